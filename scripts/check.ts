@@ -1,0 +1,23 @@
+/** The static gate: generated code is fresh, types hold, style holds. `--fix` rewrites what can be rewritten. */
+import { spawnSync } from "node:child_process";
+import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+
+const root = dirname(dirname(fileURLToPath(import.meta.url)));
+const fix = process.argv.includes("--fix");
+
+function step(name: string, command: string, args: readonly string[]): void {
+  const started = performance.now();
+  const result = spawnSync(command, args, { cwd: root, stdio: "inherit" });
+  const seconds = ((performance.now() - started) / 1000).toFixed(1);
+  if (result.status !== 0) {
+    process.stderr.write(`✗ ${name} (${seconds} s)\n`);
+    process.exit(1);
+  }
+  process.stderr.write(`✓ ${name} (${seconds} s)\n`);
+}
+
+const bin = (name: string): string => join(root, "node_modules", ".bin", name);
+step("generated code", process.execPath, ["schemas/codegen.ts", ...(fix ? [] : ["--check"])]);
+step("style", bin("biome"), ["check", "--error-on-warnings", ...(fix ? ["--write"] : [])]);
+step("types", bin("tsc"), ["-b"]);

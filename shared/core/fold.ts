@@ -1,0 +1,16 @@
+/** A projection of events: where it starts, and what each event changes. Pure. */
+export interface Fold<State, Event> {
+  readonly initial: State;
+  readonly evolve: (state: State, event: Event) => State;
+}
+
+/** Folds events, in order, into a state. */
+export function foldAll<State, Event>(
+  fold: Fold<State, Event>,
+  events: Iterable<Event>,
+  from: State = fold.initial,
+): State {
+  let state = from;
+  for (const event of events) state = fold.evolve(state, event);
+  return state;
+}

@@ -1,0 +1,133 @@
+import { DatabaseSync, type StatementSync } from "node:sqlite";
+import { LIMITS } from "@oa/shared/core/limits.ts";
+import { assert, Fault } from "@oa/shared/core/refusal.ts";
+import type { Sql, SqlValue } from "@oa/shared/core/sql.ts";
+
+/**
+ * `Sql` on `node:sqlite`, with the Durable Object's limits, durable commits and a group commit.
+ * WAL with `synchronous=FULL`: an acknowledged commit survives a power cut.
+ */
+export interface SqliteDatabase extends Sql {
+  /**
+   * Runs `body` in its own savepoint of a shared transaction: what is queued in the same turn of the event loop is
+   * committed together, and the promise settles after that commit. A throw rolls back only `body`.
+   */
+  readonly commit: <T>(body: () => T) => Promise<T>;
+  readonly close: () => void;
+}
+
+interface Queued {
+  readonly body: () => unknown;
+  readonly resolve: (value: unknown) => void;
+  readonly reject: (error: unknown) => void;
+}
+
+/** Opens (or creates) the database file; `:memory:` for tests. */
+export function openSqlite(path: string): SqliteDatabase {
+  const db = new DatabaseSync(path, { timeout: 5_000 });
+  db.exec("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA fullfsync = 1; PRAGMA foreign_keys = ON");
+  const statements = new Map<string, StatementSync>();
+  let depth = 0;
+  let queue: Queued[] = [];
+  let scheduled = false;
+
+  const prepare = (text: string, count: number): StatementSync => {
+    assert(count <= LIMITS.sql_params, `${count} parameters; a Durable Object takes ${LIMITS.sql_params}`);
+    let statement = statements.get(text);
+    if (statement === undefined) {
+      assert(text.length <= LIMITS.sql_statement_bytes, "the statement is longer than a Durable Object takes");
+      statement = db.prepare(text);
+      statements.set(text, statement);
+    }
+    return statement;
+  };
+
+  const transaction = <T>(body: () => T): T => {
+    const name = `s${depth}`;
+    db.exec(depth === 0 ? "BEGIN IMMEDIATE" : `SAVEPOINT ${name}`);
+    depth += 1;
+    try {
+      const result = body();
+      assert(!(result instanceof Promise), "a transaction's body must not be async");
+      db.exec(depth === 1 ? "COMMIT" : `RELEASE ${name}`);
+      return result;
+    } catch (error) {
+      // SQLite may have rolled the whole transaction back itself (disk full, I/O error).
+      if (db.isTransaction) db.exec(depth === 1 ? "ROLLBACK" : `ROLLBACK TO ${name}; RELEASE ${name}`);
+      throw asFault(error);
+    } finally {
+      depth -= 1;
+    }
+  };
+
+  const flush = (): void => {
+    scheduled = false;
+    const batch = queue.slice(0, LIMITS.commit_batch);
+    queue = queue.slice(LIMITS.commit_batch);
+    if (queue.length > 0) schedule();
+    const settle: (() => void)[] = [];
+    try {
+      transaction(() => {
+        for (const { body, resolve, reject } of batch) {
+          try {
+            const result = transaction(body);
+            settle.push(() => resolve(result));
+          } catch (error) {
+            if (!db.isTransaction) throw error; // the shared transaction is gone: nobody was committed
+            settle.push(() => reject(error));
+          }
+        }
+      });
+    } catch (error) {
+      for (const { reject } of batch) reject(error);
+      return;
+    }
+    for (const done of settle) done();
+  };
+  const schedule = (): void => {
+    if (scheduled) return;
+    scheduled = true;
+    setImmediate(flush);
+  };
+
+  return {
+    run: (statement, ...params) => {
+      try {
+        prepare(statement, params.length).run(...params);
+      } catch (error) {
+        throw asFault(error);
+      }
+    },
+    all: <Row extends Readonly<Record<string, SqlValue>>>(statement: string, ...params: readonly SqlValue[]) =>
+      prepare(statement, params.length).all(...params) as unknown as readonly Row[],
+    transaction,
+    commit: <T>(body: () => T) =>
+      new Promise<T>((resolve, reject) => {
+        if (queue.length >= LIMITS.commit_queue) {
+          reject(new Fault("busy", "too many writes are waiting to be committed", { retryable: true }));
+          return;
+        }
+        queue.push({ body, resolve: resolve as (value: unknown) => void, reject });
+        schedule();
+      }),
+    close: () => {
+      while (queue.length > 0) flush();
+      db.close();
+    },
+  };
+}
+
+/** SQLite's own codes that an owner can act on become faults with a stable code. */
+function asFault(error: unknown): unknown {
+  const code = (error as { errcode?: number }).errcode;
+  if (code === undefined) return error;
+  switch (code & 0xff) {
+    case 5:
+    case 6:
+      return new Fault("database_locked", "another process holds the database", { retryable: true, cause: error });
+    case 13:
+      return new Fault("disk_full", "the disk is full: nothing was written", { retryable: true, cause: error });
+    default:
+      return error;
+  }
+}
