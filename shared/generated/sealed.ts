@@ -1,3 +1,21 @@
 // Generated from schemas/ by `npm run codegen`. Do not edit.
 /** By event type: the fields of its data that the log holds as salted commitments. */
-export const SEALED_FIELDS: Readonly<Record<string, readonly string[]>> = {};
+export const SEALED_FIELDS: Readonly<Record<string, readonly string[]>> = {
+  "install.requested": [
+    "manifest",
+    "inputs"
+  ],
+  "run.created": [
+    "plan",
+    "inputs"
+  ],
+  "step.started": [
+    "params"
+  ],
+  "step.succeeded": [
+    "result"
+  ],
+  "run.log": [
+    "line"
+  ]
+};

@@ -2,6 +2,67 @@
 
 
 /**
+ * What happens to an install. The subject is the install, install_….
+ */
+export type InstallEvent = (InstallRequested | InstallApproved | InstallEnabled | InstallDisabled | InstallRemoved | InstallRefused)
+/**
+ * Bad input that reached the worker. The subject is intake.
+ */
+export type IntakeEvent = IntakeRefused
+/**
+ * How a coordinator's key earns the right to order installs. The subject is the pairing, pair_….
+ */
+export type PairingEvent = (PairingOffered | PairingClaimed | PairingConfirmed | PairingRemoved)
+/**
+ * What happens to a run. The subject is the run, run_….
+ */
+export type RunEvent = (RunCreated | RunClaimed | RunStepStarted | RunStepSucceeded | RunStepFailed | RunArtifactCreated | RunLogged | RunCancelRequested | RunCompleted | RunFailed | RunCanceled | RunNotePosted | RunNoteFailed)
+/**
+ * A coordinator's order to one worker: the content of a signed event (kind 24051) that only travels encrypted to that worker. It carries authority, so it names exactly what was approved.
+ */
+export type InstallConfig = (InstallOrder | InstallChange)
+export type Hex64 = string
+export type InstallId = string
+/**
+ * Strictly greater than that of every config this signer sent before for this install.
+ */
+export type InstallRevision = number
+/**
+ * Seconds since 1970, as in Nostr.
+ */
+export type UnixSeconds = number
+/**
+ * kind:pubkey:d of the manifest.
+ */
+export type ListingAddress = string
+export type InputValue = (string | number | boolean | string[])
+export type RelayUrl = string
+/**
+ * A public key in NIP-19 form.
+ */
+export type Npub = string
+export type WebUrl = string
+/**
+ * @maxItems 32
+ */
+export type Labels = string[]
+export type Platform = ("macos" | "linux" | "windows")
+export type ModelBackend = ("foundation_models" | "mlx" | "ollama" | "llama.cpp" | "lexical-v1")
+/**
+ * A glob below ~/ or an absolute one. A bare string means read and write; an object narrows it.
+ */
+export type FilesystemPermission = (string | {
+readonly path: string
+readonly access: ("read" | "write" | "read_write")
+})
+export type UpgradeTrigger = (FileChangeTrigger | NostrEventTrigger)
+/**
+ * @minItems 1
+ * @maxItems 64
+ */
+export type HexList = [string, ...(string)[]]
+
+/**
  * What every event of the log carries beside its type and data. The event's hash covers all of it but recorded_at.
  */
 export interface EventEnvelope {
@@ -30,6 +91,547 @@ readonly causation_id?: string
 readonly idempotency_key?: string
 readonly prev_event_hash: (string | null)
 readonly event_hash: string
+}
+/**
+ * A signed config that passed every check.
+ */
+export interface InstallRequested {
+readonly event_type: "install.requested"
+readonly data: {
+readonly pins: InstallPins
+/**
+ * Why the owner must approve at the worker; empty: covered by the signer's ceiling.
+ * 
+ * @maxItems 20
+ */
+readonly approval_reasons: []|[string]|[string, string]|[string, string, string]|[string, string, string, string]|[string, string, string, string, string]|[string, string, string, string, string, string]|[string, string, string, string, string, string, string]|[string, string, string, string, string, string, string, string]|[string, string, string, string, string, string, string, string, string]|[string, string, string, string, string, string, string, string, string, string]|[string, string, string, string, string, string, string, string, string, string, string]|[string, string, string, string, string, string, string, string, string, string, string, string]|[string, string, string, string, string, string, string, string, string, string, string, string, string]|[string, string, string, string, string, string, string, string, string, string, string, string, string, string]|[string, string, string, string, string, string, string, string, string, string, string, string, string, string, string]|[string, string, string, string, string, string, string, string, string, string, string, string, string, string, string, string]|[string, string, string, string, string, string, string, string, string, string, string, string, string, string, string, string, string]|[string, string, string, string, string, string, string, string, string, string, string, string, string, string, string, string, string, string]|[string, string, string, string, string, string, string, string, string, string, string, string, string, string, string, string, string, string, string]|[string, string, string, string, string, string, string, string, string, string, string, string, string, string, string, string, string, string, string, string]
+/**
+ * The manifest itself, so that the network is never needed again.
+ */
+readonly manifest?: {
+[k: string]: unknown | undefined
+}
+/**
+ * The values the owner gave.
+ */
+readonly inputs?: {
+[k: string]: unknown | undefined
+}
+}
+}
+/**
+ * What exactly was asked for: nothing here can be changed by replacing an addressable event.
+ */
+export interface InstallPins {
+/**
+ * Public key that signed the install config.
+ */
+readonly signer: string
+readonly revision: number
+readonly config_event_id: string
+/**
+ * kind:pubkey:d of the listing.
+ */
+readonly upgrade_address: string
+readonly upgrade_id: string
+readonly upgrade_version: string
+readonly title: string
+readonly author_pubkey: string
+readonly manifest_event_id: string
+readonly release_event_id: (string | null)
+readonly manifest_sha256: string
+readonly permission_hash: string
+/**
+ * @maxItems 500
+ */
+readonly permissions: readonly string[]
+/**
+ * The schedule that applies: the manifest's, with the config's changes.
+ */
+readonly schedule: {
+[k: string]: unknown | undefined
+}
+}
+/**
+ * The requested pins are now the ones that run.
+ */
+export interface InstallApproved {
+readonly event_type: "install.approved"
+readonly data: {
+readonly signer: string
+readonly revision: number
+readonly approved_by: ("ceiling" | "owner")
+readonly permission_hash: string
+/**
+ * The permissions granted, home folder expanded.
+ * 
+ * @maxItems 500
+ */
+readonly grant: readonly string[]
+}
+}
+/**
+ * It runs on its schedule.
+ */
+export interface InstallEnabled {
+readonly event_type: "install.enabled"
+readonly data: {
+
+}
+}
+/**
+ * It keeps its pins and does not run.
+ */
+export interface InstallDisabled {
+readonly event_type: "install.disabled"
+readonly data: {
+readonly reason: string
+}
+}
+/**
+ * It is gone; only a higher revision of a signed config brings it back.
+ */
+export interface InstallRemoved {
+readonly event_type: "install.removed"
+readonly data: {
+readonly reason: string
+}
+}
+/**
+ * A correctly signed config that was not accepted.
+ */
+export interface InstallRefused {
+readonly event_type: "install.refused"
+readonly data: {
+/**
+ * Public key that signed the install config.
+ */
+readonly signer: string
+readonly revision: number
+readonly config_event_id: string
+readonly code: string
+readonly message: string
+}
+}
+/**
+ * Something from outside that the worker did not take.
+ */
+export interface IntakeRefused {
+readonly event_type: "intake.refused"
+readonly data: {
+readonly source: ("relay" | "mailbox" | "cli" | "api" | "file")
+readonly code: string
+readonly message: string
+/**
+ * What it was: an event id, a path, a request.
+ */
+readonly ref?: string
+/**
+ * Earlier refusals that were counted but not recorded, since they came too fast.
+ */
+readonly suppressed: number
+}
+}
+/**
+ * The owner made a one-time secret.
+ */
+export interface PairingOffered {
+readonly event_type: "pairing.offered"
+readonly data: {
+/**
+ * SHA-256 of the one-time secret; the secret itself is shown once and never stored.
+ */
+readonly secret_sha256: string
+/**
+ * Unix time after which the secret is worthless.
+ */
+readonly expires_at_ms: number
+/**
+ * The most an install config from this signer can be granted without the owner.
+ * 
+ * @maxItems 500
+ */
+readonly ceiling: readonly string[]
+readonly label: string
+}
+}
+/**
+ * Somebody showed the secret; it is used up.
+ */
+export interface PairingClaimed {
+readonly event_type: "pairing.claimed"
+readonly data: {
+readonly pubkey: string
+}
+}
+/**
+ * The owner confirmed the key at the worker.
+ */
+export interface PairingConfirmed {
+readonly event_type: "pairing.confirmed"
+readonly data: {
+readonly pubkey: string
+}
+}
+/**
+ * Nothing signed by that key is accepted any more.
+ */
+export interface PairingRemoved {
+readonly event_type: "pairing.removed"
+readonly data: {
+readonly reason: string
+}
+}
+/**
+ * Somebody or something asked for a run; it waits for an engine.
+ */
+export interface RunCreated {
+readonly event_type: "run.created"
+readonly data: {
+readonly install_id: (string | null)
+readonly reason: ("manual" | "schedule" | "catch_up" | "trigger")
+/**
+ * The schedule's due time this run is for.
+ */
+readonly due_ms?: number
+readonly upgrade_id: string
+readonly upgrade_version: string
+readonly title: string
+readonly manifest_sha256: string
+readonly manifest_event_id: (string | null)
+readonly release_event_id: (string | null)
+readonly permission_hash: string
+/**
+ * Everything the run may touch, pinned for its whole life.
+ * 
+ * @maxItems 500
+ */
+readonly grant: readonly string[]
+/**
+ * @minItems 1
+ * @maxItems 100
+ */
+readonly steps: [RunStepName, ...(RunStepName)[]]
+/**
+ * The steps as they will be performed, in order.
+ * 
+ * @maxItems 100
+ */
+readonly plan?: readonly RunStepPlan[]
+/**
+ * Inputs with defaults filled in.
+ */
+readonly inputs?: {
+[k: string]: unknown | undefined
+}
+}
+}
+export interface RunStepName {
+readonly step_id: string
+readonly op: string
+}
+export interface RunStepPlan {
+readonly step_id: string
+readonly op: string
+/**
+ * Parameters, ${…} not yet resolved.
+ */
+readonly params: {
+[k: string]: unknown | undefined
+}
+readonly effect: ("read" | "local_write" | "external_write")
+readonly timeout_ms: number
+readonly max_attempts: number
+readonly backoff_ms: number
+/**
+ * Whether an attempt whose outcome is unknown may be made again under the same idempotency key.
+ */
+readonly repeatable: boolean
+}
+/**
+ * An engine took the run.
+ */
+export interface RunClaimed {
+readonly event_type: "run.claimed"
+readonly data: {
+readonly engine_id: string
+/**
+ * Grows with every claim; a writer with an older one is refused.
+ */
+readonly fence: number
+/**
+ * From then on another engine may claim it. Absent: until this engine's process is gone.
+ */
+readonly lease_until_ms?: number
+}
+}
+/**
+ * Recorded before the op acts: for an external write this is the recorded intent.
+ */
+export interface RunStepStarted {
+readonly event_type: "step.started"
+readonly data: {
+readonly step_id: string
+readonly attempt: number
+readonly op: string
+readonly effect: ("read" | "local_write" | "external_write")
+readonly idempotency_key: string
+/**
+ * Parameters with every ${…} resolved.
+ */
+readonly params?: {
+[k: string]: unknown | undefined
+}
+}
+}
+/**
+ * The op answered; the step is never performed again.
+ */
+export interface RunStepSucceeded {
+readonly event_type: "step.succeeded"
+readonly data: {
+readonly step_id: string
+readonly attempt: number
+readonly duration_ms: number
+/**
+ * What ${steps.<id>.…} refers to.
+ */
+readonly result?: {
+[k: string]: unknown | undefined
+}
+}
+}
+/**
+ * The attempt did not succeed.
+ */
+export interface RunStepFailed {
+readonly event_type: "step.failed"
+readonly data: {
+readonly step_id: string
+readonly attempt: number
+readonly code: string
+readonly message: string
+/**
+ * The engine died or stopped during the attempt, so how it ended is not known.
+ */
+readonly interrupted?: boolean
+/**
+ * When the next attempt is due; null where there is none.
+ */
+readonly retry_at_ms: (number | null)
+}
+}
+/**
+ * A step produced an output.
+ */
+export interface RunArtifactCreated {
+readonly event_type: "artifact.created"
+readonly data: {
+readonly step_id: string
+readonly artifact: ArtifactRef
+}
+}
+/**
+ * An output of a run. Its bytes are kept by content under the worker's data folder.
+ */
+export interface ArtifactRef {
+readonly artifact_id: string
+readonly name: string
+readonly media_type: string
+readonly bytes: number
+readonly sha256: string
+}
+/**
+ * What an op reported on the way.
+ */
+export interface RunLogged {
+readonly event_type: "run.log"
+readonly data: {
+readonly step_id: string
+readonly level: ("debug" | "info" | "warn")
+readonly line?: RunLogLine
+/**
+ * Lines after the limit that were not kept.
+ */
+readonly dropped?: number
+}
+}
+export interface RunLogLine {
+readonly message: string
+/**
+ * Figures and names that belong to the message.
+ */
+readonly fields?: {
+[k: string]: unknown | undefined
+}
+}
+/**
+ * The run is to stop at once.
+ */
+export interface RunCancelRequested {
+readonly event_type: "run.cancel_requested"
+readonly data: {
+readonly reason: string
+}
+}
+/**
+ * Every step succeeded.
+ */
+export interface RunCompleted {
+readonly event_type: "run.completed"
+readonly data: {
+/**
+ * Where the owner wants the completion note; empty: nowhere.
+ * 
+ * @maxItems 50
+ */
+readonly note_relays: readonly string[]
+}
+}
+/**
+ * A step failed for good, or the run could not go on.
+ */
+export interface RunFailed {
+readonly event_type: "run.failed"
+readonly data: {
+readonly step_id: (string | null)
+readonly code: string
+readonly message: string
+}
+}
+/**
+ * The run stopped as asked.
+ */
+export interface RunCanceled {
+readonly event_type: "run.canceled"
+readonly data: {
+readonly reason: string
+}
+}
+/**
+ * At least one relay took the completion note.
+ */
+export interface RunNotePosted {
+readonly event_type: "note.posted"
+readonly data: {
+readonly note_event_id: string
+/**
+ * @maxItems 50
+ */
+readonly accepted: readonly string[]
+/**
+ * @maxItems 50
+ */
+readonly refused: readonly string[]
+}
+}
+/**
+ * No relay took the completion note; the run stays completed.
+ */
+export interface RunNoteFailed {
+readonly event_type: "note.failed"
+readonly data: {
+readonly attempt: number
+readonly code: string
+readonly message: string
+readonly retry_at_ms: (number | null)
+}
+}
+/**
+ * Install, or update to another release, inputs or schedule.
+ */
+export interface InstallOrder {
+readonly config_version: 1
+readonly action: "install"
+readonly worker: Hex64
+readonly signer: Hex64
+readonly install_id: InstallId
+readonly revision: InstallRevision
+readonly issued_at: UnixSeconds
+readonly expires_at: UnixSeconds
+readonly listing: ListingAddress
+readonly manifest_event_id: Hex64
+readonly release_event_id: Hex64
+readonly manifest_sha256: Hex64
+/**
+ * Of the permissions shown to the signer: the plan's, with these inputs, before ~ is expanded.
+ */
+readonly permission_hash: string
+readonly inputs: {
+[k: string]: InputValue | undefined
+}
+readonly schedule?: UpgradeSchedule
+/**
+ * Where to post completion notes. Absent: the worker's own setting.
+ * 
+ * @maxItems 10
+ */
+readonly completion_relays?: []|[RelayUrl]|[RelayUrl, RelayUrl]|[RelayUrl, RelayUrl, RelayUrl]|[RelayUrl, RelayUrl, RelayUrl, RelayUrl]|[RelayUrl, RelayUrl, RelayUrl, RelayUrl, RelayUrl]|[RelayUrl, RelayUrl, RelayUrl, RelayUrl, RelayUrl, RelayUrl]|[RelayUrl, RelayUrl, RelayUrl, RelayUrl, RelayUrl, RelayUrl, RelayUrl]|[RelayUrl, RelayUrl, RelayUrl, RelayUrl, RelayUrl, RelayUrl, RelayUrl, RelayUrl]|[RelayUrl, RelayUrl, RelayUrl, RelayUrl, RelayUrl, RelayUrl, RelayUrl, RelayUrl, RelayUrl]|[RelayUrl, RelayUrl, RelayUrl, RelayUrl, RelayUrl, RelayUrl, RelayUrl, RelayUrl, RelayUrl, RelayUrl]
+readonly manifest_event?: NostrEvent
+readonly release_event?: NostrEvent
+}
+export interface UpgradeSchedule {
+readonly type: ("cron" | "manual" | "event")
+/**
+ * Five fields: minute hour day-of-month month day-of-week.
+ */
+readonly expression?: string
+/**
+ * IANA name. Absent: the worker's own zone.
+ */
+readonly timezone?: string
+readonly window?: ScheduleWindow
+readonly constraints?: ScheduleConstraints
+readonly jitter_ms?: number
+readonly on_missed?: ("skip" | "catch_up")
+}
+/**
+ * Local times between which a run may start; may cross midnight.
+ */
+export interface ScheduleWindow {
+/**
+ * HH:MM, included.
+ */
+readonly start: string
+/**
+ * HH:MM, excluded.
+ */
+readonly end: string
+}
+export interface ScheduleConstraints {
+readonly plugged_in?: boolean
+readonly wifi_only?: boolean
+readonly cpu_max_percentage?: number
+readonly suspend_if_active?: boolean
+readonly respect_dnd?: boolean
+}
+/**
+ * A signed Nostr event (NIP-01). Shape only: id and signature are checked by verifying it.
+ */
+export interface NostrEvent {
+readonly id: string
+readonly pubkey: string
+/**
+ * Unix seconds.
+ */
+readonly created_at: number
+readonly kind: number
+/**
+ * @maxItems 2000
+ */
+readonly tags: readonly string[][]
+readonly content: string
+readonly sig: string
+}
+export interface InstallChange {
+readonly config_version: 1
+readonly action: ("enable" | "disable" | "remove")
+readonly worker: Hex64
+readonly signer: Hex64
+readonly install_id: InstallId
+readonly revision: InstallRevision
+readonly issued_at: UnixSeconds
+readonly expires_at: UnixSeconds
 }
 /**
  * What an op's schema file declares about it, as data: validation, permission inference, consent and the runner read only this.
@@ -97,4 +699,220 @@ readonly param: string
 readonly in: readonly string[]
 readonly class: ("read" | "local_write" | "external_write")
 }
+}
+/**
+ * Upgrade manifest v0.1: what an upgrade does, when, with what permissions and at what price. A field that is not listed is refused, never ignored: it could be a rule this version does not know, or a misspelt one.
+ */
+export interface UpgradeManifest {
+/**
+ * The slug; tag d of its events.
+ */
+readonly id: string
+/**
+ * SemVer 2.0.0.
+ */
+readonly version: string
+readonly title: string
+readonly summary?: string
+readonly author: UpgradeAuthor
+/**
+ * SPDX expression.
+ */
+readonly license?: string
+readonly homepage?: WebUrl
+readonly categories?: Labels
+readonly tags?: Labels
+readonly capabilities: UpgradeCapabilities
+readonly permissions?: UpgradePermissions
+/**
+ * What the owner may set when installing, by name; ${inputs.<name>} in the pipeline.
+ */
+readonly inputs?: {
+[k: string]: UpgradeInput | undefined
+}
+readonly schedule: UpgradeSchedule
+/**
+ * @maxItems 16
+ */
+readonly triggers?: []|[UpgradeTrigger]|[UpgradeTrigger, UpgradeTrigger]|[UpgradeTrigger, UpgradeTrigger, UpgradeTrigger]|[UpgradeTrigger, UpgradeTrigger, UpgradeTrigger, UpgradeTrigger]|[UpgradeTrigger, UpgradeTrigger, UpgradeTrigger, UpgradeTrigger, UpgradeTrigger]|[UpgradeTrigger, UpgradeTrigger, UpgradeTrigger, UpgradeTrigger, UpgradeTrigger, UpgradeTrigger]|[UpgradeTrigger, UpgradeTrigger, UpgradeTrigger, UpgradeTrigger, UpgradeTrigger, UpgradeTrigger, UpgradeTrigger]|[UpgradeTrigger, UpgradeTrigger, UpgradeTrigger, UpgradeTrigger, UpgradeTrigger, UpgradeTrigger, UpgradeTrigger, UpgradeTrigger]|[UpgradeTrigger, UpgradeTrigger, UpgradeTrigger, UpgradeTrigger, UpgradeTrigger, UpgradeTrigger, UpgradeTrigger, UpgradeTrigger, UpgradeTrigger]|[UpgradeTrigger, UpgradeTrigger, UpgradeTrigger, UpgradeTrigger, UpgradeTrigger, UpgradeTrigger, UpgradeTrigger, UpgradeTrigger, UpgradeTrigger, UpgradeTrigger]|[UpgradeTrigger, UpgradeTrigger, UpgradeTrigger, UpgradeTrigger, UpgradeTrigger, UpgradeTrigger, UpgradeTrigger, UpgradeTrigger, UpgradeTrigger, UpgradeTrigger, UpgradeTrigger]|[UpgradeTrigger, UpgradeTrigger, UpgradeTrigger, UpgradeTrigger, UpgradeTrigger, UpgradeTrigger, UpgradeTrigger, UpgradeTrigger, UpgradeTrigger, UpgradeTrigger, UpgradeTrigger, UpgradeTrigger]|[UpgradeTrigger, UpgradeTrigger, UpgradeTrigger, UpgradeTrigger, UpgradeTrigger, UpgradeTrigger, UpgradeTrigger, UpgradeTrigger, UpgradeTrigger, UpgradeTrigger, UpgradeTrigger, UpgradeTrigger, UpgradeTrigger]|[UpgradeTrigger, UpgradeTrigger, UpgradeTrigger, UpgradeTrigger, UpgradeTrigger, UpgradeTrigger, UpgradeTrigger, UpgradeTrigger, UpgradeTrigger, UpgradeTrigger, UpgradeTrigger, UpgradeTrigger, UpgradeTrigger, UpgradeTrigger]|[UpgradeTrigger, UpgradeTrigger, UpgradeTrigger, UpgradeTrigger, UpgradeTrigger, UpgradeTrigger, UpgradeTrigger, UpgradeTrigger, UpgradeTrigger, UpgradeTrigger, UpgradeTrigger, UpgradeTrigger, UpgradeTrigger, UpgradeTrigger, UpgradeTrigger]|[UpgradeTrigger, UpgradeTrigger, UpgradeTrigger, UpgradeTrigger, UpgradeTrigger, UpgradeTrigger, UpgradeTrigger, UpgradeTrigger, UpgradeTrigger, UpgradeTrigger, UpgradeTrigger, UpgradeTrigger, UpgradeTrigger, UpgradeTrigger, UpgradeTrigger, UpgradeTrigger]
+/**
+ * @minItems 1
+ * @maxItems 64
+ */
+readonly pipeline: [UpgradeStep, ...(UpgradeStep)[]]
+readonly pricing?: UpgradePricing
+readonly policy?: UpgradePolicy
+/**
+ * @maxItems 32
+ */
+readonly artifacts?: readonly UpgradeArtifact[]
+/**
+ * Informative: hash, event id and signature are taken from the signed event, never from here.
+ */
+readonly signing?: {
+readonly manifest_sha256?: string
+readonly nostr_event_id?: string
+readonly sig_author?: string
+}
+}
+export interface UpgradeAuthor {
+readonly name?: string
+readonly npub: Npub
+readonly contact?: string
+}
+export interface UpgradeCapabilities {
+/**
+ * @minItems 1
+ * @maxItems 3
+ */
+readonly platforms: [Platform]|[Platform, Platform]|[Platform, Platform, Platform]
+/**
+ * Empty for an upgrade that calls no model.
+ * 
+ * @maxItems 5
+ */
+readonly backends: []|[ModelBackend]|[ModelBackend, ModelBackend]|[ModelBackend, ModelBackend, ModelBackend]|[ModelBackend, ModelBackend, ModelBackend, ModelBackend]|[ModelBackend, ModelBackend, ModelBackend, ModelBackend, ModelBackend]
+readonly requires?: {
+readonly disk_mb?: number
+readonly ram_mb?: number
+readonly gpu?: boolean
+}
+}
+/**
+ * What the upgrade asks for. What it needs is worked out from the pipeline; the two are compared.
+ */
+export interface UpgradePermissions {
+/**
+ * @maxItems 64
+ */
+readonly filesystem?: readonly FilesystemPermission[]
+/**
+ * Hosts: exact, host:port, or *.example.com.
+ * 
+ * @maxItems 64
+ */
+readonly network?: readonly string[]
+/**
+ * Ops, or agents' tools as <agent_id>/<tool>.
+ * 
+ * @maxItems 64
+ */
+readonly tools?: readonly string[]
+/**
+ * Names of environment variables.
+ * 
+ * @maxItems 32
+ */
+readonly env?: readonly string[]
+/**
+ * Kinds of Nostr events it may publish in the worker's name.
+ * 
+ * @maxItems 32
+ */
+readonly events?: readonly number[]
+readonly spend?: {
+readonly sats: number
+readonly period: ("run" | "day" | "week" | "month")
+}
+/**
+ * May start processes.
+ */
+readonly process?: boolean
+}
+/**
+ * One input. Without a default the install must give it.
+ */
+export interface UpgradeInput {
+readonly type: ("string" | "path" | "integer" | "number" | "boolean" | "string_list")
+readonly description?: string
+readonly default?: InputValue
+}
+export interface FileChangeTrigger {
+readonly type: "file_change"
+readonly glob: string
+}
+export interface NostrEventTrigger {
+readonly type: "nostr_event"
+/**
+ * @minItems 1
+ * @maxItems 16
+ */
+readonly kinds: [number]|[number, number]|[number, number, number]|[number, number, number, number]|[number, number, number, number, number]|[number, number, number, number, number, number]|[number, number, number, number, number, number, number]|[number, number, number, number, number, number, number, number]|[number, number, number, number, number, number, number, number, number]|[number, number, number, number, number, number, number, number, number, number]|[number, number, number, number, number, number, number, number, number, number, number]|[number, number, number, number, number, number, number, number, number, number, number, number]|[number, number, number, number, number, number, number, number, number, number, number, number, number]|[number, number, number, number, number, number, number, number, number, number, number, number, number, number]|[number, number, number, number, number, number, number, number, number, number, number, number, number, number, number]|[number, number, number, number, number, number, number, number, number, number, number, number, number, number, number, number]
+/**
+ * More of a NIP-01 filter.
+ */
+readonly filter?: {
+readonly ids?: HexList
+readonly authors?: HexList
+/**
+ * @minItems 1
+ * @maxItems 64
+ * 
+ * This interface was referenced by `undefined`'s JSON-Schema definition
+ * via the `patternProperty` "^#[a-zA-Z]$".
+ */
+[k: string]: [string, ...(string)[]] | HexList | undefined
+}
+}
+/**
+ * One step: its op and that op's parameters, beside the four fields below.
+ */
+export interface UpgradeStep {
+readonly op: string
+/**
+ * For ${steps.<id>.<field>}. Absent: step_<n>, counted from 1.
+ */
+readonly id?: string
+/**
+ * Absent: the op's own.
+ */
+readonly timeout_ms?: number
+readonly retry?: StepRetry
+[k: string]: unknown | undefined
+}
+/**
+ * Absent: the op's own.
+ */
+export interface StepRetry {
+/**
+ * 1: never tried again.
+ */
+readonly max_attempts: number
+/**
+ * Before the second attempt; doubles each time.
+ */
+readonly backoff_ms?: number
+}
+export interface UpgradePricing {
+readonly model: ("free" | "per-run" | "per-month")
+readonly amount_sats?: number
+/**
+ * @maxItems 16
+ */
+readonly revenue_split?: []|[RevenueShare]|[RevenueShare, RevenueShare]|[RevenueShare, RevenueShare, RevenueShare]|[RevenueShare, RevenueShare, RevenueShare, RevenueShare]|[RevenueShare, RevenueShare, RevenueShare, RevenueShare, RevenueShare]|[RevenueShare, RevenueShare, RevenueShare, RevenueShare, RevenueShare, RevenueShare]|[RevenueShare, RevenueShare, RevenueShare, RevenueShare, RevenueShare, RevenueShare, RevenueShare]|[RevenueShare, RevenueShare, RevenueShare, RevenueShare, RevenueShare, RevenueShare, RevenueShare, RevenueShare]|[RevenueShare, RevenueShare, RevenueShare, RevenueShare, RevenueShare, RevenueShare, RevenueShare, RevenueShare, RevenueShare]|[RevenueShare, RevenueShare, RevenueShare, RevenueShare, RevenueShare, RevenueShare, RevenueShare, RevenueShare, RevenueShare, RevenueShare]|[RevenueShare, RevenueShare, RevenueShare, RevenueShare, RevenueShare, RevenueShare, RevenueShare, RevenueShare, RevenueShare, RevenueShare, RevenueShare]|[RevenueShare, RevenueShare, RevenueShare, RevenueShare, RevenueShare, RevenueShare, RevenueShare, RevenueShare, RevenueShare, RevenueShare, RevenueShare, RevenueShare]|[RevenueShare, RevenueShare, RevenueShare, RevenueShare, RevenueShare, RevenueShare, RevenueShare, RevenueShare, RevenueShare, RevenueShare, RevenueShare, RevenueShare, RevenueShare]|[RevenueShare, RevenueShare, RevenueShare, RevenueShare, RevenueShare, RevenueShare, RevenueShare, RevenueShare, RevenueShare, RevenueShare, RevenueShare, RevenueShare, RevenueShare, RevenueShare]|[RevenueShare, RevenueShare, RevenueShare, RevenueShare, RevenueShare, RevenueShare, RevenueShare, RevenueShare, RevenueShare, RevenueShare, RevenueShare, RevenueShare, RevenueShare, RevenueShare, RevenueShare]|[RevenueShare, RevenueShare, RevenueShare, RevenueShare, RevenueShare, RevenueShare, RevenueShare, RevenueShare, RevenueShare, RevenueShare, RevenueShare, RevenueShare, RevenueShare, RevenueShare, RevenueShare, RevenueShare]
+readonly coordinator?: Npub
+}
+export interface RevenueShare {
+readonly npub: Npub
+/**
+ * Basis points; all shares sum to 10000.
+ */
+readonly bps: number
+}
+export interface UpgradePolicy {
+/**
+ * @maxItems 32
+ */
+readonly aup_flags?: readonly string[]
+readonly data_retention_days?: number
+/**
+ * none, basic or full; any other word counts as none.
+ */
+readonly telemetry_level?: string
+}
+export interface UpgradeArtifact {
+readonly type: string
+readonly url: WebUrl
+readonly sha256?: string
+readonly title?: string
 }

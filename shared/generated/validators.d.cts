@@ -11,4 +11,11 @@ export interface Validator<T> {
   errors?: readonly ValidationError[] | null;
 }
 export const isEventEnvelope: Validator<types.EventEnvelope>;
+export const isInstallEvent: Validator<types.InstallEvent>;
+export const isIntakeEvent: Validator<types.IntakeEvent>;
+export const isPairingEvent: Validator<types.PairingEvent>;
+export const isRunEvent: Validator<types.RunEvent>;
+export const isInstallConfig: Validator<types.InstallConfig>;
 export const isOpDefinition: Validator<types.OpDefinition>;
+export const isUpgradeManifest: Validator<types.UpgradeManifest>;
+export const isNostrEvent: Validator<types.NostrEvent>;
