@@ -11,8 +11,38 @@ export const LIMITS = {
   json_depth: 64,
 
   // Event store.
-  event_bytes: 256_000,
+  event_chars: 500_000,
   state_cache_entries: 2_000,
   commit_batch: 256,
   commit_queue: 100_000,
+
+  // Nostr events from outside.
+  nostr_content_bytes: 131_072,
+  nostr_tags: 2_000,
+  nostr_tag_values: 64,
+  nostr_tag_value_bytes: 4_096,
+  nostr_created_at_s: 253_402_300_799,
+  nostr_ahead_s: 900,
+  nostr_auth_skew_s: 600,
+
+  // NIP-98.
+  http_auth_skew_s: 60,
+  http_auth_header_bytes: 8_192,
+
+  // Filters (NIP-01, 50).
+  filter_values: 500,
+  filter_tags: 8,
+  filter_search_chars: 256,
+
+  // Relay, for one connection.
+  relay_message_bytes: 262_144,
+  relay_subscriptions: 20,
+  relay_filters: 10,
+  relay_subscription_id_chars: 64,
+  relay_limit: 500,
+  relay_limit_default: 500,
+  relay_count: 1_000_000,
+  relay_attachment_bytes: 14_000,
+  relay_queue: 20_000,
+  relay_connections: 1_000,
 } as const;

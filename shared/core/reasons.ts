@@ -31,6 +31,37 @@ export const REASONS = {
   event_too_large: refused(413),
   disk_full: failed(507),
   database_locked: failed(503),
+
+  // Nostr events and relays.
+  event_malformed: refused(400),
+  event_id_mismatch: refused(400),
+  signature_invalid: refused(400),
+  event_in_future: refused(400),
+  event_expired: refused(400),
+  event_duplicate: refused(409),
+  event_deleted: refused(410),
+  event_protected: refused(403),
+  kind_not_relayed: refused(403),
+  filter_invalid: refused(400),
+  rate_limited: refused(429),
+
+  // Requests signed by a key (NIP-42, NIP-98).
+  auth_required: refused(401),
+  auth_invalid: refused(401),
+  auth_stale: refused(401),
+  auth_replayed: refused(401),
+  not_permitted: refused(403),
+
+  // The worker's control API and its data folder.
+  config_invalid: refused(422),
+  worker_running: failed(409),
+  port_in_use: failed(409),
+  host_not_allowed: refused(403),
+  origin_not_allowed: refused(403),
+  token_invalid: refused(401),
+  media_type: refused(415),
+  unreachable: failed(502),
+  consent_needed: refused(403),
 } as const satisfies Record<string, Reason>;
 
 export type ReasonCode = keyof typeof REASONS;
