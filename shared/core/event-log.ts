@@ -1,0 +1,224 @@
+import type { EventEnvelope } from "../generated/types.ts";
+import type { EventContext, EventDraft, Recorded } from "./envelope.ts";
+import { type ChainLink, commit, hashBody, type SealedValue, type StreamHead } from "./hash-chain.ts";
+import { newUuid, type RandomBytes } from "./id.ts";
+import { canonicalize } from "./json.ts";
+import { LIMITS } from "./limits.ts";
+import { type Rejection, reject } from "./refusal.ts";
+import { one, type Sql, type SqlValue } from "./sql.ts";
+
+/** By event type: the fields of its data that are kept as commitments, their values in a table that may be pruned. */
+export type SealedFields = Readonly<Record<string, readonly string[]>>;
+
+/** The append-only log: its tables, one row an event, and what guards them. */
+export const EVENT_LOG_DDL = [
+  `CREATE TABLE IF NOT EXISTS evt_events (
+     position INTEGER PRIMARY KEY AUTOINCREMENT,
+     event_id TEXT NOT NULL UNIQUE,
+     stream TEXT NOT NULL,
+     stream_seq INTEGER NOT NULL,
+     subject_id TEXT NOT NULL,
+     event_type TEXT NOT NULL,
+     correlation_id TEXT NOT NULL,
+     idempotency_key TEXT,
+     recorded_at TEXT NOT NULL,
+     body TEXT NOT NULL,
+     event_hash TEXT NOT NULL,
+     UNIQUE (stream, stream_seq))`,
+  "CREATE INDEX IF NOT EXISTS evt_events_subject ON evt_events (subject_id, position)",
+  `CREATE INDEX IF NOT EXISTS evt_events_idempotency ON evt_events (stream, idempotency_key)
+     WHERE idempotency_key IS NOT NULL`,
+  `CREATE TABLE IF NOT EXISTS evt_stream_heads (
+     stream TEXT PRIMARY KEY, stream_seq INTEGER NOT NULL, event_hash TEXT NOT NULL) WITHOUT ROWID`,
+  `CREATE TABLE IF NOT EXISTS evt_sealed (
+     event_id TEXT NOT NULL, field TEXT NOT NULL, salt TEXT NOT NULL, value TEXT NOT NULL,
+     PRIMARY KEY (event_id, field)) WITHOUT ROWID`,
+  `CREATE TRIGGER IF NOT EXISTS evt_events_no_update BEFORE UPDATE ON evt_events
+     BEGIN SELECT RAISE(ABORT, 'evt_events is append-only'); END`,
+  `CREATE TRIGGER IF NOT EXISTS evt_events_no_delete BEFORE DELETE ON evt_events
+     BEGIN SELECT RAISE(ABORT, 'evt_events is append-only'); END`,
+];
+
+export type EventRow = Readonly<{
+  position: number;
+  event_id: string;
+  stream: string;
+  stream_seq: number;
+  recorded_at: string;
+  body: string;
+  event_hash: string;
+}> &
+  Readonly<Record<string, SqlValue>>;
+
+const SELECT = "SELECT position, event_id, stream, stream_seq, recorded_at, body, event_hash FROM evt_events";
+const PAGE = 500;
+
+/** Events after a position, in order, read in pages; `where` is a condition with one parameter. */
+export function* eventRows(
+  sql: Sql,
+  after = 0,
+  where: "subject_id = ?" | "TRUE OR ?" = "TRUE OR ?",
+  value: SqlValue = null,
+): Generator<EventRow> {
+  for (let position = after; ; ) {
+    const rows = sql.all<EventRow>(
+      `${SELECT} WHERE (${where}) AND position > ? ORDER BY position LIMIT ${PAGE}`,
+      value,
+      position,
+    );
+    for (const row of rows) {
+      position = row.position;
+      yield row;
+    }
+    if (rows.length < PAGE) return;
+  }
+}
+
+/** Events of one stream with `stream_seq > from_seq`, in order, at most `limit`. */
+export function streamRows(sql: Sql, stream: string, from_seq: number, limit: number): readonly EventRow[] {
+  return sql.all<EventRow>(
+    `${SELECT} WHERE stream = ? AND stream_seq > ? ORDER BY stream_seq LIMIT ?`,
+    stream,
+    from_seq,
+    limit,
+  );
+}
+
+/** The events an earlier call with the same idempotency key wrote. */
+export function repeatedRows(sql: Sql, context: EventContext): readonly EventRow[] {
+  if (context.idempotency_key === undefined) return [];
+  return sql.all<EventRow>(
+    `${SELECT} WHERE stream = ? AND idempotency_key = ? ORDER BY position`,
+    `${context.stream_type}/${context.stream_id}`,
+    context.idempotency_key,
+  );
+}
+
+export function streamHeads(sql: Sql): readonly StreamHead[] {
+  return sql
+    .all<{ stream: string; stream_seq: number; event_hash: string }>("SELECT * FROM evt_stream_heads ORDER BY stream")
+    .map((row) => ({ stream: row.stream, seq: row.stream_seq, event_hash: row.event_hash }));
+}
+
+/** Writes one event at the end of its stream. The caller holds the transaction. */
+export function appendEvent(
+  sql: Sql,
+  context: EventContext,
+  subject_id: string,
+  draft: EventDraft,
+  random: RandomBytes,
+  sealed_fields: SealedFields,
+): Recorded | Rejection {
+  const stream = `${context.stream_type}/${context.stream_id}`;
+  const head = one<{ stream_seq: number; event_hash: string }>(
+    sql,
+    "SELECT stream_seq, event_hash FROM evt_stream_heads WHERE stream = ?",
+    stream,
+  );
+  const at = new Date(context.now_ms).toISOString();
+  const { data, sealed } = seal(draft, random, sealed_fields[draft.event_type] ?? []);
+  const envelope = {
+    event_id: newUuid(context.now_ms, random),
+    event_type: draft.event_type,
+    event_version: 1 as const,
+    occurred_at: at,
+    workspace_id: context.workspace_id,
+    stream_type: context.stream_type,
+    stream_id: context.stream_id,
+    stream_seq: (head?.stream_seq ?? 0) + 1,
+    subject_id,
+    actor_type: context.actor_type,
+    actor_id: context.actor_id,
+    correlation_id: context.correlation_id,
+    ...(context.causation_id === undefined ? {} : { causation_id: context.causation_id }),
+    ...(context.idempotency_key === undefined ? {} : { idempotency_key: context.idempotency_key }),
+    prev_event_hash: head?.event_hash ?? null,
+  };
+  const body = canonicalize({ hash_version: 1, ...envelope, data });
+  if (body.length > LIMITS.event_chars) {
+    const message = `a ${draft.event_type} event of ${body.length} characters is over the limit of ${LIMITS.event_chars}`;
+    return reject("event_too_large", message);
+  }
+  const event_hash = hashBody(body);
+  sql.run(
+    `INSERT INTO evt_events (event_id, stream, stream_seq, subject_id, event_type, correlation_id, idempotency_key,
+       recorded_at, body, event_hash) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+    envelope.event_id,
+    stream,
+    envelope.stream_seq,
+    subject_id,
+    draft.event_type,
+    context.correlation_id,
+    context.idempotency_key ?? null,
+    at,
+    body,
+    event_hash,
+  );
+  sql.run(
+    `INSERT INTO evt_stream_heads (stream, stream_seq, event_hash) VALUES (?, ?, ?)
+     ON CONFLICT (stream) DO UPDATE SET stream_seq = excluded.stream_seq, event_hash = excluded.event_hash`,
+    stream,
+    envelope.stream_seq,
+    event_hash,
+  );
+  for (const [field, { salt, value }] of sealed) {
+    sql.run("INSERT INTO evt_sealed VALUES (?, ?, ?, ?)", envelope.event_id, field, salt, JSON.stringify(value));
+  }
+  return { ...envelope, data: draft.data, event_hash, recorded_at: at };
+}
+
+/** Replaces sealed fields by salted commitments. */
+function seal(draft: EventDraft, random: RandomBytes, fields: readonly string[]) {
+  const sealed: [string, SealedValue][] = [];
+  const data: Record<string, unknown> = { ...draft.data };
+  for (const field of fields) {
+    if (data[field] === undefined) continue;
+    const value: SealedValue = { salt: hex(random(16)), value: data[field] };
+    data[field] = commit(value);
+    sealed.push([field, value]);
+  }
+  return { data, sealed };
+}
+
+function hex(bytes: Uint8Array): string {
+  return [...bytes].map((byte) => byte.toString(16).padStart(2, "0")).join("");
+}
+
+/** A row as the event its writer saw; sealed fields whose values were deleted are absent. */
+export function toEvent(sql: Sql, row: EventRow): Recorded {
+  const {
+    hash_version: _,
+    data,
+    ...envelope
+  } = JSON.parse(row.body) as Omit<EventEnvelope, "event_hash" | "recorded_at"> & {
+    readonly hash_version: 1;
+    readonly event_type: string;
+    readonly data: Record<string, unknown>;
+  };
+  if (row.body.includes(COMMITMENT)) {
+    for (const [field, value] of Object.entries(data)) if (isCommitment(value)) delete data[field];
+    for (const [field, { value }] of sealedValues(sql, row)) data[field] = value;
+  }
+  return { ...envelope, data, event_hash: row.event_hash, recorded_at: row.recorded_at };
+}
+
+const COMMITMENT = '"sealed_sha256"';
+
+function isCommitment(value: unknown): boolean {
+  return typeof value === "object" && value !== null && "sealed_sha256" in value;
+}
+
+function sealedValues(sql: Sql, row: EventRow): readonly (readonly [string, SealedValue])[] {
+  return sql
+    .all<{ field: string; salt: string; value: string }>(
+      "SELECT field, salt, value FROM evt_sealed WHERE event_id = ?",
+      row.event_id,
+    )
+    .map(({ field, salt, value }) => [field, { salt, value: JSON.parse(value) }] as const);
+}
+
+/** A row as a link of its stream's chain, with the sealed values that are still there. */
+export function toLink(sql: Sql, row: EventRow): ChainLink {
+  const link = { stream: row.stream, seq: row.stream_seq, body: row.body, event_hash: row.event_hash };
+  return row.body.includes(COMMITMENT) ? { ...link, sealed: Object.fromEntries(sealedValues(sql, row)) } : link;
+}

@@ -1,0 +1,311 @@
+/** What every event store must do, whatever database is under it. Run by Node and inside a Durable Object. */
+import assert from "node:assert/strict";
+import type { Decider } from "@oa/shared/core/decider.ts";
+import type { EventContext } from "@oa/shared/core/envelope.ts";
+import { type EventStore, openEventStore, task } from "@oa/shared/core/event-store.ts";
+import { verifyChain } from "@oa/shared/core/hash-chain.ts";
+import type { Projection } from "@oa/shared/core/projection.ts";
+import { isRejection, reject } from "@oa/shared/core/refusal.ts";
+import type { Sql } from "@oa/shared/core/sql.ts";
+
+type CounterEvent =
+  | { readonly event_type: "counter.added"; readonly data: { readonly amount: number; readonly note?: string } }
+  | { readonly event_type: "counter.closed"; readonly data: object };
+type CounterCommand =
+  | { readonly type: "add"; readonly amount: number; readonly note?: string }
+  | { readonly type: "close" };
+
+const counter: Decider<{ readonly total: number; readonly closed: boolean }, CounterEvent, CounterCommand> = {
+  initial: { total: 0, closed: false },
+  evolve: (state, event) =>
+    event.event_type === "counter.added"
+      ? { ...state, total: state.total + event.data.amount }
+      : { ...state, closed: true },
+  decide: (state, command) => {
+    if (state.closed) return reject("not_found", "the counter is closed");
+    if (command.type === "close") return [{ event_type: "counter.closed", data: {} }];
+    const { amount, note } = command;
+    return [{ event_type: "counter.added", data: note === undefined ? { amount } : { amount, note } }];
+  },
+};
+
+const totals: Projection = {
+  name: "totals",
+  tables: ["proj_totals"],
+  ddl: ["CREATE TABLE IF NOT EXISTS proj_totals (subject_id TEXT PRIMARY KEY, total INTEGER NOT NULL)"],
+  apply: (sql, event) => {
+    if (event.event_type !== "counter.added") return;
+    const { amount } = event.data as { amount: number };
+    if (amount === 666) throw new Error("the projection fails");
+    sql.run(
+      `INSERT INTO proj_totals VALUES (?, ?) ON CONFLICT (subject_id) DO UPDATE SET total = total + excluded.total`,
+      event.subject_id,
+      amount,
+    );
+  },
+};
+
+const context: EventContext = {
+  now_ms: Date.UTC(2026, 0, 2, 3, 4, 5, 678),
+  workspace_id: "ws_test",
+  stream_type: "workspace",
+  stream_id: "ws_test",
+  actor_type: "user",
+  actor_id: "owner",
+  correlation_id: "c_1",
+};
+
+interface Given {
+  readonly sql: Sql;
+  readonly store: EventStore;
+  readonly add: (amount: number, subject?: string, note?: string) => ReturnType<EventStore["handle"]>;
+}
+
+function given(sql: Sql): Given {
+  const random = (count: number) => crypto.getRandomValues(new Uint8Array(count));
+  const store = openEventStore(sql, [totals], random, { "counter.added": ["note"] });
+  return {
+    sql,
+    store,
+    add: (amount, subject = "counter_1", note) =>
+      store.handle(context, [
+        task(counter, subject, note === undefined ? { type: "add", amount } : { type: "add", amount, note }),
+      ]),
+  };
+}
+
+const rows = (sql: Sql) =>
+  sql.all<{ subject_id: string; total: number }>("SELECT * FROM proj_totals ORDER BY 1").map((row) => ({ ...row }));
+const count = (sql: Sql) => sql.all<{ n: number }>("SELECT count(*) AS n FROM evt_events")[0]?.n;
+/** Does what the log's triggers forbid, as somebody with the file in hands could. */
+function tamper(sql: Sql, statement: string): void {
+  sql.run("DROP TRIGGER evt_events_no_update");
+  sql.run("DROP TRIGGER evt_events_no_delete");
+  sql.run(statement);
+}
+
+export const EVENT_STORE_CONTRACT: Readonly<Record<string, (open: () => Sql) => void>> = {
+  "numbers a stream without gaps and chains each hash to the one before": (open) => {
+    const { store, add } = given(open());
+    for (const amount of [1, 2, 3]) add(amount);
+    const events = store.byStream("workspace/ws_test", 0, 100);
+    assert.deepEqual(
+      events.map((event) => event.stream_seq),
+      [1, 2, 3],
+    );
+    assert.deepEqual(
+      events.map((event) => event.prev_event_hash),
+      [null, events[0]?.event_hash, events[1]?.event_hash],
+    );
+    assert.deepEqual(store.verify(), { ok: true, events: 3, first_bad: null });
+    assert.equal(store.load(counter, "counter_1").total, 6);
+  },
+  "returns what it recorded exactly as it reads it back": (open) => {
+    const { store, add } = given(open());
+    const recorded = add(5, "counter_1", 'a note with ünïcode, \u2028 and "quotes"');
+    assert.deepEqual(recorded, store.bySubject("counter_1"));
+  },
+  "orders two streams apart and verifies both": (open) => {
+    const { store } = given(open());
+    for (const stream_id of ["a", "b", "a"]) {
+      store.handle({ ...context, stream_type: "room", stream_id }, [task(counter, "c", { type: "add", amount: 1 })]);
+    }
+    assert.deepEqual(
+      store.heads().map((head) => [head.stream, head.seq]),
+      [
+        ["room/a", 2],
+        ["room/b", 1],
+      ],
+    );
+    assert.equal(store.verify().ok, true);
+    assert.equal([...store.after(1)].length, 2);
+    assert.equal(store.byStream("room/a", 1, 10).length, 1);
+  },
+  "writes nothing when a rule says no": (open) => {
+    const { sql, store, add } = given(open());
+    add(1);
+    store.handle(context, [task(counter, "counter_1", { type: "close" })]);
+    const answer = add(1);
+    assert.ok(isRejection(answer) && answer.code === "not_found");
+    assert.equal(count(sql), 2);
+  },
+  "takes several commands together, all or none": (open) => {
+    const { sql, store } = given(open());
+    store.handle(context, [task(counter, "b", { type: "close" })]);
+    const answer = store.handle(context, [
+      task(counter, "a", { type: "add", amount: 1 }),
+      task(counter, "b", { type: "add", amount: 1 }),
+    ]);
+    assert.ok(isRejection(answer));
+    assert.equal(count(sql), 1);
+    assert.deepEqual(rows(sql), []);
+  },
+  "lets a later command see what an earlier one of the same call decided": (open) => {
+    const { sql, store } = given(open());
+    const answer = store.handle(context, [
+      task(counter, "a", { type: "close" }),
+      task(counter, "a", { type: "add", amount: 1 }),
+    ]);
+    assert.ok(isRejection(answer));
+    assert.equal(count(sql), 0);
+  },
+  "rolls the events back when a projection fails, and folds on from the truth": (open) => {
+    const { sql, store, add } = given(open());
+    add(1);
+    assert.equal(store.load(counter, "counter_1").total, 1);
+    assert.throws(() => add(666), /the projection fails/);
+    assert.equal(count(sql), 1);
+    add(2);
+    assert.equal(store.load(counter, "counter_1").total, 3);
+    assert.equal(store.verify().ok, true);
+  },
+  "forgets a folded state whose transaction was rolled back around it": (open) => {
+    const { sql, store, add } = given(open());
+    assert.throws(() =>
+      sql.transaction(() => {
+        add(10);
+        assert.equal(store.load(counter, "counter_1").total, 10);
+        throw new Error("outer");
+      }),
+    );
+    assert.equal(store.load(counter, "counter_1").total, 0);
+    add(3);
+    assert.equal(store.load(counter, "counter_1").total, 3);
+  },
+  "rebuilds projections to the state they had": (open) => {
+    const { sql, store, add } = given(open());
+    for (let index = 0; index < 1200; index += 1)
+      add(index === 666 ? 0 : index, `counter_${index % 7}`, `note ${index}`);
+    const live = rows(sql);
+    assert.equal(live.length, 7);
+    sql.run("UPDATE proj_totals SET total = 0");
+    store.rebuild();
+    assert.deepEqual(rows(sql), live);
+  },
+  "appends nothing for a repeated idempotency key, and answers with the first events": (open) => {
+    const { sql, store } = given(open());
+    const keyed = { ...context, idempotency_key: "run_1/step_1" };
+    const first = store.handle(keyed, [task(counter, "a", { type: "add", amount: 1 })]);
+    const second = store.handle(keyed, [task(counter, "a", { type: "add", amount: 99 })]);
+    assert.deepEqual(second, first);
+    assert.equal(count(sql), 1);
+    store.handle({ ...keyed, stream_id: "other" }, [task(counter, "a", { type: "add", amount: 1 })]);
+    assert.equal(count(sql), 2);
+  },
+  "refuses UPDATE and DELETE on the log": (open) => {
+    const { sql, add } = given(open());
+    add(1);
+    assert.throws(() => sql.run("UPDATE evt_events SET body = '{}'"), /append-only/);
+    assert.throws(() => sql.run("DELETE FROM evt_events"), /append-only/);
+  },
+  "keeps the chain valid when a sealed value is deleted": (open) => {
+    const { sql, store, add } = given(open());
+    add(1, "counter_1", "secret");
+    assert.ok(!JSON.stringify(sql.all("SELECT body FROM evt_events")).includes("secret"));
+    assert.equal((store.bySubject("counter_1")[0]?.data as { note?: string }).note, "secret");
+    sql.run("DELETE FROM evt_sealed");
+    assert.equal(store.verify().ok, true);
+    assert.deepEqual(store.bySubject("counter_1")[0]?.data, { amount: 1 });
+  },
+  "finds a changed sealed value": (open) => {
+    const { sql, store, add } = given(open());
+    add(1, "counter_1", "secret");
+    sql.run(`UPDATE evt_sealed SET value = '"other"'`);
+    assert.equal(store.verify().first_bad?.code, "sealed_mismatch");
+  },
+  "finds a changed body": (open) => {
+    const { sql, store, add } = given(open());
+    for (const amount of [1, 2, 3]) add(amount);
+    tamper(sql, `UPDATE evt_events SET body = replace(body, '"amount":2', '"amount":9') WHERE stream_seq = 2`);
+    const bad = { stream: "workspace/ws_test", seq: 2, code: "hash_mismatch" };
+    assert.deepEqual(store.verify(), { ok: false, events: 1, first_bad: bad });
+  },
+  "finds a body that was changed together with its hash": (open) => {
+    const { sql, store, add } = given(open());
+    for (const amount of [1, 2, 3]) add(amount);
+    const [first] = sql.all<{ body: string; event_hash: string }>("SELECT * FROM evt_events WHERE stream_seq = 1");
+    assert.ok(first);
+    tamper(sql, `UPDATE evt_events SET event_hash = 'sha256:${"0".repeat(64)}' WHERE stream_seq = 1`);
+    assert.equal(store.verify().first_bad?.code, "hash_mismatch");
+  },
+  "finds a removed event and a cut end": (open) => {
+    const { sql, store, add } = given(open());
+    for (const amount of [1, 2, 3]) add(amount);
+    tamper(sql, "DELETE FROM evt_events WHERE stream_seq = 2");
+    assert.deepEqual(store.verify().first_bad, { stream: "workspace/ws_test", seq: 3, code: "sequence_gap" });
+    sql.run("DELETE FROM evt_events WHERE stream_seq = 3");
+    assert.deepEqual(store.verify().first_bad, { stream: "workspace/ws_test", seq: 2, code: "truncated" });
+  },
+  "finds a stream the heads do not know": (open) => {
+    const { sql, store, add } = given(open());
+    add(1);
+    assert.equal(verifyChain(store.links(), []).first_bad?.code, "unknown_stream");
+    sql.run("UPDATE evt_stream_heads SET stream = 'room/other'");
+    assert.equal(store.verify().first_bad?.code, "unknown_stream");
+  },
+  "refuses an event over the size limit and writes nothing of its call": (open) => {
+    const { sql, store } = given(open());
+    const answer = store.handle({ ...context, stream_id: "big" }, [
+      task(counter, "a", { type: "add", amount: 1 }),
+      task(counter, "b", { type: "add", amount: 1 }),
+      {
+        subject_id: "c",
+        run: () => [{ event_type: "other", data: { text: "x".repeat(600_000) } }],
+      },
+    ]);
+    assert.ok(isRejection(answer) && answer.code === "event_too_large");
+    assert.equal(count(sql), 0);
+    assert.deepEqual(rows(sql), []);
+  },
+  "keeps awkward keys and numbers as they are": (open) => {
+    const { store } = given(open());
+    const data = JSON.parse('{"__proto__":{"polluted":true},"2":"b","10":"a","e":1e21,"z":-0.5,"":null}');
+    store.handle(context, [{ subject_id: "odd", run: () => [{ event_type: "odd.kept", data }] }]);
+    assert.equal(JSON.stringify(store.bySubject("odd")[0]?.data, null, 1), JSON.stringify(sorted(data), null, 1));
+    assert.equal(({} as { polluted?: boolean }).polluted, undefined);
+    assert.equal(store.verify().ok, true);
+  },
+  "refuses an async transaction body and keeps none of it": (open) => {
+    const sql = open();
+    given(sql);
+    assert.throws(
+      () =>
+        sql.transaction(async () => {
+          sql.run("INSERT INTO proj_totals VALUES ('x', 1)");
+        }),
+      /must not be async/,
+    );
+    assert.deepEqual(rows(sql), []);
+  },
+  "nests transactions: an inner failure keeps the outer work": (open) => {
+    const sql = open();
+    given(sql);
+    sql.transaction(() => {
+      sql.run("INSERT INTO proj_totals VALUES ('outer', 1)");
+      assert.throws(() =>
+        sql.transaction(() => {
+          sql.run("INSERT INTO proj_totals VALUES ('inner', 1)");
+          throw new Error("inner");
+        }),
+      );
+    });
+    assert.deepEqual(rows(sql), [{ subject_id: "outer", total: 1 }]);
+  },
+  "carries text, numbers, null and bytes through the database unchanged": (open) => {
+    const sql = open();
+    sql.run("CREATE TABLE IF NOT EXISTS proj_values (a, b, c, d)");
+    const bytes = new Uint8Array([0, 1, 254, 255]);
+    sql.run("INSERT INTO proj_values VALUES (?, ?, ?, ?)", "ü\u0000x", 1.5, null, bytes);
+    assert.deepEqual({ ...sql.all("SELECT * FROM proj_values")[0] }, { a: "ü\u0000x", b: 1.5, c: null, d: bytes });
+  },
+};
+
+/** Keys in RFC 8785 order, so that objects can be compared as text, own `__proto__` included. */
+function sorted(value: object): unknown {
+  return JSON.parse(
+    `{${Object.keys(value)
+      .sort()
+      .map((key) => `${JSON.stringify(key)}:${JSON.stringify(Object.getOwnPropertyDescriptor(value, key)?.value)}`)
+      .join(",")}}`,
+  );
+}
