@@ -62,6 +62,37 @@ export const REASONS = {
   media_type: refused(415),
   unreachable: failed(502),
   consent_needed: refused(403),
+
+  // Upgrades: what is wrong with a manifest, its inputs or its events.
+  unknown_field: refused(422),
+  version_invalid: refused(422),
+  npub_invalid: refused(422),
+  op_unknown: refused(422),
+  params_invalid: refused(422),
+  step_duplicate: refused(422),
+  reference_invalid: refused(422),
+  reference_unknown: refused(422),
+  reference_type: refused(422),
+  reference_unresolved: failed(422),
+  path_unsafe: refused(422),
+  host_invalid: refused(422),
+  schedule_incomplete: refused(422),
+  window_invalid: refused(422),
+  price_invalid: refused(422),
+  revenue_split_invalid: refused(422),
+  input_unknown: refused(422),
+  input_missing: refused(422),
+  input_invalid: refused(422),
+  foreign_event: refused(422),
+  manifest_hash_mismatch: refused(422),
+  event_tag_mismatch: refused(422),
+  author_mismatch: refused(422),
+
+  // Install configs.
+  config_unreadable: refused(400),
+  config_recipient: refused(403),
+  config_signer: refused(403),
+  config_expired: refused(410),
 } as const satisfies Record<string, Reason>;
 
 export type ReasonCode = keyof typeof REASONS;

@@ -61,6 +61,12 @@ export type UpgradeTrigger = (FileChangeTrigger | NostrEventTrigger)
  * @maxItems 64
  */
 export type HexList = [string, ...(string)[]]
+export type ModelEmbedParams = (ModelEmbedParams1 & ModelEmbedParams2)
+export type ModelEmbedParams1 = ({
+readonly index: string
+} | {
+readonly texts: readonly unknown[]
+})
 
 /**
  * What every event of the log carries beside its type and data. The event's hash covers all of it but recorded_at.
@@ -564,9 +570,9 @@ readonly schedule?: UpgradeSchedule
 /**
  * Where to post completion notes. Absent: the worker's own setting.
  * 
- * @maxItems 10
+ * @maxItems 32
  */
-readonly completion_relays?: []|[RelayUrl]|[RelayUrl, RelayUrl]|[RelayUrl, RelayUrl, RelayUrl]|[RelayUrl, RelayUrl, RelayUrl, RelayUrl]|[RelayUrl, RelayUrl, RelayUrl, RelayUrl, RelayUrl]|[RelayUrl, RelayUrl, RelayUrl, RelayUrl, RelayUrl, RelayUrl]|[RelayUrl, RelayUrl, RelayUrl, RelayUrl, RelayUrl, RelayUrl, RelayUrl]|[RelayUrl, RelayUrl, RelayUrl, RelayUrl, RelayUrl, RelayUrl, RelayUrl, RelayUrl]|[RelayUrl, RelayUrl, RelayUrl, RelayUrl, RelayUrl, RelayUrl, RelayUrl, RelayUrl, RelayUrl]|[RelayUrl, RelayUrl, RelayUrl, RelayUrl, RelayUrl, RelayUrl, RelayUrl, RelayUrl, RelayUrl, RelayUrl]
+readonly completion_relays?: readonly RelayUrl[]
 readonly manifest_event?: NostrEvent
 readonly release_event?: NostrEvent
 }
@@ -732,9 +738,9 @@ readonly inputs?: {
 }
 readonly schedule: UpgradeSchedule
 /**
- * @maxItems 16
+ * @maxItems 32
  */
-readonly triggers?: []|[UpgradeTrigger]|[UpgradeTrigger, UpgradeTrigger]|[UpgradeTrigger, UpgradeTrigger, UpgradeTrigger]|[UpgradeTrigger, UpgradeTrigger, UpgradeTrigger, UpgradeTrigger]|[UpgradeTrigger, UpgradeTrigger, UpgradeTrigger, UpgradeTrigger, UpgradeTrigger]|[UpgradeTrigger, UpgradeTrigger, UpgradeTrigger, UpgradeTrigger, UpgradeTrigger, UpgradeTrigger]|[UpgradeTrigger, UpgradeTrigger, UpgradeTrigger, UpgradeTrigger, UpgradeTrigger, UpgradeTrigger, UpgradeTrigger]|[UpgradeTrigger, UpgradeTrigger, UpgradeTrigger, UpgradeTrigger, UpgradeTrigger, UpgradeTrigger, UpgradeTrigger, UpgradeTrigger]|[UpgradeTrigger, UpgradeTrigger, UpgradeTrigger, UpgradeTrigger, UpgradeTrigger, UpgradeTrigger, UpgradeTrigger, UpgradeTrigger, UpgradeTrigger]|[UpgradeTrigger, UpgradeTrigger, UpgradeTrigger, UpgradeTrigger, UpgradeTrigger, UpgradeTrigger, UpgradeTrigger, UpgradeTrigger, UpgradeTrigger, UpgradeTrigger]|[UpgradeTrigger, UpgradeTrigger, UpgradeTrigger, UpgradeTrigger, UpgradeTrigger, UpgradeTrigger, UpgradeTrigger, UpgradeTrigger, UpgradeTrigger, UpgradeTrigger, UpgradeTrigger]|[UpgradeTrigger, UpgradeTrigger, UpgradeTrigger, UpgradeTrigger, UpgradeTrigger, UpgradeTrigger, UpgradeTrigger, UpgradeTrigger, UpgradeTrigger, UpgradeTrigger, UpgradeTrigger, UpgradeTrigger]|[UpgradeTrigger, UpgradeTrigger, UpgradeTrigger, UpgradeTrigger, UpgradeTrigger, UpgradeTrigger, UpgradeTrigger, UpgradeTrigger, UpgradeTrigger, UpgradeTrigger, UpgradeTrigger, UpgradeTrigger, UpgradeTrigger]|[UpgradeTrigger, UpgradeTrigger, UpgradeTrigger, UpgradeTrigger, UpgradeTrigger, UpgradeTrigger, UpgradeTrigger, UpgradeTrigger, UpgradeTrigger, UpgradeTrigger, UpgradeTrigger, UpgradeTrigger, UpgradeTrigger, UpgradeTrigger]|[UpgradeTrigger, UpgradeTrigger, UpgradeTrigger, UpgradeTrigger, UpgradeTrigger, UpgradeTrigger, UpgradeTrigger, UpgradeTrigger, UpgradeTrigger, UpgradeTrigger, UpgradeTrigger, UpgradeTrigger, UpgradeTrigger, UpgradeTrigger, UpgradeTrigger]|[UpgradeTrigger, UpgradeTrigger, UpgradeTrigger, UpgradeTrigger, UpgradeTrigger, UpgradeTrigger, UpgradeTrigger, UpgradeTrigger, UpgradeTrigger, UpgradeTrigger, UpgradeTrigger, UpgradeTrigger, UpgradeTrigger, UpgradeTrigger, UpgradeTrigger, UpgradeTrigger]
+readonly triggers?: readonly UpgradeTrigger[]
 /**
  * @minItems 1
  * @maxItems 64
@@ -763,15 +769,12 @@ readonly contact?: string
 export interface UpgradeCapabilities {
 /**
  * @minItems 1
- * @maxItems 3
  */
-readonly platforms: [Platform]|[Platform, Platform]|[Platform, Platform, Platform]
+readonly platforms: [Platform, ...(Platform)[]]
 /**
  * Empty for an upgrade that calls no model.
- * 
- * @maxItems 5
  */
-readonly backends: []|[ModelBackend]|[ModelBackend, ModelBackend]|[ModelBackend, ModelBackend, ModelBackend]|[ModelBackend, ModelBackend, ModelBackend, ModelBackend]|[ModelBackend, ModelBackend, ModelBackend, ModelBackend, ModelBackend]
+readonly backends: readonly ModelBackend[]
 readonly requires?: {
 readonly disk_mb?: number
 readonly ram_mb?: number
@@ -835,9 +838,9 @@ export interface NostrEventTrigger {
 readonly type: "nostr_event"
 /**
  * @minItems 1
- * @maxItems 16
+ * @maxItems 32
  */
-readonly kinds: [number]|[number, number]|[number, number, number]|[number, number, number, number]|[number, number, number, number, number]|[number, number, number, number, number, number]|[number, number, number, number, number, number, number]|[number, number, number, number, number, number, number, number]|[number, number, number, number, number, number, number, number, number]|[number, number, number, number, number, number, number, number, number, number]|[number, number, number, number, number, number, number, number, number, number, number]|[number, number, number, number, number, number, number, number, number, number, number, number]|[number, number, number, number, number, number, number, number, number, number, number, number, number]|[number, number, number, number, number, number, number, number, number, number, number, number, number, number]|[number, number, number, number, number, number, number, number, number, number, number, number, number, number, number]|[number, number, number, number, number, number, number, number, number, number, number, number, number, number, number, number]
+readonly kinds: [number, ...(number)[]]
 /**
  * More of a NIP-01 filter.
  */
@@ -887,9 +890,9 @@ export interface UpgradePricing {
 readonly model: ("free" | "per-run" | "per-month")
 readonly amount_sats?: number
 /**
- * @maxItems 16
+ * @maxItems 32
  */
-readonly revenue_split?: []|[RevenueShare]|[RevenueShare, RevenueShare]|[RevenueShare, RevenueShare, RevenueShare]|[RevenueShare, RevenueShare, RevenueShare, RevenueShare]|[RevenueShare, RevenueShare, RevenueShare, RevenueShare, RevenueShare]|[RevenueShare, RevenueShare, RevenueShare, RevenueShare, RevenueShare, RevenueShare]|[RevenueShare, RevenueShare, RevenueShare, RevenueShare, RevenueShare, RevenueShare, RevenueShare]|[RevenueShare, RevenueShare, RevenueShare, RevenueShare, RevenueShare, RevenueShare, RevenueShare, RevenueShare]|[RevenueShare, RevenueShare, RevenueShare, RevenueShare, RevenueShare, RevenueShare, RevenueShare, RevenueShare, RevenueShare]|[RevenueShare, RevenueShare, RevenueShare, RevenueShare, RevenueShare, RevenueShare, RevenueShare, RevenueShare, RevenueShare, RevenueShare]|[RevenueShare, RevenueShare, RevenueShare, RevenueShare, RevenueShare, RevenueShare, RevenueShare, RevenueShare, RevenueShare, RevenueShare, RevenueShare]|[RevenueShare, RevenueShare, RevenueShare, RevenueShare, RevenueShare, RevenueShare, RevenueShare, RevenueShare, RevenueShare, RevenueShare, RevenueShare, RevenueShare]|[RevenueShare, RevenueShare, RevenueShare, RevenueShare, RevenueShare, RevenueShare, RevenueShare, RevenueShare, RevenueShare, RevenueShare, RevenueShare, RevenueShare, RevenueShare]|[RevenueShare, RevenueShare, RevenueShare, RevenueShare, RevenueShare, RevenueShare, RevenueShare, RevenueShare, RevenueShare, RevenueShare, RevenueShare, RevenueShare, RevenueShare, RevenueShare]|[RevenueShare, RevenueShare, RevenueShare, RevenueShare, RevenueShare, RevenueShare, RevenueShare, RevenueShare, RevenueShare, RevenueShare, RevenueShare, RevenueShare, RevenueShare, RevenueShare, RevenueShare]|[RevenueShare, RevenueShare, RevenueShare, RevenueShare, RevenueShare, RevenueShare, RevenueShare, RevenueShare, RevenueShare, RevenueShare, RevenueShare, RevenueShare, RevenueShare, RevenueShare, RevenueShare, RevenueShare]
+readonly revenue_split?: readonly RevenueShare[]
 readonly coordinator?: Npub
 }
 export interface RevenueShare {
@@ -915,4 +918,255 @@ readonly type: string
 readonly url: WebUrl
 readonly sha256?: string
 readonly title?: string
+}
+/**
+ * config.json in the worker's data folder: what its owner may set. Everything is optional; options of a command and OA_ variables win over it. Secrets never stand here.
+ */
+export interface WorkerConfig {
+/**
+ * Of the control API on 127.0.0.1; 0 takes any free one. Default 6767.
+ */
+readonly port?: number
+/**
+ * The edge whose catalog and mailbox this worker uses, e.g. https://edge.example.
+ */
+readonly edge_url?: string
+/**
+ * Relays read for install configs and listings.
+ * 
+ * @maxItems 20
+ */
+readonly relays?: []|[string]|[string, string]|[string, string, string]|[string, string, string, string]|[string, string, string, string, string]|[string, string, string, string, string, string]|[string, string, string, string, string, string, string]|[string, string, string, string, string, string, string, string]|[string, string, string, string, string, string, string, string, string]|[string, string, string, string, string, string, string, string, string, string]|[string, string, string, string, string, string, string, string, string, string, string]|[string, string, string, string, string, string, string, string, string, string, string, string]|[string, string, string, string, string, string, string, string, string, string, string, string, string]|[string, string, string, string, string, string, string, string, string, string, string, string, string, string]|[string, string, string, string, string, string, string, string, string, string, string, string, string, string, string]|[string, string, string, string, string, string, string, string, string, string, string, string, string, string, string, string]|[string, string, string, string, string, string, string, string, string, string, string, string, string, string, string, string, string]|[string, string, string, string, string, string, string, string, string, string, string, string, string, string, string, string, string, string]|[string, string, string, string, string, string, string, string, string, string, string, string, string, string, string, string, string, string, string]|[string, string, string, string, string, string, string, string, string, string, string, string, string, string, string, string, string, string, string, string]
+/**
+ * Where a finished run is told of; none by default.
+ * 
+ * @maxItems 10
+ */
+readonly completion_note_relays?: []|[string]|[string, string]|[string, string, string]|[string, string, string, string]|[string, string, string, string, string]|[string, string, string, string, string, string]|[string, string, string, string, string, string, string]|[string, string, string, string, string, string, string, string]|[string, string, string, string, string, string, string, string, string]|[string, string, string, string, string, string, string, string, string, string]
+/**
+ * Exact host:port pairs in private address ranges that granted network access may reach.
+ * 
+ * @maxItems 50
+ */
+readonly private_allow?: readonly string[]
+/**
+ * Runs at a time. Default 1.
+ */
+readonly concurrency?: number
+readonly backends?: BackendsConfig
+}
+/**
+ * Model backends on this machine. lexical-v1 needs none.
+ */
+export interface BackendsConfig {
+readonly "llama.cpp"?: {
+/**
+ * A GGUF file.
+ */
+readonly generate_model_path?: string
+/**
+ * A GGUF file.
+ */
+readonly embed_model_path?: string
+}
+readonly ollama?: OpenAiBackendConfig
+readonly mlx?: OpenAiBackendConfig
+readonly foundation_models?: OpenAiBackendConfig
+}
+/**
+ * A server that speaks OpenAI's API.
+ */
+export interface OpenAiBackendConfig {
+/**
+ * E.g. http://127.0.0.1:11434/v1
+ */
+readonly base_url: string
+readonly generate_model?: string
+readonly embed_model?: string
+}
+export interface ModelEmbedParams2 {
+readonly backend: ("lexical-v1" | "llama.cpp" | "ollama" | "mlx" | "foundation_models")
+/**
+ * Embed this index's passages that have no vector yet.
+ */
+readonly index?: string
+/**
+ * Embed these and return their vectors.
+ * 
+ * @minItems 1
+ * @maxItems 1000
+ */
+readonly texts?: [string, ...(string)[]]
+/**
+ * The vectors' length. A model has one length; lexical-v1 takes any up to 2048.
+ */
+readonly dim?: number
+}
+export interface ModelEmbedResult {
+/**
+ * Vectors made now.
+ */
+readonly embedded: number
+/**
+ * Vectors there are.
+ */
+readonly total: number
+readonly dim: number
+readonly model: string
+/**
+ * Of length 1 each, in the order of texts; absent for an index.
+ */
+readonly vectors?: readonly number[][]
+}
+export interface ModelGenerateParams {
+readonly backend: ("llama.cpp" | "ollama" | "mlx" | "foundation_models")
+readonly prompt: string
+readonly max_tokens: number
+readonly temperature?: number
+/**
+ * A hint: which model of a server to use instead of the configured one.
+ */
+readonly model?: string
+}
+export interface ModelGenerateResult {
+readonly text: string
+readonly tokens_in?: number
+readonly tokens_out?: number
+/**
+ * The model that answered.
+ */
+readonly model: string
+}
+export interface SearchkitIndexParams {
+/**
+ * The folder to index, usually a git checkout.
+ */
+readonly path: string
+/**
+ * The index's name on this worker.
+ */
+readonly index: string
+/**
+ * Index only these: a language (swift, ts, python) or a file extension. Absent or empty: every text file.
+ * 
+ * @maxItems 64
+ */
+readonly languages?: readonly string[]
+/**
+ * Index only paths that match one of these globs, relative to path. Absent or empty: all.
+ * 
+ * @maxItems 256
+ */
+readonly include?: readonly string[]
+/**
+ * Never index paths that match one of these globs, relative to path.
+ * 
+ * @maxItems 256
+ */
+readonly exclude?: readonly string[]
+}
+export interface SearchkitIndexResult {
+readonly index: string
+/**
+ * Text files in the index.
+ */
+readonly files: number
+readonly chunks: number
+readonly symbols: number
+/**
+ * Files that were not in the index before.
+ */
+readonly added: number
+/**
+ * Files whose content is another than before.
+ */
+readonly changed: number
+/**
+ * Files that are gone or no longer wanted.
+ */
+readonly removed: number
+/**
+ * Files in scope whose content is not stored.
+ */
+readonly skipped: number
+readonly skipped_by_reason: {
+readonly binary: number
+readonly secret: number
+readonly too_large: number
+readonly unreadable: number
+}
+/**
+ * HEAD of the git checkout, null where there is none.
+ */
+readonly commit: (string | null)
+}
+export interface SearchkitQueryParams {
+/**
+ * The index's name on this worker.
+ */
+readonly index: string
+/**
+ * One line: a literal string, an identifier or a question.
+ */
+readonly query: string
+/**
+ * How many hits text shows, and how many passages may follow the exact matches.
+ */
+readonly limit?: number
+}
+export interface SearchkitQueryResult {
+readonly hits: readonly SearchHit[]
+/**
+ * The best hits as text, short enough for a prompt.
+ */
+readonly text: string
+/**
+ * Lines of indexed files that contain the query, case and all.
+ */
+readonly exact_matches_total: number
+readonly index: SearchedIndex
+}
+export interface SearchHit {
+/**
+ * Relative to the indexed folder.
+ */
+readonly path: string
+readonly line_start: number
+/**
+ * Inclusive.
+ */
+readonly line_end: number
+/**
+ * The innermost definition around line_start.
+ */
+readonly symbol: (string | null)
+readonly score: number
+/**
+ * @minItems 1
+ */
+readonly reasons: [("exact" | "symbol" | "bm25" | "vector"), ...(("exact" | "symbol" | "bm25" | "vector"))[]]
+/**
+ * The lines between line_start and line_end that contain the query.
+ */
+readonly exact_lines?: readonly number[]
+readonly snippet: string
+}
+export interface SearchedIndex {
+readonly name: string
+/**
+ * HEAD when the index was made.
+ */
+readonly commit: (string | null)
+/**
+ * Files changed, added or deleted since; null where the folder could not be compared.
+ */
+readonly stale_files: (number | null)
+/**
+ * When the index was last complete, ISO 8601 UTC.
+ */
+readonly finished_at: string
+/**
+ * Which embedding took part, or why none did.
+ */
+readonly vectors?: string
 }

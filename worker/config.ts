@@ -1,0 +1,92 @@
+import { readFile } from "node:fs/promises";
+import { join } from "node:path";
+import { Fault } from "@oa/shared/core/refusal.ts";
+import type { BackendsConfig, WorkerConfig } from "@oa/shared/generated/types.ts";
+import validators from "@oa/shared/generated/validators.cjs";
+
+/** What the worker runs with: options, then OA_ variables, then config.json, then these defaults. No secrets. */
+export interface Config {
+  readonly data_dir: string;
+  /** Of the control API on 127.0.0.1; 0 takes any free one. */
+  readonly port: number;
+  readonly edge_url: string | null;
+  readonly relays: readonly string[];
+  readonly completion_note_relays: readonly string[];
+  /** Exact host:port pairs in private ranges that granted network access may reach. */
+  readonly private_allow: readonly string[];
+  /** Runs at a time. */
+  readonly concurrency: number;
+  readonly backends: BackendsConfig;
+}
+
+type Environment = Readonly<Record<string, string | undefined>>;
+
+/**
+ * The one reader of the worker's settings. Throws `config_invalid` with the key and the value that is wrong; an
+ * unknown key in config.json is wrong too, since it would otherwise be ignored in silence.
+ */
+export async function readConfig(
+  data_dir: string,
+  env: Environment,
+  options: Omit<WorkerConfig, "$schema"> = {},
+): Promise<Config> {
+  const file = join(data_dir, "config.json");
+  const settings = {
+    ...checked(await readJson(file), file),
+    ...checked(fromEnvironment(env), "the environment"),
+    ...checked(options, "the command line"),
+  };
+  return {
+    data_dir,
+    port: settings.port ?? 6767,
+    edge_url: settings.edge_url?.replace(/\/+$/, "") ?? null,
+    relays: settings.relays ?? [],
+    completion_note_relays: settings.completion_note_relays ?? [],
+    private_allow: settings.private_allow ?? [],
+    concurrency: settings.concurrency ?? 1,
+    backends: settings.backends ?? {},
+  };
+}
+
+function checked(value: unknown, where: string): WorkerConfig {
+  if (validators.isWorkerConfig(value)) return value;
+  const [error] = validators.isWorkerConfig.errors ?? [];
+  const extra = error?.params.additionalProperty;
+  const path = `${error?.instancePath ?? ""}${typeof extra === "string" ? `/${extra}` : ""}`;
+  throw new Fault("config_invalid", `${where}: ${path === "" ? "it" : path} ${error?.message ?? "is not valid"}`);
+}
+
+async function readJson(file: string): Promise<unknown> {
+  let text: string;
+  try {
+    text = await readFile(file, "utf8");
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === "ENOENT") return {};
+    throw new Fault("config_invalid", `${file} cannot be read: ${(error as Error).message}`, { cause: error });
+  }
+  try {
+    return JSON.parse(text);
+  } catch (error) {
+    throw new Fault("config_invalid", `${file} is not JSON: ${(error as Error).message}`, { cause: error });
+  }
+}
+
+function fromEnvironment(env: Environment): object {
+  const list = (text: string): readonly string[] => text.split(",").map((item) => item.trim());
+  const found = [
+    ["port", env.OA_PORT, numeric],
+    ["edge_url", env.OA_EDGE_URL, String],
+    ["relays", env.OA_RELAYS, list],
+    ["completion_note_relays", env.OA_COMPLETION_NOTE_RELAYS, list],
+    ["private_allow", env.OA_PRIVATE_ALLOW, list],
+    ["concurrency", env.OA_CONCURRENCY, numeric],
+  ] as const;
+  return Object.fromEntries(
+    found.flatMap(([name, text, parse]) => (text === undefined || text === "" ? [] : [[name, parse(text)]])),
+  );
+}
+
+/** What is not a number stays text, so that validation says what is wrong with it. */
+function numeric(text: string): number | string {
+  return /^\d{1,15}$/.test(text) ? Number(text) : text;
+}
