@@ -2,6 +2,364 @@
 import type { OpDefinition } from "./types.ts";
 /** Every op by name, as its schema file declares it. */
 export const OPS: Readonly<Record<OpName, OpDefinition>> = {
+  "fs.read": {
+    "op": "fs.read",
+    "title": "FsRead",
+    "description": "Reads one file.",
+    "params": {
+      "type": "object",
+      "required": [
+        "path"
+      ],
+      "additionalProperties": false,
+      "properties": {
+        "path": {
+          "type": "string",
+          "minLength": 1,
+          "maxLength": 4096
+        },
+        "max_bytes": {
+          "type": "integer",
+          "minimum": 1,
+          "maximum": 67108864,
+          "default": 1048576
+        },
+        "encoding": {
+          "enum": [
+            "utf8",
+            "base64"
+          ],
+          "default": "utf8"
+        }
+      }
+    },
+    "result": {
+      "type": "object",
+      "required": [
+        "content",
+        "bytes",
+        "sha256"
+      ],
+      "additionalProperties": false,
+      "properties": {
+        "content": {
+          "type": "string"
+        },
+        "bytes": {
+          "type": "integer"
+        },
+        "sha256": {
+          "type": "string",
+          "pattern": "^[0-9a-f]{64}$"
+        }
+      }
+    },
+    "permissions": [
+      {
+        "kind": "filesystem:read",
+        "param": "path",
+        "as": "path"
+      }
+    ],
+    "effect": {
+      "class": "read"
+    },
+    "retry": {
+      "max_attempts": 2,
+      "backoff_ms": 500
+    },
+    "timeout_ms": 60000
+  },
+  "fs.write": {
+    "op": "fs.write",
+    "title": "FsWrite",
+    "description": "Writes one file, whole or not at all.",
+    "params": {
+      "type": "object",
+      "required": [
+        "path",
+        "content"
+      ],
+      "additionalProperties": false,
+      "properties": {
+        "path": {
+          "type": "string",
+          "minLength": 1,
+          "maxLength": 4096
+        },
+        "content": {
+          "description": "Text as it is; any other value is written as indented JSON."
+        }
+      }
+    },
+    "result": {
+      "type": "object",
+      "required": [
+        "path",
+        "bytes",
+        "sha256"
+      ],
+      "additionalProperties": false,
+      "properties": {
+        "path": {
+          "type": "string",
+          "description": "As the parameter named it."
+        },
+        "bytes": {
+          "type": "integer"
+        },
+        "sha256": {
+          "type": "string",
+          "pattern": "^[0-9a-f]{64}$"
+        }
+      }
+    },
+    "permissions": [
+      {
+        "kind": "filesystem:write",
+        "param": "path",
+        "as": "path"
+      }
+    ],
+    "effect": {
+      "class": "local_write"
+    },
+    "retry": {
+      "max_attempts": 3,
+      "backoff_ms": 1000
+    },
+    "timeout_ms": 60000
+  },
+  "git.clone": {
+    "op": "git.clone",
+    "title": "GitClone",
+    "description": "Clones a git repository into a folder, or brings an earlier clone of it up to date.",
+    "params": {
+      "type": "object",
+      "required": [
+        "repo",
+        "dest"
+      ],
+      "additionalProperties": false,
+      "properties": {
+        "repo": {
+          "type": "string",
+          "minLength": 1,
+          "maxLength": 2048,
+          "description": "An https:// address, or the absolute path of a repository on this machine."
+        },
+        "dest": {
+          "type": "string",
+          "minLength": 1,
+          "maxLength": 4096,
+          "description": "The folder of the clone."
+        },
+        "update": {
+          "type": "boolean",
+          "default": true,
+          "description": "Whether a clone that is already there is brought up to date; if not, it is left as it is."
+        },
+        "ref": {
+          "type": "string",
+          "pattern": "^[A-Za-z0-9_][A-Za-z0-9._/+-]*$",
+          "maxLength": 255,
+          "description": "A branch, a tag or a full commit id; the repository's default branch where absent."
+        },
+        "depth": {
+          "type": "integer",
+          "minimum": 1,
+          "maximum": 1000000,
+          "description": "Commits of history to fetch; all where absent."
+        }
+      }
+    },
+    "result": {
+      "type": "object",
+      "required": [
+        "path",
+        "commit",
+        "branch",
+        "updated"
+      ],
+      "additionalProperties": false,
+      "properties": {
+        "path": {
+          "type": "string",
+          "description": "The folder, as dest named it."
+        },
+        "commit": {
+          "type": "string",
+          "pattern": "^[0-9a-f]{40}([0-9a-f]{24})?$"
+        },
+        "branch": {
+          "type": [
+            "string",
+            "null"
+          ],
+          "description": "null for a tag or a commit."
+        },
+        "updated": {
+          "type": "boolean",
+          "description": "Whether the folder's content changed."
+        }
+      }
+    },
+    "permissions": [
+      {
+        "kind": "network:egress",
+        "param": "repo",
+        "as": "git_source"
+      },
+      {
+        "kind": "filesystem:write",
+        "param": "dest",
+        "as": "tree"
+      }
+    ],
+    "effect": {
+      "class": "local_write"
+    },
+    "retry": {
+      "max_attempts": 3,
+      "backoff_ms": 2000
+    },
+    "timeout_ms": 900000
+  },
+  "http.request": {
+    "op": "http.request",
+    "title": "HttpRequest",
+    "description": "Makes one HTTP request to a host the owner has allowed.",
+    "params": {
+      "type": "object",
+      "required": [
+        "url"
+      ],
+      "additionalProperties": false,
+      "properties": {
+        "url": {
+          "type": "string",
+          "pattern": "^https?://",
+          "maxLength": 8192
+        },
+        "method": {
+          "enum": [
+            "GET",
+            "HEAD",
+            "POST",
+            "PUT",
+            "PATCH",
+            "DELETE"
+          ],
+          "default": "GET",
+          "description": "GET and HEAD read; the others change something out there and carry an Idempotency-Key."
+        },
+        "headers": {
+          "type": "object",
+          "maxProperties": 64,
+          "propertyNames": {
+            "pattern": "^[A-Za-z0-9!#$%&'*+.^_`|~-]+$"
+          },
+          "additionalProperties": {
+            "type": "string",
+            "maxLength": 8192
+          }
+        },
+        "body": {
+          "description": "Text as it is; any other value is sent as JSON."
+        },
+        "expect_status": {
+          "type": "array",
+          "minItems": 1,
+          "maxItems": 32,
+          "items": {
+            "type": "integer",
+            "minimum": 100,
+            "maximum": 599
+          },
+          "description": "The step fails on any other status; 200 to 299 where absent."
+        },
+        "max_bytes": {
+          "type": "integer",
+          "minimum": 1,
+          "maximum": 67108864,
+          "default": 1048576
+        },
+        "timeout_ms": {
+          "type": "integer",
+          "minimum": 1,
+          "maximum": 600000,
+          "default": 30000
+        }
+      }
+    },
+    "result": {
+      "type": "object",
+      "required": [
+        "status",
+        "url",
+        "headers",
+        "body",
+        "encoding",
+        "bytes"
+      ],
+      "additionalProperties": false,
+      "properties": {
+        "status": {
+          "type": "integer"
+        },
+        "url": {
+          "type": "string",
+          "description": "Where the answer came from, after redirects."
+        },
+        "headers": {
+          "type": "object",
+          "additionalProperties": {
+            "type": "string"
+          },
+          "description": "Names in lower case."
+        },
+        "body": {
+          "type": "string"
+        },
+        "encoding": {
+          "enum": [
+            "utf8",
+            "base64"
+          ],
+          "description": "How body holds the bytes: base64 where they are not text."
+        },
+        "json": {
+          "description": "The parsed body, where the answer says it is JSON and it is valid and exact."
+        },
+        "bytes": {
+          "type": "integer"
+        }
+      }
+    },
+    "permissions": [
+      {
+        "kind": "network:egress",
+        "param": "url",
+        "as": "url"
+      }
+    ],
+    "effect": {
+      "class": "external_write",
+      "unless": {
+        "param": "method",
+        "in": [
+          "GET",
+          "HEAD"
+        ],
+        "class": "read"
+      }
+    },
+    "retry": {
+      "max_attempts": 3,
+      "backoff_ms": 2000
+    },
+    "timeout_ms": 60000
+  },
   "model.embed": {
     "op": "model.embed",
     "title": "ModelEmbed",
@@ -29,7 +387,6 @@ export const OPS: Readonly<Record<OpName, OpDefinition>> = {
         },
         "texts": {
           "type": "array",
-          "minItems": 1,
           "maxItems": 1000,
           "items": {
             "type": "string",
@@ -194,6 +551,99 @@ export const OPS: Readonly<Record<OpName, OpDefinition>> = {
       "backoff_ms": 2000
     },
     "timeout_ms": 600000
+  },
+  "nostr.publish": {
+    "op": "nostr.publish",
+    "title": "NostrPublish",
+    "description": "Publishes one Nostr event, signed by this worker's key, to the relays its owner chose.",
+    "params": {
+      "type": "object",
+      "required": [
+        "kind",
+        "content"
+      ],
+      "additionalProperties": false,
+      "properties": {
+        "kind": {
+          "type": "integer",
+          "minimum": 0,
+          "maximum": 65535
+        },
+        "content": {
+          "type": "string",
+          "maxLength": 131072
+        },
+        "tags": {
+          "type": "array",
+          "maxItems": 2000,
+          "items": {
+            "type": "array",
+            "minItems": 1,
+            "maxItems": 64,
+            "items": {
+              "type": "string",
+              "maxLength": 4096
+            }
+          },
+          "default": []
+        },
+        "relays": {
+          "type": "array",
+          "minItems": 1,
+          "maxItems": 32,
+          "items": {
+            "type": "string",
+            "pattern": "^wss?://",
+            "maxLength": 2048
+          },
+          "description": "Some of the relays its owner chose; all of them where absent."
+        }
+      }
+    },
+    "result": {
+      "type": "object",
+      "required": [
+        "event_id",
+        "accepted",
+        "refused"
+      ],
+      "additionalProperties": false,
+      "properties": {
+        "event_id": {
+          "type": "string",
+          "pattern": "^[0-9a-f]{64}$"
+        },
+        "accepted": {
+          "type": "array",
+          "items": {
+            "type": "string"
+          },
+          "description": "Relays that acknowledged it."
+        },
+        "refused": {
+          "type": "array",
+          "items": {
+            "type": "string"
+          },
+          "description": "The others, each with its reason."
+        }
+      }
+    },
+    "permissions": [
+      {
+        "kind": "event:publish",
+        "param": "kind",
+        "as": "value"
+      }
+    ],
+    "effect": {
+      "class": "external_write"
+    },
+    "retry": {
+      "max_attempts": 3,
+      "backoff_ms": 5000
+    },
+    "timeout_ms": 60000
   },
   "searchkit.index": {
     "op": "searchkit.index",
@@ -453,7 +903,6 @@ export const OPS: Readonly<Record<OpName, OpDefinition>> = {
             },
             "reasons": {
               "type": "array",
-              "minItems": 1,
               "items": {
                 "enum": [
                   "exact",
@@ -527,4 +976,4 @@ export const OPS: Readonly<Record<OpName, OpDefinition>> = {
     "timeout_ms": 60000
   }
 } as Readonly<Record<OpName, OpDefinition>>;
-export type OpName = "model.embed" | "model.generate" | "searchkit.index" | "searchkit.query";
+export type OpName = "fs.read" | "fs.write" | "git.clone" | "http.request" | "model.embed" | "model.generate" | "nostr.publish" | "searchkit.index" | "searchkit.query";

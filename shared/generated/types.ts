@@ -984,6 +984,120 @@ readonly base_url: string
 readonly generate_model?: string
 readonly embed_model?: string
 }
+export interface FsReadParams {
+readonly path: string
+readonly max_bytes?: number
+readonly encoding?: ("utf8" | "base64")
+}
+export interface FsReadResult {
+readonly content: string
+readonly bytes: number
+readonly sha256: string
+}
+export interface FsWriteParams {
+readonly path: string
+/**
+ * Text as it is; any other value is written as indented JSON.
+ */
+readonly content: {
+[k: string]: unknown | undefined
+}
+}
+export interface FsWriteResult {
+/**
+ * As the parameter named it.
+ */
+readonly path: string
+readonly bytes: number
+readonly sha256: string
+}
+export interface GitCloneParams {
+/**
+ * An https:// address, or the absolute path of a repository on this machine.
+ */
+readonly repo: string
+/**
+ * The folder of the clone.
+ */
+readonly dest: string
+/**
+ * Whether a clone that is already there is brought up to date; if not, it is left as it is.
+ */
+readonly update?: boolean
+/**
+ * A branch, a tag or a full commit id; the repository's default branch where absent.
+ */
+readonly ref?: string
+/**
+ * Commits of history to fetch; all where absent.
+ */
+readonly depth?: number
+}
+export interface GitCloneResult {
+/**
+ * The folder, as dest named it.
+ */
+readonly path: string
+readonly commit: string
+/**
+ * null for a tag or a commit.
+ */
+readonly branch: (string | null)
+/**
+ * Whether the folder's content changed.
+ */
+readonly updated: boolean
+}
+export interface HttpRequestParams {
+readonly url: string
+/**
+ * GET and HEAD read; the others change something out there and carry an Idempotency-Key.
+ */
+readonly method?: ("GET" | "HEAD" | "POST" | "PUT" | "PATCH" | "DELETE")
+readonly headers?: {
+[k: string]: string | undefined
+}
+/**
+ * Text as it is; any other value is sent as JSON.
+ */
+readonly body?: {
+[k: string]: unknown | undefined
+}
+/**
+ * The step fails on any other status; 200 to 299 where absent.
+ * 
+ * @minItems 1
+ * @maxItems 32
+ */
+readonly expect_status?: [number, ...(number)[]]
+readonly max_bytes?: number
+readonly timeout_ms?: number
+}
+export interface HttpRequestResult {
+readonly status: number
+/**
+ * Where the answer came from, after redirects.
+ */
+readonly url: string
+/**
+ * Names in lower case.
+ */
+readonly headers: {
+[k: string]: string | undefined
+}
+readonly body: string
+/**
+ * How body holds the bytes: base64 where they are not text.
+ */
+readonly encoding: ("utf8" | "base64")
+/**
+ * The parsed body, where the answer says it is JSON and it is valid and exact.
+ */
+readonly json?: {
+[k: string]: unknown | undefined
+}
+readonly bytes: number
+}
 export interface ModelEmbedParams2 {
 readonly backend: ("lexical-v1" | "llama.cpp" | "ollama" | "mlx" | "foundation_models")
 /**
@@ -993,10 +1107,9 @@ readonly index?: string
 /**
  * Embed these and return their vectors.
  * 
- * @minItems 1
  * @maxItems 1000
  */
-readonly texts?: [string, ...(string)[]]
+readonly texts?: readonly string[]
 /**
  * The vectors' length. A model has one length; lexical-v1 takes any up to 2048.
  */
@@ -1036,6 +1149,32 @@ readonly tokens_out?: number
  * The model that answered.
  */
 readonly model: string
+}
+export interface NostrPublishParams {
+readonly kind: number
+readonly content: string
+/**
+ * @maxItems 2000
+ */
+readonly tags?: readonly [string, ...(string)[]][]
+/**
+ * Some of the relays its owner chose; all of them where absent.
+ * 
+ * @minItems 1
+ * @maxItems 32
+ */
+readonly relays?: [string, ...(string)[]]
+}
+export interface NostrPublishResult {
+readonly event_id: string
+/**
+ * Relays that acknowledged it.
+ */
+readonly accepted: readonly string[]
+/**
+ * The others, each with its reason.
+ */
+readonly refused: readonly string[]
 }
 export interface SearchkitIndexParams {
 /**
@@ -1141,10 +1280,7 @@ readonly line_end: number
  */
 readonly symbol: (string | null)
 readonly score: number
-/**
- * @minItems 1
- */
-readonly reasons: [("exact" | "symbol" | "bm25" | "vector"), ...(("exact" | "symbol" | "bm25" | "vector"))[]]
+readonly reasons: readonly ("exact" | "symbol" | "bm25" | "vector")[]
 /**
  * The lines between line_start and line_end that contain the query.
  */
