@@ -45,4 +45,17 @@ export const LIMITS = {
   relay_attachment_bytes: 14_000,
   relay_queue: 20_000,
   relay_connections: 1_000,
+
+  // Files, network and processes of a run.
+  file_read_bytes: 67_108_864,
+  tree_depth: 128,
+  egress_redirects: 5,
+  egress_header_bytes: 32_768,
+  egress_body_bytes: 67_108_864,
+  egress_per_host_minute: 120,
+  egress_url_chars: 8_192,
+  process_kill_ms: 500,
+  process_output_bytes: 16_777_216,
+  git_advertisement_bytes: 16_777_216,
+  git_marker_bytes: 8_192,
 } as const;

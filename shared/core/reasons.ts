@@ -93,6 +93,41 @@ export const REASONS = {
   config_recipient: refused(403),
   config_signer: refused(403),
   config_expired: refused(410),
+
+  // Files within a grant.
+  path_invalid: refused(400),
+  path_not_granted: refused(403),
+  path_linked: refused(403),
+  path_not_regular: refused(422),
+  file_not_text: refused(422),
+  file_access: failed(500),
+
+  // Network within a grant.
+  egress_denied: refused(403),
+  egress_private_address: refused(403),
+  egress_invalid: refused(400),
+  egress_too_large: refused(413),
+  egress_rate_limited: failed(429),
+  egress_timeout: failed(504),
+  egress_dns: failed(502),
+  egress_unreachable: failed(502),
+  http_status: failed(502),
+
+  // Child processes, keys, relays.
+  process_failed: failed(500),
+  process_output: failed(500),
+  key_file_permissions: refused(403),
+  key_invalid: refused(422),
+  key_store: failed(503),
+  relay_unreachable: failed(502),
+  relay_refused: failed(502),
+
+  // git.clone.
+  git_source_invalid: refused(400),
+  git_source_missing: failed(404),
+  git_dest_foreign: refused(409),
+  git_dest_changed: refused(409),
+  git_failed: failed(502),
 } as const satisfies Record<string, Reason>;
 
 export type ReasonCode = keyof typeof REASONS;

@@ -88,6 +88,14 @@ export const OPS: Readonly<Record<OpName, OpDefinition>> = {
           "maxLength": 4096
         },
         "content": {
+          "type": [
+            "string",
+            "number",
+            "boolean",
+            "null",
+            "array",
+            "object"
+          ],
           "description": "Text as it is; any other value is written as indented JSON."
         }
       }
@@ -265,6 +273,14 @@ export const OPS: Readonly<Record<OpName, OpDefinition>> = {
           }
         },
         "body": {
+          "type": [
+            "string",
+            "number",
+            "boolean",
+            "null",
+            "array",
+            "object"
+          ],
           "description": "Text as it is; any other value is sent as JSON."
         },
         "expect_status": {
@@ -329,6 +345,14 @@ export const OPS: Readonly<Record<OpName, OpDefinition>> = {
           "description": "How body holds the bytes: base64 where they are not text."
         },
         "json": {
+          "type": [
+            "string",
+            "number",
+            "boolean",
+            "null",
+            "array",
+            "object"
+          ],
           "description": "The parsed body, where the answer says it is JSON and it is valid and exact."
         },
         "bytes": {

@@ -6,6 +6,31 @@
  */
 export type InstallEvent = (InstallRequested | InstallApproved | InstallEnabled | InstallDisabled | InstallRemoved | InstallRefused)
 /**
+ * A public key in NIP-19 form.
+ */
+export type Npub = string
+export type WebUrl = string
+/**
+ * @maxItems 32
+ */
+export type Labels = string[]
+export type Platform = ("macos" | "linux" | "windows")
+export type ModelBackend = ("foundation_models" | "mlx" | "ollama" | "llama.cpp" | "lexical-v1")
+/**
+ * A glob below ~/ or an absolute one. A bare string means read and write; an object narrows it.
+ */
+export type FilesystemPermission = (string | {
+readonly path: string
+readonly access: ("read" | "write" | "read_write")
+})
+export type InputValue = (string | number | boolean | string[])
+export type UpgradeTrigger = (FileChangeTrigger | NostrEventTrigger)
+/**
+ * @minItems 1
+ * @maxItems 64
+ */
+export type HexList = [string, ...(string)[]]
+/**
  * Bad input that reached the worker. The subject is intake.
  */
 export type IntakeEvent = IntakeRefused
@@ -35,32 +60,7 @@ export type UnixSeconds = number
  * kind:pubkey:d of the manifest.
  */
 export type ListingAddress = string
-export type InputValue = (string | number | boolean | string[])
 export type RelayUrl = string
-/**
- * A public key in NIP-19 form.
- */
-export type Npub = string
-export type WebUrl = string
-/**
- * @maxItems 32
- */
-export type Labels = string[]
-export type Platform = ("macos" | "linux" | "windows")
-export type ModelBackend = ("foundation_models" | "mlx" | "ollama" | "llama.cpp" | "lexical-v1")
-/**
- * A glob below ~/ or an absolute one. A bare string means read and write; an object narrows it.
- */
-export type FilesystemPermission = (string | {
-readonly path: string
-readonly access: ("read" | "write" | "read_write")
-})
-export type UpgradeTrigger = (FileChangeTrigger | NostrEventTrigger)
-/**
- * @minItems 1
- * @maxItems 64
- */
-export type HexList = [string, ...(string)[]]
 export type ModelEmbedParams = (ModelEmbedParams1 & ModelEmbedParams2)
 export type ModelEmbedParams1 = ({
 readonly index: string
@@ -111,12 +111,7 @@ readonly pins: InstallPins
  * @maxItems 20
  */
 readonly approval_reasons: []|[string]|[string, string]|[string, string, string]|[string, string, string, string]|[string, string, string, string, string]|[string, string, string, string, string, string]|[string, string, string, string, string, string, string]|[string, string, string, string, string, string, string, string]|[string, string, string, string, string, string, string, string, string]|[string, string, string, string, string, string, string, string, string, string]|[string, string, string, string, string, string, string, string, string, string, string]|[string, string, string, string, string, string, string, string, string, string, string, string]|[string, string, string, string, string, string, string, string, string, string, string, string, string]|[string, string, string, string, string, string, string, string, string, string, string, string, string, string]|[string, string, string, string, string, string, string, string, string, string, string, string, string, string, string]|[string, string, string, string, string, string, string, string, string, string, string, string, string, string, string, string]|[string, string, string, string, string, string, string, string, string, string, string, string, string, string, string, string, string]|[string, string, string, string, string, string, string, string, string, string, string, string, string, string, string, string, string, string]|[string, string, string, string, string, string, string, string, string, string, string, string, string, string, string, string, string, string, string]|[string, string, string, string, string, string, string, string, string, string, string, string, string, string, string, string, string, string, string, string]
-/**
- * The manifest itself, so that the network is never needed again.
- */
-readonly manifest?: {
-[k: string]: unknown | undefined
-}
+readonly manifest?: UpgradeManifest
 /**
  * The values the owner gave.
  */
@@ -129,12 +124,7 @@ readonly inputs?: {
  * What exactly was asked for: nothing here can be changed by replacing an addressable event.
  */
 export interface InstallPins {
-/**
- * Public key that signed the install config.
- */
-readonly signer: string
-readonly revision: number
-readonly config_event_id: string
+readonly signed_by: InstallSigner
 /**
  * kind:pubkey:d of the listing.
  */
@@ -144,19 +134,299 @@ readonly upgrade_version: string
 readonly title: string
 readonly author_pubkey: string
 readonly manifest_event_id: string
-readonly release_event_id: (string | null)
+readonly release_event_id: string
 readonly manifest_sha256: string
+/**
+ * Of permissions.
+ */
 readonly permission_hash: string
 /**
+ * What the signer was shown: the plan's, with these inputs, before ~ is expanded.
+ * 
  * @maxItems 500
  */
 readonly permissions: readonly string[]
+readonly schedule: UpgradeSchedule
 /**
- * The schedule that applies: the manifest's, with the config's changes.
+ * Where to post completion notes. Absent: the worker's own setting.
+ * 
+ * @maxItems 10
  */
-readonly schedule: {
+readonly completion_relays?: []|[string]|[string, string]|[string, string, string]|[string, string, string, string]|[string, string, string, string, string]|[string, string, string, string, string, string]|[string, string, string, string, string, string, string]|[string, string, string, string, string, string, string, string]|[string, string, string, string, string, string, string, string, string]|[string, string, string, string, string, string, string, string, string, string]
+}
+export interface InstallSigner {
+/**
+ * Public key that signed the install config.
+ */
+readonly signer: string
+readonly revision: number
+readonly config_event_id: string
+}
+/**
+ * The one that applies: the config's, else the manifest's.
+ */
+export interface UpgradeSchedule {
+readonly type: ("cron" | "manual" | "event")
+/**
+ * Five fields: minute hour day-of-month month day-of-week.
+ */
+readonly expression?: string
+/**
+ * IANA name. Absent: the worker's own zone.
+ */
+readonly timezone?: string
+readonly window?: ScheduleWindow
+readonly constraints?: ScheduleConstraints
+readonly jitter_ms?: number
+readonly on_missed?: ("skip" | "catch_up")
+}
+/**
+ * Local times between which a run may start; may cross midnight.
+ */
+export interface ScheduleWindow {
+/**
+ * HH:MM, included.
+ */
+readonly start: string
+/**
+ * HH:MM, excluded.
+ */
+readonly end: string
+}
+export interface ScheduleConstraints {
+readonly plugged_in?: boolean
+readonly wifi_only?: boolean
+readonly cpu_max_percentage?: number
+readonly suspend_if_active?: boolean
+readonly respect_dnd?: boolean
+}
+/**
+ * The manifest itself, so that the network is never needed again.
+ */
+export interface UpgradeManifest {
+/**
+ * The slug; tag d of its events.
+ */
+readonly id: string
+/**
+ * SemVer 2.0.0.
+ */
+readonly version: string
+readonly title: string
+readonly summary?: string
+readonly author: UpgradeAuthor
+/**
+ * SPDX expression.
+ */
+readonly license?: string
+readonly homepage?: WebUrl
+readonly categories?: Labels
+readonly tags?: Labels
+readonly capabilities: UpgradeCapabilities
+readonly permissions?: UpgradePermissions
+/**
+ * What the owner may set when installing, by name; ${inputs.<name>} in the pipeline.
+ */
+readonly inputs?: {
+[k: string]: UpgradeInput | undefined
+}
+readonly schedule: UpgradeSchedule1
+/**
+ * @maxItems 32
+ */
+readonly triggers?: readonly UpgradeTrigger[]
+/**
+ * @minItems 1
+ * @maxItems 64
+ */
+readonly pipeline: [UpgradeStep, ...(UpgradeStep)[]]
+readonly pricing?: UpgradePricing
+readonly policy?: UpgradePolicy
+/**
+ * @maxItems 32
+ */
+readonly artifacts?: readonly UpgradeArtifact[]
+/**
+ * Informative: hash, event id and signature are taken from the signed event, never from here.
+ */
+readonly signing?: {
+readonly manifest_sha256?: string
+readonly nostr_event_id?: string
+readonly sig_author?: string
+}
+}
+export interface UpgradeAuthor {
+readonly name?: string
+readonly npub: Npub
+readonly contact?: string
+}
+export interface UpgradeCapabilities {
+/**
+ * @minItems 1
+ */
+readonly platforms: [Platform, ...(Platform)[]]
+/**
+ * Empty for an upgrade that calls no model.
+ */
+readonly backends: readonly ModelBackend[]
+readonly requires?: {
+readonly disk_mb?: number
+readonly ram_mb?: number
+readonly gpu?: boolean
+}
+}
+/**
+ * What the upgrade asks for. What it needs is worked out from the pipeline; the two are compared.
+ */
+export interface UpgradePermissions {
+/**
+ * @maxItems 64
+ */
+readonly filesystem?: readonly FilesystemPermission[]
+/**
+ * Hosts: exact, host:port, or *.example.com.
+ * 
+ * @maxItems 64
+ */
+readonly network?: readonly string[]
+/**
+ * Ops, or agents' tools as <agent_id>/<tool>.
+ * 
+ * @maxItems 64
+ */
+readonly tools?: readonly string[]
+/**
+ * Names of environment variables.
+ * 
+ * @maxItems 32
+ */
+readonly env?: readonly string[]
+/**
+ * Kinds of Nostr events it may publish in the worker's name.
+ * 
+ * @maxItems 32
+ */
+readonly events?: readonly number[]
+readonly spend?: {
+readonly sats: number
+readonly period: ("run" | "day" | "week" | "month")
+}
+/**
+ * May start processes.
+ */
+readonly process?: boolean
+}
+/**
+ * One input. Without a default the install must give it.
+ */
+export interface UpgradeInput {
+readonly type: ("string" | "path" | "integer" | "number" | "boolean" | "string_list")
+readonly description?: string
+readonly default?: InputValue
+}
+export interface UpgradeSchedule1 {
+readonly type: ("cron" | "manual" | "event")
+/**
+ * Five fields: minute hour day-of-month month day-of-week.
+ */
+readonly expression?: string
+/**
+ * IANA name. Absent: the worker's own zone.
+ */
+readonly timezone?: string
+readonly window?: ScheduleWindow
+readonly constraints?: ScheduleConstraints
+readonly jitter_ms?: number
+readonly on_missed?: ("skip" | "catch_up")
+}
+export interface FileChangeTrigger {
+readonly type: "file_change"
+readonly glob: string
+}
+export interface NostrEventTrigger {
+readonly type: "nostr_event"
+/**
+ * @minItems 1
+ * @maxItems 32
+ */
+readonly kinds: [number, ...(number)[]]
+/**
+ * More of a NIP-01 filter.
+ */
+readonly filter?: {
+readonly ids?: HexList
+readonly authors?: HexList
+/**
+ * @minItems 1
+ * @maxItems 64
+ * 
+ * This interface was referenced by `undefined`'s JSON-Schema definition
+ * via the `patternProperty` "^#[a-zA-Z]$".
+ */
+[k: string]: [string, ...(string)[]] | HexList | undefined
+}
+}
+/**
+ * One step: its op and that op's parameters, beside the four fields below.
+ */
+export interface UpgradeStep {
+readonly op: string
+/**
+ * For ${steps.<id>.<field>}. Absent: step_<n>, counted from 1.
+ */
+readonly id?: string
+/**
+ * Absent: the op's own.
+ */
+readonly timeout_ms?: number
+readonly retry?: StepRetry
 [k: string]: unknown | undefined
 }
+/**
+ * Absent: the op's own.
+ */
+export interface StepRetry {
+/**
+ * 1: never tried again.
+ */
+readonly max_attempts: number
+/**
+ * Before the second attempt; doubles each time.
+ */
+readonly backoff_ms?: number
+}
+export interface UpgradePricing {
+readonly model: ("free" | "per-run" | "per-month")
+readonly amount_sats?: number
+/**
+ * @maxItems 32
+ */
+readonly revenue_split?: readonly RevenueShare[]
+readonly coordinator?: Npub
+}
+export interface RevenueShare {
+readonly npub: Npub
+/**
+ * Basis points; all shares sum to 10000.
+ */
+readonly bps: number
+}
+export interface UpgradePolicy {
+/**
+ * @maxItems 32
+ */
+readonly aup_flags?: readonly string[]
+readonly data_retention_days?: number
+/**
+ * none, basic or full; any other word counts as none.
+ */
+readonly telemetry_level?: string
+}
+export interface UpgradeArtifact {
+readonly type: string
+readonly url: WebUrl
+readonly sha256?: string
+readonly title?: string
 }
 /**
  * The requested pins are now the ones that run.
@@ -164,8 +434,7 @@ readonly schedule: {
 export interface InstallApproved {
 readonly event_type: "install.approved"
 readonly data: {
-readonly signer: string
-readonly revision: number
+readonly config_event_id: string
 readonly approved_by: ("ceiling" | "owner")
 readonly permission_hash: string
 /**
@@ -182,8 +451,19 @@ readonly grant: readonly string[]
 export interface InstallEnabled {
 readonly event_type: "install.enabled"
 readonly data: {
-
+readonly signed_by?: InstallSigner1
 }
+}
+/**
+ * The signed config that ordered it; absent where the owner did it at the worker.
+ */
+export interface InstallSigner1 {
+/**
+ * Public key that signed the install config.
+ */
+readonly signer: string
+readonly revision: number
+readonly config_event_id: string
 }
 /**
  * It keeps its pins and does not run.
@@ -192,7 +472,19 @@ export interface InstallDisabled {
 readonly event_type: "install.disabled"
 readonly data: {
 readonly reason: string
+readonly signed_by?: InstallSigner2
 }
+}
+/**
+ * The signed config that ordered it; absent where the owner did it at the worker.
+ */
+export interface InstallSigner2 {
+/**
+ * Public key that signed the install config.
+ */
+readonly signer: string
+readonly revision: number
+readonly config_event_id: string
 }
 /**
  * It is gone; only a higher revision of a signed config brings it back.
@@ -201,20 +493,27 @@ export interface InstallRemoved {
 readonly event_type: "install.removed"
 readonly data: {
 readonly reason: string
+readonly signed_by?: InstallSigner3
 }
 }
 /**
- * A correctly signed config that was not accepted.
+ * The signed config that ordered it; absent where the owner did it at the worker.
  */
-export interface InstallRefused {
-readonly event_type: "install.refused"
-readonly data: {
+export interface InstallSigner3 {
 /**
  * Public key that signed the install config.
  */
 readonly signer: string
 readonly revision: number
 readonly config_event_id: string
+}
+/**
+ * A correctly signed config of a paired signer that was not accepted.
+ */
+export interface InstallRefused {
+readonly event_type: "install.refused"
+readonly data: {
+readonly signed_by: InstallSigner
 readonly code: string
 readonly message: string
 }
@@ -314,10 +613,9 @@ readonly permission_hash: string
  */
 readonly grant: readonly string[]
 /**
- * @minItems 1
  * @maxItems 100
  */
-readonly steps: [RunStepName, ...(RunStepName)[]]
+readonly steps: readonly RunStepName[]
 /**
  * The steps as they will be performed, in order.
  * 
@@ -566,7 +864,7 @@ readonly permission_hash: string
 readonly inputs: {
 [k: string]: InputValue | undefined
 }
-readonly schedule?: UpgradeSchedule
+readonly schedule?: UpgradeSchedule1
 /**
  * Where to post completion notes. Absent: the worker's own setting.
  * 
@@ -575,41 +873,6 @@ readonly schedule?: UpgradeSchedule
 readonly completion_relays?: readonly RelayUrl[]
 readonly manifest_event?: NostrEvent
 readonly release_event?: NostrEvent
-}
-export interface UpgradeSchedule {
-readonly type: ("cron" | "manual" | "event")
-/**
- * Five fields: minute hour day-of-month month day-of-week.
- */
-readonly expression?: string
-/**
- * IANA name. Absent: the worker's own zone.
- */
-readonly timezone?: string
-readonly window?: ScheduleWindow
-readonly constraints?: ScheduleConstraints
-readonly jitter_ms?: number
-readonly on_missed?: ("skip" | "catch_up")
-}
-/**
- * Local times between which a run may start; may cross midnight.
- */
-export interface ScheduleWindow {
-/**
- * HH:MM, included.
- */
-readonly start: string
-/**
- * HH:MM, excluded.
- */
-readonly end: string
-}
-export interface ScheduleConstraints {
-readonly plugged_in?: boolean
-readonly wifi_only?: boolean
-readonly cpu_max_percentage?: number
-readonly suspend_if_active?: boolean
-readonly respect_dnd?: boolean
 }
 /**
  * A signed Nostr event (NIP-01). Shape only: id and signature are checked by verifying it.
@@ -709,7 +972,7 @@ readonly class: ("read" | "local_write" | "external_write")
 /**
  * Upgrade manifest v0.1: what an upgrade does, when, with what permissions and at what price. A field that is not listed is refused, never ignored: it could be a rule this version does not know, or a misspelt one.
  */
-export interface UpgradeManifest {
+export interface UpgradeManifest1 {
 /**
  * The slug; tag d of its events.
  */
@@ -736,7 +999,7 @@ readonly permissions?: UpgradePermissions
 readonly inputs?: {
 [k: string]: UpgradeInput | undefined
 }
-readonly schedule: UpgradeSchedule
+readonly schedule: UpgradeSchedule1
 /**
  * @maxItems 32
  */
@@ -760,164 +1023,6 @@ readonly manifest_sha256?: string
 readonly nostr_event_id?: string
 readonly sig_author?: string
 }
-}
-export interface UpgradeAuthor {
-readonly name?: string
-readonly npub: Npub
-readonly contact?: string
-}
-export interface UpgradeCapabilities {
-/**
- * @minItems 1
- */
-readonly platforms: [Platform, ...(Platform)[]]
-/**
- * Empty for an upgrade that calls no model.
- */
-readonly backends: readonly ModelBackend[]
-readonly requires?: {
-readonly disk_mb?: number
-readonly ram_mb?: number
-readonly gpu?: boolean
-}
-}
-/**
- * What the upgrade asks for. What it needs is worked out from the pipeline; the two are compared.
- */
-export interface UpgradePermissions {
-/**
- * @maxItems 64
- */
-readonly filesystem?: readonly FilesystemPermission[]
-/**
- * Hosts: exact, host:port, or *.example.com.
- * 
- * @maxItems 64
- */
-readonly network?: readonly string[]
-/**
- * Ops, or agents' tools as <agent_id>/<tool>.
- * 
- * @maxItems 64
- */
-readonly tools?: readonly string[]
-/**
- * Names of environment variables.
- * 
- * @maxItems 32
- */
-readonly env?: readonly string[]
-/**
- * Kinds of Nostr events it may publish in the worker's name.
- * 
- * @maxItems 32
- */
-readonly events?: readonly number[]
-readonly spend?: {
-readonly sats: number
-readonly period: ("run" | "day" | "week" | "month")
-}
-/**
- * May start processes.
- */
-readonly process?: boolean
-}
-/**
- * One input. Without a default the install must give it.
- */
-export interface UpgradeInput {
-readonly type: ("string" | "path" | "integer" | "number" | "boolean" | "string_list")
-readonly description?: string
-readonly default?: InputValue
-}
-export interface FileChangeTrigger {
-readonly type: "file_change"
-readonly glob: string
-}
-export interface NostrEventTrigger {
-readonly type: "nostr_event"
-/**
- * @minItems 1
- * @maxItems 32
- */
-readonly kinds: [number, ...(number)[]]
-/**
- * More of a NIP-01 filter.
- */
-readonly filter?: {
-readonly ids?: HexList
-readonly authors?: HexList
-/**
- * @minItems 1
- * @maxItems 64
- * 
- * This interface was referenced by `undefined`'s JSON-Schema definition
- * via the `patternProperty` "^#[a-zA-Z]$".
- */
-[k: string]: [string, ...(string)[]] | HexList | undefined
-}
-}
-/**
- * One step: its op and that op's parameters, beside the four fields below.
- */
-export interface UpgradeStep {
-readonly op: string
-/**
- * For ${steps.<id>.<field>}. Absent: step_<n>, counted from 1.
- */
-readonly id?: string
-/**
- * Absent: the op's own.
- */
-readonly timeout_ms?: number
-readonly retry?: StepRetry
-[k: string]: unknown | undefined
-}
-/**
- * Absent: the op's own.
- */
-export interface StepRetry {
-/**
- * 1: never tried again.
- */
-readonly max_attempts: number
-/**
- * Before the second attempt; doubles each time.
- */
-readonly backoff_ms?: number
-}
-export interface UpgradePricing {
-readonly model: ("free" | "per-run" | "per-month")
-readonly amount_sats?: number
-/**
- * @maxItems 32
- */
-readonly revenue_split?: readonly RevenueShare[]
-readonly coordinator?: Npub
-}
-export interface RevenueShare {
-readonly npub: Npub
-/**
- * Basis points; all shares sum to 10000.
- */
-readonly bps: number
-}
-export interface UpgradePolicy {
-/**
- * @maxItems 32
- */
-readonly aup_flags?: readonly string[]
-readonly data_retention_days?: number
-/**
- * none, basic or full; any other word counts as none.
- */
-readonly telemetry_level?: string
-}
-export interface UpgradeArtifact {
-readonly type: string
-readonly url: WebUrl
-readonly sha256?: string
-readonly title?: string
 }
 /**
  * config.json in the worker's data folder: what its owner may set. Everything is optional; options of a command and OA_ variables win over it. Secrets never stand here.
@@ -999,9 +1104,9 @@ readonly path: string
 /**
  * Text as it is; any other value is written as indented JSON.
  */
-readonly content: {
-[k: string]: unknown | undefined
-}
+readonly content: (string | number | boolean | null | unknown[] | {
+
+})
 }
 export interface FsWriteResult {
 /**
@@ -1060,9 +1165,9 @@ readonly headers?: {
 /**
  * Text as it is; any other value is sent as JSON.
  */
-readonly body?: {
-[k: string]: unknown | undefined
-}
+readonly body?: (string | number | boolean | null | unknown[] | {
+
+})
 /**
  * The step fails on any other status; 200 to 299 where absent.
  * 
@@ -1093,9 +1198,9 @@ readonly encoding: ("utf8" | "base64")
 /**
  * The parsed body, where the answer says it is JSON and it is valid and exact.
  */
-readonly json?: {
-[k: string]: unknown | undefined
-}
+readonly json?: (string | number | boolean | null | unknown[] | {
+
+})
 readonly bytes: number
 }
 export interface ModelEmbedParams2 {
