@@ -2,6 +2,11 @@
 
 
 /**
+ * What to install: a listing's address (30051:pubkey:d or naddr1…), or its signed events, or a manifest by this worker's own author key.
+ */
+export type ControlInstallSource = (ControlSourceAddress | ControlSourceEvents | ControlSourceManifest)
+export type InputValue = (string | number | boolean | string[])
+/**
  * What happens to an install. The subject is the install, install_….
  */
 export type InstallEvent = (InstallRequested | InstallApproved | InstallEnabled | InstallDisabled | InstallRemoved | InstallRefused)
@@ -23,7 +28,6 @@ export type FilesystemPermission = (string | {
 readonly path: string
 readonly access: ("read" | "write" | "read_write")
 })
-export type InputValue = (string | number | boolean | string[])
 export type UpgradeTrigger = (FileChangeTrigger | NostrEventTrigger)
 /**
  * @minItems 1
@@ -69,6 +73,129 @@ readonly texts: readonly unknown[]
 })
 
 /**
+ * POST /v1/installs/:id/{approve,enable,disable,remove}.
+ */
+export interface ControlInstallChange {
+readonly reason?: string
+/**
+ * approve: of the permissions the owner was shown.
+ */
+readonly permission_hash?: string
+}
+/**
+ * POST /v1/installs/preview: what would be installed and what it would be allowed.
+ */
+export interface ControlInstallPreview {
+readonly source: ControlInstallSource
+readonly inputs?: {
+[k: string]: InputValue | undefined
+}
+}
+export interface ControlSourceAddress {
+readonly address: string
+readonly version?: string
+}
+export interface ControlSourceEvents {
+readonly manifest_event: NostrEvent
+readonly release_event?: NostrEvent
+}
+/**
+ * A signed Nostr event (NIP-01). Shape only: id and signature are checked by verifying it.
+ */
+export interface NostrEvent {
+readonly id: string
+readonly pubkey: string
+/**
+ * Unix seconds.
+ */
+readonly created_at: number
+readonly kind: number
+/**
+ * @maxItems 2000
+ */
+readonly tags: readonly string[][]
+readonly content: string
+readonly sig: string
+}
+export interface ControlSourceManifest {
+readonly manifest: {
+[k: string]: unknown | undefined
+}
+}
+/**
+ * POST /v1/installs: the owner's consent to exactly what the preview showed.
+ */
+export interface ControlInstallRequest {
+readonly source: ControlInstallSource
+readonly inputs: {
+[k: string]: InputValue | undefined
+}
+readonly accepted: {
+readonly manifest_sha256: string
+readonly permission_hash: string
+}
+}
+/**
+ * POST /v1/pairings/:id/{confirm,remove}.
+ */
+export interface ControlPairingChange {
+/**
+ * confirm: the key the owner compared.
+ */
+readonly pubkey?: string
+readonly reason?: string
+}
+/**
+ * POST /v1/pairings: offer a coordinator a one-time secret, or pair a key the owner already knows.
+ */
+export interface ControlPairingRequest {
+readonly label: string
+/**
+ * The most this signer's configs are granted without asking.
+ * 
+ * @maxItems 500
+ */
+readonly ceiling: readonly string[]
+readonly pubkey?: string
+readonly expires_in_ms?: number
+}
+/**
+ * POST /v1/runs/:id/cancel.
+ */
+export interface ControlRunCancel {
+readonly reason?: string
+}
+/**
+ * POST /v1/runs: start an install now.
+ */
+export interface ControlRunRequest {
+readonly install_id: string
+}
+/**
+ * POST /v1/schedule/preview: when a schedule would fire.
+ */
+export interface ControlSchedulePreview {
+readonly expression: string
+readonly timezone: string
+/**
+ * Exclusive.
+ */
+readonly from: string
+readonly count: number
+readonly window?: {
+readonly start: string
+readonly end: string
+}
+}
+/**
+ * POST /v1/search: literal and case-sensitive text, symbols and meaning in the indexed code.
+ */
+export interface ControlSearchRequest {
+readonly query: string
+readonly index?: string
+readonly limit?: number
+}
+/**
  * What every event of the log carries beside its type and data. The event's hash covers all of it but recorded_at.
  */
 export interface EventEnvelope {
@@ -99,7 +226,7 @@ readonly prev_event_hash: (string | null)
 readonly event_hash: string
 }
 /**
- * A signed config that passed every check.
+ * A signed config that passed every check. Its manifest is kept, so that the network is never needed again.
  */
 export interface InstallRequested {
 readonly event_type: "install.requested"
@@ -108,9 +235,9 @@ readonly pins: InstallPins
 /**
  * Why the owner must approve at the worker; empty: covered by the signer's ceiling.
  * 
- * @maxItems 20
+ * @maxItems 50
  */
-readonly approval_reasons: []|[string]|[string, string]|[string, string, string]|[string, string, string, string]|[string, string, string, string, string]|[string, string, string, string, string, string]|[string, string, string, string, string, string, string]|[string, string, string, string, string, string, string, string]|[string, string, string, string, string, string, string, string, string]|[string, string, string, string, string, string, string, string, string, string]|[string, string, string, string, string, string, string, string, string, string, string]|[string, string, string, string, string, string, string, string, string, string, string, string]|[string, string, string, string, string, string, string, string, string, string, string, string, string]|[string, string, string, string, string, string, string, string, string, string, string, string, string, string]|[string, string, string, string, string, string, string, string, string, string, string, string, string, string, string]|[string, string, string, string, string, string, string, string, string, string, string, string, string, string, string, string]|[string, string, string, string, string, string, string, string, string, string, string, string, string, string, string, string, string]|[string, string, string, string, string, string, string, string, string, string, string, string, string, string, string, string, string, string]|[string, string, string, string, string, string, string, string, string, string, string, string, string, string, string, string, string, string, string]|[string, string, string, string, string, string, string, string, string, string, string, string, string, string, string, string, string, string, string, string]
+readonly approval_reasons: readonly string[]
 readonly manifest?: UpgradeManifest
 /**
  * The values the owner gave.
@@ -121,7 +248,7 @@ readonly inputs?: {
 }
 }
 /**
- * What exactly was asked for: nothing here can be changed by replacing an addressable event.
+ * What exactly was asked for: nothing here can be changed by replacing an addressable event. The schedule is the config's, else the manifest's.
  */
 export interface InstallPins {
 readonly signed_by: InstallSigner
@@ -150,10 +277,13 @@ readonly schedule: UpgradeSchedule
 /**
  * Where to post completion notes. Absent: the worker's own setting.
  * 
- * @maxItems 10
+ * @maxItems 50
  */
-readonly completion_relays?: []|[string]|[string, string]|[string, string, string]|[string, string, string, string]|[string, string, string, string, string]|[string, string, string, string, string, string]|[string, string, string, string, string, string, string]|[string, string, string, string, string, string, string, string]|[string, string, string, string, string, string, string, string, string]|[string, string, string, string, string, string, string, string, string, string]
+readonly completion_relays?: readonly string[]
 }
+/**
+ * The signed config behind an order; absent where the owner acted at the worker.
+ */
 export interface InstallSigner {
 /**
  * Public key that signed the install config.
@@ -162,9 +292,6 @@ readonly signer: string
 readonly revision: number
 readonly config_event_id: string
 }
-/**
- * The one that applies: the config's, else the manifest's.
- */
 export interface UpgradeSchedule {
 readonly type: ("cron" | "manual" | "event")
 /**
@@ -201,7 +328,7 @@ readonly suspend_if_active?: boolean
 readonly respect_dnd?: boolean
 }
 /**
- * The manifest itself, so that the network is never needed again.
+ * Upgrade manifest v0.1: what an upgrade does, when, with what permissions and at what price. A field that is not listed is refused, never ignored: it could be a rule this version does not know, or a misspelt one.
  */
 export interface UpgradeManifest {
 /**
@@ -230,7 +357,7 @@ readonly permissions?: UpgradePermissions
 readonly inputs?: {
 [k: string]: UpgradeInput | undefined
 }
-readonly schedule: UpgradeSchedule1
+readonly schedule: UpgradeSchedule
 /**
  * @maxItems 32
  */
@@ -323,21 +450,6 @@ export interface UpgradeInput {
 readonly type: ("string" | "path" | "integer" | "number" | "boolean" | "string_list")
 readonly description?: string
 readonly default?: InputValue
-}
-export interface UpgradeSchedule1 {
-readonly type: ("cron" | "manual" | "event")
-/**
- * Five fields: minute hour day-of-month month day-of-week.
- */
-readonly expression?: string
-/**
- * IANA name. Absent: the worker's own zone.
- */
-readonly timezone?: string
-readonly window?: ScheduleWindow
-readonly constraints?: ScheduleConstraints
-readonly jitter_ms?: number
-readonly on_missed?: ("skip" | "catch_up")
 }
 export interface FileChangeTrigger {
 readonly type: "file_change"
@@ -451,19 +563,8 @@ readonly grant: readonly string[]
 export interface InstallEnabled {
 readonly event_type: "install.enabled"
 readonly data: {
-readonly signed_by?: InstallSigner1
+readonly signed_by?: InstallSigner
 }
-}
-/**
- * The signed config that ordered it; absent where the owner did it at the worker.
- */
-export interface InstallSigner1 {
-/**
- * Public key that signed the install config.
- */
-readonly signer: string
-readonly revision: number
-readonly config_event_id: string
 }
 /**
  * It keeps its pins and does not run.
@@ -472,19 +573,8 @@ export interface InstallDisabled {
 readonly event_type: "install.disabled"
 readonly data: {
 readonly reason: string
-readonly signed_by?: InstallSigner2
+readonly signed_by?: InstallSigner
 }
-}
-/**
- * The signed config that ordered it; absent where the owner did it at the worker.
- */
-export interface InstallSigner2 {
-/**
- * Public key that signed the install config.
- */
-readonly signer: string
-readonly revision: number
-readonly config_event_id: string
 }
 /**
  * It is gone; only a higher revision of a signed config brings it back.
@@ -493,19 +583,8 @@ export interface InstallRemoved {
 readonly event_type: "install.removed"
 readonly data: {
 readonly reason: string
-readonly signed_by?: InstallSigner3
+readonly signed_by?: InstallSigner
 }
-}
-/**
- * The signed config that ordered it; absent where the owner did it at the worker.
- */
-export interface InstallSigner3 {
-/**
- * Public key that signed the install config.
- */
-readonly signer: string
-readonly revision: number
-readonly config_event_id: string
 }
 /**
  * A correctly signed config of a paired signer that was not accepted.
@@ -613,13 +692,13 @@ readonly permission_hash: string
  */
 readonly grant: readonly string[]
 /**
- * @maxItems 100
+ * @maxItems 64
  */
 readonly steps: readonly RunStepName[]
 /**
  * The steps as they will be performed, in order.
  * 
- * @maxItems 100
+ * @maxItems 64
  */
 readonly plan?: readonly RunStepPlan[]
 /**
@@ -645,12 +724,11 @@ readonly params: {
 }
 readonly effect: ("read" | "local_write" | "external_write")
 readonly timeout_ms: number
+/**
+ * 1: an external write whose outcome is unknown is never repeated.
+ */
 readonly max_attempts: number
 readonly backoff_ms: number
-/**
- * Whether an attempt whose outcome is unknown may be made again under the same idempotency key.
- */
-readonly repeatable: boolean
 }
 /**
  * An engine took the run.
@@ -864,7 +942,7 @@ readonly permission_hash: string
 readonly inputs: {
 [k: string]: InputValue | undefined
 }
-readonly schedule?: UpgradeSchedule1
+readonly schedule?: UpgradeSchedule
 /**
  * Where to post completion notes. Absent: the worker's own setting.
  * 
@@ -873,24 +951,6 @@ readonly schedule?: UpgradeSchedule1
 readonly completion_relays?: readonly RelayUrl[]
 readonly manifest_event?: NostrEvent
 readonly release_event?: NostrEvent
-}
-/**
- * A signed Nostr event (NIP-01). Shape only: id and signature are checked by verifying it.
- */
-export interface NostrEvent {
-readonly id: string
-readonly pubkey: string
-/**
- * Unix seconds.
- */
-readonly created_at: number
-readonly kind: number
-/**
- * @maxItems 2000
- */
-readonly tags: readonly string[][]
-readonly content: string
-readonly sig: string
 }
 export interface InstallChange {
 readonly config_version: 1
@@ -967,61 +1027,6 @@ readonly unless?: {
 readonly param: string
 readonly in: readonly string[]
 readonly class: ("read" | "local_write" | "external_write")
-}
-}
-/**
- * Upgrade manifest v0.1: what an upgrade does, when, with what permissions and at what price. A field that is not listed is refused, never ignored: it could be a rule this version does not know, or a misspelt one.
- */
-export interface UpgradeManifest1 {
-/**
- * The slug; tag d of its events.
- */
-readonly id: string
-/**
- * SemVer 2.0.0.
- */
-readonly version: string
-readonly title: string
-readonly summary?: string
-readonly author: UpgradeAuthor
-/**
- * SPDX expression.
- */
-readonly license?: string
-readonly homepage?: WebUrl
-readonly categories?: Labels
-readonly tags?: Labels
-readonly capabilities: UpgradeCapabilities
-readonly permissions?: UpgradePermissions
-/**
- * What the owner may set when installing, by name; ${inputs.<name>} in the pipeline.
- */
-readonly inputs?: {
-[k: string]: UpgradeInput | undefined
-}
-readonly schedule: UpgradeSchedule1
-/**
- * @maxItems 32
- */
-readonly triggers?: readonly UpgradeTrigger[]
-/**
- * @minItems 1
- * @maxItems 64
- */
-readonly pipeline: [UpgradeStep, ...(UpgradeStep)[]]
-readonly pricing?: UpgradePricing
-readonly policy?: UpgradePolicy
-/**
- * @maxItems 32
- */
-readonly artifacts?: readonly UpgradeArtifact[]
-/**
- * Informative: hash, event id and signature are taken from the signed event, never from here.
- */
-readonly signing?: {
-readonly manifest_sha256?: string
-readonly nostr_event_id?: string
-readonly sig_author?: string
 }
 }
 /**

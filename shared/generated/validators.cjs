@@ -1,17 +1,3521 @@
 // Generated from schemas/ by `npm run codegen`. Do not edit.
 "use strict";
-exports.isEventEnvelope = validate20;
-const schema31 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/event/envelope.json","title":"EventEnvelope","description":"What every event of the log carries beside its type and data. The event's hash covers all of it but recorded_at.","type":"object","required":["event_id","event_version","occurred_at","workspace_id","stream_type","stream_id","stream_seq","subject_id","actor_type","actor_id","correlation_id","prev_event_hash","event_hash","recorded_at"],"properties":{"event_id":{"type":"string","format":"uuid"},"event_version":{"const":1},"occurred_at":{"type":"string","format":"date-time","description":"UTC, milliseconds."},"recorded_at":{"type":"string","format":"date-time","description":"UTC, milliseconds. Not hashed."},"workspace_id":{"type":"string","minLength":1,"maxLength":200},"stream_type":{"enum":["workspace","room"]},"stream_id":{"type":"string","minLength":1,"maxLength":200},"stream_seq":{"type":"integer","minimum":1},"subject_id":{"type":"string","minLength":1,"maxLength":200,"description":"The thing the event is about, e.g. run_…, install_…; what a decider folds."},"actor_type":{"enum":["user","agent","service"]},"actor_id":{"type":"string","minLength":1,"maxLength":200},"correlation_id":{"type":"string","minLength":1,"maxLength":200},"causation_id":{"type":"string","minLength":1,"maxLength":200},"idempotency_key":{"type":"string","minLength":1,"maxLength":200},"prev_event_hash":{"type":["string","null"],"pattern":"^sha256:[0-9a-f]{64}$"},"event_hash":{"type":"string","pattern":"^sha256:[0-9a-f]{64}$"}}};
-const formats0 = /^(?:urn:uuid:)?[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}$/i;
-const formats2 = require("ajv-formats/dist/formats").fullFormats["date-time"];
+exports.isControlInstallChange = validate20;
+const schema31 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/api/control-install-change.json","title":"ControlInstallChange","description":"POST /v1/installs/:id/{approve,enable,disable,remove}.","type":"object","required":[],"additionalProperties":false,"properties":{"reason":{"type":"string","minLength":1,"maxLength":500},"permission_hash":{"type":"string","pattern":"^[0-9a-f]{64}$","description":"approve: of the permissions the owner was shown."}}};
 const func1 = require("ajv/dist/runtime/ucs2length").default;
-const pattern4 = new RegExp("^sha256:[0-9a-f]{64}$", "u");
+const pattern4 = new RegExp("^[0-9a-f]{64}$", "u");
 
 function validate20(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
-/*# sourceURL="https://openagents.dev/schemas/event/envelope.json" */;
+/*# sourceURL="https://openagents.dev/schemas/api/control-install-change.json" */;
 let vErrors = null;
 let errors = 0;
 const evaluated0 = validate20.evaluated;
+if(evaluated0.dynamicProps){
+evaluated0.props = undefined;
+}
+if(evaluated0.dynamicItems){
+evaluated0.items = undefined;
+}
+if(data && typeof data == "object" && !Array.isArray(data)){
+for(const key0 in data){
+if(!((key0 === "reason") || (key0 === "permission_hash"))){
+const err0 = {instancePath,schemaPath:"#/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key0},message:"must NOT have additional properties"};
+if(vErrors === null){
+vErrors = [err0];
+}
+else {
+vErrors.push(err0);
+}
+errors++;
+}
+}
+if(data.reason !== undefined){
+let data0 = data.reason;
+if(typeof data0 === "string"){
+if(func1(data0) > 500){
+const err1 = {instancePath:instancePath+"/reason",schemaPath:"#/properties/reason/maxLength",keyword:"maxLength",params:{limit: 500},message:"must NOT have more than 500 characters"};
+if(vErrors === null){
+vErrors = [err1];
+}
+else {
+vErrors.push(err1);
+}
+errors++;
+}
+if(func1(data0) < 1){
+const err2 = {instancePath:instancePath+"/reason",schemaPath:"#/properties/reason/minLength",keyword:"minLength",params:{limit: 1},message:"must NOT have fewer than 1 characters"};
+if(vErrors === null){
+vErrors = [err2];
+}
+else {
+vErrors.push(err2);
+}
+errors++;
+}
+}
+else {
+const err3 = {instancePath:instancePath+"/reason",schemaPath:"#/properties/reason/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err3];
+}
+else {
+vErrors.push(err3);
+}
+errors++;
+}
+}
+if(data.permission_hash !== undefined){
+let data1 = data.permission_hash;
+if(typeof data1 === "string"){
+if(!pattern4.test(data1)){
+const err4 = {instancePath:instancePath+"/permission_hash",schemaPath:"#/properties/permission_hash/pattern",keyword:"pattern",params:{pattern: "^[0-9a-f]{64}$"},message:"must match pattern \""+"^[0-9a-f]{64}$"+"\""};
+if(vErrors === null){
+vErrors = [err4];
+}
+else {
+vErrors.push(err4);
+}
+errors++;
+}
+}
+else {
+const err5 = {instancePath:instancePath+"/permission_hash",schemaPath:"#/properties/permission_hash/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err5];
+}
+else {
+vErrors.push(err5);
+}
+errors++;
+}
+}
+}
+else {
+const err6 = {instancePath,schemaPath:"#/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err6];
+}
+else {
+vErrors.push(err6);
+}
+errors++;
+}
+validate20.errors = vErrors;
+return errors === 0;
+}
+validate20.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
+
+exports.isControlInstallPreview = validate21;
+const schema32 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/api/control-install-preview.json","title":"ControlInstallPreview","description":"POST /v1/installs/preview: what would be installed and what it would be allowed.","type":"object","required":["source"],"additionalProperties":false,"properties":{"source":{"$ref":"#/$defs/ControlInstallSource"},"inputs":{"type":"object","maxProperties":32,"propertyNames":{"pattern":"^[a-z][a-z0-9_]{0,63}$"},"additionalProperties":{"$ref":"https://openagents.dev/schemas/manifest/upgrade-manifest.json#/$defs/InputValue"}}},"$defs":{"ControlInstallSource":{"description":"What to install: a listing's address (30051:pubkey:d or naddr1…), or its signed events, or a manifest by this worker's own author key.","oneOf":[{"title":"ControlSourceAddress","type":"object","required":["address"],"additionalProperties":false,"properties":{"address":{"type":"string","minLength":1,"maxLength":1000},"version":{"type":"string","minLength":1,"maxLength":100}}},{"title":"ControlSourceEvents","type":"object","required":["manifest_event"],"additionalProperties":false,"properties":{"manifest_event":{"$ref":"https://openagents.dev/schemas/nostr/event.json"},"release_event":{"$ref":"https://openagents.dev/schemas/nostr/event.json"}}},{"title":"ControlSourceManifest","type":"object","required":["manifest"],"additionalProperties":false,"properties":{"manifest":{"type":"object","additionalProperties":true}}}]}}};
+const schema48 = {"anyOf":[{"type":"string","maxLength":10000},{"type":"number"},{"type":"boolean"},{"type":"array","maxItems":1000,"items":{"type":"string","maxLength":1000}}]};
+const schema33 = {"description":"What to install: a listing's address (30051:pubkey:d or naddr1…), or its signed events, or a manifest by this worker's own author key.","oneOf":[{"title":"ControlSourceAddress","type":"object","required":["address"],"additionalProperties":false,"properties":{"address":{"type":"string","minLength":1,"maxLength":1000},"version":{"type":"string","minLength":1,"maxLength":100}}},{"title":"ControlSourceEvents","type":"object","required":["manifest_event"],"additionalProperties":false,"properties":{"manifest_event":{"$ref":"https://openagents.dev/schemas/nostr/event.json"},"release_event":{"$ref":"https://openagents.dev/schemas/nostr/event.json"}}},{"title":"ControlSourceManifest","type":"object","required":["manifest"],"additionalProperties":false,"properties":{"manifest":{"type":"object","additionalProperties":true}}}]};
+const schema34 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/nostr/event.json","title":"NostrEvent","description":"A signed Nostr event (NIP-01). Shape only: id and signature are checked by verifying it.","type":"object","required":["id","pubkey","created_at","kind","tags","content","sig"],"additionalProperties":false,"properties":{"id":{"type":"string","pattern":"^[0-9a-f]{64}$"},"pubkey":{"type":"string","pattern":"^[0-9a-f]{64}$"},"created_at":{"type":"integer","minimum":0,"maximum":9007199254740991,"description":"Unix seconds."},"kind":{"type":"integer","minimum":0,"maximum":65535},"tags":{"type":"array","maxItems":2000,"items":{"type":"array","maxItems":100,"items":{"type":"string"}}},"content":{"type":"string","maxLength":1000000},"sig":{"type":"string","pattern":"^[0-9a-f]{128}$"}}};
+const pattern7 = new RegExp("^[0-9a-f]{128}$", "u");
+
+function validate22(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
+let vErrors = null;
+let errors = 0;
+const evaluated0 = validate22.evaluated;
+if(evaluated0.dynamicProps){
+evaluated0.props = undefined;
+}
+if(evaluated0.dynamicItems){
+evaluated0.items = undefined;
+}
+const _errs0 = errors;
+let valid0 = false;
+let passing0 = null;
+const _errs1 = errors;
+if(data && typeof data == "object" && !Array.isArray(data)){
+if(data.address === undefined){
+const err0 = {instancePath,schemaPath:"#/oneOf/0/required",keyword:"required",params:{missingProperty: "address"},message:"must have required property '"+"address"+"'"};
+if(vErrors === null){
+vErrors = [err0];
+}
+else {
+vErrors.push(err0);
+}
+errors++;
+}
+for(const key0 in data){
+if(!((key0 === "address") || (key0 === "version"))){
+const err1 = {instancePath,schemaPath:"#/oneOf/0/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key0},message:"must NOT have additional properties"};
+if(vErrors === null){
+vErrors = [err1];
+}
+else {
+vErrors.push(err1);
+}
+errors++;
+}
+}
+if(data.address !== undefined){
+let data0 = data.address;
+if(typeof data0 === "string"){
+if(func1(data0) > 1000){
+const err2 = {instancePath:instancePath+"/address",schemaPath:"#/oneOf/0/properties/address/maxLength",keyword:"maxLength",params:{limit: 1000},message:"must NOT have more than 1000 characters"};
+if(vErrors === null){
+vErrors = [err2];
+}
+else {
+vErrors.push(err2);
+}
+errors++;
+}
+if(func1(data0) < 1){
+const err3 = {instancePath:instancePath+"/address",schemaPath:"#/oneOf/0/properties/address/minLength",keyword:"minLength",params:{limit: 1},message:"must NOT have fewer than 1 characters"};
+if(vErrors === null){
+vErrors = [err3];
+}
+else {
+vErrors.push(err3);
+}
+errors++;
+}
+}
+else {
+const err4 = {instancePath:instancePath+"/address",schemaPath:"#/oneOf/0/properties/address/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err4];
+}
+else {
+vErrors.push(err4);
+}
+errors++;
+}
+}
+if(data.version !== undefined){
+let data1 = data.version;
+if(typeof data1 === "string"){
+if(func1(data1) > 100){
+const err5 = {instancePath:instancePath+"/version",schemaPath:"#/oneOf/0/properties/version/maxLength",keyword:"maxLength",params:{limit: 100},message:"must NOT have more than 100 characters"};
+if(vErrors === null){
+vErrors = [err5];
+}
+else {
+vErrors.push(err5);
+}
+errors++;
+}
+if(func1(data1) < 1){
+const err6 = {instancePath:instancePath+"/version",schemaPath:"#/oneOf/0/properties/version/minLength",keyword:"minLength",params:{limit: 1},message:"must NOT have fewer than 1 characters"};
+if(vErrors === null){
+vErrors = [err6];
+}
+else {
+vErrors.push(err6);
+}
+errors++;
+}
+}
+else {
+const err7 = {instancePath:instancePath+"/version",schemaPath:"#/oneOf/0/properties/version/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err7];
+}
+else {
+vErrors.push(err7);
+}
+errors++;
+}
+}
+}
+else {
+const err8 = {instancePath,schemaPath:"#/oneOf/0/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err8];
+}
+else {
+vErrors.push(err8);
+}
+errors++;
+}
+var _valid0 = _errs1 === errors;
+if(_valid0){
+valid0 = true;
+passing0 = 0;
+var props0 = true;
+}
+const _errs8 = errors;
+if(data && typeof data == "object" && !Array.isArray(data)){
+if(data.manifest_event === undefined){
+const err9 = {instancePath,schemaPath:"#/oneOf/1/required",keyword:"required",params:{missingProperty: "manifest_event"},message:"must have required property '"+"manifest_event"+"'"};
+if(vErrors === null){
+vErrors = [err9];
+}
+else {
+vErrors.push(err9);
+}
+errors++;
+}
+for(const key1 in data){
+if(!((key1 === "manifest_event") || (key1 === "release_event"))){
+const err10 = {instancePath,schemaPath:"#/oneOf/1/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key1},message:"must NOT have additional properties"};
+if(vErrors === null){
+vErrors = [err10];
+}
+else {
+vErrors.push(err10);
+}
+errors++;
+}
+}
+if(data.manifest_event !== undefined){
+let data2 = data.manifest_event;
+if(data2 && typeof data2 == "object" && !Array.isArray(data2)){
+if(data2.id === undefined){
+const err11 = {instancePath:instancePath+"/manifest_event",schemaPath:"https://openagents.dev/schemas/nostr/event.json/required",keyword:"required",params:{missingProperty: "id"},message:"must have required property '"+"id"+"'"};
+if(vErrors === null){
+vErrors = [err11];
+}
+else {
+vErrors.push(err11);
+}
+errors++;
+}
+if(data2.pubkey === undefined){
+const err12 = {instancePath:instancePath+"/manifest_event",schemaPath:"https://openagents.dev/schemas/nostr/event.json/required",keyword:"required",params:{missingProperty: "pubkey"},message:"must have required property '"+"pubkey"+"'"};
+if(vErrors === null){
+vErrors = [err12];
+}
+else {
+vErrors.push(err12);
+}
+errors++;
+}
+if(data2.created_at === undefined){
+const err13 = {instancePath:instancePath+"/manifest_event",schemaPath:"https://openagents.dev/schemas/nostr/event.json/required",keyword:"required",params:{missingProperty: "created_at"},message:"must have required property '"+"created_at"+"'"};
+if(vErrors === null){
+vErrors = [err13];
+}
+else {
+vErrors.push(err13);
+}
+errors++;
+}
+if(data2.kind === undefined){
+const err14 = {instancePath:instancePath+"/manifest_event",schemaPath:"https://openagents.dev/schemas/nostr/event.json/required",keyword:"required",params:{missingProperty: "kind"},message:"must have required property '"+"kind"+"'"};
+if(vErrors === null){
+vErrors = [err14];
+}
+else {
+vErrors.push(err14);
+}
+errors++;
+}
+if(data2.tags === undefined){
+const err15 = {instancePath:instancePath+"/manifest_event",schemaPath:"https://openagents.dev/schemas/nostr/event.json/required",keyword:"required",params:{missingProperty: "tags"},message:"must have required property '"+"tags"+"'"};
+if(vErrors === null){
+vErrors = [err15];
+}
+else {
+vErrors.push(err15);
+}
+errors++;
+}
+if(data2.content === undefined){
+const err16 = {instancePath:instancePath+"/manifest_event",schemaPath:"https://openagents.dev/schemas/nostr/event.json/required",keyword:"required",params:{missingProperty: "content"},message:"must have required property '"+"content"+"'"};
+if(vErrors === null){
+vErrors = [err16];
+}
+else {
+vErrors.push(err16);
+}
+errors++;
+}
+if(data2.sig === undefined){
+const err17 = {instancePath:instancePath+"/manifest_event",schemaPath:"https://openagents.dev/schemas/nostr/event.json/required",keyword:"required",params:{missingProperty: "sig"},message:"must have required property '"+"sig"+"'"};
+if(vErrors === null){
+vErrors = [err17];
+}
+else {
+vErrors.push(err17);
+}
+errors++;
+}
+for(const key2 in data2){
+if(!(((((((key2 === "id") || (key2 === "pubkey")) || (key2 === "created_at")) || (key2 === "kind")) || (key2 === "tags")) || (key2 === "content")) || (key2 === "sig"))){
+const err18 = {instancePath:instancePath+"/manifest_event",schemaPath:"https://openagents.dev/schemas/nostr/event.json/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key2},message:"must NOT have additional properties"};
+if(vErrors === null){
+vErrors = [err18];
+}
+else {
+vErrors.push(err18);
+}
+errors++;
+}
+}
+if(data2.id !== undefined){
+let data3 = data2.id;
+if(typeof data3 === "string"){
+if(!pattern4.test(data3)){
+const err19 = {instancePath:instancePath+"/manifest_event/id",schemaPath:"https://openagents.dev/schemas/nostr/event.json/properties/id/pattern",keyword:"pattern",params:{pattern: "^[0-9a-f]{64}$"},message:"must match pattern \""+"^[0-9a-f]{64}$"+"\""};
+if(vErrors === null){
+vErrors = [err19];
+}
+else {
+vErrors.push(err19);
+}
+errors++;
+}
+}
+else {
+const err20 = {instancePath:instancePath+"/manifest_event/id",schemaPath:"https://openagents.dev/schemas/nostr/event.json/properties/id/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err20];
+}
+else {
+vErrors.push(err20);
+}
+errors++;
+}
+}
+if(data2.pubkey !== undefined){
+let data4 = data2.pubkey;
+if(typeof data4 === "string"){
+if(!pattern4.test(data4)){
+const err21 = {instancePath:instancePath+"/manifest_event/pubkey",schemaPath:"https://openagents.dev/schemas/nostr/event.json/properties/pubkey/pattern",keyword:"pattern",params:{pattern: "^[0-9a-f]{64}$"},message:"must match pattern \""+"^[0-9a-f]{64}$"+"\""};
+if(vErrors === null){
+vErrors = [err21];
+}
+else {
+vErrors.push(err21);
+}
+errors++;
+}
+}
+else {
+const err22 = {instancePath:instancePath+"/manifest_event/pubkey",schemaPath:"https://openagents.dev/schemas/nostr/event.json/properties/pubkey/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err22];
+}
+else {
+vErrors.push(err22);
+}
+errors++;
+}
+}
+if(data2.created_at !== undefined){
+let data5 = data2.created_at;
+if(!(((typeof data5 == "number") && (!(data5 % 1) && !isNaN(data5))) && (isFinite(data5)))){
+const err23 = {instancePath:instancePath+"/manifest_event/created_at",schemaPath:"https://openagents.dev/schemas/nostr/event.json/properties/created_at/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
+if(vErrors === null){
+vErrors = [err23];
+}
+else {
+vErrors.push(err23);
+}
+errors++;
+}
+if((typeof data5 == "number") && (isFinite(data5))){
+if(data5 > 9007199254740991 || isNaN(data5)){
+const err24 = {instancePath:instancePath+"/manifest_event/created_at",schemaPath:"https://openagents.dev/schemas/nostr/event.json/properties/created_at/maximum",keyword:"maximum",params:{comparison: "<=", limit: 9007199254740991},message:"must be <= 9007199254740991"};
+if(vErrors === null){
+vErrors = [err24];
+}
+else {
+vErrors.push(err24);
+}
+errors++;
+}
+if(data5 < 0 || isNaN(data5)){
+const err25 = {instancePath:instancePath+"/manifest_event/created_at",schemaPath:"https://openagents.dev/schemas/nostr/event.json/properties/created_at/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0},message:"must be >= 0"};
+if(vErrors === null){
+vErrors = [err25];
+}
+else {
+vErrors.push(err25);
+}
+errors++;
+}
+}
+}
+if(data2.kind !== undefined){
+let data6 = data2.kind;
+if(!(((typeof data6 == "number") && (!(data6 % 1) && !isNaN(data6))) && (isFinite(data6)))){
+const err26 = {instancePath:instancePath+"/manifest_event/kind",schemaPath:"https://openagents.dev/schemas/nostr/event.json/properties/kind/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
+if(vErrors === null){
+vErrors = [err26];
+}
+else {
+vErrors.push(err26);
+}
+errors++;
+}
+if((typeof data6 == "number") && (isFinite(data6))){
+if(data6 > 65535 || isNaN(data6)){
+const err27 = {instancePath:instancePath+"/manifest_event/kind",schemaPath:"https://openagents.dev/schemas/nostr/event.json/properties/kind/maximum",keyword:"maximum",params:{comparison: "<=", limit: 65535},message:"must be <= 65535"};
+if(vErrors === null){
+vErrors = [err27];
+}
+else {
+vErrors.push(err27);
+}
+errors++;
+}
+if(data6 < 0 || isNaN(data6)){
+const err28 = {instancePath:instancePath+"/manifest_event/kind",schemaPath:"https://openagents.dev/schemas/nostr/event.json/properties/kind/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0},message:"must be >= 0"};
+if(vErrors === null){
+vErrors = [err28];
+}
+else {
+vErrors.push(err28);
+}
+errors++;
+}
+}
+}
+if(data2.tags !== undefined){
+let data7 = data2.tags;
+if(Array.isArray(data7)){
+if(data7.length > 2000){
+const err29 = {instancePath:instancePath+"/manifest_event/tags",schemaPath:"https://openagents.dev/schemas/nostr/event.json/properties/tags/maxItems",keyword:"maxItems",params:{limit: 2000},message:"must NOT have more than 2000 items"};
+if(vErrors === null){
+vErrors = [err29];
+}
+else {
+vErrors.push(err29);
+}
+errors++;
+}
+const len0 = data7.length;
+for(let i0=0; i0<len0; i0++){
+let data8 = data7[i0];
+if(Array.isArray(data8)){
+if(data8.length > 100){
+const err30 = {instancePath:instancePath+"/manifest_event/tags/" + i0,schemaPath:"https://openagents.dev/schemas/nostr/event.json/properties/tags/items/maxItems",keyword:"maxItems",params:{limit: 100},message:"must NOT have more than 100 items"};
+if(vErrors === null){
+vErrors = [err30];
+}
+else {
+vErrors.push(err30);
+}
+errors++;
+}
+const len1 = data8.length;
+for(let i1=0; i1<len1; i1++){
+if(typeof data8[i1] !== "string"){
+const err31 = {instancePath:instancePath+"/manifest_event/tags/" + i0+"/" + i1,schemaPath:"https://openagents.dev/schemas/nostr/event.json/properties/tags/items/items/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err31];
+}
+else {
+vErrors.push(err31);
+}
+errors++;
+}
+}
+}
+else {
+const err32 = {instancePath:instancePath+"/manifest_event/tags/" + i0,schemaPath:"https://openagents.dev/schemas/nostr/event.json/properties/tags/items/type",keyword:"type",params:{type: "array"},message:"must be array"};
+if(vErrors === null){
+vErrors = [err32];
+}
+else {
+vErrors.push(err32);
+}
+errors++;
+}
+}
+}
+else {
+const err33 = {instancePath:instancePath+"/manifest_event/tags",schemaPath:"https://openagents.dev/schemas/nostr/event.json/properties/tags/type",keyword:"type",params:{type: "array"},message:"must be array"};
+if(vErrors === null){
+vErrors = [err33];
+}
+else {
+vErrors.push(err33);
+}
+errors++;
+}
+}
+if(data2.content !== undefined){
+let data10 = data2.content;
+if(typeof data10 === "string"){
+if(func1(data10) > 1000000){
+const err34 = {instancePath:instancePath+"/manifest_event/content",schemaPath:"https://openagents.dev/schemas/nostr/event.json/properties/content/maxLength",keyword:"maxLength",params:{limit: 1000000},message:"must NOT have more than 1000000 characters"};
+if(vErrors === null){
+vErrors = [err34];
+}
+else {
+vErrors.push(err34);
+}
+errors++;
+}
+}
+else {
+const err35 = {instancePath:instancePath+"/manifest_event/content",schemaPath:"https://openagents.dev/schemas/nostr/event.json/properties/content/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err35];
+}
+else {
+vErrors.push(err35);
+}
+errors++;
+}
+}
+if(data2.sig !== undefined){
+let data11 = data2.sig;
+if(typeof data11 === "string"){
+if(!pattern7.test(data11)){
+const err36 = {instancePath:instancePath+"/manifest_event/sig",schemaPath:"https://openagents.dev/schemas/nostr/event.json/properties/sig/pattern",keyword:"pattern",params:{pattern: "^[0-9a-f]{128}$"},message:"must match pattern \""+"^[0-9a-f]{128}$"+"\""};
+if(vErrors === null){
+vErrors = [err36];
+}
+else {
+vErrors.push(err36);
+}
+errors++;
+}
+}
+else {
+const err37 = {instancePath:instancePath+"/manifest_event/sig",schemaPath:"https://openagents.dev/schemas/nostr/event.json/properties/sig/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err37];
+}
+else {
+vErrors.push(err37);
+}
+errors++;
+}
+}
+}
+else {
+const err38 = {instancePath:instancePath+"/manifest_event",schemaPath:"https://openagents.dev/schemas/nostr/event.json/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err38];
+}
+else {
+vErrors.push(err38);
+}
+errors++;
+}
+}
+if(data.release_event !== undefined){
+let data12 = data.release_event;
+if(data12 && typeof data12 == "object" && !Array.isArray(data12)){
+if(data12.id === undefined){
+const err39 = {instancePath:instancePath+"/release_event",schemaPath:"https://openagents.dev/schemas/nostr/event.json/required",keyword:"required",params:{missingProperty: "id"},message:"must have required property '"+"id"+"'"};
+if(vErrors === null){
+vErrors = [err39];
+}
+else {
+vErrors.push(err39);
+}
+errors++;
+}
+if(data12.pubkey === undefined){
+const err40 = {instancePath:instancePath+"/release_event",schemaPath:"https://openagents.dev/schemas/nostr/event.json/required",keyword:"required",params:{missingProperty: "pubkey"},message:"must have required property '"+"pubkey"+"'"};
+if(vErrors === null){
+vErrors = [err40];
+}
+else {
+vErrors.push(err40);
+}
+errors++;
+}
+if(data12.created_at === undefined){
+const err41 = {instancePath:instancePath+"/release_event",schemaPath:"https://openagents.dev/schemas/nostr/event.json/required",keyword:"required",params:{missingProperty: "created_at"},message:"must have required property '"+"created_at"+"'"};
+if(vErrors === null){
+vErrors = [err41];
+}
+else {
+vErrors.push(err41);
+}
+errors++;
+}
+if(data12.kind === undefined){
+const err42 = {instancePath:instancePath+"/release_event",schemaPath:"https://openagents.dev/schemas/nostr/event.json/required",keyword:"required",params:{missingProperty: "kind"},message:"must have required property '"+"kind"+"'"};
+if(vErrors === null){
+vErrors = [err42];
+}
+else {
+vErrors.push(err42);
+}
+errors++;
+}
+if(data12.tags === undefined){
+const err43 = {instancePath:instancePath+"/release_event",schemaPath:"https://openagents.dev/schemas/nostr/event.json/required",keyword:"required",params:{missingProperty: "tags"},message:"must have required property '"+"tags"+"'"};
+if(vErrors === null){
+vErrors = [err43];
+}
+else {
+vErrors.push(err43);
+}
+errors++;
+}
+if(data12.content === undefined){
+const err44 = {instancePath:instancePath+"/release_event",schemaPath:"https://openagents.dev/schemas/nostr/event.json/required",keyword:"required",params:{missingProperty: "content"},message:"must have required property '"+"content"+"'"};
+if(vErrors === null){
+vErrors = [err44];
+}
+else {
+vErrors.push(err44);
+}
+errors++;
+}
+if(data12.sig === undefined){
+const err45 = {instancePath:instancePath+"/release_event",schemaPath:"https://openagents.dev/schemas/nostr/event.json/required",keyword:"required",params:{missingProperty: "sig"},message:"must have required property '"+"sig"+"'"};
+if(vErrors === null){
+vErrors = [err45];
+}
+else {
+vErrors.push(err45);
+}
+errors++;
+}
+for(const key3 in data12){
+if(!(((((((key3 === "id") || (key3 === "pubkey")) || (key3 === "created_at")) || (key3 === "kind")) || (key3 === "tags")) || (key3 === "content")) || (key3 === "sig"))){
+const err46 = {instancePath:instancePath+"/release_event",schemaPath:"https://openagents.dev/schemas/nostr/event.json/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key3},message:"must NOT have additional properties"};
+if(vErrors === null){
+vErrors = [err46];
+}
+else {
+vErrors.push(err46);
+}
+errors++;
+}
+}
+if(data12.id !== undefined){
+let data13 = data12.id;
+if(typeof data13 === "string"){
+if(!pattern4.test(data13)){
+const err47 = {instancePath:instancePath+"/release_event/id",schemaPath:"https://openagents.dev/schemas/nostr/event.json/properties/id/pattern",keyword:"pattern",params:{pattern: "^[0-9a-f]{64}$"},message:"must match pattern \""+"^[0-9a-f]{64}$"+"\""};
+if(vErrors === null){
+vErrors = [err47];
+}
+else {
+vErrors.push(err47);
+}
+errors++;
+}
+}
+else {
+const err48 = {instancePath:instancePath+"/release_event/id",schemaPath:"https://openagents.dev/schemas/nostr/event.json/properties/id/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err48];
+}
+else {
+vErrors.push(err48);
+}
+errors++;
+}
+}
+if(data12.pubkey !== undefined){
+let data14 = data12.pubkey;
+if(typeof data14 === "string"){
+if(!pattern4.test(data14)){
+const err49 = {instancePath:instancePath+"/release_event/pubkey",schemaPath:"https://openagents.dev/schemas/nostr/event.json/properties/pubkey/pattern",keyword:"pattern",params:{pattern: "^[0-9a-f]{64}$"},message:"must match pattern \""+"^[0-9a-f]{64}$"+"\""};
+if(vErrors === null){
+vErrors = [err49];
+}
+else {
+vErrors.push(err49);
+}
+errors++;
+}
+}
+else {
+const err50 = {instancePath:instancePath+"/release_event/pubkey",schemaPath:"https://openagents.dev/schemas/nostr/event.json/properties/pubkey/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err50];
+}
+else {
+vErrors.push(err50);
+}
+errors++;
+}
+}
+if(data12.created_at !== undefined){
+let data15 = data12.created_at;
+if(!(((typeof data15 == "number") && (!(data15 % 1) && !isNaN(data15))) && (isFinite(data15)))){
+const err51 = {instancePath:instancePath+"/release_event/created_at",schemaPath:"https://openagents.dev/schemas/nostr/event.json/properties/created_at/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
+if(vErrors === null){
+vErrors = [err51];
+}
+else {
+vErrors.push(err51);
+}
+errors++;
+}
+if((typeof data15 == "number") && (isFinite(data15))){
+if(data15 > 9007199254740991 || isNaN(data15)){
+const err52 = {instancePath:instancePath+"/release_event/created_at",schemaPath:"https://openagents.dev/schemas/nostr/event.json/properties/created_at/maximum",keyword:"maximum",params:{comparison: "<=", limit: 9007199254740991},message:"must be <= 9007199254740991"};
+if(vErrors === null){
+vErrors = [err52];
+}
+else {
+vErrors.push(err52);
+}
+errors++;
+}
+if(data15 < 0 || isNaN(data15)){
+const err53 = {instancePath:instancePath+"/release_event/created_at",schemaPath:"https://openagents.dev/schemas/nostr/event.json/properties/created_at/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0},message:"must be >= 0"};
+if(vErrors === null){
+vErrors = [err53];
+}
+else {
+vErrors.push(err53);
+}
+errors++;
+}
+}
+}
+if(data12.kind !== undefined){
+let data16 = data12.kind;
+if(!(((typeof data16 == "number") && (!(data16 % 1) && !isNaN(data16))) && (isFinite(data16)))){
+const err54 = {instancePath:instancePath+"/release_event/kind",schemaPath:"https://openagents.dev/schemas/nostr/event.json/properties/kind/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
+if(vErrors === null){
+vErrors = [err54];
+}
+else {
+vErrors.push(err54);
+}
+errors++;
+}
+if((typeof data16 == "number") && (isFinite(data16))){
+if(data16 > 65535 || isNaN(data16)){
+const err55 = {instancePath:instancePath+"/release_event/kind",schemaPath:"https://openagents.dev/schemas/nostr/event.json/properties/kind/maximum",keyword:"maximum",params:{comparison: "<=", limit: 65535},message:"must be <= 65535"};
+if(vErrors === null){
+vErrors = [err55];
+}
+else {
+vErrors.push(err55);
+}
+errors++;
+}
+if(data16 < 0 || isNaN(data16)){
+const err56 = {instancePath:instancePath+"/release_event/kind",schemaPath:"https://openagents.dev/schemas/nostr/event.json/properties/kind/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0},message:"must be >= 0"};
+if(vErrors === null){
+vErrors = [err56];
+}
+else {
+vErrors.push(err56);
+}
+errors++;
+}
+}
+}
+if(data12.tags !== undefined){
+let data17 = data12.tags;
+if(Array.isArray(data17)){
+if(data17.length > 2000){
+const err57 = {instancePath:instancePath+"/release_event/tags",schemaPath:"https://openagents.dev/schemas/nostr/event.json/properties/tags/maxItems",keyword:"maxItems",params:{limit: 2000},message:"must NOT have more than 2000 items"};
+if(vErrors === null){
+vErrors = [err57];
+}
+else {
+vErrors.push(err57);
+}
+errors++;
+}
+const len2 = data17.length;
+for(let i2=0; i2<len2; i2++){
+let data18 = data17[i2];
+if(Array.isArray(data18)){
+if(data18.length > 100){
+const err58 = {instancePath:instancePath+"/release_event/tags/" + i2,schemaPath:"https://openagents.dev/schemas/nostr/event.json/properties/tags/items/maxItems",keyword:"maxItems",params:{limit: 100},message:"must NOT have more than 100 items"};
+if(vErrors === null){
+vErrors = [err58];
+}
+else {
+vErrors.push(err58);
+}
+errors++;
+}
+const len3 = data18.length;
+for(let i3=0; i3<len3; i3++){
+if(typeof data18[i3] !== "string"){
+const err59 = {instancePath:instancePath+"/release_event/tags/" + i2+"/" + i3,schemaPath:"https://openagents.dev/schemas/nostr/event.json/properties/tags/items/items/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err59];
+}
+else {
+vErrors.push(err59);
+}
+errors++;
+}
+}
+}
+else {
+const err60 = {instancePath:instancePath+"/release_event/tags/" + i2,schemaPath:"https://openagents.dev/schemas/nostr/event.json/properties/tags/items/type",keyword:"type",params:{type: "array"},message:"must be array"};
+if(vErrors === null){
+vErrors = [err60];
+}
+else {
+vErrors.push(err60);
+}
+errors++;
+}
+}
+}
+else {
+const err61 = {instancePath:instancePath+"/release_event/tags",schemaPath:"https://openagents.dev/schemas/nostr/event.json/properties/tags/type",keyword:"type",params:{type: "array"},message:"must be array"};
+if(vErrors === null){
+vErrors = [err61];
+}
+else {
+vErrors.push(err61);
+}
+errors++;
+}
+}
+if(data12.content !== undefined){
+let data20 = data12.content;
+if(typeof data20 === "string"){
+if(func1(data20) > 1000000){
+const err62 = {instancePath:instancePath+"/release_event/content",schemaPath:"https://openagents.dev/schemas/nostr/event.json/properties/content/maxLength",keyword:"maxLength",params:{limit: 1000000},message:"must NOT have more than 1000000 characters"};
+if(vErrors === null){
+vErrors = [err62];
+}
+else {
+vErrors.push(err62);
+}
+errors++;
+}
+}
+else {
+const err63 = {instancePath:instancePath+"/release_event/content",schemaPath:"https://openagents.dev/schemas/nostr/event.json/properties/content/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err63];
+}
+else {
+vErrors.push(err63);
+}
+errors++;
+}
+}
+if(data12.sig !== undefined){
+let data21 = data12.sig;
+if(typeof data21 === "string"){
+if(!pattern7.test(data21)){
+const err64 = {instancePath:instancePath+"/release_event/sig",schemaPath:"https://openagents.dev/schemas/nostr/event.json/properties/sig/pattern",keyword:"pattern",params:{pattern: "^[0-9a-f]{128}$"},message:"must match pattern \""+"^[0-9a-f]{128}$"+"\""};
+if(vErrors === null){
+vErrors = [err64];
+}
+else {
+vErrors.push(err64);
+}
+errors++;
+}
+}
+else {
+const err65 = {instancePath:instancePath+"/release_event/sig",schemaPath:"https://openagents.dev/schemas/nostr/event.json/properties/sig/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err65];
+}
+else {
+vErrors.push(err65);
+}
+errors++;
+}
+}
+}
+else {
+const err66 = {instancePath:instancePath+"/release_event",schemaPath:"https://openagents.dev/schemas/nostr/event.json/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err66];
+}
+else {
+vErrors.push(err66);
+}
+errors++;
+}
+}
+}
+else {
+const err67 = {instancePath,schemaPath:"#/oneOf/1/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err67];
+}
+else {
+vErrors.push(err67);
+}
+errors++;
+}
+var _valid0 = _errs8 === errors;
+if(_valid0 && valid0){
+valid0 = false;
+passing0 = [passing0, 1];
+}
+else {
+if(_valid0){
+valid0 = true;
+passing0 = 1;
+if(props0 !== true){
+props0 = true;
+}
+}
+const _errs55 = errors;
+if(data && typeof data == "object" && !Array.isArray(data)){
+if(data.manifest === undefined){
+const err68 = {instancePath,schemaPath:"#/oneOf/2/required",keyword:"required",params:{missingProperty: "manifest"},message:"must have required property '"+"manifest"+"'"};
+if(vErrors === null){
+vErrors = [err68];
+}
+else {
+vErrors.push(err68);
+}
+errors++;
+}
+for(const key4 in data){
+if(!(key4 === "manifest")){
+const err69 = {instancePath,schemaPath:"#/oneOf/2/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key4},message:"must NOT have additional properties"};
+if(vErrors === null){
+vErrors = [err69];
+}
+else {
+vErrors.push(err69);
+}
+errors++;
+}
+}
+if(data.manifest !== undefined){
+let data22 = data.manifest;
+if(data22 && typeof data22 == "object" && !Array.isArray(data22)){
+}
+else {
+const err70 = {instancePath:instancePath+"/manifest",schemaPath:"#/oneOf/2/properties/manifest/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err70];
+}
+else {
+vErrors.push(err70);
+}
+errors++;
+}
+}
+}
+else {
+const err71 = {instancePath,schemaPath:"#/oneOf/2/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err71];
+}
+else {
+vErrors.push(err71);
+}
+errors++;
+}
+var _valid0 = _errs55 === errors;
+if(_valid0 && valid0){
+valid0 = false;
+passing0 = [passing0, 2];
+}
+else {
+if(_valid0){
+valid0 = true;
+passing0 = 2;
+if(props0 !== true){
+props0 = true;
+}
+}
+}
+}
+if(!valid0){
+const err72 = {instancePath,schemaPath:"#/oneOf",keyword:"oneOf",params:{passingSchemas: passing0},message:"must match exactly one schema in oneOf"};
+if(vErrors === null){
+vErrors = [err72];
+}
+else {
+vErrors.push(err72);
+}
+errors++;
+}
+else {
+errors = _errs0;
+if(vErrors !== null){
+if(_errs0){
+vErrors.length = _errs0;
+}
+else {
+vErrors = null;
+}
+}
+}
+validate22.errors = vErrors;
+evaluated0.props = props0;
+return errors === 0;
+}
+validate22.evaluated = {"dynamicProps":true,"dynamicItems":false};
+
+const pattern11 = new RegExp("^[a-z][a-z0-9_]{0,63}$", "u");
+
+function validate21(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
+/*# sourceURL="https://openagents.dev/schemas/api/control-install-preview.json" */;
+let vErrors = null;
+let errors = 0;
+const evaluated0 = validate21.evaluated;
+if(evaluated0.dynamicProps){
+evaluated0.props = undefined;
+}
+if(evaluated0.dynamicItems){
+evaluated0.items = undefined;
+}
+if(data && typeof data == "object" && !Array.isArray(data)){
+if(data.source === undefined){
+const err0 = {instancePath,schemaPath:"#/required",keyword:"required",params:{missingProperty: "source"},message:"must have required property '"+"source"+"'"};
+if(vErrors === null){
+vErrors = [err0];
+}
+else {
+vErrors.push(err0);
+}
+errors++;
+}
+for(const key0 in data){
+if(!((key0 === "source") || (key0 === "inputs"))){
+const err1 = {instancePath,schemaPath:"#/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key0},message:"must NOT have additional properties"};
+if(vErrors === null){
+vErrors = [err1];
+}
+else {
+vErrors.push(err1);
+}
+errors++;
+}
+}
+if(data.source !== undefined){
+if(!(validate22(data.source, {instancePath:instancePath+"/source",parentData:data,parentDataProperty:"source",rootData,dynamicAnchors}))){
+vErrors = vErrors === null ? validate22.errors : vErrors.concat(validate22.errors);
+errors = vErrors.length;
+}
+}
+if(data.inputs !== undefined){
+let data1 = data.inputs;
+if(data1 && typeof data1 == "object" && !Array.isArray(data1)){
+if(Object.keys(data1).length > 32){
+const err2 = {instancePath:instancePath+"/inputs",schemaPath:"#/properties/inputs/maxProperties",keyword:"maxProperties",params:{limit: 32},message:"must NOT have more than 32 properties"};
+if(vErrors === null){
+vErrors = [err2];
+}
+else {
+vErrors.push(err2);
+}
+errors++;
+}
+for(const key1 in data1){
+const _errs5 = errors;
+if(typeof key1 === "string"){
+if(!pattern11.test(key1)){
+const err3 = {instancePath:instancePath+"/inputs",schemaPath:"#/properties/inputs/propertyNames/pattern",keyword:"pattern",params:{pattern: "^[a-z][a-z0-9_]{0,63}$"},message:"must match pattern \""+"^[a-z][a-z0-9_]{0,63}$"+"\"",propertyName:key1};
+if(vErrors === null){
+vErrors = [err3];
+}
+else {
+vErrors.push(err3);
+}
+errors++;
+}
+}
+var valid1 = _errs5 === errors;
+if(!valid1){
+const err4 = {instancePath:instancePath+"/inputs",schemaPath:"#/properties/inputs/propertyNames",keyword:"propertyNames",params:{propertyName: key1},message:"property name must be valid"};
+if(vErrors === null){
+vErrors = [err4];
+}
+else {
+vErrors.push(err4);
+}
+errors++;
+}
+}
+for(const key2 in data1){
+let data2 = data1[key2];
+const _errs9 = errors;
+let valid4 = false;
+const _errs10 = errors;
+if(typeof data2 === "string"){
+if(func1(data2) > 10000){
+const err5 = {instancePath:instancePath+"/inputs/" + key2.replace(/~/g, "~0").replace(/\//g, "~1"),schemaPath:"https://openagents.dev/schemas/manifest/upgrade-manifest.json#/$defs/InputValue/anyOf/0/maxLength",keyword:"maxLength",params:{limit: 10000},message:"must NOT have more than 10000 characters"};
+if(vErrors === null){
+vErrors = [err5];
+}
+else {
+vErrors.push(err5);
+}
+errors++;
+}
+}
+else {
+const err6 = {instancePath:instancePath+"/inputs/" + key2.replace(/~/g, "~0").replace(/\//g, "~1"),schemaPath:"https://openagents.dev/schemas/manifest/upgrade-manifest.json#/$defs/InputValue/anyOf/0/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err6];
+}
+else {
+vErrors.push(err6);
+}
+errors++;
+}
+var _valid0 = _errs10 === errors;
+valid4 = valid4 || _valid0;
+const _errs12 = errors;
+if(!((typeof data2 == "number") && (isFinite(data2)))){
+const err7 = {instancePath:instancePath+"/inputs/" + key2.replace(/~/g, "~0").replace(/\//g, "~1"),schemaPath:"https://openagents.dev/schemas/manifest/upgrade-manifest.json#/$defs/InputValue/anyOf/1/type",keyword:"type",params:{type: "number"},message:"must be number"};
+if(vErrors === null){
+vErrors = [err7];
+}
+else {
+vErrors.push(err7);
+}
+errors++;
+}
+var _valid0 = _errs12 === errors;
+valid4 = valid4 || _valid0;
+const _errs14 = errors;
+if(typeof data2 !== "boolean"){
+const err8 = {instancePath:instancePath+"/inputs/" + key2.replace(/~/g, "~0").replace(/\//g, "~1"),schemaPath:"https://openagents.dev/schemas/manifest/upgrade-manifest.json#/$defs/InputValue/anyOf/2/type",keyword:"type",params:{type: "boolean"},message:"must be boolean"};
+if(vErrors === null){
+vErrors = [err8];
+}
+else {
+vErrors.push(err8);
+}
+errors++;
+}
+var _valid0 = _errs14 === errors;
+valid4 = valid4 || _valid0;
+const _errs16 = errors;
+if(Array.isArray(data2)){
+if(data2.length > 1000){
+const err9 = {instancePath:instancePath+"/inputs/" + key2.replace(/~/g, "~0").replace(/\//g, "~1"),schemaPath:"https://openagents.dev/schemas/manifest/upgrade-manifest.json#/$defs/InputValue/anyOf/3/maxItems",keyword:"maxItems",params:{limit: 1000},message:"must NOT have more than 1000 items"};
+if(vErrors === null){
+vErrors = [err9];
+}
+else {
+vErrors.push(err9);
+}
+errors++;
+}
+const len0 = data2.length;
+for(let i0=0; i0<len0; i0++){
+let data3 = data2[i0];
+if(typeof data3 === "string"){
+if(func1(data3) > 1000){
+const err10 = {instancePath:instancePath+"/inputs/" + key2.replace(/~/g, "~0").replace(/\//g, "~1")+"/" + i0,schemaPath:"https://openagents.dev/schemas/manifest/upgrade-manifest.json#/$defs/InputValue/anyOf/3/items/maxLength",keyword:"maxLength",params:{limit: 1000},message:"must NOT have more than 1000 characters"};
+if(vErrors === null){
+vErrors = [err10];
+}
+else {
+vErrors.push(err10);
+}
+errors++;
+}
+}
+else {
+const err11 = {instancePath:instancePath+"/inputs/" + key2.replace(/~/g, "~0").replace(/\//g, "~1")+"/" + i0,schemaPath:"https://openagents.dev/schemas/manifest/upgrade-manifest.json#/$defs/InputValue/anyOf/3/items/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err11];
+}
+else {
+vErrors.push(err11);
+}
+errors++;
+}
+}
+}
+else {
+const err12 = {instancePath:instancePath+"/inputs/" + key2.replace(/~/g, "~0").replace(/\//g, "~1"),schemaPath:"https://openagents.dev/schemas/manifest/upgrade-manifest.json#/$defs/InputValue/anyOf/3/type",keyword:"type",params:{type: "array"},message:"must be array"};
+if(vErrors === null){
+vErrors = [err12];
+}
+else {
+vErrors.push(err12);
+}
+errors++;
+}
+var _valid0 = _errs16 === errors;
+valid4 = valid4 || _valid0;
+if(!valid4){
+const err13 = {instancePath:instancePath+"/inputs/" + key2.replace(/~/g, "~0").replace(/\//g, "~1"),schemaPath:"https://openagents.dev/schemas/manifest/upgrade-manifest.json#/$defs/InputValue/anyOf",keyword:"anyOf",params:{},message:"must match a schema in anyOf"};
+if(vErrors === null){
+vErrors = [err13];
+}
+else {
+vErrors.push(err13);
+}
+errors++;
+}
+else {
+errors = _errs9;
+if(vErrors !== null){
+if(_errs9){
+vErrors.length = _errs9;
+}
+else {
+vErrors = null;
+}
+}
+}
+}
+}
+else {
+const err14 = {instancePath:instancePath+"/inputs",schemaPath:"#/properties/inputs/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err14];
+}
+else {
+vErrors.push(err14);
+}
+errors++;
+}
+}
+}
+else {
+const err15 = {instancePath,schemaPath:"#/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err15];
+}
+else {
+vErrors.push(err15);
+}
+errors++;
+}
+validate21.errors = vErrors;
+return errors === 0;
+}
+validate21.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
+
+exports.isControlInstallRequest = validate47;
+const schema67 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/api/control-install-request.json","title":"ControlInstallRequest","description":"POST /v1/installs: the owner's consent to exactly what the preview showed.","type":"object","required":["source","inputs","accepted"],"additionalProperties":false,"properties":{"source":{"$ref":"https://openagents.dev/schemas/api/control-install-preview.json#/$defs/ControlInstallSource"},"inputs":{"type":"object","maxProperties":32,"propertyNames":{"pattern":"^[a-z][a-z0-9_]{0,63}$"},"additionalProperties":{"$ref":"https://openagents.dev/schemas/manifest/upgrade-manifest.json#/$defs/InputValue"}},"accepted":{"type":"object","required":["manifest_sha256","permission_hash"],"additionalProperties":false,"properties":{"manifest_sha256":{"type":"string","pattern":"^[0-9a-f]{64}$"},"permission_hash":{"type":"string","pattern":"^[0-9a-f]{64}$"}}}}};
+
+function validate48(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
+let vErrors = null;
+let errors = 0;
+const evaluated0 = validate48.evaluated;
+if(evaluated0.dynamicProps){
+evaluated0.props = undefined;
+}
+if(evaluated0.dynamicItems){
+evaluated0.items = undefined;
+}
+const _errs0 = errors;
+let valid0 = false;
+let passing0 = null;
+const _errs1 = errors;
+if(data && typeof data == "object" && !Array.isArray(data)){
+if(data.address === undefined){
+const err0 = {instancePath,schemaPath:"#/oneOf/0/required",keyword:"required",params:{missingProperty: "address"},message:"must have required property '"+"address"+"'"};
+if(vErrors === null){
+vErrors = [err0];
+}
+else {
+vErrors.push(err0);
+}
+errors++;
+}
+for(const key0 in data){
+if(!((key0 === "address") || (key0 === "version"))){
+const err1 = {instancePath,schemaPath:"#/oneOf/0/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key0},message:"must NOT have additional properties"};
+if(vErrors === null){
+vErrors = [err1];
+}
+else {
+vErrors.push(err1);
+}
+errors++;
+}
+}
+if(data.address !== undefined){
+let data0 = data.address;
+if(typeof data0 === "string"){
+if(func1(data0) > 1000){
+const err2 = {instancePath:instancePath+"/address",schemaPath:"#/oneOf/0/properties/address/maxLength",keyword:"maxLength",params:{limit: 1000},message:"must NOT have more than 1000 characters"};
+if(vErrors === null){
+vErrors = [err2];
+}
+else {
+vErrors.push(err2);
+}
+errors++;
+}
+if(func1(data0) < 1){
+const err3 = {instancePath:instancePath+"/address",schemaPath:"#/oneOf/0/properties/address/minLength",keyword:"minLength",params:{limit: 1},message:"must NOT have fewer than 1 characters"};
+if(vErrors === null){
+vErrors = [err3];
+}
+else {
+vErrors.push(err3);
+}
+errors++;
+}
+}
+else {
+const err4 = {instancePath:instancePath+"/address",schemaPath:"#/oneOf/0/properties/address/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err4];
+}
+else {
+vErrors.push(err4);
+}
+errors++;
+}
+}
+if(data.version !== undefined){
+let data1 = data.version;
+if(typeof data1 === "string"){
+if(func1(data1) > 100){
+const err5 = {instancePath:instancePath+"/version",schemaPath:"#/oneOf/0/properties/version/maxLength",keyword:"maxLength",params:{limit: 100},message:"must NOT have more than 100 characters"};
+if(vErrors === null){
+vErrors = [err5];
+}
+else {
+vErrors.push(err5);
+}
+errors++;
+}
+if(func1(data1) < 1){
+const err6 = {instancePath:instancePath+"/version",schemaPath:"#/oneOf/0/properties/version/minLength",keyword:"minLength",params:{limit: 1},message:"must NOT have fewer than 1 characters"};
+if(vErrors === null){
+vErrors = [err6];
+}
+else {
+vErrors.push(err6);
+}
+errors++;
+}
+}
+else {
+const err7 = {instancePath:instancePath+"/version",schemaPath:"#/oneOf/0/properties/version/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err7];
+}
+else {
+vErrors.push(err7);
+}
+errors++;
+}
+}
+}
+else {
+const err8 = {instancePath,schemaPath:"#/oneOf/0/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err8];
+}
+else {
+vErrors.push(err8);
+}
+errors++;
+}
+var _valid0 = _errs1 === errors;
+if(_valid0){
+valid0 = true;
+passing0 = 0;
+var props0 = true;
+}
+const _errs8 = errors;
+if(data && typeof data == "object" && !Array.isArray(data)){
+if(data.manifest_event === undefined){
+const err9 = {instancePath,schemaPath:"#/oneOf/1/required",keyword:"required",params:{missingProperty: "manifest_event"},message:"must have required property '"+"manifest_event"+"'"};
+if(vErrors === null){
+vErrors = [err9];
+}
+else {
+vErrors.push(err9);
+}
+errors++;
+}
+for(const key1 in data){
+if(!((key1 === "manifest_event") || (key1 === "release_event"))){
+const err10 = {instancePath,schemaPath:"#/oneOf/1/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key1},message:"must NOT have additional properties"};
+if(vErrors === null){
+vErrors = [err10];
+}
+else {
+vErrors.push(err10);
+}
+errors++;
+}
+}
+if(data.manifest_event !== undefined){
+let data2 = data.manifest_event;
+if(data2 && typeof data2 == "object" && !Array.isArray(data2)){
+if(data2.id === undefined){
+const err11 = {instancePath:instancePath+"/manifest_event",schemaPath:"https://openagents.dev/schemas/nostr/event.json/required",keyword:"required",params:{missingProperty: "id"},message:"must have required property '"+"id"+"'"};
+if(vErrors === null){
+vErrors = [err11];
+}
+else {
+vErrors.push(err11);
+}
+errors++;
+}
+if(data2.pubkey === undefined){
+const err12 = {instancePath:instancePath+"/manifest_event",schemaPath:"https://openagents.dev/schemas/nostr/event.json/required",keyword:"required",params:{missingProperty: "pubkey"},message:"must have required property '"+"pubkey"+"'"};
+if(vErrors === null){
+vErrors = [err12];
+}
+else {
+vErrors.push(err12);
+}
+errors++;
+}
+if(data2.created_at === undefined){
+const err13 = {instancePath:instancePath+"/manifest_event",schemaPath:"https://openagents.dev/schemas/nostr/event.json/required",keyword:"required",params:{missingProperty: "created_at"},message:"must have required property '"+"created_at"+"'"};
+if(vErrors === null){
+vErrors = [err13];
+}
+else {
+vErrors.push(err13);
+}
+errors++;
+}
+if(data2.kind === undefined){
+const err14 = {instancePath:instancePath+"/manifest_event",schemaPath:"https://openagents.dev/schemas/nostr/event.json/required",keyword:"required",params:{missingProperty: "kind"},message:"must have required property '"+"kind"+"'"};
+if(vErrors === null){
+vErrors = [err14];
+}
+else {
+vErrors.push(err14);
+}
+errors++;
+}
+if(data2.tags === undefined){
+const err15 = {instancePath:instancePath+"/manifest_event",schemaPath:"https://openagents.dev/schemas/nostr/event.json/required",keyword:"required",params:{missingProperty: "tags"},message:"must have required property '"+"tags"+"'"};
+if(vErrors === null){
+vErrors = [err15];
+}
+else {
+vErrors.push(err15);
+}
+errors++;
+}
+if(data2.content === undefined){
+const err16 = {instancePath:instancePath+"/manifest_event",schemaPath:"https://openagents.dev/schemas/nostr/event.json/required",keyword:"required",params:{missingProperty: "content"},message:"must have required property '"+"content"+"'"};
+if(vErrors === null){
+vErrors = [err16];
+}
+else {
+vErrors.push(err16);
+}
+errors++;
+}
+if(data2.sig === undefined){
+const err17 = {instancePath:instancePath+"/manifest_event",schemaPath:"https://openagents.dev/schemas/nostr/event.json/required",keyword:"required",params:{missingProperty: "sig"},message:"must have required property '"+"sig"+"'"};
+if(vErrors === null){
+vErrors = [err17];
+}
+else {
+vErrors.push(err17);
+}
+errors++;
+}
+for(const key2 in data2){
+if(!(((((((key2 === "id") || (key2 === "pubkey")) || (key2 === "created_at")) || (key2 === "kind")) || (key2 === "tags")) || (key2 === "content")) || (key2 === "sig"))){
+const err18 = {instancePath:instancePath+"/manifest_event",schemaPath:"https://openagents.dev/schemas/nostr/event.json/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key2},message:"must NOT have additional properties"};
+if(vErrors === null){
+vErrors = [err18];
+}
+else {
+vErrors.push(err18);
+}
+errors++;
+}
+}
+if(data2.id !== undefined){
+let data3 = data2.id;
+if(typeof data3 === "string"){
+if(!pattern4.test(data3)){
+const err19 = {instancePath:instancePath+"/manifest_event/id",schemaPath:"https://openagents.dev/schemas/nostr/event.json/properties/id/pattern",keyword:"pattern",params:{pattern: "^[0-9a-f]{64}$"},message:"must match pattern \""+"^[0-9a-f]{64}$"+"\""};
+if(vErrors === null){
+vErrors = [err19];
+}
+else {
+vErrors.push(err19);
+}
+errors++;
+}
+}
+else {
+const err20 = {instancePath:instancePath+"/manifest_event/id",schemaPath:"https://openagents.dev/schemas/nostr/event.json/properties/id/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err20];
+}
+else {
+vErrors.push(err20);
+}
+errors++;
+}
+}
+if(data2.pubkey !== undefined){
+let data4 = data2.pubkey;
+if(typeof data4 === "string"){
+if(!pattern4.test(data4)){
+const err21 = {instancePath:instancePath+"/manifest_event/pubkey",schemaPath:"https://openagents.dev/schemas/nostr/event.json/properties/pubkey/pattern",keyword:"pattern",params:{pattern: "^[0-9a-f]{64}$"},message:"must match pattern \""+"^[0-9a-f]{64}$"+"\""};
+if(vErrors === null){
+vErrors = [err21];
+}
+else {
+vErrors.push(err21);
+}
+errors++;
+}
+}
+else {
+const err22 = {instancePath:instancePath+"/manifest_event/pubkey",schemaPath:"https://openagents.dev/schemas/nostr/event.json/properties/pubkey/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err22];
+}
+else {
+vErrors.push(err22);
+}
+errors++;
+}
+}
+if(data2.created_at !== undefined){
+let data5 = data2.created_at;
+if(!(((typeof data5 == "number") && (!(data5 % 1) && !isNaN(data5))) && (isFinite(data5)))){
+const err23 = {instancePath:instancePath+"/manifest_event/created_at",schemaPath:"https://openagents.dev/schemas/nostr/event.json/properties/created_at/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
+if(vErrors === null){
+vErrors = [err23];
+}
+else {
+vErrors.push(err23);
+}
+errors++;
+}
+if((typeof data5 == "number") && (isFinite(data5))){
+if(data5 > 9007199254740991 || isNaN(data5)){
+const err24 = {instancePath:instancePath+"/manifest_event/created_at",schemaPath:"https://openagents.dev/schemas/nostr/event.json/properties/created_at/maximum",keyword:"maximum",params:{comparison: "<=", limit: 9007199254740991},message:"must be <= 9007199254740991"};
+if(vErrors === null){
+vErrors = [err24];
+}
+else {
+vErrors.push(err24);
+}
+errors++;
+}
+if(data5 < 0 || isNaN(data5)){
+const err25 = {instancePath:instancePath+"/manifest_event/created_at",schemaPath:"https://openagents.dev/schemas/nostr/event.json/properties/created_at/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0},message:"must be >= 0"};
+if(vErrors === null){
+vErrors = [err25];
+}
+else {
+vErrors.push(err25);
+}
+errors++;
+}
+}
+}
+if(data2.kind !== undefined){
+let data6 = data2.kind;
+if(!(((typeof data6 == "number") && (!(data6 % 1) && !isNaN(data6))) && (isFinite(data6)))){
+const err26 = {instancePath:instancePath+"/manifest_event/kind",schemaPath:"https://openagents.dev/schemas/nostr/event.json/properties/kind/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
+if(vErrors === null){
+vErrors = [err26];
+}
+else {
+vErrors.push(err26);
+}
+errors++;
+}
+if((typeof data6 == "number") && (isFinite(data6))){
+if(data6 > 65535 || isNaN(data6)){
+const err27 = {instancePath:instancePath+"/manifest_event/kind",schemaPath:"https://openagents.dev/schemas/nostr/event.json/properties/kind/maximum",keyword:"maximum",params:{comparison: "<=", limit: 65535},message:"must be <= 65535"};
+if(vErrors === null){
+vErrors = [err27];
+}
+else {
+vErrors.push(err27);
+}
+errors++;
+}
+if(data6 < 0 || isNaN(data6)){
+const err28 = {instancePath:instancePath+"/manifest_event/kind",schemaPath:"https://openagents.dev/schemas/nostr/event.json/properties/kind/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0},message:"must be >= 0"};
+if(vErrors === null){
+vErrors = [err28];
+}
+else {
+vErrors.push(err28);
+}
+errors++;
+}
+}
+}
+if(data2.tags !== undefined){
+let data7 = data2.tags;
+if(Array.isArray(data7)){
+if(data7.length > 2000){
+const err29 = {instancePath:instancePath+"/manifest_event/tags",schemaPath:"https://openagents.dev/schemas/nostr/event.json/properties/tags/maxItems",keyword:"maxItems",params:{limit: 2000},message:"must NOT have more than 2000 items"};
+if(vErrors === null){
+vErrors = [err29];
+}
+else {
+vErrors.push(err29);
+}
+errors++;
+}
+const len0 = data7.length;
+for(let i0=0; i0<len0; i0++){
+let data8 = data7[i0];
+if(Array.isArray(data8)){
+if(data8.length > 100){
+const err30 = {instancePath:instancePath+"/manifest_event/tags/" + i0,schemaPath:"https://openagents.dev/schemas/nostr/event.json/properties/tags/items/maxItems",keyword:"maxItems",params:{limit: 100},message:"must NOT have more than 100 items"};
+if(vErrors === null){
+vErrors = [err30];
+}
+else {
+vErrors.push(err30);
+}
+errors++;
+}
+const len1 = data8.length;
+for(let i1=0; i1<len1; i1++){
+if(typeof data8[i1] !== "string"){
+const err31 = {instancePath:instancePath+"/manifest_event/tags/" + i0+"/" + i1,schemaPath:"https://openagents.dev/schemas/nostr/event.json/properties/tags/items/items/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err31];
+}
+else {
+vErrors.push(err31);
+}
+errors++;
+}
+}
+}
+else {
+const err32 = {instancePath:instancePath+"/manifest_event/tags/" + i0,schemaPath:"https://openagents.dev/schemas/nostr/event.json/properties/tags/items/type",keyword:"type",params:{type: "array"},message:"must be array"};
+if(vErrors === null){
+vErrors = [err32];
+}
+else {
+vErrors.push(err32);
+}
+errors++;
+}
+}
+}
+else {
+const err33 = {instancePath:instancePath+"/manifest_event/tags",schemaPath:"https://openagents.dev/schemas/nostr/event.json/properties/tags/type",keyword:"type",params:{type: "array"},message:"must be array"};
+if(vErrors === null){
+vErrors = [err33];
+}
+else {
+vErrors.push(err33);
+}
+errors++;
+}
+}
+if(data2.content !== undefined){
+let data10 = data2.content;
+if(typeof data10 === "string"){
+if(func1(data10) > 1000000){
+const err34 = {instancePath:instancePath+"/manifest_event/content",schemaPath:"https://openagents.dev/schemas/nostr/event.json/properties/content/maxLength",keyword:"maxLength",params:{limit: 1000000},message:"must NOT have more than 1000000 characters"};
+if(vErrors === null){
+vErrors = [err34];
+}
+else {
+vErrors.push(err34);
+}
+errors++;
+}
+}
+else {
+const err35 = {instancePath:instancePath+"/manifest_event/content",schemaPath:"https://openagents.dev/schemas/nostr/event.json/properties/content/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err35];
+}
+else {
+vErrors.push(err35);
+}
+errors++;
+}
+}
+if(data2.sig !== undefined){
+let data11 = data2.sig;
+if(typeof data11 === "string"){
+if(!pattern7.test(data11)){
+const err36 = {instancePath:instancePath+"/manifest_event/sig",schemaPath:"https://openagents.dev/schemas/nostr/event.json/properties/sig/pattern",keyword:"pattern",params:{pattern: "^[0-9a-f]{128}$"},message:"must match pattern \""+"^[0-9a-f]{128}$"+"\""};
+if(vErrors === null){
+vErrors = [err36];
+}
+else {
+vErrors.push(err36);
+}
+errors++;
+}
+}
+else {
+const err37 = {instancePath:instancePath+"/manifest_event/sig",schemaPath:"https://openagents.dev/schemas/nostr/event.json/properties/sig/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err37];
+}
+else {
+vErrors.push(err37);
+}
+errors++;
+}
+}
+}
+else {
+const err38 = {instancePath:instancePath+"/manifest_event",schemaPath:"https://openagents.dev/schemas/nostr/event.json/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err38];
+}
+else {
+vErrors.push(err38);
+}
+errors++;
+}
+}
+if(data.release_event !== undefined){
+let data12 = data.release_event;
+if(data12 && typeof data12 == "object" && !Array.isArray(data12)){
+if(data12.id === undefined){
+const err39 = {instancePath:instancePath+"/release_event",schemaPath:"https://openagents.dev/schemas/nostr/event.json/required",keyword:"required",params:{missingProperty: "id"},message:"must have required property '"+"id"+"'"};
+if(vErrors === null){
+vErrors = [err39];
+}
+else {
+vErrors.push(err39);
+}
+errors++;
+}
+if(data12.pubkey === undefined){
+const err40 = {instancePath:instancePath+"/release_event",schemaPath:"https://openagents.dev/schemas/nostr/event.json/required",keyword:"required",params:{missingProperty: "pubkey"},message:"must have required property '"+"pubkey"+"'"};
+if(vErrors === null){
+vErrors = [err40];
+}
+else {
+vErrors.push(err40);
+}
+errors++;
+}
+if(data12.created_at === undefined){
+const err41 = {instancePath:instancePath+"/release_event",schemaPath:"https://openagents.dev/schemas/nostr/event.json/required",keyword:"required",params:{missingProperty: "created_at"},message:"must have required property '"+"created_at"+"'"};
+if(vErrors === null){
+vErrors = [err41];
+}
+else {
+vErrors.push(err41);
+}
+errors++;
+}
+if(data12.kind === undefined){
+const err42 = {instancePath:instancePath+"/release_event",schemaPath:"https://openagents.dev/schemas/nostr/event.json/required",keyword:"required",params:{missingProperty: "kind"},message:"must have required property '"+"kind"+"'"};
+if(vErrors === null){
+vErrors = [err42];
+}
+else {
+vErrors.push(err42);
+}
+errors++;
+}
+if(data12.tags === undefined){
+const err43 = {instancePath:instancePath+"/release_event",schemaPath:"https://openagents.dev/schemas/nostr/event.json/required",keyword:"required",params:{missingProperty: "tags"},message:"must have required property '"+"tags"+"'"};
+if(vErrors === null){
+vErrors = [err43];
+}
+else {
+vErrors.push(err43);
+}
+errors++;
+}
+if(data12.content === undefined){
+const err44 = {instancePath:instancePath+"/release_event",schemaPath:"https://openagents.dev/schemas/nostr/event.json/required",keyword:"required",params:{missingProperty: "content"},message:"must have required property '"+"content"+"'"};
+if(vErrors === null){
+vErrors = [err44];
+}
+else {
+vErrors.push(err44);
+}
+errors++;
+}
+if(data12.sig === undefined){
+const err45 = {instancePath:instancePath+"/release_event",schemaPath:"https://openagents.dev/schemas/nostr/event.json/required",keyword:"required",params:{missingProperty: "sig"},message:"must have required property '"+"sig"+"'"};
+if(vErrors === null){
+vErrors = [err45];
+}
+else {
+vErrors.push(err45);
+}
+errors++;
+}
+for(const key3 in data12){
+if(!(((((((key3 === "id") || (key3 === "pubkey")) || (key3 === "created_at")) || (key3 === "kind")) || (key3 === "tags")) || (key3 === "content")) || (key3 === "sig"))){
+const err46 = {instancePath:instancePath+"/release_event",schemaPath:"https://openagents.dev/schemas/nostr/event.json/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key3},message:"must NOT have additional properties"};
+if(vErrors === null){
+vErrors = [err46];
+}
+else {
+vErrors.push(err46);
+}
+errors++;
+}
+}
+if(data12.id !== undefined){
+let data13 = data12.id;
+if(typeof data13 === "string"){
+if(!pattern4.test(data13)){
+const err47 = {instancePath:instancePath+"/release_event/id",schemaPath:"https://openagents.dev/schemas/nostr/event.json/properties/id/pattern",keyword:"pattern",params:{pattern: "^[0-9a-f]{64}$"},message:"must match pattern \""+"^[0-9a-f]{64}$"+"\""};
+if(vErrors === null){
+vErrors = [err47];
+}
+else {
+vErrors.push(err47);
+}
+errors++;
+}
+}
+else {
+const err48 = {instancePath:instancePath+"/release_event/id",schemaPath:"https://openagents.dev/schemas/nostr/event.json/properties/id/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err48];
+}
+else {
+vErrors.push(err48);
+}
+errors++;
+}
+}
+if(data12.pubkey !== undefined){
+let data14 = data12.pubkey;
+if(typeof data14 === "string"){
+if(!pattern4.test(data14)){
+const err49 = {instancePath:instancePath+"/release_event/pubkey",schemaPath:"https://openagents.dev/schemas/nostr/event.json/properties/pubkey/pattern",keyword:"pattern",params:{pattern: "^[0-9a-f]{64}$"},message:"must match pattern \""+"^[0-9a-f]{64}$"+"\""};
+if(vErrors === null){
+vErrors = [err49];
+}
+else {
+vErrors.push(err49);
+}
+errors++;
+}
+}
+else {
+const err50 = {instancePath:instancePath+"/release_event/pubkey",schemaPath:"https://openagents.dev/schemas/nostr/event.json/properties/pubkey/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err50];
+}
+else {
+vErrors.push(err50);
+}
+errors++;
+}
+}
+if(data12.created_at !== undefined){
+let data15 = data12.created_at;
+if(!(((typeof data15 == "number") && (!(data15 % 1) && !isNaN(data15))) && (isFinite(data15)))){
+const err51 = {instancePath:instancePath+"/release_event/created_at",schemaPath:"https://openagents.dev/schemas/nostr/event.json/properties/created_at/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
+if(vErrors === null){
+vErrors = [err51];
+}
+else {
+vErrors.push(err51);
+}
+errors++;
+}
+if((typeof data15 == "number") && (isFinite(data15))){
+if(data15 > 9007199254740991 || isNaN(data15)){
+const err52 = {instancePath:instancePath+"/release_event/created_at",schemaPath:"https://openagents.dev/schemas/nostr/event.json/properties/created_at/maximum",keyword:"maximum",params:{comparison: "<=", limit: 9007199254740991},message:"must be <= 9007199254740991"};
+if(vErrors === null){
+vErrors = [err52];
+}
+else {
+vErrors.push(err52);
+}
+errors++;
+}
+if(data15 < 0 || isNaN(data15)){
+const err53 = {instancePath:instancePath+"/release_event/created_at",schemaPath:"https://openagents.dev/schemas/nostr/event.json/properties/created_at/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0},message:"must be >= 0"};
+if(vErrors === null){
+vErrors = [err53];
+}
+else {
+vErrors.push(err53);
+}
+errors++;
+}
+}
+}
+if(data12.kind !== undefined){
+let data16 = data12.kind;
+if(!(((typeof data16 == "number") && (!(data16 % 1) && !isNaN(data16))) && (isFinite(data16)))){
+const err54 = {instancePath:instancePath+"/release_event/kind",schemaPath:"https://openagents.dev/schemas/nostr/event.json/properties/kind/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
+if(vErrors === null){
+vErrors = [err54];
+}
+else {
+vErrors.push(err54);
+}
+errors++;
+}
+if((typeof data16 == "number") && (isFinite(data16))){
+if(data16 > 65535 || isNaN(data16)){
+const err55 = {instancePath:instancePath+"/release_event/kind",schemaPath:"https://openagents.dev/schemas/nostr/event.json/properties/kind/maximum",keyword:"maximum",params:{comparison: "<=", limit: 65535},message:"must be <= 65535"};
+if(vErrors === null){
+vErrors = [err55];
+}
+else {
+vErrors.push(err55);
+}
+errors++;
+}
+if(data16 < 0 || isNaN(data16)){
+const err56 = {instancePath:instancePath+"/release_event/kind",schemaPath:"https://openagents.dev/schemas/nostr/event.json/properties/kind/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0},message:"must be >= 0"};
+if(vErrors === null){
+vErrors = [err56];
+}
+else {
+vErrors.push(err56);
+}
+errors++;
+}
+}
+}
+if(data12.tags !== undefined){
+let data17 = data12.tags;
+if(Array.isArray(data17)){
+if(data17.length > 2000){
+const err57 = {instancePath:instancePath+"/release_event/tags",schemaPath:"https://openagents.dev/schemas/nostr/event.json/properties/tags/maxItems",keyword:"maxItems",params:{limit: 2000},message:"must NOT have more than 2000 items"};
+if(vErrors === null){
+vErrors = [err57];
+}
+else {
+vErrors.push(err57);
+}
+errors++;
+}
+const len2 = data17.length;
+for(let i2=0; i2<len2; i2++){
+let data18 = data17[i2];
+if(Array.isArray(data18)){
+if(data18.length > 100){
+const err58 = {instancePath:instancePath+"/release_event/tags/" + i2,schemaPath:"https://openagents.dev/schemas/nostr/event.json/properties/tags/items/maxItems",keyword:"maxItems",params:{limit: 100},message:"must NOT have more than 100 items"};
+if(vErrors === null){
+vErrors = [err58];
+}
+else {
+vErrors.push(err58);
+}
+errors++;
+}
+const len3 = data18.length;
+for(let i3=0; i3<len3; i3++){
+if(typeof data18[i3] !== "string"){
+const err59 = {instancePath:instancePath+"/release_event/tags/" + i2+"/" + i3,schemaPath:"https://openagents.dev/schemas/nostr/event.json/properties/tags/items/items/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err59];
+}
+else {
+vErrors.push(err59);
+}
+errors++;
+}
+}
+}
+else {
+const err60 = {instancePath:instancePath+"/release_event/tags/" + i2,schemaPath:"https://openagents.dev/schemas/nostr/event.json/properties/tags/items/type",keyword:"type",params:{type: "array"},message:"must be array"};
+if(vErrors === null){
+vErrors = [err60];
+}
+else {
+vErrors.push(err60);
+}
+errors++;
+}
+}
+}
+else {
+const err61 = {instancePath:instancePath+"/release_event/tags",schemaPath:"https://openagents.dev/schemas/nostr/event.json/properties/tags/type",keyword:"type",params:{type: "array"},message:"must be array"};
+if(vErrors === null){
+vErrors = [err61];
+}
+else {
+vErrors.push(err61);
+}
+errors++;
+}
+}
+if(data12.content !== undefined){
+let data20 = data12.content;
+if(typeof data20 === "string"){
+if(func1(data20) > 1000000){
+const err62 = {instancePath:instancePath+"/release_event/content",schemaPath:"https://openagents.dev/schemas/nostr/event.json/properties/content/maxLength",keyword:"maxLength",params:{limit: 1000000},message:"must NOT have more than 1000000 characters"};
+if(vErrors === null){
+vErrors = [err62];
+}
+else {
+vErrors.push(err62);
+}
+errors++;
+}
+}
+else {
+const err63 = {instancePath:instancePath+"/release_event/content",schemaPath:"https://openagents.dev/schemas/nostr/event.json/properties/content/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err63];
+}
+else {
+vErrors.push(err63);
+}
+errors++;
+}
+}
+if(data12.sig !== undefined){
+let data21 = data12.sig;
+if(typeof data21 === "string"){
+if(!pattern7.test(data21)){
+const err64 = {instancePath:instancePath+"/release_event/sig",schemaPath:"https://openagents.dev/schemas/nostr/event.json/properties/sig/pattern",keyword:"pattern",params:{pattern: "^[0-9a-f]{128}$"},message:"must match pattern \""+"^[0-9a-f]{128}$"+"\""};
+if(vErrors === null){
+vErrors = [err64];
+}
+else {
+vErrors.push(err64);
+}
+errors++;
+}
+}
+else {
+const err65 = {instancePath:instancePath+"/release_event/sig",schemaPath:"https://openagents.dev/schemas/nostr/event.json/properties/sig/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err65];
+}
+else {
+vErrors.push(err65);
+}
+errors++;
+}
+}
+}
+else {
+const err66 = {instancePath:instancePath+"/release_event",schemaPath:"https://openagents.dev/schemas/nostr/event.json/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err66];
+}
+else {
+vErrors.push(err66);
+}
+errors++;
+}
+}
+}
+else {
+const err67 = {instancePath,schemaPath:"#/oneOf/1/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err67];
+}
+else {
+vErrors.push(err67);
+}
+errors++;
+}
+var _valid0 = _errs8 === errors;
+if(_valid0 && valid0){
+valid0 = false;
+passing0 = [passing0, 1];
+}
+else {
+if(_valid0){
+valid0 = true;
+passing0 = 1;
+if(props0 !== true){
+props0 = true;
+}
+}
+const _errs55 = errors;
+if(data && typeof data == "object" && !Array.isArray(data)){
+if(data.manifest === undefined){
+const err68 = {instancePath,schemaPath:"#/oneOf/2/required",keyword:"required",params:{missingProperty: "manifest"},message:"must have required property '"+"manifest"+"'"};
+if(vErrors === null){
+vErrors = [err68];
+}
+else {
+vErrors.push(err68);
+}
+errors++;
+}
+for(const key4 in data){
+if(!(key4 === "manifest")){
+const err69 = {instancePath,schemaPath:"#/oneOf/2/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key4},message:"must NOT have additional properties"};
+if(vErrors === null){
+vErrors = [err69];
+}
+else {
+vErrors.push(err69);
+}
+errors++;
+}
+}
+if(data.manifest !== undefined){
+let data22 = data.manifest;
+if(data22 && typeof data22 == "object" && !Array.isArray(data22)){
+}
+else {
+const err70 = {instancePath:instancePath+"/manifest",schemaPath:"#/oneOf/2/properties/manifest/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err70];
+}
+else {
+vErrors.push(err70);
+}
+errors++;
+}
+}
+}
+else {
+const err71 = {instancePath,schemaPath:"#/oneOf/2/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err71];
+}
+else {
+vErrors.push(err71);
+}
+errors++;
+}
+var _valid0 = _errs55 === errors;
+if(_valid0 && valid0){
+valid0 = false;
+passing0 = [passing0, 2];
+}
+else {
+if(_valid0){
+valid0 = true;
+passing0 = 2;
+if(props0 !== true){
+props0 = true;
+}
+}
+}
+}
+if(!valid0){
+const err72 = {instancePath,schemaPath:"#/oneOf",keyword:"oneOf",params:{passingSchemas: passing0},message:"must match exactly one schema in oneOf"};
+if(vErrors === null){
+vErrors = [err72];
+}
+else {
+vErrors.push(err72);
+}
+errors++;
+}
+else {
+errors = _errs0;
+if(vErrors !== null){
+if(_errs0){
+vErrors.length = _errs0;
+}
+else {
+vErrors = null;
+}
+}
+}
+validate48.errors = vErrors;
+evaluated0.props = props0;
+return errors === 0;
+}
+validate48.evaluated = {"dynamicProps":true,"dynamicItems":false};
+
+
+function validate47(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
+/*# sourceURL="https://openagents.dev/schemas/api/control-install-request.json" */;
+let vErrors = null;
+let errors = 0;
+const evaluated0 = validate47.evaluated;
+if(evaluated0.dynamicProps){
+evaluated0.props = undefined;
+}
+if(evaluated0.dynamicItems){
+evaluated0.items = undefined;
+}
+if(data && typeof data == "object" && !Array.isArray(data)){
+if(data.source === undefined){
+const err0 = {instancePath,schemaPath:"#/required",keyword:"required",params:{missingProperty: "source"},message:"must have required property '"+"source"+"'"};
+if(vErrors === null){
+vErrors = [err0];
+}
+else {
+vErrors.push(err0);
+}
+errors++;
+}
+if(data.inputs === undefined){
+const err1 = {instancePath,schemaPath:"#/required",keyword:"required",params:{missingProperty: "inputs"},message:"must have required property '"+"inputs"+"'"};
+if(vErrors === null){
+vErrors = [err1];
+}
+else {
+vErrors.push(err1);
+}
+errors++;
+}
+if(data.accepted === undefined){
+const err2 = {instancePath,schemaPath:"#/required",keyword:"required",params:{missingProperty: "accepted"},message:"must have required property '"+"accepted"+"'"};
+if(vErrors === null){
+vErrors = [err2];
+}
+else {
+vErrors.push(err2);
+}
+errors++;
+}
+for(const key0 in data){
+if(!(((key0 === "source") || (key0 === "inputs")) || (key0 === "accepted"))){
+const err3 = {instancePath,schemaPath:"#/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key0},message:"must NOT have additional properties"};
+if(vErrors === null){
+vErrors = [err3];
+}
+else {
+vErrors.push(err3);
+}
+errors++;
+}
+}
+if(data.source !== undefined){
+if(!(validate48(data.source, {instancePath:instancePath+"/source",parentData:data,parentDataProperty:"source",rootData,dynamicAnchors}))){
+vErrors = vErrors === null ? validate48.errors : vErrors.concat(validate48.errors);
+errors = vErrors.length;
+}
+}
+if(data.inputs !== undefined){
+let data1 = data.inputs;
+if(data1 && typeof data1 == "object" && !Array.isArray(data1)){
+if(Object.keys(data1).length > 32){
+const err4 = {instancePath:instancePath+"/inputs",schemaPath:"#/properties/inputs/maxProperties",keyword:"maxProperties",params:{limit: 32},message:"must NOT have more than 32 properties"};
+if(vErrors === null){
+vErrors = [err4];
+}
+else {
+vErrors.push(err4);
+}
+errors++;
+}
+for(const key1 in data1){
+const _errs5 = errors;
+if(typeof key1 === "string"){
+if(!pattern11.test(key1)){
+const err5 = {instancePath:instancePath+"/inputs",schemaPath:"#/properties/inputs/propertyNames/pattern",keyword:"pattern",params:{pattern: "^[a-z][a-z0-9_]{0,63}$"},message:"must match pattern \""+"^[a-z][a-z0-9_]{0,63}$"+"\"",propertyName:key1};
+if(vErrors === null){
+vErrors = [err5];
+}
+else {
+vErrors.push(err5);
+}
+errors++;
+}
+}
+var valid1 = _errs5 === errors;
+if(!valid1){
+const err6 = {instancePath:instancePath+"/inputs",schemaPath:"#/properties/inputs/propertyNames",keyword:"propertyNames",params:{propertyName: key1},message:"property name must be valid"};
+if(vErrors === null){
+vErrors = [err6];
+}
+else {
+vErrors.push(err6);
+}
+errors++;
+}
+}
+for(const key2 in data1){
+let data2 = data1[key2];
+const _errs9 = errors;
+let valid4 = false;
+const _errs10 = errors;
+if(typeof data2 === "string"){
+if(func1(data2) > 10000){
+const err7 = {instancePath:instancePath+"/inputs/" + key2.replace(/~/g, "~0").replace(/\//g, "~1"),schemaPath:"https://openagents.dev/schemas/manifest/upgrade-manifest.json#/$defs/InputValue/anyOf/0/maxLength",keyword:"maxLength",params:{limit: 10000},message:"must NOT have more than 10000 characters"};
+if(vErrors === null){
+vErrors = [err7];
+}
+else {
+vErrors.push(err7);
+}
+errors++;
+}
+}
+else {
+const err8 = {instancePath:instancePath+"/inputs/" + key2.replace(/~/g, "~0").replace(/\//g, "~1"),schemaPath:"https://openagents.dev/schemas/manifest/upgrade-manifest.json#/$defs/InputValue/anyOf/0/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err8];
+}
+else {
+vErrors.push(err8);
+}
+errors++;
+}
+var _valid0 = _errs10 === errors;
+valid4 = valid4 || _valid0;
+const _errs12 = errors;
+if(!((typeof data2 == "number") && (isFinite(data2)))){
+const err9 = {instancePath:instancePath+"/inputs/" + key2.replace(/~/g, "~0").replace(/\//g, "~1"),schemaPath:"https://openagents.dev/schemas/manifest/upgrade-manifest.json#/$defs/InputValue/anyOf/1/type",keyword:"type",params:{type: "number"},message:"must be number"};
+if(vErrors === null){
+vErrors = [err9];
+}
+else {
+vErrors.push(err9);
+}
+errors++;
+}
+var _valid0 = _errs12 === errors;
+valid4 = valid4 || _valid0;
+const _errs14 = errors;
+if(typeof data2 !== "boolean"){
+const err10 = {instancePath:instancePath+"/inputs/" + key2.replace(/~/g, "~0").replace(/\//g, "~1"),schemaPath:"https://openagents.dev/schemas/manifest/upgrade-manifest.json#/$defs/InputValue/anyOf/2/type",keyword:"type",params:{type: "boolean"},message:"must be boolean"};
+if(vErrors === null){
+vErrors = [err10];
+}
+else {
+vErrors.push(err10);
+}
+errors++;
+}
+var _valid0 = _errs14 === errors;
+valid4 = valid4 || _valid0;
+const _errs16 = errors;
+if(Array.isArray(data2)){
+if(data2.length > 1000){
+const err11 = {instancePath:instancePath+"/inputs/" + key2.replace(/~/g, "~0").replace(/\//g, "~1"),schemaPath:"https://openagents.dev/schemas/manifest/upgrade-manifest.json#/$defs/InputValue/anyOf/3/maxItems",keyword:"maxItems",params:{limit: 1000},message:"must NOT have more than 1000 items"};
+if(vErrors === null){
+vErrors = [err11];
+}
+else {
+vErrors.push(err11);
+}
+errors++;
+}
+const len0 = data2.length;
+for(let i0=0; i0<len0; i0++){
+let data3 = data2[i0];
+if(typeof data3 === "string"){
+if(func1(data3) > 1000){
+const err12 = {instancePath:instancePath+"/inputs/" + key2.replace(/~/g, "~0").replace(/\//g, "~1")+"/" + i0,schemaPath:"https://openagents.dev/schemas/manifest/upgrade-manifest.json#/$defs/InputValue/anyOf/3/items/maxLength",keyword:"maxLength",params:{limit: 1000},message:"must NOT have more than 1000 characters"};
+if(vErrors === null){
+vErrors = [err12];
+}
+else {
+vErrors.push(err12);
+}
+errors++;
+}
+}
+else {
+const err13 = {instancePath:instancePath+"/inputs/" + key2.replace(/~/g, "~0").replace(/\//g, "~1")+"/" + i0,schemaPath:"https://openagents.dev/schemas/manifest/upgrade-manifest.json#/$defs/InputValue/anyOf/3/items/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err13];
+}
+else {
+vErrors.push(err13);
+}
+errors++;
+}
+}
+}
+else {
+const err14 = {instancePath:instancePath+"/inputs/" + key2.replace(/~/g, "~0").replace(/\//g, "~1"),schemaPath:"https://openagents.dev/schemas/manifest/upgrade-manifest.json#/$defs/InputValue/anyOf/3/type",keyword:"type",params:{type: "array"},message:"must be array"};
+if(vErrors === null){
+vErrors = [err14];
+}
+else {
+vErrors.push(err14);
+}
+errors++;
+}
+var _valid0 = _errs16 === errors;
+valid4 = valid4 || _valid0;
+if(!valid4){
+const err15 = {instancePath:instancePath+"/inputs/" + key2.replace(/~/g, "~0").replace(/\//g, "~1"),schemaPath:"https://openagents.dev/schemas/manifest/upgrade-manifest.json#/$defs/InputValue/anyOf",keyword:"anyOf",params:{},message:"must match a schema in anyOf"};
+if(vErrors === null){
+vErrors = [err15];
+}
+else {
+vErrors.push(err15);
+}
+errors++;
+}
+else {
+errors = _errs9;
+if(vErrors !== null){
+if(_errs9){
+vErrors.length = _errs9;
+}
+else {
+vErrors = null;
+}
+}
+}
+}
+}
+else {
+const err16 = {instancePath:instancePath+"/inputs",schemaPath:"#/properties/inputs/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err16];
+}
+else {
+vErrors.push(err16);
+}
+errors++;
+}
+}
+if(data.accepted !== undefined){
+let data4 = data.accepted;
+if(data4 && typeof data4 == "object" && !Array.isArray(data4)){
+if(data4.manifest_sha256 === undefined){
+const err17 = {instancePath:instancePath+"/accepted",schemaPath:"#/properties/accepted/required",keyword:"required",params:{missingProperty: "manifest_sha256"},message:"must have required property '"+"manifest_sha256"+"'"};
+if(vErrors === null){
+vErrors = [err17];
+}
+else {
+vErrors.push(err17);
+}
+errors++;
+}
+if(data4.permission_hash === undefined){
+const err18 = {instancePath:instancePath+"/accepted",schemaPath:"#/properties/accepted/required",keyword:"required",params:{missingProperty: "permission_hash"},message:"must have required property '"+"permission_hash"+"'"};
+if(vErrors === null){
+vErrors = [err18];
+}
+else {
+vErrors.push(err18);
+}
+errors++;
+}
+for(const key3 in data4){
+if(!((key3 === "manifest_sha256") || (key3 === "permission_hash"))){
+const err19 = {instancePath:instancePath+"/accepted",schemaPath:"#/properties/accepted/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key3},message:"must NOT have additional properties"};
+if(vErrors === null){
+vErrors = [err19];
+}
+else {
+vErrors.push(err19);
+}
+errors++;
+}
+}
+if(data4.manifest_sha256 !== undefined){
+let data5 = data4.manifest_sha256;
+if(typeof data5 === "string"){
+if(!pattern4.test(data5)){
+const err20 = {instancePath:instancePath+"/accepted/manifest_sha256",schemaPath:"#/properties/accepted/properties/manifest_sha256/pattern",keyword:"pattern",params:{pattern: "^[0-9a-f]{64}$"},message:"must match pattern \""+"^[0-9a-f]{64}$"+"\""};
+if(vErrors === null){
+vErrors = [err20];
+}
+else {
+vErrors.push(err20);
+}
+errors++;
+}
+}
+else {
+const err21 = {instancePath:instancePath+"/accepted/manifest_sha256",schemaPath:"#/properties/accepted/properties/manifest_sha256/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err21];
+}
+else {
+vErrors.push(err21);
+}
+errors++;
+}
+}
+if(data4.permission_hash !== undefined){
+let data6 = data4.permission_hash;
+if(typeof data6 === "string"){
+if(!pattern4.test(data6)){
+const err22 = {instancePath:instancePath+"/accepted/permission_hash",schemaPath:"#/properties/accepted/properties/permission_hash/pattern",keyword:"pattern",params:{pattern: "^[0-9a-f]{64}$"},message:"must match pattern \""+"^[0-9a-f]{64}$"+"\""};
+if(vErrors === null){
+vErrors = [err22];
+}
+else {
+vErrors.push(err22);
+}
+errors++;
+}
+}
+else {
+const err23 = {instancePath:instancePath+"/accepted/permission_hash",schemaPath:"#/properties/accepted/properties/permission_hash/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err23];
+}
+else {
+vErrors.push(err23);
+}
+errors++;
+}
+}
+}
+else {
+const err24 = {instancePath:instancePath+"/accepted",schemaPath:"#/properties/accepted/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err24];
+}
+else {
+vErrors.push(err24);
+}
+errors++;
+}
+}
+}
+else {
+const err25 = {instancePath,schemaPath:"#/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err25];
+}
+else {
+vErrors.push(err25);
+}
+errors++;
+}
+validate47.errors = vErrors;
+return errors === 0;
+}
+validate47.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
+
+exports.isControlPairingChange = validate50;
+const schema72 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/api/control-pairing-change.json","title":"ControlPairingChange","description":"POST /v1/pairings/:id/{confirm,remove}.","type":"object","required":[],"additionalProperties":false,"properties":{"pubkey":{"type":"string","pattern":"^[0-9a-f]{64}$","description":"confirm: the key the owner compared."},"reason":{"type":"string","minLength":1,"maxLength":500}}};
+
+function validate50(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
+/*# sourceURL="https://openagents.dev/schemas/api/control-pairing-change.json" */;
+let vErrors = null;
+let errors = 0;
+const evaluated0 = validate50.evaluated;
+if(evaluated0.dynamicProps){
+evaluated0.props = undefined;
+}
+if(evaluated0.dynamicItems){
+evaluated0.items = undefined;
+}
+if(data && typeof data == "object" && !Array.isArray(data)){
+for(const key0 in data){
+if(!((key0 === "pubkey") || (key0 === "reason"))){
+const err0 = {instancePath,schemaPath:"#/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key0},message:"must NOT have additional properties"};
+if(vErrors === null){
+vErrors = [err0];
+}
+else {
+vErrors.push(err0);
+}
+errors++;
+}
+}
+if(data.pubkey !== undefined){
+let data0 = data.pubkey;
+if(typeof data0 === "string"){
+if(!pattern4.test(data0)){
+const err1 = {instancePath:instancePath+"/pubkey",schemaPath:"#/properties/pubkey/pattern",keyword:"pattern",params:{pattern: "^[0-9a-f]{64}$"},message:"must match pattern \""+"^[0-9a-f]{64}$"+"\""};
+if(vErrors === null){
+vErrors = [err1];
+}
+else {
+vErrors.push(err1);
+}
+errors++;
+}
+}
+else {
+const err2 = {instancePath:instancePath+"/pubkey",schemaPath:"#/properties/pubkey/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err2];
+}
+else {
+vErrors.push(err2);
+}
+errors++;
+}
+}
+if(data.reason !== undefined){
+let data1 = data.reason;
+if(typeof data1 === "string"){
+if(func1(data1) > 500){
+const err3 = {instancePath:instancePath+"/reason",schemaPath:"#/properties/reason/maxLength",keyword:"maxLength",params:{limit: 500},message:"must NOT have more than 500 characters"};
+if(vErrors === null){
+vErrors = [err3];
+}
+else {
+vErrors.push(err3);
+}
+errors++;
+}
+if(func1(data1) < 1){
+const err4 = {instancePath:instancePath+"/reason",schemaPath:"#/properties/reason/minLength",keyword:"minLength",params:{limit: 1},message:"must NOT have fewer than 1 characters"};
+if(vErrors === null){
+vErrors = [err4];
+}
+else {
+vErrors.push(err4);
+}
+errors++;
+}
+}
+else {
+const err5 = {instancePath:instancePath+"/reason",schemaPath:"#/properties/reason/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err5];
+}
+else {
+vErrors.push(err5);
+}
+errors++;
+}
+}
+}
+else {
+const err6 = {instancePath,schemaPath:"#/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err6];
+}
+else {
+vErrors.push(err6);
+}
+errors++;
+}
+validate50.errors = vErrors;
+return errors === 0;
+}
+validate50.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
+
+exports.isControlPairingRequest = validate51;
+const schema73 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/api/control-pairing-request.json","title":"ControlPairingRequest","description":"POST /v1/pairings: offer a coordinator a one-time secret, or pair a key the owner already knows.","type":"object","required":["label","ceiling"],"additionalProperties":false,"properties":{"label":{"type":"string","minLength":1,"maxLength":200},"ceiling":{"type":"array","maxItems":500,"items":{"type":"string","minLength":1,"maxLength":4096},"description":"The most this signer's configs are granted without asking."},"pubkey":{"type":"string","pattern":"^[0-9a-f]{64}$"},"expires_in_ms":{"type":"integer","minimum":1000,"maximum":86400000}}};
+
+function validate51(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
+/*# sourceURL="https://openagents.dev/schemas/api/control-pairing-request.json" */;
+let vErrors = null;
+let errors = 0;
+const evaluated0 = validate51.evaluated;
+if(evaluated0.dynamicProps){
+evaluated0.props = undefined;
+}
+if(evaluated0.dynamicItems){
+evaluated0.items = undefined;
+}
+if(data && typeof data == "object" && !Array.isArray(data)){
+if(data.label === undefined){
+const err0 = {instancePath,schemaPath:"#/required",keyword:"required",params:{missingProperty: "label"},message:"must have required property '"+"label"+"'"};
+if(vErrors === null){
+vErrors = [err0];
+}
+else {
+vErrors.push(err0);
+}
+errors++;
+}
+if(data.ceiling === undefined){
+const err1 = {instancePath,schemaPath:"#/required",keyword:"required",params:{missingProperty: "ceiling"},message:"must have required property '"+"ceiling"+"'"};
+if(vErrors === null){
+vErrors = [err1];
+}
+else {
+vErrors.push(err1);
+}
+errors++;
+}
+for(const key0 in data){
+if(!((((key0 === "label") || (key0 === "ceiling")) || (key0 === "pubkey")) || (key0 === "expires_in_ms"))){
+const err2 = {instancePath,schemaPath:"#/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key0},message:"must NOT have additional properties"};
+if(vErrors === null){
+vErrors = [err2];
+}
+else {
+vErrors.push(err2);
+}
+errors++;
+}
+}
+if(data.label !== undefined){
+let data0 = data.label;
+if(typeof data0 === "string"){
+if(func1(data0) > 200){
+const err3 = {instancePath:instancePath+"/label",schemaPath:"#/properties/label/maxLength",keyword:"maxLength",params:{limit: 200},message:"must NOT have more than 200 characters"};
+if(vErrors === null){
+vErrors = [err3];
+}
+else {
+vErrors.push(err3);
+}
+errors++;
+}
+if(func1(data0) < 1){
+const err4 = {instancePath:instancePath+"/label",schemaPath:"#/properties/label/minLength",keyword:"minLength",params:{limit: 1},message:"must NOT have fewer than 1 characters"};
+if(vErrors === null){
+vErrors = [err4];
+}
+else {
+vErrors.push(err4);
+}
+errors++;
+}
+}
+else {
+const err5 = {instancePath:instancePath+"/label",schemaPath:"#/properties/label/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err5];
+}
+else {
+vErrors.push(err5);
+}
+errors++;
+}
+}
+if(data.ceiling !== undefined){
+let data1 = data.ceiling;
+if(Array.isArray(data1)){
+if(data1.length > 500){
+const err6 = {instancePath:instancePath+"/ceiling",schemaPath:"#/properties/ceiling/maxItems",keyword:"maxItems",params:{limit: 500},message:"must NOT have more than 500 items"};
+if(vErrors === null){
+vErrors = [err6];
+}
+else {
+vErrors.push(err6);
+}
+errors++;
+}
+const len0 = data1.length;
+for(let i0=0; i0<len0; i0++){
+let data2 = data1[i0];
+if(typeof data2 === "string"){
+if(func1(data2) > 4096){
+const err7 = {instancePath:instancePath+"/ceiling/" + i0,schemaPath:"#/properties/ceiling/items/maxLength",keyword:"maxLength",params:{limit: 4096},message:"must NOT have more than 4096 characters"};
+if(vErrors === null){
+vErrors = [err7];
+}
+else {
+vErrors.push(err7);
+}
+errors++;
+}
+if(func1(data2) < 1){
+const err8 = {instancePath:instancePath+"/ceiling/" + i0,schemaPath:"#/properties/ceiling/items/minLength",keyword:"minLength",params:{limit: 1},message:"must NOT have fewer than 1 characters"};
+if(vErrors === null){
+vErrors = [err8];
+}
+else {
+vErrors.push(err8);
+}
+errors++;
+}
+}
+else {
+const err9 = {instancePath:instancePath+"/ceiling/" + i0,schemaPath:"#/properties/ceiling/items/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err9];
+}
+else {
+vErrors.push(err9);
+}
+errors++;
+}
+}
+}
+else {
+const err10 = {instancePath:instancePath+"/ceiling",schemaPath:"#/properties/ceiling/type",keyword:"type",params:{type: "array"},message:"must be array"};
+if(vErrors === null){
+vErrors = [err10];
+}
+else {
+vErrors.push(err10);
+}
+errors++;
+}
+}
+if(data.pubkey !== undefined){
+let data3 = data.pubkey;
+if(typeof data3 === "string"){
+if(!pattern4.test(data3)){
+const err11 = {instancePath:instancePath+"/pubkey",schemaPath:"#/properties/pubkey/pattern",keyword:"pattern",params:{pattern: "^[0-9a-f]{64}$"},message:"must match pattern \""+"^[0-9a-f]{64}$"+"\""};
+if(vErrors === null){
+vErrors = [err11];
+}
+else {
+vErrors.push(err11);
+}
+errors++;
+}
+}
+else {
+const err12 = {instancePath:instancePath+"/pubkey",schemaPath:"#/properties/pubkey/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err12];
+}
+else {
+vErrors.push(err12);
+}
+errors++;
+}
+}
+if(data.expires_in_ms !== undefined){
+let data4 = data.expires_in_ms;
+if(!(((typeof data4 == "number") && (!(data4 % 1) && !isNaN(data4))) && (isFinite(data4)))){
+const err13 = {instancePath:instancePath+"/expires_in_ms",schemaPath:"#/properties/expires_in_ms/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
+if(vErrors === null){
+vErrors = [err13];
+}
+else {
+vErrors.push(err13);
+}
+errors++;
+}
+if((typeof data4 == "number") && (isFinite(data4))){
+if(data4 > 86400000 || isNaN(data4)){
+const err14 = {instancePath:instancePath+"/expires_in_ms",schemaPath:"#/properties/expires_in_ms/maximum",keyword:"maximum",params:{comparison: "<=", limit: 86400000},message:"must be <= 86400000"};
+if(vErrors === null){
+vErrors = [err14];
+}
+else {
+vErrors.push(err14);
+}
+errors++;
+}
+if(data4 < 1000 || isNaN(data4)){
+const err15 = {instancePath:instancePath+"/expires_in_ms",schemaPath:"#/properties/expires_in_ms/minimum",keyword:"minimum",params:{comparison: ">=", limit: 1000},message:"must be >= 1000"};
+if(vErrors === null){
+vErrors = [err15];
+}
+else {
+vErrors.push(err15);
+}
+errors++;
+}
+}
+}
+}
+else {
+const err16 = {instancePath,schemaPath:"#/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err16];
+}
+else {
+vErrors.push(err16);
+}
+errors++;
+}
+validate51.errors = vErrors;
+return errors === 0;
+}
+validate51.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
+
+exports.isControlRunCancel = validate52;
+const schema74 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/api/control-run-cancel.json","title":"ControlRunCancel","description":"POST /v1/runs/:id/cancel.","type":"object","required":[],"additionalProperties":false,"properties":{"reason":{"type":"string","minLength":1,"maxLength":500}}};
+
+function validate52(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
+/*# sourceURL="https://openagents.dev/schemas/api/control-run-cancel.json" */;
+let vErrors = null;
+let errors = 0;
+const evaluated0 = validate52.evaluated;
+if(evaluated0.dynamicProps){
+evaluated0.props = undefined;
+}
+if(evaluated0.dynamicItems){
+evaluated0.items = undefined;
+}
+if(data && typeof data == "object" && !Array.isArray(data)){
+for(const key0 in data){
+if(!(key0 === "reason")){
+const err0 = {instancePath,schemaPath:"#/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key0},message:"must NOT have additional properties"};
+if(vErrors === null){
+vErrors = [err0];
+}
+else {
+vErrors.push(err0);
+}
+errors++;
+}
+}
+if(data.reason !== undefined){
+let data0 = data.reason;
+if(typeof data0 === "string"){
+if(func1(data0) > 500){
+const err1 = {instancePath:instancePath+"/reason",schemaPath:"#/properties/reason/maxLength",keyword:"maxLength",params:{limit: 500},message:"must NOT have more than 500 characters"};
+if(vErrors === null){
+vErrors = [err1];
+}
+else {
+vErrors.push(err1);
+}
+errors++;
+}
+if(func1(data0) < 1){
+const err2 = {instancePath:instancePath+"/reason",schemaPath:"#/properties/reason/minLength",keyword:"minLength",params:{limit: 1},message:"must NOT have fewer than 1 characters"};
+if(vErrors === null){
+vErrors = [err2];
+}
+else {
+vErrors.push(err2);
+}
+errors++;
+}
+}
+else {
+const err3 = {instancePath:instancePath+"/reason",schemaPath:"#/properties/reason/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err3];
+}
+else {
+vErrors.push(err3);
+}
+errors++;
+}
+}
+}
+else {
+const err4 = {instancePath,schemaPath:"#/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err4];
+}
+else {
+vErrors.push(err4);
+}
+errors++;
+}
+validate52.errors = vErrors;
+return errors === 0;
+}
+validate52.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
+
+exports.isControlRunRequest = validate53;
+const schema75 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/api/control-run-request.json","title":"ControlRunRequest","description":"POST /v1/runs: start an install now.","type":"object","required":["install_id"],"additionalProperties":false,"properties":{"install_id":{"type":"string","pattern":"^install_[0-9A-Za-z]{26}$"}}};
+const pattern42 = new RegExp("^install_[0-9A-Za-z]{26}$", "u");
+
+function validate53(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
+/*# sourceURL="https://openagents.dev/schemas/api/control-run-request.json" */;
+let vErrors = null;
+let errors = 0;
+const evaluated0 = validate53.evaluated;
+if(evaluated0.dynamicProps){
+evaluated0.props = undefined;
+}
+if(evaluated0.dynamicItems){
+evaluated0.items = undefined;
+}
+if(data && typeof data == "object" && !Array.isArray(data)){
+if(data.install_id === undefined){
+const err0 = {instancePath,schemaPath:"#/required",keyword:"required",params:{missingProperty: "install_id"},message:"must have required property '"+"install_id"+"'"};
+if(vErrors === null){
+vErrors = [err0];
+}
+else {
+vErrors.push(err0);
+}
+errors++;
+}
+for(const key0 in data){
+if(!(key0 === "install_id")){
+const err1 = {instancePath,schemaPath:"#/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key0},message:"must NOT have additional properties"};
+if(vErrors === null){
+vErrors = [err1];
+}
+else {
+vErrors.push(err1);
+}
+errors++;
+}
+}
+if(data.install_id !== undefined){
+let data0 = data.install_id;
+if(typeof data0 === "string"){
+if(!pattern42.test(data0)){
+const err2 = {instancePath:instancePath+"/install_id",schemaPath:"#/properties/install_id/pattern",keyword:"pattern",params:{pattern: "^install_[0-9A-Za-z]{26}$"},message:"must match pattern \""+"^install_[0-9A-Za-z]{26}$"+"\""};
+if(vErrors === null){
+vErrors = [err2];
+}
+else {
+vErrors.push(err2);
+}
+errors++;
+}
+}
+else {
+const err3 = {instancePath:instancePath+"/install_id",schemaPath:"#/properties/install_id/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err3];
+}
+else {
+vErrors.push(err3);
+}
+errors++;
+}
+}
+}
+else {
+const err4 = {instancePath,schemaPath:"#/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err4];
+}
+else {
+vErrors.push(err4);
+}
+errors++;
+}
+validate53.errors = vErrors;
+return errors === 0;
+}
+validate53.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
+
+exports.isControlSchedulePreview = validate54;
+const schema76 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/api/control-schedule-preview.json","title":"ControlSchedulePreview","description":"POST /v1/schedule/preview: when a schedule would fire.","type":"object","required":["expression","timezone","from","count"],"additionalProperties":false,"properties":{"expression":{"type":"string","minLength":1,"maxLength":200},"timezone":{"type":"string","minLength":1,"maxLength":100},"from":{"type":"string","format":"date-time","description":"Exclusive."},"count":{"type":"integer","minimum":1,"maximum":1000},"window":{"type":"object","required":["start","end"],"additionalProperties":false,"properties":{"start":{"type":"string","pattern":"^([01][0-9]|2[0-3]):[0-5][0-9]$"},"end":{"type":"string","pattern":"^([01][0-9]|2[0-3]):[0-5][0-9]$"}}}}};
+const formats0 = require("ajv-formats/dist/formats").fullFormats["date-time"];
+const pattern43 = new RegExp("^([01][0-9]|2[0-3]):[0-5][0-9]$", "u");
+
+function validate54(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
+/*# sourceURL="https://openagents.dev/schemas/api/control-schedule-preview.json" */;
+let vErrors = null;
+let errors = 0;
+const evaluated0 = validate54.evaluated;
+if(evaluated0.dynamicProps){
+evaluated0.props = undefined;
+}
+if(evaluated0.dynamicItems){
+evaluated0.items = undefined;
+}
+if(data && typeof data == "object" && !Array.isArray(data)){
+if(data.expression === undefined){
+const err0 = {instancePath,schemaPath:"#/required",keyword:"required",params:{missingProperty: "expression"},message:"must have required property '"+"expression"+"'"};
+if(vErrors === null){
+vErrors = [err0];
+}
+else {
+vErrors.push(err0);
+}
+errors++;
+}
+if(data.timezone === undefined){
+const err1 = {instancePath,schemaPath:"#/required",keyword:"required",params:{missingProperty: "timezone"},message:"must have required property '"+"timezone"+"'"};
+if(vErrors === null){
+vErrors = [err1];
+}
+else {
+vErrors.push(err1);
+}
+errors++;
+}
+if(data.from === undefined){
+const err2 = {instancePath,schemaPath:"#/required",keyword:"required",params:{missingProperty: "from"},message:"must have required property '"+"from"+"'"};
+if(vErrors === null){
+vErrors = [err2];
+}
+else {
+vErrors.push(err2);
+}
+errors++;
+}
+if(data.count === undefined){
+const err3 = {instancePath,schemaPath:"#/required",keyword:"required",params:{missingProperty: "count"},message:"must have required property '"+"count"+"'"};
+if(vErrors === null){
+vErrors = [err3];
+}
+else {
+vErrors.push(err3);
+}
+errors++;
+}
+for(const key0 in data){
+if(!(((((key0 === "expression") || (key0 === "timezone")) || (key0 === "from")) || (key0 === "count")) || (key0 === "window"))){
+const err4 = {instancePath,schemaPath:"#/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key0},message:"must NOT have additional properties"};
+if(vErrors === null){
+vErrors = [err4];
+}
+else {
+vErrors.push(err4);
+}
+errors++;
+}
+}
+if(data.expression !== undefined){
+let data0 = data.expression;
+if(typeof data0 === "string"){
+if(func1(data0) > 200){
+const err5 = {instancePath:instancePath+"/expression",schemaPath:"#/properties/expression/maxLength",keyword:"maxLength",params:{limit: 200},message:"must NOT have more than 200 characters"};
+if(vErrors === null){
+vErrors = [err5];
+}
+else {
+vErrors.push(err5);
+}
+errors++;
+}
+if(func1(data0) < 1){
+const err6 = {instancePath:instancePath+"/expression",schemaPath:"#/properties/expression/minLength",keyword:"minLength",params:{limit: 1},message:"must NOT have fewer than 1 characters"};
+if(vErrors === null){
+vErrors = [err6];
+}
+else {
+vErrors.push(err6);
+}
+errors++;
+}
+}
+else {
+const err7 = {instancePath:instancePath+"/expression",schemaPath:"#/properties/expression/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err7];
+}
+else {
+vErrors.push(err7);
+}
+errors++;
+}
+}
+if(data.timezone !== undefined){
+let data1 = data.timezone;
+if(typeof data1 === "string"){
+if(func1(data1) > 100){
+const err8 = {instancePath:instancePath+"/timezone",schemaPath:"#/properties/timezone/maxLength",keyword:"maxLength",params:{limit: 100},message:"must NOT have more than 100 characters"};
+if(vErrors === null){
+vErrors = [err8];
+}
+else {
+vErrors.push(err8);
+}
+errors++;
+}
+if(func1(data1) < 1){
+const err9 = {instancePath:instancePath+"/timezone",schemaPath:"#/properties/timezone/minLength",keyword:"minLength",params:{limit: 1},message:"must NOT have fewer than 1 characters"};
+if(vErrors === null){
+vErrors = [err9];
+}
+else {
+vErrors.push(err9);
+}
+errors++;
+}
+}
+else {
+const err10 = {instancePath:instancePath+"/timezone",schemaPath:"#/properties/timezone/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err10];
+}
+else {
+vErrors.push(err10);
+}
+errors++;
+}
+}
+if(data.from !== undefined){
+let data2 = data.from;
+if(typeof data2 === "string"){
+if(!(formats0.validate(data2))){
+const err11 = {instancePath:instancePath+"/from",schemaPath:"#/properties/from/format",keyword:"format",params:{format: "date-time"},message:"must match format \""+"date-time"+"\""};
+if(vErrors === null){
+vErrors = [err11];
+}
+else {
+vErrors.push(err11);
+}
+errors++;
+}
+}
+else {
+const err12 = {instancePath:instancePath+"/from",schemaPath:"#/properties/from/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err12];
+}
+else {
+vErrors.push(err12);
+}
+errors++;
+}
+}
+if(data.count !== undefined){
+let data3 = data.count;
+if(!(((typeof data3 == "number") && (!(data3 % 1) && !isNaN(data3))) && (isFinite(data3)))){
+const err13 = {instancePath:instancePath+"/count",schemaPath:"#/properties/count/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
+if(vErrors === null){
+vErrors = [err13];
+}
+else {
+vErrors.push(err13);
+}
+errors++;
+}
+if((typeof data3 == "number") && (isFinite(data3))){
+if(data3 > 1000 || isNaN(data3)){
+const err14 = {instancePath:instancePath+"/count",schemaPath:"#/properties/count/maximum",keyword:"maximum",params:{comparison: "<=", limit: 1000},message:"must be <= 1000"};
+if(vErrors === null){
+vErrors = [err14];
+}
+else {
+vErrors.push(err14);
+}
+errors++;
+}
+if(data3 < 1 || isNaN(data3)){
+const err15 = {instancePath:instancePath+"/count",schemaPath:"#/properties/count/minimum",keyword:"minimum",params:{comparison: ">=", limit: 1},message:"must be >= 1"};
+if(vErrors === null){
+vErrors = [err15];
+}
+else {
+vErrors.push(err15);
+}
+errors++;
+}
+}
+}
+if(data.window !== undefined){
+let data4 = data.window;
+if(data4 && typeof data4 == "object" && !Array.isArray(data4)){
+if(data4.start === undefined){
+const err16 = {instancePath:instancePath+"/window",schemaPath:"#/properties/window/required",keyword:"required",params:{missingProperty: "start"},message:"must have required property '"+"start"+"'"};
+if(vErrors === null){
+vErrors = [err16];
+}
+else {
+vErrors.push(err16);
+}
+errors++;
+}
+if(data4.end === undefined){
+const err17 = {instancePath:instancePath+"/window",schemaPath:"#/properties/window/required",keyword:"required",params:{missingProperty: "end"},message:"must have required property '"+"end"+"'"};
+if(vErrors === null){
+vErrors = [err17];
+}
+else {
+vErrors.push(err17);
+}
+errors++;
+}
+for(const key1 in data4){
+if(!((key1 === "start") || (key1 === "end"))){
+const err18 = {instancePath:instancePath+"/window",schemaPath:"#/properties/window/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key1},message:"must NOT have additional properties"};
+if(vErrors === null){
+vErrors = [err18];
+}
+else {
+vErrors.push(err18);
+}
+errors++;
+}
+}
+if(data4.start !== undefined){
+let data5 = data4.start;
+if(typeof data5 === "string"){
+if(!pattern43.test(data5)){
+const err19 = {instancePath:instancePath+"/window/start",schemaPath:"#/properties/window/properties/start/pattern",keyword:"pattern",params:{pattern: "^([01][0-9]|2[0-3]):[0-5][0-9]$"},message:"must match pattern \""+"^([01][0-9]|2[0-3]):[0-5][0-9]$"+"\""};
+if(vErrors === null){
+vErrors = [err19];
+}
+else {
+vErrors.push(err19);
+}
+errors++;
+}
+}
+else {
+const err20 = {instancePath:instancePath+"/window/start",schemaPath:"#/properties/window/properties/start/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err20];
+}
+else {
+vErrors.push(err20);
+}
+errors++;
+}
+}
+if(data4.end !== undefined){
+let data6 = data4.end;
+if(typeof data6 === "string"){
+if(!pattern43.test(data6)){
+const err21 = {instancePath:instancePath+"/window/end",schemaPath:"#/properties/window/properties/end/pattern",keyword:"pattern",params:{pattern: "^([01][0-9]|2[0-3]):[0-5][0-9]$"},message:"must match pattern \""+"^([01][0-9]|2[0-3]):[0-5][0-9]$"+"\""};
+if(vErrors === null){
+vErrors = [err21];
+}
+else {
+vErrors.push(err21);
+}
+errors++;
+}
+}
+else {
+const err22 = {instancePath:instancePath+"/window/end",schemaPath:"#/properties/window/properties/end/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err22];
+}
+else {
+vErrors.push(err22);
+}
+errors++;
+}
+}
+}
+else {
+const err23 = {instancePath:instancePath+"/window",schemaPath:"#/properties/window/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err23];
+}
+else {
+vErrors.push(err23);
+}
+errors++;
+}
+}
+}
+else {
+const err24 = {instancePath,schemaPath:"#/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err24];
+}
+else {
+vErrors.push(err24);
+}
+errors++;
+}
+validate54.errors = vErrors;
+return errors === 0;
+}
+validate54.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
+
+exports.isControlSearchRequest = validate55;
+const schema77 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/api/control-search-request.json","title":"ControlSearchRequest","description":"POST /v1/search: literal and case-sensitive text, symbols and meaning in the indexed code.","type":"object","required":["query"],"additionalProperties":false,"properties":{"query":{"type":"string","minLength":1,"maxLength":1000},"index":{"type":"string","minLength":1,"maxLength":200},"limit":{"type":"integer","minimum":1,"maximum":200}}};
+
+function validate55(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
+/*# sourceURL="https://openagents.dev/schemas/api/control-search-request.json" */;
+let vErrors = null;
+let errors = 0;
+const evaluated0 = validate55.evaluated;
+if(evaluated0.dynamicProps){
+evaluated0.props = undefined;
+}
+if(evaluated0.dynamicItems){
+evaluated0.items = undefined;
+}
+if(data && typeof data == "object" && !Array.isArray(data)){
+if(data.query === undefined){
+const err0 = {instancePath,schemaPath:"#/required",keyword:"required",params:{missingProperty: "query"},message:"must have required property '"+"query"+"'"};
+if(vErrors === null){
+vErrors = [err0];
+}
+else {
+vErrors.push(err0);
+}
+errors++;
+}
+for(const key0 in data){
+if(!(((key0 === "query") || (key0 === "index")) || (key0 === "limit"))){
+const err1 = {instancePath,schemaPath:"#/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key0},message:"must NOT have additional properties"};
+if(vErrors === null){
+vErrors = [err1];
+}
+else {
+vErrors.push(err1);
+}
+errors++;
+}
+}
+if(data.query !== undefined){
+let data0 = data.query;
+if(typeof data0 === "string"){
+if(func1(data0) > 1000){
+const err2 = {instancePath:instancePath+"/query",schemaPath:"#/properties/query/maxLength",keyword:"maxLength",params:{limit: 1000},message:"must NOT have more than 1000 characters"};
+if(vErrors === null){
+vErrors = [err2];
+}
+else {
+vErrors.push(err2);
+}
+errors++;
+}
+if(func1(data0) < 1){
+const err3 = {instancePath:instancePath+"/query",schemaPath:"#/properties/query/minLength",keyword:"minLength",params:{limit: 1},message:"must NOT have fewer than 1 characters"};
+if(vErrors === null){
+vErrors = [err3];
+}
+else {
+vErrors.push(err3);
+}
+errors++;
+}
+}
+else {
+const err4 = {instancePath:instancePath+"/query",schemaPath:"#/properties/query/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err4];
+}
+else {
+vErrors.push(err4);
+}
+errors++;
+}
+}
+if(data.index !== undefined){
+let data1 = data.index;
+if(typeof data1 === "string"){
+if(func1(data1) > 200){
+const err5 = {instancePath:instancePath+"/index",schemaPath:"#/properties/index/maxLength",keyword:"maxLength",params:{limit: 200},message:"must NOT have more than 200 characters"};
+if(vErrors === null){
+vErrors = [err5];
+}
+else {
+vErrors.push(err5);
+}
+errors++;
+}
+if(func1(data1) < 1){
+const err6 = {instancePath:instancePath+"/index",schemaPath:"#/properties/index/minLength",keyword:"minLength",params:{limit: 1},message:"must NOT have fewer than 1 characters"};
+if(vErrors === null){
+vErrors = [err6];
+}
+else {
+vErrors.push(err6);
+}
+errors++;
+}
+}
+else {
+const err7 = {instancePath:instancePath+"/index",schemaPath:"#/properties/index/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err7];
+}
+else {
+vErrors.push(err7);
+}
+errors++;
+}
+}
+if(data.limit !== undefined){
+let data2 = data.limit;
+if(!(((typeof data2 == "number") && (!(data2 % 1) && !isNaN(data2))) && (isFinite(data2)))){
+const err8 = {instancePath:instancePath+"/limit",schemaPath:"#/properties/limit/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
+if(vErrors === null){
+vErrors = [err8];
+}
+else {
+vErrors.push(err8);
+}
+errors++;
+}
+if((typeof data2 == "number") && (isFinite(data2))){
+if(data2 > 200 || isNaN(data2)){
+const err9 = {instancePath:instancePath+"/limit",schemaPath:"#/properties/limit/maximum",keyword:"maximum",params:{comparison: "<=", limit: 200},message:"must be <= 200"};
+if(vErrors === null){
+vErrors = [err9];
+}
+else {
+vErrors.push(err9);
+}
+errors++;
+}
+if(data2 < 1 || isNaN(data2)){
+const err10 = {instancePath:instancePath+"/limit",schemaPath:"#/properties/limit/minimum",keyword:"minimum",params:{comparison: ">=", limit: 1},message:"must be >= 1"};
+if(vErrors === null){
+vErrors = [err10];
+}
+else {
+vErrors.push(err10);
+}
+errors++;
+}
+}
+}
+}
+else {
+const err11 = {instancePath,schemaPath:"#/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err11];
+}
+else {
+vErrors.push(err11);
+}
+errors++;
+}
+validate55.errors = vErrors;
+return errors === 0;
+}
+validate55.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
+
+exports.isEventEnvelope = validate56;
+const schema78 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/event/envelope.json","title":"EventEnvelope","description":"What every event of the log carries beside its type and data. The event's hash covers all of it but recorded_at.","type":"object","required":["event_id","event_version","occurred_at","workspace_id","stream_type","stream_id","stream_seq","subject_id","actor_type","actor_id","correlation_id","prev_event_hash","event_hash","recorded_at"],"properties":{"event_id":{"type":"string","format":"uuid"},"event_version":{"const":1},"occurred_at":{"type":"string","format":"date-time","description":"UTC, milliseconds."},"recorded_at":{"type":"string","format":"date-time","description":"UTC, milliseconds. Not hashed."},"workspace_id":{"type":"string","minLength":1,"maxLength":200},"stream_type":{"enum":["workspace","room"]},"stream_id":{"type":"string","minLength":1,"maxLength":200},"stream_seq":{"type":"integer","minimum":1},"subject_id":{"type":"string","minLength":1,"maxLength":200,"description":"The thing the event is about, e.g. run_…, install_…; what a decider folds."},"actor_type":{"enum":["user","agent","service"]},"actor_id":{"type":"string","minLength":1,"maxLength":200},"correlation_id":{"type":"string","minLength":1,"maxLength":200},"causation_id":{"type":"string","minLength":1,"maxLength":200},"idempotency_key":{"type":"string","minLength":1,"maxLength":200},"prev_event_hash":{"type":["string","null"],"pattern":"^sha256:[0-9a-f]{64}$"},"event_hash":{"type":"string","pattern":"^sha256:[0-9a-f]{64}$"}}};
+const formats2 = /^(?:urn:uuid:)?[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}$/i;
+const pattern45 = new RegExp("^sha256:[0-9a-f]{64}$", "u");
+
+function validate56(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
+/*# sourceURL="https://openagents.dev/schemas/event/envelope.json" */;
+let vErrors = null;
+let errors = 0;
+const evaluated0 = validate56.evaluated;
 if(evaluated0.dynamicProps){
 evaluated0.props = undefined;
 }
@@ -162,7 +3666,7 @@ errors++;
 if(data.event_id !== undefined){
 let data0 = data.event_id;
 if(typeof data0 === "string"){
-if(!(formats0.test(data0))){
+if(!(formats2.test(data0))){
 const err14 = {instancePath:instancePath+"/event_id",schemaPath:"#/properties/event_id/format",keyword:"format",params:{format: "uuid"},message:"must match format \""+"uuid"+"\""};
 if(vErrors === null){
 vErrors = [err14];
@@ -199,7 +3703,7 @@ errors++;
 if(data.occurred_at !== undefined){
 let data2 = data.occurred_at;
 if(typeof data2 === "string"){
-if(!(formats2.validate(data2))){
+if(!(formats0.validate(data2))){
 const err17 = {instancePath:instancePath+"/occurred_at",schemaPath:"#/properties/occurred_at/format",keyword:"format",params:{format: "date-time"},message:"must match format \""+"date-time"+"\""};
 if(vErrors === null){
 vErrors = [err17];
@@ -224,7 +3728,7 @@ errors++;
 if(data.recorded_at !== undefined){
 let data3 = data.recorded_at;
 if(typeof data3 === "string"){
-if(!(formats2.validate(data3))){
+if(!(formats0.validate(data3))){
 const err19 = {instancePath:instancePath+"/recorded_at",schemaPath:"#/properties/recorded_at/format",keyword:"format",params:{format: "date-time"},message:"must match format \""+"date-time"+"\""};
 if(vErrors === null){
 vErrors = [err19];
@@ -284,7 +3788,7 @@ errors++;
 if(data.stream_type !== undefined){
 let data5 = data.stream_type;
 if(!((data5 === "workspace") || (data5 === "room"))){
-const err24 = {instancePath:instancePath+"/stream_type",schemaPath:"#/properties/stream_type/enum",keyword:"enum",params:{allowedValues: schema31.properties.stream_type.enum},message:"must be equal to one of the allowed values"};
+const err24 = {instancePath:instancePath+"/stream_type",schemaPath:"#/properties/stream_type/enum",keyword:"enum",params:{allowedValues: schema78.properties.stream_type.enum},message:"must be equal to one of the allowed values"};
 if(vErrors === null){
 vErrors = [err24];
 }
@@ -392,7 +3896,7 @@ errors++;
 if(data.actor_type !== undefined){
 let data9 = data.actor_type;
 if(!(((data9 === "user") || (data9 === "agent")) || (data9 === "service"))){
-const err33 = {instancePath:instancePath+"/actor_type",schemaPath:"#/properties/actor_type/enum",keyword:"enum",params:{allowedValues: schema31.properties.actor_type.enum},message:"must be equal to one of the allowed values"};
+const err33 = {instancePath:instancePath+"/actor_type",schemaPath:"#/properties/actor_type/enum",keyword:"enum",params:{allowedValues: schema78.properties.actor_type.enum},message:"must be equal to one of the allowed values"};
 if(vErrors === null){
 vErrors = [err33];
 }
@@ -545,7 +4049,7 @@ errors++;
 if(data.prev_event_hash !== undefined){
 let data14 = data.prev_event_hash;
 if((typeof data14 !== "string") && (data14 !== null)){
-const err46 = {instancePath:instancePath+"/prev_event_hash",schemaPath:"#/properties/prev_event_hash/type",keyword:"type",params:{type: schema31.properties.prev_event_hash.type},message:"must be string,null"};
+const err46 = {instancePath:instancePath+"/prev_event_hash",schemaPath:"#/properties/prev_event_hash/type",keyword:"type",params:{type: schema78.properties.prev_event_hash.type},message:"must be string,null"};
 if(vErrors === null){
 vErrors = [err46];
 }
@@ -555,7 +4059,7 @@ vErrors.push(err46);
 errors++;
 }
 if(typeof data14 === "string"){
-if(!pattern4.test(data14)){
+if(!pattern45.test(data14)){
 const err47 = {instancePath:instancePath+"/prev_event_hash",schemaPath:"#/properties/prev_event_hash/pattern",keyword:"pattern",params:{pattern: "^sha256:[0-9a-f]{64}$"},message:"must match pattern \""+"^sha256:[0-9a-f]{64}$"+"\""};
 if(vErrors === null){
 vErrors = [err47];
@@ -570,7 +4074,7 @@ errors++;
 if(data.event_hash !== undefined){
 let data15 = data.event_hash;
 if(typeof data15 === "string"){
-if(!pattern4.test(data15)){
+if(!pattern45.test(data15)){
 const err48 = {instancePath:instancePath+"/event_hash",schemaPath:"#/properties/event_hash/pattern",keyword:"pattern",params:{pattern: "^sha256:[0-9a-f]{64}$"},message:"must match pattern \""+"^sha256:[0-9a-f]{64}$"+"\""};
 if(vErrors === null){
 vErrors = [err48];
@@ -603,25 +4107,24 @@ vErrors.push(err50);
 }
 errors++;
 }
-validate20.errors = vErrors;
+validate56.errors = vErrors;
 return errors === 0;
 }
-validate20.evaluated = {"props":{"event_id":true,"event_version":true,"occurred_at":true,"recorded_at":true,"workspace_id":true,"stream_type":true,"stream_id":true,"stream_seq":true,"subject_id":true,"actor_type":true,"actor_id":true,"correlation_id":true,"causation_id":true,"idempotency_key":true,"prev_event_hash":true,"event_hash":true},"dynamicProps":false,"dynamicItems":false};
+validate56.evaluated = {"props":{"event_id":true,"event_version":true,"occurred_at":true,"recorded_at":true,"workspace_id":true,"stream_type":true,"stream_id":true,"stream_seq":true,"subject_id":true,"actor_type":true,"actor_id":true,"correlation_id":true,"causation_id":true,"idempotency_key":true,"prev_event_hash":true,"event_hash":true},"dynamicProps":false,"dynamicItems":false};
 
-exports.isInstallEvent = validate21;
-const schema32 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/event/install.json","title":"InstallEvent","description":"What happens to an install. The subject is the install, install_….","oneOf":[{"title":"InstallRequested","description":"A signed config that passed every check.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"install.requested"},"data":{"type":"object","required":["pins","approval_reasons"],"additionalProperties":false,"properties":{"pins":{"$ref":"#/$defs/InstallPins"},"approval_reasons":{"type":"array","maxItems":20,"items":{"type":"string","minLength":1,"maxLength":1000},"description":"Why the owner must approve at the worker; empty: covered by the signer's ceiling."},"manifest":{"$ref":"https://openagents.dev/schemas/manifest/upgrade-manifest.json","x-sealed":true,"description":"The manifest itself, so that the network is never needed again."},"inputs":{"type":"object","additionalProperties":true,"description":"The values the owner gave.","x-sealed":true}}}}},{"title":"InstallApproved","description":"The requested pins are now the ones that run.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"install.approved"},"data":{"type":"object","required":["config_event_id","approved_by","permission_hash","grant"],"additionalProperties":false,"properties":{"config_event_id":{"type":"string","pattern":"^[0-9a-f]{64}$"},"approved_by":{"enum":["ceiling","owner"]},"permission_hash":{"type":"string","pattern":"^[0-9a-f]{64}$"},"grant":{"type":"array","maxItems":500,"items":{"type":"string","minLength":1,"maxLength":4096},"description":"The permissions granted, home folder expanded."}}}}},{"title":"InstallEnabled","description":"It runs on its schedule.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"install.enabled"},"data":{"type":"object","required":[],"additionalProperties":false,"properties":{"signed_by":{"$ref":"#/$defs/InstallSigner","description":"The signed config that ordered it; absent where the owner did it at the worker."}}}}},{"title":"InstallDisabled","description":"It keeps its pins and does not run.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"install.disabled"},"data":{"type":"object","required":["reason"],"additionalProperties":false,"properties":{"reason":{"type":"string","minLength":1,"maxLength":500},"signed_by":{"$ref":"#/$defs/InstallSigner","description":"The signed config that ordered it; absent where the owner did it at the worker."}}}}},{"title":"InstallRemoved","description":"It is gone; only a higher revision of a signed config brings it back.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"install.removed"},"data":{"type":"object","required":["reason"],"additionalProperties":false,"properties":{"reason":{"type":"string","minLength":1,"maxLength":500},"signed_by":{"$ref":"#/$defs/InstallSigner","description":"The signed config that ordered it; absent where the owner did it at the worker."}}}}},{"title":"InstallRefused","description":"A correctly signed config of a paired signer that was not accepted.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"install.refused"},"data":{"type":"object","required":["signed_by","code","message"],"additionalProperties":false,"properties":{"signed_by":{"$ref":"#/$defs/InstallSigner"},"code":{"type":"string","pattern":"^[a-z][a-z0-9_]*$","maxLength":64},"message":{"type":"string","minLength":1,"maxLength":2000}}}}}],"$defs":{"InstallSigner":{"type":"object","required":["signer","revision","config_event_id"],"additionalProperties":false,"properties":{"signer":{"type":"string","pattern":"^[0-9a-f]{64}$","description":"Public key that signed the install config."},"revision":{"type":"integer","minimum":1},"config_event_id":{"type":"string","pattern":"^[0-9a-f]{64}$"}}},"InstallPins":{"description":"What exactly was asked for: nothing here can be changed by replacing an addressable event.","type":"object","required":["signed_by","upgrade_address","upgrade_id","upgrade_version","title","author_pubkey","manifest_event_id","release_event_id","manifest_sha256","permission_hash","permissions","schedule"],"additionalProperties":false,"properties":{"signed_by":{"$ref":"#/$defs/InstallSigner"},"upgrade_address":{"type":"string","minLength":1,"maxLength":500,"description":"kind:pubkey:d of the listing."},"upgrade_id":{"type":"string","minLength":1,"maxLength":200},"upgrade_version":{"type":"string","minLength":1,"maxLength":200},"title":{"type":"string","minLength":1,"maxLength":500},"author_pubkey":{"type":"string","pattern":"^[0-9a-f]{64}$"},"manifest_event_id":{"type":"string","pattern":"^[0-9a-f]{64}$"},"release_event_id":{"type":"string","pattern":"^[0-9a-f]{64}$"},"manifest_sha256":{"type":"string","pattern":"^[0-9a-f]{64}$"},"permission_hash":{"type":"string","pattern":"^[0-9a-f]{64}$","description":"Of permissions."},"permissions":{"type":"array","maxItems":500,"items":{"type":"string","minLength":1,"maxLength":4096},"description":"What the signer was shown: the plan's, with these inputs, before ~ is expanded."},"schedule":{"$ref":"https://openagents.dev/schemas/manifest/upgrade-manifest.json#/$defs/UpgradeSchedule","description":"The one that applies: the config's, else the manifest's."},"completion_relays":{"type":"array","maxItems":10,"items":{"type":"string","minLength":1,"maxLength":500},"description":"Where to post completion notes. Absent: the worker's own setting."}}}}};
-const schema34 = {"type":"object","required":["signer","revision","config_event_id"],"additionalProperties":false,"properties":{"signer":{"type":"string","pattern":"^[0-9a-f]{64}$","description":"Public key that signed the install config."},"revision":{"type":"integer","minimum":1},"config_event_id":{"type":"string","pattern":"^[0-9a-f]{64}$"}}};
-const schema33 = {"description":"What exactly was asked for: nothing here can be changed by replacing an addressable event.","type":"object","required":["signed_by","upgrade_address","upgrade_id","upgrade_version","title","author_pubkey","manifest_event_id","release_event_id","manifest_sha256","permission_hash","permissions","schedule"],"additionalProperties":false,"properties":{"signed_by":{"$ref":"#/$defs/InstallSigner"},"upgrade_address":{"type":"string","minLength":1,"maxLength":500,"description":"kind:pubkey:d of the listing."},"upgrade_id":{"type":"string","minLength":1,"maxLength":200},"upgrade_version":{"type":"string","minLength":1,"maxLength":200},"title":{"type":"string","minLength":1,"maxLength":500},"author_pubkey":{"type":"string","pattern":"^[0-9a-f]{64}$"},"manifest_event_id":{"type":"string","pattern":"^[0-9a-f]{64}$"},"release_event_id":{"type":"string","pattern":"^[0-9a-f]{64}$"},"manifest_sha256":{"type":"string","pattern":"^[0-9a-f]{64}$"},"permission_hash":{"type":"string","pattern":"^[0-9a-f]{64}$","description":"Of permissions."},"permissions":{"type":"array","maxItems":500,"items":{"type":"string","minLength":1,"maxLength":4096},"description":"What the signer was shown: the plan's, with these inputs, before ~ is expanded."},"schedule":{"$ref":"https://openagents.dev/schemas/manifest/upgrade-manifest.json#/$defs/UpgradeSchedule","description":"The one that applies: the config's, else the manifest's."},"completion_relays":{"type":"array","maxItems":10,"items":{"type":"string","minLength":1,"maxLength":500},"description":"Where to post completion notes. Absent: the worker's own setting."}}};
-const func15 = Object.prototype.hasOwnProperty;
-const pattern6 = new RegExp("^[0-9a-f]{64}$", "u");
-const schema48 = {"type":"object","required":["type"],"additionalProperties":false,"properties":{"type":{"enum":["cron","manual","event"]},"expression":{"type":"string","maxLength":200,"description":"Five fields: minute hour day-of-month month day-of-week."},"timezone":{"type":"string","maxLength":64,"description":"IANA name. Absent: the worker's own zone."},"window":{"$ref":"#/$defs/ScheduleWindow"},"constraints":{"$ref":"#/$defs/ScheduleConstraints"},"jitter_ms":{"type":"integer","minimum":0,"maximum":86400000},"on_missed":{"enum":["skip","catch_up"]}}};
-const schema49 = {"type":"object","required":["start","end"],"additionalProperties":false,"description":"Local times between which a run may start; may cross midnight.","properties":{"start":{"type":"string","maxLength":5,"description":"HH:MM, included."},"end":{"type":"string","maxLength":5,"description":"HH:MM, excluded."}}};
-const schema50 = {"type":"object","additionalProperties":false,"properties":{"plugged_in":{"type":"boolean"},"wifi_only":{"type":"boolean"},"cpu_max_percentage":{"type":"integer","minimum":1,"maximum":100},"suspend_if_active":{"type":"boolean"},"respect_dnd":{"type":"boolean"}}};
+exports.isInstallEvent = validate57;
+const schema79 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/event/install.json","title":"InstallEvent","description":"What happens to an install. The subject is the install, install_….","oneOf":[{"title":"InstallRequested","description":"A signed config that passed every check. Its manifest is kept, so that the network is never needed again.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"install.requested"},"data":{"type":"object","required":["pins","approval_reasons"],"additionalProperties":false,"properties":{"pins":{"$ref":"#/$defs/InstallPins"},"approval_reasons":{"type":"array","maxItems":50,"items":{"type":"string","minLength":1,"maxLength":1000},"description":"Why the owner must approve at the worker; empty: covered by the signer's ceiling."},"manifest":{"$ref":"https://openagents.dev/schemas/manifest/upgrade-manifest.json","x-sealed":true},"inputs":{"type":"object","additionalProperties":true,"description":"The values the owner gave.","x-sealed":true}}}}},{"title":"InstallApproved","description":"The requested pins are now the ones that run.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"install.approved"},"data":{"type":"object","required":["config_event_id","approved_by","permission_hash","grant"],"additionalProperties":false,"properties":{"config_event_id":{"type":"string","pattern":"^[0-9a-f]{64}$"},"approved_by":{"enum":["ceiling","owner"]},"permission_hash":{"type":"string","pattern":"^[0-9a-f]{64}$"},"grant":{"type":"array","maxItems":500,"items":{"type":"string","minLength":1,"maxLength":4096},"description":"The permissions granted, home folder expanded."}}}}},{"title":"InstallEnabled","description":"It runs on its schedule.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"install.enabled"},"data":{"type":"object","required":[],"additionalProperties":false,"properties":{"signed_by":{"$ref":"#/$defs/InstallSigner"}}}}},{"title":"InstallDisabled","description":"It keeps its pins and does not run.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"install.disabled"},"data":{"type":"object","required":["reason"],"additionalProperties":false,"properties":{"reason":{"type":"string","minLength":1,"maxLength":500},"signed_by":{"$ref":"#/$defs/InstallSigner"}}}}},{"title":"InstallRemoved","description":"It is gone; only a higher revision of a signed config brings it back.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"install.removed"},"data":{"type":"object","required":["reason"],"additionalProperties":false,"properties":{"reason":{"type":"string","minLength":1,"maxLength":500},"signed_by":{"$ref":"#/$defs/InstallSigner"}}}}},{"title":"InstallRefused","description":"A correctly signed config of a paired signer that was not accepted.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"install.refused"},"data":{"type":"object","required":["signed_by","code","message"],"additionalProperties":false,"properties":{"signed_by":{"$ref":"#/$defs/InstallSigner"},"code":{"type":"string","pattern":"^[a-z][a-z0-9_]*$","maxLength":64},"message":{"type":"string","minLength":1,"maxLength":2000}}}}}],"$defs":{"InstallSigner":{"description":"The signed config behind an order; absent where the owner acted at the worker.","type":"object","required":["signer","revision","config_event_id"],"additionalProperties":false,"properties":{"signer":{"type":"string","pattern":"^[0-9a-f]{64}$","description":"Public key that signed the install config."},"revision":{"type":"integer","minimum":1},"config_event_id":{"type":"string","pattern":"^[0-9a-f]{64}$"}}},"InstallPins":{"description":"What exactly was asked for: nothing here can be changed by replacing an addressable event. The schedule is the config's, else the manifest's.","type":"object","required":["signed_by","upgrade_address","upgrade_id","upgrade_version","title","author_pubkey","manifest_event_id","release_event_id","manifest_sha256","permission_hash","permissions","schedule"],"additionalProperties":false,"properties":{"signed_by":{"$ref":"#/$defs/InstallSigner"},"upgrade_address":{"type":"string","minLength":1,"maxLength":500,"description":"kind:pubkey:d of the listing."},"upgrade_id":{"type":"string","minLength":1,"maxLength":200},"upgrade_version":{"type":"string","minLength":1,"maxLength":200},"title":{"type":"string","minLength":1,"maxLength":500},"author_pubkey":{"type":"string","pattern":"^[0-9a-f]{64}$"},"manifest_event_id":{"type":"string","pattern":"^[0-9a-f]{64}$"},"release_event_id":{"type":"string","pattern":"^[0-9a-f]{64}$"},"manifest_sha256":{"type":"string","pattern":"^[0-9a-f]{64}$"},"permission_hash":{"type":"string","pattern":"^[0-9a-f]{64}$","description":"Of permissions."},"permissions":{"type":"array","maxItems":500,"items":{"type":"string","minLength":1,"maxLength":4096},"description":"What the signer was shown: the plan's, with these inputs, before ~ is expanded."},"schedule":{"$ref":"https://openagents.dev/schemas/manifest/upgrade-manifest.json#/$defs/UpgradeSchedule"},"completion_relays":{"type":"array","maxItems":50,"items":{"type":"string","minLength":1,"maxLength":500},"description":"Where to post completion notes. Absent: the worker's own setting."}}}}};
+const schema81 = {"description":"The signed config behind an order; absent where the owner acted at the worker.","type":"object","required":["signer","revision","config_event_id"],"additionalProperties":false,"properties":{"signer":{"type":"string","pattern":"^[0-9a-f]{64}$","description":"Public key that signed the install config."},"revision":{"type":"integer","minimum":1},"config_event_id":{"type":"string","pattern":"^[0-9a-f]{64}$"}}};
+const schema80 = {"description":"What exactly was asked for: nothing here can be changed by replacing an addressable event. The schedule is the config's, else the manifest's.","type":"object","required":["signed_by","upgrade_address","upgrade_id","upgrade_version","title","author_pubkey","manifest_event_id","release_event_id","manifest_sha256","permission_hash","permissions","schedule"],"additionalProperties":false,"properties":{"signed_by":{"$ref":"#/$defs/InstallSigner"},"upgrade_address":{"type":"string","minLength":1,"maxLength":500,"description":"kind:pubkey:d of the listing."},"upgrade_id":{"type":"string","minLength":1,"maxLength":200},"upgrade_version":{"type":"string","minLength":1,"maxLength":200},"title":{"type":"string","minLength":1,"maxLength":500},"author_pubkey":{"type":"string","pattern":"^[0-9a-f]{64}$"},"manifest_event_id":{"type":"string","pattern":"^[0-9a-f]{64}$"},"release_event_id":{"type":"string","pattern":"^[0-9a-f]{64}$"},"manifest_sha256":{"type":"string","pattern":"^[0-9a-f]{64}$"},"permission_hash":{"type":"string","pattern":"^[0-9a-f]{64}$","description":"Of permissions."},"permissions":{"type":"array","maxItems":500,"items":{"type":"string","minLength":1,"maxLength":4096},"description":"What the signer was shown: the plan's, with these inputs, before ~ is expanded."},"schedule":{"$ref":"https://openagents.dev/schemas/manifest/upgrade-manifest.json#/$defs/UpgradeSchedule"},"completion_relays":{"type":"array","maxItems":50,"items":{"type":"string","minLength":1,"maxLength":500},"description":"Where to post completion notes. Absent: the worker's own setting."}}};
+const func9 = Object.prototype.hasOwnProperty;
+const schema49 = {"type":"object","required":["type"],"additionalProperties":false,"properties":{"type":{"enum":["cron","manual","event"]},"expression":{"type":"string","maxLength":200,"description":"Five fields: minute hour day-of-month month day-of-week."},"timezone":{"type":"string","maxLength":64,"description":"IANA name. Absent: the worker's own zone."},"window":{"$ref":"#/$defs/ScheduleWindow"},"constraints":{"$ref":"#/$defs/ScheduleConstraints"},"jitter_ms":{"type":"integer","minimum":0,"maximum":86400000},"on_missed":{"enum":["skip","catch_up"]}}};
+const schema50 = {"type":"object","required":["start","end"],"additionalProperties":false,"description":"Local times between which a run may start; may cross midnight.","properties":{"start":{"type":"string","maxLength":5,"description":"HH:MM, included."},"end":{"type":"string","maxLength":5,"description":"HH:MM, excluded."}}};
+const schema51 = {"type":"object","additionalProperties":false,"properties":{"plugged_in":{"type":"boolean"},"wifi_only":{"type":"boolean"},"cpu_max_percentage":{"type":"integer","minimum":1,"maximum":100},"suspend_if_active":{"type":"boolean"},"respect_dnd":{"type":"boolean"}}};
 
-function validate46(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
+function validate59(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 let vErrors = null;
 let errors = 0;
-const evaluated0 = validate46.evaluated;
+const evaluated0 = validate59.evaluated;
 if(evaluated0.dynamicProps){
 evaluated0.props = undefined;
 }
@@ -654,7 +4157,7 @@ errors++;
 if(data.type !== undefined){
 let data0 = data.type;
 if(!(((data0 === "cron") || (data0 === "manual")) || (data0 === "event"))){
-const err2 = {instancePath:instancePath+"/type",schemaPath:"#/properties/type/enum",keyword:"enum",params:{allowedValues: schema48.properties.type.enum},message:"must be equal to one of the allowed values"};
+const err2 = {instancePath:instancePath+"/type",schemaPath:"#/properties/type/enum",keyword:"enum",params:{allowedValues: schema49.properties.type.enum},message:"must be equal to one of the allowed values"};
 if(vErrors === null){
 vErrors = [err2];
 }
@@ -959,7 +4462,7 @@ errors++;
 if(data.on_missed !== undefined){
 let data13 = data.on_missed;
 if(!((data13 === "skip") || (data13 === "catch_up"))){
-const err27 = {instancePath:instancePath+"/on_missed",schemaPath:"#/properties/on_missed/enum",keyword:"enum",params:{allowedValues: schema48.properties.on_missed.enum},message:"must be equal to one of the allowed values"};
+const err27 = {instancePath:instancePath+"/on_missed",schemaPath:"#/properties/on_missed/enum",keyword:"enum",params:{allowedValues: schema49.properties.on_missed.enum},message:"must be equal to one of the allowed values"};
 if(vErrors === null){
 vErrors = [err27];
 }
@@ -980,16 +4483,16 @@ vErrors.push(err28);
 }
 errors++;
 }
-validate46.errors = vErrors;
+validate59.errors = vErrors;
 return errors === 0;
 }
-validate46.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
+validate59.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
 
 
-function validate22(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
+function validate58(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 let vErrors = null;
 let errors = 0;
-const evaluated0 = validate22.evaluated;
+const evaluated0 = validate58.evaluated;
 if(evaluated0.dynamicProps){
 evaluated0.props = undefined;
 }
@@ -1118,7 +4621,7 @@ vErrors.push(err11);
 errors++;
 }
 for(const key0 in data){
-if(!(func15.call(schema33.properties, key0))){
+if(!(func9.call(schema80.properties, key0))){
 const err12 = {instancePath,schemaPath:"#/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key0},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err12];
@@ -1177,7 +4680,7 @@ errors++;
 if(data0.signer !== undefined){
 let data1 = data0.signer;
 if(typeof data1 === "string"){
-if(!pattern6.test(data1)){
+if(!pattern4.test(data1)){
 const err17 = {instancePath:instancePath+"/signed_by/signer",schemaPath:"#/$defs/InstallSigner/properties/signer/pattern",keyword:"pattern",params:{pattern: "^[0-9a-f]{64}$"},message:"must match pattern \""+"^[0-9a-f]{64}$"+"\""};
 if(vErrors === null){
 vErrors = [err17];
@@ -1227,7 +4730,7 @@ errors++;
 if(data0.config_event_id !== undefined){
 let data3 = data0.config_event_id;
 if(typeof data3 === "string"){
-if(!pattern6.test(data3)){
+if(!pattern4.test(data3)){
 const err21 = {instancePath:instancePath+"/signed_by/config_event_id",schemaPath:"#/$defs/InstallSigner/properties/config_event_id/pattern",keyword:"pattern",params:{pattern: "^[0-9a-f]{64}$"},message:"must match pattern \""+"^[0-9a-f]{64}$"+"\""};
 if(vErrors === null){
 vErrors = [err21];
@@ -1404,7 +4907,7 @@ errors++;
 if(data.author_pubkey !== undefined){
 let data8 = data.author_pubkey;
 if(typeof data8 === "string"){
-if(!pattern6.test(data8)){
+if(!pattern4.test(data8)){
 const err36 = {instancePath:instancePath+"/author_pubkey",schemaPath:"#/properties/author_pubkey/pattern",keyword:"pattern",params:{pattern: "^[0-9a-f]{64}$"},message:"must match pattern \""+"^[0-9a-f]{64}$"+"\""};
 if(vErrors === null){
 vErrors = [err36];
@@ -1429,7 +4932,7 @@ errors++;
 if(data.manifest_event_id !== undefined){
 let data9 = data.manifest_event_id;
 if(typeof data9 === "string"){
-if(!pattern6.test(data9)){
+if(!pattern4.test(data9)){
 const err38 = {instancePath:instancePath+"/manifest_event_id",schemaPath:"#/properties/manifest_event_id/pattern",keyword:"pattern",params:{pattern: "^[0-9a-f]{64}$"},message:"must match pattern \""+"^[0-9a-f]{64}$"+"\""};
 if(vErrors === null){
 vErrors = [err38];
@@ -1454,7 +4957,7 @@ errors++;
 if(data.release_event_id !== undefined){
 let data10 = data.release_event_id;
 if(typeof data10 === "string"){
-if(!pattern6.test(data10)){
+if(!pattern4.test(data10)){
 const err40 = {instancePath:instancePath+"/release_event_id",schemaPath:"#/properties/release_event_id/pattern",keyword:"pattern",params:{pattern: "^[0-9a-f]{64}$"},message:"must match pattern \""+"^[0-9a-f]{64}$"+"\""};
 if(vErrors === null){
 vErrors = [err40];
@@ -1479,7 +4982,7 @@ errors++;
 if(data.manifest_sha256 !== undefined){
 let data11 = data.manifest_sha256;
 if(typeof data11 === "string"){
-if(!pattern6.test(data11)){
+if(!pattern4.test(data11)){
 const err42 = {instancePath:instancePath+"/manifest_sha256",schemaPath:"#/properties/manifest_sha256/pattern",keyword:"pattern",params:{pattern: "^[0-9a-f]{64}$"},message:"must match pattern \""+"^[0-9a-f]{64}$"+"\""};
 if(vErrors === null){
 vErrors = [err42];
@@ -1504,7 +5007,7 @@ errors++;
 if(data.permission_hash !== undefined){
 let data12 = data.permission_hash;
 if(typeof data12 === "string"){
-if(!pattern6.test(data12)){
+if(!pattern4.test(data12)){
 const err44 = {instancePath:instancePath+"/permission_hash",schemaPath:"#/properties/permission_hash/pattern",keyword:"pattern",params:{pattern: "^[0-9a-f]{64}$"},message:"must match pattern \""+"^[0-9a-f]{64}$"+"\""};
 if(vErrors === null){
 vErrors = [err44];
@@ -1588,16 +5091,16 @@ errors++;
 }
 }
 if(data.schedule !== undefined){
-if(!(validate46(data.schedule, {instancePath:instancePath+"/schedule",parentData:data,parentDataProperty:"schedule",rootData,dynamicAnchors}))){
-vErrors = vErrors === null ? validate46.errors : vErrors.concat(validate46.errors);
+if(!(validate59(data.schedule, {instancePath:instancePath+"/schedule",parentData:data,parentDataProperty:"schedule",rootData,dynamicAnchors}))){
+vErrors = vErrors === null ? validate59.errors : vErrors.concat(validate59.errors);
 errors = vErrors.length;
 }
 }
 if(data.completion_relays !== undefined){
 let data16 = data.completion_relays;
 if(Array.isArray(data16)){
-if(data16.length > 10){
-const err51 = {instancePath:instancePath+"/completion_relays",schemaPath:"#/properties/completion_relays/maxItems",keyword:"maxItems",params:{limit: 10},message:"must NOT have more than 10 items"};
+if(data16.length > 50){
+const err51 = {instancePath:instancePath+"/completion_relays",schemaPath:"#/properties/completion_relays/maxItems",keyword:"maxItems",params:{limit: 50},message:"must NOT have more than 50 items"};
 if(vErrors === null){
 vErrors = [err51];
 }
@@ -1665,28 +5168,27 @@ vErrors.push(err56);
 }
 errors++;
 }
-validate22.errors = vErrors;
+validate58.errors = vErrors;
 return errors === 0;
 }
-validate22.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
+validate58.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
 
-const schema35 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/manifest/upgrade-manifest.json","title":"UpgradeManifest","description":"Upgrade manifest v0.1: what an upgrade does, when, with what permissions and at what price. A field that is not listed is refused, never ignored: it could be a rule this version does not know, or a misspelt one.","type":"object","required":["id","version","title","author","capabilities","schedule","pipeline"],"additionalProperties":false,"properties":{"$schema":{"type":"string","maxLength":200,"description":"https://openagents.dev/schemas/upgrade-manifest-v0.1.json; for editors, not interpreted."},"id":{"type":"string","pattern":"^[a-z0-9_.-]+$","maxLength":128,"description":"The slug; tag d of its events."},"version":{"type":"string","maxLength":128,"pattern":"^(0|[1-9]\\d*)\\.(0|[1-9]\\d*)\\.(0|[1-9]\\d*)(?:-((?:0|[1-9]\\d*|\\d*[a-zA-Z-][0-9a-zA-Z-]*)(?:\\.(?:0|[1-9]\\d*|\\d*[a-zA-Z-][0-9a-zA-Z-]*))*))?(?:\\+([0-9a-zA-Z-]+(?:\\.[0-9a-zA-Z-]+)*))?$","description":"SemVer 2.0.0."},"title":{"type":"string","minLength":3,"maxLength":120},"summary":{"type":"string","maxLength":1000},"author":{"$ref":"#/$defs/UpgradeAuthor"},"license":{"type":"string","minLength":1,"maxLength":100,"description":"SPDX expression."},"homepage":{"$ref":"#/$defs/WebUrl"},"categories":{"$ref":"#/$defs/Labels"},"tags":{"$ref":"#/$defs/Labels"},"capabilities":{"$ref":"#/$defs/UpgradeCapabilities"},"permissions":{"$ref":"#/$defs/UpgradePermissions"},"inputs":{"type":"object","maxProperties":32,"propertyNames":{"pattern":"^[a-z][a-z0-9_]{0,63}$"},"additionalProperties":{"$ref":"#/$defs/UpgradeInput"},"description":"What the owner may set when installing, by name; ${inputs.<name>} in the pipeline."},"schedule":{"$ref":"#/$defs/UpgradeSchedule"},"triggers":{"type":"array","maxItems":32,"items":{"$ref":"#/$defs/UpgradeTrigger"}},"pipeline":{"type":"array","minItems":1,"maxItems":64,"items":{"$ref":"#/$defs/UpgradeStep"}},"pricing":{"$ref":"#/$defs/UpgradePricing"},"policy":{"$ref":"#/$defs/UpgradePolicy"},"artifacts":{"type":"array","maxItems":32,"items":{"$ref":"#/$defs/UpgradeArtifact"}},"signing":{"type":"object","additionalProperties":false,"description":"Informative: hash, event id and signature are taken from the signed event, never from here.","properties":{"manifest_sha256":{"type":"string","maxLength":200},"nostr_event_id":{"type":"string","maxLength":200},"sig_author":{"type":"string","maxLength":200}}}},"$defs":{"Npub":{"type":"string","pattern":"^npub1[02-9ac-hj-np-z]{58}$","description":"A public key in NIP-19 form."},"WebUrl":{"type":"string","pattern":"^https?://[^\\s\\u0000-\\u001f]+$","maxLength":2000},"Labels":{"type":"array","maxItems":32,"uniqueItems":true,"items":{"type":"string","minLength":1,"maxLength":64}},"UpgradeAuthor":{"type":"object","required":["npub"],"additionalProperties":false,"properties":{"name":{"type":"string","maxLength":120},"npub":{"$ref":"#/$defs/Npub"},"contact":{"type":"string","maxLength":300}}},"Platform":{"enum":["macos","linux","windows"]},"ModelBackend":{"enum":["foundation_models","mlx","ollama","llama.cpp","lexical-v1"]},"UpgradeCapabilities":{"type":"object","required":["platforms","backends"],"additionalProperties":false,"properties":{"platforms":{"type":"array","minItems":1,"uniqueItems":true,"items":{"$ref":"#/$defs/Platform"}},"backends":{"type":"array","uniqueItems":true,"items":{"$ref":"#/$defs/ModelBackend"},"description":"Empty for an upgrade that calls no model."},"requires":{"type":"object","additionalProperties":false,"properties":{"disk_mb":{"type":"integer","minimum":0},"ram_mb":{"type":"integer","minimum":0},"gpu":{"type":"boolean"}}}}},"UpgradePermissions":{"type":"object","additionalProperties":false,"description":"What the upgrade asks for. What it needs is worked out from the pipeline; the two are compared.","properties":{"filesystem":{"type":"array","maxItems":64,"items":{"$ref":"#/$defs/FilesystemPermission"}},"network":{"type":"array","maxItems":64,"items":{"type":"string","minLength":1,"maxLength":260},"description":"Hosts: exact, host:port, or *.example.com."},"tools":{"type":"array","maxItems":64,"items":{"type":"string","pattern":"^[a-z0-9][a-z0-9_.-]*(/[a-zA-Z0-9_.-]+)?$","maxLength":128},"description":"Ops, or agents' tools as <agent_id>/<tool>."},"env":{"type":"array","maxItems":32,"items":{"type":"string","pattern":"^[A-Za-z_][A-Za-z0-9_]*$","maxLength":128},"description":"Names of environment variables."},"events":{"type":"array","maxItems":32,"items":{"type":"integer","minimum":0,"maximum":65535},"description":"Kinds of Nostr events it may publish in the worker's name."},"spend":{"type":"object","required":["sats","period"],"additionalProperties":false,"properties":{"sats":{"type":"integer","minimum":1,"maximum":2100000000000000},"period":{"enum":["run","day","week","month"]}}},"process":{"type":"boolean","description":"May start processes."}}},"FilesystemPermission":{"description":"A glob below ~/ or an absolute one. A bare string means read and write; an object narrows it.","anyOf":[{"type":"string","minLength":1,"maxLength":1000},{"type":"object","required":["path","access"],"additionalProperties":false,"properties":{"path":{"type":"string","minLength":1,"maxLength":1000},"access":{"enum":["read","write","read_write"]}}}]},"UpgradeInput":{"type":"object","required":["type"],"additionalProperties":false,"description":"One input. Without a default the install must give it.","properties":{"type":{"enum":["string","path","integer","number","boolean","string_list"]},"description":{"type":"string","maxLength":500},"default":{"$ref":"#/$defs/InputValue"}}},"InputValue":{"anyOf":[{"type":"string","maxLength":10000},{"type":"number"},{"type":"boolean"},{"type":"array","maxItems":1000,"items":{"type":"string","maxLength":1000}}]},"UpgradeSchedule":{"type":"object","required":["type"],"additionalProperties":false,"properties":{"type":{"enum":["cron","manual","event"]},"expression":{"type":"string","maxLength":200,"description":"Five fields: minute hour day-of-month month day-of-week."},"timezone":{"type":"string","maxLength":64,"description":"IANA name. Absent: the worker's own zone."},"window":{"$ref":"#/$defs/ScheduleWindow"},"constraints":{"$ref":"#/$defs/ScheduleConstraints"},"jitter_ms":{"type":"integer","minimum":0,"maximum":86400000},"on_missed":{"enum":["skip","catch_up"]}}},"ScheduleWindow":{"type":"object","required":["start","end"],"additionalProperties":false,"description":"Local times between which a run may start; may cross midnight.","properties":{"start":{"type":"string","maxLength":5,"description":"HH:MM, included."},"end":{"type":"string","maxLength":5,"description":"HH:MM, excluded."}}},"ScheduleConstraints":{"type":"object","additionalProperties":false,"properties":{"plugged_in":{"type":"boolean"},"wifi_only":{"type":"boolean"},"cpu_max_percentage":{"type":"integer","minimum":1,"maximum":100},"suspend_if_active":{"type":"boolean"},"respect_dnd":{"type":"boolean"}}},"UpgradeTrigger":{"anyOf":[{"$ref":"#/$defs/FileChangeTrigger"},{"$ref":"#/$defs/NostrEventTrigger"}]},"FileChangeTrigger":{"type":"object","required":["type","glob"],"additionalProperties":false,"properties":{"type":{"const":"file_change"},"glob":{"type":"string","minLength":1,"maxLength":1000}}},"NostrEventTrigger":{"type":"object","required":["type","kinds"],"additionalProperties":false,"properties":{"type":{"const":"nostr_event"},"kinds":{"type":"array","minItems":1,"maxItems":32,"items":{"type":"integer","minimum":0,"maximum":65535}},"filter":{"type":"object","additionalProperties":false,"description":"More of a NIP-01 filter.","properties":{"ids":{"$ref":"#/$defs/HexList"},"authors":{"$ref":"#/$defs/HexList"}},"patternProperties":{"^#[a-zA-Z]$":{"type":"array","minItems":1,"maxItems":64,"items":{"type":"string","maxLength":200}}}}}},"HexList":{"type":"array","minItems":1,"maxItems":64,"items":{"type":"string","pattern":"^[0-9a-f]{64}$"}},"UpgradeStep":{"type":"object","required":["op"],"description":"One step: its op and that op's parameters, beside the four fields below.","properties":{"op":{"type":"string","minLength":1,"maxLength":128},"id":{"type":"string","pattern":"^[A-Za-z0-9_][A-Za-z0-9_-]{0,63}$","description":"For ${steps.<id>.<field>}. Absent: step_<n>, counted from 1."},"timeout_ms":{"type":"integer","minimum":1,"maximum":86400000,"description":"Absent: the op's own."},"retry":{"$ref":"#/$defs/StepRetry"}},"additionalProperties":true},"StepRetry":{"type":"object","required":["max_attempts"],"additionalProperties":false,"description":"Absent: the op's own.","properties":{"max_attempts":{"type":"integer","minimum":1,"maximum":10,"description":"1: never tried again."},"backoff_ms":{"type":"integer","minimum":0,"maximum":3600000,"description":"Before the second attempt; doubles each time."}}},"UpgradePricing":{"type":"object","required":["model"],"additionalProperties":false,"properties":{"model":{"enum":["free","per-run","per-month"]},"amount_sats":{"type":"integer","minimum":0,"maximum":2100000000000000},"revenue_split":{"type":"array","maxItems":32,"items":{"$ref":"#/$defs/RevenueShare"}},"coordinator":{"$ref":"#/$defs/Npub"}}},"RevenueShare":{"type":"object","required":["npub","bps"],"additionalProperties":false,"properties":{"npub":{"$ref":"#/$defs/Npub"},"bps":{"type":"integer","minimum":1,"maximum":10000,"description":"Basis points; all shares sum to 10000."}}},"UpgradePolicy":{"type":"object","additionalProperties":false,"properties":{"aup_flags":{"type":"array","maxItems":32,"uniqueItems":true,"items":{"type":"string","pattern":"^[a-z0-9_]+$","maxLength":64}},"data_retention_days":{"type":"integer","minimum":0,"maximum":36500},"telemetry_level":{"type":"string","pattern":"^[a-z0-9_]+$","maxLength":32,"description":"none, basic or full; any other word counts as none."}}},"UpgradeArtifact":{"type":"object","required":["type","url"],"additionalProperties":false,"properties":{"type":{"type":"string","pattern":"^[a-z0-9_-]+$","maxLength":32},"url":{"$ref":"#/$defs/WebUrl"},"sha256":{"type":"string","pattern":"^[0-9a-f]{64}$"},"title":{"type":"string","maxLength":200}}}}};
-const schema38 = {"type":"string","pattern":"^https?://[^\\s\\u0000-\\u001f]+$","maxLength":2000};
-const schema39 = {"type":"array","maxItems":32,"uniqueItems":true,"items":{"type":"string","minLength":1,"maxLength":64}};
-const schema62 = {"type":"object","additionalProperties":false,"properties":{"aup_flags":{"type":"array","maxItems":32,"uniqueItems":true,"items":{"type":"string","pattern":"^[a-z0-9_]+$","maxLength":64}},"data_retention_days":{"type":"integer","minimum":0,"maximum":36500},"telemetry_level":{"type":"string","pattern":"^[a-z0-9_]+$","maxLength":32,"description":"none, basic or full; any other word counts as none."}}};
-const pattern13 = new RegExp("^[a-z0-9_.-]+$", "u");
-const pattern14 = new RegExp("^(0|[1-9]\\d*)\\.(0|[1-9]\\d*)\\.(0|[1-9]\\d*)(?:-((?:0|[1-9]\\d*|\\d*[a-zA-Z-][0-9a-zA-Z-]*)(?:\\.(?:0|[1-9]\\d*|\\d*[a-zA-Z-][0-9a-zA-Z-]*))*))?(?:\\+([0-9a-zA-Z-]+(?:\\.[0-9a-zA-Z-]+)*))?$", "u");
-const pattern16 = new RegExp("^https?://[^\\s\\u0000-\\u001f]+$", "u");
-const pattern19 = new RegExp("^[a-z][a-z0-9_]{0,63}$", "u");
-const pattern27 = new RegExp("^[a-z0-9_]+$", "u");
-const schema36 = {"type":"object","required":["npub"],"additionalProperties":false,"properties":{"name":{"type":"string","maxLength":120},"npub":{"$ref":"#/$defs/Npub"},"contact":{"type":"string","maxLength":300}}};
-const schema37 = {"type":"string","pattern":"^npub1[02-9ac-hj-np-z]{58}$","description":"A public key in NIP-19 form."};
-const pattern15 = new RegExp("^npub1[02-9ac-hj-np-z]{58}$", "u");
+const schema36 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/manifest/upgrade-manifest.json","title":"UpgradeManifest","description":"Upgrade manifest v0.1: what an upgrade does, when, with what permissions and at what price. A field that is not listed is refused, never ignored: it could be a rule this version does not know, or a misspelt one.","type":"object","required":["id","version","title","author","capabilities","schedule","pipeline"],"additionalProperties":false,"properties":{"$schema":{"type":"string","maxLength":200,"description":"https://openagents.dev/schemas/upgrade-manifest-v0.1.json; for editors, not interpreted."},"id":{"type":"string","pattern":"^[a-z0-9_.-]+$","maxLength":128,"description":"The slug; tag d of its events."},"version":{"type":"string","maxLength":128,"pattern":"^(0|[1-9]\\d*)\\.(0|[1-9]\\d*)\\.(0|[1-9]\\d*)(?:-((?:0|[1-9]\\d*|\\d*[a-zA-Z-][0-9a-zA-Z-]*)(?:\\.(?:0|[1-9]\\d*|\\d*[a-zA-Z-][0-9a-zA-Z-]*))*))?(?:\\+([0-9a-zA-Z-]+(?:\\.[0-9a-zA-Z-]+)*))?$","description":"SemVer 2.0.0."},"title":{"type":"string","minLength":3,"maxLength":120},"summary":{"type":"string","maxLength":1000},"author":{"$ref":"#/$defs/UpgradeAuthor"},"license":{"type":"string","minLength":1,"maxLength":100,"description":"SPDX expression."},"homepage":{"$ref":"#/$defs/WebUrl"},"categories":{"$ref":"#/$defs/Labels"},"tags":{"$ref":"#/$defs/Labels"},"capabilities":{"$ref":"#/$defs/UpgradeCapabilities"},"permissions":{"$ref":"#/$defs/UpgradePermissions"},"inputs":{"type":"object","maxProperties":32,"propertyNames":{"pattern":"^[a-z][a-z0-9_]{0,63}$"},"additionalProperties":{"$ref":"#/$defs/UpgradeInput"},"description":"What the owner may set when installing, by name; ${inputs.<name>} in the pipeline."},"schedule":{"$ref":"#/$defs/UpgradeSchedule"},"triggers":{"type":"array","maxItems":32,"items":{"$ref":"#/$defs/UpgradeTrigger"}},"pipeline":{"type":"array","minItems":1,"maxItems":64,"items":{"$ref":"#/$defs/UpgradeStep"}},"pricing":{"$ref":"#/$defs/UpgradePricing"},"policy":{"$ref":"#/$defs/UpgradePolicy"},"artifacts":{"type":"array","maxItems":32,"items":{"$ref":"#/$defs/UpgradeArtifact"}},"signing":{"type":"object","additionalProperties":false,"description":"Informative: hash, event id and signature are taken from the signed event, never from here.","properties":{"manifest_sha256":{"type":"string","maxLength":200},"nostr_event_id":{"type":"string","maxLength":200},"sig_author":{"type":"string","maxLength":200}}}},"$defs":{"Npub":{"type":"string","pattern":"^npub1[02-9ac-hj-np-z]{58}$","description":"A public key in NIP-19 form."},"WebUrl":{"type":"string","pattern":"^https?://[^\\s\\u0000-\\u001f]+$","maxLength":2000},"Labels":{"type":"array","maxItems":32,"uniqueItems":true,"items":{"type":"string","minLength":1,"maxLength":64}},"UpgradeAuthor":{"type":"object","required":["npub"],"additionalProperties":false,"properties":{"name":{"type":"string","maxLength":120},"npub":{"$ref":"#/$defs/Npub"},"contact":{"type":"string","maxLength":300}}},"Platform":{"enum":["macos","linux","windows"]},"ModelBackend":{"enum":["foundation_models","mlx","ollama","llama.cpp","lexical-v1"]},"UpgradeCapabilities":{"type":"object","required":["platforms","backends"],"additionalProperties":false,"properties":{"platforms":{"type":"array","minItems":1,"uniqueItems":true,"items":{"$ref":"#/$defs/Platform"}},"backends":{"type":"array","uniqueItems":true,"items":{"$ref":"#/$defs/ModelBackend"},"description":"Empty for an upgrade that calls no model."},"requires":{"type":"object","additionalProperties":false,"properties":{"disk_mb":{"type":"integer","minimum":0},"ram_mb":{"type":"integer","minimum":0},"gpu":{"type":"boolean"}}}}},"UpgradePermissions":{"type":"object","additionalProperties":false,"description":"What the upgrade asks for. What it needs is worked out from the pipeline; the two are compared.","properties":{"filesystem":{"type":"array","maxItems":64,"items":{"$ref":"#/$defs/FilesystemPermission"}},"network":{"type":"array","maxItems":64,"items":{"type":"string","minLength":1,"maxLength":260},"description":"Hosts: exact, host:port, or *.example.com."},"tools":{"type":"array","maxItems":64,"items":{"type":"string","pattern":"^[a-z0-9][a-z0-9_.-]*(/[a-zA-Z0-9_.-]+)?$","maxLength":128},"description":"Ops, or agents' tools as <agent_id>/<tool>."},"env":{"type":"array","maxItems":32,"items":{"type":"string","pattern":"^[A-Za-z_][A-Za-z0-9_]*$","maxLength":128},"description":"Names of environment variables."},"events":{"type":"array","maxItems":32,"items":{"type":"integer","minimum":0,"maximum":65535},"description":"Kinds of Nostr events it may publish in the worker's name."},"spend":{"type":"object","required":["sats","period"],"additionalProperties":false,"properties":{"sats":{"type":"integer","minimum":1,"maximum":2100000000000000},"period":{"enum":["run","day","week","month"]}}},"process":{"type":"boolean","description":"May start processes."}}},"FilesystemPermission":{"description":"A glob below ~/ or an absolute one. A bare string means read and write; an object narrows it.","anyOf":[{"type":"string","minLength":1,"maxLength":1000},{"type":"object","required":["path","access"],"additionalProperties":false,"properties":{"path":{"type":"string","minLength":1,"maxLength":1000},"access":{"enum":["read","write","read_write"]}}}]},"UpgradeInput":{"type":"object","required":["type"],"additionalProperties":false,"description":"One input. Without a default the install must give it.","properties":{"type":{"enum":["string","path","integer","number","boolean","string_list"]},"description":{"type":"string","maxLength":500},"default":{"$ref":"#/$defs/InputValue"}}},"InputValue":{"anyOf":[{"type":"string","maxLength":10000},{"type":"number"},{"type":"boolean"},{"type":"array","maxItems":1000,"items":{"type":"string","maxLength":1000}}]},"UpgradeSchedule":{"type":"object","required":["type"],"additionalProperties":false,"properties":{"type":{"enum":["cron","manual","event"]},"expression":{"type":"string","maxLength":200,"description":"Five fields: minute hour day-of-month month day-of-week."},"timezone":{"type":"string","maxLength":64,"description":"IANA name. Absent: the worker's own zone."},"window":{"$ref":"#/$defs/ScheduleWindow"},"constraints":{"$ref":"#/$defs/ScheduleConstraints"},"jitter_ms":{"type":"integer","minimum":0,"maximum":86400000},"on_missed":{"enum":["skip","catch_up"]}}},"ScheduleWindow":{"type":"object","required":["start","end"],"additionalProperties":false,"description":"Local times between which a run may start; may cross midnight.","properties":{"start":{"type":"string","maxLength":5,"description":"HH:MM, included."},"end":{"type":"string","maxLength":5,"description":"HH:MM, excluded."}}},"ScheduleConstraints":{"type":"object","additionalProperties":false,"properties":{"plugged_in":{"type":"boolean"},"wifi_only":{"type":"boolean"},"cpu_max_percentage":{"type":"integer","minimum":1,"maximum":100},"suspend_if_active":{"type":"boolean"},"respect_dnd":{"type":"boolean"}}},"UpgradeTrigger":{"anyOf":[{"$ref":"#/$defs/FileChangeTrigger"},{"$ref":"#/$defs/NostrEventTrigger"}]},"FileChangeTrigger":{"type":"object","required":["type","glob"],"additionalProperties":false,"properties":{"type":{"const":"file_change"},"glob":{"type":"string","minLength":1,"maxLength":1000}}},"NostrEventTrigger":{"type":"object","required":["type","kinds"],"additionalProperties":false,"properties":{"type":{"const":"nostr_event"},"kinds":{"type":"array","minItems":1,"maxItems":32,"items":{"type":"integer","minimum":0,"maximum":65535}},"filter":{"type":"object","additionalProperties":false,"description":"More of a NIP-01 filter.","properties":{"ids":{"$ref":"#/$defs/HexList"},"authors":{"$ref":"#/$defs/HexList"}},"patternProperties":{"^#[a-zA-Z]$":{"type":"array","minItems":1,"maxItems":64,"items":{"type":"string","maxLength":200}}}}}},"HexList":{"type":"array","minItems":1,"maxItems":64,"items":{"type":"string","pattern":"^[0-9a-f]{64}$"}},"UpgradeStep":{"type":"object","required":["op"],"description":"One step: its op and that op's parameters, beside the four fields below.","properties":{"op":{"type":"string","minLength":1,"maxLength":128},"id":{"type":"string","pattern":"^[A-Za-z0-9_][A-Za-z0-9_-]{0,63}$","description":"For ${steps.<id>.<field>}. Absent: step_<n>, counted from 1."},"timeout_ms":{"type":"integer","minimum":1,"maximum":86400000,"description":"Absent: the op's own."},"retry":{"$ref":"#/$defs/StepRetry"}},"additionalProperties":true},"StepRetry":{"type":"object","required":["max_attempts"],"additionalProperties":false,"description":"Absent: the op's own.","properties":{"max_attempts":{"type":"integer","minimum":1,"maximum":10,"description":"1: never tried again."},"backoff_ms":{"type":"integer","minimum":0,"maximum":3600000,"description":"Before the second attempt; doubles each time."}}},"UpgradePricing":{"type":"object","required":["model"],"additionalProperties":false,"properties":{"model":{"enum":["free","per-run","per-month"]},"amount_sats":{"type":"integer","minimum":0,"maximum":2100000000000000},"revenue_split":{"type":"array","maxItems":32,"items":{"$ref":"#/$defs/RevenueShare"}},"coordinator":{"$ref":"#/$defs/Npub"}}},"RevenueShare":{"type":"object","required":["npub","bps"],"additionalProperties":false,"properties":{"npub":{"$ref":"#/$defs/Npub"},"bps":{"type":"integer","minimum":1,"maximum":10000,"description":"Basis points; all shares sum to 10000."}}},"UpgradePolicy":{"type":"object","additionalProperties":false,"properties":{"aup_flags":{"type":"array","maxItems":32,"uniqueItems":true,"items":{"type":"string","pattern":"^[a-z0-9_]+$","maxLength":64}},"data_retention_days":{"type":"integer","minimum":0,"maximum":36500},"telemetry_level":{"type":"string","pattern":"^[a-z0-9_]+$","maxLength":32,"description":"none, basic or full; any other word counts as none."}}},"UpgradeArtifact":{"type":"object","required":["type","url"],"additionalProperties":false,"properties":{"type":{"type":"string","pattern":"^[a-z0-9_-]+$","maxLength":32},"url":{"$ref":"#/$defs/WebUrl"},"sha256":{"type":"string","pattern":"^[0-9a-f]{64}$"},"title":{"type":"string","maxLength":200}}}}};
+const schema39 = {"type":"string","pattern":"^https?://[^\\s\\u0000-\\u001f]+$","maxLength":2000};
+const schema40 = {"type":"array","maxItems":32,"uniqueItems":true,"items":{"type":"string","minLength":1,"maxLength":64}};
+const schema63 = {"type":"object","additionalProperties":false,"properties":{"aup_flags":{"type":"array","maxItems":32,"uniqueItems":true,"items":{"type":"string","pattern":"^[a-z0-9_]+$","maxLength":64}},"data_retention_days":{"type":"integer","minimum":0,"maximum":36500},"telemetry_level":{"type":"string","pattern":"^[a-z0-9_]+$","maxLength":32,"description":"none, basic or full; any other word counts as none."}}};
+const pattern12 = new RegExp("^[a-z0-9_.-]+$", "u");
+const pattern13 = new RegExp("^(0|[1-9]\\d*)\\.(0|[1-9]\\d*)\\.(0|[1-9]\\d*)(?:-((?:0|[1-9]\\d*|\\d*[a-zA-Z-][0-9a-zA-Z-]*)(?:\\.(?:0|[1-9]\\d*|\\d*[a-zA-Z-][0-9a-zA-Z-]*))*))?(?:\\+([0-9a-zA-Z-]+(?:\\.[0-9a-zA-Z-]+)*))?$", "u");
+const pattern15 = new RegExp("^https?://[^\\s\\u0000-\\u001f]+$", "u");
+const pattern26 = new RegExp("^[a-z0-9_]+$", "u");
+const schema37 = {"type":"object","required":["npub"],"additionalProperties":false,"properties":{"name":{"type":"string","maxLength":120},"npub":{"$ref":"#/$defs/Npub"},"contact":{"type":"string","maxLength":300}}};
+const schema38 = {"type":"string","pattern":"^npub1[02-9ac-hj-np-z]{58}$","description":"A public key in NIP-19 form."};
+const pattern14 = new RegExp("^npub1[02-9ac-hj-np-z]{58}$", "u");
 
-function validate24(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
+function validate25(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 let vErrors = null;
 let errors = 0;
-const evaluated0 = validate24.evaluated;
+const evaluated0 = validate25.evaluated;
 if(evaluated0.dynamicProps){
 evaluated0.props = undefined;
 }
@@ -1744,7 +5246,7 @@ errors++;
 if(data.npub !== undefined){
 let data1 = data.npub;
 if(typeof data1 === "string"){
-if(!pattern15.test(data1)){
+if(!pattern14.test(data1)){
 const err4 = {instancePath:instancePath+"/npub",schemaPath:"#/$defs/Npub/pattern",keyword:"pattern",params:{pattern: "^npub1[02-9ac-hj-np-z]{58}$"},message:"must match pattern \""+"^npub1[02-9ac-hj-np-z]{58}$"+"\""};
 if(vErrors === null){
 vErrors = [err4];
@@ -1802,20 +5304,20 @@ vErrors.push(err8);
 }
 errors++;
 }
-validate24.errors = vErrors;
+validate25.errors = vErrors;
 return errors === 0;
 }
-validate24.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
+validate25.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
 
-const schema41 = {"type":"object","required":["platforms","backends"],"additionalProperties":false,"properties":{"platforms":{"type":"array","minItems":1,"uniqueItems":true,"items":{"$ref":"#/$defs/Platform"}},"backends":{"type":"array","uniqueItems":true,"items":{"$ref":"#/$defs/ModelBackend"},"description":"Empty for an upgrade that calls no model."},"requires":{"type":"object","additionalProperties":false,"properties":{"disk_mb":{"type":"integer","minimum":0},"ram_mb":{"type":"integer","minimum":0},"gpu":{"type":"boolean"}}}}};
-const schema42 = {"enum":["macos","linux","windows"]};
-const schema43 = {"enum":["foundation_models","mlx","ollama","llama.cpp","lexical-v1"]};
+const schema42 = {"type":"object","required":["platforms","backends"],"additionalProperties":false,"properties":{"platforms":{"type":"array","minItems":1,"uniqueItems":true,"items":{"$ref":"#/$defs/Platform"}},"backends":{"type":"array","uniqueItems":true,"items":{"$ref":"#/$defs/ModelBackend"},"description":"Empty for an upgrade that calls no model."},"requires":{"type":"object","additionalProperties":false,"properties":{"disk_mb":{"type":"integer","minimum":0},"ram_mb":{"type":"integer","minimum":0},"gpu":{"type":"boolean"}}}}};
+const schema43 = {"enum":["macos","linux","windows"]};
+const schema44 = {"enum":["foundation_models","mlx","ollama","llama.cpp","lexical-v1"]};
 const func0 = require("ajv/dist/runtime/equal").default;
 
-function validate26(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
+function validate27(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 let vErrors = null;
 let errors = 0;
-const evaluated0 = validate26.evaluated;
+const evaluated0 = validate27.evaluated;
 if(evaluated0.dynamicProps){
 evaluated0.props = undefined;
 }
@@ -1872,7 +5374,7 @@ const len0 = data0.length;
 for(let i0=0; i0<len0; i0++){
 let data1 = data0[i0];
 if(!(((data1 === "macos") || (data1 === "linux")) || (data1 === "windows"))){
-const err4 = {instancePath:instancePath+"/platforms/" + i0,schemaPath:"#/$defs/Platform/enum",keyword:"enum",params:{allowedValues: schema42.enum},message:"must be equal to one of the allowed values"};
+const err4 = {instancePath:instancePath+"/platforms/" + i0,schemaPath:"#/$defs/Platform/enum",keyword:"enum",params:{allowedValues: schema43.enum},message:"must be equal to one of the allowed values"};
 if(vErrors === null){
 vErrors = [err4];
 }
@@ -1921,7 +5423,7 @@ const len1 = data2.length;
 for(let i2=0; i2<len1; i2++){
 let data3 = data2[i2];
 if(!(((((data3 === "foundation_models") || (data3 === "mlx")) || (data3 === "ollama")) || (data3 === "llama.cpp")) || (data3 === "lexical-v1"))){
-const err7 = {instancePath:instancePath+"/backends/" + i2,schemaPath:"#/$defs/ModelBackend/enum",keyword:"enum",params:{allowedValues: schema43.enum},message:"must be equal to one of the allowed values"};
+const err7 = {instancePath:instancePath+"/backends/" + i2,schemaPath:"#/$defs/ModelBackend/enum",keyword:"enum",params:{allowedValues: schema44.enum},message:"must be equal to one of the allowed values"};
 if(vErrors === null){
 vErrors = [err7];
 }
@@ -2063,20 +5565,20 @@ vErrors.push(err17);
 }
 errors++;
 }
-validate26.errors = vErrors;
+validate27.errors = vErrors;
 return errors === 0;
 }
-validate26.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
+validate27.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
 
-const schema44 = {"type":"object","additionalProperties":false,"description":"What the upgrade asks for. What it needs is worked out from the pipeline; the two are compared.","properties":{"filesystem":{"type":"array","maxItems":64,"items":{"$ref":"#/$defs/FilesystemPermission"}},"network":{"type":"array","maxItems":64,"items":{"type":"string","minLength":1,"maxLength":260},"description":"Hosts: exact, host:port, or *.example.com."},"tools":{"type":"array","maxItems":64,"items":{"type":"string","pattern":"^[a-z0-9][a-z0-9_.-]*(/[a-zA-Z0-9_.-]+)?$","maxLength":128},"description":"Ops, or agents' tools as <agent_id>/<tool>."},"env":{"type":"array","maxItems":32,"items":{"type":"string","pattern":"^[A-Za-z_][A-Za-z0-9_]*$","maxLength":128},"description":"Names of environment variables."},"events":{"type":"array","maxItems":32,"items":{"type":"integer","minimum":0,"maximum":65535},"description":"Kinds of Nostr events it may publish in the worker's name."},"spend":{"type":"object","required":["sats","period"],"additionalProperties":false,"properties":{"sats":{"type":"integer","minimum":1,"maximum":2100000000000000},"period":{"enum":["run","day","week","month"]}}},"process":{"type":"boolean","description":"May start processes."}}};
-const schema45 = {"description":"A glob below ~/ or an absolute one. A bare string means read and write; an object narrows it.","anyOf":[{"type":"string","minLength":1,"maxLength":1000},{"type":"object","required":["path","access"],"additionalProperties":false,"properties":{"path":{"type":"string","minLength":1,"maxLength":1000},"access":{"enum":["read","write","read_write"]}}}]};
-const pattern17 = new RegExp("^[a-z0-9][a-z0-9_.-]*(/[a-zA-Z0-9_.-]+)?$", "u");
-const pattern18 = new RegExp("^[A-Za-z_][A-Za-z0-9_]*$", "u");
+const schema45 = {"type":"object","additionalProperties":false,"description":"What the upgrade asks for. What it needs is worked out from the pipeline; the two are compared.","properties":{"filesystem":{"type":"array","maxItems":64,"items":{"$ref":"#/$defs/FilesystemPermission"}},"network":{"type":"array","maxItems":64,"items":{"type":"string","minLength":1,"maxLength":260},"description":"Hosts: exact, host:port, or *.example.com."},"tools":{"type":"array","maxItems":64,"items":{"type":"string","pattern":"^[a-z0-9][a-z0-9_.-]*(/[a-zA-Z0-9_.-]+)?$","maxLength":128},"description":"Ops, or agents' tools as <agent_id>/<tool>."},"env":{"type":"array","maxItems":32,"items":{"type":"string","pattern":"^[A-Za-z_][A-Za-z0-9_]*$","maxLength":128},"description":"Names of environment variables."},"events":{"type":"array","maxItems":32,"items":{"type":"integer","minimum":0,"maximum":65535},"description":"Kinds of Nostr events it may publish in the worker's name."},"spend":{"type":"object","required":["sats","period"],"additionalProperties":false,"properties":{"sats":{"type":"integer","minimum":1,"maximum":2100000000000000},"period":{"enum":["run","day","week","month"]}}},"process":{"type":"boolean","description":"May start processes."}}};
+const schema46 = {"description":"A glob below ~/ or an absolute one. A bare string means read and write; an object narrows it.","anyOf":[{"type":"string","minLength":1,"maxLength":1000},{"type":"object","required":["path","access"],"additionalProperties":false,"properties":{"path":{"type":"string","minLength":1,"maxLength":1000},"access":{"enum":["read","write","read_write"]}}}]};
+const pattern16 = new RegExp("^[a-z0-9][a-z0-9_.-]*(/[a-zA-Z0-9_.-]+)?$", "u");
+const pattern17 = new RegExp("^[A-Za-z_][A-Za-z0-9_]*$", "u");
 
-function validate28(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
+function validate29(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 let vErrors = null;
 let errors = 0;
-const evaluated0 = validate28.evaluated;
+const evaluated0 = validate29.evaluated;
 if(evaluated0.dynamicProps){
 evaluated0.props = undefined;
 }
@@ -2221,7 +5723,7 @@ errors++;
 if(data1.access !== undefined){
 let data3 = data1.access;
 if(!(((data3 === "read") || (data3 === "write")) || (data3 === "read_write"))){
-const err11 = {instancePath:instancePath+"/filesystem/" + i0+"/access",schemaPath:"#/$defs/FilesystemPermission/anyOf/1/properties/access/enum",keyword:"enum",params:{allowedValues: schema45.anyOf[1].properties.access.enum},message:"must be equal to one of the allowed values"};
+const err11 = {instancePath:instancePath+"/filesystem/" + i0+"/access",schemaPath:"#/$defs/FilesystemPermission/anyOf/1/properties/access/enum",keyword:"enum",params:{allowedValues: schema46.anyOf[1].properties.access.enum},message:"must be equal to one of the allowed values"};
 if(vErrors === null){
 vErrors = [err11];
 }
@@ -2366,7 +5868,7 @@ vErrors.push(err21);
 }
 errors++;
 }
-if(!pattern17.test(data7)){
+if(!pattern16.test(data7)){
 const err22 = {instancePath:instancePath+"/tools/" + i2,schemaPath:"#/properties/tools/items/pattern",keyword:"pattern",params:{pattern: "^[a-z0-9][a-z0-9_.-]*(/[a-zA-Z0-9_.-]+)?$"},message:"must match pattern \""+"^[a-z0-9][a-z0-9_.-]*(/[a-zA-Z0-9_.-]+)?$"+"\""};
 if(vErrors === null){
 vErrors = [err22];
@@ -2427,7 +5929,7 @@ vErrors.push(err26);
 }
 errors++;
 }
-if(!pattern18.test(data9)){
+if(!pattern17.test(data9)){
 const err27 = {instancePath:instancePath+"/env/" + i3,schemaPath:"#/properties/env/items/pattern",keyword:"pattern",params:{pattern: "^[A-Za-z_][A-Za-z0-9_]*$"},message:"must match pattern \""+"^[A-Za-z_][A-Za-z0-9_]*$"+"\""};
 if(vErrors === null){
 vErrors = [err27];
@@ -2595,7 +6097,7 @@ errors++;
 if(data12.period !== undefined){
 let data14 = data12.period;
 if(!((((data14 === "run") || (data14 === "day")) || (data14 === "week")) || (data14 === "month"))){
-const err41 = {instancePath:instancePath+"/spend/period",schemaPath:"#/properties/spend/properties/period/enum",keyword:"enum",params:{allowedValues: schema44.properties.spend.properties.period.enum},message:"must be equal to one of the allowed values"};
+const err41 = {instancePath:instancePath+"/spend/period",schemaPath:"#/properties/spend/properties/period/enum",keyword:"enum",params:{allowedValues: schema45.properties.spend.properties.period.enum},message:"must be equal to one of the allowed values"};
 if(vErrors === null){
 vErrors = [err41];
 }
@@ -2640,18 +6142,17 @@ vErrors.push(err44);
 }
 errors++;
 }
-validate28.errors = vErrors;
+validate29.errors = vErrors;
 return errors === 0;
 }
-validate28.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
+validate29.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
 
-const schema46 = {"type":"object","required":["type"],"additionalProperties":false,"description":"One input. Without a default the install must give it.","properties":{"type":{"enum":["string","path","integer","number","boolean","string_list"]},"description":{"type":"string","maxLength":500},"default":{"$ref":"#/$defs/InputValue"}}};
-const schema47 = {"anyOf":[{"type":"string","maxLength":10000},{"type":"number"},{"type":"boolean"},{"type":"array","maxItems":1000,"items":{"type":"string","maxLength":1000}}]};
+const schema47 = {"type":"object","required":["type"],"additionalProperties":false,"description":"One input. Without a default the install must give it.","properties":{"type":{"enum":["string","path","integer","number","boolean","string_list"]},"description":{"type":"string","maxLength":500},"default":{"$ref":"#/$defs/InputValue"}}};
 
-function validate30(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
+function validate31(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 let vErrors = null;
 let errors = 0;
-const evaluated0 = validate30.evaluated;
+const evaluated0 = validate31.evaluated;
 if(evaluated0.dynamicProps){
 evaluated0.props = undefined;
 }
@@ -2684,7 +6185,7 @@ errors++;
 if(data.type !== undefined){
 let data0 = data.type;
 if(!((((((data0 === "string") || (data0 === "path")) || (data0 === "integer")) || (data0 === "number")) || (data0 === "boolean")) || (data0 === "string_list"))){
-const err2 = {instancePath:instancePath+"/type",schemaPath:"#/properties/type/enum",keyword:"enum",params:{allowedValues: schema46.properties.type.enum},message:"must be equal to one of the allowed values"};
+const err2 = {instancePath:instancePath+"/type",schemaPath:"#/properties/type/enum",keyword:"enum",params:{allowedValues: schema47.properties.type.enum},message:"must be equal to one of the allowed values"};
 if(vErrors === null){
 vErrors = [err2];
 }
@@ -2858,16 +6359,16 @@ vErrors.push(err14);
 }
 errors++;
 }
-validate30.errors = vErrors;
+validate31.errors = vErrors;
 return errors === 0;
 }
-validate30.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
+validate31.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
 
 
-function validate32(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
+function validate33(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 let vErrors = null;
 let errors = 0;
-const evaluated0 = validate32.evaluated;
+const evaluated0 = validate33.evaluated;
 if(evaluated0.dynamicProps){
 evaluated0.props = undefined;
 }
@@ -2900,7 +6401,7 @@ errors++;
 if(data.type !== undefined){
 let data0 = data.type;
 if(!(((data0 === "cron") || (data0 === "manual")) || (data0 === "event"))){
-const err2 = {instancePath:instancePath+"/type",schemaPath:"#/properties/type/enum",keyword:"enum",params:{allowedValues: schema48.properties.type.enum},message:"must be equal to one of the allowed values"};
+const err2 = {instancePath:instancePath+"/type",schemaPath:"#/properties/type/enum",keyword:"enum",params:{allowedValues: schema49.properties.type.enum},message:"must be equal to one of the allowed values"};
 if(vErrors === null){
 vErrors = [err2];
 }
@@ -3205,7 +6706,7 @@ errors++;
 if(data.on_missed !== undefined){
 let data13 = data.on_missed;
 if(!((data13 === "skip") || (data13 === "catch_up"))){
-const err27 = {instancePath:instancePath+"/on_missed",schemaPath:"#/properties/on_missed/enum",keyword:"enum",params:{allowedValues: schema48.properties.on_missed.enum},message:"must be equal to one of the allowed values"};
+const err27 = {instancePath:instancePath+"/on_missed",schemaPath:"#/properties/on_missed/enum",keyword:"enum",params:{allowedValues: schema49.properties.on_missed.enum},message:"must be equal to one of the allowed values"};
 if(vErrors === null){
 vErrors = [err27];
 }
@@ -3226,21 +6727,21 @@ vErrors.push(err28);
 }
 errors++;
 }
-validate32.errors = vErrors;
+validate33.errors = vErrors;
 return errors === 0;
 }
-validate32.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
+validate33.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
 
-const schema51 = {"anyOf":[{"$ref":"#/$defs/FileChangeTrigger"},{"$ref":"#/$defs/NostrEventTrigger"}]};
-const schema52 = {"type":"object","required":["type","glob"],"additionalProperties":false,"properties":{"type":{"const":"file_change"},"glob":{"type":"string","minLength":1,"maxLength":1000}}};
-const schema53 = {"type":"object","required":["type","kinds"],"additionalProperties":false,"properties":{"type":{"const":"nostr_event"},"kinds":{"type":"array","minItems":1,"maxItems":32,"items":{"type":"integer","minimum":0,"maximum":65535}},"filter":{"type":"object","additionalProperties":false,"description":"More of a NIP-01 filter.","properties":{"ids":{"$ref":"#/$defs/HexList"},"authors":{"$ref":"#/$defs/HexList"}},"patternProperties":{"^#[a-zA-Z]$":{"type":"array","minItems":1,"maxItems":64,"items":{"type":"string","maxLength":200}}}}}};
-const schema54 = {"type":"array","minItems":1,"maxItems":64,"items":{"type":"string","pattern":"^[0-9a-f]{64}$"}};
-const pattern20 = new RegExp("^#[a-zA-Z]$", "u");
+const schema52 = {"anyOf":[{"$ref":"#/$defs/FileChangeTrigger"},{"$ref":"#/$defs/NostrEventTrigger"}]};
+const schema53 = {"type":"object","required":["type","glob"],"additionalProperties":false,"properties":{"type":{"const":"file_change"},"glob":{"type":"string","minLength":1,"maxLength":1000}}};
+const schema54 = {"type":"object","required":["type","kinds"],"additionalProperties":false,"properties":{"type":{"const":"nostr_event"},"kinds":{"type":"array","minItems":1,"maxItems":32,"items":{"type":"integer","minimum":0,"maximum":65535}},"filter":{"type":"object","additionalProperties":false,"description":"More of a NIP-01 filter.","properties":{"ids":{"$ref":"#/$defs/HexList"},"authors":{"$ref":"#/$defs/HexList"}},"patternProperties":{"^#[a-zA-Z]$":{"type":"array","minItems":1,"maxItems":64,"items":{"type":"string","maxLength":200}}}}}};
+const schema55 = {"type":"array","minItems":1,"maxItems":64,"items":{"type":"string","pattern":"^[0-9a-f]{64}$"}};
+const pattern19 = new RegExp("^#[a-zA-Z]$", "u");
 
-function validate35(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
+function validate36(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 let vErrors = null;
 let errors = 0;
-const evaluated0 = validate35.evaluated;
+const evaluated0 = validate36.evaluated;
 if(evaluated0.dynamicProps){
 evaluated0.props = undefined;
 }
@@ -3367,7 +6868,7 @@ if(data.filter !== undefined){
 let data3 = data.filter;
 if(data3 && typeof data3 == "object" && !Array.isArray(data3)){
 for(const key1 in data3){
-if(!(((key1 === "ids") || (key1 === "authors")) || (pattern20.test(key1)))){
+if(!(((key1 === "ids") || (key1 === "authors")) || (pattern19.test(key1)))){
 const err10 = {instancePath:instancePath+"/filter",schemaPath:"#/properties/filter/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key1},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err10];
@@ -3405,7 +6906,7 @@ const len1 = data4.length;
 for(let i1=0; i1<len1; i1++){
 let data5 = data4[i1];
 if(typeof data5 === "string"){
-if(!pattern6.test(data5)){
+if(!pattern4.test(data5)){
 const err13 = {instancePath:instancePath+"/filter/ids/" + i1,schemaPath:"#/$defs/HexList/items/pattern",keyword:"pattern",params:{pattern: "^[0-9a-f]{64}$"},message:"must match pattern \""+"^[0-9a-f]{64}$"+"\""};
 if(vErrors === null){
 vErrors = [err13];
@@ -3466,7 +6967,7 @@ const len2 = data6.length;
 for(let i2=0; i2<len2; i2++){
 let data7 = data6[i2];
 if(typeof data7 === "string"){
-if(!pattern6.test(data7)){
+if(!pattern4.test(data7)){
 const err18 = {instancePath:instancePath+"/filter/authors/" + i2,schemaPath:"#/$defs/HexList/items/pattern",keyword:"pattern",params:{pattern: "^[0-9a-f]{64}$"},message:"must match pattern \""+"^[0-9a-f]{64}$"+"\""};
 if(vErrors === null){
 vErrors = [err18];
@@ -3501,7 +7002,7 @@ errors++;
 }
 }
 for(const key2 in data3){
-if(pattern20.test(key2)){
+if(pattern19.test(key2)){
 let data8 = data3[key2];
 if(Array.isArray(data8)){
 if(data8.length > 64){
@@ -3586,16 +7087,16 @@ vErrors.push(err27);
 }
 errors++;
 }
-validate35.errors = vErrors;
+validate36.errors = vErrors;
 return errors === 0;
 }
-validate35.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
+validate36.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
 
 
-function validate34(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
+function validate35(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 let vErrors = null;
 let errors = 0;
-const evaluated0 = validate34.evaluated;
+const evaluated0 = validate35.evaluated;
 if(evaluated0.dynamicProps){
 evaluated0.props = undefined;
 }
@@ -3702,8 +7203,8 @@ if(_valid0){
 var props0 = true;
 }
 const _errs8 = errors;
-if(!(validate35(data, {instancePath,parentData,parentDataProperty,rootData,dynamicAnchors}))){
-vErrors = vErrors === null ? validate35.errors : vErrors.concat(validate35.errors);
+if(!(validate36(data, {instancePath,parentData,parentDataProperty,rootData,dynamicAnchors}))){
+vErrors = vErrors === null ? validate36.errors : vErrors.concat(validate36.errors);
 errors = vErrors.length;
 }
 var _valid0 = _errs8 === errors;
@@ -3734,20 +7235,20 @@ vErrors = null;
 }
 }
 }
-validate34.errors = vErrors;
+validate35.errors = vErrors;
 evaluated0.props = props0;
 return errors === 0;
 }
-validate34.evaluated = {"dynamicProps":true,"dynamicItems":false};
+validate35.evaluated = {"dynamicProps":true,"dynamicItems":false};
 
-const schema56 = {"type":"object","required":["op"],"description":"One step: its op and that op's parameters, beside the four fields below.","properties":{"op":{"type":"string","minLength":1,"maxLength":128},"id":{"type":"string","pattern":"^[A-Za-z0-9_][A-Za-z0-9_-]{0,63}$","description":"For ${steps.<id>.<field>}. Absent: step_<n>, counted from 1."},"timeout_ms":{"type":"integer","minimum":1,"maximum":86400000,"description":"Absent: the op's own."},"retry":{"$ref":"#/$defs/StepRetry"}},"additionalProperties":true};
-const schema57 = {"type":"object","required":["max_attempts"],"additionalProperties":false,"description":"Absent: the op's own.","properties":{"max_attempts":{"type":"integer","minimum":1,"maximum":10,"description":"1: never tried again."},"backoff_ms":{"type":"integer","minimum":0,"maximum":3600000,"description":"Before the second attempt; doubles each time."}}};
-const pattern24 = new RegExp("^[A-Za-z0-9_][A-Za-z0-9_-]{0,63}$", "u");
+const schema57 = {"type":"object","required":["op"],"description":"One step: its op and that op's parameters, beside the four fields below.","properties":{"op":{"type":"string","minLength":1,"maxLength":128},"id":{"type":"string","pattern":"^[A-Za-z0-9_][A-Za-z0-9_-]{0,63}$","description":"For ${steps.<id>.<field>}. Absent: step_<n>, counted from 1."},"timeout_ms":{"type":"integer","minimum":1,"maximum":86400000,"description":"Absent: the op's own."},"retry":{"$ref":"#/$defs/StepRetry"}},"additionalProperties":true};
+const schema58 = {"type":"object","required":["max_attempts"],"additionalProperties":false,"description":"Absent: the op's own.","properties":{"max_attempts":{"type":"integer","minimum":1,"maximum":10,"description":"1: never tried again."},"backoff_ms":{"type":"integer","minimum":0,"maximum":3600000,"description":"Before the second attempt; doubles each time."}}};
+const pattern23 = new RegExp("^[A-Za-z0-9_][A-Za-z0-9_-]{0,63}$", "u");
 
-function validate38(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
+function validate39(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 let vErrors = null;
 let errors = 0;
-const evaluated0 = validate38.evaluated;
+const evaluated0 = validate39.evaluated;
 if(evaluated0.dynamicProps){
 evaluated0.props = undefined;
 }
@@ -3803,7 +7304,7 @@ errors++;
 if(data.id !== undefined){
 let data1 = data.id;
 if(typeof data1 === "string"){
-if(!pattern24.test(data1)){
+if(!pattern23.test(data1)){
 const err4 = {instancePath:instancePath+"/id",schemaPath:"#/properties/id/pattern",keyword:"pattern",params:{pattern: "^[A-Za-z0-9_][A-Za-z0-9_-]{0,63}$"},message:"must match pattern \""+"^[A-Za-z0-9_][A-Za-z0-9_-]{0,63}$"+"\""};
 if(vErrors === null){
 vErrors = [err4];
@@ -3978,18 +7479,18 @@ vErrors.push(err18);
 }
 errors++;
 }
-validate38.errors = vErrors;
+validate39.errors = vErrors;
 return errors === 0;
 }
-validate38.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
+validate39.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
 
-const schema58 = {"type":"object","required":["model"],"additionalProperties":false,"properties":{"model":{"enum":["free","per-run","per-month"]},"amount_sats":{"type":"integer","minimum":0,"maximum":2100000000000000},"revenue_split":{"type":"array","maxItems":32,"items":{"$ref":"#/$defs/RevenueShare"}},"coordinator":{"$ref":"#/$defs/Npub"}}};
-const schema59 = {"type":"object","required":["npub","bps"],"additionalProperties":false,"properties":{"npub":{"$ref":"#/$defs/Npub"},"bps":{"type":"integer","minimum":1,"maximum":10000,"description":"Basis points; all shares sum to 10000."}}};
+const schema59 = {"type":"object","required":["model"],"additionalProperties":false,"properties":{"model":{"enum":["free","per-run","per-month"]},"amount_sats":{"type":"integer","minimum":0,"maximum":2100000000000000},"revenue_split":{"type":"array","maxItems":32,"items":{"$ref":"#/$defs/RevenueShare"}},"coordinator":{"$ref":"#/$defs/Npub"}}};
+const schema60 = {"type":"object","required":["npub","bps"],"additionalProperties":false,"properties":{"npub":{"$ref":"#/$defs/Npub"},"bps":{"type":"integer","minimum":1,"maximum":10000,"description":"Basis points; all shares sum to 10000."}}};
 
-function validate41(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
+function validate42(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 let vErrors = null;
 let errors = 0;
-const evaluated0 = validate41.evaluated;
+const evaluated0 = validate42.evaluated;
 if(evaluated0.dynamicProps){
 evaluated0.props = undefined;
 }
@@ -4032,7 +7533,7 @@ errors++;
 if(data.npub !== undefined){
 let data0 = data.npub;
 if(typeof data0 === "string"){
-if(!pattern15.test(data0)){
+if(!pattern14.test(data0)){
 const err3 = {instancePath:instancePath+"/npub",schemaPath:"#/$defs/Npub/pattern",keyword:"pattern",params:{pattern: "^npub1[02-9ac-hj-np-z]{58}$"},message:"must match pattern \""+"^npub1[02-9ac-hj-np-z]{58}$"+"\""};
 if(vErrors === null){
 vErrors = [err3];
@@ -4100,16 +7601,16 @@ vErrors.push(err8);
 }
 errors++;
 }
-validate41.errors = vErrors;
+validate42.errors = vErrors;
 return errors === 0;
 }
-validate41.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
+validate42.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
 
 
-function validate40(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
+function validate41(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 let vErrors = null;
 let errors = 0;
-const evaluated0 = validate40.evaluated;
+const evaluated0 = validate41.evaluated;
 if(evaluated0.dynamicProps){
 evaluated0.props = undefined;
 }
@@ -4142,7 +7643,7 @@ errors++;
 if(data.model !== undefined){
 let data0 = data.model;
 if(!(((data0 === "free") || (data0 === "per-run")) || (data0 === "per-month"))){
-const err2 = {instancePath:instancePath+"/model",schemaPath:"#/properties/model/enum",keyword:"enum",params:{allowedValues: schema58.properties.model.enum},message:"must be equal to one of the allowed values"};
+const err2 = {instancePath:instancePath+"/model",schemaPath:"#/properties/model/enum",keyword:"enum",params:{allowedValues: schema59.properties.model.enum},message:"must be equal to one of the allowed values"};
 if(vErrors === null){
 vErrors = [err2];
 }
@@ -4202,8 +7703,8 @@ errors++;
 }
 const len0 = data2.length;
 for(let i0=0; i0<len0; i0++){
-if(!(validate41(data2[i0], {instancePath:instancePath+"/revenue_split/" + i0,parentData:data2,parentDataProperty:i0,rootData,dynamicAnchors}))){
-vErrors = vErrors === null ? validate41.errors : vErrors.concat(validate41.errors);
+if(!(validate42(data2[i0], {instancePath:instancePath+"/revenue_split/" + i0,parentData:data2,parentDataProperty:i0,rootData,dynamicAnchors}))){
+vErrors = vErrors === null ? validate42.errors : vErrors.concat(validate42.errors);
 errors = vErrors.length;
 }
 }
@@ -4222,7 +7723,7 @@ errors++;
 if(data.coordinator !== undefined){
 let data4 = data.coordinator;
 if(typeof data4 === "string"){
-if(!pattern15.test(data4)){
+if(!pattern14.test(data4)){
 const err8 = {instancePath:instancePath+"/coordinator",schemaPath:"#/$defs/Npub/pattern",keyword:"pattern",params:{pattern: "^npub1[02-9ac-hj-np-z]{58}$"},message:"must match pattern \""+"^npub1[02-9ac-hj-np-z]{58}$"+"\""};
 if(vErrors === null){
 vErrors = [err8];
@@ -4255,18 +7756,18 @@ vErrors.push(err10);
 }
 errors++;
 }
-validate40.errors = vErrors;
+validate41.errors = vErrors;
 return errors === 0;
 }
-validate40.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
+validate41.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
 
-const schema63 = {"type":"object","required":["type","url"],"additionalProperties":false,"properties":{"type":{"type":"string","pattern":"^[a-z0-9_-]+$","maxLength":32},"url":{"$ref":"#/$defs/WebUrl"},"sha256":{"type":"string","pattern":"^[0-9a-f]{64}$"},"title":{"type":"string","maxLength":200}}};
-const pattern29 = new RegExp("^[a-z0-9_-]+$", "u");
+const schema64 = {"type":"object","required":["type","url"],"additionalProperties":false,"properties":{"type":{"type":"string","pattern":"^[a-z0-9_-]+$","maxLength":32},"url":{"$ref":"#/$defs/WebUrl"},"sha256":{"type":"string","pattern":"^[0-9a-f]{64}$"},"title":{"type":"string","maxLength":200}}};
+const pattern28 = new RegExp("^[a-z0-9_-]+$", "u");
 
-function validate44(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
+function validate45(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 let vErrors = null;
 let errors = 0;
-const evaluated0 = validate44.evaluated;
+const evaluated0 = validate45.evaluated;
 if(evaluated0.dynamicProps){
 evaluated0.props = undefined;
 }
@@ -4319,7 +7820,7 @@ vErrors.push(err3);
 }
 errors++;
 }
-if(!pattern29.test(data0)){
+if(!pattern28.test(data0)){
 const err4 = {instancePath:instancePath+"/type",schemaPath:"#/properties/type/pattern",keyword:"pattern",params:{pattern: "^[a-z0-9_-]+$"},message:"must match pattern \""+"^[a-z0-9_-]+$"+"\""};
 if(vErrors === null){
 vErrors = [err4];
@@ -4354,7 +7855,7 @@ vErrors.push(err6);
 }
 errors++;
 }
-if(!pattern16.test(data1)){
+if(!pattern15.test(data1)){
 const err7 = {instancePath:instancePath+"/url",schemaPath:"#/$defs/WebUrl/pattern",keyword:"pattern",params:{pattern: "^https?://[^\\s\\u0000-\\u001f]+$"},message:"must match pattern \""+"^https?://[^\\s\\u0000-\\u001f]+$"+"\""};
 if(vErrors === null){
 vErrors = [err7];
@@ -4379,7 +7880,7 @@ errors++;
 if(data.sha256 !== undefined){
 let data2 = data.sha256;
 if(typeof data2 === "string"){
-if(!pattern6.test(data2)){
+if(!pattern4.test(data2)){
 const err9 = {instancePath:instancePath+"/sha256",schemaPath:"#/properties/sha256/pattern",keyword:"pattern",params:{pattern: "^[0-9a-f]{64}$"},message:"must match pattern \""+"^[0-9a-f]{64}$"+"\""};
 if(vErrors === null){
 vErrors = [err9];
@@ -4437,17 +7938,17 @@ vErrors.push(err13);
 }
 errors++;
 }
-validate44.errors = vErrors;
+validate45.errors = vErrors;
 return errors === 0;
 }
-validate44.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
+validate45.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
 
 
-function validate23(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
+function validate24(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 /*# sourceURL="https://openagents.dev/schemas/manifest/upgrade-manifest.json" */;
 let vErrors = null;
 let errors = 0;
-const evaluated0 = validate23.evaluated;
+const evaluated0 = validate24.evaluated;
 if(evaluated0.dynamicProps){
 evaluated0.props = undefined;
 }
@@ -4526,7 +8027,7 @@ vErrors.push(err6);
 errors++;
 }
 for(const key0 in data){
-if(!(func15.call(schema35.properties, key0))){
+if(!(func9.call(schema36.properties, key0))){
 const err7 = {instancePath,schemaPath:"#/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key0},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err7];
@@ -4575,7 +8076,7 @@ vErrors.push(err10);
 }
 errors++;
 }
-if(!pattern13.test(data1)){
+if(!pattern12.test(data1)){
 const err11 = {instancePath:instancePath+"/id",schemaPath:"#/properties/id/pattern",keyword:"pattern",params:{pattern: "^[a-z0-9_.-]+$"},message:"must match pattern \""+"^[a-z0-9_.-]+$"+"\""};
 if(vErrors === null){
 vErrors = [err11];
@@ -4610,7 +8111,7 @@ vErrors.push(err13);
 }
 errors++;
 }
-if(!pattern14.test(data2)){
+if(!pattern13.test(data2)){
 const err14 = {instancePath:instancePath+"/version",schemaPath:"#/properties/version/pattern",keyword:"pattern",params:{pattern: "^(0|[1-9]\\d*)\\.(0|[1-9]\\d*)\\.(0|[1-9]\\d*)(?:-((?:0|[1-9]\\d*|\\d*[a-zA-Z-][0-9a-zA-Z-]*)(?:\\.(?:0|[1-9]\\d*|\\d*[a-zA-Z-][0-9a-zA-Z-]*))*))?(?:\\+([0-9a-zA-Z-]+(?:\\.[0-9a-zA-Z-]+)*))?$"},message:"must match pattern \""+"^(0|[1-9]\\d*)\\.(0|[1-9]\\d*)\\.(0|[1-9]\\d*)(?:-((?:0|[1-9]\\d*|\\d*[a-zA-Z-][0-9a-zA-Z-]*)(?:\\.(?:0|[1-9]\\d*|\\d*[a-zA-Z-][0-9a-zA-Z-]*))*))?(?:\\+([0-9a-zA-Z-]+(?:\\.[0-9a-zA-Z-]+)*))?$"+"\""};
 if(vErrors === null){
 vErrors = [err14];
@@ -4693,8 +8194,8 @@ errors++;
 }
 }
 if(data.author !== undefined){
-if(!(validate24(data.author, {instancePath:instancePath+"/author",parentData:data,parentDataProperty:"author",rootData,dynamicAnchors}))){
-vErrors = vErrors === null ? validate24.errors : vErrors.concat(validate24.errors);
+if(!(validate25(data.author, {instancePath:instancePath+"/author",parentData:data,parentDataProperty:"author",rootData,dynamicAnchors}))){
+vErrors = vErrors === null ? validate25.errors : vErrors.concat(validate25.errors);
 errors = vErrors.length;
 }
 }
@@ -4746,7 +8247,7 @@ vErrors.push(err24);
 }
 errors++;
 }
-if(!pattern16.test(data7)){
+if(!pattern15.test(data7)){
 const err25 = {instancePath:instancePath+"/homepage",schemaPath:"#/$defs/WebUrl/pattern",keyword:"pattern",params:{pattern: "^https?://[^\\s\\u0000-\\u001f]+$"},message:"must match pattern \""+"^https?://[^\\s\\u0000-\\u001f]+$"+"\""};
 if(vErrors === null){
 vErrors = [err25];
@@ -4939,14 +8440,14 @@ errors++;
 }
 }
 if(data.capabilities !== undefined){
-if(!(validate26(data.capabilities, {instancePath:instancePath+"/capabilities",parentData:data,parentDataProperty:"capabilities",rootData,dynamicAnchors}))){
-vErrors = vErrors === null ? validate26.errors : vErrors.concat(validate26.errors);
+if(!(validate27(data.capabilities, {instancePath:instancePath+"/capabilities",parentData:data,parentDataProperty:"capabilities",rootData,dynamicAnchors}))){
+vErrors = vErrors === null ? validate27.errors : vErrors.concat(validate27.errors);
 errors = vErrors.length;
 }
 }
 if(data.permissions !== undefined){
-if(!(validate28(data.permissions, {instancePath:instancePath+"/permissions",parentData:data,parentDataProperty:"permissions",rootData,dynamicAnchors}))){
-vErrors = vErrors === null ? validate28.errors : vErrors.concat(validate28.errors);
+if(!(validate29(data.permissions, {instancePath:instancePath+"/permissions",parentData:data,parentDataProperty:"permissions",rootData,dynamicAnchors}))){
+vErrors = vErrors === null ? validate29.errors : vErrors.concat(validate29.errors);
 errors = vErrors.length;
 }
 }
@@ -4966,7 +8467,7 @@ errors++;
 for(const key1 in data14){
 const _errs32 = errors;
 if(typeof key1 === "string"){
-if(!pattern19.test(key1)){
+if(!pattern11.test(key1)){
 const err40 = {instancePath:instancePath+"/inputs",schemaPath:"#/properties/inputs/propertyNames/pattern",keyword:"pattern",params:{pattern: "^[a-z][a-z0-9_]{0,63}$"},message:"must match pattern \""+"^[a-z][a-z0-9_]{0,63}$"+"\"",propertyName:key1};
 if(vErrors === null){
 vErrors = [err40];
@@ -4990,8 +8491,8 @@ errors++;
 }
 }
 for(const key2 in data14){
-if(!(validate30(data14[key2], {instancePath:instancePath+"/inputs/" + key2.replace(/~/g, "~0").replace(/\//g, "~1"),parentData:data14,parentDataProperty:key2,rootData,dynamicAnchors}))){
-vErrors = vErrors === null ? validate30.errors : vErrors.concat(validate30.errors);
+if(!(validate31(data14[key2], {instancePath:instancePath+"/inputs/" + key2.replace(/~/g, "~0").replace(/\//g, "~1"),parentData:data14,parentDataProperty:key2,rootData,dynamicAnchors}))){
+vErrors = vErrors === null ? validate31.errors : vErrors.concat(validate31.errors);
 errors = vErrors.length;
 }
 }
@@ -5008,8 +8509,8 @@ errors++;
 }
 }
 if(data.schedule !== undefined){
-if(!(validate32(data.schedule, {instancePath:instancePath+"/schedule",parentData:data,parentDataProperty:"schedule",rootData,dynamicAnchors}))){
-vErrors = vErrors === null ? validate32.errors : vErrors.concat(validate32.errors);
+if(!(validate33(data.schedule, {instancePath:instancePath+"/schedule",parentData:data,parentDataProperty:"schedule",rootData,dynamicAnchors}))){
+vErrors = vErrors === null ? validate33.errors : vErrors.concat(validate33.errors);
 errors = vErrors.length;
 }
 }
@@ -5028,8 +8529,8 @@ errors++;
 }
 const len2 = data17.length;
 for(let i4=0; i4<len2; i4++){
-if(!(validate34(data17[i4], {instancePath:instancePath+"/triggers/" + i4,parentData:data17,parentDataProperty:i4,rootData,dynamicAnchors}))){
-vErrors = vErrors === null ? validate34.errors : vErrors.concat(validate34.errors);
+if(!(validate35(data17[i4], {instancePath:instancePath+"/triggers/" + i4,parentData:data17,parentDataProperty:i4,rootData,dynamicAnchors}))){
+vErrors = vErrors === null ? validate35.errors : vErrors.concat(validate35.errors);
 errors = vErrors.length;
 }
 }
@@ -5070,8 +8571,8 @@ errors++;
 }
 const len3 = data19.length;
 for(let i5=0; i5<len3; i5++){
-if(!(validate38(data19[i5], {instancePath:instancePath+"/pipeline/" + i5,parentData:data19,parentDataProperty:i5,rootData,dynamicAnchors}))){
-vErrors = vErrors === null ? validate38.errors : vErrors.concat(validate38.errors);
+if(!(validate39(data19[i5], {instancePath:instancePath+"/pipeline/" + i5,parentData:data19,parentDataProperty:i5,rootData,dynamicAnchors}))){
+vErrors = vErrors === null ? validate39.errors : vErrors.concat(validate39.errors);
 errors = vErrors.length;
 }
 }
@@ -5088,8 +8589,8 @@ errors++;
 }
 }
 if(data.pricing !== undefined){
-if(!(validate40(data.pricing, {instancePath:instancePath+"/pricing",parentData:data,parentDataProperty:"pricing",rootData,dynamicAnchors}))){
-vErrors = vErrors === null ? validate40.errors : vErrors.concat(validate40.errors);
+if(!(validate41(data.pricing, {instancePath:instancePath+"/pricing",parentData:data,parentDataProperty:"pricing",rootData,dynamicAnchors}))){
+vErrors = vErrors === null ? validate41.errors : vErrors.concat(validate41.errors);
 errors = vErrors.length;
 }
 }
@@ -5135,7 +8636,7 @@ vErrors.push(err50);
 }
 errors++;
 }
-if(!pattern27.test(data24)){
+if(!pattern26.test(data24)){
 const err51 = {instancePath:instancePath+"/policy/aup_flags/" + i6,schemaPath:"#/$defs/UpgradePolicy/properties/aup_flags/items/pattern",keyword:"pattern",params:{pattern: "^[a-z0-9_]+$"},message:"must match pattern \""+"^[a-z0-9_]+$"+"\""};
 if(vErrors === null){
 vErrors = [err51];
@@ -5241,7 +8742,7 @@ vErrors.push(err58);
 }
 errors++;
 }
-if(!pattern27.test(data26)){
+if(!pattern26.test(data26)){
 const err59 = {instancePath:instancePath+"/policy/telemetry_level",schemaPath:"#/$defs/UpgradePolicy/properties/telemetry_level/pattern",keyword:"pattern",params:{pattern: "^[a-z0-9_]+$"},message:"must match pattern \""+"^[a-z0-9_]+$"+"\""};
 if(vErrors === null){
 vErrors = [err59];
@@ -5290,8 +8791,8 @@ errors++;
 }
 const len5 = data27.length;
 for(let i8=0; i8<len5; i8++){
-if(!(validate44(data27[i8], {instancePath:instancePath+"/artifacts/" + i8,parentData:data27,parentDataProperty:i8,rootData,dynamicAnchors}))){
-vErrors = vErrors === null ? validate44.errors : vErrors.concat(validate44.errors);
+if(!(validate45(data27[i8], {instancePath:instancePath+"/artifacts/" + i8,parentData:data27,parentDataProperty:i8,rootData,dynamicAnchors}))){
+vErrors = vErrors === null ? validate45.errors : vErrors.concat(validate45.errors);
 errors = vErrors.length;
 }
 }
@@ -5420,18 +8921,18 @@ vErrors.push(err72);
 }
 errors++;
 }
-validate23.errors = vErrors;
+validate24.errors = vErrors;
 return errors === 0;
 }
-validate23.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
+validate24.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
 
-const pattern42 = new RegExp("^[a-z][a-z0-9_]*$", "u");
+const pattern64 = new RegExp("^[a-z][a-z0-9_]*$", "u");
 
-function validate21(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
+function validate57(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 /*# sourceURL="https://openagents.dev/schemas/event/install.json" */;
 let vErrors = null;
 let errors = 0;
-const evaluated0 = validate21.evaluated;
+const evaluated0 = validate57.evaluated;
 if(evaluated0.dynamicProps){
 evaluated0.props = undefined;
 }
@@ -5523,16 +9024,16 @@ errors++;
 }
 }
 if(data1.pins !== undefined){
-if(!(validate22(data1.pins, {instancePath:instancePath+"/data/pins",parentData:data1,parentDataProperty:"pins",rootData,dynamicAnchors}))){
-vErrors = vErrors === null ? validate22.errors : vErrors.concat(validate22.errors);
+if(!(validate58(data1.pins, {instancePath:instancePath+"/data/pins",parentData:data1,parentDataProperty:"pins",rootData,dynamicAnchors}))){
+vErrors = vErrors === null ? validate58.errors : vErrors.concat(validate58.errors);
 errors = vErrors.length;
 }
 }
 if(data1.approval_reasons !== undefined){
 let data3 = data1.approval_reasons;
 if(Array.isArray(data3)){
-if(data3.length > 20){
-const err7 = {instancePath:instancePath+"/data/approval_reasons",schemaPath:"#/oneOf/0/properties/data/properties/approval_reasons/maxItems",keyword:"maxItems",params:{limit: 20},message:"must NOT have more than 20 items"};
+if(data3.length > 50){
+const err7 = {instancePath:instancePath+"/data/approval_reasons",schemaPath:"#/oneOf/0/properties/data/properties/approval_reasons/maxItems",keyword:"maxItems",params:{limit: 50},message:"must NOT have more than 50 items"};
 if(vErrors === null){
 vErrors = [err7];
 }
@@ -5590,8 +9091,8 @@ errors++;
 }
 }
 if(data1.manifest !== undefined){
-if(!(validate23(data1.manifest, {instancePath:instancePath+"/data/manifest",parentData:data1,parentDataProperty:"manifest",rootData,dynamicAnchors}))){
-vErrors = vErrors === null ? validate23.errors : vErrors.concat(validate23.errors);
+if(!(validate24(data1.manifest, {instancePath:instancePath+"/data/manifest",parentData:data1,parentDataProperty:"manifest",rootData,dynamicAnchors}))){
+vErrors = vErrors === null ? validate24.errors : vErrors.concat(validate24.errors);
 errors = vErrors.length;
 }
 }
@@ -5743,7 +9244,7 @@ errors++;
 if(data8.config_event_id !== undefined){
 let data9 = data8.config_event_id;
 if(typeof data9 === "string"){
-if(!pattern6.test(data9)){
+if(!pattern4.test(data9)){
 const err24 = {instancePath:instancePath+"/data/config_event_id",schemaPath:"#/oneOf/1/properties/data/properties/config_event_id/pattern",keyword:"pattern",params:{pattern: "^[0-9a-f]{64}$"},message:"must match pattern \""+"^[0-9a-f]{64}$"+"\""};
 if(vErrors === null){
 vErrors = [err24];
@@ -5768,7 +9269,7 @@ errors++;
 if(data8.approved_by !== undefined){
 let data10 = data8.approved_by;
 if(!((data10 === "ceiling") || (data10 === "owner"))){
-const err26 = {instancePath:instancePath+"/data/approved_by",schemaPath:"#/oneOf/1/properties/data/properties/approved_by/enum",keyword:"enum",params:{allowedValues: schema32.oneOf[1].properties.data.properties.approved_by.enum},message:"must be equal to one of the allowed values"};
+const err26 = {instancePath:instancePath+"/data/approved_by",schemaPath:"#/oneOf/1/properties/data/properties/approved_by/enum",keyword:"enum",params:{allowedValues: schema79.oneOf[1].properties.data.properties.approved_by.enum},message:"must be equal to one of the allowed values"};
 if(vErrors === null){
 vErrors = [err26];
 }
@@ -5781,7 +9282,7 @@ errors++;
 if(data8.permission_hash !== undefined){
 let data11 = data8.permission_hash;
 if(typeof data11 === "string"){
-if(!pattern6.test(data11)){
+if(!pattern4.test(data11)){
 const err27 = {instancePath:instancePath+"/data/permission_hash",schemaPath:"#/oneOf/1/properties/data/properties/permission_hash/pattern",keyword:"pattern",params:{pattern: "^[0-9a-f]{64}$"},message:"must match pattern \""+"^[0-9a-f]{64}$"+"\""};
 if(vErrors === null){
 vErrors = [err27];
@@ -6009,7 +9510,7 @@ errors++;
 if(data16.signer !== undefined){
 let data17 = data16.signer;
 if(typeof data17 === "string"){
-if(!pattern6.test(data17)){
+if(!pattern4.test(data17)){
 const err45 = {instancePath:instancePath+"/data/signed_by/signer",schemaPath:"#/$defs/InstallSigner/properties/signer/pattern",keyword:"pattern",params:{pattern: "^[0-9a-f]{64}$"},message:"must match pattern \""+"^[0-9a-f]{64}$"+"\""};
 if(vErrors === null){
 vErrors = [err45];
@@ -6059,7 +9560,7 @@ errors++;
 if(data16.config_event_id !== undefined){
 let data19 = data16.config_event_id;
 if(typeof data19 === "string"){
-if(!pattern6.test(data19)){
+if(!pattern4.test(data19)){
 const err49 = {instancePath:instancePath+"/data/signed_by/config_event_id",schemaPath:"#/$defs/InstallSigner/properties/config_event_id/pattern",keyword:"pattern",params:{pattern: "^[0-9a-f]{64}$"},message:"must match pattern \""+"^[0-9a-f]{64}$"+"\""};
 if(vErrors === null){
 vErrors = [err49];
@@ -6283,7 +9784,7 @@ errors++;
 if(data23.signer !== undefined){
 let data24 = data23.signer;
 if(typeof data24 === "string"){
-if(!pattern6.test(data24)){
+if(!pattern4.test(data24)){
 const err67 = {instancePath:instancePath+"/data/signed_by/signer",schemaPath:"#/$defs/InstallSigner/properties/signer/pattern",keyword:"pattern",params:{pattern: "^[0-9a-f]{64}$"},message:"must match pattern \""+"^[0-9a-f]{64}$"+"\""};
 if(vErrors === null){
 vErrors = [err67];
@@ -6333,7 +9834,7 @@ errors++;
 if(data23.config_event_id !== undefined){
 let data26 = data23.config_event_id;
 if(typeof data26 === "string"){
-if(!pattern6.test(data26)){
+if(!pattern4.test(data26)){
 const err71 = {instancePath:instancePath+"/data/signed_by/config_event_id",schemaPath:"#/$defs/InstallSigner/properties/config_event_id/pattern",keyword:"pattern",params:{pattern: "^[0-9a-f]{64}$"},message:"must match pattern \""+"^[0-9a-f]{64}$"+"\""};
 if(vErrors === null){
 vErrors = [err71];
@@ -6557,7 +10058,7 @@ errors++;
 if(data30.signer !== undefined){
 let data31 = data30.signer;
 if(typeof data31 === "string"){
-if(!pattern6.test(data31)){
+if(!pattern4.test(data31)){
 const err89 = {instancePath:instancePath+"/data/signed_by/signer",schemaPath:"#/$defs/InstallSigner/properties/signer/pattern",keyword:"pattern",params:{pattern: "^[0-9a-f]{64}$"},message:"must match pattern \""+"^[0-9a-f]{64}$"+"\""};
 if(vErrors === null){
 vErrors = [err89];
@@ -6607,7 +10108,7 @@ errors++;
 if(data30.config_event_id !== undefined){
 let data33 = data30.config_event_id;
 if(typeof data33 === "string"){
-if(!pattern6.test(data33)){
+if(!pattern4.test(data33)){
 const err93 = {instancePath:instancePath+"/data/signed_by/config_event_id",schemaPath:"#/$defs/InstallSigner/properties/config_event_id/pattern",keyword:"pattern",params:{pattern: "^[0-9a-f]{64}$"},message:"must match pattern \""+"^[0-9a-f]{64}$"+"\""};
 if(vErrors === null){
 vErrors = [err93];
@@ -6816,7 +10317,7 @@ errors++;
 if(data36.signer !== undefined){
 let data37 = data36.signer;
 if(typeof data37 === "string"){
-if(!pattern6.test(data37)){
+if(!pattern4.test(data37)){
 const err110 = {instancePath:instancePath+"/data/signed_by/signer",schemaPath:"#/$defs/InstallSigner/properties/signer/pattern",keyword:"pattern",params:{pattern: "^[0-9a-f]{64}$"},message:"must match pattern \""+"^[0-9a-f]{64}$"+"\""};
 if(vErrors === null){
 vErrors = [err110];
@@ -6866,7 +10367,7 @@ errors++;
 if(data36.config_event_id !== undefined){
 let data39 = data36.config_event_id;
 if(typeof data39 === "string"){
-if(!pattern6.test(data39)){
+if(!pattern4.test(data39)){
 const err114 = {instancePath:instancePath+"/data/signed_by/config_event_id",schemaPath:"#/$defs/InstallSigner/properties/config_event_id/pattern",keyword:"pattern",params:{pattern: "^[0-9a-f]{64}$"},message:"must match pattern \""+"^[0-9a-f]{64}$"+"\""};
 if(vErrors === null){
 vErrors = [err114];
@@ -6913,7 +10414,7 @@ vErrors.push(err117);
 }
 errors++;
 }
-if(!pattern42.test(data40)){
+if(!pattern64.test(data40)){
 const err118 = {instancePath:instancePath+"/data/code",schemaPath:"#/oneOf/5/properties/data/properties/code/pattern",keyword:"pattern",params:{pattern: "^[a-z][a-z0-9_]*$"},message:"must match pattern \""+"^[a-z][a-z0-9_]*$"+"\""};
 if(vErrors === null){
 vErrors = [err118];
@@ -7032,20 +10533,20 @@ vErrors = null;
 }
 }
 }
-validate21.errors = vErrors;
+validate57.errors = vErrors;
 evaluated0.props = props0;
 return errors === 0;
 }
-validate21.evaluated = {"dynamicProps":true,"dynamicItems":false};
+validate57.evaluated = {"dynamicProps":true,"dynamicItems":false};
 
-exports.isIntakeEvent = validate50;
-const schema72 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/event/intake.json","title":"IntakeEvent","description":"Bad input that reached the worker. The subject is intake.","oneOf":[{"title":"IntakeRefused","description":"Something from outside that the worker did not take.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"intake.refused"},"data":{"type":"object","required":["source","code","message","suppressed"],"additionalProperties":false,"properties":{"source":{"enum":["relay","mailbox","cli","api","file"]},"code":{"type":"string","pattern":"^[a-z][a-z0-9_]*$","maxLength":64},"message":{"type":"string","minLength":1,"maxLength":2000},"ref":{"type":"string","minLength":1,"maxLength":500,"description":"What it was: an event id, a path, a request."},"suppressed":{"type":"integer","minimum":0,"description":"Earlier refusals that were counted but not recorded, since they came too fast."}}}}}]};
+exports.isIntakeEvent = validate63;
+const schema89 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/event/intake.json","title":"IntakeEvent","description":"Bad input that reached the worker. The subject is intake.","oneOf":[{"title":"IntakeRefused","description":"Something from outside that the worker did not take.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"intake.refused"},"data":{"type":"object","required":["source","code","message","suppressed"],"additionalProperties":false,"properties":{"source":{"enum":["relay","mailbox","cli","api","file"]},"code":{"type":"string","pattern":"^[a-z][a-z0-9_]*$","maxLength":64},"message":{"type":"string","minLength":1,"maxLength":2000},"ref":{"type":"string","minLength":1,"maxLength":500,"description":"What it was: an event id, a path, a request."},"suppressed":{"type":"integer","minimum":0,"description":"Earlier refusals that were counted but not recorded, since they came too fast."}}}}}]};
 
-function validate50(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
+function validate63(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 /*# sourceURL="https://openagents.dev/schemas/event/intake.json" */;
 let vErrors = null;
 let errors = 0;
-const evaluated0 = validate50.evaluated;
+const evaluated0 = validate63.evaluated;
 if(evaluated0.dynamicProps){
 evaluated0.props = undefined;
 }
@@ -7159,7 +10660,7 @@ errors++;
 if(data1.source !== undefined){
 let data2 = data1.source;
 if(!(((((data2 === "relay") || (data2 === "mailbox")) || (data2 === "cli")) || (data2 === "api")) || (data2 === "file"))){
-const err9 = {instancePath:instancePath+"/data/source",schemaPath:"#/oneOf/0/properties/data/properties/source/enum",keyword:"enum",params:{allowedValues: schema72.oneOf[0].properties.data.properties.source.enum},message:"must be equal to one of the allowed values"};
+const err9 = {instancePath:instancePath+"/data/source",schemaPath:"#/oneOf/0/properties/data/properties/source/enum",keyword:"enum",params:{allowedValues: schema89.oneOf[0].properties.data.properties.source.enum},message:"must be equal to one of the allowed values"};
 if(vErrors === null){
 vErrors = [err9];
 }
@@ -7182,7 +10683,7 @@ vErrors.push(err10);
 }
 errors++;
 }
-if(!pattern42.test(data3)){
+if(!pattern64.test(data3)){
 const err11 = {instancePath:instancePath+"/data/code",schemaPath:"#/oneOf/0/properties/data/properties/code/pattern",keyword:"pattern",params:{pattern: "^[a-z][a-z0-9_]*$"},message:"must match pattern \""+"^[a-z][a-z0-9_]*$"+"\""};
 if(vErrors === null){
 vErrors = [err11];
@@ -7349,20 +10850,20 @@ vErrors = null;
 }
 }
 }
-validate50.errors = vErrors;
+validate63.errors = vErrors;
 evaluated0.props = props0;
 return errors === 0;
 }
-validate50.evaluated = {"dynamicProps":true,"dynamicItems":false};
+validate63.evaluated = {"dynamicProps":true,"dynamicItems":false};
 
-exports.isPairingEvent = validate51;
-const schema73 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/event/pairing.json","title":"PairingEvent","description":"How a coordinator's key earns the right to order installs. The subject is the pairing, pair_….","oneOf":[{"title":"PairingOffered","description":"The owner made a one-time secret.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"pairing.offered"},"data":{"type":"object","required":["secret_sha256","expires_at_ms","ceiling","label"],"additionalProperties":false,"properties":{"secret_sha256":{"type":"string","pattern":"^[0-9a-f]{64}$","description":"SHA-256 of the one-time secret; the secret itself is shown once and never stored."},"expires_at_ms":{"type":"integer","minimum":0,"description":"Unix time after which the secret is worthless."},"ceiling":{"type":"array","maxItems":500,"items":{"type":"string","minLength":1,"maxLength":4096},"description":"The most an install config from this signer can be granted without the owner."},"label":{"type":"string","minLength":1,"maxLength":200}}}}},{"title":"PairingClaimed","description":"Somebody showed the secret; it is used up.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"pairing.claimed"},"data":{"type":"object","required":["pubkey"],"additionalProperties":false,"properties":{"pubkey":{"type":"string","pattern":"^[0-9a-f]{64}$"}}}}},{"title":"PairingConfirmed","description":"The owner confirmed the key at the worker.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"pairing.confirmed"},"data":{"type":"object","required":["pubkey"],"additionalProperties":false,"properties":{"pubkey":{"type":"string","pattern":"^[0-9a-f]{64}$"}}}}},{"title":"PairingRemoved","description":"Nothing signed by that key is accepted any more.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"pairing.removed"},"data":{"type":"object","required":["reason"],"additionalProperties":false,"properties":{"reason":{"type":"string","minLength":1,"maxLength":500}}}}}]};
+exports.isPairingEvent = validate64;
+const schema90 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/event/pairing.json","title":"PairingEvent","description":"How a coordinator's key earns the right to order installs. The subject is the pairing, pair_….","oneOf":[{"title":"PairingOffered","description":"The owner made a one-time secret.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"pairing.offered"},"data":{"type":"object","required":["secret_sha256","expires_at_ms","ceiling","label"],"additionalProperties":false,"properties":{"secret_sha256":{"type":"string","pattern":"^[0-9a-f]{64}$","description":"SHA-256 of the one-time secret; the secret itself is shown once and never stored."},"expires_at_ms":{"type":"integer","minimum":0,"description":"Unix time after which the secret is worthless."},"ceiling":{"type":"array","maxItems":500,"items":{"type":"string","minLength":1,"maxLength":4096},"description":"The most an install config from this signer can be granted without the owner."},"label":{"type":"string","minLength":1,"maxLength":200}}}}},{"title":"PairingClaimed","description":"Somebody showed the secret; it is used up.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"pairing.claimed"},"data":{"type":"object","required":["pubkey"],"additionalProperties":false,"properties":{"pubkey":{"type":"string","pattern":"^[0-9a-f]{64}$"}}}}},{"title":"PairingConfirmed","description":"The owner confirmed the key at the worker.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"pairing.confirmed"},"data":{"type":"object","required":["pubkey"],"additionalProperties":false,"properties":{"pubkey":{"type":"string","pattern":"^[0-9a-f]{64}$"}}}}},{"title":"PairingRemoved","description":"Nothing signed by that key is accepted any more.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"pairing.removed"},"data":{"type":"object","required":["reason"],"additionalProperties":false,"properties":{"reason":{"type":"string","minLength":1,"maxLength":500}}}}}]};
 
-function validate51(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
+function validate64(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 /*# sourceURL="https://openagents.dev/schemas/event/pairing.json" */;
 let vErrors = null;
 let errors = 0;
-const evaluated0 = validate51.evaluated;
+const evaluated0 = validate64.evaluated;
 if(evaluated0.dynamicProps){
 evaluated0.props = undefined;
 }
@@ -7476,7 +10977,7 @@ errors++;
 if(data1.secret_sha256 !== undefined){
 let data2 = data1.secret_sha256;
 if(typeof data2 === "string"){
-if(!pattern6.test(data2)){
+if(!pattern4.test(data2)){
 const err9 = {instancePath:instancePath+"/data/secret_sha256",schemaPath:"#/oneOf/0/properties/data/properties/secret_sha256/pattern",keyword:"pattern",params:{pattern: "^[0-9a-f]{64}$"},message:"must match pattern \""+"^[0-9a-f]{64}$"+"\""};
 if(vErrors === null){
 vErrors = [err9];
@@ -7722,7 +11223,7 @@ errors++;
 if(data8.pubkey !== undefined){
 let data9 = data8.pubkey;
 if(typeof data9 === "string"){
-if(!pattern6.test(data9)){
+if(!pattern4.test(data9)){
 const err29 = {instancePath:instancePath+"/data/pubkey",schemaPath:"#/oneOf/1/properties/data/properties/pubkey/pattern",keyword:"pattern",params:{pattern: "^[0-9a-f]{64}$"},message:"must match pattern \""+"^[0-9a-f]{64}$"+"\""};
 if(vErrors === null){
 vErrors = [err29];
@@ -7854,7 +11355,7 @@ errors++;
 if(data11.pubkey !== undefined){
 let data12 = data11.pubkey;
 if(typeof data12 === "string"){
-if(!pattern6.test(data12)){
+if(!pattern4.test(data12)){
 const err39 = {instancePath:instancePath+"/data/pubkey",schemaPath:"#/oneOf/2/properties/data/properties/pubkey/pattern",keyword:"pattern",params:{pattern: "^[0-9a-f]{64}$"},message:"must match pattern \""+"^[0-9a-f]{64}$"+"\""};
 if(vErrors === null){
 vErrors = [err39];
@@ -8078,24 +11579,24 @@ vErrors = null;
 }
 }
 }
-validate51.errors = vErrors;
+validate64.errors = vErrors;
 evaluated0.props = props0;
 return errors === 0;
 }
-validate51.evaluated = {"dynamicProps":true,"dynamicItems":false};
+validate64.evaluated = {"dynamicProps":true,"dynamicItems":false};
 
-exports.isRunEvent = validate52;
-const schema74 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/event/run.json","title":"RunEvent","description":"What happens to a run. The subject is the run, run_….","oneOf":[{"title":"RunCreated","description":"Somebody or something asked for a run; it waits for an engine.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"run.created"},"data":{"type":"object","required":["install_id","reason","upgrade_id","upgrade_version","title","manifest_sha256","manifest_event_id","release_event_id","permission_hash","grant","steps"],"additionalProperties":false,"properties":{"install_id":{"type":["string","null"],"minLength":1,"maxLength":64},"reason":{"enum":["manual","schedule","catch_up","trigger"]},"due_ms":{"type":"integer","minimum":0,"description":"The schedule's due time this run is for."},"upgrade_id":{"type":"string","minLength":1,"maxLength":200},"upgrade_version":{"type":"string","minLength":1,"maxLength":100},"title":{"type":"string","minLength":1,"maxLength":500},"manifest_sha256":{"type":"string","pattern":"^[0-9a-f]{64}$"},"manifest_event_id":{"type":["string","null"],"pattern":"^[0-9a-f]{64}$"},"release_event_id":{"type":["string","null"],"pattern":"^[0-9a-f]{64}$"},"permission_hash":{"type":"string","pattern":"^[0-9a-f]{64}$"},"grant":{"type":"array","maxItems":500,"items":{"type":"string","minLength":1,"maxLength":4096},"description":"Everything the run may touch, pinned for its whole life."},"steps":{"type":"array","maxItems":100,"items":{"$ref":"#/$defs/RunStepName"}},"plan":{"type":"array","maxItems":100,"items":{"$ref":"#/$defs/RunStepPlan"},"x-sealed":true,"description":"The steps as they will be performed, in order."},"inputs":{"type":"object","additionalProperties":true,"description":"Inputs with defaults filled in.","x-sealed":true}}}}},{"title":"RunClaimed","description":"An engine took the run.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"run.claimed"},"data":{"type":"object","required":["engine_id","fence"],"additionalProperties":false,"properties":{"engine_id":{"type":"string","minLength":1,"maxLength":64},"fence":{"type":"integer","minimum":1,"description":"Grows with every claim; a writer with an older one is refused."},"lease_until_ms":{"type":"integer","minimum":0,"description":"From then on another engine may claim it. Absent: until this engine's process is gone."}}}}},{"title":"RunStepStarted","description":"Recorded before the op acts: for an external write this is the recorded intent.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"step.started"},"data":{"type":"object","required":["step_id","attempt","op","effect","idempotency_key"],"additionalProperties":false,"properties":{"step_id":{"type":"string","minLength":1,"maxLength":64},"attempt":{"type":"integer","minimum":1},"op":{"type":"string","minLength":1,"maxLength":100},"effect":{"enum":["read","local_write","external_write"]},"idempotency_key":{"type":"string","minLength":1,"maxLength":200},"params":{"type":"object","additionalProperties":true,"description":"Parameters with every ${…} resolved.","x-sealed":true}}}}},{"title":"RunStepSucceeded","description":"The op answered; the step is never performed again.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"step.succeeded"},"data":{"type":"object","required":["step_id","attempt","duration_ms"],"additionalProperties":false,"properties":{"step_id":{"type":"string","minLength":1,"maxLength":64},"attempt":{"type":"integer","minimum":1},"duration_ms":{"type":"integer","minimum":0},"result":{"type":"object","additionalProperties":true,"description":"What ${steps.<id>.…} refers to.","x-sealed":true}}}}},{"title":"RunStepFailed","description":"The attempt did not succeed.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"step.failed"},"data":{"type":"object","required":["step_id","attempt","code","message","retry_at_ms"],"additionalProperties":false,"properties":{"step_id":{"type":"string","minLength":1,"maxLength":64},"attempt":{"type":"integer","minimum":1},"code":{"type":"string","pattern":"^[a-z][a-z0-9_]*$","maxLength":64},"message":{"type":"string","minLength":1,"maxLength":2000},"interrupted":{"type":"boolean","description":"The engine died or stopped during the attempt, so how it ended is not known."},"retry_at_ms":{"type":["integer","null"],"minimum":0,"description":"When the next attempt is due; null where there is none."}}}}},{"title":"RunArtifactCreated","description":"A step produced an output.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"artifact.created"},"data":{"type":"object","required":["step_id","artifact"],"additionalProperties":false,"properties":{"step_id":{"type":"string","minLength":1,"maxLength":64},"artifact":{"$ref":"#/$defs/ArtifactRef"}}}}},{"title":"RunLogged","description":"What an op reported on the way.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"run.log"},"data":{"type":"object","required":["step_id","level"],"additionalProperties":false,"properties":{"step_id":{"type":"string","minLength":1,"maxLength":64},"level":{"enum":["debug","info","warn"]},"line":{"$ref":"#/$defs/RunLogLine","x-sealed":true},"dropped":{"type":"integer","minimum":1,"description":"Lines after the limit that were not kept."}}}}},{"title":"RunCancelRequested","description":"The run is to stop at once.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"run.cancel_requested"},"data":{"type":"object","required":["reason"],"additionalProperties":false,"properties":{"reason":{"type":"string","minLength":1,"maxLength":500}}}}},{"title":"RunCompleted","description":"Every step succeeded.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"run.completed"},"data":{"type":"object","required":["note_relays"],"additionalProperties":false,"properties":{"note_relays":{"type":"array","maxItems":50,"items":{"type":"string","minLength":1,"maxLength":500},"description":"Where the owner wants the completion note; empty: nowhere."}}}}},{"title":"RunFailed","description":"A step failed for good, or the run could not go on.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"run.failed"},"data":{"type":"object","required":["step_id","code","message"],"additionalProperties":false,"properties":{"step_id":{"type":["string","null"],"minLength":1,"maxLength":64},"code":{"type":"string","pattern":"^[a-z][a-z0-9_]*$","maxLength":64},"message":{"type":"string","minLength":1,"maxLength":2000}}}}},{"title":"RunCanceled","description":"The run stopped as asked.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"run.canceled"},"data":{"type":"object","required":["reason"],"additionalProperties":false,"properties":{"reason":{"type":"string","minLength":1,"maxLength":500}}}}},{"title":"RunNotePosted","description":"At least one relay took the completion note.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"note.posted"},"data":{"type":"object","required":["note_event_id","accepted","refused"],"additionalProperties":false,"properties":{"note_event_id":{"type":"string","pattern":"^[0-9a-f]{64}$"},"accepted":{"type":"array","maxItems":50,"items":{"type":"string","minLength":1,"maxLength":500}},"refused":{"type":"array","maxItems":50,"items":{"type":"string","minLength":1,"maxLength":500}}}}}},{"title":"RunNoteFailed","description":"No relay took the completion note; the run stays completed.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"note.failed"},"data":{"type":"object","required":["attempt","code","message","retry_at_ms"],"additionalProperties":false,"properties":{"attempt":{"type":"integer","minimum":1},"code":{"type":"string","pattern":"^[a-z][a-z0-9_]*$","maxLength":64},"message":{"type":"string","minLength":1,"maxLength":2000},"retry_at_ms":{"type":["integer","null"],"minimum":0}}}}}],"$defs":{"RunStepName":{"type":"object","required":["step_id","op"],"additionalProperties":false,"properties":{"step_id":{"type":"string","minLength":1,"maxLength":64},"op":{"type":"string","minLength":1,"maxLength":100}}},"RunStepPlan":{"type":"object","required":["step_id","op","params","effect","timeout_ms","max_attempts","backoff_ms","repeatable"],"additionalProperties":false,"properties":{"step_id":{"type":"string","minLength":1,"maxLength":64},"op":{"type":"string","minLength":1,"maxLength":100},"params":{"type":"object","additionalProperties":true,"description":"Parameters, ${…} not yet resolved."},"effect":{"enum":["read","local_write","external_write"]},"timeout_ms":{"type":"integer","minimum":1},"max_attempts":{"type":"integer","minimum":1},"backoff_ms":{"type":"integer","minimum":0},"repeatable":{"type":"boolean","description":"Whether an attempt whose outcome is unknown may be made again under the same idempotency key."}}},"RunLogLine":{"type":"object","required":["message"],"additionalProperties":false,"properties":{"message":{"type":"string","minLength":1,"maxLength":2000},"fields":{"type":"object","additionalProperties":true,"description":"Figures and names that belong to the message."}}},"ArtifactRef":{"description":"An output of a run. Its bytes are kept by content under the worker's data folder.","type":"object","required":["artifact_id","name","media_type","bytes","sha256"],"additionalProperties":false,"properties":{"artifact_id":{"type":"string","minLength":1,"maxLength":64},"name":{"type":"string","minLength":1,"maxLength":200},"media_type":{"type":"string","minLength":1,"maxLength":200},"bytes":{"type":"integer","minimum":0},"sha256":{"type":"string","pattern":"^[0-9a-f]{64}$"}}}}};
-const schema75 = {"type":"object","required":["step_id","op"],"additionalProperties":false,"properties":{"step_id":{"type":"string","minLength":1,"maxLength":64},"op":{"type":"string","minLength":1,"maxLength":100}}};
-const schema76 = {"type":"object","required":["step_id","op","params","effect","timeout_ms","max_attempts","backoff_ms","repeatable"],"additionalProperties":false,"properties":{"step_id":{"type":"string","minLength":1,"maxLength":64},"op":{"type":"string","minLength":1,"maxLength":100},"params":{"type":"object","additionalProperties":true,"description":"Parameters, ${…} not yet resolved."},"effect":{"enum":["read","local_write","external_write"]},"timeout_ms":{"type":"integer","minimum":1},"max_attempts":{"type":"integer","minimum":1},"backoff_ms":{"type":"integer","minimum":0},"repeatable":{"type":"boolean","description":"Whether an attempt whose outcome is unknown may be made again under the same idempotency key."}}};
-const schema77 = {"description":"An output of a run. Its bytes are kept by content under the worker's data folder.","type":"object","required":["artifact_id","name","media_type","bytes","sha256"],"additionalProperties":false,"properties":{"artifact_id":{"type":"string","minLength":1,"maxLength":64},"name":{"type":"string","minLength":1,"maxLength":200},"media_type":{"type":"string","minLength":1,"maxLength":200},"bytes":{"type":"integer","minimum":0},"sha256":{"type":"string","pattern":"^[0-9a-f]{64}$"}}};
-const schema78 = {"type":"object","required":["message"],"additionalProperties":false,"properties":{"message":{"type":"string","minLength":1,"maxLength":2000},"fields":{"type":"object","additionalProperties":true,"description":"Figures and names that belong to the message."}}};
+exports.isRunEvent = validate65;
+const schema91 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/event/run.json","title":"RunEvent","description":"What happens to a run. The subject is the run, run_….","oneOf":[{"title":"RunCreated","description":"Somebody or something asked for a run; it waits for an engine.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"run.created"},"data":{"type":"object","required":["install_id","reason","upgrade_id","upgrade_version","title","manifest_sha256","manifest_event_id","release_event_id","permission_hash","grant","steps"],"additionalProperties":false,"properties":{"install_id":{"type":["string","null"],"minLength":1,"maxLength":64},"reason":{"enum":["manual","schedule","catch_up","trigger"]},"due_ms":{"type":"integer","minimum":0,"description":"The schedule's due time this run is for."},"upgrade_id":{"type":"string","minLength":1,"maxLength":200},"upgrade_version":{"type":"string","minLength":1,"maxLength":100},"title":{"type":"string","minLength":1,"maxLength":500},"manifest_sha256":{"type":"string","pattern":"^[0-9a-f]{64}$"},"manifest_event_id":{"type":["string","null"],"pattern":"^[0-9a-f]{64}$"},"release_event_id":{"type":["string","null"],"pattern":"^[0-9a-f]{64}$"},"permission_hash":{"type":"string","pattern":"^[0-9a-f]{64}$"},"grant":{"type":"array","maxItems":500,"items":{"type":"string","minLength":1,"maxLength":4096},"description":"Everything the run may touch, pinned for its whole life."},"steps":{"type":"array","maxItems":64,"items":{"$ref":"#/$defs/RunStepName"}},"plan":{"type":"array","maxItems":64,"items":{"$ref":"#/$defs/RunStepPlan"},"x-sealed":true,"description":"The steps as they will be performed, in order."},"inputs":{"type":"object","additionalProperties":true,"description":"Inputs with defaults filled in.","x-sealed":true}}}}},{"title":"RunClaimed","description":"An engine took the run.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"run.claimed"},"data":{"type":"object","required":["engine_id","fence"],"additionalProperties":false,"properties":{"engine_id":{"type":"string","minLength":1,"maxLength":64},"fence":{"type":"integer","minimum":1,"description":"Grows with every claim; a writer with an older one is refused."},"lease_until_ms":{"type":"integer","minimum":0,"description":"From then on another engine may claim it. Absent: until this engine's process is gone."}}}}},{"title":"RunStepStarted","description":"Recorded before the op acts: for an external write this is the recorded intent.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"step.started"},"data":{"type":"object","required":["step_id","attempt","op","effect","idempotency_key"],"additionalProperties":false,"properties":{"step_id":{"type":"string","minLength":1,"maxLength":64},"attempt":{"type":"integer","minimum":1},"op":{"type":"string","minLength":1,"maxLength":100},"effect":{"enum":["read","local_write","external_write"]},"idempotency_key":{"type":"string","minLength":1,"maxLength":200},"params":{"type":"object","additionalProperties":true,"description":"Parameters with every ${…} resolved.","x-sealed":true}}}}},{"title":"RunStepSucceeded","description":"The op answered; the step is never performed again.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"step.succeeded"},"data":{"type":"object","required":["step_id","attempt","duration_ms"],"additionalProperties":false,"properties":{"step_id":{"type":"string","minLength":1,"maxLength":64},"attempt":{"type":"integer","minimum":1},"duration_ms":{"type":"integer","minimum":0},"result":{"type":"object","additionalProperties":true,"description":"What ${steps.<id>.…} refers to.","x-sealed":true}}}}},{"title":"RunStepFailed","description":"The attempt did not succeed.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"step.failed"},"data":{"type":"object","required":["step_id","attempt","code","message","retry_at_ms"],"additionalProperties":false,"properties":{"step_id":{"type":"string","minLength":1,"maxLength":64},"attempt":{"type":"integer","minimum":1},"code":{"type":"string","pattern":"^[a-z][a-z0-9_]*$","maxLength":64},"message":{"type":"string","minLength":1,"maxLength":2000},"interrupted":{"type":"boolean","description":"The engine died or stopped during the attempt, so how it ended is not known."},"retry_at_ms":{"type":["integer","null"],"minimum":0,"description":"When the next attempt is due; null where there is none."}}}}},{"title":"RunArtifactCreated","description":"A step produced an output.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"artifact.created"},"data":{"type":"object","required":["step_id","artifact"],"additionalProperties":false,"properties":{"step_id":{"type":"string","minLength":1,"maxLength":64},"artifact":{"$ref":"#/$defs/ArtifactRef"}}}}},{"title":"RunLogged","description":"What an op reported on the way.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"run.log"},"data":{"type":"object","required":["step_id","level"],"additionalProperties":false,"properties":{"step_id":{"type":"string","minLength":1,"maxLength":64},"level":{"enum":["debug","info","warn"]},"line":{"$ref":"#/$defs/RunLogLine","x-sealed":true},"dropped":{"type":"integer","minimum":1,"description":"Lines after the limit that were not kept."}}}}},{"title":"RunCancelRequested","description":"The run is to stop at once.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"run.cancel_requested"},"data":{"type":"object","required":["reason"],"additionalProperties":false,"properties":{"reason":{"type":"string","minLength":1,"maxLength":500}}}}},{"title":"RunCompleted","description":"Every step succeeded.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"run.completed"},"data":{"type":"object","required":["note_relays"],"additionalProperties":false,"properties":{"note_relays":{"type":"array","maxItems":50,"items":{"type":"string","minLength":1,"maxLength":500},"description":"Where the owner wants the completion note; empty: nowhere."}}}}},{"title":"RunFailed","description":"A step failed for good, or the run could not go on.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"run.failed"},"data":{"type":"object","required":["step_id","code","message"],"additionalProperties":false,"properties":{"step_id":{"type":["string","null"],"minLength":1,"maxLength":64},"code":{"type":"string","pattern":"^[a-z][a-z0-9_]*$","maxLength":64},"message":{"type":"string","minLength":1,"maxLength":2000}}}}},{"title":"RunCanceled","description":"The run stopped as asked.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"run.canceled"},"data":{"type":"object","required":["reason"],"additionalProperties":false,"properties":{"reason":{"type":"string","minLength":1,"maxLength":500}}}}},{"title":"RunNotePosted","description":"At least one relay took the completion note.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"note.posted"},"data":{"type":"object","required":["note_event_id","accepted","refused"],"additionalProperties":false,"properties":{"note_event_id":{"type":"string","pattern":"^[0-9a-f]{64}$"},"accepted":{"type":"array","maxItems":50,"items":{"type":"string","minLength":1,"maxLength":500}},"refused":{"type":"array","maxItems":50,"items":{"type":"string","minLength":1,"maxLength":500}}}}}},{"title":"RunNoteFailed","description":"No relay took the completion note; the run stays completed.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"note.failed"},"data":{"type":"object","required":["attempt","code","message","retry_at_ms"],"additionalProperties":false,"properties":{"attempt":{"type":"integer","minimum":1},"code":{"type":"string","pattern":"^[a-z][a-z0-9_]*$","maxLength":64},"message":{"type":"string","minLength":1,"maxLength":2000},"retry_at_ms":{"type":["integer","null"],"minimum":0}}}}}],"$defs":{"RunStepName":{"type":"object","required":["step_id","op"],"additionalProperties":false,"properties":{"step_id":{"type":"string","minLength":1,"maxLength":64},"op":{"type":"string","minLength":1,"maxLength":100}}},"RunStepPlan":{"type":"object","required":["step_id","op","params","effect","timeout_ms","max_attempts","backoff_ms"],"additionalProperties":false,"properties":{"step_id":{"type":"string","minLength":1,"maxLength":64},"op":{"type":"string","minLength":1,"maxLength":100},"params":{"type":"object","additionalProperties":true,"description":"Parameters, ${…} not yet resolved."},"effect":{"enum":["read","local_write","external_write"]},"timeout_ms":{"type":"integer","minimum":1},"max_attempts":{"type":"integer","minimum":1,"description":"1: an external write whose outcome is unknown is never repeated."},"backoff_ms":{"type":"integer","minimum":0}}},"RunLogLine":{"type":"object","required":["message"],"additionalProperties":false,"properties":{"message":{"type":"string","minLength":1,"maxLength":2000},"fields":{"type":"object","additionalProperties":true,"description":"Figures and names that belong to the message."}}},"ArtifactRef":{"description":"An output of a run. Its bytes are kept by content under the worker's data folder.","type":"object","required":["artifact_id","name","media_type","bytes","sha256"],"additionalProperties":false,"properties":{"artifact_id":{"type":"string","minLength":1,"maxLength":64},"name":{"type":"string","minLength":1,"maxLength":200},"media_type":{"type":"string","minLength":1,"maxLength":200},"bytes":{"type":"integer","minimum":0},"sha256":{"type":"string","pattern":"^[0-9a-f]{64}$"}}}}};
+const schema92 = {"type":"object","required":["step_id","op"],"additionalProperties":false,"properties":{"step_id":{"type":"string","minLength":1,"maxLength":64},"op":{"type":"string","minLength":1,"maxLength":100}}};
+const schema93 = {"type":"object","required":["step_id","op","params","effect","timeout_ms","max_attempts","backoff_ms"],"additionalProperties":false,"properties":{"step_id":{"type":"string","minLength":1,"maxLength":64},"op":{"type":"string","minLength":1,"maxLength":100},"params":{"type":"object","additionalProperties":true,"description":"Parameters, ${…} not yet resolved."},"effect":{"enum":["read","local_write","external_write"]},"timeout_ms":{"type":"integer","minimum":1},"max_attempts":{"type":"integer","minimum":1,"description":"1: an external write whose outcome is unknown is never repeated."},"backoff_ms":{"type":"integer","minimum":0}}};
+const schema94 = {"description":"An output of a run. Its bytes are kept by content under the worker's data folder.","type":"object","required":["artifact_id","name","media_type","bytes","sha256"],"additionalProperties":false,"properties":{"artifact_id":{"type":"string","minLength":1,"maxLength":64},"name":{"type":"string","minLength":1,"maxLength":200},"media_type":{"type":"string","minLength":1,"maxLength":200},"bytes":{"type":"integer","minimum":0},"sha256":{"type":"string","pattern":"^[0-9a-f]{64}$"}}};
+const schema95 = {"type":"object","required":["message"],"additionalProperties":false,"properties":{"message":{"type":"string","minLength":1,"maxLength":2000},"fields":{"type":"object","additionalProperties":true,"description":"Figures and names that belong to the message."}}};
 
-function validate52(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
+function validate65(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 /*# sourceURL="https://openagents.dev/schemas/event/run.json" */;
 let vErrors = null;
 let errors = 0;
-const evaluated0 = validate52.evaluated;
+const evaluated0 = validate65.evaluated;
 if(evaluated0.dynamicProps){
 evaluated0.props = undefined;
 }
@@ -8265,7 +11766,7 @@ vErrors.push(err14);
 errors++;
 }
 for(const key1 in data1){
-if(!(func15.call(schema74.oneOf[0].properties.data.properties, key1))){
+if(!(func9.call(schema91.oneOf[0].properties.data.properties, key1))){
 const err15 = {instancePath:instancePath+"/data",schemaPath:"#/oneOf/0/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key1},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err15];
@@ -8279,7 +11780,7 @@ errors++;
 if(data1.install_id !== undefined){
 let data2 = data1.install_id;
 if((typeof data2 !== "string") && (data2 !== null)){
-const err16 = {instancePath:instancePath+"/data/install_id",schemaPath:"#/oneOf/0/properties/data/properties/install_id/type",keyword:"type",params:{type: schema74.oneOf[0].properties.data.properties.install_id.type},message:"must be string,null"};
+const err16 = {instancePath:instancePath+"/data/install_id",schemaPath:"#/oneOf/0/properties/data/properties/install_id/type",keyword:"type",params:{type: schema91.oneOf[0].properties.data.properties.install_id.type},message:"must be string,null"};
 if(vErrors === null){
 vErrors = [err16];
 }
@@ -8314,7 +11815,7 @@ errors++;
 if(data1.reason !== undefined){
 let data3 = data1.reason;
 if(!((((data3 === "manual") || (data3 === "schedule")) || (data3 === "catch_up")) || (data3 === "trigger"))){
-const err19 = {instancePath:instancePath+"/data/reason",schemaPath:"#/oneOf/0/properties/data/properties/reason/enum",keyword:"enum",params:{allowedValues: schema74.oneOf[0].properties.data.properties.reason.enum},message:"must be equal to one of the allowed values"};
+const err19 = {instancePath:instancePath+"/data/reason",schemaPath:"#/oneOf/0/properties/data/properties/reason/enum",keyword:"enum",params:{allowedValues: schema91.oneOf[0].properties.data.properties.reason.enum},message:"must be equal to one of the allowed values"};
 if(vErrors === null){
 vErrors = [err19];
 }
@@ -8457,7 +11958,7 @@ errors++;
 if(data1.manifest_sha256 !== undefined){
 let data8 = data1.manifest_sha256;
 if(typeof data8 === "string"){
-if(!pattern6.test(data8)){
+if(!pattern4.test(data8)){
 const err31 = {instancePath:instancePath+"/data/manifest_sha256",schemaPath:"#/oneOf/0/properties/data/properties/manifest_sha256/pattern",keyword:"pattern",params:{pattern: "^[0-9a-f]{64}$"},message:"must match pattern \""+"^[0-9a-f]{64}$"+"\""};
 if(vErrors === null){
 vErrors = [err31];
@@ -8482,7 +11983,7 @@ errors++;
 if(data1.manifest_event_id !== undefined){
 let data9 = data1.manifest_event_id;
 if((typeof data9 !== "string") && (data9 !== null)){
-const err33 = {instancePath:instancePath+"/data/manifest_event_id",schemaPath:"#/oneOf/0/properties/data/properties/manifest_event_id/type",keyword:"type",params:{type: schema74.oneOf[0].properties.data.properties.manifest_event_id.type},message:"must be string,null"};
+const err33 = {instancePath:instancePath+"/data/manifest_event_id",schemaPath:"#/oneOf/0/properties/data/properties/manifest_event_id/type",keyword:"type",params:{type: schema91.oneOf[0].properties.data.properties.manifest_event_id.type},message:"must be string,null"};
 if(vErrors === null){
 vErrors = [err33];
 }
@@ -8492,7 +11993,7 @@ vErrors.push(err33);
 errors++;
 }
 if(typeof data9 === "string"){
-if(!pattern6.test(data9)){
+if(!pattern4.test(data9)){
 const err34 = {instancePath:instancePath+"/data/manifest_event_id",schemaPath:"#/oneOf/0/properties/data/properties/manifest_event_id/pattern",keyword:"pattern",params:{pattern: "^[0-9a-f]{64}$"},message:"must match pattern \""+"^[0-9a-f]{64}$"+"\""};
 if(vErrors === null){
 vErrors = [err34];
@@ -8507,7 +12008,7 @@ errors++;
 if(data1.release_event_id !== undefined){
 let data10 = data1.release_event_id;
 if((typeof data10 !== "string") && (data10 !== null)){
-const err35 = {instancePath:instancePath+"/data/release_event_id",schemaPath:"#/oneOf/0/properties/data/properties/release_event_id/type",keyword:"type",params:{type: schema74.oneOf[0].properties.data.properties.release_event_id.type},message:"must be string,null"};
+const err35 = {instancePath:instancePath+"/data/release_event_id",schemaPath:"#/oneOf/0/properties/data/properties/release_event_id/type",keyword:"type",params:{type: schema91.oneOf[0].properties.data.properties.release_event_id.type},message:"must be string,null"};
 if(vErrors === null){
 vErrors = [err35];
 }
@@ -8517,7 +12018,7 @@ vErrors.push(err35);
 errors++;
 }
 if(typeof data10 === "string"){
-if(!pattern6.test(data10)){
+if(!pattern4.test(data10)){
 const err36 = {instancePath:instancePath+"/data/release_event_id",schemaPath:"#/oneOf/0/properties/data/properties/release_event_id/pattern",keyword:"pattern",params:{pattern: "^[0-9a-f]{64}$"},message:"must match pattern \""+"^[0-9a-f]{64}$"+"\""};
 if(vErrors === null){
 vErrors = [err36];
@@ -8532,7 +12033,7 @@ errors++;
 if(data1.permission_hash !== undefined){
 let data11 = data1.permission_hash;
 if(typeof data11 === "string"){
-if(!pattern6.test(data11)){
+if(!pattern4.test(data11)){
 const err37 = {instancePath:instancePath+"/data/permission_hash",schemaPath:"#/oneOf/0/properties/data/properties/permission_hash/pattern",keyword:"pattern",params:{pattern: "^[0-9a-f]{64}$"},message:"must match pattern \""+"^[0-9a-f]{64}$"+"\""};
 if(vErrors === null){
 vErrors = [err37];
@@ -8618,8 +12119,8 @@ errors++;
 if(data1.steps !== undefined){
 let data14 = data1.steps;
 if(Array.isArray(data14)){
-if(data14.length > 100){
-const err44 = {instancePath:instancePath+"/data/steps",schemaPath:"#/oneOf/0/properties/data/properties/steps/maxItems",keyword:"maxItems",params:{limit: 100},message:"must NOT have more than 100 items"};
+if(data14.length > 64){
+const err44 = {instancePath:instancePath+"/data/steps",schemaPath:"#/oneOf/0/properties/data/properties/steps/maxItems",keyword:"maxItems",params:{limit: 64},message:"must NOT have more than 64 items"};
 if(vErrors === null){
 vErrors = [err44];
 }
@@ -8761,8 +12262,8 @@ errors++;
 if(data1.plan !== undefined){
 let data18 = data1.plan;
 if(Array.isArray(data18)){
-if(data18.length > 100){
-const err56 = {instancePath:instancePath+"/data/plan",schemaPath:"#/oneOf/0/properties/data/properties/plan/maxItems",keyword:"maxItems",params:{limit: 100},message:"must NOT have more than 100 items"};
+if(data18.length > 64){
+const err56 = {instancePath:instancePath+"/data/plan",schemaPath:"#/oneOf/0/properties/data/properties/plan/maxItems",keyword:"maxItems",params:{limit: 64},message:"must NOT have more than 64 items"};
 if(vErrors === null){
 vErrors = [err56];
 }
@@ -8845,8 +12346,9 @@ vErrors.push(err63);
 }
 errors++;
 }
-if(data19.repeatable === undefined){
-const err64 = {instancePath:instancePath+"/data/plan/" + i2,schemaPath:"#/$defs/RunStepPlan/required",keyword:"required",params:{missingProperty: "repeatable"},message:"must have required property '"+"repeatable"+"'"};
+for(const key3 in data19){
+if(!(((((((key3 === "step_id") || (key3 === "op")) || (key3 === "params")) || (key3 === "effect")) || (key3 === "timeout_ms")) || (key3 === "max_attempts")) || (key3 === "backoff_ms"))){
+const err64 = {instancePath:instancePath+"/data/plan/" + i2,schemaPath:"#/$defs/RunStepPlan/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key3},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err64];
 }
@@ -8855,9 +12357,12 @@ vErrors.push(err64);
 }
 errors++;
 }
-for(const key3 in data19){
-if(!((((((((key3 === "step_id") || (key3 === "op")) || (key3 === "params")) || (key3 === "effect")) || (key3 === "timeout_ms")) || (key3 === "max_attempts")) || (key3 === "backoff_ms")) || (key3 === "repeatable"))){
-const err65 = {instancePath:instancePath+"/data/plan/" + i2,schemaPath:"#/$defs/RunStepPlan/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key3},message:"must NOT have additional properties"};
+}
+if(data19.step_id !== undefined){
+let data20 = data19.step_id;
+if(typeof data20 === "string"){
+if(func1(data20) > 64){
+const err65 = {instancePath:instancePath+"/data/plan/" + i2+"/step_id",schemaPath:"#/$defs/RunStepPlan/properties/step_id/maxLength",keyword:"maxLength",params:{limit: 64},message:"must NOT have more than 64 characters"};
 if(vErrors === null){
 vErrors = [err65];
 }
@@ -8866,12 +12371,8 @@ vErrors.push(err65);
 }
 errors++;
 }
-}
-if(data19.step_id !== undefined){
-let data20 = data19.step_id;
-if(typeof data20 === "string"){
-if(func1(data20) > 64){
-const err66 = {instancePath:instancePath+"/data/plan/" + i2+"/step_id",schemaPath:"#/$defs/RunStepPlan/properties/step_id/maxLength",keyword:"maxLength",params:{limit: 64},message:"must NOT have more than 64 characters"};
+if(func1(data20) < 1){
+const err66 = {instancePath:instancePath+"/data/plan/" + i2+"/step_id",schemaPath:"#/$defs/RunStepPlan/properties/step_id/minLength",keyword:"minLength",params:{limit: 1},message:"must NOT have fewer than 1 characters"};
 if(vErrors === null){
 vErrors = [err66];
 }
@@ -8880,8 +12381,9 @@ vErrors.push(err66);
 }
 errors++;
 }
-if(func1(data20) < 1){
-const err67 = {instancePath:instancePath+"/data/plan/" + i2+"/step_id",schemaPath:"#/$defs/RunStepPlan/properties/step_id/minLength",keyword:"minLength",params:{limit: 1},message:"must NOT have fewer than 1 characters"};
+}
+else {
+const err67 = {instancePath:instancePath+"/data/plan/" + i2+"/step_id",schemaPath:"#/$defs/RunStepPlan/properties/step_id/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err67];
 }
@@ -8891,8 +12393,11 @@ vErrors.push(err67);
 errors++;
 }
 }
-else {
-const err68 = {instancePath:instancePath+"/data/plan/" + i2+"/step_id",schemaPath:"#/$defs/RunStepPlan/properties/step_id/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data19.op !== undefined){
+let data21 = data19.op;
+if(typeof data21 === "string"){
+if(func1(data21) > 100){
+const err68 = {instancePath:instancePath+"/data/plan/" + i2+"/op",schemaPath:"#/$defs/RunStepPlan/properties/op/maxLength",keyword:"maxLength",params:{limit: 100},message:"must NOT have more than 100 characters"};
 if(vErrors === null){
 vErrors = [err68];
 }
@@ -8901,12 +12406,8 @@ vErrors.push(err68);
 }
 errors++;
 }
-}
-if(data19.op !== undefined){
-let data21 = data19.op;
-if(typeof data21 === "string"){
-if(func1(data21) > 100){
-const err69 = {instancePath:instancePath+"/data/plan/" + i2+"/op",schemaPath:"#/$defs/RunStepPlan/properties/op/maxLength",keyword:"maxLength",params:{limit: 100},message:"must NOT have more than 100 characters"};
+if(func1(data21) < 1){
+const err69 = {instancePath:instancePath+"/data/plan/" + i2+"/op",schemaPath:"#/$defs/RunStepPlan/properties/op/minLength",keyword:"minLength",params:{limit: 1},message:"must NOT have fewer than 1 characters"};
 if(vErrors === null){
 vErrors = [err69];
 }
@@ -8915,8 +12416,9 @@ vErrors.push(err69);
 }
 errors++;
 }
-if(func1(data21) < 1){
-const err70 = {instancePath:instancePath+"/data/plan/" + i2+"/op",schemaPath:"#/$defs/RunStepPlan/properties/op/minLength",keyword:"minLength",params:{limit: 1},message:"must NOT have fewer than 1 characters"};
+}
+else {
+const err70 = {instancePath:instancePath+"/data/plan/" + i2+"/op",schemaPath:"#/$defs/RunStepPlan/properties/op/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err70];
 }
@@ -8926,8 +12428,12 @@ vErrors.push(err70);
 errors++;
 }
 }
+if(data19.params !== undefined){
+let data22 = data19.params;
+if(data22 && typeof data22 == "object" && !Array.isArray(data22)){
+}
 else {
-const err71 = {instancePath:instancePath+"/data/plan/" + i2+"/op",schemaPath:"#/$defs/RunStepPlan/properties/op/type",keyword:"type",params:{type: "string"},message:"must be string"};
+const err71 = {instancePath:instancePath+"/data/plan/" + i2+"/params",schemaPath:"#/$defs/RunStepPlan/properties/params/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
 vErrors = [err71];
 }
@@ -8937,12 +12443,10 @@ vErrors.push(err71);
 errors++;
 }
 }
-if(data19.params !== undefined){
-let data22 = data19.params;
-if(data22 && typeof data22 == "object" && !Array.isArray(data22)){
-}
-else {
-const err72 = {instancePath:instancePath+"/data/plan/" + i2+"/params",schemaPath:"#/$defs/RunStepPlan/properties/params/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data19.effect !== undefined){
+let data23 = data19.effect;
+if(!(((data23 === "read") || (data23 === "local_write")) || (data23 === "external_write"))){
+const err72 = {instancePath:instancePath+"/data/plan/" + i2+"/effect",schemaPath:"#/$defs/RunStepPlan/properties/effect/enum",keyword:"enum",params:{allowedValues: schema93.properties.effect.enum},message:"must be equal to one of the allowed values"};
 if(vErrors === null){
 vErrors = [err72];
 }
@@ -8952,10 +12456,10 @@ vErrors.push(err72);
 errors++;
 }
 }
-if(data19.effect !== undefined){
-let data23 = data19.effect;
-if(!(((data23 === "read") || (data23 === "local_write")) || (data23 === "external_write"))){
-const err73 = {instancePath:instancePath+"/data/plan/" + i2+"/effect",schemaPath:"#/$defs/RunStepPlan/properties/effect/enum",keyword:"enum",params:{allowedValues: schema76.properties.effect.enum},message:"must be equal to one of the allowed values"};
+if(data19.timeout_ms !== undefined){
+let data24 = data19.timeout_ms;
+if(!(((typeof data24 == "number") && (!(data24 % 1) && !isNaN(data24))) && (isFinite(data24)))){
+const err73 = {instancePath:instancePath+"/data/plan/" + i2+"/timeout_ms",schemaPath:"#/$defs/RunStepPlan/properties/timeout_ms/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
 if(vErrors === null){
 vErrors = [err73];
 }
@@ -8964,11 +12468,9 @@ vErrors.push(err73);
 }
 errors++;
 }
-}
-if(data19.timeout_ms !== undefined){
-let data24 = data19.timeout_ms;
-if(!(((typeof data24 == "number") && (!(data24 % 1) && !isNaN(data24))) && (isFinite(data24)))){
-const err74 = {instancePath:instancePath+"/data/plan/" + i2+"/timeout_ms",schemaPath:"#/$defs/RunStepPlan/properties/timeout_ms/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
+if((typeof data24 == "number") && (isFinite(data24))){
+if(data24 < 1 || isNaN(data24)){
+const err74 = {instancePath:instancePath+"/data/plan/" + i2+"/timeout_ms",schemaPath:"#/$defs/RunStepPlan/properties/timeout_ms/minimum",keyword:"minimum",params:{comparison: ">=", limit: 1},message:"must be >= 1"};
 if(vErrors === null){
 vErrors = [err74];
 }
@@ -8977,9 +12479,12 @@ vErrors.push(err74);
 }
 errors++;
 }
-if((typeof data24 == "number") && (isFinite(data24))){
-if(data24 < 1 || isNaN(data24)){
-const err75 = {instancePath:instancePath+"/data/plan/" + i2+"/timeout_ms",schemaPath:"#/$defs/RunStepPlan/properties/timeout_ms/minimum",keyword:"minimum",params:{comparison: ">=", limit: 1},message:"must be >= 1"};
+}
+}
+if(data19.max_attempts !== undefined){
+let data25 = data19.max_attempts;
+if(!(((typeof data25 == "number") && (!(data25 % 1) && !isNaN(data25))) && (isFinite(data25)))){
+const err75 = {instancePath:instancePath+"/data/plan/" + i2+"/max_attempts",schemaPath:"#/$defs/RunStepPlan/properties/max_attempts/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
 if(vErrors === null){
 vErrors = [err75];
 }
@@ -8988,12 +12493,9 @@ vErrors.push(err75);
 }
 errors++;
 }
-}
-}
-if(data19.max_attempts !== undefined){
-let data25 = data19.max_attempts;
-if(!(((typeof data25 == "number") && (!(data25 % 1) && !isNaN(data25))) && (isFinite(data25)))){
-const err76 = {instancePath:instancePath+"/data/plan/" + i2+"/max_attempts",schemaPath:"#/$defs/RunStepPlan/properties/max_attempts/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
+if((typeof data25 == "number") && (isFinite(data25))){
+if(data25 < 1 || isNaN(data25)){
+const err76 = {instancePath:instancePath+"/data/plan/" + i2+"/max_attempts",schemaPath:"#/$defs/RunStepPlan/properties/max_attempts/minimum",keyword:"minimum",params:{comparison: ">=", limit: 1},message:"must be >= 1"};
 if(vErrors === null){
 vErrors = [err76];
 }
@@ -9002,9 +12504,12 @@ vErrors.push(err76);
 }
 errors++;
 }
-if((typeof data25 == "number") && (isFinite(data25))){
-if(data25 < 1 || isNaN(data25)){
-const err77 = {instancePath:instancePath+"/data/plan/" + i2+"/max_attempts",schemaPath:"#/$defs/RunStepPlan/properties/max_attempts/minimum",keyword:"minimum",params:{comparison: ">=", limit: 1},message:"must be >= 1"};
+}
+}
+if(data19.backoff_ms !== undefined){
+let data26 = data19.backoff_ms;
+if(!(((typeof data26 == "number") && (!(data26 % 1) && !isNaN(data26))) && (isFinite(data26)))){
+const err77 = {instancePath:instancePath+"/data/plan/" + i2+"/backoff_ms",schemaPath:"#/$defs/RunStepPlan/properties/backoff_ms/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
 if(vErrors === null){
 vErrors = [err77];
 }
@@ -9013,12 +12518,9 @@ vErrors.push(err77);
 }
 errors++;
 }
-}
-}
-if(data19.backoff_ms !== undefined){
-let data26 = data19.backoff_ms;
-if(!(((typeof data26 == "number") && (!(data26 % 1) && !isNaN(data26))) && (isFinite(data26)))){
-const err78 = {instancePath:instancePath+"/data/plan/" + i2+"/backoff_ms",schemaPath:"#/$defs/RunStepPlan/properties/backoff_ms/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
+if((typeof data26 == "number") && (isFinite(data26))){
+if(data26 < 0 || isNaN(data26)){
+const err78 = {instancePath:instancePath+"/data/plan/" + i2+"/backoff_ms",schemaPath:"#/$defs/RunStepPlan/properties/backoff_ms/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0},message:"must be >= 0"};
 if(vErrors === null){
 vErrors = [err78];
 }
@@ -9027,9 +12529,11 @@ vErrors.push(err78);
 }
 errors++;
 }
-if((typeof data26 == "number") && (isFinite(data26))){
-if(data26 < 0 || isNaN(data26)){
-const err79 = {instancePath:instancePath+"/data/plan/" + i2+"/backoff_ms",schemaPath:"#/$defs/RunStepPlan/properties/backoff_ms/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0},message:"must be >= 0"};
+}
+}
+}
+else {
+const err79 = {instancePath:instancePath+"/data/plan/" + i2,schemaPath:"#/$defs/RunStepPlan/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
 vErrors = [err79];
 }
@@ -9040,9 +12544,8 @@ errors++;
 }
 }
 }
-if(data19.repeatable !== undefined){
-if(typeof data19.repeatable !== "boolean"){
-const err80 = {instancePath:instancePath+"/data/plan/" + i2+"/repeatable",schemaPath:"#/$defs/RunStepPlan/properties/repeatable/type",keyword:"type",params:{type: "boolean"},message:"must be boolean"};
+else {
+const err80 = {instancePath:instancePath+"/data/plan",schemaPath:"#/oneOf/0/properties/data/properties/plan/type",keyword:"type",params:{type: "array"},message:"must be array"};
 if(vErrors === null){
 vErrors = [err80];
 }
@@ -9052,9 +12555,12 @@ vErrors.push(err80);
 errors++;
 }
 }
+if(data1.inputs !== undefined){
+let data27 = data1.inputs;
+if(data27 && typeof data27 == "object" && !Array.isArray(data27)){
 }
 else {
-const err81 = {instancePath:instancePath+"/data/plan/" + i2,schemaPath:"#/$defs/RunStepPlan/type",keyword:"type",params:{type: "object"},message:"must be object"};
+const err81 = {instancePath:instancePath+"/data/inputs",schemaPath:"#/oneOf/0/properties/data/properties/inputs/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
 vErrors = [err81];
 }
@@ -9066,7 +12572,7 @@ errors++;
 }
 }
 else {
-const err82 = {instancePath:instancePath+"/data/plan",schemaPath:"#/oneOf/0/properties/data/properties/plan/type",keyword:"type",params:{type: "array"},message:"must be array"};
+const err82 = {instancePath:instancePath+"/data",schemaPath:"#/oneOf/0/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
 vErrors = [err82];
 }
@@ -9076,41 +12582,14 @@ vErrors.push(err82);
 errors++;
 }
 }
-if(data1.inputs !== undefined){
-let data28 = data1.inputs;
-if(data28 && typeof data28 == "object" && !Array.isArray(data28)){
 }
 else {
-const err83 = {instancePath:instancePath+"/data/inputs",schemaPath:"#/oneOf/0/properties/data/properties/inputs/type",keyword:"type",params:{type: "object"},message:"must be object"};
+const err83 = {instancePath,schemaPath:"#/oneOf/0/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
 vErrors = [err83];
 }
 else {
 vErrors.push(err83);
-}
-errors++;
-}
-}
-}
-else {
-const err84 = {instancePath:instancePath+"/data",schemaPath:"#/oneOf/0/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
-if(vErrors === null){
-vErrors = [err84];
-}
-else {
-vErrors.push(err84);
-}
-errors++;
-}
-}
-}
-else {
-const err85 = {instancePath,schemaPath:"#/oneOf/0/type",keyword:"type",params:{type: "object"},message:"must be object"};
-if(vErrors === null){
-vErrors = [err85];
-}
-else {
-vErrors.push(err85);
 }
 errors++;
 }
@@ -9120,10 +12599,31 @@ valid0 = true;
 passing0 = 0;
 var props0 = true;
 }
-const _errs66 = errors;
+const _errs64 = errors;
 if(data && typeof data == "object" && !Array.isArray(data)){
 if(data.event_type === undefined){
-const err86 = {instancePath,schemaPath:"#/oneOf/1/required",keyword:"required",params:{missingProperty: "event_type"},message:"must have required property '"+"event_type"+"'"};
+const err84 = {instancePath,schemaPath:"#/oneOf/1/required",keyword:"required",params:{missingProperty: "event_type"},message:"must have required property '"+"event_type"+"'"};
+if(vErrors === null){
+vErrors = [err84];
+}
+else {
+vErrors.push(err84);
+}
+errors++;
+}
+if(data.data === undefined){
+const err85 = {instancePath,schemaPath:"#/oneOf/1/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
+if(vErrors === null){
+vErrors = [err85];
+}
+else {
+vErrors.push(err85);
+}
+errors++;
+}
+for(const key4 in data){
+if(!((key4 === "event_type") || (key4 === "data"))){
+const err86 = {instancePath,schemaPath:"#/oneOf/1/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key4},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err86];
 }
@@ -9132,8 +12632,10 @@ vErrors.push(err86);
 }
 errors++;
 }
-if(data.data === undefined){
-const err87 = {instancePath,schemaPath:"#/oneOf/1/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
+}
+if(data.event_type !== undefined){
+if("run.claimed" !== data.event_type){
+const err87 = {instancePath:instancePath+"/event_type",schemaPath:"#/oneOf/1/properties/event_type/const",keyword:"const",params:{allowedValue: "run.claimed"},message:"must be equal to constant"};
 if(vErrors === null){
 vErrors = [err87];
 }
@@ -9142,9 +12644,12 @@ vErrors.push(err87);
 }
 errors++;
 }
-for(const key4 in data){
-if(!((key4 === "event_type") || (key4 === "data"))){
-const err88 = {instancePath,schemaPath:"#/oneOf/1/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key4},message:"must NOT have additional properties"};
+}
+if(data.data !== undefined){
+let data29 = data.data;
+if(data29 && typeof data29 == "object" && !Array.isArray(data29)){
+if(data29.engine_id === undefined){
+const err88 = {instancePath:instancePath+"/data",schemaPath:"#/oneOf/1/properties/data/required",keyword:"required",params:{missingProperty: "engine_id"},message:"must have required property '"+"engine_id"+"'"};
 if(vErrors === null){
 vErrors = [err88];
 }
@@ -9153,10 +12658,8 @@ vErrors.push(err88);
 }
 errors++;
 }
-}
-if(data.event_type !== undefined){
-if("run.claimed" !== data.event_type){
-const err89 = {instancePath:instancePath+"/event_type",schemaPath:"#/oneOf/1/properties/event_type/const",keyword:"const",params:{allowedValue: "run.claimed"},message:"must be equal to constant"};
+if(data29.fence === undefined){
+const err89 = {instancePath:instancePath+"/data",schemaPath:"#/oneOf/1/properties/data/required",keyword:"required",params:{missingProperty: "fence"},message:"must have required property '"+"fence"+"'"};
 if(vErrors === null){
 vErrors = [err89];
 }
@@ -9165,12 +12668,9 @@ vErrors.push(err89);
 }
 errors++;
 }
-}
-if(data.data !== undefined){
-let data30 = data.data;
-if(data30 && typeof data30 == "object" && !Array.isArray(data30)){
-if(data30.engine_id === undefined){
-const err90 = {instancePath:instancePath+"/data",schemaPath:"#/oneOf/1/properties/data/required",keyword:"required",params:{missingProperty: "engine_id"},message:"must have required property '"+"engine_id"+"'"};
+for(const key5 in data29){
+if(!(((key5 === "engine_id") || (key5 === "fence")) || (key5 === "lease_until_ms"))){
+const err90 = {instancePath:instancePath+"/data",schemaPath:"#/oneOf/1/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key5},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err90];
 }
@@ -9179,8 +12679,12 @@ vErrors.push(err90);
 }
 errors++;
 }
-if(data30.fence === undefined){
-const err91 = {instancePath:instancePath+"/data",schemaPath:"#/oneOf/1/properties/data/required",keyword:"required",params:{missingProperty: "fence"},message:"must have required property '"+"fence"+"'"};
+}
+if(data29.engine_id !== undefined){
+let data30 = data29.engine_id;
+if(typeof data30 === "string"){
+if(func1(data30) > 64){
+const err91 = {instancePath:instancePath+"/data/engine_id",schemaPath:"#/oneOf/1/properties/data/properties/engine_id/maxLength",keyword:"maxLength",params:{limit: 64},message:"must NOT have more than 64 characters"};
 if(vErrors === null){
 vErrors = [err91];
 }
@@ -9189,9 +12693,8 @@ vErrors.push(err91);
 }
 errors++;
 }
-for(const key5 in data30){
-if(!(((key5 === "engine_id") || (key5 === "fence")) || (key5 === "lease_until_ms"))){
-const err92 = {instancePath:instancePath+"/data",schemaPath:"#/oneOf/1/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key5},message:"must NOT have additional properties"};
+if(func1(data30) < 1){
+const err92 = {instancePath:instancePath+"/data/engine_id",schemaPath:"#/oneOf/1/properties/data/properties/engine_id/minLength",keyword:"minLength",params:{limit: 1},message:"must NOT have fewer than 1 characters"};
 if(vErrors === null){
 vErrors = [err92];
 }
@@ -9201,11 +12704,8 @@ vErrors.push(err92);
 errors++;
 }
 }
-if(data30.engine_id !== undefined){
-let data31 = data30.engine_id;
-if(typeof data31 === "string"){
-if(func1(data31) > 64){
-const err93 = {instancePath:instancePath+"/data/engine_id",schemaPath:"#/oneOf/1/properties/data/properties/engine_id/maxLength",keyword:"maxLength",params:{limit: 64},message:"must NOT have more than 64 characters"};
+else {
+const err93 = {instancePath:instancePath+"/data/engine_id",schemaPath:"#/oneOf/1/properties/data/properties/engine_id/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err93];
 }
@@ -9214,8 +12714,11 @@ vErrors.push(err93);
 }
 errors++;
 }
-if(func1(data31) < 1){
-const err94 = {instancePath:instancePath+"/data/engine_id",schemaPath:"#/oneOf/1/properties/data/properties/engine_id/minLength",keyword:"minLength",params:{limit: 1},message:"must NOT have fewer than 1 characters"};
+}
+if(data29.fence !== undefined){
+let data31 = data29.fence;
+if(!(((typeof data31 == "number") && (!(data31 % 1) && !isNaN(data31))) && (isFinite(data31)))){
+const err94 = {instancePath:instancePath+"/data/fence",schemaPath:"#/oneOf/1/properties/data/properties/fence/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
 if(vErrors === null){
 vErrors = [err94];
 }
@@ -9224,9 +12727,9 @@ vErrors.push(err94);
 }
 errors++;
 }
-}
-else {
-const err95 = {instancePath:instancePath+"/data/engine_id",schemaPath:"#/oneOf/1/properties/data/properties/engine_id/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if((typeof data31 == "number") && (isFinite(data31))){
+if(data31 < 1 || isNaN(data31)){
+const err95 = {instancePath:instancePath+"/data/fence",schemaPath:"#/oneOf/1/properties/data/properties/fence/minimum",keyword:"minimum",params:{comparison: ">=", limit: 1},message:"must be >= 1"};
 if(vErrors === null){
 vErrors = [err95];
 }
@@ -9236,10 +12739,11 @@ vErrors.push(err95);
 errors++;
 }
 }
-if(data30.fence !== undefined){
-let data32 = data30.fence;
+}
+if(data29.lease_until_ms !== undefined){
+let data32 = data29.lease_until_ms;
 if(!(((typeof data32 == "number") && (!(data32 % 1) && !isNaN(data32))) && (isFinite(data32)))){
-const err96 = {instancePath:instancePath+"/data/fence",schemaPath:"#/oneOf/1/properties/data/properties/fence/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
+const err96 = {instancePath:instancePath+"/data/lease_until_ms",schemaPath:"#/oneOf/1/properties/data/properties/lease_until_ms/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
 if(vErrors === null){
 vErrors = [err96];
 }
@@ -9249,8 +12753,8 @@ vErrors.push(err96);
 errors++;
 }
 if((typeof data32 == "number") && (isFinite(data32))){
-if(data32 < 1 || isNaN(data32)){
-const err97 = {instancePath:instancePath+"/data/fence",schemaPath:"#/oneOf/1/properties/data/properties/fence/minimum",keyword:"minimum",params:{comparison: ">=", limit: 1},message:"must be >= 1"};
+if(data32 < 0 || isNaN(data32)){
+const err97 = {instancePath:instancePath+"/data/lease_until_ms",schemaPath:"#/oneOf/1/properties/data/properties/lease_until_ms/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0},message:"must be >= 0"};
 if(vErrors === null){
 vErrors = [err97];
 }
@@ -9261,10 +12765,9 @@ errors++;
 }
 }
 }
-if(data30.lease_until_ms !== undefined){
-let data33 = data30.lease_until_ms;
-if(!(((typeof data33 == "number") && (!(data33 % 1) && !isNaN(data33))) && (isFinite(data33)))){
-const err98 = {instancePath:instancePath+"/data/lease_until_ms",schemaPath:"#/oneOf/1/properties/data/properties/lease_until_ms/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
+}
+else {
+const err98 = {instancePath:instancePath+"/data",schemaPath:"#/oneOf/1/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
 vErrors = [err98];
 }
@@ -9273,9 +12776,10 @@ vErrors.push(err98);
 }
 errors++;
 }
-if((typeof data33 == "number") && (isFinite(data33))){
-if(data33 < 0 || isNaN(data33)){
-const err99 = {instancePath:instancePath+"/data/lease_until_ms",schemaPath:"#/oneOf/1/properties/data/properties/lease_until_ms/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0},message:"must be >= 0"};
+}
+}
+else {
+const err99 = {instancePath,schemaPath:"#/oneOf/1/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
 vErrors = [err99];
 }
@@ -9284,32 +12788,7 @@ vErrors.push(err99);
 }
 errors++;
 }
-}
-}
-}
-else {
-const err100 = {instancePath:instancePath+"/data",schemaPath:"#/oneOf/1/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
-if(vErrors === null){
-vErrors = [err100];
-}
-else {
-vErrors.push(err100);
-}
-errors++;
-}
-}
-}
-else {
-const err101 = {instancePath,schemaPath:"#/oneOf/1/type",keyword:"type",params:{type: "object"},message:"must be object"};
-if(vErrors === null){
-vErrors = [err101];
-}
-else {
-vErrors.push(err101);
-}
-errors++;
-}
-var _valid0 = _errs66 === errors;
+var _valid0 = _errs64 === errors;
 if(_valid0 && valid0){
 valid0 = false;
 passing0 = [passing0, 1];
@@ -9322,10 +12801,31 @@ if(props0 !== true){
 props0 = true;
 }
 }
-const _errs79 = errors;
+const _errs77 = errors;
 if(data && typeof data == "object" && !Array.isArray(data)){
 if(data.event_type === undefined){
-const err102 = {instancePath,schemaPath:"#/oneOf/2/required",keyword:"required",params:{missingProperty: "event_type"},message:"must have required property '"+"event_type"+"'"};
+const err100 = {instancePath,schemaPath:"#/oneOf/2/required",keyword:"required",params:{missingProperty: "event_type"},message:"must have required property '"+"event_type"+"'"};
+if(vErrors === null){
+vErrors = [err100];
+}
+else {
+vErrors.push(err100);
+}
+errors++;
+}
+if(data.data === undefined){
+const err101 = {instancePath,schemaPath:"#/oneOf/2/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
+if(vErrors === null){
+vErrors = [err101];
+}
+else {
+vErrors.push(err101);
+}
+errors++;
+}
+for(const key6 in data){
+if(!((key6 === "event_type") || (key6 === "data"))){
+const err102 = {instancePath,schemaPath:"#/oneOf/2/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key6},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err102];
 }
@@ -9334,8 +12834,10 @@ vErrors.push(err102);
 }
 errors++;
 }
-if(data.data === undefined){
-const err103 = {instancePath,schemaPath:"#/oneOf/2/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
+}
+if(data.event_type !== undefined){
+if("step.started" !== data.event_type){
+const err103 = {instancePath:instancePath+"/event_type",schemaPath:"#/oneOf/2/properties/event_type/const",keyword:"const",params:{allowedValue: "step.started"},message:"must be equal to constant"};
 if(vErrors === null){
 vErrors = [err103];
 }
@@ -9344,9 +12846,12 @@ vErrors.push(err103);
 }
 errors++;
 }
-for(const key6 in data){
-if(!((key6 === "event_type") || (key6 === "data"))){
-const err104 = {instancePath,schemaPath:"#/oneOf/2/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key6},message:"must NOT have additional properties"};
+}
+if(data.data !== undefined){
+let data34 = data.data;
+if(data34 && typeof data34 == "object" && !Array.isArray(data34)){
+if(data34.step_id === undefined){
+const err104 = {instancePath:instancePath+"/data",schemaPath:"#/oneOf/2/properties/data/required",keyword:"required",params:{missingProperty: "step_id"},message:"must have required property '"+"step_id"+"'"};
 if(vErrors === null){
 vErrors = [err104];
 }
@@ -9355,10 +12860,8 @@ vErrors.push(err104);
 }
 errors++;
 }
-}
-if(data.event_type !== undefined){
-if("step.started" !== data.event_type){
-const err105 = {instancePath:instancePath+"/event_type",schemaPath:"#/oneOf/2/properties/event_type/const",keyword:"const",params:{allowedValue: "step.started"},message:"must be equal to constant"};
+if(data34.attempt === undefined){
+const err105 = {instancePath:instancePath+"/data",schemaPath:"#/oneOf/2/properties/data/required",keyword:"required",params:{missingProperty: "attempt"},message:"must have required property '"+"attempt"+"'"};
 if(vErrors === null){
 vErrors = [err105];
 }
@@ -9367,12 +12870,8 @@ vErrors.push(err105);
 }
 errors++;
 }
-}
-if(data.data !== undefined){
-let data35 = data.data;
-if(data35 && typeof data35 == "object" && !Array.isArray(data35)){
-if(data35.step_id === undefined){
-const err106 = {instancePath:instancePath+"/data",schemaPath:"#/oneOf/2/properties/data/required",keyword:"required",params:{missingProperty: "step_id"},message:"must have required property '"+"step_id"+"'"};
+if(data34.op === undefined){
+const err106 = {instancePath:instancePath+"/data",schemaPath:"#/oneOf/2/properties/data/required",keyword:"required",params:{missingProperty: "op"},message:"must have required property '"+"op"+"'"};
 if(vErrors === null){
 vErrors = [err106];
 }
@@ -9381,8 +12880,8 @@ vErrors.push(err106);
 }
 errors++;
 }
-if(data35.attempt === undefined){
-const err107 = {instancePath:instancePath+"/data",schemaPath:"#/oneOf/2/properties/data/required",keyword:"required",params:{missingProperty: "attempt"},message:"must have required property '"+"attempt"+"'"};
+if(data34.effect === undefined){
+const err107 = {instancePath:instancePath+"/data",schemaPath:"#/oneOf/2/properties/data/required",keyword:"required",params:{missingProperty: "effect"},message:"must have required property '"+"effect"+"'"};
 if(vErrors === null){
 vErrors = [err107];
 }
@@ -9391,8 +12890,8 @@ vErrors.push(err107);
 }
 errors++;
 }
-if(data35.op === undefined){
-const err108 = {instancePath:instancePath+"/data",schemaPath:"#/oneOf/2/properties/data/required",keyword:"required",params:{missingProperty: "op"},message:"must have required property '"+"op"+"'"};
+if(data34.idempotency_key === undefined){
+const err108 = {instancePath:instancePath+"/data",schemaPath:"#/oneOf/2/properties/data/required",keyword:"required",params:{missingProperty: "idempotency_key"},message:"must have required property '"+"idempotency_key"+"'"};
 if(vErrors === null){
 vErrors = [err108];
 }
@@ -9401,8 +12900,9 @@ vErrors.push(err108);
 }
 errors++;
 }
-if(data35.effect === undefined){
-const err109 = {instancePath:instancePath+"/data",schemaPath:"#/oneOf/2/properties/data/required",keyword:"required",params:{missingProperty: "effect"},message:"must have required property '"+"effect"+"'"};
+for(const key7 in data34){
+if(!((((((key7 === "step_id") || (key7 === "attempt")) || (key7 === "op")) || (key7 === "effect")) || (key7 === "idempotency_key")) || (key7 === "params"))){
+const err109 = {instancePath:instancePath+"/data",schemaPath:"#/oneOf/2/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key7},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err109];
 }
@@ -9411,8 +12911,12 @@ vErrors.push(err109);
 }
 errors++;
 }
-if(data35.idempotency_key === undefined){
-const err110 = {instancePath:instancePath+"/data",schemaPath:"#/oneOf/2/properties/data/required",keyword:"required",params:{missingProperty: "idempotency_key"},message:"must have required property '"+"idempotency_key"+"'"};
+}
+if(data34.step_id !== undefined){
+let data35 = data34.step_id;
+if(typeof data35 === "string"){
+if(func1(data35) > 64){
+const err110 = {instancePath:instancePath+"/data/step_id",schemaPath:"#/oneOf/2/properties/data/properties/step_id/maxLength",keyword:"maxLength",params:{limit: 64},message:"must NOT have more than 64 characters"};
 if(vErrors === null){
 vErrors = [err110];
 }
@@ -9421,9 +12925,8 @@ vErrors.push(err110);
 }
 errors++;
 }
-for(const key7 in data35){
-if(!((((((key7 === "step_id") || (key7 === "attempt")) || (key7 === "op")) || (key7 === "effect")) || (key7 === "idempotency_key")) || (key7 === "params"))){
-const err111 = {instancePath:instancePath+"/data",schemaPath:"#/oneOf/2/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key7},message:"must NOT have additional properties"};
+if(func1(data35) < 1){
+const err111 = {instancePath:instancePath+"/data/step_id",schemaPath:"#/oneOf/2/properties/data/properties/step_id/minLength",keyword:"minLength",params:{limit: 1},message:"must NOT have fewer than 1 characters"};
 if(vErrors === null){
 vErrors = [err111];
 }
@@ -9433,11 +12936,8 @@ vErrors.push(err111);
 errors++;
 }
 }
-if(data35.step_id !== undefined){
-let data36 = data35.step_id;
-if(typeof data36 === "string"){
-if(func1(data36) > 64){
-const err112 = {instancePath:instancePath+"/data/step_id",schemaPath:"#/oneOf/2/properties/data/properties/step_id/maxLength",keyword:"maxLength",params:{limit: 64},message:"must NOT have more than 64 characters"};
+else {
+const err112 = {instancePath:instancePath+"/data/step_id",schemaPath:"#/oneOf/2/properties/data/properties/step_id/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err112];
 }
@@ -9446,8 +12946,11 @@ vErrors.push(err112);
 }
 errors++;
 }
-if(func1(data36) < 1){
-const err113 = {instancePath:instancePath+"/data/step_id",schemaPath:"#/oneOf/2/properties/data/properties/step_id/minLength",keyword:"minLength",params:{limit: 1},message:"must NOT have fewer than 1 characters"};
+}
+if(data34.attempt !== undefined){
+let data36 = data34.attempt;
+if(!(((typeof data36 == "number") && (!(data36 % 1) && !isNaN(data36))) && (isFinite(data36)))){
+const err113 = {instancePath:instancePath+"/data/attempt",schemaPath:"#/oneOf/2/properties/data/properties/attempt/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
 if(vErrors === null){
 vErrors = [err113];
 }
@@ -9456,9 +12959,9 @@ vErrors.push(err113);
 }
 errors++;
 }
-}
-else {
-const err114 = {instancePath:instancePath+"/data/step_id",schemaPath:"#/oneOf/2/properties/data/properties/step_id/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if((typeof data36 == "number") && (isFinite(data36))){
+if(data36 < 1 || isNaN(data36)){
+const err114 = {instancePath:instancePath+"/data/attempt",schemaPath:"#/oneOf/2/properties/data/properties/attempt/minimum",keyword:"minimum",params:{comparison: ">=", limit: 1},message:"must be >= 1"};
 if(vErrors === null){
 vErrors = [err114];
 }
@@ -9468,10 +12971,12 @@ vErrors.push(err114);
 errors++;
 }
 }
-if(data35.attempt !== undefined){
-let data37 = data35.attempt;
-if(!(((typeof data37 == "number") && (!(data37 % 1) && !isNaN(data37))) && (isFinite(data37)))){
-const err115 = {instancePath:instancePath+"/data/attempt",schemaPath:"#/oneOf/2/properties/data/properties/attempt/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
+}
+if(data34.op !== undefined){
+let data37 = data34.op;
+if(typeof data37 === "string"){
+if(func1(data37) > 100){
+const err115 = {instancePath:instancePath+"/data/op",schemaPath:"#/oneOf/2/properties/data/properties/op/maxLength",keyword:"maxLength",params:{limit: 100},message:"must NOT have more than 100 characters"};
 if(vErrors === null){
 vErrors = [err115];
 }
@@ -9480,9 +12985,8 @@ vErrors.push(err115);
 }
 errors++;
 }
-if((typeof data37 == "number") && (isFinite(data37))){
-if(data37 < 1 || isNaN(data37)){
-const err116 = {instancePath:instancePath+"/data/attempt",schemaPath:"#/oneOf/2/properties/data/properties/attempt/minimum",keyword:"minimum",params:{comparison: ">=", limit: 1},message:"must be >= 1"};
+if(func1(data37) < 1){
+const err116 = {instancePath:instancePath+"/data/op",schemaPath:"#/oneOf/2/properties/data/properties/op/minLength",keyword:"minLength",params:{limit: 1},message:"must NOT have fewer than 1 characters"};
 if(vErrors === null){
 vErrors = [err116];
 }
@@ -9492,12 +12996,8 @@ vErrors.push(err116);
 errors++;
 }
 }
-}
-if(data35.op !== undefined){
-let data38 = data35.op;
-if(typeof data38 === "string"){
-if(func1(data38) > 100){
-const err117 = {instancePath:instancePath+"/data/op",schemaPath:"#/oneOf/2/properties/data/properties/op/maxLength",keyword:"maxLength",params:{limit: 100},message:"must NOT have more than 100 characters"};
+else {
+const err117 = {instancePath:instancePath+"/data/op",schemaPath:"#/oneOf/2/properties/data/properties/op/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err117];
 }
@@ -9506,8 +13006,11 @@ vErrors.push(err117);
 }
 errors++;
 }
-if(func1(data38) < 1){
-const err118 = {instancePath:instancePath+"/data/op",schemaPath:"#/oneOf/2/properties/data/properties/op/minLength",keyword:"minLength",params:{limit: 1},message:"must NOT have fewer than 1 characters"};
+}
+if(data34.effect !== undefined){
+let data38 = data34.effect;
+if(!(((data38 === "read") || (data38 === "local_write")) || (data38 === "external_write"))){
+const err118 = {instancePath:instancePath+"/data/effect",schemaPath:"#/oneOf/2/properties/data/properties/effect/enum",keyword:"enum",params:{allowedValues: schema91.oneOf[2].properties.data.properties.effect.enum},message:"must be equal to one of the allowed values"};
 if(vErrors === null){
 vErrors = [err118];
 }
@@ -9517,8 +13020,11 @@ vErrors.push(err118);
 errors++;
 }
 }
-else {
-const err119 = {instancePath:instancePath+"/data/op",schemaPath:"#/oneOf/2/properties/data/properties/op/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data34.idempotency_key !== undefined){
+let data39 = data34.idempotency_key;
+if(typeof data39 === "string"){
+if(func1(data39) > 200){
+const err119 = {instancePath:instancePath+"/data/idempotency_key",schemaPath:"#/oneOf/2/properties/data/properties/idempotency_key/maxLength",keyword:"maxLength",params:{limit: 200},message:"must NOT have more than 200 characters"};
 if(vErrors === null){
 vErrors = [err119];
 }
@@ -9527,11 +13033,8 @@ vErrors.push(err119);
 }
 errors++;
 }
-}
-if(data35.effect !== undefined){
-let data39 = data35.effect;
-if(!(((data39 === "read") || (data39 === "local_write")) || (data39 === "external_write"))){
-const err120 = {instancePath:instancePath+"/data/effect",schemaPath:"#/oneOf/2/properties/data/properties/effect/enum",keyword:"enum",params:{allowedValues: schema74.oneOf[2].properties.data.properties.effect.enum},message:"must be equal to one of the allowed values"};
+if(func1(data39) < 1){
+const err120 = {instancePath:instancePath+"/data/idempotency_key",schemaPath:"#/oneOf/2/properties/data/properties/idempotency_key/minLength",keyword:"minLength",params:{limit: 1},message:"must NOT have fewer than 1 characters"};
 if(vErrors === null){
 vErrors = [err120];
 }
@@ -9541,11 +13044,8 @@ vErrors.push(err120);
 errors++;
 }
 }
-if(data35.idempotency_key !== undefined){
-let data40 = data35.idempotency_key;
-if(typeof data40 === "string"){
-if(func1(data40) > 200){
-const err121 = {instancePath:instancePath+"/data/idempotency_key",schemaPath:"#/oneOf/2/properties/data/properties/idempotency_key/maxLength",keyword:"maxLength",params:{limit: 200},message:"must NOT have more than 200 characters"};
+else {
+const err121 = {instancePath:instancePath+"/data/idempotency_key",schemaPath:"#/oneOf/2/properties/data/properties/idempotency_key/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err121];
 }
@@ -9554,8 +13054,13 @@ vErrors.push(err121);
 }
 errors++;
 }
-if(func1(data40) < 1){
-const err122 = {instancePath:instancePath+"/data/idempotency_key",schemaPath:"#/oneOf/2/properties/data/properties/idempotency_key/minLength",keyword:"minLength",params:{limit: 1},message:"must NOT have fewer than 1 characters"};
+}
+if(data34.params !== undefined){
+let data40 = data34.params;
+if(data40 && typeof data40 == "object" && !Array.isArray(data40)){
+}
+else {
+const err122 = {instancePath:instancePath+"/data/params",schemaPath:"#/oneOf/2/properties/data/properties/params/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
 vErrors = [err122];
 }
@@ -9565,8 +13070,9 @@ vErrors.push(err122);
 errors++;
 }
 }
+}
 else {
-const err123 = {instancePath:instancePath+"/data/idempotency_key",schemaPath:"#/oneOf/2/properties/data/properties/idempotency_key/type",keyword:"type",params:{type: "string"},message:"must be string"};
+const err123 = {instancePath:instancePath+"/data",schemaPath:"#/oneOf/2/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
 vErrors = [err123];
 }
@@ -9576,12 +13082,9 @@ vErrors.push(err123);
 errors++;
 }
 }
-if(data35.params !== undefined){
-let data41 = data35.params;
-if(data41 && typeof data41 == "object" && !Array.isArray(data41)){
 }
 else {
-const err124 = {instancePath:instancePath+"/data/params",schemaPath:"#/oneOf/2/properties/data/properties/params/type",keyword:"type",params:{type: "object"},message:"must be object"};
+const err124 = {instancePath,schemaPath:"#/oneOf/2/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
 vErrors = [err124];
 }
@@ -9590,31 +13093,7 @@ vErrors.push(err124);
 }
 errors++;
 }
-}
-}
-else {
-const err125 = {instancePath:instancePath+"/data",schemaPath:"#/oneOf/2/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
-if(vErrors === null){
-vErrors = [err125];
-}
-else {
-vErrors.push(err125);
-}
-errors++;
-}
-}
-}
-else {
-const err126 = {instancePath,schemaPath:"#/oneOf/2/type",keyword:"type",params:{type: "object"},message:"must be object"};
-if(vErrors === null){
-vErrors = [err126];
-}
-else {
-vErrors.push(err126);
-}
-errors++;
-}
-var _valid0 = _errs79 === errors;
+var _valid0 = _errs77 === errors;
 if(_valid0 && valid0){
 valid0 = false;
 passing0 = [passing0, 2];
@@ -9627,10 +13106,31 @@ if(props0 !== true){
 props0 = true;
 }
 }
-const _errs98 = errors;
+const _errs96 = errors;
 if(data && typeof data == "object" && !Array.isArray(data)){
 if(data.event_type === undefined){
-const err127 = {instancePath,schemaPath:"#/oneOf/3/required",keyword:"required",params:{missingProperty: "event_type"},message:"must have required property '"+"event_type"+"'"};
+const err125 = {instancePath,schemaPath:"#/oneOf/3/required",keyword:"required",params:{missingProperty: "event_type"},message:"must have required property '"+"event_type"+"'"};
+if(vErrors === null){
+vErrors = [err125];
+}
+else {
+vErrors.push(err125);
+}
+errors++;
+}
+if(data.data === undefined){
+const err126 = {instancePath,schemaPath:"#/oneOf/3/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
+if(vErrors === null){
+vErrors = [err126];
+}
+else {
+vErrors.push(err126);
+}
+errors++;
+}
+for(const key8 in data){
+if(!((key8 === "event_type") || (key8 === "data"))){
+const err127 = {instancePath,schemaPath:"#/oneOf/3/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key8},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err127];
 }
@@ -9639,8 +13139,10 @@ vErrors.push(err127);
 }
 errors++;
 }
-if(data.data === undefined){
-const err128 = {instancePath,schemaPath:"#/oneOf/3/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
+}
+if(data.event_type !== undefined){
+if("step.succeeded" !== data.event_type){
+const err128 = {instancePath:instancePath+"/event_type",schemaPath:"#/oneOf/3/properties/event_type/const",keyword:"const",params:{allowedValue: "step.succeeded"},message:"must be equal to constant"};
 if(vErrors === null){
 vErrors = [err128];
 }
@@ -9649,9 +13151,12 @@ vErrors.push(err128);
 }
 errors++;
 }
-for(const key8 in data){
-if(!((key8 === "event_type") || (key8 === "data"))){
-const err129 = {instancePath,schemaPath:"#/oneOf/3/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key8},message:"must NOT have additional properties"};
+}
+if(data.data !== undefined){
+let data42 = data.data;
+if(data42 && typeof data42 == "object" && !Array.isArray(data42)){
+if(data42.step_id === undefined){
+const err129 = {instancePath:instancePath+"/data",schemaPath:"#/oneOf/3/properties/data/required",keyword:"required",params:{missingProperty: "step_id"},message:"must have required property '"+"step_id"+"'"};
 if(vErrors === null){
 vErrors = [err129];
 }
@@ -9660,10 +13165,8 @@ vErrors.push(err129);
 }
 errors++;
 }
-}
-if(data.event_type !== undefined){
-if("step.succeeded" !== data.event_type){
-const err130 = {instancePath:instancePath+"/event_type",schemaPath:"#/oneOf/3/properties/event_type/const",keyword:"const",params:{allowedValue: "step.succeeded"},message:"must be equal to constant"};
+if(data42.attempt === undefined){
+const err130 = {instancePath:instancePath+"/data",schemaPath:"#/oneOf/3/properties/data/required",keyword:"required",params:{missingProperty: "attempt"},message:"must have required property '"+"attempt"+"'"};
 if(vErrors === null){
 vErrors = [err130];
 }
@@ -9672,12 +13175,8 @@ vErrors.push(err130);
 }
 errors++;
 }
-}
-if(data.data !== undefined){
-let data43 = data.data;
-if(data43 && typeof data43 == "object" && !Array.isArray(data43)){
-if(data43.step_id === undefined){
-const err131 = {instancePath:instancePath+"/data",schemaPath:"#/oneOf/3/properties/data/required",keyword:"required",params:{missingProperty: "step_id"},message:"must have required property '"+"step_id"+"'"};
+if(data42.duration_ms === undefined){
+const err131 = {instancePath:instancePath+"/data",schemaPath:"#/oneOf/3/properties/data/required",keyword:"required",params:{missingProperty: "duration_ms"},message:"must have required property '"+"duration_ms"+"'"};
 if(vErrors === null){
 vErrors = [err131];
 }
@@ -9686,8 +13185,9 @@ vErrors.push(err131);
 }
 errors++;
 }
-if(data43.attempt === undefined){
-const err132 = {instancePath:instancePath+"/data",schemaPath:"#/oneOf/3/properties/data/required",keyword:"required",params:{missingProperty: "attempt"},message:"must have required property '"+"attempt"+"'"};
+for(const key9 in data42){
+if(!((((key9 === "step_id") || (key9 === "attempt")) || (key9 === "duration_ms")) || (key9 === "result"))){
+const err132 = {instancePath:instancePath+"/data",schemaPath:"#/oneOf/3/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key9},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err132];
 }
@@ -9696,8 +13196,12 @@ vErrors.push(err132);
 }
 errors++;
 }
-if(data43.duration_ms === undefined){
-const err133 = {instancePath:instancePath+"/data",schemaPath:"#/oneOf/3/properties/data/required",keyword:"required",params:{missingProperty: "duration_ms"},message:"must have required property '"+"duration_ms"+"'"};
+}
+if(data42.step_id !== undefined){
+let data43 = data42.step_id;
+if(typeof data43 === "string"){
+if(func1(data43) > 64){
+const err133 = {instancePath:instancePath+"/data/step_id",schemaPath:"#/oneOf/3/properties/data/properties/step_id/maxLength",keyword:"maxLength",params:{limit: 64},message:"must NOT have more than 64 characters"};
 if(vErrors === null){
 vErrors = [err133];
 }
@@ -9706,9 +13210,8 @@ vErrors.push(err133);
 }
 errors++;
 }
-for(const key9 in data43){
-if(!((((key9 === "step_id") || (key9 === "attempt")) || (key9 === "duration_ms")) || (key9 === "result"))){
-const err134 = {instancePath:instancePath+"/data",schemaPath:"#/oneOf/3/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key9},message:"must NOT have additional properties"};
+if(func1(data43) < 1){
+const err134 = {instancePath:instancePath+"/data/step_id",schemaPath:"#/oneOf/3/properties/data/properties/step_id/minLength",keyword:"minLength",params:{limit: 1},message:"must NOT have fewer than 1 characters"};
 if(vErrors === null){
 vErrors = [err134];
 }
@@ -9718,11 +13221,8 @@ vErrors.push(err134);
 errors++;
 }
 }
-if(data43.step_id !== undefined){
-let data44 = data43.step_id;
-if(typeof data44 === "string"){
-if(func1(data44) > 64){
-const err135 = {instancePath:instancePath+"/data/step_id",schemaPath:"#/oneOf/3/properties/data/properties/step_id/maxLength",keyword:"maxLength",params:{limit: 64},message:"must NOT have more than 64 characters"};
+else {
+const err135 = {instancePath:instancePath+"/data/step_id",schemaPath:"#/oneOf/3/properties/data/properties/step_id/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err135];
 }
@@ -9731,8 +13231,11 @@ vErrors.push(err135);
 }
 errors++;
 }
-if(func1(data44) < 1){
-const err136 = {instancePath:instancePath+"/data/step_id",schemaPath:"#/oneOf/3/properties/data/properties/step_id/minLength",keyword:"minLength",params:{limit: 1},message:"must NOT have fewer than 1 characters"};
+}
+if(data42.attempt !== undefined){
+let data44 = data42.attempt;
+if(!(((typeof data44 == "number") && (!(data44 % 1) && !isNaN(data44))) && (isFinite(data44)))){
+const err136 = {instancePath:instancePath+"/data/attempt",schemaPath:"#/oneOf/3/properties/data/properties/attempt/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
 if(vErrors === null){
 vErrors = [err136];
 }
@@ -9741,9 +13244,9 @@ vErrors.push(err136);
 }
 errors++;
 }
-}
-else {
-const err137 = {instancePath:instancePath+"/data/step_id",schemaPath:"#/oneOf/3/properties/data/properties/step_id/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if((typeof data44 == "number") && (isFinite(data44))){
+if(data44 < 1 || isNaN(data44)){
+const err137 = {instancePath:instancePath+"/data/attempt",schemaPath:"#/oneOf/3/properties/data/properties/attempt/minimum",keyword:"minimum",params:{comparison: ">=", limit: 1},message:"must be >= 1"};
 if(vErrors === null){
 vErrors = [err137];
 }
@@ -9753,10 +13256,11 @@ vErrors.push(err137);
 errors++;
 }
 }
-if(data43.attempt !== undefined){
-let data45 = data43.attempt;
+}
+if(data42.duration_ms !== undefined){
+let data45 = data42.duration_ms;
 if(!(((typeof data45 == "number") && (!(data45 % 1) && !isNaN(data45))) && (isFinite(data45)))){
-const err138 = {instancePath:instancePath+"/data/attempt",schemaPath:"#/oneOf/3/properties/data/properties/attempt/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
+const err138 = {instancePath:instancePath+"/data/duration_ms",schemaPath:"#/oneOf/3/properties/data/properties/duration_ms/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
 if(vErrors === null){
 vErrors = [err138];
 }
@@ -9766,8 +13270,8 @@ vErrors.push(err138);
 errors++;
 }
 if((typeof data45 == "number") && (isFinite(data45))){
-if(data45 < 1 || isNaN(data45)){
-const err139 = {instancePath:instancePath+"/data/attempt",schemaPath:"#/oneOf/3/properties/data/properties/attempt/minimum",keyword:"minimum",params:{comparison: ">=", limit: 1},message:"must be >= 1"};
+if(data45 < 0 || isNaN(data45)){
+const err139 = {instancePath:instancePath+"/data/duration_ms",schemaPath:"#/oneOf/3/properties/data/properties/duration_ms/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0},message:"must be >= 0"};
 if(vErrors === null){
 vErrors = [err139];
 }
@@ -9778,10 +13282,12 @@ errors++;
 }
 }
 }
-if(data43.duration_ms !== undefined){
-let data46 = data43.duration_ms;
-if(!(((typeof data46 == "number") && (!(data46 % 1) && !isNaN(data46))) && (isFinite(data46)))){
-const err140 = {instancePath:instancePath+"/data/duration_ms",schemaPath:"#/oneOf/3/properties/data/properties/duration_ms/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
+if(data42.result !== undefined){
+let data46 = data42.result;
+if(data46 && typeof data46 == "object" && !Array.isArray(data46)){
+}
+else {
+const err140 = {instancePath:instancePath+"/data/result",schemaPath:"#/oneOf/3/properties/data/properties/result/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
 vErrors = [err140];
 }
@@ -9790,9 +13296,10 @@ vErrors.push(err140);
 }
 errors++;
 }
-if((typeof data46 == "number") && (isFinite(data46))){
-if(data46 < 0 || isNaN(data46)){
-const err141 = {instancePath:instancePath+"/data/duration_ms",schemaPath:"#/oneOf/3/properties/data/properties/duration_ms/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0},message:"must be >= 0"};
+}
+}
+else {
+const err141 = {instancePath:instancePath+"/data",schemaPath:"#/oneOf/3/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
 vErrors = [err141];
 }
@@ -9803,12 +13310,8 @@ errors++;
 }
 }
 }
-if(data43.result !== undefined){
-let data47 = data43.result;
-if(data47 && typeof data47 == "object" && !Array.isArray(data47)){
-}
 else {
-const err142 = {instancePath:instancePath+"/data/result",schemaPath:"#/oneOf/3/properties/data/properties/result/type",keyword:"type",params:{type: "object"},message:"must be object"};
+const err142 = {instancePath,schemaPath:"#/oneOf/3/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
 vErrors = [err142];
 }
@@ -9817,31 +13320,7 @@ vErrors.push(err142);
 }
 errors++;
 }
-}
-}
-else {
-const err143 = {instancePath:instancePath+"/data",schemaPath:"#/oneOf/3/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
-if(vErrors === null){
-vErrors = [err143];
-}
-else {
-vErrors.push(err143);
-}
-errors++;
-}
-}
-}
-else {
-const err144 = {instancePath,schemaPath:"#/oneOf/3/type",keyword:"type",params:{type: "object"},message:"must be object"};
-if(vErrors === null){
-vErrors = [err144];
-}
-else {
-vErrors.push(err144);
-}
-errors++;
-}
-var _valid0 = _errs98 === errors;
+var _valid0 = _errs96 === errors;
 if(_valid0 && valid0){
 valid0 = false;
 passing0 = [passing0, 3];
@@ -9854,10 +13333,31 @@ if(props0 !== true){
 props0 = true;
 }
 }
-const _errs114 = errors;
+const _errs112 = errors;
 if(data && typeof data == "object" && !Array.isArray(data)){
 if(data.event_type === undefined){
-const err145 = {instancePath,schemaPath:"#/oneOf/4/required",keyword:"required",params:{missingProperty: "event_type"},message:"must have required property '"+"event_type"+"'"};
+const err143 = {instancePath,schemaPath:"#/oneOf/4/required",keyword:"required",params:{missingProperty: "event_type"},message:"must have required property '"+"event_type"+"'"};
+if(vErrors === null){
+vErrors = [err143];
+}
+else {
+vErrors.push(err143);
+}
+errors++;
+}
+if(data.data === undefined){
+const err144 = {instancePath,schemaPath:"#/oneOf/4/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
+if(vErrors === null){
+vErrors = [err144];
+}
+else {
+vErrors.push(err144);
+}
+errors++;
+}
+for(const key10 in data){
+if(!((key10 === "event_type") || (key10 === "data"))){
+const err145 = {instancePath,schemaPath:"#/oneOf/4/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key10},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err145];
 }
@@ -9866,8 +13366,10 @@ vErrors.push(err145);
 }
 errors++;
 }
-if(data.data === undefined){
-const err146 = {instancePath,schemaPath:"#/oneOf/4/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
+}
+if(data.event_type !== undefined){
+if("step.failed" !== data.event_type){
+const err146 = {instancePath:instancePath+"/event_type",schemaPath:"#/oneOf/4/properties/event_type/const",keyword:"const",params:{allowedValue: "step.failed"},message:"must be equal to constant"};
 if(vErrors === null){
 vErrors = [err146];
 }
@@ -9876,9 +13378,12 @@ vErrors.push(err146);
 }
 errors++;
 }
-for(const key10 in data){
-if(!((key10 === "event_type") || (key10 === "data"))){
-const err147 = {instancePath,schemaPath:"#/oneOf/4/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key10},message:"must NOT have additional properties"};
+}
+if(data.data !== undefined){
+let data48 = data.data;
+if(data48 && typeof data48 == "object" && !Array.isArray(data48)){
+if(data48.step_id === undefined){
+const err147 = {instancePath:instancePath+"/data",schemaPath:"#/oneOf/4/properties/data/required",keyword:"required",params:{missingProperty: "step_id"},message:"must have required property '"+"step_id"+"'"};
 if(vErrors === null){
 vErrors = [err147];
 }
@@ -9887,10 +13392,8 @@ vErrors.push(err147);
 }
 errors++;
 }
-}
-if(data.event_type !== undefined){
-if("step.failed" !== data.event_type){
-const err148 = {instancePath:instancePath+"/event_type",schemaPath:"#/oneOf/4/properties/event_type/const",keyword:"const",params:{allowedValue: "step.failed"},message:"must be equal to constant"};
+if(data48.attempt === undefined){
+const err148 = {instancePath:instancePath+"/data",schemaPath:"#/oneOf/4/properties/data/required",keyword:"required",params:{missingProperty: "attempt"},message:"must have required property '"+"attempt"+"'"};
 if(vErrors === null){
 vErrors = [err148];
 }
@@ -9899,12 +13402,8 @@ vErrors.push(err148);
 }
 errors++;
 }
-}
-if(data.data !== undefined){
-let data49 = data.data;
-if(data49 && typeof data49 == "object" && !Array.isArray(data49)){
-if(data49.step_id === undefined){
-const err149 = {instancePath:instancePath+"/data",schemaPath:"#/oneOf/4/properties/data/required",keyword:"required",params:{missingProperty: "step_id"},message:"must have required property '"+"step_id"+"'"};
+if(data48.code === undefined){
+const err149 = {instancePath:instancePath+"/data",schemaPath:"#/oneOf/4/properties/data/required",keyword:"required",params:{missingProperty: "code"},message:"must have required property '"+"code"+"'"};
 if(vErrors === null){
 vErrors = [err149];
 }
@@ -9913,8 +13412,8 @@ vErrors.push(err149);
 }
 errors++;
 }
-if(data49.attempt === undefined){
-const err150 = {instancePath:instancePath+"/data",schemaPath:"#/oneOf/4/properties/data/required",keyword:"required",params:{missingProperty: "attempt"},message:"must have required property '"+"attempt"+"'"};
+if(data48.message === undefined){
+const err150 = {instancePath:instancePath+"/data",schemaPath:"#/oneOf/4/properties/data/required",keyword:"required",params:{missingProperty: "message"},message:"must have required property '"+"message"+"'"};
 if(vErrors === null){
 vErrors = [err150];
 }
@@ -9923,8 +13422,8 @@ vErrors.push(err150);
 }
 errors++;
 }
-if(data49.code === undefined){
-const err151 = {instancePath:instancePath+"/data",schemaPath:"#/oneOf/4/properties/data/required",keyword:"required",params:{missingProperty: "code"},message:"must have required property '"+"code"+"'"};
+if(data48.retry_at_ms === undefined){
+const err151 = {instancePath:instancePath+"/data",schemaPath:"#/oneOf/4/properties/data/required",keyword:"required",params:{missingProperty: "retry_at_ms"},message:"must have required property '"+"retry_at_ms"+"'"};
 if(vErrors === null){
 vErrors = [err151];
 }
@@ -9933,8 +13432,9 @@ vErrors.push(err151);
 }
 errors++;
 }
-if(data49.message === undefined){
-const err152 = {instancePath:instancePath+"/data",schemaPath:"#/oneOf/4/properties/data/required",keyword:"required",params:{missingProperty: "message"},message:"must have required property '"+"message"+"'"};
+for(const key11 in data48){
+if(!((((((key11 === "step_id") || (key11 === "attempt")) || (key11 === "code")) || (key11 === "message")) || (key11 === "interrupted")) || (key11 === "retry_at_ms"))){
+const err152 = {instancePath:instancePath+"/data",schemaPath:"#/oneOf/4/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key11},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err152];
 }
@@ -9943,8 +13443,12 @@ vErrors.push(err152);
 }
 errors++;
 }
-if(data49.retry_at_ms === undefined){
-const err153 = {instancePath:instancePath+"/data",schemaPath:"#/oneOf/4/properties/data/required",keyword:"required",params:{missingProperty: "retry_at_ms"},message:"must have required property '"+"retry_at_ms"+"'"};
+}
+if(data48.step_id !== undefined){
+let data49 = data48.step_id;
+if(typeof data49 === "string"){
+if(func1(data49) > 64){
+const err153 = {instancePath:instancePath+"/data/step_id",schemaPath:"#/oneOf/4/properties/data/properties/step_id/maxLength",keyword:"maxLength",params:{limit: 64},message:"must NOT have more than 64 characters"};
 if(vErrors === null){
 vErrors = [err153];
 }
@@ -9953,9 +13457,8 @@ vErrors.push(err153);
 }
 errors++;
 }
-for(const key11 in data49){
-if(!((((((key11 === "step_id") || (key11 === "attempt")) || (key11 === "code")) || (key11 === "message")) || (key11 === "interrupted")) || (key11 === "retry_at_ms"))){
-const err154 = {instancePath:instancePath+"/data",schemaPath:"#/oneOf/4/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key11},message:"must NOT have additional properties"};
+if(func1(data49) < 1){
+const err154 = {instancePath:instancePath+"/data/step_id",schemaPath:"#/oneOf/4/properties/data/properties/step_id/minLength",keyword:"minLength",params:{limit: 1},message:"must NOT have fewer than 1 characters"};
 if(vErrors === null){
 vErrors = [err154];
 }
@@ -9965,11 +13468,8 @@ vErrors.push(err154);
 errors++;
 }
 }
-if(data49.step_id !== undefined){
-let data50 = data49.step_id;
-if(typeof data50 === "string"){
-if(func1(data50) > 64){
-const err155 = {instancePath:instancePath+"/data/step_id",schemaPath:"#/oneOf/4/properties/data/properties/step_id/maxLength",keyword:"maxLength",params:{limit: 64},message:"must NOT have more than 64 characters"};
+else {
+const err155 = {instancePath:instancePath+"/data/step_id",schemaPath:"#/oneOf/4/properties/data/properties/step_id/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err155];
 }
@@ -9978,8 +13478,11 @@ vErrors.push(err155);
 }
 errors++;
 }
-if(func1(data50) < 1){
-const err156 = {instancePath:instancePath+"/data/step_id",schemaPath:"#/oneOf/4/properties/data/properties/step_id/minLength",keyword:"minLength",params:{limit: 1},message:"must NOT have fewer than 1 characters"};
+}
+if(data48.attempt !== undefined){
+let data50 = data48.attempt;
+if(!(((typeof data50 == "number") && (!(data50 % 1) && !isNaN(data50))) && (isFinite(data50)))){
+const err156 = {instancePath:instancePath+"/data/attempt",schemaPath:"#/oneOf/4/properties/data/properties/attempt/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
 if(vErrors === null){
 vErrors = [err156];
 }
@@ -9988,9 +13491,9 @@ vErrors.push(err156);
 }
 errors++;
 }
-}
-else {
-const err157 = {instancePath:instancePath+"/data/step_id",schemaPath:"#/oneOf/4/properties/data/properties/step_id/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if((typeof data50 == "number") && (isFinite(data50))){
+if(data50 < 1 || isNaN(data50)){
+const err157 = {instancePath:instancePath+"/data/attempt",schemaPath:"#/oneOf/4/properties/data/properties/attempt/minimum",keyword:"minimum",params:{comparison: ">=", limit: 1},message:"must be >= 1"};
 if(vErrors === null){
 vErrors = [err157];
 }
@@ -10000,10 +13503,12 @@ vErrors.push(err157);
 errors++;
 }
 }
-if(data49.attempt !== undefined){
-let data51 = data49.attempt;
-if(!(((typeof data51 == "number") && (!(data51 % 1) && !isNaN(data51))) && (isFinite(data51)))){
-const err158 = {instancePath:instancePath+"/data/attempt",schemaPath:"#/oneOf/4/properties/data/properties/attempt/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
+}
+if(data48.code !== undefined){
+let data51 = data48.code;
+if(typeof data51 === "string"){
+if(func1(data51) > 64){
+const err158 = {instancePath:instancePath+"/data/code",schemaPath:"#/oneOf/4/properties/data/properties/code/maxLength",keyword:"maxLength",params:{limit: 64},message:"must NOT have more than 64 characters"};
 if(vErrors === null){
 vErrors = [err158];
 }
@@ -10012,9 +13517,8 @@ vErrors.push(err158);
 }
 errors++;
 }
-if((typeof data51 == "number") && (isFinite(data51))){
-if(data51 < 1 || isNaN(data51)){
-const err159 = {instancePath:instancePath+"/data/attempt",schemaPath:"#/oneOf/4/properties/data/properties/attempt/minimum",keyword:"minimum",params:{comparison: ">=", limit: 1},message:"must be >= 1"};
+if(!pattern64.test(data51)){
+const err159 = {instancePath:instancePath+"/data/code",schemaPath:"#/oneOf/4/properties/data/properties/code/pattern",keyword:"pattern",params:{pattern: "^[a-z][a-z0-9_]*$"},message:"must match pattern \""+"^[a-z][a-z0-9_]*$"+"\""};
 if(vErrors === null){
 vErrors = [err159];
 }
@@ -10024,12 +13528,8 @@ vErrors.push(err159);
 errors++;
 }
 }
-}
-if(data49.code !== undefined){
-let data52 = data49.code;
-if(typeof data52 === "string"){
-if(func1(data52) > 64){
-const err160 = {instancePath:instancePath+"/data/code",schemaPath:"#/oneOf/4/properties/data/properties/code/maxLength",keyword:"maxLength",params:{limit: 64},message:"must NOT have more than 64 characters"};
+else {
+const err160 = {instancePath:instancePath+"/data/code",schemaPath:"#/oneOf/4/properties/data/properties/code/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err160];
 }
@@ -10038,8 +13538,12 @@ vErrors.push(err160);
 }
 errors++;
 }
-if(!pattern42.test(data52)){
-const err161 = {instancePath:instancePath+"/data/code",schemaPath:"#/oneOf/4/properties/data/properties/code/pattern",keyword:"pattern",params:{pattern: "^[a-z][a-z0-9_]*$"},message:"must match pattern \""+"^[a-z][a-z0-9_]*$"+"\""};
+}
+if(data48.message !== undefined){
+let data52 = data48.message;
+if(typeof data52 === "string"){
+if(func1(data52) > 2000){
+const err161 = {instancePath:instancePath+"/data/message",schemaPath:"#/oneOf/4/properties/data/properties/message/maxLength",keyword:"maxLength",params:{limit: 2000},message:"must NOT have more than 2000 characters"};
 if(vErrors === null){
 vErrors = [err161];
 }
@@ -10048,9 +13552,8 @@ vErrors.push(err161);
 }
 errors++;
 }
-}
-else {
-const err162 = {instancePath:instancePath+"/data/code",schemaPath:"#/oneOf/4/properties/data/properties/code/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(func1(data52) < 1){
+const err162 = {instancePath:instancePath+"/data/message",schemaPath:"#/oneOf/4/properties/data/properties/message/minLength",keyword:"minLength",params:{limit: 1},message:"must NOT have fewer than 1 characters"};
 if(vErrors === null){
 vErrors = [err162];
 }
@@ -10060,11 +13563,8 @@ vErrors.push(err162);
 errors++;
 }
 }
-if(data49.message !== undefined){
-let data53 = data49.message;
-if(typeof data53 === "string"){
-if(func1(data53) > 2000){
-const err163 = {instancePath:instancePath+"/data/message",schemaPath:"#/oneOf/4/properties/data/properties/message/maxLength",keyword:"maxLength",params:{limit: 2000},message:"must NOT have more than 2000 characters"};
+else {
+const err163 = {instancePath:instancePath+"/data/message",schemaPath:"#/oneOf/4/properties/data/properties/message/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err163];
 }
@@ -10073,8 +13573,10 @@ vErrors.push(err163);
 }
 errors++;
 }
-if(func1(data53) < 1){
-const err164 = {instancePath:instancePath+"/data/message",schemaPath:"#/oneOf/4/properties/data/properties/message/minLength",keyword:"minLength",params:{limit: 1},message:"must NOT have fewer than 1 characters"};
+}
+if(data48.interrupted !== undefined){
+if(typeof data48.interrupted !== "boolean"){
+const err164 = {instancePath:instancePath+"/data/interrupted",schemaPath:"#/oneOf/4/properties/data/properties/interrupted/type",keyword:"type",params:{type: "boolean"},message:"must be boolean"};
 if(vErrors === null){
 vErrors = [err164];
 }
@@ -10084,8 +13586,10 @@ vErrors.push(err164);
 errors++;
 }
 }
-else {
-const err165 = {instancePath:instancePath+"/data/message",schemaPath:"#/oneOf/4/properties/data/properties/message/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data48.retry_at_ms !== undefined){
+let data54 = data48.retry_at_ms;
+if((!(((typeof data54 == "number") && (!(data54 % 1) && !isNaN(data54))) && (isFinite(data54)))) && (data54 !== null)){
+const err165 = {instancePath:instancePath+"/data/retry_at_ms",schemaPath:"#/oneOf/4/properties/data/properties/retry_at_ms/type",keyword:"type",params:{type: schema91.oneOf[4].properties.data.properties.retry_at_ms.type},message:"must be integer,null"};
 if(vErrors === null){
 vErrors = [err165];
 }
@@ -10094,10 +13598,9 @@ vErrors.push(err165);
 }
 errors++;
 }
-}
-if(data49.interrupted !== undefined){
-if(typeof data49.interrupted !== "boolean"){
-const err166 = {instancePath:instancePath+"/data/interrupted",schemaPath:"#/oneOf/4/properties/data/properties/interrupted/type",keyword:"type",params:{type: "boolean"},message:"must be boolean"};
+if((typeof data54 == "number") && (isFinite(data54))){
+if(data54 < 0 || isNaN(data54)){
+const err166 = {instancePath:instancePath+"/data/retry_at_ms",schemaPath:"#/oneOf/4/properties/data/properties/retry_at_ms/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0},message:"must be >= 0"};
 if(vErrors === null){
 vErrors = [err166];
 }
@@ -10107,10 +13610,10 @@ vErrors.push(err166);
 errors++;
 }
 }
-if(data49.retry_at_ms !== undefined){
-let data55 = data49.retry_at_ms;
-if((!(((typeof data55 == "number") && (!(data55 % 1) && !isNaN(data55))) && (isFinite(data55)))) && (data55 !== null)){
-const err167 = {instancePath:instancePath+"/data/retry_at_ms",schemaPath:"#/oneOf/4/properties/data/properties/retry_at_ms/type",keyword:"type",params:{type: schema74.oneOf[4].properties.data.properties.retry_at_ms.type},message:"must be integer,null"};
+}
+}
+else {
+const err167 = {instancePath:instancePath+"/data",schemaPath:"#/oneOf/4/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
 vErrors = [err167];
 }
@@ -10119,9 +13622,10 @@ vErrors.push(err167);
 }
 errors++;
 }
-if((typeof data55 == "number") && (isFinite(data55))){
-if(data55 < 0 || isNaN(data55)){
-const err168 = {instancePath:instancePath+"/data/retry_at_ms",schemaPath:"#/oneOf/4/properties/data/properties/retry_at_ms/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0},message:"must be >= 0"};
+}
+}
+else {
+const err168 = {instancePath,schemaPath:"#/oneOf/4/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
 vErrors = [err168];
 }
@@ -10130,32 +13634,7 @@ vErrors.push(err168);
 }
 errors++;
 }
-}
-}
-}
-else {
-const err169 = {instancePath:instancePath+"/data",schemaPath:"#/oneOf/4/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
-if(vErrors === null){
-vErrors = [err169];
-}
-else {
-vErrors.push(err169);
-}
-errors++;
-}
-}
-}
-else {
-const err170 = {instancePath,schemaPath:"#/oneOf/4/type",keyword:"type",params:{type: "object"},message:"must be object"};
-if(vErrors === null){
-vErrors = [err170];
-}
-else {
-vErrors.push(err170);
-}
-errors++;
-}
-var _valid0 = _errs114 === errors;
+var _valid0 = _errs112 === errors;
 if(_valid0 && valid0){
 valid0 = false;
 passing0 = [passing0, 4];
@@ -10168,10 +13647,31 @@ if(props0 !== true){
 props0 = true;
 }
 }
-const _errs133 = errors;
+const _errs131 = errors;
 if(data && typeof data == "object" && !Array.isArray(data)){
 if(data.event_type === undefined){
-const err171 = {instancePath,schemaPath:"#/oneOf/5/required",keyword:"required",params:{missingProperty: "event_type"},message:"must have required property '"+"event_type"+"'"};
+const err169 = {instancePath,schemaPath:"#/oneOf/5/required",keyword:"required",params:{missingProperty: "event_type"},message:"must have required property '"+"event_type"+"'"};
+if(vErrors === null){
+vErrors = [err169];
+}
+else {
+vErrors.push(err169);
+}
+errors++;
+}
+if(data.data === undefined){
+const err170 = {instancePath,schemaPath:"#/oneOf/5/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
+if(vErrors === null){
+vErrors = [err170];
+}
+else {
+vErrors.push(err170);
+}
+errors++;
+}
+for(const key12 in data){
+if(!((key12 === "event_type") || (key12 === "data"))){
+const err171 = {instancePath,schemaPath:"#/oneOf/5/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key12},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err171];
 }
@@ -10180,8 +13680,10 @@ vErrors.push(err171);
 }
 errors++;
 }
-if(data.data === undefined){
-const err172 = {instancePath,schemaPath:"#/oneOf/5/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
+}
+if(data.event_type !== undefined){
+if("artifact.created" !== data.event_type){
+const err172 = {instancePath:instancePath+"/event_type",schemaPath:"#/oneOf/5/properties/event_type/const",keyword:"const",params:{allowedValue: "artifact.created"},message:"must be equal to constant"};
 if(vErrors === null){
 vErrors = [err172];
 }
@@ -10190,9 +13692,12 @@ vErrors.push(err172);
 }
 errors++;
 }
-for(const key12 in data){
-if(!((key12 === "event_type") || (key12 === "data"))){
-const err173 = {instancePath,schemaPath:"#/oneOf/5/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key12},message:"must NOT have additional properties"};
+}
+if(data.data !== undefined){
+let data56 = data.data;
+if(data56 && typeof data56 == "object" && !Array.isArray(data56)){
+if(data56.step_id === undefined){
+const err173 = {instancePath:instancePath+"/data",schemaPath:"#/oneOf/5/properties/data/required",keyword:"required",params:{missingProperty: "step_id"},message:"must have required property '"+"step_id"+"'"};
 if(vErrors === null){
 vErrors = [err173];
 }
@@ -10201,10 +13706,8 @@ vErrors.push(err173);
 }
 errors++;
 }
-}
-if(data.event_type !== undefined){
-if("artifact.created" !== data.event_type){
-const err174 = {instancePath:instancePath+"/event_type",schemaPath:"#/oneOf/5/properties/event_type/const",keyword:"const",params:{allowedValue: "artifact.created"},message:"must be equal to constant"};
+if(data56.artifact === undefined){
+const err174 = {instancePath:instancePath+"/data",schemaPath:"#/oneOf/5/properties/data/required",keyword:"required",params:{missingProperty: "artifact"},message:"must have required property '"+"artifact"+"'"};
 if(vErrors === null){
 vErrors = [err174];
 }
@@ -10213,12 +13716,9 @@ vErrors.push(err174);
 }
 errors++;
 }
-}
-if(data.data !== undefined){
-let data57 = data.data;
-if(data57 && typeof data57 == "object" && !Array.isArray(data57)){
-if(data57.step_id === undefined){
-const err175 = {instancePath:instancePath+"/data",schemaPath:"#/oneOf/5/properties/data/required",keyword:"required",params:{missingProperty: "step_id"},message:"must have required property '"+"step_id"+"'"};
+for(const key13 in data56){
+if(!((key13 === "step_id") || (key13 === "artifact"))){
+const err175 = {instancePath:instancePath+"/data",schemaPath:"#/oneOf/5/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key13},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err175];
 }
@@ -10227,8 +13727,12 @@ vErrors.push(err175);
 }
 errors++;
 }
-if(data57.artifact === undefined){
-const err176 = {instancePath:instancePath+"/data",schemaPath:"#/oneOf/5/properties/data/required",keyword:"required",params:{missingProperty: "artifact"},message:"must have required property '"+"artifact"+"'"};
+}
+if(data56.step_id !== undefined){
+let data57 = data56.step_id;
+if(typeof data57 === "string"){
+if(func1(data57) > 64){
+const err176 = {instancePath:instancePath+"/data/step_id",schemaPath:"#/oneOf/5/properties/data/properties/step_id/maxLength",keyword:"maxLength",params:{limit: 64},message:"must NOT have more than 64 characters"};
 if(vErrors === null){
 vErrors = [err176];
 }
@@ -10237,9 +13741,8 @@ vErrors.push(err176);
 }
 errors++;
 }
-for(const key13 in data57){
-if(!((key13 === "step_id") || (key13 === "artifact"))){
-const err177 = {instancePath:instancePath+"/data",schemaPath:"#/oneOf/5/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key13},message:"must NOT have additional properties"};
+if(func1(data57) < 1){
+const err177 = {instancePath:instancePath+"/data/step_id",schemaPath:"#/oneOf/5/properties/data/properties/step_id/minLength",keyword:"minLength",params:{limit: 1},message:"must NOT have fewer than 1 characters"};
 if(vErrors === null){
 vErrors = [err177];
 }
@@ -10249,11 +13752,8 @@ vErrors.push(err177);
 errors++;
 }
 }
-if(data57.step_id !== undefined){
-let data58 = data57.step_id;
-if(typeof data58 === "string"){
-if(func1(data58) > 64){
-const err178 = {instancePath:instancePath+"/data/step_id",schemaPath:"#/oneOf/5/properties/data/properties/step_id/maxLength",keyword:"maxLength",params:{limit: 64},message:"must NOT have more than 64 characters"};
+else {
+const err178 = {instancePath:instancePath+"/data/step_id",schemaPath:"#/oneOf/5/properties/data/properties/step_id/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err178];
 }
@@ -10262,8 +13762,12 @@ vErrors.push(err178);
 }
 errors++;
 }
-if(func1(data58) < 1){
-const err179 = {instancePath:instancePath+"/data/step_id",schemaPath:"#/oneOf/5/properties/data/properties/step_id/minLength",keyword:"minLength",params:{limit: 1},message:"must NOT have fewer than 1 characters"};
+}
+if(data56.artifact !== undefined){
+let data58 = data56.artifact;
+if(data58 && typeof data58 == "object" && !Array.isArray(data58)){
+if(data58.artifact_id === undefined){
+const err179 = {instancePath:instancePath+"/data/artifact",schemaPath:"#/$defs/ArtifactRef/required",keyword:"required",params:{missingProperty: "artifact_id"},message:"must have required property '"+"artifact_id"+"'"};
 if(vErrors === null){
 vErrors = [err179];
 }
@@ -10272,9 +13776,8 @@ vErrors.push(err179);
 }
 errors++;
 }
-}
-else {
-const err180 = {instancePath:instancePath+"/data/step_id",schemaPath:"#/oneOf/5/properties/data/properties/step_id/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data58.name === undefined){
+const err180 = {instancePath:instancePath+"/data/artifact",schemaPath:"#/$defs/ArtifactRef/required",keyword:"required",params:{missingProperty: "name"},message:"must have required property '"+"name"+"'"};
 if(vErrors === null){
 vErrors = [err180];
 }
@@ -10283,12 +13786,8 @@ vErrors.push(err180);
 }
 errors++;
 }
-}
-if(data57.artifact !== undefined){
-let data59 = data57.artifact;
-if(data59 && typeof data59 == "object" && !Array.isArray(data59)){
-if(data59.artifact_id === undefined){
-const err181 = {instancePath:instancePath+"/data/artifact",schemaPath:"#/$defs/ArtifactRef/required",keyword:"required",params:{missingProperty: "artifact_id"},message:"must have required property '"+"artifact_id"+"'"};
+if(data58.media_type === undefined){
+const err181 = {instancePath:instancePath+"/data/artifact",schemaPath:"#/$defs/ArtifactRef/required",keyword:"required",params:{missingProperty: "media_type"},message:"must have required property '"+"media_type"+"'"};
 if(vErrors === null){
 vErrors = [err181];
 }
@@ -10297,8 +13796,8 @@ vErrors.push(err181);
 }
 errors++;
 }
-if(data59.name === undefined){
-const err182 = {instancePath:instancePath+"/data/artifact",schemaPath:"#/$defs/ArtifactRef/required",keyword:"required",params:{missingProperty: "name"},message:"must have required property '"+"name"+"'"};
+if(data58.bytes === undefined){
+const err182 = {instancePath:instancePath+"/data/artifact",schemaPath:"#/$defs/ArtifactRef/required",keyword:"required",params:{missingProperty: "bytes"},message:"must have required property '"+"bytes"+"'"};
 if(vErrors === null){
 vErrors = [err182];
 }
@@ -10307,8 +13806,8 @@ vErrors.push(err182);
 }
 errors++;
 }
-if(data59.media_type === undefined){
-const err183 = {instancePath:instancePath+"/data/artifact",schemaPath:"#/$defs/ArtifactRef/required",keyword:"required",params:{missingProperty: "media_type"},message:"must have required property '"+"media_type"+"'"};
+if(data58.sha256 === undefined){
+const err183 = {instancePath:instancePath+"/data/artifact",schemaPath:"#/$defs/ArtifactRef/required",keyword:"required",params:{missingProperty: "sha256"},message:"must have required property '"+"sha256"+"'"};
 if(vErrors === null){
 vErrors = [err183];
 }
@@ -10317,8 +13816,9 @@ vErrors.push(err183);
 }
 errors++;
 }
-if(data59.bytes === undefined){
-const err184 = {instancePath:instancePath+"/data/artifact",schemaPath:"#/$defs/ArtifactRef/required",keyword:"required",params:{missingProperty: "bytes"},message:"must have required property '"+"bytes"+"'"};
+for(const key14 in data58){
+if(!(((((key14 === "artifact_id") || (key14 === "name")) || (key14 === "media_type")) || (key14 === "bytes")) || (key14 === "sha256"))){
+const err184 = {instancePath:instancePath+"/data/artifact",schemaPath:"#/$defs/ArtifactRef/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key14},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err184];
 }
@@ -10327,8 +13827,12 @@ vErrors.push(err184);
 }
 errors++;
 }
-if(data59.sha256 === undefined){
-const err185 = {instancePath:instancePath+"/data/artifact",schemaPath:"#/$defs/ArtifactRef/required",keyword:"required",params:{missingProperty: "sha256"},message:"must have required property '"+"sha256"+"'"};
+}
+if(data58.artifact_id !== undefined){
+let data59 = data58.artifact_id;
+if(typeof data59 === "string"){
+if(func1(data59) > 64){
+const err185 = {instancePath:instancePath+"/data/artifact/artifact_id",schemaPath:"#/$defs/ArtifactRef/properties/artifact_id/maxLength",keyword:"maxLength",params:{limit: 64},message:"must NOT have more than 64 characters"};
 if(vErrors === null){
 vErrors = [err185];
 }
@@ -10337,9 +13841,8 @@ vErrors.push(err185);
 }
 errors++;
 }
-for(const key14 in data59){
-if(!(((((key14 === "artifact_id") || (key14 === "name")) || (key14 === "media_type")) || (key14 === "bytes")) || (key14 === "sha256"))){
-const err186 = {instancePath:instancePath+"/data/artifact",schemaPath:"#/$defs/ArtifactRef/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key14},message:"must NOT have additional properties"};
+if(func1(data59) < 1){
+const err186 = {instancePath:instancePath+"/data/artifact/artifact_id",schemaPath:"#/$defs/ArtifactRef/properties/artifact_id/minLength",keyword:"minLength",params:{limit: 1},message:"must NOT have fewer than 1 characters"};
 if(vErrors === null){
 vErrors = [err186];
 }
@@ -10349,11 +13852,8 @@ vErrors.push(err186);
 errors++;
 }
 }
-if(data59.artifact_id !== undefined){
-let data60 = data59.artifact_id;
-if(typeof data60 === "string"){
-if(func1(data60) > 64){
-const err187 = {instancePath:instancePath+"/data/artifact/artifact_id",schemaPath:"#/$defs/ArtifactRef/properties/artifact_id/maxLength",keyword:"maxLength",params:{limit: 64},message:"must NOT have more than 64 characters"};
+else {
+const err187 = {instancePath:instancePath+"/data/artifact/artifact_id",schemaPath:"#/$defs/ArtifactRef/properties/artifact_id/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err187];
 }
@@ -10362,8 +13862,12 @@ vErrors.push(err187);
 }
 errors++;
 }
-if(func1(data60) < 1){
-const err188 = {instancePath:instancePath+"/data/artifact/artifact_id",schemaPath:"#/$defs/ArtifactRef/properties/artifact_id/minLength",keyword:"minLength",params:{limit: 1},message:"must NOT have fewer than 1 characters"};
+}
+if(data58.name !== undefined){
+let data60 = data58.name;
+if(typeof data60 === "string"){
+if(func1(data60) > 200){
+const err188 = {instancePath:instancePath+"/data/artifact/name",schemaPath:"#/$defs/ArtifactRef/properties/name/maxLength",keyword:"maxLength",params:{limit: 200},message:"must NOT have more than 200 characters"};
 if(vErrors === null){
 vErrors = [err188];
 }
@@ -10372,9 +13876,8 @@ vErrors.push(err188);
 }
 errors++;
 }
-}
-else {
-const err189 = {instancePath:instancePath+"/data/artifact/artifact_id",schemaPath:"#/$defs/ArtifactRef/properties/artifact_id/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(func1(data60) < 1){
+const err189 = {instancePath:instancePath+"/data/artifact/name",schemaPath:"#/$defs/ArtifactRef/properties/name/minLength",keyword:"minLength",params:{limit: 1},message:"must NOT have fewer than 1 characters"};
 if(vErrors === null){
 vErrors = [err189];
 }
@@ -10384,11 +13887,8 @@ vErrors.push(err189);
 errors++;
 }
 }
-if(data59.name !== undefined){
-let data61 = data59.name;
-if(typeof data61 === "string"){
-if(func1(data61) > 200){
-const err190 = {instancePath:instancePath+"/data/artifact/name",schemaPath:"#/$defs/ArtifactRef/properties/name/maxLength",keyword:"maxLength",params:{limit: 200},message:"must NOT have more than 200 characters"};
+else {
+const err190 = {instancePath:instancePath+"/data/artifact/name",schemaPath:"#/$defs/ArtifactRef/properties/name/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err190];
 }
@@ -10397,8 +13897,12 @@ vErrors.push(err190);
 }
 errors++;
 }
-if(func1(data61) < 1){
-const err191 = {instancePath:instancePath+"/data/artifact/name",schemaPath:"#/$defs/ArtifactRef/properties/name/minLength",keyword:"minLength",params:{limit: 1},message:"must NOT have fewer than 1 characters"};
+}
+if(data58.media_type !== undefined){
+let data61 = data58.media_type;
+if(typeof data61 === "string"){
+if(func1(data61) > 200){
+const err191 = {instancePath:instancePath+"/data/artifact/media_type",schemaPath:"#/$defs/ArtifactRef/properties/media_type/maxLength",keyword:"maxLength",params:{limit: 200},message:"must NOT have more than 200 characters"};
 if(vErrors === null){
 vErrors = [err191];
 }
@@ -10407,9 +13911,8 @@ vErrors.push(err191);
 }
 errors++;
 }
-}
-else {
-const err192 = {instancePath:instancePath+"/data/artifact/name",schemaPath:"#/$defs/ArtifactRef/properties/name/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(func1(data61) < 1){
+const err192 = {instancePath:instancePath+"/data/artifact/media_type",schemaPath:"#/$defs/ArtifactRef/properties/media_type/minLength",keyword:"minLength",params:{limit: 1},message:"must NOT have fewer than 1 characters"};
 if(vErrors === null){
 vErrors = [err192];
 }
@@ -10419,11 +13922,8 @@ vErrors.push(err192);
 errors++;
 }
 }
-if(data59.media_type !== undefined){
-let data62 = data59.media_type;
-if(typeof data62 === "string"){
-if(func1(data62) > 200){
-const err193 = {instancePath:instancePath+"/data/artifact/media_type",schemaPath:"#/$defs/ArtifactRef/properties/media_type/maxLength",keyword:"maxLength",params:{limit: 200},message:"must NOT have more than 200 characters"};
+else {
+const err193 = {instancePath:instancePath+"/data/artifact/media_type",schemaPath:"#/$defs/ArtifactRef/properties/media_type/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err193];
 }
@@ -10432,8 +13932,11 @@ vErrors.push(err193);
 }
 errors++;
 }
-if(func1(data62) < 1){
-const err194 = {instancePath:instancePath+"/data/artifact/media_type",schemaPath:"#/$defs/ArtifactRef/properties/media_type/minLength",keyword:"minLength",params:{limit: 1},message:"must NOT have fewer than 1 characters"};
+}
+if(data58.bytes !== undefined){
+let data62 = data58.bytes;
+if(!(((typeof data62 == "number") && (!(data62 % 1) && !isNaN(data62))) && (isFinite(data62)))){
+const err194 = {instancePath:instancePath+"/data/artifact/bytes",schemaPath:"#/$defs/ArtifactRef/properties/bytes/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
 if(vErrors === null){
 vErrors = [err194];
 }
@@ -10442,9 +13945,9 @@ vErrors.push(err194);
 }
 errors++;
 }
-}
-else {
-const err195 = {instancePath:instancePath+"/data/artifact/media_type",schemaPath:"#/$defs/ArtifactRef/properties/media_type/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if((typeof data62 == "number") && (isFinite(data62))){
+if(data62 < 0 || isNaN(data62)){
+const err195 = {instancePath:instancePath+"/data/artifact/bytes",schemaPath:"#/$defs/ArtifactRef/properties/bytes/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0},message:"must be >= 0"};
 if(vErrors === null){
 vErrors = [err195];
 }
@@ -10454,10 +13957,12 @@ vErrors.push(err195);
 errors++;
 }
 }
-if(data59.bytes !== undefined){
-let data63 = data59.bytes;
-if(!(((typeof data63 == "number") && (!(data63 % 1) && !isNaN(data63))) && (isFinite(data63)))){
-const err196 = {instancePath:instancePath+"/data/artifact/bytes",schemaPath:"#/$defs/ArtifactRef/properties/bytes/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
+}
+if(data58.sha256 !== undefined){
+let data63 = data58.sha256;
+if(typeof data63 === "string"){
+if(!pattern4.test(data63)){
+const err196 = {instancePath:instancePath+"/data/artifact/sha256",schemaPath:"#/$defs/ArtifactRef/properties/sha256/pattern",keyword:"pattern",params:{pattern: "^[0-9a-f]{64}$"},message:"must match pattern \""+"^[0-9a-f]{64}$"+"\""};
 if(vErrors === null){
 vErrors = [err196];
 }
@@ -10466,9 +13971,9 @@ vErrors.push(err196);
 }
 errors++;
 }
-if((typeof data63 == "number") && (isFinite(data63))){
-if(data63 < 0 || isNaN(data63)){
-const err197 = {instancePath:instancePath+"/data/artifact/bytes",schemaPath:"#/$defs/ArtifactRef/properties/bytes/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0},message:"must be >= 0"};
+}
+else {
+const err197 = {instancePath:instancePath+"/data/artifact/sha256",schemaPath:"#/$defs/ArtifactRef/properties/sha256/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err197];
 }
@@ -10479,11 +13984,8 @@ errors++;
 }
 }
 }
-if(data59.sha256 !== undefined){
-let data64 = data59.sha256;
-if(typeof data64 === "string"){
-if(!pattern6.test(data64)){
-const err198 = {instancePath:instancePath+"/data/artifact/sha256",schemaPath:"#/$defs/ArtifactRef/properties/sha256/pattern",keyword:"pattern",params:{pattern: "^[0-9a-f]{64}$"},message:"must match pattern \""+"^[0-9a-f]{64}$"+"\""};
+else {
+const err198 = {instancePath:instancePath+"/data/artifact",schemaPath:"#/$defs/ArtifactRef/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
 vErrors = [err198];
 }
@@ -10493,8 +13995,9 @@ vErrors.push(err198);
 errors++;
 }
 }
+}
 else {
-const err199 = {instancePath:instancePath+"/data/artifact/sha256",schemaPath:"#/$defs/ArtifactRef/properties/sha256/type",keyword:"type",params:{type: "string"},message:"must be string"};
+const err199 = {instancePath:instancePath+"/data",schemaPath:"#/oneOf/5/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
 vErrors = [err199];
 }
@@ -10506,7 +14009,7 @@ errors++;
 }
 }
 else {
-const err200 = {instancePath:instancePath+"/data/artifact",schemaPath:"#/$defs/ArtifactRef/type",keyword:"type",params:{type: "object"},message:"must be object"};
+const err200 = {instancePath,schemaPath:"#/oneOf/5/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
 vErrors = [err200];
 }
@@ -10515,31 +14018,7 @@ vErrors.push(err200);
 }
 errors++;
 }
-}
-}
-else {
-const err201 = {instancePath:instancePath+"/data",schemaPath:"#/oneOf/5/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
-if(vErrors === null){
-vErrors = [err201];
-}
-else {
-vErrors.push(err201);
-}
-errors++;
-}
-}
-}
-else {
-const err202 = {instancePath,schemaPath:"#/oneOf/5/type",keyword:"type",params:{type: "object"},message:"must be object"};
-if(vErrors === null){
-vErrors = [err202];
-}
-else {
-vErrors.push(err202);
-}
-errors++;
-}
-var _valid0 = _errs133 === errors;
+var _valid0 = _errs131 === errors;
 if(_valid0 && valid0){
 valid0 = false;
 passing0 = [passing0, 5];
@@ -10552,10 +14031,31 @@ if(props0 !== true){
 props0 = true;
 }
 }
-const _errs156 = errors;
+const _errs154 = errors;
 if(data && typeof data == "object" && !Array.isArray(data)){
 if(data.event_type === undefined){
-const err203 = {instancePath,schemaPath:"#/oneOf/6/required",keyword:"required",params:{missingProperty: "event_type"},message:"must have required property '"+"event_type"+"'"};
+const err201 = {instancePath,schemaPath:"#/oneOf/6/required",keyword:"required",params:{missingProperty: "event_type"},message:"must have required property '"+"event_type"+"'"};
+if(vErrors === null){
+vErrors = [err201];
+}
+else {
+vErrors.push(err201);
+}
+errors++;
+}
+if(data.data === undefined){
+const err202 = {instancePath,schemaPath:"#/oneOf/6/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
+if(vErrors === null){
+vErrors = [err202];
+}
+else {
+vErrors.push(err202);
+}
+errors++;
+}
+for(const key15 in data){
+if(!((key15 === "event_type") || (key15 === "data"))){
+const err203 = {instancePath,schemaPath:"#/oneOf/6/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key15},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err203];
 }
@@ -10564,8 +14064,10 @@ vErrors.push(err203);
 }
 errors++;
 }
-if(data.data === undefined){
-const err204 = {instancePath,schemaPath:"#/oneOf/6/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
+}
+if(data.event_type !== undefined){
+if("run.log" !== data.event_type){
+const err204 = {instancePath:instancePath+"/event_type",schemaPath:"#/oneOf/6/properties/event_type/const",keyword:"const",params:{allowedValue: "run.log"},message:"must be equal to constant"};
 if(vErrors === null){
 vErrors = [err204];
 }
@@ -10574,9 +14076,12 @@ vErrors.push(err204);
 }
 errors++;
 }
-for(const key15 in data){
-if(!((key15 === "event_type") || (key15 === "data"))){
-const err205 = {instancePath,schemaPath:"#/oneOf/6/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key15},message:"must NOT have additional properties"};
+}
+if(data.data !== undefined){
+let data65 = data.data;
+if(data65 && typeof data65 == "object" && !Array.isArray(data65)){
+if(data65.step_id === undefined){
+const err205 = {instancePath:instancePath+"/data",schemaPath:"#/oneOf/6/properties/data/required",keyword:"required",params:{missingProperty: "step_id"},message:"must have required property '"+"step_id"+"'"};
 if(vErrors === null){
 vErrors = [err205];
 }
@@ -10585,10 +14090,8 @@ vErrors.push(err205);
 }
 errors++;
 }
-}
-if(data.event_type !== undefined){
-if("run.log" !== data.event_type){
-const err206 = {instancePath:instancePath+"/event_type",schemaPath:"#/oneOf/6/properties/event_type/const",keyword:"const",params:{allowedValue: "run.log"},message:"must be equal to constant"};
+if(data65.level === undefined){
+const err206 = {instancePath:instancePath+"/data",schemaPath:"#/oneOf/6/properties/data/required",keyword:"required",params:{missingProperty: "level"},message:"must have required property '"+"level"+"'"};
 if(vErrors === null){
 vErrors = [err206];
 }
@@ -10597,12 +14100,9 @@ vErrors.push(err206);
 }
 errors++;
 }
-}
-if(data.data !== undefined){
-let data66 = data.data;
-if(data66 && typeof data66 == "object" && !Array.isArray(data66)){
-if(data66.step_id === undefined){
-const err207 = {instancePath:instancePath+"/data",schemaPath:"#/oneOf/6/properties/data/required",keyword:"required",params:{missingProperty: "step_id"},message:"must have required property '"+"step_id"+"'"};
+for(const key16 in data65){
+if(!((((key16 === "step_id") || (key16 === "level")) || (key16 === "line")) || (key16 === "dropped"))){
+const err207 = {instancePath:instancePath+"/data",schemaPath:"#/oneOf/6/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key16},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err207];
 }
@@ -10611,8 +14111,12 @@ vErrors.push(err207);
 }
 errors++;
 }
-if(data66.level === undefined){
-const err208 = {instancePath:instancePath+"/data",schemaPath:"#/oneOf/6/properties/data/required",keyword:"required",params:{missingProperty: "level"},message:"must have required property '"+"level"+"'"};
+}
+if(data65.step_id !== undefined){
+let data66 = data65.step_id;
+if(typeof data66 === "string"){
+if(func1(data66) > 64){
+const err208 = {instancePath:instancePath+"/data/step_id",schemaPath:"#/oneOf/6/properties/data/properties/step_id/maxLength",keyword:"maxLength",params:{limit: 64},message:"must NOT have more than 64 characters"};
 if(vErrors === null){
 vErrors = [err208];
 }
@@ -10621,9 +14125,8 @@ vErrors.push(err208);
 }
 errors++;
 }
-for(const key16 in data66){
-if(!((((key16 === "step_id") || (key16 === "level")) || (key16 === "line")) || (key16 === "dropped"))){
-const err209 = {instancePath:instancePath+"/data",schemaPath:"#/oneOf/6/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key16},message:"must NOT have additional properties"};
+if(func1(data66) < 1){
+const err209 = {instancePath:instancePath+"/data/step_id",schemaPath:"#/oneOf/6/properties/data/properties/step_id/minLength",keyword:"minLength",params:{limit: 1},message:"must NOT have fewer than 1 characters"};
 if(vErrors === null){
 vErrors = [err209];
 }
@@ -10633,11 +14136,8 @@ vErrors.push(err209);
 errors++;
 }
 }
-if(data66.step_id !== undefined){
-let data67 = data66.step_id;
-if(typeof data67 === "string"){
-if(func1(data67) > 64){
-const err210 = {instancePath:instancePath+"/data/step_id",schemaPath:"#/oneOf/6/properties/data/properties/step_id/maxLength",keyword:"maxLength",params:{limit: 64},message:"must NOT have more than 64 characters"};
+else {
+const err210 = {instancePath:instancePath+"/data/step_id",schemaPath:"#/oneOf/6/properties/data/properties/step_id/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err210];
 }
@@ -10646,8 +14146,11 @@ vErrors.push(err210);
 }
 errors++;
 }
-if(func1(data67) < 1){
-const err211 = {instancePath:instancePath+"/data/step_id",schemaPath:"#/oneOf/6/properties/data/properties/step_id/minLength",keyword:"minLength",params:{limit: 1},message:"must NOT have fewer than 1 characters"};
+}
+if(data65.level !== undefined){
+let data67 = data65.level;
+if(!(((data67 === "debug") || (data67 === "info")) || (data67 === "warn"))){
+const err211 = {instancePath:instancePath+"/data/level",schemaPath:"#/oneOf/6/properties/data/properties/level/enum",keyword:"enum",params:{allowedValues: schema91.oneOf[6].properties.data.properties.level.enum},message:"must be equal to one of the allowed values"};
 if(vErrors === null){
 vErrors = [err211];
 }
@@ -10657,8 +14160,11 @@ vErrors.push(err211);
 errors++;
 }
 }
-else {
-const err212 = {instancePath:instancePath+"/data/step_id",schemaPath:"#/oneOf/6/properties/data/properties/step_id/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data65.line !== undefined){
+let data68 = data65.line;
+if(data68 && typeof data68 == "object" && !Array.isArray(data68)){
+if(data68.message === undefined){
+const err212 = {instancePath:instancePath+"/data/line",schemaPath:"#/$defs/RunLogLine/required",keyword:"required",params:{missingProperty: "message"},message:"must have required property '"+"message"+"'"};
 if(vErrors === null){
 vErrors = [err212];
 }
@@ -10667,11 +14173,9 @@ vErrors.push(err212);
 }
 errors++;
 }
-}
-if(data66.level !== undefined){
-let data68 = data66.level;
-if(!(((data68 === "debug") || (data68 === "info")) || (data68 === "warn"))){
-const err213 = {instancePath:instancePath+"/data/level",schemaPath:"#/oneOf/6/properties/data/properties/level/enum",keyword:"enum",params:{allowedValues: schema74.oneOf[6].properties.data.properties.level.enum},message:"must be equal to one of the allowed values"};
+for(const key17 in data68){
+if(!((key17 === "message") || (key17 === "fields"))){
+const err213 = {instancePath:instancePath+"/data/line",schemaPath:"#/$defs/RunLogLine/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key17},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err213];
 }
@@ -10681,11 +14185,11 @@ vErrors.push(err213);
 errors++;
 }
 }
-if(data66.line !== undefined){
-let data69 = data66.line;
-if(data69 && typeof data69 == "object" && !Array.isArray(data69)){
-if(data69.message === undefined){
-const err214 = {instancePath:instancePath+"/data/line",schemaPath:"#/$defs/RunLogLine/required",keyword:"required",params:{missingProperty: "message"},message:"must have required property '"+"message"+"'"};
+if(data68.message !== undefined){
+let data69 = data68.message;
+if(typeof data69 === "string"){
+if(func1(data69) > 2000){
+const err214 = {instancePath:instancePath+"/data/line/message",schemaPath:"#/$defs/RunLogLine/properties/message/maxLength",keyword:"maxLength",params:{limit: 2000},message:"must NOT have more than 2000 characters"};
 if(vErrors === null){
 vErrors = [err214];
 }
@@ -10694,9 +14198,8 @@ vErrors.push(err214);
 }
 errors++;
 }
-for(const key17 in data69){
-if(!((key17 === "message") || (key17 === "fields"))){
-const err215 = {instancePath:instancePath+"/data/line",schemaPath:"#/$defs/RunLogLine/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key17},message:"must NOT have additional properties"};
+if(func1(data69) < 1){
+const err215 = {instancePath:instancePath+"/data/line/message",schemaPath:"#/$defs/RunLogLine/properties/message/minLength",keyword:"minLength",params:{limit: 1},message:"must NOT have fewer than 1 characters"};
 if(vErrors === null){
 vErrors = [err215];
 }
@@ -10706,11 +14209,8 @@ vErrors.push(err215);
 errors++;
 }
 }
-if(data69.message !== undefined){
-let data70 = data69.message;
-if(typeof data70 === "string"){
-if(func1(data70) > 2000){
-const err216 = {instancePath:instancePath+"/data/line/message",schemaPath:"#/$defs/RunLogLine/properties/message/maxLength",keyword:"maxLength",params:{limit: 2000},message:"must NOT have more than 2000 characters"};
+else {
+const err216 = {instancePath:instancePath+"/data/line/message",schemaPath:"#/$defs/RunLogLine/properties/message/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err216];
 }
@@ -10719,8 +14219,13 @@ vErrors.push(err216);
 }
 errors++;
 }
-if(func1(data70) < 1){
-const err217 = {instancePath:instancePath+"/data/line/message",schemaPath:"#/$defs/RunLogLine/properties/message/minLength",keyword:"minLength",params:{limit: 1},message:"must NOT have fewer than 1 characters"};
+}
+if(data68.fields !== undefined){
+let data70 = data68.fields;
+if(data70 && typeof data70 == "object" && !Array.isArray(data70)){
+}
+else {
+const err217 = {instancePath:instancePath+"/data/line/fields",schemaPath:"#/$defs/RunLogLine/properties/fields/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
 vErrors = [err217];
 }
@@ -10730,8 +14235,9 @@ vErrors.push(err217);
 errors++;
 }
 }
+}
 else {
-const err218 = {instancePath:instancePath+"/data/line/message",schemaPath:"#/$defs/RunLogLine/properties/message/type",keyword:"type",params:{type: "string"},message:"must be string"};
+const err218 = {instancePath:instancePath+"/data/line",schemaPath:"#/$defs/RunLogLine/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
 vErrors = [err218];
 }
@@ -10741,12 +14247,10 @@ vErrors.push(err218);
 errors++;
 }
 }
-if(data69.fields !== undefined){
-let data71 = data69.fields;
-if(data71 && typeof data71 == "object" && !Array.isArray(data71)){
-}
-else {
-const err219 = {instancePath:instancePath+"/data/line/fields",schemaPath:"#/$defs/RunLogLine/properties/fields/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data65.dropped !== undefined){
+let data71 = data65.dropped;
+if(!(((typeof data71 == "number") && (!(data71 % 1) && !isNaN(data71))) && (isFinite(data71)))){
+const err219 = {instancePath:instancePath+"/data/dropped",schemaPath:"#/oneOf/6/properties/data/properties/dropped/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
 if(vErrors === null){
 vErrors = [err219];
 }
@@ -10755,10 +14259,9 @@ vErrors.push(err219);
 }
 errors++;
 }
-}
-}
-else {
-const err220 = {instancePath:instancePath+"/data/line",schemaPath:"#/$defs/RunLogLine/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if((typeof data71 == "number") && (isFinite(data71))){
+if(data71 < 1 || isNaN(data71)){
+const err220 = {instancePath:instancePath+"/data/dropped",schemaPath:"#/oneOf/6/properties/data/properties/dropped/minimum",keyword:"minimum",params:{comparison: ">=", limit: 1},message:"must be >= 1"};
 if(vErrors === null){
 vErrors = [err220];
 }
@@ -10768,10 +14271,10 @@ vErrors.push(err220);
 errors++;
 }
 }
-if(data66.dropped !== undefined){
-let data72 = data66.dropped;
-if(!(((typeof data72 == "number") && (!(data72 % 1) && !isNaN(data72))) && (isFinite(data72)))){
-const err221 = {instancePath:instancePath+"/data/dropped",schemaPath:"#/oneOf/6/properties/data/properties/dropped/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
+}
+}
+else {
+const err221 = {instancePath:instancePath+"/data",schemaPath:"#/oneOf/6/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
 vErrors = [err221];
 }
@@ -10780,9 +14283,10 @@ vErrors.push(err221);
 }
 errors++;
 }
-if((typeof data72 == "number") && (isFinite(data72))){
-if(data72 < 1 || isNaN(data72)){
-const err222 = {instancePath:instancePath+"/data/dropped",schemaPath:"#/oneOf/6/properties/data/properties/dropped/minimum",keyword:"minimum",params:{comparison: ">=", limit: 1},message:"must be >= 1"};
+}
+}
+else {
+const err222 = {instancePath,schemaPath:"#/oneOf/6/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
 vErrors = [err222];
 }
@@ -10791,32 +14295,7 @@ vErrors.push(err222);
 }
 errors++;
 }
-}
-}
-}
-else {
-const err223 = {instancePath:instancePath+"/data",schemaPath:"#/oneOf/6/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
-if(vErrors === null){
-vErrors = [err223];
-}
-else {
-vErrors.push(err223);
-}
-errors++;
-}
-}
-}
-else {
-const err224 = {instancePath,schemaPath:"#/oneOf/6/type",keyword:"type",params:{type: "object"},message:"must be object"};
-if(vErrors === null){
-vErrors = [err224];
-}
-else {
-vErrors.push(err224);
-}
-errors++;
-}
-var _valid0 = _errs156 === errors;
+var _valid0 = _errs154 === errors;
 if(_valid0 && valid0){
 valid0 = false;
 passing0 = [passing0, 6];
@@ -10829,10 +14308,31 @@ if(props0 !== true){
 props0 = true;
 }
 }
-const _errs177 = errors;
+const _errs175 = errors;
 if(data && typeof data == "object" && !Array.isArray(data)){
 if(data.event_type === undefined){
-const err225 = {instancePath,schemaPath:"#/oneOf/7/required",keyword:"required",params:{missingProperty: "event_type"},message:"must have required property '"+"event_type"+"'"};
+const err223 = {instancePath,schemaPath:"#/oneOf/7/required",keyword:"required",params:{missingProperty: "event_type"},message:"must have required property '"+"event_type"+"'"};
+if(vErrors === null){
+vErrors = [err223];
+}
+else {
+vErrors.push(err223);
+}
+errors++;
+}
+if(data.data === undefined){
+const err224 = {instancePath,schemaPath:"#/oneOf/7/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
+if(vErrors === null){
+vErrors = [err224];
+}
+else {
+vErrors.push(err224);
+}
+errors++;
+}
+for(const key18 in data){
+if(!((key18 === "event_type") || (key18 === "data"))){
+const err225 = {instancePath,schemaPath:"#/oneOf/7/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key18},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err225];
 }
@@ -10841,8 +14341,10 @@ vErrors.push(err225);
 }
 errors++;
 }
-if(data.data === undefined){
-const err226 = {instancePath,schemaPath:"#/oneOf/7/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
+}
+if(data.event_type !== undefined){
+if("run.cancel_requested" !== data.event_type){
+const err226 = {instancePath:instancePath+"/event_type",schemaPath:"#/oneOf/7/properties/event_type/const",keyword:"const",params:{allowedValue: "run.cancel_requested"},message:"must be equal to constant"};
 if(vErrors === null){
 vErrors = [err226];
 }
@@ -10851,9 +14353,12 @@ vErrors.push(err226);
 }
 errors++;
 }
-for(const key18 in data){
-if(!((key18 === "event_type") || (key18 === "data"))){
-const err227 = {instancePath,schemaPath:"#/oneOf/7/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key18},message:"must NOT have additional properties"};
+}
+if(data.data !== undefined){
+let data73 = data.data;
+if(data73 && typeof data73 == "object" && !Array.isArray(data73)){
+if(data73.reason === undefined){
+const err227 = {instancePath:instancePath+"/data",schemaPath:"#/oneOf/7/properties/data/required",keyword:"required",params:{missingProperty: "reason"},message:"must have required property '"+"reason"+"'"};
 if(vErrors === null){
 vErrors = [err227];
 }
@@ -10862,10 +14367,9 @@ vErrors.push(err227);
 }
 errors++;
 }
-}
-if(data.event_type !== undefined){
-if("run.cancel_requested" !== data.event_type){
-const err228 = {instancePath:instancePath+"/event_type",schemaPath:"#/oneOf/7/properties/event_type/const",keyword:"const",params:{allowedValue: "run.cancel_requested"},message:"must be equal to constant"};
+for(const key19 in data73){
+if(!(key19 === "reason")){
+const err228 = {instancePath:instancePath+"/data",schemaPath:"#/oneOf/7/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key19},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err228];
 }
@@ -10875,11 +14379,11 @@ vErrors.push(err228);
 errors++;
 }
 }
-if(data.data !== undefined){
-let data74 = data.data;
-if(data74 && typeof data74 == "object" && !Array.isArray(data74)){
-if(data74.reason === undefined){
-const err229 = {instancePath:instancePath+"/data",schemaPath:"#/oneOf/7/properties/data/required",keyword:"required",params:{missingProperty: "reason"},message:"must have required property '"+"reason"+"'"};
+if(data73.reason !== undefined){
+let data74 = data73.reason;
+if(typeof data74 === "string"){
+if(func1(data74) > 500){
+const err229 = {instancePath:instancePath+"/data/reason",schemaPath:"#/oneOf/7/properties/data/properties/reason/maxLength",keyword:"maxLength",params:{limit: 500},message:"must NOT have more than 500 characters"};
 if(vErrors === null){
 vErrors = [err229];
 }
@@ -10888,9 +14392,8 @@ vErrors.push(err229);
 }
 errors++;
 }
-for(const key19 in data74){
-if(!(key19 === "reason")){
-const err230 = {instancePath:instancePath+"/data",schemaPath:"#/oneOf/7/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key19},message:"must NOT have additional properties"};
+if(func1(data74) < 1){
+const err230 = {instancePath:instancePath+"/data/reason",schemaPath:"#/oneOf/7/properties/data/properties/reason/minLength",keyword:"minLength",params:{limit: 1},message:"must NOT have fewer than 1 characters"};
 if(vErrors === null){
 vErrors = [err230];
 }
@@ -10900,11 +14403,8 @@ vErrors.push(err230);
 errors++;
 }
 }
-if(data74.reason !== undefined){
-let data75 = data74.reason;
-if(typeof data75 === "string"){
-if(func1(data75) > 500){
-const err231 = {instancePath:instancePath+"/data/reason",schemaPath:"#/oneOf/7/properties/data/properties/reason/maxLength",keyword:"maxLength",params:{limit: 500},message:"must NOT have more than 500 characters"};
+else {
+const err231 = {instancePath:instancePath+"/data/reason",schemaPath:"#/oneOf/7/properties/data/properties/reason/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err231];
 }
@@ -10913,8 +14413,10 @@ vErrors.push(err231);
 }
 errors++;
 }
-if(func1(data75) < 1){
-const err232 = {instancePath:instancePath+"/data/reason",schemaPath:"#/oneOf/7/properties/data/properties/reason/minLength",keyword:"minLength",params:{limit: 1},message:"must NOT have fewer than 1 characters"};
+}
+}
+else {
+const err232 = {instancePath:instancePath+"/data",schemaPath:"#/oneOf/7/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
 vErrors = [err232];
 }
@@ -10924,8 +14426,9 @@ vErrors.push(err232);
 errors++;
 }
 }
+}
 else {
-const err233 = {instancePath:instancePath+"/data/reason",schemaPath:"#/oneOf/7/properties/data/properties/reason/type",keyword:"type",params:{type: "string"},message:"must be string"};
+const err233 = {instancePath,schemaPath:"#/oneOf/7/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
 vErrors = [err233];
 }
@@ -10934,31 +14437,7 @@ vErrors.push(err233);
 }
 errors++;
 }
-}
-}
-else {
-const err234 = {instancePath:instancePath+"/data",schemaPath:"#/oneOf/7/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
-if(vErrors === null){
-vErrors = [err234];
-}
-else {
-vErrors.push(err234);
-}
-errors++;
-}
-}
-}
-else {
-const err235 = {instancePath,schemaPath:"#/oneOf/7/type",keyword:"type",params:{type: "object"},message:"must be object"};
-if(vErrors === null){
-vErrors = [err235];
-}
-else {
-vErrors.push(err235);
-}
-errors++;
-}
-var _valid0 = _errs177 === errors;
+var _valid0 = _errs175 === errors;
 if(_valid0 && valid0){
 valid0 = false;
 passing0 = [passing0, 7];
@@ -10971,10 +14450,31 @@ if(props0 !== true){
 props0 = true;
 }
 }
-const _errs186 = errors;
+const _errs184 = errors;
 if(data && typeof data == "object" && !Array.isArray(data)){
 if(data.event_type === undefined){
-const err236 = {instancePath,schemaPath:"#/oneOf/8/required",keyword:"required",params:{missingProperty: "event_type"},message:"must have required property '"+"event_type"+"'"};
+const err234 = {instancePath,schemaPath:"#/oneOf/8/required",keyword:"required",params:{missingProperty: "event_type"},message:"must have required property '"+"event_type"+"'"};
+if(vErrors === null){
+vErrors = [err234];
+}
+else {
+vErrors.push(err234);
+}
+errors++;
+}
+if(data.data === undefined){
+const err235 = {instancePath,schemaPath:"#/oneOf/8/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
+if(vErrors === null){
+vErrors = [err235];
+}
+else {
+vErrors.push(err235);
+}
+errors++;
+}
+for(const key20 in data){
+if(!((key20 === "event_type") || (key20 === "data"))){
+const err236 = {instancePath,schemaPath:"#/oneOf/8/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key20},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err236];
 }
@@ -10983,8 +14483,10 @@ vErrors.push(err236);
 }
 errors++;
 }
-if(data.data === undefined){
-const err237 = {instancePath,schemaPath:"#/oneOf/8/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
+}
+if(data.event_type !== undefined){
+if("run.completed" !== data.event_type){
+const err237 = {instancePath:instancePath+"/event_type",schemaPath:"#/oneOf/8/properties/event_type/const",keyword:"const",params:{allowedValue: "run.completed"},message:"must be equal to constant"};
 if(vErrors === null){
 vErrors = [err237];
 }
@@ -10993,9 +14495,12 @@ vErrors.push(err237);
 }
 errors++;
 }
-for(const key20 in data){
-if(!((key20 === "event_type") || (key20 === "data"))){
-const err238 = {instancePath,schemaPath:"#/oneOf/8/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key20},message:"must NOT have additional properties"};
+}
+if(data.data !== undefined){
+let data76 = data.data;
+if(data76 && typeof data76 == "object" && !Array.isArray(data76)){
+if(data76.note_relays === undefined){
+const err238 = {instancePath:instancePath+"/data",schemaPath:"#/oneOf/8/properties/data/required",keyword:"required",params:{missingProperty: "note_relays"},message:"must have required property '"+"note_relays"+"'"};
 if(vErrors === null){
 vErrors = [err238];
 }
@@ -11004,10 +14509,9 @@ vErrors.push(err238);
 }
 errors++;
 }
-}
-if(data.event_type !== undefined){
-if("run.completed" !== data.event_type){
-const err239 = {instancePath:instancePath+"/event_type",schemaPath:"#/oneOf/8/properties/event_type/const",keyword:"const",params:{allowedValue: "run.completed"},message:"must be equal to constant"};
+for(const key21 in data76){
+if(!(key21 === "note_relays")){
+const err239 = {instancePath:instancePath+"/data",schemaPath:"#/oneOf/8/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key21},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err239];
 }
@@ -11017,11 +14521,11 @@ vErrors.push(err239);
 errors++;
 }
 }
-if(data.data !== undefined){
-let data77 = data.data;
-if(data77 && typeof data77 == "object" && !Array.isArray(data77)){
-if(data77.note_relays === undefined){
-const err240 = {instancePath:instancePath+"/data",schemaPath:"#/oneOf/8/properties/data/required",keyword:"required",params:{missingProperty: "note_relays"},message:"must have required property '"+"note_relays"+"'"};
+if(data76.note_relays !== undefined){
+let data77 = data76.note_relays;
+if(Array.isArray(data77)){
+if(data77.length > 50){
+const err240 = {instancePath:instancePath+"/data/note_relays",schemaPath:"#/oneOf/8/properties/data/properties/note_relays/maxItems",keyword:"maxItems",params:{limit: 50},message:"must NOT have more than 50 items"};
 if(vErrors === null){
 vErrors = [err240];
 }
@@ -11030,9 +14534,12 @@ vErrors.push(err240);
 }
 errors++;
 }
-for(const key21 in data77){
-if(!(key21 === "note_relays")){
-const err241 = {instancePath:instancePath+"/data",schemaPath:"#/oneOf/8/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key21},message:"must NOT have additional properties"};
+const len3 = data77.length;
+for(let i3=0; i3<len3; i3++){
+let data78 = data77[i3];
+if(typeof data78 === "string"){
+if(func1(data78) > 500){
+const err241 = {instancePath:instancePath+"/data/note_relays/" + i3,schemaPath:"#/oneOf/8/properties/data/properties/note_relays/items/maxLength",keyword:"maxLength",params:{limit: 500},message:"must NOT have more than 500 characters"};
 if(vErrors === null){
 vErrors = [err241];
 }
@@ -11041,12 +14548,8 @@ vErrors.push(err241);
 }
 errors++;
 }
-}
-if(data77.note_relays !== undefined){
-let data78 = data77.note_relays;
-if(Array.isArray(data78)){
-if(data78.length > 50){
-const err242 = {instancePath:instancePath+"/data/note_relays",schemaPath:"#/oneOf/8/properties/data/properties/note_relays/maxItems",keyword:"maxItems",params:{limit: 50},message:"must NOT have more than 50 items"};
+if(func1(data78) < 1){
+const err242 = {instancePath:instancePath+"/data/note_relays/" + i3,schemaPath:"#/oneOf/8/properties/data/properties/note_relays/items/minLength",keyword:"minLength",params:{limit: 1},message:"must NOT have fewer than 1 characters"};
 if(vErrors === null){
 vErrors = [err242];
 }
@@ -11055,12 +14558,9 @@ vErrors.push(err242);
 }
 errors++;
 }
-const len3 = data78.length;
-for(let i3=0; i3<len3; i3++){
-let data79 = data78[i3];
-if(typeof data79 === "string"){
-if(func1(data79) > 500){
-const err243 = {instancePath:instancePath+"/data/note_relays/" + i3,schemaPath:"#/oneOf/8/properties/data/properties/note_relays/items/maxLength",keyword:"maxLength",params:{limit: 500},message:"must NOT have more than 500 characters"};
+}
+else {
+const err243 = {instancePath:instancePath+"/data/note_relays/" + i3,schemaPath:"#/oneOf/8/properties/data/properties/note_relays/items/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err243];
 }
@@ -11069,8 +14569,10 @@ vErrors.push(err243);
 }
 errors++;
 }
-if(func1(data79) < 1){
-const err244 = {instancePath:instancePath+"/data/note_relays/" + i3,schemaPath:"#/oneOf/8/properties/data/properties/note_relays/items/minLength",keyword:"minLength",params:{limit: 1},message:"must NOT have fewer than 1 characters"};
+}
+}
+else {
+const err244 = {instancePath:instancePath+"/data/note_relays",schemaPath:"#/oneOf/8/properties/data/properties/note_relays/type",keyword:"type",params:{type: "array"},message:"must be array"};
 if(vErrors === null){
 vErrors = [err244];
 }
@@ -11080,8 +14582,9 @@ vErrors.push(err244);
 errors++;
 }
 }
+}
 else {
-const err245 = {instancePath:instancePath+"/data/note_relays/" + i3,schemaPath:"#/oneOf/8/properties/data/properties/note_relays/items/type",keyword:"type",params:{type: "string"},message:"must be string"};
+const err245 = {instancePath:instancePath+"/data",schemaPath:"#/oneOf/8/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
 vErrors = [err245];
 }
@@ -11093,7 +14596,7 @@ errors++;
 }
 }
 else {
-const err246 = {instancePath:instancePath+"/data/note_relays",schemaPath:"#/oneOf/8/properties/data/properties/note_relays/type",keyword:"type",params:{type: "array"},message:"must be array"};
+const err246 = {instancePath,schemaPath:"#/oneOf/8/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
 vErrors = [err246];
 }
@@ -11102,31 +14605,7 @@ vErrors.push(err246);
 }
 errors++;
 }
-}
-}
-else {
-const err247 = {instancePath:instancePath+"/data",schemaPath:"#/oneOf/8/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
-if(vErrors === null){
-vErrors = [err247];
-}
-else {
-vErrors.push(err247);
-}
-errors++;
-}
-}
-}
-else {
-const err248 = {instancePath,schemaPath:"#/oneOf/8/type",keyword:"type",params:{type: "object"},message:"must be object"};
-if(vErrors === null){
-vErrors = [err248];
-}
-else {
-vErrors.push(err248);
-}
-errors++;
-}
-var _valid0 = _errs186 === errors;
+var _valid0 = _errs184 === errors;
 if(_valid0 && valid0){
 valid0 = false;
 passing0 = [passing0, 8];
@@ -11139,10 +14618,31 @@ if(props0 !== true){
 props0 = true;
 }
 }
-const _errs197 = errors;
+const _errs195 = errors;
 if(data && typeof data == "object" && !Array.isArray(data)){
 if(data.event_type === undefined){
-const err249 = {instancePath,schemaPath:"#/oneOf/9/required",keyword:"required",params:{missingProperty: "event_type"},message:"must have required property '"+"event_type"+"'"};
+const err247 = {instancePath,schemaPath:"#/oneOf/9/required",keyword:"required",params:{missingProperty: "event_type"},message:"must have required property '"+"event_type"+"'"};
+if(vErrors === null){
+vErrors = [err247];
+}
+else {
+vErrors.push(err247);
+}
+errors++;
+}
+if(data.data === undefined){
+const err248 = {instancePath,schemaPath:"#/oneOf/9/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
+if(vErrors === null){
+vErrors = [err248];
+}
+else {
+vErrors.push(err248);
+}
+errors++;
+}
+for(const key22 in data){
+if(!((key22 === "event_type") || (key22 === "data"))){
+const err249 = {instancePath,schemaPath:"#/oneOf/9/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key22},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err249];
 }
@@ -11151,8 +14651,10 @@ vErrors.push(err249);
 }
 errors++;
 }
-if(data.data === undefined){
-const err250 = {instancePath,schemaPath:"#/oneOf/9/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
+}
+if(data.event_type !== undefined){
+if("run.failed" !== data.event_type){
+const err250 = {instancePath:instancePath+"/event_type",schemaPath:"#/oneOf/9/properties/event_type/const",keyword:"const",params:{allowedValue: "run.failed"},message:"must be equal to constant"};
 if(vErrors === null){
 vErrors = [err250];
 }
@@ -11161,9 +14663,12 @@ vErrors.push(err250);
 }
 errors++;
 }
-for(const key22 in data){
-if(!((key22 === "event_type") || (key22 === "data"))){
-const err251 = {instancePath,schemaPath:"#/oneOf/9/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key22},message:"must NOT have additional properties"};
+}
+if(data.data !== undefined){
+let data80 = data.data;
+if(data80 && typeof data80 == "object" && !Array.isArray(data80)){
+if(data80.step_id === undefined){
+const err251 = {instancePath:instancePath+"/data",schemaPath:"#/oneOf/9/properties/data/required",keyword:"required",params:{missingProperty: "step_id"},message:"must have required property '"+"step_id"+"'"};
 if(vErrors === null){
 vErrors = [err251];
 }
@@ -11172,10 +14677,8 @@ vErrors.push(err251);
 }
 errors++;
 }
-}
-if(data.event_type !== undefined){
-if("run.failed" !== data.event_type){
-const err252 = {instancePath:instancePath+"/event_type",schemaPath:"#/oneOf/9/properties/event_type/const",keyword:"const",params:{allowedValue: "run.failed"},message:"must be equal to constant"};
+if(data80.code === undefined){
+const err252 = {instancePath:instancePath+"/data",schemaPath:"#/oneOf/9/properties/data/required",keyword:"required",params:{missingProperty: "code"},message:"must have required property '"+"code"+"'"};
 if(vErrors === null){
 vErrors = [err252];
 }
@@ -11184,12 +14687,8 @@ vErrors.push(err252);
 }
 errors++;
 }
-}
-if(data.data !== undefined){
-let data81 = data.data;
-if(data81 && typeof data81 == "object" && !Array.isArray(data81)){
-if(data81.step_id === undefined){
-const err253 = {instancePath:instancePath+"/data",schemaPath:"#/oneOf/9/properties/data/required",keyword:"required",params:{missingProperty: "step_id"},message:"must have required property '"+"step_id"+"'"};
+if(data80.message === undefined){
+const err253 = {instancePath:instancePath+"/data",schemaPath:"#/oneOf/9/properties/data/required",keyword:"required",params:{missingProperty: "message"},message:"must have required property '"+"message"+"'"};
 if(vErrors === null){
 vErrors = [err253];
 }
@@ -11198,8 +14697,9 @@ vErrors.push(err253);
 }
 errors++;
 }
-if(data81.code === undefined){
-const err254 = {instancePath:instancePath+"/data",schemaPath:"#/oneOf/9/properties/data/required",keyword:"required",params:{missingProperty: "code"},message:"must have required property '"+"code"+"'"};
+for(const key23 in data80){
+if(!(((key23 === "step_id") || (key23 === "code")) || (key23 === "message"))){
+const err254 = {instancePath:instancePath+"/data",schemaPath:"#/oneOf/9/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key23},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err254];
 }
@@ -11208,8 +14708,11 @@ vErrors.push(err254);
 }
 errors++;
 }
-if(data81.message === undefined){
-const err255 = {instancePath:instancePath+"/data",schemaPath:"#/oneOf/9/properties/data/required",keyword:"required",params:{missingProperty: "message"},message:"must have required property '"+"message"+"'"};
+}
+if(data80.step_id !== undefined){
+let data81 = data80.step_id;
+if((typeof data81 !== "string") && (data81 !== null)){
+const err255 = {instancePath:instancePath+"/data/step_id",schemaPath:"#/oneOf/9/properties/data/properties/step_id/type",keyword:"type",params:{type: schema91.oneOf[9].properties.data.properties.step_id.type},message:"must be string,null"};
 if(vErrors === null){
 vErrors = [err255];
 }
@@ -11218,9 +14721,9 @@ vErrors.push(err255);
 }
 errors++;
 }
-for(const key23 in data81){
-if(!(((key23 === "step_id") || (key23 === "code")) || (key23 === "message"))){
-const err256 = {instancePath:instancePath+"/data",schemaPath:"#/oneOf/9/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key23},message:"must NOT have additional properties"};
+if(typeof data81 === "string"){
+if(func1(data81) > 64){
+const err256 = {instancePath:instancePath+"/data/step_id",schemaPath:"#/oneOf/9/properties/data/properties/step_id/maxLength",keyword:"maxLength",params:{limit: 64},message:"must NOT have more than 64 characters"};
 if(vErrors === null){
 vErrors = [err256];
 }
@@ -11229,11 +14732,8 @@ vErrors.push(err256);
 }
 errors++;
 }
-}
-if(data81.step_id !== undefined){
-let data82 = data81.step_id;
-if((typeof data82 !== "string") && (data82 !== null)){
-const err257 = {instancePath:instancePath+"/data/step_id",schemaPath:"#/oneOf/9/properties/data/properties/step_id/type",keyword:"type",params:{type: schema74.oneOf[9].properties.data.properties.step_id.type},message:"must be string,null"};
+if(func1(data81) < 1){
+const err257 = {instancePath:instancePath+"/data/step_id",schemaPath:"#/oneOf/9/properties/data/properties/step_id/minLength",keyword:"minLength",params:{limit: 1},message:"must NOT have fewer than 1 characters"};
 if(vErrors === null){
 vErrors = [err257];
 }
@@ -11242,9 +14742,13 @@ vErrors.push(err257);
 }
 errors++;
 }
+}
+}
+if(data80.code !== undefined){
+let data82 = data80.code;
 if(typeof data82 === "string"){
 if(func1(data82) > 64){
-const err258 = {instancePath:instancePath+"/data/step_id",schemaPath:"#/oneOf/9/properties/data/properties/step_id/maxLength",keyword:"maxLength",params:{limit: 64},message:"must NOT have more than 64 characters"};
+const err258 = {instancePath:instancePath+"/data/code",schemaPath:"#/oneOf/9/properties/data/properties/code/maxLength",keyword:"maxLength",params:{limit: 64},message:"must NOT have more than 64 characters"};
 if(vErrors === null){
 vErrors = [err258];
 }
@@ -11253,8 +14757,8 @@ vErrors.push(err258);
 }
 errors++;
 }
-if(func1(data82) < 1){
-const err259 = {instancePath:instancePath+"/data/step_id",schemaPath:"#/oneOf/9/properties/data/properties/step_id/minLength",keyword:"minLength",params:{limit: 1},message:"must NOT have fewer than 1 characters"};
+if(!pattern64.test(data82)){
+const err259 = {instancePath:instancePath+"/data/code",schemaPath:"#/oneOf/9/properties/data/properties/code/pattern",keyword:"pattern",params:{pattern: "^[a-z][a-z0-9_]*$"},message:"must match pattern \""+"^[a-z][a-z0-9_]*$"+"\""};
 if(vErrors === null){
 vErrors = [err259];
 }
@@ -11264,12 +14768,8 @@ vErrors.push(err259);
 errors++;
 }
 }
-}
-if(data81.code !== undefined){
-let data83 = data81.code;
-if(typeof data83 === "string"){
-if(func1(data83) > 64){
-const err260 = {instancePath:instancePath+"/data/code",schemaPath:"#/oneOf/9/properties/data/properties/code/maxLength",keyword:"maxLength",params:{limit: 64},message:"must NOT have more than 64 characters"};
+else {
+const err260 = {instancePath:instancePath+"/data/code",schemaPath:"#/oneOf/9/properties/data/properties/code/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err260];
 }
@@ -11278,8 +14778,12 @@ vErrors.push(err260);
 }
 errors++;
 }
-if(!pattern42.test(data83)){
-const err261 = {instancePath:instancePath+"/data/code",schemaPath:"#/oneOf/9/properties/data/properties/code/pattern",keyword:"pattern",params:{pattern: "^[a-z][a-z0-9_]*$"},message:"must match pattern \""+"^[a-z][a-z0-9_]*$"+"\""};
+}
+if(data80.message !== undefined){
+let data83 = data80.message;
+if(typeof data83 === "string"){
+if(func1(data83) > 2000){
+const err261 = {instancePath:instancePath+"/data/message",schemaPath:"#/oneOf/9/properties/data/properties/message/maxLength",keyword:"maxLength",params:{limit: 2000},message:"must NOT have more than 2000 characters"};
 if(vErrors === null){
 vErrors = [err261];
 }
@@ -11288,9 +14792,8 @@ vErrors.push(err261);
 }
 errors++;
 }
-}
-else {
-const err262 = {instancePath:instancePath+"/data/code",schemaPath:"#/oneOf/9/properties/data/properties/code/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(func1(data83) < 1){
+const err262 = {instancePath:instancePath+"/data/message",schemaPath:"#/oneOf/9/properties/data/properties/message/minLength",keyword:"minLength",params:{limit: 1},message:"must NOT have fewer than 1 characters"};
 if(vErrors === null){
 vErrors = [err262];
 }
@@ -11300,11 +14803,8 @@ vErrors.push(err262);
 errors++;
 }
 }
-if(data81.message !== undefined){
-let data84 = data81.message;
-if(typeof data84 === "string"){
-if(func1(data84) > 2000){
-const err263 = {instancePath:instancePath+"/data/message",schemaPath:"#/oneOf/9/properties/data/properties/message/maxLength",keyword:"maxLength",params:{limit: 2000},message:"must NOT have more than 2000 characters"};
+else {
+const err263 = {instancePath:instancePath+"/data/message",schemaPath:"#/oneOf/9/properties/data/properties/message/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err263];
 }
@@ -11313,8 +14813,10 @@ vErrors.push(err263);
 }
 errors++;
 }
-if(func1(data84) < 1){
-const err264 = {instancePath:instancePath+"/data/message",schemaPath:"#/oneOf/9/properties/data/properties/message/minLength",keyword:"minLength",params:{limit: 1},message:"must NOT have fewer than 1 characters"};
+}
+}
+else {
+const err264 = {instancePath:instancePath+"/data",schemaPath:"#/oneOf/9/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
 vErrors = [err264];
 }
@@ -11324,8 +14826,9 @@ vErrors.push(err264);
 errors++;
 }
 }
+}
 else {
-const err265 = {instancePath:instancePath+"/data/message",schemaPath:"#/oneOf/9/properties/data/properties/message/type",keyword:"type",params:{type: "string"},message:"must be string"};
+const err265 = {instancePath,schemaPath:"#/oneOf/9/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
 vErrors = [err265];
 }
@@ -11334,31 +14837,7 @@ vErrors.push(err265);
 }
 errors++;
 }
-}
-}
-else {
-const err266 = {instancePath:instancePath+"/data",schemaPath:"#/oneOf/9/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
-if(vErrors === null){
-vErrors = [err266];
-}
-else {
-vErrors.push(err266);
-}
-errors++;
-}
-}
-}
-else {
-const err267 = {instancePath,schemaPath:"#/oneOf/9/type",keyword:"type",params:{type: "object"},message:"must be object"};
-if(vErrors === null){
-vErrors = [err267];
-}
-else {
-vErrors.push(err267);
-}
-errors++;
-}
-var _valid0 = _errs197 === errors;
+var _valid0 = _errs195 === errors;
 if(_valid0 && valid0){
 valid0 = false;
 passing0 = [passing0, 9];
@@ -11371,10 +14850,31 @@ if(props0 !== true){
 props0 = true;
 }
 }
-const _errs210 = errors;
+const _errs208 = errors;
 if(data && typeof data == "object" && !Array.isArray(data)){
 if(data.event_type === undefined){
-const err268 = {instancePath,schemaPath:"#/oneOf/10/required",keyword:"required",params:{missingProperty: "event_type"},message:"must have required property '"+"event_type"+"'"};
+const err266 = {instancePath,schemaPath:"#/oneOf/10/required",keyword:"required",params:{missingProperty: "event_type"},message:"must have required property '"+"event_type"+"'"};
+if(vErrors === null){
+vErrors = [err266];
+}
+else {
+vErrors.push(err266);
+}
+errors++;
+}
+if(data.data === undefined){
+const err267 = {instancePath,schemaPath:"#/oneOf/10/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
+if(vErrors === null){
+vErrors = [err267];
+}
+else {
+vErrors.push(err267);
+}
+errors++;
+}
+for(const key24 in data){
+if(!((key24 === "event_type") || (key24 === "data"))){
+const err268 = {instancePath,schemaPath:"#/oneOf/10/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key24},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err268];
 }
@@ -11383,8 +14883,10 @@ vErrors.push(err268);
 }
 errors++;
 }
-if(data.data === undefined){
-const err269 = {instancePath,schemaPath:"#/oneOf/10/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
+}
+if(data.event_type !== undefined){
+if("run.canceled" !== data.event_type){
+const err269 = {instancePath:instancePath+"/event_type",schemaPath:"#/oneOf/10/properties/event_type/const",keyword:"const",params:{allowedValue: "run.canceled"},message:"must be equal to constant"};
 if(vErrors === null){
 vErrors = [err269];
 }
@@ -11393,9 +14895,12 @@ vErrors.push(err269);
 }
 errors++;
 }
-for(const key24 in data){
-if(!((key24 === "event_type") || (key24 === "data"))){
-const err270 = {instancePath,schemaPath:"#/oneOf/10/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key24},message:"must NOT have additional properties"};
+}
+if(data.data !== undefined){
+let data85 = data.data;
+if(data85 && typeof data85 == "object" && !Array.isArray(data85)){
+if(data85.reason === undefined){
+const err270 = {instancePath:instancePath+"/data",schemaPath:"#/oneOf/10/properties/data/required",keyword:"required",params:{missingProperty: "reason"},message:"must have required property '"+"reason"+"'"};
 if(vErrors === null){
 vErrors = [err270];
 }
@@ -11404,10 +14909,9 @@ vErrors.push(err270);
 }
 errors++;
 }
-}
-if(data.event_type !== undefined){
-if("run.canceled" !== data.event_type){
-const err271 = {instancePath:instancePath+"/event_type",schemaPath:"#/oneOf/10/properties/event_type/const",keyword:"const",params:{allowedValue: "run.canceled"},message:"must be equal to constant"};
+for(const key25 in data85){
+if(!(key25 === "reason")){
+const err271 = {instancePath:instancePath+"/data",schemaPath:"#/oneOf/10/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key25},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err271];
 }
@@ -11417,11 +14921,11 @@ vErrors.push(err271);
 errors++;
 }
 }
-if(data.data !== undefined){
-let data86 = data.data;
-if(data86 && typeof data86 == "object" && !Array.isArray(data86)){
-if(data86.reason === undefined){
-const err272 = {instancePath:instancePath+"/data",schemaPath:"#/oneOf/10/properties/data/required",keyword:"required",params:{missingProperty: "reason"},message:"must have required property '"+"reason"+"'"};
+if(data85.reason !== undefined){
+let data86 = data85.reason;
+if(typeof data86 === "string"){
+if(func1(data86) > 500){
+const err272 = {instancePath:instancePath+"/data/reason",schemaPath:"#/oneOf/10/properties/data/properties/reason/maxLength",keyword:"maxLength",params:{limit: 500},message:"must NOT have more than 500 characters"};
 if(vErrors === null){
 vErrors = [err272];
 }
@@ -11430,9 +14934,8 @@ vErrors.push(err272);
 }
 errors++;
 }
-for(const key25 in data86){
-if(!(key25 === "reason")){
-const err273 = {instancePath:instancePath+"/data",schemaPath:"#/oneOf/10/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key25},message:"must NOT have additional properties"};
+if(func1(data86) < 1){
+const err273 = {instancePath:instancePath+"/data/reason",schemaPath:"#/oneOf/10/properties/data/properties/reason/minLength",keyword:"minLength",params:{limit: 1},message:"must NOT have fewer than 1 characters"};
 if(vErrors === null){
 vErrors = [err273];
 }
@@ -11442,11 +14945,8 @@ vErrors.push(err273);
 errors++;
 }
 }
-if(data86.reason !== undefined){
-let data87 = data86.reason;
-if(typeof data87 === "string"){
-if(func1(data87) > 500){
-const err274 = {instancePath:instancePath+"/data/reason",schemaPath:"#/oneOf/10/properties/data/properties/reason/maxLength",keyword:"maxLength",params:{limit: 500},message:"must NOT have more than 500 characters"};
+else {
+const err274 = {instancePath:instancePath+"/data/reason",schemaPath:"#/oneOf/10/properties/data/properties/reason/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err274];
 }
@@ -11455,8 +14955,10 @@ vErrors.push(err274);
 }
 errors++;
 }
-if(func1(data87) < 1){
-const err275 = {instancePath:instancePath+"/data/reason",schemaPath:"#/oneOf/10/properties/data/properties/reason/minLength",keyword:"minLength",params:{limit: 1},message:"must NOT have fewer than 1 characters"};
+}
+}
+else {
+const err275 = {instancePath:instancePath+"/data",schemaPath:"#/oneOf/10/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
 vErrors = [err275];
 }
@@ -11466,8 +14968,9 @@ vErrors.push(err275);
 errors++;
 }
 }
+}
 else {
-const err276 = {instancePath:instancePath+"/data/reason",schemaPath:"#/oneOf/10/properties/data/properties/reason/type",keyword:"type",params:{type: "string"},message:"must be string"};
+const err276 = {instancePath,schemaPath:"#/oneOf/10/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
 vErrors = [err276];
 }
@@ -11476,31 +14979,7 @@ vErrors.push(err276);
 }
 errors++;
 }
-}
-}
-else {
-const err277 = {instancePath:instancePath+"/data",schemaPath:"#/oneOf/10/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
-if(vErrors === null){
-vErrors = [err277];
-}
-else {
-vErrors.push(err277);
-}
-errors++;
-}
-}
-}
-else {
-const err278 = {instancePath,schemaPath:"#/oneOf/10/type",keyword:"type",params:{type: "object"},message:"must be object"};
-if(vErrors === null){
-vErrors = [err278];
-}
-else {
-vErrors.push(err278);
-}
-errors++;
-}
-var _valid0 = _errs210 === errors;
+var _valid0 = _errs208 === errors;
 if(_valid0 && valid0){
 valid0 = false;
 passing0 = [passing0, 10];
@@ -11513,10 +14992,31 @@ if(props0 !== true){
 props0 = true;
 }
 }
-const _errs219 = errors;
+const _errs217 = errors;
 if(data && typeof data == "object" && !Array.isArray(data)){
 if(data.event_type === undefined){
-const err279 = {instancePath,schemaPath:"#/oneOf/11/required",keyword:"required",params:{missingProperty: "event_type"},message:"must have required property '"+"event_type"+"'"};
+const err277 = {instancePath,schemaPath:"#/oneOf/11/required",keyword:"required",params:{missingProperty: "event_type"},message:"must have required property '"+"event_type"+"'"};
+if(vErrors === null){
+vErrors = [err277];
+}
+else {
+vErrors.push(err277);
+}
+errors++;
+}
+if(data.data === undefined){
+const err278 = {instancePath,schemaPath:"#/oneOf/11/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
+if(vErrors === null){
+vErrors = [err278];
+}
+else {
+vErrors.push(err278);
+}
+errors++;
+}
+for(const key26 in data){
+if(!((key26 === "event_type") || (key26 === "data"))){
+const err279 = {instancePath,schemaPath:"#/oneOf/11/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key26},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err279];
 }
@@ -11525,8 +15025,10 @@ vErrors.push(err279);
 }
 errors++;
 }
-if(data.data === undefined){
-const err280 = {instancePath,schemaPath:"#/oneOf/11/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
+}
+if(data.event_type !== undefined){
+if("note.posted" !== data.event_type){
+const err280 = {instancePath:instancePath+"/event_type",schemaPath:"#/oneOf/11/properties/event_type/const",keyword:"const",params:{allowedValue: "note.posted"},message:"must be equal to constant"};
 if(vErrors === null){
 vErrors = [err280];
 }
@@ -11535,9 +15037,12 @@ vErrors.push(err280);
 }
 errors++;
 }
-for(const key26 in data){
-if(!((key26 === "event_type") || (key26 === "data"))){
-const err281 = {instancePath,schemaPath:"#/oneOf/11/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key26},message:"must NOT have additional properties"};
+}
+if(data.data !== undefined){
+let data88 = data.data;
+if(data88 && typeof data88 == "object" && !Array.isArray(data88)){
+if(data88.note_event_id === undefined){
+const err281 = {instancePath:instancePath+"/data",schemaPath:"#/oneOf/11/properties/data/required",keyword:"required",params:{missingProperty: "note_event_id"},message:"must have required property '"+"note_event_id"+"'"};
 if(vErrors === null){
 vErrors = [err281];
 }
@@ -11546,10 +15051,8 @@ vErrors.push(err281);
 }
 errors++;
 }
-}
-if(data.event_type !== undefined){
-if("note.posted" !== data.event_type){
-const err282 = {instancePath:instancePath+"/event_type",schemaPath:"#/oneOf/11/properties/event_type/const",keyword:"const",params:{allowedValue: "note.posted"},message:"must be equal to constant"};
+if(data88.accepted === undefined){
+const err282 = {instancePath:instancePath+"/data",schemaPath:"#/oneOf/11/properties/data/required",keyword:"required",params:{missingProperty: "accepted"},message:"must have required property '"+"accepted"+"'"};
 if(vErrors === null){
 vErrors = [err282];
 }
@@ -11558,12 +15061,8 @@ vErrors.push(err282);
 }
 errors++;
 }
-}
-if(data.data !== undefined){
-let data89 = data.data;
-if(data89 && typeof data89 == "object" && !Array.isArray(data89)){
-if(data89.note_event_id === undefined){
-const err283 = {instancePath:instancePath+"/data",schemaPath:"#/oneOf/11/properties/data/required",keyword:"required",params:{missingProperty: "note_event_id"},message:"must have required property '"+"note_event_id"+"'"};
+if(data88.refused === undefined){
+const err283 = {instancePath:instancePath+"/data",schemaPath:"#/oneOf/11/properties/data/required",keyword:"required",params:{missingProperty: "refused"},message:"must have required property '"+"refused"+"'"};
 if(vErrors === null){
 vErrors = [err283];
 }
@@ -11572,8 +15071,9 @@ vErrors.push(err283);
 }
 errors++;
 }
-if(data89.accepted === undefined){
-const err284 = {instancePath:instancePath+"/data",schemaPath:"#/oneOf/11/properties/data/required",keyword:"required",params:{missingProperty: "accepted"},message:"must have required property '"+"accepted"+"'"};
+for(const key27 in data88){
+if(!(((key27 === "note_event_id") || (key27 === "accepted")) || (key27 === "refused"))){
+const err284 = {instancePath:instancePath+"/data",schemaPath:"#/oneOf/11/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key27},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err284];
 }
@@ -11582,8 +15082,12 @@ vErrors.push(err284);
 }
 errors++;
 }
-if(data89.refused === undefined){
-const err285 = {instancePath:instancePath+"/data",schemaPath:"#/oneOf/11/properties/data/required",keyword:"required",params:{missingProperty: "refused"},message:"must have required property '"+"refused"+"'"};
+}
+if(data88.note_event_id !== undefined){
+let data89 = data88.note_event_id;
+if(typeof data89 === "string"){
+if(!pattern4.test(data89)){
+const err285 = {instancePath:instancePath+"/data/note_event_id",schemaPath:"#/oneOf/11/properties/data/properties/note_event_id/pattern",keyword:"pattern",params:{pattern: "^[0-9a-f]{64}$"},message:"must match pattern \""+"^[0-9a-f]{64}$"+"\""};
 if(vErrors === null){
 vErrors = [err285];
 }
@@ -11592,9 +15096,9 @@ vErrors.push(err285);
 }
 errors++;
 }
-for(const key27 in data89){
-if(!(((key27 === "note_event_id") || (key27 === "accepted")) || (key27 === "refused"))){
-const err286 = {instancePath:instancePath+"/data",schemaPath:"#/oneOf/11/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key27},message:"must NOT have additional properties"};
+}
+else {
+const err286 = {instancePath:instancePath+"/data/note_event_id",schemaPath:"#/oneOf/11/properties/data/properties/note_event_id/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err286];
 }
@@ -11604,11 +15108,11 @@ vErrors.push(err286);
 errors++;
 }
 }
-if(data89.note_event_id !== undefined){
-let data90 = data89.note_event_id;
-if(typeof data90 === "string"){
-if(!pattern6.test(data90)){
-const err287 = {instancePath:instancePath+"/data/note_event_id",schemaPath:"#/oneOf/11/properties/data/properties/note_event_id/pattern",keyword:"pattern",params:{pattern: "^[0-9a-f]{64}$"},message:"must match pattern \""+"^[0-9a-f]{64}$"+"\""};
+if(data88.accepted !== undefined){
+let data90 = data88.accepted;
+if(Array.isArray(data90)){
+if(data90.length > 50){
+const err287 = {instancePath:instancePath+"/data/accepted",schemaPath:"#/oneOf/11/properties/data/properties/accepted/maxItems",keyword:"maxItems",params:{limit: 50},message:"must NOT have more than 50 items"};
 if(vErrors === null){
 vErrors = [err287];
 }
@@ -11617,9 +15121,12 @@ vErrors.push(err287);
 }
 errors++;
 }
-}
-else {
-const err288 = {instancePath:instancePath+"/data/note_event_id",schemaPath:"#/oneOf/11/properties/data/properties/note_event_id/type",keyword:"type",params:{type: "string"},message:"must be string"};
+const len4 = data90.length;
+for(let i4=0; i4<len4; i4++){
+let data91 = data90[i4];
+if(typeof data91 === "string"){
+if(func1(data91) > 500){
+const err288 = {instancePath:instancePath+"/data/accepted/" + i4,schemaPath:"#/oneOf/11/properties/data/properties/accepted/items/maxLength",keyword:"maxLength",params:{limit: 500},message:"must NOT have more than 500 characters"};
 if(vErrors === null){
 vErrors = [err288];
 }
@@ -11628,12 +15135,8 @@ vErrors.push(err288);
 }
 errors++;
 }
-}
-if(data89.accepted !== undefined){
-let data91 = data89.accepted;
-if(Array.isArray(data91)){
-if(data91.length > 50){
-const err289 = {instancePath:instancePath+"/data/accepted",schemaPath:"#/oneOf/11/properties/data/properties/accepted/maxItems",keyword:"maxItems",params:{limit: 50},message:"must NOT have more than 50 items"};
+if(func1(data91) < 1){
+const err289 = {instancePath:instancePath+"/data/accepted/" + i4,schemaPath:"#/oneOf/11/properties/data/properties/accepted/items/minLength",keyword:"minLength",params:{limit: 1},message:"must NOT have fewer than 1 characters"};
 if(vErrors === null){
 vErrors = [err289];
 }
@@ -11642,12 +15145,9 @@ vErrors.push(err289);
 }
 errors++;
 }
-const len4 = data91.length;
-for(let i4=0; i4<len4; i4++){
-let data92 = data91[i4];
-if(typeof data92 === "string"){
-if(func1(data92) > 500){
-const err290 = {instancePath:instancePath+"/data/accepted/" + i4,schemaPath:"#/oneOf/11/properties/data/properties/accepted/items/maxLength",keyword:"maxLength",params:{limit: 500},message:"must NOT have more than 500 characters"};
+}
+else {
+const err290 = {instancePath:instancePath+"/data/accepted/" + i4,schemaPath:"#/oneOf/11/properties/data/properties/accepted/items/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err290];
 }
@@ -11656,8 +15156,10 @@ vErrors.push(err290);
 }
 errors++;
 }
-if(func1(data92) < 1){
-const err291 = {instancePath:instancePath+"/data/accepted/" + i4,schemaPath:"#/oneOf/11/properties/data/properties/accepted/items/minLength",keyword:"minLength",params:{limit: 1},message:"must NOT have fewer than 1 characters"};
+}
+}
+else {
+const err291 = {instancePath:instancePath+"/data/accepted",schemaPath:"#/oneOf/11/properties/data/properties/accepted/type",keyword:"type",params:{type: "array"},message:"must be array"};
 if(vErrors === null){
 vErrors = [err291];
 }
@@ -11667,8 +15169,11 @@ vErrors.push(err291);
 errors++;
 }
 }
-else {
-const err292 = {instancePath:instancePath+"/data/accepted/" + i4,schemaPath:"#/oneOf/11/properties/data/properties/accepted/items/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data88.refused !== undefined){
+let data92 = data88.refused;
+if(Array.isArray(data92)){
+if(data92.length > 50){
+const err292 = {instancePath:instancePath+"/data/refused",schemaPath:"#/oneOf/11/properties/data/properties/refused/maxItems",keyword:"maxItems",params:{limit: 50},message:"must NOT have more than 50 items"};
 if(vErrors === null){
 vErrors = [err292];
 }
@@ -11677,10 +15182,12 @@ vErrors.push(err292);
 }
 errors++;
 }
-}
-}
-else {
-const err293 = {instancePath:instancePath+"/data/accepted",schemaPath:"#/oneOf/11/properties/data/properties/accepted/type",keyword:"type",params:{type: "array"},message:"must be array"};
+const len5 = data92.length;
+for(let i5=0; i5<len5; i5++){
+let data93 = data92[i5];
+if(typeof data93 === "string"){
+if(func1(data93) > 500){
+const err293 = {instancePath:instancePath+"/data/refused/" + i5,schemaPath:"#/oneOf/11/properties/data/properties/refused/items/maxLength",keyword:"maxLength",params:{limit: 500},message:"must NOT have more than 500 characters"};
 if(vErrors === null){
 vErrors = [err293];
 }
@@ -11689,12 +15196,8 @@ vErrors.push(err293);
 }
 errors++;
 }
-}
-if(data89.refused !== undefined){
-let data93 = data89.refused;
-if(Array.isArray(data93)){
-if(data93.length > 50){
-const err294 = {instancePath:instancePath+"/data/refused",schemaPath:"#/oneOf/11/properties/data/properties/refused/maxItems",keyword:"maxItems",params:{limit: 50},message:"must NOT have more than 50 items"};
+if(func1(data93) < 1){
+const err294 = {instancePath:instancePath+"/data/refused/" + i5,schemaPath:"#/oneOf/11/properties/data/properties/refused/items/minLength",keyword:"minLength",params:{limit: 1},message:"must NOT have fewer than 1 characters"};
 if(vErrors === null){
 vErrors = [err294];
 }
@@ -11703,12 +15206,9 @@ vErrors.push(err294);
 }
 errors++;
 }
-const len5 = data93.length;
-for(let i5=0; i5<len5; i5++){
-let data94 = data93[i5];
-if(typeof data94 === "string"){
-if(func1(data94) > 500){
-const err295 = {instancePath:instancePath+"/data/refused/" + i5,schemaPath:"#/oneOf/11/properties/data/properties/refused/items/maxLength",keyword:"maxLength",params:{limit: 500},message:"must NOT have more than 500 characters"};
+}
+else {
+const err295 = {instancePath:instancePath+"/data/refused/" + i5,schemaPath:"#/oneOf/11/properties/data/properties/refused/items/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err295];
 }
@@ -11717,8 +15217,10 @@ vErrors.push(err295);
 }
 errors++;
 }
-if(func1(data94) < 1){
-const err296 = {instancePath:instancePath+"/data/refused/" + i5,schemaPath:"#/oneOf/11/properties/data/properties/refused/items/minLength",keyword:"minLength",params:{limit: 1},message:"must NOT have fewer than 1 characters"};
+}
+}
+else {
+const err296 = {instancePath:instancePath+"/data/refused",schemaPath:"#/oneOf/11/properties/data/properties/refused/type",keyword:"type",params:{type: "array"},message:"must be array"};
 if(vErrors === null){
 vErrors = [err296];
 }
@@ -11728,8 +15230,9 @@ vErrors.push(err296);
 errors++;
 }
 }
+}
 else {
-const err297 = {instancePath:instancePath+"/data/refused/" + i5,schemaPath:"#/oneOf/11/properties/data/properties/refused/items/type",keyword:"type",params:{type: "string"},message:"must be string"};
+const err297 = {instancePath:instancePath+"/data",schemaPath:"#/oneOf/11/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
 vErrors = [err297];
 }
@@ -11741,7 +15244,7 @@ errors++;
 }
 }
 else {
-const err298 = {instancePath:instancePath+"/data/refused",schemaPath:"#/oneOf/11/properties/data/properties/refused/type",keyword:"type",params:{type: "array"},message:"must be array"};
+const err298 = {instancePath,schemaPath:"#/oneOf/11/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
 vErrors = [err298];
 }
@@ -11750,31 +15253,7 @@ vErrors.push(err298);
 }
 errors++;
 }
-}
-}
-else {
-const err299 = {instancePath:instancePath+"/data",schemaPath:"#/oneOf/11/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
-if(vErrors === null){
-vErrors = [err299];
-}
-else {
-vErrors.push(err299);
-}
-errors++;
-}
-}
-}
-else {
-const err300 = {instancePath,schemaPath:"#/oneOf/11/type",keyword:"type",params:{type: "object"},message:"must be object"};
-if(vErrors === null){
-vErrors = [err300];
-}
-else {
-vErrors.push(err300);
-}
-errors++;
-}
-var _valid0 = _errs219 === errors;
+var _valid0 = _errs217 === errors;
 if(_valid0 && valid0){
 valid0 = false;
 passing0 = [passing0, 11];
@@ -11787,10 +15266,31 @@ if(props0 !== true){
 props0 = true;
 }
 }
-const _errs236 = errors;
+const _errs234 = errors;
 if(data && typeof data == "object" && !Array.isArray(data)){
 if(data.event_type === undefined){
-const err301 = {instancePath,schemaPath:"#/oneOf/12/required",keyword:"required",params:{missingProperty: "event_type"},message:"must have required property '"+"event_type"+"'"};
+const err299 = {instancePath,schemaPath:"#/oneOf/12/required",keyword:"required",params:{missingProperty: "event_type"},message:"must have required property '"+"event_type"+"'"};
+if(vErrors === null){
+vErrors = [err299];
+}
+else {
+vErrors.push(err299);
+}
+errors++;
+}
+if(data.data === undefined){
+const err300 = {instancePath,schemaPath:"#/oneOf/12/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
+if(vErrors === null){
+vErrors = [err300];
+}
+else {
+vErrors.push(err300);
+}
+errors++;
+}
+for(const key28 in data){
+if(!((key28 === "event_type") || (key28 === "data"))){
+const err301 = {instancePath,schemaPath:"#/oneOf/12/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key28},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err301];
 }
@@ -11799,8 +15299,10 @@ vErrors.push(err301);
 }
 errors++;
 }
-if(data.data === undefined){
-const err302 = {instancePath,schemaPath:"#/oneOf/12/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
+}
+if(data.event_type !== undefined){
+if("note.failed" !== data.event_type){
+const err302 = {instancePath:instancePath+"/event_type",schemaPath:"#/oneOf/12/properties/event_type/const",keyword:"const",params:{allowedValue: "note.failed"},message:"must be equal to constant"};
 if(vErrors === null){
 vErrors = [err302];
 }
@@ -11809,9 +15311,12 @@ vErrors.push(err302);
 }
 errors++;
 }
-for(const key28 in data){
-if(!((key28 === "event_type") || (key28 === "data"))){
-const err303 = {instancePath,schemaPath:"#/oneOf/12/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key28},message:"must NOT have additional properties"};
+}
+if(data.data !== undefined){
+let data95 = data.data;
+if(data95 && typeof data95 == "object" && !Array.isArray(data95)){
+if(data95.attempt === undefined){
+const err303 = {instancePath:instancePath+"/data",schemaPath:"#/oneOf/12/properties/data/required",keyword:"required",params:{missingProperty: "attempt"},message:"must have required property '"+"attempt"+"'"};
 if(vErrors === null){
 vErrors = [err303];
 }
@@ -11820,10 +15325,8 @@ vErrors.push(err303);
 }
 errors++;
 }
-}
-if(data.event_type !== undefined){
-if("note.failed" !== data.event_type){
-const err304 = {instancePath:instancePath+"/event_type",schemaPath:"#/oneOf/12/properties/event_type/const",keyword:"const",params:{allowedValue: "note.failed"},message:"must be equal to constant"};
+if(data95.code === undefined){
+const err304 = {instancePath:instancePath+"/data",schemaPath:"#/oneOf/12/properties/data/required",keyword:"required",params:{missingProperty: "code"},message:"must have required property '"+"code"+"'"};
 if(vErrors === null){
 vErrors = [err304];
 }
@@ -11832,12 +15335,8 @@ vErrors.push(err304);
 }
 errors++;
 }
-}
-if(data.data !== undefined){
-let data96 = data.data;
-if(data96 && typeof data96 == "object" && !Array.isArray(data96)){
-if(data96.attempt === undefined){
-const err305 = {instancePath:instancePath+"/data",schemaPath:"#/oneOf/12/properties/data/required",keyword:"required",params:{missingProperty: "attempt"},message:"must have required property '"+"attempt"+"'"};
+if(data95.message === undefined){
+const err305 = {instancePath:instancePath+"/data",schemaPath:"#/oneOf/12/properties/data/required",keyword:"required",params:{missingProperty: "message"},message:"must have required property '"+"message"+"'"};
 if(vErrors === null){
 vErrors = [err305];
 }
@@ -11846,8 +15345,8 @@ vErrors.push(err305);
 }
 errors++;
 }
-if(data96.code === undefined){
-const err306 = {instancePath:instancePath+"/data",schemaPath:"#/oneOf/12/properties/data/required",keyword:"required",params:{missingProperty: "code"},message:"must have required property '"+"code"+"'"};
+if(data95.retry_at_ms === undefined){
+const err306 = {instancePath:instancePath+"/data",schemaPath:"#/oneOf/12/properties/data/required",keyword:"required",params:{missingProperty: "retry_at_ms"},message:"must have required property '"+"retry_at_ms"+"'"};
 if(vErrors === null){
 vErrors = [err306];
 }
@@ -11856,8 +15355,9 @@ vErrors.push(err306);
 }
 errors++;
 }
-if(data96.message === undefined){
-const err307 = {instancePath:instancePath+"/data",schemaPath:"#/oneOf/12/properties/data/required",keyword:"required",params:{missingProperty: "message"},message:"must have required property '"+"message"+"'"};
+for(const key29 in data95){
+if(!((((key29 === "attempt") || (key29 === "code")) || (key29 === "message")) || (key29 === "retry_at_ms"))){
+const err307 = {instancePath:instancePath+"/data",schemaPath:"#/oneOf/12/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key29},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err307];
 }
@@ -11866,8 +15366,11 @@ vErrors.push(err307);
 }
 errors++;
 }
-if(data96.retry_at_ms === undefined){
-const err308 = {instancePath:instancePath+"/data",schemaPath:"#/oneOf/12/properties/data/required",keyword:"required",params:{missingProperty: "retry_at_ms"},message:"must have required property '"+"retry_at_ms"+"'"};
+}
+if(data95.attempt !== undefined){
+let data96 = data95.attempt;
+if(!(((typeof data96 == "number") && (!(data96 % 1) && !isNaN(data96))) && (isFinite(data96)))){
+const err308 = {instancePath:instancePath+"/data/attempt",schemaPath:"#/oneOf/12/properties/data/properties/attempt/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
 if(vErrors === null){
 vErrors = [err308];
 }
@@ -11876,9 +15379,9 @@ vErrors.push(err308);
 }
 errors++;
 }
-for(const key29 in data96){
-if(!((((key29 === "attempt") || (key29 === "code")) || (key29 === "message")) || (key29 === "retry_at_ms"))){
-const err309 = {instancePath:instancePath+"/data",schemaPath:"#/oneOf/12/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key29},message:"must NOT have additional properties"};
+if((typeof data96 == "number") && (isFinite(data96))){
+if(data96 < 1 || isNaN(data96)){
+const err309 = {instancePath:instancePath+"/data/attempt",schemaPath:"#/oneOf/12/properties/data/properties/attempt/minimum",keyword:"minimum",params:{comparison: ">=", limit: 1},message:"must be >= 1"};
 if(vErrors === null){
 vErrors = [err309];
 }
@@ -11888,10 +15391,12 @@ vErrors.push(err309);
 errors++;
 }
 }
-if(data96.attempt !== undefined){
-let data97 = data96.attempt;
-if(!(((typeof data97 == "number") && (!(data97 % 1) && !isNaN(data97))) && (isFinite(data97)))){
-const err310 = {instancePath:instancePath+"/data/attempt",schemaPath:"#/oneOf/12/properties/data/properties/attempt/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
+}
+if(data95.code !== undefined){
+let data97 = data95.code;
+if(typeof data97 === "string"){
+if(func1(data97) > 64){
+const err310 = {instancePath:instancePath+"/data/code",schemaPath:"#/oneOf/12/properties/data/properties/code/maxLength",keyword:"maxLength",params:{limit: 64},message:"must NOT have more than 64 characters"};
 if(vErrors === null){
 vErrors = [err310];
 }
@@ -11900,9 +15405,8 @@ vErrors.push(err310);
 }
 errors++;
 }
-if((typeof data97 == "number") && (isFinite(data97))){
-if(data97 < 1 || isNaN(data97)){
-const err311 = {instancePath:instancePath+"/data/attempt",schemaPath:"#/oneOf/12/properties/data/properties/attempt/minimum",keyword:"minimum",params:{comparison: ">=", limit: 1},message:"must be >= 1"};
+if(!pattern64.test(data97)){
+const err311 = {instancePath:instancePath+"/data/code",schemaPath:"#/oneOf/12/properties/data/properties/code/pattern",keyword:"pattern",params:{pattern: "^[a-z][a-z0-9_]*$"},message:"must match pattern \""+"^[a-z][a-z0-9_]*$"+"\""};
 if(vErrors === null){
 vErrors = [err311];
 }
@@ -11912,12 +15416,8 @@ vErrors.push(err311);
 errors++;
 }
 }
-}
-if(data96.code !== undefined){
-let data98 = data96.code;
-if(typeof data98 === "string"){
-if(func1(data98) > 64){
-const err312 = {instancePath:instancePath+"/data/code",schemaPath:"#/oneOf/12/properties/data/properties/code/maxLength",keyword:"maxLength",params:{limit: 64},message:"must NOT have more than 64 characters"};
+else {
+const err312 = {instancePath:instancePath+"/data/code",schemaPath:"#/oneOf/12/properties/data/properties/code/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err312];
 }
@@ -11926,8 +15426,12 @@ vErrors.push(err312);
 }
 errors++;
 }
-if(!pattern42.test(data98)){
-const err313 = {instancePath:instancePath+"/data/code",schemaPath:"#/oneOf/12/properties/data/properties/code/pattern",keyword:"pattern",params:{pattern: "^[a-z][a-z0-9_]*$"},message:"must match pattern \""+"^[a-z][a-z0-9_]*$"+"\""};
+}
+if(data95.message !== undefined){
+let data98 = data95.message;
+if(typeof data98 === "string"){
+if(func1(data98) > 2000){
+const err313 = {instancePath:instancePath+"/data/message",schemaPath:"#/oneOf/12/properties/data/properties/message/maxLength",keyword:"maxLength",params:{limit: 2000},message:"must NOT have more than 2000 characters"};
 if(vErrors === null){
 vErrors = [err313];
 }
@@ -11936,9 +15440,8 @@ vErrors.push(err313);
 }
 errors++;
 }
-}
-else {
-const err314 = {instancePath:instancePath+"/data/code",schemaPath:"#/oneOf/12/properties/data/properties/code/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(func1(data98) < 1){
+const err314 = {instancePath:instancePath+"/data/message",schemaPath:"#/oneOf/12/properties/data/properties/message/minLength",keyword:"minLength",params:{limit: 1},message:"must NOT have fewer than 1 characters"};
 if(vErrors === null){
 vErrors = [err314];
 }
@@ -11948,11 +15451,8 @@ vErrors.push(err314);
 errors++;
 }
 }
-if(data96.message !== undefined){
-let data99 = data96.message;
-if(typeof data99 === "string"){
-if(func1(data99) > 2000){
-const err315 = {instancePath:instancePath+"/data/message",schemaPath:"#/oneOf/12/properties/data/properties/message/maxLength",keyword:"maxLength",params:{limit: 2000},message:"must NOT have more than 2000 characters"};
+else {
+const err315 = {instancePath:instancePath+"/data/message",schemaPath:"#/oneOf/12/properties/data/properties/message/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err315];
 }
@@ -11961,8 +15461,11 @@ vErrors.push(err315);
 }
 errors++;
 }
-if(func1(data99) < 1){
-const err316 = {instancePath:instancePath+"/data/message",schemaPath:"#/oneOf/12/properties/data/properties/message/minLength",keyword:"minLength",params:{limit: 1},message:"must NOT have fewer than 1 characters"};
+}
+if(data95.retry_at_ms !== undefined){
+let data99 = data95.retry_at_ms;
+if((!(((typeof data99 == "number") && (!(data99 % 1) && !isNaN(data99))) && (isFinite(data99)))) && (data99 !== null)){
+const err316 = {instancePath:instancePath+"/data/retry_at_ms",schemaPath:"#/oneOf/12/properties/data/properties/retry_at_ms/type",keyword:"type",params:{type: schema91.oneOf[12].properties.data.properties.retry_at_ms.type},message:"must be integer,null"};
 if(vErrors === null){
 vErrors = [err316];
 }
@@ -11971,9 +15474,9 @@ vErrors.push(err316);
 }
 errors++;
 }
-}
-else {
-const err317 = {instancePath:instancePath+"/data/message",schemaPath:"#/oneOf/12/properties/data/properties/message/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if((typeof data99 == "number") && (isFinite(data99))){
+if(data99 < 0 || isNaN(data99)){
+const err317 = {instancePath:instancePath+"/data/retry_at_ms",schemaPath:"#/oneOf/12/properties/data/properties/retry_at_ms/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0},message:"must be >= 0"};
 if(vErrors === null){
 vErrors = [err317];
 }
@@ -11983,10 +15486,10 @@ vErrors.push(err317);
 errors++;
 }
 }
-if(data96.retry_at_ms !== undefined){
-let data100 = data96.retry_at_ms;
-if((!(((typeof data100 == "number") && (!(data100 % 1) && !isNaN(data100))) && (isFinite(data100)))) && (data100 !== null)){
-const err318 = {instancePath:instancePath+"/data/retry_at_ms",schemaPath:"#/oneOf/12/properties/data/properties/retry_at_ms/type",keyword:"type",params:{type: schema74.oneOf[12].properties.data.properties.retry_at_ms.type},message:"must be integer,null"};
+}
+}
+else {
+const err318 = {instancePath:instancePath+"/data",schemaPath:"#/oneOf/12/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
 vErrors = [err318];
 }
@@ -11995,9 +15498,10 @@ vErrors.push(err318);
 }
 errors++;
 }
-if((typeof data100 == "number") && (isFinite(data100))){
-if(data100 < 0 || isNaN(data100)){
-const err319 = {instancePath:instancePath+"/data/retry_at_ms",schemaPath:"#/oneOf/12/properties/data/properties/retry_at_ms/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0},message:"must be >= 0"};
+}
+}
+else {
+const err319 = {instancePath,schemaPath:"#/oneOf/12/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
 vErrors = [err319];
 }
@@ -12006,32 +15510,7 @@ vErrors.push(err319);
 }
 errors++;
 }
-}
-}
-}
-else {
-const err320 = {instancePath:instancePath+"/data",schemaPath:"#/oneOf/12/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
-if(vErrors === null){
-vErrors = [err320];
-}
-else {
-vErrors.push(err320);
-}
-errors++;
-}
-}
-}
-else {
-const err321 = {instancePath,schemaPath:"#/oneOf/12/type",keyword:"type",params:{type: "object"},message:"must be object"};
-if(vErrors === null){
-vErrors = [err321];
-}
-else {
-vErrors.push(err321);
-}
-errors++;
-}
-var _valid0 = _errs236 === errors;
+var _valid0 = _errs234 === errors;
 if(_valid0 && valid0){
 valid0 = false;
 passing0 = [passing0, 12];
@@ -12057,12 +15536,12 @@ props0 = true;
 }
 }
 if(!valid0){
-const err322 = {instancePath,schemaPath:"#/oneOf",keyword:"oneOf",params:{passingSchemas: passing0},message:"must match exactly one schema in oneOf"};
+const err320 = {instancePath,schemaPath:"#/oneOf",keyword:"oneOf",params:{passingSchemas: passing0},message:"must match exactly one schema in oneOf"};
 if(vErrors === null){
-vErrors = [err322];
+vErrors = [err320];
 }
 else {
-vErrors.push(err322);
+vErrors.push(err320);
 }
 errors++;
 }
@@ -12077,31 +15556,28 @@ vErrors = null;
 }
 }
 }
-validate52.errors = vErrors;
+validate65.errors = vErrors;
 evaluated0.props = props0;
 return errors === 0;
 }
-validate52.evaluated = {"dynamicProps":true,"dynamicItems":false};
+validate65.evaluated = {"dynamicProps":true,"dynamicItems":false};
 
-exports.isInstallConfig = validate53;
-const schema79 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/manifest/install-config.json","title":"InstallConfig","description":"A coordinator's order to one worker: the content of a signed event (kind 24051) that only travels encrypted to that worker. It carries authority, so it names exactly what was approved.","anyOf":[{"$ref":"#/$defs/InstallOrder"},{"$ref":"#/$defs/InstallChange"}],"$defs":{"Hex64":{"type":"string","pattern":"^[0-9a-f]{64}$"},"InstallId":{"type":"string","pattern":"^install_[0-9A-Za-z]{26}$"},"ListingAddress":{"type":"string","pattern":"^30051:[0-9a-f]{64}:[a-z0-9_.-]{1,128}$","description":"kind:pubkey:d of the manifest."},"RelayUrl":{"type":"string","pattern":"^wss?://[^\\s\\u0000-\\u001f]+$","maxLength":500},"InstallRevision":{"type":"integer","minimum":1,"maximum":9007199254740991,"description":"Strictly greater than that of every config this signer sent before for this install."},"UnixSeconds":{"type":"integer","minimum":1,"maximum":32503680000,"description":"Seconds since 1970, as in Nostr."},"InstallOrder":{"type":"object","description":"Install, or update to another release, inputs or schedule.","required":["config_version","action","worker","signer","install_id","revision","issued_at","expires_at","listing","manifest_event_id","release_event_id","manifest_sha256","permission_hash","inputs"],"additionalProperties":false,"properties":{"config_version":{"const":1},"action":{"const":"install"},"worker":{"$ref":"#/$defs/Hex64"},"signer":{"$ref":"#/$defs/Hex64"},"install_id":{"$ref":"#/$defs/InstallId"},"revision":{"$ref":"#/$defs/InstallRevision"},"issued_at":{"$ref":"#/$defs/UnixSeconds"},"expires_at":{"$ref":"#/$defs/UnixSeconds"},"listing":{"$ref":"#/$defs/ListingAddress"},"manifest_event_id":{"$ref":"#/$defs/Hex64"},"release_event_id":{"$ref":"#/$defs/Hex64"},"manifest_sha256":{"$ref":"#/$defs/Hex64"},"permission_hash":{"type":"string","pattern":"^[0-9a-f]{64}$","description":"Of the permissions shown to the signer: the plan's, with these inputs, before ~ is expanded."},"inputs":{"type":"object","maxProperties":32,"propertyNames":{"pattern":"^[a-z][a-z0-9_]{0,63}$"},"additionalProperties":{"$ref":"https://openagents.dev/schemas/manifest/upgrade-manifest.json#/$defs/InputValue"}},"schedule":{"$ref":"https://openagents.dev/schemas/manifest/upgrade-manifest.json#/$defs/UpgradeSchedule"},"completion_relays":{"type":"array","maxItems":32,"items":{"$ref":"#/$defs/RelayUrl"},"description":"Where to post completion notes. Absent: the worker's own setting."},"manifest_event":{"$ref":"https://openagents.dev/schemas/nostr/event.json"},"release_event":{"$ref":"https://openagents.dev/schemas/nostr/event.json"}}},"InstallChange":{"type":"object","required":["config_version","action","worker","signer","install_id","revision","issued_at","expires_at"],"additionalProperties":false,"properties":{"config_version":{"const":1},"action":{"enum":["enable","disable","remove"]},"worker":{"$ref":"#/$defs/Hex64"},"signer":{"$ref":"#/$defs/Hex64"},"install_id":{"$ref":"#/$defs/InstallId"},"revision":{"$ref":"#/$defs/InstallRevision"},"issued_at":{"$ref":"#/$defs/UnixSeconds"},"expires_at":{"$ref":"#/$defs/UnixSeconds"}}}}};
-const schema80 = {"type":"object","description":"Install, or update to another release, inputs or schedule.","required":["config_version","action","worker","signer","install_id","revision","issued_at","expires_at","listing","manifest_event_id","release_event_id","manifest_sha256","permission_hash","inputs"],"additionalProperties":false,"properties":{"config_version":{"const":1},"action":{"const":"install"},"worker":{"$ref":"#/$defs/Hex64"},"signer":{"$ref":"#/$defs/Hex64"},"install_id":{"$ref":"#/$defs/InstallId"},"revision":{"$ref":"#/$defs/InstallRevision"},"issued_at":{"$ref":"#/$defs/UnixSeconds"},"expires_at":{"$ref":"#/$defs/UnixSeconds"},"listing":{"$ref":"#/$defs/ListingAddress"},"manifest_event_id":{"$ref":"#/$defs/Hex64"},"release_event_id":{"$ref":"#/$defs/Hex64"},"manifest_sha256":{"$ref":"#/$defs/Hex64"},"permission_hash":{"type":"string","pattern":"^[0-9a-f]{64}$","description":"Of the permissions shown to the signer: the plan's, with these inputs, before ~ is expanded."},"inputs":{"type":"object","maxProperties":32,"propertyNames":{"pattern":"^[a-z][a-z0-9_]{0,63}$"},"additionalProperties":{"$ref":"https://openagents.dev/schemas/manifest/upgrade-manifest.json#/$defs/InputValue"}},"schedule":{"$ref":"https://openagents.dev/schemas/manifest/upgrade-manifest.json#/$defs/UpgradeSchedule"},"completion_relays":{"type":"array","maxItems":32,"items":{"$ref":"#/$defs/RelayUrl"},"description":"Where to post completion notes. Absent: the worker's own setting."},"manifest_event":{"$ref":"https://openagents.dev/schemas/nostr/event.json"},"release_event":{"$ref":"https://openagents.dev/schemas/nostr/event.json"}}};
-const schema81 = {"type":"string","pattern":"^[0-9a-f]{64}$"};
-const schema83 = {"type":"string","pattern":"^install_[0-9A-Za-z]{26}$"};
-const schema84 = {"type":"integer","minimum":1,"maximum":9007199254740991,"description":"Strictly greater than that of every config this signer sent before for this install."};
-const schema85 = {"type":"integer","minimum":1,"maximum":32503680000,"description":"Seconds since 1970, as in Nostr."};
-const schema87 = {"type":"string","pattern":"^30051:[0-9a-f]{64}:[a-z0-9_.-]{1,128}$","description":"kind:pubkey:d of the manifest."};
-const schema95 = {"type":"string","pattern":"^wss?://[^\\s\\u0000-\\u001f]+$","maxLength":500};
-const schema96 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/nostr/event.json","title":"NostrEvent","description":"A signed Nostr event (NIP-01). Shape only: id and signature are checked by verifying it.","type":"object","required":["id","pubkey","created_at","kind","tags","content","sig"],"additionalProperties":false,"properties":{"id":{"type":"string","pattern":"^[0-9a-f]{64}$"},"pubkey":{"type":"string","pattern":"^[0-9a-f]{64}$"},"created_at":{"type":"integer","minimum":0,"maximum":9007199254740991,"description":"Unix seconds."},"kind":{"type":"integer","minimum":0,"maximum":65535},"tags":{"type":"array","maxItems":2000,"items":{"type":"array","maxItems":100,"items":{"type":"string"}}},"content":{"type":"string","maxLength":1000000},"sig":{"type":"string","pattern":"^[0-9a-f]{128}$"}}};
-const pattern58 = new RegExp("^install_[0-9A-Za-z]{26}$", "u");
-const pattern59 = new RegExp("^30051:[0-9a-f]{64}:[a-z0-9_.-]{1,128}$", "u");
-const pattern65 = new RegExp("^wss?://[^\\s\\u0000-\\u001f]+$", "u");
-const pattern68 = new RegExp("^[0-9a-f]{128}$", "u");
+exports.isInstallConfig = validate66;
+const schema96 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/manifest/install-config.json","title":"InstallConfig","description":"A coordinator's order to one worker: the content of a signed event (kind 24051) that only travels encrypted to that worker. It carries authority, so it names exactly what was approved.","anyOf":[{"$ref":"#/$defs/InstallOrder"},{"$ref":"#/$defs/InstallChange"}],"$defs":{"Hex64":{"type":"string","pattern":"^[0-9a-f]{64}$"},"InstallId":{"type":"string","pattern":"^install_[0-9A-Za-z]{26}$"},"ListingAddress":{"type":"string","pattern":"^30051:[0-9a-f]{64}:[a-z0-9_.-]{1,128}$","description":"kind:pubkey:d of the manifest."},"RelayUrl":{"type":"string","pattern":"^wss?://[^\\s\\u0000-\\u001f]+$","maxLength":500},"InstallRevision":{"type":"integer","minimum":1,"maximum":9007199254740991,"description":"Strictly greater than that of every config this signer sent before for this install."},"UnixSeconds":{"type":"integer","minimum":1,"maximum":32503680000,"description":"Seconds since 1970, as in Nostr."},"InstallOrder":{"type":"object","description":"Install, or update to another release, inputs or schedule.","required":["config_version","action","worker","signer","install_id","revision","issued_at","expires_at","listing","manifest_event_id","release_event_id","manifest_sha256","permission_hash","inputs"],"additionalProperties":false,"properties":{"config_version":{"const":1},"action":{"const":"install"},"worker":{"$ref":"#/$defs/Hex64"},"signer":{"$ref":"#/$defs/Hex64"},"install_id":{"$ref":"#/$defs/InstallId"},"revision":{"$ref":"#/$defs/InstallRevision"},"issued_at":{"$ref":"#/$defs/UnixSeconds"},"expires_at":{"$ref":"#/$defs/UnixSeconds"},"listing":{"$ref":"#/$defs/ListingAddress"},"manifest_event_id":{"$ref":"#/$defs/Hex64"},"release_event_id":{"$ref":"#/$defs/Hex64"},"manifest_sha256":{"$ref":"#/$defs/Hex64"},"permission_hash":{"type":"string","pattern":"^[0-9a-f]{64}$","description":"Of the permissions shown to the signer: the plan's, with these inputs, before ~ is expanded."},"inputs":{"type":"object","maxProperties":32,"propertyNames":{"pattern":"^[a-z][a-z0-9_]{0,63}$"},"additionalProperties":{"$ref":"https://openagents.dev/schemas/manifest/upgrade-manifest.json#/$defs/InputValue"}},"schedule":{"$ref":"https://openagents.dev/schemas/manifest/upgrade-manifest.json#/$defs/UpgradeSchedule"},"completion_relays":{"type":"array","maxItems":32,"items":{"$ref":"#/$defs/RelayUrl"},"description":"Where to post completion notes. Absent: the worker's own setting."},"manifest_event":{"$ref":"https://openagents.dev/schemas/nostr/event.json"},"release_event":{"$ref":"https://openagents.dev/schemas/nostr/event.json"}}},"InstallChange":{"type":"object","required":["config_version","action","worker","signer","install_id","revision","issued_at","expires_at"],"additionalProperties":false,"properties":{"config_version":{"const":1},"action":{"enum":["enable","disable","remove"]},"worker":{"$ref":"#/$defs/Hex64"},"signer":{"$ref":"#/$defs/Hex64"},"install_id":{"$ref":"#/$defs/InstallId"},"revision":{"$ref":"#/$defs/InstallRevision"},"issued_at":{"$ref":"#/$defs/UnixSeconds"},"expires_at":{"$ref":"#/$defs/UnixSeconds"}}}}};
+const schema97 = {"type":"object","description":"Install, or update to another release, inputs or schedule.","required":["config_version","action","worker","signer","install_id","revision","issued_at","expires_at","listing","manifest_event_id","release_event_id","manifest_sha256","permission_hash","inputs"],"additionalProperties":false,"properties":{"config_version":{"const":1},"action":{"const":"install"},"worker":{"$ref":"#/$defs/Hex64"},"signer":{"$ref":"#/$defs/Hex64"},"install_id":{"$ref":"#/$defs/InstallId"},"revision":{"$ref":"#/$defs/InstallRevision"},"issued_at":{"$ref":"#/$defs/UnixSeconds"},"expires_at":{"$ref":"#/$defs/UnixSeconds"},"listing":{"$ref":"#/$defs/ListingAddress"},"manifest_event_id":{"$ref":"#/$defs/Hex64"},"release_event_id":{"$ref":"#/$defs/Hex64"},"manifest_sha256":{"$ref":"#/$defs/Hex64"},"permission_hash":{"type":"string","pattern":"^[0-9a-f]{64}$","description":"Of the permissions shown to the signer: the plan's, with these inputs, before ~ is expanded."},"inputs":{"type":"object","maxProperties":32,"propertyNames":{"pattern":"^[a-z][a-z0-9_]{0,63}$"},"additionalProperties":{"$ref":"https://openagents.dev/schemas/manifest/upgrade-manifest.json#/$defs/InputValue"}},"schedule":{"$ref":"https://openagents.dev/schemas/manifest/upgrade-manifest.json#/$defs/UpgradeSchedule"},"completion_relays":{"type":"array","maxItems":32,"items":{"$ref":"#/$defs/RelayUrl"},"description":"Where to post completion notes. Absent: the worker's own setting."},"manifest_event":{"$ref":"https://openagents.dev/schemas/nostr/event.json"},"release_event":{"$ref":"https://openagents.dev/schemas/nostr/event.json"}}};
+const schema98 = {"type":"string","pattern":"^[0-9a-f]{64}$"};
+const schema100 = {"type":"string","pattern":"^install_[0-9A-Za-z]{26}$"};
+const schema101 = {"type":"integer","minimum":1,"maximum":9007199254740991,"description":"Strictly greater than that of every config this signer sent before for this install."};
+const schema102 = {"type":"integer","minimum":1,"maximum":32503680000,"description":"Seconds since 1970, as in Nostr."};
+const schema104 = {"type":"string","pattern":"^30051:[0-9a-f]{64}:[a-z0-9_.-]{1,128}$","description":"kind:pubkey:d of the manifest."};
+const schema112 = {"type":"string","pattern":"^wss?://[^\\s\\u0000-\\u001f]+$","maxLength":500};
+const pattern81 = new RegExp("^30051:[0-9a-f]{64}:[a-z0-9_.-]{1,128}$", "u");
+const pattern87 = new RegExp("^wss?://[^\\s\\u0000-\\u001f]+$", "u");
 
-function validate55(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
+function validate68(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 let vErrors = null;
 let errors = 0;
-const evaluated0 = validate55.evaluated;
+const evaluated0 = validate68.evaluated;
 if(evaluated0.dynamicProps){
 evaluated0.props = undefined;
 }
@@ -12134,7 +15610,7 @@ errors++;
 if(data.type !== undefined){
 let data0 = data.type;
 if(!(((data0 === "cron") || (data0 === "manual")) || (data0 === "event"))){
-const err2 = {instancePath:instancePath+"/type",schemaPath:"#/properties/type/enum",keyword:"enum",params:{allowedValues: schema48.properties.type.enum},message:"must be equal to one of the allowed values"};
+const err2 = {instancePath:instancePath+"/type",schemaPath:"#/properties/type/enum",keyword:"enum",params:{allowedValues: schema49.properties.type.enum},message:"must be equal to one of the allowed values"};
 if(vErrors === null){
 vErrors = [err2];
 }
@@ -12439,7 +15915,7 @@ errors++;
 if(data.on_missed !== undefined){
 let data13 = data.on_missed;
 if(!((data13 === "skip") || (data13 === "catch_up"))){
-const err27 = {instancePath:instancePath+"/on_missed",schemaPath:"#/properties/on_missed/enum",keyword:"enum",params:{allowedValues: schema48.properties.on_missed.enum},message:"must be equal to one of the allowed values"};
+const err27 = {instancePath:instancePath+"/on_missed",schemaPath:"#/properties/on_missed/enum",keyword:"enum",params:{allowedValues: schema49.properties.on_missed.enum},message:"must be equal to one of the allowed values"};
 if(vErrors === null){
 vErrors = [err27];
 }
@@ -12460,16 +15936,16 @@ vErrors.push(err28);
 }
 errors++;
 }
-validate55.errors = vErrors;
+validate68.errors = vErrors;
 return errors === 0;
 }
-validate55.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
+validate68.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
 
 
-function validate54(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
+function validate67(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 let vErrors = null;
 let errors = 0;
-const evaluated0 = validate54.evaluated;
+const evaluated0 = validate67.evaluated;
 if(evaluated0.dynamicProps){
 evaluated0.props = undefined;
 }
@@ -12618,7 +16094,7 @@ vErrors.push(err13);
 errors++;
 }
 for(const key0 in data){
-if(!(func15.call(schema80.properties, key0))){
+if(!(func9.call(schema97.properties, key0))){
 const err14 = {instancePath,schemaPath:"#/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key0},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err14];
@@ -12656,7 +16132,7 @@ errors++;
 if(data.worker !== undefined){
 let data2 = data.worker;
 if(typeof data2 === "string"){
-if(!pattern6.test(data2)){
+if(!pattern4.test(data2)){
 const err17 = {instancePath:instancePath+"/worker",schemaPath:"#/$defs/Hex64/pattern",keyword:"pattern",params:{pattern: "^[0-9a-f]{64}$"},message:"must match pattern \""+"^[0-9a-f]{64}$"+"\""};
 if(vErrors === null){
 vErrors = [err17];
@@ -12681,7 +16157,7 @@ errors++;
 if(data.signer !== undefined){
 let data3 = data.signer;
 if(typeof data3 === "string"){
-if(!pattern6.test(data3)){
+if(!pattern4.test(data3)){
 const err19 = {instancePath:instancePath+"/signer",schemaPath:"#/$defs/Hex64/pattern",keyword:"pattern",params:{pattern: "^[0-9a-f]{64}$"},message:"must match pattern \""+"^[0-9a-f]{64}$"+"\""};
 if(vErrors === null){
 vErrors = [err19];
@@ -12706,7 +16182,7 @@ errors++;
 if(data.install_id !== undefined){
 let data4 = data.install_id;
 if(typeof data4 === "string"){
-if(!pattern58.test(data4)){
+if(!pattern42.test(data4)){
 const err21 = {instancePath:instancePath+"/install_id",schemaPath:"#/$defs/InstallId/pattern",keyword:"pattern",params:{pattern: "^install_[0-9A-Za-z]{26}$"},message:"must match pattern \""+"^install_[0-9A-Za-z]{26}$"+"\""};
 if(vErrors === null){
 vErrors = [err21];
@@ -12836,7 +16312,7 @@ errors++;
 if(data.listing !== undefined){
 let data8 = data.listing;
 if(typeof data8 === "string"){
-if(!pattern59.test(data8)){
+if(!pattern81.test(data8)){
 const err32 = {instancePath:instancePath+"/listing",schemaPath:"#/$defs/ListingAddress/pattern",keyword:"pattern",params:{pattern: "^30051:[0-9a-f]{64}:[a-z0-9_.-]{1,128}$"},message:"must match pattern \""+"^30051:[0-9a-f]{64}:[a-z0-9_.-]{1,128}$"+"\""};
 if(vErrors === null){
 vErrors = [err32];
@@ -12861,7 +16337,7 @@ errors++;
 if(data.manifest_event_id !== undefined){
 let data9 = data.manifest_event_id;
 if(typeof data9 === "string"){
-if(!pattern6.test(data9)){
+if(!pattern4.test(data9)){
 const err34 = {instancePath:instancePath+"/manifest_event_id",schemaPath:"#/$defs/Hex64/pattern",keyword:"pattern",params:{pattern: "^[0-9a-f]{64}$"},message:"must match pattern \""+"^[0-9a-f]{64}$"+"\""};
 if(vErrors === null){
 vErrors = [err34];
@@ -12886,7 +16362,7 @@ errors++;
 if(data.release_event_id !== undefined){
 let data10 = data.release_event_id;
 if(typeof data10 === "string"){
-if(!pattern6.test(data10)){
+if(!pattern4.test(data10)){
 const err36 = {instancePath:instancePath+"/release_event_id",schemaPath:"#/$defs/Hex64/pattern",keyword:"pattern",params:{pattern: "^[0-9a-f]{64}$"},message:"must match pattern \""+"^[0-9a-f]{64}$"+"\""};
 if(vErrors === null){
 vErrors = [err36];
@@ -12911,7 +16387,7 @@ errors++;
 if(data.manifest_sha256 !== undefined){
 let data11 = data.manifest_sha256;
 if(typeof data11 === "string"){
-if(!pattern6.test(data11)){
+if(!pattern4.test(data11)){
 const err38 = {instancePath:instancePath+"/manifest_sha256",schemaPath:"#/$defs/Hex64/pattern",keyword:"pattern",params:{pattern: "^[0-9a-f]{64}$"},message:"must match pattern \""+"^[0-9a-f]{64}$"+"\""};
 if(vErrors === null){
 vErrors = [err38];
@@ -12936,7 +16412,7 @@ errors++;
 if(data.permission_hash !== undefined){
 let data12 = data.permission_hash;
 if(typeof data12 === "string"){
-if(!pattern6.test(data12)){
+if(!pattern4.test(data12)){
 const err40 = {instancePath:instancePath+"/permission_hash",schemaPath:"#/properties/permission_hash/pattern",keyword:"pattern",params:{pattern: "^[0-9a-f]{64}$"},message:"must match pattern \""+"^[0-9a-f]{64}$"+"\""};
 if(vErrors === null){
 vErrors = [err40];
@@ -12974,7 +16450,7 @@ errors++;
 for(const key1 in data13){
 const _errs38 = errors;
 if(typeof key1 === "string"){
-if(!pattern19.test(key1)){
+if(!pattern11.test(key1)){
 const err43 = {instancePath:instancePath+"/inputs",schemaPath:"#/properties/inputs/propertyNames/pattern",keyword:"pattern",params:{pattern: "^[a-z][a-z0-9_]{0,63}$"},message:"must match pattern \""+"^[a-z][a-z0-9_]{0,63}$"+"\"",propertyName:key1};
 if(vErrors === null){
 vErrors = [err43];
@@ -13138,8 +16614,8 @@ errors++;
 }
 }
 if(data.schedule !== undefined){
-if(!(validate55(data.schedule, {instancePath:instancePath+"/schedule",parentData:data,parentDataProperty:"schedule",rootData,dynamicAnchors}))){
-vErrors = vErrors === null ? validate55.errors : vErrors.concat(validate55.errors);
+if(!(validate68(data.schedule, {instancePath:instancePath+"/schedule",parentData:data,parentDataProperty:"schedule",rootData,dynamicAnchors}))){
+vErrors = vErrors === null ? validate68.errors : vErrors.concat(validate68.errors);
 errors = vErrors.length;
 }
 }
@@ -13170,7 +16646,7 @@ vErrors.push(err56);
 }
 errors++;
 }
-if(!pattern65.test(data18)){
+if(!pattern87.test(data18)){
 const err57 = {instancePath:instancePath+"/completion_relays/" + i1,schemaPath:"#/$defs/RelayUrl/pattern",keyword:"pattern",params:{pattern: "^wss?://[^\\s\\u0000-\\u001f]+$"},message:"must match pattern \""+"^wss?://[^\\s\\u0000-\\u001f]+$"+"\""};
 if(vErrors === null){
 vErrors = [err57];
@@ -13292,7 +16768,7 @@ errors++;
 if(data19.id !== undefined){
 let data20 = data19.id;
 if(typeof data20 === "string"){
-if(!pattern6.test(data20)){
+if(!pattern4.test(data20)){
 const err68 = {instancePath:instancePath+"/manifest_event/id",schemaPath:"https://openagents.dev/schemas/nostr/event.json/properties/id/pattern",keyword:"pattern",params:{pattern: "^[0-9a-f]{64}$"},message:"must match pattern \""+"^[0-9a-f]{64}$"+"\""};
 if(vErrors === null){
 vErrors = [err68];
@@ -13317,7 +16793,7 @@ errors++;
 if(data19.pubkey !== undefined){
 let data21 = data19.pubkey;
 if(typeof data21 === "string"){
-if(!pattern6.test(data21)){
+if(!pattern4.test(data21)){
 const err70 = {instancePath:instancePath+"/manifest_event/pubkey",schemaPath:"https://openagents.dev/schemas/nostr/event.json/properties/pubkey/pattern",keyword:"pattern",params:{pattern: "^[0-9a-f]{64}$"},message:"must match pattern \""+"^[0-9a-f]{64}$"+"\""};
 if(vErrors === null){
 vErrors = [err70];
@@ -13501,7 +16977,7 @@ errors++;
 if(data19.sig !== undefined){
 let data28 = data19.sig;
 if(typeof data28 === "string"){
-if(!pattern68.test(data28)){
+if(!pattern7.test(data28)){
 const err85 = {instancePath:instancePath+"/manifest_event/sig",schemaPath:"https://openagents.dev/schemas/nostr/event.json/properties/sig/pattern",keyword:"pattern",params:{pattern: "^[0-9a-f]{128}$"},message:"must match pattern \""+"^[0-9a-f]{128}$"+"\""};
 if(vErrors === null){
 vErrors = [err85];
@@ -13623,7 +17099,7 @@ errors++;
 if(data29.id !== undefined){
 let data30 = data29.id;
 if(typeof data30 === "string"){
-if(!pattern6.test(data30)){
+if(!pattern4.test(data30)){
 const err96 = {instancePath:instancePath+"/release_event/id",schemaPath:"https://openagents.dev/schemas/nostr/event.json/properties/id/pattern",keyword:"pattern",params:{pattern: "^[0-9a-f]{64}$"},message:"must match pattern \""+"^[0-9a-f]{64}$"+"\""};
 if(vErrors === null){
 vErrors = [err96];
@@ -13648,7 +17124,7 @@ errors++;
 if(data29.pubkey !== undefined){
 let data31 = data29.pubkey;
 if(typeof data31 === "string"){
-if(!pattern6.test(data31)){
+if(!pattern4.test(data31)){
 const err98 = {instancePath:instancePath+"/release_event/pubkey",schemaPath:"https://openagents.dev/schemas/nostr/event.json/properties/pubkey/pattern",keyword:"pattern",params:{pattern: "^[0-9a-f]{64}$"},message:"must match pattern \""+"^[0-9a-f]{64}$"+"\""};
 if(vErrors === null){
 vErrors = [err98];
@@ -13832,7 +17308,7 @@ errors++;
 if(data29.sig !== undefined){
 let data38 = data29.sig;
 if(typeof data38 === "string"){
-if(!pattern68.test(data38)){
+if(!pattern7.test(data38)){
 const err113 = {instancePath:instancePath+"/release_event/sig",schemaPath:"https://openagents.dev/schemas/nostr/event.json/properties/sig/pattern",keyword:"pattern",params:{pattern: "^[0-9a-f]{128}$"},message:"must match pattern \""+"^[0-9a-f]{128}$"+"\""};
 if(vErrors === null){
 vErrors = [err113];
@@ -13877,17 +17353,17 @@ vErrors.push(err116);
 }
 errors++;
 }
-validate54.errors = vErrors;
+validate67.errors = vErrors;
 return errors === 0;
 }
-validate54.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
+validate67.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
 
-const schema98 = {"type":"object","required":["config_version","action","worker","signer","install_id","revision","issued_at","expires_at"],"additionalProperties":false,"properties":{"config_version":{"const":1},"action":{"enum":["enable","disable","remove"]},"worker":{"$ref":"#/$defs/Hex64"},"signer":{"$ref":"#/$defs/Hex64"},"install_id":{"$ref":"#/$defs/InstallId"},"revision":{"$ref":"#/$defs/InstallRevision"},"issued_at":{"$ref":"#/$defs/UnixSeconds"},"expires_at":{"$ref":"#/$defs/UnixSeconds"}}};
+const schema115 = {"type":"object","required":["config_version","action","worker","signer","install_id","revision","issued_at","expires_at"],"additionalProperties":false,"properties":{"config_version":{"const":1},"action":{"enum":["enable","disable","remove"]},"worker":{"$ref":"#/$defs/Hex64"},"signer":{"$ref":"#/$defs/Hex64"},"install_id":{"$ref":"#/$defs/InstallId"},"revision":{"$ref":"#/$defs/InstallRevision"},"issued_at":{"$ref":"#/$defs/UnixSeconds"},"expires_at":{"$ref":"#/$defs/UnixSeconds"}}};
 
-function validate58(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
+function validate71(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 let vErrors = null;
 let errors = 0;
-const evaluated0 = validate58.evaluated;
+const evaluated0 = validate71.evaluated;
 if(evaluated0.dynamicProps){
 evaluated0.props = undefined;
 }
@@ -14002,7 +17478,7 @@ errors++;
 if(data.action !== undefined){
 let data1 = data.action;
 if(!(((data1 === "enable") || (data1 === "disable")) || (data1 === "remove"))){
-const err10 = {instancePath:instancePath+"/action",schemaPath:"#/properties/action/enum",keyword:"enum",params:{allowedValues: schema98.properties.action.enum},message:"must be equal to one of the allowed values"};
+const err10 = {instancePath:instancePath+"/action",schemaPath:"#/properties/action/enum",keyword:"enum",params:{allowedValues: schema115.properties.action.enum},message:"must be equal to one of the allowed values"};
 if(vErrors === null){
 vErrors = [err10];
 }
@@ -14015,7 +17491,7 @@ errors++;
 if(data.worker !== undefined){
 let data2 = data.worker;
 if(typeof data2 === "string"){
-if(!pattern6.test(data2)){
+if(!pattern4.test(data2)){
 const err11 = {instancePath:instancePath+"/worker",schemaPath:"#/$defs/Hex64/pattern",keyword:"pattern",params:{pattern: "^[0-9a-f]{64}$"},message:"must match pattern \""+"^[0-9a-f]{64}$"+"\""};
 if(vErrors === null){
 vErrors = [err11];
@@ -14040,7 +17516,7 @@ errors++;
 if(data.signer !== undefined){
 let data3 = data.signer;
 if(typeof data3 === "string"){
-if(!pattern6.test(data3)){
+if(!pattern4.test(data3)){
 const err13 = {instancePath:instancePath+"/signer",schemaPath:"#/$defs/Hex64/pattern",keyword:"pattern",params:{pattern: "^[0-9a-f]{64}$"},message:"must match pattern \""+"^[0-9a-f]{64}$"+"\""};
 if(vErrors === null){
 vErrors = [err13];
@@ -14065,7 +17541,7 @@ errors++;
 if(data.install_id !== undefined){
 let data4 = data.install_id;
 if(typeof data4 === "string"){
-if(!pattern58.test(data4)){
+if(!pattern42.test(data4)){
 const err15 = {instancePath:instancePath+"/install_id",schemaPath:"#/$defs/InstallId/pattern",keyword:"pattern",params:{pattern: "^install_[0-9A-Za-z]{26}$"},message:"must match pattern \""+"^install_[0-9A-Za-z]{26}$"+"\""};
 if(vErrors === null){
 vErrors = [err15];
@@ -14203,17 +17679,17 @@ vErrors.push(err26);
 }
 errors++;
 }
-validate58.errors = vErrors;
+validate71.errors = vErrors;
 return errors === 0;
 }
-validate58.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
+validate71.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
 
 
-function validate53(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
+function validate66(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 /*# sourceURL="https://openagents.dev/schemas/manifest/install-config.json" */;
 let vErrors = null;
 let errors = 0;
-const evaluated0 = validate53.evaluated;
+const evaluated0 = validate66.evaluated;
 if(evaluated0.dynamicProps){
 evaluated0.props = undefined;
 }
@@ -14223,8 +17699,8 @@ evaluated0.items = undefined;
 const _errs0 = errors;
 let valid0 = false;
 const _errs1 = errors;
-if(!(validate54(data, {instancePath,parentData,parentDataProperty,rootData,dynamicAnchors}))){
-vErrors = vErrors === null ? validate54.errors : vErrors.concat(validate54.errors);
+if(!(validate67(data, {instancePath,parentData,parentDataProperty,rootData,dynamicAnchors}))){
+vErrors = vErrors === null ? validate67.errors : vErrors.concat(validate67.errors);
 errors = vErrors.length;
 }
 var _valid0 = _errs1 === errors;
@@ -14233,8 +17709,8 @@ if(_valid0){
 var props0 = true;
 }
 const _errs2 = errors;
-if(!(validate58(data, {instancePath,parentData,parentDataProperty,rootData,dynamicAnchors}))){
-vErrors = vErrors === null ? validate58.errors : vErrors.concat(validate58.errors);
+if(!(validate71(data, {instancePath,parentData,parentDataProperty,rootData,dynamicAnchors}))){
+vErrors = vErrors === null ? validate71.errors : vErrors.concat(validate71.errors);
 errors = vErrors.length;
 }
 var _valid0 = _errs2 === errors;
@@ -14265,23 +17741,23 @@ vErrors = null;
 }
 }
 }
-validate53.errors = vErrors;
+validate66.errors = vErrors;
 evaluated0.props = props0;
 return errors === 0;
 }
-validate53.evaluated = {"dynamicProps":true,"dynamicItems":false};
+validate66.evaluated = {"dynamicProps":true,"dynamicItems":false};
 
-exports.isOpDefinition = validate60;
-const schema105 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/manifest/op-definition.json","title":"OpDefinition","description":"What an op's schema file declares about it, as data: validation, permission inference, consent and the runner read only this.","type":"object","required":["op","title","description","params","result","permissions","effect","retry","timeout_ms"],"additionalProperties":false,"properties":{"op":{"type":"string","pattern":"^[a-z][a-z0-9_]*\\.[a-z][a-z0-9_]*$"},"title":{"type":"string","description":"PascalCase; names the types of params and result."},"description":{"type":"string","description":"One sentence for people."},"params":{"type":"object","additionalProperties":true,"description":"JSON Schema of the step's parameters."},"result":{"type":"object","additionalProperties":true,"description":"JSON Schema of what ${steps.<id>.…} can refer to."},"permissions":{"type":"array","description":"What the op needs, worked out from its parameters. A parameter that is absent needs nothing.","items":{"$ref":"#/$defs/OpPermission"}},"effect":{"$ref":"#/$defs/OpEffect"},"retry":{"type":"object","required":["max_attempts","backoff_ms"],"additionalProperties":false,"properties":{"max_attempts":{"type":"integer","minimum":1,"maximum":10,"description":"1: never tried again."},"backoff_ms":{"type":"integer","minimum":0,"description":"Before the second attempt; doubles each time."}}},"timeout_ms":{"type":"integer","minimum":1,"description":"Default for a step that names none."}},"$defs":{"OpPermission":{"type":"object","required":["kind","param","as"],"additionalProperties":false,"properties":{"kind":{"enum":["filesystem:read","filesystem:write","network:egress","event:publish","env:read","process:spawn","wallet:spend"]},"param":{"type":"string","description":"The parameter the permission's subject comes from."},"as":{"enum":["path","tree","url","git_source","value"],"description":"path: that path. tree: the path and all below it. url: the URL's host (and port, if given). git_source: a URL's host as network:egress, or a local path's tree as filesystem:read. value: the value itself."}}},"OpEffect":{"type":"object","required":["class"],"additionalProperties":false,"description":"read: changes nothing outside the worker's own data. local_write: changes the owner's files, repeatable to the same result. external_write: changes the world, so the step records its intent and an idempotency key first.","properties":{"class":{"enum":["read","local_write","external_write"]},"unless":{"type":"object","required":["param","in","class"],"additionalProperties":false,"properties":{"param":{"type":"string"},"in":{"type":"array","items":{"type":"string"}},"class":{"enum":["read","local_write","external_write"]}}}}}}};
-const schema106 = {"type":"object","required":["kind","param","as"],"additionalProperties":false,"properties":{"kind":{"enum":["filesystem:read","filesystem:write","network:egress","event:publish","env:read","process:spawn","wallet:spend"]},"param":{"type":"string","description":"The parameter the permission's subject comes from."},"as":{"enum":["path","tree","url","git_source","value"],"description":"path: that path. tree: the path and all below it. url: the URL's host (and port, if given). git_source: a URL's host as network:egress, or a local path's tree as filesystem:read. value: the value itself."}}};
-const schema107 = {"type":"object","required":["class"],"additionalProperties":false,"description":"read: changes nothing outside the worker's own data. local_write: changes the owner's files, repeatable to the same result. external_write: changes the world, so the step records its intent and an idempotency key first.","properties":{"class":{"enum":["read","local_write","external_write"]},"unless":{"type":"object","required":["param","in","class"],"additionalProperties":false,"properties":{"param":{"type":"string"},"in":{"type":"array","items":{"type":"string"}},"class":{"enum":["read","local_write","external_write"]}}}}};
-const pattern75 = new RegExp("^[a-z][a-z0-9_]*\\.[a-z][a-z0-9_]*$", "u");
+exports.isOpDefinition = validate73;
+const schema122 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/manifest/op-definition.json","title":"OpDefinition","description":"What an op's schema file declares about it, as data: validation, permission inference, consent and the runner read only this.","type":"object","required":["op","title","description","params","result","permissions","effect","retry","timeout_ms"],"additionalProperties":false,"properties":{"op":{"type":"string","pattern":"^[a-z][a-z0-9_]*\\.[a-z][a-z0-9_]*$"},"title":{"type":"string","description":"PascalCase; names the types of params and result."},"description":{"type":"string","description":"One sentence for people."},"params":{"type":"object","additionalProperties":true,"description":"JSON Schema of the step's parameters."},"result":{"type":"object","additionalProperties":true,"description":"JSON Schema of what ${steps.<id>.…} can refer to."},"permissions":{"type":"array","description":"What the op needs, worked out from its parameters. A parameter that is absent needs nothing.","items":{"$ref":"#/$defs/OpPermission"}},"effect":{"$ref":"#/$defs/OpEffect"},"retry":{"type":"object","required":["max_attempts","backoff_ms"],"additionalProperties":false,"properties":{"max_attempts":{"type":"integer","minimum":1,"maximum":10,"description":"1: never tried again."},"backoff_ms":{"type":"integer","minimum":0,"description":"Before the second attempt; doubles each time."}}},"timeout_ms":{"type":"integer","minimum":1,"description":"Default for a step that names none."}},"$defs":{"OpPermission":{"type":"object","required":["kind","param","as"],"additionalProperties":false,"properties":{"kind":{"enum":["filesystem:read","filesystem:write","network:egress","event:publish","env:read","process:spawn","wallet:spend"]},"param":{"type":"string","description":"The parameter the permission's subject comes from."},"as":{"enum":["path","tree","url","git_source","value"],"description":"path: that path. tree: the path and all below it. url: the URL's host (and port, if given). git_source: a URL's host as network:egress, or a local path's tree as filesystem:read. value: the value itself."}}},"OpEffect":{"type":"object","required":["class"],"additionalProperties":false,"description":"read: changes nothing outside the worker's own data. local_write: changes the owner's files, repeatable to the same result. external_write: changes the world, so the step records its intent and an idempotency key first.","properties":{"class":{"enum":["read","local_write","external_write"]},"unless":{"type":"object","required":["param","in","class"],"additionalProperties":false,"properties":{"param":{"type":"string"},"in":{"type":"array","items":{"type":"string"}},"class":{"enum":["read","local_write","external_write"]}}}}}}};
+const schema123 = {"type":"object","required":["kind","param","as"],"additionalProperties":false,"properties":{"kind":{"enum":["filesystem:read","filesystem:write","network:egress","event:publish","env:read","process:spawn","wallet:spend"]},"param":{"type":"string","description":"The parameter the permission's subject comes from."},"as":{"enum":["path","tree","url","git_source","value"],"description":"path: that path. tree: the path and all below it. url: the URL's host (and port, if given). git_source: a URL's host as network:egress, or a local path's tree as filesystem:read. value: the value itself."}}};
+const schema124 = {"type":"object","required":["class"],"additionalProperties":false,"description":"read: changes nothing outside the worker's own data. local_write: changes the owner's files, repeatable to the same result. external_write: changes the world, so the step records its intent and an idempotency key first.","properties":{"class":{"enum":["read","local_write","external_write"]},"unless":{"type":"object","required":["param","in","class"],"additionalProperties":false,"properties":{"param":{"type":"string"},"in":{"type":"array","items":{"type":"string"}},"class":{"enum":["read","local_write","external_write"]}}}}};
+const pattern97 = new RegExp("^[a-z][a-z0-9_]*\\.[a-z][a-z0-9_]*$", "u");
 
-function validate60(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
+function validate73(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 /*# sourceURL="https://openagents.dev/schemas/manifest/op-definition.json" */;
 let vErrors = null;
 let errors = 0;
-const evaluated0 = validate60.evaluated;
+const evaluated0 = validate73.evaluated;
 if(evaluated0.dynamicProps){
 evaluated0.props = undefined;
 }
@@ -14380,7 +17856,7 @@ vErrors.push(err8);
 errors++;
 }
 for(const key0 in data){
-if(!(func15.call(schema105.properties, key0))){
+if(!(func9.call(schema122.properties, key0))){
 const err9 = {instancePath,schemaPath:"#/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key0},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err9];
@@ -14394,7 +17870,7 @@ errors++;
 if(data.op !== undefined){
 let data0 = data.op;
 if(typeof data0 === "string"){
-if(!pattern75.test(data0)){
+if(!pattern97.test(data0)){
 const err10 = {instancePath:instancePath+"/op",schemaPath:"#/properties/op/pattern",keyword:"pattern",params:{pattern: "^[a-z][a-z0-9_]*\\.[a-z][a-z0-9_]*$"},message:"must match pattern \""+"^[a-z][a-z0-9_]*\\.[a-z][a-z0-9_]*$"+"\""};
 if(vErrors === null){
 vErrors = [err10];
@@ -14522,7 +17998,7 @@ errors++;
 if(data6.kind !== undefined){
 let data7 = data6.kind;
 if(!(((((((data7 === "filesystem:read") || (data7 === "filesystem:write")) || (data7 === "network:egress")) || (data7 === "event:publish")) || (data7 === "env:read")) || (data7 === "process:spawn")) || (data7 === "wallet:spend"))){
-const err20 = {instancePath:instancePath+"/permissions/" + i0+"/kind",schemaPath:"#/$defs/OpPermission/properties/kind/enum",keyword:"enum",params:{allowedValues: schema106.properties.kind.enum},message:"must be equal to one of the allowed values"};
+const err20 = {instancePath:instancePath+"/permissions/" + i0+"/kind",schemaPath:"#/$defs/OpPermission/properties/kind/enum",keyword:"enum",params:{allowedValues: schema123.properties.kind.enum},message:"must be equal to one of the allowed values"};
 if(vErrors === null){
 vErrors = [err20];
 }
@@ -14547,7 +18023,7 @@ errors++;
 if(data6.as !== undefined){
 let data9 = data6.as;
 if(!(((((data9 === "path") || (data9 === "tree")) || (data9 === "url")) || (data9 === "git_source")) || (data9 === "value"))){
-const err22 = {instancePath:instancePath+"/permissions/" + i0+"/as",schemaPath:"#/$defs/OpPermission/properties/as/enum",keyword:"enum",params:{allowedValues: schema106.properties.as.enum},message:"must be equal to one of the allowed values"};
+const err22 = {instancePath:instancePath+"/permissions/" + i0+"/as",schemaPath:"#/$defs/OpPermission/properties/as/enum",keyword:"enum",params:{allowedValues: schema123.properties.as.enum},message:"must be equal to one of the allowed values"};
 if(vErrors === null){
 vErrors = [err22];
 }
@@ -14609,7 +18085,7 @@ errors++;
 if(data10.class !== undefined){
 let data11 = data10.class;
 if(!(((data11 === "read") || (data11 === "local_write")) || (data11 === "external_write"))){
-const err27 = {instancePath:instancePath+"/effect/class",schemaPath:"#/$defs/OpEffect/properties/class/enum",keyword:"enum",params:{allowedValues: schema107.properties.class.enum},message:"must be equal to one of the allowed values"};
+const err27 = {instancePath:instancePath+"/effect/class",schemaPath:"#/$defs/OpEffect/properties/class/enum",keyword:"enum",params:{allowedValues: schema124.properties.class.enum},message:"must be equal to one of the allowed values"};
 if(vErrors === null){
 vErrors = [err27];
 }
@@ -14707,7 +18183,7 @@ errors++;
 if(data12.class !== undefined){
 let data16 = data12.class;
 if(!(((data16 === "read") || (data16 === "local_write")) || (data16 === "external_write"))){
-const err35 = {instancePath:instancePath+"/effect/unless/class",schemaPath:"#/$defs/OpEffect/properties/unless/properties/class/enum",keyword:"enum",params:{allowedValues: schema107.properties.unless.properties.class.enum},message:"must be equal to one of the allowed values"};
+const err35 = {instancePath:instancePath+"/effect/unless/class",schemaPath:"#/$defs/OpEffect/properties/unless/properties/class/enum",keyword:"enum",params:{allowedValues: schema124.properties.unless.properties.class.enum},message:"must be equal to one of the allowed values"};
 if(vErrors === null){
 vErrors = [err35];
 }
@@ -14884,23 +18360,23 @@ vErrors.push(err49);
 }
 errors++;
 }
-validate60.errors = vErrors;
+validate73.errors = vErrors;
 return errors === 0;
 }
-validate60.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
+validate73.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
 
-exports.isUpgradeManifest = validate23;
+exports.isUpgradeManifest = validate24;
 
-exports.isWorkerConfig = validate61;
-const schema108 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/manifest/worker-config.json","title":"WorkerConfig","description":"config.json in the worker's data folder: what its owner may set. Everything is optional; options of a command and OA_ variables win over it. Secrets never stand here.","type":"object","additionalProperties":false,"properties":{"$schema":{"type":"string"},"port":{"type":"integer","minimum":0,"maximum":65535,"description":"Of the control API on 127.0.0.1; 0 takes any free one. Default 6767."},"edge_url":{"type":"string","maxLength":500,"pattern":"^https?://[^\\s\\u0000-\\u001f]+$","description":"The edge whose catalog and mailbox this worker uses, e.g. https://edge.example."},"relays":{"type":"array","maxItems":20,"uniqueItems":true,"items":{"type":"string","maxLength":500,"pattern":"^wss?://[^\\s\\u0000-\\u001f]+$"},"description":"Relays read for install configs and listings."},"completion_note_relays":{"type":"array","maxItems":10,"uniqueItems":true,"items":{"type":"string","maxLength":500,"pattern":"^wss?://[^\\s\\u0000-\\u001f]+$"},"description":"Where a finished run is told of; none by default."},"private_allow":{"type":"array","maxItems":50,"uniqueItems":true,"items":{"type":"string","maxLength":260,"pattern":"^(\\[[0-9a-fA-F:.]+\\]|[A-Za-z0-9.-]+):[0-9]{1,5}$"},"description":"Exact host:port pairs in private address ranges that granted network access may reach."},"concurrency":{"type":"integer","minimum":1,"maximum":16,"description":"Runs at a time. Default 1."},"backends":{"$ref":"#/$defs/BackendsConfig"}},"$defs":{"BackendsConfig":{"type":"object","additionalProperties":false,"description":"Model backends on this machine. lexical-v1 needs none.","properties":{"llama.cpp":{"type":"object","additionalProperties":false,"properties":{"generate_model_path":{"type":"string","minLength":1,"maxLength":4096,"description":"A GGUF file."},"embed_model_path":{"type":"string","minLength":1,"maxLength":4096,"description":"A GGUF file."}}},"ollama":{"$ref":"#/$defs/OpenAiBackendConfig"},"mlx":{"$ref":"#/$defs/OpenAiBackendConfig"},"foundation_models":{"$ref":"#/$defs/OpenAiBackendConfig"}}},"OpenAiBackendConfig":{"type":"object","required":["base_url"],"additionalProperties":false,"description":"A server that speaks OpenAI's API.","properties":{"base_url":{"type":"string","maxLength":500,"pattern":"^https?://[^\\s\\u0000-\\u001f]+$","description":"E.g. http://127.0.0.1:11434/v1"},"generate_model":{"type":"string","minLength":1,"maxLength":200},"embed_model":{"type":"string","minLength":1,"maxLength":200}}}}};
-const pattern79 = new RegExp("^(\\[[0-9a-fA-F:.]+\\]|[A-Za-z0-9.-]+):[0-9]{1,5}$", "u");
-const schema109 = {"type":"object","additionalProperties":false,"description":"Model backends on this machine. lexical-v1 needs none.","properties":{"llama.cpp":{"type":"object","additionalProperties":false,"properties":{"generate_model_path":{"type":"string","minLength":1,"maxLength":4096,"description":"A GGUF file."},"embed_model_path":{"type":"string","minLength":1,"maxLength":4096,"description":"A GGUF file."}}},"ollama":{"$ref":"#/$defs/OpenAiBackendConfig"},"mlx":{"$ref":"#/$defs/OpenAiBackendConfig"},"foundation_models":{"$ref":"#/$defs/OpenAiBackendConfig"}}};
-const schema110 = {"type":"object","required":["base_url"],"additionalProperties":false,"description":"A server that speaks OpenAI's API.","properties":{"base_url":{"type":"string","maxLength":500,"pattern":"^https?://[^\\s\\u0000-\\u001f]+$","description":"E.g. http://127.0.0.1:11434/v1"},"generate_model":{"type":"string","minLength":1,"maxLength":200},"embed_model":{"type":"string","minLength":1,"maxLength":200}}};
+exports.isWorkerConfig = validate74;
+const schema125 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/manifest/worker-config.json","title":"WorkerConfig","description":"config.json in the worker's data folder: what its owner may set. Everything is optional; options of a command and OA_ variables win over it. Secrets never stand here.","type":"object","additionalProperties":false,"properties":{"$schema":{"type":"string"},"port":{"type":"integer","minimum":0,"maximum":65535,"description":"Of the control API on 127.0.0.1; 0 takes any free one. Default 6767."},"edge_url":{"type":"string","maxLength":500,"pattern":"^https?://[^\\s\\u0000-\\u001f]+$","description":"The edge whose catalog and mailbox this worker uses, e.g. https://edge.example."},"relays":{"type":"array","maxItems":20,"uniqueItems":true,"items":{"type":"string","maxLength":500,"pattern":"^wss?://[^\\s\\u0000-\\u001f]+$"},"description":"Relays read for install configs and listings."},"completion_note_relays":{"type":"array","maxItems":10,"uniqueItems":true,"items":{"type":"string","maxLength":500,"pattern":"^wss?://[^\\s\\u0000-\\u001f]+$"},"description":"Where a finished run is told of; none by default."},"private_allow":{"type":"array","maxItems":50,"uniqueItems":true,"items":{"type":"string","maxLength":260,"pattern":"^(\\[[0-9a-fA-F:.]+\\]|[A-Za-z0-9.-]+):[0-9]{1,5}$"},"description":"Exact host:port pairs in private address ranges that granted network access may reach."},"concurrency":{"type":"integer","minimum":1,"maximum":16,"description":"Runs at a time. Default 1."},"backends":{"$ref":"#/$defs/BackendsConfig"}},"$defs":{"BackendsConfig":{"type":"object","additionalProperties":false,"description":"Model backends on this machine. lexical-v1 needs none.","properties":{"llama.cpp":{"type":"object","additionalProperties":false,"properties":{"generate_model_path":{"type":"string","minLength":1,"maxLength":4096,"description":"A GGUF file."},"embed_model_path":{"type":"string","minLength":1,"maxLength":4096,"description":"A GGUF file."}}},"ollama":{"$ref":"#/$defs/OpenAiBackendConfig"},"mlx":{"$ref":"#/$defs/OpenAiBackendConfig"},"foundation_models":{"$ref":"#/$defs/OpenAiBackendConfig"}}},"OpenAiBackendConfig":{"type":"object","required":["base_url"],"additionalProperties":false,"description":"A server that speaks OpenAI's API.","properties":{"base_url":{"type":"string","maxLength":500,"pattern":"^https?://[^\\s\\u0000-\\u001f]+$","description":"E.g. http://127.0.0.1:11434/v1"},"generate_model":{"type":"string","minLength":1,"maxLength":200},"embed_model":{"type":"string","minLength":1,"maxLength":200}}}}};
+const pattern101 = new RegExp("^(\\[[0-9a-fA-F:.]+\\]|[A-Za-z0-9.-]+):[0-9]{1,5}$", "u");
+const schema126 = {"type":"object","additionalProperties":false,"description":"Model backends on this machine. lexical-v1 needs none.","properties":{"llama.cpp":{"type":"object","additionalProperties":false,"properties":{"generate_model_path":{"type":"string","minLength":1,"maxLength":4096,"description":"A GGUF file."},"embed_model_path":{"type":"string","minLength":1,"maxLength":4096,"description":"A GGUF file."}}},"ollama":{"$ref":"#/$defs/OpenAiBackendConfig"},"mlx":{"$ref":"#/$defs/OpenAiBackendConfig"},"foundation_models":{"$ref":"#/$defs/OpenAiBackendConfig"}}};
+const schema127 = {"type":"object","required":["base_url"],"additionalProperties":false,"description":"A server that speaks OpenAI's API.","properties":{"base_url":{"type":"string","maxLength":500,"pattern":"^https?://[^\\s\\u0000-\\u001f]+$","description":"E.g. http://127.0.0.1:11434/v1"},"generate_model":{"type":"string","minLength":1,"maxLength":200},"embed_model":{"type":"string","minLength":1,"maxLength":200}}};
 
-function validate62(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
+function validate75(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 let vErrors = null;
 let errors = 0;
-const evaluated0 = validate62.evaluated;
+const evaluated0 = validate75.evaluated;
 if(evaluated0.dynamicProps){
 evaluated0.props = undefined;
 }
@@ -15055,7 +18531,7 @@ vErrors.push(err11);
 }
 errors++;
 }
-if(!pattern16.test(data4)){
+if(!pattern15.test(data4)){
 const err12 = {instancePath:instancePath+"/ollama/base_url",schemaPath:"#/$defs/OpenAiBackendConfig/properties/base_url/pattern",keyword:"pattern",params:{pattern: "^https?://[^\\s\\u0000-\\u001f]+$"},message:"must match pattern \""+"^https?://[^\\s\\u0000-\\u001f]+$"+"\""};
 if(vErrors === null){
 vErrors = [err12];
@@ -15197,7 +18673,7 @@ vErrors.push(err23);
 }
 errors++;
 }
-if(!pattern16.test(data8)){
+if(!pattern15.test(data8)){
 const err24 = {instancePath:instancePath+"/mlx/base_url",schemaPath:"#/$defs/OpenAiBackendConfig/properties/base_url/pattern",keyword:"pattern",params:{pattern: "^https?://[^\\s\\u0000-\\u001f]+$"},message:"must match pattern \""+"^https?://[^\\s\\u0000-\\u001f]+$"+"\""};
 if(vErrors === null){
 vErrors = [err24];
@@ -15339,7 +18815,7 @@ vErrors.push(err35);
 }
 errors++;
 }
-if(!pattern16.test(data12)){
+if(!pattern15.test(data12)){
 const err36 = {instancePath:instancePath+"/foundation_models/base_url",schemaPath:"#/$defs/OpenAiBackendConfig/properties/base_url/pattern",keyword:"pattern",params:{pattern: "^https?://[^\\s\\u0000-\\u001f]+$"},message:"must match pattern \""+"^https?://[^\\s\\u0000-\\u001f]+$"+"\""};
 if(vErrors === null){
 vErrors = [err36];
@@ -15454,17 +18930,17 @@ vErrors.push(err45);
 }
 errors++;
 }
-validate62.errors = vErrors;
+validate75.errors = vErrors;
 return errors === 0;
 }
-validate62.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
+validate75.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
 
 
-function validate61(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
+function validate74(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 /*# sourceURL="https://openagents.dev/schemas/manifest/worker-config.json" */;
 let vErrors = null;
 let errors = 0;
-const evaluated0 = validate61.evaluated;
+const evaluated0 = validate74.evaluated;
 if(evaluated0.dynamicProps){
 evaluated0.props = undefined;
 }
@@ -15544,7 +19020,7 @@ vErrors.push(err5);
 }
 errors++;
 }
-if(!pattern16.test(data2)){
+if(!pattern15.test(data2)){
 const err6 = {instancePath:instancePath+"/edge_url",schemaPath:"#/properties/edge_url/pattern",keyword:"pattern",params:{pattern: "^https?://[^\\s\\u0000-\\u001f]+$"},message:"must match pattern \""+"^https?://[^\\s\\u0000-\\u001f]+$"+"\""};
 if(vErrors === null){
 vErrors = [err6];
@@ -15593,7 +19069,7 @@ vErrors.push(err9);
 }
 errors++;
 }
-if(!pattern65.test(data4)){
+if(!pattern87.test(data4)){
 const err10 = {instancePath:instancePath+"/relays/" + i0,schemaPath:"#/properties/relays/items/pattern",keyword:"pattern",params:{pattern: "^wss?://[^\\s\\u0000-\\u001f]+$"},message:"must match pattern \""+"^wss?://[^\\s\\u0000-\\u001f]+$"+"\""};
 if(vErrors === null){
 vErrors = [err10];
@@ -15678,7 +19154,7 @@ vErrors.push(err15);
 }
 errors++;
 }
-if(!pattern65.test(data6)){
+if(!pattern87.test(data6)){
 const err16 = {instancePath:instancePath+"/completion_note_relays/" + i2,schemaPath:"#/properties/completion_note_relays/items/pattern",keyword:"pattern",params:{pattern: "^wss?://[^\\s\\u0000-\\u001f]+$"},message:"must match pattern \""+"^wss?://[^\\s\\u0000-\\u001f]+$"+"\""};
 if(vErrors === null){
 vErrors = [err16];
@@ -15763,7 +19239,7 @@ vErrors.push(err21);
 }
 errors++;
 }
-if(!pattern79.test(data8)){
+if(!pattern101.test(data8)){
 const err22 = {instancePath:instancePath+"/private_allow/" + i4,schemaPath:"#/properties/private_allow/items/pattern",keyword:"pattern",params:{pattern: "^(\\[[0-9a-fA-F:.]+\\]|[A-Za-z0-9.-]+):[0-9]{1,5}$"},message:"must match pattern \""+"^(\\[[0-9a-fA-F:.]+\\]|[A-Za-z0-9.-]+):[0-9]{1,5}$"+"\""};
 if(vErrors === null){
 vErrors = [err22];
@@ -15857,8 +19333,8 @@ errors++;
 }
 }
 if(data.backends !== undefined){
-if(!(validate62(data.backends, {instancePath:instancePath+"/backends",parentData:data,parentDataProperty:"backends",rootData,dynamicAnchors}))){
-vErrors = vErrors === null ? validate62.errors : vErrors.concat(validate62.errors);
+if(!(validate75(data.backends, {instancePath:instancePath+"/backends",parentData:data,parentDataProperty:"backends",rootData,dynamicAnchors}))){
+vErrors = vErrors === null ? validate75.errors : vErrors.concat(validate75.errors);
 errors = vErrors.length;
 }
 }
@@ -15873,18 +19349,18 @@ vErrors.push(err29);
 }
 errors++;
 }
-validate61.errors = vErrors;
+validate74.errors = vErrors;
 return errors === 0;
 }
-validate61.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
+validate74.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
 
-exports.isNostrEvent = validate64;
+exports.isNostrEvent = validate77;
 
-function validate64(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
+function validate77(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 /*# sourceURL="https://openagents.dev/schemas/nostr/event.json" */;
 let vErrors = null;
 let errors = 0;
-const evaluated0 = validate64.evaluated;
+const evaluated0 = validate77.evaluated;
 if(evaluated0.dynamicProps){
 evaluated0.props = undefined;
 }
@@ -15977,7 +19453,7 @@ errors++;
 if(data.id !== undefined){
 let data0 = data.id;
 if(typeof data0 === "string"){
-if(!pattern6.test(data0)){
+if(!pattern4.test(data0)){
 const err8 = {instancePath:instancePath+"/id",schemaPath:"#/properties/id/pattern",keyword:"pattern",params:{pattern: "^[0-9a-f]{64}$"},message:"must match pattern \""+"^[0-9a-f]{64}$"+"\""};
 if(vErrors === null){
 vErrors = [err8];
@@ -16002,7 +19478,7 @@ errors++;
 if(data.pubkey !== undefined){
 let data1 = data.pubkey;
 if(typeof data1 === "string"){
-if(!pattern6.test(data1)){
+if(!pattern4.test(data1)){
 const err10 = {instancePath:instancePath+"/pubkey",schemaPath:"#/properties/pubkey/pattern",keyword:"pattern",params:{pattern: "^[0-9a-f]{64}$"},message:"must match pattern \""+"^[0-9a-f]{64}$"+"\""};
 if(vErrors === null){
 vErrors = [err10];
@@ -16186,7 +19662,7 @@ errors++;
 if(data.sig !== undefined){
 let data8 = data.sig;
 if(typeof data8 === "string"){
-if(!pattern68.test(data8)){
+if(!pattern7.test(data8)){
 const err25 = {instancePath:instancePath+"/sig",schemaPath:"#/properties/sig/pattern",keyword:"pattern",params:{pattern: "^[0-9a-f]{128}$"},message:"must match pattern \""+"^[0-9a-f]{128}$"+"\""};
 if(vErrors === null){
 vErrors = [err25];
@@ -16219,19 +19695,19 @@ vErrors.push(err27);
 }
 errors++;
 }
-validate64.errors = vErrors;
+validate77.errors = vErrors;
 return errors === 0;
 }
-validate64.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
+validate77.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
 
-exports.isFsReadParams = validate65;
-const schema114 = {"type":"object","required":["path"],"additionalProperties":false,"properties":{"path":{"type":"string","minLength":1,"maxLength":4096},"max_bytes":{"type":"integer","minimum":1,"maximum":67108864,"default":1048576},"encoding":{"enum":["utf8","base64"],"default":"utf8"}},"$id":"https://openagents.dev/schemas/op/fs.read.json/params","title":"FsReadParams"};
+exports.isFsReadParams = validate78;
+const schema131 = {"type":"object","required":["path"],"additionalProperties":false,"properties":{"path":{"type":"string","minLength":1,"maxLength":4096},"max_bytes":{"type":"integer","minimum":1,"maximum":67108864,"default":1048576},"encoding":{"enum":["utf8","base64"],"default":"utf8"}},"$id":"https://openagents.dev/schemas/op/fs.read.json/params","title":"FsReadParams"};
 
-function validate65(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
+function validate78(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 /*# sourceURL="https://openagents.dev/schemas/op/fs.read.json/params" */;
 let vErrors = null;
 let errors = 0;
-const evaluated0 = validate65.evaluated;
+const evaluated0 = validate78.evaluated;
 if(evaluated0.dynamicProps){
 evaluated0.props = undefined;
 }
@@ -16334,7 +19810,7 @@ errors++;
 if(data.encoding !== undefined){
 let data2 = data.encoding;
 if(!((data2 === "utf8") || (data2 === "base64"))){
-const err8 = {instancePath:instancePath+"/encoding",schemaPath:"#/properties/encoding/enum",keyword:"enum",params:{allowedValues: schema114.properties.encoding.enum},message:"must be equal to one of the allowed values"};
+const err8 = {instancePath:instancePath+"/encoding",schemaPath:"#/properties/encoding/enum",keyword:"enum",params:{allowedValues: schema131.properties.encoding.enum},message:"must be equal to one of the allowed values"};
 if(vErrors === null){
 vErrors = [err8];
 }
@@ -16355,19 +19831,19 @@ vErrors.push(err9);
 }
 errors++;
 }
-validate65.errors = vErrors;
+validate78.errors = vErrors;
 return errors === 0;
 }
-validate65.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
+validate78.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
 
-exports.isFsReadResult = validate66;
-const schema115 = {"type":"object","required":["content","bytes","sha256"],"additionalProperties":false,"properties":{"content":{"type":"string"},"bytes":{"type":"integer"},"sha256":{"type":"string","pattern":"^[0-9a-f]{64}$"}},"$id":"https://openagents.dev/schemas/op/fs.read.json/result","title":"FsReadResult"};
+exports.isFsReadResult = validate79;
+const schema132 = {"type":"object","required":["content","bytes","sha256"],"additionalProperties":false,"properties":{"content":{"type":"string"},"bytes":{"type":"integer"},"sha256":{"type":"string","pattern":"^[0-9a-f]{64}$"}},"$id":"https://openagents.dev/schemas/op/fs.read.json/result","title":"FsReadResult"};
 
-function validate66(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
+function validate79(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 /*# sourceURL="https://openagents.dev/schemas/op/fs.read.json/result" */;
 let vErrors = null;
 let errors = 0;
-const evaluated0 = validate66.evaluated;
+const evaluated0 = validate79.evaluated;
 if(evaluated0.dynamicProps){
 evaluated0.props = undefined;
 }
@@ -16445,7 +19921,7 @@ errors++;
 if(data.sha256 !== undefined){
 let data2 = data.sha256;
 if(typeof data2 === "string"){
-if(!pattern6.test(data2)){
+if(!pattern4.test(data2)){
 const err6 = {instancePath:instancePath+"/sha256",schemaPath:"#/properties/sha256/pattern",keyword:"pattern",params:{pattern: "^[0-9a-f]{64}$"},message:"must match pattern \""+"^[0-9a-f]{64}$"+"\""};
 if(vErrors === null){
 vErrors = [err6];
@@ -16478,19 +19954,19 @@ vErrors.push(err8);
 }
 errors++;
 }
-validate66.errors = vErrors;
+validate79.errors = vErrors;
 return errors === 0;
 }
-validate66.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
+validate79.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
 
-exports.isFsWriteParams = validate67;
-const schema116 = {"type":"object","required":["path","content"],"additionalProperties":false,"properties":{"path":{"type":"string","minLength":1,"maxLength":4096},"content":{"type":["string","number","boolean","null","array","object"],"description":"Text as it is; any other value is written as indented JSON."}},"$id":"https://openagents.dev/schemas/op/fs.write.json/params","title":"FsWriteParams"};
+exports.isFsWriteParams = validate80;
+const schema133 = {"type":"object","required":["path","content"],"additionalProperties":false,"properties":{"path":{"type":"string","minLength":1,"maxLength":4096},"content":{"type":["string","number","boolean","null","array","object"],"description":"Text as it is; any other value is written as indented JSON."}},"$id":"https://openagents.dev/schemas/op/fs.write.json/params","title":"FsWriteParams"};
 
-function validate67(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
+function validate80(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 /*# sourceURL="https://openagents.dev/schemas/op/fs.write.json/params" */;
 let vErrors = null;
 let errors = 0;
-const evaluated0 = validate67.evaluated;
+const evaluated0 = validate80.evaluated;
 if(evaluated0.dynamicProps){
 evaluated0.props = undefined;
 }
@@ -16568,7 +20044,7 @@ errors++;
 if(data.content !== undefined){
 let data1 = data.content;
 if((((typeof data1 != "object") && (typeof data1 !== "string")) && (!((typeof data1 == "number") && (isFinite(data1))))) && (typeof data1 !== "boolean")){
-const err6 = {instancePath:instancePath+"/content",schemaPath:"#/properties/content/type",keyword:"type",params:{type: schema116.properties.content.type},message:"must be string,number,boolean,null,array,object"};
+const err6 = {instancePath:instancePath+"/content",schemaPath:"#/properties/content/type",keyword:"type",params:{type: schema133.properties.content.type},message:"must be string,number,boolean,null,array,object"};
 if(vErrors === null){
 vErrors = [err6];
 }
@@ -16589,19 +20065,19 @@ vErrors.push(err7);
 }
 errors++;
 }
-validate67.errors = vErrors;
+validate80.errors = vErrors;
 return errors === 0;
 }
-validate67.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
+validate80.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
 
-exports.isFsWriteResult = validate68;
-const schema117 = {"type":"object","required":["path","bytes","sha256"],"additionalProperties":false,"properties":{"path":{"type":"string","description":"As the parameter named it."},"bytes":{"type":"integer"},"sha256":{"type":"string","pattern":"^[0-9a-f]{64}$"}},"$id":"https://openagents.dev/schemas/op/fs.write.json/result","title":"FsWriteResult"};
+exports.isFsWriteResult = validate81;
+const schema134 = {"type":"object","required":["path","bytes","sha256"],"additionalProperties":false,"properties":{"path":{"type":"string","description":"As the parameter named it."},"bytes":{"type":"integer"},"sha256":{"type":"string","pattern":"^[0-9a-f]{64}$"}},"$id":"https://openagents.dev/schemas/op/fs.write.json/result","title":"FsWriteResult"};
 
-function validate68(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
+function validate81(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 /*# sourceURL="https://openagents.dev/schemas/op/fs.write.json/result" */;
 let vErrors = null;
 let errors = 0;
-const evaluated0 = validate68.evaluated;
+const evaluated0 = validate81.evaluated;
 if(evaluated0.dynamicProps){
 evaluated0.props = undefined;
 }
@@ -16679,7 +20155,7 @@ errors++;
 if(data.sha256 !== undefined){
 let data2 = data.sha256;
 if(typeof data2 === "string"){
-if(!pattern6.test(data2)){
+if(!pattern4.test(data2)){
 const err6 = {instancePath:instancePath+"/sha256",schemaPath:"#/properties/sha256/pattern",keyword:"pattern",params:{pattern: "^[0-9a-f]{64}$"},message:"must match pattern \""+"^[0-9a-f]{64}$"+"\""};
 if(vErrors === null){
 vErrors = [err6];
@@ -16712,20 +20188,20 @@ vErrors.push(err8);
 }
 errors++;
 }
-validate68.errors = vErrors;
+validate81.errors = vErrors;
 return errors === 0;
 }
-validate68.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
+validate81.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
 
-exports.isGitCloneParams = validate69;
-const schema118 = {"type":"object","required":["repo","dest"],"additionalProperties":false,"properties":{"repo":{"type":"string","minLength":1,"maxLength":2048,"description":"An https:// address, or the absolute path of a repository on this machine."},"dest":{"type":"string","minLength":1,"maxLength":4096,"description":"The folder of the clone."},"update":{"type":"boolean","default":true,"description":"Whether a clone that is already there is brought up to date; if not, it is left as it is."},"ref":{"type":"string","pattern":"^[A-Za-z0-9_][A-Za-z0-9._/+-]*$","maxLength":255,"description":"A branch, a tag or a full commit id; the repository's default branch where absent."},"depth":{"type":"integer","minimum":1,"maximum":1000000,"description":"Commits of history to fetch; all where absent."}},"$id":"https://openagents.dev/schemas/op/git.clone.json/params","title":"GitCloneParams"};
-const pattern88 = new RegExp("^[A-Za-z0-9_][A-Za-z0-9._/+-]*$", "u");
+exports.isGitCloneParams = validate82;
+const schema135 = {"type":"object","required":["repo","dest"],"additionalProperties":false,"properties":{"repo":{"type":"string","minLength":1,"maxLength":2048,"description":"An https:// address, or the absolute path of a repository on this machine."},"dest":{"type":"string","minLength":1,"maxLength":4096,"description":"The folder of the clone."},"update":{"type":"boolean","default":true,"description":"Whether a clone that is already there is brought up to date; if not, it is left as it is."},"ref":{"type":"string","pattern":"^[A-Za-z0-9_][A-Za-z0-9._/+-]*$","maxLength":255,"description":"A branch, a tag or a full commit id; the repository's default branch where absent."},"depth":{"type":"integer","minimum":1,"maximum":1000000,"description":"Commits of history to fetch; all where absent."}},"$id":"https://openagents.dev/schemas/op/git.clone.json/params","title":"GitCloneParams"};
+const pattern110 = new RegExp("^[A-Za-z0-9_][A-Za-z0-9._/+-]*$", "u");
 
-function validate69(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
+function validate82(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 /*# sourceURL="https://openagents.dev/schemas/op/git.clone.json/params" */;
 let vErrors = null;
 let errors = 0;
-const evaluated0 = validate69.evaluated;
+const evaluated0 = validate82.evaluated;
 if(evaluated0.dynamicProps){
 evaluated0.props = undefined;
 }
@@ -16860,7 +20336,7 @@ vErrors.push(err10);
 }
 errors++;
 }
-if(!pattern88.test(data3)){
+if(!pattern110.test(data3)){
 const err11 = {instancePath:instancePath+"/ref",schemaPath:"#/properties/ref/pattern",keyword:"pattern",params:{pattern: "^[A-Za-z0-9_][A-Za-z0-9._/+-]*$"},message:"must match pattern \""+"^[A-Za-z0-9_][A-Za-z0-9._/+-]*$"+"\""};
 if(vErrors === null){
 vErrors = [err11];
@@ -16928,20 +20404,20 @@ vErrors.push(err16);
 }
 errors++;
 }
-validate69.errors = vErrors;
+validate82.errors = vErrors;
 return errors === 0;
 }
-validate69.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
+validate82.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
 
-exports.isGitCloneResult = validate70;
-const schema119 = {"type":"object","required":["path","commit","branch","updated"],"additionalProperties":false,"properties":{"path":{"type":"string","description":"The folder, as dest named it."},"commit":{"type":"string","pattern":"^[0-9a-f]{40}([0-9a-f]{24})?$"},"branch":{"type":["string","null"],"description":"null for a tag or a commit."},"updated":{"type":"boolean","description":"Whether the folder's content changed."}},"$id":"https://openagents.dev/schemas/op/git.clone.json/result","title":"GitCloneResult"};
-const pattern89 = new RegExp("^[0-9a-f]{40}([0-9a-f]{24})?$", "u");
+exports.isGitCloneResult = validate83;
+const schema136 = {"type":"object","required":["path","commit","branch","updated"],"additionalProperties":false,"properties":{"path":{"type":"string","description":"The folder, as dest named it."},"commit":{"type":"string","pattern":"^[0-9a-f]{40}([0-9a-f]{24})?$"},"branch":{"type":["string","null"],"description":"null for a tag or a commit."},"updated":{"type":"boolean","description":"Whether the folder's content changed."}},"$id":"https://openagents.dev/schemas/op/git.clone.json/result","title":"GitCloneResult"};
+const pattern111 = new RegExp("^[0-9a-f]{40}([0-9a-f]{24})?$", "u");
 
-function validate70(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
+function validate83(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 /*# sourceURL="https://openagents.dev/schemas/op/git.clone.json/result" */;
 let vErrors = null;
 let errors = 0;
-const evaluated0 = validate70.evaluated;
+const evaluated0 = validate83.evaluated;
 if(evaluated0.dynamicProps){
 evaluated0.props = undefined;
 }
@@ -17016,7 +20492,7 @@ errors++;
 if(data.commit !== undefined){
 let data1 = data.commit;
 if(typeof data1 === "string"){
-if(!pattern89.test(data1)){
+if(!pattern111.test(data1)){
 const err6 = {instancePath:instancePath+"/commit",schemaPath:"#/properties/commit/pattern",keyword:"pattern",params:{pattern: "^[0-9a-f]{40}([0-9a-f]{24})?$"},message:"must match pattern \""+"^[0-9a-f]{40}([0-9a-f]{24})?$"+"\""};
 if(vErrors === null){
 vErrors = [err6];
@@ -17041,7 +20517,7 @@ errors++;
 if(data.branch !== undefined){
 let data2 = data.branch;
 if((typeof data2 !== "string") && (data2 !== null)){
-const err8 = {instancePath:instancePath+"/branch",schemaPath:"#/properties/branch/type",keyword:"type",params:{type: schema119.properties.branch.type},message:"must be string,null"};
+const err8 = {instancePath:instancePath+"/branch",schemaPath:"#/properties/branch/type",keyword:"type",params:{type: schema136.properties.branch.type},message:"must be string,null"};
 if(vErrors === null){
 vErrors = [err8];
 }
@@ -17074,21 +20550,21 @@ vErrors.push(err10);
 }
 errors++;
 }
-validate70.errors = vErrors;
+validate83.errors = vErrors;
 return errors === 0;
 }
-validate70.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
+validate83.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
 
-exports.isHttpRequestParams = validate71;
-const schema120 = {"type":"object","required":["url"],"additionalProperties":false,"properties":{"url":{"type":"string","pattern":"^https?://","maxLength":8192},"method":{"enum":["GET","HEAD","POST","PUT","PATCH","DELETE"],"default":"GET","description":"GET and HEAD read; the others change something out there and carry an Idempotency-Key."},"headers":{"type":"object","maxProperties":64,"propertyNames":{"pattern":"^[A-Za-z0-9!#$%&'*+.^_`|~-]+$"},"additionalProperties":{"type":"string","maxLength":8192}},"body":{"type":["string","number","boolean","null","array","object"],"description":"Text as it is; any other value is sent as JSON."},"expect_status":{"type":"array","minItems":1,"maxItems":32,"items":{"type":"integer","minimum":100,"maximum":599},"description":"The step fails on any other status; 200 to 299 where absent."},"max_bytes":{"type":"integer","minimum":1,"maximum":67108864,"default":1048576},"timeout_ms":{"type":"integer","minimum":1,"maximum":600000,"default":30000}},"$id":"https://openagents.dev/schemas/op/http.request.json/params","title":"HttpRequestParams"};
-const pattern90 = new RegExp("^https?://", "u");
-const pattern91 = new RegExp("^[A-Za-z0-9!#$%&'*+.^_`|~-]+$", "u");
+exports.isHttpRequestParams = validate84;
+const schema137 = {"type":"object","required":["url"],"additionalProperties":false,"properties":{"url":{"type":"string","pattern":"^https?://","maxLength":8192},"method":{"enum":["GET","HEAD","POST","PUT","PATCH","DELETE"],"default":"GET","description":"GET and HEAD read; the others change something out there and carry an Idempotency-Key."},"headers":{"type":"object","maxProperties":64,"propertyNames":{"pattern":"^[A-Za-z0-9!#$%&'*+.^_`|~-]+$"},"additionalProperties":{"type":"string","maxLength":8192}},"body":{"type":["string","number","boolean","null","array","object"],"description":"Text as it is; any other value is sent as JSON."},"expect_status":{"type":"array","minItems":1,"maxItems":32,"items":{"type":"integer","minimum":100,"maximum":599},"description":"The step fails on any other status; 200 to 299 where absent."},"max_bytes":{"type":"integer","minimum":1,"maximum":67108864,"default":1048576},"timeout_ms":{"type":"integer","minimum":1,"maximum":600000,"default":30000}},"$id":"https://openagents.dev/schemas/op/http.request.json/params","title":"HttpRequestParams"};
+const pattern112 = new RegExp("^https?://", "u");
+const pattern113 = new RegExp("^[A-Za-z0-9!#$%&'*+.^_`|~-]+$", "u");
 
-function validate71(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
+function validate84(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 /*# sourceURL="https://openagents.dev/schemas/op/http.request.json/params" */;
 let vErrors = null;
 let errors = 0;
-const evaluated0 = validate71.evaluated;
+const evaluated0 = validate84.evaluated;
 if(evaluated0.dynamicProps){
 evaluated0.props = undefined;
 }
@@ -17131,7 +20607,7 @@ vErrors.push(err2);
 }
 errors++;
 }
-if(!pattern90.test(data0)){
+if(!pattern112.test(data0)){
 const err3 = {instancePath:instancePath+"/url",schemaPath:"#/properties/url/pattern",keyword:"pattern",params:{pattern: "^https?://"},message:"must match pattern \""+"^https?://"+"\""};
 if(vErrors === null){
 vErrors = [err3];
@@ -17156,7 +20632,7 @@ errors++;
 if(data.method !== undefined){
 let data1 = data.method;
 if(!((((((data1 === "GET") || (data1 === "HEAD")) || (data1 === "POST")) || (data1 === "PUT")) || (data1 === "PATCH")) || (data1 === "DELETE"))){
-const err5 = {instancePath:instancePath+"/method",schemaPath:"#/properties/method/enum",keyword:"enum",params:{allowedValues: schema120.properties.method.enum},message:"must be equal to one of the allowed values"};
+const err5 = {instancePath:instancePath+"/method",schemaPath:"#/properties/method/enum",keyword:"enum",params:{allowedValues: schema137.properties.method.enum},message:"must be equal to one of the allowed values"};
 if(vErrors === null){
 vErrors = [err5];
 }
@@ -17182,7 +20658,7 @@ errors++;
 for(const key1 in data2){
 const _errs7 = errors;
 if(typeof key1 === "string"){
-if(!pattern91.test(key1)){
+if(!pattern113.test(key1)){
 const err7 = {instancePath:instancePath+"/headers",schemaPath:"#/properties/headers/propertyNames/pattern",keyword:"pattern",params:{pattern: "^[A-Za-z0-9!#$%&'*+.^_`|~-]+$"},message:"must match pattern \""+"^[A-Za-z0-9!#$%&'*+.^_`|~-]+$"+"\"",propertyName:key1};
 if(vErrors === null){
 vErrors = [err7];
@@ -17245,7 +20721,7 @@ errors++;
 if(data.body !== undefined){
 let data4 = data.body;
 if((((typeof data4 != "object") && (typeof data4 !== "string")) && (!((typeof data4 == "number") && (isFinite(data4))))) && (typeof data4 !== "boolean")){
-const err12 = {instancePath:instancePath+"/body",schemaPath:"#/properties/body/type",keyword:"type",params:{type: schema120.properties.body.type},message:"must be string,number,boolean,null,array,object"};
+const err12 = {instancePath:instancePath+"/body",schemaPath:"#/properties/body/type",keyword:"type",params:{type: schema137.properties.body.type},message:"must be string,number,boolean,null,array,object"};
 if(vErrors === null){
 vErrors = [err12];
 }
@@ -17407,19 +20883,19 @@ vErrors.push(err25);
 }
 errors++;
 }
-validate71.errors = vErrors;
+validate84.errors = vErrors;
 return errors === 0;
 }
-validate71.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
+validate84.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
 
-exports.isHttpRequestResult = validate72;
-const schema121 = {"type":"object","required":["status","url","headers","body","encoding","bytes"],"additionalProperties":false,"properties":{"status":{"type":"integer"},"url":{"type":"string","description":"Where the answer came from, after redirects."},"headers":{"type":"object","additionalProperties":{"type":"string"},"description":"Names in lower case."},"body":{"type":"string"},"encoding":{"enum":["utf8","base64"],"description":"How body holds the bytes: base64 where they are not text."},"json":{"type":["string","number","boolean","null","array","object"],"description":"The parsed body, where the answer says it is JSON and it is valid and exact."},"bytes":{"type":"integer"}},"$id":"https://openagents.dev/schemas/op/http.request.json/result","title":"HttpRequestResult"};
+exports.isHttpRequestResult = validate85;
+const schema138 = {"type":"object","required":["status","url","headers","body","encoding","bytes"],"additionalProperties":false,"properties":{"status":{"type":"integer"},"url":{"type":"string","description":"Where the answer came from, after redirects."},"headers":{"type":"object","additionalProperties":{"type":"string"},"description":"Names in lower case."},"body":{"type":"string"},"encoding":{"enum":["utf8","base64"],"description":"How body holds the bytes: base64 where they are not text."},"json":{"type":["string","number","boolean","null","array","object"],"description":"The parsed body, where the answer says it is JSON and it is valid and exact."},"bytes":{"type":"integer"}},"$id":"https://openagents.dev/schemas/op/http.request.json/result","title":"HttpRequestResult"};
 
-function validate72(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
+function validate85(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 /*# sourceURL="https://openagents.dev/schemas/op/http.request.json/result" */;
 let vErrors = null;
 let errors = 0;
-const evaluated0 = validate72.evaluated;
+const evaluated0 = validate85.evaluated;
 if(evaluated0.dynamicProps){
 evaluated0.props = undefined;
 }
@@ -17566,7 +21042,7 @@ errors++;
 if(data.encoding !== undefined){
 let data5 = data.encoding;
 if(!((data5 === "utf8") || (data5 === "base64"))){
-const err12 = {instancePath:instancePath+"/encoding",schemaPath:"#/properties/encoding/enum",keyword:"enum",params:{allowedValues: schema121.properties.encoding.enum},message:"must be equal to one of the allowed values"};
+const err12 = {instancePath:instancePath+"/encoding",schemaPath:"#/properties/encoding/enum",keyword:"enum",params:{allowedValues: schema138.properties.encoding.enum},message:"must be equal to one of the allowed values"};
 if(vErrors === null){
 vErrors = [err12];
 }
@@ -17579,7 +21055,7 @@ errors++;
 if(data.json !== undefined){
 let data6 = data.json;
 if((((typeof data6 != "object") && (typeof data6 !== "string")) && (!((typeof data6 == "number") && (isFinite(data6))))) && (typeof data6 !== "boolean")){
-const err13 = {instancePath:instancePath+"/json",schemaPath:"#/properties/json/type",keyword:"type",params:{type: schema121.properties.json.type},message:"must be string,number,boolean,null,array,object"};
+const err13 = {instancePath:instancePath+"/json",schemaPath:"#/properties/json/type",keyword:"type",params:{type: schema138.properties.json.type},message:"must be string,number,boolean,null,array,object"};
 if(vErrors === null){
 vErrors = [err13];
 }
@@ -17613,20 +21089,20 @@ vErrors.push(err15);
 }
 errors++;
 }
-validate72.errors = vErrors;
+validate85.errors = vErrors;
 return errors === 0;
 }
-validate72.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
+validate85.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
 
-exports.isModelEmbedParams = validate73;
-const schema122 = {"type":"object","required":["backend"],"additionalProperties":false,"properties":{"backend":{"enum":["lexical-v1","llama.cpp","ollama","mlx","foundation_models"]},"index":{"type":"string","pattern":"^[a-z0-9][a-z0-9._-]{0,63}$","description":"Embed this index's passages that have no vector yet."},"texts":{"type":"array","maxItems":1000,"items":{"type":"string","maxLength":100000},"description":"Embed these and return their vectors."},"dim":{"type":"integer","minimum":1,"maximum":16384,"description":"The vectors' length. A model has one length; lexical-v1 takes any up to 2048."}},"oneOf":[{"properties":{"index":{"type":"string"}},"required":["index"]},{"properties":{"texts":{"type":"array"}},"required":["texts"]}],"$id":"https://openagents.dev/schemas/op/model.embed.json/params","title":"ModelEmbedParams"};
-const pattern92 = new RegExp("^[a-z0-9][a-z0-9._-]{0,63}$", "u");
+exports.isModelEmbedParams = validate86;
+const schema139 = {"type":"object","required":["backend"],"additionalProperties":false,"properties":{"backend":{"enum":["lexical-v1","llama.cpp","ollama","mlx","foundation_models"]},"index":{"type":"string","pattern":"^[a-z0-9][a-z0-9._-]{0,63}$","description":"Embed this index's passages that have no vector yet."},"texts":{"type":"array","maxItems":1000,"items":{"type":"string","maxLength":100000},"description":"Embed these and return their vectors."},"dim":{"type":"integer","minimum":1,"maximum":16384,"description":"The vectors' length. A model has one length; lexical-v1 takes any up to 2048."}},"oneOf":[{"properties":{"index":{"type":"string"}},"required":["index"]},{"properties":{"texts":{"type":"array"}},"required":["texts"]}],"$id":"https://openagents.dev/schemas/op/model.embed.json/params","title":"ModelEmbedParams"};
+const pattern114 = new RegExp("^[a-z0-9][a-z0-9._-]{0,63}$", "u");
 
-function validate73(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
+function validate86(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 /*# sourceURL="https://openagents.dev/schemas/op/model.embed.json/params" */;
 let vErrors = null;
 let errors = 0;
-const evaluated0 = validate73.evaluated;
+const evaluated0 = validate86.evaluated;
 if(evaluated0.dynamicProps){
 evaluated0.props = undefined;
 }
@@ -17755,7 +21231,7 @@ errors++;
 if(data.backend !== undefined){
 let data2 = data.backend;
 if(!(((((data2 === "lexical-v1") || (data2 === "llama.cpp")) || (data2 === "ollama")) || (data2 === "mlx")) || (data2 === "foundation_models"))){
-const err7 = {instancePath:instancePath+"/backend",schemaPath:"#/properties/backend/enum",keyword:"enum",params:{allowedValues: schema122.properties.backend.enum},message:"must be equal to one of the allowed values"};
+const err7 = {instancePath:instancePath+"/backend",schemaPath:"#/properties/backend/enum",keyword:"enum",params:{allowedValues: schema139.properties.backend.enum},message:"must be equal to one of the allowed values"};
 if(vErrors === null){
 vErrors = [err7];
 }
@@ -17768,7 +21244,7 @@ errors++;
 if(data.index !== undefined){
 let data3 = data.index;
 if(typeof data3 === "string"){
-if(!pattern92.test(data3)){
+if(!pattern114.test(data3)){
 const err8 = {instancePath:instancePath+"/index",schemaPath:"#/properties/index/pattern",keyword:"pattern",params:{pattern: "^[a-z0-9][a-z0-9._-]{0,63}$"},message:"must match pattern \""+"^[a-z0-9][a-z0-9._-]{0,63}$"+"\""};
 if(vErrors === null){
 vErrors = [err8];
@@ -17887,19 +21363,19 @@ vErrors.push(err17);
 }
 errors++;
 }
-validate73.errors = vErrors;
+validate86.errors = vErrors;
 return errors === 0;
 }
-validate73.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
+validate86.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
 
-exports.isModelEmbedResult = validate74;
-const schema123 = {"type":"object","required":["embedded","total","dim","model"],"additionalProperties":false,"properties":{"embedded":{"type":"integer","minimum":0,"description":"Vectors made now."},"total":{"type":"integer","minimum":0,"description":"Vectors there are."},"dim":{"type":"integer","minimum":0},"model":{"type":"string"},"vectors":{"type":"array","items":{"type":"array","items":{"type":"number"}},"description":"Of length 1 each, in the order of texts; absent for an index."}},"$id":"https://openagents.dev/schemas/op/model.embed.json/result","title":"ModelEmbedResult"};
+exports.isModelEmbedResult = validate87;
+const schema140 = {"type":"object","required":["embedded","total","dim","model"],"additionalProperties":false,"properties":{"embedded":{"type":"integer","minimum":0,"description":"Vectors made now."},"total":{"type":"integer","minimum":0,"description":"Vectors there are."},"dim":{"type":"integer","minimum":0},"model":{"type":"string"},"vectors":{"type":"array","items":{"type":"array","items":{"type":"number"}},"description":"Of length 1 each, in the order of texts; absent for an index."}},"$id":"https://openagents.dev/schemas/op/model.embed.json/result","title":"ModelEmbedResult"};
 
-function validate74(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
+function validate87(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 /*# sourceURL="https://openagents.dev/schemas/op/model.embed.json/result" */;
 let vErrors = null;
 let errors = 0;
-const evaluated0 = validate74.evaluated;
+const evaluated0 = validate87.evaluated;
 if(evaluated0.dynamicProps){
 evaluated0.props = undefined;
 }
@@ -18102,19 +21578,19 @@ vErrors.push(err15);
 }
 errors++;
 }
-validate74.errors = vErrors;
+validate87.errors = vErrors;
 return errors === 0;
 }
-validate74.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
+validate87.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
 
-exports.isModelGenerateParams = validate75;
-const schema124 = {"type":"object","required":["backend","prompt","max_tokens"],"additionalProperties":false,"properties":{"backend":{"enum":["llama.cpp","ollama","mlx","foundation_models"]},"prompt":{"type":"string","minLength":1,"maxLength":400000},"max_tokens":{"type":"integer","minimum":1,"maximum":32768},"temperature":{"type":"number","minimum":0,"maximum":2},"model":{"type":"string","minLength":1,"maxLength":200,"description":"A hint: which model of a server to use instead of the configured one."}},"$id":"https://openagents.dev/schemas/op/model.generate.json/params","title":"ModelGenerateParams"};
+exports.isModelGenerateParams = validate88;
+const schema141 = {"type":"object","required":["backend","prompt","max_tokens"],"additionalProperties":false,"properties":{"backend":{"enum":["llama.cpp","ollama","mlx","foundation_models"]},"prompt":{"type":"string","minLength":1,"maxLength":400000},"max_tokens":{"type":"integer","minimum":1,"maximum":32768},"temperature":{"type":"number","minimum":0,"maximum":2},"model":{"type":"string","minLength":1,"maxLength":200,"description":"A hint: which model of a server to use instead of the configured one."}},"$id":"https://openagents.dev/schemas/op/model.generate.json/params","title":"ModelGenerateParams"};
 
-function validate75(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
+function validate88(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 /*# sourceURL="https://openagents.dev/schemas/op/model.generate.json/params" */;
 let vErrors = null;
 let errors = 0;
-const evaluated0 = validate75.evaluated;
+const evaluated0 = validate88.evaluated;
 if(evaluated0.dynamicProps){
 evaluated0.props = undefined;
 }
@@ -18167,7 +21643,7 @@ errors++;
 if(data.backend !== undefined){
 let data0 = data.backend;
 if(!((((data0 === "llama.cpp") || (data0 === "ollama")) || (data0 === "mlx")) || (data0 === "foundation_models"))){
-const err4 = {instancePath:instancePath+"/backend",schemaPath:"#/properties/backend/enum",keyword:"enum",params:{allowedValues: schema124.properties.backend.enum},message:"must be equal to one of the allowed values"};
+const err4 = {instancePath:instancePath+"/backend",schemaPath:"#/properties/backend/enum",keyword:"enum",params:{allowedValues: schema141.properties.backend.enum},message:"must be equal to one of the allowed values"};
 if(vErrors === null){
 vErrors = [err4];
 }
@@ -18328,19 +21804,19 @@ vErrors.push(err17);
 }
 errors++;
 }
-validate75.errors = vErrors;
+validate88.errors = vErrors;
 return errors === 0;
 }
-validate75.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
+validate88.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
 
-exports.isModelGenerateResult = validate76;
-const schema125 = {"type":"object","required":["text","model"],"additionalProperties":false,"properties":{"text":{"type":"string"},"tokens_in":{"type":"integer","minimum":0},"tokens_out":{"type":"integer","minimum":0},"model":{"type":"string","description":"The model that answered."}},"$id":"https://openagents.dev/schemas/op/model.generate.json/result","title":"ModelGenerateResult"};
+exports.isModelGenerateResult = validate89;
+const schema142 = {"type":"object","required":["text","model"],"additionalProperties":false,"properties":{"text":{"type":"string"},"tokens_in":{"type":"integer","minimum":0},"tokens_out":{"type":"integer","minimum":0},"model":{"type":"string","description":"The model that answered."}},"$id":"https://openagents.dev/schemas/op/model.generate.json/result","title":"ModelGenerateResult"};
 
-function validate76(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
+function validate89(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 /*# sourceURL="https://openagents.dev/schemas/op/model.generate.json/result" */;
 let vErrors = null;
 let errors = 0;
-const evaluated0 = validate76.evaluated;
+const evaluated0 = validate89.evaluated;
 if(evaluated0.dynamicProps){
 evaluated0.props = undefined;
 }
@@ -18465,20 +21941,20 @@ vErrors.push(err9);
 }
 errors++;
 }
-validate76.errors = vErrors;
+validate89.errors = vErrors;
 return errors === 0;
 }
-validate76.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
+validate89.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
 
-exports.isNostrPublishParams = validate77;
-const schema126 = {"type":"object","required":["kind","content"],"additionalProperties":false,"properties":{"kind":{"type":"integer","minimum":0,"maximum":65535},"content":{"type":"string","maxLength":131072},"tags":{"type":"array","maxItems":2000,"items":{"type":"array","minItems":1,"maxItems":64,"items":{"type":"string","maxLength":4096}},"default":[]},"relays":{"type":"array","minItems":1,"maxItems":32,"items":{"type":"string","pattern":"^wss?://","maxLength":2048},"description":"Some of the relays its owner chose; all of them where absent."}},"$id":"https://openagents.dev/schemas/op/nostr.publish.json/params","title":"NostrPublishParams"};
-const pattern93 = new RegExp("^wss?://", "u");
+exports.isNostrPublishParams = validate90;
+const schema143 = {"type":"object","required":["kind","content"],"additionalProperties":false,"properties":{"kind":{"type":"integer","minimum":0,"maximum":65535},"content":{"type":"string","maxLength":131072},"tags":{"type":"array","maxItems":2000,"items":{"type":"array","minItems":1,"maxItems":64,"items":{"type":"string","maxLength":4096}},"default":[]},"relays":{"type":"array","minItems":1,"maxItems":32,"items":{"type":"string","pattern":"^wss?://","maxLength":2048},"description":"Some of the relays its owner chose; all of them where absent."}},"$id":"https://openagents.dev/schemas/op/nostr.publish.json/params","title":"NostrPublishParams"};
+const pattern115 = new RegExp("^wss?://", "u");
 
-function validate77(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
+function validate90(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 /*# sourceURL="https://openagents.dev/schemas/op/nostr.publish.json/params" */;
 let vErrors = null;
 let errors = 0;
-const evaluated0 = validate77.evaluated;
+const evaluated0 = validate90.evaluated;
 if(evaluated0.dynamicProps){
 evaluated0.props = undefined;
 }
@@ -18702,7 +22178,7 @@ vErrors.push(err17);
 }
 errors++;
 }
-if(!pattern93.test(data6)){
+if(!pattern115.test(data6)){
 const err18 = {instancePath:instancePath+"/relays/" + i2,schemaPath:"#/properties/relays/items/pattern",keyword:"pattern",params:{pattern: "^wss?://"},message:"must match pattern \""+"^wss?://"+"\""};
 if(vErrors === null){
 vErrors = [err18];
@@ -18747,19 +22223,19 @@ vErrors.push(err21);
 }
 errors++;
 }
-validate77.errors = vErrors;
+validate90.errors = vErrors;
 return errors === 0;
 }
-validate77.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
+validate90.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
 
-exports.isNostrPublishResult = validate78;
-const schema127 = {"type":"object","required":["event_id","accepted","refused"],"additionalProperties":false,"properties":{"event_id":{"type":"string","pattern":"^[0-9a-f]{64}$"},"accepted":{"type":"array","items":{"type":"string"},"description":"Relays that acknowledged it."},"refused":{"type":"array","items":{"type":"string"},"description":"The others, each with its reason."}},"$id":"https://openagents.dev/schemas/op/nostr.publish.json/result","title":"NostrPublishResult"};
+exports.isNostrPublishResult = validate91;
+const schema144 = {"type":"object","required":["event_id","accepted","refused"],"additionalProperties":false,"properties":{"event_id":{"type":"string","pattern":"^[0-9a-f]{64}$"},"accepted":{"type":"array","items":{"type":"string"},"description":"Relays that acknowledged it."},"refused":{"type":"array","items":{"type":"string"},"description":"The others, each with its reason."}},"$id":"https://openagents.dev/schemas/op/nostr.publish.json/result","title":"NostrPublishResult"};
 
-function validate78(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
+function validate91(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 /*# sourceURL="https://openagents.dev/schemas/op/nostr.publish.json/result" */;
 let vErrors = null;
 let errors = 0;
-const evaluated0 = validate78.evaluated;
+const evaluated0 = validate91.evaluated;
 if(evaluated0.dynamicProps){
 evaluated0.props = undefined;
 }
@@ -18812,7 +22288,7 @@ errors++;
 if(data.event_id !== undefined){
 let data0 = data.event_id;
 if(typeof data0 === "string"){
-if(!pattern6.test(data0)){
+if(!pattern4.test(data0)){
 const err4 = {instancePath:instancePath+"/event_id",schemaPath:"#/properties/event_id/pattern",keyword:"pattern",params:{pattern: "^[0-9a-f]{64}$"},message:"must match pattern \""+"^[0-9a-f]{64}$"+"\""};
 if(vErrors === null){
 vErrors = [err4];
@@ -18901,20 +22377,20 @@ vErrors.push(err10);
 }
 errors++;
 }
-validate78.errors = vErrors;
+validate91.errors = vErrors;
 return errors === 0;
 }
-validate78.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
+validate91.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
 
-exports.isSearchkitIndexParams = validate79;
-const schema128 = {"type":"object","required":["path","index"],"additionalProperties":false,"properties":{"path":{"type":"string","minLength":1,"description":"The folder to index, usually a git checkout."},"index":{"type":"string","pattern":"^[a-z0-9][a-z0-9._-]{0,63}$","description":"The index's name on this worker."},"languages":{"type":"array","maxItems":64,"items":{"type":"string","pattern":"^[A-Za-z0-9+#_.-]{1,32}$"},"description":"Index only these: a language (swift, ts, python) or a file extension. Absent or empty: every text file."},"include":{"type":"array","maxItems":256,"items":{"type":"string","minLength":1,"maxLength":1024},"description":"Index only paths that match one of these globs, relative to path. Absent or empty: all."},"exclude":{"type":"array","maxItems":256,"items":{"type":"string","minLength":1,"maxLength":1024},"description":"Never index paths that match one of these globs, relative to path."}},"$id":"https://openagents.dev/schemas/op/searchkit.index.json/params","title":"SearchkitIndexParams"};
-const pattern96 = new RegExp("^[A-Za-z0-9+#_.-]{1,32}$", "u");
+exports.isSearchkitIndexParams = validate92;
+const schema145 = {"type":"object","required":["path","index"],"additionalProperties":false,"properties":{"path":{"type":"string","minLength":1,"description":"The folder to index, usually a git checkout."},"index":{"type":"string","pattern":"^[a-z0-9][a-z0-9._-]{0,63}$","description":"The index's name on this worker."},"languages":{"type":"array","maxItems":64,"items":{"type":"string","pattern":"^[A-Za-z0-9+#_.-]{1,32}$"},"description":"Index only these: a language (swift, ts, python) or a file extension. Absent or empty: every text file."},"include":{"type":"array","maxItems":256,"items":{"type":"string","minLength":1,"maxLength":1024},"description":"Index only paths that match one of these globs, relative to path. Absent or empty: all."},"exclude":{"type":"array","maxItems":256,"items":{"type":"string","minLength":1,"maxLength":1024},"description":"Never index paths that match one of these globs, relative to path."}},"$id":"https://openagents.dev/schemas/op/searchkit.index.json/params","title":"SearchkitIndexParams"};
+const pattern118 = new RegExp("^[A-Za-z0-9+#_.-]{1,32}$", "u");
 
-function validate79(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
+function validate92(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 /*# sourceURL="https://openagents.dev/schemas/op/searchkit.index.json/params" */;
 let vErrors = null;
 let errors = 0;
-const evaluated0 = validate79.evaluated;
+const evaluated0 = validate92.evaluated;
 if(evaluated0.dynamicProps){
 evaluated0.props = undefined;
 }
@@ -18982,7 +22458,7 @@ errors++;
 if(data.index !== undefined){
 let data1 = data.index;
 if(typeof data1 === "string"){
-if(!pattern92.test(data1)){
+if(!pattern114.test(data1)){
 const err5 = {instancePath:instancePath+"/index",schemaPath:"#/properties/index/pattern",keyword:"pattern",params:{pattern: "^[a-z0-9][a-z0-9._-]{0,63}$"},message:"must match pattern \""+"^[a-z0-9][a-z0-9._-]{0,63}$"+"\""};
 if(vErrors === null){
 vErrors = [err5];
@@ -19021,7 +22497,7 @@ const len0 = data2.length;
 for(let i0=0; i0<len0; i0++){
 let data3 = data2[i0];
 if(typeof data3 === "string"){
-if(!pattern96.test(data3)){
+if(!pattern118.test(data3)){
 const err8 = {instancePath:instancePath+"/languages/" + i0,schemaPath:"#/properties/languages/items/pattern",keyword:"pattern",params:{pattern: "^[A-Za-z0-9+#_.-]{1,32}$"},message:"must match pattern \""+"^[A-Za-z0-9+#_.-]{1,32}$"+"\""};
 if(vErrors === null){
 vErrors = [err8];
@@ -19188,19 +22664,19 @@ vErrors.push(err21);
 }
 errors++;
 }
-validate79.errors = vErrors;
+validate92.errors = vErrors;
 return errors === 0;
 }
-validate79.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
+validate92.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
 
-exports.isSearchkitIndexResult = validate80;
-const schema129 = {"type":"object","required":["index","files","chunks","symbols","added","changed","removed","skipped","skipped_by_reason","commit"],"additionalProperties":false,"properties":{"index":{"type":"string"},"files":{"type":"integer","minimum":0,"description":"Text files in the index."},"chunks":{"type":"integer","minimum":0},"symbols":{"type":"integer","minimum":0},"added":{"type":"integer","minimum":0,"description":"Files that were not in the index before."},"changed":{"type":"integer","minimum":0,"description":"Files whose content is another than before."},"removed":{"type":"integer","minimum":0,"description":"Files that are gone or no longer wanted."},"skipped":{"type":"integer","minimum":0,"description":"Files in scope whose content is not stored."},"skipped_by_reason":{"type":"object","required":["binary","secret","too_large","unreadable"],"additionalProperties":false,"properties":{"binary":{"type":"integer","minimum":0},"secret":{"type":"integer","minimum":0},"too_large":{"type":"integer","minimum":0},"unreadable":{"type":"integer","minimum":0}}},"commit":{"type":["string","null"],"description":"HEAD of the git checkout, null where there is none."}},"$id":"https://openagents.dev/schemas/op/searchkit.index.json/result","title":"SearchkitIndexResult"};
+exports.isSearchkitIndexResult = validate93;
+const schema146 = {"type":"object","required":["index","files","chunks","symbols","added","changed","removed","skipped","skipped_by_reason","commit"],"additionalProperties":false,"properties":{"index":{"type":"string"},"files":{"type":"integer","minimum":0,"description":"Text files in the index."},"chunks":{"type":"integer","minimum":0},"symbols":{"type":"integer","minimum":0},"added":{"type":"integer","minimum":0,"description":"Files that were not in the index before."},"changed":{"type":"integer","minimum":0,"description":"Files whose content is another than before."},"removed":{"type":"integer","minimum":0,"description":"Files that are gone or no longer wanted."},"skipped":{"type":"integer","minimum":0,"description":"Files in scope whose content is not stored."},"skipped_by_reason":{"type":"object","required":["binary","secret","too_large","unreadable"],"additionalProperties":false,"properties":{"binary":{"type":"integer","minimum":0},"secret":{"type":"integer","minimum":0},"too_large":{"type":"integer","minimum":0},"unreadable":{"type":"integer","minimum":0}}},"commit":{"type":["string","null"],"description":"HEAD of the git checkout, null where there is none."}},"$id":"https://openagents.dev/schemas/op/searchkit.index.json/result","title":"SearchkitIndexResult"};
 
-function validate80(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
+function validate93(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 /*# sourceURL="https://openagents.dev/schemas/op/searchkit.index.json/result" */;
 let vErrors = null;
 let errors = 0;
-const evaluated0 = validate80.evaluated;
+const evaluated0 = validate93.evaluated;
 if(evaluated0.dynamicProps){
 evaluated0.props = undefined;
 }
@@ -19309,7 +22785,7 @@ vErrors.push(err9);
 errors++;
 }
 for(const key0 in data){
-if(!(func15.call(schema129.properties, key0))){
+if(!(func9.call(schema146.properties, key0))){
 const err10 = {instancePath,schemaPath:"#/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key0},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err10];
@@ -19677,7 +23153,7 @@ errors++;
 if(data.commit !== undefined){
 let data13 = data.commit;
 if((typeof data13 !== "string") && (data13 !== null)){
-const err40 = {instancePath:instancePath+"/commit",schemaPath:"#/properties/commit/type",keyword:"type",params:{type: schema129.properties.commit.type},message:"must be string,null"};
+const err40 = {instancePath:instancePath+"/commit",schemaPath:"#/properties/commit/type",keyword:"type",params:{type: schema146.properties.commit.type},message:"must be string,null"};
 if(vErrors === null){
 vErrors = [err40];
 }
@@ -19698,19 +23174,19 @@ vErrors.push(err41);
 }
 errors++;
 }
-validate80.errors = vErrors;
+validate93.errors = vErrors;
 return errors === 0;
 }
-validate80.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
+validate93.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
 
-exports.isSearchkitQueryParams = validate81;
-const schema130 = {"type":"object","required":["index","query"],"additionalProperties":false,"properties":{"index":{"type":"string","pattern":"^[a-z0-9][a-z0-9._-]{0,63}$","description":"The index's name on this worker."},"query":{"type":"string","minLength":1,"maxLength":1000,"description":"One line: a literal string, an identifier or a question."},"limit":{"type":"integer","minimum":1,"maximum":100,"default":10,"description":"How many hits text shows, and how many passages may follow the exact matches."}},"$id":"https://openagents.dev/schemas/op/searchkit.query.json/params","title":"SearchkitQueryParams"};
+exports.isSearchkitQueryParams = validate94;
+const schema147 = {"type":"object","required":["index","query"],"additionalProperties":false,"properties":{"index":{"type":"string","pattern":"^[a-z0-9][a-z0-9._-]{0,63}$","description":"The index's name on this worker."},"query":{"type":"string","minLength":1,"maxLength":1000,"description":"One line: a literal string, an identifier or a question."},"limit":{"type":"integer","minimum":1,"maximum":100,"default":10,"description":"How many hits text shows, and how many passages may follow the exact matches."}},"$id":"https://openagents.dev/schemas/op/searchkit.query.json/params","title":"SearchkitQueryParams"};
 
-function validate81(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
+function validate94(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 /*# sourceURL="https://openagents.dev/schemas/op/searchkit.query.json/params" */;
 let vErrors = null;
 let errors = 0;
-const evaluated0 = validate81.evaluated;
+const evaluated0 = validate94.evaluated;
 if(evaluated0.dynamicProps){
 evaluated0.props = undefined;
 }
@@ -19753,7 +23229,7 @@ errors++;
 if(data.index !== undefined){
 let data0 = data.index;
 if(typeof data0 === "string"){
-if(!pattern92.test(data0)){
+if(!pattern114.test(data0)){
 const err3 = {instancePath:instancePath+"/index",schemaPath:"#/properties/index/pattern",keyword:"pattern",params:{pattern: "^[a-z0-9][a-z0-9._-]{0,63}$"},message:"must match pattern \""+"^[a-z0-9][a-z0-9._-]{0,63}$"+"\""};
 if(vErrors === null){
 vErrors = [err3];
@@ -19856,21 +23332,21 @@ vErrors.push(err11);
 }
 errors++;
 }
-validate81.errors = vErrors;
+validate94.errors = vErrors;
 return errors === 0;
 }
-validate81.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
+validate94.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
 
-exports.isSearchkitQueryResult = validate82;
-const schema131 = {"type":"object","required":["hits","text","exact_matches_total","index"],"additionalProperties":false,"properties":{"hits":{"type":"array","items":{"$ref":"#/$defs/SearchHit"}},"text":{"type":"string","description":"The best hits as text, short enough for a prompt."},"exact_matches_total":{"type":"integer","minimum":0,"description":"Lines of indexed files that contain the query, case and all."},"index":{"$ref":"#/$defs/SearchedIndex"}},"$defs":{"SearchHit":{"type":"object","required":["path","line_start","line_end","symbol","score","reasons","snippet"],"additionalProperties":false,"properties":{"path":{"type":"string","description":"Relative to the indexed folder."},"line_start":{"type":"integer","minimum":1},"line_end":{"type":"integer","minimum":1,"description":"Inclusive."},"symbol":{"type":["string","null"],"description":"The innermost definition around line_start."},"score":{"type":"number"},"reasons":{"type":"array","items":{"enum":["exact","symbol","bm25","vector"]}},"exact_lines":{"type":"array","items":{"type":"integer","minimum":1},"description":"The lines between line_start and line_end that contain the query."},"snippet":{"type":"string"}}},"SearchedIndex":{"type":"object","required":["name","commit","stale_files","finished_at"],"additionalProperties":false,"properties":{"name":{"type":"string"},"commit":{"type":["string","null"],"description":"HEAD when the index was made."},"stale_files":{"type":["integer","null"],"minimum":0,"description":"Files changed, added or deleted since; null where the folder could not be compared."},"finished_at":{"type":"string","description":"When the index was last complete, ISO 8601 UTC."},"vectors":{"type":"string","description":"Which embedding took part, or why none did."}}}},"$id":"https://openagents.dev/schemas/op/searchkit.query.json/result","title":"SearchkitQueryResult"};
-const schema132 = {"type":"object","required":["path","line_start","line_end","symbol","score","reasons","snippet"],"additionalProperties":false,"properties":{"path":{"type":"string","description":"Relative to the indexed folder."},"line_start":{"type":"integer","minimum":1},"line_end":{"type":"integer","minimum":1,"description":"Inclusive."},"symbol":{"type":["string","null"],"description":"The innermost definition around line_start."},"score":{"type":"number"},"reasons":{"type":"array","items":{"enum":["exact","symbol","bm25","vector"]}},"exact_lines":{"type":"array","items":{"type":"integer","minimum":1},"description":"The lines between line_start and line_end that contain the query."},"snippet":{"type":"string"}}};
-const schema133 = {"type":"object","required":["name","commit","stale_files","finished_at"],"additionalProperties":false,"properties":{"name":{"type":"string"},"commit":{"type":["string","null"],"description":"HEAD when the index was made."},"stale_files":{"type":["integer","null"],"minimum":0,"description":"Files changed, added or deleted since; null where the folder could not be compared."},"finished_at":{"type":"string","description":"When the index was last complete, ISO 8601 UTC."},"vectors":{"type":"string","description":"Which embedding took part, or why none did."}}};
+exports.isSearchkitQueryResult = validate95;
+const schema148 = {"type":"object","required":["hits","text","exact_matches_total","index"],"additionalProperties":false,"properties":{"hits":{"type":"array","items":{"$ref":"#/$defs/SearchHit"}},"text":{"type":"string","description":"The best hits as text, short enough for a prompt."},"exact_matches_total":{"type":"integer","minimum":0,"description":"Lines of indexed files that contain the query, case and all."},"index":{"$ref":"#/$defs/SearchedIndex"}},"$defs":{"SearchHit":{"type":"object","required":["path","line_start","line_end","symbol","score","reasons","snippet"],"additionalProperties":false,"properties":{"path":{"type":"string","description":"Relative to the indexed folder."},"line_start":{"type":"integer","minimum":1},"line_end":{"type":"integer","minimum":1,"description":"Inclusive."},"symbol":{"type":["string","null"],"description":"The innermost definition around line_start."},"score":{"type":"number"},"reasons":{"type":"array","items":{"enum":["exact","symbol","bm25","vector"]}},"exact_lines":{"type":"array","items":{"type":"integer","minimum":1},"description":"The lines between line_start and line_end that contain the query."},"snippet":{"type":"string"}}},"SearchedIndex":{"type":"object","required":["name","commit","stale_files","finished_at"],"additionalProperties":false,"properties":{"name":{"type":"string"},"commit":{"type":["string","null"],"description":"HEAD when the index was made."},"stale_files":{"type":["integer","null"],"minimum":0,"description":"Files changed, added or deleted since; null where the folder could not be compared."},"finished_at":{"type":"string","description":"When the index was last complete, ISO 8601 UTC."},"vectors":{"type":"string","description":"Which embedding took part, or why none did."}}}},"$id":"https://openagents.dev/schemas/op/searchkit.query.json/result","title":"SearchkitQueryResult"};
+const schema149 = {"type":"object","required":["path","line_start","line_end","symbol","score","reasons","snippet"],"additionalProperties":false,"properties":{"path":{"type":"string","description":"Relative to the indexed folder."},"line_start":{"type":"integer","minimum":1},"line_end":{"type":"integer","minimum":1,"description":"Inclusive."},"symbol":{"type":["string","null"],"description":"The innermost definition around line_start."},"score":{"type":"number"},"reasons":{"type":"array","items":{"enum":["exact","symbol","bm25","vector"]}},"exact_lines":{"type":"array","items":{"type":"integer","minimum":1},"description":"The lines between line_start and line_end that contain the query."},"snippet":{"type":"string"}}};
+const schema150 = {"type":"object","required":["name","commit","stale_files","finished_at"],"additionalProperties":false,"properties":{"name":{"type":"string"},"commit":{"type":["string","null"],"description":"HEAD when the index was made."},"stale_files":{"type":["integer","null"],"minimum":0,"description":"Files changed, added or deleted since; null where the folder could not be compared."},"finished_at":{"type":"string","description":"When the index was last complete, ISO 8601 UTC."},"vectors":{"type":"string","description":"Which embedding took part, or why none did."}}};
 
-function validate82(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
+function validate95(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 /*# sourceURL="https://openagents.dev/schemas/op/searchkit.query.json/result" */;
 let vErrors = null;
 let errors = 0;
-const evaluated0 = validate82.evaluated;
+const evaluated0 = validate95.evaluated;
 if(evaluated0.dynamicProps){
 evaluated0.props = undefined;
 }
@@ -20084,7 +23560,7 @@ errors++;
 if(data1.symbol !== undefined){
 let data5 = data1.symbol;
 if((typeof data5 !== "string") && (data5 !== null)){
-const err18 = {instancePath:instancePath+"/hits/" + i0+"/symbol",schemaPath:"#/$defs/SearchHit/properties/symbol/type",keyword:"type",params:{type: schema132.properties.symbol.type},message:"must be string,null"};
+const err18 = {instancePath:instancePath+"/hits/" + i0+"/symbol",schemaPath:"#/$defs/SearchHit/properties/symbol/type",keyword:"type",params:{type: schema149.properties.symbol.type},message:"must be string,null"};
 if(vErrors === null){
 vErrors = [err18];
 }
@@ -20114,7 +23590,7 @@ const len1 = data7.length;
 for(let i1=0; i1<len1; i1++){
 let data8 = data7[i1];
 if(!((((data8 === "exact") || (data8 === "symbol")) || (data8 === "bm25")) || (data8 === "vector"))){
-const err20 = {instancePath:instancePath+"/hits/" + i0+"/reasons/" + i1,schemaPath:"#/$defs/SearchHit/properties/reasons/items/enum",keyword:"enum",params:{allowedValues: schema132.properties.reasons.items.enum},message:"must be equal to one of the allowed values"};
+const err20 = {instancePath:instancePath+"/hits/" + i0+"/reasons/" + i1,schemaPath:"#/$defs/SearchHit/properties/reasons/items/enum",keyword:"enum",params:{allowedValues: schema149.properties.reasons.items.enum},message:"must be equal to one of the allowed values"};
 if(vErrors === null){
 vErrors = [err20];
 }
@@ -20320,7 +23796,7 @@ errors++;
 if(data14.commit !== undefined){
 let data16 = data14.commit;
 if((typeof data16 !== "string") && (data16 !== null)){
-const err37 = {instancePath:instancePath+"/index/commit",schemaPath:"#/$defs/SearchedIndex/properties/commit/type",keyword:"type",params:{type: schema133.properties.commit.type},message:"must be string,null"};
+const err37 = {instancePath:instancePath+"/index/commit",schemaPath:"#/$defs/SearchedIndex/properties/commit/type",keyword:"type",params:{type: schema150.properties.commit.type},message:"must be string,null"};
 if(vErrors === null){
 vErrors = [err37];
 }
@@ -20333,7 +23809,7 @@ errors++;
 if(data14.stale_files !== undefined){
 let data17 = data14.stale_files;
 if((!(((typeof data17 == "number") && (!(data17 % 1) && !isNaN(data17))) && (isFinite(data17)))) && (data17 !== null)){
-const err38 = {instancePath:instancePath+"/index/stale_files",schemaPath:"#/$defs/SearchedIndex/properties/stale_files/type",keyword:"type",params:{type: schema133.properties.stale_files.type},message:"must be integer,null"};
+const err38 = {instancePath:instancePath+"/index/stale_files",schemaPath:"#/$defs/SearchedIndex/properties/stale_files/type",keyword:"type",params:{type: schema150.properties.stale_files.type},message:"must be integer,null"};
 if(vErrors === null){
 vErrors = [err38];
 }
@@ -20402,8 +23878,8 @@ vErrors.push(err43);
 }
 errors++;
 }
-validate82.errors = vErrors;
+validate95.errors = vErrors;
 return errors === 0;
 }
-validate82.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
+validate95.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
 

@@ -10,6 +10,15 @@ export interface Validator<T> {
   (value: unknown): value is T;
   errors?: readonly ValidationError[] | null;
 }
+export const isControlInstallChange: Validator<types.ControlInstallChange>;
+export const isControlInstallPreview: Validator<types.ControlInstallPreview>;
+export const isControlInstallRequest: Validator<types.ControlInstallRequest>;
+export const isControlPairingChange: Validator<types.ControlPairingChange>;
+export const isControlPairingRequest: Validator<types.ControlPairingRequest>;
+export const isControlRunCancel: Validator<types.ControlRunCancel>;
+export const isControlRunRequest: Validator<types.ControlRunRequest>;
+export const isControlSchedulePreview: Validator<types.ControlSchedulePreview>;
+export const isControlSearchRequest: Validator<types.ControlSearchRequest>;
 export const isEventEnvelope: Validator<types.EventEnvelope>;
 export const isInstallEvent: Validator<types.InstallEvent>;
 export const isIntakeEvent: Validator<types.IntakeEvent>;
