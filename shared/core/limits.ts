@@ -10,6 +10,15 @@ export const LIMITS = {
   json_bytes: 1_000_000,
   json_depth: 64,
 
+  // Globs. A longer pattern matches nothing; a comparison of patterns that takes more pairs of states says "no".
+  glob_chars: 4_096,
+  glob_states: 2_000,
+  glob_cover_pairs: 20_000,
+  glob_cache_entries: 500,
+
+  // Versions.
+  semver_chars: 256,
+
   // Event store.
   event_chars: 500_000,
   state_cache_entries: 2_000,
@@ -58,4 +67,10 @@ export const LIMITS = {
   process_output_bytes: 16_777_216,
   git_advertisement_bytes: 16_777_216,
   git_marker_bytes: 8_192,
+
+  // The worker's control API.
+  api_body_bytes: 1_000_000,
+  api_page: 500,
+  api_event_streams: 32,
+  api_event_wait_ms: 15_000,
 } as const;

@@ -1,0 +1,79 @@
+import type { Context } from "hono";
+import type { ContentfulStatusCode } from "hono/utils/http-status";
+import { parseStrict } from "../core/json.ts";
+import { LIMITS } from "../core/limits.ts";
+import { REASONS } from "../core/reasons.ts";
+import { isRejection, type Rejection, reject } from "../core/refusal.ts";
+import type { Validator } from "../generated/validators.cjs";
+
+/** A result as JSON, a rejection as `{error: {code, message, details?}}` with its code's HTTP status. */
+export function answer(context: Context, result: object | Rejection, status: ContentfulStatusCode = 200): Response {
+  if (!isRejection(result)) return context.json(result, status);
+  const { code, message, details } = result;
+  const error = details === undefined ? { code, message } : { code, message, details };
+  return context.json({ error }, REASONS[code].http as ContentfulStatusCode);
+}
+
+/**
+ * The request's body, read within the limit, parsed strictly and valid by its schema. Refuses `media_type`,
+ * `too_large`, the JSON codes and `schema_invalid`.
+ */
+export async function readBody<T>(context: Context, validator: Validator<T>): Promise<T | Rejection> {
+  const type = context.req.header("content-type")?.split(";", 1)[0]?.trim().toLowerCase();
+  if (type !== "application/json") {
+    return reject("media_type", `the body must be application/json, not ${type ?? "unnamed"}`);
+  }
+  const text = await readText(context.req.raw, LIMITS.api_body_bytes);
+  if (isRejection(text)) return text;
+  const parsed = parseStrict(text, { bytes: LIMITS.api_body_bytes });
+  if (isRejection(parsed)) return parsed;
+  if (validator(parsed.value)) return parsed.value;
+  const [error] = validator.errors ?? [];
+  const where = error?.instancePath === undefined || error.instancePath === "" ? "the body" : error.instancePath;
+  return reject("schema_invalid", `${where} ${error?.message ?? "is not valid"}`, {
+    errors: (validator.errors ?? []).slice(0, 20).map(({ instancePath, message, params }) => ({
+      path: instancePath,
+      message: message ?? "is not valid",
+      params,
+    })),
+  });
+}
+
+async function readText(request: Request, bytes_max: number): Promise<string | Rejection> {
+  const tooLarge = (): Rejection => reject("too_large", `the body is larger than ${bytes_max} bytes`);
+  if (Number(request.headers.get("content-length") ?? 0) > bytes_max) return tooLarge();
+  if (request.body === null) return "";
+  const decoder = new TextDecoder("utf-8", { fatal: true });
+  const reader = request.body.getReader();
+  let text = "";
+  let bytes = 0;
+  try {
+    for (;;) {
+      const { done, value } = await reader.read();
+      if (done) return text + decoder.decode();
+      bytes += value.byteLength;
+      if (bytes > bytes_max) {
+        await reader.cancel();
+        return tooLarge();
+      }
+      text += decoder.decode(value, { stream: true });
+    }
+  } catch (error) {
+    if (error instanceof TypeError) return reject("json_invalid", "the body is not UTF-8");
+    throw error;
+  }
+}
+
+/** A whole number of the query string, or what to take where it is absent. */
+export function readCount(
+  context: Context,
+  name: string,
+  fallback: number,
+  range: { readonly min: number; readonly max: number },
+): number | Rejection {
+  const text = context.req.query(name);
+  if (text === undefined) return fallback;
+  const value = /^\d{1,15}$/.test(text) ? Number(text) : Number.NaN;
+  if (value >= range.min && value <= range.max) return value;
+  return reject("usage", `${name} must be a whole number from ${range.min} to ${range.max}, not ${text.slice(0, 40)}`);
+}

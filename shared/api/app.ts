@@ -1,0 +1,40 @@
+import { Hono } from "hono";
+import { Fault, reject } from "../core/refusal.ts";
+import { answer } from "./answer.ts";
+import type { ControlPorts } from "./ports.ts";
+import { auditRoutes } from "./routes/audit.ts";
+import { eventRoutes } from "./routes/events.ts";
+import { installRoutes } from "./routes/installs.ts";
+import { marketRoutes } from "./routes/market.ts";
+import { pairingRoutes } from "./routes/pairings.ts";
+import { runRoutes } from "./routes/runs.ts";
+import { scheduleRoutes } from "./routes/schedule.ts";
+import { searchRoutes } from "./routes/search.ts";
+
+/**
+ * The control API: JSON under `/v1`, `{error: {code, message}}` with the code's HTTP status for every no. It trusts its
+ * caller: who may call is decided in front of it, by the server, or by being in the same process.
+ */
+export function controlApp(ports: ControlPorts): Hono {
+  const app = new Hono();
+  app.get("/health", (context) => context.json({ status: "ok" }));
+  app.get("/v1/worker", (context) => context.json(ports.worker.describe()));
+  app.get("/v1/doctor", async (context) => context.json({ checks: await ports.doctor(context.req.raw.signal) }));
+  app.route("/v1/installs", installRoutes(ports));
+  app.route("/v1/runs", runRoutes(ports));
+  app.route("/v1/events", eventRoutes(ports));
+  app.route("/v1/market", marketRoutes(ports));
+  app.route("/v1/search", searchRoutes(ports));
+  app.route("/v1/schedule", scheduleRoutes(ports));
+  app.route("/v1/audit", auditRoutes(ports));
+  app.route("/v1/pairings", pairingRoutes(ports));
+  app.notFound((context) =>
+    answer(context, reject("not_found", `there is no ${context.req.method} ${context.req.path}`)),
+  );
+  app.onError((error, context) => {
+    if (error instanceof Fault) return answer(context, reject(error.code, error.message, error.details));
+    ports.report(error);
+    return answer(context, reject("internal", "the worker could not answer; its log says why"));
+  });
+  return app;
+}

@@ -1,0 +1,96 @@
+import type { Recorded } from "../core/envelope.ts";
+import type { ChainReport } from "../core/hash-chain.ts";
+import type { Rejection } from "../core/refusal.ts";
+import type {
+  ControlInstallPreview,
+  ControlInstallRequest,
+  ControlPairingRequest,
+  ControlSchedulePreview,
+  ControlSearchRequest,
+} from "../generated/types.ts";
+
+type Answer<T> = Promise<T | Rejection>;
+
+/** What the owner is shown before consenting; the two hashes name exactly it. */
+export interface ConsentView {
+  readonly address: string;
+  readonly title: string;
+  readonly summary: string | null;
+  readonly version: string;
+  readonly author_pubkey: string;
+  readonly author_name: string | null;
+  readonly schedule: string;
+  readonly price: string;
+  readonly manifest_sha256: string;
+  readonly permission_hash: string;
+  readonly permissions: readonly { readonly permission: string; readonly sentence: string }[];
+  readonly inputs: Readonly<Record<string, unknown>>;
+}
+
+/** One thing `oa doctor` looked at; `fix` says what to do about anything but `ok`. */
+export interface DoctorCheck {
+  readonly name: string;
+  readonly status: "ok" | "warn" | "fail";
+  readonly found: string;
+  readonly fix: string | null;
+}
+
+/** A page of the workspace's events, oldest first, with the sequence number to go on from. */
+export interface EventPage {
+  readonly events: readonly Recorded[];
+  readonly next_seq: number;
+}
+
+/** Everything the control API can do; the worker gives the one implementation. */
+export interface ControlPorts {
+  readonly worker: { readonly describe: () => object };
+  readonly installs: {
+    readonly list: () => readonly object[];
+    readonly get: (id: string) => object | Rejection;
+    readonly preview: (request: ControlInstallPreview, signal: AbortSignal) => Answer<ConsentView>;
+    readonly request: (request: ControlInstallRequest, signal: AbortSignal) => Answer<object>;
+    readonly change: (
+      id: string,
+      action: InstallAction,
+      options: { readonly reason?: string; readonly permission_hash?: string },
+    ) => Answer<object>;
+  };
+  readonly runs: {
+    /** Newest first. */
+    readonly list: (filter: { readonly install_id?: string; readonly limit: number }) => readonly object[];
+    readonly get: (id: string) => object | Rejection;
+    readonly start: (install_id: string) => Answer<{ readonly run_id: string }>;
+    readonly cancel: (id: string, reason: string) => Answer<object>;
+  };
+  readonly events: {
+    readonly page: (from_seq: number, limit: number) => EventPage;
+    /** Resolves when there is an event after `seq`, when the time is over, or when the signal aborts. */
+    readonly wait: (seq: number, timeout_ms: number, signal: AbortSignal) => Promise<void>;
+  };
+  readonly market: {
+    readonly list: (query: URLSearchParams, signal: AbortSignal) => Answer<object>;
+    readonly get: (address: string, signal: AbortSignal) => Answer<object>;
+  };
+  readonly search: (request: ControlSearchRequest, signal: AbortSignal) => Answer<object>;
+  readonly schedule: {
+    readonly preview: (request: ControlSchedulePreview) => object | Rejection;
+    readonly next: (count: number) => readonly object[];
+  };
+  readonly audit: {
+    readonly verify: () => ChainReport;
+    /** JSON Lines: the streams' heads first, then every link. */
+    readonly export: () => Iterable<string>;
+  };
+  readonly pairings: {
+    readonly list: () => readonly object[];
+    readonly add: (request: ControlPairingRequest) => Answer<object>;
+    readonly confirm: (id: string, pubkey: string | undefined) => Answer<object>;
+    readonly remove: (id: string, reason: string) => Answer<object>;
+  };
+  readonly doctor: (signal: AbortSignal) => Promise<readonly DoctorCheck[]>;
+  /** Told of what went wrong inside; the asker only learns that something did. */
+  readonly report: (error: unknown) => void;
+}
+
+export const INSTALL_ACTIONS = ["approve", "enable", "disable", "remove"] as const;
+export type InstallAction = (typeof INSTALL_ACTIONS)[number];

@@ -1,0 +1,27 @@
+import { Hono } from "hono";
+import { isRejection } from "../../core/refusal.ts";
+import validators from "../../generated/validators.cjs";
+import { answer, readBody } from "../answer.ts";
+import { type ControlPorts, INSTALL_ACTIONS } from "../ports.ts";
+
+/** `/v1/installs`: what is installed, consent to more, and changes to it. */
+export function installRoutes({ installs }: ControlPorts): Hono {
+  const routes = new Hono();
+  routes.get("/", (context) => context.json({ installs: installs.list() }));
+  routes.get("/:id", (context) => answer(context, installs.get(context.req.param("id"))));
+  routes.post("/preview", async (context) => {
+    const body = await readBody(context, validators.isControlInstallPreview);
+    return answer(context, isRejection(body) ? body : await installs.preview(body, context.req.raw.signal));
+  });
+  routes.post("/", async (context) => {
+    const body = await readBody(context, validators.isControlInstallRequest);
+    return answer(context, isRejection(body) ? body : await installs.request(body, context.req.raw.signal), 201);
+  });
+  for (const action of INSTALL_ACTIONS) {
+    routes.post(`/:id/${action}`, async (context) => {
+      const body = await readBody(context, validators.isControlInstallChange);
+      return answer(context, isRejection(body) ? body : await installs.change(context.req.param("id"), action, body));
+    });
+  }
+  return routes;
+}

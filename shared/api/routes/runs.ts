@@ -1,0 +1,28 @@
+import { Hono } from "hono";
+import { LIMITS } from "../../core/limits.ts";
+import { isRejection } from "../../core/refusal.ts";
+import validators from "../../generated/validators.cjs";
+import { answer, readBody, readCount } from "../answer.ts";
+import type { ControlPorts } from "../ports.ts";
+
+/** `/v1/runs`: past and present runs, starting one, cancelling one. */
+export function runRoutes({ runs }: ControlPorts): Hono {
+  const routes = new Hono();
+  routes.get("/", (context) => {
+    const limit = readCount(context, "limit", 50, { min: 1, max: LIMITS.api_page });
+    if (isRejection(limit)) return answer(context, limit);
+    const install_id = context.req.query("install_id");
+    return context.json({ runs: runs.list(install_id === undefined ? { limit } : { install_id, limit }) });
+  });
+  routes.get("/:id", (context) => answer(context, runs.get(context.req.param("id"))));
+  routes.post("/", async (context) => {
+    const body = await readBody(context, validators.isControlRunRequest);
+    return answer(context, isRejection(body) ? body : await runs.start(body.install_id), 202);
+  });
+  routes.post("/:id/cancel", async (context) => {
+    const body = await readBody(context, validators.isControlRunCancel);
+    if (isRejection(body)) return answer(context, body);
+    return answer(context, await runs.cancel(context.req.param("id"), body.reason ?? "canceled by the owner"));
+  });
+  return routes;
+}
