@@ -13,7 +13,7 @@ export const LIMITS = {
   // Globs. A longer pattern matches nothing; a comparison of patterns that takes more pairs of states says "no".
   glob_chars: 4_096,
   glob_states: 2_000,
-  glob_cover_pairs: 20_000,
+  glob_cover_pairs: 5_000,
   glob_cache_entries: 500,
 
   // Versions.

@@ -26,6 +26,8 @@ export const REASONS = {
   json_lone_surrogate: refused(400),
   too_large: refused(413),
   schema_invalid: refused(422),
+  cron_invalid: refused(422),
+  time_zone_unknown: refused(422),
 
   // Event store and audit.
   event_too_large: refused(413),
