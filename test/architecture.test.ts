@@ -1,0 +1,223 @@
+/** The dependency table, the purity of the domain and the pairings a newcomer must not be able to forget. */
+import assert from "node:assert/strict";
+import { readdirSync, readFileSync } from "node:fs";
+import { dirname, join, posix, relative, sep } from "node:path";
+import { describe, it } from "node:test";
+
+const root = join(import.meta.dirname, "..");
+const toPosix = (path: string): string => path.split(sep).join("/");
+
+function filesUnder(folder: string, ending: RegExp): readonly string[] {
+  return readdirSync(join(root, folder), { recursive: true, withFileTypes: true })
+    .filter((entry) => entry.isFile() && ending.test(entry.name))
+    .map((entry) => toPosix(relative(root, join(entry.parentPath, entry.name))))
+    .filter((path) => !/(^|\/)(node_modules|dist|\.astro)\//.test(path))
+    .sort();
+}
+
+const code = (path: string): string => readFileSync(join(root, path), "utf8");
+/** Source without comments, so that prose about `Date.now()` is no use of it. */
+const bare = (path: string): string => code(path).replace(/\/\*[\s\S]*?\*\/|^\s*\/\/.*$/gm, "");
+
+interface Import {
+  readonly from: string;
+  readonly to: string;
+}
+
+/** Every import of a file, workspace packages and relative paths as repository paths, others as package names. */
+function importsOf(path: string): readonly Import[] {
+  const pattern = /(?:import|export)\s[^"';]*?from\s*"([^"]+)"|import\s*\(\s*"([^"]+)"\s*\)|^import\s+"([^"]+)"/gm;
+  return [...bare(path).matchAll(pattern)].map((match) => {
+    const to = match[1] ?? match[2] ?? match[3] ?? "";
+    if (to.startsWith(".")) return { from: path, to: posix.join(dirname(path), to) };
+    if (to.startsWith("@oa/")) return { from: path, to: to.slice("@oa/".length) };
+    return {
+      from: path,
+      to: to.startsWith("node:")
+        ? to
+        : to
+            .split("/")
+            .slice(0, to.startsWith("@") ? 2 : 1)
+            .join("/"),
+    };
+  });
+}
+
+const PLACES = ["schemas", "shared", "edge", "worker", "site", "test", "scripts"];
+const sources = PLACES.flatMap((place) => filesUnder(place, /\.(ts|astro)$/)).filter(
+  (path) => !path.startsWith("shared/generated/"),
+);
+const imports = sources.flatMap(importsOf);
+const isLocal = (path: string): boolean => PLACES.some((place) => path.startsWith(`${place}/`));
+const isTest = (path: string): boolean => path.startsWith("test/") || path.endsWith(".test.ts");
+
+/** The room of a file: `shared/<folder>`, `worker/<folder or file>`, else the top folder. */
+function room(path: string): string {
+  const [place = "", part = ""] = path.split("/");
+  return place === "shared" || place === "worker" ? `${place}/${part.replace(/\.ts$/, "")}` : place;
+}
+
+const SHARED_BASE = ["shared/generated", "shared/core", "shared/nostr", "shared/policy"];
+const WORKER_BELOW: Readonly<Record<string, readonly string[]>> = {
+  "worker/config": [],
+  "worker/adapters": ["worker/config"],
+  "worker/backends": ["worker/config", "worker/adapters"],
+  "worker/searchkit": ["worker/config", "worker/adapters"],
+  "worker/wallets": ["worker/config", "worker/adapters"],
+  "worker/agents": ["worker/config", "worker/adapters"],
+};
+const WORKER_ORDER = [
+  "worker/config",
+  "worker/adapters",
+  "worker/backends",
+  "worker/searchkit",
+  "worker/wallets",
+  "worker/agents",
+  "worker/ops",
+  "worker/engine",
+  "worker/loops",
+  "worker/admin",
+  "worker/cli",
+  "worker/main",
+  "worker/start",
+];
+
+/** Why one room may not import another, or null where it may. */
+function objection({ from, to }: Import): string | null {
+  const [a, b] = [room(from), room(to)];
+  if (a === b) return null;
+  if (a.startsWith("shared/")) {
+    if (!b.startsWith("shared/")) return "shared imports only itself";
+    const [rank, below] = [SHARED_BASE.indexOf(a), SHARED_BASE.indexOf(b)];
+    if (rank >= 0) return below >= 0 && below < rank ? null : `${a} is below ${b}`;
+    if (a === "shared/api") return null;
+    return below >= 0 ? null : "a slice imports no other slice";
+  }
+  if (b.startsWith("shared/") || a === "test" || a === "scripts") return null;
+  if (a === "schemas") return "schemas import nothing";
+  if (a.startsWith("worker/")) {
+    if (b === "schemas") return null;
+    if (!b.startsWith("worker/")) return "the worker reaches edge and site by path, never by import";
+    const below = WORKER_BELOW[a];
+    if (below !== undefined) return below.includes(b) ? null : `${a} may not know ${b}`;
+    return WORKER_ORDER.indexOf(b) < WORKER_ORDER.indexOf(a) ? null : `${a} is below ${b}`;
+  }
+  return "edge, worker and site never import each other";
+}
+
+describe("dependencies point one way", () => {
+  it("every folder of the worker has its place in the order", () => {
+    const rooms = new Set(sources.filter((path) => path.startsWith("worker/")).map(room));
+    assert.deepEqual(
+      [...rooms].filter((name) => !WORKER_ORDER.includes(name)),
+      [],
+    );
+  });
+  it("no import breaks the table", () => {
+    const broken = imports
+      .filter(({ from, to }) => !isTest(from) && isLocal(to) && !to.startsWith("shared/package.json"))
+      .map((item) => ({ ...item, why: objection(item) }))
+      .filter(({ why }) => why !== null);
+    assert.deepEqual(broken, []);
+  });
+  it("shared uses only its allowed packages", () => {
+    const common = ["nostr-tools", "croner", "@noble/curves", "@noble/hashes", "@noble/ciphers", "@scure/base"];
+    const broken = imports.filter(
+      ({ from, to }) =>
+        from.startsWith("shared/") &&
+        !isTest(from) &&
+        !isLocal(to) &&
+        !(from.startsWith("shared/api/") ? [...common, "hono"] : common).includes(to),
+    );
+    assert.deepEqual(broken, []);
+  });
+});
+
+describe("shared is pure", () => {
+  const IMPURE = [
+    /\bDate\.now\b/,
+    /\bnew Date\(\s*\)/,
+    /\bMath\.random\b/,
+    /\bprocess\./,
+    /\bglobalThis\b/,
+    /\bconsole\./,
+  ];
+  const OUTSIDE_API = [/\bfetch\(/, /\bsetTimeout\b/, /\bsetInterval\b/, /\bcrypto\./, /\bperformance\./];
+  for (const path of sources.filter((path) => path.startsWith("shared/") && !isTest(path))) {
+    it(`${path} has no clock, no randomness and no I/O`, () => {
+      const text = bare(path);
+      const forbidden = path.startsWith("shared/api/") ? IMPURE : [...IMPURE, ...OUTSIDE_API];
+      assert.deepEqual(forbidden.filter((pattern) => pattern.test(text)).map(String), []);
+    });
+  }
+});
+
+describe("each thing has one obvious place", () => {
+  const OPEN_DOORS: Readonly<Record<string, readonly string[]>> = {
+    "node:child_process": ["worker/adapters/process.ts", "worker/start.ts", "scripts/check.ts", "scripts/test.ts"],
+    "node:sqlite": ["worker/adapters/sqlite.ts", "worker/adapters/data-lock.ts"],
+    "node:http": ["worker/adapters/egress.ts"],
+    "node:https": ["worker/adapters/egress.ts"],
+    "node:net": ["worker/adapters/egress.ts"],
+  };
+  for (const [module, doors] of Object.entries(OPEN_DOORS)) {
+    it(`only its adapter imports ${module}`, () => {
+      const others = imports.filter(({ from, to }) => to === module && !isTest(from) && !doors.includes(from));
+      assert.deepEqual(
+        others.map(({ from }) => from),
+        [],
+      );
+    });
+  }
+  it("no file is longer than 400 lines", () => {
+    const long = sources
+      .map((path) => [path, code(path).split("\n").length] as const)
+      .filter(([, lines]) => lines > 401);
+    assert.deepEqual(long, []);
+  });
+  it("no file re-exports another, and none has a name that says nothing", () => {
+    const vague = /(^|\/)(utils?|helpers?|common|manager|service|types|misc)(\.|\/)/;
+    assert.deepEqual(
+      sources.filter((path) => vague.test(path)),
+      [],
+    );
+    assert.deepEqual(
+      sources.filter((path) => /^export\s+(\*|(type\s*)?\{[^}]*\})\s+from/m.test(bare(path))),
+      [],
+    );
+  });
+  it("every op has a schema and a function, and the table lists it", () => {
+    const schemas = filesUnder("schemas/op", /\.json$/).map((path) =>
+      posix.basename(path, ".json").replaceAll(/[._]/g, "-"),
+    );
+    const functions = filesUnder("worker/ops", /\.ts$/)
+      .filter((path) => !isTest(path))
+      .map((path) => posix.basename(path, ".ts"))
+      .filter((name) => schemas.includes(name) || /^[a-z]+-[a-z]+$/.test(name));
+    assert.deepEqual(functions.sort(), schemas.sort());
+    for (const name of schemas) assert.match(code("worker/ops/index.ts"), new RegExp(`"\\./${name}\\.ts"`));
+  });
+  it("every slice of events has its rules in the folder of the same name", () => {
+    const slices = filesUnder("schemas/event", /\.json$/).map((path) => posix.basename(path, ".json"));
+    for (const slice of slices.filter((name) => name !== "envelope")) {
+      const rules = filesUnder(`shared/${slice}`, /^(decider|process|views)\.ts$/);
+      assert.notEqual(rules.length, 0, `schemas/event/${slice}.json has no rules in shared/${slice}`);
+    }
+  });
+  it("every command is in the table, from which help and completion come", () => {
+    const commands = filesUnder("worker/cli", /\.ts$/).filter((path) => /^export const command\b/m.test(code(path)));
+    assert.notEqual(commands.length, 0);
+    for (const path of commands) {
+      assert.match(code("worker/cli/commands.ts"), new RegExp(`\\./${posix.basename(path).replace(".", "\\.")}`), path);
+    }
+  });
+});
+
+describe("the project speaks of itself alone", () => {
+  it("nothing is left to do in a comment", () => {
+    assert.deepEqual(
+      sources.filter((path) => !path.endsWith("architecture.test.ts") && /\b(TODO|FIXME|XXX|HACK)\b/.test(code(path))),
+      [],
+    );
+  });
+});
