@@ -130,6 +130,39 @@ export const REASONS = {
   git_dest_foreign: refused(409),
   git_dest_changed: refused(409),
   git_failed: failed(502),
+
+  // Search and models.
+  search_index_missing: refused(404),
+  search_index_unfinished: refused(409),
+  search_index_damaged: failed(500),
+  search_query_invalid: refused(422),
+  backend_unavailable: failed(503),
+  backend_failed: failed(502),
+  embedding_mismatch: refused(422),
+
+  // Runs.
+  already_running: refused(409),
+  run_finished: refused(409),
+  lease_lost: failed(409),
+  interrupted: failed(500),
+  outcome_unknown: failed(500),
+  result_invalid: failed(500),
+  note_not_posted: failed(502),
+
+  // Installs and pairing.
+  signer_unknown: refused(403),
+  wrong_recipient: refused(403),
+  config_expired: refused(410),
+  config_stale: refused(409),
+  manifest_hash_mismatch: refused(409),
+  permission_hash_mismatch: refused(409),
+  author_changed: refused(403),
+  approval_required: refused(403),
+  approval_denied: refused(403),
+  install_disabled: refused(409),
+  pairing_expired: refused(410),
+  pairing_used: refused(409),
+  pairing_secret_wrong: refused(403),
 } as const satisfies Record<string, Reason>;
 
 export type ReasonCode = keyof typeof REASONS;
