@@ -832,10 +832,6 @@ readonly data: {
 readonly step_id: string
 readonly level: ("debug" | "info" | "warn")
 readonly line?: RunLogLine
-/**
- * Lines after the limit that were not kept.
- */
-readonly dropped?: number
 }
 }
 export interface RunLogLine {

@@ -1,0 +1,267 @@
+import type { EventDraft, Recorded } from "../core/envelope.ts";
+import type { Projection } from "../core/projection.ts";
+import { one, type Sql, type SqlValue } from "../core/sql.ts";
+import type { ArtifactRef, RunCreated, RunEvent } from "../generated/types.ts";
+import type { RunStatus } from "./process.ts";
+
+/** A run as lists show it. Times are ISO 8601 in UTC. */
+export interface RunSummary {
+  readonly run_id: string;
+  readonly install_id: string | null;
+  readonly upgrade_id: string;
+  readonly upgrade_version: string;
+  readonly title: string;
+  readonly reason: RunCreated["data"]["reason"];
+  readonly manifest_sha256: string;
+  readonly status: RunStatus;
+  readonly steps_total: number;
+  readonly steps_done: number;
+  /** Why it failed or was canceled. */
+  readonly code: string | null;
+  readonly message: string | null;
+  readonly created_at: string;
+  readonly started_at: string | null;
+  readonly finished_at: string | null;
+  /** The completion note: null where none was wanted. */
+  readonly note: "pending" | "posted" | "failed" | null;
+}
+
+export interface RunStepView {
+  readonly step_id: string;
+  readonly op: string;
+  readonly status: "waiting" | "running" | "succeeded" | "failed";
+  readonly attempt: number;
+  readonly started_at: string | null;
+  readonly finished_at: string | null;
+  readonly duration_ms: number | null;
+  readonly retry_at_ms: number | null;
+  readonly code: string | null;
+  readonly message: string | null;
+}
+
+/** A run with its steps, in order, and its outputs. */
+export interface RunView extends RunSummary {
+  readonly steps: readonly RunStepView[];
+  readonly artifacts: readonly (ArtifactRef & { readonly step_id: string })[];
+}
+
+/** `proj_runs`, `proj_steps` and `proj_artifacts`. Sealed values are not copied here: they must stay deletable. */
+export const runProjection: Projection = {
+  name: "runs",
+  tables: ["proj_runs", "proj_steps", "proj_artifacts"],
+  ddl: [
+    `CREATE TABLE IF NOT EXISTS proj_runs (
+       run_id TEXT PRIMARY KEY, install_id TEXT, upgrade_id TEXT NOT NULL, upgrade_version TEXT NOT NULL,
+       title TEXT NOT NULL, reason TEXT NOT NULL, manifest_sha256 TEXT NOT NULL, status TEXT NOT NULL,
+       steps_total INTEGER NOT NULL, steps_done INTEGER NOT NULL, code TEXT, message TEXT,
+       created_at TEXT NOT NULL, started_at TEXT, finished_at TEXT, note TEXT) WITHOUT ROWID`,
+    "CREATE INDEX IF NOT EXISTS proj_runs_open ON proj_runs (status, run_id) WHERE status IN ('queued', 'running')",
+    "CREATE INDEX IF NOT EXISTS proj_runs_note ON proj_runs (run_id) WHERE note = 'pending'",
+    "CREATE INDEX IF NOT EXISTS proj_runs_install ON proj_runs (install_id, run_id)",
+    `CREATE TABLE IF NOT EXISTS proj_steps (
+       run_id TEXT NOT NULL, position INTEGER NOT NULL, step_id TEXT NOT NULL, op TEXT NOT NULL, status TEXT NOT NULL,
+       attempt INTEGER NOT NULL, started_at TEXT, finished_at TEXT, duration_ms INTEGER, retry_at_ms INTEGER,
+       code TEXT, message TEXT, PRIMARY KEY (run_id, step_id)) WITHOUT ROWID`,
+    `CREATE TABLE IF NOT EXISTS proj_artifacts (
+       artifact_id TEXT PRIMARY KEY, run_id TEXT NOT NULL, step_id TEXT NOT NULL, name TEXT NOT NULL,
+       media_type TEXT NOT NULL, bytes INTEGER NOT NULL, sha256 TEXT NOT NULL, created_at TEXT NOT NULL) WITHOUT ROWID`,
+    "CREATE INDEX IF NOT EXISTS proj_artifacts_run ON proj_artifacts (run_id, artifact_id)",
+  ],
+  apply,
+};
+
+function apply(sql: Sql, recorded: Recorded<EventDraft>): void {
+  const event = recorded as Recorded<RunEvent>;
+  const { subject_id: run_id, occurred_at: at } = event;
+  switch (event.event_type) {
+    case "run.created":
+      created(sql, run_id, at, event.data);
+      break;
+    case "run.claimed":
+      sql.run(
+        `UPDATE proj_runs SET status = 'running', started_at = coalesce(started_at, ?)
+         WHERE run_id = ? AND status IN ('queued', 'running')`,
+        at,
+        run_id,
+      );
+      break;
+    case "step.started":
+      sql.run(
+        `UPDATE proj_steps SET status = 'running', attempt = ?, started_at = ?, finished_at = NULL, duration_ms = NULL,
+           retry_at_ms = NULL, code = NULL, message = NULL WHERE run_id = ? AND step_id = ?`,
+        event.data.attempt,
+        at,
+        run_id,
+        event.data.step_id,
+      );
+      break;
+    case "step.succeeded":
+      sql.run(
+        `UPDATE proj_steps SET status = 'succeeded', finished_at = ?, duration_ms = ? WHERE run_id = ? AND step_id = ?`,
+        at,
+        event.data.duration_ms,
+        run_id,
+        event.data.step_id,
+      );
+      sql.run("UPDATE proj_runs SET steps_done = steps_done + 1 WHERE run_id = ?", run_id);
+      break;
+    case "step.failed":
+      sql.run(
+        `UPDATE proj_steps SET status = ?, finished_at = ?, retry_at_ms = ?, code = ?, message = ?
+         WHERE run_id = ? AND step_id = ?`,
+        event.data.retry_at_ms === null ? "failed" : "waiting",
+        at,
+        event.data.retry_at_ms,
+        event.data.code,
+        event.data.message,
+        run_id,
+        event.data.step_id,
+      );
+      break;
+    case "artifact.created": {
+      const { step_id, artifact } = event.data;
+      const { artifact_id, name, media_type, bytes, sha256 } = artifact;
+      sql.run(
+        "INSERT INTO proj_artifacts VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+        artifact_id,
+        run_id,
+        step_id,
+        name,
+        media_type,
+        bytes,
+        sha256,
+        at,
+      );
+      break;
+    }
+    case "run.completed":
+      finished(sql, run_id, at, "succeeded", null, null);
+      note(sql, run_id, event.data.note_relays.length === 0 ? null : "pending");
+      break;
+    case "run.failed":
+      finished(sql, run_id, at, "failed", event.data.code, event.data.message);
+      break;
+    case "run.canceled":
+      finished(sql, run_id, at, "canceled", "canceled", event.data.reason);
+      break;
+    case "note.posted":
+      note(sql, run_id, "posted");
+      break;
+    case "note.failed":
+      if (event.data.retry_at_ms === null) note(sql, run_id, "failed");
+  }
+}
+
+function created(sql: Sql, run_id: string, at: string, data: RunCreated["data"]): void {
+  sql.run(
+    "INSERT INTO proj_runs VALUES (?, ?, ?, ?, ?, ?, ?, 'queued', ?, 0, NULL, NULL, ?, NULL, NULL, NULL)",
+    run_id,
+    data.install_id,
+    data.upgrade_id,
+    data.upgrade_version,
+    data.title,
+    data.reason,
+    data.manifest_sha256,
+    data.steps.length,
+    at,
+  );
+  for (const [position, { step_id, op }] of data.steps.entries()) {
+    sql.run(
+      `INSERT INTO proj_steps (run_id, position, step_id, op, status, attempt) VALUES (?, ?, ?, ?, 'waiting', 0)`,
+      run_id,
+      position,
+      step_id,
+      op,
+    );
+  }
+}
+
+function finished(
+  sql: Sql,
+  run_id: string,
+  at: string,
+  status: RunStatus,
+  code: string | null,
+  message: string | null,
+): void {
+  sql.run(
+    "UPDATE proj_runs SET status = ?, finished_at = ?, code = ?, message = ? WHERE run_id = ?",
+    status,
+    at,
+    code,
+    message,
+    run_id,
+  );
+}
+
+function note(sql: Sql, run_id: string, value: RunSummary["note"]): void {
+  sql.run("UPDATE proj_runs SET note = ? WHERE run_id = ?", value, run_id);
+}
+
+/** Newest first. `before` is the run_id of the last one already seen; at most `limit`, which is at most 500. */
+export function listRuns(
+  sql: Sql,
+  query: {
+    readonly limit: number;
+    readonly before?: string;
+    readonly install_id?: string;
+    readonly status?: RunStatus;
+  },
+): readonly RunSummary[] {
+  const conditions = ["run_id < ?"];
+  const values: SqlValue[] = [query.before ?? "s"]; // every run_id sorts before "s"
+  if (query.install_id !== undefined) {
+    conditions.push("install_id = ?");
+    values.push(query.install_id);
+  }
+  if (query.status !== undefined) {
+    conditions.push("status = ?");
+    values.push(query.status);
+  }
+  const rows = sql.all(
+    `SELECT * FROM proj_runs WHERE ${conditions.join(" AND ")} ORDER BY run_id DESC LIMIT ?`,
+    ...values,
+    Math.min(query.limit, 500),
+  );
+  return rows as unknown as readonly RunSummary[];
+}
+
+/** One run with its steps and artifacts, or null where there is none. */
+export function getRun(sql: Sql, run_id: string): RunView | null {
+  const run = one(sql, "SELECT * FROM proj_runs WHERE run_id = ?", run_id);
+  if (run === undefined) return null;
+  const steps = sql.all(
+    `SELECT step_id, op, status, attempt, started_at, finished_at, duration_ms, retry_at_ms, code, message
+     FROM proj_steps WHERE run_id = ? ORDER BY position`,
+    run_id,
+  );
+  const artifacts = sql.all(
+    `SELECT artifact_id, step_id, name, media_type, bytes, sha256 FROM proj_artifacts
+     WHERE run_id = ? ORDER BY artifact_id`,
+    run_id,
+  );
+  return { ...run, steps, artifacts } as unknown as RunView;
+}
+
+/** Runs an engine has something to do for, oldest first: queued or running ones, then pending completion notes. */
+export function openRuns(sql: Sql, limit: number): readonly string[] {
+  const rows = sql.all<{ run_id: string }>(
+    `SELECT run_id FROM (
+       SELECT run_id, 0 AS rank FROM proj_runs WHERE status IN ('queued', 'running')
+       UNION ALL SELECT run_id, 1 FROM proj_runs WHERE note = 'pending')
+     ORDER BY rank, run_id LIMIT ?`,
+    limit,
+  );
+  return rows.map(({ run_id }) => run_id);
+}
+
+/** How many runs wait or are running; of one install, where it is named. */
+export function countOpenRuns(sql: Sql, install_id?: string): number {
+  const where = install_id === undefined ? "" : "AND install_id = ?";
+  const row = one<{ runs: number }>(
+    sql,
+    `SELECT count(*) AS runs FROM proj_runs WHERE status IN ('queued', 'running') ${where}`,
+    ...(install_id === undefined ? [] : [install_id]),
+  );
+  return row?.runs ?? 0;
+}
