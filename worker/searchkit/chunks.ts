@@ -78,7 +78,8 @@ function nest(definitions: readonly Definition[], line_count: number): readonly 
   const roots: Block[] = [];
   const open: Block[] = [];
   const sorted = definitions
-    .filter(({ line_start, line_end }) => line_start >= 1 && line_end >= line_start && line_start <= line_count)
+    // What takes a line or two stays in the window around it: a chunk of its own would say nothing.
+    .filter(({ line_start, line_end }) => line_start >= 1 && line_end >= line_start + 2 && line_start <= line_count)
     .toSorted((a, b) => a.line_start - b.line_start || b.line_end - a.line_end);
   for (const definition of sorted) {
     const block: Block = { ...definition, children: [] };

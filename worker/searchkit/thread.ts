@@ -1,0 +1,96 @@
+import { once } from "node:events";
+import { parentPort, type Transferable, Worker } from "node:worker_threads";
+import { Fault } from "@oa/shared/core/refusal.ts";
+
+/** A worker thread that answers calls in order. */
+export interface Thread<Request, Answer> {
+  readonly call: (request: Request, transfer?: readonly Transferable[]) => Promise<Answer>;
+  /** Calls under way. */
+  readonly load: () => number;
+  /** Lets the calls under way finish, then ends the thread. */
+  readonly close: () => Promise<void>;
+}
+
+interface Reply<Answer> {
+  readonly answer?: Answer;
+  readonly failure?: { readonly message: string; readonly errcode: number | undefined };
+}
+
+/** Starts the thread in `file`, which must call `serveThread` with the same types. */
+export function openThread<Request, Answer>(file: URL, data?: unknown): Thread<Request, Answer> {
+  const worker = new Worker(file, { workerData: data });
+  const waiting: { resolve: (answer: Answer) => void; reject: (error: unknown) => void }[] = [];
+  let ended: Error | null = null;
+  const end = (error: Error): void => {
+    ended ??= error;
+    for (const { reject } of waiting.splice(0)) reject(ended);
+  };
+  worker.on("message", (reply: Reply<Answer>) => {
+    const call = waiting.shift();
+    if (reply.failure === undefined) call?.resolve(reply.answer as Answer);
+    else call?.reject(threadFailure(reply.failure));
+  });
+  worker.on("error", (error) => end(error instanceof Error ? error : new Error(String(error))));
+  worker.on("exit", () => end(new Error("the indexing thread has ended")));
+  return {
+    call: (request, transfer = []) =>
+      new Promise((resolve, reject) => {
+        if (ended !== null) {
+          reject(ended);
+          return;
+        }
+        waiting.push({ resolve, reject });
+        worker.postMessage({ request }, [...transfer]);
+      }),
+    load: () => waiting.length,
+    close: async () => {
+      if (ended !== null) return;
+      const exit = once(worker, "exit");
+      worker.postMessage({ close: true });
+      await exit;
+    },
+  };
+}
+
+/** The thread's side: answers each call with what `handle` returns, and runs `close` before it ends. */
+export function serveThread<Request, Answer>(
+  handle: (request: Request) => Answer | Promise<Answer>,
+  close: () => void = () => {},
+): void {
+  const port = parentPort;
+  if (port === null) return;
+  let queue = Promise.resolve();
+  port.on("message", (message: { readonly request: Request } | { readonly close: true }) => {
+    queue = queue.then(async () => {
+      if ("close" in message) {
+        close();
+        port.close();
+        return;
+      }
+      try {
+        port.postMessage({ answer: await handle(message.request) });
+      } catch (error) {
+        const { errcode } = error as { readonly errcode?: number };
+        port.postMessage({ failure: { message: error instanceof Error ? error.message : String(error), errcode } });
+      }
+    });
+  });
+}
+
+function threadFailure(failure: NonNullable<Reply<never>["failure"]>): Error {
+  const cause = new Error(failure.message);
+  switch ((failure.errcode ?? 0) & 0xff) {
+    case 5:
+    case 6:
+      return new Fault("database_locked", "another process is writing this search index", { retryable: true, cause });
+    case 13:
+      return new Fault("disk_full", "the disk is full: the search index keeps what it had", { retryable: true, cause });
+    case 11:
+    case 26:
+      return new Fault("search_index_damaged", "the search index's file is damaged: remove it and index again", {
+        cause,
+      });
+    default:
+      return cause;
+  }
+}
