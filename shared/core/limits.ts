@@ -19,6 +19,11 @@ export const LIMITS = {
   // Versions.
   semver_chars: 256,
 
+  // Time.
+  cron_chars: 512,
+  time_zone_chars: 64,
+  time_zone_cache_entries: 1_000,
+
   // Event store.
   event_chars: 500_000,
   state_cache_entries: 2_000,
@@ -50,10 +55,19 @@ export const LIMITS = {
   relay_subscription_id_chars: 64,
   relay_limit: 500,
   relay_limit_default: 500,
-  relay_count: 1_000_000,
-  relay_attachment_bytes: 14_000,
-  relay_queue: 20_000,
-  relay_connections: 1_000,
+  relay_answer_chars: 16_000_000,
+  relay_attachment_chars: 6_000,
+  relay_authenticated_keys: 8,
+  relay_rate_burst: 100_000,
+  relay_rate_per_s: 5_000,
+  relay_read_cost: 20,
+
+  // Relay, for all connections together.
+  relay_queue_chars: 48_000_000,
+  relay_batch: 128,
+  relay_connections: 2_000,
+  relay_handover_batch: 50,
+  relay_handover_retry_ms: 5_000,
 
   // Files, network and processes of a run.
   file_read_bytes: 67_108_864,
@@ -77,6 +91,8 @@ export const LIMITS = {
   api_headers_ms: 10_000,
   api_header_bytes: 16_384,
   api_connections: 256,
+  audit_line_chars: 8_000_000,
+  data_lock_wait_ms: 10_000,
 
   // Search: what is indexed, how it is cut, what an answer holds.
   search_file_bytes: 5_000_000,

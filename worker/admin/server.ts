@@ -1,6 +1,4 @@
-import type { Server } from "node:http";
-import type { AddressInfo } from "node:net";
-import { createAdaptorServer } from "@hono/node-server";
+import { createAdaptorServer, type ServerType } from "@hono/node-server";
 import { LIMITS } from "@oa/shared/core/limits.ts";
 import { Fault } from "@oa/shared/core/refusal.ts";
 import type { Hono } from "hono";
@@ -26,7 +24,7 @@ export async function openAdminServer(
       headersTimeout: LIMITS.api_headers_ms,
       maxHeaderSize: LIMITS.api_header_bytes,
     },
-  }) as Server; // no createServer option: it is node:http's
+  }) as Extract<ServerType, { closeAllConnections(): void }>; // plain HTTP, since no createServer is given
   server.maxConnections = LIMITS.api_connections;
   await new Promise<void>((resolve, reject) => {
     server.once("error", (error: NodeJS.ErrnoException) => {
@@ -34,7 +32,8 @@ export async function openAdminServer(
     });
     server.listen(options.port, "127.0.0.1", resolve);
   });
-  port = (server.address() as AddressInfo).port;
+  const address = server.address();
+  if (address !== null && typeof address === "object") port = address.port;
   return {
     port,
     url: `http://127.0.0.1:${port}`,

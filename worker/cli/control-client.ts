@@ -1,16 +1,116 @@
-import type { Rejection } from "@oa/shared/core/refusal.ts";
+import { readFile } from "node:fs/promises";
+import { setTimeout as sleep } from "node:timers/promises";
+import { LIMITS } from "@oa/shared/core/limits.ts";
+import { REASONS, type ReasonCode } from "@oa/shared/core/reasons.ts";
+import { Fault, isRejection, type Rejection, reject } from "@oa/shared/core/refusal.ts";
+import { type DaemonFile, readDaemonFile, removeDaemonFile } from "../adapters/daemon-file.ts";
+import { takeDataLock } from "../adapters/data-lock.ts";
 
-/** The control API as a command sees it: paths under `/v1`, JSON in and out; an answer that says no is a rejection. */
+/** The control API as a command sees it; an answer that says no is a rejection. `T` is what the route is known to give. */
 export interface ControlClient {
-  readonly get: (path: string, signal?: AbortSignal) => Promise<unknown | Rejection>;
-  readonly post: (path: string, body: unknown, signal?: AbortSignal) => Promise<unknown | Rejection>;
+  readonly get: <T extends object>(path: string, signal?: AbortSignal) => Promise<T | Rejection>;
+  readonly post: <T extends object>(path: string, body: object, signal?: AbortSignal) => Promise<T | Rejection>;
+  /** The answer as text, piece by piece. */
+  readonly stream: (path: string, signal?: AbortSignal) => Promise<AsyncIterable<string> | Rejection>;
+  /** True where a daemon answers: what is started goes on after the command. */
+  readonly daemon: boolean;
   readonly close: () => Promise<void>;
 }
 
-/** Finds the worker of a data folder: the running daemon over HTTP, else the same app in this process. */
-export async function openControlClient(_options: {
+type Send = (path: string, init: RequestInit) => Promise<Response>;
+
+/**
+ * Finds the worker of a data folder: the running daemon over HTTP, else the same app in this process, which then owns
+ * the folder until `close`. Throws `busy` while another command owns it.
+ */
+export async function openControlClient(options: {
   readonly data_dir: string;
   readonly env: Readonly<Record<string, string | undefined>>;
 }): Promise<ControlClient> {
-  throw new Error("no worker yet");
+  const { data_dir } = options;
+  const deadline = performance.now() + LIMITS.data_lock_wait_ms;
+  for (;;) {
+    const daemon = await readDaemonFile(data_dir);
+    const lock = await takeDataLock(data_dir);
+    if (lock !== null) {
+      // Nobody owns the folder, so a daemon file was left by one that was killed; its port may be anybody's now.
+      await removeDaemonFile(data_dir);
+      try {
+        const [{ readConfig }, { openWorker }, { controlApp }] = await Promise.all([
+          import("../config.ts"),
+          import("../main.ts"),
+          import("@oa/shared/api/app.ts"),
+        ]);
+        const worker = await openWorker(await readConfig(data_dir, options.env));
+        const app = controlApp(worker.ports);
+        const close = async (): Promise<void> => {
+          await worker.close();
+          lock.release();
+        };
+        return client(async (path, init) => app.request(path, init), false, close);
+      } catch (error) {
+        lock.release();
+        throw error;
+      }
+    }
+    if (daemon !== null) return client(await overHttp(daemon), true, async () => {});
+    if (performance.now() > deadline) {
+      throw new Fault("busy", `another oa command is using ${data_dir}; try again when it has finished`);
+    }
+    await sleep(50);
+  }
+}
+
+async function overHttp(daemon: DaemonFile): Promise<Send> {
+  const token = (await readFile(daemon.token_path, "utf8")).trim();
+  return (path, init) => {
+    const headers = new Headers(init.headers);
+    headers.set("authorization", `Bearer ${token}`);
+    return fetch(new URL(path, daemon.url), { ...init, headers }).catch((error: unknown) => {
+      if (init.signal?.aborted === true) throw new Fault("canceled", "stopped", { cause: error });
+      throw new Fault("unreachable", `the worker at ${daemon.url} (pid ${daemon.pid}) does not answer`, {
+        cause: error,
+      });
+    });
+  };
+}
+
+function client(send: Send, daemon: boolean, close: () => Promise<void>): ControlClient {
+  const ask = async <T extends object>(path: string, init: RequestInit): Promise<T | Rejection> => {
+    const response = await send(path, init);
+    const value = (await response.json()) as T;
+    return response.ok ? value : asRejection(value, response.status);
+  };
+  const init = (signal: AbortSignal | undefined): RequestInit => (signal === undefined ? {} : { signal });
+  return {
+    get: (path, signal) => ask(path, init(signal)),
+    post: (path, body, signal) =>
+      ask(path, {
+        ...init(signal),
+        method: "POST",
+        headers: { "content-type": "application/json" },
+        body: JSON.stringify(body),
+      }),
+    stream: async (path, signal) => {
+      const response = await send(path, init(signal));
+      if (!response.ok) return asRejection(await response.json(), response.status);
+      return (response.body ?? new ReadableStream()).pipeThrough(new TextDecoderStream());
+    },
+    daemon,
+    close,
+  };
+}
+
+/** An error body as the rejection it was; a code this version does not know still fails. */
+function asRejection(value: unknown, status: number): Rejection {
+  const { error } = value as { readonly error?: { code?: string; message?: string; details?: Rejection["details"] } };
+  const code: ReasonCode =
+    error?.code !== undefined && Object.hasOwn(REASONS, error.code) ? (error.code as ReasonCode) : "internal";
+  return reject(code, error?.message ?? `the worker answered ${status}`, error?.details);
+}
+
+/** Takes a rejection as a fault, for code that cannot go on without the answer. */
+export function orThrow<T extends object>(answer: T | Rejection): T {
+  if (isRejection(answer)) throw new Fault(answer.code, answer.message);
+  return answer;
 }
