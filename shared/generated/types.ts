@@ -623,9 +623,9 @@ export interface PairingOffered {
 readonly event_type: "pairing.offered"
 readonly data: {
 /**
- * SHA-256 of the one-time secret; the secret itself is shown once and never stored.
+ * SHA-256 of the one-time secret, which is shown once and never stored; null where the owner named the key instead.
  */
-readonly secret_sha256: string
+readonly secret_sha256: (string | null)
 /**
  * Unix time after which the secret is worthless.
  */

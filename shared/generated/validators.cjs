@@ -10857,7 +10857,7 @@ return errors === 0;
 validate63.evaluated = {"dynamicProps":true,"dynamicItems":false};
 
 exports.isPairingEvent = validate64;
-const schema90 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/event/pairing.json","title":"PairingEvent","description":"How a coordinator's key earns the right to order installs. The subject is the pairing, pair_….","oneOf":[{"title":"PairingOffered","description":"The owner made a one-time secret.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"pairing.offered"},"data":{"type":"object","required":["secret_sha256","expires_at_ms","ceiling","label"],"additionalProperties":false,"properties":{"secret_sha256":{"type":"string","pattern":"^[0-9a-f]{64}$","description":"SHA-256 of the one-time secret; the secret itself is shown once and never stored."},"expires_at_ms":{"type":"integer","minimum":0,"description":"Unix time after which the secret is worthless."},"ceiling":{"type":"array","maxItems":500,"items":{"type":"string","minLength":1,"maxLength":4096},"description":"The most an install config from this signer can be granted without the owner."},"label":{"type":"string","minLength":1,"maxLength":200}}}}},{"title":"PairingClaimed","description":"Somebody showed the secret; it is used up.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"pairing.claimed"},"data":{"type":"object","required":["pubkey"],"additionalProperties":false,"properties":{"pubkey":{"type":"string","pattern":"^[0-9a-f]{64}$"}}}}},{"title":"PairingConfirmed","description":"The owner confirmed the key at the worker.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"pairing.confirmed"},"data":{"type":"object","required":["pubkey"],"additionalProperties":false,"properties":{"pubkey":{"type":"string","pattern":"^[0-9a-f]{64}$"}}}}},{"title":"PairingRemoved","description":"Nothing signed by that key is accepted any more.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"pairing.removed"},"data":{"type":"object","required":["reason"],"additionalProperties":false,"properties":{"reason":{"type":"string","minLength":1,"maxLength":500}}}}}]};
+const schema90 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/event/pairing.json","title":"PairingEvent","description":"How a coordinator's key earns the right to order installs. The subject is the pairing, pair_….","oneOf":[{"title":"PairingOffered","description":"The owner made a one-time secret.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"pairing.offered"},"data":{"type":"object","required":["secret_sha256","expires_at_ms","ceiling","label"],"additionalProperties":false,"properties":{"secret_sha256":{"type":["string","null"],"pattern":"^[0-9a-f]{64}$","description":"SHA-256 of the one-time secret, which is shown once and never stored; null where the owner named the key instead."},"expires_at_ms":{"type":"integer","minimum":0,"description":"Unix time after which the secret is worthless."},"ceiling":{"type":"array","maxItems":500,"items":{"type":"string","minLength":1,"maxLength":4096},"description":"The most an install config from this signer can be granted without the owner."},"label":{"type":"string","minLength":1,"maxLength":200}}}}},{"title":"PairingClaimed","description":"Somebody showed the secret; it is used up.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"pairing.claimed"},"data":{"type":"object","required":["pubkey"],"additionalProperties":false,"properties":{"pubkey":{"type":"string","pattern":"^[0-9a-f]{64}$"}}}}},{"title":"PairingConfirmed","description":"The owner confirmed the key at the worker.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"pairing.confirmed"},"data":{"type":"object","required":["pubkey"],"additionalProperties":false,"properties":{"pubkey":{"type":"string","pattern":"^[0-9a-f]{64}$"}}}}},{"title":"PairingRemoved","description":"Nothing signed by that key is accepted any more.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"pairing.removed"},"data":{"type":"object","required":["reason"],"additionalProperties":false,"properties":{"reason":{"type":"string","minLength":1,"maxLength":500}}}}}]};
 
 function validate64(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 /*# sourceURL="https://openagents.dev/schemas/event/pairing.json" */;
@@ -10976,9 +10976,8 @@ errors++;
 }
 if(data1.secret_sha256 !== undefined){
 let data2 = data1.secret_sha256;
-if(typeof data2 === "string"){
-if(!pattern4.test(data2)){
-const err9 = {instancePath:instancePath+"/data/secret_sha256",schemaPath:"#/oneOf/0/properties/data/properties/secret_sha256/pattern",keyword:"pattern",params:{pattern: "^[0-9a-f]{64}$"},message:"must match pattern \""+"^[0-9a-f]{64}$"+"\""};
+if((typeof data2 !== "string") && (data2 !== null)){
+const err9 = {instancePath:instancePath+"/data/secret_sha256",schemaPath:"#/oneOf/0/properties/data/properties/secret_sha256/type",keyword:"type",params:{type: schema90.oneOf[0].properties.data.properties.secret_sha256.type},message:"must be string,null"};
 if(vErrors === null){
 vErrors = [err9];
 }
@@ -10987,9 +10986,9 @@ vErrors.push(err9);
 }
 errors++;
 }
-}
-else {
-const err10 = {instancePath:instancePath+"/data/secret_sha256",schemaPath:"#/oneOf/0/properties/data/properties/secret_sha256/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(typeof data2 === "string"){
+if(!pattern4.test(data2)){
+const err10 = {instancePath:instancePath+"/data/secret_sha256",schemaPath:"#/oneOf/0/properties/data/properties/secret_sha256/pattern",keyword:"pattern",params:{pattern: "^[0-9a-f]{64}$"},message:"must match pattern \""+"^[0-9a-f]{64}$"+"\""};
 if(vErrors === null){
 vErrors = [err10];
 }
@@ -10997,6 +10996,7 @@ else {
 vErrors.push(err10);
 }
 errors++;
+}
 }
 }
 if(data1.expires_at_ms !== undefined){

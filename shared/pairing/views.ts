@@ -1,0 +1,96 @@
+import type { EventDraft, Recorded } from "../core/envelope.ts";
+import type { Permission } from "../core/permission.ts";
+import type { Projection } from "../core/projection.ts";
+import { one, type Sql, type SqlValue } from "../core/sql.ts";
+import type { PairingEvent } from "../generated/types.ts";
+import type { PairingState } from "./decider.ts";
+
+/** A pairing as lists show it. An offer past `expires_at_ms` can no longer be claimed. */
+export interface PairingView {
+  readonly pairing_id: string;
+  readonly label: string;
+  readonly status: Exclude<PairingState["status"], "none">;
+  readonly pubkey: string | null;
+  readonly ceiling: readonly Permission[];
+  readonly expires_at_ms: number;
+  readonly created_at: string;
+  readonly updated_at: string;
+}
+
+/** `proj_pairings`. */
+export const pairingProjection: Projection = {
+  name: "pairings",
+  tables: ["proj_pairings"],
+  ddl: [
+    `CREATE TABLE IF NOT EXISTS proj_pairings (
+       pairing_id TEXT PRIMARY KEY, label TEXT NOT NULL, status TEXT NOT NULL, pubkey TEXT, secret_sha256 TEXT,
+       ceiling TEXT NOT NULL, expires_at_ms INTEGER NOT NULL, created_at TEXT NOT NULL, updated_at TEXT NOT NULL)
+     WITHOUT ROWID`,
+    "CREATE INDEX IF NOT EXISTS proj_pairings_pubkey ON proj_pairings (pubkey)",
+  ],
+  apply,
+};
+
+function apply(sql: Sql, recorded: Recorded<EventDraft>): void {
+  const event = recorded as Recorded<PairingEvent>;
+  const { subject_id: pairing_id, occurred_at: at } = event;
+  const change = (status: string, pubkey: string | null): void =>
+    sql.run(
+      `UPDATE proj_pairings SET status = ?, pubkey = coalesce(?, pubkey), secret_sha256 = NULL, updated_at = ?
+       WHERE pairing_id = ?`,
+      status,
+      pubkey,
+      at,
+      pairing_id,
+    );
+  switch (event.event_type) {
+    case "pairing.offered": {
+      const { label, secret_sha256, ceiling, expires_at_ms } = event.data;
+      sql.run(
+        "INSERT INTO proj_pairings VALUES (?, ?, 'offered', NULL, ?, ?, ?, ?, ?)",
+        pairing_id,
+        label,
+        secret_sha256,
+        JSON.stringify(ceiling),
+        expires_at_ms,
+        at,
+        at,
+      );
+      break;
+    }
+    case "pairing.claimed":
+      change("claimed", event.data.pubkey);
+      break;
+    case "pairing.confirmed":
+      change("confirmed", event.data.pubkey);
+      break;
+    case "pairing.removed":
+      change("removed", null);
+  }
+}
+
+/** All pairings, newest first, at most `limit`. */
+export function listPairings(sql: Sql, limit: number): readonly PairingView[] {
+  return sql.all("SELECT * FROM proj_pairings ORDER BY pairing_id DESC LIMIT ?", limit).map(toView);
+}
+
+/** The pairing in force for a key, or null. */
+export function pairingOf(sql: Sql, pubkey: string): PairingView | null {
+  const row = one(sql, "SELECT * FROM proj_pairings WHERE pubkey = ? AND status = 'confirmed'", pubkey);
+  return row === undefined ? null : toView(row);
+}
+
+/** The offer a secret belongs to, or null. */
+export function offerOf(sql: Sql, secret_sha256: string): string | null {
+  const row = one<{ pairing_id: string }>(
+    sql,
+    "SELECT pairing_id FROM proj_pairings WHERE secret_sha256 = ? AND status = 'offered'",
+    secret_sha256,
+  );
+  return row?.pairing_id ?? null;
+}
+
+function toView(row: Readonly<Record<string, SqlValue>>): PairingView {
+  const { secret_sha256: _, ...view } = row;
+  return { ...view, ceiling: JSON.parse(String(view.ceiling)) } as unknown as PairingView;
+}
