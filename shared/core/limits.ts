@@ -49,14 +49,14 @@ export const LIMITS = {
   filter_search_chars: 256,
 
   // Relay, for one connection.
-  relay_message_bytes: 262_144,
+  relay_message_chars: 262_144,
   relay_subscriptions: 20,
   relay_filters: 10,
   relay_subscription_id_chars: 64,
   relay_limit: 500,
   relay_limit_default: 500,
   relay_answer_chars: 16_000_000,
-  relay_attachment_chars: 6_000,
+  relay_attachment_chars: 900,
   relay_authenticated_keys: 8,
   relay_rate_burst: 100_000,
   relay_rate_per_s: 5_000,
@@ -151,4 +151,10 @@ export const LIMITS = {
   install_poll_ms: 15_000,
   install_pending_configs: 100,
   intake_events_per_minute: 30,
+
+  // Upgrades. A manifest and its release, twice quoted and encrypted, fit one NIP-44 payload when they are small.
+  manifest_chars: 64_000,
+  release_notes_chars: 20_000,
+  install_config_chars: 65_535,
+  install_config_days: 30,
 } as const;

@@ -41,6 +41,7 @@ export const REASONS = {
   event_in_future: refused(400),
   event_expired: refused(400),
   event_duplicate: refused(409),
+  event_superseded: refused(409),
   event_deleted: refused(410),
   event_protected: refused(403),
   kind_not_relayed: refused(403),
