@@ -1,0 +1,107 @@
+import type { Json } from "../core/json.ts";
+import { escapeGlob, hostOfUrl, normalizePath, type Permission, unsafePath } from "../core/permission.ts";
+import { isRejection, type Rejection, reject } from "../core/refusal.ts";
+import { formatReference, parseTemplate, type TemplatePart } from "../core/wiring.ts";
+import type { OpDefinition, OpPermission } from "../generated/types.ts";
+
+/** What a step needs, or why what it names cannot be granted at all. `param` is the parameter the answer is about. */
+export interface Need {
+  readonly param: string;
+  readonly permission: Permission | Rejection;
+}
+
+/**
+ * The least permissions of one step, from what its op declares and the parameters it has; `params` hold templates.
+ * References that are not yet known stay as text in the permission (`network:egress:${inputs.url}`), except
+ * `${run.id}` in a path, which is one name: `*`. Refusals: path_unsafe, host_invalid.
+ */
+export function neededBy(definition: OpDefinition, params: Readonly<Record<string, Json>>): readonly Need[] {
+  const needs: Need[] = [{ param: "op", permission: `tool:invoke:${definition.op}` }];
+  for (const rule of definition.permissions) {
+    const value = Object.hasOwn(params, rule.param) ? params[rule.param] : undefined;
+    if (value === undefined || value === null) continue;
+    for (const permission of permissionsFor(rule, value)) needs.push({ param: rule.param, permission });
+  }
+  return needs;
+}
+
+/** Whether a permission still holds a reference: it says what will be needed, and grants nothing. */
+export function isOpen(permission: Permission): boolean {
+  return permission.includes("${");
+}
+
+function permissionsFor(rule: OpPermission, value: Json): readonly (Permission | Rejection)[] {
+  if (Array.isArray(value)) return value.flatMap((item: Json) => permissionsFor(rule, item));
+  if (rule.kind === "process:spawn") return [rule.kind];
+  if (typeof value !== "string") {
+    return [rule.kind === "wallet:spend" ? `${rule.kind}:${String(value)}/run` : `${rule.kind}:${String(value)}`];
+  }
+  const parts = parseTemplate(value);
+  if (isRejection(parts)) return []; // reported where references are checked
+  switch (rule.as) {
+    case "path":
+      return [pathPermission(rule.kind, parts, "")];
+    case "tree":
+      return [pathPermission(rule.kind, parts, "/**")];
+    case "url":
+      return [hostPermission(rule.kind, parts)];
+    case "git_source":
+      return gitPermissions(parts);
+    case "value":
+      return [`${rule.kind}:${parts.map(partText).join("")}${rule.kind === "wallet:spend" ? "/run" : ""}`];
+  }
+}
+
+function pathPermission(
+  kind: OpPermission["kind"],
+  parts: readonly TemplatePart[],
+  below: string,
+): Permission | Rejection {
+  const [first] = parts;
+  const literal = parts.map((part) => (typeof part === "string" ? part : "x")).join("");
+  // What a leading reference stands for is checked once it is known; what follows it is a path below.
+  const unsafe = unsafePath(typeof first === "string" ? literal : `/${literal}`);
+  if (unsafe !== null)
+    return reject("path_unsafe", `the path ${JSON.stringify(parts.map(partText).join(""))} ${unsafe}`);
+  const glob = parts.map((part) => {
+    if (typeof part === "string") return escapeGlob(part);
+    return part.root === "run" ? "*" : formatReference(part);
+  });
+  const path = normalizePath(glob.join(""));
+  return `${kind}:${path === "/" && below !== "" ? below : path + below}`;
+}
+
+function hostPermission(kind: OpPermission["kind"], parts: readonly TemplatePart[]): Permission | Rejection {
+  const text = parts.map(partText).join("");
+  const [first] = parts;
+  if (typeof first === "string") {
+    // The host is certain once the authority ends before the first reference.
+    const certain = parts.length === 1 || /^[a-z][a-z0-9+.-]*:\/\/[^/?#\\]*[/?#]/i.test(first);
+    const host = certain ? hostOfUrl(first) : null;
+    if (certain) {
+      return host === null
+        ? reject("host_invalid", `${JSON.stringify(text)} names no host that can be granted`)
+        : `${kind}:${host}`;
+    }
+  }
+  return `${kind}:${text.replace(/^[a-z][a-z0-9+.-]*:\/\//i, "").replace(/(?<=\})[/?#].*$/, "")}`;
+}
+
+/** A git source is a URL, `user@host:path`, or a folder of this machine; unknown, it may be either. */
+function gitPermissions(parts: readonly TemplatePart[]): readonly (Permission | Rejection)[] {
+  const [first] = parts;
+  if (typeof first !== "string") {
+    return [pathPermission("filesystem:read", parts, "/**"), hostPermission("network:egress", parts)];
+  }
+  if (/^[a-z][a-z0-9+.-]*:\/\//i.test(first)) {
+    if (!/^file:\/\//i.test(first)) return [hostPermission("network:egress", parts)];
+    return [reject("path_unsafe", `name the repository by its path, not as ${JSON.stringify(first)}`)];
+  }
+  const [, host] = /^(?:[^@/\s]+@)([^:/\s]+):/.exec(first) ?? [];
+  if (host !== undefined) return [hostPermission("network:egress", [`ssh://${host}/`])];
+  return [pathPermission("filesystem:read", parts, "/**")];
+}
+
+function partText(part: TemplatePart): string {
+  return typeof part === "string" ? part : formatReference(part);
+}

@@ -1,0 +1,85 @@
+import type { Json } from "../core/json.ts";
+import { LIMITS } from "../core/limits.ts";
+import { leastPermissions, type Permission, permits } from "../core/permission.ts";
+import type { UpgradeManifest } from "../generated/types.ts";
+import validators from "../generated/validators.cjs";
+import { declaredPermissions } from "./declared.ts";
+import { checkInputs, checkNpub, checkPermissions, checkPricing, checkSchedule } from "./field-rules.ts";
+import { describeSchemaErrors, isWithin, type ManifestError } from "./schema-errors.ts";
+import { checkPipeline } from "./step-rules.ts";
+
+export interface ManifestReport {
+  readonly valid: boolean;
+  readonly errors: readonly ManifestError[];
+  /** The least set the pipeline needs, inputs at their defaults; an input without one stays as `${inputs.<name>}`. */
+  readonly permissions: readonly Permission[];
+  /** Declared, but not needed by anything in the pipeline. */
+  readonly over_ask: readonly Permission[];
+  /** Needed, but not declared: consent shows these all the same. */
+  readonly under_ask: readonly Permission[];
+  readonly manifest: UpgradeManifest | null;
+}
+
+/**
+ * Everything there is to say about a manifest without running it. `value` comes from `parseStrict`. Each error has the
+ * JSON Pointer of its place, a code of `core/reasons.ts` and a sentence. Where the schema fails, the rules that need
+ * the failed part are left out.
+ */
+export function validateManifest(value: unknown): ManifestReport {
+  const errors: ManifestError[] = [];
+  const size = JSON.stringify(value)?.length ?? 0;
+  if (size > LIMITS.manifest_chars) {
+    const message = `the manifest has ${size} characters; at most ${LIMITS.manifest_chars} are allowed`;
+    return invalid([{ path: "", code: "too_large", message }]);
+  }
+  if (!validators.isUpgradeManifest(value)) {
+    errors.push(...describeSchemaErrors(validators.isUpgradeManifest.errors ?? [], value));
+  }
+  if (typeof value !== "object" || value === null || Array.isArray(value)) return invalid(errors);
+
+  // Each rule runs only where the schema found its part to be as typed.
+  const manifest = value as UpgradeManifest;
+  const sound = (...parts: readonly (keyof UpgradeManifest)[]): boolean =>
+    parts.every((part) => !errors.some(({ path }) => isWithin(path, `/${part}`)));
+  const schemaErrors = [...errors];
+  const soundInSchema = (...parts: readonly (keyof UpgradeManifest)[]): boolean =>
+    parts.every((part) => !schemaErrors.some(({ path }) => isWithin(path, `/${part}`)));
+
+  const inputs = manifest.inputs ?? {};
+  if (soundInSchema("author")) errors.push(...checkNpub(manifest.author.npub, "/author/npub"));
+  if (soundInSchema("schedule")) errors.push(...checkSchedule(manifest.schedule));
+  if (manifest.pricing !== undefined && soundInSchema("pricing")) errors.push(...checkPricing(manifest.pricing));
+  if (soundInSchema("inputs")) errors.push(...checkInputs(inputs));
+  if (manifest.permissions !== undefined && soundInSchema("permissions", "inputs")) {
+    errors.push(...checkPermissions(manifest.permissions, inputs));
+  }
+  let permissions: readonly Permission[] = [];
+  if (soundInSchema("pipeline", "inputs")) {
+    const found = checkPipeline(manifest.pipeline, inputs, sound("inputs") ? defaultsOf(manifest) : {});
+    errors.push(...found.errors);
+    permissions = leastPermissions(found.permissions);
+  }
+  if (errors.length > 0) return { ...invalid(errors), permissions };
+  const declared = declaredPermissions(manifest, defaultsOf(manifest));
+  return {
+    valid: true,
+    errors: [],
+    permissions,
+    over_ask: declared.filter((ask) => !permissions.some((need) => permits([ask], need))),
+    under_ask: permissions.filter((need) => !permits(declared, need)),
+    manifest,
+  };
+}
+
+function invalid(errors: readonly ManifestError[]): ManifestReport {
+  return { valid: false, errors, permissions: [], over_ask: [], under_ask: [], manifest: null };
+}
+
+/** The inputs that have a default, at it. */
+export function defaultsOf(manifest: UpgradeManifest): Readonly<Record<string, Json>> {
+  return Object.fromEntries(
+    Object.entries(manifest.inputs ?? {}).flatMap(([name, input]) =>
+      input?.default === undefined ? [] : [[name, input.default] as const],
+    ),
+  );
+}
