@@ -6,6 +6,7 @@ import { Fault, reject } from "../core/refusal.ts";
 import { controlApp } from "./app.ts";
 import type { ControlPorts } from "./ports.ts";
 
+type Body = string | Uint8Array<ArrayBuffer>;
 const INSTALL = "install_01JZ0000000000000000000000";
 const unexpected = (): never => {
   throw new Error("secret detail of the inside");
@@ -40,7 +41,7 @@ function appOver(given: { readonly [Name in keyof ControlPorts]?: Partial<Contro
     report: (error: unknown) => reported.push(error),
     ...ports,
   } as unknown as ControlPorts);
-  const ask = async (method: string, path: string, body?: BodyInit, headers: Record<string, string> = {}) => {
+  const ask = async (method: string, path: string, body?: Body, headers: Record<string, string> = {}) => {
     const response = await app.request(path, { method, headers, ...(body === undefined ? {} : { body }) });
     const text = await response.text();
     return { status: response.status, body: JSON.parse(text) as Record<string, unknown> & { error: { code: string } } };
@@ -81,7 +82,7 @@ test("a fault of a port becomes its code; anything else says nothing of the insi
   assert.equal(reported.length, 1);
 });
 
-const bad: readonly [string, string, BodyInit, Record<string, string>, string][] = [
+const bad: readonly [string, string, Body, Record<string, string>, string][] = [
   [
     "a form of another website (text/plain)",
     "/v1/runs",

@@ -92,5 +92,5 @@ export interface ControlPorts {
   readonly report: (error: unknown) => void;
 }
 
-export const INSTALL_ACTIONS = ["approve", "enable", "disable", "remove"] as const;
+export const INSTALL_ACTIONS = ["approve", "deny", "enable", "disable", "remove"] as const;
 export type InstallAction = (typeof INSTALL_ACTIONS)[number];

@@ -39,6 +39,10 @@ export type HexList = [string, ...(string)[]]
  */
 export type IntakeEvent = IntakeRefused
 /**
+ * What happens to the install mailbox of one worker. The subject is mailbox_<worker key>.
+ */
+export type MailboxEvent = (MailboxSignersSet | MailboxDeposited | MailboxAcknowledged)
+/**
  * How a coordinator's key earns the right to order installs. The subject is the pairing, pair_….
  */
 export type PairingEvent = (PairingOffered | PairingClaimed | PairingConfirmed | PairingRemoved)
@@ -90,6 +94,20 @@ readonly source: ControlInstallSource
 readonly inputs?: {
 [k: string]: InputValue | undefined
 }
+/**
+ * Inputs as typed on a command line; the manifest says what each is.
+ */
+readonly inputs_text?: {
+/**
+ * @minItems 1
+ * @maxItems 100
+ */
+[k: string]: [string, ...(string)[]] | undefined
+}
+/**
+ * What a relative path in inputs_text is relative to.
+ */
+readonly cwd?: string
 }
 export interface ControlSourceAddress {
 readonly address: string
@@ -194,6 +212,194 @@ export interface ControlSearchRequest {
 readonly query: string
 readonly index?: string
 readonly limit?: number
+}
+/**
+ * Every answer that is a no.
+ */
+export interface ApiError {
+readonly error: {
+/**
+ * Stable: programs decide by it.
+ */
+readonly code: string
+/**
+ * One sentence for people.
+ */
+readonly message: string
+readonly details?: {
+
+}
+}
+}
+/**
+ * GET /v1/listings/{address}: the listing with the signed events it was read from, so that a reader can check them.
+ */
+export interface CatalogDetail {
+readonly listing: CatalogListing
+readonly event: NostrEvent1
+/**
+ * In the order of listing.releases.
+ */
+readonly release_events: readonly NostrEvent[]
+}
+/**
+ * One upgrade as the catalog shows it, identified by its full address. Everything in it is read from the signed events, which the catalog keeps and serves unchanged.
+ */
+export interface CatalogListing {
+/**
+ * kind:pubkey:d
+ */
+readonly address: string
+/**
+ * The author's key.
+ */
+readonly pubkey: string
+readonly npub: string
+readonly slug: string
+readonly version: string
+readonly title: string
+readonly summary: string
+/**
+ * What the author calls themselves: not checked.
+ */
+readonly author_name?: string
+/**
+ * SPDX expression, or an empty text.
+ */
+readonly license: string
+readonly categories: readonly string[]
+readonly tags: readonly string[]
+readonly backends: readonly string[]
+readonly platforms: readonly string[]
+readonly pricing: {
+readonly model: ("free" | "per-run" | "per-month")
+readonly amount_sats: number
+}
+readonly schedule_type: ("cron" | "manual" | "event")
+readonly manifest_sha256: string
+/**
+ * Of the manifest event.
+ */
+readonly event_id: string
+/**
+ * Unix seconds, as the author signed it.
+ */
+readonly created_at: number
+/**
+ * The newest release of each channel, by SemVer precedence.
+ */
+readonly releases: readonly CatalogRelease[]
+}
+export interface CatalogRelease {
+readonly channel: string
+readonly version: string
+readonly event_id: string
+readonly manifest_event_id: string
+readonly manifest_sha256: string
+readonly created_at: number
+}
+/**
+ * A signed Nostr event (NIP-01). Shape only: id and signature are checked by verifying it.
+ */
+export interface NostrEvent1 {
+readonly id: string
+readonly pubkey: string
+/**
+ * Unix seconds.
+ */
+readonly created_at: number
+readonly kind: number
+/**
+ * @maxItems 2000
+ */
+readonly tags: readonly string[][]
+readonly content: string
+readonly sig: string
+}
+/**
+ * GET /v1/listings.
+ */
+export interface CatalogPage {
+readonly listings: readonly CatalogListing[]
+/**
+ * Give it back as cursor for the next page; null on the last.
+ */
+readonly next_cursor: (string | null)
+}
+/**
+ * The query string of GET /v1/listings. All conditions hold together.
+ */
+export interface CatalogQuery {
+/**
+ * Words, or beginnings of words, all of which must occur.
+ */
+readonly text?: string
+readonly backend?: string
+readonly platform?: string
+readonly tag?: string
+readonly category?: string
+/**
+ * 64 hex digits, or an npub.
+ */
+readonly author?: string
+/**
+ * Every author's upgrade of this name.
+ */
+readonly slug?: string
+/**
+ * free, paid, or the most it may cost in sats.
+ */
+readonly price?: string
+/**
+ * relevance needs text, and is then the default; else newest is.
+ */
+readonly sort?: ("relevance" | "newest" | "title" | "price")
+/**
+ * 1 to 100; 20 where absent.
+ */
+readonly limit?: string
+/**
+ * next_cursor of the page before, with the same query.
+ */
+readonly cursor?: string
+}
+/**
+ * POST /v1/workers/{pubkey}/installs, signed by a paired signer: an install config sealed for the worker (a gift wrap, kind 1059, whose p tag is the worker).
+ */
+export interface MailboxDeposit {
+readonly event: NostrEvent
+}
+/**
+ * GET /v1/workers/{pubkey}/installs, signed by the worker: deposits not yet acknowledged, oldest first.
+ */
+export interface MailboxPage {
+readonly installs: readonly MailboxItem[]
+/**
+ * Give it back as after for the rest; null when this is all.
+ */
+readonly next_after: (number | null)
+}
+export interface MailboxItem {
+readonly seq: number
+/**
+ * The sealed event's id.
+ */
+readonly deposit_id: string
+/**
+ * Who deposited it.
+ */
+readonly signer: string
+readonly received_at: string
+readonly event: NostrEvent
+}
+/**
+ * PUT /v1/workers/{pubkey}/signers, signed by the worker: the keys whose install configs its mailbox takes. Replaces the list.
+ */
+export interface MailboxSigners {
+/**
+ * @maxItems 64
+ */
+readonly signers: readonly string[]
 }
 /**
  * What every event of the log carries beside its type and data. The event's hash covers all of it but recorded_at.
@@ -614,6 +820,35 @@ readonly ref?: string
  * Earlier refusals that were counted but not recorded, since they came too fast.
  */
 readonly suppressed: number
+}
+}
+export interface MailboxSignersSet {
+readonly event_type: "mailbox.signers_set"
+readonly data: {
+/**
+ * @maxItems 64
+ */
+readonly signers: readonly string[]
+}
+}
+/**
+ * A paired signer left a sealed install config.
+ */
+export interface MailboxDeposited {
+readonly event_type: "mailbox.deposited"
+readonly data: {
+readonly deposit_id: string
+readonly signer: string
+readonly event?: NostrEvent
+}
+}
+/**
+ * The worker has taken the deposit; its sealed value is deleted.
+ */
+export interface MailboxAcknowledged {
+readonly event_type: "mailbox.acknowledged"
+readonly data: {
+readonly deposit_id: string
 }
 }
 /**

@@ -14,6 +14,8 @@ export interface ControlClient {
   readonly stream: (path: string, signal?: AbortSignal) => Promise<AsyncIterable<string> | Rejection>;
   /** True where a daemon answers: what is started goes on after the command. */
   readonly daemon: boolean;
+  /** Without a daemon, lets this process carry out runs until `close`; with one, does nothing. */
+  readonly work: () => void;
   readonly close: () => Promise<void>;
 }
 
@@ -47,13 +49,15 @@ export async function openControlClient(options: {
           await worker.close();
           lock.release();
         };
-        return client(async (path, init) => app.request(path, init), false, close);
+        return client(async (path, init) => app.request(path, init), { daemon: false, work: worker.work, close });
       } catch (error) {
         lock.release();
         throw error;
       }
     }
-    if (daemon !== null) return client(await overHttp(daemon), true, async () => {});
+    if (daemon !== null) {
+      return client(await overHttp(daemon), { daemon: true, work: () => {}, close: async () => {} });
+    }
     if (performance.now() > deadline) {
       throw new Fault("busy", `another oa command is using ${data_dir}; try again when it has finished`);
     }
@@ -75,7 +79,7 @@ async function overHttp(daemon: DaemonFile): Promise<Send> {
   };
 }
 
-function client(send: Send, daemon: boolean, close: () => Promise<void>): ControlClient {
+function client(send: Send, rest: Pick<ControlClient, "daemon" | "work" | "close">): ControlClient {
   const ask = async <T extends object>(path: string, init: RequestInit): Promise<T | Rejection> => {
     const response = await send(path, init);
     const value = (await response.json()) as T;
@@ -96,8 +100,7 @@ function client(send: Send, daemon: boolean, close: () => Promise<void>): Contro
       if (!response.ok) return asRejection(await response.json(), response.status);
       return (response.body ?? new ReadableStream()).pipeThrough(new TextDecoderStream());
     },
-    daemon,
-    close,
+    ...rest,
   };
 }
 

@@ -1,0 +1,81 @@
+import type { ConsentView } from "@oa/shared/api/ports.ts";
+import { isRejection, type Rejection, reject } from "@oa/shared/core/refusal.ts";
+import type { InstallView } from "@oa/shared/install/views.ts";
+import { type Command, defineCommand } from "./command.ts";
+import { installSource } from "./install-source.ts";
+import { plain } from "./terminal.ts";
+
+export const command: Command = defineCommand({
+  words: ["install"],
+  summary: "Install an upgrade, after showing what it may do",
+  arguments: {
+    what: { summary: "A listing's address (30051:… or naddr1…), or a file with a manifest or its signed events" },
+  },
+  options: {
+    input: {
+      type: "text",
+      value: "NAME=VALUE",
+      summary: "A value the upgrade asks for; a list by repeating",
+      repeat: true,
+    },
+    yes: { type: "flag", summary: "Consent without being asked" },
+  },
+  examples: [
+    "oa install naddr1qq… --input repo=https://github.com/you/project",
+    "oa install ./nightly-index.event.json --input repo=. --yes --json",
+  ],
+  run: async (context) => {
+    const { args, confirm, cwd, fail, note, options, print, progress, signal } = context;
+    const inputs_text = parseInputs(options.input);
+    if (isRejection(inputs_text)) return inputs_text;
+    const source = await installSource(args.what, cwd);
+    if (isRejection(source)) return source;
+    const client = await context.api();
+    progress("looking up …");
+    const consent = await client.post<ConsentView>("/v1/installs/preview", { source, inputs_text, cwd }, signal);
+    if (isRejection(consent)) return consent;
+    for (const line of consentLines(consent)) note(plain(line));
+    if (!options.yes) {
+      const yes = await confirm("Install it?");
+      if (yes !== true) {
+        const message = yes === undefined ? "there is no terminal to ask on; add --yes to consent" : "not installed";
+        return fail(reject("consent_needed", message), { consent });
+      }
+    }
+    const { inputs, manifest_sha256, permission_hash } = consent;
+    const body = { source, inputs, accepted: { manifest_sha256, permission_hash } };
+    const install = await client.post<InstallView>("/v1/installs", body, signal);
+    if (isRejection(install)) return install;
+    print({ ...install, consent }, () => plain(`Installed ${consent.title} ${consent.version}: ${install.install_id}`));
+    return 0;
+  },
+});
+
+function parseInputs(texts: readonly string[]): Readonly<Record<string, readonly string[]>> | Rejection {
+  const inputs: Record<string, readonly string[]> = {};
+  for (const text of texts) {
+    const [, name, value] = /^([a-z][a-z0-9_]{0,63})=(.*)$/s.exec(text) ?? [];
+    if (name === undefined || value === undefined) {
+      return reject("usage", `--input must be NAME=VALUE with a lower-case name, not ${text.slice(0, 100)}`);
+    }
+    inputs[name] = [...(inputs[name] ?? []), value];
+  }
+  return inputs;
+}
+
+/** Who, what, when, how much and which permissions: everything consent is about. */
+function consentLines(consent: ConsentView): readonly string[] {
+  const author =
+    consent.author_name === null ? consent.author_pubkey : `${consent.author_name} (${consent.author_pubkey})`;
+  return [
+    `${consent.title} ${consent.version}`,
+    ...(consent.summary === null ? [] : [`  ${consent.summary}`]),
+    `  author    ${author}`,
+    `  runs      ${consent.schedule}`,
+    `  price     ${consent.price}`,
+    `  manifest  ${consent.manifest_sha256}`,
+    ...Object.entries(consent.inputs).map(([name, value]) => `  input     ${name} = ${JSON.stringify(value)}`),
+    consent.permissions.length === 0 ? "  It asks for no permissions." : "  It may:",
+    ...consent.permissions.map(({ sentence }) => `    ${sentence}`),
+  ];
+}

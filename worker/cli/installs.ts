@@ -1,0 +1,56 @@
+import { permissionSentence } from "@oa/shared/api/consent.ts";
+import { isRejection } from "@oa/shared/core/refusal.ts";
+import type { InstallView } from "@oa/shared/install/views.ts";
+import { type Command, defineCommand } from "./command.ts";
+import { findInstall, upgradeOf } from "./find-install.ts";
+import { table } from "./table.ts";
+import { plain } from "./terminal.ts";
+
+export const command: Command = defineCommand({
+  words: ["installs"],
+  summary: "List what is installed, or show one install",
+  arguments: { install: { summary: "An install's id or its upgrade's name", optional: true } },
+  examples: ["oa installs", "oa installs nightly-index", "oa installs --json"],
+  run: async ({ api, args, print }) => {
+    const client = await api();
+    if (args.install !== undefined) {
+      const install = await findInstall(client, args.install);
+      if (isRejection(install)) return install;
+      print(install, () => details(install));
+      return 0;
+    }
+    const answer = await client.get<{ readonly installs: readonly InstallView[] }>("/v1/installs");
+    if (isRejection(answer)) return answer;
+    print(answer, () =>
+      answer.installs.length === 0
+        ? "Nothing is installed. `oa market list` shows what there is."
+        : table(["INSTALL", "UPGRADE", "VERSION", "STATUS"], answer.installs.map(row)),
+    );
+    return 0;
+  },
+});
+
+function row(install: InstallView): readonly string[] {
+  const upgrade = upgradeOf(install);
+  const waiting =
+    install.active !== null && install.pending !== null ? `, ${install.pending.upgrade_version} waits` : "";
+  return [install.install_id, upgrade?.upgrade_id ?? "", upgrade?.upgrade_version ?? "", `${install.status}${waiting}`];
+}
+
+function details(install: InstallView): string {
+  const upgrade = upgradeOf(install);
+  const permissions = install.pending?.permissions ?? install.active?.permissions ?? [];
+  return [
+    `${upgrade?.title ?? install.install_id} ${upgrade?.upgrade_version ?? ""}: ${install.status}`,
+    `  install   ${install.install_id}`,
+    `  listing   ${upgrade?.upgrade_address ?? ""}`,
+    `  manifest  ${upgrade?.manifest_sha256 ?? ""}`,
+    "  It may:",
+    ...permissions.map((permission) => `    ${permissionSentence(permission)}`),
+    ...(install.pending === null ? [] : ["  It waits for your approval:"]),
+    ...install.approval_reasons.map((reason) => `    ${reason}`),
+    ...(install.refusal === null ? [] : [`  Last refused: ${install.refusal.message} (${install.refusal.code})`]),
+  ]
+    .map(plain)
+    .join("\n");
+}

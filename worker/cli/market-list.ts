@@ -1,0 +1,21 @@
+import { type Command, defineCommand } from "./command.ts";
+import { showListings } from "./listing-rows.ts";
+
+export const command: Command = defineCommand({
+  words: ["market", "list"],
+  summary: "List upgrades in the catalog",
+  options: {
+    backend: { type: "text", value: "NAME", summary: "Only what runs on this model backend" },
+    category: { type: "text", value: "NAME", summary: "Only this category" },
+    tag: { type: "text", value: "NAME", summary: "Only with this tag" },
+    author: { type: "text", value: "KEY", summary: "Only by this author (hex or npub)" },
+    price: { type: "text", value: "MODEL", summary: "Only at this price", choices: ["free", "per-run", "per-month"] },
+    limit: { type: "integer", value: "N", summary: "How many", min: 1, max: 100, default: 50 },
+    cursor: { type: "text", value: "TEXT", summary: "Go on from an earlier page's next_cursor" },
+  },
+  examples: ["oa market list", "oa market list --category developer-tools --price free --json"],
+  run: (context) => {
+    const { backend, category, tag, author, price, limit, cursor } = context.options;
+    return showListings(context, { backend, category, tag, author, price, limit: String(limit), cursor });
+  },
+});

@@ -1,0 +1,11 @@
+import { type Command, defineCommand } from "./command.ts";
+import { showListings } from "./listing-rows.ts";
+
+export const command: Command = defineCommand({
+  words: ["market", "search"],
+  summary: "Search the catalog's titles, summaries and tags",
+  arguments: { text: { summary: "What to look for", repeat: true } },
+  options: { limit: { type: "integer", value: "N", summary: "How many", min: 1, max: 100, default: 50 } },
+  examples: ["oa market search code index", "oa market search digest --json"],
+  run: (context) => showListings(context, { q: context.args.text.join(" "), limit: String(context.options.limit) }),
+});

@@ -1,0 +1,27 @@
+import { isRejection } from "@oa/shared/core/refusal.ts";
+import type { PairingView } from "@oa/shared/pairing/views.ts";
+import { type Command, defineCommand } from "./command.ts";
+import { table } from "./table.ts";
+
+export const command: Command = defineCommand({
+  words: ["pair", "list"],
+  summary: "List coordinators and what they may order",
+  examples: ["oa pair list", "oa pair list --json"],
+  run: async ({ api, print }) => {
+    const answer = await (await api()).get<{ readonly pairings: readonly PairingView[] }>("/v1/pairings");
+    if (isRejection(answer)) return answer;
+    const rows = answer.pairings.map(({ pairing_id, label, status, pubkey, ceiling }) => [
+      pairing_id,
+      label,
+      status,
+      pubkey ?? "",
+      ceiling.length === 0 ? "asks for everything" : ceiling.join(", "),
+    ]);
+    print(answer, () =>
+      rows.length === 0
+        ? "No coordinator is paired. `oa pair add` pairs one."
+        : table(["PAIRING", "LABEL", "STATUS", "KEY", "MAY ORDER"], rows),
+    );
+    return 0;
+  },
+});

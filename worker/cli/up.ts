@@ -1,0 +1,75 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import { LIMITS } from "@oa/shared/core/limits.ts";
+import { reject } from "@oa/shared/core/refusal.ts";
+import { readDaemonFile } from "../adapters/daemon-file.ts";
+import { type DataLock, takeDataLock } from "../adapters/data-lock.ts";
+import { type Command, defineCommand } from "./command.ts";
+
+export const command: Command = defineCommand({
+  words: ["up"],
+  summary: "Start the worker: it runs what is installed, on schedule, until stopped",
+  options: {
+    port: {
+      type: "integer",
+      value: "N",
+      summary: "Port of the control API on 127.0.0.1 (0: any)",
+      min: 0,
+      max: 65_535,
+    },
+    edge: { type: "text", value: "URL", summary: "The edge whose catalog and mailbox it uses" },
+    relay: { type: "text", value: "URL", summary: "A relay it reads", repeat: true },
+  },
+  examples: [
+    "oa up",
+    "oa up --edge http://127.0.0.1:8787 --relay ws://127.0.0.1:8787/",
+    "oa up --data ./data --port 0 --json",
+  ],
+  run: async ({ data_dir, env, options, print, signal }) => {
+    const lock = await ownDataFolder(data_dir, signal);
+    if ("rejected" in lock) return lock;
+    try {
+      const { startDaemon } = await import("../main.ts");
+      const daemon = await startDaemon({
+        data_dir,
+        env,
+        options: {
+          ...(options.port === undefined ? {} : { port: options.port }),
+          ...(options.edge === undefined ? {} : { edge_url: options.edge }),
+          ...(options.relay.length === 0 ? {} : { relays: options.relay }),
+        },
+      });
+      try {
+        const { url, pid, token_path, worker } = daemon;
+        print({ url, pid, data_dir, token_path, worker }, `The worker is up: ${url} (data in ${data_dir})`);
+        await new Promise<void>((resolve) => {
+          if (signal.aborted) resolve();
+          else signal.addEventListener("abort", () => resolve(), { once: true });
+        });
+      } finally {
+        await daemon.close();
+      }
+      return 0;
+    } finally {
+      lock.release();
+    }
+  },
+});
+
+/** Waits for a short command to finish; a running daemon is named at once. */
+async function ownDataFolder(data_dir: string, signal: AbortSignal): Promise<DataLock | ReturnType<typeof reject>> {
+  const deadline = performance.now() + LIMITS.data_lock_wait_ms;
+  for (;;) {
+    const lock = await takeDataLock(data_dir);
+    if (lock !== null) return lock;
+    const running = await readDaemonFile(data_dir);
+    if (running !== null) {
+      const { pid, url } = running;
+      return reject("worker_running", `a worker already runs on ${data_dir}: ${url}, pid ${pid}`, { pid, url });
+    }
+    if (signal.aborted) return reject("canceled", "stopped before it started");
+    if (performance.now() > deadline) {
+      return reject("busy", `another oa command is using ${data_dir}; try again when it has finished`);
+    }
+    await sleep(50);
+  }
+}
