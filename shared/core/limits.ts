@@ -23,6 +23,7 @@ export const LIMITS = {
   cron_chars: 512,
   time_zone_chars: 64,
   time_zone_cache_entries: 1_000,
+  schedule_preview_years: 50,
 
   // Event store.
   event_chars: 500_000,
@@ -68,6 +69,19 @@ export const LIMITS = {
   relay_connections: 2_000,
   relay_handover_batch: 50,
   relay_handover_retry_ms: 5_000,
+
+  // Catalog.
+  catalog_page: 100,
+  catalog_page_default: 20,
+  catalog_releases: 1_000,
+  catalog_channels: 16,
+
+  // Install mailbox of one worker.
+  mailbox_signers: 64,
+  mailbox_deposits: 500,
+  mailbox_deposits_per_signer: 50,
+  mailbox_body_bytes: 200_000,
+  mailbox_page: 20,
 
   // Files, network and processes of a run.
   file_read_bytes: 67_108_864,
@@ -152,9 +166,8 @@ export const LIMITS = {
   install_pending_configs: 100,
   intake_events_per_minute: 30,
 
-  // Upgrades. A manifest and its release, twice quoted and encrypted, fit one NIP-44 payload when they are small.
+  // Upgrades. An install config with the events it embeds, encrypted, still fits an event.
   manifest_chars: 64_000,
-  release_notes_chars: 20_000,
-  install_config_chars: 65_535,
+  install_config_chars: 80_000,
   install_config_days: 30,
 } as const;
