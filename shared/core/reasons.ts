@@ -45,6 +45,7 @@ export const REASONS = {
   event_deleted: refused(410),
   event_protected: refused(403),
   kind_not_relayed: refused(403),
+  event_foreign: refused(422),
   filter_invalid: refused(400),
   rate_limited: refused(429),
 
@@ -54,6 +55,7 @@ export const REASONS = {
   auth_stale: refused(401),
   auth_replayed: refused(401),
   not_permitted: refused(403),
+  mailbox_full: refused(429),
 
   // The worker's control API and its data folder.
   config_invalid: refused(422),

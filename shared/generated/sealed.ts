@@ -5,9 +5,6 @@ export const SEALED_FIELDS: Readonly<Record<string, readonly string[]>> = {
     "manifest",
     "inputs"
   ],
-  "mailbox.deposited": [
-    "event"
-  ],
   "run.created": [
     "plan",
     "inputs"

@@ -837,13 +837,15 @@ readonly signers: readonly string[]
 export interface MailboxDeposited {
 readonly event_type: "mailbox.deposited"
 readonly data: {
+/**
+ * The sealed event's id, which commits to its content; the content is kept beside the log until it is acknowledged.
+ */
 readonly deposit_id: string
 readonly signer: string
-readonly event?: NostrEvent
 }
 }
 /**
- * The worker has taken the deposit; its sealed value is deleted.
+ * The worker has taken the deposit; its content is deleted.
  */
 export interface MailboxAcknowledged {
 readonly event_type: "mailbox.acknowledged"
@@ -1324,6 +1326,19 @@ export interface OpenAiBackendConfig {
 readonly base_url: string
 readonly generate_model?: string
 readonly embed_model?: string
+}
+/**
+ * The content of a release event (kind 30052).
+ */
+export interface ReleaseContent {
+/**
+ * What changed, as Markdown.
+ */
+readonly notes: string
+/**
+ * @maxItems 32
+ */
+readonly artifacts?: readonly UpgradeArtifact[]
 }
 export interface FsReadParams {
 readonly path: string

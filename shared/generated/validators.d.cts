@@ -38,6 +38,7 @@ export const isOpDefinition: Validator<types.OpDefinition>;
 export const isUpgradeManifest: Validator<types.UpgradeManifest>;
 export const isWorkerConfig: Validator<types.WorkerConfig>;
 export const isNostrEvent: Validator<types.NostrEvent>;
+export const isReleaseContent: Validator<types.ReleaseContent>;
 export const isFsReadParams: Validator<types.FsReadParams>;
 export const isFsReadResult: Validator<types.FsReadResult>;
 export const isFsWriteParams: Validator<types.FsWriteParams>;
