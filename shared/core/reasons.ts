@@ -89,15 +89,12 @@ export const REASONS = {
   input_missing: refused(422),
   input_invalid: refused(422),
   foreign_event: refused(422),
-  manifest_hash_mismatch: refused(422),
   event_tag_mismatch: refused(422),
   author_mismatch: refused(422),
 
   // Install configs.
   config_unreadable: refused(400),
-  config_recipient: refused(403),
   config_signer: refused(403),
-  config_expired: refused(410),
 
   // Files within a grant.
   path_invalid: refused(400),
