@@ -1,6 +1,8 @@
 import { globCovers, matchGlob } from "@oa/shared/core/glob.ts";
 import { LIMITS } from "@oa/shared/core/limits.ts";
+import { Fault } from "@oa/shared/core/refusal.ts";
 import ignore, { type Ignore } from "ignore";
+import type { GrantedTree } from "../adapters/granted-tree.ts";
 import { extensionsOf } from "./languages.ts";
 
 /** One file of a source tree: `path` is relative and POSIX. */
@@ -10,15 +12,8 @@ export interface SourceFile {
   readonly mtime_ms: number;
 }
 
-/**
- * All that indexing may see of a folder. `list` may use `enter` to spare itself folders nobody wants; a tree that does
- * not is only slower. `read` answers null for a file that is gone, not readable or larger than asked.
- */
-export interface SourceTree {
-  readonly root: string;
-  list(signal: AbortSignal, enter?: (folder: string) => Promise<boolean>): AsyncIterable<SourceFile>;
-  read(path: string, max_bytes: number): Promise<Uint8Array | null>;
-}
+/** All that indexing may see of a folder: a granted tree. */
+export type SourceTree = Pick<GrantedTree, "root" | "list" | "read">;
 
 /** Which files of a tree an index holds. */
 export interface Scope {
@@ -29,20 +24,32 @@ export interface Scope {
 
 /** The files of `tree` within `scope` that git would not ignore. */
 export async function* filesInScope(tree: SourceTree, scope: Scope, signal: AbortSignal): AsyncGenerator<SourceFile> {
-  const ignored = gitIgnore(tree);
+  const git = await gitIgnore(tree);
   const extensions = scope.languages.length === 0 ? null : extensionsOf(scope.languages);
-  const enter = async (folder: string): Promise<boolean> =>
+  const enter = (folder: string): boolean =>
     !isGitData(folder) &&
     !scope.exclude.some((glob) => globCovers(glob, `${escapeGlob(folder)}/**`)) &&
-    !(await ignored(folder, true));
+    !git.ignoresFolder(folder);
   for await (const file of tree.list(signal, enter)) {
     const { path } = file;
     if (isGitData(path)) continue;
+    // Read as soon as it is listed, so that the ignored folders beside it are not entered.
+    if (path.endsWith("/.gitignore")) await git.load(parent(path));
     if (extensions !== null && !extensions.some((extension) => path.toLowerCase().endsWith(extension))) continue;
     if (scope.include.length > 0 && !scope.include.some((glob) => matchGlob(glob, path))) continue;
     if (scope.exclude.some((glob) => matchGlob(glob, path))) continue;
-    if (await ignored(path, false)) continue;
+    if (await git.ignoresFile(path)) continue;
     yield file;
+  }
+}
+
+/** A file's bytes; null also where it may not be read. */
+export async function readOrNull(tree: SourceTree, path: string, max_bytes: number): Promise<Uint8Array | null> {
+  try {
+    return await tree.read(path, max_bytes);
+  } catch (error) {
+    if (error instanceof Fault && (error.code === "file_access" || error.code === "path_not_granted")) return null;
+    throw error;
   }
 }
 
@@ -72,47 +79,59 @@ function escapeGlob(path: string): string {
 }
 
 async function text(tree: SourceTree, path: string): Promise<string | undefined> {
-  const bytes = await tree.read(path, LIMITS.search_ignore_file_bytes);
+  const bytes = await readOrNull(tree, path, LIMITS.search_ignore_file_bytes);
   return bytes === null ? undefined : new TextDecoder().decode(bytes);
+}
+
+interface GitIgnore {
+  /** Reads a folder's own .gitignore, once. */
+  readonly load: (folder: string) => Promise<void>;
+  /** By the rules read so far: enough to spare a listing. */
+  readonly ignoresFolder: (path: string) => boolean;
+  /** By all the rules that apply. */
+  readonly ignoresFile: (path: string) => Promise<boolean>;
 }
 
 /**
  * git's rules: the nearest .gitignore with an opinion decides, then those above it, then .git/info/exclude; what lies
  * in an ignored folder cannot be taken back in.
  */
-function gitIgnore(tree: SourceTree): (path: string, folder: boolean) => Promise<boolean> {
-  const rules = new Map<string, Promise<Ignore | null>>();
-  const folders = new Map<string, Promise<boolean>>([["", Promise.resolve(false)]]);
-  const load = (path: string): Promise<Ignore | null> => {
-    let loaded = rules.get(path);
-    if (loaded === undefined) {
-      loaded = text(tree, path).then((lines) =>
-        lines === undefined ? null : ignore({ ignorecase: process.platform === "darwin" }).add(lines),
-      );
-      rules.set(path, loaded);
-    }
-    return loaded;
+async function gitIgnore(tree: SourceTree): Promise<GitIgnore> {
+  const rules = new Map<string, Ignore | null>();
+  const settled = new Map<string, boolean>();
+  const parse = async (path: string): Promise<Ignore | null> => {
+    const lines = await text(tree, path);
+    return lines === undefined ? null : ignore({ ignorecase: process.platform === "darwin" }).add(lines);
   };
-  const matches = async (path: string, folder: boolean): Promise<boolean> => {
-    for (let at = parent(path); ; at = parent(at)) {
-      const prefix = at === "" ? "" : `${at}/`;
-      const verdict = (await load(`${prefix}.gitignore`))?.test(path.slice(prefix.length) + (folder ? "/" : ""));
+  const load = async (folder: string): Promise<void> => {
+    if (!rules.has(folder)) rules.set(folder, await parse(folder === "" ? ".gitignore" : `${folder}/.gitignore`));
+  };
+  await load("");
+  const exclude = await parse(".git/info/exclude");
+  const matches = (path: string, suffix: "" | "/"): boolean => {
+    for (let at = path; at !== ""; ) {
+      at = parent(at);
+      const verdict = rules.get(at)?.test(path.slice(at === "" ? 0 : at.length + 1) + suffix);
       if (verdict?.ignored === true) return true;
       if (verdict?.unignored === true) return false;
-      if (at === "") break;
     }
-    return (await load(".git/info/exclude"))?.ignores(path + (folder ? "/" : "")) ?? false;
+    return exclude?.ignores(path + suffix) ?? false;
   };
-  const folderIgnored = (path: string): Promise<boolean> => {
-    let known = folders.get(path);
-    if (known === undefined) {
-      known = folderIgnored(parent(path)).then((above) => above || matches(path, true));
-      folders.set(path, known);
-    }
-    return known;
+  const ignoresFolder = (path: string): boolean =>
+    path !== "" && (settled.get(path) ?? (ignoresFolder(parent(path)) || matches(path, "/")));
+  return {
+    load,
+    ignoresFolder,
+    ignoresFile: async (path) => {
+      const folder = parent(path);
+      if (folder !== "" && !settled.has(folder)) {
+        const names = folder.split("/");
+        for (let depth = 1; depth <= names.length; depth += 1) await load(names.slice(0, depth).join("/"));
+        settled.set(folder, ignoresFolder(folder));
+      }
+      return ignoresFolder(folder) || matches(path, "");
+    },
   };
-  return async (path, folder) =>
-    folder ? folderIgnored(path) : (await folderIgnored(parent(path))) || matches(path, false);
 }
 
 function parent(path: string): string {

@@ -1,11 +1,12 @@
 import { availableParallelism } from "node:os";
 import { setImmediate as nextTurn } from "node:timers/promises";
 import { LIMITS } from "@oa/shared/core/limits.ts";
+import { throwIfCanceled } from "../adapters/canceled.ts";
 import { openIndexReader } from "./database.ts";
 import { type KnownFile, knownFiles, untouched } from "./known-files.ts";
 import type { Parsed, ParseRequest } from "./parse-thread.ts";
 import { isSecretName } from "./secrets.ts";
-import { filesInScope, headCommit, type Scope, type SourceFile, type SourceTree } from "./source.ts";
+import { filesInScope, headCommit, readOrNull, type Scope, type SourceFile, type SourceTree } from "./source.ts";
 import { openThread, type Thread } from "./thread.ts";
 import type { FileWrite, WriteAnswer, WriteRequest } from "./write-thread.ts";
 
@@ -55,7 +56,7 @@ export async function updateIndex(
   scope: Scope,
   { signal, progress, now }: { readonly signal: AbortSignal; readonly progress: Progress; readonly now: () => number },
 ): Promise<IndexStats> {
-  signal.throwIfAborted();
+  throwIfCanceled(signal, "indexing");
   const commit = await headCommit(tree);
   const writer: Writer = openThread(new URL("./write-thread.ts", import.meta.url), path);
   const parsers: Parser[] = [];
@@ -78,7 +79,7 @@ export async function updateIndex(
     });
     tally.removed = gone.length;
     await batches.flush(gone);
-    signal.throwIfAborted();
+    throwIfCanceled(signal, "indexing");
     const finished_at = new Date(now()).toISOString();
     const totals = await writer.call({
       files: [],
@@ -109,7 +110,7 @@ async function compare(path: string, tree: SourceTree, scope: Scope, signal: Abo
     // A tree that lists from memory would not let others run.
     if (seen.size % 1_000 === 0) await nextTurn();
   }
-  signal.throwIfAborted();
+  throwIfCanceled(signal, "indexing");
   return { known, wanted, tally, gone: [...known.keys()].filter((file) => !seen.has(file)) };
 }
 
@@ -126,7 +127,7 @@ async function examine(
   if (file.size_bytes > LIMITS.search_file_bytes) {
     return { file, hashed_at_ms, parsed: { state: "too_large", sha256: null } };
   }
-  const bytes = await tree.read(file.path, LIMITS.search_file_bytes);
+  const bytes = await readOrNull(tree, file.path, LIMITS.search_file_bytes);
   if (bytes === null) return null;
   const parsed = await parse({ path: file.path, bytes, known_sha256: before?.sha256 ?? null });
   return { file, hashed_at_ms, parsed };
@@ -154,7 +155,7 @@ async function eachFile(
   let failed = false;
   const lane = async (): Promise<void> => {
     while (!failed) {
-      signal.throwIfAborted();
+      throwIfCanceled(signal, "indexing");
       const file = files[next++];
       if (file === undefined) return;
       await body(file);
