@@ -51,6 +51,10 @@ export type PairingEvent = (PairingOffered | PairingClaimed | PairingConfirmed |
  */
 export type RunEvent = (RunCreated | RunClaimed | RunStepStarted | RunStepSucceeded | RunStepFailed | RunArtifactCreated | RunLogged | RunCancelRequested | RunCompleted | RunFailed | RunCanceled | RunNotePosted | RunNoteFailed)
 /**
+ * When an install is due and what was decided about it. The subject is the install's schedule, schedule_….
+ */
+export type ScheduleEvent = (ScheduleSet | ScheduleCleared | ScheduleDeferred | ScheduleSkipped | ScheduleFired | ScheduleRealigned | ScheduleRunStarted | ScheduleRunRefused)
+/**
  * A coordinator's order to one worker: the content of a signed event (kind 24051) that only travels encrypted to that worker. It carries authority, so it names exactly what was approved.
  */
 export type InstallConfig = (InstallOrder | InstallChange)
@@ -918,6 +922,10 @@ readonly due_ms?: number
 readonly upgrade_id: string
 readonly upgrade_version: string
 readonly title: string
+/**
+ * kind:pubkey:d of the listing.
+ */
+readonly upgrade_address: string
 readonly manifest_sha256: string
 readonly manifest_event_id: (string | null)
 readonly release_event_id: (string | null)
@@ -1153,6 +1161,203 @@ readonly retry_at_ms: (number | null)
 }
 }
 /**
+ * The install runs on this schedule from now on.
+ */
+export interface ScheduleSet {
+readonly event_type: "schedule.set"
+readonly data: {
+readonly install_id: string
+readonly worker_id: string
+readonly schedule: CronSchedule
+/**
+ * Unix time of the decision.
+ */
+readonly at_ms: number
+readonly next: (ScheduleDue | null)
+}
+}
+/**
+ * A cron schedule with every default filled in.
+ */
+export interface CronSchedule {
+readonly expression: string
+/**
+ * IANA name.
+ */
+readonly timezone: string
+readonly window?: ScheduleWindow
+readonly constraints?: ScheduleConstraints
+readonly jitter_ms: number
+/**
+ * Also decides what a due time outside the window does: skipped, or run at the next opening.
+ */
+readonly on_missed: ("skip" | "catch_up")
+}
+export interface ScheduleDue {
+/**
+ * What the cron expression says.
+ */
+readonly due_ms: number
+/**
+ * With jitter, or when the window opens.
+ */
+readonly fire_at_ms: number
+}
+/**
+ * The install has no schedule any more.
+ */
+export interface ScheduleCleared {
+readonly event_type: "schedule.cleared"
+readonly data: {
+readonly install_id: string
+readonly reason: string
+}
+}
+/**
+ * It was due while its window was closed and waits for the opening.
+ */
+export interface ScheduleDeferred {
+readonly event_type: "schedule.deferred"
+readonly data: {
+readonly install_id: string
+/**
+ * Unix time of the decision.
+ */
+readonly at_ms: number
+readonly trace: ScheduleTrace
+readonly next: (ScheduleDue | null)
+}
+}
+/**
+ * Everything a decision about a due time was made from.
+ */
+export interface ScheduleTrace {
+/**
+ * The latest due time that had come.
+ */
+readonly due_ms: number
+/**
+ * When it was to start.
+ */
+readonly fire_at_ms: number
+/**
+ * How long after that the decision was made.
+ */
+readonly late_ms: number
+/**
+ * How many due times this decision answers for; more than one where some were missed.
+ */
+readonly due_times: number
+/**
+ * Due times before this were not counted: they are older than may be caught up.
+ */
+readonly counted_from_ms?: number
+readonly window: (WindowTrace | null)
+/**
+ * @maxItems 16
+ */
+readonly constraints: []|[ConstraintTrace]|[ConstraintTrace, ConstraintTrace]|[ConstraintTrace, ConstraintTrace, ConstraintTrace]|[ConstraintTrace, ConstraintTrace, ConstraintTrace, ConstraintTrace]|[ConstraintTrace, ConstraintTrace, ConstraintTrace, ConstraintTrace, ConstraintTrace]|[ConstraintTrace, ConstraintTrace, ConstraintTrace, ConstraintTrace, ConstraintTrace, ConstraintTrace]|[ConstraintTrace, ConstraintTrace, ConstraintTrace, ConstraintTrace, ConstraintTrace, ConstraintTrace, ConstraintTrace]|[ConstraintTrace, ConstraintTrace, ConstraintTrace, ConstraintTrace, ConstraintTrace, ConstraintTrace, ConstraintTrace, ConstraintTrace]|[ConstraintTrace, ConstraintTrace, ConstraintTrace, ConstraintTrace, ConstraintTrace, ConstraintTrace, ConstraintTrace, ConstraintTrace, ConstraintTrace]|[ConstraintTrace, ConstraintTrace, ConstraintTrace, ConstraintTrace, ConstraintTrace, ConstraintTrace, ConstraintTrace, ConstraintTrace, ConstraintTrace, ConstraintTrace]|[ConstraintTrace, ConstraintTrace, ConstraintTrace, ConstraintTrace, ConstraintTrace, ConstraintTrace, ConstraintTrace, ConstraintTrace, ConstraintTrace, ConstraintTrace, ConstraintTrace]|[ConstraintTrace, ConstraintTrace, ConstraintTrace, ConstraintTrace, ConstraintTrace, ConstraintTrace, ConstraintTrace, ConstraintTrace, ConstraintTrace, ConstraintTrace, ConstraintTrace, ConstraintTrace]|[ConstraintTrace, ConstraintTrace, ConstraintTrace, ConstraintTrace, ConstraintTrace, ConstraintTrace, ConstraintTrace, ConstraintTrace, ConstraintTrace, ConstraintTrace, ConstraintTrace, ConstraintTrace, ConstraintTrace]|[ConstraintTrace, ConstraintTrace, ConstraintTrace, ConstraintTrace, ConstraintTrace, ConstraintTrace, ConstraintTrace, ConstraintTrace, ConstraintTrace, ConstraintTrace, ConstraintTrace, ConstraintTrace, ConstraintTrace, ConstraintTrace]|[ConstraintTrace, ConstraintTrace, ConstraintTrace, ConstraintTrace, ConstraintTrace, ConstraintTrace, ConstraintTrace, ConstraintTrace, ConstraintTrace, ConstraintTrace, ConstraintTrace, ConstraintTrace, ConstraintTrace, ConstraintTrace, ConstraintTrace]|[ConstraintTrace, ConstraintTrace, ConstraintTrace, ConstraintTrace, ConstraintTrace, ConstraintTrace, ConstraintTrace, ConstraintTrace, ConstraintTrace, ConstraintTrace, ConstraintTrace, ConstraintTrace, ConstraintTrace, ConstraintTrace, ConstraintTrace, ConstraintTrace]
+readonly on_missed: ("skip" | "catch_up")
+/**
+ * Runs of the install that had not finished.
+ */
+readonly active_runs: number
+/**
+ * How far wall time ran ahead of (or behind) monotonic time since the check before: sleep, or a clock that was set.
+ */
+readonly clock_jump_ms?: number
+readonly outcome: ("on_time" | "caught_up" | "window_opened" | "waits_for_window" | "outside_window" | "missed" | "too_old" | "run_active")
+}
+export interface WindowTrace {
+readonly start: string
+readonly end: string
+readonly open: boolean
+}
+export interface ConstraintTrace {
+readonly name: string
+readonly wanted: (boolean | number)
+/**
+ * not_measured: this worker has no sensor for it, so it did not hold the run back.
+ */
+readonly verdict: "not_measured"
+}
+/**
+ * It was due and does not run for this due time.
+ */
+export interface ScheduleSkipped {
+readonly event_type: "schedule.skipped"
+readonly data: {
+readonly install_id: string
+/**
+ * Unix time of the decision.
+ */
+readonly at_ms: number
+readonly trace: ScheduleTrace
+readonly next: (ScheduleDue | null)
+}
+}
+/**
+ * It was due and a run is to be started, once, under the run key.
+ */
+export interface ScheduleFired {
+readonly event_type: "schedule.fired"
+readonly data: {
+readonly install_id: string
+/**
+ * Unix time of the decision.
+ */
+readonly at_ms: number
+/**
+ * The due time this run is for, jitter aside.
+ */
+readonly due_ms: number
+readonly reason: ("schedule" | "catch_up")
+/**
+ * Idempotency key: a run started twice under it is one run.
+ */
+readonly run_key: string
+readonly trace: ScheduleTrace
+readonly next: (ScheduleDue | null)
+}
+}
+/**
+ * The clock went back, so the next due time was found anew. What has fired stays fired.
+ */
+export interface ScheduleRealigned {
+readonly event_type: "schedule.realigned"
+readonly data: {
+readonly install_id: string
+/**
+ * Unix time of the decision.
+ */
+readonly at_ms: number
+readonly next: (ScheduleDue | null)
+}
+}
+/**
+ * The run that was fired exists.
+ */
+export interface ScheduleRunStarted {
+readonly event_type: "schedule.run_started"
+readonly data: {
+readonly install_id: string
+readonly due_ms: number
+readonly run_id: string
+}
+}
+/**
+ * The run that was fired could not be started.
+ */
+export interface ScheduleRunRefused {
+readonly event_type: "schedule.run_refused"
+readonly data: {
+readonly install_id: string
+readonly due_ms: number
+readonly code: string
+readonly message: string
+}
+}
+/**
  * Install, or update to another release, inputs or schedule.
  */
 export interface InstallOrder {
@@ -1326,6 +1531,78 @@ export interface OpenAiBackendConfig {
 readonly base_url: string
 readonly generate_model?: string
 readonly embed_model?: string
+}
+/**
+ * The note a worker posts when a run has ended: which upgrade and how it went, nothing of what it did.
+ */
+export interface CompletionNoteEvent {
+readonly id: string
+readonly pubkey: string
+/**
+ * Unix seconds.
+ */
+readonly created_at: number
+readonly kind: 1
+/**
+ * @maxItems 2000
+ */
+readonly tags: (unknown[] & string[][])
+readonly content: string
+readonly sig: string
+}
+/**
+ * The inner event of an install config, its content an InstallConfig. Never sent in the clear.
+ */
+export interface InstallConfigEvent {
+readonly id: string
+readonly pubkey: string
+/**
+ * Unix seconds.
+ */
+readonly created_at: number
+readonly kind: 24051
+/**
+ * @maxItems 2000
+ */
+readonly tags: (unknown[] & string[][])
+readonly content: string
+readonly sig: string
+}
+/**
+ * An upgrade manifest as its author lists it: the manifest as content, its facts as tags.
+ */
+export interface ManifestEvent {
+readonly id: string
+readonly pubkey: string
+/**
+ * Unix seconds.
+ */
+readonly created_at: number
+readonly kind: 30051
+/**
+ * @maxItems 2000
+ */
+readonly tags: (unknown[] & string[][])
+readonly content: string
+readonly sig: string
+}
+/**
+ * One release: pins the manifest event and the manifest hash it was made from.
+ */
+export interface ReleaseEvent {
+readonly id: string
+readonly pubkey: string
+/**
+ * Unix seconds.
+ */
+readonly created_at: number
+readonly kind: 30052
+/**
+ * @maxItems 2000
+ */
+readonly tags: (unknown[] & string[][])
+readonly content: string
+readonly sig: string
 }
 /**
  * The content of a release event (kind 30052).

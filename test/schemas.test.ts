@@ -1,0 +1,118 @@
+import assert from "node:assert/strict";
+import { execFileSync } from "node:child_process";
+import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { join, relative } from "node:path";
+import { test } from "node:test";
+import { parseStrict } from "@oa/shared/core/json.ts";
+import { isRejection } from "@oa/shared/core/refusal.ts";
+import validators, { type Validator } from "@oa/shared/generated/validators.cjs";
+import { STEP_FIELDS } from "@oa/shared/upgrade/op-schema.ts";
+import { validateManifest } from "@oa/shared/upgrade/validate.ts";
+
+const root = join(import.meta.dirname, "..");
+const folder = join(root, "schemas");
+const examples = join(folder, "examples");
+const table: Readonly<Record<string, Validator<unknown> | undefined>> = validators;
+
+interface SchemaFile {
+  readonly path: string;
+  readonly title: string;
+  readonly op?: string;
+  readonly params?: { readonly properties?: Readonly<Record<string, unknown>> };
+}
+
+const files: readonly SchemaFile[] = readdirSync(folder, { recursive: true, encoding: "utf8" })
+  .filter((path) => path.endsWith(".json") && /^(manifest|nostr|event|api|op|job)\//.test(path))
+  .sort()
+  .map((path) => ({ path, ...(read(join(folder, path)) as Omit<SchemaFile, "path">) }));
+
+function read(path: string): unknown {
+  const parsed = parseStrict(readFileSync(path, "utf8"));
+  assert.ok(!isRejection(parsed), `${relative(root, path)} is strict JSON`);
+  return parsed.value;
+}
+
+function examplesOf(
+  path: string,
+  verdict: "valid" | "invalid",
+): readonly { readonly name: string; readonly value: unknown }[] {
+  const at = join(examples, path.replace(/\.json$/, ""), verdict);
+  if (!existsSync(at)) return [];
+  return readdirSync(at)
+    .sort()
+    .map((name) => ({ name: `${relative(root, at)}/${name}`, value: read(join(at, name)) }));
+}
+
+/** Schemas that only describe other schema files or rows of the store, and which no outside value has to keep. */
+const INTERNAL = ["manifest/op-definition.json", "event/envelope.json"];
+
+test("generated code is what the schemas say", () => {
+  execFileSync(process.execPath, [join(folder, "codegen.ts"), "--check"], { cwd: root, stdio: "pipe" });
+});
+
+for (const { path, title, op } of files) {
+  const validate = table[op === undefined ? `is${title}` : `is${title}Params`];
+  test(`${path} accepts its valid examples and refuses its invalid ones`, () => {
+    assert.ok(validate !== undefined, `a validator is generated for ${title}`);
+    if (INTERNAL.includes(path)) return;
+    const valid = examplesOf(path, "valid");
+    const invalid = examplesOf(path, "invalid");
+    assert.ok(valid.length >= 1 && invalid.length >= 2, `${path} has at least one valid example and two invalid ones`);
+    for (const { name, value } of valid) {
+      assert.ok(validate(value), `${name} is valid: ${JSON.stringify(validate.errors)}`);
+    }
+    for (const { name, value } of invalid) {
+      const { why, value: refused } = value as { readonly why?: unknown; readonly value?: unknown };
+      assert.equal(typeof why, "string", `${name} says why it is invalid`);
+      assert.ok(!validate(refused), `${name} is invalid: ${why}`);
+    }
+  });
+}
+
+test("every op's declaration keeps the op schema, and no parameter hides behind a step's own field", () => {
+  for (const { path, op, params } of files.filter((file) => file.op !== undefined)) {
+    const { $id: _, $schema: __, ...definition } = read(join(folder, path)) as Readonly<Record<string, unknown>>;
+    assert.ok(validators.isOpDefinition(definition), `${path}: ${JSON.stringify(validators.isOpDefinition.errors)}`);
+    const hidden = Object.keys(params?.properties ?? {}).filter((name) => STEP_FIELDS.includes(name));
+    assert.deepEqual(hidden, [], `${op} names a parameter like a field that every step has`);
+  }
+});
+
+test("every folder of examples belongs to a schema", () => {
+  const folders = readdirSync(examples, { recursive: true, encoding: "utf8" })
+    .filter((path) => /\/(valid|invalid)$/.test(path))
+    .map((path) => `${path.replace(/\/(valid|invalid)$/, "")}.json`);
+  const known = new Set(files.map(({ path }) => path));
+  assert.deepEqual(
+    folders.filter((path) => !known.has(path)),
+    [],
+  );
+});
+
+test("the example upgrades and every valid manifest pass the whole validation, asking for neither more nor less than they need", () => {
+  const upgrades = readdirSync(join(examples, "upgrades")).map((name) => ({
+    name,
+    value: read(join(examples, "upgrades", name)),
+  }));
+  assert.ok(upgrades.length >= 3);
+  for (const { name, value } of upgrades) {
+    const report = validateManifest(value);
+    assert.deepEqual(report.errors, [], name);
+    assert.deepEqual({ over: report.over_ask, under: report.under_ask }, { over: [], under: [] }, name);
+  }
+  for (const { name, value } of examplesOf("manifest/upgrade-manifest.json", "valid")) {
+    assert.deepEqual(validateManifest(value).errors, [], name);
+  }
+});
+
+test("every invalid manifest gets at least one error with a place, a code and a sentence", () => {
+  for (const { name, value } of examplesOf("manifest/upgrade-manifest.json", "invalid")) {
+    const report = validateManifest((value as { readonly value: unknown }).value);
+    assert.equal(report.valid, false, name);
+    assert.ok(report.errors.length > 0, name);
+    for (const { path, message } of report.errors) {
+      assert.match(path, /^(?:\/(?:[^~/]|~[01])*)*$/, name);
+      assert.match(message, /^\S.*\S$/, name);
+    }
+  }
+});
