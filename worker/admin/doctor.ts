@@ -1,0 +1,152 @@
+import { stat, statfs } from "node:fs/promises";
+import type { DoctorCheck } from "@oa/shared/api/ports.ts";
+import { one, type Sql } from "@oa/shared/core/sql.ts";
+import type { BackendStatus } from "../backends/backend.ts";
+import type { Config } from "../config.ts";
+
+/** What the doctor may look at, so that a test can show it any machine. */
+export interface DoctorOptions {
+  readonly config: Config;
+  readonly sql: Sql;
+  readonly platform: string;
+  readonly node_version: string;
+  readonly now_ms: () => number;
+  /** The first line a program prints with these arguments, or null where there is no such program. */
+  readonly ask: (program: string, args: readonly string[], signal: AbortSignal) => Promise<string | null>;
+  /** The edge's health, with its clock; throws where it cannot be reached. */
+  readonly edge: (url: string, signal: AbortSignal) => Promise<{ readonly date_ms: number | null }>;
+  /** Opens and closes a connection; throws where it cannot. */
+  readonly relay: (url: string, signal: AbortSignal) => Promise<void>;
+  readonly backends: (signal: AbortSignal) => Promise<readonly BackendStatus[]>;
+}
+
+const MB = 1_000_000;
+const DISK_FAIL_BYTES = 200 * MB;
+const DISK_WARN_BYTES = 2_000 * MB;
+const CLOCK_WARN_MS = 30_000;
+
+const ok = (name: string, found: string): DoctorCheck => ({ name, status: "ok", found, fix: null });
+const warn = (name: string, found: string, fix: string): DoctorCheck => ({ name, status: "warn", found, fix });
+const fail = (name: string, found: string, fix: string): DoctorCheck => ({ name, status: "fail", found, fix });
+
+/** Looks at everything a night run depends on, at once. A look that breaks is a failed check, never an exception. */
+export async function examine(options: DoctorOptions, signal: AbortSignal): Promise<readonly DoctorCheck[]> {
+  const looks: readonly [string, () => Promise<readonly DoctorCheck[]>][] = [
+    ["node", async () => [nodeCheck(options.node_version)]],
+    ["sqlite", async () => [sqliteCheck(options.sql)]],
+    ["git", async () => [await gitCheck(options, signal)]],
+    ["data folder", async () => [await folderCheck(options)]],
+    ["disk space", async () => [await diskCheck(options.config.data_dir)]],
+    ["edge", async () => edgeChecks(options, signal)],
+    ["relays", async () => relayChecks(options, signal)],
+    ["backends", async () => (await options.backends(signal)).map(backendCheck)],
+    ["sandbox", async () => [await sandboxCheck(options, signal)]],
+  ];
+  const found = await Promise.all(
+    looks.map(async ([name, look]) => {
+      try {
+        return await look();
+      } catch (error) {
+        return [fail(name, `could not be looked at: ${(error as Error).message}`, "see the sentence above")];
+      }
+    }),
+  );
+  return found.flat();
+}
+
+function nodeCheck(version: string): DoctorCheck {
+  return Number(version.split(".")[0]) >= 24
+    ? ok("node", version)
+    : fail("node", version, "install Node 24 or newer, or start with `npm start`, which brings its own");
+}
+
+function sqliteCheck(sql: Sql): DoctorCheck {
+  const version = String(one(sql, "SELECT sqlite_version() AS version")?.version);
+  const fts5 = one(sql, "SELECT 1 AS here FROM pragma_module_list WHERE name = 'fts5'") !== undefined;
+  return fts5
+    ? ok("sqlite", `${version} with FTS5`)
+    : fail("sqlite", `${version} without FTS5`, "use Node's own build");
+}
+
+async function gitCheck(options: DoctorOptions, signal: AbortSignal): Promise<DoctorCheck> {
+  const version = await options.ask("git", ["--version"], signal);
+  const fix = options.platform === "darwin" ? "xcode-select --install" : "install the package git";
+  return version === null ? fail("git", "not found; git.clone cannot run", fix) : ok("git", version);
+}
+
+async function folderCheck({ config, platform }: DoctorOptions): Promise<DoctorCheck> {
+  const { data_dir } = config;
+  const { mode } = await stat(data_dir);
+  const open = platform !== "win32" && (mode & 0o077) !== 0;
+  const shown = `${data_dir}, mode ${(mode & 0o777).toString(8)}`;
+  return open
+    ? fail("data folder", `${shown}: others on this machine can look into it`, `chmod 700 '${data_dir}'`)
+    : ok("data folder", shown);
+}
+
+async function diskCheck(data_dir: string): Promise<DoctorCheck> {
+  const { bavail, bsize } = await statfs(data_dir);
+  const free = bavail * bsize;
+  const shown = `${Math.round(free / MB)} MB free`;
+  if (free < DISK_FAIL_BYTES) return fail("disk space", shown, "free some space: runs stop when the disk is full");
+  return free < DISK_WARN_BYTES ? warn("disk space", shown, "free some space soon") : ok("disk space", shown);
+}
+
+async function edgeChecks(
+  { config, edge, now_ms }: DoctorOptions,
+  signal: AbortSignal,
+): Promise<readonly DoctorCheck[]> {
+  const { edge_url } = config;
+  if (edge_url === null) {
+    return [warn("edge", "none is set", "set edge_url in config.json, or start with `oa up --edge URL`")];
+  }
+  try {
+    const { date_ms } = await edge(edge_url, signal);
+    const skew_ms = date_ms === null ? null : now_ms() - date_ms;
+    const clock =
+      skew_ms === null
+        ? warn("clock", "the edge does not tell its time", "compare this machine's clock yourself")
+        : Math.abs(skew_ms) > CLOCK_WARN_MS
+          ? fail(
+              "clock",
+              `${Math.round(skew_ms / 1000)} s off the edge's`,
+              "turn on automatic time: signed requests are refused",
+            )
+          : ok("clock", "agrees with the edge's");
+    return [ok("edge", edge_url), clock];
+  } catch (error) {
+    return [fail("edge", `${edge_url}: ${(error as Error).message}`, "check the URL and this machine's network")];
+  }
+}
+
+async function relayChecks({ config, relay }: DoctorOptions, signal: AbortSignal): Promise<readonly DoctorCheck[]> {
+  if (config.relays.length === 0) {
+    return [warn("relays", "none are set", "set relays in config.json, or start with `oa up --relay URL`")];
+  }
+  return Promise.all(
+    config.relays.map(async (url) => {
+      try {
+        await relay(url, signal);
+        return ok("relay", url);
+      } catch (error) {
+        return warn("relay", `${url}: ${(error as Error).message}`, "the others are used; remove it if it stays away");
+      }
+    }),
+  );
+}
+
+/** A backend that is missing is only a warning: upgrades name those they need. */
+function backendCheck({ backend, available, reason }: BackendStatus): DoctorCheck {
+  return available ? ok(backend, reason) : warn(backend, "not available", reason);
+}
+
+async function sandboxCheck({ ask, platform }: DoctorOptions, signal: AbortSignal): Promise<DoctorCheck> {
+  const [program, args, fix] =
+    platform === "darwin"
+      ? (["sandbox-exec", ["-p", "(version 1)(allow default)", "/usr/bin/true"], "it is part of macOS"] as const)
+      : (["bwrap", ["--version"], "install the package bubblewrap"] as const);
+  const found = await ask(program, args, signal);
+  return found === null
+    ? warn("sandbox", `${program} not found: only built-in git with fixed arguments runs`, fix)
+    : ok("sandbox", found === "" ? program : found);
+}
