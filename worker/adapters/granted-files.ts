@@ -1,0 +1,181 @@
+import { createHash, randomBytes } from "node:crypto";
+import * as fs from "node:fs";
+import { basename, dirname } from "node:path";
+import { promisify } from "node:util";
+import { matchGlob } from "@oa/shared/core/glob.ts";
+import type { Permission } from "@oa/shared/core/permission.ts";
+import { Fault } from "@oa/shared/core/refusal.ts";
+import { throwIfCanceled } from "./canceled.ts";
+import { fileFault, isGitFolder, lexicalPath } from "./file-faults.ts";
+import { type GrantedPaths, grantedPaths } from "./granted-paths.ts";
+import { type GrantedTree, openGrantedTree } from "./granted-tree.ts";
+import {
+  type Directory,
+  NO_LINKS,
+  openDirectory,
+  openRegular,
+  refuseUnlessPlain,
+  syncDirectory,
+} from "./open-beneath.ts";
+
+export type { GrantedTree } from "./granted-tree.ts";
+
+/**
+ * The files a grant opens, and no others. Every path is resolved, links too, before it is compared with the grant, and
+ * opened without a gap between the check and the use. A file with a second hard link is refused: its other name may be
+ * outside the grant.
+ *
+ * Faults: path_invalid (relative, `..`, NUL), path_not_granted, path_linked (a hard link, or a link swapped in),
+ * path_not_regular, not_found, too_large, disk_full, file_access, canceled.
+ */
+export interface GrantedFiles {
+  /** The whole file, at most `max_bytes`. */
+  readonly read: (
+    path: string,
+    options: { readonly max_bytes: number; readonly signal: AbortSignal },
+  ) => Promise<Uint8Array>;
+  /** Writes the file whole or not at all: a temporary file beside it, flushed, renamed, the folder flushed. */
+  readonly write: (
+    path: string,
+    bytes: Uint8Array,
+    options: { readonly signal: AbortSignal },
+  ) => Promise<{ readonly path: string; readonly bytes: number; readonly sha256: string }>;
+  /** A folder's files, for reading many. */
+  readonly tree: (path: string) => Promise<GrantedTree>;
+  /**
+   * The path with all links resolved, checked against the grant: for a program that takes a path and not a descriptor.
+   * What that program does with it is not free of the gap.
+   */
+  readonly resolve: (path: string, access: "read" | "write") => Promise<string>;
+}
+
+const CHUNK_BYTES = 1_048_576;
+const TEMPORARY = /^\.oa-tmp-(\d+)-[0-9a-f]+$/;
+const readInto = promisify(fs.read);
+const writeFrom = promisify(fs.write);
+const sync = promisify(fs.fsync);
+
+/** `grant`: canonical permissions; `~/` in them and in paths is `home`. Links in a granted root are resolved once. */
+export function openGrantedFiles(grant: readonly Permission[], options: { readonly home: string }): GrantedFiles {
+  let paths: GrantedPaths | undefined;
+  const check = (path: string, access: "read" | "write"): string => {
+    paths ??= grantedPaths(grant, options.home);
+    return paths.check(lexicalPath(path, options.home), access);
+  };
+  return {
+    read: async (path, { max_bytes, signal }) => {
+      const real = check(path, "read");
+      const { fd, size } = openRegular(real);
+      try {
+        return await readAll(fd, size, { path: real, max_bytes, signal });
+      } catch (error) {
+        throw fileFault(error, "read", real);
+      } finally {
+        fs.closeSync(fd);
+      }
+    },
+    write: async (path, bytes, { signal }) => {
+      const real = check(path, "write");
+      if (real.split("/").some(isGitFolder)) {
+        throw new Fault("path_not_granted", `"${real}" is inside git's own folder, which runs programs it names`);
+      }
+      try {
+        const parent = openDirectory(dirname(real), { create: true });
+        try {
+          await replaceFile(parent, basename(real), bytes, signal);
+        } finally {
+          parent.close();
+        }
+      } catch (error) {
+        throw fileFault(error, "write", real);
+      }
+      return { path: real, bytes: bytes.length, sha256: createHash("sha256").update(bytes).digest("hex") };
+    },
+    tree: async (path) => {
+      paths ??= grantedPaths(grant, options.home);
+      const { root, patterns } = paths.tree(lexicalPath(path, options.home));
+      try {
+        openDirectory(root).close();
+      } catch (error) {
+        throw fileFault(error, "read", root);
+      }
+      return openGrantedTree(root, patterns === null ? () => true : (file) => patterns.some((p) => matchGlob(p, file)));
+    },
+    resolve: async (path, access) => check(path, access),
+  };
+}
+
+async function readAll(
+  fd: number,
+  size: number,
+  options: { readonly path: string; readonly max_bytes: number; readonly signal: AbortSignal },
+): Promise<Uint8Array> {
+  const tooLarge = (bytes: number): Fault =>
+    new Fault("too_large", `"${options.path}" has ${bytes} bytes or more; at most ${options.max_bytes} are read`);
+  if (size > options.max_bytes) throw tooLarge(size);
+  // One byte more than the size, to notice a file that grew.
+  let buffer = Buffer.alloc(Math.min(size, options.max_bytes) + 1);
+  let length = 0;
+  for (;;) {
+    throwIfCanceled(options.signal, `reading "${options.path}"`);
+    const count = Math.min(CHUNK_BYTES, buffer.length - length);
+    const { bytesRead } = await readInto(fd, buffer, length, count, length);
+    if (bytesRead === 0) return new Uint8Array(buffer.buffer, buffer.byteOffset, length);
+    length += bytesRead;
+    if (length > options.max_bytes) throw tooLarge(length);
+    if (length === buffer.length) buffer = Buffer.concat([buffer, Buffer.alloc(Math.max(length, 4_096))]);
+  }
+}
+
+async function replaceFile(parent: Directory, name: string, bytes: Uint8Array, signal: AbortSignal): Promise<void> {
+  const what = `writing "${parent.path}/${name}"`;
+  throwIfCanceled(signal, what);
+  sweepTemporaries(parent);
+  const before = fs.lstatSync(parent.at(name), { throwIfNoEntry: false });
+  if (before !== undefined) refuseUnlessPlain(before, `${parent.path}/${name}`);
+  const temporary = `.oa-tmp-${process.pid}-${randomBytes(8).toString("hex")}`;
+  const { O_WRONLY, O_CREAT, O_EXCL } = fs.constants;
+  const fd = fs.openSync(
+    parent.at(temporary),
+    O_WRONLY | O_CREAT | O_EXCL | NO_LINKS,
+    before === undefined ? 0o666 : 0o600,
+  );
+  try {
+    for (let done = 0; done < bytes.length; ) {
+      throwIfCanceled(signal, what);
+      done += (await writeFrom(fd, bytes, done, Math.min(CHUNK_BYTES, bytes.length - done))).bytesWritten;
+    }
+    if (before !== undefined) fs.fchmodSync(fd, before.mode & 0o777);
+    await sync(fd);
+    throwIfCanceled(signal, what);
+    fs.renameSync(parent.at(temporary), parent.at(name));
+    const written = fs.fstatSync(fd);
+    const there = fs.lstatSync(parent.at(name), { throwIfNoEntry: false });
+    if (process.platform === "darwin" && (there?.ino !== written.ino || there.dev !== written.dev)) {
+      throw new Fault("path_linked", `"${parent.path}/${name}" was swapped while it was being written`);
+    }
+  } catch (error) {
+    fs.rmSync(parent.at(temporary), { force: true });
+    throw error;
+  } finally {
+    fs.closeSync(fd);
+  }
+  syncDirectory(parent);
+}
+
+/** Removes what a killed process left behind in this folder. */
+function sweepTemporaries(parent: Directory): void {
+  for (const name of fs.readdirSync(parent.at("."))) {
+    const pid = TEMPORARY.exec(name)?.[1];
+    if (pid !== undefined && !isAlive(Number(pid))) fs.rmSync(parent.at(name), { force: true });
+  }
+}
+
+function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code !== "ESRCH";
+  }
+}

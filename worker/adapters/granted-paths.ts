@@ -1,0 +1,128 @@
+import { lstatSync, realpathSync } from "node:fs";
+import { dirname } from "node:path";
+import { globCovers, matchGlob } from "@oa/shared/core/glob.ts";
+import type { Permission } from "@oa/shared/core/permission.ts";
+import { Fault } from "@oa/shared/core/refusal.ts";
+import { fileFault } from "./file-faults.ts";
+
+type Access = "read" | "write";
+
+/** The file permissions of a grant, over paths whose links are resolved. */
+export interface GrantedPaths {
+  /** The resolved path, or a `Fault` path_not_granted. What does not exist yet resolves to where it would be. */
+  readonly check: (path: string, access: Access) => string;
+  /** A folder to list: `patterns` is null where everything below it may be read, else what each file must match. */
+  readonly tree: (path: string) => { readonly root: string; readonly patterns: readonly string[] | null };
+}
+
+interface Granted {
+  readonly access: Access;
+  /** The part of the pattern before its first wildcard, resolved. */
+  readonly root: string;
+  readonly pattern: string;
+  /** Whether it names one path, without a wildcard. */
+  readonly exact: boolean;
+}
+
+/**
+ * Resolves the links in each granted root, once: they are the owner's choice. A link that the same grant could have
+ * written is not, so a root that leads through one grants nothing.
+ */
+export function grantedPaths(grant: readonly Permission[], home: string): GrantedPaths {
+  const granted: Granted[] = [];
+  const written = grant.flatMap((permission) => split(permission, home));
+  for (const { access, literal, rest } of written.sort((a, b) => a.literal.length - b.literal.length)) {
+    const root = resolveRoot(literal, granted);
+    if (root === null) continue;
+    const escaped = root === "/" ? "" : escapeGlob(root);
+    granted.push({ access, root, exact: rest === "", pattern: rest === "" ? escaped || "/" : `${escaped}/${rest}` });
+  }
+  const matches = (path: string, access: Access): boolean =>
+    granted.some((one) => one.access === access && matchGlob(one.pattern, path));
+  return {
+    check: (path, access) => {
+      const real = resolveLinks(path, access);
+      if (!matches(real, access)) throw notGranted(path, real, access);
+      return real;
+    },
+    tree: (path) => {
+      const root = resolveLinks(path, "read");
+      const below = `${root === "/" ? "" : escapeGlob(root)}/**`;
+      const readable = granted.filter(({ access }) => access === "read");
+      if (readable.some(({ pattern }) => globCovers(pattern, below))) return { root, patterns: null };
+      const partly = readable.filter((one) => !one.exact && isWithin(root, one.root));
+      if (partly.length === 0) throw notGranted(path, root, "read");
+      return { root, patterns: partly.map(({ pattern }) => pattern) };
+    },
+  };
+}
+
+function notGranted(path: string, real: string, access: Access): Fault {
+  const which = real === path ? `"${path}" is` : `"${path}" leads to "${real}", which is`;
+  return new Fault("path_not_granted", `${which} outside what may be ${access === "read" ? "read" : "written"}`);
+}
+
+function split(
+  permission: Permission,
+  home: string,
+): readonly { readonly access: Access; readonly literal: string; readonly rest: string }[] {
+  const parts = /^filesystem:(read|write):(.+)$/s.exec(permission);
+  if (parts === null) return [];
+  const pattern = (parts[2] ?? "").replace(/^~(?=\/|$)/, () => escapeGlob(home));
+  if (!pattern.startsWith("/")) return [];
+  const names = pattern.split("/").slice(1);
+  const first = names.findIndex((name) => /[*?[\]{}]/.test(name.replace(/\\./g, "")));
+  const cut = first === -1 ? names.length : first;
+  const literal = names.slice(0, cut).filter((name) => name !== "");
+  return [
+    {
+      access: parts[1] === "write" ? "write" : "read",
+      literal: `/${literal.map((name) => name.replace(/\\(.)/g, "$1")).join("/")}`,
+      rest: names.slice(cut).join("/"),
+    },
+  ];
+}
+
+function escapeGlob(path: string): string {
+  return path.replace(/[\\*?[\]{},!]/g, "\\$&");
+}
+
+function isWithin(path: string, root: string): boolean {
+  return path === root || root === "/" || path.startsWith(`${root}/`);
+}
+
+/**
+ * Null where the way leads through a link that an earlier, shorter part of the same grant could have made, or through
+ * what cannot be looked at: such a root grants nothing.
+ */
+function resolveRoot(literal: string, granted: readonly Granted[]): string | null {
+  let real = "/";
+  for (const name of literal.split("/")) {
+    if (name === "") continue;
+    const next = real === "/" ? `/${name}` : `${real}/${name}`;
+    try {
+      if (lstatSync(next, { throwIfNoEntry: false })?.isSymbolicLink() === true) {
+        if (granted.some((one) => one.access === "write" && matchGlob(one.pattern, next))) return null;
+      }
+      real = resolveLinks(next, "read");
+    } catch (error) {
+      if (["file_access", "path_linked", "not_found"].includes(fileFault(error, "read", next).code)) return null;
+      throw error;
+    }
+  }
+  return real;
+}
+
+/** Resolves links and, on macOS, the case and Unicode form of names as they are stored. */
+function resolveLinks(path: string, access: Access): string {
+  let missing = "";
+  for (let existing = path; ; existing = dirname(existing)) {
+    try {
+      const real = realpathSync.native(existing);
+      return missing === "" ? real : `${real === "/" ? "" : real}${missing}`;
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== "ENOENT" || existing === "/") throw fileFault(error, access, path);
+      missing = `/${existing.slice(existing.lastIndexOf("/") + 1)}${missing}`;
+    }
+  }
+}
