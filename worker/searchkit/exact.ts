@@ -135,7 +135,7 @@ function innermost(symbols: readonly Definition[], line: number): string | null 
   return best?.name ?? null;
 }
 
-/** The definition of what was asked for, then whole words, then parts of words; the source before its tests. */
+/** The definition of what was asked for, then whole words, then parts of words; the source before tests and documents. */
 function byWorth(query: string): (a: ExactHit, b: ExactHit) => number {
   const literal = query.replace(/[\\^$.*+?()[\]{}|/-]/g, "\\$&");
   const word = new RegExp(`(?<![\\p{L}\\p{N}_])${literal}(?![\\p{L}\\p{N}_])`, "u");
@@ -144,7 +144,8 @@ function byWorth(query: string): (a: ExactHit, b: ExactHit) => number {
     let value = worth.get(hit);
     if (value === undefined) {
       value =
-        (hit.symbol === query ? 0 : word.test(hit.first_line.slice(0, 2_000)) ? 2 : 4) + (isTest(hit.path) ? 1 : 0);
+        (hit.symbol === query ? 0 : word.test(hit.first_line.slice(0, 2_000)) ? 2 : 4) +
+        (isSecondary(hit.path) ? 1 : 0);
       worth.set(hit, value);
     }
     return value;
@@ -152,6 +153,8 @@ function byWorth(query: string): (a: ExactHit, b: ExactHit) => number {
   return (a, b) => rank(a) - rank(b);
 }
 
-function isTest(path: string): boolean {
-  return /(?:^|\/)(?:tests?|__tests__|spec|fixtures|examples|vendor)\/|[._-](?:test|spec)\.[a-z]+$/i.test(path);
+function isSecondary(path: string): boolean {
+  return /(?:^|\/)(?:tests?|__tests__|spec|fixtures|examples|vendor)\/|[._-](?:test|spec)\.[a-z]+$|\.(?:mdx?|d\.[cm]?ts)$/i.test(
+    path,
+  );
 }

@@ -178,7 +178,9 @@ function symbolMatches(
 ): { readonly whole: readonly SymbolRow[]; readonly words: readonly SymbolRow[] } {
   const select = `SELECT c.id AS chunk_id, s.name, s.line_start, s.line_end
     FROM symbols s JOIN chunks c ON c.file_id = s.file_id AND s.line_start BETWEEN c.line_start AND c.line_end`;
-  const equal = db.prepare(`${select} WHERE s.name = ? COLLATE NOCASE ORDER BY s.name <> ?, s.id LIMIT ?`);
+  const equal = db.prepare(
+    `${select} WHERE s.name = ? COLLATE NOCASE ORDER BY s.name <> ?, s.kind = 'section', s.id LIMIT ?`,
+  );
   const begins = db.prepare(
     `${select} WHERE s.name >= ? COLLATE NOCASE AND s.name < ? COLLATE NOCASE ORDER BY length(s.name), s.id LIMIT ?`,
   );

@@ -74,7 +74,8 @@ function isGitData(path: string): boolean {
   return path.split("/").includes(".git");
 }
 
-function escapeGlob(path: string): string {
+/** The path as a glob that matches it alone. */
+export function escapeGlob(path: string): string {
   return path.replace(/[\\*?[\]{},!]/g, "\\$&");
 }
 

@@ -1,0 +1,65 @@
+import { Fault } from "@oa/shared/core/refusal.ts";
+import type { BackendsConfig } from "@oa/shared/generated/types.ts";
+import { type Egress, openEgress } from "../adapters/egress.ts";
+import type { Backend, EmbedBackendName, ModelBackends } from "./backend.ts";
+import { embedLexical, LEXICAL_MODEL, learnLexical } from "./lexical-v1.ts";
+import { openLlamaCpp } from "./llama-cpp.ts";
+import { openOpenAiCompatible } from "./openai-compatible.ts";
+
+/** Opens the backends the owner configured. Nothing is loaded or contacted before it is used. */
+export function openModelBackends(
+  config: BackendsConfig,
+  options: { readonly llama_threads?: number | null; readonly idle_ms?: number } = {},
+): ModelBackends {
+  const { llama_threads = null, ...idle } = options;
+  const backends: Readonly<Record<EmbedBackendName, Backend>> = {
+    "lexical-v1": {
+      embed: async (request) => embedLexical(request),
+      generate: async () => {
+        throw new Fault("backend_unavailable", "lexical-v1 makes vectors, not text: name another backend");
+      },
+      missing: async () => null,
+      close: async () => {},
+    },
+    "llama.cpp": openLlamaCpp(config["llama.cpp"], { threads: llama_threads, ...idle }),
+    ollama: openOpenAiCompatible("ollama", config.ollama, egressTo),
+    mlx: openOpenAiCompatible("mlx", config.mlx, egressTo),
+    foundation_models: openOpenAiCompatible("foundation_models", config.foundation_models, egressTo),
+  };
+  const names = Object.keys(backends) as readonly EmbedBackendName[];
+  return {
+    embed: ({ backend, ...request }) => backends[backend].embed(request),
+    generate: ({ backend, ...request }) => backends[backend].generate(request),
+    learn: (backend, texts, corpus) => (backend === LEXICAL_MODEL ? learnLexical(texts, corpus) : null),
+    available: (signal) =>
+      Promise.all(
+        names.map(async (backend) => {
+          const missing = await backends[backend].missing(signal);
+          return { backend, available: missing === null, reason: missing ?? what(backend, config) };
+        }),
+      ),
+    close: async () => {
+      await Promise.all(names.map((name) => backends[name].close()));
+    },
+  };
+}
+
+function what(backend: EmbedBackendName, config: BackendsConfig): string {
+  switch (backend) {
+    case "lexical-v1":
+      return "built in; finds shared words and parts of words, knows no meaning";
+    case "llama.cpp":
+      return "runs GGUF models in this process";
+    case "ollama":
+    case "mlx":
+    case "foundation_models":
+      return `answers at ${config[backend]?.base_url ?? ""}`;
+  }
+}
+
+/** The owner's own setting is the grant: exactly this server, wherever it is, and nothing else. */
+function egressTo(base_url: string): Pick<Egress, "fetch"> {
+  const { hostname, port, protocol } = new URL(base_url);
+  const address = `${hostname}:${port === "" ? (protocol === "https:" ? 443 : 80) : port}`;
+  return openEgress([`network:egress:${address}`], { private_allow: [address] });
+}

@@ -1,0 +1,163 @@
+import { existsSync } from "node:fs";
+import { homedir } from "node:os";
+import { basename, join } from "node:path";
+import { LIMITS } from "@oa/shared/core/limits.ts";
+import { Fault } from "@oa/shared/core/refusal.ts";
+import type { BackendsConfig } from "@oa/shared/generated/types.ts";
+import type { Llama, LlamaContext, LlamaEmbeddingContext, LlamaModel } from "node-llama-cpp";
+import { cancellation, throwIfCanceled } from "../adapters/canceled.ts";
+import type { Backend } from "./backend.ts";
+import { unitVector } from "./unit-vector.ts";
+
+type Config = NonNullable<BackendsConfig["llama.cpp"]>;
+
+interface Loaded<Context> {
+  readonly model: LlamaModel;
+  readonly context: Context;
+  readonly name: string;
+}
+
+/**
+ * llama.cpp in this process, through node-llama-cpp's own binaries; nothing is compiled or downloaded. A model is
+ * loaded on first use, used by one call at a time and unloaded when idle. `threads` null: as many as it likes.
+ */
+export function openLlamaCpp(
+  config: Config | undefined,
+  {
+    threads = null,
+    idle_ms = LIMITS.model_idle_ms,
+  }: { readonly threads?: number | null; readonly idle_ms?: number } = {},
+): Backend {
+  let llama: Promise<Llama> | null = null;
+  let generator: Loaded<LlamaContext> | null = null;
+  let embedder: Loaded<LlamaEmbeddingContext> | null = null;
+  let queue: Promise<unknown> = Promise.resolve();
+  let idle: NodeJS.Timeout | null = null;
+  const threading = threads === null ? {} : { threads };
+
+  const unload = async (): Promise<void> => {
+    const held = llama;
+    llama = generator = embedder = null;
+    // Disposing of the library disposes of its models and contexts.
+    if (held !== null) await (await held).dispose();
+  };
+  const runAlone = <T>(signal: AbortSignal, body: () => Promise<T>): Promise<T> => {
+    if (idle !== null) clearTimeout(idle);
+    const turn = queue.then(async () => {
+      throwIfCanceled(signal, "the call to llama.cpp");
+      try {
+        return await body();
+      } catch (error) {
+        if (signal.aborted) throw cancellation(signal, "the call to llama.cpp");
+        if (error instanceof Fault) throw error;
+        const said = error instanceof Error ? error.message : String(error);
+        throw new Fault("backend_failed", `llama.cpp failed: ${said}`, { cause: error });
+      }
+    });
+    queue = turn.then(rest, rest);
+    return turn;
+  };
+  const rest = (): void => {
+    if (idle !== null) clearTimeout(idle);
+    idle = setTimeout(() => {
+      queue = queue.then(unload);
+    }, idle_ms);
+    idle.unref();
+  };
+  const library = (): Promise<Llama> => {
+    llama ??= import("node-llama-cpp").then(({ getLlama, LlamaLogLevel }) =>
+      getLlama({
+        gpu: process.platform === "darwin" ? "auto" : false,
+        build: "never",
+        skipDownload: true,
+        progressLogs: false,
+        logLevel: LlamaLogLevel.error,
+        // Its messages would end up on stdout; what goes wrong is thrown as well.
+        logger: () => {},
+        ...(threads === null ? {} : { maxThreads: threads }),
+      }),
+    );
+    return llama;
+  };
+  const load = async <Context>(
+    field: keyof Config,
+    signal: AbortSignal,
+    open: (model: LlamaModel) => Promise<Context>,
+  ): Promise<Loaded<Context>> => {
+    const path = modelPath(config, field);
+    const model = await (await library()).loadModel({ modelPath: path, loadSignal: signal });
+    return { model, context: await open(model), name: basename(path, ".gguf") };
+  };
+
+  return {
+    embed: ({ texts, dim, signal }) =>
+      runAlone(signal, async () => {
+        embedder ??= await load("embed_model_path", signal, (model) =>
+          model.createEmbeddingContext({ createSignal: signal, contextSize: { max: 2_048 }, ...threading }),
+        );
+        const { model, context, name } = embedder;
+        const room = Math.min(model.trainContextSize, 2_048) - 2;
+        const vectors: Float32Array[] = [];
+        for (const text of texts) {
+          throwIfCanceled(signal, "the call to llama.cpp");
+          const { vector } = await context.getEmbeddingFor(model.tokenize(text).slice(0, room));
+          vectors.push(unitVector(vector, dim, name));
+        }
+        return { vectors, model: name, dim: vectors[0]?.length ?? dim ?? 0 };
+      }),
+    generate: ({ prompt, max_tokens, temperature, signal }) =>
+      runAlone(signal, async () => {
+        generator ??= await load("generate_model_path", signal, (model) =>
+          model.createContext({ createSignal: signal, contextSize: { max: 8_192 }, ...threading }),
+        );
+        const { model, context, name } = generator;
+        const { LlamaChatSession } = await import("node-llama-cpp");
+        const sequence = context.getSequence();
+        let tokens_out = 0;
+        try {
+          const session = new LlamaChatSession({ contextSequence: sequence, autoDisposeSequence: false });
+          const { responseText } = await session.promptWithMeta(prompt, {
+            maxTokens: max_tokens,
+            signal,
+            onToken: (tokens) => {
+              tokens_out += tokens.length;
+            },
+            ...(temperature === null ? {} : { temperature }),
+          });
+          return { text: responseText, model: name, tokens_in: model.tokenize(prompt).length, tokens_out };
+        } finally {
+          sequence.dispose();
+        }
+      }),
+    missing: async () => {
+      const fields = ["generate_model_path", "embed_model_path"] as const;
+      const set = fields.filter((field) => config?.[field] !== undefined);
+      const reasons = (set.length > 0 ? set : fields).map((field) => absence(config, field));
+      return reasons.find((reason) => reason === null) === null ? null : (reasons[0] ?? null);
+    },
+    close: async () => {
+      if (idle !== null) clearTimeout(idle);
+      await queue;
+      if (idle !== null) clearTimeout(idle);
+      await unload();
+    },
+  };
+}
+
+function modelPath(config: Config | undefined, field: keyof Config): string {
+  const absent = absence(config, field);
+  if (absent !== null) throw new Fault("backend_unavailable", absent);
+  return expand(config?.[field] ?? "");
+}
+
+function absence(config: Config | undefined, field: keyof Config): string | null {
+  const path = config?.[field];
+  if (path === undefined)
+    return `llama.cpp has no model: set backends["llama.cpp"].${field} in config.json to a GGUF file`;
+  if (existsSync(expand(path))) return null;
+  return `llama.cpp's model "${path}" does not exist: correct backends["llama.cpp"].${field} in config.json`;
+}
+
+function expand(path: string): string {
+  return path.startsWith("~/") ? join(homedir(), path.slice(2)) : path;
+}
