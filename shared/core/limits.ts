@@ -25,6 +25,14 @@ export const LIMITS = {
   time_zone_cache_entries: 1_000,
   schedule_preview_years: 50,
 
+  // Schedule loop. A start later than `late` counts as missed; what was due longer ago than `catch_up` is not caught up.
+  schedule_sleep_ms: 30_000,
+  schedule_late_ms: 120_000,
+  schedule_catch_up_ms: 604_800_000,
+  schedule_clock_back_ms: 5_000,
+  schedule_fires_kept: 1_500,
+  schedule_batch: 500,
+
   // Event store.
   event_chars: 500_000,
   state_cache_entries: 2_000,
@@ -105,6 +113,7 @@ export const LIMITS = {
   api_headers_ms: 10_000,
   api_header_bytes: 16_384,
   api_connections: 256,
+  owner_order_s: 300,
   audit_line_chars: 8_000_000,
   data_lock_wait_ms: 10_000,
 

@@ -45,7 +45,6 @@ export const REASONS = {
   event_deleted: refused(410),
   event_protected: refused(403),
   kind_not_relayed: refused(403),
-  event_foreign: refused(422),
   filter_invalid: refused(400),
   rate_limited: refused(429),
 
@@ -67,6 +66,7 @@ export const REASONS = {
   media_type: refused(415),
   unreachable: failed(502),
   consent_needed: refused(403),
+  unsigned_manifest: refused(422),
 
   // Upgrades: what is wrong with a manifest, its inputs or its events.
   unknown_field: refused(422),
@@ -91,6 +91,7 @@ export const REASONS = {
   foreign_event: refused(422),
   event_tag_mismatch: refused(422),
   author_mismatch: refused(422),
+  file_exists: refused(409),
 
   // Install configs.
   config_unreadable: refused(400),
