@@ -1,0 +1,166 @@
+import { LIMITS } from "@oa/shared/core/limits.ts";
+import { isRejection, type Rejection, reject } from "@oa/shared/core/refusal.ts";
+import { one, type Sql, type SqlValue } from "@oa/shared/core/sql.ts";
+import type { CatalogDetail, CatalogListing, CatalogPage, CatalogQuery } from "@oa/shared/generated/types.ts";
+import { fromEvent as listingFrom } from "@oa/shared/nostr/30051-manifest.ts";
+import { fromEvent as releaseFrom } from "@oa/shared/nostr/30052-release.ts";
+import { hexToNpub, npubToHex } from "@oa/shared/nostr/npub.ts";
+import { isHex32, type VerifiedEvent } from "@oa/shared/nostr/verify.ts";
+import { matchExpression } from "../relay/search.ts";
+
+type Sort = NonNullable<CatalogQuery["sort"]>;
+interface Cursor {
+  readonly sort: Sort;
+  readonly key: string | number;
+  readonly address: string;
+}
+
+/** What each order compares; addresses decide among equals. */
+const ORDERS: Readonly<Record<Sort, { readonly key: string; readonly direction: "ASC" | "DESC" }>> = {
+  relevance: { key: "bm25(cat_search, 10, 6, 4, 3, 2)", direction: "ASC" },
+  newest: { key: "l.created_at", direction: "DESC" },
+  title: { key: "l.title_key", direction: "ASC" },
+  price: { key: "l.price_sats", direction: "ASC" },
+};
+
+/** One page of listings that meet all conditions. Refusal: usage. */
+export function listListings(sql: Sql, query: CatalogQuery, now_s: number): CatalogPage | Rejection {
+  const match = query.text === undefined ? null : matchExpression(query.text);
+  const sort = query.sort ?? (match === null ? "newest" : "relevance");
+  if (sort === "relevance" && match === null) return reject("usage", "sort=relevance needs words in text");
+  const cursor = query.cursor === undefined ? null : readCursor(query.cursor, sort);
+  if (isRejection(cursor)) return cursor;
+  const author = query.author === undefined ? null : authorHex(query.author);
+  if (isRejection(author)) return author;
+
+  const parts = ["(l.expires_at IS NULL OR l.expires_at > ?)"];
+  const params: SqlValue[] = [now_s];
+  const add = (text: string, ...values: readonly SqlValue[]): void => {
+    parts.push(text);
+    params.push(...values);
+  };
+  if (match !== null) add("cat_search MATCH ?", match);
+  for (const facet of ["backend", "platform", "tag", "category"] as const) {
+    const value = query[facet];
+    if (value === undefined) continue;
+    add("l.row IN (SELECT row FROM cat_facets WHERE facet = ? AND value = ?)", facet, value.toLowerCase());
+  }
+  if (author !== null) add("l.pubkey = ?", author);
+  if (query.slug !== undefined) add("l.slug = ?", query.slug);
+  if (query.price === "free") add("l.price_sats = 0");
+  else if (query.price === "paid") add("l.price_sats > 0");
+  else if (query.price !== undefined) add("l.price_sats <= ?", Number(query.price));
+
+  const { key, direction } = ORDERS[sort];
+  const after = direction === "ASC" ? ">" : "<";
+  const limit = Number(query.limit ?? LIMITS.catalog_page_default);
+  const rows = sql.all<{ address: string; raw: string; key: string | number }>(
+    `SELECT address, raw, key FROM (
+       SELECT l.address, l.raw, ${key} AS key
+       FROM ${match === null ? "cat_listings l" : "cat_search JOIN cat_listings l ON l.row = cat_search.rowid"}
+       WHERE ${parts.join(" AND ")})
+     ${cursor === null ? "" : `WHERE key ${after} ? OR (key = ? AND address > ?)`}
+     ORDER BY key ${direction}, address LIMIT ${limit + 1}`,
+    ...params,
+    ...(cursor === null ? [] : [cursor.key, cursor.key, cursor.address]),
+  );
+  const page = rows.slice(0, limit);
+  const last = rows.length > limit ? page.at(-1) : undefined;
+  return {
+    listings: page.map(({ address, raw }) => toListing(raw, releaseRows(sql, address, now_s))),
+    next_cursor: last === undefined ? null : writeCursor({ sort, key: last.key, address: last.address }),
+  };
+}
+
+/** One listing with its signed events. Refusal: not_found. */
+export function getListing(sql: Sql, address: string, now_s: number): CatalogDetail | Rejection {
+  const row = one<{ raw: string }>(
+    sql,
+    "SELECT raw FROM cat_listings WHERE address = ? AND (expires_at IS NULL OR expires_at > ?)",
+    address,
+    now_s,
+  );
+  if (row === undefined) return reject("not_found", `the catalog has no listing ${address.slice(0, 300)}`);
+  const releases = releaseRows(sql, address, now_s);
+  return {
+    listing: toListing(row.raw, releases),
+    event: JSON.parse(row.raw),
+    release_events: releases.map((raw) => JSON.parse(raw)),
+  };
+}
+
+export function droppedCounts(sql: Sql): Readonly<Record<string, number>> {
+  const rows = sql.all<{ code: string; count: number }>("SELECT code, count FROM cat_dropped ORDER BY code LIMIT 100");
+  return Object.fromEntries(rows.map(({ code, count }) => [code, count]));
+}
+
+export function countListings(sql: Sql): number {
+  return one<{ count: number }>(sql, "SELECT count(*) AS count FROM cat_listings")?.count ?? 0;
+}
+
+function releaseRows(sql: Sql, listing: string, now_s: number): readonly string[] {
+  return sql
+    .all<{ raw: string }>(
+      `SELECT raw FROM cat_releases WHERE listing = ? AND newest = 1 AND (expires_at IS NULL OR expires_at > ?)
+       ORDER BY channel = 'main' DESC, channel LIMIT ${LIMITS.catalog_channels}`,
+      listing,
+      now_s,
+    )
+    .map(({ raw }) => raw);
+}
+
+/** Read again from the event, which was checked when it was taken: there is no second copy of its facts to go stale. */
+function toListing(raw: string, releases: readonly string[]): CatalogListing {
+  const read = listingFrom(JSON.parse(raw) as VerifiedEvent);
+  if (isRejection(read)) throw new Error(`a stored listing is no longer readable: ${read.message}`);
+  const { manifest } = read;
+  return {
+    address: read.address,
+    pubkey: read.author,
+    npub: hexToNpub(read.author),
+    slug: manifest.id,
+    version: manifest.version,
+    title: manifest.title,
+    summary: manifest.summary ?? "",
+    ...(manifest.author.name === undefined ? {} : { author_name: manifest.author.name }),
+    license: manifest.license ?? "",
+    categories: [...(manifest.categories ?? [])],
+    tags: [...(manifest.tags ?? [])],
+    backends: [...manifest.capabilities.backends],
+    platforms: [...manifest.capabilities.platforms],
+    pricing: { model: manifest.pricing?.model ?? "free", amount_sats: manifest.pricing?.amount_sats ?? 0 },
+    schedule_type: manifest.schedule.type,
+    manifest_sha256: read.manifest_sha256,
+    event_id: read.event_id,
+    created_at: read.created_at,
+    releases: releases.flatMap((text) => {
+      const release = releaseFrom(JSON.parse(text) as VerifiedEvent);
+      if (isRejection(release)) return [];
+      const { channel, version, event_id, manifest_event_id, manifest_sha256, created_at } = release;
+      return [{ channel, version, event_id, manifest_event_id, manifest_sha256, created_at }];
+    }),
+  };
+}
+
+function authorHex(author: string): string | Rejection {
+  const hex = isHex32(author) ? author : npubToHex(author);
+  return hex ?? reject("usage", `author must be 64 hex digits or an npub, not ${author.slice(0, 80)}`);
+}
+
+function writeCursor({ sort, key, address }: Cursor): string {
+  return btoa(encodeURIComponent(JSON.stringify([sort, key, address])));
+}
+
+function readCursor(text: string, sort: Sort): Cursor | Rejection {
+  const refused = reject("usage", "cursor is not one that this query returned");
+  try {
+    const value: unknown = JSON.parse(decodeURIComponent(atob(text)));
+    if (!Array.isArray(value) || value.length !== 3) return refused;
+    const [of, key, address] = value as readonly unknown[];
+    if (of !== sort || typeof address !== "string") return refused;
+    if (typeof key !== "string" && typeof key !== "number") return refused;
+    return { sort, key, address };
+  } catch {
+    return refused;
+  }
+}

@@ -1,0 +1,67 @@
+import { answer } from "@oa/shared/api/answer.ts";
+import { reject } from "@oa/shared/core/refusal.ts";
+import { type Context, Hono } from "hono";
+import { cors } from "hono/cors";
+import { catalogOf, type Env, relayOf } from "./env.ts";
+import { relayInformation } from "./relay/information.ts";
+import { benchRoutes } from "./routes/bench.ts";
+import { installRoutes } from "./routes/installs.ts";
+import { listingRoutes } from "./routes/listings.ts";
+import { openApi } from "./routes/openapi.ts";
+
+export { Catalog } from "./objects/catalog.ts";
+export { Mailbox } from "./objects/mailbox.ts";
+export { Relay } from "./objects/relay.ts";
+
+const app = new Hono<{ Bindings: Env }>();
+
+// Requests are authorised by signatures, never by cookies, so any page may ask.
+app.use("/v1/*", cors({ origin: "*", allowHeaders: ["Authorization", "Content-Type"], maxAge: 86_400 }));
+
+/** One address, three answers: the relay to WebSockets, its information (NIP-11) to clients, the site to browsers. */
+app.get("/", async (context) => {
+  if (context.req.header("upgrade")?.toLowerCase() === "websocket") return relayOf(context.env).fetch(context.req.raw);
+  if (context.req.header("accept")?.includes("application/nostr+json")) {
+    return context.body(JSON.stringify(relayInformation()), 200, {
+      "Content-Type": "application/nostr+json",
+      "Access-Control-Allow-Origin": "*",
+      "Access-Control-Allow-Headers": "*",
+      "Access-Control-Allow-Methods": "GET, OPTIONS",
+    });
+  }
+  return site(context);
+});
+app.options("/", (context) =>
+  context.body(null, 204, {
+    "Access-Control-Allow-Origin": "*",
+    "Access-Control-Allow-Headers": "*",
+    "Access-Control-Allow-Methods": "GET, OPTIONS",
+  }),
+);
+
+app.get("/health", async (context) => context.json({ status: "ok", ...(await catalogOf(context.env).stats()) }));
+app.get("/openapi.json", (context) => context.json(openApi(new URL(context.req.url).origin)));
+app.route("/v1/listings", listingRoutes);
+app.route("/v1/workers", installRoutes);
+app.route("/bench", benchRoutes);
+app.all("/v1/*", (context) => answer(context, reject("not_found", `there is no ${context.req.path}`)));
+app.get("*", (context) => site(context));
+app.notFound((context) =>
+  answer(context, reject("not_found", `there is no ${context.req.method} ${context.req.path}`)),
+);
+app.onError((error, context) => {
+  console.error(error);
+  return answer(context, reject("internal", "the edge could not answer; its log says why"));
+});
+
+/** A file of the built site, where there is one. */
+async function site(context: Context<{ Bindings: Env }>): Promise<Response> {
+  const file = await context.env.ASSETS?.fetch(context.req.raw);
+  if (file !== undefined && file.status !== 404) return file;
+  if (context.req.path !== "/") return file ?? (await context.notFound());
+  return context.text(
+    "This is the edge of OpenAgents upgrades: a Nostr relay at this address and a catalog at /v1/listings.\n",
+  );
+}
+
+export default app;

@@ -1,0 +1,144 @@
+import { DurableObject } from "cloudflare:workers";
+import { type EventStore, openEventStore, task } from "@oa/shared/core/event-store.ts";
+import { newUuid, type RandomBytes } from "@oa/shared/core/id.ts";
+import { LIMITS } from "@oa/shared/core/limits.ts";
+import { isRejection, type Rejection, reject } from "@oa/shared/core/refusal.ts";
+import { one, type Sql } from "@oa/shared/core/sql.ts";
+import type { MailboxPage } from "@oa/shared/generated/types.ts";
+import { type MailboxCommand, mailbox } from "@oa/shared/mailbox/decider.ts";
+import { mailboxView } from "@oa/shared/mailbox/views.ts";
+import { tagValue } from "@oa/shared/nostr/kinds.ts";
+import type { NostrEvent } from "@oa/shared/nostr/verify.ts";
+import { durableSql } from "../adapters/durable-sql.ts";
+import type { Env } from "../env.ts";
+
+/** A checked NIP-98 authorisation: who asks, and the id that may be used once. */
+export interface Caller {
+  readonly pubkey: string;
+  readonly auth_id: string;
+  readonly signed_at_s: number;
+}
+
+const DDL = [
+  "CREATE TABLE IF NOT EXISTS box_used (auth_id TEXT PRIMARY KEY, until_s INTEGER NOT NULL) WITHOUT ROWID",
+  "CREATE TABLE IF NOT EXISTS box_contents (deposit_id TEXT PRIMARY KEY, raw TEXT NOT NULL) WITHOUT ROWID",
+];
+const random: RandomBytes = (count) => crypto.getRandomValues(new Uint8Array(count));
+
+/**
+ * The install mailbox of one worker. Its log records who left what and when; the sealed contents stand beside it and go
+ * when they are acknowledged. Nothing is written until the worker itself has named signers.
+ */
+export class Mailbox extends DurableObject<Env> {
+  readonly #sql: Sql;
+  #store: EventStore | null = null;
+
+  constructor(context: DurableObjectState, env: Env) {
+    super(context, env);
+    this.#sql = durableSql(context.storage);
+    const exists = one(this.#sql, "SELECT 1 AS here FROM sqlite_master WHERE name = 'box_used'") !== undefined;
+    if (exists) this.#open();
+  }
+
+  /** Refusals: auth_replayed, not_permitted. */
+  setSigners(worker: string, caller: Caller, signers: readonly string[]): { readonly signers: number } | Rejection {
+    if (caller.pubkey !== worker) return reject("not_permitted", `only worker ${worker} names its signers`);
+    this.#open();
+    const done = this.#handle(worker, caller, { command: "set_signers", by: caller.pubkey, worker, signers });
+    return isRejection(done) ? done : { signers: signers.length };
+  }
+
+  /** Refusals: auth_replayed, not_permitted, schema_invalid, mailbox_full. */
+  deposit(worker: string, caller: Caller, event: NostrEvent): { readonly deposit_id: string } | Rejection {
+    if (this.#store === null) return reject("not_permitted", `${caller.pubkey} is not paired with worker ${worker}`);
+    const recipient = tagValue(event, "p");
+    const done = this.#handle(
+      worker,
+      caller,
+      { command: "deposit", by: caller.pubkey, worker, deposit_id: event.id, recipient },
+      () =>
+        this.#sql.run(
+          "INSERT OR IGNORE INTO box_contents (deposit_id, raw) VALUES (?, ?)",
+          event.id,
+          JSON.stringify(event),
+        ),
+    );
+    return isRejection(done) ? done : { deposit_id: event.id };
+  }
+
+  /** Refusals: auth_replayed, not_permitted, not_found. */
+  acknowledge(worker: string, caller: Caller, deposit_id: string): { readonly deposit_id: string } | Rejection {
+    if (caller.pubkey !== worker) return reject("not_permitted", `only worker ${worker} reads its mailbox`);
+    if (this.#store === null) return reject("not_found", `no deposit ${deposit_id} is waiting`);
+    const done = this.#handle(worker, caller, { command: "acknowledge", by: caller.pubkey, worker, deposit_id });
+    return isRejection(done) ? done : { deposit_id };
+  }
+
+  /** Deposits after `after`, oldest first, at most a page. Refusals: auth_replayed, not_permitted. */
+  list(worker: string, caller: Caller, after: number): MailboxPage | Rejection {
+    if (caller.pubkey !== worker) return reject("not_permitted", `only worker ${worker} reads its mailbox`);
+    if (this.#store === null) return { installs: [], next_after: null };
+    const replayed = this.#sql.transaction(() => this.#useOnce(caller));
+    if (replayed !== null) return replayed;
+    const rows = this.#sql.all<{ seq: number; deposit_id: string; signer: string; received_at: string; raw: string }>(
+      `SELECT p.seq, p.deposit_id, p.signer, p.received_at, c.raw
+       FROM proj_mailbox p JOIN box_contents c ON c.deposit_id = p.deposit_id
+       WHERE p.seq > ? ORDER BY p.seq LIMIT ${LIMITS.mailbox_page + 1}`,
+      after,
+    );
+    const page = rows.slice(0, LIMITS.mailbox_page);
+    return {
+      installs: page.map(({ raw, ...row }) => ({ ...row, event: JSON.parse(raw) })),
+      next_after: rows.length > page.length ? (page.at(-1)?.seq ?? null) : null,
+    };
+  }
+
+  #open(): EventStore {
+    if (this.#store === null) {
+      this.#sql.transaction(() => {
+        for (const statement of DDL) this.#sql.run(statement);
+      });
+      this.#store = openEventStore(this.#sql, [mailboxView], random);
+    }
+    return this.#store;
+  }
+
+  /** The command's events, what `also` writes, and the authorisation's use, in one transaction. */
+  #handle(worker: string, caller: Caller, command: MailboxCommand, also?: () => void): Rejection | null {
+    const store = this.#open();
+    return this.#sql.transaction(() => {
+      const replayed = this.#useOnce(caller);
+      if (replayed !== null) return replayed;
+      const now_ms = Date.now();
+      const done = store.handle(
+        {
+          now_ms,
+          workspace_id: worker,
+          stream_type: "workspace",
+          stream_id: worker,
+          actor_type: "user",
+          actor_id: caller.pubkey,
+          correlation_id: newUuid(now_ms, random),
+        },
+        [task(mailbox, `mailbox_${worker}`, command)],
+      );
+      if (isRejection(done)) return done;
+      also?.();
+      this.#sql.run("DELETE FROM box_contents WHERE deposit_id NOT IN (SELECT deposit_id FROM proj_mailbox)");
+      return null;
+    });
+  }
+
+  /** Spends a NIP-98 id. It is remembered for as long as its time would still be accepted. */
+  #useOnce({ auth_id, signed_at_s }: Caller): Rejection | null {
+    this.#sql.run("DELETE FROM box_used WHERE until_s < ?", Math.floor(Date.now() / 1000));
+    const used = one(this.#sql, "SELECT 1 AS here FROM box_used WHERE auth_id = ?", auth_id);
+    if (used !== undefined) return reject("auth_replayed", "this Authorization event was used before: sign a new one");
+    this.#sql.run(
+      "INSERT INTO box_used (auth_id, until_s) VALUES (?, ?)",
+      auth_id,
+      signed_at_s + LIMITS.http_auth_skew_s,
+    );
+    return null;
+  }
+}

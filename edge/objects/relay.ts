@@ -1,0 +1,257 @@
+import { DurableObject } from "cloudflare:workers";
+import { LIMITS } from "@oa/shared/core/limits.ts";
+import { type Rejection, reject } from "@oa/shared/core/refusal.ts";
+import { matchesFilter } from "@oa/shared/nostr/filter.ts";
+import type { VerifiedEvent } from "@oa/shared/nostr/verify.ts";
+import { durableSql } from "../adapters/durable-sql.ts";
+import { edgeSchnorr } from "../adapters/schnorr.ts";
+import { catalogOf, type Env } from "../env.ts";
+import { handOver, isHandedOn } from "../ingest.ts";
+import {
+  type Connection,
+  forgetConnection,
+  newConnection,
+  restoreConnection,
+  saveConnection,
+  withinRate,
+} from "../relay/connection.ts";
+import { type ClientMessage, frames, nostrReason, parseMessage } from "../relay/protocol.ts";
+import { handleMessage } from "../relay/session.ts";
+import { createRelayTables, expirationOf, sweepExpired } from "../relay/store.ts";
+
+interface Waiting {
+  readonly socket: WebSocket;
+  readonly text: string;
+}
+
+interface Received {
+  readonly socket: WebSocket;
+  readonly message: ClientMessage;
+}
+
+interface Outcomes {
+  readonly replies: { readonly socket: WebSocket; readonly frame: string }[];
+  readonly accepted: VerifiedEvent[];
+}
+
+/**
+ * The Nostr relay. Messages that arrive together are handled in order in one transaction, and their answers leave after
+ * it: the storage's output gate holds them until what they acknowledge is durable.
+ */
+export class Relay extends DurableObject<Env> {
+  readonly #sql;
+  readonly #connections = new Map<WebSocket, Connection>();
+  #queue: Waiting[] = [];
+  #queued_chars = 0;
+  #flushing = false;
+  #handing_over = false;
+  #alarm_ms: number | null = null;
+
+  constructor(context: DurableObjectState, env: Env) {
+    super(context, env);
+    this.#sql = durableSql(context.storage);
+    createRelayTables(this.#sql);
+    for (const socket of context.getWebSockets()) {
+      this.#connections.set(socket, restoreConnection(this.#sql, socket));
+    }
+    const live = JSON.stringify([...this.#connections.values()].map(({ id }) => id));
+    this.#sql.run("DELETE FROM relay_subscriptions WHERE connection NOT IN (SELECT value FROM json_each(?))", live);
+    context.setWebSocketAutoResponse(new WebSocketRequestResponsePair("ping", "pong"));
+    context.blockConcurrencyWhile(async () => {
+      this.#alarm_ms = await context.storage.getAlarm();
+    });
+  }
+
+  /** Upgrades to a WebSocket: the only request that reaches this object. */
+  override async fetch(request: Request): Promise<Response> {
+    if (this.#connections.size >= LIMITS.relay_connections) {
+      return new Response("this relay has no room for another connection\n", { status: 503 });
+    }
+    const { 0: client, 1: server } = new WebSocketPair();
+    this.ctx.acceptWebSocket(server);
+    const connection = newConnection(crypto.randomUUID(), new URL(request.url).host.toLowerCase());
+    this.#connections.set(server, connection);
+    saveConnection(this.#sql, server, connection);
+    return new Response(null, { status: 101, webSocket: client });
+  }
+
+  override webSocketMessage(socket: WebSocket, message: string | ArrayBuffer): void {
+    if (typeof message !== "string") {
+      socket.send(frames.notice("invalid: this relay speaks text, not binary messages"));
+      return;
+    }
+    if (this.#queued_chars + message.length > LIMITS.relay_queue_chars) {
+      this.#answerBusy(socket, message);
+      return;
+    }
+    this.#queue.push({ socket, text: message });
+    this.#queued_chars += message.length;
+    this.#schedule();
+  }
+
+  override webSocketClose(socket: WebSocket): void {
+    this.#drop(socket);
+  }
+
+  override webSocketError(socket: WebSocket): void {
+    this.#drop(socket);
+  }
+
+  /** Finishes a hand-over that a crash or the catalog's absence interrupted, and removes what has expired. */
+  override async alarm(): Promise<void> {
+    this.#alarm_ms = null;
+    const now_ms = Date.now();
+    const next_s = sweepExpired(this.#sql, Math.floor(now_ms / 1000));
+    if (next_s !== null) this.#wake(Math.max(next_s * 1000, now_ms + 1_000));
+    await this.#handOver();
+  }
+
+  #schedule(): void {
+    if (this.#flushing) return;
+    this.#flushing = true;
+    // A timer, not a microtask: what has already arrived shares the transaction.
+    setTimeout(() => this.#flush(), 0);
+  }
+
+  #flush(): void {
+    this.#flushing = false;
+    const batch = this.#queue.splice(0, LIMITS.relay_batch);
+    for (const { text } of batch) this.#queued_chars -= text.length;
+    if (this.#queue.length > 0) this.#schedule();
+    const messages = batch.map(({ socket, text }) => ({ socket, message: parseMessage(text) }));
+    const { replies, accepted } = this.#commit(messages);
+    for (const { socket, frame } of replies) this.#send(socket, frame);
+    this.#broadcast(accepted);
+    if (accepted.some(({ kind }) => isHandedOn(kind))) this.ctx.waitUntil(this.#handOver());
+  }
+
+  /** Handles messages in one transaction; where that fails, each in its own, so that one cannot fail the others. */
+  #commit(messages: readonly Received[]): Outcomes {
+    const outcomes: Outcomes = { replies: [], accepted: [] };
+    try {
+      this.#sql.transaction(() => {
+        for (const { socket, message } of messages) this.#handle(socket, message, outcomes);
+        this.#wakeFor(outcomes.accepted);
+      });
+      return outcomes;
+    } catch (error) {
+      if (messages.length > 1) {
+        const each = messages.map((message) => this.#commit([message]));
+        return {
+          replies: each.flatMap(({ replies }) => replies),
+          accepted: each.flatMap(({ accepted }) => accepted),
+        };
+      }
+      console.error("a message could not be handled", error);
+      const rejection = reject("internal", "the relay could not do this: nothing was written, try again");
+      return {
+        replies: messages.map(({ socket, message }) => ({ socket, frame: refusalFrame(message, rejection) })),
+        accepted: [],
+      };
+    }
+  }
+
+  #handle(socket: WebSocket, message: ClientMessage, { replies, accepted }: Outcomes): void {
+    const connection = this.#connections.get(socket);
+    if (connection === undefined) return; // closed while it waited
+    const now_ms = Date.now();
+    const cost = message.verb === "REQ" || message.verb === "COUNT" ? LIMITS.relay_read_cost : 1;
+    if (!withinRate(connection, cost, now_ms)) {
+      const rejection = reject("rate_limited", "too many messages on this connection: slow down");
+      replies.push({ socket, frame: refusalFrame(message, rejection) });
+      return;
+    }
+    const context = { sql: this.#sql, schnorr: edgeSchnorr(), now_ms, newChallenge: () => crypto.randomUUID() };
+    const outcome = handleMessage(context, connection, message);
+    for (const frame of outcome.replies) replies.push({ socket, frame });
+    if (outcome.accepted !== undefined) accepted.push(outcome.accepted);
+    if (outcome.changed) saveConnection(this.#sql, socket, connection);
+  }
+
+  #broadcast(events: readonly VerifiedEvent[]): void {
+    if (events.length === 0) return;
+    const raw = new Map<VerifiedEvent, string>();
+    for (const [socket, connection] of this.#connections) {
+      for (const [subscription, filters] of connection.subscriptions) {
+        // A search is answered from what is stored: a new event has no rank yet.
+        const live = filters.filter(({ search }) => search === undefined);
+        for (const event of events) {
+          if (!live.some((filter) => matchesFilter(filter, event))) continue;
+          const text = raw.get(event) ?? JSON.stringify(event);
+          raw.set(event, text);
+          this.#send(socket, frames.event(subscription, text));
+        }
+      }
+    }
+  }
+
+  #send(socket: WebSocket, frame: string): void {
+    try {
+      socket.send(frame);
+    } catch {
+      this.#drop(socket); // the client has gone
+    }
+  }
+
+  #drop(socket: WebSocket): void {
+    const connection = this.#connections.get(socket);
+    if (connection === undefined) return;
+    this.#connections.delete(socket);
+    forgetConnection(this.#sql, connection.id);
+    try {
+      socket.close();
+    } catch {
+      // already closed
+    }
+  }
+
+  #answerBusy(socket: WebSocket, text: string): void {
+    const rejection = reject("busy", "the relay is busy: try again in a few seconds");
+    this.#send(socket, refusalFrame(parseMessage(text), rejection));
+  }
+
+  async #handOver(): Promise<void> {
+    if (this.#handing_over) return;
+    this.#handing_over = true;
+    try {
+      await handOver(this.#sql, catalogOf(this.env));
+    } catch (error) {
+      console.error("the catalog did not take events; they will be handed over again", error);
+      this.#wake(Date.now() + LIMITS.relay_handover_retry_ms);
+    } finally {
+      this.#handing_over = false;
+    }
+  }
+
+  /** Makes sure that this object wakes to hand these events over, and to remove those that expire. */
+  #wakeFor(accepted: readonly VerifiedEvent[]): void {
+    if (accepted.some(({ kind }) => isHandedOn(kind))) this.#wake(Date.now() + LIMITS.relay_handover_retry_ms);
+    for (const event of accepted) {
+      const expires_at_s = expirationOf(event);
+      if (expires_at_s !== null) this.#wake(expires_at_s * 1000);
+    }
+  }
+
+  /** Sets the alarm, unless an earlier one is set. */
+  #wake(at_ms: number): void {
+    if (this.#alarm_ms !== null && this.#alarm_ms <= at_ms) return;
+    this.#alarm_ms = at_ms;
+    void this.ctx.storage.setAlarm(at_ms);
+  }
+}
+
+/** The answer that ends the sender's wait for this message. */
+function refusalFrame(message: ClientMessage, rejection: Rejection): string {
+  const reason = nostrReason(rejection);
+  switch (message.verb) {
+    case "EVENT":
+    case "AUTH":
+      return frames.ok(message.id, false, reason);
+    case "REQ":
+    case "COUNT":
+      return frames.closed(message.subscription, reason);
+    case "CLOSE":
+    case "REFUSED":
+      return frames.notice(reason);
+  }
+}

@@ -1,0 +1,30 @@
+import { LIMITS } from "@oa/shared/core/limits.ts";
+import { KINDS } from "@oa/shared/nostr/kinds.ts";
+
+/** The relay information document (NIP-11). Its limits are the ones that are enforced. */
+export function relayInformation(): object {
+  return {
+    name: "OpenAgents upgrades",
+    description: "Agent upgrades: signed manifests, releases, receipts and ratings. Other kinds are refused.",
+    supported_nips: [1, 9, 11, 40, 42, 45, 50, 70],
+    software: "openagents-upgrades",
+    version: "0.1.0",
+    limitation: {
+      max_message_length: LIMITS.relay_message_chars,
+      max_subscriptions: LIMITS.relay_subscriptions,
+      max_filters: LIMITS.relay_filters,
+      max_limit: LIMITS.relay_limit,
+      default_limit: LIMITS.relay_limit_default,
+      max_subid_length: LIMITS.relay_subscription_id_chars,
+      max_event_tags: LIMITS.nostr_tags,
+      max_content_length: LIMITS.nostr_content_bytes,
+      min_pow_difficulty: 0,
+      auth_required: false,
+      payment_required: false,
+      restricted_writes: true,
+      created_at_lower_limit: 0,
+      created_at_upper_limit: LIMITS.nostr_ahead_s,
+    },
+    retention: Object.values(KINDS).flatMap(({ kind, relayed }) => (relayed ? [{ kinds: [kind], time: null }] : [])),
+  };
+}

@@ -1,0 +1,118 @@
+import { LIMITS } from "@oa/shared/core/limits.ts";
+import { isRejection, type Rejection, reject } from "@oa/shared/core/refusal.ts";
+import type { Sql } from "@oa/shared/core/sql.ts";
+import { KINDS, refuseKind, tagValue } from "@oa/shared/nostr/kinds.ts";
+import { type SchnorrVerify, type VerifiedEvent, verifyEvent } from "@oa/shared/nostr/verify.ts";
+import type { Connection } from "./connection.ts";
+import { type ClientMessage, frames, nostrReason } from "./protocol.ts";
+import { countEvents, queryEvents } from "./query.ts";
+import { storeEvent } from "./store.ts";
+
+/** What one message leads to: frames for its sender, and what the relay object must do after the commit. */
+export interface Outcome {
+  readonly replies: readonly string[];
+  /** Newly accepted: to be sent to those who wait for it, and handed on. */
+  readonly accepted?: VerifiedEvent;
+  /** The connection has changed and must be saved. */
+  readonly changed?: true;
+}
+
+export interface SessionContext {
+  readonly sql: Sql;
+  readonly schnorr: SchnorrVerify;
+  readonly now_ms: number;
+  readonly newChallenge: () => string;
+}
+
+/** Handles one message of one client, inside the batch's transaction. */
+export function handleMessage(context: SessionContext, connection: Connection, message: ClientMessage): Outcome {
+  const now_s = Math.floor(context.now_ms / 1000);
+  switch (message.verb) {
+    case "EVENT":
+      return publish(context, connection, message, now_s);
+    case "AUTH":
+      return authenticate(context, connection, message, now_s);
+    case "REQ": {
+      const { subscription, filters } = message;
+      if (!connection.subscriptions.has(subscription) && connection.subscriptions.size >= LIMITS.relay_subscriptions) {
+        return closed(
+          subscription,
+          reject("rate_limited", `one connection has at most ${LIMITS.relay_subscriptions} subscriptions`),
+        );
+      }
+      connection.subscriptions.set(subscription, filters);
+      const events = queryEvents(context.sql, filters, now_s).map((raw) => frames.event(subscription, raw));
+      return { replies: [...events, frames.eose(subscription)], changed: true };
+    }
+    case "COUNT": {
+      const count = countEvents(context.sql, message.filters, now_s);
+      if (isRejection(count)) return closed(message.subscription, count);
+      return { replies: [frames.count(message.subscription, count)] };
+    }
+    case "CLOSE":
+      connection.subscriptions.delete(message.subscription);
+      return { replies: [], changed: true };
+    case "REFUSED":
+      return message.subscription === null
+        ? { replies: [frames.notice(nostrReason(message.rejection))] }
+        : closed(message.subscription, message.rejection);
+  }
+}
+
+function closed(subscription: string, rejection: Rejection): Outcome {
+  return { replies: [frames.closed(subscription, nostrReason(rejection))] };
+}
+
+type Carried = Extract<ClientMessage, { readonly verb: "EVENT" | "AUTH" }>;
+
+function publish(context: SessionContext, connection: Connection, message: Carried, now_s: number): Outcome {
+  const event = verifyEvent(message.event, context.schnorr);
+  if (isRejection(event)) return { replies: [frames.ok(message.id, false, nostrReason(event))] };
+  const refusal = refuseKind(event) ?? refuseProtected(event, connection);
+  if (refusal !== null) {
+    const ok = frames.ok(event.id, false, nostrReason(refusal));
+    if (refusal.code !== "auth_required") return { replies: [ok] };
+    connection.challenge ??= context.newChallenge();
+    return { replies: [frames.auth(connection.challenge), ok], changed: true };
+  }
+  const rejection = storeEvent(context.sql, event, now_s);
+  if (rejection === null) return { replies: [frames.ok(event.id, true, "")], accepted: event };
+  // NIP-01: an event the relay already has counts as accepted.
+  return { replies: [frames.ok(event.id, rejection.code === "event_duplicate", nostrReason(rejection))] };
+}
+
+/** NIP-70: an event with `-` is taken only from its author. */
+function refuseProtected(event: VerifiedEvent, connection: Connection): Rejection | null {
+  if (!event.tags.some(([name]) => name === "-") || connection.keys.has(event.pubkey)) return null;
+  return connection.keys.size === 0
+    ? reject("auth_required", "this event is protected: only its author may publish it, once authenticated")
+    : reject("event_protected", "this event is protected: only its author may publish it");
+}
+
+/** NIP-42: the event names this connection's challenge and this relay's host, and is fresh. */
+function authenticate(context: SessionContext, connection: Connection, message: Carried, now_s: number): Outcome {
+  const refuse = (rejection: Rejection): Outcome => ({
+    replies: [frames.ok(message.id, false, nostrReason(rejection))],
+  });
+  const event = verifyEvent(message.event, context.schnorr);
+  if (isRejection(event)) return refuse(event);
+  if (event.kind !== KINDS.relay_auth.kind) return refuse(reject("auth_invalid", "an AUTH event is of kind 22242"));
+  if (connection.challenge === null || tagValue(event, "challenge") !== connection.challenge) {
+    return refuse(reject("auth_invalid", "the AUTH event does not answer this connection's challenge"));
+  }
+  if (hostOf(tagValue(event, "relay")) !== connection.host) {
+    return refuse(reject("auth_invalid", `the AUTH event is for another relay than ${connection.host}`));
+  }
+  if (Math.abs(event.created_at - now_s) > LIMITS.nostr_auth_skew_s) {
+    return refuse(reject("auth_stale", `the AUTH event is over ${LIMITS.nostr_auth_skew_s / 60} minutes off`));
+  }
+  if (connection.keys.size >= LIMITS.relay_authenticated_keys) {
+    return refuse(reject("rate_limited", `one connection has at most ${LIMITS.relay_authenticated_keys} keys`));
+  }
+  connection.keys.add(event.pubkey);
+  return { replies: [frames.ok(event.id, true, "")], changed: true };
+}
+
+function hostOf(url: string | undefined): string | null {
+  return /^wss?:\/\/([^/?#]+)/i.exec(url ?? "")?.[1]?.toLowerCase() ?? null;
+}

@@ -1,0 +1,144 @@
+import apiError from "@oa/schemas/api/edge-error.json" with { type: "json" };
+import listing from "@oa/schemas/api/edge-listing.json" with { type: "json" };
+import listingDetail from "@oa/schemas/api/edge-listing-detail.json" with { type: "json" };
+import listingPage from "@oa/schemas/api/edge-listing-page.json" with { type: "json" };
+import listingQuery from "@oa/schemas/api/edge-listing-query.json" with { type: "json" };
+import mailboxDeposit from "@oa/schemas/api/edge-mailbox-deposit.json" with { type: "json" };
+import mailboxPage from "@oa/schemas/api/edge-mailbox-page.json" with { type: "json" };
+import mailboxSigners from "@oa/schemas/api/edge-mailbox-signers.json" with { type: "json" };
+import nostrEvent from "@oa/schemas/nostr/event.json" with { type: "json" };
+
+interface SchemaFile {
+  readonly $id: string;
+  readonly title: string;
+  readonly $defs?: Readonly<Record<string, unknown>>;
+}
+const FILES: readonly SchemaFile[] = [
+  apiError,
+  listing,
+  listingDetail,
+  listingPage,
+  mailboxDeposit,
+  mailboxPage,
+  mailboxSigners,
+  nostrEvent,
+];
+
+const ref = (title: string) => ({ $ref: `#/components/schemas/${title}` });
+const json = (title: string) => ({ "application/json": { schema: ref(title) } });
+const ok = (description: string, title: string) => ({
+  "200": { description, content: json(title) },
+  default: { description: "No, and why", content: json(apiError.title) },
+});
+const path = (name: string, description: string) => ({
+  name,
+  in: "path",
+  required: true,
+  description,
+  schema: { type: "string" },
+});
+const ADDRESS = path("address", "kind:pubkey:d of the manifest");
+const WORKER = path("pubkey", "The worker's key in hex");
+const SIGNED = [{ nip98: [] }];
+
+/** The edge's HTTP interface as OpenAPI 3.1, from the schemas that validate it. */
+export function openApi(origin: string): object {
+  return {
+    openapi: "3.1.0",
+    info: {
+      title: "OpenAgents upgrades: catalog and install mailbox",
+      version: "1",
+      description: `A Nostr relay answers at ${origin.replace(/^http/, "ws")}/.`,
+    },
+    servers: [{ url: origin }],
+    paths: {
+      "/health": { get: { summary: "Whether the edge answers", responses: { "200": { description: "It does" } } } },
+      "/v1/listings": {
+        get: {
+          summary: "Search the catalog",
+          parameters: Object.entries(listingQuery.properties).map(([name, schema]) => ({ name, in: "query", schema })),
+          responses: ok("A page of listings", listingPage.title),
+        },
+      },
+      "/v1/listings/{address}": {
+        get: {
+          summary: "One listing, with its signed events",
+          parameters: [ADDRESS],
+          responses: ok("The listing", listingDetail.title),
+        },
+      },
+      "/v1/listings/{address}/event": {
+        get: {
+          summary: "The manifest event as its author signed it",
+          parameters: [ADDRESS],
+          responses: ok("The event", nostrEvent.title),
+        },
+      },
+      "/v1/workers/{pubkey}/signers": {
+        put: {
+          summary: "Name the signers whose install configs the mailbox takes",
+          security: SIGNED,
+          parameters: [WORKER],
+          requestBody: { required: true, content: json(mailboxSigners.title) },
+          responses: acted("Named"),
+        },
+      },
+      "/v1/workers/{pubkey}/installs": {
+        get: {
+          summary: "Deposits that wait for the worker",
+          security: SIGNED,
+          parameters: [WORKER, { name: "after", in: "query", schema: { type: "integer", minimum: 0 } }],
+          responses: ok("A page of deposits", mailboxPage.title),
+        },
+        post: {
+          summary: "Leave a sealed install config",
+          security: SIGNED,
+          parameters: [WORKER],
+          requestBody: { required: true, content: json(mailboxDeposit.title) },
+          responses: acted("Left", "201"),
+        },
+      },
+      "/v1/workers/{pubkey}/installs/{deposit_id}": {
+        delete: {
+          summary: "Acknowledge a deposit",
+          security: SIGNED,
+          parameters: [WORKER, path("deposit_id", "The sealed event's id")],
+          responses: acted("Acknowledged"),
+        },
+      },
+    },
+    components: {
+      schemas: components(),
+      securitySchemes: {
+        nip98: {
+          type: "http",
+          scheme: "Nostr",
+          description: "NIP-98; payload is mandatory with a body, ids single-use",
+        },
+      },
+    },
+  };
+}
+
+function acted(description: string, status = "200") {
+  return { [status]: { description }, default: { description: "No, and why", content: json(apiError.title) } };
+}
+
+/** The schema files by title, with references between files made local. */
+function components(): Readonly<Record<string, unknown>> {
+  const titles = new Map(FILES.map(({ $id, title }) => [$id, title]));
+  const local = (node: unknown): unknown => {
+    if (Array.isArray(node)) return node.map(local);
+    if (typeof node !== "object" || node === null) return node;
+    return Object.fromEntries(
+      Object.entries(node).flatMap(([key, value]) => {
+        if (key === "$schema" || key === "$id" || key === "$defs") return [];
+        if (key !== "$ref" || typeof value !== "string") return [[key, local(value)]];
+        const name = value.includes("#/$defs/") ? value.split("#/$defs/")[1] : titles.get(value);
+        return [[key, `#/components/schemas/${name}`]];
+      }),
+    );
+  };
+  const all = FILES.flatMap((file) => [[file.title, file] as const, ...Object.entries(file.$defs ?? {})]);
+  return Object.fromEntries(all.map(([name, schema]) => [name, local(schema)]));
+}

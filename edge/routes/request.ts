@@ -1,0 +1,76 @@
+import { parseStrict } from "@oa/shared/core/json.ts";
+import { LIMITS } from "@oa/shared/core/limits.ts";
+import { isRejection, type Rejection, reject } from "@oa/shared/core/refusal.ts";
+import type { Validator } from "@oa/shared/generated/validators.cjs";
+import { checkHttpAuth } from "@oa/shared/nostr/27235-http-auth.ts";
+import type { Context } from "hono";
+import { edgeSchnorr } from "../adapters/schnorr.ts";
+import type { Caller } from "../objects/mailbox.ts";
+
+/** The body's exact bytes, which a signature covers; refused as soon as it is too large. Refusal: too_large. */
+export async function readBytes(request: Request, bytes_max: number): Promise<Uint8Array | Rejection> {
+  const tooLarge = (): Rejection => reject("too_large", `the body is larger than ${bytes_max} bytes`);
+  if (Number(request.headers.get("content-length") ?? 0) > bytes_max) return tooLarge();
+  if (request.body === null) return new Uint8Array();
+  const chunks: Uint8Array[] = [];
+  let bytes = 0;
+  const reader = request.body.getReader();
+  for (;;) {
+    const { done, value } = await reader.read();
+    if (done) break;
+    bytes += value.byteLength;
+    if (bytes > bytes_max) {
+      await reader.cancel();
+      return tooLarge();
+    }
+    chunks.push(value);
+  }
+  const whole = new Uint8Array(bytes);
+  let at = 0;
+  for (const chunk of chunks) {
+    whole.set(chunk, at);
+    at += chunk.byteLength;
+  }
+  return whole;
+}
+
+/** Who signed this request (NIP-98), and its body. Refusals: too_large, auth_required, auth_invalid, auth_stale. */
+export async function authenticate(context: Context): Promise<{ caller: Caller; body: Uint8Array } | Rejection> {
+  const body = await readBytes(context.req.raw, LIMITS.mailbox_body_bytes);
+  if (isRejection(body)) return body;
+  const event = checkHttpAuth(
+    context.req.header("authorization"),
+    { url: context.req.url, method: context.req.method, body },
+    Math.floor(Date.now() / 1000),
+    edgeSchnorr(),
+  );
+  if (isRejection(event)) return event;
+  return { caller: { pubkey: event.pubkey, auth_id: event.id, signed_at_s: event.created_at }, body };
+}
+
+/** A body's bytes as a value valid by its schema. Refusals: the JSON codes and schema_invalid. */
+export function readValue<T>(body: Uint8Array, validator: Validator<T>): T | Rejection {
+  let text: string;
+  try {
+    text = new TextDecoder("utf-8", { fatal: true, ignoreBOM: false }).decode(body);
+  } catch {
+    return reject("json_invalid", "the body is not UTF-8");
+  }
+  const parsed = parseStrict(text);
+  if (isRejection(parsed)) return parsed;
+  return validator(parsed.value) ? parsed.value : invalid("the body", validator);
+}
+
+/** The query string as a value valid by its schema. Refusal: schema_invalid. */
+export function readQuery<T>(context: Context, validator: Validator<T>): T | Rejection {
+  const query: unknown = context.req.query();
+  return validator(query) ? query : invalid("the query", validator);
+}
+
+function invalid(what: string, validator: Validator<unknown>): Rejection {
+  const [error] = validator.errors ?? [];
+  const where = error === undefined || error.instancePath === "" ? what : error.instancePath.slice(1);
+  const named = error?.params.additionalProperty;
+  const extra = typeof named === "string" ? ` (${JSON.stringify(named.slice(0, 60))})` : "";
+  return reject("schema_invalid", `${where} ${error?.message ?? "is not valid"}${extra}`);
+}
