@@ -27,9 +27,11 @@ export const LIMITS = {
 
   // Schedule loop. A start later than `late` counts as missed; what was due longer ago than `catch_up` is not caught up.
   schedule_sleep_ms: 30_000,
+  schedule_retry_ms: 1_000,
   schedule_late_ms: 120_000,
   schedule_catch_up_ms: 604_800_000,
   schedule_clock_back_ms: 5_000,
+  schedule_clock_jump_ms: 5_000,
   schedule_fires_kept: 1_500,
   schedule_batch: 500,
 
@@ -134,7 +136,8 @@ export const LIMITS = {
   search_exact_hits: 10_000,
   search_candidates: 100,
   search_hits_default: 10,
-  search_hits_max: 100,
+  search_hits_max: 200,
+  search_step_hits: 200,
   search_snippet_lines: 12,
   search_snippet_chars: 800,
   search_text_chars: 24_000,
