@@ -1,0 +1,43 @@
+import { readFile, stat } from "node:fs/promises";
+import { parseStrict } from "@oa/shared/core/json.ts";
+import { LIMITS } from "@oa/shared/core/limits.ts";
+import { isRejection, type Rejection, reject } from "@oa/shared/core/refusal.ts";
+import { type ManifestReport, validateManifest } from "@oa/shared/upgrade/validate.ts";
+
+/**
+ * Everything there is to say about the manifest in a file; text that is not strict JSON is one error at the root.
+ * Refusals: not_found and internal, where the file cannot be read.
+ */
+export async function reportOn(file: string): Promise<ManifestReport | Rejection> {
+  let text: string;
+  try {
+    if ((await stat(file)).size > LIMITS.json_bytes) {
+      return failing(reject("too_large", `${file} is over ${LIMITS.json_bytes} bytes`));
+    }
+    text = new TextDecoder("utf-8", { fatal: true }).decode(await readFile(file));
+  } catch (error) {
+    const { code, message } = error as NodeJS.ErrnoException;
+    if (code === "ENOENT") return reject("not_found", `there is no file ${file}`);
+    if (code === "ERR_ENCODING_INVALID_ENCODED_DATA")
+      return failing(reject("json_invalid", `${file} is not UTF-8 text`));
+    return reject("internal", `${file} cannot be read: ${message}`);
+  }
+  const parsed = parseStrict(text);
+  return isRejection(parsed) ? failing(parsed) : validateManifest(parsed.value);
+}
+
+function failing({ code, message }: Rejection): ManifestReport {
+  return {
+    valid: false,
+    errors: [{ path: "", code, message }],
+    permissions: [],
+    over_ask: [],
+    under_ask: [],
+    manifest: null,
+  };
+}
+
+/** The errors of a report as lines for people. */
+export function errorLines(report: ManifestReport): readonly string[] {
+  return report.errors.map(({ path, code, message }) => `  ${path === "" ? "/" : path}  ${message} (${code})`);
+}
