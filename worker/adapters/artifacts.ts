@@ -1,0 +1,91 @@
+import { createHash, randomUUID } from "node:crypto";
+import { mkdir, open, readdir, readFile, rename, rm, stat } from "node:fs/promises";
+import { join } from "node:path";
+import { LIMITS } from "@oa/shared/core/limits.ts";
+import { Fault } from "@oa/shared/core/refusal.ts";
+import { fileFault } from "./file-faults.ts";
+
+/** Outputs of runs, by content: one file per SHA-256 under the data folder, so that equal outputs are kept once. */
+export interface Artifacts {
+  /**
+   * Stores bytes whole or not at all: a temporary file, flushed, renamed, the folder flushed.
+   * Faults: too_large, disk_full, file_access.
+   */
+  readonly put: (bytes: Uint8Array) => Promise<{ readonly sha256: string; readonly bytes: number }>;
+  /** The bytes, checked against their hash. Faults: not_found, file_access. */
+  readonly get: (sha256: string) => Promise<Uint8Array>;
+}
+
+const TEMPORARY = ".part-";
+
+/** Opens `data_dir/artifacts`, created where it is missing; what a crash left half-written is deleted. */
+export async function openArtifacts(data_dir: string): Promise<Artifacts> {
+  const folder = join(data_dir, "artifacts");
+  await mkdir(folder, { recursive: true, mode: 0o700 });
+  for (const name of await readdir(folder)) if (name.startsWith(TEMPORARY)) await rm(join(folder, name));
+  return {
+    put: async (bytes) => {
+      if (bytes.byteLength > LIMITS.artifact_bytes) {
+        throw new Fault("too_large", `an artifact of ${bytes.byteLength} bytes is over ${LIMITS.artifact_bytes}`);
+      }
+      const sha256 = hashOf(bytes);
+      const path = join(folder, sha256);
+      const stored = { sha256, bytes: bytes.byteLength };
+      if (await isThere(path, bytes.byteLength)) return stored;
+      const temporary = join(folder, `${TEMPORARY}${randomUUID()}`);
+      try {
+        await writeFlushed(temporary, bytes);
+        await rename(temporary, path);
+        await flushFolder(folder);
+      } catch (error) {
+        await rm(temporary, { force: true });
+        throw fileFault(error, "write", path);
+      }
+      return stored;
+    },
+    get: async (sha256) => {
+      if (!/^[0-9a-f]{64}$/.test(sha256)) throw new Fault("not_found", `"${sha256}" is not an artifact's hash`);
+      const path = join(folder, sha256);
+      let bytes: Uint8Array;
+      try {
+        bytes = await readFile(path);
+      } catch (error) {
+        throw fileFault(error, "read", path);
+      }
+      if (hashOf(bytes) !== sha256) throw new Fault("file_access", `"${path}" no longer holds what its name says`);
+      return bytes;
+    },
+  };
+}
+
+function hashOf(bytes: Uint8Array): string {
+  return createHash("sha256").update(bytes).digest("hex");
+}
+
+async function isThere(path: string, bytes: number): Promise<boolean> {
+  try {
+    return (await stat(path)).size === bytes;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === "ENOENT") return false;
+    throw fileFault(error, "read", path);
+  }
+}
+
+async function writeFlushed(path: string, bytes: Uint8Array): Promise<void> {
+  const file = await open(path, "wx", 0o600);
+  try {
+    await file.writeFile(bytes);
+    await file.sync();
+  } finally {
+    await file.close();
+  }
+}
+
+async function flushFolder(path: string): Promise<void> {
+  const folder = await open(path, "r");
+  try {
+    await folder.sync();
+  } finally {
+    await folder.close();
+  }
+}

@@ -1,0 +1,217 @@
+import type { EventContext } from "@oa/shared/core/envelope.ts";
+import { type EventStore, type Task, task } from "@oa/shared/core/event-store.ts";
+import { newId, type RandomBytes } from "@oa/shared/core/id.ts";
+import { LIMITS } from "@oa/shared/core/limits.ts";
+import { permissionHash } from "@oa/shared/core/permission.ts";
+import { Fault, isRejection, type Rejection, reject } from "@oa/shared/core/refusal.ts";
+import { OPS } from "@oa/shared/generated/ops.ts";
+import type { RunCreated, RunStepPlan } from "@oa/shared/generated/types.ts";
+import { type InstalledRelease, type InstallState, installDecider } from "@oa/shared/install/decider.ts";
+import { type RunCommand, runDecider } from "@oa/shared/run/decider.ts";
+import { isFinished } from "@oa/shared/run/process.ts";
+import { countOpenRuns, getRun, openRuns, type RunView } from "@oa/shared/run/views.ts";
+import { planOf } from "@oa/shared/upgrade/plan.ts";
+import type { Artifacts } from "./adapters/artifacts.ts";
+import type { Clock } from "./adapters/clock.ts";
+import type { SqliteDatabase } from "./adapters/sqlite.ts";
+import { openDriver, type Progress } from "./engine/drive.ts";
+import type { Effects, OpContract } from "./engine/perform.ts";
+import type { EventPublisher, Op } from "./ops/op.ts";
+
+export type RunReason = RunCreated["data"]["reason"];
+
+export interface EngineOptions {
+  readonly store: EventStore;
+  readonly database: SqliteDatabase;
+  readonly ops: Readonly<Record<string, Op<never, object>>>;
+  /** What an op takes and gives; `contractOf` reads it from the ops' schemas. */
+  readonly contractOf: (op: string) => OpContract | undefined;
+  /** What a run may touch, from its grant and nothing else. */
+  readonly effects: (grant: readonly string[]) => Effects;
+  /** Posts completion notes in the worker's name. */
+  readonly notes: EventPublisher;
+  readonly artifacts: Artifacts;
+  readonly clock: Clock;
+  readonly random: RandomBytes;
+  /** Told of what went wrong inside; no event holds it. */
+  readonly report: (error: unknown) => void;
+  readonly config: {
+    readonly workspace_id: string;
+    /** This worker's public key: who acts, in the events. */
+    readonly worker: string;
+    readonly home: string;
+    /** Runs at a time. */
+    readonly concurrency: number;
+    readonly completion_note_relays: readonly string[];
+  };
+}
+
+export interface Engine {
+  /**
+   * Queues a run of an enabled install; it starts as soon as `loop` has room for it. `due_ms`: the schedule's due time,
+   * for which at most one run is ever made.
+   * Refusals: not_found, install_disabled, approval_required, already_running, busy, permission_hash_mismatch, and those
+   * of `planOf`. Faults: disk_full, database_locked.
+   */
+  readonly start: (
+    install_id: string,
+    reason: RunReason,
+    options?: { readonly due_ms?: number },
+  ) => Promise<{ readonly run_id: string } | Rejection>;
+  /** Stops a run; its running step is aborted. Refusals: not_found, run_finished. */
+  readonly cancel: (run_id: string, reason: string) => Promise<undefined | Rejection>;
+  /** Resolves when the run has ended. Faults: not_found, canceled (the signal). */
+  readonly wait: (run_id: string, signal: AbortSignal) => Promise<RunView>;
+  /** How far the running step of a run has come, where its op says so. */
+  readonly progress: (run_id: string) => Progress | null;
+  /**
+   * Performs runs until the signal aborts, beginning with those that a crash interrupted. The caller holds the data
+   * folder's lock, so a run that another engine claimed is one whose engine is dead. Never throws.
+   */
+  readonly loop: (signal: AbortSignal) => Promise<void>;
+}
+
+/** Opens the engine over a store; nothing acts before `loop`. */
+export function openEngine(options: EngineOptions): Engine {
+  const { store, database, clock, random, config } = options;
+  const driver = openDriver(options, newId("engine", clock.now_ms(), random));
+  let waker = new AbortController();
+  const wake = (): void => {
+    waker.abort();
+    waker = new AbortController();
+  };
+  const asOwner = (now_ms: number, run_id: string): EventContext => ({
+    now_ms,
+    workspace_id: config.workspace_id,
+    stream_type: "workspace",
+    stream_id: config.workspace_id,
+    actor_type: "user",
+    actor_id: "owner",
+    correlation_id: run_id,
+  });
+
+  const start: Engine["start"] = async (install_id, reason, { due_ms } = {}) => {
+    const now_ms = clock.now_ms();
+    const run_id = newId("run", now_ms, random);
+    const context: EventContext = {
+      ...asOwner(now_ms, run_id),
+      ...(reason === "manual" ? {} : { actor_type: "service", actor_id: config.worker }),
+      ...(due_ms === undefined ? {} : { idempotency_key: `run/${install_id}/${due_ms}` }),
+    };
+    const create: Task = {
+      subject_id: run_id,
+      run: (load) => {
+        const data = plannedRun(options, load(installDecider, install_id), install_id, reason, due_ms);
+        return isRejection(data) ? data : runDecider.decide(load(runDecider, run_id), { type: "create", data });
+      },
+    };
+    const recorded = await database.commit(() => store.handle(context, [create]));
+    if (isRejection(recorded)) return recorded;
+    wake();
+    return { run_id: recorded[0]?.subject_id ?? run_id };
+  };
+
+  const cancel: Engine["cancel"] = async (run_id, reason) => {
+    const command: RunCommand = { type: "cancel", reason: reason.slice(0, 500) };
+    const context = asOwner(clock.now_ms(), run_id);
+    const recorded = await database.commit(() => store.handle(context, [task(runDecider, run_id, command)]));
+    if (isRejection(recorded)) return recorded;
+    driver.cancel(run_id, reason);
+    wake();
+    return undefined;
+  };
+
+  const wait: Engine["wait"] = async (run_id, signal) => {
+    for (;;) {
+      const state = store.load(runDecider, run_id);
+      if (state.created === null) throw new Fault("not_found", `there is no run ${run_id}`);
+      const view = isFinished(state) ? getRun(database, run_id) : null;
+      if (view !== null) return view;
+      if (signal.aborted) throw new Fault("canceled", `waiting for run ${run_id} was canceled`);
+      await new Promise<void>((resolve) => {
+        const done = (): void => {
+          off();
+          signal.removeEventListener("abort", done);
+          resolve();
+        };
+        const off = driver.onEnd(done);
+        signal.addEventListener("abort", done, { once: true });
+      });
+    }
+  };
+
+  const loop: Engine["loop"] = async (signal) => {
+    while (!signal.aborted) {
+      const woken = AbortSignal.any([signal, waker.signal]);
+      let sleep_ms: number = LIMITS.engine_poll_ms;
+      try {
+        const open = openRuns(database, config.concurrency + driver.busy());
+        sleep_ms = driver.pump(open, config.concurrency, wake, signal);
+      } catch (error) {
+        options.report(error);
+      }
+      await clock.sleep(sleep_ms, woken);
+    }
+    await driver.drain();
+  };
+
+  return { start, cancel, wait, loop, progress: driver.progress };
+}
+
+/** A new run of an install, with everything it will ever need pinned, or why there can be none now. */
+function plannedRun(
+  { database, config }: EngineOptions,
+  { status, active }: InstallState,
+  install_id: string,
+  reason: RunReason,
+  due_ms: number | undefined,
+): RunCreated["data"] | Rejection {
+  if (status === "none" || status === "removed") return reject("not_found", `there is no install ${install_id}`);
+  if (active === null) return reject("approval_required", `install ${install_id} waits for the owner's approval`);
+  if (status === "disabled") return reject("install_disabled", `install ${install_id} is disabled`);
+  if (countOpenRuns(database, install_id) > 0) {
+    return reject("already_running", `install ${install_id} has a run that has not ended`);
+  }
+  if (countOpenRuns(database) >= LIMITS.runs_queued) {
+    return reject("busy", `${LIMITS.runs_queued} runs are waiting already`);
+  }
+  const plan = planRelease(active, config.home);
+  if (isRejection(plan)) return plan;
+  const { pins, grant } = active;
+  return {
+    install_id,
+    reason,
+    ...(due_ms === undefined ? {} : { due_ms }),
+    upgrade_address: pins.upgrade_address,
+    upgrade_id: pins.upgrade_id,
+    upgrade_version: pins.upgrade_version,
+    title: pins.title,
+    manifest_sha256: pins.manifest_sha256,
+    manifest_event_id: pins.manifest_event_id,
+    release_event_id: pins.release_event_id,
+    permission_hash: pins.permission_hash,
+    grant,
+    steps: plan.steps.map(({ step_id, op }) => ({ step_id, op })),
+    plan: plan.steps,
+    inputs: plan.inputs,
+  };
+}
+
+function planRelease({ pins, manifest, inputs }: InstalledRelease, home: string) {
+  if (manifest === null) return reject("not_found", `the manifest of ${pins.upgrade_id} was deleted; install it again`);
+  const plan = planOf(manifest, inputs as Parameters<typeof planOf>[1], { home });
+  if (isRejection(plan)) return plan;
+  if (permissionHash(plan.permissions) !== pins.permission_hash) {
+    return reject(
+      "permission_hash_mismatch",
+      `${pins.upgrade_id} ${pins.upgrade_version} now needs other permissions than were approved; install it again`,
+    );
+  }
+  const steps = plan.steps.map(({ id, op, params, effect, timeout_ms, retry }): RunStepPlan => {
+    // A manifest may ask for more attempts, but whether a write outside may be repeated at all is the op's to say.
+    const most = effect === "external_write" && Object.hasOwn(OPS, op) ? OPS[op as keyof typeof OPS].retry : retry;
+    const max_attempts = Math.min(retry.max_attempts, most.max_attempts);
+    return { step_id: id, op, params, effect, timeout_ms, max_attempts, backoff_ms: retry.backoff_ms };
+  });
+  return { steps, inputs: plan.inputs };
+}

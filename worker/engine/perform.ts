@@ -1,0 +1,129 @@
+import { LIMITS } from "@oa/shared/core/limits.ts";
+import { type Permission, permits } from "@oa/shared/core/permission.ts";
+import { Fault } from "@oa/shared/core/refusal.ts";
+import { OPS } from "@oa/shared/generated/ops.ts";
+import type { RunLogged, RunStepPlan } from "@oa/shared/generated/types.ts";
+import validators from "@oa/shared/generated/validators.cjs";
+import type { Clock } from "../adapters/clock.ts";
+import type { Op, OpContext } from "../ops/op.ts";
+
+/** The part of an op's context that comes from the run's grant. */
+export type Effects = Pick<OpContext, "files" | "egress" | "processes" | "backends" | "indexes" | "events">;
+
+/** What an op takes and gives: a sentence saying what is wrong with a value, or null. */
+export interface OpContract {
+  readonly params: (value: unknown) => string | null;
+  readonly result: (value: unknown) => string | null;
+}
+
+/** One attempt at one step: everything it needs to act and to be watched. */
+export interface Attempt {
+  readonly run_id: string;
+  readonly plan: RunStepPlan;
+  readonly params: Readonly<Record<string, unknown>>;
+  readonly idempotency_key: string;
+  readonly grant: readonly Permission[];
+  readonly op: Op<never, object>;
+  readonly contract: OpContract;
+  readonly effects: Effects;
+  /** Aborted with a `Fault` that says why: `canceled`, or `interrupted` when the worker stops. */
+  readonly signal: AbortSignal;
+  readonly clock: Clock;
+  readonly log: (
+    level: RunLogged["data"]["level"],
+    message: string,
+    fields?: Readonly<Record<string, unknown>>,
+  ) => void;
+  readonly progress: OpContext["progress"];
+  readonly artifact: OpContext["artifact"];
+  /** Told of errors that are bugs: their text stays out of the events. */
+  readonly report: (error: unknown) => void;
+}
+
+export type Outcome =
+  | { readonly kind: "succeeded"; readonly result: Readonly<Record<string, unknown>>; readonly duration_ms: number }
+  | { readonly kind: "failed"; readonly code: string; readonly message: string; readonly retryable: boolean }
+  /** The worker is stopping: nobody can say how far the op came, so nothing is recorded. */
+  | { readonly kind: "stopped" };
+
+/** Acts once, within the step's time limit and the run's grant, and says how it ended. Never throws. */
+export async function perform(attempt: Attempt): Promise<Outcome> {
+  const { clock, plan } = attempt;
+  const started_ms = clock.now_ms();
+  const over = new AbortController();
+  const limit = new AbortController();
+  const signal = AbortSignal.any([attempt.signal, limit.signal]);
+  void clock.sleep(plan.timeout_ms, over.signal).then(() => {
+    const message = `${plan.op} took longer than ${plan.timeout_ms} ms`;
+    limit.abort(new Fault("timeout", message, { retryable: true }));
+  });
+  try {
+    const result = await Promise.race([act(attempt, signal), unresponsive(signal, over.signal, clock)]);
+    return { kind: "succeeded", result, duration_ms: Math.max(0, Math.round(clock.now_ms() - started_ms)) };
+  } catch (error) {
+    return failure(signal.aborted ? signal.reason : error, attempt);
+  } finally {
+    over.abort();
+  }
+}
+
+async function act(attempt: Attempt, signal: AbortSignal): Promise<Readonly<Record<string, unknown>>> {
+  const { plan, params, contract, grant } = attempt;
+  if (!permits(grant, `tool:invoke:${plan.op}`)) {
+    throw new Fault("not_permitted", `the install grants no tool:invoke:${plan.op}`);
+  }
+  const wrong = contract.params(params);
+  if (wrong !== null) throw new Fault("schema_invalid", `the parameters of step ${plan.step_id}: ${wrong}`);
+  const { run_id, idempotency_key, effects, log, progress, artifact } = attempt;
+  const context: OpContext = {
+    ...effects,
+    ...{ run_id, step_id: plan.step_id, idempotency_key, signal, log, progress, artifact },
+  };
+  // The parameters have just been checked against the op's own schema.
+  const result = await attempt.op(params as never, context);
+  const misfit = contract.result(result);
+  if (misfit !== null) throw new Fault("result_invalid", `${plan.op} gave a result that is not valid: ${misfit}`);
+  const bytes = Buffer.byteLength(JSON.stringify(result));
+  if (bytes > LIMITS.step_result_bytes) {
+    const message = `the result of ${plan.op} is ${bytes} bytes, over the limit of ${LIMITS.step_result_bytes}`;
+    throw new Fault("too_large", message);
+  }
+  return { ...result };
+}
+
+/** Rejects when an op goes on after its signal: the run does not wait for it any longer. */
+function unresponsive(signal: AbortSignal, over: AbortSignal, clock: Clock): Promise<never> {
+  return new Promise((_, reject) => {
+    const wait = (): void => void clock.sleep(LIMITS.step_stop_ms, over).then(() => reject(signal.reason));
+    if (signal.aborted) wait();
+    else signal.addEventListener("abort", wait, { once: true });
+  });
+}
+
+function failure(error: unknown, { plan, report }: Attempt): Outcome {
+  if (!(error instanceof Fault)) {
+    report(error);
+    const message = `${plan.op} failed in a way it should not; the worker's own log has the details`;
+    return { kind: "failed", code: "internal", message, retryable: false };
+  }
+  if (error.code === "interrupted") return { kind: "stopped" };
+  const { code, retryable } = error;
+  return { kind: "failed", code, message: error.message.slice(0, 2_000), retryable };
+}
+
+/** The contract of an op as its schema file declares it, or undefined for an op that does not exist. */
+export function contractOf(op: string): OpContract | undefined {
+  if (!Object.hasOwn(OPS, op)) return undefined;
+  const { title } = OPS[op as keyof typeof OPS];
+  return { params: checker(`is${title}Params`), result: checker(`is${title}Result`) };
+}
+
+function checker(name: string): (value: unknown) => string | null {
+  const table: Readonly<Record<string, unknown>> = { ...validators };
+  const validator = table[name] as (typeof validators)["isEventEnvelope"];
+  return (value) => {
+    if (validator(value)) return null;
+    const [error] = validator.errors ?? [];
+    return `${error?.instancePath || "the value"} ${error?.message ?? "is not valid"}`;
+  };
+}
