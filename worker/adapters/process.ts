@@ -1,0 +1,175 @@
+import { type ChildProcess, spawn } from "node:child_process";
+import { randomBytes } from "node:crypto";
+import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { LIMITS } from "@oa/shared/core/limits.ts";
+import { Fault } from "@oa/shared/core/refusal.ts";
+import { cancellation, throwIfCanceled } from "./canceled.ts";
+
+export interface ProcessOptions {
+  readonly cwd?: string;
+  /** Added to the few names a child gets from this process; nothing else of its environment is passed on. */
+  readonly env?: Readonly<Record<string, string>>;
+  readonly stdin?: string | Uint8Array;
+  readonly timeout_ms: number;
+  /** Of stdout and stderr together; one byte more kills the child. */
+  readonly max_output_bytes: number;
+  readonly signal: AbortSignal;
+}
+
+export interface ProcessResult {
+  /** The exit status; 128 + n where signal n ended it. */
+  readonly code: number;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+/**
+ * The one way to start a child process: an argument array and no shell, a scrubbed environment, its own process group,
+ * and limits on time and output. Ending early kills the whole tree.
+ *
+ * Faults: process_failed (not found, cannot start), process_output, timeout, canceled.
+ */
+export interface Processes {
+  /** What keeps a child in its bounds; recorded with the run. */
+  readonly sandbox: "none";
+  readonly run: (command: string, args: readonly string[], options: ProcessOptions) => Promise<ProcessResult>;
+}
+
+const INHERITED = ["PATH", "LANG", "LC_ALL", "TZ", "TMPDIR"] as const;
+/** Marks every descendant through its environment, so that one which left the process group is still found. */
+const MARK = "OA_PROCESS_TREE";
+
+export function openProcesses(): Processes {
+  return { sandbox: "none", run };
+}
+
+async function run(command: string, args: readonly string[], options: ProcessOptions): Promise<ProcessResult> {
+  throwIfCanceled(options.signal, command);
+  if (options.cwd !== undefined && !existsSync(options.cwd)) {
+    throw new Fault("process_failed", `${command} cannot start in "${options.cwd}": that folder does not exist`);
+  }
+  const mark = randomBytes(16).toString("hex");
+  const child = start(command, args, options, mark);
+  return new Promise((resolve, reject) => {
+    const stdout: Buffer[] = [];
+    const stderr: Buffer[] = [];
+    let bytes = 0;
+    let fault: Fault | undefined;
+    const stop = (why: Fault): void => {
+      if (fault !== undefined) return;
+      fault = why;
+      killTree(child, mark);
+    };
+    const collect = (into: Buffer[]) => (chunk: Buffer) => {
+      bytes += chunk.length;
+      if (bytes <= options.max_output_bytes) into.push(chunk);
+      else stop(new Fault("process_output", `${command} wrote more than ${options.max_output_bytes} bytes`));
+    };
+    const onAbort = (): void => stop(cancellation(options.signal, command));
+    const timer = setTimeout(() => {
+      stop(new Fault("timeout", `${command} did not end within ${options.timeout_ms} ms`, { retryable: true }));
+    }, options.timeout_ms);
+    options.signal.addEventListener("abort", onAbort, { once: true });
+    child.stdout?.on("data", collect(stdout));
+    child.stderr?.on("data", collect(stderr));
+    // A child that ends without reading its input closes the pipe; its exit status says what happened.
+    child.stdin?.on("error", () => undefined);
+    child.stdin?.end(options.stdin ?? "");
+    child.on("error", (error) => {
+      const missing = (error as NodeJS.ErrnoException).code === "ENOENT";
+      const why = missing ? "it is not installed, or not on the PATH" : error.message;
+      fault ??= new Fault("process_failed", `${command} could not be started: ${why}`, { cause: error });
+    });
+    // What the child left running would hold the pipes open for ever.
+    child.on("exit", () => signalGroup(child, "SIGKILL"));
+    child.on("close", (code, signal) => {
+      clearTimeout(timer);
+      options.signal.removeEventListener("abort", onAbort);
+      if (fault !== undefined) reject(fault);
+      else {
+        resolve({
+          code: code ?? 128 + (signal === null ? 0 : (SIGNALS[signal] ?? 0)),
+          stdout: Buffer.concat(stdout).toString("utf8"),
+          stderr: Buffer.concat(stderr).toString("utf8"),
+        });
+      }
+    });
+  });
+}
+
+const SIGNALS: Readonly<Partial<Record<NodeJS.Signals, number>>> = {
+  SIGHUP: 1,
+  SIGINT: 2,
+  SIGABRT: 6,
+  SIGKILL: 9,
+  SIGSEGV: 11,
+  SIGPIPE: 13,
+  SIGTERM: 15,
+  SIGXFSZ: 25,
+};
+
+function start(command: string, args: readonly string[], options: ProcessOptions, mark: string): ChildProcess {
+  const env: Record<string, string> = { [MARK]: mark };
+  for (const name of INHERITED) {
+    const value = process.env[name];
+    if (value !== undefined) env[name] = value;
+  }
+  try {
+    return spawn(command, args, {
+      ...(options.cwd === undefined ? {} : { cwd: options.cwd }),
+      env: { ...env, ...options.env },
+      shell: false,
+      detached: true, // its own process group
+      stdio: "pipe",
+      windowsHide: true,
+    });
+  } catch (error) {
+    const why = error instanceof Error ? error.message : String(error);
+    throw new Fault("process_failed", `${command} could not be started: ${why}`, { cause: error });
+  }
+}
+
+/** Asks the tree to end, and after a moment ends it. */
+function killTree(child: ChildProcess, mark: string): void {
+  signalGroup(child, "SIGTERM");
+  const timer = setTimeout(() => {
+    signalGroup(child, "SIGKILL");
+    for (const pid of marked(mark)) signal(pid, "SIGKILL");
+    // A pipe held by a process that could not be found must not hold the caller.
+    child.stdout?.destroy();
+    child.stderr?.destroy();
+    child.stdin?.destroy();
+  }, LIMITS.process_kill_ms);
+  // Those that have left the group are looked for even if the group has ended by then.
+  child.on("exit", () => {
+    clearTimeout(timer);
+    for (const pid of marked(mark)) signal(pid, "SIGKILL");
+  });
+}
+
+function signalGroup(child: ChildProcess, name: NodeJS.Signals): void {
+  if (child.pid !== undefined) signal(-child.pid, name);
+}
+
+function signal(pid: number, name: NodeJS.Signals): void {
+  try {
+    process.kill(pid, name);
+  } catch (error) {
+    const code = (error as NodeJS.ErrnoException).code;
+    // Gone already; or, on macOS, a group of which only zombies are left.
+    if (code !== "ESRCH" && code !== "EPERM") throw error;
+  }
+}
+
+/** Linux: every process whose environment carries the mark. Elsewhere the process group is all that is known. */
+function marked(mark: string): readonly number[] {
+  if (process.platform !== "linux") return [];
+  return readdirSync("/proc").flatMap((name) => {
+    if (!/^\d+$/.test(name)) return [];
+    try {
+      return readFileSync(`/proc/${name}/environ`, "latin1").includes(`${MARK}=${mark}`) ? [Number(name)] : [];
+    } catch {
+      return []; // ended meanwhile, or another user's
+    }
+  });
+}
