@@ -26,7 +26,8 @@ export async function modelEmbed(params: ModelEmbedParams, context: OpContext): 
     const batch = texts.slice(at, at + LIMITS.embed_batch) as readonly string[];
     const answer = await backends.embed({ backend, texts: batch, dim, corpus: null, signal });
     made = { dim: answer.dim, model: answer.model };
-    vectors.push(...answer.vectors.map((vector) => [...vector]));
+    // Six digits are all a Float32 has to say; a step result is bounded.
+    vectors.push(...answer.vectors.map((vector) => Array.from(vector, (value) => Number(value.toFixed(6)))));
     progress(vectors.length, texts.length, "texts");
   }
   return { embedded: vectors.length, total: vectors.length, ...made, vectors };
