@@ -116,6 +116,8 @@ export const LIMITS = {
   api_header_bytes: 16_384,
   api_connections: 256,
   owner_order_s: 300,
+  edge_timeout_ms: 10_000,
+  edge_answer_bytes: 4_000_000,
   audit_line_chars: 8_000_000,
   data_lock_wait_ms: 10_000,
 

@@ -1,5 +1,5 @@
 import { resolve } from "node:path";
-import { permissionSentence, priceSentence, scheduleSentence } from "@oa/shared/api/consent.ts";
+import { priceSentence, scheduleSentence } from "@oa/shared/api/consent.ts";
 import type { ConsentView, ControlPorts } from "@oa/shared/api/ports.ts";
 import { newId } from "@oa/shared/core/id.ts";
 import { LIMITS } from "@oa/shared/core/limits.ts";
@@ -19,6 +19,7 @@ import { getInstall, type InstallView, listInstalls } from "@oa/shared/install/v
 import { toEvent as configTo } from "@oa/shared/nostr/install-config.ts";
 import { publicKeyOf, signEvent } from "@oa/shared/nostr/template.ts";
 import { type VerifiedEvent, verifyEvent } from "@oa/shared/nostr/verify.ts";
+import { sentenceOf } from "@oa/shared/upgrade/consent.ts";
 import { type Plan, planOf } from "@oa/shared/upgrade/plan.ts";
 import type { Decide } from "./decide.ts";
 import { type FoundUpgrade, findUpgrade, type UpgradeSourceOptions } from "./upgrade-source.ts";
@@ -133,7 +134,7 @@ function consentView({ found, plan }: Offer): ConsentView {
     price: priceSentence(manifest.pricing),
     manifest_sha256: listing.manifest_sha256,
     permission_hash: permissionHash(plan.permissions),
-    permissions: plan.permissions.map((permission) => ({ permission, sentence: permissionSentence(permission) })),
+    permissions: plan.permissions.map((permission) => ({ permission, sentence: sentenceOf(permission) })),
     inputs: plan.inputs,
   };
 }

@@ -3,6 +3,9 @@ import type { Command } from "./command.ts";
 /** Every command by its words. Only the one that runs is loaded; help and completion load all. */
 export const COMMANDS: Readonly<Record<string, () => Promise<{ readonly command: Command }>>> = {
   up: () => import("./up.ts"),
+  "upgrade init": () => import("./upgrade-init.ts"),
+  "upgrade validate": () => import("./upgrade-validate.ts"),
+  "upgrade publish": () => import("./upgrade-publish.ts"),
   "market list": () => import("./market-list.ts"),
   "market search": () => import("./market-search.ts"),
   "market show": () => import("./market-show.ts"),
@@ -13,6 +16,7 @@ export const COMMANDS: Readonly<Record<string, () => Promise<{ readonly command:
   "installs enable": () => import("./installs-enable.ts"),
   "installs disable": () => import("./installs-disable.ts"),
   "installs remove": () => import("./installs-remove.ts"),
+  "schedule next": () => import("./schedule-next.ts"),
   run: () => import("./run.ts"),
   runs: () => import("./runs.ts"),
   "pair add": () => import("./pair-add.ts"),

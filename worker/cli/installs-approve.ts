@@ -1,6 +1,6 @@
-import { permissionSentence } from "@oa/shared/api/consent.ts";
 import { isRejection, reject } from "@oa/shared/core/refusal.ts";
 import type { InstallView } from "@oa/shared/install/views.ts";
+import { sentenceOf } from "@oa/shared/upgrade/consent.ts";
 import { type Command, defineCommand } from "./command.ts";
 import { findInstall } from "./find-install.ts";
 import { plain } from "./terminal.ts";
@@ -18,7 +18,7 @@ export const command: Command = defineCommand({
     const { pending } = install;
     if (pending === null) return reject("not_found", `nothing waits for approval in ${install.install_id}`);
     note(plain(`${pending.title} ${pending.upgrade_version} by ${pending.author_pubkey} may:`));
-    for (const permission of pending.permissions) note(plain(`  ${permissionSentence(permission)}`));
+    for (const permission of pending.permissions) note(plain(`  ${sentenceOf(permission)}`));
     if (!options.yes) {
       const yes = await confirm("Allow this?");
       if (yes !== true) {

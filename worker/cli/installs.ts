@@ -1,6 +1,6 @@
-import { permissionSentence } from "@oa/shared/api/consent.ts";
 import { isRejection } from "@oa/shared/core/refusal.ts";
 import type { InstallView } from "@oa/shared/install/views.ts";
+import { sentenceOf } from "@oa/shared/upgrade/consent.ts";
 import { type Command, defineCommand } from "./command.ts";
 import { findInstall, upgradeOf } from "./find-install.ts";
 import { table } from "./table.ts";
@@ -46,7 +46,7 @@ function details(install: InstallView): string {
     `  listing   ${upgrade?.upgrade_address ?? ""}`,
     `  manifest  ${upgrade?.manifest_sha256 ?? ""}`,
     "  It may:",
-    ...permissions.map((permission) => `    ${permissionSentence(permission)}`),
+    ...permissions.map((permission) => `    ${sentenceOf(permission)}`),
     ...(install.pending === null ? [] : ["  It waits for your approval:"]),
     ...install.approval_reasons.map((reason) => `    ${reason}`),
     ...(install.refusal === null ? [] : [`  Last refused: ${install.refusal.message} (${install.refusal.code})`]),

@@ -9,7 +9,7 @@ export const command: Command = defineCommand({
     category: { type: "text", value: "NAME", summary: "Only this category" },
     tag: { type: "text", value: "NAME", summary: "Only with this tag" },
     author: { type: "text", value: "KEY", summary: "Only by this author (hex or npub)" },
-    price: { type: "text", value: "MODEL", summary: "Only at this price", choices: ["free", "per-run", "per-month"] },
+    price: { type: "text", value: "PRICE", summary: "free, paid, or the most it may cost in sats" },
     limit: { type: "integer", value: "N", summary: "How many", min: 1, max: 100, default: 50 },
     cursor: { type: "text", value: "TEXT", summary: "Go on from an earlier page's next_cursor" },
   },

@@ -7,5 +7,5 @@ export const command: Command = defineCommand({
   arguments: { text: { summary: "What to look for", repeat: true } },
   options: { limit: { type: "integer", value: "N", summary: "How many", min: 1, max: 100, default: 50 } },
   examples: ["oa market search code index", "oa market search digest --json"],
-  run: (context) => showListings(context, { q: context.args.text.join(" "), limit: String(context.options.limit) }),
+  run: (context) => showListings(context, { text: context.args.text.join(" "), limit: String(context.options.limit) }),
 });

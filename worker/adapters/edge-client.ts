@@ -1,0 +1,51 @@
+import { parseStrict } from "@oa/shared/core/json.ts";
+import { LIMITS } from "@oa/shared/core/limits.ts";
+import { REASONS, type ReasonCode } from "@oa/shared/core/reasons.ts";
+import { isRejection, type Rejection, reject } from "@oa/shared/core/refusal.ts";
+import { openEgress } from "./egress.ts";
+
+/** The edge's public API, for reading. */
+export interface EdgeClient {
+  /** `T` is what the route's schema says; an answer that says no is a rejection. Faults: those of egress. */
+  readonly get: <T extends object>(path: string, signal: AbortSignal) => Promise<T | Rejection>;
+  /** The edge's clock as it answers, where it tells. */
+  readonly health: (signal: AbortSignal) => Promise<{ readonly date_ms: number | null }>;
+}
+
+/** Reaches the one host that the owner's settings name, which may be on this machine. */
+export function openEdgeClient(edge_url: string): EdgeClient {
+  const { host, port, protocol, hostname } = new URL(edge_url);
+  const private_allow = [`${hostname}:${port === "" ? (protocol === "https:" ? 443 : 80) : port}`];
+  const egress = openEgress([`network:egress:${host}`], { private_allow });
+  const fetch = (path: string, signal: AbortSignal) =>
+    egress.fetch({
+      url: `${edge_url}${path}`,
+      method: "GET",
+      headers: { accept: "application/json" },
+      timeout_ms: LIMITS.edge_timeout_ms,
+      max_bytes: LIMITS.edge_answer_bytes,
+      signal,
+    });
+  return {
+    get: async <T extends object>(path: string, signal: AbortSignal) => {
+      const { status, body } = await fetch(path, signal);
+      const parsed = parseStrict(new TextDecoder().decode(body), { bytes: LIMITS.edge_answer_bytes });
+      if (isRejection(parsed))
+        return reject("unreachable", `${edge_url} answered ${status} with no JSON: is it an edge?`);
+      // The edge validates what it stores; signed events are verified again before they are used.
+      if (status >= 200 && status < 300) return parsed.value as T;
+      const { error } = (parsed.value ?? {}) as {
+        readonly error?: { readonly code?: string; readonly message?: string };
+      };
+      const known = error?.code !== undefined && Object.hasOwn(REASONS, error.code);
+      const code: ReasonCode = known ? (error?.code as ReasonCode) : "unreachable";
+      return reject(code, error?.message ?? `${edge_url} answered ${status}`);
+    },
+    health: async (signal) => {
+      const { status, headers } = await fetch("/health", signal);
+      if (status !== 200) throw new Error(`it answered ${status}`);
+      const date_ms = Date.parse(headers.date ?? "");
+      return { date_ms: Number.isNaN(date_ms) ? null : date_ms };
+    },
+  };
+}

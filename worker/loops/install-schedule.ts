@@ -1,0 +1,56 @@
+import type { EventContext, EventDraft, Recorded } from "@oa/shared/core/envelope.ts";
+import type { EventStore } from "@oa/shared/core/event-store.ts";
+import { Fault, isRejection } from "@oa/shared/core/refusal.ts";
+import type { Sql } from "@oa/shared/core/sql.ts";
+import { installDecider } from "@oa/shared/install/decider.ts";
+import { toCronSchedule } from "@oa/shared/schedule/timing.ts";
+import { scheduleTask } from "./schedule.ts";
+
+/**
+ * The store, with every install's schedule kept in step with the install: whoever enables, updates, disables or removes
+ * one, its schedule is set or cleared in the same transaction.
+ */
+export function withSchedules(
+  inner: EventStore,
+  options: {
+    readonly sql: Sql;
+    readonly worker: string;
+    /** For schedules that name no time zone. */
+    readonly time_zone: string;
+    /** Called after a schedule may have changed. */
+    readonly changed: () => void;
+  },
+): EventStore {
+  const follow = (context: EventContext, install_id: string): void => {
+    const { status, active } = inner.load(installDecider, install_id);
+    const cron =
+      status === "enabled" && active !== null ? toCronSchedule(active.pins.schedule, options.time_zone) : null;
+    const command =
+      cron === null
+        ? ({ type: "clear", reason: `the install is ${status === "enabled" ? "not on a schedule" : status}` } as const)
+        : ({ type: "set", now_ms: context.now_ms, install_id, worker_id: options.worker, schedule: cron } as const);
+    const { idempotency_key: _, ...own } = context;
+    const done = inner.handle(own, [scheduleTask(install_id, command)]);
+    // The manifest's schedule was checked before; a refusal here must not leave an install without its schedule.
+    if (isRejection(done))
+      throw new Fault(done.code, done.message, done.details === undefined ? {} : { details: done.details });
+  };
+  return {
+    ...inner,
+    handle: (context, tasks) =>
+      options.sql.transaction(() => {
+        const result = inner.handle(context, tasks);
+        if (isRejection(result)) return result;
+        const installs = new Set(result.filter(changesInstall).map(({ subject_id }) => subject_id));
+        for (const install_id of installs) follow(context, install_id);
+        if (installs.size > 0) setImmediate(options.changed);
+        return result;
+      }),
+  };
+}
+
+const CHANGES = new Set(["install.approved", "install.enabled", "install.disabled", "install.removed"]);
+
+function changesInstall(event: Recorded<EventDraft>): boolean {
+  return CHANGES.has(event.event_type);
+}
