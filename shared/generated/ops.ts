@@ -22,7 +22,7 @@ export const OPS: Readonly<Record<OpName, OpDefinition>> = {
           "type": "integer",
           "minimum": 1,
           "maximum": 67108864,
-          "default": 1048576
+          "default": 200000
         },
         "encoding": {
           "enum": [
@@ -298,7 +298,7 @@ export const OPS: Readonly<Record<OpName, OpDefinition>> = {
           "type": "integer",
           "minimum": 1,
           "maximum": 67108864,
-          "default": 1048576
+          "default": 200000
         },
         "timeout_ms": {
           "type": "integer",

@@ -1297,7 +1297,7 @@ readonly next: (ScheduleDue | null)
 }
 }
 /**
- * It was due and a run is to be started, once, under the run key.
+ * It was due and one run is to be started for this due time.
  */
 export interface ScheduleFired {
 readonly event_type: "schedule.fired"
@@ -1308,14 +1308,10 @@ readonly install_id: string
  */
 readonly at_ms: number
 /**
- * The due time this run is for, jitter aside.
+ * The due time this run is for, jitter aside. With the install it identifies the run: started twice, it is one run.
  */
 readonly due_ms: number
 readonly reason: ("schedule" | "catch_up")
-/**
- * Idempotency key: a run started twice under it is one run.
- */
-readonly run_key: string
 readonly trace: ScheduleTrace
 readonly next: (ScheduleDue | null)
 }

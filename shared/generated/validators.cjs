@@ -19516,7 +19516,7 @@ return errors === 0;
 validate78.evaluated = {"dynamicProps":true,"dynamicItems":false};
 
 exports.isScheduleEvent = validate79;
-const schema111 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/event/schedule.json","title":"ScheduleEvent","description":"When an install is due and what was decided about it. The subject is the install's schedule, schedule_….","oneOf":[{"title":"ScheduleSet","description":"The install runs on this schedule from now on.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"schedule.set"},"data":{"type":"object","required":["install_id","worker_id","schedule","at_ms","next"],"additionalProperties":false,"properties":{"install_id":{"type":"string","minLength":1,"maxLength":64},"worker_id":{"type":"string","minLength":1,"maxLength":128},"schedule":{"$ref":"#/$defs/CronSchedule"},"at_ms":{"type":"integer","minimum":0,"maximum":9007199254740991,"description":"Unix time of the decision."},"next":{"anyOf":[{"$ref":"#/$defs/ScheduleDue"},{"type":"null"}]}}}}},{"title":"ScheduleCleared","description":"The install has no schedule any more.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"schedule.cleared"},"data":{"type":"object","required":["install_id","reason"],"additionalProperties":false,"properties":{"install_id":{"type":"string","minLength":1,"maxLength":64},"reason":{"type":"string","maxLength":500}}}}},{"title":"ScheduleDeferred","description":"It was due while its window was closed and waits for the opening.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"schedule.deferred"},"data":{"type":"object","required":["install_id","at_ms","trace","next"],"additionalProperties":false,"properties":{"install_id":{"type":"string","minLength":1,"maxLength":64},"at_ms":{"type":"integer","minimum":0,"maximum":9007199254740991,"description":"Unix time of the decision."},"trace":{"$ref":"#/$defs/ScheduleTrace"},"next":{"anyOf":[{"$ref":"#/$defs/ScheduleDue"},{"type":"null"}]}}}}},{"title":"ScheduleSkipped","description":"It was due and does not run for this due time.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"schedule.skipped"},"data":{"type":"object","required":["install_id","at_ms","trace","next"],"additionalProperties":false,"properties":{"install_id":{"type":"string","minLength":1,"maxLength":64},"at_ms":{"type":"integer","minimum":0,"maximum":9007199254740991,"description":"Unix time of the decision."},"trace":{"$ref":"#/$defs/ScheduleTrace"},"next":{"anyOf":[{"$ref":"#/$defs/ScheduleDue"},{"type":"null"}]}}}}},{"title":"ScheduleFired","description":"It was due and a run is to be started, once, under the run key.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"schedule.fired"},"data":{"type":"object","required":["install_id","at_ms","due_ms","reason","run_key","trace","next"],"additionalProperties":false,"properties":{"install_id":{"type":"string","minLength":1,"maxLength":64},"at_ms":{"type":"integer","minimum":0,"maximum":9007199254740991,"description":"Unix time of the decision."},"due_ms":{"type":"integer","minimum":0,"maximum":9007199254740991,"description":"The due time this run is for, jitter aside."},"reason":{"enum":["schedule","catch_up"]},"run_key":{"type":"string","minLength":1,"maxLength":128,"description":"Idempotency key: a run started twice under it is one run."},"trace":{"$ref":"#/$defs/ScheduleTrace"},"next":{"anyOf":[{"$ref":"#/$defs/ScheduleDue"},{"type":"null"}]}}}}},{"title":"ScheduleRealigned","description":"The clock went back, so the next due time was found anew. What has fired stays fired.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"schedule.realigned"},"data":{"type":"object","required":["install_id","at_ms","next"],"additionalProperties":false,"properties":{"install_id":{"type":"string","minLength":1,"maxLength":64},"at_ms":{"type":"integer","minimum":0,"maximum":9007199254740991,"description":"Unix time of the decision."},"next":{"anyOf":[{"$ref":"#/$defs/ScheduleDue"},{"type":"null"}]}}}}},{"title":"ScheduleRunStarted","description":"The run that was fired exists.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"schedule.run_started"},"data":{"type":"object","required":["install_id","due_ms","run_id"],"additionalProperties":false,"properties":{"install_id":{"type":"string","minLength":1,"maxLength":64},"due_ms":{"type":"integer","minimum":0,"maximum":9007199254740991},"run_id":{"type":"string","minLength":1,"maxLength":64}}}}},{"title":"ScheduleRunRefused","description":"The run that was fired could not be started.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"schedule.run_refused"},"data":{"type":"object","required":["install_id","due_ms","code","message"],"additionalProperties":false,"properties":{"install_id":{"type":"string","minLength":1,"maxLength":64},"due_ms":{"type":"integer","minimum":0,"maximum":9007199254740991},"code":{"type":"string","minLength":1,"maxLength":100},"message":{"type":"string","maxLength":2000}}}}}],"$defs":{"CronSchedule":{"type":"object","description":"A cron schedule with every default filled in.","required":["expression","timezone","jitter_ms","on_missed"],"additionalProperties":false,"properties":{"expression":{"type":"string","minLength":1,"maxLength":200},"timezone":{"type":"string","minLength":1,"maxLength":64,"description":"IANA name."},"window":{"$ref":"https://openagents.dev/schemas/manifest/upgrade-manifest.json#/$defs/ScheduleWindow"},"constraints":{"$ref":"https://openagents.dev/schemas/manifest/upgrade-manifest.json#/$defs/ScheduleConstraints"},"jitter_ms":{"type":"integer","minimum":0,"maximum":86400000},"on_missed":{"enum":["skip","catch_up"],"description":"Also decides what a due time outside the window does: skipped, or run at the next opening."}}},"ScheduleDue":{"type":"object","required":["due_ms","fire_at_ms"],"additionalProperties":false,"properties":{"due_ms":{"type":"integer","minimum":0,"maximum":9007199254740991,"description":"What the cron expression says."},"fire_at_ms":{"type":"integer","minimum":0,"maximum":9007199254740991,"description":"With jitter, or when the window opens."}}},"ScheduleTrace":{"type":"object","description":"Everything a decision about a due time was made from.","required":["due_ms","fire_at_ms","late_ms","due_times","window","constraints","on_missed","active_runs","outcome"],"additionalProperties":false,"properties":{"due_ms":{"type":"integer","minimum":0,"maximum":9007199254740991,"description":"The latest due time that had come."},"fire_at_ms":{"type":"integer","minimum":0,"maximum":9007199254740991,"description":"When it was to start."},"late_ms":{"type":"integer","minimum":0,"maximum":9007199254740991,"description":"How long after that the decision was made."},"due_times":{"type":"integer","minimum":1,"description":"How many due times this decision answers for; more than one where some were missed."},"counted_from_ms":{"type":"integer","minimum":0,"maximum":9007199254740991,"description":"Due times before this were not counted: they are older than may be caught up."},"window":{"anyOf":[{"$ref":"#/$defs/WindowTrace"},{"type":"null"}]},"constraints":{"type":"array","maxItems":32,"items":{"$ref":"#/$defs/ConstraintTrace"}},"on_missed":{"enum":["skip","catch_up"]},"active_runs":{"type":"integer","minimum":0,"description":"Runs of the install that had not finished."},"clock_jump_ms":{"type":"integer","description":"How far wall time ran ahead of (or behind) monotonic time since the check before: sleep, or a clock that was set."},"outcome":{"enum":["on_time","caught_up","window_opened","waits_for_window","outside_window","missed","too_old","run_active"]}}},"WindowTrace":{"type":"object","required":["start","end","open"],"additionalProperties":false,"properties":{"start":{"type":"string"},"end":{"type":"string"},"open":{"type":"boolean"}}},"ConstraintTrace":{"type":"object","required":["name","wanted","verdict"],"additionalProperties":false,"properties":{"name":{"type":"string","maxLength":64},"wanted":{"type":["boolean","integer"]},"verdict":{"enum":["not_measured"],"description":"not_measured: this worker has no sensor for it, so it did not hold the run back."}}}}};
+const schema111 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/event/schedule.json","title":"ScheduleEvent","description":"When an install is due and what was decided about it. The subject is the install's schedule, schedule_….","oneOf":[{"title":"ScheduleSet","description":"The install runs on this schedule from now on.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"schedule.set"},"data":{"type":"object","required":["install_id","worker_id","schedule","at_ms","next"],"additionalProperties":false,"properties":{"install_id":{"type":"string","minLength":1,"maxLength":64},"worker_id":{"type":"string","minLength":1,"maxLength":128},"schedule":{"$ref":"#/$defs/CronSchedule"},"at_ms":{"type":"integer","minimum":0,"maximum":9007199254740991,"description":"Unix time of the decision."},"next":{"anyOf":[{"$ref":"#/$defs/ScheduleDue"},{"type":"null"}]}}}}},{"title":"ScheduleCleared","description":"The install has no schedule any more.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"schedule.cleared"},"data":{"type":"object","required":["install_id","reason"],"additionalProperties":false,"properties":{"install_id":{"type":"string","minLength":1,"maxLength":64},"reason":{"type":"string","maxLength":500}}}}},{"title":"ScheduleDeferred","description":"It was due while its window was closed and waits for the opening.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"schedule.deferred"},"data":{"type":"object","required":["install_id","at_ms","trace","next"],"additionalProperties":false,"properties":{"install_id":{"type":"string","minLength":1,"maxLength":64},"at_ms":{"type":"integer","minimum":0,"maximum":9007199254740991,"description":"Unix time of the decision."},"trace":{"$ref":"#/$defs/ScheduleTrace"},"next":{"anyOf":[{"$ref":"#/$defs/ScheduleDue"},{"type":"null"}]}}}}},{"title":"ScheduleSkipped","description":"It was due and does not run for this due time.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"schedule.skipped"},"data":{"type":"object","required":["install_id","at_ms","trace","next"],"additionalProperties":false,"properties":{"install_id":{"type":"string","minLength":1,"maxLength":64},"at_ms":{"type":"integer","minimum":0,"maximum":9007199254740991,"description":"Unix time of the decision."},"trace":{"$ref":"#/$defs/ScheduleTrace"},"next":{"anyOf":[{"$ref":"#/$defs/ScheduleDue"},{"type":"null"}]}}}}},{"title":"ScheduleFired","description":"It was due and one run is to be started for this due time.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"schedule.fired"},"data":{"type":"object","required":["install_id","at_ms","due_ms","reason","trace","next"],"additionalProperties":false,"properties":{"install_id":{"type":"string","minLength":1,"maxLength":64},"at_ms":{"type":"integer","minimum":0,"maximum":9007199254740991,"description":"Unix time of the decision."},"due_ms":{"type":"integer","minimum":0,"maximum":9007199254740991,"description":"The due time this run is for, jitter aside. With the install it identifies the run: started twice, it is one run."},"reason":{"enum":["schedule","catch_up"]},"trace":{"$ref":"#/$defs/ScheduleTrace"},"next":{"anyOf":[{"$ref":"#/$defs/ScheduleDue"},{"type":"null"}]}}}}},{"title":"ScheduleRealigned","description":"The clock went back, so the next due time was found anew. What has fired stays fired.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"schedule.realigned"},"data":{"type":"object","required":["install_id","at_ms","next"],"additionalProperties":false,"properties":{"install_id":{"type":"string","minLength":1,"maxLength":64},"at_ms":{"type":"integer","minimum":0,"maximum":9007199254740991,"description":"Unix time of the decision."},"next":{"anyOf":[{"$ref":"#/$defs/ScheduleDue"},{"type":"null"}]}}}}},{"title":"ScheduleRunStarted","description":"The run that was fired exists.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"schedule.run_started"},"data":{"type":"object","required":["install_id","due_ms","run_id"],"additionalProperties":false,"properties":{"install_id":{"type":"string","minLength":1,"maxLength":64},"due_ms":{"type":"integer","minimum":0,"maximum":9007199254740991},"run_id":{"type":"string","minLength":1,"maxLength":64}}}}},{"title":"ScheduleRunRefused","description":"The run that was fired could not be started.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"schedule.run_refused"},"data":{"type":"object","required":["install_id","due_ms","code","message"],"additionalProperties":false,"properties":{"install_id":{"type":"string","minLength":1,"maxLength":64},"due_ms":{"type":"integer","minimum":0,"maximum":9007199254740991},"code":{"type":"string","minLength":1,"maxLength":100},"message":{"type":"string","maxLength":2000}}}}}],"$defs":{"CronSchedule":{"type":"object","description":"A cron schedule with every default filled in.","required":["expression","timezone","jitter_ms","on_missed"],"additionalProperties":false,"properties":{"expression":{"type":"string","minLength":1,"maxLength":200},"timezone":{"type":"string","minLength":1,"maxLength":64,"description":"IANA name."},"window":{"$ref":"https://openagents.dev/schemas/manifest/upgrade-manifest.json#/$defs/ScheduleWindow"},"constraints":{"$ref":"https://openagents.dev/schemas/manifest/upgrade-manifest.json#/$defs/ScheduleConstraints"},"jitter_ms":{"type":"integer","minimum":0,"maximum":86400000},"on_missed":{"enum":["skip","catch_up"],"description":"Also decides what a due time outside the window does: skipped, or run at the next opening."}}},"ScheduleDue":{"type":"object","required":["due_ms","fire_at_ms"],"additionalProperties":false,"properties":{"due_ms":{"type":"integer","minimum":0,"maximum":9007199254740991,"description":"What the cron expression says."},"fire_at_ms":{"type":"integer","minimum":0,"maximum":9007199254740991,"description":"With jitter, or when the window opens."}}},"ScheduleTrace":{"type":"object","description":"Everything a decision about a due time was made from.","required":["due_ms","fire_at_ms","late_ms","due_times","window","constraints","on_missed","active_runs","outcome"],"additionalProperties":false,"properties":{"due_ms":{"type":"integer","minimum":0,"maximum":9007199254740991,"description":"The latest due time that had come."},"fire_at_ms":{"type":"integer","minimum":0,"maximum":9007199254740991,"description":"When it was to start."},"late_ms":{"type":"integer","minimum":0,"maximum":9007199254740991,"description":"How long after that the decision was made."},"due_times":{"type":"integer","minimum":1,"description":"How many due times this decision answers for; more than one where some were missed."},"counted_from_ms":{"type":"integer","minimum":0,"maximum":9007199254740991,"description":"Due times before this were not counted: they are older than may be caught up."},"window":{"anyOf":[{"$ref":"#/$defs/WindowTrace"},{"type":"null"}]},"constraints":{"type":"array","maxItems":32,"items":{"$ref":"#/$defs/ConstraintTrace"}},"on_missed":{"enum":["skip","catch_up"]},"active_runs":{"type":"integer","minimum":0,"description":"Runs of the install that had not finished."},"clock_jump_ms":{"type":"integer","description":"How far wall time ran ahead of (or behind) monotonic time since the check before: sleep, or a clock that was set."},"outcome":{"enum":["on_time","caught_up","window_opened","waits_for_window","outside_window","missed","too_old","run_active"]}}},"WindowTrace":{"type":"object","required":["start","end","open"],"additionalProperties":false,"properties":{"start":{"type":"string"},"end":{"type":"string"},"open":{"type":"boolean"}}},"ConstraintTrace":{"type":"object","required":["name","wanted","verdict"],"additionalProperties":false,"properties":{"name":{"type":"string","maxLength":64},"wanted":{"type":["boolean","integer"]},"verdict":{"enum":["not_measured"],"description":"not_measured: this worker has no sensor for it, so it did not hold the run back."}}}}};
 const schema115 = {"type":"object","required":["due_ms","fire_at_ms"],"additionalProperties":false,"properties":{"due_ms":{"type":"integer","minimum":0,"maximum":9007199254740991,"description":"What the cron expression says."},"fire_at_ms":{"type":"integer","minimum":0,"maximum":9007199254740991,"description":"With jitter, or when the window opens."}}};
 const schema112 = {"type":"object","description":"A cron schedule with every default filled in.","required":["expression","timezone","jitter_ms","on_missed"],"additionalProperties":false,"properties":{"expression":{"type":"string","minLength":1,"maxLength":200},"timezone":{"type":"string","minLength":1,"maxLength":64,"description":"IANA name."},"window":{"$ref":"https://openagents.dev/schemas/manifest/upgrade-manifest.json#/$defs/ScheduleWindow"},"constraints":{"$ref":"https://openagents.dev/schemas/manifest/upgrade-manifest.json#/$defs/ScheduleConstraints"},"jitter_ms":{"type":"integer","minimum":0,"maximum":86400000},"on_missed":{"enum":["skip","catch_up"],"description":"Also decides what a due time outside the window does: skipped, or run at the next opening."}}};
 
@@ -21977,8 +21977,8 @@ vErrors.push(err112);
 }
 errors++;
 }
-if(data30.run_key === undefined){
-const err113 = {instancePath:instancePath+"/data",schemaPath:"#/oneOf/4/properties/data/required",keyword:"required",params:{missingProperty: "run_key"},message:"must have required property '"+"run_key"+"'"};
+if(data30.trace === undefined){
+const err113 = {instancePath:instancePath+"/data",schemaPath:"#/oneOf/4/properties/data/required",keyword:"required",params:{missingProperty: "trace"},message:"must have required property '"+"trace"+"'"};
 if(vErrors === null){
 vErrors = [err113];
 }
@@ -21987,8 +21987,8 @@ vErrors.push(err113);
 }
 errors++;
 }
-if(data30.trace === undefined){
-const err114 = {instancePath:instancePath+"/data",schemaPath:"#/oneOf/4/properties/data/required",keyword:"required",params:{missingProperty: "trace"},message:"must have required property '"+"trace"+"'"};
+if(data30.next === undefined){
+const err114 = {instancePath:instancePath+"/data",schemaPath:"#/oneOf/4/properties/data/required",keyword:"required",params:{missingProperty: "next"},message:"must have required property '"+"next"+"'"};
 if(vErrors === null){
 vErrors = [err114];
 }
@@ -21997,8 +21997,9 @@ vErrors.push(err114);
 }
 errors++;
 }
-if(data30.next === undefined){
-const err115 = {instancePath:instancePath+"/data",schemaPath:"#/oneOf/4/properties/data/required",keyword:"required",params:{missingProperty: "next"},message:"must have required property '"+"next"+"'"};
+for(const key12 in data30){
+if(!((((((key12 === "install_id") || (key12 === "at_ms")) || (key12 === "due_ms")) || (key12 === "reason")) || (key12 === "trace")) || (key12 === "next"))){
+const err115 = {instancePath:instancePath+"/data",schemaPath:"#/oneOf/4/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key12},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err115];
 }
@@ -22007,9 +22008,12 @@ vErrors.push(err115);
 }
 errors++;
 }
-for(const key12 in data30){
-if(!(((((((key12 === "install_id") || (key12 === "at_ms")) || (key12 === "due_ms")) || (key12 === "reason")) || (key12 === "run_key")) || (key12 === "trace")) || (key12 === "next"))){
-const err116 = {instancePath:instancePath+"/data",schemaPath:"#/oneOf/4/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key12},message:"must NOT have additional properties"};
+}
+if(data30.install_id !== undefined){
+let data31 = data30.install_id;
+if(typeof data31 === "string"){
+if(func1(data31) > 64){
+const err116 = {instancePath:instancePath+"/data/install_id",schemaPath:"#/oneOf/4/properties/data/properties/install_id/maxLength",keyword:"maxLength",params:{limit: 64},message:"must NOT have more than 64 characters"};
 if(vErrors === null){
 vErrors = [err116];
 }
@@ -22018,12 +22022,8 @@ vErrors.push(err116);
 }
 errors++;
 }
-}
-if(data30.install_id !== undefined){
-let data31 = data30.install_id;
-if(typeof data31 === "string"){
-if(func1(data31) > 64){
-const err117 = {instancePath:instancePath+"/data/install_id",schemaPath:"#/oneOf/4/properties/data/properties/install_id/maxLength",keyword:"maxLength",params:{limit: 64},message:"must NOT have more than 64 characters"};
+if(func1(data31) < 1){
+const err117 = {instancePath:instancePath+"/data/install_id",schemaPath:"#/oneOf/4/properties/data/properties/install_id/minLength",keyword:"minLength",params:{limit: 1},message:"must NOT have fewer than 1 characters"};
 if(vErrors === null){
 vErrors = [err117];
 }
@@ -22032,8 +22032,9 @@ vErrors.push(err117);
 }
 errors++;
 }
-if(func1(data31) < 1){
-const err118 = {instancePath:instancePath+"/data/install_id",schemaPath:"#/oneOf/4/properties/data/properties/install_id/minLength",keyword:"minLength",params:{limit: 1},message:"must NOT have fewer than 1 characters"};
+}
+else {
+const err118 = {instancePath:instancePath+"/data/install_id",schemaPath:"#/oneOf/4/properties/data/properties/install_id/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err118];
 }
@@ -22043,8 +22044,10 @@ vErrors.push(err118);
 errors++;
 }
 }
-else {
-const err119 = {instancePath:instancePath+"/data/install_id",schemaPath:"#/oneOf/4/properties/data/properties/install_id/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data30.at_ms !== undefined){
+let data32 = data30.at_ms;
+if(!(((typeof data32 == "number") && (!(data32 % 1) && !isNaN(data32))) && (isFinite(data32)))){
+const err119 = {instancePath:instancePath+"/data/at_ms",schemaPath:"#/oneOf/4/properties/data/properties/at_ms/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
 if(vErrors === null){
 vErrors = [err119];
 }
@@ -22053,11 +22056,9 @@ vErrors.push(err119);
 }
 errors++;
 }
-}
-if(data30.at_ms !== undefined){
-let data32 = data30.at_ms;
-if(!(((typeof data32 == "number") && (!(data32 % 1) && !isNaN(data32))) && (isFinite(data32)))){
-const err120 = {instancePath:instancePath+"/data/at_ms",schemaPath:"#/oneOf/4/properties/data/properties/at_ms/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
+if((typeof data32 == "number") && (isFinite(data32))){
+if(data32 > 9007199254740991 || isNaN(data32)){
+const err120 = {instancePath:instancePath+"/data/at_ms",schemaPath:"#/oneOf/4/properties/data/properties/at_ms/maximum",keyword:"maximum",params:{comparison: "<=", limit: 9007199254740991},message:"must be <= 9007199254740991"};
 if(vErrors === null){
 vErrors = [err120];
 }
@@ -22066,9 +22067,8 @@ vErrors.push(err120);
 }
 errors++;
 }
-if((typeof data32 == "number") && (isFinite(data32))){
-if(data32 > 9007199254740991 || isNaN(data32)){
-const err121 = {instancePath:instancePath+"/data/at_ms",schemaPath:"#/oneOf/4/properties/data/properties/at_ms/maximum",keyword:"maximum",params:{comparison: "<=", limit: 9007199254740991},message:"must be <= 9007199254740991"};
+if(data32 < 0 || isNaN(data32)){
+const err121 = {instancePath:instancePath+"/data/at_ms",schemaPath:"#/oneOf/4/properties/data/properties/at_ms/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0},message:"must be >= 0"};
 if(vErrors === null){
 vErrors = [err121];
 }
@@ -22077,8 +22077,12 @@ vErrors.push(err121);
 }
 errors++;
 }
-if(data32 < 0 || isNaN(data32)){
-const err122 = {instancePath:instancePath+"/data/at_ms",schemaPath:"#/oneOf/4/properties/data/properties/at_ms/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0},message:"must be >= 0"};
+}
+}
+if(data30.due_ms !== undefined){
+let data33 = data30.due_ms;
+if(!(((typeof data33 == "number") && (!(data33 % 1) && !isNaN(data33))) && (isFinite(data33)))){
+const err122 = {instancePath:instancePath+"/data/due_ms",schemaPath:"#/oneOf/4/properties/data/properties/due_ms/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
 if(vErrors === null){
 vErrors = [err122];
 }
@@ -22087,12 +22091,9 @@ vErrors.push(err122);
 }
 errors++;
 }
-}
-}
-if(data30.due_ms !== undefined){
-let data33 = data30.due_ms;
-if(!(((typeof data33 == "number") && (!(data33 % 1) && !isNaN(data33))) && (isFinite(data33)))){
-const err123 = {instancePath:instancePath+"/data/due_ms",schemaPath:"#/oneOf/4/properties/data/properties/due_ms/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
+if((typeof data33 == "number") && (isFinite(data33))){
+if(data33 > 9007199254740991 || isNaN(data33)){
+const err123 = {instancePath:instancePath+"/data/due_ms",schemaPath:"#/oneOf/4/properties/data/properties/due_ms/maximum",keyword:"maximum",params:{comparison: "<=", limit: 9007199254740991},message:"must be <= 9007199254740991"};
 if(vErrors === null){
 vErrors = [err123];
 }
@@ -22101,9 +22102,8 @@ vErrors.push(err123);
 }
 errors++;
 }
-if((typeof data33 == "number") && (isFinite(data33))){
-if(data33 > 9007199254740991 || isNaN(data33)){
-const err124 = {instancePath:instancePath+"/data/due_ms",schemaPath:"#/oneOf/4/properties/data/properties/due_ms/maximum",keyword:"maximum",params:{comparison: "<=", limit: 9007199254740991},message:"must be <= 9007199254740991"};
+if(data33 < 0 || isNaN(data33)){
+const err124 = {instancePath:instancePath+"/data/due_ms",schemaPath:"#/oneOf/4/properties/data/properties/due_ms/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0},message:"must be >= 0"};
 if(vErrors === null){
 vErrors = [err124];
 }
@@ -22112,62 +22112,17 @@ vErrors.push(err124);
 }
 errors++;
 }
-if(data33 < 0 || isNaN(data33)){
-const err125 = {instancePath:instancePath+"/data/due_ms",schemaPath:"#/oneOf/4/properties/data/properties/due_ms/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0},message:"must be >= 0"};
-if(vErrors === null){
-vErrors = [err125];
-}
-else {
-vErrors.push(err125);
-}
-errors++;
-}
 }
 }
 if(data30.reason !== undefined){
 let data34 = data30.reason;
 if(!((data34 === "schedule") || (data34 === "catch_up"))){
-const err126 = {instancePath:instancePath+"/data/reason",schemaPath:"#/oneOf/4/properties/data/properties/reason/enum",keyword:"enum",params:{allowedValues: schema111.oneOf[4].properties.data.properties.reason.enum},message:"must be equal to one of the allowed values"};
+const err125 = {instancePath:instancePath+"/data/reason",schemaPath:"#/oneOf/4/properties/data/properties/reason/enum",keyword:"enum",params:{allowedValues: schema111.oneOf[4].properties.data.properties.reason.enum},message:"must be equal to one of the allowed values"};
 if(vErrors === null){
-vErrors = [err126];
+vErrors = [err125];
 }
 else {
-vErrors.push(err126);
-}
-errors++;
-}
-}
-if(data30.run_key !== undefined){
-let data35 = data30.run_key;
-if(typeof data35 === "string"){
-if(func1(data35) > 128){
-const err127 = {instancePath:instancePath+"/data/run_key",schemaPath:"#/oneOf/4/properties/data/properties/run_key/maxLength",keyword:"maxLength",params:{limit: 128},message:"must NOT have more than 128 characters"};
-if(vErrors === null){
-vErrors = [err127];
-}
-else {
-vErrors.push(err127);
-}
-errors++;
-}
-if(func1(data35) < 1){
-const err128 = {instancePath:instancePath+"/data/run_key",schemaPath:"#/oneOf/4/properties/data/properties/run_key/minLength",keyword:"minLength",params:{limit: 1},message:"must NOT have fewer than 1 characters"};
-if(vErrors === null){
-vErrors = [err128];
-}
-else {
-vErrors.push(err128);
-}
-errors++;
-}
-}
-else {
-const err129 = {instancePath:instancePath+"/data/run_key",schemaPath:"#/oneOf/4/properties/data/properties/run_key/type",keyword:"type",params:{type: "string"},message:"must be string"};
-if(vErrors === null){
-vErrors = [err129];
-}
-else {
-vErrors.push(err129);
+vErrors.push(err125);
 }
 errors++;
 }
@@ -22179,13 +22134,58 @@ errors = vErrors.length;
 }
 }
 if(data30.next !== undefined){
-let data37 = data30.next;
-const _errs104 = errors;
+let data36 = data30.next;
+const _errs102 = errors;
 let valid20 = false;
-const _errs105 = errors;
-if(data37 && typeof data37 == "object" && !Array.isArray(data37)){
-if(data37.due_ms === undefined){
-const err130 = {instancePath:instancePath+"/data/next",schemaPath:"#/$defs/ScheduleDue/required",keyword:"required",params:{missingProperty: "due_ms"},message:"must have required property '"+"due_ms"+"'"};
+const _errs103 = errors;
+if(data36 && typeof data36 == "object" && !Array.isArray(data36)){
+if(data36.due_ms === undefined){
+const err126 = {instancePath:instancePath+"/data/next",schemaPath:"#/$defs/ScheduleDue/required",keyword:"required",params:{missingProperty: "due_ms"},message:"must have required property '"+"due_ms"+"'"};
+if(vErrors === null){
+vErrors = [err126];
+}
+else {
+vErrors.push(err126);
+}
+errors++;
+}
+if(data36.fire_at_ms === undefined){
+const err127 = {instancePath:instancePath+"/data/next",schemaPath:"#/$defs/ScheduleDue/required",keyword:"required",params:{missingProperty: "fire_at_ms"},message:"must have required property '"+"fire_at_ms"+"'"};
+if(vErrors === null){
+vErrors = [err127];
+}
+else {
+vErrors.push(err127);
+}
+errors++;
+}
+for(const key13 in data36){
+if(!((key13 === "due_ms") || (key13 === "fire_at_ms"))){
+const err128 = {instancePath:instancePath+"/data/next",schemaPath:"#/$defs/ScheduleDue/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key13},message:"must NOT have additional properties"};
+if(vErrors === null){
+vErrors = [err128];
+}
+else {
+vErrors.push(err128);
+}
+errors++;
+}
+}
+if(data36.due_ms !== undefined){
+let data37 = data36.due_ms;
+if(!(((typeof data37 == "number") && (!(data37 % 1) && !isNaN(data37))) && (isFinite(data37)))){
+const err129 = {instancePath:instancePath+"/data/next/due_ms",schemaPath:"#/$defs/ScheduleDue/properties/due_ms/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
+if(vErrors === null){
+vErrors = [err129];
+}
+else {
+vErrors.push(err129);
+}
+errors++;
+}
+if((typeof data37 == "number") && (isFinite(data37))){
+if(data37 > 9007199254740991 || isNaN(data37)){
+const err130 = {instancePath:instancePath+"/data/next/due_ms",schemaPath:"#/$defs/ScheduleDue/properties/due_ms/maximum",keyword:"maximum",params:{comparison: "<=", limit: 9007199254740991},message:"must be <= 9007199254740991"};
 if(vErrors === null){
 vErrors = [err130];
 }
@@ -22194,8 +22194,8 @@ vErrors.push(err130);
 }
 errors++;
 }
-if(data37.fire_at_ms === undefined){
-const err131 = {instancePath:instancePath+"/data/next",schemaPath:"#/$defs/ScheduleDue/required",keyword:"required",params:{missingProperty: "fire_at_ms"},message:"must have required property '"+"fire_at_ms"+"'"};
+if(data37 < 0 || isNaN(data37)){
+const err131 = {instancePath:instancePath+"/data/next/due_ms",schemaPath:"#/$defs/ScheduleDue/properties/due_ms/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0},message:"must be >= 0"};
 if(vErrors === null){
 vErrors = [err131];
 }
@@ -22204,9 +22204,12 @@ vErrors.push(err131);
 }
 errors++;
 }
-for(const key13 in data37){
-if(!((key13 === "due_ms") || (key13 === "fire_at_ms"))){
-const err132 = {instancePath:instancePath+"/data/next",schemaPath:"#/$defs/ScheduleDue/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key13},message:"must NOT have additional properties"};
+}
+}
+if(data36.fire_at_ms !== undefined){
+let data38 = data36.fire_at_ms;
+if(!(((typeof data38 == "number") && (!(data38 % 1) && !isNaN(data38))) && (isFinite(data38)))){
+const err132 = {instancePath:instancePath+"/data/next/fire_at_ms",schemaPath:"#/$defs/ScheduleDue/properties/fire_at_ms/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
 if(vErrors === null){
 vErrors = [err132];
 }
@@ -22215,11 +22218,9 @@ vErrors.push(err132);
 }
 errors++;
 }
-}
-if(data37.due_ms !== undefined){
-let data38 = data37.due_ms;
-if(!(((typeof data38 == "number") && (!(data38 % 1) && !isNaN(data38))) && (isFinite(data38)))){
-const err133 = {instancePath:instancePath+"/data/next/due_ms",schemaPath:"#/$defs/ScheduleDue/properties/due_ms/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
+if((typeof data38 == "number") && (isFinite(data38))){
+if(data38 > 9007199254740991 || isNaN(data38)){
+const err133 = {instancePath:instancePath+"/data/next/fire_at_ms",schemaPath:"#/$defs/ScheduleDue/properties/fire_at_ms/maximum",keyword:"maximum",params:{comparison: "<=", limit: 9007199254740991},message:"must be <= 9007199254740991"};
 if(vErrors === null){
 vErrors = [err133];
 }
@@ -22228,9 +22229,8 @@ vErrors.push(err133);
 }
 errors++;
 }
-if((typeof data38 == "number") && (isFinite(data38))){
-if(data38 > 9007199254740991 || isNaN(data38)){
-const err134 = {instancePath:instancePath+"/data/next/due_ms",schemaPath:"#/$defs/ScheduleDue/properties/due_ms/maximum",keyword:"maximum",params:{comparison: "<=", limit: 9007199254740991},message:"must be <= 9007199254740991"};
+if(data38 < 0 || isNaN(data38)){
+const err134 = {instancePath:instancePath+"/data/next/fire_at_ms",schemaPath:"#/$defs/ScheduleDue/properties/fire_at_ms/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0},message:"must be >= 0"};
 if(vErrors === null){
 vErrors = [err134];
 }
@@ -22239,8 +22239,11 @@ vErrors.push(err134);
 }
 errors++;
 }
-if(data38 < 0 || isNaN(data38)){
-const err135 = {instancePath:instancePath+"/data/next/due_ms",schemaPath:"#/$defs/ScheduleDue/properties/due_ms/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0},message:"must be >= 0"};
+}
+}
+}
+else {
+const err135 = {instancePath:instancePath+"/data/next",schemaPath:"#/$defs/ScheduleDue/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
 vErrors = [err135];
 }
@@ -22249,12 +22252,11 @@ vErrors.push(err135);
 }
 errors++;
 }
-}
-}
-if(data37.fire_at_ms !== undefined){
-let data39 = data37.fire_at_ms;
-if(!(((typeof data39 == "number") && (!(data39 % 1) && !isNaN(data39))) && (isFinite(data39)))){
-const err136 = {instancePath:instancePath+"/data/next/fire_at_ms",schemaPath:"#/$defs/ScheduleDue/properties/fire_at_ms/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
+var _valid4 = _errs103 === errors;
+valid20 = valid20 || _valid4;
+const _errs111 = errors;
+if(data36 !== null){
+const err136 = {instancePath:instancePath+"/data/next",schemaPath:"#/oneOf/4/properties/data/properties/next/anyOf/1/type",keyword:"type",params:{type: "null"},message:"must be null"};
 if(vErrors === null){
 vErrors = [err136];
 }
@@ -22263,9 +22265,10 @@ vErrors.push(err136);
 }
 errors++;
 }
-if((typeof data39 == "number") && (isFinite(data39))){
-if(data39 > 9007199254740991 || isNaN(data39)){
-const err137 = {instancePath:instancePath+"/data/next/fire_at_ms",schemaPath:"#/$defs/ScheduleDue/properties/fire_at_ms/maximum",keyword:"maximum",params:{comparison: "<=", limit: 9007199254740991},message:"must be <= 9007199254740991"};
+var _valid4 = _errs111 === errors;
+valid20 = valid20 || _valid4;
+if(!valid20){
+const err137 = {instancePath:instancePath+"/data/next",schemaPath:"#/oneOf/4/properties/data/properties/next/anyOf",keyword:"anyOf",params:{},message:"must match a schema in anyOf"};
 if(vErrors === null){
 vErrors = [err137];
 }
@@ -22274,8 +22277,21 @@ vErrors.push(err137);
 }
 errors++;
 }
-if(data39 < 0 || isNaN(data39)){
-const err138 = {instancePath:instancePath+"/data/next/fire_at_ms",schemaPath:"#/$defs/ScheduleDue/properties/fire_at_ms/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0},message:"must be >= 0"};
+else {
+errors = _errs102;
+if(vErrors !== null){
+if(_errs102){
+vErrors.length = _errs102;
+}
+else {
+vErrors = null;
+}
+}
+}
+}
+}
+else {
+const err138 = {instancePath:instancePath+"/data",schemaPath:"#/oneOf/4/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
 vErrors = [err138];
 }
@@ -22286,74 +22302,13 @@ errors++;
 }
 }
 }
-}
 else {
-const err139 = {instancePath:instancePath+"/data/next",schemaPath:"#/$defs/ScheduleDue/type",keyword:"type",params:{type: "object"},message:"must be object"};
+const err139 = {instancePath,schemaPath:"#/oneOf/4/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
 vErrors = [err139];
 }
 else {
 vErrors.push(err139);
-}
-errors++;
-}
-var _valid4 = _errs105 === errors;
-valid20 = valid20 || _valid4;
-const _errs113 = errors;
-if(data37 !== null){
-const err140 = {instancePath:instancePath+"/data/next",schemaPath:"#/oneOf/4/properties/data/properties/next/anyOf/1/type",keyword:"type",params:{type: "null"},message:"must be null"};
-if(vErrors === null){
-vErrors = [err140];
-}
-else {
-vErrors.push(err140);
-}
-errors++;
-}
-var _valid4 = _errs113 === errors;
-valid20 = valid20 || _valid4;
-if(!valid20){
-const err141 = {instancePath:instancePath+"/data/next",schemaPath:"#/oneOf/4/properties/data/properties/next/anyOf",keyword:"anyOf",params:{},message:"must match a schema in anyOf"};
-if(vErrors === null){
-vErrors = [err141];
-}
-else {
-vErrors.push(err141);
-}
-errors++;
-}
-else {
-errors = _errs104;
-if(vErrors !== null){
-if(_errs104){
-vErrors.length = _errs104;
-}
-else {
-vErrors = null;
-}
-}
-}
-}
-}
-else {
-const err142 = {instancePath:instancePath+"/data",schemaPath:"#/oneOf/4/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
-if(vErrors === null){
-vErrors = [err142];
-}
-else {
-vErrors.push(err142);
-}
-errors++;
-}
-}
-}
-else {
-const err143 = {instancePath,schemaPath:"#/oneOf/4/type",keyword:"type",params:{type: "object"},message:"must be object"};
-if(vErrors === null){
-vErrors = [err143];
-}
-else {
-vErrors.push(err143);
 }
 errors++;
 }
@@ -22370,10 +22325,57 @@ if(props1 !== true){
 props1 = true;
 }
 }
-const _errs115 = errors;
+const _errs113 = errors;
 if(data && typeof data == "object" && !Array.isArray(data)){
 if(data.event_type === undefined){
-const err144 = {instancePath,schemaPath:"#/oneOf/5/required",keyword:"required",params:{missingProperty: "event_type"},message:"must have required property '"+"event_type"+"'"};
+const err140 = {instancePath,schemaPath:"#/oneOf/5/required",keyword:"required",params:{missingProperty: "event_type"},message:"must have required property '"+"event_type"+"'"};
+if(vErrors === null){
+vErrors = [err140];
+}
+else {
+vErrors.push(err140);
+}
+errors++;
+}
+if(data.data === undefined){
+const err141 = {instancePath,schemaPath:"#/oneOf/5/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
+if(vErrors === null){
+vErrors = [err141];
+}
+else {
+vErrors.push(err141);
+}
+errors++;
+}
+for(const key14 in data){
+if(!((key14 === "event_type") || (key14 === "data"))){
+const err142 = {instancePath,schemaPath:"#/oneOf/5/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key14},message:"must NOT have additional properties"};
+if(vErrors === null){
+vErrors = [err142];
+}
+else {
+vErrors.push(err142);
+}
+errors++;
+}
+}
+if(data.event_type !== undefined){
+if("schedule.realigned" !== data.event_type){
+const err143 = {instancePath:instancePath+"/event_type",schemaPath:"#/oneOf/5/properties/event_type/const",keyword:"const",params:{allowedValue: "schedule.realigned"},message:"must be equal to constant"};
+if(vErrors === null){
+vErrors = [err143];
+}
+else {
+vErrors.push(err143);
+}
+errors++;
+}
+}
+if(data.data !== undefined){
+let data40 = data.data;
+if(data40 && typeof data40 == "object" && !Array.isArray(data40)){
+if(data40.install_id === undefined){
+const err144 = {instancePath:instancePath+"/data",schemaPath:"#/oneOf/5/properties/data/required",keyword:"required",params:{missingProperty: "install_id"},message:"must have required property '"+"install_id"+"'"};
 if(vErrors === null){
 vErrors = [err144];
 }
@@ -22382,8 +22384,8 @@ vErrors.push(err144);
 }
 errors++;
 }
-if(data.data === undefined){
-const err145 = {instancePath,schemaPath:"#/oneOf/5/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
+if(data40.at_ms === undefined){
+const err145 = {instancePath:instancePath+"/data",schemaPath:"#/oneOf/5/properties/data/required",keyword:"required",params:{missingProperty: "at_ms"},message:"must have required property '"+"at_ms"+"'"};
 if(vErrors === null){
 vErrors = [err145];
 }
@@ -22392,9 +22394,8 @@ vErrors.push(err145);
 }
 errors++;
 }
-for(const key14 in data){
-if(!((key14 === "event_type") || (key14 === "data"))){
-const err146 = {instancePath,schemaPath:"#/oneOf/5/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key14},message:"must NOT have additional properties"};
+if(data40.next === undefined){
+const err146 = {instancePath:instancePath+"/data",schemaPath:"#/oneOf/5/properties/data/required",keyword:"required",params:{missingProperty: "next"},message:"must have required property '"+"next"+"'"};
 if(vErrors === null){
 vErrors = [err146];
 }
@@ -22403,10 +22404,9 @@ vErrors.push(err146);
 }
 errors++;
 }
-}
-if(data.event_type !== undefined){
-if("schedule.realigned" !== data.event_type){
-const err147 = {instancePath:instancePath+"/event_type",schemaPath:"#/oneOf/5/properties/event_type/const",keyword:"const",params:{allowedValue: "schedule.realigned"},message:"must be equal to constant"};
+for(const key15 in data40){
+if(!(((key15 === "install_id") || (key15 === "at_ms")) || (key15 === "next"))){
+const err147 = {instancePath:instancePath+"/data",schemaPath:"#/oneOf/5/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key15},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err147];
 }
@@ -22416,11 +22416,11 @@ vErrors.push(err147);
 errors++;
 }
 }
-if(data.data !== undefined){
-let data41 = data.data;
-if(data41 && typeof data41 == "object" && !Array.isArray(data41)){
-if(data41.install_id === undefined){
-const err148 = {instancePath:instancePath+"/data",schemaPath:"#/oneOf/5/properties/data/required",keyword:"required",params:{missingProperty: "install_id"},message:"must have required property '"+"install_id"+"'"};
+if(data40.install_id !== undefined){
+let data41 = data40.install_id;
+if(typeof data41 === "string"){
+if(func1(data41) > 64){
+const err148 = {instancePath:instancePath+"/data/install_id",schemaPath:"#/oneOf/5/properties/data/properties/install_id/maxLength",keyword:"maxLength",params:{limit: 64},message:"must NOT have more than 64 characters"};
 if(vErrors === null){
 vErrors = [err148];
 }
@@ -22429,8 +22429,8 @@ vErrors.push(err148);
 }
 errors++;
 }
-if(data41.at_ms === undefined){
-const err149 = {instancePath:instancePath+"/data",schemaPath:"#/oneOf/5/properties/data/required",keyword:"required",params:{missingProperty: "at_ms"},message:"must have required property '"+"at_ms"+"'"};
+if(func1(data41) < 1){
+const err149 = {instancePath:instancePath+"/data/install_id",schemaPath:"#/oneOf/5/properties/data/properties/install_id/minLength",keyword:"minLength",params:{limit: 1},message:"must NOT have fewer than 1 characters"};
 if(vErrors === null){
 vErrors = [err149];
 }
@@ -22439,8 +22439,9 @@ vErrors.push(err149);
 }
 errors++;
 }
-if(data41.next === undefined){
-const err150 = {instancePath:instancePath+"/data",schemaPath:"#/oneOf/5/properties/data/required",keyword:"required",params:{missingProperty: "next"},message:"must have required property '"+"next"+"'"};
+}
+else {
+const err150 = {instancePath:instancePath+"/data/install_id",schemaPath:"#/oneOf/5/properties/data/properties/install_id/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err150];
 }
@@ -22449,9 +22450,11 @@ vErrors.push(err150);
 }
 errors++;
 }
-for(const key15 in data41){
-if(!(((key15 === "install_id") || (key15 === "at_ms")) || (key15 === "next"))){
-const err151 = {instancePath:instancePath+"/data",schemaPath:"#/oneOf/5/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key15},message:"must NOT have additional properties"};
+}
+if(data40.at_ms !== undefined){
+let data42 = data40.at_ms;
+if(!(((typeof data42 == "number") && (!(data42 % 1) && !isNaN(data42))) && (isFinite(data42)))){
+const err151 = {instancePath:instancePath+"/data/at_ms",schemaPath:"#/oneOf/5/properties/data/properties/at_ms/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
 if(vErrors === null){
 vErrors = [err151];
 }
@@ -22460,12 +22463,9 @@ vErrors.push(err151);
 }
 errors++;
 }
-}
-if(data41.install_id !== undefined){
-let data42 = data41.install_id;
-if(typeof data42 === "string"){
-if(func1(data42) > 64){
-const err152 = {instancePath:instancePath+"/data/install_id",schemaPath:"#/oneOf/5/properties/data/properties/install_id/maxLength",keyword:"maxLength",params:{limit: 64},message:"must NOT have more than 64 characters"};
+if((typeof data42 == "number") && (isFinite(data42))){
+if(data42 > 9007199254740991 || isNaN(data42)){
+const err152 = {instancePath:instancePath+"/data/at_ms",schemaPath:"#/oneOf/5/properties/data/properties/at_ms/maximum",keyword:"maximum",params:{comparison: "<=", limit: 9007199254740991},message:"must be <= 9007199254740991"};
 if(vErrors === null){
 vErrors = [err152];
 }
@@ -22474,8 +22474,8 @@ vErrors.push(err152);
 }
 errors++;
 }
-if(func1(data42) < 1){
-const err153 = {instancePath:instancePath+"/data/install_id",schemaPath:"#/oneOf/5/properties/data/properties/install_id/minLength",keyword:"minLength",params:{limit: 1},message:"must NOT have fewer than 1 characters"};
+if(data42 < 0 || isNaN(data42)){
+const err153 = {instancePath:instancePath+"/data/at_ms",schemaPath:"#/oneOf/5/properties/data/properties/at_ms/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0},message:"must be >= 0"};
 if(vErrors === null){
 vErrors = [err153];
 }
@@ -22485,8 +22485,15 @@ vErrors.push(err153);
 errors++;
 }
 }
-else {
-const err154 = {instancePath:instancePath+"/data/install_id",schemaPath:"#/oneOf/5/properties/data/properties/install_id/type",keyword:"type",params:{type: "string"},message:"must be string"};
+}
+if(data40.next !== undefined){
+let data43 = data40.next;
+const _errs125 = errors;
+let valid25 = false;
+const _errs126 = errors;
+if(data43 && typeof data43 == "object" && !Array.isArray(data43)){
+if(data43.due_ms === undefined){
+const err154 = {instancePath:instancePath+"/data/next",schemaPath:"#/$defs/ScheduleDue/required",keyword:"required",params:{missingProperty: "due_ms"},message:"must have required property '"+"due_ms"+"'"};
 if(vErrors === null){
 vErrors = [err154];
 }
@@ -22495,11 +22502,8 @@ vErrors.push(err154);
 }
 errors++;
 }
-}
-if(data41.at_ms !== undefined){
-let data43 = data41.at_ms;
-if(!(((typeof data43 == "number") && (!(data43 % 1) && !isNaN(data43))) && (isFinite(data43)))){
-const err155 = {instancePath:instancePath+"/data/at_ms",schemaPath:"#/oneOf/5/properties/data/properties/at_ms/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
+if(data43.fire_at_ms === undefined){
+const err155 = {instancePath:instancePath+"/data/next",schemaPath:"#/$defs/ScheduleDue/required",keyword:"required",params:{missingProperty: "fire_at_ms"},message:"must have required property '"+"fire_at_ms"+"'"};
 if(vErrors === null){
 vErrors = [err155];
 }
@@ -22508,9 +22512,9 @@ vErrors.push(err155);
 }
 errors++;
 }
-if((typeof data43 == "number") && (isFinite(data43))){
-if(data43 > 9007199254740991 || isNaN(data43)){
-const err156 = {instancePath:instancePath+"/data/at_ms",schemaPath:"#/oneOf/5/properties/data/properties/at_ms/maximum",keyword:"maximum",params:{comparison: "<=", limit: 9007199254740991},message:"must be <= 9007199254740991"};
+for(const key16 in data43){
+if(!((key16 === "due_ms") || (key16 === "fire_at_ms"))){
+const err156 = {instancePath:instancePath+"/data/next",schemaPath:"#/$defs/ScheduleDue/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key16},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err156];
 }
@@ -22519,8 +22523,11 @@ vErrors.push(err156);
 }
 errors++;
 }
-if(data43 < 0 || isNaN(data43)){
-const err157 = {instancePath:instancePath+"/data/at_ms",schemaPath:"#/oneOf/5/properties/data/properties/at_ms/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0},message:"must be >= 0"};
+}
+if(data43.due_ms !== undefined){
+let data44 = data43.due_ms;
+if(!(((typeof data44 == "number") && (!(data44 % 1) && !isNaN(data44))) && (isFinite(data44)))){
+const err157 = {instancePath:instancePath+"/data/next/due_ms",schemaPath:"#/$defs/ScheduleDue/properties/due_ms/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
 if(vErrors === null){
 vErrors = [err157];
 }
@@ -22529,16 +22536,9 @@ vErrors.push(err157);
 }
 errors++;
 }
-}
-}
-if(data41.next !== undefined){
-let data44 = data41.next;
-const _errs127 = errors;
-let valid25 = false;
-const _errs128 = errors;
-if(data44 && typeof data44 == "object" && !Array.isArray(data44)){
-if(data44.due_ms === undefined){
-const err158 = {instancePath:instancePath+"/data/next",schemaPath:"#/$defs/ScheduleDue/required",keyword:"required",params:{missingProperty: "due_ms"},message:"must have required property '"+"due_ms"+"'"};
+if((typeof data44 == "number") && (isFinite(data44))){
+if(data44 > 9007199254740991 || isNaN(data44)){
+const err158 = {instancePath:instancePath+"/data/next/due_ms",schemaPath:"#/$defs/ScheduleDue/properties/due_ms/maximum",keyword:"maximum",params:{comparison: "<=", limit: 9007199254740991},message:"must be <= 9007199254740991"};
 if(vErrors === null){
 vErrors = [err158];
 }
@@ -22547,8 +22547,8 @@ vErrors.push(err158);
 }
 errors++;
 }
-if(data44.fire_at_ms === undefined){
-const err159 = {instancePath:instancePath+"/data/next",schemaPath:"#/$defs/ScheduleDue/required",keyword:"required",params:{missingProperty: "fire_at_ms"},message:"must have required property '"+"fire_at_ms"+"'"};
+if(data44 < 0 || isNaN(data44)){
+const err159 = {instancePath:instancePath+"/data/next/due_ms",schemaPath:"#/$defs/ScheduleDue/properties/due_ms/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0},message:"must be >= 0"};
 if(vErrors === null){
 vErrors = [err159];
 }
@@ -22557,9 +22557,12 @@ vErrors.push(err159);
 }
 errors++;
 }
-for(const key16 in data44){
-if(!((key16 === "due_ms") || (key16 === "fire_at_ms"))){
-const err160 = {instancePath:instancePath+"/data/next",schemaPath:"#/$defs/ScheduleDue/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key16},message:"must NOT have additional properties"};
+}
+}
+if(data43.fire_at_ms !== undefined){
+let data45 = data43.fire_at_ms;
+if(!(((typeof data45 == "number") && (!(data45 % 1) && !isNaN(data45))) && (isFinite(data45)))){
+const err160 = {instancePath:instancePath+"/data/next/fire_at_ms",schemaPath:"#/$defs/ScheduleDue/properties/fire_at_ms/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
 if(vErrors === null){
 vErrors = [err160];
 }
@@ -22568,11 +22571,9 @@ vErrors.push(err160);
 }
 errors++;
 }
-}
-if(data44.due_ms !== undefined){
-let data45 = data44.due_ms;
-if(!(((typeof data45 == "number") && (!(data45 % 1) && !isNaN(data45))) && (isFinite(data45)))){
-const err161 = {instancePath:instancePath+"/data/next/due_ms",schemaPath:"#/$defs/ScheduleDue/properties/due_ms/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
+if((typeof data45 == "number") && (isFinite(data45))){
+if(data45 > 9007199254740991 || isNaN(data45)){
+const err161 = {instancePath:instancePath+"/data/next/fire_at_ms",schemaPath:"#/$defs/ScheduleDue/properties/fire_at_ms/maximum",keyword:"maximum",params:{comparison: "<=", limit: 9007199254740991},message:"must be <= 9007199254740991"};
 if(vErrors === null){
 vErrors = [err161];
 }
@@ -22581,9 +22582,8 @@ vErrors.push(err161);
 }
 errors++;
 }
-if((typeof data45 == "number") && (isFinite(data45))){
-if(data45 > 9007199254740991 || isNaN(data45)){
-const err162 = {instancePath:instancePath+"/data/next/due_ms",schemaPath:"#/$defs/ScheduleDue/properties/due_ms/maximum",keyword:"maximum",params:{comparison: "<=", limit: 9007199254740991},message:"must be <= 9007199254740991"};
+if(data45 < 0 || isNaN(data45)){
+const err162 = {instancePath:instancePath+"/data/next/fire_at_ms",schemaPath:"#/$defs/ScheduleDue/properties/fire_at_ms/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0},message:"must be >= 0"};
 if(vErrors === null){
 vErrors = [err162];
 }
@@ -22592,8 +22592,11 @@ vErrors.push(err162);
 }
 errors++;
 }
-if(data45 < 0 || isNaN(data45)){
-const err163 = {instancePath:instancePath+"/data/next/due_ms",schemaPath:"#/$defs/ScheduleDue/properties/due_ms/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0},message:"must be >= 0"};
+}
+}
+}
+else {
+const err163 = {instancePath:instancePath+"/data/next",schemaPath:"#/$defs/ScheduleDue/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
 vErrors = [err163];
 }
@@ -22602,12 +22605,11 @@ vErrors.push(err163);
 }
 errors++;
 }
-}
-}
-if(data44.fire_at_ms !== undefined){
-let data46 = data44.fire_at_ms;
-if(!(((typeof data46 == "number") && (!(data46 % 1) && !isNaN(data46))) && (isFinite(data46)))){
-const err164 = {instancePath:instancePath+"/data/next/fire_at_ms",schemaPath:"#/$defs/ScheduleDue/properties/fire_at_ms/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
+var _valid5 = _errs126 === errors;
+valid25 = valid25 || _valid5;
+const _errs134 = errors;
+if(data43 !== null){
+const err164 = {instancePath:instancePath+"/data/next",schemaPath:"#/oneOf/5/properties/data/properties/next/anyOf/1/type",keyword:"type",params:{type: "null"},message:"must be null"};
 if(vErrors === null){
 vErrors = [err164];
 }
@@ -22616,9 +22618,10 @@ vErrors.push(err164);
 }
 errors++;
 }
-if((typeof data46 == "number") && (isFinite(data46))){
-if(data46 > 9007199254740991 || isNaN(data46)){
-const err165 = {instancePath:instancePath+"/data/next/fire_at_ms",schemaPath:"#/$defs/ScheduleDue/properties/fire_at_ms/maximum",keyword:"maximum",params:{comparison: "<=", limit: 9007199254740991},message:"must be <= 9007199254740991"};
+var _valid5 = _errs134 === errors;
+valid25 = valid25 || _valid5;
+if(!valid25){
+const err165 = {instancePath:instancePath+"/data/next",schemaPath:"#/oneOf/5/properties/data/properties/next/anyOf",keyword:"anyOf",params:{},message:"must match a schema in anyOf"};
 if(vErrors === null){
 vErrors = [err165];
 }
@@ -22627,8 +22630,21 @@ vErrors.push(err165);
 }
 errors++;
 }
-if(data46 < 0 || isNaN(data46)){
-const err166 = {instancePath:instancePath+"/data/next/fire_at_ms",schemaPath:"#/$defs/ScheduleDue/properties/fire_at_ms/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0},message:"must be >= 0"};
+else {
+errors = _errs125;
+if(vErrors !== null){
+if(_errs125){
+vErrors.length = _errs125;
+}
+else {
+vErrors = null;
+}
+}
+}
+}
+}
+else {
+const err166 = {instancePath:instancePath+"/data",schemaPath:"#/oneOf/5/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
 vErrors = [err166];
 }
@@ -22639,9 +22655,8 @@ errors++;
 }
 }
 }
-}
 else {
-const err167 = {instancePath:instancePath+"/data/next",schemaPath:"#/$defs/ScheduleDue/type",keyword:"type",params:{type: "object"},message:"must be object"};
+const err167 = {instancePath,schemaPath:"#/oneOf/5/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
 vErrors = [err167];
 }
@@ -22650,67 +22665,7 @@ vErrors.push(err167);
 }
 errors++;
 }
-var _valid5 = _errs128 === errors;
-valid25 = valid25 || _valid5;
-const _errs136 = errors;
-if(data44 !== null){
-const err168 = {instancePath:instancePath+"/data/next",schemaPath:"#/oneOf/5/properties/data/properties/next/anyOf/1/type",keyword:"type",params:{type: "null"},message:"must be null"};
-if(vErrors === null){
-vErrors = [err168];
-}
-else {
-vErrors.push(err168);
-}
-errors++;
-}
-var _valid5 = _errs136 === errors;
-valid25 = valid25 || _valid5;
-if(!valid25){
-const err169 = {instancePath:instancePath+"/data/next",schemaPath:"#/oneOf/5/properties/data/properties/next/anyOf",keyword:"anyOf",params:{},message:"must match a schema in anyOf"};
-if(vErrors === null){
-vErrors = [err169];
-}
-else {
-vErrors.push(err169);
-}
-errors++;
-}
-else {
-errors = _errs127;
-if(vErrors !== null){
-if(_errs127){
-vErrors.length = _errs127;
-}
-else {
-vErrors = null;
-}
-}
-}
-}
-}
-else {
-const err170 = {instancePath:instancePath+"/data",schemaPath:"#/oneOf/5/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
-if(vErrors === null){
-vErrors = [err170];
-}
-else {
-vErrors.push(err170);
-}
-errors++;
-}
-}
-}
-else {
-const err171 = {instancePath,schemaPath:"#/oneOf/5/type",keyword:"type",params:{type: "object"},message:"must be object"};
-if(vErrors === null){
-vErrors = [err171];
-}
-else {
-vErrors.push(err171);
-}
-errors++;
-}
-var _valid0 = _errs115 === errors;
+var _valid0 = _errs113 === errors;
 if(_valid0 && valid0){
 valid0 = false;
 passing0 = [passing0, 5];
@@ -22723,10 +22678,57 @@ if(props1 !== true){
 props1 = true;
 }
 }
-const _errs138 = errors;
+const _errs136 = errors;
 if(data && typeof data == "object" && !Array.isArray(data)){
 if(data.event_type === undefined){
-const err172 = {instancePath,schemaPath:"#/oneOf/6/required",keyword:"required",params:{missingProperty: "event_type"},message:"must have required property '"+"event_type"+"'"};
+const err168 = {instancePath,schemaPath:"#/oneOf/6/required",keyword:"required",params:{missingProperty: "event_type"},message:"must have required property '"+"event_type"+"'"};
+if(vErrors === null){
+vErrors = [err168];
+}
+else {
+vErrors.push(err168);
+}
+errors++;
+}
+if(data.data === undefined){
+const err169 = {instancePath,schemaPath:"#/oneOf/6/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
+if(vErrors === null){
+vErrors = [err169];
+}
+else {
+vErrors.push(err169);
+}
+errors++;
+}
+for(const key17 in data){
+if(!((key17 === "event_type") || (key17 === "data"))){
+const err170 = {instancePath,schemaPath:"#/oneOf/6/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key17},message:"must NOT have additional properties"};
+if(vErrors === null){
+vErrors = [err170];
+}
+else {
+vErrors.push(err170);
+}
+errors++;
+}
+}
+if(data.event_type !== undefined){
+if("schedule.run_started" !== data.event_type){
+const err171 = {instancePath:instancePath+"/event_type",schemaPath:"#/oneOf/6/properties/event_type/const",keyword:"const",params:{allowedValue: "schedule.run_started"},message:"must be equal to constant"};
+if(vErrors === null){
+vErrors = [err171];
+}
+else {
+vErrors.push(err171);
+}
+errors++;
+}
+}
+if(data.data !== undefined){
+let data47 = data.data;
+if(data47 && typeof data47 == "object" && !Array.isArray(data47)){
+if(data47.install_id === undefined){
+const err172 = {instancePath:instancePath+"/data",schemaPath:"#/oneOf/6/properties/data/required",keyword:"required",params:{missingProperty: "install_id"},message:"must have required property '"+"install_id"+"'"};
 if(vErrors === null){
 vErrors = [err172];
 }
@@ -22735,8 +22737,8 @@ vErrors.push(err172);
 }
 errors++;
 }
-if(data.data === undefined){
-const err173 = {instancePath,schemaPath:"#/oneOf/6/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
+if(data47.due_ms === undefined){
+const err173 = {instancePath:instancePath+"/data",schemaPath:"#/oneOf/6/properties/data/required",keyword:"required",params:{missingProperty: "due_ms"},message:"must have required property '"+"due_ms"+"'"};
 if(vErrors === null){
 vErrors = [err173];
 }
@@ -22745,9 +22747,8 @@ vErrors.push(err173);
 }
 errors++;
 }
-for(const key17 in data){
-if(!((key17 === "event_type") || (key17 === "data"))){
-const err174 = {instancePath,schemaPath:"#/oneOf/6/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key17},message:"must NOT have additional properties"};
+if(data47.run_id === undefined){
+const err174 = {instancePath:instancePath+"/data",schemaPath:"#/oneOf/6/properties/data/required",keyword:"required",params:{missingProperty: "run_id"},message:"must have required property '"+"run_id"+"'"};
 if(vErrors === null){
 vErrors = [err174];
 }
@@ -22756,10 +22757,9 @@ vErrors.push(err174);
 }
 errors++;
 }
-}
-if(data.event_type !== undefined){
-if("schedule.run_started" !== data.event_type){
-const err175 = {instancePath:instancePath+"/event_type",schemaPath:"#/oneOf/6/properties/event_type/const",keyword:"const",params:{allowedValue: "schedule.run_started"},message:"must be equal to constant"};
+for(const key18 in data47){
+if(!(((key18 === "install_id") || (key18 === "due_ms")) || (key18 === "run_id"))){
+const err175 = {instancePath:instancePath+"/data",schemaPath:"#/oneOf/6/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key18},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err175];
 }
@@ -22769,11 +22769,11 @@ vErrors.push(err175);
 errors++;
 }
 }
-if(data.data !== undefined){
-let data48 = data.data;
-if(data48 && typeof data48 == "object" && !Array.isArray(data48)){
-if(data48.install_id === undefined){
-const err176 = {instancePath:instancePath+"/data",schemaPath:"#/oneOf/6/properties/data/required",keyword:"required",params:{missingProperty: "install_id"},message:"must have required property '"+"install_id"+"'"};
+if(data47.install_id !== undefined){
+let data48 = data47.install_id;
+if(typeof data48 === "string"){
+if(func1(data48) > 64){
+const err176 = {instancePath:instancePath+"/data/install_id",schemaPath:"#/oneOf/6/properties/data/properties/install_id/maxLength",keyword:"maxLength",params:{limit: 64},message:"must NOT have more than 64 characters"};
 if(vErrors === null){
 vErrors = [err176];
 }
@@ -22782,8 +22782,8 @@ vErrors.push(err176);
 }
 errors++;
 }
-if(data48.due_ms === undefined){
-const err177 = {instancePath:instancePath+"/data",schemaPath:"#/oneOf/6/properties/data/required",keyword:"required",params:{missingProperty: "due_ms"},message:"must have required property '"+"due_ms"+"'"};
+if(func1(data48) < 1){
+const err177 = {instancePath:instancePath+"/data/install_id",schemaPath:"#/oneOf/6/properties/data/properties/install_id/minLength",keyword:"minLength",params:{limit: 1},message:"must NOT have fewer than 1 characters"};
 if(vErrors === null){
 vErrors = [err177];
 }
@@ -22792,8 +22792,9 @@ vErrors.push(err177);
 }
 errors++;
 }
-if(data48.run_id === undefined){
-const err178 = {instancePath:instancePath+"/data",schemaPath:"#/oneOf/6/properties/data/required",keyword:"required",params:{missingProperty: "run_id"},message:"must have required property '"+"run_id"+"'"};
+}
+else {
+const err178 = {instancePath:instancePath+"/data/install_id",schemaPath:"#/oneOf/6/properties/data/properties/install_id/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err178];
 }
@@ -22802,9 +22803,11 @@ vErrors.push(err178);
 }
 errors++;
 }
-for(const key18 in data48){
-if(!(((key18 === "install_id") || (key18 === "due_ms")) || (key18 === "run_id"))){
-const err179 = {instancePath:instancePath+"/data",schemaPath:"#/oneOf/6/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key18},message:"must NOT have additional properties"};
+}
+if(data47.due_ms !== undefined){
+let data49 = data47.due_ms;
+if(!(((typeof data49 == "number") && (!(data49 % 1) && !isNaN(data49))) && (isFinite(data49)))){
+const err179 = {instancePath:instancePath+"/data/due_ms",schemaPath:"#/oneOf/6/properties/data/properties/due_ms/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
 if(vErrors === null){
 vErrors = [err179];
 }
@@ -22813,12 +22816,9 @@ vErrors.push(err179);
 }
 errors++;
 }
-}
-if(data48.install_id !== undefined){
-let data49 = data48.install_id;
-if(typeof data49 === "string"){
-if(func1(data49) > 64){
-const err180 = {instancePath:instancePath+"/data/install_id",schemaPath:"#/oneOf/6/properties/data/properties/install_id/maxLength",keyword:"maxLength",params:{limit: 64},message:"must NOT have more than 64 characters"};
+if((typeof data49 == "number") && (isFinite(data49))){
+if(data49 > 9007199254740991 || isNaN(data49)){
+const err180 = {instancePath:instancePath+"/data/due_ms",schemaPath:"#/oneOf/6/properties/data/properties/due_ms/maximum",keyword:"maximum",params:{comparison: "<=", limit: 9007199254740991},message:"must be <= 9007199254740991"};
 if(vErrors === null){
 vErrors = [err180];
 }
@@ -22827,8 +22827,8 @@ vErrors.push(err180);
 }
 errors++;
 }
-if(func1(data49) < 1){
-const err181 = {instancePath:instancePath+"/data/install_id",schemaPath:"#/oneOf/6/properties/data/properties/install_id/minLength",keyword:"minLength",params:{limit: 1},message:"must NOT have fewer than 1 characters"};
+if(data49 < 0 || isNaN(data49)){
+const err181 = {instancePath:instancePath+"/data/due_ms",schemaPath:"#/oneOf/6/properties/data/properties/due_ms/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0},message:"must be >= 0"};
 if(vErrors === null){
 vErrors = [err181];
 }
@@ -22838,8 +22838,12 @@ vErrors.push(err181);
 errors++;
 }
 }
-else {
-const err182 = {instancePath:instancePath+"/data/install_id",schemaPath:"#/oneOf/6/properties/data/properties/install_id/type",keyword:"type",params:{type: "string"},message:"must be string"};
+}
+if(data47.run_id !== undefined){
+let data50 = data47.run_id;
+if(typeof data50 === "string"){
+if(func1(data50) > 64){
+const err182 = {instancePath:instancePath+"/data/run_id",schemaPath:"#/oneOf/6/properties/data/properties/run_id/maxLength",keyword:"maxLength",params:{limit: 64},message:"must NOT have more than 64 characters"};
 if(vErrors === null){
 vErrors = [err182];
 }
@@ -22848,11 +22852,8 @@ vErrors.push(err182);
 }
 errors++;
 }
-}
-if(data48.due_ms !== undefined){
-let data50 = data48.due_ms;
-if(!(((typeof data50 == "number") && (!(data50 % 1) && !isNaN(data50))) && (isFinite(data50)))){
-const err183 = {instancePath:instancePath+"/data/due_ms",schemaPath:"#/oneOf/6/properties/data/properties/due_ms/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
+if(func1(data50) < 1){
+const err183 = {instancePath:instancePath+"/data/run_id",schemaPath:"#/oneOf/6/properties/data/properties/run_id/minLength",keyword:"minLength",params:{limit: 1},message:"must NOT have fewer than 1 characters"};
 if(vErrors === null){
 vErrors = [err183];
 }
@@ -22861,9 +22862,9 @@ vErrors.push(err183);
 }
 errors++;
 }
-if((typeof data50 == "number") && (isFinite(data50))){
-if(data50 > 9007199254740991 || isNaN(data50)){
-const err184 = {instancePath:instancePath+"/data/due_ms",schemaPath:"#/oneOf/6/properties/data/properties/due_ms/maximum",keyword:"maximum",params:{comparison: "<=", limit: 9007199254740991},message:"must be <= 9007199254740991"};
+}
+else {
+const err184 = {instancePath:instancePath+"/data/run_id",schemaPath:"#/oneOf/6/properties/data/properties/run_id/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err184];
 }
@@ -22872,8 +22873,10 @@ vErrors.push(err184);
 }
 errors++;
 }
-if(data50 < 0 || isNaN(data50)){
-const err185 = {instancePath:instancePath+"/data/due_ms",schemaPath:"#/oneOf/6/properties/data/properties/due_ms/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0},message:"must be >= 0"};
+}
+}
+else {
+const err185 = {instancePath:instancePath+"/data",schemaPath:"#/oneOf/6/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
 vErrors = [err185];
 }
@@ -22884,11 +22887,8 @@ errors++;
 }
 }
 }
-if(data48.run_id !== undefined){
-let data51 = data48.run_id;
-if(typeof data51 === "string"){
-if(func1(data51) > 64){
-const err186 = {instancePath:instancePath+"/data/run_id",schemaPath:"#/oneOf/6/properties/data/properties/run_id/maxLength",keyword:"maxLength",params:{limit: 64},message:"must NOT have more than 64 characters"};
+else {
+const err186 = {instancePath,schemaPath:"#/oneOf/6/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
 vErrors = [err186];
 }
@@ -22897,52 +22897,7 @@ vErrors.push(err186);
 }
 errors++;
 }
-if(func1(data51) < 1){
-const err187 = {instancePath:instancePath+"/data/run_id",schemaPath:"#/oneOf/6/properties/data/properties/run_id/minLength",keyword:"minLength",params:{limit: 1},message:"must NOT have fewer than 1 characters"};
-if(vErrors === null){
-vErrors = [err187];
-}
-else {
-vErrors.push(err187);
-}
-errors++;
-}
-}
-else {
-const err188 = {instancePath:instancePath+"/data/run_id",schemaPath:"#/oneOf/6/properties/data/properties/run_id/type",keyword:"type",params:{type: "string"},message:"must be string"};
-if(vErrors === null){
-vErrors = [err188];
-}
-else {
-vErrors.push(err188);
-}
-errors++;
-}
-}
-}
-else {
-const err189 = {instancePath:instancePath+"/data",schemaPath:"#/oneOf/6/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
-if(vErrors === null){
-vErrors = [err189];
-}
-else {
-vErrors.push(err189);
-}
-errors++;
-}
-}
-}
-else {
-const err190 = {instancePath,schemaPath:"#/oneOf/6/type",keyword:"type",params:{type: "object"},message:"must be object"};
-if(vErrors === null){
-vErrors = [err190];
-}
-else {
-vErrors.push(err190);
-}
-errors++;
-}
-var _valid0 = _errs138 === errors;
+var _valid0 = _errs136 === errors;
 if(_valid0 && valid0){
 valid0 = false;
 passing0 = [passing0, 6];
@@ -22955,10 +22910,57 @@ if(props1 !== true){
 props1 = true;
 }
 }
-const _errs151 = errors;
+const _errs149 = errors;
 if(data && typeof data == "object" && !Array.isArray(data)){
 if(data.event_type === undefined){
-const err191 = {instancePath,schemaPath:"#/oneOf/7/required",keyword:"required",params:{missingProperty: "event_type"},message:"must have required property '"+"event_type"+"'"};
+const err187 = {instancePath,schemaPath:"#/oneOf/7/required",keyword:"required",params:{missingProperty: "event_type"},message:"must have required property '"+"event_type"+"'"};
+if(vErrors === null){
+vErrors = [err187];
+}
+else {
+vErrors.push(err187);
+}
+errors++;
+}
+if(data.data === undefined){
+const err188 = {instancePath,schemaPath:"#/oneOf/7/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
+if(vErrors === null){
+vErrors = [err188];
+}
+else {
+vErrors.push(err188);
+}
+errors++;
+}
+for(const key19 in data){
+if(!((key19 === "event_type") || (key19 === "data"))){
+const err189 = {instancePath,schemaPath:"#/oneOf/7/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key19},message:"must NOT have additional properties"};
+if(vErrors === null){
+vErrors = [err189];
+}
+else {
+vErrors.push(err189);
+}
+errors++;
+}
+}
+if(data.event_type !== undefined){
+if("schedule.run_refused" !== data.event_type){
+const err190 = {instancePath:instancePath+"/event_type",schemaPath:"#/oneOf/7/properties/event_type/const",keyword:"const",params:{allowedValue: "schedule.run_refused"},message:"must be equal to constant"};
+if(vErrors === null){
+vErrors = [err190];
+}
+else {
+vErrors.push(err190);
+}
+errors++;
+}
+}
+if(data.data !== undefined){
+let data52 = data.data;
+if(data52 && typeof data52 == "object" && !Array.isArray(data52)){
+if(data52.install_id === undefined){
+const err191 = {instancePath:instancePath+"/data",schemaPath:"#/oneOf/7/properties/data/required",keyword:"required",params:{missingProperty: "install_id"},message:"must have required property '"+"install_id"+"'"};
 if(vErrors === null){
 vErrors = [err191];
 }
@@ -22967,8 +22969,8 @@ vErrors.push(err191);
 }
 errors++;
 }
-if(data.data === undefined){
-const err192 = {instancePath,schemaPath:"#/oneOf/7/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
+if(data52.due_ms === undefined){
+const err192 = {instancePath:instancePath+"/data",schemaPath:"#/oneOf/7/properties/data/required",keyword:"required",params:{missingProperty: "due_ms"},message:"must have required property '"+"due_ms"+"'"};
 if(vErrors === null){
 vErrors = [err192];
 }
@@ -22977,9 +22979,8 @@ vErrors.push(err192);
 }
 errors++;
 }
-for(const key19 in data){
-if(!((key19 === "event_type") || (key19 === "data"))){
-const err193 = {instancePath,schemaPath:"#/oneOf/7/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key19},message:"must NOT have additional properties"};
+if(data52.code === undefined){
+const err193 = {instancePath:instancePath+"/data",schemaPath:"#/oneOf/7/properties/data/required",keyword:"required",params:{missingProperty: "code"},message:"must have required property '"+"code"+"'"};
 if(vErrors === null){
 vErrors = [err193];
 }
@@ -22988,10 +22989,8 @@ vErrors.push(err193);
 }
 errors++;
 }
-}
-if(data.event_type !== undefined){
-if("schedule.run_refused" !== data.event_type){
-const err194 = {instancePath:instancePath+"/event_type",schemaPath:"#/oneOf/7/properties/event_type/const",keyword:"const",params:{allowedValue: "schedule.run_refused"},message:"must be equal to constant"};
+if(data52.message === undefined){
+const err194 = {instancePath:instancePath+"/data",schemaPath:"#/oneOf/7/properties/data/required",keyword:"required",params:{missingProperty: "message"},message:"must have required property '"+"message"+"'"};
 if(vErrors === null){
 vErrors = [err194];
 }
@@ -23000,12 +22999,9 @@ vErrors.push(err194);
 }
 errors++;
 }
-}
-if(data.data !== undefined){
-let data53 = data.data;
-if(data53 && typeof data53 == "object" && !Array.isArray(data53)){
-if(data53.install_id === undefined){
-const err195 = {instancePath:instancePath+"/data",schemaPath:"#/oneOf/7/properties/data/required",keyword:"required",params:{missingProperty: "install_id"},message:"must have required property '"+"install_id"+"'"};
+for(const key20 in data52){
+if(!((((key20 === "install_id") || (key20 === "due_ms")) || (key20 === "code")) || (key20 === "message"))){
+const err195 = {instancePath:instancePath+"/data",schemaPath:"#/oneOf/7/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key20},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err195];
 }
@@ -23014,8 +23010,12 @@ vErrors.push(err195);
 }
 errors++;
 }
-if(data53.due_ms === undefined){
-const err196 = {instancePath:instancePath+"/data",schemaPath:"#/oneOf/7/properties/data/required",keyword:"required",params:{missingProperty: "due_ms"},message:"must have required property '"+"due_ms"+"'"};
+}
+if(data52.install_id !== undefined){
+let data53 = data52.install_id;
+if(typeof data53 === "string"){
+if(func1(data53) > 64){
+const err196 = {instancePath:instancePath+"/data/install_id",schemaPath:"#/oneOf/7/properties/data/properties/install_id/maxLength",keyword:"maxLength",params:{limit: 64},message:"must NOT have more than 64 characters"};
 if(vErrors === null){
 vErrors = [err196];
 }
@@ -23024,8 +23024,8 @@ vErrors.push(err196);
 }
 errors++;
 }
-if(data53.code === undefined){
-const err197 = {instancePath:instancePath+"/data",schemaPath:"#/oneOf/7/properties/data/required",keyword:"required",params:{missingProperty: "code"},message:"must have required property '"+"code"+"'"};
+if(func1(data53) < 1){
+const err197 = {instancePath:instancePath+"/data/install_id",schemaPath:"#/oneOf/7/properties/data/properties/install_id/minLength",keyword:"minLength",params:{limit: 1},message:"must NOT have fewer than 1 characters"};
 if(vErrors === null){
 vErrors = [err197];
 }
@@ -23034,8 +23034,9 @@ vErrors.push(err197);
 }
 errors++;
 }
-if(data53.message === undefined){
-const err198 = {instancePath:instancePath+"/data",schemaPath:"#/oneOf/7/properties/data/required",keyword:"required",params:{missingProperty: "message"},message:"must have required property '"+"message"+"'"};
+}
+else {
+const err198 = {instancePath:instancePath+"/data/install_id",schemaPath:"#/oneOf/7/properties/data/properties/install_id/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err198];
 }
@@ -23044,9 +23045,11 @@ vErrors.push(err198);
 }
 errors++;
 }
-for(const key20 in data53){
-if(!((((key20 === "install_id") || (key20 === "due_ms")) || (key20 === "code")) || (key20 === "message"))){
-const err199 = {instancePath:instancePath+"/data",schemaPath:"#/oneOf/7/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key20},message:"must NOT have additional properties"};
+}
+if(data52.due_ms !== undefined){
+let data54 = data52.due_ms;
+if(!(((typeof data54 == "number") && (!(data54 % 1) && !isNaN(data54))) && (isFinite(data54)))){
+const err199 = {instancePath:instancePath+"/data/due_ms",schemaPath:"#/oneOf/7/properties/data/properties/due_ms/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
 if(vErrors === null){
 vErrors = [err199];
 }
@@ -23055,12 +23058,9 @@ vErrors.push(err199);
 }
 errors++;
 }
-}
-if(data53.install_id !== undefined){
-let data54 = data53.install_id;
-if(typeof data54 === "string"){
-if(func1(data54) > 64){
-const err200 = {instancePath:instancePath+"/data/install_id",schemaPath:"#/oneOf/7/properties/data/properties/install_id/maxLength",keyword:"maxLength",params:{limit: 64},message:"must NOT have more than 64 characters"};
+if((typeof data54 == "number") && (isFinite(data54))){
+if(data54 > 9007199254740991 || isNaN(data54)){
+const err200 = {instancePath:instancePath+"/data/due_ms",schemaPath:"#/oneOf/7/properties/data/properties/due_ms/maximum",keyword:"maximum",params:{comparison: "<=", limit: 9007199254740991},message:"must be <= 9007199254740991"};
 if(vErrors === null){
 vErrors = [err200];
 }
@@ -23069,8 +23069,8 @@ vErrors.push(err200);
 }
 errors++;
 }
-if(func1(data54) < 1){
-const err201 = {instancePath:instancePath+"/data/install_id",schemaPath:"#/oneOf/7/properties/data/properties/install_id/minLength",keyword:"minLength",params:{limit: 1},message:"must NOT have fewer than 1 characters"};
+if(data54 < 0 || isNaN(data54)){
+const err201 = {instancePath:instancePath+"/data/due_ms",schemaPath:"#/oneOf/7/properties/data/properties/due_ms/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0},message:"must be >= 0"};
 if(vErrors === null){
 vErrors = [err201];
 }
@@ -23080,8 +23080,12 @@ vErrors.push(err201);
 errors++;
 }
 }
-else {
-const err202 = {instancePath:instancePath+"/data/install_id",schemaPath:"#/oneOf/7/properties/data/properties/install_id/type",keyword:"type",params:{type: "string"},message:"must be string"};
+}
+if(data52.code !== undefined){
+let data55 = data52.code;
+if(typeof data55 === "string"){
+if(func1(data55) > 100){
+const err202 = {instancePath:instancePath+"/data/code",schemaPath:"#/oneOf/7/properties/data/properties/code/maxLength",keyword:"maxLength",params:{limit: 100},message:"must NOT have more than 100 characters"};
 if(vErrors === null){
 vErrors = [err202];
 }
@@ -23090,11 +23094,8 @@ vErrors.push(err202);
 }
 errors++;
 }
-}
-if(data53.due_ms !== undefined){
-let data55 = data53.due_ms;
-if(!(((typeof data55 == "number") && (!(data55 % 1) && !isNaN(data55))) && (isFinite(data55)))){
-const err203 = {instancePath:instancePath+"/data/due_ms",schemaPath:"#/oneOf/7/properties/data/properties/due_ms/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
+if(func1(data55) < 1){
+const err203 = {instancePath:instancePath+"/data/code",schemaPath:"#/oneOf/7/properties/data/properties/code/minLength",keyword:"minLength",params:{limit: 1},message:"must NOT have fewer than 1 characters"};
 if(vErrors === null){
 vErrors = [err203];
 }
@@ -23103,9 +23104,9 @@ vErrors.push(err203);
 }
 errors++;
 }
-if((typeof data55 == "number") && (isFinite(data55))){
-if(data55 > 9007199254740991 || isNaN(data55)){
-const err204 = {instancePath:instancePath+"/data/due_ms",schemaPath:"#/oneOf/7/properties/data/properties/due_ms/maximum",keyword:"maximum",params:{comparison: "<=", limit: 9007199254740991},message:"must be <= 9007199254740991"};
+}
+else {
+const err204 = {instancePath:instancePath+"/data/code",schemaPath:"#/oneOf/7/properties/data/properties/code/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err204];
 }
@@ -23114,8 +23115,12 @@ vErrors.push(err204);
 }
 errors++;
 }
-if(data55 < 0 || isNaN(data55)){
-const err205 = {instancePath:instancePath+"/data/due_ms",schemaPath:"#/oneOf/7/properties/data/properties/due_ms/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0},message:"must be >= 0"};
+}
+if(data52.message !== undefined){
+let data56 = data52.message;
+if(typeof data56 === "string"){
+if(func1(data56) > 2000){
+const err205 = {instancePath:instancePath+"/data/message",schemaPath:"#/oneOf/7/properties/data/properties/message/maxLength",keyword:"maxLength",params:{limit: 2000},message:"must NOT have more than 2000 characters"};
 if(vErrors === null){
 vErrors = [err205];
 }
@@ -23125,12 +23130,8 @@ vErrors.push(err205);
 errors++;
 }
 }
-}
-if(data53.code !== undefined){
-let data56 = data53.code;
-if(typeof data56 === "string"){
-if(func1(data56) > 100){
-const err206 = {instancePath:instancePath+"/data/code",schemaPath:"#/oneOf/7/properties/data/properties/code/maxLength",keyword:"maxLength",params:{limit: 100},message:"must NOT have more than 100 characters"};
+else {
+const err206 = {instancePath:instancePath+"/data/message",schemaPath:"#/oneOf/7/properties/data/properties/message/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err206];
 }
@@ -23139,8 +23140,10 @@ vErrors.push(err206);
 }
 errors++;
 }
-if(func1(data56) < 1){
-const err207 = {instancePath:instancePath+"/data/code",schemaPath:"#/oneOf/7/properties/data/properties/code/minLength",keyword:"minLength",params:{limit: 1},message:"must NOT have fewer than 1 characters"};
+}
+}
+else {
+const err207 = {instancePath:instancePath+"/data",schemaPath:"#/oneOf/7/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
 vErrors = [err207];
 }
@@ -23150,8 +23153,9 @@ vErrors.push(err207);
 errors++;
 }
 }
+}
 else {
-const err208 = {instancePath:instancePath+"/data/code",schemaPath:"#/oneOf/7/properties/data/properties/code/type",keyword:"type",params:{type: "string"},message:"must be string"};
+const err208 = {instancePath,schemaPath:"#/oneOf/7/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
 vErrors = [err208];
 }
@@ -23160,56 +23164,7 @@ vErrors.push(err208);
 }
 errors++;
 }
-}
-if(data53.message !== undefined){
-let data57 = data53.message;
-if(typeof data57 === "string"){
-if(func1(data57) > 2000){
-const err209 = {instancePath:instancePath+"/data/message",schemaPath:"#/oneOf/7/properties/data/properties/message/maxLength",keyword:"maxLength",params:{limit: 2000},message:"must NOT have more than 2000 characters"};
-if(vErrors === null){
-vErrors = [err209];
-}
-else {
-vErrors.push(err209);
-}
-errors++;
-}
-}
-else {
-const err210 = {instancePath:instancePath+"/data/message",schemaPath:"#/oneOf/7/properties/data/properties/message/type",keyword:"type",params:{type: "string"},message:"must be string"};
-if(vErrors === null){
-vErrors = [err210];
-}
-else {
-vErrors.push(err210);
-}
-errors++;
-}
-}
-}
-else {
-const err211 = {instancePath:instancePath+"/data",schemaPath:"#/oneOf/7/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
-if(vErrors === null){
-vErrors = [err211];
-}
-else {
-vErrors.push(err211);
-}
-errors++;
-}
-}
-}
-else {
-const err212 = {instancePath,schemaPath:"#/oneOf/7/type",keyword:"type",params:{type: "object"},message:"must be object"};
-if(vErrors === null){
-vErrors = [err212];
-}
-else {
-vErrors.push(err212);
-}
-errors++;
-}
-var _valid0 = _errs151 === errors;
+var _valid0 = _errs149 === errors;
 if(_valid0 && valid0){
 valid0 = false;
 passing0 = [passing0, 7];
@@ -23230,12 +23185,12 @@ props1 = true;
 }
 }
 if(!valid0){
-const err213 = {instancePath,schemaPath:"#/oneOf",keyword:"oneOf",params:{passingSchemas: passing0},message:"must match exactly one schema in oneOf"};
+const err209 = {instancePath,schemaPath:"#/oneOf",keyword:"oneOf",params:{passingSchemas: passing0},message:"must match exactly one schema in oneOf"};
 if(vErrors === null){
-vErrors = [err213];
+vErrors = [err209];
 }
 else {
-vErrors.push(err213);
+vErrors.push(err209);
 }
 errors++;
 }
@@ -31163,7 +31118,7 @@ return errors === 0;
 validate102.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
 
 exports.isFsReadParams = validate105;
-const schema165 = {"type":"object","required":["path"],"additionalProperties":false,"properties":{"path":{"type":"string","minLength":1,"maxLength":4096},"max_bytes":{"type":"integer","minimum":1,"maximum":67108864,"default":1048576},"encoding":{"enum":["utf8","base64"],"default":"utf8"}},"$id":"https://openagents.dev/schemas/op/fs.read.json/params","title":"FsReadParams"};
+const schema165 = {"type":"object","required":["path"],"additionalProperties":false,"properties":{"path":{"type":"string","minLength":1,"maxLength":4096},"max_bytes":{"type":"integer","minimum":1,"maximum":67108864,"default":200000},"encoding":{"enum":["utf8","base64"],"default":"utf8"}},"$id":"https://openagents.dev/schemas/op/fs.read.json/params","title":"FsReadParams"};
 
 function validate105(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 /*# sourceURL="https://openagents.dev/schemas/op/fs.read.json/params" */;
@@ -32018,7 +31973,7 @@ return errors === 0;
 validate110.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
 
 exports.isHttpRequestParams = validate111;
-const schema171 = {"type":"object","required":["url"],"additionalProperties":false,"properties":{"url":{"type":"string","pattern":"^https?://","maxLength":8192},"method":{"enum":["GET","HEAD","POST","PUT","PATCH","DELETE"],"default":"GET","description":"GET and HEAD read; the others change something out there and carry an Idempotency-Key."},"headers":{"type":"object","maxProperties":64,"propertyNames":{"pattern":"^[A-Za-z0-9!#$%&'*+.^_`|~-]+$"},"additionalProperties":{"type":"string","maxLength":8192}},"body":{"type":["string","number","boolean","null","array","object"],"description":"Text as it is; any other value is sent as JSON."},"expect_status":{"type":"array","minItems":1,"maxItems":32,"items":{"type":"integer","minimum":100,"maximum":599},"description":"The step fails on any other status; 200 to 299 where absent."},"max_bytes":{"type":"integer","minimum":1,"maximum":67108864,"default":1048576},"timeout_ms":{"type":"integer","minimum":1,"maximum":600000,"default":30000}},"$id":"https://openagents.dev/schemas/op/http.request.json/params","title":"HttpRequestParams"};
+const schema171 = {"type":"object","required":["url"],"additionalProperties":false,"properties":{"url":{"type":"string","pattern":"^https?://","maxLength":8192},"method":{"enum":["GET","HEAD","POST","PUT","PATCH","DELETE"],"default":"GET","description":"GET and HEAD read; the others change something out there and carry an Idempotency-Key."},"headers":{"type":"object","maxProperties":64,"propertyNames":{"pattern":"^[A-Za-z0-9!#$%&'*+.^_`|~-]+$"},"additionalProperties":{"type":"string","maxLength":8192}},"body":{"type":["string","number","boolean","null","array","object"],"description":"Text as it is; any other value is sent as JSON."},"expect_status":{"type":"array","minItems":1,"maxItems":32,"items":{"type":"integer","minimum":100,"maximum":599},"description":"The step fails on any other status; 200 to 299 where absent."},"max_bytes":{"type":"integer","minimum":1,"maximum":67108864,"default":200000},"timeout_ms":{"type":"integer","minimum":1,"maximum":600000,"default":30000}},"$id":"https://openagents.dev/schemas/op/http.request.json/params","title":"HttpRequestParams"};
 const pattern163 = new RegExp("^https?://", "u");
 const pattern164 = new RegExp("^[A-Za-z0-9!#$%&'*+.^_`|~-]+$", "u");
 

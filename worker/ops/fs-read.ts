@@ -1,0 +1,18 @@
+import { createHash } from "node:crypto";
+import { Fault } from "@oa/shared/core/refusal.ts";
+import type { FsReadParams, FsReadResult } from "@oa/shared/generated/types.ts";
+import type { OpContext } from "./op.ts";
+import { textOf } from "./text.ts";
+
+const MAX_BYTES_DEFAULT = 200_000;
+
+/** Reads one file. Faults: file_not_text (for utf8), and those of `GrantedFiles`. */
+export async function fsRead(params: FsReadParams, context: OpContext): Promise<FsReadResult> {
+  const { path, max_bytes = MAX_BYTES_DEFAULT, encoding = "utf8" } = params;
+  const bytes = await context.files.read(path, { max_bytes, signal: context.signal });
+  const content = encoding === "base64" ? Buffer.from(bytes).toString("base64") : textOf(bytes);
+  if (content === null) {
+    throw new Fault("file_not_text", `"${path}" is not UTF-8 text: read it with encoding "base64"`);
+  }
+  return { content, bytes: bytes.length, sha256: createHash("sha256").update(bytes).digest("hex") };
+}
