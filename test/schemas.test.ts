@@ -5,7 +5,15 @@ import { join, relative } from "node:path";
 import { test } from "node:test";
 import { parseStrict } from "@oa/shared/core/json.ts";
 import { isRejection } from "@oa/shared/core/refusal.ts";
+import type { UpgradeManifest } from "@oa/shared/generated/types.ts";
 import validators, { type Validator } from "@oa/shared/generated/validators.cjs";
+import * as noteEvent from "@oa/shared/nostr/00001-note.ts";
+import * as manifestEvent from "@oa/shared/nostr/30051-manifest.ts";
+import * as releaseEvent from "@oa/shared/nostr/30052-release.ts";
+import * as configEvent from "@oa/shared/nostr/install-config.ts";
+import { pureSchnorr } from "@oa/shared/nostr/schnorr.ts";
+import type { EventTemplate } from "@oa/shared/nostr/template.ts";
+import { type VerifiedEvent, verifyEvent } from "@oa/shared/nostr/verify.ts";
 import { STEP_FIELDS } from "@oa/shared/upgrade/op-schema.ts";
 import { validateManifest } from "@oa/shared/upgrade/validate.ts";
 
@@ -114,5 +122,42 @@ test("every invalid manifest gets at least one error with a place, a code and a 
       assert.match(path, /^(?:\/(?:[^~/]|~[01])*)*$/, name);
       assert.match(message, /^\S.*\S$/, name);
     }
+  }
+});
+
+test("every example event of ours verifies, is read, and is written the same again", () => {
+  const events = (path: string): readonly VerifiedEvent[] =>
+    examplesOf(path, "valid").map(({ name, value }) => {
+      const event = verifyEvent(value, pureSchnorr);
+      assert.ok(!isRejection(event), name);
+      return event;
+    });
+  const same = (event: VerifiedEvent, again: EventTemplate): void => {
+    const { kind, created_at, tags, content } = event;
+    assert.deepEqual(again, { kind, created_at, tags, content });
+  };
+  const manifests = new Map<string, UpgradeManifest>();
+  for (const event of events("nostr/30051-manifest.json")) {
+    const listing = manifestEvent.fromEvent(event);
+    assert.ok(!isRejection(listing), event.id);
+    manifests.set(event.id, listing.manifest);
+    same(event, manifestEvent.toEvent(listing.manifest, event));
+  }
+  for (const event of events("nostr/30052-release.json")) {
+    const release = releaseEvent.fromEvent(event);
+    assert.ok(!isRejection(release), event.id);
+    const manifest = manifests.get(release.manifest_event_id);
+    assert.ok(manifest !== undefined, event.id);
+    same(event, releaseEvent.toEvent(manifest, release));
+  }
+  for (const event of events("nostr/00001-note.json")) {
+    const note = noteEvent.fromEvent(event);
+    assert.ok(!isRejection(note), event.id);
+    same(event, noteEvent.toEvent(note, event));
+  }
+  for (const event of events("nostr/24051-install-config.json")) {
+    const config = parseStrict(event.content);
+    assert.ok(!isRejection(config) && validators.isInstallConfig(config.value), event.id);
+    same(event, configEvent.toEvent(config.value));
   }
 });
