@@ -157,7 +157,9 @@ function decideOrder(
       `this install is of an upgrade by ${known.pins.author_pubkey}; an update by ${pins.author_pubkey} is not taken`,
     );
   }
-  const approval_reasons = approvalReasons(grant, ceiling ?? []);
+  // Posting where the config says is publishing in the worker's name.
+  const notes = (pins.completion_relays ?? []).length === 0 ? [] : ["event:publish:1"];
+  const approval_reasons = approvalReasons([...grant, ...notes], ceiling ?? []);
   const requested: InstallEvent = {
     event_type: "install.requested",
     data: { pins: { ...pins, signed_by, ...found }, approval_reasons, manifest, inputs },

@@ -1,0 +1,66 @@
+import assert from "node:assert/strict";
+import { describe, it } from "node:test";
+import { foldAll } from "../core/fold.ts";
+import { isRejection } from "../core/refusal.ts";
+import type { PairingEvent } from "../generated/types.ts";
+import { type PairingCommand, pairingDecider } from "./decider.ts";
+
+const [SECRET, KEY, OTHER] = ["5".repeat(64), "a".repeat(64), "b".repeat(64)];
+const offered: PairingEvent = {
+  event_type: "pairing.offered",
+  data: { secret_sha256: SECRET, expires_at_ms: 1_000, ceiling: ["network:egress:github.com"], label: "phone" },
+};
+const claimed: PairingEvent = { event_type: "pairing.claimed", data: { pubkey: KEY } };
+const confirmed: PairingEvent = { event_type: "pairing.confirmed", data: { pubkey: KEY } };
+const removed: PairingEvent = { event_type: "pairing.removed", data: { reason: "lost" } };
+
+function decide(given: readonly PairingEvent[], command: PairingCommand): string | readonly string[] {
+  const decided = pairingDecider.decide(foldAll(pairingDecider, given), command);
+  return isRejection(decided) ? decided.code : decided.map(({ event_type }) => event_type);
+}
+const claim = (change: object = {}): PairingCommand => ({
+  type: "claim",
+  secret_sha256: SECRET,
+  pubkey: KEY,
+  now_ms: 999,
+  ...change,
+});
+const confirm = (change: object = {}): PairingCommand => ({
+  type: "confirm",
+  pubkey: null,
+  already_paired: false,
+  ...change,
+});
+
+describe("pairing", () => {
+  it("takes the secret once, in time, and then waits for the owner", () => {
+    assert.deepEqual(decide([offered], claim()), ["pairing.claimed"]);
+    assert.equal(foldAll(pairingDecider, [offered, claimed]).status, "claimed");
+    assert.deepEqual(decide([offered, claimed], confirm()), ["pairing.confirmed"]);
+  });
+  it("refuses a secret that is wrong, expired or used", () => {
+    assert.equal(decide([offered], claim({ secret_sha256: OTHER })), "pairing_secret_wrong");
+    assert.equal(decide([offered], claim({ now_ms: 1_000 })), "pairing_expired");
+    assert.equal(decide([offered, claimed], claim({ pubkey: OTHER })), "pairing_used");
+    assert.equal(decide([offered, removed], claim()), "not_found");
+  });
+  it("forgets the secret's hash as soon as it was used", () => {
+    assert.equal(foldAll(pairingDecider, [offered, claimed]).secret_sha256, null);
+  });
+  it("confirms only the key that the owner compared", () => {
+    assert.equal(decide([offered, claimed], confirm({ pubkey: OTHER })), "pairing_secret_wrong");
+    assert.equal(decide([offered], confirm()), "not_found");
+    assert.equal(decide([offered, claimed], confirm({ already_paired: true })), "pairing_used");
+    assert.deepEqual(decide([offered, claimed, confirmed], confirm()), []);
+  });
+  it("pairs a key that the owner typed in, at once, and not twice", () => {
+    const pair = { type: "pair", pubkey: KEY, already_paired: false, ceiling: [], label: "laptop", now_ms: 5 } as const;
+    assert.deepEqual(decide([], pair), ["pairing.offered", "pairing.confirmed"]);
+    assert.equal(decide([], { ...pair, already_paired: true }), "pairing_used");
+  });
+  it("ends with its removal", () => {
+    assert.deepEqual(decide([offered, claimed, confirmed], { type: "remove", reason: "lost" }), ["pairing.removed"]);
+    assert.equal(decide([offered, removed], { type: "remove", reason: "lost" }), "not_found");
+    assert.equal(decide([], { type: "remove", reason: "lost" }), "not_found");
+  });
+});
