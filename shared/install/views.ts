@@ -1,4 +1,5 @@
 import type { EventDraft, Recorded } from "../core/envelope.ts";
+import { canonicalize } from "../core/json.ts";
 import type { Permission } from "../core/permission.ts";
 import type { Projection } from "../core/projection.ts";
 import { one, type Sql, type SqlValue } from "../core/sql.ts";
@@ -40,7 +41,7 @@ function apply(sql: Sql, recorded: Recorded<EventDraft>): void {
     sql.run(`UPDATE proj_installs SET ${assignments}, updated_at = ? WHERE install_id = ?`, ...values, at, install_id);
   switch (event.event_type) {
     case "install.requested": {
-      const pending = JSON.stringify(event.data.pins);
+      const pending = canonicalize(event.data.pins); // as the log gives it back, so that a rebuild is identical
       const reasons = JSON.stringify(event.data.approval_reasons);
       sql.run(
         `INSERT INTO proj_installs VALUES (?, 'pending', NULL, '[]', ?, ?, NULL, ?, ?)

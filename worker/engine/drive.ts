@@ -96,7 +96,7 @@ export function openDriver(options: EngineOptions, engine_id: string): Driver {
       }
       const command = await act(run_id, state, step, driven);
       if (command === undefined) {
-        later(run_id);
+        if (!stop.aborted) later(run_id);
         return;
       }
       const rejection = await record(run_id, command, stop);

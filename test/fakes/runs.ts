@@ -1,0 +1,186 @@
+import { randomBytes } from "node:crypto";
+import type { EventContext } from "@oa/shared/core/envelope.ts";
+import { type EventStore, openEventStore, task } from "@oa/shared/core/event-store.ts";
+import { newId } from "@oa/shared/core/id.ts";
+import { manifestHash } from "@oa/shared/core/manifest-hash.ts";
+import { permissionHash } from "@oa/shared/core/permission.ts";
+import type { Projection } from "@oa/shared/core/projection.ts";
+import { isRejection } from "@oa/shared/core/refusal.ts";
+import type { UpgradeManifest } from "@oa/shared/generated/types.ts";
+import { installDecider } from "@oa/shared/install/decider.ts";
+import { installProjection } from "@oa/shared/install/views.ts";
+import { pairingProjection } from "@oa/shared/pairing/views.ts";
+import { runProjection } from "@oa/shared/run/views.ts";
+import { planOf } from "@oa/shared/upgrade/plan.ts";
+import { type Clock, systemClock } from "@oa/worker/adapters/clock.ts";
+import { openSqlite, type SqliteDatabase } from "@oa/worker/adapters/sqlite.ts";
+import { contractOf, type Effects } from "@oa/worker/engine/perform.ts";
+import { type Engine, type EngineOptions, openEngine } from "@oa/worker/engine.ts";
+import type { EventPublisher, Op } from "@oa/worker/ops/op.ts";
+
+export const random = (count: number): Uint8Array => new Uint8Array(randomBytes(count));
+export const WORKSPACE = "ws_test";
+const HOME = "/home/owner";
+const KEY = "1".repeat(64);
+
+export type Ops = Readonly<Record<string, Op<never, object>>>;
+
+export interface RunWorld {
+  readonly database: SqliteDatabase;
+  readonly store: EventStore;
+  readonly engine: Engine;
+  /** What the engine reported as gone wrong inside. */
+  readonly reports: unknown[];
+  /** Installs a manifest with everything it needs granted, as the owner would. */
+  readonly install: (manifest: UpgradeManifest, inputs?: Readonly<Record<string, string>>) => string;
+  readonly close: () => void;
+}
+
+/** An engine over a database with ops that a test wrote: their contracts are the real ones. */
+export function openRunWorld(options: {
+  readonly ops: Ops;
+  readonly path?: string;
+  readonly clock?: Clock;
+  readonly concurrency?: number;
+  readonly notes?: EventPublisher;
+  readonly completion_note_relays?: readonly string[];
+  readonly projections?: readonly Projection[];
+  readonly wrap?: (database: SqliteDatabase) => SqliteDatabase;
+}): RunWorld {
+  const database = (options.wrap ?? ((same) => same))(openSqlite(options.path ?? ":memory:"));
+  const projections = [runProjection, installProjection, pairingProjection, ...(options.projections ?? [])];
+  const store = openEventStore(database, projections, random);
+  const reports: unknown[] = [];
+  const clock = options.clock ?? systemClock;
+  const engine = openEngine({
+    ...{ store, database, clock, random, contractOf },
+    ops: options.ops,
+    effects: () => ({}) as Effects,
+    notes: options.notes ?? { publish: () => Promise.reject(new Error("no notes in this test")) },
+    artifacts: {
+      put: async (bytes) => ({ sha256: "c".repeat(64), bytes: bytes.byteLength }),
+      get: async () => new Uint8Array(),
+    },
+    report: (error) => reports.push(error),
+    config: {
+      workspace_id: WORKSPACE,
+      worker: KEY,
+      home: HOME,
+      concurrency: options.concurrency ?? 1,
+      completion_note_relays: options.completion_note_relays ?? [],
+    },
+  } satisfies EngineOptions);
+  return {
+    ...{ database, store, engine, reports },
+    install: (manifest, inputs = {}) => seedInstall(store, manifest, inputs, clock.now_ms()),
+    close: () => database.close(),
+  };
+}
+
+export function contextOf(now_ms: number, correlation_id = "test"): EventContext {
+  return {
+    now_ms,
+    workspace_id: WORKSPACE,
+    stream_type: "workspace",
+    stream_id: WORKSPACE,
+    actor_type: "user",
+    actor_id: "owner",
+    correlation_id,
+  };
+}
+
+function seedInstall(
+  store: EventStore,
+  manifest: UpgradeManifest,
+  inputs: Readonly<Record<string, string>>,
+  now_ms: number,
+): string {
+  const plan = planOf(manifest, inputs, { home: HOME });
+  if (isRejection(plan)) throw new Error(plan.message);
+  const install_id = newId("install", now_ms, random);
+  const hashes = { manifest_sha256: manifestHash(manifest), permission_hash: permissionHash(plan.permissions) };
+  const recorded = store.handle(contextOf(now_ms, install_id), [
+    task(installDecider, install_id, {
+      type: "order",
+      pins: {
+        upgrade_address: `30051:${KEY}:${manifest.id}`,
+        upgrade_id: manifest.id,
+        upgrade_version: manifest.version,
+        title: manifest.title,
+        author_pubkey: KEY,
+        manifest_event_id: "a".repeat(64),
+        release_event_id: "b".repeat(64),
+        permissions: plan.permissions,
+        schedule: manifest.schedule,
+      },
+      manifest,
+      inputs,
+      named: hashes,
+      found: hashes,
+      grant: plan.grant,
+      ceiling: plan.grant,
+      signed_by: { signer: KEY, revision: 1, config_event_id: "d".repeat(64) },
+      recipient: KEY,
+      worker: KEY,
+      expires_at_ms: now_ms + 1,
+      now_ms,
+    }),
+  ]);
+  if (isRejection(recorded)) throw new Error(recorded.message);
+  return install_id;
+}
+
+/** A manifest around a pipeline, with what the pipeline declares needing. */
+export function manifestOf(
+  pipeline: UpgradeManifest["pipeline"],
+  permissions: NonNullable<UpgradeManifest["permissions"]> = {},
+): UpgradeManifest {
+  return {
+    id: "example.upgrade",
+    version: "1.0.0",
+    title: "Example",
+    author: { npub: `npub1${"q".repeat(58)}` },
+    capabilities: { platforms: ["macos", "linux"], backends: [] },
+    permissions,
+    schedule: { type: "manual" },
+    pipeline,
+  };
+}
+
+/** A clock that stands still until `pass` moves it; sleepers whose time has come wake in order. */
+export function fakeClock(start_ms = 1_750_000_000_000): Clock & { readonly pass: (ms: number) => Promise<void> } {
+  let now_ms = start_ms;
+  const sleepers = new Set<{ readonly at_ms: number; readonly wake: () => void }>();
+  return {
+    now_ms: () => now_ms,
+    sleep: (ms, signal) =>
+      new Promise((resolve) => {
+        if (signal.aborted) return resolve();
+        const sleeper = { at_ms: now_ms + ms, wake: () => end() };
+        const end = (): void => {
+          sleepers.delete(sleeper);
+          signal.removeEventListener("abort", end);
+          resolve();
+        };
+        sleepers.add(sleeper);
+        signal.addEventListener("abort", end, { once: true });
+      }),
+    pass: async (ms) => {
+      const until_ms = now_ms + ms;
+      for (;;) {
+        await settled();
+        const [next] = [...sleepers].filter(({ at_ms }) => at_ms <= until_ms).sort((a, b) => a.at_ms - b.at_ms);
+        if (next === undefined) break;
+        now_ms = Math.max(now_ms, next.at_ms);
+        next.wake();
+      }
+      now_ms = until_ms;
+      await settled();
+    },
+  };
+}
+
+/** Lets everything that needs no further time happen. */
+export async function settled(): Promise<void> {
+  for (let turn = 0; turn < 20; turn += 1) await new Promise((resolve) => setImmediate(resolve));
+}
