@@ -184,4 +184,5 @@ export const LIMITS = {
   manifest_chars: 64_000,
   install_config_chars: 80_000,
   install_config_days: 30,
+  publish_timeout_ms: 10_000,
 } as const;

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { constantFrom, jsonValue, oneof, property, assert as runProperty } from "fast-check";
 import { LIMITS } from "../core/limits.ts";
 import { manifestHash } from "../core/manifest-hash.ts";
 import { type ManifestReport, validateManifest } from "./validate.ts";
@@ -242,4 +243,45 @@ test("the manifest's hash covers all but signing, whatever the order of the keys
     hash,
   );
   assert.notEqual(manifestHash({ ...base, title: "Mine" }), hash);
+});
+
+test("whatever stands in place of a part, validation answers with errors and never falls", () => {
+  const full = {
+    ...base,
+    inputs: { a: { type: "string", default: "x" } },
+    permissions: { filesystem: ["~/a"], network: ["a.com"] },
+    schedule: { type: "cron", expression: "0 2 * * *", timezone: "UTC", window: { start: "01:00", end: "02:00" } },
+    triggers: [{ type: "file_change", glob: "~/x" }],
+    pipeline: [
+      { op: "http.request", id: "f", url: "https://a.com/${inputs.a}", headers: { a: "b" } },
+      { op: "model.embed", backend: "mlx", texts: ["${steps.f.body}"] },
+    ],
+    pricing: { model: "per-run", amount_sats: 1, revenue_split: [{ npub: NPUB, bps: 10_000 }] },
+  };
+  const places: (readonly string[])[] = [];
+  const walk = (value: unknown, path: readonly string[]): void => {
+    places.push(path);
+    if (typeof value === "object" && value !== null)
+      for (const [name, part] of Object.entries(value)) walk(part, [...path, name]);
+  };
+  walk(full, []);
+  const replaced = (value: unknown, [name, ...rest]: readonly string[], by: unknown): unknown => {
+    if (name === undefined) return by;
+    const copy = (Array.isArray(value) ? [...value] : { ...(value as object) }) as Record<string, unknown>;
+    copy[name] = replaced(copy[name], rest, by);
+    return copy;
+  };
+  const odd = oneof(
+    jsonValue(),
+    constantFrom("${inputs.a}", "${steps.f.body}", "${", "$${", "..", "constructor", "\ud800", {}, [], -1),
+  );
+  runProperty(
+    property(constantFrom(...places), odd, (path, value) => {
+      const result = validateManifest(replaced(full, path, value));
+      assert.equal(result.valid, result.errors.length === 0);
+      assert.equal(result.valid, result.manifest !== null);
+    }),
+    { numRuns: 2_000 },
+  );
+  assert.deepEqual(validateManifest(full).errors, []);
 });

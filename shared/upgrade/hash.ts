@@ -1,2 +1,0 @@
-/** Lives in core, since events are checked against it too. */
-export { manifestHash } from "../core/manifest-hash.ts";
