@@ -12,7 +12,7 @@ const SECRET_NAMES: readonly RegExp[] = [
 ];
 
 const SECRET_CONTENT: readonly RegExp[] = [
-  /-----BEGIN (?:[A-Z0-9]+ ){0,3}PRIVATE KEY(?: BLOCK)?-----(?:\\[nr]|[^A-Za-z0-9+/]){0,24}(?:[A-Za-z-]{1,20}: [^\n]{0,200}\n\s{0,4}){0,4}[A-Za-z0-9+/=]{32}/,
+  /-----BEGIN (?:[A-Z0-9]+ ){0,3}PRIVATE KEY(?: BLOCK)?-----(?:\\[nr]|[^A-Za-z0-9/]){0,24}(?:[A-Za-z-]{1,20}: [^\n]{0,200}\n\s{0,4}){0,4}[A-Za-z0-9+/=]{32}/,
   /\b(?:AKIA|ASIA)[A-Z2-7]{16}\b/,
   /\bgh[oprsu]_[A-Za-z0-9]{36}\b/,
   /\bgithub_pat_[A-Za-z0-9]{22}_[A-Za-z0-9]{59}\b/,
