@@ -74,7 +74,8 @@ export interface ControlPorts {
   readonly search: (request: ControlSearchRequest, signal: AbortSignal) => Answer<object>;
   readonly schedule: {
     readonly preview: (request: ControlSchedulePreview) => object | Rejection;
-    readonly next: (count: number) => readonly object[];
+    /** Every install's schedule, the one that fires next first. */
+    readonly list: () => readonly object[];
   };
   readonly audit: {
     readonly verify: () => ChainReport;

@@ -1,17 +1,7 @@
 import { isRejection, type Rejection, reject } from "@oa/shared/core/refusal.ts";
 import type { ControlInstallSource } from "@oa/shared/generated/types.ts";
-import {
-  type Listing,
-  filter as listingFilter,
-  fromEvent as listingFrom,
-  toEvent as listingTo,
-} from "@oa/shared/nostr/30051-manifest.ts";
-import {
-  type Release,
-  filter as releaseFilter,
-  fromEvent as releaseFrom,
-  toEvent as releaseTo,
-} from "@oa/shared/nostr/30052-release.ts";
+import { type Listing, fromEvent as listingFrom, toEvent as listingTo } from "@oa/shared/nostr/30051-manifest.ts";
+import { type Release, fromEvent as releaseFrom, toEvent as releaseTo } from "@oa/shared/nostr/30052-release.ts";
 import { KINDS } from "@oa/shared/nostr/kinds.ts";
 import { hexToNpub } from "@oa/shared/nostr/npub.ts";
 import { publicKeyOf, signEvent } from "@oa/shared/nostr/template.ts";
@@ -27,16 +17,19 @@ export interface FoundUpgrade {
   readonly release_event: VerifiedEvent;
 }
 
+/** Who lists what, and where its events were last seen. */
+export interface ListingAddress {
+  readonly author: string;
+  readonly slug: string;
+  readonly relays: readonly string[];
+}
+
 export interface UpgradeSourceOptions {
   readonly schnorr: SchnorrVerify;
   /** The key that manifests on this machine are signed with, made when it is first needed. */
   readonly authorKey: () => Promise<Uint8Array>;
-  /** Asks relays: those named by an address, and the worker's own. */
-  readonly query: (
-    filters: readonly Readonly<Record<string, unknown>>[],
-    relays: readonly string[],
-    signal: AbortSignal,
-  ) => Promise<readonly VerifiedEvent[] | Rejection>;
+  /** Every signed event that may be of the listing or its releases, from the catalog or relays, not yet verified. */
+  readonly lookUp: (address: ListingAddress, signal: AbortSignal) => Promise<readonly unknown[] | Rejection>;
   readonly now_ms: () => number;
   readonly random: (count: number) => Uint8Array;
 }
@@ -51,20 +44,26 @@ export async function findUpgrade(
   options: UpgradeSourceOptions,
   signal: AbortSignal,
 ): Promise<FoundUpgrade | Rejection> {
-  if ("address" in source) return lookUp(source.address, source.version, options, signal);
   if ("manifest" in source) return signOwn(source.manifest, options);
+  if ("address" in source) {
+    const address = parseAddress(source.address);
+    return isRejection(address) ? address : lookUp(address, source.version, options, signal);
+  }
   const manifest_event = verifyEvent(source.manifest_event, options.schnorr);
   if (isRejection(manifest_event)) return manifest_event;
-  if (source.release_event === undefined) {
-    const listing = listingFrom(manifest_event);
-    if (isRejection(listing)) return listing;
-    return lookUpRelease(listing, manifest_event, listing.manifest.version, options, [], signal);
+  if (source.release_event !== undefined) {
+    const release_event = verifyEvent(source.release_event, options.schnorr);
+    return isRejection(release_event) ? release_event : together(manifest_event, release_event);
   }
-  const release_event = verifyEvent(source.release_event, options.schnorr);
-  return isRejection(release_event) ? release_event : together(manifest_event, release_event);
+  const listing = listingFrom(manifest_event);
+  if (isRejection(listing)) return listing;
+  const address = { author: listing.author, slug: listing.manifest.id, relays: [] };
+  const events = await eventsOf(address, options, signal);
+  return isRejection(events) ? events : withRelease(manifest_event, events);
 }
 
-function parseAddress(text: string) {
+/** A listing's address as people write it. Refusal: usage. */
+export function parseAddress(text: string): ListingAddress | Rejection {
   if (text.startsWith("naddr1")) {
     try {
       const { type, data } = decode(text as `naddr1${string}`);
@@ -80,44 +79,52 @@ function parseAddress(text: string) {
   return reject("usage", `${text.slice(0, 200)} is not a listing's address (30051:<key>:<name> or naddr1…)`);
 }
 
+async function eventsOf(
+  address: ListingAddress,
+  options: UpgradeSourceOptions,
+  signal: AbortSignal,
+): Promise<readonly VerifiedEvent[] | Rejection> {
+  const raw = await options.lookUp(address, signal);
+  if (isRejection(raw)) return raw;
+  // What does not verify, or is by somebody else, is not an answer.
+  return raw.flatMap((value) => {
+    const event = verifyEvent(value, options.schnorr);
+    return isRejection(event) || event.pubkey !== address.author ? [] : [event];
+  });
+}
+
 async function lookUp(
-  text: string,
+  address: ListingAddress,
   version: string | undefined,
   options: UpgradeSourceOptions,
   signal: AbortSignal,
 ): Promise<FoundUpgrade | Rejection> {
-  const address = parseAddress(text);
-  if (isRejection(address)) return address;
-  const { author, slug, relays } = address;
-  const events = await options.query([listingFilter({ authors: [author], slugs: [slug], limit: 1 })], relays, signal);
+  const events = await eventsOf(address, options, signal);
   if (isRejection(events)) return events;
-  const manifest_event = newest(events.filter((event) => event.pubkey === author));
+  const manifests = events.filter(
+    ({ kind, tags }) =>
+      kind === KINDS.manifest.kind && tags.some(([name, value]) => name === "d" && value === address.slug),
+  );
+  const manifest_event = newest(manifests);
   if (manifest_event === undefined) {
-    return reject("not_found", `no relay of this worker has the listing ${text.slice(0, 200)}`);
+    return reject("not_found", `there is no listing ${KINDS.manifest.kind}:${address.author}:${address.slug}`);
   }
   const listing = listingFrom(manifest_event);
   if (isRejection(listing)) return listing;
   if (version !== undefined && version !== listing.manifest.version) {
     return reject("not_found", `the listing is at version ${listing.manifest.version}, not ${version}`);
   }
-  return lookUpRelease(listing, manifest_event, listing.manifest.version, options, relays, signal);
+  return withRelease(manifest_event, events);
 }
 
-async function lookUpRelease(
-  listing: Listing,
-  manifest_event: VerifiedEvent,
-  version: string,
-  options: UpgradeSourceOptions,
-  relays: readonly string[],
-  signal: AbortSignal,
-): Promise<FoundUpgrade | Rejection> {
-  const filter = releaseFilter({ authors: [listing.author], listings: [listing.address] });
-  const events = await options.query([filter], relays, signal);
-  if (isRejection(events)) return events;
-  const pinned = events.filter(({ tags }) => tags.some(([name, id]) => name === "e" && id === manifest_event.id));
-  const release_event = newest(pinned);
+function withRelease(manifest_event: VerifiedEvent, events: readonly VerifiedEvent[]): FoundUpgrade | Rejection {
+  const releases = events.filter(
+    ({ kind, tags }) =>
+      kind === KINDS.release.kind && tags.some(([name, id]) => name === "e" && id === manifest_event.id),
+  );
+  const release_event = newest(releases);
   if (release_event === undefined) {
-    return reject("not_found", `no relay of this worker has the release of ${listing.address} ${version}`);
+    return reject("not_found", `no release was found of manifest event ${manifest_event.id}`);
   }
   return together(manifest_event, release_event);
 }

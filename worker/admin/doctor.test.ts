@@ -1,0 +1,100 @@
+import assert from "node:assert/strict";
+import { chmodSync, mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { after, test } from "node:test";
+import { openSqlite } from "../adapters/sqlite.ts";
+import { type DoctorOptions, examine } from "./doctor.ts";
+
+const data_dir = mkdtempSync(join(tmpdir(), "oa-doctor-"));
+chmodSync(data_dir, 0o700);
+const sql = openSqlite(":memory:");
+after(() => {
+  sql.close();
+  rmSync(data_dir, { recursive: true });
+});
+
+const healthy: DoctorOptions = {
+  config: {
+    data_dir,
+    port: 0,
+    edge_url: "https://edge.example",
+    relays: ["wss://relay.example"],
+    completion_note_relays: [],
+    private_allow: [],
+    concurrency: 1,
+    backends: {},
+  },
+  sql,
+  platform: "linux",
+  node_version: "24.21.0",
+  now_ms: () => 1_000_000,
+  ask: async (program) => `${program} 1.0`,
+  edge: async () => ({ date_ms: 1_000_000 }),
+  relay: async () => {},
+  backends: async () => [{ backend: "lexical-v1", available: true, reason: "built in" }],
+};
+
+async function look(changes: Partial<DoctorOptions>) {
+  const checks = await examine({ ...healthy, ...changes }, new AbortController().signal);
+  return Object.fromEntries(checks.map((check) => [check.name, check]));
+}
+
+test("a healthy machine has nothing to fix", async () => {
+  const checks = await look({});
+  for (const check of Object.values(checks)) {
+    if (check.name !== "disk space") assert.deepEqual([check.status, check.fix], ["ok", null], check.name);
+  }
+  assert.equal(Object.keys(checks).length, 10);
+});
+
+test("whatever is not well says what fixes it", async () => {
+  chmodSync(data_dir, 0o755);
+  const checks = await look({
+    node_version: "22.1.0",
+    ask: async () => null,
+    edge: async () => ({ date_ms: 2_000_000 }),
+    relay: async () => {
+      throw new Error("connection refused");
+    },
+    backends: async () => [{ backend: "ollama", available: false, reason: "set backends.ollama in config.json" }],
+  });
+  chmodSync(data_dir, 0o700);
+  const status = Object.fromEntries(Object.values(checks).map((check) => [check.name, check.status]));
+  assert.deepEqual(
+    { ...status, "disk space": "ok" },
+    {
+      node: "fail",
+      sqlite: "ok",
+      git: "fail",
+      "data folder": "fail",
+      "disk space": "ok",
+      edge: "ok",
+      clock: "fail",
+      relay: "warn",
+      ollama: "warn",
+      sandbox: "warn",
+    },
+  );
+  for (const check of Object.values(checks)) assert.equal(check.fix === null, check.status === "ok", check.name);
+});
+
+test("a look that breaks is a failed check, and the others are still made", async () => {
+  const checks = await look({
+    backends: async () => {
+      throw new Error("the driver crashed");
+    },
+    edge: async () => {
+      throw new Error("getaddrinfo failed");
+    },
+  });
+  assert.equal(checks.backends?.status, "fail");
+  assert.match(checks.edge?.found ?? "", /getaddrinfo failed/);
+  assert.equal(checks.git?.status, "ok");
+});
+
+test("a worker without edge and relays is told so, and does not fail", async () => {
+  const checks = await look({ config: { ...healthy.config, edge_url: null, relays: [] } });
+  assert.equal(checks.edge?.status, "warn");
+  assert.equal(checks.relays?.status, "warn");
+});

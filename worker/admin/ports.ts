@@ -1,0 +1,94 @@
+import type { ControlPorts, DoctorCheck } from "@oa/shared/api/ports.ts";
+import type { EventStore } from "@oa/shared/core/event-store.ts";
+import { LIMITS } from "@oa/shared/core/limits.ts";
+import { escapeGlob } from "@oa/shared/core/permission.ts";
+import { isRejection, reject } from "@oa/shared/core/refusal.ts";
+import { getRun, listRuns } from "@oa/shared/run/views.ts";
+import { previewSchedule } from "@oa/shared/schedule/preview.ts";
+import { listSchedules } from "@oa/shared/schedule/views.ts";
+import type { EdgeClient } from "../adapters/edge-client.ts";
+import { openGrantedFiles } from "../adapters/granted-files.ts";
+import type { ModelBackends } from "../backends/backend.ts";
+import type { Config } from "../config.ts";
+import type { Engine } from "../engine.ts";
+import { answerSearch } from "../ops/searchkit-query.ts";
+import type { SearchIndexes } from "../searchkit/indexes.ts";
+import { exportLines } from "./audit.ts";
+import type { EventFeed } from "./event-feed.ts";
+import { type InstallsOptions, installsPort } from "./installs.ts";
+import { marketPort } from "./market.ts";
+import { pairingsPort } from "./pairings.ts";
+
+export interface PortsOptions extends Omit<InstallsOptions, "lookUp"> {
+  readonly config: Config;
+  readonly lookUp: InstallsOptions["lookUp"];
+  readonly store: EventStore;
+  readonly feed: EventFeed;
+  readonly engine: Engine;
+  readonly indexes: SearchIndexes;
+  readonly backends: ModelBackends;
+  readonly edge: EdgeClient | null;
+  readonly doctor: (signal: AbortSignal) => Promise<readonly DoctorCheck[]>;
+  readonly report: (error: unknown) => void;
+}
+
+/** The control API's ports over one worker. No rules here: each calls what has them. */
+export function controlPorts(options: PortsOptions): ControlPorts {
+  const { config, engine, feed, sql, store } = options;
+  const runOf = (id: string) => {
+    const run = getRun(sql, id);
+    return run === null ? reject("not_found", `there is no run ${id}`) : { ...run, progress: engine.progress(id) };
+  };
+  return {
+    worker: {
+      describe: () => ({
+        worker: options.worker,
+        data_dir: config.data_dir,
+        edge_url: config.edge_url,
+        relays: config.relays,
+        head_seq: feed.head(),
+      }),
+    },
+    installs: installsPort(options),
+    runs: {
+      list: (filter) => listRuns(sql, filter),
+      get: runOf,
+      start: (install_id) => engine.start(install_id, "manual"),
+      cancel: async (id, reason) => {
+        const refused = await engine.cancel(id, reason);
+        return isRejection(refused) ? refused : runOf(id);
+      },
+    },
+    events: feed.events,
+    market: marketPort(options.edge),
+    search: ({ query, index, limit }, signal) =>
+      answerSearch(
+        { query, index: index ?? null, limit },
+        { ...options, signal, treeOf: (root) => treeOf(root, options.home) },
+      ),
+    schedule: {
+      preview: ({ expression, timezone: time_zone, from, count, window }) =>
+        previewSchedule({
+          expression,
+          time_zone,
+          from_ms: Date.parse(from),
+          count,
+          ...(window === undefined ? {} : { window }),
+        }),
+      list: () => listSchedules(sql, LIMITS.api_page),
+    },
+    audit: { verify: () => store.verify(), export: () => exportLines(store) },
+    pairings: pairingsPort(options),
+    doctor: options.doctor,
+    report: options.report,
+  };
+}
+
+/** The indexed folder, for its owner to compare with; null where it is gone. */
+async function treeOf(root: string, home: string) {
+  try {
+    return await openGrantedFiles([`filesystem:read:${escapeGlob(root)}/**`], { home }).tree(root);
+  } catch {
+    return null; // the answer then says that the folder could not be compared
+  }
+}

@@ -1,0 +1,60 @@
+import assert from "node:assert/strict";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { after, test } from "node:test";
+import { readConfig } from "./config.ts";
+
+const folder = mkdtempSync(join(tmpdir(), "oa-config-"));
+after(() => rmSync(folder, { recursive: true }));
+const write = (text: string): void => writeFileSync(join(folder, "config.json"), text);
+
+test("without settings everything has its default, and nothing is contacted", async () => {
+  rmSync(join(folder, "config.json"), { force: true });
+  assert.deepEqual(await readConfig(folder, {}), {
+    data_dir: folder,
+    port: 6767,
+    edge_url: null,
+    relays: [],
+    completion_note_relays: [],
+    private_allow: [],
+    concurrency: 1,
+    backends: {},
+  });
+});
+
+test("an option wins over the environment, which wins over the file", async () => {
+  write('{"port": 1000, "edge_url": "https://file.example/", "concurrency": 3}');
+  const env = { OA_PORT: "2000", OA_RELAYS: "wss://a.example, wss://b.example" };
+  const config = await readConfig(folder, env, { port: 3000 });
+  assert.equal(config.port, 3000);
+  assert.equal((await readConfig(folder, env)).port, 2000);
+  assert.deepEqual(config.relays, ["wss://a.example", "wss://b.example"]);
+  assert.equal(config.edge_url, "https://file.example");
+  assert.equal(config.concurrency, 3);
+});
+
+test("an empty variable is no setting", async () => {
+  write("{}");
+  assert.equal((await readConfig(folder, { OA_PORT: "", OA_RELAYS: "" })).port, 6767);
+});
+
+const bad: readonly [string, string, Record<string, string>, RegExp][] = [
+  ["text that is not JSON", "{port: 1}", {}, /config\.json is not JSON/],
+  ["a misspelt key", '{"prot": 1}', {}, /\/prot must NOT have additional properties/],
+  ["a port that is text", '{"port": "6767"}', {}, /\/port must be integer/],
+  ["a port from the environment that is no number", "{}", { OA_PORT: "http" }, /the environment: \/port/],
+  ["a relay that is no WebSocket", "{}", { OA_RELAYS: "https://relay.example" }, /\/relays\/0/],
+  ["a range of private addresses", '{"private_allow": ["10.0.0.0/8"]}', {}, /\/private_allow\/0/],
+  ["an array for the settings", "[]", {}, /must be object/],
+];
+for (const [what, text, env, sentence] of bad) {
+  test(`${what} is refused with its place`, async () => {
+    write(text);
+    await assert.rejects(readConfig(folder, env), (error: Error & { code?: string }) => {
+      assert.equal(error.code, "config_invalid");
+      assert.match(error.message, sentence);
+      return true;
+    });
+  });
+}
