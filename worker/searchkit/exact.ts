@@ -137,7 +137,7 @@ function innermost(symbols: readonly Definition[], line: number): string | null 
 
 /** The definition of what was asked for, then whole words, then parts of words; the source before tests and documents. */
 function byWorth(query: string): (a: ExactHit, b: ExactHit) => number {
-  const literal = query.replace(/[\\^$.*+?()[\]{}|/-]/g, "\\$&");
+  const literal = query.replace(/[\\^$.*+?()[\]{}|/]/g, "\\$&");
   const word = new RegExp(`(?<![\\p{L}\\p{N}_])${literal}(?![\\p{L}\\p{N}_])`, "u");
   const worth = new Map<ExactHit, number>();
   const rank = (hit: ExactHit): number => {

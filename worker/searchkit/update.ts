@@ -77,7 +77,7 @@ export async function updateIndex(
       count(tally, write, before);
       await batches.add(write);
     });
-    tally.removed = gone.length;
+    tally.removed += gone.length;
     await batches.flush(gone);
     throwIfCanceled(signal, "indexing");
     const finished_at = new Date(now()).toISOString();
