@@ -27,7 +27,7 @@ export const command: Command = defineCommand({
   examples: [
     "oa search openSqlite",
     'oa search "where is the lease renewed" --limit 5',
-    "oa search 'TODO(' --index dev-repo --json",
+    "oa search 'throw new Error(' --index dev-repo --json",
   ],
   run: async ({ api, args, options, print, signal, style }) => {
     const { index, limit } = options;

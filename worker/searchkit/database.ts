@@ -3,6 +3,9 @@ import { DatabaseSync } from "node:sqlite";
 /** Changes when the tables do: an index of another format is made anew, since all in it can be read from the source. */
 const FORMAT = 1;
 
+/** One connection to an index's file. */
+export type IndexDatabase = DatabaseSync;
+
 const TABLES = `
 CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE files (

@@ -1,7 +1,7 @@
-import type { DatabaseSync } from "node:sqlite";
 import { setImmediate as nextTurn } from "node:timers/promises";
 import { LIMITS } from "@oa/shared/core/limits.ts";
 import type { Definition } from "./chunks.ts";
+import type { IndexDatabase } from "./database.ts";
 
 /** Lines of one definition within one chunk that contain the query. */
 export interface ExactHit {
@@ -29,7 +29,7 @@ const PAGE = 200;
  * `LIMITS.search_exact_hits` are only counted.
  */
 export async function exactMatches(
-  db: DatabaseSync,
+  db: IndexDatabase,
   query: string,
 ): Promise<{ readonly total: number; readonly hits: readonly ExactHit[] }> {
   const symbolsOf = symbolReader(db);
@@ -88,7 +88,7 @@ export function trigramExpression(query: string): string | null {
     .join(" AND ");
 }
 
-async function* chunksHolding(db: DatabaseSync, query: string): AsyncGenerator<ChunkRow> {
+async function* chunksHolding(db: IndexDatabase, query: string): AsyncGenerator<ChunkRow> {
   const columns = "c.id, c.file_id, f.path, c.line_start, c.text FROM chunks c JOIN files f ON f.id = c.file_id";
   const expression = trigramExpression(query);
   if (expression === null) {
@@ -112,7 +112,7 @@ async function* chunksHolding(db: DatabaseSync, query: string): AsyncGenerator<C
   }
 }
 
-function symbolReader(db: DatabaseSync): (file_id: number) => readonly Definition[] {
+function symbolReader(db: IndexDatabase): (file_id: number) => readonly Definition[] {
   const statement = db.prepare("SELECT name, kind, line_start, line_end FROM symbols WHERE file_id = ?");
   let held = -1;
   let symbols: readonly Definition[] = [];

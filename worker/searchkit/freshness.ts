@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
-import type { DatabaseSync } from "node:sqlite";
 import { LIMITS } from "@oa/shared/core/limits.ts";
+import type { IndexDatabase } from "./database.ts";
 import { type KnownFile, knownFiles, untouched } from "./known-files.ts";
 import { holdsSecret, isSecretName } from "./secrets.ts";
 import { filesInScope, readOrNull, type Scope, type SourceFile, type SourceTree } from "./source.ts";
@@ -10,7 +10,7 @@ import { filesInScope, readOrNull, type Scope, type SourceFile, type SourceTree 
  * where they cannot; beyond `LIMITS.search_stale_reads` reads, a file that looks changed counts as changed.
  */
 export async function staleFiles(
-  db: DatabaseSync,
+  db: IndexDatabase,
   tree: SourceTree,
   scope: Scope,
   signal: AbortSignal,

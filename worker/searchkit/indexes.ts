@@ -1,10 +1,9 @@
 import { existsSync, mkdirSync, readdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
-import type { DatabaseSync } from "node:sqlite";
 import { LIMITS } from "@oa/shared/core/limits.ts";
 import { Fault } from "@oa/shared/core/refusal.ts";
 import { throwIfCanceled } from "../adapters/canceled.ts";
-import { openIndexReader, openIndexWriter } from "./database.ts";
+import { type IndexDatabase, openIndexReader, openIndexWriter } from "./database.ts";
 import { staleFiles } from "./freshness.ts";
 import { checkQuery, type Found, search } from "./query.ts";
 import type { Scope, SourceTree } from "./source.ts";
@@ -125,7 +124,7 @@ export function openSearchIndexes(data_dir: string, now: () => number = Date.now
   };
 
   const nearest = async (
-    db: DatabaseSync,
+    db: IndexDatabase,
     index: IndexDescription,
     query: string,
     embed: QueryEmbedder | null,
@@ -218,7 +217,7 @@ function missing(sentence: string): Fault {
 }
 
 /** Null: there is none of this format, or it is not complete. */
-function reading<T>(file: string, body: (db: DatabaseSync) => T | null): T | null | "damaged" {
+function reading<T>(file: string, body: (db: IndexDatabase) => T | null): T | null | "damaged" {
   try {
     const db = openIndexReader(file);
     if (db === null) return null;
@@ -239,7 +238,7 @@ function isDamage(error: unknown): boolean {
   return code === 11 || code === 26;
 }
 
-function descriptionOf(db: DatabaseSync, name: string): IndexDescription | null {
+function descriptionOf(db: IndexDatabase, name: string): IndexDescription | null {
   const rows = db.prepare("SELECT key, value FROM meta").all();
   const meta = new Map(rows.map(({ key, value }) => [String(key), String(value)]));
   const finished_at = meta.get("finished_at");

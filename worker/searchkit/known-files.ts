@@ -1,5 +1,5 @@
-import type { DatabaseSync } from "node:sqlite";
 import { setImmediate as nextTurn } from "node:timers/promises";
+import type { IndexDatabase } from "./database.ts";
 import type { SourceFile } from "./source.ts";
 import type { FileState } from "./write-thread.ts";
 
@@ -15,7 +15,7 @@ const PAGE = 5_000;
 const CLOCK_GRAIN_MS = 20;
 
 /** Every file of the index by its path, read in pages so that the event loop breathes. */
-export async function knownFiles(db: DatabaseSync): Promise<ReadonlyMap<string, KnownFile>> {
+export async function knownFiles(db: IndexDatabase): Promise<ReadonlyMap<string, KnownFile>> {
   const known = new Map<string, KnownFile>();
   const page = db.prepare(
     "SELECT id, path, size_bytes, mtime_ms, hashed_at_ms, sha256, state FROM files WHERE id > ? ORDER BY id LIMIT ?",

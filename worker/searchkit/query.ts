@@ -1,7 +1,7 @@
-import type { DatabaseSync } from "node:sqlite";
 import { LIMITS } from "@oa/shared/core/limits.ts";
 import { Fault } from "@oa/shared/core/refusal.ts";
 import type { SearchHit } from "@oa/shared/generated/types.ts";
+import type { IndexDatabase } from "./database.ts";
 import { type ExactHit, exactMatches } from "./exact.ts";
 import { queryTerms } from "./words.ts";
 
@@ -53,7 +53,7 @@ export function checkQuery(query: string): void {
  * rank: a chunk's score is the sum of weight / (60 + its rank) over the lists it is in.
  */
 export async function search(
-  db: DatabaseSync,
+  db: IndexDatabase,
   query: string,
   limit: number,
   nearest: readonly number[],
@@ -163,7 +163,7 @@ function passages(
   return text.trimEnd();
 }
 
-function chunkReader(db: DatabaseSync): (id: number) => ChunkRow | undefined {
+function chunkReader(db: IndexDatabase): (id: number) => ChunkRow | undefined {
   const statement = db.prepare(
     `SELECT c.id, f.path, c.line_start, c.line_end, c.symbol, c.text
      FROM chunks c JOIN files f ON f.id = c.file_id WHERE c.id = ?`,
@@ -173,7 +173,7 @@ function chunkReader(db: DatabaseSync): (id: number) => ChunkRow | undefined {
 
 /** Definitions that the whole query names or begins, and those that single words of it name. */
 function symbolMatches(
-  db: DatabaseSync,
+  db: IndexDatabase,
   query: string,
 ): { readonly whole: readonly SymbolRow[]; readonly words: readonly SymbolRow[] } {
   const select = `SELECT c.id AS chunk_id, s.name, s.line_start, s.line_end
@@ -204,7 +204,7 @@ const FILLER = new Set(
 );
 
 /** Chunk ids by BM25 over stemmed words, a definition's name and the path counting more than the body. */
-function wordMatches(db: DatabaseSync, query: string): readonly number[] {
+function wordMatches(db: IndexDatabase, query: string): readonly number[] {
   const terms = queryTerms(query);
   const telling = terms.filter((term) => term.length > 1 && !FILLER.has(term));
   const wanted = telling.length > 0 ? telling : terms;

@@ -1,7 +1,7 @@
-import type { DatabaseSync } from "node:sqlite";
 import { setImmediate as nextTurn } from "node:timers/promises";
 import { LIMITS } from "@oa/shared/core/limits.ts";
 import { throwIfCanceled } from "../adapters/canceled.ts";
+import type { IndexDatabase } from "./database.ts";
 import type { Progress } from "./update.ts";
 
 /** The one embedding an index has at a time: another backend, model or length replaces it. */
@@ -40,7 +40,7 @@ interface Passage {
 
 /** The embedding that the index's vectors were made with, and the statistics behind it. */
 export function embeddingOf(
-  db: DatabaseSync,
+  db: IndexDatabase,
 ): { readonly spec: EmbeddingSpec; readonly corpus: Uint8Array | null } | null {
   const row = db.prepare("SELECT spec, corpus FROM embedding").get() as
     | { readonly spec: string; readonly corpus: Uint8Array | null }
@@ -50,7 +50,7 @@ export function embeddingOf(
 
 /** Gives every chunk without a vector one. Each batch is a transaction: what was embedded stays after a crash. */
 export async function embedMissing(
-  db: DatabaseSync,
+  db: IndexDatabase,
   embedder: Embedder,
   signal: AbortSignal,
   progress: Progress,
@@ -85,7 +85,7 @@ export async function embedMissing(
 }
 
 /** The index's vectors as one matrix, in the order of chunk ids. */
-export async function loadMatrix(db: DatabaseSync, dim: number): Promise<Matrix> {
+export async function loadMatrix(db: IndexDatabase, dim: number): Promise<Matrix> {
   const rows = Math.min(
     count(db, "SELECT count(*) AS n FROM chunks c JOIN vectors v ON v.digest = c.digest"),
     LIMITS.search_vector_chunks,
@@ -130,7 +130,7 @@ export function nearestChunks({ ids, values, dim }: Matrix, query: Float32Array,
 
 /** Counts words over the whole index the first time and when it has doubled since, over what is new in between. */
 async function learnWords(
-  db: DatabaseSync,
+  db: IndexDatabase,
   embedder: Embedder,
   before: Uint8Array | null,
   signal: AbortSignal,
@@ -148,7 +148,7 @@ async function learnWords(
   return corpus ?? embedder.learn([], null);
 }
 
-async function* passagesWithoutVector(db: DatabaseSync, signal: AbortSignal): AsyncGenerator<readonly Passage[]> {
+async function* passagesWithoutVector(db: IndexDatabase, signal: AbortSignal): AsyncGenerator<readonly Passage[]> {
   const page = db.prepare(
     `SELECT c.id, c.digest, f.path, c.symbol, c.text FROM chunks c JOIN files f ON f.id = c.file_id
      WHERE c.id > ? AND c.digest NOT IN (SELECT digest FROM vectors) ORDER BY c.id LIMIT ?`,
@@ -167,7 +167,7 @@ function passageText({ path, symbol, text }: Passage): string {
 }
 
 function store(
-  db: DatabaseSync,
+  db: IndexDatabase,
   batch: readonly Passage[],
   vectors: readonly Float32Array[],
   spec: EmbeddingSpec,
@@ -193,6 +193,6 @@ function store(
   }
 }
 
-function count(db: DatabaseSync, query: string): number {
+function count(db: IndexDatabase, query: string): number {
   return Number(db.prepare(query).get()?.n);
 }

@@ -1,6 +1,5 @@
-import type { StatementSync } from "node:sqlite";
 import { workerData } from "node:worker_threads";
-import { openIndexWriter } from "./database.ts";
+import { type IndexDatabase, openIndexWriter } from "./database.ts";
 import type { Parsed } from "./parse-thread.ts";
 import type { SourceFile } from "./source.ts";
 import { serveThread } from "./thread.ts";
@@ -28,10 +27,10 @@ export interface WriteAnswer {
 }
 
 const db = openIndexWriter(String(workerData));
-const statements = new Map<string, StatementSync>();
+const statements = new Map<string, ReturnType<IndexDatabase["prepare"]>>();
 serveThread(write, () => db.close());
 
-function sql(text: string): StatementSync {
+function sql(text: string): ReturnType<IndexDatabase["prepare"]> {
   let statement = statements.get(text);
   if (statement === undefined) {
     statement = db.prepare(text);
