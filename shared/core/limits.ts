@@ -105,6 +105,8 @@ export const LIMITS = {
   process_output_bytes: 16_777_216,
   git_advertisement_bytes: 16_777_216,
   git_marker_bytes: 8_192,
+  git_probe_ms: 60_000,
+  git_ms: 3_600_000,
 
   // The worker's control API.
   api_body_bytes: 1_000_000,
@@ -184,5 +186,6 @@ export const LIMITS = {
   manifest_chars: 64_000,
   install_config_chars: 80_000,
   install_config_days: 30,
+  permission_wildcards: 8,
   publish_timeout_ms: 10_000,
 } as const;

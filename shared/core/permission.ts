@@ -1,5 +1,5 @@
 import type { UpgradePermissions } from "../generated/types.ts";
-import { globCovers } from "./glob.ts";
+import { globCovers, matchGlob } from "./glob.ts";
 import { sha256Hex } from "./hash.ts";
 import { canonicalize } from "./json.ts";
 
@@ -100,7 +100,7 @@ function covers(kind: PermissionKind, granted: string, needed: string): boolean 
   switch (kind) {
     case "filesystem:read":
     case "filesystem:write":
-      return granted === needed || globCovers(granted, needed);
+      return granted === needed || pathCovers(granted, needed);
     case "network:egress":
       return granted === needed || (granted.startsWith("*.") && needed.endsWith(granted.slice(1)));
     case "wallet:spend": {
@@ -114,6 +114,18 @@ function covers(kind: PermissionKind, granted: string, needed: string): boolean 
     case "process:spawn":
       return granted === needed;
   }
+}
+
+/** Without wildcards on either side there is less to decide, and most sides have none. */
+function pathCovers(granted: string, needed: string): boolean {
+  const [grantedPath, neededPath] = [literalPath(granted), literalPath(needed)];
+  if (neededPath !== null) return grantedPath === null ? matchGlob(granted, neededPath) : grantedPath === neededPath;
+  return grantedPath === null && globCovers(granted, needed);
+}
+
+/** The one path a glob matches; null where it has wildcards. */
+function literalPath(glob: string): string | null {
+  return /(?<!\\)(?:\\\\)*[*?[{]/.test(glob) ? null : glob.replace(/\\(.)/gs, "$1");
 }
 
 /** SHA-256, in hex, of the canonical JSON of the sorted list: what a consent is bound to. */

@@ -28,7 +28,7 @@ export function parseTemplate(text: string): readonly TemplatePart[] | Rejection
   const parts: TemplatePart[] = [];
   let literal = "";
   let position = 0;
-  for (const { 0: opening, index } of text.matchAll(/\$+\{/g)) {
+  for (const { 0: opening, index } of text.matchAll(/(?<!\$)\$+\{/g)) {
     if (index < position) continue;
     const dollars = opening.length - 1;
     literal += text.slice(position, index) + "$".repeat(Math.floor(dollars / 2));
@@ -79,7 +79,7 @@ export function formatReference(reference: Reference): string {
 
 /** Text that, read as a template, gives back `text`. */
 export function escapeTemplate(text: string): string {
-  return text.replace(/\$+(?=\{)/g, "$&$&");
+  return text.replace(/(?<!\$)\$+(?=\{)/g, "$&$&");
 }
 
 /** Every string value within `value` as a template with its JSON Pointer below `pointer`. Keys are never templates. */
@@ -130,7 +130,7 @@ export function resolvePartly(value: Json, resolve: (reference: Reference) => Js
       const found = typeof part === "string" ? part : resolve(part);
       if (found !== undefined) literal += textOf(found);
       else if (typeof part !== "string") {
-        template += escapeTemplate(literal).replace(/\$+$/, "$&$&") + formatReference(part);
+        template += escapeTemplate(literal).replace(/(?<!\$)\$+$/, "$&$&") + formatReference(part);
         literal = "";
       }
     }

@@ -1,4 +1,5 @@
 import { nextWall, parseCron } from "../core/cron.ts";
+import { LIMITS } from "../core/limits.ts";
 import { hostOfUrl, isGrantableHost, unsafePath } from "../core/permission.ts";
 import type { ReasonCode } from "../core/reasons.ts";
 import { isRejection } from "../core/refusal.ts";
@@ -99,7 +100,13 @@ export function checkPermissions(
 
 function checkGlob(literal: string, leads: boolean, path: string): readonly ManifestError[] {
   const unsafe = unsafePath(leads ? `/${literal}` : literal);
-  return unsafe === null ? [] : [problem(path, "path_unsafe", `${unsafe}: ${shown(literal)}`)];
+  if (unsafe !== null) return [problem(path, "path_unsafe", `${unsafe}: ${shown(literal)}`)];
+  // What a pattern covers takes time that grows fast with its wildcards, and nobody could judge such a pattern.
+  const wildcards = literal.match(/\*+|[?[{]/g)?.length ?? 0;
+  const most = LIMITS.permission_wildcards;
+  return wildcards <= most
+    ? []
+    : [problem(path, "path_unsafe", `has ${wildcards} wildcards; at most ${most} are allowed`)];
 }
 
 function checkHost(literal: string, leads: boolean, path: string): readonly ManifestError[] {
@@ -109,6 +116,17 @@ function checkHost(literal: string, leads: boolean, path: string): readonly Mani
   return [
     problem(path, "host_invalid", `must be a host such as example.com or *.example.com, not ${shown(literal)}${hint}`),
   ];
+}
+
+/** Watched paths are safe ones, and a schedule of type event has something to wait for. */
+export function checkTriggers(manifest: Pick<UpgradeManifest, "schedule" | "triggers">): readonly ManifestError[] {
+  const triggers = manifest.triggers ?? [];
+  if (manifest.schedule.type === "event" && triggers.length === 0) {
+    return [problem("/triggers", "schedule_incomplete", "is missing: a schedule of type event needs at least one")];
+  }
+  return triggers.flatMap((trigger, index) =>
+    trigger.type === "file_change" ? checkGlob(trigger.glob, false, `/triggers/${index}/glob`) : [],
+  );
 }
 
 /** Checks the template's references, then its text with a letter for each reference. */

@@ -170,6 +170,19 @@ test("paths that climb, are relative or hold control characters are refused", ()
   ]);
 });
 
+test("a pattern with many wildcards is refused, since judging what it covers could take for ever", () => {
+  const glob = (count: number): object => ({ permissions: { filesystem: [`~/${"*a".repeat(count)}`] } });
+  assert.deepEqual(found(glob(LIMITS.permission_wildcards)), []);
+  assert.deepEqual(found(glob(LIMITS.permission_wildcards + 1)), ["/permissions/filesystem/0 path_unsafe"]);
+});
+
+test("triggers watch safe paths, and an event schedule has one", () => {
+  assert.deepEqual(found({ schedule: { type: "event" } }), ["/triggers schedule_incomplete"]);
+  const watch = (glob: string): object => ({ schedule: { type: "event" }, triggers: [{ type: "file_change", glob }] });
+  assert.deepEqual(found(watch("~/Projects/**.swift")), []);
+  assert.deepEqual(found(watch("~/../**")), ["/triggers/0/glob path_unsafe"]);
+});
+
 test("declared hosts are hosts, and declared templates name inputs", () => {
   assert.deepEqual(found({ permissions: { network: ["a.com", "*.b.org", "1.2.3.4:80"] } }), []);
   assert.deepEqual(found({ permissions: { network: ["https://a.com/x"] } }), ["/permissions/network/0 host_invalid"]);

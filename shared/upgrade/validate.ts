@@ -4,7 +4,7 @@ import { leastPermissions, type Permission, permits } from "../core/permission.t
 import type { UpgradeManifest } from "../generated/types.ts";
 import validators from "../generated/validators.cjs";
 import { declaredPermissions } from "./declared.ts";
-import { checkInputs, checkNpub, checkPermissions, checkPricing, checkSchedule } from "./field-rules.ts";
+import { checkInputs, checkNpub, checkPermissions, checkPricing, checkSchedule, checkTriggers } from "./field-rules.ts";
 import { describeSchemaErrors, isWithin, type ManifestError } from "./schema-errors.ts";
 import { checkPipeline } from "./step-rules.ts";
 
@@ -48,6 +48,7 @@ export function validateManifest(value: unknown): ManifestReport {
   const inputs = manifest.inputs ?? {};
   if (soundInSchema("author")) errors.push(...checkNpub(manifest.author.npub, "/author/npub"));
   if (soundInSchema("schedule")) errors.push(...checkSchedule(manifest.schedule));
+  if (soundInSchema("schedule", "triggers")) errors.push(...checkTriggers(manifest));
   if (manifest.pricing !== undefined && soundInSchema("pricing")) errors.push(...checkPricing(manifest.pricing));
   if (soundInSchema("inputs")) errors.push(...checkInputs(inputs));
   if (manifest.permissions !== undefined && soundInSchema("permissions", "inputs")) {
