@@ -1,4 +1,4 @@
-import { createHash, randomBytes } from "node:crypto";
+import { createHash } from "node:crypto";
 import * as fs from "node:fs";
 import { basename, dirname } from "node:path";
 import { promisify } from "node:util";
@@ -17,6 +17,7 @@ import {
   refuseUnlessPlain,
   syncDirectory,
 } from "./open-beneath.ts";
+import { sweepTemporaries, temporaryName } from "./temporaries.ts";
 
 export type { GrantedTree } from "./granted-tree.ts";
 
@@ -50,7 +51,6 @@ export interface GrantedFiles {
 }
 
 const CHUNK_BYTES = 1_048_576;
-const TEMPORARY = /^\.oa-tmp-(\d+)-[0-9a-f]+$/;
 const readInto = promisify(fs.read);
 const writeFrom = promisify(fs.write);
 const sync = promisify(fs.fsync);
@@ -133,7 +133,7 @@ async function replaceFile(parent: Directory, name: string, bytes: Uint8Array, s
   sweepTemporaries(parent);
   const before = fs.lstatSync(parent.at(name), { throwIfNoEntry: false });
   if (before !== undefined) refuseUnlessPlain(before, `${parent.path}/${name}`);
-  const temporary = `.oa-tmp-${process.pid}-${randomBytes(8).toString("hex")}`;
+  const temporary = temporaryName();
   const { O_WRONLY, O_CREAT, O_EXCL } = fs.constants;
   const fd = fs.openSync(
     parent.at(temporary),
@@ -161,21 +161,4 @@ async function replaceFile(parent: Directory, name: string, bytes: Uint8Array, s
     fs.closeSync(fd);
   }
   syncDirectory(parent);
-}
-
-/** Removes what a killed process left behind in this folder. */
-function sweepTemporaries(parent: Directory): void {
-  for (const name of fs.readdirSync(parent.at("."))) {
-    const pid = TEMPORARY.exec(name)?.[1];
-    if (pid !== undefined && !isAlive(Number(pid))) fs.rmSync(parent.at(name), { force: true });
-  }
-}
-
-function isAlive(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code !== "ESRCH";
-  }
 }

@@ -1,8 +1,8 @@
 import { createHash } from "node:crypto";
 import { Fault } from "@oa/shared/core/refusal.ts";
 import type { FsReadParams, FsReadResult } from "@oa/shared/generated/types.ts";
+import { textOf } from "../adapters/utf8.ts";
 import type { OpContext } from "./op.ts";
-import { textOf } from "./text.ts";
 
 const MAX_BYTES_DEFAULT = 200_000;
 

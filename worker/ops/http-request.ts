@@ -1,8 +1,8 @@
 import { parseStrict } from "@oa/shared/core/json.ts";
 import { Fault, isRejection } from "@oa/shared/core/refusal.ts";
 import type { HttpRequestParams, HttpRequestResult } from "@oa/shared/generated/types.ts";
+import { textOf } from "../adapters/utf8.ts";
 import type { OpContext } from "./op.ts";
-import { textOf } from "./text.ts";
 
 const MAX_BYTES_DEFAULT = 200_000;
 const TIMEOUT_MS_DEFAULT = 30_000;

@@ -1,0 +1,220 @@
+import { createHash } from "node:crypto";
+import * as fs from "node:fs";
+import { basename, dirname } from "node:path";
+import { Fault } from "@oa/shared/core/refusal.ts";
+import type { GitCloneParams, GitCloneResult } from "@oa/shared/generated/types.ts";
+import { fileFault, isGitFolder } from "../adapters/file-faults.ts";
+import { type Git, openGit } from "../adapters/git-command.ts";
+import { type CloneMarker, readMarker, writeMarker } from "../adapters/git-marker.ts";
+import { type GitSource, localPath, openGitSource } from "../adapters/git-source.ts";
+import { openDirectory, syncDirectory } from "../adapters/open-beneath.ts";
+import { sweepTemporaries, temporaryName } from "../adapters/temporaries.ts";
+import type { OpContext } from "./op.ts";
+
+const busy = new Set<string>();
+
+/**
+ * Clones a repository, or brings a clone that this op made up to date. A new clone is made beside its place and moved
+ * there whole. An existing folder is touched only where this op made it and nobody has changed it since.
+ *
+ * Faults: git_source_invalid, git_source_missing, git_dest_foreign, git_dest_changed, git_failed, busy, disk_full, and
+ * those of `GrantedFiles`, `Egress` and `Processes`.
+ */
+export async function gitClone(params: GitCloneParams, context: OpContext): Promise<GitCloneResult> {
+  const dest = await context.files.resolve(params.dest, "write");
+  if (fs.lstatSync(dest, { throwIfNoEntry: false })?.isFile() === true) {
+    throw new Fault("git_dest_foreign", `"${dest}" is a file, not a folder for a clone`);
+  }
+  await context.files.resolve(`${dest}/.git`, "write");
+  if (dest.split("/").some(isGitFolder)) {
+    throw new Fault("path_not_granted", `"${dest}" is inside a git repository's own folder`);
+  }
+  if (busy.has(dest)) throw new Fault("busy", `another step is working on "${dest}"`, { retryable: true });
+  busy.add(dest);
+  try {
+    const marker = ownClone(dest);
+    if (marker !== null && marker.state === "ready" && params.update === false) {
+      refuseOther(marker, await identityOf(params.repo, context), dest);
+      return { path: params.dest, commit: marker.commit, branch: marker.branch, updated: false };
+    }
+    const source = await openGitSource(params.repo, context);
+    if (marker !== null) refuseOther(marker, source.identity, dest);
+    const again = marker === null || marker.state !== "ready" || marker.depth !== (params.depth ?? null);
+    const { commit, branch } = again
+      ? await cloneAnew(dest, source, params, context)
+      : await update(dest, marker, source, params, context);
+    return { path: params.dest, commit, branch, updated: marker === null || again || commit !== marker.commit };
+  } catch (error) {
+    throw error instanceof Fault ? error : fileFault(error, "write", dest);
+  } finally {
+    busy.delete(dest);
+  }
+}
+
+/** The repository a marker would name, without asking for it. */
+async function identityOf(repo: string, context: OpContext): Promise<string> {
+  const path = localPath(repo);
+  if (path !== null) return await context.files.resolve(path, "read");
+  return URL.canParse(repo) ? new URL(repo).href : repo;
+}
+
+function refuseOther(marker: CloneMarker, identity: string, dest: string): void {
+  if (marker.repo === identity) return;
+  throw new Fault(
+    "git_dest_foreign",
+    `"${dest}" holds a clone of ${marker.repo}, not of ${identity}: choose another folder`,
+  );
+}
+
+/** Null where the folder does not exist or is empty. */
+function ownClone(dest: string): CloneMarker | null {
+  if (!fs.existsSync(dest)) return null;
+  const marker = readMarker(dest);
+  if (marker !== null) return marker;
+  if (fs.readdirSync(dest).length === 0) return null;
+  throw new Fault("git_dest_foreign", `"${dest}" has files that were not cloned by this worker: choose another folder`);
+}
+
+interface Checkout {
+  readonly commit: string;
+  readonly branch: string | null;
+}
+
+async function cloneAnew(
+  dest: string,
+  source: GitSource,
+  params: GitCloneParams,
+  context: OpContext,
+): Promise<Checkout> {
+  const parent = openDirectory(dirname(dest), { create: true });
+  const name = temporaryName();
+  const old = `${name}0`;
+  try {
+    sweepTemporaries(parent);
+    fs.mkdirSync(parent.at(name), 0o755);
+    const checkout = await populate(`${parent.path}/${name}`, source, params, context);
+    // What was there is an empty folder, or a clone of ours that an interruption left unfinished.
+    if (fs.existsSync(parent.at(basename(dest)))) fs.renameSync(parent.at(basename(dest)), parent.at(old));
+    fs.renameSync(parent.at(name), parent.at(basename(dest)));
+    syncDirectory(parent);
+    return checkout;
+  } finally {
+    for (const rest of [name, old]) fs.rmSync(parent.at(rest), { recursive: true, force: true });
+    parent.close();
+  }
+}
+
+async function populate(
+  folder: string,
+  source: GitSource,
+  params: GitCloneParams,
+  context: OpContext,
+): Promise<Checkout> {
+  await openGit(context.processes, { cwd: folder, protocol: "none", signal: context.signal }).run([
+    ...["init", "--quiet", "--template=", "--initial-branch=main", "--", folder],
+  ]);
+  const git = gitIn(folder, source, context);
+  const checkout = await bring(git, source, params, context);
+  await record(folder, git, { repo: source.identity, depth: params.depth ?? null, state: "ready", ...checkout });
+  return checkout;
+}
+
+async function update(
+  dest: string,
+  marker: CloneMarker,
+  source: GitSource,
+  params: GitCloneParams,
+  context: OpContext,
+): Promise<Checkout> {
+  const changed = (what: string): Fault =>
+    new Fault("git_dest_changed", `"${dest}" ${what} since it was cloned: move that elsewhere, or delete the folder`);
+  // Before any git runs there: the clone's own settings can name programs.
+  if (configHash(dest) !== marker.config_sha256) throw changed("has had its git settings changed");
+  const git = gitIn(dest, source, context);
+  if ((await git.run(["rev-parse", "--verify", "HEAD"])).trim() !== marker.commit)
+    throw changed("has had commits made");
+  if ((await statusHash(git)) !== marker.status_sha256) throw changed("has had files changed");
+  writeMarker(dest, { ...marker, state: "updating" });
+  const checkout = await bring(git, source, params, context);
+  await record(dest, git, { repo: marker.repo, depth: marker.depth, state: "ready", ...checkout });
+  return checkout;
+}
+
+function gitIn(folder: string, source: GitSource, context: OpContext): Git {
+  const settings = `${folder}/.git/openagents-source`;
+  const lines = source.trusted.map(
+    (path) => `\tdirectory = "${path.replace(/[\\"]/g, "\\$&").replaceAll("\n", "\\n")}"\n`,
+  );
+  // Git of a local source runs as a process of its own, which sees no setting of the command line.
+  fs.writeFileSync(settings, `[safe]\n${lines.join("")}`);
+  const { protocol } = source;
+  const git = openGit(context.processes, {
+    ...{ cwd: folder, protocol, settings: source.settings, global_config: settings, signal: context.signal },
+  });
+  return { run: (args) => git.run([`--git-dir=${folder}/.git`, `--work-tree=${folder}`, ...args]) };
+}
+
+/** Fetches the wanted commit and checks it out. */
+async function bring(git: Git, source: GitSource, params: GitCloneParams, context: OpContext): Promise<Checkout> {
+  context.progress(0, 3, "steps");
+  const target = await wanted(git, source, params.ref);
+  context.progress(1, 3, "steps");
+  const tracking = target.branch === null ? "refs/openagents/target" : `refs/remotes/origin/${target.branch}`;
+  await git.run([
+    ...["fetch", "--quiet", "--force", "--no-tags", "--no-recurse-submodules"],
+    ...(params.depth === undefined ? [] : [`--depth=${params.depth}`]),
+    ...["--", source.url, `+${target.name}:${tracking}`],
+  ]);
+  context.progress(2, 3, "steps");
+  const place = target.branch === null ? ["--detach"] : ["--no-track", "-B", target.branch];
+  await git.run(["checkout", "--quiet", "--no-recurse-submodules", ...place, tracking, "--"]);
+  const commit = (await git.run(["rev-parse", "--verify", "HEAD"])).trim();
+  context.progress(3, 3, "steps");
+  return { commit, branch: target.branch };
+}
+
+/** What the source calls the branch, tag or commit that is wanted. */
+async function wanted(
+  git: Git,
+  source: GitSource,
+  ref: string | undefined,
+): Promise<{ readonly name: string; readonly branch: string | null }> {
+  if (ref !== undefined && (ref.includes("..") || ref.endsWith(".lock") || ref.endsWith("/") || ref.startsWith("-"))) {
+    throw new Fault("git_source_invalid", `${JSON.stringify(ref)} is not the name of a branch, tag or commit`);
+  }
+  const names = ref === undefined ? ["HEAD"] : [`refs/heads/${ref}`, `refs/tags/${ref}`];
+  const listing = await git.run(["ls-remote", "--symref", "--", source.url, ...names]);
+  const lines = listing.split("\n").map((line) => line.split("\t"));
+  if (ref === undefined) {
+    const head = lines.find(([value, name]) => name === "HEAD" && value?.startsWith("ref: refs/heads/"));
+    if (head?.[0] !== undefined) return { name: head[0].slice(5), branch: head[0].slice("ref: refs/heads/".length) };
+    if (lines.some(([, name]) => name === "HEAD")) return { name: "HEAD", branch: null };
+    throw new Fault("git_source_missing", `${source.identity} has no commit yet`);
+  }
+  const found = names.find((wantedName) => lines.some(([, name]) => name === wantedName));
+  if (found !== undefined) return { name: found, branch: found.startsWith("refs/heads/") ? ref : null };
+  if (/^[0-9a-f]{40}(?:[0-9a-f]{24})?$/.test(ref)) return { name: ref, branch: null };
+  throw new Fault("git_source_missing", `${source.identity} has no branch or tag called ${JSON.stringify(ref)}`);
+}
+
+async function record(
+  folder: string,
+  git: Git,
+  made: Omit<CloneMarker, "config_sha256" | "status_sha256">,
+): Promise<void> {
+  writeMarker(folder, { ...made, config_sha256: configHash(folder), status_sha256: await statusHash(git) });
+}
+
+/** Of the state right after a checkout too: names that differ only by case look changed on macOS from the start. */
+async function statusHash(git: Git): Promise<string> {
+  return sha256(await git.run(["status", "--porcelain", "--untracked-files=no", "--ignore-submodules=all"]));
+}
+
+function configHash(folder: string): string {
+  if (fs.existsSync(`${folder}/.git/commondir`)) return "elsewhere";
+  return sha256(fs.readFileSync(`${folder}/.git/config`));
+}
+
+function sha256(value: string | Uint8Array): string {
+  return createHash("sha256").update(value).digest("hex");
+}
