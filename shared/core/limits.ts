@@ -187,5 +187,6 @@ export const LIMITS = {
   install_config_chars: 80_000,
   install_config_days: 30,
   permission_wildcards: 8,
+  manifest_errors: 100,
   publish_timeout_ms: 10_000,
 } as const;

@@ -1,3 +1,4 @@
+import { LIMITS } from "../core/limits.ts";
 import type { ReasonCode } from "../core/reasons.ts";
 import { pointerToken } from "../core/wiring.ts";
 import type { ValidationError } from "../generated/validators.cjs";
@@ -34,13 +35,14 @@ const FORMS: readonly (readonly [RegExp, ReasonCode, string])[] = [
 
 /**
  * Ajv's errors as sentences, about a value that stands at `base` of the manifest. Errors of the branches of a failed
- * alternative are folded into one.
+ * alternative are folded into one; of very many errors only the first are told.
  */
 export function describeSchemaErrors(
-  errors: readonly SchemaError[],
+  found: readonly SchemaError[],
   value: unknown,
   base = "",
 ): readonly ManifestError[] {
+  const errors = found.slice(0, LIMITS.manifest_errors);
   const alternatives = errors.filter(isAlternative).map((error) => error.instancePath);
   const isBranch = (error: SchemaError): boolean =>
     alternatives.some((path) =>

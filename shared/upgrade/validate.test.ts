@@ -249,6 +249,10 @@ test("a manifest that is too large is refused at once", () => {
   );
 });
 
+test("of very many errors the first are told", () => {
+  assert.equal(found({ tags: Array(20_000).fill(1) }).length, LIMITS.manifest_errors);
+});
+
 test("the manifest's hash covers all but signing, whatever the order of the keys", () => {
   const hash = manifestHash(base);
   assert.equal(
