@@ -90,6 +90,10 @@ export function openDriver(options: EngineOptions, engine_id: string): Driver {
       const state = store.load(runDecider, run_id);
       const step = runProcess.next(state, clock.now_ms());
       if (step === undefined) return;
+      if (step.kind === "perform" && isRemoved(state)) {
+        await record(run_id, { type: "cancel", reason: "its install was removed" }, stop);
+        continue;
+      }
       if (step.kind === "wait") {
         parked.set(run_id, step.until_ms);
         return;
@@ -207,6 +211,9 @@ export function openDriver(options: EngineOptions, engine_id: string): Driver {
       pending.push(record(run_id, { type: "log", engine_id, step_id, level, line }, stop).catch(report));
     };
   };
+
+  const isRemoved = ({ created }: RunState): boolean =>
+    created?.install_id != null && store.load(installDecider, created.install_id).status === "removed";
 
   const noteRelays = ({ created }: RunState): readonly string[] => {
     if (created === null || created.release_event_id === null) return [];

@@ -24,7 +24,7 @@ export function eventPublisher(
         throw new Fault("not_permitted", `the install grants no event:publish:${kind}`);
       }
       const event = signEvent({ kind, content, tags, created_at }, options.secret_key, options.random(32));
-      const timeout_ms = LIMITS.relay_publish_ms;
+      const timeout_ms = LIMITS.publish_timeout_ms;
       const answers = relays.length === 0 ? [] : await options.pool.publish(event, relays, { timeout_ms, signal });
       return {
         event_id: event.id,

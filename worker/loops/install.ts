@@ -1,0 +1,274 @@
+import type { EventContext } from "@oa/shared/core/envelope.ts";
+import { type EventStore, task } from "@oa/shared/core/event-store.ts";
+import { LIMITS } from "@oa/shared/core/limits.ts";
+import { expandHome, permissionHash } from "@oa/shared/core/permission.ts";
+import { isRejection, type Rejection, reject } from "@oa/shared/core/refusal.ts";
+import type { Sql } from "@oa/shared/core/sql.ts";
+import type { InputValue, InstallConfig, InstallOrder, UpgradeManifest } from "@oa/shared/generated/types.ts";
+import { type InstallCommand, installDecider, type SignedOrder } from "@oa/shared/install/decider.ts";
+import type { Listing } from "@oa/shared/nostr/30051-manifest.ts";
+import type { Release } from "@oa/shared/nostr/30052-release.ts";
+import { matchUpgrade, open } from "@oa/shared/nostr/install-config.ts";
+import { type SchnorrVerify, type VerifiedEvent, verifyEvent } from "@oa/shared/nostr/verify.ts";
+import { listPairings, pairingOf } from "@oa/shared/pairing/views.ts";
+import { planOf } from "@oa/shared/upgrade/plan.ts";
+import { validateManifest } from "@oa/shared/upgrade/validate.ts";
+import type { Clock } from "../adapters/clock.ts";
+import type { Mailbox } from "../adapters/mailbox.ts";
+import type { Intake, IntakeSource } from "./intake.ts";
+
+/** The two events that an order pins, read and held against each other. */
+export interface OrderedUpgrade {
+  readonly listing: Listing;
+  readonly release: Release;
+}
+
+export interface InstallLoopOptions {
+  readonly store: EventStore;
+  readonly sql: Sql;
+  readonly commit: <T>(body: () => T) => Promise<T>;
+  readonly clock: Clock;
+  readonly schnorr: SchnorrVerify;
+  readonly intake: Intake;
+  readonly workspace_id: string;
+  readonly home: string;
+  /** This worker's key pair. */
+  readonly worker: string;
+  readonly secret_key: Uint8Array;
+  /** Null where no edge is configured. */
+  readonly mailbox: Mailbox | null;
+  /** Hears gift wraps to this worker from relays until the signal aborts; null where no relay is configured. */
+  readonly listen: ((on_event: (event: VerifiedEvent) => void, signal: AbortSignal) => void) | null;
+  /** Signed events that may be those of a listing, from catalog or relays, not yet verified. */
+  readonly lookUp: (
+    address: { readonly author: string; readonly slug: string; readonly relays: readonly string[] },
+    signal: AbortSignal,
+  ) => Promise<readonly unknown[] | Rejection>;
+  readonly report: (error: unknown) => void;
+}
+
+export interface InstallLoop {
+  /**
+   * The one door for signed configs, wherever they come from. Checks everything and records what follows; the same
+   * config again changes nothing and gets the same answer. `upgrade` is null for anything but an order to install.
+   * Refusals: signer_unknown (kept as intake.refused) and those of the install's rules and of `planOf` (kept as
+   * install.refused, a flood of them only counted). Faults: disk_full, database_locked.
+   */
+  readonly accept: (
+    config: InstallConfig,
+    signed: VerifiedEvent,
+    upgrade: OrderedUpgrade | null,
+    source?: IntakeSource,
+  ) => Promise<Rejection | null>;
+  /** Pulls configs from the mailbox and from relays until the signal aborts. Never throws. */
+  readonly run: (signal: AbortSignal) => Promise<void>;
+}
+
+/** "later": it could not be decided now (no network, no disk) and is tried again; its sender hears nothing yet. */
+type Answer = "answered" | "later";
+
+export function openInstallLoop(options: InstallLoopOptions): InstallLoop {
+  const { sql, clock, intake, mailbox, worker, report } = options;
+  const accept = installDoor(options);
+
+  /** Opens one gift wrap, fetches what it pins where it did not bring it along, and takes it through the door. */
+  const take = async (raw: unknown, source: IntakeSource, signal: AbortSignal): Promise<Answer> => {
+    const wrap = verifyEvent(raw, options.schnorr);
+    if (isRejection(wrap)) return refused(source, wrap);
+    const { schnorr, secret_key } = options;
+    const opened = open(wrap, { secret_key, worker, schnorr, now_s: Math.floor(clock.now_ms() / 1_000) });
+    if (isRejection(opened)) {
+      // A gift wrap is for many uses: one that holds something else is not bad input.
+      return opened.code === "foreign_event" ? "answered" : refused(source, opened, wrap.id);
+    }
+    const { config, event } = opened;
+    // Before anything is fetched for them: strangers must not make this worker talk to the network.
+    if (pairingOf(sql, event.pubkey) === null) return refused(source, unknownSigner(event.pubkey), event.id);
+    const upgrade =
+      opened.upgrade ?? (config.action === "install" ? await fetchUpgrade(config, options, signal) : null);
+    if (isRejection(upgrade)) {
+      if (upgrade.code === "unreachable") return "later";
+      return refused(source, upgrade, event.id);
+    }
+    await accept(config, event, upgrade, source);
+    return "answered";
+  };
+  const refused = async (source: IntakeSource, refusal: Rejection, ref?: string): Promise<Answer> => {
+    await intake.refuse(source, refusal, ref);
+    return "answered";
+  };
+  /** A fault (no disk, no network) leaves it for later. */
+  const attempt = async (raw: unknown, source: IntakeSource, signal: AbortSignal): Promise<Answer> => {
+    try {
+      return await take(raw, source, signal);
+    } catch (error) {
+      report(error);
+      return "later";
+    }
+  };
+
+  let told = "";
+  const tellSigners = async (box: Mailbox, signal: AbortSignal): Promise<void> => {
+    const paired = listPairings(sql, LIMITS.pairings).filter(({ status }) => status === "confirmed");
+    const signers = [...new Set(paired.flatMap(({ pubkey }) => (pubkey === null ? [] : [pubkey])))].sort();
+    if (signers.join() === told) return;
+    await box.setSigners(signers.slice(0, LIMITS.mailbox_signers), signal);
+    told = signers.join();
+  };
+  const pull = async (box: Mailbox, signal: AbortSignal): Promise<void> => {
+    await tellSigners(box, signal);
+    for (let after = 0; !signal.aborted; ) {
+      const page = await box.list(after, signal);
+      for (const { deposit_id, event } of page.installs) {
+        if ((await attempt(event, "mailbox", signal)) === "answered") await box.acknowledge(deposit_id, signal);
+      }
+      if (page.next_after === null) return;
+      after = page.next_after;
+    }
+  };
+
+  const run = async (signal: AbortSignal): Promise<void> => {
+    let alarm = new AbortController();
+    // By id, so that the same config from several relays waits once. What does not fit comes again with the next
+    // connection, since relays keep it.
+    const waiting = new Map<string, VerifiedEvent>();
+    const hear = (event: VerifiedEvent): void => {
+      if (waiting.size >= LIMITS.install_pending_configs) return;
+      waiting.set(event.id, event);
+      alarm.abort();
+    };
+    options.listen?.(hear, signal);
+    let next_pull_ms = Number.NEGATIVE_INFINITY;
+    while (!signal.aborted) {
+      alarm = new AbortController();
+      for (const [id, event] of [...waiting]) {
+        if ((await attempt(event, "relay", signal)) === "answered") waiting.delete(id);
+      }
+      if (mailbox !== null && clock.now_ms() >= next_pull_ms) {
+        await pull(mailbox, signal).catch((error: unknown) => (signal.aborted ? undefined : report(error)));
+        next_pull_ms = clock.now_ms() + LIMITS.install_poll_ms;
+      }
+      await intake.flush();
+      await clock.sleep(LIMITS.install_poll_ms, AbortSignal.any([signal, alarm.signal]));
+    }
+  };
+
+  return { accept, run };
+}
+
+function installDoor(options: InstallLoopOptions): InstallLoop["accept"] {
+  const { store, sql, clock, intake } = options;
+  return async (config, signed, upgrade, source = "cli") => {
+    const now_ms = clock.now_ms();
+    const { install_id } = config;
+    const signed_by = { signer: signed.pubkey, revision: config.revision, config_event_id: signed.id };
+    const context: EventContext = {
+      now_ms,
+      workspace_id: options.workspace_id,
+      stream_type: "workspace",
+      stream_id: options.workspace_id,
+      actor_type: "user",
+      actor_id: signed.pubkey,
+      correlation_id: install_id,
+      idempotency_key: `config/${signed.id}`,
+    };
+    let flooded = false;
+    const answer = await options.commit((): Rejection | null => {
+      const pairing = pairingOf(sql, signed.pubkey);
+      if (pairing === null) return unknownSigner(signed.pubkey);
+      const facts: SignedOrder = {
+        signed_by,
+        recipient: config.worker,
+        worker: options.worker,
+        expires_at_ms: config.expires_at * 1_000,
+        now_ms,
+        ceiling: expandHome(pairing.ceiling, options.home),
+      };
+      const command = commandOf(config, upgrade, facts, options.home);
+      const done = isRejection(command) ? command : store.handle(context, [task(installDecider, install_id, command)]);
+      if (!isRejection(done)) {
+        const [first] = done;
+        // The same config came before and was refused: the same answer.
+        return first?.event_type === "install.refused" ? refusalIn(first.data) : null;
+      }
+      flooded = !intake.admit();
+      if (flooded) return done;
+      const { code, message } = done;
+      const refuse: InstallCommand = { type: "refuse", signed_by, code, message };
+      store.handle(context, [task(installDecider, install_id, refuse)]);
+      return done;
+    });
+    if (answer !== null && (flooded || answer.code === "signer_unknown"))
+      await intake.refuse(source, answer, signed.id);
+    return answer;
+  };
+}
+
+function refusalIn(data: object): Rejection {
+  const { code, message } = data as Pick<Rejection, "code" | "message">;
+  return reject(code, message);
+}
+
+function unknownSigner(signer: string): Rejection {
+  return reject("signer_unknown", `the key ${signer} is not paired with this worker`);
+}
+
+/** The config as a command to its install, with the hashes of what was really found beside those it names. */
+function commandOf(
+  config: InstallConfig,
+  upgrade: OrderedUpgrade | null,
+  facts: SignedOrder,
+  home: string,
+): InstallCommand | Rejection {
+  if (config.action !== "install") return { type: "change", action: config.action, ...facts };
+  if (upgrade === null) return reject("not_found", `the events of ${config.listing} were not found`);
+  const { listing, release } = upgrade;
+  const manifest: UpgradeManifest =
+    config.schedule === undefined ? listing.manifest : { ...listing.manifest, schedule: config.schedule };
+  const { valid, errors } = validateManifest(manifest);
+  if (!valid) return reject(errors[0]?.code ?? "schema_invalid", errors[0]?.message ?? "the manifest is not valid");
+  const inputs = config.inputs as Readonly<Record<string, InputValue>>;
+  const plan = planOf(listing.manifest, inputs, { home });
+  if (isRejection(plan)) return plan;
+  return {
+    type: "order",
+    pins: {
+      upgrade_address: listing.address,
+      upgrade_id: listing.manifest.id,
+      upgrade_version: listing.manifest.version,
+      title: listing.manifest.title,
+      author_pubkey: listing.author,
+      manifest_event_id: listing.event_id,
+      release_event_id: release.event_id,
+      permissions: plan.permissions,
+      schedule: manifest.schedule,
+      ...(config.completion_relays === undefined ? {} : { completion_relays: config.completion_relays }),
+    },
+    manifest: listing.manifest,
+    inputs: config.inputs,
+    named: { manifest_sha256: config.manifest_sha256, permission_hash: config.permission_hash },
+    found: { manifest_sha256: listing.manifest_sha256, permission_hash: permissionHash(plan.permissions) },
+    grant: plan.grant,
+    ...facts,
+  };
+}
+
+/** The pinned events, by id. Refusals: unreachable, not_found, those of `matchUpgrade`. */
+async function fetchUpgrade(
+  order: InstallOrder,
+  { lookUp, schnorr }: InstallLoopOptions,
+  signal: AbortSignal,
+): Promise<OrderedUpgrade | Rejection> {
+  const [, author = "", slug = ""] = /^30051:([0-9a-f]{64}):(.+)$/.exec(order.listing) ?? [];
+  const raw = await lookUp({ author, slug, relays: [] }, signal);
+  if (isRejection(raw)) return raw;
+  const pinned = raw
+    .map((value) => verifyEvent(value, schnorr))
+    .filter((event): event is VerifiedEvent => !isRejection(event));
+  const manifest_event = pinned.find(({ id }) => id === order.manifest_event_id);
+  const release_event = pinned.find(({ id }) => id === order.release_event_id);
+  if (manifest_event === undefined || release_event === undefined) {
+    return reject("not_found", `the events that the config pins of ${order.listing} are no longer to be found`);
+  }
+  return matchUpgrade(order, manifest_event, release_event);
+}
