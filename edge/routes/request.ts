@@ -63,7 +63,7 @@ export function readValue<T>(body: Uint8Array, validator: Validator<T>): T | Rej
 
 /** The query string as a value valid by its schema. Refusal: schema_invalid. */
 export function readQuery<T>(context: Context, validator: Validator<T>): T | Rejection {
-  const query: unknown = context.req.query();
+  const query: unknown = { ...context.req.query() }; // Hono’s has no prototype, which cannot be sent to an object
   return validator(query) ? query : invalid("the query", validator);
 }
 

@@ -1,0 +1,122 @@
+import { existsSync } from "node:fs";
+import { mkdir, readdir, readFile } from "node:fs/promises";
+import { createServer } from "node:net";
+import { join } from "node:path";
+import { Fault } from "@oa/shared/core/refusal.ts";
+import { Log, LogLevel, Miniflare } from "miniflare";
+import { buildEdge } from "./edge-build.ts";
+
+export interface RunningEdge {
+  /** `http://127.0.0.1:<port>`, without a slash at the end. */
+  readonly url: string;
+  /** `ws://127.0.0.1:<port>/`. */
+  readonly relay_url: string;
+  readonly close: () => Promise<void>;
+}
+
+export interface EdgeOptions {
+  /** 0: any free port. */
+  readonly port: number;
+  /** Where the Durable Objects' databases live. */
+  readonly data_dir: string;
+  /** The checkout. */
+  readonly root: string;
+  /** Extra text bindings, for a benchmark. */
+  readonly bindings?: Readonly<Record<string, string>>;
+  /** What the edge writes to its log; stderr where absent. */
+  readonly log?: (line: string) => void;
+}
+
+const NAME = "openagents-upgrades";
+const COMPATIBILITY_DATE = "2026-06-01";
+const OBJECTS = { RELAY: "Relay", CATALOG: "Catalog", MAILBOX: "Mailbox" };
+
+/**
+ * Starts the edge in workerd on 127.0.0.1, building its bundle first where the sources have changed. Throws a Fault:
+ * port_in_use, or what the build failed with.
+ */
+export async function startEdge(options: EdgeOptions): Promise<RunningEdge> {
+  const { root, data_dir, port } = options;
+  await mkdir(data_dir, { recursive: true, mode: 0o700 });
+  const bundle = await buildEdge(root);
+  await assertFree(port);
+  const log = options.log ?? ((line: string) => void process.stderr.write(`edge: ${line}\n`));
+  const assets = join(root, "site", "dist");
+  const miniflare = new Miniflare({
+    host: "127.0.0.1",
+    port,
+    resourcePersistencePath: data_dir,
+    cf: false,
+    enableDevRegistry: false,
+    telemetry: { enabled: false },
+    log: new Log(LogLevel.NONE),
+    handleStructuredLogs: ({ message }) => log(message),
+    workers: [
+      {
+        config: {
+          name: NAME,
+          compatibilityDate: COMPATIBILITY_DATE,
+          manifest: { mainModule: "index.js", modules: await readModules(bundle) },
+          env: {
+            ...Object.fromEntries(
+              Object.entries(OBJECTS).map(([binding, exportName]) => [
+                binding,
+                { type: "durable-object" as const, worker: NAME, exportName },
+              ]),
+            ),
+            ...Object.fromEntries(
+              Object.entries(options.bindings ?? {}).map(([name, value]) => [name, { type: "text" as const, value }]),
+            ),
+            ...(existsSync(assets) ? { ASSETS: { type: "assets" as const } } : {}),
+          },
+          exports: Object.fromEntries(
+            Object.values(OBJECTS).map((name) => [
+              name,
+              { type: "durable-object" as const, storage: "sqlite" as const },
+            ]),
+          ),
+          ...(existsSync(assets) ? { assets: { directory: assets, runWorkerFirst: true, hasUserWorker: true } } : {}),
+        },
+      },
+    ],
+  });
+  try {
+    const ready = await miniflare.ready;
+    const url = `http://127.0.0.1:${ready.port}`;
+    return { url, relay_url: `${url.replace("http", "ws")}/`, close: () => miniflare.dispose() };
+  } catch (error) {
+    await miniflare.dispose().catch(() => undefined); // the start's own failure says more
+    throw new Fault("internal", "workerd could not start the edge", { cause: error });
+  }
+}
+
+type Modules = Record<string, { type: "esm" | "wasm"; contents: string | Uint8Array<ArrayBuffer> }>;
+
+async function readModules(bundle: string): Promise<Modules> {
+  const modules: Modules = {};
+  for (const name of await readdir(bundle)) {
+    if (name.endsWith(".js")) modules[name] = { type: "esm", contents: await readFile(join(bundle, name), "utf8") };
+    else if (name.endsWith(".wasm")) {
+      modules[name] = { type: "wasm", contents: new Uint8Array(await readFile(join(bundle, name))) };
+    }
+  }
+  return modules;
+}
+
+/** workerd's own message for a taken port names neither the port nor a way out. */
+async function assertFree(port: number): Promise<void> {
+  if (port === 0) return;
+  const probe = createServer();
+  try {
+    await new Promise<void>((resolve, reject) => {
+      probe.once("error", reject).listen({ host: "127.0.0.1", port, exclusive: true }, resolve);
+    });
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    if (code === "EADDRINUSE") {
+      throw new Fault("port_in_use", `port ${port} is in use: stop what listens there, or choose another port`);
+    }
+    throw new Fault("port_in_use", `port ${port} cannot be used on 127.0.0.1 (${code})`, { cause: error });
+  }
+  await new Promise((resolve) => probe.close(resolve));
+}
