@@ -2,7 +2,7 @@ import { parseStrict } from "@oa/shared/core/json.ts";
 import { LIMITS } from "@oa/shared/core/limits.ts";
 import { REASONS, type ReasonCode } from "@oa/shared/core/reasons.ts";
 import { isRejection, type Rejection, reject } from "@oa/shared/core/refusal.ts";
-import { openEgress } from "./egress.ts";
+import { type Egress, openEgress } from "./egress.ts";
 
 /** The edge's public API, for reading. */
 export interface EdgeClient {
@@ -12,11 +12,14 @@ export interface EdgeClient {
   readonly health: (signal: AbortSignal) => Promise<{ readonly date_ms: number | null }>;
 }
 
-/** Reaches the one host that the owner's settings name, which may be on this machine. */
-export function openEdgeClient(edge_url: string): EdgeClient {
+/** Reaches the one host that the owner's settings name as their edge, which may be on this machine. */
+export function openEdgeEgress(edge_url: string): Egress {
   const { host, port, protocol, hostname } = new URL(edge_url);
   const private_allow = [`${hostname}:${port === "" ? (protocol === "https:" ? 443 : 80) : port}`];
-  const egress = openEgress([`network:egress:${host}`], { private_allow });
+  return openEgress([`network:egress:${host}`], { private_allow });
+}
+
+export function openEdgeClient(edge_url: string, egress: Pick<Egress, "fetch">): EdgeClient {
   const fetch = (path: string, signal: AbortSignal) =>
     egress.fetch({
       url: `${edge_url}${path}`,

@@ -1,11 +1,12 @@
 import { isRejection, type Rejection, reject } from "@oa/shared/core/refusal.ts";
 import type { ControlInstallSource } from "@oa/shared/generated/types.ts";
-import { type Listing, fromEvent as listingFrom, toEvent as listingTo } from "@oa/shared/nostr/30051-manifest.ts";
-import { type Release, fromEvent as releaseFrom, toEvent as releaseTo } from "@oa/shared/nostr/30052-release.ts";
+import { type Listing, fromEvent as listingFrom } from "@oa/shared/nostr/30051-manifest.ts";
+import { type Release, fromEvent as releaseFrom } from "@oa/shared/nostr/30052-release.ts";
 import { KINDS } from "@oa/shared/nostr/kinds.ts";
 import { hexToNpub } from "@oa/shared/nostr/npub.ts";
-import { publicKeyOf, signEvent } from "@oa/shared/nostr/template.ts";
-import { type NostrEvent, type SchnorrVerify, type VerifiedEvent, verifyEvent } from "@oa/shared/nostr/verify.ts";
+import { publicKeyOf } from "@oa/shared/nostr/template.ts";
+import { type SchnorrVerify, type VerifiedEvent, verifyEvent } from "@oa/shared/nostr/verify.ts";
+import { signPublication } from "@oa/shared/upgrade/publication.ts";
 import { validateManifest } from "@oa/shared/upgrade/validate.ts";
 import { decode } from "nostr-tools/nip19";
 
@@ -170,14 +171,16 @@ async function signOwn(value: object, options: UpgradeSourceOptions): Promise<Fo
       `the manifest is by ${manifest.author.npub} and carries no signature; install its signed event, or its listing`,
     );
   }
-  const created_at = Math.floor(options.now_ms() / 1000);
-  const sign = (template: Parameters<typeof signEvent>[0]): NostrEvent => signEvent(template, key, options.random(32));
-  const manifest_event = verifyEvent(sign(listingTo(manifest, { created_at })), options.schnorr);
+  const signed = signPublication(manifest, {
+    secret_key: key,
+    notes: "",
+    channel: "dev",
+    created_at: Math.floor(options.now_ms() / 1000),
+    random: options.random,
+  });
+  if (isRejection(signed)) return signed;
+  const manifest_event = verifyEvent(signed.manifest_event, options.schnorr);
   if (isRejection(manifest_event)) return manifest_event;
-  const listing = listingFrom(manifest_event);
-  if (isRejection(listing)) return listing;
-  const { event_id: manifest_event_id, manifest_sha256 } = listing;
-  const release = { author, manifest_event_id, manifest_sha256, notes: "", channel: "dev", created_at } as const;
-  const release_event = verifyEvent(sign(releaseTo(manifest, release)), options.schnorr);
+  const release_event = verifyEvent(signed.release_event, options.schnorr);
   return isRejection(release_event) ? release_event : together(manifest_event, release_event);
 }

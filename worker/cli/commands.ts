@@ -3,6 +3,7 @@ import type { Command } from "./command.ts";
 /** Every command by its words. Only the one that runs is loaded; help and completion load all. */
 export const COMMANDS: Readonly<Record<string, () => Promise<{ readonly command: Command }>>> = {
   up: () => import("./up.ts"),
+  edge: () => import("./edge.ts"),
   "upgrade init": () => import("./upgrade-init.ts"),
   "upgrade validate": () => import("./upgrade-validate.ts"),
   "upgrade publish": () => import("./upgrade-publish.ts"),
@@ -19,6 +20,7 @@ export const COMMANDS: Readonly<Record<string, () => Promise<{ readonly command:
   "schedule next": () => import("./schedule-next.ts"),
   run: () => import("./run.ts"),
   runs: () => import("./runs.ts"),
+  search: () => import("./search.ts"),
   "pair add": () => import("./pair-add.ts"),
   "pair confirm": () => import("./pair-confirm.ts"),
   "pair list": () => import("./pair-list.ts"),

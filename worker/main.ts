@@ -1,0 +1,264 @@
+import { randomBytes } from "node:crypto";
+import { chmod } from "node:fs/promises";
+import { homedir } from "node:os";
+import { join } from "node:path";
+import { controlApp } from "@oa/shared/api/app.ts";
+import type { ControlPorts } from "@oa/shared/api/ports.ts";
+import type { EventContext } from "@oa/shared/core/envelope.ts";
+import { openEventStore } from "@oa/shared/core/event-store.ts";
+import { newId } from "@oa/shared/core/id.ts";
+import { LIMITS } from "@oa/shared/core/limits.ts";
+import { Fault, isRejection } from "@oa/shared/core/refusal.ts";
+import type { WorkerConfig } from "@oa/shared/generated/types.ts";
+import { installProjection } from "@oa/shared/install/views.ts";
+import { filter as wrapFilter } from "@oa/shared/nostr/install-config.ts";
+import { pairingDecider } from "@oa/shared/pairing/decider.ts";
+import { pairingOf, pairingProjection } from "@oa/shared/pairing/views.ts";
+import { countOpenRuns, runProjection } from "@oa/shared/run/views.ts";
+import { scheduleProjection } from "@oa/shared/schedule/views.ts";
+import { openArtifacts } from "./adapters/artifacts.ts";
+import { systemClock } from "./adapters/clock.ts";
+import { loadOrCreateToken, removeDaemonFile, writeDaemonFile } from "./adapters/daemon-file.ts";
+import { openEdgeClient, openEdgeEgress } from "./adapters/edge-client.ts";
+import { openEgress, openHostRate } from "./adapters/egress.ts";
+import { openGrantedFiles } from "./adapters/granted-files.ts";
+import { loadOrCreateKey } from "./adapters/keys.ts";
+import { openMailbox } from "./adapters/mailbox.ts";
+import { openProcesses } from "./adapters/process.ts";
+import { openRelayPool } from "./adapters/relay-pool.ts";
+import { loadSchnorr } from "./adapters/schnorr.ts";
+import { openSqlite, type SqliteDatabase } from "./adapters/sqlite.ts";
+import { type Decide, ownerDecides } from "./admin/decide.ts";
+import { examine } from "./admin/doctor.ts";
+import { openEventFeed } from "./admin/event-feed.ts";
+import { machine } from "./admin/machine.ts";
+import { listingLookUp } from "./admin/market.ts";
+import { controlPorts } from "./admin/ports.ts";
+import { openAdminServer } from "./admin/server.ts";
+import { openModelBackends } from "./backends/backends.ts";
+import { type Config, readConfig } from "./config.ts";
+import { contractOf } from "./engine/perform.ts";
+import { eventPublisher } from "./engine/publisher.ts";
+import { openEngine } from "./engine.ts";
+import { openInstallLoop } from "./loops/install.ts";
+import { withSchedules } from "./loops/install-schedule.ts";
+import { openIntake } from "./loops/intake.ts";
+import { openScheduleLoop } from "./loops/schedule.ts";
+import { OPS } from "./ops/index.ts";
+import { openSearchIndexes } from "./searchkit/indexes.ts";
+
+/** One worker over one data folder, whose lock the caller holds. */
+export interface Worker {
+  readonly ports: ControlPorts;
+  /** Its public key. */
+  readonly public_key: string;
+  /** Carries out runs from now on. */
+  readonly work: () => void;
+  /** Carries out runs, starts what is due and takes orders from now on. */
+  readonly start: () => void;
+  /** Stops everything; what was running resumes at the next start. */
+  readonly close: () => Promise<void>;
+}
+
+const random = (count: number): Uint8Array => randomBytes(count);
+const PROJECTIONS = [installProjection, pairingProjection, runProjection, scheduleProjection];
+/** Everything that happens on one worker is ordered in one stream. */
+const WORKSPACE = "local";
+
+/** Composes a worker from its settings. Nothing acts before `work` or `start`. */
+export async function openWorker(config: Config): Promise<Worker> {
+  const { data_dir } = config;
+  const home = homedir();
+  const clock = systemClock;
+  const schnorr = await loadSchnorr();
+  const [own, owner] = await Promise.all([loadOrCreateKey(data_dir, "worker"), loadOrCreateKey(data_dir, "owner")]);
+  const file = join(data_dir, "worker.sqlite");
+  const database = openSqlite(file);
+  await chmod(file, 0o600); // its journal takes the same mode
+  const stream = `workspace/${WORKSPACE}`;
+  const feed = openEventFeed(openEventStore(database, PROJECTIONS, random), stream);
+  let wakeSchedule = (): void => {};
+  const store = withSchedules(feed.store, {
+    sql: database,
+    worker: own.public_key,
+    time_zone: Intl.DateTimeFormat().resolvedOptions().timeZone,
+    changed: () => wakeSchedule(),
+  });
+  const context = (correlation_id: string): EventContext => ({
+    now_ms: clock.now_ms(),
+    workspace_id: WORKSPACE,
+    stream_type: "workspace",
+    stream_id: WORKSPACE,
+    actor_type: "user",
+    actor_id: "owner",
+    correlation_id,
+  });
+  const decide = ownerDecides(database, store, context);
+  await trustOwner(database, decide, owner.public_key, clock.now_ms);
+
+  const { edge_url } = config;
+  const edgeEgress = edge_url === null ? null : openEdgeEgress(edge_url);
+  const edge = edge_url === null || edgeEgress === null ? null : openEdgeClient(edge_url, edgeEgress);
+  const pool = openRelayPool({ schnorr });
+  const processes = openProcesses();
+  const backends = openModelBackends(config.backends);
+  const indexes = openSearchIndexes(data_dir);
+  const publisher = { secret_key: own.secret_key, pool, relays: config.relays, random };
+  const rate = openHostRate();
+  const engine = openEngine({
+    store,
+    database,
+    clock,
+    random,
+    report,
+    contractOf,
+    ops: OPS,
+    artifacts: await openArtifacts(data_dir),
+    notes: eventPublisher(publisher, null),
+    effects: (grant) => ({
+      files: openGrantedFiles(grant, { home }),
+      egress: openEgress(grant, { private_allow: config.private_allow, rate }),
+      events: eventPublisher(publisher, grant),
+      ...{ processes, backends, indexes },
+    }),
+    config: {
+      workspace_id: WORKSPACE,
+      worker: own.public_key,
+      home,
+      concurrency: config.concurrency,
+      completion_note_relays: config.completion_note_relays,
+    },
+  });
+  const common = { clock, report, commit: database.commit, workspace_id: WORKSPACE };
+  const schedule = openScheduleLoop({
+    ...common,
+    store,
+    sql: database,
+    activeRuns: (install_id) => countOpenRuns(database, install_id),
+    start: engine.start,
+  });
+  wakeSchedule = schedule.wake;
+  const lookUp = listingLookUp({
+    edge,
+    relays: config.relays,
+    queryRelays: (filters, relays, signal) =>
+      pool.query(relays, filters, { timeout_ms: LIMITS.publish_timeout_ms, signal }),
+  });
+  const log = { ...common, store, worker: own.public_key };
+  const installs = openInstallLoop({
+    ...log,
+    ...{ schnorr, home, lookUp, secret_key: own.secret_key, sql: database },
+    intake: openIntake(log),
+    mailbox:
+      edge_url === null || edgeEgress === null
+        ? null
+        : openMailbox({ edge_url, egress: edgeEgress, secret_key: own.secret_key, clock, random }),
+    listen:
+      config.relays.length === 0
+        ? null
+        : (on_event, signal) =>
+            pool.subscribe({ relays: config.relays, filters: [wrapFilter(own.public_key)], on_event }, signal),
+  });
+  const ports = controlPorts({
+    ...{ config, sql: database, decide, home, worker: own.public_key, owner_key: owner.secret_key, schnorr, random },
+    ...{ store, feed, engine, indexes, backends, edge, report },
+    now_ms: clock.now_ms,
+    authorKey: async () => (await loadOrCreateKey(data_dir, "author")).secret_key,
+    lookUp,
+    accept: installs.accept,
+    doctor: (signal) => examine(machine(config, { database, processes, backends, pool }), signal),
+  });
+
+  const stop = new AbortController();
+  const running: Promise<void>[] = [];
+  let working = false;
+  const work = (): void => {
+    if (!working) running.push(engine.loop(stop.signal));
+    working = true;
+  };
+  return {
+    ports,
+    public_key: own.public_key,
+    work,
+    start: () => {
+      work();
+      running.push(schedule.run(stop.signal), installs.run(stop.signal));
+    },
+    close: async () => {
+      stop.abort();
+      await Promise.all(running);
+      pool.close();
+      await backends.close();
+      database.close();
+    },
+  };
+}
+
+/** The owner's own key is a paired signer like any other, and one that is granted nothing without being asked. */
+async function trustOwner(
+  database: SqliteDatabase,
+  decide: Decide,
+  pubkey: string,
+  now_ms: () => number,
+): Promise<void> {
+  if (pairingOf(database, pubkey) !== null) return;
+  const pair = {
+    type: "pair",
+    pubkey,
+    already_paired: false,
+    ceiling: [],
+    label: "this machine",
+    now_ms: now_ms(),
+  } as const;
+  const done = await decide(pairingDecider, newId("pair", now_ms(), random), pair);
+  if (isRejection(done)) throw new Fault(done.code, done.message);
+}
+
+/** What happens inside and nobody asked for goes to stderr, which a service manager keeps. */
+function report(error: unknown): void {
+  const known = error instanceof Fault;
+  const text = known ? `${error.message} (${error.code})` : error instanceof Error ? error.stack : String(error);
+  process.stderr.write(`${new Date().toISOString()} ${text}\n`);
+}
+
+/** A worker that runs until it is closed, with its control API on 127.0.0.1. */
+export interface Daemon {
+  readonly url: string;
+  readonly pid: number;
+  readonly token_path: string;
+  /** The worker's public key. */
+  readonly worker: string;
+  readonly close: () => Promise<void>;
+}
+
+/** Starts the daemon of a data folder, whose lock the caller holds. Faults: config_invalid, port_in_use. */
+export async function startDaemon(request: {
+  readonly data_dir: string;
+  readonly env: Readonly<Record<string, string | undefined>>;
+  readonly options: Omit<WorkerConfig, "$schema">;
+}): Promise<Daemon> {
+  const { data_dir } = request;
+  await removeDaemonFile(data_dir);
+  const config = await readConfig(data_dir, request.env, request.options);
+  const token_path = join(data_dir, "admin-token");
+  const token = await loadOrCreateToken(token_path);
+  const worker = await openWorker(config);
+  try {
+    const server = await openAdminServer(controlApp(worker.ports), { port: config.port, token });
+    const { url, port } = server;
+    const { pid } = process;
+    await writeDaemonFile(data_dir, { pid, port, url, token_path, started_at: new Date().toISOString() });
+    worker.start();
+    return {
+      ...{ url, pid, token_path, worker: worker.public_key },
+      close: async () => {
+        await removeDaemonFile(data_dir);
+        await server.close();
+        await worker.close();
+      },
+    };
+  } catch (error) {
+    await worker.close();
+    throw error;
+  }
+}
