@@ -1,0 +1,31 @@
+import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { type Command, defineCommand } from "./command.ts";
+
+export const command: Command = defineCommand({
+  words: ["edge"],
+  summary: "Run the edge alone on this machine: relay, catalog and install mailbox",
+  options: {
+    port: { type: "integer", value: "N", summary: "Port on 127.0.0.1 (0: any)", min: 0, max: 65_535, default: 8787 },
+  },
+  examples: ["oa edge", "oa edge --port 8787 --data ./edge-data", "oa edge --port 0 --json"],
+  run: async ({ data_dir, note, options, print, progress, signal }) => {
+    progress("starting the edge …");
+    const { startEdge } = await import("../adapters/edge.ts");
+    const root = dirname(dirname(dirname(fileURLToPath(import.meta.url))));
+    const edge = await startEdge({ port: options.port, data_dir: join(data_dir, "edge"), root, log: note });
+    try {
+      print(
+        { url: edge.url, relay_url: edge.relay_url, data_dir },
+        `The edge is up: relay at ${edge.relay_url}, catalog at ${edge.url}/v1/listings (data in ${data_dir})`,
+      );
+      await new Promise<void>((resolve) => {
+        if (signal.aborted) resolve();
+        else signal.addEventListener("abort", () => resolve(), { once: true });
+      });
+    } finally {
+      await edge.close();
+    }
+    return 0;
+  },
+});
