@@ -41,6 +41,9 @@ export const LIMITS = {
   commit_batch: 256,
   commit_queue: 100_000,
 
+  // Site.
+  site_build_timeout_ms: 120_000,
+
   // Nostr events from outside.
   nostr_content_bytes: 131_072,
   nostr_tags: 2_000,
@@ -106,6 +109,17 @@ export const LIMITS = {
   git_advertisement_bytes: 16_777_216,
   git_marker_bytes: 8_192,
   git_probe_ms: 60_000,
+  // Relays, as the worker talks to them.
+  relay_frame_chars: 1_000_000,
+  relay_connect_ms: 10_000,
+  relay_backoff_ms: 1_000,
+  relay_backoff_ms_max: 300_000,
+  relay_overlap_s: 3_600,
+  relay_overlap_wraps_s: 259_200,
+  relay_seen: 50_000,
+  relay_pages: 1_000,
+  relay_pending_events: 20_000,
+  relay_query_events: 20_000,
   git_ms: 3_600_000,
 
   // The worker's control API.
@@ -132,12 +146,12 @@ export const LIMITS = {
   search_symbols_per_file: 10_000,
   search_chunk_lines: 60,
   search_chunk_chars: 8_000,
-  search_batch_files: 64,
-  search_batch_chars: 500_000,
+  search_batch_files: 256,
+  search_batch_chars: 2_000_000,
   search_files_in_flight: 8,
   search_query_chars: 1_000,
   search_query_trigrams: 48,
-  search_exact_hits: 10_000,
+  search_exact_hits: 100_000,
   search_candidates: 100,
   search_hits_default: 10,
   search_hits_max: 200,

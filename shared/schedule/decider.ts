@@ -182,8 +182,7 @@ function eventOf(
     case "window_opened":
     case "caught_up": {
       const reason = outcome === "caught_up" ? "catch_up" : "schedule";
-      const run_key = `${install_id}@${due_ms}`;
-      return { event_type: "schedule.fired", data: { install_id, at_ms, due_ms, reason, run_key, trace, next } };
+      return { event_type: "schedule.fired", data: { install_id, at_ms, due_ms, reason, trace, next } };
     }
     case "outside_window":
     case "missed":

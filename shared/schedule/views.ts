@@ -1,4 +1,5 @@
 import type { EventDraft, Recorded } from "../core/envelope.ts";
+import { canonicalize } from "../core/json.ts";
 import { LIMITS } from "../core/limits.ts";
 import type { Projection } from "../core/projection.ts";
 import { one, type Sql, type SqlValue } from "../core/sql.ts";
@@ -20,7 +21,6 @@ export interface UnstartedFire {
   readonly install_id: string;
   readonly due_ms: number;
   readonly reason: ScheduleFired["data"]["reason"];
-  readonly run_key: string;
 }
 
 /** `proj_schedules`: what is due next is one step down an index. */
@@ -31,7 +31,7 @@ export const scheduleProjection: Projection = {
     `CREATE TABLE IF NOT EXISTS proj_schedules (
        install_id TEXT PRIMARY KEY, schedule TEXT NOT NULL, next_due_ms INTEGER, next_fire_ms INTEGER,
        at_ms INTEGER NOT NULL, last_due_ms INTEGER, last_outcome TEXT,
-       unstarted_due_ms INTEGER, unstarted_reason TEXT, unstarted_key TEXT) WITHOUT ROWID`,
+       unstarted_due_ms INTEGER, unstarted_reason TEXT) WITHOUT ROWID`,
     `CREATE INDEX IF NOT EXISTS proj_schedules_next ON proj_schedules (next_fire_ms, install_id)
        WHERE next_fire_ms IS NOT NULL`,
     "CREATE INDEX IF NOT EXISTS proj_schedules_at ON proj_schedules (at_ms)",
@@ -51,7 +51,7 @@ function apply(sql: Sql, recorded: Recorded<EventDraft>): void {
          ON CONFLICT (install_id) DO UPDATE SET schedule = excluded.schedule, next_due_ms = excluded.next_due_ms,
            next_fire_ms = excluded.next_fire_ms, at_ms = excluded.at_ms`,
         install_id,
-        JSON.stringify(schedule),
+        canonicalize(schedule),
         next?.due_ms ?? null,
         next?.fire_at_ms ?? null,
         at_ms,
@@ -62,13 +62,12 @@ function apply(sql: Sql, recorded: Recorded<EventDraft>): void {
       sql.run("DELETE FROM proj_schedules WHERE install_id = ?", event.data.install_id);
       break;
     case "schedule.fired": {
-      const { install_id, due_ms, reason, run_key } = event.data;
+      const { install_id, due_ms, reason } = event.data;
       setNext(sql, event.data, event.data.trace);
       sql.run(
-        `UPDATE proj_schedules SET unstarted_due_ms = ?, unstarted_reason = ?, unstarted_key = ? WHERE install_id = ?`,
+        `UPDATE proj_schedules SET unstarted_due_ms = ?, unstarted_reason = ? WHERE install_id = ?`,
         due_ms,
         reason,
-        run_key,
         install_id,
       );
       break;
@@ -83,8 +82,7 @@ function apply(sql: Sql, recorded: Recorded<EventDraft>): void {
     case "schedule.run_started":
     case "schedule.run_refused":
       sql.run(
-        `UPDATE proj_schedules SET unstarted_due_ms = NULL, unstarted_reason = NULL, unstarted_key = NULL
-         WHERE install_id = ?`,
+        "UPDATE proj_schedules SET unstarted_due_ms = NULL, unstarted_reason = NULL WHERE install_id = ?",
         event.data.install_id,
       );
   }
@@ -135,7 +133,7 @@ export function nextStart(sql: Sql): number | null {
 /** Fires whose runs are still to be started, oldest first: after a crash, or when the start failed. */
 export function unstartedFires(sql: Sql, limit: number): readonly UnstartedFire[] {
   return sql.all<Record<keyof UnstartedFire, SqlValue>>(
-    `SELECT install_id, unstarted_due_ms AS due_ms, unstarted_reason AS reason, unstarted_key AS run_key
+    `SELECT install_id, unstarted_due_ms AS due_ms, unstarted_reason AS reason
      FROM proj_schedules WHERE unstarted_due_ms IS NOT NULL ORDER BY unstarted_due_ms LIMIT ?`,
     limit,
   ) as unknown as readonly UnstartedFire[];

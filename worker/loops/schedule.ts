@@ -7,9 +7,6 @@ import { type ScheduleCommand, scheduleDecider, scheduleSubject } from "@oa/shar
 import { dueInstalls, nextStart, type UnstartedFire, unstartedFires } from "@oa/shared/schedule/views.ts";
 import type { MonotonicClock } from "../adapters/clock.ts";
 
-/** Why a run is started. Started twice under one `run_key`, it is one run. */
-export type StartReason = Pick<UnstartedFire, "reason" | "due_ms" | "run_key">;
-
 export interface SchedulePorts {
   readonly store: EventStore;
   readonly sql: Sql;
@@ -19,7 +16,12 @@ export interface SchedulePorts {
   readonly workspace_id: string;
   /** How many runs of the install have not finished. */
   readonly activeRuns: (install_id: string) => number;
-  readonly start: (install_id: string, reason: StartReason) => Promise<{ readonly run_id: string } | Rejection>;
+  /** Starts a run. Asked twice for one install and due time, it answers with the one run. */
+  readonly start: (
+    install_id: string,
+    reason: UnstartedFire["reason"],
+    options: { readonly due_ms: number },
+  ) => Promise<{ readonly run_id: string } | Rejection>;
   /** Told of what went wrong; the loop goes on and tries again. */
   readonly report: (error: unknown) => void;
 }
@@ -84,17 +86,16 @@ export function scheduleTask(install_id: string, command: ScheduleCommand): Task
 }
 
 async function startRun(ports: SchedulePorts, fire: UnstartedFire): Promise<void> {
-  const { install_id, ...reason } = fire;
-  const { due_ms } = reason;
+  const { install_id, reason, due_ms } = fire;
   try {
-    const answer = await ports.start(install_id, reason);
+    const answer = await ports.start(install_id, reason, { due_ms });
     const now_ms = ports.clock.now_ms();
     if (isRejection(answer)) {
       const { code, message } = answer;
       await append(ports, install_id, now_ms, { type: "record_refusal", due_ms, code, message });
     } else await append(ports, install_id, now_ms, { type: "record_start", due_ms, run_id: answer.run_id });
   } catch (error) {
-    ports.report(error); // the fire stays unstarted, so the next tick tries again under the same key
+    ports.report(error); // the fire stays unstarted, so the next tick tries again
   }
 }
 

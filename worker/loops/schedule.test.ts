@@ -1,0 +1,266 @@
+import assert from "node:assert/strict";
+import { randomBytes } from "node:crypto";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { type TestContext, test } from "node:test";
+import { openEventStore } from "@oa/shared/core/event-store.ts";
+import { LIMITS } from "@oa/shared/core/limits.ts";
+import { Fault, isRejection, type Rejection, reject } from "@oa/shared/core/refusal.ts";
+import type { CronSchedule } from "@oa/shared/generated/types.ts";
+import {
+  getSchedule,
+  listSchedules,
+  nextStart,
+  scheduleProjection,
+  unstartedFires,
+} from "@oa/shared/schedule/views.ts";
+import type { MonotonicClock } from "../adapters/clock.ts";
+import { openSqlite } from "../adapters/sqlite.ts";
+import { openScheduleLoop, scheduleTask } from "./schedule.ts";
+
+const HOURLY: CronSchedule = { expression: "0 * * * *", timezone: "UTC", jitter_ms: 0, on_missed: "catch_up" };
+const START = Date.parse("2026-01-01T00:30Z");
+const at = (time: string): number => Date.parse(`2026-01-01T${time}Z`);
+
+/** A clock whose two times move as a test says. */
+function fakeClock() {
+  let now = START;
+  let monotonic = 0;
+  const sleeps: number[] = [];
+  const clock: { -readonly [Key in keyof MonotonicClock]: MonotonicClock[Key] } = {
+    now_ms: () => now,
+    monotonic_ms: () => monotonic,
+    sleep: async (ms, signal) => {
+      sleeps.push(ms);
+      await new Promise((resolve) => setImmediate(resolve));
+      if (signal.aborted) return;
+      now += ms;
+      monotonic += ms;
+    },
+  };
+  const pass = (until: number): void => {
+    monotonic += until - now;
+    now = until;
+  };
+  return { clock, sleeps, pass, jump: (until: number) => (now = until) };
+}
+
+/** A worker's schedule side over a database file; `reopen` is what a crash and a restart leave. */
+function open(context: TestContext, answer: (install_id: string, due_ms: number) => { run_id: string } | Rejection) {
+  const folder = mkdtempSync(join(tmpdir(), "oa-schedule-"));
+  const time = fakeClock();
+  const started: string[] = [];
+  const reported: unknown[] = [];
+  const active = new Map<string, number>();
+  const boot = () => {
+    const database = openSqlite(join(folder, "worker.db"));
+    const store = openEventStore(database, [scheduleProjection], (count) => randomBytes(count));
+    const loop = openScheduleLoop({
+      store,
+      sql: database,
+      commit: database.commit,
+      clock: time.clock,
+      workspace_id: "ws",
+      activeRuns: (install_id) => active.get(install_id) ?? 0,
+      start: async (install_id, reason, { due_ms }) => {
+        started.push(`${install_id} ${reason} ${new Date(due_ms).toISOString().slice(11, 16)}`);
+        return answer(install_id, due_ms);
+      },
+      report: (error) => reported.push(error),
+    });
+    return { database, store, loop };
+  };
+  let side = boot();
+  context.after(() => {
+    side.database.close();
+    rmSync(folder, { recursive: true });
+  });
+  const set = (install_id: string, schedule: Partial<CronSchedule> = {}) => {
+    const now_ms = time.clock.now_ms();
+    const command = { type: "set", now_ms, install_id, worker_id: "w", schedule: { ...HOURLY, ...schedule } } as const;
+    const recorded = side.store.handle(
+      {
+        now_ms,
+        workspace_id: "ws",
+        stream_type: "workspace",
+        stream_id: "ws",
+        actor_type: "user",
+        actor_id: "owner",
+        correlation_id: install_id,
+      },
+      [scheduleTask(install_id, command)],
+    );
+    assert.ok(!isRejection(recorded));
+  };
+  return {
+    ...time,
+    started,
+    reported,
+    active,
+    set,
+    side: () => side,
+    tick: () => side.loop.tick(),
+    types: () => [...side.store.after(0)].map(({ event }) => event.event_type),
+    reopen: () => {
+      side.database.close();
+      side = boot();
+    },
+  };
+}
+
+const runs = (install_id: string, due_ms: number) => ({ run_id: `run_${install_id}_${due_ms}` });
+
+test("the loop starts what is due, once, and sleeps until the next start but never over 30 s", async (context) => {
+  const worker = open(context, runs);
+  worker.set("install_a");
+  worker.set("install_b", { expression: "30 1 * * *" });
+  assert.equal(await worker.tick(), LIMITS.schedule_sleep_ms);
+  worker.pass(at("00:59:50"));
+  assert.equal(await worker.tick(), 10_000);
+  worker.pass(at("01:00"));
+  await worker.tick();
+  await worker.tick();
+  assert.deepEqual(worker.started, ["install_a schedule 01:00"]);
+  worker.pass(at("01:30"));
+  await worker.tick();
+  assert.deepEqual(worker.started, ["install_a schedule 01:00", "install_b schedule 01:30"]);
+  assert.deepEqual(worker.types().slice(2), [
+    "schedule.fired",
+    "schedule.run_started",
+    "schedule.fired",
+    "schedule.run_started",
+  ]);
+  assert.deepEqual(worker.reported, []);
+});
+
+test("an install with a run that goes on is skipped", async (context) => {
+  const worker = open(context, runs);
+  worker.set("install_a");
+  worker.active.set("install_a", 1);
+  worker.pass(at("01:00"));
+  await worker.tick();
+  assert.deepEqual(worker.started, []);
+  assert.equal(getSchedule(worker.side().database, "install_a")?.last_outcome, "run_active");
+});
+
+test("after a sleep, one run is caught up and the jump of the clock is in its trace", async (context) => {
+  const worker = open(context, runs);
+  worker.set("install_a");
+  await worker.tick();
+  worker.jump(at("09:20"));
+  await worker.tick();
+  assert.deepEqual(worker.started, ["install_a catch_up 09:00"]);
+  const [fired] = [...worker.side().store.after(1)];
+  assert.ok(fired !== undefined);
+  const { trace } = fired.event.data as unknown as { trace: { clock_jump_ms: number; due_times: number } };
+  assert.equal(trace.clock_jump_ms, at("09:20") - START);
+  assert.equal(trace.due_times, 9);
+});
+
+test("a clock that goes back neither runs twice nor stays stuck", async (context) => {
+  const worker = open(context, runs);
+  worker.set("install_a");
+  worker.pass(at("01:00"));
+  await worker.tick();
+  worker.jump(at("00:10"));
+  await worker.tick();
+  assert.equal(nextStart(worker.side().database), at("02:00"));
+  for (const time of ["01:00", "01:30", "02:00"]) {
+    worker.pass(at(time));
+    await worker.tick();
+  }
+  assert.deepEqual(worker.started, ["install_a schedule 01:00", "install_a schedule 02:00"]);
+});
+
+test("a start that failed is tried again, one that was refused is recorded", async (context) => {
+  let broken = true;
+  const worker = open(context, (install_id, due_ms) => {
+    if (broken) throw new Fault("disk_full", "the disk is full", { retryable: true });
+    return install_id === "install_b" ? reject("not_found", "there is no such install") : runs(install_id, due_ms);
+  });
+  worker.set("install_a");
+  worker.set("install_b");
+  worker.pass(at("01:00"));
+  await worker.tick();
+  assert.equal(worker.reported.length, 2);
+  assert.equal(unstartedFires(worker.side().database, 10).length, 2);
+  broken = false;
+  await worker.tick();
+  assert.deepEqual(unstartedFires(worker.side().database, 10), []);
+  assert.deepEqual(worker.types().slice(-2), ["schedule.run_started", "schedule.run_refused"]);
+});
+
+test("a crash between the decision and the start loses nothing and decides nothing twice", async (context) => {
+  let crash = true;
+  const worker = open(context, (install_id, due_ms) => {
+    if (crash) throw new Error("killed");
+    return runs(install_id, due_ms);
+  });
+  worker.set("install_a");
+  worker.pass(at("01:00"));
+  await worker.tick();
+  crash = false;
+  worker.reopen();
+  await worker.tick();
+  assert.deepEqual(worker.started, ["install_a schedule 01:00", "install_a schedule 01:00"]);
+  assert.deepEqual(worker.types(), ["schedule.set", "schedule.fired", "schedule.run_started"]);
+});
+
+test("the projection rebuilt from the log is the one that was kept", async (context) => {
+  const worker = open(context, runs);
+  for (const [index, expression] of ["0 * * * *", "*/7 * * * *", "0 0 30 2 *"].entries()) {
+    worker.set(`install_${index}`, { expression, window: { start: "02:00", end: "01:00" }, on_missed: "skip" });
+  }
+  for (const time of ["00:42", "01:00", "02:00", "07:30"]) {
+    worker.jump(at(time));
+    await worker.tick();
+  }
+  const { database, store } = worker.side();
+  const before = database.all("SELECT * FROM proj_schedules ORDER BY install_id");
+  store.rebuild();
+  assert.deepEqual(database.all("SELECT * FROM proj_schedules ORDER BY install_id"), before);
+  assert.deepEqual(
+    listSchedules(database, 10).map(({ install_id }) => install_id),
+    ["install_1", "install_0", "install_2"],
+  );
+  assert.ok(store.verify().ok);
+});
+
+test("the loop ticks until it is stopped, sleeps no longer than 30 s at a time, and survives a failing tick", async (context) => {
+  const worker = open(context, runs);
+  worker.set("install_a");
+  const stop = new AbortController();
+  const running = worker.side().loop.run(stop.signal);
+  while (worker.started.length < 2) await new Promise((resolve) => setImmediate(resolve));
+  worker.side().database.run("ALTER TABLE proj_schedules RENAME TO hidden");
+  while (worker.reported.length < 2) await new Promise((resolve) => setImmediate(resolve));
+  worker.side().database.run("ALTER TABLE hidden RENAME TO proj_schedules");
+  while (new Set(worker.started).size < 3) await new Promise((resolve) => setImmediate(resolve));
+  stop.abort();
+  await running;
+  // A start whose record failed is asked for again, for the same due time.
+  assert.deepEqual([...new Set(worker.started)].slice(0, 3), [
+    "install_a schedule 01:00",
+    "install_a schedule 02:00",
+    "install_a schedule 03:00",
+  ]);
+  assert.ok(Math.max(...worker.sleeps) <= LIMITS.schedule_sleep_ms);
+});
+
+test("waking the loop ends its sleep at once", async (context) => {
+  const worker = open(context, runs);
+  const stop = new AbortController();
+  const { loop } = worker.side();
+  worker.clock.sleep = async (_ms, signal) => {
+    if (!signal.aborted) await new Promise((resolve) => signal.addEventListener("abort", resolve, { once: true }));
+  };
+  const running = loop.run(stop.signal);
+  await new Promise((resolve) => setImmediate(resolve));
+  worker.set("install_a");
+  worker.pass(at("01:00"));
+  loop.wake();
+  while (worker.started.length === 0) await new Promise((resolve) => setImmediate(resolve));
+  stop.abort();
+  await running;
+});
