@@ -1,4 +1,5 @@
-import { existsSync } from "node:fs";
+import { type ChildProcess, spawn } from "node:child_process";
+import { subscribe, unsubscribe } from "node:diagnostics_channel";
 import { mkdir, readdir, readFile } from "node:fs/promises";
 import { createServer } from "node:net";
 import { join } from "node:path";
@@ -11,6 +12,8 @@ export interface RunningEdge {
   readonly url: string;
   /** `ws://127.0.0.1:<port>/`. */
   readonly relay_url: string;
+  /** Serves the built site in this folder from now on, under the same address. Open connections end. */
+  readonly serveSite: (site_dir: string) => Promise<void>;
   readonly close: () => Promise<void>;
 }
 
@@ -21,6 +24,8 @@ export interface EdgeOptions {
   readonly data_dir: string;
   /** The checkout. */
   readonly root: string;
+  /** The built site; without it the edge answers `/` with a line of text. */
+  readonly site_dir?: string;
   /** Extra text bindings, for a benchmark. */
   readonly bindings?: Readonly<Record<string, string>>;
   /** What the edge writes to its log; stderr where absent. */
@@ -36,13 +41,37 @@ const OBJECTS = { RELAY: "Relay", CATALOG: "Catalog", MAILBOX: "Mailbox" };
  * port_in_use, or what the build failed with.
  */
 export async function startEdge(options: EdgeOptions): Promise<RunningEdge> {
-  const { root, data_dir, port } = options;
+  const { root, data_dir } = options;
   await mkdir(data_dir, { recursive: true, mode: 0o700 });
-  const bundle = await buildEdge(root);
-  await assertFree(port);
+  const modules = await readModules(await buildEdge(root));
+  await assertFree(options.port);
+  const miniflare = new Miniflare(configuration(options, modules));
+  try {
+    const port = Number((await miniflare.ready).port);
+    const url = `http://127.0.0.1:${port}`;
+    return {
+      url,
+      relay_url: `${url.replace("http", "ws")}/`,
+      serveSite: (site_dir) => miniflare.setOptions(configuration({ ...options, port, site_dir }, modules)),
+      close: () => miniflare.dispose(),
+    };
+  } catch (error) {
+    await miniflare.dispose().catch(() => undefined); // the start's own failure says more
+    throw new Fault("internal", "workerd could not start the edge", { cause: error });
+  }
+}
+
+function configuration(options: EdgeOptions, modules: Modules): ConstructorParameters<typeof Miniflare>[0] {
+  const { port, data_dir, site_dir, bindings = {} } = options;
   const log = options.log ?? ((line: string) => void process.stderr.write(`edge: ${line}\n`));
-  const assets = join(root, "site", "dist");
-  const miniflare = new Miniflare({
+  const objects = Object.entries(OBJECTS).map(
+    ([binding, exportName]) => [binding, { type: "durable-object" as const, worker: NAME, exportName }] as const,
+  );
+  const texts = Object.entries(bindings).map(([name, value]) => [name, { type: "text" as const, value }] as const);
+  const classes = Object.values(OBJECTS).map(
+    (name) => [name, { type: "durable-object" as const, storage: "sqlite" as const }] as const,
+  );
+  return {
     host: "127.0.0.1",
     port,
     resourcePersistencePath: data_dir,
@@ -56,38 +85,17 @@ export async function startEdge(options: EdgeOptions): Promise<RunningEdge> {
         config: {
           name: NAME,
           compatibilityDate: COMPATIBILITY_DATE,
-          manifest: { mainModule: "index.js", modules: await readModules(bundle) },
+          manifest: { mainModule: "index.js", modules },
           env: {
-            ...Object.fromEntries(
-              Object.entries(OBJECTS).map(([binding, exportName]) => [
-                binding,
-                { type: "durable-object" as const, worker: NAME, exportName },
-              ]),
-            ),
-            ...Object.fromEntries(
-              Object.entries(options.bindings ?? {}).map(([name, value]) => [name, { type: "text" as const, value }]),
-            ),
-            ...(existsSync(assets) ? { ASSETS: { type: "assets" as const } } : {}),
+            ...Object.fromEntries([...objects, ...texts]),
+            ...(site_dir === undefined ? {} : { ASSETS: { type: "assets" as const } }),
           },
-          exports: Object.fromEntries(
-            Object.values(OBJECTS).map((name) => [
-              name,
-              { type: "durable-object" as const, storage: "sqlite" as const },
-            ]),
-          ),
-          ...(existsSync(assets) ? { assets: { directory: assets, runWorkerFirst: true, hasUserWorker: true } } : {}),
+          exports: Object.fromEntries(classes),
+          ...(site_dir === undefined ? {} : { assets: { directory: site_dir, runWorkerFirst: true } }),
         },
       },
     ],
-  });
-  try {
-    const ready = await miniflare.ready;
-    const url = `http://127.0.0.1:${ready.port}`;
-    return { url, relay_url: `${url.replace("http", "ws")}/`, close: () => miniflare.dispose() };
-  } catch (error) {
-    await miniflare.dispose().catch(() => undefined); // the start's own failure says more
-    throw new Fault("internal", "workerd could not start the edge", { cause: error });
-  }
+  };
 }
 
 type Modules = Record<string, { type: "esm" | "wasm"; contents: string | Uint8Array<ArrayBuffer> }>;
