@@ -12,6 +12,7 @@ import { Fault, isRejection } from "@oa/shared/core/refusal.ts";
 import type { WorkerConfig } from "@oa/shared/generated/types.ts";
 import { installProjection } from "@oa/shared/install/views.ts";
 import { filter as wrapFilter } from "@oa/shared/nostr/install-config.ts";
+import { signEvent } from "@oa/shared/nostr/template.ts";
 import { pairingDecider } from "@oa/shared/pairing/decider.ts";
 import { pairingOf, pairingProjection } from "@oa/shared/pairing/views.ts";
 import { countOpenRuns, runProjection } from "@oa/shared/run/views.ts";
@@ -25,7 +26,7 @@ import { openGrantedFiles } from "./adapters/granted-files.ts";
 import { loadOrCreateKey } from "./adapters/keys.ts";
 import { openMailbox } from "./adapters/mailbox.ts";
 import { openProcesses } from "./adapters/process.ts";
-import { openRelayPool } from "./adapters/relay-pool.ts";
+import { type CursorStore, openRelayPool } from "./adapters/relay-pool.ts";
 import { loadSchnorr } from "./adapters/schnorr.ts";
 import { openSqlite, type SqliteDatabase } from "./adapters/sqlite.ts";
 import { type Decide, ownerDecides } from "./admin/decide.ts";
@@ -65,9 +66,12 @@ const PROJECTIONS = [installProjection, pairingProjection, runProjection, schedu
 /** Everything that happens on one worker is ordered in one stream. */
 const WORKSPACE = "local";
 
+/** Gift wraps carry times that were shifted at random (NIP-59), so each connection reads all that a relay has kept. */
+const FROM_THE_START: CursorStore = { get: () => null, set: () => {} };
+
 /** Composes a worker from its settings. Nothing acts before `work` or `start`. */
 export async function openWorker(config: Config): Promise<Worker> {
-  const { data_dir } = config;
+  const { data_dir, relays } = config;
   const home = homedir();
   const clock = systemClock;
   const schnorr = await loadSchnorr();
@@ -99,11 +103,11 @@ export async function openWorker(config: Config): Promise<Worker> {
   const { edge_url } = config;
   const edgeEgress = edge_url === null ? null : openEdgeEgress(edge_url);
   const edge = edge_url === null || edgeEgress === null ? null : openEdgeClient(edge_url, edgeEgress);
-  const pool = openRelayPool({ schnorr });
+  const pool = openRelayPool({ schnorr, signAuth: (template) => signEvent(template, own.secret_key, random(32)) });
   const processes = openProcesses();
   const backends = openModelBackends(config.backends);
   const indexes = openSearchIndexes(data_dir);
-  const publisher = { secret_key: own.secret_key, pool, relays: config.relays, random };
+  const publisher = { secret_key: own.secret_key, pool, relays, random };
   const rate = openHostRate();
   const engine = openEngine({
     store,
@@ -140,9 +144,9 @@ export async function openWorker(config: Config): Promise<Worker> {
   wakeSchedule = schedule.wake;
   const lookUp = listingLookUp({
     edge,
-    relays: config.relays,
-    queryRelays: (filters, relays, signal) =>
-      pool.query(relays, filters, { timeout_ms: LIMITS.publish_timeout_ms, signal }),
+    relays,
+    queryRelays: (filters, from, signal) =>
+      pool.query(from, filters, { timeout_ms: LIMITS.publish_timeout_ms, signal }),
   });
   const log = { ...common, store, worker: own.public_key };
   const installs = openInstallLoop({
@@ -154,10 +158,10 @@ export async function openWorker(config: Config): Promise<Worker> {
         ? null
         : openMailbox({ edge_url, egress: edgeEgress, secret_key: own.secret_key, clock, random }),
     listen:
-      config.relays.length === 0
+      relays.length === 0
         ? null
         : (on_event, signal) =>
-            pool.subscribe({ relays: config.relays, filters: [wrapFilter(own.public_key)], on_event }, signal),
+            pool.subscribe({ relays, filters: [wrapFilter(own.public_key)], since: FROM_THE_START, on_event }, signal),
   });
   const ports = controlPorts({
     ...{ config, sql: database, decide, home, worker: own.public_key, owner_key: owner.secret_key, schnorr, random },

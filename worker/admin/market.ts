@@ -3,6 +3,7 @@ import { Fault, isRejection, type Rejection, reject } from "@oa/shared/core/refu
 import type { CatalogDetail } from "@oa/shared/generated/types.ts";
 import { KINDS } from "@oa/shared/nostr/kinds.ts";
 import type { EdgeClient } from "../adapters/edge-client.ts";
+import type { RelayFilter } from "../adapters/relay-pool.ts";
 import { type ListingAddress, parseAddress } from "./upgrade-source.ts";
 
 const NO_EDGE = reject(
@@ -24,7 +25,7 @@ export function marketPort(edge: EdgeClient | null): ControlPorts["market"] {
 
 /** Relays as far as looking up a listing needs them; each answer is a signed event that was verified. */
 export type QueryRelays = (
-  filters: readonly Readonly<Record<string, unknown>>[],
+  filters: readonly RelayFilter[],
   relays: readonly string[],
   signal: AbortSignal,
 ) => Promise<readonly unknown[]>;
