@@ -9,7 +9,7 @@ export const command: Command = defineCommand({
     cron: { type: "text", value: "EXPRESSION", summary: "Five fields, or an alias such as @daily", required: true },
     tz: { type: "text", value: "ZONE", summary: "IANA time zone, e.g. America/Chicago", required: true },
     from: { type: "text", value: "INSTANT", summary: "ISO 8601 instant, exclusive; without it, now" },
-    count: { type: "integer", value: "N", summary: "How many", min: 1, max: 1000, default: 5 },
+    count: { type: "integer", value: "N", summary: "How many", min: 1, max: 10_000, default: 5 },
     window: { type: "text", value: "HH:MM-HH:MM", summary: "Leave out fires outside this time of day" },
   },
   examples: [
