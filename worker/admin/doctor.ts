@@ -102,6 +102,8 @@ async function edgeChecks(
   }
   try {
     const { date_ms } = await edge(edge_url, signal);
+    // An edge on this machine has this machine's clock.
+    if (["127.0.0.1", "localhost", "[::1]"].includes(new URL(edge_url).hostname)) return [ok("edge", edge_url)];
     const skew_ms = date_ms === null ? null : now_ms() - date_ms;
     const clock =
       skew_ms === null

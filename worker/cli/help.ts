@@ -67,7 +67,7 @@ function optionRows(options: Readonly<Record<string, Option>>): readonly (readon
       option.required === true ? "required" : "",
       option.type === "text" && option.repeat === true ? "may be repeated" : "",
       option.type === "text" && option.choices !== undefined ? `one of ${option.choices.join(", ")}` : "",
-      option.default === undefined ? "" : `default ${option.default}`,
+      option.default === undefined || option.default === "" ? "" : `default ${option.default}`,
     ].filter((note) => note !== "");
     return [`--${name} ${option.value}`, `${option.summary}${notes.length > 0 ? ` (${notes.join("; ")})` : ""}`];
   });

@@ -1,27 +1,41 @@
+import { priceSentence } from "@oa/shared/api/consent.ts";
 import { isRejection } from "@oa/shared/core/refusal.ts";
+import type { CatalogDetail } from "@oa/shared/generated/types.ts";
 import { type Command, defineCommand } from "./command.ts";
 import { plain } from "./terminal.ts";
 
 export const command: Command = defineCommand({
   words: ["market", "show"],
-  summary: "Show one listing of the catalog",
+  summary: "Show one listing of the catalog, with its signed events in --json",
   arguments: { address: { summary: "30051:<key>:<name> or naddr1…" } },
   examples: ["oa market show naddr1qq…", "oa market show 30051:7f3…:openagents.upgrade.nightly-index --json"],
   run: async ({ api, args, print, progress, signal }) => {
     progress("asking the catalog …");
-    const client = await api();
-    const listing = await client.get<Readonly<Record<string, unknown>>>(
-      `/v1/market/listings/${encodeURIComponent(args.address)}`,
-      signal,
-    );
-    if (isRejection(listing)) return listing;
-    print(listing, () =>
-      Object.entries(listing)
-        .map(([name, value]) =>
-          plain(`${name.padEnd(18)} ${typeof value === "string" ? value : JSON.stringify(value)}`),
-        )
-        .join("\n"),
-    );
+    const path = `/v1/market/listings/${encodeURIComponent(args.address)}`;
+    const detail = await (await api()).get<CatalogDetail>(path, signal);
+    if (isRejection(detail)) return detail;
+    print(detail, () => describe(detail));
     return 0;
   },
 });
+
+function describe({ listing }: CatalogDetail): string {
+  const rows: readonly (readonly [string, string])[] = [
+    ["summary", listing.summary],
+    ["author", listing.author_name === undefined ? listing.npub : `${listing.author_name} (${listing.npub})`],
+    ["price", priceSentence(listing.pricing)],
+    ["license", listing.license],
+    ["runs on", [...listing.platforms, ...listing.backends].join(", ")],
+    ["tags", [...listing.categories, ...listing.tags].join(", ")],
+    ["releases", listing.releases.map(({ version, channel }) => `${version} (${channel})`).join(", ")],
+    ["manifest", listing.manifest_sha256],
+    ["address", listing.address],
+  ];
+  return [
+    `${listing.title} ${listing.version}`,
+    ...rows.filter(([, value]) => value !== "").map(([name, value]) => `  ${name.padEnd(8)}  ${value}`),
+    `Install it: oa install ${listing.address}`,
+  ]
+    .map(plain)
+    .join("\n");
+}

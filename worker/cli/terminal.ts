@@ -87,7 +87,13 @@ export function openTerminal(options: { readonly json: boolean; readonly color: 
       clear();
       const lines = createInterface({ input: stdin, output: stderr });
       try {
-        return /^y(es)?$/i.test((await lines.question(`${question} [y/N] `)).trim());
+        const gone = new Promise<string>((resolve) => lines.once("close", () => resolve("")));
+        const answer = await Promise.race([lines.question(`${question} [y/N] `), gone]);
+        return /^y(es)?$/i.test(answer.trim());
+      } catch (error) {
+        // Ctrl-C at a question is a no.
+        if (error instanceof Error && error.name === "AbortError") return false;
+        throw error;
       } finally {
         lines.close();
       }
