@@ -6,6 +6,7 @@ import { type Permission, permissionHash } from "@oa/shared/core/permission.ts";
 import { Fault, isRejection, type Rejection, reject } from "@oa/shared/core/refusal.ts";
 import type { InstallConfig, InstallOrder, UpgradeManifest } from "@oa/shared/generated/types.ts";
 import { getInstall, installProjection } from "@oa/shared/install/views.ts";
+import { intakeProjection, listIntake } from "@oa/shared/intake/views.ts";
 import { seal, toEvent } from "@oa/shared/nostr/install-config.ts";
 import { hexToNpub } from "@oa/shared/nostr/npub.ts";
 import { pureSchnorr } from "@oa/shared/nostr/schnorr.ts";
@@ -72,7 +73,7 @@ describe("signed install configs", () => {
   };
   beforeEach(() => {
     database = openSqlite(":memory:");
-    store = openEventStore(database, [installProjection, pairingProjection], random);
+    store = openEventStore(database, [installProjection, pairingProjection, intakeProjection], random);
     [box, reports, looked_up, network] = [new Map(), [], 0, () => []];
     const report = (error: unknown): void => void reports.push(error);
     const common = { store, clock, commit: database.commit, workspace_id: WORKSPACE, worker, report };
@@ -96,7 +97,7 @@ describe("signed install configs", () => {
     stop.abort();
     await running;
     assert.deepEqual(store.verify().first_bad, null, "the audit chain verifies");
-    const tables = ["proj_installs", "proj_pairings"];
+    const tables = ["proj_installs", "proj_pairings", "proj_intake"];
     const live = tables.map((table) => database.all(`SELECT * FROM ${table}`));
     store.rebuild();
     assert.deepEqual(
@@ -309,6 +310,11 @@ describe("signed install configs", () => {
     const last = logged("intake.refused").at(-1)?.data as { readonly suppressed: number; readonly code: string };
     assert.equal(last.suppressed, 100 - LIMITS.intake_events_per_minute);
     assert.equal(last.code, "rate_limited");
+    const counts = listIntake(database).map(({ code, count }) => [code, count]);
+    assert.deepEqual(counts, [
+      ["rate_limited", 100 - LIMITS.intake_events_per_minute],
+      ["config_unreadable", LIMITS.intake_events_per_minute],
+    ]);
   });
   const wrap_junk = (count: number): NostrEvent =>
     signEvent({ kind: 1059, created_at: count + 1, tags: [["p", worker]], content: "junk" }, STRANGER, random(32));

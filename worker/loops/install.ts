@@ -15,7 +15,7 @@ import { planOf } from "@oa/shared/upgrade/plan.ts";
 import { validateManifest } from "@oa/shared/upgrade/validate.ts";
 import type { Clock } from "../adapters/clock.ts";
 import type { Mailbox } from "../adapters/mailbox.ts";
-import type { Intake, IntakeSource } from "./intake.ts";
+import { type Intake, type IntakeSource, perMinute } from "./intake.ts";
 
 /** The two events that an order pins, read and held against each other. */
 export interface OrderedUpgrade {
@@ -158,6 +158,7 @@ export function openInstallLoop(options: InstallLoopOptions): InstallLoop {
 
 function installDoor(options: InstallLoopOptions): InstallLoop["accept"] {
   const { store, sql, clock, intake } = options;
+  const admit = perMinute(clock, LIMITS.intake_events_per_minute);
   return async (config, signed, upgrade, source = "cli") => {
     const now_ms = clock.now_ms();
     const { install_id } = config;
@@ -191,7 +192,7 @@ function installDoor(options: InstallLoopOptions): InstallLoop["accept"] {
         // The same config came before and was refused: the same answer.
         return first?.event_type === "install.refused" ? refusalIn(first.data) : null;
       }
-      flooded = !intake.admit();
+      flooded = !admit();
       if (flooded) return done;
       const { code, message } = done;
       const refuse: InstallCommand = { type: "refuse", signed_by, code, message };
