@@ -116,7 +116,9 @@ export function appendEvent(
     stream,
   );
   const at = new Date(context.now_ms).toISOString();
-  const { data, sealed } = seal(draft, random, sealed_fields[draft.event_type] ?? []);
+  // In canonical form from the start, so that a projection sees the same keys in the same order live and in a rebuild.
+  const plain = JSON.parse(canonicalize(draft.data)) as Readonly<Record<string, unknown>>;
+  const { data, sealed } = seal(plain, random, sealed_fields[draft.event_type] ?? []);
   const envelope = {
     event_id: newUuid(context.now_ms, random),
     event_type: draft.event_type,
@@ -164,13 +166,13 @@ export function appendEvent(
   for (const [field, { salt, value }] of sealed) {
     sql.run("INSERT INTO evt_sealed VALUES (?, ?, ?, ?)", envelope.event_id, field, salt, JSON.stringify(value));
   }
-  return { ...envelope, data: draft.data, event_hash, recorded_at: at };
+  return { ...envelope, data: plain, event_hash, recorded_at: at };
 }
 
 /** Replaces sealed fields by salted commitments. */
-function seal(draft: EventDraft, random: RandomBytes, fields: readonly string[]) {
+function seal(plain: Readonly<Record<string, unknown>>, random: RandomBytes, fields: readonly string[]) {
   const sealed: [string, SealedValue][] = [];
-  const data: Record<string, unknown> = { ...draft.data };
+  const data: Record<string, unknown> = { ...plain };
   for (const field of fields) {
     if (data[field] === undefined) continue;
     const value: SealedValue = { salt: hex(random(16)), value: data[field] };
@@ -196,8 +198,12 @@ export function toEvent(sql: Sql, row: EventRow): Recorded {
     readonly data: Record<string, unknown>;
   };
   if (row.body.includes(COMMITMENT)) {
-    for (const [field, value] of Object.entries(data)) if (isCommitment(value)) delete data[field];
-    for (const [field, { value }] of sealedValues(sql, row)) data[field] = value;
+    const kept = new Map(sealedValues(sql, row));
+    for (const [field, value] of Object.entries(data)) {
+      const sealed = kept.get(field);
+      if (sealed !== undefined) data[field] = sealed.value;
+      else if (isCommitment(value)) delete data[field];
+    }
   }
   return { ...envelope, data, event_hash: row.event_hash, recorded_at: row.recorded_at };
 }

@@ -9,7 +9,10 @@ import { isRejection, reject } from "@oa/shared/core/refusal.ts";
 import type { Sql } from "@oa/shared/core/sql.ts";
 
 type CounterEvent =
-  | { readonly event_type: "counter.added"; readonly data: { readonly amount: number; readonly note?: string } }
+  | {
+      readonly event_type: "counter.added";
+      readonly data: { readonly amount: number; readonly note?: string; readonly zone?: 1 };
+    }
   | { readonly event_type: "counter.closed"; readonly data: object };
 type CounterCommand =
   | { readonly type: "add"; readonly amount: number; readonly note?: string }
@@ -25,7 +28,7 @@ const counter: Decider<{ readonly total: number; readonly closed: boolean }, Cou
     if (state.closed) return reject("not_found", "the counter is closed");
     if (command.type === "close") return [{ event_type: "counter.closed", data: {} }];
     const { amount, note } = command;
-    return [{ event_type: "counter.added", data: note === undefined ? { amount } : { amount, note } }];
+    return [{ event_type: "counter.added", data: note === undefined ? { amount } : { note, amount, zone: 1 } }];
   },
 };
 
@@ -100,10 +103,12 @@ export const EVENT_STORE_CONTRACT: Readonly<Record<string, (open: () => Sql) => 
     assert.deepEqual(store.verify(), { ok: true, events: 3, first_bad: null });
     assert.equal(store.load(counter, "counter_1").total, 6);
   },
-  "returns what it recorded exactly as it reads it back": (open) => {
+  "returns what it recorded exactly as it reads it back, keys in the same order": (open) => {
     const { store, add } = given(open());
     const recorded = add(5, "counter_1", 'a note with ünïcode, \u2028 and "quotes"');
     assert.deepEqual(recorded, store.bySubject("counter_1"));
+    assert.ok(!isRejection(recorded));
+    assert.equal(JSON.stringify(recorded[0]?.data), JSON.stringify(store.bySubject("counter_1")[0]?.data));
   },
   "orders two streams apart and verifies both": (open) => {
     const { store } = given(open());
@@ -202,10 +207,10 @@ export const EVENT_STORE_CONTRACT: Readonly<Record<string, (open: () => Sql) => 
     const { sql, store, add } = given(open());
     add(1, "counter_1", "secret");
     assert.ok(!JSON.stringify(sql.all("SELECT body FROM evt_events")).includes("secret"));
-    assert.deepEqual(store.bySubject("counter_1")[0]?.data, { amount: 1, note: "secret" });
+    assert.deepEqual(store.bySubject("counter_1")[0]?.data, { amount: 1, note: "secret", zone: 1 });
     sql.run("DELETE FROM evt_sealed");
     assert.equal(store.verify().ok, true);
-    assert.deepEqual(store.bySubject("counter_1")[0]?.data, { amount: 1 });
+    assert.deepEqual(store.bySubject("counter_1")[0]?.data, { amount: 1, zone: 1 });
   },
   "finds a changed sealed value": (open) => {
     const { sql, store, add } = given(open());
