@@ -8,41 +8,16 @@ import { join } from "node:path";
 import { after, describe, it } from "node:test";
 import { hexToNpub } from "@oa/shared/nostr/npub.ts";
 import { loadOrCreateKey } from "@oa/worker/adapters/keys.ts";
-import { document, oa, type Said, spawnOa } from "./oa.ts";
+import { document, down, killDaemons, oa, type Said, startOa } from "./oa.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "oa-daemon-"));
-const started: ReturnType<typeof spawnOa>[] = [];
 after(() => {
-  for (const child of started) child.kill("SIGKILL");
+  killDaemons();
   rmSync(folder, { recursive: true, force: true });
 });
 const env = { HOME: folder, XDG_DATA_HOME: join(folder, "xdg") };
-
-interface Up {
-  readonly child: ReturnType<typeof spawnOa>;
-  readonly url: string;
-  readonly pid: number;
-  readonly token_path: string;
-  readonly stderr: () => string;
-}
-
-async function up(data_dir: string, more: Readonly<Record<string, string>> = {}): Promise<Up> {
-  const child = spawnOa(["up", "--data", data_dir, "--port", "0", "--json"], { ...env, ...more });
-  started.push(child);
-  let stderr = "";
-  child.stderr.setEncoding("utf8").on("data", (text: string) => {
-    stderr += text;
-  });
-  const first = await Promise.race([once(child.stdout, "data"), once(child, "exit").then(() => null)]);
-  if (first === null) throw new Error(`the daemon did not start: ${stderr}`);
-  return { child, stderr: () => stderr, ...(JSON.parse(String(first[0])) as Omit<Up, "child" | "stderr">) };
-}
-
-async function down({ child }: Up, signal: NodeJS.Signals = "SIGTERM"): Promise<number | null> {
-  const exited = once(child, "exit");
-  child.kill(signal);
-  return (await exited)[0] as number | null;
-}
+const up = (data_dir: string, more: Readonly<Record<string, string>> = {}) =>
+  startOa(["up", "--data", data_dir, "--port", "0"], { ...env, ...more });
 
 /** One raw request, so that every header is the test's. */
 function ask(url: string, options: { path: string; method?: string; headers?: Record<string, string>; body?: string }) {
@@ -247,13 +222,12 @@ describe("a run that the daemon's death cuts short", () => {
       const data_dir = join(folder, `resume-${signal}`);
       mkdirSync(data_dir, { mode: 0o700 });
       let asked = 0;
-      const hanging = Promise.withResolvers<void>();
       const server = createServer((_, response) => {
         asked += 1;
-        if (asked === 1) hanging.resolve();
-        else response.end("answer");
+        if (asked > 1) response.end("answer");
       }).listen(0, "127.0.0.1");
       await once(server, "listening");
+      const hanging = once(server, "request");
       const { port } = server.address() as AddressInfo;
       const more = { OA_PRIVATE_ALLOW: `127.0.0.1:${port}` };
       const out = join(folder, `out-${signal}.txt`);
@@ -270,7 +244,7 @@ describe("a run that the daemon's death cuts short", () => {
       const daemon = await up(data_dir, more);
       const detached = await oa(["run", signal.toLowerCase(), "--detach", "--data", data_dir, "--json"], env);
       const { run_id } = document(detached) as { run_id: string };
-      await hanging.promise;
+      await hanging;
       rmSync(out);
       await down(daemon, signal);
 

@@ -1,4 +1,5 @@
 import { spawn } from "node:child_process";
+import { once } from "node:events";
 import { join } from "node:path";
 
 const entry = join(import.meta.dirname, "..", "..", "worker", "cli", "oa.ts");
@@ -41,4 +42,45 @@ export function document(said: Said): Record<string, unknown> {
     throw new Error(`stdout is not one line of JSON: ${said.stdout.slice(0, 500)}\n${said.stderr.slice(0, 2000)}`);
   }
   return JSON.parse(said.stdout) as Record<string, unknown>;
+}
+
+/** A long-running `oa` that has said, with --json, that it is ready. */
+export interface Running {
+  readonly child: ReturnType<typeof spawnOa>;
+  /** What it said. */
+  readonly said: Readonly<Record<string, unknown>>;
+  readonly url: string;
+  readonly pid: number;
+  readonly token_path: string;
+  readonly stderr: () => string;
+}
+
+const running = new Set<ReturnType<typeof spawnOa>>();
+
+/** Starts `oa up` or `oa edge` and waits until it is ready; throws with its own words where it is not. */
+export async function startOa(args: readonly string[], env: Readonly<Record<string, string>> = {}): Promise<Running> {
+  const child = spawnOa([...args, "--json"], env);
+  running.add(child);
+  let stderr = "";
+  child.stderr.setEncoding("utf8").on("data", (text: string) => {
+    stderr += text;
+  });
+  const first = await Promise.race([once(child.stdout, "data"), once(child, "exit").then(() => null)]);
+  if (first === null) throw new Error(`oa ${args.join(" ")} did not start: ${stderr}`);
+  const said = JSON.parse(String(first[0])) as Readonly<Record<string, unknown>>;
+  const { url, pid, token_path } = said as Pick<Running, "url" | "pid" | "token_path">;
+  return { child, said, url, pid, token_path, stderr: () => stderr };
+}
+
+/** Ends it and resolves to its exit status. */
+export async function down({ child }: Running, signal: NodeJS.Signals = "SIGTERM"): Promise<number | null> {
+  const exited = once(child, "exit");
+  child.kill(signal);
+  running.delete(child);
+  return (await exited)[0] as number | null;
+}
+
+/** Leaves nothing running behind a test that failed. */
+export function killDaemons(): void {
+  for (const child of running) child.kill("SIGKILL");
 }
