@@ -112,6 +112,7 @@ export const LIMITS = {
   // Relays, as the worker talks to them.
   relay_frame_chars: 1_000_000,
   relay_connect_ms: 10_000,
+  relay_silence_ms: 30_000,
   relay_backoff_ms: 1_000,
   relay_backoff_ms_max: 300_000,
   relay_overlap_s: 3_600,

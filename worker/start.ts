@@ -1,0 +1,231 @@
+/**
+ * `npm start`: the whole of it on this machine. Brings up the edge and the worker, publishes the example upgrades,
+ * installs nightly-index for a repository, runs it, searches what it indexed, and stays up.
+ */
+import { existsSync } from "node:fs";
+import { mkdir, readdir, readFile } from "node:fs/promises";
+import { join, resolve } from "node:path";
+import { parseArgs } from "node:util";
+import type { ConsentView } from "@oa/shared/api/ports.ts";
+import { parseStrict } from "@oa/shared/core/json.ts";
+import { Fault, isRejection, reject } from "@oa/shared/core/refusal.ts";
+import type { CatalogPage, SearchkitQueryResult, UpgradeManifest } from "@oa/shared/generated/types.ts";
+import type { InstallView } from "@oa/shared/install/views.ts";
+import type { RunView } from "@oa/shared/run/views.ts";
+import { validateManifest } from "@oa/shared/upgrade/validate.ts";
+import { takeDataLock } from "./adapters/data-lock.ts";
+import { type RunningEdge, startEdge } from "./adapters/edge.ts";
+import { buildSite } from "./adapters/site-build.ts";
+import { type ControlClient, openControlClient, orThrow } from "./cli/control-client.ts";
+import { publishUpgrade, readAuthorKey } from "./cli/publish-upgrade.ts";
+import { startDaemon } from "./main.ts";
+
+const ROOT = join(import.meta.dirname, "..");
+const EXAMPLES = join(ROOT, "schemas", "examples", "upgrades");
+const INSTALLED = "openagents.upgrade.nightly-index";
+const EDGE_PORT = 6768;
+const WORKER_PORT = 6767;
+const CATALOG_WAIT_MS = 10_000;
+const INSTALLS = "npm run -s oa --";
+
+interface Options {
+  readonly repo: string;
+  readonly data_dir: string;
+  readonly once: boolean;
+  readonly query: string;
+}
+
+const USAGE = "npm start -- [--repo PATH|URL] [--query TEXT] [--data DIR] [--once]";
+
+function readOptions(): Options {
+  try {
+    const { values } = parseArgs({
+      options: {
+        repo: { type: "string", default: ROOT },
+        query: { type: "string", default: "hash chain" },
+        data: { type: "string", default: join(ROOT, ".data") },
+        once: { type: "boolean", default: false },
+      },
+    });
+    const repo = /^https?:\/\//.test(values.repo) ? values.repo : resolve(values.repo);
+    return { repo, query: values.query, data_dir: resolve(values.data), once: values.once };
+  } catch (error) {
+    throw new Fault("usage", `${(error as Error).message}; ${USAGE}`);
+  }
+}
+
+const say = (mark: string, name: string, text: string): void => {
+  process.stdout.write(`${mark} ${name.padEnd(10)} ${text}\n`);
+};
+
+/** The preferred port, or any free one where something else has it. */
+async function withPort<T>(port: number, open: (port: number) => Promise<T>): Promise<T> {
+  try {
+    return await open(port);
+  } catch (error) {
+    if (error instanceof Fault && error.code === "port_in_use") return open(0);
+    throw error;
+  }
+}
+
+async function readExamples(): Promise<readonly UpgradeManifest[]> {
+  const files = (await readdir(EXAMPLES)).filter((name) => name.endsWith(".json")).sort();
+  return Promise.all(
+    files.map(async (name) => {
+      const parsed = parseStrict(await readFile(join(EXAMPLES, name), "utf8"));
+      const { manifest, errors } = validateManifest(isRejection(parsed) ? undefined : parsed.value);
+      if (manifest === null) throw new Fault("schema_invalid", `${name}: ${errors[0]?.message ?? "is not valid"}`);
+      return manifest;
+    }),
+  );
+}
+
+async function catalog(edge: RunningEdge): Promise<CatalogPage["listings"]> {
+  const response = await fetch(`${edge.url}/v1/listings?limit=100`, { signal: AbortSignal.timeout(10_000) });
+  return ((await response.json()) as CatalogPage).listings;
+}
+
+/** Publishes what the catalog does not list yet in this version, and waits until it lists all of it. */
+async function publishExamples(edge: RunningEdge, data_dir: string, signal: AbortSignal): Promise<string> {
+  const secret_key = orThrow(await readAuthorKey(data_dir, null));
+  const examples = await readExamples();
+  const listed = new Set((await catalog(edge)).map(({ slug, version }) => `${slug}@${version}`));
+  const missing = examples.filter(({ id, version }) => !listed.has(`${id}@${version}`));
+  for (const manifest of missing) {
+    const sent = orThrow(
+      await publishUpgrade(manifest, {
+        ...{ secret_key, signal, author_from_key: true, relays: [edge.relay_url] },
+        ...{ notes: `${manifest.title} ${manifest.version}`, channel: "main" },
+      }),
+    );
+    const refused = sent.relays.find(({ accepted }) => !accepted);
+    if (refused !== undefined) throw new Fault("relay_refused", `${refused.relay}: ${refused.message}`);
+  }
+  const deadline = Date.now() + CATALOG_WAIT_MS;
+  while ((await catalog(edge)).length < examples.length) {
+    if (Date.now() > deadline) throw new Fault("timeout", "the catalog did not list the examples in time");
+    await new Promise((done) => setTimeout(done, 50));
+  }
+  const names = examples.map(({ id, version }) => `${id.split(".").at(-1)} ${version}`).join(", ");
+  return missing.length === 0 ? `already: ${names}` : names;
+}
+
+/** Installs nightly-index for the repository through a signed install config, unless it already is. */
+async function install(client: ControlClient, edge: RunningEdge, options: Options): Promise<InstallView> {
+  const { repo, data_dir } = options;
+  const listing = (await catalog(edge)).find(({ slug }) => slug === INSTALLED);
+  if (listing === undefined) throw new Fault("not_found", `the catalog does not list ${INSTALLED}`);
+  const name = (
+    repo
+      .replace(/\.git\/?$|\/+$/g, "")
+      .split("/")
+      .at(-1) ?? "repository"
+  ).replaceAll(/[^\w.-]/g, "-");
+  const inputs_text = {
+    repo: [repo],
+    dest: [join(data_dir, "clones", name)],
+    index: [name.toLowerCase()],
+  };
+  const source = { address: listing.address };
+  const preview = { source, inputs_text, cwd: ROOT };
+  const consent = orThrow(await client.post<ConsentView>("/v1/installs/preview", preview));
+  const { installs } = orThrow(await client.get<{ readonly installs: readonly InstallView[] }>("/v1/installs"));
+  const same = installs.find(
+    ({ active, status }) =>
+      status === "enabled" &&
+      active?.manifest_sha256 === consent.manifest_sha256 &&
+      active.permission_hash === consent.permission_hash,
+  );
+  if (same !== undefined) return same;
+  const { inputs, manifest_sha256, permission_hash } = consent;
+  const accepted = { manifest_sha256, permission_hash };
+  return orThrow(await client.post<InstallView>("/v1/installs", { source, inputs, accepted }));
+}
+
+async function runOnce(client: ControlClient, install_id: string, signal: AbortSignal): Promise<RunView> {
+  const { run_id } = orThrow(await client.post<{ readonly run_id: string }>("/v1/runs", { install_id }));
+  for (;;) {
+    const run = orThrow(await client.get<RunView>(`/v1/runs/${run_id}`, signal));
+    if (run.finished_at !== null) return run;
+    await new Promise((done) => setTimeout(done, 50));
+  }
+}
+
+function stepsInWords(run: RunView): string {
+  const steps = run.steps.map(({ step_id, duration_ms }) => `${step_id} ${((duration_ms ?? 0) / 1000).toFixed(1)} s`);
+  return `${run.status}: ${steps.join(", ")}`;
+}
+
+async function mainJob(client: ControlClient, edge: RunningEdge, options: Options, signal: AbortSignal) {
+  const installed = await install(client, edge, options);
+  say("✓", "installed", `${installed.active?.title ?? INSTALLED} for ${options.repo} (${installed.install_id})`);
+  const { schedules } = orThrow(
+    await client.get<{ readonly schedules: readonly { install_id: string; next_at: string | null }[] }>("/v1/schedule"),
+  );
+  const next = schedules.find(({ install_id }) => install_id === installed.install_id)?.next_at;
+  say("✓", "scheduled", next == null ? "when its owner asks" : `next run ${next}`);
+  const run = await runOnce(client, installed.install_id, signal);
+  if (run.status !== "succeeded") throw new Fault("internal", `the run ${run.status}: ${run.message} (${run.code})`);
+  say("✓", "ran", stepsInWords(run));
+  const found = orThrow(await client.post<SearchkitQueryResult>("/v1/search", { query: options.query, limit: 5 }));
+  const [best] = found.hits;
+  const where = best === undefined ? "" : `; first ${best.path}:${best.line_start} (${best.reasons.join(", ")})`;
+  say("✓", "searched", `"${options.query}": ${found.exact_matches_total} lines match exactly${where}`);
+  const audit = orThrow(await client.get<{ readonly ok: boolean; readonly events: number }>("/v1/audit/verify"));
+  say(audit.ok ? "✓" : "✗", "audited", `${audit.events} events, ${audit.ok ? "chain intact" : "chain broken"}`);
+}
+
+async function site(edge: RunningEdge, data_dir: string, signal: AbortSignal): Promise<void> {
+  const listings = await catalog(edge);
+  const catalog_version = listings.map(({ event_id }) => event_id).join(" ");
+  const target = join(data_dir, "site");
+  const built = await buildSite({ root: ROOT, target, edge_url: edge.url, catalog_version, signal });
+  if (built) await edge.serveSite(target);
+  say("✓", "site", `${edge.url}/  ${listings.length} listings${built ? "" : ", unchanged"}`);
+}
+
+async function main(): Promise<void> {
+  const options = readOptions();
+  const { data_dir } = options;
+  const abort = new AbortController();
+  for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => abort.abort());
+  await mkdir(data_dir, { recursive: true, mode: 0o700 });
+  const lock = await takeDataLock(data_dir);
+  if (lock === null) throw new Fault("busy", `another worker is using ${data_dir}; stop it, or choose another --data`);
+  const edge = await withPort(EDGE_PORT, (port) => {
+    const site_dir = join(data_dir, "site");
+    const at = existsSync(site_dir) ? { site_dir } : {};
+    return startEdge({ port, data_dir: join(data_dir, "edge"), root: ROOT, ...at });
+  });
+  try {
+    say("✓", "edge", `${edge.url}  catalog and install mailbox; relay ${edge.relay_url}`);
+    say("✓", "published", await publishExamples(edge, data_dir, abort.signal));
+    await site(edge, data_dir, abort.signal);
+    const settings = { edge_url: edge.url, relays: [edge.relay_url], completion_note_relays: [edge.relay_url] };
+    const daemon = await withPort(WORKER_PORT, (port) =>
+      startDaemon({ data_dir, env: process.env, options: { ...settings, port } }),
+    );
+    try {
+      say("✓", "worker", `${daemon.url}  control API; key ${daemon.worker.slice(0, 16)}…`);
+      const client = await openControlClient({ data_dir, env: process.env });
+      await mainJob(client, edge, options, abort.signal);
+      if (options.once || abort.signal.aborted) return;
+      process.stdout.write(`\nUp until Ctrl-C. Next: ${INSTALLS} search TEXT --data ${data_dir}\n`);
+      await new Promise((done) => abort.signal.addEventListener("abort", done, { once: true }));
+    } finally {
+      await daemon.close();
+    }
+  } finally {
+    await edge.close();
+    lock.release();
+  }
+}
+
+try {
+  await main();
+  process.exit(0);
+} catch (error) {
+  const known = error instanceof Fault ? reject(error.code, error.message) : null;
+  process.stderr.write(known === null ? `${(error as Error).stack}\n` : `${known.message} (${known.code})\n`);
+  process.exit(1);
+}
