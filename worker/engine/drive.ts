@@ -1,10 +1,12 @@
 import type { EventContext } from "@oa/shared/core/envelope.ts";
-import { task } from "@oa/shared/core/event-store.ts";
+import { type Task, task } from "@oa/shared/core/event-store.ts";
+import { foldAll } from "@oa/shared/core/fold.ts";
 import { newId } from "@oa/shared/core/id.ts";
 import type { Json } from "@oa/shared/core/json.ts";
 import { LIMITS } from "@oa/shared/core/limits.ts";
 import { assertNever, Fault, isRejection, type Rejection } from "@oa/shared/core/refusal.ts";
 import { resolveWiring } from "@oa/shared/core/wiring.ts";
+import type { RunEvent } from "@oa/shared/generated/types.ts";
 import { installDecider } from "@oa/shared/install/decider.ts";
 import { toEvent } from "@oa/shared/nostr/00001-note.ts";
 import { type RunCommand, runDecider } from "@oa/shared/run/decider.ts";
@@ -44,6 +46,13 @@ interface Driven {
   progress: Progress | null;
 }
 
+type Wired = Readonly<Record<string, unknown>> | Fault;
+/** What is to be done for a run that is not bookkeeping; a step's parameters as its start recorded them. */
+type Due =
+  | Extract<RunStep, { kind: "wait" | "post_note" }>
+  | (Extract<RunStep, { kind: "perform" }> & { readonly wired: Wired });
+
+const ENDS: ReadonlySet<string> = new Set(["run.completed", "run.failed", "run.canceled"]);
 const RETRY_FIRST_MS = 1_000;
 const RETRY_MOST_MS = 30_000;
 
@@ -68,11 +77,13 @@ export function openDriver(options: EngineOptions, engine_id: string): Driver {
    * Appends, trying again while the disk is full or the database busy: an outcome that is known must not be lost. Gives
    * up when the worker stops.
    */
-  const record = async (run_id: string, command: RunCommand, stop: AbortSignal): Promise<Rejection | undefined> => {
+  const record = async (run_id: string, tasks: readonly Task[], stop: AbortSignal): Promise<Rejection | undefined> => {
     for (let wait_ms = RETRY_FIRST_MS; ; wait_ms = Math.min(wait_ms * 2, RETRY_MOST_MS)) {
       try {
-        const written = await database.commit(() => store.handle(context(run_id), [task(runDecider, run_id, command)]));
-        return isRejection(written) ? written : undefined;
+        const written = await database.commit(() => store.handle(context(run_id), tasks));
+        if (isRejection(written)) return written;
+        if (written.some(({ event_type }) => ENDS.has(event_type))) for (const listener of listeners) listener();
+        return undefined;
       } catch (error) {
         if (!(error instanceof Fault && error.retryable) || stop.aborted) throw error;
         report(error);
@@ -81,43 +92,47 @@ export function openDriver(options: EngineOptions, engine_id: string): Driver {
       }
     }
   };
+  const command = (run_id: string, asked: RunCommand): Task => task(runDecider, run_id, asked);
 
-  const drive = async (run_id: string, driven: Driven, stop: AbortSignal): Promise<void> => {
-    const claim: RunCommand = { type: "claim", engine_id, now_ms: clock.now_ms(), takeover: true };
-    const refused = await record(run_id, claim, stop);
-    if (refused !== undefined) throw new Fault(refused.code, refused.message);
-    while (!stop.aborted) {
-      const state = store.load(runDecider, run_id);
-      const step = runProcess.next(state, clock.now_ms());
-      if (step === undefined) return;
-      if (step.kind === "perform" && isRemoved(state)) {
-        await record(run_id, { type: "cancel", reason: "its install was removed" }, stop);
-        continue;
+  /**
+   * Everything that needs no effect, in the transaction of whatever led to it: the outcome of one step and the start of
+   * the next are one commit. `keep` gets the effect that is due then.
+   */
+  const onward = (run_id: string, stop: AbortSignal, keep: (due: Due | undefined) => void): Task => ({
+    subject_id: run_id,
+    run: (load) => {
+      const drafts: RunEvent[] = [];
+      for (let state = load(runDecider, run_id); ; ) {
+        const step = runProcess.next(state, clock.now_ms());
+        if (step === undefined || step.kind === "wait" || step.kind === "post_note" || stop.aborted) {
+          keep(step?.kind === "wait" || step?.kind === "post_note" ? step : undefined);
+          return drafts;
+        }
+        const wired = step.kind === "perform" ? wire(run_id, state, step.step.params) : {};
+        const events = runDecider.decide(state, bookkeeping(run_id, state, step, wired));
+        if (isRejection(events)) return events;
+        drafts.push(...events);
+        state = foldAll(runDecider, events, state);
+        if (events.some(({ event_type }) => event_type === "step.started") && step.kind === "perform") {
+          keep({ ...step, wired });
+          return drafts;
+        }
       }
-      if (step.kind === "wait") {
-        parked.set(run_id, step.until_ms);
-        return;
-      }
-      const command = await act(run_id, state, step, driven);
-      if (command === undefined) {
-        if (!stop.aborted) later(run_id);
-        return;
-      }
-      const rejection = await record(run_id, command, stop);
-      if (rejection?.code === "lease_lost" || rejection?.code === "run_finished") return;
-      if (rejection !== undefined) throw new Fault(rejection.code, rejection.message);
-      if (step.kind === "complete" || step.kind === "fail" || step.kind === "cancel") announce();
-    }
-  };
-
-  /** Performs one step of the process and gives the command that records how it went; undefined: nothing to record. */
-  const act = async (
+    },
+  });
+  const bookkeeping = (
     run_id: string,
     state: RunState,
-    step: Exclude<RunStep, { kind: "wait" }>,
-    driven: Driven,
-  ): Promise<RunCommand | undefined> => {
+    step: Exclude<RunStep, { kind: "wait" | "post_note" }>,
+    wired: Wired,
+  ): RunCommand => {
     switch (step.kind) {
+      case "perform":
+        if (isRemoved(state)) return { type: "cancel", reason: "its install was removed" };
+        return {
+          ...{ type: "start_step", engine_id, run_id, step_id: step.step.step_id },
+          params: wired instanceof Fault ? {} : wired,
+        };
       case "settle_interrupted":
         return { type: "settle_interrupted", engine_id, step_id: step.step_id, now_ms: clock.now_ms() };
       case "complete":
@@ -126,44 +141,67 @@ export function openDriver(options: EngineOptions, engine_id: string): Driver {
         return { type: "fail", engine_id, step_id: step.step_id, code: step.code, message: step.message };
       case "cancel":
         return { type: "finish_canceled", engine_id };
-      case "post_note":
-        return postNote(run_id, state, step, driven.controller.signal);
-      case "perform": {
-        const outcome = await attemptStep(run_id, state, step, driven);
-        const { step_id } = step.step;
-        const { attempt } = step;
-        if (outcome.kind === "stopped") return undefined;
-        if (outcome.kind === "succeeded")
-          return { type: "succeed_step", engine_id, step_id, attempt, ...withoutKind(outcome) };
-        const jitter = (random(1)[0] ?? 0) / 256;
-        return {
-          type: "fail_step",
-          engine_id,
-          step_id,
-          attempt,
-          ...withoutKind(outcome),
-          now_ms: clock.now_ms(),
-          jitter,
-        };
-      }
       default:
         return assertNever(step);
     }
   };
 
-  /** Records the start, which for an external write is its intent, then acts once. */
+  const drive = async (run_id: string, driven: Driven, stop: AbortSignal): Promise<void> => {
+    let due: Due | undefined;
+    const keep = (next: Due | undefined): void => {
+      due = next;
+    };
+    let asked: RunCommand | undefined = { type: "claim", engine_id, now_ms: clock.now_ms(), takeover: true };
+    while (asked !== undefined) {
+      const rejection = await record(run_id, [command(run_id, asked), onward(run_id, stop, keep)], stop);
+      if (rejection?.code === "lease_lost" || rejection?.code === "run_finished") return;
+      if (rejection !== undefined) throw new Fault(rejection.code, rejection.message);
+      if (due === undefined) return;
+      if (due.kind === "wait") {
+        parked.set(run_id, due.until_ms);
+        return;
+      }
+      asked = await act(run_id, due, driven);
+    }
+    if (!stop.aborted) later(run_id);
+  };
+
+  /** Acts on the world and gives the command that records how it went; undefined: nothing to record. */
+  const act = async (
+    run_id: string,
+    due: Exclude<Due, { kind: "wait" }>,
+    driven: Driven,
+  ): Promise<RunCommand | undefined> => {
+    const state = store.load(runDecider, run_id);
+    if (due.kind === "post_note") return postNote(run_id, state, due, driven.controller.signal);
+    const outcome = await attemptStep(run_id, state, due, driven);
+    const by = { engine_id, step_id: due.step.step_id, attempt: due.attempt };
+    switch (outcome.kind) {
+      case "stopped":
+        return undefined;
+      case "succeeded": {
+        const { result, duration_ms } = outcome;
+        return { type: "succeed_step", ...by, result, duration_ms };
+      }
+      case "failed": {
+        const { code, message, retryable } = outcome;
+        const jitter = (random(1)[0] ?? 0) / 256;
+        return { type: "fail_step", ...by, code, message, retryable, now_ms: clock.now_ms(), jitter };
+      }
+      default:
+        return assertNever(outcome);
+    }
+  };
+
+  /** Acts once. The start, which for an external write is its intent, has been recorded. */
   const attemptStep = async (
     run_id: string,
     state: RunState,
-    { step: plan }: Extract<RunStep, { kind: "perform" }>,
+    { step: plan, wired }: Extract<Due, { kind: "perform" }>,
     driven: Driven,
   ): Promise<Outcome> => {
     const { step_id } = plan;
     const stop = driven.controller.signal;
-    const wired = wire(run_id, state, plan.params);
-    const params = wired instanceof Fault ? {} : wired;
-    const refused = await record(run_id, { type: "start_step", engine_id, run_id, step_id, params }, stop);
-    if (refused !== undefined) throw new Fault(refused.code, refused.message);
     if (wired instanceof Fault) return failed(wired);
     const [op, contract] = [options.ops[plan.op], options.contractOf(plan.op)];
     if (op === undefined || contract === undefined) {
@@ -172,7 +210,7 @@ export function openDriver(options: EngineOptions, engine_id: string): Driver {
     const pending: Promise<unknown>[] = [];
     const grant = state.created?.grant ?? [];
     const attempt: Attempt = {
-      ...{ run_id, plan, params, grant, op, contract, clock, report },
+      ...{ run_id, plan, params: wired, grant, op, contract, clock, report },
       idempotency_key: idempotencyKey(run_id, step_id),
       effects: options.effects(grant),
       signal: stop,
@@ -183,7 +221,8 @@ export function openDriver(options: EngineOptions, engine_id: string): Driver {
       artifact: async (name, media_type, bytes) => {
         const stored = await options.artifacts.put(bytes);
         const artifact = { artifact_id: newId("art", clock.now_ms(), random), name, media_type, ...stored };
-        const rejected = await record(run_id, { type: "add_artifact", engine_id, step_id, artifact }, stop);
+        const added: RunCommand = { type: "add_artifact", engine_id, step_id, artifact };
+        const rejected = await record(run_id, [command(run_id, added)], stop);
         if (rejected !== undefined) throw new Fault(rejected.code, rejected.message);
         return artifact;
       },
@@ -208,7 +247,8 @@ export function openDriver(options: EngineOptions, engine_id: string): Driver {
       if (lines > LIMITS.run_log_lines + 1) return;
       const message = text.slice(0, LIMITS.run_log_chars);
       const line = fields === undefined ? { message } : { message, fields: bounded(fields) };
-      pending.push(record(run_id, { type: "log", engine_id, step_id, level, line }, stop).catch(report));
+      const said = command(run_id, { type: "log", engine_id, step_id, level, line });
+      pending.push(record(run_id, [said], stop).catch(report));
     };
   };
 
@@ -268,25 +308,19 @@ export function openDriver(options: EngineOptions, engine_id: string): Driver {
     const message = known
       ? error.message.slice(0, 2_000)
       : "the run stopped in a way it should not; see the worker's log";
-    const command: RunCommand = {
-      type: "fail",
-      engine_id,
-      step_id: null,
+    const failure: RunCommand = {
+      ...{ type: "fail", engine_id, step_id: null },
       code: known ? error.code : "internal",
       message,
     };
     try {
-      if ((await record(run_id, command, stop)) === undefined) announce();
-      else later(run_id);
+      if ((await record(run_id, [command(run_id, failure)], stop)) !== undefined) later(run_id);
     } catch (again) {
       report(again);
       later(run_id);
     }
   };
   const later = (run_id: string): unknown => parked.set(run_id, clock.now_ms() + RETRY_MOST_MS);
-  const announce = (): void => {
-    for (const listener of listeners) listener();
-  };
 
   const launch = (run_id: string, changed: () => void, stop: AbortSignal): void => {
     const driven: Driven = { controller: new AbortController(), done: Promise.resolve(), progress: null };
@@ -332,7 +366,7 @@ export function openDriver(options: EngineOptions, engine_id: string): Driver {
   };
 }
 
-function wire(run_id: string, state: RunState, params: object): Readonly<Record<string, unknown>> | Fault {
+function wire(run_id: string, state: RunState, params: object): Wired {
   const scope = { inputs: (state.created?.inputs ?? {}) as never, steps: state.results, run: { id: run_id } };
   try {
     return resolveWiring(params as Json, scope) as Readonly<Record<string, unknown>>;
@@ -344,10 +378,6 @@ function wire(run_id: string, state: RunState, params: object): Readonly<Record<
 
 function failed({ code, message, retryable }: Fault): Outcome {
   return { kind: "failed", code, message, retryable };
-}
-
-function withoutKind<T extends { readonly kind: string }>({ kind: _, ...rest }: T): Omit<T, "kind"> {
-  return rest;
 }
 
 /** Log fields as they can be kept: small and JSON. */
