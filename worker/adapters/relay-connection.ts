@@ -1,0 +1,202 @@
+import { LIMITS } from "@oa/shared/core/limits.ts";
+import { Fault } from "@oa/shared/core/refusal.ts";
+import type { NostrEvent } from "@oa/shared/nostr/verify.ts";
+import { cancellation } from "./canceled.ts";
+
+/** A NIP-01 filter, as it is sent. */
+export interface RelayFilter {
+  readonly ids?: readonly string[];
+  readonly authors?: readonly string[];
+  readonly kinds?: readonly number[];
+  readonly since?: number;
+  readonly until?: number;
+  readonly limit?: number;
+  readonly search?: string;
+  readonly [tag: `#${string}`]: readonly string[] | undefined;
+}
+
+/** Signs NIP-42's event for a relay that asks who is there. */
+export type SignAuth = (template: {
+  readonly kind: 22242;
+  readonly created_at: number;
+  readonly tags: readonly (readonly string[])[];
+  readonly content: "";
+}) => NostrEvent;
+
+/** What a subscription hears; nothing after `closed`. Events are unverified. */
+export interface RelayListener {
+  readonly event: (raw: unknown) => void;
+  readonly eose: () => void;
+  /** The relay ended it, or the connection was lost. */
+  readonly closed: (reason: string) => void;
+}
+
+/** One open connection to one relay. It ends once; whoever waits on it is told. */
+export interface RelayConnection {
+  readonly isOpen: () => boolean;
+  /** The relay's answer to an event; a lost connection is an answer too. */
+  readonly publish: (event: NostrEvent, signal: AbortSignal) => Promise<{ accepted: boolean; message: string }>;
+  /** Returns what ends the subscription. */
+  readonly request: (filters: readonly RelayFilter[], listener: RelayListener) => () => void;
+  readonly close: (reason: string) => void;
+}
+
+type Answer = { readonly accepted: boolean; readonly message: string };
+
+/** Connects to a relay (NIP-01, NIP-42). Faults: relay_unreachable, canceled. */
+export async function connectRelay(
+  url: string,
+  options: { readonly signAuth?: SignAuth | undefined; readonly signal: AbortSignal; readonly timeout_ms: number },
+): Promise<RelayConnection> {
+  const socket = await openSocket(url, options);
+  const answers = new Map<string, (answer: Answer) => void>();
+  const subscriptions = new Map<
+    string,
+    { filters: readonly RelayFilter[]; listener: RelayListener; authed: boolean }
+  >();
+  let ended: string | null = null;
+  let challenge: string | null = null;
+  let count = 0;
+
+  const send = (frame: readonly unknown[]): void => {
+    if (ended === null) socket.send(JSON.stringify(frame));
+  };
+  const end = (reason: string): void => {
+    if (ended !== null) return;
+    ended = reason;
+    clearInterval(probe);
+    socket.close();
+    for (const answer of [...answers.values()]) answer({ accepted: false, message: reason });
+    for (const [id, { listener }] of [...subscriptions]) {
+      subscriptions.delete(id);
+      listener.closed(reason);
+    }
+  };
+  // After a machine's sleep a connection can be dead without a sign: after a silence the relay is asked something.
+  let silences = 0;
+  const probe = setInterval(() => {
+    silences += 1;
+    if (silences > 2) end("it went silent");
+    else if (silences === 2) send(["REQ", "oa-probe", { ids: ["0".repeat(64)], limit: 1 }]);
+  }, LIMITS.relay_silence_ms).unref();
+  const ask = (verb: "EVENT" | "AUTH", event: NostrEvent, signal: AbortSignal): Promise<Answer> =>
+    new Promise((resolve) => {
+      const done = (answer: Answer): void => {
+        answers.delete(event.id);
+        signal.removeEventListener("abort", onAbort);
+        resolve(answer);
+      };
+      const onAbort = (): void => done({ accepted: false, message: cancellation(signal, "publishing").message });
+      if (ended !== null) return resolve({ accepted: false, message: ended });
+      if (signal.aborted) return onAbort();
+      signal.addEventListener("abort", onAbort, { once: true });
+      answers.set(event.id, done);
+      send([verb, event]);
+    });
+  const authenticate = async (signal: AbortSignal): Promise<boolean> => {
+    if (options.signAuth === undefined || challenge === null) return false;
+    const tags = [
+      ["relay", url],
+      ["challenge", challenge],
+    ];
+    const created_at = Math.floor(Date.now() / 1_000);
+    return (await ask("AUTH", options.signAuth({ kind: 22242, created_at, tags, content: "" }), signal)).accepted;
+  };
+  const closed = async (id: string, reason: string): Promise<void> => {
+    const subscription = subscriptions.get(id);
+    if (subscription === undefined) return;
+    if (reason.startsWith("auth-required:") && !subscription.authed) {
+      subscription.authed = true;
+      if (await authenticate(AbortSignal.timeout(options.timeout_ms)))
+        return send(["REQ", id, ...subscription.filters]);
+    }
+    subscriptions.delete(id);
+    subscription.listener.closed(reason);
+  };
+  const onFrame = (frame: readonly unknown[]): void => {
+    const [verb, id, value, message] = frame;
+    if (typeof id !== "string") return;
+    if (verb === "EVENT") subscriptions.get(id)?.listener.event(value);
+    else if (verb === "EOSE") subscriptions.get(id)?.listener.eose();
+    else if (verb === "CLOSED") void closed(id, typeof value === "string" ? value : "");
+    else if (verb === "OK") {
+      answers.get(id)?.({ accepted: value === true, message: typeof message === "string" ? message : "" });
+    } else if (verb === "AUTH") challenge = id;
+  };
+  socket.onmessage = ({ data }) => {
+    if (typeof data !== "string") return end("it sent a frame that is not text");
+    if (data.length > LIMITS.relay_frame_chars) return end(`it sent a frame of ${data.length} characters`);
+    const frame = parseFrame(data);
+    if (frame === null) return end("it sent a frame that is not a JSON array");
+    silences = 0;
+    if (frame[0] === "EOSE" && frame[1] === "oa-probe") send(["CLOSE", "oa-probe"]);
+    else onFrame(frame);
+  };
+  socket.onclose = () => end("the connection was lost");
+  socket.onerror = () => end("the connection was lost");
+  return {
+    isOpen: () => ended === null,
+    close: end,
+    publish: async (event, signal) => {
+      const first = await ask("EVENT", event, signal);
+      if (first.accepted || !first.message.startsWith("auth-required:")) return first;
+      return (await authenticate(signal)) ? await ask("EVENT", event, signal) : first;
+    },
+    request: (filters, listener) => {
+      count += 1;
+      const id = `oa${count}`;
+      if (ended !== null) {
+        listener.closed(ended);
+        return () => undefined;
+      }
+      subscriptions.set(id, { filters, listener, authed: false });
+      send(["REQ", id, ...filters]);
+      return () => {
+        if (subscriptions.delete(id)) send(["CLOSE", id]);
+      };
+    },
+  };
+}
+
+function parseFrame(text: string): readonly unknown[] | null {
+  try {
+    const value: unknown = JSON.parse(text);
+    return Array.isArray(value) ? value : null;
+  } catch {
+    return null;
+  }
+}
+
+function openSocket(
+  url: string,
+  { signal, timeout_ms }: { readonly signal: AbortSignal; readonly timeout_ms: number },
+): Promise<WebSocket> {
+  return new Promise((resolve, reject) => {
+    if (!URL.canParse(url) || !/^wss?:$/.test(new URL(url).protocol)) {
+      return reject(new Fault("relay_unreachable", `${JSON.stringify(url)} is not a relay's address`));
+    }
+    if (signal.aborted) return reject(cancellation(signal, `connecting to ${url}`));
+    const socket = new WebSocket(url);
+    const settle = (fault: Fault | null): void => {
+      clearTimeout(timer);
+      signal.removeEventListener("abort", onAbort);
+      socket.onopen = socket.onerror = socket.onclose = null;
+      if (fault === null) {
+        resolve(socket);
+        return;
+      }
+      // Closing one that is still connecting reports an error of its own, which is expected.
+      socket.onerror = () => undefined;
+      socket.close();
+      reject(fault);
+    };
+    const unreachable = (why: string): void =>
+      settle(new Fault("relay_unreachable", `${url} ${why}`, { retryable: true }));
+    const onAbort = (): void => settle(cancellation(signal, `connecting to ${url}`));
+    const timer = setTimeout(() => unreachable(`did not open a connection within ${timeout_ms} ms`), timeout_ms);
+    signal.addEventListener("abort", onAbort, { once: true });
+    socket.onopen = () => settle(null);
+    socket.onerror = () => unreachable("could not be reached");
+    socket.onclose = () => unreachable("refused the connection");
+  });
+}
