@@ -3,6 +3,12 @@ import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "no
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, test } from "node:test";
+import { isRejection } from "@oa/shared/core/refusal.ts";
+import { fromEvent as listingFrom } from "@oa/shared/nostr/30051-manifest.ts";
+import { fromEvent as releaseFrom } from "@oa/shared/nostr/30052-release.ts";
+import { pureSchnorr } from "@oa/shared/nostr/schnorr.ts";
+import { verifyEvent } from "@oa/shared/nostr/verify.ts";
+import { openFakeRelay } from "../fakes/relay.ts";
 import { document, oa } from "./oa.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "oa-upgrade-"));
@@ -112,4 +118,105 @@ test("init without what it needs says which option is missing, and a wrong one w
   ]);
   assert.equal(wrong.code, 3);
   assert.ok(!existsSync(join(folder, "x.json")));
+});
+
+const AUTHOR_KEY = file("author.key", `${"02".repeat(32)}\n`);
+const mine = { ...JSON.parse(readFileSync(example, "utf8")), author: { npub: NPUB } };
+
+test("publish signs manifest and release, and tells each relay's answer", async () => {
+  const [taking, refusing] = [await openFakeRelay(), await openFakeRelay({ accept: () => [false, "blocked: no"] })];
+  try {
+    const manifest = file("mine.json", JSON.stringify(mine));
+    const words = [
+      "upgrade",
+      "publish",
+      manifest,
+      "--key-file",
+      AUTHOR_KEY,
+      "--relay",
+      taking.url,
+      "--relay",
+      refusing.url,
+    ];
+    const said = await oa([...words, "--json"], { OA_DATA: folder });
+    assert.equal(said.code, 0, said.stderr);
+    const answer = document(said) as Record<string, string> & {
+      relays: readonly { relay: string; accepted: boolean }[];
+    };
+    assert.deepEqual(
+      answer.relays.map(({ relay, accepted }) => [relay, accepted]),
+      [
+        [taking.url, true],
+        [refusing.url, false],
+      ],
+    );
+    assert.match(answer.naddr ?? "", /^naddr1/);
+
+    const events = taking.events.map((event) => verifyEvent(event, pureSchnorr));
+    const [listing] = events.flatMap((event) =>
+      !isRejection(event) && event.kind === 30051 ? [listingFrom(event)] : [],
+    );
+    const [release] = events.flatMap((event) =>
+      !isRejection(event) && event.kind === 30052 ? [releaseFrom(event)] : [],
+    );
+    assert.ok(listing !== undefined && !isRejection(listing) && release !== undefined && !isRejection(release));
+    assert.equal(listing.address, answer.address);
+    assert.equal(listing.event_id, answer.manifest_event_id);
+    assert.equal(release.event_id, answer.release_event_id);
+    assert.equal(release.manifest_event_id, listing.event_id);
+    assert.equal(listing.manifest_sha256, answer.manifest_sha256);
+  } finally {
+    await Promise.all([taking.close(), refusing.close()]);
+  }
+});
+
+test("publish fails where no relay takes it, and says why", async () => {
+  const refusing = await openFakeRelay({ accept: () => [false, "blocked: no"] });
+  try {
+    const manifest = file("mine.json", JSON.stringify(mine));
+    const words = ["upgrade", "publish", manifest, "--key-file", AUTHOR_KEY, "--json"];
+    const said = await oa([...words, "--relay", refusing.url, "--relay", "ws://127.0.0.1:9/"], { OA_DATA: folder });
+    assert.equal(said.code, 1);
+    const { relays } = document(said) as { relays: readonly { message: string }[] };
+    assert.match(relays[0]?.message ?? "", /blocked/);
+    assert.notEqual(relays[1]?.message, "");
+  } finally {
+    await refusing.close();
+  }
+});
+
+test("publish refuses what is invalid, another's manifest and a file that holds no key, and sends nothing", async () => {
+  const relay = await openFakeRelay();
+  try {
+    const publish = async (manifest: object, ...words: readonly string[]): Promise<readonly unknown[]> => {
+      const path = file("other.json", JSON.stringify(manifest));
+      const said = await oa(["upgrade", "publish", path, "--relay", relay.url, "--json", ...words], {
+        OA_DATA: folder,
+      });
+      assert.ok(!said.stderr.includes("nsec1"), said.stderr);
+      return [said.code, (document(said).error as { code: string }).code];
+    };
+    const stranger = { ...mine, author: JSON.parse(readFileSync(example, "utf8")).author };
+    assert.deepEqual(await publish(stranger, "--key-file", AUTHOR_KEY), [3, "author_mismatch"]);
+    assert.deepEqual(await publish({ ...mine, version: "1" }, "--key-file", AUTHOR_KEY), [3, "version_invalid"]);
+    assert.deepEqual(await publish(mine, "--key-file", file("bad.key", "nsec1notakey")), [3, "key_invalid"]);
+    assert.deepEqual(await publish(mine, "--key-file", join(folder, "none.key")), [1, "not_found"]);
+    assert.deepEqual(relay.frames, []);
+  } finally {
+    await relay.close();
+  }
+});
+
+test("publish with this machine's own key makes it on first use and can put it in as the author", async () => {
+  const relay = await openFakeRelay();
+  try {
+    const words = ["upgrade", "publish", example, "--relay", relay.url, "--author-from-key", "--json"];
+    const first = document(await oa(words, { OA_DATA: join(folder, "data") }));
+    const second = document(await oa(words, { OA_DATA: join(folder, "data") }));
+    assert.match(String(first.author), /^[0-9a-f]{64}$/);
+    assert.equal(first.author, second.author);
+    assert.equal(first.manifest_sha256, second.manifest_sha256);
+  } finally {
+    await relay.close();
+  }
 });
