@@ -1,5 +1,3 @@
-import { setTimeout as delay } from "node:timers/promises";
-
 /** Time as a port, so that tests decide how it passes. */
 export interface Clock {
   /** Unix time in milliseconds. */
@@ -17,5 +15,14 @@ export interface MonotonicClock extends Clock {
 export const systemClock: MonotonicClock = {
   now_ms: () => Date.now(),
   monotonic_ms: () => performance.now(),
-  sleep: (ms, signal) => delay(ms, undefined, { signal }).catch(() => undefined),
+  sleep: (ms, signal) =>
+    new Promise((resolve) => {
+      const done = (): void => {
+        clearTimeout(timer);
+        signal.removeEventListener("abort", done);
+        resolve();
+      };
+      const timer = setTimeout(done, signal.aborted ? 0 : ms);
+      signal.addEventListener("abort", done, { once: true });
+    }),
 };

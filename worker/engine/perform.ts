@@ -63,7 +63,7 @@ export async function perform(attempt: Attempt): Promise<Outcome> {
   } catch (error) {
     return failure(signal.aborted ? signal.reason : error, attempt);
   } finally {
-    over.abort();
+    over.abort("the attempt is over");
   }
 }
 
