@@ -43,6 +43,7 @@ export const LIMITS = {
 
   // Site.
   site_build_timeout_ms: 120_000,
+  build_output_bytes: 1_000_000,
 
   // Nostr events from outside.
   nostr_content_bytes: 131_072,
@@ -100,6 +101,7 @@ export const LIMITS = {
   file_read_bytes: 67_108_864,
   tree_depth: 128,
   egress_redirects: 5,
+  egress_timeout_ms: 600_000,
   egress_header_bytes: 32_768,
   egress_body_bytes: 67_108_864,
   egress_per_host_minute: 120,

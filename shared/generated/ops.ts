@@ -299,12 +299,6 @@ export const OPS: Readonly<Record<OpName, OpDefinition>> = {
           "minimum": 1,
           "maximum": 67108864,
           "default": 200000
-        },
-        "timeout_ms": {
-          "type": "integer",
-          "minimum": 1,
-          "maximum": 600000,
-          "default": 30000
         }
       }
     },

@@ -1700,7 +1700,6 @@ readonly body?: (string | number | boolean | null | unknown[] | {
  */
 readonly expect_status?: [number, ...(number)[]]
 readonly max_bytes?: number
-readonly timeout_ms?: number
 }
 export interface HttpRequestResult {
 readonly status: number

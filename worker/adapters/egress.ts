@@ -1,11 +1,10 @@
 import { lookup as systemLookup } from "node:dns/promises";
-import { isIP } from "node:net";
 import { LIMITS } from "@oa/shared/core/limits.ts";
 import { type Permission, permits } from "@oa/shared/core/permission.ts";
 import { Fault } from "@oa/shared/core/refusal.ts";
 import { cancellation } from "./canceled.ts";
 import { type Address, exchange } from "./http-exchange.ts";
-import { isPublicAddress } from "./ip-address.ts";
+import { ipFamily, isPublicAddress } from "./ip-address.ts";
 
 export interface EgressRequest {
   readonly url: string;
@@ -92,7 +91,7 @@ export function openEgress(grant: readonly Permission[], options: EgressOptions)
     if (!exact.some((needed) => permits(grant, needed))) {
       throw new Fault("egress_denied", `${url.host} is not among the hosts that may be contacted`);
     }
-    const family = isIP(hostname);
+    const family = ipFamily(hostname);
     const addresses = family === 0 ? await lookUp(hostname, lookup, signal) : [{ address: hostname, family }];
     const ownerAllows = privateAllow.has(withPort) || (family !== 0 && exact.some((one) => grant.includes(one)));
     const closed = ownerAllows ? undefined : addresses.find(({ address }) => !isPublicAddress(address));

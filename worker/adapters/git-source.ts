@@ -1,5 +1,4 @@
 import { existsSync } from "node:fs";
-import { isIP } from "node:net";
 import { dirname } from "node:path";
 import { fileURLToPath } from "node:url";
 import { LIMITS } from "@oa/shared/core/limits.ts";
@@ -7,6 +6,7 @@ import { Fault } from "@oa/shared/core/refusal.ts";
 import type { Egress } from "./egress.ts";
 import { openGit } from "./git-command.ts";
 import type { GrantedFiles } from "./granted-files.ts";
+import { ipFamily } from "./ip-address.ts";
 import type { Processes } from "./process.ts";
 
 /** A repository that has been checked and may be fetched from. */
@@ -99,9 +99,9 @@ async function remote(repo: string, { egress, signal }: SourceContext): Promise<
 
 /** Tells git's own HTTP to connect to the addresses that were checked, and to nothing else. */
 async function pin(url: URL, addresses: readonly string[]): Promise<readonly string[]> {
-  if (isIP(url.hostname.replace(/^\[|\]$/g, "")) !== 0) return [];
+  if (ipFamily(url.hostname) !== 0) return [];
   const port = url.port || (url.protocol === "https:" ? "443" : "80");
-  const list = addresses.map((address) => (isIP(address) === 6 ? `[${address}]` : address)).join(",");
+  const list = addresses.map((address) => (ipFamily(address) === 6 ? `[${address}]` : address)).join(",");
   return [`http.curloptResolve=${url.hostname}:${port}:${list}`];
 }
 

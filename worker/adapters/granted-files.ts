@@ -19,8 +19,6 @@ import {
 } from "./open-beneath.ts";
 import { sweepTemporaries, temporaryName } from "./temporaries.ts";
 
-export type { GrantedTree } from "./granted-tree.ts";
-
 /**
  * The files a grant opens, and no others. Every path is resolved, links too, before it is compared with the grant, and
  * opened without a gap between the check and the use. A file with a second hard link is refused: its other name may be

@@ -1,11 +1,12 @@
 import * as http from "node:http";
 import * as https from "node:https";
-import { isIP, type LookupFunction } from "node:net";
+import type { LookupFunction } from "node:net";
 import type { Readable } from "node:stream";
 import { createBrotliDecompress, createGunzip, createInflate } from "node:zlib";
 import { LIMITS } from "@oa/shared/core/limits.ts";
 import { Fault } from "@oa/shared/core/refusal.ts";
 import { cancellation } from "./canceled.ts";
+import { ipFamily } from "./ip-address.ts";
 
 export interface Address {
   readonly address: string;
@@ -82,7 +83,7 @@ function pinned(addresses: readonly Address[]): LookupFunction {
 
 /** TLS names a host, never an address. */
 function serverName(url: URL): { readonly servername: string } | Record<string, never> {
-  return isIP(url.hostname.replace(/^\[|\]$/g, "")) === 0 ? { servername: url.hostname } : {};
+  return ipFamily(url.hostname) === 0 ? { servername: url.hostname } : {};
 }
 
 async function collect(response: http.IncomingMessage, { url, method, max_bytes }: Exchange): Promise<ExchangeResult> {

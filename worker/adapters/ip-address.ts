@@ -1,5 +1,10 @@
 import { BlockList, isIP, isIPv4 } from "node:net";
 
+/** 4 or 6 for an IP address, with or without a URL's brackets; 0 for a name. */
+export function ipFamily(host: string): number {
+  return isIP(host.replace(/^\[|\]$/g, ""));
+}
+
 /** Whether an address is one of the public internet: none of a machine, a home network, a cloud's metadata service. */
 export function isPublicAddress(address: string): boolean {
   const bare = address.replace(/%.*$/, "");

@@ -2,18 +2,7 @@ import { LIMITS } from "@oa/shared/core/limits.ts";
 import { Fault } from "@oa/shared/core/refusal.ts";
 import type { NostrEvent } from "@oa/shared/nostr/verify.ts";
 import { cancellation } from "./canceled.ts";
-
-/** A NIP-01 filter, as it is sent. */
-export interface RelayFilter {
-  readonly ids?: readonly string[];
-  readonly authors?: readonly string[];
-  readonly kinds?: readonly number[];
-  readonly since?: number;
-  readonly until?: number;
-  readonly limit?: number;
-  readonly search?: string;
-  readonly [tag: `#${string}`]: readonly string[] | undefined;
-}
+import type { RelayFilter } from "./relay-pool.ts";
 
 /** Signs NIP-42's event for a relay that asks who is there. */
 export type SignAuth = (template: {

@@ -3,11 +3,26 @@ import { Fault, isRejection } from "@oa/shared/core/refusal.ts";
 import { type NostrEvent, type SchnorrVerify, type VerifiedEvent, verifyEvent } from "@oa/shared/nostr/verify.ts";
 import { matchFilter } from "nostr-tools/filter";
 import { throwIfCanceled } from "./canceled.ts";
-import { connectRelay, type RelayConnection, type RelayFilter, type SignAuth } from "./relay-connection.ts";
-import { type CursorStore, type Delivery, followRelay } from "./relay-subscription.ts";
+import { connectRelay, type RelayConnection, type SignAuth } from "./relay-connection.ts";
+import { type Delivery, followRelay } from "./relay-subscription.ts";
 
-export type { RelayFilter, SignAuth } from "./relay-connection.ts";
-export type { CursorStore } from "./relay-subscription.ts";
+/** A NIP-01 filter, as it is sent. */
+export interface RelayFilter {
+  readonly ids?: readonly string[];
+  readonly authors?: readonly string[];
+  readonly kinds?: readonly number[];
+  readonly since?: number;
+  readonly until?: number;
+  readonly limit?: number;
+  readonly search?: string;
+  readonly [tag: `#${string}`]: readonly string[] | undefined;
+}
+
+/** By relay and subscription: the `created_at`, in seconds, up to which everything has been handled. */
+export interface CursorStore {
+  readonly get: (relay: string, subscription: string) => number | null;
+  readonly set: (relay: string, subscription: string, created_at: number) => void;
+}
 
 /** One relay's answer to an event: `message` is a sentence where it was not accepted. */
 export interface RelayAnswer {

@@ -5,13 +5,8 @@ import { LIMITS } from "@oa/shared/core/limits.ts";
 import { Fault } from "@oa/shared/core/refusal.ts";
 import { KINDS } from "@oa/shared/nostr/kinds.ts";
 import type { VerifiedEvent } from "@oa/shared/nostr/verify.ts";
-import type { RelayConnection, RelayFilter } from "./relay-connection.ts";
-
-/** By relay and subscription: the `created_at`, in seconds, up to which everything has been handled. */
-export interface CursorStore {
-  readonly get: (relay: string, subscription: string) => number | null;
-  readonly set: (relay: string, subscription: string, created_at: number) => void;
-}
+import type { RelayConnection } from "./relay-connection.ts";
+import type { CursorStore, RelayFilter } from "./relay-pool.ts";
 
 /** Hands an event on; settles when it has been handled, rejects when it must be brought again. */
 export type Delivery = (event: VerifiedEvent, relay: string) => Promise<void>;

@@ -1,23 +1,23 @@
 import { parseStrict } from "@oa/shared/core/json.ts";
+import { LIMITS } from "@oa/shared/core/limits.ts";
 import { Fault, isRejection } from "@oa/shared/core/refusal.ts";
 import type { HttpRequestParams, HttpRequestResult } from "@oa/shared/generated/types.ts";
 import { textOf } from "../adapters/utf8.ts";
 import type { OpContext } from "./op.ts";
 
 const MAX_BYTES_DEFAULT = 200_000;
-const TIMEOUT_MS_DEFAULT = 30_000;
 
 /**
  * Makes one HTTP request through the run's egress. What is not GET or HEAD carries an `Idempotency-Key` that is the same
  * on every attempt of the step. Faults: http_status, and those of `Egress`.
  */
 export async function httpRequest(params: HttpRequestParams, context: OpContext): Promise<HttpRequestResult> {
-  const { url, method = "GET", max_bytes = MAX_BYTES_DEFAULT, timeout_ms = TIMEOUT_MS_DEFAULT } = params;
+  const { url, method = "GET", max_bytes = MAX_BYTES_DEFAULT } = params;
   const response = await context.egress.fetch({
     url,
     method,
     ...content(params, method, context.idempotency_key),
-    timeout_ms,
+    timeout_ms: LIMITS.egress_timeout_ms,
     max_bytes,
     signal: context.signal,
   });
