@@ -91,6 +91,7 @@ async function types(schemas: readonly Schema[]): Promise<string> {
     additionalProperties: false,
     unreachableDefinitions: true,
     format: false,
+    ignoreMinAndMaxItems: true,
     strictIndexSignatures: true,
   });
   return text

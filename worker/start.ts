@@ -12,6 +12,7 @@ import { Fault, isRejection, reject } from "@oa/shared/core/refusal.ts";
 import type { CatalogPage, SearchkitQueryResult, UpgradeManifest } from "@oa/shared/generated/types.ts";
 import type { InstallView } from "@oa/shared/install/views.ts";
 import type { RunView } from "@oa/shared/run/views.ts";
+import type { ScheduleView } from "@oa/shared/schedule/views.ts";
 import { validateManifest } from "@oa/shared/upgrade/validate.ts";
 import { takeDataLock } from "./adapters/data-lock.ts";
 import { type RunningEdge, startEdge } from "./adapters/edge.ts";
@@ -42,13 +43,15 @@ function readOptions(): Options {
     const { values } = parseArgs({
       options: {
         repo: { type: "string", default: ROOT },
-        query: { type: "string", default: "hash chain" },
+        query: { type: "string" },
         data: { type: "string", default: join(ROOT, ".data") },
         once: { type: "boolean", default: false },
       },
     });
     const repo = /^https?:\/\//.test(values.repo) ? values.repo : resolve(values.repo);
-    return { repo, query: values.query, data_dir: resolve(values.data), once: values.once };
+    // Something to find: a function of this project, or what every other repository has.
+    const query = values.query ?? (repo === ROOT ? "openEventStore" : "error");
+    return { repo, query, data_dir: resolve(values.data), once: values.once };
   } catch (error) {
     throw new Fault("usage", `${(error as Error).message}; ${USAGE}`);
   }
@@ -159,11 +162,11 @@ function stepsInWords(run: RunView): string {
 async function mainJob(client: ControlClient, edge: RunningEdge, options: Options, signal: AbortSignal) {
   const installed = await install(client, edge, options);
   say("✓", "installed", `${installed.active?.title ?? INSTALLED} for ${options.repo} (${installed.install_id})`);
-  const { schedules } = orThrow(
-    await client.get<{ readonly schedules: readonly { install_id: string; next_at: string | null }[] }>("/v1/schedule"),
-  );
-  const next = schedules.find(({ install_id }) => install_id === installed.install_id)?.next_at;
-  say("✓", "scheduled", next == null ? "when its owner asks" : `next run ${next}`);
+  const { schedules } = orThrow(await client.get<{ readonly schedules: readonly ScheduleView[] }>("/v1/schedule"));
+  const scheduled = schedules.find(({ install_id }) => install_id === installed.install_id);
+  if (scheduled?.next_fire_ms == null) throw new Fault("internal", "the install has no next run");
+  const { expression, timezone } = scheduled.schedule;
+  say("✓", "scheduled", `${expression} ${timezone}; next ${new Date(scheduled.next_fire_ms).toISOString()}`);
   const run = await runOnce(client, installed.install_id, signal);
   if (run.status !== "succeeded") throw new Fault("internal", `the run ${run.status}: ${run.message} (${run.code})`);
   say("✓", "ran", stepsInWords(run));

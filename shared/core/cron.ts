@@ -66,15 +66,17 @@ const DAY: Field = { name: "day of month", min: 1, max: 31, size: 31, names: [] 
 const MONTH: Field = { name: "month", min: 1, max: 12, size: 12, names: MONTHS };
 const WEEKDAY: Field = { name: "day of week", min: 0, max: 7, size: 7, names: WEEKDAYS };
 
-const ALIASES: Readonly<Record<string, string>> = {
-  "@yearly": "0 0 1 1 *",
-  "@annually": "0 0 1 1 *",
-  "@monthly": "0 0 1 * *",
-  "@weekly": "0 0 * * 0",
-  "@daily": "0 0 * * *",
-  "@midnight": "0 0 * * *",
-  "@hourly": "0 * * * *",
-};
+const ALIASES: ReadonlyMap<string, string> = new Map(
+  Object.entries({
+    "@yearly": "0 0 1 1 *",
+    "@annually": "0 0 1 1 *",
+    "@monthly": "0 0 1 * *",
+    "@weekly": "0 0 * * 0",
+    "@daily": "0 0 * * *",
+    "@midnight": "0 0 * * *",
+    "@hourly": "0 * * * *",
+  }),
+);
 
 const MINUTE_MS = 60_000;
 const DAY_MS = 86_400_000;
@@ -84,11 +86,11 @@ const CALENDAR_MONTHS = 400 * 12;
 /** Parses an expression or an alias such as `@daily`. Refusal: `cron_invalid`. */
 export function parseCron(expression: string): Cron | Rejection {
   const text = expression.trim();
-  const fields = (ALIASES[text.toLowerCase()] ?? text).split(/\s+/);
+  const fields = (ALIASES.get(text.toLowerCase()) ?? text).split(/\s+/);
   const [minute, hour, day, month, weekday] = fields.map((field) => field.toUpperCase());
   if (expression.length > LIMITS.cron_chars) return bad(expression, `is longer than ${LIMITS.cron_chars} characters`);
   if (text.startsWith("@") && fields.length === 1) {
-    return bad(text, `is not one of the aliases ${Object.keys(ALIASES).join(", ")}`);
+    return bad(text, `is not one of the aliases ${[...ALIASES.keys()].join(", ")}`);
   }
   if (
     fields.length !== 5 ||

@@ -33,7 +33,7 @@ export type UpgradeTrigger = (FileChangeTrigger | NostrEventTrigger)
  * @minItems 1
  * @maxItems 64
  */
-export type HexList = [string, ...(string)[]]
+export type HexList = string[]
 /**
  * Bad input that reached the worker. The subject is intake.
  */
@@ -106,7 +106,7 @@ readonly inputs_text?: {
  * @minItems 1
  * @maxItems 100
  */
-[k: string]: [string, ...(string)[]] | undefined
+[k: string]: string[] | undefined
 }
 /**
  * What a relative path in inputs_text is relative to.
@@ -576,7 +576,7 @@ readonly triggers?: readonly UpgradeTrigger[]
  * @minItems 1
  * @maxItems 64
  */
-readonly pipeline: [UpgradeStep, ...(UpgradeStep)[]]
+readonly pipeline: readonly UpgradeStep[]
 readonly pricing?: UpgradePricing
 readonly policy?: UpgradePolicy
 /**
@@ -601,7 +601,7 @@ export interface UpgradeCapabilities {
 /**
  * @minItems 1
  */
-readonly platforms: [Platform, ...(Platform)[]]
+readonly platforms: readonly Platform[]
 /**
  * Empty for an upgrade that calls no model.
  */
@@ -671,7 +671,7 @@ readonly type: "nostr_event"
  * @minItems 1
  * @maxItems 32
  */
-readonly kinds: [number, ...(number)[]]
+readonly kinds: readonly number[]
 /**
  * More of a NIP-01 filter.
  */
@@ -685,7 +685,7 @@ readonly authors?: HexList
  * This interface was referenced by `undefined`'s JSON-Schema definition
  * via the `patternProperty` "^#[a-zA-Z]$".
  */
-[k: string]: [string, ...(string)[]] | HexList | undefined
+[k: string]: string[] | HexList | undefined
 }
 }
 /**
@@ -1698,7 +1698,7 @@ readonly body?: (string | number | boolean | null | unknown[] | {
  * @minItems 1
  * @maxItems 32
  */
-readonly expect_status?: [number, ...(number)[]]
+readonly expect_status?: readonly number[]
 readonly max_bytes?: number
 }
 export interface HttpRequestResult {
@@ -1784,14 +1784,14 @@ readonly content: string
 /**
  * @maxItems 2000
  */
-readonly tags?: readonly [string, ...(string)[]][]
+readonly tags?: readonly string[][]
 /**
  * Some of the relays its owner chose; all of them where absent.
  * 
  * @minItems 1
  * @maxItems 32
  */
-readonly relays?: [string, ...(string)[]]
+readonly relays?: readonly string[]
 }
 export interface NostrPublishResult {
 readonly event_id: string

@@ -91,7 +91,7 @@ function configuration(options: EdgeOptions, modules: Modules): ConstructorParam
             ...(site_dir === undefined ? {} : { ASSETS: { type: "assets" as const } }),
           },
           exports: Object.fromEntries(classes),
-          ...(site_dir === undefined ? {} : { assets: { directory: site_dir, runWorkerFirst: true } }),
+          ...(site_dir === undefined ? {} : { assets: { directory: site_dir, hasUserWorker: true, runWorkerFirst: true } }),
         },
       },
     ],

@@ -1,9 +1,9 @@
-import { spawn } from "node:child_process";
 import { createHash } from "node:crypto";
 import { mkdir, readdir, readFile, rename, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { LIMITS } from "@oa/shared/core/limits.ts";
 import { Fault } from "@oa/shared/core/refusal.ts";
+import { openProcesses } from "./process.ts";
 
 /**
  * Builds the static site from a catalog into `target`, unless it was built there from the same sources and the same
@@ -45,28 +45,18 @@ async function sourceStamp(site: string, catalog_version: string): Promise<strin
   return hash.digest("hex");
 }
 
-function runAstro(site: string, out_dir: string, edge_url: string, signal: AbortSignal): Promise<void> {
+async function runAstro(site: string, out_dir: string, edge_url: string, signal: AbortSignal): Promise<void> {
   const astro = join(site, "node_modules", "astro", "bin", "astro.mjs");
-  return new Promise((resolve, reject) => {
-    const child = spawn(process.execPath, [astro, "build", "--outDir", out_dir, "--silent"], {
-      cwd: site,
-      stdio: ["ignore", "pipe", "pipe"],
-      signal,
-      timeout: LIMITS.site_build_timeout_ms,
-      env: { ...process.env, ASTRO_TELEMETRY_DISABLED: "1", OA_CATALOG_URL: edge_url, OA_SITE_URL: edge_url },
-    });
-    let output = "";
-    for (const stream of [child.stdout, child.stderr]) {
-      stream.setEncoding("utf8").on("data", (text: string) => {
-        output = (output + text).slice(-20_000);
-      });
-    }
-    child.on("error", reject);
-    child.on("close", (code) => {
-      if (code === 0) resolve();
-      else reject(new Fault("internal", `the site could not be built:\n${output.trim()}`));
-    });
+  const built = await openProcesses().run(process.execPath, [astro, "build", "--outDir", out_dir, "--silent"], {
+    cwd: site,
+    env: { ASTRO_TELEMETRY_DISABLED: "1", OA_CATALOG_URL: edge_url, OA_SITE_URL: edge_url },
+    timeout_ms: LIMITS.site_build_timeout_ms,
+    max_output_bytes: LIMITS.build_output_bytes,
+    signal,
   });
+  if (built.code !== 0) {
+    throw new Fault("internal", `the site could not be built:\n${`${built.stdout}${built.stderr}`.trim()}`);
+  }
 }
 
 async function textOf(path: string): Promise<string | null> {
