@@ -16,8 +16,8 @@ import {
   withinRate,
 } from "../relay/connection.ts";
 import { type ClientMessage, frames, nostrReason, parseMessage } from "../relay/protocol.ts";
-import { handleMessage } from "../relay/session.ts";
-import { createRelayTables, expirationOf, sweepExpired } from "../relay/store.ts";
+import { admit, handleMessage, type Outcome, storedReply } from "../relay/session.ts";
+import { createRelayTables, expirationOf, storeEvents, sweepExpired } from "../relay/store.ts";
 
 interface Waiting {
   readonly socket: WebSocket;
@@ -29,8 +29,13 @@ interface Received {
   readonly message: ClientMessage;
 }
 
+interface Reply {
+  readonly socket: WebSocket;
+  readonly frame: string;
+}
+
 interface Outcomes {
-  readonly replies: { readonly socket: WebSocket; readonly frame: string }[];
+  readonly replies: Reply[];
   readonly accepted: VerifiedEvent[];
 }
 
@@ -121,7 +126,6 @@ export class Relay extends DurableObject<Env> {
     const messages = batch.map(({ socket, text }) => ({ socket, message: parseMessage(text) }));
     const { replies, accepted } = this.#commit(messages);
     for (const { socket, frame } of replies) this.#send(socket, frame);
-    this.#broadcast(accepted);
     if (accepted.some(({ kind }) => isHandedOn(kind))) this.ctx.waitUntil(this.#handOver());
   }
 
@@ -130,7 +134,7 @@ export class Relay extends DurableObject<Env> {
     const outcomes: Outcomes = { replies: [], accepted: [] };
     try {
       this.#sql.transaction(() => {
-        for (const { socket, message } of messages) this.#handle(socket, message, outcomes);
+        this.#handleAll(messages, outcomes);
         this.#wakeFor(outcomes.accepted);
       });
       return outcomes;
@@ -151,25 +155,52 @@ export class Relay extends DurableObject<Env> {
     }
   }
 
-  #handle(socket: WebSocket, message: ClientMessage, { replies, accepted }: Outcomes): void {
-    const connection = this.#connections.get(socket);
-    if (connection === undefined) return; // closed while it waited
+  /** In order; events that follow one another are stored together, before anything else is answered. */
+  #handleAll(messages: readonly Received[], { replies, accepted }: Outcomes): void {
     const now_ms = Date.now();
-    const cost = message.verb === "REQ" || message.verb === "COUNT" ? LIMITS.relay_read_cost : 1;
-    if (!withinRate(connection, cost, now_ms)) {
-      const rejection = reject("rate_limited", "too many messages on this connection: slow down");
-      replies.push({ socket, frame: refusalFrame(message, rejection) });
-      return;
-    }
     const context = { sql: this.#sql, schnorr: edgeSchnorr(), now_ms, newChallenge: () => crypto.randomUUID() };
-    const outcome = handleMessage(context, connection, message);
-    for (const frame of outcome.replies) replies.push({ socket, frame });
-    if (outcome.accepted !== undefined) accepted.push(outcome.accepted);
-    if (outcome.changed) saveConnection(this.#sql, socket, connection);
+    let admitted: { readonly socket: WebSocket; readonly event: VerifiedEvent }[] = [];
+    const store = (): void => {
+      const stored: VerifiedEvent[] = [];
+      const events = admitted.map(({ event }) => event);
+      storeEvents(this.#sql, events, Math.floor(now_ms / 1000)).forEach((rejection, index) => {
+        const entry = admitted[index];
+        if (entry === undefined) return;
+        replies.push({ socket: entry.socket, frame: storedReply(entry.event, rejection) });
+        if (rejection === null) stored.push(entry.event);
+      });
+      // Now, so that a subscription later in this batch, which reads them from storage, does not get them twice.
+      replies.push(...this.#deliveries(stored));
+      accepted.push(...stored);
+      admitted = [];
+    };
+    const finish = (socket: WebSocket, connection: Connection, outcome: Outcome): void => {
+      for (const frame of outcome.replies) replies.push({ socket, frame });
+      if (outcome.changed) saveConnection(this.#sql, socket, connection);
+    };
+    for (const { socket, message } of messages) {
+      const connection = this.#connections.get(socket);
+      if (connection === undefined) continue; // closed while it waited
+      const cost = message.verb === "REQ" || message.verb === "COUNT" ? LIMITS.relay_read_cost : 1;
+      if (!withinRate(connection, cost, now_ms)) {
+        const rejection = reject("rate_limited", "too many messages on this connection: slow down");
+        replies.push({ socket, frame: refusalFrame(message, rejection) });
+      } else if (message.verb === "EVENT") {
+        const result = admit(context, connection, message);
+        if ("admitted" in result) admitted.push({ socket, event: result.admitted });
+        else finish(socket, connection, result);
+      } else {
+        store();
+        finish(socket, connection, handleMessage(context, connection, message));
+      }
+    }
+    store();
   }
 
-  #broadcast(events: readonly VerifiedEvent[]): void {
-    if (events.length === 0) return;
+  /** New events for the subscriptions that wait for them. */
+  #deliveries(events: readonly VerifiedEvent[]): readonly Reply[] {
+    if (events.length === 0) return [];
+    const replies: Reply[] = [];
     const raw = new Map<VerifiedEvent, string>();
     for (const [socket, connection] of this.#connections) {
       for (const [subscription, filters] of connection.subscriptions) {
@@ -179,10 +210,11 @@ export class Relay extends DurableObject<Env> {
           if (!live.some((filter) => matchesFilter(filter, event))) continue;
           const text = raw.get(event) ?? JSON.stringify(event);
           raw.set(event, text);
-          this.#send(socket, frames.event(subscription, text));
+          replies.push({ socket, frame: frames.event(subscription, text) });
         }
       }
     }
+    return replies;
   }
 
   #send(socket: WebSocket, frame: string): void {

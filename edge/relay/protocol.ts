@@ -5,7 +5,8 @@ import { type NostrFilter, parseFilter } from "@oa/shared/nostr/filter.ts";
 
 /** What a client can say (NIP-01, 42, 45). Events are still unverified here. */
 export type ClientMessage =
-  | { readonly verb: "EVENT" | "AUTH"; readonly event: unknown; readonly id: string }
+  | { readonly verb: "EVENT"; readonly event: unknown; readonly id: string }
+  | { readonly verb: "AUTH"; readonly event: unknown; readonly id: string }
   | { readonly verb: "REQ" | "COUNT"; readonly subscription: string; readonly filters: readonly NostrFilter[] }
   | { readonly verb: "CLOSE"; readonly subscription: string }
   /** Said badly: the answer is a CLOSED where the subscription is known, else a NOTICE. */

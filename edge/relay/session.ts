@@ -1,19 +1,15 @@
 import { LIMITS } from "@oa/shared/core/limits.ts";
-import { isRejection, type Rejection, reject } from "@oa/shared/core/refusal.ts";
+import { assertNever, isRejection, type Rejection, reject } from "@oa/shared/core/refusal.ts";
 import type { Sql } from "@oa/shared/core/sql.ts";
 import { KINDS, refuseKind, tagValue } from "@oa/shared/nostr/kinds.ts";
 import { type SchnorrVerify, type VerifiedEvent, verifyEvent } from "@oa/shared/nostr/verify.ts";
 import type { Connection } from "./connection.ts";
 import { type ClientMessage, frames, nostrReason } from "./protocol.ts";
 import { countEvents, queryEvents } from "./query.ts";
-import { storeEvent } from "./store.ts";
 
-/** What one message leads to: frames for its sender, and what the relay object must do after the commit. */
+/** What one message leads to: frames for its sender, and whether its connection must be saved. */
 export interface Outcome {
   readonly replies: readonly string[];
-  /** Newly accepted: to be sent to those who wait for it, and handed on. */
-  readonly accepted?: VerifiedEvent;
-  /** The connection has changed and must be saved. */
   readonly changed?: true;
 }
 
@@ -24,12 +20,14 @@ export interface SessionContext {
   readonly newChallenge: () => string;
 }
 
-/** Handles one message of one client, inside the batch's transaction. */
-export function handleMessage(context: SessionContext, connection: Connection, message: ClientMessage): Outcome {
+/** Handles one message that is not an EVENT, inside the batch's transaction. */
+export function handleMessage(
+  context: SessionContext,
+  connection: Connection,
+  message: Exclude<ClientMessage, { readonly verb: "EVENT" }>,
+): Outcome {
   const now_s = Math.floor(context.now_ms / 1000);
   switch (message.verb) {
-    case "EVENT":
-      return publish(context, connection, message, now_s);
     case "AUTH":
       return authenticate(context, connection, message, now_s);
     case "REQ": {
@@ -56,6 +54,8 @@ export function handleMessage(context: SessionContext, connection: Connection, m
       return message.subscription === null
         ? { replies: [frames.notice(nostrReason(message.rejection))] }
         : closed(message.subscription, message.rejection);
+    default:
+      return assertNever(message);
   }
 }
 
@@ -63,9 +63,17 @@ function closed(subscription: string, rejection: Rejection): Outcome {
   return { replies: [frames.closed(subscription, nostrReason(rejection))] };
 }
 
-type Carried = Extract<ClientMessage, { readonly verb: "EVENT" | "AUTH" }>;
+interface Carried {
+  readonly event: unknown;
+  readonly id: string;
+}
 
-function publish(context: SessionContext, connection: Connection, message: Carried, now_s: number): Outcome {
+/** The event of an EVENT message if this client may store it here, else the answer it gets. */
+export function admit(
+  context: SessionContext,
+  connection: Connection,
+  message: Carried,
+): { readonly admitted: VerifiedEvent } | Outcome {
   const event = verifyEvent(message.event, context.schnorr);
   if (isRejection(event)) return { replies: [frames.ok(message.id, false, nostrReason(event))] };
   const refusal = refuseKind(event) ?? refuseProtected(event, connection);
@@ -75,10 +83,14 @@ function publish(context: SessionContext, connection: Connection, message: Carri
     connection.challenge ??= context.newChallenge();
     return { replies: [frames.auth(connection.challenge), ok], changed: true };
   }
-  const rejection = storeEvent(context.sql, event, now_s);
-  if (rejection === null) return { replies: [frames.ok(event.id, true, "")], accepted: event };
+  return { admitted: event };
+}
+
+/** The answer to an admitted event, by what storing it said. */
+export function storedReply(event: VerifiedEvent, rejection: Rejection | null): string {
+  if (rejection === null) return frames.ok(event.id, true, "");
   // NIP-01: an event the relay already has counts as accepted.
-  return { replies: [frames.ok(event.id, rejection.code === "event_duplicate", nostrReason(rejection))] };
+  return frames.ok(event.id, rejection.code === "event_duplicate", nostrReason(rejection));
 }
 
 /** NIP-70: an event with `-` is taken only from its author. */

@@ -1,6 +1,6 @@
 import { LIMITS } from "@oa/shared/core/limits.ts";
 import { type Rejection, reject } from "@oa/shared/core/refusal.ts";
-import { one, type Sql } from "@oa/shared/core/sql.ts";
+import { one, type Sql, type SqlValue } from "@oa/shared/core/sql.ts";
 import { addressOf, KINDS, retentionOf, tagValue } from "@oa/shared/nostr/kinds.ts";
 import { isHex32, type NostrEvent, type VerifiedEvent } from "@oa/shared/nostr/verify.ts";
 import { searchText } from "./search.ts";
@@ -23,8 +23,9 @@ const DDL = [
   `CREATE TABLE IF NOT EXISTS relay_tags (
      name TEXT NOT NULL, value TEXT NOT NULL, seq INTEGER NOT NULL,
      PRIMARY KEY (name, value, seq)) WITHOUT ROWID`,
-  "CREATE INDEX IF NOT EXISTS relay_tags_seq ON relay_tags (seq)",
-  "CREATE VIRTUAL TABLE IF NOT EXISTS relay_search USING fts5 (words, tokenize = 'porter unicode61 remove_diacritics 2')",
+  // Words are looked up, never shown or placed: the index keeps no text and no positions.
+  `CREATE VIRTUAL TABLE IF NOT EXISTS relay_search USING fts5 (
+     words, content = '', contentless_delete = 1, detail = none, tokenize = 'porter unicode61 remove_diacritics 2')`,
   // What may never come back (NIP-09): an event by id, or an address's versions up to a time.
   `CREATE TABLE IF NOT EXISTS relay_deletions (
      target TEXT NOT NULL, pubkey TEXT NOT NULL, until INTEGER NOT NULL,
@@ -40,11 +41,44 @@ export function createRelayTables(sql: Sql): void {
 }
 
 /**
- * Stores a verified event as its kind is kept (NIP-01), inside the caller's transaction. Returns null when it is new
- * and now stored (an ephemeral one is only new). Refusals: event_duplicate, event_superseded, event_deleted,
- * event_expired, event_in_future. NIP-01, 09, 40.
+ * Stores verified events in order, as their kinds are kept (NIP-01), inside the caller's transaction. For each: null
+ * where it is new and now stored (an ephemeral one is only new), or a refusal: event_duplicate, event_superseded,
+ * event_deleted, event_expired, event_in_future. NIP-01, 09, 40.
  */
-export function storeEvent(sql: Sql, event: VerifiedEvent, now_s: number): Rejection | null {
+export function storeEvents(sql: Sql, events: readonly VerifiedEvent[], now_s: number): readonly (Rejection | null)[] {
+  const results: (Rejection | null)[] = [];
+  let group: Entry[] = [];
+  const taken = new Set<string>();
+  const flush = (): void => {
+    storeGroup(sql, group, results);
+    group = [];
+    taken.clear();
+  };
+  events.forEach((event, index) => {
+    const refusal = refuseTime(event, now_s);
+    results.push(refusal);
+    const retention = retentionOf(event.kind);
+    if (refusal !== null || retention === "ephemeral") return;
+    const address = retention === "regular" ? null : addressOf(event);
+    // Events of one group are stored together, so none may decide about another.
+    if (taken.has(event.id) || (address !== null && taken.has(address))) flush();
+    group.push({ event, address, index });
+    taken.add(event.id);
+    if (address !== null) taken.add(address);
+    if (event.kind === KINDS.deletion.kind) flush();
+  });
+  flush();
+  return results;
+}
+
+/** An event to store, and where its result belongs. */
+interface Entry {
+  readonly event: VerifiedEvent;
+  readonly address: string | null;
+  readonly index: number;
+}
+
+function refuseTime(event: NostrEvent, now_s: number): Rejection | null {
   if (event.created_at > now_s + LIMITS.nostr_ahead_s) {
     return reject(
       "event_in_future",
@@ -52,71 +86,127 @@ export function storeEvent(sql: Sql, event: VerifiedEvent, now_s: number): Rejec
     );
   }
   const expires_at = expirationOf(event);
-  if (expires_at !== null && expires_at <= now_s) return reject("event_expired", "the event has expired");
-  const retention = retentionOf(event.kind);
-  if (retention === "ephemeral") return null;
-  const address = retention === "regular" ? null : addressOf(event);
-  const known = knownState(sql, event, address);
-  if (known !== null) return known;
-  if (address !== null) {
-    const stored = one<{ seq: number; id: string; created_at: number }>(
-      sql,
-      "SELECT seq, id, created_at FROM relay_events WHERE address = ?",
-      address,
+  return expires_at !== null && expires_at <= now_s ? reject("event_expired", "the event has expired") : null;
+}
+
+/** Events with ids and addresses of their own; a deletion is the last. A statement costs more than a row. */
+function storeGroup(sql: Sql, group: readonly Entry[], results: (Rejection | null)[]): void {
+  if (group.length === 0) return;
+  const { known, deleted } = knownTargets(sql, group);
+  const held = heldVersions(sql, group);
+  const replaced: number[] = [];
+  const fresh = group.filter(({ event, address, index }) => {
+    const version = address === null ? undefined : held.get(address);
+    if (known.has(event.id)) results[index] = reject("event_duplicate", "this event is stored already");
+    else if (isDeleted(deleted, event, address)) {
+      results[index] = reject("event_deleted", "its author has deleted this event");
+    } else if (version !== undefined && !supersedes(event, version)) {
+      results[index] = reject("event_superseded", "a newer version of this event is stored");
+    } else {
+      if (version !== undefined) replaced.push(version.seq);
+      return true;
+    }
+    return false;
+  });
+  removeEvents(sql, replaced);
+  insertAll(sql, fresh);
+  for (const { event } of fresh) if (event.kind === KINDS.deletion.kind) applyDeletion(sql, event);
+}
+
+interface Known {
+  readonly known: ReadonlySet<string>;
+  /** By `<pubkey> <id or address>`: until when its versions stay deleted. */
+  readonly deleted: ReadonlyMap<string, number>;
+}
+
+function knownTargets(sql: Sql, group: readonly Entry[]): Known {
+  const rows = sql.all<{ target: string; pubkey: string | null; until: number }>(
+    `SELECT id AS target, NULL AS pubkey, 0 AS until FROM relay_events WHERE id IN (SELECT value FROM json_each(?1))
+     UNION ALL
+     SELECT target, pubkey, until FROM relay_deletions WHERE target IN (SELECT value FROM json_each(?2))`,
+    JSON.stringify(group.map(({ event }) => event.id)),
+    JSON.stringify(group.flatMap(({ event, address }) => (address === null ? [event.id] : [event.id, address]))),
+  );
+  const deletions = rows.filter(({ pubkey }) => pubkey !== null);
+  return {
+    known: new Set(rows.flatMap(({ target, pubkey }) => (pubkey === null ? [target] : []))),
+    deleted: new Map(deletions.map(({ target, pubkey, until }) => [`${pubkey} ${target}`, until])),
+  };
+}
+
+function isDeleted(deleted: Known["deleted"], event: NostrEvent, address: string | null): boolean {
+  if (deleted.has(`${event.pubkey} ${event.id}`)) return true;
+  return (deleted.get(`${event.pubkey} ${address}`) ?? -1) >= event.created_at;
+}
+
+interface Version {
+  readonly seq: number;
+  readonly id: string;
+  readonly created_at: number;
+}
+
+function heldVersions(sql: Sql, group: readonly Entry[]): ReadonlyMap<string, Version> {
+  const addresses = group.flatMap(({ address }) => (address === null ? [] : [address]));
+  if (addresses.length === 0) return new Map();
+  const rows = sql.all<{ address: string; seq: number; id: string; created_at: number }>(
+    `SELECT address, seq, id, created_at FROM relay_events
+     WHERE address IN (SELECT value FROM json_each(?))`,
+    JSON.stringify(addresses),
+  );
+  return new Map(rows.map((row) => [row.address, row]));
+}
+
+/** NIP-01: the newest version stays; among equals the one with the lowest id. */
+function supersedes(event: NostrEvent, held: Version): boolean {
+  return event.created_at > held.created_at || (event.created_at === held.created_at && event.id < held.id);
+}
+
+const EVENT_ROWS = Math.floor(LIMITS.sql_params / 7);
+const WORD_ROWS = Math.floor(LIMITS.sql_params / 2);
+
+function insertAll(sql: Sql, entries: readonly Entry[]): void {
+  const tags: (readonly [string, string, number])[] = [];
+  const words: (readonly [number, string])[] = [];
+  for (const part of chunks(entries, EVENT_ROWS)) {
+    const rows = sql.all<{ seq: number; id: string }>(
+      `INSERT INTO relay_events (id, pubkey, kind, created_at, address, expires_at, raw)
+       VALUES ${part.map(() => "(?, ?, ?, ?, ?, ?, ?)").join(", ")} RETURNING seq, id`,
+      ...part.flatMap(({ event, address }): SqlValue[] => [
+        event.id,
+        event.pubkey,
+        event.kind,
+        event.created_at,
+        address,
+        expirationOf(event),
+        JSON.stringify(event),
+      ]),
     );
-    if (stored !== undefined) {
-      const newer =
-        event.created_at > stored.created_at || (event.created_at === stored.created_at && event.id < stored.id);
-      if (!newer) return reject("event_superseded", "a newer version of this event is stored");
-      removeEvents(sql, [stored.seq]);
+    const seqs = new Map(rows.map(({ id, seq }) => [id, seq]));
+    for (const { event } of part) {
+      const seq = seqs.get(event.id) ?? 0;
+      for (const [name = "", value] of event.tags) {
+        if (value !== undefined && /^[A-Za-z]$/.test(name)) tags.push([name, value, seq]);
+      }
+      const text = searchText(event);
+      if (text !== null) words.push([seq, text]);
     }
   }
-  insert(sql, event, address, expires_at);
-  if (event.kind === KINDS.deletion.kind) applyDeletion(sql, event);
-  return null;
-}
-
-function knownState(sql: Sql, event: NostrEvent, address: string | null): Rejection | null {
-  const known = one<{ stored: number; deleted: number }>(
-    sql,
-    `SELECT EXISTS (SELECT 1 FROM relay_events WHERE id = ?1) AS stored,
-       EXISTS (SELECT 1 FROM relay_deletions WHERE pubkey = ?2
-         AND (target = ?1 OR (target = ?3 AND until >= ?4))) AS deleted`,
-    event.id,
-    event.pubkey,
-    address,
-    event.created_at,
-  );
-  if (known?.stored === 1) return reject("event_duplicate", "this event is stored already");
-  if (known?.deleted === 1) return reject("event_deleted", "its author has deleted this event");
-  return null;
-}
-
-function insert(sql: Sql, event: NostrEvent, address: string | null, expires_at: number | null): void {
-  const row = one<{ seq: number }>(
-    sql,
-    `INSERT INTO relay_events (id, pubkey, kind, created_at, address, expires_at, raw)
-     VALUES (?, ?, ?, ?, ?, ?, ?) RETURNING seq`,
-    event.id,
-    event.pubkey,
-    event.kind,
-    event.created_at,
-    address,
-    expires_at,
-    JSON.stringify(event),
-  );
-  const seq = row?.seq ?? 0;
-  const tags = event.tags.filter(([name = "", value]) => /^[A-Za-z]$/.test(name) && value !== undefined);
   if (tags.length > 0) {
     sql.run(
       `INSERT OR IGNORE INTO relay_tags (name, value, seq)
-       SELECT value ->> 0, value ->> 1, ? FROM json_each(?)`,
-      seq,
+       SELECT value ->> 0, value ->> 1, value ->> 2 FROM json_each(?)`,
       JSON.stringify(tags),
     );
   }
-  const words = searchText(event);
-  if (words !== null) sql.run("INSERT INTO relay_search (rowid, words) VALUES (?, ?)", seq, words);
+  for (const part of chunks(words, WORD_ROWS)) {
+    sql.run(`INSERT INTO relay_search (rowid, words) VALUES ${part.map(() => "(?, ?)").join(", ")}`, ...part.flat());
+  }
+}
+
+function chunks<T>(items: readonly T[], size: number): readonly (readonly T[])[] {
+  return Array.from({ length: Math.ceil(items.length / size) }, (_, part) =>
+    items.slice(part * size, (part + 1) * size),
+  );
 }
 
 /** Deletes what a kind-5 event names, of its own author only and never another deletion (NIP-09). */
@@ -152,7 +242,13 @@ function applyDeletion(sql: Sql, deletion: NostrEvent): void {
 function removeEvents(sql: Sql, seqs: readonly number[]): void {
   if (seqs.length === 0) return;
   const list = JSON.stringify(seqs);
-  sql.run("DELETE FROM relay_tags WHERE seq IN (SELECT value FROM json_each(?))", list);
+  // By the whole key, read from the event: an index by seq would cost every insert more than it saves here.
+  sql.run(
+    `DELETE FROM relay_tags WHERE (name, value, seq) IN (
+       SELECT tag.value ->> 0, tag.value ->> 1, e.seq FROM relay_events e, json_each(e.raw, '$.tags') tag
+       WHERE e.seq IN (SELECT value FROM json_each(?)))`,
+    list,
+  );
   sql.run("DELETE FROM relay_search WHERE rowid IN (SELECT value FROM json_each(?))", list);
   sql.run("DELETE FROM relay_events WHERE seq IN (SELECT value FROM json_each(?))", list);
 }

@@ -68,10 +68,21 @@ export function verifyEvent(
 /** The 32 bytes an event's id stands for: SHA-256 of its serialised fields (NIP-01). */
 export function eventHash(event: Omit<NostrEvent, "id" | "sig">): Uint8Array {
   return sha256(
-    utf8ToBytes(
+    toUtf8(
       `[0,"${event.pubkey}",${event.created_at},${event.kind},${JSON.stringify(event.tags)},${JSON.stringify(event.content)}]`,
     ),
   );
+}
+
+/** UTF-8 of a text. Plain ASCII, the usual case, is copied here: a platform's encoder costs more than the hash. */
+function toUtf8(text: string): Uint8Array {
+  const bytes = new Uint8Array(text.length);
+  for (let index = 0; index < text.length; index += 1) {
+    const unit = text.charCodeAt(index);
+    if (unit > 0x7f) return utf8ToBytes(text);
+    bytes[index] = unit;
+  }
+  return bytes;
 }
 
 /** The seven fields, checked for form and size. Refusals: event_malformed, event_too_large. */
