@@ -188,7 +188,10 @@ export class Relay extends DurableObject<Env> {
       } else if (message.verb === "EVENT") {
         const result = admit(context, connection, message);
         if ("admitted" in result) admitted.push({ socket, event: result.admitted });
-        else finish(socket, connection, result);
+        else {
+          store(); // answers leave in the order of the questions
+          finish(socket, connection, result);
+        }
       } else {
         store();
         finish(socket, connection, handleMessage(context, connection, message));

@@ -24,8 +24,8 @@ export function queryEvents(sql: Sql, filters: readonly NostrFilter[], now_s: nu
       match === null
         ? `SELECT e.seq, e.created_at, e.id FROM relay_events e WHERE ${text}
            ORDER BY e.created_at DESC, e.id LIMIT ${limit}`
-        : `SELECT e.seq, e.created_at, e.id FROM relay_search s JOIN relay_events e ON e.seq = s.rowid
-           WHERE s.words MATCH ? AND ${text} ORDER BY s.rank, e.created_at DESC, e.id LIMIT ${limit}`,
+        : `SELECT e.seq, e.created_at, e.id FROM relay_search JOIN relay_events e ON e.seq = relay_search.rowid
+           WHERE relay_search MATCH ? AND ${text} ORDER BY relay_search.rank, e.created_at DESC, e.id LIMIT ${limit}`,
       ...(match === null ? [] : [match]),
       ...params,
     );
@@ -49,7 +49,7 @@ export function countEvents(sql: Sql, filters: readonly NostrFilter[], now_s: nu
     return match === null
       ? base
       : {
-          text: `${base.text} AND e.seq IN (SELECT rowid FROM relay_search WHERE words MATCH ?)`,
+          text: `${base.text} AND e.seq IN (SELECT rowid FROM relay_search WHERE relay_search MATCH ?)`,
           params: [...base.params, match],
         };
   });

@@ -1,0 +1,142 @@
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+import type { NostrEvent } from "@oa/shared/nostr/verify.ts";
+import { type RunningEdge, startEdge } from "@oa/worker/adapters/edge.ts";
+import { finalizeEvent } from "nostr-tools/pure";
+
+export const ROOT = dirname(dirname(dirname(fileURLToPath(import.meta.url))));
+
+/** The built edge in workerd on a folder of its own, which can be stopped and started again. */
+export interface TestEdge {
+  readonly edge: () => RunningEdge;
+  readonly restart: () => Promise<void>;
+  readonly close: () => Promise<void>;
+  /** Lines the edge has logged. */
+  readonly log: string[];
+}
+
+export async function openTestEdge(): Promise<TestEdge> {
+  const data_dir = await mkdtemp(join(tmpdir(), "oa-edge-"));
+  const log: string[] = [];
+  const start = () => startEdge({ port: 0, data_dir, root: ROOT, log: (line) => void log.push(line) });
+  let running = await start();
+  return {
+    edge: () => running,
+    restart: async () => {
+      await running.close();
+      running = await start();
+    },
+    close: async () => {
+      await running.close();
+      await rm(data_dir, { recursive: true, force: true });
+    },
+    log,
+  };
+}
+
+export type Frame = readonly unknown[];
+
+/** A raw client: what was said and what came back, so that bad input can be sent as it is. */
+export interface Client {
+  readonly send: (message: unknown) => void;
+  readonly sendText: (text: string | Uint8Array) => void;
+  /** The next frame, in order, that is not taken yet. */
+  readonly next: () => Promise<Frame>;
+  /** Frames up to and including the first of a verb. */
+  readonly until: (verb: string) => Promise<readonly Frame[]>;
+  readonly publish: (event: NostrEvent) => Promise<Frame>;
+  /** Stored events that meet the filters. */
+  readonly query: (...filters: readonly object[]) => Promise<readonly NostrEvent[]>;
+  readonly close: () => Promise<void>;
+}
+
+const ANSWER_MS_MAX = 10_000;
+
+export async function connect(url: string): Promise<Client> {
+  const socket = new WebSocket(url);
+  const frames: Frame[] = [];
+  let wake = (): void => undefined;
+  let closed = false;
+  socket.onmessage = ({ data }) => {
+    frames.push(JSON.parse(String(data)) as Frame);
+    wake();
+  };
+  const ended = new Promise<void>((resolve) => {
+    socket.onclose = () => {
+      closed = true;
+      wake();
+      resolve();
+    };
+  });
+  await new Promise((resolve, reject) => {
+    socket.onopen = resolve;
+    socket.onerror = () => reject(new Error(`${url} does not answer`));
+  });
+  const next = async (): Promise<Frame> => {
+    const deadline = Date.now() + ANSWER_MS_MAX;
+    for (;;) {
+      const frame = frames.shift();
+      if (frame !== undefined) return frame;
+      if (closed) throw new Error("the relay closed the connection");
+      if (Date.now() > deadline) throw new Error("the relay did not answer");
+      await new Promise<void>((resolve) => {
+        const timer = setTimeout(resolve, ANSWER_MS_MAX);
+        wake = () => {
+          clearTimeout(timer);
+          resolve();
+        };
+      });
+    }
+  };
+  const until = async (verb: string): Promise<readonly Frame[]> => {
+    const taken: Frame[] = [];
+    for (;;) {
+      const frame = await next();
+      taken.push(frame);
+      if (frame[0] === verb) return taken;
+    }
+  };
+  const send = (message: unknown): void => socket.send(JSON.stringify(message));
+  return {
+    send,
+    sendText: (text) => socket.send(text),
+    next,
+    until,
+    publish: async (event) => {
+      send(["EVENT", event]);
+      return (await until("OK")).at(-1) ?? [];
+    },
+    query: async (...filters) => {
+      send(["REQ", "query", ...filters]);
+      const answer = await until("EOSE");
+      send(["CLOSE", "query"]);
+      return answer.flatMap((frame) => (frame[0] === "EVENT" ? [frame[2] as NostrEvent] : []));
+    },
+    close: async () => {
+      socket.close();
+      await ended;
+    },
+  };
+}
+
+export const NOW = Math.floor(Date.now() / 1000);
+
+/** A signed event, as plain data: nostr-tools marks its own as verified. */
+export function signed(
+  key: Uint8Array,
+  event: { readonly kind: number; readonly tags?: string[][]; readonly content?: string; readonly created_at?: number },
+): NostrEvent {
+  const { kind, tags = [], content = "", created_at = NOW } = event;
+  return JSON.parse(JSON.stringify(finalizeEvent({ kind, tags, content, created_at }, key)));
+}
+
+/** Waits until `check` says so, for what happens after the answer. */
+export async function eventually(check: () => Promise<boolean>): Promise<void> {
+  const deadline = Date.now() + ANSWER_MS_MAX;
+  while (!(await check())) {
+    if (Date.now() > deadline) throw new Error("it did not happen in time");
+    await new Promise((resolve) => setTimeout(resolve, 25));
+  }
+}
