@@ -17,5 +17,14 @@ export const SEALED_FIELDS: Readonly<Record<string, readonly string[]>> = {
   ],
   "run.log": [
     "line"
+  ],
+  "trigger.noted": [
+    "cause"
+  ],
+  "trigger.settled": [
+    "cause"
+  ],
+  "trigger.fired": [
+    "cause"
   ]
 };

@@ -55,6 +55,16 @@ export type RunEvent = (RunCreated | RunClaimed | RunStepStarted | RunStepSuccee
  */
 export type ScheduleEvent = (ScheduleSet | ScheduleCleared | ScheduleDeferred | ScheduleSkipped | ScheduleFired | ScheduleRealigned | ScheduleRunStarted | ScheduleRunRefused)
 /**
+ * What an install waits for besides its schedule, what was noticed, and what came of it. The subject is the install's triggers, trigger_….
+ */
+export type TriggerEvent = (TriggersSet | TriggersCleared | TriggerNoted | TriggerSettled | TriggerDeferred | TriggerFired | TriggerRunStarted | TriggerRunRefused)
+export type TriggerWatch = (FileWatchOrder | EventWatchOrder)
+export type TriggerCause = (FilesChanged | EventReceived)
+/**
+ * The first one noted.
+ */
+export type TriggerCause1 = (FilesChanged | EventReceived)
+/**
  * A coordinator's order to one worker: the content of a signed event (kind 24051) that only travels encrypted to that worker. It carries authority, so it names exactly what was approved.
  */
 export type InstallConfig = (InstallOrder | InstallChange)
@@ -1354,6 +1364,213 @@ readonly message: string
 }
 }
 /**
+ * The install's triggers are watched from now on; what happened before does not count.
+ */
+export interface TriggersSet {
+readonly event_type: "trigger.set"
+readonly data: {
+readonly install_id: string
+/**
+ * Unix time of the decision.
+ */
+readonly at_ms: number
+/**
+ * @maxItems 32
+ */
+readonly watches: readonly TriggerWatch[]
+}
+}
+export interface FileWatchOrder {
+readonly type: "file_change"
+/**
+ * Absolute.
+ */
+readonly glob: string
+readonly refusal?: WatchRefusal
+}
+/**
+ * Why it is not watched.
+ */
+export interface WatchRefusal {
+readonly code: string
+readonly message: string
+}
+export interface EventWatchOrder {
+readonly type: "nostr_event"
+/**
+ * NIP-01.
+ */
+readonly filter: {
+[k: string]: unknown | undefined
+}
+readonly refusal?: WatchRefusal
+}
+/**
+ * The install's triggers are not watched any more.
+ */
+export interface TriggersCleared {
+readonly event_type: "trigger.cleared"
+readonly data: {
+readonly install_id: string
+readonly reason: string
+}
+}
+/**
+ * Something happened that the install is to run for.
+ */
+export interface TriggerNoted {
+readonly event_type: "trigger.noted"
+readonly data: {
+readonly install_id: string
+/**
+ * Place in the manifest's list of triggers.
+ */
+readonly trigger: number
+/**
+ * Unix time of the decision.
+ */
+readonly at_ms: number
+readonly cause?: TriggerCause
+readonly baseline?: FileBaseline
+}
+}
+export interface FilesChanged {
+readonly kind: "file_change"
+/**
+ * The first of them, in order. Empty where only the difference is known.
+ * 
+ * @maxItems 20
+ */
+readonly paths: readonly string[]
+/**
+ * How many files came, changed or went. Absent: it happened while the worker was not running.
+ */
+readonly changed?: number
+}
+export interface EventReceived {
+readonly kind: "nostr_event"
+readonly event_id: string
+/**
+ * The relay that brought it first.
+ */
+readonly relay: string
+}
+/**
+ * The watched files as they were.
+ */
+export interface FileBaseline {
+/**
+ * SHA-256 over paths, sizes and times of change.
+ */
+readonly fingerprint: string
+readonly files: number
+}
+/**
+ * What is there now counts as known, and no run starts for it.
+ */
+export interface TriggerSettled {
+readonly event_type: "trigger.settled"
+readonly data: {
+readonly install_id: string
+/**
+ * Place in the manifest's list of triggers.
+ */
+readonly trigger: number
+/**
+ * Unix time of the decision.
+ */
+readonly at_ms: number
+/**
+ * first_look: watching begins; own_run: it changed during a run of the install, or just after; own_event: this worker signed it; missed: it changed while the worker was not running, and the install skips what it missed.
+ */
+readonly reason: ("first_look" | "own_run" | "own_event" | "missed")
+readonly cause?: TriggerCause
+readonly baseline?: FileBaseline
+}
+}
+/**
+ * The install has run for its triggers as often as it may for now; one run follows when it may again.
+ */
+export interface TriggerDeferred {
+readonly event_type: "trigger.deferred"
+readonly data: {
+readonly install_id: string
+/**
+ * Unix time of the decision.
+ */
+readonly at_ms: number
+readonly until_ms: number
+readonly fires_in_window: number
+}
+}
+/**
+ * One run is to be started for everything noted so far.
+ */
+export interface TriggerFired {
+readonly event_type: "trigger.fired"
+readonly data: {
+readonly install_id: string
+/**
+ * Counts the install's fires. With the install it identifies the run: started twice, it is one run.
+ */
+readonly fire: number
+/**
+ * Place in the manifest's list of triggers.
+ */
+readonly trigger: number
+/**
+ * Unix time of the decision.
+ */
+readonly at_ms: number
+readonly cause?: TriggerCause1
+/**
+ * How many this run answers for.
+ */
+readonly causes: number
+/**
+ * When the first of them was noted.
+ */
+readonly first_ms: number
+}
+}
+/**
+ * The run that was fired exists.
+ */
+export interface TriggerRunStarted {
+readonly event_type: "trigger.run_started"
+readonly data: {
+readonly install_id: string
+/**
+ * Counts the install's fires. With the install it identifies the run: started twice, it is one run.
+ */
+readonly fire: number
+readonly run_id: string
+}
+}
+/**
+ * The run that was fired could not be started.
+ */
+export interface TriggerRunRefused {
+readonly event_type: "trigger.run_refused"
+readonly data: {
+readonly install_id: string
+/**
+ * Counts the install's fires. With the install it identifies the run: started twice, it is one run.
+ */
+readonly fire: number
+/**
+ * Unix time of the decision.
+ */
+readonly at_ms: number
+readonly code: string
+readonly message: string
+/**
+ * It was only the wrong moment: the same cause fires again later.
+ */
+readonly again: boolean
+}
+}
+/**
  * Install, or update to another release, inputs or schedule.
  */
 export interface InstallOrder {
@@ -1565,6 +1782,24 @@ readonly content: string
 readonly sig: string
 }
 /**
+ * The inner event of a pairing claim, its content a PairingClaim: a coordinator shows the one-time secret its owner read from the worker. Never sent in the clear.
+ */
+export interface PairingClaimEvent {
+readonly id: string
+readonly pubkey: string
+/**
+ * Unix seconds.
+ */
+readonly created_at: number
+readonly kind: 24052
+/**
+ * @maxItems 2000
+ */
+readonly tags: (unknown[] & string[][])
+readonly content: string
+readonly sig: string
+}
+/**
  * An upgrade manifest as its author lists it: the manifest as content, its facts as tags.
  */
 export interface ManifestEvent {
@@ -1599,6 +1834,12 @@ readonly kind: 30052
 readonly tags: (unknown[] & string[][])
 readonly content: string
 readonly sig: string
+}
+/**
+ * The content of a pairing claim: the one-time secret that the worker showed its owner.
+ */
+export interface PairingClaim {
+readonly secret: string
 }
 /**
  * The content of a release event (kind 30052).

@@ -23211,22 +23211,3161 @@ return errors === 0;
 }
 validate79.evaluated = {"dynamicProps":true,"dynamicItems":false};
 
-exports.isInstallConfig = validate86;
-const schema123 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/manifest/install-config.json","title":"InstallConfig","description":"A coordinator's order to one worker: the content of a signed event (kind 24051) that only travels encrypted to that worker. It carries authority, so it names exactly what was approved.","anyOf":[{"$ref":"#/$defs/InstallOrder"},{"$ref":"#/$defs/InstallChange"}],"$defs":{"Hex64":{"type":"string","pattern":"^[0-9a-f]{64}$"},"InstallId":{"type":"string","pattern":"^install_[0-9A-Za-z]{26}$"},"ListingAddress":{"type":"string","pattern":"^30051:[0-9a-f]{64}:[a-z0-9_.-]{1,128}$","description":"kind:pubkey:d of the manifest."},"RelayUrl":{"type":"string","pattern":"^wss?://[^\\s\\u0000-\\u001f]+$","maxLength":500},"InstallRevision":{"type":"integer","minimum":1,"maximum":9007199254740991,"description":"Strictly greater than that of every config this signer sent before for this install."},"UnixSeconds":{"type":"integer","minimum":1,"maximum":32503680000,"description":"Seconds since 1970, as in Nostr."},"InstallOrder":{"type":"object","description":"Install, or update to another release, inputs or schedule.","required":["config_version","action","worker","signer","install_id","revision","issued_at","expires_at","listing","manifest_event_id","release_event_id","manifest_sha256","permission_hash","inputs"],"additionalProperties":false,"properties":{"config_version":{"const":1},"action":{"const":"install"},"worker":{"$ref":"#/$defs/Hex64"},"signer":{"$ref":"#/$defs/Hex64"},"install_id":{"$ref":"#/$defs/InstallId"},"revision":{"$ref":"#/$defs/InstallRevision"},"issued_at":{"$ref":"#/$defs/UnixSeconds"},"expires_at":{"$ref":"#/$defs/UnixSeconds"},"listing":{"$ref":"#/$defs/ListingAddress"},"manifest_event_id":{"$ref":"#/$defs/Hex64"},"release_event_id":{"$ref":"#/$defs/Hex64"},"manifest_sha256":{"$ref":"#/$defs/Hex64"},"permission_hash":{"type":"string","pattern":"^[0-9a-f]{64}$","description":"Of the permissions shown to the signer: the plan's, with these inputs, before ~ is expanded."},"inputs":{"type":"object","maxProperties":32,"propertyNames":{"pattern":"^[a-z][a-z0-9_]{0,63}$"},"additionalProperties":{"$ref":"https://openagents.dev/schemas/manifest/upgrade-manifest.json#/$defs/InputValue"}},"schedule":{"$ref":"https://openagents.dev/schemas/manifest/upgrade-manifest.json#/$defs/UpgradeSchedule"},"completion_relays":{"type":"array","maxItems":32,"items":{"$ref":"#/$defs/RelayUrl"},"description":"Where to post completion notes. Absent: the worker's own setting."},"manifest_event":{"$ref":"https://openagents.dev/schemas/nostr/event.json"},"release_event":{"$ref":"https://openagents.dev/schemas/nostr/event.json"}}},"InstallChange":{"type":"object","required":["config_version","action","worker","signer","install_id","revision","issued_at","expires_at"],"additionalProperties":false,"properties":{"config_version":{"const":1},"action":{"enum":["enable","disable","remove"]},"worker":{"$ref":"#/$defs/Hex64"},"signer":{"$ref":"#/$defs/Hex64"},"install_id":{"$ref":"#/$defs/InstallId"},"revision":{"$ref":"#/$defs/InstallRevision"},"issued_at":{"$ref":"#/$defs/UnixSeconds"},"expires_at":{"$ref":"#/$defs/UnixSeconds"}}}}};
-const schema124 = {"type":"object","description":"Install, or update to another release, inputs or schedule.","required":["config_version","action","worker","signer","install_id","revision","issued_at","expires_at","listing","manifest_event_id","release_event_id","manifest_sha256","permission_hash","inputs"],"additionalProperties":false,"properties":{"config_version":{"const":1},"action":{"const":"install"},"worker":{"$ref":"#/$defs/Hex64"},"signer":{"$ref":"#/$defs/Hex64"},"install_id":{"$ref":"#/$defs/InstallId"},"revision":{"$ref":"#/$defs/InstallRevision"},"issued_at":{"$ref":"#/$defs/UnixSeconds"},"expires_at":{"$ref":"#/$defs/UnixSeconds"},"listing":{"$ref":"#/$defs/ListingAddress"},"manifest_event_id":{"$ref":"#/$defs/Hex64"},"release_event_id":{"$ref":"#/$defs/Hex64"},"manifest_sha256":{"$ref":"#/$defs/Hex64"},"permission_hash":{"type":"string","pattern":"^[0-9a-f]{64}$","description":"Of the permissions shown to the signer: the plan's, with these inputs, before ~ is expanded."},"inputs":{"type":"object","maxProperties":32,"propertyNames":{"pattern":"^[a-z][a-z0-9_]{0,63}$"},"additionalProperties":{"$ref":"https://openagents.dev/schemas/manifest/upgrade-manifest.json#/$defs/InputValue"}},"schedule":{"$ref":"https://openagents.dev/schemas/manifest/upgrade-manifest.json#/$defs/UpgradeSchedule"},"completion_relays":{"type":"array","maxItems":32,"items":{"$ref":"#/$defs/RelayUrl"},"description":"Where to post completion notes. Absent: the worker's own setting."},"manifest_event":{"$ref":"https://openagents.dev/schemas/nostr/event.json"},"release_event":{"$ref":"https://openagents.dev/schemas/nostr/event.json"}}};
-const schema125 = {"type":"string","pattern":"^[0-9a-f]{64}$"};
-const schema127 = {"type":"string","pattern":"^install_[0-9A-Za-z]{26}$"};
-const schema128 = {"type":"integer","minimum":1,"maximum":9007199254740991,"description":"Strictly greater than that of every config this signer sent before for this install."};
-const schema129 = {"type":"integer","minimum":1,"maximum":32503680000,"description":"Seconds since 1970, as in Nostr."};
-const schema131 = {"type":"string","pattern":"^30051:[0-9a-f]{64}:[a-z0-9_.-]{1,128}$","description":"kind:pubkey:d of the manifest."};
-const schema139 = {"type":"string","pattern":"^wss?://[^\\s\\u0000-\\u001f]+$","maxLength":500};
-const pattern109 = new RegExp("^30051:[0-9a-f]{64}:[a-z0-9_.-]{1,128}$", "u");
-const pattern115 = new RegExp("^wss?://[^\\s\\u0000-\\u001f]+$", "u");
+exports.isTriggerEvent = validate86;
+const schema123 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/event/trigger.json","title":"TriggerEvent","description":"What an install waits for besides its schedule, what was noticed, and what came of it. The subject is the install's triggers, trigger_….","oneOf":[{"title":"TriggersSet","description":"The install's triggers are watched from now on; what happened before does not count.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"trigger.set"},"data":{"type":"object","required":["install_id","at_ms","watches"],"additionalProperties":false,"properties":{"install_id":{"type":"string","minLength":1,"maxLength":64},"at_ms":{"type":"integer","minimum":0,"maximum":9007199254740991,"description":"Unix time of the decision."},"watches":{"type":"array","maxItems":32,"items":{"$ref":"#/$defs/TriggerWatch"}}}}}},{"title":"TriggersCleared","description":"The install's triggers are not watched any more.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"trigger.cleared"},"data":{"type":"object","required":["install_id","reason"],"additionalProperties":false,"properties":{"install_id":{"type":"string","minLength":1,"maxLength":64},"reason":{"type":"string","maxLength":500}}}}},{"title":"TriggerNoted","description":"Something happened that the install is to run for.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"trigger.noted"},"data":{"type":"object","required":["install_id","trigger","at_ms"],"additionalProperties":false,"properties":{"install_id":{"type":"string","minLength":1,"maxLength":64},"trigger":{"type":"integer","minimum":0,"maximum":31,"description":"Place in the manifest's list of triggers."},"at_ms":{"type":"integer","minimum":0,"maximum":9007199254740991,"description":"Unix time of the decision."},"cause":{"$ref":"#/$defs/TriggerCause","x-sealed":true},"baseline":{"$ref":"#/$defs/FileBaseline"}}}}},{"title":"TriggerSettled","description":"What is there now counts as known, and no run starts for it.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"trigger.settled"},"data":{"type":"object","required":["install_id","trigger","at_ms","reason"],"additionalProperties":false,"properties":{"install_id":{"type":"string","minLength":1,"maxLength":64},"trigger":{"type":"integer","minimum":0,"maximum":31,"description":"Place in the manifest's list of triggers."},"at_ms":{"type":"integer","minimum":0,"maximum":9007199254740991,"description":"Unix time of the decision."},"reason":{"enum":["first_look","own_run","own_event","missed"],"description":"first_look: watching begins; own_run: it changed during a run of the install, or just after; own_event: this worker signed it; missed: it changed while the worker was not running, and the install skips what it missed."},"cause":{"$ref":"#/$defs/TriggerCause","x-sealed":true},"baseline":{"$ref":"#/$defs/FileBaseline"}}}}},{"title":"TriggerDeferred","description":"The install has run for its triggers as often as it may for now; one run follows when it may again.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"trigger.deferred"},"data":{"type":"object","required":["install_id","at_ms","until_ms","fires_in_window"],"additionalProperties":false,"properties":{"install_id":{"type":"string","minLength":1,"maxLength":64},"at_ms":{"type":"integer","minimum":0,"maximum":9007199254740991,"description":"Unix time of the decision."},"until_ms":{"type":"integer","minimum":0,"maximum":9007199254740991},"fires_in_window":{"type":"integer","minimum":1}}}}},{"title":"TriggerFired","description":"One run is to be started for everything noted so far.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"trigger.fired"},"data":{"type":"object","required":["install_id","fire","trigger","at_ms","causes","first_ms"],"additionalProperties":false,"properties":{"install_id":{"type":"string","minLength":1,"maxLength":64},"fire":{"type":"integer","minimum":1,"maximum":9007199254740991,"description":"Counts the install's fires. With the install it identifies the run: started twice, it is one run."},"trigger":{"type":"integer","minimum":0,"maximum":31,"description":"Place in the manifest's list of triggers."},"at_ms":{"type":"integer","minimum":0,"maximum":9007199254740991,"description":"Unix time of the decision."},"cause":{"$ref":"#/$defs/TriggerCause","description":"The first one noted.","x-sealed":true},"causes":{"type":"integer","minimum":1,"description":"How many this run answers for."},"first_ms":{"type":"integer","minimum":0,"maximum":9007199254740991,"description":"When the first of them was noted."}}}}},{"title":"TriggerRunStarted","description":"The run that was fired exists.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"trigger.run_started"},"data":{"type":"object","required":["install_id","fire","run_id"],"additionalProperties":false,"properties":{"install_id":{"type":"string","minLength":1,"maxLength":64},"fire":{"type":"integer","minimum":1,"maximum":9007199254740991,"description":"Counts the install's fires. With the install it identifies the run: started twice, it is one run."},"run_id":{"type":"string","minLength":1,"maxLength":64}}}}},{"title":"TriggerRunRefused","description":"The run that was fired could not be started.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"trigger.run_refused"},"data":{"type":"object","required":["install_id","fire","at_ms","code","message","again"],"additionalProperties":false,"properties":{"install_id":{"type":"string","minLength":1,"maxLength":64},"fire":{"type":"integer","minimum":1,"maximum":9007199254740991,"description":"Counts the install's fires. With the install it identifies the run: started twice, it is one run."},"at_ms":{"type":"integer","minimum":0,"maximum":9007199254740991,"description":"Unix time of the decision."},"code":{"type":"string","minLength":1,"maxLength":100},"message":{"type":"string","maxLength":2000},"again":{"type":"boolean","description":"It was only the wrong moment: the same cause fires again later."}}}}}],"$defs":{"TriggerCause":{"anyOf":[{"$ref":"#/$defs/FilesChanged"},{"$ref":"#/$defs/EventReceived"}]},"FilesChanged":{"type":"object","required":["kind","paths"],"additionalProperties":false,"properties":{"kind":{"const":"file_change"},"paths":{"type":"array","maxItems":20,"items":{"type":"string","minLength":1,"maxLength":1000},"description":"The first of them, in order. Empty where only the difference is known."},"changed":{"type":"integer","minimum":1,"description":"How many files came, changed or went. Absent: it happened while the worker was not running."}}},"EventReceived":{"type":"object","required":["kind","event_id","relay"],"additionalProperties":false,"properties":{"kind":{"const":"nostr_event"},"event_id":{"type":"string","pattern":"^[0-9a-f]{64}$"},"relay":{"type":"string","minLength":1,"maxLength":2000,"description":"The relay that brought it first."}}},"FileBaseline":{"type":"object","required":["fingerprint","files"],"additionalProperties":false,"description":"The watched files as they were.","properties":{"fingerprint":{"type":"string","pattern":"^[0-9a-f]{64}$","description":"SHA-256 over paths, sizes and times of change."},"files":{"type":"integer","minimum":0}}},"TriggerWatch":{"anyOf":[{"$ref":"#/$defs/FileWatchOrder"},{"$ref":"#/$defs/EventWatchOrder"}]},"FileWatchOrder":{"type":"object","required":["type","glob"],"additionalProperties":false,"properties":{"type":{"const":"file_change"},"glob":{"type":"string","minLength":1,"maxLength":4096,"description":"Absolute."},"refusal":{"$ref":"#/$defs/WatchRefusal"}}},"EventWatchOrder":{"type":"object","required":["type","filter"],"additionalProperties":false,"properties":{"type":{"const":"nostr_event"},"filter":{"type":"object","additionalProperties":true,"description":"NIP-01."},"refusal":{"$ref":"#/$defs/WatchRefusal"}}},"WatchRefusal":{"type":"object","required":["code","message"],"additionalProperties":false,"description":"Why it is not watched.","properties":{"code":{"type":"string","minLength":1,"maxLength":100},"message":{"type":"string","maxLength":2000}}}}};
+const schema132 = {"type":"object","required":["fingerprint","files"],"additionalProperties":false,"description":"The watched files as they were.","properties":{"fingerprint":{"type":"string","pattern":"^[0-9a-f]{64}$","description":"SHA-256 over paths, sizes and times of change."},"files":{"type":"integer","minimum":0}}};
+const schema124 = {"anyOf":[{"$ref":"#/$defs/FileWatchOrder"},{"$ref":"#/$defs/EventWatchOrder"}]};
+const schema125 = {"type":"object","required":["type","glob"],"additionalProperties":false,"properties":{"type":{"const":"file_change"},"glob":{"type":"string","minLength":1,"maxLength":4096,"description":"Absolute."},"refusal":{"$ref":"#/$defs/WatchRefusal"}}};
+const schema126 = {"type":"object","required":["code","message"],"additionalProperties":false,"description":"Why it is not watched.","properties":{"code":{"type":"string","minLength":1,"maxLength":100},"message":{"type":"string","maxLength":2000}}};
 
 function validate88(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 let vErrors = null;
 let errors = 0;
 const evaluated0 = validate88.evaluated;
+if(evaluated0.dynamicProps){
+evaluated0.props = undefined;
+}
+if(evaluated0.dynamicItems){
+evaluated0.items = undefined;
+}
+if(data && typeof data == "object" && !Array.isArray(data)){
+if(data.type === undefined){
+const err0 = {instancePath,schemaPath:"#/required",keyword:"required",params:{missingProperty: "type"},message:"must have required property '"+"type"+"'"};
+if(vErrors === null){
+vErrors = [err0];
+}
+else {
+vErrors.push(err0);
+}
+errors++;
+}
+if(data.glob === undefined){
+const err1 = {instancePath,schemaPath:"#/required",keyword:"required",params:{missingProperty: "glob"},message:"must have required property '"+"glob"+"'"};
+if(vErrors === null){
+vErrors = [err1];
+}
+else {
+vErrors.push(err1);
+}
+errors++;
+}
+for(const key0 in data){
+if(!(((key0 === "type") || (key0 === "glob")) || (key0 === "refusal"))){
+const err2 = {instancePath,schemaPath:"#/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key0},message:"must NOT have additional properties"};
+if(vErrors === null){
+vErrors = [err2];
+}
+else {
+vErrors.push(err2);
+}
+errors++;
+}
+}
+if(data.type !== undefined){
+if("file_change" !== data.type){
+const err3 = {instancePath:instancePath+"/type",schemaPath:"#/properties/type/const",keyword:"const",params:{allowedValue: "file_change"},message:"must be equal to constant"};
+if(vErrors === null){
+vErrors = [err3];
+}
+else {
+vErrors.push(err3);
+}
+errors++;
+}
+}
+if(data.glob !== undefined){
+let data1 = data.glob;
+if(typeof data1 === "string"){
+if(func1(data1) > 4096){
+const err4 = {instancePath:instancePath+"/glob",schemaPath:"#/properties/glob/maxLength",keyword:"maxLength",params:{limit: 4096},message:"must NOT have more than 4096 characters"};
+if(vErrors === null){
+vErrors = [err4];
+}
+else {
+vErrors.push(err4);
+}
+errors++;
+}
+if(func1(data1) < 1){
+const err5 = {instancePath:instancePath+"/glob",schemaPath:"#/properties/glob/minLength",keyword:"minLength",params:{limit: 1},message:"must NOT have fewer than 1 characters"};
+if(vErrors === null){
+vErrors = [err5];
+}
+else {
+vErrors.push(err5);
+}
+errors++;
+}
+}
+else {
+const err6 = {instancePath:instancePath+"/glob",schemaPath:"#/properties/glob/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err6];
+}
+else {
+vErrors.push(err6);
+}
+errors++;
+}
+}
+if(data.refusal !== undefined){
+let data2 = data.refusal;
+if(data2 && typeof data2 == "object" && !Array.isArray(data2)){
+if(data2.code === undefined){
+const err7 = {instancePath:instancePath+"/refusal",schemaPath:"#/$defs/WatchRefusal/required",keyword:"required",params:{missingProperty: "code"},message:"must have required property '"+"code"+"'"};
+if(vErrors === null){
+vErrors = [err7];
+}
+else {
+vErrors.push(err7);
+}
+errors++;
+}
+if(data2.message === undefined){
+const err8 = {instancePath:instancePath+"/refusal",schemaPath:"#/$defs/WatchRefusal/required",keyword:"required",params:{missingProperty: "message"},message:"must have required property '"+"message"+"'"};
+if(vErrors === null){
+vErrors = [err8];
+}
+else {
+vErrors.push(err8);
+}
+errors++;
+}
+for(const key1 in data2){
+if(!((key1 === "code") || (key1 === "message"))){
+const err9 = {instancePath:instancePath+"/refusal",schemaPath:"#/$defs/WatchRefusal/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key1},message:"must NOT have additional properties"};
+if(vErrors === null){
+vErrors = [err9];
+}
+else {
+vErrors.push(err9);
+}
+errors++;
+}
+}
+if(data2.code !== undefined){
+let data3 = data2.code;
+if(typeof data3 === "string"){
+if(func1(data3) > 100){
+const err10 = {instancePath:instancePath+"/refusal/code",schemaPath:"#/$defs/WatchRefusal/properties/code/maxLength",keyword:"maxLength",params:{limit: 100},message:"must NOT have more than 100 characters"};
+if(vErrors === null){
+vErrors = [err10];
+}
+else {
+vErrors.push(err10);
+}
+errors++;
+}
+if(func1(data3) < 1){
+const err11 = {instancePath:instancePath+"/refusal/code",schemaPath:"#/$defs/WatchRefusal/properties/code/minLength",keyword:"minLength",params:{limit: 1},message:"must NOT have fewer than 1 characters"};
+if(vErrors === null){
+vErrors = [err11];
+}
+else {
+vErrors.push(err11);
+}
+errors++;
+}
+}
+else {
+const err12 = {instancePath:instancePath+"/refusal/code",schemaPath:"#/$defs/WatchRefusal/properties/code/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err12];
+}
+else {
+vErrors.push(err12);
+}
+errors++;
+}
+}
+if(data2.message !== undefined){
+let data4 = data2.message;
+if(typeof data4 === "string"){
+if(func1(data4) > 2000){
+const err13 = {instancePath:instancePath+"/refusal/message",schemaPath:"#/$defs/WatchRefusal/properties/message/maxLength",keyword:"maxLength",params:{limit: 2000},message:"must NOT have more than 2000 characters"};
+if(vErrors === null){
+vErrors = [err13];
+}
+else {
+vErrors.push(err13);
+}
+errors++;
+}
+}
+else {
+const err14 = {instancePath:instancePath+"/refusal/message",schemaPath:"#/$defs/WatchRefusal/properties/message/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err14];
+}
+else {
+vErrors.push(err14);
+}
+errors++;
+}
+}
+}
+else {
+const err15 = {instancePath:instancePath+"/refusal",schemaPath:"#/$defs/WatchRefusal/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err15];
+}
+else {
+vErrors.push(err15);
+}
+errors++;
+}
+}
+}
+else {
+const err16 = {instancePath,schemaPath:"#/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err16];
+}
+else {
+vErrors.push(err16);
+}
+errors++;
+}
+validate88.errors = vErrors;
+return errors === 0;
+}
+validate88.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
+
+const schema127 = {"type":"object","required":["type","filter"],"additionalProperties":false,"properties":{"type":{"const":"nostr_event"},"filter":{"type":"object","additionalProperties":true,"description":"NIP-01."},"refusal":{"$ref":"#/$defs/WatchRefusal"}}};
+
+function validate90(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
+let vErrors = null;
+let errors = 0;
+const evaluated0 = validate90.evaluated;
+if(evaluated0.dynamicProps){
+evaluated0.props = undefined;
+}
+if(evaluated0.dynamicItems){
+evaluated0.items = undefined;
+}
+if(data && typeof data == "object" && !Array.isArray(data)){
+if(data.type === undefined){
+const err0 = {instancePath,schemaPath:"#/required",keyword:"required",params:{missingProperty: "type"},message:"must have required property '"+"type"+"'"};
+if(vErrors === null){
+vErrors = [err0];
+}
+else {
+vErrors.push(err0);
+}
+errors++;
+}
+if(data.filter === undefined){
+const err1 = {instancePath,schemaPath:"#/required",keyword:"required",params:{missingProperty: "filter"},message:"must have required property '"+"filter"+"'"};
+if(vErrors === null){
+vErrors = [err1];
+}
+else {
+vErrors.push(err1);
+}
+errors++;
+}
+for(const key0 in data){
+if(!(((key0 === "type") || (key0 === "filter")) || (key0 === "refusal"))){
+const err2 = {instancePath,schemaPath:"#/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key0},message:"must NOT have additional properties"};
+if(vErrors === null){
+vErrors = [err2];
+}
+else {
+vErrors.push(err2);
+}
+errors++;
+}
+}
+if(data.type !== undefined){
+if("nostr_event" !== data.type){
+const err3 = {instancePath:instancePath+"/type",schemaPath:"#/properties/type/const",keyword:"const",params:{allowedValue: "nostr_event"},message:"must be equal to constant"};
+if(vErrors === null){
+vErrors = [err3];
+}
+else {
+vErrors.push(err3);
+}
+errors++;
+}
+}
+if(data.filter !== undefined){
+let data1 = data.filter;
+if(data1 && typeof data1 == "object" && !Array.isArray(data1)){
+}
+else {
+const err4 = {instancePath:instancePath+"/filter",schemaPath:"#/properties/filter/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err4];
+}
+else {
+vErrors.push(err4);
+}
+errors++;
+}
+}
+if(data.refusal !== undefined){
+let data2 = data.refusal;
+if(data2 && typeof data2 == "object" && !Array.isArray(data2)){
+if(data2.code === undefined){
+const err5 = {instancePath:instancePath+"/refusal",schemaPath:"#/$defs/WatchRefusal/required",keyword:"required",params:{missingProperty: "code"},message:"must have required property '"+"code"+"'"};
+if(vErrors === null){
+vErrors = [err5];
+}
+else {
+vErrors.push(err5);
+}
+errors++;
+}
+if(data2.message === undefined){
+const err6 = {instancePath:instancePath+"/refusal",schemaPath:"#/$defs/WatchRefusal/required",keyword:"required",params:{missingProperty: "message"},message:"must have required property '"+"message"+"'"};
+if(vErrors === null){
+vErrors = [err6];
+}
+else {
+vErrors.push(err6);
+}
+errors++;
+}
+for(const key1 in data2){
+if(!((key1 === "code") || (key1 === "message"))){
+const err7 = {instancePath:instancePath+"/refusal",schemaPath:"#/$defs/WatchRefusal/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key1},message:"must NOT have additional properties"};
+if(vErrors === null){
+vErrors = [err7];
+}
+else {
+vErrors.push(err7);
+}
+errors++;
+}
+}
+if(data2.code !== undefined){
+let data3 = data2.code;
+if(typeof data3 === "string"){
+if(func1(data3) > 100){
+const err8 = {instancePath:instancePath+"/refusal/code",schemaPath:"#/$defs/WatchRefusal/properties/code/maxLength",keyword:"maxLength",params:{limit: 100},message:"must NOT have more than 100 characters"};
+if(vErrors === null){
+vErrors = [err8];
+}
+else {
+vErrors.push(err8);
+}
+errors++;
+}
+if(func1(data3) < 1){
+const err9 = {instancePath:instancePath+"/refusal/code",schemaPath:"#/$defs/WatchRefusal/properties/code/minLength",keyword:"minLength",params:{limit: 1},message:"must NOT have fewer than 1 characters"};
+if(vErrors === null){
+vErrors = [err9];
+}
+else {
+vErrors.push(err9);
+}
+errors++;
+}
+}
+else {
+const err10 = {instancePath:instancePath+"/refusal/code",schemaPath:"#/$defs/WatchRefusal/properties/code/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err10];
+}
+else {
+vErrors.push(err10);
+}
+errors++;
+}
+}
+if(data2.message !== undefined){
+let data4 = data2.message;
+if(typeof data4 === "string"){
+if(func1(data4) > 2000){
+const err11 = {instancePath:instancePath+"/refusal/message",schemaPath:"#/$defs/WatchRefusal/properties/message/maxLength",keyword:"maxLength",params:{limit: 2000},message:"must NOT have more than 2000 characters"};
+if(vErrors === null){
+vErrors = [err11];
+}
+else {
+vErrors.push(err11);
+}
+errors++;
+}
+}
+else {
+const err12 = {instancePath:instancePath+"/refusal/message",schemaPath:"#/$defs/WatchRefusal/properties/message/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err12];
+}
+else {
+vErrors.push(err12);
+}
+errors++;
+}
+}
+}
+else {
+const err13 = {instancePath:instancePath+"/refusal",schemaPath:"#/$defs/WatchRefusal/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err13];
+}
+else {
+vErrors.push(err13);
+}
+errors++;
+}
+}
+}
+else {
+const err14 = {instancePath,schemaPath:"#/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err14];
+}
+else {
+vErrors.push(err14);
+}
+errors++;
+}
+validate90.errors = vErrors;
+return errors === 0;
+}
+validate90.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
+
+
+function validate87(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
+let vErrors = null;
+let errors = 0;
+const evaluated0 = validate87.evaluated;
+if(evaluated0.dynamicProps){
+evaluated0.props = undefined;
+}
+if(evaluated0.dynamicItems){
+evaluated0.items = undefined;
+}
+const _errs0 = errors;
+let valid0 = false;
+const _errs1 = errors;
+if(!(validate88(data, {instancePath,parentData,parentDataProperty,rootData,dynamicAnchors}))){
+vErrors = vErrors === null ? validate88.errors : vErrors.concat(validate88.errors);
+errors = vErrors.length;
+}
+var _valid0 = _errs1 === errors;
+valid0 = valid0 || _valid0;
+if(_valid0){
+var props0 = true;
+}
+const _errs2 = errors;
+if(!(validate90(data, {instancePath,parentData,parentDataProperty,rootData,dynamicAnchors}))){
+vErrors = vErrors === null ? validate90.errors : vErrors.concat(validate90.errors);
+errors = vErrors.length;
+}
+var _valid0 = _errs2 === errors;
+valid0 = valid0 || _valid0;
+if(_valid0){
+if(props0 !== true){
+props0 = true;
+}
+}
+if(!valid0){
+const err0 = {instancePath,schemaPath:"#/anyOf",keyword:"anyOf",params:{},message:"must match a schema in anyOf"};
+if(vErrors === null){
+vErrors = [err0];
+}
+else {
+vErrors.push(err0);
+}
+errors++;
+}
+else {
+errors = _errs0;
+if(vErrors !== null){
+if(_errs0){
+vErrors.length = _errs0;
+}
+else {
+vErrors = null;
+}
+}
+}
+validate87.errors = vErrors;
+evaluated0.props = props0;
+return errors === 0;
+}
+validate87.evaluated = {"dynamicProps":true,"dynamicItems":false};
+
+const schema129 = {"anyOf":[{"$ref":"#/$defs/FilesChanged"},{"$ref":"#/$defs/EventReceived"}]};
+const schema130 = {"type":"object","required":["kind","paths"],"additionalProperties":false,"properties":{"kind":{"const":"file_change"},"paths":{"type":"array","maxItems":20,"items":{"type":"string","minLength":1,"maxLength":1000},"description":"The first of them, in order. Empty where only the difference is known."},"changed":{"type":"integer","minimum":1,"description":"How many files came, changed or went. Absent: it happened while the worker was not running."}}};
+const schema131 = {"type":"object","required":["kind","event_id","relay"],"additionalProperties":false,"properties":{"kind":{"const":"nostr_event"},"event_id":{"type":"string","pattern":"^[0-9a-f]{64}$"},"relay":{"type":"string","minLength":1,"maxLength":2000,"description":"The relay that brought it first."}}};
+
+function validate93(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
+let vErrors = null;
+let errors = 0;
+const evaluated0 = validate93.evaluated;
+if(evaluated0.dynamicProps){
+evaluated0.props = undefined;
+}
+if(evaluated0.dynamicItems){
+evaluated0.items = undefined;
+}
+const _errs0 = errors;
+let valid0 = false;
+const _errs1 = errors;
+if(data && typeof data == "object" && !Array.isArray(data)){
+if(data.kind === undefined){
+const err0 = {instancePath,schemaPath:"#/$defs/FilesChanged/required",keyword:"required",params:{missingProperty: "kind"},message:"must have required property '"+"kind"+"'"};
+if(vErrors === null){
+vErrors = [err0];
+}
+else {
+vErrors.push(err0);
+}
+errors++;
+}
+if(data.paths === undefined){
+const err1 = {instancePath,schemaPath:"#/$defs/FilesChanged/required",keyword:"required",params:{missingProperty: "paths"},message:"must have required property '"+"paths"+"'"};
+if(vErrors === null){
+vErrors = [err1];
+}
+else {
+vErrors.push(err1);
+}
+errors++;
+}
+for(const key0 in data){
+if(!(((key0 === "kind") || (key0 === "paths")) || (key0 === "changed"))){
+const err2 = {instancePath,schemaPath:"#/$defs/FilesChanged/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key0},message:"must NOT have additional properties"};
+if(vErrors === null){
+vErrors = [err2];
+}
+else {
+vErrors.push(err2);
+}
+errors++;
+}
+}
+if(data.kind !== undefined){
+if("file_change" !== data.kind){
+const err3 = {instancePath:instancePath+"/kind",schemaPath:"#/$defs/FilesChanged/properties/kind/const",keyword:"const",params:{allowedValue: "file_change"},message:"must be equal to constant"};
+if(vErrors === null){
+vErrors = [err3];
+}
+else {
+vErrors.push(err3);
+}
+errors++;
+}
+}
+if(data.paths !== undefined){
+let data1 = data.paths;
+if(Array.isArray(data1)){
+if(data1.length > 20){
+const err4 = {instancePath:instancePath+"/paths",schemaPath:"#/$defs/FilesChanged/properties/paths/maxItems",keyword:"maxItems",params:{limit: 20},message:"must NOT have more than 20 items"};
+if(vErrors === null){
+vErrors = [err4];
+}
+else {
+vErrors.push(err4);
+}
+errors++;
+}
+const len0 = data1.length;
+for(let i0=0; i0<len0; i0++){
+let data2 = data1[i0];
+if(typeof data2 === "string"){
+if(func1(data2) > 1000){
+const err5 = {instancePath:instancePath+"/paths/" + i0,schemaPath:"#/$defs/FilesChanged/properties/paths/items/maxLength",keyword:"maxLength",params:{limit: 1000},message:"must NOT have more than 1000 characters"};
+if(vErrors === null){
+vErrors = [err5];
+}
+else {
+vErrors.push(err5);
+}
+errors++;
+}
+if(func1(data2) < 1){
+const err6 = {instancePath:instancePath+"/paths/" + i0,schemaPath:"#/$defs/FilesChanged/properties/paths/items/minLength",keyword:"minLength",params:{limit: 1},message:"must NOT have fewer than 1 characters"};
+if(vErrors === null){
+vErrors = [err6];
+}
+else {
+vErrors.push(err6);
+}
+errors++;
+}
+}
+else {
+const err7 = {instancePath:instancePath+"/paths/" + i0,schemaPath:"#/$defs/FilesChanged/properties/paths/items/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err7];
+}
+else {
+vErrors.push(err7);
+}
+errors++;
+}
+}
+}
+else {
+const err8 = {instancePath:instancePath+"/paths",schemaPath:"#/$defs/FilesChanged/properties/paths/type",keyword:"type",params:{type: "array"},message:"must be array"};
+if(vErrors === null){
+vErrors = [err8];
+}
+else {
+vErrors.push(err8);
+}
+errors++;
+}
+}
+if(data.changed !== undefined){
+let data3 = data.changed;
+if(!(((typeof data3 == "number") && (!(data3 % 1) && !isNaN(data3))) && (isFinite(data3)))){
+const err9 = {instancePath:instancePath+"/changed",schemaPath:"#/$defs/FilesChanged/properties/changed/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
+if(vErrors === null){
+vErrors = [err9];
+}
+else {
+vErrors.push(err9);
+}
+errors++;
+}
+if((typeof data3 == "number") && (isFinite(data3))){
+if(data3 < 1 || isNaN(data3)){
+const err10 = {instancePath:instancePath+"/changed",schemaPath:"#/$defs/FilesChanged/properties/changed/minimum",keyword:"minimum",params:{comparison: ">=", limit: 1},message:"must be >= 1"};
+if(vErrors === null){
+vErrors = [err10];
+}
+else {
+vErrors.push(err10);
+}
+errors++;
+}
+}
+}
+}
+else {
+const err11 = {instancePath,schemaPath:"#/$defs/FilesChanged/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err11];
+}
+else {
+vErrors.push(err11);
+}
+errors++;
+}
+var _valid0 = _errs1 === errors;
+valid0 = valid0 || _valid0;
+if(_valid0){
+var props0 = true;
+}
+const _errs12 = errors;
+if(data && typeof data == "object" && !Array.isArray(data)){
+if(data.kind === undefined){
+const err12 = {instancePath,schemaPath:"#/$defs/EventReceived/required",keyword:"required",params:{missingProperty: "kind"},message:"must have required property '"+"kind"+"'"};
+if(vErrors === null){
+vErrors = [err12];
+}
+else {
+vErrors.push(err12);
+}
+errors++;
+}
+if(data.event_id === undefined){
+const err13 = {instancePath,schemaPath:"#/$defs/EventReceived/required",keyword:"required",params:{missingProperty: "event_id"},message:"must have required property '"+"event_id"+"'"};
+if(vErrors === null){
+vErrors = [err13];
+}
+else {
+vErrors.push(err13);
+}
+errors++;
+}
+if(data.relay === undefined){
+const err14 = {instancePath,schemaPath:"#/$defs/EventReceived/required",keyword:"required",params:{missingProperty: "relay"},message:"must have required property '"+"relay"+"'"};
+if(vErrors === null){
+vErrors = [err14];
+}
+else {
+vErrors.push(err14);
+}
+errors++;
+}
+for(const key1 in data){
+if(!(((key1 === "kind") || (key1 === "event_id")) || (key1 === "relay"))){
+const err15 = {instancePath,schemaPath:"#/$defs/EventReceived/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key1},message:"must NOT have additional properties"};
+if(vErrors === null){
+vErrors = [err15];
+}
+else {
+vErrors.push(err15);
+}
+errors++;
+}
+}
+if(data.kind !== undefined){
+if("nostr_event" !== data.kind){
+const err16 = {instancePath:instancePath+"/kind",schemaPath:"#/$defs/EventReceived/properties/kind/const",keyword:"const",params:{allowedValue: "nostr_event"},message:"must be equal to constant"};
+if(vErrors === null){
+vErrors = [err16];
+}
+else {
+vErrors.push(err16);
+}
+errors++;
+}
+}
+if(data.event_id !== undefined){
+let data5 = data.event_id;
+if(typeof data5 === "string"){
+if(!pattern4.test(data5)){
+const err17 = {instancePath:instancePath+"/event_id",schemaPath:"#/$defs/EventReceived/properties/event_id/pattern",keyword:"pattern",params:{pattern: "^[0-9a-f]{64}$"},message:"must match pattern \""+"^[0-9a-f]{64}$"+"\""};
+if(vErrors === null){
+vErrors = [err17];
+}
+else {
+vErrors.push(err17);
+}
+errors++;
+}
+}
+else {
+const err18 = {instancePath:instancePath+"/event_id",schemaPath:"#/$defs/EventReceived/properties/event_id/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err18];
+}
+else {
+vErrors.push(err18);
+}
+errors++;
+}
+}
+if(data.relay !== undefined){
+let data6 = data.relay;
+if(typeof data6 === "string"){
+if(func1(data6) > 2000){
+const err19 = {instancePath:instancePath+"/relay",schemaPath:"#/$defs/EventReceived/properties/relay/maxLength",keyword:"maxLength",params:{limit: 2000},message:"must NOT have more than 2000 characters"};
+if(vErrors === null){
+vErrors = [err19];
+}
+else {
+vErrors.push(err19);
+}
+errors++;
+}
+if(func1(data6) < 1){
+const err20 = {instancePath:instancePath+"/relay",schemaPath:"#/$defs/EventReceived/properties/relay/minLength",keyword:"minLength",params:{limit: 1},message:"must NOT have fewer than 1 characters"};
+if(vErrors === null){
+vErrors = [err20];
+}
+else {
+vErrors.push(err20);
+}
+errors++;
+}
+}
+else {
+const err21 = {instancePath:instancePath+"/relay",schemaPath:"#/$defs/EventReceived/properties/relay/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err21];
+}
+else {
+vErrors.push(err21);
+}
+errors++;
+}
+}
+}
+else {
+const err22 = {instancePath,schemaPath:"#/$defs/EventReceived/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err22];
+}
+else {
+vErrors.push(err22);
+}
+errors++;
+}
+var _valid0 = _errs12 === errors;
+valid0 = valid0 || _valid0;
+if(_valid0){
+if(props0 !== true){
+props0 = true;
+}
+}
+if(!valid0){
+const err23 = {instancePath,schemaPath:"#/anyOf",keyword:"anyOf",params:{},message:"must match a schema in anyOf"};
+if(vErrors === null){
+vErrors = [err23];
+}
+else {
+vErrors.push(err23);
+}
+errors++;
+}
+else {
+errors = _errs0;
+if(vErrors !== null){
+if(_errs0){
+vErrors.length = _errs0;
+}
+else {
+vErrors = null;
+}
+}
+}
+validate93.errors = vErrors;
+evaluated0.props = props0;
+return errors === 0;
+}
+validate93.evaluated = {"dynamicProps":true,"dynamicItems":false};
+
+
+function validate86(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
+/*# sourceURL="https://openagents.dev/schemas/event/trigger.json" */;
+let vErrors = null;
+let errors = 0;
+const evaluated0 = validate86.evaluated;
+if(evaluated0.dynamicProps){
+evaluated0.props = undefined;
+}
+if(evaluated0.dynamicItems){
+evaluated0.items = undefined;
+}
+const _errs0 = errors;
+let valid0 = false;
+let passing0 = null;
+const _errs1 = errors;
+if(data && typeof data == "object" && !Array.isArray(data)){
+if(data.event_type === undefined){
+const err0 = {instancePath,schemaPath:"#/oneOf/0/required",keyword:"required",params:{missingProperty: "event_type"},message:"must have required property '"+"event_type"+"'"};
+if(vErrors === null){
+vErrors = [err0];
+}
+else {
+vErrors.push(err0);
+}
+errors++;
+}
+if(data.data === undefined){
+const err1 = {instancePath,schemaPath:"#/oneOf/0/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
+if(vErrors === null){
+vErrors = [err1];
+}
+else {
+vErrors.push(err1);
+}
+errors++;
+}
+for(const key0 in data){
+if(!((key0 === "event_type") || (key0 === "data"))){
+const err2 = {instancePath,schemaPath:"#/oneOf/0/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key0},message:"must NOT have additional properties"};
+if(vErrors === null){
+vErrors = [err2];
+}
+else {
+vErrors.push(err2);
+}
+errors++;
+}
+}
+if(data.event_type !== undefined){
+if("trigger.set" !== data.event_type){
+const err3 = {instancePath:instancePath+"/event_type",schemaPath:"#/oneOf/0/properties/event_type/const",keyword:"const",params:{allowedValue: "trigger.set"},message:"must be equal to constant"};
+if(vErrors === null){
+vErrors = [err3];
+}
+else {
+vErrors.push(err3);
+}
+errors++;
+}
+}
+if(data.data !== undefined){
+let data1 = data.data;
+if(data1 && typeof data1 == "object" && !Array.isArray(data1)){
+if(data1.install_id === undefined){
+const err4 = {instancePath:instancePath+"/data",schemaPath:"#/oneOf/0/properties/data/required",keyword:"required",params:{missingProperty: "install_id"},message:"must have required property '"+"install_id"+"'"};
+if(vErrors === null){
+vErrors = [err4];
+}
+else {
+vErrors.push(err4);
+}
+errors++;
+}
+if(data1.at_ms === undefined){
+const err5 = {instancePath:instancePath+"/data",schemaPath:"#/oneOf/0/properties/data/required",keyword:"required",params:{missingProperty: "at_ms"},message:"must have required property '"+"at_ms"+"'"};
+if(vErrors === null){
+vErrors = [err5];
+}
+else {
+vErrors.push(err5);
+}
+errors++;
+}
+if(data1.watches === undefined){
+const err6 = {instancePath:instancePath+"/data",schemaPath:"#/oneOf/0/properties/data/required",keyword:"required",params:{missingProperty: "watches"},message:"must have required property '"+"watches"+"'"};
+if(vErrors === null){
+vErrors = [err6];
+}
+else {
+vErrors.push(err6);
+}
+errors++;
+}
+for(const key1 in data1){
+if(!(((key1 === "install_id") || (key1 === "at_ms")) || (key1 === "watches"))){
+const err7 = {instancePath:instancePath+"/data",schemaPath:"#/oneOf/0/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key1},message:"must NOT have additional properties"};
+if(vErrors === null){
+vErrors = [err7];
+}
+else {
+vErrors.push(err7);
+}
+errors++;
+}
+}
+if(data1.install_id !== undefined){
+let data2 = data1.install_id;
+if(typeof data2 === "string"){
+if(func1(data2) > 64){
+const err8 = {instancePath:instancePath+"/data/install_id",schemaPath:"#/oneOf/0/properties/data/properties/install_id/maxLength",keyword:"maxLength",params:{limit: 64},message:"must NOT have more than 64 characters"};
+if(vErrors === null){
+vErrors = [err8];
+}
+else {
+vErrors.push(err8);
+}
+errors++;
+}
+if(func1(data2) < 1){
+const err9 = {instancePath:instancePath+"/data/install_id",schemaPath:"#/oneOf/0/properties/data/properties/install_id/minLength",keyword:"minLength",params:{limit: 1},message:"must NOT have fewer than 1 characters"};
+if(vErrors === null){
+vErrors = [err9];
+}
+else {
+vErrors.push(err9);
+}
+errors++;
+}
+}
+else {
+const err10 = {instancePath:instancePath+"/data/install_id",schemaPath:"#/oneOf/0/properties/data/properties/install_id/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err10];
+}
+else {
+vErrors.push(err10);
+}
+errors++;
+}
+}
+if(data1.at_ms !== undefined){
+let data3 = data1.at_ms;
+if(!(((typeof data3 == "number") && (!(data3 % 1) && !isNaN(data3))) && (isFinite(data3)))){
+const err11 = {instancePath:instancePath+"/data/at_ms",schemaPath:"#/oneOf/0/properties/data/properties/at_ms/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
+if(vErrors === null){
+vErrors = [err11];
+}
+else {
+vErrors.push(err11);
+}
+errors++;
+}
+if((typeof data3 == "number") && (isFinite(data3))){
+if(data3 > 9007199254740991 || isNaN(data3)){
+const err12 = {instancePath:instancePath+"/data/at_ms",schemaPath:"#/oneOf/0/properties/data/properties/at_ms/maximum",keyword:"maximum",params:{comparison: "<=", limit: 9007199254740991},message:"must be <= 9007199254740991"};
+if(vErrors === null){
+vErrors = [err12];
+}
+else {
+vErrors.push(err12);
+}
+errors++;
+}
+if(data3 < 0 || isNaN(data3)){
+const err13 = {instancePath:instancePath+"/data/at_ms",schemaPath:"#/oneOf/0/properties/data/properties/at_ms/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0},message:"must be >= 0"};
+if(vErrors === null){
+vErrors = [err13];
+}
+else {
+vErrors.push(err13);
+}
+errors++;
+}
+}
+}
+if(data1.watches !== undefined){
+let data4 = data1.watches;
+if(Array.isArray(data4)){
+if(data4.length > 32){
+const err14 = {instancePath:instancePath+"/data/watches",schemaPath:"#/oneOf/0/properties/data/properties/watches/maxItems",keyword:"maxItems",params:{limit: 32},message:"must NOT have more than 32 items"};
+if(vErrors === null){
+vErrors = [err14];
+}
+else {
+vErrors.push(err14);
+}
+errors++;
+}
+const len0 = data4.length;
+for(let i0=0; i0<len0; i0++){
+if(!(validate87(data4[i0], {instancePath:instancePath+"/data/watches/" + i0,parentData:data4,parentDataProperty:i0,rootData,dynamicAnchors}))){
+vErrors = vErrors === null ? validate87.errors : vErrors.concat(validate87.errors);
+errors = vErrors.length;
+}
+}
+}
+else {
+const err15 = {instancePath:instancePath+"/data/watches",schemaPath:"#/oneOf/0/properties/data/properties/watches/type",keyword:"type",params:{type: "array"},message:"must be array"};
+if(vErrors === null){
+vErrors = [err15];
+}
+else {
+vErrors.push(err15);
+}
+errors++;
+}
+}
+}
+else {
+const err16 = {instancePath:instancePath+"/data",schemaPath:"#/oneOf/0/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err16];
+}
+else {
+vErrors.push(err16);
+}
+errors++;
+}
+}
+}
+else {
+const err17 = {instancePath,schemaPath:"#/oneOf/0/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err17];
+}
+else {
+vErrors.push(err17);
+}
+errors++;
+}
+var _valid0 = _errs1 === errors;
+if(_valid0){
+valid0 = true;
+passing0 = 0;
+var props1 = true;
+}
+const _errs15 = errors;
+if(data && typeof data == "object" && !Array.isArray(data)){
+if(data.event_type === undefined){
+const err18 = {instancePath,schemaPath:"#/oneOf/1/required",keyword:"required",params:{missingProperty: "event_type"},message:"must have required property '"+"event_type"+"'"};
+if(vErrors === null){
+vErrors = [err18];
+}
+else {
+vErrors.push(err18);
+}
+errors++;
+}
+if(data.data === undefined){
+const err19 = {instancePath,schemaPath:"#/oneOf/1/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
+if(vErrors === null){
+vErrors = [err19];
+}
+else {
+vErrors.push(err19);
+}
+errors++;
+}
+for(const key2 in data){
+if(!((key2 === "event_type") || (key2 === "data"))){
+const err20 = {instancePath,schemaPath:"#/oneOf/1/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key2},message:"must NOT have additional properties"};
+if(vErrors === null){
+vErrors = [err20];
+}
+else {
+vErrors.push(err20);
+}
+errors++;
+}
+}
+if(data.event_type !== undefined){
+if("trigger.cleared" !== data.event_type){
+const err21 = {instancePath:instancePath+"/event_type",schemaPath:"#/oneOf/1/properties/event_type/const",keyword:"const",params:{allowedValue: "trigger.cleared"},message:"must be equal to constant"};
+if(vErrors === null){
+vErrors = [err21];
+}
+else {
+vErrors.push(err21);
+}
+errors++;
+}
+}
+if(data.data !== undefined){
+let data7 = data.data;
+if(data7 && typeof data7 == "object" && !Array.isArray(data7)){
+if(data7.install_id === undefined){
+const err22 = {instancePath:instancePath+"/data",schemaPath:"#/oneOf/1/properties/data/required",keyword:"required",params:{missingProperty: "install_id"},message:"must have required property '"+"install_id"+"'"};
+if(vErrors === null){
+vErrors = [err22];
+}
+else {
+vErrors.push(err22);
+}
+errors++;
+}
+if(data7.reason === undefined){
+const err23 = {instancePath:instancePath+"/data",schemaPath:"#/oneOf/1/properties/data/required",keyword:"required",params:{missingProperty: "reason"},message:"must have required property '"+"reason"+"'"};
+if(vErrors === null){
+vErrors = [err23];
+}
+else {
+vErrors.push(err23);
+}
+errors++;
+}
+for(const key3 in data7){
+if(!((key3 === "install_id") || (key3 === "reason"))){
+const err24 = {instancePath:instancePath+"/data",schemaPath:"#/oneOf/1/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key3},message:"must NOT have additional properties"};
+if(vErrors === null){
+vErrors = [err24];
+}
+else {
+vErrors.push(err24);
+}
+errors++;
+}
+}
+if(data7.install_id !== undefined){
+let data8 = data7.install_id;
+if(typeof data8 === "string"){
+if(func1(data8) > 64){
+const err25 = {instancePath:instancePath+"/data/install_id",schemaPath:"#/oneOf/1/properties/data/properties/install_id/maxLength",keyword:"maxLength",params:{limit: 64},message:"must NOT have more than 64 characters"};
+if(vErrors === null){
+vErrors = [err25];
+}
+else {
+vErrors.push(err25);
+}
+errors++;
+}
+if(func1(data8) < 1){
+const err26 = {instancePath:instancePath+"/data/install_id",schemaPath:"#/oneOf/1/properties/data/properties/install_id/minLength",keyword:"minLength",params:{limit: 1},message:"must NOT have fewer than 1 characters"};
+if(vErrors === null){
+vErrors = [err26];
+}
+else {
+vErrors.push(err26);
+}
+errors++;
+}
+}
+else {
+const err27 = {instancePath:instancePath+"/data/install_id",schemaPath:"#/oneOf/1/properties/data/properties/install_id/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err27];
+}
+else {
+vErrors.push(err27);
+}
+errors++;
+}
+}
+if(data7.reason !== undefined){
+let data9 = data7.reason;
+if(typeof data9 === "string"){
+if(func1(data9) > 500){
+const err28 = {instancePath:instancePath+"/data/reason",schemaPath:"#/oneOf/1/properties/data/properties/reason/maxLength",keyword:"maxLength",params:{limit: 500},message:"must NOT have more than 500 characters"};
+if(vErrors === null){
+vErrors = [err28];
+}
+else {
+vErrors.push(err28);
+}
+errors++;
+}
+}
+else {
+const err29 = {instancePath:instancePath+"/data/reason",schemaPath:"#/oneOf/1/properties/data/properties/reason/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err29];
+}
+else {
+vErrors.push(err29);
+}
+errors++;
+}
+}
+}
+else {
+const err30 = {instancePath:instancePath+"/data",schemaPath:"#/oneOf/1/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err30];
+}
+else {
+vErrors.push(err30);
+}
+errors++;
+}
+}
+}
+else {
+const err31 = {instancePath,schemaPath:"#/oneOf/1/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err31];
+}
+else {
+vErrors.push(err31);
+}
+errors++;
+}
+var _valid0 = _errs15 === errors;
+if(_valid0 && valid0){
+valid0 = false;
+passing0 = [passing0, 1];
+}
+else {
+if(_valid0){
+valid0 = true;
+passing0 = 1;
+if(props1 !== true){
+props1 = true;
+}
+}
+const _errs26 = errors;
+if(data && typeof data == "object" && !Array.isArray(data)){
+if(data.event_type === undefined){
+const err32 = {instancePath,schemaPath:"#/oneOf/2/required",keyword:"required",params:{missingProperty: "event_type"},message:"must have required property '"+"event_type"+"'"};
+if(vErrors === null){
+vErrors = [err32];
+}
+else {
+vErrors.push(err32);
+}
+errors++;
+}
+if(data.data === undefined){
+const err33 = {instancePath,schemaPath:"#/oneOf/2/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
+if(vErrors === null){
+vErrors = [err33];
+}
+else {
+vErrors.push(err33);
+}
+errors++;
+}
+for(const key4 in data){
+if(!((key4 === "event_type") || (key4 === "data"))){
+const err34 = {instancePath,schemaPath:"#/oneOf/2/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key4},message:"must NOT have additional properties"};
+if(vErrors === null){
+vErrors = [err34];
+}
+else {
+vErrors.push(err34);
+}
+errors++;
+}
+}
+if(data.event_type !== undefined){
+if("trigger.noted" !== data.event_type){
+const err35 = {instancePath:instancePath+"/event_type",schemaPath:"#/oneOf/2/properties/event_type/const",keyword:"const",params:{allowedValue: "trigger.noted"},message:"must be equal to constant"};
+if(vErrors === null){
+vErrors = [err35];
+}
+else {
+vErrors.push(err35);
+}
+errors++;
+}
+}
+if(data.data !== undefined){
+let data11 = data.data;
+if(data11 && typeof data11 == "object" && !Array.isArray(data11)){
+if(data11.install_id === undefined){
+const err36 = {instancePath:instancePath+"/data",schemaPath:"#/oneOf/2/properties/data/required",keyword:"required",params:{missingProperty: "install_id"},message:"must have required property '"+"install_id"+"'"};
+if(vErrors === null){
+vErrors = [err36];
+}
+else {
+vErrors.push(err36);
+}
+errors++;
+}
+if(data11.trigger === undefined){
+const err37 = {instancePath:instancePath+"/data",schemaPath:"#/oneOf/2/properties/data/required",keyword:"required",params:{missingProperty: "trigger"},message:"must have required property '"+"trigger"+"'"};
+if(vErrors === null){
+vErrors = [err37];
+}
+else {
+vErrors.push(err37);
+}
+errors++;
+}
+if(data11.at_ms === undefined){
+const err38 = {instancePath:instancePath+"/data",schemaPath:"#/oneOf/2/properties/data/required",keyword:"required",params:{missingProperty: "at_ms"},message:"must have required property '"+"at_ms"+"'"};
+if(vErrors === null){
+vErrors = [err38];
+}
+else {
+vErrors.push(err38);
+}
+errors++;
+}
+for(const key5 in data11){
+if(!(((((key5 === "install_id") || (key5 === "trigger")) || (key5 === "at_ms")) || (key5 === "cause")) || (key5 === "baseline"))){
+const err39 = {instancePath:instancePath+"/data",schemaPath:"#/oneOf/2/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key5},message:"must NOT have additional properties"};
+if(vErrors === null){
+vErrors = [err39];
+}
+else {
+vErrors.push(err39);
+}
+errors++;
+}
+}
+if(data11.install_id !== undefined){
+let data12 = data11.install_id;
+if(typeof data12 === "string"){
+if(func1(data12) > 64){
+const err40 = {instancePath:instancePath+"/data/install_id",schemaPath:"#/oneOf/2/properties/data/properties/install_id/maxLength",keyword:"maxLength",params:{limit: 64},message:"must NOT have more than 64 characters"};
+if(vErrors === null){
+vErrors = [err40];
+}
+else {
+vErrors.push(err40);
+}
+errors++;
+}
+if(func1(data12) < 1){
+const err41 = {instancePath:instancePath+"/data/install_id",schemaPath:"#/oneOf/2/properties/data/properties/install_id/minLength",keyword:"minLength",params:{limit: 1},message:"must NOT have fewer than 1 characters"};
+if(vErrors === null){
+vErrors = [err41];
+}
+else {
+vErrors.push(err41);
+}
+errors++;
+}
+}
+else {
+const err42 = {instancePath:instancePath+"/data/install_id",schemaPath:"#/oneOf/2/properties/data/properties/install_id/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err42];
+}
+else {
+vErrors.push(err42);
+}
+errors++;
+}
+}
+if(data11.trigger !== undefined){
+let data13 = data11.trigger;
+if(!(((typeof data13 == "number") && (!(data13 % 1) && !isNaN(data13))) && (isFinite(data13)))){
+const err43 = {instancePath:instancePath+"/data/trigger",schemaPath:"#/oneOf/2/properties/data/properties/trigger/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
+if(vErrors === null){
+vErrors = [err43];
+}
+else {
+vErrors.push(err43);
+}
+errors++;
+}
+if((typeof data13 == "number") && (isFinite(data13))){
+if(data13 > 31 || isNaN(data13)){
+const err44 = {instancePath:instancePath+"/data/trigger",schemaPath:"#/oneOf/2/properties/data/properties/trigger/maximum",keyword:"maximum",params:{comparison: "<=", limit: 31},message:"must be <= 31"};
+if(vErrors === null){
+vErrors = [err44];
+}
+else {
+vErrors.push(err44);
+}
+errors++;
+}
+if(data13 < 0 || isNaN(data13)){
+const err45 = {instancePath:instancePath+"/data/trigger",schemaPath:"#/oneOf/2/properties/data/properties/trigger/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0},message:"must be >= 0"};
+if(vErrors === null){
+vErrors = [err45];
+}
+else {
+vErrors.push(err45);
+}
+errors++;
+}
+}
+}
+if(data11.at_ms !== undefined){
+let data14 = data11.at_ms;
+if(!(((typeof data14 == "number") && (!(data14 % 1) && !isNaN(data14))) && (isFinite(data14)))){
+const err46 = {instancePath:instancePath+"/data/at_ms",schemaPath:"#/oneOf/2/properties/data/properties/at_ms/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
+if(vErrors === null){
+vErrors = [err46];
+}
+else {
+vErrors.push(err46);
+}
+errors++;
+}
+if((typeof data14 == "number") && (isFinite(data14))){
+if(data14 > 9007199254740991 || isNaN(data14)){
+const err47 = {instancePath:instancePath+"/data/at_ms",schemaPath:"#/oneOf/2/properties/data/properties/at_ms/maximum",keyword:"maximum",params:{comparison: "<=", limit: 9007199254740991},message:"must be <= 9007199254740991"};
+if(vErrors === null){
+vErrors = [err47];
+}
+else {
+vErrors.push(err47);
+}
+errors++;
+}
+if(data14 < 0 || isNaN(data14)){
+const err48 = {instancePath:instancePath+"/data/at_ms",schemaPath:"#/oneOf/2/properties/data/properties/at_ms/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0},message:"must be >= 0"};
+if(vErrors === null){
+vErrors = [err48];
+}
+else {
+vErrors.push(err48);
+}
+errors++;
+}
+}
+}
+if(data11.cause !== undefined){
+if(!(validate93(data11.cause, {instancePath:instancePath+"/data/cause",parentData:data11,parentDataProperty:"cause",rootData,dynamicAnchors}))){
+vErrors = vErrors === null ? validate93.errors : vErrors.concat(validate93.errors);
+errors = vErrors.length;
+}
+}
+if(data11.baseline !== undefined){
+let data16 = data11.baseline;
+if(data16 && typeof data16 == "object" && !Array.isArray(data16)){
+if(data16.fingerprint === undefined){
+const err49 = {instancePath:instancePath+"/data/baseline",schemaPath:"#/$defs/FileBaseline/required",keyword:"required",params:{missingProperty: "fingerprint"},message:"must have required property '"+"fingerprint"+"'"};
+if(vErrors === null){
+vErrors = [err49];
+}
+else {
+vErrors.push(err49);
+}
+errors++;
+}
+if(data16.files === undefined){
+const err50 = {instancePath:instancePath+"/data/baseline",schemaPath:"#/$defs/FileBaseline/required",keyword:"required",params:{missingProperty: "files"},message:"must have required property '"+"files"+"'"};
+if(vErrors === null){
+vErrors = [err50];
+}
+else {
+vErrors.push(err50);
+}
+errors++;
+}
+for(const key6 in data16){
+if(!((key6 === "fingerprint") || (key6 === "files"))){
+const err51 = {instancePath:instancePath+"/data/baseline",schemaPath:"#/$defs/FileBaseline/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key6},message:"must NOT have additional properties"};
+if(vErrors === null){
+vErrors = [err51];
+}
+else {
+vErrors.push(err51);
+}
+errors++;
+}
+}
+if(data16.fingerprint !== undefined){
+let data17 = data16.fingerprint;
+if(typeof data17 === "string"){
+if(!pattern4.test(data17)){
+const err52 = {instancePath:instancePath+"/data/baseline/fingerprint",schemaPath:"#/$defs/FileBaseline/properties/fingerprint/pattern",keyword:"pattern",params:{pattern: "^[0-9a-f]{64}$"},message:"must match pattern \""+"^[0-9a-f]{64}$"+"\""};
+if(vErrors === null){
+vErrors = [err52];
+}
+else {
+vErrors.push(err52);
+}
+errors++;
+}
+}
+else {
+const err53 = {instancePath:instancePath+"/data/baseline/fingerprint",schemaPath:"#/$defs/FileBaseline/properties/fingerprint/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err53];
+}
+else {
+vErrors.push(err53);
+}
+errors++;
+}
+}
+if(data16.files !== undefined){
+let data18 = data16.files;
+if(!(((typeof data18 == "number") && (!(data18 % 1) && !isNaN(data18))) && (isFinite(data18)))){
+const err54 = {instancePath:instancePath+"/data/baseline/files",schemaPath:"#/$defs/FileBaseline/properties/files/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
+if(vErrors === null){
+vErrors = [err54];
+}
+else {
+vErrors.push(err54);
+}
+errors++;
+}
+if((typeof data18 == "number") && (isFinite(data18))){
+if(data18 < 0 || isNaN(data18)){
+const err55 = {instancePath:instancePath+"/data/baseline/files",schemaPath:"#/$defs/FileBaseline/properties/files/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0},message:"must be >= 0"};
+if(vErrors === null){
+vErrors = [err55];
+}
+else {
+vErrors.push(err55);
+}
+errors++;
+}
+}
+}
+}
+else {
+const err56 = {instancePath:instancePath+"/data/baseline",schemaPath:"#/$defs/FileBaseline/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err56];
+}
+else {
+vErrors.push(err56);
+}
+errors++;
+}
+}
+}
+else {
+const err57 = {instancePath:instancePath+"/data",schemaPath:"#/oneOf/2/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err57];
+}
+else {
+vErrors.push(err57);
+}
+errors++;
+}
+}
+}
+else {
+const err58 = {instancePath,schemaPath:"#/oneOf/2/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err58];
+}
+else {
+vErrors.push(err58);
+}
+errors++;
+}
+var _valid0 = _errs26 === errors;
+if(_valid0 && valid0){
+valid0 = false;
+passing0 = [passing0, 2];
+}
+else {
+if(_valid0){
+valid0 = true;
+passing0 = 2;
+if(props1 !== true){
+props1 = true;
+}
+}
+const _errs48 = errors;
+if(data && typeof data == "object" && !Array.isArray(data)){
+if(data.event_type === undefined){
+const err59 = {instancePath,schemaPath:"#/oneOf/3/required",keyword:"required",params:{missingProperty: "event_type"},message:"must have required property '"+"event_type"+"'"};
+if(vErrors === null){
+vErrors = [err59];
+}
+else {
+vErrors.push(err59);
+}
+errors++;
+}
+if(data.data === undefined){
+const err60 = {instancePath,schemaPath:"#/oneOf/3/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
+if(vErrors === null){
+vErrors = [err60];
+}
+else {
+vErrors.push(err60);
+}
+errors++;
+}
+for(const key7 in data){
+if(!((key7 === "event_type") || (key7 === "data"))){
+const err61 = {instancePath,schemaPath:"#/oneOf/3/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key7},message:"must NOT have additional properties"};
+if(vErrors === null){
+vErrors = [err61];
+}
+else {
+vErrors.push(err61);
+}
+errors++;
+}
+}
+if(data.event_type !== undefined){
+if("trigger.settled" !== data.event_type){
+const err62 = {instancePath:instancePath+"/event_type",schemaPath:"#/oneOf/3/properties/event_type/const",keyword:"const",params:{allowedValue: "trigger.settled"},message:"must be equal to constant"};
+if(vErrors === null){
+vErrors = [err62];
+}
+else {
+vErrors.push(err62);
+}
+errors++;
+}
+}
+if(data.data !== undefined){
+let data20 = data.data;
+if(data20 && typeof data20 == "object" && !Array.isArray(data20)){
+if(data20.install_id === undefined){
+const err63 = {instancePath:instancePath+"/data",schemaPath:"#/oneOf/3/properties/data/required",keyword:"required",params:{missingProperty: "install_id"},message:"must have required property '"+"install_id"+"'"};
+if(vErrors === null){
+vErrors = [err63];
+}
+else {
+vErrors.push(err63);
+}
+errors++;
+}
+if(data20.trigger === undefined){
+const err64 = {instancePath:instancePath+"/data",schemaPath:"#/oneOf/3/properties/data/required",keyword:"required",params:{missingProperty: "trigger"},message:"must have required property '"+"trigger"+"'"};
+if(vErrors === null){
+vErrors = [err64];
+}
+else {
+vErrors.push(err64);
+}
+errors++;
+}
+if(data20.at_ms === undefined){
+const err65 = {instancePath:instancePath+"/data",schemaPath:"#/oneOf/3/properties/data/required",keyword:"required",params:{missingProperty: "at_ms"},message:"must have required property '"+"at_ms"+"'"};
+if(vErrors === null){
+vErrors = [err65];
+}
+else {
+vErrors.push(err65);
+}
+errors++;
+}
+if(data20.reason === undefined){
+const err66 = {instancePath:instancePath+"/data",schemaPath:"#/oneOf/3/properties/data/required",keyword:"required",params:{missingProperty: "reason"},message:"must have required property '"+"reason"+"'"};
+if(vErrors === null){
+vErrors = [err66];
+}
+else {
+vErrors.push(err66);
+}
+errors++;
+}
+for(const key8 in data20){
+if(!((((((key8 === "install_id") || (key8 === "trigger")) || (key8 === "at_ms")) || (key8 === "reason")) || (key8 === "cause")) || (key8 === "baseline"))){
+const err67 = {instancePath:instancePath+"/data",schemaPath:"#/oneOf/3/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key8},message:"must NOT have additional properties"};
+if(vErrors === null){
+vErrors = [err67];
+}
+else {
+vErrors.push(err67);
+}
+errors++;
+}
+}
+if(data20.install_id !== undefined){
+let data21 = data20.install_id;
+if(typeof data21 === "string"){
+if(func1(data21) > 64){
+const err68 = {instancePath:instancePath+"/data/install_id",schemaPath:"#/oneOf/3/properties/data/properties/install_id/maxLength",keyword:"maxLength",params:{limit: 64},message:"must NOT have more than 64 characters"};
+if(vErrors === null){
+vErrors = [err68];
+}
+else {
+vErrors.push(err68);
+}
+errors++;
+}
+if(func1(data21) < 1){
+const err69 = {instancePath:instancePath+"/data/install_id",schemaPath:"#/oneOf/3/properties/data/properties/install_id/minLength",keyword:"minLength",params:{limit: 1},message:"must NOT have fewer than 1 characters"};
+if(vErrors === null){
+vErrors = [err69];
+}
+else {
+vErrors.push(err69);
+}
+errors++;
+}
+}
+else {
+const err70 = {instancePath:instancePath+"/data/install_id",schemaPath:"#/oneOf/3/properties/data/properties/install_id/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err70];
+}
+else {
+vErrors.push(err70);
+}
+errors++;
+}
+}
+if(data20.trigger !== undefined){
+let data22 = data20.trigger;
+if(!(((typeof data22 == "number") && (!(data22 % 1) && !isNaN(data22))) && (isFinite(data22)))){
+const err71 = {instancePath:instancePath+"/data/trigger",schemaPath:"#/oneOf/3/properties/data/properties/trigger/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
+if(vErrors === null){
+vErrors = [err71];
+}
+else {
+vErrors.push(err71);
+}
+errors++;
+}
+if((typeof data22 == "number") && (isFinite(data22))){
+if(data22 > 31 || isNaN(data22)){
+const err72 = {instancePath:instancePath+"/data/trigger",schemaPath:"#/oneOf/3/properties/data/properties/trigger/maximum",keyword:"maximum",params:{comparison: "<=", limit: 31},message:"must be <= 31"};
+if(vErrors === null){
+vErrors = [err72];
+}
+else {
+vErrors.push(err72);
+}
+errors++;
+}
+if(data22 < 0 || isNaN(data22)){
+const err73 = {instancePath:instancePath+"/data/trigger",schemaPath:"#/oneOf/3/properties/data/properties/trigger/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0},message:"must be >= 0"};
+if(vErrors === null){
+vErrors = [err73];
+}
+else {
+vErrors.push(err73);
+}
+errors++;
+}
+}
+}
+if(data20.at_ms !== undefined){
+let data23 = data20.at_ms;
+if(!(((typeof data23 == "number") && (!(data23 % 1) && !isNaN(data23))) && (isFinite(data23)))){
+const err74 = {instancePath:instancePath+"/data/at_ms",schemaPath:"#/oneOf/3/properties/data/properties/at_ms/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
+if(vErrors === null){
+vErrors = [err74];
+}
+else {
+vErrors.push(err74);
+}
+errors++;
+}
+if((typeof data23 == "number") && (isFinite(data23))){
+if(data23 > 9007199254740991 || isNaN(data23)){
+const err75 = {instancePath:instancePath+"/data/at_ms",schemaPath:"#/oneOf/3/properties/data/properties/at_ms/maximum",keyword:"maximum",params:{comparison: "<=", limit: 9007199254740991},message:"must be <= 9007199254740991"};
+if(vErrors === null){
+vErrors = [err75];
+}
+else {
+vErrors.push(err75);
+}
+errors++;
+}
+if(data23 < 0 || isNaN(data23)){
+const err76 = {instancePath:instancePath+"/data/at_ms",schemaPath:"#/oneOf/3/properties/data/properties/at_ms/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0},message:"must be >= 0"};
+if(vErrors === null){
+vErrors = [err76];
+}
+else {
+vErrors.push(err76);
+}
+errors++;
+}
+}
+}
+if(data20.reason !== undefined){
+let data24 = data20.reason;
+if(!((((data24 === "first_look") || (data24 === "own_run")) || (data24 === "own_event")) || (data24 === "missed"))){
+const err77 = {instancePath:instancePath+"/data/reason",schemaPath:"#/oneOf/3/properties/data/properties/reason/enum",keyword:"enum",params:{allowedValues: schema123.oneOf[3].properties.data.properties.reason.enum},message:"must be equal to one of the allowed values"};
+if(vErrors === null){
+vErrors = [err77];
+}
+else {
+vErrors.push(err77);
+}
+errors++;
+}
+}
+if(data20.cause !== undefined){
+if(!(validate93(data20.cause, {instancePath:instancePath+"/data/cause",parentData:data20,parentDataProperty:"cause",rootData,dynamicAnchors}))){
+vErrors = vErrors === null ? validate93.errors : vErrors.concat(validate93.errors);
+errors = vErrors.length;
+}
+}
+if(data20.baseline !== undefined){
+let data26 = data20.baseline;
+if(data26 && typeof data26 == "object" && !Array.isArray(data26)){
+if(data26.fingerprint === undefined){
+const err78 = {instancePath:instancePath+"/data/baseline",schemaPath:"#/$defs/FileBaseline/required",keyword:"required",params:{missingProperty: "fingerprint"},message:"must have required property '"+"fingerprint"+"'"};
+if(vErrors === null){
+vErrors = [err78];
+}
+else {
+vErrors.push(err78);
+}
+errors++;
+}
+if(data26.files === undefined){
+const err79 = {instancePath:instancePath+"/data/baseline",schemaPath:"#/$defs/FileBaseline/required",keyword:"required",params:{missingProperty: "files"},message:"must have required property '"+"files"+"'"};
+if(vErrors === null){
+vErrors = [err79];
+}
+else {
+vErrors.push(err79);
+}
+errors++;
+}
+for(const key9 in data26){
+if(!((key9 === "fingerprint") || (key9 === "files"))){
+const err80 = {instancePath:instancePath+"/data/baseline",schemaPath:"#/$defs/FileBaseline/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key9},message:"must NOT have additional properties"};
+if(vErrors === null){
+vErrors = [err80];
+}
+else {
+vErrors.push(err80);
+}
+errors++;
+}
+}
+if(data26.fingerprint !== undefined){
+let data27 = data26.fingerprint;
+if(typeof data27 === "string"){
+if(!pattern4.test(data27)){
+const err81 = {instancePath:instancePath+"/data/baseline/fingerprint",schemaPath:"#/$defs/FileBaseline/properties/fingerprint/pattern",keyword:"pattern",params:{pattern: "^[0-9a-f]{64}$"},message:"must match pattern \""+"^[0-9a-f]{64}$"+"\""};
+if(vErrors === null){
+vErrors = [err81];
+}
+else {
+vErrors.push(err81);
+}
+errors++;
+}
+}
+else {
+const err82 = {instancePath:instancePath+"/data/baseline/fingerprint",schemaPath:"#/$defs/FileBaseline/properties/fingerprint/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err82];
+}
+else {
+vErrors.push(err82);
+}
+errors++;
+}
+}
+if(data26.files !== undefined){
+let data28 = data26.files;
+if(!(((typeof data28 == "number") && (!(data28 % 1) && !isNaN(data28))) && (isFinite(data28)))){
+const err83 = {instancePath:instancePath+"/data/baseline/files",schemaPath:"#/$defs/FileBaseline/properties/files/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
+if(vErrors === null){
+vErrors = [err83];
+}
+else {
+vErrors.push(err83);
+}
+errors++;
+}
+if((typeof data28 == "number") && (isFinite(data28))){
+if(data28 < 0 || isNaN(data28)){
+const err84 = {instancePath:instancePath+"/data/baseline/files",schemaPath:"#/$defs/FileBaseline/properties/files/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0},message:"must be >= 0"};
+if(vErrors === null){
+vErrors = [err84];
+}
+else {
+vErrors.push(err84);
+}
+errors++;
+}
+}
+}
+}
+else {
+const err85 = {instancePath:instancePath+"/data/baseline",schemaPath:"#/$defs/FileBaseline/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err85];
+}
+else {
+vErrors.push(err85);
+}
+errors++;
+}
+}
+}
+else {
+const err86 = {instancePath:instancePath+"/data",schemaPath:"#/oneOf/3/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err86];
+}
+else {
+vErrors.push(err86);
+}
+errors++;
+}
+}
+}
+else {
+const err87 = {instancePath,schemaPath:"#/oneOf/3/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err87];
+}
+else {
+vErrors.push(err87);
+}
+errors++;
+}
+var _valid0 = _errs48 === errors;
+if(_valid0 && valid0){
+valid0 = false;
+passing0 = [passing0, 3];
+}
+else {
+if(_valid0){
+valid0 = true;
+passing0 = 3;
+if(props1 !== true){
+props1 = true;
+}
+}
+const _errs71 = errors;
+if(data && typeof data == "object" && !Array.isArray(data)){
+if(data.event_type === undefined){
+const err88 = {instancePath,schemaPath:"#/oneOf/4/required",keyword:"required",params:{missingProperty: "event_type"},message:"must have required property '"+"event_type"+"'"};
+if(vErrors === null){
+vErrors = [err88];
+}
+else {
+vErrors.push(err88);
+}
+errors++;
+}
+if(data.data === undefined){
+const err89 = {instancePath,schemaPath:"#/oneOf/4/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
+if(vErrors === null){
+vErrors = [err89];
+}
+else {
+vErrors.push(err89);
+}
+errors++;
+}
+for(const key10 in data){
+if(!((key10 === "event_type") || (key10 === "data"))){
+const err90 = {instancePath,schemaPath:"#/oneOf/4/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key10},message:"must NOT have additional properties"};
+if(vErrors === null){
+vErrors = [err90];
+}
+else {
+vErrors.push(err90);
+}
+errors++;
+}
+}
+if(data.event_type !== undefined){
+if("trigger.deferred" !== data.event_type){
+const err91 = {instancePath:instancePath+"/event_type",schemaPath:"#/oneOf/4/properties/event_type/const",keyword:"const",params:{allowedValue: "trigger.deferred"},message:"must be equal to constant"};
+if(vErrors === null){
+vErrors = [err91];
+}
+else {
+vErrors.push(err91);
+}
+errors++;
+}
+}
+if(data.data !== undefined){
+let data30 = data.data;
+if(data30 && typeof data30 == "object" && !Array.isArray(data30)){
+if(data30.install_id === undefined){
+const err92 = {instancePath:instancePath+"/data",schemaPath:"#/oneOf/4/properties/data/required",keyword:"required",params:{missingProperty: "install_id"},message:"must have required property '"+"install_id"+"'"};
+if(vErrors === null){
+vErrors = [err92];
+}
+else {
+vErrors.push(err92);
+}
+errors++;
+}
+if(data30.at_ms === undefined){
+const err93 = {instancePath:instancePath+"/data",schemaPath:"#/oneOf/4/properties/data/required",keyword:"required",params:{missingProperty: "at_ms"},message:"must have required property '"+"at_ms"+"'"};
+if(vErrors === null){
+vErrors = [err93];
+}
+else {
+vErrors.push(err93);
+}
+errors++;
+}
+if(data30.until_ms === undefined){
+const err94 = {instancePath:instancePath+"/data",schemaPath:"#/oneOf/4/properties/data/required",keyword:"required",params:{missingProperty: "until_ms"},message:"must have required property '"+"until_ms"+"'"};
+if(vErrors === null){
+vErrors = [err94];
+}
+else {
+vErrors.push(err94);
+}
+errors++;
+}
+if(data30.fires_in_window === undefined){
+const err95 = {instancePath:instancePath+"/data",schemaPath:"#/oneOf/4/properties/data/required",keyword:"required",params:{missingProperty: "fires_in_window"},message:"must have required property '"+"fires_in_window"+"'"};
+if(vErrors === null){
+vErrors = [err95];
+}
+else {
+vErrors.push(err95);
+}
+errors++;
+}
+for(const key11 in data30){
+if(!((((key11 === "install_id") || (key11 === "at_ms")) || (key11 === "until_ms")) || (key11 === "fires_in_window"))){
+const err96 = {instancePath:instancePath+"/data",schemaPath:"#/oneOf/4/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key11},message:"must NOT have additional properties"};
+if(vErrors === null){
+vErrors = [err96];
+}
+else {
+vErrors.push(err96);
+}
+errors++;
+}
+}
+if(data30.install_id !== undefined){
+let data31 = data30.install_id;
+if(typeof data31 === "string"){
+if(func1(data31) > 64){
+const err97 = {instancePath:instancePath+"/data/install_id",schemaPath:"#/oneOf/4/properties/data/properties/install_id/maxLength",keyword:"maxLength",params:{limit: 64},message:"must NOT have more than 64 characters"};
+if(vErrors === null){
+vErrors = [err97];
+}
+else {
+vErrors.push(err97);
+}
+errors++;
+}
+if(func1(data31) < 1){
+const err98 = {instancePath:instancePath+"/data/install_id",schemaPath:"#/oneOf/4/properties/data/properties/install_id/minLength",keyword:"minLength",params:{limit: 1},message:"must NOT have fewer than 1 characters"};
+if(vErrors === null){
+vErrors = [err98];
+}
+else {
+vErrors.push(err98);
+}
+errors++;
+}
+}
+else {
+const err99 = {instancePath:instancePath+"/data/install_id",schemaPath:"#/oneOf/4/properties/data/properties/install_id/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err99];
+}
+else {
+vErrors.push(err99);
+}
+errors++;
+}
+}
+if(data30.at_ms !== undefined){
+let data32 = data30.at_ms;
+if(!(((typeof data32 == "number") && (!(data32 % 1) && !isNaN(data32))) && (isFinite(data32)))){
+const err100 = {instancePath:instancePath+"/data/at_ms",schemaPath:"#/oneOf/4/properties/data/properties/at_ms/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
+if(vErrors === null){
+vErrors = [err100];
+}
+else {
+vErrors.push(err100);
+}
+errors++;
+}
+if((typeof data32 == "number") && (isFinite(data32))){
+if(data32 > 9007199254740991 || isNaN(data32)){
+const err101 = {instancePath:instancePath+"/data/at_ms",schemaPath:"#/oneOf/4/properties/data/properties/at_ms/maximum",keyword:"maximum",params:{comparison: "<=", limit: 9007199254740991},message:"must be <= 9007199254740991"};
+if(vErrors === null){
+vErrors = [err101];
+}
+else {
+vErrors.push(err101);
+}
+errors++;
+}
+if(data32 < 0 || isNaN(data32)){
+const err102 = {instancePath:instancePath+"/data/at_ms",schemaPath:"#/oneOf/4/properties/data/properties/at_ms/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0},message:"must be >= 0"};
+if(vErrors === null){
+vErrors = [err102];
+}
+else {
+vErrors.push(err102);
+}
+errors++;
+}
+}
+}
+if(data30.until_ms !== undefined){
+let data33 = data30.until_ms;
+if(!(((typeof data33 == "number") && (!(data33 % 1) && !isNaN(data33))) && (isFinite(data33)))){
+const err103 = {instancePath:instancePath+"/data/until_ms",schemaPath:"#/oneOf/4/properties/data/properties/until_ms/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
+if(vErrors === null){
+vErrors = [err103];
+}
+else {
+vErrors.push(err103);
+}
+errors++;
+}
+if((typeof data33 == "number") && (isFinite(data33))){
+if(data33 > 9007199254740991 || isNaN(data33)){
+const err104 = {instancePath:instancePath+"/data/until_ms",schemaPath:"#/oneOf/4/properties/data/properties/until_ms/maximum",keyword:"maximum",params:{comparison: "<=", limit: 9007199254740991},message:"must be <= 9007199254740991"};
+if(vErrors === null){
+vErrors = [err104];
+}
+else {
+vErrors.push(err104);
+}
+errors++;
+}
+if(data33 < 0 || isNaN(data33)){
+const err105 = {instancePath:instancePath+"/data/until_ms",schemaPath:"#/oneOf/4/properties/data/properties/until_ms/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0},message:"must be >= 0"};
+if(vErrors === null){
+vErrors = [err105];
+}
+else {
+vErrors.push(err105);
+}
+errors++;
+}
+}
+}
+if(data30.fires_in_window !== undefined){
+let data34 = data30.fires_in_window;
+if(!(((typeof data34 == "number") && (!(data34 % 1) && !isNaN(data34))) && (isFinite(data34)))){
+const err106 = {instancePath:instancePath+"/data/fires_in_window",schemaPath:"#/oneOf/4/properties/data/properties/fires_in_window/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
+if(vErrors === null){
+vErrors = [err106];
+}
+else {
+vErrors.push(err106);
+}
+errors++;
+}
+if((typeof data34 == "number") && (isFinite(data34))){
+if(data34 < 1 || isNaN(data34)){
+const err107 = {instancePath:instancePath+"/data/fires_in_window",schemaPath:"#/oneOf/4/properties/data/properties/fires_in_window/minimum",keyword:"minimum",params:{comparison: ">=", limit: 1},message:"must be >= 1"};
+if(vErrors === null){
+vErrors = [err107];
+}
+else {
+vErrors.push(err107);
+}
+errors++;
+}
+}
+}
+}
+else {
+const err108 = {instancePath:instancePath+"/data",schemaPath:"#/oneOf/4/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err108];
+}
+else {
+vErrors.push(err108);
+}
+errors++;
+}
+}
+}
+else {
+const err109 = {instancePath,schemaPath:"#/oneOf/4/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err109];
+}
+else {
+vErrors.push(err109);
+}
+errors++;
+}
+var _valid0 = _errs71 === errors;
+if(_valid0 && valid0){
+valid0 = false;
+passing0 = [passing0, 4];
+}
+else {
+if(_valid0){
+valid0 = true;
+passing0 = 4;
+if(props1 !== true){
+props1 = true;
+}
+}
+const _errs86 = errors;
+if(data && typeof data == "object" && !Array.isArray(data)){
+if(data.event_type === undefined){
+const err110 = {instancePath,schemaPath:"#/oneOf/5/required",keyword:"required",params:{missingProperty: "event_type"},message:"must have required property '"+"event_type"+"'"};
+if(vErrors === null){
+vErrors = [err110];
+}
+else {
+vErrors.push(err110);
+}
+errors++;
+}
+if(data.data === undefined){
+const err111 = {instancePath,schemaPath:"#/oneOf/5/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
+if(vErrors === null){
+vErrors = [err111];
+}
+else {
+vErrors.push(err111);
+}
+errors++;
+}
+for(const key12 in data){
+if(!((key12 === "event_type") || (key12 === "data"))){
+const err112 = {instancePath,schemaPath:"#/oneOf/5/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key12},message:"must NOT have additional properties"};
+if(vErrors === null){
+vErrors = [err112];
+}
+else {
+vErrors.push(err112);
+}
+errors++;
+}
+}
+if(data.event_type !== undefined){
+if("trigger.fired" !== data.event_type){
+const err113 = {instancePath:instancePath+"/event_type",schemaPath:"#/oneOf/5/properties/event_type/const",keyword:"const",params:{allowedValue: "trigger.fired"},message:"must be equal to constant"};
+if(vErrors === null){
+vErrors = [err113];
+}
+else {
+vErrors.push(err113);
+}
+errors++;
+}
+}
+if(data.data !== undefined){
+let data36 = data.data;
+if(data36 && typeof data36 == "object" && !Array.isArray(data36)){
+if(data36.install_id === undefined){
+const err114 = {instancePath:instancePath+"/data",schemaPath:"#/oneOf/5/properties/data/required",keyword:"required",params:{missingProperty: "install_id"},message:"must have required property '"+"install_id"+"'"};
+if(vErrors === null){
+vErrors = [err114];
+}
+else {
+vErrors.push(err114);
+}
+errors++;
+}
+if(data36.fire === undefined){
+const err115 = {instancePath:instancePath+"/data",schemaPath:"#/oneOf/5/properties/data/required",keyword:"required",params:{missingProperty: "fire"},message:"must have required property '"+"fire"+"'"};
+if(vErrors === null){
+vErrors = [err115];
+}
+else {
+vErrors.push(err115);
+}
+errors++;
+}
+if(data36.trigger === undefined){
+const err116 = {instancePath:instancePath+"/data",schemaPath:"#/oneOf/5/properties/data/required",keyword:"required",params:{missingProperty: "trigger"},message:"must have required property '"+"trigger"+"'"};
+if(vErrors === null){
+vErrors = [err116];
+}
+else {
+vErrors.push(err116);
+}
+errors++;
+}
+if(data36.at_ms === undefined){
+const err117 = {instancePath:instancePath+"/data",schemaPath:"#/oneOf/5/properties/data/required",keyword:"required",params:{missingProperty: "at_ms"},message:"must have required property '"+"at_ms"+"'"};
+if(vErrors === null){
+vErrors = [err117];
+}
+else {
+vErrors.push(err117);
+}
+errors++;
+}
+if(data36.causes === undefined){
+const err118 = {instancePath:instancePath+"/data",schemaPath:"#/oneOf/5/properties/data/required",keyword:"required",params:{missingProperty: "causes"},message:"must have required property '"+"causes"+"'"};
+if(vErrors === null){
+vErrors = [err118];
+}
+else {
+vErrors.push(err118);
+}
+errors++;
+}
+if(data36.first_ms === undefined){
+const err119 = {instancePath:instancePath+"/data",schemaPath:"#/oneOf/5/properties/data/required",keyword:"required",params:{missingProperty: "first_ms"},message:"must have required property '"+"first_ms"+"'"};
+if(vErrors === null){
+vErrors = [err119];
+}
+else {
+vErrors.push(err119);
+}
+errors++;
+}
+for(const key13 in data36){
+if(!(((((((key13 === "install_id") || (key13 === "fire")) || (key13 === "trigger")) || (key13 === "at_ms")) || (key13 === "cause")) || (key13 === "causes")) || (key13 === "first_ms"))){
+const err120 = {instancePath:instancePath+"/data",schemaPath:"#/oneOf/5/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key13},message:"must NOT have additional properties"};
+if(vErrors === null){
+vErrors = [err120];
+}
+else {
+vErrors.push(err120);
+}
+errors++;
+}
+}
+if(data36.install_id !== undefined){
+let data37 = data36.install_id;
+if(typeof data37 === "string"){
+if(func1(data37) > 64){
+const err121 = {instancePath:instancePath+"/data/install_id",schemaPath:"#/oneOf/5/properties/data/properties/install_id/maxLength",keyword:"maxLength",params:{limit: 64},message:"must NOT have more than 64 characters"};
+if(vErrors === null){
+vErrors = [err121];
+}
+else {
+vErrors.push(err121);
+}
+errors++;
+}
+if(func1(data37) < 1){
+const err122 = {instancePath:instancePath+"/data/install_id",schemaPath:"#/oneOf/5/properties/data/properties/install_id/minLength",keyword:"minLength",params:{limit: 1},message:"must NOT have fewer than 1 characters"};
+if(vErrors === null){
+vErrors = [err122];
+}
+else {
+vErrors.push(err122);
+}
+errors++;
+}
+}
+else {
+const err123 = {instancePath:instancePath+"/data/install_id",schemaPath:"#/oneOf/5/properties/data/properties/install_id/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err123];
+}
+else {
+vErrors.push(err123);
+}
+errors++;
+}
+}
+if(data36.fire !== undefined){
+let data38 = data36.fire;
+if(!(((typeof data38 == "number") && (!(data38 % 1) && !isNaN(data38))) && (isFinite(data38)))){
+const err124 = {instancePath:instancePath+"/data/fire",schemaPath:"#/oneOf/5/properties/data/properties/fire/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
+if(vErrors === null){
+vErrors = [err124];
+}
+else {
+vErrors.push(err124);
+}
+errors++;
+}
+if((typeof data38 == "number") && (isFinite(data38))){
+if(data38 > 9007199254740991 || isNaN(data38)){
+const err125 = {instancePath:instancePath+"/data/fire",schemaPath:"#/oneOf/5/properties/data/properties/fire/maximum",keyword:"maximum",params:{comparison: "<=", limit: 9007199254740991},message:"must be <= 9007199254740991"};
+if(vErrors === null){
+vErrors = [err125];
+}
+else {
+vErrors.push(err125);
+}
+errors++;
+}
+if(data38 < 1 || isNaN(data38)){
+const err126 = {instancePath:instancePath+"/data/fire",schemaPath:"#/oneOf/5/properties/data/properties/fire/minimum",keyword:"minimum",params:{comparison: ">=", limit: 1},message:"must be >= 1"};
+if(vErrors === null){
+vErrors = [err126];
+}
+else {
+vErrors.push(err126);
+}
+errors++;
+}
+}
+}
+if(data36.trigger !== undefined){
+let data39 = data36.trigger;
+if(!(((typeof data39 == "number") && (!(data39 % 1) && !isNaN(data39))) && (isFinite(data39)))){
+const err127 = {instancePath:instancePath+"/data/trigger",schemaPath:"#/oneOf/5/properties/data/properties/trigger/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
+if(vErrors === null){
+vErrors = [err127];
+}
+else {
+vErrors.push(err127);
+}
+errors++;
+}
+if((typeof data39 == "number") && (isFinite(data39))){
+if(data39 > 31 || isNaN(data39)){
+const err128 = {instancePath:instancePath+"/data/trigger",schemaPath:"#/oneOf/5/properties/data/properties/trigger/maximum",keyword:"maximum",params:{comparison: "<=", limit: 31},message:"must be <= 31"};
+if(vErrors === null){
+vErrors = [err128];
+}
+else {
+vErrors.push(err128);
+}
+errors++;
+}
+if(data39 < 0 || isNaN(data39)){
+const err129 = {instancePath:instancePath+"/data/trigger",schemaPath:"#/oneOf/5/properties/data/properties/trigger/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0},message:"must be >= 0"};
+if(vErrors === null){
+vErrors = [err129];
+}
+else {
+vErrors.push(err129);
+}
+errors++;
+}
+}
+}
+if(data36.at_ms !== undefined){
+let data40 = data36.at_ms;
+if(!(((typeof data40 == "number") && (!(data40 % 1) && !isNaN(data40))) && (isFinite(data40)))){
+const err130 = {instancePath:instancePath+"/data/at_ms",schemaPath:"#/oneOf/5/properties/data/properties/at_ms/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
+if(vErrors === null){
+vErrors = [err130];
+}
+else {
+vErrors.push(err130);
+}
+errors++;
+}
+if((typeof data40 == "number") && (isFinite(data40))){
+if(data40 > 9007199254740991 || isNaN(data40)){
+const err131 = {instancePath:instancePath+"/data/at_ms",schemaPath:"#/oneOf/5/properties/data/properties/at_ms/maximum",keyword:"maximum",params:{comparison: "<=", limit: 9007199254740991},message:"must be <= 9007199254740991"};
+if(vErrors === null){
+vErrors = [err131];
+}
+else {
+vErrors.push(err131);
+}
+errors++;
+}
+if(data40 < 0 || isNaN(data40)){
+const err132 = {instancePath:instancePath+"/data/at_ms",schemaPath:"#/oneOf/5/properties/data/properties/at_ms/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0},message:"must be >= 0"};
+if(vErrors === null){
+vErrors = [err132];
+}
+else {
+vErrors.push(err132);
+}
+errors++;
+}
+}
+}
+if(data36.cause !== undefined){
+if(!(validate93(data36.cause, {instancePath:instancePath+"/data/cause",parentData:data36,parentDataProperty:"cause",rootData,dynamicAnchors}))){
+vErrors = vErrors === null ? validate93.errors : vErrors.concat(validate93.errors);
+errors = vErrors.length;
+}
+}
+if(data36.causes !== undefined){
+let data42 = data36.causes;
+if(!(((typeof data42 == "number") && (!(data42 % 1) && !isNaN(data42))) && (isFinite(data42)))){
+const err133 = {instancePath:instancePath+"/data/causes",schemaPath:"#/oneOf/5/properties/data/properties/causes/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
+if(vErrors === null){
+vErrors = [err133];
+}
+else {
+vErrors.push(err133);
+}
+errors++;
+}
+if((typeof data42 == "number") && (isFinite(data42))){
+if(data42 < 1 || isNaN(data42)){
+const err134 = {instancePath:instancePath+"/data/causes",schemaPath:"#/oneOf/5/properties/data/properties/causes/minimum",keyword:"minimum",params:{comparison: ">=", limit: 1},message:"must be >= 1"};
+if(vErrors === null){
+vErrors = [err134];
+}
+else {
+vErrors.push(err134);
+}
+errors++;
+}
+}
+}
+if(data36.first_ms !== undefined){
+let data43 = data36.first_ms;
+if(!(((typeof data43 == "number") && (!(data43 % 1) && !isNaN(data43))) && (isFinite(data43)))){
+const err135 = {instancePath:instancePath+"/data/first_ms",schemaPath:"#/oneOf/5/properties/data/properties/first_ms/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
+if(vErrors === null){
+vErrors = [err135];
+}
+else {
+vErrors.push(err135);
+}
+errors++;
+}
+if((typeof data43 == "number") && (isFinite(data43))){
+if(data43 > 9007199254740991 || isNaN(data43)){
+const err136 = {instancePath:instancePath+"/data/first_ms",schemaPath:"#/oneOf/5/properties/data/properties/first_ms/maximum",keyword:"maximum",params:{comparison: "<=", limit: 9007199254740991},message:"must be <= 9007199254740991"};
+if(vErrors === null){
+vErrors = [err136];
+}
+else {
+vErrors.push(err136);
+}
+errors++;
+}
+if(data43 < 0 || isNaN(data43)){
+const err137 = {instancePath:instancePath+"/data/first_ms",schemaPath:"#/oneOf/5/properties/data/properties/first_ms/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0},message:"must be >= 0"};
+if(vErrors === null){
+vErrors = [err137];
+}
+else {
+vErrors.push(err137);
+}
+errors++;
+}
+}
+}
+}
+else {
+const err138 = {instancePath:instancePath+"/data",schemaPath:"#/oneOf/5/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err138];
+}
+else {
+vErrors.push(err138);
+}
+errors++;
+}
+}
+}
+else {
+const err139 = {instancePath,schemaPath:"#/oneOf/5/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err139];
+}
+else {
+vErrors.push(err139);
+}
+errors++;
+}
+var _valid0 = _errs86 === errors;
+if(_valid0 && valid0){
+valid0 = false;
+passing0 = [passing0, 5];
+}
+else {
+if(_valid0){
+valid0 = true;
+passing0 = 5;
+if(props1 !== true){
+props1 = true;
+}
+}
+const _errs106 = errors;
+if(data && typeof data == "object" && !Array.isArray(data)){
+if(data.event_type === undefined){
+const err140 = {instancePath,schemaPath:"#/oneOf/6/required",keyword:"required",params:{missingProperty: "event_type"},message:"must have required property '"+"event_type"+"'"};
+if(vErrors === null){
+vErrors = [err140];
+}
+else {
+vErrors.push(err140);
+}
+errors++;
+}
+if(data.data === undefined){
+const err141 = {instancePath,schemaPath:"#/oneOf/6/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
+if(vErrors === null){
+vErrors = [err141];
+}
+else {
+vErrors.push(err141);
+}
+errors++;
+}
+for(const key14 in data){
+if(!((key14 === "event_type") || (key14 === "data"))){
+const err142 = {instancePath,schemaPath:"#/oneOf/6/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key14},message:"must NOT have additional properties"};
+if(vErrors === null){
+vErrors = [err142];
+}
+else {
+vErrors.push(err142);
+}
+errors++;
+}
+}
+if(data.event_type !== undefined){
+if("trigger.run_started" !== data.event_type){
+const err143 = {instancePath:instancePath+"/event_type",schemaPath:"#/oneOf/6/properties/event_type/const",keyword:"const",params:{allowedValue: "trigger.run_started"},message:"must be equal to constant"};
+if(vErrors === null){
+vErrors = [err143];
+}
+else {
+vErrors.push(err143);
+}
+errors++;
+}
+}
+if(data.data !== undefined){
+let data45 = data.data;
+if(data45 && typeof data45 == "object" && !Array.isArray(data45)){
+if(data45.install_id === undefined){
+const err144 = {instancePath:instancePath+"/data",schemaPath:"#/oneOf/6/properties/data/required",keyword:"required",params:{missingProperty: "install_id"},message:"must have required property '"+"install_id"+"'"};
+if(vErrors === null){
+vErrors = [err144];
+}
+else {
+vErrors.push(err144);
+}
+errors++;
+}
+if(data45.fire === undefined){
+const err145 = {instancePath:instancePath+"/data",schemaPath:"#/oneOf/6/properties/data/required",keyword:"required",params:{missingProperty: "fire"},message:"must have required property '"+"fire"+"'"};
+if(vErrors === null){
+vErrors = [err145];
+}
+else {
+vErrors.push(err145);
+}
+errors++;
+}
+if(data45.run_id === undefined){
+const err146 = {instancePath:instancePath+"/data",schemaPath:"#/oneOf/6/properties/data/required",keyword:"required",params:{missingProperty: "run_id"},message:"must have required property '"+"run_id"+"'"};
+if(vErrors === null){
+vErrors = [err146];
+}
+else {
+vErrors.push(err146);
+}
+errors++;
+}
+for(const key15 in data45){
+if(!(((key15 === "install_id") || (key15 === "fire")) || (key15 === "run_id"))){
+const err147 = {instancePath:instancePath+"/data",schemaPath:"#/oneOf/6/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key15},message:"must NOT have additional properties"};
+if(vErrors === null){
+vErrors = [err147];
+}
+else {
+vErrors.push(err147);
+}
+errors++;
+}
+}
+if(data45.install_id !== undefined){
+let data46 = data45.install_id;
+if(typeof data46 === "string"){
+if(func1(data46) > 64){
+const err148 = {instancePath:instancePath+"/data/install_id",schemaPath:"#/oneOf/6/properties/data/properties/install_id/maxLength",keyword:"maxLength",params:{limit: 64},message:"must NOT have more than 64 characters"};
+if(vErrors === null){
+vErrors = [err148];
+}
+else {
+vErrors.push(err148);
+}
+errors++;
+}
+if(func1(data46) < 1){
+const err149 = {instancePath:instancePath+"/data/install_id",schemaPath:"#/oneOf/6/properties/data/properties/install_id/minLength",keyword:"minLength",params:{limit: 1},message:"must NOT have fewer than 1 characters"};
+if(vErrors === null){
+vErrors = [err149];
+}
+else {
+vErrors.push(err149);
+}
+errors++;
+}
+}
+else {
+const err150 = {instancePath:instancePath+"/data/install_id",schemaPath:"#/oneOf/6/properties/data/properties/install_id/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err150];
+}
+else {
+vErrors.push(err150);
+}
+errors++;
+}
+}
+if(data45.fire !== undefined){
+let data47 = data45.fire;
+if(!(((typeof data47 == "number") && (!(data47 % 1) && !isNaN(data47))) && (isFinite(data47)))){
+const err151 = {instancePath:instancePath+"/data/fire",schemaPath:"#/oneOf/6/properties/data/properties/fire/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
+if(vErrors === null){
+vErrors = [err151];
+}
+else {
+vErrors.push(err151);
+}
+errors++;
+}
+if((typeof data47 == "number") && (isFinite(data47))){
+if(data47 > 9007199254740991 || isNaN(data47)){
+const err152 = {instancePath:instancePath+"/data/fire",schemaPath:"#/oneOf/6/properties/data/properties/fire/maximum",keyword:"maximum",params:{comparison: "<=", limit: 9007199254740991},message:"must be <= 9007199254740991"};
+if(vErrors === null){
+vErrors = [err152];
+}
+else {
+vErrors.push(err152);
+}
+errors++;
+}
+if(data47 < 1 || isNaN(data47)){
+const err153 = {instancePath:instancePath+"/data/fire",schemaPath:"#/oneOf/6/properties/data/properties/fire/minimum",keyword:"minimum",params:{comparison: ">=", limit: 1},message:"must be >= 1"};
+if(vErrors === null){
+vErrors = [err153];
+}
+else {
+vErrors.push(err153);
+}
+errors++;
+}
+}
+}
+if(data45.run_id !== undefined){
+let data48 = data45.run_id;
+if(typeof data48 === "string"){
+if(func1(data48) > 64){
+const err154 = {instancePath:instancePath+"/data/run_id",schemaPath:"#/oneOf/6/properties/data/properties/run_id/maxLength",keyword:"maxLength",params:{limit: 64},message:"must NOT have more than 64 characters"};
+if(vErrors === null){
+vErrors = [err154];
+}
+else {
+vErrors.push(err154);
+}
+errors++;
+}
+if(func1(data48) < 1){
+const err155 = {instancePath:instancePath+"/data/run_id",schemaPath:"#/oneOf/6/properties/data/properties/run_id/minLength",keyword:"minLength",params:{limit: 1},message:"must NOT have fewer than 1 characters"};
+if(vErrors === null){
+vErrors = [err155];
+}
+else {
+vErrors.push(err155);
+}
+errors++;
+}
+}
+else {
+const err156 = {instancePath:instancePath+"/data/run_id",schemaPath:"#/oneOf/6/properties/data/properties/run_id/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err156];
+}
+else {
+vErrors.push(err156);
+}
+errors++;
+}
+}
+}
+else {
+const err157 = {instancePath:instancePath+"/data",schemaPath:"#/oneOf/6/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err157];
+}
+else {
+vErrors.push(err157);
+}
+errors++;
+}
+}
+}
+else {
+const err158 = {instancePath,schemaPath:"#/oneOf/6/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err158];
+}
+else {
+vErrors.push(err158);
+}
+errors++;
+}
+var _valid0 = _errs106 === errors;
+if(_valid0 && valid0){
+valid0 = false;
+passing0 = [passing0, 6];
+}
+else {
+if(_valid0){
+valid0 = true;
+passing0 = 6;
+if(props1 !== true){
+props1 = true;
+}
+}
+const _errs119 = errors;
+if(data && typeof data == "object" && !Array.isArray(data)){
+if(data.event_type === undefined){
+const err159 = {instancePath,schemaPath:"#/oneOf/7/required",keyword:"required",params:{missingProperty: "event_type"},message:"must have required property '"+"event_type"+"'"};
+if(vErrors === null){
+vErrors = [err159];
+}
+else {
+vErrors.push(err159);
+}
+errors++;
+}
+if(data.data === undefined){
+const err160 = {instancePath,schemaPath:"#/oneOf/7/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
+if(vErrors === null){
+vErrors = [err160];
+}
+else {
+vErrors.push(err160);
+}
+errors++;
+}
+for(const key16 in data){
+if(!((key16 === "event_type") || (key16 === "data"))){
+const err161 = {instancePath,schemaPath:"#/oneOf/7/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key16},message:"must NOT have additional properties"};
+if(vErrors === null){
+vErrors = [err161];
+}
+else {
+vErrors.push(err161);
+}
+errors++;
+}
+}
+if(data.event_type !== undefined){
+if("trigger.run_refused" !== data.event_type){
+const err162 = {instancePath:instancePath+"/event_type",schemaPath:"#/oneOf/7/properties/event_type/const",keyword:"const",params:{allowedValue: "trigger.run_refused"},message:"must be equal to constant"};
+if(vErrors === null){
+vErrors = [err162];
+}
+else {
+vErrors.push(err162);
+}
+errors++;
+}
+}
+if(data.data !== undefined){
+let data50 = data.data;
+if(data50 && typeof data50 == "object" && !Array.isArray(data50)){
+if(data50.install_id === undefined){
+const err163 = {instancePath:instancePath+"/data",schemaPath:"#/oneOf/7/properties/data/required",keyword:"required",params:{missingProperty: "install_id"},message:"must have required property '"+"install_id"+"'"};
+if(vErrors === null){
+vErrors = [err163];
+}
+else {
+vErrors.push(err163);
+}
+errors++;
+}
+if(data50.fire === undefined){
+const err164 = {instancePath:instancePath+"/data",schemaPath:"#/oneOf/7/properties/data/required",keyword:"required",params:{missingProperty: "fire"},message:"must have required property '"+"fire"+"'"};
+if(vErrors === null){
+vErrors = [err164];
+}
+else {
+vErrors.push(err164);
+}
+errors++;
+}
+if(data50.at_ms === undefined){
+const err165 = {instancePath:instancePath+"/data",schemaPath:"#/oneOf/7/properties/data/required",keyword:"required",params:{missingProperty: "at_ms"},message:"must have required property '"+"at_ms"+"'"};
+if(vErrors === null){
+vErrors = [err165];
+}
+else {
+vErrors.push(err165);
+}
+errors++;
+}
+if(data50.code === undefined){
+const err166 = {instancePath:instancePath+"/data",schemaPath:"#/oneOf/7/properties/data/required",keyword:"required",params:{missingProperty: "code"},message:"must have required property '"+"code"+"'"};
+if(vErrors === null){
+vErrors = [err166];
+}
+else {
+vErrors.push(err166);
+}
+errors++;
+}
+if(data50.message === undefined){
+const err167 = {instancePath:instancePath+"/data",schemaPath:"#/oneOf/7/properties/data/required",keyword:"required",params:{missingProperty: "message"},message:"must have required property '"+"message"+"'"};
+if(vErrors === null){
+vErrors = [err167];
+}
+else {
+vErrors.push(err167);
+}
+errors++;
+}
+if(data50.again === undefined){
+const err168 = {instancePath:instancePath+"/data",schemaPath:"#/oneOf/7/properties/data/required",keyword:"required",params:{missingProperty: "again"},message:"must have required property '"+"again"+"'"};
+if(vErrors === null){
+vErrors = [err168];
+}
+else {
+vErrors.push(err168);
+}
+errors++;
+}
+for(const key17 in data50){
+if(!((((((key17 === "install_id") || (key17 === "fire")) || (key17 === "at_ms")) || (key17 === "code")) || (key17 === "message")) || (key17 === "again"))){
+const err169 = {instancePath:instancePath+"/data",schemaPath:"#/oneOf/7/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key17},message:"must NOT have additional properties"};
+if(vErrors === null){
+vErrors = [err169];
+}
+else {
+vErrors.push(err169);
+}
+errors++;
+}
+}
+if(data50.install_id !== undefined){
+let data51 = data50.install_id;
+if(typeof data51 === "string"){
+if(func1(data51) > 64){
+const err170 = {instancePath:instancePath+"/data/install_id",schemaPath:"#/oneOf/7/properties/data/properties/install_id/maxLength",keyword:"maxLength",params:{limit: 64},message:"must NOT have more than 64 characters"};
+if(vErrors === null){
+vErrors = [err170];
+}
+else {
+vErrors.push(err170);
+}
+errors++;
+}
+if(func1(data51) < 1){
+const err171 = {instancePath:instancePath+"/data/install_id",schemaPath:"#/oneOf/7/properties/data/properties/install_id/minLength",keyword:"minLength",params:{limit: 1},message:"must NOT have fewer than 1 characters"};
+if(vErrors === null){
+vErrors = [err171];
+}
+else {
+vErrors.push(err171);
+}
+errors++;
+}
+}
+else {
+const err172 = {instancePath:instancePath+"/data/install_id",schemaPath:"#/oneOf/7/properties/data/properties/install_id/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err172];
+}
+else {
+vErrors.push(err172);
+}
+errors++;
+}
+}
+if(data50.fire !== undefined){
+let data52 = data50.fire;
+if(!(((typeof data52 == "number") && (!(data52 % 1) && !isNaN(data52))) && (isFinite(data52)))){
+const err173 = {instancePath:instancePath+"/data/fire",schemaPath:"#/oneOf/7/properties/data/properties/fire/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
+if(vErrors === null){
+vErrors = [err173];
+}
+else {
+vErrors.push(err173);
+}
+errors++;
+}
+if((typeof data52 == "number") && (isFinite(data52))){
+if(data52 > 9007199254740991 || isNaN(data52)){
+const err174 = {instancePath:instancePath+"/data/fire",schemaPath:"#/oneOf/7/properties/data/properties/fire/maximum",keyword:"maximum",params:{comparison: "<=", limit: 9007199254740991},message:"must be <= 9007199254740991"};
+if(vErrors === null){
+vErrors = [err174];
+}
+else {
+vErrors.push(err174);
+}
+errors++;
+}
+if(data52 < 1 || isNaN(data52)){
+const err175 = {instancePath:instancePath+"/data/fire",schemaPath:"#/oneOf/7/properties/data/properties/fire/minimum",keyword:"minimum",params:{comparison: ">=", limit: 1},message:"must be >= 1"};
+if(vErrors === null){
+vErrors = [err175];
+}
+else {
+vErrors.push(err175);
+}
+errors++;
+}
+}
+}
+if(data50.at_ms !== undefined){
+let data53 = data50.at_ms;
+if(!(((typeof data53 == "number") && (!(data53 % 1) && !isNaN(data53))) && (isFinite(data53)))){
+const err176 = {instancePath:instancePath+"/data/at_ms",schemaPath:"#/oneOf/7/properties/data/properties/at_ms/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
+if(vErrors === null){
+vErrors = [err176];
+}
+else {
+vErrors.push(err176);
+}
+errors++;
+}
+if((typeof data53 == "number") && (isFinite(data53))){
+if(data53 > 9007199254740991 || isNaN(data53)){
+const err177 = {instancePath:instancePath+"/data/at_ms",schemaPath:"#/oneOf/7/properties/data/properties/at_ms/maximum",keyword:"maximum",params:{comparison: "<=", limit: 9007199254740991},message:"must be <= 9007199254740991"};
+if(vErrors === null){
+vErrors = [err177];
+}
+else {
+vErrors.push(err177);
+}
+errors++;
+}
+if(data53 < 0 || isNaN(data53)){
+const err178 = {instancePath:instancePath+"/data/at_ms",schemaPath:"#/oneOf/7/properties/data/properties/at_ms/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0},message:"must be >= 0"};
+if(vErrors === null){
+vErrors = [err178];
+}
+else {
+vErrors.push(err178);
+}
+errors++;
+}
+}
+}
+if(data50.code !== undefined){
+let data54 = data50.code;
+if(typeof data54 === "string"){
+if(func1(data54) > 100){
+const err179 = {instancePath:instancePath+"/data/code",schemaPath:"#/oneOf/7/properties/data/properties/code/maxLength",keyword:"maxLength",params:{limit: 100},message:"must NOT have more than 100 characters"};
+if(vErrors === null){
+vErrors = [err179];
+}
+else {
+vErrors.push(err179);
+}
+errors++;
+}
+if(func1(data54) < 1){
+const err180 = {instancePath:instancePath+"/data/code",schemaPath:"#/oneOf/7/properties/data/properties/code/minLength",keyword:"minLength",params:{limit: 1},message:"must NOT have fewer than 1 characters"};
+if(vErrors === null){
+vErrors = [err180];
+}
+else {
+vErrors.push(err180);
+}
+errors++;
+}
+}
+else {
+const err181 = {instancePath:instancePath+"/data/code",schemaPath:"#/oneOf/7/properties/data/properties/code/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err181];
+}
+else {
+vErrors.push(err181);
+}
+errors++;
+}
+}
+if(data50.message !== undefined){
+let data55 = data50.message;
+if(typeof data55 === "string"){
+if(func1(data55) > 2000){
+const err182 = {instancePath:instancePath+"/data/message",schemaPath:"#/oneOf/7/properties/data/properties/message/maxLength",keyword:"maxLength",params:{limit: 2000},message:"must NOT have more than 2000 characters"};
+if(vErrors === null){
+vErrors = [err182];
+}
+else {
+vErrors.push(err182);
+}
+errors++;
+}
+}
+else {
+const err183 = {instancePath:instancePath+"/data/message",schemaPath:"#/oneOf/7/properties/data/properties/message/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err183];
+}
+else {
+vErrors.push(err183);
+}
+errors++;
+}
+}
+if(data50.again !== undefined){
+if(typeof data50.again !== "boolean"){
+const err184 = {instancePath:instancePath+"/data/again",schemaPath:"#/oneOf/7/properties/data/properties/again/type",keyword:"type",params:{type: "boolean"},message:"must be boolean"};
+if(vErrors === null){
+vErrors = [err184];
+}
+else {
+vErrors.push(err184);
+}
+errors++;
+}
+}
+}
+else {
+const err185 = {instancePath:instancePath+"/data",schemaPath:"#/oneOf/7/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err185];
+}
+else {
+vErrors.push(err185);
+}
+errors++;
+}
+}
+}
+else {
+const err186 = {instancePath,schemaPath:"#/oneOf/7/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err186];
+}
+else {
+vErrors.push(err186);
+}
+errors++;
+}
+var _valid0 = _errs119 === errors;
+if(_valid0 && valid0){
+valid0 = false;
+passing0 = [passing0, 7];
+}
+else {
+if(_valid0){
+valid0 = true;
+passing0 = 7;
+if(props1 !== true){
+props1 = true;
+}
+}
+}
+}
+}
+}
+}
+}
+}
+if(!valid0){
+const err187 = {instancePath,schemaPath:"#/oneOf",keyword:"oneOf",params:{passingSchemas: passing0},message:"must match exactly one schema in oneOf"};
+if(vErrors === null){
+vErrors = [err187];
+}
+else {
+vErrors.push(err187);
+}
+errors++;
+}
+else {
+errors = _errs0;
+if(vErrors !== null){
+if(_errs0){
+vErrors.length = _errs0;
+}
+else {
+vErrors = null;
+}
+}
+}
+validate86.errors = vErrors;
+evaluated0.props = props1;
+return errors === 0;
+}
+validate86.evaluated = {"dynamicProps":true,"dynamicItems":false};
+
+exports.isInstallConfig = validate97;
+const schema134 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/manifest/install-config.json","title":"InstallConfig","description":"A coordinator's order to one worker: the content of a signed event (kind 24051) that only travels encrypted to that worker. It carries authority, so it names exactly what was approved.","anyOf":[{"$ref":"#/$defs/InstallOrder"},{"$ref":"#/$defs/InstallChange"}],"$defs":{"Hex64":{"type":"string","pattern":"^[0-9a-f]{64}$"},"InstallId":{"type":"string","pattern":"^install_[0-9A-Za-z]{26}$"},"ListingAddress":{"type":"string","pattern":"^30051:[0-9a-f]{64}:[a-z0-9_.-]{1,128}$","description":"kind:pubkey:d of the manifest."},"RelayUrl":{"type":"string","pattern":"^wss?://[^\\s\\u0000-\\u001f]+$","maxLength":500},"InstallRevision":{"type":"integer","minimum":1,"maximum":9007199254740991,"description":"Strictly greater than that of every config this signer sent before for this install."},"UnixSeconds":{"type":"integer","minimum":1,"maximum":32503680000,"description":"Seconds since 1970, as in Nostr."},"InstallOrder":{"type":"object","description":"Install, or update to another release, inputs or schedule.","required":["config_version","action","worker","signer","install_id","revision","issued_at","expires_at","listing","manifest_event_id","release_event_id","manifest_sha256","permission_hash","inputs"],"additionalProperties":false,"properties":{"config_version":{"const":1},"action":{"const":"install"},"worker":{"$ref":"#/$defs/Hex64"},"signer":{"$ref":"#/$defs/Hex64"},"install_id":{"$ref":"#/$defs/InstallId"},"revision":{"$ref":"#/$defs/InstallRevision"},"issued_at":{"$ref":"#/$defs/UnixSeconds"},"expires_at":{"$ref":"#/$defs/UnixSeconds"},"listing":{"$ref":"#/$defs/ListingAddress"},"manifest_event_id":{"$ref":"#/$defs/Hex64"},"release_event_id":{"$ref":"#/$defs/Hex64"},"manifest_sha256":{"$ref":"#/$defs/Hex64"},"permission_hash":{"type":"string","pattern":"^[0-9a-f]{64}$","description":"Of the permissions shown to the signer: the plan's, with these inputs, before ~ is expanded."},"inputs":{"type":"object","maxProperties":32,"propertyNames":{"pattern":"^[a-z][a-z0-9_]{0,63}$"},"additionalProperties":{"$ref":"https://openagents.dev/schemas/manifest/upgrade-manifest.json#/$defs/InputValue"}},"schedule":{"$ref":"https://openagents.dev/schemas/manifest/upgrade-manifest.json#/$defs/UpgradeSchedule"},"completion_relays":{"type":"array","maxItems":32,"items":{"$ref":"#/$defs/RelayUrl"},"description":"Where to post completion notes. Absent: the worker's own setting."},"manifest_event":{"$ref":"https://openagents.dev/schemas/nostr/event.json"},"release_event":{"$ref":"https://openagents.dev/schemas/nostr/event.json"}}},"InstallChange":{"type":"object","required":["config_version","action","worker","signer","install_id","revision","issued_at","expires_at"],"additionalProperties":false,"properties":{"config_version":{"const":1},"action":{"enum":["enable","disable","remove"]},"worker":{"$ref":"#/$defs/Hex64"},"signer":{"$ref":"#/$defs/Hex64"},"install_id":{"$ref":"#/$defs/InstallId"},"revision":{"$ref":"#/$defs/InstallRevision"},"issued_at":{"$ref":"#/$defs/UnixSeconds"},"expires_at":{"$ref":"#/$defs/UnixSeconds"}}}}};
+const schema135 = {"type":"object","description":"Install, or update to another release, inputs or schedule.","required":["config_version","action","worker","signer","install_id","revision","issued_at","expires_at","listing","manifest_event_id","release_event_id","manifest_sha256","permission_hash","inputs"],"additionalProperties":false,"properties":{"config_version":{"const":1},"action":{"const":"install"},"worker":{"$ref":"#/$defs/Hex64"},"signer":{"$ref":"#/$defs/Hex64"},"install_id":{"$ref":"#/$defs/InstallId"},"revision":{"$ref":"#/$defs/InstallRevision"},"issued_at":{"$ref":"#/$defs/UnixSeconds"},"expires_at":{"$ref":"#/$defs/UnixSeconds"},"listing":{"$ref":"#/$defs/ListingAddress"},"manifest_event_id":{"$ref":"#/$defs/Hex64"},"release_event_id":{"$ref":"#/$defs/Hex64"},"manifest_sha256":{"$ref":"#/$defs/Hex64"},"permission_hash":{"type":"string","pattern":"^[0-9a-f]{64}$","description":"Of the permissions shown to the signer: the plan's, with these inputs, before ~ is expanded."},"inputs":{"type":"object","maxProperties":32,"propertyNames":{"pattern":"^[a-z][a-z0-9_]{0,63}$"},"additionalProperties":{"$ref":"https://openagents.dev/schemas/manifest/upgrade-manifest.json#/$defs/InputValue"}},"schedule":{"$ref":"https://openagents.dev/schemas/manifest/upgrade-manifest.json#/$defs/UpgradeSchedule"},"completion_relays":{"type":"array","maxItems":32,"items":{"$ref":"#/$defs/RelayUrl"},"description":"Where to post completion notes. Absent: the worker's own setting."},"manifest_event":{"$ref":"https://openagents.dev/schemas/nostr/event.json"},"release_event":{"$ref":"https://openagents.dev/schemas/nostr/event.json"}}};
+const schema136 = {"type":"string","pattern":"^[0-9a-f]{64}$"};
+const schema138 = {"type":"string","pattern":"^install_[0-9A-Za-z]{26}$"};
+const schema139 = {"type":"integer","minimum":1,"maximum":9007199254740991,"description":"Strictly greater than that of every config this signer sent before for this install."};
+const schema140 = {"type":"integer","minimum":1,"maximum":32503680000,"description":"Seconds since 1970, as in Nostr."};
+const schema142 = {"type":"string","pattern":"^30051:[0-9a-f]{64}:[a-z0-9_.-]{1,128}$","description":"kind:pubkey:d of the manifest."};
+const schema150 = {"type":"string","pattern":"^wss?://[^\\s\\u0000-\\u001f]+$","maxLength":500};
+const pattern112 = new RegExp("^30051:[0-9a-f]{64}:[a-z0-9_.-]{1,128}$", "u");
+const pattern118 = new RegExp("^wss?://[^\\s\\u0000-\\u001f]+$", "u");
+
+function validate99(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
+let vErrors = null;
+let errors = 0;
+const evaluated0 = validate99.evaluated;
 if(evaluated0.dynamicProps){
 evaluated0.props = undefined;
 }
@@ -23585,16 +26724,16 @@ vErrors.push(err28);
 }
 errors++;
 }
-validate88.errors = vErrors;
+validate99.errors = vErrors;
 return errors === 0;
 }
-validate88.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
+validate99.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
 
 
-function validate87(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
+function validate98(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 let vErrors = null;
 let errors = 0;
-const evaluated0 = validate87.evaluated;
+const evaluated0 = validate98.evaluated;
 if(evaluated0.dynamicProps){
 evaluated0.props = undefined;
 }
@@ -23743,7 +26882,7 @@ vErrors.push(err13);
 errors++;
 }
 for(const key0 in data){
-if(!(func9.call(schema124.properties, key0))){
+if(!(func9.call(schema135.properties, key0))){
 const err14 = {instancePath,schemaPath:"#/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key0},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err14];
@@ -23961,7 +27100,7 @@ errors++;
 if(data.listing !== undefined){
 let data8 = data.listing;
 if(typeof data8 === "string"){
-if(!pattern109.test(data8)){
+if(!pattern112.test(data8)){
 const err32 = {instancePath:instancePath+"/listing",schemaPath:"#/$defs/ListingAddress/pattern",keyword:"pattern",params:{pattern: "^30051:[0-9a-f]{64}:[a-z0-9_.-]{1,128}$"},message:"must match pattern \""+"^30051:[0-9a-f]{64}:[a-z0-9_.-]{1,128}$"+"\""};
 if(vErrors === null){
 vErrors = [err32];
@@ -24263,8 +27402,8 @@ errors++;
 }
 }
 if(data.schedule !== undefined){
-if(!(validate88(data.schedule, {instancePath:instancePath+"/schedule",parentData:data,parentDataProperty:"schedule",rootData,dynamicAnchors}))){
-vErrors = vErrors === null ? validate88.errors : vErrors.concat(validate88.errors);
+if(!(validate99(data.schedule, {instancePath:instancePath+"/schedule",parentData:data,parentDataProperty:"schedule",rootData,dynamicAnchors}))){
+vErrors = vErrors === null ? validate99.errors : vErrors.concat(validate99.errors);
 errors = vErrors.length;
 }
 }
@@ -24295,7 +27434,7 @@ vErrors.push(err56);
 }
 errors++;
 }
-if(!pattern115.test(data18)){
+if(!pattern118.test(data18)){
 const err57 = {instancePath:instancePath+"/completion_relays/" + i1,schemaPath:"#/$defs/RelayUrl/pattern",keyword:"pattern",params:{pattern: "^wss?://[^\\s\\u0000-\\u001f]+$"},message:"must match pattern \""+"^wss?://[^\\s\\u0000-\\u001f]+$"+"\""};
 if(vErrors === null){
 vErrors = [err57];
@@ -25002,17 +28141,17 @@ vErrors.push(err116);
 }
 errors++;
 }
-validate87.errors = vErrors;
+validate98.errors = vErrors;
 return errors === 0;
 }
-validate87.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
+validate98.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
 
-const schema142 = {"type":"object","required":["config_version","action","worker","signer","install_id","revision","issued_at","expires_at"],"additionalProperties":false,"properties":{"config_version":{"const":1},"action":{"enum":["enable","disable","remove"]},"worker":{"$ref":"#/$defs/Hex64"},"signer":{"$ref":"#/$defs/Hex64"},"install_id":{"$ref":"#/$defs/InstallId"},"revision":{"$ref":"#/$defs/InstallRevision"},"issued_at":{"$ref":"#/$defs/UnixSeconds"},"expires_at":{"$ref":"#/$defs/UnixSeconds"}}};
+const schema153 = {"type":"object","required":["config_version","action","worker","signer","install_id","revision","issued_at","expires_at"],"additionalProperties":false,"properties":{"config_version":{"const":1},"action":{"enum":["enable","disable","remove"]},"worker":{"$ref":"#/$defs/Hex64"},"signer":{"$ref":"#/$defs/Hex64"},"install_id":{"$ref":"#/$defs/InstallId"},"revision":{"$ref":"#/$defs/InstallRevision"},"issued_at":{"$ref":"#/$defs/UnixSeconds"},"expires_at":{"$ref":"#/$defs/UnixSeconds"}}};
 
-function validate91(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
+function validate102(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 let vErrors = null;
 let errors = 0;
-const evaluated0 = validate91.evaluated;
+const evaluated0 = validate102.evaluated;
 if(evaluated0.dynamicProps){
 evaluated0.props = undefined;
 }
@@ -25127,7 +28266,7 @@ errors++;
 if(data.action !== undefined){
 let data1 = data.action;
 if(!(((data1 === "enable") || (data1 === "disable")) || (data1 === "remove"))){
-const err10 = {instancePath:instancePath+"/action",schemaPath:"#/properties/action/enum",keyword:"enum",params:{allowedValues: schema142.properties.action.enum},message:"must be equal to one of the allowed values"};
+const err10 = {instancePath:instancePath+"/action",schemaPath:"#/properties/action/enum",keyword:"enum",params:{allowedValues: schema153.properties.action.enum},message:"must be equal to one of the allowed values"};
 if(vErrors === null){
 vErrors = [err10];
 }
@@ -25328,17 +28467,17 @@ vErrors.push(err26);
 }
 errors++;
 }
-validate91.errors = vErrors;
+validate102.errors = vErrors;
 return errors === 0;
 }
-validate91.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
+validate102.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
 
 
-function validate86(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
+function validate97(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 /*# sourceURL="https://openagents.dev/schemas/manifest/install-config.json" */;
 let vErrors = null;
 let errors = 0;
-const evaluated0 = validate86.evaluated;
+const evaluated0 = validate97.evaluated;
 if(evaluated0.dynamicProps){
 evaluated0.props = undefined;
 }
@@ -25348,8 +28487,8 @@ evaluated0.items = undefined;
 const _errs0 = errors;
 let valid0 = false;
 const _errs1 = errors;
-if(!(validate87(data, {instancePath,parentData,parentDataProperty,rootData,dynamicAnchors}))){
-vErrors = vErrors === null ? validate87.errors : vErrors.concat(validate87.errors);
+if(!(validate98(data, {instancePath,parentData,parentDataProperty,rootData,dynamicAnchors}))){
+vErrors = vErrors === null ? validate98.errors : vErrors.concat(validate98.errors);
 errors = vErrors.length;
 }
 var _valid0 = _errs1 === errors;
@@ -25358,8 +28497,8 @@ if(_valid0){
 var props0 = true;
 }
 const _errs2 = errors;
-if(!(validate91(data, {instancePath,parentData,parentDataProperty,rootData,dynamicAnchors}))){
-vErrors = vErrors === null ? validate91.errors : vErrors.concat(validate91.errors);
+if(!(validate102(data, {instancePath,parentData,parentDataProperty,rootData,dynamicAnchors}))){
+vErrors = vErrors === null ? validate102.errors : vErrors.concat(validate102.errors);
 errors = vErrors.length;
 }
 var _valid0 = _errs2 === errors;
@@ -25390,23 +28529,23 @@ vErrors = null;
 }
 }
 }
-validate86.errors = vErrors;
+validate97.errors = vErrors;
 evaluated0.props = props0;
 return errors === 0;
 }
-validate86.evaluated = {"dynamicProps":true,"dynamicItems":false};
+validate97.evaluated = {"dynamicProps":true,"dynamicItems":false};
 
-exports.isOpDefinition = validate93;
-const schema149 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/manifest/op-definition.json","title":"OpDefinition","description":"What an op's schema file declares about it, as data: validation, permission inference, consent and the runner read only this.","type":"object","required":["op","title","description","params","result","permissions","effect","retry","timeout_ms"],"additionalProperties":false,"properties":{"op":{"type":"string","pattern":"^[a-z][a-z0-9_]*\\.[a-z][a-z0-9_]*$"},"title":{"type":"string","description":"PascalCase; names the types of params and result."},"description":{"type":"string","description":"One sentence for people."},"params":{"type":"object","additionalProperties":true,"description":"JSON Schema of the step's parameters."},"result":{"type":"object","additionalProperties":true,"description":"JSON Schema of what ${steps.<id>.…} can refer to."},"permissions":{"type":"array","description":"What the op needs, worked out from its parameters. A parameter that is absent needs nothing.","items":{"$ref":"#/$defs/OpPermission"}},"effect":{"$ref":"#/$defs/OpEffect"},"retry":{"type":"object","required":["max_attempts","backoff_ms"],"additionalProperties":false,"properties":{"max_attempts":{"type":"integer","minimum":1,"maximum":10,"description":"1: never tried again."},"backoff_ms":{"type":"integer","minimum":0,"description":"Before the second attempt; doubles each time."}}},"timeout_ms":{"type":"integer","minimum":1,"description":"Default for a step that names none."}},"$defs":{"OpPermission":{"type":"object","required":["kind","param","as"],"additionalProperties":false,"properties":{"kind":{"enum":["filesystem:read","filesystem:write","network:egress","event:publish","env:read","process:spawn","wallet:spend"]},"param":{"type":"string","description":"The parameter the permission's subject comes from."},"as":{"enum":["path","tree","url","git_source","value"],"description":"path: that path. tree: the path and all below it. url: the URL's host (and port, if given). git_source: a URL's host as network:egress, or a local path's tree as filesystem:read. value: the value itself."}}},"OpEffect":{"type":"object","required":["class"],"additionalProperties":false,"description":"read: changes nothing outside the worker's own data. local_write: changes the owner's files, repeatable to the same result. external_write: changes the world, so the step records its intent and an idempotency key first.","properties":{"class":{"enum":["read","local_write","external_write"]},"unless":{"type":"object","required":["param","in","class"],"additionalProperties":false,"properties":{"param":{"type":"string"},"in":{"type":"array","items":{"type":"string"}},"class":{"enum":["read","local_write","external_write"]}}}}}}};
-const schema150 = {"type":"object","required":["kind","param","as"],"additionalProperties":false,"properties":{"kind":{"enum":["filesystem:read","filesystem:write","network:egress","event:publish","env:read","process:spawn","wallet:spend"]},"param":{"type":"string","description":"The parameter the permission's subject comes from."},"as":{"enum":["path","tree","url","git_source","value"],"description":"path: that path. tree: the path and all below it. url: the URL's host (and port, if given). git_source: a URL's host as network:egress, or a local path's tree as filesystem:read. value: the value itself."}}};
-const schema151 = {"type":"object","required":["class"],"additionalProperties":false,"description":"read: changes nothing outside the worker's own data. local_write: changes the owner's files, repeatable to the same result. external_write: changes the world, so the step records its intent and an idempotency key first.","properties":{"class":{"enum":["read","local_write","external_write"]},"unless":{"type":"object","required":["param","in","class"],"additionalProperties":false,"properties":{"param":{"type":"string"},"in":{"type":"array","items":{"type":"string"}},"class":{"enum":["read","local_write","external_write"]}}}}};
-const pattern125 = new RegExp("^[a-z][a-z0-9_]*\\.[a-z][a-z0-9_]*$", "u");
+exports.isOpDefinition = validate104;
+const schema160 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/manifest/op-definition.json","title":"OpDefinition","description":"What an op's schema file declares about it, as data: validation, permission inference, consent and the runner read only this.","type":"object","required":["op","title","description","params","result","permissions","effect","retry","timeout_ms"],"additionalProperties":false,"properties":{"op":{"type":"string","pattern":"^[a-z][a-z0-9_]*\\.[a-z][a-z0-9_]*$"},"title":{"type":"string","description":"PascalCase; names the types of params and result."},"description":{"type":"string","description":"One sentence for people."},"params":{"type":"object","additionalProperties":true,"description":"JSON Schema of the step's parameters."},"result":{"type":"object","additionalProperties":true,"description":"JSON Schema of what ${steps.<id>.…} can refer to."},"permissions":{"type":"array","description":"What the op needs, worked out from its parameters. A parameter that is absent needs nothing.","items":{"$ref":"#/$defs/OpPermission"}},"effect":{"$ref":"#/$defs/OpEffect"},"retry":{"type":"object","required":["max_attempts","backoff_ms"],"additionalProperties":false,"properties":{"max_attempts":{"type":"integer","minimum":1,"maximum":10,"description":"1: never tried again."},"backoff_ms":{"type":"integer","minimum":0,"description":"Before the second attempt; doubles each time."}}},"timeout_ms":{"type":"integer","minimum":1,"description":"Default for a step that names none."}},"$defs":{"OpPermission":{"type":"object","required":["kind","param","as"],"additionalProperties":false,"properties":{"kind":{"enum":["filesystem:read","filesystem:write","network:egress","event:publish","env:read","process:spawn","wallet:spend"]},"param":{"type":"string","description":"The parameter the permission's subject comes from."},"as":{"enum":["path","tree","url","git_source","value"],"description":"path: that path. tree: the path and all below it. url: the URL's host (and port, if given). git_source: a URL's host as network:egress, or a local path's tree as filesystem:read. value: the value itself."}}},"OpEffect":{"type":"object","required":["class"],"additionalProperties":false,"description":"read: changes nothing outside the worker's own data. local_write: changes the owner's files, repeatable to the same result. external_write: changes the world, so the step records its intent and an idempotency key first.","properties":{"class":{"enum":["read","local_write","external_write"]},"unless":{"type":"object","required":["param","in","class"],"additionalProperties":false,"properties":{"param":{"type":"string"},"in":{"type":"array","items":{"type":"string"}},"class":{"enum":["read","local_write","external_write"]}}}}}}};
+const schema161 = {"type":"object","required":["kind","param","as"],"additionalProperties":false,"properties":{"kind":{"enum":["filesystem:read","filesystem:write","network:egress","event:publish","env:read","process:spawn","wallet:spend"]},"param":{"type":"string","description":"The parameter the permission's subject comes from."},"as":{"enum":["path","tree","url","git_source","value"],"description":"path: that path. tree: the path and all below it. url: the URL's host (and port, if given). git_source: a URL's host as network:egress, or a local path's tree as filesystem:read. value: the value itself."}}};
+const schema162 = {"type":"object","required":["class"],"additionalProperties":false,"description":"read: changes nothing outside the worker's own data. local_write: changes the owner's files, repeatable to the same result. external_write: changes the world, so the step records its intent and an idempotency key first.","properties":{"class":{"enum":["read","local_write","external_write"]},"unless":{"type":"object","required":["param","in","class"],"additionalProperties":false,"properties":{"param":{"type":"string"},"in":{"type":"array","items":{"type":"string"}},"class":{"enum":["read","local_write","external_write"]}}}}};
+const pattern128 = new RegExp("^[a-z][a-z0-9_]*\\.[a-z][a-z0-9_]*$", "u");
 
-function validate93(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
+function validate104(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 /*# sourceURL="https://openagents.dev/schemas/manifest/op-definition.json" */;
 let vErrors = null;
 let errors = 0;
-const evaluated0 = validate93.evaluated;
+const evaluated0 = validate104.evaluated;
 if(evaluated0.dynamicProps){
 evaluated0.props = undefined;
 }
@@ -25505,7 +28644,7 @@ vErrors.push(err8);
 errors++;
 }
 for(const key0 in data){
-if(!(func9.call(schema149.properties, key0))){
+if(!(func9.call(schema160.properties, key0))){
 const err9 = {instancePath,schemaPath:"#/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key0},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err9];
@@ -25519,7 +28658,7 @@ errors++;
 if(data.op !== undefined){
 let data0 = data.op;
 if(typeof data0 === "string"){
-if(!pattern125.test(data0)){
+if(!pattern128.test(data0)){
 const err10 = {instancePath:instancePath+"/op",schemaPath:"#/properties/op/pattern",keyword:"pattern",params:{pattern: "^[a-z][a-z0-9_]*\\.[a-z][a-z0-9_]*$"},message:"must match pattern \""+"^[a-z][a-z0-9_]*\\.[a-z][a-z0-9_]*$"+"\""};
 if(vErrors === null){
 vErrors = [err10];
@@ -25647,7 +28786,7 @@ errors++;
 if(data6.kind !== undefined){
 let data7 = data6.kind;
 if(!(((((((data7 === "filesystem:read") || (data7 === "filesystem:write")) || (data7 === "network:egress")) || (data7 === "event:publish")) || (data7 === "env:read")) || (data7 === "process:spawn")) || (data7 === "wallet:spend"))){
-const err20 = {instancePath:instancePath+"/permissions/" + i0+"/kind",schemaPath:"#/$defs/OpPermission/properties/kind/enum",keyword:"enum",params:{allowedValues: schema150.properties.kind.enum},message:"must be equal to one of the allowed values"};
+const err20 = {instancePath:instancePath+"/permissions/" + i0+"/kind",schemaPath:"#/$defs/OpPermission/properties/kind/enum",keyword:"enum",params:{allowedValues: schema161.properties.kind.enum},message:"must be equal to one of the allowed values"};
 if(vErrors === null){
 vErrors = [err20];
 }
@@ -25672,7 +28811,7 @@ errors++;
 if(data6.as !== undefined){
 let data9 = data6.as;
 if(!(((((data9 === "path") || (data9 === "tree")) || (data9 === "url")) || (data9 === "git_source")) || (data9 === "value"))){
-const err22 = {instancePath:instancePath+"/permissions/" + i0+"/as",schemaPath:"#/$defs/OpPermission/properties/as/enum",keyword:"enum",params:{allowedValues: schema150.properties.as.enum},message:"must be equal to one of the allowed values"};
+const err22 = {instancePath:instancePath+"/permissions/" + i0+"/as",schemaPath:"#/$defs/OpPermission/properties/as/enum",keyword:"enum",params:{allowedValues: schema161.properties.as.enum},message:"must be equal to one of the allowed values"};
 if(vErrors === null){
 vErrors = [err22];
 }
@@ -25734,7 +28873,7 @@ errors++;
 if(data10.class !== undefined){
 let data11 = data10.class;
 if(!(((data11 === "read") || (data11 === "local_write")) || (data11 === "external_write"))){
-const err27 = {instancePath:instancePath+"/effect/class",schemaPath:"#/$defs/OpEffect/properties/class/enum",keyword:"enum",params:{allowedValues: schema151.properties.class.enum},message:"must be equal to one of the allowed values"};
+const err27 = {instancePath:instancePath+"/effect/class",schemaPath:"#/$defs/OpEffect/properties/class/enum",keyword:"enum",params:{allowedValues: schema162.properties.class.enum},message:"must be equal to one of the allowed values"};
 if(vErrors === null){
 vErrors = [err27];
 }
@@ -25832,7 +28971,7 @@ errors++;
 if(data12.class !== undefined){
 let data16 = data12.class;
 if(!(((data16 === "read") || (data16 === "local_write")) || (data16 === "external_write"))){
-const err35 = {instancePath:instancePath+"/effect/unless/class",schemaPath:"#/$defs/OpEffect/properties/unless/properties/class/enum",keyword:"enum",params:{allowedValues: schema151.properties.unless.properties.class.enum},message:"must be equal to one of the allowed values"};
+const err35 = {instancePath:instancePath+"/effect/unless/class",schemaPath:"#/$defs/OpEffect/properties/unless/properties/class/enum",keyword:"enum",params:{allowedValues: schema162.properties.unless.properties.class.enum},message:"must be equal to one of the allowed values"};
 if(vErrors === null){
 vErrors = [err35];
 }
@@ -26009,23 +29148,23 @@ vErrors.push(err49);
 }
 errors++;
 }
-validate93.errors = vErrors;
+validate104.errors = vErrors;
 return errors === 0;
 }
-validate93.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
+validate104.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
 
 exports.isUpgradeManifest = validate24;
 
-exports.isWorkerConfig = validate94;
-const schema152 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/manifest/worker-config.json","title":"WorkerConfig","description":"config.json in the worker's data folder: what its owner may set. Everything is optional; options of a command and OA_ variables win over it. Secrets never stand here.","type":"object","additionalProperties":false,"properties":{"$schema":{"type":"string"},"port":{"type":"integer","minimum":0,"maximum":65535,"description":"Of the control API on 127.0.0.1; 0 takes any free one. Default 6767."},"edge_url":{"type":"string","maxLength":500,"pattern":"^https?://[^\\s\\u0000-\\u001f]+$","description":"The edge whose catalog and mailbox this worker uses, e.g. https://edge.example."},"relays":{"type":"array","maxItems":32,"uniqueItems":true,"items":{"type":"string","maxLength":500,"pattern":"^wss?://[^\\s\\u0000-\\u001f]+$"},"description":"Relays read for install configs and listings."},"completion_note_relays":{"type":"array","maxItems":32,"uniqueItems":true,"items":{"type":"string","maxLength":500,"pattern":"^wss?://[^\\s\\u0000-\\u001f]+$"},"description":"Where a finished run is told of; none by default."},"private_allow":{"type":"array","maxItems":50,"uniqueItems":true,"items":{"type":"string","maxLength":260,"pattern":"^(\\[[0-9a-fA-F:.]+\\]|[A-Za-z0-9.-]+):[0-9]{1,5}$"},"description":"Exact host:port pairs in private address ranges that granted network access may reach."},"concurrency":{"type":"integer","minimum":1,"maximum":16,"description":"Runs at a time. Default 1."},"backends":{"$ref":"#/$defs/BackendsConfig"}},"$defs":{"BackendsConfig":{"type":"object","additionalProperties":false,"description":"Model backends on this machine. lexical-v1 needs none.","properties":{"llama.cpp":{"type":"object","additionalProperties":false,"properties":{"generate_model_path":{"type":"string","minLength":1,"maxLength":4096,"description":"A GGUF file."},"embed_model_path":{"type":"string","minLength":1,"maxLength":4096,"description":"A GGUF file."}}},"ollama":{"$ref":"#/$defs/OpenAiBackendConfig"},"mlx":{"$ref":"#/$defs/OpenAiBackendConfig"},"foundation_models":{"$ref":"#/$defs/OpenAiBackendConfig"}}},"OpenAiBackendConfig":{"type":"object","required":["base_url"],"additionalProperties":false,"description":"A server that speaks OpenAI's API.","properties":{"base_url":{"type":"string","maxLength":500,"pattern":"^https?://[^\\s\\u0000-\\u001f]+$","description":"E.g. http://127.0.0.1:11434/v1"},"generate_model":{"type":"string","minLength":1,"maxLength":200},"embed_model":{"type":"string","minLength":1,"maxLength":200}}}}};
-const pattern129 = new RegExp("^(\\[[0-9a-fA-F:.]+\\]|[A-Za-z0-9.-]+):[0-9]{1,5}$", "u");
-const schema153 = {"type":"object","additionalProperties":false,"description":"Model backends on this machine. lexical-v1 needs none.","properties":{"llama.cpp":{"type":"object","additionalProperties":false,"properties":{"generate_model_path":{"type":"string","minLength":1,"maxLength":4096,"description":"A GGUF file."},"embed_model_path":{"type":"string","minLength":1,"maxLength":4096,"description":"A GGUF file."}}},"ollama":{"$ref":"#/$defs/OpenAiBackendConfig"},"mlx":{"$ref":"#/$defs/OpenAiBackendConfig"},"foundation_models":{"$ref":"#/$defs/OpenAiBackendConfig"}}};
-const schema154 = {"type":"object","required":["base_url"],"additionalProperties":false,"description":"A server that speaks OpenAI's API.","properties":{"base_url":{"type":"string","maxLength":500,"pattern":"^https?://[^\\s\\u0000-\\u001f]+$","description":"E.g. http://127.0.0.1:11434/v1"},"generate_model":{"type":"string","minLength":1,"maxLength":200},"embed_model":{"type":"string","minLength":1,"maxLength":200}}};
+exports.isWorkerConfig = validate105;
+const schema163 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/manifest/worker-config.json","title":"WorkerConfig","description":"config.json in the worker's data folder: what its owner may set. Everything is optional; options of a command and OA_ variables win over it. Secrets never stand here.","type":"object","additionalProperties":false,"properties":{"$schema":{"type":"string"},"port":{"type":"integer","minimum":0,"maximum":65535,"description":"Of the control API on 127.0.0.1; 0 takes any free one. Default 6767."},"edge_url":{"type":"string","maxLength":500,"pattern":"^https?://[^\\s\\u0000-\\u001f]+$","description":"The edge whose catalog and mailbox this worker uses, e.g. https://edge.example."},"relays":{"type":"array","maxItems":32,"uniqueItems":true,"items":{"type":"string","maxLength":500,"pattern":"^wss?://[^\\s\\u0000-\\u001f]+$"},"description":"Relays read for install configs and listings."},"completion_note_relays":{"type":"array","maxItems":32,"uniqueItems":true,"items":{"type":"string","maxLength":500,"pattern":"^wss?://[^\\s\\u0000-\\u001f]+$"},"description":"Where a finished run is told of; none by default."},"private_allow":{"type":"array","maxItems":50,"uniqueItems":true,"items":{"type":"string","maxLength":260,"pattern":"^(\\[[0-9a-fA-F:.]+\\]|[A-Za-z0-9.-]+):[0-9]{1,5}$"},"description":"Exact host:port pairs in private address ranges that granted network access may reach."},"concurrency":{"type":"integer","minimum":1,"maximum":16,"description":"Runs at a time. Default 1."},"backends":{"$ref":"#/$defs/BackendsConfig"}},"$defs":{"BackendsConfig":{"type":"object","additionalProperties":false,"description":"Model backends on this machine. lexical-v1 needs none.","properties":{"llama.cpp":{"type":"object","additionalProperties":false,"properties":{"generate_model_path":{"type":"string","minLength":1,"maxLength":4096,"description":"A GGUF file."},"embed_model_path":{"type":"string","minLength":1,"maxLength":4096,"description":"A GGUF file."}}},"ollama":{"$ref":"#/$defs/OpenAiBackendConfig"},"mlx":{"$ref":"#/$defs/OpenAiBackendConfig"},"foundation_models":{"$ref":"#/$defs/OpenAiBackendConfig"}}},"OpenAiBackendConfig":{"type":"object","required":["base_url"],"additionalProperties":false,"description":"A server that speaks OpenAI's API.","properties":{"base_url":{"type":"string","maxLength":500,"pattern":"^https?://[^\\s\\u0000-\\u001f]+$","description":"E.g. http://127.0.0.1:11434/v1"},"generate_model":{"type":"string","minLength":1,"maxLength":200},"embed_model":{"type":"string","minLength":1,"maxLength":200}}}}};
+const pattern132 = new RegExp("^(\\[[0-9a-fA-F:.]+\\]|[A-Za-z0-9.-]+):[0-9]{1,5}$", "u");
+const schema164 = {"type":"object","additionalProperties":false,"description":"Model backends on this machine. lexical-v1 needs none.","properties":{"llama.cpp":{"type":"object","additionalProperties":false,"properties":{"generate_model_path":{"type":"string","minLength":1,"maxLength":4096,"description":"A GGUF file."},"embed_model_path":{"type":"string","minLength":1,"maxLength":4096,"description":"A GGUF file."}}},"ollama":{"$ref":"#/$defs/OpenAiBackendConfig"},"mlx":{"$ref":"#/$defs/OpenAiBackendConfig"},"foundation_models":{"$ref":"#/$defs/OpenAiBackendConfig"}}};
+const schema165 = {"type":"object","required":["base_url"],"additionalProperties":false,"description":"A server that speaks OpenAI's API.","properties":{"base_url":{"type":"string","maxLength":500,"pattern":"^https?://[^\\s\\u0000-\\u001f]+$","description":"E.g. http://127.0.0.1:11434/v1"},"generate_model":{"type":"string","minLength":1,"maxLength":200},"embed_model":{"type":"string","minLength":1,"maxLength":200}}};
 
-function validate95(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
+function validate106(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 let vErrors = null;
 let errors = 0;
-const evaluated0 = validate95.evaluated;
+const evaluated0 = validate106.evaluated;
 if(evaluated0.dynamicProps){
 evaluated0.props = undefined;
 }
@@ -26579,17 +29718,17 @@ vErrors.push(err45);
 }
 errors++;
 }
-validate95.errors = vErrors;
+validate106.errors = vErrors;
 return errors === 0;
 }
-validate95.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
+validate106.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
 
 
-function validate94(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
+function validate105(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 /*# sourceURL="https://openagents.dev/schemas/manifest/worker-config.json" */;
 let vErrors = null;
 let errors = 0;
-const evaluated0 = validate94.evaluated;
+const evaluated0 = validate105.evaluated;
 if(evaluated0.dynamicProps){
 evaluated0.props = undefined;
 }
@@ -26718,7 +29857,7 @@ vErrors.push(err9);
 }
 errors++;
 }
-if(!pattern115.test(data4)){
+if(!pattern118.test(data4)){
 const err10 = {instancePath:instancePath+"/relays/" + i0,schemaPath:"#/properties/relays/items/pattern",keyword:"pattern",params:{pattern: "^wss?://[^\\s\\u0000-\\u001f]+$"},message:"must match pattern \""+"^wss?://[^\\s\\u0000-\\u001f]+$"+"\""};
 if(vErrors === null){
 vErrors = [err10];
@@ -26803,7 +29942,7 @@ vErrors.push(err15);
 }
 errors++;
 }
-if(!pattern115.test(data6)){
+if(!pattern118.test(data6)){
 const err16 = {instancePath:instancePath+"/completion_note_relays/" + i2,schemaPath:"#/properties/completion_note_relays/items/pattern",keyword:"pattern",params:{pattern: "^wss?://[^\\s\\u0000-\\u001f]+$"},message:"must match pattern \""+"^wss?://[^\\s\\u0000-\\u001f]+$"+"\""};
 if(vErrors === null){
 vErrors = [err16];
@@ -26888,7 +30027,7 @@ vErrors.push(err21);
 }
 errors++;
 }
-if(!pattern129.test(data8)){
+if(!pattern132.test(data8)){
 const err22 = {instancePath:instancePath+"/private_allow/" + i4,schemaPath:"#/properties/private_allow/items/pattern",keyword:"pattern",params:{pattern: "^(\\[[0-9a-fA-F:.]+\\]|[A-Za-z0-9.-]+):[0-9]{1,5}$"},message:"must match pattern \""+"^(\\[[0-9a-fA-F:.]+\\]|[A-Za-z0-9.-]+):[0-9]{1,5}$"+"\""};
 if(vErrors === null){
 vErrors = [err22];
@@ -26982,8 +30121,8 @@ errors++;
 }
 }
 if(data.backends !== undefined){
-if(!(validate95(data.backends, {instancePath:instancePath+"/backends",parentData:data,parentDataProperty:"backends",rootData,dynamicAnchors}))){
-vErrors = vErrors === null ? validate95.errors : vErrors.concat(validate95.errors);
+if(!(validate106(data.backends, {instancePath:instancePath+"/backends",parentData:data,parentDataProperty:"backends",rootData,dynamicAnchors}))){
+vErrors = vErrors === null ? validate106.errors : vErrors.concat(validate106.errors);
 errors = vErrors.length;
 }
 }
@@ -26998,20 +30137,20 @@ vErrors.push(err29);
 }
 errors++;
 }
-validate94.errors = vErrors;
+validate105.errors = vErrors;
 return errors === 0;
 }
-validate94.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
+validate105.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
 
-exports.isCompletionNoteEvent = validate97;
-const schema157 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/nostr/00001-note.json","title":"CompletionNoteEvent","description":"The note a worker posts when a run has ended: which upgrade and how it went, nothing of what it did.","type":"object","required":["id","pubkey","created_at","kind","tags","content","sig"],"additionalProperties":false,"properties":{"id":{"type":"string","pattern":"^[0-9a-f]{64}$"},"pubkey":{"type":"string","pattern":"^[0-9a-f]{64}$"},"created_at":{"type":"integer","minimum":0,"description":"Unix seconds."},"kind":{"const":1},"tags":{"type":"array","maxItems":2000,"items":{"type":"array","maxItems":64,"items":{"type":"string"}},"allOf":[{"type":"array","contains":{"type":"array","prefixItems":[{"const":"a"},{"type":"string","pattern":"^30051:[0-9a-f]{64}:"}],"minItems":2,"maxItems":2}},{"type":"array","contains":{"type":"array","prefixItems":[{"const":"e"},{"type":"string","pattern":"^[0-9a-f]{64}$"}],"minItems":2,"maxItems":2}},{"type":"array","contains":{"type":"array","prefixItems":[{"const":"x"},{"type":"string","pattern":"^[0-9a-f]{64}$"}],"minItems":2,"maxItems":2}},{"type":"array","contains":{"type":"array","prefixItems":[{"const":"i"},{"type":"string","minLength":1}],"minItems":2,"maxItems":2}},{"type":"array","contains":{"type":"array","prefixItems":[{"const":"version"},{"type":"string","minLength":1}],"minItems":2,"maxItems":2}},{"type":"array","contains":{"type":"array","prefixItems":[{"const":"title"},{"type":"string","minLength":1}],"minItems":2,"maxItems":2}},{"type":"array","contains":{"type":"array","prefixItems":[{"const":"status"},{"enum":["succeeded","failed"]}],"minItems":2,"maxItems":2}},{"type":"array","contains":{"const":["L","openagents.upgrade"]}},{"type":"array","contains":{"const":["l","completion","openagents.upgrade"]}}]},"content":{"type":"string","maxLength":131072},"sig":{"type":"string","pattern":"^[0-9a-f]{128}$"}}};
-const pattern135 = new RegExp("^30051:[0-9a-f]{64}:", "u");
+exports.isCompletionNoteEvent = validate108;
+const schema168 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/nostr/00001-note.json","title":"CompletionNoteEvent","description":"The note a worker posts when a run has ended: which upgrade and how it went, nothing of what it did.","type":"object","required":["id","pubkey","created_at","kind","tags","content","sig"],"additionalProperties":false,"properties":{"id":{"type":"string","pattern":"^[0-9a-f]{64}$"},"pubkey":{"type":"string","pattern":"^[0-9a-f]{64}$"},"created_at":{"type":"integer","minimum":0,"description":"Unix seconds."},"kind":{"const":1},"tags":{"type":"array","maxItems":2000,"items":{"type":"array","maxItems":64,"items":{"type":"string"}},"allOf":[{"type":"array","contains":{"type":"array","prefixItems":[{"const":"a"},{"type":"string","pattern":"^30051:[0-9a-f]{64}:"}],"minItems":2,"maxItems":2}},{"type":"array","contains":{"type":"array","prefixItems":[{"const":"e"},{"type":"string","pattern":"^[0-9a-f]{64}$"}],"minItems":2,"maxItems":2}},{"type":"array","contains":{"type":"array","prefixItems":[{"const":"x"},{"type":"string","pattern":"^[0-9a-f]{64}$"}],"minItems":2,"maxItems":2}},{"type":"array","contains":{"type":"array","prefixItems":[{"const":"i"},{"type":"string","minLength":1}],"minItems":2,"maxItems":2}},{"type":"array","contains":{"type":"array","prefixItems":[{"const":"version"},{"type":"string","minLength":1}],"minItems":2,"maxItems":2}},{"type":"array","contains":{"type":"array","prefixItems":[{"const":"title"},{"type":"string","minLength":1}],"minItems":2,"maxItems":2}},{"type":"array","contains":{"type":"array","prefixItems":[{"const":"status"},{"enum":["succeeded","failed"]}],"minItems":2,"maxItems":2}},{"type":"array","contains":{"const":["L","openagents.upgrade"]}},{"type":"array","contains":{"const":["l","completion","openagents.upgrade"]}}]},"content":{"type":"string","maxLength":131072},"sig":{"type":"string","pattern":"^[0-9a-f]{128}$"}}};
+const pattern138 = new RegExp("^30051:[0-9a-f]{64}:", "u");
 
-function validate97(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
+function validate108(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 /*# sourceURL="https://openagents.dev/schemas/nostr/00001-note.json" */;
 let vErrors = null;
 let errors = 0;
-const evaluated0 = validate97.evaluated;
+const evaluated0 = validate108.evaluated;
 if(evaluated0.dynamicProps){
 evaluated0.props = undefined;
 }
@@ -27233,7 +30372,7 @@ errors++;
 if(len1 > 1){
 let data7 = data5[1];
 if(typeof data7 === "string"){
-if(!pattern135.test(data7)){
+if(!pattern138.test(data7)){
 const err18 = {instancePath:instancePath+"/tags/" + i0+"/1",schemaPath:"#/properties/tags/allOf/0/contains/prefixItems/1/pattern",keyword:"pattern",params:{pattern: "^30051:[0-9a-f]{64}:"},message:"must match pattern \""+"^30051:[0-9a-f]{64}:"+"\""};
 if(vErrors === null){
 vErrors = [err18];
@@ -27911,7 +31050,7 @@ errors++;
 if(len13 > 1){
 let data25 = data23[1];
 if(!((data25 === "succeeded") || (data25 === "failed"))){
-const err66 = {instancePath:instancePath+"/tags/" + i6+"/1",schemaPath:"#/properties/tags/allOf/6/contains/prefixItems/1/enum",keyword:"enum",params:{allowedValues: schema157.properties.tags.allOf[6].contains.prefixItems[1].enum},message:"must be equal to one of the allowed values"};
+const err66 = {instancePath:instancePath+"/tags/" + i6+"/1",schemaPath:"#/properties/tags/allOf/6/contains/prefixItems/1/enum",keyword:"enum",params:{allowedValues: schema168.properties.tags.allOf[6].contains.prefixItems[1].enum},message:"must be equal to one of the allowed values"};
 if(vErrors === null){
 vErrors = [err66];
 }
@@ -27974,8 +31113,8 @@ const _errs68 = errors;
 const len14 = data4.length;
 for(let i7=0; i7<len14; i7++){
 const _errs69 = errors;
-if(!func0(data4[i7], schema157.properties.tags.allOf[7].contains.const)){
-const err70 = {instancePath:instancePath+"/tags/" + i7,schemaPath:"#/properties/tags/allOf/7/contains/const",keyword:"const",params:{allowedValue: schema157.properties.tags.allOf[7].contains.const},message:"must be equal to constant"};
+if(!func0(data4[i7], schema168.properties.tags.allOf[7].contains.const)){
+const err70 = {instancePath:instancePath+"/tags/" + i7,schemaPath:"#/properties/tags/allOf/7/contains/const",keyword:"const",params:{allowedValue: schema168.properties.tags.allOf[7].contains.const},message:"must be equal to constant"};
 if(vErrors === null){
 vErrors = [err70];
 }
@@ -28026,8 +31165,8 @@ const _errs72 = errors;
 const len15 = data4.length;
 for(let i8=0; i8<len15; i8++){
 const _errs73 = errors;
-if(!func0(data4[i8], schema157.properties.tags.allOf[8].contains.const)){
-const err73 = {instancePath:instancePath+"/tags/" + i8,schemaPath:"#/properties/tags/allOf/8/contains/const",keyword:"const",params:{allowedValue: schema157.properties.tags.allOf[8].contains.const},message:"must be equal to constant"};
+if(!func0(data4[i8], schema168.properties.tags.allOf[8].contains.const)){
+const err73 = {instancePath:instancePath+"/tags/" + i8,schemaPath:"#/properties/tags/allOf/8/contains/const",keyword:"const",params:{allowedValue: schema168.properties.tags.allOf[8].contains.const},message:"must be equal to constant"};
 if(vErrors === null){
 vErrors = [err73];
 }
@@ -28196,19 +31335,19 @@ vErrors.push(err85);
 }
 errors++;
 }
-validate97.errors = vErrors;
+validate108.errors = vErrors;
 return errors === 0;
 }
-validate97.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
+validate108.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
 
-exports.isInstallConfigEvent = validate98;
-const schema158 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/nostr/24051-install-config.json","title":"InstallConfigEvent","description":"The inner event of an install config, its content an InstallConfig. Never sent in the clear.","type":"object","required":["id","pubkey","created_at","kind","tags","content","sig"],"additionalProperties":false,"properties":{"id":{"type":"string","pattern":"^[0-9a-f]{64}$"},"pubkey":{"type":"string","pattern":"^[0-9a-f]{64}$"},"created_at":{"type":"integer","minimum":0,"description":"Unix seconds."},"kind":{"const":24051},"tags":{"type":"array","maxItems":2000,"items":{"type":"array","maxItems":64,"items":{"type":"string"}},"allOf":[{"type":"array","contains":{"type":"array","prefixItems":[{"const":"p"},{"type":"string","pattern":"^[0-9a-f]{64}$"}],"minItems":2,"maxItems":2}}]},"content":{"type":"string","maxLength":131072},"sig":{"type":"string","pattern":"^[0-9a-f]{128}$"}}};
+exports.isInstallConfigEvent = validate109;
+const schema169 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/nostr/24051-install-config.json","title":"InstallConfigEvent","description":"The inner event of an install config, its content an InstallConfig. Never sent in the clear.","type":"object","required":["id","pubkey","created_at","kind","tags","content","sig"],"additionalProperties":false,"properties":{"id":{"type":"string","pattern":"^[0-9a-f]{64}$"},"pubkey":{"type":"string","pattern":"^[0-9a-f]{64}$"},"created_at":{"type":"integer","minimum":0,"description":"Unix seconds."},"kind":{"const":24051},"tags":{"type":"array","maxItems":2000,"items":{"type":"array","maxItems":64,"items":{"type":"string"}},"allOf":[{"type":"array","contains":{"type":"array","prefixItems":[{"const":"p"},{"type":"string","pattern":"^[0-9a-f]{64}$"}],"minItems":2,"maxItems":2}}]},"content":{"type":"string","maxLength":131072},"sig":{"type":"string","pattern":"^[0-9a-f]{128}$"}}};
 
-function validate98(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
+function validate109(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 /*# sourceURL="https://openagents.dev/schemas/nostr/24051-install-config.json" */;
 let vErrors = null;
 let errors = 0;
-const evaluated0 = validate98.evaluated;
+const evaluated0 = validate109.evaluated;
 if(evaluated0.dynamicProps){
 evaluated0.props = undefined;
 }
@@ -28623,19 +31762,446 @@ vErrors.push(err32);
 }
 errors++;
 }
-validate98.errors = vErrors;
+validate109.errors = vErrors;
 return errors === 0;
 }
-validate98.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
+validate109.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
 
-exports.isManifestEvent = validate99;
-const schema159 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/nostr/30051-manifest.json","title":"ManifestEvent","description":"An upgrade manifest as its author lists it: the manifest as content, its facts as tags.","type":"object","required":["id","pubkey","created_at","kind","tags","content","sig"],"additionalProperties":false,"properties":{"id":{"type":"string","pattern":"^[0-9a-f]{64}$"},"pubkey":{"type":"string","pattern":"^[0-9a-f]{64}$"},"created_at":{"type":"integer","minimum":0,"description":"Unix seconds."},"kind":{"const":30051},"tags":{"type":"array","maxItems":2000,"items":{"type":"array","maxItems":64,"items":{"type":"string"}},"allOf":[{"type":"array","contains":{"type":"array","prefixItems":[{"const":"d"},{"type":"string","minLength":1}],"minItems":2,"maxItems":2}},{"type":"array","contains":{"type":"array","prefixItems":[{"const":"version"},{"type":"string","minLength":1}],"minItems":2,"maxItems":2}},{"type":"array","contains":{"type":"array","prefixItems":[{"const":"x"},{"type":"string","pattern":"^[0-9a-f]{64}$"}],"minItems":2,"maxItems":2}},{"type":"array","contains":{"const":["L","openagents.upgrade"]}},{"type":"array","contains":{"const":["l","manifest","openagents.upgrade"]}}]},"content":{"type":"string","maxLength":131072},"sig":{"type":"string","pattern":"^[0-9a-f]{128}$"}}};
+exports.isPairingClaimEvent = validate110;
+const schema170 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/nostr/24052-pairing-claim.json","title":"PairingClaimEvent","description":"The inner event of a pairing claim, its content a PairingClaim: a coordinator shows the one-time secret its owner read from the worker. Never sent in the clear.","type":"object","required":["id","pubkey","created_at","kind","tags","content","sig"],"additionalProperties":false,"properties":{"id":{"type":"string","pattern":"^[0-9a-f]{64}$"},"pubkey":{"type":"string","pattern":"^[0-9a-f]{64}$"},"created_at":{"type":"integer","minimum":0,"description":"Unix seconds."},"kind":{"const":24052},"tags":{"type":"array","maxItems":2000,"items":{"type":"array","maxItems":64,"items":{"type":"string"}},"allOf":[{"type":"array","contains":{"type":"array","prefixItems":[{"const":"p"},{"type":"string","pattern":"^[0-9a-f]{64}$"}],"minItems":2,"maxItems":2}}]},"content":{"type":"string","maxLength":1000},"sig":{"type":"string","pattern":"^[0-9a-f]{128}$"}}};
 
-function validate99(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
+function validate110(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
+/*# sourceURL="https://openagents.dev/schemas/nostr/24052-pairing-claim.json" */;
+let vErrors = null;
+let errors = 0;
+const evaluated0 = validate110.evaluated;
+if(evaluated0.dynamicProps){
+evaluated0.props = undefined;
+}
+if(evaluated0.dynamicItems){
+evaluated0.items = undefined;
+}
+if(data && typeof data == "object" && !Array.isArray(data)){
+if(data.id === undefined){
+const err0 = {instancePath,schemaPath:"#/required",keyword:"required",params:{missingProperty: "id"},message:"must have required property '"+"id"+"'"};
+if(vErrors === null){
+vErrors = [err0];
+}
+else {
+vErrors.push(err0);
+}
+errors++;
+}
+if(data.pubkey === undefined){
+const err1 = {instancePath,schemaPath:"#/required",keyword:"required",params:{missingProperty: "pubkey"},message:"must have required property '"+"pubkey"+"'"};
+if(vErrors === null){
+vErrors = [err1];
+}
+else {
+vErrors.push(err1);
+}
+errors++;
+}
+if(data.created_at === undefined){
+const err2 = {instancePath,schemaPath:"#/required",keyword:"required",params:{missingProperty: "created_at"},message:"must have required property '"+"created_at"+"'"};
+if(vErrors === null){
+vErrors = [err2];
+}
+else {
+vErrors.push(err2);
+}
+errors++;
+}
+if(data.kind === undefined){
+const err3 = {instancePath,schemaPath:"#/required",keyword:"required",params:{missingProperty: "kind"},message:"must have required property '"+"kind"+"'"};
+if(vErrors === null){
+vErrors = [err3];
+}
+else {
+vErrors.push(err3);
+}
+errors++;
+}
+if(data.tags === undefined){
+const err4 = {instancePath,schemaPath:"#/required",keyword:"required",params:{missingProperty: "tags"},message:"must have required property '"+"tags"+"'"};
+if(vErrors === null){
+vErrors = [err4];
+}
+else {
+vErrors.push(err4);
+}
+errors++;
+}
+if(data.content === undefined){
+const err5 = {instancePath,schemaPath:"#/required",keyword:"required",params:{missingProperty: "content"},message:"must have required property '"+"content"+"'"};
+if(vErrors === null){
+vErrors = [err5];
+}
+else {
+vErrors.push(err5);
+}
+errors++;
+}
+if(data.sig === undefined){
+const err6 = {instancePath,schemaPath:"#/required",keyword:"required",params:{missingProperty: "sig"},message:"must have required property '"+"sig"+"'"};
+if(vErrors === null){
+vErrors = [err6];
+}
+else {
+vErrors.push(err6);
+}
+errors++;
+}
+for(const key0 in data){
+if(!(((((((key0 === "id") || (key0 === "pubkey")) || (key0 === "created_at")) || (key0 === "kind")) || (key0 === "tags")) || (key0 === "content")) || (key0 === "sig"))){
+const err7 = {instancePath,schemaPath:"#/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key0},message:"must NOT have additional properties"};
+if(vErrors === null){
+vErrors = [err7];
+}
+else {
+vErrors.push(err7);
+}
+errors++;
+}
+}
+if(data.id !== undefined){
+let data0 = data.id;
+if(typeof data0 === "string"){
+if(!pattern4.test(data0)){
+const err8 = {instancePath:instancePath+"/id",schemaPath:"#/properties/id/pattern",keyword:"pattern",params:{pattern: "^[0-9a-f]{64}$"},message:"must match pattern \""+"^[0-9a-f]{64}$"+"\""};
+if(vErrors === null){
+vErrors = [err8];
+}
+else {
+vErrors.push(err8);
+}
+errors++;
+}
+}
+else {
+const err9 = {instancePath:instancePath+"/id",schemaPath:"#/properties/id/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err9];
+}
+else {
+vErrors.push(err9);
+}
+errors++;
+}
+}
+if(data.pubkey !== undefined){
+let data1 = data.pubkey;
+if(typeof data1 === "string"){
+if(!pattern4.test(data1)){
+const err10 = {instancePath:instancePath+"/pubkey",schemaPath:"#/properties/pubkey/pattern",keyword:"pattern",params:{pattern: "^[0-9a-f]{64}$"},message:"must match pattern \""+"^[0-9a-f]{64}$"+"\""};
+if(vErrors === null){
+vErrors = [err10];
+}
+else {
+vErrors.push(err10);
+}
+errors++;
+}
+}
+else {
+const err11 = {instancePath:instancePath+"/pubkey",schemaPath:"#/properties/pubkey/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err11];
+}
+else {
+vErrors.push(err11);
+}
+errors++;
+}
+}
+if(data.created_at !== undefined){
+let data2 = data.created_at;
+if(!(((typeof data2 == "number") && (!(data2 % 1) && !isNaN(data2))) && (isFinite(data2)))){
+const err12 = {instancePath:instancePath+"/created_at",schemaPath:"#/properties/created_at/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
+if(vErrors === null){
+vErrors = [err12];
+}
+else {
+vErrors.push(err12);
+}
+errors++;
+}
+if((typeof data2 == "number") && (isFinite(data2))){
+if(data2 < 0 || isNaN(data2)){
+const err13 = {instancePath:instancePath+"/created_at",schemaPath:"#/properties/created_at/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0},message:"must be >= 0"};
+if(vErrors === null){
+vErrors = [err13];
+}
+else {
+vErrors.push(err13);
+}
+errors++;
+}
+}
+}
+if(data.kind !== undefined){
+if(24052 !== data.kind){
+const err14 = {instancePath:instancePath+"/kind",schemaPath:"#/properties/kind/const",keyword:"const",params:{allowedValue: 24052},message:"must be equal to constant"};
+if(vErrors === null){
+vErrors = [err14];
+}
+else {
+vErrors.push(err14);
+}
+errors++;
+}
+}
+if(data.tags !== undefined){
+let data4 = data.tags;
+if(Array.isArray(data4)){
+const _errs13 = errors;
+const len0 = data4.length;
+for(let i0=0; i0<len0; i0++){
+let data5 = data4[i0];
+const _errs14 = errors;
+if(Array.isArray(data5)){
+if(data5.length > 2){
+const err15 = {instancePath:instancePath+"/tags/" + i0,schemaPath:"#/properties/tags/allOf/0/contains/maxItems",keyword:"maxItems",params:{limit: 2},message:"must NOT have more than 2 items"};
+if(vErrors === null){
+vErrors = [err15];
+}
+else {
+vErrors.push(err15);
+}
+errors++;
+}
+if(data5.length < 2){
+const err16 = {instancePath:instancePath+"/tags/" + i0,schemaPath:"#/properties/tags/allOf/0/contains/minItems",keyword:"minItems",params:{limit: 2},message:"must NOT have fewer than 2 items"};
+if(vErrors === null){
+vErrors = [err16];
+}
+else {
+vErrors.push(err16);
+}
+errors++;
+}
+const len1 = data5.length;
+if(len1 > 0){
+if("p" !== data5[0]){
+const err17 = {instancePath:instancePath+"/tags/" + i0+"/0",schemaPath:"#/properties/tags/allOf/0/contains/prefixItems/0/const",keyword:"const",params:{allowedValue: "p"},message:"must be equal to constant"};
+if(vErrors === null){
+vErrors = [err17];
+}
+else {
+vErrors.push(err17);
+}
+errors++;
+}
+}
+if(len1 > 1){
+let data7 = data5[1];
+if(typeof data7 === "string"){
+if(!pattern4.test(data7)){
+const err18 = {instancePath:instancePath+"/tags/" + i0+"/1",schemaPath:"#/properties/tags/allOf/0/contains/prefixItems/1/pattern",keyword:"pattern",params:{pattern: "^[0-9a-f]{64}$"},message:"must match pattern \""+"^[0-9a-f]{64}$"+"\""};
+if(vErrors === null){
+vErrors = [err18];
+}
+else {
+vErrors.push(err18);
+}
+errors++;
+}
+}
+else {
+const err19 = {instancePath:instancePath+"/tags/" + i0+"/1",schemaPath:"#/properties/tags/allOf/0/contains/prefixItems/1/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err19];
+}
+else {
+vErrors.push(err19);
+}
+errors++;
+}
+}
+}
+else {
+const err20 = {instancePath:instancePath+"/tags/" + i0,schemaPath:"#/properties/tags/allOf/0/contains/type",keyword:"type",params:{type: "array"},message:"must be array"};
+if(vErrors === null){
+vErrors = [err20];
+}
+else {
+vErrors.push(err20);
+}
+errors++;
+}
+var valid2 = _errs14 === errors;
+if(valid2){
+break;
+}
+}
+if(!valid2){
+const err21 = {instancePath:instancePath+"/tags",schemaPath:"#/properties/tags/allOf/0/contains",keyword:"contains",params:{minContains: 1},message:"must contain at least 1 valid item(s)"};
+if(vErrors === null){
+vErrors = [err21];
+}
+else {
+vErrors.push(err21);
+}
+errors++;
+}
+else {
+errors = _errs13;
+if(vErrors !== null){
+if(_errs13){
+vErrors.length = _errs13;
+}
+else {
+vErrors = null;
+}
+}
+}
+}
+else {
+const err22 = {instancePath:instancePath+"/tags",schemaPath:"#/properties/tags/allOf/0/type",keyword:"type",params:{type: "array"},message:"must be array"};
+if(vErrors === null){
+vErrors = [err22];
+}
+else {
+vErrors.push(err22);
+}
+errors++;
+}
+if(Array.isArray(data4)){
+if(data4.length > 2000){
+const err23 = {instancePath:instancePath+"/tags",schemaPath:"#/properties/tags/maxItems",keyword:"maxItems",params:{limit: 2000},message:"must NOT have more than 2000 items"};
+if(vErrors === null){
+vErrors = [err23];
+}
+else {
+vErrors.push(err23);
+}
+errors++;
+}
+const len2 = data4.length;
+for(let i1=0; i1<len2; i1++){
+let data8 = data4[i1];
+if(Array.isArray(data8)){
+if(data8.length > 64){
+const err24 = {instancePath:instancePath+"/tags/" + i1,schemaPath:"#/properties/tags/items/maxItems",keyword:"maxItems",params:{limit: 64},message:"must NOT have more than 64 items"};
+if(vErrors === null){
+vErrors = [err24];
+}
+else {
+vErrors.push(err24);
+}
+errors++;
+}
+const len3 = data8.length;
+for(let i2=0; i2<len3; i2++){
+if(typeof data8[i2] !== "string"){
+const err25 = {instancePath:instancePath+"/tags/" + i1+"/" + i2,schemaPath:"#/properties/tags/items/items/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err25];
+}
+else {
+vErrors.push(err25);
+}
+errors++;
+}
+}
+}
+else {
+const err26 = {instancePath:instancePath+"/tags/" + i1,schemaPath:"#/properties/tags/items/type",keyword:"type",params:{type: "array"},message:"must be array"};
+if(vErrors === null){
+vErrors = [err26];
+}
+else {
+vErrors.push(err26);
+}
+errors++;
+}
+}
+}
+else {
+const err27 = {instancePath:instancePath+"/tags",schemaPath:"#/properties/tags/type",keyword:"type",params:{type: "array"},message:"must be array"};
+if(vErrors === null){
+vErrors = [err27];
+}
+else {
+vErrors.push(err27);
+}
+errors++;
+}
+}
+if(data.content !== undefined){
+let data10 = data.content;
+if(typeof data10 === "string"){
+if(func1(data10) > 1000){
+const err28 = {instancePath:instancePath+"/content",schemaPath:"#/properties/content/maxLength",keyword:"maxLength",params:{limit: 1000},message:"must NOT have more than 1000 characters"};
+if(vErrors === null){
+vErrors = [err28];
+}
+else {
+vErrors.push(err28);
+}
+errors++;
+}
+}
+else {
+const err29 = {instancePath:instancePath+"/content",schemaPath:"#/properties/content/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err29];
+}
+else {
+vErrors.push(err29);
+}
+errors++;
+}
+}
+if(data.sig !== undefined){
+let data11 = data.sig;
+if(typeof data11 === "string"){
+if(!pattern7.test(data11)){
+const err30 = {instancePath:instancePath+"/sig",schemaPath:"#/properties/sig/pattern",keyword:"pattern",params:{pattern: "^[0-9a-f]{128}$"},message:"must match pattern \""+"^[0-9a-f]{128}$"+"\""};
+if(vErrors === null){
+vErrors = [err30];
+}
+else {
+vErrors.push(err30);
+}
+errors++;
+}
+}
+else {
+const err31 = {instancePath:instancePath+"/sig",schemaPath:"#/properties/sig/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err31];
+}
+else {
+vErrors.push(err31);
+}
+errors++;
+}
+}
+}
+else {
+const err32 = {instancePath,schemaPath:"#/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err32];
+}
+else {
+vErrors.push(err32);
+}
+errors++;
+}
+validate110.errors = vErrors;
+return errors === 0;
+}
+validate110.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
+
+exports.isManifestEvent = validate111;
+const schema171 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/nostr/30051-manifest.json","title":"ManifestEvent","description":"An upgrade manifest as its author lists it: the manifest as content, its facts as tags.","type":"object","required":["id","pubkey","created_at","kind","tags","content","sig"],"additionalProperties":false,"properties":{"id":{"type":"string","pattern":"^[0-9a-f]{64}$"},"pubkey":{"type":"string","pattern":"^[0-9a-f]{64}$"},"created_at":{"type":"integer","minimum":0,"description":"Unix seconds."},"kind":{"const":30051},"tags":{"type":"array","maxItems":2000,"items":{"type":"array","maxItems":64,"items":{"type":"string"}},"allOf":[{"type":"array","contains":{"type":"array","prefixItems":[{"const":"d"},{"type":"string","minLength":1}],"minItems":2,"maxItems":2}},{"type":"array","contains":{"type":"array","prefixItems":[{"const":"version"},{"type":"string","minLength":1}],"minItems":2,"maxItems":2}},{"type":"array","contains":{"type":"array","prefixItems":[{"const":"x"},{"type":"string","pattern":"^[0-9a-f]{64}$"}],"minItems":2,"maxItems":2}},{"type":"array","contains":{"const":["L","openagents.upgrade"]}},{"type":"array","contains":{"const":["l","manifest","openagents.upgrade"]}}]},"content":{"type":"string","maxLength":131072},"sig":{"type":"string","pattern":"^[0-9a-f]{128}$"}}};
+
+function validate111(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 /*# sourceURL="https://openagents.dev/schemas/nostr/30051-manifest.json" */;
 let vErrors = null;
 let errors = 0;
-const evaluated0 = validate99.evaluated;
+const evaluated0 = validate111.evaluated;
 if(evaluated0.dynamicProps){
 evaluated0.props = undefined;
 }
@@ -29158,8 +32724,8 @@ const _errs37 = errors;
 const len6 = data4.length;
 for(let i3=0; i3<len6; i3++){
 const _errs38 = errors;
-if(!func0(data4[i3], schema159.properties.tags.allOf[3].contains.const)){
-const err39 = {instancePath:instancePath+"/tags/" + i3,schemaPath:"#/properties/tags/allOf/3/contains/const",keyword:"const",params:{allowedValue: schema159.properties.tags.allOf[3].contains.const},message:"must be equal to constant"};
+if(!func0(data4[i3], schema171.properties.tags.allOf[3].contains.const)){
+const err39 = {instancePath:instancePath+"/tags/" + i3,schemaPath:"#/properties/tags/allOf/3/contains/const",keyword:"const",params:{allowedValue: schema171.properties.tags.allOf[3].contains.const},message:"must be equal to constant"};
 if(vErrors === null){
 vErrors = [err39];
 }
@@ -29210,8 +32776,8 @@ const _errs41 = errors;
 const len7 = data4.length;
 for(let i4=0; i4<len7; i4++){
 const _errs42 = errors;
-if(!func0(data4[i4], schema159.properties.tags.allOf[4].contains.const)){
-const err42 = {instancePath:instancePath+"/tags/" + i4,schemaPath:"#/properties/tags/allOf/4/contains/const",keyword:"const",params:{allowedValue: schema159.properties.tags.allOf[4].contains.const},message:"must be equal to constant"};
+if(!func0(data4[i4], schema171.properties.tags.allOf[4].contains.const)){
+const err42 = {instancePath:instancePath+"/tags/" + i4,schemaPath:"#/properties/tags/allOf/4/contains/const",keyword:"const",params:{allowedValue: schema171.properties.tags.allOf[4].contains.const},message:"must be equal to constant"};
 if(vErrors === null){
 vErrors = [err42];
 }
@@ -29380,19 +32946,19 @@ vErrors.push(err54);
 }
 errors++;
 }
-validate99.errors = vErrors;
+validate111.errors = vErrors;
 return errors === 0;
 }
-validate99.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
+validate111.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
 
-exports.isReleaseEvent = validate100;
-const schema160 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/nostr/30052-release.json","title":"ReleaseEvent","description":"One release: pins the manifest event and the manifest hash it was made from.","type":"object","required":["id","pubkey","created_at","kind","tags","content","sig"],"additionalProperties":false,"properties":{"id":{"type":"string","pattern":"^[0-9a-f]{64}$"},"pubkey":{"type":"string","pattern":"^[0-9a-f]{64}$"},"created_at":{"type":"integer","minimum":0,"description":"Unix seconds."},"kind":{"const":30052},"tags":{"type":"array","maxItems":2000,"items":{"type":"array","maxItems":64,"items":{"type":"string"}},"allOf":[{"type":"array","contains":{"type":"array","prefixItems":[{"const":"d"},{"type":"string","minLength":1}],"minItems":2,"maxItems":2}},{"type":"array","contains":{"type":"array","prefixItems":[{"const":"i"},{"type":"string","minLength":1}],"minItems":2,"maxItems":2}},{"type":"array","contains":{"type":"array","prefixItems":[{"const":"version"},{"type":"string","minLength":1}],"minItems":2,"maxItems":2}},{"type":"array","contains":{"type":"array","prefixItems":[{"const":"a"},{"type":"string","pattern":"^30051:[0-9a-f]{64}:"}],"minItems":2,"maxItems":2}},{"type":"array","contains":{"type":"array","prefixItems":[{"const":"e"},{"type":"string","pattern":"^[0-9a-f]{64}$"}],"minItems":2,"maxItems":2}},{"type":"array","contains":{"type":"array","prefixItems":[{"const":"x"},{"type":"string","pattern":"^[0-9a-f]{64}$"}],"minItems":2,"maxItems":2}},{"type":"array","contains":{"const":["L","openagents.upgrade"]}},{"type":"array","contains":{"const":["l","release","openagents.upgrade"]}}]},"content":{"type":"string","maxLength":131072},"sig":{"type":"string","pattern":"^[0-9a-f]{128}$"}}};
+exports.isReleaseEvent = validate112;
+const schema172 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/nostr/30052-release.json","title":"ReleaseEvent","description":"One release: pins the manifest event and the manifest hash it was made from.","type":"object","required":["id","pubkey","created_at","kind","tags","content","sig"],"additionalProperties":false,"properties":{"id":{"type":"string","pattern":"^[0-9a-f]{64}$"},"pubkey":{"type":"string","pattern":"^[0-9a-f]{64}$"},"created_at":{"type":"integer","minimum":0,"description":"Unix seconds."},"kind":{"const":30052},"tags":{"type":"array","maxItems":2000,"items":{"type":"array","maxItems":64,"items":{"type":"string"}},"allOf":[{"type":"array","contains":{"type":"array","prefixItems":[{"const":"d"},{"type":"string","minLength":1}],"minItems":2,"maxItems":2}},{"type":"array","contains":{"type":"array","prefixItems":[{"const":"i"},{"type":"string","minLength":1}],"minItems":2,"maxItems":2}},{"type":"array","contains":{"type":"array","prefixItems":[{"const":"version"},{"type":"string","minLength":1}],"minItems":2,"maxItems":2}},{"type":"array","contains":{"type":"array","prefixItems":[{"const":"a"},{"type":"string","pattern":"^30051:[0-9a-f]{64}:"}],"minItems":2,"maxItems":2}},{"type":"array","contains":{"type":"array","prefixItems":[{"const":"e"},{"type":"string","pattern":"^[0-9a-f]{64}$"}],"minItems":2,"maxItems":2}},{"type":"array","contains":{"type":"array","prefixItems":[{"const":"x"},{"type":"string","pattern":"^[0-9a-f]{64}$"}],"minItems":2,"maxItems":2}},{"type":"array","contains":{"const":["L","openagents.upgrade"]}},{"type":"array","contains":{"const":["l","release","openagents.upgrade"]}}]},"content":{"type":"string","maxLength":131072},"sig":{"type":"string","pattern":"^[0-9a-f]{128}$"}}};
 
-function validate100(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
+function validate112(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 /*# sourceURL="https://openagents.dev/schemas/nostr/30052-release.json" */;
 let vErrors = null;
 let errors = 0;
-const evaluated0 = validate100.evaluated;
+const evaluated0 = validate112.evaluated;
 if(evaluated0.dynamicProps){
 evaluated0.props = undefined;
 }
@@ -29953,7 +33519,7 @@ errors++;
 if(len7 > 1){
 let data16 = data14[1];
 if(typeof data16 === "string"){
-if(!pattern135.test(data16)){
+if(!pattern138.test(data16)){
 const err42 = {instancePath:instancePath+"/tags/" + i3+"/1",schemaPath:"#/properties/tags/allOf/3/contains/prefixItems/1/pattern",keyword:"pattern",params:{pattern: "^30051:[0-9a-f]{64}:"},message:"must match pattern \""+"^30051:[0-9a-f]{64}:"+"\""};
 if(vErrors === null){
 vErrors = [err42];
@@ -30254,8 +33820,8 @@ const _errs61 = errors;
 const len12 = data4.length;
 for(let i6=0; i6<len12; i6++){
 const _errs62 = errors;
-if(!func0(data4[i6], schema160.properties.tags.allOf[6].contains.const)){
-const err63 = {instancePath:instancePath+"/tags/" + i6,schemaPath:"#/properties/tags/allOf/6/contains/const",keyword:"const",params:{allowedValue: schema160.properties.tags.allOf[6].contains.const},message:"must be equal to constant"};
+if(!func0(data4[i6], schema172.properties.tags.allOf[6].contains.const)){
+const err63 = {instancePath:instancePath+"/tags/" + i6,schemaPath:"#/properties/tags/allOf/6/contains/const",keyword:"const",params:{allowedValue: schema172.properties.tags.allOf[6].contains.const},message:"must be equal to constant"};
 if(vErrors === null){
 vErrors = [err63];
 }
@@ -30306,8 +33872,8 @@ const _errs65 = errors;
 const len13 = data4.length;
 for(let i7=0; i7<len13; i7++){
 const _errs66 = errors;
-if(!func0(data4[i7], schema160.properties.tags.allOf[7].contains.const)){
-const err66 = {instancePath:instancePath+"/tags/" + i7,schemaPath:"#/properties/tags/allOf/7/contains/const",keyword:"const",params:{allowedValue: schema160.properties.tags.allOf[7].contains.const},message:"must be equal to constant"};
+if(!func0(data4[i7], schema172.properties.tags.allOf[7].contains.const)){
+const err66 = {instancePath:instancePath+"/tags/" + i7,schemaPath:"#/properties/tags/allOf/7/contains/const",keyword:"const",params:{allowedValue: schema172.properties.tags.allOf[7].contains.const},message:"must be equal to constant"};
 if(vErrors === null){
 vErrors = [err66];
 }
@@ -30476,18 +34042,18 @@ vErrors.push(err78);
 }
 errors++;
 }
-validate100.errors = vErrors;
+validate112.errors = vErrors;
 return errors === 0;
 }
-validate100.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
+validate112.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
 
-exports.isNostrEvent = validate101;
+exports.isNostrEvent = validate113;
 
-function validate101(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
+function validate113(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 /*# sourceURL="https://openagents.dev/schemas/nostr/event.json" */;
 let vErrors = null;
 let errors = 0;
-const evaluated0 = validate101.evaluated;
+const evaluated0 = validate113.evaluated;
 if(evaluated0.dynamicProps){
 evaluated0.props = undefined;
 }
@@ -30822,18 +34388,106 @@ vErrors.push(err27);
 }
 errors++;
 }
-validate101.errors = vErrors;
+validate113.errors = vErrors;
 return errors === 0;
 }
-validate101.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
+validate113.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
 
-exports.isReleaseContent = validate102;
-const schema162 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/nostr/release-content.json","title":"ReleaseContent","description":"The content of a release event (kind 30052).","type":"object","required":["notes"],"additionalProperties":false,"properties":{"notes":{"type":"string","maxLength":20000,"description":"What changed, as Markdown."},"artifacts":{"type":"array","maxItems":32,"items":{"$ref":"https://openagents.dev/schemas/manifest/upgrade-manifest.json#/$defs/UpgradeArtifact"}}}};
+exports.isPairingClaim = validate114;
+const schema174 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/nostr/pairing-claim-content.json","title":"PairingClaim","description":"The content of a pairing claim: the one-time secret that the worker showed its owner.","type":"object","required":["secret"],"additionalProperties":false,"properties":{"secret":{"type":"string","minLength":16,"maxLength":200}}};
 
-function validate103(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
+function validate114(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
+/*# sourceURL="https://openagents.dev/schemas/nostr/pairing-claim-content.json" */;
 let vErrors = null;
 let errors = 0;
-const evaluated0 = validate103.evaluated;
+const evaluated0 = validate114.evaluated;
+if(evaluated0.dynamicProps){
+evaluated0.props = undefined;
+}
+if(evaluated0.dynamicItems){
+evaluated0.items = undefined;
+}
+if(data && typeof data == "object" && !Array.isArray(data)){
+if(data.secret === undefined){
+const err0 = {instancePath,schemaPath:"#/required",keyword:"required",params:{missingProperty: "secret"},message:"must have required property '"+"secret"+"'"};
+if(vErrors === null){
+vErrors = [err0];
+}
+else {
+vErrors.push(err0);
+}
+errors++;
+}
+for(const key0 in data){
+if(!(key0 === "secret")){
+const err1 = {instancePath,schemaPath:"#/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key0},message:"must NOT have additional properties"};
+if(vErrors === null){
+vErrors = [err1];
+}
+else {
+vErrors.push(err1);
+}
+errors++;
+}
+}
+if(data.secret !== undefined){
+let data0 = data.secret;
+if(typeof data0 === "string"){
+if(func1(data0) > 200){
+const err2 = {instancePath:instancePath+"/secret",schemaPath:"#/properties/secret/maxLength",keyword:"maxLength",params:{limit: 200},message:"must NOT have more than 200 characters"};
+if(vErrors === null){
+vErrors = [err2];
+}
+else {
+vErrors.push(err2);
+}
+errors++;
+}
+if(func1(data0) < 16){
+const err3 = {instancePath:instancePath+"/secret",schemaPath:"#/properties/secret/minLength",keyword:"minLength",params:{limit: 16},message:"must NOT have fewer than 16 characters"};
+if(vErrors === null){
+vErrors = [err3];
+}
+else {
+vErrors.push(err3);
+}
+errors++;
+}
+}
+else {
+const err4 = {instancePath:instancePath+"/secret",schemaPath:"#/properties/secret/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err4];
+}
+else {
+vErrors.push(err4);
+}
+errors++;
+}
+}
+}
+else {
+const err5 = {instancePath,schemaPath:"#/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err5];
+}
+else {
+vErrors.push(err5);
+}
+errors++;
+}
+validate114.errors = vErrors;
+return errors === 0;
+}
+validate114.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
+
+exports.isReleaseContent = validate115;
+const schema175 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/nostr/release-content.json","title":"ReleaseContent","description":"The content of a release event (kind 30052).","type":"object","required":["notes"],"additionalProperties":false,"properties":{"notes":{"type":"string","maxLength":20000,"description":"What changed, as Markdown."},"artifacts":{"type":"array","maxItems":32,"items":{"$ref":"https://openagents.dev/schemas/manifest/upgrade-manifest.json#/$defs/UpgradeArtifact"}}}};
+
+function validate116(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
+let vErrors = null;
+let errors = 0;
+const evaluated0 = validate116.evaluated;
 if(evaluated0.dynamicProps){
 evaluated0.props = undefined;
 }
@@ -31004,17 +34658,17 @@ vErrors.push(err13);
 }
 errors++;
 }
-validate103.errors = vErrors;
+validate116.errors = vErrors;
 return errors === 0;
 }
-validate103.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
+validate116.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
 
 
-function validate102(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
+function validate115(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 /*# sourceURL="https://openagents.dev/schemas/nostr/release-content.json" */;
 let vErrors = null;
 let errors = 0;
-const evaluated0 = validate102.evaluated;
+const evaluated0 = validate115.evaluated;
 if(evaluated0.dynamicProps){
 evaluated0.props = undefined;
 }
@@ -31084,8 +34738,8 @@ errors++;
 }
 const len0 = data1.length;
 for(let i0=0; i0<len0; i0++){
-if(!(validate103(data1[i0], {instancePath:instancePath+"/artifacts/" + i0,parentData:data1,parentDataProperty:i0,rootData,dynamicAnchors}))){
-vErrors = vErrors === null ? validate103.errors : vErrors.concat(validate103.errors);
+if(!(validate116(data1[i0], {instancePath:instancePath+"/artifacts/" + i0,parentData:data1,parentDataProperty:i0,rootData,dynamicAnchors}))){
+vErrors = vErrors === null ? validate116.errors : vErrors.concat(validate116.errors);
 errors = vErrors.length;
 }
 }
@@ -31112,19 +34766,19 @@ vErrors.push(err6);
 }
 errors++;
 }
-validate102.errors = vErrors;
+validate115.errors = vErrors;
 return errors === 0;
 }
-validate102.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
+validate115.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
 
-exports.isFsReadParams = validate105;
-const schema165 = {"type":"object","required":["path"],"additionalProperties":false,"properties":{"path":{"type":"string","minLength":1,"maxLength":4096},"max_bytes":{"type":"integer","minimum":1,"maximum":67108864,"default":200000},"encoding":{"enum":["utf8","base64"],"default":"utf8"}},"$id":"https://openagents.dev/schemas/op/fs.read.json/params","title":"FsReadParams"};
+exports.isFsReadParams = validate118;
+const schema178 = {"type":"object","required":["path"],"additionalProperties":false,"properties":{"path":{"type":"string","minLength":1,"maxLength":4096},"max_bytes":{"type":"integer","minimum":1,"maximum":67108864,"default":200000},"encoding":{"enum":["utf8","base64"],"default":"utf8"}},"$id":"https://openagents.dev/schemas/op/fs.read.json/params","title":"FsReadParams"};
 
-function validate105(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
+function validate118(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 /*# sourceURL="https://openagents.dev/schemas/op/fs.read.json/params" */;
 let vErrors = null;
 let errors = 0;
-const evaluated0 = validate105.evaluated;
+const evaluated0 = validate118.evaluated;
 if(evaluated0.dynamicProps){
 evaluated0.props = undefined;
 }
@@ -31227,7 +34881,7 @@ errors++;
 if(data.encoding !== undefined){
 let data2 = data.encoding;
 if(!((data2 === "utf8") || (data2 === "base64"))){
-const err8 = {instancePath:instancePath+"/encoding",schemaPath:"#/properties/encoding/enum",keyword:"enum",params:{allowedValues: schema165.properties.encoding.enum},message:"must be equal to one of the allowed values"};
+const err8 = {instancePath:instancePath+"/encoding",schemaPath:"#/properties/encoding/enum",keyword:"enum",params:{allowedValues: schema178.properties.encoding.enum},message:"must be equal to one of the allowed values"};
 if(vErrors === null){
 vErrors = [err8];
 }
@@ -31248,19 +34902,19 @@ vErrors.push(err9);
 }
 errors++;
 }
-validate105.errors = vErrors;
+validate118.errors = vErrors;
 return errors === 0;
 }
-validate105.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
+validate118.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
 
-exports.isFsReadResult = validate106;
-const schema166 = {"type":"object","required":["content","bytes","sha256"],"additionalProperties":false,"properties":{"content":{"type":"string"},"bytes":{"type":"integer"},"sha256":{"type":"string","pattern":"^[0-9a-f]{64}$"}},"$id":"https://openagents.dev/schemas/op/fs.read.json/result","title":"FsReadResult"};
+exports.isFsReadResult = validate119;
+const schema179 = {"type":"object","required":["content","bytes","sha256"],"additionalProperties":false,"properties":{"content":{"type":"string"},"bytes":{"type":"integer"},"sha256":{"type":"string","pattern":"^[0-9a-f]{64}$"}},"$id":"https://openagents.dev/schemas/op/fs.read.json/result","title":"FsReadResult"};
 
-function validate106(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
+function validate119(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 /*# sourceURL="https://openagents.dev/schemas/op/fs.read.json/result" */;
 let vErrors = null;
 let errors = 0;
-const evaluated0 = validate106.evaluated;
+const evaluated0 = validate119.evaluated;
 if(evaluated0.dynamicProps){
 evaluated0.props = undefined;
 }
@@ -31371,19 +35025,19 @@ vErrors.push(err8);
 }
 errors++;
 }
-validate106.errors = vErrors;
+validate119.errors = vErrors;
 return errors === 0;
 }
-validate106.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
+validate119.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
 
-exports.isFsWriteParams = validate107;
-const schema167 = {"type":"object","required":["path","content"],"additionalProperties":false,"properties":{"path":{"type":"string","minLength":1,"maxLength":4096},"content":{"type":["string","number","boolean","null","array","object"],"description":"Text as it is; any other value is written as indented JSON."}},"$id":"https://openagents.dev/schemas/op/fs.write.json/params","title":"FsWriteParams"};
+exports.isFsWriteParams = validate120;
+const schema180 = {"type":"object","required":["path","content"],"additionalProperties":false,"properties":{"path":{"type":"string","minLength":1,"maxLength":4096},"content":{"type":["string","number","boolean","null","array","object"],"description":"Text as it is; any other value is written as indented JSON."}},"$id":"https://openagents.dev/schemas/op/fs.write.json/params","title":"FsWriteParams"};
 
-function validate107(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
+function validate120(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 /*# sourceURL="https://openagents.dev/schemas/op/fs.write.json/params" */;
 let vErrors = null;
 let errors = 0;
-const evaluated0 = validate107.evaluated;
+const evaluated0 = validate120.evaluated;
 if(evaluated0.dynamicProps){
 evaluated0.props = undefined;
 }
@@ -31461,7 +35115,7 @@ errors++;
 if(data.content !== undefined){
 let data1 = data.content;
 if((((typeof data1 != "object") && (typeof data1 !== "string")) && (!((typeof data1 == "number") && (isFinite(data1))))) && (typeof data1 !== "boolean")){
-const err6 = {instancePath:instancePath+"/content",schemaPath:"#/properties/content/type",keyword:"type",params:{type: schema167.properties.content.type},message:"must be string,number,boolean,null,array,object"};
+const err6 = {instancePath:instancePath+"/content",schemaPath:"#/properties/content/type",keyword:"type",params:{type: schema180.properties.content.type},message:"must be string,number,boolean,null,array,object"};
 if(vErrors === null){
 vErrors = [err6];
 }
@@ -31482,19 +35136,19 @@ vErrors.push(err7);
 }
 errors++;
 }
-validate107.errors = vErrors;
+validate120.errors = vErrors;
 return errors === 0;
 }
-validate107.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
+validate120.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
 
-exports.isFsWriteResult = validate108;
-const schema168 = {"type":"object","required":["path","bytes","sha256"],"additionalProperties":false,"properties":{"path":{"type":"string","description":"As the parameter named it."},"bytes":{"type":"integer"},"sha256":{"type":"string","pattern":"^[0-9a-f]{64}$"}},"$id":"https://openagents.dev/schemas/op/fs.write.json/result","title":"FsWriteResult"};
+exports.isFsWriteResult = validate121;
+const schema181 = {"type":"object","required":["path","bytes","sha256"],"additionalProperties":false,"properties":{"path":{"type":"string","description":"As the parameter named it."},"bytes":{"type":"integer"},"sha256":{"type":"string","pattern":"^[0-9a-f]{64}$"}},"$id":"https://openagents.dev/schemas/op/fs.write.json/result","title":"FsWriteResult"};
 
-function validate108(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
+function validate121(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 /*# sourceURL="https://openagents.dev/schemas/op/fs.write.json/result" */;
 let vErrors = null;
 let errors = 0;
-const evaluated0 = validate108.evaluated;
+const evaluated0 = validate121.evaluated;
 if(evaluated0.dynamicProps){
 evaluated0.props = undefined;
 }
@@ -31605,20 +35259,20 @@ vErrors.push(err8);
 }
 errors++;
 }
-validate108.errors = vErrors;
+validate121.errors = vErrors;
 return errors === 0;
 }
-validate108.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
+validate121.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
 
-exports.isGitCloneParams = validate109;
-const schema169 = {"type":"object","required":["repo","dest"],"additionalProperties":false,"properties":{"repo":{"type":"string","minLength":1,"maxLength":2048,"description":"An https:// address, or the absolute path of a repository on this machine."},"dest":{"type":"string","minLength":1,"maxLength":4096,"description":"The folder of the clone."},"update":{"type":"boolean","default":true,"description":"Whether a clone that is already there is brought up to date; if not, it is left as it is."},"ref":{"type":"string","pattern":"^[A-Za-z0-9_][A-Za-z0-9._/+-]*$","maxLength":255,"description":"A branch, a tag or a full commit id; the repository's default branch where absent."},"depth":{"type":"integer","minimum":1,"maximum":1000000,"description":"Commits of history to fetch; all where absent."}},"$id":"https://openagents.dev/schemas/op/git.clone.json/params","title":"GitCloneParams"};
-const pattern161 = new RegExp("^[A-Za-z0-9_][A-Za-z0-9._/+-]*$", "u");
+exports.isGitCloneParams = validate122;
+const schema182 = {"type":"object","required":["repo","dest"],"additionalProperties":false,"properties":{"repo":{"type":"string","minLength":1,"maxLength":2048,"description":"An https:// address, or the absolute path of a repository on this machine."},"dest":{"type":"string","minLength":1,"maxLength":4096,"description":"The folder of the clone."},"update":{"type":"boolean","default":true,"description":"Whether a clone that is already there is brought up to date; if not, it is left as it is."},"ref":{"type":"string","pattern":"^[A-Za-z0-9_][A-Za-z0-9._/+-]*$","maxLength":255,"description":"A branch, a tag or a full commit id; the repository's default branch where absent."},"depth":{"type":"integer","minimum":1,"maximum":1000000,"description":"Commits of history to fetch; all where absent."}},"$id":"https://openagents.dev/schemas/op/git.clone.json/params","title":"GitCloneParams"};
+const pattern168 = new RegExp("^[A-Za-z0-9_][A-Za-z0-9._/+-]*$", "u");
 
-function validate109(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
+function validate122(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 /*# sourceURL="https://openagents.dev/schemas/op/git.clone.json/params" */;
 let vErrors = null;
 let errors = 0;
-const evaluated0 = validate109.evaluated;
+const evaluated0 = validate122.evaluated;
 if(evaluated0.dynamicProps){
 evaluated0.props = undefined;
 }
@@ -31753,7 +35407,7 @@ vErrors.push(err10);
 }
 errors++;
 }
-if(!pattern161.test(data3)){
+if(!pattern168.test(data3)){
 const err11 = {instancePath:instancePath+"/ref",schemaPath:"#/properties/ref/pattern",keyword:"pattern",params:{pattern: "^[A-Za-z0-9_][A-Za-z0-9._/+-]*$"},message:"must match pattern \""+"^[A-Za-z0-9_][A-Za-z0-9._/+-]*$"+"\""};
 if(vErrors === null){
 vErrors = [err11];
@@ -31821,20 +35475,20 @@ vErrors.push(err16);
 }
 errors++;
 }
-validate109.errors = vErrors;
+validate122.errors = vErrors;
 return errors === 0;
 }
-validate109.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
+validate122.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
 
-exports.isGitCloneResult = validate110;
-const schema170 = {"type":"object","required":["path","commit","branch","updated"],"additionalProperties":false,"properties":{"path":{"type":"string","description":"The folder, as dest named it."},"commit":{"type":"string","pattern":"^[0-9a-f]{40}([0-9a-f]{24})?$"},"branch":{"type":["string","null"],"description":"null for a tag or a commit."},"updated":{"type":"boolean","description":"Whether the folder's content changed."}},"$id":"https://openagents.dev/schemas/op/git.clone.json/result","title":"GitCloneResult"};
-const pattern162 = new RegExp("^[0-9a-f]{40}([0-9a-f]{24})?$", "u");
+exports.isGitCloneResult = validate123;
+const schema183 = {"type":"object","required":["path","commit","branch","updated"],"additionalProperties":false,"properties":{"path":{"type":"string","description":"The folder, as dest named it."},"commit":{"type":"string","pattern":"^[0-9a-f]{40}([0-9a-f]{24})?$"},"branch":{"type":["string","null"],"description":"null for a tag or a commit."},"updated":{"type":"boolean","description":"Whether the folder's content changed."}},"$id":"https://openagents.dev/schemas/op/git.clone.json/result","title":"GitCloneResult"};
+const pattern169 = new RegExp("^[0-9a-f]{40}([0-9a-f]{24})?$", "u");
 
-function validate110(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
+function validate123(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 /*# sourceURL="https://openagents.dev/schemas/op/git.clone.json/result" */;
 let vErrors = null;
 let errors = 0;
-const evaluated0 = validate110.evaluated;
+const evaluated0 = validate123.evaluated;
 if(evaluated0.dynamicProps){
 evaluated0.props = undefined;
 }
@@ -31909,7 +35563,7 @@ errors++;
 if(data.commit !== undefined){
 let data1 = data.commit;
 if(typeof data1 === "string"){
-if(!pattern162.test(data1)){
+if(!pattern169.test(data1)){
 const err6 = {instancePath:instancePath+"/commit",schemaPath:"#/properties/commit/pattern",keyword:"pattern",params:{pattern: "^[0-9a-f]{40}([0-9a-f]{24})?$"},message:"must match pattern \""+"^[0-9a-f]{40}([0-9a-f]{24})?$"+"\""};
 if(vErrors === null){
 vErrors = [err6];
@@ -31934,7 +35588,7 @@ errors++;
 if(data.branch !== undefined){
 let data2 = data.branch;
 if((typeof data2 !== "string") && (data2 !== null)){
-const err8 = {instancePath:instancePath+"/branch",schemaPath:"#/properties/branch/type",keyword:"type",params:{type: schema170.properties.branch.type},message:"must be string,null"};
+const err8 = {instancePath:instancePath+"/branch",schemaPath:"#/properties/branch/type",keyword:"type",params:{type: schema183.properties.branch.type},message:"must be string,null"};
 if(vErrors === null){
 vErrors = [err8];
 }
@@ -31967,21 +35621,21 @@ vErrors.push(err10);
 }
 errors++;
 }
-validate110.errors = vErrors;
+validate123.errors = vErrors;
 return errors === 0;
 }
-validate110.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
+validate123.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
 
-exports.isHttpRequestParams = validate111;
-const schema171 = {"type":"object","required":["url"],"additionalProperties":false,"properties":{"url":{"type":"string","pattern":"^https?://","maxLength":8192},"method":{"enum":["GET","HEAD","POST","PUT","PATCH","DELETE"],"default":"GET","description":"GET and HEAD read; the others change something out there and carry an Idempotency-Key."},"headers":{"type":"object","maxProperties":64,"propertyNames":{"pattern":"^[A-Za-z0-9!#$%&'*+.^_`|~-]+$"},"additionalProperties":{"type":"string","maxLength":8192}},"body":{"type":["string","number","boolean","null","array","object"],"description":"Text as it is; any other value is sent as JSON."},"expect_status":{"type":"array","minItems":1,"maxItems":32,"items":{"type":"integer","minimum":100,"maximum":599},"description":"The step fails on any other status; 200 to 299 where absent."},"max_bytes":{"type":"integer","minimum":1,"maximum":67108864,"default":200000}},"$id":"https://openagents.dev/schemas/op/http.request.json/params","title":"HttpRequestParams"};
-const pattern163 = new RegExp("^https?://", "u");
-const pattern164 = new RegExp("^[A-Za-z0-9!#$%&'*+.^_`|~-]+$", "u");
+exports.isHttpRequestParams = validate124;
+const schema184 = {"type":"object","required":["url"],"additionalProperties":false,"properties":{"url":{"type":"string","pattern":"^https?://","maxLength":8192},"method":{"enum":["GET","HEAD","POST","PUT","PATCH","DELETE"],"default":"GET","description":"GET and HEAD read; the others change something out there and carry an Idempotency-Key."},"headers":{"type":"object","maxProperties":64,"propertyNames":{"pattern":"^[A-Za-z0-9!#$%&'*+.^_`|~-]+$"},"additionalProperties":{"type":"string","maxLength":8192}},"body":{"type":["string","number","boolean","null","array","object"],"description":"Text as it is; any other value is sent as JSON."},"expect_status":{"type":"array","minItems":1,"maxItems":32,"items":{"type":"integer","minimum":100,"maximum":599},"description":"The step fails on any other status; 200 to 299 where absent."},"max_bytes":{"type":"integer","minimum":1,"maximum":67108864,"default":200000}},"$id":"https://openagents.dev/schemas/op/http.request.json/params","title":"HttpRequestParams"};
+const pattern170 = new RegExp("^https?://", "u");
+const pattern171 = new RegExp("^[A-Za-z0-9!#$%&'*+.^_`|~-]+$", "u");
 
-function validate111(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
+function validate124(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 /*# sourceURL="https://openagents.dev/schemas/op/http.request.json/params" */;
 let vErrors = null;
 let errors = 0;
-const evaluated0 = validate111.evaluated;
+const evaluated0 = validate124.evaluated;
 if(evaluated0.dynamicProps){
 evaluated0.props = undefined;
 }
@@ -32024,7 +35678,7 @@ vErrors.push(err2);
 }
 errors++;
 }
-if(!pattern163.test(data0)){
+if(!pattern170.test(data0)){
 const err3 = {instancePath:instancePath+"/url",schemaPath:"#/properties/url/pattern",keyword:"pattern",params:{pattern: "^https?://"},message:"must match pattern \""+"^https?://"+"\""};
 if(vErrors === null){
 vErrors = [err3];
@@ -32049,7 +35703,7 @@ errors++;
 if(data.method !== undefined){
 let data1 = data.method;
 if(!((((((data1 === "GET") || (data1 === "HEAD")) || (data1 === "POST")) || (data1 === "PUT")) || (data1 === "PATCH")) || (data1 === "DELETE"))){
-const err5 = {instancePath:instancePath+"/method",schemaPath:"#/properties/method/enum",keyword:"enum",params:{allowedValues: schema171.properties.method.enum},message:"must be equal to one of the allowed values"};
+const err5 = {instancePath:instancePath+"/method",schemaPath:"#/properties/method/enum",keyword:"enum",params:{allowedValues: schema184.properties.method.enum},message:"must be equal to one of the allowed values"};
 if(vErrors === null){
 vErrors = [err5];
 }
@@ -32075,7 +35729,7 @@ errors++;
 for(const key1 in data2){
 const _errs7 = errors;
 if(typeof key1 === "string"){
-if(!pattern164.test(key1)){
+if(!pattern171.test(key1)){
 const err7 = {instancePath:instancePath+"/headers",schemaPath:"#/properties/headers/propertyNames/pattern",keyword:"pattern",params:{pattern: "^[A-Za-z0-9!#$%&'*+.^_`|~-]+$"},message:"must match pattern \""+"^[A-Za-z0-9!#$%&'*+.^_`|~-]+$"+"\"",propertyName:key1};
 if(vErrors === null){
 vErrors = [err7];
@@ -32138,7 +35792,7 @@ errors++;
 if(data.body !== undefined){
 let data4 = data.body;
 if((((typeof data4 != "object") && (typeof data4 !== "string")) && (!((typeof data4 == "number") && (isFinite(data4))))) && (typeof data4 !== "boolean")){
-const err12 = {instancePath:instancePath+"/body",schemaPath:"#/properties/body/type",keyword:"type",params:{type: schema171.properties.body.type},message:"must be string,number,boolean,null,array,object"};
+const err12 = {instancePath:instancePath+"/body",schemaPath:"#/properties/body/type",keyword:"type",params:{type: schema184.properties.body.type},message:"must be string,number,boolean,null,array,object"};
 if(vErrors === null){
 vErrors = [err12];
 }
@@ -32265,19 +35919,19 @@ vErrors.push(err22);
 }
 errors++;
 }
-validate111.errors = vErrors;
+validate124.errors = vErrors;
 return errors === 0;
 }
-validate111.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
+validate124.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
 
-exports.isHttpRequestResult = validate112;
-const schema172 = {"type":"object","required":["status","url","headers","body","encoding","bytes"],"additionalProperties":false,"properties":{"status":{"type":"integer"},"url":{"type":"string","description":"Where the answer came from, after redirects."},"headers":{"type":"object","additionalProperties":{"type":"string"},"description":"Names in lower case."},"body":{"type":"string"},"encoding":{"enum":["utf8","base64"],"description":"How body holds the bytes: base64 where they are not text."},"json":{"type":["string","number","boolean","null","array","object"],"description":"The parsed body, where the answer says it is JSON and it is valid and exact."},"bytes":{"type":"integer"}},"$id":"https://openagents.dev/schemas/op/http.request.json/result","title":"HttpRequestResult"};
+exports.isHttpRequestResult = validate125;
+const schema185 = {"type":"object","required":["status","url","headers","body","encoding","bytes"],"additionalProperties":false,"properties":{"status":{"type":"integer"},"url":{"type":"string","description":"Where the answer came from, after redirects."},"headers":{"type":"object","additionalProperties":{"type":"string"},"description":"Names in lower case."},"body":{"type":"string"},"encoding":{"enum":["utf8","base64"],"description":"How body holds the bytes: base64 where they are not text."},"json":{"type":["string","number","boolean","null","array","object"],"description":"The parsed body, where the answer says it is JSON and it is valid and exact."},"bytes":{"type":"integer"}},"$id":"https://openagents.dev/schemas/op/http.request.json/result","title":"HttpRequestResult"};
 
-function validate112(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
+function validate125(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 /*# sourceURL="https://openagents.dev/schemas/op/http.request.json/result" */;
 let vErrors = null;
 let errors = 0;
-const evaluated0 = validate112.evaluated;
+const evaluated0 = validate125.evaluated;
 if(evaluated0.dynamicProps){
 evaluated0.props = undefined;
 }
@@ -32424,7 +36078,7 @@ errors++;
 if(data.encoding !== undefined){
 let data5 = data.encoding;
 if(!((data5 === "utf8") || (data5 === "base64"))){
-const err12 = {instancePath:instancePath+"/encoding",schemaPath:"#/properties/encoding/enum",keyword:"enum",params:{allowedValues: schema172.properties.encoding.enum},message:"must be equal to one of the allowed values"};
+const err12 = {instancePath:instancePath+"/encoding",schemaPath:"#/properties/encoding/enum",keyword:"enum",params:{allowedValues: schema185.properties.encoding.enum},message:"must be equal to one of the allowed values"};
 if(vErrors === null){
 vErrors = [err12];
 }
@@ -32437,7 +36091,7 @@ errors++;
 if(data.json !== undefined){
 let data6 = data.json;
 if((((typeof data6 != "object") && (typeof data6 !== "string")) && (!((typeof data6 == "number") && (isFinite(data6))))) && (typeof data6 !== "boolean")){
-const err13 = {instancePath:instancePath+"/json",schemaPath:"#/properties/json/type",keyword:"type",params:{type: schema172.properties.json.type},message:"must be string,number,boolean,null,array,object"};
+const err13 = {instancePath:instancePath+"/json",schemaPath:"#/properties/json/type",keyword:"type",params:{type: schema185.properties.json.type},message:"must be string,number,boolean,null,array,object"};
 if(vErrors === null){
 vErrors = [err13];
 }
@@ -32471,20 +36125,20 @@ vErrors.push(err15);
 }
 errors++;
 }
-validate112.errors = vErrors;
+validate125.errors = vErrors;
 return errors === 0;
 }
-validate112.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
+validate125.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
 
-exports.isModelEmbedParams = validate113;
-const schema173 = {"type":"object","required":["backend"],"additionalProperties":false,"properties":{"backend":{"enum":["lexical-v1","llama.cpp","ollama","mlx","foundation_models"]},"index":{"type":"string","pattern":"^[a-z0-9][a-z0-9._-]{0,63}$","description":"Embed this index's passages that have no vector yet."},"texts":{"type":"array","maxItems":1000,"items":{"type":"string","maxLength":100000},"description":"Embed these and return their vectors."},"dim":{"type":"integer","minimum":1,"maximum":16384,"description":"The vectors' length. A model has one length; lexical-v1 takes any up to 2048."}},"oneOf":[{"properties":{"index":{"type":"string"}},"required":["index"]},{"properties":{"texts":{"type":"array"}},"required":["texts"]}],"$id":"https://openagents.dev/schemas/op/model.embed.json/params","title":"ModelEmbedParams"};
-const pattern165 = new RegExp("^[a-z0-9][a-z0-9._-]{0,63}$", "u");
+exports.isModelEmbedParams = validate126;
+const schema186 = {"type":"object","required":["backend"],"additionalProperties":false,"properties":{"backend":{"enum":["lexical-v1","llama.cpp","ollama","mlx","foundation_models"]},"index":{"type":"string","pattern":"^[a-z0-9][a-z0-9._-]{0,63}$","description":"Embed this index's passages that have no vector yet."},"texts":{"type":"array","maxItems":1000,"items":{"type":"string","maxLength":100000},"description":"Embed these and return their vectors."},"dim":{"type":"integer","minimum":1,"maximum":16384,"description":"The vectors' length. A model has one length; lexical-v1 takes any up to 2048."}},"oneOf":[{"properties":{"index":{"type":"string"}},"required":["index"]},{"properties":{"texts":{"type":"array"}},"required":["texts"]}],"$id":"https://openagents.dev/schemas/op/model.embed.json/params","title":"ModelEmbedParams"};
+const pattern172 = new RegExp("^[a-z0-9][a-z0-9._-]{0,63}$", "u");
 
-function validate113(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
+function validate126(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 /*# sourceURL="https://openagents.dev/schemas/op/model.embed.json/params" */;
 let vErrors = null;
 let errors = 0;
-const evaluated0 = validate113.evaluated;
+const evaluated0 = validate126.evaluated;
 if(evaluated0.dynamicProps){
 evaluated0.props = undefined;
 }
@@ -32613,7 +36267,7 @@ errors++;
 if(data.backend !== undefined){
 let data2 = data.backend;
 if(!(((((data2 === "lexical-v1") || (data2 === "llama.cpp")) || (data2 === "ollama")) || (data2 === "mlx")) || (data2 === "foundation_models"))){
-const err7 = {instancePath:instancePath+"/backend",schemaPath:"#/properties/backend/enum",keyword:"enum",params:{allowedValues: schema173.properties.backend.enum},message:"must be equal to one of the allowed values"};
+const err7 = {instancePath:instancePath+"/backend",schemaPath:"#/properties/backend/enum",keyword:"enum",params:{allowedValues: schema186.properties.backend.enum},message:"must be equal to one of the allowed values"};
 if(vErrors === null){
 vErrors = [err7];
 }
@@ -32626,7 +36280,7 @@ errors++;
 if(data.index !== undefined){
 let data3 = data.index;
 if(typeof data3 === "string"){
-if(!pattern165.test(data3)){
+if(!pattern172.test(data3)){
 const err8 = {instancePath:instancePath+"/index",schemaPath:"#/properties/index/pattern",keyword:"pattern",params:{pattern: "^[a-z0-9][a-z0-9._-]{0,63}$"},message:"must match pattern \""+"^[a-z0-9][a-z0-9._-]{0,63}$"+"\""};
 if(vErrors === null){
 vErrors = [err8];
@@ -32745,19 +36399,19 @@ vErrors.push(err17);
 }
 errors++;
 }
-validate113.errors = vErrors;
+validate126.errors = vErrors;
 return errors === 0;
 }
-validate113.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
+validate126.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
 
-exports.isModelEmbedResult = validate114;
-const schema174 = {"type":"object","required":["embedded","total","dim","model"],"additionalProperties":false,"properties":{"embedded":{"type":"integer","minimum":0,"description":"Vectors made now."},"total":{"type":"integer","minimum":0,"description":"Vectors there are."},"dim":{"type":"integer","minimum":0},"model":{"type":"string"},"vectors":{"type":"array","items":{"type":"array","items":{"type":"number"}},"description":"Of length 1 each, in the order of texts; absent for an index."}},"$id":"https://openagents.dev/schemas/op/model.embed.json/result","title":"ModelEmbedResult"};
+exports.isModelEmbedResult = validate127;
+const schema187 = {"type":"object","required":["embedded","total","dim","model"],"additionalProperties":false,"properties":{"embedded":{"type":"integer","minimum":0,"description":"Vectors made now."},"total":{"type":"integer","minimum":0,"description":"Vectors there are."},"dim":{"type":"integer","minimum":0},"model":{"type":"string"},"vectors":{"type":"array","items":{"type":"array","items":{"type":"number"}},"description":"Of length 1 each, in the order of texts; absent for an index."}},"$id":"https://openagents.dev/schemas/op/model.embed.json/result","title":"ModelEmbedResult"};
 
-function validate114(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
+function validate127(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 /*# sourceURL="https://openagents.dev/schemas/op/model.embed.json/result" */;
 let vErrors = null;
 let errors = 0;
-const evaluated0 = validate114.evaluated;
+const evaluated0 = validate127.evaluated;
 if(evaluated0.dynamicProps){
 evaluated0.props = undefined;
 }
@@ -32960,19 +36614,19 @@ vErrors.push(err15);
 }
 errors++;
 }
-validate114.errors = vErrors;
+validate127.errors = vErrors;
 return errors === 0;
 }
-validate114.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
+validate127.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
 
-exports.isModelGenerateParams = validate115;
-const schema175 = {"type":"object","required":["backend","prompt","max_tokens"],"additionalProperties":false,"properties":{"backend":{"enum":["llama.cpp","ollama","mlx","foundation_models"]},"prompt":{"type":"string","minLength":1,"maxLength":400000},"max_tokens":{"type":"integer","minimum":1,"maximum":32768},"temperature":{"type":"number","minimum":0,"maximum":2},"model":{"type":"string","minLength":1,"maxLength":200,"description":"A hint: which model of a server to use instead of the configured one."}},"$id":"https://openagents.dev/schemas/op/model.generate.json/params","title":"ModelGenerateParams"};
+exports.isModelGenerateParams = validate128;
+const schema188 = {"type":"object","required":["backend","prompt","max_tokens"],"additionalProperties":false,"properties":{"backend":{"enum":["llama.cpp","ollama","mlx","foundation_models"]},"prompt":{"type":"string","minLength":1,"maxLength":400000},"max_tokens":{"type":"integer","minimum":1,"maximum":32768},"temperature":{"type":"number","minimum":0,"maximum":2},"model":{"type":"string","minLength":1,"maxLength":200,"description":"A hint: which model of a server to use instead of the configured one."}},"$id":"https://openagents.dev/schemas/op/model.generate.json/params","title":"ModelGenerateParams"};
 
-function validate115(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
+function validate128(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 /*# sourceURL="https://openagents.dev/schemas/op/model.generate.json/params" */;
 let vErrors = null;
 let errors = 0;
-const evaluated0 = validate115.evaluated;
+const evaluated0 = validate128.evaluated;
 if(evaluated0.dynamicProps){
 evaluated0.props = undefined;
 }
@@ -33025,7 +36679,7 @@ errors++;
 if(data.backend !== undefined){
 let data0 = data.backend;
 if(!((((data0 === "llama.cpp") || (data0 === "ollama")) || (data0 === "mlx")) || (data0 === "foundation_models"))){
-const err4 = {instancePath:instancePath+"/backend",schemaPath:"#/properties/backend/enum",keyword:"enum",params:{allowedValues: schema175.properties.backend.enum},message:"must be equal to one of the allowed values"};
+const err4 = {instancePath:instancePath+"/backend",schemaPath:"#/properties/backend/enum",keyword:"enum",params:{allowedValues: schema188.properties.backend.enum},message:"must be equal to one of the allowed values"};
 if(vErrors === null){
 vErrors = [err4];
 }
@@ -33186,19 +36840,19 @@ vErrors.push(err17);
 }
 errors++;
 }
-validate115.errors = vErrors;
+validate128.errors = vErrors;
 return errors === 0;
 }
-validate115.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
+validate128.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
 
-exports.isModelGenerateResult = validate116;
-const schema176 = {"type":"object","required":["text","model"],"additionalProperties":false,"properties":{"text":{"type":"string"},"tokens_in":{"type":"integer","minimum":0},"tokens_out":{"type":"integer","minimum":0},"model":{"type":"string","description":"The model that answered."}},"$id":"https://openagents.dev/schemas/op/model.generate.json/result","title":"ModelGenerateResult"};
+exports.isModelGenerateResult = validate129;
+const schema189 = {"type":"object","required":["text","model"],"additionalProperties":false,"properties":{"text":{"type":"string"},"tokens_in":{"type":"integer","minimum":0},"tokens_out":{"type":"integer","minimum":0},"model":{"type":"string","description":"The model that answered."}},"$id":"https://openagents.dev/schemas/op/model.generate.json/result","title":"ModelGenerateResult"};
 
-function validate116(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
+function validate129(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 /*# sourceURL="https://openagents.dev/schemas/op/model.generate.json/result" */;
 let vErrors = null;
 let errors = 0;
-const evaluated0 = validate116.evaluated;
+const evaluated0 = validate129.evaluated;
 if(evaluated0.dynamicProps){
 evaluated0.props = undefined;
 }
@@ -33323,20 +36977,20 @@ vErrors.push(err9);
 }
 errors++;
 }
-validate116.errors = vErrors;
+validate129.errors = vErrors;
 return errors === 0;
 }
-validate116.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
+validate129.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
 
-exports.isNostrPublishParams = validate117;
-const schema177 = {"type":"object","required":["kind","content"],"additionalProperties":false,"properties":{"kind":{"type":"integer","minimum":0,"maximum":65535},"content":{"type":"string","maxLength":131072},"tags":{"type":"array","maxItems":2000,"items":{"type":"array","minItems":1,"maxItems":64,"items":{"type":"string","maxLength":4096}},"default":[]},"relays":{"type":"array","minItems":1,"maxItems":32,"items":{"type":"string","pattern":"^wss?://","maxLength":2048},"description":"Some of the relays its owner chose; all of them where absent."}},"$id":"https://openagents.dev/schemas/op/nostr.publish.json/params","title":"NostrPublishParams"};
-const pattern166 = new RegExp("^wss?://", "u");
+exports.isNostrPublishParams = validate130;
+const schema190 = {"type":"object","required":["kind","content"],"additionalProperties":false,"properties":{"kind":{"type":"integer","minimum":0,"maximum":65535},"content":{"type":"string","maxLength":131072},"tags":{"type":"array","maxItems":2000,"items":{"type":"array","minItems":1,"maxItems":64,"items":{"type":"string","maxLength":4096}},"default":[]},"relays":{"type":"array","minItems":1,"maxItems":32,"items":{"type":"string","pattern":"^wss?://","maxLength":2048},"description":"Some of the relays its owner chose; all of them where absent."}},"$id":"https://openagents.dev/schemas/op/nostr.publish.json/params","title":"NostrPublishParams"};
+const pattern173 = new RegExp("^wss?://", "u");
 
-function validate117(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
+function validate130(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 /*# sourceURL="https://openagents.dev/schemas/op/nostr.publish.json/params" */;
 let vErrors = null;
 let errors = 0;
-const evaluated0 = validate117.evaluated;
+const evaluated0 = validate130.evaluated;
 if(evaluated0.dynamicProps){
 evaluated0.props = undefined;
 }
@@ -33560,7 +37214,7 @@ vErrors.push(err17);
 }
 errors++;
 }
-if(!pattern166.test(data6)){
+if(!pattern173.test(data6)){
 const err18 = {instancePath:instancePath+"/relays/" + i2,schemaPath:"#/properties/relays/items/pattern",keyword:"pattern",params:{pattern: "^wss?://"},message:"must match pattern \""+"^wss?://"+"\""};
 if(vErrors === null){
 vErrors = [err18];
@@ -33605,19 +37259,19 @@ vErrors.push(err21);
 }
 errors++;
 }
-validate117.errors = vErrors;
+validate130.errors = vErrors;
 return errors === 0;
 }
-validate117.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
+validate130.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
 
-exports.isNostrPublishResult = validate118;
-const schema178 = {"type":"object","required":["event_id","accepted","refused"],"additionalProperties":false,"properties":{"event_id":{"type":"string","pattern":"^[0-9a-f]{64}$"},"accepted":{"type":"array","items":{"type":"string"},"description":"Relays that acknowledged it."},"refused":{"type":"array","items":{"type":"string"},"description":"The others, each with its reason."}},"$id":"https://openagents.dev/schemas/op/nostr.publish.json/result","title":"NostrPublishResult"};
+exports.isNostrPublishResult = validate131;
+const schema191 = {"type":"object","required":["event_id","accepted","refused"],"additionalProperties":false,"properties":{"event_id":{"type":"string","pattern":"^[0-9a-f]{64}$"},"accepted":{"type":"array","items":{"type":"string"},"description":"Relays that acknowledged it."},"refused":{"type":"array","items":{"type":"string"},"description":"The others, each with its reason."}},"$id":"https://openagents.dev/schemas/op/nostr.publish.json/result","title":"NostrPublishResult"};
 
-function validate118(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
+function validate131(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 /*# sourceURL="https://openagents.dev/schemas/op/nostr.publish.json/result" */;
 let vErrors = null;
 let errors = 0;
-const evaluated0 = validate118.evaluated;
+const evaluated0 = validate131.evaluated;
 if(evaluated0.dynamicProps){
 evaluated0.props = undefined;
 }
@@ -33759,20 +37413,20 @@ vErrors.push(err10);
 }
 errors++;
 }
-validate118.errors = vErrors;
+validate131.errors = vErrors;
 return errors === 0;
 }
-validate118.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
+validate131.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
 
-exports.isSearchkitIndexParams = validate119;
-const schema179 = {"type":"object","required":["path","index"],"additionalProperties":false,"properties":{"path":{"type":"string","minLength":1,"description":"The folder to index, usually a git checkout."},"index":{"type":"string","pattern":"^[a-z0-9][a-z0-9._-]{0,63}$","description":"The index's name on this worker."},"languages":{"type":"array","maxItems":64,"items":{"type":"string","pattern":"^[A-Za-z0-9+#_.-]{1,32}$"},"description":"Index only these: a language (swift, ts, python) or a file extension. Absent or empty: every text file."},"include":{"type":"array","maxItems":256,"items":{"type":"string","minLength":1,"maxLength":1024},"description":"Index only paths that match one of these globs, relative to path. Absent or empty: all."},"exclude":{"type":"array","maxItems":256,"items":{"type":"string","minLength":1,"maxLength":1024},"description":"Never index paths that match one of these globs, relative to path."}},"$id":"https://openagents.dev/schemas/op/searchkit.index.json/params","title":"SearchkitIndexParams"};
-const pattern169 = new RegExp("^[A-Za-z0-9+#_.-]{1,32}$", "u");
+exports.isSearchkitIndexParams = validate132;
+const schema192 = {"type":"object","required":["path","index"],"additionalProperties":false,"properties":{"path":{"type":"string","minLength":1,"description":"The folder to index, usually a git checkout."},"index":{"type":"string","pattern":"^[a-z0-9][a-z0-9._-]{0,63}$","description":"The index's name on this worker."},"languages":{"type":"array","maxItems":64,"items":{"type":"string","pattern":"^[A-Za-z0-9+#_.-]{1,32}$"},"description":"Index only these: a language (swift, ts, python) or a file extension. Absent or empty: every text file."},"include":{"type":"array","maxItems":256,"items":{"type":"string","minLength":1,"maxLength":1024},"description":"Index only paths that match one of these globs, relative to path. Absent or empty: all."},"exclude":{"type":"array","maxItems":256,"items":{"type":"string","minLength":1,"maxLength":1024},"description":"Never index paths that match one of these globs, relative to path."}},"$id":"https://openagents.dev/schemas/op/searchkit.index.json/params","title":"SearchkitIndexParams"};
+const pattern176 = new RegExp("^[A-Za-z0-9+#_.-]{1,32}$", "u");
 
-function validate119(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
+function validate132(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 /*# sourceURL="https://openagents.dev/schemas/op/searchkit.index.json/params" */;
 let vErrors = null;
 let errors = 0;
-const evaluated0 = validate119.evaluated;
+const evaluated0 = validate132.evaluated;
 if(evaluated0.dynamicProps){
 evaluated0.props = undefined;
 }
@@ -33840,7 +37494,7 @@ errors++;
 if(data.index !== undefined){
 let data1 = data.index;
 if(typeof data1 === "string"){
-if(!pattern165.test(data1)){
+if(!pattern172.test(data1)){
 const err5 = {instancePath:instancePath+"/index",schemaPath:"#/properties/index/pattern",keyword:"pattern",params:{pattern: "^[a-z0-9][a-z0-9._-]{0,63}$"},message:"must match pattern \""+"^[a-z0-9][a-z0-9._-]{0,63}$"+"\""};
 if(vErrors === null){
 vErrors = [err5];
@@ -33879,7 +37533,7 @@ const len0 = data2.length;
 for(let i0=0; i0<len0; i0++){
 let data3 = data2[i0];
 if(typeof data3 === "string"){
-if(!pattern169.test(data3)){
+if(!pattern176.test(data3)){
 const err8 = {instancePath:instancePath+"/languages/" + i0,schemaPath:"#/properties/languages/items/pattern",keyword:"pattern",params:{pattern: "^[A-Za-z0-9+#_.-]{1,32}$"},message:"must match pattern \""+"^[A-Za-z0-9+#_.-]{1,32}$"+"\""};
 if(vErrors === null){
 vErrors = [err8];
@@ -34046,19 +37700,19 @@ vErrors.push(err21);
 }
 errors++;
 }
-validate119.errors = vErrors;
+validate132.errors = vErrors;
 return errors === 0;
 }
-validate119.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
+validate132.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
 
-exports.isSearchkitIndexResult = validate120;
-const schema180 = {"type":"object","required":["index","files","chunks","symbols","added","changed","removed","skipped","skipped_by_reason","commit"],"additionalProperties":false,"properties":{"index":{"type":"string"},"files":{"type":"integer","minimum":0,"description":"Text files in the index."},"chunks":{"type":"integer","minimum":0},"symbols":{"type":"integer","minimum":0},"added":{"type":"integer","minimum":0,"description":"Files that were not in the index before."},"changed":{"type":"integer","minimum":0,"description":"Files whose content is another than before."},"removed":{"type":"integer","minimum":0,"description":"Files that are gone or no longer wanted."},"skipped":{"type":"integer","minimum":0,"description":"Files in scope whose content is not stored."},"skipped_by_reason":{"type":"object","required":["binary","secret","too_large","unreadable"],"additionalProperties":false,"properties":{"binary":{"type":"integer","minimum":0},"secret":{"type":"integer","minimum":0},"too_large":{"type":"integer","minimum":0},"unreadable":{"type":"integer","minimum":0}}},"commit":{"type":["string","null"],"description":"HEAD of the git checkout, null where there is none."}},"$id":"https://openagents.dev/schemas/op/searchkit.index.json/result","title":"SearchkitIndexResult"};
+exports.isSearchkitIndexResult = validate133;
+const schema193 = {"type":"object","required":["index","files","chunks","symbols","added","changed","removed","skipped","skipped_by_reason","commit"],"additionalProperties":false,"properties":{"index":{"type":"string"},"files":{"type":"integer","minimum":0,"description":"Text files in the index."},"chunks":{"type":"integer","minimum":0},"symbols":{"type":"integer","minimum":0},"added":{"type":"integer","minimum":0,"description":"Files that were not in the index before."},"changed":{"type":"integer","minimum":0,"description":"Files whose content is another than before."},"removed":{"type":"integer","minimum":0,"description":"Files that are gone or no longer wanted."},"skipped":{"type":"integer","minimum":0,"description":"Files in scope whose content is not stored."},"skipped_by_reason":{"type":"object","required":["binary","secret","too_large","unreadable"],"additionalProperties":false,"properties":{"binary":{"type":"integer","minimum":0},"secret":{"type":"integer","minimum":0},"too_large":{"type":"integer","minimum":0},"unreadable":{"type":"integer","minimum":0}}},"commit":{"type":["string","null"],"description":"HEAD of the git checkout, null where there is none."}},"$id":"https://openagents.dev/schemas/op/searchkit.index.json/result","title":"SearchkitIndexResult"};
 
-function validate120(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
+function validate133(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 /*# sourceURL="https://openagents.dev/schemas/op/searchkit.index.json/result" */;
 let vErrors = null;
 let errors = 0;
-const evaluated0 = validate120.evaluated;
+const evaluated0 = validate133.evaluated;
 if(evaluated0.dynamicProps){
 evaluated0.props = undefined;
 }
@@ -34167,7 +37821,7 @@ vErrors.push(err9);
 errors++;
 }
 for(const key0 in data){
-if(!(func9.call(schema180.properties, key0))){
+if(!(func9.call(schema193.properties, key0))){
 const err10 = {instancePath,schemaPath:"#/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key0},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err10];
@@ -34535,7 +38189,7 @@ errors++;
 if(data.commit !== undefined){
 let data13 = data.commit;
 if((typeof data13 !== "string") && (data13 !== null)){
-const err40 = {instancePath:instancePath+"/commit",schemaPath:"#/properties/commit/type",keyword:"type",params:{type: schema180.properties.commit.type},message:"must be string,null"};
+const err40 = {instancePath:instancePath+"/commit",schemaPath:"#/properties/commit/type",keyword:"type",params:{type: schema193.properties.commit.type},message:"must be string,null"};
 if(vErrors === null){
 vErrors = [err40];
 }
@@ -34556,19 +38210,19 @@ vErrors.push(err41);
 }
 errors++;
 }
-validate120.errors = vErrors;
+validate133.errors = vErrors;
 return errors === 0;
 }
-validate120.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
+validate133.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
 
-exports.isSearchkitQueryParams = validate121;
-const schema181 = {"type":"object","required":["index","query"],"additionalProperties":false,"properties":{"index":{"type":"string","pattern":"^[a-z0-9][a-z0-9._-]{0,63}$","description":"The index's name on this worker."},"query":{"type":"string","minLength":1,"maxLength":1000,"description":"One line: a literal string, an identifier or a question."},"limit":{"type":"integer","minimum":1,"maximum":100,"default":10,"description":"How many hits text shows, and how many passages may follow the exact matches."}},"$id":"https://openagents.dev/schemas/op/searchkit.query.json/params","title":"SearchkitQueryParams"};
+exports.isSearchkitQueryParams = validate134;
+const schema194 = {"type":"object","required":["index","query"],"additionalProperties":false,"properties":{"index":{"type":"string","pattern":"^[a-z0-9][a-z0-9._-]{0,63}$","description":"The index's name on this worker."},"query":{"type":"string","minLength":1,"maxLength":1000,"description":"One line: a literal string, an identifier or a question."},"limit":{"type":"integer","minimum":1,"maximum":100,"default":10,"description":"How many hits text shows, and how many passages may follow the exact matches."}},"$id":"https://openagents.dev/schemas/op/searchkit.query.json/params","title":"SearchkitQueryParams"};
 
-function validate121(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
+function validate134(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 /*# sourceURL="https://openagents.dev/schemas/op/searchkit.query.json/params" */;
 let vErrors = null;
 let errors = 0;
-const evaluated0 = validate121.evaluated;
+const evaluated0 = validate134.evaluated;
 if(evaluated0.dynamicProps){
 evaluated0.props = undefined;
 }
@@ -34611,7 +38265,7 @@ errors++;
 if(data.index !== undefined){
 let data0 = data.index;
 if(typeof data0 === "string"){
-if(!pattern165.test(data0)){
+if(!pattern172.test(data0)){
 const err3 = {instancePath:instancePath+"/index",schemaPath:"#/properties/index/pattern",keyword:"pattern",params:{pattern: "^[a-z0-9][a-z0-9._-]{0,63}$"},message:"must match pattern \""+"^[a-z0-9][a-z0-9._-]{0,63}$"+"\""};
 if(vErrors === null){
 vErrors = [err3];
@@ -34714,21 +38368,21 @@ vErrors.push(err11);
 }
 errors++;
 }
-validate121.errors = vErrors;
+validate134.errors = vErrors;
 return errors === 0;
 }
-validate121.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
+validate134.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
 
-exports.isSearchkitQueryResult = validate122;
-const schema182 = {"type":"object","required":["hits","text","exact_matches_total","index"],"additionalProperties":false,"properties":{"hits":{"type":"array","items":{"$ref":"#/$defs/SearchHit"}},"text":{"type":"string","description":"The best hits as text, short enough for a prompt."},"exact_matches_total":{"type":"integer","minimum":0,"description":"Lines of indexed files that contain the query, case and all."},"index":{"$ref":"#/$defs/SearchedIndex"}},"$defs":{"SearchHit":{"type":"object","required":["path","line_start","line_end","symbol","score","reasons","snippet"],"additionalProperties":false,"properties":{"path":{"type":"string","description":"Relative to the indexed folder."},"line_start":{"type":"integer","minimum":1},"line_end":{"type":"integer","minimum":1,"description":"Inclusive."},"symbol":{"type":["string","null"],"description":"The innermost definition around line_start."},"score":{"type":"number"},"reasons":{"type":"array","items":{"enum":["exact","symbol","bm25","vector"]}},"exact_lines":{"type":"array","items":{"type":"integer","minimum":1},"description":"The lines between line_start and line_end that contain the query."},"snippet":{"type":"string"}}},"SearchedIndex":{"type":"object","required":["name","commit","stale_files","finished_at"],"additionalProperties":false,"properties":{"name":{"type":"string"},"commit":{"type":["string","null"],"description":"HEAD when the index was made."},"stale_files":{"type":["integer","null"],"minimum":0,"description":"Files changed, added or deleted since; null where the folder could not be compared."},"finished_at":{"type":"string","description":"When the index was last complete, ISO 8601 UTC."},"vectors":{"type":"string","description":"Which embedding took part, or why none did."}}}},"$id":"https://openagents.dev/schemas/op/searchkit.query.json/result","title":"SearchkitQueryResult"};
-const schema183 = {"type":"object","required":["path","line_start","line_end","symbol","score","reasons","snippet"],"additionalProperties":false,"properties":{"path":{"type":"string","description":"Relative to the indexed folder."},"line_start":{"type":"integer","minimum":1},"line_end":{"type":"integer","minimum":1,"description":"Inclusive."},"symbol":{"type":["string","null"],"description":"The innermost definition around line_start."},"score":{"type":"number"},"reasons":{"type":"array","items":{"enum":["exact","symbol","bm25","vector"]}},"exact_lines":{"type":"array","items":{"type":"integer","minimum":1},"description":"The lines between line_start and line_end that contain the query."},"snippet":{"type":"string"}}};
-const schema184 = {"type":"object","required":["name","commit","stale_files","finished_at"],"additionalProperties":false,"properties":{"name":{"type":"string"},"commit":{"type":["string","null"],"description":"HEAD when the index was made."},"stale_files":{"type":["integer","null"],"minimum":0,"description":"Files changed, added or deleted since; null where the folder could not be compared."},"finished_at":{"type":"string","description":"When the index was last complete, ISO 8601 UTC."},"vectors":{"type":"string","description":"Which embedding took part, or why none did."}}};
+exports.isSearchkitQueryResult = validate135;
+const schema195 = {"type":"object","required":["hits","text","exact_matches_total","index"],"additionalProperties":false,"properties":{"hits":{"type":"array","items":{"$ref":"#/$defs/SearchHit"}},"text":{"type":"string","description":"The best hits as text, short enough for a prompt."},"exact_matches_total":{"type":"integer","minimum":0,"description":"Lines of indexed files that contain the query, case and all."},"index":{"$ref":"#/$defs/SearchedIndex"}},"$defs":{"SearchHit":{"type":"object","required":["path","line_start","line_end","symbol","score","reasons","snippet"],"additionalProperties":false,"properties":{"path":{"type":"string","description":"Relative to the indexed folder."},"line_start":{"type":"integer","minimum":1},"line_end":{"type":"integer","minimum":1,"description":"Inclusive."},"symbol":{"type":["string","null"],"description":"The innermost definition around line_start."},"score":{"type":"number"},"reasons":{"type":"array","items":{"enum":["exact","symbol","bm25","vector"]}},"exact_lines":{"type":"array","items":{"type":"integer","minimum":1},"description":"The lines between line_start and line_end that contain the query."},"snippet":{"type":"string"}}},"SearchedIndex":{"type":"object","required":["name","commit","stale_files","finished_at"],"additionalProperties":false,"properties":{"name":{"type":"string"},"commit":{"type":["string","null"],"description":"HEAD when the index was made."},"stale_files":{"type":["integer","null"],"minimum":0,"description":"Files changed, added or deleted since; null where the folder could not be compared."},"finished_at":{"type":"string","description":"When the index was last complete, ISO 8601 UTC."},"vectors":{"type":"string","description":"Which embedding took part, or why none did."}}}},"$id":"https://openagents.dev/schemas/op/searchkit.query.json/result","title":"SearchkitQueryResult"};
+const schema196 = {"type":"object","required":["path","line_start","line_end","symbol","score","reasons","snippet"],"additionalProperties":false,"properties":{"path":{"type":"string","description":"Relative to the indexed folder."},"line_start":{"type":"integer","minimum":1},"line_end":{"type":"integer","minimum":1,"description":"Inclusive."},"symbol":{"type":["string","null"],"description":"The innermost definition around line_start."},"score":{"type":"number"},"reasons":{"type":"array","items":{"enum":["exact","symbol","bm25","vector"]}},"exact_lines":{"type":"array","items":{"type":"integer","minimum":1},"description":"The lines between line_start and line_end that contain the query."},"snippet":{"type":"string"}}};
+const schema197 = {"type":"object","required":["name","commit","stale_files","finished_at"],"additionalProperties":false,"properties":{"name":{"type":"string"},"commit":{"type":["string","null"],"description":"HEAD when the index was made."},"stale_files":{"type":["integer","null"],"minimum":0,"description":"Files changed, added or deleted since; null where the folder could not be compared."},"finished_at":{"type":"string","description":"When the index was last complete, ISO 8601 UTC."},"vectors":{"type":"string","description":"Which embedding took part, or why none did."}}};
 
-function validate122(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
+function validate135(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 /*# sourceURL="https://openagents.dev/schemas/op/searchkit.query.json/result" */;
 let vErrors = null;
 let errors = 0;
-const evaluated0 = validate122.evaluated;
+const evaluated0 = validate135.evaluated;
 if(evaluated0.dynamicProps){
 evaluated0.props = undefined;
 }
@@ -34942,7 +38596,7 @@ errors++;
 if(data1.symbol !== undefined){
 let data5 = data1.symbol;
 if((typeof data5 !== "string") && (data5 !== null)){
-const err18 = {instancePath:instancePath+"/hits/" + i0+"/symbol",schemaPath:"#/$defs/SearchHit/properties/symbol/type",keyword:"type",params:{type: schema183.properties.symbol.type},message:"must be string,null"};
+const err18 = {instancePath:instancePath+"/hits/" + i0+"/symbol",schemaPath:"#/$defs/SearchHit/properties/symbol/type",keyword:"type",params:{type: schema196.properties.symbol.type},message:"must be string,null"};
 if(vErrors === null){
 vErrors = [err18];
 }
@@ -34972,7 +38626,7 @@ const len1 = data7.length;
 for(let i1=0; i1<len1; i1++){
 let data8 = data7[i1];
 if(!((((data8 === "exact") || (data8 === "symbol")) || (data8 === "bm25")) || (data8 === "vector"))){
-const err20 = {instancePath:instancePath+"/hits/" + i0+"/reasons/" + i1,schemaPath:"#/$defs/SearchHit/properties/reasons/items/enum",keyword:"enum",params:{allowedValues: schema183.properties.reasons.items.enum},message:"must be equal to one of the allowed values"};
+const err20 = {instancePath:instancePath+"/hits/" + i0+"/reasons/" + i1,schemaPath:"#/$defs/SearchHit/properties/reasons/items/enum",keyword:"enum",params:{allowedValues: schema196.properties.reasons.items.enum},message:"must be equal to one of the allowed values"};
 if(vErrors === null){
 vErrors = [err20];
 }
@@ -35178,7 +38832,7 @@ errors++;
 if(data14.commit !== undefined){
 let data16 = data14.commit;
 if((typeof data16 !== "string") && (data16 !== null)){
-const err37 = {instancePath:instancePath+"/index/commit",schemaPath:"#/$defs/SearchedIndex/properties/commit/type",keyword:"type",params:{type: schema184.properties.commit.type},message:"must be string,null"};
+const err37 = {instancePath:instancePath+"/index/commit",schemaPath:"#/$defs/SearchedIndex/properties/commit/type",keyword:"type",params:{type: schema197.properties.commit.type},message:"must be string,null"};
 if(vErrors === null){
 vErrors = [err37];
 }
@@ -35191,7 +38845,7 @@ errors++;
 if(data14.stale_files !== undefined){
 let data17 = data14.stale_files;
 if((!(((typeof data17 == "number") && (!(data17 % 1) && !isNaN(data17))) && (isFinite(data17)))) && (data17 !== null)){
-const err38 = {instancePath:instancePath+"/index/stale_files",schemaPath:"#/$defs/SearchedIndex/properties/stale_files/type",keyword:"type",params:{type: schema184.properties.stale_files.type},message:"must be integer,null"};
+const err38 = {instancePath:instancePath+"/index/stale_files",schemaPath:"#/$defs/SearchedIndex/properties/stale_files/type",keyword:"type",params:{type: schema197.properties.stale_files.type},message:"must be integer,null"};
 if(vErrors === null){
 vErrors = [err38];
 }
@@ -35260,8 +38914,8 @@ vErrors.push(err43);
 }
 errors++;
 }
-validate122.errors = vErrors;
+validate135.errors = vErrors;
 return errors === 0;
 }
-validate122.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
+validate135.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
 

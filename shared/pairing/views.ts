@@ -27,6 +27,7 @@ export const pairingProjection: Projection = {
        ceiling TEXT NOT NULL, expires_at_ms INTEGER NOT NULL, created_at TEXT NOT NULL, updated_at TEXT NOT NULL)
      WITHOUT ROWID`,
     "CREATE INDEX IF NOT EXISTS proj_pairings_pubkey ON proj_pairings (pubkey)",
+    "CREATE INDEX IF NOT EXISTS proj_pairings_secret ON proj_pairings (secret_sha256)",
   ],
   apply,
 };
@@ -36,7 +37,7 @@ function apply(sql: Sql, recorded: Recorded<EventDraft>): void {
   const { subject_id: pairing_id, occurred_at: at } = event;
   const change = (status: string, pubkey: string | null): void =>
     sql.run(
-      `UPDATE proj_pairings SET status = ?, pubkey = coalesce(?, pubkey), secret_sha256 = NULL, updated_at = ?
+      `UPDATE proj_pairings SET status = ?, pubkey = coalesce(?, pubkey), updated_at = ?
        WHERE pairing_id = ?`,
       status,
       pubkey,
@@ -80,11 +81,11 @@ export function pairingOf(sql: Sql, pubkey: string): PairingView | null {
   return row === undefined ? null : toView(row);
 }
 
-/** The offer a secret belongs to, or null. */
-export function offerOf(sql: Sql, secret_sha256: string): string | null {
+/** The pairing a secret was made for, whatever has become of it, or null. */
+export function pairingOfSecret(sql: Sql, secret_sha256: string): string | null {
   const row = one<{ pairing_id: string }>(
     sql,
-    "SELECT pairing_id FROM proj_pairings WHERE secret_sha256 = ? AND status = 'offered'",
+    "SELECT pairing_id FROM proj_pairings WHERE secret_sha256 = ?",
     secret_sha256,
   );
   return row?.pairing_id ?? null;

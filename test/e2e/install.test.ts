@@ -1,19 +1,21 @@
 import assert from "node:assert/strict";
 import { afterEach, beforeEach, describe, it } from "node:test";
 import { openEventStore, task } from "@oa/shared/core/event-store.ts";
+import { sha256Hex } from "@oa/shared/core/hash.ts";
 import { LIMITS } from "@oa/shared/core/limits.ts";
 import { type Permission, permissionHash } from "@oa/shared/core/permission.ts";
 import { Fault, isRejection, type Rejection, reject } from "@oa/shared/core/refusal.ts";
 import type { InstallConfig, InstallOrder, UpgradeManifest } from "@oa/shared/generated/types.ts";
 import { getInstall, installProjection } from "@oa/shared/install/views.ts";
 import { intakeProjection, listIntake } from "@oa/shared/intake/views.ts";
+import { toEvent as claimEvent } from "@oa/shared/nostr/24052-pairing-claim.ts";
 import { seal, toEvent } from "@oa/shared/nostr/install-config.ts";
 import { hexToNpub } from "@oa/shared/nostr/npub.ts";
 import { pureSchnorr } from "@oa/shared/nostr/schnorr.ts";
 import { publicKeyOf, signEvent } from "@oa/shared/nostr/template.ts";
 import type { NostrEvent, VerifiedEvent } from "@oa/shared/nostr/verify.ts";
-import { pairingDecider } from "@oa/shared/pairing/decider.ts";
-import { pairingProjection } from "@oa/shared/pairing/views.ts";
+import { type PairingCommand, pairingDecider } from "@oa/shared/pairing/decider.ts";
+import { listPairings, pairingProjection } from "@oa/shared/pairing/views.ts";
 import { planOf } from "@oa/shared/upgrade/plan.ts";
 import { type Publication, signPublication } from "@oa/shared/upgrade/publication.ts";
 import type { Mailbox } from "@oa/worker/adapters/mailbox.ts";
@@ -215,8 +217,7 @@ describe("signed install configs", () => {
     const order = orderOf(manifest, publish(manifest), { signer: publicKeyOf(STRANGER) });
     await deliver(wrap(order, STRANGER));
     assert.deepEqual(codes("intake.refused"), ["signer_unknown"]);
-    assert.equal(looked_up, 0);
-    assert.equal(box.size, 0, "and answered once");
+    assert.deepEqual([looked_up, box.size], [0, 0], "and answered once");
   });
 
   it("by a key whose pairing was removed are refused from then on", async () => {
@@ -303,7 +304,10 @@ describe("signed install configs", () => {
   });
 
   it("meet a flood of bad input with a bounded number of records and a count of the rest", async () => {
-    for (let count = 0; count < 100; count += 1) hear({ ...wrap_junk(count) } as VerifiedEvent);
+    const junk = { kind: 1059, tags: [["p", worker]], content: "junk" };
+    for (let created_at = 1; created_at <= 100; created_at += 1) {
+      hear(signEvent({ ...junk, created_at }, STRANGER, random(32)) as VerifiedEvent);
+    }
     for (let round = 0; round < 10; round += 1) await settled();
     assert.equal(logged("intake.refused").length, LIMITS.intake_events_per_minute);
     await clock.pass(60_000 + LIMITS.install_poll_ms);
@@ -316,16 +320,65 @@ describe("signed install configs", () => {
       ["config_unreadable", LIMITS.intake_events_per_minute],
     ]);
   });
-  const wrap_junk = (count: number): NostrEvent =>
-    signEvent({ kind: 1059, created_at: count + 1, tags: [["p", worker]], content: "junk" }, STRANGER, random(32));
+
+  const claimBy = (secret_key: Uint8Array, secret: string): VerifiedEvent => {
+    const created_at = Math.floor(clock.now_ms() / 1_000);
+    const inner = signEvent(claimEvent({ worker, secret }, { created_at }), secret_key, random(32));
+    const sealed = seal(inner, worker, { one_time_key: key(8), nonce: random(32), aux_random: random(32), created_at });
+    assert.ok(!isRejection(sealed));
+    return sealed as VerifiedEvent;
+  };
+  const SECRET = "correct-horse-battery";
+
+  it("can be sent by a coordinator that showed the one-time secret, once the owner confirmed its key", async () => {
+    const offer: PairingCommand = {
+      ...{ type: "offer" as const, secret_sha256: sha256Hex(SECRET), expires_at_ms: clock.now_ms() + 600_000 },
+      ...{ ceiling: ["network:egress:api.example", "tool:invoke:http.request"], label: "tablet" },
+    };
+    store.handle(contextOf(clock.now_ms()), [task(pairingDecider, "pair_1", offer)]);
+    const claim = claimBy(STRANGER, SECRET);
+    hear(claim);
+    await settled();
+    const claimed = listPairings(database, 10).find(({ pairing_id }) => pairing_id === "pair_1");
+    assert.equal(claimed?.status, "claimed");
+    const manifest = manifestBy(AUTHOR);
+    const published = publish(manifest);
+    const order = orderOf(manifest, published, { ...embedded(published), signer: publicKeyOf(STRANGER) });
+    await deliver(wrap(order, STRANGER));
+    assert.deepEqual(codes("intake.refused"), ["signer_unknown"], "a claim alone earns nothing");
+    const confirm = { type: "confirm", pubkey: publicKeyOf(STRANGER), already_paired: false } as const;
+    store.handle(contextOf(clock.now_ms()), [task(pairingDecider, "pair_1", confirm)]);
+    await deliver(wrap({ ...order, revision: 2 }, STRANGER));
+    assert.equal(getInstall(database, INSTALL)?.status, "enabled");
+    hear(claim);
+    await settled();
+    assert.equal(codes("intake.refused").length, 1, "the same claim again is no news");
+    hear(claimBy(key(6), SECRET));
+    await settled();
+    assert.equal(codes("intake.refused").at(-1), "pairing_used");
+  });
+
+  it("cannot be earned with a secret that was never made, or has expired", async () => {
+    hear(claimBy(STRANGER, "never-made-at-all-123"));
+    await settled();
+    const offer: PairingCommand = {
+      ...{ type: "offer" as const, secret_sha256: sha256Hex(SECRET), expires_at_ms: clock.now_ms() },
+      ...{ ceiling: [], label: "tablet" },
+    };
+    store.handle(contextOf(clock.now_ms()), [task(pairingDecider, "pair_1", offer)]);
+    hear(claimBy(STRANGER, SECRET));
+    await settled();
+    assert.deepEqual(codes("intake.refused"), ["pairing_secret_wrong", "pairing_expired"]);
+    assert.ok(!JSON.stringify([...store.after(0)]).includes(SECRET), "no secret is ever in the log");
+  });
 
   it("stay in the mailbox while they cannot be written down", async () => {
     const manifest = manifestBy(AUTHOR);
     const published = publish(manifest);
-    const commit = database.commit;
+    const { commit } = database;
+    const full = new Fault("disk_full", "the disk is full", { retryable: true });
     let broken = true;
-    const failing: typeof commit = (body) =>
-      broken ? Promise.reject(new Fault("disk_full", "the disk is full", { retryable: true })) : commit(body);
+    const failing: typeof commit = (body) => (broken ? Promise.reject(full) : commit(body));
     stop.abort();
     await running;
     const report = (error: unknown): void => void reports.push(error);

@@ -1,16 +1,19 @@
 import type { EventContext } from "@oa/shared/core/envelope.ts";
 import { type EventStore, task } from "@oa/shared/core/event-store.ts";
+import { sha256Hex } from "@oa/shared/core/hash.ts";
 import { LIMITS } from "@oa/shared/core/limits.ts";
 import { expandHome, permissionHash } from "@oa/shared/core/permission.ts";
 import { isRejection, type Rejection, reject } from "@oa/shared/core/refusal.ts";
 import type { Sql } from "@oa/shared/core/sql.ts";
 import type { InputValue, InstallConfig, InstallOrder, UpgradeManifest } from "@oa/shared/generated/types.ts";
 import { type InstallCommand, installDecider, type SignedOrder } from "@oa/shared/install/decider.ts";
+import { open as openClaim } from "@oa/shared/nostr/24052-pairing-claim.ts";
 import type { Listing } from "@oa/shared/nostr/30051-manifest.ts";
 import type { Release } from "@oa/shared/nostr/30052-release.ts";
 import { matchUpgrade, open } from "@oa/shared/nostr/install-config.ts";
 import { type SchnorrVerify, type VerifiedEvent, verifyEvent } from "@oa/shared/nostr/verify.ts";
-import { listPairings, pairingOf } from "@oa/shared/pairing/views.ts";
+import { pairingDecider } from "@oa/shared/pairing/decider.ts";
+import { listPairings, pairingOf, pairingOfSecret } from "@oa/shared/pairing/views.ts";
 import { planOf } from "@oa/shared/upgrade/plan.ts";
 import { validateManifest } from "@oa/shared/upgrade/validate.ts";
 import type { Clock } from "../adapters/clock.ts";
@@ -78,8 +81,7 @@ export function openInstallLoop(options: InstallLoopOptions): InstallLoop {
     const { schnorr, secret_key } = options;
     const opened = open(wrap, { secret_key, worker, schnorr, now_s: Math.floor(clock.now_ms() / 1_000) });
     if (isRejection(opened)) {
-      // A gift wrap is for many uses: one that holds something else is not bad input.
-      return opened.code === "foreign_event" ? "answered" : refused(source, opened, wrap.id);
+      return opened.code === "foreign_event" ? takeClaim(wrap, source) : refused(source, opened, wrap.id);
     }
     const { config, event } = opened;
     // Before anything is fetched for them: strangers must not make this worker talk to the network.
@@ -92,6 +94,25 @@ export function openInstallLoop(options: InstallLoopOptions): InstallLoop {
     }
     await accept(config, event, upgrade, source);
     return "answered";
+  };
+  /** A coordinator shows the secret that its owner read here; the owner still has to confirm its key. */
+  const takeClaim = async (wrap: VerifiedEvent, source: IntakeSource): Promise<Answer> => {
+    const claim = openClaim(wrap, { secret_key: options.secret_key, worker, schnorr: options.schnorr });
+    // A gift wrap is for many uses: one that holds something else is not bad input.
+    if (isRejection(claim)) return claim.code === "foreign_event" ? "answered" : refused(source, claim, wrap.id);
+    const { pubkey, event_id } = claim;
+    const now_ms = clock.now_ms();
+    const secret_sha256 = sha256Hex(claim.secret);
+    const wrong = reject("pairing_secret_wrong", `${pubkey} showed a pairing secret that was never made here`);
+    const answer = await options.commit(() => {
+      const pairing_id = pairingOfSecret(sql, secret_sha256);
+      if (pairing_id === null) return wrong;
+      const context = contextOf(options, pubkey, pairing_id, `claim/${event_id}`, now_ms);
+      return options.store.handle(context, [
+        task(pairingDecider, pairing_id, { type: "claim", secret_sha256, pubkey, now_ms }),
+      ]);
+    });
+    return isRejection(answer) ? refused(source, answer, event_id) : "answered";
   };
   const refused = async (source: IntakeSource, refusal: Rejection, ref?: string): Promise<Answer> => {
     await intake.refuse(source, refusal, ref);
@@ -163,16 +184,7 @@ function installDoor(options: InstallLoopOptions): InstallLoop["accept"] {
     const now_ms = clock.now_ms();
     const { install_id } = config;
     const signed_by = { signer: signed.pubkey, revision: config.revision, config_event_id: signed.id };
-    const context: EventContext = {
-      now_ms,
-      workspace_id: options.workspace_id,
-      stream_type: "workspace",
-      stream_id: options.workspace_id,
-      actor_type: "user",
-      actor_id: signed.pubkey,
-      correlation_id: install_id,
-      idempotency_key: `config/${signed.id}`,
-    };
+    const context = contextOf(options, signed.pubkey, install_id, `config/${signed.id}`, now_ms);
     let flooded = false;
     const answer = await options.commit((): Rejection | null => {
       const pairing = pairingOf(sql, signed.pubkey);
@@ -203,6 +215,18 @@ function installDoor(options: InstallLoopOptions): InstallLoop["accept"] {
       await intake.refuse(source, answer, signed.id);
     return answer;
   };
+}
+
+/** What a coordinator's signed event leads to is done by its signer, once. */
+function contextOf(
+  { workspace_id }: InstallLoopOptions,
+  signer: string,
+  subject_id: string,
+  idempotency_key: string,
+  now_ms: number,
+): EventContext {
+  const stream = { workspace_id, stream_type: "workspace", stream_id: workspace_id } as const;
+  return { now_ms, ...stream, actor_type: "user", actor_id: signer, correlation_id: subject_id, idempotency_key };
 }
 
 function refusalIn(data: object): Rejection {
