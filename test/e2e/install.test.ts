@@ -10,42 +10,24 @@ import { getInstall, installProjection } from "@oa/shared/install/views.ts";
 import { intakeProjection, listIntake } from "@oa/shared/intake/views.ts";
 import { toEvent as claimEvent } from "@oa/shared/nostr/24052-pairing-claim.ts";
 import { seal, toEvent } from "@oa/shared/nostr/install-config.ts";
-import { hexToNpub } from "@oa/shared/nostr/npub.ts";
 import { pureSchnorr } from "@oa/shared/nostr/schnorr.ts";
 import { publicKeyOf, signEvent } from "@oa/shared/nostr/template.ts";
 import type { NostrEvent, VerifiedEvent } from "@oa/shared/nostr/verify.ts";
 import { type PairingCommand, pairingDecider } from "@oa/shared/pairing/decider.ts";
 import { listPairings, pairingProjection } from "@oa/shared/pairing/views.ts";
 import { planOf } from "@oa/shared/upgrade/plan.ts";
-import { type Publication, signPublication } from "@oa/shared/upgrade/publication.ts";
+import type { Publication } from "@oa/shared/upgrade/publication.ts";
 import type { Mailbox } from "@oa/worker/adapters/mailbox.ts";
 import { openSqlite } from "@oa/worker/adapters/sqlite.ts";
 import { type InstallLoopOptions, openInstallLoop } from "@oa/worker/loops/install.ts";
 import { openIntake } from "@oa/worker/loops/intake.ts";
-import { contextOf, fakeClock, manifestOf, random, settled, WORKSPACE } from "../fakes/runs.ts";
+import { contextOf, fakeClock, random, settled, WORKSPACE } from "../fakes/runs.ts";
+import { AUTHOR, key, manifestBy, publish } from "../fakes/signed-upgrade.ts";
 
-const key = (digit: number): Uint8Array => new Uint8Array(32).fill(digit);
-const [AUTHOR, SIGNER, WORKER, STRANGER] = [key(1), key(2), key(3), key(4)];
+const [SIGNER, WORKER, STRANGER] = [key(2), key(3), key(4)];
 const worker = publicKeyOf(WORKER);
 const HOME = "/home/owner";
 const INSTALL = `install_${"0".repeat(26)}`;
-
-function manifestBy(author: Uint8Array, change: Partial<UpgradeManifest> = {}): UpgradeManifest {
-  const pipeline: UpgradeManifest["pipeline"] = [{ op: "http.request", id: "fetch", url: "https://api.example/" }];
-  const base = manifestOf(pipeline, { network: ["api.example"], tools: ["http.request"] });
-  return { ...base, author: { npub: hexToNpub(publicKeyOf(author)) }, ...change };
-}
-function publish(manifest: UpgradeManifest, secret_key = AUTHOR): Publication {
-  const signed = signPublication(manifest, {
-    secret_key,
-    notes: "",
-    channel: "main",
-    created_at: 1_750_000_000,
-    random,
-  });
-  assert.ok(!isRejection(signed), JSON.stringify(signed));
-  return signed;
-}
 
 describe("signed install configs", () => {
   const clock = fakeClock();
