@@ -24,7 +24,7 @@ describe("llama.cpp runs GGUF models in this process", () => {
     writeTinyLlama(llama);
     writeTinyBert(bert);
     const models = { generate_model_path: llama, embed_model_path: bert };
-    backends = openModelBackends({ "llama.cpp": models }, { llama_threads: 1 });
+    backends = openModelBackends({ "llama.cpp": { ...models, threads: 1 } });
   });
   after(async () => {
     await backends.close();
@@ -66,7 +66,7 @@ describe("llama.cpp runs GGUF models in this process", () => {
     assert.equal(new Set(texts).size, 1, "temperature 0 gives the same text");
   });
   it("unloads an idle model and loads it again when it is asked", async () => {
-    const eager = openModelBackends({ "llama.cpp": { embed_model_path: bert } }, { llama_threads: 1, idle_ms: 1 });
+    const eager = openModelBackends({ "llama.cpp": { embed_model_path: bert, threads: 1 } }, { idle_ms: 1 });
     await eager.embed({ ...embed, backend: "llama.cpp", texts: ["open"] });
     await new Promise((resolve) => setTimeout(resolve, 50));
     const { vectors } = await eager.embed({ ...embed, backend: "llama.cpp", texts: ["open"] });
@@ -88,7 +88,7 @@ describe("llama.cpp runs GGUF models in this process", () => {
   it("fails with one sentence on a file that is no model", async () => {
     const path = join(folder, "noise.gguf");
     writeFileSync(path, "this is not a model".repeat(100));
-    const broken = openModelBackends({ "llama.cpp": { generate_model_path: path } }, { llama_threads: 1 });
+    const broken = openModelBackends({ "llama.cpp": { generate_model_path: path, threads: 1 } });
     await assert.rejects(broken.generate({ ...ask, backend: "llama.cpp" }), { code: "backend_failed" });
     await broken.close();
   });
@@ -97,6 +97,7 @@ describe("llama.cpp runs GGUF models in this process", () => {
 describe("a server that speaks OpenAI's API", () => {
   it("generates with the configured model, or with the one hinted at", async () => {
     const server = await openFakeModelServer();
+    after(() => server.close());
     const backends = openModelBackends({ ollama: { base_url: server.base_url, generate_model: "fake-chat" } });
     const answer = await backends.generate({ ...ask, backend: "ollama" });
     assert.deepEqual(answer, { text: "You said: Say hello", model: "fake-chat", tokens_in: 2, tokens_out: 4 });
@@ -108,10 +109,10 @@ describe("a server that speaks OpenAI's API", () => {
       temperature: 0,
       messages: [{ role: "user", content: "Say hello" }],
     });
-    await server.close();
   });
   it("embeds many texts in their order as vectors of length 1", async () => {
     const server = await openFakeModelServer({ dim: 16 });
+    after(() => server.close());
     const backends = openModelBackends({ mlx: { base_url: server.base_url, embed_model: "fake-embed" } });
     const texts = Array.from({ length: 150 }, (_, at) => `text ${at}`);
     const { vectors, dim, model } = await backends.embed({ ...embed, backend: "mlx", texts, dim: 16 });
@@ -119,14 +120,13 @@ describe("a server that speaks OpenAI's API", () => {
     assert.ok(Math.abs(dot(vectors[7], vectors[7]) - 1) < 1e-5);
     const [alone] = (await backends.embed({ ...embed, backend: "mlx", texts: ["text 7"] })).vectors;
     assert.ok(Math.abs(dot(alone, vectors[7]) - 1) < 1e-5);
-    await server.close();
   });
   it("refuses a dim the model does not have", async () => {
     const server = await openFakeModelServer({ dim: 16 });
+    after(() => server.close());
     const backends = openModelBackends({ mlx: { base_url: server.base_url, embed_model: "fake-embed" } });
     const request = backends.embed({ ...embed, backend: "mlx", texts: ["a"], dim: 1536 });
     await assert.rejects(request, { code: "embedding_mismatch", message: /set dim to 16/ });
-    await server.close();
   });
   it("is unavailable, with what starts it, when nobody listens", async () => {
     const port = await freePort();
@@ -150,26 +150,27 @@ describe("a server that speaks OpenAI's API", () => {
       [404, false],
     ] as const) {
       const server = await openFakeModelServer({ fail_status });
+      after(() => server.close());
       const backends = openModelBackends({ ollama: { base_url: server.base_url, generate_model: "m" } });
       const request = backends.generate({ ...ask, backend: "ollama" });
       await assert.rejects(request, { code: "backend_failed", retryable, message: new RegExp(`HTTP ${fail_status}`) });
       assert.equal(server.requests.length, 1, "the step's own retry decides, not the client");
-      await server.close();
     }
   });
   it("is let go of when the call is canceled", async () => {
     const server = await openFakeModelServer({ hang: true });
+    after(() => server.close());
     const backends = openModelBackends({ ollama: { base_url: server.base_url, generate_model: "m" } });
     const stop = new AbortController();
     const request = backends.generate({ ...ask, backend: "ollama", signal: stop.signal });
     setTimeout(() => stop.abort(), 20);
     await assert.rejects(request, { code: "canceled" });
-    await server.close();
   });
 });
 
 it("availability of each backend comes with its reason", async () => {
   const server = await openFakeModelServer();
+  after(() => server.close());
   const backends = openModelBackends({ ollama: { base_url: server.base_url, generate_model: "fake-chat" } });
   const table = new Map((await backends.available(never)).map((status) => [status.backend, status]));
   assert.equal(table.get("ollama")?.available, true);
@@ -177,7 +178,6 @@ it("availability of each backend comes with its reason", async () => {
   assert.match(table.get("lexical-v1")?.reason ?? "", /no meaning/);
   assert.equal(table.get("mlx")?.available, false);
   assert.match(table.get("llama.cpp")?.reason ?? "", /generate_model_path/);
-  await server.close();
 });
 
 describe("lexical-v1", () => {

@@ -8,6 +8,7 @@ import { join, resolve } from "node:path";
 import { parseArgs } from "node:util";
 import type { ConsentView } from "@oa/shared/api/ports.ts";
 import { parseStrict } from "@oa/shared/core/json.ts";
+import { REASONS } from "@oa/shared/core/reasons.ts";
 import { Fault, isRejection, reject } from "@oa/shared/core/refusal.ts";
 import type { CatalogPage, SearchkitQueryResult, UpgradeManifest } from "@oa/shared/generated/types.ts";
 import type { InstallView } from "@oa/shared/install/views.ts";
@@ -230,5 +231,5 @@ try {
 } catch (error) {
   const known = error instanceof Fault ? reject(error.code, error.message) : null;
   process.stderr.write(known === null ? `${(error as Error).stack}\n` : `${known.message} (${known.code})\n`);
-  process.exit(1);
+  process.exit(known === null ? 1 : REASONS[known.code].exit);
 }

@@ -11,6 +11,14 @@ export type InputValue = (string | number | boolean | string[])
  */
 export type InstallEvent = (InstallRequested | InstallApproved | InstallEnabled | InstallDisabled | InstallRemoved | InstallRefused)
 /**
+ * What a constraint does that no sensor of the machine can measure. Absent: wait.
+ */
+export type ScheduleOnUnknown = ("wait" | "run")
+/**
+ * What a due time does while a run of the same install goes on: is skipped, waits for its end (later due times join it), or has it canceled. Absent: skip.
+ */
+export type ScheduleOverlap = ("skip" | "queue_one" | "cancel_running")
+/**
  * A public key in NIP-19 form.
  */
 export type Npub = string
@@ -39,6 +47,14 @@ export type HexList = string[]
  */
 export type IntakeEvent = IntakeRefused
 /**
+ * What the worker noticed of the machine it runs on. The subject is machine.
+ */
+export type MachineEvent = (MachineMeasured | MachineClockJumped)
+/**
+ * What the default route goes through; none without one.
+ */
+export type MachineNetwork = ("wifi" | "wired" | "other" | "none")
+/**
  * What happens to the install mailbox of one worker. The subject is mailbox_<worker key>.
  */
 export type MailboxEvent = (MailboxSignersSet | MailboxDeposited | MailboxAcknowledged)
@@ -60,10 +76,6 @@ export type ScheduleEvent = (ScheduleSet | ScheduleCleared | ScheduleDeferred | 
 export type TriggerEvent = (TriggersSet | TriggersCleared | TriggerNoted | TriggerSettled | TriggerDeferred | TriggerFired | TriggerRunStarted | TriggerRunRefused)
 export type TriggerWatch = (FileWatchOrder | EventWatchOrder)
 export type TriggerCause = (FilesChanged | EventReceived)
-/**
- * The first one noted.
- */
-export type TriggerCause1 = (FilesChanged | EventReceived)
 /**
  * A coordinator's order to one worker: the content of a signed event (kind 24051) that only travels encrypted to that worker. It carries authority, so it names exactly what was approved.
  */
@@ -526,6 +538,8 @@ readonly window?: ScheduleWindow
 readonly constraints?: ScheduleConstraints
 readonly jitter_ms?: number
 readonly on_missed?: ("skip" | "catch_up")
+readonly on_unknown?: ScheduleOnUnknown
+readonly overlap?: ScheduleOverlap
 }
 /**
  * Local times between which a run may start; may cross midnight.
@@ -834,6 +848,65 @@ readonly ref?: string
  * Earlier refusals that were counted but not recorded, since they came too fast.
  */
 readonly suppressed: number
+}
+}
+/**
+ * What the machine's sensors said, whenever a decision depended on it and it had changed.
+ */
+export interface MachineMeasured {
+readonly event_type: "machine.measured"
+readonly data: {
+/**
+ * Unix time of the measurement.
+ */
+readonly at_ms: number
+readonly readings: MachineReadings
+}
+}
+/**
+ * What was measured; a sensor that could not know says why.
+ */
+export interface MachineReadings {
+readonly plugged_in?: ({
+readonly value: boolean
+} | UnknownReading)
+readonly network?: ({
+readonly value: MachineNetwork
+} | UnknownReading)
+readonly cpu_percentage?: ({
+readonly value: number
+} | UnknownReading)
+readonly idle_ms?: ({
+readonly value: number
+} | UnknownReading)
+readonly dnd?: ({
+readonly value: boolean
+} | UnknownReading)
+}
+export interface UnknownReading {
+/**
+ * Why the sensor does not know.
+ */
+readonly unknown: string
+}
+/**
+ * The schedule loop did not tick for a while, or wall time parted from monotonic time: sleep, a suspended process, or a clock that was set.
+ */
+export interface MachineClockJumped {
+readonly event_type: "machine.clock_jumped"
+readonly data: {
+/**
+ * Unix time at which it was noticed.
+ */
+readonly at_ms: number
+/**
+ * How far wall time ran ahead of monotonic time, or behind it.
+ */
+readonly jump_ms: number
+/**
+ * How much longer the loop was away than it had meant to sleep, by wall time; 0 where the clock went back.
+ */
+readonly away_ms: number
 }
 }
 export interface MailboxSignersSet {
@@ -1187,7 +1260,7 @@ readonly next: (ScheduleDue | null)
 }
 }
 /**
- * A cron schedule with every default filled in.
+ * A cron schedule with every default filled in. Events from before overlap and on_unknown lack them: skip, wait.
  */
 export interface CronSchedule {
 readonly expression: string
@@ -1202,6 +1275,8 @@ readonly jitter_ms: number
  * Also decides what a due time outside the window does: skipped, or run at the next opening.
  */
 readonly on_missed: ("skip" | "catch_up")
+readonly overlap?: ScheduleOverlap
+readonly on_unknown?: ScheduleOnUnknown
 }
 export interface ScheduleDue {
 /**
@@ -1209,9 +1284,13 @@ export interface ScheduleDue {
  */
 readonly due_ms: number
 /**
- * With jitter, or when the window opens.
+ * With jitter, or when the window opens, or when a wait ends at the latest.
  */
 readonly fire_at_ms: number
+/**
+ * What jitter adds in that.
+ */
+readonly jitter_ms?: number
 }
 /**
  * The install has no schedule any more.
@@ -1224,7 +1303,7 @@ readonly reason: string
 }
 }
 /**
- * It was due while its window was closed and waits for the opening.
+ * It was due and waits: for its window, for the machine's state, or for a run that goes on. next.fire_at_ms is when the wait ends at the latest, or when the window opens.
  */
 export interface ScheduleDeferred {
 readonly event_type: "schedule.deferred"
@@ -1247,6 +1326,10 @@ export interface ScheduleTrace {
  */
 readonly due_ms: number
 /**
+ * The earliest due time that this decision answers for.
+ */
+readonly first_due_ms: number
+/**
  * When it was to start.
  */
 readonly fire_at_ms: number
@@ -1254,6 +1337,10 @@ readonly fire_at_ms: number
  * How long after that the decision was made.
  */
 readonly late_ms: number
+/**
+ * How much of that is jitter.
+ */
+readonly jitter_ms: number
 /**
  * How many due times this decision answers for; more than one where some were missed.
  */
@@ -1267,7 +1354,9 @@ readonly window: (WindowTrace | null)
  * @maxItems 32
  */
 readonly constraints: readonly ConstraintTrace[]
+readonly on_unknown: ScheduleOnUnknown
 readonly on_missed: ("skip" | "catch_up")
+readonly overlap: ScheduleOverlap
 /**
  * Runs of the install that had not finished.
  */
@@ -1276,7 +1365,21 @@ readonly active_runs: number
  * How far wall time ran ahead of (or behind) monotonic time since the check before: sleep, or a clock that was set.
  */
 readonly clock_jump_ms?: number
-readonly outcome: ("on_time" | "caught_up" | "window_opened" | "waits_for_window" | "outside_window" | "missed" | "too_old" | "run_active")
+/**
+ * How much longer than it had meant to sleep the loop was away before this decision.
+ */
+readonly away_ms?: number
+readonly licence: "not_applicable"
+readonly budget: "not_applicable"
+/**
+ * How long it had waited for the machine's state or for a run.
+ */
+readonly waited_ms?: number
+/**
+ * When a wait ends at the latest; then the due time is skipped.
+ */
+readonly wait_until_ms?: number
+readonly outcome: ("on_time" | "caught_up" | "window_opened" | "constraints_met" | "run_ended" | "waits_for_window" | "waits_for_constraints" | "waits_for_run" | "outside_window" | "missed" | "too_old" | "constraints_unmet" | "run_active")
 }
 export interface WindowTrace {
 readonly start: string
@@ -1284,12 +1387,20 @@ readonly end: string
 readonly open: boolean
 }
 export interface ConstraintTrace {
-readonly name: string
-readonly wanted: (boolean | number)
+readonly name: ("plugged_in" | "wifi_only" | "cpu_max_percentage" | "suspend_if_active" | "respect_dnd")
 /**
- * not_measured: this worker has no sensor for it, so it did not hold the run back.
+ * As declared; false asks for nothing.
  */
-readonly verdict: "not_measured"
+readonly required: (boolean | number)
+/**
+ * plugged_in: on mains power; wifi_only: wifi, wired, other or none; cpu_max_percentage: the whole machine's load in percent; suspend_if_active: milliseconds since the last input; respect_dnd: whether Do Not Disturb is on. "unknown" where no sensor knew, and where nothing was asked for.
+ */
+readonly measured: (boolean | number | string)
+readonly met: ("yes" | "no" | "unknown")
+/**
+ * Why it is unknown.
+ */
+readonly reason?: string
 }
 /**
  * It was due and does not run for this due time.
@@ -1504,7 +1615,7 @@ readonly fires_in_window: number
 }
 }
 /**
- * One run is to be started for everything noted so far.
+ * One run is to be started for everything noted so far; `cause` is the first of it.
  */
 export interface TriggerFired {
 readonly event_type: "trigger.fired"
@@ -1522,7 +1633,7 @@ readonly trigger: number
  * Unix time of the decision.
  */
 readonly at_ms: number
-readonly cause?: TriggerCause1
+readonly cause?: TriggerCause
 /**
  * How many this run answers for.
  */
@@ -1612,6 +1723,28 @@ readonly install_id: InstallId
 readonly revision: InstallRevision
 readonly issued_at: UnixSeconds
 readonly expires_at: UnixSeconds
+}
+/**
+ * A machine's state as its owner gives it, in the file that config.json names as machine_state_file: read instead of the sensors whenever a constraint is measured. What is absent is unknown.
+ */
+export interface MachineStateFile {
+/**
+ * On mains power.
+ */
+readonly plugged_in?: boolean
+readonly network?: MachineNetwork
+/**
+ * Load of the whole machine.
+ */
+readonly cpu_percentage?: number
+/**
+ * Since the last input of its user.
+ */
+readonly idle_ms?: number
+/**
+ * Do Not Disturb, or a Focus, is on.
+ */
+readonly dnd?: boolean
 }
 /**
  * What an op's schema file declares about it, as data: validation, permission inference, consent and the runner read only this.
@@ -1714,6 +1847,10 @@ readonly private_allow?: readonly string[]
  * Runs at a time. Default 1.
  */
 readonly concurrency?: number
+/**
+ * A JSON file that stands for the machine's sensors (power, network, load, idle time, Do Not Disturb), to try schedules out. Without it the sensors are read.
+ */
+readonly machine_state_file?: string
 readonly backends?: BackendsConfig
 }
 /**
@@ -1729,6 +1866,10 @@ readonly generate_model_path?: string
  * A GGUF file.
  */
 readonly embed_model_path?: string
+/**
+ * Processor threads it may use. Absent: as many as it likes.
+ */
+readonly threads?: number
 }
 readonly ollama?: OpenAiBackendConfig
 readonly mlx?: OpenAiBackendConfig

@@ -7,11 +7,7 @@ import { openLlamaCpp } from "./llama-cpp.ts";
 import { openOpenAiCompatible } from "./openai-compatible.ts";
 
 /** Opens the backends the owner configured. Nothing is loaded or contacted before it is used. */
-export function openModelBackends(
-  config: BackendsConfig,
-  options: { readonly llama_threads?: number | null; readonly idle_ms?: number } = {},
-): ModelBackends {
-  const { llama_threads = null, ...idle } = options;
+export function openModelBackends(config: BackendsConfig, options: { readonly idle_ms?: number } = {}): ModelBackends {
   const backends: Readonly<Record<EmbedBackendName, Backend>> = {
     "lexical-v1": {
       embed: async (request) => embedLexical(request),
@@ -21,7 +17,7 @@ export function openModelBackends(
       missing: async () => null,
       close: async () => {},
     },
-    "llama.cpp": openLlamaCpp(config["llama.cpp"], { threads: llama_threads, ...idle }),
+    "llama.cpp": openLlamaCpp(config["llama.cpp"], options),
     ollama: openOpenAiCompatible("ollama", config.ollama, egressTo),
     mlx: openOpenAiCompatible("mlx", config.mlx, egressTo),
     foundation_models: openOpenAiCompatible("foundation_models", config.foundation_models, egressTo),

@@ -19,21 +19,18 @@ interface Loaded<Context> {
 
 /**
  * llama.cpp in this process, through node-llama-cpp's own binaries; nothing is compiled or downloaded. A model is
- * loaded on first use, used by one call at a time and unloaded when idle. `threads` null: as many as it likes.
+ * loaded on first use, used by one call at a time and unloaded when idle.
  */
 export function openLlamaCpp(
   config: Config | undefined,
-  {
-    threads = null,
-    idle_ms = LIMITS.model_idle_ms,
-  }: { readonly threads?: number | null; readonly idle_ms?: number } = {},
+  { idle_ms = LIMITS.model_idle_ms }: { readonly idle_ms?: number } = {},
 ): Backend {
   let llama: Promise<Llama> | null = null;
   let generator: Loaded<LlamaContext> | null = null;
   let embedder: Loaded<LlamaEmbeddingContext> | null = null;
   let queue: Promise<unknown> = Promise.resolve();
   let idle: NodeJS.Timeout | null = null;
-  const threading = threads === null ? {} : { threads };
+  const threading = config?.threads === undefined ? {} : { threads: config.threads };
 
   const unload = async (): Promise<void> => {
     const held = llama;
@@ -74,7 +71,7 @@ export function openLlamaCpp(
         logLevel: LlamaLogLevel.error,
         // Its messages would end up on stdout; what goes wrong is thrown as well.
         logger: () => {},
-        ...(threads === null ? {} : { maxThreads: threads }),
+        ...(config?.threads === undefined ? {} : { maxThreads: config.threads }),
       }),
     );
     return llama;

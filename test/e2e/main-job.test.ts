@@ -1,0 +1,95 @@
+/** `npm start`, as a newcomer runs it. */
+import assert from "node:assert/strict";
+import { spawn, spawnSync } from "node:child_process";
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { after, before, describe, it } from "node:test";
+import { document, oa } from "../cli/oa.ts";
+
+const root = join(import.meta.dirname, "..", "..");
+const folder = mkdtempSync(join(tmpdir(), "oa-start-"));
+const repo = join(folder, "project");
+const data = join(folder, "data");
+
+function start(...options: readonly string[]): Promise<{ readonly code: number | null; readonly output: string }> {
+  return new Promise((resolve, reject) => {
+    const script = join(root, "worker", "start.ts");
+    const child = spawn(process.execPath, [script, "--data", data, ...options], {
+      env: { ...process.env, HOME: folder },
+    });
+    let output = "";
+    for (const stream of [child.stdout, child.stderr]) {
+      stream.setEncoding("utf8").on("data", (text: string) => {
+        output += text;
+      });
+    }
+    child.on("error", reject);
+    child.on("close", (code) => resolve({ code, output }));
+  });
+}
+
+describe("npm start -- --once", () => {
+  before(() => {
+    mkdirSync(repo);
+    writeFileSync(join(repo, "main.py"), "def main():\n    raise ValueError('error in main')\n");
+    for (const args of [
+      ["init", "-q"],
+      ["add", "."],
+      ["-c", "user.name=t", "-c", "user.email=t@x", "commit", "-qm", "x"],
+    ]) {
+      assert.equal(spawnSync("git", args, { cwd: repo }).status, 0);
+    }
+  });
+  after(() => rmSync(folder, { recursive: true, force: true }));
+
+  it("publishes, discovers, installs, schedules, runs, searches and audits, then exits 0", async () => {
+    const { code, output } = await start("--once", "--repo", repo);
+    assert.equal(code, 0, output);
+    assert.match(output, /published +nightly-index \S+, release-watch \S+, repo-digest \S+\n/);
+    assert.match(output, /site +http:\/\/127\.0\.0\.1:\d+\/ {2}3 listings\n/);
+    assert.match(output, /installed +Nightly Code Index Refresh for .*project/);
+    assert.match(output, /scheduled +0 2 \* \* \* America\/Chicago; next \d{4}-/);
+    assert.match(output, /ran +succeeded: clone .* index .* embed/);
+    assert.match(output, /searched +"error": 1 lines match exactly; first main\.py:/);
+    assert.match(output, /audited +\d+ events, chain intact/);
+  });
+
+  it("left a static site that lists what was published and holds no op, runner or backend", () => {
+    const page = readFileSync(join(data, "site", "index.html"), "utf8");
+    assert.match(page, /Nightly Code Index Refresh/);
+    assert.match(page, /Release Watch/);
+    const scripts = spawnSync("find", [join(data, "site"), "-name", "*.js"], { encoding: "utf8" }).stdout;
+    assert.equal(scripts, "", "the site's pages need no script");
+  });
+
+  it("posted a completion note that names the upgrade", async () => {
+    const runs = document(await oa(["runs", "--data", data, "--json"]));
+    const [run] = runs.runs as readonly { readonly note: string; readonly status: string }[];
+    assert.equal(run?.status, "succeeded");
+    assert.equal(run.note, "posted");
+  });
+
+  it("reuses everything the second time", async () => {
+    const { code, output } = await start("--once", "--repo", repo, "--query", "ValueError");
+    assert.equal(code, 0, output);
+    assert.match(output, /published +already:/);
+    assert.match(output, /listings, unchanged/);
+    assert.match(output, /searched +"ValueError": 1 lines match exactly/);
+    const installs = document(await oa(["installs", "--data", data, "--json"]));
+    assert.equal((installs.installs as readonly unknown[]).length, 1);
+  });
+
+  it("says in one sentence what is wrong with a repository that is not there", async () => {
+    const { code, output } = await start("--once", "--repo", join(folder, "nowhere"));
+    assert.equal(code, 1);
+    assert.match(output, /nowhere.*\(\w+\)\n$/);
+    assert.doesNotMatch(output, /\n {4}at /);
+  });
+
+  it("refuses an unknown option with its usage", async () => {
+    const { code, output } = await start("--twice");
+    assert.equal(code, 2);
+    assert.match(output, /--twice.*npm start -- \[--repo/);
+  });
+});
