@@ -10,6 +10,7 @@ import type { Backend } from "./backend.ts";
 import { unitVector } from "./unit-vector.ts";
 
 type Config = NonNullable<BackendsConfig["llama.cpp"]>;
+type ModelField = "generate_model_path" | "embed_model_path";
 
 interface Loaded<Context> {
   readonly model: LlamaModel;
@@ -77,7 +78,7 @@ export function openLlamaCpp(
     return llama;
   };
   const load = async <Context>(
-    field: keyof Config,
+    field: ModelField,
     signal: AbortSignal,
     open: (model: LlamaModel) => Promise<Context>,
   ): Promise<Loaded<Context>> => {
@@ -141,13 +142,13 @@ export function openLlamaCpp(
   };
 }
 
-function modelPath(config: Config | undefined, field: keyof Config): string {
+function modelPath(config: Config | undefined, field: ModelField): string {
   const absent = absence(config, field);
   if (absent !== null) throw new Fault("backend_unavailable", absent);
   return expand(config?.[field] ?? "");
 }
 
-function absence(config: Config | undefined, field: keyof Config): string | null {
+function absence(config: Config | undefined, field: ModelField): string | null {
   const path = config?.[field];
   if (path === undefined)
     return `llama.cpp has no model: set backends["llama.cpp"].${field} in config.json to a GGUF file`;
