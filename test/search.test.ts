@@ -159,6 +159,18 @@ describe("what is in the index", () => {
     chmodSync(join(root, "closed.txt"), 0);
     assert.equal((await update()).skipped_by_reason.unreadable, 1);
   });
+  it("is rebuilt when a page in the middle of its file is damaged", async () => {
+    const data = temporary();
+    const own = openSearchIndexes(data);
+    put(root, Object.fromEntries(Array.from({ length: 60 }, (_, at) => [`f${at}.txt`, `mark ${at}\n`.repeat(200)])));
+    await own.update("x", await treeOf(root), {}, never);
+    const file = join(data, "indexes", "x.db");
+    const bytes = readFileSync(file);
+    bytes.fill(0xa5, 4_096);
+    writeFileSync(file, bytes);
+    assert.equal((await own.update("x", await treeOf(root), {}, never)).added, 60);
+    assert.equal((await own.query("x", "mark 7", {})).exact_matches_total, 200);
+  });
   it("is rebuilt when its file is damaged", async () => {
     const data = temporary();
     const own = openSearchIndexes(data);
@@ -193,32 +205,32 @@ describe("an update that does not end", () => {
   it("stops when it is canceled, shows nothing half-made, and goes on where it was", async () => {
     const root = temporary();
     const indexes = openSearchIndexes(temporary());
-    put(root, many(400));
+    put(root, many(700));
     const stop = new AbortController();
     const request = indexes.update("x", await treeOf(root), {}, stop.signal, (done) => {
-      if (done >= 200) stop.abort();
+      if (done >= 600) stop.abort();
     });
     await assert.rejects(request, { code: "canceled" });
     await assert.rejects(indexes.query("x", "mark", {}), { code: "search_index_unfinished" });
     const rest = await indexes.update("x", await treeOf(root), {}, never);
-    assert.equal(rest.files, 400);
-    assert.ok(rest.added < 400, "what was committed is not done again");
-    assert.equal((await indexes.query("x", "mark", {})).exact_matches_total, 400);
+    assert.equal(rest.files, 700);
+    assert.ok(rest.added < 700, "what was committed is not done again");
+    assert.equal((await indexes.query("x", "mark", {})).exact_matches_total, 700);
   });
   it("leaves whole files when the process is killed, and the next one completes it", async () => {
     const root = temporary();
     const data = temporary();
-    put(root, many(600));
+    put(root, many(900));
     const child = spawn(process.execPath, [join(import.meta.dirname, "fakes", "index-once.ts"), data, root], {
       stdio: ["ignore", "pipe", "inherit"],
     });
-    for await (const line of child.stdout) if (Number(String(line).trim().split("\n").at(-1)) > 200) break;
+    for await (const line of child.stdout) if (Number(String(line).trim().split("\n").at(-1)) > 400) break;
     child.kill("SIGKILL");
     await once(child, "close");
     const indexes = openSearchIndexes(data);
     const stats = await indexes.update("x", await treeOf(root), {}, never);
-    assert.equal(stats.files, 600);
-    assert.equal((await indexes.query("x", "export const", {})).exact_matches_total, 600);
+    assert.equal(stats.files, 900);
+    assert.equal((await indexes.query("x", "export const", {})).exact_matches_total, 900);
     assert.equal(await indexes.stale("x", await treeOf(root), never), 0);
   });
   it("two updates of one index wait for each other, and readers for neither", async () => {
@@ -234,6 +246,19 @@ describe("an update that does not end", () => {
     const [first, second] = await both;
     assert.deepEqual([first.added, second.added], [250, 0]);
   });
+});
+
+it("an update that waits for another one stops waiting when it is canceled", async () => {
+  const root = temporary();
+  const indexes = openSearchIndexes(temporary());
+  put(root, { "a.txt": "mark\n" });
+  const tree = await treeOf(root);
+  const stop = new AbortController();
+  const first = indexes.update("x", tree, {}, never);
+  const second = indexes.update("x", tree, {}, stop.signal);
+  stop.abort();
+  await assert.rejects(second, { code: "canceled" });
+  assert.equal((await first).added, 1);
 });
 
 describe("ranking", () => {

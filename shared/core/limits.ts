@@ -34,6 +34,39 @@ export const LIMITS = {
   schedule_clock_jump_ms: 5_000,
   schedule_fires_kept: 1_500,
   schedule_batch: 500,
+  schedule_wait_ms: 86_400_000,
+  schedule_log_ms: 3_024_000_000,
+  schedule_simulated: 10_000,
+  schedule_simulated_ms: 2_764_800_000,
+
+  // The machine's state: how often it is measured while something waits, and what counts as idle or away.
+  machine_measure_ms: 30_000,
+  machine_record_ms: 600_000,
+  machine_cpu_sample_ms: 1_000,
+  machine_sensor_ms: 5_000,
+  machine_sensor_bytes: 1_000_000,
+  machine_file_bytes: 100_000,
+  machine_idle_ms: 300_000,
+  machine_away_ms: 60_000,
+
+  // Triggers. A run starts once nothing has changed for `quiet`, or at the latest after `wait`. Files are looked at again
+  // now and then even if the system told of no change, more often where it cannot.
+  trigger_quiet_ms: 2_000,
+  trigger_wait_ms: 60_000,
+  trigger_fires: 60,
+  trigger_fires_window_ms: 3_600_000,
+  trigger_sleep_ms: 30_000,
+  trigger_poll_ms: 1_000,
+  trigger_rescan_ms: 600_000,
+  trigger_rescan_blind_ms: 60_000,
+  trigger_files: 200_000,
+  trigger_folders: 20_000,
+  trigger_paths: 20,
+  trigger_path_chars: 1_000,
+  trigger_event_ids: 1_000,
+  trigger_events_per_minute: 60,
+  trigger_cursor_step_s: 60,
+  trigger_batch: 500,
 
   // Event store.
   event_chars: 500_000,
@@ -176,7 +209,6 @@ export const LIMITS = {
   model_probe_ms: 3_000,
 
   // Runs.
-  runs_concurrent: 4,
   runs_queued: 1_000,
   run_log_lines: 500,
   run_log_chars: 2_000,
@@ -194,7 +226,6 @@ export const LIMITS = {
   // Installs, pairing and intake.
   pairing_offer_ms: 600_000,
   pairings: 50,
-  installs: 10_000,
   install_poll_ms: 15_000,
   install_pending_configs: 100,
   intake_events_per_minute: 30,

@@ -10,14 +10,16 @@ export interface ExactHit {
   readonly symbol: string | null;
   /** 1-based, ascending, at least one. */
   readonly lines: readonly number[];
+  /** Its first 2,000 characters. */
   readonly first_line: string;
 }
 
 interface ChunkRow {
   readonly id: number;
-  readonly file_id: number;
   readonly path: string;
   readonly line_start: number;
+  /** JSON of `Definition[]`. */
+  readonly definitions: string;
   readonly text: string;
 }
 
@@ -32,7 +34,6 @@ export async function exactMatches(
   db: IndexDatabase,
   query: string,
 ): Promise<{ readonly total: number; readonly hits: readonly ExactHit[] }> {
-  const symbolsOf = symbolReader(db);
   const hits: ExactHit[] = [];
   let total = 0;
   for await (const row of chunksHolding(db, query)) {
@@ -40,8 +41,7 @@ export async function exactMatches(
     total += lines.length;
     if (hits.length >= LIMITS.search_exact_hits) continue;
     const groups = new Map<string | null, number[]>();
-    const last = row.line_start + (lines.at(-1) ?? 0);
-    const symbols = symbolsOf(row.file_id).filter((one) => one.line_start <= last && one.line_end >= row.line_start);
+    const symbols = JSON.parse(row.definitions) as readonly Definition[];
     for (const offset of lines) {
       const line = row.line_start + offset;
       const symbol = innermost(symbols, line);
@@ -51,7 +51,7 @@ export async function exactMatches(
     }
     for (const [symbol, group] of groups) {
       const first_line = row.text.split("\n", (group[0] ?? 0) - row.line_start + 1).at(-1) ?? "";
-      hits.push({ chunk_id: row.id, path: row.path, symbol, lines: group, first_line });
+      hits.push({ chunk_id: row.id, path: row.path, symbol, lines: group, first_line: first_line.slice(0, 2_000) });
     }
   }
   return { total, hits: hits.slice(0, LIMITS.search_exact_hits).toSorted(byWorth(query)) };
@@ -89,7 +89,7 @@ export function trigramExpression(query: string): string | null {
 }
 
 async function* chunksHolding(db: IndexDatabase, query: string): AsyncGenerator<ChunkRow> {
-  const columns = "c.id, c.file_id, f.path, c.line_start, c.text FROM chunks c JOIN files f ON f.id = c.file_id";
+  const columns = "c.id, f.path, c.line_start, c.definitions, c.text FROM chunks c JOIN files f ON f.id = c.file_id";
   const expression = trigramExpression(query);
   if (expression === null) {
     const page = db.prepare(`SELECT ${columns} WHERE c.id > ? AND instr(c.text, ?) > 0 ORDER BY c.id LIMIT ?`);
@@ -112,20 +112,6 @@ async function* chunksHolding(db: IndexDatabase, query: string): AsyncGenerator<
   }
 }
 
-function symbolReader(db: IndexDatabase): (file_id: number) => readonly Definition[] {
-  const statement = db.prepare("SELECT name, kind, line_start, line_end FROM symbols WHERE file_id = ?");
-  let held = -1;
-  let symbols: readonly Definition[] = [];
-  return (file_id) => {
-    // Chunks of a file come one after the other.
-    if (file_id !== held) {
-      held = file_id;
-      symbols = statement.all(file_id) as unknown as readonly Definition[];
-    }
-    return symbols;
-  };
-}
-
 function innermost(symbols: readonly Definition[], line: number): string | null {
   let best: Definition | null = null;
   for (const symbol of symbols) {
@@ -143,9 +129,7 @@ function byWorth(query: string): (a: ExactHit, b: ExactHit) => number {
   const rank = (hit: ExactHit): number => {
     let value = worth.get(hit);
     if (value === undefined) {
-      value =
-        (hit.symbol === query ? 0 : word.test(hit.first_line.slice(0, 2_000)) ? 2 : 4) +
-        (isSecondary(hit.path) ? 1 : 0);
+      value = (hit.symbol === query ? 0 : word.test(hit.first_line) ? 2 : 4) + (isSecondary(hit.path) ? 1 : 0);
       worth.set(hit, value);
     }
     return value;

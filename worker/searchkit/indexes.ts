@@ -76,8 +76,8 @@ export function openSearchIndexes(data_dir: string, now: () => number = Date.now
   const matrices = new Map<string, { readonly version: string; readonly matrix: Matrix }>();
 
   const exclusive = async <T>(name: string, signal: AbortSignal, body: () => Promise<T>): Promise<T> => {
-    while (lanes.has(name)) {
-      await lanes.get(name);
+    for (let before = lanes.get(name); before !== undefined; before = lanes.get(name)) {
+      await orAborted(before, signal);
       throwIfCanceled(signal, `waiting for the index "${name}"`);
     }
     const work = body();
@@ -161,9 +161,14 @@ export function openSearchIndexes(data_dir: string, now: () => number = Date.now
       exclusive(name, signal, async () => {
         const file = indexFile(folder, name);
         mkdirSync(folder, { recursive: true, mode: 0o700 });
-        dropIfDamaged(file);
         const whole = { languages: [], include: [], exclude: [], ...scope };
-        return updateIndex(name, file, tree, whole, { signal, progress, now });
+        const update = (): Promise<IndexStats> => updateIndex(name, file, tree, whole, { signal, progress, now });
+        return update().catch((error: unknown) => {
+          if (!isDamage(error)) throw error;
+          // An index holds nothing that its source does not: a damaged one is made anew.
+          for (const suffix of ["", "-wal", "-shm"]) rmSync(`${file}${suffix}`, { force: true });
+          return update();
+        });
       }),
     query: async (name, query, { limit = LIMITS.search_hits_default, embed = null }) => {
       checkQuery(query);
@@ -232,8 +237,9 @@ function reading<T>(file: string, body: (db: IndexDatabase) => T | null): T | nu
   }
 }
 
-/** SQLITE_CORRUPT or SQLITE_NOTADB. */
+/** SQLITE_CORRUPT or SQLITE_NOTADB, from here or from the writing thread. */
 function isDamage(error: unknown): boolean {
+  if (error instanceof Fault) return error.code === "search_index_damaged";
   const code = ((error as { readonly errcode?: number }).errcode ?? 0) & 0xff;
   return code === 11 || code === 26;
 }
@@ -252,12 +258,14 @@ function descriptionOf(db: IndexDatabase, name: string): IndexDescription | null
   };
 }
 
-/** An index holds nothing that its source does not: a damaged file is made anew. */
-function dropIfDamaged(file: string): void {
-  try {
-    if (existsSync(file)) openIndexWriter(file).close();
-  } catch (error) {
-    if (!isDamage(error)) throw error;
-    for (const suffix of ["", "-wal", "-shm"]) rmSync(`${file}${suffix}`, { force: true });
-  }
+/** Waits for `work`, or until the signal aborts. */
+async function orAborted(work: Promise<unknown>, signal: AbortSignal): Promise<void> {
+  if (signal.aborted) return;
+  let stop = (): void => {};
+  const aborted = new Promise<void>((resolve) => {
+    stop = resolve;
+  });
+  signal.addEventListener("abort", stop, { once: true });
+  await Promise.race([work, aborted]);
+  signal.removeEventListener("abort", stop);
 }

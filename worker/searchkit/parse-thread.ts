@@ -6,17 +6,20 @@ import { definitionsOf } from "./symbols.ts";
 import { serveThread } from "./thread.ts";
 import { splitIdentifiers } from "./words.ts";
 
-/** One file to look at; `known_sha256` is what the index holds of it. */
+/** One file to look at; `known_sha256` is what the index holds of it; `plain`: as lines, whatever its language. */
 export interface ParseRequest {
   readonly path: string;
   readonly bytes: Uint8Array;
   readonly known_sha256: string | null;
+  readonly plain: boolean;
 }
 
 export interface ParsedChunk {
   readonly line_start: number;
   readonly line_end: number;
   readonly symbol: string | null;
+  /** Every definition with a line in the chunk. */
+  readonly definitions: readonly Definition[];
   /** Of path, symbol and text: what a vector is made of, so an equal digest has an equal vector. */
   readonly digest: Uint8Array;
   readonly text: string;
@@ -39,7 +42,7 @@ export type Parsed =
 
 serveThread(parse);
 
-async function parse({ path, bytes, known_sha256 }: ParseRequest): Promise<Parsed> {
+async function parse({ path, bytes, known_sha256, plain }: ParseRequest): Promise<Parsed> {
   const sha256 = createHash("sha256").update(bytes).digest("hex");
   if (sha256 === known_sha256) return { state: "same", sha256 };
   if (bytes.includes(0)) return { state: "binary", sha256 };
@@ -47,16 +50,20 @@ async function parse({ path, bytes, known_sha256 }: ParseRequest): Promise<Parse
   const text = new TextDecoder("utf-8", { ignoreBOM: true }).decode(bytes);
   if (holdsSecret(text)) return { state: "secret", sha256 };
   const language = languageOf(path);
-  const symbols = language === undefined ? [] : await definitionsOf(language, text);
+  const symbols = language === undefined || plain ? [] : await definitionsOf(language, text);
   const lines = linesOf(text);
   const chunks = chunkLines(lines, symbols).map((range): ParsedChunk => {
     const part = lines.slice(range.line_start - 1, range.line_end).join("\n");
-    const names = symbols.filter(
+    const definitions = symbols.filter(
+      (symbol) => symbol.line_start <= range.line_end && symbol.line_end >= range.line_start,
+    );
+    const names = definitions.filter(
       (symbol) => symbol.line_start >= range.line_start && symbol.line_start <= range.line_end,
     );
     const symbol_words = [...new Set([range.symbol ?? "", ...names.map(({ name }) => name)])].join(" ");
     return {
       ...range,
+      definitions,
       digest: createHash("sha256")
         .update(`${path}\0${range.symbol ?? ""}\0${part}`)
         .digest()

@@ -87,7 +87,7 @@ function threadFailure(failure: NonNullable<Reply<never>["failure"]>): Error {
       return new Fault("disk_full", "the disk is full: the search index keeps what it had", { retryable: true, cause });
     case 11:
     case 26:
-      return new Fault("search_index_damaged", "the search index's file is damaged: remove it and index again", {
+      return new Fault("search_index_damaged", "the search index's file is damaged", {
         cause,
       });
     default:

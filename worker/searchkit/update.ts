@@ -31,6 +31,9 @@ export interface IndexStats {
 
 export type Progress = (done: number, total: number | null, unit: string) => void;
 
+const PARSE_THREAD = new URL("./parse-thread.ts", import.meta.url);
+const WRITE_THREAD = new URL("./write-thread.ts", import.meta.url);
+
 type Parser = Thread<ParseRequest, Parsed>;
 type Writer = Thread<WriteRequest, WriteAnswer>;
 
@@ -58,7 +61,7 @@ export async function updateIndex(
 ): Promise<IndexStats> {
   throwIfCanceled(signal, "indexing");
   const commit = await headCommit(tree);
-  const writer: Writer = openThread(new URL("./write-thread.ts", import.meta.url), path);
+  const writer: Writer = openThread(WRITE_THREAD, path);
   const parsers: Parser[] = [];
   try {
     await writer.call({ files: [], removed: [], finish: null });
@@ -129,7 +132,7 @@ async function examine(
   }
   const bytes = await readOrNull(tree, file.path, LIMITS.search_file_bytes);
   if (bytes === null) return null;
-  const parsed = await parse({ path: file.path, bytes, known_sha256: before?.sha256 ?? null });
+  const parsed = await parse({ path: file.path, bytes, known_sha256: before?.sha256 ?? null, plain: false });
   return { file, hashed_at_ms, parsed };
 }
 
@@ -173,14 +176,27 @@ async function eachFile(
   for (const result of results) if (result.status === "rejected") throw result.reason;
 }
 
-/** Parsers are started when there is something to parse, a second one when there is much. */
+/**
+ * Parsers are started when there is something to parse, a second one when there is much. A parser that failed is done
+ * for, since a trap leaves its WASM memory in any state: another one takes the file, as plain lines.
+ */
 function parserPool(parsers: Parser[], files: number): (request: ParseRequest) => Promise<Parsed> {
   const wanted = files < 100 ? 1 : Math.min(LIMITS.search_parse_threads, availableParallelism());
-  return (request) => {
-    if (parsers.length < wanted) parsers.push(openThread(new URL("./parse-thread.ts", import.meta.url)));
-    const parser = parsers.reduce((least, other) => (other.load() < least.load() ? other : least));
-    return parser.call(request);
+  const retired = new Set<Parser>();
+  const parse = async (request: ParseRequest): Promise<Parsed> => {
+    const ready = parsers.filter((parser) => !retired.has(parser));
+    const started = ready.length < wanted ? openThread<ParseRequest, Parsed>(PARSE_THREAD) : null;
+    if (started !== null) parsers.push(started);
+    const parser = started ?? ready.reduce((least, other) => (other.load() < least.load() ? other : least));
+    try {
+      return await parser.call(request);
+    } catch (error) {
+      if (request.plain) throw error;
+      retired.add(parser);
+      return parse({ ...request, plain: true });
+    }
   };
+  return parse;
 }
 
 /** Collects files into transactions of bounded size and keeps one under way. */

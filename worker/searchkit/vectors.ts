@@ -65,7 +65,9 @@ export async function embedMissing(
     "SELECT count(DISTINCT digest) AS n FROM chunks WHERE digest NOT IN (SELECT digest FROM vectors)",
   );
   let embedded = 0;
-  for await (const batch of passagesWithoutVector(db, signal)) {
+  for await (const passages of passagesWithoutVector(db, signal)) {
+    // Equal passages share a vector.
+    const batch = [...new Map(passages.map((one) => [Buffer.from(one.digest).toString("hex"), one])).values()];
     const made = await embedder.embed(batch.map(passageText), corpus);
     const now = { backend: embedder.backend, model: made.model, dim: made.dim };
     const other = spec !== null && (spec.model !== now.model || spec.dim !== now.dim);
@@ -114,11 +116,11 @@ export async function loadMatrix(db: IndexDatabase, dim: number): Promise<Matrix
 /** The chunk ids nearest to `query` by cosine, nearest first; what has nothing in common with it is left out. */
 export function nearestChunks({ ids, values, dim }: Matrix, query: Float32Array, count: number): readonly number[] {
   const best: { readonly id: number; readonly score: number }[] = [];
-  for (const [row, id] of ids.entries()) {
+  // Indexed loops: this is the one place where every number of the index is touched.
+  for (let row = 0, offset = 0; row < ids.length; row += 1) {
     let score = 0;
-    for (let at = 0, offset = row * dim; at < dim; at += 1, offset += 1) {
-      score += (values[offset] ?? 0) * (query[at] ?? 0);
-    }
+    for (let at = 0; at < dim; at += 1, offset += 1) score += (values[offset] ?? 0) * (query[at] ?? 0);
+    const id = ids[row] ?? 0;
     if (score <= 0 || (best.length >= count && score <= (best.at(-1)?.score ?? 0))) continue;
     let place = best.length;
     while (place > 0 && (best[place - 1]?.score ?? 0) < score) place -= 1;

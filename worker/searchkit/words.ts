@@ -1,17 +1,22 @@
-const COMPOUND = /[\p{L}\p{N}_$]*(?:\p{Ll}\p{Lu}|\p{Lu}\p{Lu}\p{Ll}|\p{L}\p{N}|\p{N}\p{L})[\p{L}\p{N}_$]*/gu;
+const WORD = /[\p{L}\p{N}_$]+/gu;
 const PARTS = /\p{Lu}+(?!\p{Ll})|\p{Lu}?[\p{Ll}\p{Lo}\p{Lm}]+|\p{N}+/gu;
+// The same without Unicode tables, which cost most of the time, for the text that needs none.
+const ASCII_WORD = /[A-Za-z0-9_$]+/g;
+const ASCII_PARTS = /[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[0-9]+/g;
+const SEAM = /[a-z][A-Z]|[A-Z][A-Z][a-z]|[A-Za-z][0-9]|[0-9][A-Za-z]|[^\0-\x7f]/;
+const NOT_ASCII = /[^\0-\x7f]/;
 
 /** The parts of an identifier: `parseHTTPRequest_v2` gives parse, HTTP, Request, v, 2. */
 export function identifierParts(identifier: string): readonly string[] {
-  return identifier.match(PARTS) ?? [];
+  return identifier.match(NOT_ASCII.test(identifier) ? PARTS : ASCII_PARTS) ?? [];
 }
 
 /** The parts of every compound identifier in the text, for the index to hold beside the text itself. */
 export function splitIdentifiers(text: string): string {
   const parts: string[] = [];
-  for (const [identifier] of text.matchAll(COMPOUND)) {
+  for (const word of text.match(NOT_ASCII.test(text) ? WORD : ASCII_WORD) ?? []) {
     // A word of hundreds of characters is data (base64, a minified line), not a name.
-    if (identifier.length <= 80) parts.push(...identifierParts(identifier));
+    if (word.length <= 80 && SEAM.test(word)) parts.push(...identifierParts(word));
   }
   return parts.join(" ");
 }

@@ -26,21 +26,28 @@ export interface WriteAnswer {
   readonly symbols: number;
 }
 
-const db = openIndexWriter(String(workerData));
+let db: IndexDatabase | null = null;
 const statements = new Map<string, ReturnType<IndexDatabase["prepare"]>>();
-serveThread(write, () => db.close());
+serveThread(write, () => db?.close());
+
+/** Opened by the first call, so that what is wrong with the file is that call's failure. */
+function database(): IndexDatabase {
+  db ??= openIndexWriter(String(workerData));
+  return db;
+}
 
 function sql(text: string): ReturnType<IndexDatabase["prepare"]> {
   let statement = statements.get(text);
   if (statement === undefined) {
-    statement = db.prepare(text);
+    statement = database().prepare(text);
     statements.set(text, statement);
   }
   return statement;
 }
 
 function write({ files, removed, finish }: WriteRequest): WriteAnswer {
-  db.exec("BEGIN IMMEDIATE");
+  const index = database();
+  index.exec("BEGIN IMMEDIATE");
   try {
     for (const path of removed) drop(path);
     for (const entry of files) store(entry);
@@ -50,9 +57,9 @@ function write({ files, removed, finish }: WriteRequest): WriteAnswer {
         sql("INSERT INTO meta VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET value = excluded.value").run(key, value);
       }
     }
-    db.exec("COMMIT");
+    index.exec("COMMIT");
   } catch (error) {
-    if (db.isTransaction) db.exec("ROLLBACK");
+    if (index.isTransaction) index.exec("ROLLBACK");
     throw error;
   }
   if (finish === null) return { files: 0, chunks: 0, symbols: 0 };
@@ -115,8 +122,17 @@ function store({ file, hashed_at_ms, parsed }: FileWrite): void {
   }
   for (const chunk of text.chunks) {
     const id = sql(
-      "INSERT INTO chunks (file_id, line_start, line_end, symbol, digest, text) VALUES (?, ?, ?, ?, ?, ?)",
-    ).run(file_id, chunk.line_start, chunk.line_end, chunk.symbol, chunk.digest, chunk.text).lastInsertRowid;
+      `INSERT INTO chunks (file_id, line_start, line_end, symbol, definitions, digest, text)
+       VALUES (?, ?, ?, ?, ?, ?, ?)`,
+    ).run(
+      file_id,
+      chunk.line_start,
+      chunk.line_end,
+      chunk.symbol,
+      JSON.stringify(chunk.definitions),
+      chunk.digest,
+      chunk.text,
+    ).lastInsertRowid;
     sql("INSERT INTO words (rowid, symbol, path, body) VALUES (?, ?, ?, ?)").run(
       id,
       chunk.symbol_words,
