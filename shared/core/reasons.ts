@@ -83,6 +83,7 @@ export const REASONS = {
   host_invalid: refused(422),
   schedule_incomplete: refused(422),
   window_invalid: refused(422),
+  trigger_not_granted: refused(422),
   price_invalid: refused(422),
   revenue_split_invalid: refused(422),
   input_unknown: refused(422),
