@@ -4,6 +4,7 @@ import { newId, type RandomBytes } from "@oa/shared/core/id.ts";
 import { LIMITS } from "@oa/shared/core/limits.ts";
 import { permissionHash } from "@oa/shared/core/permission.ts";
 import { Fault, isRejection, type Rejection, reject } from "@oa/shared/core/refusal.ts";
+import { clip } from "@oa/shared/core/text.ts";
 import { OPS } from "@oa/shared/generated/ops.ts";
 import type { RunCreated, RunStepPlan } from "@oa/shared/generated/types.ts";
 import { type InstalledRelease, type InstallState, installDecider } from "@oa/shared/install/decider.ts";
@@ -112,7 +113,7 @@ export function openEngine(options: EngineOptions): Engine {
   };
 
   const cancel: Engine["cancel"] = async (run_id, reason) => {
-    const command: RunCommand = { type: "cancel", reason: reason.slice(0, 500) };
+    const command: RunCommand = { type: "cancel", reason: clip(reason, 500) };
     const context = asOwner(clock.now_ms(), run_id);
     const recorded = await database.commit(() => store.handle(context, [task(runDecider, run_id, command)]));
     if (isRejection(recorded)) return recorded;

@@ -1,9 +1,11 @@
 import assert from "node:assert/strict";
 import { afterEach, describe, it } from "node:test";
+import { task } from "@oa/shared/core/event-store.ts";
 import { Fault, isRejection } from "@oa/shared/core/refusal.ts";
+import { installDecider } from "@oa/shared/install/decider.ts";
 import type { RunView } from "@oa/shared/run/views.ts";
 import type { Op, OpContext } from "@oa/worker/ops/op.ts";
-import { fakeClock, manifestOf, type Ops, openRunWorld, type RunWorld, settled } from "../fakes/runs.ts";
+import { contextOf, fakeClock, manifestOf, type Ops, openRunWorld, type RunWorld, settled } from "../fakes/runs.ts";
 
 const answer = (body: string) => ({
   ...{ status: 200, url: "https://api.example/", headers: {}, body, encoding: "utf8", bytes: body.length },
@@ -130,6 +132,25 @@ describe("the engine", () => {
     await end(first);
   });
 
+  it("performs no further step of a run whose install was removed", async () => {
+    const calls: string[] = [];
+    let removed: string | undefined;
+    const remove: Op<never, object> = async () => {
+      const command = { type: "remove", reason: "not wanted" } as const;
+      const done = world.store.handle(contextOf(clock.now_ms()), [task(installDecider, removed ?? "", command)]);
+      assert.ok(!isRejection(done));
+      return answer("ok");
+    };
+    const write: Op<never, object> = async (_, { step_id }) => {
+      calls.push(step_id);
+      return written;
+    };
+    open({ "http.request": remove, "fs.write": write });
+    removed = world.install(fetchAndWrite);
+    const run = await end(await startRun(removed));
+    assert.deepEqual([run.status, run.message, calls], ["canceled", "its install was removed", []]);
+  });
+
   it("runs no more at a time than its owner allows", async () => {
     let running = 0;
     let most = 0;
@@ -168,6 +189,18 @@ describe("the engine", () => {
     world.close();
     open({ "http.request": async () => answer("x".repeat(1_100_000)), "fs.write": async () => written });
     assert.equal((await end(await startRun(world.install(fetchAndWrite)))).code, "too_large");
+  });
+
+  it("keeps text with half characters out of the log: lines are mended, a result is refused", async () => {
+    const halved = async (_: never, { log }: OpContext) => {
+      log("info", `${"x".repeat(1_999)}\u{1F600}`, { half: "\ud800" });
+      return answer("\udc00");
+    };
+    open({ "http.request": halved, "fs.write": async () => written });
+    const run_id = await startRun(world.install(fetchAndWrite));
+    assert.equal((await end(run_id)).code, "result_invalid");
+    assert.equal(world.store.bySubject(run_id).filter(({ event_type }) => event_type === "run.log").length, 1);
+    assert.deepEqual(world.reports, []);
   });
 
   it("fails a step whose reference has no value, after its start was recorded", async () => {

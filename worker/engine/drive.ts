@@ -5,6 +5,7 @@ import { newId } from "@oa/shared/core/id.ts";
 import type { Json } from "@oa/shared/core/json.ts";
 import { LIMITS } from "@oa/shared/core/limits.ts";
 import { assertNever, Fault, isRejection, type Rejection } from "@oa/shared/core/refusal.ts";
+import { clip } from "@oa/shared/core/text.ts";
 import { resolveWiring } from "@oa/shared/core/wiring.ts";
 import type { RunEvent } from "@oa/shared/generated/types.ts";
 import { installDecider } from "@oa/shared/install/decider.ts";
@@ -220,7 +221,12 @@ export function openDriver(options: EngineOptions, engine_id: string): Driver {
       },
       artifact: async (name, media_type, bytes) => {
         const stored = await options.artifacts.put(bytes);
-        const artifact = { artifact_id: newId("art", clock.now_ms(), random), name, media_type, ...stored };
+        const artifact = {
+          artifact_id: newId("art", clock.now_ms(), random),
+          name: clip(name, 200),
+          media_type,
+          ...stored,
+        };
         const added: RunCommand = { type: "add_artifact", engine_id, step_id, artifact };
         const rejected = await record(run_id, [command(run_id, added)], stop);
         if (rejected !== undefined) throw new Fault(rejected.code, rejected.message);
@@ -245,7 +251,7 @@ export function openDriver(options: EngineOptions, engine_id: string): Driver {
     return (level, text, fields) => {
       lines += 1;
       if (lines > LIMITS.run_log_lines + 1) return;
-      const message = text.slice(0, LIMITS.run_log_chars);
+      const message = clip(text, LIMITS.run_log_chars);
       const line = fields === undefined ? { message } : { message, fields: bounded(fields) };
       const said = command(run_id, { type: "log", engine_id, step_id, level, line });
       pending.push(record(run_id, [said], stop).catch(report));
@@ -285,13 +291,12 @@ export function openDriver(options: EngineOptions, engine_id: string): Driver {
           refused: sent.refused,
         };
       }
-      const message = `no relay took the completion note: ${sent.refused.join("; ")}`.slice(0, 2_000);
+      const message = clip(`no relay took the completion note: ${sent.refused.join("; ")}`, 2_000);
       return { type: "note_failed", engine_id, attempt, code: "note_not_posted", message, now_ms: clock.now_ms() };
     } catch (error) {
       if (signal.aborted) return undefined;
       report(error);
-      const message =
-        error instanceof Fault ? error.message.slice(0, 2_000) : "the completion note could not be posted";
+      const message = error instanceof Fault ? clip(error.message, 2_000) : "the completion note could not be posted";
       return { type: "note_failed", engine_id, attempt, code: "note_not_posted", message, now_ms: clock.now_ms() };
     }
   };
@@ -305,9 +310,7 @@ export function openDriver(options: EngineOptions, engine_id: string): Driver {
       return;
     }
     const known = error instanceof Fault;
-    const message = known
-      ? error.message.slice(0, 2_000)
-      : "the run stopped in a way it should not; see the worker's log";
+    const message = known ? clip(error.message, 2_000) : "the run stopped in a way it should not; see the worker's log";
     const failure: RunCommand = {
       ...{ type: "fail", engine_id, step_id: null },
       code: known ? error.code : "internal",
@@ -377,11 +380,12 @@ function wire(run_id: string, state: RunState, params: object): Wired {
 }
 
 function failed({ code, message, retryable }: Fault): Outcome {
-  return { kind: "failed", code, message, retryable };
+  return { kind: "failed", code, message: clip(message, 2_000), retryable };
 }
 
 /** Log fields as they can be kept: small and JSON. */
 function bounded(fields: Readonly<Record<string, unknown>>): Readonly<Record<string, unknown>> {
-  const text = JSON.stringify(fields);
+  // JSON.stringify writes half a character as an escape.
+  const text = JSON.stringify(fields).replace(/\\u[dD][89a-fA-F][0-9a-fA-F]{2}/g, "\\ufffd");
   return text.length <= LIMITS.run_log_chars ? JSON.parse(text) : { omitted_chars: text.length };
 }

@@ -1,6 +1,8 @@
+import { canonicalize } from "@oa/shared/core/json.ts";
 import { LIMITS } from "@oa/shared/core/limits.ts";
 import { type Permission, permits } from "@oa/shared/core/permission.ts";
 import { Fault } from "@oa/shared/core/refusal.ts";
+import { clip } from "@oa/shared/core/text.ts";
 import { OPS } from "@oa/shared/generated/ops.ts";
 import type { RunLogged, RunStepPlan } from "@oa/shared/generated/types.ts";
 import validators from "@oa/shared/generated/validators.cjs";
@@ -83,12 +85,21 @@ async function act(attempt: Attempt, signal: AbortSignal): Promise<Readonly<Reco
   const result = await attempt.op(params as never, context);
   const misfit = contract.result(result);
   if (misfit !== null) throw new Fault("result_invalid", `${plan.op} gave a result that is not valid: ${misfit}`);
-  const bytes = Buffer.byteLength(JSON.stringify(result));
+  const bytes = Buffer.byteLength(canonical(result, plan.op));
   if (bytes > LIMITS.step_result_bytes) {
     const message = `the result of ${plan.op} is ${bytes} bytes, over the limit of ${LIMITS.step_result_bytes}`;
     throw new Fault("too_large", message);
   }
   return { ...result };
+}
+
+/** The result as the log will hold it, or why it cannot: half a character, a number that is none. */
+function canonical(result: object, op: string): string {
+  try {
+    return canonicalize(result);
+  } catch (cause) {
+    throw new Fault("result_invalid", `${op} gave a result that JSON cannot hold exactly`, { cause });
+  }
 }
 
 /** Rejects when an op goes on after its signal: the run does not wait for it any longer. */
@@ -108,7 +119,7 @@ function failure(error: unknown, { plan, report }: Attempt): Outcome {
   }
   if (error.code === "interrupted") return { kind: "stopped" };
   const { code, retryable } = error;
-  return { kind: "failed", code, message: error.message.slice(0, 2_000), retryable };
+  return { kind: "failed", code, message: clip(error.message, 2_000), retryable };
 }
 
 /** The contract of an op as its schema file declares it, or undefined for an op that does not exist. */

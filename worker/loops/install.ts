@@ -5,6 +5,7 @@ import { LIMITS } from "@oa/shared/core/limits.ts";
 import { expandHome, permissionHash } from "@oa/shared/core/permission.ts";
 import { isRejection, type Rejection, reject } from "@oa/shared/core/refusal.ts";
 import type { Sql } from "@oa/shared/core/sql.ts";
+import { clip } from "@oa/shared/core/text.ts";
 import type { InputValue, InstallConfig, InstallOrder, UpgradeManifest } from "@oa/shared/generated/types.ts";
 import { type InstallCommand, installDecider, type SignedOrder } from "@oa/shared/install/decider.ts";
 import { open as openClaim } from "@oa/shared/nostr/24052-pairing-claim.ts";
@@ -206,8 +207,8 @@ function installDoor(options: InstallLoopOptions): InstallLoop["accept"] {
       }
       flooded = !admit();
       if (flooded) return done;
-      const { code, message } = done;
-      const refuse: InstallCommand = { type: "refuse", signed_by, code, message };
+      const { code } = done;
+      const refuse: InstallCommand = { type: "refuse", signed_by, code, message: clip(done.message, 2_000) };
       store.handle(context, [task(installDecider, install_id, refuse)]);
       return done;
     });

@@ -1,6 +1,7 @@
 import type { EventStore, Task } from "@oa/shared/core/event-store.ts";
 import { LIMITS } from "@oa/shared/core/limits.ts";
 import { isRejection, type Rejection } from "@oa/shared/core/refusal.ts";
+import { clip } from "@oa/shared/core/text.ts";
 import type { IntakeRefused } from "@oa/shared/generated/types.ts";
 import type { Clock } from "../adapters/clock.ts";
 
@@ -72,8 +73,8 @@ export function openIntake(options: {
         suppressed += 1;
         return;
       }
-      const named = ref === undefined ? {} : { ref: ref.slice(0, 500) };
-      await record({ source, code, message: message.slice(0, 2_000), ...named });
+      const named = ref === undefined ? {} : { ref: clip(ref, 500) };
+      await record({ source, code, message: clip(message, 2_000), ...named });
     },
     flush: async () => {
       if (suppressed === 0 || !admit()) return;
