@@ -23,17 +23,18 @@ export const command: Command = defineCommand({
     },
     id: { type: "text", value: "SLUG", summary: "Its name on the network, e.g. me.upgrade.my-index" },
     title: { type: "text", value: "TEXT", summary: "Its name for people" },
-    npub: { type: "text", value: "NPUB", summary: "Your public key; you publish with the secret one" },
+    npub: { type: "text", value: "NPUB", summary: "The author's public key; this machine's own author key if absent" },
   },
   examples: [
     "oa upgrade init",
-    "oa upgrade init my-index.json --template nightly-index --id me.my-index --title 'My Index' --npub npub1…",
+    "oa upgrade init my-index.json --template nightly-index --id me.my-index --title 'My Index'",
   ],
-  run: async ({ args, options, cwd, json, signal, fail, print }) => {
-    const given = { id: options.id, title: options.title, npub: options.npub };
+  run: async ({ args, options, cwd, data_dir, json, signal, fail, print }) => {
+    const given = { id: options.id, title: options.title };
     const answers = await complete(given, !json && process.stdin.isTTY && process.stderr.isTTY, signal);
     if (typeof answers === "string") return fail(reject("usage", `--${answers} is missing`));
     const { validateManifest } = await import("@oa/shared/upgrade/validate.ts");
+    const npub = options.npub ?? (await ownNpub(data_dir));
 
     const template = JSON.parse(await readFile(join(FOLDER, `${options.template}.json`), "utf8")) as Record<
       string,
@@ -45,7 +46,7 @@ export const command: Command = defineCommand({
       id: answers.id,
       version: "0.1.0",
       title: answers.title,
-      author: { npub: answers.npub },
+      author: { npub },
     };
     const report = validateManifest(manifest);
     if (!report.valid) {
@@ -78,7 +79,15 @@ export const command: Command = defineCommand({
 interface Answers {
   readonly id: string;
   readonly title: string;
-  readonly npub: string;
+}
+
+/** The key that `oa upgrade publish` signs with unless it is given another. */
+async function ownNpub(data_dir: string): Promise<string> {
+  const [{ loadOrCreateKey }, { hexToNpub }] = await Promise.all([
+    import("../adapters/keys.ts"),
+    import("@oa/shared/nostr/npub.ts"),
+  ]);
+  return hexToNpub((await loadOrCreateKey(data_dir, "author")).public_key);
 }
 
 /** Asks on the terminal for what was not given; without a terminal, the name of the first option that is missing. */
@@ -87,11 +96,11 @@ async function complete(
   ask: boolean,
   signal: AbortSignal,
 ): Promise<Answers | keyof Answers> {
-  const questions = { id: "Slug (e.g. me.my-index): ", title: "Title: ", npub: "Your npub: " } as const;
+  const questions = { id: "Slug (e.g. me.my-index): ", title: "Title: " } as const;
   const answers = { ...given };
   const terminal = ask ? createInterface({ input: process.stdin, output: process.stderr }) : null;
   try {
-    for (const name of ["id", "title", "npub"] as const) {
+    for (const name of ["id", "title"] as const) {
       if (answers[name] === undefined && terminal !== null) {
         answers[name] = (await terminal.question(questions[name], { signal })).trim();
       }
@@ -99,9 +108,8 @@ async function complete(
   } finally {
     terminal?.close();
   }
-  const { id, title, npub } = answers;
+  const { id, title } = answers;
   if (id === undefined) return "id";
   if (title === undefined) return "title";
-  if (npub === undefined) return "npub";
-  return { id, title, npub };
+  return { id, title };
 }
