@@ -118,14 +118,17 @@ function checkHost(literal: string, leads: boolean, path: string): readonly Mani
   ];
 }
 
-/** Watched paths are safe ones, and a schedule of type event has something to wait for. */
-export function checkTriggers(manifest: Pick<UpgradeManifest, "schedule" | "triggers">): readonly ManifestError[] {
+/** Watched paths are safe ones, and a schedule of type event has something to wait for. Paths may name inputs. */
+export function checkTriggers(
+  manifest: Pick<UpgradeManifest, "schedule" | "triggers">,
+  inputs: Inputs,
+): readonly ManifestError[] {
   const triggers = manifest.triggers ?? [];
   if (manifest.schedule.type === "event" && triggers.length === 0) {
     return [problem("/triggers", "schedule_incomplete", "is missing: a schedule of type event needs at least one")];
   }
   return triggers.flatMap((trigger, index) =>
-    trigger.type === "file_change" ? checkGlob(trigger.glob, false, `/triggers/${index}/glob`) : [],
+    trigger.type === "file_change" ? checkTemplate(trigger.glob, `/triggers/${index}/glob`, inputs, checkGlob) : [],
   );
 }
 

@@ -170,3 +170,25 @@ test("every permission has a plain sentence, and the widest ones say so", () => 
   }
   assert.match(sentenceOf("filesystem:write:~/**"), /EVERYTHING in your home folder/);
 });
+
+test("triggers come with inputs and home folder filled in; an input cannot widen what is watched", () => {
+  const manifest = manifestWith({
+    permissions: { filesystem: ["~/src/**"] },
+    inputs: { where: { type: "path" } },
+    triggers: [
+      { type: "file_change", glob: "${inputs.where}/**.ts" },
+      { type: "nostr_event", kinds: [1], filter: { "#t": ["go"] } },
+    ],
+    pipeline: [{ op: "fs.read", path: "~/src/a" }],
+  });
+  assert.deepEqual(planned(manifest, { where: "~/src" }).triggers, [
+    { type: "file_change", glob: "/home/me/src/**.ts" },
+    { type: "nostr_event", filter: { kinds: [1], "#t": ["go"] } },
+  ]);
+  assert.equal(refused(manifest, { where: "~" }), "trigger_not_granted");
+  // A wildcard in an input is a character like any other.
+  assert.deepEqual(planned(manifest, { where: "~/src/**" }).triggers[0], {
+    type: "file_change",
+    glob: "/home/me/src/\\*\\*/**.ts",
+  });
+});

@@ -9,6 +9,7 @@ import { isOpen } from "./inference.ts";
 import { opDefinition, paramsOf, type SchemaNode, stepId } from "./op-schema.ts";
 import { shown } from "./schema-errors.ts";
 import { checkPipeline } from "./step-rules.ts";
+import { type PlannedTrigger, plannedTriggers } from "./triggers.ts";
 import { defaultsOf } from "./validate.ts";
 
 export type EffectClass = OpDefinition["effect"]["class"];
@@ -30,6 +31,8 @@ export interface Plan {
   readonly permissions: readonly Permission[];
   /** The same with `~` expanded: what the run is held to. */
   readonly grant: readonly Permission[];
+  /** What starts a run besides the schedule, in the manifest's order. */
+  readonly triggers: readonly PlannedTrigger[];
 }
 
 /**
@@ -49,11 +52,18 @@ export function planOf(
   if (error !== undefined) return reject(error.code, error.message, { path: error.path });
   const needed = found.permissions.filter((permission) => !isOpen(permission));
   const permissions = leastPermissions([...declaredPermissions(manifest, merged), ...needed]);
+  const grant = expandHome(permissions, options.home);
+  const triggers: PlannedTrigger[] = [];
+  for (const trigger of plannedTriggers(manifest, merged, { home: options.home, grant })) {
+    if (isRejection(trigger)) return trigger;
+    if (trigger !== null) triggers.push(trigger);
+  }
   return {
     inputs: merged,
     steps: manifest.pipeline.map((step, index) => plannedStep(step, index, merged)),
     permissions,
-    grant: expandHome(permissions, options.home),
+    grant,
+    triggers,
   };
 }
 

@@ -178,7 +178,11 @@ test("a pattern with many wildcards is refused, since judging what it covers cou
 
 test("triggers watch safe paths, and an event schedule has one", () => {
   assert.deepEqual(found({ schedule: { type: "event" } }), ["/triggers schedule_incomplete"]);
-  const watch = (glob: string): object => ({ schedule: { type: "event" }, triggers: [{ type: "file_change", glob }] });
+  const watch = (glob: string): object => ({
+    permissions: { filesystem: ["~/Projects/**"] },
+    schedule: { type: "event" },
+    triggers: [{ type: "file_change", glob }],
+  });
   assert.deepEqual(found(watch("~/Projects/**.swift")), []);
   assert.deepEqual(found(watch("~/../**")), ["/triggers/0/glob path_unsafe"]);
 });
@@ -268,7 +272,7 @@ test("whatever stands in place of a part, validation answers with errors and nev
     inputs: { a: { type: "string", default: "x" } },
     permissions: { filesystem: ["~/a"], network: ["a.com"] },
     schedule: { type: "cron", expression: "0 2 * * *", timezone: "UTC", window: { start: "01:00", end: "02:00" } },
-    triggers: [{ type: "file_change", glob: "~/x" }],
+    triggers: [{ type: "file_change", glob: "~/a" }],
     pipeline: [
       { op: "http.request", id: "f", url: "https://a.com/${inputs.a}", headers: { a: "b" } },
       { op: "model.embed", backend: "mlx", texts: ["${steps.f.body}"] },
@@ -301,4 +305,38 @@ test("whatever stands in place of a part, validation answers with errors and nev
     { numRuns: 2_000 },
   );
   assert.deepEqual(validateManifest(full).errors, []);
+});
+
+test("only what the upgrade may read may be watched", () => {
+  const watch = (glob: string, permissions: object = {}, rest: object = {}): object => ({
+    triggers: [{ type: "file_change", glob }],
+    permissions,
+    ...rest,
+  });
+  const src = { filesystem: ["~/src/**"] };
+  assert.deepEqual(found(watch("~/src/**/*.ts", src)), []);
+  assert.deepEqual(found(watch("~/src/**.ts", src)), []);
+  assert.deepEqual(found(watch("~/src/**", { filesystem: ["/**"] })), []);
+  assert.deepEqual(report(watch("~/src/**/*.ts", src)).over_ask, ["filesystem:write:~/src/**"]);
+  // What the pipeline reads itself may be watched without being declared again.
+  assert.deepEqual(found(watch("~/a.txt")), []);
+  for (const glob of ["~/other/**", "~/**", "/src/**", "~/srcs/a"]) {
+    assert.deepEqual(found(watch(glob, src)), ["/triggers/0/glob trigger_not_granted"], glob);
+  }
+  assert.deepEqual(found(watch("~/src/**", { filesystem: [{ path: "~/src/**", access: "write" }] })), [
+    "/triggers/0/glob trigger_not_granted",
+  ]);
+  assert.deepEqual(found(watch("~/src/../**", src)), ["/triggers/0/glob path_unsafe"]);
+  const inputs = { inputs: { where: { type: "path", default: "~/src" } } };
+  assert.deepEqual(found(watch("${inputs.where}/*.ts", src, inputs)), []);
+  assert.deepEqual(found(watch("${inputs.there}/*.ts", src, inputs)), ["/triggers/0/glob reference_unknown"]);
+  assert.deepEqual(found(watch("${inputs.where}/*.ts", { filesystem: ["~/other/**"] }, inputs)), [
+    "/triggers/0/glob trigger_not_granted",
+  ]);
+});
+
+test("a trigger's filter is one that a relay would take", () => {
+  const filtered = (filter: object): object => ({ triggers: [{ type: "nostr_event", kinds: [1], filter }] });
+  assert.deepEqual(found(filtered({ "#t": ["reindex"], authors: ["ab".repeat(32)] })), []);
+  assert.deepEqual(found(filtered({ "#e": ["not hex"] })), ["/triggers/0/filter filter_invalid"]);
 });

@@ -1,12 +1,14 @@
 import type { Json } from "../core/json.ts";
 import { LIMITS } from "../core/limits.ts";
-import { leastPermissions, type Permission, permits } from "../core/permission.ts";
+import { expandHome, leastPermissions, type Permission, permits } from "../core/permission.ts";
+import { isRejection } from "../core/refusal.ts";
 import type { UpgradeManifest } from "../generated/types.ts";
 import validators from "../generated/validators.cjs";
 import { declaredPermissions } from "./declared.ts";
 import { checkInputs, checkNpub, checkPermissions, checkPricing, checkSchedule, checkTriggers } from "./field-rules.ts";
-import { describeSchemaErrors, isWithin, type ManifestError } from "./schema-errors.ts";
+import { describeSchemaErrors, isWithin, type ManifestError, place } from "./schema-errors.ts";
 import { checkPipeline } from "./step-rules.ts";
+import { plannedTriggers } from "./triggers.ts";
 
 export interface ManifestReport {
   readonly valid: boolean;
@@ -48,7 +50,7 @@ export function validateManifest(value: unknown): ManifestReport {
   const inputs = manifest.inputs ?? {};
   if (soundInSchema("author")) errors.push(...checkNpub(manifest.author.npub, "/author/npub"));
   if (soundInSchema("schedule")) errors.push(...checkSchedule(manifest.schedule));
-  if (soundInSchema("schedule", "triggers")) errors.push(...checkTriggers(manifest));
+  if (soundInSchema("schedule", "triggers", "inputs")) errors.push(...checkTriggers(manifest, inputs));
   if (manifest.pricing !== undefined && soundInSchema("pricing")) errors.push(...checkPricing(manifest.pricing));
   if (soundInSchema("inputs")) errors.push(...checkInputs(inputs));
   if (manifest.permissions !== undefined && soundInSchema("permissions", "inputs")) {
@@ -62,14 +64,35 @@ export function validateManifest(value: unknown): ManifestReport {
   }
   if (errors.length > 0) return { ...invalid(errors), permissions };
   const declared = declaredPermissions(manifest, defaultsOf(manifest));
+  const watched = checkWatched(manifest, [...declared, ...permissions]);
+  if (watched.errors.length > 0) return { ...invalid(watched.errors), permissions };
+  const uses = [...permissions, ...watched.reads];
   return {
     valid: true,
     errors: [],
     permissions,
-    over_ask: declared.filter((ask) => !permissions.some((need) => permits([ask], need))),
+    over_ask: declared.filter((ask) => !uses.some((need) => permits([ask], need))),
     under_ask: permissions.filter((need) => !permits(declared, need)),
     manifest,
   };
+}
+
+/** What triggers read, and what is wrong with them, with inputs at their defaults; the home folder is not known yet. */
+function checkWatched(
+  manifest: UpgradeManifest,
+  permissions: readonly Permission[],
+): { readonly reads: readonly Permission[]; readonly errors: readonly ManifestError[] } {
+  const home = "/~";
+  const planned = plannedTriggers(manifest, defaultsOf(manifest), { home, grant: expandHome(permissions, home) });
+  const reads: Permission[] = [];
+  const errors: ManifestError[] = [];
+  for (const trigger of planned) {
+    if (isRejection(trigger)) {
+      const path = String(trigger.details?.path ?? "/triggers");
+      errors.push({ path, code: trigger.code, message: `${place(path)}: ${trigger.message}` });
+    } else if (trigger?.type === "file_change") reads.push(`filesystem:read:${trigger.glob.replace(/^\/~/, "~")}`);
+  }
+  return { reads, errors };
 }
 
 function invalid(errors: readonly ManifestError[]): ManifestReport {
