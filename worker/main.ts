@@ -243,6 +243,8 @@ export async function startDaemon(request: {
 }): Promise<Daemon> {
   const { data_dir } = request;
   await removeDaemonFile(data_dir);
+  // A promise that some library forgot must not end a night's work.
+  process.on("unhandledRejection", report);
   const config = await readConfig(data_dir, request.env, request.options);
   const token_path = join(data_dir, "admin-token");
   const token = await loadOrCreateToken(token_path);

@@ -1,6 +1,7 @@
 import { randomBytes } from "node:crypto";
 import { open, readFile, rename, rm } from "node:fs/promises";
 import { join } from "node:path";
+import { Fault } from "@oa/shared/core/refusal.ts";
 
 /** Where the running daemon of a data folder answers. Trusted only while somebody else holds the folder's lock. */
 export interface DaemonFile {
@@ -51,7 +52,8 @@ async function readText(path: string): Promise<string | null> {
   try {
     return await readFile(path, "utf8");
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === "ENOENT") return null;
-    throw error;
+    const { code, message } = error as NodeJS.ErrnoException;
+    if (code === "ENOENT") return null;
+    throw new Fault("file_access", `${path} cannot be read: ${message}`, { cause: error });
   }
 }

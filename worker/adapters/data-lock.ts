@@ -1,6 +1,7 @@
 import { chmod, mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
+import { Fault } from "@oa/shared/core/refusal.ts";
 
 /** Sole ownership of a data folder: whoever holds it may write there, nobody else. */
 export interface DataLock {
@@ -12,16 +13,30 @@ export interface DataLock {
  * file of its own, so the operating system ends it with the process, however that ends. Creates the folder, mode 0700.
  */
 export async function takeDataLock(data_dir: string): Promise<DataLock | null> {
-  await mkdir(data_dir, { recursive: true, mode: 0o700 });
   const file = join(data_dir, "lock.sqlite");
-  const db = new DatabaseSync(file, { timeout: 0 });
+  const db = await openLock(data_dir, file);
   try {
     db.exec("BEGIN EXCLUSIVE");
   } catch (error) {
     db.close();
     if (((error as { errcode?: number }).errcode ?? 0) % 256 === 5) return null;
-    throw error;
+    throw cannotUse(data_dir, error);
   }
   await chmod(file, 0o600);
   return { release: () => db.close() };
+}
+
+async function openLock(data_dir: string, file: string): Promise<DatabaseSync> {
+  try {
+    await mkdir(data_dir, { recursive: true, mode: 0o700 });
+    return new DatabaseSync(file, { timeout: 0 });
+  } catch (error) {
+    throw cannotUse(data_dir, error);
+  }
+}
+
+function cannotUse(data_dir: string, error: unknown): Fault {
+  return new Fault("file_access", `the data folder ${data_dir} cannot be used: ${(error as Error).message}`, {
+    cause: error,
+  });
 }

@@ -99,7 +99,7 @@ async function run(
   terminal: Terminal,
 ): Promise<ExitCode> {
   const abort = new AbortController();
-  for (const signal of ["SIGINT", "SIGTERM"] as const) {
+  for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
     process.once(signal, () => {
       abort.abort(reject("canceled", `stopped by ${signal}`));
       // A second one means now.

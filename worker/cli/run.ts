@@ -1,6 +1,6 @@
 import { REASONS, type ReasonCode } from "@oa/shared/core/reasons.ts";
 import { isRejection, type Rejection, reject } from "@oa/shared/core/refusal.ts";
-import type { RunView } from "@oa/shared/run/views.ts";
+import type { RunSummary, RunView } from "@oa/shared/run/views.ts";
 import { type Command, type CommandContext, defineCommand, type ExitCode } from "./command.ts";
 import type { ControlClient } from "./control-client.ts";
 import { findInstall } from "./find-install.ts";
@@ -26,8 +26,10 @@ export const command: Command = defineCommand({
     const head = await client.get<{ readonly head_seq: number }>("/v1/worker");
     if (isRejection(head)) return head;
     const started = await client.post<{ readonly run_id: string }>("/v1/runs", { install_id: install.install_id });
-    if (isRejection(started)) return started;
-    const { run_id } = started;
+    const cut_short = isRejection(started) && !client.daemon ? await interrupted(client, install.install_id) : null;
+    if (isRejection(started) && (started.code !== "already_running" || cut_short === null)) return started;
+    if (cut_short !== null) note(`an earlier run was cut short; it goes on: ${cut_short}`);
+    const run_id = cut_short ?? (isRejection(started) ? "" : started.run_id);
     if (options.detach) {
       if (!client.daemon) note("no worker is running: the run starts with the next `oa up`");
       print({ run_id }, run_id);
@@ -35,10 +37,18 @@ export const command: Command = defineCommand({
     }
     client.work();
     const run = await follow(context, client, run_id, head.head_seq);
-    if (isRejection(run)) return run;
-    return answer(context, run);
+    return isRejection(run) ? run : answer(context, client, run);
   },
 });
+
+/** The install's run that no process carries out at the moment, or null. */
+async function interrupted(client: ControlClient, install_id: string): Promise<string | null> {
+  const answer = await client.get<{ readonly runs: readonly RunSummary[] }>(
+    `/v1/runs?limit=1&install_id=${install_id}`,
+  );
+  const [latest] = isRejection(answer) ? [] : answer.runs;
+  return latest === undefined || latest.finished_at !== null ? null : latest.run_id;
+}
 
 /** Shows each step as it ends, until the run does. Ctrl-C stops watching, never the run. */
 async function follow(
@@ -72,9 +82,14 @@ async function follow(
   }
 }
 
-function answer({ note, print }: Pick<CommandContext, "note" | "print">, run: RunView): ExitCode {
+function answer(
+  { note, print }: Pick<CommandContext, "note" | "print">,
+  client: ControlClient,
+  run: RunView,
+): ExitCode {
   if (run.finished_at === null) {
-    note(`the run goes on without you; see oa runs ${run.run_id}`);
+    const after = client.daemon ? "the run goes on without you" : "the run goes on with the next `oa run` or `oa up`";
+    note(`${after}; see oa runs ${run.run_id}`);
     print(run, () => showRun(run));
     return 1;
   }

@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, test } from "node:test";
-import { readConfig } from "./config.ts";
+import { readConfig } from "@oa/worker/config.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "oa-config-"));
 after(() => rmSync(folder, { recursive: true }));
