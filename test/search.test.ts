@@ -87,6 +87,7 @@ describe("what is in the index", () => {
     assert.equal(stats.skipped, 4);
     assert.deepEqual(stats.skipped_by_reason, { binary: 1, secret: 2, too_large: 1, unreadable: 0 });
     assert.deepEqual(await found("mark"), ["a.txt"]);
+    assert.equal(indexes.describe("x").skipped_files, 4);
     assert.equal((await indexes.query("x", "MARK_SECRET", {})).exact_matches_total, 0);
     const again = await update();
     assert.deepEqual(again.skipped_by_reason, stats.skipped_by_reason);

@@ -949,6 +949,7 @@ export const OPS: Readonly<Record<OpName, OpDefinition>> = {
             "name",
             "commit",
             "stale_files",
+            "skipped_files",
             "finished_at"
           ],
           "additionalProperties": false,
@@ -970,6 +971,11 @@ export const OPS: Readonly<Record<OpName, OpDefinition>> = {
               ],
               "minimum": 0,
               "description": "Files changed, added or deleted since; null where the folder could not be compared."
+            },
+            "skipped_files": {
+              "type": "integer",
+              "minimum": 0,
+              "description": "Files in scope that are not searched: binary, holding secrets, too large or unreadable."
             },
             "finished_at": {
               "type": "string",

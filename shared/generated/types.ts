@@ -2308,6 +2308,10 @@ readonly commit: (string | null)
  */
 readonly stale_files: (number | null)
 /**
+ * Files in scope that are not searched: binary, holding secrets, too large or unreadable.
+ */
+readonly skipped_files: number
+/**
  * When the index was last complete, ISO 8601 UTC.
  */
 readonly finished_at: string

@@ -40468,9 +40468,9 @@ return errors === 0;
 validate138.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
 
 exports.isSearchkitQueryResult = validate139;
-const schema215 = {"type":"object","required":["hits","text","exact_matches_total","index"],"additionalProperties":false,"properties":{"hits":{"type":"array","items":{"$ref":"#/$defs/SearchHit"}},"text":{"type":"string","description":"The best hits as text, short enough for a prompt."},"exact_matches_total":{"type":"integer","minimum":0,"description":"Lines of indexed files that contain the query, case and all."},"index":{"$ref":"#/$defs/SearchedIndex"}},"$defs":{"SearchHit":{"type":"object","required":["path","line_start","line_end","symbol","score","reasons","snippet"],"additionalProperties":false,"properties":{"path":{"type":"string","description":"Relative to the indexed folder."},"line_start":{"type":"integer","minimum":1},"line_end":{"type":"integer","minimum":1,"description":"Inclusive."},"symbol":{"type":["string","null"],"description":"The innermost definition around line_start."},"score":{"type":"number"},"reasons":{"type":"array","items":{"enum":["exact","symbol","bm25","vector"]}},"exact_lines":{"type":"array","items":{"type":"integer","minimum":1},"description":"The lines between line_start and line_end that contain the query."},"snippet":{"type":"string"}}},"SearchedIndex":{"type":"object","required":["name","commit","stale_files","finished_at"],"additionalProperties":false,"properties":{"name":{"type":"string"},"commit":{"type":["string","null"],"description":"HEAD when the index was made."},"stale_files":{"type":["integer","null"],"minimum":0,"description":"Files changed, added or deleted since; null where the folder could not be compared."},"finished_at":{"type":"string","description":"When the index was last complete, ISO 8601 UTC."},"vectors":{"type":"string","description":"Which embedding took part, or why none did."}}}},"$id":"https://openagents.dev/schemas/op/searchkit.query.json/result","title":"SearchkitQueryResult"};
+const schema215 = {"type":"object","required":["hits","text","exact_matches_total","index"],"additionalProperties":false,"properties":{"hits":{"type":"array","items":{"$ref":"#/$defs/SearchHit"}},"text":{"type":"string","description":"The best hits as text, short enough for a prompt."},"exact_matches_total":{"type":"integer","minimum":0,"description":"Lines of indexed files that contain the query, case and all."},"index":{"$ref":"#/$defs/SearchedIndex"}},"$defs":{"SearchHit":{"type":"object","required":["path","line_start","line_end","symbol","score","reasons","snippet"],"additionalProperties":false,"properties":{"path":{"type":"string","description":"Relative to the indexed folder."},"line_start":{"type":"integer","minimum":1},"line_end":{"type":"integer","minimum":1,"description":"Inclusive."},"symbol":{"type":["string","null"],"description":"The innermost definition around line_start."},"score":{"type":"number"},"reasons":{"type":"array","items":{"enum":["exact","symbol","bm25","vector"]}},"exact_lines":{"type":"array","items":{"type":"integer","minimum":1},"description":"The lines between line_start and line_end that contain the query."},"snippet":{"type":"string"}}},"SearchedIndex":{"type":"object","required":["name","commit","stale_files","skipped_files","finished_at"],"additionalProperties":false,"properties":{"name":{"type":"string"},"commit":{"type":["string","null"],"description":"HEAD when the index was made."},"stale_files":{"type":["integer","null"],"minimum":0,"description":"Files changed, added or deleted since; null where the folder could not be compared."},"skipped_files":{"type":"integer","minimum":0,"description":"Files in scope that are not searched: binary, holding secrets, too large or unreadable."},"finished_at":{"type":"string","description":"When the index was last complete, ISO 8601 UTC."},"vectors":{"type":"string","description":"Which embedding took part, or why none did."}}}},"$id":"https://openagents.dev/schemas/op/searchkit.query.json/result","title":"SearchkitQueryResult"};
 const schema216 = {"type":"object","required":["path","line_start","line_end","symbol","score","reasons","snippet"],"additionalProperties":false,"properties":{"path":{"type":"string","description":"Relative to the indexed folder."},"line_start":{"type":"integer","minimum":1},"line_end":{"type":"integer","minimum":1,"description":"Inclusive."},"symbol":{"type":["string","null"],"description":"The innermost definition around line_start."},"score":{"type":"number"},"reasons":{"type":"array","items":{"enum":["exact","symbol","bm25","vector"]}},"exact_lines":{"type":"array","items":{"type":"integer","minimum":1},"description":"The lines between line_start and line_end that contain the query."},"snippet":{"type":"string"}}};
-const schema217 = {"type":"object","required":["name","commit","stale_files","finished_at"],"additionalProperties":false,"properties":{"name":{"type":"string"},"commit":{"type":["string","null"],"description":"HEAD when the index was made."},"stale_files":{"type":["integer","null"],"minimum":0,"description":"Files changed, added or deleted since; null where the folder could not be compared."},"finished_at":{"type":"string","description":"When the index was last complete, ISO 8601 UTC."},"vectors":{"type":"string","description":"Which embedding took part, or why none did."}}};
+const schema217 = {"type":"object","required":["name","commit","stale_files","skipped_files","finished_at"],"additionalProperties":false,"properties":{"name":{"type":"string"},"commit":{"type":["string","null"],"description":"HEAD when the index was made."},"stale_files":{"type":["integer","null"],"minimum":0,"description":"Files changed, added or deleted since; null where the folder could not be compared."},"skipped_files":{"type":"integer","minimum":0,"description":"Files in scope that are not searched: binary, holding secrets, too large or unreadable."},"finished_at":{"type":"string","description":"When the index was last complete, ISO 8601 UTC."},"vectors":{"type":"string","description":"Which embedding took part, or why none did."}}};
 
 function validate139(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 /*# sourceURL="https://openagents.dev/schemas/op/searchkit.query.json/result" */;
@@ -40889,8 +40889,8 @@ vErrors.push(err33);
 }
 errors++;
 }
-if(data14.finished_at === undefined){
-const err34 = {instancePath:instancePath+"/index",schemaPath:"#/$defs/SearchedIndex/required",keyword:"required",params:{missingProperty: "finished_at"},message:"must have required property '"+"finished_at"+"'"};
+if(data14.skipped_files === undefined){
+const err34 = {instancePath:instancePath+"/index",schemaPath:"#/$defs/SearchedIndex/required",keyword:"required",params:{missingProperty: "skipped_files"},message:"must have required property '"+"skipped_files"+"'"};
 if(vErrors === null){
 vErrors = [err34];
 }
@@ -40899,9 +40899,8 @@ vErrors.push(err34);
 }
 errors++;
 }
-for(const key2 in data14){
-if(!(((((key2 === "name") || (key2 === "commit")) || (key2 === "stale_files")) || (key2 === "finished_at")) || (key2 === "vectors"))){
-const err35 = {instancePath:instancePath+"/index",schemaPath:"#/$defs/SearchedIndex/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key2},message:"must NOT have additional properties"};
+if(data14.finished_at === undefined){
+const err35 = {instancePath:instancePath+"/index",schemaPath:"#/$defs/SearchedIndex/required",keyword:"required",params:{missingProperty: "finished_at"},message:"must have required property '"+"finished_at"+"'"};
 if(vErrors === null){
 vErrors = [err35];
 }
@@ -40910,10 +40909,9 @@ vErrors.push(err35);
 }
 errors++;
 }
-}
-if(data14.name !== undefined){
-if(typeof data14.name !== "string"){
-const err36 = {instancePath:instancePath+"/index/name",schemaPath:"#/$defs/SearchedIndex/properties/name/type",keyword:"type",params:{type: "string"},message:"must be string"};
+for(const key2 in data14){
+if(!((((((key2 === "name") || (key2 === "commit")) || (key2 === "stale_files")) || (key2 === "skipped_files")) || (key2 === "finished_at")) || (key2 === "vectors"))){
+const err36 = {instancePath:instancePath+"/index",schemaPath:"#/$defs/SearchedIndex/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key2},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err36];
 }
@@ -40923,10 +40921,9 @@ vErrors.push(err36);
 errors++;
 }
 }
-if(data14.commit !== undefined){
-let data16 = data14.commit;
-if((typeof data16 !== "string") && (data16 !== null)){
-const err37 = {instancePath:instancePath+"/index/commit",schemaPath:"#/$defs/SearchedIndex/properties/commit/type",keyword:"type",params:{type: schema217.properties.commit.type},message:"must be string,null"};
+if(data14.name !== undefined){
+if(typeof data14.name !== "string"){
+const err37 = {instancePath:instancePath+"/index/name",schemaPath:"#/$defs/SearchedIndex/properties/name/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err37];
 }
@@ -40936,10 +40933,10 @@ vErrors.push(err37);
 errors++;
 }
 }
-if(data14.stale_files !== undefined){
-let data17 = data14.stale_files;
-if((!(((typeof data17 == "number") && (!(data17 % 1) && !isNaN(data17))) && (isFinite(data17)))) && (data17 !== null)){
-const err38 = {instancePath:instancePath+"/index/stale_files",schemaPath:"#/$defs/SearchedIndex/properties/stale_files/type",keyword:"type",params:{type: schema217.properties.stale_files.type},message:"must be integer,null"};
+if(data14.commit !== undefined){
+let data16 = data14.commit;
+if((typeof data16 !== "string") && (data16 !== null)){
+const err38 = {instancePath:instancePath+"/index/commit",schemaPath:"#/$defs/SearchedIndex/properties/commit/type",keyword:"type",params:{type: schema217.properties.commit.type},message:"must be string,null"};
 if(vErrors === null){
 vErrors = [err38];
 }
@@ -40948,9 +40945,11 @@ vErrors.push(err38);
 }
 errors++;
 }
-if((typeof data17 == "number") && (isFinite(data17))){
-if(data17 < 0 || isNaN(data17)){
-const err39 = {instancePath:instancePath+"/index/stale_files",schemaPath:"#/$defs/SearchedIndex/properties/stale_files/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0},message:"must be >= 0"};
+}
+if(data14.stale_files !== undefined){
+let data17 = data14.stale_files;
+if((!(((typeof data17 == "number") && (!(data17 % 1) && !isNaN(data17))) && (isFinite(data17)))) && (data17 !== null)){
+const err39 = {instancePath:instancePath+"/index/stale_files",schemaPath:"#/$defs/SearchedIndex/properties/stale_files/type",keyword:"type",params:{type: schema217.properties.stale_files.type},message:"must be integer,null"};
 if(vErrors === null){
 vErrors = [err39];
 }
@@ -40959,11 +40958,9 @@ vErrors.push(err39);
 }
 errors++;
 }
-}
-}
-if(data14.finished_at !== undefined){
-if(typeof data14.finished_at !== "string"){
-const err40 = {instancePath:instancePath+"/index/finished_at",schemaPath:"#/$defs/SearchedIndex/properties/finished_at/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if((typeof data17 == "number") && (isFinite(data17))){
+if(data17 < 0 || isNaN(data17)){
+const err40 = {instancePath:instancePath+"/index/stale_files",schemaPath:"#/$defs/SearchedIndex/properties/stale_files/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0},message:"must be >= 0"};
 if(vErrors === null){
 vErrors = [err40];
 }
@@ -40973,9 +40970,11 @@ vErrors.push(err40);
 errors++;
 }
 }
-if(data14.vectors !== undefined){
-if(typeof data14.vectors !== "string"){
-const err41 = {instancePath:instancePath+"/index/vectors",schemaPath:"#/$defs/SearchedIndex/properties/vectors/type",keyword:"type",params:{type: "string"},message:"must be string"};
+}
+if(data14.skipped_files !== undefined){
+let data18 = data14.skipped_files;
+if(!(((typeof data18 == "number") && (!(data18 % 1) && !isNaN(data18))) && (isFinite(data18)))){
+const err41 = {instancePath:instancePath+"/index/skipped_files",schemaPath:"#/$defs/SearchedIndex/properties/skipped_files/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
 if(vErrors === null){
 vErrors = [err41];
 }
@@ -40984,10 +40983,9 @@ vErrors.push(err41);
 }
 errors++;
 }
-}
-}
-else {
-const err42 = {instancePath:instancePath+"/index",schemaPath:"#/$defs/SearchedIndex/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if((typeof data18 == "number") && (isFinite(data18))){
+if(data18 < 0 || isNaN(data18)){
+const err42 = {instancePath:instancePath+"/index/skipped_files",schemaPath:"#/$defs/SearchedIndex/properties/skipped_files/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0},message:"must be >= 0"};
 if(vErrors === null){
 vErrors = [err42];
 }
@@ -40998,13 +40996,50 @@ errors++;
 }
 }
 }
-else {
-const err43 = {instancePath,schemaPath:"#/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data14.finished_at !== undefined){
+if(typeof data14.finished_at !== "string"){
+const err43 = {instancePath:instancePath+"/index/finished_at",schemaPath:"#/$defs/SearchedIndex/properties/finished_at/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err43];
 }
 else {
 vErrors.push(err43);
+}
+errors++;
+}
+}
+if(data14.vectors !== undefined){
+if(typeof data14.vectors !== "string"){
+const err44 = {instancePath:instancePath+"/index/vectors",schemaPath:"#/$defs/SearchedIndex/properties/vectors/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err44];
+}
+else {
+vErrors.push(err44);
+}
+errors++;
+}
+}
+}
+else {
+const err45 = {instancePath:instancePath+"/index",schemaPath:"#/$defs/SearchedIndex/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err45];
+}
+else {
+vErrors.push(err45);
+}
+errors++;
+}
+}
+}
+else {
+const err46 = {instancePath,schemaPath:"#/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err46];
+}
+else {
+vErrors.push(err46);
 }
 errors++;
 }

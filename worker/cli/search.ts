@@ -72,5 +72,9 @@ function footer({ exact_matches_total, index }: SearchkitQueryResult): string {
       : index.stale_files === 0
         ? "up to date"
         : `${index.stale_files} file${index.stale_files === 1 ? " has" : "s have"} changed since`;
-  return `\n${lines} in ${plain(index.name)}${commit}; ${stale}.`;
+  const skipped =
+    index.skipped_files === 0
+      ? ""
+      : ` Not searched: ${index.skipped_files} file${index.skipped_files === 1 ? "" : "s"} (binary, secret or too large).`;
+  return `\n${lines} in ${plain(index.name)}${commit}; ${stale}.${skipped}`;
 }

@@ -36,8 +36,8 @@ export async function answerSearch(
   });
   const tree = await treeOf(index.root);
   const stale_files = tree === null ? null : await indexes.stale(index.name, tree, signal);
-  const { name, commit, finished_at } = index;
-  return { hits, text, exact_matches_total, index: { name, commit, stale_files, finished_at, vectors } };
+  const { name, commit, skipped_files, finished_at } = index;
+  return { hits, text, exact_matches_total, index: { name, commit, stale_files, skipped_files, finished_at, vectors } };
 }
 
 /**

@@ -137,7 +137,8 @@ function byWorth(query: string): (a: ExactHit, b: ExactHit) => number {
   return (a, b) => rank(a) - rank(b);
 }
 
-function isSecondary(path: string): boolean {
+/** Tests, examples, documents and declarations: they speak of the source. */
+export function isSecondary(path: string): boolean {
   return /(?:^|\/)(?:tests?|__tests__|spec|fixtures|examples|vendor)\/|[._-](?:test|spec)\.[a-z]+$|\.(?:mdx?|d\.[cm]?ts)$/i.test(
     path,
   );

@@ -25,6 +25,8 @@ export interface IndexDescription {
   readonly scope: Scope;
   /** HEAD when the update began; null outside git. */
   readonly commit: string | null;
+  /** Files in scope whose content the index does not hold. */
+  readonly skipped_files: number;
   /** ISO 8601 UTC. */
   readonly finished_at: string;
 }
@@ -254,6 +256,7 @@ function descriptionOf(db: IndexDatabase, name: string): IndexDescription | null
     root: meta.get("root") ?? "",
     scope: JSON.parse(meta.get("scope") ?? "{}") as Scope,
     commit: meta.get("commit") || null,
+    skipped_files: Number(meta.get("skipped_files") ?? 0),
     finished_at,
   };
 }

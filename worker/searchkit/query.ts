@@ -2,7 +2,7 @@ import { LIMITS } from "@oa/shared/core/limits.ts";
 import { Fault } from "@oa/shared/core/refusal.ts";
 import type { SearchHit } from "@oa/shared/generated/types.ts";
 import type { IndexDatabase } from "./database.ts";
-import { type ExactHit, exactMatches } from "./exact.ts";
+import { type ExactHit, exactMatches, isSecondary } from "./exact.ts";
 import { queryTerms } from "./words.ts";
 
 /** One ranked list of chunks, best first. */
@@ -37,6 +37,8 @@ export interface Found {
 }
 
 const RANK_OFFSET = 60;
+/** What speaks of the source ranks below the source unless it is much nearer. */
+const SECONDARY = 0.8;
 const WEIGHTS = { exact: 3, symbol: 2, symbol_word: 0.5, bm25: 1, vector: 0.7 } as const;
 
 /** Refuses what cannot be looked for in a line: `search_query_invalid`. */
@@ -50,7 +52,7 @@ export function checkQuery(query: string): void {
 
 /**
  * All lines with the query in them, and the chunks nearest to it by name, words (BM25) and vectors, fused by reciprocal
- * rank: a chunk's score is the sum of weight / (60 + its rank) over the lists it is in.
+ * rank: a chunk's score is the sum of weight / (60 + its rank) over the lists it is in, less for tests and documents.
  */
 export async function search(
   db: IndexDatabase,
@@ -78,15 +80,11 @@ export async function search(
     }
   }
   const exactChunks = new Set(exact.hits.map(({ chunk_id }) => chunk_id));
-  const others = [...scores].filter(([id]) => !exactChunks.has(id)).toSorted(([, a], [, b]) => b.score - a.score);
+  const others = [...scores].filter(([id]) => !exactChunks.has(id));
   const chunks = chunkReader(db);
   const found = [
     ...exact.hits.map((hit, rank) => ({ id: hit.chunk_id, hit: exactHit(hit, rank, scores.get(hit.chunk_id)) })),
-    ...others.slice(0, limit).flatMap(([id, { score, reasons }]) => {
-      const chunk = chunks(id);
-      const symbol = symbols.find(({ chunk_id }) => chunk_id === id);
-      return chunk === undefined ? [] : [{ id, hit: passageHit(chunk, symbol, score, reasons) }];
-    }),
+    ...passagesOf(others, chunks, symbols).slice(0, limit),
   ].toSorted((a, b) => b.hit.score - a.hit.score);
   const best = found.slice(0, limit);
   const hits = found.map(({ id, hit }, index) => {
@@ -94,6 +92,21 @@ export async function search(
     return chunk === undefined ? hit : { ...hit, snippet: snippet(chunk, hit.line_start, hit.line_end) };
   });
   return { hits, text: passages(best, chunks), exact_matches_total: exact.total };
+}
+
+function passagesOf(
+  ranked: readonly (readonly [number, { readonly score: number; readonly reasons: SearchHit["reasons"] }])[],
+  chunks: (id: number) => ChunkRow | undefined,
+  symbols: readonly SymbolRow[],
+): readonly { readonly id: number; readonly hit: SearchHit }[] {
+  return ranked
+    .flatMap(([id, { score, reasons }]) => {
+      const chunk = chunks(id);
+      if (chunk === undefined) return [];
+      const symbol = symbols.find(({ chunk_id }) => chunk_id === id);
+      return [{ id, hit: passageHit(chunk, symbol, isSecondary(chunk.path) ? score * SECONDARY : score, reasons) }];
+    })
+    .toSorted((a, b) => b.hit.score - a.hit.score);
 }
 
 function exactHit(

@@ -84,13 +84,11 @@ export async function updateIndex(
     await batches.flush(gone);
     throwIfCanceled(signal, "indexing");
     const finished_at = new Date(now()).toISOString();
-    const totals = await writer.call({
-      files: [],
-      removed: [],
-      finish: { root: tree.root, scope: JSON.stringify(scope), commit: commit ?? "", finished_at },
-    });
     const { added, changed, removed, ...skipped_by_reason } = tally;
     const skipped = Object.values(skipped_by_reason).reduce((sum, n) => sum + n, 0);
+    const description = { root: tree.root, scope: JSON.stringify(scope), commit: commit ?? "", finished_at };
+    const finish = { ...description, skipped_files: String(skipped) };
+    const totals = await writer.call({ files: [], removed: [], finish });
     return { index: name, ...totals, added, changed, removed, skipped, skipped_by_reason, commit };
   } finally {
     await Promise.all([writer, ...parsers].map((thread) => thread.close()));
