@@ -21,13 +21,7 @@ export function isHandedOn(kind: number): boolean {
  */
 export async function handOver(sql: Sql, catalog: Taker): Promise<void> {
   for (;;) {
-    const cursor = one<{ seq: number }>(sql, "SELECT seq FROM relay_cursors WHERE name = 'catalog'")?.seq ?? 0;
-    const rows = sql.all<{ seq: number; raw: string }>(
-      `SELECT seq, raw FROM relay_events WHERE seq > ? AND kind IN (SELECT value FROM json_each(?))
-       ORDER BY seq LIMIT ${LIMITS.relay_handover_batch}`,
-      cursor,
-      JSON.stringify([...HANDED_ON]),
-    );
+    const rows = pending(sql, LIMITS.relay_handover_batch);
     const last = rows.at(-1);
     if (last === undefined) return;
     await catalog.take(rows.map(({ raw }) => JSON.parse(raw) as NostrEvent));
@@ -37,4 +31,19 @@ export async function handOver(sql: Sql, catalog: Taker): Promise<void> {
       last.seq,
     );
   }
+}
+
+/** Whether events wait to be handed over. */
+export function hasPending(sql: Sql): boolean {
+  return pending(sql, 1).length > 0;
+}
+
+function pending(sql: Sql, limit: number): readonly { readonly seq: number; readonly raw: string }[] {
+  const cursor = one<{ seq: number }>(sql, "SELECT seq FROM relay_cursors WHERE name = 'catalog'")?.seq ?? 0;
+  return sql.all<{ seq: number; raw: string }>(
+    `SELECT seq, raw FROM relay_events WHERE seq > ? AND kind IN (SELECT value FROM json_each(?))
+     ORDER BY seq LIMIT ${limit}`,
+    cursor,
+    JSON.stringify([...HANDED_ON]),
+  );
 }

@@ -6,7 +6,7 @@ import type { VerifiedEvent } from "@oa/shared/nostr/verify.ts";
 import { durableSql } from "../adapters/durable-sql.ts";
 import { edgeSchnorr } from "../adapters/schnorr.ts";
 import { catalogOf, type Env } from "../env.ts";
-import { handOver, isHandedOn } from "../ingest.ts";
+import { handOver, hasPending, isHandedOn } from "../ingest.ts";
 import {
   type Connection,
   forgetConnection,
@@ -64,6 +64,7 @@ export class Relay extends DurableObject<Env> {
     context.setWebSocketAutoResponse(new WebSocketRequestResponsePair("ping", "pong"));
     context.blockConcurrencyWhile(async () => {
       this.#alarm_ms = await context.storage.getAlarm();
+      if (hasPending(this.#sql)) this.#wake(Date.now());
     });
   }
 

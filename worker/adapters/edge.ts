@@ -1,11 +1,10 @@
-import { type ChildProcess, spawn } from "node:child_process";
-import { subscribe, unsubscribe } from "node:diagnostics_channel";
 import { mkdir, readdir, readFile } from "node:fs/promises";
 import { createServer } from "node:net";
 import { join } from "node:path";
 import { Fault } from "@oa/shared/core/refusal.ts";
 import { Log, LogLevel, Miniflare } from "miniflare";
 import { buildEdge } from "./edge-build.ts";
+import { guardWorkerd } from "./workerd-guard.ts";
 
 export interface RunningEdge {
   /** `http://127.0.0.1:<port>`, without a slash at the end. */
@@ -45,7 +44,12 @@ export async function startEdge(options: EdgeOptions): Promise<RunningEdge> {
   await mkdir(data_dir, { recursive: true, mode: 0o700 });
   const modules = await readModules(await buildEdge(root));
   await assertFree(options.port);
+  const guard = guardWorkerd();
   const miniflare = new Miniflare(configuration(options, modules));
+  const close = async (): Promise<void> => {
+    await miniflare.dispose();
+    guard.end();
+  };
   try {
     const port = Number((await miniflare.ready).port);
     const url = `http://127.0.0.1:${port}`;
@@ -53,10 +57,10 @@ export async function startEdge(options: EdgeOptions): Promise<RunningEdge> {
       url,
       relay_url: `${url.replace("http", "ws")}/`,
       serveSite: (site_dir) => miniflare.setOptions(configuration({ ...options, port, site_dir }, modules)),
-      close: () => miniflare.dispose(),
+      close,
     };
   } catch (error) {
-    await miniflare.dispose().catch(() => undefined); // the start's own failure says more
+    await close().catch(() => undefined); // the start's own failure says more
     throw new Fault("internal", "workerd could not start the edge", { cause: error });
   }
 }
@@ -91,7 +95,9 @@ function configuration(options: EdgeOptions, modules: Modules): ConstructorParam
             ...(site_dir === undefined ? {} : { ASSETS: { type: "assets" as const } }),
           },
           exports: Object.fromEntries(classes),
-          ...(site_dir === undefined ? {} : { assets: { directory: site_dir, hasUserWorker: true, runWorkerFirst: true } }),
+          ...(site_dir === undefined
+            ? {}
+            : { assets: { directory: site_dir, hasUserWorker: true, runWorkerFirst: true } }),
         },
       },
     ],
