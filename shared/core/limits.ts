@@ -183,7 +183,7 @@ export const LIMITS = {
   search_chunk_lines: 60,
   search_chunk_chars: 8_000,
   search_batch_files: 256,
-  search_batch_chars: 2_000_000,
+  search_batch_chars: 1_000_000,
   search_files_in_flight: 8,
   search_query_chars: 1_000,
   search_query_trigrams: 48,
