@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
-import { globCovers, matchGlob } from "./glob.ts";
+import { globCovers, matchGlob, reachesInto } from "./glob.ts";
 
 test("globs match as they say", () => {
   const table: [glob: string, yes: string[], no: string[]][] = [
@@ -109,4 +109,18 @@ test("where a pattern covers another, it matches every path the other matches", 
 test("a comparison that would take too long says no", () => {
   assert.equal(globCovers(`**a${"?".repeat(4)}`, `**a${"[ab]".repeat(4)}`), true);
   assert.equal(globCovers(`**a${"?".repeat(30)}`, `**a${"[ab]".repeat(30)}`), false);
+});
+
+test("a folder is worth looking into where a glob can match below it", () => {
+  const table: [glob: string, yes: string[], no: string[]][] = [
+    ["/a/*.ts", ["/", "/a"], ["/b", "/a/c", "/ab"]],
+    ["/a/**/z", ["/a", "/a/b/c"], ["/ab", "/z"]],
+    ["/a/{b,c}/*", ["/a", "/a/b", "/a/c"], ["/a/d", "/a/b/c"]],
+    ["/a/**.swift", ["/a", "/a/b"], ["/b"]],
+  ];
+  for (const [glob, yes, no] of table) {
+    for (const folder of yes) assert.ok(reachesInto(glob, folder), `${glob} reaches into ${folder}`);
+    for (const folder of no) assert.ok(!reachesInto(glob, folder), `${glob} does not reach into ${folder}`);
+  }
+  assert.ok(!reachesInto(`/${"a".repeat(5_000)}`, "/"));
 });

@@ -51,6 +51,18 @@ export function matchGlob(glob: string, path: string): boolean {
   return accepts(automaton, state);
 }
 
+/** Whether `glob` can match something below `folder`, an absolute path: so that only there is looked. */
+export function reachesInto(glob: string, folder: string): boolean {
+  const automaton = compiled(glob);
+  if (automaton === null) return false;
+  let state = automaton.start;
+  for (const char of folder === "/" ? "/" : `${folder}/`) {
+    state = step(automaton, state, char.codePointAt(0) ?? 0);
+    if (state.nodes.length === 0) return false;
+  }
+  return true;
+}
+
 /** Whether every path that `inner` matches is matched by `outer`; false where that would take too long to decide. */
 export function globCovers(outer: string, inner: string): boolean {
   if (DOT_SEGMENT.test(inner)) return false;
