@@ -50,14 +50,14 @@ export interface EngineOptions {
 export interface Engine {
   /**
    * Queues a run of an enabled install; it starts as soon as `loop` has room for it. `due_ms`: the schedule's due time,
-   * for which at most one run is ever made.
+   * for which at most one run is ever made. `cause`: a name of what it is for, the same.
    * Refusals: not_found, install_disabled, approval_required, already_running, busy, permission_hash_mismatch, and those
    * of `planOf`. Faults: disk_full, database_locked.
    */
   readonly start: (
     install_id: string,
     reason: RunReason,
-    options?: { readonly due_ms?: number },
+    options?: { readonly due_ms?: number; readonly cause?: string },
   ) => Promise<{ readonly run_id: string } | Rejection>;
   /** Stops a run; its running step is aborted. Refusals: not_found, run_finished. */
   readonly cancel: (run_id: string, reason: string) => Promise<undefined | Rejection>;
@@ -91,13 +91,13 @@ export function openEngine(options: EngineOptions): Engine {
     correlation_id: run_id,
   });
 
-  const start: Engine["start"] = async (install_id, reason, { due_ms } = {}) => {
+  const start: Engine["start"] = async (install_id, reason, { due_ms, cause = due_ms } = {}) => {
     const now_ms = clock.now_ms();
     const run_id = newId("run", now_ms, random);
     const context: EventContext = {
       ...asOwner(now_ms, run_id),
       ...(reason === "manual" ? {} : { actor_type: "service", actor_id: config.worker }),
-      ...(due_ms === undefined ? {} : { idempotency_key: `run/${install_id}/${due_ms}` }),
+      ...(cause === undefined ? {} : { idempotency_key: `run/${install_id}/${cause}` }),
     };
     const create: Task = {
       subject_id: run_id,
