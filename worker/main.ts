@@ -11,12 +11,14 @@ import { LIMITS } from "@oa/shared/core/limits.ts";
 import { Fault, isRejection } from "@oa/shared/core/refusal.ts";
 import type { WorkerConfig } from "@oa/shared/generated/types.ts";
 import { installProjection } from "@oa/shared/install/views.ts";
+import { intakeProjection } from "@oa/shared/intake/views.ts";
 import { filter as wrapFilter } from "@oa/shared/nostr/install-config.ts";
 import { signEvent } from "@oa/shared/nostr/template.ts";
 import { pairingDecider } from "@oa/shared/pairing/decider.ts";
 import { pairingOf, pairingProjection } from "@oa/shared/pairing/views.ts";
 import { countOpenRuns, runProjection } from "@oa/shared/run/views.ts";
 import { scheduleProjection } from "@oa/shared/schedule/views.ts";
+import { triggerProjection } from "@oa/shared/trigger/views.ts";
 import { openArtifacts } from "./adapters/artifacts.ts";
 import { systemClock } from "./adapters/clock.ts";
 import { loadOrCreateToken, removeDaemonFile, writeDaemonFile } from "./adapters/daemon-file.ts";
@@ -62,7 +64,14 @@ export interface Worker {
 }
 
 const random = (count: number): Uint8Array => randomBytes(count);
-const PROJECTIONS = [installProjection, pairingProjection, runProjection, scheduleProjection];
+const PROJECTIONS = [
+  installProjection,
+  intakeProjection,
+  pairingProjection,
+  runProjection,
+  scheduleProjection,
+  triggerProjection,
+];
 /** Everything that happens on one worker is ordered in one stream. */
 const WORKSPACE = "local";
 

@@ -8,7 +8,7 @@ import { join } from "node:path";
 import { after, describe, it } from "node:test";
 import { hexToNpub } from "@oa/shared/nostr/npub.ts";
 import { loadOrCreateKey } from "@oa/worker/adapters/keys.ts";
-import { document, down, killDaemons, oa, type Said, startOa } from "./oa.ts";
+import { document, down, killDaemons, oa, type Said, spawnOa, startOa } from "./oa.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "oa-daemon-"));
 after(() => {
@@ -213,6 +213,58 @@ describe("an upgrade of one's own", () => {
     writeFileSync(file, piped.stdout.replace("install.enabled", "install.enabIed"));
     const altered = await oa(["audit", "verify", file, ...nowhere], env);
     assert.deepEqual([altered.code, (document(altered).first_bad as { code: string }).code], [3, "hash_mismatch"]);
+  });
+});
+
+describe("oa run without a daemon, stopped by Ctrl-C", () => {
+  it("leaves the run to be gone on with, and the next oa run does", async () => {
+    const data_dir = join(folder, "interrupted");
+    mkdirSync(data_dir, { mode: 0o700 });
+    let asked = 0;
+    const server = createServer((_, response) => {
+      asked += 1;
+      if (asked > 1) response.end("answer");
+    }).listen(0, "127.0.0.1");
+    await once(server, "listening");
+    const { port } = server.address() as AddressInfo;
+    const more = { ...env, OA_PRIVATE_ALLOW: `127.0.0.1:${port}` };
+    const file = await manifest(data_dir, {
+      id: "test.upgrade.interrupted",
+      permissions: { network: [`127.0.0.1:${port}`] },
+      pipeline: [{ op: "http.request", id: "slow", method: "GET", url: `http://127.0.0.1:${port}/` }],
+    });
+    assert.equal((await oa(["install", file, "--yes", "--data", data_dir, "--json"], more)).code, 0);
+    const hanging = once(server, "request");
+    const child = spawnOa(["run", "interrupted", "--data", data_dir, "--json"], more);
+    let stdout = "";
+    child.stdout.setEncoding("utf8").on("data", (chunk: string) => {
+      stdout += chunk;
+    });
+    await hanging;
+    child.kill("SIGINT");
+    const [code] = await once(child, "close");
+    assert.equal(code, 1);
+    const first = JSON.parse(stdout) as { run_id: string; status: string };
+    assert.equal(first.status, "running");
+    const next = await oa(["run", "interrupted", "--data", data_dir, "--json"], more);
+    assert.equal(next.code, 0, next.stderr);
+    const { run_id, status } = document(next);
+    assert.deepEqual([run_id, status], [first.run_id, "succeeded"]);
+    server.closeAllConnections();
+    server.close();
+  });
+});
+
+describe("oa doctor", () => {
+  it("looks at this machine and says what fixes each thing", async () => {
+    const said = await oa(["doctor", "--data", join(folder, "doctor"), "--json"], env);
+    const { ok, checks } = document(said) as { ok: boolean; checks: { name: string; status: string; fix: string }[] };
+    assert.equal(said.code, ok ? 0 : 1);
+    assert.deepEqual(
+      checks.filter(({ status, fix }) => (status === "ok") !== (fix === null)),
+      [],
+    );
+    assert.equal(checks.find(({ name }) => name === "sqlite")?.status, "ok");
   });
 });
 

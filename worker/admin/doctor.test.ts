@@ -33,6 +33,7 @@ const healthy: DoctorOptions = {
   edge: async () => ({ date_ms: 1_000_000 }),
   relay: async () => {},
   backends: async () => [{ backend: "lexical-v1", available: true, reason: "built in" }],
+  refused: () => [],
 };
 
 async function look(changes: Partial<DoctorOptions>) {
@@ -45,7 +46,7 @@ test("a healthy machine has nothing to fix", async () => {
   for (const check of Object.values(checks)) {
     if (check.name !== "disk space") assert.deepEqual([check.status, check.fix], ["ok", null], check.name);
   }
-  assert.equal(Object.keys(checks).length, 10);
+  assert.equal(Object.keys(checks).length, 11);
 });
 
 test("whatever is not well says what fixes it", async () => {
@@ -74,6 +75,7 @@ test("whatever is not well says what fixes it", async () => {
       relay: "warn",
       ollama: "warn",
       sandbox: "warn",
+      "refused input": "ok",
     },
   );
   for (const check of Object.values(checks)) assert.equal(check.fix === null, check.status === "ok", check.name);
@@ -97,4 +99,17 @@ test("a worker without edge and relays is told so, and does not fail", async () 
   const checks = await look({ config: { ...healthy.config, edge_url: null, relays: [] } });
   assert.equal(checks.edge?.status, "warn");
   assert.equal(checks.relays?.status, "warn");
+});
+
+test("what was refused from outside is told, with how often and when", async () => {
+  const view = {
+    source: "relay",
+    code: "signer_unknown",
+    count: 3,
+    message: "",
+    ref: null,
+    last_at: "2026-01-01",
+  } as const;
+  const checks = await look({ refused: () => [view] });
+  assert.equal(checks["refused input"]?.found, "3 × signer_unknown from relay, last at 2026-01-01");
 });

@@ -1,6 +1,7 @@
 import { stat, statfs } from "node:fs/promises";
 import type { DoctorCheck } from "@oa/shared/api/ports.ts";
 import { one, type Sql } from "@oa/shared/core/sql.ts";
+import type { IntakeView } from "@oa/shared/intake/views.ts";
 import type { BackendStatus } from "../backends/backend.ts";
 import type { Config } from "../config.ts";
 
@@ -18,6 +19,8 @@ export interface DoctorOptions {
   /** Opens and closes a connection; throws where it cannot. */
   readonly relay: (url: string, signal: AbortSignal) => Promise<void>;
   readonly backends: (signal: AbortSignal) => Promise<readonly BackendStatus[]>;
+  /** What came from outside and was not taken. */
+  readonly refused: () => readonly IntakeView[];
 }
 
 const MB = 1_000_000;
@@ -41,6 +44,7 @@ export async function examine(options: DoctorOptions, signal: AbortSignal): Prom
     ["relays", async () => relayChecks(options, signal)],
     ["backends", async () => (await options.backends(signal)).map(backendCheck)],
     ["sandbox", async () => [await sandboxCheck(options, signal)]],
+    ["refused input", async () => [refusedCheck(options.refused())]],
   ];
   const found = await Promise.all(
     looks.map(async ([name, look]) => {
@@ -151,4 +155,11 @@ async function sandboxCheck({ ask, platform }: DoctorOptions, signal: AbortSigna
   return found === null
     ? warn("sandbox", `${program} not found: only built-in git with fixed arguments runs`, fix)
     : ok("sandbox", found === "" ? program : found);
+}
+
+/** Nothing to fix: it was refused. An owner may still want to know who knocks. */
+function refusedCheck(views: readonly IntakeView[]): DoctorCheck {
+  const counts = views.slice(0, 5).map(({ count, code, source }) => `${count} × ${code} from ${source}`);
+  const last = views[0] === undefined ? "" : `, last at ${views[0].last_at}`;
+  return ok("refused input", views.length === 0 ? "none" : `${counts.join(", ")}${last}`);
 }

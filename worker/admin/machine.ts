@@ -1,5 +1,6 @@
 import { Fault } from "@oa/shared/core/refusal.ts";
 import type { Sql } from "@oa/shared/core/sql.ts";
+import { listIntake } from "@oa/shared/intake/views.ts";
 import { openEdgeClient, openEdgeEgress } from "../adapters/edge-client.ts";
 import type { Processes } from "../adapters/process.ts";
 import type { RelayPool } from "../adapters/relay-pool.ts";
@@ -40,6 +41,7 @@ export function machine(
     relay: async (url, signal) => {
       await ports.pool.query([url], [{ kinds: [1], limit: 1 }], { timeout_ms: ASK_MS, signal });
     },
+    refused: () => listIntake(ports.database),
     backends: (signal) => ports.backends.available(signal),
   };
 }
