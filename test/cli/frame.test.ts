@@ -59,6 +59,7 @@ describe("wrong usage exits 2 with one sentence on stderr", () => {
     [["runs", "--limit", "1", "--limit", "2"], /--limit may be given once/],
     [["runs", "--json=yes"], /--json takes no value/],
     [["runs", "a", "b"], /unexpected argument b/],
+    [["installs", "enabel", "x"], /unexpected argument x; did you mean oa installs enable\?/],
     [["install"], /<what> is missing/],
     [["upgrade", "init", "--template", "nightly"], /--template must be one of nightly-index, .*, not nightly/],
     [["completion", "powershell"], /no completion for powershell/],

@@ -40,13 +40,15 @@ async function dispatch(argv: readonly string[], terminal: Terminal): Promise<Ex
   const name = [words.slice(0, 3), words.slice(0, 2), words.slice(0, 1)]
     .map((some) => some.join(" "))
     .find((key) => Object.hasOwn(COMMANDS, key));
+  const names = Object.keys(COMMANDS);
   if (name === undefined) return withoutCommand(argv, words, all[0] === "help", terminal);
   const command = (await COMMANDS[name]?.())?.command;
   if (command === undefined) throw new Error(`assertion failed: no command ${name}`);
   const help = all[0] === "help";
   const parsed = parseCommandLine(help ? ["--help", ...argv] : argv, command);
   if (isRejection(parsed)) {
-    return terminal.fail({ ...parsed, message: `${parsed.message}; see oa ${name} --help` });
+    const meant = words.length > command.words.length ? suggestion(words.slice(0, 2).join(" "), names, "oa ") : "";
+    return terminal.fail({ ...parsed, message: `${parsed.message}${meant}; see oa ${name} --help` });
   }
   if (parsed.globals.help) {
     terminal.print(helpData(command), () => commandHelp(command));
