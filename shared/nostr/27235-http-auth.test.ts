@@ -8,7 +8,8 @@ import { pureSchnorr } from "./schnorr.ts";
 const key = generateSecretKey();
 const NOW = 1_700_000_000;
 const request: HttpRequestClaim = { url: "https://edge.example/v1/x?after=1", method: "post", body: '{"a":1}' };
-const header = (claim = request, at = NOW) => httpAuthHeader(finalizeEvent(httpAuthTemplate(claim, at), key));
+const header = (claim = request, at = NOW) =>
+  httpAuthHeader(finalizeEvent(httpAuthTemplate(claim, at, String(at)), key));
 const code = (value: string | null, claim = request, now = NOW) => {
   const result = checkHttpAuth(value, claim, now, pureSchnorr);
   return isRejection(result) ? result.code : "ok";
@@ -43,17 +44,17 @@ test("a body without a payload tag is refused", () => {
 });
 
 test("two URLs in one authorisation are refused", () => {
-  const template = httpAuthTemplate(request, NOW);
+  const template = httpAuthTemplate(request, NOW, "n");
   template.tags.push(["u", "https://elsewhere.example/"]);
   assert.equal(code(httpAuthHeader(finalizeEvent(template, key))), "auth_invalid");
 });
 
 test("an event of another kind, a forged one and noise are refused", () => {
   assert.equal(
-    code(httpAuthHeader(finalizeEvent({ ...httpAuthTemplate(request, NOW), kind: 1 }, key))),
+    code(httpAuthHeader(finalizeEvent({ ...httpAuthTemplate(request, NOW, "n"), kind: 1 }, key))),
     "auth_invalid",
   );
-  const signed = finalizeEvent(httpAuthTemplate(request, NOW), key);
+  const signed = finalizeEvent(httpAuthTemplate(request, NOW, "n"), key);
   assert.equal(code(httpAuthHeader({ ...signed, pubkey: "0".repeat(64) })), "auth_invalid");
   for (const noise of ["Bearer x", "Nostr", "Nostr !!!!", "Nostr bm9uZQ==", `Nostr ${"A".repeat(20_000)}`]) {
     assert.equal(code(noise), "auth_invalid", noise.slice(0, 20));

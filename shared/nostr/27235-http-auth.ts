@@ -12,14 +12,19 @@ export interface HttpRequestClaim {
   readonly body?: Uint8Array | string;
 }
 
-/** The unsigned event that authorises one request (NIP-98). The caller signs it: it needs no content. */
+/**
+ * The unsigned event that authorises one request (NIP-98). The caller signs it. `nonce` is fresh random text: an event's
+ * id is a hash of its fields, so without it the same request twice in a second would be one event, which is used once.
+ */
 export function httpAuthTemplate(
   request: HttpRequestClaim,
   created_at: number,
+  nonce: string,
 ): { readonly kind: number; readonly created_at: number; readonly tags: string[][]; readonly content: string } {
   const tags = [
     ["u", request.url],
     ["method", request.method.toUpperCase()],
+    ["nonce", nonce],
   ];
   if (hasBody(request)) tags.push(["payload", sha256Hex(request.body)]);
   return { kind: KINDS.http_auth.kind, created_at, tags, content: "" };

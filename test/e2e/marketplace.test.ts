@@ -108,7 +108,7 @@ async function publishToRelay(event: NostrEvent): Promise<void> {
 function deposit(worker: string, event: NostrEvent): Promise<Response> {
   const url = `${edge.url}/v1/workers/${worker}/installs`;
   const body = JSON.stringify({ event });
-  const signed = signEvent(httpAuthTemplate({ url, method: "POST", body }, now_s()), coordinator, random(32));
+  const signed = signEvent(httpAuthTemplate({ url, method: "POST", body }, now_s(), "first"), coordinator, random(32));
   const headers = { "content-type": "application/json", authorization: httpAuthHeader(signed) };
   return fetch(url, { method: "POST", headers, body });
 }

@@ -1,3 +1,4 @@
+import { sha256Hex } from "@oa/shared/core/hash.ts";
 import { parseStrict } from "@oa/shared/core/json.ts";
 import { LIMITS } from "@oa/shared/core/limits.ts";
 import { Fault, isRejection } from "@oa/shared/core/refusal.ts";
@@ -31,7 +32,11 @@ export function openMailbox(options: {
   const send = async (method: string, path: string, signal: AbortSignal, value?: object) => {
     const url = `${base}${path}`;
     const body = value === undefined ? {} : { body: JSON.stringify(value) };
-    const template = httpAuthTemplate({ url, method, ...body }, Math.floor(clock.now_ms() / 1_000));
+    const template = httpAuthTemplate(
+      { url, method, ...body },
+      Math.floor(clock.now_ms() / 1_000),
+      sha256Hex(random(32)),
+    );
     const authorization = httpAuthHeader(signEvent(template, secret_key, random(32)));
     return egress.fetch({
       ...{ url, method, ...body, signal },
