@@ -3,15 +3,14 @@ import { reject } from "@oa/shared/core/refusal.ts";
 import { type Context, Hono } from "hono";
 import { cors } from "hono/cors";
 import { catalogOf, type Env, relayOf } from "./env.ts";
+import { Catalog } from "./objects/catalog.ts";
+import { Mailbox } from "./objects/mailbox.ts";
+import { Relay } from "./objects/relay.ts";
 import { relayInformation } from "./relay/information.ts";
 import { benchRoutes } from "./routes/bench.ts";
 import { installRoutes } from "./routes/installs.ts";
 import { listingRoutes } from "./routes/listings.ts";
 import { openApi } from "./routes/openapi.ts";
-
-export { Catalog } from "./objects/catalog.ts";
-export { Mailbox } from "./objects/mailbox.ts";
-export { Relay } from "./objects/relay.ts";
 
 const app = new Hono<{ Bindings: Env }>();
 
@@ -64,4 +63,6 @@ async function site(context: Context<{ Bindings: Env }>): Promise<Response> {
   );
 }
 
+// The runtime finds the Durable Object classes among the exports of this module.
+export { Catalog, Mailbox, Relay };
 export default app;

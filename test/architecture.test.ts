@@ -153,7 +153,12 @@ describe("shared is pure", () => {
 
 describe("each thing has one obvious place", () => {
   const OPEN_DOORS: Readonly<Record<string, readonly string[]>> = {
-    "node:child_process": ["worker/adapters/process.ts", "scripts/check.ts", "scripts/test.ts"],
+    "node:child_process": [
+      "worker/adapters/process.ts",
+      "worker/adapters/workerd-guard.ts",
+      "scripts/check.ts",
+      "scripts/test.ts",
+    ],
     "node:sqlite": ["worker/adapters/sqlite.ts", "worker/adapters/data-lock.ts", "worker/searchkit/database.ts"],
     "node:http": ["worker/adapters/http-exchange.ts"],
     "node:https": ["worker/adapters/http-exchange.ts"],

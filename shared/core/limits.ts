@@ -117,6 +117,10 @@ export const LIMITS = {
   relay_handover_batch: 50,
   relay_handover_retry_ms: 5_000,
 
+  // Building the edge's bundle.
+  edge_build_timeout_ms: 120_000,
+  edge_build_kept_ms: 3_600_000,
+
   // Catalog.
   catalog_page: 100,
   catalog_page_default: 20,

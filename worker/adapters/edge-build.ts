@@ -1,15 +1,15 @@
-import { spawn } from "node:child_process";
 import { createHash } from "node:crypto";
 import { existsSync, readdirSync, readFileSync, statSync } from "node:fs";
 import { mkdir, readdir, rename, rm, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
+import { LIMITS } from "@oa/shared/core/limits.ts";
 import { Fault } from "@oa/shared/core/refusal.ts";
+import { openProcesses } from "./process.ts";
 
 /** What the bundle is made of; a change in any of it makes a new bundle. */
 const SOURCES = ["edge", "shared", "schemas/api", "schemas/nostr", "wrangler.toml", "pnpm-lock.yaml"];
-const BUILD_MS_MAX = 120_000;
-const KEPT_MS = 3_600_000;
+const BUILD_MS_MAX = LIMITS.edge_build_timeout_ms;
 
 /**
  * The folder of the edge's bundle for the sources as they are, built by `wrangler deploy --dry-run` where it is not
@@ -69,37 +69,27 @@ async function takeLock(path: string): Promise<boolean> {
   return false;
 }
 
-function runWrangler(root: string, outdir: string): Promise<void> {
+async function runWrangler(root: string, outdir: string): Promise<void> {
   const wrangler = join(root, "node_modules", "wrangler", "bin", "wrangler.js");
   if (!existsSync(wrangler)) {
     throw new Fault("not_found", `the edge is not built and wrangler is not installed: run npm install in ${root}`);
   }
-  return new Promise((resolve, reject) => {
-    const child = spawn(process.execPath, [wrangler, "deploy", "--dry-run", "--outdir", outdir], {
-      cwd: root,
-      stdio: ["ignore", "pipe", "pipe"],
-      timeout: BUILD_MS_MAX,
-      env: {
-        ...process.env,
-        CLOUDFLARE_CF_FETCH_ENABLED: "false",
-        WRANGLER_HIDE_BANNER: "true",
-        WRANGLER_SEND_ERROR_REPORTS: "false",
-        WRANGLER_SEND_METRICS: "false",
-        WRANGLER_WRITE_LOGS: "false",
-      },
-    });
-    let output = "";
-    for (const stream of [child.stdout, child.stderr]) {
-      stream.setEncoding("utf8").on("data", (text: string) => {
-        output = (output + text).slice(-20_000);
-      });
-    }
-    child.on("error", reject);
-    child.on("close", (code) => {
-      if (code === 0) resolve();
-      else reject(new Fault("internal", `the edge could not be built:\n${output.trim()}`));
-    });
+  const built = await openProcesses().run(process.execPath, [wrangler, "deploy", "--dry-run", "--outdir", outdir], {
+    cwd: root,
+    env: {
+      CLOUDFLARE_CF_FETCH_ENABLED: "false",
+      WRANGLER_HIDE_BANNER: "true",
+      WRANGLER_SEND_ERROR_REPORTS: "false",
+      WRANGLER_SEND_METRICS: "false",
+      WRANGLER_WRITE_LOGS: "false",
+    },
+    timeout_ms: BUILD_MS_MAX,
+    max_output_bytes: LIMITS.build_output_bytes,
+    signal: AbortSignal.timeout(BUILD_MS_MAX),
   });
+  if (built.code !== 0) {
+    throw new Fault("internal", `the edge could not be built:\n${`${built.stdout}${built.stderr}`.trim()}`);
+  }
 }
 
 /** Bundles of older sources; the recent ones may still be starting somewhere. */
@@ -108,6 +98,7 @@ async function removeOld(built: string, target: string): Promise<void> {
     const path = join(built, name);
     if (path.startsWith(target)) continue;
     const info = await stat(path).catch(() => null);
-    if (info !== null && Date.now() - info.mtimeMs > KEPT_MS) await rm(path, { recursive: true, force: true });
+    if (info !== null && Date.now() - info.mtimeMs > LIMITS.edge_build_kept_ms)
+      await rm(path, { recursive: true, force: true });
   }
 }
