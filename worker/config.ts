@@ -16,6 +16,8 @@ export interface Config {
   readonly private_allow: readonly string[];
   /** Runs at a time. */
   readonly concurrency: number;
+  /** A file that stands for the machine's sensors; null reads the sensors. */
+  readonly machine_state_file: string | null;
   readonly backends: BackendsConfig;
 }
 
@@ -44,6 +46,7 @@ export async function readConfig(
     completion_note_relays: settings.completion_note_relays ?? [],
     private_allow: settings.private_allow ?? [],
     concurrency: settings.concurrency ?? 1,
+    machine_state_file: settings.machine_state_file ?? null,
     backends: settings.backends ?? {},
   };
 }
@@ -80,6 +83,7 @@ function fromEnvironment(env: Environment): object {
     ["completion_note_relays", env.OA_COMPLETION_NOTE_RELAYS, list],
     ["private_allow", env.OA_PRIVATE_ALLOW, list],
     ["concurrency", env.OA_CONCURRENCY, numeric],
+    ["machine_state_file", env.OA_MACHINE_STATE_FILE, String],
   ] as const;
   return Object.fromEntries(
     found.flatMap(([name, text, parse]) => (text === undefined || text === "" ? [] : [[name, parse(text)]])),

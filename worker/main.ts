@@ -12,11 +12,12 @@ import { Fault, isRejection } from "@oa/shared/core/refusal.ts";
 import type { WorkerConfig } from "@oa/shared/generated/types.ts";
 import { installProjection } from "@oa/shared/install/views.ts";
 import { intakeProjection } from "@oa/shared/intake/views.ts";
+import { machineProjection } from "@oa/shared/machine/views.ts";
 import { filter as wrapFilter } from "@oa/shared/nostr/install-config.ts";
 import { signEvent } from "@oa/shared/nostr/template.ts";
 import { pairingDecider } from "@oa/shared/pairing/decider.ts";
 import { pairingOf, pairingProjection } from "@oa/shared/pairing/views.ts";
-import { countOpenRuns, runProjection } from "@oa/shared/run/views.ts";
+import { countOpenRuns, openRunsOf, runProjection } from "@oa/shared/run/views.ts";
 import { scheduleProjection } from "@oa/shared/schedule/views.ts";
 import { triggerProjection } from "@oa/shared/trigger/views.ts";
 import { openArtifacts } from "./adapters/artifacts.ts";
@@ -26,6 +27,7 @@ import { openEdgeClient, openEdgeEgress } from "./adapters/edge-client.ts";
 import { openEgress, openHostRate } from "./adapters/egress.ts";
 import { openGrantedFiles } from "./adapters/granted-files.ts";
 import { loadOrCreateKey } from "./adapters/keys.ts";
+import { thisMachine } from "./adapters/machine-state/machine.ts";
 import { openMailbox } from "./adapters/mailbox.ts";
 import { openProcesses } from "./adapters/process.ts";
 import { type CursorStore, openRelayPool } from "./adapters/relay-pool.ts";
@@ -67,6 +69,7 @@ const random = (count: number): Uint8Array => randomBytes(count);
 const PROJECTIONS = [
   installProjection,
   intakeProjection,
+  machineProjection,
   pairingProjection,
   runProjection,
   scheduleProjection,
@@ -114,6 +117,7 @@ export async function openWorker(config: Config): Promise<Worker> {
   const edge = edge_url === null || edgeEgress === null ? null : openEdgeClient(edge_url, edgeEgress);
   const pool = openRelayPool({ schnorr, signAuth: (template) => signEvent(template, own.secret_key, random(32)) });
   const processes = openProcesses();
+  const machineState = thisMachine(processes, config.machine_state_file);
   const backends = openModelBackends(config.backends);
   const indexes = openSearchIndexes(data_dir);
   const publisher = { secret_key: own.secret_key, pool, relays, random };
@@ -148,6 +152,10 @@ export async function openWorker(config: Config): Promise<Worker> {
     store,
     sql: database,
     activeRuns: (install_id) => countOpenRuns(database, install_id),
+    cancelRuns: async (install_id, reason) => {
+      for (const run_id of openRunsOf(database, install_id)) await engine.cancel(run_id, reason);
+    },
+    measure: machineState.measure,
     start: engine.start,
   });
   wakeSchedule = schedule.wake;

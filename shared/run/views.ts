@@ -255,6 +255,15 @@ export function openRuns(sql: Sql, limit: number): readonly string[] {
   return rows.map(({ run_id }) => run_id);
 }
 
+/** The runs of an install that wait or are running, oldest first. */
+export function openRunsOf(sql: Sql, install_id: string): readonly string[] {
+  const rows = sql.all<{ run_id: string }>(
+    "SELECT run_id FROM proj_runs WHERE status IN ('queued', 'running') AND install_id = ? ORDER BY run_id",
+    install_id,
+  );
+  return rows.map(({ run_id }) => run_id);
+}
+
 /** How many runs wait or are running; of one install, where it is named. */
 export function countOpenRuns(sql: Sql, install_id?: string): number {
   const where = install_id === undefined ? "" : "AND install_id = ?";

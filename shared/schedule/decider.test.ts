@@ -5,7 +5,7 @@ import { foldAll } from "../core/fold.ts";
 import { jitterOf } from "../core/jitter.ts";
 import { LIMITS } from "../core/limits.ts";
 import { isRejection } from "../core/refusal.ts";
-import type { CronSchedule, ScheduleEvent } from "../generated/types.ts";
+import type { CronSchedule, MachineReadings, ScheduleEvent } from "../generated/types.ts";
 import validators from "../generated/validators.cjs";
 import { type ScheduleCommand, type ScheduleState, scheduleDecider, scheduleSubject } from "./decider.ts";
 import { toCronSchedule } from "./timing.ts";
@@ -33,8 +33,8 @@ function drive(schedule: Partial<CronSchedule>, now: string) {
   };
   const set = (changes: Partial<CronSchedule>, now_ms: number) =>
     send({ type: "set", now_ms, install_id: INSTALL, worker_id: "w", schedule: { ...NIGHTLY, ...changes } });
-  const check = (now_ms: number, active_runs = 0, clock_jump_ms = 0): string => {
-    const [event] = send({ type: "check", now_ms, active_runs, clock_jump_ms });
+  const check = (now_ms: number, active_runs = 0, clock_jump_ms = 0, machine: MachineReadings = {}): string => {
+    const [event] = send({ type: "check", now_ms, active_runs, clock_jump_ms, machine, away_ms: 0 });
     if (event === undefined) return "nothing";
     if (event.event_type === "schedule.fired") {
       send({ type: "record_start", due_ms: event.data.due_ms, run_id: `run_${events.length}` });
@@ -52,6 +52,7 @@ function drive(schedule: Partial<CronSchedule>, now: string) {
     send,
     set,
     check: (text: string, runs = 0, jump = 0) => check(at(text), runs, jump),
+    checkWith: (text: string, machine: MachineReadings, runs = 0) => check(at(text), runs, 0, machine),
     checkMs: check,
     next,
     fired,
@@ -63,7 +64,7 @@ function drive(schedule: Partial<CronSchedule>, now: string) {
 test("a due time fires once, with the trace of the decision", () => {
   const schedule = drive({ constraints: { plugged_in: true } }, "2026-01-01T12:00");
   assert.equal(schedule.check("2026-01-02T01:59"), "nothing");
-  assert.equal(schedule.check("2026-01-02T02:00:01"), "on_time");
+  assert.equal(schedule.checkWith("2026-01-02T02:00:01", { plugged_in: { value: true } }), "on_time");
   assert.equal(schedule.check("2026-01-02T02:00:02"), "nothing");
   assert.equal(schedule.next(), "2026-01-03T02:00");
   const event = schedule.events.find(({ event_type }) => event_type === "schedule.fired");
@@ -74,16 +75,22 @@ test("a due time fires once, with the trace of the decision", () => {
     reason: "schedule",
     trace: {
       due_ms: at("2026-01-02T02:00"),
+      first_due_ms: at("2026-01-02T02:00"),
       fire_at_ms: at("2026-01-02T02:00"),
       late_ms: 1000,
+      jitter_ms: 0,
       due_times: 1,
       window: null,
-      constraints: [{ name: "plugged_in", wanted: true, verdict: "not_measured" }],
+      constraints: [{ name: "plugged_in", required: true, measured: true, met: "yes" }],
+      on_unknown: "wait",
       on_missed: "catch_up",
+      overlap: "skip",
       active_runs: 0,
+      licence: "not_applicable",
+      budget: "not_applicable",
       outcome: "on_time",
     },
-    next: { due_ms: at("2026-01-03T02:00"), fire_at_ms: at("2026-01-03T02:00") },
+    next: { due_ms: at("2026-01-03T02:00"), fire_at_ms: at("2026-01-03T02:00"), jitter_ms: 0 },
   });
 });
 
@@ -180,7 +187,11 @@ test("jitter delays each start alike and never carries it out of its window", ()
 test("a due time is skipped, and says so, while a run of the install goes on or one is still to be started", () => {
   const schedule = drive({ expression: "0 * * * *" }, "2026-01-01T12:30");
   assert.equal(schedule.check("2026-01-01T13:00", 1), "run_active");
-  const [fired] = schedule.send({ type: "check", now_ms: at("2026-01-01T14:00"), active_runs: 0, clock_jump_ms: 0 });
+  const [fired] = schedule.send({
+    type: "check",
+    now_ms: at("2026-01-01T14:00"),
+    ...{ active_runs: 0, clock_jump_ms: 0, away_ms: 0, machine: {} },
+  });
   assert.equal(fired?.event_type, "schedule.fired");
   assert.equal(schedule.check("2026-01-01T15:00"), "run_active");
   schedule.send({ type: "record_start", due_ms: at("2026-01-01T14:00"), run_id: "run_1" });
@@ -286,6 +297,8 @@ test("a manifest's schedule gets its defaults; one without times is no cron sche
     timezone: "Asia/Tokyo",
     jitter_ms: 0,
     on_missed: "catch_up",
+    on_unknown: "wait",
+    overlap: "skip",
   });
   assert.equal(toCronSchedule({ type: "manual" }, "UTC"), null);
   assert.equal(scheduleSubject(INSTALL), "schedule_01JABCDEFGHJKMNPQRSTVWXYZ0");

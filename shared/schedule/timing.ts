@@ -1,5 +1,6 @@
 import { nextFire, parseCron } from "../core/cron.ts";
 import { jitterOf } from "../core/jitter.ts";
+import { LIMITS } from "../core/limits.ts";
 import { assert, isRejection, type Rejection } from "../core/refusal.ts";
 import { checkTimeZone } from "../core/time-zone.ts";
 import { nextClosing, nextOpening, parseWindow, type Window } from "../core/window.ts";
@@ -10,13 +11,16 @@ export interface Timing {
   readonly window: Window | null;
   /** The first due time after `after_ms` that is not one of `except`, or null for never. */
   readonly dueAfter: (after_ms: number, except: readonly number[]) => ScheduleDue | null;
-  /** When something that waits for the window starts: at its opening, with jitter. */
-  readonly startOfWindow: (window: Window, from_ms: number) => number;
+  /** When something that is due at `due_ms` and waits for the window starts: at its opening, with jitter. */
+  readonly startOfWindow: (window: Window, due_ms: number, from_ms: number) => ScheduleDue;
+  /** When a start that was held back at `from_ms` is given up: at the window's end, or after a day. */
+  readonly patienceUntil: (from_ms: number) => number;
 }
 
 /** A manifest's schedule with its defaults filled in; null where it names no times (manual and event upgrades). */
 export function toCronSchedule(schedule: UpgradeSchedule, worker_time_zone: string): CronSchedule | null {
   const { type, expression, timezone, window, constraints, jitter_ms = 0, on_missed = "catch_up" } = schedule;
+  const { overlap = "skip", on_unknown = "wait" } = schedule;
   if (type !== "cron" || expression === undefined) return null;
   return {
     expression,
@@ -25,6 +29,8 @@ export function toCronSchedule(schedule: UpgradeSchedule, worker_time_zone: stri
     ...(constraints === undefined ? {} : { constraints }),
     jitter_ms,
     on_missed,
+    on_unknown,
+    overlap,
   };
 }
 
@@ -52,14 +58,22 @@ export function timingOf(schedule: CronSchedule, install_id: string, worker_id: 
     window,
     dueAfter: (after_ms, except) => {
       for (let due_ms = nextFire({ cron, time_zone }, after_ms); due_ms !== null; ) {
-        if (!except.includes(due_ms)) return { due_ms, fire_at_ms: due_ms + jitterWithin(due_ms, window) };
+        if (!except.includes(due_ms)) {
+          const jitter_ms = jitterWithin(due_ms, window);
+          return { due_ms, fire_at_ms: due_ms + jitter_ms, jitter_ms };
+        }
         due_ms = nextFire({ cron, time_zone }, due_ms);
       }
       return null;
     },
-    startOfWindow: (open, from_ms) => {
+    startOfWindow: (open, due_ms, from_ms) => {
       const opens_ms = nextOpening(open, time_zone, from_ms);
-      return opens_ms + jitterWithin(opens_ms, open);
+      const jitter_ms = jitterWithin(opens_ms, open);
+      return { due_ms, fire_at_ms: opens_ms + jitter_ms, jitter_ms };
+    },
+    patienceUntil: (from_ms) => {
+      const latest_ms = from_ms + LIMITS.schedule_wait_ms;
+      return window === null ? latest_ms : Math.min(latest_ms, nextClosing(window, time_zone, from_ms));
     },
   };
 }

@@ -3,17 +3,44 @@ import { canonicalize } from "../core/json.ts";
 import { LIMITS } from "../core/limits.ts";
 import type { Projection } from "../core/projection.ts";
 import { one, type Sql, type SqlValue } from "../core/sql.ts";
-import type { CronSchedule, ScheduleDue, ScheduleEvent, ScheduleFired, ScheduleTrace } from "../generated/types.ts";
+import type {
+  CronSchedule,
+  ScheduleConstraints,
+  ScheduleDue,
+  ScheduleEvent,
+  ScheduleFired,
+  ScheduleOnUnknown,
+  ScheduleOverlap,
+  ScheduleTrace,
+} from "../generated/types.ts";
+import { SCHEDULE_LOG_DDL, SCHEDULE_LOG_TABLE, writeScheduleLog } from "./log.ts";
 
 /** A schedule as lists show it. Times are Unix milliseconds; `next_due_ms` is the cron time, `next_fire_ms` the start. */
 export interface ScheduleView {
   readonly install_id: string;
   readonly schedule: CronSchedule;
   readonly next_due_ms: number | null;
+  /** While it waits, when it is given up. */
   readonly next_fire_ms: number | null;
+  /** What the due time that has come waits for. */
+  readonly waiting_for: "window" | "constraints" | "run" | null;
   /** The due time decided last, and what came of it. */
   readonly last_due_ms: number | null;
   readonly last_outcome: ScheduleTrace["outcome"] | null;
+}
+
+/** An install to decide about, and what of the machine that depends on. */
+export interface DueInstall {
+  readonly install_id: string;
+  readonly constraints: ScheduleConstraints | undefined;
+}
+
+/** Everything that waits with the same constraints waits alike. */
+export interface HeldGroup {
+  /** As `heldInstalls` takes it. */
+  readonly conditions: string;
+  readonly constraints: ScheduleConstraints;
+  readonly on_unknown: ScheduleOnUnknown;
 }
 
 /** A fire whose run has not been started yet. */
@@ -21,37 +48,50 @@ export interface UnstartedFire {
   readonly install_id: string;
   readonly due_ms: number;
   readonly reason: ScheduleFired["data"]["reason"];
+  readonly fired_at_ms: number;
+  readonly overlap: ScheduleOverlap;
 }
 
-/** `proj_schedules`: what is due next is one step down an index. */
+/** `proj_schedules`: what is due next is one step down an index. `proj_schedule_log`: how each due time was decided. */
 export const scheduleProjection: Projection = {
   name: "schedules",
-  tables: ["proj_schedules"],
+  tables: ["proj_schedules", SCHEDULE_LOG_TABLE],
   ddl: [
     `CREATE TABLE IF NOT EXISTS proj_schedules (
-       install_id TEXT PRIMARY KEY, schedule TEXT NOT NULL, next_due_ms INTEGER, next_fire_ms INTEGER,
+       install_id TEXT PRIMARY KEY, schedule TEXT NOT NULL, conditions TEXT, overlap TEXT NOT NULL,
+       next_due_ms INTEGER, next_fire_ms INTEGER, waiting_for TEXT,
        at_ms INTEGER NOT NULL, last_due_ms INTEGER, last_outcome TEXT,
-       unstarted_due_ms INTEGER, unstarted_reason TEXT) WITHOUT ROWID`,
+       unstarted_due_ms INTEGER, unstarted_reason TEXT, unstarted_at_ms INTEGER) WITHOUT ROWID`,
     `CREATE INDEX IF NOT EXISTS proj_schedules_next ON proj_schedules (next_fire_ms, install_id)
        WHERE next_fire_ms IS NOT NULL`,
     "CREATE INDEX IF NOT EXISTS proj_schedules_at ON proj_schedules (at_ms)",
+    `CREATE INDEX IF NOT EXISTS proj_schedules_waiting ON proj_schedules (waiting_for, conditions)
+       WHERE waiting_for IS NOT NULL`,
     `CREATE INDEX IF NOT EXISTS proj_schedules_unstarted ON proj_schedules (unstarted_due_ms)
        WHERE unstarted_due_ms IS NOT NULL`,
+    ...SCHEDULE_LOG_DDL,
   ],
   apply,
 };
 
 function apply(sql: Sql, recorded: Recorded<EventDraft>): void {
+  if (!recorded.event_type.startsWith("schedule.")) return;
   const event = recorded as Recorded<ScheduleEvent>;
+  writeScheduleLog(sql, event);
   switch (event.event_type) {
     case "schedule.set": {
       const { install_id, schedule, at_ms, next } = event.data;
+      const { constraints, on_unknown = "wait", overlap = "skip" } = schedule;
       sql.run(
-        `INSERT INTO proj_schedules (install_id, schedule, next_due_ms, next_fire_ms, at_ms) VALUES (?, ?, ?, ?, ?)
-         ON CONFLICT (install_id) DO UPDATE SET schedule = excluded.schedule, next_due_ms = excluded.next_due_ms,
-           next_fire_ms = excluded.next_fire_ms, at_ms = excluded.at_ms`,
+        `INSERT INTO proj_schedules (install_id, schedule, conditions, overlap, next_due_ms, next_fire_ms, at_ms)
+         VALUES (?, ?, ?, ?, ?, ?, ?)
+         ON CONFLICT (install_id) DO UPDATE SET schedule = excluded.schedule, conditions = excluded.conditions,
+           overlap = excluded.overlap, next_due_ms = excluded.next_due_ms, next_fire_ms = excluded.next_fire_ms,
+           at_ms = excluded.at_ms, waiting_for = NULL`,
         install_id,
         canonicalize(schedule),
+        constraints === undefined ? null : canonicalize({ constraints, on_unknown }),
+        overlap,
         next?.due_ms ?? null,
         next?.fire_at_ms ?? null,
         at_ms,
@@ -62,12 +102,14 @@ function apply(sql: Sql, recorded: Recorded<EventDraft>): void {
       sql.run("DELETE FROM proj_schedules WHERE install_id = ?", event.data.install_id);
       break;
     case "schedule.fired": {
-      const { install_id, due_ms, reason } = event.data;
+      const { install_id, due_ms, reason, at_ms } = event.data;
       setNext(sql, event.data, event.data.trace);
       sql.run(
-        `UPDATE proj_schedules SET unstarted_due_ms = ?, unstarted_reason = ? WHERE install_id = ?`,
+        `UPDATE proj_schedules SET unstarted_due_ms = ?, unstarted_reason = ?, unstarted_at_ms = ?
+         WHERE install_id = ?`,
         due_ms,
         reason,
+        at_ms,
         install_id,
       );
       break;
@@ -76,17 +118,32 @@ function apply(sql: Sql, recorded: Recorded<EventDraft>): void {
     case "schedule.skipped":
       setNext(sql, event.data, event.data.trace);
       break;
-    case "schedule.realigned":
+    case "schedule.realigned": {
+      const { install_id, next } = event.data;
+      // What waited goes on waiting only where it is still what comes next.
+      sql.run(
+        "UPDATE proj_schedules SET waiting_for = NULL WHERE install_id = ? AND next_due_ms IS NOT ?",
+        install_id,
+        next?.due_ms ?? null,
+      );
       setNext(sql, event.data);
       break;
+    }
     case "schedule.run_started":
     case "schedule.run_refused":
       sql.run(
-        "UPDATE proj_schedules SET unstarted_due_ms = NULL, unstarted_reason = NULL WHERE install_id = ?",
+        `UPDATE proj_schedules SET unstarted_due_ms = NULL, unstarted_reason = NULL, unstarted_at_ms = NULL
+         WHERE install_id = ?`,
         event.data.install_id,
       );
   }
 }
+
+const WAITS: Readonly<Partial<Record<ScheduleTrace["outcome"], ScheduleView["waiting_for"]>>> = {
+  waits_for_window: "window",
+  waits_for_constraints: "constraints",
+  waits_for_run: "run",
+};
 
 function setNext(
   sql: Sql,
@@ -94,31 +151,82 @@ function setNext(
   trace?: ScheduleTrace,
 ): void {
   sql.run(
-    `UPDATE proj_schedules SET next_due_ms = ?, next_fire_ms = ?, at_ms = ?,
-       last_due_ms = coalesce(?, last_due_ms), last_outcome = coalesce(?, last_outcome) WHERE install_id = ?`,
+    "UPDATE proj_schedules SET next_due_ms = ?, next_fire_ms = ?, at_ms = ? WHERE install_id = ?",
     data.next?.due_ms ?? null,
     data.next?.fire_at_ms ?? null,
     data.at_ms,
-    trace?.due_ms ?? null,
-    trace?.outcome ?? null,
+    data.install_id,
+  );
+  if (trace === undefined) return;
+  sql.run(
+    "UPDATE proj_schedules SET waiting_for = ?, last_due_ms = ?, last_outcome = ? WHERE install_id = ?",
+    WAITS[trace.outcome] ?? null,
+    trace.due_ms,
+    trace.outcome,
     data.install_id,
   );
 }
 
 /** Installs to decide about now: those that are due, earliest first, and those decided at a time yet to come. */
-export function dueInstalls(sql: Sql, now_ms: number, limit: number): readonly string[] {
-  const due = sql.all<{ install_id: string }>(
-    `SELECT install_id FROM proj_schedules WHERE next_fire_ms IS NOT NULL AND next_fire_ms <= ?
+export function dueInstalls(sql: Sql, now_ms: number, limit: number): readonly DueInstall[] {
+  const due = sql.all(
+    `SELECT install_id, conditions FROM proj_schedules WHERE next_fire_ms IS NOT NULL AND next_fire_ms <= ?
      ORDER BY next_fire_ms, install_id LIMIT ?`,
     now_ms,
     limit,
   );
-  const ahead = sql.all<{ install_id: string }>(
-    "SELECT install_id FROM proj_schedules WHERE at_ms > ? LIMIT ?",
+  const ahead = sql.all(
+    "SELECT install_id, conditions FROM proj_schedules WHERE at_ms > ? LIMIT ?",
     now_ms + LIMITS.schedule_clock_back_ms,
     limit,
   );
-  return [...new Set([...due, ...ahead].map(({ install_id }) => install_id))].slice(0, limit);
+  const found = new Map([...due, ...ahead].map((row) => [String(row.install_id), row.conditions]));
+  return [...found].slice(0, limit).map(([install_id, conditions]) => ({
+    install_id,
+    constraints: typeof conditions === "string" ? readConditions(conditions).constraints : undefined,
+  }));
+}
+
+/** What the installs that wait for the machine's state wait for, each combination once. */
+export function heldGroups(sql: Sql): readonly HeldGroup[] {
+  return sql
+    .all<{ conditions: string }>(
+      `SELECT DISTINCT conditions FROM proj_schedules WHERE waiting_for = 'constraints' AND conditions IS NOT NULL`,
+    )
+    .map(({ conditions }) => ({ conditions, ...readConditions(conditions) }));
+}
+
+/** Installs of a group. */
+export function heldInstalls(sql: Sql, conditions: string, limit: number): readonly string[] {
+  return sql
+    .all<{ install_id: string }>(
+      "SELECT install_id FROM proj_schedules WHERE waiting_for = 'constraints' AND conditions = ? LIMIT ?",
+      conditions,
+      limit,
+    )
+    .map(({ install_id }) => install_id);
+}
+
+/** Installs that wait for a run to end, after a given one, by id. */
+export function waitingForRun(
+  sql: Sql,
+  after_install_id: string,
+  limit: number,
+): readonly (DueInstall & { readonly overlap: ScheduleOverlap })[] {
+  const rows = sql.all<{ install_id: string; overlap: ScheduleOverlap; conditions: string | null }>(
+    `SELECT install_id, overlap, conditions FROM proj_schedules WHERE waiting_for = 'run' AND install_id > ?
+     ORDER BY install_id LIMIT ?`,
+    after_install_id,
+    limit,
+  );
+  return rows.map(({ conditions, ...row }) => ({
+    ...row,
+    constraints: conditions === null ? undefined : readConditions(conditions).constraints,
+  }));
+}
+
+function readConditions(text: string): Omit<HeldGroup, "conditions"> {
+  return JSON.parse(text) as Omit<HeldGroup, "conditions">;
 }
 
 /** When the next install starts, or null where none does. */
@@ -133,7 +241,7 @@ export function nextStart(sql: Sql): number | null {
 /** Fires whose runs are still to be started, oldest first: after a crash, or when the start failed. */
 export function unstartedFires(sql: Sql, limit: number): readonly UnstartedFire[] {
   return sql.all<Record<keyof UnstartedFire, SqlValue>>(
-    `SELECT install_id, unstarted_due_ms AS due_ms, unstarted_reason AS reason
+    `SELECT install_id, unstarted_due_ms AS due_ms, unstarted_reason AS reason, unstarted_at_ms AS fired_at_ms, overlap
      FROM proj_schedules WHERE unstarted_due_ms IS NOT NULL ORDER BY unstarted_due_ms LIMIT ?`,
     limit,
   ) as unknown as readonly UnstartedFire[];
@@ -152,7 +260,7 @@ export function getSchedule(sql: Sql, install_id: string): ScheduleView | null {
   return row === undefined ? null : toView(row);
 }
 
-const COLUMNS = "install_id, schedule, next_due_ms, next_fire_ms, last_due_ms, last_outcome";
+const COLUMNS = "install_id, schedule, next_due_ms, next_fire_ms, waiting_for, last_due_ms, last_outcome";
 
 function toView(row: Readonly<Record<string, SqlValue>>): ScheduleView {
   return { ...row, schedule: JSON.parse(String(row.schedule)) } as unknown as ScheduleView;

@@ -23,6 +23,7 @@ const healthy: DoctorOptions = {
     completion_note_relays: [],
     private_allow: [],
     concurrency: 1,
+    machine_state_file: null,
     backends: {},
   },
   sql,

@@ -17,7 +17,7 @@ export function withSchedules(
     readonly worker: string;
     /** For schedules that name no time zone. */
     readonly time_zone: string;
-    /** Called after a schedule may have changed. */
+    /** Called after a schedule may have changed, or a run that a start waits for may have ended. */
     readonly changed: () => void;
   },
 ): EventStore {
@@ -43,7 +43,7 @@ export function withSchedules(
         if (isRejection(result)) return result;
         const installs = new Set(result.filter(changesInstall).map(({ subject_id }) => subject_id));
         for (const install_id of installs) follow(context, install_id);
-        if (installs.size > 0) setImmediate(options.changed);
+        if (installs.size > 0 || result.some(endsRun)) setImmediate(options.changed);
         return result;
       }),
   };
@@ -53,4 +53,10 @@ const CHANGES = new Set(["install.approved", "install.enabled", "install.disable
 
 function changesInstall(event: Recorded<EventDraft>): boolean {
   return CHANGES.has(event.event_type);
+}
+
+const ENDS = new Set(["run.completed", "run.failed", "run.canceled"]);
+
+function endsRun(event: Recorded<EventDraft>): boolean {
+  return ENDS.has(event.event_type);
 }

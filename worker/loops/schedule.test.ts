@@ -7,7 +7,9 @@ import { type TestContext, test } from "node:test";
 import { openEventStore } from "@oa/shared/core/event-store.ts";
 import { LIMITS } from "@oa/shared/core/limits.ts";
 import { Fault, isRejection, type Rejection, reject } from "@oa/shared/core/refusal.ts";
-import type { CronSchedule } from "@oa/shared/generated/types.ts";
+import type { CronSchedule, MachineReadings } from "@oa/shared/generated/types.ts";
+import { machineProjection } from "@oa/shared/machine/views.ts";
+import type { Sensor } from "@oa/shared/schedule/constraints.ts";
 import {
   getSchedule,
   listSchedules,
@@ -53,9 +55,12 @@ function open(context: TestContext, answer: (install_id: string, due_ms: number)
   const started: string[] = [];
   const reported: unknown[] = [];
   const active = new Map<string, number>();
+  const canceled: string[] = [];
+  const measured: (readonly Sensor[])[] = [];
+  const machine: { -readonly [Name in Sensor]?: MachineReadings[Name] } = {};
   const boot = () => {
     const database = openSqlite(join(folder, "worker.db"));
-    const store = openEventStore(database, [scheduleProjection], (count) => randomBytes(count));
+    const store = openEventStore(database, [scheduleProjection, machineProjection], (count) => randomBytes(count));
     const loop = openScheduleLoop({
       store,
       sql: database,
@@ -66,6 +71,13 @@ function open(context: TestContext, answer: (install_id: string, due_ms: number)
       start: async (install_id, reason, { due_ms }) => {
         started.push(`${install_id} ${reason} ${new Date(due_ms).toISOString().slice(11, 16)}`);
         return answer(install_id, due_ms);
+      },
+      cancelRuns: async (install_id) => {
+        canceled.push(install_id);
+      },
+      measure: async (sensors) => {
+        measured.push(sensors);
+        return Object.fromEntries(Object.entries(machine).filter(([name]) => sensors.includes(name as Sensor)));
       },
       report: (error) => reported.push(error),
     });
@@ -98,6 +110,9 @@ function open(context: TestContext, answer: (install_id: string, due_ms: number)
     started,
     reported,
     active,
+    canceled,
+    measured,
+    machine,
     set,
     side: () => side,
     tick: () => side.loop.tick(),
@@ -125,12 +140,10 @@ test("the loop starts what is due, once, and sleeps until the next start but nev
   worker.pass(at("01:30"));
   await worker.tick();
   assert.deepEqual(worker.started, ["install_a schedule 01:00", "install_b schedule 01:30"]);
-  assert.deepEqual(worker.types().slice(2), [
-    "schedule.fired",
-    "schedule.run_started",
-    "schedule.fired",
-    "schedule.run_started",
-  ]);
+  assert.deepEqual(
+    worker.types().filter((type) => !/set$|^machine/.test(type)),
+    ["schedule.fired", "schedule.run_started", "schedule.fired", "schedule.run_started"],
+  );
   assert.deepEqual(worker.reported, []);
 });
 
@@ -151,8 +164,9 @@ test("after a sleep, one run is caught up and the jump of the clock is in its tr
   worker.jump(at("09:20"));
   await worker.tick();
   assert.deepEqual(worker.started, ["install_a catch_up 09:00"]);
-  const [fired] = [...worker.side().store.after(1)];
-  assert.ok(fired !== undefined);
+  const [jumped, fired] = [...worker.side().store.after(1)];
+  assert.ok(jumped !== undefined && fired !== undefined);
+  assert.equal(jumped.event.event_type, "machine.clock_jumped");
   const { trace } = fired.event.data as unknown as { trace: { clock_jump_ms: number; due_times: number } };
   assert.equal(trace.clock_jump_ms, at("09:20") - START);
   assert.equal(trace.due_times, 9);

@@ -3,8 +3,20 @@ import { type EventStore, type Task, task } from "@oa/shared/core/event-store.ts
 import { LIMITS } from "@oa/shared/core/limits.ts";
 import { Fault, isRejection, type Rejection } from "@oa/shared/core/refusal.ts";
 import type { Sql } from "@oa/shared/core/sql.ts";
+import type { MachineReadings } from "@oa/shared/generated/types.ts";
+import { MACHINE_SUBJECT, type MachineCommand, machineDecider } from "@oa/shared/machine/decider.ts";
+import { evaluateConstraints, type Sensor, sensorsFor } from "@oa/shared/schedule/constraints.ts";
 import { type ScheduleCommand, scheduleDecider, scheduleSubject } from "@oa/shared/schedule/decider.ts";
-import { dueInstalls, nextStart, type UnstartedFire, unstartedFires } from "@oa/shared/schedule/views.ts";
+import {
+  type DueInstall,
+  dueInstalls,
+  heldGroups,
+  heldInstalls,
+  nextStart,
+  type UnstartedFire,
+  unstartedFires,
+  waitingForRun,
+} from "@oa/shared/schedule/views.ts";
 import type { MonotonicClock } from "../adapters/clock.ts";
 
 export interface SchedulePorts {
@@ -16,6 +28,10 @@ export interface SchedulePorts {
   readonly workspace_id: string;
   /** How many runs of the install have not finished. */
   readonly activeRuns: (install_id: string) => number;
+  /** Asks those runs to stop; they end when they have. */
+  readonly cancelRuns: (install_id: string, reason: string) => Promise<void>;
+  /** Asks the machine's sensors; a sensor that cannot know says so, and never throws. */
+  readonly measure: (sensors: readonly Sensor[], signal: AbortSignal) => Promise<MachineReadings>;
   /** Starts a run. Asked twice for one install and due time, it answers with the one run. */
   readonly start: (
     install_id: string,
@@ -28,8 +44,8 @@ export interface SchedulePorts {
 
 export interface ScheduleLoop {
   /** Decides about everything that is due and starts what fires. Resolves to how long there is nothing to do. */
-  readonly tick: () => Promise<number>;
-  /** Ends the sleep: a schedule has changed. */
+  readonly tick: (signal?: AbortSignal) => Promise<number>;
+  /** Ends the sleep: a schedule has changed, or a run has ended. */
   readonly wake: () => void;
   /** Ticks until the signal aborts. */
   readonly run: (signal: AbortSignal) => Promise<void>;
@@ -37,31 +53,76 @@ export interface ScheduleLoop {
 
 /**
  * The loop that starts installs when they are due. It never sleeps longer than `LIMITS.schedule_sleep_ms` and compares
- * wall time with monotonic time, so a sleeping machine or a clock that is set is noticed and recorded. All that it
- * knows is in the log: after a crash it goes on with what was decided and not yet started.
+ * wall time with monotonic time and with when it meant to wake, so a sleeping machine or a clock that is set is noticed
+ * and recorded. All that it knows is in the log: after a crash it goes on with what was decided and not yet started.
  */
 export function openScheduleLoop(ports: SchedulePorts): ScheduleLoop {
   const { sql, clock } = ports;
-  const jump = watchClock(clock);
+  const watch = watchClock(clock);
+  const measure = measuring(ports);
   let alarm = new AbortController();
+  let after_install_id = "";
 
-  const tick = async (): Promise<number> => {
+  const decideAll = async (
+    installs: readonly DueInstall[],
+    machine: MachineReadings,
+    jump: ClockJump,
+  ): Promise<boolean> => {
     const now_ms = clock.now_ms();
-    const clock_jump_ms = jump();
-    const due = dueInstalls(sql, now_ms, LIMITS.schedule_batch);
     const decided = await Promise.allSettled(
-      due.map((install_id) => {
+      installs.map(({ install_id }) => {
         const active_runs = ports.activeRuns(install_id);
-        return append(ports, install_id, now_ms, { type: "check", now_ms, active_runs, clock_jump_ms });
+        const command = { type: "check", now_ms, active_runs, machine, ...jump } as const;
+        return append(ports, install_id, now_ms, scheduleTask(install_id, command));
       }),
     );
     for (const result of decided) if (result.status === "rejected") ports.report(result.reason);
-    for (const fire of unstartedFires(sql, LIMITS.schedule_batch)) await startRun(ports, fire);
+    return decided.some((result) => result.status === "fulfilled" && result.value > 0);
+  };
+
+  /** What is due, and what waited for the machine and need not any longer. Whether anything was decided. */
+  const decideDue = async (jump: ClockJump, signal: AbortSignal): Promise<boolean> => {
+    const due = dueInstalls(sql, clock.now_ms(), LIMITS.schedule_batch);
+    const groups = measure.isDue() ? heldGroups(sql) : [];
+    const machine = await measure.now([...due, ...groups], due.some(isConstrained), signal);
+    const freed = groups
+      .filter((group) => evaluateConstraints(group.constraints, machine, group.on_unknown).verdict === "start")
+      .flatMap(({ conditions, constraints }) =>
+        heldInstalls(sql, conditions, LIMITS.schedule_batch).map((install_id) => ({ install_id, constraints })),
+      );
+    const known = new Set(due.map(({ install_id }) => install_id));
+    return decideAll([...due, ...freed.filter(({ install_id }) => !known.has(install_id))], machine, jump);
+  };
+
+  /** What waits for a run: has it canceled where the schedule says so, and decides once it has ended. */
+  const decideWaiting = async (jump: ClockJump, signal: AbortSignal): Promise<void> => {
+    const page = waitingForRun(sql, after_install_id, LIMITS.schedule_batch);
+    after_install_id = page.length < LIMITS.schedule_batch ? "" : (page.at(-1)?.install_id ?? "");
+    const running = page.filter(({ install_id }) => ports.activeRuns(install_id) > 0);
+    for (const { install_id, overlap } of running) {
+      if (overlap === "cancel_running") await cancel(ports, install_id);
+    }
+    const free = page.filter(({ install_id }) => ports.activeRuns(install_id) === 0);
+    if (free.length > 0) await decideAll(free, await measure.now(free, true, signal), jump);
+  };
+
+  const tick = async (signal: AbortSignal = new AbortController().signal): Promise<number> => {
+    const jump = watch.jump();
+    if (jump.clock_jump_ms !== 0 || jump.away_ms !== 0) {
+      const { clock_jump_ms: jump_ms, away_ms } = jump;
+      await note(ports, { type: "clock_jump", at_ms: clock.now_ms(), jump_ms, away_ms });
+    }
+    const progress = await decideDue(jump, signal);
+    await decideWaiting(jump, signal);
+    for (const fire of unstartedFires(sql, LIMITS.schedule_batch)) {
+      if ((await startRun(ports, fire)) === "full") break;
+    }
     const wait_ms = (nextStart(sql) ?? Number.POSITIVE_INFINITY) - clock.now_ms();
-    if (wait_ms > 0) return Math.min(wait_ms, LIMITS.schedule_sleep_ms);
     // More is due: at once, unless nothing could be decided.
-    const progress = decided.some((result) => result.status === "fulfilled" && result.value > 0);
-    return progress ? 0 : LIMITS.schedule_retry_ms;
+    const sleep_ms =
+      wait_ms > 0 ? Math.min(wait_ms, LIMITS.schedule_sleep_ms) : progress ? 0 : LIMITS.schedule_retry_ms;
+    watch.sleeps(sleep_ms);
+    return sleep_ms;
   };
 
   return {
@@ -70,7 +131,7 @@ export function openScheduleLoop(ports: SchedulePorts): ScheduleLoop {
     run: async (signal) => {
       while (!signal.aborted) {
         alarm = new AbortController();
-        const wait_ms = await tick().catch((error) => {
+        const wait_ms = await tick(signal).catch((error) => {
           ports.report(error);
           return LIMITS.schedule_sleep_ms;
         });
@@ -85,27 +146,44 @@ export function scheduleTask(install_id: string, command: ScheduleCommand): Task
   return task(scheduleDecider, scheduleSubject(install_id), command);
 }
 
-async function startRun(ports: SchedulePorts, fire: UnstartedFire): Promise<void> {
-  const { install_id, reason, due_ms } = fire;
+/** "full": no further run can be queued now. What cannot start yet is tried again, for a day at most. */
+async function startRun(ports: SchedulePorts, fire: UnstartedFire): Promise<"done" | "later" | "full"> {
+  const { install_id, reason, due_ms, overlap } = fire;
   try {
     const answer = await ports.start(install_id, reason, { due_ms });
     const now_ms = ports.clock.now_ms();
     if (isRejection(answer)) {
       const { code, message } = answer;
-      await append(ports, install_id, now_ms, { type: "record_refusal", due_ms, code, message });
-    } else await append(ports, install_id, now_ms, { type: "record_start", due_ms, run_id: answer.run_id });
+      if (now_ms - fire.fired_at_ms < LIMITS.schedule_wait_ms) {
+        if (code === "busy") return "full";
+        if (code === "already_running" && overlap !== "skip") {
+          if (overlap === "cancel_running") await cancel(ports, install_id);
+          return "later";
+        }
+      }
+      const refusal = scheduleTask(install_id, { type: "record_refusal", due_ms, code, message });
+      await append(ports, install_id, now_ms, refusal);
+    } else {
+      const started = scheduleTask(install_id, { type: "record_start", due_ms, run_id: answer.run_id });
+      await append(ports, install_id, now_ms, started);
+    }
+    return "done";
   } catch (error) {
     ports.report(error); // the fire stays unstarted, so the next tick tries again
+    return "later";
   }
 }
 
-/** How many events a command wrote. */
-async function append(
-  ports: SchedulePorts,
-  install_id: string,
-  now_ms: number,
-  command: ScheduleCommand,
-): Promise<number> {
+async function cancel(ports: SchedulePorts, install_id: string): Promise<void> {
+  try {
+    await ports.cancelRuns(install_id, "its schedule says that the next run cancels the running one");
+  } catch (error) {
+    ports.report(error);
+  }
+}
+
+/** How many events a task wrote. */
+async function append(ports: SchedulePorts, correlation_id: string, now_ms: number, what: Task): Promise<number> {
   const context: EventContext = {
     now_ms,
     workspace_id: ports.workspace_id,
@@ -113,21 +191,79 @@ async function append(
     stream_id: ports.workspace_id,
     actor_type: "service",
     actor_id: "scheduler",
-    correlation_id: install_id,
+    correlation_id,
   };
-  const recorded = await ports.commit(() => ports.store.handle(context, [scheduleTask(install_id, command)]));
+  const recorded = await ports.commit(() => ports.store.handle(context, [what]));
   if (!isRejection(recorded)) return recorded.length;
   ports.report(new Fault(recorded.code, recorded.message));
   return 0;
 }
 
-/** Asked at each tick: how far wall time has run ahead of monotonic time since the last, 0 for clocks' usual drift. */
-function watchClock(clock: MonotonicClock): () => number {
+/** Records what the machine did or was; failing to must not keep anything from starting. */
+async function note(ports: SchedulePorts, command: MachineCommand): Promise<void> {
+  try {
+    await append(ports, MACHINE_SUBJECT, command.at_ms, task(machineDecider, MACHINE_SUBJECT, command));
+  } catch (error) {
+    ports.report(error);
+  }
+}
+
+function isConstrained({ constraints }: Pick<DueInstall, "constraints">): boolean {
+  return sensorsFor(constraints).length > 0;
+}
+
+/** The sensors, asked no more often than decisions need: one measurement serves a whole batch. */
+function measuring(ports: SchedulePorts) {
+  let last: { readonly monotonic_ms: number; readonly readings: MachineReadings } | null = null;
+  const age_ms = (): number =>
+    last === null ? Number.POSITIVE_INFINITY : ports.clock.monotonic_ms() - last.monotonic_ms;
+  return {
+    /** Whether what waits for the machine is looked at again. */
+    isDue: (): boolean => age_ms() >= LIMITS.machine_measure_ms,
+    now: async (
+      askers: readonly Pick<DueInstall, "constraints">[],
+      decisive: boolean,
+      signal: AbortSignal,
+    ): Promise<MachineReadings> => {
+      const sensors = [...new Set(askers.flatMap(({ constraints }) => sensorsFor(constraints)))];
+      if (sensors.length === 0) return {};
+      const readings = last?.readings;
+      if (readings !== undefined && age_ms() < LIMITS.schedule_retry_ms && sensors.every((name) => name in readings)) {
+        return readings;
+      }
+      const measured = await ports.measure(sensors, signal);
+      last = { monotonic_ms: ports.clock.monotonic_ms(), readings: measured };
+      await note(ports, { type: "measure", at_ms: ports.clock.now_ms(), readings: measured, decisive });
+      return measured;
+    },
+  };
+}
+
+interface ClockJump {
+  readonly clock_jump_ms: number;
+  readonly away_ms: number;
+}
+
+/**
+ * Asked at each tick: how far wall time has run ahead of monotonic time since the last, and how much later than meant
+ * this tick comes; 0 for clocks' usual drift. A monotonic clock stands still in sleep on Linux and need not on macOS.
+ */
+function watchClock(clock: MonotonicClock) {
   let offset_ms = clock.now_ms() - clock.monotonic_ms();
-  return () => {
-    const now_ms = clock.now_ms() - clock.monotonic_ms();
-    const jump_ms = Math.round(now_ms - offset_ms);
-    offset_ms = now_ms;
-    return Math.abs(jump_ms) > LIMITS.schedule_clock_jump_ms ? jump_ms : 0;
+  let meant_ms = Number.POSITIVE_INFINITY;
+  return {
+    sleeps: (ms: number): void => {
+      meant_ms = clock.now_ms() + ms;
+    },
+    jump: (): ClockJump => {
+      const wall_ms = clock.now_ms();
+      const jump_ms = Math.round(wall_ms - clock.monotonic_ms() - offset_ms);
+      offset_ms = wall_ms - clock.monotonic_ms();
+      const late_ms = Math.round(wall_ms - meant_ms);
+      return {
+        clock_jump_ms: Math.abs(jump_ms) > LIMITS.schedule_clock_jump_ms ? jump_ms : 0,
+        away_ms: late_ms > LIMITS.machine_away_ms ? late_ms : 0,
+      };
+    },
   };
 }

@@ -1,0 +1,111 @@
+import type { Recorded } from "../core/envelope.ts";
+import { canonicalize } from "../core/json.ts";
+import { LIMITS } from "../core/limits.ts";
+import { one, type Sql, type SqlValue } from "../core/sql.ts";
+import type { CronSchedule, ScheduleEvent, ScheduleTrace } from "../generated/types.ts";
+
+/** What happened to an install's schedule, decisions of the last weeks only. Times are Unix milliseconds. */
+export type ScheduleLogEntry =
+  | { readonly kind: "set"; readonly at_ms: number; readonly schedule: CronSchedule }
+  | { readonly kind: "cleared"; readonly at_ms: number; readonly reason: string }
+  | { readonly kind: "realigned"; readonly at_ms: number }
+  | { readonly kind: "deferred" | "skipped" | "fired"; readonly at_ms: number; readonly trace: ScheduleTrace }
+  | { readonly kind: "run_started"; readonly at_ms: number; readonly run_id: string }
+  | { readonly kind: "run_refused"; readonly at_ms: number; readonly code: string; readonly message: string };
+
+export const SCHEDULE_LOG_TABLE = "proj_schedule_log";
+
+/** `due_ms` is null for what is no decision. */
+export const SCHEDULE_LOG_DDL = [
+  `CREATE TABLE IF NOT EXISTS ${SCHEDULE_LOG_TABLE} (
+     install_id TEXT NOT NULL, seq INTEGER NOT NULL, at_ms INTEGER NOT NULL, kind TEXT NOT NULL,
+     first_due_ms INTEGER, due_ms INTEGER, data TEXT NOT NULL, PRIMARY KEY (install_id, seq)) WITHOUT ROWID`,
+  `CREATE INDEX IF NOT EXISTS proj_schedule_log_due ON ${SCHEDULE_LOG_TABLE} (install_id, due_ms, seq)
+     WHERE due_ms IS NOT NULL`,
+  `CREATE INDEX IF NOT EXISTS proj_schedule_log_set ON ${SCHEDULE_LOG_TABLE} (install_id, at_ms) WHERE due_ms IS NULL`,
+  `CREATE INDEX IF NOT EXISTS proj_schedule_log_age ON ${SCHEDULE_LOG_TABLE} (at_ms) WHERE due_ms IS NOT NULL`,
+];
+
+/** Adds an event to the log, and forgets decisions that are `LIMITS.schedule_log_ms` older. */
+export function writeScheduleLog(sql: Sql, event: Recorded<ScheduleEvent>): void {
+  const { install_id, ...data } = event.data;
+  const at_ms = Date.parse(event.occurred_at);
+  const trace = "trace" in data ? data.trace : null;
+  const due_ms = trace?.due_ms ?? ("due_ms" in data ? data.due_ms : null);
+  sql.run(
+    `INSERT INTO ${SCHEDULE_LOG_TABLE} VALUES (?, ?, ?, ?, ?, ?, ?)`,
+    install_id,
+    event.stream_seq,
+    at_ms,
+    event.event_type.replace("schedule.", ""),
+    trace?.first_due_ms ?? due_ms,
+    due_ms,
+    canonicalize(trace === null ? data : { trace }),
+  );
+  const oldest_ms = at_ms - LIMITS.schedule_log_ms;
+  sql.run(`DELETE FROM ${SCHEDULE_LOG_TABLE} WHERE due_ms IS NOT NULL AND at_ms < ?`, oldest_ms);
+}
+
+/**
+ * Everything about one due time, in order: the latest decided one, or the one that was due last at `at_ms`. What was
+ * missed together was decided together. Empty where nothing was decided.
+ */
+export function dueTimeEntries(sql: Sql, install_id: string, at_ms: number | null): readonly ScheduleLogEntry[] {
+  const decided =
+    at_ms === null
+      ? one<{ due_ms: number }>(
+          sql,
+          `SELECT due_ms FROM ${SCHEDULE_LOG_TABLE} WHERE install_id = ? AND due_ms IS NOT NULL ORDER BY seq DESC LIMIT 1`,
+          install_id,
+        )
+      : one<{ due_ms: number }>(
+          sql,
+          `SELECT due_ms FROM ${SCHEDULE_LOG_TABLE} WHERE install_id = ? AND due_ms IS NOT NULL AND first_due_ms <= ?
+           ORDER BY due_ms DESC LIMIT 1`,
+          install_id,
+          at_ms,
+        );
+  if (decided === undefined) return [];
+  return read(
+    sql,
+    "install_id = ? AND due_ms >= (SELECT min(first_due_ms) FROM proj_schedule_log WHERE install_id = ? AND due_ms = ?) AND due_ms <= ?",
+    [install_id, install_id, decided.due_ms, decided.due_ms],
+  );
+}
+
+/** The last decisions that were made in [from, until), in order, at most `limit`. */
+export function decisionEntries(
+  sql: Sql,
+  install_id: string,
+  range: { readonly from_ms: number; readonly until_ms: number },
+): readonly ScheduleLogEntry[] {
+  return read(sql, "install_id = ? AND due_ms >= ? AND due_ms < ?", [install_id, range.from_ms, range.until_ms]);
+}
+
+/** Whether the install was on a schedule at a time: the last entry of `set` or `cleared` before it, or null. */
+export function standingAt(sql: Sql, install_id: string, at_ms: number): ScheduleLogEntry | null {
+  const row = one<Row>(
+    sql,
+    `SELECT kind, at_ms, data FROM ${SCHEDULE_LOG_TABLE}
+     WHERE install_id = ? AND due_ms IS NULL AND at_ms <= ? AND kind IN ('set', 'cleared') ORDER BY at_ms DESC LIMIT 1`,
+    install_id,
+    at_ms,
+  );
+  return row === undefined ? null : toEntry(row);
+}
+
+type Row = Readonly<{ kind: string; at_ms: number; data: string }>;
+
+function read(sql: Sql, where: string, values: readonly SqlValue[]): readonly ScheduleLogEntry[] {
+  return sql
+    .all<Row>(
+      `SELECT kind, at_ms, data FROM ${SCHEDULE_LOG_TABLE} WHERE ${where} ORDER BY seq LIMIT ?`,
+      ...values,
+      LIMITS.schedule_simulated,
+    )
+    .map(toEntry);
+}
+
+function toEntry({ kind, at_ms, data }: Row): ScheduleLogEntry {
+  return { ...(JSON.parse(data) as object), kind, at_ms } as ScheduleLogEntry;
+}
