@@ -67,6 +67,7 @@ export const LIMITS = {
   trigger_events_per_minute: 60,
   trigger_cursor_step_s: 60,
   trigger_batch: 500,
+  trigger_installs: 10_000,
 
   // Event store.
   event_chars: 500_000,
@@ -112,7 +113,7 @@ export const LIMITS = {
 
   // Relay, for all connections together.
   relay_queue_chars: 48_000_000,
-  relay_batch: 128,
+  relay_batch: 256,
   relay_connections: 2_000,
   relay_handover_batch: 50,
   relay_handover_retry_ms: 5_000,
