@@ -1,0 +1,428 @@
+import assert from "node:assert/strict";
+import { appendFileSync, mkdirSync, mkdtempSync, realpathSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { describe, it, type TestContext } from "node:test";
+import { setTimeout as sleep } from "node:timers/promises";
+import { task } from "@oa/shared/core/event-store.ts";
+import { LIMITS } from "@oa/shared/core/limits.ts";
+import { isRejection } from "@oa/shared/core/refusal.ts";
+import type { TriggerEvent, UpgradeManifest } from "@oa/shared/generated/types.ts";
+import { installDecider } from "@oa/shared/install/decider.ts";
+import { publicKeyOf, signEvent } from "@oa/shared/nostr/template.ts";
+import { listRuns } from "@oa/shared/run/views.ts";
+import { triggerSubject } from "@oa/shared/trigger/decider.ts";
+import { getTriggers, triggerProjection } from "@oa/shared/trigger/views.ts";
+import { openFileWatch } from "@oa/worker/adapters/file-watch.ts";
+import { relayCursors } from "@oa/worker/adapters/relay-cursors.ts";
+import { openRelayPool, type RelayPool } from "@oa/worker/adapters/relay-pool.ts";
+import { loadSchnorr } from "@oa/worker/adapters/schnorr.ts";
+import { openTriggerLoop, type TriggerLoop } from "@oa/worker/loops/trigger.ts";
+import { runsOfInstall } from "@oa/worker/loops/watched-files.ts";
+import { openFakeRelay } from "../fakes/relay.ts";
+import { contextOf, fakeClock, manifestOf, type Ops, openRunWorld, type RunWorld, settled } from "../fakes/runs.ts";
+
+type Triggers = NonNullable<UpgradeManifest["triggers"]>;
+const SECRET = new Uint8Array(32).fill(7);
+const WORKER_SECRET = new Uint8Array(32).fill(9);
+
+/** A worker's trigger side over a folder of real files; `restart` is what a crash and a start leave. */
+function open(context: TestContext, options: { readonly ops?: Ops; readonly relays?: readonly string[] } = {}) {
+  const folder = realpathSync(mkdtempSync(join(tmpdir(), "oa-triggers-")));
+  const clock = fakeClock(Date.now());
+  const reports: unknown[] = [];
+  let stop = new AbortController();
+  let world: RunWorld;
+  let loop: TriggerLoop;
+  let pool: RelayPool | undefined;
+  let running: Promise<void>[] = [];
+  let schnorr: Awaited<ReturnType<typeof loadSchnorr>>;
+  const boot = async (): Promise<void> => {
+    schnorr ??= await loadSchnorr();
+    stop = new AbortController();
+    world = openRunWorld({
+      ...{ clock, ops: options.ops ?? { "fs.read": async () => ({ content: "x", bytes: 1, path: "/x" }) } },
+      ...{ path: join(folder, "worker.sqlite"), projections: [triggerProjection] },
+    });
+    const { database, engine, store } = world;
+    const relays = options.relays ?? [];
+    const open_pool = openRelayPool({ schnorr });
+    pool = open_pool;
+    loop = openTriggerLoop({
+      ...{ store, sql: database, commit: database.commit, clock, home: folder, workspace_id: "ws_test" },
+      worker: publicKeyOf(WORKER_SECRET),
+      runs: (install_id) => runsOfInstall(database, install_id),
+      start: engine.start,
+      watchFiles: (glob, grant, onSign) =>
+        openFileWatch({ glob, grant, home: folder, except: join(folder, "data"), onSign }),
+      listen:
+        relays.length === 0
+          ? null
+          : ({ scope, filter, from_s }, on_event, signal) =>
+              open_pool.subscribe(
+                { relays, filters: [filter], since: relayCursors(database, scope, from_s), on_event },
+                signal,
+              ),
+      report: (error) => reports.push(error),
+    });
+    running = [engine.loop(stop.signal), loop.run(stop.signal)];
+  };
+  const shut = async (): Promise<void> => {
+    stop.abort();
+    pool?.close();
+    await Promise.all(running);
+    assert.equal(world.store.verify().ok, true);
+    world.close();
+  };
+  context.after(async () => {
+    await shut();
+    rmSync(folder, { recursive: true, force: true });
+  });
+  const events = (install_id: string): readonly TriggerEvent[] =>
+    world.store.bySubject(triggerSubject(install_id)) as unknown as readonly TriggerEvent[];
+  return {
+    ...{ folder, clock, reports, boot, shut, events },
+    path: (name: string) => join(folder, name),
+    world: () => world,
+    loop: () => loop,
+    install: (triggers: Triggers, rest: Partial<UpgradeManifest> = {}): string => {
+      const manifest = manifestOf([{ op: "fs.read", path: `${folder}/src/readme` }], {
+        filesystem: [{ path: `${folder}/src/**`, access: "read" }],
+        tools: ["fs.read"],
+      });
+      const install_id = world.install({ ...manifest, ...rest, triggers });
+      loop.refresh();
+      return install_id;
+    },
+    types: (install_id: string) => events(install_id).map(({ event_type }) => event_type),
+    runs: (install_id: string) => listRuns(world.database, { install_id, limit: 100 }),
+    /** Lets real signs come in while the clock passes, until `done`. */
+    until: async (done: () => boolean, step_ms = 500): Promise<void> => {
+      for (let tries = 0; tries < 400; tries += 1) {
+        await settled();
+        if (done()) return;
+        await sleep(10);
+        await clock.pass(step_ms);
+      }
+      assert.fail(`it did not come about; reported: ${reports.map(String).join("; ")}`);
+    },
+    /** Time for anything that is going to happen. */
+    calm: async (ms = 3 * LIMITS.trigger_quiet_ms): Promise<void> => {
+      for (let passed = 0; passed < ms; passed += 500) {
+        await sleep(15);
+        await clock.pass(500);
+      }
+    },
+  };
+}
+const watchSource = (folder: string, glob = "src/**"): Triggers => [{ type: "file_change", glob: `${folder}/${glob}` }];
+
+describe("file triggers", () => {
+  it("a save by rename-and-replace starts one run, with the file as its cause", async (context) => {
+    const side = open(context);
+    await side.boot();
+    mkdirSync(side.path("src"));
+    writeFileSync(side.path("src/a.ts"), "1");
+    const install_id = side.install(watchSource(side.folder));
+    await side.until(() => side.types(install_id).includes("trigger.settled"));
+    writeFileSync(side.path("src/a.ts~"), "22");
+    renameSync(side.path("src/a.ts~"), side.path("src/a.ts"));
+    await side.until(() => side.runs(install_id).length === 1);
+    await side.calm();
+    assert.deepEqual(side.types(install_id), [
+      "trigger.set",
+      "trigger.settled",
+      "trigger.noted",
+      "trigger.fired",
+      "trigger.run_started",
+    ]);
+    const [run] = side.runs(install_id);
+    assert.deepEqual([run?.reason, run?.status], ["trigger", "succeeded"]);
+    const fired = side.events(install_id).find(({ event_type }) => event_type === "trigger.fired");
+    assert.deepEqual(fired?.event_type === "trigger.fired" && fired.data.cause, {
+      ...{ kind: "file_change", paths: [side.path("src/a.ts")], changed: 1 },
+    });
+    assert.equal(getTriggers(side.world().database, install_id)?.last_run_id, run?.run_id);
+  });
+  it("what is there when it is installed is no change", async (context) => {
+    const side = open(context);
+    await side.boot();
+    mkdirSync(side.path("src"));
+    writeFileSync(side.path("src/a.ts"), "1");
+    const install_id = side.install(watchSource(side.folder));
+    await side.until(() => side.types(install_id).includes("trigger.settled"));
+    await side.calm();
+    assert.deepEqual(side.runs(install_id), []);
+  });
+  it("5,000 files at once start one run", async (context) => {
+    const side = open(context);
+    await side.boot();
+    mkdirSync(side.path("src"));
+    const install_id = side.install(watchSource(side.folder));
+    await side.until(() => side.types(install_id).includes("trigger.settled"));
+    for (let index = 0; index < 5_000; index += 1) {
+      if (index % 100 === 0) mkdirSync(side.path(`src/d${index / 100}`));
+      writeFileSync(side.path(`src/d${Math.floor(index / 100)}/f${index}`), "");
+    }
+    await side.until(() => side.runs(install_id).length === 1);
+    await side.calm();
+    assert.equal(side.runs(install_id).length, 1);
+    const noted = side.events(install_id).find(({ event_type }) => event_type === "trigger.noted");
+    const cause = noted?.event_type === "trigger.noted" ? noted.data.cause : undefined;
+    assert.equal(cause?.kind === "file_change" && cause.changed, 5_000);
+    assert.equal(cause?.kind === "file_change" && cause.paths.length, LIMITS.trigger_paths);
+  });
+  it("changes that keep coming are run for once it is quiet, and not before", async (context) => {
+    const side = open(context);
+    await side.boot();
+    mkdirSync(side.path("src"));
+    const install_id = side.install(watchSource(side.folder));
+    await side.until(() => side.types(install_id).includes("trigger.settled"));
+    for (let index = 0; index < 8; index += 1) {
+      appendFileSync(side.path("src/log"), "line\n");
+      await sleep(20);
+      await side.clock.pass(LIMITS.trigger_quiet_ms / 2);
+      assert.equal(side.runs(install_id).length, 0);
+    }
+    await side.until(() => side.runs(install_id).length === 1);
+  });
+  it("a deleted file is a change, and so is a folder that appears later and one that comes back", async (context) => {
+    const side = open(context);
+    await side.boot();
+    const install_id = side.install(watchSource(side.folder, "src/**/*.ts"));
+    await side.until(() => side.types(install_id).includes("trigger.settled"));
+    const causes = () =>
+      side.events(install_id).flatMap((event) => {
+        if (event.event_type !== "trigger.noted" || event.data.cause?.kind !== "file_change") return [];
+        return [event.data.cause.paths.map((path) => path.slice(side.folder.length + 1))];
+      });
+    mkdirSync(side.path("src/deep"), { recursive: true });
+    writeFileSync(side.path("src/deep/a.ts"), "1");
+    await side.until(() => side.runs(install_id).length === 1);
+    rmSync(side.path("src/deep/a.ts"));
+    await side.until(() => side.runs(install_id).length === 2);
+    rmSync(side.path("src"), { recursive: true });
+    await side.calm();
+    mkdirSync(side.path("src/deep"), { recursive: true });
+    writeFileSync(side.path("src/deep/a.ts"), "2");
+    await side.until(() => side.runs(install_id).length === 3);
+    assert.deepEqual(causes(), [["src/deep/a.ts"], ["src/deep/a.ts"], ["src/deep/a.ts"]]);
+  });
+  it("is found by looking where the system told of nothing", async (context) => {
+    const side = open(context);
+    await side.boot();
+    mkdirSync(side.path("src"));
+    const install_id = side.install(watchSource(side.folder));
+    await side.until(() => side.types(install_id).includes("trigger.settled"));
+    // A folder moved in with its files, while the parent that is not watched changed place and came back.
+    renameSync(side.folder, `${side.folder}-away`);
+    writeFileSync(`${side.folder}-away/src/x`, "");
+    renameSync(`${side.folder}-away`, side.folder);
+    await side.until(() => side.runs(install_id).length === 1, 30_000);
+  });
+});
+
+describe("runs that change what they are started by", () => {
+  const writing = (side: ReturnType<typeof open>): Partial<UpgradeManifest> => {
+    const { pipeline, permissions } = manifestOf(
+      [{ op: "fs.write", path: `${side.folder}/src/out.txt`, content: "${run.id}" }],
+      { filesystem: [`${side.folder}/src/**`], tools: ["fs.write"] },
+    );
+    return { pipeline, permissions: permissions ?? {} };
+  };
+
+  it("do not start themselves again: it is recorded as their own change", async (context) => {
+    let writes = 0;
+    const side: ReturnType<typeof open> = open(context, {
+      ops: {
+        "fs.write": async () => {
+          writes += 1;
+          writeFileSync(side.path("src/out.txt"), String(writes));
+          return { path: side.path("src/out.txt"), bytes: 1, sha256: "e".repeat(64) };
+        },
+      },
+    });
+    await side.boot();
+    mkdirSync(side.path("src"));
+    const install_id = side.install(watchSource(side.folder), writing(side));
+    await side.until(() => side.types(install_id).includes("trigger.settled"));
+    writeFileSync(side.path("src/in.txt"), "go");
+    await side.until(() => side.types(install_id).filter((type) => type === "trigger.settled").length === 2);
+    await side.calm(30_000);
+    assert.equal(writes, 1);
+    const last = side.events(install_id).at(-1);
+    assert.deepEqual(last?.event_type === "trigger.settled" && [last.data.reason, last.data.cause], [
+      "own_run",
+      { kind: "file_change", paths: [side.path("src/out.txt")], changed: 1 },
+    ]);
+    // What somebody changes after that counts again.
+    writeFileSync(side.path("src/in.txt"), "again");
+    await side.until(() => side.runs(install_id).length === 2);
+  });
+  it("that cannot write there lose nothing: what changes meanwhile is run for afterwards", async (context) => {
+    let finish = (): void => undefined;
+    let running = 0;
+    const side = open(context, {
+      ops: {
+        "fs.read": async () => {
+          running += 1;
+          await new Promise<void>((resolve) => {
+            finish = resolve;
+          });
+          return { content: "x", bytes: 1, path: "/x" };
+        },
+      },
+    });
+    await side.boot();
+    mkdirSync(side.path("src"));
+    const install_id = side.install(watchSource(side.folder));
+    await side.until(() => side.types(install_id).includes("trigger.settled"));
+    writeFileSync(side.path("src/a"), "1");
+    await side.until(() => running === 1);
+    writeFileSync(side.path("src/a"), "22");
+    await side.until(() => side.types(install_id).filter((type) => type === "trigger.noted").length === 2);
+    await side.calm();
+    assert.equal(running, 1);
+    finish();
+    await side.until(() => running === 2);
+    finish();
+    await side.until(() => side.runs(install_id).every(({ status }) => status === "succeeded"));
+  });
+});
+
+describe("across restarts", () => {
+  it("what changed while the worker was not running is run for once, or skipped as declared", async (context) => {
+    for (const on_missed of ["catch_up", "skip"] as const) {
+      const side = open(context);
+      await side.boot();
+      mkdirSync(side.path("src"));
+      const install_id = side.install(watchSource(side.folder), { schedule: { type: "event", on_missed } });
+      await side.until(() => side.types(install_id).includes("trigger.settled"));
+      await side.shut();
+      writeFileSync(side.path("src/a"), "1");
+      await side.boot();
+      await side.until(() => side.types(install_id).length > 2);
+      await side.calm();
+      assert.equal(side.runs(install_id).length, on_missed === "catch_up" ? 1 : 0);
+      const last = side.events(install_id)[2];
+      assert.equal(last?.event_type, on_missed === "catch_up" ? "trigger.noted" : "trigger.settled");
+      await side.shut();
+      await side.boot();
+      await side.calm();
+      assert.equal(side.runs(install_id).length, on_missed === "catch_up" ? 1 : 0);
+    }
+  });
+  it("a fire whose start was not recorded is started once", async (context) => {
+    const side = open(context);
+    await side.boot();
+    mkdirSync(side.path("src"));
+    const install_id = side.install(watchSource(side.folder));
+    await side.until(() => side.types(install_id).includes("trigger.settled"));
+    writeFileSync(side.path("src/a"), "1");
+    await side.until(() => side.runs(install_id).length === 1);
+    const [run] = side.runs(install_id);
+    // The same cause asked for again, as after a crash between the start and its record.
+    const again = await side.world().engine.start(install_id, "trigger", { cause: "trigger/1" });
+    assert.deepEqual(again, { run_id: run?.run_id });
+    assert.equal(side.runs(install_id).length, 1);
+  });
+});
+
+describe("installs that are not watched", () => {
+  it("a disabled install starts nothing, and starts afresh when it is enabled", async (context) => {
+    const side = open(context);
+    await side.boot();
+    mkdirSync(side.path("src"));
+    const install_id = side.install(watchSource(side.folder));
+    await side.until(() => side.types(install_id).includes("trigger.settled"));
+    const change = (type: "disable" | "enable"): void => {
+      const command = type === "disable" ? ({ type, reason: "by the owner" } as const) : ({ type } as const);
+      const done = side
+        .world()
+        .store.handle(contextOf(side.clock.now_ms()), [task(installDecider, install_id, command)]);
+      assert.ok(!isRejection(done));
+      side.loop().refresh();
+    };
+    change("disable");
+    await side.until(() => side.types(install_id).includes("trigger.cleared"));
+    writeFileSync(side.path("src/a"), "1");
+    await side.calm();
+    change("enable");
+    await side.until(() => side.types(install_id).filter((type) => type === "trigger.settled").length === 2);
+    await side.calm();
+    assert.deepEqual(side.runs(install_id), []);
+    writeFileSync(side.path("src/a"), "22");
+    await side.until(() => side.runs(install_id).length === 1);
+  });
+  it("a Nostr trigger without a relay is not watched, and the log says why", async (context) => {
+    const side = open(context);
+    await side.boot();
+    const install_id = side.install([{ type: "nostr_event", kinds: [1] }]);
+    await side.until(() => side.types(install_id).includes("trigger.set"));
+    const [watch] = getTriggers(side.world().database, install_id)?.watches ?? [];
+    assert.equal(watch?.refusal?.code, "unreachable");
+    assert.match(String(side.reports[0]), /no relay/);
+  });
+});
+
+describe("Nostr triggers", () => {
+  const note = (created_at: number, text: string, secret = SECRET, kind = 1) =>
+    signEvent({ kind, created_at, tags: [["t", "reindex"]], content: text }, secret, new Uint8Array(32));
+  const triggers: Triggers = [{ type: "nostr_event", kinds: [1], filter: { "#t": ["reindex"] } }];
+
+  it("one event from two relays, and again after a restart, starts one run", async (context) => {
+    const relays = [await openFakeRelay(), await openFakeRelay()];
+    const side = open(context, { relays: relays.map(({ url }) => url) });
+    context.after(() => Promise.all(relays.map((relay) => relay.close())));
+    await side.boot();
+    const install_id = side.install(triggers);
+    await side.until(() => relays.every(({ frames }) => frames.some(([verb]) => verb === "REQ")));
+    const event = note(Math.floor(side.clock.now_ms() / 1_000), "please");
+    for (const relay of relays) relay.add(event);
+    await side.until(() => side.runs(install_id).length === 1);
+    await side.calm();
+    await side.shut();
+    await side.boot();
+    const asked = relays.map(({ frames }) => frames.length);
+    await side.until(() => relays.every(({ frames }, index) => frames.length > (asked[index] ?? 0)));
+    await side.calm();
+    assert.equal(side.runs(install_id).length, 1);
+    assert.deepEqual(side.types(install_id), ["trigger.set", "trigger.noted", "trigger.fired", "trigger.run_started"]);
+    const fired = side.events(install_id)[2];
+    const cause = fired?.event_type === "trigger.fired" ? fired.data.cause : undefined;
+    assert.equal(cause?.kind === "nostr_event" && cause.event_id, event.id);
+  });
+  it("what does not match, is older than the install, dated ahead, forged, or this worker's own starts nothing", async (context) => {
+    const relay = await openFakeRelay();
+    const side = open(context, { relays: [relay.url] });
+    context.after(() => relay.close());
+    await side.boot();
+    const now_s = Math.floor(side.clock.now_ms() / 1_000);
+    relay.add(note(now_s - 100, "before the install"));
+    const install_id = side.install(triggers);
+    await side.until(() => relay.frames.some(([verb]) => verb === "REQ"));
+    relay.add({ ...note(now_s + 1, "forged"), content: "other text" });
+    relay.add(note(now_s + 10_000, "from the future"));
+    const own = note(now_s + 1, "my own note", WORKER_SECRET);
+    relay.add(own);
+    const [, subscription = ""] = relay.frames.find(([verb]) => verb === "REQ") ?? [];
+    // A relay that sends what was not asked for.
+    relay.say(JSON.stringify(["EVENT", subscription, note(now_s + 1, "another kind", SECRET, 7)]));
+    await side.until(() => side.types(install_id).length > 1);
+    await side.calm();
+    assert.deepEqual(side.runs(install_id), []);
+    assert.deepEqual(side.types(install_id), ["trigger.set", "trigger.settled"]);
+  });
+  it("what was published while the worker was not running is run for once it is back", async (context) => {
+    const relay = await openFakeRelay();
+    const side = open(context, { relays: [relay.url] });
+    context.after(() => relay.close());
+    await side.boot();
+    const install_id = side.install(triggers);
+    await side.until(() => relay.frames.some(([verb]) => verb === "REQ"));
+    await side.shut();
+    relay.add(note(Math.floor(side.clock.now_ms() / 1_000) + 1, "while you were away"));
+    await side.boot();
+    await side.until(() => side.runs(install_id).length === 1);
+  });
+});

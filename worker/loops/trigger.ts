@@ -1,0 +1,249 @@
+import type { EventContext } from "@oa/shared/core/envelope.ts";
+import { type EventStore, task } from "@oa/shared/core/event-store.ts";
+import { LIMITS } from "@oa/shared/core/limits.ts";
+import type { Permission } from "@oa/shared/core/permission.ts";
+import { Fault, isRejection, type Rejection, reject } from "@oa/shared/core/refusal.ts";
+import type { Sql } from "@oa/shared/core/sql.ts";
+import type { FileWatchOrder, InputValue, TriggerWatch } from "@oa/shared/generated/types.ts";
+import { type InstalledRelease, installDecider } from "@oa/shared/install/decider.ts";
+import { listInstalls } from "@oa/shared/install/views.ts";
+import type { VerifiedEvent } from "@oa/shared/nostr/verify.ts";
+import { readyAt, type TriggerCommand, triggerDecider, triggerSubject } from "@oa/shared/trigger/decider.ts";
+import { mayChange } from "@oa/shared/trigger/own-writes.ts";
+import { openTriggers, watchedInstalls } from "@oa/shared/trigger/views.ts";
+import { mergeInputs } from "@oa/shared/upgrade/plan.ts";
+import { plannedTriggers } from "@oa/shared/upgrade/triggers.ts";
+import type { Clock } from "../adapters/clock.ts";
+import type { FileWatch } from "../adapters/file-watch.ts";
+import { acceptEvents } from "./trigger-events.ts";
+import { openWatchedFiles, type RunsOfInstall, type WatchedFilesLoop } from "./watched-files.ts";
+
+export interface TriggerPorts {
+  readonly store: EventStore;
+  readonly sql: Sql;
+  /** Runs `body` durably; what is queued together is committed together. */
+  readonly commit: <T>(body: () => T) => Promise<T>;
+  readonly clock: Clock;
+  readonly workspace_id: string;
+  /** This worker's public key: what it signs itself starts nothing. */
+  readonly worker: string;
+  readonly home: string;
+  readonly runs: (install_id: string) => RunsOfInstall;
+  /** Starts a run. Asked twice for one install and cause, it answers with the one run. */
+  readonly start: (
+    install_id: string,
+    reason: "trigger",
+    options: { readonly cause: string },
+  ) => Promise<{ readonly run_id: string } | Rejection>;
+  readonly watchFiles: (glob: string, grant: readonly Permission[], onSign: () => void) => FileWatch;
+  /** Verified events that match a NIP-01 filter, from `from_s` on; `scope` names who listens. Null without a relay. */
+  readonly listen:
+    | ((
+        order: { readonly scope: string; readonly filter: Readonly<Record<string, unknown>>; readonly from_s: number },
+        on_event: (event: VerifiedEvent, relay: string) => Promise<void>,
+        signal: AbortSignal,
+      ) => void)
+    | null;
+  /** Told of what went wrong; the loop goes on and tries again. */
+  readonly report: (error: unknown) => void;
+}
+
+export interface TriggerLoop {
+  /** Looks where it is time and starts what is to start. Resolves to how long there is nothing to do. */
+  readonly tick: (signal: AbortSignal) => Promise<number>;
+  /** An install may have changed. */
+  readonly refresh: () => void;
+  /** Ticks until the signal aborts. Never throws. */
+  readonly run: (signal: AbortSignal) => Promise<void>;
+}
+
+interface Watched {
+  readonly release: string;
+  readonly stop: AbortController;
+  readonly files: readonly WatchedFilesLoop[];
+}
+
+/**
+ * The loop that starts installs when what they wait for happens. What it knows is in the log: after a crash nothing that
+ * was noted is forgotten, and nothing runs twice.
+ */
+export function openTriggerLoop(ports: TriggerPorts): TriggerLoop {
+  const { sql, store, clock, report } = ports;
+  const watched = new Map<string, Watched>();
+  let stale = true;
+  let alarm = new AbortController();
+  const wake = (): void => alarm.abort();
+
+  const append = async (install_id: string, command: TriggerCommand): Promise<number> => {
+    const context: EventContext = {
+      now_ms: clock.now_ms(),
+      workspace_id: ports.workspace_id,
+      stream_type: "workspace",
+      stream_id: ports.workspace_id,
+      actor_type: "service",
+      actor_id: "triggers",
+      correlation_id: install_id,
+    };
+    const subject = triggerSubject(install_id);
+    const done = await ports.commit(() => store.handle(context, [task(triggerDecider, subject, command)]));
+    if (!isRejection(done)) return done.length;
+    // Disabled in this very moment: there is nobody to note it for.
+    if (done.code === "install_disabled") return 0;
+    throw new Fault(done.code, done.message);
+  };
+  const stateOf = (install_id: string) => store.load(triggerDecider, triggerSubject(install_id));
+
+  const unwatch = (install_id: string): void => {
+    const one = watched.get(install_id);
+    one?.stop.abort();
+    for (const files of one?.files ?? []) files.close();
+    watched.delete(install_id);
+  };
+  const watch = async (install_id: string, release: string, active: InstalledRelease): Promise<void> => {
+    unwatch(install_id);
+    const watches = watchesOf(active, ports);
+    if (watches.length === 0) {
+      await append(install_id, { type: "clear", reason: "the install has no triggers" });
+      watched.set(install_id, { release, stop: new AbortController(), files: [] });
+      return;
+    }
+    await append(install_id, { type: "set", now_ms: clock.now_ms(), install_id, watches });
+    for (const { refusal } of watches) {
+      if (refusal !== undefined) report(new Fault("trigger_not_granted", `${install_id}: ${refusal.message}`));
+    }
+    const stop = new AbortController();
+    const from_s = Math.floor((stateOf(install_id).set?.since_ms ?? clock.now_ms()) / 1_000);
+    const files: WatchedFilesLoop[] = [];
+    for (const [trigger, order] of watches.entries()) {
+      if (order.refusal !== undefined) continue;
+      if (order.type === "file_change") files.push(watchFiles(install_id, trigger, order, active));
+      else {
+        const { filter } = order;
+        const scope = `${install_id}/${trigger}`;
+        const accept = acceptEvents({
+          ...{ ports, filter, from_s, trigger, wake, pending: () => stateOf(install_id).pending !== null },
+          append: (command) => append(install_id, command),
+        });
+        ports.listen?.({ scope, filter, from_s }, accept, stop.signal);
+      }
+    }
+    watched.set(install_id, { release, stop, files });
+  };
+  const watchFiles = (install_id: string, trigger: number, order: FileWatchOrder, active: InstalledRelease) =>
+    openWatchedFiles({
+      ...{ trigger, clock, wake },
+      open: (onSign) => ports.watchFiles(order.glob, active.grant, onSign),
+      runs: () => ports.runs(install_id),
+      own_writes: mayChange(active.grant, order.glob),
+      on_missed: active.pins.schedule.on_missed ?? "catch_up",
+      baseline: () => stateOf(install_id).baselines[trigger],
+    });
+
+  /** Watches what is enabled and nothing else. */
+  const follow = async (): Promise<void> => {
+    stale = false;
+    const enabled = new Set<string>();
+    for (const { install_id, updated_at, active } of listInstalls(sql, {
+      limit: LIMITS.trigger_installs,
+      status: "enabled",
+    })) {
+      if (active === null) continue;
+      enabled.add(install_id);
+      const release = `${active.signed_by.config_event_id} ${updated_at}`;
+      const installed = store.load(installDecider, install_id).active;
+      if (watched.get(install_id)?.release === release || installed === null) continue;
+      try {
+        await watch(install_id, release, installed);
+      } catch (error) {
+        stale = true; // with the next tick, again
+        report(error);
+      }
+    }
+    for (const install_id of new Set([...watched.keys(), ...watchedInstalls(sql, LIMITS.trigger_installs)])) {
+      if (enabled.has(install_id)) continue;
+      unwatch(install_id);
+      await append(install_id, { type: "clear", reason: "the install is not enabled" });
+    }
+  };
+
+  /** Starts what was fired, or decides whether to fire; when to come back. */
+  const settle = async (install_id: string): Promise<number> => {
+    const now_ms = clock.now_ms();
+    const { active } = ports.runs(install_id);
+    if (stateOf(install_id).unstarted === null) {
+      await append(install_id, { type: "check", now_ms, active_runs: active });
+    }
+    const state = stateOf(install_id);
+    if (state.unstarted === null) {
+      return Math.max(readyAt(state, now_ms), active > 0 ? now_ms + LIMITS.trigger_poll_ms : now_ms);
+    }
+    const { fire } = state.unstarted;
+    const answer = await ports.start(install_id, "trigger", { cause: `trigger/${fire}` });
+    const command: TriggerCommand = isRejection(answer)
+      ? { type: "record_refusal", now_ms, fire, code: answer.code, message: answer.message }
+      : { type: "record_start", fire, run_id: answer.run_id };
+    await append(install_id, command);
+    return readyAt(stateOf(install_id), now_ms);
+  };
+
+  const tick = async (signal: AbortSignal): Promise<number> => {
+    let next_ms = Number.POSITIVE_INFINITY;
+    const attempt = async (work: () => Promise<number>): Promise<void> => {
+      try {
+        next_ms = Math.min(next_ms, await work());
+      } catch (error) {
+        if (!signal.aborted) report(error);
+        next_ms = Math.min(next_ms, clock.now_ms() + LIMITS.trigger_sleep_ms);
+      }
+    };
+    if (stale) await follow();
+    for (const [install_id, { files }] of watched) {
+      const note = async (seen: TriggerCommand): Promise<void> => void (await append(install_id, seen));
+      for (const one of files) if (!signal.aborted) await attempt(() => one.tick(note, signal));
+    }
+    for (const install_id of openTriggers(sql, LIMITS.trigger_batch)) await attempt(() => settle(install_id));
+    return Math.min(LIMITS.trigger_sleep_ms, Math.max(0, next_ms - clock.now_ms()));
+  };
+
+  return {
+    tick,
+    refresh: () => {
+      stale = true;
+      wake();
+    },
+    run: async (signal) => {
+      while (!signal.aborted) {
+        alarm = new AbortController();
+        const wait_ms = await tick(signal).catch((error: unknown) => {
+          report(error);
+          return LIMITS.trigger_sleep_ms;
+        });
+        await clock.sleep(wait_ms, AbortSignal.any([signal, alarm.signal]));
+      }
+      for (const install_id of [...watched.keys()]) unwatch(install_id);
+    },
+  };
+}
+
+/** What an install waits for, with what it may not or cannot watch marked as such. */
+function watchesOf({ manifest, inputs, grant }: InstalledRelease, ports: TriggerPorts): readonly TriggerWatch[] {
+  if (manifest === null) return [];
+  const merged = mergeInputs(manifest, inputs as Readonly<Record<string, InputValue>>);
+  const planned = isRejection(merged) ? null : plannedTriggers(manifest, merged, { home: ports.home, grant });
+  return (manifest.triggers ?? []).map((trigger, index) => {
+    const found = isRejection(merged) ? merged : (planned?.[index] ?? null);
+    const noRelay = trigger.type === "nostr_event" && ports.listen === null;
+    const refusal = isRejection(found)
+      ? found
+      : found === null
+        ? reject("input_missing", "it hangs on an input that has no value")
+        : noRelay
+          ? reject("unreachable", "it waits for Nostr events, and this worker reads no relay")
+          : null;
+    if (refusal === null && found !== null && !isRejection(found)) return found;
+    const { code, message } = refusal ?? reject("internal", "it cannot be watched");
+    const why = { refusal: { code, message: message.slice(0, 2_000) } };
+    if (trigger.type === "file_change") return { type: "file_change", glob: trigger.glob, ...why };
+    return { type: "nostr_event", filter: { kinds: trigger.kinds, ...trigger.filter }, ...why };
+  });
+}
