@@ -10,7 +10,6 @@ import { listPairings, type PairingView, pairingOf } from "@oa/shared/pairing/vi
 import type { Decide } from "./decide.ts";
 
 const SECRET_BYTES = 16;
-const EXPIRES_MS = 600_000;
 
 /** Which coordinators may order installs. */
 export function pairingsPort(options: {
@@ -43,7 +42,7 @@ export function pairingsPort(options: {
         return isRejection(done) ? done : { ...done, worker };
       }
       const secret = Buffer.from(random(SECRET_BYTES)).toString("base64url");
-      const expires_at_ms = now_ms() + (expires_in_ms ?? EXPIRES_MS);
+      const expires_at_ms = now_ms() + (expires_in_ms ?? LIMITS.pairing_offer_ms);
       const offer = { type: "offer", secret_sha256: sha256Hex(secret), expires_at_ms, ceiling, label } as const;
       const done = await change(id, offer);
       return isRejection(done) ? done : { ...done, worker, secret };

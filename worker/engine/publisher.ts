@@ -6,8 +6,9 @@ import type { RelayPool } from "../adapters/relay-pool.ts";
 import type { EventPublisher } from "../ops/op.ts";
 
 /**
- * Signs events with the worker's key and publishes them. `grant` null: on the worker's own account (a completion note),
- * else only kinds the grant names. Without relays of its own, an event goes to the worker's. Fault: not_permitted.
+ * Signs events with the worker's key and publishes them. `grant` null: on the worker's own account (a completion note).
+ * Else only kinds the grant names, and only to relays the owner chose: a step may name some of them, so that it cannot
+ * reach other hosts this way. Without relays of its own, an event goes to all of them. Fault: not_permitted.
  */
 export function eventPublisher(
   options: {
@@ -22,6 +23,10 @@ export function eventPublisher(
     publish: async ({ kind, content, tags }, { relays = options.relays, created_at, signal }) => {
       if (grant !== null && !permits(grant, `event:publish:${kind}`)) {
         throw new Fault("not_permitted", `the install grants no event:publish:${kind}`);
+      }
+      const foreign = grant === null ? undefined : relays.find((relay) => !options.relays.includes(relay));
+      if (foreign !== undefined) {
+        throw new Fault("not_permitted", `${foreign} is not one of the relays this worker's owner chose`);
       }
       const event = signEvent({ kind, content, tags, created_at }, options.secret_key, options.random(32));
       const timeout_ms = LIMITS.publish_timeout_ms;
