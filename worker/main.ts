@@ -184,6 +184,7 @@ export async function openWorker(config: Config): Promise<Worker> {
     ...{ config, sql: database, decide, home, worker: own.public_key, owner_key: owner.secret_key, schnorr, random },
     ...{ store, feed, engine, indexes, backends, edge, report },
     now_ms: clock.now_ms,
+    measure: machineState.measure,
     authorKey: async () => (await loadOrCreateKey(data_dir, "author")).secret_key,
     lookUp,
     accept: installs.accept,

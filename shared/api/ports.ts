@@ -6,6 +6,7 @@ import type {
   ControlInstallRequest,
   ControlPairingRequest,
   ControlSchedulePreview,
+  ControlScheduleSimulation,
   ControlSearchRequest,
 } from "../generated/types.ts";
 
@@ -76,6 +77,9 @@ export interface ControlPorts {
     readonly preview: (request: ControlSchedulePreview) => object | Rejection;
     /** Every install's schedule, the one that fires next first. */
     readonly list: () => readonly object[];
+    /** Why an install did or did not run when it was due last before a time; null: the due time decided last. */
+    readonly why: (install_id: string, at_ms: number | null, signal: AbortSignal) => Answer<object>;
+    readonly simulate: (install_id: string, request: ControlScheduleSimulation) => object | Rejection;
   };
   readonly audit: {
     readonly verify: () => ChainReport;

@@ -7,10 +7,6 @@
 export type ControlInstallSource = (ControlSourceAddress | ControlSourceEvents | ControlSourceManifest)
 export type InputValue = (string | number | boolean | string[])
 /**
- * What happens to an install. The subject is the install, install_….
- */
-export type InstallEvent = (InstallRequested | InstallApproved | InstallEnabled | InstallDisabled | InstallRemoved | InstallRefused)
-/**
  * What a constraint does that no sensor of the machine can measure. Absent: wait.
  */
 export type ScheduleOnUnknown = ("wait" | "run")
@@ -18,6 +14,10 @@ export type ScheduleOnUnknown = ("wait" | "run")
  * What a due time does while a run of the same install goes on: is skipped, waits for its end (later due times join it), or has it canceled. Absent: skip.
  */
 export type ScheduleOverlap = ("skip" | "queue_one" | "cancel_running")
+/**
+ * What happens to an install. The subject is the install, install_….
+ */
+export type InstallEvent = (InstallRequested | InstallApproved | InstallEnabled | InstallDisabled | InstallRemoved | InstallRefused)
 /**
  * A public key in NIP-19 form.
  */
@@ -230,6 +230,55 @@ readonly window?: {
 readonly start: string
 readonly end: string
 }
+}
+/**
+ * POST /v1/schedule/{install_id}/simulate: what an install's schedule, or one with other settings, would have done.
+ */
+export interface ControlScheduleSimulation {
+/**
+ * Absent: a week before to.
+ */
+readonly from?: string
+/**
+ * Exclusive. Absent: now.
+ */
+readonly to?: string
+readonly changes?: ControlScheduleChanges
+}
+/**
+ * Settings that differ from the install's own.
+ */
+export interface ControlScheduleChanges {
+readonly expression?: string
+readonly timezone?: string
+readonly window?: (ScheduleWindow | null)
+readonly jitter_ms?: number
+readonly on_missed?: ("skip" | "catch_up")
+readonly on_unknown?: ScheduleOnUnknown
+readonly overlap?: ScheduleOverlap
+/**
+ * null takes a constraint away.
+ */
+readonly constraints?: {
+readonly plugged_in?: (boolean | null)
+readonly wifi_only?: (boolean | null)
+readonly cpu_max_percentage?: (number | null)
+readonly suspend_if_active?: (boolean | null)
+readonly respect_dnd?: (boolean | null)
+}
+}
+/**
+ * Local times between which a run may start; may cross midnight.
+ */
+export interface ScheduleWindow {
+/**
+ * HH:MM, included.
+ */
+readonly start: string
+/**
+ * HH:MM, excluded.
+ */
+readonly end: string
 }
 /**
  * POST /v1/search: literal and case-sensitive text, symbols and meaning in the indexed code.
@@ -540,19 +589,6 @@ readonly jitter_ms?: number
 readonly on_missed?: ("skip" | "catch_up")
 readonly on_unknown?: ScheduleOnUnknown
 readonly overlap?: ScheduleOverlap
-}
-/**
- * Local times between which a run may start; may cross midnight.
- */
-export interface ScheduleWindow {
-/**
- * HH:MM, included.
- */
-readonly start: string
-/**
- * HH:MM, excluded.
- */
-readonly end: string
 }
 export interface ScheduleConstraints {
 readonly plugged_in?: boolean

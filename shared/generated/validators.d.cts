@@ -18,6 +18,7 @@ export const isControlPairingRequest: Validator<types.ControlPairingRequest>;
 export const isControlRunCancel: Validator<types.ControlRunCancel>;
 export const isControlRunRequest: Validator<types.ControlRunRequest>;
 export const isControlSchedulePreview: Validator<types.ControlSchedulePreview>;
+export const isControlScheduleSimulation: Validator<types.ControlScheduleSimulation>;
 export const isControlSearchRequest: Validator<types.ControlSearchRequest>;
 export const isApiError: Validator<types.ApiError>;
 export const isCatalogDetail: Validator<types.CatalogDetail>;

@@ -1,13 +1,11 @@
 import type { ControlPorts, DoctorCheck } from "@oa/shared/api/ports.ts";
 import type { EventStore } from "@oa/shared/core/event-store.ts";
-import { LIMITS } from "@oa/shared/core/limits.ts";
 import { escapeGlob } from "@oa/shared/core/permission.ts";
 import { isRejection, reject } from "@oa/shared/core/refusal.ts";
 import { getRun, listRuns } from "@oa/shared/run/views.ts";
-import { previewSchedule } from "@oa/shared/schedule/preview.ts";
-import { listSchedules } from "@oa/shared/schedule/views.ts";
 import type { EdgeClient } from "../adapters/edge-client.ts";
 import { openGrantedFiles } from "../adapters/granted-files.ts";
+import type { MachineState } from "../adapters/machine-state/port.ts";
 import type { ModelBackends } from "../backends/backend.ts";
 import type { Config } from "../config.ts";
 import type { Engine } from "../engine.ts";
@@ -18,8 +16,10 @@ import type { EventFeed } from "./event-feed.ts";
 import { type InstallsOptions, installsPort } from "./installs.ts";
 import { marketPort } from "./market.ts";
 import { pairingsPort } from "./pairings.ts";
+import { schedulePort } from "./schedule.ts";
 
 export interface PortsOptions extends Omit<InstallsOptions, "lookUp"> {
+  readonly measure: MachineState["measure"];
   readonly config: Config;
   readonly lookUp: InstallsOptions["lookUp"];
   readonly store: EventStore;
@@ -66,17 +66,7 @@ export function controlPorts(options: PortsOptions): ControlPorts {
         { query, index: index ?? null, limit },
         { ...options, signal, treeOf: (root) => treeOf(root, options.home) },
       ),
-    schedule: {
-      preview: ({ expression, timezone: time_zone, from, count, window }) =>
-        previewSchedule({
-          expression,
-          time_zone,
-          from_ms: Date.parse(from),
-          count,
-          ...(window === undefined ? {} : { window }),
-        }),
-      list: () => listSchedules(sql, LIMITS.api_page),
-    },
+    schedule: schedulePort(options),
     audit: { verify: () => store.verify(), export: () => exportLines(store) },
     pairings: pairingsPort(options),
     doctor: options.doctor,

@@ -1,6 +1,7 @@
-import { isRejection, type Rejection, reject } from "@oa/shared/core/refusal.ts";
+import { isRejection } from "@oa/shared/core/refusal.ts";
 import type { ClockChange, Preview } from "@oa/shared/schedule/preview.ts";
 import { type Command, defineCommand } from "./command.ts";
+import { readInstant, readWindow } from "./time-options.ts";
 
 export const command: Command = defineCommand({
   words: ["schedule", "next"],
@@ -18,7 +19,7 @@ export const command: Command = defineCommand({
   ],
   run: async ({ options, fail, print }) => {
     const { previewSchedule } = await import("@oa/shared/schedule/preview.ts");
-    const from_ms = options.from === undefined ? Date.now() : readInstant(options.from);
+    const from_ms = options.from === undefined ? Date.now() : readInstant("--from", options.from);
     if (isRejection(from_ms)) return fail(from_ms, NONE);
     const { cron: expression, tz: time_zone, count } = options;
     const window = options.window === undefined ? {} : { window: readWindow(options.window) };
@@ -39,23 +40,14 @@ const OUTCOMES: Readonly<Record<ClockChange["outcome"], string>> = {
 
 function describe({ fires, local, clock_changes }: Preview, time_zone: string): string {
   if (fires.length === 0) return "It never fires.";
-  const lines = local.map((text, index) => `${text.replace("T", " ")}   ${fires[index]}`);
+  const days = new Map(clock_changes.map(({ local_from, kind }) => [local_from.slice(0, 10), kind]));
+  const lines = local.map((text, index) => {
+    const kind = days.get(text.slice(0, 10));
+    return `${text.replace("T", " ")}   ${fires[index]}${kind === undefined ? "" : `   ← ${kind}`}`;
+  });
   const notes = clock_changes.map(
     ({ local_from, local_until, outcome }) =>
       `${local_from.replace("T", " ")} to ${local_until.slice(11)} in ${time_zone} ${OUTCOMES[outcome]}.`,
   );
   return [...lines, ...notes].join("\n");
-}
-
-/** The instant in milliseconds. A date alone is midnight in UTC; a time needs its offset. */
-function readInstant(text: string): number | Rejection {
-  const shape = /^\d{4}-\d\d-\d\d(?:T\d\d:\d\d(?::\d\d(?:\.\d{1,9})?)?(?:Z|[+-]\d\d:\d\d))?$/;
-  const at_ms = shape.test(text) ? Date.parse(text) : Number.NaN;
-  if (!Number.isNaN(at_ms)) return at_ms;
-  return reject("usage", `--from takes an instant like 2026-03-08T00:00:00Z, not ${JSON.stringify(text.slice(0, 80))}`);
-}
-
-function readWindow(text: string): { readonly start: string; readonly end: string } {
-  const cut = text.indexOf("-");
-  return { start: cut === -1 ? text : text.slice(0, cut), end: cut === -1 ? "" : text.slice(cut + 1) };
 }

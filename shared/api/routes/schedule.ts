@@ -1,10 +1,10 @@
 import { Hono } from "hono";
-import { isRejection } from "../../core/refusal.ts";
+import { isRejection, type Rejection, reject } from "../../core/refusal.ts";
 import validators from "../../generated/validators.cjs";
 import { answer, readBody } from "../answer.ts";
 import type { ControlPorts } from "../ports.ts";
 
-/** `/v1/schedule`: when installs run next, and when a schedule would. */
+/** `/v1/schedule`: when installs run next, when a schedule would, and why one did or did not. */
 export function scheduleRoutes({ schedule }: ControlPorts): Hono {
   const routes = new Hono();
   routes.get("/", (context) => context.json({ schedules: schedule.list() }));
@@ -12,5 +12,22 @@ export function scheduleRoutes({ schedule }: ControlPorts): Hono {
     const body = await readBody(context, validators.isControlSchedulePreview);
     return answer(context, isRejection(body) ? body : schedule.preview(body));
   });
+  routes.get("/:id/why", async (context) => {
+    const at_ms = readInstant(context.req.query("at"));
+    if (isRejection(at_ms)) return answer(context, at_ms);
+    return answer(context, await schedule.why(context.req.param("id"), at_ms, context.req.raw.signal));
+  });
+  routes.post("/:id/simulate", async (context) => {
+    const body = await readBody(context, validators.isControlScheduleSimulation);
+    return answer(context, isRejection(body) ? body : schedule.simulate(context.req.param("id"), body));
+  });
   return routes;
+}
+
+/** An instant of the query string in milliseconds; null where there is none. */
+function readInstant(text: string | undefined): number | null | Rejection {
+  if (text === undefined) return null;
+  const at_ms = /^\d{4}-\d\d-\d\dT[\d:.]{5,15}(?:Z|[+-]\d\d:\d\d)$/.test(text) ? Date.parse(text) : Number.NaN;
+  if (!Number.isNaN(at_ms)) return at_ms;
+  return reject("usage", `at must be an instant like 2026-03-08T02:00:00Z, not ${JSON.stringify(text.slice(0, 40))}`);
 }

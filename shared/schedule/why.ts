@@ -1,0 +1,244 @@
+import { LIMITS } from "../core/limits.ts";
+import { assertNever } from "../core/refusal.ts";
+import type { ConstraintTrace, CronSchedule, ScheduleTrace } from "../generated/types.ts";
+import type { ScheduleLogEntry } from "./log.ts";
+import { localText } from "./preview.ts";
+import type { ScheduleView } from "./views.ts";
+
+/** All that is known about an install and a time; each fact comes from a view. Times are Unix milliseconds. */
+export interface WhyFacts {
+  readonly install_id: string;
+  readonly title: string;
+  readonly status: "pending" | "enabled" | "disabled" | "removed";
+  /** The time asked about; null asks about the due time decided last. */
+  readonly at_ms: number | null;
+  readonly now_ms: number;
+  /** Of this worker, for times of an install that is on no schedule. */
+  readonly time_zone: string;
+  readonly schedule: ScheduleView | null;
+  /** Whether it was on a schedule then: the last entry of `set` or `cleared`. */
+  readonly standing: ScheduleLogEntry | null;
+  /** Everything about the due time, in order. */
+  readonly entries: readonly ScheduleLogEntry[];
+  /** The run that was started for it. */
+  readonly run: { readonly run_id: string; readonly status: string; readonly message: string | null } | null;
+  /** What it waits for, measured just now. */
+  readonly measured: readonly ConstraintTrace[];
+}
+
+export interface Why {
+  readonly install_id: string;
+  readonly answer: "ran" | "starting" | "refused" | "waits" | "skipped" | "not_decided" | "not_scheduled";
+  readonly sentences: readonly string[];
+  readonly due_at: string | null;
+  readonly decided_at: string | null;
+  readonly trace: ScheduleTrace | null;
+  readonly run_id: string | null;
+  readonly measured: readonly ConstraintTrace[];
+  readonly next_due_at: string | null;
+  readonly entries: readonly ScheduleLogEntry[];
+}
+
+type Decision = Extract<ScheduleLogEntry, { readonly trace: ScheduleTrace }>;
+
+/** Why an install did or did not run, in plain sentences, with the trace they are read from. Pure. */
+export function explain(facts: WhyFacts): Why {
+  const { install_id, schedule, entries, run, measured } = facts;
+  const decision = entries.findLast((entry): entry is Decision => "trace" in entry) ?? null;
+  const zone = schedule?.schedule.timezone ?? facts.time_zone;
+  const next_ms = schedule?.waiting_for == null ? (schedule?.next_due_ms ?? null) : null;
+  const next_due_at = next_ms === null ? null : new Date(next_ms).toISOString();
+  const overdue = overdueSentence(facts, zone);
+  const next =
+    schedule === null && decision !== null
+      ? [`It is on no schedule now: it is ${facts.status}.`]
+      : next_ms === null || overdue !== null
+        ? []
+        : [`It is due next at ${shown(zone, next_ms)}.`];
+  const common = { install_id, run_id: run?.run_id ?? null, next_due_at, entries };
+  const off = facts.at_ms !== null && facts.standing?.kind === "cleared";
+  if (decision === null || overdue !== null || (off && (facts.standing?.at_ms ?? 0) > decision.at_ms)) {
+    const [answer, sentence] = overdue === null ? undecided(facts, zone) : (["not_decided", overdue] as const);
+    const sentences = [sentence, ...next];
+    return { ...common, answer, sentences, due_at: null, decided_at: null, trace: null, measured: [] };
+  }
+  const { trace } = decision;
+  const waits = decision.kind === "deferred" && schedule?.waiting_for != null && schedule.last_due_ms === trace.due_ms;
+  const sentences = [
+    ...dueSentences(trace, zone, facts.at_ms),
+    ...(trace.window === null ? [] : [windowSentence(trace, zone)]),
+    ...trace.constraints.map((constraint) => constraintSentence(constraint, trace)),
+    outcomeSentence(decision, waits, zone),
+    ...resultSentences(facts, decision),
+    ...(waits ? measured.filter(({ met }) => met !== "yes").map((now) => `Now: ${measurement(now)}.`) : []),
+    ...next,
+  ];
+  return {
+    ...common,
+    answer: answerOf(facts, decision, waits),
+    sentences,
+    due_at: new Date(trace.due_ms).toISOString(),
+    decided_at: new Date(decision.at_ms).toISOString(),
+    trace,
+    measured: waits ? measured : [],
+  };
+}
+
+/** What is due and has not been decided, because nobody was there to. */
+function overdueSentence({ schedule, at_ms, now_ms }: WhyFacts, zone: string): string | null {
+  if (schedule?.next_due_ms == null || schedule.next_fire_ms === null) return null;
+  const { next_due_ms, next_fire_ms } = schedule;
+  if (next_due_ms > (at_ms ?? now_ms) || now_ms - next_fire_ms < LIMITS.machine_away_ms) return null;
+  const now = schedule.waiting_for === null ? "has not been decided about" : "waits, and has not been looked at";
+  return `It was due at ${shown(zone, next_due_ms)} and ${now} since: the worker is not running (oa up starts it).`;
+}
+
+function undecided(facts: WhyFacts, zone: string): readonly [Why["answer"], string] {
+  const { title, status, standing, schedule, at_ms, now_ms } = facts;
+  const then = at_ms === null ? "" : ` at ${shown(zone, at_ms)}`;
+  if (at_ms !== null && at_ms > now_ms) return ["not_decided", `${shown(zone, at_ms)} has not come yet.`];
+  if (standing?.kind === "cleared") {
+    return ["not_scheduled", `${title} was on no schedule${then}: ${standing.reason}.`];
+  }
+  if (standing === null && schedule !== null) {
+    return ["not_scheduled", `${title} was not installed with a schedule yet${then}.`];
+  }
+  if (schedule === null) {
+    const why = status === "enabled" ? "it runs when it is asked to, or when something triggers it" : `it is ${status}`;
+    return ["not_scheduled", `${title} is on no schedule: ${why}.`];
+  }
+  return ["not_decided", `${title} has not been due since it was scheduled (${rule(schedule.schedule)}).`];
+}
+
+function dueSentences(trace: ScheduleTrace, zone: string, at_ms: number | null): readonly string[] {
+  const { due_ms, first_due_ms, due_times, jitter_ms, late_ms, clock_jump_ms = 0, away_ms = 0 } = trace;
+  const jitter = jitter_ms === 0 ? "" : `, to start ${duration(jitter_ms)} later (its jitter)`;
+  const last = at_ms !== null && at_ms - due_ms >= 60_000 ? "Before that time it was last due" : "It was due";
+  const sentences = [`${last} at ${shown(zone, due_ms)}${jitter}.`];
+  if (due_times > 1) {
+    sentences.push(`That stands for ${due_times} due times since ${shown(zone, first_due_ms)}: they make one run.`);
+  }
+  if (late_ms > LIMITS.schedule_late_ms && trace.waited_ms === undefined) {
+    const known = away_ms > 0 ? `the worker was away for ${duration(away_ms)}` : "the worker was not running then";
+    const jump = clock_jump_ms === 0 ? "" : `, and its clock had moved by ${duration(Math.abs(clock_jump_ms))}`;
+    sentences.push(`It was decided ${duration(late_ms)} late: ${known}${jump}.`);
+  }
+  return sentences;
+}
+
+function windowSentence({ window }: ScheduleTrace, zone: string): string {
+  return `The window ${window?.start} to ${window?.end} (${zone}) was ${window?.open === true ? "open" : "closed"}.`;
+}
+
+function constraintSentence(constraint: ConstraintTrace, { on_unknown }: ScheduleTrace): string {
+  const verdict = {
+    yes: "met",
+    no: "not met",
+    unknown: `not known, so ${on_unknown === "run" ? "it may run" : "it waits"}`,
+  };
+  return `${measurement(constraint)}: ${verdict[constraint.met]}.`;
+}
+
+/** A constraint beside its measured value, e.g. `plugged_in: on battery`. */
+export function measurement({ name, required, measured, reason }: ConstraintTrace): string {
+  if (required === false) return `${name}: not asked for`;
+  if (measured === "unknown") return `${name}: unknown (${reason ?? "it was not measured"})`;
+  switch (name) {
+    case "plugged_in":
+      return `${name}: on ${measured === true ? "mains power" : "battery"}`;
+    case "wifi_only":
+      return `${name}: ${measured === "none" ? "no network" : `the network is ${measured}`}`;
+    case "cpu_max_percentage":
+      return `${name}: ${measured} % of at most ${required} %`;
+    case "suspend_if_active":
+      return `${name}: no input for ${duration(Number(measured))} of at least ${duration(LIMITS.machine_idle_ms)}`;
+    case "respect_dnd":
+      return `${name}: Do Not Disturb is ${measured === true ? "on" : "off"}`;
+    default:
+      return assertNever(name);
+  }
+}
+
+function outcomeSentence({ at_ms, trace }: Decision, waits: boolean, zone: string): string {
+  const { outcome, active_runs, overlap, wait_until_ms, waited_ms = 0 } = trace;
+  const until = wait_until_ms === undefined ? "" : `, until ${shown(zone, wait_until_ms)} at the latest`;
+  const verb = waits ? "waits" : "waited";
+  const start = `It started at ${shown(zone, at_ms)}`;
+  const runs = active_runs === 1 ? "a run of it was going on" : `${active_runs} runs of it were going on`;
+  switch (outcome) {
+    case "on_time":
+      return `${start}, on time.`;
+    case "caught_up":
+      return `${start}, to catch up with what was missed.`;
+    case "window_opened":
+      return `${start}, when its window opened.`;
+    case "constraints_met":
+      return `${start}, when everything it asks for was met, after ${duration(waited_ms)}.`;
+    case "run_ended":
+      return `${start}, when the run before it had ended, after ${duration(waited_ms)}.`;
+    case "waits_for_window":
+      return `It ${verb} for its window to open.`;
+    case "waits_for_constraints":
+      return `It ${verb} until everything it asks for is met${until}.`;
+    case "waits_for_run":
+      return overlap === "cancel_running"
+        ? `It had the running one canceled (overlap: cancel_running) and ${verb} for its end${until}.`
+        : `It ${verb} for the run that was going on (overlap: queue_one)${until}.`;
+    case "outside_window":
+      return "It was skipped: the window was closed, and what is missed is skipped (on_missed: skip).";
+    case "missed":
+      return "It was skipped: it was missed (on_missed: skip).";
+    case "too_old":
+      return `It was skipped: it was missed more than ${duration(LIMITS.schedule_catch_up_ms)} ago.`;
+    case "constraints_unmet":
+      return `It was skipped: what it asks for was not met in time (it waited ${duration(waited_ms)}).`;
+    case "run_active":
+      return overlap === "skip"
+        ? `It was skipped: ${runs} (overlap: skip).`
+        : `It was skipped: ${runs}, and did not end in time (it waited ${duration(waited_ms)}).`;
+    default:
+      return assertNever(outcome);
+  }
+}
+
+/** What became of the decision afterwards. */
+function resultSentences({ run, entries, standing }: WhyFacts, decision: Decision): readonly string[] {
+  const refused = entries.findLast((entry) => entry.kind === "run_refused");
+  if (refused?.kind === "run_refused") return [`No run was started: ${refused.message} (${refused.code}).`];
+  if (run !== null) {
+    const message = run.message === null ? "" : `: ${run.message}`;
+    return [`Run ${run.run_id} has the status ${run.status}${message}.`];
+  }
+  if (decision.kind === "fired") return ["Its run has not been queued yet."];
+  const changed = standing !== null && standing.at_ms > decision.at_ms;
+  if (decision.kind === "deferred" && changed) return ["Then its schedule was changed, which ended the wait."];
+  return [];
+}
+
+function answerOf({ run, entries }: WhyFacts, decision: Decision, waits: boolean): Why["answer"] {
+  if (entries.some(({ kind }) => kind === "run_refused")) return "refused";
+  if (run !== null) return "ran";
+  if (decision.kind === "fired") return "starting";
+  return waits ? "waits" : "skipped";
+}
+
+/** A schedule in one line. */
+export function rule({ expression, timezone, window }: CronSchedule): string {
+  const between = window === undefined ? "" : `, ${window.start} to ${window.end}`;
+  return `${expression} in ${timezone}${between}`;
+}
+
+function shown(time_zone: string, at_ms: number): string {
+  return `${localText(time_zone, at_ms).replace("T", " ")} (${time_zone})`;
+}
+
+/** A length of time for people, e.g. `7 h 12 min`. */
+export function duration(ms: number): string {
+  const seconds = Math.round(ms / 1000);
+  if (seconds < 60) return `${seconds} s`;
+  const minutes = Math.round(seconds / 60);
+  if (minutes < 60) return `${minutes} min`;
+  const hours = Math.floor(minutes / 60);
+  if (hours < 48) return minutes % 60 === 0 ? `${hours} h` : `${hours} h ${minutes % 60} min`;
+  return `${Math.round(hours / 24)} days`;
+}

@@ -1,0 +1,28 @@
+import { isRejection } from "@oa/shared/core/refusal.ts";
+import type { ScheduleView } from "@oa/shared/schedule/views.ts";
+import { type Command, defineCommand } from "./command.ts";
+import { table } from "./table.ts";
+
+type Listed = ScheduleView & { readonly title: string };
+
+export const command: Command = defineCommand({
+  words: ["schedule", "list"],
+  summary: "List what is on a schedule, the next start first",
+  examples: ["oa schedule list", "oa schedule list --json"],
+  run: async ({ api, print }) => {
+    const answer = await (await api()).get<{ readonly schedules: readonly Listed[] }>("/v1/schedule");
+    if (isRejection(answer)) return answer;
+    print(answer, () =>
+      answer.schedules.length === 0
+        ? "Nothing is on a schedule."
+        : table(["INSTALL", "UPGRADE", "SCHEDULE", "NEXT", "LAST"], answer.schedules.map(row)),
+    );
+    return 0;
+  },
+});
+
+function row({ install_id, title, schedule, next_fire_ms, waiting_for, last_outcome }: Listed): readonly string[] {
+  const start = next_fire_ms === null ? "never" : new Date(next_fire_ms).toISOString().slice(0, 16).replace("T", " ");
+  const next = waiting_for === null || waiting_for === "window" ? start : `waits, until ${start}`;
+  return [install_id, title, `${schedule.expression} ${schedule.timezone}`, `${next} UTC`, last_outcome ?? "not yet"];
+}

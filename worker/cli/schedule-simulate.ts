@@ -1,0 +1,117 @@
+import { isRejection, type Rejection, reject } from "@oa/shared/core/refusal.ts";
+import type { ControlScheduleChanges, ControlScheduleSimulation, CronSchedule } from "@oa/shared/generated/types.ts";
+import type { ScheduleLogEntry } from "@oa/shared/schedule/log.ts";
+import type { Simulation } from "@oa/shared/schedule/simulate.ts";
+import { type Command, defineCommand } from "./command.ts";
+import { findInstall } from "./find-install.ts";
+import { table } from "./table.ts";
+import { readLocalTime, readWindow } from "./time-options.ts";
+
+interface Answer extends Simulation {
+  readonly from: string;
+  readonly to: string;
+  readonly schedule: CronSchedule;
+  readonly run_ms: number;
+  readonly recorded: readonly ScheduleLogEntry[];
+}
+
+export const command: Command = defineCommand({
+  words: ["schedule", "simulate"],
+  summary: "Go through last week again, with other settings, and show what would have run when",
+  arguments: { install: { summary: "An install's id or its upgrade's name" } },
+  options: {
+    from: { type: "text", value: "TIME", summary: "Of this machine; without it, a week before --to" },
+    to: { type: "text", value: "TIME", summary: "Of this machine; without it, now" },
+    set: {
+      type: "text",
+      value: "NAME=VALUE",
+      repeat: true,
+      summary:
+        "A setting to change: cron, tz, window (HH:MM-HH:MM or none), jitter_ms, on_missed, on_unknown, overlap, or a constraint (none takes it away)",
+    },
+  },
+  examples: [
+    "oa schedule simulate nightly-index",
+    'oa schedule simulate nightly-index --set cron="0 3 * * *" --set window=01:00-06:00',
+    "oa schedule simulate nightly-index --from 2026-03-01 --to 2026-03-15 --set plugged_in=none --set on_unknown=run --json",
+  ],
+  run: async ({ api, args, options, print }) => {
+    const times = readTimes(options);
+    if (isRejection(times)) return times;
+    const changes = readChanges(options.set);
+    if (isRejection(changes)) return changes;
+    const client = await api();
+    const install = await findInstall(client, args.install);
+    if (isRejection(install)) return install;
+    const path = `/v1/schedule/${encodeURIComponent(install.install_id)}/simulate`;
+    const answer = await client.post<Answer>(path, { ...times, changes } satisfies ControlScheduleSimulation);
+    if (isRejection(answer)) return answer;
+    print(answer, () => describe(answer));
+    return 0;
+  },
+});
+
+function readTimes(options: {
+  readonly from: string | undefined;
+  readonly to: string | undefined;
+}): Pick<ControlScheduleSimulation, "from" | "to"> | Rejection {
+  const times: { from?: string; to?: string } = {};
+  for (const name of ["from", "to"] as const) {
+    const text = options[name];
+    if (text === undefined) continue;
+    const at_ms = readLocalTime(`--${name}`, text, Date.now());
+    if (isRejection(at_ms)) return at_ms;
+    times[name] = new Date(at_ms).toISOString();
+  }
+  return times;
+}
+
+const NAMES: Readonly<Record<string, string>> = { cron: "expression", tz: "timezone" };
+const TEXTS = new Set(["expression", "timezone", "on_missed", "on_unknown", "overlap"]);
+const SWITCHES = new Set(["plugged_in", "wifi_only", "suspend_if_active", "respect_dnd"]);
+
+/** What the worker's own check of the values refuses is left to it. */
+export function readChanges(texts: readonly string[]): ControlScheduleChanges | Rejection {
+  const changes: Record<string, unknown> = {};
+  const constraints: Record<string, unknown> = {};
+  for (const text of texts) {
+    const cut = text.indexOf("=");
+    const given = text.slice(0, Math.max(0, cut));
+    const name = Object.hasOwn(NAMES, given) ? (NAMES[given] ?? given) : given;
+    const value = text.slice(cut + 1);
+    const none = value === "none" ? null : undefined;
+    if (TEXTS.has(name)) changes[name] = value;
+    else if (name === "jitter_ms") changes[name] = Number(value);
+    else if (name === "window") changes[name] = none === null ? null : readWindow(value);
+    else if (name === "cpu_max_percentage") constraints[name] = none === null ? null : Number(value);
+    else if (SWITCHES.has(name))
+      constraints[name] = none === null ? null : value === "true" ? true : value === "false" ? false : value;
+    else return reject("usage", `--set ${JSON.stringify(text.slice(0, 80))} is not NAME=VALUE with a setting's name`);
+  }
+  return { ...changes, ...(Object.keys(constraints).length === 0 ? {} : { constraints }) } as ControlScheduleChanges;
+}
+
+function describe(answer: Answer): string {
+  const { decisions, schedule, recorded } = answer;
+  const started = decisions.filter(({ kind }) => kind === "fired").length;
+  const really = recorded.filter(({ kind }) => kind === "fired").length;
+  const unknown = decisions.some(({ trace }) => trace.constraints.some(({ met }) => met === "unknown"));
+  return [
+    `${schedule.expression} in ${schedule.timezone}, ${answer.from.slice(0, 16)} to ${answer.to.slice(0, 16)} UTC:`,
+    decisions.length === 0
+      ? "Nothing would have been due."
+      : table(
+          ["DUE (UTC)", "DECIDED", "WHAT", "OUTCOME"],
+          decisions.map(({ at_ms, kind, trace }) => [iso(trace.due_ms), iso(at_ms), WHAT[kind], trace.outcome]),
+        ),
+    `${started} runs would have started; ${really} really did.`,
+    ...(unknown ? ["Where nothing was measured, the constraints are unknown and do what on_unknown says."] : []),
+    ...(answer.complete ? [] : ["There is more; look at a shorter time."]),
+  ].join("\n");
+}
+
+const WHAT = { fired: "starts", skipped: "skipped", deferred: "waits" } as const;
+
+function iso(at_ms: number): string {
+  return new Date(at_ms).toISOString().slice(0, 16).replace("T", " ");
+}
