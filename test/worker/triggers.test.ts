@@ -23,6 +23,7 @@ import { openFakeRelay } from "../fakes/relay.ts";
 import { contextOf, fakeClock, manifestOf, type Ops, openRunWorld, type RunWorld, settled } from "../fakes/runs.ts";
 
 type Triggers = NonNullable<UpgradeManifest["triggers"]>;
+const READ = { content: "x", bytes: 1, sha256: "e".repeat(64) };
 const SECRET = new Uint8Array(32).fill(7);
 const WORKER_SECRET = new Uint8Array(32).fill(9);
 
@@ -41,7 +42,7 @@ function open(context: TestContext, options: { readonly ops?: Ops; readonly rela
     schnorr ??= await loadSchnorr();
     stop = new AbortController();
     world = openRunWorld({
-      ...{ clock, ops: options.ops ?? { "fs.read": async () => ({ content: "x", bytes: 1, path: "/x" }) } },
+      ...{ clock, ops: options.ops ?? { "fs.read": async () => READ } },
       ...{ path: join(folder, "worker.sqlite"), projections: [triggerProjection] },
     });
     const { database, engine, store } = world;
@@ -269,7 +270,7 @@ describe("runs that change what they are started by", () => {
           await new Promise<void>((resolve) => {
             finish = resolve;
           });
-          return { content: "x", bytes: 1, path: "/x" };
+          return READ;
         },
       },
     });

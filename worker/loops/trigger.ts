@@ -15,6 +15,7 @@ import { mergeInputs } from "@oa/shared/upgrade/plan.ts";
 import { plannedTriggers } from "@oa/shared/upgrade/triggers.ts";
 import type { Clock } from "../adapters/clock.ts";
 import type { FileWatch } from "../adapters/file-watch.ts";
+import type { RelayFilter } from "../adapters/relay-pool.ts";
 import { acceptEvents } from "./trigger-events.ts";
 import { openWatchedFiles, type RunsOfInstall, type WatchedFilesLoop } from "./watched-files.ts";
 
@@ -39,7 +40,7 @@ export interface TriggerPorts {
   /** Verified events that match a NIP-01 filter, from `from_s` on; `scope` names who listens. Null without a relay. */
   readonly listen:
     | ((
-        order: { readonly scope: string; readonly filter: Readonly<Record<string, unknown>>; readonly from_s: number },
+        order: { readonly scope: string; readonly filter: RelayFilter; readonly from_s: number },
         on_event: (event: VerifiedEvent, relay: string) => Promise<void>,
         signal: AbortSignal,
       ) => void)
@@ -124,7 +125,8 @@ export function openTriggerLoop(ports: TriggerPorts): TriggerLoop {
           ...{ ports, filter, from_s, trigger, wake, pending: () => stateOf(install_id).pending !== null },
           append: (command) => append(install_id, command),
         });
-        ports.listen?.({ scope, filter, from_s }, accept, stop.signal);
+        // Checked by `parseFilter` when it was planned.
+        ports.listen?.({ scope, filter: filter as RelayFilter, from_s }, accept, stop.signal);
       }
     }
     watched.set(install_id, { release, stop, files });

@@ -68,7 +68,7 @@ export function openWatchedFiles(options: WatchedFilesOptions): WatchedFilesLoop
     const { active, finished_ms } = options.runs();
     const ended_ms = own_writes ? finished_ms : null;
     const settled_ms = ended_ms === null ? 0 : ended_ms + LIMITS.trigger_quiet_ms;
-    const unsettled = ended_ms !== null && ended_ms > (options.baseline()?.at_ms ?? 0);
+    const unsettled = ended_ms !== null && ended_ms >= (options.baseline()?.at_ms ?? 0);
     const wanted_ms =
       known === null
         ? 0
@@ -132,7 +132,7 @@ function seenIn(look: Look): Seen | null {
   });
   if (before === undefined) return settle("first_look");
   const { finished_ms } = look.runs;
-  const ended_ms = look.own_writes && finished_ms !== null && finished_ms > before.at_ms ? finished_ms : null;
+  const ended_ms = look.own_writes && finished_ms !== null && finished_ms >= before.at_ms ? finished_ms : null;
   const cause = known === null ? unseenChange(before, baseline) : changeBetween(known.files, files);
   if (cause === null) return ended_ms === null ? null : settle("own_run");
   // A sign well after the run's end is somebody else's.
