@@ -1,4 +1,5 @@
 import { randomBytes } from "node:crypto";
+import { realpathSync } from "node:fs";
 import { chmod } from "node:fs/promises";
 import { homedir } from "node:os";
 import { join } from "node:path";
@@ -25,11 +26,13 @@ import { systemClock } from "./adapters/clock.ts";
 import { loadOrCreateToken, removeDaemonFile, writeDaemonFile } from "./adapters/daemon-file.ts";
 import { openEdgeClient, openEdgeEgress } from "./adapters/edge-client.ts";
 import { openEgress, openHostRate } from "./adapters/egress.ts";
+import { openFileWatch } from "./adapters/file-watch.ts";
 import { openGrantedFiles } from "./adapters/granted-files.ts";
 import { loadOrCreateKey } from "./adapters/keys.ts";
 import { thisMachine } from "./adapters/machine-state/machine.ts";
 import { openMailbox } from "./adapters/mailbox.ts";
 import { openProcesses } from "./adapters/process.ts";
+import { relayCursors } from "./adapters/relay-cursors.ts";
 import { type CursorStore, openRelayPool } from "./adapters/relay-pool.ts";
 import { loadSchnorr } from "./adapters/schnorr.ts";
 import { openSqlite, type SqliteDatabase } from "./adapters/sqlite.ts";
@@ -49,6 +52,8 @@ import { openInstallLoop } from "./loops/install.ts";
 import { withSchedules } from "./loops/install-schedule.ts";
 import { openIntake } from "./loops/intake.ts";
 import { openScheduleLoop } from "./loops/schedule.ts";
+import { openTriggerLoop } from "./loops/trigger.ts";
+import { runsOfInstall } from "./loops/watched-files.ts";
 import { OPS } from "./ops/index.ts";
 import { openSearchIndexes } from "./searchkit/indexes.ts";
 
@@ -93,12 +98,12 @@ export async function openWorker(config: Config): Promise<Worker> {
   await chmod(file, 0o600); // its journal takes the same mode
   const stream = `workspace/${WORKSPACE}`;
   const feed = openEventFeed(openEventStore(database, PROJECTIONS, random), stream);
-  let wakeSchedule = (): void => {};
+  let installsChanged = (): void => {};
   const store = withSchedules(feed.store, {
     sql: database,
     worker: own.public_key,
     time_zone: Intl.DateTimeFormat().resolvedOptions().timeZone,
-    changed: () => wakeSchedule(),
+    changed: () => installsChanged(),
   });
   const context = (correlation_id: string): EventContext => ({
     now_ms: clock.now_ms(),
@@ -158,7 +163,23 @@ export async function openWorker(config: Config): Promise<Worker> {
     measure: machineState.measure,
     start: engine.start,
   });
-  wakeSchedule = schedule.wake;
+  const triggers = openTriggerLoop({
+    ...common,
+    ...{ store, home, sql: database, worker: own.public_key, start: engine.start },
+    runs: (install_id) => runsOfInstall(database, install_id),
+    watchFiles: (glob, grant, onSign) => openFileWatch({ glob, grant, home, except: realpathSync(data_dir), onSign }),
+    listen:
+      relays.length === 0
+        ? null
+        : ({ scope, filter, from_s }, on_event, signal) => {
+            const since = relayCursors(database, scope, from_s);
+            pool.subscribe({ relays, filters: [filter], since, on_event }, signal);
+          },
+  });
+  installsChanged = () => {
+    schedule.wake();
+    triggers.refresh();
+  };
   const lookUp = listingLookUp({
     edge,
     relays,
@@ -204,7 +225,7 @@ export async function openWorker(config: Config): Promise<Worker> {
     work,
     start: () => {
       work();
-      running.push(schedule.run(stop.signal), installs.run(stop.signal));
+      running.push(schedule.run(stop.signal), triggers.run(stop.signal), installs.run(stop.signal));
     },
     close: async () => {
       stop.abort();
