@@ -8,8 +8,8 @@ import { startEdge } from "@oa/worker/adapters/edge.ts";
 import { finalizeEvent, generateSecretKey } from "nostr-tools/pure";
 
 const ROOT = dirname(dirname(dirname(fileURLToPath(import.meta.url))));
-const EVENTS = 2_000;
-const RUNS = 7;
+const EVENTS = 4_000;
+const RUNS = 5;
 
 /**
  * Signed events pipelined over one WebSocket until each has its OK, against the bare check of their signatures in the
