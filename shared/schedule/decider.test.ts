@@ -1,65 +1,14 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
+import { at, DAY_MS, drive, HOUR_MS, INSTALL, MINUTE_MS, NIGHTLY, WINDOW } from "../../test/fakes/schedule.ts";
 import { foldAll } from "../core/fold.ts";
 import { jitterOf } from "../core/jitter.ts";
 import { LIMITS } from "../core/limits.ts";
 import { isRejection } from "../core/refusal.ts";
-import type { CronSchedule, MachineReadings, ScheduleEvent } from "../generated/types.ts";
-import validators from "../generated/validators.cjs";
-import { type ScheduleCommand, type ScheduleState, scheduleDecider, scheduleSubject } from "./decider.ts";
+import type { ScheduleEvent } from "../generated/types.ts";
+import { scheduleDecider, scheduleSubject } from "./decider.ts";
 import { toCronSchedule } from "./timing.ts";
-
-const INSTALL = "install_01JABCDEFGHJKMNPQRSTVWXYZ0";
-const MINUTE_MS = 60_000;
-const HOUR_MS = 3_600_000;
-const DAY_MS = 86_400_000;
-const at = (text: string): number => Date.parse(`${text}Z`);
-const NIGHTLY: CronSchedule = { expression: "0 2 * * *", timezone: "UTC", jitter_ms: 0, on_missed: "catch_up" };
-
-/** A schedule that is driven by hand: what it decides is checked against the schema, and remembered. */
-function drive(schedule: Partial<CronSchedule>, now: string) {
-  const events: ScheduleEvent[] = [];
-  let state: ScheduleState = scheduleDecider.initial;
-  const send = (command: ScheduleCommand): readonly ScheduleEvent[] => {
-    const decided = scheduleDecider.decide(state, command);
-    assert.ok(!isRejection(decided), isRejection(decided) ? decided.message : "");
-    for (const event of decided) {
-      assert.ok(validators.isScheduleEvent(event), JSON.stringify(validators.isScheduleEvent.errors));
-      state = scheduleDecider.evolve(state, event);
-      events.push(event);
-    }
-    return decided;
-  };
-  const set = (changes: Partial<CronSchedule>, now_ms: number) =>
-    send({ type: "set", now_ms, install_id: INSTALL, worker_id: "w", schedule: { ...NIGHTLY, ...changes } });
-  const check = (now_ms: number, active_runs = 0, clock_jump_ms = 0, machine: MachineReadings = {}): string => {
-    const [event] = send({ type: "check", now_ms, active_runs, clock_jump_ms, machine, away_ms: 0 });
-    if (event === undefined) return "nothing";
-    if (event.event_type === "schedule.fired") {
-      send({ type: "record_start", due_ms: event.data.due_ms, run_id: `run_${events.length}` });
-    }
-    return "trace" in event.data ? event.data.trace.outcome : event.event_type;
-  };
-  const next = (): string | null =>
-    state.next === null ? null : new Date(state.next.fire_at_ms).toISOString().slice(0, 16);
-  const fired = (): string[] =>
-    events.flatMap((event) =>
-      event.event_type === "schedule.fired" ? [new Date(event.data.due_ms).toISOString().slice(0, 16)] : [],
-    );
-  set(schedule, at(now));
-  return {
-    send,
-    set,
-    check: (text: string, runs = 0, jump = 0) => check(at(text), runs, jump),
-    checkWith: (text: string, machine: MachineReadings, runs = 0) => check(at(text), runs, 0, machine),
-    checkMs: check,
-    next,
-    fired,
-    events,
-    state: () => state,
-  };
-}
 
 test("a due time fires once, with the trace of the decision", () => {
   const schedule = drive({ constraints: { plugged_in: true } }, "2026-01-01T12:00");
@@ -127,8 +76,6 @@ test("after a year asleep the answer is quick, and says from when it counted", (
   assert.ok(event?.event_type === "schedule.fired");
   assert.equal(event.data.trace.counted_from_ms, at("2026-01-01T00:00:30") - LIMITS.schedule_catch_up_ms);
 });
-
-const WINDOW = { window: { start: "01:00", end: "05:00" } };
 
 test("a due time outside the window waits for its opening, and then runs", () => {
   const schedule = drive({ ...WINDOW, expression: "0 22 * * *" }, "2026-01-01T12:00");

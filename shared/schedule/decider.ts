@@ -101,7 +101,8 @@ function evolve(state: ScheduleState, event: ScheduleEvent): ScheduleState {
     }
     case "schedule.realigned": {
       const { next, at_ms } = event.data;
-      const still = state.waiting !== null && state.waiting.due.due_ms === next?.due_ms;
+      // What is not due any more does not wait either: it will be due again.
+      const still = state.waiting?.due.due_ms === next?.due_ms && (next?.due_ms ?? 0) <= at_ms;
       return { ...state, next, at_ms, waiting: still ? state.waiting : null };
     }
     case "schedule.run_started":

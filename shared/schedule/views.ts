@@ -119,12 +119,13 @@ function apply(sql: Sql, recorded: Recorded<EventDraft>): void {
       setNext(sql, event.data, event.data.trace);
       break;
     case "schedule.realigned": {
-      const { install_id, next } = event.data;
-      // What waited goes on waiting only where it is still what comes next.
+      const { install_id, next, at_ms } = event.data;
+      // What waited goes on waiting only where it is still what comes next, and has come.
       sql.run(
-        "UPDATE proj_schedules SET waiting_for = NULL WHERE install_id = ? AND next_due_ms IS NOT ?",
+        "UPDATE proj_schedules SET waiting_for = NULL WHERE install_id = ? AND (next_due_ms IS NOT ? OR next_due_ms > ?)",
         install_id,
         next?.due_ms ?? null,
+        at_ms,
       );
       setNext(sql, event.data);
       break;
