@@ -14,14 +14,19 @@ export function edgeSchnorr(): SchnorrVerify {
 
 function load(): SchnorrVerify {
   try {
-    const instance = new WebAssembly.Instance(
-      secp256k1,
-      secp256k1Imports(() => exports),
-    );
-    const exports = instance.exports as unknown as Secp256k1Exports;
-    return secp256k1Schnorr(exports);
+    return instantiate();
   } catch (error) {
     console.error("libsecp256k1 could not be loaded; signatures are checked in plain JavaScript", error);
     return pureSchnorr;
   }
+}
+
+/** libsecp256k1 in a fresh instance, remembering at most `keys_max` keys. Throws where it cannot be instantiated. */
+export function instantiate(keys_max?: number): SchnorrVerify {
+  const instance = new WebAssembly.Instance(
+    secp256k1,
+    secp256k1Imports(() => exports),
+  );
+  const exports = instance.exports as unknown as Secp256k1Exports;
+  return secp256k1Schnorr(exports, keys_max);
 }

@@ -87,6 +87,7 @@ export const LIMITS = {
   nostr_created_at_s: 253_402_300_799,
   nostr_ahead_s: 900,
   nostr_auth_skew_s: 600,
+  schnorr_keys: 512,
 
   // NIP-98.
   http_auth_skew_s: 60,

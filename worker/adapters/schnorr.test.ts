@@ -20,3 +20,18 @@ test("the verifier on this machine is libsecp256k1 and agrees with plain JavaScr
     }
   }
 });
+
+test("a remembered key never vouches for another key's signature, nor does one that was forgotten", async () => {
+  const verify = await loadWasm(2);
+  const events = Array.from({ length: 4 }, (_, index) =>
+    finalizeEvent({ kind: 1, created_at: index, tags: [], content: "x" }, generateSecretKey()),
+  );
+  for (const event of [...events, ...[...events].reverse(), ...events]) {
+    assert.ok(!isRejection(verifyEvent({ ...event }, verify)));
+    for (const other of events) {
+      if (other === event) continue;
+      const stolen = verifyEvent({ ...event, sig: other.sig }, verify);
+      assert.ok(isRejection(stolen) && stolen.code === "signature_invalid");
+    }
+  }
+});

@@ -17,8 +17,8 @@ export function loadSchnorr(): Promise<SchnorrVerify> {
   return loading;
 }
 
-/** libsecp256k1 from the binary inside nostr-wasm. Throws where WebAssembly cannot run. */
-export async function loadWasm(): Promise<SchnorrVerify> {
+/** libsecp256k1 from the binary inside nostr-wasm, remembering `keys_max` keys. Throws where WebAssembly cannot run. */
+export async function loadWasm(keys_max?: number): Promise<SchnorrVerify> {
   const file = new URL("../public/out/secp256k1.wasm", import.meta.resolve("nostr-wasm"));
   const module = await WebAssembly.compile(await readFile(file));
   const instance = await WebAssembly.instantiate(
@@ -26,5 +26,5 @@ export async function loadWasm(): Promise<SchnorrVerify> {
     secp256k1Imports(() => exports),
   );
   const exports = instance.exports as unknown as Secp256k1Exports;
-  return secp256k1Schnorr(exports);
+  return secp256k1Schnorr(exports, keys_max);
 }
