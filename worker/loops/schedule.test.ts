@@ -1,133 +1,12 @@
 import assert from "node:assert/strict";
-import { randomBytes } from "node:crypto";
-import { mkdtempSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
-import { type TestContext, test } from "node:test";
-import { openEventStore } from "@oa/shared/core/event-store.ts";
+import { test } from "node:test";
 import { LIMITS } from "@oa/shared/core/limits.ts";
-import { Fault, isRejection, type Rejection, reject } from "@oa/shared/core/refusal.ts";
-import type { CronSchedule, MachineReadings } from "@oa/shared/generated/types.ts";
-import { machineProjection } from "@oa/shared/machine/views.ts";
-import type { Sensor } from "@oa/shared/schedule/constraints.ts";
-import {
-  getSchedule,
-  listSchedules,
-  nextStart,
-  scheduleProjection,
-  unstartedFires,
-} from "@oa/shared/schedule/views.ts";
-import type { MonotonicClock } from "../adapters/clock.ts";
-import { openSqlite } from "../adapters/sqlite.ts";
-import { openScheduleLoop, scheduleTask } from "./schedule.ts";
-
-const HOURLY: CronSchedule = { expression: "0 * * * *", timezone: "UTC", jitter_ms: 0, on_missed: "catch_up" };
-const START = Date.parse("2026-01-01T00:30Z");
-const at = (time: string): number => Date.parse(`2026-01-01T${time}Z`);
-
-/** A clock whose two times move as a test says. */
-function fakeClock() {
-  let now = START;
-  let monotonic = 0;
-  const sleeps: number[] = [];
-  const clock: { -readonly [Key in keyof MonotonicClock]: MonotonicClock[Key] } = {
-    now_ms: () => now,
-    monotonic_ms: () => monotonic,
-    sleep: async (ms, signal) => {
-      sleeps.push(ms);
-      await new Promise((resolve) => setImmediate(resolve));
-      if (signal.aborted) return;
-      now += ms;
-      monotonic += ms;
-    },
-  };
-  const pass = (until: number): void => {
-    monotonic += until - now;
-    now = until;
-  };
-  return { clock, sleeps, pass, jump: (until: number) => (now = until) };
-}
-
-/** A worker's schedule side over a database file; `reopen` is what a crash and a restart leave. */
-function open(context: TestContext, answer: (install_id: string, due_ms: number) => { run_id: string } | Rejection) {
-  const folder = mkdtempSync(join(tmpdir(), "oa-schedule-"));
-  const time = fakeClock();
-  const started: string[] = [];
-  const reported: unknown[] = [];
-  const active = new Map<string, number>();
-  const canceled: string[] = [];
-  const measured: (readonly Sensor[])[] = [];
-  const machine: { -readonly [Name in Sensor]?: MachineReadings[Name] } = {};
-  const boot = () => {
-    const database = openSqlite(join(folder, "worker.db"));
-    const store = openEventStore(database, [scheduleProjection, machineProjection], (count) => randomBytes(count));
-    const loop = openScheduleLoop({
-      store,
-      sql: database,
-      commit: database.commit,
-      clock: time.clock,
-      workspace_id: "ws",
-      activeRuns: (install_id) => active.get(install_id) ?? 0,
-      start: async (install_id, reason, { due_ms }) => {
-        started.push(`${install_id} ${reason} ${new Date(due_ms).toISOString().slice(11, 16)}`);
-        return answer(install_id, due_ms);
-      },
-      cancelRuns: async (install_id) => {
-        canceled.push(install_id);
-      },
-      measure: async (sensors) => {
-        measured.push(sensors);
-        return Object.fromEntries(Object.entries(machine).filter(([name]) => sensors.includes(name as Sensor)));
-      },
-      report: (error) => reported.push(error),
-    });
-    return { database, store, loop };
-  };
-  let side = boot();
-  context.after(() => {
-    side.database.close();
-    rmSync(folder, { recursive: true });
-  });
-  const set = (install_id: string, schedule: Partial<CronSchedule> = {}) => {
-    const now_ms = time.clock.now_ms();
-    const command = { type: "set", now_ms, install_id, worker_id: "w", schedule: { ...HOURLY, ...schedule } } as const;
-    const recorded = side.store.handle(
-      {
-        now_ms,
-        workspace_id: "ws",
-        stream_type: "workspace",
-        stream_id: "ws",
-        actor_type: "user",
-        actor_id: "owner",
-        correlation_id: install_id,
-      },
-      [scheduleTask(install_id, command)],
-    );
-    assert.ok(!isRejection(recorded));
-  };
-  return {
-    ...time,
-    started,
-    reported,
-    active,
-    canceled,
-    measured,
-    machine,
-    set,
-    side: () => side,
-    tick: () => side.loop.tick(),
-    types: () => [...side.store.after(0)].map(({ event }) => event.event_type),
-    reopen: () => {
-      side.database.close();
-      side = boot();
-    },
-  };
-}
-
-const runs = (install_id: string, due_ms: number) => ({ run_id: `run_${install_id}_${due_ms}` });
+import { Fault, reject } from "@oa/shared/core/refusal.ts";
+import { getSchedule, listSchedules, nextStart, unstartedFires } from "@oa/shared/schedule/views.ts";
+import { at, openScheduleWorld, runs, START } from "../../test/fakes/schedule-loop.ts";
 
 test("the loop starts what is due, once, and sleeps until the next start but never over 30 s", async (context) => {
-  const worker = open(context, runs);
+  const worker = openScheduleWorld(context, runs);
   worker.set("install_a");
   worker.set("install_b", { expression: "30 1 * * *" });
   assert.equal(await worker.tick(), LIMITS.schedule_sleep_ms);
@@ -148,7 +27,7 @@ test("the loop starts what is due, once, and sleeps until the next start but nev
 });
 
 test("an install with a run that goes on is skipped", async (context) => {
-  const worker = open(context, runs);
+  const worker = openScheduleWorld(context, runs);
   worker.set("install_a");
   worker.active.set("install_a", 1);
   worker.pass(at("01:00"));
@@ -158,7 +37,7 @@ test("an install with a run that goes on is skipped", async (context) => {
 });
 
 test("after a sleep, one run is caught up and the jump of the clock is in its trace", async (context) => {
-  const worker = open(context, runs);
+  const worker = openScheduleWorld(context, runs);
   worker.set("install_a");
   await worker.tick();
   worker.jump(at("09:20"));
@@ -173,7 +52,7 @@ test("after a sleep, one run is caught up and the jump of the clock is in its tr
 });
 
 test("a clock that goes back neither runs twice nor stays stuck", async (context) => {
-  const worker = open(context, runs);
+  const worker = openScheduleWorld(context, runs);
   worker.set("install_a");
   worker.pass(at("01:00"));
   await worker.tick();
@@ -189,7 +68,7 @@ test("a clock that goes back neither runs twice nor stays stuck", async (context
 
 test("a start that failed is tried again, one that was refused is recorded", async (context) => {
   let broken = true;
-  const worker = open(context, (install_id, due_ms) => {
+  const worker = openScheduleWorld(context, (install_id, due_ms) => {
     if (broken) throw new Fault("disk_full", "the disk is full", { retryable: true });
     return install_id === "install_b" ? reject("not_found", "there is no such install") : runs(install_id, due_ms);
   });
@@ -207,7 +86,7 @@ test("a start that failed is tried again, one that was refused is recorded", asy
 
 test("a crash between the decision and the start loses nothing and decides nothing twice", async (context) => {
   let crash = true;
-  const worker = open(context, (install_id, due_ms) => {
+  const worker = openScheduleWorld(context, (install_id, due_ms) => {
     if (crash) throw new Error("killed");
     return runs(install_id, due_ms);
   });
@@ -222,7 +101,7 @@ test("a crash between the decision and the start loses nothing and decides nothi
 });
 
 test("the projection rebuilt from the log is the one that was kept", async (context) => {
-  const worker = open(context, runs);
+  const worker = openScheduleWorld(context, runs);
   for (const [index, expression] of ["0 * * * *", "*/7 * * * *", "0 0 30 2 *"].entries()) {
     worker.set(`install_${index}`, { expression, window: { start: "02:00", end: "01:00" }, on_missed: "skip" });
   }
@@ -242,7 +121,7 @@ test("the projection rebuilt from the log is the one that was kept", async (cont
 });
 
 test("the loop ticks until it is stopped, sleeps no longer than 30 s at a time, and survives a failing tick", async (context) => {
-  const worker = open(context, runs);
+  const worker = openScheduleWorld(context, runs);
   worker.set("install_a");
   const stop = new AbortController();
   const running = worker.side().loop.run(stop.signal);
@@ -263,7 +142,7 @@ test("the loop ticks until it is stopped, sleeps no longer than 30 s at a time, 
 });
 
 test("waking the loop ends its sleep at once", async (context) => {
-  const worker = open(context, runs);
+  const worker = openScheduleWorld(context, runs);
   const stop = new AbortController();
   const { loop } = worker.side();
   worker.clock.sleep = async (_ms, signal) => {

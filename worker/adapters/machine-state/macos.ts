@@ -2,8 +2,8 @@ import { join } from "node:path";
 import { cpuPercentage, type MachineSource, type Reading, type Sensors, unknown } from "./port.ts";
 
 /**
- * macOS: `pmset`, `route` with `networksetup`, `ioreg`, and the files in which Focus keeps its state. Follows what
- * these programs print; tested against their recorded output only, never on a Mac.
+ * macOS: `pmset`, `route` with `networksetup`, `ioreg`, and the files in which Focus keeps its state. Tested against
+ * text in the form that they print; untested on macOS hardware.
  */
 export function macosSensors(source: MachineSource): Sensors {
   return {

@@ -1,0 +1,106 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { at, HOUR_MS, INSTALL, MINUTE_MS, NIGHTLY, WINDOW } from "../../test/fakes/schedule.ts";
+import { isRejection } from "../core/refusal.ts";
+import { type SimulationRequest, simulateSchedule, withChanges } from "./simulate.ts";
+
+function simulate(changes: Partial<SimulationRequest>): readonly string[] {
+  const simulation = simulateSchedule({
+    install_id: INSTALL,
+    worker_id: "w",
+    schedule: NIGHTLY,
+    from_ms: at("2026-03-01T00:00"),
+    until_ms: at("2026-03-04T00:00"),
+    run_ms: 0,
+    records: [],
+    absences: [],
+    ...changes,
+  });
+  assert.ok(!isRejection(simulation), isRejection(simulation) ? simulation.message : "");
+  assert.ok(simulation.complete);
+  return simulation.decisions.map(
+    ({ at_ms, trace }) => `${new Date(at_ms).toISOString().slice(5, 16)} ${trace.outcome}`,
+  );
+}
+
+test("a simulation is the schedule's own rules on a clock of its own", () => {
+  assert.deepEqual(simulate({}), ["03-01T02:00 on_time", "03-02T02:00 on_time", "03-03T02:00 on_time"]);
+  assert.deepEqual(simulate({ schedule: { ...NIGHTLY, expression: "0 0 30 2 *" } }), []);
+});
+
+test("where nothing was measured the constraints are unknown and wait; where it was, the measurement decides", () => {
+  const schedule = { ...NIGHTLY, ...WINDOW, constraints: { plugged_in: true } };
+  const day = { from_ms: at("2026-03-01T00:00"), until_ms: at("2026-03-02T00:00"), schedule };
+  assert.deepEqual(simulate(day), ["03-01T02:00 waits_for_constraints", "03-01T05:00 constraints_unmet"]);
+  assert.deepEqual(simulate({ ...day, schedule: { ...schedule, on_unknown: "run" } }), ["03-01T02:00 on_time"]);
+  const records = [
+    { at_ms: at("2026-03-01T01:59"), readings: { plugged_in: { value: false } } },
+    { at_ms: at("2026-03-01T03:30"), readings: { plugged_in: { value: true } } },
+  ];
+  assert.deepEqual(simulate({ ...day, records }), ["03-01T02:00 waits_for_constraints", "03-01T03:30 constraints_met"]);
+  assert.deepEqual(simulate({ ...day, records: records.slice(0, 1), schedule: { ...schedule, on_unknown: "run" } }), [
+    "03-01T02:00 waits_for_constraints",
+    "03-01T02:10 constraints_met", // after that the measurement says nothing any more
+  ]);
+});
+
+test("while the machine slept nothing is decided, and afterwards what was missed", () => {
+  const absences = [{ from_ms: at("2026-03-01T01:00"), until_ms: at("2026-03-02T07:00") }];
+  assert.deepEqual(simulate({ absences }), ["03-02T07:00 caught_up", "03-03T02:00 on_time"]);
+  assert.deepEqual(simulate({ absences, schedule: { ...NIGHTLY, on_missed: "skip" } }), [
+    "03-02T07:00 missed",
+    "03-03T02:00 on_time",
+  ]);
+});
+
+test("runs as long as they usually are overlap as the policy says", () => {
+  const request = {
+    until_ms: at("2026-03-01T03:00"),
+    run_ms: 90 * MINUTE_MS,
+    schedule: { ...NIGHTLY, expression: "0 * * * *" },
+  };
+  const with_overlap = (overlap: "skip" | "queue_one" | "cancel_running") =>
+    simulate({ ...request, schedule: { ...request.schedule, overlap } });
+  assert.deepEqual(with_overlap("skip"), ["03-01T00:00 on_time", "03-01T01:00 run_active", "03-01T02:00 on_time"]);
+  assert.deepEqual(with_overlap("queue_one"), [
+    "03-01T00:00 on_time",
+    "03-01T01:00 waits_for_run",
+    "03-01T01:30 run_ended",
+    "03-01T02:00 waits_for_run",
+  ]);
+  assert.deepEqual(with_overlap("cancel_running"), [
+    "03-01T00:00 on_time",
+    "03-01T01:00 waits_for_run",
+    "03-01T01:00 run_ended",
+    "03-01T02:00 waits_for_run",
+    "03-01T02:00 run_ended",
+  ]);
+});
+
+test("too many decisions end a simulation, and a schedule that cannot be is refused", () => {
+  const request = {
+    ...{ install_id: INSTALL, worker_id: "w", run_ms: 0, records: [], absences: [] },
+    from_ms: 0,
+    until_ms: 30 * 24 * HOUR_MS,
+  };
+  const minutely = simulateSchedule({ ...request, schedule: { ...NIGHTLY, expression: "* * * * *" } });
+  assert.ok(!isRejection(minutely) && !minutely.complete && minutely.decisions.length === 10_000);
+  const wrong = simulateSchedule({ ...request, schedule: { ...NIGHTLY, expression: "no" } });
+  assert.ok(isRejection(wrong) && wrong.code === "cron_invalid");
+});
+
+test("changed settings replace, add and take away", () => {
+  const base = { ...NIGHTLY, ...WINDOW, constraints: { plugged_in: true, cpu_max_percentage: 60 } };
+  assert.deepEqual(withChanges(base, {}), base);
+  const { window: _, ...open } = base;
+  assert.deepEqual(withChanges(base, { window: null, constraints: { plugged_in: null, wifi_only: true } }), {
+    ...open,
+    constraints: { cpu_max_percentage: 60, wifi_only: true },
+  });
+  const { constraints: __, ...free } = { ...open, expression: "0 3 * * *", overlap: "queue_one" as const };
+  const taken = { plugged_in: null, cpu_max_percentage: null };
+  assert.deepEqual(
+    withChanges(base, { expression: "0 3 * * *", overlap: "queue_one", window: null, constraints: taken }),
+    free,
+  );
+});

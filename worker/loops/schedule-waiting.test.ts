@@ -1,0 +1,183 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { LIMITS } from "@oa/shared/core/limits.ts";
+import { reject } from "@oa/shared/core/refusal.ts";
+import { machineAbsences, machineRecords } from "@oa/shared/machine/views.ts";
+import { getSchedule, unstartedFires } from "@oa/shared/schedule/views.ts";
+import { at, openScheduleWorld, runs } from "../../test/fakes/schedule-loop.ts";
+
+const PLUGGED = { constraints: { plugged_in: true } };
+const outcomeOf = (worker: ReturnType<typeof openScheduleWorld>, install_id: string) =>
+  getSchedule(worker.side().database, install_id)?.last_outcome;
+
+test("what waits for the machine is measured again every 30 s at most, only what it asks for, and starts when it may", async (context) => {
+  const worker = openScheduleWorld(context, runs);
+  worker.set("install_a", PLUGGED);
+  worker.set("install_b", { ...PLUGGED, expression: "30 1 * * *" });
+  worker.machine.plugged_in = { value: false };
+  worker.machine.dnd = { value: true };
+  worker.pass(at("01:00"));
+  await worker.tick();
+  await worker.tick();
+  assert.deepEqual(worker.measured, [["plugged_in"]]);
+  for (let second = 1; second <= 60; second += 1) {
+    worker.pass(at("01:00") + second * 1_000);
+    await worker.tick();
+  }
+  assert.equal(worker.measured.length, 3);
+  assert.deepEqual(worker.started, []);
+  worker.machine.plugged_in = { value: true };
+  worker.pass(at("01:02"));
+  await worker.tick();
+  assert.deepEqual(worker.started, ["install_a schedule 01:00"]);
+  assert.equal(outcomeOf(worker, "install_a"), "constraints_met");
+  worker.pass(at("01:29:59"));
+  await worker.tick();
+  assert.equal(worker.measured.length, 4, "nothing is measured while nothing depends on it");
+});
+
+test("what waits survives a restart, and is measured at once after it", async (context) => {
+  const worker = openScheduleWorld(context, runs);
+  worker.set("install_a", { ...PLUGGED, window: { start: "01:00", end: "03:00" } });
+  worker.pass(at("01:00"));
+  await worker.tick();
+  assert.equal(outcomeOf(worker, "install_a"), "waits_for_constraints");
+  worker.machine.plugged_in = { value: true };
+  worker.reopen();
+  await worker.tick();
+  assert.deepEqual(worker.started, ["install_a schedule 01:00"]);
+});
+
+test("a wait that nothing ends is given up with the window, and the schedule goes on", async (context) => {
+  const worker = openScheduleWorld(context, runs);
+  worker.set("install_a", { ...PLUGGED, window: { start: "01:00", end: "01:30" } });
+  worker.machine.plugged_in = { unknown: "the sensor failed" };
+  worker.pass(at("01:00"));
+  await worker.tick();
+  worker.pass(at("01:30"));
+  await worker.tick();
+  assert.equal(outcomeOf(worker, "install_a"), "constraints_unmet");
+  assert.deepEqual(worker.started, []);
+  assert.equal(getSchedule(worker.side().database, "install_a")?.waiting_for, null);
+});
+
+test("measurements are recorded when they decide or change, and now and then while something waits", async (context) => {
+  const worker = openScheduleWorld(context, runs);
+  worker.set("install_a", PLUGGED);
+  worker.machine.plugged_in = { value: false };
+  for (let minute = 0; minute <= 25; minute += 1) {
+    worker.pass(at("01:00") + minute * 60_000);
+    await worker.tick();
+  }
+  const { database } = worker.side();
+  const records = machineRecords(database, 0, Number.MAX_SAFE_INTEGER, 100);
+  assert.deepEqual(
+    records.map(({ at_ms }) => new Date(at_ms).toISOString().slice(11, 16)),
+    ["01:00", "01:10", "01:20"],
+  );
+});
+
+test("with queue_one one run follows the running one, through a restart", async (context) => {
+  const worker = openScheduleWorld(context, runs);
+  worker.set("install_a", { overlap: "queue_one" });
+  worker.active.set("install_a", 1);
+  for (const time of ["01:00", "02:00", "03:00"]) {
+    worker.pass(at(time));
+    await worker.tick();
+  }
+  assert.deepEqual(worker.started, []);
+  worker.reopen();
+  worker.active.delete("install_a");
+  worker.pass(at("03:10"));
+  await worker.tick();
+  await worker.tick();
+  assert.deepEqual(worker.started, ["install_a schedule 03:00"]);
+  assert.deepEqual(worker.canceled, []);
+});
+
+test("with cancel_running the running one is asked to stop, and the next starts once it has", async (context) => {
+  const worker = openScheduleWorld(context, runs);
+  worker.set("install_a", { overlap: "cancel_running" });
+  worker.active.set("install_a", 1);
+  worker.pass(at("01:00"));
+  await worker.tick();
+  assert.deepEqual([worker.canceled, worker.started], [["install_a"], []]);
+  worker.active.delete("install_a");
+  await worker.tick();
+  assert.deepEqual(worker.started, ["install_a schedule 01:00"]);
+  assert.equal(outcomeOf(worker, "install_a"), "run_ended");
+});
+
+test("a run that another one forestalled is started after it where the schedule queues, and refused where it skips", async (context) => {
+  let taken = true;
+  const worker = openScheduleWorld(context, (install_id, due_ms) =>
+    taken ? reject("already_running", "a run was started by hand") : runs(install_id, due_ms),
+  );
+  worker.set("install_a", { overlap: "queue_one" });
+  worker.set("install_b");
+  worker.pass(at("01:00"));
+  await worker.tick();
+  assert.equal(unstartedFires(worker.side().database, 10).length, 1);
+  taken = false;
+  await worker.tick();
+  assert.equal(unstartedFires(worker.side().database, 10).length, 0);
+  const types = worker.types().filter((type) => type.startsWith("schedule.run_"));
+  assert.deepEqual(types.sort(), ["schedule.run_refused", "schedule.run_started"]);
+});
+
+test("when no more runs can be queued the fires are kept, and started later, but not after a day", async (context) => {
+  let full = true;
+  const worker = openScheduleWorld(context, (install_id, due_ms) =>
+    full ? reject("busy", "1000 runs are waiting already") : runs(install_id, due_ms),
+  );
+  worker.set("install_a");
+  worker.set("install_b");
+  worker.pass(at("01:00"));
+  await worker.tick();
+  assert.equal(worker.started.length, 1, "after the first that does not fit no other is tried");
+  assert.equal(unstartedFires(worker.side().database, 10).length, 2);
+  full = false;
+  await worker.tick();
+  assert.deepEqual(unstartedFires(worker.side().database, 10), []);
+  full = true;
+  worker.pass(at("02:00"));
+  await worker.tick();
+  worker.jump(at("02:00") + LIMITS.schedule_wait_ms + 1);
+  await worker.tick();
+  assert.ok(worker.types().includes("schedule.run_refused"));
+});
+
+test("sleep is noticed also where the monotonic clock goes on in it", async (context) => {
+  const worker = openScheduleWorld(context, runs);
+  worker.set("install_a", { expression: "0 23 * * *" });
+  await worker.tick();
+  worker.pass(at("09:00"));
+  await worker.tick();
+  worker.jump(at("03:00"));
+  await worker.tick();
+  const jumps = [...worker.side().store.after(0)].filter(({ event }) => event.event_type === "machine.clock_jumped");
+  const [asleep, back] = jumps.map(({ event }) => event.data as { jump_ms: number; away_ms: number });
+  assert.equal(asleep?.jump_ms, 0);
+  assert.ok((asleep?.away_ms ?? 0) > 8 * 3_600_000);
+  assert.deepEqual(back, { at_ms: at("03:00"), jump_ms: -6 * 3_600_000, away_ms: 0 });
+  assert.equal(machineAbsences(worker.side().database, 0, at("23:00"), 10).length, 1);
+});
+
+test("projections of what waits and was measured are rebuilt from the log as they were kept", async (context) => {
+  const worker = openScheduleWorld(context, runs);
+  worker.set("install_a", { ...PLUGGED, expression: "*/10 * * * *" });
+  worker.set("install_b", { overlap: "queue_one", expression: "*/20 * * * *" });
+  worker.active.set("install_b", 1);
+  for (const time of ["01:00", "01:07", "00:40", "02:00", "09:00"]) {
+    worker.machine.plugged_in = { value: time.endsWith("7") };
+    worker.jump(at(time));
+    await worker.tick();
+  }
+  const { database, store } = worker.side();
+  const tables = ["proj_schedules", "proj_schedule_log", "proj_machine_readings", "proj_machine_absences"];
+  const dump = () => tables.map((table) => database.all(`SELECT * FROM ${table} ORDER BY 1, 2`));
+  const before = dump();
+  assert.ok(before.every((rows) => rows.length > 0));
+  store.rebuild();
+  assert.deepEqual(dump(), before);
+});
