@@ -1,0 +1,228 @@
+/** Why an install did or did not run, and what it would have done, read from a worker's own database. */
+import assert from "node:assert/strict";
+import { type TestContext, test } from "node:test";
+import { task } from "@oa/shared/core/event-store.ts";
+import { isRejection } from "@oa/shared/core/refusal.ts";
+import type { MachineReadings, UpgradeSchedule } from "@oa/shared/generated/types.ts";
+import { installDecider } from "@oa/shared/install/decider.ts";
+import { machineProjection } from "@oa/shared/machine/views.ts";
+import type { ScheduleCommand } from "@oa/shared/schedule/decider.ts";
+import { toCronSchedule } from "@oa/shared/schedule/timing.ts";
+import { scheduleProjection } from "@oa/shared/schedule/views.ts";
+import type { Why } from "@oa/shared/schedule/why.ts";
+import { schedulePort } from "@oa/worker/admin/schedule.ts";
+import { scheduleTask } from "@oa/worker/loops/schedule.ts";
+import { contextOf, manifestOf, openRunWorld } from "../fakes/runs.ts";
+
+const at = (text: string): number => Date.parse(`${text}Z`);
+const NIGHTLY: UpgradeSchedule = { type: "cron", expression: "0 2 * * *", timezone: "UTC" };
+
+/** A worker whose clock a test moves, with one install on a schedule. */
+function open(context: TestContext, changes: Partial<UpgradeSchedule> = {}) {
+  let now_ms = at("2026-01-01T12:00");
+  const machine: { readings: MachineReadings } = { readings: {} };
+  const world = openRunWorld({
+    ops: {},
+    clock: { now_ms: () => now_ms, sleep: async () => {} },
+    projections: [scheduleProjection, machineProjection],
+  });
+  context.after(() => world.close());
+  const schedule = { ...NIGHTLY, ...changes };
+  const manifest = { ...manifestOf([{ op: "fs.read", path: "~/x" }], { filesystem: ["~/x"] }), schedule };
+  const install_id = world.install({
+    ...manifest,
+    permissions: { filesystem: [{ path: "~/x", access: "read" }], tools: ["fs.read"] },
+  });
+  const send = (command: ScheduleCommand): void => {
+    const done = world.store.handle(contextOf(now_ms, install_id), [scheduleTask(install_id, command)]);
+    assert.ok(!isRejection(done), isRejection(done) ? done.message : "");
+  };
+  const cron = toCronSchedule(schedule, "UTC");
+  if (cron !== null) send({ type: "set", now_ms, install_id, worker_id: "w", schedule: cron });
+  const port = schedulePort({
+    sql: world.database,
+    worker: "w",
+    now_ms: () => now_ms,
+    measure: async () => machine.readings,
+  });
+  return {
+    ...{ world, install_id, machine, send, port },
+    check: (time: string, more: Partial<Extract<ScheduleCommand, { type: "check" }>> = {}): void => {
+      now_ms = at(time);
+      send({ type: "check", now_ms, active_runs: 0, machine: {}, clock_jump_ms: 0, away_ms: 0, ...more });
+    },
+    pass: (time: string): void => {
+      now_ms = at(time);
+    },
+    why: async (time: string | null = null): Promise<Why> => {
+      const why = await port.why(install_id, time === null ? null : at(time), new AbortController().signal);
+      assert.ok(!isRejection(why), isRejection(why) ? why.message : "");
+      return why as Why;
+    },
+  };
+}
+
+test("a run that started on time is explained by its due time and its run", async (context) => {
+  const worker = open(context, { jitter_ms: 0 });
+  worker.check("2026-01-02T02:00:03");
+  assert.equal((await worker.why()).answer, "starting");
+  const started = await worker.world.engine.start(worker.install_id, "schedule", { due_ms: at("2026-01-02T02:00") });
+  assert.ok(!isRejection(started), isRejection(started) ? started.message : "");
+  worker.send({ type: "record_start", due_ms: at("2026-01-02T02:00"), run_id: started.run_id });
+  const why = await worker.why();
+  assert.deepEqual([why.answer, why.run_id, why.next_due_at], ["ran", started.run_id, "2026-01-03T02:00:00.000Z"]);
+  assert.deepEqual(why.sentences, [
+    "It was due at 2026-01-02 02:00+00:00 (UTC).",
+    "It started at 2026-01-02 02:00+00:00 (UTC), on time.",
+    `Run ${started.run_id} has the status queued.`,
+    "It is due next at 2026-01-03 02:00+00:00 (UTC).",
+  ]);
+  assert.deepEqual([why.trace?.licence, why.trace?.budget], ["not_applicable", "not_applicable"]);
+});
+
+test("a wait is explained by what was measured then, and by what is measured now", async (context) => {
+  const constraints = { plugged_in: true, cpu_max_percentage: 60 };
+  const worker = open(context, { constraints, window: { start: "01:00", end: "05:00" } });
+  const machine: MachineReadings = { plugged_in: { value: false }, cpu_percentage: { unknown: "no times" } };
+  worker.check("2026-01-02T02:00", { machine });
+  worker.machine.readings = { plugged_in: { value: true }, cpu_percentage: { value: 88.5 } };
+  const why = await worker.why();
+  assert.equal(why.answer, "waits");
+  assert.deepEqual(why.sentences, [
+    "It was due at 2026-01-02 02:00+00:00 (UTC).",
+    "The window 01:00 to 05:00 (UTC) was open.",
+    "plugged_in: on battery: not met.",
+    "cpu_max_percentage: unknown (no times): not known, so it waits.",
+    "It waits until everything it asks for is met, until 2026-01-02 05:00+00:00 (UTC) at the latest.",
+    "Now: cpu_max_percentage: 88.5 % of at most 60 %.",
+  ]);
+  worker.check("2026-01-02T05:00", { machine });
+  const skipped = await worker.why("2026-01-02T02:30");
+  assert.equal(skipped.answer, "skipped");
+  assert.match(skipped.sentences[0] ?? "", /^Before that time it was last due at 2026-01-02 02:00/);
+  assert.ok(
+    skipped.sentences.some((text) => /skipped: what it asks for was not met in time \(it waited 3 h\)/.test(text)),
+  );
+});
+
+test("what was missed says how late it was noticed, and for how many due times it stands", async (context) => {
+  const worker = open(context, { on_missed: "skip" });
+  worker.check("2026-01-05T09:00", { clock_jump_ms: 86_400_000, away_ms: 86_400_000 });
+  for (const time of [null, "2026-01-03T10:00"]) {
+    const { answer, sentences } = await worker.why(time);
+    assert.equal(answer, "skipped");
+    assert.deepEqual(sentences.slice(1, 4), [
+      "That stands for 4 due times since 2026-01-02 02:00+00:00 (UTC): they make one run.",
+      "It was decided 7 h late: the worker was away for 24 h, and its clock had moved by 24 h.",
+      "It was skipped: it was missed (on_missed: skip).",
+    ]);
+  }
+});
+
+test("what nobody was there to decide is said to be so", async (context) => {
+  const worker = open(context);
+  worker.check("2026-01-02T02:00");
+  worker.pass("2026-01-03T10:00");
+  const { answer, sentences } = await worker.why();
+  assert.equal(answer, "not_decided");
+  assert.match(
+    sentences.join(" "),
+    /due at 2026-01-03 02:00.* has not been decided about since: the worker is not running/,
+  );
+  assert.equal((await worker.why("2026-01-02T03:00")).answer, "starting", "what was decided is still told");
+});
+
+test("an install without a schedule, before one, after one, and in the future have their own answers", async (context) => {
+  const manual = open(context, { type: "manual" });
+  assert.match((await manual.why()).sentences.join(), /is on no schedule: it runs when it is asked to/);
+  const worker = open(context);
+  const said = async (time: string | null): Promise<string> => {
+    const { answer, sentences } = await worker.why(time);
+    return `${answer}: ${sentences[0]}`;
+  };
+  assert.match(
+    await said(null),
+    /not_decided: Example has not been due since it was scheduled \(0 2 \* \* \* in UTC\)/,
+  );
+  assert.match(
+    await said("2025-12-01T00:00"),
+    /not_scheduled: Example was not installed with a schedule yet at 2025-12-01/,
+  );
+  assert.match(await said("2027-01-01T00:00"), /not_decided: 2027-01-01 00:00\+00:00 \(UTC\) has not come yet/);
+  worker.check("2026-01-02T02:00");
+  worker.pass("2026-01-02T12:00");
+  worker.world.store.handle(contextOf(at("2026-01-02T12:00"), worker.install_id), [
+    task(installDecider, worker.install_id, { type: "disable", reason: "for now" }),
+  ]);
+  worker.send({ type: "clear", reason: "the install is disabled" });
+  worker.pass("2026-01-04T00:00");
+  assert.match(
+    await said("2026-01-03T02:30"),
+    /not_scheduled: Example was on no schedule at .*: the install is disabled/,
+  );
+  assert.match(await said("2026-01-02T02:30"), /Before that time it was last due at 2026-01-02 02:00/);
+  assert.match((await worker.why()).sentences.at(-1) ?? "", /on no schedule now: it is disabled/);
+});
+
+test("a schedule that was changed while one waited says what ended the wait; a refused start says why", async (context) => {
+  const worker = open(context, { constraints: { plugged_in: true } });
+  worker.check("2026-01-02T02:00");
+  const cron = toCronSchedule({ ...NIGHTLY, expression: "0 3 * * *" }, "UTC");
+  assert.ok(cron !== null);
+  worker.pass("2026-01-02T02:30");
+  worker.send({
+    type: "set",
+    now_ms: at("2026-01-02T02:30"),
+    install_id: worker.install_id,
+    worker_id: "w",
+    schedule: cron,
+  });
+  worker.pass("2026-01-02T02:40");
+  assert.match(
+    (await worker.why()).sentences.join(" "),
+    /It waited until .* Then its schedule was changed, which ended the wait/,
+  );
+  worker.check("2026-01-02T03:00");
+  worker.send({
+    type: "record_refusal",
+    due_ms: at("2026-01-02T03:00"),
+    code: "disk_full",
+    message: "the disk is full",
+  });
+  const { answer, sentences } = await worker.why();
+  assert.equal(answer, "refused");
+  assert.ok(sentences.includes("No run was started: the disk is full (disk_full)."));
+});
+
+test("a simulation of an install goes over the last week, and says what really happened beside it", async (context) => {
+  const worker = open(context);
+  worker.check("2026-01-02T02:00");
+  worker.pass("2026-01-04T12:00");
+  const simulation = worker.port.simulate(worker.install_id, {
+    from: "2026-01-02T00:00:00Z",
+    changes: { expression: "0 */12 * * *", window: { start: "11:00", end: "13:00" }, on_missed: "skip" },
+  }) as { decisions: { trace: { outcome: string } }[]; recorded: { kind: string }[]; schedule: object };
+  assert.deepEqual(
+    simulation.decisions.map(({ trace }) => trace.outcome),
+    ["outside_window", "on_time", "outside_window", "on_time", "outside_window"],
+  );
+  assert.deepEqual(
+    simulation.recorded.map(({ kind }) => kind),
+    ["fired"],
+  );
+});
+
+test("simulations that make no sense are refused", (context) => {
+  const worker = open(context);
+  const manual = open(context, { type: "manual" });
+  const code = (answer: object): string => (isRejection(answer) ? answer.code : "accepted");
+  const { port, install_id } = worker;
+  assert.equal(code(port.simulate("install_none", {})), "not_found");
+  assert.equal(code(port.simulate(install_id, { from: "2026-01-02T00:00:00Z", to: "2026-01-01T00:00:00Z" })), "usage");
+  assert.equal(code(port.simulate(install_id, { from: "2020-01-02T00:00:00Z" })), "usage");
+  assert.equal(code(port.simulate(install_id, { changes: { expression: "61 * * * *" } })), "cron_invalid");
+  assert.equal(code(port.simulate(install_id, { changes: { timezone: "Mars/Olympus" } })), "time_zone_unknown");
+  assert.equal(code(port.simulate(install_id, { changes: { window: { start: "1", end: "2" } } })), "window_invalid");
+  assert.equal(code(manual.port.simulate(manual.install_id, {})), "usage");
+  assert.equal(code(manual.port.simulate(manual.install_id, { changes: { expression: "0 3 * * *" } })), "accepted");
+});
