@@ -1,7 +1,8 @@
-/** The static gate: generated code is fresh, types hold, style holds. `--fix` rewrites what can be rewritten. */
+/** The static gate: generated code is fresh, types and style hold, the edge deploys. `--fix` rewrites what can be. */
 import { spawnSync } from "node:child_process";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { buildEdge } from "../worker/adapters/edge-build.ts";
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const fix = process.argv.includes("--fix");
@@ -21,3 +22,6 @@ const bin = (name: string): string => join(root, "node_modules", ".bin", name);
 step("generated code", process.execPath, ["schemas/codegen.ts", ...(fix ? [] : ["--check"])]);
 step("style", bin("biome"), ["check", "--error-on-warnings", ...(fix ? ["--write"] : [])]);
 step("types", bin("tsc"), ["-b"]);
+const started = performance.now();
+await buildEdge(root);
+process.stderr.write(`✓ wrangler deploy --dry-run (${((performance.now() - started) / 1000).toFixed(1)} s)\n`);

@@ -1,6 +1,6 @@
 /** `npm test [file…]`: the static gate, then every test (or the files named) with node:test. */
 import { spawnSync } from "node:child_process";
-import { dirname, join } from "node:path";
+import { dirname } from "node:path";
 import { fileURLToPath } from "node:url";
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));

@@ -29,7 +29,9 @@ const context: EventContext = {
 const projection: Projection = {
   name: "bench",
   tables: ["proj_bench"],
-  ddl: ["CREATE TABLE IF NOT EXISTS proj_bench (subject_id TEXT PRIMARY KEY, events INTEGER NOT NULL, last TEXT NOT NULL)"],
+  ddl: [
+    "CREATE TABLE IF NOT EXISTS proj_bench (subject_id TEXT PRIMARY KEY, events INTEGER NOT NULL, last TEXT NOT NULL)",
+  ],
   apply: (sql, event) =>
     sql.run(
       `INSERT INTO proj_bench VALUES (?, 1, ?)

@@ -45,7 +45,7 @@ export async function startEdge(options: EdgeOptions): Promise<RunningEdge> {
   const modules = await readModules(await buildEdge(root));
   await assertFree(options.port);
   const guard = guardWorkerd();
-  const miniflare = new Miniflare(configuration(options, modules));
+  const miniflare = keepingSignals(() => new Miniflare(configuration(options, modules)));
   const close = async (): Promise<void> => {
     await miniflare.dispose();
     guard.end();
@@ -63,6 +63,19 @@ export async function startEdge(options: EdgeOptions): Promise<RunningEdge> {
     await close().catch(() => undefined); // the start's own failure says more
     throw new Fault("internal", "workerd could not start the edge", { cause: error });
   }
+}
+
+/** Miniflare would end the process itself on a signal; whoever started the edge decides that, and closes it first. */
+function keepingSignals<T>(start: () => T): T {
+  const signals = ["SIGINT", "SIGTERM"] as const;
+  const before = signals.map((signal) => new Set(process.listeners(signal)));
+  const started = start();
+  for (const [index, signal] of signals.entries()) {
+    for (const listener of process.listeners(signal)) {
+      if (before[index]?.has(listener) === false) process.removeListener(signal, listener);
+    }
+  }
+  return started;
 }
 
 function configuration(options: EdgeOptions, modules: Modules): ConstructorParameters<typeof Miniflare>[0] {

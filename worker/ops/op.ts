@@ -34,7 +34,11 @@ export interface EventPublisher {
   readonly publish: (
     template: { readonly kind: number; readonly content: string; readonly tags: readonly (readonly string[])[] },
     options: { readonly relays?: readonly string[]; readonly created_at: number; readonly signal: AbortSignal },
-  ) => Promise<{ readonly event_id: string; readonly accepted: readonly string[]; readonly refused: readonly string[] }>;
+  ) => Promise<{
+    readonly event_id: string;
+    readonly accepted: readonly string[];
+    readonly refused: readonly string[];
+  }>;
 }
 
 /**
