@@ -69,6 +69,15 @@ export const LIMITS = {
   trigger_batch: 500,
   trigger_installs: 10_000,
 
+  // The worker as a service: how long after a crash it is started again, and how long it is waited for.
+  service_restart_s: 10,
+  service_restart_s_max: 300,
+  service_restart_steps: 6,
+  service_stop_s: 30,
+  service_command_ms: 60_000,
+  service_output_bytes: 200_000,
+  service_up_ms: 20_000,
+
   // Event store.
   event_chars: 500_000,
   state_cache_entries: 2_000,

@@ -30,6 +30,9 @@ export const COMMANDS: Readonly<Record<string, () => Promise<{ readonly command:
   "pair remove": () => import("./pair-remove.ts"),
   "audit verify": () => import("./audit-verify.ts"),
   "audit export": () => import("./audit-export.ts"),
+  "service install": () => import("./service-install.ts"),
+  "service status": () => import("./service-status.ts"),
+  "service uninstall": () => import("./service-uninstall.ts"),
   doctor: () => import("./doctor.ts"),
   completion: () => import("./completion.ts"),
 };
