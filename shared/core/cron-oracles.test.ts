@@ -52,7 +52,8 @@ const expressions = fc
   .tuple(field(0, 59, 2), field(0, 23, 2), day, field(1, 12, 8), weekday)
   .map((fields) => fields.join(" "));
 
-test("on a clock without daylight saving, cron agrees with croner", () => {
+test("on a clock without daylight saving, cron agrees with croner", (context) => {
+  let compared = 0;
   const from = fc.integer({ min: Date.UTC(1995, 0, 1), max: Date.UTC(2045, 0, 1) });
   fc.assert(
     fc.property(expressions, from, (expression, from_ms) => {
@@ -61,9 +62,11 @@ test("on a clock without daylight saving, cron agrees with croner", () => {
       // croner gives up after some years; what it does find must be the same.
       const ours = fires(expression, "UTC", start, Number.POSITIVE_INFINITY, theirs.length);
       assert.deepEqual(iso(ours), iso(theirs.map((date) => date.getTime())));
+      compared += ours.length;
     }),
-    { numRuns: 1_500, seed: SEED },
+    { numRuns: 3_000, seed: SEED },
   );
+  context.diagnostic(`croner without daylight saving: 3000 schedules, ${compared} fires, 0 disagreements`);
 });
 
 /** A field as a predicate, read in the plainest way. */
@@ -117,7 +120,7 @@ function walk(expression: string, minutes: readonly (readonly [number, number])[
   return found;
 }
 
-test("around every change of clocks, cron agrees with a walk through the minutes", () => {
+test("around every change of clocks, cron agrees with a walk through the minutes", (context) => {
   const changes: [zone: string, day: string][] = [
     ["America/Chicago", "2026-03-08"],
     ["America/Chicago", "2026-11-01"],
@@ -137,7 +140,31 @@ test("around every change of clocks, cron agrees with a walk through the minutes
     ["Asia/Gaza", "2026-03-28"],
     ["Antarctica/Troll", "2026-03-29"],
     ["UTC", "2028-02-29"],
+    // Zones that changed their rules: another offset for good, the other side of the date line, daylight saving ended.
+    ["Europe/Moscow", "2011-03-27"],
+    ["Europe/Moscow", "2014-10-26"],
+    ["America/Caracas", "2007-12-09"],
+    ["America/Caracas", "2016-05-01"],
+    ["Asia/Pyongyang", "2015-08-15"],
+    ["Asia/Pyongyang", "2018-05-05"],
+    ["Pacific/Kiritimati", "1995-01-01"],
+    ["Europe/Istanbul", "2015-11-08"],
+    ["Asia/Amman", "2022-10-28"],
+    ["America/Mexico_City", "2022-10-30"],
+    ["Africa/Juba", "2021-02-01"],
+    ["Asia/Tehran", "2022-09-22"],
+    ["Europe/Dublin", "2026-03-29"],
+    ["Africa/El_Aaiun", "2026-03-22"],
+    ["America/St_Johns", "2006-10-29"],
+    ["America/Nuuk", "2023-03-26"],
+    // Half hours, leap days, and a century without one.
+    ["Australia/Lord_Howe", "2024-02-29"],
+    ["Australia/Lord_Howe", "2027-04-04"],
+    ["America/New_York", "2100-03-01"],
+    ["Asia/Kolkata", "2000-02-29"],
+    ["Pacific/Chatham", "2026-09-27"],
   ];
+  const counts = { schedules: 0, fires: 0, croner: 0 };
   // Times near the hours at which clocks change, every day, and days of month or week often enough to meet them.
   const near = fc.oneof(
     { arbitrary: fc.constantFrom("0", "1", "2", "3", "1,2", "0-3", "23", "1-2/1"), weight: 3 },
@@ -156,16 +183,76 @@ test("around every change of clocks, cron agrees with a walk through the minutes
       fc.property(expression, (text) => {
         const ours = fires(text, zone, from - 1, until, Number.POSITIVE_INFINITY);
         assert.deepEqual(iso(ours), iso(walk(text, minutes)), `${text} in ${zone}`);
+        counts.schedules += 1;
+        counts.fires += ours.length;
+        counts.croner += cronerAgrees(text, zone, from - 1, until, ours) ? 0 : 1;
       }),
       { numRuns: 30, seed: SEED },
     );
   }
+  const { schedules, fires: fired, croner } = counts;
+  context.diagnostic(
+    `walk of the minutes: ${changes.length} days, ${schedules} schedules, ${fired} fires, 0 disagreements; ` +
+      `croner keeps another policy in ${croner} of the ${schedules}`,
+  );
+});
+
+/** Whether croner, on the zone's own clock, names the same first fires. */
+function cronerAgrees(text: string, zone: string, from: number, until: number, ours: readonly number[]): boolean {
+  const count = Math.min(ours.length + 1, 40);
+  const theirs = new Croner(text, { timezone: zone, paused: true })
+    .nextRuns(count, new Date(from))
+    .map((date) => date.getTime())
+    .filter((at) => at < until);
+  return iso(theirs).join() === iso(ours.slice(0, theirs.length === count ? count : undefined)).join();
+}
+
+test("over a whole year cron agrees with a walk through its minutes", (context) => {
+  const list = [
+    "30 2 * * *",
+    "15,45 1-3 * * *",
+    "*/20 2 * * *",
+    "0 0 31 * *",
+    "59 23 29 2 *",
+    "5 2 1-7 * SUN",
+    "0 */5 1,31 * 1",
+  ];
+  let fired = 0;
+  for (const [zone, year] of [
+    ["Australia/Lord_Howe", 2024],
+    ["America/Chicago", 2028],
+  ] as const) {
+    const [from, until] = [Date.UTC(year, 0, 1), Date.UTC(year + 1, 0, 1)];
+    const minutes = clock(zone, from, until);
+    for (const text of list) {
+      const ours = fires(text.replace("SUN", "0"), zone, from - 1, until, Number.POSITIVE_INFINITY);
+      assert.deepEqual(iso(ours), iso(walk(text.replace("SUN", "0"), minutes)), `${text} in ${zone} ${year}`);
+      fired += ours.length;
+    }
+  }
+  context.diagnostic(`walk of whole years: ${list.length * 2} schedules, ${fired} fires, 0 disagreements`);
+});
+
+test("what no year has never fires, and what few have is found across centuries", () => {
+  for (const text of ["0 0 30 2 *", "0 0 31 2 *", "0 0 31 4,6,9,11 *", "0 0 30,31 2 *", "0 0 30W 2 *"]) {
+    for (const zone of ["UTC", "Australia/Lord_Howe", "America/Chicago"]) {
+      assert.deepEqual(fires(text, zone, Date.UTC(2026, 0, 1), Number.POSITIVE_INFINITY, 1), [], `${text} in ${zone}`);
+    }
+  }
+  const leap = fires("0 12 29 2 *", "UTC", Date.UTC(2096, 1, 29, 12), Number.POSITIVE_INFINITY, 2);
+  assert.deepEqual(iso(leap), ["2104-02-29T12:00:00.000Z", "2108-02-29T12:00:00.000Z"]);
+  const days = fires("0 12 31 * *", "UTC", Date.UTC(2026, 0, 1), Date.UTC(2027, 0, 1), 20);
+  assert.deepEqual(
+    days.map((at) => new Date(at).getUTCMonth() + 1),
+    [1, 3, 5, 7, 8, 10, 12],
+  );
 });
 
 const systemd = spawnSync("systemd-analyze", ["--version"], { encoding: "utf8" });
 const without = systemd.status === 0 ? false : "systemd-analyze is not installed";
 
-test("away from changes of clocks, cron agrees with systemd-analyze calendar", { skip: without }, () => {
+test("away from changes of clocks, cron agrees with systemd-analyze calendar", { skip: without }, (context) => {
+  let compared = 0;
   // systemd drops what falls in a gap and so has another policy there: days on which clocks change are left out.
   const cases: [cron: string, calendar: string][] = [
     ["30 2 * * *", "*-*-* 02:30:00"],
@@ -175,6 +262,10 @@ test("away from changes of clocks, cron agrees with systemd-analyze calendar", {
     ["15 23 29 2 *", "*-02-29 23:15:00"],
     ["5,35 */6 1 1,7 *", "*-01,07-01 00/6:05,35:00"],
     ["0 12 * * SUN", "Sun *-*-* 12:00:00"],
+    ["0 6 30 * *", "*-*-30 06:00:00"],
+    ["45 4 31 1,3,5 *", "*-01,03,05-31 04:45:00"],
+    ["10,40 22-23 28-31 * *", "*-*-28..31 22..23:10,40:00"],
+    ["0 9 * 12 MON-FRI", "Mon..Fri *-12-* 09:00:00"],
   ];
   const zones = [
     "America/Chicago",
@@ -182,6 +273,9 @@ test("away from changes of clocks, cron agrees with systemd-analyze calendar", {
     "Australia/Lord_Howe",
     "Asia/Kathmandu",
     "America/Sao_Paulo",
+    "Asia/Pyongyang",
+    "Africa/Casablanca",
+    "Pacific/Chatham",
     "UTC",
   ];
   const from = Date.parse("2026-01-15T10:20:30Z");
@@ -201,8 +295,11 @@ test("away from changes of clocks, cron agrees with systemd-analyze calendar", {
       const ours = fires(expression, zone, from, last + 1, Number.POSITIVE_INFINITY);
       const quiet = quietDays(zone);
       assert.deepEqual(iso(ours.filter(quiet)), iso(theirs.filter(quiet)), `${expression} in ${zone}`);
+      compared += theirs.filter(quiet).length;
     }
   }
+  const schedules = cases.length * zones.length;
+  context.diagnostic(`systemd-analyze calendar: ${schedules} schedules, ${compared} fires, 0 disagreements`);
 });
 
 /** Whether a zone's clocks do not change within a day of an instant. */

@@ -12,6 +12,7 @@ import {
   toEvent,
   toLink,
 } from "./event-log.ts";
+import { sha256Hex } from "./hash.ts";
 import { type ChainLink, type ChainReport, type StreamHead, verifyChain } from "./hash-chain.ts";
 import type { RandomBytes } from "./id.ts";
 import { LIMITS } from "./limits.ts";
@@ -57,7 +58,10 @@ export interface EventStore {
   readonly rebuild: () => void;
 }
 
-/** Opens the log in `sql`, creating its tables and the projections' where they are missing. */
+/**
+ * Opens the log in `sql`. A projection that is new, or whose tables or rules have changed since this database was last
+ * opened, is made again from the log: old data never meets new columns.
+ */
 export function openEventStore(
   sql: Sql,
   projections: readonly Projection[],
@@ -66,7 +70,16 @@ export function openEventStore(
 ): EventStore {
   sql.transaction(() => {
     for (const statement of EVENT_LOG_DDL) sql.run(statement);
-    for (const projection of projections) for (const statement of projection.ddl) sql.run(statement);
+    const changed = projections.filter((projection) => !isCurrent(sql, projection));
+    for (const { tables, ddl } of changed) {
+      for (const table of tables) sql.run(`DROP TABLE IF EXISTS ${table}`);
+      for (const statement of ddl) sql.run(statement);
+    }
+    if (changed.length > 0) replay(sql, changed);
+    for (const projection of changed) {
+      const { name } = projection;
+      sql.run("INSERT OR REPLACE INTO evt_projections (name, version) VALUES (?, ?)", name, versionOf(projection));
+    }
   });
   const load = stateLoader(sql);
 
@@ -115,9 +128,26 @@ export function openEventStore(
     rebuild: () =>
       sql.transaction(() => {
         for (const { tables } of projections) for (const table of tables) sql.run(`DELETE FROM ${table}`);
-        for (const { event } of after(0)) for (const projection of projections) projection.apply(sql, event);
+        replay(sql, projections);
       }),
   };
+}
+
+function replay(sql: Sql, projections: readonly Projection[]): void {
+  for (const row of eventRows(sql)) {
+    const event = toEvent(sql, row);
+    for (const projection of projections) projection.apply(sql, event);
+  }
+}
+
+function isCurrent(sql: Sql, projection: Projection): boolean {
+  const { name } = projection;
+  const stored = one<{ version: string }>(sql, "SELECT version FROM evt_projections WHERE name = ?", name);
+  return stored?.version === versionOf(projection);
+}
+
+function versionOf({ ddl, version = 1 }: Projection): string {
+  return sha256Hex(`${version}\n${ddl.join("\n")}`);
 }
 
 /**

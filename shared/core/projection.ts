@@ -11,5 +11,7 @@ export interface Projection {
   readonly ddl: readonly string[];
   /** The tables of `ddl`, so that a rebuild can empty them. */
   readonly tables: readonly string[];
+  /** Raised when `apply` changes under the same `ddl`: a store opened with either changed is rebuilt from the log. */
+  readonly version?: number;
   readonly apply: (sql: Sql, event: Recorded<EventDraft>) => void;
 }

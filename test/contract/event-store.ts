@@ -187,6 +187,26 @@ export const EVENT_STORE_CONTRACT: Readonly<Record<string, (open: () => Sql) => 
     store.rebuild();
     assert.deepEqual(rows(sql), live);
   },
+  "makes a projection again from the log when its tables or its rules have changed": (open) => {
+    const { sql, add } = given(open());
+    for (const amount of [1, 2, 3]) add(amount);
+    const random = (count: number) => crypto.getRandomValues(new Uint8Array(count));
+    const wider: Projection = {
+      ...totals,
+      ddl: ["CREATE TABLE IF NOT EXISTS proj_totals (subject_id TEXT PRIMARY KEY, total INTEGER, events INTEGER)"],
+      apply: (into, event) =>
+        into.run(
+          `INSERT INTO proj_totals VALUES (?, 0, 1) ON CONFLICT (subject_id) DO UPDATE SET events = events + 1`,
+          event.subject_id,
+        ),
+    };
+    openEventStore(sql, [wider], random, {});
+    assert.equal(sql.all<{ events: number }>("SELECT events FROM proj_totals")[0]?.events, 3);
+    openEventStore(sql, [{ ...wider, apply: () => {} }], random, {});
+    assert.equal(sql.all("SELECT events FROM proj_totals").length, 1, "nothing has changed that a store can see");
+    openEventStore(sql, [{ ...wider, version: 2, apply: () => {} }], random, {});
+    assert.deepEqual(sql.all("SELECT events FROM proj_totals"), []);
+  },
   "appends nothing for a repeated idempotency key, and answers with the first events": (open) => {
     const { sql, store } = given(open());
     const keyed = { ...context, idempotency_key: "run_1/step_1" };
