@@ -187,7 +187,7 @@ test("around every change of clocks, cron agrees with a walk through the minutes
         counts.fires += ours.length;
         counts.croner += cronerAgrees(text, zone, from - 1, until, ours) ? 0 : 1;
       }),
-      { numRuns: 30, seed: SEED },
+      { numRuns: 24, seed: SEED },
     );
   }
   const { schedules, fires: fired, croner } = counts;
@@ -214,23 +214,19 @@ test("over a whole year cron agrees with a walk through its minutes", (context) 
     "*/20 2 * * *",
     "0 0 31 * *",
     "59 23 29 2 *",
-    "5 2 1-7 * SUN",
+    "5 2 1-7 * 0",
     "0 */5 1,31 * 1",
   ];
   let fired = 0;
-  for (const [zone, year] of [
-    ["Australia/Lord_Howe", 2024],
-    ["America/Chicago", 2028],
-  ] as const) {
-    const [from, until] = [Date.UTC(year, 0, 1), Date.UTC(year + 1, 0, 1)];
-    const minutes = clock(zone, from, until);
-    for (const text of list) {
-      const ours = fires(text.replace("SUN", "0"), zone, from - 1, until, Number.POSITIVE_INFINITY);
-      assert.deepEqual(iso(ours), iso(walk(text.replace("SUN", "0"), minutes)), `${text} in ${zone} ${year}`);
-      fired += ours.length;
-    }
+  const zone = "Australia/Lord_Howe"; // half an hour of daylight saving, in a leap year
+  const [from, until] = [Date.UTC(2024, 0, 1), Date.UTC(2025, 0, 1)];
+  const minutes = clock(zone, from, until);
+  for (const text of list) {
+    const ours = fires(text, zone, from - 1, until, Number.POSITIVE_INFINITY);
+    assert.deepEqual(iso(ours), iso(walk(text, minutes)), text);
+    fired += ours.length;
   }
-  context.diagnostic(`walk of whole years: ${list.length * 2} schedules, ${fired} fires, 0 disagreements`);
+  context.diagnostic(`walk of a whole year: ${list.length} schedules, ${fired} fires, 0 disagreements`);
 });
 
 test("what no year has never fires, and what few have is found across centuries", () => {
@@ -253,6 +249,7 @@ const without = systemd.status === 0 ? false : "systemd-analyze is not installed
 
 test("away from changes of clocks, cron agrees with systemd-analyze calendar", { skip: without }, (context) => {
   let compared = 0;
+  // Zones are left out whose rules were changed so lately that systemd's and Node's databases may differ.
   // systemd drops what falls in a gap and so has another policy there: days on which clocks change are left out.
   const cases: [cron: string, calendar: string][] = [
     ["30 2 * * *", "*-*-* 02:30:00"],
@@ -274,7 +271,6 @@ test("away from changes of clocks, cron agrees with systemd-analyze calendar", {
     "Asia/Kathmandu",
     "America/Sao_Paulo",
     "Asia/Pyongyang",
-    "Africa/Casablanca",
     "Pacific/Chatham",
     "UTC",
   ];
