@@ -27,7 +27,9 @@ export function openSqlite(path: string): SqliteDatabase {
   const db = new DatabaseSync(path, { timeout: 5_000 });
   db.exec("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA fullfsync = 1; PRAGMA foreign_keys = ON");
   const statements = new Map<string, StatementSync>();
+  // How many savepoints are open (the transaction is the first), and whether anything was written since the last one.
   let depth = 0;
+  let written = false;
   let queue: Queued[] = [];
   let scheduled = false;
 
@@ -42,22 +44,45 @@ export function openSqlite(path: string): SqliteDatabase {
     return statement;
   };
 
+  const control = (statement: string): void => {
+    try {
+      prepare(statement, 0).run();
+    } catch (error) {
+      throw asFault(error);
+    }
+  };
+
+  // A nested transaction that begins before anything was written needs no savepoint of its own: going back to the one
+  // around it undoes the same.
   const transaction = <T>(body: () => T): T => {
-    const name = `s${depth}`;
-    db.exec(depth === 0 ? "BEGIN IMMEDIATE" : `SAVEPOINT ${name}`);
-    depth += 1;
+    const own = depth === 0 || written;
+    if (own) {
+      control(depth === 0 ? "BEGIN IMMEDIATE" : `SAVEPOINT s${depth}`);
+      depth += 1;
+      written = false;
+    }
     try {
       const result = body();
       assert(!(result instanceof Promise), "a transaction's body must not be async");
-      db.exec(depth === 1 ? "COMMIT" : `RELEASE ${name}`);
+      if (own) {
+        control(depth === 1 ? "COMMIT" : `RELEASE s${depth - 1}`);
+        written = true;
+      }
       return result;
     } catch (error) {
       // SQLite may have rolled the whole transaction back itself (disk full, I/O error).
-      if (db.isTransaction) db.exec(depth === 1 ? "ROLLBACK" : `ROLLBACK TO ${name}; RELEASE ${name}`);
+      if (db.isTransaction && (own || written)) undo(own);
+      written = own && depth > 1;
       throw asFault(error);
     } finally {
-      depth -= 1;
+      if (own) depth -= 1;
     }
+  };
+  const undo = (ends: boolean): void => {
+    if (depth > 1) control(`ROLLBACK TO s${depth - 1}`);
+    else control("ROLLBACK");
+    if (ends && depth > 1) control(`RELEASE s${depth - 1}`);
+    if (!ends && depth === 1) control("BEGIN IMMEDIATE");
   };
 
   const flush = (): void => {
@@ -66,6 +91,11 @@ export function openSqlite(path: string): SqliteDatabase {
     queue = queue.slice(LIMITS.commit_batch);
     if (queue.length > 0) schedule();
     const settle: (() => void)[] = [];
+    const [only] = batch;
+    if (only !== undefined && batch.length === 1) {
+      settleOne(only);
+      return;
+    }
     try {
       transaction(() => {
         for (const { body, resolve, reject } of batch) {
@@ -84,6 +114,16 @@ export function openSqlite(path: string): SqliteDatabase {
     }
     for (const done of settle) done();
   };
+  const settleOne = ({ body, resolve, reject }: Queued): void => {
+    let result: unknown;
+    try {
+      result = transaction(body);
+    } catch (error) {
+      reject(error);
+      return;
+    }
+    resolve(result);
+  };
   const schedule = (): void => {
     if (scheduled) return;
     scheduled = true;
@@ -93,13 +133,16 @@ export function openSqlite(path: string): SqliteDatabase {
   return {
     run: (statement, ...params) => {
       try {
+        written = true;
         prepare(statement, params.length).run(...params);
       } catch (error) {
         throw asFault(error);
       }
     },
-    all: <Row extends Readonly<Record<string, SqlValue>>>(statement: string, ...params: readonly SqlValue[]) =>
-      prepare(statement, params.length).all(...params) as unknown as readonly Row[],
+    all: <Row extends Readonly<Record<string, SqlValue>>>(statement: string, ...params: readonly SqlValue[]) => {
+      if (!statement.startsWith("SELECT")) written = true; // with RETURNING
+      return prepare(statement, params.length).all(...params) as unknown as readonly Row[];
+    },
     transaction,
     commit: <T>(body: () => T) =>
       new Promise<T>((resolve, reject) => {
