@@ -6,6 +6,7 @@ import { auditRoutes } from "./routes/audit.ts";
 import { eventRoutes } from "./routes/events.ts";
 import { installRoutes } from "./routes/installs.ts";
 import { marketRoutes } from "./routes/market.ts";
+import { metricRoutes } from "./routes/metrics.ts";
 import { pairingRoutes } from "./routes/pairings.ts";
 import { runRoutes } from "./routes/runs.ts";
 import { scheduleRoutes } from "./routes/schedule.ts";
@@ -20,6 +21,7 @@ export function controlApp(ports: ControlPorts): Hono {
   app.get("/health", (context) => context.json({ status: "ok" }));
   app.get("/v1/worker", (context) => context.json(ports.worker.describe()));
   app.get("/v1/doctor", async (context) => context.json({ checks: await ports.doctor(context.req.raw.signal) }));
+  app.route("/metrics", metricRoutes(ports));
   app.route("/v1/installs", installRoutes(ports));
   app.route("/v1/runs", runRoutes(ports));
   app.route("/v1/events", eventRoutes(ports));

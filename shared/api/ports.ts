@@ -92,6 +92,8 @@ export interface ControlPorts {
     readonly confirm: (id: string, pubkey: string | undefined) => Answer<object>;
     readonly remove: (id: string, reason: string) => Answer<object>;
   };
+  /** Prometheus' text format. */
+  readonly metrics: () => Promise<string>;
   readonly doctor: (signal: AbortSignal) => Promise<readonly DoctorCheck[]>;
   /** Told of what went wrong inside; the asker only learns that something did. */
   readonly report: (error: unknown) => void;

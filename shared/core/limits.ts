@@ -185,6 +185,8 @@ export const LIMITS = {
   owner_order_s: 300,
   edge_timeout_ms: 10_000,
   edge_answer_bytes: 4_000_000,
+  metric_series: 500,
+  metric_batch: 500,
   audit_line_chars: 8_000_000,
   data_lock_wait_ms: 10_000,
 

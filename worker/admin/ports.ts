@@ -15,6 +15,7 @@ import { exportLines } from "./audit.ts";
 import type { EventFeed } from "./event-feed.ts";
 import { type InstallsOptions, installsPort } from "./installs.ts";
 import { marketPort } from "./market.ts";
+import { openMetrics } from "./metrics.ts";
 import { pairingsPort } from "./pairings.ts";
 import { schedulePort } from "./schedule.ts";
 
@@ -69,6 +70,7 @@ export function controlPorts(options: PortsOptions): ControlPorts {
     schedule: schedulePort(options),
     audit: { verify: () => store.verify(), export: () => exportLines(store) },
     pairings: pairingsPort(options),
+    metrics: openMetrics({ store, sql }),
     doctor: options.doctor,
     report: options.report,
   };
