@@ -1,0 +1,140 @@
+/** What people may type for times and settings, and what schedule commands say of a data folder. */
+import assert from "node:assert/strict";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { after, test } from "node:test";
+import { isRejection } from "@oa/shared/core/refusal.ts";
+import { hexToNpub } from "@oa/shared/nostr/npub.ts";
+import { loadOrCreateKey } from "@oa/worker/adapters/keys.ts";
+import { readChanges } from "@oa/worker/cli/schedule-simulate.ts";
+import { readInstant, readLocalTime } from "@oa/worker/cli/time-options.ts";
+import { document, oa } from "./oa.ts";
+
+const folder = mkdtempSync(join(tmpdir(), "oa-schedule-cli-"));
+after(() => rmSync(folder, { recursive: true, force: true }));
+const NOW = new Date(2026, 2, 10, 12, 30).getTime();
+const local = (...parts: [number, number, number, number?, number?]): number => new Date(...parts).getTime();
+
+test("a time without an offset is this machine's; a time of day is the last one", () => {
+  assert.equal(readLocalTime("--at", "02:00", NOW), local(2026, 2, 10, 2, 0));
+  assert.equal(readLocalTime("--at", "13:00", NOW), local(2026, 2, 9, 13, 0));
+  assert.equal(readLocalTime("--at", "2026-03-08 02:15", NOW), local(2026, 2, 8, 2, 15));
+  assert.equal(readLocalTime("--at", "2026-03-08T02:15", NOW), local(2026, 2, 8, 2, 15));
+  assert.equal(readLocalTime("--at", "2026-03-08", NOW), local(2026, 2, 8));
+  assert.equal(readLocalTime("--at", "2026-03-08T02:15:00Z", NOW), Date.UTC(2026, 2, 8, 2, 15));
+  assert.equal(readLocalTime("--at", "2026-03-08T02:15-05:00", NOW), Date.UTC(2026, 2, 8, 7, 15));
+});
+
+test("what is no time is refused, with what was typed", () => {
+  for (const text of ["", "yesterday", "25:00", "2026-13-01", "2026-03-08T02:15+99:00", "8.3.2026", "1e3"]) {
+    const answer = readLocalTime("--at", text, NOW);
+    assert.ok(isRejection(answer) && answer.code === "usage", text);
+    assert.ok(answer.message.includes(JSON.stringify(text)), answer.message);
+  }
+  assert.ok(isRejection(readInstant("--from", "2026-03-08T02:15")), "a preview's start needs its offset");
+});
+
+test("settings are read as the schedule has them; none takes one away; unknown ones are refused", () => {
+  assert.deepEqual(
+    readChanges([
+      "cron=0 3 * * *",
+      "tz=UTC",
+      "window=01:00-05:00",
+      "jitter_ms=0",
+      "overlap=queue_one",
+      "plugged_in=none",
+    ]),
+    {
+      expression: "0 3 * * *",
+      timezone: "UTC",
+      window: { start: "01:00", end: "05:00" },
+      jitter_ms: 0,
+      overlap: "queue_one",
+      constraints: { plugged_in: null },
+    },
+  );
+  assert.deepEqual(readChanges(["window=none", "cpu_max_percentage=40", "wifi_only=true", "respect_dnd=false"]), {
+    window: null,
+    constraints: { cpu_max_percentage: 40, wifi_only: true, respect_dnd: false },
+  });
+  assert.deepEqual(readChanges([]), {});
+  for (const text of ["crn=0 3 * * *", "cron", "=x", "__proto__=1", "toString=1"]) {
+    const answer = readChanges([text]);
+    assert.ok(isRejection(answer) && answer.code === "usage", text);
+  }
+});
+
+test("an installed schedule is listed, explained and simulated; wrong settings are refused by the worker", async () => {
+  const data_dir = join(folder, "data");
+  const env = { HOME: folder, TZ: "UTC" };
+  const run = (...args: string[]) => oa([...args, "--data", data_dir, "--json"], env);
+  assert.deepEqual(document(await run("schedule", "list")), { schedules: [] });
+  const { public_key } = await loadOrCreateKey(data_dir, "author");
+  const file = join(folder, "manifest.json");
+  const schedule = { type: "cron", expression: "0 2 * * *", timezone: "UTC", constraints: { plugged_in: true } };
+  writeFileSync(
+    file,
+    JSON.stringify({
+      id: "test.upgrade.nightly",
+      version: "1.0.0",
+      title: "Nightly",
+      author: { npub: hexToNpub(public_key) },
+      capabilities: { platforms: ["linux", "macos"], backends: [] },
+      permissions: { filesystem: [{ path: "~/x", access: "read" }], tools: ["fs.read"] },
+      schedule,
+      pipeline: [{ op: "fs.read", path: "~/x" }],
+    }),
+  );
+  assert.equal((await run("install", file, "--yes")).code, 0);
+  const { schedules } = document(await run("schedule", "list")) as {
+    schedules: { title: string; waiting_for: null }[];
+  };
+  assert.deepEqual(
+    schedules.map(({ title, waiting_for }) => [title, waiting_for]),
+    [["Nightly", null]],
+  );
+  const why = document(await run("why", "nightly"));
+  assert.equal(why.answer, "not_decided");
+  const people = await oa(["why", "nightly", "--data", data_dir], env);
+  assert.match(
+    people.stdout,
+    /^Nightly has not been due since it was scheduled \(0 2 \* \* \* in UTC\)\.\nIt is due next at /,
+  );
+  const simulated = await run(
+    "schedule",
+    "simulate",
+    "nightly",
+    "--from",
+    "2026-03-01",
+    "--to",
+    "2026-03-03",
+    "--set",
+    "on_unknown=run",
+  );
+  const { decisions, schedule: edited } = document(simulated) as {
+    decisions: object[];
+    schedule: { on_unknown: string };
+  };
+  assert.deepEqual([simulated.code, decisions.length, edited.on_unknown], [0, 2, "run"]);
+  const table = await oa(["schedule", "simulate", "nightly", "--data", data_dir], env);
+  assert.match(
+    table.stdout,
+    /waits_for_constraints[\s\S]*0 runs would have started; 0 really did\.\nWhere nothing was measured/,
+  );
+  for (const [setting, code] of [
+    ["overlap=always", "schema_invalid"],
+    ["cron=61 * * * *", "cron_invalid"],
+    ["window=03:00", "window_invalid"],
+    ["nothing", "usage"],
+  ] as const) {
+    const refused = document(await run("schedule", "simulate", "nightly", "--set", setting)) as {
+      error: { code: string };
+    };
+    assert.equal(refused.error.code, code, setting);
+  }
+  assert.equal(
+    (document(await run("why", "nightly", "--at", "soon")) as { error: { code: string } }).error.code,
+    "usage",
+  );
+});
