@@ -1,10 +1,12 @@
+import { bytesToHex } from "@noble/hashes/utils.js";
 import type { EventEnvelope } from "../generated/types.ts";
 import type { EventContext, EventDraft, Recorded } from "./envelope.ts";
+import type { Sha256Hex } from "./hash.ts";
 import { type ChainLink, commit, hashBody, type SealedValue, type StreamHead } from "./hash-chain.ts";
 import { newUuid, type RandomBytes } from "./id.ts";
 import { canonicalize } from "./json.ts";
 import { LIMITS } from "./limits.ts";
-import { type Rejection, reject } from "./refusal.ts";
+import { isRejection, type Rejection, reject } from "./refusal.ts";
 import { one, type Sql, type SqlValue } from "./sql.ts";
 
 /** By event type: the fields of its data that are kept as commitments, their values in a table that may be pruned. */
@@ -101,25 +103,58 @@ export function streamHeads(sql: Sql): readonly StreamHead[] {
     .map((row) => ({ stream: row.stream, seq: row.stream_seq, event_hash: row.event_hash }));
 }
 
-/** Writes one event at the end of its stream. The caller holds the transaction. */
-export function appendEvent(
+/** What the log needs from its platform, and which fields it seals. */
+export interface LogPorts {
+  readonly random: RandomBytes;
+  readonly sha256: Sha256Hex;
+  readonly sealed_fields: SealedFields;
+}
+
+/**
+ * Writes events at the end of their stream, each handed to `written` before the next. The caller holds the transaction,
+ * and rolls it back on a refusal: event_too_large.
+ */
+export function appendEvents(
   sql: Sql,
   context: EventContext,
+  pending: readonly { readonly subject_id: string; readonly draft: EventDraft }[],
+  ports: LogPorts,
+  written: (event: Recorded) => void,
+): Rejection | undefined {
+  if (pending.length === 0) return undefined;
+  const stream = `${context.stream_type}/${context.stream_id}`;
+  let head = one<Head>(sql, "SELECT stream_seq, event_hash FROM evt_stream_heads WHERE stream = ?", stream);
+  for (const { subject_id, draft } of pending) {
+    const event = appendEvent(sql, context, stream, head, subject_id, draft, ports);
+    if (isRejection(event)) return event;
+    head = event;
+    written(event);
+  }
+  sql.run(
+    `INSERT INTO evt_stream_heads (stream, stream_seq, event_hash) VALUES (?, ?, ?)
+     ON CONFLICT (stream) DO UPDATE SET stream_seq = excluded.stream_seq, event_hash = excluded.event_hash`,
+    stream,
+    head?.stream_seq ?? 0,
+    head?.event_hash ?? "",
+  );
+  return undefined;
+}
+
+type Head = { readonly stream_seq: number; readonly event_hash: string };
+
+function appendEvent(
+  sql: Sql,
+  context: EventContext,
+  stream: string,
+  head: Head | undefined,
   subject_id: string,
   draft: EventDraft,
-  random: RandomBytes,
-  sealed_fields: SealedFields,
+  { random, sha256, sealed_fields }: LogPorts,
 ): Recorded | Rejection {
-  const stream = `${context.stream_type}/${context.stream_id}`;
-  const head = one<{ stream_seq: number; event_hash: string }>(
-    sql,
-    "SELECT stream_seq, event_hash FROM evt_stream_heads WHERE stream = ?",
-    stream,
-  );
   const at = new Date(context.now_ms).toISOString();
   // In canonical form from the start, so that a projection sees the same keys in the same order live and in a rebuild.
   const plain = JSON.parse(canonicalize(draft.data)) as Readonly<Record<string, unknown>>;
-  const { data, sealed } = seal(plain, random, sealed_fields[draft.event_type] ?? []);
+  const { data, sealed } = seal(plain, random, sha256, sealed_fields[draft.event_type] ?? []);
   const envelope = {
     event_id: newUuid(context.now_ms, random),
     event_type: draft.event_type,
@@ -142,7 +177,7 @@ export function appendEvent(
     const message = `a ${draft.event_type} event of ${body.length} characters is over the limit of ${LIMITS.event_chars}`;
     return reject("event_too_large", message);
   }
-  const event_hash = hashBody(body);
+  const event_hash = hashBody(body, sha256);
   sql.run(
     `INSERT INTO evt_events (event_id, stream, stream_seq, subject_id, event_type, correlation_id, idempotency_key,
        recorded_at, body, event_hash) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
@@ -157,13 +192,6 @@ export function appendEvent(
     body,
     event_hash,
   );
-  sql.run(
-    `INSERT INTO evt_stream_heads (stream, stream_seq, event_hash) VALUES (?, ?, ?)
-     ON CONFLICT (stream) DO UPDATE SET stream_seq = excluded.stream_seq, event_hash = excluded.event_hash`,
-    stream,
-    envelope.stream_seq,
-    event_hash,
-  );
   for (const [field, { salt, value }] of sealed) {
     sql.run("INSERT INTO evt_sealed VALUES (?, ?, ?, ?)", envelope.event_id, field, salt, JSON.stringify(value));
   }
@@ -171,20 +199,21 @@ export function appendEvent(
 }
 
 /** Replaces sealed fields by salted commitments. */
-function seal(plain: Readonly<Record<string, unknown>>, random: RandomBytes, fields: readonly string[]) {
+function seal(
+  plain: Readonly<Record<string, unknown>>,
+  random: RandomBytes,
+  sha256: Sha256Hex,
+  fields: readonly string[],
+) {
   const sealed: [string, SealedValue][] = [];
   const data: Record<string, unknown> = { ...plain };
   for (const field of fields) {
     if (data[field] === undefined) continue;
-    const value: SealedValue = { salt: hex(random(16)), value: data[field] };
-    data[field] = commit(value);
+    const value: SealedValue = { salt: bytesToHex(random(16)), value: data[field] };
+    data[field] = commit(value, sha256);
     sealed.push([field, value]);
   }
   return { data, sealed };
-}
-
-function hex(bytes: Uint8Array): string {
-  return [...bytes].map((byte) => byte.toString(16).padStart(2, "0")).join("");
 }
 
 /** A row as the event its writer saw; sealed fields whose values were deleted are absent. */

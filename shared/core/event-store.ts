@@ -2,7 +2,7 @@ import { SEALED_FIELDS } from "../generated/sealed.ts";
 import type { Decider } from "./decider.ts";
 import type { EventContext, EventDraft, Recorded } from "./envelope.ts";
 import {
-  appendEvent,
+  appendEvents,
   EVENT_LOG_DDL,
   eventRows,
   repeatedRows,
@@ -12,7 +12,7 @@ import {
   toEvent,
   toLink,
 } from "./event-log.ts";
-import { sha256Hex } from "./hash.ts";
+import { type Sha256Hex, sha256Hex } from "./hash.ts";
 import { type ChainLink, type ChainReport, type StreamHead, verifyChain } from "./hash-chain.ts";
 import type { RandomBytes } from "./id.ts";
 import { LIMITS } from "./limits.ts";
@@ -60,13 +60,14 @@ export interface EventStore {
 
 /**
  * Opens the log in `sql`. A projection that is new, or whose tables or rules have changed since this database was last
- * opened, is made again from the log: old data never meets new columns.
+ * opened, is made again from the log: old data never meets new columns. `sha256`: the platform's own, where it has one.
  */
 export function openEventStore(
   sql: Sql,
   projections: readonly Projection[],
   random: RandomBytes,
   sealed_fields: SealedFields = SEALED_FIELDS,
+  sha256: Sha256Hex = sha256Hex,
 ): EventStore {
   sql.transaction(() => {
     for (const statement of EVENT_LOG_DDL) sql.run(statement);
@@ -81,15 +82,23 @@ export function openEventStore(
       sql.run("INSERT OR REPLACE INTO evt_projections (name, version) VALUES (?, ?)", name, versionOf(projection));
     }
   });
-  const load = stateLoader(sql);
+  const states = stateCache(sql);
+  const ports = { random, sha256, sealed_fields };
 
   const handle = (context: EventContext, tasks: readonly Task[]): readonly Recorded[] | Rejection =>
     orRollBack(sql, () => {
       const before = repeatedRows(sql, context);
       if (before.length > 0) return before.map((row) => toEvent(sql, row));
       const pending: { readonly subject_id: string; readonly draft: EventDraft }[] = [];
-      const withPending: LoadState = (decider, subject_id) => {
-        let state = load(decider, subject_id);
+      const loaded: Loaded[] = [];
+      const withPending: LoadState = <State, Event>(decider: Decider<State, Event, never>, subject_id: string) => {
+        const known = loaded.find((other) => other.decider === decider && other.subject_id === subject_id);
+        const before = known === undefined ? states.load(decider, subject_id) : (known.state as State);
+        if (known === undefined) {
+          const advance = (events: readonly Recorded[]): void => states.advance(decider, subject_id, before, events);
+          loaded.push({ decider, subject_id, state: before, advance });
+        }
+        let state = before;
         for (const item of pending) {
           if (item.subject_id === subject_id) state = decider.evolve(state, item.draft as never);
         }
@@ -101,12 +110,12 @@ export function openEventStore(
         for (const draft of drafts) pending.push({ subject_id, draft });
       }
       const recorded: Recorded[] = [];
-      for (const { subject_id, draft } of pending) {
-        const event = appendEvent(sql, context, subject_id, draft, random, sealed_fields);
-        if (isRejection(event)) return event;
+      const refused = appendEvents(sql, context, pending, ports, (event) => {
         for (const projection of projections) projection.apply(sql, event);
         recorded.push(event);
-      }
+      });
+      if (refused !== undefined) return refused;
+      for (const { advance } of loaded) advance(recorded);
       return recorded;
     });
 
@@ -118,13 +127,13 @@ export function openEventStore(
   };
   return {
     handle,
-    load,
+    load: states.load,
     after,
     links,
     heads: () => streamHeads(sql),
     bySubject: (subject_id) => [...eventRows(sql, 0, "subject_id = ?", subject_id)].map((row) => toEvent(sql, row)),
     byStream: (stream, from_seq, limit) => streamRows(sql, stream, from_seq, limit).map((row) => toEvent(sql, row)),
-    verify: () => verifyChain(links(), streamHeads(sql)),
+    verify: () => verifyChain(links(), streamHeads(sql), sha256),
     rebuild: () =>
       sql.transaction(() => {
         for (const { tables } of projections) for (const table of tables) sql.run(`DELETE FROM ${table}`);
@@ -150,37 +159,70 @@ function versionOf({ ddl, version = 1 }: Projection): string {
   return sha256Hex(`${version}\n${ddl.join("\n")}`);
 }
 
+/** A subject's state as a decider folded it, and how it is taken on over what was then appended. */
+interface Loaded {
+  readonly decider: unknown;
+  readonly subject_id: string;
+  readonly state: unknown;
+  readonly advance: (recorded: readonly Recorded[]) => void;
+}
+
 /**
  * Folds subjects from the log, keeping recent states. A kept state is used only while its last event is still in the
  * log, so a rolled-back transaction can never leave a state that did not happen.
  */
-function stateLoader(sql: Sql): LoadState {
-  type Entry = { readonly event_id: string; readonly position: number; readonly state: unknown };
+function stateCache(sql: Sql): {
+  readonly load: LoadState;
+  /** Takes a state on over events that were just appended. */
+  readonly advance: <State, Event>(
+    decider: Decider<State, Event, never>,
+    subject_id: string,
+    before: State,
+    recorded: readonly Recorded[],
+  ) => void;
+} {
+  type Entry = { readonly event_id: string; readonly state: unknown };
   const cache = new Map<unknown, Map<string, Entry>>();
-  return <State, Event>(decider: Decider<State, Event, never>, subject_id: string): State => {
-    const last = one<{ position: number; event_id: string }>(
-      sql,
-      "SELECT position, event_id FROM evt_events WHERE subject_id = ? ORDER BY position DESC LIMIT 1",
-      subject_id,
-    );
-    if (last === undefined) return decider.initial;
+  const keep = (decider: unknown, subject_id: string, entry: Entry): void => {
     let states = cache.get(decider);
     if (states === undefined) {
       states = new Map();
       cache.set(decider, states);
     }
-    const entry = states.get(subject_id);
+    if (states.size >= LIMITS.state_cache_entries) states.clear();
+    states.set(subject_id, entry);
+  };
+  const load = <State, Event>(decider: Decider<State, Event, never>, subject_id: string): State => {
+    const last = one<{ event_id: string }>(
+      sql,
+      "SELECT event_id FROM evt_events WHERE subject_id = ? ORDER BY position DESC LIMIT 1",
+      subject_id,
+    );
+    if (last === undefined) return decider.initial;
+    const entry = cache.get(decider)?.get(subject_id);
     if (entry?.event_id === last.event_id) return entry.state as State;
-    const usable =
-      entry !== undefined &&
-      one(sql, "SELECT 1 AS present FROM evt_events WHERE event_id = ?", entry.event_id) !== undefined;
-    let state = usable ? (entry.state as State) : decider.initial;
-    for (const row of eventRows(sql, usable ? entry.position : 0, "subject_id = ?", subject_id)) {
+    const kept =
+      entry === undefined
+        ? undefined
+        : one<{ position: number }>(sql, "SELECT position FROM evt_events WHERE event_id = ?", entry.event_id);
+    let state = entry === undefined || kept === undefined ? decider.initial : (entry.state as State);
+    for (const row of eventRows(sql, kept?.position ?? 0, "subject_id = ?", subject_id)) {
       state = decider.evolve(state, toEvent(sql, row) as Event);
     }
-    if (states.size >= LIMITS.state_cache_entries) states.clear();
-    states.set(subject_id, { ...last, state });
+    keep(decider, subject_id, { event_id: last.event_id, state });
     return state;
+  };
+  return {
+    load,
+    advance: (decider, subject_id, before, recorded) => {
+      let [state, event_id] = [before, ""];
+      for (const event of recorded) {
+        if (event.subject_id !== subject_id) continue;
+        state = decider.evolve(state, event as never);
+        event_id = event.event_id;
+      }
+      if (event_id !== "") keep(decider, subject_id, { event_id, state });
+    },
   };
 }
 

@@ -1,4 +1,4 @@
-import { sha256Hex } from "./hash.ts";
+import { type Sha256Hex, sha256Hex } from "./hash.ts";
 import { canonicalize } from "./json.ts";
 
 /**
@@ -42,25 +42,29 @@ export interface ChainReport {
   readonly first_bad: { readonly stream: string; readonly seq: number; readonly code: ChainFault } | null;
 }
 
-export function hashBody(body: string): string {
-  return `sha256:${sha256Hex(body)}`;
+export function hashBody(body: string, sha256: Sha256Hex = sha256Hex): string {
+  return `sha256:${sha256(body)}`;
 }
 
 /** The commitment that stands in an event for a sealed value: SHA-256 over salt, colon and canonical value. */
-export function commit(sealed: SealedValue): { readonly sealed_sha256: string } {
-  return { sealed_sha256: sha256Hex(`${sealed.salt}:${canonicalize(sealed.value)}`) };
+export function commit(sealed: SealedValue, sha256: Sha256Hex = sha256Hex): { readonly sealed_sha256: string } {
+  return { sealed_sha256: sha256(`${sealed.salt}:${canonicalize(sealed.value)}`) };
 }
 
 /**
  * Checks links, in the order of each stream, against each other and against the heads known from elsewhere. Stops at
  * the first fault. `sealed` values that are present must match their commitments; absent ones are fine.
  */
-export function verifyChain(links: Iterable<ChainLink>, heads: readonly StreamHead[]): ChainReport {
+export function verifyChain(
+  links: Iterable<ChainLink>,
+  heads: readonly StreamHead[],
+  sha256: Sha256Hex = sha256Hex,
+): ChainReport {
   const reached = new Map<string, StreamHead>();
   const known = new Map(heads.map((head) => [head.stream, head]));
   let events = 0;
   for (const link of links) {
-    const fault = checkLink(link, reached.get(link.stream), known);
+    const fault = checkLink(link, reached.get(link.stream), known, sha256);
     if (fault !== null) return { ok: false, events, first_bad: { stream: link.stream, seq: link.seq, code: fault } };
     reached.set(link.stream, { stream: link.stream, seq: link.seq, event_hash: link.event_hash });
     events += 1;
@@ -79,6 +83,7 @@ function checkLink(
   link: ChainLink,
   previous: StreamHead | undefined,
   known: ReadonlyMap<string, StreamHead>,
+  sha256: Sha256Hex,
 ): ChainFault | null {
   const body = parseBody(link.body);
   if (body === null) return "malformed";
@@ -89,10 +94,10 @@ function checkLink(
   }
   if (link.seq !== (previous?.seq ?? 0) + 1) return "sequence_gap";
   if (body.prev_event_hash !== (previous?.event_hash ?? null)) return "previous_hash_mismatch";
-  if (hashBody(link.body) !== link.event_hash) return "hash_mismatch";
+  if (hashBody(link.body, sha256) !== link.event_hash) return "hash_mismatch";
   for (const [field, sealed] of Object.entries(link.sealed ?? {})) {
     const data = body.data as Readonly<Record<string, { sealed_sha256?: string } | undefined>>;
-    if (data[field]?.sealed_sha256 !== commit(sealed).sealed_sha256) return "sealed_mismatch";
+    if (data[field]?.sealed_sha256 !== commit(sealed, sha256).sealed_sha256) return "sealed_mismatch";
   }
   return null;
 }

@@ -1,4 +1,3 @@
-import { randomBytes } from "node:crypto";
 import type { EventContext } from "@oa/shared/core/envelope.ts";
 import { type EventStore, openEventStore, task } from "@oa/shared/core/event-store.ts";
 import { newId } from "@oa/shared/core/id.ts";
@@ -6,6 +5,7 @@ import { manifestHash } from "@oa/shared/core/manifest-hash.ts";
 import { permissionHash } from "@oa/shared/core/permission.ts";
 import type { Projection } from "@oa/shared/core/projection.ts";
 import { isRejection } from "@oa/shared/core/refusal.ts";
+import { SEALED_FIELDS } from "@oa/shared/generated/sealed.ts";
 import type { UpgradeManifest } from "@oa/shared/generated/types.ts";
 import { installDecider } from "@oa/shared/install/decider.ts";
 import { installProjection } from "@oa/shared/install/views.ts";
@@ -13,12 +13,13 @@ import { pairingProjection } from "@oa/shared/pairing/views.ts";
 import { runProjection } from "@oa/shared/run/views.ts";
 import { planOf } from "@oa/shared/upgrade/plan.ts";
 import { type Clock, systemClock } from "@oa/worker/adapters/clock.ts";
+import { nativeSha256, openRandom } from "@oa/worker/adapters/random.ts";
 import { openSqlite, type SqliteDatabase } from "@oa/worker/adapters/sqlite.ts";
 import { contractOf, type Effects } from "@oa/worker/engine/perform.ts";
 import { type Engine, type EngineOptions, openEngine } from "@oa/worker/engine.ts";
 import type { EventPublisher, Op } from "@oa/worker/ops/op.ts";
 
-export const random = (count: number): Uint8Array => new Uint8Array(randomBytes(count));
+export const random = openRandom();
 export const WORKSPACE = "ws_test";
 const HOME = "/home/owner";
 const KEY = "1".repeat(64);
@@ -49,7 +50,7 @@ export function openRunWorld(options: {
 }): RunWorld {
   const database = (options.wrap ?? ((same) => same))(openSqlite(options.path ?? ":memory:"));
   const projections = [runProjection, installProjection, pairingProjection, ...(options.projections ?? [])];
-  const store = openEventStore(database, projections, random);
+  const store = openEventStore(database, projections, random, SEALED_FIELDS, nativeSha256);
   const reports: unknown[] = [];
   const clock = options.clock ?? systemClock;
   const engine = openEngine({

@@ -48,10 +48,11 @@ interface Driven {
 }
 
 type Wired = Readonly<Record<string, unknown>> | Fault;
-/** What is to be done for a run that is not bookkeeping; a step's parameters as its start recorded them. */
-type Due =
+/** What is to be done for a run that is not bookkeeping, with its state; a step's parameters as its start recorded them. */
+type Due = { readonly state: RunState } & (
   | Extract<RunStep, { kind: "wait" | "post_note" }>
-  | (Extract<RunStep, { kind: "perform" }> & { readonly wired: Wired });
+  | (Extract<RunStep, { kind: "perform" }> & { readonly wired: Wired })
+);
 
 const ENDS: ReadonlySet<string> = new Set(["run.completed", "run.failed", "run.canceled"]);
 const RETRY_FIRST_MS = 1_000;
@@ -106,7 +107,7 @@ export function openDriver(options: EngineOptions, engine_id: string): Driver {
       for (let state = load(runDecider, run_id); ; ) {
         const step = runProcess.next(state, clock.now_ms());
         if (step === undefined || step.kind === "wait" || step.kind === "post_note" || stop.aborted) {
-          keep(step?.kind === "wait" || step?.kind === "post_note" ? step : undefined);
+          keep(step?.kind === "wait" || step?.kind === "post_note" ? { ...step, state } : undefined);
           return drafts;
         }
         const wired = step.kind === "perform" ? wire(run_id, state, step.step.params) : {};
@@ -115,7 +116,7 @@ export function openDriver(options: EngineOptions, engine_id: string): Driver {
         drafts.push(...events);
         state = foldAll(runDecider, events, state);
         if (events.some(({ event_type }) => event_type === "step.started") && step.kind === "perform") {
-          keep({ ...step, wired });
+          keep({ ...step, wired, state });
           return drafts;
         }
       }
@@ -173,9 +174,8 @@ export function openDriver(options: EngineOptions, engine_id: string): Driver {
     due: Exclude<Due, { kind: "wait" }>,
     driven: Driven,
   ): Promise<RunCommand | undefined> => {
-    const state = store.load(runDecider, run_id);
-    if (due.kind === "post_note") return postNote(run_id, state, due, driven.controller.signal);
-    const outcome = await attemptStep(run_id, state, due, driven);
+    if (due.kind === "post_note") return postNote(run_id, due, driven.controller.signal);
+    const outcome = await attemptStep(run_id, due, driven);
     const by = { engine_id, step_id: due.step.step_id, attempt: due.attempt };
     switch (outcome.kind) {
       case "stopped":
@@ -197,8 +197,7 @@ export function openDriver(options: EngineOptions, engine_id: string): Driver {
   /** Acts once. The start, which for an external write is its intent, has been recorded. */
   const attemptStep = async (
     run_id: string,
-    state: RunState,
-    { step: plan, wired }: Extract<Due, { kind: "perform" }>,
+    { state, step: plan, wired }: Extract<Due, { kind: "perform" }>,
     driven: Driven,
   ): Promise<Outcome> => {
     const { step_id } = plan;
@@ -269,8 +268,7 @@ export function openDriver(options: EngineOptions, engine_id: string): Driver {
 
   const postNote = async (
     run_id: string,
-    { created }: RunState,
-    { relays, attempt }: Extract<RunStep, { kind: "post_note" }>,
+    { relays, attempt, state: { created } }: Extract<Due, { kind: "post_note" }>,
     signal: AbortSignal,
   ): Promise<RunCommand | undefined> => {
     const completed = store.bySubject(run_id).find(({ event_type }) => event_type === "run.completed");

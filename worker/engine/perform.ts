@@ -56,6 +56,7 @@ export async function perform(attempt: Attempt): Promise<Outcome> {
   const limit = new AbortController();
   const signal = AbortSignal.any([attempt.signal, limit.signal]);
   void clock.sleep(plan.timeout_ms, over.signal).then(() => {
+    if (over.signal.aborted) return;
     const message = `${plan.op} took longer than ${plan.timeout_ms} ms`;
     limit.abort(new Fault("timeout", message, { retryable: true }));
   });
