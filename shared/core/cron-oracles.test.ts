@@ -7,6 +7,7 @@ import { spawnSync } from "node:child_process";
 import { test } from "node:test";
 import { Cron as Croner } from "croner";
 import fc from "fast-check";
+import { needs } from "../../test/needs.ts";
 import { nextFire, parseCron } from "./cron.ts";
 import { isRejection } from "./refusal.ts";
 
@@ -244,8 +245,7 @@ test("what no year has never fires, and what few have is found across centuries"
   );
 });
 
-const systemd = spawnSync("systemd-analyze", ["--version"], { encoding: "utf8" });
-const without = systemd.status === 0 ? false : "systemd-analyze is not installed";
+const without = needs("systemd-analyze");
 
 test("away from changes of clocks, cron agrees with systemd-analyze calendar", { skip: without }, (context) => {
   let compared = 0;
