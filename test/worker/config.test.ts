@@ -3,7 +3,8 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, test } from "node:test";
-import { readConfig } from "@oa/worker/config.ts";
+import { Fault } from "@oa/shared/core/refusal.ts";
+import { readConfig, requirePlatform } from "@oa/worker/config.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "oa-config-"));
 after(() => rmSync(folder, { recursive: true }));
@@ -19,6 +20,7 @@ test("without settings everything has its default, and nothing is contacted", as
     completion_note_relays: [],
     private_allow: [],
     concurrency: 1,
+    machine_state_file: null,
     backends: {},
   });
 });
@@ -58,3 +60,11 @@ for (const [what, text, env, sentence] of bad) {
     });
   });
 }
+
+test("a worker starts on macOS and Linux, and says so elsewhere", () => {
+  for (const platform of ["darwin", "linux"] as const) requirePlatform(platform);
+  assert.throws(
+    () => requirePlatform("win32"),
+    (error) => error instanceof Fault && error.code === "platform_unsupported" && /Windows/.test(error.message),
+  );
+});
