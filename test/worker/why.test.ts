@@ -1,6 +1,8 @@
 /** Why an install did or did not run, and what it would have done, read from a worker's own database. */
 import assert from "node:assert/strict";
 import { type TestContext, test } from "node:test";
+import { controlApp } from "@oa/shared/api/app.ts";
+import type { ControlPorts } from "@oa/shared/api/ports.ts";
 import { task } from "@oa/shared/core/event-store.ts";
 import { isRejection } from "@oa/shared/core/refusal.ts";
 import type { MachineReadings, UpgradeSchedule } from "@oa/shared/generated/types.ts";
@@ -225,4 +227,24 @@ test("simulations that make no sense are refused", (context) => {
   assert.equal(code(port.simulate(install_id, { changes: { window: { start: "1", end: "2" } } })), "window_invalid");
   assert.equal(code(manual.port.simulate(manual.install_id, {})), "usage");
   assert.equal(code(manual.port.simulate(manual.install_id, { changes: { expression: "0 3 * * *" } })), "accepted");
+});
+
+test("the API answers a time that is none, an install that is none and a body that is none with their codes", async (context) => {
+  const worker = open(context);
+  const app = controlApp({ schedule: worker.port, report: () => {} } as unknown as ControlPorts);
+  const ask = async (path: string, init?: RequestInit): Promise<string> => {
+    const response = await app.request(`/v1/schedule/${path}`, init);
+    const body = (await response.json()) as { error?: { code: string }; answer?: string };
+    return `${response.status} ${body.error?.code ?? body.answer}`;
+  };
+  const { install_id } = worker;
+  assert.equal(await ask(`${install_id}/why`), "200 not_decided");
+  assert.equal(await ask(`${install_id}/why?at=2026-01-01T00:00:00Z`), "200 not_scheduled");
+  for (const at of ["yesterday", "2026-01-01", "2026-01-01T00:00", "2026-01-01T99:00:00Z", ""]) {
+    assert.equal(await ask(`${install_id}/why?at=${at}`), "400 usage", at);
+  }
+  assert.equal(await ask("install_none/why"), "404 not_found");
+  const post = { method: "POST", headers: { "content-type": "application/json" } };
+  assert.equal(await ask(`${install_id}/simulate`, { ...post, body: '{"changes":{"crn":1}}' }), "422 schema_invalid");
+  assert.equal(await ask("install_none/simulate", { ...post, body: "{}" }), "404 not_found");
 });
