@@ -24,6 +24,16 @@ export interface Config {
 type Environment = Readonly<Record<string, string | undefined>>;
 
 /**
+ * A worker needs the file system and the processes of macOS or Linux: names looked up in open folders, process groups,
+ * modes. Elsewhere it does not start at all, rather than fail at the first file. Fault: platform_unsupported.
+ */
+export function requirePlatform(platform: NodeJS.Platform): void {
+  if (platform === "darwin" || platform === "linux") return;
+  const name = platform === "win32" ? "Windows" : platform;
+  throw new Fault("platform_unsupported", `the worker runs on macOS and Linux, not on ${name}`);
+}
+
+/**
  * The one reader of the worker's settings. Throws `config_invalid` with the key and the value that is wrong; an
  * unknown key in config.json is wrong too, since it would otherwise be ignored in silence.
  */
@@ -32,6 +42,7 @@ export async function readConfig(
   env: Environment,
   options: Omit<WorkerConfig, "$schema"> = {},
 ): Promise<Config> {
+  requirePlatform(process.platform);
   const file = join(data_dir, "config.json");
   const settings = {
     ...checked(await readJson(file), file),

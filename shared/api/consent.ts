@@ -1,8 +1,24 @@
 import { assertNever } from "../core/refusal.ts";
 import type { UpgradePricing, UpgradeSchedule } from "../generated/types.ts";
+import type { PlannedTrigger } from "../upgrade/triggers.ts";
 
-/** When it runs, as an owner reads it. */
-export function scheduleSentence(schedule: UpgradeSchedule): string {
+/** When it runs, triggers included, as an owner reads it. */
+export function whenSentence(schedule: UpgradeSchedule, triggers: readonly PlannedTrigger[]): string {
+  if (triggers.length === 0) return scheduleSentence(schedule);
+  const causes = triggers.map(triggerPhrase).join(", or ");
+  if (schedule.type === "event") return `when ${causes}`;
+  return `${schedule.type === "manual" ? "when you start it" : scheduleSentence(schedule)}; also when ${causes}`;
+}
+
+function triggerPhrase(trigger: PlannedTrigger): string {
+  if (trigger.type === "file_change") return `a file changes that matches ${trigger.glob}`;
+  const { kinds, ...rest } = trigger.filter;
+  const more = Object.entries(rest).map(([name, values]) => `${name} ${[values].flat().join(" or ")}`);
+  const which = more.length === 0 ? " by anybody" : ` with ${more.join(" and ")}`;
+  return `a Nostr event of kind ${[kinds].flat().join(" or ")}${which} is published`;
+}
+
+function scheduleSentence(schedule: UpgradeSchedule): string {
   switch (schedule.type) {
     case "manual":
       return "only when you start it";

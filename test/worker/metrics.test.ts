@@ -76,7 +76,7 @@ describe("the worker's metrics", () => {
   });
   it("tell of waiting, missed and caught-up runs from what was decided", async (context) => {
     const { record, value } = open(context);
-    const trace = (outcome: ScheduleTrace["outcome"], rest: Partial<ScheduleTrace> = {}): ScheduleTrace => ({
+    const trace = (outcome: ScheduleTrace["outcome"], rest: Partial<ScheduleTrace> = {}): object => ({
       ...{ due_ms: 1, fire_at_ms: 1, late_ms: 0, due_times: 1, window: null, constraints: [], on_missed: "catch_up" },
       ...{ active_runs: 0, outcome, ...rest },
     });

@@ -1,5 +1,5 @@
 import { resolve } from "node:path";
-import { priceSentence, scheduleSentence } from "@oa/shared/api/consent.ts";
+import { priceSentence, whenSentence } from "@oa/shared/api/consent.ts";
 import type { ConsentView, ControlPorts } from "@oa/shared/api/ports.ts";
 import { newId } from "@oa/shared/core/id.ts";
 import { LIMITS } from "@oa/shared/core/limits.ts";
@@ -130,7 +130,7 @@ function consentView({ found, plan }: Offer): ConsentView {
     version: manifest.version,
     author_pubkey: listing.author,
     author_name: manifest.author.name ?? null,
-    schedule: scheduleSentence(manifest.schedule),
+    schedule: whenSentence(manifest.schedule, plan.triggers),
     price: priceSentence(manifest.pricing),
     manifest_sha256: listing.manifest_sha256,
     permission_hash: permissionHash(plan.permissions),
