@@ -207,6 +207,19 @@ describe("each thing has one obvious place", () => {
       assert.notEqual(rules.length, 0, `schemas/event/${slice}.json has no rules in shared/${slice}`);
     }
   });
+  it("every Nostr kind with a file of its own has a schema of the same name", () => {
+    const kinds = (folder: string, ending: RegExp): readonly string[] =>
+      filesUnder(folder, ending)
+        .map((path) => posix.basename(path).replace(ending, ""))
+        .filter((name) => /^\d{5}-/.test(name) && !name.endsWith(".test"));
+    assert.deepEqual(kinds("shared/nostr", /\.ts$/), kinds("schemas/nostr", /\.json$/));
+  });
+  it("no route reads a body except through a generated validator", () => {
+    const routes = [...filesUnder("shared/api/routes", /\.ts$/), ...filesUnder("edge/routes", /\.ts$/)];
+    // The benchmark's route, which only a binding of the benchmark enables, reads its own events.
+    const raw = routes.filter((path) => path !== "edge/routes/bench.ts" && /\.json\(\s*\)/.test(bare(path)));
+    assert.deepEqual(raw, []);
+  });
   it("every command is in the table, from which help and completion come", () => {
     const commands = filesUnder("worker/cli", /\.ts$/).filter((path) => /^export const command\b/m.test(code(path)));
     assert.notEqual(commands.length, 0);

@@ -14,7 +14,7 @@ import type { WorkerConfig } from "@oa/shared/generated/types.ts";
 import { installProjection } from "@oa/shared/install/views.ts";
 import { intakeProjection } from "@oa/shared/intake/views.ts";
 import { machineProjection } from "@oa/shared/machine/views.ts";
-import { filter as wrapFilter } from "@oa/shared/nostr/install-config.ts";
+import { filter as wrapFilter } from "@oa/shared/nostr/24051-install-config.ts";
 import { signEvent } from "@oa/shared/nostr/template.ts";
 import { pairingDecider } from "@oa/shared/pairing/decider.ts";
 import { pairingOf, pairingProjection } from "@oa/shared/pairing/views.ts";

@@ -1977,6 +1977,24 @@ readonly content: string
 readonly sig: string
 }
 /**
+ * Authorises one HTTP request (NIP-98): its URL, its method and, where there is a body, the hash of its bytes.
+ */
+export interface HttpAuthEvent {
+readonly id: string
+readonly pubkey: string
+/**
+ * Unix seconds.
+ */
+readonly created_at: number
+readonly kind: 27235
+/**
+ * @maxItems 2000
+ */
+readonly tags: (unknown[] & string[][])
+readonly content: string
+readonly sig: string
+}
+/**
  * An upgrade manifest as its author lists it: the manifest as content, its facts as tags.
  */
 export interface ManifestEvent {

@@ -45,6 +45,7 @@ export const isWorkerConfig: Validator<types.WorkerConfig>;
 export const isCompletionNoteEvent: Validator<types.CompletionNoteEvent>;
 export const isInstallConfigEvent: Validator<types.InstallConfigEvent>;
 export const isPairingClaimEvent: Validator<types.PairingClaimEvent>;
+export const isHttpAuthEvent: Validator<types.HttpAuthEvent>;
 export const isManifestEvent: Validator<types.ManifestEvent>;
 export const isReleaseEvent: Validator<types.ReleaseEvent>;
 export const isNostrEvent: Validator<types.NostrEvent>;

@@ -8,8 +8,8 @@ import { Fault, isRejection, type Rejection, reject } from "@oa/shared/core/refu
 import type { InstallConfig, InstallOrder, UpgradeManifest } from "@oa/shared/generated/types.ts";
 import { getInstall, installProjection } from "@oa/shared/install/views.ts";
 import { intakeProjection, listIntake } from "@oa/shared/intake/views.ts";
+import { seal, toEvent } from "@oa/shared/nostr/24051-install-config.ts";
 import { toEvent as claimEvent } from "@oa/shared/nostr/24052-pairing-claim.ts";
-import { seal, toEvent } from "@oa/shared/nostr/install-config.ts";
 import { pureSchnorr } from "@oa/shared/nostr/schnorr.ts";
 import { publicKeyOf, signEvent } from "@oa/shared/nostr/template.ts";
 import type { NostrEvent, VerifiedEvent } from "@oa/shared/nostr/verify.ts";

@@ -16,7 +16,7 @@ import type {
 } from "@oa/shared/generated/types.ts";
 import { type InstallCommand, installDecider } from "@oa/shared/install/decider.ts";
 import { getInstall, type InstallView, listInstalls } from "@oa/shared/install/views.ts";
-import { toEvent as configTo } from "@oa/shared/nostr/install-config.ts";
+import { toEvent as configTo } from "@oa/shared/nostr/24051-install-config.ts";
 import { publicKeyOf, signEvent } from "@oa/shared/nostr/template.ts";
 import { type VerifiedEvent, verifyEvent } from "@oa/shared/nostr/verify.ts";
 import { sentenceOf } from "@oa/shared/upgrade/consent.ts";
