@@ -2,6 +2,8 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
 import { at, drive, HOUR_MS, MINUTE_MS, WINDOW } from "../../test/fakes/schedule.ts";
+import { foldAll } from "../core/fold.ts";
+import { scheduleDecider } from "./decider.ts";
 
 const PLUGGED = { plugged_in: { value: true } } as const;
 const BATTERY = { plugged_in: { value: false } } as const;
@@ -144,5 +146,50 @@ test("on any walk of the clock a due time that it passes is run once: forward an
       assert.deepEqual(new Set(schedule.fired().map((text) => at(text))), ran);
     }),
     { numRuns: 200, seed: 20_260_307 },
+  );
+});
+
+test("whatever the machine, the runs and the clock do, no due time runs twice, and a replay knows the same", () => {
+  const moment = fc.record({
+    ms: fc.oneof(
+      { arbitrary: fc.integer({ min: 1_000, max: 30 * MINUTE_MS }), weight: 6 },
+      { arbitrary: fc.integer({ min: -3 * HOUR_MS, max: 30 * HOUR_MS }), weight: 1 },
+    ),
+    runs: fc.integer({ min: 0, max: 1 }),
+    machine: fc.constantFrom(PLUGGED, BATTERY, UNKNOWN, {}),
+  });
+  const schedules = fc.record({
+    expression: fc.constantFrom("*/15 * * * *", "0 * * * *", "30 1 * * *", "7 22 * * *"),
+    on_missed: fc.constantFrom("skip", "catch_up"),
+    on_unknown: fc.constantFrom("wait", "run"),
+    overlap: fc.constantFrom("skip", "queue_one", "cancel_running"),
+    timezone: fc.constantFrom("America/Chicago", "Australia/Lord_Howe"),
+  });
+  fc.assert(
+    fc.property(
+      schedules,
+      fc.boolean(),
+      fc.array(moment, { minLength: 30, maxLength: 120 }),
+      (changes, windowed, moments) => {
+        const schedule = drive({ ...ASKS, ...changes, ...(windowed ? WINDOW : {}) }, "2026-03-07T12:00");
+        let now = at("2026-03-07T12:00");
+        for (const { ms, runs, machine } of moments) {
+          now += ms;
+          schedule.checkMs(now, runs, 0, machine);
+          const { waiting, next } = schedule.state();
+          if (waiting === null) continue;
+          assert.equal(waiting.due.due_ms, next?.due_ms, "what waits comes next");
+          const patience_ms = (next?.fire_at_ms ?? 0) - schedule.state().at_ms;
+          assert.ok(
+            waiting.for === "window" || patience_ms <= 24 * HOUR_MS + MINUTE_MS,
+            "no wait is longer than a day",
+          );
+        }
+        const fired = schedule.fired();
+        assert.equal(new Set(fired).size, fired.length, fired.join(" "));
+        assert.deepEqual(foldAll(scheduleDecider, schedule.events), schedule.state());
+      },
+    ),
+    { numRuns: 200, seed: 20_260_308 },
   );
 });

@@ -181,3 +181,19 @@ test("projections of what waits and was measured are rebuilt from the log as the
   store.rebuild();
   assert.deepEqual(dump(), before);
 });
+
+test("more than a batch that waits alike starts batch after batch, at once", async (context) => {
+  const worker = openScheduleWorld(context, runs);
+  const count = LIMITS.schedule_batch + 20;
+  for (let index = 0; index < count; index += 1) worker.set(`install_${index}`, PLUGGED);
+  worker.machine.plugged_in = { value: false };
+  worker.pass(at("01:00"));
+  assert.equal(await worker.tick(), 0);
+  await worker.tick();
+  worker.machine.plugged_in = { value: true };
+  worker.pass(at("01:01"));
+  assert.equal(await worker.tick(), 0);
+  await worker.tick();
+  await worker.tick();
+  assert.equal(new Set(worker.started).size, count);
+});

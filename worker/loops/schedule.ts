@@ -62,6 +62,7 @@ export function openScheduleLoop(ports: SchedulePorts): ScheduleLoop {
   const measure = measuring(ports);
   let alarm = new AbortController();
   let after_install_id = "";
+  let more_held = false;
 
   const decideAll = async (
     installs: readonly DueInstall[],
@@ -83,13 +84,15 @@ export function openScheduleLoop(ports: SchedulePorts): ScheduleLoop {
   /** What is due, and what waited for the machine and need not any longer. Whether anything was decided. */
   const decideDue = async (jump: ClockJump, signal: AbortSignal): Promise<boolean> => {
     const due = dueInstalls(sql, clock.now_ms(), LIMITS.schedule_batch);
-    const groups = measure.isDue() ? heldGroups(sql) : [];
+    const groups = more_held || measure.isDue() ? heldGroups(sql) : [];
     const machine = await measure.now([...due, ...groups], due.some(isConstrained), signal);
     const freed = groups
       .filter((group) => evaluateConstraints(group.constraints, machine, group.on_unknown).verdict === "start")
       .flatMap(({ conditions, constraints }) =>
         heldInstalls(sql, conditions, LIMITS.schedule_batch).map((install_id) => ({ install_id, constraints })),
       );
+    // More than a batch of them: the rest at the next tick, which comes at once.
+    more_held = freed.length >= LIMITS.schedule_batch;
     const known = new Set(due.map(({ install_id }) => install_id));
     return decideAll([...due, ...freed.filter(({ install_id }) => !known.has(install_id))], machine, jump);
   };
@@ -119,8 +122,8 @@ export function openScheduleLoop(ports: SchedulePorts): ScheduleLoop {
     }
     const wait_ms = (nextStart(sql) ?? Number.POSITIVE_INFINITY) - clock.now_ms();
     // More is due: at once, unless nothing could be decided.
-    const sleep_ms =
-      wait_ms > 0 ? Math.min(wait_ms, LIMITS.schedule_sleep_ms) : progress ? 0 : LIMITS.schedule_retry_ms;
+    const idle_ms = wait_ms > 0 ? Math.min(wait_ms, LIMITS.schedule_sleep_ms) : progress ? 0 : LIMITS.schedule_retry_ms;
+    const sleep_ms = more_held && progress ? 0 : idle_ms;
     watch.sleeps(sleep_ms);
     return sleep_ms;
   };
@@ -133,6 +136,7 @@ export function openScheduleLoop(ports: SchedulePorts): ScheduleLoop {
         alarm = new AbortController();
         const wait_ms = await tick(signal).catch((error) => {
           ports.report(error);
+          watch.sleeps(LIMITS.schedule_sleep_ms);
           return LIMITS.schedule_sleep_ms;
         });
         await clock.sleep(wait_ms, AbortSignal.any([signal, alarm.signal]));
