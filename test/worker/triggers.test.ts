@@ -1,126 +1,30 @@
 import assert from "node:assert/strict";
-import { appendFileSync, mkdirSync, mkdtempSync, realpathSync, renameSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
-import { describe, it, type TestContext } from "node:test";
+import { appendFileSync, mkdirSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { describe, it } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { task } from "@oa/shared/core/event-store.ts";
 import { LIMITS } from "@oa/shared/core/limits.ts";
 import { isRejection } from "@oa/shared/core/refusal.ts";
-import type { TriggerEvent, UpgradeManifest } from "@oa/shared/generated/types.ts";
+import type { UpgradeManifest } from "@oa/shared/generated/types.ts";
 import { installDecider } from "@oa/shared/install/decider.ts";
-import { publicKeyOf, signEvent } from "@oa/shared/nostr/template.ts";
-import { listRuns } from "@oa/shared/run/views.ts";
-import { triggerSubject } from "@oa/shared/trigger/decider.ts";
-import { getTriggers, triggerProjection } from "@oa/shared/trigger/views.ts";
-import { openFileWatch } from "@oa/worker/adapters/file-watch.ts";
-import { relayCursors } from "@oa/worker/adapters/relay-cursors.ts";
-import { openRelayPool, type RelayPool } from "@oa/worker/adapters/relay-pool.ts";
-import { loadSchnorr } from "@oa/worker/adapters/schnorr.ts";
-import { openTriggerLoop, type TriggerLoop } from "@oa/worker/loops/trigger.ts";
-import { runsOfInstall } from "@oa/worker/loops/watched-files.ts";
+import { signEvent } from "@oa/shared/nostr/template.ts";
+import { getTriggers } from "@oa/shared/trigger/views.ts";
 import { openFakeRelay } from "../fakes/relay.ts";
-import { contextOf, fakeClock, manifestOf, type Ops, openRunWorld, type RunWorld, settled } from "../fakes/runs.ts";
+import { contextOf, manifestOf } from "../fakes/runs.ts";
+import {
+  openTriggerSide,
+  READ,
+  type TriggerSide,
+  type Triggers,
+  WORKER_SECRET,
+  watchSource,
+} from "../fakes/triggers.ts";
 
-type Triggers = NonNullable<UpgradeManifest["triggers"]>;
-const READ = { content: "x", bytes: 1, sha256: "e".repeat(64) };
 const SECRET = new Uint8Array(32).fill(7);
-const WORKER_SECRET = new Uint8Array(32).fill(9);
-
-/** A worker's trigger side over a folder of real files; `restart` is what a crash and a start leave. */
-function open(context: TestContext, options: { readonly ops?: Ops; readonly relays?: readonly string[] } = {}) {
-  const folder = realpathSync(mkdtempSync(join(tmpdir(), "oa-triggers-")));
-  const clock = fakeClock(Date.now());
-  const reports: unknown[] = [];
-  let stop = new AbortController();
-  let world: RunWorld;
-  let loop: TriggerLoop;
-  let pool: RelayPool | undefined;
-  let running: Promise<void>[] = [];
-  let schnorr: Awaited<ReturnType<typeof loadSchnorr>>;
-  const boot = async (): Promise<void> => {
-    schnorr ??= await loadSchnorr();
-    stop = new AbortController();
-    world = openRunWorld({
-      ...{ clock, ops: options.ops ?? { "fs.read": async () => READ } },
-      ...{ path: join(folder, "worker.sqlite"), projections: [triggerProjection] },
-    });
-    const { database, engine, store } = world;
-    const relays = options.relays ?? [];
-    const open_pool = openRelayPool({ schnorr });
-    pool = open_pool;
-    loop = openTriggerLoop({
-      ...{ store, sql: database, commit: database.commit, clock, home: folder, workspace_id: "ws_test" },
-      worker: publicKeyOf(WORKER_SECRET),
-      runs: (install_id) => runsOfInstall(database, install_id),
-      start: engine.start,
-      watchFiles: (glob, grant, onSign) =>
-        openFileWatch({ glob, grant, home: folder, except: join(folder, "data"), onSign }),
-      listen:
-        relays.length === 0
-          ? null
-          : ({ scope, filter, from_s }, on_event, signal) =>
-              open_pool.subscribe(
-                { relays, filters: [filter], since: relayCursors(database, scope, from_s), on_event },
-                signal,
-              ),
-      report: (error) => reports.push(error),
-    });
-    running = [engine.loop(stop.signal), loop.run(stop.signal)];
-  };
-  const shut = async (): Promise<void> => {
-    stop.abort();
-    pool?.close();
-    await Promise.all(running);
-    assert.equal(world.store.verify().ok, true);
-    world.close();
-  };
-  context.after(async () => {
-    await shut();
-    rmSync(folder, { recursive: true, force: true });
-  });
-  const events = (install_id: string): readonly TriggerEvent[] =>
-    world.store.bySubject(triggerSubject(install_id)) as unknown as readonly TriggerEvent[];
-  return {
-    ...{ folder, clock, reports, boot, shut, events },
-    path: (name: string) => join(folder, name),
-    world: () => world,
-    loop: () => loop,
-    install: (triggers: Triggers, rest: Partial<UpgradeManifest> = {}): string => {
-      const manifest = manifestOf([{ op: "fs.read", path: `${folder}/src/readme` }], {
-        filesystem: [{ path: `${folder}/src/**`, access: "read" }],
-        tools: ["fs.read"],
-      });
-      const install_id = world.install({ ...manifest, ...rest, triggers });
-      loop.refresh();
-      return install_id;
-    },
-    types: (install_id: string) => events(install_id).map(({ event_type }) => event_type),
-    runs: (install_id: string) => listRuns(world.database, { install_id, limit: 100 }),
-    /** Lets real signs come in while the clock passes, until `done`. */
-    until: async (done: () => boolean, step_ms = 500): Promise<void> => {
-      for (let tries = 0; tries < 400; tries += 1) {
-        await settled();
-        if (done()) return;
-        await sleep(10);
-        await clock.pass(step_ms);
-      }
-      assert.fail(`it did not come about; reported: ${reports.map(String).join("; ")}`);
-    },
-    /** Time for anything that is going to happen. */
-    calm: async (ms = 3 * LIMITS.trigger_quiet_ms): Promise<void> => {
-      for (let passed = 0; passed < ms; passed += 500) {
-        await sleep(15);
-        await clock.pass(500);
-      }
-    },
-  };
-}
-const watchSource = (folder: string, glob = "src/**"): Triggers => [{ type: "file_change", glob: `${folder}/${glob}` }];
 
 describe("file triggers", () => {
   it("a save by rename-and-replace starts one run, with the file as its cause", async (context) => {
-    const side = open(context);
+    const side = openTriggerSide(context);
     await side.boot();
     mkdirSync(side.path("src"));
     writeFileSync(side.path("src/a.ts"), "1");
@@ -146,7 +50,7 @@ describe("file triggers", () => {
     assert.equal(getTriggers(side.world().database, install_id)?.last_run_id, run?.run_id);
   });
   it("what is there when it is installed is no change", async (context) => {
-    const side = open(context);
+    const side = openTriggerSide(context);
     await side.boot();
     mkdirSync(side.path("src"));
     writeFileSync(side.path("src/a.ts"), "1");
@@ -156,7 +60,7 @@ describe("file triggers", () => {
     assert.deepEqual(side.runs(install_id), []);
   });
   it("5,000 files at once start one run", async (context) => {
-    const side = open(context);
+    const side = openTriggerSide(context);
     await side.boot();
     mkdirSync(side.path("src"));
     const install_id = side.install(watchSource(side.folder));
@@ -174,7 +78,7 @@ describe("file triggers", () => {
     assert.equal(cause?.kind === "file_change" && cause.paths.length, LIMITS.trigger_paths);
   });
   it("changes that keep coming are run for once it is quiet, and not before", async (context) => {
-    const side = open(context);
+    const side = openTriggerSide(context);
     await side.boot();
     mkdirSync(side.path("src"));
     const install_id = side.install(watchSource(side.folder));
@@ -188,7 +92,7 @@ describe("file triggers", () => {
     await side.until(() => side.runs(install_id).length === 1);
   });
   it("a deleted file is a change, and so is a folder that appears later and one that comes back", async (context) => {
-    const side = open(context);
+    const side = openTriggerSide(context);
     await side.boot();
     const install_id = side.install(watchSource(side.folder, "src/**/*.ts"));
     await side.until(() => side.types(install_id).includes("trigger.settled"));
@@ -210,7 +114,7 @@ describe("file triggers", () => {
     assert.deepEqual(causes(), [["src/deep/a.ts"], ["src/deep/a.ts"], ["src/deep/a.ts"]]);
   });
   it("is found by looking where the system told of nothing", async (context) => {
-    const side = open(context);
+    const side = openTriggerSide(context);
     await side.boot();
     mkdirSync(side.path("src"));
     const install_id = side.install(watchSource(side.folder));
@@ -224,7 +128,7 @@ describe("file triggers", () => {
 });
 
 describe("runs that change what they are started by", () => {
-  const writing = (side: ReturnType<typeof open>): Partial<UpgradeManifest> => {
+  const writing = (side: TriggerSide): Partial<UpgradeManifest> => {
     const { pipeline, permissions } = manifestOf(
       [{ op: "fs.write", path: `${side.folder}/src/out.txt`, content: "${run.id}" }],
       { filesystem: [`${side.folder}/src/**`], tools: ["fs.write"] },
@@ -234,7 +138,7 @@ describe("runs that change what they are started by", () => {
 
   it("do not start themselves again: it is recorded as their own change", async (context) => {
     let writes = 0;
-    const side: ReturnType<typeof open> = open(context, {
+    const side: TriggerSide = openTriggerSide(context, {
       ops: {
         "fs.write": async () => {
           writes += 1;
@@ -263,7 +167,7 @@ describe("runs that change what they are started by", () => {
   it("that cannot write there lose nothing: what changes meanwhile is run for afterwards", async (context) => {
     let finish = (): void => undefined;
     let running = 0;
-    const side = open(context, {
+    const side = openTriggerSide(context, {
       ops: {
         "fs.read": async () => {
           running += 1;
@@ -294,7 +198,7 @@ describe("runs that change what they are started by", () => {
 describe("across restarts", () => {
   it("what changed while the worker was not running is run for once, or skipped as declared", async (context) => {
     for (const on_missed of ["catch_up", "skip"] as const) {
-      const side = open(context);
+      const side = openTriggerSide(context);
       await side.boot();
       mkdirSync(side.path("src"));
       const install_id = side.install(watchSource(side.folder), { schedule: { type: "event", on_missed } });
@@ -314,7 +218,7 @@ describe("across restarts", () => {
     }
   });
   it("a fire whose start was not recorded is started once", async (context) => {
-    const side = open(context);
+    const side = openTriggerSide(context);
     await side.boot();
     mkdirSync(side.path("src"));
     const install_id = side.install(watchSource(side.folder));
@@ -331,7 +235,7 @@ describe("across restarts", () => {
 
 describe("installs that are not watched", () => {
   it("a disabled install starts nothing, and starts afresh when it is enabled", async (context) => {
-    const side = open(context);
+    const side = openTriggerSide(context);
     await side.boot();
     mkdirSync(side.path("src"));
     const install_id = side.install(watchSource(side.folder));
@@ -356,7 +260,7 @@ describe("installs that are not watched", () => {
     await side.until(() => side.runs(install_id).length === 1);
   });
   it("a Nostr trigger without a relay is not watched, and the log says why", async (context) => {
-    const side = open(context);
+    const side = openTriggerSide(context);
     await side.boot();
     const install_id = side.install([{ type: "nostr_event", kinds: [1] }]);
     await side.until(() => side.types(install_id).includes("trigger.set"));
@@ -373,7 +277,7 @@ describe("Nostr triggers", () => {
 
   it("one event from two relays, and again after a restart, starts one run", async (context) => {
     const relays = [await openFakeRelay(), await openFakeRelay()];
-    const side = open(context, { relays: relays.map(({ url }) => url) });
+    const side = openTriggerSide(context, { relays: relays.map(({ url }) => url) });
     context.after(() => Promise.all(relays.map((relay) => relay.close())));
     await side.boot();
     const install_id = side.install(triggers);
@@ -395,7 +299,7 @@ describe("Nostr triggers", () => {
   });
   it("what does not match, is older than the install, dated ahead, forged, or this worker's own starts nothing", async (context) => {
     const relay = await openFakeRelay();
-    const side = open(context, { relays: [relay.url] });
+    const side = openTriggerSide(context, { relays: [relay.url] });
     context.after(() => relay.close());
     await side.boot();
     const now_s = Math.floor(side.clock.now_ms() / 1_000);
@@ -416,7 +320,7 @@ describe("Nostr triggers", () => {
   });
   it("what was published while the worker was not running is run for once it is back", async (context) => {
     const relay = await openFakeRelay();
-    const side = open(context, { relays: [relay.url] });
+    const side = openTriggerSide(context, { relays: [relay.url] });
     context.after(() => relay.close());
     await side.boot();
     const install_id = side.install(triggers);
@@ -425,5 +329,21 @@ describe("Nostr triggers", () => {
     relay.add(note(Math.floor(side.clock.now_ms() / 1_000) + 1, "while you were away"));
     await side.boot();
     await side.until(() => side.runs(install_id).length === 1);
+  });
+  it("a flood is run for in few runs, and the log does not grow with it", async (context) => {
+    const relay = await openFakeRelay();
+    const side = openTriggerSide(context, { relays: [relay.url] });
+    context.after(() => relay.close());
+    await side.boot();
+    const install_id = side.install(triggers);
+    await side.until(() => relay.frames.some(([verb]) => verb === "REQ"));
+    const now_s = Math.floor(side.clock.now_ms() / 1_000) + 1;
+    const flood = 3 * LIMITS.trigger_events_per_minute;
+    for (let index = 0; index < flood; index += 1) relay.add(note(now_s, `number ${index}`));
+    await side.until(() => side.runs(install_id).length > 0);
+    await side.calm();
+    assert.ok(side.runs(install_id).length <= 3);
+    const noted = side.types(install_id).filter((type) => type === "trigger.noted").length;
+    assert.ok(noted <= LIMITS.trigger_events_per_minute + 3, `${noted} of ${flood} were noted`);
   });
 });

@@ -1,5 +1,6 @@
 import { sha256Hex } from "@oa/shared/core/hash.ts";
 import { LIMITS } from "@oa/shared/core/limits.ts";
+import { Fault } from "@oa/shared/core/refusal.ts";
 import type { Sql } from "@oa/shared/core/sql.ts";
 import type { FileBaseline, FilesChanged } from "@oa/shared/generated/types.ts";
 import { countOpenRuns, listRuns } from "@oa/shared/run/views.ts";
@@ -91,7 +92,9 @@ export function openWatchedFiles(options: WatchedFilesOptions): WatchedFilesLoop
       known = { files, at_ms: began_ms };
     } catch (error) {
       burst = addSign(signs, began_ms);
-      rest_until_ms = clock.now_ms() + LIMITS.trigger_sleep_ms;
+      // Too many files, or a folder that may not be read, will still be that in a while.
+      const lasting = error instanceof Fault && !error.retryable;
+      rest_until_ms = clock.now_ms() + (lasting ? LIMITS.trigger_rescan_ms : LIMITS.trigger_sleep_ms);
       throw error;
     }
     const now_ms = clock.now_ms();
