@@ -1,4 +1,3 @@
-import { randomBytes } from "node:crypto";
 import { realpathSync } from "node:fs";
 import { chmod } from "node:fs/promises";
 import { homedir } from "node:os";
@@ -10,6 +9,7 @@ import { openEventStore } from "@oa/shared/core/event-store.ts";
 import { newId } from "@oa/shared/core/id.ts";
 import { LIMITS } from "@oa/shared/core/limits.ts";
 import { Fault, isRejection } from "@oa/shared/core/refusal.ts";
+import { SEALED_FIELDS } from "@oa/shared/generated/sealed.ts";
 import type { WorkerConfig } from "@oa/shared/generated/types.ts";
 import { installProjection } from "@oa/shared/install/views.ts";
 import { intakeProjection } from "@oa/shared/intake/views.ts";
@@ -32,6 +32,7 @@ import { loadOrCreateKey } from "./adapters/keys.ts";
 import { thisMachine } from "./adapters/machine-state/machine.ts";
 import { openMailbox } from "./adapters/mailbox.ts";
 import { openProcesses } from "./adapters/process.ts";
+import { nativeSha256, openRandom } from "./adapters/random.ts";
 import { relayCursors } from "./adapters/relay-cursors.ts";
 import { type CursorStore, openRelayPool } from "./adapters/relay-pool.ts";
 import { loadSchnorr } from "./adapters/schnorr.ts";
@@ -70,8 +71,9 @@ export interface Worker {
   readonly close: () => Promise<void>;
 }
 
-const random = (count: number): Uint8Array => randomBytes(count);
-const PROJECTIONS = [
+const random = openRandom();
+/** Every view that is folded from the log. */
+export const PROJECTIONS = [
   installProjection,
   intakeProjection,
   machineProjection,
@@ -97,7 +99,7 @@ export async function openWorker(config: Config): Promise<Worker> {
   const database = openSqlite(file);
   await chmod(file, 0o600); // its journal takes the same mode
   const stream = `workspace/${WORKSPACE}`;
-  const feed = openEventFeed(openEventStore(database, PROJECTIONS, random), stream);
+  const feed = openEventFeed(openEventStore(database, PROJECTIONS, random, SEALED_FIELDS, nativeSha256), stream);
   let installsChanged = (): void => {};
   const store = withSchedules(feed.store, {
     sql: database,

@@ -15,7 +15,7 @@ export type SealedFields = Readonly<Record<string, readonly string[]>>;
 /** The append-only log: its tables, one row an event, and what guards them. */
 export const EVENT_LOG_DDL = [
   `CREATE TABLE IF NOT EXISTS evt_events (
-     position INTEGER PRIMARY KEY AUTOINCREMENT,
+     position INTEGER PRIMARY KEY,
      event_id TEXT NOT NULL UNIQUE,
      stream TEXT NOT NULL,
      stream_seq INTEGER NOT NULL,

@@ -53,7 +53,7 @@ export const runProjection: Projection = {
     `CREATE TABLE IF NOT EXISTS proj_runs (
        run_id TEXT PRIMARY KEY, install_id TEXT, upgrade_id TEXT NOT NULL, upgrade_version TEXT NOT NULL,
        title TEXT NOT NULL, reason TEXT NOT NULL, manifest_sha256 TEXT NOT NULL, status TEXT NOT NULL,
-       steps_total INTEGER NOT NULL, steps_done INTEGER NOT NULL, code TEXT, message TEXT,
+       steps_total INTEGER NOT NULL, code TEXT, message TEXT,
        created_at TEXT NOT NULL, started_at TEXT, finished_at TEXT, note TEXT) WITHOUT ROWID`,
     "CREATE INDEX IF NOT EXISTS proj_runs_open ON proj_runs (status, run_id) WHERE status IN ('queued', 'running')",
     "CREATE INDEX IF NOT EXISTS proj_runs_note ON proj_runs (run_id) WHERE note = 'pending'",
@@ -103,7 +103,6 @@ function apply(sql: Sql, recorded: Recorded<EventDraft>): void {
         run_id,
         event.data.step_id,
       );
-      sql.run("UPDATE proj_runs SET steps_done = steps_done + 1 WHERE run_id = ?", run_id);
       break;
     case "step.failed":
       sql.run(
@@ -154,7 +153,7 @@ function apply(sql: Sql, recorded: Recorded<EventDraft>): void {
 
 function created(sql: Sql, run_id: string, at: string, data: RunCreated["data"]): void {
   sql.run(
-    "INSERT INTO proj_runs VALUES (?, ?, ?, ?, ?, ?, ?, 'queued', ?, 0, NULL, NULL, ?, NULL, NULL, NULL)",
+    "INSERT INTO proj_runs VALUES (?, ?, ?, ?, ?, ?, ?, 'queued', ?, NULL, NULL, ?, NULL, NULL, NULL)",
     run_id,
     data.install_id,
     data.upgrade_id,
@@ -198,6 +197,10 @@ function note(sql: Sql, run_id: string, value: RunSummary["note"]): void {
   sql.run("UPDATE proj_runs SET note = ? WHERE run_id = ?", value, run_id);
 }
 
+/** Counted when it is asked for: a step that ends writes to its own row alone. */
+const SELECT_RUN = `SELECT *, (SELECT count(*) FROM proj_steps
+     WHERE proj_steps.run_id = proj_runs.run_id AND proj_steps.status = 'succeeded') AS steps_done FROM proj_runs`;
+
 /** Newest first. `before` is the run_id of the last one already seen; at most `limit`, which is at most 500. */
 export function listRuns(
   sql: Sql,
@@ -219,7 +222,7 @@ export function listRuns(
     values.push(query.status);
   }
   const rows = sql.all(
-    `SELECT * FROM proj_runs WHERE ${conditions.join(" AND ")} ORDER BY run_id DESC LIMIT ?`,
+    `${SELECT_RUN} WHERE ${conditions.join(" AND ")} ORDER BY run_id DESC LIMIT ?`,
     ...values,
     Math.min(query.limit, 500),
   );
@@ -228,7 +231,7 @@ export function listRuns(
 
 /** One run with its steps and artifacts, or null where there is none. */
 export function getRun(sql: Sql, run_id: string): RunView | null {
-  const run = one(sql, "SELECT * FROM proj_runs WHERE run_id = ?", run_id);
+  const run = one(sql, `${SELECT_RUN} WHERE run_id = ?`, run_id);
   if (run === undefined) return null;
   const steps = sql.all(
     `SELECT step_id, op, status, attempt, started_at, finished_at, duration_ms, retry_at_ms, code, message
