@@ -93,6 +93,7 @@ export async function openWorker(config: Config): Promise<Worker> {
   const { data_dir, relays } = config;
   const home = homedir();
   const clock = systemClock;
+  const time_zone = Intl.DateTimeFormat().resolvedOptions().timeZone;
   const schnorr = await loadSchnorr();
   const [own, owner] = await Promise.all([loadOrCreateKey(data_dir, "worker"), loadOrCreateKey(data_dir, "owner")]);
   const file = join(data_dir, "worker.sqlite");
@@ -104,7 +105,7 @@ export async function openWorker(config: Config): Promise<Worker> {
   const store = withSchedules(feed.store, {
     sql: database,
     worker: own.public_key,
-    time_zone: Intl.DateTimeFormat().resolvedOptions().timeZone,
+    time_zone,
     changed: () => installsChanged(),
   });
   const context = (correlation_id: string): EventContext => ({
@@ -168,6 +169,7 @@ export async function openWorker(config: Config): Promise<Worker> {
   const triggers = openTriggerLoop({
     ...common,
     ...{ store, home, sql: database, worker: own.public_key, start: engine.start },
+    ...{ time_zone, measure: machineState.measure },
     runs: (install_id) => runsOfInstall(database, install_id),
     watchFiles: (glob, grant, onSign) => openFileWatch({ glob, grant, home, except: realpathSync(data_dir), onSign }),
     listen:

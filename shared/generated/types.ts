@@ -1636,7 +1636,7 @@ readonly baseline?: FileBaseline
 }
 }
 /**
- * The install has run for its triggers as often as it may for now; one run follows when it may again.
+ * What was noted waits. One run follows when it may start.
  */
 export interface TriggerDeferred {
 readonly event_type: "trigger.deferred"
@@ -1646,8 +1646,18 @@ readonly install_id: string
  * Unix time of the decision.
  */
 readonly at_ms: number
+/**
+ * rate: the install has run for its triggers as often as it may for now; window: its window is closed; constraints: the machine is not as the schedule asks.
+ */
+readonly reason: ("rate" | "window" | "constraints")
+/**
+ * When it is looked at again.
+ */
 readonly until_ms: number
-readonly fires_in_window: number
+/**
+ * @maxItems 32
+ */
+readonly constraints?: readonly ConstraintTrace[]
 }
 }
 /**
@@ -1678,6 +1688,12 @@ readonly causes: number
  * When the first of them was noted.
  */
 readonly first_ms: number
+/**
+ * Each declared constraint beside what was measured.
+ * 
+ * @maxItems 32
+ */
+readonly constraints?: readonly ConstraintTrace[]
 }
 }
 /**

@@ -5,7 +5,7 @@ import { LIMITS } from "../core/limits.ts";
 import { isRejection } from "../core/refusal.ts";
 import type { TriggerCause, TriggerEvent, TriggerWatch } from "../generated/types.ts";
 import { addSign, lookAt } from "./debounce.ts";
-import { readyAt, type TriggerCommand, triggerDecider, triggerSubject } from "./decider.ts";
+import { type Hold, readyAt, type TriggerCommand, triggerDecider, triggerSubject } from "./decider.ts";
 
 const INSTALL = "install_01JD5XQ0000000000000000000";
 const AT = 1_789_000_000_000;
@@ -26,7 +26,9 @@ const note = (now_ms: number, trigger: number, cause: TriggerCause): TriggerComm
   trigger,
   cause,
 });
-const check = (now_ms: number, active_runs = 0): TriggerCommand => ({ type: "check", now_ms, active_runs });
+const check = (now_ms: number, active_runs = 0, hold: Hold | null = null): TriggerCommand => ({
+  ...{ type: "check", now_ms, active_runs, hold, constraints: [] },
+});
 
 /** Handles commands in turn; the events of the last one, or its rejection's code. */
 function after(...commands: readonly TriggerCommand[]) {
@@ -156,6 +158,33 @@ describe("the rate", () => {
     const { state } = after(set, ...fires(most), note(late, 0, files("/b")), check(late));
     const then = triggerDecider.decide(state, check(AT - 86_400_000));
     assert.deepEqual(isRejection(then) ? then : types(then), ["trigger.fired"]);
+  });
+});
+
+describe("what the schedule asks for holds for triggers too", () => {
+  const closed: Hold = { reason: "window", until_ms: AT + 3_600_000 };
+  const unplugged: Hold = { reason: "constraints", until_ms: AT + 60_000 };
+
+  it("a cause waits, which is said once for each reason, and runs when it may", () => {
+    const waiting = after(
+      set,
+      note(AT, 0, files("/a")),
+      check(AT, 0, closed),
+      check(AT + 1, 0, closed),
+      check(AT + 2, 0, unplugged),
+      check(AT + 3, 0, unplugged),
+    );
+    assert.deepEqual(waiting.types.slice(2), ["trigger.deferred", "trigger.deferred"]);
+    const then = triggerDecider.decide(waiting.state, check(AT + 4));
+    assert.deepEqual(isRejection(then) ? then : types(then), ["trigger.fired"]);
+  });
+  it("what was measured is kept with the decision", () => {
+    const constraints = [{ name: "plugged_in", required: true, measured: true, met: "yes" }] as const;
+    const { last } = after(set, note(AT, 0, files("/a")), { ...check(AT), constraints } as TriggerCommand);
+    assert.deepEqual(
+      Array.isArray(last) && last[0]?.event_type === "trigger.fired" && last[0].data.constraints,
+      constraints,
+    );
   });
 });
 

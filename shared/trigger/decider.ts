@@ -3,7 +3,15 @@ import { canonicalize } from "../core/json.ts";
 import { LIMITS } from "../core/limits.ts";
 import type { ReasonCode } from "../core/reasons.ts";
 import { assertNever, type Rejection, reject } from "../core/refusal.ts";
-import type { FileBaseline, TriggerCause, TriggerEvent, TriggerSettled, TriggerWatch } from "../generated/types.ts";
+import type {
+  ConstraintTrace,
+  FileBaseline,
+  TriggerCause,
+  TriggerDeferred,
+  TriggerEvent,
+  TriggerSettled,
+  TriggerWatch,
+} from "../generated/types.ts";
 
 /** What has been noted and not been run for yet. */
 export interface PendingCause {
@@ -33,11 +41,14 @@ export interface TriggerState {
   readonly fired_at_ms: readonly number[];
   /** The fire whose run has not been started yet. */
   readonly unstarted: (PendingCause & { readonly fire: number }) | null;
-  /** Set while the rate holds a cause back. */
-  readonly deferred_until_ms: number | null;
+  /** What holds a cause back, and until when at the most likely. */
+  readonly deferred: { readonly reason: Hold["reason"]; readonly until_ms: number } | null;
   /** After a start at the wrong moment: not before this. */
   readonly retry_at_ms: number;
 }
+
+/** Why what was noted may not be run for now. */
+export type Hold = Pick<TriggerDeferred["data"], "reason" | "until_ms">;
 
 export type TriggerCommand =
   | {
@@ -64,8 +75,14 @@ export type TriggerCommand =
       readonly cause?: TriggerCause;
       readonly baseline?: FileBaseline;
     }
-  /** Decides whether to fire. `active_runs` are the install's runs that have not finished. */
-  | { readonly type: "check"; readonly now_ms: number; readonly active_runs: number }
+  /** Decides whether to fire. `active_runs` are the install's runs that have not finished; `hold` is its schedule's. */
+  | {
+      readonly type: "check";
+      readonly now_ms: number;
+      readonly active_runs: number;
+      readonly hold: Hold | null;
+      readonly constraints: readonly ConstraintTrace[];
+    }
   | { readonly type: "record_start"; readonly fire: number; readonly run_id: string }
   | {
       readonly type: "record_refusal";
@@ -94,7 +111,7 @@ export const triggerDecider: Decider<TriggerState, TriggerEvent, TriggerCommand>
     fire: 0,
     fired_at_ms: [],
     unstarted: null,
-    deferred_until_ms: null,
+    deferred: null,
     retry_at_ms: 0,
   },
   evolve,
@@ -111,11 +128,11 @@ function evolve(state: TriggerState, event: TriggerEvent): TriggerState {
       return {
         ...state,
         ...{ set: { install_id, watches, since_ms: at_ms }, pending: null, baselines: {} },
-        ...{ unstarted: null, deferred_until_ms: null, retry_at_ms: 0 },
+        ...{ unstarted: null, deferred: null, retry_at_ms: 0 },
       };
     }
     case "trigger.cleared":
-      return { ...state, set: null, pending: null, baselines: {}, unstarted: null, deferred_until_ms: null };
+      return { ...state, set: null, pending: null, baselines: {}, unstarted: null, deferred: null };
     case "trigger.noted": {
       const { trigger, at_ms, cause = null } = event.data;
       const added = state.pending ?? { trigger, cause, causes: 0, first_ms: at_ms };
@@ -125,12 +142,12 @@ function evolve(state: TriggerState, event: TriggerEvent): TriggerState {
     case "trigger.settled":
       return known(state, event.data);
     case "trigger.deferred":
-      return { ...state, deferred_until_ms: event.data.until_ms };
+      return { ...state, deferred: { reason: event.data.reason, until_ms: event.data.until_ms } };
     case "trigger.fired": {
       const { fire, trigger, at_ms, cause = null, causes, first_ms } = event.data;
       const fired_at_ms = [...state.fired_at_ms, at_ms].slice(-LIMITS.trigger_fires);
       const unstarted = { fire, trigger, cause, causes, first_ms, last_ms: state.pending?.last_ms ?? at_ms };
-      return { ...state, pending: null, deferred_until_ms: null, fire, fired_at_ms, unstarted };
+      return { ...state, pending: null, deferred: null, fire, fired_at_ms, unstarted };
     }
     case "trigger.run_started":
       return { ...state, unstarted: null };
@@ -211,22 +228,29 @@ function decideSeen(
 
 function decideCheck(
   state: TriggerState,
-  { now_ms: at_ms, active_runs }: Extract<TriggerCommand, { type: "check" }>,
+  { now_ms: at_ms, active_runs, hold, constraints }: Extract<TriggerCommand, { type: "check" }>,
 ): readonly TriggerEvent[] {
   const { set, pending, unstarted } = state;
   if (set === null || pending === null || unstarted !== null || active_runs > 0) return [];
   if (at_ms < readyAt(state, at_ms)) return [];
   const { install_id } = set;
-  const recent = fires(state, at_ms);
-  const [oldest] = recent;
-  if (oldest !== undefined && recent.length >= LIMITS.trigger_fires) {
-    const until_ms = oldest + LIMITS.trigger_fires_window_ms;
-    const data = { install_id, at_ms, until_ms, fires_in_window: recent.length };
-    return [{ event_type: "trigger.deferred", data }];
+  const measured = constraints.length === 0 ? {} : { constraints };
+  const held = rateHold(state, at_ms) ?? hold;
+  if (held !== null) {
+    // Said once; looked at again and again.
+    if (state.deferred?.reason === held.reason) return [];
+    return [{ event_type: "trigger.deferred", data: { install_id, at_ms, ...held, ...measured } }];
   }
   const { trigger, cause, causes, first_ms } = pending;
-  const data = { install_id, fire: state.fire + 1, trigger, at_ms, causes, first_ms };
+  const data = { install_id, fire: state.fire + 1, trigger, at_ms, causes, first_ms, ...measured };
   return [{ event_type: "trigger.fired", data: cause === null ? data : { ...data, cause } }];
+}
+
+function rateHold(state: TriggerState, at_ms: number): Hold | null {
+  const recent = fires(state, at_ms);
+  const [oldest] = recent;
+  if (oldest === undefined || recent.length < LIMITS.trigger_fires) return null;
+  return { reason: "rate", until_ms: oldest + LIMITS.trigger_fires_window_ms };
 }
 
 /**
@@ -234,11 +258,13 @@ function decideCheck(
  * at the latest after `LIMITS.trigger_wait_ms`. Infinity where nothing is. A time further ahead than any limit reaches
  * was written before the clock went back, and holds nothing up.
  */
-export function readyAt({ pending, deferred_until_ms, retry_at_ms }: TriggerState, now_ms: number): number {
+export function readyAt({ pending, deferred, retry_at_ms }: TriggerState, now_ms: number): number {
   if (pending === null) return Number.POSITIVE_INFINITY;
   const quiet_ms = pending.cause?.kind === "file_change" ? 0 : LIMITS.trigger_quiet_ms;
   const settled_ms = Math.min(pending.last_ms + quiet_ms, pending.first_ms + LIMITS.trigger_wait_ms);
-  const ready_ms = Math.max(settled_ms, deferred_until_ms ?? 0, retry_at_ms);
+  // Only the rate is known ahead: a window may be changed, and a machine plugged in.
+  const rate_ms = deferred?.reason === "rate" ? deferred.until_ms : 0;
+  const ready_ms = Math.max(settled_ms, rate_ms, retry_at_ms);
   return ready_ms > now_ms + LIMITS.trigger_fires_window_ms ? now_ms : ready_ms;
 }
 

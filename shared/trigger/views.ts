@@ -11,7 +11,8 @@ export interface TriggerView {
   readonly since_ms: number;
   /** How many causes wait for a run. */
   readonly pending: number;
-  readonly deferred_until_ms: number | null;
+  /** What they wait for, besides a run that is active. */
+  readonly deferred: "rate" | "window" | "constraints" | null;
   readonly fires: number;
   readonly last_fire_ms: number | null;
   readonly last_run_id: string | null;
@@ -26,7 +27,7 @@ export const triggerProjection: Projection = {
   ddl: [
     `CREATE TABLE IF NOT EXISTS proj_triggers (
        install_id TEXT PRIMARY KEY, watches TEXT, since_ms INTEGER NOT NULL, pending INTEGER NOT NULL,
-       deferred_until_ms INTEGER, fires INTEGER NOT NULL, last_fire_ms INTEGER, last_run_id TEXT, last_code TEXT,
+       deferred TEXT, fires INTEGER NOT NULL, last_fire_ms INTEGER, last_run_id TEXT, last_code TEXT,
        unstarted INTEGER) WITHOUT ROWID`,
     `CREATE INDEX IF NOT EXISTS proj_triggers_open ON proj_triggers (install_id)
        WHERE pending > 0 OR unstarted IS NOT NULL`,
@@ -44,7 +45,7 @@ function apply(sql: Sql, recorded: Recorded<EventDraft>): void {
       sql.run(
         `INSERT INTO proj_triggers VALUES (?, ?, ?, 0, NULL, 0, NULL, NULL, NULL, NULL)
          ON CONFLICT (install_id) DO UPDATE SET watches = excluded.watches, since_ms = excluded.since_ms, pending = 0,
-           deferred_until_ms = NULL, unstarted = NULL`,
+           deferred = NULL, unstarted = NULL`,
         install_id,
         canonicalize(watches),
         at_ms,
@@ -52,17 +53,17 @@ function apply(sql: Sql, recorded: Recorded<EventDraft>): void {
       break;
     }
     case "trigger.cleared":
-      set("watches = NULL, pending = 0, deferred_until_ms = NULL, unstarted = NULL");
+      set("watches = NULL, pending = 0, deferred = NULL, unstarted = NULL");
       break;
     case "trigger.noted":
       set("pending = pending + 1");
       break;
     case "trigger.deferred":
-      set("deferred_until_ms = ?", event.data.until_ms);
+      set("deferred = ?", event.data.reason);
       break;
     case "trigger.fired":
       set(
-        `pending = 0, deferred_until_ms = NULL, fires = fires + 1, last_fire_ms = ?, last_run_id = NULL,
+        `pending = 0, deferred = NULL, fires = fires + 1, last_fire_ms = ?, last_run_id = NULL,
          last_code = NULL, unstarted = ?`,
         event.data.at_ms,
         event.data.fire,

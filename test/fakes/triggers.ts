@@ -5,7 +5,7 @@ import { join } from "node:path";
 import type { TestContext } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { LIMITS } from "@oa/shared/core/limits.ts";
-import type { TriggerEvent, UpgradeManifest } from "@oa/shared/generated/types.ts";
+import type { MachineReadings, TriggerEvent, UpgradeManifest } from "@oa/shared/generated/types.ts";
 import { publicKeyOf } from "@oa/shared/nostr/template.ts";
 import { listRuns } from "@oa/shared/run/views.ts";
 import { triggerSubject } from "@oa/shared/trigger/decider.ts";
@@ -33,6 +33,7 @@ export function openTriggerSide(
   const folder = realpathSync(mkdtempSync(join(tmpdir(), "oa-triggers-")));
   const clock = fakeClock(Date.now());
   const reports: unknown[] = [];
+  const machine: { -readonly [Name in keyof MachineReadings]: MachineReadings[Name] } = {};
   let stop = new AbortController();
   let world: RunWorld;
   let loop: TriggerLoop;
@@ -53,6 +54,8 @@ export function openTriggerSide(
     loop = openTriggerLoop({
       ...{ store, sql: database, commit: database.commit, clock, home: folder, workspace_id: "ws_test" },
       worker: publicKeyOf(WORKER_SECRET),
+      time_zone: "UTC",
+      measure: async () => machine,
       runs: (install_id) => runsOfInstall(database, install_id),
       start: engine.start,
       watchFiles: (glob, grant, onSign) =>
@@ -83,7 +86,7 @@ export function openTriggerSide(
   const events = (install_id: string): readonly TriggerEvent[] =>
     world.store.bySubject(triggerSubject(install_id)) as unknown as readonly TriggerEvent[];
   return {
-    ...{ folder, clock, reports, boot, shut, events },
+    ...{ folder, clock, reports, machine, boot, shut, events },
     path: (name: string) => join(folder, name),
     world: () => world,
     loop: () => loop,

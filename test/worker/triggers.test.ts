@@ -195,6 +195,26 @@ describe("runs that change what they are started by", () => {
   });
 });
 
+describe("what the schedule asks for", () => {
+  it("holds a trigger's run back until the machine is as it says", async (context) => {
+    const side = openTriggerSide(context);
+    await side.boot();
+    mkdirSync(side.path("src"));
+    const schedule: UpgradeManifest["schedule"] = { type: "event", constraints: { plugged_in: true } };
+    side.machine.plugged_in = { value: false };
+    const install_id = side.install(watchSource(side.folder), { schedule });
+    await side.until(() => side.types(install_id).includes("trigger.settled"));
+    writeFileSync(side.path("src/a"), "1");
+    await side.until(() => side.types(install_id).includes("trigger.deferred"));
+    await side.calm(120_000);
+    assert.deepEqual(side.runs(install_id), []);
+    assert.equal(getTriggers(side.world().database, install_id)?.deferred, "constraints");
+    side.machine.plugged_in = { value: true };
+    await side.until(() => side.runs(install_id).length === 1);
+    assert.equal(side.types(install_id).filter((type) => type === "trigger.deferred").length, 1);
+  });
+});
+
 describe("across restarts", () => {
   it("what changed while the worker was not running is run for once, or skipped as declared", async (context) => {
     for (const on_missed of ["catch_up", "skip"] as const) {

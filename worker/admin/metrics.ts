@@ -134,7 +134,7 @@ function counted(sql: Sql) {
         if (event.data.cause !== undefined) causes.add({ kind: event.data.cause.kind, became: event.data.reason });
         break;
       case "trigger.deferred":
-        waits.add({ reason: "trigger_rate" });
+        waits.add({ reason: `trigger_${event.data.reason}` });
         break;
       case "trigger.fired":
         fires.add({});

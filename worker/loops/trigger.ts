@@ -4,10 +4,11 @@ import { LIMITS } from "@oa/shared/core/limits.ts";
 import type { Permission } from "@oa/shared/core/permission.ts";
 import { Fault, isRejection, type Rejection, reject } from "@oa/shared/core/refusal.ts";
 import type { Sql } from "@oa/shared/core/sql.ts";
-import type { FileWatchOrder, InputValue, TriggerWatch } from "@oa/shared/generated/types.ts";
+import type { FileWatchOrder, InputValue, MachineReadings, TriggerWatch } from "@oa/shared/generated/types.ts";
 import { type InstalledRelease, installDecider } from "@oa/shared/install/decider.ts";
 import { listInstalls } from "@oa/shared/install/views.ts";
 import type { VerifiedEvent } from "@oa/shared/nostr/verify.ts";
+import type { Sensor } from "@oa/shared/schedule/constraints.ts";
 import { readyAt, type TriggerCommand, triggerDecider, triggerSubject } from "@oa/shared/trigger/decider.ts";
 import { mayChange } from "@oa/shared/trigger/own-writes.ts";
 import { openTriggers, watchedInstalls } from "@oa/shared/trigger/views.ts";
@@ -17,6 +18,7 @@ import type { Clock } from "../adapters/clock.ts";
 import type { FileWatch } from "../adapters/file-watch.ts";
 import type { RelayFilter } from "../adapters/relay-pool.ts";
 import { acceptEvents } from "./trigger-events.ts";
+import { gateOf } from "./trigger-gate.ts";
 import { openWatchedFiles, type RunsOfInstall, type WatchedFilesLoop } from "./watched-files.ts";
 
 export interface TriggerPorts {
@@ -29,6 +31,9 @@ export interface TriggerPorts {
   /** This worker's public key: what it signs itself starts nothing. */
   readonly worker: string;
   readonly home: string;
+  /** For schedules that name none. */
+  readonly time_zone: string;
+  readonly measure: (sensors: readonly Sensor[], signal: AbortSignal) => Promise<MachineReadings>;
   readonly runs: (install_id: string) => RunsOfInstall;
   /** Starts a run. Asked twice for one install and cause, it answers with the one run. */
   readonly start: (
@@ -168,17 +173,31 @@ export function openTriggerLoop(ports: TriggerPorts): TriggerLoop {
     }
   };
 
-  /** Starts what was fired, or decides whether to fire; when to come back. */
-  const settle = async (install_id: string): Promise<number> => {
+  /** Decides whether to fire; when to come back where it does not. */
+  const decide = async (install_id: string, signal: AbortSignal): Promise<number | null> => {
     const now_ms = clock.now_ms();
-    const { active } = ports.runs(install_id);
+    const active_runs = ports.runs(install_id).active;
+    const ready_ms = readyAt(stateOf(install_id), now_ms);
+    if (active_runs > 0) return Math.max(ready_ms, now_ms + LIMITS.trigger_poll_ms);
+    if (ready_ms > now_ms) return ready_ms;
+    const schedule = store.load(installDecider, install_id).active?.pins.schedule ?? { type: "event" };
+    const gate = await gateOf(schedule, now_ms, ports, signal);
+    await append(install_id, { type: "check", now_ms, active_runs, ...gate });
+    if (stateOf(install_id).unstarted !== null) return null;
+    return gate.hold === null
+      ? readyAt(stateOf(install_id), now_ms)
+      : Math.max(now_ms + LIMITS.trigger_poll_ms, gate.hold.until_ms);
+  };
+
+  /** Starts what was fired; when to come back. */
+  const settle = async (install_id: string, signal: AbortSignal): Promise<number> => {
     if (stateOf(install_id).unstarted === null) {
-      await append(install_id, { type: "check", now_ms, active_runs: active });
+      const later_ms = await decide(install_id, signal);
+      if (later_ms !== null) return later_ms;
     }
+    const now_ms = clock.now_ms();
     const state = stateOf(install_id);
-    if (state.unstarted === null) {
-      return Math.max(readyAt(state, now_ms), active > 0 ? now_ms + LIMITS.trigger_poll_ms : now_ms);
-    }
+    if (state.unstarted === null) return readyAt(state, now_ms);
     const { fire } = state.unstarted;
     const answer = await ports.start(install_id, "trigger", { cause: `trigger/${fire}` });
     const command: TriggerCommand = isRejection(answer)
@@ -203,7 +222,7 @@ export function openTriggerLoop(ports: TriggerPorts): TriggerLoop {
       const note = async (seen: TriggerCommand): Promise<void> => void (await append(install_id, seen));
       for (const one of files) if (!signal.aborted) await attempt(() => one.tick(note, signal));
     }
-    for (const install_id of openTriggers(sql, LIMITS.trigger_batch)) await attempt(() => settle(install_id));
+    for (const install_id of openTriggers(sql, LIMITS.trigger_batch)) await attempt(() => settle(install_id, signal));
     return Math.min(LIMITS.trigger_sleep_ms, Math.max(0, next_ms - clock.now_ms()));
   };
 
