@@ -90,7 +90,12 @@ function evolve(state: RunState, event: RunEvent): RunState {
     }
     case "run.claimed": {
       const { engine_id, fence, lease_until_ms = null } = event.data;
-      return { ...state, status: "running", claim: { engine_id, fence, lease_until_ms } };
+      // A run that has ended is claimed only for its completion note; it does not start again.
+      return {
+        ...state,
+        status: isFinished(state) ? state.status : "running",
+        claim: { engine_id, fence, lease_until_ms },
+      };
     }
     case "step.started": {
       const { step_id, attempt } = event.data;

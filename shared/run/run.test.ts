@@ -239,6 +239,14 @@ describe("the completion note", () => {
     succeeded("a"),
     { event_type: "run.completed", data: { note_relays } },
   ];
+  it("is all that is left to do after a crash: a run that another engine takes over does not complete again", () => {
+    const taken: RunEvent = { event_type: "run.claimed", data: { engine_id: "engine_2", fence: 2 } };
+    const given = [...done(["wss://relay.example"]), taken];
+    assert.equal(foldAll(runDecider, given).status, "succeeded");
+    assert.equal(nextOf(given)?.kind, "post_note");
+    assert.equal(refused(given, { engine_id: "engine_2", type: "complete", note_relays: [] }), "run_finished");
+  });
+
   it("is not posted where the owner chose no relay", () => {
     assert.equal(nextOf(done([])), undefined);
   });
