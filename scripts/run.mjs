@@ -99,6 +99,8 @@ const tasks = {
 };
 const script = tasks[task];
 if (script === undefined) fail(`unknown task ${JSON.stringify(task)}; one of: ${Object.keys(tasks).join(", ")}`);
+// A checkout's commands speak to the worker that its `npm start` made, unless they are told otherwise.
+if (task === "oa") env.OA_DATA ??= join(root, ".data");
 // A CLI command sees the folder its user stands in; npm would otherwise have moved to the root.
 const cwd = task === "oa" ? (process.env.INIT_CWD ?? process.cwd()) : root;
 const child = spawn(

@@ -28,7 +28,7 @@ const INSTALLED = "openagents.upgrade.nightly-index";
 const EDGE_PORT = 6768;
 const WORKER_PORT = 6767;
 const CATALOG_WAIT_MS = 10_000;
-const INSTALLS = "npm run -s oa --";
+const DATA_DIR = join(ROOT, ".data");
 
 interface Options {
   readonly repo: string;
@@ -45,7 +45,7 @@ function readOptions(): Options {
       options: {
         repo: { type: "string", default: ROOT },
         query: { type: "string" },
-        data: { type: "string", default: join(ROOT, ".data") },
+        data: { type: "string", default: DATA_DIR },
         once: { type: "boolean", default: false },
       },
     });
@@ -214,7 +214,8 @@ async function main(): Promise<void> {
       const client = await openControlClient({ data_dir, env: process.env });
       await mainJob(client, edge, options, abort.signal);
       if (options.once || abort.signal.aborted) return;
-      process.stdout.write(`\nUp until Ctrl-C. Next: ${INSTALLS} search TEXT --data ${data_dir}\n`);
+      const where = data_dir === DATA_DIR ? "" : ` --data ${data_dir}`;
+      process.stdout.write(`\nUp until Ctrl-C. Next: npm run -s oa -- search TEXT${where}\n`);
       await new Promise((done) => abort.signal.addEventListener("abort", done, { once: true }));
     } finally {
       await daemon.close();
