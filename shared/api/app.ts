@@ -11,6 +11,7 @@ import { pairingRoutes } from "./routes/pairings.ts";
 import { runRoutes } from "./routes/runs.ts";
 import { scheduleRoutes } from "./routes/schedule.ts";
 import { searchRoutes } from "./routes/search.ts";
+import { upgradeRoutes } from "./routes/upgrades.ts";
 
 /**
  * The control API: JSON under `/v1`, `{error: {code, message}}` with the code's HTTP status for every no. It trusts its
@@ -23,6 +24,7 @@ export function controlApp(ports: ControlPorts): Hono {
   app.get("/v1/doctor", async (context) => context.json({ checks: await ports.doctor(context.req.raw.signal) }));
   app.route("/metrics", metricRoutes(ports));
   app.route("/v1/installs", installRoutes(ports));
+  app.route("/v1/upgrades", upgradeRoutes(ports));
   app.route("/v1/runs", runRoutes(ports));
   app.route("/v1/events", eventRoutes(ports));
   app.route("/v1/market", marketRoutes(ports));

@@ -8,7 +8,9 @@ import type {
   ControlSchedulePreview,
   ControlScheduleSimulation,
   ControlSearchRequest,
+  ControlUpgradeDiff,
 } from "../generated/types.ts";
+import type { UpgradeDiff } from "../upgrade/change.ts";
 
 type Answer<T> = Promise<T | Rejection>;
 
@@ -56,11 +58,16 @@ export interface ControlPorts {
       options: { readonly reason?: string; readonly permission_hash?: string },
     ) => Answer<object>;
   };
+  readonly upgrades: {
+    readonly diff: (request: ControlUpgradeDiff, signal: AbortSignal) => Answer<UpgradeDiff>;
+  };
   readonly runs: {
     /** Newest first. */
     readonly list: (filter: { readonly install_id?: string; readonly limit: number }) => readonly object[];
     readonly get: (id: string) => object | Rejection;
-    readonly start: (install_id: string) => Answer<{ readonly run_id: string }>;
+    readonly start: (install_id: string, deadline_ms?: number) => Answer<{ readonly run_id: string }>;
+    readonly pause: (id: string, reason: string) => Answer<object>;
+    readonly resume: (id: string, reason: string) => Answer<object>;
     readonly cancel: (id: string, reason: string) => Answer<object>;
   };
   readonly events: {

@@ -65,7 +65,7 @@ export type PairingEvent = (PairingOffered | PairingClaimed | PairingConfirmed |
 /**
  * What happens to a run. The subject is the run, run_….
  */
-export type RunEvent = (RunCreated | RunClaimed | RunStepStarted | RunStepSucceeded | RunStepFailed | RunArtifactCreated | RunLogged | RunCancelRequested | RunCompleted | RunFailed | RunCanceled | RunNotePosted | RunNoteFailed)
+export type RunEvent = (RunCreated | RunClaimed | RunStepStarted | RunStepSucceeded | RunStepFailed | RunArtifactCreated | RunLogged | RunCancelRequested | RunPaused | RunResumed | RunStarted | RunLeaseExtended | RunReleased | RunCompleted | RunFailed | RunCanceled | RunNotePosted | RunNoteFailed)
 /**
  * When an install is due and what was decided about it. The subject is the install's schedule, schedule_….
  */
@@ -210,10 +210,20 @@ export interface ControlRunCancel {
 readonly reason?: string
 }
 /**
+ * POST /v1/runs/:id/pause and POST /v1/runs/:id/resume.
+ */
+export interface ControlRunPause {
+readonly reason?: string
+}
+/**
  * POST /v1/runs: start an install now.
  */
 export interface ControlRunRequest {
 readonly install_id: string
+/**
+ * How long it may take from now on, waiting and pauses included.
+ */
+readonly deadline_ms?: number
 }
 /**
  * POST /v1/schedule/preview: when a schedule would fire.
@@ -287,6 +297,13 @@ export interface ControlSearchRequest {
 readonly query: string
 readonly index?: string
 readonly limit?: number
+}
+/**
+ * POST /v1/upgrades/diff: what changes for an owner from one version to another. Manifests need no signature here.
+ */
+export interface ControlUpgradeDiff {
+readonly before: ControlInstallSource
+readonly after: ControlInstallSource
 }
 /**
  * Every answer that is a no.
@@ -1071,6 +1088,10 @@ readonly plan?: readonly RunStepPlan[]
 readonly inputs?: {
 [k: string]: unknown | undefined
 }
+/**
+ * When the run fails if it has not ended, in Unix milliseconds.
+ */
+readonly deadline_ms?: number
 }
 }
 export interface RunStepName {
@@ -1109,6 +1130,10 @@ readonly fence: number
  * From then on another engine may claim it. Absent: until this engine's process is gone.
  */
 readonly lease_until_ms?: number
+/**
+ * Whoever writes for this lease shows the token. Absent: an engine of the worker itself.
+ */
+readonly lease_token_sha256?: string
 }
 }
 /**
@@ -1213,6 +1238,65 @@ readonly fields?: {
 export interface RunCancelRequested {
 readonly event_type: "run.cancel_requested"
 readonly data: {
+readonly reason: string
+}
+}
+/**
+ * The run goes no further than the next step or checkpoint.
+ */
+export interface RunPaused {
+readonly event_type: "run.paused"
+readonly data: {
+/**
+ * machine: a constraint of the schedule is not met any longer.
+ */
+readonly by: ("owner" | "machine")
+readonly reason: string
+}
+}
+/**
+ * The run may go on.
+ */
+export interface RunResumed {
+readonly event_type: "run.resumed"
+readonly data: {
+/**
+ * machine: a constraint of the schedule is not met any longer.
+ */
+readonly by: ("owner" | "machine")
+readonly reason: string
+}
+}
+/**
+ * The engine that holds the lease has an install and a grant of its own for exactly this.
+ */
+export interface RunStarted {
+readonly event_type: "run.started"
+readonly data: {
+readonly manifest_sha256: string
+readonly permission_hash: string
+}
+}
+/**
+ * The engine that holds the run is alive.
+ */
+export interface RunLeaseExtended {
+readonly event_type: "run.lease_extended"
+readonly data: {
+readonly fence: number
+/**
+ * From then on another engine may claim it.
+ */
+readonly lease_until_ms: number
+}
+}
+/**
+ * The engine gave the run back; another may claim it.
+ */
+export interface RunReleased {
+readonly event_type: "run.released"
+readonly data: {
+readonly fence: number
 readonly reason: string
 }
 }

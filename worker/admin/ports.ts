@@ -1,7 +1,7 @@
 import type { ControlPorts, DoctorCheck } from "@oa/shared/api/ports.ts";
 import type { EventStore } from "@oa/shared/core/event-store.ts";
 import { escapeGlob } from "@oa/shared/core/permission.ts";
-import { isRejection, reject } from "@oa/shared/core/refusal.ts";
+import { reject } from "@oa/shared/core/refusal.ts";
 import { getRun, listRuns } from "@oa/shared/run/views.ts";
 import type { EdgeClient } from "../adapters/edge-client.ts";
 import { openGrantedFiles } from "../adapters/granted-files.ts";
@@ -18,6 +18,7 @@ import { marketPort } from "./market.ts";
 import { openMetrics } from "./metrics.ts";
 import { pairingsPort } from "./pairings.ts";
 import { schedulePort } from "./schedule.ts";
+import { upgradesPort } from "./upgrades.ts";
 
 export interface PortsOptions extends Omit<InstallsOptions, "lookUp"> {
   readonly measure: MachineState["measure"];
@@ -51,14 +52,15 @@ export function controlPorts(options: PortsOptions): ControlPorts {
       }),
     },
     installs: installsPort(options),
+    upgrades: upgradesPort(options),
     runs: {
       list: (filter) => listRuns(sql, filter),
       get: runOf,
-      start: (install_id) => engine.start(install_id, "manual"),
-      cancel: async (id, reason) => {
-        const refused = await engine.cancel(id, reason);
-        return isRejection(refused) ? refused : runOf(id);
-      },
+      start: (install_id, deadline_ms) =>
+        engine.start(install_id, "manual", deadline_ms === undefined ? {} : { deadline_ms }),
+      pause: async (id, reason) => (await engine.pause(id, reason)) ?? runOf(id),
+      resume: async (id, reason) => (await engine.resume(id, reason)) ?? runOf(id),
+      cancel: async (id, reason) => (await engine.cancel(id, reason)) ?? runOf(id),
     },
     events: feed.events,
     market: marketPort(options.edge),

@@ -5,7 +5,7 @@ import validators from "../../generated/validators.cjs";
 import { answer, readBody, readCount } from "../answer.ts";
 import type { ControlPorts } from "../ports.ts";
 
-/** `/v1/runs`: past and present runs, starting one, cancelling one. */
+/** `/v1/runs`: past and present runs, starting one, pausing, resuming and cancelling one. */
 export function runRoutes({ runs }: ControlPorts): Hono {
   const routes = new Hono();
   routes.get("/", (context) => {
@@ -17,12 +17,19 @@ export function runRoutes({ runs }: ControlPorts): Hono {
   routes.get("/:id", (context) => answer(context, runs.get(context.req.param("id"))));
   routes.post("/", async (context) => {
     const body = await readBody(context, validators.isControlRunRequest);
-    return answer(context, isRejection(body) ? body : await runs.start(body.install_id), 202);
+    return answer(context, isRejection(body) ? body : await runs.start(body.install_id, body.deadline_ms), 202);
   });
   routes.post("/:id/cancel", async (context) => {
     const body = await readBody(context, validators.isControlRunCancel);
     if (isRejection(body)) return answer(context, body);
     return answer(context, await runs.cancel(context.req.param("id"), body.reason ?? "canceled by the owner"));
   });
+  for (const change of ["pause", "resume"] as const) {
+    routes.post(`/:id/${change}`, async (context) => {
+      const body = await readBody(context, validators.isControlRunPause);
+      if (isRejection(body)) return answer(context, body);
+      return answer(context, await runs[change](context.req.param("id"), body.reason ?? `${change}d by the owner`));
+    });
+  }
   return routes;
 }

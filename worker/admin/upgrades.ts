@@ -1,0 +1,85 @@
+import type { ControlPorts } from "@oa/shared/api/ports.ts";
+import type { EventStore } from "@oa/shared/core/event-store.ts";
+import { LIMITS } from "@oa/shared/core/limits.ts";
+import { isRejection, type Rejection, reject } from "@oa/shared/core/refusal.ts";
+import type { Sql } from "@oa/shared/core/sql.ts";
+import type { ControlInstallSource, UpgradeManifest } from "@oa/shared/generated/types.ts";
+import { installDecider } from "@oa/shared/install/decider.ts";
+import { listInstalls } from "@oa/shared/install/views.ts";
+import { fromEvent as listingFrom } from "@oa/shared/nostr/30051-manifest.ts";
+import { KINDS } from "@oa/shared/nostr/kinds.ts";
+import { type SchnorrVerify, verifyEvent } from "@oa/shared/nostr/verify.ts";
+import type { UpgradeDiff } from "@oa/shared/upgrade/change.ts";
+import { diffUpgrades, sideOf, type UpgradeSide } from "@oa/shared/upgrade/diff.ts";
+import { findUpgrade, parseAddress, type UpgradeSourceOptions } from "./upgrade-source.ts";
+
+export interface UpgradesOptions extends UpgradeSourceOptions {
+  readonly sql: Sql;
+  readonly store: EventStore;
+}
+
+/** A source whose manifest is at hand: nobody has to be asked for it. */
+export type HeldSource = Exclude<ControlInstallSource, { readonly address: string }>;
+
+/** Upgrades as such, installed or not. */
+export function upgradesPort(options: UpgradesOptions): ControlPorts["upgrades"] {
+  return {
+    diff: async ({ before, after }, signal) => {
+      const old = await sideFrom(before, options, signal);
+      if (isRejection(old)) return old;
+      const now = await sideFrom(after, options, signal);
+      return isRejection(now) ? now : diffUpgrades(old, now);
+    },
+  };
+}
+
+/** What changes from one manifest at hand to another. Refusals: those of events and of `validateManifest`. */
+export function diffHeld(before: HeldSource, after: HeldSource, schnorr: SchnorrVerify): UpgradeDiff | Rejection {
+  const old = heldSide(before, schnorr);
+  if (isRejection(old)) return old;
+  const now = heldSide(after, schnorr);
+  return isRejection(now) ? now : diffUpgrades(old, now);
+}
+
+function heldSide(source: HeldSource, schnorr: SchnorrVerify): UpgradeSide | Rejection {
+  if ("manifest" in source) return sideOf(source.manifest);
+  const event = verifyEvent(source.manifest_event, schnorr);
+  if (isRejection(event)) return event;
+  const listing = listingFrom(event);
+  return isRejection(listing) ? listing : sideOf(listing.manifest);
+}
+
+async function sideFrom(
+  source: ControlInstallSource,
+  options: UpgradesOptions,
+  signal: AbortSignal,
+): Promise<UpgradeSide | Rejection> {
+  if (!("address" in source)) return heldSide(source, options.schnorr);
+  const installed = source.version === undefined ? null : installedManifest(source.address, source.version, options);
+  if (isRejection(installed)) return installed;
+  if (installed !== null) return sideOf(installed);
+  const found = await findUpgrade(source, options, signal);
+  return isRejection(found) ? found : sideOf(found.listing.manifest);
+}
+
+/** A version that relays have replaced by a newer one is still here where it is installed. */
+function installedManifest(
+  text: string,
+  version: string,
+  { sql, store }: UpgradesOptions,
+): UpgradeManifest | null | Rejection {
+  const address = parseAddress(text);
+  if (isRejection(address)) return address;
+  const listing = `${KINDS.manifest.kind}:${address.author}:${address.slug}`;
+  for (const { install_id, active, pending } of listInstalls(sql, { limit: LIMITS.api_page })) {
+    const which = [active, pending].findIndex(
+      (pins) => pins?.upgrade_address === listing && pins.upgrade_version === version,
+    );
+    if (which === -1) continue;
+    const state = store.load(installDecider, install_id);
+    const manifest = (which === 0 ? state.active : state.pending)?.manifest ?? null;
+    if (manifest === null) return reject("not_found", `the manifest of ${listing} ${version} was deleted here`);
+    return manifest;
+  }
+  return null;
+}
