@@ -6,17 +6,20 @@ import { permissionHash } from "@oa/shared/core/permission.ts";
 import { Fault, isRejection, type Rejection, reject } from "@oa/shared/core/refusal.ts";
 import { clip } from "@oa/shared/core/text.ts";
 import { OPS } from "@oa/shared/generated/ops.ts";
-import type { RunCreated, RunStepPlan } from "@oa/shared/generated/types.ts";
+import type { MachineReadings, RunCreated, RunStepPlan } from "@oa/shared/generated/types.ts";
 import { type InstalledRelease, type InstallState, installDecider } from "@oa/shared/install/decider.ts";
 import { type RunCommand, runDecider } from "@oa/shared/run/decider.ts";
 import { isFinished } from "@oa/shared/run/process.ts";
 import { countOpenRuns, getRun, openRuns, type RunView } from "@oa/shared/run/views.ts";
+import type { Sensor } from "@oa/shared/schedule/constraints.ts";
 import { planOf } from "@oa/shared/upgrade/plan.ts";
 import type { Artifacts } from "./adapters/artifacts.ts";
 import type { Clock } from "./adapters/clock.ts";
 import type { SqliteDatabase } from "./adapters/sqlite.ts";
-import { openDriver, type Progress } from "./engine/drive.ts";
+import type { Progress } from "./engine/attempt.ts";
+import { openDriver } from "./engine/drive.ts";
 import type { Effects, OpContract } from "./engine/perform.ts";
+import { type PausedBy, watchMachine } from "./engine/watch.ts";
 import type { EventPublisher, Op } from "./ops/op.ts";
 
 export type RunReason = RunCreated["data"]["reason"];
@@ -34,6 +37,8 @@ export interface EngineOptions {
   readonly artifacts: Artifacts;
   readonly clock: Clock;
   readonly random: RandomBytes;
+  /** Asks the machine's sensors; one that cannot know says so, and nothing is thrown. */
+  readonly measure: (sensors: readonly Sensor[], signal: AbortSignal) => Promise<MachineReadings>;
   /** Told of what went wrong inside; no event holds it. */
   readonly report: (error: unknown) => void;
   readonly config: {
@@ -50,15 +55,20 @@ export interface EngineOptions {
 export interface Engine {
   /**
    * Queues a run of an enabled install; it starts as soon as `loop` has room for it. `due_ms`: the schedule's due time,
-   * for which at most one run is ever made. `cause`: a name of what it is for, the same.
+   * for which at most one run is ever made. `cause`: a name of what it is for, the same. `deadline_ms`: how long it may
+   * take from now on, waiting and pauses included; by default and at most `LIMITS.run_deadline_ms`.
    * Refusals: not_found, install_disabled, approval_required, already_running, busy, permission_hash_mismatch, and those
    * of `planOf`. Faults: disk_full, database_locked.
    */
   readonly start: (
     install_id: string,
     reason: RunReason,
-    options?: { readonly due_ms?: number; readonly cause?: string },
+    options?: { readonly due_ms?: number; readonly cause?: string; readonly deadline_ms?: number },
   ) => Promise<{ readonly run_id: string } | Rejection>;
+  /** Lets a run go no further than its step, or its op's next checkpoint. Refusals: not_found, run_finished. */
+  readonly pause: (run_id: string, reason: string) => Promise<undefined | Rejection>;
+  /** Lets it on, whoever paused it. Refusals: not_found, run_finished. */
+  readonly resume: (run_id: string, reason: string) => Promise<undefined | Rejection>;
   /** Stops a run; its running step is aborted. Refusals: not_found, run_finished. */
   readonly cancel: (run_id: string, reason: string) => Promise<undefined | Rejection>;
   /** Resolves when the run has ended. Faults: not_found, canceled (the signal). */
@@ -91,7 +101,7 @@ export function openEngine(options: EngineOptions): Engine {
     correlation_id: run_id,
   });
 
-  const start: Engine["start"] = async (install_id, reason, { due_ms, cause = due_ms } = {}) => {
+  const start: Engine["start"] = async (install_id, reason, { due_ms, cause = due_ms, deadline_ms } = {}) => {
     const now_ms = clock.now_ms();
     const run_id = newId("run", now_ms, random);
     const context: EventContext = {
@@ -103,7 +113,9 @@ export function openEngine(options: EngineOptions): Engine {
       subject_id: run_id,
       run: (load) => {
         const data = plannedRun(options, load(installDecider, install_id), install_id, reason, due_ms);
-        return isRejection(data) ? data : runDecider.decide(load(runDecider, run_id), { type: "create", data });
+        if (isRejection(data)) return data;
+        const ends_ms = now_ms + Math.min(deadline_ms ?? LIMITS.run_deadline_ms, LIMITS.run_deadline_ms);
+        return runDecider.decide(load(runDecider, run_id), { type: "create", data: { ...data, deadline_ms: ends_ms } });
       },
     };
     const recorded = await database.commit(() => store.handle(context, [create]));
@@ -112,12 +124,30 @@ export function openEngine(options: EngineOptions): Engine {
     return { run_id: recorded[0]?.subject_id ?? run_id };
   };
 
+  /** Appends what the owner or the machine asks of a run; the events, or the refusal. */
+  const ask = (run_id: string, command: RunCommand) => {
+    const machine = "by" in command && command.by === "machine";
+    const by = machine ? ({ actor_type: "service", actor_id: config.worker } as const) : {};
+    const context: EventContext = { ...asOwner(clock.now_ms(), run_id), ...by };
+    return database.commit(() => store.handle(context, [task(runDecider, run_id, command)]));
+  };
   const cancel: Engine["cancel"] = async (run_id, reason) => {
-    const command: RunCommand = { type: "cancel", reason: clip(reason, 500) };
-    const context = asOwner(clock.now_ms(), run_id);
-    const recorded = await database.commit(() => store.handle(context, [task(runDecider, run_id, command)]));
+    const recorded = await ask(run_id, { type: "cancel", reason: clip(reason, 500) });
     if (isRejection(recorded)) return recorded;
     driver.cancel(run_id, reason);
+    wake();
+    return undefined;
+  };
+  const hold = async (run_id: string, by: PausedBy, reason: string): Promise<undefined | Rejection> => {
+    const recorded = await ask(run_id, { type: "pause", by, reason: clip(reason, 500) });
+    if (isRejection(recorded)) return recorded;
+    driver.hold(run_id);
+    return undefined;
+  };
+  const go = async (run_id: string, by: PausedBy, reason: string): Promise<undefined | Rejection> => {
+    const recorded = await ask(run_id, { type: "resume", by, reason: clip(reason, 500) });
+    if (isRejection(recorded)) return recorded;
+    if (store.load(runDecider, run_id).paused === null) driver.go(run_id);
     wake();
     return undefined;
   };
@@ -142,11 +172,12 @@ export function openEngine(options: EngineOptions): Engine {
   };
 
   const loop: Engine["loop"] = async (signal) => {
+    const watching = watchMachine({ ...options, sql: database, pause: hold, resume: go }, signal);
     while (!signal.aborted) {
       const woken = AbortSignal.any([signal, waker.signal]);
       let sleep_ms: number = LIMITS.engine_poll_ms;
       try {
-        const open = openRuns(database, config.concurrency + driver.busy());
+        const open = openRuns(database, config.concurrency + driver.busy(), clock.now_ms());
         sleep_ms = driver.pump(open, config.concurrency, wake, signal);
       } catch (error) {
         options.report(error);
@@ -154,9 +185,14 @@ export function openEngine(options: EngineOptions): Engine {
       await clock.sleep(sleep_ms, woken);
     }
     await driver.drain();
+    await watching;
   };
 
-  return { start, cancel, wait, loop, progress: driver.progress };
+  return {
+    ...{ start, cancel, wait, loop, progress: driver.progress },
+    pause: (run_id, reason) => hold(run_id, "owner", reason),
+    resume: (run_id, reason) => go(run_id, "owner", reason),
+  };
 }
 
 /** A new run of an install, with everything it will ever need pinned, or why there can be none now. */

@@ -67,10 +67,14 @@ export interface Worker {
   readonly work: () => void;
   /** Carries out runs, starts what is due and takes orders from now on. */
   readonly start: () => void;
+  /** Resolves when nothing can be done any more: the database is damaged, say. */
+  readonly broken: Promise<Fault>;
   /** Stops everything; what was running resumes at the next start. */
   readonly close: () => Promise<void>;
 }
 
+/** With these the log can neither be read nor written: going on would be pretending. */
+const BROKEN: ReadonlySet<string> = new Set(["database_damaged", "database_io", "database_read_only"]);
 const random = openRandom();
 /** Every view that is folded from the log. */
 export const PROJECTIONS = [
@@ -99,6 +103,11 @@ export async function openWorker(config: Config): Promise<Worker> {
   const file = join(data_dir, "worker.sqlite");
   const database = openSqlite(file);
   await chmod(file, 0o600); // its journal takes the same mode
+  const broken = Promise.withResolvers<Fault>();
+  const report = (error: unknown): void => {
+    say(error);
+    if (error instanceof Fault && BROKEN.has(error.code)) broken.resolve(error);
+  };
   const stream = `workspace/${WORKSPACE}`;
   const feed = openEventFeed(openEventStore(database, PROJECTIONS, random, SEALED_FIELDS, nativeSha256), stream);
   let installsChanged = (): void => {};
@@ -138,6 +147,7 @@ export async function openWorker(config: Config): Promise<Worker> {
     report,
     contractOf,
     ops: OPS,
+    measure: machineState.measure,
     artifacts: await openArtifacts(data_dir),
     notes: eventPublisher(publisher, null),
     effects: (grant) => ({
@@ -226,6 +236,7 @@ export async function openWorker(config: Config): Promise<Worker> {
   return {
     ports,
     public_key: own.public_key,
+    broken: broken.promise,
     work,
     start: () => {
       work();
@@ -262,7 +273,7 @@ async function trustOwner(
 }
 
 /** What happens inside and nobody asked for goes to stderr, which a service manager keeps. */
-function report(error: unknown): void {
+function say(error: unknown): void {
   const known = error instanceof Fault;
   const text = known ? `${error.message} (${error.code})` : error instanceof Error ? error.stack : String(error);
   process.stderr.write(`${new Date().toISOString()} ${text}\n`);
@@ -275,6 +286,7 @@ export interface Daemon {
   readonly token_path: string;
   /** The worker's public key. */
   readonly worker: string;
+  readonly broken: Promise<Fault>;
   readonly close: () => Promise<void>;
 }
 
@@ -287,7 +299,7 @@ export async function startDaemon(request: {
   const { data_dir } = request;
   await removeDaemonFile(data_dir);
   // A promise that some library forgot must not end a night's work.
-  process.on("unhandledRejection", report);
+  process.on("unhandledRejection", say);
   const config = await readConfig(data_dir, request.env, request.options);
   const token_path = join(data_dir, "admin-token");
   const token = await loadOrCreateToken(token_path);
@@ -299,7 +311,7 @@ export async function startDaemon(request: {
     await writeDaemonFile(data_dir, { pid, port, url, token_path, started_at: new Date().toISOString() });
     worker.start();
     return {
-      ...{ url, pid, token_path, worker: worker.public_key },
+      ...{ url, pid, token_path, worker: worker.public_key, broken: worker.broken },
       close: async () => {
         await removeDaemonFile(data_dir);
         await server.close();

@@ -33,6 +33,9 @@ export const REASONS = {
   event_too_large: refused(413),
   disk_full: failed(507),
   database_locked: failed(503),
+  database_damaged: failed(500),
+  database_io: failed(500),
+  database_read_only: failed(503),
 
   // Nostr events and relays.
   event_malformed: refused(400),
@@ -147,6 +150,11 @@ export const REASONS = {
   // Runs.
   already_running: refused(409),
   run_finished: refused(409),
+  run_not_running: refused(409),
+  already_claimed: refused(409),
+  missing_claim_token: refused(401),
+  lease_token_mismatch: refused(403),
+  lease_expired: refused(409),
   lease_lost: failed(409),
   interrupted: failed(500),
   outcome_unknown: failed(500),
@@ -164,6 +172,7 @@ export const REASONS = {
   approval_required: refused(403),
   approval_denied: refused(403),
   install_disabled: refused(409),
+  release_yanked: refused(410),
   pairing_expired: refused(410),
   pairing_used: refused(409),
   pairing_secret_wrong: refused(403),

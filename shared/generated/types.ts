@@ -2,10 +2,19 @@
 
 
 /**
+ * What the owner follows: releases of this channel and of steadier ones.
+ */
+export type InstallChannel = ("main" | "beta" | "nightly" | "dev")
+/**
+ * updates: whether to ask for those that widen nothing.
+ */
+export type AutoUpdate = ("ask" | "narrow")
+/**
  * What to install: a listing's address (30051:pubkey:d or naddr1…), or its signed events, or a manifest by this worker's own author key.
  */
 export type ControlInstallSource = (ControlSourceAddress | ControlSourceEvents | ControlSourceManifest)
 export type InputValue = (string | number | boolean | string[])
+export type AutoUpdate1 = ("ask" | "narrow")
 /**
  * What a constraint does that no sensor of the machine can measure. Absent: wait.
  */
@@ -17,7 +26,7 @@ export type ScheduleOverlap = ("skip" | "queue_one" | "cancel_running")
 /**
  * What happens to an install. The subject is the install, install_….
  */
-export type InstallEvent = (InstallRequested | InstallApproved | InstallEnabled | InstallDisabled | InstallRemoved | InstallRefused)
+export type InstallEvent = (InstallRequested | InstallApproved | InstallEnabled | InstallDisabled | InstallRemoved | InstallUpdatesSet | InstallYanked | InstallRefused)
 /**
  * A public key in NIP-19 form.
  */
@@ -103,10 +112,12 @@ readonly texts: readonly unknown[]
 })
 
 /**
- * POST /v1/installs/:id/{approve,enable,disable,remove}.
+ * POST /v1/installs/:id/{approve,deny,enable,disable,remove,updates}.
  */
 export interface ControlInstallChange {
 readonly reason?: string
+readonly channel?: InstallChannel
+readonly auto_update?: AutoUpdate
 /**
  * approve: of the permissions the owner was shown.
  */
@@ -174,6 +185,8 @@ readonly source: ControlInstallSource
 readonly inputs: {
 [k: string]: InputValue | undefined
 }
+readonly channel?: InstallChannel
+readonly auto_update?: AutoUpdate1
 readonly accepted: {
 readonly manifest_sha256: string
 readonly permission_hash: string
@@ -834,7 +847,10 @@ export interface InstallApproved {
 readonly event_type: "install.approved"
 readonly data: {
 readonly config_event_id: string
-readonly approved_by: ("ceiling" | "owner")
+/**
+ * auto_update: an update that widened nothing, taken as the owner had chosen.
+ */
+readonly approved_by: ("ceiling" | "owner" | "auto_update")
 readonly permission_hash: string
 /**
  * The permissions granted, home folder expanded.
@@ -871,6 +887,30 @@ readonly event_type: "install.removed"
 readonly data: {
 readonly reason: string
 readonly signed_by?: InstallSigner
+}
+}
+/**
+ * What the owner chose for updates: to be asked, or to take what widens nothing without being asked.
+ */
+export interface InstallUpdatesSet {
+readonly event_type: "install.updates_set"
+readonly data: {
+readonly auto_update: AutoUpdate1
+readonly channel: InstallChannel
+}
+}
+/**
+ * Its author took the release back: nothing new runs of it.
+ */
+export interface InstallYanked {
+readonly event_type: "install.yanked"
+readonly data: {
+readonly release_event_id: string
+/**
+ * The author's deletion or label.
+ */
+readonly yank_event_id: string
+readonly reason: string
 }
 }
 /**

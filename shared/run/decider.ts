@@ -1,22 +1,38 @@
 import type { Decider } from "../core/decider.ts";
 import { LIMITS } from "../core/limits.ts";
 import { assertNever, type Rejection, reject } from "../core/refusal.ts";
-import type { ArtifactRef, RunCreated, RunEvent, RunLogged, RunLogLine, RunStepPlan } from "../generated/types.ts";
+import type {
+  ArtifactRef,
+  RunCreated,
+  RunEvent,
+  RunLogged,
+  RunLogLine,
+  RunPaused,
+  RunStepPlan,
+} from "../generated/types.ts";
 import { idempotencyKey, isFinished, isRepeatable, type RunState, runProcess, type StepState } from "./process.ts";
 
 /** What can be asked of a run. Commands with an `engine_id` are refused unless that engine holds the claim. */
 export type RunCommand =
   | { readonly type: "create"; readonly data: RunCreated["data"] }
-  /** `takeover`: the caller knows that the engine which holds the claim is dead. */
+  /** `takeover`: the caller knows that an engine which holds the run without a lease is dead. */
   | {
       readonly type: "claim";
       readonly engine_id: string;
       readonly now_ms: number;
       readonly takeover: boolean;
-      readonly lease_until_ms?: number;
+      readonly lease?: { readonly until_ms: number; readonly token_sha256: string };
     }
+  | { readonly type: "pause"; readonly by: RunPaused["data"]["by"]; readonly reason: string }
+  | { readonly type: "resume"; readonly by: RunPaused["data"]["by"]; readonly reason: string }
   | { readonly type: "cancel"; readonly reason: string }
-  | ({ readonly engine_id: string } & EngineCommand);
+  | ({ readonly engine_id: string; readonly lease?: LeaseProof } & EngineCommand);
+
+/** What a writer under a lease shows: the token it was given, hashed, and what time it is. */
+export interface LeaseProof {
+  readonly token_sha256: string | null;
+  readonly now_ms: number;
+}
 
 type EngineCommand =
   | {
@@ -58,6 +74,10 @@ type EngineCommand =
   | { readonly type: "complete"; readonly note_relays: readonly string[] }
   | { readonly type: "fail"; readonly step_id: string | null; readonly code: string; readonly message: string }
   | { readonly type: "finish_canceled" }
+  | { readonly type: "extend_lease"; readonly lease_until_ms: number }
+  | { readonly type: "release"; readonly reason: string }
+  /** The manifest and the permissions of the engine's own install. */
+  | { readonly type: "start"; readonly manifest_sha256: string; readonly permission_hash: string }
   | {
       readonly type: "note_posted";
       readonly note_event_id: string;
@@ -72,7 +92,11 @@ type EngineCommand =
       readonly now_ms: number;
     };
 
-/** The rules of a run. Refusals: already_running, not_found, busy, run_finished, lease_lost. */
+/**
+ * The rules of a run. Refusals: already_running, not_found, busy, run_finished, lease_lost; of claims already_claimed;
+ * under a lease missing_claim_token, lease_token_mismatch, lease_expired, run_not_running, manifest_hash_mismatch,
+ * permission_hash_mismatch.
+ */
 export const runDecider: Decider<RunState, RunEvent, RunCommand> = {
   initial: runProcess.initial,
   evolve: runProcess.evolve,
@@ -92,12 +116,52 @@ function decide(state: RunState, command: RunCommand): readonly RunEvent[] | Rej
       if (isFinished(state)) return reject("run_finished", `the run has already ${ended(state)}`);
       if (state.cancel_reason !== null) return [];
       return [{ event_type: "run.cancel_requested", data: { reason: command.reason } }];
+    case "pause":
+    case "resume":
+      return decidePause(state, command);
     default:
-      if (state.claim?.engine_id !== command.engine_id) {
-        return reject("lease_lost", "another engine has taken the run over; nothing more is written by this one");
-      }
-      return decideEngine(state, command);
+      return checkClaim(state, command) ?? decideEngine(state, command);
   }
+}
+
+/** The owner's pause is the owner's to end; the machine's ends with what made it, or when the owner says so. */
+function decidePause(
+  state: RunState,
+  { type, by, reason }: Extract<RunCommand, { type: "pause" | "resume" }>,
+): readonly RunEvent[] | Rejection {
+  if (isFinished(state)) return reject("run_finished", `the run has already ${ended(state)}`);
+  if (state.cancel_reason !== null) return reject("run_finished", "the run is being canceled");
+  const { paused } = state;
+  if (type === "pause") {
+    if (paused !== null && (paused.by === by || by === "machine")) return [];
+    return [{ event_type: "run.paused", data: { by, reason } }];
+  }
+  if (paused === null || (paused.by === "owner" && by === "machine")) return [];
+  return [{ event_type: "run.resumed", data: { by, reason } }];
+}
+
+/** Only who holds the run writes; under a lease, only with its token and while it lasts. */
+function checkClaim(
+  { claim }: RunState,
+  { engine_id, lease }: { readonly engine_id: string; readonly lease?: LeaseProof },
+): Rejection | null {
+  if (claim?.engine_id !== engine_id) {
+    return reject("lease_lost", "another engine has taken the run over; nothing more is written by this one");
+  }
+  if (claim.token_sha256 === null) return null;
+  if (lease === undefined || lease.token_sha256 === null) {
+    return reject("missing_claim_token", "the run is held under a lease: send the token that the claim gave");
+  }
+  if (lease.token_sha256 !== claim.token_sha256) {
+    return reject("lease_token_mismatch", "the token is not the one that the run's latest claim gave");
+  }
+  if (claim.lease_until_ms !== null && claim.lease_until_ms <= lease.now_ms) {
+    return reject(
+      "lease_expired",
+      `the lease ended at ${new Date(claim.lease_until_ms).toISOString()}; claim it again`,
+    );
+  }
+  return null;
 }
 
 function decideClaim(
@@ -105,19 +169,28 @@ function decideClaim(
   command: Extract<RunCommand, { type: "claim" }>,
 ): readonly RunEvent[] | Rejection {
   const { claim } = state;
-  if (claim?.engine_id === command.engine_id) return [];
+  if (claim?.engine_id === command.engine_id && command.lease === undefined) return [];
   const lapsed = claim === null || (claim.lease_until_ms !== null && claim.lease_until_ms <= command.now_ms);
-  if (!lapsed && !command.takeover) return reject("busy", `the run is held by engine ${claim.engine_id}`);
+  if (!lapsed && !(command.takeover && claim.lease_until_ms === null)) {
+    const { lease_until_ms } = claim;
+    return reject("already_claimed", `the run is held by engine ${claim.engine_id}`, { lease_until_ms });
+  }
   // A finished run is claimed only to post its completion note.
-  if (isFinished(state) && state.note === null) return reject("run_finished", `the run has already ${ended(state)}`);
-  const lease = command.lease_until_ms === undefined ? {} : { lease_until_ms: command.lease_until_ms };
-  const data = { engine_id: command.engine_id, fence: (claim?.fence ?? 0) + 1, ...lease };
-  return [{ event_type: "run.claimed", data }];
+  if (isFinished(state) && (state.note === null || command.lease !== undefined)) {
+    return reject("run_finished", `the run has already ${ended(state)}`);
+  }
+  const lease =
+    command.lease === undefined
+      ? {}
+      : { lease_until_ms: command.lease.until_ms, lease_token_sha256: command.lease.token_sha256 };
+  return [{ event_type: "run.claimed", data: { engine_id: command.engine_id, fence: state.fence + 1, ...lease } }];
 }
 
 function decideEngine(state: RunState, command: EngineCommand): readonly RunEvent[] | Rejection {
   if (command.type === "note_posted" || command.type === "note_failed") return decideNote(state, command);
   if (isFinished(state)) return reject("run_finished", `the run has already ${ended(state)}`);
+  const lease = decideLease(state, command);
+  if (lease !== null) return lease;
   switch (command.type) {
     case "start_step":
     case "succeed_step":
@@ -131,6 +204,10 @@ function decideEngine(state: RunState, command: EngineCommand): readonly RunEven
     }
     case "log":
       return decideLog(state, command);
+    case "extend_lease":
+    case "release":
+    case "start":
+      return []; // decided above
     case "complete":
       if (state.steps.some(({ status }) => status !== "succeeded")) {
         return reject("busy", "the run still has steps to do");
@@ -144,6 +221,33 @@ function decideEngine(state: RunState, command: EngineCommand): readonly RunEven
       return [{ event_type: "run.canceled", data: { reason: state.cancel_reason ?? "canceled" } }];
     default:
       return assertNever(command);
+  }
+}
+
+/** What an engine says about its lease; null: nothing. */
+function decideLease(state: RunState, command: EngineCommand): readonly RunEvent[] | Rejection | null {
+  const { claim, created } = state;
+  const fence = claim?.fence ?? 0;
+  switch (command.type) {
+    case "extend_lease":
+      return [{ event_type: "run.lease_extended", data: { fence, lease_until_ms: command.lease_until_ms } }];
+    case "release":
+      return [{ event_type: "run.released", data: { fence, reason: command.reason } }];
+    case "start": {
+      const { manifest_sha256, permission_hash } = command;
+      if (manifest_sha256 !== created?.manifest_sha256) {
+        return reject("manifest_hash_mismatch", "the engine's install is of another manifest than the run");
+      }
+      if (permission_hash !== created.permission_hash) {
+        return reject("permission_hash_mismatch", "the engine's install grants other permissions than the run needs");
+      }
+      const again = state.status === "running" && state.started_fence === fence;
+      return again ? [] : [{ event_type: "run.started", data: { manifest_sha256, permission_hash } }];
+    }
+    default:
+      return claim?.token_sha256 != null && state.started_fence !== fence
+        ? reject("run_not_running", "the run has not been started under this lease")
+        : null;
   }
 }
 

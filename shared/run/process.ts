@@ -2,7 +2,14 @@ import type { Json } from "../core/json.ts";
 import { LIMITS } from "../core/limits.ts";
 import type { Process } from "../core/process.ts";
 import { assertNever } from "../core/refusal.ts";
-import type { RunArtifactCreated, RunCreated, RunEvent, RunStepFailed, RunStepPlan } from "../generated/types.ts";
+import type {
+  RunArtifactCreated,
+  RunCreated,
+  RunEvent,
+  RunPaused,
+  RunStepFailed,
+  RunStepPlan,
+} from "../generated/types.ts";
 
 /** How far one step has come. `interrupted` counts attempts that an engine's death cut short. */
 export interface StepState {
@@ -24,8 +31,15 @@ export interface RunState {
   readonly claim: {
     readonly engine_id: string;
     readonly fence: number;
+    /** Null: until the engine's process is gone. */
     readonly lease_until_ms: number | null;
+    readonly token_sha256: string | null;
   } | null;
+  /** Of the latest claim, which may have ended; 0 before the first. */
+  readonly fence: number;
+  /** The fence of the lease that the run was last started under. */
+  readonly started_fence: number;
+  readonly paused: RunPaused["data"] | null;
   readonly cancel_reason: string | null;
   readonly steps: readonly StepState[];
   /** Results of the steps that succeeded, by step id: what `${steps.…}` refers to. */
@@ -57,6 +71,9 @@ export const runProcess: Process<RunState, RunEvent, RunStep> = {
     created: null,
     status: "queued",
     claim: null,
+    fence: 0,
+    started_fence: 0,
+    paused: null,
     cancel_reason: null,
     steps: [],
     results: {},
@@ -89,14 +106,24 @@ function evolve(state: RunState, event: RunEvent): RunState {
       return { ...state, created: event.data, steps: (event.data.plan ?? []).map((plan) => ({ plan, ...waiting })) };
     }
     case "run.claimed": {
-      const { engine_id, fence, lease_until_ms = null } = event.data;
-      // A run that has ended is claimed only for its completion note; it does not start again.
-      return {
-        ...state,
-        status: isFinished(state) ? state.status : "running",
-        claim: { engine_id, fence, lease_until_ms },
-      };
+      const { engine_id, fence, lease_until_ms = null, lease_token_sha256: token_sha256 = null } = event.data;
+      const claim = { engine_id, fence, lease_until_ms, token_sha256 };
+      // A run that has ended is claimed only for its completion note; it does not start again. Under a lease a run
+      // starts once its engine has said what it runs it under.
+      return { ...state, status: isFinished(state) || token_sha256 !== null ? state.status : "running", claim, fence };
     }
+    case "run.started":
+      return { ...state, status: "running", started_fence: state.fence };
+    case "run.lease_extended": {
+      const { lease_until_ms } = event.data;
+      return state.claim === null ? state : { ...state, claim: { ...state.claim, lease_until_ms } };
+    }
+    case "run.released":
+      return { ...state, status: isFinished(state) ? state.status : "queued", claim: null };
+    case "run.paused":
+      return { ...state, paused: event.data };
+    case "run.resumed":
+      return { ...state, paused: null };
     case "step.started": {
       const { step_id, attempt } = event.data;
       return withStep(state, step_id, (step) => ({ ...step, status: "running", attempt, retry_at_ms: null }));
@@ -123,7 +150,7 @@ function evolve(state: RunState, event: RunEvent): RunState {
     case "run.log":
       return { ...state, log_lines: state.log_lines + 1 };
     case "run.cancel_requested":
-      return { ...state, cancel_reason: event.data.reason };
+      return { ...state, cancel_reason: event.data.reason, paused: null };
     case "run.completed": {
       const relays = event.data.note_relays;
       return { ...state, status: "succeeded", note: relays.length === 0 ? null : { relays, attempt: 0, at_ms: 0 } };
@@ -156,6 +183,12 @@ function next(state: RunState, now_ms: number): RunStep | undefined {
     return { kind: "settle_interrupted", step_id: current.plan.step_id, attempt: current.attempt };
   }
   if (state.cancel_reason !== null) return { kind: "cancel", reason: state.cancel_reason };
+  const { deadline_ms = Number.POSITIVE_INFINITY } = state.created;
+  if (deadline_ms <= now_ms) {
+    const message = `the run did not end by ${new Date(deadline_ms).toISOString()}, its deadline`;
+    return { kind: "fail", step_id: null, code: "timeout", message };
+  }
+  if (state.paused !== null) return undefined;
   if (state.steps.length !== state.created.steps.length) {
     return { kind: "fail", step_id: null, code: "not_found", message: "the run's plan was deleted before it finished" };
   }
@@ -165,7 +198,8 @@ function next(state: RunState, now_ms: number): RunStep | undefined {
     const { code, message } = failure ?? { code: "internal", message: "the step failed" };
     return { kind: "fail", step_id: plan.step_id, code, message };
   }
-  if (retry_at_ms !== null && retry_at_ms > now_ms) return { kind: "wait", until_ms: retry_at_ms };
+  if (retry_at_ms !== null && retry_at_ms > now_ms)
+    return { kind: "wait", until_ms: Math.min(retry_at_ms, deadline_ms) };
   return { kind: "perform", step: plan, attempt: attempt + 1 };
 }
 

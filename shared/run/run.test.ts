@@ -169,7 +169,7 @@ describe("a run that was interrupted", () => {
       takeover: false,
       ...change,
     });
-    assert.equal(refused(given, claim({})), "busy");
+    assert.equal(refused(given, claim({})), "already_claimed");
     const taken = [...given, ...when(given, claim({ takeover: true }))];
     assert.deepEqual(taken.at(-1)?.data, { engine_id: "engine_2", fence: 2 });
     assert.equal(refused(taken, fail()), "lease_lost");
@@ -181,7 +181,7 @@ describe("a run that was interrupted", () => {
       data: { engine_id: "engine_1", fence: 1, lease_until_ms: 100 },
     };
     const claim = (now_ms: number): RunCommand => ({ type: "claim", engine_id: "engine_2", now_ms, takeover: false });
-    assert.equal(refused([created(plan("a")), leased], claim(99)), "busy");
+    assert.equal(refused([created(plan("a")), leased], claim(99)), "already_claimed");
     assert.equal(when([created(plan("a")), leased], claim(100)).length, 1);
   });
 });

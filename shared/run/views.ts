@@ -1,7 +1,8 @@
 import type { EventDraft, Recorded } from "../core/envelope.ts";
+import { LIMITS } from "../core/limits.ts";
 import type { Projection } from "../core/projection.ts";
 import { one, type Sql, type SqlValue } from "../core/sql.ts";
-import type { ArtifactRef, RunCreated, RunEvent } from "../generated/types.ts";
+import type { ArtifactRef, RunCreated, RunEvent, RunPaused } from "../generated/types.ts";
 import type { RunStatus } from "./process.ts";
 
 /** A run as lists show it. Times are ISO 8601 in UTC. */
@@ -22,6 +23,11 @@ export interface RunSummary {
   readonly created_at: string;
   readonly started_at: string | null;
   readonly finished_at: string | null;
+  /** Who paused it and why; null while it may go on. */
+  readonly paused_by: RunPaused["data"]["by"] | null;
+  readonly paused_reason: string | null;
+  /** When the lease of the engine that holds it ends, Unix milliseconds; null: it is held without one, or not at all. */
+  readonly lease_until_ms: number | null;
   /** The completion note: null where none was wanted. */
   readonly note: "pending" | "posted" | "failed" | null;
 }
@@ -54,7 +60,8 @@ export const runProjection: Projection = {
        run_id TEXT PRIMARY KEY, install_id TEXT, upgrade_id TEXT NOT NULL, upgrade_version TEXT NOT NULL,
        title TEXT NOT NULL, reason TEXT NOT NULL, manifest_sha256 TEXT NOT NULL, status TEXT NOT NULL,
        steps_total INTEGER NOT NULL, code TEXT, message TEXT,
-       created_at TEXT NOT NULL, started_at TEXT, finished_at TEXT, note TEXT) WITHOUT ROWID`,
+       created_at TEXT NOT NULL, started_at TEXT, finished_at TEXT, note TEXT,
+       paused_by TEXT, paused_reason TEXT, lease_until_ms INTEGER) WITHOUT ROWID`,
     "CREATE INDEX IF NOT EXISTS proj_runs_open ON proj_runs (status, run_id) WHERE status IN ('queued', 'running')",
     "CREATE INDEX IF NOT EXISTS proj_runs_note ON proj_runs (run_id) WHERE note = 'pending'",
     "CREATE INDEX IF NOT EXISTS proj_runs_install ON proj_runs (install_id, run_id)",
@@ -77,13 +84,31 @@ function apply(sql: Sql, recorded: Recorded<EventDraft>): void {
     case "run.created":
       created(sql, run_id, at, event.data);
       break;
-    case "run.claimed":
+    case "run.claimed": {
+      const { lease_until_ms = null, lease_token_sha256 } = event.data;
+      sql.run("UPDATE proj_runs SET lease_until_ms = ? WHERE run_id = ?", lease_until_ms, run_id);
+      if (lease_token_sha256 === undefined) started(sql, run_id, at);
+      break;
+    }
+    case "run.started":
+      started(sql, run_id, at);
+      break;
+    case "run.lease_extended":
+      sql.run("UPDATE proj_runs SET lease_until_ms = ? WHERE run_id = ?", event.data.lease_until_ms, run_id);
+      break;
+    case "run.released":
       sql.run(
-        `UPDATE proj_runs SET status = 'running', started_at = coalesce(started_at, ?)
-         WHERE run_id = ? AND status IN ('queued', 'running')`,
-        at,
+        `UPDATE proj_runs SET lease_until_ms = NULL, status = iif(status = 'running', 'queued', status)
+         WHERE run_id = ?`,
         run_id,
       );
+      break;
+    case "run.paused":
+      paused(sql, run_id, event.data.by, event.data.reason);
+      break;
+    case "run.resumed":
+    case "run.cancel_requested":
+      paused(sql, run_id, null, null);
       break;
     case "step.started":
       sql.run(
@@ -153,7 +178,7 @@ function apply(sql: Sql, recorded: Recorded<EventDraft>): void {
 
 function created(sql: Sql, run_id: string, at: string, data: RunCreated["data"]): void {
   sql.run(
-    "INSERT INTO proj_runs VALUES (?, ?, ?, ?, ?, ?, ?, 'queued', ?, NULL, NULL, ?, NULL, NULL, NULL)",
+    "INSERT INTO proj_runs VALUES (?, ?, ?, ?, ?, ?, ?, 'queued', ?, NULL, NULL, ?, NULL, NULL, NULL, NULL, NULL, NULL)",
     run_id,
     data.install_id,
     data.upgrade_id,
@@ -175,6 +200,19 @@ function created(sql: Sql, run_id: string, at: string, data: RunCreated["data"])
   }
 }
 
+function started(sql: Sql, run_id: string, at: string): void {
+  sql.run(
+    `UPDATE proj_runs SET status = 'running', started_at = coalesce(started_at, ?)
+     WHERE run_id = ? AND status IN ('queued', 'running')`,
+    at,
+    run_id,
+  );
+}
+
+function paused(sql: Sql, run_id: string, by: string | null, reason: string | null): void {
+  sql.run("UPDATE proj_runs SET paused_by = ?, paused_reason = ? WHERE run_id = ?", by, reason, run_id);
+}
+
 function finished(
   sql: Sql,
   run_id: string,
@@ -184,7 +222,8 @@ function finished(
   message: string | null,
 ): void {
   sql.run(
-    "UPDATE proj_runs SET status = ?, finished_at = ?, code = ?, message = ? WHERE run_id = ?",
+    `UPDATE proj_runs SET status = ?, finished_at = ?, code = ?, message = ?, paused_by = NULL, paused_reason = NULL
+     WHERE run_id = ?`,
     status,
     at,
     code,
@@ -246,13 +285,48 @@ export function getRun(sql: Sql, run_id: string): RunView | null {
   return { ...run, steps, artifacts } as unknown as RunView;
 }
 
-/** Runs an engine has something to do for, oldest first: queued or running ones, then pending completion notes. */
-export function openRuns(sql: Sql, limit: number): readonly string[] {
+/**
+ * Runs an engine of this worker has something to do for at `now_ms`, oldest first: queued or running ones, then pending
+ * completion notes; not those that are paused or that another engine holds under a lease.
+ */
+export function openRuns(sql: Sql, limit: number, now_ms: number): readonly string[] {
   const rows = sql.all<{ run_id: string }>(
     `SELECT run_id FROM (
-       SELECT run_id, 0 AS rank FROM proj_runs WHERE status IN ('queued', 'running')
+       SELECT run_id, 0 AS rank FROM proj_runs WHERE status IN ('queued', 'running') AND paused_by IS NULL
+         AND coalesce(lease_until_ms, 0) <= ?
        UNION ALL SELECT run_id, 1 FROM proj_runs WHERE note = 'pending')
      ORDER BY rank, run_id LIMIT ?`,
+    now_ms,
+    limit,
+  );
+  return rows.map(({ run_id }) => run_id);
+}
+
+/** Runs that nobody asked for by hand and that the owner has not paused: the machine's state may pause and resume them. */
+export function watchedRuns(
+  sql: Sql,
+): readonly { readonly run_id: string; readonly install_id: string; readonly paused_by: "machine" | null }[] {
+  return sql.all(
+    `SELECT run_id, install_id, paused_by FROM proj_runs WHERE status IN ('queued', 'running')
+     AND reason != 'manual' AND install_id IS NOT NULL AND paused_by IS NOT 'owner' AND started_at IS NOT NULL
+     ORDER BY run_id LIMIT ?`,
+    LIMITS.runs_queued,
+  );
+}
+
+/** Runs that an engine may claim under a lease, oldest first, of one of these manifests. */
+export function claimableRuns(
+  sql: Sql,
+  manifests: readonly string[],
+  now_ms: number,
+  limit: number,
+): readonly string[] {
+  const rows = sql.all<{ run_id: string }>(
+    `SELECT run_id FROM proj_runs WHERE status IN ('queued', 'running') AND paused_by IS NULL
+     AND manifest_sha256 IN (SELECT value FROM json_each(?))
+     AND (status = 'queued' AND lease_until_ms IS NULL OR lease_until_ms <= ?) ORDER BY run_id LIMIT ?`,
+    JSON.stringify(manifests),
+    now_ms,
     limit,
   );
   return rows.map(({ run_id }) => run_id);

@@ -46,6 +46,7 @@ export function openRunWorld(options: {
   readonly notes?: EventPublisher;
   readonly completion_note_relays?: readonly string[];
   readonly projections?: readonly Projection[];
+  readonly measure?: EngineOptions["measure"];
   readonly wrap?: (database: SqliteDatabase) => SqliteDatabase;
 }): RunWorld {
   const database = (options.wrap ?? ((same) => same))(openSqlite(options.path ?? ":memory:"));
@@ -62,6 +63,7 @@ export function openRunWorld(options: {
       put: async (bytes) => ({ sha256: "c".repeat(64), bytes: bytes.byteLength }),
       get: async () => new Uint8Array(),
     },
+    measure: options.measure ?? (async () => ({})),
     report: (error) => reports.push(error),
     config: {
       workspace_id: WORKSPACE,

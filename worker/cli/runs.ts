@@ -40,5 +40,6 @@ export const command: Command = defineCommand({
 });
 
 function row(run: RunSummary): readonly string[] {
-  return [run.run_id, run.upgrade_id, run.status, `${run.steps_done}/${run.steps_total}`, run.created_at];
+  const status = run.paused_by === null ? run.status : "paused";
+  return [run.run_id, run.upgrade_id, status, `${run.steps_done}/${run.steps_total}`, run.created_at];
 }

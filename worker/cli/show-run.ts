@@ -7,6 +7,9 @@ const MARKS = { waiting: "·", running: "…", succeeded: "✓", failed: "✗" }
 export function showRun(run: RunView): string {
   return [
     `${run.title} ${run.upgrade_version}: ${run.status}  (${run.run_id})`,
+    ...(run.paused_by === null
+      ? []
+      : [`  paused by ${run.paused_by === "owner" ? "you" : "the machine"}: ${run.paused_reason}`]),
     ...run.steps.map((step) => `  ${showStep(step)}`),
     ...run.artifacts.map(({ name, bytes, sha256 }) => `  → ${name}, ${bytes} bytes, sha256 ${sha256.slice(0, 12)}…`),
     ...(run.message === null ? [] : [`  ${run.message} (${run.code})`]),

@@ -8,6 +8,7 @@ import type { RunLogged, RunStepPlan } from "@oa/shared/generated/types.ts";
 import validators from "@oa/shared/generated/validators.cjs";
 import type { Clock } from "../adapters/clock.ts";
 import type { Op, OpContext } from "../ops/op.ts";
+import type { Gate } from "./gate.ts";
 
 /** The part of an op's context that comes from the run's grant. */
 export type Effects = Pick<OpContext, "files" | "egress" | "processes" | "backends" | "indexes" | "events">;
@@ -31,6 +32,10 @@ export interface Attempt {
   /** Aborted with a `Fault` that says why: `canceled`, or `interrupted` when the worker stops. */
   readonly signal: AbortSignal;
   readonly clock: Clock;
+  /** Shut while the run is paused. */
+  readonly gate: Gate;
+  /** When the run's time is over, Unix milliseconds; null: never. */
+  readonly deadline_ms: number | null;
   readonly log: (
     level: RunLogged["data"]["level"],
     message: string,
@@ -50,15 +55,13 @@ export type Outcome =
 
 /** Acts once, within the step's time limit and the run's grant, and says how it ended. Never throws. */
 export async function perform(attempt: Attempt): Promise<Outcome> {
-  const { clock, plan } = attempt;
+  const { clock } = attempt;
   const started_ms = clock.now_ms();
   const over = new AbortController();
   const limit = new AbortController();
   const signal = AbortSignal.any([attempt.signal, limit.signal]);
-  void clock.sleep(plan.timeout_ms, over.signal).then(() => {
-    if (over.signal.aborted) return;
-    const message = `${plan.op} took longer than ${plan.timeout_ms} ms`;
-    limit.abort(new Fault("timeout", message, { retryable: true }));
+  void outOfTime(attempt, started_ms, over.signal).then((why) => {
+    if (why !== null) limit.abort(new Fault("timeout", why, { retryable: true }));
   });
   try {
     const result = await Promise.race([act(attempt, signal), unresponsive(signal, over.signal, clock)]);
@@ -67,6 +70,24 @@ export async function perform(attempt: Attempt): Promise<Outcome> {
     return failure(signal.aborted ? signal.reason : error, attempt);
   } finally {
     over.abort("the attempt is over");
+  }
+}
+
+/** Waits for the end of the step's time, without that for which its run was paused, or of the run's; null: it is over. */
+async function outOfTime(
+  { clock, plan, gate, deadline_ms }: Attempt,
+  started_ms: number,
+  over: AbortSignal,
+): Promise<string | null> {
+  const run_ms = deadline_ms === null ? Number.POSITIVE_INFINITY : deadline_ms - started_ms;
+  const before_ms = gate.held_ms();
+  for (;;) {
+    const held_ms = gate.held_ms() - before_ms;
+    const passed_ms = clock.now_ms() - started_ms;
+    if (passed_ms >= run_ms) return `${plan.op} was still running at the run's deadline`;
+    if (passed_ms - held_ms >= plan.timeout_ms) return `${plan.op} took longer than ${plan.timeout_ms} ms`;
+    await clock.sleep(Math.min(run_ms - passed_ms, plan.timeout_ms - (passed_ms - held_ms)), over);
+    if (over.aborted) return null;
   }
 }
 
@@ -80,6 +101,7 @@ async function act(attempt: Attempt, signal: AbortSignal): Promise<Readonly<Reco
   const { run_id, idempotency_key, effects, log, progress, artifact } = attempt;
   const context: OpContext = {
     ...effects,
+    checkpoint: () => attempt.gate.pass(signal),
     ...{ run_id, step_id: plan.step_id, idempotency_key, signal, log, progress, artifact },
   };
   // The parameters have just been checked against the op's own schema.

@@ -13,8 +13,10 @@ export async function modelEmbed(params: ModelEmbedParams, context: OpContext): 
     const embedder = {
       backend,
       dim,
-      embed: (passages: readonly string[], corpus: Uint8Array | null) =>
-        backends.embed({ backend, texts: passages, dim, corpus, signal }),
+      embed: async (passages: readonly string[], corpus: Uint8Array | null) => {
+        await context.checkpoint();
+        return backends.embed({ backend, texts: passages, dim, corpus, signal });
+      },
       learn: (passages: readonly string[], corpus: Uint8Array | null) => backends.learn(backend, passages, corpus),
     };
     const { embedded, total, spec } = await indexes.embed(index, embedder, signal, progress);
@@ -23,6 +25,7 @@ export async function modelEmbed(params: ModelEmbedParams, context: OpContext): 
   const vectors: number[][] = [];
   let made = { dim: dim ?? 0, model: "" };
   for (let at = 0; at < texts.length; at += LIMITS.embed_batch) {
+    await context.checkpoint();
     const batch = texts.slice(at, at + LIMITS.embed_batch) as readonly string[];
     const answer = await backends.embed({ backend, texts: batch, dim, corpus: null, signal });
     made = { dim: answer.dim, model: answer.model };

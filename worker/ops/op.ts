@@ -25,6 +25,8 @@ export interface OpContext {
   readonly log: (level: "debug" | "info" | "warn", message: string, fields?: Readonly<Record<string, unknown>>) => void;
   /** Progress of a long op: done of total units, total null where it is not known. Shown, not stored. */
   readonly progress: (done: number, total: number | null, unit: string) => void;
+  /** A long op waits here between two batches: while its run is paused, this does not resolve. Rejects as `signal` aborts. */
+  readonly checkpoint: () => Promise<void>;
   /** Records an output of the run. Bytes are stored by content under the worker's data folder. */
   readonly artifact: (name: string, media_type: string, bytes: Uint8Array) => Promise<ArtifactRef>;
 }

@@ -1,0 +1,44 @@
+import { LIMITS } from "@oa/shared/core/limits.ts";
+import { Fault } from "@oa/shared/core/refusal.ts";
+import { clip } from "@oa/shared/core/text.ts";
+import { toEvent } from "@oa/shared/nostr/00001-note.ts";
+import type { RunCommand } from "@oa/shared/run/decider.ts";
+import type { RunState, RunStep } from "@oa/shared/run/process.ts";
+import type { EngineOptions } from "../engine.ts";
+
+/** Posts the completion note and gives the command that records how it went; undefined: nothing to record. */
+export async function postNote(
+  { store, notes, clock, report }: Pick<EngineOptions, "store" | "notes" | "clock" | "report">,
+  engine_id: string,
+  run_id: string,
+  { relays, attempt, state }: Extract<RunStep, { kind: "post_note" }> & { readonly state: RunState },
+  signal: AbortSignal,
+): Promise<RunCommand | undefined> {
+  const { created } = state;
+  const completed = store.bySubject(run_id).find(({ event_type }) => event_type === "run.completed");
+  if (created?.release_event_id == null || completed === undefined) return undefined;
+  const { upgrade_address: listing, title, upgrade_version: version, release_event_id, manifest_sha256 } = created;
+  const note = { listing, title, version, release_event_id, manifest_sha256, outcome: "succeeded" } as const;
+  // The time comes from the log, so that a note posted again after a crash is the same event.
+  const created_at = Math.floor(Date.parse(completed.occurred_at) / 1000);
+  try {
+    const limit = AbortSignal.any([signal, AbortSignal.timeout(LIMITS.note_timeout_ms)]);
+    const sent = await notes.publish(toEvent(note, { created_at }), { relays, created_at, signal: limit });
+    if (sent.accepted.length > 0) {
+      return {
+        type: "note_posted",
+        engine_id,
+        note_event_id: sent.event_id,
+        accepted: sent.accepted,
+        refused: sent.refused,
+      };
+    }
+    const message = clip(`no relay took the completion note: ${sent.refused.join("; ")}`, 2_000);
+    return { type: "note_failed", engine_id, attempt, code: "note_not_posted", message, now_ms: clock.now_ms() };
+  } catch (error) {
+    if (signal.aborted) return undefined;
+    report(error);
+    const message = error instanceof Fault ? clip(error.message, 2_000) : "the completion note could not be posted";
+    return { type: "note_failed", engine_id, attempt, code: "note_not_posted", message, now_ms: clock.now_ms() };
+  }
+}
