@@ -3,7 +3,7 @@
  * installs nightly-index for a repository, runs it, searches what it indexed, and stays up.
  */
 import { existsSync } from "node:fs";
-import { mkdir, readdir, readFile } from "node:fs/promises";
+import { readdir, readFile } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { parseArgs } from "node:util";
 import type { ConsentView } from "@oa/shared/api/ports.ts";
@@ -17,6 +17,7 @@ import type { ScheduleView } from "@oa/shared/schedule/views.ts";
 import { validateManifest } from "@oa/shared/upgrade/validate.ts";
 import { takeDataLock } from "./adapters/data-lock.ts";
 import { type RunningEdge, startEdge } from "./adapters/edge.ts";
+import { makeFolder } from "./adapters/make-folder.ts";
 import { buildSite } from "./adapters/site-build.ts";
 import { type ControlClient, openControlClient, orThrow } from "./cli/control-client.ts";
 import { publishUpgrade, readAuthorKey } from "./cli/publish-upgrade.ts";
@@ -193,7 +194,7 @@ async function main(): Promise<void> {
   const { data_dir } = options;
   const abort = new AbortController();
   for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => abort.abort());
-  await mkdir(data_dir, { recursive: true, mode: 0o700 });
+  await makeFolder(data_dir);
   const lock = await takeDataLock(data_dir);
   if (lock === null) throw new Fault("busy", `another worker is using ${data_dir}; stop it, or choose another --data`);
   const edge = await withPort(EDGE_PORT, (port) => {

@@ -1,7 +1,8 @@
-import { chmod, mkdir } from "node:fs/promises";
+import { chmod } from "node:fs/promises";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { Fault } from "@oa/shared/core/refusal.ts";
+import { makeFolder } from "./make-folder.ts";
 
 /** Sole ownership of a data folder: whoever holds it may write there, nobody else. */
 export interface DataLock {
@@ -28,7 +29,7 @@ export async function takeDataLock(data_dir: string): Promise<DataLock | null> {
 
 async function openLock(data_dir: string, file: string): Promise<DatabaseSync> {
   try {
-    await mkdir(data_dir, { recursive: true, mode: 0o700 });
+    await makeFolder(data_dir);
     return new DatabaseSync(file, { timeout: 0 });
   } catch (error) {
     throw cannotUse(data_dir, error);

@@ -1,9 +1,10 @@
-import { mkdir, readdir, readFile } from "node:fs/promises";
+import { readdir, readFile } from "node:fs/promises";
 import { createServer } from "node:net";
 import { join } from "node:path";
 import { Fault } from "@oa/shared/core/refusal.ts";
 import { Log, LogLevel, Miniflare } from "miniflare";
 import { buildEdge } from "./edge-build.ts";
+import { makeFolder } from "./make-folder.ts";
 import { guardWorkerd } from "./workerd-guard.ts";
 
 export interface RunningEdge {
@@ -41,7 +42,7 @@ const OBJECTS = { RELAY: "Relay", CATALOG: "Catalog", MAILBOX: "Mailbox" };
  */
 export async function startEdge(options: EdgeOptions): Promise<RunningEdge> {
   const { root, data_dir } = options;
-  await mkdir(data_dir, { recursive: true, mode: 0o700 });
+  await makeFolder(data_dir);
   const modules = await readModules(await buildEdge(root));
   await assertFree(options.port);
   const guard = guardWorkerd();

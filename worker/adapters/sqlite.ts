@@ -1,3 +1,4 @@
+import { accessSync, constants, existsSync } from "node:fs";
 import { DatabaseSync, type StatementSync } from "node:sqlite";
 import { LIMITS } from "@oa/shared/core/limits.ts";
 import { assert, Fault } from "@oa/shared/core/refusal.ts";
@@ -22,10 +23,12 @@ interface Queued {
   readonly reject: (error: unknown) => void;
 }
 
-/** Opens (or creates) the database file; `:memory:` for tests. */
+/**
+ * Opens (or creates) the database file; `:memory:` for tests. Faults, here and in everything it gives: disk_full,
+ * database_locked, database_damaged, database_io, database_read_only, file_access.
+ */
 export function openSqlite(path: string): SqliteDatabase {
-  const db = new DatabaseSync(path, { timeout: 5_000 });
-  db.exec("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA fullfsync = 1; PRAGMA foreign_keys = ON");
+  const db = openFile(path);
   const statements = new Map<string, StatementSync>();
   // How many savepoints are open (the transaction is the first), and whether anything was written since the last one.
   let depth = 0;
@@ -141,7 +144,11 @@ export function openSqlite(path: string): SqliteDatabase {
     },
     all: <Row extends Readonly<Record<string, SqlValue>>>(statement: string, ...params: readonly SqlValue[]) => {
       if (!statement.startsWith("SELECT")) written = true; // with RETURNING
-      return prepare(statement, params.length).all(...params) as unknown as readonly Row[];
+      try {
+        return prepare(statement, params.length).all(...params) as unknown as readonly Row[];
+      } catch (error) {
+        throw asFault(error);
+      }
     },
     transaction,
     commit: <T>(body: () => T) =>
@@ -160,6 +167,32 @@ export function openSqlite(path: string): SqliteDatabase {
   };
 }
 
+function openFile(path: string): DatabaseSync {
+  let db: DatabaseSync | undefined;
+  try {
+    // SQLite opens what it may not write for reading, and says so only at the first write.
+    if (path !== ":memory:" && existsSync(path)) accessSync(path, constants.W_OK);
+    db = new DatabaseSync(path, { timeout: 5_000 });
+    db.exec("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA fullfsync = 1; PRAGMA foreign_keys = ON");
+    return db;
+  } catch (error) {
+    db?.close();
+    const known = isRefusedAccess(error) ? readOnly(error) : asFault(error);
+    if (!(known instanceof Fault)) throw error;
+    throw new Fault(known.code, `${path}: ${known.message}`, { retryable: known.retryable, cause: error });
+  }
+}
+
+function isRefusedAccess(error: unknown): boolean {
+  return ["EACCES", "EPERM", "EROFS"].includes((error as NodeJS.ErrnoException).code ?? "");
+}
+
+function readOnly(cause: unknown): Fault {
+  return new Fault("database_read_only", "this user may not write the database: check the file's permissions", {
+    cause,
+  });
+}
+
 /** SQLite's own codes that an owner can act on become faults with a stable code. */
 function asFault(error: unknown): unknown {
   const code = (error as { errcode?: number }).errcode;
@@ -168,6 +201,17 @@ function asFault(error: unknown): unknown {
     case 5:
     case 6:
       return new Fault("database_locked", "another process holds the database", { retryable: true, cause: error });
+    case 8:
+      return readOnly(error);
+    case 10:
+      return new Fault("database_io", `the disk fails the database: ${(error as Error).message}`, { cause: error });
+    case 14:
+      return new Fault("file_access", `the database cannot be opened: ${(error as Error).message}`, { cause: error });
+    case 11:
+    case 26:
+      return new Fault("database_damaged", "the database is damaged: put a copy back, or move it away to begin anew", {
+        cause: error,
+      });
     case 13:
       return new Fault("disk_full", "the disk is full: nothing was written", { retryable: true, cause: error });
     default:

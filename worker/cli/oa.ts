@@ -131,7 +131,11 @@ async function run(
   } catch (error) {
     return terminal.fail(asRejection(error));
   } finally {
-    await client?.then((opened) => opened.close());
+    // One that could not be opened has been said already.
+    await client?.then(
+      (opened) => opened.close(),
+      () => undefined,
+    );
   }
 }
 

@@ -41,10 +41,12 @@ export const command: Command = defineCommand({
       try {
         const { url, pid, token_path, worker } = daemon;
         print({ url, pid, data_dir, token_path, worker }, `The worker is up: ${url} (data in ${data_dir})`);
-        await new Promise<void>((resolve) => {
-          if (signal.aborted) resolve();
-          else signal.addEventListener("abort", () => resolve(), { once: true });
+        const stopped = new Promise<null>((resolve) => {
+          if (signal.aborted) resolve(null);
+          else signal.addEventListener("abort", () => resolve(null), { once: true });
         });
+        const broken = await Promise.race([stopped, daemon.broken]);
+        if (broken !== null) return reject(broken.code, `the worker has stopped: ${broken.message}`);
       } finally {
         await daemon.close();
       }
