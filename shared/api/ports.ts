@@ -2,9 +2,16 @@ import type { Recorded } from "../core/envelope.ts";
 import type { ChainReport } from "../core/hash-chain.ts";
 import type { Rejection } from "../core/refusal.ts";
 import type {
+  AutoUpdate,
+  ControlInstallChange,
   ControlInstallPreview,
   ControlInstallRequest,
   ControlPairingRequest,
+  ControlRunClaim,
+  ControlRunFail,
+  ControlRunLease,
+  ControlRunStart,
+  ControlRunStep,
   ControlSchedulePreview,
   ControlScheduleSimulation,
   ControlSearchRequest,
@@ -28,6 +35,14 @@ export interface ConsentView {
   readonly permission_hash: string;
   readonly permissions: readonly { readonly permission: string; readonly sentence: string }[];
   readonly inputs: Readonly<Record<string, unknown>>;
+  /** What it takes the place of, and what that changes; null for a first install. */
+  readonly update: {
+    readonly install_id: string;
+    readonly version: string;
+    readonly auto_update: AutoUpdate;
+    /** Null where the manifest that runs was deleted here: all of it is asked for. */
+    readonly diff: UpgradeDiff | null;
+  } | null;
 }
 
 /** One thing `oa doctor` looked at; `fix` says what to do about anything but `ok`. */
@@ -50,13 +65,11 @@ export interface ControlPorts {
   readonly installs: {
     readonly list: () => readonly object[];
     readonly get: (id: string) => object | Rejection;
+    /** What the update that waits for approval changes. */
+    readonly diff: (id: string) => UpgradeDiff | Rejection;
     readonly preview: (request: ControlInstallPreview, signal: AbortSignal) => Answer<ConsentView>;
     readonly request: (request: ControlInstallRequest, signal: AbortSignal) => Answer<object>;
-    readonly change: (
-      id: string,
-      action: InstallAction,
-      options: { readonly reason?: string; readonly permission_hash?: string },
-    ) => Answer<object>;
+    readonly change: (id: string, action: InstallAction, options: ControlInstallChange) => Answer<object>;
   };
   readonly upgrades: {
     readonly diff: (request: ControlUpgradeDiff, signal: AbortSignal) => Answer<UpgradeDiff>;
@@ -69,6 +82,21 @@ export interface ControlPorts {
     readonly pause: (id: string, reason: string) => Answer<object>;
     readonly resume: (id: string, reason: string) => Answer<object>;
     readonly cancel: (id: string, reason: string) => Answer<object>;
+  };
+  /**
+   * Runs carried out by engines of other processes. Refusals: missing_claim_token, lease_token_mismatch, lease_expired,
+   * lease_lost, run_not_running, run_finished, already_claimed, manifest_hash_mismatch, permission_hash_mismatch.
+   */
+  readonly leases: {
+    /** `run_id` null: there is nothing to claim. */
+    readonly claim: (request: ControlRunClaim) => Answer<object>;
+    readonly heartbeat: (id: string, request: ControlRunLease) => Answer<object>;
+    readonly release: (id: string, request: ControlRunLease) => Answer<object>;
+    /** Gives the run's events so far; said again, it changes nothing. The others give the events that they led to. */
+    readonly start: (id: string, request: ControlRunStart) => Answer<object>;
+    readonly step: (id: string, request: ControlRunStep) => Answer<object>;
+    readonly complete: (id: string, request: ControlRunLease) => Answer<object>;
+    readonly fail: (id: string, request: ControlRunFail) => Answer<object>;
   };
   readonly events: {
     readonly page: (from_seq: number, limit: number) => EventPage;
@@ -106,5 +134,5 @@ export interface ControlPorts {
   readonly report: (error: unknown) => void;
 }
 
-export const INSTALL_ACTIONS = ["approve", "deny", "enable", "disable", "remove"] as const;
+export const INSTALL_ACTIONS = ["approve", "deny", "enable", "disable", "remove", "updates"] as const;
 export type InstallAction = (typeof INSTALL_ACTIONS)[number];

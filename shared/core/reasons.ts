@@ -173,6 +173,7 @@ export const REASONS = {
   approval_denied: refused(403),
   install_disabled: refused(409),
   release_yanked: refused(410),
+  channel_not_followed: refused(409),
   pairing_expired: refused(410),
   pairing_used: refused(409),
   pairing_secret_wrong: refused(403),

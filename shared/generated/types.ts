@@ -72,6 +72,10 @@ export type MailboxEvent = (MailboxSignersSet | MailboxDeposited | MailboxAcknow
  */
 export type PairingEvent = (PairingOffered | PairingClaimed | PairingConfirmed | PairingRemoved)
 /**
+ * What was deleted because its time was over. The subject is retention.
+ */
+export type RetentionEvent = RetentionApplied
+/**
  * What happens to a run. The subject is the run, run_….
  */
 export type RunEvent = (RunCreated | RunClaimed | RunStepStarted | RunStepSucceeded | RunStepFailed | RunArtifactCreated | RunLogged | RunCancelRequested | RunPaused | RunResumed | RunStarted | RunLeaseExtended | RunReleased | RunCompleted | RunFailed | RunCanceled | RunNotePosted | RunNoteFailed)
@@ -141,6 +145,7 @@ readonly inputs_text?: {
  */
 [k: string]: string[] | undefined
 }
+readonly channel?: InstallChannel
 /**
  * What a relative path in inputs_text is relative to.
  */
@@ -223,6 +228,49 @@ export interface ControlRunCancel {
 readonly reason?: string
 }
 /**
+ * POST /v1/runs/claim: an engine asks for a run that it may carry out.
+ */
+export interface ControlRunClaim {
+readonly engine_id: string
+/**
+ * Hashes of the manifests that the engine has installed.
+ * 
+ * @minItems 1
+ * @maxItems 1000
+ */
+readonly manifests: readonly string[]
+/**
+ * How long the claim lasts without a sign of life. Default a minute.
+ */
+readonly lease_ms?: number
+}
+/**
+ * POST /v1/runs/:id/fail: the run cannot go on, or ends as its owner asked.
+ */
+export interface ControlRunFail {
+/**
+ * What the claim gave.
+ */
+readonly claim_token?: string
+readonly step_id: (string | null)
+readonly code: string
+readonly message: string
+}
+/**
+ * POST /v1/runs/:id/lease/heartbeat, /v1/runs/:id/lease/release and /v1/runs/:id/complete.
+ */
+export interface ControlRunLease {
+/**
+ * What the claim gave.
+ */
+readonly claim_token?: string
+readonly reason?: string
+/**
+ * Of a heartbeat: how long the lease lasts from now on. Default a minute.
+ */
+readonly lease_ms?: number
+}
+/**
  * POST /v1/runs/:id/pause and POST /v1/runs/:id/resume.
  */
 export interface ControlRunPause {
@@ -237,6 +285,85 @@ readonly install_id: string
  * How long it may take from now on, waiting and pauses included.
  */
 readonly deadline_ms?: number
+}
+/**
+ * POST /v1/runs/:id/start: the engine says which of its own installs it runs this under.
+ */
+export interface ControlRunStart {
+/**
+ * What the claim gave.
+ */
+readonly claim_token?: string
+readonly manifest_sha256: string
+readonly permission_hash: string
+}
+/**
+ * POST /v1/runs/:id/steps: what the engine that holds the run did.
+ */
+export interface ControlRunStep {
+/**
+ * What the claim gave.
+ */
+readonly claim_token?: string
+readonly command: (ControlStepStart | ControlStepSucceed | ControlStepFail | ControlStepSettle | ControlStepArtifact | ControlStepLog)
+}
+export interface ControlStepStart {
+readonly type: "start_step"
+readonly step_id: string
+readonly params: {
+[k: string]: unknown | undefined
+}
+}
+export interface ControlStepSucceed {
+readonly type: "succeed_step"
+readonly step_id: string
+readonly attempt: number
+readonly duration_ms: number
+readonly result: {
+[k: string]: unknown | undefined
+}
+}
+export interface ControlStepFail {
+readonly type: "fail_step"
+readonly step_id: string
+readonly attempt: number
+readonly code: string
+readonly message: string
+readonly retryable: boolean
+}
+export interface ControlStepSettle {
+readonly type: "settle_interrupted"
+readonly step_id: string
+}
+export interface ControlStepArtifact {
+readonly type: "add_artifact"
+readonly step_id: string
+readonly artifact: ArtifactRef
+}
+/**
+ * An output of a run. Its bytes are kept by content under the worker's data folder.
+ */
+export interface ArtifactRef {
+readonly artifact_id: string
+readonly name: string
+readonly media_type: string
+readonly bytes: number
+readonly sha256: string
+}
+export interface ControlStepLog {
+readonly type: "log"
+readonly step_id: string
+readonly level: ("debug" | "info" | "warn")
+readonly line: RunLogLine
+}
+export interface RunLogLine {
+readonly message: string
+/**
+ * Figures and names that belong to the message.
+ */
+readonly fields?: {
+[k: string]: unknown | undefined
+}
 }
 /**
  * POST /v1/schedule/preview: when a schedule would fire.
@@ -1084,6 +1211,34 @@ readonly reason: string
 }
 }
 /**
+ * The values of finished runs (inputs, plans, parameters, results, log lines) were deleted; their outputs are deleted after it, unless a run that is kept has the same.
+ */
+export interface RetentionApplied {
+readonly event_type: "retention.applied"
+readonly data: {
+/**
+ * @minItems 1
+ * @maxItems 100
+ */
+readonly runs: readonly RetainedRun[]
+}
+}
+export interface RetainedRun {
+readonly run_id: string
+/**
+ * How long they were to be kept.
+ */
+readonly days: number
+/**
+ * Values deleted from the log's side table; their commitments stay.
+ */
+readonly values: number
+/**
+ * Outputs the run had.
+ */
+readonly artifacts: number
+}
+/**
  * Somebody or something asked for a run; it waits for an engine.
  */
 export interface RunCreated {
@@ -1243,16 +1398,6 @@ readonly artifact: ArtifactRef
 }
 }
 /**
- * An output of a run. Its bytes are kept by content under the worker's data folder.
- */
-export interface ArtifactRef {
-readonly artifact_id: string
-readonly name: string
-readonly media_type: string
-readonly bytes: number
-readonly sha256: string
-}
-/**
  * What an op reported on the way.
  */
 export interface RunLogged {
@@ -1261,15 +1406,6 @@ readonly data: {
 readonly step_id: string
 readonly level: ("debug" | "info" | "warn")
 readonly line?: RunLogLine
-}
-}
-export interface RunLogLine {
-readonly message: string
-/**
- * Figures and names that belong to the message.
- */
-readonly fields?: {
-[k: string]: unknown | undefined
 }
 }
 /**
@@ -2028,6 +2164,22 @@ readonly concurrency?: number
  */
 readonly machine_state_file?: string
 readonly backends?: BackendsConfig
+/**
+ * No relay, no edge, no completion note and no trace leaves this machine; only steps reach out, and only to the hosts their upgrades are granted.
+ */
+readonly local_only?: boolean
+/**
+ * Days after which what a finished run took and gave is deleted, where its upgrade does not say. Absent: kept.
+ */
+readonly retention_days?: number
+/**
+ * The least that the worker's own log keeps. Default info.
+ */
+readonly log_level?: ("error" | "warn" | "info" | "debug")
+/**
+ * An OpenTelemetry collector (OTLP over HTTP, JSON) that is sent traces of runs, e.g. http://127.0.0.1:4318. Absent: none are made.
+ */
+readonly otel_endpoint?: string
 }
 /**
  * Model backends on this machine. lexical-v1 needs none.

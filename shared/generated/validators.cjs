@@ -134,7 +134,7 @@ return errors === 0;
 validate20.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
 
 exports.isControlInstallPreview = validate50;
-const schema80 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/api/control-install-preview.json","title":"ControlInstallPreview","description":"POST /v1/installs/preview: what would be installed and what it would be allowed.","type":"object","required":["source"],"additionalProperties":false,"properties":{"source":{"$ref":"#/$defs/ControlInstallSource"},"inputs":{"type":"object","maxProperties":32,"propertyNames":{"pattern":"^[a-z][a-z0-9_]{0,63}$"},"additionalProperties":{"$ref":"https://openagents.dev/schemas/manifest/upgrade-manifest.json#/$defs/InputValue"}},"inputs_text":{"type":"object","maxProperties":32,"propertyNames":{"pattern":"^[a-z][a-z0-9_]{0,63}$"},"additionalProperties":{"type":"array","minItems":1,"maxItems":100,"items":{"type":"string","maxLength":4096}},"description":"Inputs as typed on a command line; the manifest says what each is."},"cwd":{"type":"string","minLength":1,"maxLength":4096,"description":"What a relative path in inputs_text is relative to."}},"$defs":{"ControlInstallSource":{"description":"What to install: a listing's address (30051:pubkey:d or naddr1…), or its signed events, or a manifest by this worker's own author key.","oneOf":[{"title":"ControlSourceAddress","type":"object","required":["address"],"additionalProperties":false,"properties":{"address":{"type":"string","minLength":1,"maxLength":1000},"version":{"type":"string","minLength":1,"maxLength":100}}},{"title":"ControlSourceEvents","type":"object","required":["manifest_event"],"additionalProperties":false,"properties":{"manifest_event":{"$ref":"https://openagents.dev/schemas/nostr/event.json"},"release_event":{"$ref":"https://openagents.dev/schemas/nostr/event.json"}}},{"title":"ControlSourceManifest","type":"object","required":["manifest"],"additionalProperties":false,"properties":{"manifest":{"type":"object","additionalProperties":true}}}]}}};
+const schema80 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/api/control-install-preview.json","title":"ControlInstallPreview","description":"POST /v1/installs/preview: what would be installed and what it would be allowed.","type":"object","required":["source"],"additionalProperties":false,"properties":{"source":{"$ref":"#/$defs/ControlInstallSource"},"inputs":{"type":"object","maxProperties":32,"propertyNames":{"pattern":"^[a-z][a-z0-9_]{0,63}$"},"additionalProperties":{"$ref":"https://openagents.dev/schemas/manifest/upgrade-manifest.json#/$defs/InputValue"}},"inputs_text":{"type":"object","maxProperties":32,"propertyNames":{"pattern":"^[a-z][a-z0-9_]{0,63}$"},"additionalProperties":{"type":"array","minItems":1,"maxItems":100,"items":{"type":"string","maxLength":4096}},"description":"Inputs as typed on a command line; the manifest says what each is."},"channel":{"$ref":"https://openagents.dev/schemas/event/install.json#/$defs/InstallChannel"},"cwd":{"type":"string","minLength":1,"maxLength":4096,"description":"What a relative path in inputs_text is relative to."}},"$defs":{"ControlInstallSource":{"description":"What to install: a listing's address (30051:pubkey:d or naddr1…), or its signed events, or a manifest by this worker's own author key.","oneOf":[{"title":"ControlSourceAddress","type":"object","required":["address"],"additionalProperties":false,"properties":{"address":{"type":"string","minLength":1,"maxLength":1000},"version":{"type":"string","minLength":1,"maxLength":100}}},{"title":"ControlSourceEvents","type":"object","required":["manifest_event"],"additionalProperties":false,"properties":{"manifest_event":{"$ref":"https://openagents.dev/schemas/nostr/event.json"},"release_event":{"$ref":"https://openagents.dev/schemas/nostr/event.json"}}},{"title":"ControlSourceManifest","type":"object","required":["manifest"],"additionalProperties":false,"properties":{"manifest":{"type":"object","additionalProperties":true}}}]}}};
 const schema47 = {"anyOf":[{"type":"string","maxLength":10000},{"type":"number"},{"type":"boolean"},{"type":"array","maxItems":1000,"items":{"type":"string","maxLength":1000}}]};
 const schema81 = {"description":"What to install: a listing's address (30051:pubkey:d or naddr1…), or its signed events, or a manifest by this worker's own author key.","oneOf":[{"title":"ControlSourceAddress","type":"object","required":["address"],"additionalProperties":false,"properties":{"address":{"type":"string","minLength":1,"maxLength":1000},"version":{"type":"string","minLength":1,"maxLength":100}}},{"title":"ControlSourceEvents","type":"object","required":["manifest_event"],"additionalProperties":false,"properties":{"manifest_event":{"$ref":"https://openagents.dev/schemas/nostr/event.json"},"release_event":{"$ref":"https://openagents.dev/schemas/nostr/event.json"}}},{"title":"ControlSourceManifest","type":"object","required":["manifest"],"additionalProperties":false,"properties":{"manifest":{"type":"object","additionalProperties":true}}}]};
 const schema82 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/nostr/event.json","title":"NostrEvent","description":"A signed Nostr event (NIP-01). Shape only: id and signature are checked by verifying it.","type":"object","required":["id","pubkey","created_at","kind","tags","content","sig"],"additionalProperties":false,"properties":{"id":{"type":"string","pattern":"^[0-9a-f]{64}$"},"pubkey":{"type":"string","pattern":"^[0-9a-f]{64}$"},"created_at":{"type":"integer","minimum":0,"maximum":9007199254740991,"description":"Unix seconds."},"kind":{"type":"integer","minimum":0,"maximum":65535},"tags":{"type":"array","maxItems":2000,"items":{"type":"array","maxItems":100,"items":{"type":"string"}}},"content":{"type":"string","maxLength":1000000},"sig":{"type":"string","pattern":"^[0-9a-f]{128}$"}}};
@@ -1091,7 +1091,7 @@ vErrors.push(err0);
 errors++;
 }
 for(const key0 in data){
-if(!((((key0 === "source") || (key0 === "inputs")) || (key0 === "inputs_text")) || (key0 === "cwd"))){
+if(!(((((key0 === "source") || (key0 === "inputs")) || (key0 === "inputs_text")) || (key0 === "channel")) || (key0 === "cwd"))){
 const err1 = {instancePath,schemaPath:"#/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key0},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err1];
@@ -1399,11 +1399,10 @@ vErrors.push(err23);
 errors++;
 }
 }
-if(data.cwd !== undefined){
-let data7 = data.cwd;
-if(typeof data7 === "string"){
-if(func1(data7) > 4096){
-const err24 = {instancePath:instancePath+"/cwd",schemaPath:"#/properties/cwd/maxLength",keyword:"maxLength",params:{limit: 4096},message:"must NOT have more than 4096 characters"};
+if(data.channel !== undefined){
+let data7 = data.channel;
+if(!((((data7 === "main") || (data7 === "beta")) || (data7 === "nightly")) || (data7 === "dev"))){
+const err24 = {instancePath:instancePath+"/channel",schemaPath:"https://openagents.dev/schemas/event/install.json#/$defs/InstallChannel/enum",keyword:"enum",params:{allowedValues: schema76.enum},message:"must be equal to one of the allowed values"};
 if(vErrors === null){
 vErrors = [err24];
 }
@@ -1412,8 +1411,12 @@ vErrors.push(err24);
 }
 errors++;
 }
-if(func1(data7) < 1){
-const err25 = {instancePath:instancePath+"/cwd",schemaPath:"#/properties/cwd/minLength",keyword:"minLength",params:{limit: 1},message:"must NOT have fewer than 1 characters"};
+}
+if(data.cwd !== undefined){
+let data8 = data.cwd;
+if(typeof data8 === "string"){
+if(func1(data8) > 4096){
+const err25 = {instancePath:instancePath+"/cwd",schemaPath:"#/properties/cwd/maxLength",keyword:"maxLength",params:{limit: 4096},message:"must NOT have more than 4096 characters"};
 if(vErrors === null){
 vErrors = [err25];
 }
@@ -1422,9 +1425,8 @@ vErrors.push(err25);
 }
 errors++;
 }
-}
-else {
-const err26 = {instancePath:instancePath+"/cwd",schemaPath:"#/properties/cwd/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(func1(data8) < 1){
+const err26 = {instancePath:instancePath+"/cwd",schemaPath:"#/properties/cwd/minLength",keyword:"minLength",params:{limit: 1},message:"must NOT have fewer than 1 characters"};
 if(vErrors === null){
 vErrors = [err26];
 }
@@ -1434,14 +1436,25 @@ vErrors.push(err26);
 errors++;
 }
 }
-}
 else {
-const err27 = {instancePath,schemaPath:"#/type",keyword:"type",params:{type: "object"},message:"must be object"};
+const err27 = {instancePath:instancePath+"/cwd",schemaPath:"#/properties/cwd/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err27];
 }
 else {
 vErrors.push(err27);
+}
+errors++;
+}
+}
+}
+else {
+const err28 = {instancePath,schemaPath:"#/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err28];
+}
+else {
+vErrors.push(err28);
 }
 errors++;
 }
@@ -1451,7 +1464,7 @@ return errors === 0;
 validate50.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
 
 exports.isControlInstallRequest = validate53;
-const schema85 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/api/control-install-request.json","title":"ControlInstallRequest","description":"POST /v1/installs: the owner's consent to exactly what the preview showed.","type":"object","required":["source","inputs","accepted"],"additionalProperties":false,"properties":{"source":{"$ref":"https://openagents.dev/schemas/api/control-install-preview.json#/$defs/ControlInstallSource"},"inputs":{"type":"object","maxProperties":32,"propertyNames":{"pattern":"^[a-z][a-z0-9_]{0,63}$"},"additionalProperties":{"$ref":"https://openagents.dev/schemas/manifest/upgrade-manifest.json#/$defs/InputValue"}},"channel":{"$ref":"https://openagents.dev/schemas/event/install.json#/$defs/InstallChannel"},"auto_update":{"$ref":"https://openagents.dev/schemas/event/install.json#/$defs/AutoUpdate"},"accepted":{"type":"object","required":["manifest_sha256","permission_hash"],"additionalProperties":false,"properties":{"manifest_sha256":{"type":"string","pattern":"^[0-9a-f]{64}$"},"permission_hash":{"type":"string","pattern":"^[0-9a-f]{64}$"}}}}};
+const schema86 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/api/control-install-request.json","title":"ControlInstallRequest","description":"POST /v1/installs: the owner's consent to exactly what the preview showed.","type":"object","required":["source","inputs","accepted"],"additionalProperties":false,"properties":{"source":{"$ref":"https://openagents.dev/schemas/api/control-install-preview.json#/$defs/ControlInstallSource"},"inputs":{"type":"object","maxProperties":32,"propertyNames":{"pattern":"^[a-z][a-z0-9_]{0,63}$"},"additionalProperties":{"$ref":"https://openagents.dev/schemas/manifest/upgrade-manifest.json#/$defs/InputValue"}},"channel":{"$ref":"https://openagents.dev/schemas/event/install.json#/$defs/InstallChannel"},"auto_update":{"$ref":"https://openagents.dev/schemas/event/install.json#/$defs/AutoUpdate"},"accepted":{"type":"object","required":["manifest_sha256","permission_hash"],"additionalProperties":false,"properties":{"manifest_sha256":{"type":"string","pattern":"^[0-9a-f]{64}$"},"permission_hash":{"type":"string","pattern":"^[0-9a-f]{64}$"}}}}};
 
 function validate54(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 let vErrors = null;
@@ -2759,7 +2772,7 @@ return errors === 0;
 validate53.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
 
 exports.isControlPairingChange = validate56;
-const schema92 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/api/control-pairing-change.json","title":"ControlPairingChange","description":"POST /v1/pairings/:id/{confirm,remove}.","type":"object","required":[],"additionalProperties":false,"properties":{"pubkey":{"type":"string","pattern":"^[0-9a-f]{64}$","description":"confirm: the key the owner compared."},"reason":{"type":"string","minLength":1,"maxLength":500}}};
+const schema93 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/api/control-pairing-change.json","title":"ControlPairingChange","description":"POST /v1/pairings/:id/{confirm,remove}.","type":"object","required":[],"additionalProperties":false,"properties":{"pubkey":{"type":"string","pattern":"^[0-9a-f]{64}$","description":"confirm: the key the owner compared."},"reason":{"type":"string","minLength":1,"maxLength":500}}};
 
 function validate56(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 /*# sourceURL="https://openagents.dev/schemas/api/control-pairing-change.json" */;
@@ -2862,7 +2875,7 @@ return errors === 0;
 validate56.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
 
 exports.isControlPairingRequest = validate57;
-const schema93 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/api/control-pairing-request.json","title":"ControlPairingRequest","description":"POST /v1/pairings: offer a coordinator a one-time secret, or pair a key the owner already knows.","type":"object","required":["label","ceiling"],"additionalProperties":false,"properties":{"label":{"type":"string","minLength":1,"maxLength":200},"ceiling":{"type":"array","maxItems":500,"items":{"type":"string","minLength":1,"maxLength":4096},"description":"The most this signer's configs are granted without asking."},"pubkey":{"type":"string","pattern":"^[0-9a-f]{64}$"},"expires_in_ms":{"type":"integer","minimum":1000,"maximum":86400000}}};
+const schema94 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/api/control-pairing-request.json","title":"ControlPairingRequest","description":"POST /v1/pairings: offer a coordinator a one-time secret, or pair a key the owner already knows.","type":"object","required":["label","ceiling"],"additionalProperties":false,"properties":{"label":{"type":"string","minLength":1,"maxLength":200},"ceiling":{"type":"array","maxItems":500,"items":{"type":"string","minLength":1,"maxLength":4096},"description":"The most this signer's configs are granted without asking."},"pubkey":{"type":"string","pattern":"^[0-9a-f]{64}$"},"expires_in_ms":{"type":"integer","minimum":1000,"maximum":86400000}}};
 
 function validate57(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 /*# sourceURL="https://openagents.dev/schemas/api/control-pairing-request.json" */;
@@ -3081,7 +3094,7 @@ return errors === 0;
 validate57.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
 
 exports.isControlRunCancel = validate58;
-const schema94 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/api/control-run-cancel.json","title":"ControlRunCancel","description":"POST /v1/runs/:id/cancel.","type":"object","required":[],"additionalProperties":false,"properties":{"reason":{"type":"string","minLength":1,"maxLength":500}}};
+const schema95 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/api/control-run-cancel.json","title":"ControlRunCancel","description":"POST /v1/runs/:id/cancel.","type":"object","required":[],"additionalProperties":false,"properties":{"reason":{"type":"string","minLength":1,"maxLength":500}}};
 
 function validate58(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 /*# sourceURL="https://openagents.dev/schemas/api/control-run-cancel.json" */;
@@ -3158,14 +3171,542 @@ return errors === 0;
 }
 validate58.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
 
-exports.isControlRunPause = validate59;
-const schema95 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/api/control-run-pause.json","title":"ControlRunPause","description":"POST /v1/runs/:id/pause and POST /v1/runs/:id/resume.","type":"object","required":[],"additionalProperties":false,"properties":{"reason":{"type":"string","minLength":1,"maxLength":500}}};
+exports.isControlRunClaim = validate59;
+const schema96 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/api/control-run-claim.json","title":"ControlRunClaim","description":"POST /v1/runs/claim: an engine asks for a run that it may carry out.","type":"object","required":["engine_id","manifests"],"additionalProperties":false,"properties":{"engine_id":{"type":"string","pattern":"^engine_[0-9A-Z]{26}$"},"manifests":{"type":"array","minItems":1,"maxItems":1000,"items":{"type":"string","pattern":"^[0-9a-f]{64}$"},"description":"Hashes of the manifests that the engine has installed."},"lease_ms":{"type":"integer","minimum":1000,"maximum":600000,"description":"How long the claim lasts without a sign of life. Default a minute."}}};
+const pattern63 = new RegExp("^engine_[0-9A-Z]{26}$", "u");
 
 function validate59(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
-/*# sourceURL="https://openagents.dev/schemas/api/control-run-pause.json" */;
+/*# sourceURL="https://openagents.dev/schemas/api/control-run-claim.json" */;
 let vErrors = null;
 let errors = 0;
 const evaluated0 = validate59.evaluated;
+if(evaluated0.dynamicProps){
+evaluated0.props = undefined;
+}
+if(evaluated0.dynamicItems){
+evaluated0.items = undefined;
+}
+if(data && typeof data == "object" && !Array.isArray(data)){
+if(data.engine_id === undefined){
+const err0 = {instancePath,schemaPath:"#/required",keyword:"required",params:{missingProperty: "engine_id"},message:"must have required property '"+"engine_id"+"'"};
+if(vErrors === null){
+vErrors = [err0];
+}
+else {
+vErrors.push(err0);
+}
+errors++;
+}
+if(data.manifests === undefined){
+const err1 = {instancePath,schemaPath:"#/required",keyword:"required",params:{missingProperty: "manifests"},message:"must have required property '"+"manifests"+"'"};
+if(vErrors === null){
+vErrors = [err1];
+}
+else {
+vErrors.push(err1);
+}
+errors++;
+}
+for(const key0 in data){
+if(!(((key0 === "engine_id") || (key0 === "manifests")) || (key0 === "lease_ms"))){
+const err2 = {instancePath,schemaPath:"#/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key0},message:"must NOT have additional properties"};
+if(vErrors === null){
+vErrors = [err2];
+}
+else {
+vErrors.push(err2);
+}
+errors++;
+}
+}
+if(data.engine_id !== undefined){
+let data0 = data.engine_id;
+if(typeof data0 === "string"){
+if(!pattern63.test(data0)){
+const err3 = {instancePath:instancePath+"/engine_id",schemaPath:"#/properties/engine_id/pattern",keyword:"pattern",params:{pattern: "^engine_[0-9A-Z]{26}$"},message:"must match pattern \""+"^engine_[0-9A-Z]{26}$"+"\""};
+if(vErrors === null){
+vErrors = [err3];
+}
+else {
+vErrors.push(err3);
+}
+errors++;
+}
+}
+else {
+const err4 = {instancePath:instancePath+"/engine_id",schemaPath:"#/properties/engine_id/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err4];
+}
+else {
+vErrors.push(err4);
+}
+errors++;
+}
+}
+if(data.manifests !== undefined){
+let data1 = data.manifests;
+if(Array.isArray(data1)){
+if(data1.length > 1000){
+const err5 = {instancePath:instancePath+"/manifests",schemaPath:"#/properties/manifests/maxItems",keyword:"maxItems",params:{limit: 1000},message:"must NOT have more than 1000 items"};
+if(vErrors === null){
+vErrors = [err5];
+}
+else {
+vErrors.push(err5);
+}
+errors++;
+}
+if(data1.length < 1){
+const err6 = {instancePath:instancePath+"/manifests",schemaPath:"#/properties/manifests/minItems",keyword:"minItems",params:{limit: 1},message:"must NOT have fewer than 1 items"};
+if(vErrors === null){
+vErrors = [err6];
+}
+else {
+vErrors.push(err6);
+}
+errors++;
+}
+const len0 = data1.length;
+for(let i0=0; i0<len0; i0++){
+let data2 = data1[i0];
+if(typeof data2 === "string"){
+if(!pattern4.test(data2)){
+const err7 = {instancePath:instancePath+"/manifests/" + i0,schemaPath:"#/properties/manifests/items/pattern",keyword:"pattern",params:{pattern: "^[0-9a-f]{64}$"},message:"must match pattern \""+"^[0-9a-f]{64}$"+"\""};
+if(vErrors === null){
+vErrors = [err7];
+}
+else {
+vErrors.push(err7);
+}
+errors++;
+}
+}
+else {
+const err8 = {instancePath:instancePath+"/manifests/" + i0,schemaPath:"#/properties/manifests/items/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err8];
+}
+else {
+vErrors.push(err8);
+}
+errors++;
+}
+}
+}
+else {
+const err9 = {instancePath:instancePath+"/manifests",schemaPath:"#/properties/manifests/type",keyword:"type",params:{type: "array"},message:"must be array"};
+if(vErrors === null){
+vErrors = [err9];
+}
+else {
+vErrors.push(err9);
+}
+errors++;
+}
+}
+if(data.lease_ms !== undefined){
+let data3 = data.lease_ms;
+if(!(((typeof data3 == "number") && (!(data3 % 1) && !isNaN(data3))) && (isFinite(data3)))){
+const err10 = {instancePath:instancePath+"/lease_ms",schemaPath:"#/properties/lease_ms/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
+if(vErrors === null){
+vErrors = [err10];
+}
+else {
+vErrors.push(err10);
+}
+errors++;
+}
+if((typeof data3 == "number") && (isFinite(data3))){
+if(data3 > 600000 || isNaN(data3)){
+const err11 = {instancePath:instancePath+"/lease_ms",schemaPath:"#/properties/lease_ms/maximum",keyword:"maximum",params:{comparison: "<=", limit: 600000},message:"must be <= 600000"};
+if(vErrors === null){
+vErrors = [err11];
+}
+else {
+vErrors.push(err11);
+}
+errors++;
+}
+if(data3 < 1000 || isNaN(data3)){
+const err12 = {instancePath:instancePath+"/lease_ms",schemaPath:"#/properties/lease_ms/minimum",keyword:"minimum",params:{comparison: ">=", limit: 1000},message:"must be >= 1000"};
+if(vErrors === null){
+vErrors = [err12];
+}
+else {
+vErrors.push(err12);
+}
+errors++;
+}
+}
+}
+}
+else {
+const err13 = {instancePath,schemaPath:"#/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err13];
+}
+else {
+vErrors.push(err13);
+}
+errors++;
+}
+validate59.errors = vErrors;
+return errors === 0;
+}
+validate59.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
+
+exports.isControlRunFail = validate60;
+const schema97 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/api/control-run-fail.json","title":"ControlRunFail","description":"POST /v1/runs/:id/fail: the run cannot go on, or ends as its owner asked.","type":"object","required":["step_id","code","message"],"additionalProperties":false,"properties":{"claim_token":{"type":"string","pattern":"^[A-Za-z0-9_-]{43}$","description":"What the claim gave."},"step_id":{"type":["string","null"],"minLength":1,"maxLength":64},"code":{"type":"string","pattern":"^[a-z][a-z0-9_]*$","maxLength":64},"message":{"type":"string","minLength":1,"maxLength":2000}}};
+const pattern65 = new RegExp("^[A-Za-z0-9_-]{43}$", "u");
+const pattern42 = new RegExp("^[a-z][a-z0-9_]*$", "u");
+
+function validate60(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
+/*# sourceURL="https://openagents.dev/schemas/api/control-run-fail.json" */;
+let vErrors = null;
+let errors = 0;
+const evaluated0 = validate60.evaluated;
+if(evaluated0.dynamicProps){
+evaluated0.props = undefined;
+}
+if(evaluated0.dynamicItems){
+evaluated0.items = undefined;
+}
+if(data && typeof data == "object" && !Array.isArray(data)){
+if(data.step_id === undefined){
+const err0 = {instancePath,schemaPath:"#/required",keyword:"required",params:{missingProperty: "step_id"},message:"must have required property '"+"step_id"+"'"};
+if(vErrors === null){
+vErrors = [err0];
+}
+else {
+vErrors.push(err0);
+}
+errors++;
+}
+if(data.code === undefined){
+const err1 = {instancePath,schemaPath:"#/required",keyword:"required",params:{missingProperty: "code"},message:"must have required property '"+"code"+"'"};
+if(vErrors === null){
+vErrors = [err1];
+}
+else {
+vErrors.push(err1);
+}
+errors++;
+}
+if(data.message === undefined){
+const err2 = {instancePath,schemaPath:"#/required",keyword:"required",params:{missingProperty: "message"},message:"must have required property '"+"message"+"'"};
+if(vErrors === null){
+vErrors = [err2];
+}
+else {
+vErrors.push(err2);
+}
+errors++;
+}
+for(const key0 in data){
+if(!((((key0 === "claim_token") || (key0 === "step_id")) || (key0 === "code")) || (key0 === "message"))){
+const err3 = {instancePath,schemaPath:"#/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key0},message:"must NOT have additional properties"};
+if(vErrors === null){
+vErrors = [err3];
+}
+else {
+vErrors.push(err3);
+}
+errors++;
+}
+}
+if(data.claim_token !== undefined){
+let data0 = data.claim_token;
+if(typeof data0 === "string"){
+if(!pattern65.test(data0)){
+const err4 = {instancePath:instancePath+"/claim_token",schemaPath:"#/properties/claim_token/pattern",keyword:"pattern",params:{pattern: "^[A-Za-z0-9_-]{43}$"},message:"must match pattern \""+"^[A-Za-z0-9_-]{43}$"+"\""};
+if(vErrors === null){
+vErrors = [err4];
+}
+else {
+vErrors.push(err4);
+}
+errors++;
+}
+}
+else {
+const err5 = {instancePath:instancePath+"/claim_token",schemaPath:"#/properties/claim_token/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err5];
+}
+else {
+vErrors.push(err5);
+}
+errors++;
+}
+}
+if(data.step_id !== undefined){
+let data1 = data.step_id;
+if((typeof data1 !== "string") && (data1 !== null)){
+const err6 = {instancePath:instancePath+"/step_id",schemaPath:"#/properties/step_id/type",keyword:"type",params:{type: schema97.properties.step_id.type},message:"must be string,null"};
+if(vErrors === null){
+vErrors = [err6];
+}
+else {
+vErrors.push(err6);
+}
+errors++;
+}
+if(typeof data1 === "string"){
+if(func1(data1) > 64){
+const err7 = {instancePath:instancePath+"/step_id",schemaPath:"#/properties/step_id/maxLength",keyword:"maxLength",params:{limit: 64},message:"must NOT have more than 64 characters"};
+if(vErrors === null){
+vErrors = [err7];
+}
+else {
+vErrors.push(err7);
+}
+errors++;
+}
+if(func1(data1) < 1){
+const err8 = {instancePath:instancePath+"/step_id",schemaPath:"#/properties/step_id/minLength",keyword:"minLength",params:{limit: 1},message:"must NOT have fewer than 1 characters"};
+if(vErrors === null){
+vErrors = [err8];
+}
+else {
+vErrors.push(err8);
+}
+errors++;
+}
+}
+}
+if(data.code !== undefined){
+let data2 = data.code;
+if(typeof data2 === "string"){
+if(func1(data2) > 64){
+const err9 = {instancePath:instancePath+"/code",schemaPath:"#/properties/code/maxLength",keyword:"maxLength",params:{limit: 64},message:"must NOT have more than 64 characters"};
+if(vErrors === null){
+vErrors = [err9];
+}
+else {
+vErrors.push(err9);
+}
+errors++;
+}
+if(!pattern42.test(data2)){
+const err10 = {instancePath:instancePath+"/code",schemaPath:"#/properties/code/pattern",keyword:"pattern",params:{pattern: "^[a-z][a-z0-9_]*$"},message:"must match pattern \""+"^[a-z][a-z0-9_]*$"+"\""};
+if(vErrors === null){
+vErrors = [err10];
+}
+else {
+vErrors.push(err10);
+}
+errors++;
+}
+}
+else {
+const err11 = {instancePath:instancePath+"/code",schemaPath:"#/properties/code/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err11];
+}
+else {
+vErrors.push(err11);
+}
+errors++;
+}
+}
+if(data.message !== undefined){
+let data3 = data.message;
+if(typeof data3 === "string"){
+if(func1(data3) > 2000){
+const err12 = {instancePath:instancePath+"/message",schemaPath:"#/properties/message/maxLength",keyword:"maxLength",params:{limit: 2000},message:"must NOT have more than 2000 characters"};
+if(vErrors === null){
+vErrors = [err12];
+}
+else {
+vErrors.push(err12);
+}
+errors++;
+}
+if(func1(data3) < 1){
+const err13 = {instancePath:instancePath+"/message",schemaPath:"#/properties/message/minLength",keyword:"minLength",params:{limit: 1},message:"must NOT have fewer than 1 characters"};
+if(vErrors === null){
+vErrors = [err13];
+}
+else {
+vErrors.push(err13);
+}
+errors++;
+}
+}
+else {
+const err14 = {instancePath:instancePath+"/message",schemaPath:"#/properties/message/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err14];
+}
+else {
+vErrors.push(err14);
+}
+errors++;
+}
+}
+}
+else {
+const err15 = {instancePath,schemaPath:"#/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err15];
+}
+else {
+vErrors.push(err15);
+}
+errors++;
+}
+validate60.errors = vErrors;
+return errors === 0;
+}
+validate60.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
+
+exports.isControlRunLease = validate61;
+const schema98 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/api/control-run-lease.json","title":"ControlRunLease","description":"POST /v1/runs/:id/lease/heartbeat, /v1/runs/:id/lease/release and /v1/runs/:id/complete.","type":"object","required":[],"additionalProperties":false,"properties":{"claim_token":{"type":"string","pattern":"^[A-Za-z0-9_-]{43}$","description":"What the claim gave."},"reason":{"type":"string","minLength":1,"maxLength":500},"lease_ms":{"type":"integer","minimum":1000,"maximum":600000,"description":"Of a heartbeat: how long the lease lasts from now on. Default a minute."}}};
+
+function validate61(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
+/*# sourceURL="https://openagents.dev/schemas/api/control-run-lease.json" */;
+let vErrors = null;
+let errors = 0;
+const evaluated0 = validate61.evaluated;
+if(evaluated0.dynamicProps){
+evaluated0.props = undefined;
+}
+if(evaluated0.dynamicItems){
+evaluated0.items = undefined;
+}
+if(data && typeof data == "object" && !Array.isArray(data)){
+for(const key0 in data){
+if(!(((key0 === "claim_token") || (key0 === "reason")) || (key0 === "lease_ms"))){
+const err0 = {instancePath,schemaPath:"#/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key0},message:"must NOT have additional properties"};
+if(vErrors === null){
+vErrors = [err0];
+}
+else {
+vErrors.push(err0);
+}
+errors++;
+}
+}
+if(data.claim_token !== undefined){
+let data0 = data.claim_token;
+if(typeof data0 === "string"){
+if(!pattern65.test(data0)){
+const err1 = {instancePath:instancePath+"/claim_token",schemaPath:"#/properties/claim_token/pattern",keyword:"pattern",params:{pattern: "^[A-Za-z0-9_-]{43}$"},message:"must match pattern \""+"^[A-Za-z0-9_-]{43}$"+"\""};
+if(vErrors === null){
+vErrors = [err1];
+}
+else {
+vErrors.push(err1);
+}
+errors++;
+}
+}
+else {
+const err2 = {instancePath:instancePath+"/claim_token",schemaPath:"#/properties/claim_token/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err2];
+}
+else {
+vErrors.push(err2);
+}
+errors++;
+}
+}
+if(data.reason !== undefined){
+let data1 = data.reason;
+if(typeof data1 === "string"){
+if(func1(data1) > 500){
+const err3 = {instancePath:instancePath+"/reason",schemaPath:"#/properties/reason/maxLength",keyword:"maxLength",params:{limit: 500},message:"must NOT have more than 500 characters"};
+if(vErrors === null){
+vErrors = [err3];
+}
+else {
+vErrors.push(err3);
+}
+errors++;
+}
+if(func1(data1) < 1){
+const err4 = {instancePath:instancePath+"/reason",schemaPath:"#/properties/reason/minLength",keyword:"minLength",params:{limit: 1},message:"must NOT have fewer than 1 characters"};
+if(vErrors === null){
+vErrors = [err4];
+}
+else {
+vErrors.push(err4);
+}
+errors++;
+}
+}
+else {
+const err5 = {instancePath:instancePath+"/reason",schemaPath:"#/properties/reason/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err5];
+}
+else {
+vErrors.push(err5);
+}
+errors++;
+}
+}
+if(data.lease_ms !== undefined){
+let data2 = data.lease_ms;
+if(!(((typeof data2 == "number") && (!(data2 % 1) && !isNaN(data2))) && (isFinite(data2)))){
+const err6 = {instancePath:instancePath+"/lease_ms",schemaPath:"#/properties/lease_ms/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
+if(vErrors === null){
+vErrors = [err6];
+}
+else {
+vErrors.push(err6);
+}
+errors++;
+}
+if((typeof data2 == "number") && (isFinite(data2))){
+if(data2 > 600000 || isNaN(data2)){
+const err7 = {instancePath:instancePath+"/lease_ms",schemaPath:"#/properties/lease_ms/maximum",keyword:"maximum",params:{comparison: "<=", limit: 600000},message:"must be <= 600000"};
+if(vErrors === null){
+vErrors = [err7];
+}
+else {
+vErrors.push(err7);
+}
+errors++;
+}
+if(data2 < 1000 || isNaN(data2)){
+const err8 = {instancePath:instancePath+"/lease_ms",schemaPath:"#/properties/lease_ms/minimum",keyword:"minimum",params:{comparison: ">=", limit: 1000},message:"must be >= 1000"};
+if(vErrors === null){
+vErrors = [err8];
+}
+else {
+vErrors.push(err8);
+}
+errors++;
+}
+}
+}
+}
+else {
+const err9 = {instancePath,schemaPath:"#/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err9];
+}
+else {
+vErrors.push(err9);
+}
+errors++;
+}
+validate61.errors = vErrors;
+return errors === 0;
+}
+validate61.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
+
+exports.isControlRunPause = validate62;
+const schema99 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/api/control-run-pause.json","title":"ControlRunPause","description":"POST /v1/runs/:id/pause and POST /v1/runs/:id/resume.","type":"object","required":[],"additionalProperties":false,"properties":{"reason":{"type":"string","minLength":1,"maxLength":500}}};
+
+function validate62(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
+/*# sourceURL="https://openagents.dev/schemas/api/control-run-pause.json" */;
+let vErrors = null;
+let errors = 0;
+const evaluated0 = validate62.evaluated;
 if(evaluated0.dynamicProps){
 evaluated0.props = undefined;
 }
@@ -3231,20 +3772,20 @@ vErrors.push(err4);
 }
 errors++;
 }
-validate59.errors = vErrors;
+validate62.errors = vErrors;
 return errors === 0;
 }
-validate59.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
+validate62.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
 
-exports.isControlRunRequest = validate60;
-const schema96 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/api/control-run-request.json","title":"ControlRunRequest","description":"POST /v1/runs: start an install now.","type":"object","required":["install_id"],"additionalProperties":false,"properties":{"install_id":{"type":"string","pattern":"^install_[0-9A-Za-z]{26}$"},"deadline_ms":{"type":"integer","minimum":1000,"maximum":172800000,"description":"How long it may take from now on, waiting and pauses included."}}};
-const pattern63 = new RegExp("^install_[0-9A-Za-z]{26}$", "u");
+exports.isControlRunRequest = validate63;
+const schema100 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/api/control-run-request.json","title":"ControlRunRequest","description":"POST /v1/runs: start an install now.","type":"object","required":["install_id"],"additionalProperties":false,"properties":{"install_id":{"type":"string","pattern":"^install_[0-9A-Za-z]{26}$"},"deadline_ms":{"type":"integer","minimum":1000,"maximum":172800000,"description":"How long it may take from now on, waiting and pauses included."}}};
+const pattern68 = new RegExp("^install_[0-9A-Za-z]{26}$", "u");
 
-function validate60(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
+function validate63(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 /*# sourceURL="https://openagents.dev/schemas/api/control-run-request.json" */;
 let vErrors = null;
 let errors = 0;
-const evaluated0 = validate60.evaluated;
+const evaluated0 = validate63.evaluated;
 if(evaluated0.dynamicProps){
 evaluated0.props = undefined;
 }
@@ -3277,7 +3818,7 @@ errors++;
 if(data.install_id !== undefined){
 let data0 = data.install_id;
 if(typeof data0 === "string"){
-if(!pattern63.test(data0)){
+if(!pattern68.test(data0)){
 const err2 = {instancePath:instancePath+"/install_id",schemaPath:"#/properties/install_id/pattern",keyword:"pattern",params:{pattern: "^install_[0-9A-Za-z]{26}$"},message:"must match pattern \""+"^install_[0-9A-Za-z]{26}$"+"\""};
 if(vErrors === null){
 vErrors = [err2];
@@ -3345,21 +3886,1523 @@ vErrors.push(err7);
 }
 errors++;
 }
-validate60.errors = vErrors;
+validate63.errors = vErrors;
 return errors === 0;
 }
-validate60.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
+validate63.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
 
-exports.isControlSchedulePreview = validate61;
-const schema97 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/api/control-schedule-preview.json","title":"ControlSchedulePreview","description":"POST /v1/schedule/preview: when a schedule would fire.","type":"object","required":["expression","timezone","from","count"],"additionalProperties":false,"properties":{"expression":{"type":"string","minLength":1,"maxLength":200},"timezone":{"type":"string","minLength":1,"maxLength":100},"from":{"type":"string","format":"date-time","description":"Exclusive."},"count":{"type":"integer","minimum":1,"maximum":1000},"window":{"type":"object","required":["start","end"],"additionalProperties":false,"properties":{"start":{"type":"string","pattern":"^([01][0-9]|2[0-3]):[0-5][0-9]$"},"end":{"type":"string","pattern":"^([01][0-9]|2[0-3]):[0-5][0-9]$"}}}}};
+exports.isControlRunStart = validate64;
+const schema101 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/api/control-run-start.json","title":"ControlRunStart","description":"POST /v1/runs/:id/start: the engine says which of its own installs it runs this under.","type":"object","required":["manifest_sha256","permission_hash"],"additionalProperties":false,"properties":{"claim_token":{"type":"string","pattern":"^[A-Za-z0-9_-]{43}$","description":"What the claim gave."},"manifest_sha256":{"type":"string","pattern":"^[0-9a-f]{64}$"},"permission_hash":{"type":"string","pattern":"^[0-9a-f]{64}$"}}};
+
+function validate64(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
+/*# sourceURL="https://openagents.dev/schemas/api/control-run-start.json" */;
+let vErrors = null;
+let errors = 0;
+const evaluated0 = validate64.evaluated;
+if(evaluated0.dynamicProps){
+evaluated0.props = undefined;
+}
+if(evaluated0.dynamicItems){
+evaluated0.items = undefined;
+}
+if(data && typeof data == "object" && !Array.isArray(data)){
+if(data.manifest_sha256 === undefined){
+const err0 = {instancePath,schemaPath:"#/required",keyword:"required",params:{missingProperty: "manifest_sha256"},message:"must have required property '"+"manifest_sha256"+"'"};
+if(vErrors === null){
+vErrors = [err0];
+}
+else {
+vErrors.push(err0);
+}
+errors++;
+}
+if(data.permission_hash === undefined){
+const err1 = {instancePath,schemaPath:"#/required",keyword:"required",params:{missingProperty: "permission_hash"},message:"must have required property '"+"permission_hash"+"'"};
+if(vErrors === null){
+vErrors = [err1];
+}
+else {
+vErrors.push(err1);
+}
+errors++;
+}
+for(const key0 in data){
+if(!(((key0 === "claim_token") || (key0 === "manifest_sha256")) || (key0 === "permission_hash"))){
+const err2 = {instancePath,schemaPath:"#/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key0},message:"must NOT have additional properties"};
+if(vErrors === null){
+vErrors = [err2];
+}
+else {
+vErrors.push(err2);
+}
+errors++;
+}
+}
+if(data.claim_token !== undefined){
+let data0 = data.claim_token;
+if(typeof data0 === "string"){
+if(!pattern65.test(data0)){
+const err3 = {instancePath:instancePath+"/claim_token",schemaPath:"#/properties/claim_token/pattern",keyword:"pattern",params:{pattern: "^[A-Za-z0-9_-]{43}$"},message:"must match pattern \""+"^[A-Za-z0-9_-]{43}$"+"\""};
+if(vErrors === null){
+vErrors = [err3];
+}
+else {
+vErrors.push(err3);
+}
+errors++;
+}
+}
+else {
+const err4 = {instancePath:instancePath+"/claim_token",schemaPath:"#/properties/claim_token/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err4];
+}
+else {
+vErrors.push(err4);
+}
+errors++;
+}
+}
+if(data.manifest_sha256 !== undefined){
+let data1 = data.manifest_sha256;
+if(typeof data1 === "string"){
+if(!pattern4.test(data1)){
+const err5 = {instancePath:instancePath+"/manifest_sha256",schemaPath:"#/properties/manifest_sha256/pattern",keyword:"pattern",params:{pattern: "^[0-9a-f]{64}$"},message:"must match pattern \""+"^[0-9a-f]{64}$"+"\""};
+if(vErrors === null){
+vErrors = [err5];
+}
+else {
+vErrors.push(err5);
+}
+errors++;
+}
+}
+else {
+const err6 = {instancePath:instancePath+"/manifest_sha256",schemaPath:"#/properties/manifest_sha256/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err6];
+}
+else {
+vErrors.push(err6);
+}
+errors++;
+}
+}
+if(data.permission_hash !== undefined){
+let data2 = data.permission_hash;
+if(typeof data2 === "string"){
+if(!pattern4.test(data2)){
+const err7 = {instancePath:instancePath+"/permission_hash",schemaPath:"#/properties/permission_hash/pattern",keyword:"pattern",params:{pattern: "^[0-9a-f]{64}$"},message:"must match pattern \""+"^[0-9a-f]{64}$"+"\""};
+if(vErrors === null){
+vErrors = [err7];
+}
+else {
+vErrors.push(err7);
+}
+errors++;
+}
+}
+else {
+const err8 = {instancePath:instancePath+"/permission_hash",schemaPath:"#/properties/permission_hash/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err8];
+}
+else {
+vErrors.push(err8);
+}
+errors++;
+}
+}
+}
+else {
+const err9 = {instancePath,schemaPath:"#/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err9];
+}
+else {
+vErrors.push(err9);
+}
+errors++;
+}
+validate64.errors = vErrors;
+return errors === 0;
+}
+validate64.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
+
+exports.isControlRunStep = validate65;
+const schema102 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/api/control-run-step.json","title":"ControlRunStep","description":"POST /v1/runs/:id/steps: what the engine that holds the run did.","type":"object","required":["command"],"additionalProperties":false,"properties":{"claim_token":{"type":"string","pattern":"^[A-Za-z0-9_-]{43}$","description":"What the claim gave."},"command":{"oneOf":[{"title":"ControlStepStart","type":"object","required":["type","step_id","params"],"additionalProperties":false,"properties":{"type":{"const":"start_step"},"step_id":{"type":"string","minLength":1,"maxLength":64},"params":{"type":"object","additionalProperties":true}}},{"title":"ControlStepSucceed","type":"object","required":["type","step_id","attempt","duration_ms","result"],"additionalProperties":false,"properties":{"type":{"const":"succeed_step"},"step_id":{"type":"string","minLength":1,"maxLength":64},"attempt":{"type":"integer","minimum":1},"duration_ms":{"type":"integer","minimum":0},"result":{"type":"object","additionalProperties":true}}},{"title":"ControlStepFail","type":"object","required":["type","step_id","attempt","code","message","retryable"],"additionalProperties":false,"properties":{"type":{"const":"fail_step"},"step_id":{"type":"string","minLength":1,"maxLength":64},"attempt":{"type":"integer","minimum":1},"code":{"type":"string","pattern":"^[a-z][a-z0-9_]*$","maxLength":64},"message":{"type":"string","minLength":1,"maxLength":2000},"retryable":{"type":"boolean"}}},{"title":"ControlStepSettle","type":"object","required":["type","step_id"],"additionalProperties":false,"properties":{"type":{"const":"settle_interrupted"},"step_id":{"type":"string","minLength":1,"maxLength":64}}},{"title":"ControlStepArtifact","type":"object","required":["type","step_id","artifact"],"additionalProperties":false,"properties":{"type":{"const":"add_artifact"},"step_id":{"type":"string","minLength":1,"maxLength":64},"artifact":{"$ref":"https://openagents.dev/schemas/event/run.json#/$defs/ArtifactRef"}}},{"title":"ControlStepLog","type":"object","required":["type","step_id","level","line"],"additionalProperties":false,"properties":{"type":{"const":"log"},"step_id":{"type":"string","minLength":1,"maxLength":64},"level":{"enum":["debug","info","warn"]},"line":{"$ref":"https://openagents.dev/schemas/event/run.json#/$defs/RunLogLine"}}}]}}};
+const schema106 = {"description":"An output of a run. Its bytes are kept by content under the worker's data folder.","type":"object","required":["artifact_id","name","media_type","bytes","sha256"],"additionalProperties":false,"properties":{"artifact_id":{"type":"string","minLength":1,"maxLength":64},"name":{"type":"string","minLength":1,"maxLength":200},"media_type":{"type":"string","minLength":1,"maxLength":200},"bytes":{"type":"integer","minimum":0},"sha256":{"type":"string","pattern":"^[0-9a-f]{64}$"}}};
+const schema107 = {"type":"object","required":["message"],"additionalProperties":false,"properties":{"message":{"type":"string","minLength":1,"maxLength":2000},"fields":{"type":"object","additionalProperties":true,"description":"Figures and names that belong to the message."}}};
+
+function validate65(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
+/*# sourceURL="https://openagents.dev/schemas/api/control-run-step.json" */;
+let vErrors = null;
+let errors = 0;
+const evaluated0 = validate65.evaluated;
+if(evaluated0.dynamicProps){
+evaluated0.props = undefined;
+}
+if(evaluated0.dynamicItems){
+evaluated0.items = undefined;
+}
+if(data && typeof data == "object" && !Array.isArray(data)){
+if(data.command === undefined){
+const err0 = {instancePath,schemaPath:"#/required",keyword:"required",params:{missingProperty: "command"},message:"must have required property '"+"command"+"'"};
+if(vErrors === null){
+vErrors = [err0];
+}
+else {
+vErrors.push(err0);
+}
+errors++;
+}
+for(const key0 in data){
+if(!((key0 === "claim_token") || (key0 === "command"))){
+const err1 = {instancePath,schemaPath:"#/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key0},message:"must NOT have additional properties"};
+if(vErrors === null){
+vErrors = [err1];
+}
+else {
+vErrors.push(err1);
+}
+errors++;
+}
+}
+if(data.claim_token !== undefined){
+let data0 = data.claim_token;
+if(typeof data0 === "string"){
+if(!pattern65.test(data0)){
+const err2 = {instancePath:instancePath+"/claim_token",schemaPath:"#/properties/claim_token/pattern",keyword:"pattern",params:{pattern: "^[A-Za-z0-9_-]{43}$"},message:"must match pattern \""+"^[A-Za-z0-9_-]{43}$"+"\""};
+if(vErrors === null){
+vErrors = [err2];
+}
+else {
+vErrors.push(err2);
+}
+errors++;
+}
+}
+else {
+const err3 = {instancePath:instancePath+"/claim_token",schemaPath:"#/properties/claim_token/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err3];
+}
+else {
+vErrors.push(err3);
+}
+errors++;
+}
+}
+if(data.command !== undefined){
+let data1 = data.command;
+const _errs5 = errors;
+let valid1 = false;
+let passing0 = null;
+const _errs6 = errors;
+if(data1 && typeof data1 == "object" && !Array.isArray(data1)){
+if(data1.type === undefined){
+const err4 = {instancePath:instancePath+"/command",schemaPath:"#/properties/command/oneOf/0/required",keyword:"required",params:{missingProperty: "type"},message:"must have required property '"+"type"+"'"};
+if(vErrors === null){
+vErrors = [err4];
+}
+else {
+vErrors.push(err4);
+}
+errors++;
+}
+if(data1.step_id === undefined){
+const err5 = {instancePath:instancePath+"/command",schemaPath:"#/properties/command/oneOf/0/required",keyword:"required",params:{missingProperty: "step_id"},message:"must have required property '"+"step_id"+"'"};
+if(vErrors === null){
+vErrors = [err5];
+}
+else {
+vErrors.push(err5);
+}
+errors++;
+}
+if(data1.params === undefined){
+const err6 = {instancePath:instancePath+"/command",schemaPath:"#/properties/command/oneOf/0/required",keyword:"required",params:{missingProperty: "params"},message:"must have required property '"+"params"+"'"};
+if(vErrors === null){
+vErrors = [err6];
+}
+else {
+vErrors.push(err6);
+}
+errors++;
+}
+for(const key1 in data1){
+if(!(((key1 === "type") || (key1 === "step_id")) || (key1 === "params"))){
+const err7 = {instancePath:instancePath+"/command",schemaPath:"#/properties/command/oneOf/0/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key1},message:"must NOT have additional properties"};
+if(vErrors === null){
+vErrors = [err7];
+}
+else {
+vErrors.push(err7);
+}
+errors++;
+}
+}
+if(data1.type !== undefined){
+if("start_step" !== data1.type){
+const err8 = {instancePath:instancePath+"/command/type",schemaPath:"#/properties/command/oneOf/0/properties/type/const",keyword:"const",params:{allowedValue: "start_step"},message:"must be equal to constant"};
+if(vErrors === null){
+vErrors = [err8];
+}
+else {
+vErrors.push(err8);
+}
+errors++;
+}
+}
+if(data1.step_id !== undefined){
+let data3 = data1.step_id;
+if(typeof data3 === "string"){
+if(func1(data3) > 64){
+const err9 = {instancePath:instancePath+"/command/step_id",schemaPath:"#/properties/command/oneOf/0/properties/step_id/maxLength",keyword:"maxLength",params:{limit: 64},message:"must NOT have more than 64 characters"};
+if(vErrors === null){
+vErrors = [err9];
+}
+else {
+vErrors.push(err9);
+}
+errors++;
+}
+if(func1(data3) < 1){
+const err10 = {instancePath:instancePath+"/command/step_id",schemaPath:"#/properties/command/oneOf/0/properties/step_id/minLength",keyword:"minLength",params:{limit: 1},message:"must NOT have fewer than 1 characters"};
+if(vErrors === null){
+vErrors = [err10];
+}
+else {
+vErrors.push(err10);
+}
+errors++;
+}
+}
+else {
+const err11 = {instancePath:instancePath+"/command/step_id",schemaPath:"#/properties/command/oneOf/0/properties/step_id/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err11];
+}
+else {
+vErrors.push(err11);
+}
+errors++;
+}
+}
+if(data1.params !== undefined){
+let data4 = data1.params;
+if(data4 && typeof data4 == "object" && !Array.isArray(data4)){
+}
+else {
+const err12 = {instancePath:instancePath+"/command/params",schemaPath:"#/properties/command/oneOf/0/properties/params/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err12];
+}
+else {
+vErrors.push(err12);
+}
+errors++;
+}
+}
+}
+else {
+const err13 = {instancePath:instancePath+"/command",schemaPath:"#/properties/command/oneOf/0/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err13];
+}
+else {
+vErrors.push(err13);
+}
+errors++;
+}
+var _valid0 = _errs6 === errors;
+if(_valid0){
+valid1 = true;
+passing0 = 0;
+var props0 = true;
+}
+const _errs15 = errors;
+if(data1 && typeof data1 == "object" && !Array.isArray(data1)){
+if(data1.type === undefined){
+const err14 = {instancePath:instancePath+"/command",schemaPath:"#/properties/command/oneOf/1/required",keyword:"required",params:{missingProperty: "type"},message:"must have required property '"+"type"+"'"};
+if(vErrors === null){
+vErrors = [err14];
+}
+else {
+vErrors.push(err14);
+}
+errors++;
+}
+if(data1.step_id === undefined){
+const err15 = {instancePath:instancePath+"/command",schemaPath:"#/properties/command/oneOf/1/required",keyword:"required",params:{missingProperty: "step_id"},message:"must have required property '"+"step_id"+"'"};
+if(vErrors === null){
+vErrors = [err15];
+}
+else {
+vErrors.push(err15);
+}
+errors++;
+}
+if(data1.attempt === undefined){
+const err16 = {instancePath:instancePath+"/command",schemaPath:"#/properties/command/oneOf/1/required",keyword:"required",params:{missingProperty: "attempt"},message:"must have required property '"+"attempt"+"'"};
+if(vErrors === null){
+vErrors = [err16];
+}
+else {
+vErrors.push(err16);
+}
+errors++;
+}
+if(data1.duration_ms === undefined){
+const err17 = {instancePath:instancePath+"/command",schemaPath:"#/properties/command/oneOf/1/required",keyword:"required",params:{missingProperty: "duration_ms"},message:"must have required property '"+"duration_ms"+"'"};
+if(vErrors === null){
+vErrors = [err17];
+}
+else {
+vErrors.push(err17);
+}
+errors++;
+}
+if(data1.result === undefined){
+const err18 = {instancePath:instancePath+"/command",schemaPath:"#/properties/command/oneOf/1/required",keyword:"required",params:{missingProperty: "result"},message:"must have required property '"+"result"+"'"};
+if(vErrors === null){
+vErrors = [err18];
+}
+else {
+vErrors.push(err18);
+}
+errors++;
+}
+for(const key2 in data1){
+if(!(((((key2 === "type") || (key2 === "step_id")) || (key2 === "attempt")) || (key2 === "duration_ms")) || (key2 === "result"))){
+const err19 = {instancePath:instancePath+"/command",schemaPath:"#/properties/command/oneOf/1/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key2},message:"must NOT have additional properties"};
+if(vErrors === null){
+vErrors = [err19];
+}
+else {
+vErrors.push(err19);
+}
+errors++;
+}
+}
+if(data1.type !== undefined){
+if("succeed_step" !== data1.type){
+const err20 = {instancePath:instancePath+"/command/type",schemaPath:"#/properties/command/oneOf/1/properties/type/const",keyword:"const",params:{allowedValue: "succeed_step"},message:"must be equal to constant"};
+if(vErrors === null){
+vErrors = [err20];
+}
+else {
+vErrors.push(err20);
+}
+errors++;
+}
+}
+if(data1.step_id !== undefined){
+let data6 = data1.step_id;
+if(typeof data6 === "string"){
+if(func1(data6) > 64){
+const err21 = {instancePath:instancePath+"/command/step_id",schemaPath:"#/properties/command/oneOf/1/properties/step_id/maxLength",keyword:"maxLength",params:{limit: 64},message:"must NOT have more than 64 characters"};
+if(vErrors === null){
+vErrors = [err21];
+}
+else {
+vErrors.push(err21);
+}
+errors++;
+}
+if(func1(data6) < 1){
+const err22 = {instancePath:instancePath+"/command/step_id",schemaPath:"#/properties/command/oneOf/1/properties/step_id/minLength",keyword:"minLength",params:{limit: 1},message:"must NOT have fewer than 1 characters"};
+if(vErrors === null){
+vErrors = [err22];
+}
+else {
+vErrors.push(err22);
+}
+errors++;
+}
+}
+else {
+const err23 = {instancePath:instancePath+"/command/step_id",schemaPath:"#/properties/command/oneOf/1/properties/step_id/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err23];
+}
+else {
+vErrors.push(err23);
+}
+errors++;
+}
+}
+if(data1.attempt !== undefined){
+let data7 = data1.attempt;
+if(!(((typeof data7 == "number") && (!(data7 % 1) && !isNaN(data7))) && (isFinite(data7)))){
+const err24 = {instancePath:instancePath+"/command/attempt",schemaPath:"#/properties/command/oneOf/1/properties/attempt/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
+if(vErrors === null){
+vErrors = [err24];
+}
+else {
+vErrors.push(err24);
+}
+errors++;
+}
+if((typeof data7 == "number") && (isFinite(data7))){
+if(data7 < 1 || isNaN(data7)){
+const err25 = {instancePath:instancePath+"/command/attempt",schemaPath:"#/properties/command/oneOf/1/properties/attempt/minimum",keyword:"minimum",params:{comparison: ">=", limit: 1},message:"must be >= 1"};
+if(vErrors === null){
+vErrors = [err25];
+}
+else {
+vErrors.push(err25);
+}
+errors++;
+}
+}
+}
+if(data1.duration_ms !== undefined){
+let data8 = data1.duration_ms;
+if(!(((typeof data8 == "number") && (!(data8 % 1) && !isNaN(data8))) && (isFinite(data8)))){
+const err26 = {instancePath:instancePath+"/command/duration_ms",schemaPath:"#/properties/command/oneOf/1/properties/duration_ms/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
+if(vErrors === null){
+vErrors = [err26];
+}
+else {
+vErrors.push(err26);
+}
+errors++;
+}
+if((typeof data8 == "number") && (isFinite(data8))){
+if(data8 < 0 || isNaN(data8)){
+const err27 = {instancePath:instancePath+"/command/duration_ms",schemaPath:"#/properties/command/oneOf/1/properties/duration_ms/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0},message:"must be >= 0"};
+if(vErrors === null){
+vErrors = [err27];
+}
+else {
+vErrors.push(err27);
+}
+errors++;
+}
+}
+}
+if(data1.result !== undefined){
+let data9 = data1.result;
+if(data9 && typeof data9 == "object" && !Array.isArray(data9)){
+}
+else {
+const err28 = {instancePath:instancePath+"/command/result",schemaPath:"#/properties/command/oneOf/1/properties/result/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err28];
+}
+else {
+vErrors.push(err28);
+}
+errors++;
+}
+}
+}
+else {
+const err29 = {instancePath:instancePath+"/command",schemaPath:"#/properties/command/oneOf/1/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err29];
+}
+else {
+vErrors.push(err29);
+}
+errors++;
+}
+var _valid0 = _errs15 === errors;
+if(_valid0 && valid1){
+valid1 = false;
+passing0 = [passing0, 1];
+}
+else {
+if(_valid0){
+valid1 = true;
+passing0 = 1;
+if(props0 !== true){
+props0 = true;
+}
+}
+const _errs28 = errors;
+if(data1 && typeof data1 == "object" && !Array.isArray(data1)){
+if(data1.type === undefined){
+const err30 = {instancePath:instancePath+"/command",schemaPath:"#/properties/command/oneOf/2/required",keyword:"required",params:{missingProperty: "type"},message:"must have required property '"+"type"+"'"};
+if(vErrors === null){
+vErrors = [err30];
+}
+else {
+vErrors.push(err30);
+}
+errors++;
+}
+if(data1.step_id === undefined){
+const err31 = {instancePath:instancePath+"/command",schemaPath:"#/properties/command/oneOf/2/required",keyword:"required",params:{missingProperty: "step_id"},message:"must have required property '"+"step_id"+"'"};
+if(vErrors === null){
+vErrors = [err31];
+}
+else {
+vErrors.push(err31);
+}
+errors++;
+}
+if(data1.attempt === undefined){
+const err32 = {instancePath:instancePath+"/command",schemaPath:"#/properties/command/oneOf/2/required",keyword:"required",params:{missingProperty: "attempt"},message:"must have required property '"+"attempt"+"'"};
+if(vErrors === null){
+vErrors = [err32];
+}
+else {
+vErrors.push(err32);
+}
+errors++;
+}
+if(data1.code === undefined){
+const err33 = {instancePath:instancePath+"/command",schemaPath:"#/properties/command/oneOf/2/required",keyword:"required",params:{missingProperty: "code"},message:"must have required property '"+"code"+"'"};
+if(vErrors === null){
+vErrors = [err33];
+}
+else {
+vErrors.push(err33);
+}
+errors++;
+}
+if(data1.message === undefined){
+const err34 = {instancePath:instancePath+"/command",schemaPath:"#/properties/command/oneOf/2/required",keyword:"required",params:{missingProperty: "message"},message:"must have required property '"+"message"+"'"};
+if(vErrors === null){
+vErrors = [err34];
+}
+else {
+vErrors.push(err34);
+}
+errors++;
+}
+if(data1.retryable === undefined){
+const err35 = {instancePath:instancePath+"/command",schemaPath:"#/properties/command/oneOf/2/required",keyword:"required",params:{missingProperty: "retryable"},message:"must have required property '"+"retryable"+"'"};
+if(vErrors === null){
+vErrors = [err35];
+}
+else {
+vErrors.push(err35);
+}
+errors++;
+}
+for(const key3 in data1){
+if(!((((((key3 === "type") || (key3 === "step_id")) || (key3 === "attempt")) || (key3 === "code")) || (key3 === "message")) || (key3 === "retryable"))){
+const err36 = {instancePath:instancePath+"/command",schemaPath:"#/properties/command/oneOf/2/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key3},message:"must NOT have additional properties"};
+if(vErrors === null){
+vErrors = [err36];
+}
+else {
+vErrors.push(err36);
+}
+errors++;
+}
+}
+if(data1.type !== undefined){
+if("fail_step" !== data1.type){
+const err37 = {instancePath:instancePath+"/command/type",schemaPath:"#/properties/command/oneOf/2/properties/type/const",keyword:"const",params:{allowedValue: "fail_step"},message:"must be equal to constant"};
+if(vErrors === null){
+vErrors = [err37];
+}
+else {
+vErrors.push(err37);
+}
+errors++;
+}
+}
+if(data1.step_id !== undefined){
+let data11 = data1.step_id;
+if(typeof data11 === "string"){
+if(func1(data11) > 64){
+const err38 = {instancePath:instancePath+"/command/step_id",schemaPath:"#/properties/command/oneOf/2/properties/step_id/maxLength",keyword:"maxLength",params:{limit: 64},message:"must NOT have more than 64 characters"};
+if(vErrors === null){
+vErrors = [err38];
+}
+else {
+vErrors.push(err38);
+}
+errors++;
+}
+if(func1(data11) < 1){
+const err39 = {instancePath:instancePath+"/command/step_id",schemaPath:"#/properties/command/oneOf/2/properties/step_id/minLength",keyword:"minLength",params:{limit: 1},message:"must NOT have fewer than 1 characters"};
+if(vErrors === null){
+vErrors = [err39];
+}
+else {
+vErrors.push(err39);
+}
+errors++;
+}
+}
+else {
+const err40 = {instancePath:instancePath+"/command/step_id",schemaPath:"#/properties/command/oneOf/2/properties/step_id/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err40];
+}
+else {
+vErrors.push(err40);
+}
+errors++;
+}
+}
+if(data1.attempt !== undefined){
+let data12 = data1.attempt;
+if(!(((typeof data12 == "number") && (!(data12 % 1) && !isNaN(data12))) && (isFinite(data12)))){
+const err41 = {instancePath:instancePath+"/command/attempt",schemaPath:"#/properties/command/oneOf/2/properties/attempt/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
+if(vErrors === null){
+vErrors = [err41];
+}
+else {
+vErrors.push(err41);
+}
+errors++;
+}
+if((typeof data12 == "number") && (isFinite(data12))){
+if(data12 < 1 || isNaN(data12)){
+const err42 = {instancePath:instancePath+"/command/attempt",schemaPath:"#/properties/command/oneOf/2/properties/attempt/minimum",keyword:"minimum",params:{comparison: ">=", limit: 1},message:"must be >= 1"};
+if(vErrors === null){
+vErrors = [err42];
+}
+else {
+vErrors.push(err42);
+}
+errors++;
+}
+}
+}
+if(data1.code !== undefined){
+let data13 = data1.code;
+if(typeof data13 === "string"){
+if(func1(data13) > 64){
+const err43 = {instancePath:instancePath+"/command/code",schemaPath:"#/properties/command/oneOf/2/properties/code/maxLength",keyword:"maxLength",params:{limit: 64},message:"must NOT have more than 64 characters"};
+if(vErrors === null){
+vErrors = [err43];
+}
+else {
+vErrors.push(err43);
+}
+errors++;
+}
+if(!pattern42.test(data13)){
+const err44 = {instancePath:instancePath+"/command/code",schemaPath:"#/properties/command/oneOf/2/properties/code/pattern",keyword:"pattern",params:{pattern: "^[a-z][a-z0-9_]*$"},message:"must match pattern \""+"^[a-z][a-z0-9_]*$"+"\""};
+if(vErrors === null){
+vErrors = [err44];
+}
+else {
+vErrors.push(err44);
+}
+errors++;
+}
+}
+else {
+const err45 = {instancePath:instancePath+"/command/code",schemaPath:"#/properties/command/oneOf/2/properties/code/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err45];
+}
+else {
+vErrors.push(err45);
+}
+errors++;
+}
+}
+if(data1.message !== undefined){
+let data14 = data1.message;
+if(typeof data14 === "string"){
+if(func1(data14) > 2000){
+const err46 = {instancePath:instancePath+"/command/message",schemaPath:"#/properties/command/oneOf/2/properties/message/maxLength",keyword:"maxLength",params:{limit: 2000},message:"must NOT have more than 2000 characters"};
+if(vErrors === null){
+vErrors = [err46];
+}
+else {
+vErrors.push(err46);
+}
+errors++;
+}
+if(func1(data14) < 1){
+const err47 = {instancePath:instancePath+"/command/message",schemaPath:"#/properties/command/oneOf/2/properties/message/minLength",keyword:"minLength",params:{limit: 1},message:"must NOT have fewer than 1 characters"};
+if(vErrors === null){
+vErrors = [err47];
+}
+else {
+vErrors.push(err47);
+}
+errors++;
+}
+}
+else {
+const err48 = {instancePath:instancePath+"/command/message",schemaPath:"#/properties/command/oneOf/2/properties/message/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err48];
+}
+else {
+vErrors.push(err48);
+}
+errors++;
+}
+}
+if(data1.retryable !== undefined){
+if(typeof data1.retryable !== "boolean"){
+const err49 = {instancePath:instancePath+"/command/retryable",schemaPath:"#/properties/command/oneOf/2/properties/retryable/type",keyword:"type",params:{type: "boolean"},message:"must be boolean"};
+if(vErrors === null){
+vErrors = [err49];
+}
+else {
+vErrors.push(err49);
+}
+errors++;
+}
+}
+}
+else {
+const err50 = {instancePath:instancePath+"/command",schemaPath:"#/properties/command/oneOf/2/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err50];
+}
+else {
+vErrors.push(err50);
+}
+errors++;
+}
+var _valid0 = _errs28 === errors;
+if(_valid0 && valid1){
+valid1 = false;
+passing0 = [passing0, 2];
+}
+else {
+if(_valid0){
+valid1 = true;
+passing0 = 2;
+if(props0 !== true){
+props0 = true;
+}
+}
+const _errs42 = errors;
+if(data1 && typeof data1 == "object" && !Array.isArray(data1)){
+if(data1.type === undefined){
+const err51 = {instancePath:instancePath+"/command",schemaPath:"#/properties/command/oneOf/3/required",keyword:"required",params:{missingProperty: "type"},message:"must have required property '"+"type"+"'"};
+if(vErrors === null){
+vErrors = [err51];
+}
+else {
+vErrors.push(err51);
+}
+errors++;
+}
+if(data1.step_id === undefined){
+const err52 = {instancePath:instancePath+"/command",schemaPath:"#/properties/command/oneOf/3/required",keyword:"required",params:{missingProperty: "step_id"},message:"must have required property '"+"step_id"+"'"};
+if(vErrors === null){
+vErrors = [err52];
+}
+else {
+vErrors.push(err52);
+}
+errors++;
+}
+for(const key4 in data1){
+if(!((key4 === "type") || (key4 === "step_id"))){
+const err53 = {instancePath:instancePath+"/command",schemaPath:"#/properties/command/oneOf/3/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key4},message:"must NOT have additional properties"};
+if(vErrors === null){
+vErrors = [err53];
+}
+else {
+vErrors.push(err53);
+}
+errors++;
+}
+}
+if(data1.type !== undefined){
+if("settle_interrupted" !== data1.type){
+const err54 = {instancePath:instancePath+"/command/type",schemaPath:"#/properties/command/oneOf/3/properties/type/const",keyword:"const",params:{allowedValue: "settle_interrupted"},message:"must be equal to constant"};
+if(vErrors === null){
+vErrors = [err54];
+}
+else {
+vErrors.push(err54);
+}
+errors++;
+}
+}
+if(data1.step_id !== undefined){
+let data17 = data1.step_id;
+if(typeof data17 === "string"){
+if(func1(data17) > 64){
+const err55 = {instancePath:instancePath+"/command/step_id",schemaPath:"#/properties/command/oneOf/3/properties/step_id/maxLength",keyword:"maxLength",params:{limit: 64},message:"must NOT have more than 64 characters"};
+if(vErrors === null){
+vErrors = [err55];
+}
+else {
+vErrors.push(err55);
+}
+errors++;
+}
+if(func1(data17) < 1){
+const err56 = {instancePath:instancePath+"/command/step_id",schemaPath:"#/properties/command/oneOf/3/properties/step_id/minLength",keyword:"minLength",params:{limit: 1},message:"must NOT have fewer than 1 characters"};
+if(vErrors === null){
+vErrors = [err56];
+}
+else {
+vErrors.push(err56);
+}
+errors++;
+}
+}
+else {
+const err57 = {instancePath:instancePath+"/command/step_id",schemaPath:"#/properties/command/oneOf/3/properties/step_id/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err57];
+}
+else {
+vErrors.push(err57);
+}
+errors++;
+}
+}
+}
+else {
+const err58 = {instancePath:instancePath+"/command",schemaPath:"#/properties/command/oneOf/3/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err58];
+}
+else {
+vErrors.push(err58);
+}
+errors++;
+}
+var _valid0 = _errs42 === errors;
+if(_valid0 && valid1){
+valid1 = false;
+passing0 = [passing0, 3];
+}
+else {
+if(_valid0){
+valid1 = true;
+passing0 = 3;
+if(props0 !== true){
+props0 = true;
+}
+}
+const _errs48 = errors;
+if(data1 && typeof data1 == "object" && !Array.isArray(data1)){
+if(data1.type === undefined){
+const err59 = {instancePath:instancePath+"/command",schemaPath:"#/properties/command/oneOf/4/required",keyword:"required",params:{missingProperty: "type"},message:"must have required property '"+"type"+"'"};
+if(vErrors === null){
+vErrors = [err59];
+}
+else {
+vErrors.push(err59);
+}
+errors++;
+}
+if(data1.step_id === undefined){
+const err60 = {instancePath:instancePath+"/command",schemaPath:"#/properties/command/oneOf/4/required",keyword:"required",params:{missingProperty: "step_id"},message:"must have required property '"+"step_id"+"'"};
+if(vErrors === null){
+vErrors = [err60];
+}
+else {
+vErrors.push(err60);
+}
+errors++;
+}
+if(data1.artifact === undefined){
+const err61 = {instancePath:instancePath+"/command",schemaPath:"#/properties/command/oneOf/4/required",keyword:"required",params:{missingProperty: "artifact"},message:"must have required property '"+"artifact"+"'"};
+if(vErrors === null){
+vErrors = [err61];
+}
+else {
+vErrors.push(err61);
+}
+errors++;
+}
+for(const key5 in data1){
+if(!(((key5 === "type") || (key5 === "step_id")) || (key5 === "artifact"))){
+const err62 = {instancePath:instancePath+"/command",schemaPath:"#/properties/command/oneOf/4/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key5},message:"must NOT have additional properties"};
+if(vErrors === null){
+vErrors = [err62];
+}
+else {
+vErrors.push(err62);
+}
+errors++;
+}
+}
+if(data1.type !== undefined){
+if("add_artifact" !== data1.type){
+const err63 = {instancePath:instancePath+"/command/type",schemaPath:"#/properties/command/oneOf/4/properties/type/const",keyword:"const",params:{allowedValue: "add_artifact"},message:"must be equal to constant"};
+if(vErrors === null){
+vErrors = [err63];
+}
+else {
+vErrors.push(err63);
+}
+errors++;
+}
+}
+if(data1.step_id !== undefined){
+let data19 = data1.step_id;
+if(typeof data19 === "string"){
+if(func1(data19) > 64){
+const err64 = {instancePath:instancePath+"/command/step_id",schemaPath:"#/properties/command/oneOf/4/properties/step_id/maxLength",keyword:"maxLength",params:{limit: 64},message:"must NOT have more than 64 characters"};
+if(vErrors === null){
+vErrors = [err64];
+}
+else {
+vErrors.push(err64);
+}
+errors++;
+}
+if(func1(data19) < 1){
+const err65 = {instancePath:instancePath+"/command/step_id",schemaPath:"#/properties/command/oneOf/4/properties/step_id/minLength",keyword:"minLength",params:{limit: 1},message:"must NOT have fewer than 1 characters"};
+if(vErrors === null){
+vErrors = [err65];
+}
+else {
+vErrors.push(err65);
+}
+errors++;
+}
+}
+else {
+const err66 = {instancePath:instancePath+"/command/step_id",schemaPath:"#/properties/command/oneOf/4/properties/step_id/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err66];
+}
+else {
+vErrors.push(err66);
+}
+errors++;
+}
+}
+if(data1.artifact !== undefined){
+let data20 = data1.artifact;
+if(data20 && typeof data20 == "object" && !Array.isArray(data20)){
+if(data20.artifact_id === undefined){
+const err67 = {instancePath:instancePath+"/command/artifact",schemaPath:"https://openagents.dev/schemas/event/run.json#/$defs/ArtifactRef/required",keyword:"required",params:{missingProperty: "artifact_id"},message:"must have required property '"+"artifact_id"+"'"};
+if(vErrors === null){
+vErrors = [err67];
+}
+else {
+vErrors.push(err67);
+}
+errors++;
+}
+if(data20.name === undefined){
+const err68 = {instancePath:instancePath+"/command/artifact",schemaPath:"https://openagents.dev/schemas/event/run.json#/$defs/ArtifactRef/required",keyword:"required",params:{missingProperty: "name"},message:"must have required property '"+"name"+"'"};
+if(vErrors === null){
+vErrors = [err68];
+}
+else {
+vErrors.push(err68);
+}
+errors++;
+}
+if(data20.media_type === undefined){
+const err69 = {instancePath:instancePath+"/command/artifact",schemaPath:"https://openagents.dev/schemas/event/run.json#/$defs/ArtifactRef/required",keyword:"required",params:{missingProperty: "media_type"},message:"must have required property '"+"media_type"+"'"};
+if(vErrors === null){
+vErrors = [err69];
+}
+else {
+vErrors.push(err69);
+}
+errors++;
+}
+if(data20.bytes === undefined){
+const err70 = {instancePath:instancePath+"/command/artifact",schemaPath:"https://openagents.dev/schemas/event/run.json#/$defs/ArtifactRef/required",keyword:"required",params:{missingProperty: "bytes"},message:"must have required property '"+"bytes"+"'"};
+if(vErrors === null){
+vErrors = [err70];
+}
+else {
+vErrors.push(err70);
+}
+errors++;
+}
+if(data20.sha256 === undefined){
+const err71 = {instancePath:instancePath+"/command/artifact",schemaPath:"https://openagents.dev/schemas/event/run.json#/$defs/ArtifactRef/required",keyword:"required",params:{missingProperty: "sha256"},message:"must have required property '"+"sha256"+"'"};
+if(vErrors === null){
+vErrors = [err71];
+}
+else {
+vErrors.push(err71);
+}
+errors++;
+}
+for(const key6 in data20){
+if(!(((((key6 === "artifact_id") || (key6 === "name")) || (key6 === "media_type")) || (key6 === "bytes")) || (key6 === "sha256"))){
+const err72 = {instancePath:instancePath+"/command/artifact",schemaPath:"https://openagents.dev/schemas/event/run.json#/$defs/ArtifactRef/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key6},message:"must NOT have additional properties"};
+if(vErrors === null){
+vErrors = [err72];
+}
+else {
+vErrors.push(err72);
+}
+errors++;
+}
+}
+if(data20.artifact_id !== undefined){
+let data21 = data20.artifact_id;
+if(typeof data21 === "string"){
+if(func1(data21) > 64){
+const err73 = {instancePath:instancePath+"/command/artifact/artifact_id",schemaPath:"https://openagents.dev/schemas/event/run.json#/$defs/ArtifactRef/properties/artifact_id/maxLength",keyword:"maxLength",params:{limit: 64},message:"must NOT have more than 64 characters"};
+if(vErrors === null){
+vErrors = [err73];
+}
+else {
+vErrors.push(err73);
+}
+errors++;
+}
+if(func1(data21) < 1){
+const err74 = {instancePath:instancePath+"/command/artifact/artifact_id",schemaPath:"https://openagents.dev/schemas/event/run.json#/$defs/ArtifactRef/properties/artifact_id/minLength",keyword:"minLength",params:{limit: 1},message:"must NOT have fewer than 1 characters"};
+if(vErrors === null){
+vErrors = [err74];
+}
+else {
+vErrors.push(err74);
+}
+errors++;
+}
+}
+else {
+const err75 = {instancePath:instancePath+"/command/artifact/artifact_id",schemaPath:"https://openagents.dev/schemas/event/run.json#/$defs/ArtifactRef/properties/artifact_id/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err75];
+}
+else {
+vErrors.push(err75);
+}
+errors++;
+}
+}
+if(data20.name !== undefined){
+let data22 = data20.name;
+if(typeof data22 === "string"){
+if(func1(data22) > 200){
+const err76 = {instancePath:instancePath+"/command/artifact/name",schemaPath:"https://openagents.dev/schemas/event/run.json#/$defs/ArtifactRef/properties/name/maxLength",keyword:"maxLength",params:{limit: 200},message:"must NOT have more than 200 characters"};
+if(vErrors === null){
+vErrors = [err76];
+}
+else {
+vErrors.push(err76);
+}
+errors++;
+}
+if(func1(data22) < 1){
+const err77 = {instancePath:instancePath+"/command/artifact/name",schemaPath:"https://openagents.dev/schemas/event/run.json#/$defs/ArtifactRef/properties/name/minLength",keyword:"minLength",params:{limit: 1},message:"must NOT have fewer than 1 characters"};
+if(vErrors === null){
+vErrors = [err77];
+}
+else {
+vErrors.push(err77);
+}
+errors++;
+}
+}
+else {
+const err78 = {instancePath:instancePath+"/command/artifact/name",schemaPath:"https://openagents.dev/schemas/event/run.json#/$defs/ArtifactRef/properties/name/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err78];
+}
+else {
+vErrors.push(err78);
+}
+errors++;
+}
+}
+if(data20.media_type !== undefined){
+let data23 = data20.media_type;
+if(typeof data23 === "string"){
+if(func1(data23) > 200){
+const err79 = {instancePath:instancePath+"/command/artifact/media_type",schemaPath:"https://openagents.dev/schemas/event/run.json#/$defs/ArtifactRef/properties/media_type/maxLength",keyword:"maxLength",params:{limit: 200},message:"must NOT have more than 200 characters"};
+if(vErrors === null){
+vErrors = [err79];
+}
+else {
+vErrors.push(err79);
+}
+errors++;
+}
+if(func1(data23) < 1){
+const err80 = {instancePath:instancePath+"/command/artifact/media_type",schemaPath:"https://openagents.dev/schemas/event/run.json#/$defs/ArtifactRef/properties/media_type/minLength",keyword:"minLength",params:{limit: 1},message:"must NOT have fewer than 1 characters"};
+if(vErrors === null){
+vErrors = [err80];
+}
+else {
+vErrors.push(err80);
+}
+errors++;
+}
+}
+else {
+const err81 = {instancePath:instancePath+"/command/artifact/media_type",schemaPath:"https://openagents.dev/schemas/event/run.json#/$defs/ArtifactRef/properties/media_type/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err81];
+}
+else {
+vErrors.push(err81);
+}
+errors++;
+}
+}
+if(data20.bytes !== undefined){
+let data24 = data20.bytes;
+if(!(((typeof data24 == "number") && (!(data24 % 1) && !isNaN(data24))) && (isFinite(data24)))){
+const err82 = {instancePath:instancePath+"/command/artifact/bytes",schemaPath:"https://openagents.dev/schemas/event/run.json#/$defs/ArtifactRef/properties/bytes/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
+if(vErrors === null){
+vErrors = [err82];
+}
+else {
+vErrors.push(err82);
+}
+errors++;
+}
+if((typeof data24 == "number") && (isFinite(data24))){
+if(data24 < 0 || isNaN(data24)){
+const err83 = {instancePath:instancePath+"/command/artifact/bytes",schemaPath:"https://openagents.dev/schemas/event/run.json#/$defs/ArtifactRef/properties/bytes/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0},message:"must be >= 0"};
+if(vErrors === null){
+vErrors = [err83];
+}
+else {
+vErrors.push(err83);
+}
+errors++;
+}
+}
+}
+if(data20.sha256 !== undefined){
+let data25 = data20.sha256;
+if(typeof data25 === "string"){
+if(!pattern4.test(data25)){
+const err84 = {instancePath:instancePath+"/command/artifact/sha256",schemaPath:"https://openagents.dev/schemas/event/run.json#/$defs/ArtifactRef/properties/sha256/pattern",keyword:"pattern",params:{pattern: "^[0-9a-f]{64}$"},message:"must match pattern \""+"^[0-9a-f]{64}$"+"\""};
+if(vErrors === null){
+vErrors = [err84];
+}
+else {
+vErrors.push(err84);
+}
+errors++;
+}
+}
+else {
+const err85 = {instancePath:instancePath+"/command/artifact/sha256",schemaPath:"https://openagents.dev/schemas/event/run.json#/$defs/ArtifactRef/properties/sha256/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err85];
+}
+else {
+vErrors.push(err85);
+}
+errors++;
+}
+}
+}
+else {
+const err86 = {instancePath:instancePath+"/command/artifact",schemaPath:"https://openagents.dev/schemas/event/run.json#/$defs/ArtifactRef/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err86];
+}
+else {
+vErrors.push(err86);
+}
+errors++;
+}
+}
+}
+else {
+const err87 = {instancePath:instancePath+"/command",schemaPath:"#/properties/command/oneOf/4/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err87];
+}
+else {
+vErrors.push(err87);
+}
+errors++;
+}
+var _valid0 = _errs48 === errors;
+if(_valid0 && valid1){
+valid1 = false;
+passing0 = [passing0, 4];
+}
+else {
+if(_valid0){
+valid1 = true;
+passing0 = 4;
+if(props0 !== true){
+props0 = true;
+}
+}
+const _errs68 = errors;
+if(data1 && typeof data1 == "object" && !Array.isArray(data1)){
+if(data1.type === undefined){
+const err88 = {instancePath:instancePath+"/command",schemaPath:"#/properties/command/oneOf/5/required",keyword:"required",params:{missingProperty: "type"},message:"must have required property '"+"type"+"'"};
+if(vErrors === null){
+vErrors = [err88];
+}
+else {
+vErrors.push(err88);
+}
+errors++;
+}
+if(data1.step_id === undefined){
+const err89 = {instancePath:instancePath+"/command",schemaPath:"#/properties/command/oneOf/5/required",keyword:"required",params:{missingProperty: "step_id"},message:"must have required property '"+"step_id"+"'"};
+if(vErrors === null){
+vErrors = [err89];
+}
+else {
+vErrors.push(err89);
+}
+errors++;
+}
+if(data1.level === undefined){
+const err90 = {instancePath:instancePath+"/command",schemaPath:"#/properties/command/oneOf/5/required",keyword:"required",params:{missingProperty: "level"},message:"must have required property '"+"level"+"'"};
+if(vErrors === null){
+vErrors = [err90];
+}
+else {
+vErrors.push(err90);
+}
+errors++;
+}
+if(data1.line === undefined){
+const err91 = {instancePath:instancePath+"/command",schemaPath:"#/properties/command/oneOf/5/required",keyword:"required",params:{missingProperty: "line"},message:"must have required property '"+"line"+"'"};
+if(vErrors === null){
+vErrors = [err91];
+}
+else {
+vErrors.push(err91);
+}
+errors++;
+}
+for(const key7 in data1){
+if(!((((key7 === "type") || (key7 === "step_id")) || (key7 === "level")) || (key7 === "line"))){
+const err92 = {instancePath:instancePath+"/command",schemaPath:"#/properties/command/oneOf/5/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key7},message:"must NOT have additional properties"};
+if(vErrors === null){
+vErrors = [err92];
+}
+else {
+vErrors.push(err92);
+}
+errors++;
+}
+}
+if(data1.type !== undefined){
+if("log" !== data1.type){
+const err93 = {instancePath:instancePath+"/command/type",schemaPath:"#/properties/command/oneOf/5/properties/type/const",keyword:"const",params:{allowedValue: "log"},message:"must be equal to constant"};
+if(vErrors === null){
+vErrors = [err93];
+}
+else {
+vErrors.push(err93);
+}
+errors++;
+}
+}
+if(data1.step_id !== undefined){
+let data27 = data1.step_id;
+if(typeof data27 === "string"){
+if(func1(data27) > 64){
+const err94 = {instancePath:instancePath+"/command/step_id",schemaPath:"#/properties/command/oneOf/5/properties/step_id/maxLength",keyword:"maxLength",params:{limit: 64},message:"must NOT have more than 64 characters"};
+if(vErrors === null){
+vErrors = [err94];
+}
+else {
+vErrors.push(err94);
+}
+errors++;
+}
+if(func1(data27) < 1){
+const err95 = {instancePath:instancePath+"/command/step_id",schemaPath:"#/properties/command/oneOf/5/properties/step_id/minLength",keyword:"minLength",params:{limit: 1},message:"must NOT have fewer than 1 characters"};
+if(vErrors === null){
+vErrors = [err95];
+}
+else {
+vErrors.push(err95);
+}
+errors++;
+}
+}
+else {
+const err96 = {instancePath:instancePath+"/command/step_id",schemaPath:"#/properties/command/oneOf/5/properties/step_id/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err96];
+}
+else {
+vErrors.push(err96);
+}
+errors++;
+}
+}
+if(data1.level !== undefined){
+let data28 = data1.level;
+if(!(((data28 === "debug") || (data28 === "info")) || (data28 === "warn"))){
+const err97 = {instancePath:instancePath+"/command/level",schemaPath:"#/properties/command/oneOf/5/properties/level/enum",keyword:"enum",params:{allowedValues: schema102.properties.command.oneOf[5].properties.level.enum},message:"must be equal to one of the allowed values"};
+if(vErrors === null){
+vErrors = [err97];
+}
+else {
+vErrors.push(err97);
+}
+errors++;
+}
+}
+if(data1.line !== undefined){
+let data29 = data1.line;
+if(data29 && typeof data29 == "object" && !Array.isArray(data29)){
+if(data29.message === undefined){
+const err98 = {instancePath:instancePath+"/command/line",schemaPath:"https://openagents.dev/schemas/event/run.json#/$defs/RunLogLine/required",keyword:"required",params:{missingProperty: "message"},message:"must have required property '"+"message"+"'"};
+if(vErrors === null){
+vErrors = [err98];
+}
+else {
+vErrors.push(err98);
+}
+errors++;
+}
+for(const key8 in data29){
+if(!((key8 === "message") || (key8 === "fields"))){
+const err99 = {instancePath:instancePath+"/command/line",schemaPath:"https://openagents.dev/schemas/event/run.json#/$defs/RunLogLine/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key8},message:"must NOT have additional properties"};
+if(vErrors === null){
+vErrors = [err99];
+}
+else {
+vErrors.push(err99);
+}
+errors++;
+}
+}
+if(data29.message !== undefined){
+let data30 = data29.message;
+if(typeof data30 === "string"){
+if(func1(data30) > 2000){
+const err100 = {instancePath:instancePath+"/command/line/message",schemaPath:"https://openagents.dev/schemas/event/run.json#/$defs/RunLogLine/properties/message/maxLength",keyword:"maxLength",params:{limit: 2000},message:"must NOT have more than 2000 characters"};
+if(vErrors === null){
+vErrors = [err100];
+}
+else {
+vErrors.push(err100);
+}
+errors++;
+}
+if(func1(data30) < 1){
+const err101 = {instancePath:instancePath+"/command/line/message",schemaPath:"https://openagents.dev/schemas/event/run.json#/$defs/RunLogLine/properties/message/minLength",keyword:"minLength",params:{limit: 1},message:"must NOT have fewer than 1 characters"};
+if(vErrors === null){
+vErrors = [err101];
+}
+else {
+vErrors.push(err101);
+}
+errors++;
+}
+}
+else {
+const err102 = {instancePath:instancePath+"/command/line/message",schemaPath:"https://openagents.dev/schemas/event/run.json#/$defs/RunLogLine/properties/message/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err102];
+}
+else {
+vErrors.push(err102);
+}
+errors++;
+}
+}
+if(data29.fields !== undefined){
+let data31 = data29.fields;
+if(data31 && typeof data31 == "object" && !Array.isArray(data31)){
+}
+else {
+const err103 = {instancePath:instancePath+"/command/line/fields",schemaPath:"https://openagents.dev/schemas/event/run.json#/$defs/RunLogLine/properties/fields/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err103];
+}
+else {
+vErrors.push(err103);
+}
+errors++;
+}
+}
+}
+else {
+const err104 = {instancePath:instancePath+"/command/line",schemaPath:"https://openagents.dev/schemas/event/run.json#/$defs/RunLogLine/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err104];
+}
+else {
+vErrors.push(err104);
+}
+errors++;
+}
+}
+}
+else {
+const err105 = {instancePath:instancePath+"/command",schemaPath:"#/properties/command/oneOf/5/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err105];
+}
+else {
+vErrors.push(err105);
+}
+errors++;
+}
+var _valid0 = _errs68 === errors;
+if(_valid0 && valid1){
+valid1 = false;
+passing0 = [passing0, 5];
+}
+else {
+if(_valid0){
+valid1 = true;
+passing0 = 5;
+if(props0 !== true){
+props0 = true;
+}
+}
+}
+}
+}
+}
+}
+if(!valid1){
+const err106 = {instancePath:instancePath+"/command",schemaPath:"#/properties/command/oneOf",keyword:"oneOf",params:{passingSchemas: passing0},message:"must match exactly one schema in oneOf"};
+if(vErrors === null){
+vErrors = [err106];
+}
+else {
+vErrors.push(err106);
+}
+errors++;
+}
+else {
+errors = _errs5;
+if(vErrors !== null){
+if(_errs5){
+vErrors.length = _errs5;
+}
+else {
+vErrors = null;
+}
+}
+}
+}
+}
+else {
+const err107 = {instancePath,schemaPath:"#/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err107];
+}
+else {
+vErrors.push(err107);
+}
+errors++;
+}
+validate65.errors = vErrors;
+return errors === 0;
+}
+validate65.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
+
+exports.isControlSchedulePreview = validate67;
+const schema110 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/api/control-schedule-preview.json","title":"ControlSchedulePreview","description":"POST /v1/schedule/preview: when a schedule would fire.","type":"object","required":["expression","timezone","from","count"],"additionalProperties":false,"properties":{"expression":{"type":"string","minLength":1,"maxLength":200},"timezone":{"type":"string","minLength":1,"maxLength":100},"from":{"type":"string","format":"date-time","description":"Exclusive."},"count":{"type":"integer","minimum":1,"maximum":1000},"window":{"type":"object","required":["start","end"],"additionalProperties":false,"properties":{"start":{"type":"string","pattern":"^([01][0-9]|2[0-3]):[0-5][0-9]$"},"end":{"type":"string","pattern":"^([01][0-9]|2[0-3]):[0-5][0-9]$"}}}}};
 const formats0 = require("ajv-formats/dist/formats").fullFormats["date-time"];
-const pattern64 = new RegExp("^([01][0-9]|2[0-3]):[0-5][0-9]$", "u");
+const pattern87 = new RegExp("^([01][0-9]|2[0-3]):[0-5][0-9]$", "u");
 
-function validate61(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
+function validate67(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 /*# sourceURL="https://openagents.dev/schemas/api/control-schedule-preview.json" */;
 let vErrors = null;
 let errors = 0;
-const evaluated0 = validate61.evaluated;
+const evaluated0 = validate67.evaluated;
 if(evaluated0.dynamicProps){
 evaluated0.props = undefined;
 }
@@ -3587,7 +5630,7 @@ errors++;
 if(data4.start !== undefined){
 let data5 = data4.start;
 if(typeof data5 === "string"){
-if(!pattern64.test(data5)){
+if(!pattern87.test(data5)){
 const err19 = {instancePath:instancePath+"/window/start",schemaPath:"#/properties/window/properties/start/pattern",keyword:"pattern",params:{pattern: "^([01][0-9]|2[0-3]):[0-5][0-9]$"},message:"must match pattern \""+"^([01][0-9]|2[0-3]):[0-5][0-9]$"+"\""};
 if(vErrors === null){
 vErrors = [err19];
@@ -3612,7 +5655,7 @@ errors++;
 if(data4.end !== undefined){
 let data6 = data4.end;
 if(typeof data6 === "string"){
-if(!pattern64.test(data6)){
+if(!pattern87.test(data6)){
 const err21 = {instancePath:instancePath+"/window/end",schemaPath:"#/properties/window/properties/end/pattern",keyword:"pattern",params:{pattern: "^([01][0-9]|2[0-3]):[0-5][0-9]$"},message:"must match pattern \""+"^([01][0-9]|2[0-3]):[0-5][0-9]$"+"\""};
 if(vErrors === null){
 vErrors = [err21];
@@ -3657,22 +5700,22 @@ vErrors.push(err24);
 }
 errors++;
 }
-validate61.errors = vErrors;
+validate67.errors = vErrors;
 return errors === 0;
 }
-validate61.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
+validate67.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
 
-exports.isControlScheduleSimulation = validate62;
-const schema98 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/api/control-schedule-simulation.json","title":"ControlScheduleSimulation","description":"POST /v1/schedule/{install_id}/simulate: what an install's schedule, or one with other settings, would have done.","type":"object","additionalProperties":false,"properties":{"from":{"type":"string","format":"date-time","description":"Absent: a week before to."},"to":{"type":"string","format":"date-time","description":"Exclusive. Absent: now."},"changes":{"$ref":"#/$defs/ControlScheduleChanges"}},"$defs":{"ControlScheduleChanges":{"type":"object","additionalProperties":false,"description":"Settings that differ from the install's own.","properties":{"expression":{"type":"string","minLength":1,"maxLength":200},"timezone":{"type":"string","minLength":1,"maxLength":64},"window":{"anyOf":[{"$ref":"https://openagents.dev/schemas/manifest/upgrade-manifest.json#/$defs/ScheduleWindow"},{"type":"null"}]},"jitter_ms":{"type":"integer","minimum":0,"maximum":86400000},"on_missed":{"enum":["skip","catch_up"]},"on_unknown":{"$ref":"https://openagents.dev/schemas/manifest/upgrade-manifest.json#/$defs/ScheduleOnUnknown"},"overlap":{"$ref":"https://openagents.dev/schemas/manifest/upgrade-manifest.json#/$defs/ScheduleOverlap"},"constraints":{"type":"object","additionalProperties":false,"description":"null takes a constraint away.","properties":{"plugged_in":{"type":["boolean","null"]},"wifi_only":{"type":["boolean","null"]},"cpu_max_percentage":{"type":["integer","null"],"minimum":1,"maximum":100},"suspend_if_active":{"type":["boolean","null"]},"respect_dnd":{"type":["boolean","null"]}}}}}}};
-const schema99 = {"type":"object","additionalProperties":false,"description":"Settings that differ from the install's own.","properties":{"expression":{"type":"string","minLength":1,"maxLength":200},"timezone":{"type":"string","minLength":1,"maxLength":64},"window":{"anyOf":[{"$ref":"https://openagents.dev/schemas/manifest/upgrade-manifest.json#/$defs/ScheduleWindow"},{"type":"null"}]},"jitter_ms":{"type":"integer","minimum":0,"maximum":86400000},"on_missed":{"enum":["skip","catch_up"]},"on_unknown":{"$ref":"https://openagents.dev/schemas/manifest/upgrade-manifest.json#/$defs/ScheduleOnUnknown"},"overlap":{"$ref":"https://openagents.dev/schemas/manifest/upgrade-manifest.json#/$defs/ScheduleOverlap"},"constraints":{"type":"object","additionalProperties":false,"description":"null takes a constraint away.","properties":{"plugged_in":{"type":["boolean","null"]},"wifi_only":{"type":["boolean","null"]},"cpu_max_percentage":{"type":["integer","null"],"minimum":1,"maximum":100},"suspend_if_active":{"type":["boolean","null"]},"respect_dnd":{"type":["boolean","null"]}}}}};
+exports.isControlScheduleSimulation = validate68;
+const schema111 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/api/control-schedule-simulation.json","title":"ControlScheduleSimulation","description":"POST /v1/schedule/{install_id}/simulate: what an install's schedule, or one with other settings, would have done.","type":"object","additionalProperties":false,"properties":{"from":{"type":"string","format":"date-time","description":"Absent: a week before to."},"to":{"type":"string","format":"date-time","description":"Exclusive. Absent: now."},"changes":{"$ref":"#/$defs/ControlScheduleChanges"}},"$defs":{"ControlScheduleChanges":{"type":"object","additionalProperties":false,"description":"Settings that differ from the install's own.","properties":{"expression":{"type":"string","minLength":1,"maxLength":200},"timezone":{"type":"string","minLength":1,"maxLength":64},"window":{"anyOf":[{"$ref":"https://openagents.dev/schemas/manifest/upgrade-manifest.json#/$defs/ScheduleWindow"},{"type":"null"}]},"jitter_ms":{"type":"integer","minimum":0,"maximum":86400000},"on_missed":{"enum":["skip","catch_up"]},"on_unknown":{"$ref":"https://openagents.dev/schemas/manifest/upgrade-manifest.json#/$defs/ScheduleOnUnknown"},"overlap":{"$ref":"https://openagents.dev/schemas/manifest/upgrade-manifest.json#/$defs/ScheduleOverlap"},"constraints":{"type":"object","additionalProperties":false,"description":"null takes a constraint away.","properties":{"plugged_in":{"type":["boolean","null"]},"wifi_only":{"type":["boolean","null"]},"cpu_max_percentage":{"type":["integer","null"],"minimum":1,"maximum":100},"suspend_if_active":{"type":["boolean","null"]},"respect_dnd":{"type":["boolean","null"]}}}}}}};
+const schema112 = {"type":"object","additionalProperties":false,"description":"Settings that differ from the install's own.","properties":{"expression":{"type":"string","minLength":1,"maxLength":200},"timezone":{"type":"string","minLength":1,"maxLength":64},"window":{"anyOf":[{"$ref":"https://openagents.dev/schemas/manifest/upgrade-manifest.json#/$defs/ScheduleWindow"},{"type":"null"}]},"jitter_ms":{"type":"integer","minimum":0,"maximum":86400000},"on_missed":{"enum":["skip","catch_up"]},"on_unknown":{"$ref":"https://openagents.dev/schemas/manifest/upgrade-manifest.json#/$defs/ScheduleOnUnknown"},"overlap":{"$ref":"https://openagents.dev/schemas/manifest/upgrade-manifest.json#/$defs/ScheduleOverlap"},"constraints":{"type":"object","additionalProperties":false,"description":"null takes a constraint away.","properties":{"plugged_in":{"type":["boolean","null"]},"wifi_only":{"type":["boolean","null"]},"cpu_max_percentage":{"type":["integer","null"],"minimum":1,"maximum":100},"suspend_if_active":{"type":["boolean","null"]},"respect_dnd":{"type":["boolean","null"]}}}}};
 const schema49 = {"type":"object","required":["start","end"],"additionalProperties":false,"description":"Local times between which a run may start; may cross midnight.","properties":{"start":{"type":"string","maxLength":5,"description":"HH:MM, included."},"end":{"type":"string","maxLength":5,"description":"HH:MM, excluded."}}};
 const schema51 = {"enum":["wait","run"],"description":"What a constraint does that no sensor of the machine can measure. Absent: wait."};
 const schema52 = {"enum":["skip","queue_one","cancel_running"],"description":"What a due time does while a run of the same install goes on: is skipped, waits for its end (later due times join it), or has it canceled. Absent: skip."};
 
-function validate63(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
+function validate69(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 let vErrors = null;
 let errors = 0;
-const evaluated0 = validate63.evaluated;
+const evaluated0 = validate69.evaluated;
 if(evaluated0.dynamicProps){
 evaluated0.props = undefined;
 }
@@ -3936,7 +5979,7 @@ errors++;
 if(data.on_missed !== undefined){
 let data6 = data.on_missed;
 if(!((data6 === "skip") || (data6 === "catch_up"))){
-const err20 = {instancePath:instancePath+"/on_missed",schemaPath:"#/properties/on_missed/enum",keyword:"enum",params:{allowedValues: schema99.properties.on_missed.enum},message:"must be equal to one of the allowed values"};
+const err20 = {instancePath:instancePath+"/on_missed",schemaPath:"#/properties/on_missed/enum",keyword:"enum",params:{allowedValues: schema112.properties.on_missed.enum},message:"must be equal to one of the allowed values"};
 if(vErrors === null){
 vErrors = [err20];
 }
@@ -3990,7 +6033,7 @@ errors++;
 if(data9.plugged_in !== undefined){
 let data10 = data9.plugged_in;
 if((typeof data10 !== "boolean") && (data10 !== null)){
-const err24 = {instancePath:instancePath+"/constraints/plugged_in",schemaPath:"#/properties/constraints/properties/plugged_in/type",keyword:"type",params:{type: schema99.properties.constraints.properties.plugged_in.type},message:"must be boolean,null"};
+const err24 = {instancePath:instancePath+"/constraints/plugged_in",schemaPath:"#/properties/constraints/properties/plugged_in/type",keyword:"type",params:{type: schema112.properties.constraints.properties.plugged_in.type},message:"must be boolean,null"};
 if(vErrors === null){
 vErrors = [err24];
 }
@@ -4003,7 +6046,7 @@ errors++;
 if(data9.wifi_only !== undefined){
 let data11 = data9.wifi_only;
 if((typeof data11 !== "boolean") && (data11 !== null)){
-const err25 = {instancePath:instancePath+"/constraints/wifi_only",schemaPath:"#/properties/constraints/properties/wifi_only/type",keyword:"type",params:{type: schema99.properties.constraints.properties.wifi_only.type},message:"must be boolean,null"};
+const err25 = {instancePath:instancePath+"/constraints/wifi_only",schemaPath:"#/properties/constraints/properties/wifi_only/type",keyword:"type",params:{type: schema112.properties.constraints.properties.wifi_only.type},message:"must be boolean,null"};
 if(vErrors === null){
 vErrors = [err25];
 }
@@ -4016,7 +6059,7 @@ errors++;
 if(data9.cpu_max_percentage !== undefined){
 let data12 = data9.cpu_max_percentage;
 if((!(((typeof data12 == "number") && (!(data12 % 1) && !isNaN(data12))) && (isFinite(data12)))) && (data12 !== null)){
-const err26 = {instancePath:instancePath+"/constraints/cpu_max_percentage",schemaPath:"#/properties/constraints/properties/cpu_max_percentage/type",keyword:"type",params:{type: schema99.properties.constraints.properties.cpu_max_percentage.type},message:"must be integer,null"};
+const err26 = {instancePath:instancePath+"/constraints/cpu_max_percentage",schemaPath:"#/properties/constraints/properties/cpu_max_percentage/type",keyword:"type",params:{type: schema112.properties.constraints.properties.cpu_max_percentage.type},message:"must be integer,null"};
 if(vErrors === null){
 vErrors = [err26];
 }
@@ -4051,7 +6094,7 @@ errors++;
 if(data9.suspend_if_active !== undefined){
 let data13 = data9.suspend_if_active;
 if((typeof data13 !== "boolean") && (data13 !== null)){
-const err29 = {instancePath:instancePath+"/constraints/suspend_if_active",schemaPath:"#/properties/constraints/properties/suspend_if_active/type",keyword:"type",params:{type: schema99.properties.constraints.properties.suspend_if_active.type},message:"must be boolean,null"};
+const err29 = {instancePath:instancePath+"/constraints/suspend_if_active",schemaPath:"#/properties/constraints/properties/suspend_if_active/type",keyword:"type",params:{type: schema112.properties.constraints.properties.suspend_if_active.type},message:"must be boolean,null"};
 if(vErrors === null){
 vErrors = [err29];
 }
@@ -4064,7 +6107,7 @@ errors++;
 if(data9.respect_dnd !== undefined){
 let data14 = data9.respect_dnd;
 if((typeof data14 !== "boolean") && (data14 !== null)){
-const err30 = {instancePath:instancePath+"/constraints/respect_dnd",schemaPath:"#/properties/constraints/properties/respect_dnd/type",keyword:"type",params:{type: schema99.properties.constraints.properties.respect_dnd.type},message:"must be boolean,null"};
+const err30 = {instancePath:instancePath+"/constraints/respect_dnd",schemaPath:"#/properties/constraints/properties/respect_dnd/type",keyword:"type",params:{type: schema112.properties.constraints.properties.respect_dnd.type},message:"must be boolean,null"};
 if(vErrors === null){
 vErrors = [err30];
 }
@@ -4097,17 +6140,17 @@ vErrors.push(err32);
 }
 errors++;
 }
-validate63.errors = vErrors;
+validate69.errors = vErrors;
 return errors === 0;
 }
-validate63.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
+validate69.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
 
 
-function validate62(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
+function validate68(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 /*# sourceURL="https://openagents.dev/schemas/api/control-schedule-simulation.json" */;
 let vErrors = null;
 let errors = 0;
-const evaluated0 = validate62.evaluated;
+const evaluated0 = validate68.evaluated;
 if(evaluated0.dynamicProps){
 evaluated0.props = undefined;
 }
@@ -4178,8 +6221,8 @@ errors++;
 }
 }
 if(data.changes !== undefined){
-if(!(validate63(data.changes, {instancePath:instancePath+"/changes",parentData:data,parentDataProperty:"changes",rootData,dynamicAnchors}))){
-vErrors = vErrors === null ? validate63.errors : vErrors.concat(validate63.errors);
+if(!(validate69(data.changes, {instancePath:instancePath+"/changes",parentData:data,parentDataProperty:"changes",rootData,dynamicAnchors}))){
+vErrors = vErrors === null ? validate69.errors : vErrors.concat(validate69.errors);
 errors = vErrors.length;
 }
 }
@@ -4194,19 +6237,19 @@ vErrors.push(err5);
 }
 errors++;
 }
-validate62.errors = vErrors;
+validate68.errors = vErrors;
 return errors === 0;
 }
-validate62.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
+validate68.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
 
-exports.isControlSearchRequest = validate65;
-const schema103 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/api/control-search-request.json","title":"ControlSearchRequest","description":"POST /v1/search: literal and case-sensitive text, symbols and meaning in the indexed code.","type":"object","required":["query"],"additionalProperties":false,"properties":{"query":{"type":"string","minLength":1,"maxLength":1000},"index":{"type":"string","minLength":1,"maxLength":200},"limit":{"type":"integer","minimum":1,"maximum":200}}};
+exports.isControlSearchRequest = validate71;
+const schema116 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/api/control-search-request.json","title":"ControlSearchRequest","description":"POST /v1/search: literal and case-sensitive text, symbols and meaning in the indexed code.","type":"object","required":["query"],"additionalProperties":false,"properties":{"query":{"type":"string","minLength":1,"maxLength":1000},"index":{"type":"string","minLength":1,"maxLength":200},"limit":{"type":"integer","minimum":1,"maximum":200}}};
 
-function validate65(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
+function validate71(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 /*# sourceURL="https://openagents.dev/schemas/api/control-search-request.json" */;
 let vErrors = null;
 let errors = 0;
-const evaluated0 = validate65.evaluated;
+const evaluated0 = validate71.evaluated;
 if(evaluated0.dynamicProps){
 evaluated0.props = undefined;
 }
@@ -4352,18 +6395,18 @@ vErrors.push(err11);
 }
 errors++;
 }
-validate65.errors = vErrors;
+validate71.errors = vErrors;
 return errors === 0;
 }
-validate65.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
+validate71.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
 
-exports.isControlUpgradeDiff = validate66;
-const schema104 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/api/control-upgrade-diff.json","title":"ControlUpgradeDiff","description":"POST /v1/upgrades/diff: what changes for an owner from one version to another. Manifests need no signature here.","type":"object","required":["before","after"],"additionalProperties":false,"properties":{"before":{"$ref":"https://openagents.dev/schemas/api/control-install-preview.json#/$defs/ControlInstallSource"},"after":{"$ref":"https://openagents.dev/schemas/api/control-install-preview.json#/$defs/ControlInstallSource"}}};
+exports.isControlUpgradeDiff = validate72;
+const schema117 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/api/control-upgrade-diff.json","title":"ControlUpgradeDiff","description":"POST /v1/upgrades/diff: what changes for an owner from one version to another. Manifests need no signature here.","type":"object","required":["before","after"],"additionalProperties":false,"properties":{"before":{"$ref":"https://openagents.dev/schemas/api/control-install-preview.json#/$defs/ControlInstallSource"},"after":{"$ref":"https://openagents.dev/schemas/api/control-install-preview.json#/$defs/ControlInstallSource"}}};
 
-function validate67(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
+function validate73(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 let vErrors = null;
 let errors = 0;
-const evaluated0 = validate67.evaluated;
+const evaluated0 = validate73.evaluated;
 if(evaluated0.dynamicProps){
 evaluated0.props = undefined;
 }
@@ -5280,18 +7323,18 @@ vErrors = null;
 }
 }
 }
-validate67.errors = vErrors;
+validate73.errors = vErrors;
 evaluated0.props = props0;
 return errors === 0;
 }
-validate67.evaluated = {"dynamicProps":true,"dynamicItems":false};
+validate73.evaluated = {"dynamicProps":true,"dynamicItems":false};
 
 
-function validate66(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
+function validate72(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 /*# sourceURL="https://openagents.dev/schemas/api/control-upgrade-diff.json" */;
 let vErrors = null;
 let errors = 0;
-const evaluated0 = validate66.evaluated;
+const evaluated0 = validate72.evaluated;
 if(evaluated0.dynamicProps){
 evaluated0.props = undefined;
 }
@@ -5332,14 +7375,14 @@ errors++;
 }
 }
 if(data.before !== undefined){
-if(!(validate67(data.before, {instancePath:instancePath+"/before",parentData:data,parentDataProperty:"before",rootData,dynamicAnchors}))){
-vErrors = vErrors === null ? validate67.errors : vErrors.concat(validate67.errors);
+if(!(validate73(data.before, {instancePath:instancePath+"/before",parentData:data,parentDataProperty:"before",rootData,dynamicAnchors}))){
+vErrors = vErrors === null ? validate73.errors : vErrors.concat(validate73.errors);
 errors = vErrors.length;
 }
 }
 if(data.after !== undefined){
-if(!(validate67(data.after, {instancePath:instancePath+"/after",parentData:data,parentDataProperty:"after",rootData,dynamicAnchors}))){
-vErrors = vErrors === null ? validate67.errors : vErrors.concat(validate67.errors);
+if(!(validate73(data.after, {instancePath:instancePath+"/after",parentData:data,parentDataProperty:"after",rootData,dynamicAnchors}))){
+vErrors = vErrors === null ? validate73.errors : vErrors.concat(validate73.errors);
 errors = vErrors.length;
 }
 }
@@ -5354,19 +7397,19 @@ vErrors.push(err3);
 }
 errors++;
 }
-validate66.errors = vErrors;
+validate72.errors = vErrors;
 return errors === 0;
 }
-validate66.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
+validate72.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
 
-exports.isApiError = validate70;
-const schema108 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/api/edge-error.json","title":"ApiError","description":"Every answer that is a no.","type":"object","required":["error"],"additionalProperties":false,"properties":{"error":{"type":"object","required":["code","message"],"additionalProperties":false,"properties":{"code":{"type":"string","description":"Stable: programs decide by it."},"message":{"type":"string","description":"One sentence for people."},"details":{"type":"object"}}}}};
+exports.isApiError = validate76;
+const schema121 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/api/edge-error.json","title":"ApiError","description":"Every answer that is a no.","type":"object","required":["error"],"additionalProperties":false,"properties":{"error":{"type":"object","required":["code","message"],"additionalProperties":false,"properties":{"code":{"type":"string","description":"Stable: programs decide by it."},"message":{"type":"string","description":"One sentence for people."},"details":{"type":"object"}}}}};
 
-function validate70(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
+function validate76(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 /*# sourceURL="https://openagents.dev/schemas/api/edge-error.json" */;
 let vErrors = null;
 let errors = 0;
-const evaluated0 = validate70.evaluated;
+const evaluated0 = validate76.evaluated;
 if(evaluated0.dynamicProps){
 evaluated0.props = undefined;
 }
@@ -5491,22 +7534,22 @@ vErrors.push(err9);
 }
 errors++;
 }
-validate70.errors = vErrors;
+validate76.errors = vErrors;
 return errors === 0;
 }
-validate70.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
+validate76.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
 
-exports.isCatalogDetail = validate71;
-const schema109 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/api/edge-listing-detail.json","title":"CatalogDetail","description":"GET /v1/listings/{address}: the listing with the signed events it was read from, so that a reader can check them.","type":"object","required":["listing","event","release_events"],"additionalProperties":false,"properties":{"listing":{"$ref":"https://openagents.dev/schemas/api/edge-listing.json"},"event":{"$ref":"https://openagents.dev/schemas/nostr/event.json","description":"The manifest event; its content is the manifest."},"release_events":{"type":"array","items":{"$ref":"https://openagents.dev/schemas/nostr/event.json"},"description":"In the order of listing.releases."}}};
-const schema110 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/api/edge-listing.json","title":"CatalogListing","description":"One upgrade as the catalog shows it, identified by its full address. Everything in it is read from the signed events, which the catalog keeps and serves unchanged.","type":"object","required":["address","pubkey","npub","slug","version","title","summary","license","categories","tags","backends","platforms","pricing","schedule_type","manifest_sha256","event_id","created_at","releases"],"additionalProperties":false,"properties":{"address":{"type":"string","description":"kind:pubkey:d"},"pubkey":{"type":"string","pattern":"^[0-9a-f]{64}$","description":"The author's key."},"npub":{"type":"string"},"slug":{"type":"string"},"version":{"type":"string"},"title":{"type":"string"},"summary":{"type":"string"},"author_name":{"type":"string","description":"What the author calls themselves: not checked."},"license":{"type":"string","description":"SPDX expression, or an empty text."},"categories":{"type":"array","items":{"type":"string"}},"tags":{"type":"array","items":{"type":"string"}},"backends":{"type":"array","items":{"type":"string"}},"platforms":{"type":"array","items":{"type":"string"}},"pricing":{"type":"object","required":["model","amount_sats"],"additionalProperties":false,"properties":{"model":{"enum":["free","per-run","per-month"]},"amount_sats":{"type":"integer","minimum":0}}},"schedule_type":{"enum":["cron","manual","event"]},"manifest_sha256":{"type":"string","pattern":"^[0-9a-f]{64}$"},"event_id":{"type":"string","pattern":"^[0-9a-f]{64}$","description":"Of the manifest event."},"created_at":{"type":"integer","minimum":0,"description":"Unix seconds, as the author signed it."},"releases":{"type":"array","description":"The newest release of each channel, by SemVer precedence.","items":{"$ref":"#/$defs/CatalogRelease"}}},"$defs":{"CatalogRelease":{"type":"object","required":["channel","version","event_id","manifest_event_id","manifest_sha256","created_at"],"additionalProperties":false,"properties":{"channel":{"type":"string"},"version":{"type":"string"},"event_id":{"type":"string","pattern":"^[0-9a-f]{64}$"},"manifest_event_id":{"type":"string","pattern":"^[0-9a-f]{64}$"},"manifest_sha256":{"type":"string","pattern":"^[0-9a-f]{64}$"},"created_at":{"type":"integer","minimum":0}}}}};
-const schema111 = {"type":"object","required":["channel","version","event_id","manifest_event_id","manifest_sha256","created_at"],"additionalProperties":false,"properties":{"channel":{"type":"string"},"version":{"type":"string"},"event_id":{"type":"string","pattern":"^[0-9a-f]{64}$"},"manifest_event_id":{"type":"string","pattern":"^[0-9a-f]{64}$"},"manifest_sha256":{"type":"string","pattern":"^[0-9a-f]{64}$"},"created_at":{"type":"integer","minimum":0}}};
+exports.isCatalogDetail = validate77;
+const schema122 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/api/edge-listing-detail.json","title":"CatalogDetail","description":"GET /v1/listings/{address}: the listing with the signed events it was read from, so that a reader can check them.","type":"object","required":["listing","event","release_events"],"additionalProperties":false,"properties":{"listing":{"$ref":"https://openagents.dev/schemas/api/edge-listing.json"},"event":{"$ref":"https://openagents.dev/schemas/nostr/event.json","description":"The manifest event; its content is the manifest."},"release_events":{"type":"array","items":{"$ref":"https://openagents.dev/schemas/nostr/event.json"},"description":"In the order of listing.releases."}}};
+const schema123 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/api/edge-listing.json","title":"CatalogListing","description":"One upgrade as the catalog shows it, identified by its full address. Everything in it is read from the signed events, which the catalog keeps and serves unchanged.","type":"object","required":["address","pubkey","npub","slug","version","title","summary","license","categories","tags","backends","platforms","pricing","schedule_type","manifest_sha256","event_id","created_at","releases"],"additionalProperties":false,"properties":{"address":{"type":"string","description":"kind:pubkey:d"},"pubkey":{"type":"string","pattern":"^[0-9a-f]{64}$","description":"The author's key."},"npub":{"type":"string"},"slug":{"type":"string"},"version":{"type":"string"},"title":{"type":"string"},"summary":{"type":"string"},"author_name":{"type":"string","description":"What the author calls themselves: not checked."},"license":{"type":"string","description":"SPDX expression, or an empty text."},"categories":{"type":"array","items":{"type":"string"}},"tags":{"type":"array","items":{"type":"string"}},"backends":{"type":"array","items":{"type":"string"}},"platforms":{"type":"array","items":{"type":"string"}},"pricing":{"type":"object","required":["model","amount_sats"],"additionalProperties":false,"properties":{"model":{"enum":["free","per-run","per-month"]},"amount_sats":{"type":"integer","minimum":0}}},"schedule_type":{"enum":["cron","manual","event"]},"manifest_sha256":{"type":"string","pattern":"^[0-9a-f]{64}$"},"event_id":{"type":"string","pattern":"^[0-9a-f]{64}$","description":"Of the manifest event."},"created_at":{"type":"integer","minimum":0,"description":"Unix seconds, as the author signed it."},"releases":{"type":"array","description":"The newest release of each channel, by SemVer precedence.","items":{"$ref":"#/$defs/CatalogRelease"}}},"$defs":{"CatalogRelease":{"type":"object","required":["channel","version","event_id","manifest_event_id","manifest_sha256","created_at"],"additionalProperties":false,"properties":{"channel":{"type":"string"},"version":{"type":"string"},"event_id":{"type":"string","pattern":"^[0-9a-f]{64}$"},"manifest_event_id":{"type":"string","pattern":"^[0-9a-f]{64}$"},"manifest_sha256":{"type":"string","pattern":"^[0-9a-f]{64}$"},"created_at":{"type":"integer","minimum":0}}}}};
+const schema124 = {"type":"object","required":["channel","version","event_id","manifest_event_id","manifest_sha256","created_at"],"additionalProperties":false,"properties":{"channel":{"type":"string"},"version":{"type":"string"},"event_id":{"type":"string","pattern":"^[0-9a-f]{64}$"},"manifest_event_id":{"type":"string","pattern":"^[0-9a-f]{64}$"},"manifest_sha256":{"type":"string","pattern":"^[0-9a-f]{64}$"},"created_at":{"type":"integer","minimum":0}}};
 const func3 = Object.prototype.hasOwnProperty;
 
-function validate72(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
+function validate78(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 /*# sourceURL="https://openagents.dev/schemas/api/edge-listing.json" */;
 let vErrors = null;
 let errors = 0;
-const evaluated0 = validate72.evaluated;
+const evaluated0 = validate78.evaluated;
 if(evaluated0.dynamicProps){
 evaluated0.props = undefined;
 }
@@ -5695,7 +7738,7 @@ vErrors.push(err17);
 errors++;
 }
 for(const key0 in data){
-if(!(func3.call(schema110.properties, key0))){
+if(!(func3.call(schema123.properties, key0))){
 const err18 = {instancePath,schemaPath:"#/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key0},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err18];
@@ -5977,7 +8020,7 @@ errors++;
 if(data17.model !== undefined){
 let data18 = data17.model;
 if(!(((data18 === "free") || (data18 === "per-run")) || (data18 === "per-month"))){
-const err40 = {instancePath:instancePath+"/pricing/model",schemaPath:"#/properties/pricing/properties/model/enum",keyword:"enum",params:{allowedValues: schema110.properties.pricing.properties.model.enum},message:"must be equal to one of the allowed values"};
+const err40 = {instancePath:instancePath+"/pricing/model",schemaPath:"#/properties/pricing/properties/model/enum",keyword:"enum",params:{allowedValues: schema123.properties.pricing.properties.model.enum},message:"must be equal to one of the allowed values"};
 if(vErrors === null){
 vErrors = [err40];
 }
@@ -6027,7 +8070,7 @@ errors++;
 if(data.schedule_type !== undefined){
 let data20 = data.schedule_type;
 if(!(((data20 === "cron") || (data20 === "manual")) || (data20 === "event"))){
-const err44 = {instancePath:instancePath+"/schedule_type",schemaPath:"#/properties/schedule_type/enum",keyword:"enum",params:{allowedValues: schema110.properties.schedule_type.enum},message:"must be equal to one of the allowed values"};
+const err44 = {instancePath:instancePath+"/schedule_type",schemaPath:"#/properties/schedule_type/enum",keyword:"enum",params:{allowedValues: schema123.properties.schedule_type.enum},message:"must be equal to one of the allowed values"};
 if(vErrors === null){
 vErrors = [err44];
 }
@@ -6350,17 +8393,17 @@ vErrors.push(err70);
 }
 errors++;
 }
-validate72.errors = vErrors;
+validate78.errors = vErrors;
 return errors === 0;
 }
-validate72.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
+validate78.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
 
 
-function validate71(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
+function validate77(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 /*# sourceURL="https://openagents.dev/schemas/api/edge-listing-detail.json" */;
 let vErrors = null;
 let errors = 0;
-const evaluated0 = validate71.evaluated;
+const evaluated0 = validate77.evaluated;
 if(evaluated0.dynamicProps){
 evaluated0.props = undefined;
 }
@@ -6411,8 +8454,8 @@ errors++;
 }
 }
 if(data.listing !== undefined){
-if(!(validate72(data.listing, {instancePath:instancePath+"/listing",parentData:data,parentDataProperty:"listing",rootData,dynamicAnchors}))){
-vErrors = vErrors === null ? validate72.errors : vErrors.concat(validate72.errors);
+if(!(validate78(data.listing, {instancePath:instancePath+"/listing",parentData:data,parentDataProperty:"listing",rootData,dynamicAnchors}))){
+vErrors = vErrors === null ? validate78.errors : vErrors.concat(validate78.errors);
 errors = vErrors.length;
 }
 }
@@ -7105,19 +9148,19 @@ vErrors.push(err61);
 }
 errors++;
 }
-validate71.errors = vErrors;
+validate77.errors = vErrors;
 return errors === 0;
 }
-validate71.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
+validate77.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
 
-exports.isCatalogPage = validate74;
-const schema114 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/api/edge-listing-page.json","title":"CatalogPage","description":"GET /v1/listings.","type":"object","required":["listings","next_cursor"],"additionalProperties":false,"properties":{"listings":{"type":"array","items":{"$ref":"https://openagents.dev/schemas/api/edge-listing.json"}},"next_cursor":{"type":["string","null"],"description":"Give it back as cursor for the next page; null on the last."}}};
+exports.isCatalogPage = validate80;
+const schema127 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/api/edge-listing-page.json","title":"CatalogPage","description":"GET /v1/listings.","type":"object","required":["listings","next_cursor"],"additionalProperties":false,"properties":{"listings":{"type":"array","items":{"$ref":"https://openagents.dev/schemas/api/edge-listing.json"}},"next_cursor":{"type":["string","null"],"description":"Give it back as cursor for the next page; null on the last."}}};
 
-function validate74(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
+function validate80(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 /*# sourceURL="https://openagents.dev/schemas/api/edge-listing-page.json" */;
 let vErrors = null;
 let errors = 0;
-const evaluated0 = validate74.evaluated;
+const evaluated0 = validate80.evaluated;
 if(evaluated0.dynamicProps){
 evaluated0.props = undefined;
 }
@@ -7162,8 +9205,8 @@ let data0 = data.listings;
 if(Array.isArray(data0)){
 const len0 = data0.length;
 for(let i0=0; i0<len0; i0++){
-if(!(validate72(data0[i0], {instancePath:instancePath+"/listings/" + i0,parentData:data0,parentDataProperty:i0,rootData,dynamicAnchors}))){
-vErrors = vErrors === null ? validate72.errors : vErrors.concat(validate72.errors);
+if(!(validate78(data0[i0], {instancePath:instancePath+"/listings/" + i0,parentData:data0,parentDataProperty:i0,rootData,dynamicAnchors}))){
+vErrors = vErrors === null ? validate78.errors : vErrors.concat(validate78.errors);
 errors = vErrors.length;
 }
 }
@@ -7182,7 +9225,7 @@ errors++;
 if(data.next_cursor !== undefined){
 let data2 = data.next_cursor;
 if((typeof data2 !== "string") && (data2 !== null)){
-const err4 = {instancePath:instancePath+"/next_cursor",schemaPath:"#/properties/next_cursor/type",keyword:"type",params:{type: schema114.properties.next_cursor.type},message:"must be string,null"};
+const err4 = {instancePath:instancePath+"/next_cursor",schemaPath:"#/properties/next_cursor/type",keyword:"type",params:{type: schema127.properties.next_cursor.type},message:"must be string,null"};
 if(vErrors === null){
 vErrors = [err4];
 }
@@ -7203,21 +9246,21 @@ vErrors.push(err5);
 }
 errors++;
 }
-validate74.errors = vErrors;
+validate80.errors = vErrors;
 return errors === 0;
 }
-validate74.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
+validate80.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
 
-exports.isCatalogQuery = validate76;
-const schema115 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/api/edge-listing-query.json","title":"CatalogQuery","description":"The query string of GET /v1/listings. All conditions hold together.","type":"object","additionalProperties":false,"properties":{"text":{"type":"string","maxLength":256,"description":"Words, or beginnings of words, all of which must occur."},"backend":{"type":"string","maxLength":64},"platform":{"type":"string","maxLength":64},"tag":{"type":"string","maxLength":128},"category":{"type":"string","maxLength":128},"author":{"type":"string","maxLength":80,"description":"64 hex digits, or an npub."},"slug":{"type":"string","maxLength":128,"description":"Every author's upgrade of this name."},"price":{"type":"string","pattern":"^(free|paid|\\d{1,12})$","description":"free, paid, or the most it may cost in sats."},"sort":{"enum":["relevance","newest","title","price"],"description":"relevance needs text, and is then the default; else newest is."},"limit":{"type":"string","pattern":"^([1-9]\\d?|100)$","description":"1 to 100; 20 where absent."},"cursor":{"type":"string","maxLength":2000,"description":"next_cursor of the page before, with the same query."}}};
-const pattern84 = new RegExp("^(free|paid|\\d{1,12})$", "u");
-const pattern85 = new RegExp("^([1-9]\\d?|100)$", "u");
+exports.isCatalogQuery = validate82;
+const schema128 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/api/edge-listing-query.json","title":"CatalogQuery","description":"The query string of GET /v1/listings. All conditions hold together.","type":"object","additionalProperties":false,"properties":{"text":{"type":"string","maxLength":256,"description":"Words, or beginnings of words, all of which must occur."},"backend":{"type":"string","maxLength":64},"platform":{"type":"string","maxLength":64},"tag":{"type":"string","maxLength":128},"category":{"type":"string","maxLength":128},"author":{"type":"string","maxLength":80,"description":"64 hex digits, or an npub."},"slug":{"type":"string","maxLength":128,"description":"Every author's upgrade of this name."},"price":{"type":"string","pattern":"^(free|paid|\\d{1,12})$","description":"free, paid, or the most it may cost in sats."},"sort":{"enum":["relevance","newest","title","price"],"description":"relevance needs text, and is then the default; else newest is."},"limit":{"type":"string","pattern":"^([1-9]\\d?|100)$","description":"1 to 100; 20 where absent."},"cursor":{"type":"string","maxLength":2000,"description":"next_cursor of the page before, with the same query."}}};
+const pattern107 = new RegExp("^(free|paid|\\d{1,12})$", "u");
+const pattern108 = new RegExp("^([1-9]\\d?|100)$", "u");
 
-function validate76(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
+function validate82(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 /*# sourceURL="https://openagents.dev/schemas/api/edge-listing-query.json" */;
 let vErrors = null;
 let errors = 0;
-const evaluated0 = validate76.evaluated;
+const evaluated0 = validate82.evaluated;
 if(evaluated0.dynamicProps){
 evaluated0.props = undefined;
 }
@@ -7226,7 +9269,7 @@ evaluated0.items = undefined;
 }
 if(data && typeof data == "object" && !Array.isArray(data)){
 for(const key0 in data){
-if(!(func3.call(schema115.properties, key0))){
+if(!(func3.call(schema128.properties, key0))){
 const err0 = {instancePath,schemaPath:"#/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key0},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err0];
@@ -7415,7 +9458,7 @@ errors++;
 if(data.price !== undefined){
 let data7 = data.price;
 if(typeof data7 === "string"){
-if(!pattern84.test(data7)){
+if(!pattern107.test(data7)){
 const err15 = {instancePath:instancePath+"/price",schemaPath:"#/properties/price/pattern",keyword:"pattern",params:{pattern: "^(free|paid|\\d{1,12})$"},message:"must match pattern \""+"^(free|paid|\\d{1,12})$"+"\""};
 if(vErrors === null){
 vErrors = [err15];
@@ -7440,7 +9483,7 @@ errors++;
 if(data.sort !== undefined){
 let data8 = data.sort;
 if(!((((data8 === "relevance") || (data8 === "newest")) || (data8 === "title")) || (data8 === "price"))){
-const err17 = {instancePath:instancePath+"/sort",schemaPath:"#/properties/sort/enum",keyword:"enum",params:{allowedValues: schema115.properties.sort.enum},message:"must be equal to one of the allowed values"};
+const err17 = {instancePath:instancePath+"/sort",schemaPath:"#/properties/sort/enum",keyword:"enum",params:{allowedValues: schema128.properties.sort.enum},message:"must be equal to one of the allowed values"};
 if(vErrors === null){
 vErrors = [err17];
 }
@@ -7453,7 +9496,7 @@ errors++;
 if(data.limit !== undefined){
 let data9 = data.limit;
 if(typeof data9 === "string"){
-if(!pattern85.test(data9)){
+if(!pattern108.test(data9)){
 const err18 = {instancePath:instancePath+"/limit",schemaPath:"#/properties/limit/pattern",keyword:"pattern",params:{pattern: "^([1-9]\\d?|100)$"},message:"must match pattern \""+"^([1-9]\\d?|100)$"+"\""};
 if(vErrors === null){
 vErrors = [err18];
@@ -7511,21 +9554,21 @@ vErrors.push(err22);
 }
 errors++;
 }
-validate76.errors = vErrors;
+validate82.errors = vErrors;
 return errors === 0;
 }
-validate76.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
+validate82.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
 
-exports.isCatalogListing = validate72;
+exports.isCatalogListing = validate78;
 
-exports.isMailboxDeposit = validate77;
-const schema116 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/api/edge-mailbox-deposit.json","title":"MailboxDeposit","description":"POST /v1/workers/{pubkey}/installs, signed by a paired signer: an install config sealed for the worker (a gift wrap, kind 1059, whose p tag is the worker).","type":"object","required":["event"],"additionalProperties":false,"properties":{"event":{"$ref":"https://openagents.dev/schemas/nostr/event.json"}}};
+exports.isMailboxDeposit = validate83;
+const schema129 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/api/edge-mailbox-deposit.json","title":"MailboxDeposit","description":"POST /v1/workers/{pubkey}/installs, signed by a paired signer: an install config sealed for the worker (a gift wrap, kind 1059, whose p tag is the worker).","type":"object","required":["event"],"additionalProperties":false,"properties":{"event":{"$ref":"https://openagents.dev/schemas/nostr/event.json"}}};
 
-function validate77(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
+function validate83(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 /*# sourceURL="https://openagents.dev/schemas/api/edge-mailbox-deposit.json" */;
 let vErrors = null;
 let errors = 0;
-const evaluated0 = validate77.evaluated;
+const evaluated0 = validate83.evaluated;
 if(evaluated0.dynamicProps){
 evaluated0.props = undefined;
 }
@@ -7897,19 +9940,19 @@ vErrors.push(err30);
 }
 errors++;
 }
-validate77.errors = vErrors;
+validate83.errors = vErrors;
 return errors === 0;
 }
-validate77.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
+validate83.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
 
-exports.isMailboxPage = validate78;
-const schema118 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/api/edge-mailbox-page.json","title":"MailboxPage","description":"GET /v1/workers/{pubkey}/installs, signed by the worker: deposits not yet acknowledged, oldest first.","type":"object","required":["installs","next_after"],"additionalProperties":false,"properties":{"installs":{"type":"array","items":{"$ref":"#/$defs/MailboxItem"}},"next_after":{"type":["integer","null"],"description":"Give it back as after for the rest; null when this is all."}},"$defs":{"MailboxItem":{"type":"object","required":["seq","deposit_id","signer","received_at","event"],"additionalProperties":false,"properties":{"seq":{"type":"integer","minimum":1},"deposit_id":{"type":"string","pattern":"^[0-9a-f]{64}$","description":"The sealed event's id."},"signer":{"type":"string","pattern":"^[0-9a-f]{64}$","description":"Who deposited it."},"received_at":{"type":"string","format":"date-time"},"event":{"$ref":"https://openagents.dev/schemas/nostr/event.json"}}}}};
-const schema119 = {"type":"object","required":["seq","deposit_id","signer","received_at","event"],"additionalProperties":false,"properties":{"seq":{"type":"integer","minimum":1},"deposit_id":{"type":"string","pattern":"^[0-9a-f]{64}$","description":"The sealed event's id."},"signer":{"type":"string","pattern":"^[0-9a-f]{64}$","description":"Who deposited it."},"received_at":{"type":"string","format":"date-time"},"event":{"$ref":"https://openagents.dev/schemas/nostr/event.json"}}};
+exports.isMailboxPage = validate84;
+const schema131 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/api/edge-mailbox-page.json","title":"MailboxPage","description":"GET /v1/workers/{pubkey}/installs, signed by the worker: deposits not yet acknowledged, oldest first.","type":"object","required":["installs","next_after"],"additionalProperties":false,"properties":{"installs":{"type":"array","items":{"$ref":"#/$defs/MailboxItem"}},"next_after":{"type":["integer","null"],"description":"Give it back as after for the rest; null when this is all."}},"$defs":{"MailboxItem":{"type":"object","required":["seq","deposit_id","signer","received_at","event"],"additionalProperties":false,"properties":{"seq":{"type":"integer","minimum":1},"deposit_id":{"type":"string","pattern":"^[0-9a-f]{64}$","description":"The sealed event's id."},"signer":{"type":"string","pattern":"^[0-9a-f]{64}$","description":"Who deposited it."},"received_at":{"type":"string","format":"date-time"},"event":{"$ref":"https://openagents.dev/schemas/nostr/event.json"}}}}};
+const schema132 = {"type":"object","required":["seq","deposit_id","signer","received_at","event"],"additionalProperties":false,"properties":{"seq":{"type":"integer","minimum":1},"deposit_id":{"type":"string","pattern":"^[0-9a-f]{64}$","description":"The sealed event's id."},"signer":{"type":"string","pattern":"^[0-9a-f]{64}$","description":"Who deposited it."},"received_at":{"type":"string","format":"date-time"},"event":{"$ref":"https://openagents.dev/schemas/nostr/event.json"}}};
 
-function validate79(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
+function validate85(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 let vErrors = null;
 let errors = 0;
-const evaluated0 = validate79.evaluated;
+const evaluated0 = validate85.evaluated;
 if(evaluated0.dynamicProps){
 evaluated0.props = undefined;
 }
@@ -8421,17 +10464,17 @@ vErrors.push(err42);
 }
 errors++;
 }
-validate79.errors = vErrors;
+validate85.errors = vErrors;
 return errors === 0;
 }
-validate79.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
+validate85.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
 
 
-function validate78(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
+function validate84(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 /*# sourceURL="https://openagents.dev/schemas/api/edge-mailbox-page.json" */;
 let vErrors = null;
 let errors = 0;
-const evaluated0 = validate78.evaluated;
+const evaluated0 = validate84.evaluated;
 if(evaluated0.dynamicProps){
 evaluated0.props = undefined;
 }
@@ -8476,8 +10519,8 @@ let data0 = data.installs;
 if(Array.isArray(data0)){
 const len0 = data0.length;
 for(let i0=0; i0<len0; i0++){
-if(!(validate79(data0[i0], {instancePath:instancePath+"/installs/" + i0,parentData:data0,parentDataProperty:i0,rootData,dynamicAnchors}))){
-vErrors = vErrors === null ? validate79.errors : vErrors.concat(validate79.errors);
+if(!(validate85(data0[i0], {instancePath:instancePath+"/installs/" + i0,parentData:data0,parentDataProperty:i0,rootData,dynamicAnchors}))){
+vErrors = vErrors === null ? validate85.errors : vErrors.concat(validate85.errors);
 errors = vErrors.length;
 }
 }
@@ -8496,7 +10539,7 @@ errors++;
 if(data.next_after !== undefined){
 let data2 = data.next_after;
 if((!(((typeof data2 == "number") && (!(data2 % 1) && !isNaN(data2))) && (isFinite(data2)))) && (data2 !== null)){
-const err4 = {instancePath:instancePath+"/next_after",schemaPath:"#/properties/next_after/type",keyword:"type",params:{type: schema118.properties.next_after.type},message:"must be integer,null"};
+const err4 = {instancePath:instancePath+"/next_after",schemaPath:"#/properties/next_after/type",keyword:"type",params:{type: schema131.properties.next_after.type},message:"must be integer,null"};
 if(vErrors === null){
 vErrors = [err4];
 }
@@ -8517,19 +10560,19 @@ vErrors.push(err5);
 }
 errors++;
 }
-validate78.errors = vErrors;
+validate84.errors = vErrors;
 return errors === 0;
 }
-validate78.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
+validate84.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
 
-exports.isMailboxSigners = validate81;
-const schema121 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/api/edge-mailbox-signers.json","title":"MailboxSigners","description":"PUT /v1/workers/{pubkey}/signers, signed by the worker: the keys whose install configs its mailbox takes. Replaces the list.","type":"object","required":["signers"],"additionalProperties":false,"properties":{"signers":{"type":"array","maxItems":64,"uniqueItems":true,"items":{"type":"string","pattern":"^[0-9a-f]{64}$"}}}};
+exports.isMailboxSigners = validate87;
+const schema134 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/api/edge-mailbox-signers.json","title":"MailboxSigners","description":"PUT /v1/workers/{pubkey}/signers, signed by the worker: the keys whose install configs its mailbox takes. Replaces the list.","type":"object","required":["signers"],"additionalProperties":false,"properties":{"signers":{"type":"array","maxItems":64,"uniqueItems":true,"items":{"type":"string","pattern":"^[0-9a-f]{64}$"}}}};
 
-function validate81(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
+function validate87(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 /*# sourceURL="https://openagents.dev/schemas/api/edge-mailbox-signers.json" */;
 let vErrors = null;
 let errors = 0;
-const evaluated0 = validate81.evaluated;
+const evaluated0 = validate87.evaluated;
 if(evaluated0.dynamicProps){
 evaluated0.props = undefined;
 }
@@ -8645,21 +10688,21 @@ vErrors.push(err7);
 }
 errors++;
 }
-validate81.errors = vErrors;
+validate87.errors = vErrors;
 return errors === 0;
 }
-validate81.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
+validate87.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
 
-exports.isEventEnvelope = validate82;
-const schema122 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/event/envelope.json","title":"EventEnvelope","description":"What every event of the log carries beside its type and data. The event's hash covers all of it but recorded_at.","type":"object","required":["event_id","event_version","occurred_at","workspace_id","stream_type","stream_id","stream_seq","subject_id","actor_type","actor_id","correlation_id","prev_event_hash","event_hash","recorded_at"],"properties":{"event_id":{"type":"string","format":"uuid"},"event_version":{"const":1},"occurred_at":{"type":"string","format":"date-time","description":"UTC, milliseconds."},"recorded_at":{"type":"string","format":"date-time","description":"UTC, milliseconds. Not hashed."},"workspace_id":{"type":"string","minLength":1,"maxLength":200},"stream_type":{"enum":["workspace","room"]},"stream_id":{"type":"string","minLength":1,"maxLength":200},"stream_seq":{"type":"integer","minimum":1},"subject_id":{"type":"string","minLength":1,"maxLength":200,"description":"The thing the event is about, e.g. run_…, install_…; what a decider folds."},"actor_type":{"enum":["user","agent","service"]},"actor_id":{"type":"string","minLength":1,"maxLength":200},"correlation_id":{"type":"string","minLength":1,"maxLength":200},"causation_id":{"type":"string","minLength":1,"maxLength":200},"idempotency_key":{"type":"string","minLength":1,"maxLength":200},"prev_event_hash":{"type":["string","null"],"pattern":"^sha256:[0-9a-f]{64}$"},"event_hash":{"type":"string","pattern":"^sha256:[0-9a-f]{64}$"}}};
+exports.isEventEnvelope = validate88;
+const schema135 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/event/envelope.json","title":"EventEnvelope","description":"What every event of the log carries beside its type and data. The event's hash covers all of it but recorded_at.","type":"object","required":["event_id","event_version","occurred_at","workspace_id","stream_type","stream_id","stream_seq","subject_id","actor_type","actor_id","correlation_id","prev_event_hash","event_hash","recorded_at"],"properties":{"event_id":{"type":"string","format":"uuid"},"event_version":{"const":1},"occurred_at":{"type":"string","format":"date-time","description":"UTC, milliseconds."},"recorded_at":{"type":"string","format":"date-time","description":"UTC, milliseconds. Not hashed."},"workspace_id":{"type":"string","minLength":1,"maxLength":200},"stream_type":{"enum":["workspace","room"]},"stream_id":{"type":"string","minLength":1,"maxLength":200},"stream_seq":{"type":"integer","minimum":1},"subject_id":{"type":"string","minLength":1,"maxLength":200,"description":"The thing the event is about, e.g. run_…, install_…; what a decider folds."},"actor_type":{"enum":["user","agent","service"]},"actor_id":{"type":"string","minLength":1,"maxLength":200},"correlation_id":{"type":"string","minLength":1,"maxLength":200},"causation_id":{"type":"string","minLength":1,"maxLength":200},"idempotency_key":{"type":"string","minLength":1,"maxLength":200},"prev_event_hash":{"type":["string","null"],"pattern":"^sha256:[0-9a-f]{64}$"},"event_hash":{"type":"string","pattern":"^sha256:[0-9a-f]{64}$"}}};
 const formats8 = /^(?:urn:uuid:)?[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}$/i;
-const pattern95 = new RegExp("^sha256:[0-9a-f]{64}$", "u");
+const pattern118 = new RegExp("^sha256:[0-9a-f]{64}$", "u");
 
-function validate82(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
+function validate88(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 /*# sourceURL="https://openagents.dev/schemas/event/envelope.json" */;
 let vErrors = null;
 let errors = 0;
-const evaluated0 = validate82.evaluated;
+const evaluated0 = validate88.evaluated;
 if(evaluated0.dynamicProps){
 evaluated0.props = undefined;
 }
@@ -8932,7 +10975,7 @@ errors++;
 if(data.stream_type !== undefined){
 let data5 = data.stream_type;
 if(!((data5 === "workspace") || (data5 === "room"))){
-const err24 = {instancePath:instancePath+"/stream_type",schemaPath:"#/properties/stream_type/enum",keyword:"enum",params:{allowedValues: schema122.properties.stream_type.enum},message:"must be equal to one of the allowed values"};
+const err24 = {instancePath:instancePath+"/stream_type",schemaPath:"#/properties/stream_type/enum",keyword:"enum",params:{allowedValues: schema135.properties.stream_type.enum},message:"must be equal to one of the allowed values"};
 if(vErrors === null){
 vErrors = [err24];
 }
@@ -9040,7 +11083,7 @@ errors++;
 if(data.actor_type !== undefined){
 let data9 = data.actor_type;
 if(!(((data9 === "user") || (data9 === "agent")) || (data9 === "service"))){
-const err33 = {instancePath:instancePath+"/actor_type",schemaPath:"#/properties/actor_type/enum",keyword:"enum",params:{allowedValues: schema122.properties.actor_type.enum},message:"must be equal to one of the allowed values"};
+const err33 = {instancePath:instancePath+"/actor_type",schemaPath:"#/properties/actor_type/enum",keyword:"enum",params:{allowedValues: schema135.properties.actor_type.enum},message:"must be equal to one of the allowed values"};
 if(vErrors === null){
 vErrors = [err33];
 }
@@ -9193,7 +11236,7 @@ errors++;
 if(data.prev_event_hash !== undefined){
 let data14 = data.prev_event_hash;
 if((typeof data14 !== "string") && (data14 !== null)){
-const err46 = {instancePath:instancePath+"/prev_event_hash",schemaPath:"#/properties/prev_event_hash/type",keyword:"type",params:{type: schema122.properties.prev_event_hash.type},message:"must be string,null"};
+const err46 = {instancePath:instancePath+"/prev_event_hash",schemaPath:"#/properties/prev_event_hash/type",keyword:"type",params:{type: schema135.properties.prev_event_hash.type},message:"must be string,null"};
 if(vErrors === null){
 vErrors = [err46];
 }
@@ -9203,7 +11246,7 @@ vErrors.push(err46);
 errors++;
 }
 if(typeof data14 === "string"){
-if(!pattern95.test(data14)){
+if(!pattern118.test(data14)){
 const err47 = {instancePath:instancePath+"/prev_event_hash",schemaPath:"#/properties/prev_event_hash/pattern",keyword:"pattern",params:{pattern: "^sha256:[0-9a-f]{64}$"},message:"must match pattern \""+"^sha256:[0-9a-f]{64}$"+"\""};
 if(vErrors === null){
 vErrors = [err47];
@@ -9218,7 +11261,7 @@ errors++;
 if(data.event_hash !== undefined){
 let data15 = data.event_hash;
 if(typeof data15 === "string"){
-if(!pattern95.test(data15)){
+if(!pattern118.test(data15)){
 const err48 = {instancePath:instancePath+"/event_hash",schemaPath:"#/properties/event_hash/pattern",keyword:"pattern",params:{pattern: "^sha256:[0-9a-f]{64}$"},message:"must match pattern \""+"^sha256:[0-9a-f]{64}$"+"\""};
 if(vErrors === null){
 vErrors = [err48];
@@ -9251,10 +11294,10 @@ vErrors.push(err50);
 }
 errors++;
 }
-validate82.errors = vErrors;
+validate88.errors = vErrors;
 return errors === 0;
 }
-validate82.evaluated = {"props":{"event_id":true,"event_version":true,"occurred_at":true,"recorded_at":true,"workspace_id":true,"stream_type":true,"stream_id":true,"stream_seq":true,"subject_id":true,"actor_type":true,"actor_id":true,"correlation_id":true,"causation_id":true,"idempotency_key":true,"prev_event_hash":true,"event_hash":true},"dynamicProps":false,"dynamicItems":false};
+validate88.evaluated = {"props":{"event_id":true,"event_version":true,"occurred_at":true,"recorded_at":true,"workspace_id":true,"stream_type":true,"stream_id":true,"stream_seq":true,"subject_id":true,"actor_type":true,"actor_id":true,"correlation_id":true,"causation_id":true,"idempotency_key":true,"prev_event_hash":true,"event_hash":true},"dynamicProps":false,"dynamicItems":false};
 
 exports.isInstallEvent = validate21;
 const schema32 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/event/install.json","title":"InstallEvent","description":"What happens to an install. The subject is the install, install_….","oneOf":[{"title":"InstallRequested","description":"A signed config that passed every check. Its manifest is kept, so that the network is never needed again.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"install.requested"},"data":{"type":"object","required":["pins","approval_reasons"],"additionalProperties":false,"properties":{"pins":{"$ref":"#/$defs/InstallPins"},"approval_reasons":{"type":"array","maxItems":50,"items":{"type":"string","minLength":1,"maxLength":1000},"description":"Why the owner must approve at the worker; empty: covered by the signer's ceiling."},"manifest":{"$ref":"https://openagents.dev/schemas/manifest/upgrade-manifest.json","x-sealed":true},"inputs":{"type":"object","additionalProperties":true,"description":"The values the owner gave.","x-sealed":true}}}}},{"title":"InstallApproved","description":"The requested pins are now the ones that run.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"install.approved"},"data":{"type":"object","required":["config_event_id","approved_by","permission_hash","grant"],"additionalProperties":false,"properties":{"config_event_id":{"type":"string","pattern":"^[0-9a-f]{64}$"},"approved_by":{"enum":["ceiling","owner","auto_update"],"description":"auto_update: an update that widened nothing, taken as the owner had chosen."},"permission_hash":{"type":"string","pattern":"^[0-9a-f]{64}$"},"grant":{"type":"array","maxItems":500,"items":{"type":"string","minLength":1,"maxLength":4096},"description":"The permissions granted, home folder expanded."}}}}},{"title":"InstallEnabled","description":"It runs on its schedule.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"install.enabled"},"data":{"type":"object","required":[],"additionalProperties":false,"properties":{"signed_by":{"$ref":"#/$defs/InstallSigner"}}}}},{"title":"InstallDisabled","description":"It keeps its pins and does not run.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"install.disabled"},"data":{"type":"object","required":["reason"],"additionalProperties":false,"properties":{"reason":{"type":"string","minLength":1,"maxLength":500},"signed_by":{"$ref":"#/$defs/InstallSigner"}}}}},{"title":"InstallRemoved","description":"It is gone; only a higher revision of a signed config brings it back.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"install.removed"},"data":{"type":"object","required":["reason"],"additionalProperties":false,"properties":{"reason":{"type":"string","minLength":1,"maxLength":500},"signed_by":{"$ref":"#/$defs/InstallSigner"}}}}},{"title":"InstallUpdatesSet","description":"What the owner chose for updates: to be asked, or to take what widens nothing without being asked.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"install.updates_set"},"data":{"type":"object","required":["auto_update","channel"],"additionalProperties":false,"properties":{"auto_update":{"$ref":"#/$defs/AutoUpdate"},"channel":{"$ref":"#/$defs/InstallChannel"}}}}},{"title":"InstallYanked","description":"Its author took the release back: nothing new runs of it.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"install.yanked"},"data":{"type":"object","required":["release_event_id","yank_event_id","reason"],"additionalProperties":false,"properties":{"release_event_id":{"type":"string","pattern":"^[0-9a-f]{64}$"},"yank_event_id":{"type":"string","pattern":"^[0-9a-f]{64}$","description":"The author's deletion or label."},"reason":{"type":"string","maxLength":500}}}}},{"title":"InstallRefused","description":"A correctly signed config of a paired signer that was not accepted.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"install.refused"},"data":{"type":"object","required":["signed_by","code","message"],"additionalProperties":false,"properties":{"signed_by":{"$ref":"#/$defs/InstallSigner"},"code":{"type":"string","pattern":"^[a-z][a-z0-9_]*$","maxLength":64},"message":{"type":"string","minLength":1,"maxLength":2000}}}}}],"$defs":{"AutoUpdate":{"enum":["ask","narrow"]},"InstallChannel":{"enum":["main","beta","nightly","dev"],"description":"What the owner follows: releases of this channel and of steadier ones."},"InstallSigner":{"description":"The signed config behind an order; absent where the owner acted at the worker.","type":"object","required":["signer","revision","config_event_id"],"additionalProperties":false,"properties":{"signer":{"type":"string","pattern":"^[0-9a-f]{64}$","description":"Public key that signed the install config."},"revision":{"type":"integer","minimum":1},"config_event_id":{"type":"string","pattern":"^[0-9a-f]{64}$"}}},"InstallPins":{"description":"What exactly was asked for: nothing here can be changed by replacing an addressable event. The schedule is the config's, else the manifest's.","type":"object","required":["signed_by","upgrade_address","upgrade_id","upgrade_version","title","author_pubkey","manifest_event_id","release_event_id","manifest_sha256","permission_hash","permissions","schedule"],"additionalProperties":false,"properties":{"signed_by":{"$ref":"#/$defs/InstallSigner"},"upgrade_address":{"type":"string","minLength":1,"maxLength":500,"description":"kind:pubkey:d of the listing."},"upgrade_id":{"type":"string","minLength":1,"maxLength":200},"upgrade_version":{"type":"string","minLength":1,"maxLength":200},"title":{"type":"string","minLength":1,"maxLength":500},"author_pubkey":{"type":"string","pattern":"^[0-9a-f]{64}$"},"manifest_event_id":{"type":"string","pattern":"^[0-9a-f]{64}$"},"release_event_id":{"type":"string","pattern":"^[0-9a-f]{64}$"},"manifest_sha256":{"type":"string","pattern":"^[0-9a-f]{64}$"},"permission_hash":{"type":"string","pattern":"^[0-9a-f]{64}$","description":"Of permissions."},"permissions":{"type":"array","maxItems":500,"items":{"type":"string","minLength":1,"maxLength":4096},"description":"What the signer was shown: the plan's, with these inputs, before ~ is expanded."},"schedule":{"$ref":"https://openagents.dev/schemas/manifest/upgrade-manifest.json#/$defs/UpgradeSchedule"},"completion_relays":{"type":"array","maxItems":50,"items":{"type":"string","minLength":1,"maxLength":500},"description":"Where to post completion notes. Absent: the worker's own setting."}}}}};
@@ -14120,7 +16163,6 @@ return errors === 0;
 }
 validate23.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
 
-const pattern42 = new RegExp("^[a-z][a-z0-9_]*$", "u");
 
 function validate21(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 /*# sourceURL="https://openagents.dev/schemas/event/install.json" */;
@@ -16080,14 +18122,14 @@ return errors === 0;
 }
 validate21.evaluated = {"dynamicProps":true,"dynamicItems":false};
 
-exports.isIntakeEvent = validate83;
-const schema123 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/event/intake.json","title":"IntakeEvent","description":"Bad input that reached the worker. The subject is intake.","oneOf":[{"title":"IntakeRefused","description":"Something from outside that the worker did not take.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"intake.refused"},"data":{"type":"object","required":["source","code","message","suppressed"],"additionalProperties":false,"properties":{"source":{"enum":["relay","mailbox","cli","api","file"]},"code":{"type":"string","pattern":"^[a-z][a-z0-9_]*$","maxLength":64},"message":{"type":"string","minLength":1,"maxLength":2000},"ref":{"type":"string","minLength":1,"maxLength":500,"description":"What it was: an event id, a path, a request."},"suppressed":{"type":"integer","minimum":0,"description":"Earlier refusals that were counted but not recorded, since they came too fast."}}}}}]};
+exports.isIntakeEvent = validate89;
+const schema136 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/event/intake.json","title":"IntakeEvent","description":"Bad input that reached the worker. The subject is intake.","oneOf":[{"title":"IntakeRefused","description":"Something from outside that the worker did not take.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"intake.refused"},"data":{"type":"object","required":["source","code","message","suppressed"],"additionalProperties":false,"properties":{"source":{"enum":["relay","mailbox","cli","api","file"]},"code":{"type":"string","pattern":"^[a-z][a-z0-9_]*$","maxLength":64},"message":{"type":"string","minLength":1,"maxLength":2000},"ref":{"type":"string","minLength":1,"maxLength":500,"description":"What it was: an event id, a path, a request."},"suppressed":{"type":"integer","minimum":0,"description":"Earlier refusals that were counted but not recorded, since they came too fast."}}}}}]};
 
-function validate83(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
+function validate89(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 /*# sourceURL="https://openagents.dev/schemas/event/intake.json" */;
 let vErrors = null;
 let errors = 0;
-const evaluated0 = validate83.evaluated;
+const evaluated0 = validate89.evaluated;
 if(evaluated0.dynamicProps){
 evaluated0.props = undefined;
 }
@@ -16201,7 +18243,7 @@ errors++;
 if(data1.source !== undefined){
 let data2 = data1.source;
 if(!(((((data2 === "relay") || (data2 === "mailbox")) || (data2 === "cli")) || (data2 === "api")) || (data2 === "file"))){
-const err9 = {instancePath:instancePath+"/data/source",schemaPath:"#/oneOf/0/properties/data/properties/source/enum",keyword:"enum",params:{allowedValues: schema123.oneOf[0].properties.data.properties.source.enum},message:"must be equal to one of the allowed values"};
+const err9 = {instancePath:instancePath+"/data/source",schemaPath:"#/oneOf/0/properties/data/properties/source/enum",keyword:"enum",params:{allowedValues: schema136.oneOf[0].properties.data.properties.source.enum},message:"must be equal to one of the allowed values"};
 if(vErrors === null){
 vErrors = [err9];
 }
@@ -16391,22 +18433,22 @@ vErrors = null;
 }
 }
 }
-validate83.errors = vErrors;
+validate89.errors = vErrors;
 evaluated0.props = props0;
 return errors === 0;
 }
-validate83.evaluated = {"dynamicProps":true,"dynamicItems":false};
+validate89.evaluated = {"dynamicProps":true,"dynamicItems":false};
 
-exports.isMachineEvent = validate84;
-const schema124 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/event/machine.json","title":"MachineEvent","description":"What the worker noticed of the machine it runs on. The subject is machine.","oneOf":[{"title":"MachineMeasured","description":"What the machine's sensors said, whenever a decision depended on it and it had changed.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"machine.measured"},"data":{"type":"object","required":["at_ms","readings"],"additionalProperties":false,"properties":{"at_ms":{"type":"integer","minimum":0,"maximum":9007199254740991,"description":"Unix time of the measurement."},"readings":{"$ref":"#/$defs/MachineReadings"}}}}},{"title":"MachineClockJumped","description":"The schedule loop did not tick for a while, or wall time parted from monotonic time: sleep, a suspended process, or a clock that was set.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"machine.clock_jumped"},"data":{"type":"object","required":["at_ms","jump_ms","away_ms"],"additionalProperties":false,"properties":{"at_ms":{"type":"integer","minimum":0,"maximum":9007199254740991,"description":"Unix time at which it was noticed."},"jump_ms":{"type":"integer","description":"How far wall time ran ahead of monotonic time, or behind it."},"away_ms":{"type":"integer","minimum":0,"maximum":9007199254740991,"description":"How much longer the loop was away than it had meant to sleep, by wall time; 0 where the clock went back."}}}}}],"$defs":{"MachineReadings":{"type":"object","additionalProperties":false,"description":"What was measured; a sensor that could not know says why.","properties":{"plugged_in":{"anyOf":[{"type":"object","required":["value"],"additionalProperties":false,"properties":{"value":{"type":"boolean"}}},{"$ref":"#/$defs/UnknownReading"}]},"network":{"anyOf":[{"type":"object","required":["value"],"additionalProperties":false,"properties":{"value":{"$ref":"https://openagents.dev/schemas/manifest/machine-state.json#/$defs/MachineNetwork"}}},{"$ref":"#/$defs/UnknownReading"}]},"cpu_percentage":{"anyOf":[{"type":"object","required":["value"],"additionalProperties":false,"properties":{"value":{"type":"number","minimum":0,"maximum":100}}},{"$ref":"#/$defs/UnknownReading"}]},"idle_ms":{"anyOf":[{"type":"object","required":["value"],"additionalProperties":false,"properties":{"value":{"type":"integer","minimum":0,"maximum":9007199254740991}}},{"$ref":"#/$defs/UnknownReading"}]},"dnd":{"anyOf":[{"type":"object","required":["value"],"additionalProperties":false,"properties":{"value":{"type":"boolean"}}},{"$ref":"#/$defs/UnknownReading"}]}}},"UnknownReading":{"type":"object","required":["unknown"],"additionalProperties":false,"properties":{"unknown":{"type":"string","minLength":1,"maxLength":300,"description":"Why the sensor does not know."}}}}};
-const schema125 = {"type":"object","additionalProperties":false,"description":"What was measured; a sensor that could not know says why.","properties":{"plugged_in":{"anyOf":[{"type":"object","required":["value"],"additionalProperties":false,"properties":{"value":{"type":"boolean"}}},{"$ref":"#/$defs/UnknownReading"}]},"network":{"anyOf":[{"type":"object","required":["value"],"additionalProperties":false,"properties":{"value":{"$ref":"https://openagents.dev/schemas/manifest/machine-state.json#/$defs/MachineNetwork"}}},{"$ref":"#/$defs/UnknownReading"}]},"cpu_percentage":{"anyOf":[{"type":"object","required":["value"],"additionalProperties":false,"properties":{"value":{"type":"number","minimum":0,"maximum":100}}},{"$ref":"#/$defs/UnknownReading"}]},"idle_ms":{"anyOf":[{"type":"object","required":["value"],"additionalProperties":false,"properties":{"value":{"type":"integer","minimum":0,"maximum":9007199254740991}}},{"$ref":"#/$defs/UnknownReading"}]},"dnd":{"anyOf":[{"type":"object","required":["value"],"additionalProperties":false,"properties":{"value":{"type":"boolean"}}},{"$ref":"#/$defs/UnknownReading"}]}}};
-const schema126 = {"type":"object","required":["unknown"],"additionalProperties":false,"properties":{"unknown":{"type":"string","minLength":1,"maxLength":300,"description":"Why the sensor does not know."}}};
-const schema128 = {"enum":["wifi","wired","other","none"],"description":"What the default route goes through; none without one."};
+exports.isMachineEvent = validate90;
+const schema137 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/event/machine.json","title":"MachineEvent","description":"What the worker noticed of the machine it runs on. The subject is machine.","oneOf":[{"title":"MachineMeasured","description":"What the machine's sensors said, whenever a decision depended on it and it had changed.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"machine.measured"},"data":{"type":"object","required":["at_ms","readings"],"additionalProperties":false,"properties":{"at_ms":{"type":"integer","minimum":0,"maximum":9007199254740991,"description":"Unix time of the measurement."},"readings":{"$ref":"#/$defs/MachineReadings"}}}}},{"title":"MachineClockJumped","description":"The schedule loop did not tick for a while, or wall time parted from monotonic time: sleep, a suspended process, or a clock that was set.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"machine.clock_jumped"},"data":{"type":"object","required":["at_ms","jump_ms","away_ms"],"additionalProperties":false,"properties":{"at_ms":{"type":"integer","minimum":0,"maximum":9007199254740991,"description":"Unix time at which it was noticed."},"jump_ms":{"type":"integer","description":"How far wall time ran ahead of monotonic time, or behind it."},"away_ms":{"type":"integer","minimum":0,"maximum":9007199254740991,"description":"How much longer the loop was away than it had meant to sleep, by wall time; 0 where the clock went back."}}}}}],"$defs":{"MachineReadings":{"type":"object","additionalProperties":false,"description":"What was measured; a sensor that could not know says why.","properties":{"plugged_in":{"anyOf":[{"type":"object","required":["value"],"additionalProperties":false,"properties":{"value":{"type":"boolean"}}},{"$ref":"#/$defs/UnknownReading"}]},"network":{"anyOf":[{"type":"object","required":["value"],"additionalProperties":false,"properties":{"value":{"$ref":"https://openagents.dev/schemas/manifest/machine-state.json#/$defs/MachineNetwork"}}},{"$ref":"#/$defs/UnknownReading"}]},"cpu_percentage":{"anyOf":[{"type":"object","required":["value"],"additionalProperties":false,"properties":{"value":{"type":"number","minimum":0,"maximum":100}}},{"$ref":"#/$defs/UnknownReading"}]},"idle_ms":{"anyOf":[{"type":"object","required":["value"],"additionalProperties":false,"properties":{"value":{"type":"integer","minimum":0,"maximum":9007199254740991}}},{"$ref":"#/$defs/UnknownReading"}]},"dnd":{"anyOf":[{"type":"object","required":["value"],"additionalProperties":false,"properties":{"value":{"type":"boolean"}}},{"$ref":"#/$defs/UnknownReading"}]}}},"UnknownReading":{"type":"object","required":["unknown"],"additionalProperties":false,"properties":{"unknown":{"type":"string","minLength":1,"maxLength":300,"description":"Why the sensor does not know."}}}}};
+const schema138 = {"type":"object","additionalProperties":false,"description":"What was measured; a sensor that could not know says why.","properties":{"plugged_in":{"anyOf":[{"type":"object","required":["value"],"additionalProperties":false,"properties":{"value":{"type":"boolean"}}},{"$ref":"#/$defs/UnknownReading"}]},"network":{"anyOf":[{"type":"object","required":["value"],"additionalProperties":false,"properties":{"value":{"$ref":"https://openagents.dev/schemas/manifest/machine-state.json#/$defs/MachineNetwork"}}},{"$ref":"#/$defs/UnknownReading"}]},"cpu_percentage":{"anyOf":[{"type":"object","required":["value"],"additionalProperties":false,"properties":{"value":{"type":"number","minimum":0,"maximum":100}}},{"$ref":"#/$defs/UnknownReading"}]},"idle_ms":{"anyOf":[{"type":"object","required":["value"],"additionalProperties":false,"properties":{"value":{"type":"integer","minimum":0,"maximum":9007199254740991}}},{"$ref":"#/$defs/UnknownReading"}]},"dnd":{"anyOf":[{"type":"object","required":["value"],"additionalProperties":false,"properties":{"value":{"type":"boolean"}}},{"$ref":"#/$defs/UnknownReading"}]}}};
+const schema139 = {"type":"object","required":["unknown"],"additionalProperties":false,"properties":{"unknown":{"type":"string","minLength":1,"maxLength":300,"description":"Why the sensor does not know."}}};
+const schema141 = {"enum":["wifi","wired","other","none"],"description":"What the default route goes through; none without one."};
 
-function validate85(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
+function validate91(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 let vErrors = null;
 let errors = 0;
-const evaluated0 = validate85.evaluated;
+const evaluated0 = validate91.evaluated;
 if(evaluated0.dynamicProps){
 evaluated0.props = undefined;
 }
@@ -16612,7 +18654,7 @@ errors++;
 if(data3.value !== undefined){
 let data4 = data3.value;
 if(!((((data4 === "wifi") || (data4 === "wired")) || (data4 === "other")) || (data4 === "none"))){
-const err14 = {instancePath:instancePath+"/network/value",schemaPath:"https://openagents.dev/schemas/manifest/machine-state.json#/$defs/MachineNetwork/enum",keyword:"enum",params:{allowedValues: schema128.enum},message:"must be equal to one of the allowed values"};
+const err14 = {instancePath:instancePath+"/network/value",schemaPath:"https://openagents.dev/schemas/manifest/machine-state.json#/$defs/MachineNetwork/enum",keyword:"enum",params:{allowedValues: schema141.enum},message:"must be equal to one of the allowed values"};
 if(vErrors === null){
 vErrors = [err14];
 }
@@ -17259,17 +19301,17 @@ vErrors.push(err60);
 }
 errors++;
 }
-validate85.errors = vErrors;
+validate91.errors = vErrors;
 return errors === 0;
 }
-validate85.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
+validate91.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
 
 
-function validate84(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
+function validate90(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 /*# sourceURL="https://openagents.dev/schemas/event/machine.json" */;
 let vErrors = null;
 let errors = 0;
-const evaluated0 = validate84.evaluated;
+const evaluated0 = validate90.evaluated;
 if(evaluated0.dynamicProps){
 evaluated0.props = undefined;
 }
@@ -17396,8 +19438,8 @@ errors++;
 }
 }
 if(data1.readings !== undefined){
-if(!(validate85(data1.readings, {instancePath:instancePath+"/data/readings",parentData:data1,parentDataProperty:"readings",rootData,dynamicAnchors}))){
-vErrors = vErrors === null ? validate85.errors : vErrors.concat(validate85.errors);
+if(!(validate91(data1.readings, {instancePath:instancePath+"/data/readings",parentData:data1,parentDataProperty:"readings",rootData,dynamicAnchors}))){
+vErrors = vErrors === null ? validate91.errors : vErrors.concat(validate91.errors);
 errors = vErrors.length;
 }
 }
@@ -17662,20 +19704,20 @@ vErrors = null;
 }
 }
 }
-validate84.errors = vErrors;
+validate90.errors = vErrors;
 evaluated0.props = props0;
 return errors === 0;
 }
-validate84.evaluated = {"dynamicProps":true,"dynamicItems":false};
+validate90.evaluated = {"dynamicProps":true,"dynamicItems":false};
 
-exports.isMailboxEvent = validate88;
-const schema134 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/event/mailbox.json","title":"MailboxEvent","description":"What happens to the install mailbox of one worker. The subject is mailbox_<worker key>.","oneOf":[{"title":"MailboxSignersSet","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"mailbox.signers_set"},"data":{"type":"object","required":["signers"],"additionalProperties":false,"properties":{"signers":{"type":"array","maxItems":64,"items":{"type":"string","pattern":"^[0-9a-f]{64}$"}}}}}},{"title":"MailboxDeposited","description":"A paired signer left a sealed install config.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"mailbox.deposited"},"data":{"type":"object","required":["deposit_id","signer"],"additionalProperties":false,"properties":{"deposit_id":{"type":"string","pattern":"^[0-9a-f]{64}$","description":"The sealed event's id, which commits to its content; the content is kept beside the log until it is acknowledged."},"signer":{"type":"string","pattern":"^[0-9a-f]{64}$"}}}}},{"title":"MailboxAcknowledged","description":"The worker has taken the deposit; its content is deleted.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"mailbox.acknowledged"},"data":{"type":"object","required":["deposit_id"],"additionalProperties":false,"properties":{"deposit_id":{"type":"string","pattern":"^[0-9a-f]{64}$"}}}}}]};
+exports.isMailboxEvent = validate94;
+const schema147 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/event/mailbox.json","title":"MailboxEvent","description":"What happens to the install mailbox of one worker. The subject is mailbox_<worker key>.","oneOf":[{"title":"MailboxSignersSet","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"mailbox.signers_set"},"data":{"type":"object","required":["signers"],"additionalProperties":false,"properties":{"signers":{"type":"array","maxItems":64,"items":{"type":"string","pattern":"^[0-9a-f]{64}$"}}}}}},{"title":"MailboxDeposited","description":"A paired signer left a sealed install config.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"mailbox.deposited"},"data":{"type":"object","required":["deposit_id","signer"],"additionalProperties":false,"properties":{"deposit_id":{"type":"string","pattern":"^[0-9a-f]{64}$","description":"The sealed event's id, which commits to its content; the content is kept beside the log until it is acknowledged."},"signer":{"type":"string","pattern":"^[0-9a-f]{64}$"}}}}},{"title":"MailboxAcknowledged","description":"The worker has taken the deposit; its content is deleted.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"mailbox.acknowledged"},"data":{"type":"object","required":["deposit_id"],"additionalProperties":false,"properties":{"deposit_id":{"type":"string","pattern":"^[0-9a-f]{64}$"}}}}}]};
 
-function validate88(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
+function validate94(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 /*# sourceURL="https://openagents.dev/schemas/event/mailbox.json" */;
 let vErrors = null;
 let errors = 0;
-const evaluated0 = validate88.evaluated;
+const evaluated0 = validate94.evaluated;
 if(evaluated0.dynamicProps){
 evaluated0.props = undefined;
 }
@@ -18158,20 +20200,20 @@ vErrors = null;
 }
 }
 }
-validate88.errors = vErrors;
+validate94.errors = vErrors;
 evaluated0.props = props0;
 return errors === 0;
 }
-validate88.evaluated = {"dynamicProps":true,"dynamicItems":false};
+validate94.evaluated = {"dynamicProps":true,"dynamicItems":false};
 
-exports.isPairingEvent = validate89;
-const schema135 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/event/pairing.json","title":"PairingEvent","description":"How a coordinator's key earns the right to order installs. The subject is the pairing, pair_….","oneOf":[{"title":"PairingOffered","description":"The owner made a one-time secret.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"pairing.offered"},"data":{"type":"object","required":["secret_sha256","expires_at_ms","ceiling","label"],"additionalProperties":false,"properties":{"secret_sha256":{"type":["string","null"],"pattern":"^[0-9a-f]{64}$","description":"SHA-256 of the one-time secret, which is shown once and never stored; null where the owner named the key instead."},"expires_at_ms":{"type":"integer","minimum":0,"description":"Unix time after which the secret is worthless."},"ceiling":{"type":"array","maxItems":500,"items":{"type":"string","minLength":1,"maxLength":4096},"description":"The most an install config from this signer can be granted without the owner."},"label":{"type":"string","minLength":1,"maxLength":200}}}}},{"title":"PairingClaimed","description":"Somebody showed the secret; it is used up.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"pairing.claimed"},"data":{"type":"object","required":["pubkey"],"additionalProperties":false,"properties":{"pubkey":{"type":"string","pattern":"^[0-9a-f]{64}$"}}}}},{"title":"PairingConfirmed","description":"The owner confirmed the key at the worker.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"pairing.confirmed"},"data":{"type":"object","required":["pubkey"],"additionalProperties":false,"properties":{"pubkey":{"type":"string","pattern":"^[0-9a-f]{64}$"}}}}},{"title":"PairingRemoved","description":"Nothing signed by that key is accepted any more.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"pairing.removed"},"data":{"type":"object","required":["reason"],"additionalProperties":false,"properties":{"reason":{"type":"string","minLength":1,"maxLength":500}}}}}]};
+exports.isPairingEvent = validate95;
+const schema148 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/event/pairing.json","title":"PairingEvent","description":"How a coordinator's key earns the right to order installs. The subject is the pairing, pair_….","oneOf":[{"title":"PairingOffered","description":"The owner made a one-time secret.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"pairing.offered"},"data":{"type":"object","required":["secret_sha256","expires_at_ms","ceiling","label"],"additionalProperties":false,"properties":{"secret_sha256":{"type":["string","null"],"pattern":"^[0-9a-f]{64}$","description":"SHA-256 of the one-time secret, which is shown once and never stored; null where the owner named the key instead."},"expires_at_ms":{"type":"integer","minimum":0,"description":"Unix time after which the secret is worthless."},"ceiling":{"type":"array","maxItems":500,"items":{"type":"string","minLength":1,"maxLength":4096},"description":"The most an install config from this signer can be granted without the owner."},"label":{"type":"string","minLength":1,"maxLength":200}}}}},{"title":"PairingClaimed","description":"Somebody showed the secret; it is used up.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"pairing.claimed"},"data":{"type":"object","required":["pubkey"],"additionalProperties":false,"properties":{"pubkey":{"type":"string","pattern":"^[0-9a-f]{64}$"}}}}},{"title":"PairingConfirmed","description":"The owner confirmed the key at the worker.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"pairing.confirmed"},"data":{"type":"object","required":["pubkey"],"additionalProperties":false,"properties":{"pubkey":{"type":"string","pattern":"^[0-9a-f]{64}$"}}}}},{"title":"PairingRemoved","description":"Nothing signed by that key is accepted any more.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"pairing.removed"},"data":{"type":"object","required":["reason"],"additionalProperties":false,"properties":{"reason":{"type":"string","minLength":1,"maxLength":500}}}}}]};
 
-function validate89(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
+function validate95(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 /*# sourceURL="https://openagents.dev/schemas/event/pairing.json" */;
 let vErrors = null;
 let errors = 0;
-const evaluated0 = validate89.evaluated;
+const evaluated0 = validate95.evaluated;
 if(evaluated0.dynamicProps){
 evaluated0.props = undefined;
 }
@@ -18285,7 +20327,7 @@ errors++;
 if(data1.secret_sha256 !== undefined){
 let data2 = data1.secret_sha256;
 if((typeof data2 !== "string") && (data2 !== null)){
-const err9 = {instancePath:instancePath+"/data/secret_sha256",schemaPath:"#/oneOf/0/properties/data/properties/secret_sha256/type",keyword:"type",params:{type: schema135.oneOf[0].properties.data.properties.secret_sha256.type},message:"must be string,null"};
+const err9 = {instancePath:instancePath+"/data/secret_sha256",schemaPath:"#/oneOf/0/properties/data/properties/secret_sha256/type",keyword:"type",params:{type: schema148.oneOf[0].properties.data.properties.secret_sha256.type},message:"must be string,null"};
 if(vErrors === null){
 vErrors = [err9];
 }
@@ -18887,24 +20929,390 @@ vErrors = null;
 }
 }
 }
-validate89.errors = vErrors;
+validate95.errors = vErrors;
 evaluated0.props = props0;
 return errors === 0;
 }
-validate89.evaluated = {"dynamicProps":true,"dynamicItems":false};
+validate95.evaluated = {"dynamicProps":true,"dynamicItems":false};
 
-exports.isRunEvent = validate90;
-const schema136 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/event/run.json","title":"RunEvent","description":"What happens to a run. The subject is the run, run_….","oneOf":[{"title":"RunCreated","description":"Somebody or something asked for a run; it waits for an engine.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"run.created"},"data":{"type":"object","required":["install_id","reason","upgrade_address","upgrade_id","upgrade_version","title","manifest_sha256","manifest_event_id","release_event_id","permission_hash","grant","steps"],"additionalProperties":false,"properties":{"install_id":{"type":["string","null"],"minLength":1,"maxLength":64},"reason":{"enum":["manual","schedule","catch_up","trigger"]},"due_ms":{"type":"integer","minimum":0,"description":"The schedule's due time this run is for."},"upgrade_id":{"type":"string","minLength":1,"maxLength":200},"upgrade_version":{"type":"string","minLength":1,"maxLength":100},"title":{"type":"string","minLength":1,"maxLength":500},"upgrade_address":{"type":"string","minLength":1,"maxLength":500,"description":"kind:pubkey:d of the listing."},"manifest_sha256":{"type":"string","pattern":"^[0-9a-f]{64}$"},"manifest_event_id":{"type":["string","null"],"pattern":"^[0-9a-f]{64}$"},"release_event_id":{"type":["string","null"],"pattern":"^[0-9a-f]{64}$"},"permission_hash":{"type":"string","pattern":"^[0-9a-f]{64}$"},"grant":{"type":"array","maxItems":500,"items":{"type":"string","minLength":1,"maxLength":4096},"description":"Everything the run may touch, pinned for its whole life."},"steps":{"type":"array","maxItems":64,"items":{"$ref":"#/$defs/RunStepName"}},"plan":{"type":"array","maxItems":64,"items":{"$ref":"#/$defs/RunStepPlan"},"x-sealed":true,"description":"The steps as they will be performed, in order."},"inputs":{"type":"object","additionalProperties":true,"description":"Inputs with defaults filled in.","x-sealed":true},"deadline_ms":{"type":"integer","minimum":0,"description":"When the run fails if it has not ended, in Unix milliseconds."}}}}},{"title":"RunClaimed","description":"An engine took the run.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"run.claimed"},"data":{"type":"object","required":["engine_id","fence"],"additionalProperties":false,"properties":{"engine_id":{"type":"string","minLength":1,"maxLength":64},"fence":{"type":"integer","minimum":1,"description":"Grows with every claim; a writer with an older one is refused."},"lease_until_ms":{"type":"integer","minimum":0,"description":"From then on another engine may claim it. Absent: until this engine's process is gone."},"lease_token_sha256":{"type":"string","pattern":"^[0-9a-f]{64}$","description":"Whoever writes for this lease shows the token. Absent: an engine of the worker itself."}}}}},{"title":"RunStepStarted","description":"Recorded before the op acts: for an external write this is the recorded intent.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"step.started"},"data":{"type":"object","required":["step_id","attempt","op","effect","idempotency_key"],"additionalProperties":false,"properties":{"step_id":{"type":"string","minLength":1,"maxLength":64},"attempt":{"type":"integer","minimum":1},"op":{"type":"string","minLength":1,"maxLength":100},"effect":{"enum":["read","local_write","external_write"]},"idempotency_key":{"type":"string","minLength":1,"maxLength":200},"params":{"type":"object","additionalProperties":true,"description":"Parameters with every ${…} resolved.","x-sealed":true}}}}},{"title":"RunStepSucceeded","description":"The op answered; the step is never performed again.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"step.succeeded"},"data":{"type":"object","required":["step_id","attempt","duration_ms"],"additionalProperties":false,"properties":{"step_id":{"type":"string","minLength":1,"maxLength":64},"attempt":{"type":"integer","minimum":1},"duration_ms":{"type":"integer","minimum":0},"result":{"type":"object","additionalProperties":true,"description":"What ${steps.<id>.…} refers to.","x-sealed":true}}}}},{"title":"RunStepFailed","description":"The attempt did not succeed.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"step.failed"},"data":{"type":"object","required":["step_id","attempt","code","message","retry_at_ms"],"additionalProperties":false,"properties":{"step_id":{"type":"string","minLength":1,"maxLength":64},"attempt":{"type":"integer","minimum":1},"code":{"type":"string","pattern":"^[a-z][a-z0-9_]*$","maxLength":64},"message":{"type":"string","minLength":1,"maxLength":2000},"interrupted":{"type":"boolean","description":"The engine died or stopped during the attempt, so how it ended is not known."},"retry_at_ms":{"type":["integer","null"],"minimum":0,"description":"When the next attempt is due; null where there is none."}}}}},{"title":"RunArtifactCreated","description":"A step produced an output.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"artifact.created"},"data":{"type":"object","required":["step_id","artifact"],"additionalProperties":false,"properties":{"step_id":{"type":"string","minLength":1,"maxLength":64},"artifact":{"$ref":"#/$defs/ArtifactRef"}}}}},{"title":"RunLogged","description":"What an op reported on the way.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"run.log"},"data":{"type":"object","required":["step_id","level"],"additionalProperties":false,"properties":{"step_id":{"type":"string","minLength":1,"maxLength":64},"level":{"enum":["debug","info","warn"]},"line":{"$ref":"#/$defs/RunLogLine","x-sealed":true}}}}},{"title":"RunCancelRequested","description":"The run is to stop at once.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"run.cancel_requested"},"data":{"type":"object","required":["reason"],"additionalProperties":false,"properties":{"reason":{"type":"string","minLength":1,"maxLength":500}}}}},{"title":"RunPaused","description":"The run goes no further than the next step or checkpoint.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"run.paused"},"data":{"type":"object","required":["by","reason"],"additionalProperties":false,"properties":{"by":{"enum":["owner","machine"],"description":"machine: a constraint of the schedule is not met any longer."},"reason":{"type":"string","minLength":1,"maxLength":500}}}}},{"title":"RunResumed","description":"The run may go on.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"run.resumed"},"data":{"type":"object","required":["by","reason"],"additionalProperties":false,"properties":{"by":{"enum":["owner","machine"],"description":"machine: a constraint of the schedule is not met any longer."},"reason":{"type":"string","minLength":1,"maxLength":500}}}}},{"title":"RunStarted","description":"The engine that holds the lease has an install and a grant of its own for exactly this.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"run.started"},"data":{"type":"object","required":["manifest_sha256","permission_hash"],"additionalProperties":false,"properties":{"manifest_sha256":{"type":"string","pattern":"^[0-9a-f]{64}$"},"permission_hash":{"type":"string","pattern":"^[0-9a-f]{64}$"}}}}},{"title":"RunLeaseExtended","description":"The engine that holds the run is alive.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"run.lease_extended"},"data":{"type":"object","required":["fence","lease_until_ms"],"additionalProperties":false,"properties":{"fence":{"type":"integer","minimum":1},"lease_until_ms":{"type":"integer","minimum":0,"description":"From then on another engine may claim it."}}}}},{"title":"RunReleased","description":"The engine gave the run back; another may claim it.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"run.released"},"data":{"type":"object","required":["fence","reason"],"additionalProperties":false,"properties":{"fence":{"type":"integer","minimum":1},"reason":{"type":"string","minLength":1,"maxLength":500}}}}},{"title":"RunCompleted","description":"Every step succeeded.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"run.completed"},"data":{"type":"object","required":["note_relays"],"additionalProperties":false,"properties":{"note_relays":{"type":"array","maxItems":50,"items":{"type":"string","minLength":1,"maxLength":500},"description":"Where the owner wants the completion note; empty: nowhere."}}}}},{"title":"RunFailed","description":"A step failed for good, or the run could not go on.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"run.failed"},"data":{"type":"object","required":["step_id","code","message"],"additionalProperties":false,"properties":{"step_id":{"type":["string","null"],"minLength":1,"maxLength":64},"code":{"type":"string","pattern":"^[a-z][a-z0-9_]*$","maxLength":64},"message":{"type":"string","minLength":1,"maxLength":2000}}}}},{"title":"RunCanceled","description":"The run stopped as asked.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"run.canceled"},"data":{"type":"object","required":["reason"],"additionalProperties":false,"properties":{"reason":{"type":"string","minLength":1,"maxLength":500}}}}},{"title":"RunNotePosted","description":"At least one relay took the completion note.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"note.posted"},"data":{"type":"object","required":["note_event_id","accepted","refused"],"additionalProperties":false,"properties":{"note_event_id":{"type":"string","pattern":"^[0-9a-f]{64}$"},"accepted":{"type":"array","maxItems":50,"items":{"type":"string","minLength":1,"maxLength":500}},"refused":{"type":"array","maxItems":50,"items":{"type":"string","minLength":1,"maxLength":500}}}}}},{"title":"RunNoteFailed","description":"No relay took the completion note; the run stays completed.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"note.failed"},"data":{"type":"object","required":["attempt","code","message","retry_at_ms"],"additionalProperties":false,"properties":{"attempt":{"type":"integer","minimum":1},"code":{"type":"string","pattern":"^[a-z][a-z0-9_]*$","maxLength":64},"message":{"type":"string","minLength":1,"maxLength":2000},"retry_at_ms":{"type":["integer","null"],"minimum":0}}}}}],"$defs":{"RunStepName":{"type":"object","required":["step_id","op"],"additionalProperties":false,"properties":{"step_id":{"type":"string","minLength":1,"maxLength":64},"op":{"type":"string","minLength":1,"maxLength":100}}},"RunStepPlan":{"type":"object","required":["step_id","op","params","effect","timeout_ms","max_attempts","backoff_ms"],"additionalProperties":false,"properties":{"step_id":{"type":"string","minLength":1,"maxLength":64},"op":{"type":"string","minLength":1,"maxLength":100},"params":{"type":"object","additionalProperties":true,"description":"Parameters, ${…} not yet resolved."},"effect":{"enum":["read","local_write","external_write"]},"timeout_ms":{"type":"integer","minimum":1},"max_attempts":{"type":"integer","minimum":1,"description":"1: an external write whose outcome is unknown is never repeated."},"backoff_ms":{"type":"integer","minimum":0}}},"RunLogLine":{"type":"object","required":["message"],"additionalProperties":false,"properties":{"message":{"type":"string","minLength":1,"maxLength":2000},"fields":{"type":"object","additionalProperties":true,"description":"Figures and names that belong to the message."}}},"ArtifactRef":{"description":"An output of a run. Its bytes are kept by content under the worker's data folder.","type":"object","required":["artifact_id","name","media_type","bytes","sha256"],"additionalProperties":false,"properties":{"artifact_id":{"type":"string","minLength":1,"maxLength":64},"name":{"type":"string","minLength":1,"maxLength":200},"media_type":{"type":"string","minLength":1,"maxLength":200},"bytes":{"type":"integer","minimum":0},"sha256":{"type":"string","pattern":"^[0-9a-f]{64}$"}}}}};
-const schema137 = {"type":"object","required":["step_id","op"],"additionalProperties":false,"properties":{"step_id":{"type":"string","minLength":1,"maxLength":64},"op":{"type":"string","minLength":1,"maxLength":100}}};
-const schema138 = {"type":"object","required":["step_id","op","params","effect","timeout_ms","max_attempts","backoff_ms"],"additionalProperties":false,"properties":{"step_id":{"type":"string","minLength":1,"maxLength":64},"op":{"type":"string","minLength":1,"maxLength":100},"params":{"type":"object","additionalProperties":true,"description":"Parameters, ${…} not yet resolved."},"effect":{"enum":["read","local_write","external_write"]},"timeout_ms":{"type":"integer","minimum":1},"max_attempts":{"type":"integer","minimum":1,"description":"1: an external write whose outcome is unknown is never repeated."},"backoff_ms":{"type":"integer","minimum":0}}};
-const schema139 = {"description":"An output of a run. Its bytes are kept by content under the worker's data folder.","type":"object","required":["artifact_id","name","media_type","bytes","sha256"],"additionalProperties":false,"properties":{"artifact_id":{"type":"string","minLength":1,"maxLength":64},"name":{"type":"string","minLength":1,"maxLength":200},"media_type":{"type":"string","minLength":1,"maxLength":200},"bytes":{"type":"integer","minimum":0},"sha256":{"type":"string","pattern":"^[0-9a-f]{64}$"}}};
-const schema140 = {"type":"object","required":["message"],"additionalProperties":false,"properties":{"message":{"type":"string","minLength":1,"maxLength":2000},"fields":{"type":"object","additionalProperties":true,"description":"Figures and names that belong to the message."}}};
+exports.isRetentionEvent = validate96;
+const schema149 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/event/retention.json","title":"RetentionEvent","description":"What was deleted because its time was over. The subject is retention.","oneOf":[{"title":"RetentionApplied","description":"The values of finished runs (inputs, plans, parameters, results, log lines) were deleted; their outputs are deleted after it, unless a run that is kept has the same.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"retention.applied"},"data":{"type":"object","required":["runs"],"additionalProperties":false,"properties":{"runs":{"type":"array","minItems":1,"maxItems":100,"items":{"$ref":"#/$defs/RetainedRun"}}}}}}],"$defs":{"RetainedRun":{"type":"object","required":["run_id","days","values","artifacts"],"additionalProperties":false,"properties":{"run_id":{"type":"string","minLength":1,"maxLength":64},"days":{"type":"integer","minimum":0,"maximum":36500,"description":"How long they were to be kept."},"values":{"type":"integer","minimum":0,"description":"Values deleted from the log's side table; their commitments stay."},"artifacts":{"type":"integer","minimum":0,"description":"Outputs the run had."}}}}};
+const schema150 = {"type":"object","required":["run_id","days","values","artifacts"],"additionalProperties":false,"properties":{"run_id":{"type":"string","minLength":1,"maxLength":64},"days":{"type":"integer","minimum":0,"maximum":36500,"description":"How long they were to be kept."},"values":{"type":"integer","minimum":0,"description":"Values deleted from the log's side table; their commitments stay."},"artifacts":{"type":"integer","minimum":0,"description":"Outputs the run had."}}};
 
-function validate90(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
+function validate96(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
+/*# sourceURL="https://openagents.dev/schemas/event/retention.json" */;
+let vErrors = null;
+let errors = 0;
+const evaluated0 = validate96.evaluated;
+if(evaluated0.dynamicProps){
+evaluated0.props = undefined;
+}
+if(evaluated0.dynamicItems){
+evaluated0.items = undefined;
+}
+const _errs0 = errors;
+let valid0 = false;
+let passing0 = null;
+const _errs1 = errors;
+if(data && typeof data == "object" && !Array.isArray(data)){
+if(data.event_type === undefined){
+const err0 = {instancePath,schemaPath:"#/oneOf/0/required",keyword:"required",params:{missingProperty: "event_type"},message:"must have required property '"+"event_type"+"'"};
+if(vErrors === null){
+vErrors = [err0];
+}
+else {
+vErrors.push(err0);
+}
+errors++;
+}
+if(data.data === undefined){
+const err1 = {instancePath,schemaPath:"#/oneOf/0/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
+if(vErrors === null){
+vErrors = [err1];
+}
+else {
+vErrors.push(err1);
+}
+errors++;
+}
+for(const key0 in data){
+if(!((key0 === "event_type") || (key0 === "data"))){
+const err2 = {instancePath,schemaPath:"#/oneOf/0/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key0},message:"must NOT have additional properties"};
+if(vErrors === null){
+vErrors = [err2];
+}
+else {
+vErrors.push(err2);
+}
+errors++;
+}
+}
+if(data.event_type !== undefined){
+if("retention.applied" !== data.event_type){
+const err3 = {instancePath:instancePath+"/event_type",schemaPath:"#/oneOf/0/properties/event_type/const",keyword:"const",params:{allowedValue: "retention.applied"},message:"must be equal to constant"};
+if(vErrors === null){
+vErrors = [err3];
+}
+else {
+vErrors.push(err3);
+}
+errors++;
+}
+}
+if(data.data !== undefined){
+let data1 = data.data;
+if(data1 && typeof data1 == "object" && !Array.isArray(data1)){
+if(data1.runs === undefined){
+const err4 = {instancePath:instancePath+"/data",schemaPath:"#/oneOf/0/properties/data/required",keyword:"required",params:{missingProperty: "runs"},message:"must have required property '"+"runs"+"'"};
+if(vErrors === null){
+vErrors = [err4];
+}
+else {
+vErrors.push(err4);
+}
+errors++;
+}
+for(const key1 in data1){
+if(!(key1 === "runs")){
+const err5 = {instancePath:instancePath+"/data",schemaPath:"#/oneOf/0/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key1},message:"must NOT have additional properties"};
+if(vErrors === null){
+vErrors = [err5];
+}
+else {
+vErrors.push(err5);
+}
+errors++;
+}
+}
+if(data1.runs !== undefined){
+let data2 = data1.runs;
+if(Array.isArray(data2)){
+if(data2.length > 100){
+const err6 = {instancePath:instancePath+"/data/runs",schemaPath:"#/oneOf/0/properties/data/properties/runs/maxItems",keyword:"maxItems",params:{limit: 100},message:"must NOT have more than 100 items"};
+if(vErrors === null){
+vErrors = [err6];
+}
+else {
+vErrors.push(err6);
+}
+errors++;
+}
+if(data2.length < 1){
+const err7 = {instancePath:instancePath+"/data/runs",schemaPath:"#/oneOf/0/properties/data/properties/runs/minItems",keyword:"minItems",params:{limit: 1},message:"must NOT have fewer than 1 items"};
+if(vErrors === null){
+vErrors = [err7];
+}
+else {
+vErrors.push(err7);
+}
+errors++;
+}
+const len0 = data2.length;
+for(let i0=0; i0<len0; i0++){
+let data3 = data2[i0];
+if(data3 && typeof data3 == "object" && !Array.isArray(data3)){
+if(data3.run_id === undefined){
+const err8 = {instancePath:instancePath+"/data/runs/" + i0,schemaPath:"#/$defs/RetainedRun/required",keyword:"required",params:{missingProperty: "run_id"},message:"must have required property '"+"run_id"+"'"};
+if(vErrors === null){
+vErrors = [err8];
+}
+else {
+vErrors.push(err8);
+}
+errors++;
+}
+if(data3.days === undefined){
+const err9 = {instancePath:instancePath+"/data/runs/" + i0,schemaPath:"#/$defs/RetainedRun/required",keyword:"required",params:{missingProperty: "days"},message:"must have required property '"+"days"+"'"};
+if(vErrors === null){
+vErrors = [err9];
+}
+else {
+vErrors.push(err9);
+}
+errors++;
+}
+if(data3.values === undefined){
+const err10 = {instancePath:instancePath+"/data/runs/" + i0,schemaPath:"#/$defs/RetainedRun/required",keyword:"required",params:{missingProperty: "values"},message:"must have required property '"+"values"+"'"};
+if(vErrors === null){
+vErrors = [err10];
+}
+else {
+vErrors.push(err10);
+}
+errors++;
+}
+if(data3.artifacts === undefined){
+const err11 = {instancePath:instancePath+"/data/runs/" + i0,schemaPath:"#/$defs/RetainedRun/required",keyword:"required",params:{missingProperty: "artifacts"},message:"must have required property '"+"artifacts"+"'"};
+if(vErrors === null){
+vErrors = [err11];
+}
+else {
+vErrors.push(err11);
+}
+errors++;
+}
+for(const key2 in data3){
+if(!((((key2 === "run_id") || (key2 === "days")) || (key2 === "values")) || (key2 === "artifacts"))){
+const err12 = {instancePath:instancePath+"/data/runs/" + i0,schemaPath:"#/$defs/RetainedRun/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key2},message:"must NOT have additional properties"};
+if(vErrors === null){
+vErrors = [err12];
+}
+else {
+vErrors.push(err12);
+}
+errors++;
+}
+}
+if(data3.run_id !== undefined){
+let data4 = data3.run_id;
+if(typeof data4 === "string"){
+if(func1(data4) > 64){
+const err13 = {instancePath:instancePath+"/data/runs/" + i0+"/run_id",schemaPath:"#/$defs/RetainedRun/properties/run_id/maxLength",keyword:"maxLength",params:{limit: 64},message:"must NOT have more than 64 characters"};
+if(vErrors === null){
+vErrors = [err13];
+}
+else {
+vErrors.push(err13);
+}
+errors++;
+}
+if(func1(data4) < 1){
+const err14 = {instancePath:instancePath+"/data/runs/" + i0+"/run_id",schemaPath:"#/$defs/RetainedRun/properties/run_id/minLength",keyword:"minLength",params:{limit: 1},message:"must NOT have fewer than 1 characters"};
+if(vErrors === null){
+vErrors = [err14];
+}
+else {
+vErrors.push(err14);
+}
+errors++;
+}
+}
+else {
+const err15 = {instancePath:instancePath+"/data/runs/" + i0+"/run_id",schemaPath:"#/$defs/RetainedRun/properties/run_id/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err15];
+}
+else {
+vErrors.push(err15);
+}
+errors++;
+}
+}
+if(data3.days !== undefined){
+let data5 = data3.days;
+if(!(((typeof data5 == "number") && (!(data5 % 1) && !isNaN(data5))) && (isFinite(data5)))){
+const err16 = {instancePath:instancePath+"/data/runs/" + i0+"/days",schemaPath:"#/$defs/RetainedRun/properties/days/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
+if(vErrors === null){
+vErrors = [err16];
+}
+else {
+vErrors.push(err16);
+}
+errors++;
+}
+if((typeof data5 == "number") && (isFinite(data5))){
+if(data5 > 36500 || isNaN(data5)){
+const err17 = {instancePath:instancePath+"/data/runs/" + i0+"/days",schemaPath:"#/$defs/RetainedRun/properties/days/maximum",keyword:"maximum",params:{comparison: "<=", limit: 36500},message:"must be <= 36500"};
+if(vErrors === null){
+vErrors = [err17];
+}
+else {
+vErrors.push(err17);
+}
+errors++;
+}
+if(data5 < 0 || isNaN(data5)){
+const err18 = {instancePath:instancePath+"/data/runs/" + i0+"/days",schemaPath:"#/$defs/RetainedRun/properties/days/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0},message:"must be >= 0"};
+if(vErrors === null){
+vErrors = [err18];
+}
+else {
+vErrors.push(err18);
+}
+errors++;
+}
+}
+}
+if(data3.values !== undefined){
+let data6 = data3.values;
+if(!(((typeof data6 == "number") && (!(data6 % 1) && !isNaN(data6))) && (isFinite(data6)))){
+const err19 = {instancePath:instancePath+"/data/runs/" + i0+"/values",schemaPath:"#/$defs/RetainedRun/properties/values/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
+if(vErrors === null){
+vErrors = [err19];
+}
+else {
+vErrors.push(err19);
+}
+errors++;
+}
+if((typeof data6 == "number") && (isFinite(data6))){
+if(data6 < 0 || isNaN(data6)){
+const err20 = {instancePath:instancePath+"/data/runs/" + i0+"/values",schemaPath:"#/$defs/RetainedRun/properties/values/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0},message:"must be >= 0"};
+if(vErrors === null){
+vErrors = [err20];
+}
+else {
+vErrors.push(err20);
+}
+errors++;
+}
+}
+}
+if(data3.artifacts !== undefined){
+let data7 = data3.artifacts;
+if(!(((typeof data7 == "number") && (!(data7 % 1) && !isNaN(data7))) && (isFinite(data7)))){
+const err21 = {instancePath:instancePath+"/data/runs/" + i0+"/artifacts",schemaPath:"#/$defs/RetainedRun/properties/artifacts/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
+if(vErrors === null){
+vErrors = [err21];
+}
+else {
+vErrors.push(err21);
+}
+errors++;
+}
+if((typeof data7 == "number") && (isFinite(data7))){
+if(data7 < 0 || isNaN(data7)){
+const err22 = {instancePath:instancePath+"/data/runs/" + i0+"/artifacts",schemaPath:"#/$defs/RetainedRun/properties/artifacts/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0},message:"must be >= 0"};
+if(vErrors === null){
+vErrors = [err22];
+}
+else {
+vErrors.push(err22);
+}
+errors++;
+}
+}
+}
+}
+else {
+const err23 = {instancePath:instancePath+"/data/runs/" + i0,schemaPath:"#/$defs/RetainedRun/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err23];
+}
+else {
+vErrors.push(err23);
+}
+errors++;
+}
+}
+}
+else {
+const err24 = {instancePath:instancePath+"/data/runs",schemaPath:"#/oneOf/0/properties/data/properties/runs/type",keyword:"type",params:{type: "array"},message:"must be array"};
+if(vErrors === null){
+vErrors = [err24];
+}
+else {
+vErrors.push(err24);
+}
+errors++;
+}
+}
+}
+else {
+const err25 = {instancePath:instancePath+"/data",schemaPath:"#/oneOf/0/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err25];
+}
+else {
+vErrors.push(err25);
+}
+errors++;
+}
+}
+}
+else {
+const err26 = {instancePath,schemaPath:"#/oneOf/0/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err26];
+}
+else {
+vErrors.push(err26);
+}
+errors++;
+}
+var _valid0 = _errs1 === errors;
+if(_valid0){
+valid0 = true;
+passing0 = 0;
+var props0 = true;
+}
+if(!valid0){
+const err27 = {instancePath,schemaPath:"#/oneOf",keyword:"oneOf",params:{passingSchemas: passing0},message:"must match exactly one schema in oneOf"};
+if(vErrors === null){
+vErrors = [err27];
+}
+else {
+vErrors.push(err27);
+}
+errors++;
+}
+else {
+errors = _errs0;
+if(vErrors !== null){
+if(_errs0){
+vErrors.length = _errs0;
+}
+else {
+vErrors = null;
+}
+}
+}
+validate96.errors = vErrors;
+evaluated0.props = props0;
+return errors === 0;
+}
+validate96.evaluated = {"dynamicProps":true,"dynamicItems":false};
+
+exports.isRunEvent = validate66;
+const schema103 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/event/run.json","title":"RunEvent","description":"What happens to a run. The subject is the run, run_….","oneOf":[{"title":"RunCreated","description":"Somebody or something asked for a run; it waits for an engine.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"run.created"},"data":{"type":"object","required":["install_id","reason","upgrade_address","upgrade_id","upgrade_version","title","manifest_sha256","manifest_event_id","release_event_id","permission_hash","grant","steps"],"additionalProperties":false,"properties":{"install_id":{"type":["string","null"],"minLength":1,"maxLength":64},"reason":{"enum":["manual","schedule","catch_up","trigger"]},"due_ms":{"type":"integer","minimum":0,"description":"The schedule's due time this run is for."},"upgrade_id":{"type":"string","minLength":1,"maxLength":200},"upgrade_version":{"type":"string","minLength":1,"maxLength":100},"title":{"type":"string","minLength":1,"maxLength":500},"upgrade_address":{"type":"string","minLength":1,"maxLength":500,"description":"kind:pubkey:d of the listing."},"manifest_sha256":{"type":"string","pattern":"^[0-9a-f]{64}$"},"manifest_event_id":{"type":["string","null"],"pattern":"^[0-9a-f]{64}$"},"release_event_id":{"type":["string","null"],"pattern":"^[0-9a-f]{64}$"},"permission_hash":{"type":"string","pattern":"^[0-9a-f]{64}$"},"grant":{"type":"array","maxItems":500,"items":{"type":"string","minLength":1,"maxLength":4096},"description":"Everything the run may touch, pinned for its whole life."},"steps":{"type":"array","maxItems":64,"items":{"$ref":"#/$defs/RunStepName"}},"plan":{"type":"array","maxItems":64,"items":{"$ref":"#/$defs/RunStepPlan"},"x-sealed":true,"description":"The steps as they will be performed, in order."},"inputs":{"type":"object","additionalProperties":true,"description":"Inputs with defaults filled in.","x-sealed":true},"deadline_ms":{"type":"integer","minimum":0,"description":"When the run fails if it has not ended, in Unix milliseconds."}}}}},{"title":"RunClaimed","description":"An engine took the run.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"run.claimed"},"data":{"type":"object","required":["engine_id","fence"],"additionalProperties":false,"properties":{"engine_id":{"type":"string","minLength":1,"maxLength":64},"fence":{"type":"integer","minimum":1,"description":"Grows with every claim; a writer with an older one is refused."},"lease_until_ms":{"type":"integer","minimum":0,"description":"From then on another engine may claim it. Absent: until this engine's process is gone."},"lease_token_sha256":{"type":"string","pattern":"^[0-9a-f]{64}$","description":"Whoever writes for this lease shows the token. Absent: an engine of the worker itself."}}}}},{"title":"RunStepStarted","description":"Recorded before the op acts: for an external write this is the recorded intent.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"step.started"},"data":{"type":"object","required":["step_id","attempt","op","effect","idempotency_key"],"additionalProperties":false,"properties":{"step_id":{"type":"string","minLength":1,"maxLength":64},"attempt":{"type":"integer","minimum":1},"op":{"type":"string","minLength":1,"maxLength":100},"effect":{"enum":["read","local_write","external_write"]},"idempotency_key":{"type":"string","minLength":1,"maxLength":200},"params":{"type":"object","additionalProperties":true,"description":"Parameters with every ${…} resolved.","x-sealed":true}}}}},{"title":"RunStepSucceeded","description":"The op answered; the step is never performed again.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"step.succeeded"},"data":{"type":"object","required":["step_id","attempt","duration_ms"],"additionalProperties":false,"properties":{"step_id":{"type":"string","minLength":1,"maxLength":64},"attempt":{"type":"integer","minimum":1},"duration_ms":{"type":"integer","minimum":0},"result":{"type":"object","additionalProperties":true,"description":"What ${steps.<id>.…} refers to.","x-sealed":true}}}}},{"title":"RunStepFailed","description":"The attempt did not succeed.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"step.failed"},"data":{"type":"object","required":["step_id","attempt","code","message","retry_at_ms"],"additionalProperties":false,"properties":{"step_id":{"type":"string","minLength":1,"maxLength":64},"attempt":{"type":"integer","minimum":1},"code":{"type":"string","pattern":"^[a-z][a-z0-9_]*$","maxLength":64},"message":{"type":"string","minLength":1,"maxLength":2000},"interrupted":{"type":"boolean","description":"The engine died or stopped during the attempt, so how it ended is not known."},"retry_at_ms":{"type":["integer","null"],"minimum":0,"description":"When the next attempt is due; null where there is none."}}}}},{"title":"RunArtifactCreated","description":"A step produced an output.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"artifact.created"},"data":{"type":"object","required":["step_id","artifact"],"additionalProperties":false,"properties":{"step_id":{"type":"string","minLength":1,"maxLength":64},"artifact":{"$ref":"#/$defs/ArtifactRef"}}}}},{"title":"RunLogged","description":"What an op reported on the way.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"run.log"},"data":{"type":"object","required":["step_id","level"],"additionalProperties":false,"properties":{"step_id":{"type":"string","minLength":1,"maxLength":64},"level":{"enum":["debug","info","warn"]},"line":{"$ref":"#/$defs/RunLogLine","x-sealed":true}}}}},{"title":"RunCancelRequested","description":"The run is to stop at once.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"run.cancel_requested"},"data":{"type":"object","required":["reason"],"additionalProperties":false,"properties":{"reason":{"type":"string","minLength":1,"maxLength":500}}}}},{"title":"RunPaused","description":"The run goes no further than the next step or checkpoint.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"run.paused"},"data":{"type":"object","required":["by","reason"],"additionalProperties":false,"properties":{"by":{"enum":["owner","machine"],"description":"machine: a constraint of the schedule is not met any longer."},"reason":{"type":"string","minLength":1,"maxLength":500}}}}},{"title":"RunResumed","description":"The run may go on.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"run.resumed"},"data":{"type":"object","required":["by","reason"],"additionalProperties":false,"properties":{"by":{"enum":["owner","machine"],"description":"machine: a constraint of the schedule is not met any longer."},"reason":{"type":"string","minLength":1,"maxLength":500}}}}},{"title":"RunStarted","description":"The engine that holds the lease has an install and a grant of its own for exactly this.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"run.started"},"data":{"type":"object","required":["manifest_sha256","permission_hash"],"additionalProperties":false,"properties":{"manifest_sha256":{"type":"string","pattern":"^[0-9a-f]{64}$"},"permission_hash":{"type":"string","pattern":"^[0-9a-f]{64}$"}}}}},{"title":"RunLeaseExtended","description":"The engine that holds the run is alive.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"run.lease_extended"},"data":{"type":"object","required":["fence","lease_until_ms"],"additionalProperties":false,"properties":{"fence":{"type":"integer","minimum":1},"lease_until_ms":{"type":"integer","minimum":0,"description":"From then on another engine may claim it."}}}}},{"title":"RunReleased","description":"The engine gave the run back; another may claim it.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"run.released"},"data":{"type":"object","required":["fence","reason"],"additionalProperties":false,"properties":{"fence":{"type":"integer","minimum":1},"reason":{"type":"string","minLength":1,"maxLength":500}}}}},{"title":"RunCompleted","description":"Every step succeeded.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"run.completed"},"data":{"type":"object","required":["note_relays"],"additionalProperties":false,"properties":{"note_relays":{"type":"array","maxItems":50,"items":{"type":"string","minLength":1,"maxLength":500},"description":"Where the owner wants the completion note; empty: nowhere."}}}}},{"title":"RunFailed","description":"A step failed for good, or the run could not go on.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"run.failed"},"data":{"type":"object","required":["step_id","code","message"],"additionalProperties":false,"properties":{"step_id":{"type":["string","null"],"minLength":1,"maxLength":64},"code":{"type":"string","pattern":"^[a-z][a-z0-9_]*$","maxLength":64},"message":{"type":"string","minLength":1,"maxLength":2000}}}}},{"title":"RunCanceled","description":"The run stopped as asked.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"run.canceled"},"data":{"type":"object","required":["reason"],"additionalProperties":false,"properties":{"reason":{"type":"string","minLength":1,"maxLength":500}}}}},{"title":"RunNotePosted","description":"At least one relay took the completion note.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"note.posted"},"data":{"type":"object","required":["note_event_id","accepted","refused"],"additionalProperties":false,"properties":{"note_event_id":{"type":"string","pattern":"^[0-9a-f]{64}$"},"accepted":{"type":"array","maxItems":50,"items":{"type":"string","minLength":1,"maxLength":500}},"refused":{"type":"array","maxItems":50,"items":{"type":"string","minLength":1,"maxLength":500}}}}}},{"title":"RunNoteFailed","description":"No relay took the completion note; the run stays completed.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"note.failed"},"data":{"type":"object","required":["attempt","code","message","retry_at_ms"],"additionalProperties":false,"properties":{"attempt":{"type":"integer","minimum":1},"code":{"type":"string","pattern":"^[a-z][a-z0-9_]*$","maxLength":64},"message":{"type":"string","minLength":1,"maxLength":2000},"retry_at_ms":{"type":["integer","null"],"minimum":0}}}}}],"$defs":{"RunStepName":{"type":"object","required":["step_id","op"],"additionalProperties":false,"properties":{"step_id":{"type":"string","minLength":1,"maxLength":64},"op":{"type":"string","minLength":1,"maxLength":100}}},"RunStepPlan":{"type":"object","required":["step_id","op","params","effect","timeout_ms","max_attempts","backoff_ms"],"additionalProperties":false,"properties":{"step_id":{"type":"string","minLength":1,"maxLength":64},"op":{"type":"string","minLength":1,"maxLength":100},"params":{"type":"object","additionalProperties":true,"description":"Parameters, ${…} not yet resolved."},"effect":{"enum":["read","local_write","external_write"]},"timeout_ms":{"type":"integer","minimum":1},"max_attempts":{"type":"integer","minimum":1,"description":"1: an external write whose outcome is unknown is never repeated."},"backoff_ms":{"type":"integer","minimum":0}}},"RunLogLine":{"type":"object","required":["message"],"additionalProperties":false,"properties":{"message":{"type":"string","minLength":1,"maxLength":2000},"fields":{"type":"object","additionalProperties":true,"description":"Figures and names that belong to the message."}}},"ArtifactRef":{"description":"An output of a run. Its bytes are kept by content under the worker's data folder.","type":"object","required":["artifact_id","name","media_type","bytes","sha256"],"additionalProperties":false,"properties":{"artifact_id":{"type":"string","minLength":1,"maxLength":64},"name":{"type":"string","minLength":1,"maxLength":200},"media_type":{"type":"string","minLength":1,"maxLength":200},"bytes":{"type":"integer","minimum":0},"sha256":{"type":"string","pattern":"^[0-9a-f]{64}$"}}}}};
+const schema104 = {"type":"object","required":["step_id","op"],"additionalProperties":false,"properties":{"step_id":{"type":"string","minLength":1,"maxLength":64},"op":{"type":"string","minLength":1,"maxLength":100}}};
+const schema105 = {"type":"object","required":["step_id","op","params","effect","timeout_ms","max_attempts","backoff_ms"],"additionalProperties":false,"properties":{"step_id":{"type":"string","minLength":1,"maxLength":64},"op":{"type":"string","minLength":1,"maxLength":100},"params":{"type":"object","additionalProperties":true,"description":"Parameters, ${…} not yet resolved."},"effect":{"enum":["read","local_write","external_write"]},"timeout_ms":{"type":"integer","minimum":1},"max_attempts":{"type":"integer","minimum":1,"description":"1: an external write whose outcome is unknown is never repeated."},"backoff_ms":{"type":"integer","minimum":0}}};
+
+function validate66(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 /*# sourceURL="https://openagents.dev/schemas/event/run.json" */;
 let vErrors = null;
 let errors = 0;
-const evaluated0 = validate90.evaluated;
+const evaluated0 = validate66.evaluated;
 if(evaluated0.dynamicProps){
 evaluated0.props = undefined;
 }
@@ -19084,7 +21492,7 @@ vErrors.push(err15);
 errors++;
 }
 for(const key1 in data1){
-if(!(func3.call(schema136.oneOf[0].properties.data.properties, key1))){
+if(!(func3.call(schema103.oneOf[0].properties.data.properties, key1))){
 const err16 = {instancePath:instancePath+"/data",schemaPath:"#/oneOf/0/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key1},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err16];
@@ -19098,7 +21506,7 @@ errors++;
 if(data1.install_id !== undefined){
 let data2 = data1.install_id;
 if((typeof data2 !== "string") && (data2 !== null)){
-const err17 = {instancePath:instancePath+"/data/install_id",schemaPath:"#/oneOf/0/properties/data/properties/install_id/type",keyword:"type",params:{type: schema136.oneOf[0].properties.data.properties.install_id.type},message:"must be string,null"};
+const err17 = {instancePath:instancePath+"/data/install_id",schemaPath:"#/oneOf/0/properties/data/properties/install_id/type",keyword:"type",params:{type: schema103.oneOf[0].properties.data.properties.install_id.type},message:"must be string,null"};
 if(vErrors === null){
 vErrors = [err17];
 }
@@ -19133,7 +21541,7 @@ errors++;
 if(data1.reason !== undefined){
 let data3 = data1.reason;
 if(!((((data3 === "manual") || (data3 === "schedule")) || (data3 === "catch_up")) || (data3 === "trigger"))){
-const err20 = {instancePath:instancePath+"/data/reason",schemaPath:"#/oneOf/0/properties/data/properties/reason/enum",keyword:"enum",params:{allowedValues: schema136.oneOf[0].properties.data.properties.reason.enum},message:"must be equal to one of the allowed values"};
+const err20 = {instancePath:instancePath+"/data/reason",schemaPath:"#/oneOf/0/properties/data/properties/reason/enum",keyword:"enum",params:{allowedValues: schema103.oneOf[0].properties.data.properties.reason.enum},message:"must be equal to one of the allowed values"};
 if(vErrors === null){
 vErrors = [err20];
 }
@@ -19336,7 +21744,7 @@ errors++;
 if(data1.manifest_event_id !== undefined){
 let data10 = data1.manifest_event_id;
 if((typeof data10 !== "string") && (data10 !== null)){
-const err37 = {instancePath:instancePath+"/data/manifest_event_id",schemaPath:"#/oneOf/0/properties/data/properties/manifest_event_id/type",keyword:"type",params:{type: schema136.oneOf[0].properties.data.properties.manifest_event_id.type},message:"must be string,null"};
+const err37 = {instancePath:instancePath+"/data/manifest_event_id",schemaPath:"#/oneOf/0/properties/data/properties/manifest_event_id/type",keyword:"type",params:{type: schema103.oneOf[0].properties.data.properties.manifest_event_id.type},message:"must be string,null"};
 if(vErrors === null){
 vErrors = [err37];
 }
@@ -19361,7 +21769,7 @@ errors++;
 if(data1.release_event_id !== undefined){
 let data11 = data1.release_event_id;
 if((typeof data11 !== "string") && (data11 !== null)){
-const err39 = {instancePath:instancePath+"/data/release_event_id",schemaPath:"#/oneOf/0/properties/data/properties/release_event_id/type",keyword:"type",params:{type: schema136.oneOf[0].properties.data.properties.release_event_id.type},message:"must be string,null"};
+const err39 = {instancePath:instancePath+"/data/release_event_id",schemaPath:"#/oneOf/0/properties/data/properties/release_event_id/type",keyword:"type",params:{type: schema103.oneOf[0].properties.data.properties.release_event_id.type},message:"must be string,null"};
 if(vErrors === null){
 vErrors = [err39];
 }
@@ -19799,7 +22207,7 @@ errors++;
 if(data20.effect !== undefined){
 let data24 = data20.effect;
 if(!(((data24 === "read") || (data24 === "local_write")) || (data24 === "external_write"))){
-const err76 = {instancePath:instancePath+"/data/plan/" + i2+"/effect",schemaPath:"#/$defs/RunStepPlan/properties/effect/enum",keyword:"enum",params:{allowedValues: schema138.properties.effect.enum},message:"must be equal to one of the allowed values"};
+const err76 = {instancePath:instancePath+"/data/plan/" + i2+"/effect",schemaPath:"#/$defs/RunStepPlan/properties/effect/enum",keyword:"enum",params:{allowedValues: schema105.properties.effect.enum},message:"must be equal to one of the allowed values"};
 if(vErrors === null){
 vErrors = [err76];
 }
@@ -20413,7 +22821,7 @@ errors++;
 if(data37.effect !== undefined){
 let data41 = data37.effect;
 if(!(((data41 === "read") || (data41 === "local_write")) || (data41 === "external_write"))){
-const err126 = {instancePath:instancePath+"/data/effect",schemaPath:"#/oneOf/2/properties/data/properties/effect/enum",keyword:"enum",params:{allowedValues: schema136.oneOf[2].properties.data.properties.effect.enum},message:"must be equal to one of the allowed values"};
+const err126 = {instancePath:instancePath+"/data/effect",schemaPath:"#/oneOf/2/properties/data/properties/effect/enum",keyword:"enum",params:{allowedValues: schema103.oneOf[2].properties.data.properties.effect.enum},message:"must be equal to one of the allowed values"};
 if(vErrors === null){
 vErrors = [err126];
 }
@@ -20992,7 +23400,7 @@ errors++;
 if(data51.retry_at_ms !== undefined){
 let data57 = data51.retry_at_ms;
 if((!(((typeof data57 == "number") && (!(data57 % 1) && !isNaN(data57))) && (isFinite(data57)))) && (data57 !== null)){
-const err173 = {instancePath:instancePath+"/data/retry_at_ms",schemaPath:"#/oneOf/4/properties/data/properties/retry_at_ms/type",keyword:"type",params:{type: schema136.oneOf[4].properties.data.properties.retry_at_ms.type},message:"must be integer,null"};
+const err173 = {instancePath:instancePath+"/data/retry_at_ms",schemaPath:"#/oneOf/4/properties/data/properties/retry_at_ms/type",keyword:"type",params:{type: schema103.oneOf[4].properties.data.properties.retry_at_ms.type},message:"must be integer,null"};
 if(vErrors === null){
 vErrors = [err173];
 }
@@ -21553,7 +23961,7 @@ errors++;
 if(data68.level !== undefined){
 let data70 = data68.level;
 if(!(((data70 === "debug") || (data70 === "info")) || (data70 === "warn"))){
-const err219 = {instancePath:instancePath+"/data/level",schemaPath:"#/oneOf/6/properties/data/properties/level/enum",keyword:"enum",params:{allowedValues: schema136.oneOf[6].properties.data.properties.level.enum},message:"must be equal to one of the allowed values"};
+const err219 = {instancePath:instancePath+"/data/level",schemaPath:"#/oneOf/6/properties/data/properties/level/enum",keyword:"enum",params:{allowedValues: schema103.oneOf[6].properties.data.properties.level.enum},message:"must be equal to one of the allowed values"};
 if(vErrors === null){
 vErrors = [err219];
 }
@@ -21912,7 +24320,7 @@ errors++;
 if(data78.by !== undefined){
 let data79 = data78.by;
 if(!((data79 === "owner") || (data79 === "machine"))){
-const err247 = {instancePath:instancePath+"/data/by",schemaPath:"#/oneOf/8/properties/data/properties/by/enum",keyword:"enum",params:{allowedValues: schema136.oneOf[8].properties.data.properties.by.enum},message:"must be equal to one of the allowed values"};
+const err247 = {instancePath:instancePath+"/data/by",schemaPath:"#/oneOf/8/properties/data/properties/by/enum",keyword:"enum",params:{allowedValues: schema103.oneOf[8].properties.data.properties.by.enum},message:"must be equal to one of the allowed values"};
 if(vErrors === null){
 vErrors = [err247];
 }
@@ -22077,7 +24485,7 @@ errors++;
 if(data82.by !== undefined){
 let data83 = data82.by;
 if(!((data83 === "owner") || (data83 === "machine"))){
-const err260 = {instancePath:instancePath+"/data/by",schemaPath:"#/oneOf/9/properties/data/properties/by/enum",keyword:"enum",params:{allowedValues: schema136.oneOf[9].properties.data.properties.by.enum},message:"must be equal to one of the allowed values"};
+const err260 = {instancePath:instancePath+"/data/by",schemaPath:"#/oneOf/9/properties/data/properties/by/enum",keyword:"enum",params:{allowedValues: schema103.oneOf[9].properties.data.properties.by.enum},message:"must be equal to one of the allowed values"};
 if(vErrors === null){
 vErrors = [err260];
 }
@@ -22931,7 +25339,7 @@ errors++;
 if(data102.step_id !== undefined){
 let data103 = data102.step_id;
 if((typeof data103 !== "string") && (data103 !== null)){
-const err327 = {instancePath:instancePath+"/data/step_id",schemaPath:"#/oneOf/14/properties/data/properties/step_id/type",keyword:"type",params:{type: schema136.oneOf[14].properties.data.properties.step_id.type},message:"must be string,null"};
+const err327 = {instancePath:instancePath+"/data/step_id",schemaPath:"#/oneOf/14/properties/data/properties/step_id/type",keyword:"type",params:{type: schema103.oneOf[14].properties.data.properties.step_id.type},message:"must be string,null"};
 if(vErrors === null){
 vErrors = [err327];
 }
@@ -23684,7 +26092,7 @@ errors++;
 if(data117.retry_at_ms !== undefined){
 let data121 = data117.retry_at_ms;
 if((!(((typeof data121 == "number") && (!(data121 % 1) && !isNaN(data121))) && (isFinite(data121)))) && (data121 !== null)){
-const err388 = {instancePath:instancePath+"/data/retry_at_ms",schemaPath:"#/oneOf/17/properties/data/properties/retry_at_ms/type",keyword:"type",params:{type: schema136.oneOf[17].properties.data.properties.retry_at_ms.type},message:"must be integer,null"};
+const err388 = {instancePath:instancePath+"/data/retry_at_ms",schemaPath:"#/oneOf/17/properties/data/properties/retry_at_ms/type",keyword:"type",params:{type: schema103.oneOf[17].properties.data.properties.retry_at_ms.type},message:"must be integer,null"};
 if(vErrors === null){
 vErrors = [err388];
 }
@@ -23780,21 +26188,21 @@ vErrors = null;
 }
 }
 }
-validate90.errors = vErrors;
+validate66.errors = vErrors;
 evaluated0.props = props0;
 return errors === 0;
 }
-validate90.evaluated = {"dynamicProps":true,"dynamicItems":false};
+validate66.evaluated = {"dynamicProps":true,"dynamicItems":false};
 
-exports.isScheduleEvent = validate91;
-const schema141 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/event/schedule.json","title":"ScheduleEvent","description":"When an install is due and what was decided about it. The subject is the install's schedule, schedule_….","oneOf":[{"title":"ScheduleSet","description":"The install runs on this schedule from now on.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"schedule.set"},"data":{"type":"object","required":["install_id","worker_id","schedule","at_ms","next"],"additionalProperties":false,"properties":{"install_id":{"type":"string","minLength":1,"maxLength":64},"worker_id":{"type":"string","minLength":1,"maxLength":128},"schedule":{"$ref":"#/$defs/CronSchedule"},"at_ms":{"type":"integer","minimum":0,"maximum":9007199254740991,"description":"Unix time of the decision."},"next":{"anyOf":[{"$ref":"#/$defs/ScheduleDue"},{"type":"null"}]}}}}},{"title":"ScheduleCleared","description":"The install has no schedule any more.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"schedule.cleared"},"data":{"type":"object","required":["install_id","reason"],"additionalProperties":false,"properties":{"install_id":{"type":"string","minLength":1,"maxLength":64},"reason":{"type":"string","maxLength":500}}}}},{"title":"ScheduleDeferred","description":"It was due and waits: for its window, for the machine's state, or for a run that goes on. next.fire_at_ms is when the wait ends at the latest, or when the window opens.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"schedule.deferred"},"data":{"type":"object","required":["install_id","at_ms","trace","next"],"additionalProperties":false,"properties":{"install_id":{"type":"string","minLength":1,"maxLength":64},"at_ms":{"type":"integer","minimum":0,"maximum":9007199254740991,"description":"Unix time of the decision."},"trace":{"$ref":"#/$defs/ScheduleTrace"},"next":{"anyOf":[{"$ref":"#/$defs/ScheduleDue"},{"type":"null"}]}}}}},{"title":"ScheduleSkipped","description":"It was due and does not run for this due time.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"schedule.skipped"},"data":{"type":"object","required":["install_id","at_ms","trace","next"],"additionalProperties":false,"properties":{"install_id":{"type":"string","minLength":1,"maxLength":64},"at_ms":{"type":"integer","minimum":0,"maximum":9007199254740991,"description":"Unix time of the decision."},"trace":{"$ref":"#/$defs/ScheduleTrace"},"next":{"anyOf":[{"$ref":"#/$defs/ScheduleDue"},{"type":"null"}]}}}}},{"title":"ScheduleFired","description":"It was due and one run is to be started for this due time.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"schedule.fired"},"data":{"type":"object","required":["install_id","at_ms","due_ms","reason","trace","next"],"additionalProperties":false,"properties":{"install_id":{"type":"string","minLength":1,"maxLength":64},"at_ms":{"type":"integer","minimum":0,"maximum":9007199254740991,"description":"Unix time of the decision."},"due_ms":{"type":"integer","minimum":0,"maximum":9007199254740991,"description":"The due time this run is for, jitter aside. With the install it identifies the run: started twice, it is one run."},"reason":{"enum":["schedule","catch_up"]},"trace":{"$ref":"#/$defs/ScheduleTrace"},"next":{"anyOf":[{"$ref":"#/$defs/ScheduleDue"},{"type":"null"}]}}}}},{"title":"ScheduleRealigned","description":"The clock went back, so the next due time was found anew. What has fired stays fired.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"schedule.realigned"},"data":{"type":"object","required":["install_id","at_ms","next"],"additionalProperties":false,"properties":{"install_id":{"type":"string","minLength":1,"maxLength":64},"at_ms":{"type":"integer","minimum":0,"maximum":9007199254740991,"description":"Unix time of the decision."},"next":{"anyOf":[{"$ref":"#/$defs/ScheduleDue"},{"type":"null"}]}}}}},{"title":"ScheduleRunStarted","description":"The run that was fired exists.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"schedule.run_started"},"data":{"type":"object","required":["install_id","due_ms","run_id"],"additionalProperties":false,"properties":{"install_id":{"type":"string","minLength":1,"maxLength":64},"due_ms":{"type":"integer","minimum":0,"maximum":9007199254740991},"run_id":{"type":"string","minLength":1,"maxLength":64}}}}},{"title":"ScheduleRunRefused","description":"The run that was fired could not be started.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"schedule.run_refused"},"data":{"type":"object","required":["install_id","due_ms","code","message"],"additionalProperties":false,"properties":{"install_id":{"type":"string","minLength":1,"maxLength":64},"due_ms":{"type":"integer","minimum":0,"maximum":9007199254740991},"code":{"type":"string","minLength":1,"maxLength":100},"message":{"type":"string","maxLength":2000}}}}}],"$defs":{"CronSchedule":{"type":"object","description":"A cron schedule with every default filled in. Events from before overlap and on_unknown lack them: skip, wait.","required":["expression","timezone","jitter_ms","on_missed"],"additionalProperties":false,"properties":{"expression":{"type":"string","minLength":1,"maxLength":200},"timezone":{"type":"string","minLength":1,"maxLength":64,"description":"IANA name."},"window":{"$ref":"https://openagents.dev/schemas/manifest/upgrade-manifest.json#/$defs/ScheduleWindow"},"constraints":{"$ref":"https://openagents.dev/schemas/manifest/upgrade-manifest.json#/$defs/ScheduleConstraints"},"jitter_ms":{"type":"integer","minimum":0,"maximum":86400000},"on_missed":{"enum":["skip","catch_up"],"description":"Also decides what a due time outside the window does: skipped, or run at the next opening."},"overlap":{"$ref":"https://openagents.dev/schemas/manifest/upgrade-manifest.json#/$defs/ScheduleOverlap"},"on_unknown":{"$ref":"https://openagents.dev/schemas/manifest/upgrade-manifest.json#/$defs/ScheduleOnUnknown"}}},"ScheduleDue":{"type":"object","required":["due_ms","fire_at_ms"],"additionalProperties":false,"properties":{"due_ms":{"type":"integer","minimum":0,"maximum":9007199254740991,"description":"What the cron expression says."},"fire_at_ms":{"type":"integer","minimum":0,"maximum":9007199254740991,"description":"With jitter, or when the window opens, or when a wait ends at the latest."},"jitter_ms":{"type":"integer","minimum":0,"maximum":86400000,"description":"What jitter adds in that."}}},"ScheduleTrace":{"type":"object","description":"Everything a decision about a due time was made from.","required":["due_ms","first_due_ms","fire_at_ms","late_ms","jitter_ms","due_times","window","constraints","on_unknown","on_missed","overlap","active_runs","licence","budget","outcome"],"additionalProperties":false,"properties":{"due_ms":{"type":"integer","minimum":0,"maximum":9007199254740991,"description":"The latest due time that had come."},"first_due_ms":{"type":"integer","minimum":0,"maximum":9007199254740991,"description":"The earliest due time that this decision answers for."},"fire_at_ms":{"type":"integer","minimum":0,"maximum":9007199254740991,"description":"When it was to start."},"late_ms":{"type":"integer","minimum":0,"maximum":9007199254740991,"description":"How long after that the decision was made."},"jitter_ms":{"type":"integer","minimum":0,"maximum":86400000,"description":"How much of that is jitter."},"due_times":{"type":"integer","minimum":1,"description":"How many due times this decision answers for; more than one where some were missed."},"counted_from_ms":{"type":"integer","minimum":0,"maximum":9007199254740991,"description":"Due times before this were not counted: they are older than may be caught up."},"window":{"anyOf":[{"$ref":"#/$defs/WindowTrace"},{"type":"null"}]},"constraints":{"type":"array","maxItems":32,"items":{"$ref":"#/$defs/ConstraintTrace"}},"on_unknown":{"$ref":"https://openagents.dev/schemas/manifest/upgrade-manifest.json#/$defs/ScheduleOnUnknown"},"on_missed":{"enum":["skip","catch_up"]},"overlap":{"$ref":"https://openagents.dev/schemas/manifest/upgrade-manifest.json#/$defs/ScheduleOverlap"},"active_runs":{"type":"integer","minimum":0,"description":"Runs of the install that had not finished."},"clock_jump_ms":{"type":"integer","description":"How far wall time ran ahead of (or behind) monotonic time since the check before: sleep, or a clock that was set."},"away_ms":{"type":"integer","minimum":0,"maximum":9007199254740991,"description":"How much longer than it had meant to sleep the loop was away before this decision."},"licence":{"enum":["not_applicable"]},"budget":{"enum":["not_applicable"]},"waited_ms":{"type":"integer","minimum":0,"maximum":9007199254740991,"description":"How long it had waited for the machine's state or for a run."},"wait_until_ms":{"type":"integer","minimum":0,"maximum":9007199254740991,"description":"When a wait ends at the latest; then the due time is skipped."},"outcome":{"enum":["on_time","caught_up","window_opened","constraints_met","run_ended","waits_for_window","waits_for_constraints","waits_for_run","outside_window","missed","too_old","constraints_unmet","run_active"]}}},"WindowTrace":{"type":"object","required":["start","end","open"],"additionalProperties":false,"properties":{"start":{"type":"string"},"end":{"type":"string"},"open":{"type":"boolean"}}},"ConstraintTrace":{"type":"object","required":["name","required","measured","met"],"additionalProperties":false,"properties":{"name":{"enum":["plugged_in","wifi_only","cpu_max_percentage","suspend_if_active","respect_dnd"]},"required":{"type":["boolean","integer"],"description":"As declared; false asks for nothing."},"measured":{"type":["boolean","number","string"],"description":"plugged_in: on mains power; wifi_only: wifi, wired, other or none; cpu_max_percentage: the whole machine's load in percent; suspend_if_active: milliseconds since the last input; respect_dnd: whether Do Not Disturb is on. \"unknown\" where no sensor knew, and where nothing was asked for."},"met":{"enum":["yes","no","unknown"]},"reason":{"type":"string","maxLength":300,"description":"Why it is unknown."}}}}};
-const schema147 = {"type":"object","required":["due_ms","fire_at_ms"],"additionalProperties":false,"properties":{"due_ms":{"type":"integer","minimum":0,"maximum":9007199254740991,"description":"What the cron expression says."},"fire_at_ms":{"type":"integer","minimum":0,"maximum":9007199254740991,"description":"With jitter, or when the window opens, or when a wait ends at the latest."},"jitter_ms":{"type":"integer","minimum":0,"maximum":86400000,"description":"What jitter adds in that."}}};
-const schema142 = {"type":"object","description":"A cron schedule with every default filled in. Events from before overlap and on_unknown lack them: skip, wait.","required":["expression","timezone","jitter_ms","on_missed"],"additionalProperties":false,"properties":{"expression":{"type":"string","minLength":1,"maxLength":200},"timezone":{"type":"string","minLength":1,"maxLength":64,"description":"IANA name."},"window":{"$ref":"https://openagents.dev/schemas/manifest/upgrade-manifest.json#/$defs/ScheduleWindow"},"constraints":{"$ref":"https://openagents.dev/schemas/manifest/upgrade-manifest.json#/$defs/ScheduleConstraints"},"jitter_ms":{"type":"integer","minimum":0,"maximum":86400000},"on_missed":{"enum":["skip","catch_up"],"description":"Also decides what a due time outside the window does: skipped, or run at the next opening."},"overlap":{"$ref":"https://openagents.dev/schemas/manifest/upgrade-manifest.json#/$defs/ScheduleOverlap"},"on_unknown":{"$ref":"https://openagents.dev/schemas/manifest/upgrade-manifest.json#/$defs/ScheduleOnUnknown"}}};
+exports.isScheduleEvent = validate97;
+const schema151 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/event/schedule.json","title":"ScheduleEvent","description":"When an install is due and what was decided about it. The subject is the install's schedule, schedule_….","oneOf":[{"title":"ScheduleSet","description":"The install runs on this schedule from now on.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"schedule.set"},"data":{"type":"object","required":["install_id","worker_id","schedule","at_ms","next"],"additionalProperties":false,"properties":{"install_id":{"type":"string","minLength":1,"maxLength":64},"worker_id":{"type":"string","minLength":1,"maxLength":128},"schedule":{"$ref":"#/$defs/CronSchedule"},"at_ms":{"type":"integer","minimum":0,"maximum":9007199254740991,"description":"Unix time of the decision."},"next":{"anyOf":[{"$ref":"#/$defs/ScheduleDue"},{"type":"null"}]}}}}},{"title":"ScheduleCleared","description":"The install has no schedule any more.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"schedule.cleared"},"data":{"type":"object","required":["install_id","reason"],"additionalProperties":false,"properties":{"install_id":{"type":"string","minLength":1,"maxLength":64},"reason":{"type":"string","maxLength":500}}}}},{"title":"ScheduleDeferred","description":"It was due and waits: for its window, for the machine's state, or for a run that goes on. next.fire_at_ms is when the wait ends at the latest, or when the window opens.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"schedule.deferred"},"data":{"type":"object","required":["install_id","at_ms","trace","next"],"additionalProperties":false,"properties":{"install_id":{"type":"string","minLength":1,"maxLength":64},"at_ms":{"type":"integer","minimum":0,"maximum":9007199254740991,"description":"Unix time of the decision."},"trace":{"$ref":"#/$defs/ScheduleTrace"},"next":{"anyOf":[{"$ref":"#/$defs/ScheduleDue"},{"type":"null"}]}}}}},{"title":"ScheduleSkipped","description":"It was due and does not run for this due time.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"schedule.skipped"},"data":{"type":"object","required":["install_id","at_ms","trace","next"],"additionalProperties":false,"properties":{"install_id":{"type":"string","minLength":1,"maxLength":64},"at_ms":{"type":"integer","minimum":0,"maximum":9007199254740991,"description":"Unix time of the decision."},"trace":{"$ref":"#/$defs/ScheduleTrace"},"next":{"anyOf":[{"$ref":"#/$defs/ScheduleDue"},{"type":"null"}]}}}}},{"title":"ScheduleFired","description":"It was due and one run is to be started for this due time.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"schedule.fired"},"data":{"type":"object","required":["install_id","at_ms","due_ms","reason","trace","next"],"additionalProperties":false,"properties":{"install_id":{"type":"string","minLength":1,"maxLength":64},"at_ms":{"type":"integer","minimum":0,"maximum":9007199254740991,"description":"Unix time of the decision."},"due_ms":{"type":"integer","minimum":0,"maximum":9007199254740991,"description":"The due time this run is for, jitter aside. With the install it identifies the run: started twice, it is one run."},"reason":{"enum":["schedule","catch_up"]},"trace":{"$ref":"#/$defs/ScheduleTrace"},"next":{"anyOf":[{"$ref":"#/$defs/ScheduleDue"},{"type":"null"}]}}}}},{"title":"ScheduleRealigned","description":"The clock went back, so the next due time was found anew. What has fired stays fired.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"schedule.realigned"},"data":{"type":"object","required":["install_id","at_ms","next"],"additionalProperties":false,"properties":{"install_id":{"type":"string","minLength":1,"maxLength":64},"at_ms":{"type":"integer","minimum":0,"maximum":9007199254740991,"description":"Unix time of the decision."},"next":{"anyOf":[{"$ref":"#/$defs/ScheduleDue"},{"type":"null"}]}}}}},{"title":"ScheduleRunStarted","description":"The run that was fired exists.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"schedule.run_started"},"data":{"type":"object","required":["install_id","due_ms","run_id"],"additionalProperties":false,"properties":{"install_id":{"type":"string","minLength":1,"maxLength":64},"due_ms":{"type":"integer","minimum":0,"maximum":9007199254740991},"run_id":{"type":"string","minLength":1,"maxLength":64}}}}},{"title":"ScheduleRunRefused","description":"The run that was fired could not be started.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"schedule.run_refused"},"data":{"type":"object","required":["install_id","due_ms","code","message"],"additionalProperties":false,"properties":{"install_id":{"type":"string","minLength":1,"maxLength":64},"due_ms":{"type":"integer","minimum":0,"maximum":9007199254740991},"code":{"type":"string","minLength":1,"maxLength":100},"message":{"type":"string","maxLength":2000}}}}}],"$defs":{"CronSchedule":{"type":"object","description":"A cron schedule with every default filled in. Events from before overlap and on_unknown lack them: skip, wait.","required":["expression","timezone","jitter_ms","on_missed"],"additionalProperties":false,"properties":{"expression":{"type":"string","minLength":1,"maxLength":200},"timezone":{"type":"string","minLength":1,"maxLength":64,"description":"IANA name."},"window":{"$ref":"https://openagents.dev/schemas/manifest/upgrade-manifest.json#/$defs/ScheduleWindow"},"constraints":{"$ref":"https://openagents.dev/schemas/manifest/upgrade-manifest.json#/$defs/ScheduleConstraints"},"jitter_ms":{"type":"integer","minimum":0,"maximum":86400000},"on_missed":{"enum":["skip","catch_up"],"description":"Also decides what a due time outside the window does: skipped, or run at the next opening."},"overlap":{"$ref":"https://openagents.dev/schemas/manifest/upgrade-manifest.json#/$defs/ScheduleOverlap"},"on_unknown":{"$ref":"https://openagents.dev/schemas/manifest/upgrade-manifest.json#/$defs/ScheduleOnUnknown"}}},"ScheduleDue":{"type":"object","required":["due_ms","fire_at_ms"],"additionalProperties":false,"properties":{"due_ms":{"type":"integer","minimum":0,"maximum":9007199254740991,"description":"What the cron expression says."},"fire_at_ms":{"type":"integer","minimum":0,"maximum":9007199254740991,"description":"With jitter, or when the window opens, or when a wait ends at the latest."},"jitter_ms":{"type":"integer","minimum":0,"maximum":86400000,"description":"What jitter adds in that."}}},"ScheduleTrace":{"type":"object","description":"Everything a decision about a due time was made from.","required":["due_ms","first_due_ms","fire_at_ms","late_ms","jitter_ms","due_times","window","constraints","on_unknown","on_missed","overlap","active_runs","licence","budget","outcome"],"additionalProperties":false,"properties":{"due_ms":{"type":"integer","minimum":0,"maximum":9007199254740991,"description":"The latest due time that had come."},"first_due_ms":{"type":"integer","minimum":0,"maximum":9007199254740991,"description":"The earliest due time that this decision answers for."},"fire_at_ms":{"type":"integer","minimum":0,"maximum":9007199254740991,"description":"When it was to start."},"late_ms":{"type":"integer","minimum":0,"maximum":9007199254740991,"description":"How long after that the decision was made."},"jitter_ms":{"type":"integer","minimum":0,"maximum":86400000,"description":"How much of that is jitter."},"due_times":{"type":"integer","minimum":1,"description":"How many due times this decision answers for; more than one where some were missed."},"counted_from_ms":{"type":"integer","minimum":0,"maximum":9007199254740991,"description":"Due times before this were not counted: they are older than may be caught up."},"window":{"anyOf":[{"$ref":"#/$defs/WindowTrace"},{"type":"null"}]},"constraints":{"type":"array","maxItems":32,"items":{"$ref":"#/$defs/ConstraintTrace"}},"on_unknown":{"$ref":"https://openagents.dev/schemas/manifest/upgrade-manifest.json#/$defs/ScheduleOnUnknown"},"on_missed":{"enum":["skip","catch_up"]},"overlap":{"$ref":"https://openagents.dev/schemas/manifest/upgrade-manifest.json#/$defs/ScheduleOverlap"},"active_runs":{"type":"integer","minimum":0,"description":"Runs of the install that had not finished."},"clock_jump_ms":{"type":"integer","description":"How far wall time ran ahead of (or behind) monotonic time since the check before: sleep, or a clock that was set."},"away_ms":{"type":"integer","minimum":0,"maximum":9007199254740991,"description":"How much longer than it had meant to sleep the loop was away before this decision."},"licence":{"enum":["not_applicable"]},"budget":{"enum":["not_applicable"]},"waited_ms":{"type":"integer","minimum":0,"maximum":9007199254740991,"description":"How long it had waited for the machine's state or for a run."},"wait_until_ms":{"type":"integer","minimum":0,"maximum":9007199254740991,"description":"When a wait ends at the latest; then the due time is skipped."},"outcome":{"enum":["on_time","caught_up","window_opened","constraints_met","run_ended","waits_for_window","waits_for_constraints","waits_for_run","outside_window","missed","too_old","constraints_unmet","run_active"]}}},"WindowTrace":{"type":"object","required":["start","end","open"],"additionalProperties":false,"properties":{"start":{"type":"string"},"end":{"type":"string"},"open":{"type":"boolean"}}},"ConstraintTrace":{"type":"object","required":["name","required","measured","met"],"additionalProperties":false,"properties":{"name":{"enum":["plugged_in","wifi_only","cpu_max_percentage","suspend_if_active","respect_dnd"]},"required":{"type":["boolean","integer"],"description":"As declared; false asks for nothing."},"measured":{"type":["boolean","number","string"],"description":"plugged_in: on mains power; wifi_only: wifi, wired, other or none; cpu_max_percentage: the whole machine's load in percent; suspend_if_active: milliseconds since the last input; respect_dnd: whether Do Not Disturb is on. \"unknown\" where no sensor knew, and where nothing was asked for."},"met":{"enum":["yes","no","unknown"]},"reason":{"type":"string","maxLength":300,"description":"Why it is unknown."}}}}};
+const schema157 = {"type":"object","required":["due_ms","fire_at_ms"],"additionalProperties":false,"properties":{"due_ms":{"type":"integer","minimum":0,"maximum":9007199254740991,"description":"What the cron expression says."},"fire_at_ms":{"type":"integer","minimum":0,"maximum":9007199254740991,"description":"With jitter, or when the window opens, or when a wait ends at the latest."},"jitter_ms":{"type":"integer","minimum":0,"maximum":86400000,"description":"What jitter adds in that."}}};
+const schema152 = {"type":"object","description":"A cron schedule with every default filled in. Events from before overlap and on_unknown lack them: skip, wait.","required":["expression","timezone","jitter_ms","on_missed"],"additionalProperties":false,"properties":{"expression":{"type":"string","minLength":1,"maxLength":200},"timezone":{"type":"string","minLength":1,"maxLength":64,"description":"IANA name."},"window":{"$ref":"https://openagents.dev/schemas/manifest/upgrade-manifest.json#/$defs/ScheduleWindow"},"constraints":{"$ref":"https://openagents.dev/schemas/manifest/upgrade-manifest.json#/$defs/ScheduleConstraints"},"jitter_ms":{"type":"integer","minimum":0,"maximum":86400000},"on_missed":{"enum":["skip","catch_up"],"description":"Also decides what a due time outside the window does: skipped, or run at the next opening."},"overlap":{"$ref":"https://openagents.dev/schemas/manifest/upgrade-manifest.json#/$defs/ScheduleOverlap"},"on_unknown":{"$ref":"https://openagents.dev/schemas/manifest/upgrade-manifest.json#/$defs/ScheduleOnUnknown"}}};
 
-function validate92(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
+function validate98(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 let vErrors = null;
 let errors = 0;
-const evaluated0 = validate92.evaluated;
+const evaluated0 = validate98.evaluated;
 if(evaluated0.dynamicProps){
 evaluated0.props = undefined;
 }
@@ -24169,7 +26577,7 @@ errors++;
 if(data.on_missed !== undefined){
 let data12 = data.on_missed;
 if(!((data12 === "skip") || (data12 === "catch_up"))){
-const err31 = {instancePath:instancePath+"/on_missed",schemaPath:"#/properties/on_missed/enum",keyword:"enum",params:{allowedValues: schema142.properties.on_missed.enum},message:"must be equal to one of the allowed values"};
+const err31 = {instancePath:instancePath+"/on_missed",schemaPath:"#/properties/on_missed/enum",keyword:"enum",params:{allowedValues: schema152.properties.on_missed.enum},message:"must be equal to one of the allowed values"};
 if(vErrors === null){
 vErrors = [err31];
 }
@@ -24216,19 +26624,19 @@ vErrors.push(err34);
 }
 errors++;
 }
-validate92.errors = vErrors;
+validate98.errors = vErrors;
 return errors === 0;
 }
-validate92.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
+validate98.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
 
-const schema148 = {"type":"object","description":"Everything a decision about a due time was made from.","required":["due_ms","first_due_ms","fire_at_ms","late_ms","jitter_ms","due_times","window","constraints","on_unknown","on_missed","overlap","active_runs","licence","budget","outcome"],"additionalProperties":false,"properties":{"due_ms":{"type":"integer","minimum":0,"maximum":9007199254740991,"description":"The latest due time that had come."},"first_due_ms":{"type":"integer","minimum":0,"maximum":9007199254740991,"description":"The earliest due time that this decision answers for."},"fire_at_ms":{"type":"integer","minimum":0,"maximum":9007199254740991,"description":"When it was to start."},"late_ms":{"type":"integer","minimum":0,"maximum":9007199254740991,"description":"How long after that the decision was made."},"jitter_ms":{"type":"integer","minimum":0,"maximum":86400000,"description":"How much of that is jitter."},"due_times":{"type":"integer","minimum":1,"description":"How many due times this decision answers for; more than one where some were missed."},"counted_from_ms":{"type":"integer","minimum":0,"maximum":9007199254740991,"description":"Due times before this were not counted: they are older than may be caught up."},"window":{"anyOf":[{"$ref":"#/$defs/WindowTrace"},{"type":"null"}]},"constraints":{"type":"array","maxItems":32,"items":{"$ref":"#/$defs/ConstraintTrace"}},"on_unknown":{"$ref":"https://openagents.dev/schemas/manifest/upgrade-manifest.json#/$defs/ScheduleOnUnknown"},"on_missed":{"enum":["skip","catch_up"]},"overlap":{"$ref":"https://openagents.dev/schemas/manifest/upgrade-manifest.json#/$defs/ScheduleOverlap"},"active_runs":{"type":"integer","minimum":0,"description":"Runs of the install that had not finished."},"clock_jump_ms":{"type":"integer","description":"How far wall time ran ahead of (or behind) monotonic time since the check before: sleep, or a clock that was set."},"away_ms":{"type":"integer","minimum":0,"maximum":9007199254740991,"description":"How much longer than it had meant to sleep the loop was away before this decision."},"licence":{"enum":["not_applicable"]},"budget":{"enum":["not_applicable"]},"waited_ms":{"type":"integer","minimum":0,"maximum":9007199254740991,"description":"How long it had waited for the machine's state or for a run."},"wait_until_ms":{"type":"integer","minimum":0,"maximum":9007199254740991,"description":"When a wait ends at the latest; then the due time is skipped."},"outcome":{"enum":["on_time","caught_up","window_opened","constraints_met","run_ended","waits_for_window","waits_for_constraints","waits_for_run","outside_window","missed","too_old","constraints_unmet","run_active"]}}};
-const schema149 = {"type":"object","required":["start","end","open"],"additionalProperties":false,"properties":{"start":{"type":"string"},"end":{"type":"string"},"open":{"type":"boolean"}}};
-const schema150 = {"type":"object","required":["name","required","measured","met"],"additionalProperties":false,"properties":{"name":{"enum":["plugged_in","wifi_only","cpu_max_percentage","suspend_if_active","respect_dnd"]},"required":{"type":["boolean","integer"],"description":"As declared; false asks for nothing."},"measured":{"type":["boolean","number","string"],"description":"plugged_in: on mains power; wifi_only: wifi, wired, other or none; cpu_max_percentage: the whole machine's load in percent; suspend_if_active: milliseconds since the last input; respect_dnd: whether Do Not Disturb is on. \"unknown\" where no sensor knew, and where nothing was asked for."},"met":{"enum":["yes","no","unknown"]},"reason":{"type":"string","maxLength":300,"description":"Why it is unknown."}}};
+const schema158 = {"type":"object","description":"Everything a decision about a due time was made from.","required":["due_ms","first_due_ms","fire_at_ms","late_ms","jitter_ms","due_times","window","constraints","on_unknown","on_missed","overlap","active_runs","licence","budget","outcome"],"additionalProperties":false,"properties":{"due_ms":{"type":"integer","minimum":0,"maximum":9007199254740991,"description":"The latest due time that had come."},"first_due_ms":{"type":"integer","minimum":0,"maximum":9007199254740991,"description":"The earliest due time that this decision answers for."},"fire_at_ms":{"type":"integer","minimum":0,"maximum":9007199254740991,"description":"When it was to start."},"late_ms":{"type":"integer","minimum":0,"maximum":9007199254740991,"description":"How long after that the decision was made."},"jitter_ms":{"type":"integer","minimum":0,"maximum":86400000,"description":"How much of that is jitter."},"due_times":{"type":"integer","minimum":1,"description":"How many due times this decision answers for; more than one where some were missed."},"counted_from_ms":{"type":"integer","minimum":0,"maximum":9007199254740991,"description":"Due times before this were not counted: they are older than may be caught up."},"window":{"anyOf":[{"$ref":"#/$defs/WindowTrace"},{"type":"null"}]},"constraints":{"type":"array","maxItems":32,"items":{"$ref":"#/$defs/ConstraintTrace"}},"on_unknown":{"$ref":"https://openagents.dev/schemas/manifest/upgrade-manifest.json#/$defs/ScheduleOnUnknown"},"on_missed":{"enum":["skip","catch_up"]},"overlap":{"$ref":"https://openagents.dev/schemas/manifest/upgrade-manifest.json#/$defs/ScheduleOverlap"},"active_runs":{"type":"integer","minimum":0,"description":"Runs of the install that had not finished."},"clock_jump_ms":{"type":"integer","description":"How far wall time ran ahead of (or behind) monotonic time since the check before: sleep, or a clock that was set."},"away_ms":{"type":"integer","minimum":0,"maximum":9007199254740991,"description":"How much longer than it had meant to sleep the loop was away before this decision."},"licence":{"enum":["not_applicable"]},"budget":{"enum":["not_applicable"]},"waited_ms":{"type":"integer","minimum":0,"maximum":9007199254740991,"description":"How long it had waited for the machine's state or for a run."},"wait_until_ms":{"type":"integer","minimum":0,"maximum":9007199254740991,"description":"When a wait ends at the latest; then the due time is skipped."},"outcome":{"enum":["on_time","caught_up","window_opened","constraints_met","run_ended","waits_for_window","waits_for_constraints","waits_for_run","outside_window","missed","too_old","constraints_unmet","run_active"]}}};
+const schema159 = {"type":"object","required":["start","end","open"],"additionalProperties":false,"properties":{"start":{"type":"string"},"end":{"type":"string"},"open":{"type":"boolean"}}};
+const schema160 = {"type":"object","required":["name","required","measured","met"],"additionalProperties":false,"properties":{"name":{"enum":["plugged_in","wifi_only","cpu_max_percentage","suspend_if_active","respect_dnd"]},"required":{"type":["boolean","integer"],"description":"As declared; false asks for nothing."},"measured":{"type":["boolean","number","string"],"description":"plugged_in: on mains power; wifi_only: wifi, wired, other or none; cpu_max_percentage: the whole machine's load in percent; suspend_if_active: milliseconds since the last input; respect_dnd: whether Do Not Disturb is on. \"unknown\" where no sensor knew, and where nothing was asked for."},"met":{"enum":["yes","no","unknown"]},"reason":{"type":"string","maxLength":300,"description":"Why it is unknown."}}};
 
-function validate94(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
+function validate100(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 let vErrors = null;
 let errors = 0;
-const evaluated0 = validate94.evaluated;
+const evaluated0 = validate100.evaluated;
 if(evaluated0.dynamicProps){
 evaluated0.props = undefined;
 }
@@ -24387,7 +26795,7 @@ vErrors.push(err14);
 errors++;
 }
 for(const key0 in data){
-if(!(func3.call(schema148.properties, key0))){
+if(!(func3.call(schema158.properties, key0))){
 const err15 = {instancePath,schemaPath:"#/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key0},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err15];
@@ -24837,7 +27245,7 @@ errors++;
 if(data12.name !== undefined){
 let data13 = data12.name;
 if(!(((((data13 === "plugged_in") || (data13 === "wifi_only")) || (data13 === "cpu_max_percentage")) || (data13 === "suspend_if_active")) || (data13 === "respect_dnd"))){
-const err52 = {instancePath:instancePath+"/constraints/" + i0+"/name",schemaPath:"#/$defs/ConstraintTrace/properties/name/enum",keyword:"enum",params:{allowedValues: schema150.properties.name.enum},message:"must be equal to one of the allowed values"};
+const err52 = {instancePath:instancePath+"/constraints/" + i0+"/name",schemaPath:"#/$defs/ConstraintTrace/properties/name/enum",keyword:"enum",params:{allowedValues: schema160.properties.name.enum},message:"must be equal to one of the allowed values"};
 if(vErrors === null){
 vErrors = [err52];
 }
@@ -24850,7 +27258,7 @@ errors++;
 if(data12.required !== undefined){
 let data14 = data12.required;
 if((typeof data14 !== "boolean") && (!(((typeof data14 == "number") && (!(data14 % 1) && !isNaN(data14))) && (isFinite(data14))))){
-const err53 = {instancePath:instancePath+"/constraints/" + i0+"/required",schemaPath:"#/$defs/ConstraintTrace/properties/required/type",keyword:"type",params:{type: schema150.properties.required.type},message:"must be boolean,integer"};
+const err53 = {instancePath:instancePath+"/constraints/" + i0+"/required",schemaPath:"#/$defs/ConstraintTrace/properties/required/type",keyword:"type",params:{type: schema160.properties.required.type},message:"must be boolean,integer"};
 if(vErrors === null){
 vErrors = [err53];
 }
@@ -24863,7 +27271,7 @@ errors++;
 if(data12.measured !== undefined){
 let data15 = data12.measured;
 if(((typeof data15 !== "boolean") && (!((typeof data15 == "number") && (isFinite(data15))))) && (typeof data15 !== "string")){
-const err54 = {instancePath:instancePath+"/constraints/" + i0+"/measured",schemaPath:"#/$defs/ConstraintTrace/properties/measured/type",keyword:"type",params:{type: schema150.properties.measured.type},message:"must be boolean,number,string"};
+const err54 = {instancePath:instancePath+"/constraints/" + i0+"/measured",schemaPath:"#/$defs/ConstraintTrace/properties/measured/type",keyword:"type",params:{type: schema160.properties.measured.type},message:"must be boolean,number,string"};
 if(vErrors === null){
 vErrors = [err54];
 }
@@ -24876,7 +27284,7 @@ errors++;
 if(data12.met !== undefined){
 let data16 = data12.met;
 if(!(((data16 === "yes") || (data16 === "no")) || (data16 === "unknown"))){
-const err55 = {instancePath:instancePath+"/constraints/" + i0+"/met",schemaPath:"#/$defs/ConstraintTrace/properties/met/enum",keyword:"enum",params:{allowedValues: schema150.properties.met.enum},message:"must be equal to one of the allowed values"};
+const err55 = {instancePath:instancePath+"/constraints/" + i0+"/met",schemaPath:"#/$defs/ConstraintTrace/properties/met/enum",keyword:"enum",params:{allowedValues: schema160.properties.met.enum},message:"must be equal to one of the allowed values"};
 if(vErrors === null){
 vErrors = [err55];
 }
@@ -24951,7 +27359,7 @@ errors++;
 if(data.on_missed !== undefined){
 let data19 = data.on_missed;
 if(!((data19 === "skip") || (data19 === "catch_up"))){
-const err61 = {instancePath:instancePath+"/on_missed",schemaPath:"#/properties/on_missed/enum",keyword:"enum",params:{allowedValues: schema148.properties.on_missed.enum},message:"must be equal to one of the allowed values"};
+const err61 = {instancePath:instancePath+"/on_missed",schemaPath:"#/properties/on_missed/enum",keyword:"enum",params:{allowedValues: schema158.properties.on_missed.enum},message:"must be equal to one of the allowed values"};
 if(vErrors === null){
 vErrors = [err61];
 }
@@ -25049,7 +27457,7 @@ errors++;
 }
 if(data.licence !== undefined){
 if(!(data.licence === "not_applicable")){
-const err69 = {instancePath:instancePath+"/licence",schemaPath:"#/properties/licence/enum",keyword:"enum",params:{allowedValues: schema148.properties.licence.enum},message:"must be equal to one of the allowed values"};
+const err69 = {instancePath:instancePath+"/licence",schemaPath:"#/properties/licence/enum",keyword:"enum",params:{allowedValues: schema158.properties.licence.enum},message:"must be equal to one of the allowed values"};
 if(vErrors === null){
 vErrors = [err69];
 }
@@ -25061,7 +27469,7 @@ errors++;
 }
 if(data.budget !== undefined){
 if(!(data.budget === "not_applicable")){
-const err70 = {instancePath:instancePath+"/budget",schemaPath:"#/properties/budget/enum",keyword:"enum",params:{allowedValues: schema148.properties.budget.enum},message:"must be equal to one of the allowed values"};
+const err70 = {instancePath:instancePath+"/budget",schemaPath:"#/properties/budget/enum",keyword:"enum",params:{allowedValues: schema158.properties.budget.enum},message:"must be equal to one of the allowed values"};
 if(vErrors === null){
 vErrors = [err70];
 }
@@ -25144,7 +27552,7 @@ errors++;
 if(data.outcome !== undefined){
 let data28 = data.outcome;
 if(!(((((((((((((data28 === "on_time") || (data28 === "caught_up")) || (data28 === "window_opened")) || (data28 === "constraints_met")) || (data28 === "run_ended")) || (data28 === "waits_for_window")) || (data28 === "waits_for_constraints")) || (data28 === "waits_for_run")) || (data28 === "outside_window")) || (data28 === "missed")) || (data28 === "too_old")) || (data28 === "constraints_unmet")) || (data28 === "run_active"))){
-const err77 = {instancePath:instancePath+"/outcome",schemaPath:"#/properties/outcome/enum",keyword:"enum",params:{allowedValues: schema148.properties.outcome.enum},message:"must be equal to one of the allowed values"};
+const err77 = {instancePath:instancePath+"/outcome",schemaPath:"#/properties/outcome/enum",keyword:"enum",params:{allowedValues: schema158.properties.outcome.enum},message:"must be equal to one of the allowed values"};
 if(vErrors === null){
 vErrors = [err77];
 }
@@ -25165,17 +27573,17 @@ vErrors.push(err78);
 }
 errors++;
 }
-validate94.errors = vErrors;
+validate100.errors = vErrors;
 return errors === 0;
 }
-validate94.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
+validate100.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
 
 
-function validate91(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
+function validate97(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 /*# sourceURL="https://openagents.dev/schemas/event/schedule.json" */;
 let vErrors = null;
 let errors = 0;
-const evaluated0 = validate91.evaluated;
+const evaluated0 = validate97.evaluated;
 if(evaluated0.dynamicProps){
 evaluated0.props = undefined;
 }
@@ -25367,8 +27775,8 @@ errors++;
 }
 }
 if(data1.schedule !== undefined){
-if(!(validate92(data1.schedule, {instancePath:instancePath+"/data/schedule",parentData:data1,parentDataProperty:"schedule",rootData,dynamicAnchors}))){
-vErrors = vErrors === null ? validate92.errors : vErrors.concat(validate92.errors);
+if(!(validate98(data1.schedule, {instancePath:instancePath+"/data/schedule",parentData:data1,parentDataProperty:"schedule",rootData,dynamicAnchors}))){
+vErrors = vErrors === null ? validate98.errors : vErrors.concat(validate98.errors);
 errors = vErrors.length;
 }
 }
@@ -25976,8 +28384,8 @@ errors++;
 }
 }
 if(data15.trace !== undefined){
-if(!(validate94(data15.trace, {instancePath:instancePath+"/data/trace",parentData:data15,parentDataProperty:"trace",rootData,dynamicAnchors}))){
-vErrors = vErrors === null ? validate94.errors : vErrors.concat(validate94.errors);
+if(!(validate100(data15.trace, {instancePath:instancePath+"/data/trace",parentData:data15,parentDataProperty:"trace",rootData,dynamicAnchors}))){
+vErrors = vErrors === null ? validate100.errors : vErrors.concat(validate100.errors);
 errors = vErrors.length;
 }
 }
@@ -26380,8 +28788,8 @@ errors++;
 }
 }
 if(data24.trace !== undefined){
-if(!(validate94(data24.trace, {instancePath:instancePath+"/data/trace",parentData:data24,parentDataProperty:"trace",rootData,dynamicAnchors}))){
-vErrors = vErrors === null ? validate94.errors : vErrors.concat(validate94.errors);
+if(!(validate100(data24.trace, {instancePath:instancePath+"/data/trace",parentData:data24,parentDataProperty:"trace",rootData,dynamicAnchors}))){
+vErrors = vErrors === null ? validate100.errors : vErrors.concat(validate100.errors);
 errors = vErrors.length;
 }
 }
@@ -26841,7 +29249,7 @@ errors++;
 if(data33.reason !== undefined){
 let data37 = data33.reason;
 if(!((data37 === "schedule") || (data37 === "catch_up"))){
-const err134 = {instancePath:instancePath+"/data/reason",schemaPath:"#/oneOf/4/properties/data/properties/reason/enum",keyword:"enum",params:{allowedValues: schema141.oneOf[4].properties.data.properties.reason.enum},message:"must be equal to one of the allowed values"};
+const err134 = {instancePath:instancePath+"/data/reason",schemaPath:"#/oneOf/4/properties/data/properties/reason/enum",keyword:"enum",params:{allowedValues: schema151.oneOf[4].properties.data.properties.reason.enum},message:"must be equal to one of the allowed values"};
 if(vErrors === null){
 vErrors = [err134];
 }
@@ -26852,8 +29260,8 @@ errors++;
 }
 }
 if(data33.trace !== undefined){
-if(!(validate94(data33.trace, {instancePath:instancePath+"/data/trace",parentData:data33,parentDataProperty:"trace",rootData,dynamicAnchors}))){
-vErrors = vErrors === null ? validate94.errors : vErrors.concat(validate94.errors);
+if(!(validate100(data33.trace, {instancePath:instancePath+"/data/trace",parentData:data33,parentDataProperty:"trace",rootData,dynamicAnchors}))){
+vErrors = vErrors === null ? validate100.errors : vErrors.concat(validate100.errors);
 errors = vErrors.length;
 }
 }
@@ -27999,23 +30407,23 @@ vErrors = null;
 }
 }
 }
-validate91.errors = vErrors;
+validate97.errors = vErrors;
 evaluated0.props = props1;
 return errors === 0;
 }
-validate91.evaluated = {"dynamicProps":true,"dynamicItems":false};
+validate97.evaluated = {"dynamicProps":true,"dynamicItems":false};
 
-exports.isTriggerEvent = validate98;
-const schema157 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/event/trigger.json","title":"TriggerEvent","description":"What an install waits for besides its schedule, what was noticed, and what came of it. The subject is the install's triggers, trigger_….","oneOf":[{"title":"TriggersSet","description":"The install's triggers are watched from now on; what happened before does not count.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"trigger.set"},"data":{"type":"object","required":["install_id","at_ms","watches"],"additionalProperties":false,"properties":{"install_id":{"type":"string","minLength":1,"maxLength":64},"at_ms":{"type":"integer","minimum":0,"maximum":9007199254740991,"description":"Unix time of the decision."},"watches":{"type":"array","maxItems":32,"items":{"$ref":"#/$defs/TriggerWatch"}}}}}},{"title":"TriggersCleared","description":"The install's triggers are not watched any more.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"trigger.cleared"},"data":{"type":"object","required":["install_id","reason"],"additionalProperties":false,"properties":{"install_id":{"type":"string","minLength":1,"maxLength":64},"reason":{"type":"string","maxLength":500}}}}},{"title":"TriggerNoted","description":"Something happened that the install is to run for.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"trigger.noted"},"data":{"type":"object","required":["install_id","trigger","at_ms"],"additionalProperties":false,"properties":{"install_id":{"type":"string","minLength":1,"maxLength":64},"trigger":{"type":"integer","minimum":0,"maximum":31,"description":"Place in the manifest's list of triggers."},"at_ms":{"type":"integer","minimum":0,"maximum":9007199254740991,"description":"Unix time of the decision."},"cause":{"$ref":"#/$defs/TriggerCause","x-sealed":true},"baseline":{"$ref":"#/$defs/FileBaseline"}}}}},{"title":"TriggerSettled","description":"What is there now counts as known, and no run starts for it.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"trigger.settled"},"data":{"type":"object","required":["install_id","trigger","at_ms","reason"],"additionalProperties":false,"properties":{"install_id":{"type":"string","minLength":1,"maxLength":64},"trigger":{"type":"integer","minimum":0,"maximum":31,"description":"Place in the manifest's list of triggers."},"at_ms":{"type":"integer","minimum":0,"maximum":9007199254740991,"description":"Unix time of the decision."},"reason":{"enum":["first_look","own_run","own_event","missed"],"description":"first_look: watching begins; own_run: it changed during a run of the install, or just after; own_event: this worker signed it; missed: it changed while the worker was not running, and the install skips what it missed."},"cause":{"$ref":"#/$defs/TriggerCause","x-sealed":true},"baseline":{"$ref":"#/$defs/FileBaseline"}}}}},{"title":"TriggerDeferred","description":"What was noted waits. One run follows when it may start.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"trigger.deferred"},"data":{"type":"object","required":["install_id","at_ms","reason","until_ms"],"additionalProperties":false,"properties":{"install_id":{"type":"string","minLength":1,"maxLength":64},"at_ms":{"type":"integer","minimum":0,"maximum":9007199254740991,"description":"Unix time of the decision."},"reason":{"enum":["rate","window","constraints"],"description":"rate: the install has run for its triggers as often as it may for now; window: its window is closed; constraints: the machine is not as the schedule asks."},"until_ms":{"type":"integer","minimum":0,"maximum":9007199254740991,"description":"When it is looked at again."},"constraints":{"type":"array","maxItems":32,"items":{"$ref":"https://openagents.dev/schemas/event/schedule.json#/$defs/ConstraintTrace"}}}}}},{"title":"TriggerFired","description":"One run is to be started for everything noted so far; `cause` is the first of it.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"trigger.fired"},"data":{"type":"object","required":["install_id","fire","trigger","at_ms","causes","first_ms"],"additionalProperties":false,"properties":{"install_id":{"type":"string","minLength":1,"maxLength":64},"fire":{"type":"integer","minimum":1,"maximum":9007199254740991,"description":"Counts the install's fires. With the install it identifies the run: started twice, it is one run."},"trigger":{"type":"integer","minimum":0,"maximum":31,"description":"Place in the manifest's list of triggers."},"at_ms":{"type":"integer","minimum":0,"maximum":9007199254740991,"description":"Unix time of the decision."},"cause":{"$ref":"#/$defs/TriggerCause","x-sealed":true},"causes":{"type":"integer","minimum":1,"description":"How many this run answers for."},"first_ms":{"type":"integer","minimum":0,"maximum":9007199254740991,"description":"When the first of them was noted."},"constraints":{"type":"array","maxItems":32,"items":{"$ref":"https://openagents.dev/schemas/event/schedule.json#/$defs/ConstraintTrace"},"description":"Each declared constraint beside what was measured."}}}}},{"title":"TriggerRunStarted","description":"The run that was fired exists.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"trigger.run_started"},"data":{"type":"object","required":["install_id","fire","run_id"],"additionalProperties":false,"properties":{"install_id":{"type":"string","minLength":1,"maxLength":64},"fire":{"type":"integer","minimum":1,"maximum":9007199254740991,"description":"Counts the install's fires. With the install it identifies the run: started twice, it is one run."},"run_id":{"type":"string","minLength":1,"maxLength":64}}}}},{"title":"TriggerRunRefused","description":"The run that was fired could not be started.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"trigger.run_refused"},"data":{"type":"object","required":["install_id","fire","at_ms","code","message","again"],"additionalProperties":false,"properties":{"install_id":{"type":"string","minLength":1,"maxLength":64},"fire":{"type":"integer","minimum":1,"maximum":9007199254740991,"description":"Counts the install's fires. With the install it identifies the run: started twice, it is one run."},"at_ms":{"type":"integer","minimum":0,"maximum":9007199254740991,"description":"Unix time of the decision."},"code":{"type":"string","minLength":1,"maxLength":100},"message":{"type":"string","maxLength":2000},"again":{"type":"boolean","description":"It was only the wrong moment: the same cause fires again later."}}}}}],"$defs":{"TriggerCause":{"anyOf":[{"$ref":"#/$defs/FilesChanged"},{"$ref":"#/$defs/EventReceived"}]},"FilesChanged":{"type":"object","required":["kind","paths"],"additionalProperties":false,"properties":{"kind":{"const":"file_change"},"paths":{"type":"array","maxItems":20,"items":{"type":"string","minLength":1,"maxLength":1000},"description":"The first of them, in order. Empty where only the difference is known."},"changed":{"type":"integer","minimum":1,"description":"How many files came, changed or went. Absent: it happened while the worker was not running."}}},"EventReceived":{"type":"object","required":["kind","event_id","relay"],"additionalProperties":false,"properties":{"kind":{"const":"nostr_event"},"event_id":{"type":"string","pattern":"^[0-9a-f]{64}$"},"relay":{"type":"string","minLength":1,"maxLength":2000,"description":"The relay that brought it first."}}},"FileBaseline":{"type":"object","required":["fingerprint","files"],"additionalProperties":false,"description":"The watched files as they were.","properties":{"fingerprint":{"type":"string","pattern":"^[0-9a-f]{64}$","description":"SHA-256 over paths, sizes and times of change."},"files":{"type":"integer","minimum":0}}},"TriggerWatch":{"anyOf":[{"$ref":"#/$defs/FileWatchOrder"},{"$ref":"#/$defs/EventWatchOrder"}]},"FileWatchOrder":{"type":"object","required":["type","glob"],"additionalProperties":false,"properties":{"type":{"const":"file_change"},"glob":{"type":"string","minLength":1,"maxLength":4096,"description":"Absolute."},"refusal":{"$ref":"#/$defs/WatchRefusal"}}},"EventWatchOrder":{"type":"object","required":["type","filter"],"additionalProperties":false,"properties":{"type":{"const":"nostr_event"},"filter":{"type":"object","additionalProperties":true,"description":"NIP-01."},"refusal":{"$ref":"#/$defs/WatchRefusal"}}},"WatchRefusal":{"type":"object","required":["code","message"],"additionalProperties":false,"description":"Why it is not watched.","properties":{"code":{"type":"string","minLength":1,"maxLength":100},"message":{"type":"string","maxLength":2000}}}}};
-const schema166 = {"type":"object","required":["fingerprint","files"],"additionalProperties":false,"description":"The watched files as they were.","properties":{"fingerprint":{"type":"string","pattern":"^[0-9a-f]{64}$","description":"SHA-256 over paths, sizes and times of change."},"files":{"type":"integer","minimum":0}}};
-const schema158 = {"anyOf":[{"$ref":"#/$defs/FileWatchOrder"},{"$ref":"#/$defs/EventWatchOrder"}]};
-const schema159 = {"type":"object","required":["type","glob"],"additionalProperties":false,"properties":{"type":{"const":"file_change"},"glob":{"type":"string","minLength":1,"maxLength":4096,"description":"Absolute."},"refusal":{"$ref":"#/$defs/WatchRefusal"}}};
-const schema160 = {"type":"object","required":["code","message"],"additionalProperties":false,"description":"Why it is not watched.","properties":{"code":{"type":"string","minLength":1,"maxLength":100},"message":{"type":"string","maxLength":2000}}};
+exports.isTriggerEvent = validate104;
+const schema167 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/event/trigger.json","title":"TriggerEvent","description":"What an install waits for besides its schedule, what was noticed, and what came of it. The subject is the install's triggers, trigger_….","oneOf":[{"title":"TriggersSet","description":"The install's triggers are watched from now on; what happened before does not count.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"trigger.set"},"data":{"type":"object","required":["install_id","at_ms","watches"],"additionalProperties":false,"properties":{"install_id":{"type":"string","minLength":1,"maxLength":64},"at_ms":{"type":"integer","minimum":0,"maximum":9007199254740991,"description":"Unix time of the decision."},"watches":{"type":"array","maxItems":32,"items":{"$ref":"#/$defs/TriggerWatch"}}}}}},{"title":"TriggersCleared","description":"The install's triggers are not watched any more.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"trigger.cleared"},"data":{"type":"object","required":["install_id","reason"],"additionalProperties":false,"properties":{"install_id":{"type":"string","minLength":1,"maxLength":64},"reason":{"type":"string","maxLength":500}}}}},{"title":"TriggerNoted","description":"Something happened that the install is to run for.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"trigger.noted"},"data":{"type":"object","required":["install_id","trigger","at_ms"],"additionalProperties":false,"properties":{"install_id":{"type":"string","minLength":1,"maxLength":64},"trigger":{"type":"integer","minimum":0,"maximum":31,"description":"Place in the manifest's list of triggers."},"at_ms":{"type":"integer","minimum":0,"maximum":9007199254740991,"description":"Unix time of the decision."},"cause":{"$ref":"#/$defs/TriggerCause","x-sealed":true},"baseline":{"$ref":"#/$defs/FileBaseline"}}}}},{"title":"TriggerSettled","description":"What is there now counts as known, and no run starts for it.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"trigger.settled"},"data":{"type":"object","required":["install_id","trigger","at_ms","reason"],"additionalProperties":false,"properties":{"install_id":{"type":"string","minLength":1,"maxLength":64},"trigger":{"type":"integer","minimum":0,"maximum":31,"description":"Place in the manifest's list of triggers."},"at_ms":{"type":"integer","minimum":0,"maximum":9007199254740991,"description":"Unix time of the decision."},"reason":{"enum":["first_look","own_run","own_event","missed"],"description":"first_look: watching begins; own_run: it changed during a run of the install, or just after; own_event: this worker signed it; missed: it changed while the worker was not running, and the install skips what it missed."},"cause":{"$ref":"#/$defs/TriggerCause","x-sealed":true},"baseline":{"$ref":"#/$defs/FileBaseline"}}}}},{"title":"TriggerDeferred","description":"What was noted waits. One run follows when it may start.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"trigger.deferred"},"data":{"type":"object","required":["install_id","at_ms","reason","until_ms"],"additionalProperties":false,"properties":{"install_id":{"type":"string","minLength":1,"maxLength":64},"at_ms":{"type":"integer","minimum":0,"maximum":9007199254740991,"description":"Unix time of the decision."},"reason":{"enum":["rate","window","constraints"],"description":"rate: the install has run for its triggers as often as it may for now; window: its window is closed; constraints: the machine is not as the schedule asks."},"until_ms":{"type":"integer","minimum":0,"maximum":9007199254740991,"description":"When it is looked at again."},"constraints":{"type":"array","maxItems":32,"items":{"$ref":"https://openagents.dev/schemas/event/schedule.json#/$defs/ConstraintTrace"}}}}}},{"title":"TriggerFired","description":"One run is to be started for everything noted so far; `cause` is the first of it.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"trigger.fired"},"data":{"type":"object","required":["install_id","fire","trigger","at_ms","causes","first_ms"],"additionalProperties":false,"properties":{"install_id":{"type":"string","minLength":1,"maxLength":64},"fire":{"type":"integer","minimum":1,"maximum":9007199254740991,"description":"Counts the install's fires. With the install it identifies the run: started twice, it is one run."},"trigger":{"type":"integer","minimum":0,"maximum":31,"description":"Place in the manifest's list of triggers."},"at_ms":{"type":"integer","minimum":0,"maximum":9007199254740991,"description":"Unix time of the decision."},"cause":{"$ref":"#/$defs/TriggerCause","x-sealed":true},"causes":{"type":"integer","minimum":1,"description":"How many this run answers for."},"first_ms":{"type":"integer","minimum":0,"maximum":9007199254740991,"description":"When the first of them was noted."},"constraints":{"type":"array","maxItems":32,"items":{"$ref":"https://openagents.dev/schemas/event/schedule.json#/$defs/ConstraintTrace"},"description":"Each declared constraint beside what was measured."}}}}},{"title":"TriggerRunStarted","description":"The run that was fired exists.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"trigger.run_started"},"data":{"type":"object","required":["install_id","fire","run_id"],"additionalProperties":false,"properties":{"install_id":{"type":"string","minLength":1,"maxLength":64},"fire":{"type":"integer","minimum":1,"maximum":9007199254740991,"description":"Counts the install's fires. With the install it identifies the run: started twice, it is one run."},"run_id":{"type":"string","minLength":1,"maxLength":64}}}}},{"title":"TriggerRunRefused","description":"The run that was fired could not be started.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"trigger.run_refused"},"data":{"type":"object","required":["install_id","fire","at_ms","code","message","again"],"additionalProperties":false,"properties":{"install_id":{"type":"string","minLength":1,"maxLength":64},"fire":{"type":"integer","minimum":1,"maximum":9007199254740991,"description":"Counts the install's fires. With the install it identifies the run: started twice, it is one run."},"at_ms":{"type":"integer","minimum":0,"maximum":9007199254740991,"description":"Unix time of the decision."},"code":{"type":"string","minLength":1,"maxLength":100},"message":{"type":"string","maxLength":2000},"again":{"type":"boolean","description":"It was only the wrong moment: the same cause fires again later."}}}}}],"$defs":{"TriggerCause":{"anyOf":[{"$ref":"#/$defs/FilesChanged"},{"$ref":"#/$defs/EventReceived"}]},"FilesChanged":{"type":"object","required":["kind","paths"],"additionalProperties":false,"properties":{"kind":{"const":"file_change"},"paths":{"type":"array","maxItems":20,"items":{"type":"string","minLength":1,"maxLength":1000},"description":"The first of them, in order. Empty where only the difference is known."},"changed":{"type":"integer","minimum":1,"description":"How many files came, changed or went. Absent: it happened while the worker was not running."}}},"EventReceived":{"type":"object","required":["kind","event_id","relay"],"additionalProperties":false,"properties":{"kind":{"const":"nostr_event"},"event_id":{"type":"string","pattern":"^[0-9a-f]{64}$"},"relay":{"type":"string","minLength":1,"maxLength":2000,"description":"The relay that brought it first."}}},"FileBaseline":{"type":"object","required":["fingerprint","files"],"additionalProperties":false,"description":"The watched files as they were.","properties":{"fingerprint":{"type":"string","pattern":"^[0-9a-f]{64}$","description":"SHA-256 over paths, sizes and times of change."},"files":{"type":"integer","minimum":0}}},"TriggerWatch":{"anyOf":[{"$ref":"#/$defs/FileWatchOrder"},{"$ref":"#/$defs/EventWatchOrder"}]},"FileWatchOrder":{"type":"object","required":["type","glob"],"additionalProperties":false,"properties":{"type":{"const":"file_change"},"glob":{"type":"string","minLength":1,"maxLength":4096,"description":"Absolute."},"refusal":{"$ref":"#/$defs/WatchRefusal"}}},"EventWatchOrder":{"type":"object","required":["type","filter"],"additionalProperties":false,"properties":{"type":{"const":"nostr_event"},"filter":{"type":"object","additionalProperties":true,"description":"NIP-01."},"refusal":{"$ref":"#/$defs/WatchRefusal"}}},"WatchRefusal":{"type":"object","required":["code","message"],"additionalProperties":false,"description":"Why it is not watched.","properties":{"code":{"type":"string","minLength":1,"maxLength":100},"message":{"type":"string","maxLength":2000}}}}};
+const schema176 = {"type":"object","required":["fingerprint","files"],"additionalProperties":false,"description":"The watched files as they were.","properties":{"fingerprint":{"type":"string","pattern":"^[0-9a-f]{64}$","description":"SHA-256 over paths, sizes and times of change."},"files":{"type":"integer","minimum":0}}};
+const schema168 = {"anyOf":[{"$ref":"#/$defs/FileWatchOrder"},{"$ref":"#/$defs/EventWatchOrder"}]};
+const schema169 = {"type":"object","required":["type","glob"],"additionalProperties":false,"properties":{"type":{"const":"file_change"},"glob":{"type":"string","minLength":1,"maxLength":4096,"description":"Absolute."},"refusal":{"$ref":"#/$defs/WatchRefusal"}}};
+const schema170 = {"type":"object","required":["code","message"],"additionalProperties":false,"description":"Why it is not watched.","properties":{"code":{"type":"string","minLength":1,"maxLength":100},"message":{"type":"string","maxLength":2000}}};
 
-function validate100(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
+function validate106(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 let vErrors = null;
 let errors = 0;
-const evaluated0 = validate100.evaluated;
+const evaluated0 = validate106.evaluated;
 if(evaluated0.dynamicProps){
 evaluated0.props = undefined;
 }
@@ -28220,17 +30628,17 @@ vErrors.push(err16);
 }
 errors++;
 }
-validate100.errors = vErrors;
+validate106.errors = vErrors;
 return errors === 0;
 }
-validate100.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
+validate106.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
 
-const schema161 = {"type":"object","required":["type","filter"],"additionalProperties":false,"properties":{"type":{"const":"nostr_event"},"filter":{"type":"object","additionalProperties":true,"description":"NIP-01."},"refusal":{"$ref":"#/$defs/WatchRefusal"}}};
+const schema171 = {"type":"object","required":["type","filter"],"additionalProperties":false,"properties":{"type":{"const":"nostr_event"},"filter":{"type":"object","additionalProperties":true,"description":"NIP-01."},"refusal":{"$ref":"#/$defs/WatchRefusal"}}};
 
-function validate102(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
+function validate108(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 let vErrors = null;
 let errors = 0;
-const evaluated0 = validate102.evaluated;
+const evaluated0 = validate108.evaluated;
 if(evaluated0.dynamicProps){
 evaluated0.props = undefined;
 }
@@ -28415,16 +30823,16 @@ vErrors.push(err14);
 }
 errors++;
 }
-validate102.errors = vErrors;
+validate108.errors = vErrors;
 return errors === 0;
 }
-validate102.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
+validate108.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
 
 
-function validate99(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
+function validate105(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 let vErrors = null;
 let errors = 0;
-const evaluated0 = validate99.evaluated;
+const evaluated0 = validate105.evaluated;
 if(evaluated0.dynamicProps){
 evaluated0.props = undefined;
 }
@@ -28434,8 +30842,8 @@ evaluated0.items = undefined;
 const _errs0 = errors;
 let valid0 = false;
 const _errs1 = errors;
-if(!(validate100(data, {instancePath,parentData,parentDataProperty,rootData,dynamicAnchors}))){
-vErrors = vErrors === null ? validate100.errors : vErrors.concat(validate100.errors);
+if(!(validate106(data, {instancePath,parentData,parentDataProperty,rootData,dynamicAnchors}))){
+vErrors = vErrors === null ? validate106.errors : vErrors.concat(validate106.errors);
 errors = vErrors.length;
 }
 var _valid0 = _errs1 === errors;
@@ -28444,8 +30852,8 @@ if(_valid0){
 var props0 = true;
 }
 const _errs2 = errors;
-if(!(validate102(data, {instancePath,parentData,parentDataProperty,rootData,dynamicAnchors}))){
-vErrors = vErrors === null ? validate102.errors : vErrors.concat(validate102.errors);
+if(!(validate108(data, {instancePath,parentData,parentDataProperty,rootData,dynamicAnchors}))){
+vErrors = vErrors === null ? validate108.errors : vErrors.concat(validate108.errors);
 errors = vErrors.length;
 }
 var _valid0 = _errs2 === errors;
@@ -28476,20 +30884,20 @@ vErrors = null;
 }
 }
 }
-validate99.errors = vErrors;
+validate105.errors = vErrors;
 evaluated0.props = props0;
 return errors === 0;
 }
-validate99.evaluated = {"dynamicProps":true,"dynamicItems":false};
+validate105.evaluated = {"dynamicProps":true,"dynamicItems":false};
 
-const schema163 = {"anyOf":[{"$ref":"#/$defs/FilesChanged"},{"$ref":"#/$defs/EventReceived"}]};
-const schema164 = {"type":"object","required":["kind","paths"],"additionalProperties":false,"properties":{"kind":{"const":"file_change"},"paths":{"type":"array","maxItems":20,"items":{"type":"string","minLength":1,"maxLength":1000},"description":"The first of them, in order. Empty where only the difference is known."},"changed":{"type":"integer","minimum":1,"description":"How many files came, changed or went. Absent: it happened while the worker was not running."}}};
-const schema165 = {"type":"object","required":["kind","event_id","relay"],"additionalProperties":false,"properties":{"kind":{"const":"nostr_event"},"event_id":{"type":"string","pattern":"^[0-9a-f]{64}$"},"relay":{"type":"string","minLength":1,"maxLength":2000,"description":"The relay that brought it first."}}};
+const schema173 = {"anyOf":[{"$ref":"#/$defs/FilesChanged"},{"$ref":"#/$defs/EventReceived"}]};
+const schema174 = {"type":"object","required":["kind","paths"],"additionalProperties":false,"properties":{"kind":{"const":"file_change"},"paths":{"type":"array","maxItems":20,"items":{"type":"string","minLength":1,"maxLength":1000},"description":"The first of them, in order. Empty where only the difference is known."},"changed":{"type":"integer","minimum":1,"description":"How many files came, changed or went. Absent: it happened while the worker was not running."}}};
+const schema175 = {"type":"object","required":["kind","event_id","relay"],"additionalProperties":false,"properties":{"kind":{"const":"nostr_event"},"event_id":{"type":"string","pattern":"^[0-9a-f]{64}$"},"relay":{"type":"string","minLength":1,"maxLength":2000,"description":"The relay that brought it first."}}};
 
-function validate105(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
+function validate111(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 let vErrors = null;
 let errors = 0;
-const evaluated0 = validate105.evaluated;
+const evaluated0 = validate111.evaluated;
 if(evaluated0.dynamicProps){
 evaluated0.props = undefined;
 }
@@ -28801,18 +31209,18 @@ vErrors = null;
 }
 }
 }
-validate105.errors = vErrors;
+validate111.errors = vErrors;
 evaluated0.props = props0;
 return errors === 0;
 }
-validate105.evaluated = {"dynamicProps":true,"dynamicItems":false};
+validate111.evaluated = {"dynamicProps":true,"dynamicItems":false};
 
 
-function validate98(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
+function validate104(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 /*# sourceURL="https://openagents.dev/schemas/event/trigger.json" */;
 let vErrors = null;
 let errors = 0;
-const evaluated0 = validate98.evaluated;
+const evaluated0 = validate104.evaluated;
 if(evaluated0.dynamicProps){
 evaluated0.props = undefined;
 }
@@ -28998,8 +31406,8 @@ errors++;
 }
 const len0 = data4.length;
 for(let i0=0; i0<len0; i0++){
-if(!(validate99(data4[i0], {instancePath:instancePath+"/data/watches/" + i0,parentData:data4,parentDataProperty:i0,rootData,dynamicAnchors}))){
-vErrors = vErrors === null ? validate99.errors : vErrors.concat(validate99.errors);
+if(!(validate105(data4[i0], {instancePath:instancePath+"/data/watches/" + i0,parentData:data4,parentDataProperty:i0,rootData,dynamicAnchors}))){
+vErrors = vErrors === null ? validate105.errors : vErrors.concat(validate105.errors);
 errors = vErrors.length;
 }
 }
@@ -29418,8 +31826,8 @@ errors++;
 }
 }
 if(data11.cause !== undefined){
-if(!(validate105(data11.cause, {instancePath:instancePath+"/data/cause",parentData:data11,parentDataProperty:"cause",rootData,dynamicAnchors}))){
-vErrors = vErrors === null ? validate105.errors : vErrors.concat(validate105.errors);
+if(!(validate111(data11.cause, {instancePath:instancePath+"/data/cause",parentData:data11,parentDataProperty:"cause",rootData,dynamicAnchors}))){
+vErrors = vErrors === null ? validate111.errors : vErrors.concat(validate111.errors);
 errors = vErrors.length;
 }
 }
@@ -29765,7 +32173,7 @@ errors++;
 if(data20.reason !== undefined){
 let data24 = data20.reason;
 if(!((((data24 === "first_look") || (data24 === "own_run")) || (data24 === "own_event")) || (data24 === "missed"))){
-const err77 = {instancePath:instancePath+"/data/reason",schemaPath:"#/oneOf/3/properties/data/properties/reason/enum",keyword:"enum",params:{allowedValues: schema157.oneOf[3].properties.data.properties.reason.enum},message:"must be equal to one of the allowed values"};
+const err77 = {instancePath:instancePath+"/data/reason",schemaPath:"#/oneOf/3/properties/data/properties/reason/enum",keyword:"enum",params:{allowedValues: schema167.oneOf[3].properties.data.properties.reason.enum},message:"must be equal to one of the allowed values"};
 if(vErrors === null){
 vErrors = [err77];
 }
@@ -29776,8 +32184,8 @@ errors++;
 }
 }
 if(data20.cause !== undefined){
-if(!(validate105(data20.cause, {instancePath:instancePath+"/data/cause",parentData:data20,parentDataProperty:"cause",rootData,dynamicAnchors}))){
-vErrors = vErrors === null ? validate105.errors : vErrors.concat(validate105.errors);
+if(!(validate111(data20.cause, {instancePath:instancePath+"/data/cause",parentData:data20,parentDataProperty:"cause",rootData,dynamicAnchors}))){
+vErrors = vErrors === null ? validate111.errors : vErrors.concat(validate111.errors);
 errors = vErrors.length;
 }
 }
@@ -30088,7 +32496,7 @@ errors++;
 if(data30.reason !== undefined){
 let data33 = data30.reason;
 if(!(((data33 === "rate") || (data33 === "window")) || (data33 === "constraints"))){
-const err103 = {instancePath:instancePath+"/data/reason",schemaPath:"#/oneOf/4/properties/data/properties/reason/enum",keyword:"enum",params:{allowedValues: schema157.oneOf[4].properties.data.properties.reason.enum},message:"must be equal to one of the allowed values"};
+const err103 = {instancePath:instancePath+"/data/reason",schemaPath:"#/oneOf/4/properties/data/properties/reason/enum",keyword:"enum",params:{allowedValues: schema167.oneOf[4].properties.data.properties.reason.enum},message:"must be equal to one of the allowed values"};
 if(vErrors === null){
 vErrors = [err103];
 }
@@ -30205,7 +32613,7 @@ errors++;
 if(data36.name !== undefined){
 let data37 = data36.name;
 if(!(((((data37 === "plugged_in") || (data37 === "wifi_only")) || (data37 === "cpu_max_percentage")) || (data37 === "suspend_if_active")) || (data37 === "respect_dnd"))){
-const err113 = {instancePath:instancePath+"/data/constraints/" + i1+"/name",schemaPath:"https://openagents.dev/schemas/event/schedule.json#/$defs/ConstraintTrace/properties/name/enum",keyword:"enum",params:{allowedValues: schema150.properties.name.enum},message:"must be equal to one of the allowed values"};
+const err113 = {instancePath:instancePath+"/data/constraints/" + i1+"/name",schemaPath:"https://openagents.dev/schemas/event/schedule.json#/$defs/ConstraintTrace/properties/name/enum",keyword:"enum",params:{allowedValues: schema160.properties.name.enum},message:"must be equal to one of the allowed values"};
 if(vErrors === null){
 vErrors = [err113];
 }
@@ -30218,7 +32626,7 @@ errors++;
 if(data36.required !== undefined){
 let data38 = data36.required;
 if((typeof data38 !== "boolean") && (!(((typeof data38 == "number") && (!(data38 % 1) && !isNaN(data38))) && (isFinite(data38))))){
-const err114 = {instancePath:instancePath+"/data/constraints/" + i1+"/required",schemaPath:"https://openagents.dev/schemas/event/schedule.json#/$defs/ConstraintTrace/properties/required/type",keyword:"type",params:{type: schema150.properties.required.type},message:"must be boolean,integer"};
+const err114 = {instancePath:instancePath+"/data/constraints/" + i1+"/required",schemaPath:"https://openagents.dev/schemas/event/schedule.json#/$defs/ConstraintTrace/properties/required/type",keyword:"type",params:{type: schema160.properties.required.type},message:"must be boolean,integer"};
 if(vErrors === null){
 vErrors = [err114];
 }
@@ -30231,7 +32639,7 @@ errors++;
 if(data36.measured !== undefined){
 let data39 = data36.measured;
 if(((typeof data39 !== "boolean") && (!((typeof data39 == "number") && (isFinite(data39))))) && (typeof data39 !== "string")){
-const err115 = {instancePath:instancePath+"/data/constraints/" + i1+"/measured",schemaPath:"https://openagents.dev/schemas/event/schedule.json#/$defs/ConstraintTrace/properties/measured/type",keyword:"type",params:{type: schema150.properties.measured.type},message:"must be boolean,number,string"};
+const err115 = {instancePath:instancePath+"/data/constraints/" + i1+"/measured",schemaPath:"https://openagents.dev/schemas/event/schedule.json#/$defs/ConstraintTrace/properties/measured/type",keyword:"type",params:{type: schema160.properties.measured.type},message:"must be boolean,number,string"};
 if(vErrors === null){
 vErrors = [err115];
 }
@@ -30244,7 +32652,7 @@ errors++;
 if(data36.met !== undefined){
 let data40 = data36.met;
 if(!(((data40 === "yes") || (data40 === "no")) || (data40 === "unknown"))){
-const err116 = {instancePath:instancePath+"/data/constraints/" + i1+"/met",schemaPath:"https://openagents.dev/schemas/event/schedule.json#/$defs/ConstraintTrace/properties/met/enum",keyword:"enum",params:{allowedValues: schema150.properties.met.enum},message:"must be equal to one of the allowed values"};
+const err116 = {instancePath:instancePath+"/data/constraints/" + i1+"/met",schemaPath:"https://openagents.dev/schemas/event/schedule.json#/$defs/ConstraintTrace/properties/met/enum",keyword:"enum",params:{allowedValues: schema160.properties.met.enum},message:"must be equal to one of the allowed values"};
 if(vErrors === null){
 vErrors = [err116];
 }
@@ -30601,8 +33009,8 @@ errors++;
 }
 }
 if(data43.cause !== undefined){
-if(!(validate105(data43.cause, {instancePath:instancePath+"/data/cause",parentData:data43,parentDataProperty:"cause",rootData,dynamicAnchors}))){
-vErrors = vErrors === null ? validate105.errors : vErrors.concat(validate105.errors);
+if(!(validate111(data43.cause, {instancePath:instancePath+"/data/cause",parentData:data43,parentDataProperty:"cause",rootData,dynamicAnchors}))){
+vErrors = vErrors === null ? validate111.errors : vErrors.concat(validate111.errors);
 errors = vErrors.length;
 }
 }
@@ -30738,7 +33146,7 @@ errors++;
 if(data52.name !== undefined){
 let data53 = data52.name;
 if(!(((((data53 === "plugged_in") || (data53 === "wifi_only")) || (data53 === "cpu_max_percentage")) || (data53 === "suspend_if_active")) || (data53 === "respect_dnd"))){
-const err157 = {instancePath:instancePath+"/data/constraints/" + i2+"/name",schemaPath:"https://openagents.dev/schemas/event/schedule.json#/$defs/ConstraintTrace/properties/name/enum",keyword:"enum",params:{allowedValues: schema150.properties.name.enum},message:"must be equal to one of the allowed values"};
+const err157 = {instancePath:instancePath+"/data/constraints/" + i2+"/name",schemaPath:"https://openagents.dev/schemas/event/schedule.json#/$defs/ConstraintTrace/properties/name/enum",keyword:"enum",params:{allowedValues: schema160.properties.name.enum},message:"must be equal to one of the allowed values"};
 if(vErrors === null){
 vErrors = [err157];
 }
@@ -30751,7 +33159,7 @@ errors++;
 if(data52.required !== undefined){
 let data54 = data52.required;
 if((typeof data54 !== "boolean") && (!(((typeof data54 == "number") && (!(data54 % 1) && !isNaN(data54))) && (isFinite(data54))))){
-const err158 = {instancePath:instancePath+"/data/constraints/" + i2+"/required",schemaPath:"https://openagents.dev/schemas/event/schedule.json#/$defs/ConstraintTrace/properties/required/type",keyword:"type",params:{type: schema150.properties.required.type},message:"must be boolean,integer"};
+const err158 = {instancePath:instancePath+"/data/constraints/" + i2+"/required",schemaPath:"https://openagents.dev/schemas/event/schedule.json#/$defs/ConstraintTrace/properties/required/type",keyword:"type",params:{type: schema160.properties.required.type},message:"must be boolean,integer"};
 if(vErrors === null){
 vErrors = [err158];
 }
@@ -30764,7 +33172,7 @@ errors++;
 if(data52.measured !== undefined){
 let data55 = data52.measured;
 if(((typeof data55 !== "boolean") && (!((typeof data55 == "number") && (isFinite(data55))))) && (typeof data55 !== "string")){
-const err159 = {instancePath:instancePath+"/data/constraints/" + i2+"/measured",schemaPath:"https://openagents.dev/schemas/event/schedule.json#/$defs/ConstraintTrace/properties/measured/type",keyword:"type",params:{type: schema150.properties.measured.type},message:"must be boolean,number,string"};
+const err159 = {instancePath:instancePath+"/data/constraints/" + i2+"/measured",schemaPath:"https://openagents.dev/schemas/event/schedule.json#/$defs/ConstraintTrace/properties/measured/type",keyword:"type",params:{type: schema160.properties.measured.type},message:"must be boolean,number,string"};
 if(vErrors === null){
 vErrors = [err159];
 }
@@ -30777,7 +33185,7 @@ errors++;
 if(data52.met !== undefined){
 let data56 = data52.met;
 if(!(((data56 === "yes") || (data56 === "no")) || (data56 === "unknown"))){
-const err160 = {instancePath:instancePath+"/data/constraints/" + i2+"/met",schemaPath:"https://openagents.dev/schemas/event/schedule.json#/$defs/ConstraintTrace/properties/met/enum",keyword:"enum",params:{allowedValues: schema150.properties.met.enum},message:"must be equal to one of the allowed values"};
+const err160 = {instancePath:instancePath+"/data/constraints/" + i2+"/met",schemaPath:"https://openagents.dev/schemas/event/schedule.json#/$defs/ConstraintTrace/properties/met/enum",keyword:"enum",params:{allowedValues: schema160.properties.met.enum},message:"must be equal to one of the allowed values"};
 if(vErrors === null){
 vErrors = [err160];
 }
@@ -31466,28 +33874,28 @@ vErrors = null;
 }
 }
 }
-validate98.errors = vErrors;
+validate104.errors = vErrors;
 evaluated0.props = props1;
 return errors === 0;
 }
-validate98.evaluated = {"dynamicProps":true,"dynamicItems":false};
+validate104.evaluated = {"dynamicProps":true,"dynamicItems":false};
 
-exports.isInstallConfig = validate109;
-const schema170 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/manifest/install-config.json","title":"InstallConfig","description":"A coordinator's order to one worker: the content of a signed event (kind 24051) that only travels encrypted to that worker. It carries authority, so it names exactly what was approved.","anyOf":[{"$ref":"#/$defs/InstallOrder"},{"$ref":"#/$defs/InstallChange"}],"$defs":{"Hex64":{"type":"string","pattern":"^[0-9a-f]{64}$"},"InstallId":{"type":"string","pattern":"^install_[0-9A-Za-z]{26}$"},"ListingAddress":{"type":"string","pattern":"^30051:[0-9a-f]{64}:[a-z0-9_.-]{1,128}$","description":"kind:pubkey:d of the manifest."},"RelayUrl":{"type":"string","pattern":"^wss?://[^\\s\\u0000-\\u001f]+$","maxLength":500},"InstallRevision":{"type":"integer","minimum":1,"maximum":9007199254740991,"description":"Strictly greater than that of every config this signer sent before for this install."},"UnixSeconds":{"type":"integer","minimum":1,"maximum":32503680000,"description":"Seconds since 1970, as in Nostr."},"InstallOrder":{"type":"object","description":"Install, or update to another release, inputs or schedule.","required":["config_version","action","worker","signer","install_id","revision","issued_at","expires_at","listing","manifest_event_id","release_event_id","manifest_sha256","permission_hash","inputs"],"additionalProperties":false,"properties":{"config_version":{"const":1},"action":{"const":"install"},"worker":{"$ref":"#/$defs/Hex64"},"signer":{"$ref":"#/$defs/Hex64"},"install_id":{"$ref":"#/$defs/InstallId"},"revision":{"$ref":"#/$defs/InstallRevision"},"issued_at":{"$ref":"#/$defs/UnixSeconds"},"expires_at":{"$ref":"#/$defs/UnixSeconds"},"listing":{"$ref":"#/$defs/ListingAddress"},"manifest_event_id":{"$ref":"#/$defs/Hex64"},"release_event_id":{"$ref":"#/$defs/Hex64"},"manifest_sha256":{"$ref":"#/$defs/Hex64"},"permission_hash":{"type":"string","pattern":"^[0-9a-f]{64}$","description":"Of the permissions shown to the signer: the plan's, with these inputs, before ~ is expanded."},"inputs":{"type":"object","maxProperties":32,"propertyNames":{"pattern":"^[a-z][a-z0-9_]{0,63}$"},"additionalProperties":{"$ref":"https://openagents.dev/schemas/manifest/upgrade-manifest.json#/$defs/InputValue"}},"schedule":{"$ref":"https://openagents.dev/schemas/manifest/upgrade-manifest.json#/$defs/UpgradeSchedule"},"completion_relays":{"type":"array","maxItems":32,"items":{"$ref":"#/$defs/RelayUrl"},"description":"Where to post completion notes. Absent: the worker's own setting."},"manifest_event":{"$ref":"https://openagents.dev/schemas/nostr/event.json"},"release_event":{"$ref":"https://openagents.dev/schemas/nostr/event.json"}}},"InstallChange":{"type":"object","required":["config_version","action","worker","signer","install_id","revision","issued_at","expires_at"],"additionalProperties":false,"properties":{"config_version":{"const":1},"action":{"enum":["enable","disable","remove"]},"worker":{"$ref":"#/$defs/Hex64"},"signer":{"$ref":"#/$defs/Hex64"},"install_id":{"$ref":"#/$defs/InstallId"},"revision":{"$ref":"#/$defs/InstallRevision"},"issued_at":{"$ref":"#/$defs/UnixSeconds"},"expires_at":{"$ref":"#/$defs/UnixSeconds"}}}}};
-const schema171 = {"type":"object","description":"Install, or update to another release, inputs or schedule.","required":["config_version","action","worker","signer","install_id","revision","issued_at","expires_at","listing","manifest_event_id","release_event_id","manifest_sha256","permission_hash","inputs"],"additionalProperties":false,"properties":{"config_version":{"const":1},"action":{"const":"install"},"worker":{"$ref":"#/$defs/Hex64"},"signer":{"$ref":"#/$defs/Hex64"},"install_id":{"$ref":"#/$defs/InstallId"},"revision":{"$ref":"#/$defs/InstallRevision"},"issued_at":{"$ref":"#/$defs/UnixSeconds"},"expires_at":{"$ref":"#/$defs/UnixSeconds"},"listing":{"$ref":"#/$defs/ListingAddress"},"manifest_event_id":{"$ref":"#/$defs/Hex64"},"release_event_id":{"$ref":"#/$defs/Hex64"},"manifest_sha256":{"$ref":"#/$defs/Hex64"},"permission_hash":{"type":"string","pattern":"^[0-9a-f]{64}$","description":"Of the permissions shown to the signer: the plan's, with these inputs, before ~ is expanded."},"inputs":{"type":"object","maxProperties":32,"propertyNames":{"pattern":"^[a-z][a-z0-9_]{0,63}$"},"additionalProperties":{"$ref":"https://openagents.dev/schemas/manifest/upgrade-manifest.json#/$defs/InputValue"}},"schedule":{"$ref":"https://openagents.dev/schemas/manifest/upgrade-manifest.json#/$defs/UpgradeSchedule"},"completion_relays":{"type":"array","maxItems":32,"items":{"$ref":"#/$defs/RelayUrl"},"description":"Where to post completion notes. Absent: the worker's own setting."},"manifest_event":{"$ref":"https://openagents.dev/schemas/nostr/event.json"},"release_event":{"$ref":"https://openagents.dev/schemas/nostr/event.json"}}};
-const schema172 = {"type":"string","pattern":"^[0-9a-f]{64}$"};
-const schema174 = {"type":"string","pattern":"^install_[0-9A-Za-z]{26}$"};
-const schema175 = {"type":"integer","minimum":1,"maximum":9007199254740991,"description":"Strictly greater than that of every config this signer sent before for this install."};
-const schema176 = {"type":"integer","minimum":1,"maximum":32503680000,"description":"Seconds since 1970, as in Nostr."};
-const schema178 = {"type":"string","pattern":"^30051:[0-9a-f]{64}:[a-z0-9_.-]{1,128}$","description":"kind:pubkey:d of the manifest."};
-const schema188 = {"type":"string","pattern":"^wss?://[^\\s\\u0000-\\u001f]+$","maxLength":500};
-const pattern123 = new RegExp("^30051:[0-9a-f]{64}:[a-z0-9_.-]{1,128}$", "u");
-const pattern129 = new RegExp("^wss?://[^\\s\\u0000-\\u001f]+$", "u");
+exports.isInstallConfig = validate115;
+const schema180 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/manifest/install-config.json","title":"InstallConfig","description":"A coordinator's order to one worker: the content of a signed event (kind 24051) that only travels encrypted to that worker. It carries authority, so it names exactly what was approved.","anyOf":[{"$ref":"#/$defs/InstallOrder"},{"$ref":"#/$defs/InstallChange"}],"$defs":{"Hex64":{"type":"string","pattern":"^[0-9a-f]{64}$"},"InstallId":{"type":"string","pattern":"^install_[0-9A-Za-z]{26}$"},"ListingAddress":{"type":"string","pattern":"^30051:[0-9a-f]{64}:[a-z0-9_.-]{1,128}$","description":"kind:pubkey:d of the manifest."},"RelayUrl":{"type":"string","pattern":"^wss?://[^\\s\\u0000-\\u001f]+$","maxLength":500},"InstallRevision":{"type":"integer","minimum":1,"maximum":9007199254740991,"description":"Strictly greater than that of every config this signer sent before for this install."},"UnixSeconds":{"type":"integer","minimum":1,"maximum":32503680000,"description":"Seconds since 1970, as in Nostr."},"InstallOrder":{"type":"object","description":"Install, or update to another release, inputs or schedule.","required":["config_version","action","worker","signer","install_id","revision","issued_at","expires_at","listing","manifest_event_id","release_event_id","manifest_sha256","permission_hash","inputs"],"additionalProperties":false,"properties":{"config_version":{"const":1},"action":{"const":"install"},"worker":{"$ref":"#/$defs/Hex64"},"signer":{"$ref":"#/$defs/Hex64"},"install_id":{"$ref":"#/$defs/InstallId"},"revision":{"$ref":"#/$defs/InstallRevision"},"issued_at":{"$ref":"#/$defs/UnixSeconds"},"expires_at":{"$ref":"#/$defs/UnixSeconds"},"listing":{"$ref":"#/$defs/ListingAddress"},"manifest_event_id":{"$ref":"#/$defs/Hex64"},"release_event_id":{"$ref":"#/$defs/Hex64"},"manifest_sha256":{"$ref":"#/$defs/Hex64"},"permission_hash":{"type":"string","pattern":"^[0-9a-f]{64}$","description":"Of the permissions shown to the signer: the plan's, with these inputs, before ~ is expanded."},"inputs":{"type":"object","maxProperties":32,"propertyNames":{"pattern":"^[a-z][a-z0-9_]{0,63}$"},"additionalProperties":{"$ref":"https://openagents.dev/schemas/manifest/upgrade-manifest.json#/$defs/InputValue"}},"schedule":{"$ref":"https://openagents.dev/schemas/manifest/upgrade-manifest.json#/$defs/UpgradeSchedule"},"completion_relays":{"type":"array","maxItems":32,"items":{"$ref":"#/$defs/RelayUrl"},"description":"Where to post completion notes. Absent: the worker's own setting."},"manifest_event":{"$ref":"https://openagents.dev/schemas/nostr/event.json"},"release_event":{"$ref":"https://openagents.dev/schemas/nostr/event.json"}}},"InstallChange":{"type":"object","required":["config_version","action","worker","signer","install_id","revision","issued_at","expires_at"],"additionalProperties":false,"properties":{"config_version":{"const":1},"action":{"enum":["enable","disable","remove"]},"worker":{"$ref":"#/$defs/Hex64"},"signer":{"$ref":"#/$defs/Hex64"},"install_id":{"$ref":"#/$defs/InstallId"},"revision":{"$ref":"#/$defs/InstallRevision"},"issued_at":{"$ref":"#/$defs/UnixSeconds"},"expires_at":{"$ref":"#/$defs/UnixSeconds"}}}}};
+const schema181 = {"type":"object","description":"Install, or update to another release, inputs or schedule.","required":["config_version","action","worker","signer","install_id","revision","issued_at","expires_at","listing","manifest_event_id","release_event_id","manifest_sha256","permission_hash","inputs"],"additionalProperties":false,"properties":{"config_version":{"const":1},"action":{"const":"install"},"worker":{"$ref":"#/$defs/Hex64"},"signer":{"$ref":"#/$defs/Hex64"},"install_id":{"$ref":"#/$defs/InstallId"},"revision":{"$ref":"#/$defs/InstallRevision"},"issued_at":{"$ref":"#/$defs/UnixSeconds"},"expires_at":{"$ref":"#/$defs/UnixSeconds"},"listing":{"$ref":"#/$defs/ListingAddress"},"manifest_event_id":{"$ref":"#/$defs/Hex64"},"release_event_id":{"$ref":"#/$defs/Hex64"},"manifest_sha256":{"$ref":"#/$defs/Hex64"},"permission_hash":{"type":"string","pattern":"^[0-9a-f]{64}$","description":"Of the permissions shown to the signer: the plan's, with these inputs, before ~ is expanded."},"inputs":{"type":"object","maxProperties":32,"propertyNames":{"pattern":"^[a-z][a-z0-9_]{0,63}$"},"additionalProperties":{"$ref":"https://openagents.dev/schemas/manifest/upgrade-manifest.json#/$defs/InputValue"}},"schedule":{"$ref":"https://openagents.dev/schemas/manifest/upgrade-manifest.json#/$defs/UpgradeSchedule"},"completion_relays":{"type":"array","maxItems":32,"items":{"$ref":"#/$defs/RelayUrl"},"description":"Where to post completion notes. Absent: the worker's own setting."},"manifest_event":{"$ref":"https://openagents.dev/schemas/nostr/event.json"},"release_event":{"$ref":"https://openagents.dev/schemas/nostr/event.json"}}};
+const schema182 = {"type":"string","pattern":"^[0-9a-f]{64}$"};
+const schema184 = {"type":"string","pattern":"^install_[0-9A-Za-z]{26}$"};
+const schema185 = {"type":"integer","minimum":1,"maximum":9007199254740991,"description":"Strictly greater than that of every config this signer sent before for this install."};
+const schema186 = {"type":"integer","minimum":1,"maximum":32503680000,"description":"Seconds since 1970, as in Nostr."};
+const schema188 = {"type":"string","pattern":"^30051:[0-9a-f]{64}:[a-z0-9_.-]{1,128}$","description":"kind:pubkey:d of the manifest."};
+const schema198 = {"type":"string","pattern":"^wss?://[^\\s\\u0000-\\u001f]+$","maxLength":500};
+const pattern134 = new RegExp("^30051:[0-9a-f]{64}:[a-z0-9_.-]{1,128}$", "u");
+const pattern140 = new RegExp("^wss?://[^\\s\\u0000-\\u001f]+$", "u");
 
-function validate111(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
+function validate117(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 let vErrors = null;
 let errors = 0;
-const evaluated0 = validate111.evaluated;
+const evaluated0 = validate117.evaluated;
 if(evaluated0.dynamicProps){
 evaluated0.props = undefined;
 }
@@ -31872,16 +34280,16 @@ vErrors.push(err30);
 }
 errors++;
 }
-validate111.errors = vErrors;
+validate117.errors = vErrors;
 return errors === 0;
 }
-validate111.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
+validate117.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
 
 
-function validate110(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
+function validate116(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 let vErrors = null;
 let errors = 0;
-const evaluated0 = validate110.evaluated;
+const evaluated0 = validate116.evaluated;
 if(evaluated0.dynamicProps){
 evaluated0.props = undefined;
 }
@@ -32030,7 +34438,7 @@ vErrors.push(err13);
 errors++;
 }
 for(const key0 in data){
-if(!(func3.call(schema171.properties, key0))){
+if(!(func3.call(schema181.properties, key0))){
 const err14 = {instancePath,schemaPath:"#/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key0},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err14];
@@ -32118,7 +34526,7 @@ errors++;
 if(data.install_id !== undefined){
 let data4 = data.install_id;
 if(typeof data4 === "string"){
-if(!pattern63.test(data4)){
+if(!pattern68.test(data4)){
 const err21 = {instancePath:instancePath+"/install_id",schemaPath:"#/$defs/InstallId/pattern",keyword:"pattern",params:{pattern: "^install_[0-9A-Za-z]{26}$"},message:"must match pattern \""+"^install_[0-9A-Za-z]{26}$"+"\""};
 if(vErrors === null){
 vErrors = [err21];
@@ -32248,7 +34656,7 @@ errors++;
 if(data.listing !== undefined){
 let data8 = data.listing;
 if(typeof data8 === "string"){
-if(!pattern123.test(data8)){
+if(!pattern134.test(data8)){
 const err32 = {instancePath:instancePath+"/listing",schemaPath:"#/$defs/ListingAddress/pattern",keyword:"pattern",params:{pattern: "^30051:[0-9a-f]{64}:[a-z0-9_.-]{1,128}$"},message:"must match pattern \""+"^30051:[0-9a-f]{64}:[a-z0-9_.-]{1,128}$"+"\""};
 if(vErrors === null){
 vErrors = [err32];
@@ -32550,8 +34958,8 @@ errors++;
 }
 }
 if(data.schedule !== undefined){
-if(!(validate111(data.schedule, {instancePath:instancePath+"/schedule",parentData:data,parentDataProperty:"schedule",rootData,dynamicAnchors}))){
-vErrors = vErrors === null ? validate111.errors : vErrors.concat(validate111.errors);
+if(!(validate117(data.schedule, {instancePath:instancePath+"/schedule",parentData:data,parentDataProperty:"schedule",rootData,dynamicAnchors}))){
+vErrors = vErrors === null ? validate117.errors : vErrors.concat(validate117.errors);
 errors = vErrors.length;
 }
 }
@@ -32582,7 +34990,7 @@ vErrors.push(err56);
 }
 errors++;
 }
-if(!pattern129.test(data18)){
+if(!pattern140.test(data18)){
 const err57 = {instancePath:instancePath+"/completion_relays/" + i1,schemaPath:"#/$defs/RelayUrl/pattern",keyword:"pattern",params:{pattern: "^wss?://[^\\s\\u0000-\\u001f]+$"},message:"must match pattern \""+"^wss?://[^\\s\\u0000-\\u001f]+$"+"\""};
 if(vErrors === null){
 vErrors = [err57];
@@ -33289,17 +35697,17 @@ vErrors.push(err116);
 }
 errors++;
 }
-validate110.errors = vErrors;
+validate116.errors = vErrors;
 return errors === 0;
 }
-validate110.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
+validate116.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
 
-const schema191 = {"type":"object","required":["config_version","action","worker","signer","install_id","revision","issued_at","expires_at"],"additionalProperties":false,"properties":{"config_version":{"const":1},"action":{"enum":["enable","disable","remove"]},"worker":{"$ref":"#/$defs/Hex64"},"signer":{"$ref":"#/$defs/Hex64"},"install_id":{"$ref":"#/$defs/InstallId"},"revision":{"$ref":"#/$defs/InstallRevision"},"issued_at":{"$ref":"#/$defs/UnixSeconds"},"expires_at":{"$ref":"#/$defs/UnixSeconds"}}};
+const schema201 = {"type":"object","required":["config_version","action","worker","signer","install_id","revision","issued_at","expires_at"],"additionalProperties":false,"properties":{"config_version":{"const":1},"action":{"enum":["enable","disable","remove"]},"worker":{"$ref":"#/$defs/Hex64"},"signer":{"$ref":"#/$defs/Hex64"},"install_id":{"$ref":"#/$defs/InstallId"},"revision":{"$ref":"#/$defs/InstallRevision"},"issued_at":{"$ref":"#/$defs/UnixSeconds"},"expires_at":{"$ref":"#/$defs/UnixSeconds"}}};
 
-function validate114(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
+function validate120(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 let vErrors = null;
 let errors = 0;
-const evaluated0 = validate114.evaluated;
+const evaluated0 = validate120.evaluated;
 if(evaluated0.dynamicProps){
 evaluated0.props = undefined;
 }
@@ -33414,7 +35822,7 @@ errors++;
 if(data.action !== undefined){
 let data1 = data.action;
 if(!(((data1 === "enable") || (data1 === "disable")) || (data1 === "remove"))){
-const err10 = {instancePath:instancePath+"/action",schemaPath:"#/properties/action/enum",keyword:"enum",params:{allowedValues: schema191.properties.action.enum},message:"must be equal to one of the allowed values"};
+const err10 = {instancePath:instancePath+"/action",schemaPath:"#/properties/action/enum",keyword:"enum",params:{allowedValues: schema201.properties.action.enum},message:"must be equal to one of the allowed values"};
 if(vErrors === null){
 vErrors = [err10];
 }
@@ -33477,7 +35885,7 @@ errors++;
 if(data.install_id !== undefined){
 let data4 = data.install_id;
 if(typeof data4 === "string"){
-if(!pattern63.test(data4)){
+if(!pattern68.test(data4)){
 const err15 = {instancePath:instancePath+"/install_id",schemaPath:"#/$defs/InstallId/pattern",keyword:"pattern",params:{pattern: "^install_[0-9A-Za-z]{26}$"},message:"must match pattern \""+"^install_[0-9A-Za-z]{26}$"+"\""};
 if(vErrors === null){
 vErrors = [err15];
@@ -33615,17 +36023,17 @@ vErrors.push(err26);
 }
 errors++;
 }
-validate114.errors = vErrors;
+validate120.errors = vErrors;
 return errors === 0;
 }
-validate114.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
+validate120.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
 
 
-function validate109(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
+function validate115(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 /*# sourceURL="https://openagents.dev/schemas/manifest/install-config.json" */;
 let vErrors = null;
 let errors = 0;
-const evaluated0 = validate109.evaluated;
+const evaluated0 = validate115.evaluated;
 if(evaluated0.dynamicProps){
 evaluated0.props = undefined;
 }
@@ -33635,8 +36043,8 @@ evaluated0.items = undefined;
 const _errs0 = errors;
 let valid0 = false;
 const _errs1 = errors;
-if(!(validate110(data, {instancePath,parentData,parentDataProperty,rootData,dynamicAnchors}))){
-vErrors = vErrors === null ? validate110.errors : vErrors.concat(validate110.errors);
+if(!(validate116(data, {instancePath,parentData,parentDataProperty,rootData,dynamicAnchors}))){
+vErrors = vErrors === null ? validate116.errors : vErrors.concat(validate116.errors);
 errors = vErrors.length;
 }
 var _valid0 = _errs1 === errors;
@@ -33645,8 +36053,8 @@ if(_valid0){
 var props0 = true;
 }
 const _errs2 = errors;
-if(!(validate114(data, {instancePath,parentData,parentDataProperty,rootData,dynamicAnchors}))){
-vErrors = vErrors === null ? validate114.errors : vErrors.concat(validate114.errors);
+if(!(validate120(data, {instancePath,parentData,parentDataProperty,rootData,dynamicAnchors}))){
+vErrors = vErrors === null ? validate120.errors : vErrors.concat(validate120.errors);
 errors = vErrors.length;
 }
 var _valid0 = _errs2 === errors;
@@ -33677,20 +36085,20 @@ vErrors = null;
 }
 }
 }
-validate109.errors = vErrors;
+validate115.errors = vErrors;
 evaluated0.props = props0;
 return errors === 0;
 }
-validate109.evaluated = {"dynamicProps":true,"dynamicItems":false};
+validate115.evaluated = {"dynamicProps":true,"dynamicItems":false};
 
-exports.isMachineStateFile = validate86;
-const schema127 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/manifest/machine-state.json","title":"MachineStateFile","description":"A machine's state as its owner gives it, in the file that config.json names as machine_state_file: read instead of the sensors whenever a constraint is measured. What is absent is unknown.","type":"object","additionalProperties":false,"properties":{"plugged_in":{"type":"boolean","description":"On mains power."},"network":{"$ref":"#/$defs/MachineNetwork"},"cpu_percentage":{"type":"number","minimum":0,"maximum":100,"description":"Load of the whole machine."},"idle_ms":{"type":"integer","minimum":0,"maximum":9007199254740991,"description":"Since the last input of its user."},"dnd":{"type":"boolean","description":"Do Not Disturb, or a Focus, is on."}},"$defs":{"MachineNetwork":{"enum":["wifi","wired","other","none"],"description":"What the default route goes through; none without one."}}};
+exports.isMachineStateFile = validate92;
+const schema140 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/manifest/machine-state.json","title":"MachineStateFile","description":"A machine's state as its owner gives it, in the file that config.json names as machine_state_file: read instead of the sensors whenever a constraint is measured. What is absent is unknown.","type":"object","additionalProperties":false,"properties":{"plugged_in":{"type":"boolean","description":"On mains power."},"network":{"$ref":"#/$defs/MachineNetwork"},"cpu_percentage":{"type":"number","minimum":0,"maximum":100,"description":"Load of the whole machine."},"idle_ms":{"type":"integer","minimum":0,"maximum":9007199254740991,"description":"Since the last input of its user."},"dnd":{"type":"boolean","description":"Do Not Disturb, or a Focus, is on."}},"$defs":{"MachineNetwork":{"enum":["wifi","wired","other","none"],"description":"What the default route goes through; none without one."}}};
 
-function validate86(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
+function validate92(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 /*# sourceURL="https://openagents.dev/schemas/manifest/machine-state.json" */;
 let vErrors = null;
 let errors = 0;
-const evaluated0 = validate86.evaluated;
+const evaluated0 = validate92.evaluated;
 if(evaluated0.dynamicProps){
 evaluated0.props = undefined;
 }
@@ -33725,7 +36133,7 @@ errors++;
 if(data.network !== undefined){
 let data1 = data.network;
 if(!((((data1 === "wifi") || (data1 === "wired")) || (data1 === "other")) || (data1 === "none"))){
-const err2 = {instancePath:instancePath+"/network",schemaPath:"#/$defs/MachineNetwork/enum",keyword:"enum",params:{allowedValues: schema128.enum},message:"must be equal to one of the allowed values"};
+const err2 = {instancePath:instancePath+"/network",schemaPath:"#/$defs/MachineNetwork/enum",keyword:"enum",params:{allowedValues: schema141.enum},message:"must be equal to one of the allowed values"};
 if(vErrors === null){
 vErrors = [err2];
 }
@@ -33828,22 +36236,22 @@ vErrors.push(err10);
 }
 errors++;
 }
-validate86.errors = vErrors;
+validate92.errors = vErrors;
 return errors === 0;
 }
-validate86.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
+validate92.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
 
-exports.isOpDefinition = validate116;
-const schema198 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/manifest/op-definition.json","title":"OpDefinition","description":"What an op's schema file declares about it, as data: validation, permission inference, consent and the runner read only this.","type":"object","required":["op","title","description","params","result","permissions","effect","retry","timeout_ms"],"additionalProperties":false,"properties":{"op":{"type":"string","pattern":"^[a-z][a-z0-9_]*\\.[a-z][a-z0-9_]*$"},"title":{"type":"string","description":"PascalCase; names the types of params and result."},"description":{"type":"string","description":"One sentence for people."},"params":{"type":"object","additionalProperties":true,"description":"JSON Schema of the step's parameters."},"result":{"type":"object","additionalProperties":true,"description":"JSON Schema of what ${steps.<id>.…} can refer to."},"permissions":{"type":"array","description":"What the op needs, worked out from its parameters. A parameter that is absent needs nothing.","items":{"$ref":"#/$defs/OpPermission"}},"effect":{"$ref":"#/$defs/OpEffect"},"retry":{"type":"object","required":["max_attempts","backoff_ms"],"additionalProperties":false,"properties":{"max_attempts":{"type":"integer","minimum":1,"maximum":10,"description":"1: never tried again."},"backoff_ms":{"type":"integer","minimum":0,"description":"Before the second attempt; doubles each time."}}},"timeout_ms":{"type":"integer","minimum":1,"description":"Default for a step that names none."}},"$defs":{"OpPermission":{"type":"object","required":["kind","param","as"],"additionalProperties":false,"properties":{"kind":{"enum":["filesystem:read","filesystem:write","network:egress","event:publish","env:read","process:spawn","wallet:spend"]},"param":{"type":"string","description":"The parameter the permission's subject comes from."},"as":{"enum":["path","tree","url","git_source","value"],"description":"path: that path. tree: the path and all below it. url: the URL's host (and port, if given). git_source: a URL's host as network:egress, or a local path's tree as filesystem:read. value: the value itself."}}},"OpEffect":{"type":"object","required":["class"],"additionalProperties":false,"description":"read: changes nothing outside the worker's own data. local_write: changes the owner's files, repeatable to the same result. external_write: changes the world, so the step records its intent and an idempotency key first.","properties":{"class":{"enum":["read","local_write","external_write"]},"unless":{"type":"object","required":["param","in","class"],"additionalProperties":false,"properties":{"param":{"type":"string"},"in":{"type":"array","items":{"type":"string"}},"class":{"enum":["read","local_write","external_write"]}}}}}}};
-const schema199 = {"type":"object","required":["kind","param","as"],"additionalProperties":false,"properties":{"kind":{"enum":["filesystem:read","filesystem:write","network:egress","event:publish","env:read","process:spawn","wallet:spend"]},"param":{"type":"string","description":"The parameter the permission's subject comes from."},"as":{"enum":["path","tree","url","git_source","value"],"description":"path: that path. tree: the path and all below it. url: the URL's host (and port, if given). git_source: a URL's host as network:egress, or a local path's tree as filesystem:read. value: the value itself."}}};
-const schema200 = {"type":"object","required":["class"],"additionalProperties":false,"description":"read: changes nothing outside the worker's own data. local_write: changes the owner's files, repeatable to the same result. external_write: changes the world, so the step records its intent and an idempotency key first.","properties":{"class":{"enum":["read","local_write","external_write"]},"unless":{"type":"object","required":["param","in","class"],"additionalProperties":false,"properties":{"param":{"type":"string"},"in":{"type":"array","items":{"type":"string"}},"class":{"enum":["read","local_write","external_write"]}}}}};
-const pattern139 = new RegExp("^[a-z][a-z0-9_]*\\.[a-z][a-z0-9_]*$", "u");
+exports.isOpDefinition = validate122;
+const schema208 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/manifest/op-definition.json","title":"OpDefinition","description":"What an op's schema file declares about it, as data: validation, permission inference, consent and the runner read only this.","type":"object","required":["op","title","description","params","result","permissions","effect","retry","timeout_ms"],"additionalProperties":false,"properties":{"op":{"type":"string","pattern":"^[a-z][a-z0-9_]*\\.[a-z][a-z0-9_]*$"},"title":{"type":"string","description":"PascalCase; names the types of params and result."},"description":{"type":"string","description":"One sentence for people."},"params":{"type":"object","additionalProperties":true,"description":"JSON Schema of the step's parameters."},"result":{"type":"object","additionalProperties":true,"description":"JSON Schema of what ${steps.<id>.…} can refer to."},"permissions":{"type":"array","description":"What the op needs, worked out from its parameters. A parameter that is absent needs nothing.","items":{"$ref":"#/$defs/OpPermission"}},"effect":{"$ref":"#/$defs/OpEffect"},"retry":{"type":"object","required":["max_attempts","backoff_ms"],"additionalProperties":false,"properties":{"max_attempts":{"type":"integer","minimum":1,"maximum":10,"description":"1: never tried again."},"backoff_ms":{"type":"integer","minimum":0,"description":"Before the second attempt; doubles each time."}}},"timeout_ms":{"type":"integer","minimum":1,"description":"Default for a step that names none."}},"$defs":{"OpPermission":{"type":"object","required":["kind","param","as"],"additionalProperties":false,"properties":{"kind":{"enum":["filesystem:read","filesystem:write","network:egress","event:publish","env:read","process:spawn","wallet:spend"]},"param":{"type":"string","description":"The parameter the permission's subject comes from."},"as":{"enum":["path","tree","url","git_source","value"],"description":"path: that path. tree: the path and all below it. url: the URL's host (and port, if given). git_source: a URL's host as network:egress, or a local path's tree as filesystem:read. value: the value itself."}}},"OpEffect":{"type":"object","required":["class"],"additionalProperties":false,"description":"read: changes nothing outside the worker's own data. local_write: changes the owner's files, repeatable to the same result. external_write: changes the world, so the step records its intent and an idempotency key first.","properties":{"class":{"enum":["read","local_write","external_write"]},"unless":{"type":"object","required":["param","in","class"],"additionalProperties":false,"properties":{"param":{"type":"string"},"in":{"type":"array","items":{"type":"string"}},"class":{"enum":["read","local_write","external_write"]}}}}}}};
+const schema209 = {"type":"object","required":["kind","param","as"],"additionalProperties":false,"properties":{"kind":{"enum":["filesystem:read","filesystem:write","network:egress","event:publish","env:read","process:spawn","wallet:spend"]},"param":{"type":"string","description":"The parameter the permission's subject comes from."},"as":{"enum":["path","tree","url","git_source","value"],"description":"path: that path. tree: the path and all below it. url: the URL's host (and port, if given). git_source: a URL's host as network:egress, or a local path's tree as filesystem:read. value: the value itself."}}};
+const schema210 = {"type":"object","required":["class"],"additionalProperties":false,"description":"read: changes nothing outside the worker's own data. local_write: changes the owner's files, repeatable to the same result. external_write: changes the world, so the step records its intent and an idempotency key first.","properties":{"class":{"enum":["read","local_write","external_write"]},"unless":{"type":"object","required":["param","in","class"],"additionalProperties":false,"properties":{"param":{"type":"string"},"in":{"type":"array","items":{"type":"string"}},"class":{"enum":["read","local_write","external_write"]}}}}};
+const pattern150 = new RegExp("^[a-z][a-z0-9_]*\\.[a-z][a-z0-9_]*$", "u");
 
-function validate116(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
+function validate122(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 /*# sourceURL="https://openagents.dev/schemas/manifest/op-definition.json" */;
 let vErrors = null;
 let errors = 0;
-const evaluated0 = validate116.evaluated;
+const evaluated0 = validate122.evaluated;
 if(evaluated0.dynamicProps){
 evaluated0.props = undefined;
 }
@@ -33942,7 +36350,7 @@ vErrors.push(err8);
 errors++;
 }
 for(const key0 in data){
-if(!(func3.call(schema198.properties, key0))){
+if(!(func3.call(schema208.properties, key0))){
 const err9 = {instancePath,schemaPath:"#/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key0},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err9];
@@ -33956,7 +36364,7 @@ errors++;
 if(data.op !== undefined){
 let data0 = data.op;
 if(typeof data0 === "string"){
-if(!pattern139.test(data0)){
+if(!pattern150.test(data0)){
 const err10 = {instancePath:instancePath+"/op",schemaPath:"#/properties/op/pattern",keyword:"pattern",params:{pattern: "^[a-z][a-z0-9_]*\\.[a-z][a-z0-9_]*$"},message:"must match pattern \""+"^[a-z][a-z0-9_]*\\.[a-z][a-z0-9_]*$"+"\""};
 if(vErrors === null){
 vErrors = [err10];
@@ -34084,7 +36492,7 @@ errors++;
 if(data6.kind !== undefined){
 let data7 = data6.kind;
 if(!(((((((data7 === "filesystem:read") || (data7 === "filesystem:write")) || (data7 === "network:egress")) || (data7 === "event:publish")) || (data7 === "env:read")) || (data7 === "process:spawn")) || (data7 === "wallet:spend"))){
-const err20 = {instancePath:instancePath+"/permissions/" + i0+"/kind",schemaPath:"#/$defs/OpPermission/properties/kind/enum",keyword:"enum",params:{allowedValues: schema199.properties.kind.enum},message:"must be equal to one of the allowed values"};
+const err20 = {instancePath:instancePath+"/permissions/" + i0+"/kind",schemaPath:"#/$defs/OpPermission/properties/kind/enum",keyword:"enum",params:{allowedValues: schema209.properties.kind.enum},message:"must be equal to one of the allowed values"};
 if(vErrors === null){
 vErrors = [err20];
 }
@@ -34109,7 +36517,7 @@ errors++;
 if(data6.as !== undefined){
 let data9 = data6.as;
 if(!(((((data9 === "path") || (data9 === "tree")) || (data9 === "url")) || (data9 === "git_source")) || (data9 === "value"))){
-const err22 = {instancePath:instancePath+"/permissions/" + i0+"/as",schemaPath:"#/$defs/OpPermission/properties/as/enum",keyword:"enum",params:{allowedValues: schema199.properties.as.enum},message:"must be equal to one of the allowed values"};
+const err22 = {instancePath:instancePath+"/permissions/" + i0+"/as",schemaPath:"#/$defs/OpPermission/properties/as/enum",keyword:"enum",params:{allowedValues: schema209.properties.as.enum},message:"must be equal to one of the allowed values"};
 if(vErrors === null){
 vErrors = [err22];
 }
@@ -34171,7 +36579,7 @@ errors++;
 if(data10.class !== undefined){
 let data11 = data10.class;
 if(!(((data11 === "read") || (data11 === "local_write")) || (data11 === "external_write"))){
-const err27 = {instancePath:instancePath+"/effect/class",schemaPath:"#/$defs/OpEffect/properties/class/enum",keyword:"enum",params:{allowedValues: schema200.properties.class.enum},message:"must be equal to one of the allowed values"};
+const err27 = {instancePath:instancePath+"/effect/class",schemaPath:"#/$defs/OpEffect/properties/class/enum",keyword:"enum",params:{allowedValues: schema210.properties.class.enum},message:"must be equal to one of the allowed values"};
 if(vErrors === null){
 vErrors = [err27];
 }
@@ -34269,7 +36677,7 @@ errors++;
 if(data12.class !== undefined){
 let data16 = data12.class;
 if(!(((data16 === "read") || (data16 === "local_write")) || (data16 === "external_write"))){
-const err35 = {instancePath:instancePath+"/effect/unless/class",schemaPath:"#/$defs/OpEffect/properties/unless/properties/class/enum",keyword:"enum",params:{allowedValues: schema200.properties.unless.properties.class.enum},message:"must be equal to one of the allowed values"};
+const err35 = {instancePath:instancePath+"/effect/unless/class",schemaPath:"#/$defs/OpEffect/properties/unless/properties/class/enum",keyword:"enum",params:{allowedValues: schema210.properties.unless.properties.class.enum},message:"must be equal to one of the allowed values"};
 if(vErrors === null){
 vErrors = [err35];
 }
@@ -34446,23 +36854,23 @@ vErrors.push(err49);
 }
 errors++;
 }
-validate116.errors = vErrors;
+validate122.errors = vErrors;
 return errors === 0;
 }
-validate116.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
+validate122.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
 
 exports.isUpgradeManifest = validate23;
 
-exports.isWorkerConfig = validate117;
-const schema201 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/manifest/worker-config.json","title":"WorkerConfig","description":"config.json in the worker's data folder: what its owner may set. Everything is optional; options of a command and OA_ variables win over it. Secrets never stand here.","type":"object","additionalProperties":false,"properties":{"$schema":{"type":"string"},"port":{"type":"integer","minimum":0,"maximum":65535,"description":"Of the control API on 127.0.0.1; 0 takes any free one. Default 6767."},"edge_url":{"type":"string","maxLength":500,"pattern":"^https?://[^\\s\\u0000-\\u001f]+$","description":"The edge whose catalog and mailbox this worker uses, e.g. https://edge.example."},"relays":{"type":"array","maxItems":32,"uniqueItems":true,"items":{"type":"string","maxLength":500,"pattern":"^wss?://[^\\s\\u0000-\\u001f]+$"},"description":"Relays read for install configs and listings."},"completion_note_relays":{"type":"array","maxItems":32,"uniqueItems":true,"items":{"type":"string","maxLength":500,"pattern":"^wss?://[^\\s\\u0000-\\u001f]+$"},"description":"Where a finished run is told of; none by default."},"private_allow":{"type":"array","maxItems":50,"uniqueItems":true,"items":{"type":"string","maxLength":260,"pattern":"^(\\[[0-9a-fA-F:.]+\\]|[A-Za-z0-9.-]+):[0-9]{1,5}$"},"description":"Exact host:port pairs in private address ranges that granted network access may reach."},"concurrency":{"type":"integer","minimum":1,"maximum":16,"description":"Runs at a time. Default 1."},"machine_state_file":{"type":"string","minLength":1,"maxLength":4096,"description":"A JSON file that stands for the machine's sensors (power, network, load, idle time, Do Not Disturb), to try schedules out. Without it the sensors are read."},"backends":{"$ref":"#/$defs/BackendsConfig"}},"$defs":{"BackendsConfig":{"type":"object","additionalProperties":false,"description":"Model backends on this machine. lexical-v1 needs none.","properties":{"llama.cpp":{"type":"object","additionalProperties":false,"properties":{"generate_model_path":{"type":"string","minLength":1,"maxLength":4096,"description":"A GGUF file."},"embed_model_path":{"type":"string","minLength":1,"maxLength":4096,"description":"A GGUF file."},"threads":{"type":"integer","minimum":1,"maximum":256,"description":"Processor threads it may use. Absent: as many as it likes."}}},"ollama":{"$ref":"#/$defs/OpenAiBackendConfig"},"mlx":{"$ref":"#/$defs/OpenAiBackendConfig"},"foundation_models":{"$ref":"#/$defs/OpenAiBackendConfig"}}},"OpenAiBackendConfig":{"type":"object","required":["base_url"],"additionalProperties":false,"description":"A server that speaks OpenAI's API.","properties":{"base_url":{"type":"string","maxLength":500,"pattern":"^https?://[^\\s\\u0000-\\u001f]+$","description":"E.g. http://127.0.0.1:11434/v1"},"generate_model":{"type":"string","minLength":1,"maxLength":200},"embed_model":{"type":"string","minLength":1,"maxLength":200}}}}};
-const pattern143 = new RegExp("^(\\[[0-9a-fA-F:.]+\\]|[A-Za-z0-9.-]+):[0-9]{1,5}$", "u");
-const schema202 = {"type":"object","additionalProperties":false,"description":"Model backends on this machine. lexical-v1 needs none.","properties":{"llama.cpp":{"type":"object","additionalProperties":false,"properties":{"generate_model_path":{"type":"string","minLength":1,"maxLength":4096,"description":"A GGUF file."},"embed_model_path":{"type":"string","minLength":1,"maxLength":4096,"description":"A GGUF file."},"threads":{"type":"integer","minimum":1,"maximum":256,"description":"Processor threads it may use. Absent: as many as it likes."}}},"ollama":{"$ref":"#/$defs/OpenAiBackendConfig"},"mlx":{"$ref":"#/$defs/OpenAiBackendConfig"},"foundation_models":{"$ref":"#/$defs/OpenAiBackendConfig"}}};
-const schema203 = {"type":"object","required":["base_url"],"additionalProperties":false,"description":"A server that speaks OpenAI's API.","properties":{"base_url":{"type":"string","maxLength":500,"pattern":"^https?://[^\\s\\u0000-\\u001f]+$","description":"E.g. http://127.0.0.1:11434/v1"},"generate_model":{"type":"string","minLength":1,"maxLength":200},"embed_model":{"type":"string","minLength":1,"maxLength":200}}};
+exports.isWorkerConfig = validate123;
+const schema211 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/manifest/worker-config.json","title":"WorkerConfig","description":"config.json in the worker's data folder: what its owner may set. Everything is optional; options of a command and OA_ variables win over it. Secrets never stand here.","type":"object","additionalProperties":false,"properties":{"$schema":{"type":"string"},"port":{"type":"integer","minimum":0,"maximum":65535,"description":"Of the control API on 127.0.0.1; 0 takes any free one. Default 6767."},"edge_url":{"type":"string","maxLength":500,"pattern":"^https?://[^\\s\\u0000-\\u001f]+$","description":"The edge whose catalog and mailbox this worker uses, e.g. https://edge.example."},"relays":{"type":"array","maxItems":32,"uniqueItems":true,"items":{"type":"string","maxLength":500,"pattern":"^wss?://[^\\s\\u0000-\\u001f]+$"},"description":"Relays read for install configs and listings."},"completion_note_relays":{"type":"array","maxItems":32,"uniqueItems":true,"items":{"type":"string","maxLength":500,"pattern":"^wss?://[^\\s\\u0000-\\u001f]+$"},"description":"Where a finished run is told of; none by default."},"private_allow":{"type":"array","maxItems":50,"uniqueItems":true,"items":{"type":"string","maxLength":260,"pattern":"^(\\[[0-9a-fA-F:.]+\\]|[A-Za-z0-9.-]+):[0-9]{1,5}$"},"description":"Exact host:port pairs in private address ranges that granted network access may reach."},"concurrency":{"type":"integer","minimum":1,"maximum":16,"description":"Runs at a time. Default 1."},"machine_state_file":{"type":"string","minLength":1,"maxLength":4096,"description":"A JSON file that stands for the machine's sensors (power, network, load, idle time, Do Not Disturb), to try schedules out. Without it the sensors are read."},"backends":{"$ref":"#/$defs/BackendsConfig"},"local_only":{"type":"boolean","description":"No relay, no edge, no completion note and no trace leaves this machine; only steps reach out, and only to the hosts their upgrades are granted."},"retention_days":{"type":"integer","minimum":0,"maximum":36500,"description":"Days after which what a finished run took and gave is deleted, where its upgrade does not say. Absent: kept."},"log_level":{"enum":["error","warn","info","debug"],"description":"The least that the worker's own log keeps. Default info."},"otel_endpoint":{"type":"string","maxLength":500,"pattern":"^https?://[^\\s\\u0000-\\u001f]+$","description":"An OpenTelemetry collector (OTLP over HTTP, JSON) that is sent traces of runs, e.g. http://127.0.0.1:4318. Absent: none are made."}},"$defs":{"BackendsConfig":{"type":"object","additionalProperties":false,"description":"Model backends on this machine. lexical-v1 needs none.","properties":{"llama.cpp":{"type":"object","additionalProperties":false,"properties":{"generate_model_path":{"type":"string","minLength":1,"maxLength":4096,"description":"A GGUF file."},"embed_model_path":{"type":"string","minLength":1,"maxLength":4096,"description":"A GGUF file."},"threads":{"type":"integer","minimum":1,"maximum":256,"description":"Processor threads it may use. Absent: as many as it likes."}}},"ollama":{"$ref":"#/$defs/OpenAiBackendConfig"},"mlx":{"$ref":"#/$defs/OpenAiBackendConfig"},"foundation_models":{"$ref":"#/$defs/OpenAiBackendConfig"}}},"OpenAiBackendConfig":{"type":"object","required":["base_url"],"additionalProperties":false,"description":"A server that speaks OpenAI's API.","properties":{"base_url":{"type":"string","maxLength":500,"pattern":"^https?://[^\\s\\u0000-\\u001f]+$","description":"E.g. http://127.0.0.1:11434/v1"},"generate_model":{"type":"string","minLength":1,"maxLength":200},"embed_model":{"type":"string","minLength":1,"maxLength":200}}}}};
+const pattern154 = new RegExp("^(\\[[0-9a-fA-F:.]+\\]|[A-Za-z0-9.-]+):[0-9]{1,5}$", "u");
+const schema212 = {"type":"object","additionalProperties":false,"description":"Model backends on this machine. lexical-v1 needs none.","properties":{"llama.cpp":{"type":"object","additionalProperties":false,"properties":{"generate_model_path":{"type":"string","minLength":1,"maxLength":4096,"description":"A GGUF file."},"embed_model_path":{"type":"string","minLength":1,"maxLength":4096,"description":"A GGUF file."},"threads":{"type":"integer","minimum":1,"maximum":256,"description":"Processor threads it may use. Absent: as many as it likes."}}},"ollama":{"$ref":"#/$defs/OpenAiBackendConfig"},"mlx":{"$ref":"#/$defs/OpenAiBackendConfig"},"foundation_models":{"$ref":"#/$defs/OpenAiBackendConfig"}}};
+const schema213 = {"type":"object","required":["base_url"],"additionalProperties":false,"description":"A server that speaks OpenAI's API.","properties":{"base_url":{"type":"string","maxLength":500,"pattern":"^https?://[^\\s\\u0000-\\u001f]+$","description":"E.g. http://127.0.0.1:11434/v1"},"generate_model":{"type":"string","minLength":1,"maxLength":200},"embed_model":{"type":"string","minLength":1,"maxLength":200}}};
 
-function validate118(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
+function validate124(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 let vErrors = null;
 let errors = 0;
-const evaluated0 = validate118.evaluated;
+const evaluated0 = validate124.evaluated;
 if(evaluated0.dynamicProps){
 evaluated0.props = undefined;
 }
@@ -35051,17 +37459,17 @@ vErrors.push(err48);
 }
 errors++;
 }
-validate118.errors = vErrors;
+validate124.errors = vErrors;
 return errors === 0;
 }
-validate118.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
+validate124.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
 
 
-function validate117(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
+function validate123(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 /*# sourceURL="https://openagents.dev/schemas/manifest/worker-config.json" */;
 let vErrors = null;
 let errors = 0;
-const evaluated0 = validate117.evaluated;
+const evaluated0 = validate123.evaluated;
 if(evaluated0.dynamicProps){
 evaluated0.props = undefined;
 }
@@ -35070,7 +37478,7 @@ evaluated0.items = undefined;
 }
 if(data && typeof data == "object" && !Array.isArray(data)){
 for(const key0 in data){
-if(!(func3.call(schema201.properties, key0))){
+if(!(func3.call(schema211.properties, key0))){
 const err0 = {instancePath,schemaPath:"#/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key0},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err0];
@@ -35190,7 +37598,7 @@ vErrors.push(err9);
 }
 errors++;
 }
-if(!pattern129.test(data4)){
+if(!pattern140.test(data4)){
 const err10 = {instancePath:instancePath+"/relays/" + i0,schemaPath:"#/properties/relays/items/pattern",keyword:"pattern",params:{pattern: "^wss?://[^\\s\\u0000-\\u001f]+$"},message:"must match pattern \""+"^wss?://[^\\s\\u0000-\\u001f]+$"+"\""};
 if(vErrors === null){
 vErrors = [err10];
@@ -35275,7 +37683,7 @@ vErrors.push(err15);
 }
 errors++;
 }
-if(!pattern129.test(data6)){
+if(!pattern140.test(data6)){
 const err16 = {instancePath:instancePath+"/completion_note_relays/" + i2,schemaPath:"#/properties/completion_note_relays/items/pattern",keyword:"pattern",params:{pattern: "^wss?://[^\\s\\u0000-\\u001f]+$"},message:"must match pattern \""+"^wss?://[^\\s\\u0000-\\u001f]+$"+"\""};
 if(vErrors === null){
 vErrors = [err16];
@@ -35360,7 +37768,7 @@ vErrors.push(err21);
 }
 errors++;
 }
-if(!pattern143.test(data8)){
+if(!pattern154.test(data8)){
 const err22 = {instancePath:instancePath+"/private_allow/" + i4,schemaPath:"#/properties/private_allow/items/pattern",keyword:"pattern",params:{pattern: "^(\\[[0-9a-fA-F:.]+\\]|[A-Za-z0-9.-]+):[0-9]{1,5}$"},message:"must match pattern \""+"^(\\[[0-9a-fA-F:.]+\\]|[A-Za-z0-9.-]+):[0-9]{1,5}$"+"\""};
 if(vErrors === null){
 vErrors = [err22];
@@ -35489,14 +37897,14 @@ errors++;
 }
 }
 if(data.backends !== undefined){
-if(!(validate118(data.backends, {instancePath:instancePath+"/backends",parentData:data,parentDataProperty:"backends",rootData,dynamicAnchors}))){
-vErrors = vErrors === null ? validate118.errors : vErrors.concat(validate118.errors);
+if(!(validate124(data.backends, {instancePath:instancePath+"/backends",parentData:data,parentDataProperty:"backends",rootData,dynamicAnchors}))){
+vErrors = vErrors === null ? validate124.errors : vErrors.concat(validate124.errors);
 errors = vErrors.length;
 }
 }
-}
-else {
-const err32 = {instancePath,schemaPath:"#/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data.local_only !== undefined){
+if(typeof data.local_only !== "boolean"){
+const err32 = {instancePath:instancePath+"/local_only",schemaPath:"#/properties/local_only/type",keyword:"type",params:{type: "boolean"},message:"must be boolean"};
 if(vErrors === null){
 vErrors = [err32];
 }
@@ -35505,20 +37913,115 @@ vErrors.push(err32);
 }
 errors++;
 }
-validate117.errors = vErrors;
+}
+if(data.retention_days !== undefined){
+let data13 = data.retention_days;
+if(!(((typeof data13 == "number") && (!(data13 % 1) && !isNaN(data13))) && (isFinite(data13)))){
+const err33 = {instancePath:instancePath+"/retention_days",schemaPath:"#/properties/retention_days/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
+if(vErrors === null){
+vErrors = [err33];
+}
+else {
+vErrors.push(err33);
+}
+errors++;
+}
+if((typeof data13 == "number") && (isFinite(data13))){
+if(data13 > 36500 || isNaN(data13)){
+const err34 = {instancePath:instancePath+"/retention_days",schemaPath:"#/properties/retention_days/maximum",keyword:"maximum",params:{comparison: "<=", limit: 36500},message:"must be <= 36500"};
+if(vErrors === null){
+vErrors = [err34];
+}
+else {
+vErrors.push(err34);
+}
+errors++;
+}
+if(data13 < 0 || isNaN(data13)){
+const err35 = {instancePath:instancePath+"/retention_days",schemaPath:"#/properties/retention_days/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0},message:"must be >= 0"};
+if(vErrors === null){
+vErrors = [err35];
+}
+else {
+vErrors.push(err35);
+}
+errors++;
+}
+}
+}
+if(data.log_level !== undefined){
+let data14 = data.log_level;
+if(!((((data14 === "error") || (data14 === "warn")) || (data14 === "info")) || (data14 === "debug"))){
+const err36 = {instancePath:instancePath+"/log_level",schemaPath:"#/properties/log_level/enum",keyword:"enum",params:{allowedValues: schema211.properties.log_level.enum},message:"must be equal to one of the allowed values"};
+if(vErrors === null){
+vErrors = [err36];
+}
+else {
+vErrors.push(err36);
+}
+errors++;
+}
+}
+if(data.otel_endpoint !== undefined){
+let data15 = data.otel_endpoint;
+if(typeof data15 === "string"){
+if(func1(data15) > 500){
+const err37 = {instancePath:instancePath+"/otel_endpoint",schemaPath:"#/properties/otel_endpoint/maxLength",keyword:"maxLength",params:{limit: 500},message:"must NOT have more than 500 characters"};
+if(vErrors === null){
+vErrors = [err37];
+}
+else {
+vErrors.push(err37);
+}
+errors++;
+}
+if(!pattern14.test(data15)){
+const err38 = {instancePath:instancePath+"/otel_endpoint",schemaPath:"#/properties/otel_endpoint/pattern",keyword:"pattern",params:{pattern: "^https?://[^\\s\\u0000-\\u001f]+$"},message:"must match pattern \""+"^https?://[^\\s\\u0000-\\u001f]+$"+"\""};
+if(vErrors === null){
+vErrors = [err38];
+}
+else {
+vErrors.push(err38);
+}
+errors++;
+}
+}
+else {
+const err39 = {instancePath:instancePath+"/otel_endpoint",schemaPath:"#/properties/otel_endpoint/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err39];
+}
+else {
+vErrors.push(err39);
+}
+errors++;
+}
+}
+}
+else {
+const err40 = {instancePath,schemaPath:"#/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err40];
+}
+else {
+vErrors.push(err40);
+}
+errors++;
+}
+validate123.errors = vErrors;
 return errors === 0;
 }
-validate117.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
+validate123.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
 
-exports.isCompletionNoteEvent = validate120;
-const schema206 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/nostr/00001-note.json","title":"CompletionNoteEvent","description":"The note a worker posts when a run has ended: which upgrade and how it went, nothing of what it did.","type":"object","required":["id","pubkey","created_at","kind","tags","content","sig"],"additionalProperties":false,"properties":{"id":{"type":"string","pattern":"^[0-9a-f]{64}$"},"pubkey":{"type":"string","pattern":"^[0-9a-f]{64}$"},"created_at":{"type":"integer","minimum":0,"description":"Unix seconds."},"kind":{"const":1},"tags":{"type":"array","maxItems":2000,"items":{"type":"array","maxItems":64,"items":{"type":"string"}},"allOf":[{"type":"array","contains":{"type":"array","prefixItems":[{"const":"a"},{"type":"string","pattern":"^30051:[0-9a-f]{64}:"}],"minItems":2,"maxItems":2}},{"type":"array","contains":{"type":"array","prefixItems":[{"const":"e"},{"type":"string","pattern":"^[0-9a-f]{64}$"}],"minItems":2,"maxItems":2}},{"type":"array","contains":{"type":"array","prefixItems":[{"const":"x"},{"type":"string","pattern":"^[0-9a-f]{64}$"}],"minItems":2,"maxItems":2}},{"type":"array","contains":{"type":"array","prefixItems":[{"const":"i"},{"type":"string","minLength":1}],"minItems":2,"maxItems":2}},{"type":"array","contains":{"type":"array","prefixItems":[{"const":"version"},{"type":"string","minLength":1}],"minItems":2,"maxItems":2}},{"type":"array","contains":{"type":"array","prefixItems":[{"const":"title"},{"type":"string","minLength":1}],"minItems":2,"maxItems":2}},{"type":"array","contains":{"type":"array","prefixItems":[{"const":"status"},{"enum":["succeeded","failed"]}],"minItems":2,"maxItems":2}},{"type":"array","contains":{"const":["L","openagents.upgrade"]}},{"type":"array","contains":{"const":["l","completion","openagents.upgrade"]}}]},"content":{"type":"string","maxLength":131072},"sig":{"type":"string","pattern":"^[0-9a-f]{128}$"}}};
-const pattern149 = new RegExp("^30051:[0-9a-f]{64}:", "u");
+exports.isCompletionNoteEvent = validate126;
+const schema216 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/nostr/00001-note.json","title":"CompletionNoteEvent","description":"The note a worker posts when a run has ended: which upgrade and how it went, nothing of what it did.","type":"object","required":["id","pubkey","created_at","kind","tags","content","sig"],"additionalProperties":false,"properties":{"id":{"type":"string","pattern":"^[0-9a-f]{64}$"},"pubkey":{"type":"string","pattern":"^[0-9a-f]{64}$"},"created_at":{"type":"integer","minimum":0,"description":"Unix seconds."},"kind":{"const":1},"tags":{"type":"array","maxItems":2000,"items":{"type":"array","maxItems":64,"items":{"type":"string"}},"allOf":[{"type":"array","contains":{"type":"array","prefixItems":[{"const":"a"},{"type":"string","pattern":"^30051:[0-9a-f]{64}:"}],"minItems":2,"maxItems":2}},{"type":"array","contains":{"type":"array","prefixItems":[{"const":"e"},{"type":"string","pattern":"^[0-9a-f]{64}$"}],"minItems":2,"maxItems":2}},{"type":"array","contains":{"type":"array","prefixItems":[{"const":"x"},{"type":"string","pattern":"^[0-9a-f]{64}$"}],"minItems":2,"maxItems":2}},{"type":"array","contains":{"type":"array","prefixItems":[{"const":"i"},{"type":"string","minLength":1}],"minItems":2,"maxItems":2}},{"type":"array","contains":{"type":"array","prefixItems":[{"const":"version"},{"type":"string","minLength":1}],"minItems":2,"maxItems":2}},{"type":"array","contains":{"type":"array","prefixItems":[{"const":"title"},{"type":"string","minLength":1}],"minItems":2,"maxItems":2}},{"type":"array","contains":{"type":"array","prefixItems":[{"const":"status"},{"enum":["succeeded","failed"]}],"minItems":2,"maxItems":2}},{"type":"array","contains":{"const":["L","openagents.upgrade"]}},{"type":"array","contains":{"const":["l","completion","openagents.upgrade"]}}]},"content":{"type":"string","maxLength":131072},"sig":{"type":"string","pattern":"^[0-9a-f]{128}$"}}};
+const pattern161 = new RegExp("^30051:[0-9a-f]{64}:", "u");
 
-function validate120(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
+function validate126(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 /*# sourceURL="https://openagents.dev/schemas/nostr/00001-note.json" */;
 let vErrors = null;
 let errors = 0;
-const evaluated0 = validate120.evaluated;
+const evaluated0 = validate126.evaluated;
 if(evaluated0.dynamicProps){
 evaluated0.props = undefined;
 }
@@ -35740,7 +38243,7 @@ errors++;
 if(len1 > 1){
 let data7 = data5[1];
 if(typeof data7 === "string"){
-if(!pattern149.test(data7)){
+if(!pattern161.test(data7)){
 const err18 = {instancePath:instancePath+"/tags/" + i0+"/1",schemaPath:"#/properties/tags/allOf/0/contains/prefixItems/1/pattern",keyword:"pattern",params:{pattern: "^30051:[0-9a-f]{64}:"},message:"must match pattern \""+"^30051:[0-9a-f]{64}:"+"\""};
 if(vErrors === null){
 vErrors = [err18];
@@ -36418,7 +38921,7 @@ errors++;
 if(len13 > 1){
 let data25 = data23[1];
 if(!((data25 === "succeeded") || (data25 === "failed"))){
-const err66 = {instancePath:instancePath+"/tags/" + i6+"/1",schemaPath:"#/properties/tags/allOf/6/contains/prefixItems/1/enum",keyword:"enum",params:{allowedValues: schema206.properties.tags.allOf[6].contains.prefixItems[1].enum},message:"must be equal to one of the allowed values"};
+const err66 = {instancePath:instancePath+"/tags/" + i6+"/1",schemaPath:"#/properties/tags/allOf/6/contains/prefixItems/1/enum",keyword:"enum",params:{allowedValues: schema216.properties.tags.allOf[6].contains.prefixItems[1].enum},message:"must be equal to one of the allowed values"};
 if(vErrors === null){
 vErrors = [err66];
 }
@@ -36481,8 +38984,8 @@ const _errs68 = errors;
 const len14 = data4.length;
 for(let i7=0; i7<len14; i7++){
 const _errs69 = errors;
-if(!func0(data4[i7], schema206.properties.tags.allOf[7].contains.const)){
-const err70 = {instancePath:instancePath+"/tags/" + i7,schemaPath:"#/properties/tags/allOf/7/contains/const",keyword:"const",params:{allowedValue: schema206.properties.tags.allOf[7].contains.const},message:"must be equal to constant"};
+if(!func0(data4[i7], schema216.properties.tags.allOf[7].contains.const)){
+const err70 = {instancePath:instancePath+"/tags/" + i7,schemaPath:"#/properties/tags/allOf/7/contains/const",keyword:"const",params:{allowedValue: schema216.properties.tags.allOf[7].contains.const},message:"must be equal to constant"};
 if(vErrors === null){
 vErrors = [err70];
 }
@@ -36533,8 +39036,8 @@ const _errs72 = errors;
 const len15 = data4.length;
 for(let i8=0; i8<len15; i8++){
 const _errs73 = errors;
-if(!func0(data4[i8], schema206.properties.tags.allOf[8].contains.const)){
-const err73 = {instancePath:instancePath+"/tags/" + i8,schemaPath:"#/properties/tags/allOf/8/contains/const",keyword:"const",params:{allowedValue: schema206.properties.tags.allOf[8].contains.const},message:"must be equal to constant"};
+if(!func0(data4[i8], schema216.properties.tags.allOf[8].contains.const)){
+const err73 = {instancePath:instancePath+"/tags/" + i8,schemaPath:"#/properties/tags/allOf/8/contains/const",keyword:"const",params:{allowedValue: schema216.properties.tags.allOf[8].contains.const},message:"must be equal to constant"};
 if(vErrors === null){
 vErrors = [err73];
 }
@@ -36703,19 +39206,19 @@ vErrors.push(err85);
 }
 errors++;
 }
-validate120.errors = vErrors;
+validate126.errors = vErrors;
 return errors === 0;
 }
-validate120.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
+validate126.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
 
-exports.isInstallConfigEvent = validate121;
-const schema207 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/nostr/24051-install-config.json","title":"InstallConfigEvent","description":"The inner event of an install config, its content an InstallConfig. Never sent in the clear.","type":"object","required":["id","pubkey","created_at","kind","tags","content","sig"],"additionalProperties":false,"properties":{"id":{"type":"string","pattern":"^[0-9a-f]{64}$"},"pubkey":{"type":"string","pattern":"^[0-9a-f]{64}$"},"created_at":{"type":"integer","minimum":0,"description":"Unix seconds."},"kind":{"const":24051},"tags":{"type":"array","maxItems":2000,"items":{"type":"array","maxItems":64,"items":{"type":"string"}},"allOf":[{"type":"array","contains":{"type":"array","prefixItems":[{"const":"p"},{"type":"string","pattern":"^[0-9a-f]{64}$"}],"minItems":2,"maxItems":2}}]},"content":{"type":"string","maxLength":131072},"sig":{"type":"string","pattern":"^[0-9a-f]{128}$"}}};
+exports.isInstallConfigEvent = validate127;
+const schema217 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/nostr/24051-install-config.json","title":"InstallConfigEvent","description":"The inner event of an install config, its content an InstallConfig. Never sent in the clear.","type":"object","required":["id","pubkey","created_at","kind","tags","content","sig"],"additionalProperties":false,"properties":{"id":{"type":"string","pattern":"^[0-9a-f]{64}$"},"pubkey":{"type":"string","pattern":"^[0-9a-f]{64}$"},"created_at":{"type":"integer","minimum":0,"description":"Unix seconds."},"kind":{"const":24051},"tags":{"type":"array","maxItems":2000,"items":{"type":"array","maxItems":64,"items":{"type":"string"}},"allOf":[{"type":"array","contains":{"type":"array","prefixItems":[{"const":"p"},{"type":"string","pattern":"^[0-9a-f]{64}$"}],"minItems":2,"maxItems":2}}]},"content":{"type":"string","maxLength":131072},"sig":{"type":"string","pattern":"^[0-9a-f]{128}$"}}};
 
-function validate121(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
+function validate127(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 /*# sourceURL="https://openagents.dev/schemas/nostr/24051-install-config.json" */;
 let vErrors = null;
 let errors = 0;
-const evaluated0 = validate121.evaluated;
+const evaluated0 = validate127.evaluated;
 if(evaluated0.dynamicProps){
 evaluated0.props = undefined;
 }
@@ -37130,19 +39633,19 @@ vErrors.push(err32);
 }
 errors++;
 }
-validate121.errors = vErrors;
+validate127.errors = vErrors;
 return errors === 0;
 }
-validate121.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
+validate127.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
 
-exports.isPairingClaimEvent = validate122;
-const schema208 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/nostr/24052-pairing-claim.json","title":"PairingClaimEvent","description":"The inner event of a pairing claim, its content a PairingClaim: a coordinator shows the one-time secret its owner read from the worker. Never sent in the clear.","type":"object","required":["id","pubkey","created_at","kind","tags","content","sig"],"additionalProperties":false,"properties":{"id":{"type":"string","pattern":"^[0-9a-f]{64}$"},"pubkey":{"type":"string","pattern":"^[0-9a-f]{64}$"},"created_at":{"type":"integer","minimum":0,"description":"Unix seconds."},"kind":{"const":24052},"tags":{"type":"array","maxItems":2000,"items":{"type":"array","maxItems":64,"items":{"type":"string"}},"allOf":[{"type":"array","contains":{"type":"array","prefixItems":[{"const":"p"},{"type":"string","pattern":"^[0-9a-f]{64}$"}],"minItems":2,"maxItems":2}}]},"content":{"type":"string","maxLength":1000},"sig":{"type":"string","pattern":"^[0-9a-f]{128}$"}}};
+exports.isPairingClaimEvent = validate128;
+const schema218 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/nostr/24052-pairing-claim.json","title":"PairingClaimEvent","description":"The inner event of a pairing claim, its content a PairingClaim: a coordinator shows the one-time secret its owner read from the worker. Never sent in the clear.","type":"object","required":["id","pubkey","created_at","kind","tags","content","sig"],"additionalProperties":false,"properties":{"id":{"type":"string","pattern":"^[0-9a-f]{64}$"},"pubkey":{"type":"string","pattern":"^[0-9a-f]{64}$"},"created_at":{"type":"integer","minimum":0,"description":"Unix seconds."},"kind":{"const":24052},"tags":{"type":"array","maxItems":2000,"items":{"type":"array","maxItems":64,"items":{"type":"string"}},"allOf":[{"type":"array","contains":{"type":"array","prefixItems":[{"const":"p"},{"type":"string","pattern":"^[0-9a-f]{64}$"}],"minItems":2,"maxItems":2}}]},"content":{"type":"string","maxLength":1000},"sig":{"type":"string","pattern":"^[0-9a-f]{128}$"}}};
 
-function validate122(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
+function validate128(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 /*# sourceURL="https://openagents.dev/schemas/nostr/24052-pairing-claim.json" */;
 let vErrors = null;
 let errors = 0;
-const evaluated0 = validate122.evaluated;
+const evaluated0 = validate128.evaluated;
 if(evaluated0.dynamicProps){
 evaluated0.props = undefined;
 }
@@ -37557,21 +40060,21 @@ vErrors.push(err32);
 }
 errors++;
 }
-validate122.errors = vErrors;
+validate128.errors = vErrors;
 return errors === 0;
 }
-validate122.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
+validate128.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
 
-exports.isHttpAuthEvent = validate123;
-const schema209 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/nostr/27235-http-auth.json","title":"HttpAuthEvent","description":"Authorises one HTTP request (NIP-98): its URL, its method and, where there is a body, the hash of its bytes.","type":"object","required":["id","pubkey","created_at","kind","tags","content","sig"],"additionalProperties":false,"properties":{"id":{"type":"string","pattern":"^[0-9a-f]{64}$"},"pubkey":{"type":"string","pattern":"^[0-9a-f]{64}$"},"created_at":{"type":"integer","minimum":0,"description":"Unix seconds."},"kind":{"const":27235},"tags":{"type":"array","maxItems":2000,"items":{"type":"array","maxItems":64,"items":{"type":"string"}},"allOf":[{"type":"array","contains":{"type":"array","prefixItems":[{"const":"u"},{"type":"string","pattern":"^https?://"}],"minItems":2,"maxItems":2}},{"type":"array","contains":{"type":"array","prefixItems":[{"const":"method"},{"type":"string","pattern":"^[A-Z]+$"}],"minItems":2,"maxItems":2}}]},"content":{"type":"string","maxLength":1000},"sig":{"type":"string","pattern":"^[0-9a-f]{128}$"}}};
-const pattern163 = new RegExp("^https?://", "u");
-const pattern164 = new RegExp("^[A-Z]+$", "u");
+exports.isHttpAuthEvent = validate129;
+const schema219 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/nostr/27235-http-auth.json","title":"HttpAuthEvent","description":"Authorises one HTTP request (NIP-98): its URL, its method and, where there is a body, the hash of its bytes.","type":"object","required":["id","pubkey","created_at","kind","tags","content","sig"],"additionalProperties":false,"properties":{"id":{"type":"string","pattern":"^[0-9a-f]{64}$"},"pubkey":{"type":"string","pattern":"^[0-9a-f]{64}$"},"created_at":{"type":"integer","minimum":0,"description":"Unix seconds."},"kind":{"const":27235},"tags":{"type":"array","maxItems":2000,"items":{"type":"array","maxItems":64,"items":{"type":"string"}},"allOf":[{"type":"array","contains":{"type":"array","prefixItems":[{"const":"u"},{"type":"string","pattern":"^https?://"}],"minItems":2,"maxItems":2}},{"type":"array","contains":{"type":"array","prefixItems":[{"const":"method"},{"type":"string","pattern":"^[A-Z]+$"}],"minItems":2,"maxItems":2}}]},"content":{"type":"string","maxLength":1000},"sig":{"type":"string","pattern":"^[0-9a-f]{128}$"}}};
+const pattern175 = new RegExp("^https?://", "u");
+const pattern176 = new RegExp("^[A-Z]+$", "u");
 
-function validate123(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
+function validate129(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 /*# sourceURL="https://openagents.dev/schemas/nostr/27235-http-auth.json" */;
 let vErrors = null;
 let errors = 0;
-const evaluated0 = validate123.evaluated;
+const evaluated0 = validate129.evaluated;
 if(evaluated0.dynamicProps){
 evaluated0.props = undefined;
 }
@@ -37793,7 +40296,7 @@ errors++;
 if(len1 > 1){
 let data7 = data5[1];
 if(typeof data7 === "string"){
-if(!pattern163.test(data7)){
+if(!pattern175.test(data7)){
 const err18 = {instancePath:instancePath+"/tags/" + i0+"/1",schemaPath:"#/properties/tags/allOf/0/contains/prefixItems/1/pattern",keyword:"pattern",params:{pattern: "^https?://"},message:"must match pattern \""+"^https?://"+"\""};
 if(vErrors === null){
 vErrors = [err18];
@@ -37906,7 +40409,7 @@ errors++;
 if(len3 > 1){
 let data10 = data8[1];
 if(typeof data10 === "string"){
-if(!pattern164.test(data10)){
+if(!pattern176.test(data10)){
 const err26 = {instancePath:instancePath+"/tags/" + i1+"/1",schemaPath:"#/properties/tags/allOf/1/contains/prefixItems/1/pattern",keyword:"pattern",params:{pattern: "^[A-Z]+$"},message:"must match pattern \""+"^[A-Z]+$"+"\""};
 if(vErrors === null){
 vErrors = [err26];
@@ -38099,19 +40602,19 @@ vErrors.push(err40);
 }
 errors++;
 }
-validate123.errors = vErrors;
+validate129.errors = vErrors;
 return errors === 0;
 }
-validate123.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
+validate129.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
 
-exports.isManifestEvent = validate124;
-const schema210 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/nostr/30051-manifest.json","title":"ManifestEvent","description":"An upgrade manifest as its author lists it: the manifest as content, its facts as tags.","type":"object","required":["id","pubkey","created_at","kind","tags","content","sig"],"additionalProperties":false,"properties":{"id":{"type":"string","pattern":"^[0-9a-f]{64}$"},"pubkey":{"type":"string","pattern":"^[0-9a-f]{64}$"},"created_at":{"type":"integer","minimum":0,"description":"Unix seconds."},"kind":{"const":30051},"tags":{"type":"array","maxItems":2000,"items":{"type":"array","maxItems":64,"items":{"type":"string"}},"allOf":[{"type":"array","contains":{"type":"array","prefixItems":[{"const":"d"},{"type":"string","minLength":1}],"minItems":2,"maxItems":2}},{"type":"array","contains":{"type":"array","prefixItems":[{"const":"version"},{"type":"string","minLength":1}],"minItems":2,"maxItems":2}},{"type":"array","contains":{"type":"array","prefixItems":[{"const":"x"},{"type":"string","pattern":"^[0-9a-f]{64}$"}],"minItems":2,"maxItems":2}},{"type":"array","contains":{"const":["L","openagents.upgrade"]}},{"type":"array","contains":{"const":["l","manifest","openagents.upgrade"]}}]},"content":{"type":"string","maxLength":131072},"sig":{"type":"string","pattern":"^[0-9a-f]{128}$"}}};
+exports.isManifestEvent = validate130;
+const schema220 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/nostr/30051-manifest.json","title":"ManifestEvent","description":"An upgrade manifest as its author lists it: the manifest as content, its facts as tags.","type":"object","required":["id","pubkey","created_at","kind","tags","content","sig"],"additionalProperties":false,"properties":{"id":{"type":"string","pattern":"^[0-9a-f]{64}$"},"pubkey":{"type":"string","pattern":"^[0-9a-f]{64}$"},"created_at":{"type":"integer","minimum":0,"description":"Unix seconds."},"kind":{"const":30051},"tags":{"type":"array","maxItems":2000,"items":{"type":"array","maxItems":64,"items":{"type":"string"}},"allOf":[{"type":"array","contains":{"type":"array","prefixItems":[{"const":"d"},{"type":"string","minLength":1}],"minItems":2,"maxItems":2}},{"type":"array","contains":{"type":"array","prefixItems":[{"const":"version"},{"type":"string","minLength":1}],"minItems":2,"maxItems":2}},{"type":"array","contains":{"type":"array","prefixItems":[{"const":"x"},{"type":"string","pattern":"^[0-9a-f]{64}$"}],"minItems":2,"maxItems":2}},{"type":"array","contains":{"const":["L","openagents.upgrade"]}},{"type":"array","contains":{"const":["l","manifest","openagents.upgrade"]}}]},"content":{"type":"string","maxLength":131072},"sig":{"type":"string","pattern":"^[0-9a-f]{128}$"}}};
 
-function validate124(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
+function validate130(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 /*# sourceURL="https://openagents.dev/schemas/nostr/30051-manifest.json" */;
 let vErrors = null;
 let errors = 0;
-const evaluated0 = validate124.evaluated;
+const evaluated0 = validate130.evaluated;
 if(evaluated0.dynamicProps){
 evaluated0.props = undefined;
 }
@@ -38634,8 +41137,8 @@ const _errs37 = errors;
 const len6 = data4.length;
 for(let i3=0; i3<len6; i3++){
 const _errs38 = errors;
-if(!func0(data4[i3], schema210.properties.tags.allOf[3].contains.const)){
-const err39 = {instancePath:instancePath+"/tags/" + i3,schemaPath:"#/properties/tags/allOf/3/contains/const",keyword:"const",params:{allowedValue: schema210.properties.tags.allOf[3].contains.const},message:"must be equal to constant"};
+if(!func0(data4[i3], schema220.properties.tags.allOf[3].contains.const)){
+const err39 = {instancePath:instancePath+"/tags/" + i3,schemaPath:"#/properties/tags/allOf/3/contains/const",keyword:"const",params:{allowedValue: schema220.properties.tags.allOf[3].contains.const},message:"must be equal to constant"};
 if(vErrors === null){
 vErrors = [err39];
 }
@@ -38686,8 +41189,8 @@ const _errs41 = errors;
 const len7 = data4.length;
 for(let i4=0; i4<len7; i4++){
 const _errs42 = errors;
-if(!func0(data4[i4], schema210.properties.tags.allOf[4].contains.const)){
-const err42 = {instancePath:instancePath+"/tags/" + i4,schemaPath:"#/properties/tags/allOf/4/contains/const",keyword:"const",params:{allowedValue: schema210.properties.tags.allOf[4].contains.const},message:"must be equal to constant"};
+if(!func0(data4[i4], schema220.properties.tags.allOf[4].contains.const)){
+const err42 = {instancePath:instancePath+"/tags/" + i4,schemaPath:"#/properties/tags/allOf/4/contains/const",keyword:"const",params:{allowedValue: schema220.properties.tags.allOf[4].contains.const},message:"must be equal to constant"};
 if(vErrors === null){
 vErrors = [err42];
 }
@@ -38856,19 +41359,19 @@ vErrors.push(err54);
 }
 errors++;
 }
-validate124.errors = vErrors;
+validate130.errors = vErrors;
 return errors === 0;
 }
-validate124.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
+validate130.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
 
-exports.isReleaseEvent = validate125;
-const schema211 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/nostr/30052-release.json","title":"ReleaseEvent","description":"One release: pins the manifest event and the manifest hash it was made from.","type":"object","required":["id","pubkey","created_at","kind","tags","content","sig"],"additionalProperties":false,"properties":{"id":{"type":"string","pattern":"^[0-9a-f]{64}$"},"pubkey":{"type":"string","pattern":"^[0-9a-f]{64}$"},"created_at":{"type":"integer","minimum":0,"description":"Unix seconds."},"kind":{"const":30052},"tags":{"type":"array","maxItems":2000,"items":{"type":"array","maxItems":64,"items":{"type":"string"}},"allOf":[{"type":"array","contains":{"type":"array","prefixItems":[{"const":"d"},{"type":"string","minLength":1}],"minItems":2,"maxItems":2}},{"type":"array","contains":{"type":"array","prefixItems":[{"const":"i"},{"type":"string","minLength":1}],"minItems":2,"maxItems":2}},{"type":"array","contains":{"type":"array","prefixItems":[{"const":"version"},{"type":"string","minLength":1}],"minItems":2,"maxItems":2}},{"type":"array","contains":{"type":"array","prefixItems":[{"const":"a"},{"type":"string","pattern":"^30051:[0-9a-f]{64}:"}],"minItems":2,"maxItems":2}},{"type":"array","contains":{"type":"array","prefixItems":[{"const":"e"},{"type":"string","pattern":"^[0-9a-f]{64}$"}],"minItems":2,"maxItems":2}},{"type":"array","contains":{"type":"array","prefixItems":[{"const":"x"},{"type":"string","pattern":"^[0-9a-f]{64}$"}],"minItems":2,"maxItems":2}},{"type":"array","contains":{"const":["L","openagents.upgrade"]}},{"type":"array","contains":{"const":["l","release","openagents.upgrade"]}}]},"content":{"type":"string","maxLength":131072},"sig":{"type":"string","pattern":"^[0-9a-f]{128}$"}}};
+exports.isReleaseEvent = validate131;
+const schema221 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/nostr/30052-release.json","title":"ReleaseEvent","description":"One release: pins the manifest event and the manifest hash it was made from.","type":"object","required":["id","pubkey","created_at","kind","tags","content","sig"],"additionalProperties":false,"properties":{"id":{"type":"string","pattern":"^[0-9a-f]{64}$"},"pubkey":{"type":"string","pattern":"^[0-9a-f]{64}$"},"created_at":{"type":"integer","minimum":0,"description":"Unix seconds."},"kind":{"const":30052},"tags":{"type":"array","maxItems":2000,"items":{"type":"array","maxItems":64,"items":{"type":"string"}},"allOf":[{"type":"array","contains":{"type":"array","prefixItems":[{"const":"d"},{"type":"string","minLength":1}],"minItems":2,"maxItems":2}},{"type":"array","contains":{"type":"array","prefixItems":[{"const":"i"},{"type":"string","minLength":1}],"minItems":2,"maxItems":2}},{"type":"array","contains":{"type":"array","prefixItems":[{"const":"version"},{"type":"string","minLength":1}],"minItems":2,"maxItems":2}},{"type":"array","contains":{"type":"array","prefixItems":[{"const":"a"},{"type":"string","pattern":"^30051:[0-9a-f]{64}:"}],"minItems":2,"maxItems":2}},{"type":"array","contains":{"type":"array","prefixItems":[{"const":"e"},{"type":"string","pattern":"^[0-9a-f]{64}$"}],"minItems":2,"maxItems":2}},{"type":"array","contains":{"type":"array","prefixItems":[{"const":"x"},{"type":"string","pattern":"^[0-9a-f]{64}$"}],"minItems":2,"maxItems":2}},{"type":"array","contains":{"const":["L","openagents.upgrade"]}},{"type":"array","contains":{"const":["l","release","openagents.upgrade"]}}]},"content":{"type":"string","maxLength":131072},"sig":{"type":"string","pattern":"^[0-9a-f]{128}$"}}};
 
-function validate125(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
+function validate131(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 /*# sourceURL="https://openagents.dev/schemas/nostr/30052-release.json" */;
 let vErrors = null;
 let errors = 0;
-const evaluated0 = validate125.evaluated;
+const evaluated0 = validate131.evaluated;
 if(evaluated0.dynamicProps){
 evaluated0.props = undefined;
 }
@@ -39429,7 +41932,7 @@ errors++;
 if(len7 > 1){
 let data16 = data14[1];
 if(typeof data16 === "string"){
-if(!pattern149.test(data16)){
+if(!pattern161.test(data16)){
 const err42 = {instancePath:instancePath+"/tags/" + i3+"/1",schemaPath:"#/properties/tags/allOf/3/contains/prefixItems/1/pattern",keyword:"pattern",params:{pattern: "^30051:[0-9a-f]{64}:"},message:"must match pattern \""+"^30051:[0-9a-f]{64}:"+"\""};
 if(vErrors === null){
 vErrors = [err42];
@@ -39730,8 +42233,8 @@ const _errs61 = errors;
 const len12 = data4.length;
 for(let i6=0; i6<len12; i6++){
 const _errs62 = errors;
-if(!func0(data4[i6], schema211.properties.tags.allOf[6].contains.const)){
-const err63 = {instancePath:instancePath+"/tags/" + i6,schemaPath:"#/properties/tags/allOf/6/contains/const",keyword:"const",params:{allowedValue: schema211.properties.tags.allOf[6].contains.const},message:"must be equal to constant"};
+if(!func0(data4[i6], schema221.properties.tags.allOf[6].contains.const)){
+const err63 = {instancePath:instancePath+"/tags/" + i6,schemaPath:"#/properties/tags/allOf/6/contains/const",keyword:"const",params:{allowedValue: schema221.properties.tags.allOf[6].contains.const},message:"must be equal to constant"};
 if(vErrors === null){
 vErrors = [err63];
 }
@@ -39782,8 +42285,8 @@ const _errs65 = errors;
 const len13 = data4.length;
 for(let i7=0; i7<len13; i7++){
 const _errs66 = errors;
-if(!func0(data4[i7], schema211.properties.tags.allOf[7].contains.const)){
-const err66 = {instancePath:instancePath+"/tags/" + i7,schemaPath:"#/properties/tags/allOf/7/contains/const",keyword:"const",params:{allowedValue: schema211.properties.tags.allOf[7].contains.const},message:"must be equal to constant"};
+if(!func0(data4[i7], schema221.properties.tags.allOf[7].contains.const)){
+const err66 = {instancePath:instancePath+"/tags/" + i7,schemaPath:"#/properties/tags/allOf/7/contains/const",keyword:"const",params:{allowedValue: schema221.properties.tags.allOf[7].contains.const},message:"must be equal to constant"};
 if(vErrors === null){
 vErrors = [err66];
 }
@@ -39952,18 +42455,18 @@ vErrors.push(err78);
 }
 errors++;
 }
-validate125.errors = vErrors;
+validate131.errors = vErrors;
 return errors === 0;
 }
-validate125.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
+validate131.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
 
-exports.isNostrEvent = validate126;
+exports.isNostrEvent = validate132;
 
-function validate126(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
+function validate132(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 /*# sourceURL="https://openagents.dev/schemas/nostr/event.json" */;
 let vErrors = null;
 let errors = 0;
-const evaluated0 = validate126.evaluated;
+const evaluated0 = validate132.evaluated;
 if(evaluated0.dynamicProps){
 evaluated0.props = undefined;
 }
@@ -40298,19 +42801,19 @@ vErrors.push(err27);
 }
 errors++;
 }
-validate126.errors = vErrors;
+validate132.errors = vErrors;
 return errors === 0;
 }
-validate126.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
+validate132.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
 
-exports.isPairingClaim = validate127;
-const schema213 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/nostr/pairing-claim-content.json","title":"PairingClaim","description":"The content of a pairing claim: the one-time secret that the worker showed its owner.","type":"object","required":["secret"],"additionalProperties":false,"properties":{"secret":{"type":"string","minLength":16,"maxLength":200}}};
+exports.isPairingClaim = validate133;
+const schema223 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/nostr/pairing-claim-content.json","title":"PairingClaim","description":"The content of a pairing claim: the one-time secret that the worker showed its owner.","type":"object","required":["secret"],"additionalProperties":false,"properties":{"secret":{"type":"string","minLength":16,"maxLength":200}}};
 
-function validate127(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
+function validate133(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 /*# sourceURL="https://openagents.dev/schemas/nostr/pairing-claim-content.json" */;
 let vErrors = null;
 let errors = 0;
-const evaluated0 = validate127.evaluated;
+const evaluated0 = validate133.evaluated;
 if(evaluated0.dynamicProps){
 evaluated0.props = undefined;
 }
@@ -40386,18 +42889,18 @@ vErrors.push(err5);
 }
 errors++;
 }
-validate127.errors = vErrors;
+validate133.errors = vErrors;
 return errors === 0;
 }
-validate127.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
+validate133.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
 
-exports.isReleaseContent = validate128;
-const schema214 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/nostr/release-content.json","title":"ReleaseContent","description":"The content of a release event (kind 30052).","type":"object","required":["notes"],"additionalProperties":false,"properties":{"notes":{"type":"string","maxLength":20000,"description":"What changed, as Markdown."},"artifacts":{"type":"array","maxItems":32,"items":{"$ref":"https://openagents.dev/schemas/manifest/upgrade-manifest.json#/$defs/UpgradeArtifact"}}}};
+exports.isReleaseContent = validate134;
+const schema224 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/nostr/release-content.json","title":"ReleaseContent","description":"The content of a release event (kind 30052).","type":"object","required":["notes"],"additionalProperties":false,"properties":{"notes":{"type":"string","maxLength":20000,"description":"What changed, as Markdown."},"artifacts":{"type":"array","maxItems":32,"items":{"$ref":"https://openagents.dev/schemas/manifest/upgrade-manifest.json#/$defs/UpgradeArtifact"}}}};
 
-function validate129(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
+function validate135(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 let vErrors = null;
 let errors = 0;
-const evaluated0 = validate129.evaluated;
+const evaluated0 = validate135.evaluated;
 if(evaluated0.dynamicProps){
 evaluated0.props = undefined;
 }
@@ -40568,17 +43071,17 @@ vErrors.push(err13);
 }
 errors++;
 }
-validate129.errors = vErrors;
+validate135.errors = vErrors;
 return errors === 0;
 }
-validate129.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
+validate135.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
 
 
-function validate128(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
+function validate134(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 /*# sourceURL="https://openagents.dev/schemas/nostr/release-content.json" */;
 let vErrors = null;
 let errors = 0;
-const evaluated0 = validate128.evaluated;
+const evaluated0 = validate134.evaluated;
 if(evaluated0.dynamicProps){
 evaluated0.props = undefined;
 }
@@ -40648,8 +43151,8 @@ errors++;
 }
 const len0 = data1.length;
 for(let i0=0; i0<len0; i0++){
-if(!(validate129(data1[i0], {instancePath:instancePath+"/artifacts/" + i0,parentData:data1,parentDataProperty:i0,rootData,dynamicAnchors}))){
-vErrors = vErrors === null ? validate129.errors : vErrors.concat(validate129.errors);
+if(!(validate135(data1[i0], {instancePath:instancePath+"/artifacts/" + i0,parentData:data1,parentDataProperty:i0,rootData,dynamicAnchors}))){
+vErrors = vErrors === null ? validate135.errors : vErrors.concat(validate135.errors);
 errors = vErrors.length;
 }
 }
@@ -40676,19 +43179,19 @@ vErrors.push(err6);
 }
 errors++;
 }
-validate128.errors = vErrors;
+validate134.errors = vErrors;
 return errors === 0;
 }
-validate128.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
+validate134.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
 
-exports.isFsReadParams = validate131;
-const schema217 = {"type":"object","required":["path"],"additionalProperties":false,"properties":{"path":{"type":"string","minLength":1,"maxLength":4096},"max_bytes":{"type":"integer","minimum":1,"maximum":67108864,"default":200000},"encoding":{"enum":["utf8","base64"],"default":"utf8"}},"$id":"https://openagents.dev/schemas/op/fs.read.json/params","title":"FsReadParams"};
+exports.isFsReadParams = validate137;
+const schema227 = {"type":"object","required":["path"],"additionalProperties":false,"properties":{"path":{"type":"string","minLength":1,"maxLength":4096},"max_bytes":{"type":"integer","minimum":1,"maximum":67108864,"default":200000},"encoding":{"enum":["utf8","base64"],"default":"utf8"}},"$id":"https://openagents.dev/schemas/op/fs.read.json/params","title":"FsReadParams"};
 
-function validate131(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
+function validate137(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 /*# sourceURL="https://openagents.dev/schemas/op/fs.read.json/params" */;
 let vErrors = null;
 let errors = 0;
-const evaluated0 = validate131.evaluated;
+const evaluated0 = validate137.evaluated;
 if(evaluated0.dynamicProps){
 evaluated0.props = undefined;
 }
@@ -40791,7 +43294,7 @@ errors++;
 if(data.encoding !== undefined){
 let data2 = data.encoding;
 if(!((data2 === "utf8") || (data2 === "base64"))){
-const err8 = {instancePath:instancePath+"/encoding",schemaPath:"#/properties/encoding/enum",keyword:"enum",params:{allowedValues: schema217.properties.encoding.enum},message:"must be equal to one of the allowed values"};
+const err8 = {instancePath:instancePath+"/encoding",schemaPath:"#/properties/encoding/enum",keyword:"enum",params:{allowedValues: schema227.properties.encoding.enum},message:"must be equal to one of the allowed values"};
 if(vErrors === null){
 vErrors = [err8];
 }
@@ -40812,19 +43315,19 @@ vErrors.push(err9);
 }
 errors++;
 }
-validate131.errors = vErrors;
+validate137.errors = vErrors;
 return errors === 0;
 }
-validate131.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
+validate137.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
 
-exports.isFsReadResult = validate132;
-const schema218 = {"type":"object","required":["content","bytes","sha256"],"additionalProperties":false,"properties":{"content":{"type":"string"},"bytes":{"type":"integer"},"sha256":{"type":"string","pattern":"^[0-9a-f]{64}$"}},"$id":"https://openagents.dev/schemas/op/fs.read.json/result","title":"FsReadResult"};
+exports.isFsReadResult = validate138;
+const schema228 = {"type":"object","required":["content","bytes","sha256"],"additionalProperties":false,"properties":{"content":{"type":"string"},"bytes":{"type":"integer"},"sha256":{"type":"string","pattern":"^[0-9a-f]{64}$"}},"$id":"https://openagents.dev/schemas/op/fs.read.json/result","title":"FsReadResult"};
 
-function validate132(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
+function validate138(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 /*# sourceURL="https://openagents.dev/schemas/op/fs.read.json/result" */;
 let vErrors = null;
 let errors = 0;
-const evaluated0 = validate132.evaluated;
+const evaluated0 = validate138.evaluated;
 if(evaluated0.dynamicProps){
 evaluated0.props = undefined;
 }
@@ -40935,19 +43438,19 @@ vErrors.push(err8);
 }
 errors++;
 }
-validate132.errors = vErrors;
+validate138.errors = vErrors;
 return errors === 0;
 }
-validate132.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
+validate138.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
 
-exports.isFsWriteParams = validate133;
-const schema219 = {"type":"object","required":["path","content"],"additionalProperties":false,"properties":{"path":{"type":"string","minLength":1,"maxLength":4096},"content":{"type":["string","number","boolean","null","array","object"],"description":"Text as it is; any other value is written as indented JSON."}},"$id":"https://openagents.dev/schemas/op/fs.write.json/params","title":"FsWriteParams"};
+exports.isFsWriteParams = validate139;
+const schema229 = {"type":"object","required":["path","content"],"additionalProperties":false,"properties":{"path":{"type":"string","minLength":1,"maxLength":4096},"content":{"type":["string","number","boolean","null","array","object"],"description":"Text as it is; any other value is written as indented JSON."}},"$id":"https://openagents.dev/schemas/op/fs.write.json/params","title":"FsWriteParams"};
 
-function validate133(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
+function validate139(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 /*# sourceURL="https://openagents.dev/schemas/op/fs.write.json/params" */;
 let vErrors = null;
 let errors = 0;
-const evaluated0 = validate133.evaluated;
+const evaluated0 = validate139.evaluated;
 if(evaluated0.dynamicProps){
 evaluated0.props = undefined;
 }
@@ -41025,7 +43528,7 @@ errors++;
 if(data.content !== undefined){
 let data1 = data.content;
 if((((typeof data1 != "object") && (typeof data1 !== "string")) && (!((typeof data1 == "number") && (isFinite(data1))))) && (typeof data1 !== "boolean")){
-const err6 = {instancePath:instancePath+"/content",schemaPath:"#/properties/content/type",keyword:"type",params:{type: schema219.properties.content.type},message:"must be string,number,boolean,null,array,object"};
+const err6 = {instancePath:instancePath+"/content",schemaPath:"#/properties/content/type",keyword:"type",params:{type: schema229.properties.content.type},message:"must be string,number,boolean,null,array,object"};
 if(vErrors === null){
 vErrors = [err6];
 }
@@ -41046,19 +43549,19 @@ vErrors.push(err7);
 }
 errors++;
 }
-validate133.errors = vErrors;
+validate139.errors = vErrors;
 return errors === 0;
 }
-validate133.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
+validate139.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
 
-exports.isFsWriteResult = validate134;
-const schema220 = {"type":"object","required":["path","bytes","sha256"],"additionalProperties":false,"properties":{"path":{"type":"string","description":"As the parameter named it."},"bytes":{"type":"integer"},"sha256":{"type":"string","pattern":"^[0-9a-f]{64}$"}},"$id":"https://openagents.dev/schemas/op/fs.write.json/result","title":"FsWriteResult"};
+exports.isFsWriteResult = validate140;
+const schema230 = {"type":"object","required":["path","bytes","sha256"],"additionalProperties":false,"properties":{"path":{"type":"string","description":"As the parameter named it."},"bytes":{"type":"integer"},"sha256":{"type":"string","pattern":"^[0-9a-f]{64}$"}},"$id":"https://openagents.dev/schemas/op/fs.write.json/result","title":"FsWriteResult"};
 
-function validate134(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
+function validate140(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 /*# sourceURL="https://openagents.dev/schemas/op/fs.write.json/result" */;
 let vErrors = null;
 let errors = 0;
-const evaluated0 = validate134.evaluated;
+const evaluated0 = validate140.evaluated;
 if(evaluated0.dynamicProps){
 evaluated0.props = undefined;
 }
@@ -41169,20 +43672,20 @@ vErrors.push(err8);
 }
 errors++;
 }
-validate134.errors = vErrors;
+validate140.errors = vErrors;
 return errors === 0;
 }
-validate134.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
+validate140.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
 
-exports.isGitCloneParams = validate135;
-const schema221 = {"type":"object","required":["repo","dest"],"additionalProperties":false,"properties":{"repo":{"type":"string","minLength":1,"maxLength":2048,"description":"An https:// address, or the absolute path of a repository on this machine."},"dest":{"type":"string","minLength":1,"maxLength":4096,"description":"The folder of the clone."},"update":{"type":"boolean","default":true,"description":"Whether a clone that is already there is brought up to date; if not, it is left as it is."},"ref":{"type":"string","pattern":"^[A-Za-z0-9_][A-Za-z0-9._/+-]*$","maxLength":255,"description":"A branch, a tag or a full commit id; the repository's default branch where absent."},"depth":{"type":"integer","minimum":1,"maximum":1000000,"description":"Commits of history to fetch; all where absent."}},"$id":"https://openagents.dev/schemas/op/git.clone.json/params","title":"GitCloneParams"};
-const pattern184 = new RegExp("^[A-Za-z0-9_][A-Za-z0-9._/+-]*$", "u");
+exports.isGitCloneParams = validate141;
+const schema231 = {"type":"object","required":["repo","dest"],"additionalProperties":false,"properties":{"repo":{"type":"string","minLength":1,"maxLength":2048,"description":"An https:// address, or the absolute path of a repository on this machine."},"dest":{"type":"string","minLength":1,"maxLength":4096,"description":"The folder of the clone."},"update":{"type":"boolean","default":true,"description":"Whether a clone that is already there is brought up to date; if not, it is left as it is."},"ref":{"type":"string","pattern":"^[A-Za-z0-9_][A-Za-z0-9._/+-]*$","maxLength":255,"description":"A branch, a tag or a full commit id; the repository's default branch where absent."},"depth":{"type":"integer","minimum":1,"maximum":1000000,"description":"Commits of history to fetch; all where absent."}},"$id":"https://openagents.dev/schemas/op/git.clone.json/params","title":"GitCloneParams"};
+const pattern196 = new RegExp("^[A-Za-z0-9_][A-Za-z0-9._/+-]*$", "u");
 
-function validate135(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
+function validate141(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 /*# sourceURL="https://openagents.dev/schemas/op/git.clone.json/params" */;
 let vErrors = null;
 let errors = 0;
-const evaluated0 = validate135.evaluated;
+const evaluated0 = validate141.evaluated;
 if(evaluated0.dynamicProps){
 evaluated0.props = undefined;
 }
@@ -41317,7 +43820,7 @@ vErrors.push(err10);
 }
 errors++;
 }
-if(!pattern184.test(data3)){
+if(!pattern196.test(data3)){
 const err11 = {instancePath:instancePath+"/ref",schemaPath:"#/properties/ref/pattern",keyword:"pattern",params:{pattern: "^[A-Za-z0-9_][A-Za-z0-9._/+-]*$"},message:"must match pattern \""+"^[A-Za-z0-9_][A-Za-z0-9._/+-]*$"+"\""};
 if(vErrors === null){
 vErrors = [err11];
@@ -41385,20 +43888,20 @@ vErrors.push(err16);
 }
 errors++;
 }
-validate135.errors = vErrors;
+validate141.errors = vErrors;
 return errors === 0;
 }
-validate135.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
+validate141.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
 
-exports.isGitCloneResult = validate136;
-const schema222 = {"type":"object","required":["path","commit","branch","updated"],"additionalProperties":false,"properties":{"path":{"type":"string","description":"The folder, as dest named it."},"commit":{"type":"string","pattern":"^[0-9a-f]{40}([0-9a-f]{24})?$"},"branch":{"type":["string","null"],"description":"null for a tag or a commit."},"updated":{"type":"boolean","description":"Whether the folder's content changed."}},"$id":"https://openagents.dev/schemas/op/git.clone.json/result","title":"GitCloneResult"};
-const pattern185 = new RegExp("^[0-9a-f]{40}([0-9a-f]{24})?$", "u");
+exports.isGitCloneResult = validate142;
+const schema232 = {"type":"object","required":["path","commit","branch","updated"],"additionalProperties":false,"properties":{"path":{"type":"string","description":"The folder, as dest named it."},"commit":{"type":"string","pattern":"^[0-9a-f]{40}([0-9a-f]{24})?$"},"branch":{"type":["string","null"],"description":"null for a tag or a commit."},"updated":{"type":"boolean","description":"Whether the folder's content changed."}},"$id":"https://openagents.dev/schemas/op/git.clone.json/result","title":"GitCloneResult"};
+const pattern197 = new RegExp("^[0-9a-f]{40}([0-9a-f]{24})?$", "u");
 
-function validate136(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
+function validate142(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 /*# sourceURL="https://openagents.dev/schemas/op/git.clone.json/result" */;
 let vErrors = null;
 let errors = 0;
-const evaluated0 = validate136.evaluated;
+const evaluated0 = validate142.evaluated;
 if(evaluated0.dynamicProps){
 evaluated0.props = undefined;
 }
@@ -41473,7 +43976,7 @@ errors++;
 if(data.commit !== undefined){
 let data1 = data.commit;
 if(typeof data1 === "string"){
-if(!pattern185.test(data1)){
+if(!pattern197.test(data1)){
 const err6 = {instancePath:instancePath+"/commit",schemaPath:"#/properties/commit/pattern",keyword:"pattern",params:{pattern: "^[0-9a-f]{40}([0-9a-f]{24})?$"},message:"must match pattern \""+"^[0-9a-f]{40}([0-9a-f]{24})?$"+"\""};
 if(vErrors === null){
 vErrors = [err6];
@@ -41498,7 +44001,7 @@ errors++;
 if(data.branch !== undefined){
 let data2 = data.branch;
 if((typeof data2 !== "string") && (data2 !== null)){
-const err8 = {instancePath:instancePath+"/branch",schemaPath:"#/properties/branch/type",keyword:"type",params:{type: schema222.properties.branch.type},message:"must be string,null"};
+const err8 = {instancePath:instancePath+"/branch",schemaPath:"#/properties/branch/type",keyword:"type",params:{type: schema232.properties.branch.type},message:"must be string,null"};
 if(vErrors === null){
 vErrors = [err8];
 }
@@ -41531,20 +44034,20 @@ vErrors.push(err10);
 }
 errors++;
 }
-validate136.errors = vErrors;
+validate142.errors = vErrors;
 return errors === 0;
 }
-validate136.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
+validate142.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
 
-exports.isHttpRequestParams = validate137;
-const schema223 = {"type":"object","required":["url"],"additionalProperties":false,"properties":{"url":{"type":"string","pattern":"^https?://","maxLength":8192},"method":{"enum":["GET","HEAD","POST","PUT","PATCH","DELETE"],"default":"GET","description":"GET and HEAD read; the others change something out there and carry an Idempotency-Key."},"headers":{"type":"object","maxProperties":64,"propertyNames":{"pattern":"^[A-Za-z0-9!#$%&'*+.^_`|~-]+$"},"additionalProperties":{"type":"string","maxLength":8192}},"body":{"type":["string","number","boolean","null","array","object"],"description":"Text as it is; any other value is sent as JSON."},"expect_status":{"type":"array","minItems":1,"maxItems":32,"items":{"type":"integer","minimum":100,"maximum":599},"description":"The step fails on any other status; 200 to 299 where absent."},"max_bytes":{"type":"integer","minimum":1,"maximum":67108864,"default":200000}},"$id":"https://openagents.dev/schemas/op/http.request.json/params","title":"HttpRequestParams"};
-const pattern187 = new RegExp("^[A-Za-z0-9!#$%&'*+.^_`|~-]+$", "u");
+exports.isHttpRequestParams = validate143;
+const schema233 = {"type":"object","required":["url"],"additionalProperties":false,"properties":{"url":{"type":"string","pattern":"^https?://","maxLength":8192},"method":{"enum":["GET","HEAD","POST","PUT","PATCH","DELETE"],"default":"GET","description":"GET and HEAD read; the others change something out there and carry an Idempotency-Key."},"headers":{"type":"object","maxProperties":64,"propertyNames":{"pattern":"^[A-Za-z0-9!#$%&'*+.^_`|~-]+$"},"additionalProperties":{"type":"string","maxLength":8192}},"body":{"type":["string","number","boolean","null","array","object"],"description":"Text as it is; any other value is sent as JSON."},"expect_status":{"type":"array","minItems":1,"maxItems":32,"items":{"type":"integer","minimum":100,"maximum":599},"description":"The step fails on any other status; 200 to 299 where absent."},"max_bytes":{"type":"integer","minimum":1,"maximum":67108864,"default":200000}},"$id":"https://openagents.dev/schemas/op/http.request.json/params","title":"HttpRequestParams"};
+const pattern199 = new RegExp("^[A-Za-z0-9!#$%&'*+.^_`|~-]+$", "u");
 
-function validate137(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
+function validate143(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 /*# sourceURL="https://openagents.dev/schemas/op/http.request.json/params" */;
 let vErrors = null;
 let errors = 0;
-const evaluated0 = validate137.evaluated;
+const evaluated0 = validate143.evaluated;
 if(evaluated0.dynamicProps){
 evaluated0.props = undefined;
 }
@@ -41587,7 +44090,7 @@ vErrors.push(err2);
 }
 errors++;
 }
-if(!pattern163.test(data0)){
+if(!pattern175.test(data0)){
 const err3 = {instancePath:instancePath+"/url",schemaPath:"#/properties/url/pattern",keyword:"pattern",params:{pattern: "^https?://"},message:"must match pattern \""+"^https?://"+"\""};
 if(vErrors === null){
 vErrors = [err3];
@@ -41612,7 +44115,7 @@ errors++;
 if(data.method !== undefined){
 let data1 = data.method;
 if(!((((((data1 === "GET") || (data1 === "HEAD")) || (data1 === "POST")) || (data1 === "PUT")) || (data1 === "PATCH")) || (data1 === "DELETE"))){
-const err5 = {instancePath:instancePath+"/method",schemaPath:"#/properties/method/enum",keyword:"enum",params:{allowedValues: schema223.properties.method.enum},message:"must be equal to one of the allowed values"};
+const err5 = {instancePath:instancePath+"/method",schemaPath:"#/properties/method/enum",keyword:"enum",params:{allowedValues: schema233.properties.method.enum},message:"must be equal to one of the allowed values"};
 if(vErrors === null){
 vErrors = [err5];
 }
@@ -41638,7 +44141,7 @@ errors++;
 for(const key1 in data2){
 const _errs7 = errors;
 if(typeof key1 === "string"){
-if(!pattern187.test(key1)){
+if(!pattern199.test(key1)){
 const err7 = {instancePath:instancePath+"/headers",schemaPath:"#/properties/headers/propertyNames/pattern",keyword:"pattern",params:{pattern: "^[A-Za-z0-9!#$%&'*+.^_`|~-]+$"},message:"must match pattern \""+"^[A-Za-z0-9!#$%&'*+.^_`|~-]+$"+"\"",propertyName:key1};
 if(vErrors === null){
 vErrors = [err7];
@@ -41701,7 +44204,7 @@ errors++;
 if(data.body !== undefined){
 let data4 = data.body;
 if((((typeof data4 != "object") && (typeof data4 !== "string")) && (!((typeof data4 == "number") && (isFinite(data4))))) && (typeof data4 !== "boolean")){
-const err12 = {instancePath:instancePath+"/body",schemaPath:"#/properties/body/type",keyword:"type",params:{type: schema223.properties.body.type},message:"must be string,number,boolean,null,array,object"};
+const err12 = {instancePath:instancePath+"/body",schemaPath:"#/properties/body/type",keyword:"type",params:{type: schema233.properties.body.type},message:"must be string,number,boolean,null,array,object"};
 if(vErrors === null){
 vErrors = [err12];
 }
@@ -41828,19 +44331,19 @@ vErrors.push(err22);
 }
 errors++;
 }
-validate137.errors = vErrors;
+validate143.errors = vErrors;
 return errors === 0;
 }
-validate137.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
+validate143.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
 
-exports.isHttpRequestResult = validate138;
-const schema224 = {"type":"object","required":["status","url","headers","body","encoding","bytes"],"additionalProperties":false,"properties":{"status":{"type":"integer"},"url":{"type":"string","description":"Where the answer came from, after redirects."},"headers":{"type":"object","additionalProperties":{"type":"string"},"description":"Names in lower case."},"body":{"type":"string"},"encoding":{"enum":["utf8","base64"],"description":"How body holds the bytes: base64 where they are not text."},"json":{"type":["string","number","boolean","null","array","object"],"description":"The parsed body, where the answer says it is JSON and it is valid and exact."},"bytes":{"type":"integer"}},"$id":"https://openagents.dev/schemas/op/http.request.json/result","title":"HttpRequestResult"};
+exports.isHttpRequestResult = validate144;
+const schema234 = {"type":"object","required":["status","url","headers","body","encoding","bytes"],"additionalProperties":false,"properties":{"status":{"type":"integer"},"url":{"type":"string","description":"Where the answer came from, after redirects."},"headers":{"type":"object","additionalProperties":{"type":"string"},"description":"Names in lower case."},"body":{"type":"string"},"encoding":{"enum":["utf8","base64"],"description":"How body holds the bytes: base64 where they are not text."},"json":{"type":["string","number","boolean","null","array","object"],"description":"The parsed body, where the answer says it is JSON and it is valid and exact."},"bytes":{"type":"integer"}},"$id":"https://openagents.dev/schemas/op/http.request.json/result","title":"HttpRequestResult"};
 
-function validate138(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
+function validate144(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 /*# sourceURL="https://openagents.dev/schemas/op/http.request.json/result" */;
 let vErrors = null;
 let errors = 0;
-const evaluated0 = validate138.evaluated;
+const evaluated0 = validate144.evaluated;
 if(evaluated0.dynamicProps){
 evaluated0.props = undefined;
 }
@@ -41987,7 +44490,7 @@ errors++;
 if(data.encoding !== undefined){
 let data5 = data.encoding;
 if(!((data5 === "utf8") || (data5 === "base64"))){
-const err12 = {instancePath:instancePath+"/encoding",schemaPath:"#/properties/encoding/enum",keyword:"enum",params:{allowedValues: schema224.properties.encoding.enum},message:"must be equal to one of the allowed values"};
+const err12 = {instancePath:instancePath+"/encoding",schemaPath:"#/properties/encoding/enum",keyword:"enum",params:{allowedValues: schema234.properties.encoding.enum},message:"must be equal to one of the allowed values"};
 if(vErrors === null){
 vErrors = [err12];
 }
@@ -42000,7 +44503,7 @@ errors++;
 if(data.json !== undefined){
 let data6 = data.json;
 if((((typeof data6 != "object") && (typeof data6 !== "string")) && (!((typeof data6 == "number") && (isFinite(data6))))) && (typeof data6 !== "boolean")){
-const err13 = {instancePath:instancePath+"/json",schemaPath:"#/properties/json/type",keyword:"type",params:{type: schema224.properties.json.type},message:"must be string,number,boolean,null,array,object"};
+const err13 = {instancePath:instancePath+"/json",schemaPath:"#/properties/json/type",keyword:"type",params:{type: schema234.properties.json.type},message:"must be string,number,boolean,null,array,object"};
 if(vErrors === null){
 vErrors = [err13];
 }
@@ -42034,20 +44537,20 @@ vErrors.push(err15);
 }
 errors++;
 }
-validate138.errors = vErrors;
+validate144.errors = vErrors;
 return errors === 0;
 }
-validate138.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
+validate144.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
 
-exports.isModelEmbedParams = validate139;
-const schema225 = {"type":"object","required":["backend"],"additionalProperties":false,"properties":{"backend":{"enum":["lexical-v1","llama.cpp","ollama","mlx","foundation_models"]},"index":{"type":"string","pattern":"^[a-z0-9][a-z0-9._-]{0,63}$","description":"Embed this index's passages that have no vector yet."},"texts":{"type":"array","maxItems":1000,"items":{"type":"string","maxLength":100000},"description":"Embed these and return their vectors."},"dim":{"type":"integer","minimum":1,"maximum":16384,"description":"The vectors' length. A model has one length; lexical-v1 takes any up to 2048."}},"oneOf":[{"properties":{"index":{"type":"string"}},"required":["index"]},{"properties":{"texts":{"type":"array"}},"required":["texts"]}],"$id":"https://openagents.dev/schemas/op/model.embed.json/params","title":"ModelEmbedParams"};
-const pattern188 = new RegExp("^[a-z0-9][a-z0-9._-]{0,63}$", "u");
+exports.isModelEmbedParams = validate145;
+const schema235 = {"type":"object","required":["backend"],"additionalProperties":false,"properties":{"backend":{"enum":["lexical-v1","llama.cpp","ollama","mlx","foundation_models"]},"index":{"type":"string","pattern":"^[a-z0-9][a-z0-9._-]{0,63}$","description":"Embed this index's passages that have no vector yet."},"texts":{"type":"array","maxItems":1000,"items":{"type":"string","maxLength":100000},"description":"Embed these and return their vectors."},"dim":{"type":"integer","minimum":1,"maximum":16384,"description":"The vectors' length. A model has one length; lexical-v1 takes any up to 2048."}},"oneOf":[{"properties":{"index":{"type":"string"}},"required":["index"]},{"properties":{"texts":{"type":"array"}},"required":["texts"]}],"$id":"https://openagents.dev/schemas/op/model.embed.json/params","title":"ModelEmbedParams"};
+const pattern200 = new RegExp("^[a-z0-9][a-z0-9._-]{0,63}$", "u");
 
-function validate139(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
+function validate145(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 /*# sourceURL="https://openagents.dev/schemas/op/model.embed.json/params" */;
 let vErrors = null;
 let errors = 0;
-const evaluated0 = validate139.evaluated;
+const evaluated0 = validate145.evaluated;
 if(evaluated0.dynamicProps){
 evaluated0.props = undefined;
 }
@@ -42176,7 +44679,7 @@ errors++;
 if(data.backend !== undefined){
 let data2 = data.backend;
 if(!(((((data2 === "lexical-v1") || (data2 === "llama.cpp")) || (data2 === "ollama")) || (data2 === "mlx")) || (data2 === "foundation_models"))){
-const err7 = {instancePath:instancePath+"/backend",schemaPath:"#/properties/backend/enum",keyword:"enum",params:{allowedValues: schema225.properties.backend.enum},message:"must be equal to one of the allowed values"};
+const err7 = {instancePath:instancePath+"/backend",schemaPath:"#/properties/backend/enum",keyword:"enum",params:{allowedValues: schema235.properties.backend.enum},message:"must be equal to one of the allowed values"};
 if(vErrors === null){
 vErrors = [err7];
 }
@@ -42189,7 +44692,7 @@ errors++;
 if(data.index !== undefined){
 let data3 = data.index;
 if(typeof data3 === "string"){
-if(!pattern188.test(data3)){
+if(!pattern200.test(data3)){
 const err8 = {instancePath:instancePath+"/index",schemaPath:"#/properties/index/pattern",keyword:"pattern",params:{pattern: "^[a-z0-9][a-z0-9._-]{0,63}$"},message:"must match pattern \""+"^[a-z0-9][a-z0-9._-]{0,63}$"+"\""};
 if(vErrors === null){
 vErrors = [err8];
@@ -42308,19 +44811,19 @@ vErrors.push(err17);
 }
 errors++;
 }
-validate139.errors = vErrors;
+validate145.errors = vErrors;
 return errors === 0;
 }
-validate139.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
+validate145.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
 
-exports.isModelEmbedResult = validate140;
-const schema226 = {"type":"object","required":["embedded","total","dim","model"],"additionalProperties":false,"properties":{"embedded":{"type":"integer","minimum":0,"description":"Vectors made now."},"total":{"type":"integer","minimum":0,"description":"Vectors there are."},"dim":{"type":"integer","minimum":0},"model":{"type":"string"},"vectors":{"type":"array","items":{"type":"array","items":{"type":"number"}},"description":"Of length 1 each, in the order of texts; absent for an index."}},"$id":"https://openagents.dev/schemas/op/model.embed.json/result","title":"ModelEmbedResult"};
+exports.isModelEmbedResult = validate146;
+const schema236 = {"type":"object","required":["embedded","total","dim","model"],"additionalProperties":false,"properties":{"embedded":{"type":"integer","minimum":0,"description":"Vectors made now."},"total":{"type":"integer","minimum":0,"description":"Vectors there are."},"dim":{"type":"integer","minimum":0},"model":{"type":"string"},"vectors":{"type":"array","items":{"type":"array","items":{"type":"number"}},"description":"Of length 1 each, in the order of texts; absent for an index."}},"$id":"https://openagents.dev/schemas/op/model.embed.json/result","title":"ModelEmbedResult"};
 
-function validate140(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
+function validate146(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 /*# sourceURL="https://openagents.dev/schemas/op/model.embed.json/result" */;
 let vErrors = null;
 let errors = 0;
-const evaluated0 = validate140.evaluated;
+const evaluated0 = validate146.evaluated;
 if(evaluated0.dynamicProps){
 evaluated0.props = undefined;
 }
@@ -42523,19 +45026,19 @@ vErrors.push(err15);
 }
 errors++;
 }
-validate140.errors = vErrors;
+validate146.errors = vErrors;
 return errors === 0;
 }
-validate140.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
+validate146.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
 
-exports.isModelGenerateParams = validate141;
-const schema227 = {"type":"object","required":["backend","prompt","max_tokens"],"additionalProperties":false,"properties":{"backend":{"enum":["llama.cpp","ollama","mlx","foundation_models"]},"prompt":{"type":"string","minLength":1,"maxLength":400000},"max_tokens":{"type":"integer","minimum":1,"maximum":32768},"temperature":{"type":"number","minimum":0,"maximum":2},"model":{"type":"string","minLength":1,"maxLength":200,"description":"A hint: which model of a server to use instead of the configured one."}},"$id":"https://openagents.dev/schemas/op/model.generate.json/params","title":"ModelGenerateParams"};
+exports.isModelGenerateParams = validate147;
+const schema237 = {"type":"object","required":["backend","prompt","max_tokens"],"additionalProperties":false,"properties":{"backend":{"enum":["llama.cpp","ollama","mlx","foundation_models"]},"prompt":{"type":"string","minLength":1,"maxLength":400000},"max_tokens":{"type":"integer","minimum":1,"maximum":32768},"temperature":{"type":"number","minimum":0,"maximum":2},"model":{"type":"string","minLength":1,"maxLength":200,"description":"A hint: which model of a server to use instead of the configured one."}},"$id":"https://openagents.dev/schemas/op/model.generate.json/params","title":"ModelGenerateParams"};
 
-function validate141(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
+function validate147(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 /*# sourceURL="https://openagents.dev/schemas/op/model.generate.json/params" */;
 let vErrors = null;
 let errors = 0;
-const evaluated0 = validate141.evaluated;
+const evaluated0 = validate147.evaluated;
 if(evaluated0.dynamicProps){
 evaluated0.props = undefined;
 }
@@ -42588,7 +45091,7 @@ errors++;
 if(data.backend !== undefined){
 let data0 = data.backend;
 if(!((((data0 === "llama.cpp") || (data0 === "ollama")) || (data0 === "mlx")) || (data0 === "foundation_models"))){
-const err4 = {instancePath:instancePath+"/backend",schemaPath:"#/properties/backend/enum",keyword:"enum",params:{allowedValues: schema227.properties.backend.enum},message:"must be equal to one of the allowed values"};
+const err4 = {instancePath:instancePath+"/backend",schemaPath:"#/properties/backend/enum",keyword:"enum",params:{allowedValues: schema237.properties.backend.enum},message:"must be equal to one of the allowed values"};
 if(vErrors === null){
 vErrors = [err4];
 }
@@ -42749,19 +45252,19 @@ vErrors.push(err17);
 }
 errors++;
 }
-validate141.errors = vErrors;
+validate147.errors = vErrors;
 return errors === 0;
 }
-validate141.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
+validate147.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
 
-exports.isModelGenerateResult = validate142;
-const schema228 = {"type":"object","required":["text","model"],"additionalProperties":false,"properties":{"text":{"type":"string"},"tokens_in":{"type":"integer","minimum":0},"tokens_out":{"type":"integer","minimum":0},"model":{"type":"string","description":"The model that answered."}},"$id":"https://openagents.dev/schemas/op/model.generate.json/result","title":"ModelGenerateResult"};
+exports.isModelGenerateResult = validate148;
+const schema238 = {"type":"object","required":["text","model"],"additionalProperties":false,"properties":{"text":{"type":"string"},"tokens_in":{"type":"integer","minimum":0},"tokens_out":{"type":"integer","minimum":0},"model":{"type":"string","description":"The model that answered."}},"$id":"https://openagents.dev/schemas/op/model.generate.json/result","title":"ModelGenerateResult"};
 
-function validate142(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
+function validate148(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 /*# sourceURL="https://openagents.dev/schemas/op/model.generate.json/result" */;
 let vErrors = null;
 let errors = 0;
-const evaluated0 = validate142.evaluated;
+const evaluated0 = validate148.evaluated;
 if(evaluated0.dynamicProps){
 evaluated0.props = undefined;
 }
@@ -42886,20 +45389,20 @@ vErrors.push(err9);
 }
 errors++;
 }
-validate142.errors = vErrors;
+validate148.errors = vErrors;
 return errors === 0;
 }
-validate142.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
+validate148.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
 
-exports.isNostrPublishParams = validate143;
-const schema229 = {"type":"object","required":["kind","content"],"additionalProperties":false,"properties":{"kind":{"type":"integer","minimum":0,"maximum":65535},"content":{"type":"string","maxLength":131072},"tags":{"type":"array","maxItems":2000,"items":{"type":"array","minItems":1,"maxItems":64,"items":{"type":"string","maxLength":4096}},"default":[]},"relays":{"type":"array","minItems":1,"maxItems":32,"items":{"type":"string","pattern":"^wss?://","maxLength":2048},"description":"Some of the relays its owner chose; all of them where absent."}},"$id":"https://openagents.dev/schemas/op/nostr.publish.json/params","title":"NostrPublishParams"};
-const pattern189 = new RegExp("^wss?://", "u");
+exports.isNostrPublishParams = validate149;
+const schema239 = {"type":"object","required":["kind","content"],"additionalProperties":false,"properties":{"kind":{"type":"integer","minimum":0,"maximum":65535},"content":{"type":"string","maxLength":131072},"tags":{"type":"array","maxItems":2000,"items":{"type":"array","minItems":1,"maxItems":64,"items":{"type":"string","maxLength":4096}},"default":[]},"relays":{"type":"array","minItems":1,"maxItems":32,"items":{"type":"string","pattern":"^wss?://","maxLength":2048},"description":"Some of the relays its owner chose; all of them where absent."}},"$id":"https://openagents.dev/schemas/op/nostr.publish.json/params","title":"NostrPublishParams"};
+const pattern201 = new RegExp("^wss?://", "u");
 
-function validate143(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
+function validate149(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 /*# sourceURL="https://openagents.dev/schemas/op/nostr.publish.json/params" */;
 let vErrors = null;
 let errors = 0;
-const evaluated0 = validate143.evaluated;
+const evaluated0 = validate149.evaluated;
 if(evaluated0.dynamicProps){
 evaluated0.props = undefined;
 }
@@ -43123,7 +45626,7 @@ vErrors.push(err17);
 }
 errors++;
 }
-if(!pattern189.test(data6)){
+if(!pattern201.test(data6)){
 const err18 = {instancePath:instancePath+"/relays/" + i2,schemaPath:"#/properties/relays/items/pattern",keyword:"pattern",params:{pattern: "^wss?://"},message:"must match pattern \""+"^wss?://"+"\""};
 if(vErrors === null){
 vErrors = [err18];
@@ -43168,19 +45671,19 @@ vErrors.push(err21);
 }
 errors++;
 }
-validate143.errors = vErrors;
+validate149.errors = vErrors;
 return errors === 0;
 }
-validate143.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
+validate149.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
 
-exports.isNostrPublishResult = validate144;
-const schema230 = {"type":"object","required":["event_id","accepted","refused"],"additionalProperties":false,"properties":{"event_id":{"type":"string","pattern":"^[0-9a-f]{64}$"},"accepted":{"type":"array","items":{"type":"string"},"description":"Relays that acknowledged it."},"refused":{"type":"array","items":{"type":"string"},"description":"The others, each with its reason."}},"$id":"https://openagents.dev/schemas/op/nostr.publish.json/result","title":"NostrPublishResult"};
+exports.isNostrPublishResult = validate150;
+const schema240 = {"type":"object","required":["event_id","accepted","refused"],"additionalProperties":false,"properties":{"event_id":{"type":"string","pattern":"^[0-9a-f]{64}$"},"accepted":{"type":"array","items":{"type":"string"},"description":"Relays that acknowledged it."},"refused":{"type":"array","items":{"type":"string"},"description":"The others, each with its reason."}},"$id":"https://openagents.dev/schemas/op/nostr.publish.json/result","title":"NostrPublishResult"};
 
-function validate144(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
+function validate150(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 /*# sourceURL="https://openagents.dev/schemas/op/nostr.publish.json/result" */;
 let vErrors = null;
 let errors = 0;
-const evaluated0 = validate144.evaluated;
+const evaluated0 = validate150.evaluated;
 if(evaluated0.dynamicProps){
 evaluated0.props = undefined;
 }
@@ -43322,20 +45825,20 @@ vErrors.push(err10);
 }
 errors++;
 }
-validate144.errors = vErrors;
+validate150.errors = vErrors;
 return errors === 0;
 }
-validate144.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
+validate150.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
 
-exports.isSearchkitIndexParams = validate145;
-const schema231 = {"type":"object","required":["path","index"],"additionalProperties":false,"properties":{"path":{"type":"string","minLength":1,"description":"The folder to index, usually a git checkout."},"index":{"type":"string","pattern":"^[a-z0-9][a-z0-9._-]{0,63}$","description":"The index's name on this worker."},"languages":{"type":"array","maxItems":64,"items":{"type":"string","pattern":"^[A-Za-z0-9+#_.-]{1,32}$"},"description":"Index only these: a language (swift, ts, python) or a file extension. Absent or empty: every text file."},"include":{"type":"array","maxItems":256,"items":{"type":"string","minLength":1,"maxLength":1024},"description":"Index only paths that match one of these globs, relative to path. Absent or empty: all."},"exclude":{"type":"array","maxItems":256,"items":{"type":"string","minLength":1,"maxLength":1024},"description":"Never index paths that match one of these globs, relative to path."}},"$id":"https://openagents.dev/schemas/op/searchkit.index.json/params","title":"SearchkitIndexParams"};
-const pattern192 = new RegExp("^[A-Za-z0-9+#_.-]{1,32}$", "u");
+exports.isSearchkitIndexParams = validate151;
+const schema241 = {"type":"object","required":["path","index"],"additionalProperties":false,"properties":{"path":{"type":"string","minLength":1,"description":"The folder to index, usually a git checkout."},"index":{"type":"string","pattern":"^[a-z0-9][a-z0-9._-]{0,63}$","description":"The index's name on this worker."},"languages":{"type":"array","maxItems":64,"items":{"type":"string","pattern":"^[A-Za-z0-9+#_.-]{1,32}$"},"description":"Index only these: a language (swift, ts, python) or a file extension. Absent or empty: every text file."},"include":{"type":"array","maxItems":256,"items":{"type":"string","minLength":1,"maxLength":1024},"description":"Index only paths that match one of these globs, relative to path. Absent or empty: all."},"exclude":{"type":"array","maxItems":256,"items":{"type":"string","minLength":1,"maxLength":1024},"description":"Never index paths that match one of these globs, relative to path."}},"$id":"https://openagents.dev/schemas/op/searchkit.index.json/params","title":"SearchkitIndexParams"};
+const pattern204 = new RegExp("^[A-Za-z0-9+#_.-]{1,32}$", "u");
 
-function validate145(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
+function validate151(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 /*# sourceURL="https://openagents.dev/schemas/op/searchkit.index.json/params" */;
 let vErrors = null;
 let errors = 0;
-const evaluated0 = validate145.evaluated;
+const evaluated0 = validate151.evaluated;
 if(evaluated0.dynamicProps){
 evaluated0.props = undefined;
 }
@@ -43403,7 +45906,7 @@ errors++;
 if(data.index !== undefined){
 let data1 = data.index;
 if(typeof data1 === "string"){
-if(!pattern188.test(data1)){
+if(!pattern200.test(data1)){
 const err5 = {instancePath:instancePath+"/index",schemaPath:"#/properties/index/pattern",keyword:"pattern",params:{pattern: "^[a-z0-9][a-z0-9._-]{0,63}$"},message:"must match pattern \""+"^[a-z0-9][a-z0-9._-]{0,63}$"+"\""};
 if(vErrors === null){
 vErrors = [err5];
@@ -43442,7 +45945,7 @@ const len0 = data2.length;
 for(let i0=0; i0<len0; i0++){
 let data3 = data2[i0];
 if(typeof data3 === "string"){
-if(!pattern192.test(data3)){
+if(!pattern204.test(data3)){
 const err8 = {instancePath:instancePath+"/languages/" + i0,schemaPath:"#/properties/languages/items/pattern",keyword:"pattern",params:{pattern: "^[A-Za-z0-9+#_.-]{1,32}$"},message:"must match pattern \""+"^[A-Za-z0-9+#_.-]{1,32}$"+"\""};
 if(vErrors === null){
 vErrors = [err8];
@@ -43609,19 +46112,19 @@ vErrors.push(err21);
 }
 errors++;
 }
-validate145.errors = vErrors;
+validate151.errors = vErrors;
 return errors === 0;
 }
-validate145.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
+validate151.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
 
-exports.isSearchkitIndexResult = validate146;
-const schema232 = {"type":"object","required":["index","files","chunks","symbols","added","changed","removed","skipped","skipped_by_reason","commit"],"additionalProperties":false,"properties":{"index":{"type":"string"},"files":{"type":"integer","minimum":0,"description":"Text files in the index."},"chunks":{"type":"integer","minimum":0},"symbols":{"type":"integer","minimum":0},"added":{"type":"integer","minimum":0,"description":"Files that were not in the index before."},"changed":{"type":"integer","minimum":0,"description":"Files whose content is another than before."},"removed":{"type":"integer","minimum":0,"description":"Files that are gone or no longer wanted."},"skipped":{"type":"integer","minimum":0,"description":"Files in scope whose content is not stored."},"skipped_by_reason":{"type":"object","required":["binary","secret","too_large","unreadable"],"additionalProperties":false,"properties":{"binary":{"type":"integer","minimum":0},"secret":{"type":"integer","minimum":0},"too_large":{"type":"integer","minimum":0},"unreadable":{"type":"integer","minimum":0}}},"commit":{"type":["string","null"],"description":"HEAD of the git checkout, null where there is none."}},"$id":"https://openagents.dev/schemas/op/searchkit.index.json/result","title":"SearchkitIndexResult"};
+exports.isSearchkitIndexResult = validate152;
+const schema242 = {"type":"object","required":["index","files","chunks","symbols","added","changed","removed","skipped","skipped_by_reason","commit"],"additionalProperties":false,"properties":{"index":{"type":"string"},"files":{"type":"integer","minimum":0,"description":"Text files in the index."},"chunks":{"type":"integer","minimum":0},"symbols":{"type":"integer","minimum":0},"added":{"type":"integer","minimum":0,"description":"Files that were not in the index before."},"changed":{"type":"integer","minimum":0,"description":"Files whose content is another than before."},"removed":{"type":"integer","minimum":0,"description":"Files that are gone or no longer wanted."},"skipped":{"type":"integer","minimum":0,"description":"Files in scope whose content is not stored."},"skipped_by_reason":{"type":"object","required":["binary","secret","too_large","unreadable"],"additionalProperties":false,"properties":{"binary":{"type":"integer","minimum":0},"secret":{"type":"integer","minimum":0},"too_large":{"type":"integer","minimum":0},"unreadable":{"type":"integer","minimum":0}}},"commit":{"type":["string","null"],"description":"HEAD of the git checkout, null where there is none."}},"$id":"https://openagents.dev/schemas/op/searchkit.index.json/result","title":"SearchkitIndexResult"};
 
-function validate146(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
+function validate152(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 /*# sourceURL="https://openagents.dev/schemas/op/searchkit.index.json/result" */;
 let vErrors = null;
 let errors = 0;
-const evaluated0 = validate146.evaluated;
+const evaluated0 = validate152.evaluated;
 if(evaluated0.dynamicProps){
 evaluated0.props = undefined;
 }
@@ -43730,7 +46233,7 @@ vErrors.push(err9);
 errors++;
 }
 for(const key0 in data){
-if(!(func3.call(schema232.properties, key0))){
+if(!(func3.call(schema242.properties, key0))){
 const err10 = {instancePath,schemaPath:"#/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key0},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err10];
@@ -44098,7 +46601,7 @@ errors++;
 if(data.commit !== undefined){
 let data13 = data.commit;
 if((typeof data13 !== "string") && (data13 !== null)){
-const err40 = {instancePath:instancePath+"/commit",schemaPath:"#/properties/commit/type",keyword:"type",params:{type: schema232.properties.commit.type},message:"must be string,null"};
+const err40 = {instancePath:instancePath+"/commit",schemaPath:"#/properties/commit/type",keyword:"type",params:{type: schema242.properties.commit.type},message:"must be string,null"};
 if(vErrors === null){
 vErrors = [err40];
 }
@@ -44119,19 +46622,19 @@ vErrors.push(err41);
 }
 errors++;
 }
-validate146.errors = vErrors;
+validate152.errors = vErrors;
 return errors === 0;
 }
-validate146.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
+validate152.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
 
-exports.isSearchkitQueryParams = validate147;
-const schema233 = {"type":"object","required":["index","query"],"additionalProperties":false,"properties":{"index":{"type":"string","pattern":"^[a-z0-9][a-z0-9._-]{0,63}$","description":"The index's name on this worker."},"query":{"type":"string","minLength":1,"maxLength":1000,"description":"One line: a literal string, an identifier or a question."},"limit":{"type":"integer","minimum":1,"maximum":100,"default":10,"description":"How many hits text shows, and how many passages may follow the exact matches."}},"$id":"https://openagents.dev/schemas/op/searchkit.query.json/params","title":"SearchkitQueryParams"};
+exports.isSearchkitQueryParams = validate153;
+const schema243 = {"type":"object","required":["index","query"],"additionalProperties":false,"properties":{"index":{"type":"string","pattern":"^[a-z0-9][a-z0-9._-]{0,63}$","description":"The index's name on this worker."},"query":{"type":"string","minLength":1,"maxLength":1000,"description":"One line: a literal string, an identifier or a question."},"limit":{"type":"integer","minimum":1,"maximum":100,"default":10,"description":"How many hits text shows, and how many passages may follow the exact matches."}},"$id":"https://openagents.dev/schemas/op/searchkit.query.json/params","title":"SearchkitQueryParams"};
 
-function validate147(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
+function validate153(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 /*# sourceURL="https://openagents.dev/schemas/op/searchkit.query.json/params" */;
 let vErrors = null;
 let errors = 0;
-const evaluated0 = validate147.evaluated;
+const evaluated0 = validate153.evaluated;
 if(evaluated0.dynamicProps){
 evaluated0.props = undefined;
 }
@@ -44174,7 +46677,7 @@ errors++;
 if(data.index !== undefined){
 let data0 = data.index;
 if(typeof data0 === "string"){
-if(!pattern188.test(data0)){
+if(!pattern200.test(data0)){
 const err3 = {instancePath:instancePath+"/index",schemaPath:"#/properties/index/pattern",keyword:"pattern",params:{pattern: "^[a-z0-9][a-z0-9._-]{0,63}$"},message:"must match pattern \""+"^[a-z0-9][a-z0-9._-]{0,63}$"+"\""};
 if(vErrors === null){
 vErrors = [err3];
@@ -44277,21 +46780,21 @@ vErrors.push(err11);
 }
 errors++;
 }
-validate147.errors = vErrors;
+validate153.errors = vErrors;
 return errors === 0;
 }
-validate147.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
+validate153.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
 
-exports.isSearchkitQueryResult = validate148;
-const schema234 = {"type":"object","required":["hits","text","exact_matches_total","index"],"additionalProperties":false,"properties":{"hits":{"type":"array","items":{"$ref":"#/$defs/SearchHit"}},"text":{"type":"string","description":"The best hits as text, short enough for a prompt."},"exact_matches_total":{"type":"integer","minimum":0,"description":"Lines of indexed files that contain the query, case and all."},"index":{"$ref":"#/$defs/SearchedIndex"}},"$defs":{"SearchHit":{"type":"object","required":["path","line_start","line_end","symbol","score","reasons","snippet"],"additionalProperties":false,"properties":{"path":{"type":"string","description":"Relative to the indexed folder."},"line_start":{"type":"integer","minimum":1},"line_end":{"type":"integer","minimum":1,"description":"Inclusive."},"symbol":{"type":["string","null"],"description":"The innermost definition around line_start."},"score":{"type":"number"},"reasons":{"type":"array","items":{"enum":["exact","symbol","bm25","vector"]}},"exact_lines":{"type":"array","items":{"type":"integer","minimum":1},"description":"The lines between line_start and line_end that contain the query."},"snippet":{"type":"string"}}},"SearchedIndex":{"type":"object","required":["name","commit","stale_files","skipped_files","finished_at"],"additionalProperties":false,"properties":{"name":{"type":"string"},"commit":{"type":["string","null"],"description":"HEAD when the index was made."},"stale_files":{"type":["integer","null"],"minimum":0,"description":"Files changed, added or deleted since; null where the folder could not be compared."},"skipped_files":{"type":"integer","minimum":0,"description":"Files in scope that are not searched: binary, holding secrets, too large or unreadable."},"finished_at":{"type":"string","description":"When the index was last complete, ISO 8601 UTC."},"vectors":{"type":"string","description":"Which embedding took part, or why none did."}}}},"$id":"https://openagents.dev/schemas/op/searchkit.query.json/result","title":"SearchkitQueryResult"};
-const schema235 = {"type":"object","required":["path","line_start","line_end","symbol","score","reasons","snippet"],"additionalProperties":false,"properties":{"path":{"type":"string","description":"Relative to the indexed folder."},"line_start":{"type":"integer","minimum":1},"line_end":{"type":"integer","minimum":1,"description":"Inclusive."},"symbol":{"type":["string","null"],"description":"The innermost definition around line_start."},"score":{"type":"number"},"reasons":{"type":"array","items":{"enum":["exact","symbol","bm25","vector"]}},"exact_lines":{"type":"array","items":{"type":"integer","minimum":1},"description":"The lines between line_start and line_end that contain the query."},"snippet":{"type":"string"}}};
-const schema236 = {"type":"object","required":["name","commit","stale_files","skipped_files","finished_at"],"additionalProperties":false,"properties":{"name":{"type":"string"},"commit":{"type":["string","null"],"description":"HEAD when the index was made."},"stale_files":{"type":["integer","null"],"minimum":0,"description":"Files changed, added or deleted since; null where the folder could not be compared."},"skipped_files":{"type":"integer","minimum":0,"description":"Files in scope that are not searched: binary, holding secrets, too large or unreadable."},"finished_at":{"type":"string","description":"When the index was last complete, ISO 8601 UTC."},"vectors":{"type":"string","description":"Which embedding took part, or why none did."}}};
+exports.isSearchkitQueryResult = validate154;
+const schema244 = {"type":"object","required":["hits","text","exact_matches_total","index"],"additionalProperties":false,"properties":{"hits":{"type":"array","items":{"$ref":"#/$defs/SearchHit"}},"text":{"type":"string","description":"The best hits as text, short enough for a prompt."},"exact_matches_total":{"type":"integer","minimum":0,"description":"Lines of indexed files that contain the query, case and all."},"index":{"$ref":"#/$defs/SearchedIndex"}},"$defs":{"SearchHit":{"type":"object","required":["path","line_start","line_end","symbol","score","reasons","snippet"],"additionalProperties":false,"properties":{"path":{"type":"string","description":"Relative to the indexed folder."},"line_start":{"type":"integer","minimum":1},"line_end":{"type":"integer","minimum":1,"description":"Inclusive."},"symbol":{"type":["string","null"],"description":"The innermost definition around line_start."},"score":{"type":"number"},"reasons":{"type":"array","items":{"enum":["exact","symbol","bm25","vector"]}},"exact_lines":{"type":"array","items":{"type":"integer","minimum":1},"description":"The lines between line_start and line_end that contain the query."},"snippet":{"type":"string"}}},"SearchedIndex":{"type":"object","required":["name","commit","stale_files","skipped_files","finished_at"],"additionalProperties":false,"properties":{"name":{"type":"string"},"commit":{"type":["string","null"],"description":"HEAD when the index was made."},"stale_files":{"type":["integer","null"],"minimum":0,"description":"Files changed, added or deleted since; null where the folder could not be compared."},"skipped_files":{"type":"integer","minimum":0,"description":"Files in scope that are not searched: binary, holding secrets, too large or unreadable."},"finished_at":{"type":"string","description":"When the index was last complete, ISO 8601 UTC."},"vectors":{"type":"string","description":"Which embedding took part, or why none did."}}}},"$id":"https://openagents.dev/schemas/op/searchkit.query.json/result","title":"SearchkitQueryResult"};
+const schema245 = {"type":"object","required":["path","line_start","line_end","symbol","score","reasons","snippet"],"additionalProperties":false,"properties":{"path":{"type":"string","description":"Relative to the indexed folder."},"line_start":{"type":"integer","minimum":1},"line_end":{"type":"integer","minimum":1,"description":"Inclusive."},"symbol":{"type":["string","null"],"description":"The innermost definition around line_start."},"score":{"type":"number"},"reasons":{"type":"array","items":{"enum":["exact","symbol","bm25","vector"]}},"exact_lines":{"type":"array","items":{"type":"integer","minimum":1},"description":"The lines between line_start and line_end that contain the query."},"snippet":{"type":"string"}}};
+const schema246 = {"type":"object","required":["name","commit","stale_files","skipped_files","finished_at"],"additionalProperties":false,"properties":{"name":{"type":"string"},"commit":{"type":["string","null"],"description":"HEAD when the index was made."},"stale_files":{"type":["integer","null"],"minimum":0,"description":"Files changed, added or deleted since; null where the folder could not be compared."},"skipped_files":{"type":"integer","minimum":0,"description":"Files in scope that are not searched: binary, holding secrets, too large or unreadable."},"finished_at":{"type":"string","description":"When the index was last complete, ISO 8601 UTC."},"vectors":{"type":"string","description":"Which embedding took part, or why none did."}}};
 
-function validate148(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
+function validate154(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 /*# sourceURL="https://openagents.dev/schemas/op/searchkit.query.json/result" */;
 let vErrors = null;
 let errors = 0;
-const evaluated0 = validate148.evaluated;
+const evaluated0 = validate154.evaluated;
 if(evaluated0.dynamicProps){
 evaluated0.props = undefined;
 }
@@ -44505,7 +47008,7 @@ errors++;
 if(data1.symbol !== undefined){
 let data5 = data1.symbol;
 if((typeof data5 !== "string") && (data5 !== null)){
-const err18 = {instancePath:instancePath+"/hits/" + i0+"/symbol",schemaPath:"#/$defs/SearchHit/properties/symbol/type",keyword:"type",params:{type: schema235.properties.symbol.type},message:"must be string,null"};
+const err18 = {instancePath:instancePath+"/hits/" + i0+"/symbol",schemaPath:"#/$defs/SearchHit/properties/symbol/type",keyword:"type",params:{type: schema245.properties.symbol.type},message:"must be string,null"};
 if(vErrors === null){
 vErrors = [err18];
 }
@@ -44535,7 +47038,7 @@ const len1 = data7.length;
 for(let i1=0; i1<len1; i1++){
 let data8 = data7[i1];
 if(!((((data8 === "exact") || (data8 === "symbol")) || (data8 === "bm25")) || (data8 === "vector"))){
-const err20 = {instancePath:instancePath+"/hits/" + i0+"/reasons/" + i1,schemaPath:"#/$defs/SearchHit/properties/reasons/items/enum",keyword:"enum",params:{allowedValues: schema235.properties.reasons.items.enum},message:"must be equal to one of the allowed values"};
+const err20 = {instancePath:instancePath+"/hits/" + i0+"/reasons/" + i1,schemaPath:"#/$defs/SearchHit/properties/reasons/items/enum",keyword:"enum",params:{allowedValues: schema245.properties.reasons.items.enum},message:"must be equal to one of the allowed values"};
 if(vErrors === null){
 vErrors = [err20];
 }
@@ -44751,7 +47254,7 @@ errors++;
 if(data14.commit !== undefined){
 let data16 = data14.commit;
 if((typeof data16 !== "string") && (data16 !== null)){
-const err38 = {instancePath:instancePath+"/index/commit",schemaPath:"#/$defs/SearchedIndex/properties/commit/type",keyword:"type",params:{type: schema236.properties.commit.type},message:"must be string,null"};
+const err38 = {instancePath:instancePath+"/index/commit",schemaPath:"#/$defs/SearchedIndex/properties/commit/type",keyword:"type",params:{type: schema246.properties.commit.type},message:"must be string,null"};
 if(vErrors === null){
 vErrors = [err38];
 }
@@ -44764,7 +47267,7 @@ errors++;
 if(data14.stale_files !== undefined){
 let data17 = data14.stale_files;
 if((!(((typeof data17 == "number") && (!(data17 % 1) && !isNaN(data17))) && (isFinite(data17)))) && (data17 !== null)){
-const err39 = {instancePath:instancePath+"/index/stale_files",schemaPath:"#/$defs/SearchedIndex/properties/stale_files/type",keyword:"type",params:{type: schema236.properties.stale_files.type},message:"must be integer,null"};
+const err39 = {instancePath:instancePath+"/index/stale_files",schemaPath:"#/$defs/SearchedIndex/properties/stale_files/type",keyword:"type",params:{type: schema246.properties.stale_files.type},message:"must be integer,null"};
 if(vErrors === null){
 vErrors = [err39];
 }
@@ -44858,8 +47361,8 @@ vErrors.push(err46);
 }
 errors++;
 }
-validate148.errors = vErrors;
+validate154.errors = vErrors;
 return errors === 0;
 }
-validate148.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
+validate154.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
 

@@ -2,6 +2,9 @@ import type { Decider } from "../core/decider.ts";
 import { type Permission, parsePermission, permits } from "../core/permission.ts";
 import { assertNever, type Rejection, reject } from "../core/refusal.ts";
 import type {
+  AutoUpdate,
+  InstallApproved,
+  InstallChannel,
   InstallEvent,
   InstallPins,
   InstallRequested,
@@ -19,11 +22,15 @@ export interface InstalledRelease {
 
 /** One install, folded from its events. A wider update waits in `pending` while `active` goes on running. */
 export interface InstallState {
-  readonly status: "none" | "pending" | "enabled" | "disabled" | "removed";
+  readonly status: "none" | "pending" | "enabled" | "disabled" | "yanked" | "removed";
   readonly active: InstalledRelease | null;
   readonly pending: (Omit<InstalledRelease, "grant"> & { readonly approval_reasons: readonly string[] }) | null;
   /** The highest revision accepted from each signer. */
   readonly revisions: Readonly<Record<string, number>>;
+  /** What the owner chose for updates that widen nothing. */
+  readonly updates: { readonly auto_update: AutoUpdate; readonly channel: InstallChannel };
+  /** Releases that their author took back, by event id. */
+  readonly yanked: readonly string[];
 }
 
 /** What the worker found out about a signed config, besides what it says. */
@@ -48,6 +55,8 @@ export type InstallCommand =
       readonly named: { readonly manifest_sha256: string; readonly permission_hash: string };
       readonly found: { readonly manifest_sha256: string; readonly permission_hash: string };
       readonly grant: readonly Permission[];
+      /** In sentences, what the owner did not agree to with the release that runs; null where nothing runs. */
+      readonly widened?: readonly string[] | null;
     } & SignedOrder)
   | ({ readonly type: "change"; readonly action: "enable" | "disable" | "remove" } & SignedOrder)
   /** Keeps a refusal of a correctly signed config in the log. */
@@ -55,14 +64,30 @@ export type InstallCommand =
   | { readonly type: "approve"; readonly permission_hash: string; readonly grant: readonly Permission[] }
   | { readonly type: "deny"; readonly reason: string }
   | { readonly type: "enable" }
-  | { readonly type: "disable" | "remove"; readonly reason: string };
+  | { readonly type: "disable" | "remove"; readonly reason: string }
+  | { readonly type: "set_updates"; readonly auto_update?: AutoUpdate; readonly channel?: InstallChannel }
+  | {
+      readonly type: "yank";
+      readonly release_event_id: string;
+      readonly yank_event_id: string;
+      readonly reason: string;
+    };
+
+const ASKING = { auto_update: "ask", channel: "main" } as const;
 
 /**
  * The rules of an install. Refusals: wrong_recipient, signer_unknown, config_expired, config_stale,
- * manifest_hash_mismatch, permission_hash_mismatch, author_changed, not_found, approval_required.
+ * manifest_hash_mismatch, permission_hash_mismatch, author_changed, not_found, approval_required, release_yanked.
  */
 export const installDecider: Decider<InstallState, InstallEvent, InstallCommand> = {
-  initial: { status: "none", active: null, pending: null, revisions: {} },
+  initial: {
+    status: "none",
+    active: null,
+    pending: null,
+    revisions: {},
+    updates: ASKING,
+    yanked: [],
+  },
   evolve,
   decide,
 };
@@ -87,7 +112,29 @@ function evolve(state: InstallState, event: InstallEvent): InstallState {
     case "install.disabled":
       return { ...remember(state, event.data.signed_by), status: "disabled" };
     case "install.removed":
-      return { ...remember(state, event.data.signed_by), status: "removed", active: null, pending: null };
+      return {
+        ...remember(state, event.data.signed_by),
+        status: "removed",
+        active: null,
+        pending: null,
+        updates: ASKING,
+      };
+    case "install.updates_set":
+      return { ...state, updates: event.data };
+    case "install.yanked": {
+      const { release_event_id } = event.data;
+      const isOf = (release: { readonly pins: InstallPins } | null): boolean =>
+        release?.pins.release_event_id === release_event_id;
+      const yanked = [...state.yanked, release_event_id];
+      const pending = isOf(state.pending) ? null : state.pending;
+      if (isOf(state.active)) return { ...state, status: "yanked", pending, yanked };
+      return {
+        ...state,
+        status: state.active === null && pending === null ? "removed" : state.status,
+        pending,
+        yanked,
+      };
+    }
     case "install.refused": {
       const denied = state.pending?.pins.signed_by.config_event_id === event.data.signed_by.config_event_id;
       if (!denied) return state;
@@ -120,6 +167,17 @@ function decide(state: InstallState, command: InstallCommand): readonly InstallE
       const { signed_by } = state.pending.pins;
       const data = { signed_by, code: "approval_denied", message: command.reason };
       return [{ event_type: "install.refused", data }];
+    }
+    case "set_updates": {
+      if (state.active === null && state.pending === null) return reject("not_found", "there is no such install");
+      const { auto_update = state.updates.auto_update, channel = state.updates.channel } = command;
+      if (state.updates.auto_update === auto_update && state.updates.channel === channel) return [];
+      return [{ event_type: "install.updates_set", data: { auto_update, channel } }];
+    }
+    case "yank": {
+      const { type: _, ...data } = command;
+      const held = [state.active, state.pending].some((one) => one?.pins.release_event_id === data.release_event_id);
+      return held && !state.yanked.includes(data.release_event_id) ? [{ event_type: "install.yanked", data }] : [];
     }
     case "enable":
       return enable(state);
@@ -157,15 +215,22 @@ function decideOrder(
       `this install is of an upgrade by ${known.pins.author_pubkey}; an update by ${pins.author_pubkey} is not taken`,
     );
   }
+  if (state.yanked.includes(pins.release_event_id)) {
+    return reject("release_yanked", `${pins.upgrade_id} ${pins.upgrade_version} was taken back by its author`);
+  }
   // Posting where the config says is publishing in the worker's name.
   const notes = (pins.completion_relays ?? []).length === 0 ? [] : ["event:publish:1"];
-  const approval_reasons = approvalReasons([...grant, ...notes], ceiling ?? []);
+  const above = approvalReasons([...grant, ...notes], ceiling ?? []);
+  // Only widening asks again, where the owner chose so.
+  const unasked = state.active !== null && state.updates.auto_update === "narrow" && command.widened?.length === 0;
+  const approval_reasons = unasked ? [] : above;
   const requested: InstallEvent = {
     event_type: "install.requested",
     data: { pins: { ...pins, signed_by, ...found }, approval_reasons, manifest, inputs },
   };
   if (approval_reasons.length > 0) return [requested];
-  return [requested, ...approved(state, signed_by.config_event_id, "ceiling", found.permission_hash, grant)];
+  const by = above.length === 0 ? "ceiling" : "auto_update";
+  return [requested, ...approved(state, signed_by.config_event_id, by, found.permission_hash, grant)];
 }
 
 /** What every signed config must pass, in the order in which an owner would ask. */
@@ -219,11 +284,11 @@ function decideApproval(
   return approved(state, signed_by.config_event_id, "owner", permission_hash, command.grant);
 }
 
-/** A first install runs at once; an update leaves a disabled one disabled. */
+/** A first install runs at once, and so does what comes after a release that was taken back; a disabled one stays so. */
 function approved(
   state: InstallState,
   config_event_id: string,
-  approved_by: "ceiling" | "owner",
+  approved_by: InstallApproved["data"]["approved_by"],
   permission_hash: string,
   grant: readonly Permission[],
 ): readonly InstallEvent[] {
@@ -231,7 +296,12 @@ function approved(
     event_type: "install.approved",
     data: { config_event_id, approved_by, permission_hash, grant },
   };
-  return state.active === null ? [approval, { event_type: "install.enabled", data: {} }] : [approval];
+  const first = state.active === null || state.status === "yanked";
+  return first ? [approval, { event_type: "install.enabled", data: {} }] : [approval];
+}
+
+function isYanked({ active, yanked }: InstallState): boolean {
+  return active !== null && yanked.includes(active.pins.release_event_id);
 }
 
 function enable(state: InstallState, signed_by?: InstallSigner): readonly InstallEvent[] | Rejection {
@@ -240,6 +310,7 @@ function enable(state: InstallState, signed_by?: InstallSigner): readonly Instal
       ? reject("not_found", "there is no such install")
       : reject("approval_required", "this install waits for the owner's approval");
   }
+  if (isYanked(state)) return reject("release_yanked", "its author took this release back; install another");
   if (state.status === "enabled" && signed_by === undefined) return [];
   return [{ event_type: "install.enabled", data: signed_by === undefined ? {} : { signed_by } }];
 }

@@ -187,3 +187,66 @@ describe("disabling and removing", () => {
     assert.equal(types(after({ type: "disable", reason: "x" })), "not_found");
   });
 });
+
+describe("an update", () => {
+  const update = (change: Parameters<typeof order>[0] = {}): Order =>
+    order({ revision: 2, ceiling: [], pins: { ...order().pins, release_event_id: hex("c") }, ...change });
+  const narrow = { type: "set_updates", auto_update: "narrow" } as const;
+
+  it("asks, whatever it changes, until the owner chose otherwise", () => {
+    assert.deepEqual(types(after(order(), update({ widened: [] }))), ["install.requested"]);
+  });
+  it("that widens nothing is taken without asking where the owner chose so, and the log says why", () => {
+    const taken = after(order(), narrow, update({ widened: [] }));
+    assert.deepEqual(types(taken), ["install.requested", "install.approved"]);
+    assert.ok(!isRejection(taken) && taken[1]?.event_type === "install.approved");
+    assert.equal(taken[1].data.approved_by, "auto_update");
+    assert.equal(stateAfter(order(), narrow, update({ widened: [] })).active?.pins.release_event_id, hex("c"));
+  });
+  it("that widens anything asks all the same, and what ran goes on", () => {
+    const state = stateAfter(order(), narrow, update({ widened: ["It may now connect to evil.example."] }));
+    assert.equal(state.pending?.pins.release_event_id, hex("c"));
+    assert.equal(state.active?.pins.release_event_id, H2);
+  });
+  it("of which nobody can say what it widens asks", () => {
+    assert.notEqual(stateAfter(order(), narrow, update({ widened: null })).pending, null);
+    assert.notEqual(stateAfter(order(), narrow, update()).pending, null);
+  });
+  it("is never taken as a first install, nor by the choice for one that was removed", () => {
+    assert.equal(types(after(narrow)), "not_found");
+    assert.equal(stateAfter(update({ widened: [] })).status, "pending");
+    const removed = { type: "remove", reason: "gone" } as const;
+    assert.equal(stateAfter(order(), narrow, removed, update({ widened: [] })).status, "pending");
+  });
+  it("by another author is refused even so", () => {
+    const pins = { ...order().pins, author_pubkey: SIGNER };
+    assert.equal(types(after(order(), narrow, update({ widened: [], pins }))), "author_changed");
+  });
+});
+
+describe("a release that its author took back", () => {
+  const yank = { type: "yank", release_event_id: H2, yank_event_id: H1, reason: "leaks" } as const;
+
+  it("stops, once, and cannot be enabled, disabled first or not", () => {
+    assert.equal(stateAfter(order(), yank).status, "yanked");
+    assert.deepEqual(after(order(), yank, yank), []);
+    assert.equal(types(after(order(), yank, { type: "enable" })), "release_yanked");
+    assert.equal(types(after(order(), yank, { type: "disable", reason: "x" }, { type: "enable" })), "release_yanked");
+    assert.equal(types(after(order(), yank, change("enable", 2))), "release_yanked");
+  });
+  it("is not installed again, and another release of it runs at once", () => {
+    assert.equal(types(after(order(), yank, order({ revision: 2 }))), "release_yanked");
+    const next = order({ revision: 2, pins: { ...order().pins, release_event_id: hex("c") } });
+    assert.equal(stateAfter(order(), yank, next).status, "enabled");
+  });
+  it("while it waits for approval is gone", () => {
+    assert.equal(stateAfter(order({ ceiling: [] }), yank).status, "removed");
+    const waiting = order({ revision: 2, ceiling: [], pins: { ...order().pins, release_event_id: hex("c") } });
+    const state = stateAfter(order(), waiting, { ...yank, release_event_id: hex("c") });
+    assert.deepEqual([state.status, state.pending], ["enabled", null]);
+  });
+  it("concerns nobody who has another", () => {
+    assert.deepEqual(after(order(), { ...yank, release_event_id: hex("d") }), []);
+    assert.deepEqual(after(yank), []);
+  });
+});

@@ -10,6 +10,11 @@ import { isHex32, type VerifiedEvent } from "./verify.ts";
 export const CHANNELS = ["main", "beta", "nightly", "dev"] as const;
 export type Channel = (typeof CHANNELS)[number];
 
+/** Whether one who follows a channel takes releases of another: its own and all steadier ones. */
+export function follows(followed: Channel, offered: Channel): boolean {
+  return CHANNELS.indexOf(offered) <= CHANNELS.indexOf(followed);
+}
+
 /** One version of an upgrade, pinned to the manifest event and hash it was made from. */
 export interface Release {
   /** `30052:<author>:<slug>@<version>`. */

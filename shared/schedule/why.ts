@@ -9,7 +9,7 @@ import type { ScheduleView } from "./views.ts";
 export interface WhyFacts {
   readonly install_id: string;
   readonly title: string;
-  readonly status: "pending" | "enabled" | "disabled" | "removed";
+  readonly status: "pending" | "enabled" | "disabled" | "yanked" | "removed";
   /** The time asked about; null asks about the due time decided last. */
   readonly at_ms: number | null;
   readonly now_ms: number;

@@ -61,7 +61,10 @@ function published(secret: Uint8Array, changes: object = {}) {
 }
 
 /** A worker's installs over an empty log; orders go straight to the rules. */
-function worker(known: readonly NostrEvent[] = []) {
+function worker(
+  known: readonly NostrEvent[] = [],
+  widened: (version: string) => readonly string[] | null = () => null,
+) {
   const sql = openSqlite(":memory:");
   const store = openEventStore(sql, [installProjection], random);
   const context = (correlation_id: string): EventContext => ({
@@ -75,7 +78,7 @@ function worker(known: readonly NostrEvent[] = []) {
   });
   const [owner_key, own] = [key(), publicKeyOf(key())];
   const port = installsPort({
-    sql,
+    ...{ sql, store },
     decide: ownerDecides(sql, store, context),
     home: "/home/me",
     worker: own,
@@ -103,6 +106,7 @@ function worker(known: readonly NostrEvent[] = []) {
           grant: ["filesystem:read:/data/a.txt"],
           manifest,
           inputs,
+          widened: widened(listing.manifest.version),
           pins: {
             upgrade_address: listing.address,
             upgrade_id: manifest.id,
@@ -111,7 +115,7 @@ function worker(known: readonly NostrEvent[] = []) {
             author_pubkey: listing.author,
             manifest_event_id: listing.event_id,
             release_event_id: release.event_id,
-            permissions: ["filesystem:read:/data/a.txt"],
+            permissions: ["filesystem:read:/data/a.txt", "tool:invoke:fs.read"],
             schedule: manifest.schedule,
           },
         } as never),
@@ -254,4 +258,53 @@ test("a relative path is relative to where the command was typed", async () => {
     cwd: "/data",
   } as never;
   assert.equal(consent(await worker().preview(request, signal)).inputs.file, "/data/a.txt");
+});
+
+test("an update shows what it changes, keeps the inputs, and is taken as the owner chose", async () => {
+  const port = worker([], () => []);
+  const first = published(author);
+  const next = published(author, { version: "1.1.0", schedule: { type: "cron", expression: "0 3 * * *" } });
+  const source = ({ manifest_event, release_event }: typeof first) => ({ manifest_event, release_event }) as never;
+  const install = async (from: typeof first, texts: object) => {
+    const shown = consent(
+      await port.preview({ source: source(from), inputs_text: texts as typeof inputs_text }, signal),
+    );
+    const { inputs, manifest_sha256, permission_hash } = shown;
+    const accepted = { manifest_sha256, permission_hash };
+    const done = await port.request(
+      { source: source(from), inputs: inputs as never, accepted, auto_update: "narrow" },
+      signal,
+    );
+    assert.ok(!isRejection(done), JSON.stringify(done));
+    return { shown, view: done as InstallView };
+  };
+  const { shown: alone, view } = await install(first, inputs_text);
+  assert.equal(alone.update, null);
+  assert.deepEqual([view.auto_update, view.channel], ["narrow", "main"]);
+  const { shown, view: updated } = await install(next, {});
+  assert.equal(shown.inputs.file, "/data/a.txt");
+  assert.equal(shown.update?.version, "1.0.0");
+  assert.deepEqual(
+    shown.update?.diff?.widened.map(({ kind, subject }) => `${kind} ${subject}`),
+    ["schedule times"],
+  );
+  assert.equal(updated.active?.upgrade_version, "1.1.0");
+  const other = consent(await port.preview({ source: source(next), inputs_text: { file: ["/etc/passwd"] } }, signal));
+  assert.ok(other.update?.diff?.widened.some(({ sentence }) => sentence.includes("/etc/passwd")));
+});
+
+test("an address gives only releases of the channel that is followed, and steadier ones", async () => {
+  const beta = published(author);
+  const pinned = {
+    ...{ author: beta.listing.author, manifest_event_id: beta.listing.event_id, channel: "beta" as const, notes: "" },
+    ...{ manifest_sha256: beta.listing.manifest_sha256, created_at: NOW / 1000 },
+  } as const;
+  const release = signEvent(releaseTo(manifestBy(author) as never, pinned), author, random(32));
+  const port = worker([beta.manifest_event, release]);
+  const source = { address: beta.listing.address };
+  assert.equal(code(await port.preview({ source, inputs_text }, signal)), "channel_not_followed");
+  assert.equal(code(await port.preview({ source, inputs_text, channel: "main" }, signal)), "channel_not_followed");
+  for (const channel of ["beta", "dev"] as const) {
+    assert.equal(consent(await port.preview({ source, inputs_text, channel }, signal)).version, "1.0.0");
+  }
 });

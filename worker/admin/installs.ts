@@ -1,15 +1,19 @@
 import { resolve } from "node:path";
 import { priceSentence, whenSentence } from "@oa/shared/api/consent.ts";
-import type { ConsentView, ControlPorts } from "@oa/shared/api/ports.ts";
+import type { ConsentView, ControlPorts, InstallAction } from "@oa/shared/api/ports.ts";
+import type { EventStore } from "@oa/shared/core/event-store.ts";
 import { newId } from "@oa/shared/core/id.ts";
 import { LIMITS } from "@oa/shared/core/limits.ts";
 import { expandHome, permissionHash } from "@oa/shared/core/permission.ts";
 import { isRejection, type Rejection, reject } from "@oa/shared/core/refusal.ts";
 import type { Sql } from "@oa/shared/core/sql.ts";
 import type {
+  AutoUpdate,
+  ControlInstallChange,
   ControlInstallPreview,
   ControlInstallRequest,
   InputValue,
+  InstallChannel,
   InstallOrder,
   UpgradeInput,
   UpgradeManifest,
@@ -17,15 +21,20 @@ import type {
 import { type InstallCommand, installDecider } from "@oa/shared/install/decider.ts";
 import { getInstall, type InstallView, listInstalls } from "@oa/shared/install/views.ts";
 import { toEvent as configTo } from "@oa/shared/nostr/24051-install-config.ts";
+import { follows } from "@oa/shared/nostr/30052-release.ts";
 import { publicKeyOf, signEvent } from "@oa/shared/nostr/template.ts";
 import { type VerifiedEvent, verifyEvent } from "@oa/shared/nostr/verify.ts";
+import type { UpgradeDiff } from "@oa/shared/upgrade/change.ts";
 import { sentenceOf } from "@oa/shared/upgrade/consent.ts";
+import { misfitOf } from "@oa/shared/upgrade/field-rules.ts";
 import { type Plan, planOf } from "@oa/shared/upgrade/plan.ts";
+import { diffInstalled } from "../loops/update-diff.ts";
 import type { Decide } from "./decide.ts";
 import { type FoundUpgrade, findUpgrade, type UpgradeSourceOptions } from "./upgrade-source.ts";
 
 export interface InstallsOptions extends UpgradeSourceOptions {
   readonly sql: Sql;
+  readonly store: EventStore;
   readonly decide: Decide;
   readonly home: string;
   /** This worker's public key. */
@@ -44,15 +53,16 @@ export function installsPort(options: InstallsOptions): ControlPorts["installs"]
   return {
     list: () => listInstalls(sql, { limit: LIMITS.api_page }),
     get,
+    diff: (id) => pendingDiff(id, options),
     preview: async (request, signal) => {
       const offer = await offerOf(request, options, signal);
-      return isRejection(offer) ? offer : consentView(offer);
+      return isRejection(offer) ? offer : consentView(offer, options);
     },
     request: (request, signal) => order(request, options, signal),
-    change: async (id, action, { reason = "decided by the owner", permission_hash }) => {
+    change: async (id, action, given) => {
       const install = get(id);
       if (isRejection(install)) return install;
-      const command = ownerCommand(install, action, reason, permission_hash, options.home);
+      const command = ownerCommand(install, action, given, options.home);
       if (isRejection(command)) return command;
       const done = await decide(installDecider, id, command);
       return isRejection(done) ? done : get(id);
@@ -62,9 +72,8 @@ export function installsPort(options: InstallsOptions): ControlPorts["installs"]
 
 function ownerCommand(
   install: InstallView,
-  action: "approve" | "deny" | "enable" | "disable" | "remove",
-  reason: string,
-  permission_hash: string | undefined,
+  action: InstallAction,
+  { reason = "decided by the owner", permission_hash, auto_update, channel }: ControlInstallChange,
   home: string,
 ): InstallCommand | Rejection {
   switch (action) {
@@ -73,18 +82,27 @@ function ownerCommand(
       return { type: "approve", permission_hash, grant: expandHome(install.pending?.permissions ?? [], home) };
     case "enable":
       return { type: "enable" };
+    case "updates":
+      return setUpdates(auto_update, channel);
     default:
       return { type: action, reason };
   }
 }
 
+function setUpdates(auto_update: AutoUpdate | undefined, channel: InstallChannel | undefined): InstallCommand {
+  const chosen = auto_update === undefined ? {} : { auto_update };
+  return { type: "set_updates", ...chosen, ...(channel === undefined ? {} : { channel }) };
+}
+
 interface Offer {
   readonly found: FoundUpgrade;
   readonly plan: Plan;
+  /** The install of the same listing, if there is one. */
+  readonly known: InstallView | null;
 }
 
 async function offerOf(
-  request: Pick<ControlInstallPreview, "source" | "inputs" | "inputs_text" | "cwd">,
+  request: Pick<ControlInstallPreview, "source" | "inputs" | "inputs_text" | "cwd" | "channel">,
   options: InstallsOptions,
   signal: AbortSignal,
 ): Promise<Offer | Rejection> {
@@ -92,8 +110,17 @@ async function offerOf(
   if (isRejection(found)) return found;
   const { manifest } = found.listing;
   const typed = typedInputs(manifest, request.inputs_text ?? {}, request.cwd);
-  const plan = planOf(manifest, { ...(request.inputs as Readonly<Record<string, InputValue>>), ...typed }, options);
-  return isRejection(plan) ? plan : { found, plan };
+  const known = installOf(found.listing.address, options.sql);
+  const { channel = known?.channel ?? "main" } = request;
+  const { release } = found;
+  // What lies in a file was chosen by hand; what an address stands for is the author's choice.
+  if ("address" in request.source && !follows(channel, release.channel)) {
+    const message = `version ${release.version} is on the channel ${release.channel}, and you follow ${channel}`;
+    return reject("channel_not_followed", `${message}; add --channel ${release.channel} to take it`);
+  }
+  const given = { ...(request.inputs as Readonly<Record<string, InputValue>>), ...typed };
+  const plan = planOf(manifest, { ...keptInputs(manifest, known, options.store), ...given }, options);
+  return isRejection(plan) ? plan : { found, plan, known };
 }
 
 /** Text of a command line as the values the manifest declares; what does not fit stays text, for `planOf` to refuse. */
@@ -120,7 +147,53 @@ function typedInput(type: UpgradeInput["type"], values: string[], cwd: string | 
   return text;
 }
 
-function consentView({ found, plan }: Offer): ConsentView {
+function installOf(address: string, sql: Sql): InstallView | null {
+  const all = listInstalls(sql, { limit: LIMITS.api_page });
+  return all.find(({ active, pending }) => (active ?? pending)?.upgrade_address === address) ?? null;
+}
+
+/** An update goes on with the values the owner gave, as far as it still takes them. */
+function keptInputs(
+  manifest: UpgradeManifest,
+  known: InstallView | null,
+  store: EventStore,
+): Readonly<Record<string, InputValue>> {
+  const active = known === null ? null : store.load(installDecider, known.install_id).active;
+  const kept = Object.entries((active?.inputs ?? {}) as Readonly<Record<string, InputValue>>).filter(
+    ([name, value]) => {
+      const input = Object.hasOwn(manifest.inputs ?? {}, name) ? manifest.inputs?.[name] : undefined;
+      return input !== undefined && misfitOf(input, value) === null;
+    },
+  );
+  return Object.fromEntries(kept);
+}
+
+/** What the update that waits would change. Refusal: not_found, where nothing runs or nothing waits. */
+function pendingDiff(id: string, { store }: InstallsOptions): UpgradeDiff | Rejection {
+  const { active, pending } = store.load(installDecider, id);
+  if (active === null || pending === null || pending.manifest === null) {
+    return reject("not_found", `no update of ${id} waits for approval`);
+  }
+  const { permissions, schedule, author_pubkey: author } = pending.pins;
+  const next = { manifest: pending.manifest, author, permissions, schedule, inputs: pending.inputs };
+  return diffInstalled(active, next) ?? reject("not_found", `the manifest that runs as ${id} was deleted here`);
+}
+
+function updateOf({ found, plan, known }: Offer, store: EventStore): ConsentView["update"] {
+  const active = known === null ? null : store.load(installDecider, known.install_id).active;
+  if (known === null || active === null) return null;
+  const { manifest, author } = found.listing;
+  const { permissions, inputs } = plan;
+  return {
+    install_id: known.install_id,
+    version: active.pins.upgrade_version,
+    auto_update: known.auto_update,
+    diff: diffInstalled(active, { manifest, author, permissions, schedule: manifest.schedule, inputs }),
+  };
+}
+
+function consentView(offer: Offer, { store }: InstallsOptions): ConsentView {
+  const { found, plan } = offer;
   const { listing } = found;
   const { manifest } = listing;
   return {
@@ -136,6 +209,7 @@ function consentView({ found, plan }: Offer): ConsentView {
     permission_hash: permissionHash(plan.permissions),
     permissions: plan.permissions.map((permission) => ({ permission, sentence: sentenceOf(permission) })),
     inputs: plan.inputs,
+    update: updateOf(offer, store),
   };
 }
 
@@ -159,27 +233,29 @@ async function order(
     return reject("permission_hash_mismatch", "what it may do has changed since it was shown; look at it again");
   }
   const config = orderOf(offer, options, permission_hash);
+  const { install_id } = config;
   const signed = verifyEvent(signEvent(configTo(config), options.owner_key, options.random(32)), options.schnorr);
   if (isRejection(signed)) return signed;
   const refused = await options.accept(config, signed, found);
   if (refused !== null) return refused;
-  const install = getInstall(options.sql, config.install_id);
-  if (install?.pending != null) {
-    const command = { type: "approve", permission_hash, grant: plan.grant } as const;
-    const approved = await options.decide(installDecider, config.install_id, command);
-    if (isRejection(approved)) return approved;
+  const commands: readonly InstallCommand[] = [
+    ...(getInstall(options.sql, install_id)?.pending == null
+      ? []
+      : [{ type: "approve", permission_hash, grant: plan.grant } as const]),
+    setUpdates(request.auto_update, request.channel),
+  ];
+  for (const command of commands) {
+    const done = await options.decide(installDecider, install_id, command);
+    if (isRejection(done)) return done;
   }
-  return getInstall(options.sql, config.install_id) ?? reject("internal", "the install was not recorded");
+  return getInstall(options.sql, install_id) ?? reject("internal", "the install was not recorded");
 }
 
 /** A listing that is installed is updated under its id, with the next revision. */
-function orderOf({ found, plan }: Offer, options: InstallsOptions, permission_hash: string): InstallOrder {
+function orderOf({ found, plan, known }: Offer, options: InstallsOptions, permission_hash: string): InstallOrder {
   const { listing, release } = found;
-  const { sql, now_ms, random, worker } = options;
+  const { now_ms, random, worker } = options;
   const signer = publicKeyOf(options.owner_key);
-  const known = listInstalls(sql, { limit: LIMITS.api_page }).find(
-    ({ active, pending }) => (active ?? pending)?.upgrade_address === listing.address,
-  );
   const issued_at = Math.floor(now_ms() / 1000);
   return {
     config_version: 1,

@@ -15,6 +15,7 @@ export const COMMANDS: Readonly<Record<string, () => Promise<{ readonly command:
   installs: () => import("./installs.ts"),
   "installs approve": () => import("./installs-approve.ts"),
   "installs deny": () => import("./installs-deny.ts"),
+  "installs updates": () => import("./installs-updates.ts"),
   "installs enable": () => import("./installs-enable.ts"),
   "installs disable": () => import("./installs-disable.ts"),
   "installs remove": () => import("./installs-remove.ts"),

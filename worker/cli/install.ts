@@ -2,8 +2,12 @@ import type { ConsentView } from "@oa/shared/api/ports.ts";
 import { isRejection, type Rejection, reject } from "@oa/shared/core/refusal.ts";
 import type { InstallView } from "@oa/shared/install/views.ts";
 import { type Command, defineCommand } from "./command.ts";
+import { diffLines } from "./diff-lines.ts";
 import { installSource } from "./install-source.ts";
 import { plain } from "./terminal.ts";
+
+const CHANNELS = ["main", "beta", "nightly", "dev"] as const;
+const AUTO_UPDATE = ["ask", "narrow"] as const;
 
 export const command: Command = defineCommand({
   words: ["install"],
@@ -18,6 +22,18 @@ export const command: Command = defineCommand({
       summary: "A value the upgrade asks for; a list by repeating",
       repeat: true,
     },
+    channel: {
+      type: "text",
+      value: "NAME",
+      summary: "Follow this channel's releases and steadier ones; main, or what it follows already",
+      choices: CHANNELS,
+    },
+    "auto-update": {
+      type: "text",
+      value: "HOW",
+      summary: "ask before every update, or only where it widens anything (narrow)",
+      choices: AUTO_UPDATE,
+    },
     yes: { type: "flag", summary: "Consent without being asked" },
   },
   examples: [
@@ -30,12 +46,19 @@ export const command: Command = defineCommand({
     if (isRejection(inputs_text)) return inputs_text;
     const source = await installSource(args.what, cwd);
     if (isRejection(source)) return source;
+    const channel = CHANNELS.find((name) => name === options.channel);
+    const auto_update = AUTO_UPDATE.find((name) => name === options["auto-update"]);
+    const following = channel === undefined ? {} : { channel };
     const client = await context.api();
     progress("looking up …");
-    const consent = await client.post<ConsentView>("/v1/installs/preview", { source, inputs_text, cwd }, signal);
+    const consent = await client.post<ConsentView>(
+      "/v1/installs/preview",
+      { source, inputs_text, cwd, ...following },
+      signal,
+    );
     if (isRejection(consent)) return consent;
     for (const line of consentLines(consent)) note(plain(line));
-    if (!options.yes) {
+    if (!options.yes && !isCovered(consent)) {
       const yes = await confirm("Install it?");
       if (yes !== true) {
         const message = yes === undefined ? "there is no terminal to ask on; add --yes to consent" : "not installed";
@@ -43,7 +66,11 @@ export const command: Command = defineCommand({
       }
     }
     const { inputs, manifest_sha256, permission_hash } = consent;
-    const body = { source, inputs, accepted: { manifest_sha256, permission_hash } };
+    const body = {
+      ...{ source, inputs, ...following },
+      ...(auto_update === undefined ? {} : { auto_update }),
+      accepted: { manifest_sha256, permission_hash },
+    };
     const install = await client.post<InstallView>("/v1/installs", body, signal);
     if (isRejection(install)) return install;
     print({ ...install, consent }, () => plain(`Installed ${consent.title} ${consent.version}: ${install.install_id}`));
@@ -51,7 +78,12 @@ export const command: Command = defineCommand({
   },
 });
 
-function parseInputs(texts: readonly string[]): Readonly<Record<string, readonly string[]>> | Rejection {
+/** An update that widens nothing, where the owner chose not to be asked about those. */
+function isCovered({ update }: ConsentView): boolean {
+  return update?.auto_update === "narrow" && update.diff?.widened.length === 0;
+}
+
+export function parseInputs(texts: readonly string[]): Readonly<Record<string, readonly string[]>> | Rejection {
   const inputs: Record<string, readonly string[]> = {};
   for (const text of texts) {
     const [, name, value] = /^([a-z][a-z0-9_]{0,63})=(.*)$/s.exec(text) ?? [];
@@ -61,6 +93,13 @@ function parseInputs(texts: readonly string[]): Readonly<Record<string, readonly
     inputs[name] = [...(inputs[name] ?? []), value];
   }
   return inputs;
+}
+
+function updateLines(update: ConsentView["update"]): readonly string[] {
+  if (update === null) return [];
+  const { diff, version } = update;
+  const lines = diff === null ? ["It cannot be said what changes: the present manifest was deleted."] : diffLines(diff);
+  return [`Updates ${version}:`, ...(lines.length === 0 ? ["  nothing changes for you"] : lines)];
 }
 
 /** Who, what, when, how much and which permissions: everything consent is about. */
@@ -77,5 +116,6 @@ function consentLines(consent: ConsentView): readonly string[] {
     ...Object.entries(consent.inputs).map(([name, value]) => `  input     ${name} = ${JSON.stringify(value)}`),
     consent.permissions.length === 0 ? "  It asks for no permissions." : "  It may:",
     ...consent.permissions.map(({ sentence }) => `    ${sentence}`),
+    ...updateLines(consent.update),
   ];
 }

@@ -1,7 +1,9 @@
 import { isRejection, reject } from "@oa/shared/core/refusal.ts";
 import type { InstallView } from "@oa/shared/install/views.ts";
+import type { UpgradeDiff } from "@oa/shared/upgrade/change.ts";
 import { sentenceOf } from "@oa/shared/upgrade/consent.ts";
 import { type Command, defineCommand } from "./command.ts";
+import { diffLines } from "./diff-lines.ts";
 import { findInstall } from "./find-install.ts";
 import { plain } from "./terminal.ts";
 
@@ -19,6 +21,8 @@ export const command: Command = defineCommand({
     if (pending === null) return reject("not_found", `nothing waits for approval in ${install.install_id}`);
     note(plain(`${pending.title} ${pending.upgrade_version} by ${pending.author_pubkey} may:`));
     for (const permission of pending.permissions) note(plain(`  ${sentenceOf(permission)}`));
+    const diff = await client.get<UpgradeDiff>(`/v1/installs/${install.install_id}/diff`);
+    if (!isRejection(diff)) for (const line of diffLines(diff)) note(line);
     if (!options.yes) {
       const yes = await confirm("Allow this?");
       if (yes !== true) {

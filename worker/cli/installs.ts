@@ -45,6 +45,10 @@ function details(install: InstallView): string {
     `  install   ${install.install_id}`,
     `  listing   ${upgrade?.upgrade_address ?? ""}`,
     `  manifest  ${upgrade?.manifest_sha256 ?? ""}`,
+    `  updates   ${install.auto_update === "ask" ? "asks before each" : "asks only where one widens anything"}, channel ${install.channel}`,
+    ...(install.yanked === null
+      ? []
+      : [`  TAKEN BACK by its author: ${install.yanked.reason || "no reason was given"}`]),
     "  It may:",
     ...permissions.map((permission) => `    ${sentenceOf(permission)}`),
     ...(install.pending === null ? [] : ["  It waits for your approval:"]),

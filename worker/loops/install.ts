@@ -7,7 +7,12 @@ import { isRejection, type Rejection, reject } from "@oa/shared/core/refusal.ts"
 import type { Sql } from "@oa/shared/core/sql.ts";
 import { clip } from "@oa/shared/core/text.ts";
 import type { InputValue, InstallConfig, InstallOrder, UpgradeManifest } from "@oa/shared/generated/types.ts";
-import { type InstallCommand, installDecider, type SignedOrder } from "@oa/shared/install/decider.ts";
+import {
+  type InstallCommand,
+  type InstalledRelease,
+  installDecider,
+  type SignedOrder,
+} from "@oa/shared/install/decider.ts";
 import { matchUpgrade, open } from "@oa/shared/nostr/24051-install-config.ts";
 import { open as openClaim } from "@oa/shared/nostr/24052-pairing-claim.ts";
 import type { Listing } from "@oa/shared/nostr/30051-manifest.ts";
@@ -20,6 +25,7 @@ import { validateManifest } from "@oa/shared/upgrade/validate.ts";
 import type { Clock } from "../adapters/clock.ts";
 import type { Mailbox } from "../adapters/mailbox.ts";
 import { type Intake, type IntakeSource, perMinute } from "./intake.ts";
+import { diffInstalled, type NextRelease } from "./update-diff.ts";
 
 /** The two events that an order pins, read and held against each other. */
 export interface OrderedUpgrade {
@@ -198,7 +204,8 @@ function installDoor(options: InstallLoopOptions): InstallLoop["accept"] {
         now_ms,
         ceiling: expandHome(pairing.ceiling, options.home),
       };
-      const command = commandOf(config, upgrade, facts, options.home);
+      const { active } = store.load(installDecider, install_id);
+      const command = commandOf(config, upgrade, facts, { home: options.home, active });
       const done = isRejection(command) ? command : store.handle(context, [task(installDecider, install_id, command)]);
       if (!isRejection(done)) {
         const [first] = done;
@@ -244,7 +251,7 @@ function commandOf(
   config: InstallConfig,
   upgrade: OrderedUpgrade | null,
   facts: SignedOrder,
-  home: string,
+  { home, active }: { readonly home: string; readonly active: InstalledRelease | null },
 ): InstallCommand | Rejection {
   if (config.action !== "install") return { type: "change", action: config.action, ...facts };
   if (upgrade === null) return reject("not_found", `the events of ${config.listing} were not found`);
@@ -256,8 +263,11 @@ function commandOf(
   const inputs = config.inputs as Readonly<Record<string, InputValue>>;
   const plan = planOf(listing.manifest, inputs, { home });
   if (isRejection(plan)) return plan;
+  const { permissions, inputs: merged } = plan;
+  const next = { manifest, author: listing.author, permissions, schedule: manifest.schedule, inputs: merged };
   return {
     type: "order",
+    widened: active === null ? null : widenedBy(active, next, config.completion_relays ?? []),
     pins: {
       upgrade_address: listing.address,
       upgrade_id: listing.manifest.id,
@@ -277,6 +287,18 @@ function commandOf(
     grant: plan.grant,
     ...facts,
   };
+}
+
+/** In sentences, what the owner has not agreed to yet; null where that cannot be said. */
+function widenedBy(
+  active: InstalledRelease,
+  next: NextRelease,
+  completion_relays: readonly string[],
+): readonly string[] | null {
+  const known = active.pins.completion_relays ?? [];
+  const relays = completion_relays.filter((relay) => !known.includes(relay));
+  const changes = diffInstalled(active, next)?.widened.map(({ sentence }) => sentence) ?? null;
+  return changes && [...changes, ...relays.map((relay) => `It would post completion notes to ${relay}.`)];
 }
 
 /** The pinned events, by id. Refusals: unreachable, not_found, those of `matchUpgrade`. */

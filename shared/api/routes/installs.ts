@@ -9,6 +9,7 @@ export function installRoutes({ installs }: ControlPorts): Hono {
   const routes = new Hono();
   routes.get("/", (context) => context.json({ installs: installs.list() }));
   routes.get("/:id", (context) => answer(context, installs.get(context.req.param("id"))));
+  routes.get("/:id/diff", (context) => answer(context, installs.diff(context.req.param("id"))));
   routes.post("/preview", async (context) => {
     const body = await readBody(context, validators.isControlInstallPreview);
     return answer(context, isRejection(body) ? body : await installs.preview(body, context.req.raw.signal));
