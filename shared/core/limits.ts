@@ -239,11 +239,16 @@ export const LIMITS = {
   run_deadline_ms: 172_800_000,
   run_watch_ms: 5_000,
   run_lease_ms: 60_000,
-  run_lease_ms_min: 1_000,
-  run_lease_ms_max: 600_000,
+  lease_manifests: 1_000,
   note_attempts: 5,
   note_backoff_ms: 30_000,
   note_timeout_ms: 15_000,
+
+  // Retention: how often it is looked after, runs deleted in one commit, and how young an output is left alone though
+  // no run has it, since one may be about to.
+  retention_ms: 3_600_000,
+  retention_batch: 100,
+  retention_artifact_ms: 3_600_000,
 
   // Installs, pairing and intake.
   pairing_offer_ms: 600_000,
@@ -259,4 +264,7 @@ export const LIMITS = {
   permission_wildcards: 8,
   manifest_errors: 100,
   publish_timeout_ms: 10_000,
+
+  // Policy.
+  policy_reasons: 50,
 } as const;

@@ -1,0 +1,113 @@
+import { LIMITS } from "../../core/limits.ts";
+import type { UpgradeManifest } from "../../generated/types.ts";
+import { AUP_CATEGORIES } from "./categories.ts";
+import type { AupCategoryName, AupSeverity } from "./category.ts";
+import { type PlacedText, textsOfManifest } from "./manifest-texts.ts";
+import { openScanner } from "./scan.ts";
+
+/**
+ * How strictly breaches are taken. `strict` (the default): any breach denies. `balanced`: high severity denies, the rest
+ * is allowed and shown. `permissive`: high severity denies, the rest is allowed.
+ */
+export type AupMode = "strict" | "balanced" | "permissive";
+export type AupVerdict = "allow" | "flag" | "deny";
+
+/** One breach. `code` is stable: `aup_` and the category. */
+export interface AupReason {
+  readonly code: `aup_${AupCategoryName}` | "aup_too_many";
+  /** `<category>/<rule>`, or `model/<name>` for a classifier's. */
+  readonly rule: string;
+  readonly category: AupCategoryName | null;
+  readonly severity: AupSeverity;
+  readonly message: string;
+  /** JSON Pointer of the text in what was read. */
+  readonly where: string;
+}
+
+export interface AupAssessment {
+  readonly verdict: AupVerdict;
+  /** Every breach, also those that the mode lets pass. */
+  readonly reasons: readonly AupReason[];
+}
+
+const scanner = openScanner(AUP_CATEGORIES);
+const STRICTNESS: Readonly<Record<AupVerdict, number>> = { allow: 0, flag: 1, deny: 2 };
+
+/** What a manifest is for, read from everything in it that people or models read; `inputs` are an install's own. */
+export function assessManifest(
+  manifest: UpgradeManifest,
+  options: { readonly mode: AupMode; readonly inputs?: Readonly<Record<string, unknown>> },
+): AupAssessment {
+  return assessTexts(textsOfManifest(manifest, options.inputs ?? {}), options.mode);
+}
+
+/** Reads texts by every rule; more breaches than can be listed deny in any mode. */
+export function assessTexts(texts: readonly PlacedText[], mode: AupMode): AupAssessment {
+  const reasons: AupReason[] = [];
+  for (const { where, text } of texts) {
+    for (const { category, rule, severity, excerpt } of scanner.scan(text)) {
+      const message = `this ${rule.says}, which is not allowed: ${JSON.stringify(excerpt)}`;
+      const code = `aup_${category.name}` as const;
+      reasons.push({ code, rule: `${category.name}/${rule.name}`, category: category.name, severity, message, where });
+      if (reasons.length < LIMITS.policy_reasons) continue;
+      const more = "there are more breaches than can be listed";
+      reasons.push({ code: "aup_too_many", rule: "limit", category: null, severity: "high", message: more, where });
+      return { verdict: "deny", reasons };
+    }
+  }
+  return { verdict: verdictOf(reasons, mode), reasons };
+}
+
+function verdictOf(reasons: readonly AupReason[], mode: AupMode): AupVerdict {
+  if (reasons.length === 0) return "allow";
+  if (mode === "strict" || reasons.some(({ severity }) => severity === "high")) return "deny";
+  return mode === "balanced" ? "flag" : "allow";
+}
+
+/** A model that judges texts. What it says is trusted in one direction only. */
+export interface AupClassifier {
+  readonly name: string;
+  /** Gives its findings within its own deadline, or rejects; it is never asked to allow anything. */
+  readonly classify: (texts: readonly PlacedText[]) => Promise<
+    readonly {
+      readonly category: AupCategoryName;
+      readonly severity: AupSeverity;
+      readonly explanation: string;
+      readonly where: string;
+    }[]
+  >;
+}
+
+/**
+ * The rules' assessment with a model's findings added: they can make it stricter, never milder. Where the model fails,
+ * the rules' own assessment stands; `report` is told.
+ */
+export async function withClassifier(
+  assessment: AupAssessment,
+  options: {
+    readonly classifier: AupClassifier;
+    readonly texts: readonly PlacedText[];
+    readonly mode: AupMode;
+    readonly report: (error: unknown) => void;
+  },
+): Promise<AupAssessment> {
+  const { classifier, texts, mode, report } = options;
+  let added: readonly AupReason[];
+  try {
+    const found = await classifier.classify(texts);
+    added = found.slice(0, LIMITS.policy_reasons).map(({ category, severity, explanation, where }) => ({
+      code: `aup_${category}` as const,
+      rule: `model/${classifier.name}`,
+      category,
+      severity,
+      message: explanation,
+      where,
+    }));
+  } catch (error) {
+    report(error);
+    return assessment;
+  }
+  const stricter = verdictOf(added, mode);
+  const verdict = STRICTNESS[stricter] > STRICTNESS[assessment.verdict] ? stricter : assessment.verdict;
+  return { verdict, reasons: [...assessment.reasons, ...added] };
+}
