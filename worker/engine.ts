@@ -205,6 +205,12 @@ function plannedRun(
 ): RunCreated["data"] | Rejection {
   if (status === "none" || status === "removed") return reject("not_found", `there is no install ${install_id}`);
   if (active === null) return reject("approval_required", `install ${install_id} waits for the owner's approval`);
+  if (status === "yanked") {
+    return reject(
+      "release_yanked",
+      `${active.pins.upgrade_id} ${active.pins.upgrade_version} was taken back by its author`,
+    );
+  }
   if (status === "disabled") return reject("install_disabled", `install ${install_id} is disabled`);
   if (countOpenRuns(database, install_id) > 0) {
     return reject("already_running", `install ${install_id} has a run that has not ended`);
@@ -234,7 +240,8 @@ function plannedRun(
   };
 }
 
-function planRelease({ pins, manifest, inputs }: InstalledRelease, home: string) {
+/** The steps of a release as they will be performed, or why it cannot be carried out as approved. */
+export function planRelease({ pins, manifest, inputs }: InstalledRelease, home: string) {
   if (manifest === null) return reject("not_found", `the manifest of ${pins.upgrade_id} was deleted; install it again`);
   const plan = planOf(manifest, inputs as Parameters<typeof planOf>[1], { home });
   if (isRejection(plan)) return plan;

@@ -18,6 +18,7 @@ import { filter as wrapFilter } from "@oa/shared/nostr/24051-install-config.ts";
 import { signEvent } from "@oa/shared/nostr/template.ts";
 import { pairingDecider } from "@oa/shared/pairing/decider.ts";
 import { pairingOf, pairingProjection } from "@oa/shared/pairing/views.ts";
+import { retentionProjection } from "@oa/shared/retention/views.ts";
 import { countOpenRuns, openRunsOf, runProjection } from "@oa/shared/run/views.ts";
 import { scheduleProjection } from "@oa/shared/schedule/views.ts";
 import { triggerProjection } from "@oa/shared/trigger/views.ts";
@@ -46,12 +47,15 @@ import { controlPorts } from "./admin/ports.ts";
 import { openAdminServer } from "./admin/server.ts";
 import { openModelBackends } from "./backends/backends.ts";
 import { type Config, readConfig } from "./config.ts";
+import { joinWorkspace, type Workspace } from "./engine/join.ts";
+import { openLeases } from "./engine/leases.ts";
 import { contractOf } from "./engine/perform.ts";
 import { eventPublisher } from "./engine/publisher.ts";
-import { openEngine } from "./engine.ts";
+import { type EngineOptions, openEngine } from "./engine.ts";
 import { openInstallLoop } from "./loops/install.ts";
 import { withSchedules } from "./loops/install-schedule.ts";
 import { openIntake } from "./loops/intake.ts";
+import { openRetentionLoop } from "./loops/retention.ts";
 import { openScheduleLoop } from "./loops/schedule.ts";
 import { openTriggerLoop } from "./loops/trigger.ts";
 import { runsOfInstall } from "./loops/watched-files.ts";
@@ -69,6 +73,8 @@ export interface Worker {
   readonly start: () => void;
   /** Resolves when nothing can be done any more: the database is damaged, say. */
   readonly broken: Promise<Fault>;
+  /** Carries out runs of another worker's workspace, under this one's own installs, until it is closed. */
+  readonly join: (workspace: Workspace) => void;
   /** Stops everything; what was running resumes at the next start. */
   readonly close: () => Promise<void>;
 }
@@ -82,6 +88,7 @@ export const PROJECTIONS = [
   intakeProjection,
   machineProjection,
   pairingProjection,
+  retentionProjection,
   runProjection,
   scheduleProjection,
   triggerProjection,
@@ -139,7 +146,8 @@ export async function openWorker(config: Config): Promise<Worker> {
   const indexes = openSearchIndexes(data_dir);
   const publisher = { secret_key: own.secret_key, pool, relays, random };
   const rate = openHostRate();
-  const engine = openEngine({
+  const artifacts = await openArtifacts(data_dir);
+  const engineOptions: EngineOptions = {
     store,
     database,
     clock,
@@ -148,7 +156,7 @@ export async function openWorker(config: Config): Promise<Worker> {
     contractOf,
     ops: OPS,
     measure: machineState.measure,
-    artifacts: await openArtifacts(data_dir),
+    artifacts,
     notes: eventPublisher(publisher, null),
     effects: (grant) => ({
       files: openGrantedFiles(grant, { home }),
@@ -163,7 +171,8 @@ export async function openWorker(config: Config): Promise<Worker> {
       concurrency: config.concurrency,
       completion_note_relays: config.completion_note_relays,
     },
-  });
+  };
+  const engine = openEngine(engineOptions);
   const common = { clock, report, commit: database.commit, workspace_id: WORKSPACE };
   const schedule = openScheduleLoop({
     ...common,
@@ -201,6 +210,7 @@ export async function openWorker(config: Config): Promise<Worker> {
       pool.query(from, filters, { timeout_ms: LIMITS.publish_timeout_ms, signal }),
   });
   const log = { ...common, store, worker: own.public_key };
+  const retention = openRetentionLoop({ ...log, database, artifacts, retention_days: config.retention_days });
   const installs = openInstallLoop({
     ...log,
     ...{ schnorr, home, lookUp, secret_key: own.secret_key, sql: database },
@@ -217,7 +227,7 @@ export async function openWorker(config: Config): Promise<Worker> {
   });
   const ports = controlPorts({
     ...{ config, sql: database, decide, home, worker: own.public_key, owner_key: owner.secret_key, schnorr, random },
-    ...{ store, feed, engine, indexes, backends, edge, report },
+    ...{ store, feed, engine, leases: openLeases(engineOptions), indexes, backends, edge, report },
     now_ms: clock.now_ms,
     measure: machineState.measure,
     authorKey: async () => (await loadOrCreateKey(data_dir, "author")).secret_key,
@@ -238,9 +248,15 @@ export async function openWorker(config: Config): Promise<Worker> {
     public_key: own.public_key,
     broken: broken.promise,
     work,
+    join: (workspace) => void running.push(joinWorkspace(engineOptions, workspace, stop.signal)),
     start: () => {
       work();
-      running.push(schedule.run(stop.signal), triggers.run(stop.signal), installs.run(stop.signal));
+      running.push(
+        schedule.run(stop.signal),
+        triggers.run(stop.signal),
+        installs.run(stop.signal),
+        retention.run(stop.signal),
+      );
     },
     close: async () => {
       stop.abort();

@@ -5,6 +5,7 @@ import type { ControlPorts } from "./ports.ts";
 import { auditRoutes } from "./routes/audit.ts";
 import { eventRoutes } from "./routes/events.ts";
 import { installRoutes } from "./routes/installs.ts";
+import { leaseRoutes } from "./routes/leases.ts";
 import { marketRoutes } from "./routes/market.ts";
 import { metricRoutes } from "./routes/metrics.ts";
 import { pairingRoutes } from "./routes/pairings.ts";
@@ -26,6 +27,7 @@ export function controlApp(ports: ControlPorts): Hono {
   app.route("/v1/installs", installRoutes(ports));
   app.route("/v1/upgrades", upgradeRoutes(ports));
   app.route("/v1/runs", runRoutes(ports));
+  app.route("/v1/runs", leaseRoutes(ports));
   app.route("/v1/events", eventRoutes(ports));
   app.route("/v1/market", marketRoutes(ports));
   app.route("/v1/search", searchRoutes(ports));

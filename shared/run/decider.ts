@@ -34,7 +34,8 @@ export interface LeaseProof {
   readonly now_ms: number;
 }
 
-type EngineCommand =
+/** What the engine that holds a run asks of it. */
+export type EngineCommand =
   | {
       readonly type: "start_step";
       readonly run_id: string;
@@ -74,7 +75,8 @@ type EngineCommand =
   | { readonly type: "complete"; readonly note_relays: readonly string[] }
   | { readonly type: "fail"; readonly step_id: string | null; readonly code: string; readonly message: string }
   | { readonly type: "finish_canceled" }
-  | { readonly type: "extend_lease"; readonly lease_until_ms: number }
+  /** Does nothing while most of the lease is still to come. */
+  | { readonly type: "extend_lease"; readonly lease_until_ms: number; readonly now_ms: number }
   | { readonly type: "release"; readonly reason: string }
   /** The manifest and the permissions of the engine's own install. */
   | { readonly type: "start"; readonly manifest_sha256: string; readonly permission_hash: string }
@@ -170,14 +172,15 @@ function decideClaim(
 ): readonly RunEvent[] | Rejection {
   const { claim } = state;
   if (claim?.engine_id === command.engine_id && command.lease === undefined) return [];
-  const lapsed = claim === null || (claim.lease_until_ms !== null && claim.lease_until_ms <= command.now_ms);
-  if (!lapsed && !(command.takeover && claim.lease_until_ms === null)) {
-    const { lease_until_ms } = claim;
-    return reject("already_claimed", `the run is held by engine ${claim.engine_id}`, { lease_until_ms });
-  }
-  // A finished run is claimed only to post its completion note.
+  // A finished run is claimed only to post its completion note, and by an engine of the worker itself.
   if (isFinished(state) && (state.note === null || command.lease !== undefined)) {
     return reject("run_finished", `the run has already ${ended(state)}`);
+  }
+  const lapsed = claim === null || (claim.lease_until_ms !== null && claim.lease_until_ms <= command.now_ms);
+  const left = claim?.token_sha256 != null && isFinished(state);
+  if (!lapsed && !left && !(command.takeover && claim.lease_until_ms === null)) {
+    const { lease_until_ms } = claim;
+    return reject("already_claimed", `the run is held by engine ${claim.engine_id}`, { lease_until_ms });
   }
   const lease =
     command.lease === undefined
@@ -229,8 +232,12 @@ function decideLease(state: RunState, command: EngineCommand): readonly RunEvent
   const { claim, created } = state;
   const fence = claim?.fence ?? 0;
   switch (command.type) {
-    case "extend_lease":
-      return [{ event_type: "run.lease_extended", data: { fence, lease_until_ms: command.lease_until_ms } }];
+    case "extend_lease": {
+      const { lease_until_ms, now_ms } = command;
+      const gained_ms = lease_until_ms - (claim?.lease_until_ms ?? 0);
+      if (gained_ms * 3 < lease_until_ms - now_ms) return [];
+      return [{ event_type: "run.lease_extended", data: { fence, lease_until_ms } }];
+    }
     case "release":
       return [{ event_type: "run.released", data: { fence, reason: command.reason } }];
     case "start": {

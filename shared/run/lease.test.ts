@@ -98,9 +98,11 @@ describe("a lease", () => {
     assert.equal(code(leased, start({ permission_hash: "f".repeat(64) })), "permission_hash_mismatch");
   });
   it("is extended by a sign of life, and not after it has ended", () => {
-    const extended = after(leased, { ...by(99), type: "extend_lease", lease_until_ms: 200 });
+    const extended = after(leased, { ...by(99), type: "extend_lease", lease_until_ms: 199, now_ms: 99 });
     assert.equal(code(extended, claim("engine_2", 150)), "already_claimed");
-    assert.equal(code(leased, { ...by(100), type: "extend_lease", lease_until_ms: 200 }), "lease_expired");
+    assert.equal(code(leased, { ...by(100), type: "extend_lease", lease_until_ms: 200, now_ms: 100 }), "lease_expired");
+    const early: RunCommand = { ...by(20), type: "extend_lease", lease_until_ms: 120, now_ms: 20 };
+    assert.deepEqual(decide(leased, early), [], "while most of it is still to come, nothing is written");
   });
   it("that was taken over refuses what its old holder still says, and the new one starts again by itself", () => {
     const taken = after(after(running, begin(by(1))), claim("engine_2", 100, OTHER));

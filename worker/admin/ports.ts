@@ -27,6 +27,7 @@ export interface PortsOptions extends Omit<InstallsOptions, "lookUp"> {
   readonly store: EventStore;
   readonly feed: EventFeed;
   readonly engine: Engine;
+  readonly leases: ControlPorts["leases"];
   readonly indexes: SearchIndexes;
   readonly backends: ModelBackends;
   readonly edge: EdgeClient | null;
@@ -62,6 +63,7 @@ export function controlPorts(options: PortsOptions): ControlPorts {
       resume: async (id, reason) => (await engine.resume(id, reason)) ?? runOf(id),
       cancel: async (id, reason) => (await engine.cancel(id, reason)) ?? runOf(id),
     },
+    leases: options.leases,
     events: feed.events,
     market: marketPort(options.edge),
     search: ({ query, index, limit }, signal) =>

@@ -3,6 +3,7 @@ import type { Command } from "./command.ts";
 /** Every command by its words. Only the one that runs is loaded; help and completion load all. */
 export const COMMANDS: Readonly<Record<string, () => Promise<{ readonly command: Command }>>> = {
   up: () => import("./up.ts"),
+  engine: () => import("./engine.ts"),
   edge: () => import("./edge.ts"),
   "upgrade init": () => import("./upgrade-init.ts"),
   "upgrade validate": () => import("./upgrade-validate.ts"),

@@ -65,18 +65,44 @@ export async function openControlClient(options: {
   }
 }
 
-async function overHttp(daemon: DaemonFile): Promise<Send> {
-  const token = (await readFile(daemon.token_path, "utf8")).trim();
+async function overHttp({ url, pid, token_path }: DaemonFile): Promise<Send> {
+  return sender(url, (await readFile(token_path, "utf8")).trim(), `the worker at ${url} (pid ${pid})`);
+}
+
+function sender(url: string, token: string, who: string): Send {
   return (path, init) => {
     const headers = new Headers(init.headers);
     headers.set("authorization", `Bearer ${token}`);
-    return fetch(new URL(path, daemon.url), { ...init, headers }).catch((error: unknown) => {
+    return fetch(new URL(path, url), { ...init, headers }).catch((error: unknown) => {
       if (init.signal?.aborted === true) throw new Fault("canceled", "stopped", { cause: error });
-      throw new Fault("unreachable", `the worker at ${daemon.url} (pid ${daemon.pid}) does not answer`, {
-        cause: error,
-      });
+      throw new Fault("unreachable", `${who} does not answer`, { cause: error });
     });
   };
+}
+
+/**
+ * The control API of a worker elsewhere, with its admin token. Refuses `usage` for an address that is no URL, or that
+ * would carry the token over the network in the clear, and for a token that cannot be read.
+ */
+export async function openDistantClient(
+  address: string,
+  token_file: string,
+): Promise<Pick<ControlClient, "post"> | Rejection> {
+  const url = URL.parse(address);
+  if (url === null || (url.protocol !== "https:" && url.protocol !== "http:")) {
+    return reject("usage", `"${address}" is not the address of a worker, such as http://127.0.0.1:6767`);
+  }
+  if (url.protocol === "http:" && !["127.0.0.1", "localhost", "[::1]"].includes(url.hostname)) {
+    return reject("usage", `${address} would carry the token in the clear: use https, or a tunnel to this machine`);
+  }
+  let token: string;
+  try {
+    token = (await readFile(token_file, "utf8")).trim();
+  } catch (error) {
+    return reject("usage", `the token in ${token_file} cannot be read: ${(error as Error).message}`);
+  }
+  const here = { daemon: true, work: () => {}, close: async () => {} };
+  return client(sender(url.origin, token, `the worker at ${url.origin}`), here);
 }
 
 function client(send: Send, rest: Pick<ControlClient, "daemon" | "work" | "close">): ControlClient {

@@ -19,7 +19,7 @@ import {
   watch,
   wire,
 } from "./attempt.ts";
-import { postNote } from "./note.ts";
+import { noteRelays, postNote } from "./note.ts";
 
 /** Drives runs: fold, perform what is next, append, repeat. One run is driven at most once at a time. */
 export interface Driver {
@@ -141,7 +141,7 @@ export function openDriver(options: EngineOptions, engine_id: string): Driver {
       case "settle_interrupted":
         return { type: "settle_interrupted", engine_id, step_id: step.step_id, now_ms: clock.now_ms() };
       case "complete":
-        return { type: "complete", engine_id, note_relays: noteRelays(state) };
+        return { type: "complete", engine_id, note_relays: noteRelays(options, state) };
       case "fail":
         return { type: "fail", engine_id, step_id: step.step_id, code: step.code, message: step.message };
       case "cancel":
@@ -186,12 +186,6 @@ export function openDriver(options: EngineOptions, engine_id: string): Driver {
 
   const isRemoved = ({ created }: RunState): boolean =>
     created?.install_id != null && store.load(installDecider, created.install_id).status === "removed";
-
-  const noteRelays = ({ created }: RunState): readonly string[] => {
-    if (created === null || created.release_event_id === null) return [];
-    const { active: release } = store.load(installDecider, created.install_id ?? "");
-    return release?.pins.completion_relays ?? config.completion_note_relays;
-  };
 
   /** A bug or a refused write must not leave a run open for ever: it fails, or is looked at again later. */
   const giveUp = async (run_id: string, error: unknown, stop: AbortSignal): Promise<void> => {

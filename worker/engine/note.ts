@@ -1,6 +1,7 @@
 import { LIMITS } from "@oa/shared/core/limits.ts";
 import { Fault } from "@oa/shared/core/refusal.ts";
 import { clip } from "@oa/shared/core/text.ts";
+import { installDecider } from "@oa/shared/install/decider.ts";
 import { toEvent } from "@oa/shared/nostr/00001-note.ts";
 import type { RunCommand } from "@oa/shared/run/decider.ts";
 import type { RunState, RunStep } from "@oa/shared/run/process.ts";
@@ -41,4 +42,14 @@ export async function postNote(
     const message = error instanceof Fault ? clip(error.message, 2_000) : "the completion note could not be posted";
     return { type: "note_failed", engine_id, attempt, code: "note_not_posted", message, now_ms: clock.now_ms() };
   }
+}
+
+/** Where the owner wants to be told that a run has succeeded. */
+export function noteRelays(
+  { store, config }: Pick<EngineOptions, "store" | "config">,
+  { created }: RunState,
+): readonly string[] {
+  if (created === null || created.release_event_id === null) return [];
+  const { active: release } = store.load(installDecider, created.install_id ?? "");
+  return release?.pins.completion_relays ?? config.completion_note_relays;
 }

@@ -1,0 +1,326 @@
+import type { Recorded } from "@oa/shared/core/envelope.ts";
+import { foldAll } from "@oa/shared/core/fold.ts";
+import { newId } from "@oa/shared/core/id.ts";
+import { LIMITS } from "@oa/shared/core/limits.ts";
+import { Fault, isRejection, type Rejection, reject } from "@oa/shared/core/refusal.ts";
+import type { RunEvent } from "@oa/shared/generated/types.ts";
+import { type InstalledRelease, installDecider } from "@oa/shared/install/decider.ts";
+import { listInstalls } from "@oa/shared/install/views.ts";
+import { type RunCommand, runDecider } from "@oa/shared/run/decider.ts";
+import { isFinished, type RunState, type RunStep, runProcess } from "@oa/shared/run/process.ts";
+import { type EngineOptions, planRelease } from "../engine.ts";
+import { type Attempts, attemptStep, outcomeCommand, type Watched, watch, wire } from "./attempt.ts";
+
+/** The control API of the worker whose runs are carried out; an answer that says no is a rejection. */
+export interface Workspace {
+  readonly post: <T extends object>(path: string, body: object, signal: AbortSignal) => Promise<T | Rejection>;
+  /** How long a claim lasts without a sign of life. */
+  readonly lease_ms: number;
+}
+
+interface Claim {
+  readonly run_id: string;
+  readonly claim_token: string;
+}
+
+/** One claimed run: its state as the workspace tells it, and what stands between its step and the workspace. */
+interface Held extends Watched {
+  readonly claim: Claim;
+  readonly release: InstalledRelease;
+  state: RunState;
+  lease_until_ms: number;
+}
+
+/**
+ * Carries out runs of another worker until the signal aborts, `concurrency` at a time. A run is executed only under an
+ * install of this worker's own with the same manifest and permissions, with this install's grant and plan: the
+ * workspace gives work, never rights. Never throws.
+ */
+export async function joinWorkspace(options: EngineOptions, workspace: Workspace, stop: AbortSignal): Promise<void> {
+  const engine_id = newId("engine", options.clock.now_ms(), options.random);
+  /** Manifests whose runs this worker has found that it may not carry out as it is installed now. */
+  const declined = new Set<string>();
+  const lane = async (): Promise<void> => {
+    while (!stop.aborted) {
+      let idle = true;
+      try {
+        idle = !(await one(options, workspace, engine_id, declined, stop));
+      } catch (error) {
+        if (!stop.aborted) options.report(error);
+      }
+      if (idle) await options.clock.sleep(LIMITS.engine_poll_ms, stop);
+    }
+  };
+  await Promise.all(Array.from({ length: options.config.concurrency }, lane));
+}
+
+/** Claims one run and carries it out; false where there is none. */
+async function one(
+  options: EngineOptions,
+  workspace: Workspace,
+  engine_id: string,
+  declined: Set<string>,
+  stop: AbortSignal,
+): Promise<boolean> {
+  const releases = ownReleases(options).filter(({ pins }) => !declined.has(identity(pins)));
+  if (releases.length === 0) return false;
+  const { lease_ms } = workspace;
+  const manifests = [...new Set(releases.map(({ pins }) => pins.manifest_sha256))];
+  const claim = await workspace.post<Claim | { readonly run_id: null }>(
+    "/v1/runs/claim",
+    { engine_id, manifests, lease_ms },
+    stop,
+  );
+  if (isRejection(claim)) throw new Fault(claim.code, claim.message);
+  if (claim.run_id === null) return false;
+  const { run_id, claim_token } = claim;
+  for (const release of releases) {
+    const { manifest_sha256, permission_hash } = release.pins;
+    const body = { claim_token, manifest_sha256, permission_hash };
+    const given = await workspace.post<{ readonly events: readonly Recorded[] }>(
+      `/v1/runs/${run_id}/start`,
+      body,
+      stop,
+    );
+    const state = isRejection(given) ? given : ownState(options, release, given.events);
+    if (!isRejection(state)) {
+      await carryOut(
+        options,
+        workspace,
+        engine_id,
+        { ...watch(options.clock), claim, release, state, lease_until_ms: 0 },
+        stop,
+      );
+      return true;
+    }
+    if (!/^(manifest|permission)_hash_mismatch$/.test(state.code)) throw new Fault(state.code, state.message);
+    if (manifests.length === releases.length || releases.at(-1) === release) declined.add(identity(release.pins));
+    options.report(new Fault(state.code, `run ${run_id} is not carried out here: ${state.message}`));
+  }
+  const reason = "the engine has no install that grants exactly this";
+  await workspace.post(`/v1/runs/${run_id}/lease/release`, { claim_token, reason }, stop);
+  return true;
+}
+
+function identity({ manifest_sha256, permission_hash }: InstalledRelease["pins"]): string {
+  return `${manifest_sha256} ${permission_hash}`;
+}
+
+function ownReleases({ store, database }: EngineOptions): readonly InstalledRelease[] {
+  return listInstalls(database, { limit: LIMITS.lease_manifests, status: "enabled" }).flatMap(({ install_id }) => {
+    const { status, active } = store.load(installDecider, install_id);
+    return status === "enabled" && active !== null ? [active] : [];
+  });
+}
+
+/** The run as this worker carries it out: the workspace's inputs and results, its own grant and its own plan. */
+function ownState(
+  { config }: EngineOptions,
+  release: InstalledRelease,
+  events: readonly Recorded[],
+): RunState | Rejection {
+  const created = foldAll(runDecider, events as readonly RunEvent[]).created;
+  const plan = planRelease({ ...release, inputs: created?.inputs ?? {} }, config.home);
+  if (isRejection(plan)) return plan;
+  const names = (steps: readonly { readonly step_id: string; readonly op: string }[] = []): string =>
+    steps.map(({ step_id, op }) => `${step_id} ${op}`).join("\n");
+  if (names(plan.steps) !== names(created?.steps)) {
+    return reject("manifest_hash_mismatch", "its steps are not those of the manifest that is installed here");
+  }
+  const own = { grant: release.grant, plan: plan.steps, inputs: plan.inputs };
+  return foldAll(
+    runDecider,
+    (events as readonly RunEvent[]).map((event) => withOwn(event, own)),
+  );
+}
+
+function withOwn(event: RunEvent, own: object): RunEvent {
+  return event.event_type === "run.created" ? { ...event, data: { ...event.data, ...own } } : event;
+}
+
+/** Performs what is next until the run has ended, the lease is lost, or this worker stops. */
+async function carryOut(
+  options: EngineOptions,
+  workspace: Workspace,
+  engine_id: string,
+  held: Held,
+  stop: AbortSignal,
+): Promise<void> {
+  const { clock } = options;
+  const { run_id, claim_token } = held.claim;
+  held.lease_until_ms = clock.now_ms() + workspace.lease_ms;
+  const over = new AbortController();
+  const stopping = (): void => held.controller.abort(new Fault("interrupted", "the worker is stopping"));
+  stop.addEventListener("abort", stopping, { once: true });
+  const beating = beat(options, workspace, held, over.signal);
+  const append = async (command: RunCommand): Promise<Rejection | undefined> => {
+    const [path, body] = request(command);
+    return send(options, workspace, held, path, { claim_token, ...body }, over.signal);
+  };
+  const attempts: Attempts = { ...options, engine_id, append: (_, command) => append(command) };
+  try {
+    while (!stop.aborted && !lost(held) && !isFinished(held.state)) {
+      const step = runProcess.next(held.state, clock.now_ms());
+      if (step === undefined) await clock.sleep(LIMITS.engine_poll_ms, stop);
+      else if (step.kind === "wait")
+        await clock.sleep(Math.min(step.until_ms - clock.now_ms(), LIMITS.engine_poll_ms), stop);
+      else if (step.kind === "perform") await performStep(attempts, append, held, step);
+      else if (step.kind === "post_note") return;
+      else orThrow(await append(bookkeeping(engine_id, step, clock.now_ms())));
+    }
+  } finally {
+    stop.removeEventListener("abort", stopping);
+    over.abort();
+    await beating;
+    if (stop.aborted && !lost(held) && !isFinished(held.state)) {
+      const limit = AbortSignal.timeout(LIMITS.step_stop_ms);
+      const body = { claim_token, reason: "the engine is stopping" };
+      await workspace.post(`/v1/runs/${run_id}/lease/release`, body, limit).catch(options.report);
+    }
+  }
+}
+
+async function performStep(
+  attempts: Attempts,
+  append: (command: RunCommand) => Promise<Rejection | undefined>,
+  held: Held,
+  { step, attempt }: Extract<RunStep, { kind: "perform" }>,
+): Promise<void> {
+  const { engine_id } = attempts;
+  const { run_id } = held.claim;
+  const wired = wire(run_id, held.state, step.params);
+  const params = wired instanceof Fault ? {} : wired;
+  orThrow(await append({ type: "start_step", engine_id, run_id, step_id: step.step_id, params }));
+  const outcome = await attemptStep(attempts, run_id, { state: held.state, step, wired }, held);
+  held.progress = null;
+  const command = lost(held) ? undefined : outcomeCommand(attempts, step.step_id, attempt, outcome);
+  if (command !== undefined) orThrow(await append(command));
+}
+
+function bookkeeping(
+  engine_id: string,
+  step: Exclude<RunStep, { kind: "perform" | "wait" | "post_note" }>,
+  now_ms: number,
+): RunCommand {
+  switch (step.kind) {
+    case "settle_interrupted":
+      return { type: "settle_interrupted", engine_id, step_id: step.step_id, now_ms };
+    case "complete":
+      return { type: "complete", engine_id, note_relays: [] };
+    case "fail":
+      return { type: "fail", engine_id, step_id: step.step_id, code: step.code, message: step.message };
+    default:
+      return { type: "fail", engine_id, step_id: null, code: "canceled", message: step.reason };
+  }
+}
+
+/** Where a command goes and what of it: the workspace knows the rest itself. */
+function request(command: RunCommand): readonly [string, object] {
+  switch (command.type) {
+    case "complete":
+      return ["complete", {}];
+    case "fail": {
+      const { step_id, code, message } = command;
+      return ["fail", { step_id, code, message }];
+    }
+    default: {
+      const {
+        engine_id: _,
+        run_id: __,
+        now_ms: ___,
+        jitter: ____,
+        ...own
+      } = command as RunCommand & {
+        readonly engine_id?: string;
+        readonly run_id?: string;
+        readonly now_ms?: number;
+        readonly jitter?: number;
+      };
+      return ["steps", { command: own }];
+    }
+  }
+}
+
+/** Sends until it is answered or the lease is over; what the workspace recorded becomes part of the state. */
+async function send(
+  { clock, report }: EngineOptions,
+  workspace: Workspace,
+  held: Held,
+  path: string,
+  body: object,
+  signal: AbortSignal,
+): Promise<Rejection | undefined> {
+  const { run_id } = held.claim;
+  for (let again = false; ; again = true) {
+    try {
+      const given = await workspace.post<{ readonly events: readonly Recorded[] }>(
+        `/v1/runs/${run_id}/${path}`,
+        body,
+        signal,
+      );
+      if (!isRejection(given)) {
+        held.state = foldAll(runDecider, given.events as readonly RunEvent[], held.state);
+        return undefined;
+      }
+      // It may have been written before, and only its answer have been lost: the caller starts over from the log.
+      if (again) throw new Fault("interrupted", given.message);
+      return given;
+    } catch (error) {
+      if (!(error instanceof Fault) || error.code !== "unreachable" || lost(held)) throw error;
+      report(error);
+      if (clock.now_ms() >= held.lease_until_ms) throw loseLease(held, "the workspace was not reached in time");
+      await clock.sleep(LIMITS.engine_poll_ms, signal);
+    }
+  }
+}
+
+/** Tells the workspace that this engine is alive, and learns from it whether the run is canceled or paused. */
+async function beat(
+  { clock, report }: EngineOptions,
+  workspace: Workspace,
+  held: Held,
+  over: AbortSignal,
+): Promise<void> {
+  const { run_id, claim_token } = held.claim;
+  const { lease_ms } = workspace;
+  for (;;) {
+    await clock.sleep(Math.min(lease_ms / 3, LIMITS.engine_poll_ms), over);
+    if (over.aborted || lost(held)) return;
+    try {
+      const sent_ms = clock.now_ms();
+      const given = await workspace.post<
+        Pick<RunState, "cancel_reason" | "paused"> & { readonly lease_left_ms: number }
+      >(`/v1/runs/${run_id}/lease/heartbeat`, { claim_token, lease_ms }, over);
+      if (isRejection(given)) {
+        if (given.code !== "run_finished") loseLease(held, given.message);
+        return;
+      }
+      held.lease_until_ms = sent_ms + given.lease_left_ms;
+      held.state = { ...held.state, cancel_reason: given.cancel_reason, paused: given.paused };
+      if (given.paused === null) held.gate.open();
+      else held.gate.shut();
+      if (given.cancel_reason !== null) {
+        held.controller.abort(new Fault("canceled", `the run was canceled: ${given.cancel_reason}`));
+      }
+    } catch (error) {
+      if (over.aborted) return;
+      report(error);
+      // From now on another engine may have it: nothing more is done here.
+      if (clock.now_ms() >= held.lease_until_ms) loseLease(held, "the workspace was not reached in time");
+    }
+  }
+}
+
+function loseLease({ controller }: Held, why: string): Fault {
+  const fault = new Fault("lease_lost", `the run is no longer this engine's: ${why}`);
+  controller.abort(fault);
+  return fault;
+}
+
+function lost({ controller: { signal } }: Held): boolean {
+  return signal.aborted && signal.reason instanceof Fault && signal.reason.code === "lease_lost";
+}
+
+function orThrow(refused: Rejection | undefined): void {
+  if (refused !== undefined) throw new Fault(refused.code, refused.message);
+}
