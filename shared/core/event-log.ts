@@ -35,6 +35,9 @@ export const EVENT_LOG_DDL = [
   `CREATE TABLE IF NOT EXISTS evt_sealed (
      event_id TEXT NOT NULL, field TEXT NOT NULL, salt TEXT NOT NULL, value TEXT NOT NULL,
      PRIMARY KEY (event_id, field)) WITHOUT ROWID`,
+  `CREATE TABLE IF NOT EXISTS evt_states (
+     name TEXT NOT NULL, subject_id TEXT NOT NULL, event_id TEXT NOT NULL, state TEXT NOT NULL,
+     PRIMARY KEY (name, subject_id)) WITHOUT ROWID`,
   "CREATE TABLE IF NOT EXISTS evt_projections (name TEXT PRIMARY KEY, version TEXT NOT NULL) WITHOUT ROWID",
   `CREATE TRIGGER IF NOT EXISTS evt_events_no_update BEFORE UPDATE ON evt_events
      BEGIN SELECT RAISE(ABORT, 'evt_events is append-only'); END`,

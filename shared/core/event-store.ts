@@ -142,6 +142,28 @@ export function openEventStore(
   };
 }
 
+function positionOf(sql: Sql, event_id: string): number | undefined {
+  return one<{ position: number }>(sql, "SELECT position FROM evt_events WHERE event_id = ?", event_id)?.position;
+}
+
+/** A state that was kept in the database, so that a long history need not be folded again after a restart. */
+function storedState(sql: Sql, name: string | undefined, subject_id: string) {
+  if (name === undefined) return undefined;
+  const row = one<{ event_id: string; state: string }>(
+    sql,
+    "SELECT event_id, state FROM evt_states WHERE name = ? AND subject_id = ?",
+    name,
+    subject_id,
+  );
+  return row === undefined ? undefined : { event_id: row.event_id, state: JSON.parse(row.state) as unknown };
+}
+
+function storeState(sql: Sql, name: string | undefined, subject_id: string, event_id: string, state: unknown): void {
+  if (name === undefined) return;
+  const text = JSON.stringify(state);
+  sql.run("INSERT OR REPLACE INTO evt_states VALUES (?, ?, ?, ?)", name, subject_id, event_id, text);
+}
+
 function replay(sql: Sql, projections: readonly Projection[]): void {
   for (const row of eventRows(sql)) {
     const event = toEvent(sql, row);
@@ -201,14 +223,15 @@ function stateCache(sql: Sql): {
     if (last === undefined) return decider.initial;
     const entry = cache.get(decider)?.get(subject_id);
     if (entry?.event_id === last.event_id) return entry.state as State;
-    const kept =
-      entry === undefined
-        ? undefined
-        : one<{ position: number }>(sql, "SELECT position FROM evt_events WHERE event_id = ?", entry.event_id);
-    let state = entry === undefined || kept === undefined ? decider.initial : (entry.state as State);
-    for (const row of eventRows(sql, kept?.position ?? 0, "subject_id = ?", subject_id)) {
+    const from = entry ?? storedState(sql, decider.stored_as, subject_id);
+    const position = from === undefined ? undefined : positionOf(sql, from.event_id);
+    let state = from === undefined || position === undefined ? decider.initial : (from.state as State);
+    let folded = 0;
+    for (const row of eventRows(sql, position ?? 0, "subject_id = ?", subject_id)) {
       state = decider.evolve(state, toEvent(sql, row) as Event);
+      folded += 1;
     }
+    if (folded >= LIMITS.stored_state_events) storeState(sql, decider.stored_as, subject_id, last.event_id, state);
     keep(decider, subject_id, { event_id: last.event_id, state });
     return state;
   };

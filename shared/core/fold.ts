@@ -2,6 +2,12 @@
 export interface Fold<State, Event> {
   readonly initial: State;
   readonly evolve: (state: State, event: Event) => State;
+  /**
+   * Under which name and version the store may keep this fold's states between starts, e.g. `schedule/1`: for subjects
+   * with very long histories. The state is then plain JSON and holds no sealed value; a changed `evolve` needs a new
+   * version.
+   */
+  readonly stored_as?: string;
 }
 
 /** Folds events, in order, into a state. */

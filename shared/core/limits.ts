@@ -81,6 +81,7 @@ export const LIMITS = {
   // Event store.
   event_chars: 500_000,
   state_cache_entries: 2_000,
+  stored_state_events: 1_000,
   commit_batch: 256,
   commit_queue: 100_000,
 
@@ -264,6 +265,11 @@ export const LIMITS = {
   permission_wildcards: 8,
   manifest_errors: 100,
   publish_timeout_ms: 10_000,
+
+  // Dry runs: how much of the granted folders is looked at.
+  dry_run_files: 200_000,
+  dry_run_ms: 10_000,
+  dry_run_starts: 50_000,
 
   // Policy.
   policy_reasons: 50,

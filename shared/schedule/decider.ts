@@ -80,6 +80,7 @@ export const scheduleDecider: Decider<ScheduleState, ScheduleEvent, ScheduleComm
   initial: { set: null, next: null, waiting: null, at_ms: 0, fired: [], unstarted: null },
   evolve,
   decide,
+  stored_as: "schedule/1",
 };
 
 function evolve(state: ScheduleState, event: ScheduleEvent): ScheduleState {

@@ -207,6 +207,28 @@ export const EVENT_STORE_CONTRACT: Readonly<Record<string, (open: () => Sql) => 
     openEventStore(sql, [{ ...wider, version: 2, apply: () => {} }], random, {});
     assert.deepEqual(sql.all("SELECT events FROM proj_totals"), []);
   },
+  "keeps the state of a long history between starts, and no other's": (open) => {
+    const { sql, store, add } = given(open());
+    const evolved: number[] = [];
+    const counted = { ...counter, stored_as: "counter/1" };
+    counted.evolve = (state, event) => {
+      evolved.push(1);
+      return counter.evolve(state, event);
+    };
+    sql.transaction(() => {
+      for (let index = 0; index < 1_000; index += 1) add(1);
+    });
+    assert.equal(store.load(counted, "counter_1").total, 1_000);
+    assert.equal(evolved.length, 1_000);
+    const random = (count: number) => crypto.getRandomValues(new Uint8Array(count));
+    const again = () => openEventStore(sql, [totals], random, { "counter.added": ["note"] });
+    add(5);
+    assert.equal(again().load(counted, "counter_1").total, 1_005);
+    assert.equal(evolved.length, 1_001);
+    assert.equal(again().load({ ...counted, stored_as: "counter/2" }, "counter_1").total, 1_005);
+    assert.equal(evolved.length, 2_002, "another version folds from the first event");
+    assert.equal(again().load(counter, "counter_1").total, 1_005);
+  },
   "appends nothing for a repeated idempotency key, and answers with the first events": (open) => {
     const { sql, store } = given(open());
     const keyed = { ...context, idempotency_key: "run_1/step_1" };
