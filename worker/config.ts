@@ -19,6 +19,13 @@ export interface Config {
   /** A file that stands for the machine's sensors; null reads the sensors. */
   readonly machine_state_file: string | null;
   readonly backends: BackendsConfig;
+  /** No relay, edge, completion note or trace, whatever else is set. */
+  readonly local_only: boolean;
+  /** Days after which a finished run's values and outputs are deleted where its upgrade does not say; null: kept. */
+  readonly retention_days: number | null;
+  readonly log_level: NonNullable<WorkerConfig["log_level"]>;
+  /** An OpenTelemetry collector, without the path `/v1/traces`; null: no traces are made. */
+  readonly otel_endpoint: string | null;
 }
 
 type Environment = Readonly<Record<string, string | undefined>>;
@@ -49,16 +56,21 @@ export async function readConfig(
     ...checked(fromEnvironment(env), "the environment"),
     ...checked(options, "the command line"),
   };
+  const local_only = settings.local_only ?? false;
   return {
     data_dir,
     port: settings.port ?? 6767,
-    edge_url: settings.edge_url?.replace(/\/+$/, "") ?? null,
-    relays: settings.relays ?? [],
-    completion_note_relays: settings.completion_note_relays ?? [],
+    edge_url: local_only ? null : (settings.edge_url?.replace(/\/+$/, "") ?? null),
+    relays: local_only ? [] : (settings.relays ?? []),
+    completion_note_relays: local_only ? [] : (settings.completion_note_relays ?? []),
     private_allow: settings.private_allow ?? [],
     concurrency: settings.concurrency ?? 1,
     machine_state_file: settings.machine_state_file ?? null,
     backends: settings.backends ?? {},
+    local_only,
+    retention_days: settings.retention_days ?? null,
+    log_level: settings.log_level ?? "info",
+    otel_endpoint: local_only ? null : (settings.otel_endpoint?.replace(/\/+$/, "") ?? null),
   };
 }
 
@@ -95,6 +107,10 @@ function fromEnvironment(env: Environment): object {
     ["private_allow", env.OA_PRIVATE_ALLOW, list],
     ["concurrency", env.OA_CONCURRENCY, numeric],
     ["machine_state_file", env.OA_MACHINE_STATE_FILE, String],
+    ["local_only", env.OA_LOCAL_ONLY, boolean],
+    ["retention_days", env.OA_RETENTION_DAYS, numeric],
+    ["log_level", env.OA_LOG_LEVEL, String],
+    ["otel_endpoint", env.OA_OTEL_ENDPOINT, String],
   ] as const;
   return Object.fromEntries(
     found.flatMap(([name, text, parse]) => (text === undefined || text === "" ? [] : [[name, parse(text)]])),
@@ -104,4 +120,8 @@ function fromEnvironment(env: Environment): object {
 /** What is not a number stays text, so that validation says what is wrong with it. */
 function numeric(text: string): number | string {
   return /^\d{1,15}$/.test(text) ? Number(text) : text;
+}
+
+function boolean(text: string): boolean | string {
+  return text === "true" || text === "1" ? true : text === "false" || text === "0" ? false : text;
 }

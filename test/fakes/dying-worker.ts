@@ -118,20 +118,19 @@ export function examineLog(data: string) {
 }
 
 /** Every row of every view. */
-export function viewsOf(database: SqliteDatabase): Readonly<Record<string, readonly object[]>> {
-  const tables = PROJECTIONS.flatMap((projection) => projection.tables);
+export function viewsOf(database: SqliteDatabase): Readonly<Record<string, readonly string[]>> {
+  const tables = database.all<{ name: string }>(
+    "SELECT name FROM sqlite_master WHERE type = 'table' AND name LIKE 'proj%'",
+  );
   return Object.fromEntries(
-    tables.map(
-      (table) =>
-        [
-          table,
-          database
-            .all(`SELECT * FROM ${table}`)
-            .map((row) => JSON.stringify(row))
-            .sort(),
-        ] as const,
-    ),
-  ) as unknown as Readonly<Record<string, readonly object[]>>;
+    tables.map(({ name }) => [
+      name,
+      database
+        .all(`SELECT * FROM ${name}`)
+        .map((row) => JSON.stringify(row))
+        .sort(),
+    ]),
+  );
 }
 
 /** The places workers have died at, one line each. */

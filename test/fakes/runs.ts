@@ -12,6 +12,7 @@ import { installProjection } from "@oa/shared/install/views.ts";
 import { pairingProjection } from "@oa/shared/pairing/views.ts";
 import { runProjection } from "@oa/shared/run/views.ts";
 import { planOf } from "@oa/shared/upgrade/plan.ts";
+import type { Artifacts } from "@oa/worker/adapters/artifacts.ts";
 import { type Clock, systemClock } from "@oa/worker/adapters/clock.ts";
 import { nativeSha256, openRandom } from "@oa/worker/adapters/random.ts";
 import { openSqlite, type SqliteDatabase } from "@oa/worker/adapters/sqlite.ts";
@@ -30,6 +31,8 @@ export interface RunWorld {
   readonly database: SqliteDatabase;
   readonly store: EventStore;
   readonly engine: Engine;
+  /** What the engine was opened with. */
+  readonly options: EngineOptions;
   /** What the engine reported as gone wrong inside. */
   readonly reports: unknown[];
   /** Installs a manifest with everything it needs granted, as the owner would. */
@@ -46,6 +49,7 @@ export function openRunWorld(options: {
   readonly notes?: EventPublisher;
   readonly completion_note_relays?: readonly string[];
   readonly projections?: readonly Projection[];
+  readonly artifacts?: Artifacts;
   readonly measure?: EngineOptions["measure"];
   readonly wrap?: (database: SqliteDatabase) => SqliteDatabase;
 }): RunWorld {
@@ -54,14 +58,15 @@ export function openRunWorld(options: {
   const store = openEventStore(database, projections, random, SEALED_FIELDS, nativeSha256);
   const reports: unknown[] = [];
   const clock = options.clock ?? systemClock;
-  const engine = openEngine({
+  const engine_options: EngineOptions = {
     ...{ store, database, clock, random, contractOf },
     ops: options.ops,
     effects: () => ({}) as Effects,
     notes: options.notes ?? { publish: () => Promise.reject(new Error("no notes in this test")) },
-    artifacts: {
+    artifacts: options.artifacts ?? {
       put: async (bytes) => ({ sha256: "c".repeat(64), bytes: bytes.byteLength }),
       get: async () => new Uint8Array(),
+      sweep: async () => 0,
     },
     measure: options.measure ?? (async () => ({})),
     report: (error) => reports.push(error),
@@ -72,9 +77,10 @@ export function openRunWorld(options: {
       concurrency: options.concurrency ?? 1,
       completion_note_relays: options.completion_note_relays ?? [],
     },
-  } satisfies EngineOptions);
+  };
+  const engine = openEngine(engine_options);
   return {
-    ...{ database, store, engine, reports },
+    ...{ database, store, engine, reports, options: engine_options },
     install: (manifest, inputs = {}) => seedInstall(store, manifest, inputs, clock.now_ms()),
     close: () => database.close(),
   };

@@ -22,6 +22,10 @@ test("without settings everything has its default, and nothing is contacted", as
     concurrency: 1,
     machine_state_file: null,
     backends: {},
+    local_only: false,
+    retention_days: null,
+    log_level: "info",
+    otel_endpoint: null,
   });
 });
 
@@ -34,6 +38,20 @@ test("an option wins over the environment, which wins over the file", async () =
   assert.deepEqual(config.relays, ["wss://a.example", "wss://b.example"]);
   assert.equal(config.edge_url, "https://file.example");
   assert.equal(config.concurrency, 3);
+});
+
+test("a worker that is local only has no relay, edge, note or trace, whatever else is set", async () => {
+  write(
+    JSON.stringify({
+      ...{ local_only: true, edge_url: "https://edge.example", relays: ["wss://a.example"] },
+      ...{ completion_note_relays: ["wss://a.example"], otel_endpoint: "http://127.0.0.1:4318" },
+    }),
+  );
+  const { local_only, edge_url, relays, completion_note_relays, otel_endpoint } = await readConfig(folder, {});
+  assert.deepEqual([local_only, edge_url, otel_endpoint], [true, null, null]);
+  assert.deepEqual([relays, completion_note_relays], [[], []]);
+  assert.equal((await readConfig(folder, { OA_LOCAL_ONLY: "false" })).edge_url, "https://edge.example");
+  await assert.rejects(readConfig(folder, { OA_LOCAL_ONLY: "yes" }), /local_only must be boolean/);
 });
 
 test("an empty variable is no setting", async () => {

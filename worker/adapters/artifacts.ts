@@ -1,5 +1,6 @@
 import { createHash, randomUUID } from "node:crypto";
-import { mkdir, open, readdir, readFile, rename, rm, stat } from "node:fs/promises";
+import { rmSync, statSync } from "node:fs";
+import { mkdir, open, readdir, readFile, rename, rm, stat, utimes } from "node:fs/promises";
 import { join } from "node:path";
 import { LIMITS } from "@oa/shared/core/limits.ts";
 import { Fault } from "@oa/shared/core/refusal.ts";
@@ -14,6 +15,8 @@ export interface Artifacts {
   readonly put: (bytes: Uint8Array) => Promise<{ readonly sha256: string; readonly bytes: number }>;
   /** The bytes, checked against their hash. Faults: not_found, file_access. */
   readonly get: (sha256: string) => Promise<Uint8Array>;
+  /** Deletes what is not in `kept` and was last put before a time. Fault: file_access. */
+  readonly sweep: (kept: ReadonlySet<string>, before_ms: number) => Promise<number>;
 }
 
 const TEMPORARY = ".part-";
@@ -31,7 +34,7 @@ export async function openArtifacts(data_dir: string): Promise<Artifacts> {
       const sha256 = hashOf(bytes);
       const path = join(folder, sha256);
       const stored = { sha256, bytes: bytes.byteLength };
-      if (await isThere(path, bytes.byteLength)) return stored;
+      if (await isWantedAgain(path, bytes.byteLength)) return stored;
       const temporary = join(folder, `${TEMPORARY}${randomUUID()}`);
       try {
         await writeFlushed(temporary, bytes);
@@ -43,8 +46,24 @@ export async function openArtifacts(data_dir: string): Promise<Artifacts> {
       }
       return stored;
     },
+    sweep: async (kept, before_ms) => {
+      let deleted = 0;
+      for (const name of await readdir(folder)) {
+        const path = join(folder, name);
+        if (!isHash(name) || kept.has(name)) continue;
+        try {
+          // In one turn, so that no output comes to be wanted again in between.
+          if (statSync(path).mtimeMs >= before_ms) continue;
+          rmSync(path);
+        } catch (error) {
+          throw fileFault(error, "write", path);
+        }
+        deleted += 1;
+      }
+      return deleted;
+    },
     get: async (sha256) => {
-      if (!/^[0-9a-f]{64}$/.test(sha256)) throw new Fault("not_found", `"${sha256}" is not an artifact's hash`);
+      if (!isHash(sha256)) throw new Fault("not_found", `"${sha256}" is not an artifact's hash`);
       const path = join(folder, sha256);
       let bytes: Uint8Array;
       try {
@@ -58,12 +77,19 @@ export async function openArtifacts(data_dir: string): Promise<Artifacts> {
   };
 }
 
+function isHash(name: string): boolean {
+  return /^[0-9a-f]{64}$/.test(name);
+}
+
 function hashOf(bytes: Uint8Array): string {
   return createHash("sha256").update(bytes).digest("hex");
 }
 
-async function isThere(path: string, bytes: number): Promise<boolean> {
+/** Whether the bytes are there already. They are young again then, so that a sweep leaves them alone. */
+async function isWantedAgain(path: string, bytes: number): Promise<boolean> {
+  const now = new Date();
   try {
+    await utimes(path, now, now);
     return (await stat(path)).size === bytes;
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === "ENOENT") return false;

@@ -1,0 +1,29 @@
+import type { Decider } from "../core/decider.ts";
+import type { RetainedRun, RetentionEvent, UpgradeManifest } from "../generated/types.ts";
+
+/** Retention is of the whole worker: one subject. */
+export const RETENTION_SUBJECT = "retention";
+const DAY_MS = 86_400_000;
+
+export interface RetentionCommand {
+  readonly type: "apply";
+  /** What was deleted, at most 100 runs. */
+  readonly runs: readonly RetainedRun[];
+}
+
+/** Records what was deleted; a round that deleted nothing leaves no trace. It refuses nothing. */
+export const retentionDecider: Decider<null, RetentionEvent, RetentionCommand> = {
+  initial: null,
+  evolve: (state) => state,
+  decide: (_, { runs }) => (runs.length === 0 ? [] : [{ event_type: "retention.applied", data: { runs } }]),
+};
+
+/** The days for which a finished run's values and outputs are kept: its upgrade's word, else its owner's; null: for good. */
+export function retentionDays(manifest: UpgradeManifest | null, owner_days: number | null): number | null {
+  return manifest?.policy?.data_retention_days ?? owner_days;
+}
+
+/** Runs that had ended by then are over their time. Unix milliseconds. */
+export function retentionCutoff(days: number, now_ms: number): number {
+  return now_ms - days * DAY_MS;
+}

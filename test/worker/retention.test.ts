@@ -1,0 +1,186 @@
+/** What an upgrade's `data_retention_days` and an owner's `retention_days` delete, when, and what stays. */
+import assert from "node:assert/strict";
+import { mkdtempSync, readdirSync, readFileSync, rmSync, utimesSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, beforeEach, describe, it } from "node:test";
+import { isRejection } from "@oa/shared/core/refusal.ts";
+import type { UpgradeManifest } from "@oa/shared/generated/types.ts";
+import { retentionDays } from "@oa/shared/retention/decider.ts";
+import { retentionProjection, retiredAt } from "@oa/shared/retention/views.ts";
+import { type Artifacts, openArtifacts } from "@oa/worker/adapters/artifacts.ts";
+import { openRetentionLoop } from "@oa/worker/loops/retention.ts";
+import type { Op } from "@oa/worker/ops/op.ts";
+import { viewsOf } from "../fakes/dying-worker.ts";
+import { fakeClock, manifestOf, openRunWorld, type RunWorld, WORKSPACE } from "../fakes/runs.ts";
+
+const DAY_MS = 86_400_000;
+const SECRET = "the-answer-nobody-should-read-later";
+
+const upgrade = (days?: number): UpgradeManifest => ({
+  ...manifestOf([{ op: "http.request", id: "fetch", url: "https://api.example/" }], {
+    network: ["api.example"],
+    tools: ["http.request"],
+  }),
+  ...(days === undefined ? {} : { policy: { data_retention_days: days } }),
+});
+
+describe("retention", () => {
+  const clock = fakeClock();
+  const stop = { controller: new AbortController(), done: Promise.resolve() };
+  let folder = "";
+  let world: RunWorld;
+  let artifacts: Artifacts;
+  let output = SECRET;
+  beforeEach(async () => {
+    folder = mkdtempSync(join(tmpdir(), "oa-retention-"));
+    artifacts = await openArtifacts(folder);
+    const fetch: Op<never, object> = async (_, { artifact, log }) => {
+      await artifact("page", "text/plain", Buffer.from(output));
+      log("info", output);
+      return { status: 200, url: "https://api.example/", headers: {}, body: output, encoding: "utf8", bytes: 1 };
+    };
+    world = openRunWorld({
+      ...{ ops: { "http.request": fetch }, clock, artifacts, path: join(folder, "worker.sqlite") },
+      projections: [retentionProjection],
+    });
+    work();
+  });
+  const work = (): void => {
+    stop.controller = new AbortController();
+    stop.done = world.engine.loop(stop.controller.signal);
+  };
+  const rest = async (): Promise<void> => {
+    stop.controller.abort();
+    await stop.done;
+  };
+  /** Days pass in which nobody looks at the clock. */
+  const later = async (days: number): Promise<void> => {
+    await rest();
+    await clock.pass(days * DAY_MS);
+    work();
+  };
+  afterEach(async () => {
+    await rest();
+    world.close();
+    rmSync(folder, { recursive: true, force: true });
+  });
+
+  const run = async (install_id: string): Promise<string> => {
+    const started = await world.engine.start(install_id, "manual");
+    assert.ok(!isRejection(started), JSON.stringify(started));
+    await clock.pass(2_000);
+    assert.equal((await world.engine.wait(started.run_id, AbortSignal.timeout(5_000))).status, "succeeded");
+    return started.run_id;
+  };
+  const loop = (retention_days: number | null = null) =>
+    openRetentionLoop({
+      ...{ store: world.store, database: world.database, artifacts, clock, retention_days },
+      ...{ workspace_id: WORKSPACE, worker: "1".repeat(64), report: (error) => assert.fail(String(error)) },
+    });
+  const apply = (retention_days: number | null = null) => loop(retention_days).apply(new AbortController().signal);
+  const files = (): readonly string[] => readdirSync(join(folder, "artifacts"));
+  /** As if everything that is there had been put some days ago; the fake clock's days are not the disk's. */
+  const age = (): void => {
+    for (const name of files()) utimesSync(join(folder, "artifacts", name), 1_000_000_000, 1_000_000_000);
+  };
+  const stored = (): string =>
+    readFileSync(join(folder, "worker.sqlite"), "latin1") + readFileSync(join(folder, "worker.sqlite-wal"), "latin1");
+
+  it("keeps everything until the upgrade's days are over, then deletes values, log lines and outputs", async () => {
+    const run_id = await run(world.install(upgrade(14)));
+    age();
+    await later(13.9);
+    assert.equal(await apply(), 0);
+    assert.ok(stored().includes(SECRET));
+    assert.equal(files().length, 1);
+    await later(0.2);
+    assert.equal(await apply(), 1);
+    assert.ok(!stored().includes(SECRET), "no copy stays in the database's files");
+    assert.deepEqual(files(), []);
+    assert.notEqual(retiredAt(world.database, run_id), null);
+    const events = world.store.bySubject(run_id);
+    assert.ok(
+      events.some(({ event_type }) => event_type === "step.succeeded"),
+      "what happened stays",
+    );
+    assert.ok(!JSON.stringify(events).includes(SECRET));
+    const record = world.store.bySubject("retention");
+    assert.deepEqual(
+      record.map(({ data }) => data),
+      [{ runs: [{ run_id, days: 14, values: 5, artifacts: 1 }] }],
+    );
+  });
+
+  it("leaves the chain whole, and views that are rebuilt the same without the values", async () => {
+    await run(world.install(upgrade(1)));
+    await later(2);
+    assert.equal(await apply(), 1);
+    assert.deepEqual(world.store.verify().first_bad, null);
+    const before = viewsOf(world.database);
+    world.store.rebuild();
+    assert.deepEqual(viewsOf(world.database), before);
+  });
+
+  it("is done once: a second round deletes and records nothing", async () => {
+    await run(world.install(upgrade(1)));
+    await later(2);
+    assert.equal(await apply(), 1);
+    assert.equal(await apply(), 0);
+    assert.equal(world.store.bySubject("retention").length, 1);
+  });
+
+  it("keeps what an upgrade without a word of it gave, unless the owner set days", async () => {
+    await run(world.install(upgrade()));
+    await later(1_000);
+    assert.equal(await apply(null), 0);
+    assert.equal(await apply(1_001), 0);
+    assert.equal(await apply(999), 1);
+  });
+
+  it("asks the upgrade before the owner", () => {
+    assert.equal(retentionDays(upgrade(3), 90), 3);
+    assert.equal(retentionDays(upgrade(0), 90), 0);
+    assert.equal(retentionDays(upgrade(), 90), 90);
+    assert.equal(retentionDays(null, null), null);
+  });
+
+  it("does not touch a run that has not ended, nor another install's", async () => {
+    const [short, long] = [world.install(upgrade(1)), world.install(upgrade(100))];
+    await run(short);
+    const kept = await run(long);
+    await rest();
+    const queued = await world.engine.start(short, "manual");
+    assert.ok(!isRejection(queued));
+    await clock.pass(50 * DAY_MS);
+    assert.equal(await apply(), 1);
+    assert.ok(JSON.stringify(world.store.bySubject(kept)).includes(SECRET));
+    assert.ok(JSON.stringify(world.store.bySubject(queued.run_id)).includes("https://api.example/"));
+  });
+
+  it("keeps an output that a kept run has too, and one that was only just written", async () => {
+    await run(world.install(upgrade(1)));
+    await run(world.install(upgrade(100)));
+    output = "another";
+    await run(world.install(upgrade(1)));
+    assert.equal(files().length, 2);
+    await later(2);
+    for (const name of files())
+      utimesSync(join(folder, "artifacts", name), clock.now_ms() / 1_000, clock.now_ms() / 1_000);
+    assert.equal(await apply(), 2);
+    assert.equal(files().length, 2, "young files may belong to a step that is about to say so");
+    age();
+    assert.equal(await apply(), 0);
+    assert.equal(files().length, 1, "the next round deletes what is left over");
+    output = SECRET;
+  });
+
+  it("works through more runs than one batch holds", async () => {
+    const install_id = world.install(upgrade(1));
+    for (let count = 0; count < 105; count += 1) await run(install_id);
+    await later(2);
+    assert.equal(await apply(), 105);
+    assert.equal(world.store.bySubject("retention").length, 2);
+    assert.ok(!stored().includes(SECRET));
+  });
+});

@@ -1,0 +1,117 @@
+import { type EventStore, task } from "@oa/shared/core/event-store.ts";
+import { LIMITS } from "@oa/shared/core/limits.ts";
+import { Fault, isRejection } from "@oa/shared/core/refusal.ts";
+import { forgetValues } from "@oa/shared/core/sealed-values.ts";
+import type { RetainedRun } from "@oa/shared/generated/types.ts";
+import { installDecider } from "@oa/shared/install/decider.ts";
+import {
+  RETENTION_SUBJECT,
+  type RetentionCommand,
+  retentionCutoff,
+  retentionDays,
+  retentionDecider,
+} from "@oa/shared/retention/decider.ts";
+import type { Artifacts } from "../adapters/artifacts.ts";
+import type { Clock } from "../adapters/clock.ts";
+import type { SqliteDatabase } from "../adapters/sqlite.ts";
+
+export interface RetentionOptions {
+  readonly store: EventStore;
+  readonly database: SqliteDatabase;
+  readonly artifacts: Pick<Artifacts, "sweep">;
+  readonly clock: Clock;
+  readonly report: (error: unknown) => void;
+  readonly workspace_id: string;
+  readonly worker: string;
+  /** For runs whose upgrade does not say; null: kept. */
+  readonly retention_days: number | null;
+}
+
+export interface RetentionLoop {
+  /** Deletes what is over its time, now; resolves to how many runs that were. Faults: those of the database. */
+  readonly apply: (signal: AbortSignal) => Promise<number>;
+  /** Does so once an hour until the signal aborts. Never throws. */
+  readonly run: (signal: AbortSignal) => Promise<void>;
+}
+
+/**
+ * Deletes the values and outputs of finished runs when their upgrade's time for them is over, in small batches. What
+ * happened stays in the log, whose chain holds commitments; what it was about goes.
+ */
+export function openRetentionLoop(options: RetentionOptions): RetentionLoop {
+  const { store, database, clock } = options;
+
+  const over = (install_id: string | null, days: number): readonly Omit<RetainedRun, "values">[] =>
+    database.all<{ run_id: string; days: number; artifacts: number }>(
+      `SELECT run_id, ? AS days, (SELECT count(*) FROM proj_artifacts WHERE proj_artifacts.run_id = proj_runs.run_id)
+         AS artifacts FROM proj_runs
+       WHERE install_id IS ? AND status IN ('succeeded', 'failed', 'canceled') AND note IS NOT 'pending'
+         AND finished_at <= ? AND run_id NOT IN (SELECT run_id FROM proj_retention)
+       ORDER BY run_id LIMIT ?`,
+      days,
+      install_id,
+      new Date(Math.max(0, retentionCutoff(days, clock.now_ms()))).toISOString(),
+      LIMITS.retention_batch,
+    );
+
+  const batch = async (install_id: string | null, days: number): Promise<number> => {
+    const context = {
+      ...({ now_ms: clock.now_ms(), workspace_id: options.workspace_id } as const),
+      ...({ stream_type: "workspace", stream_id: options.workspace_id } as const),
+      ...({ actor_type: "service", actor_id: options.worker, correlation_id: RETENTION_SUBJECT } as const),
+    };
+    return database.commit(() => {
+      const runs = over(install_id, days).map((run) => ({ ...run, values: forgetValues(database, run.run_id) }));
+      const command: RetentionCommand = { type: "apply", runs };
+      const recorded = store.handle(context, [task(retentionDecider, RETENTION_SUBJECT, command)]);
+      // Thrown, so that the deletion is undone with it.
+      if (isRejection(recorded)) throw new Fault(recorded.code, recorded.message);
+      return runs.length;
+    });
+  };
+
+  const apply: RetentionLoop["apply"] = async (signal) => {
+    const installs = database.all<{ install_id: string | null }>("SELECT DISTINCT install_id FROM proj_runs");
+    let runs = 0;
+    // What is deleted is overwritten too, in the file and not only in its table of contents.
+    database.all("PRAGMA secure_delete = ON");
+    try {
+      for (const { install_id } of installs) {
+        const manifest = install_id === null ? null : store.load(installDecider, install_id).active?.manifest;
+        const days = retentionDays(manifest ?? null, options.retention_days);
+        if (days === null) continue;
+        for (let done: number = LIMITS.retention_batch; done === LIMITS.retention_batch && !signal.aborted; ) {
+          done = await batch(install_id, days);
+          runs += done;
+        }
+      }
+    } finally {
+      database.all("PRAGMA secure_delete = OFF");
+    }
+    if (runs > 0) database.all("PRAGMA wal_checkpoint(TRUNCATE)");
+    await options.artifacts.sweep(keptHashes(database), clock.now_ms() - LIMITS.retention_artifact_ms);
+    return runs;
+  };
+
+  return {
+    apply,
+    run: async (signal) => {
+      while (!signal.aborted) {
+        try {
+          await apply(signal);
+        } catch (error) {
+          options.report(error);
+        }
+        await clock.sleep(LIMITS.retention_ms, signal);
+      }
+    },
+  };
+}
+
+/** The outputs of every run that is kept. */
+function keptHashes(database: SqliteDatabase): ReadonlySet<string> {
+  const rows = database.all<{ sha256: string }>(
+    "SELECT DISTINCT sha256 FROM proj_artifacts WHERE run_id NOT IN (SELECT run_id FROM proj_retention)",
+  );
+  return new Set(rows.map(({ sha256 }) => sha256));
+}
