@@ -17,7 +17,9 @@ import type {
   ControlSearchRequest,
   ControlUpgradeDiff,
 } from "../generated/types.ts";
+import type { AupAssessment } from "../policy/aup/assess.ts";
 import type { UpgradeDiff } from "../upgrade/change.ts";
+import type { DryRun } from "./dry-run.ts";
 
 type Answer<T> = Promise<T | Rejection>;
 
@@ -35,6 +37,8 @@ export interface ConsentView {
   readonly permission_hash: string;
   readonly permissions: readonly { readonly permission: string; readonly sentence: string }[];
   readonly inputs: Readonly<Record<string, unknown>>;
+  /** What the policy says of it; what it denies is never offered. */
+  readonly policy: AupAssessment;
   /** What it takes the place of, and what that changes; null for a first install. */
   readonly update: {
     readonly install_id: string;
@@ -67,6 +71,8 @@ export interface ControlPorts {
     readonly get: (id: string) => object | Rejection;
     /** What the update that waits for approval changes. */
     readonly diff: (id: string) => UpgradeDiff | Rejection;
+    /** What it would touch here; changes nothing and needs no signature. */
+    readonly plan: (request: ControlInstallPreview, signal: AbortSignal) => Answer<DryRun>;
     readonly preview: (request: ControlInstallPreview, signal: AbortSignal) => Answer<ConsentView>;
     readonly request: (request: ControlInstallRequest, signal: AbortSignal) => Answer<object>;
     readonly change: (id: string, action: InstallAction, options: ControlInstallChange) => Answer<object>;

@@ -79,6 +79,7 @@ function worker(
   const [owner_key, own] = [key(), publicKeyOf(key())];
   const port = installsPort({
     ...{ sql, store },
+    backends: { available: async () => [{ backend: "lexical-v1", available: true, reason: "built in" }] },
     decide: ownerDecides(sql, store, context),
     home: "/home/me",
     worker: own,

@@ -1,5 +1,6 @@
 import { resolve } from "node:path";
 import { priceSentence, whenSentence } from "@oa/shared/api/consent.ts";
+import type { DryRun } from "@oa/shared/api/dry-run.ts";
 import type { ConsentView, ControlPorts, InstallAction } from "@oa/shared/api/ports.ts";
 import type { EventStore } from "@oa/shared/core/event-store.ts";
 import { newId } from "@oa/shared/core/id.ts";
@@ -24,23 +25,30 @@ import { toEvent as configTo } from "@oa/shared/nostr/24051-install-config.ts";
 import { follows } from "@oa/shared/nostr/30052-release.ts";
 import { publicKeyOf, signEvent } from "@oa/shared/nostr/template.ts";
 import { type VerifiedEvent, verifyEvent } from "@oa/shared/nostr/verify.ts";
+import { type AupMode, assessManifest, refuseDenied } from "@oa/shared/policy/aup/assess.ts";
 import type { UpgradeDiff } from "@oa/shared/upgrade/change.ts";
 import { sentenceOf } from "@oa/shared/upgrade/consent.ts";
 import { misfitOf } from "@oa/shared/upgrade/field-rules.ts";
 import { type Plan, planOf } from "@oa/shared/upgrade/plan.ts";
+import type { ModelBackends } from "../backends/backend.ts";
 import { diffInstalled } from "../loops/update-diff.ts";
 import type { Decide } from "./decide.ts";
+import { dryRun } from "./dry-run.ts";
 import { type FoundUpgrade, findUpgrade, type UpgradeSourceOptions } from "./upgrade-source.ts";
+import { findManifest } from "./upgrades.ts";
 
 export interface InstallsOptions extends UpgradeSourceOptions {
   readonly sql: Sql;
   readonly store: EventStore;
   readonly decide: Decide;
   readonly home: string;
+  readonly backends: Pick<ModelBackends, "available">;
   /** This worker's public key. */
   readonly worker: string;
   /** The owner's own key: paired with this worker, with a ceiling that grants nothing by itself. */
   readonly owner_key: Uint8Array;
+  /** How strictly manifests are judged; strict where absent. */
+  readonly aup?: AupMode;
   /** The same door that orders from the mailbox and from relays come through. */
   readonly accept: (order: InstallOrder, signed: VerifiedEvent, found: FoundUpgrade) => Promise<Rejection | null>;
 }
@@ -54,9 +62,12 @@ export function installsPort(options: InstallsOptions): ControlPorts["installs"]
     list: () => listInstalls(sql, { limit: LIMITS.api_page }),
     get,
     diff: (id) => pendingDiff(id, options),
+    plan: (request, signal) => planHere(request, options, signal),
     preview: async (request, signal) => {
       const offer = await offerOf(request, options, signal);
-      return isRejection(offer) ? offer : consentView(offer, options);
+      if (isRejection(offer)) return offer;
+      const view = consentView(offer, options);
+      return refuseDenied(view.policy) ?? view;
     },
     request: (request, signal) => order(request, options, signal),
     change: async (id, action, given) => {
@@ -101,6 +112,23 @@ interface Offer {
   readonly known: InstallView | null;
 }
 
+/** A dry run, on the machine as it is. Refusals: those of `findManifest` and of `planOf`. */
+async function planHere(
+  request: ControlInstallPreview,
+  options: InstallsOptions,
+  signal: AbortSignal,
+): Promise<DryRun | Rejection> {
+  const found = await findManifest(request.source, options, signal);
+  if (isRejection(found)) return found;
+  const { manifest, address } = found;
+  const known = address === null ? null : installOf(address, options.sql);
+  const plan = planOf(manifest, inputsFor(manifest, request, known, options.store), options);
+  if (isRejection(plan)) return plan;
+  const time_zone = Intl.DateTimeFormat().resolvedOptions().timeZone;
+  const { home, backends } = options;
+  return dryRun(found, plan, { home, time_zone, now_ms: options.now_ms(), backends: backends.available, signal });
+}
+
 async function offerOf(
   request: Pick<ControlInstallPreview, "source" | "inputs" | "inputs_text" | "cwd" | "channel">,
   options: InstallsOptions,
@@ -109,7 +137,6 @@ async function offerOf(
   const found = await findUpgrade(request.source, options, signal);
   if (isRejection(found)) return found;
   const { manifest } = found.listing;
-  const typed = typedInputs(manifest, request.inputs_text ?? {}, request.cwd);
   const known = installOf(found.listing.address, options.sql);
   const { channel = known?.channel ?? "main" } = request;
   const { release } = found;
@@ -118,9 +145,21 @@ async function offerOf(
     const message = `version ${release.version} is on the channel ${release.channel}, and you follow ${channel}`;
     return reject("channel_not_followed", `${message}; add --channel ${release.channel} to take it`);
   }
-  const given = { ...(request.inputs as Readonly<Record<string, InputValue>>), ...typed };
-  const plan = planOf(manifest, { ...keptInputs(manifest, known, options.store), ...given }, options);
+  const plan = planOf(manifest, inputsFor(manifest, request, known, options.store), options);
   return isRejection(plan) ? plan : { found, plan, known };
+}
+
+function inputsFor(
+  manifest: UpgradeManifest,
+  request: Pick<ControlInstallPreview, "inputs" | "inputs_text" | "cwd">,
+  known: InstallView | null,
+  store: EventStore,
+): Readonly<Record<string, InputValue>> {
+  return {
+    ...keptInputs(manifest, known, store),
+    ...(request.inputs as Readonly<Record<string, InputValue>>),
+    ...typedInputs(manifest, request.inputs_text ?? {}, request.cwd),
+  };
 }
 
 /** Text of a command line as the values the manifest declares; what does not fit stays text, for `planOf` to refuse. */
@@ -192,7 +231,7 @@ function updateOf({ found, plan, known }: Offer, store: EventStore): ConsentView
   };
 }
 
-function consentView(offer: Offer, { store }: InstallsOptions): ConsentView {
+function consentView(offer: Offer, { store, aup = "strict" }: InstallsOptions): ConsentView {
   const { found, plan } = offer;
   const { listing } = found;
   const { manifest } = listing;
@@ -209,6 +248,7 @@ function consentView(offer: Offer, { store }: InstallsOptions): ConsentView {
     permission_hash: permissionHash(plan.permissions),
     permissions: plan.permissions.map((permission) => ({ permission, sentence: sentenceOf(permission) })),
     inputs: plan.inputs,
+    policy: assessManifest(manifest, { mode: aup, inputs: plan.inputs }),
     update: updateOf(offer, store),
   };
 }

@@ -54,12 +54,27 @@ async function sideFrom(
   options: UpgradesOptions,
   signal: AbortSignal,
 ): Promise<UpgradeSide | Rejection> {
-  if (!("address" in source)) return heldSide(source, options.schnorr);
+  const found = await findManifest(source, options, signal);
+  return isRejection(found) ? found : sideOf(found.manifest);
+}
+
+/** A manifest to look at, not to run: it need not be signed. `address` is null where it is not. */
+export async function findManifest(
+  source: ControlInstallSource,
+  options: UpgradesOptions,
+  signal: AbortSignal,
+): Promise<{ readonly manifest: UpgradeManifest; readonly address: string | null } | Rejection> {
+  if (!("address" in source)) {
+    const side = heldSide(source, options.schnorr);
+    if (isRejection(side)) return side;
+    const { manifest, author } = side;
+    return { manifest, address: "manifest" in source ? null : `${KINDS.manifest.kind}:${author}:${manifest.id}` };
+  }
   const installed = source.version === undefined ? null : installedManifest(source.address, source.version, options);
   if (isRejection(installed)) return installed;
-  if (installed !== null) return sideOf(installed);
+  if (installed !== null) return { manifest: installed, address: source.address };
   const found = await findUpgrade(source, options, signal);
-  return isRejection(found) ? found : sideOf(found.listing.manifest);
+  return isRejection(found) ? found : { manifest: found.listing.manifest, address: found.listing.address };
 }
 
 /** A version that relays have replaced by a newer one is still here where it is installed. */

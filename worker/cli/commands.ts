@@ -13,6 +13,7 @@ export const COMMANDS: Readonly<Record<string, () => Promise<{ readonly command:
   "market search": () => import("./market-search.ts"),
   "market show": () => import("./market-show.ts"),
   install: () => import("./install.ts"),
+  plan: () => import("./plan.ts"),
   installs: () => import("./installs.ts"),
   "installs approve": () => import("./installs-approve.ts"),
   "installs deny": () => import("./installs-deny.ts"),

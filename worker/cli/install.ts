@@ -1,8 +1,9 @@
 import type { ConsentView } from "@oa/shared/api/ports.ts";
-import { isRejection, type Rejection, reject } from "@oa/shared/core/refusal.ts";
+import { isRejection, reject } from "@oa/shared/core/refusal.ts";
 import type { InstallView } from "@oa/shared/install/views.ts";
 import { type Command, defineCommand } from "./command.ts";
 import { diffLines } from "./diff-lines.ts";
+import { parseInputs } from "./input-texts.ts";
 import { installSource } from "./install-source.ts";
 import { plain } from "./terminal.ts";
 
@@ -83,18 +84,6 @@ function isCovered({ update }: ConsentView): boolean {
   return update?.auto_update === "narrow" && update.diff?.widened.length === 0;
 }
 
-export function parseInputs(texts: readonly string[]): Readonly<Record<string, readonly string[]>> | Rejection {
-  const inputs: Record<string, readonly string[]> = {};
-  for (const text of texts) {
-    const [, name, value] = /^([a-z][a-z0-9_]{0,63})=(.*)$/s.exec(text) ?? [];
-    if (name === undefined || value === undefined) {
-      return reject("usage", `--input must be NAME=VALUE with a lower-case name, not ${text.slice(0, 100)}`);
-    }
-    inputs[name] = [...(inputs[name] ?? []), value];
-  }
-  return inputs;
-}
-
 function updateLines(update: ConsentView["update"]): readonly string[] {
   if (update === null) return [];
   const { diff, version } = update;
@@ -116,6 +105,8 @@ function consentLines(consent: ConsentView): readonly string[] {
     ...Object.entries(consent.inputs).map(([name, value]) => `  input     ${name} = ${JSON.stringify(value)}`),
     consent.permissions.length === 0 ? "  It asks for no permissions." : "  It may:",
     ...consent.permissions.map(({ sentence }) => `    ${sentence}`),
+    ...(consent.policy.reasons.length === 0 ? [] : ["  The policy lets it pass, but says:"]),
+    ...consent.policy.reasons.map(({ message, where }) => `    ${message} (${where})`),
     ...updateLines(consent.update),
   ];
 }

@@ -14,6 +14,10 @@ export function installRoutes({ installs }: ControlPorts): Hono {
     const body = await readBody(context, validators.isControlInstallPreview);
     return answer(context, isRejection(body) ? body : await installs.preview(body, context.req.raw.signal));
   });
+  routes.post("/plan", async (context) => {
+    const body = await readBody(context, validators.isControlInstallPreview);
+    return answer(context, isRejection(body) ? body : await installs.plan(body, context.req.raw.signal));
+  });
   routes.post("/", async (context) => {
     const body = await readBody(context, validators.isControlInstallRequest);
     return answer(context, isRejection(body) ? body : await installs.request(body, context.req.raw.signal), 201);

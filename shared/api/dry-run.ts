@@ -1,0 +1,50 @@
+import type { WorstCaseCost } from "../upgrade/cost.ts";
+
+/** Files of one granted pattern as they are now. Not complete: there are more, or some could not be looked at. */
+export interface DryRunPlace {
+  readonly glob: string;
+  readonly exists: boolean;
+  readonly files: number;
+  readonly bytes: number;
+  readonly complete: boolean;
+}
+
+/** What an upgrade would touch on this machine; nothing was changed to find out. */
+export interface DryRun {
+  /** Null for a manifest in a file. */
+  readonly address: string | null;
+  readonly title: string;
+  readonly version: string;
+  readonly inputs: Readonly<Record<string, unknown>>;
+  readonly reads: readonly DryRunPlace[];
+  /** What is there now, and could be replaced. */
+  readonly writes: readonly DryRunPlace[];
+  readonly hosts: readonly string[];
+  readonly environment: readonly string[];
+  readonly publishes_kinds: readonly number[];
+  readonly starts_programs: boolean;
+  readonly external_writes: readonly {
+    readonly step: string;
+    readonly op: string;
+    readonly method: string | null;
+    readonly target: string | null;
+  }[];
+  /** Available null: it depends on a value that is only known when it runs. */
+  readonly models: readonly {
+    readonly step: string;
+    readonly op: string;
+    readonly backend: string;
+    readonly model: string | null;
+    readonly available: boolean | null;
+    readonly reason: string;
+  }[];
+  readonly price: string;
+  readonly cost: WorstCaseCost;
+  /** The next three starts: instants in UTC, and as clocks show them. */
+  readonly schedule: {
+    readonly sentence: string;
+    readonly next: readonly string[];
+    readonly next_local: readonly string[];
+  };
+  readonly permissions: readonly { readonly permission: string; readonly sentence: string }[];
+}
