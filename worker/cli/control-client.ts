@@ -82,7 +82,7 @@ function sender(url: string, token: string, who: string): Send {
 
 /**
  * The control API of a worker elsewhere, with its admin token. Refuses `usage` for an address that is no URL, or that
- * would carry the token over the network in the clear, and for a token that cannot be read.
+ * would carry the token over the network in the clear, and for a token that cannot be read; else as that worker refuses.
  */
 export async function openDistantClient(
   address: string,
@@ -102,7 +102,9 @@ export async function openDistantClient(
     return reject("usage", `the token in ${token_file} cannot be read: ${(error as Error).message}`);
   }
   const here = { daemon: true, work: () => {}, close: async () => {} };
-  return client(sender(url.origin, token, `the worker at ${url.origin}`), here);
+  const distant = client(sender(url.origin, token, `the worker at ${url.origin}`), here);
+  const known = await distant.get("/v1/worker");
+  return isRejection(known) ? known : distant;
 }
 
 function client(send: Send, rest: Pick<ControlClient, "daemon" | "work" | "close">): ControlClient {

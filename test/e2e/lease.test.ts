@@ -1,0 +1,209 @@
+import assert from "node:assert/strict";
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, beforeEach, describe, it } from "node:test";
+import { setTimeout as delay } from "node:timers/promises";
+import { Fault, isRejection } from "@oa/shared/core/refusal.ts";
+import type { UpgradeManifest } from "@oa/shared/generated/types.ts";
+import { getRun, type RunView } from "@oa/shared/run/views.ts";
+import type { AdminServer } from "@oa/worker/admin/server.ts";
+import { joinWorkspace } from "@oa/worker/engine/join.ts";
+import type { Op } from "@oa/worker/ops/op.ts";
+import { CRASH_MANIFEST, crashOps, linesOf } from "../fakes/crash.ts";
+import { manifestOf, type Ops, openRunWorld, type RunWorld } from "../fakes/runs.ts";
+import { serveWorld, TOKEN, workspaceAt } from "../fakes/workspace.ts";
+
+const CHILD = join(import.meta.dirname, "lease-child.ts");
+const LEASE_MS = 1_000;
+
+describe("a second engine", () => {
+  let folder = "";
+  let home: RunWorld;
+  let server: AdminServer;
+  const opened: { readonly world: RunWorld; readonly stop: AbortController; readonly joined: Promise<void> }[] = [];
+
+  beforeEach(async () => {
+    folder = mkdtempSync(join(tmpdir(), "oa-lease-"));
+    home = openRunWorld({ ops: {} }); // its own engine does nothing here
+    server = await serveWorld(home);
+  });
+  afterEach(async () => {
+    for (const { world, stop, joined } of opened.splice(0)) {
+      stop.abort();
+      await joined;
+      world.close();
+    }
+    await server.close();
+    assert.equal(home.store.verify().ok, true, "the audit chain verifies");
+    home.close();
+    rmSync(folder, { recursive: true, force: true });
+  });
+
+  const engine = (ops: Ops, manifest: UpgradeManifest | null, inputs = {}) => {
+    const world = openRunWorld({ ops });
+    if (manifest !== null) world.install(manifest, inputs);
+    const stop = new AbortController();
+    const joined = joinWorkspace(world.options, workspaceAt(server.url, TOKEN, LEASE_MS), stop.signal);
+    opened.push({ world, stop, joined });
+    return { world, stop, joined };
+  };
+  const start = async (manifest: UpgradeManifest, inputs = {}): Promise<string> => {
+    const run = await home.engine.start(home.install(manifest, inputs), "manual");
+    assert.ok(!isRejection(run), JSON.stringify(run));
+    return run.run_id;
+  };
+  const until = async (run_id: string, reached: (run: RunView) => boolean): Promise<RunView> => {
+    for (let tries = 0; tries < 1_000; tries += 1) {
+      const run = getRun(home.database, run_id);
+      if (run !== null && reached(run)) return run;
+      await delay(10);
+    }
+    throw new Error(`it never came to that: ${JSON.stringify(getRun(home.database, run_id))}`);
+  };
+  const steps = (run_id: string, type: string): readonly string[] =>
+    home.store
+      .bySubject(run_id)
+      .filter(({ event_type }) => event_type === type)
+      .map(({ data }) => (data as { readonly step_id: string }).step_id);
+  const ask = async (path: string, body: object): Promise<string> => {
+    const answer = await workspaceAt(server.url, TOKEN, LEASE_MS).post(path, body, AbortSignal.timeout(5_000));
+    return isRejection(answer) ? answer.code : "done";
+  };
+  const patient: Op<never, object> = async (_, { signal, checkpoint }) => {
+    for (;;) {
+      await checkpoint();
+      await delay(5);
+      if (signal.aborted) throw signal.reason;
+    }
+  };
+
+  it("carries a run out under its own install, and what it did stands in the workspace's log", async () => {
+    const run_id = await start(CRASH_MANIFEST);
+    engine(crashOps(folder), CRASH_MANIFEST);
+    const run = await until(run_id, ({ finished_at }) => finished_at !== null);
+    assert.equal(run.status, "succeeded", run.message ?? "");
+    assert.deepEqual(steps(run_id, "step.succeeded"), ["fetch", "post", "keep"]);
+    assert.equal(run.artifacts.length, 1);
+    assert.equal(readFileSync(join(folder, "out.txt"), "utf8"), "page");
+  });
+
+  it("takes over from one that was killed in the middle, once its lease has lapsed", { timeout: 60_000 }, async () => {
+    const run_id = await start(CRASH_MANIFEST);
+    const child = spawn(process.execPath, [CHILD, server.url, TOKEN, folder], { stdio: ["ignore", "pipe", "inherit"] });
+    await once(child.stdout, "data"); // it is in the middle of the write outside
+    child.kill("SIGKILL");
+    await once(child, "exit");
+    const { claim_token } = JSON.parse(readFileSync(join(folder, "claim.json"), "utf8"));
+    assert.equal(await ask(`/v1/runs/${run_id}/lease/heartbeat`, { claim_token, lease_ms: LEASE_MS }), "done");
+    engine(crashOps(folder), CRASH_MANIFEST);
+    const run = await until(run_id, ({ finished_at }) => finished_at !== null);
+    assert.equal(run.status, "succeeded", run.message ?? "");
+    assert.deepEqual(steps(run_id, "step.succeeded"), ["fetch", "post", "keep"], "each step succeeded once");
+    assert.deepEqual(
+      steps(run_id, "step.started"),
+      ["fetch", "post", "post", "keep"],
+      "only what was cut short came again",
+    );
+    assert.equal(linesOf(join(folder, "acts")).filter((line) => line === "fetch").length, 1);
+    assert.deepEqual(linesOf(join(folder, "server")), [`${run_id}/post`]);
+  });
+
+  it("that was taken over from writes nothing any more", async () => {
+    const run_id = await start(CRASH_MANIFEST);
+    const claimed = await claim();
+    await delay(LEASE_MS + 50);
+    const late = { claim_token: claimed, command: { type: "settle_interrupted", step_id: "fetch" } };
+    assert.equal(await ask(`/v1/runs/${run_id}/steps`, late), "lease_expired");
+    const second = await claim();
+    assert.equal(await ask(`/v1/runs/${run_id}/steps`, late), "lease_token_mismatch");
+    const { command } = late;
+    assert.equal(await ask(`/v1/runs/${run_id}/steps`, { command }), "missing_claim_token");
+    assert.equal(await ask(`/v1/runs/${run_id}/steps`, { command, claim_token: second }), "run_not_running");
+    assert.equal(await ask(`/v1/runs/${run_id}/complete`, { claim_token: second }), "run_not_running");
+    assert.equal(await ask(`/v1/runs/${run_id}/lease/release`, { claim_token: second }), "done");
+    assert.equal(await ask(`/v1/runs/${run_id}/lease/heartbeat`, { claim_token: second }), "lease_lost");
+    assert.equal(await ask("/v1/runs/run_none/lease/heartbeat", { claim_token: second }), "not_found");
+    assert.deepEqual(steps(run_id, "step.started"), []);
+  });
+  const claim = async (): Promise<string> => {
+    const { manifest_sha256 } = getRun(
+      home.database,
+      home.database.all<{ id: string }>("SELECT run_id AS id FROM proj_runs")[0]?.id ?? "",
+    ) as RunView;
+    const body = { engine_id: `engine_${"0".repeat(26)}`, manifests: [manifest_sha256], lease_ms: LEASE_MS };
+    const answer = await workspaceAt(server.url, TOKEN, LEASE_MS).post<{ readonly claim_token: string }>(
+      "/v1/runs/claim",
+      body,
+      AbortSignal.timeout(5_000),
+    );
+    assert.ok(!isRejection(answer), JSON.stringify(answer));
+    return answer.claim_token;
+  };
+
+  it("is not given a run that another one holds", async () => {
+    await start(CRASH_MANIFEST);
+    assert.ok(await claim());
+    assert.equal(await claim(), undefined);
+  });
+
+  it("stops when the workspace cancels the run, and waits while it is paused", async () => {
+    const manifest = manifestOf([{ op: "http.request", id: "wait", url: "https://api.example/" }], {
+      network: ["api.example"],
+      tools: ["http.request"],
+    });
+    const run_id = await start(manifest);
+    engine({ "http.request": patient }, manifest);
+    await until(run_id, ({ steps }) => steps[0]?.status === "running");
+    await home.engine.pause(run_id, "a call");
+    await delay(50);
+    await home.engine.cancel(run_id, "enough");
+    const run = await until(run_id, ({ finished_at }) => finished_at !== null);
+    assert.deepEqual([run.status, run.message], ["canceled", "enough"]);
+  });
+
+  it("gives a run back when it stops, and the next one goes on", async () => {
+    const manifest = manifestOf([{ op: "http.request", id: "wait", url: "https://api.example/" }], {
+      network: ["api.example"],
+      tools: ["http.request"],
+    });
+    const run_id = await start(manifest);
+    const first = engine({ "http.request": patient }, manifest);
+    await until(run_id, ({ steps }) => steps[0]?.status === "running");
+    first.stop.abort();
+    await first.joined;
+    assert.equal(getRun(home.database, run_id)?.status, "queued");
+    assert.equal(home.store.bySubject(run_id).at(-1)?.event_type, "run.released");
+    const answer = { status: 200, url: "https://api.example/", headers: {}, body: "", encoding: "utf8", bytes: 0 };
+    engine({ "http.request": async () => answer }, manifest);
+    assert.equal((await until(run_id, ({ finished_at }) => finished_at !== null)).status, "succeeded");
+  });
+
+  it("takes nothing without an install of its own", async () => {
+    const run_id = await start(CRASH_MANIFEST);
+    engine(crashOps(folder), null);
+    engine(crashOps(folder), { ...CRASH_MANIFEST, title: "Another manifest" });
+    await delay(300);
+    assert.equal(home.store.bySubject(run_id).length, 1, "it was not even claimed");
+  });
+
+  it("gives a run back that its own install grants other permissions for, and says so", async () => {
+    const manifest: UpgradeManifest = {
+      ...manifestOf([{ op: "fs.read", id: "read", path: "${inputs.folder}/notes.md" }], {
+        filesystem: [{ path: "${inputs.folder}/**", access: "read" }] as never,
+        tools: ["fs.read"],
+      }),
+      inputs: { folder: { type: "path", required: true } },
+    } as UpgradeManifest;
+    const run_id = await start(manifest, { folder: "~/a" });
+    const other = engine({}, manifest, { folder: "~/b" });
+    await until(run_id, () => other.world.reports.length > 0);
+    await until(run_id, () => home.store.bySubject(run_id).at(-1)?.event_type === "run.released");
+    const [report] = other.world.reports;
+    assert.ok(report instanceof Fault);
+    assert.match(report.message, /is not carried out here/);
+    assert.deepEqual(steps(run_id, "step.started"), []);
+  });
+});
