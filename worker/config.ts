@@ -19,6 +19,10 @@ export interface Config {
   /** A file that stands for the machine's sensors; null reads the sensors. */
   readonly machine_state_file: string | null;
   readonly backends: BackendsConfig;
+  /** How strictly what an upgrade is for is judged. */
+  readonly aup: NonNullable<WorkerConfig["aup"]>;
+  /** Denies every write to the outside world, whatever was approved. */
+  readonly kill_switch: boolean;
   /** No relay, edge, completion note or trace, whatever else is set. */
   readonly local_only: boolean;
   /** Days after which a finished run's values and outputs are deleted where its upgrade does not say; null: kept. */
@@ -68,6 +72,8 @@ export async function readConfig(
     machine_state_file: settings.machine_state_file ?? null,
     backends: settings.backends ?? {},
     local_only,
+    aup: settings.aup ?? "strict",
+    kill_switch: settings.kill_switch ?? false,
     retention_days: settings.retention_days ?? null,
     log_level: settings.log_level ?? "info",
     otel_endpoint: local_only ? null : (settings.otel_endpoint?.replace(/\/+$/, "") ?? null),
@@ -123,5 +129,7 @@ function numeric(text: string): number | string {
 }
 
 function boolean(text: string): boolean | string {
+    ["aup", env.OA_AUP, String],
+    ["kill_switch", env.OA_KILL_SWITCH, boolean],
   return text === "true" || text === "1" ? true : text === "false" || text === "0" ? false : text;
 }

@@ -213,7 +213,7 @@ export async function openWorker(config: Config): Promise<Worker> {
   const retention = openRetentionLoop({ ...log, database, artifacts, retention_days: config.retention_days });
   const installs = openInstallLoop({
     ...log,
-    ...{ schnorr, home, lookUp, secret_key: own.secret_key, sql: database },
+    ...{ schnorr, home, lookUp, secret_key: own.secret_key, sql: database, aup: config.aup },
     intake: openIntake(log),
     mailbox:
       edge_url === null || edgeEgress === null
@@ -233,6 +233,7 @@ export async function openWorker(config: Config): Promise<Worker> {
     authorKey: async () => (await loadOrCreateKey(data_dir, "author")).secret_key,
     lookUp,
     accept: installs.accept,
+    aup: config.aup,
     doctor: (signal) => examine(machine(config, { database, processes, backends, pool }), signal),
   });
 

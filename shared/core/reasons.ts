@@ -174,6 +174,7 @@ export const REASONS = {
   install_disabled: refused(409),
   release_yanked: refused(410),
   channel_not_followed: refused(409),
+  policy_denied: refused(403),
   pairing_expired: refused(410),
   pairing_used: refused(409),
   pairing_secret_wrong: refused(403),

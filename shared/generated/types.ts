@@ -2165,6 +2165,14 @@ readonly concurrency?: number
 readonly machine_state_file?: string
 readonly backends?: BackendsConfig
 /**
+ * How strictly what an upgrade is for is judged. strict, the default: any prohibited use is denied. balanced: those of high severity; others are shown. permissive: those of high severity.
+ */
+readonly aup?: ("strict" | "balanced" | "permissive")
+/**
+ * Denies every write to the outside world, whatever was approved. Default false.
+ */
+readonly kill_switch?: boolean
+/**
  * No relay, no edge, no completion note and no trace leaves this machine; only steps reach out, and only to the hosts their upgrades are granted.
  */
 readonly local_only?: boolean

@@ -220,3 +220,54 @@ test("publish with this machine's own key makes it on first use and can put it i
     await relay.close();
   }
 });
+
+test("what an upgrade is for is judged: validate says so under policy, and publish sends nothing", async () => {
+  const manifest = { ...JSON.parse(readFileSync(example, "utf8")), summary: "Sends phishing mails every hour." };
+  const path = file("phishing.json", JSON.stringify(manifest));
+  const said = await oa(["upgrade", "validate", path, "--json", "--data", folder]);
+  assert.equal(said.code, 3);
+  const { valid, errors, policy } = document(said) as {
+    valid: boolean;
+    errors: readonly { path: string; code: string }[];
+    policy: { verdict: string; reasons: readonly { code: string; category: string; severity: string }[] };
+  };
+  assert.equal(valid, false);
+  assert.deepEqual(
+    errors.map(({ path, code }) => [path, code]),
+    [["/summary", "policy_denied"]],
+  );
+  assert.equal(policy.verdict, "deny");
+  assert.deepEqual(
+    policy.reasons.map(({ code, category, severity }) => [code, category, severity]),
+    [["aup_fraud", "fraud", "high"]],
+  );
+  const relay = await openFakeRelay();
+  try {
+    const sent = await oa([
+      "upgrade",
+      "publish",
+      path,
+      "--relay",
+      relay.url,
+      "--author-from-key",
+      "--json",
+      "--data",
+      folder,
+    ]);
+    assert.equal(sent.code, 3);
+    assert.equal((document(sent).error as { code: string }).code, "policy_denied");
+    assert.equal(relay.events.length, 0);
+  } finally {
+    await relay.close();
+  }
+});
+
+test("a milder mode lets a lesser breach pass and says so", async () => {
+  const manifest = { ...JSON.parse(readFileSync(example, "utf8")), summary: "Solves captchas." };
+  const path = file("captcha.json", JSON.stringify(manifest));
+  const words = ["upgrade", "validate", path, "--json", "--data", folder];
+  assert.equal((await oa(words)).code, 3);
+  const said = await oa(words, { OA_AUP: "balanced" });
+  assert.equal(said.code, 0);
+  assert.equal((document(said).policy as { verdict: string }).verdict, "flag");
+});

@@ -26,6 +26,8 @@ test("without settings everything has its default, and nothing is contacted", as
     retention_days: null,
     log_level: "info",
     otel_endpoint: null,
+    aup: "strict",
+    kill_switch: false,
   });
 });
 
@@ -52,6 +54,23 @@ test("a worker that is local only has no relay, edge, note or trace, whatever el
   assert.deepEqual([relays, completion_note_relays], [[], []]);
   assert.equal((await readConfig(folder, { OA_LOCAL_ONLY: "false" })).edge_url, "https://edge.example");
   await assert.rejects(readConfig(folder, { OA_LOCAL_ONLY: "yes" }), /local_only must be boolean/);
+});
+
+test("the policy is strict and the kill switch off unless somebody says otherwise", async () => {
+  write("{}");
+  const { aup, kill_switch } = await readConfig(folder, {});
+  assert.deepEqual([aup, kill_switch], ["strict", false]);
+  const changed = await readConfig(folder, { OA_AUP: "permissive", OA_KILL_SWITCH: "1" });
+  assert.deepEqual([changed.aup, changed.kill_switch], ["permissive", true]);
+  await assert.rejects(readConfig(folder, { OA_AUP: "off" }), /\/aup must be equal to one of the allowed values/);
+});
+
+test("a worker that is local only has its models on this machine", async () => {
+  const at = (base_url: string) => JSON.stringify({ local_only: true, backends: { ollama: { base_url } } });
+  write(at("http://127.0.0.1:11434/v1"));
+  await readConfig(folder, {});
+  write(at("https://models.example/v1"));
+  await assert.rejects(readConfig(folder, {}), /the backend ollama is on models\.example/);
 });
 
 test("an empty variable is no setting", async () => {

@@ -29,6 +29,8 @@ const healthy: DoctorOptions = {
     retention_days: null,
     log_level: "info",
     otel_endpoint: null,
+    aup: "strict",
+    kill_switch: false,
   },
   sql,
   platform: "linux",
@@ -104,6 +106,12 @@ test("a worker without edge and relays is told so, and does not fail", async () 
   const checks = await look({ config: { ...healthy.config, edge_url: null, relays: [] } });
   assert.equal(checks.edge?.status, "warn");
   assert.equal(checks.relays?.status, "warn");
+});
+
+test("a worker that is local only is told so instead", async () => {
+  const config = { ...healthy.config, local_only: true, edge_url: null, relays: [] };
+  const checks = await look({ config });
+  assert.deepEqual([checks["local only"]?.status, checks.edge, checks.relays], ["ok", undefined, undefined]);
 });
 
 test("what was refused from outside is told, with how often and when", async () => {

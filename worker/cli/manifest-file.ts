@@ -37,7 +37,7 @@ function failing({ code, message }: Rejection): ManifestReport {
   };
 }
 
-/** The errors of a report as lines for people. */
-export function errorLines(report: ManifestReport): readonly string[] {
-  return report.errors.map(({ path, code, message }) => `  ${path === "" ? "/" : path}  ${message} (${code})`);
+/** Errors as lines for people. */
+export function errorLines(errors: ManifestReport["errors"]): readonly string[] {
+  return errors.map(({ path, code, message }) => `  ${path === "" ? "/" : path}  ${message} (${code})`);
 }

@@ -41,12 +41,16 @@ export const command: Command = defineCommand({
     const report = await reportOn(resolve(cwd, args.file));
     if (isRejection(report)) return fail(report);
     if (report.manifest === null) {
-      const lines = errorLines(report).map((line) => line.trim());
+      const lines = errorLines(report.errors).map((line) => line.trim());
       const code = report.errors[0]?.code ?? "schema_invalid";
       return fail(reject(code, `${args.file} is not valid: ${lines.join("; ")}`), { errors: report.errors });
     }
     const { readConfig } = await import("../config.ts");
-    const relays = options.relay.length > 0 ? [...new Set(options.relay)] : (await readConfig(data_dir, env)).relays;
+    const { assessManifest, refuseDenied } = await import("@oa/shared/policy/aup/assess.ts");
+    const config = await readConfig(data_dir, env);
+    const denied = refuseDenied(assessManifest(report.manifest, { mode: config.aup }));
+    if (denied !== null) return fail(denied, { reasons: denied.details?.reasons });
+    const relays = options.relay.length > 0 ? [...new Set(options.relay)] : config.relays;
     const wrong = relays.find((relay) => !/^wss?:\/\/[^\s/]/.test(relay));
     if (wrong !== undefined)
       return fail(reject("usage", `${wrong} is not the address of a relay: it begins with ws:// or wss://`));

@@ -20,6 +20,7 @@ import type { Release } from "@oa/shared/nostr/30052-release.ts";
 import { type SchnorrVerify, type VerifiedEvent, verifyEvent } from "@oa/shared/nostr/verify.ts";
 import { pairingDecider } from "@oa/shared/pairing/decider.ts";
 import { listPairings, pairingOf, pairingOfSecret } from "@oa/shared/pairing/views.ts";
+import { type AupMode, assessManifest, refuseDenied } from "@oa/shared/policy/aup/assess.ts";
 import { planOf } from "@oa/shared/upgrade/plan.ts";
 import { validateManifest } from "@oa/shared/upgrade/validate.ts";
 import type { Clock } from "../adapters/clock.ts";
@@ -55,13 +56,15 @@ export interface InstallLoopOptions {
     signal: AbortSignal,
   ) => Promise<readonly unknown[] | Rejection>;
   readonly report: (error: unknown) => void;
+  /** How strictly manifests are judged; strict where absent. */
+  readonly aup?: AupMode;
 }
 
 export interface InstallLoop {
   /**
    * The one door for signed configs, wherever they come from. Checks everything and records what follows; the same
    * config again changes nothing and gets the same answer. `upgrade` is null for anything but an order to install.
-   * Refusals: signer_unknown (kept as intake.refused) and those of the install's rules and of `planOf` (kept as
+   * Refusals: signer_unknown (kept as intake.refused) and those of the install's rules, of `planOf` and policy_denied (kept as
    * install.refused, a flood of them only counted). Faults: disk_full, database_locked.
    */
   readonly accept: (
@@ -205,7 +208,8 @@ function installDoor(options: InstallLoopOptions): InstallLoop["accept"] {
         ceiling: expandHome(pairing.ceiling, options.home),
       };
       const { active } = store.load(installDecider, install_id);
-      const command = commandOf(config, upgrade, facts, { home: options.home, active });
+      const { home, aup = "strict" } = options;
+      const command = commandOf(config, upgrade, facts, { home, aup, active });
       const done = isRejection(command) ? command : store.handle(context, [task(installDecider, install_id, command)]);
       if (!isRejection(done)) {
         const [first] = done;
@@ -251,7 +255,7 @@ function commandOf(
   config: InstallConfig,
   upgrade: OrderedUpgrade | null,
   facts: SignedOrder,
-  { home, active }: { readonly home: string; readonly active: InstalledRelease | null },
+  { home, aup, active }: { readonly home: string; readonly aup: AupMode; readonly active: InstalledRelease | null },
 ): InstallCommand | Rejection {
   if (config.action !== "install") return { type: "change", action: config.action, ...facts };
   if (upgrade === null) return reject("not_found", `the events of ${config.listing} were not found`);
@@ -264,6 +268,8 @@ function commandOf(
   const plan = planOf(listing.manifest, inputs, { home });
   if (isRejection(plan)) return plan;
   const { permissions, inputs: merged } = plan;
+  const denied = refuseDenied(assessManifest(manifest, { mode: aup, inputs: merged }));
+  if (denied !== null) return denied;
   const next = { manifest, author: listing.author, permissions, schedule: manifest.schedule, inputs: merged };
   return {
     type: "order",

@@ -1,4 +1,5 @@
 import { LIMITS } from "../../core/limits.ts";
+import { type Rejection, reject } from "../../core/refusal.ts";
 import type { UpgradeManifest } from "../../generated/types.ts";
 import { AUP_CATEGORIES } from "./categories.ts";
 import type { AupCategoryName, AupSeverity } from "./category.ts";
@@ -39,6 +40,14 @@ export function assessManifest(
   options: { readonly mode: AupMode; readonly inputs?: Readonly<Record<string, unknown>> },
 ): AupAssessment {
   return assessTexts(textsOfManifest(manifest, options.inputs ?? {}), options.mode);
+}
+
+/** What is denied as a refusal with all its reasons; null for what is not. Refusal: policy_denied. */
+export function refuseDenied({ verdict, reasons }: AupAssessment): Rejection | null {
+  if (verdict !== "deny") return null;
+  const said = reasons.map(({ message, where }) => `${message} (${where})`);
+  const more = said.length > 3 ? ` and ${said.length - 3} more` : "";
+  return reject("policy_denied", `the policy denies this: ${said.slice(0, 3).join("; ")}${more}`, { reasons });
 }
 
 /** Reads texts by every rule; more breaches than can be listed deny in any mode. */

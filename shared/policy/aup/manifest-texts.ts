@@ -26,6 +26,9 @@ export function textsOfManifest(
     Object.fromEntries(declared.map(([name, input]) => [name, input?.default])),
     inputs,
   );
+  const given = Object.fromEntries(
+    Object.entries(inputs).filter(([name, value]) => value !== manifest.inputs?.[name]?.default),
+  );
   const known = { id, title, summary, homepage, categories, tags, author: { name: author.name }, artifacts };
   return [
     ...stringsOf(known, ""),
@@ -33,7 +36,7 @@ export function textsOfManifest(
       { where: `/inputs/${pointerToken(name)}`, text: name },
       ...stringsOf({ description: input?.description, default: input?.default }, `/inputs/${pointerToken(name)}`),
     ]),
-    ...stringsOf(inputs, "/inputs"),
+    ...stringsOf(given, "/inputs"),
     ...pipeline.flatMap((step, index) => stringsOf(filledIn(step, values), `/pipeline/${index}`)),
   ];
 }
