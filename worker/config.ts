@@ -61,6 +61,7 @@ export async function readConfig(
     ...checked(options, "the command line"),
   };
   const local_only = settings.local_only ?? false;
+  if (local_only) refuseRemoteBackends(settings.backends ?? {});
   return {
     data_dir,
     port: settings.port ?? 6767,
@@ -71,13 +72,26 @@ export async function readConfig(
     concurrency: settings.concurrency ?? 1,
     machine_state_file: settings.machine_state_file ?? null,
     backends: settings.backends ?? {},
-    local_only,
     aup: settings.aup ?? "strict",
     kill_switch: settings.kill_switch ?? false,
+    local_only,
     retention_days: settings.retention_days ?? null,
     log_level: settings.log_level ?? "info",
     otel_endpoint: local_only ? null : (settings.otel_endpoint?.replace(/\/+$/, "") ?? null),
   };
+}
+
+/** A model elsewhere would be sent what upgrades read. */
+function refuseRemoteBackends(backends: BackendsConfig): void {
+  for (const [name, settings] of Object.entries(backends)) {
+    if (!("base_url" in settings)) continue;
+    const { hostname } = new URL(settings.base_url);
+    if (["localhost", "127.0.0.1", "[::1]"].includes(hostname)) continue;
+    throw new Fault(
+      "config_invalid",
+      `local_only is set, but the backend ${name} is on ${hostname}: remove one of them`,
+    );
+  }
 }
 
 function checked(value: unknown, where: string): WorkerConfig {
@@ -115,6 +129,8 @@ function fromEnvironment(env: Environment): object {
     ["machine_state_file", env.OA_MACHINE_STATE_FILE, String],
     ["local_only", env.OA_LOCAL_ONLY, boolean],
     ["retention_days", env.OA_RETENTION_DAYS, numeric],
+    ["aup", env.OA_AUP, String],
+    ["kill_switch", env.OA_KILL_SWITCH, boolean],
     ["log_level", env.OA_LOG_LEVEL, String],
     ["otel_endpoint", env.OA_OTEL_ENDPOINT, String],
   ] as const;
@@ -129,7 +145,5 @@ function numeric(text: string): number | string {
 }
 
 function boolean(text: string): boolean | string {
-    ["aup", env.OA_AUP, String],
-    ["kill_switch", env.OA_KILL_SWITCH, boolean],
   return text === "true" || text === "1" ? true : text === "false" || text === "0" ? false : text;
 }

@@ -48,7 +48,8 @@ export interface EngineOptions {
     readonly home: string;
     /** Runs at a time. */
     readonly concurrency: number;
-    readonly completion_note_relays: readonly string[];
+    /** Where installs do not say; null: no note is posted, whatever they say. */
+    readonly completion_note_relays: readonly string[] | null;
   };
 }
 

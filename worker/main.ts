@@ -32,6 +32,7 @@ import { openGrantedFiles } from "./adapters/granted-files.ts";
 import { loadOrCreateKey } from "./adapters/keys.ts";
 import { thisMachine } from "./adapters/machine-state/machine.ts";
 import { openMailbox } from "./adapters/mailbox.ts";
+import { NO_RELAYS } from "./adapters/no-relays.ts";
 import { openProcesses } from "./adapters/process.ts";
 import { nativeSha256, openRandom } from "./adapters/random.ts";
 import { relayCursors } from "./adapters/relay-cursors.ts";
@@ -139,7 +140,9 @@ export async function openWorker(config: Config): Promise<Worker> {
   const { edge_url } = config;
   const edgeEgress = edge_url === null ? null : openEdgeEgress(edge_url);
   const edge = edge_url === null || edgeEgress === null ? null : openEdgeClient(edge_url, edgeEgress);
-  const pool = openRelayPool({ schnorr, signAuth: (template) => signEvent(template, own.secret_key, random(32)) });
+  const pool = config.local_only
+    ? NO_RELAYS
+    : openRelayPool({ schnorr, signAuth: (template) => signEvent(template, own.secret_key, random(32)) });
   const processes = openProcesses();
   const machineState = thisMachine(processes, config.machine_state_file);
   const backends = openModelBackends(config.backends);
@@ -169,7 +172,7 @@ export async function openWorker(config: Config): Promise<Worker> {
       worker: own.public_key,
       home,
       concurrency: config.concurrency,
-      completion_note_relays: config.completion_note_relays,
+      completion_note_relays: config.local_only ? null : config.completion_note_relays,
     },
   };
   const engine = openEngine(engineOptions);
@@ -230,10 +233,10 @@ export async function openWorker(config: Config): Promise<Worker> {
     ...{ store, feed, engine, leases: openLeases(engineOptions), indexes, backends, edge, report },
     now_ms: clock.now_ms,
     measure: machineState.measure,
+    aup: config.aup,
     authorKey: async () => (await loadOrCreateKey(data_dir, "author")).secret_key,
     lookUp,
     accept: installs.accept,
-    aup: config.aup,
     doctor: (signal) => examine(machine(config, { database, processes, backends, pool }), signal),
   });
 

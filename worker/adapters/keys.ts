@@ -25,20 +25,35 @@ export async function loadOrCreateKey(
   name: string,
   store: SecretStore | null = process.platform === "darwin" ? keychain(openProcesses(), data_dir) : null,
 ): Promise<Key> {
-  if (!/^[a-z][a-z0-9_-]{0,63}$/.test(name)) {
-    throw new Fault("key_invalid", `${JSON.stringify(name)} is not a key's name: use a-z, 0-9, "-" and "_"`);
-  }
-  const folder = join(data_dir, "keys");
-  const path = join(folder, `${name}.key`);
-  const found = readKeyFile(folder, path);
-  if (found !== null) return keyOf(found, path);
+  const found = await loadKey(data_dir, name, store);
+  if (found !== null) return found;
+  const { folder, path } = keyFile(data_dir, name);
   if (store === null) return keyOf(createKeyFile(folder, path), path);
-  const kept = await store.read(name);
-  if (kept !== null) return keyOf(kept, `the Keychain's entry ${name}`);
   await store.create(name, newSecret());
   const made = await store.read(name);
   if (made === null) throw new Fault("key_store", `the Keychain did not keep the key ${name}`);
   return keyOf(made, `the Keychain's entry ${name}`);
+}
+
+/** A key of this data folder that is there already, else null. Faults: those of `loadOrCreateKey`. */
+export async function loadKey(
+  data_dir: string,
+  name: string,
+  store: SecretStore | null = process.platform === "darwin" ? keychain(openProcesses(), data_dir) : null,
+): Promise<Key | null> {
+  const { folder, path } = keyFile(data_dir, name);
+  const found = readKeyFile(folder, path);
+  if (found !== null) return keyOf(found, path);
+  const kept = store === null ? null : await store.read(name);
+  return kept === null ? null : keyOf(kept, `the Keychain's entry ${name}`);
+}
+
+function keyFile(data_dir: string, name: string): { readonly folder: string; readonly path: string } {
+  if (!/^[a-z][a-z0-9_-]{0,63}$/.test(name)) {
+    throw new Fault("key_invalid", `${JSON.stringify(name)} is not a key's name: use a-z, 0-9, "-" and "_"`);
+  }
+  const folder = join(data_dir, "keys");
+  return { folder, path: join(folder, `${name}.key`) };
 }
 
 /** A secret that is on the curve, which all but one in 2^127 are. */

@@ -101,6 +101,7 @@ async function edgeChecks(
   signal: AbortSignal,
 ): Promise<readonly DoctorCheck[]> {
   const { edge_url } = config;
+  if (config.local_only) return [ok("local only", "no relay, edge, completion note or trace; only granted hosts")];
   if (edge_url === null) {
     return [warn("edge", "none is set", "set edge_url in config.json, or start with `oa up --edge URL`")];
   }
@@ -126,6 +127,7 @@ async function edgeChecks(
 }
 
 async function relayChecks({ config, relay }: DoctorOptions, signal: AbortSignal): Promise<readonly DoctorCheck[]> {
+  if (config.local_only) return [];
   if (config.relays.length === 0) {
     return [warn("relays", "none are set", "set relays in config.json, or start with `oa up --relay URL`")];
   }

@@ -40,6 +40,7 @@ export const COMMANDS: Readonly<Record<string, () => Promise<{ readonly command:
   "service install": () => import("./service-install.ts"),
   "service status": () => import("./service-status.ts"),
   "service uninstall": () => import("./service-uninstall.ts"),
+  export: () => import("./export.ts"),
   doctor: () => import("./doctor.ts"),
   completion: () => import("./completion.ts"),
 };

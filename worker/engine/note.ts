@@ -49,7 +49,7 @@ export function noteRelays(
   { store, config }: Pick<EngineOptions, "store" | "config">,
   { created }: RunState,
 ): readonly string[] {
-  if (created === null || created.release_event_id === null) return [];
+  if (created === null || created.release_event_id === null || config.completion_note_relays === null) return [];
   const { active: release } = store.load(installDecider, created.install_id ?? "");
   return release?.pins.completion_relays ?? config.completion_note_relays;
 }

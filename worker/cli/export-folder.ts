@@ -1,0 +1,126 @@
+import { randomUUID } from "node:crypto";
+import { chmod, copyFile, mkdir, open, readdir, readFile, rename, rm, writeFile } from "node:fs/promises";
+import { basename, dirname, join } from "node:path";
+import type { ChainLink } from "@oa/shared/core/hash-chain.ts";
+import { Fault } from "@oa/shared/core/refusal.ts";
+import { fileFault } from "../adapters/file-faults.ts";
+import { loadKey } from "../adapters/keys.ts";
+import { writeTar } from "../adapters/tar.ts";
+
+export interface Exported {
+  readonly events: number;
+  readonly artifacts: number;
+  readonly installs: number;
+  readonly keys: number;
+}
+
+/** Keys that may be in a Keychain, which cannot be listed. */
+const KEY_NAMES = ["author", "owner", "worker"];
+const ABOUT = `events.jsonl    the event log; check it anywhere with \`oa audit verify --file events.jsonl\`
+installs.json   every release that was installed: its manifest, inputs and pins
+artifacts/      outputs of runs, each named by its SHA-256
+config.json     the settings
+keys/           secret keys, if you asked for them, encrypted with your passphrase (NIP-49)
+`;
+
+/**
+ * Writes an export whole or not at all: a folder beside the target that takes its name at the end, or is packed into
+ * it. Faults: file_access, disk_full, and those of the keys.
+ */
+export async function exportAll(request: {
+  readonly data_dir: string;
+  readonly to: string;
+  /** The log as `oa audit export` writes it. */
+  readonly events: AsyncIterable<string>;
+  /** Null: no keys. */
+  readonly passphrase: string | null;
+}): Promise<Exported> {
+  const { data_dir, to, passphrase } = request;
+  const draft = join(dirname(to), `.${basename(to)}.part-${randomUUID()}`);
+  try {
+    await mkdir(draft, { mode: 0o700 });
+    await writeFile(join(draft, "README"), ABOUT, { mode: 0o600 });
+    const { events, installs } = await writeEvents(request.events, join(draft, "events.jsonl"));
+    await writeFile(join(draft, "installs.json"), `${JSON.stringify(installs, null, 2)}\n`, { mode: 0o600 });
+    const artifacts = await copyArtifacts(join(data_dir, "artifacts"), join(draft, "artifacts"));
+    await copySettings(join(data_dir, "config.json"), join(draft, "config.json"));
+    const keys = passphrase === null ? 0 : await writeKeys(data_dir, passphrase, join(draft, "keys"));
+    if (to.endsWith(".tar")) await writeTar(draft, to);
+    else await rename(draft, to);
+    return { events, artifacts, installs: installs.length, keys };
+  } catch (error) {
+    throw error instanceof Fault ? error : fileFault(error, "write", to);
+  } finally {
+    await rm(draft, { recursive: true, force: true });
+  }
+}
+
+/** Writes the log and picks out of it what was installed. */
+async function writeEvents(chunks: AsyncIterable<string>, path: string) {
+  const file = await open(path, "wx", 0o600);
+  const installs: object[] = [];
+  let [events, rest] = [-1, ""]; // the first line holds the heads
+  try {
+    for await (const chunk of chunks) {
+      await file.write(chunk);
+      const lines = (rest + chunk).split("\n");
+      rest = lines.pop() ?? "";
+      events += lines.length;
+      for (const line of lines) if (line.includes("install.requested")) installs.push(...installOf(line));
+    }
+    await file.sync();
+  } finally {
+    await file.close();
+  }
+  return { events, installs };
+}
+
+function installOf(line: string): readonly object[] {
+  const { body, sealed = {} } = JSON.parse(line) as ChainLink;
+  const { event_type, subject_id, occurred_at, data } = JSON.parse(body) as {
+    readonly event_type: string;
+    readonly subject_id: string;
+    readonly occurred_at: string;
+    readonly data: object;
+  };
+  if (event_type !== "install.requested") return [];
+  const values = Object.fromEntries(Object.entries(sealed).map(([field, { value }]) => [field, value]));
+  return [{ install_id: subject_id, requested_at: occurred_at, ...data, ...values }];
+}
+
+async function copyArtifacts(from: string, to: string): Promise<number> {
+  await mkdir(to, { mode: 0o700 });
+  const names = (await readdir(from)).filter((name) => /^[0-9a-f]{64}$/.test(name));
+  for (const name of names) {
+    await copyFile(join(from, name), join(to, name));
+    await chmod(join(to, name), 0o600);
+  }
+  return names.length;
+}
+
+/** The settings hold no secrets by their schema, except what an address may carry before its host. */
+async function copySettings(from: string, to: string): Promise<void> {
+  let text: string;
+  try {
+    text = await readFile(from, "utf8");
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === "ENOENT") return;
+    throw error;
+  }
+  await writeFile(to, text.replace(/(\w:\/\/)[^/@\s"]*@/g, "$1"), { mode: 0o600 });
+}
+
+async function writeKeys(data_dir: string, passphrase: string, to: string): Promise<number> {
+  const { encrypt } = await import("nostr-tools/nip49");
+  await mkdir(to, { mode: 0o700 });
+  const files = await readdir(join(data_dir, "keys")).catch(() => []); // in the Keychain there are none
+  const found = files.filter((name) => name.endsWith(".key")).map((name) => name.slice(0, -".key".length));
+  let written = 0;
+  for (const name of new Set([...KEY_NAMES, ...found])) {
+    const key = await loadKey(data_dir, name);
+    if (key === null) continue;
+    await writeFile(join(to, `${name}.ncryptsec`), `${encrypt(key.secret_key, passphrase)}\n`, { mode: 0o600 });
+    written += 1;
+  }
+  return written;
+}
