@@ -157,6 +157,9 @@ export const LIMITS = {
   egress_url_chars: 8_192,
   process_kill_ms: 500,
   process_output_bytes: 16_777_216,
+  process_memory_bytes: 4_294_967_296,
+  process_cpu_ms: 14_400_000,
+  process_sample_ms: 500,
   git_advertisement_bytes: 16_777_216,
   git_marker_bytes: 8_192,
   git_probe_ms: 60_000,
@@ -232,6 +235,8 @@ export const LIMITS = {
   run_log_chars: 2_000,
   run_artifacts: 200,
   artifact_bytes: 67_108_864,
+  artifact_store_bytes: 10_737_418_240,
+  artifact_kept_ms: 86_400_000,
   step_result_bytes: 1_000_000,
   step_interruptions: 10,
   step_backoff_ms: 600_000,
@@ -270,6 +275,10 @@ export const LIMITS = {
   dry_run_files: 200_000,
   dry_run_ms: 10_000,
   dry_run_starts: 50_000,
+
+  // What a worker measures about itself, and the least free disk it runs upgrades with.
+  capabilities_kept_ms: 30_000,
+  worker_disk_mb: 200,
 
   // Policy.
   policy_reasons: 50,

@@ -32,6 +32,7 @@ export const REASONS = {
   // Event store and audit.
   event_too_large: refused(413),
   disk_full: failed(507),
+  disk_quota: failed(507),
   database_locked: failed(503),
   database_damaged: failed(500),
   database_io: failed(500),
@@ -125,6 +126,8 @@ export const REASONS = {
   // Child processes, keys, relays.
   process_failed: failed(500),
   process_output: failed(500),
+  memory_limit: failed(507),
+  cpu_limit: failed(507),
   key_file_permissions: refused(403),
   key_invalid: refused(422),
   key_store: failed(503),
@@ -171,10 +174,10 @@ export const REASONS = {
   author_changed: refused(403),
   approval_required: refused(403),
   approval_denied: refused(403),
+  policy_denied: refused(403),
   install_disabled: refused(409),
   release_yanked: refused(410),
   channel_not_followed: refused(409),
-  policy_denied: refused(403),
   pairing_expired: refused(410),
   pairing_used: refused(409),
   pairing_secret_wrong: refused(403),

@@ -6,6 +6,7 @@ import { test } from "node:test";
 import { setTimeout } from "node:timers/promises";
 import type { Fault } from "@oa/shared/core/refusal.ts";
 import { openProcesses, type ProcessOptions } from "./process.ts";
+import { parsePs } from "./process-usage.ts";
 
 const processes = openProcesses();
 const limits = { timeout_ms: 20_000, max_output_bytes: 100_000, signal: new AbortController().signal };
@@ -136,3 +137,26 @@ function readable(file: string): boolean {
     return false;
   }
 }
+
+test("a tree over its memory cap is stopped, whichever process of it took the memory", async () => {
+  const capped = openProcesses({ memory_bytes: 150_000_000, cpu_ms: 60_000 });
+  const hungry = "const held = []; setInterval(() => held.push(Buffer.alloc(20e6, 1)), 20)";
+  const parent = `require("child_process").spawn(process.execPath, ["-e", ${JSON.stringify(hungry)}]); setInterval(() => {}, 1e3)`;
+  await refuses("memory_limit", capped.run(process.execPath, ["-e", parent], limits), /\d+ MiB of memory/);
+});
+
+test("a child over its cap of processor time is stopped, one that only waits is not", async () => {
+  const capped = openProcesses({ memory_bytes: 1e9, cpu_ms: 300 });
+  await refuses("cpu_limit", capped.run(process.execPath, ["-e", "for (;;);"], limits), /processor time/);
+  const waits = await capped.run(process.execPath, ["-e", "setTimeout(() => console.log('done'), 1500)"], limits);
+  assert.equal(waits.stdout, "done\n");
+});
+
+test("ps is read with its kilobytes and its forms of time, for one process group", () => {
+  const listed = "  77   1024   0:01.50\n  77 2048 01:02:03\n 8   999 00:05\n 77 10 2-00:00:01\nnonsense\n";
+  assert.deepEqual(parsePs(listed, 77), [
+    { memory_bytes: 1_048_576, cpu_ms: 1_500 },
+    { memory_bytes: 2_097_152, cpu_ms: 3_723_000 },
+    { memory_bytes: 10_240, cpu_ms: 172_801_000 },
+  ]);
+});

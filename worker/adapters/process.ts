@@ -1,9 +1,10 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { randomBytes } from "node:crypto";
-import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { existsSync } from "node:fs";
 import { LIMITS } from "@oa/shared/core/limits.ts";
 import { Fault } from "@oa/shared/core/refusal.ts";
 import { cancellation, throwIfCanceled } from "./canceled.ts";
+import { marked, measureTree } from "./process-usage.ts";
 
 export interface ProcessOptions {
   readonly cwd?: string;
@@ -25,9 +26,10 @@ export interface ProcessResult {
 
 /**
  * The one way to start a child process: an argument array and no shell, a scrubbed environment, its own process group,
- * and limits on time and output. Ending early kills the whole tree.
+ * and limits on time, output, memory and processor time, the last two sampled over all that it starts. Ending early
+ * kills the whole tree.
  *
- * Faults: process_failed (not found, cannot start), process_output, timeout, canceled.
+ * Faults: process_failed (not found, cannot start), process_output, memory_limit, cpu_limit, timeout, canceled.
  */
 export interface Processes {
   /** What keeps a child in its bounds; recorded with the run. */
@@ -39,11 +41,24 @@ const INHERITED = ["PATH", "LANG", "LC_ALL", "TZ", "TMPDIR"] as const;
 /** Marks every descendant through its environment, so that one which left the process group is still found. */
 const MARK = "OA_PROCESS_TREE";
 
-export function openProcesses(): Processes {
-  return { sandbox: "none", run };
+/** The most that a child and everything it starts may use. */
+export interface ProcessCaps {
+  readonly memory_bytes: number;
+  readonly cpu_ms: number;
 }
 
-async function run(command: string, args: readonly string[], options: ProcessOptions): Promise<ProcessResult> {
+const CAPS: ProcessCaps = { memory_bytes: LIMITS.process_memory_bytes, cpu_ms: LIMITS.process_cpu_ms };
+
+export function openProcesses(caps: ProcessCaps = CAPS): Processes {
+  return { sandbox: "none", run: (command, args, options) => run(command, args, options, caps) };
+}
+
+async function run(
+  command: string,
+  args: readonly string[],
+  options: ProcessOptions,
+  caps: ProcessCaps,
+): Promise<ProcessResult> {
   throwIfCanceled(options.signal, command);
   if (options.cwd !== undefined && !existsSync(options.cwd)) {
     throw new Fault("process_failed", `${command} cannot start in "${options.cwd}": that folder does not exist`);
@@ -70,6 +85,7 @@ async function run(command: string, args: readonly string[], options: ProcessOpt
       stop(new Fault("timeout", `${command} did not end within ${options.timeout_ms} ms`, { retryable: true }));
     }, options.timeout_ms);
     options.signal.addEventListener("abort", onAbort, { once: true });
+    const unwatch = watchUsage(command, child.pid, mark, caps, stop);
     child.stdout?.on("data", collect(stdout));
     child.stderr?.on("data", collect(stderr));
     // A child that ends without reading its input closes the pipe; its exit status says what happened.
@@ -84,6 +100,7 @@ async function run(command: string, args: readonly string[], options: ProcessOpt
     child.on("exit", () => signalGroup(child, "SIGKILL"));
     child.on("close", (code, signal) => {
       clearTimeout(timer);
+      unwatch();
       options.signal.removeEventListener("abort", onAbort);
       if (fault !== undefined) reject(fault);
       else {
@@ -95,6 +112,41 @@ async function run(command: string, args: readonly string[], options: ProcessOpt
       }
     });
   });
+}
+
+/** Samples what a tree uses and stops one that is over its caps; gives the way to end that. */
+function watchUsage(
+  command: string,
+  pid: number | undefined,
+  mark: string,
+  caps: ProcessCaps,
+  stop: (why: Fault) => void,
+): () => void {
+  let timer: NodeJS.Timeout | undefined;
+  let over = pid === undefined;
+  const sample = async (): Promise<void> => {
+    const usage = pid === undefined ? null : await measureTree(pid, `${MARK}=${mark}`);
+    if (over) return;
+    if (usage !== null && usage.memory_bytes > caps.memory_bytes) {
+      const [used, most] = [mebibytes(usage.memory_bytes), mebibytes(caps.memory_bytes)];
+      stop(new Fault("memory_limit", `${command} used ${used} of memory; a step may use ${most}`));
+    } else if (usage !== null && usage.cpu_ms > caps.cpu_ms) {
+      const [used, most] = [Math.round(usage.cpu_ms / 1000), Math.round(caps.cpu_ms / 1000)];
+      stop(new Fault("cpu_limit", `${command} used ${used} s of processor time; a step may use ${most} s`));
+    } else next();
+  };
+  const next = (): void => {
+    timer = setTimeout(() => void sample(), LIMITS.process_sample_ms);
+  };
+  if (!over) next();
+  return () => {
+    over = true;
+    clearTimeout(timer);
+  };
+}
+
+function mebibytes(bytes: number): string {
+  return `${Math.round(bytes / 1_048_576)} MiB`;
 }
 
 const SIGNALS: Readonly<Partial<Record<NodeJS.Signals, number>>> = {
@@ -134,7 +186,7 @@ function killTree(child: ChildProcess, mark: string): void {
   signalGroup(child, "SIGTERM");
   const timer = setTimeout(() => {
     signalGroup(child, "SIGKILL");
-    for (const pid of marked(mark)) signal(pid, "SIGKILL");
+    for (const pid of marked(`${MARK}=${mark}`)) signal(pid, "SIGKILL");
     // A pipe held by a process that could not be found must not hold the caller.
     child.stdout?.destroy();
     child.stderr?.destroy();
@@ -143,7 +195,7 @@ function killTree(child: ChildProcess, mark: string): void {
   // Those that have left the group are looked for even if the group has ended by then.
   child.on("exit", () => {
     clearTimeout(timer);
-    for (const pid of marked(mark)) signal(pid, "SIGKILL");
+    for (const pid of marked(`${MARK}=${mark}`)) signal(pid, "SIGKILL");
   });
 }
 
@@ -159,17 +211,4 @@ function signal(pid: number, name: NodeJS.Signals): void {
     // Gone already; or, on macOS, a group of which only zombies are left.
     if (code !== "ESRCH" && code !== "EPERM") throw error;
   }
-}
-
-/** Linux: every process whose environment carries the mark. Elsewhere the process group is all that is known. */
-function marked(mark: string): readonly number[] {
-  if (process.platform !== "linux") return [];
-  return readdirSync("/proc").flatMap((name) => {
-    if (!/^\d+$/.test(name)) return [];
-    try {
-      return readFileSync(`/proc/${name}/environ`, "latin1").includes(`${MARK}=${mark}`) ? [Number(name)] : [];
-    } catch {
-      return []; // ended meanwhile, or another user's
-    }
-  });
 }

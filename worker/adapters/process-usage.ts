@@ -1,0 +1,68 @@
+import { execFile } from "node:child_process";
+import { readdirSync, readFileSync } from "node:fs";
+import { LIMITS } from "@oa/shared/core/limits.ts";
+
+/** What a child and everything it started use now. */
+export interface TreeUsage {
+  readonly memory_bytes: number;
+  /** Of the processes that are alive. */
+  readonly cpu_ms: number;
+}
+
+const TICK_MS = 10; // USER_HZ is 100 wherever Linux shows it
+
+/** Every process whose environment carries the mark: Linux only. One that has left its process group is found too. */
+export function marked(mark: string): readonly number[] {
+  if (process.platform !== "linux") return [];
+  return readdirSync("/proc").flatMap((name) => {
+    if (!/^\d+$/.test(name)) return [];
+    try {
+      return readFileSync(`/proc/${name}/environ`, "latin1").includes(mark) ? [Number(name)] : [];
+    } catch {
+      return []; // ended meanwhile, or another user's
+    }
+  });
+}
+
+/** Measures a tree by its mark on Linux, by its process group with `ps` elsewhere; null where it cannot be known. */
+export async function measureTree(group: number, mark: string): Promise<TreeUsage | null> {
+  if (process.platform === "linux") return sum(marked(mark).flatMap(measureOne));
+  const listed = await new Promise<string>((resolve) => {
+    const options = { timeout: LIMITS.process_sample_ms * 4, maxBuffer: 4_000_000 };
+    execFile("ps", ["-axo", "pgid=,rss=,time="], options, (_, stdout) => resolve(stdout));
+  });
+  return sum(parsePs(listed, group));
+}
+
+function measureOne(pid: number): readonly TreeUsage[] {
+  try {
+    const stat = readFileSync(`/proc/${pid}/stat`, "latin1");
+    // The name may hold anything, so the fields are counted from its end.
+    const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
+    const cpu_ms = (Number(fields[11]) + Number(fields[12])) * TICK_MS;
+    const resident = /^VmRSS:\s+(\d+) kB/m.exec(readFileSync(`/proc/${pid}/status`, "latin1"))?.[1] ?? "0";
+    return [{ memory_bytes: Number(resident) * 1024, cpu_ms }];
+  } catch {
+    return []; // ended meanwhile
+  }
+}
+
+/** Lines of `ps -axo pgid=,rss=,time=`: kilobytes, and `[[hh:]mm:]ss[.cc]` or `dd-hh:mm:ss`. */
+export function parsePs(listed: string, group: number): readonly TreeUsage[] {
+  return listed.split("\n").flatMap((line) => {
+    const [, pgid, rss, days = "0", time = ""] = /^\s*(\d+)\s+(\d+)\s+(?:(\d+)-)?([\d:.]+)\s*$/.exec(line) ?? [];
+    if (Number(pgid) !== group) return [];
+    const seconds = time.split(":").reduce((total, part) => total * 60 + Number(part), 0);
+    return [{ memory_bytes: Number(rss) * 1024, cpu_ms: Math.round((Number(days) * 86_400 + seconds) * 1000) }];
+  });
+}
+
+function sum(processes: readonly TreeUsage[]): TreeUsage | null {
+  if (processes.length === 0) return null;
+  let [memory_bytes, cpu_ms] = [0, 0];
+  for (const one of processes) {
+    memory_bytes += one.memory_bytes;
+    cpu_ms += one.cpu_ms;
+  }
+  return { memory_bytes, cpu_ms };
+}
