@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { mkdtemp, readdir, rm, stat, writeFile } from "node:fs/promises";
+import { mkdtemp, readdir, rm, stat, utimes, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, it } from "node:test";
@@ -50,5 +50,20 @@ describe("artifacts", () => {
     const artifacts = await openArtifacts(folder);
     await assert.rejects(artifacts.put(new Uint8Array(LIMITS.artifact_bytes + 1)), code("too_large"));
     assert.deepEqual(await stored(), []);
+  });
+  it("over the quota make room by what is oldest, but not by what is of today", async () => {
+    const kib = (byte: number): Uint8Array => new Uint8Array(1_024).fill(byte);
+    const artifacts = await openArtifacts(folder, 3_000);
+    const [first, second] = [await artifacts.put(kib(1)), await artifacts.put(kib(2))];
+    await assert.rejects(artifacts.put(kib(3)), code("disk_quota"));
+    const long_ago = new Date(Date.now() - LIMITS.artifact_kept_ms - 60_000);
+    await utimes(join(folder, "artifacts", second.sha256), long_ago, long_ago);
+    const third = await artifacts.put(kib(3));
+    assert.deepEqual((await stored()).sort(), [first.sha256, third.sha256].sort());
+    await assert.rejects(artifacts.get(second.sha256), code("not_found"));
+    await artifacts.put(kib(3)); // what is there needs no room
+    const again = await openArtifacts(folder, 3_000);
+    await assert.rejects(again.put(kib(4)), code("disk_quota"), "what was there before counts");
+    assert.equal((await stored()).length, 2, "nothing half-written is left");
   });
 });

@@ -1,16 +1,19 @@
 import { createHash, randomUUID } from "node:crypto";
-import { rmSync, statSync } from "node:fs";
+import { readdirSync, rmSync, statSync } from "node:fs";
 import { mkdir, open, readdir, readFile, rename, rm, stat, utimes } from "node:fs/promises";
 import { join } from "node:path";
 import { LIMITS } from "@oa/shared/core/limits.ts";
 import { Fault } from "@oa/shared/core/refusal.ts";
 import { fileFault } from "./file-faults.ts";
 
-/** Outputs of runs, by content: one file per SHA-256 under the data folder, so that equal outputs are kept once. */
+/**
+ * Outputs of runs, by content: one file per SHA-256 under the data folder, so that equal outputs are kept once. All of
+ * them together stay within a quota: the oldest make room for new ones, but none that was put within the last day.
+ */
 export interface Artifacts {
   /**
    * Stores bytes whole or not at all: a temporary file, flushed, renamed, the folder flushed.
-   * Faults: too_large, disk_full, file_access.
+   * Faults: too_large, disk_quota, disk_full, file_access.
    */
   readonly put: (bytes: Uint8Array) => Promise<{ readonly sha256: string; readonly bytes: number }>;
   /** The bytes, checked against their hash. Faults: not_found, file_access. */
@@ -22,10 +25,14 @@ export interface Artifacts {
 const TEMPORARY = ".part-";
 
 /** Opens `data_dir/artifacts`, created where it is missing; what a crash left half-written is deleted. */
-export async function openArtifacts(data_dir: string): Promise<Artifacts> {
+export async function openArtifacts(
+  data_dir: string,
+  quota_bytes: number = LIMITS.artifact_store_bytes,
+): Promise<Artifacts> {
   const folder = join(data_dir, "artifacts");
   await mkdir(folder, { recursive: true, mode: 0o700 });
   for (const name of await readdir(folder)) if (name.startsWith(TEMPORARY)) await rm(join(folder, name));
+  const room = openRoom(folder, quota_bytes);
   return {
     put: async (bytes) => {
       if (bytes.byteLength > LIMITS.artifact_bytes) {
@@ -36,11 +43,13 @@ export async function openArtifacts(data_dir: string): Promise<Artifacts> {
       const stored = { sha256, bytes: bytes.byteLength };
       if (await isWantedAgain(path, bytes.byteLength)) return stored;
       const temporary = join(folder, `${TEMPORARY}${randomUUID()}`);
+      room.reserve(bytes.byteLength);
       try {
         await writeFlushed(temporary, bytes);
         await rename(temporary, path);
         await flushFolder(folder);
       } catch (error) {
+        room.free(bytes.byteLength);
         await rm(temporary, { force: true });
         throw fileFault(error, "write", path);
       }
@@ -53,8 +62,10 @@ export async function openArtifacts(data_dir: string): Promise<Artifacts> {
         if (!isHash(name) || kept.has(name)) continue;
         try {
           // In one turn, so that no output comes to be wanted again in between.
-          if (statSync(path).mtimeMs >= before_ms) continue;
+          const { mtimeMs, size } = statSync(path);
+          if (mtimeMs >= before_ms) continue;
           rmSync(path);
+          room.free(size);
         } catch (error) {
           throw fileFault(error, "write", path);
         }
@@ -75,6 +86,55 @@ export async function openArtifacts(data_dir: string): Promise<Artifacts> {
       return bytes;
     },
   };
+}
+
+/** What of the quota is taken. */
+interface Room {
+  /** Takes room, making it by deleting the oldest outputs. Fault: disk_quota. */
+  readonly reserve: (bytes: number) => void;
+  readonly free: (bytes: number) => void;
+}
+
+function openRoom(folder: string, quota_bytes: number): Room {
+  const listed = (): Stored[] =>
+    readdirSync(folder)
+      .filter(isHash)
+      .map((name) => {
+        const { size, mtimeMs } = statSync(join(folder, name));
+        return { path: join(folder, name), bytes: size, at_ms: mtimeMs };
+      });
+  let taken = listed().reduce((total, { bytes }) => total + bytes, 0);
+  return {
+    reserve: (bytes) => {
+      if (taken + bytes > quota_bytes) {
+        const stored = listed();
+        // Equal outputs put at the same time were counted twice.
+        taken = stored.reduce((total, output) => total + output.bytes, 0);
+        const old = stored
+          .filter(({ at_ms }) => at_ms < Date.now() - LIMITS.artifact_kept_ms)
+          .sort((a, b) => a.at_ms - b.at_ms);
+        for (const output of old) {
+          if (taken + bytes <= quota_bytes) break;
+          rmSync(output.path);
+          taken -= output.bytes;
+        }
+      }
+      if (taken + bytes > quota_bytes) {
+        const message = `an output of ${bytes} bytes is over the quota: outputs of the last day take ${taken} of ${quota_bytes}`;
+        throw new Fault("disk_quota", message);
+      }
+      taken += bytes;
+    },
+    free: (bytes) => {
+      taken -= bytes;
+    },
+  };
+}
+
+interface Stored {
+  readonly path: string;
+  readonly bytes: number;
+  readonly at_ms: number;
 }
 
 function isHash(name: string): boolean {

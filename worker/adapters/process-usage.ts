@@ -1,6 +1,4 @@
-import { execFile } from "node:child_process";
 import { readdirSync, readFileSync } from "node:fs";
-import { LIMITS } from "@oa/shared/core/limits.ts";
 
 /** What a child and everything it started use now. */
 export interface TreeUsage {
@@ -24,14 +22,12 @@ export function marked(mark: string): readonly number[] {
   });
 }
 
-/** Measures a tree by its mark on Linux, by its process group with `ps` elsewhere; null where it cannot be known. */
-export async function measureTree(group: number, mark: string): Promise<TreeUsage | null> {
-  if (process.platform === "linux") return sum(marked(mark).flatMap(measureOne));
-  const listed = await new Promise<string>((resolve) => {
-    const options = { timeout: LIMITS.process_sample_ms * 4, maxBuffer: 4_000_000 };
-    execFile("ps", ["-axo", "pgid=,rss=,time="], options, (_, stdout) => resolve(stdout));
-  });
-  return sum(parsePs(listed, group));
+/**
+ * Measures a tree by its mark on Linux, by its process group elsewhere, from what `ps -axo pgid=,rss=,time=` says; null
+ * where it cannot be known.
+ */
+export async function measureTree(group: number, mark: string, ps: () => Promise<string>): Promise<TreeUsage | null> {
+  return process.platform === "linux" ? sum(marked(mark).flatMap(measureOne)) : sum(parsePs(await ps(), group));
 }
 
 function measureOne(pid: number): readonly TreeUsage[] {

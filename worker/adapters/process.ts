@@ -1,4 +1,4 @@
-import { type ChildProcess, spawn } from "node:child_process";
+import { type ChildProcess, execFile, spawn } from "node:child_process";
 import { randomBytes } from "node:crypto";
 import { existsSync } from "node:fs";
 import { LIMITS } from "@oa/shared/core/limits.ts";
@@ -125,7 +125,7 @@ function watchUsage(
   let timer: NodeJS.Timeout | undefined;
   let over = pid === undefined;
   const sample = async (): Promise<void> => {
-    const usage = pid === undefined ? null : await measureTree(pid, `${MARK}=${mark}`);
+    const usage = pid === undefined ? null : await measureTree(pid, `${MARK}=${mark}`, listProcesses);
     if (over) return;
     if (usage !== null && usage.memory_bytes > caps.memory_bytes) {
       const [used, most] = [mebibytes(usage.memory_bytes), mebibytes(caps.memory_bytes)];
@@ -143,6 +143,14 @@ function watchUsage(
     over = true;
     clearTimeout(timer);
   };
+}
+
+function listProcesses(): Promise<string> {
+  const options = { timeout: LIMITS.process_sample_ms * 4, maxBuffer: LIMITS.process_output_bytes };
+  return new Promise((resolve) => {
+    // A sample that fails is one that says nothing; the next one comes.
+    execFile("ps", ["-axo", "pgid=,rss=,time="], options, (_, stdout) => resolve(stdout));
+  });
 }
 
 function mebibytes(bytes: number): string {
