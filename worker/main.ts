@@ -23,6 +23,7 @@ import { countOpenRuns, openRunsOf, runProjection } from "@oa/shared/run/views.t
 import { scheduleProjection } from "@oa/shared/schedule/views.ts";
 import { triggerProjection } from "@oa/shared/trigger/views.ts";
 import { openArtifacts } from "./adapters/artifacts.ts";
+import { thisMachinesCapabilities } from "./adapters/capabilities.ts";
 import { systemClock } from "./adapters/clock.ts";
 import { loadOrCreateToken, removeDaemonFile, writeDaemonFile } from "./adapters/daemon-file.ts";
 import { openEdgeClient, openEdgeEgress } from "./adapters/edge-client.ts";
@@ -146,6 +147,7 @@ export async function openWorker(config: Config): Promise<Worker> {
   const processes = openProcesses();
   const machineState = thisMachine(processes, config.machine_state_file);
   const backends = openModelBackends(config.backends);
+  const measureMachine = thisMachinesCapabilities(processes, data_dir);
   const indexes = openSearchIndexes(data_dir);
   const publisher = { secret_key: own.secret_key, pool, relays, random };
   const rate = openHostRate();
@@ -233,6 +235,10 @@ export async function openWorker(config: Config): Promise<Worker> {
     ...{ store, feed, engine, leases: openLeases(engineOptions), indexes, backends, edge, report },
     now_ms: clock.now_ms,
     measure: machineState.measure,
+    capabilities: async (signal) => ({
+      ...(await measureMachine(signal)),
+      backends: await backends.available(signal),
+    }),
     aup: config.aup,
     authorKey: async () => (await loadOrCreateKey(data_dir, "author")).secret_key,
     lookUp,

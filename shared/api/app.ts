@@ -21,7 +21,7 @@ import { upgradeRoutes } from "./routes/upgrades.ts";
 export function controlApp(ports: ControlPorts): Hono {
   const app = new Hono();
   app.get("/health", (context) => context.json({ status: "ok" }));
-  app.get("/v1/worker", (context) => context.json(ports.worker.describe()));
+  app.get("/v1/worker", async (context) => context.json(await ports.worker.describe(context.req.raw.signal)));
   app.get("/v1/doctor", async (context) => context.json({ checks: await ports.doctor(context.req.raw.signal) }));
   app.route("/metrics", metricRoutes(ports));
   app.route("/v1/installs", installRoutes(ports));

@@ -1,3 +1,4 @@
+import type { Obstacle, WorkerCapabilities } from "../upgrade/compatibility.ts";
 import type { WorstCaseCost } from "../upgrade/cost.ts";
 
 /** Files of one granted pattern as they are now. Not complete: there are more, or some could not be looked at. */
@@ -47,4 +48,14 @@ export interface DryRun {
     readonly next_local: readonly string[];
   };
   readonly permissions: readonly { readonly permission: string; readonly sentence: string }[];
+}
+
+/** Whether an upgrade could run here. `maybe`: nothing is known to be against it, and something is unknown. */
+export interface WhyNot {
+  readonly address: string | null;
+  readonly title: string;
+  readonly version: string;
+  readonly verdict: "yes" | "maybe" | "no";
+  readonly obstacles: readonly Obstacle[];
+  readonly worker: WorkerCapabilities;
 }

@@ -19,7 +19,7 @@ import type {
 } from "../generated/types.ts";
 import type { AupAssessment } from "../policy/aup/assess.ts";
 import type { UpgradeDiff } from "../upgrade/change.ts";
-import type { DryRun } from "./dry-run.ts";
+import type { DryRun, WhyNot } from "./dry-run.ts";
 
 type Answer<T> = Promise<T | Rejection>;
 
@@ -65,7 +65,7 @@ export interface EventPage {
 
 /** Everything the control API can do; the worker gives the one implementation. */
 export interface ControlPorts {
-  readonly worker: { readonly describe: () => object };
+  readonly worker: { readonly describe: (signal: AbortSignal) => Promise<object> };
   readonly installs: {
     readonly list: () => readonly object[];
     readonly get: (id: string) => object | Rejection;
@@ -73,6 +73,8 @@ export interface ControlPorts {
     readonly diff: (id: string) => UpgradeDiff | Rejection;
     /** What it would touch here; changes nothing and needs no signature. */
     readonly plan: (request: ControlInstallPreview, signal: AbortSignal) => Answer<DryRun>;
+    /** Every reason why it could not run here. */
+    readonly whyNot: (request: ControlInstallPreview, signal: AbortSignal) => Answer<WhyNot>;
     readonly preview: (request: ControlInstallPreview, signal: AbortSignal) => Answer<ConsentView>;
     readonly request: (request: ControlInstallRequest, signal: AbortSignal) => Answer<object>;
     readonly change: (id: string, action: InstallAction, options: ControlInstallChange) => Answer<object>;

@@ -9,17 +9,17 @@ import { Fault, isRejection } from "@oa/shared/core/refusal.ts";
 import type { UpgradeManifest } from "@oa/shared/generated/types.ts";
 import { previewSchedule } from "@oa/shared/schedule/preview.ts";
 import { toCronSchedule } from "@oa/shared/schedule/timing.ts";
+import type { WorkerCapabilities } from "@oa/shared/upgrade/compatibility.ts";
 import { sentenceOf } from "@oa/shared/upgrade/consent.ts";
 import { worstCaseCost } from "@oa/shared/upgrade/cost.ts";
 import type { Plan, PlannedStep } from "@oa/shared/upgrade/plan.ts";
 import { openGrantedFiles } from "../adapters/granted-files.ts";
-import type { BackendStatus } from "../backends/backend.ts";
 
 export interface DryRunOptions {
   readonly home: string;
   readonly time_zone: string;
   readonly now_ms: number;
-  readonly backends: (signal: AbortSignal) => Promise<readonly BackendStatus[]>;
+  readonly backends: () => Promise<WorkerCapabilities["backends"]>;
   readonly signal: AbortSignal;
   /** Most files looked at. */
   readonly files_max?: number;
@@ -114,7 +114,7 @@ function externalWrite({ id, op, params }: PlannedStep): DryRun["external_writes
 async function modelsOf(steps: readonly PlannedStep[], options: DryRunOptions): Promise<DryRun["models"]> {
   const used = steps.filter(({ op }) => op === "model.generate" || op === "model.embed");
   if (used.length === 0) return [];
-  const known = await options.backends(options.signal);
+  const known = await options.backends();
   const text = (value: Json | undefined): string | null => (typeof value === "string" ? value : null);
   return used.map(({ id, op, params }) => {
     const backend = text(params.backend) ?? "";

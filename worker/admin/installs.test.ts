@@ -79,7 +79,10 @@ function worker(
   const [owner_key, own] = [key(), publicKeyOf(key())];
   const port = installsPort({
     ...{ sql, store },
-    backends: { available: async () => [{ backend: "lexical-v1", available: true, reason: "built in" }] },
+    config: { private_allow: [] },
+    capabilities: async () => {
+      throw new Error("nobody asks what this machine has");
+    },
     decide: ownerDecides(sql, store, context),
     home: "/home/me",
     worker: own,

@@ -1,23 +1,17 @@
-import { resolve } from "node:path";
 import { priceSentence, whenSentence } from "@oa/shared/api/consent.ts";
-import type { DryRun } from "@oa/shared/api/dry-run.ts";
 import type { ConsentView, ControlPorts, InstallAction } from "@oa/shared/api/ports.ts";
 import type { EventStore } from "@oa/shared/core/event-store.ts";
 import { newId } from "@oa/shared/core/id.ts";
 import { LIMITS } from "@oa/shared/core/limits.ts";
 import { expandHome, permissionHash } from "@oa/shared/core/permission.ts";
 import { isRejection, type Rejection, reject } from "@oa/shared/core/refusal.ts";
-import type { Sql } from "@oa/shared/core/sql.ts";
 import type {
   AutoUpdate,
   ControlInstallChange,
   ControlInstallPreview,
   ControlInstallRequest,
-  InputValue,
   InstallChannel,
   InstallOrder,
-  UpgradeInput,
-  UpgradeManifest,
 } from "@oa/shared/generated/types.ts";
 import { type InstallCommand, installDecider } from "@oa/shared/install/decider.ts";
 import { getInstall, type InstallView, listInstalls } from "@oa/shared/install/views.ts";
@@ -25,30 +19,22 @@ import { toEvent as configTo } from "@oa/shared/nostr/24051-install-config.ts";
 import { follows } from "@oa/shared/nostr/30052-release.ts";
 import { publicKeyOf, signEvent } from "@oa/shared/nostr/template.ts";
 import { type VerifiedEvent, verifyEvent } from "@oa/shared/nostr/verify.ts";
-import { type AupMode, assessManifest, refuseDenied } from "@oa/shared/policy/aup/assess.ts";
+import { assessManifest, refuseDenied } from "@oa/shared/policy/aup/assess.ts";
 import type { UpgradeDiff } from "@oa/shared/upgrade/change.ts";
 import { sentenceOf } from "@oa/shared/upgrade/consent.ts";
-import { misfitOf } from "@oa/shared/upgrade/field-rules.ts";
 import { type Plan, planOf } from "@oa/shared/upgrade/plan.ts";
-import type { ModelBackends } from "../backends/backend.ts";
 import { diffInstalled } from "../loops/update-diff.ts";
 import type { Decide } from "./decide.ts";
-import { dryRun } from "./dry-run.ts";
-import { type FoundUpgrade, findUpgrade, type UpgradeSourceOptions } from "./upgrade-source.ts";
-import { findManifest } from "./upgrades.ts";
+import { inputsFor, installOf } from "./install-inputs.ts";
+import { type LookAheadOptions, planHere, whyNotHere } from "./look-ahead.ts";
+import { type FoundUpgrade, findUpgrade } from "./upgrade-source.ts";
 
-export interface InstallsOptions extends UpgradeSourceOptions {
-  readonly sql: Sql;
-  readonly store: EventStore;
+export interface InstallsOptions extends LookAheadOptions {
   readonly decide: Decide;
-  readonly home: string;
-  readonly backends: Pick<ModelBackends, "available">;
   /** This worker's public key. */
   readonly worker: string;
   /** The owner's own key: paired with this worker, with a ceiling that grants nothing by itself. */
   readonly owner_key: Uint8Array;
-  /** How strictly manifests are judged; strict where absent. */
-  readonly aup?: AupMode;
   /** The same door that orders from the mailbox and from relays come through. */
   readonly accept: (order: InstallOrder, signed: VerifiedEvent, found: FoundUpgrade) => Promise<Rejection | null>;
 }
@@ -63,6 +49,7 @@ export function installsPort(options: InstallsOptions): ControlPorts["installs"]
     get,
     diff: (id) => pendingDiff(id, options),
     plan: (request, signal) => planHere(request, options, signal),
+    whyNot: (request, signal) => whyNotHere(request, options, signal),
     preview: async (request, signal) => {
       const offer = await offerOf(request, options, signal);
       if (isRejection(offer)) return offer;
@@ -112,23 +99,6 @@ interface Offer {
   readonly known: InstallView | null;
 }
 
-/** A dry run, on the machine as it is. Refusals: those of `findManifest` and of `planOf`. */
-async function planHere(
-  request: ControlInstallPreview,
-  options: InstallsOptions,
-  signal: AbortSignal,
-): Promise<DryRun | Rejection> {
-  const found = await findManifest(request.source, options, signal);
-  if (isRejection(found)) return found;
-  const { manifest, address } = found;
-  const known = address === null ? null : installOf(address, options.sql);
-  const plan = planOf(manifest, inputsFor(manifest, request, known, options.store), options);
-  if (isRejection(plan)) return plan;
-  const time_zone = Intl.DateTimeFormat().resolvedOptions().timeZone;
-  const { home, backends } = options;
-  return dryRun(found, plan, { home, time_zone, now_ms: options.now_ms(), backends: backends.available, signal });
-}
-
 async function offerOf(
   request: Pick<ControlInstallPreview, "source" | "inputs" | "inputs_text" | "cwd" | "channel">,
   options: InstallsOptions,
@@ -147,64 +117,6 @@ async function offerOf(
   }
   const plan = planOf(manifest, inputsFor(manifest, request, known, options.store), options);
   return isRejection(plan) ? plan : { found, plan, known };
-}
-
-function inputsFor(
-  manifest: UpgradeManifest,
-  request: Pick<ControlInstallPreview, "inputs" | "inputs_text" | "cwd">,
-  known: InstallView | null,
-  store: EventStore,
-): Readonly<Record<string, InputValue>> {
-  return {
-    ...keptInputs(manifest, known, store),
-    ...(request.inputs as Readonly<Record<string, InputValue>>),
-    ...typedInputs(manifest, request.inputs_text ?? {}, request.cwd),
-  };
-}
-
-/** Text of a command line as the values the manifest declares; what does not fit stays text, for `planOf` to refuse. */
-function typedInputs(
-  manifest: UpgradeManifest,
-  texts: NonNullable<ControlInstallPreview["inputs_text"]>,
-  cwd: string | undefined,
-): Readonly<Record<string, InputValue>> {
-  const typed: Record<string, InputValue> = {};
-  for (const [name, values = []] of Object.entries(texts)) {
-    const input = Object.hasOwn(manifest.inputs ?? {}, name) ? manifest.inputs?.[name] : undefined;
-    typed[name] = typedInput(input?.type ?? "string", [...values], cwd);
-  }
-  return typed;
-}
-
-function typedInput(type: UpgradeInput["type"], values: string[], cwd: string | undefined): InputValue {
-  const text = values[0] ?? "";
-  if (type === "string_list") return values;
-  if (values.length > 1) return values; // one value was asked for: refused by its type
-  if (type === "boolean") return text === "true" ? true : text === "false" ? false : text;
-  if (type === "integer" || type === "number") return /^-?\d+(\.\d+)?$/.test(text) ? Number(text) : text;
-  if (type === "path" && cwd !== undefined && !text.startsWith("~")) return resolve(cwd, text);
-  return text;
-}
-
-function installOf(address: string, sql: Sql): InstallView | null {
-  const all = listInstalls(sql, { limit: LIMITS.api_page });
-  return all.find(({ active, pending }) => (active ?? pending)?.upgrade_address === address) ?? null;
-}
-
-/** An update goes on with the values the owner gave, as far as it still takes them. */
-function keptInputs(
-  manifest: UpgradeManifest,
-  known: InstallView | null,
-  store: EventStore,
-): Readonly<Record<string, InputValue>> {
-  const active = known === null ? null : store.load(installDecider, known.install_id).active;
-  const kept = Object.entries((active?.inputs ?? {}) as Readonly<Record<string, InputValue>>).filter(
-    ([name, value]) => {
-      const input = Object.hasOwn(manifest.inputs ?? {}, name) ? manifest.inputs?.[name] : undefined;
-      return input !== undefined && misfitOf(input, value) === null;
-    },
-  );
-  return Object.fromEntries(kept);
 }
 
 /** What the update that waits would change. Refusal: not_found, where nothing runs or nothing waits. */

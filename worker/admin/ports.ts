@@ -44,12 +44,14 @@ export function controlPorts(options: PortsOptions): ControlPorts {
   };
   return {
     worker: {
-      describe: () => ({
+      describe: async (signal) => ({
         worker: options.worker,
         data_dir: config.data_dir,
         edge_url: config.edge_url,
         relays: config.relays,
+        local_only: config.local_only,
         head_seq: feed.head(),
+        capabilities: await options.capabilities(signal),
       }),
     },
     installs: installsPort(options),

@@ -14,6 +14,7 @@ export const COMMANDS: Readonly<Record<string, () => Promise<{ readonly command:
   "market show": () => import("./market-show.ts"),
   install: () => import("./install.ts"),
   plan: () => import("./plan.ts"),
+  "why-not": () => import("./why-not.ts"),
   installs: () => import("./installs.ts"),
   "installs approve": () => import("./installs-approve.ts"),
   "installs deny": () => import("./installs-deny.ts"),

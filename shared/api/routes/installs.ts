@@ -18,6 +18,10 @@ export function installRoutes({ installs }: ControlPorts): Hono {
     const body = await readBody(context, validators.isControlInstallPreview);
     return answer(context, isRejection(body) ? body : await installs.plan(body, context.req.raw.signal));
   });
+  routes.post("/why-not", async (context) => {
+    const body = await readBody(context, validators.isControlInstallPreview);
+    return answer(context, isRejection(body) ? body : await installs.whyNot(body, context.req.raw.signal));
+  });
   routes.post("/", async (context) => {
     const body = await readBody(context, validators.isControlInstallRequest);
     return answer(context, isRejection(body) ? body : await installs.request(body, context.req.raw.signal), 201);

@@ -1,0 +1,63 @@
+import type { DryRun, WhyNot } from "@oa/shared/api/dry-run.ts";
+import { isRejection, type Rejection } from "@oa/shared/core/refusal.ts";
+import type { ControlInstallPreview } from "@oa/shared/generated/types.ts";
+import type { AupMode } from "@oa/shared/policy/aup/assess.ts";
+import type { WorkerCapabilities } from "@oa/shared/upgrade/compatibility.ts";
+import { planOf } from "@oa/shared/upgrade/plan.ts";
+import type { Config } from "../config.ts";
+import { dryRun } from "./dry-run.ts";
+import { inputsFor, installOf } from "./install-inputs.ts";
+import { findManifest, type UpgradesOptions } from "./upgrades.ts";
+import { whyNot } from "./why-not.ts";
+
+export interface LookAheadOptions extends UpgradesOptions {
+  readonly home: string;
+  readonly config: Pick<Config, "private_allow">;
+  /** What this machine was measured to have, its model backends included. */
+  readonly capabilities: (signal: AbortSignal) => Promise<WorkerCapabilities>;
+  /** How strictly manifests are judged; strict where absent. */
+  readonly aup?: AupMode;
+}
+
+/** A dry run, on the machine as it is. Refusals: those of `findManifest` and of `planOf`. */
+export async function planHere(
+  request: ControlInstallPreview,
+  options: LookAheadOptions,
+  signal: AbortSignal,
+): Promise<DryRun | Rejection> {
+  const found = await planned(request, options, signal);
+  if (isRejection(found)) return found;
+  const { plan } = found;
+  if (isRejection(plan)) return plan;
+  const { home, capabilities } = options;
+  return dryRun(found, plan, {
+    ...{ home, signal, now_ms: options.now_ms() },
+    time_zone: Intl.DateTimeFormat().resolvedOptions().timeZone,
+    backends: async () => (await capabilities(signal)).backends,
+  });
+}
+
+/** What stands against running it here. Refusals: those of `findManifest`; a plan that is refused is an answer. */
+export async function whyNotHere(
+  request: ControlInstallPreview,
+  options: LookAheadOptions,
+  signal: AbortSignal,
+): Promise<WhyNot | Rejection> {
+  const found = await planned(request, options, signal);
+  if (isRejection(found)) return found;
+  const { config, aup = "strict" } = options;
+  return whyNot({
+    ...found,
+    ...{ aup, private_allow: config.private_allow },
+    worker: await options.capabilities(signal),
+  });
+}
+
+async function planned(request: ControlInstallPreview, options: LookAheadOptions, signal: AbortSignal) {
+  const found = await findManifest(request.source, options, signal);
+  if (isRejection(found)) return found;
+  const { manifest, address } = found;
+  const known = address === null ? null : installOf(address, options.sql);
+  const plan = planOf(manifest, inputsFor(manifest, request, known, options.store), options);
+  return { manifest, address, known, plan };
+}

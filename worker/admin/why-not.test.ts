@@ -1,0 +1,68 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import type { UpgradeManifest } from "@oa/shared/generated/types.ts";
+import type { InstallView } from "@oa/shared/install/views.ts";
+import { planOf } from "@oa/shared/upgrade/plan.ts";
+import { type WhyNotFacts, whyNot } from "./why-not.ts";
+
+const manifest = {
+  id: "a.b",
+  version: "1.0.0",
+  title: "Mini",
+  author: { npub: "npub1rwzv24nmzfjypx2a8m264ws9vht3uxp5vpypnluuzl67n4waq78suk0wul" },
+  capabilities: { platforms: ["linux"], backends: [] },
+  schedule: { type: "manual" },
+  pipeline: [{ id: "ask", op: "http.request", url: "http://localhost:8080/a" }],
+} as const satisfies UpgradeManifest;
+const worker: WhyNotFacts["worker"] = {
+  ...{ platform: "linux", os_release: "6.1", arch: "x64", node_version: "24.0.0", cpu_count: 4, ram_mb: 16_000 },
+  ...{ disk_free_mb: 50_000, gpu: { present: null, name: null }, tools: { git: null }, sandbox: null, backends: [] },
+};
+const ask = (change: Partial<WhyNotFacts> & { readonly upgrade?: object } = {}) => {
+  const { upgrade = {}, ...facts } = change;
+  const its = { ...manifest, ...upgrade } as UpgradeManifest;
+  return whyNot({
+    ...{ manifest: its, address: "30051:a:a.b", plan: planOf(its, {}, { home: "/home/me" }), worker, known: null },
+    ...{ private_allow: ["localhost:8080"], aup: "strict" },
+    ...facts,
+  });
+};
+const subjects = (change: Parameters<typeof ask>[0]) => ask(change).obstacles.map(({ subject }) => subject);
+const known = (change: object): InstallView =>
+  ({
+    install_id: "install_1",
+    status: "enabled",
+    yanked: null,
+    active: { upgrade_version: "1.0.0" },
+    ...change,
+  }) as never;
+
+test("nothing against it is yes, something unknown is maybe, something certain is no", () => {
+  assert.equal(ask().verdict, "yes");
+  const gpu = { capabilities: { ...manifest.capabilities, requires: { gpu: true } } };
+  assert.equal(ask({ upgrade: gpu }).verdict, "maybe");
+  assert.equal(ask({ upgrade: { capabilities: { platforms: ["macos"], backends: [] } } }).verdict, "no");
+});
+
+test("a missing input is a reason beside all others, with the option that gives it", () => {
+  const upgrade = { inputs: { repo: { type: "path" } }, capabilities: { platforms: ["macos"], backends: [] } };
+  const { obstacles } = ask({ upgrade });
+  assert.deepEqual(
+    obstacles.map(({ subject }) => subject),
+    ["platform", "input"],
+  );
+  assert.match(obstacles[1]?.fix ?? "", /--input repo=/);
+});
+
+test("a host inside the owner's own network needs the owner's settings", () => {
+  assert.deepEqual(subjects({ private_allow: [] }), ["host"]);
+  assert.deepEqual(subjects({ private_allow: ["localhost:8081"] }), ["host"]);
+});
+
+test("a release that was taken back, an older version and a disabled install are reasons", () => {
+  const yanked = { reason: "leaks", yank_event_id: "a", at: "2026-01-01T00:00:00Z" };
+  assert.deepEqual(subjects({ known: known({ status: "yanked", yanked }) }), ["version"]);
+  assert.deepEqual(subjects({ known: known({ active: { upgrade_version: "1.1.0" } }) }), ["version"]);
+  assert.deepEqual(subjects({ known: known({ status: "disabled" }) }), ["install"]);
+  assert.deepEqual(subjects({ known: known({}) }), []);
+});
