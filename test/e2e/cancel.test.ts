@@ -1,0 +1,50 @@
+import assert from "node:assert/strict";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { after, before, describe, it } from "node:test";
+import { isRejection } from "@oa/shared/core/refusal.ts";
+import { type LongWork, openLongWork, until } from "../fakes/long-work.ts";
+import { manifestOf, openRunWorld } from "../fakes/runs.ts";
+
+const manifest = manifestOf([{ op: "http.request", id: "work", url: "https://api.example/" }], {
+  network: ["api.example"],
+  tools: ["http.request"],
+});
+
+describe("cancelling a run", () => {
+  const folder = mkdtempSync(join(tmpdir(), "oa-cancel-"));
+  let works: readonly LongWork[] = [];
+  let close = async (): Promise<void> => {};
+  before(async () => {
+    ({ works, close } = await openLongWork(folder));
+  });
+  after(async () => {
+    await close();
+    rmSync(folder, { recursive: true });
+  });
+
+  for (const [index, name] of ["a tree of child processes", "a model's generation", "a download"].entries()) {
+    it(`ends ${name}, and with it the run`, async () => {
+      const work = works[index];
+      assert.ok(work !== undefined && work.name.startsWith(name));
+      const { act, isRunning } = work;
+      const world = openRunWorld({
+        ops: { "http.request": async (_, context) => (await work.act(context)) as object },
+      });
+      const stop = new AbortController();
+      const looping = world.engine.loop(stop.signal);
+      const run = await world.engine.start(world.install(manifest), "manual");
+      assert.ok(!isRejection(run));
+      await until(isRunning);
+      await world.engine.cancel(run.run_id, "enough");
+      const ended = await world.engine.wait(run.run_id, AbortSignal.timeout(20_000));
+      assert.deepEqual([ended.status, ended.steps[0]?.code], ["canceled", "canceled"]);
+      await until(() => !isRunning());
+      stop.abort();
+      await looping;
+      assert.deepEqual(world.reports, []);
+      world.close();
+    });
+  }
+});
