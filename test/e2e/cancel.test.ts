@@ -30,7 +30,7 @@ describe("cancelling a run", () => {
       assert.ok(work !== undefined && work.name.startsWith(name));
       const { act, isRunning } = work;
       const world = openRunWorld({
-        ops: { "http.request": async (_, context) => (await work.act(context)) as object },
+        ops: { "http.request": async (_, context) => (await act(context)) as object },
       });
       const stop = new AbortController();
       const looping = world.engine.loop(stop.signal);
