@@ -250,6 +250,23 @@ export const LIMITS = {
   note_backoff_ms: 30_000,
   note_timeout_ms: 15_000,
 
+  // The worker's own log: one file, then older ones.
+  log_line_chars: 8_000,
+  log_file_bytes: 5_000_000,
+  log_files: 10,
+  log_ms: 1_209_600_000,
+
+  // Traces: what waits for a collector, what goes at once, and how long it is tried.
+  traces_queued: 1_000,
+  traces_batch: 50,
+  trace_spans: 200,
+  traces_timeout_ms: 10_000,
+  traces_backoff_ms: 1_000,
+  traces_backoff_ms_max: 300_000,
+  traces_close_ms: 2_000,
+  telemetry_wait_ms: 15_000,
+  telemetry_page: 500,
+
   // Retention: how often it is looked after, runs deleted in one commit, and how young an output is left alone though
   // no run has it, since one may be about to.
   retention_ms: 3_600_000,

@@ -1,8 +1,9 @@
 import { createHash } from "node:crypto";
 import { LIMITS } from "@oa/shared/core/limits.ts";
+import { holdsSecret } from "@oa/shared/core/secrets.ts";
 import type { IndexDatabase } from "./database.ts";
 import { type KnownFile, knownFiles, untouched } from "./known-files.ts";
-import { holdsSecret, isSecretName } from "./secrets.ts";
+import { isSecretName } from "./secrets.ts";
 import { filesInScope, readOrNull, type Scope, type SourceFile, type SourceTree } from "./source.ts";
 
 /**

@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
+import { holdsSecret } from "@oa/shared/core/secrets.ts";
 import { chunkLines, type Definition, linesOf } from "./chunks.ts";
 import { languageOf } from "./languages.ts";
-import { holdsSecret } from "./secrets.ts";
 import { definitionsOf } from "./symbols.ts";
 import { serveThread } from "./thread.ts";
 import { splitIdentifiers } from "./words.ts";

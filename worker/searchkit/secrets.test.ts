@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { holdsSecret, isSecretName } from "./secrets.ts";
+import { holdsSecret } from "@oa/shared/core/secrets.ts";
+import { isSecretName } from "./secrets.ts";
 
 // Put together here, so that this file itself is no such file.
 const body = "MIIEpAIBAAKCAQEA".repeat(4);

@@ -1,0 +1,108 @@
+import { appendFileSync, mkdirSync, readdirSync, renameSync, rmSync, statSync } from "node:fs";
+import { join } from "node:path";
+import { LIMITS } from "@oa/shared/core/limits.ts";
+import { Fault } from "@oa/shared/core/refusal.ts";
+import { redact } from "@oa/shared/core/secrets.ts";
+import { clip } from "@oa/shared/core/text.ts";
+
+const LEVELS = ["error", "warn", "info", "debug"] as const;
+export type LogLevel = (typeof LEVELS)[number];
+export type LogFields = Readonly<Record<string, string | number | boolean | null>>;
+
+/** The worker's own log: JSON lines without secrets. Nothing here ever throws: who logs has enough to do. */
+export interface Log {
+  readonly write: (level: LogLevel, message: string, fields?: LogFields) => void;
+  /** What went wrong inside and nobody asked for; a bug with its stack. */
+  readonly error: (error: unknown) => void;
+}
+
+export interface LogOptions {
+  /** `worker.log`, and older ones beside it; created where it is missing. */
+  readonly folder: string;
+  /** The least that is kept in the files. stderr gets warnings and errors. */
+  readonly level: LogLevel;
+  /** Strings that may never stand in it: this process's own keys and tokens. */
+  readonly secrets: readonly string[];
+  readonly now_ms: () => number;
+  readonly stderr: (line: string) => void;
+  /** Of one file; the default is `LIMITS.log_file_bytes`. */
+  readonly file_bytes?: number;
+}
+
+const CURRENT = "worker.log";
+const OLDER = /^worker-[0-9TZ-]{20,40}\.log$/;
+
+export function openLog(options: LogOptions): Log {
+  const file = join(options.folder, CURRENT);
+  const most_bytes = options.file_bytes ?? LIMITS.log_file_bytes;
+  let bytes = -1; // of the current file; not yet known
+  let failing = false;
+
+  const keep = (line: string): void => {
+    if (bytes < 0) {
+      mkdirSync(options.folder, { recursive: true, mode: 0o700 });
+      bytes = statSync(file, { throwIfNoEntry: false })?.size ?? 0;
+      prune(options);
+    }
+    if (bytes > 0 && bytes + line.length > most_bytes) {
+      renameSync(file, join(options.folder, olderName(options)));
+      bytes = 0;
+      prune(options);
+    }
+    appendFileSync(file, line, { mode: 0o600 });
+    bytes += Buffer.byteLength(line);
+  };
+  const write = (level: LogLevel, message: string, fields: LogFields = {}): void => {
+    const line = `${lineOf(options, level, message, fields)}\n`;
+    if (level === "error" || level === "warn") options.stderr(line);
+    if (LEVELS.indexOf(level) > LEVELS.indexOf(options.level)) return;
+    try {
+      keep(line);
+      failing = false;
+    } catch (error) {
+      // Said once: a full disk would say it with every line.
+      if (!failing) options.stderr(`${lineOf(options, "warn", `the log cannot be written: ${error}`, {})}\n`);
+      failing = true;
+      bytes = -1;
+    }
+  };
+  return {
+    write,
+    error: (error) => {
+      if (error instanceof Fault) write("error", error.message, { code: error.code, retryable: error.retryable });
+      else if (error instanceof Error) write("error", error.message, { stack: error.stack ?? "" });
+      else write("error", String(error));
+    },
+  };
+}
+
+/** Redacted whole, then cut, so that a cut does not hide the end of a secret from the redaction. */
+function lineOf({ now_ms, secrets }: LogOptions, level: LogLevel, message: string, fields: LogFields): string {
+  const clean = (text: string): string =>
+    clip(redact(text.slice(0, 10 * LIMITS.log_line_chars), secrets), LIMITS.log_line_chars);
+  const values = Object.entries(fields).map(([name, value]) => [
+    name,
+    typeof value === "string" ? clean(value) : value,
+  ]);
+  const at = new Date(now_ms()).toISOString();
+  return JSON.stringify({ at, level, message: clean(message), ...Object.fromEntries(values) });
+}
+
+function olderName({ folder, now_ms }: LogOptions): string {
+  const at = new Date(now_ms()).toISOString().replaceAll(/[:.]/g, "-");
+  const taken = readdirSync(folder).filter((name) => name.startsWith(`worker-${at}`)).length;
+  return `worker-${at}-${taken}.log`;
+}
+
+/** Deletes what is too old or too much. */
+function prune({ folder, now_ms }: LogOptions): void {
+  const older = readdirSync(folder)
+    .filter((name) => OLDER.test(name))
+    .sort()
+    .reverse();
+  for (const [index, name] of older.entries()) {
+    const path = join(folder, name);
+    if (index >= LIMITS.log_files - 1 || statSync(path).mtimeMs < now_ms() - LIMITS.log_ms)
+      rmSync(path, { force: true });
+  }
+}
