@@ -200,6 +200,22 @@ describe("each thing has one obvious place", () => {
     assert.deepEqual(functions.sort(), schemas.sort());
     for (const name of schemas) assert.match(code("worker/ops/index.ts"), new RegExp(`"\\./${name}\\.ts"`));
   });
+  it("every rule of the policy is listed and tested, and so is every prohibited use", () => {
+    const plain = (folder: string) => filesUnder(folder, /\.ts$/).filter((path) => !isTest(path));
+    const rules = plain("shared/policy/rules").filter((path) => !path.endsWith("/index.ts"));
+    assert.notEqual(rules.length, 0);
+    for (const path of rules) {
+      const file = posix.basename(path);
+      assert.match(code("shared/policy/rules/index.ts"), new RegExp(`"\\./${file.replace(".", "\\.")}"`), path);
+      assert.match(code(path.replace(/\.ts$/, ".test.ts")), new RegExp(`"\\./${file.replace(".", "\\.")}"`), path);
+    }
+    const uses = plain("shared/policy/aup").filter((path) => /^export const \w+: AupCategory\b/m.test(code(path)));
+    for (const path of uses) {
+      const name = posix.basename(path, ".ts");
+      assert.match(code("shared/policy/aup/categories.ts"), new RegExp(`"\\./${name}\\.ts"`), path);
+      assert.deepEqual(Object.keys(JSON.parse(code(`test/vectors/aup/${name}.json`))), ["caught", "innocent"], path);
+    }
+  });
   it("every slice of events has its rules in the folder of the same name", () => {
     const slices = filesUnder("schemas/event", /\.json$/).map((path) => posix.basename(path, ".json"));
     for (const slice of slices.filter((name) => name !== "envelope")) {

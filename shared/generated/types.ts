@@ -23,6 +23,15 @@ export type ScheduleOnUnknown = ("wait" | "run")
  * What a due time does while a run of the same install goes on: is skipped, waits for its end (later due times join it), or has it canceled. Absent: skip.
  */
 export type ScheduleOverlap = ("skip" | "queue_one" | "cancel_running")
+export type PolicyActionType = ("file.read" | "file.write" | "artifact.create" | "artifact.update" | "model.generate" | "program.start" | "upgrade.install" | "api.call.idempotent" | "api.call.mutating" | "event.publish" | "external.write" | "email.send" | "payment.execute")
+/**
+ * How much is at stake: nothing leaves a sandbox, what leaves the supervised zone for good needs approval.
+ */
+export type PolicyZone = ("sandbox" | "supervised" | "high_stakes")
+/**
+ * POST /v1/policy/evaluate: an action, or a manifest as something to install, and the circumstances. The worker's own kill switch and strictness hold whatever is said here.
+ */
+export type PolicyEvaluation = (PolicyActionEvaluation | PolicyManifestEvaluation)
 /**
  * What happens to an install. The subject is the install, install_….
  */
@@ -632,6 +641,102 @@ export interface MailboxSigners {
  * @maxItems 64
  */
 readonly signers: readonly string[]
+}
+/**
+ * Something that is about to be done, as the policy gate judges it.
+ */
+export interface PolicyAction {
+readonly action_type: PolicyActionType
+readonly op?: string
+readonly step_id?: string
+/**
+ * Of the manifest whose step it is.
+ */
+readonly manifest_sha256?: string
+/**
+ * Where it goes, host or host:port; the same as needing network:egress of it.
+ */
+readonly host?: string
+readonly method?: string
+/**
+ * The permissions it needs.
+ * 
+ * @maxItems 500
+ */
+readonly needs?: readonly string[]
+/**
+ * Its parameters; every text in them is read.
+ */
+readonly params?: {
+[k: string]: unknown | undefined
+}
+/**
+ * What it says or asks, where that is no parameter.
+ */
+readonly text?: string
+readonly zone?: PolicyZone
+}
+/**
+ * A decision of the owner. It covers an action that agrees with every field it has, and a template only one step's exact targets.
+ */
+export interface PolicyApproval {
+readonly approval_id: string
+readonly scope: ("once" | "run" | "template")
+readonly manifest_sha256?: string
+readonly step_id?: string
+readonly op?: string
+readonly action_type?: PolicyActionType
+readonly method?: (string | null)
+/**
+ * The permissions that reach outside, all of them and no others.
+ * 
+ * @maxItems 500
+ */
+readonly targets?: readonly string[]
+/**
+ * Unix seconds.
+ */
+readonly expires_at?: number
+}
+export interface PolicyQuota {
+readonly name: string
+readonly used: number
+/**
+ * What the action would add.
+ */
+readonly amount: number
+readonly limit: number
+}
+export interface PolicyActionEvaluation {
+readonly action: PolicyAction
+readonly context?: PolicyCircumstances
+}
+/**
+ * What is so; absent parts are the worker's own.
+ */
+export interface PolicyCircumstances {
+/**
+ * What is granted. Absent: grants are not asked about.
+ * 
+ * @maxItems 500
+ */
+readonly grant?: readonly string[]
+readonly kill_switch?: boolean
+readonly zone?: PolicyZone
+/**
+ * @maxItems 500
+ */
+readonly approvals?: readonly PolicyApproval[]
+/**
+ * @maxItems 100
+ */
+readonly quotas?: readonly PolicyQuota[]
+}
+export interface PolicyManifestEvaluation {
+readonly manifest: {
+[k: string]: unknown | undefined
+}
+readonly context?: PolicyCircumstances
 }
 /**
  * What every event of the log carries beside its type and data. The event's hash covers all of it but recorded_at.
@@ -2124,6 +2229,87 @@ readonly param: string
 readonly in: readonly string[]
 readonly class: ("read" | "local_write" | "external_write")
 }
+}
+/**
+ * fixtures.json of a folder that `oa upgrade test` runs a pipeline against. Beside it: home/, the home folder before the run, and clones/<step>/, what git.clone brings.
+ */
+export interface UpgradeFixtures {
+readonly inputs: {
+[k: string]: InputValue | undefined
+}
+/**
+ * Answers of http.request. Each is given once, in order, to a request of the same method, address and body.
+ * 
+ * @maxItems 1000
+ */
+readonly http: readonly FixtureHttp[]
+/**
+ * Answers of model.generate, each given once, in order.
+ * 
+ * @maxItems 1000
+ */
+readonly generate: readonly FixtureGenerate[]
+/**
+ * Results of git.clone; the files lie in clones/<step>/.
+ * 
+ * @maxItems 64
+ */
+readonly clones: readonly FixtureClone[]
+readonly expect?: FixtureExpectation
+}
+export interface FixtureHttp {
+readonly method: string
+readonly url: string
+/**
+ * Of the request's body. Absent: any body.
+ */
+readonly request_sha256?: string
+readonly status: number
+readonly headers: {
+[k: string]: string | undefined
+}
+readonly body: string
+readonly encoding: ("utf8" | "base64")
+}
+export interface FixtureGenerate {
+readonly backend: string
+/**
+ * Of the prompt, the home folder written as ~. Absent: any prompt.
+ */
+readonly prompt_sha256?: string
+readonly model: string
+readonly text: string
+}
+export interface FixtureClone {
+readonly step: string
+readonly repo: string
+readonly commit: string
+readonly branch: (string | null)
+}
+/**
+ * What the run must leave behind, exactly. Absent: only that every step succeeds.
+ */
+export interface FixtureExpectation {
+/**
+ * @maxItems 10000
+ */
+readonly files: readonly FixtureFile[]
+/**
+ * @maxItems 1000
+ */
+readonly published: readonly FixtureEvent[]
+}
+export interface FixtureFile {
+/**
+ * Below the home folder, clones left out.
+ */
+readonly path: string
+readonly sha256: string
+}
+export interface FixtureEvent {
+readonly kind: number
+readonly content: string
+readonly tags: readonly string[][]
 }
 /**
  * config.json in the worker's data folder: what its owner may set. Everything is optional; options of a command and OA_ variables win over it. Secrets never stand here.
