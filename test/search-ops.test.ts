@@ -1,6 +1,8 @@
 import assert from "node:assert/strict";
 import { tmpdir } from "node:os";
 import { after, before, describe, it } from "node:test";
+import { setTimeout as delay } from "node:timers/promises";
+import { Fault } from "@oa/shared/core/refusal.ts";
 import validators from "@oa/shared/generated/validators.cjs";
 import { openGrantedFiles } from "@oa/worker/adapters/granted-files.ts";
 import { openModelBackends } from "@oa/worker/backends/backends.ts";
@@ -23,7 +25,8 @@ function context(grant: readonly string[], more: Partial<OpContext> = {}): OpCon
   const files = openGrantedFiles(grant, { home: tmpdir() });
   const backends = openModelBackends({});
   const signal = new AbortController().signal;
-  return { files, backends, indexes, signal, log: () => {}, progress: () => {}, ...more } as OpContext;
+  const silent = { log: () => {}, progress: () => {}, checkpoint: async () => {} };
+  return { files, backends, indexes, signal, ...silent, ...more } as OpContext;
 }
 const granted = [`filesystem:read:${root}/**`];
 
@@ -55,6 +58,34 @@ describe("a nightly index: index, embed, query", () => {
     const answer = await searchkitQuery({ index: "code", query: "needle" }, context(granted));
     assert.equal(answer.exact_matches_total, 30_000);
     assert.ok(JSON.stringify(answer).length < 500_000);
+  });
+});
+
+describe("a paused run", () => {
+  it("indexes and embeds no further than its next checkpoint, goes on from there, and stops there at once", async () => {
+    let open = (): void => {};
+    let held = 0;
+    let way: Promise<void> = new Promise((resolve) => {
+      open = resolve;
+    });
+    const run = context(granted, {
+      checkpoint: () => {
+        held += 1;
+        return way;
+      },
+    });
+    let done = false;
+    const indexing = searchkitIndex({ path: root, index: "paused", exclude: ["docs/**"] }, run).finally(() => {
+      done = true;
+    });
+    await delay(300);
+    assert.deepEqual([done, held], [false, 1], "the first file waits to be read");
+    open();
+    assert.equal((await indexing).added, 2);
+    way = Promise.reject(new Fault("canceled", "enough"));
+    way.catch(() => undefined);
+    await assert.rejects(modelEmbed({ backend: "lexical-v1", index: "paused", dim: 64 }, run), { code: "canceled" });
+    await assert.rejects(modelEmbed({ backend: "lexical-v1", texts: ["a"], dim: 64 }, run), { code: "canceled" });
   });
 });
 

@@ -28,6 +28,8 @@ export interface RunSummary {
   readonly paused_reason: string | null;
   /** When the lease of the engine that holds it ends, Unix milliseconds; null: it is held without one, or not at all. */
   readonly lease_until_ms: number | null;
+  /** When it fails if it has not ended, Unix milliseconds. */
+  readonly deadline_ms: number | null;
   /** The completion note: null where none was wanted. */
   readonly note: "pending" | "posted" | "failed" | null;
 }
@@ -61,7 +63,7 @@ export const runProjection: Projection = {
        title TEXT NOT NULL, reason TEXT NOT NULL, manifest_sha256 TEXT NOT NULL, status TEXT NOT NULL,
        steps_total INTEGER NOT NULL, code TEXT, message TEXT,
        created_at TEXT NOT NULL, started_at TEXT, finished_at TEXT, note TEXT,
-       paused_by TEXT, paused_reason TEXT, lease_until_ms INTEGER) WITHOUT ROWID`,
+       paused_by TEXT, paused_reason TEXT, lease_until_ms INTEGER, deadline_ms INTEGER) WITHOUT ROWID`,
     "CREATE INDEX IF NOT EXISTS proj_runs_open ON proj_runs (status, run_id) WHERE status IN ('queued', 'running')",
     "CREATE INDEX IF NOT EXISTS proj_runs_note ON proj_runs (run_id) WHERE note = 'pending'",
     "CREATE INDEX IF NOT EXISTS proj_runs_install ON proj_runs (install_id, run_id)",
@@ -178,7 +180,7 @@ function apply(sql: Sql, recorded: Recorded<EventDraft>): void {
 
 function created(sql: Sql, run_id: string, at: string, data: RunCreated["data"]): void {
   sql.run(
-    "INSERT INTO proj_runs VALUES (?, ?, ?, ?, ?, ?, ?, 'queued', ?, NULL, NULL, ?, NULL, NULL, NULL, NULL, NULL, NULL)",
+    "INSERT INTO proj_runs VALUES (?, ?, ?, ?, ?, ?, ?, 'queued', ?, NULL, NULL, ?, NULL, NULL, NULL, NULL, NULL, NULL, ?)",
     run_id,
     data.install_id,
     data.upgrade_id,
@@ -188,6 +190,7 @@ function created(sql: Sql, run_id: string, at: string, data: RunCreated["data"])
     data.manifest_sha256,
     data.steps.length,
     at,
+    data.deadline_ms ?? null,
   );
   for (const [position, { step_id, op }] of data.steps.entries()) {
     sql.run(
@@ -287,15 +290,16 @@ export function getRun(sql: Sql, run_id: string): RunView | null {
 
 /**
  * Runs an engine of this worker has something to do for at `now_ms`, oldest first: queued or running ones, then pending
- * completion notes; not those that are paused or that another engine holds under a lease.
+ * completion notes; not those that are paused, until their deadline, or that another engine holds under a lease.
  */
 export function openRuns(sql: Sql, limit: number, now_ms: number): readonly string[] {
   const rows = sql.all<{ run_id: string }>(
     `SELECT run_id FROM (
-       SELECT run_id, 0 AS rank FROM proj_runs WHERE status IN ('queued', 'running') AND paused_by IS NULL
-         AND coalesce(lease_until_ms, 0) <= ?
+       SELECT run_id, 0 AS rank FROM proj_runs WHERE status IN ('queued', 'running')
+         AND (paused_by IS NULL OR deadline_ms <= ?) AND coalesce(lease_until_ms, 0) <= ?
        UNION ALL SELECT run_id, 1 FROM proj_runs WHERE note = 'pending')
      ORDER BY rank, run_id LIMIT ?`,
+    now_ms,
     now_ms,
     limit,
   );

@@ -27,7 +27,7 @@ describe("cancelling a run", () => {
   for (const [index, name] of ["a tree of child processes", "a model's generation", "a download"].entries()) {
     it(`ends ${name}, and with it the run`, async () => {
       const work = works[index];
-      assert.ok(work !== undefined && work.name.startsWith(name));
+      assert.ok(work !== undefined, name);
       const { act, isRunning } = work;
       const world = openRunWorld({
         ops: { "http.request": async (_, context) => (await act(context)) as object },

@@ -80,7 +80,7 @@ describe("pausing", () => {
     await turn(); // the last batch of the first step was already under way
     assert.equal(view(run_id).steps_done, 1);
     assert.deepEqual([view(run_id).paused_by, view(run_id).paused_reason], ["owner", "a call"]);
-    await clock.pass(3_600_000);
+    await clock.pass(120_000);
     assert.equal(turns.length, 0, "nothing happens while it is paused");
     assert.equal(await world.engine.resume(run_id, "done"), undefined);
     await settled();
@@ -91,7 +91,8 @@ describe("pausing", () => {
 
   it("holds a long op between two batches, gives its place to another run, and does not count the time", async () => {
     open();
-    const run_id = await start();
+    const pipeline = two.pipeline.map((one) => ({ ...one, timeout_ms: 60_000 }));
+    const run_id = await start({ ...two, pipeline: pipeline as UpgradeManifest["pipeline"] });
     await world.engine.pause(run_id, "a call");
     await turn();
     assert.equal(turns.length, 0, "the second batch waits at the checkpoint");
@@ -100,7 +101,7 @@ describe("pausing", () => {
     await world.engine.cancel(other, "enough");
     await settled();
     turns = [];
-    await clock.pass(40 * 3_600_000); // longer than any step may take
+    await clock.pass(120_000); // longer than the step may take
     await world.engine.resume(run_id, "done");
     await settled();
     for (const _ of [1, 2, 3, 4, 5]) await turn();
@@ -178,7 +179,21 @@ describe("pausing", () => {
     assert.equal(view(run_id).paused_by, null);
   });
 
-  it("does not hold a run beyond its deadline, which ends a step that is running", async () => {
+  it("does not hold a run beyond its deadline", async () => {
+    open();
+    const held = await start(two, "manual", 60_000);
+    await world.engine.pause(held, "a call");
+    await turn(); // it waits within its step
+    const waiting = await start(two, "manual", 60_000);
+    await world.engine.pause(waiting, "not now");
+    turns = [];
+    await clock.pass(62_000);
+    for (const run_id of [held, waiting]) {
+      assert.deepEqual([view(run_id).status, view(run_id).code, view(run_id).paused_by], ["failed", "timeout", null]);
+    }
+  });
+
+  it("has nothing to do with a deadline, which ends a step that is running", async () => {
     open();
     const run_id = await start(two, "manual", 60_000);
     await clock.pass(60_000);
