@@ -292,6 +292,7 @@ export const LIMITS = {
   dry_run_files: 200_000,
   dry_run_ms: 10_000,
   dry_run_starts: 50_000,
+  fixture_bytes: 20_000_000,
 
   // What a worker measures about itself, and the least free disk it runs upgrades with.
   capabilities_kept_ms: 30_000,

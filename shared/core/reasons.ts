@@ -99,6 +99,8 @@ export const REASONS = {
   event_tag_mismatch: refused(422),
   author_mismatch: refused(422),
   file_exists: refused(409),
+  fixture_missing: failed(404),
+  fixture_mismatch: failed(422),
 
   // Install configs.
   config_unreadable: refused(400),
@@ -175,8 +177,6 @@ export const REASONS = {
   approval_required: refused(403),
   approval_denied: refused(403),
   policy_denied: refused(403),
-  install_disabled: refused(409),
-  release_yanked: refused(410),
   policy_rule_failed: refused(403),
   kill_switch_active: refused(403),
   external_write_requires_approval: refused(403),
@@ -184,6 +184,8 @@ export const REASONS = {
   action_irreversible_requires_high_stakes: refused(403),
   action_pre_approval_required: refused(403),
   quota_exceeded: refused(429),
+  install_disabled: refused(409),
+  release_yanked: refused(410),
   channel_not_followed: refused(409),
   pairing_expired: refused(410),
   pairing_used: refused(409),

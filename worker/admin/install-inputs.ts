@@ -22,7 +22,7 @@ export function inputsFor(
 }
 
 /** Text of a command line as the values the manifest declares; what does not fit stays text, for `planOf` to refuse. */
-function typedInputs(
+export function typedInputs(
   manifest: UpgradeManifest,
   texts: NonNullable<ControlInstallPreview["inputs_text"]>,
   cwd: string | undefined,

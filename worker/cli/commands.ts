@@ -8,6 +8,7 @@ export const COMMANDS: Readonly<Record<string, () => Promise<{ readonly command:
   "upgrade init": () => import("./upgrade-init.ts"),
   "upgrade validate": () => import("./upgrade-validate.ts"),
   "upgrade diff": () => import("./upgrade-diff.ts"),
+  "upgrade test": () => import("./upgrade-test.ts"),
   "upgrade publish": () => import("./upgrade-publish.ts"),
   "market list": () => import("./market-list.ts"),
   "market search": () => import("./market-search.ts"),
