@@ -1,6 +1,7 @@
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { Fault } from "@oa/shared/core/refusal.ts";
+import { holdsSecret } from "@oa/shared/core/secrets.ts";
 import type { BackendsConfig, WorkerConfig } from "@oa/shared/generated/types.ts";
 import validators from "@oa/shared/generated/validators.cjs";
 
@@ -81,6 +82,17 @@ export async function readConfig(
   };
 }
 
+/** The JSON Pointer of the first credential in the settings: a known format, or a password in an address. */
+function secretIn(value: unknown, path = ""): string | null {
+  if (typeof value === "string") return holdsSecret(value) || /:\/\/[^/\s]*@/.test(value) ? path : null;
+  if (typeof value !== "object" || value === null) return null;
+  for (const [name, item] of Object.entries(value)) {
+    const found = secretIn(item, `${path}/${name}`);
+    if (found !== null) return found;
+  }
+  return null;
+}
+
 /** A model elsewhere would be sent what upgrades read. */
 function refuseRemoteBackends(backends: BackendsConfig): void {
   for (const [name, settings] of Object.entries(backends)) {
@@ -95,7 +107,11 @@ function refuseRemoteBackends(backends: BackendsConfig): void {
 }
 
 function checked(value: unknown, where: string): WorkerConfig {
-  if (validators.isWorkerConfig(value)) return value;
+  if (validators.isWorkerConfig(value)) {
+    const secret = secretIn(value);
+    if (secret === null) return value;
+    throw new Fault("config_invalid", `${where}: ${secret} holds a password or a key; secrets never stand in settings`);
+  }
   const [error] = validators.isWorkerConfig.errors ?? [];
   const extra = error?.params.additionalProperty;
   const path = `${error?.instancePath ?? ""}${typeof extra === "string" ? `/${extra}` : ""}`;

@@ -30,7 +30,8 @@ import { openEdgeClient, openEdgeEgress } from "./adapters/edge-client.ts";
 import { openEgress, openHostRate } from "./adapters/egress.ts";
 import { openFileWatch } from "./adapters/file-watch.ts";
 import { openGrantedFiles } from "./adapters/granted-files.ts";
-import { loadOrCreateKey } from "./adapters/keys.ts";
+import { type Key, loadOrCreateKey } from "./adapters/keys.ts";
+import { openLog } from "./adapters/log.ts";
 import { thisMachine } from "./adapters/machine-state/machine.ts";
 import { openMailbox } from "./adapters/mailbox.ts";
 import { NO_RELAYS } from "./adapters/no-relays.ts";
@@ -40,6 +41,7 @@ import { relayCursors } from "./adapters/relay-cursors.ts";
 import { type CursorStore, openRelayPool } from "./adapters/relay-pool.ts";
 import { loadSchnorr } from "./adapters/schnorr.ts";
 import { openSqlite, type SqliteDatabase } from "./adapters/sqlite.ts";
+import { openTraceExporter } from "./adapters/trace-export.ts";
 import { type Decide, ownerDecides } from "./admin/decide.ts";
 import { examine } from "./admin/doctor.ts";
 import { openEventFeed } from "./admin/event-feed.ts";
@@ -59,6 +61,7 @@ import { withSchedules } from "./loops/install-schedule.ts";
 import { openIntake } from "./loops/intake.ts";
 import { openRetentionLoop } from "./loops/retention.ts";
 import { openScheduleLoop } from "./loops/schedule.ts";
+import { followEvents } from "./loops/telemetry.ts";
 import { openTriggerLoop } from "./loops/trigger.ts";
 import { runsOfInstall } from "./loops/watched-files.ts";
 import { OPS } from "./ops/index.ts";
@@ -75,6 +78,8 @@ export interface Worker {
   readonly start: () => void;
   /** Resolves when nothing can be done any more: the database is damaged, say. */
   readonly broken: Promise<Fault>;
+  /** Told of what went wrong inside. */
+  readonly report: (error: unknown) => void;
   /** Carries out runs of another worker's workspace, under this one's own installs, until it is closed. */
   readonly join: (workspace: Workspace) => void;
   /** Stops everything; what was running resumes at the next start. */
@@ -101,8 +106,8 @@ const WORKSPACE = "local";
 /** Gift wraps carry times that were shifted at random (NIP-59), so each connection reads all that a relay has kept. */
 const FROM_THE_START: CursorStore = { get: () => null, set: () => {} };
 
-/** Composes a worker from its settings. Nothing acts before `work` or `start`. */
-export async function openWorker(config: Config): Promise<Worker> {
+/** Composes a worker from its settings. Nothing acts before `work` or `start`. `token` never enters its log. */
+export async function openWorker(config: Config, token?: string): Promise<Worker> {
   const { data_dir, relays } = config;
   const home = homedir();
   const clock = systemClock;
@@ -112,9 +117,14 @@ export async function openWorker(config: Config): Promise<Worker> {
   const file = join(data_dir, "worker.sqlite");
   const database = openSqlite(file);
   await chmod(file, 0o600); // its journal takes the same mode
+  const secrets = [own, owner].map(hexOf).concat(token ?? []);
+  const log = openLog({
+    ...{ folder: join(data_dir, "logs"), level: config.log_level, secrets, now_ms: clock.now_ms },
+    stderr: (line) => void process.stderr.write(line),
+  });
   const broken = Promise.withResolvers<Fault>();
   const report = (error: unknown): void => {
-    say(error);
+    log.error(error);
     if (error instanceof Fault && BROKEN.has(error.code)) broken.resolve(error);
   };
   const stream = `workspace/${WORKSPACE}`;
@@ -214,12 +224,12 @@ export async function openWorker(config: Config): Promise<Worker> {
     queryRelays: (filters, from, signal) =>
       pool.query(from, filters, { timeout_ms: LIMITS.publish_timeout_ms, signal }),
   });
-  const log = { ...common, store, worker: own.public_key };
-  const retention = openRetentionLoop({ ...log, database, artifacts, retention_days: config.retention_days });
+  const logged = { ...common, store, worker: own.public_key };
+  const retention = openRetentionLoop({ ...logged, database, artifacts, retention_days: config.retention_days });
   const installs = openInstallLoop({
-    ...log,
+    ...logged,
     ...{ schnorr, home, lookUp, secret_key: own.secret_key, sql: database, aup: config.aup },
-    intake: openIntake(log),
+    intake: openIntake(logged),
     mailbox:
       edge_url === null || edgeEgress === null
         ? null
@@ -230,6 +240,11 @@ export async function openWorker(config: Config): Promise<Worker> {
         : (on_event, signal) =>
             pool.subscribe({ relays, filters: [wrapFilter(own.public_key)], since: FROM_THE_START, on_event }, signal),
   });
+  const { otel_endpoint } = config;
+  const traces =
+    otel_endpoint === null
+      ? null
+      : openTraceExporter({ endpoint: otel_endpoint, egress: openEdgeEgress(otel_endpoint), clock, report });
   const ports = controlPorts({
     ...{ config, sql: database, decide, home, worker: own.public_key, owner_key: owner.secret_key, schnorr, random },
     ...{ store, feed, engine, leases: openLeases(engineOptions), indexes, backends, edge, report },
@@ -240,7 +255,11 @@ export async function openWorker(config: Config): Promise<Worker> {
       backends: await backends.available(signal),
     }),
     aup: config.aup,
-    authorKey: async () => (await loadOrCreateKey(data_dir, "author")).secret_key,
+    authorKey: async () => {
+      const author = await loadOrCreateKey(data_dir, "author");
+      secrets.push(hexOf(author));
+      return author.secret_key;
+    },
     lookUp,
     accept: installs.accept,
     doctor: (signal) => examine(machine(config, { database, processes, backends, pool }), signal),
@@ -248,15 +267,26 @@ export async function openWorker(config: Config): Promise<Worker> {
 
   const stop = new AbortController();
   const running: Promise<void>[] = [];
+  // What the others write while they stop is still told, and what is told is still sent.
+  const [told, sent] = [new AbortController(), new AbortController()];
+  const following: Promise<void>[] = [];
   let working = false;
   const work = (): void => {
-    if (!working) running.push(engine.loop(stop.signal));
+    if (working) return;
     working = true;
+    running.push(engine.loop(stop.signal));
+    if (traces !== null) following.push(traces.run(sent.signal));
+    following.push(
+      followEvents({ store, events: feed.events, from_seq: feed.head(), log, traces }, told.signal).finally(() =>
+        sent.abort(),
+      ),
+    );
   };
   return {
     ports,
     public_key: own.public_key,
     broken: broken.promise,
+    report,
     work,
     join: (workspace) => void running.push(joinWorkspace(engineOptions, workspace, stop.signal)),
     start: () => {
@@ -271,6 +301,8 @@ export async function openWorker(config: Config): Promise<Worker> {
     close: async () => {
       stop.abort();
       await Promise.all(running);
+      told.abort();
+      await Promise.all(following);
       pool.close();
       await backends.close();
       database.close();
@@ -298,11 +330,8 @@ async function trustOwner(
   if (isRejection(done)) throw new Fault(done.code, done.message);
 }
 
-/** What happens inside and nobody asked for goes to stderr, which a service manager keeps. */
-function say(error: unknown): void {
-  const known = error instanceof Fault;
-  const text = known ? `${error.message} (${error.code})` : error instanceof Error ? error.stack : String(error);
-  process.stderr.write(`${new Date().toISOString()} ${text}\n`);
+function hexOf({ secret_key }: Key): string {
+  return Buffer.from(secret_key).toString("hex");
 }
 
 /** A worker that runs until it is closed, with its control API on 127.0.0.1. */
@@ -324,12 +353,12 @@ export async function startDaemon(request: {
 }): Promise<Daemon> {
   const { data_dir } = request;
   await removeDaemonFile(data_dir);
-  // A promise that some library forgot must not end a night's work.
-  process.on("unhandledRejection", say);
   const config = await readConfig(data_dir, request.env, request.options);
   const token_path = join(data_dir, "admin-token");
   const token = await loadOrCreateToken(token_path);
-  const worker = await openWorker(config);
+  const worker = await openWorker(config, token);
+  // A promise that some library forgot must not end a night's work.
+  process.on("unhandledRejection", worker.report);
   try {
     const server = await openAdminServer(controlApp(worker.ports), { port: config.port, token });
     const { url, port } = server;

@@ -38,7 +38,7 @@ describe("oa export", () => {
       }),
       inputs: { file: { type: "path", description: "A file." } },
     } as const;
-    const install_id = await installIn(data, manifest, { file }, { relays: ["wss://user:hunter2@relay.example"] });
+    const install_id = await installIn(data, manifest, { file }, { completion_note_relays: [], relays: [] });
     assert.equal((await oa(["run", install_id, "--data", data], { HOME: folder })).code, 0);
     mkdirSync(join(data, "artifacts"), { recursive: true });
     writeFileSync(join(data, "artifacts", "a".repeat(64)), "an output");
@@ -54,7 +54,7 @@ describe("oa export", () => {
     assert.equal(install.manifest.id, "example.upgrade");
     assert.match(install.inputs.file, /in\.txt$/);
     assert.equal(readFileSync(join(to, "artifacts", "a".repeat(64)), "utf8"), "an output");
-    assert.match(readFileSync(join(to, "config.json"), "utf8"), /wss:\/\/relay\.example/);
+    assert.equal(JSON.parse(readFileSync(join(to, "config.json"), "utf8")).port, 0);
     assert.equal(statSync(to).mode & 0o777, 0o700);
     const secrets = await Promise.all(["worker", "owner", "author"].map((name) => loadOrCreateKey(data, name)));
     const hex = secrets.map(({ secret_key }) => Buffer.from(secret_key).toString("hex"));
@@ -62,7 +62,7 @@ describe("oa export", () => {
       if (statSync(join(to, name)).isDirectory()) continue;
       assert.equal(statSync(join(to, name)).mode & 0o077, 0, name);
       const text = readFileSync(join(to, name), "utf8");
-      for (const secret of [...hex, "hunter2"]) assert.ok(!text.includes(secret), `${name} holds a secret`);
+      for (const secret of hex) assert.ok(!text.includes(secret), `${name} holds a secret`);
     }
   });
 

@@ -73,6 +73,24 @@ test("a worker that is local only has its models on this machine", async () => {
   await assert.rejects(readConfig(folder, {}), /the backend ollama is on models\.example/);
 });
 
+test("a secret in the settings is refused with its place, and not repeated", async () => {
+  const refused = async (settings: object, place: string, secret: string) => {
+    write(JSON.stringify(settings));
+    await assert.rejects(readConfig(folder, {}), (error: Error) => {
+      assert.match(error.message, new RegExp(`${place} holds a password or a key`));
+      assert.ok(!error.message.includes(secret));
+      return true;
+    });
+  };
+  await refused({ relays: ["wss://a.example", "wss://me:hunter2@b.example"] }, "/relays/1", "hunter2");
+  await refused({ edge_url: `https://edge.example/?k=ghp_${"a".repeat(36)}` }, "/edge_url", "ghp_");
+  await refused(
+    { backends: { mlx: { base_url: "http://x:swordfish@127.0.0.1/v1" } } },
+    "/backends/mlx/base_url",
+    "swordfish",
+  );
+});
+
 test("an empty variable is no setting", async () => {
   write("{}");
   assert.equal((await readConfig(folder, { OA_PORT: "", OA_RELAYS: "" })).port, 6767);

@@ -1,5 +1,5 @@
 import { randomUUID } from "node:crypto";
-import { chmod, copyFile, mkdir, open, readdir, readFile, rename, rm, writeFile } from "node:fs/promises";
+import { chmod, copyFile, mkdir, open, readdir, rename, rm, writeFile } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import type { ChainLink } from "@oa/shared/core/hash-chain.ts";
 import { Fault } from "@oa/shared/core/refusal.ts";
@@ -98,16 +98,14 @@ async function copyArtifacts(from: string, to: string): Promise<number> {
   return names.length;
 }
 
-/** The settings hold no secrets by their schema, except what an address may carry before its host. */
+/** As they are: settings that hold a secret are refused when they are read. */
 async function copySettings(from: string, to: string): Promise<void> {
-  let text: string;
   try {
-    text = await readFile(from, "utf8");
+    await copyFile(from, to);
+    await chmod(to, 0o600);
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === "ENOENT") return;
-    throw error;
+    if ((error as NodeJS.ErrnoException).code !== "ENOENT") throw error;
   }
-  await writeFile(to, text.replace(/(\w:\/\/)[^/@\s"]*@/g, "$1"), { mode: 0o600 });
 }
 
 async function writeKeys(data_dir: string, passphrase: string, to: string): Promise<number> {

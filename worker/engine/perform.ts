@@ -2,6 +2,7 @@ import { canonicalize } from "@oa/shared/core/json.ts";
 import { LIMITS } from "@oa/shared/core/limits.ts";
 import { type Permission, permits } from "@oa/shared/core/permission.ts";
 import { Fault } from "@oa/shared/core/refusal.ts";
+import { redact } from "@oa/shared/core/secrets.ts";
 import { clip } from "@oa/shared/core/text.ts";
 import { OPS } from "@oa/shared/generated/ops.ts";
 import type { RunLogged, RunStepPlan } from "@oa/shared/generated/types.ts";
@@ -142,7 +143,8 @@ function failure(error: unknown, { plan, report }: Attempt): Outcome {
   }
   if (error.code === "interrupted") return { kind: "stopped" };
   const { code, retryable } = error;
-  return { kind: "failed", code, message: clip(error.message, 2_000), retryable };
+  // What others say in their errors may quote what they were sent.
+  return { kind: "failed", code, message: clip(redact(error.message), 2_000), retryable };
 }
 
 /** The contract of an op as its schema file declares it, or undefined for an op that does not exist. */
