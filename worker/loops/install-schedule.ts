@@ -49,7 +49,13 @@ export function withSchedules(
   };
 }
 
-const CHANGES = new Set(["install.approved", "install.enabled", "install.disabled", "install.yanked", "install.removed"]);
+const CHANGES = new Set([
+  "install.approved",
+  "install.enabled",
+  "install.disabled",
+  "install.yanked",
+  "install.removed",
+]);
 
 function changesInstall(event: Recorded<EventDraft>): boolean {
   return CHANGES.has(event.event_type);
