@@ -9,6 +9,7 @@ import { leaseRoutes } from "./routes/leases.ts";
 import { marketRoutes } from "./routes/market.ts";
 import { metricRoutes } from "./routes/metrics.ts";
 import { pairingRoutes } from "./routes/pairings.ts";
+import { policyRoutes } from "./routes/policy.ts";
 import { runRoutes } from "./routes/runs.ts";
 import { scheduleRoutes } from "./routes/schedule.ts";
 import { searchRoutes } from "./routes/search.ts";
@@ -34,6 +35,7 @@ export function controlApp(ports: ControlPorts): Hono {
   app.route("/v1/schedule", scheduleRoutes(ports));
   app.route("/v1/audit", auditRoutes(ports));
   app.route("/v1/pairings", pairingRoutes(ports));
+  app.route("/v1/policy", policyRoutes(ports));
   app.notFound((context) =>
     answer(context, reject("not_found", `there is no ${context.req.method} ${context.req.path}`)),
   );

@@ -16,10 +16,13 @@ import type {
   ControlScheduleSimulation,
   ControlSearchRequest,
   ControlUpgradeDiff,
+  PolicyEvaluation,
 } from "../generated/types.ts";
 import type { AupAssessment } from "../policy/aup/assess.ts";
+import type { PolicyDecision } from "../policy/evaluate.ts";
 import type { UpgradeDiff } from "../upgrade/change.ts";
 import type { DryRun, WhyNot } from "./dry-run.ts";
+import type { PolicyDescription, PolicyExplanation } from "./policy.ts";
 
 type Answer<T> = Promise<T | Rejection>;
 
@@ -128,6 +131,11 @@ export interface ControlPorts {
     readonly verify: () => ChainReport;
     /** JSON Lines: the streams' heads first, then every link. */
     readonly export: () => Iterable<string>;
+  };
+  readonly policy: {
+    readonly evaluate: (request: PolicyEvaluation) => PolicyDecision;
+    readonly explain: (install_id: string) => PolicyExplanation | Rejection;
+    readonly describe: () => PolicyDescription;
   };
   readonly pairings: {
     readonly list: () => readonly object[];

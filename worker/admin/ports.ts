@@ -17,6 +17,7 @@ import { type InstallsOptions, installsPort } from "./installs.ts";
 import { marketPort } from "./market.ts";
 import { openMetrics } from "./metrics.ts";
 import { pairingsPort } from "./pairings.ts";
+import { policyPort } from "./policy.ts";
 import { schedulePort } from "./schedule.ts";
 import { upgradesPort } from "./upgrades.ts";
 
@@ -76,6 +77,7 @@ export function controlPorts(options: PortsOptions): ControlPorts {
     schedule: schedulePort(options),
     audit: { verify: () => store.verify(), export: () => exportLines(store) },
     pairings: pairingsPort(options),
+    policy: policyPort(options),
     metrics: openMetrics({ store, sql }),
     doctor: options.doctor,
     report: options.report,

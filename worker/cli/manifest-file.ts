@@ -1,5 +1,5 @@
 import { readFile, stat } from "node:fs/promises";
-import { parseStrict } from "@oa/shared/core/json.ts";
+import { type Json, parseStrict } from "@oa/shared/core/json.ts";
 import { LIMITS } from "@oa/shared/core/limits.ts";
 import { isRejection, type Rejection, reject } from "@oa/shared/core/refusal.ts";
 import { type ManifestReport, validateManifest } from "@oa/shared/upgrade/validate.ts";
@@ -9,21 +9,24 @@ import { type ManifestReport, validateManifest } from "@oa/shared/upgrade/valida
  * Refusals: not_found and internal, where the file cannot be read.
  */
 export async function reportOn(file: string): Promise<ManifestReport | Rejection> {
-  let text: string;
+  const parsed = await readJsonFile(file);
+  if (!isRejection(parsed)) return validateManifest(parsed.value);
+  return parsed.code === "not_found" || parsed.code === "internal" ? parsed : failing(parsed);
+}
+
+/** The strict JSON of a file. Refusals: not_found, internal, too_large and the JSON codes. */
+export async function readJsonFile(file: string): Promise<{ readonly value: Json } | Rejection> {
   try {
     if ((await stat(file)).size > LIMITS.json_bytes) {
-      return failing(reject("too_large", `${file} is over ${LIMITS.json_bytes} bytes`));
+      return reject("too_large", `${file} is over ${LIMITS.json_bytes} bytes`);
     }
-    text = new TextDecoder("utf-8", { fatal: true }).decode(await readFile(file));
+    return parseStrict(new TextDecoder("utf-8", { fatal: true }).decode(await readFile(file)));
   } catch (error) {
     const { code, message } = error as NodeJS.ErrnoException;
     if (code === "ENOENT") return reject("not_found", `there is no file ${file}`);
-    if (code === "ERR_ENCODING_INVALID_ENCODED_DATA")
-      return failing(reject("json_invalid", `${file} is not UTF-8 text`));
+    if (code === "ERR_ENCODING_INVALID_ENCODED_DATA") return reject("json_invalid", `${file} is not UTF-8 text`);
     return reject("internal", `${file} cannot be read: ${message}`);
   }
-  const parsed = parseStrict(text);
-  return isRejection(parsed) ? failing(parsed) : validateManifest(parsed.value);
 }
 
 function failing({ code, message }: Rejection): ManifestReport {

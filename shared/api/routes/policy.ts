@@ -1,0 +1,17 @@
+import { Hono } from "hono";
+import { isRejection } from "../../core/refusal.ts";
+import validators from "../../generated/validators.cjs";
+import { answer, readBody } from "../answer.ts";
+import type { ControlPorts } from "../ports.ts";
+
+/** `/v1/policy`: what the gate says, without anything being done. */
+export function policyRoutes({ policy }: ControlPorts): Hono {
+  const routes = new Hono();
+  routes.get("/", (context) => context.json(policy.describe()));
+  routes.get("/installs/:id", (context) => answer(context, policy.explain(context.req.param("id"))));
+  routes.post("/evaluate", async (context) => {
+    const body = await readBody(context, validators.isPolicyEvaluation);
+    return answer(context, isRejection(body) ? body : policy.evaluate(body));
+  });
+  return routes;
+}

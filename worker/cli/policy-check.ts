@@ -1,0 +1,59 @@
+import { resolve } from "node:path";
+import { isRejection, type Rejection, reject } from "@oa/shared/core/refusal.ts";
+import type { PolicyEvaluation } from "@oa/shared/generated/types.ts";
+import type { PolicyDecision } from "@oa/shared/policy/evaluate.ts";
+import { type Command, type CommandContext, defineCommand } from "./command.ts";
+import { plain } from "./terminal.ts";
+
+export const command: Command = defineCommand({
+  words: ["policy", "check"],
+  summary: "Say whether the policy lets a manifest be installed, or an action be done",
+  arguments: { file: { summary: "A manifest, an action, or an action with its circumstances, as JSON" } },
+  examples: ["oa policy check upgrade.json", "oa policy check action.json --json"],
+  run: async ({ args, cwd, data_dir, env, fail, print, style }) => {
+    const request = await requestIn(resolve(cwd, args.file));
+    if (isRejection(request)) {
+      const { code, message } = request;
+      return fail(request, { verdict: "deny", reasons: [{ code, rule: "file", message }] });
+    }
+    const [{ judge }, { readConfig }] = await Promise.all([import("@oa/shared/api/policy.ts"), import("../config.ts")]);
+    const { aup, kill_switch } = await readConfig(data_dir, env);
+    const decision = judge(request, { aup, kill_switch, now_ms: Date.now() });
+    print(decision, () => decisionLines(decision, style).join("\n"));
+    return decision.verdict === "allow" ? 0 : 3;
+  },
+});
+
+/** What the file holds, by its shape. Refusals: not_found, internal, too_large, the JSON codes, schema_invalid. */
+async function requestIn(file: string): Promise<PolicyEvaluation | Rejection> {
+  const { readJsonFile } = await import("./manifest-file.ts");
+  const parsed = await readJsonFile(file);
+  if (isRejection(parsed)) return parsed;
+  const { value } = parsed;
+  if (typeof value !== "object" || value === null || Array.isArray(value)) {
+    return reject("schema_invalid", `${file} holds neither a manifest nor an action`);
+  }
+  if (!("action_type" in value) && !("action" in value) && !("manifest" in value)) return { manifest: { ...value } };
+  const { default: validators } = await import("@oa/shared/generated/validators.cjs");
+  const request = "action_type" in value ? { action: value } : value;
+  if (validators.isPolicyEvaluation(request)) return request;
+  const kind = "action" in request ? validators.isPolicyAction : validators.isPolicyEvaluation;
+  kind("action" in request ? request.action : request);
+  const [error] = kind.errors ?? validators.isPolicyEvaluation.errors ?? [];
+  return reject(
+    "schema_invalid",
+    `${file}: ${error?.instancePath || "the action"} ${error?.message ?? "is not valid"}`,
+  );
+}
+
+/** A decision for people: the verdict, and each reason with its rule and code. */
+export function decisionLines(decision: PolicyDecision, style: CommandContext["style"]): readonly string[] {
+  const { verdict, reasons } = decision;
+  const colour = verdict === "allow" ? "green" : verdict === "deny" ? "red" : "yellow";
+  const where = (details: PolicyDecision["reasons"][number]["details"]): string =>
+    typeof details?.where === "string" && details.where !== "" ? ` at ${details.where}` : "";
+  return [
+    style(colour, verdict.replace("_", " ")),
+    ...reasons.map(({ rule, code, message, details }) => plain(`  ${rule}${where(details)}: ${message} (${code})`)),
+  ];
+}
