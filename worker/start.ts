@@ -29,6 +29,7 @@ const INSTALLED = "openagents.upgrade.nightly-index";
 const EDGE_PORT = 6768;
 const WORKER_PORT = 6767;
 const CATALOG_WAIT_MS = 10_000;
+const NOTE_WAIT_MS = 10_000;
 const DATA_DIR = join(ROOT, ".data");
 
 interface Options {
@@ -149,9 +150,11 @@ async function install(client: ControlClient, edge: RunningEdge, options: Option
 
 async function runOnce(client: ControlClient, install_id: string, signal: AbortSignal): Promise<RunView> {
   const { run_id } = orThrow(await client.post<{ readonly run_id: string }>("/v1/runs", { install_id }));
+  const noted_by = Date.now() + NOTE_WAIT_MS;
   for (;;) {
     const run = orThrow(await client.get<RunView>(`/v1/runs/${run_id}`, signal));
-    if (run.finished_at !== null) return run;
+    // The completion note follows the run; a relay that is slow to take it must not hold the result back for long.
+    if (run.finished_at !== null && (run.note !== "pending" || Date.now() > noted_by)) return run;
     await new Promise((done) => setTimeout(done, 50));
   }
 }
@@ -172,6 +175,7 @@ async function mainJob(client: ControlClient, edge: RunningEdge, options: Option
   const run = await runOnce(client, installed.install_id, signal);
   if (run.status !== "succeeded") throw new Fault("internal", `the run ${run.status}: ${run.message} (${run.code})`);
   say("✓", "ran", stepsInWords(run));
+  say(run.note === "posted" ? "✓" : "✗", "noted", `completion note ${run.note ?? "not wanted"} on ${edge.relay_url}`);
   const found = orThrow(await client.post<SearchkitQueryResult>("/v1/search", { query: options.query, limit: 5 }));
   const [best] = found.hits;
   const where = best === undefined ? "" : `; first ${best.path}:${best.line_start} (${best.reasons.join(", ")})`;
