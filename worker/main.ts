@@ -2,7 +2,6 @@ import { realpathSync } from "node:fs";
 import { chmod } from "node:fs/promises";
 import { homedir } from "node:os";
 import { join } from "node:path";
-import { controlApp } from "@oa/shared/api/app.ts";
 import type { ControlPorts } from "@oa/shared/api/ports.ts";
 import type { EventContext } from "@oa/shared/core/envelope.ts";
 import { openEventStore } from "@oa/shared/core/event-store.ts";
@@ -10,12 +9,13 @@ import { newId } from "@oa/shared/core/id.ts";
 import { LIMITS } from "@oa/shared/core/limits.ts";
 import { Fault, isRejection } from "@oa/shared/core/refusal.ts";
 import { SEALED_FIELDS } from "@oa/shared/generated/sealed.ts";
-import type { WorkerConfig } from "@oa/shared/generated/types.ts";
 import { installProjection } from "@oa/shared/install/views.ts";
 import { intakeProjection } from "@oa/shared/intake/views.ts";
 import { machineProjection } from "@oa/shared/machine/views.ts";
 import { filter as wrapFilter } from "@oa/shared/nostr/24051-install-config.ts";
+import { filter as releaseFilter } from "@oa/shared/nostr/30052-release.ts";
 import { signEvent } from "@oa/shared/nostr/template.ts";
+import { filters as yankFilters } from "@oa/shared/nostr/yank.ts";
 import { pairingDecider } from "@oa/shared/pairing/decider.ts";
 import { pairingOf, pairingProjection } from "@oa/shared/pairing/views.ts";
 import { retentionProjection } from "@oa/shared/retention/views.ts";
@@ -25,7 +25,6 @@ import { triggerProjection } from "@oa/shared/trigger/views.ts";
 import { openArtifacts } from "./adapters/artifacts.ts";
 import { thisMachinesCapabilities } from "./adapters/capabilities.ts";
 import { systemClock } from "./adapters/clock.ts";
-import { loadOrCreateToken, removeDaemonFile, writeDaemonFile } from "./adapters/daemon-file.ts";
 import { openEdgeClient, openEdgeEgress } from "./adapters/edge-client.ts";
 import { openEgress, openHostRate } from "./adapters/egress.ts";
 import { openFileWatch } from "./adapters/file-watch.ts";
@@ -45,12 +44,12 @@ import { openTraceExporter } from "./adapters/trace-export.ts";
 import { type Decide, ownerDecides } from "./admin/decide.ts";
 import { examine } from "./admin/doctor.ts";
 import { openEventFeed } from "./admin/event-feed.ts";
+import { takeUpdate } from "./admin/installs.ts";
 import { machine } from "./admin/machine.ts";
 import { listingLookUp } from "./admin/market.ts";
-import { controlPorts } from "./admin/ports.ts";
-import { openAdminServer } from "./admin/server.ts";
+import { controlPorts, type PortsOptions } from "./admin/ports.ts";
 import { openModelBackends } from "./backends/backends.ts";
-import { type Config, readConfig } from "./config.ts";
+import type { Config } from "./config.ts";
 import { joinWorkspace, type Workspace } from "./engine/join.ts";
 import { openLeases } from "./engine/leases.ts";
 import { contractOf } from "./engine/perform.ts";
@@ -59,6 +58,7 @@ import { type EngineOptions, openEngine } from "./engine.ts";
 import { openInstallLoop } from "./loops/install.ts";
 import { withSchedules } from "./loops/install-schedule.ts";
 import { openIntake } from "./loops/intake.ts";
+import { openReleaseWatch } from "./loops/release-watch.ts";
 import { openRetentionLoop } from "./loops/retention.ts";
 import { openScheduleLoop } from "./loops/schedule.ts";
 import { followEvents } from "./loops/telemetry.ts";
@@ -130,6 +130,7 @@ export async function openWorker(config: Config, token?: string): Promise<Worker
   const stream = `workspace/${WORKSPACE}`;
   const feed = openEventFeed(openEventStore(database, PROJECTIONS, random, SEALED_FIELDS, nativeSha256), stream);
   let installsChanged = (): void => {};
+  let releasesChanged = (): void => {};
   const store = withSchedules(feed.store, {
     sql: database,
     worker: own.public_key,
@@ -185,6 +186,8 @@ export async function openWorker(config: Config, token?: string): Promise<Worker
       home,
       concurrency: config.concurrency,
       completion_note_relays: config.local_only ? null : config.completion_note_relays,
+      aup: config.aup,
+      kill_switch: config.kill_switch,
     },
   };
   const engine = openEngine(engineOptions);
@@ -217,6 +220,7 @@ export async function openWorker(config: Config, token?: string): Promise<Worker
   installsChanged = () => {
     schedule.wake();
     triggers.refresh();
+    releasesChanged();
   };
   const lookUp = listingLookUp({
     edge,
@@ -245,7 +249,7 @@ export async function openWorker(config: Config, token?: string): Promise<Worker
     otel_endpoint === null
       ? null
       : openTraceExporter({ endpoint: otel_endpoint, egress: openEdgeEgress(otel_endpoint), clock, report });
-  const ports = controlPorts({
+  const portsOptions: PortsOptions = {
     ...{ config, sql: database, decide, home, worker: own.public_key, owner_key: owner.secret_key, schnorr, random },
     ...{ store, feed, engine, leases: openLeases(engineOptions), indexes, backends, edge, report },
     now_ms: clock.now_ms,
@@ -263,7 +267,27 @@ export async function openWorker(config: Config, token?: string): Promise<Worker
     lookUp,
     accept: installs.accept,
     doctor: (signal) => examine(machine(config, { database, processes, backends, pool }), signal),
+  };
+  const ports = controlPorts(portsOptions);
+  const releases = openReleaseWatch({
+    ...logged,
+    sql: database,
+    update: (install, signal) => takeUpdate(install, portsOptions, signal),
+    listen:
+      relays.length === 0
+        ? null
+        : (authors, on_event, signal) =>
+            pool.subscribe(
+              {
+                relays,
+                filters: [...yankFilters(authors), releaseFilter({ authors })],
+                since: FROM_THE_START,
+                on_event,
+              },
+              signal,
+            ),
   });
+  releasesChanged = releases.refresh;
 
   const stop = new AbortController();
   const running: Promise<void>[] = [];
@@ -295,6 +319,7 @@ export async function openWorker(config: Config, token?: string): Promise<Worker
         schedule.run(stop.signal),
         triggers.run(stop.signal),
         installs.run(stop.signal),
+        releases.run(stop.signal),
         retention.run(stop.signal),
       );
     },
@@ -332,49 +357,4 @@ async function trustOwner(
 
 function hexOf({ secret_key }: Key): string {
   return Buffer.from(secret_key).toString("hex");
-}
-
-/** A worker that runs until it is closed, with its control API on 127.0.0.1. */
-export interface Daemon {
-  readonly url: string;
-  readonly pid: number;
-  readonly token_path: string;
-  /** The worker's public key. */
-  readonly worker: string;
-  readonly broken: Promise<Fault>;
-  readonly close: () => Promise<void>;
-}
-
-/** Starts the daemon of a data folder, whose lock the caller holds. Faults: config_invalid, port_in_use. */
-export async function startDaemon(request: {
-  readonly data_dir: string;
-  readonly env: Readonly<Record<string, string | undefined>>;
-  readonly options: Omit<WorkerConfig, "$schema">;
-}): Promise<Daemon> {
-  const { data_dir } = request;
-  await removeDaemonFile(data_dir);
-  const config = await readConfig(data_dir, request.env, request.options);
-  const token_path = join(data_dir, "admin-token");
-  const token = await loadOrCreateToken(token_path);
-  const worker = await openWorker(config, token);
-  // A promise that some library forgot must not end a night's work.
-  process.on("unhandledRejection", worker.report);
-  try {
-    const server = await openAdminServer(controlApp(worker.ports), { port: config.port, token });
-    const { url, port } = server;
-    const { pid } = process;
-    await writeDaemonFile(data_dir, { pid, port, url, token_path, started_at: new Date().toISOString() });
-    worker.start();
-    return {
-      ...{ url, pid, token_path, worker: worker.public_key, broken: worker.broken },
-      close: async () => {
-        await removeDaemonFile(data_dir);
-        await server.close();
-        await worker.close();
-      },
-    };
-  } catch (error) {
-    await worker.close();
-    throw error;
-  }
 }

@@ -21,7 +21,7 @@ import { makeFolder } from "./adapters/make-folder.ts";
 import { buildSite } from "./adapters/site-build.ts";
 import { type ControlClient, openControlClient, orThrow } from "./cli/control-client.ts";
 import { publishUpgrade, readAuthorKey } from "./cli/publish-upgrade.ts";
-import { startDaemon } from "./main.ts";
+import { startDaemon } from "./main/daemon.ts";
 
 const ROOT = join(import.meta.dirname, "..");
 const EXAMPLES = join(ROOT, "schemas", "examples", "upgrades");

@@ -278,6 +278,8 @@ export const LIMITS = {
   pairings: 50,
   install_poll_ms: 15_000,
   install_pending_configs: 100,
+  release_check_ms: 3_600_000,
+  release_check_ms_min: 60_000,
   intake_events_per_minute: 30,
 
   // Upgrades. An install config with the events it embeds, encrypted, still fits an event.

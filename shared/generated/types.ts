@@ -818,6 +818,10 @@ readonly permission_hash: string
 readonly permissions: readonly string[]
 readonly schedule: UpgradeSchedule
 /**
+ * When the author says the release was made, Unix seconds.
+ */
+readonly released_at?: number
+/**
  * Where to post completion notes. Absent: the worker's own setting.
  * 
  * @maxItems 50

@@ -12505,9 +12505,9 @@ return errors === 0;
 validate96.evaluated = {"props":{"event_id":true,"event_version":true,"occurred_at":true,"recorded_at":true,"workspace_id":true,"stream_type":true,"stream_id":true,"stream_seq":true,"subject_id":true,"actor_type":true,"actor_id":true,"correlation_id":true,"causation_id":true,"idempotency_key":true,"prev_event_hash":true,"event_hash":true},"dynamicProps":false,"dynamicItems":false};
 
 exports.isInstallEvent = validate21;
-const schema32 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/event/install.json","title":"InstallEvent","description":"What happens to an install. The subject is the install, install_….","oneOf":[{"title":"InstallRequested","description":"A signed config that passed every check. Its manifest is kept, so that the network is never needed again.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"install.requested"},"data":{"type":"object","required":["pins","approval_reasons"],"additionalProperties":false,"properties":{"pins":{"$ref":"#/$defs/InstallPins"},"approval_reasons":{"type":"array","maxItems":50,"items":{"type":"string","minLength":1,"maxLength":1000},"description":"Why the owner must approve at the worker; empty: covered by the signer's ceiling."},"manifest":{"$ref":"https://openagents.dev/schemas/manifest/upgrade-manifest.json","x-sealed":true},"inputs":{"type":"object","additionalProperties":true,"description":"The values the owner gave.","x-sealed":true}}}}},{"title":"InstallApproved","description":"The requested pins are now the ones that run.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"install.approved"},"data":{"type":"object","required":["config_event_id","approved_by","permission_hash","grant"],"additionalProperties":false,"properties":{"config_event_id":{"type":"string","pattern":"^[0-9a-f]{64}$"},"approved_by":{"enum":["ceiling","owner","auto_update"],"description":"auto_update: an update that widened nothing, taken as the owner had chosen."},"permission_hash":{"type":"string","pattern":"^[0-9a-f]{64}$"},"grant":{"type":"array","maxItems":500,"items":{"type":"string","minLength":1,"maxLength":4096},"description":"The permissions granted, home folder expanded."}}}}},{"title":"InstallEnabled","description":"It runs on its schedule.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"install.enabled"},"data":{"type":"object","required":[],"additionalProperties":false,"properties":{"signed_by":{"$ref":"#/$defs/InstallSigner"}}}}},{"title":"InstallDisabled","description":"It keeps its pins and does not run.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"install.disabled"},"data":{"type":"object","required":["reason"],"additionalProperties":false,"properties":{"reason":{"type":"string","minLength":1,"maxLength":500},"signed_by":{"$ref":"#/$defs/InstallSigner"}}}}},{"title":"InstallRemoved","description":"It is gone; only a higher revision of a signed config brings it back.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"install.removed"},"data":{"type":"object","required":["reason"],"additionalProperties":false,"properties":{"reason":{"type":"string","minLength":1,"maxLength":500},"signed_by":{"$ref":"#/$defs/InstallSigner"}}}}},{"title":"InstallUpdatesSet","description":"What the owner chose for updates: to be asked, or to take what widens nothing without being asked.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"install.updates_set"},"data":{"type":"object","required":["auto_update","channel"],"additionalProperties":false,"properties":{"auto_update":{"$ref":"#/$defs/AutoUpdate"},"channel":{"$ref":"#/$defs/InstallChannel"}}}}},{"title":"InstallYanked","description":"Its author took the release back: nothing new runs of it.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"install.yanked"},"data":{"type":"object","required":["release_event_id","yank_event_id","reason"],"additionalProperties":false,"properties":{"release_event_id":{"type":"string","pattern":"^[0-9a-f]{64}$"},"yank_event_id":{"type":"string","pattern":"^[0-9a-f]{64}$","description":"The author's deletion or label."},"reason":{"type":"string","maxLength":500}}}}},{"title":"InstallRefused","description":"A correctly signed config of a paired signer that was not accepted.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"install.refused"},"data":{"type":"object","required":["signed_by","code","message"],"additionalProperties":false,"properties":{"signed_by":{"$ref":"#/$defs/InstallSigner"},"code":{"type":"string","pattern":"^[a-z][a-z0-9_]*$","maxLength":64},"message":{"type":"string","minLength":1,"maxLength":2000}}}}}],"$defs":{"AutoUpdate":{"enum":["ask","narrow"]},"InstallChannel":{"enum":["main","beta","nightly","dev"],"description":"What the owner follows: releases of this channel and of steadier ones."},"InstallSigner":{"description":"The signed config behind an order; absent where the owner acted at the worker.","type":"object","required":["signer","revision","config_event_id"],"additionalProperties":false,"properties":{"signer":{"type":"string","pattern":"^[0-9a-f]{64}$","description":"Public key that signed the install config."},"revision":{"type":"integer","minimum":1},"config_event_id":{"type":"string","pattern":"^[0-9a-f]{64}$"}}},"InstallPins":{"description":"What exactly was asked for: nothing here can be changed by replacing an addressable event. The schedule is the config's, else the manifest's.","type":"object","required":["signed_by","upgrade_address","upgrade_id","upgrade_version","title","author_pubkey","manifest_event_id","release_event_id","manifest_sha256","permission_hash","permissions","schedule"],"additionalProperties":false,"properties":{"signed_by":{"$ref":"#/$defs/InstallSigner"},"upgrade_address":{"type":"string","minLength":1,"maxLength":500,"description":"kind:pubkey:d of the listing."},"upgrade_id":{"type":"string","minLength":1,"maxLength":200},"upgrade_version":{"type":"string","minLength":1,"maxLength":200},"title":{"type":"string","minLength":1,"maxLength":500},"author_pubkey":{"type":"string","pattern":"^[0-9a-f]{64}$"},"manifest_event_id":{"type":"string","pattern":"^[0-9a-f]{64}$"},"release_event_id":{"type":"string","pattern":"^[0-9a-f]{64}$"},"manifest_sha256":{"type":"string","pattern":"^[0-9a-f]{64}$"},"permission_hash":{"type":"string","pattern":"^[0-9a-f]{64}$","description":"Of permissions."},"permissions":{"type":"array","maxItems":500,"items":{"type":"string","minLength":1,"maxLength":4096},"description":"What the signer was shown: the plan's, with these inputs, before ~ is expanded."},"schedule":{"$ref":"https://openagents.dev/schemas/manifest/upgrade-manifest.json#/$defs/UpgradeSchedule"},"completion_relays":{"type":"array","maxItems":50,"items":{"type":"string","minLength":1,"maxLength":500},"description":"Where to post completion notes. Absent: the worker's own setting."}}}}};
+const schema32 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/event/install.json","title":"InstallEvent","description":"What happens to an install. The subject is the install, install_….","oneOf":[{"title":"InstallRequested","description":"A signed config that passed every check. Its manifest is kept, so that the network is never needed again.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"install.requested"},"data":{"type":"object","required":["pins","approval_reasons"],"additionalProperties":false,"properties":{"pins":{"$ref":"#/$defs/InstallPins"},"approval_reasons":{"type":"array","maxItems":50,"items":{"type":"string","minLength":1,"maxLength":1000},"description":"Why the owner must approve at the worker; empty: covered by the signer's ceiling."},"manifest":{"$ref":"https://openagents.dev/schemas/manifest/upgrade-manifest.json","x-sealed":true},"inputs":{"type":"object","additionalProperties":true,"description":"The values the owner gave.","x-sealed":true}}}}},{"title":"InstallApproved","description":"The requested pins are now the ones that run.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"install.approved"},"data":{"type":"object","required":["config_event_id","approved_by","permission_hash","grant"],"additionalProperties":false,"properties":{"config_event_id":{"type":"string","pattern":"^[0-9a-f]{64}$"},"approved_by":{"enum":["ceiling","owner","auto_update"],"description":"auto_update: an update that widened nothing, taken as the owner had chosen."},"permission_hash":{"type":"string","pattern":"^[0-9a-f]{64}$"},"grant":{"type":"array","maxItems":500,"items":{"type":"string","minLength":1,"maxLength":4096},"description":"The permissions granted, home folder expanded."}}}}},{"title":"InstallEnabled","description":"It runs on its schedule.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"install.enabled"},"data":{"type":"object","required":[],"additionalProperties":false,"properties":{"signed_by":{"$ref":"#/$defs/InstallSigner"}}}}},{"title":"InstallDisabled","description":"It keeps its pins and does not run.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"install.disabled"},"data":{"type":"object","required":["reason"],"additionalProperties":false,"properties":{"reason":{"type":"string","minLength":1,"maxLength":500},"signed_by":{"$ref":"#/$defs/InstallSigner"}}}}},{"title":"InstallRemoved","description":"It is gone; only a higher revision of a signed config brings it back.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"install.removed"},"data":{"type":"object","required":["reason"],"additionalProperties":false,"properties":{"reason":{"type":"string","minLength":1,"maxLength":500},"signed_by":{"$ref":"#/$defs/InstallSigner"}}}}},{"title":"InstallUpdatesSet","description":"What the owner chose for updates: to be asked, or to take what widens nothing without being asked.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"install.updates_set"},"data":{"type":"object","required":["auto_update","channel"],"additionalProperties":false,"properties":{"auto_update":{"$ref":"#/$defs/AutoUpdate"},"channel":{"$ref":"#/$defs/InstallChannel"}}}}},{"title":"InstallYanked","description":"Its author took the release back: nothing new runs of it.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"install.yanked"},"data":{"type":"object","required":["release_event_id","yank_event_id","reason"],"additionalProperties":false,"properties":{"release_event_id":{"type":"string","pattern":"^[0-9a-f]{64}$"},"yank_event_id":{"type":"string","pattern":"^[0-9a-f]{64}$","description":"The author's deletion or label."},"reason":{"type":"string","maxLength":500}}}}},{"title":"InstallRefused","description":"A correctly signed config of a paired signer that was not accepted.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"install.refused"},"data":{"type":"object","required":["signed_by","code","message"],"additionalProperties":false,"properties":{"signed_by":{"$ref":"#/$defs/InstallSigner"},"code":{"type":"string","pattern":"^[a-z][a-z0-9_]*$","maxLength":64},"message":{"type":"string","minLength":1,"maxLength":2000}}}}}],"$defs":{"AutoUpdate":{"enum":["ask","narrow"]},"InstallChannel":{"enum":["main","beta","nightly","dev"],"description":"What the owner follows: releases of this channel and of steadier ones."},"InstallSigner":{"description":"The signed config behind an order; absent where the owner acted at the worker.","type":"object","required":["signer","revision","config_event_id"],"additionalProperties":false,"properties":{"signer":{"type":"string","pattern":"^[0-9a-f]{64}$","description":"Public key that signed the install config."},"revision":{"type":"integer","minimum":1},"config_event_id":{"type":"string","pattern":"^[0-9a-f]{64}$"}}},"InstallPins":{"description":"What exactly was asked for: nothing here can be changed by replacing an addressable event. The schedule is the config's, else the manifest's.","type":"object","required":["signed_by","upgrade_address","upgrade_id","upgrade_version","title","author_pubkey","manifest_event_id","release_event_id","manifest_sha256","permission_hash","permissions","schedule"],"additionalProperties":false,"properties":{"signed_by":{"$ref":"#/$defs/InstallSigner"},"upgrade_address":{"type":"string","minLength":1,"maxLength":500,"description":"kind:pubkey:d of the listing."},"upgrade_id":{"type":"string","minLength":1,"maxLength":200},"upgrade_version":{"type":"string","minLength":1,"maxLength":200},"title":{"type":"string","minLength":1,"maxLength":500},"author_pubkey":{"type":"string","pattern":"^[0-9a-f]{64}$"},"manifest_event_id":{"type":"string","pattern":"^[0-9a-f]{64}$"},"release_event_id":{"type":"string","pattern":"^[0-9a-f]{64}$"},"manifest_sha256":{"type":"string","pattern":"^[0-9a-f]{64}$"},"permission_hash":{"type":"string","pattern":"^[0-9a-f]{64}$","description":"Of permissions."},"permissions":{"type":"array","maxItems":500,"items":{"type":"string","minLength":1,"maxLength":4096},"description":"What the signer was shown: the plan's, with these inputs, before ~ is expanded."},"schedule":{"$ref":"https://openagents.dev/schemas/manifest/upgrade-manifest.json#/$defs/UpgradeSchedule"},"released_at":{"type":"integer","minimum":0,"description":"When the author says the release was made, Unix seconds."},"completion_relays":{"type":"array","maxItems":50,"items":{"type":"string","minLength":1,"maxLength":500},"description":"Where to post completion notes. Absent: the worker's own setting."}}}}};
 const schema34 = {"description":"The signed config behind an order; absent where the owner acted at the worker.","type":"object","required":["signer","revision","config_event_id"],"additionalProperties":false,"properties":{"signer":{"type":"string","pattern":"^[0-9a-f]{64}$","description":"Public key that signed the install config."},"revision":{"type":"integer","minimum":1},"config_event_id":{"type":"string","pattern":"^[0-9a-f]{64}$"}}};
-const schema33 = {"description":"What exactly was asked for: nothing here can be changed by replacing an addressable event. The schedule is the config's, else the manifest's.","type":"object","required":["signed_by","upgrade_address","upgrade_id","upgrade_version","title","author_pubkey","manifest_event_id","release_event_id","manifest_sha256","permission_hash","permissions","schedule"],"additionalProperties":false,"properties":{"signed_by":{"$ref":"#/$defs/InstallSigner"},"upgrade_address":{"type":"string","minLength":1,"maxLength":500,"description":"kind:pubkey:d of the listing."},"upgrade_id":{"type":"string","minLength":1,"maxLength":200},"upgrade_version":{"type":"string","minLength":1,"maxLength":200},"title":{"type":"string","minLength":1,"maxLength":500},"author_pubkey":{"type":"string","pattern":"^[0-9a-f]{64}$"},"manifest_event_id":{"type":"string","pattern":"^[0-9a-f]{64}$"},"release_event_id":{"type":"string","pattern":"^[0-9a-f]{64}$"},"manifest_sha256":{"type":"string","pattern":"^[0-9a-f]{64}$"},"permission_hash":{"type":"string","pattern":"^[0-9a-f]{64}$","description":"Of permissions."},"permissions":{"type":"array","maxItems":500,"items":{"type":"string","minLength":1,"maxLength":4096},"description":"What the signer was shown: the plan's, with these inputs, before ~ is expanded."},"schedule":{"$ref":"https://openagents.dev/schemas/manifest/upgrade-manifest.json#/$defs/UpgradeSchedule"},"completion_relays":{"type":"array","maxItems":50,"items":{"type":"string","minLength":1,"maxLength":500},"description":"Where to post completion notes. Absent: the worker's own setting."}}};
+const schema33 = {"description":"What exactly was asked for: nothing here can be changed by replacing an addressable event. The schedule is the config's, else the manifest's.","type":"object","required":["signed_by","upgrade_address","upgrade_id","upgrade_version","title","author_pubkey","manifest_event_id","release_event_id","manifest_sha256","permission_hash","permissions","schedule"],"additionalProperties":false,"properties":{"signed_by":{"$ref":"#/$defs/InstallSigner"},"upgrade_address":{"type":"string","minLength":1,"maxLength":500,"description":"kind:pubkey:d of the listing."},"upgrade_id":{"type":"string","minLength":1,"maxLength":200},"upgrade_version":{"type":"string","minLength":1,"maxLength":200},"title":{"type":"string","minLength":1,"maxLength":500},"author_pubkey":{"type":"string","pattern":"^[0-9a-f]{64}$"},"manifest_event_id":{"type":"string","pattern":"^[0-9a-f]{64}$"},"release_event_id":{"type":"string","pattern":"^[0-9a-f]{64}$"},"manifest_sha256":{"type":"string","pattern":"^[0-9a-f]{64}$"},"permission_hash":{"type":"string","pattern":"^[0-9a-f]{64}$","description":"Of permissions."},"permissions":{"type":"array","maxItems":500,"items":{"type":"string","minLength":1,"maxLength":4096},"description":"What the signer was shown: the plan's, with these inputs, before ~ is expanded."},"schedule":{"$ref":"https://openagents.dev/schemas/manifest/upgrade-manifest.json#/$defs/UpgradeSchedule"},"released_at":{"type":"integer","minimum":0,"description":"When the author says the release was made, Unix seconds."},"completion_relays":{"type":"array","maxItems":50,"items":{"type":"string","minLength":1,"maxLength":500},"description":"Where to post completion notes. Absent: the worker's own setting."}}};
 const schema48 = {"type":"object","required":["type"],"additionalProperties":false,"properties":{"type":{"enum":["cron","manual","event"]},"expression":{"type":"string","maxLength":200,"description":"Five fields: minute hour day-of-month month day-of-week."},"timezone":{"type":"string","maxLength":64,"description":"IANA name. Absent: the worker's own zone."},"window":{"$ref":"#/$defs/ScheduleWindow"},"constraints":{"$ref":"#/$defs/ScheduleConstraints"},"jitter_ms":{"type":"integer","minimum":0,"maximum":86400000},"on_missed":{"enum":["skip","catch_up"]},"on_unknown":{"$ref":"#/$defs/ScheduleOnUnknown"},"overlap":{"$ref":"#/$defs/ScheduleOverlap"}}};
 const schema50 = {"type":"object","additionalProperties":false,"properties":{"plugged_in":{"type":"boolean"},"wifi_only":{"type":"boolean"},"cpu_max_percentage":{"type":"integer","minimum":1,"maximum":100},"suspend_if_active":{"type":"boolean"},"respect_dnd":{"type":"boolean"}}};
 
@@ -13512,11 +13512,10 @@ vErrors = vErrors === null ? validate46.errors : vErrors.concat(validate46.error
 errors = vErrors.length;
 }
 }
-if(data.completion_relays !== undefined){
-let data16 = data.completion_relays;
-if(Array.isArray(data16)){
-if(data16.length > 50){
-const err51 = {instancePath:instancePath+"/completion_relays",schemaPath:"#/properties/completion_relays/maxItems",keyword:"maxItems",params:{limit: 50},message:"must NOT have more than 50 items"};
+if(data.released_at !== undefined){
+let data16 = data.released_at;
+if(!(((typeof data16 == "number") && (!(data16 % 1) && !isNaN(data16))) && (isFinite(data16)))){
+const err51 = {instancePath:instancePath+"/released_at",schemaPath:"#/properties/released_at/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
 if(vErrors === null){
 vErrors = [err51];
 }
@@ -13525,12 +13524,9 @@ vErrors.push(err51);
 }
 errors++;
 }
-const len1 = data16.length;
-for(let i1=0; i1<len1; i1++){
-let data17 = data16[i1];
-if(typeof data17 === "string"){
-if(func1(data17) > 500){
-const err52 = {instancePath:instancePath+"/completion_relays/" + i1,schemaPath:"#/properties/completion_relays/items/maxLength",keyword:"maxLength",params:{limit: 500},message:"must NOT have more than 500 characters"};
+if((typeof data16 == "number") && (isFinite(data16))){
+if(data16 < 0 || isNaN(data16)){
+const err52 = {instancePath:instancePath+"/released_at",schemaPath:"#/properties/released_at/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0},message:"must be >= 0"};
 if(vErrors === null){
 vErrors = [err52];
 }
@@ -13539,8 +13535,13 @@ vErrors.push(err52);
 }
 errors++;
 }
-if(func1(data17) < 1){
-const err53 = {instancePath:instancePath+"/completion_relays/" + i1,schemaPath:"#/properties/completion_relays/items/minLength",keyword:"minLength",params:{limit: 1},message:"must NOT have fewer than 1 characters"};
+}
+}
+if(data.completion_relays !== undefined){
+let data17 = data.completion_relays;
+if(Array.isArray(data17)){
+if(data17.length > 50){
+const err53 = {instancePath:instancePath+"/completion_relays",schemaPath:"#/properties/completion_relays/maxItems",keyword:"maxItems",params:{limit: 50},message:"must NOT have more than 50 items"};
 if(vErrors === null){
 vErrors = [err53];
 }
@@ -13549,9 +13550,12 @@ vErrors.push(err53);
 }
 errors++;
 }
-}
-else {
-const err54 = {instancePath:instancePath+"/completion_relays/" + i1,schemaPath:"#/properties/completion_relays/items/type",keyword:"type",params:{type: "string"},message:"must be string"};
+const len1 = data17.length;
+for(let i1=0; i1<len1; i1++){
+let data18 = data17[i1];
+if(typeof data18 === "string"){
+if(func1(data18) > 500){
+const err54 = {instancePath:instancePath+"/completion_relays/" + i1,schemaPath:"#/properties/completion_relays/items/maxLength",keyword:"maxLength",params:{limit: 500},message:"must NOT have more than 500 characters"};
 if(vErrors === null){
 vErrors = [err54];
 }
@@ -13560,10 +13564,8 @@ vErrors.push(err54);
 }
 errors++;
 }
-}
-}
-else {
-const err55 = {instancePath:instancePath+"/completion_relays",schemaPath:"#/properties/completion_relays/type",keyword:"type",params:{type: "array"},message:"must be array"};
+if(func1(data18) < 1){
+const err55 = {instancePath:instancePath+"/completion_relays/" + i1,schemaPath:"#/properties/completion_relays/items/minLength",keyword:"minLength",params:{limit: 1},message:"must NOT have fewer than 1 characters"};
 if(vErrors === null){
 vErrors = [err55];
 }
@@ -13573,14 +13575,37 @@ vErrors.push(err55);
 errors++;
 }
 }
-}
 else {
-const err56 = {instancePath,schemaPath:"#/type",keyword:"type",params:{type: "object"},message:"must be object"};
+const err56 = {instancePath:instancePath+"/completion_relays/" + i1,schemaPath:"#/properties/completion_relays/items/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err56];
 }
 else {
 vErrors.push(err56);
+}
+errors++;
+}
+}
+}
+else {
+const err57 = {instancePath:instancePath+"/completion_relays",schemaPath:"#/properties/completion_relays/type",keyword:"type",params:{type: "array"},message:"must be array"};
+if(vErrors === null){
+vErrors = [err57];
+}
+else {
+vErrors.push(err57);
+}
+errors++;
+}
+}
+}
+else {
+const err58 = {instancePath,schemaPath:"#/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err58];
+}
+else {
+vErrors.push(err58);
 }
 errors++;
 }

@@ -5,6 +5,7 @@ import { newId } from "@oa/shared/core/id.ts";
 import { LIMITS } from "@oa/shared/core/limits.ts";
 import { expandHome, permissionHash } from "@oa/shared/core/permission.ts";
 import { isRejection, type Rejection, reject } from "@oa/shared/core/refusal.ts";
+import { compareSemver, parseSemver } from "@oa/shared/core/semver.ts";
 import type {
   AutoUpdate,
   ControlInstallChange,
@@ -201,6 +202,33 @@ async function order(
     if (isRejection(done)) return done;
   }
   return getInstall(options.sql, install_id) ?? reject("internal", "the install was not recorded");
+}
+
+/**
+ * Orders a newer release of an install, with the inputs it has, on the owner's behalf: where it widens nothing and the
+ * owner chose so it runs from now on, else it waits for approval. Null where there is none, or the owner denied it.
+ */
+export async function takeUpdate(
+  install: InstallView,
+  options: InstallsOptions,
+  signal: AbortSignal,
+): Promise<Rejection | null> {
+  const { active, pending, denied_release_event_id, channel } = install;
+  if (active === null) return null;
+  const offer = await offerOf({ source: { address: active.upgrade_address }, channel }, options, signal);
+  if (isRejection(offer)) return offer.code === "channel_not_followed" ? null : offer;
+  const { listing, release } = offer.found;
+  const known = [active.release_event_id, pending?.release_event_id, denied_release_event_id];
+  const [now, next] = [active.upgrade_version, release.version].map(parseSemver);
+  if (known.includes(release.event_id) || now === undefined || next === undefined) return null;
+  if (isRejection(now) || isRejection(next) || compareSemver(next, now) <= 0) return null;
+  const config = orderOf(offer, options, permissionHash(offer.plan.permissions));
+  const signed = verifyEvent(signEvent(configTo(config), options.owner_key, options.random(32)), options.schnorr);
+  if (isRejection(signed)) return signed;
+  const refused = refuseDenied(
+    assessManifest(listing.manifest, { mode: options.aup ?? "strict", inputs: offer.plan.inputs }),
+  );
+  return refused ?? options.accept(config, signed, offer.found);
 }
 
 /** A listing that is installed is updated under its id, with the next revision. */

@@ -2,6 +2,7 @@ import type { ControlPorts } from "@oa/shared/api/ports.ts";
 import { Fault, isRejection, type Rejection, reject } from "@oa/shared/core/refusal.ts";
 import type { CatalogDetail } from "@oa/shared/generated/types.ts";
 import { KINDS } from "@oa/shared/nostr/kinds.ts";
+import { filters as yankFilters } from "@oa/shared/nostr/yank.ts";
 import type { EdgeClient } from "../adapters/edge-client.ts";
 import type { RelayFilter } from "../adapters/relay-pool.ts";
 import { type ListingAddress, parseAddress } from "./upgrade-source.ts";
@@ -49,6 +50,7 @@ export function listingLookUp(options: {
     const filters = [
       { kinds: [KINDS.manifest.kind], authors, "#d": [address.slug] },
       { kinds: [KINDS.release.kind], authors, "#a": [addressText(address)] },
+      ...yankFilters(authors),
     ];
     return queryRelays(filters, relays, signal);
   };

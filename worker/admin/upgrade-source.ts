@@ -6,6 +6,7 @@ import { KINDS } from "@oa/shared/nostr/kinds.ts";
 import { hexToNpub } from "@oa/shared/nostr/npub.ts";
 import { publicKeyOf } from "@oa/shared/nostr/template.ts";
 import { type SchnorrVerify, type VerifiedEvent, verifyEvent } from "@oa/shared/nostr/verify.ts";
+import { isYanked, fromEvent as yankFrom } from "@oa/shared/nostr/yank.ts";
 import { signPublication } from "@oa/shared/upgrade/publication.ts";
 import { validateManifest } from "@oa/shared/upgrade/validate.ts";
 import { decode } from "nostr-tools/nip19";
@@ -127,7 +128,21 @@ function withRelease(manifest_event: VerifiedEvent, events: readonly VerifiedEve
   if (release_event === undefined) {
     return reject("not_found", `no release was found of manifest event ${manifest_event.id}`);
   }
-  return together(manifest_event, release_event);
+  const found = together(manifest_event, release_event);
+  return isRejection(found) ? found : (takenBack(found, events) ?? found);
+}
+
+/** Relays that do not obey a deletion still give the release. Refusal: release_yanked. */
+function takenBack({ listing, release }: FoundUpgrade, events: readonly VerifiedEvent[]): Rejection | null {
+  const pinned = {
+    ...{ author_pubkey: listing.author, upgrade_address: listing.address, upgrade_id: listing.manifest.id },
+    ...{ upgrade_version: listing.manifest.version, manifest_event_id: listing.event_id },
+    ...{ release_event_id: release.event_id, released_at: release.created_at },
+  };
+  const yank = events.map(yankFrom).find((one) => one !== null && isYanked(one, pinned));
+  if (yank === undefined || yank === null) return null;
+  const why = yank.reason === "" ? "" : `: ${yank.reason}`;
+  return reject("release_yanked", `version ${release.version} was taken back by its author${why}`);
 }
 
 function newest(events: readonly VerifiedEvent[]): VerifiedEvent | undefined {

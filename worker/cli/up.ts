@@ -28,7 +28,7 @@ export const command: Command = defineCommand({
     const lock = await ownDataFolder(data_dir, signal);
     if ("rejected" in lock) return lock;
     try {
-      const { startDaemon } = await import("../main.ts");
+      const { startDaemon } = await import("../main/daemon.ts");
       const daemon = await startDaemon({
         data_dir,
         env,

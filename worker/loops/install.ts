@@ -282,6 +282,7 @@ function commandOf(
       author_pubkey: listing.author,
       manifest_event_id: listing.event_id,
       release_event_id: release.event_id,
+      released_at: release.created_at,
       permissions: plan.permissions,
       schedule: manifest.schedule,
       ...(config.completion_relays === undefined ? {} : { completion_relays: config.completion_relays }),

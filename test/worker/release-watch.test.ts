@@ -1,0 +1,117 @@
+import assert from "node:assert/strict";
+import { afterEach, test } from "node:test";
+import { task } from "@oa/shared/core/event-store.ts";
+import { LIMITS } from "@oa/shared/core/limits.ts";
+import { isRejection } from "@oa/shared/core/refusal.ts";
+import { installDecider } from "@oa/shared/install/decider.ts";
+import { getInstall, type InstallView } from "@oa/shared/install/views.ts";
+import type { VerifiedEvent } from "@oa/shared/nostr/verify.ts";
+import { toEvents } from "@oa/shared/nostr/yank.ts";
+import { openReleaseWatch } from "@oa/worker/loops/release-watch.ts";
+import { contextOf, fakeClock, manifestOf, openRunWorld, settled, WORKSPACE } from "../fakes/runs.ts";
+
+const clock = fakeClock();
+const manifest = manifestOf([{ op: "fs.read", id: "read", path: "/data/a.txt" }]);
+let end = async (): Promise<void> => {};
+afterEach(() => end());
+
+function open() {
+  const world = openRunWorld({ ops: {}, clock });
+  const install_id = world.install(manifest);
+  const heard: {
+    authors: readonly string[];
+    on_event: (event: VerifiedEvent) => Promise<void>;
+    signal: AbortSignal;
+  }[] = [];
+  const updated: InstallView[] = [];
+  const reports: unknown[] = [];
+  const watch = openReleaseWatch({
+    ...{ store: world.store, sql: world.database, commit: world.database.commit, clock, workspace_id: WORKSPACE },
+    worker: "a".repeat(64),
+    listen: (authors, on_event, signal) => heard.push({ authors, on_event, signal }),
+    update: async (install) => {
+      updated.push(install);
+      return null;
+    },
+    report: (error) => reports.push(error),
+  });
+  const stop = new AbortController();
+  const running = watch.run(stop.signal);
+  end = async () => {
+    stop.abort();
+    await running;
+    assert.deepEqual(reports, []);
+    assert.equal(world.store.verify().ok, true);
+    world.close();
+  };
+  const view = (): InstallView => getInstall(world.database, install_id) as InstallView;
+  const choose = (auto_update: "ask" | "narrow") =>
+    world.store.handle(contextOf(clock.now_ms()), [
+      task(installDecider, install_id, { type: "set_updates", auto_update }),
+    ]);
+  return { world, install_id, heard, updated, watch, view, choose };
+}
+const author = (view: InstallView): string => view.active?.author_pubkey ?? "";
+
+/** As a relay pool gives it: verified before. */
+function yankOf(view: InstallView, by = author(view)): VerifiedEvent {
+  const release = { author: by, slug: manifest.id, version: manifest.version, event_id: "b".repeat(64) };
+  const [label] = toEvents(release, { created_at: Math.floor(clock.now_ms() / 1000), reason: "leaks" });
+  return { ...label, id: "e".repeat(64), pubkey: by, sig: "" } as unknown as VerifiedEvent;
+}
+
+test("a release that its author takes back starts nothing any more, and the owner is told why", async () => {
+  const { world, install_id, heard, view } = open();
+  await settled();
+  assert.deepEqual(heard[0]?.authors, [author(view())]);
+  await heard[0]?.on_event(yankOf(view()));
+  assert.equal(view().status, "yanked");
+  assert.equal(view().yanked?.reason, "leaks");
+  const started = await world.engine.start(install_id, "schedule", { due_ms: clock.now_ms() });
+  assert.ok(isRejection(started) && started.code === "release_yanked", JSON.stringify(started));
+  await heard[0]?.on_event(yankOf(view()));
+  assert.equal(world.store.bySubject(install_id).filter(({ event_type }) => event_type === "install.yanked").length, 1);
+});
+
+test("what somebody else says about it changes nothing", async () => {
+  const { heard, view } = open();
+  await settled();
+  await heard[0]?.on_event(yankOf(view(), "9".repeat(64)));
+  assert.equal(view().status, "enabled");
+});
+
+test("updates are looked for only where the owner chose so, at once on a release and otherwise now and then", async () => {
+  const { heard, updated, view, choose, watch } = open();
+  await settled();
+  const release = { ...yankOf(view()), kind: 30052, tags: [] } as unknown as VerifiedEvent;
+  await clock.pass(LIMITS.release_check_ms);
+  assert.equal(updated.length, 0);
+  choose("narrow");
+  await clock.pass(LIMITS.release_check_ms);
+  assert.equal(updated.length, 1);
+  for (let count = 0; count < 100; count += 1) await heard[0]?.on_event(release);
+  await clock.pass(LIMITS.release_check_ms_min);
+  assert.equal(updated.length, 2);
+  watch.refresh();
+  await clock.pass(LIMITS.release_check_ms_min);
+  assert.equal(updated.length, 2);
+});
+
+test("permissions that are no longer those approved start nothing until they are approved again", async () => {
+  const { world, install_id, view } = open();
+  const { active } = view();
+  assert.ok(active !== null);
+  const state = world.store.load(installDecider, install_id);
+  const { signed_by, manifest_sha256, permission_hash: _, ...pins } = active;
+  const hashes = { manifest_sha256, permission_hash: "0".repeat(64) };
+  const drifted = world.store.handle(contextOf(clock.now_ms()), [
+    task(installDecider, install_id, {
+      ...{ type: "order", pins, manifest, inputs: {}, named: hashes, found: hashes, grant: state.active?.grant ?? [] },
+      ...{ ceiling: state.active?.grant ?? [], recipient: "w", worker: "w", now_ms: 1, expires_at_ms: 2 },
+      signed_by: { ...signed_by, revision: signed_by.revision + 1 },
+    }),
+  ]);
+  assert.ok(!isRejection(drifted), JSON.stringify(drifted));
+  const started = await world.engine.start(install_id, "manual");
+  assert.ok(isRejection(started) && started.code === "permission_hash_mismatch", JSON.stringify(started));
+});
