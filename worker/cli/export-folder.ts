@@ -16,7 +16,7 @@ export interface Exported {
 
 /** Keys that may be in a Keychain, which cannot be listed. */
 const KEY_NAMES = ["author", "owner", "worker"];
-const ABOUT = `events.jsonl    the event log; check it anywhere with \`oa audit verify --file events.jsonl\`
+const ABOUT = `events.jsonl    the event log; check it anywhere with \`oa audit verify events.jsonl\`
 installs.json   every release that was installed: its manifest, inputs and pins
 artifacts/      outputs of runs, each named by its SHA-256
 config.json     the settings
