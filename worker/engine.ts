@@ -8,6 +8,7 @@ import { clip } from "@oa/shared/core/text.ts";
 import { OPS } from "@oa/shared/generated/ops.ts";
 import type { MachineReadings, RunCreated, RunStepPlan } from "@oa/shared/generated/types.ts";
 import { type InstalledRelease, type InstallState, installDecider } from "@oa/shared/install/decider.ts";
+import { type AupMode, assessManifest, refuseDenied } from "@oa/shared/policy/aup/assess.ts";
 import { type RunCommand, runDecider } from "@oa/shared/run/decider.ts";
 import { isFinished } from "@oa/shared/run/process.ts";
 import { countOpenRuns, getRun, openRuns, type RunView } from "@oa/shared/run/views.ts";
@@ -50,6 +51,10 @@ export interface EngineOptions {
     readonly concurrency: number;
     /** Where installs do not say; null: no note is posted, whatever they say. */
     readonly completion_note_relays: readonly string[] | null;
+    /** How strictly manifests are judged; strict where absent. */
+    readonly aup?: AupMode;
+    /** Denies every step that writes outside. */
+    readonly kill_switch?: boolean;
   };
 }
 
@@ -58,7 +63,7 @@ export interface Engine {
    * Queues a run of an enabled install; it starts as soon as `loop` has room for it. `due_ms`: the schedule's due time,
    * for which at most one run is ever made. `cause`: a name of what it is for, the same. `deadline_ms`: how long it may
    * take from now on, waiting and pauses included; by default and at most `LIMITS.run_deadline_ms`.
-   * Refusals: not_found, install_disabled, approval_required, already_running, busy, permission_hash_mismatch, and those
+   * Refusals: not_found, install_disabled, approval_required, already_running, busy, policy_denied, permission_hash_mismatch, and those
    * of `planOf`. Faults: disk_full, database_locked.
    */
   readonly start: (
@@ -221,7 +226,10 @@ function plannedRun(
   }
   const plan = planRelease(active, config.home);
   if (isRejection(plan)) return plan;
-  const { pins, grant } = active;
+  const { pins, grant, manifest, inputs } = active;
+  // The rules, or how strictly they are taken, may have changed since it was installed.
+  const denied = manifest && refuseDenied(assessManifest(manifest, { mode: config.aup ?? "strict", inputs }));
+  if (denied !== null) return denied;
   return {
     install_id,
     reason,

@@ -48,6 +48,7 @@ export function openRunWorld(options: {
   readonly concurrency?: number;
   readonly notes?: EventPublisher;
   readonly completion_note_relays?: readonly string[];
+  readonly kill_switch?: boolean;
   readonly projections?: readonly Projection[];
   readonly artifacts?: Artifacts;
   readonly measure?: EngineOptions["measure"];
@@ -76,6 +77,7 @@ export function openRunWorld(options: {
       home: HOME,
       concurrency: options.concurrency ?? 1,
       completion_note_relays: options.completion_note_relays ?? [],
+      kill_switch: options.kill_switch ?? false,
     },
   };
   const engine = openEngine(engine_options);

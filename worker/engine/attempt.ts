@@ -10,6 +10,7 @@ import { idempotencyKey, type RunState } from "@oa/shared/run/process.ts";
 import type { Clock } from "../adapters/clock.ts";
 import type { EngineOptions } from "../engine.ts";
 import { type Gate, openGate } from "./gate.ts";
+import { judgeStep } from "./judge.ts";
 import { type Attempt, type Outcome, perform } from "./perform.ts";
 
 /** How far a running step has come, as its op reports it. Shown, never stored. */
@@ -33,7 +34,10 @@ export function watch(clock: Clock): Watched {
 
 /** What an attempt needs; `append` keeps what it says on the way, or says why that is refused. */
 export interface Attempts
-  extends Pick<EngineOptions, "ops" | "contractOf" | "effects" | "artifacts" | "clock" | "random" | "report"> {
+  extends Pick<
+    EngineOptions,
+    "ops" | "contractOf" | "effects" | "artifacts" | "clock" | "random" | "report" | "config"
+  > {
   readonly engine_id: string;
   readonly append: (run_id: string, command: RunCommand, stop: AbortSignal) => Promise<Rejection | undefined>;
 }
@@ -66,6 +70,8 @@ export async function attemptStep(
   if (op === undefined || contract === undefined) {
     return failed(new Fault("not_found", `this worker has no op ${plan.op}`));
   }
+  const stopped = judgeStep(attempts, state, plan, wired);
+  if (stopped !== null) return failed(stopped);
   const pending: Promise<unknown>[] = [];
   const grant = state.created?.grant ?? [];
   const attempt: Attempt = {
