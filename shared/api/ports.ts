@@ -21,6 +21,7 @@ import type {
 import type { AupAssessment } from "../policy/aup/assess.ts";
 import type { PolicyDecision } from "../policy/evaluate.ts";
 import type { UpgradeDiff } from "../upgrade/change.ts";
+import type { ExternalWrite } from "../upgrade/step-action.ts";
 import type { DryRun, WhyNot } from "./dry-run.ts";
 import type { PolicyDescription, PolicyExplanation } from "./policy.ts";
 
@@ -42,6 +43,8 @@ export interface ConsentView {
   readonly inputs: Readonly<Record<string, unknown>>;
   /** What the policy says of it; what it denies is never offered. */
   readonly policy: AupAssessment;
+  /** What it would write outside this machine; consent approves those that are `approved`. */
+  readonly writes: readonly ExternalWrite[];
   /** What it takes the place of, and what that changes; null for a first install. */
   readonly update: {
     readonly install_id: string;

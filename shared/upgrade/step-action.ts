@@ -1,9 +1,9 @@
 import type { Json } from "../core/json.ts";
-import { expandHome, type Permission } from "../core/permission.ts";
+import { expandHome, type Permission, parsePermission } from "../core/permission.ts";
 import { isRejection, type Rejection, reject } from "../core/refusal.ts";
 import { resolvePartly } from "../core/wiring.ts";
 import type { PolicyApproval } from "../generated/types.ts";
-import { type StepAction, templateApproval } from "../policy/action.ts";
+import { actionOfStep, isExternalWrite, type StepAction, targetsOf, templateApproval } from "../policy/action.ts";
 import { neededBy } from "./inference.ts";
 import { opDefinition } from "./op-schema.ts";
 import { effectOf } from "./plan.ts";
@@ -49,4 +49,33 @@ export function templateApprovals(steps: readonly Step[], owner: Owner): readonl
     const approval = isRejection(action) ? null : templateApproval(action);
     return approval === null ? [] : [approval];
   });
+}
+
+/** A step that may write outside, as consent shows it; `approved`: it does so without asking, once agreed to. */
+export interface ExternalWrite {
+  readonly step_id: string;
+  readonly op: string;
+  readonly approved: boolean;
+  readonly sentence: string;
+}
+
+export function externalWrites(steps: readonly Step[], owner: Owner): readonly ExternalWrite[] {
+  return steps.flatMap((step) => {
+    const planned = plannedAction(step, owner);
+    if (isRejection(planned)) return [];
+    const action = actionOfStep(planned);
+    if (!isExternalWrite(action)) return [];
+    const approved = templateApproval(planned) !== null;
+    const { step_id, op } = step;
+    const how = action.method === undefined ? op : `${op} ${action.method}`;
+    const sentence = approved
+      ? `Step ${step_id} (${how}) writes to ${targetsOf(action).map(nameOf).join(" and ")} without asking again.`
+      : `Step ${step_id} (${how}) would write where only its run can say: it is stopped there.`;
+    return [{ step_id, op, approved, sentence }];
+  });
+}
+
+function nameOf(target: Permission): string {
+  const { kind, subject } = parsePermission(target) ?? { kind: null, subject: target };
+  return kind === "event:publish" ? `Nostr, as events of kind ${subject},` : subject;
 }

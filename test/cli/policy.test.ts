@@ -126,6 +126,15 @@ test("explain shows the rules, and of an install what each of its steps would be
   writeFileSync(made, JSON.stringify(manifest));
   const installed = await oa(["install", made, "--yes", ...data]);
   assert.equal(installed.code, 0, `${installed.stderr}${JSON.stringify(npub)}`);
+  const { consent } = document(installed) as { consent: { writes: { step_id: string; approved: boolean }[] } };
+  assert.deepEqual(
+    consent.writes.map(({ step_id, approved }) => [step_id, approved]),
+    [
+      ["tell", true],
+      ["follow", false],
+    ],
+  );
+  assert.match(installed.stderr, /Step tell \(http\.request POST\) writes to hooks\.example\.com without asking again/);
   const said = await oa(["policy", "explain", "hook", ...data]);
   const { steps } = document(said) as unknown as { steps: { step_id: string; decision: Decision }[] };
   assert.deepEqual(

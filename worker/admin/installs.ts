@@ -24,6 +24,7 @@ import { assessManifest, refuseDenied } from "@oa/shared/policy/aup/assess.ts";
 import type { UpgradeDiff } from "@oa/shared/upgrade/change.ts";
 import { sentenceOf } from "@oa/shared/upgrade/consent.ts";
 import { type Plan, planOf } from "@oa/shared/upgrade/plan.ts";
+import { externalWrites } from "@oa/shared/upgrade/step-action.ts";
 import { diffInstalled } from "../loops/update-diff.ts";
 import type { Decide } from "./decide.ts";
 import { inputsFor, installOf } from "./install-inputs.ts";
@@ -144,7 +145,7 @@ function updateOf({ found, plan, known }: Offer, store: EventStore): ConsentView
   };
 }
 
-function consentView(offer: Offer, { store, aup = "strict" }: InstallsOptions): ConsentView {
+function consentView(offer: Offer, { store, home, aup = "strict" }: InstallsOptions): ConsentView {
   const { found, plan } = offer;
   const { listing } = found;
   const { manifest } = listing;
@@ -162,6 +163,10 @@ function consentView(offer: Offer, { store, aup = "strict" }: InstallsOptions): 
     permissions: plan.permissions.map((permission) => ({ permission, sentence: sentenceOf(permission) })),
     inputs: plan.inputs,
     policy: assessManifest(manifest, { mode: aup, inputs: plan.inputs }),
+    writes: externalWrites(
+      plan.steps.map(({ id: step_id, op, params }) => ({ step_id, op, params })),
+      { manifest_sha256: listing.manifest_sha256, home },
+    ),
     update: updateOf(offer, store),
   };
 }
