@@ -2,9 +2,7 @@
 export const LIMITS = {
   // SQL: the Durable Object's limits, kept by both adapters.
   sql_params: 100,
-  sql_row_bytes: 2_000_000,
   sql_statement_bytes: 100_000,
-  sql_like_bytes: 50,
 
   // JSON from outside.
   json_bytes: 1_000_000,
@@ -134,7 +132,6 @@ export const LIMITS = {
   edge_build_kept_ms: 3_600_000,
 
   // Catalog.
-  catalog_page: 100,
   catalog_page_default: 20,
   catalog_releases: 1_000,
   catalog_channels: 16,
@@ -147,12 +144,10 @@ export const LIMITS = {
   mailbox_page: 20,
 
   // Files, network and processes of a run.
-  file_read_bytes: 67_108_864,
   tree_depth: 128,
   egress_redirects: 5,
   egress_timeout_ms: 600_000,
   egress_header_bytes: 32_768,
-  egress_body_bytes: 67_108_864,
   egress_per_host_minute: 120,
   egress_url_chars: 8_192,
   process_kill_ms: 500,

@@ -100,7 +100,6 @@ export const REASONS = {
   author_mismatch: refused(422),
   file_exists: refused(409),
   fixture_missing: failed(404),
-  fixture_mismatch: failed(422),
 
   // Install configs.
   config_unreadable: refused(400),

@@ -1,4 +1,4 @@
-import { decrypt, encrypt, getConversationKey } from "nostr-tools/nip44";
+import { encrypt, getConversationKey } from "nostr-tools/nip44";
 import { parseStrict } from "../core/json.ts";
 import { LIMITS } from "../core/limits.ts";
 import { isRejection, type Rejection, reject } from "../core/refusal.ts";
@@ -6,6 +6,7 @@ import type { InstallConfig, InstallOrder } from "../generated/types.ts";
 import validators from "../generated/validators.cjs";
 import { type Listing, fromEvent as listingFrom } from "./30051-manifest.ts";
 import { type Release, fromEvent as releaseFrom } from "./30052-release.ts";
+import { unwrap } from "./gift-wrap.ts";
 import { KINDS, tagValue } from "./kinds.ts";
 import { type EventTemplate, signEvent } from "./template.ts";
 import { type NostrEvent, type SchnorrVerify, type VerifiedEvent, verifyEvent } from "./verify.ts";
@@ -73,12 +74,7 @@ export function open(
   if (wrap.kind !== KINDS.gift_wrap.kind || tagValue(wrap, "p") !== worker) {
     return reject("wrong_recipient", `event ${wrap.id} is not sealed to this worker`);
   }
-  const text = decrypted(wrap, options.secret_key);
-  const parsed = text === null ? null : parseStrict(text);
-  if (parsed === null || isRejection(parsed)) {
-    return reject("config_unreadable", `event ${wrap.id} cannot be decrypted to an event by this worker's key`);
-  }
-  const inner = verifyEvent(parsed.value, schnorr);
+  const inner = unwrap(wrap, options);
   if (isRejection(inner)) return inner;
   if (inner.kind !== KINDS.install_config.kind) {
     return reject("foreign_event", `event ${wrap.id} holds kind ${inner.kind}, not an install config`);
@@ -92,14 +88,6 @@ export function open(
   if (wrong !== null) return wrong;
   const upgrade = embeddedUpgrade(config.value, schnorr);
   return isRejection(upgrade) ? upgrade : { config: config.value, event: inner, upgrade };
-}
-
-function decrypted(wrap: VerifiedEvent, secret_key: Uint8Array): string | null {
-  try {
-    return decrypt(wrap.content, getConversationKey(secret_key, wrap.pubkey));
-  } catch {
-    return null; // a payload that was not made for this key is an answer here
-  }
 }
 
 function checkConfig(config: InstallConfig, inner: VerifiedEvent, worker: string, now_s: number): Rejection | null {

@@ -1,13 +1,13 @@
-import { decrypt, getConversationKey } from "nostr-tools/nip44";
 import { parseStrict } from "../core/json.ts";
 import { isRejection, type Rejection, reject } from "../core/refusal.ts";
 import type { PairingClaim } from "../generated/types.ts";
 import validators from "../generated/validators.cjs";
-import { tagValue } from "./kinds.ts";
+import { unwrap } from "./gift-wrap.ts";
+import { KINDS, tagValue } from "./kinds.ts";
 import type { EventTemplate } from "./template.ts";
-import { type SchnorrVerify, type VerifiedEvent, verifyEvent } from "./verify.ts";
+import type { SchnorrVerify, VerifiedEvent } from "./verify.ts";
 
-const KIND = 24052;
+const KIND = KINDS.pairing_claim.kind;
 
 /** A coordinator's key together with the one-time secret it showed. */
 export interface OpenedClaim {
@@ -35,12 +35,7 @@ export function open(
   wrap: VerifiedEvent,
   options: { readonly secret_key: Uint8Array; readonly worker: string; readonly schnorr: SchnorrVerify },
 ): OpenedClaim | Rejection {
-  const text = decrypted(wrap, options.secret_key);
-  const parsed = text === null ? null : parseStrict(text);
-  if (parsed === null || isRejection(parsed)) {
-    return reject("config_unreadable", `event ${wrap.id} cannot be decrypted to an event by this worker's key`);
-  }
-  const inner = verifyEvent(parsed.value, options.schnorr);
+  const inner = unwrap(wrap, options);
   if (isRejection(inner)) return inner;
   if (inner.kind !== KIND)
     return reject("foreign_event", `event ${wrap.id} holds kind ${inner.kind}, no pairing claim`);
@@ -53,12 +48,4 @@ export function open(
     return reject("schema_invalid", `pairing claim ${inner.id} does not keep its schema`);
   }
   return { pubkey: inner.pubkey, secret: content.value.secret, event_id: inner.id };
-}
-
-function decrypted(wrap: VerifiedEvent, secret_key: Uint8Array): string | null {
-  try {
-    return decrypt(wrap.content, getConversationKey(secret_key, wrap.pubkey));
-  } catch {
-    return null; // a payload that was not made for this key is an answer here
-  }
 }

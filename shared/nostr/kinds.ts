@@ -37,6 +37,7 @@ export const KINDS = {
   ephemeral_gift_wrap: row(21059, "ephemeral gift wrap", true, "recipient"),
   relay_auth: row(22242, "relay authentication", false),
   install_config: row(24051, "install config", false, null, "install-config"),
+  pairing_claim: row(24052, "pairing claim", false),
   http_auth: row(27235, "HTTP authentication", false),
   manifest: row(30051, "upgrade manifest", true, null, "manifest"),
   release: row(30052, "upgrade release", true, null, "release"),

@@ -1,7 +1,7 @@
 import { lstatSync, realpathSync } from "node:fs";
 import { dirname } from "node:path";
 import { globCovers, matchGlob } from "@oa/shared/core/glob.ts";
-import type { Permission } from "@oa/shared/core/permission.ts";
+import { escapeGlob, type Permission } from "@oa/shared/core/permission.ts";
 import { Fault } from "@oa/shared/core/refusal.ts";
 import { fileFault } from "./file-faults.ts";
 
@@ -81,10 +81,6 @@ function split(
       rest: names.slice(cut).join("/"),
     },
   ];
-}
-
-function escapeGlob(path: string): string {
-  return path.replace(/[\\*?[\]{},!]/g, "\\$&");
 }
 
 function isWithin(path: string, root: string): boolean {

@@ -5,7 +5,7 @@ import { assert, Fault } from "@oa/shared/core/refusal.ts";
 import type { Sql, SqlValue } from "@oa/shared/core/sql.ts";
 
 /**
- * `Sql` on `node:sqlite`, with the Durable Object's limits, durable commits and a group commit.
+ * `Sql` on `node:sqlite`, with a Durable Object's limits on parameters and statements, durable commits and a group commit.
  * WAL with `synchronous=FULL`: an acknowledged commit survives a power cut.
  */
 export interface SqliteDatabase extends Sql {

@@ -1,5 +1,13 @@
 import { type Rejection, reject } from "@oa/shared/core/refusal.ts";
 
+/** `--input` as every command that takes an upgrade's inputs declares it. */
+export const INPUT_OPTION = {
+  type: "text",
+  value: "NAME=VALUE",
+  summary: "A value the upgrade asks for; a list by repeating",
+  repeat: true,
+} as const;
+
 /** `--input NAME=VALUE`, each name with all its values, in order. Refusal: usage. */
 export function parseInputs(texts: readonly string[]): Readonly<Record<string, readonly string[]>> | Rejection {
   const inputs: Record<string, readonly string[]> = {};

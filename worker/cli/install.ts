@@ -3,7 +3,7 @@ import { isRejection, reject } from "@oa/shared/core/refusal.ts";
 import type { InstallView } from "@oa/shared/install/views.ts";
 import { type Command, defineCommand } from "./command.ts";
 import { diffLines } from "./diff-lines.ts";
-import { parseInputs } from "./input-texts.ts";
+import { INPUT_OPTION, parseInputs } from "./input-texts.ts";
 import { installSource } from "./install-source.ts";
 import { plain } from "./terminal.ts";
 
@@ -17,12 +17,7 @@ export const command: Command = defineCommand({
     what: { summary: "A listing's address (30051:… or naddr1…), or a file with a manifest or its signed events" },
   },
   options: {
-    input: {
-      type: "text",
-      value: "NAME=VALUE",
-      summary: "A value the upgrade asks for; a list by repeating",
-      repeat: true,
-    },
+    input: INPUT_OPTION,
     channel: {
       type: "text",
       value: "NAME",

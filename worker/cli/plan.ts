@@ -1,7 +1,7 @@
 import type { DryRun, DryRunPlace } from "@oa/shared/api/dry-run.ts";
 import { isRejection } from "@oa/shared/core/refusal.ts";
 import { type Command, defineCommand } from "./command.ts";
-import { parseInputs } from "./input-texts.ts";
+import { INPUT_OPTION, parseInputs } from "./input-texts.ts";
 import { plain } from "./terminal.ts";
 
 export const command: Command = defineCommand({
@@ -9,12 +9,7 @@ export const command: Command = defineCommand({
   summary: "Show what an upgrade would read, write, call and cost on this machine; changes nothing",
   arguments: { what: { summary: "A listing's address (30051:… or naddr1…), or a file with a manifest or its events" } },
   options: {
-    input: {
-      type: "text",
-      value: "NAME=VALUE",
-      summary: "A value the upgrade asks for; a list by repeating",
-      repeat: true,
-    },
+    input: INPUT_OPTION,
   },
   examples: ["oa plan ./upgrade.json", "oa plan naddr1qq… --input repo=~/Projects/site --json"],
   run: async ({ api, args, cwd, options, print, progress, signal }) => {

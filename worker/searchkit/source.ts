@@ -1,5 +1,6 @@
 import { globCovers, matchGlob } from "@oa/shared/core/glob.ts";
 import { LIMITS } from "@oa/shared/core/limits.ts";
+import { escapeGlob } from "@oa/shared/core/permission.ts";
 import { Fault } from "@oa/shared/core/refusal.ts";
 import ignore, { type Ignore } from "ignore";
 import type { GrantedTree } from "../adapters/granted-tree.ts";
@@ -72,11 +73,6 @@ function commitId(value: string): string | null {
 
 function isGitData(path: string): boolean {
   return path.split("/").includes(".git");
-}
-
-/** The path as a glob that matches it alone. */
-export function escapeGlob(path: string): string {
-  return path.replace(/[\\*?[\]{},!]/g, "\\$&");
 }
 
 async function text(tree: SourceTree, path: string): Promise<string | undefined> {
