@@ -224,12 +224,9 @@ function plannedRun(
   if (countOpenRuns(database) >= LIMITS.runs_queued) {
     return reject("busy", `${LIMITS.runs_queued} runs are waiting already`);
   }
-  const plan = planRelease(active, config.home);
+  const plan = allowedPlan(active, config);
   if (isRejection(plan)) return plan;
-  const { pins, grant, manifest, inputs } = active;
-  // The rules, or how strictly they are taken, may have changed since it was installed.
-  const denied = manifest && refuseDenied(assessManifest(manifest, { mode: config.aup ?? "strict", inputs }));
-  if (denied !== null) return denied;
+  const { pins, grant } = active;
   return {
     install_id,
     reason,
@@ -247,6 +244,25 @@ function plannedRun(
     plan: plan.steps,
     inputs: plan.inputs,
   };
+}
+
+const allowed = new WeakMap<InstalledRelease, ReturnType<typeof planRelease>>();
+
+/**
+ * The plan of a release that the rules of this worker still allow: they, or how strictly they are taken, may be others
+ * than when it was installed. Worked out once in a process, in which neither changes.
+ */
+function allowedPlan(
+  release: InstalledRelease,
+  { home, aup = "strict" }: EngineOptions["config"],
+): ReturnType<typeof planRelease> {
+  const known = allowed.get(release);
+  if (known !== undefined) return known;
+  const { manifest, inputs } = release;
+  const denied = manifest && refuseDenied(assessManifest(manifest, { mode: aup, inputs }));
+  const plan = denied ?? planRelease(release, home);
+  allowed.set(release, plan);
+  return plan;
 }
 
 /** The steps of a release as they will be performed, or why it cannot be carried out as approved. */
