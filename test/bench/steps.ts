@@ -8,7 +8,7 @@ import type { Bench } from "./run.ts";
 
 const STEPS = 50;
 const RUNS = 16;
-const ROUNDS = 3;
+const ROUNDS = 5;
 const step = (index: number) => ({ op: "http.request", id: `s${index}`, url: "https://api.example/" });
 const manifest = manifestOf([step(0), ...Array.from({ length: STEPS - 1 }, (_, index) => step(index + 1))], {
   network: ["api.example"],
@@ -28,18 +28,18 @@ function raw(folder: string, round: number): number {
   return rate;
 }
 
-/** Whole runs of steps that do nothing, each step's start and outcome durable. */
+/** Whole runs of steps that do nothing, each step's start and outcome durable; the runs are waiting when it begins. */
 async function steps(folder: string, round: number, concurrency: number): Promise<number> {
   const path = join(folder, `steps-${round}-${concurrency}.db`);
   const world = openRunWorld({ path, concurrency, ops: { "http.request": async () => answer } });
   const installs = Array.from({ length: RUNS }, () => world.install(manifest));
   const stop = new AbortController();
-  const started = performance.now();
-  const looping = world.engine.loop(stop.signal);
   for (const install_id of installs) {
     const run = await world.engine.start(install_id, "manual");
     if (isRejection(run)) throw new Error(run.message);
   }
+  const started = performance.now();
+  const looping = world.engine.loop(stop.signal);
   for (const { run_id } of world.database.all<{ run_id: string }>("SELECT run_id FROM proj_runs")) {
     const { status, message } = await world.engine.wait(run_id, AbortSignal.timeout(60_000));
     if (status !== "succeeded") throw new Error(`${run_id} ${status}: ${message}`);
