@@ -143,6 +143,35 @@ export const LIMITS = {
   mailbox_body_bytes: 200_000,
   mailbox_page: 20,
 
+  // Reputation. A listing's ratings are reckoned again once nothing came for `quiet`, or after `wait`, and once a day.
+  rating_review_chars: 2_000,
+  report_text_chars: 2_000,
+  reputation_quiet_ms: 1_000,
+  reputation_wait_ms: 30_000,
+  reputation_refresh_ms: 86_400_000,
+  reputation_inputs: 50_000,
+  reputation_inputs_per_key: 400,
+  reputation_changes_per_key: 20,
+  reputation_changes_window_s: 86_400,
+  reputation_anchors: 50,
+  reputation_context_events: 2_000,
+  reputation_raters_shown: 100,
+  reputation_page: 2_000,
+  lnurl_timeout_ms: 5_000,
+  lnurl_bytes: 20_000,
+  lnurl_kept_ms: 86_400_000,
+  lnurl_failed_ms: 3_600_000,
+  attestation_attempts: 5,
+  attestation_backoff_ms: 30_000,
+  attestation_batch: 50,
+
+  // Lightning invoices and licence receipts. The first is the most that fits a QR code.
+  invoice_chars: 7_089,
+  receipts_per_request: 25,
+  receipt_body_bytes: 1_000_000,
+  receipt_shard_digits: 3,
+  receipt_proof_s: 86_400,
+
   // Files, network and processes of a run.
   tree_depth: 128,
   egress_redirects: 5,
@@ -155,6 +184,12 @@ export const LIMITS = {
   process_memory_bytes: 4_294_967_296,
   process_cpu_ms: 14_400_000,
   process_sample_ms: 500,
+  sandbox_start_ms: 10_000,
+  sandbox_tmp_bytes: 67_108_864,
+  tunnel_sockets: 64,
+  tunnel_bytes: 17_179_869_184,
+  tunnel_connect_ms: 10_000,
+  tunnel_idle_ms: 300_000,
   git_advertisement_bytes: 16_777_216,
   git_marker_bytes: 8_192,
   git_probe_ms: 60_000,
@@ -245,6 +280,17 @@ export const LIMITS = {
   note_backoff_ms: 30_000,
   note_timeout_ms: 15_000,
 
+  // Secrets: how long one is, how many the vault holds, and what its key costs to work out (scrypt, r = 8, p = 1).
+  secret_chars_min: 8,
+  secret_chars: 4_096,
+  secret_hosts: 16,
+  secrets: 200,
+  vault_bytes: 4_000_000,
+  vault_log_n: 17,
+  vault_log_n_max: 20,
+  vault_passphrase_chars_min: 12,
+  vault_passphrase_bytes: 4_096,
+
   // The worker's own log: one file, then older ones.
   log_line_chars: 8_000,
   log_file_bytes: 5_000_000,
@@ -276,6 +322,12 @@ export const LIMITS = {
   release_check_ms: 3_600_000,
   release_check_ms_min: 60_000,
   intake_events_per_minute: 30,
+  releases_kept: 10,
+  releases_seen: 50,
+  rollback_failures: 3,
+  release_age_h: 72,
+  release_clock_skew_ms: 5_000,
+  unused_after_runs: 10,
 
   // Upgrades. An install config with the events it embeds, encrypted, still fits an event.
   manifest_chars: 64_000,
@@ -284,6 +336,8 @@ export const LIMITS = {
   permission_wildcards: 8,
   manifest_errors: 100,
   publish_timeout_ms: 10_000,
+  key_rotations: 8,
+  key_statements: 500,
 
   // Dry runs: how much of the granted folders is looked at.
   dry_run_files: 200_000,
@@ -295,6 +349,29 @@ export const LIMITS = {
   capabilities_kept_ms: 30_000,
   worker_disk_mb: 200,
 
+  // Signing elsewhere (NIP-46): how long a signer may take by itself, and with its owner at a web page; and the cost of
+  // opening an encrypted key (NIP-49), as scrypt's exponent: 2^20 needs a gigabyte.
+  signer_answer_ms: 60_000,
+  signer_auth_ms: 300_000,
+  signer_answer_bytes: 524_288,
+  key_scrypt_log_n: 20,
+  key_file_bytes: 10_000,
+
   // Policy.
   policy_reasons: 50,
+  // Approvals: how long a question waits for the owner, how long what was approved holds, and how often.
+  approval_request_ms: 86_400_000,
+  approval_once_ms: 86_400_000,
+  approval_ms: 31_536_000_000,
+  approval_uses_per_day: 1_000,
+  approvals_open: 100,
+  approvals_weighed: 500,
+  approval_request_chars: 20_000,
+  approvals_expired_batch: 100,
+  // Denials within the window after which an install is quarantined.
+  quarantine_denials: 3,
+  quarantine_window_ms: 86_400_000,
+  // Where the owner sets no others.
+  external_writes_per_hour: 120,
+  external_writes_per_day: 1_000,
 } as const;
