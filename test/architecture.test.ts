@@ -155,6 +155,7 @@ describe("each thing has one obvious place", () => {
   const OPEN_DOORS: Readonly<Record<string, readonly string[]>> = {
     "node:child_process": [
       "worker/adapters/process.ts",
+      "worker/adapters/tunnel-bridge.ts",
       "worker/adapters/workerd-guard.ts",
       "scripts/check.ts",
       "scripts/test.ts",

@@ -34,10 +34,11 @@ import { openLog } from "./adapters/log.ts";
 import { thisMachine } from "./adapters/machine-state/machine.ts";
 import { openMailbox } from "./adapters/mailbox.ts";
 import { NO_RELAYS } from "./adapters/no-relays.ts";
-import { openProcesses } from "./adapters/process.ts";
+import { openConfinedProcesses, openProcesses } from "./adapters/process.ts";
 import { nativeSha256, openRandom } from "./adapters/random.ts";
 import { relayCursors } from "./adapters/relay-cursors.ts";
 import { type CursorStore, openRelayPool } from "./adapters/relay-pool.ts";
+import { thisMachinesSandbox } from "./adapters/sandbox.ts";
 import { loadSchnorr } from "./adapters/schnorr.ts";
 import { openSqlite, type SqliteDatabase } from "./adapters/sqlite.ts";
 import { openTraceExporter } from "./adapters/trace-export.ts";
@@ -156,6 +157,8 @@ export async function openWorker(config: Config, token?: string): Promise<Worker
     ? NO_RELAYS
     : openRelayPool({ schnorr, signAuth: (template) => signEvent(template, own.secret_key, random(32)) });
   const processes = openProcesses();
+  const sandbox = await thisMachinesSandbox();
+  const confined = openConfinedProcesses(sandbox);
   const machineState = thisMachine(processes, config.machine_state_file);
   const backends = openModelBackends(config.backends);
   const measureMachine = thisMachinesCapabilities(processes, data_dir);
@@ -178,7 +181,7 @@ export async function openWorker(config: Config, token?: string): Promise<Worker
       files: openGrantedFiles(grant, { home }),
       egress: openEgress(grant, { private_allow: config.private_allow, rate }),
       events: eventPublisher(publisher, grant),
-      ...{ processes, backends, indexes },
+      ...{ processes: confined, backends, indexes },
     }),
     config: {
       workspace_id: WORKSPACE,

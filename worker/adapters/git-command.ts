@@ -1,11 +1,12 @@
 import { LIMITS } from "@oa/shared/core/limits.ts";
 import { Fault } from "@oa/shared/core/refusal.ts";
-import type { Processes } from "./process.ts";
+import type { ConfinedProcesses } from "./process.ts";
+import type { Bounds } from "./sandbox.ts";
 
 /**
  * Git as this program runs it: fixed arguments, no configuration but ours, no hooks, filters, submodules, prompts or
- * helpers, one transport. Until child processes run in an OS sandbox, this is all that keeps git in its bounds, so what
- * runs is only what is written here and in `git-source.ts` and `git-clone.ts`.
+ * helpers, one transport, in the sandbox. Where there is none this is all that keeps git in its bounds, so what runs is
+ * only what is written here and in `git-source.ts` and `git-clone.ts`.
  */
 export interface Git {
   /** Stdout of a git that ended with 0. Faults: disk_full, git_failed, and those of `Processes`. */
@@ -16,8 +17,7 @@ export interface GitOptions {
   readonly cwd: string;
   /** The one transport that may be used. */
   readonly protocol: "https" | "http" | "file" | "none";
-  /** Further settings, such as the pinned address of a host. */
-  readonly settings?: readonly string[];
+  readonly bounds: Bounds;
   /** A file of settings that a local source's own git also reads. */
   readonly global_config?: string;
   readonly signal: AbortSignal;
@@ -36,7 +36,6 @@ const SETTINGS = [
   "fetch.writeCommitGraph=false",
   "gc.auto=0",
   "http.followRedirects=false",
-  "http.proxy=",
   "maintenance.auto=false",
   "protocol.version=2",
   "submodule.recurse=false",
@@ -60,12 +59,15 @@ const ENVIRONMENT = {
   XDG_CONFIG_HOME: "/var/empty",
 };
 
-export function openGit(processes: Processes, options: GitOptions): Git {
-  const settings = [...SETTINGS, ...(options.settings ?? [])].flatMap((setting) => ["-c", setting]);
+export function openGit(processes: ConfinedProcesses, options: GitOptions): Git {
+  const { bounds } = options;
+  // The tunnel's address comes through the environment, which only this user can read.
+  const proxy = bounds.connect === null ? ["http.proxy="] : [];
+  const settings = [...SETTINGS, ...proxy].flatMap((setting) => ["-c", setting]);
   return {
     run: async (args) => {
       const result = await processes.run("git", [...settings, ...args], {
-        cwd: options.cwd,
+        ...{ cwd: options.cwd, bounds },
         env: {
           ...ENVIRONMENT,
           GIT_ALLOW_PROTOCOL: options.protocol,

@@ -1,13 +1,12 @@
-import { existsSync } from "node:fs";
-import { dirname } from "node:path";
+import { existsSync, lstatSync } from "node:fs";
+import { dirname, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { LIMITS } from "@oa/shared/core/limits.ts";
 import { Fault } from "@oa/shared/core/refusal.ts";
 import type { Egress } from "./egress.ts";
-import { openGit } from "./git-command.ts";
 import type { GrantedFiles } from "./granted-files.ts";
 import { ipFamily } from "./ip-address.ts";
-import type { Processes } from "./process.ts";
+import type { Connect } from "./sandbox.ts";
 
 /** A repository that has been checked and may be fetched from. */
 export interface GitSource {
@@ -16,15 +15,17 @@ export interface GitSource {
   /** What git is given. */
   readonly url: string;
   readonly protocol: "https" | "http" | "file";
-  readonly settings: readonly string[];
+  /** Leads git to the addresses that were checked, and to nothing else; null for a local repository. */
+  readonly connect: Connect | null;
   /** A local repository's folders, which git must be told to trust: the owner has granted them. */
   readonly trusted: readonly string[];
+  /** All that is read of a local repository. */
+  readonly read: readonly string[];
 }
 
 export interface SourceContext {
   readonly files: GrantedFiles;
   readonly egress: Egress;
-  readonly processes: Processes;
   readonly signal: AbortSignal;
 }
 
@@ -92,45 +93,63 @@ async function remote(repo: string, { egress, signal }: SourceContext): Promise<
     identity: asked.href,
     url,
     protocol: url.startsWith("https:") ? "https" : "http",
-    settings: await pin(new URL(url), await egress.resolve(url, limits)),
-    trusted: [],
+    connect: only(new URL(url), await egress.resolve(url, limits)),
+    ...{ trusted: [], read: [] },
   };
 }
 
-/** Tells git's own HTTP to connect to the addresses that were checked, and to nothing else. */
-async function pin(url: URL, addresses: readonly string[]): Promise<readonly string[]> {
-  if (ipFamily(url.hostname) !== 0) return [];
-  const port = url.port || (url.protocol === "https:" ? "443" : "80");
-  const list = addresses.map((address) => (ipFamily(address) === 6 ? `[${address}]` : address)).join(",");
-  return [`http.curloptResolve=${url.hostname}:${port}:${list}`];
+/** Every connection but one to this host and port is refused; that one goes where the check led. */
+function only(url: URL, addresses: readonly string[]): Connect {
+  const hostname = url.hostname.replace(/^\[|\]$/g, "");
+  const allowed = Number(url.port || (url.protocol === "https:" ? 443 : 80));
+  const isThis = (host: string): boolean =>
+    host.toLowerCase() === hostname || (ipFamily(host) === 6 && new URL(`http://[${host}]`).hostname === url.hostname);
+  return async (host, port) => {
+    if (isThis(host) && port === allowed) return addresses;
+    throw new Fault("egress_denied", `git asked for ${host}:${port} and not for ${hostname}:${allowed}`);
+  };
 }
 
-async function local(path: string, context: SourceContext): Promise<GitSource> {
-  const { files, processes, signal } = context;
+async function local(path: string, { files, signal }: SourceContext): Promise<GitSource> {
   const root = await files.resolve(path, "read");
+  const missing = new Fault("git_source_missing", `"${root}" is not a git repository`);
   if (!existsSync(root)) throw new Fault("git_source_missing", `there is no repository at "${root}"`);
-  const folder = existsSync(`${root}/.git`) ? `${root}/.git` : root;
-  const git = openGit(processes, { cwd: "/", protocol: "none", signal });
-  const output = await git
-    .run([`--git-dir=${folder}`, "rev-parse", "--path-format=absolute", "--git-dir", "--git-common-dir"])
-    .catch((error: unknown) => {
-      if (!(error instanceof Fault) || error.code !== "git_failed") throw error;
-      throw new Fault("git_source_missing", `"${root}" is not a git repository`, { cause: error });
-    });
-  const [own = folder, common = folder] = output.trimEnd().split("\n");
+  const line = async (file: string): Promise<string> => {
+    const bytes = await files.read(file, { max_bytes: LIMITS.git_marker_bytes, signal });
+    return new TextDecoder().decode(bytes).trimEnd();
+  };
   // A repository can be scattered: a file or link for .git, a shared folder, borrowed objects. All of it is read.
-  const parts = ["", "/HEAD", "/config", "/packed-refs", "/refs", "/objects", "/objects/info", "/objects/pack"];
-  for (const part of [own, ...parts.map((name) => `${common}${name}`)]) await files.resolve(part, "read");
+  let own = existsSync(`${root}/.git`) ? await files.resolve(`${root}/.git`, "read") : root;
+  if (lstatSync(own).isFile()) {
+    const named = /^gitdir: (.+)$/.exec(await line(own))?.[1];
+    if (named === undefined) throw missing;
+    own = await files.resolve(resolve(root, named), "read");
+  }
+  const shared = existsSync(`${own}/commondir`) ? resolve(own, await line(`${own}/commondir`)) : own;
+  const common = await files.resolve(shared, "read");
+  if (!existsSync(`${common}/HEAD`) || !existsSync(`${common}/objects`)) throw missing;
+  const parts = ["/HEAD", "/config", "/packed-refs", "/refs", "/objects", "/objects/info", "/objects/pack"];
+  const read = [root, own, common];
+  for (const name of parts) read.push(await files.resolve(`${common}${name}`, "read"));
   const alternates = `${common}/objects/info/alternates`;
   if (existsSync(alternates)) {
-    const bytes = await files.read(alternates, { max_bytes: LIMITS.git_marker_bytes, signal });
-    for (const line of new TextDecoder().decode(bytes).split("\n")) {
-      if (line === "" || line.startsWith("#")) continue;
-      if (!line.startsWith("/")) {
-        throw new Fault("git_source_invalid", `"${root}" borrows objects by the relative path ${JSON.stringify(line)}`);
+    for (const borrowed of (await line(alternates)).split("\n")) {
+      if (borrowed === "" || borrowed.startsWith("#")) continue;
+      if (!borrowed.startsWith("/")) {
+        throw new Fault(
+          "git_source_invalid",
+          `"${root}" borrows objects by the relative path ${JSON.stringify(borrowed)}`,
+        );
       }
-      await files.resolve(line, "read");
+      read.push(await files.resolve(borrowed, "read"));
     }
   }
-  return { identity: root, url: root, protocol: "file", settings: [], trusted: [root, own, common, dirname(own)] };
+  const trusted = [root, own, common, dirname(own)];
+  return { ...{ identity: root, url: root, protocol: "file", connect: null, trusted }, read: outermost(read) };
+}
+
+/** Those that are there and lie in no other. */
+function outermost(paths: readonly string[]): readonly string[] {
+  const there = [...new Set(paths)].filter((path) => existsSync(path));
+  return there.filter((path) => !there.some((other) => other !== path && path.startsWith(`${other}/`)));
 }

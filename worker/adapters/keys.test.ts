@@ -86,7 +86,7 @@ function recorded(answers: readonly ProcessResult[]): { readonly processes: Proc
     assert.ok(answer, "one more call than was recorded");
     return answer;
   };
-  return { processes: { sandbox: "none", run }, calls };
+  return { processes: { run }, calls };
 }
 const NOT_FOUND = {
   code: 44,

@@ -1,10 +1,12 @@
 import { type ChildProcess, execFile, spawn } from "node:child_process";
 import { randomBytes } from "node:crypto";
-import { existsSync } from "node:fs";
+import { accessSync, constants, existsSync, realpathSync } from "node:fs";
+import { delimiter } from "node:path";
 import { LIMITS } from "@oa/shared/core/limits.ts";
 import { Fault } from "@oa/shared/core/refusal.ts";
 import { cancellation, throwIfCanceled } from "./canceled.ts";
 import { marked, measureTree } from "./process-usage.ts";
+import type { Bounds, Confined, Sandbox, SandboxName } from "./sandbox.ts";
 
 export interface ProcessOptions {
   readonly cwd?: string;
@@ -25,16 +27,28 @@ export interface ProcessResult {
 }
 
 /**
- * The one way to start a child process: an argument array and no shell, a scrubbed environment, its own process group,
- * and limits on time, output, memory and processor time, the last two sampled over all that it starts. Ending early
- * kills the whole tree.
+ * The worker's own tools, with arguments it wrote itself: the key store, sensors, the service manager, builds. Whatever
+ * is done for an upgrade goes through `ConfinedProcesses`.
+ *
+ * An argument array and no shell, a scrubbed environment, its own process group, and limits on time, output, memory and
+ * processor time, the last two sampled over all that it starts. Ending early kills the whole tree.
  *
  * Faults: process_failed (not found, cannot start), process_output, memory_limit, cpu_limit, timeout, canceled.
  */
 export interface Processes {
-  /** What keeps a child in its bounds; recorded with the run. */
-  readonly sandbox: "none";
   readonly run: (command: string, args: readonly string[], options: ProcessOptions) => Promise<ProcessResult>;
+}
+
+/** The same for a run's steps: each child in the system's sandbox, which shows it nothing but its bounds. */
+export interface ConfinedProcesses {
+  /** What keeps a child in its bounds; recorded with the step. */
+  readonly sandbox: SandboxName;
+  /** Also sandbox_missing, sandbox_failed, path_linked. */
+  readonly run: (
+    command: string,
+    args: readonly string[],
+    options: ProcessOptions & { readonly bounds: Bounds },
+  ) => Promise<ProcessResult>;
 }
 
 const INHERITED = ["PATH", "LANG", "LC_ALL", "TZ", "TMPDIR"] as const;
@@ -50,7 +64,38 @@ export interface ProcessCaps {
 const CAPS: ProcessCaps = { memory_bytes: LIMITS.process_memory_bytes, cpu_ms: LIMITS.process_cpu_ms };
 
 export function openProcesses(caps: ProcessCaps = CAPS): Processes {
-  return { sandbox: "none", run: (command, args, options) => run(command, args, options, caps) };
+  return { run: (command, args, options) => run(command, args, options, caps) };
+}
+
+export function openConfinedProcesses(sandbox: Sandbox, caps: ProcessCaps = CAPS): ConfinedProcesses {
+  return {
+    sandbox: sandbox.name,
+    run: async (command, args, { bounds, ...options }) => {
+      const cwd = options.cwd ?? "/";
+      const confined = await sandbox.confine({ program: findProgram(command), args, cwd, bounds });
+      try {
+        const env = { ...options.env, ...confined.env };
+        return await run(command, args, { ...options, cwd: confined.cwd, env }, caps, confined);
+      } finally {
+        confined.release();
+      }
+    },
+  };
+}
+
+/** The program a name stands for, without links: what is started is what was looked up. Fault: process_failed. */
+function findProgram(command: string): string {
+  const folders = command.includes("/") ? [""] : (process.env.PATH ?? "").split(delimiter).map((path) => `${path}/`);
+  for (const folder of folders) {
+    if (!`${folder}${command}`.startsWith("/")) continue;
+    try {
+      accessSync(`${folder}${command}`, constants.X_OK);
+      return realpathSync(`${folder}${command}`);
+    } catch {
+      // not in this folder
+    }
+  }
+  throw new Fault("process_failed", `${command} could not be started: it is not installed, or not on the PATH`);
 }
 
 async function run(
@@ -58,13 +103,14 @@ async function run(
   args: readonly string[],
   options: ProcessOptions,
   caps: ProcessCaps,
+  confined?: Confined,
 ): Promise<ProcessResult> {
   throwIfCanceled(options.signal, command);
   if (options.cwd !== undefined && !existsSync(options.cwd)) {
     throw new Fault("process_failed", `${command} cannot start in "${options.cwd}": that folder does not exist`);
   }
   const mark = randomBytes(16).toString("hex");
-  const child = start(command, args, options, mark);
+  const child = start(confined ?? { command, args, pipes: 0 }, options, mark);
   return new Promise((resolve, reject) => {
     const stdout: Buffer[] = [];
     const stderr: Buffer[] = [];
@@ -86,6 +132,13 @@ async function run(
     }, options.timeout_ms);
     options.signal.addEventListener("abort", onAbort, { once: true });
     const unwatch = watchUsage(command, child.pid, mark, caps, stop);
+    let begun = confined === undefined;
+    const admitting = confined?.admit(child.stdio.slice(3) as never).then(
+      (admitted) => {
+        begun = admitted;
+      },
+      (error: unknown) => stop(error instanceof Fault ? error : sandboxFailed(command, String(error))),
+    );
     child.stdout?.on("data", collect(stdout));
     child.stderr?.on("data", collect(stderr));
     // A child that ends without reading its input closes the pipe; its exit status says what happened.
@@ -98,10 +151,12 @@ async function run(
     });
     // What the child left running would hold the pipes open for ever.
     child.on("exit", () => signalGroup(child, "SIGKILL"));
-    child.on("close", (code, signal) => {
+    child.on("close", async (code, signal) => {
       clearTimeout(timer);
       unwatch();
       options.signal.removeEventListener("abort", onAbort);
+      await admitting;
+      if (!begun) fault ??= sandboxFailed(command, Buffer.concat(stderr).toString("utf8"));
       if (fault !== undefined) reject(fault);
       else {
         resolve({
@@ -112,6 +167,12 @@ async function run(
       }
     });
   });
+}
+
+/** The sandbox could not be built: what it says, not what the command did. */
+function sandboxFailed(command: string, stderr: string): Fault {
+  const why = stderr.trim().split("\n").at(-1)?.slice(0, 300) || "it ended without a word";
+  return new Fault("sandbox_failed", `the sandbox for ${command} could not be made: ${why}`);
 }
 
 /** Samples what a tree uses and stops one that is over its caps; gives the way to end that. */
@@ -168,7 +229,11 @@ const SIGNALS: Readonly<Partial<Record<NodeJS.Signals, number>>> = {
   SIGXFSZ: 25,
 };
 
-function start(command: string, args: readonly string[], options: ProcessOptions, mark: string): ChildProcess {
+function start(
+  { command, args, pipes }: Pick<Confined, "command" | "args" | "pipes">,
+  options: ProcessOptions,
+  mark: string,
+): ChildProcess {
   const env: Record<string, string> = { [MARK]: mark };
   for (const name of INHERITED) {
     const value = process.env[name];
@@ -180,7 +245,7 @@ function start(command: string, args: readonly string[], options: ProcessOptions
       env: { ...env, ...options.env },
       shell: false,
       detached: true, // its own process group
-      stdio: "pipe",
+      stdio: ["pipe", "pipe", "pipe", ...new Array<"pipe">(pipes).fill("pipe")],
       windowsHide: true,
     });
   } catch (error) {

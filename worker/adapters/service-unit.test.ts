@@ -32,7 +32,6 @@ function host(
   const it: ServiceHost = {
     ...{ platform, home, uid: 501, env: { XDG_RUNTIME_DIR: "/run/user/501", SECRET: "hunter2" } },
     processes: {
-      sandbox: "none",
       run: async (program, args, { env }) => {
         assert.equal(env?.SECRET, undefined);
         const command = [program, ...args].join(" ").replaceAll(home, "~");

@@ -9,7 +9,8 @@ import validators from "@oa/shared/generated/validators.cjs";
 import { planOf } from "@oa/shared/upgrade/plan.ts";
 import { systemClock } from "../adapters/clock.ts";
 import { openEgress } from "../adapters/egress.ts";
-import { openProcesses, type Processes } from "../adapters/process.ts";
+import { type ConfinedProcesses, openConfinedProcesses } from "../adapters/process.ts";
+import { thisMachinesSandbox } from "../adapters/sandbox.ts";
 import { typedInputs } from "../admin/install-inputs.ts";
 import type { ModelBackends } from "../backends/backend.ts";
 import { openModelBackends } from "../backends/backends.ts";
@@ -66,7 +67,7 @@ export async function testUpgrade(manifest: UpgradeManifest, options: TestOption
     const world: FixtureWorld = recorder ?? replayWorld(fixtures, folder, home, backends);
     const steps = await rehearse(plan, {
       ...{ world, home, signal, clock: systemClock },
-      processes: recorder === null ? NO_PROCESSES : openProcesses(),
+      processes: recorder === null ? NO_PROCESSES : openConfinedProcesses(await thisMachinesSandbox()),
       indexes: openSearchIndexes(join(temporary, "data")),
       report: (error) => process.stderr.write(`${error instanceof Error ? error.stack : String(error)}\n`),
     });
@@ -84,7 +85,7 @@ export async function testUpgrade(manifest: UpgradeManifest, options: TestOption
   }
 }
 
-const NO_PROCESSES: Processes = {
+const NO_PROCESSES: ConfinedProcesses = {
   sandbox: "none",
   run: async (command) => {
     throw new Fault("not_permitted", `a test with fixtures starts no program, and ${command} is one`);

@@ -7,7 +7,7 @@ import type { FixtureFile } from "@oa/shared/generated/types.ts";
 import type { Plan, PlannedStep } from "@oa/shared/upgrade/plan.ts";
 import type { Clock } from "../adapters/clock.ts";
 import { openGrantedFiles } from "../adapters/granted-files.ts";
-import type { Processes } from "../adapters/process.ts";
+import type { ConfinedProcesses } from "../adapters/process.ts";
 import { OPS } from "../ops/index.ts";
 import type { Op } from "../ops/op.ts";
 import type { SearchIndexes } from "../searchkit/indexes.ts";
@@ -33,7 +33,7 @@ export async function rehearse(
   options: {
     readonly world: FixtureWorld;
     readonly home: string;
-    readonly processes: Processes;
+    readonly processes: ConfinedProcesses;
     readonly indexes: SearchIndexes;
     readonly clock: Clock;
     readonly signal: AbortSignal;

@@ -10,10 +10,12 @@ import { Fault } from "@oa/shared/core/refusal.ts";
 import type { GitCloneParams } from "@oa/shared/generated/types.ts";
 import { openEgress } from "../adapters/egress.ts";
 import { openGrantedFiles } from "../adapters/granted-files.ts";
-import { openProcesses } from "../adapters/process.ts";
+import { openConfinedProcesses } from "../adapters/process.ts";
+import { thisMachinesSandbox } from "../adapters/sandbox.ts";
 import { gitClone } from "./git-clone.ts";
 import type { OpContext } from "./op.ts";
 
+const sandbox = await thisMachinesSandbox();
 let home = "";
 let source = "";
 let server: http.Server;
@@ -41,7 +43,7 @@ function context(grant?: readonly string[], signal = new AbortController().signa
   return {
     files: openGrantedFiles(permissions, { home }),
     egress: openEgress(permissions, { private_allow: [`localhost:${port()}`] }),
-    processes: openProcesses(),
+    processes: openConfinedProcesses(sandbox),
     signal,
     progress: () => undefined,
     log: () => undefined,

@@ -110,7 +110,8 @@ async function populate(
   params: GitCloneParams,
   context: OpContext,
 ): Promise<Checkout> {
-  await openGit(context.processes, { cwd: folder, protocol: "none", signal: context.signal }).run([
+  const bounds = { read: [], write: [folder], connect: null };
+  await openGit(context.processes, { cwd: folder, protocol: "none", bounds, signal: context.signal }).run([
     ...["init", "--quiet", "--template=", "--initial-branch=main", "--", folder],
   ]);
   const git = gitIn(folder, source, context);
@@ -147,9 +148,10 @@ function gitIn(folder: string, source: GitSource, context: OpContext): Git {
   );
   // Git of a local source runs as a process of its own, which sees no setting of the command line.
   fs.writeFileSync(settings, `[safe]\n${lines.join("")}`);
-  const { protocol } = source;
+  const { protocol, read, connect } = source;
+  const bounds = { read, write: [folder], connect };
   const git = openGit(context.processes, {
-    ...{ cwd: folder, protocol, settings: source.settings, global_config: settings, signal: context.signal },
+    ...{ cwd: folder, protocol, bounds, global_config: settings, signal: context.signal },
   });
   return { run: (args) => git.run([`--git-dir=${folder}/.git`, `--work-tree=${folder}`, ...args]) };
 }

@@ -1,7 +1,7 @@
 import type { ArtifactRef } from "@oa/shared/generated/types.ts";
 import type { Egress } from "../adapters/egress.ts";
 import type { GrantedFiles } from "../adapters/granted-files.ts";
-import type { Processes } from "../adapters/process.ts";
+import type { ConfinedProcesses } from "../adapters/process.ts";
 import type { ModelBackends } from "../backends/backend.ts";
 import type { SearchIndexes } from "../searchkit/indexes.ts";
 
@@ -18,7 +18,7 @@ export interface OpContext {
   readonly signal: AbortSignal;
   readonly files: GrantedFiles;
   readonly egress: Egress;
-  readonly processes: Processes;
+  readonly processes: ConfinedProcesses;
   readonly backends: ModelBackends;
   readonly indexes: SearchIndexes;
   readonly events: EventPublisher;
