@@ -11,6 +11,7 @@ import { benchRoutes } from "./routes/bench.ts";
 import { installRoutes } from "./routes/installs.ts";
 import { listingRoutes } from "./routes/listings.ts";
 import { openApi } from "./routes/openapi.ts";
+import { snapshotRoutes } from "./routes/snapshot.ts";
 
 const app = new Hono<{ Bindings: Env }>();
 
@@ -41,6 +42,7 @@ app.options("/", (context) =>
 app.get("/health", async (context) => context.json({ status: "ok", ...(await catalogOf(context.env).stats()) }));
 app.get("/openapi.json", (context) => context.json(openApi(new URL(context.req.url).origin)));
 app.route("/v1/listings", listingRoutes);
+app.route("/v1/snapshot", snapshotRoutes);
 app.route("/v1/workers", installRoutes);
 app.route("/bench", benchRoutes);
 app.all("/v1/*", (context) => answer(context, reject("not_found", `there is no ${context.req.path}`)));

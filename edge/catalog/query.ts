@@ -1,7 +1,13 @@
 import { LIMITS } from "@oa/shared/core/limits.ts";
 import { isRejection, type Rejection, reject } from "@oa/shared/core/refusal.ts";
 import { one, type Sql, type SqlValue } from "@oa/shared/core/sql.ts";
-import type { CatalogDetail, CatalogListing, CatalogPage, CatalogQuery } from "@oa/shared/generated/types.ts";
+import type {
+  CatalogDetail,
+  CatalogListing,
+  CatalogPage,
+  CatalogQuery,
+  SnapshotPage,
+} from "@oa/shared/generated/types.ts";
 import { fromEvent as listingFrom } from "@oa/shared/nostr/30051-manifest.ts";
 import { fromEvent as releaseFrom } from "@oa/shared/nostr/30052-release.ts";
 import { hexToNpub, npubToHex } from "@oa/shared/nostr/npub.ts";
@@ -81,11 +87,50 @@ export function getListing(sql: Sql, address: string, now_s: number): CatalogDet
     now_s,
   );
   if (row === undefined) return reject("not_found", `the catalog has no listing ${address.slice(0, 300)}`);
-  const releases = releaseRows(sql, address, now_s);
+  return toDetail(row.raw, releaseRows(sql, address, now_s));
+}
+
+/** The listings after an address, in the order of addresses, with their signed events: what a mirror reads. */
+export function snapshotPage(sql: Sql, after: string, now_s: number): SnapshotPage {
+  const live = "(expires_at IS NULL OR expires_at > ?)";
+  const rows = sql.all<{ address: string; raw: string }>(
+    `SELECT address, raw FROM cat_listings WHERE address > ? AND ${live} ORDER BY address LIMIT ?`,
+    after,
+    now_s,
+    LIMITS.snapshot_page + 1,
+  );
+  const page = fitting(
+    rows.slice(0, LIMITS.snapshot_page).map(({ address, raw }) => ({
+      ...{ address, raw },
+      releases: releaseRows(sql, address, now_s),
+    })),
+  );
   return {
-    listing: toListing(row.raw, releases),
-    event: JSON.parse(row.raw),
-    release_events: releases.map((raw) => JSON.parse(raw)),
+    version: one<{ version: number }>(sql, "SELECT version FROM cat_version")?.version ?? 0,
+    listings_total:
+      one<{ count: number }>(sql, `SELECT count(*) AS count FROM cat_listings WHERE ${live}`, now_s)?.count ?? 0,
+    details: page.map(({ raw, releases }) => toDetail(raw, releases)),
+    next_cursor: rows.length > page.length ? (page.at(-1)?.address ?? null) : null,
+  };
+}
+
+/** As many as fit into one answer; one always does. */
+function fitting<Row extends { readonly raw: string; readonly releases: readonly string[] }>(
+  rows: readonly Row[],
+): readonly Row[] {
+  let chars = 0;
+  const end = rows.findIndex(({ raw, releases }, index) => {
+    chars += raw.length + releases.reduce((sum, release) => sum + release.length, 0);
+    return index > 0 && chars > LIMITS.snapshot_page_chars;
+  });
+  return end === -1 ? rows : rows.slice(0, end);
+}
+
+function toDetail(raw: string, releases: readonly string[]): CatalogDetail {
+  return {
+    listing: toListing(raw, releases),
+    event: JSON.parse(raw),
+    release_events: releases.map((release) => JSON.parse(release)),
   };
 }
 

@@ -43,6 +43,9 @@ const DDL = [
      newest INTEGER NOT NULL,
      raw TEXT NOT NULL)`,
   "CREATE INDEX IF NOT EXISTS cat_releases_listing ON cat_releases (listing, channel)",
+  // One row: how often the catalog has changed.
+  "CREATE TABLE IF NOT EXISTS cat_version (version INTEGER NOT NULL)",
+  "INSERT INTO cat_version SELECT 0 WHERE NOT EXISTS (SELECT 1 FROM cat_version)",
   // How many events were left out, by code.
   "CREATE TABLE IF NOT EXISTS cat_dropped (code TEXT PRIMARY KEY, count INTEGER NOT NULL) WITHOUT ROWID",
 ];
@@ -60,6 +63,7 @@ export function createCatalogTables(sql: Sql): void {
 export function takeEvent(sql: Sql, event: VerifiedEvent): void {
   const dropped = takeKind(sql, event);
   if (dropped !== null) countDropped(sql, dropped.code);
+  else sql.run("UPDATE cat_version SET version = version + 1");
 }
 
 export function countDropped(sql: Sql, code: string): void {

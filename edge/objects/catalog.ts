@@ -1,10 +1,10 @@
 import { DurableObject } from "cloudflare:workers";
 import type { Rejection } from "@oa/shared/core/refusal.ts";
 import type { Sql } from "@oa/shared/core/sql.ts";
-import type { CatalogDetail, CatalogPage, CatalogQuery } from "@oa/shared/generated/types.ts";
+import type { CatalogDetail, CatalogPage, CatalogQuery, SnapshotPage } from "@oa/shared/generated/types.ts";
 import type { NostrEvent, VerifiedEvent } from "@oa/shared/nostr/verify.ts";
 import { durableSql } from "../adapters/durable-sql.ts";
-import { countListings, droppedCounts, getListing, listListings } from "../catalog/query.ts";
+import { countListings, droppedCounts, getListing, listListings, snapshotPage } from "../catalog/query.ts";
 import { countDropped, createCatalogTables, takeEvent } from "../catalog/store.ts";
 import type { Env } from "../env.ts";
 
@@ -40,6 +40,10 @@ export class Catalog extends DurableObject<Env> {
 
   get(address: string): CatalogDetail | Rejection {
     return getListing(this.#sql, address, nowSeconds());
+  }
+
+  snapshot(after: string): SnapshotPage {
+    return snapshotPage(this.#sql, after, nowSeconds());
   }
 
   stats(): { readonly listings: number; readonly dropped: Readonly<Record<string, number>> } {

@@ -6,6 +6,7 @@ import listingQuery from "@oa/schemas/api/edge-listing-query.json" with { type: 
 import mailboxDeposit from "@oa/schemas/api/edge-mailbox-deposit.json" with { type: "json" };
 import mailboxPage from "@oa/schemas/api/edge-mailbox-page.json" with { type: "json" };
 import mailboxSigners from "@oa/schemas/api/edge-mailbox-signers.json" with { type: "json" };
+import snapshotPage from "@oa/schemas/api/edge-snapshot-page.json" with { type: "json" };
 import nostrEvent from "@oa/schemas/nostr/event.json" with { type: "json" };
 
 interface SchemaFile {
@@ -21,6 +22,7 @@ const FILES: readonly SchemaFile[] = [
   mailboxDeposit,
   mailboxPage,
   mailboxSigners,
+  snapshotPage,
   nostrEvent,
 ];
 
@@ -72,6 +74,13 @@ export function openApi(origin: string): object {
           summary: "The manifest event as its author signed it",
           parameters: [ADDRESS],
           responses: ok("The event", nostrEvent.title),
+        },
+      },
+      "/v1/snapshot": {
+        get: {
+          summary: "The whole catalog with its signed events, for mirrors",
+          parameters: [{ name: "cursor", in: "query", schema: { type: "string" } }],
+          responses: ok("A page of the catalog", snapshotPage.title),
         },
       },
       "/v1/workers/{pubkey}/signers": {

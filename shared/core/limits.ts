@@ -135,6 +135,10 @@ export const LIMITS = {
   catalog_page_default: 20,
   catalog_releases: 1_000,
   catalog_channels: 16,
+  snapshot_page: 100,
+  snapshot_page_chars: 1_000_000,
+  snapshot_listings: 1_000_000,
+  snapshot_part_bytes: 20_000_000,
 
   // Install mailbox of one worker.
   mailbox_signers: 64,

@@ -1,6 +1,9 @@
 // Generated from schemas/ by `npm run codegen`. Do not edit.
 /** By event type: the fields of its data that the log holds as salted commitments. */
 export const SEALED_FIELDS: Readonly<Record<string, readonly string[]>> = {
+  "approval.requested": [
+    "request"
+  ],
   "install.requested": [
     "manifest",
     "inputs"

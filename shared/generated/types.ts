@@ -2,6 +2,10 @@
 
 
 /**
+ * How far an approval goes; once where absent.
+ */
+export type ApprovalScope = ("once" | "run" | "room" | "workspace" | "template")
+/**
  * What the owner follows: releases of this channel and of steadier ones.
  */
 export type InstallChannel = ("main" | "beta" | "nightly" | "dev")
@@ -14,7 +18,6 @@ export type AutoUpdate = ("ask" | "narrow")
  */
 export type ControlInstallSource = (ControlSourceAddress | ControlSourceEvents | ControlSourceManifest)
 export type InputValue = (string | number | boolean | string[])
-export type AutoUpdate1 = ("ask" | "narrow")
 /**
  * What a constraint does that no sensor of the machine can measure. Absent: wait.
  */
@@ -23,19 +26,32 @@ export type ScheduleOnUnknown = ("wait" | "run")
  * What a due time does while a run of the same install goes on: is skipped, waits for its end (later due times join it), or has it canceled. Absent: skip.
  */
 export type ScheduleOverlap = ("skip" | "queue_one" | "cancel_running")
-export type PolicyActionType = ("file.read" | "file.write" | "artifact.create" | "artifact.update" | "model.generate" | "program.start" | "upgrade.install" | "api.call.idempotent" | "api.call.mutating" | "event.publish" | "external.write" | "email.send" | "payment.execute")
+export type AutoUpdate1 = ("ask" | "narrow")
 /**
  * How much is at stake: nothing leaves a sandbox, what leaves the supervised zone for good needs approval.
  */
 export type PolicyZone = ("sandbox" | "supervised" | "high_stakes")
+export type PolicyActionType = ("file.read" | "file.write" | "artifact.create" | "artifact.update" | "model.generate" | "program.start" | "upgrade.install" | "api.call.idempotent" | "api.call.mutating" | "event.publish" | "external.write" | "email.send" | "payment.execute")
+/**
+ * once: exactly this action. run, room, workspace: the same op of the same manifest to the same targets, there. template: this step, as its manifest wires it, to the same targets.
+ */
+export type ApprovalScope1 = ("once" | "run" | "room" | "workspace" | "template")
 /**
  * POST /v1/policy/evaluate: an action, or a manifest as something to install, and the circumstances. The worker's own kill switch and strictness hold whatever is said here.
  */
 export type PolicyEvaluation = (PolicyActionEvaluation | PolicyManifestEvaluation)
 /**
+ * What a step asked its owner for, or consent gave it, and what became of that. The subject is the approval, appr_….
+ */
+export type ApprovalEvent = (ApprovalRequested | ApprovalApproved | ApprovalDenied | ApprovalExpired | ApprovalRevoked | ApprovalConsumed)
+/**
+ * What happens to a payment as proof of a licence. The subject is payment_<payment hash>. No buyer, invoice or preimage is recorded.
+ */
+export type ClaimEvent = (ClaimMade | ClaimRenewed)
+/**
  * What happens to an install. The subject is the install, install_….
  */
-export type InstallEvent = (InstallRequested | InstallApproved | InstallEnabled | InstallDisabled | InstallRemoved | InstallUpdatesSet | InstallYanked | InstallRefused)
+export type InstallEvent = (InstallRequested | InstallApproved | InstallEnabled | InstallDisabled | InstallRemoved | InstallUpdatesSet | InstallScheduleSet | InstallCapsSet | InstallYanked | InstallInspected | InstallPromoted | InstallProved | InstallRolledBack | InstallRevocationsSet | InstallReleaseSeen | InstallRefused)
 /**
  * A public key in NIP-19 form.
  */
@@ -65,6 +81,10 @@ export type HexList = string[]
  */
 export type IntakeEvent = IntakeRefused
 /**
+ * The switch that stops every write to the outside world. The subject is kill_switch.
+ */
+export type KillSwitchEvent = (KillSwitchEngaged | KillSwitchReleased)
+/**
  * What the worker noticed of the machine it runs on. The subject is machine.
  */
 export type MachineEvent = (MachineMeasured | MachineClockJumped)
@@ -81,6 +101,10 @@ export type MailboxEvent = (MailboxSignersSet | MailboxDeposited | MailboxAcknow
  */
 export type PairingEvent = (PairingOffered | PairingClaimed | PairingConfirmed | PairingRemoved)
 /**
+ * How an install behaves, and what its owner made of that. The subject is policy/install_….
+ */
+export type PolicyEvent = (PolicyDenied | PolicyQuarantined | PolicyQuarantineLifted | PolicyZoneSet | PolicyMetered)
+/**
  * What was deleted because its time was over. The subject is retention.
  */
 export type RetentionEvent = RetentionApplied
@@ -95,7 +119,7 @@ export type ScheduleEvent = (ScheduleSet | ScheduleCleared | ScheduleDeferred | 
 /**
  * What an install waits for besides its schedule, what was noticed, and what came of it. The subject is the install's triggers, trigger_….
  */
-export type TriggerEvent = (TriggersSet | TriggersCleared | TriggerNoted | TriggerSettled | TriggerDeferred | TriggerFired | TriggerRunStarted | TriggerRunRefused)
+export type TriggerEvent = (TriggersSet | TriggersCleared | TriggerNoted | TriggerSettled | TriggerWatchFailed | TriggerWatchRestored | TriggerDeferred | TriggerFired | TriggerRunStarted | TriggerRunRefused)
 export type TriggerWatch = (FileWatchOrder | EventWatchOrder)
 export type TriggerCause = (FilesChanged | EventReceived)
 /**
@@ -117,6 +141,10 @@ export type UnixSeconds = number
  */
 export type ListingAddress = string
 export type RelayUrl = string
+/**
+ * How much is at stake: nothing leaves a sandbox, what leaves the supervised zone for good needs approval.
+ */
+export type PolicyZone1 = ("sandbox" | "supervised" | "high_stakes")
 export type ModelEmbedParams = (ModelEmbedParams1 & ModelEmbedParams2)
 export type ModelEmbedParams1 = ({
 readonly index: string
@@ -125,16 +153,91 @@ readonly texts: readonly unknown[]
 })
 
 /**
- * POST /v1/installs/:id/{approve,deny,enable,disable,remove,updates}.
+ * POST /v1/approvals/:id/decide
+ */
+export interface ControlApprovalDecision {
+readonly decision: ("approve" | "deny" | "revoke")
+readonly scope?: ApprovalScope
+/**
+ * How long an approval holds from now on.
+ */
+readonly expires_in_ms?: number
+/**
+ * The most an approval of a wider scope than once is used within 24 hours.
+ */
+readonly uses_per_day?: number
+/**
+ * Of the action that the owner was shown; another one is then not approved.
+ */
+readonly action_sha256?: string
+readonly reason?: string
+}
+/**
+ * POST /v1/installs/:id/{inspect,approve,deny,enable,disable,remove,updates,caps,pin,unpin,rollback,narrow}.
  */
 export interface ControlInstallChange {
 readonly reason?: string
 readonly channel?: InstallChannel
 readonly auto_update?: AutoUpdate
 /**
- * approve: of the permissions the owner was shown.
+ * inspect, approve: of the permissions the owner was shown.
  */
 readonly permission_hash?: string
+/**
+ * caps: the most that one run may use; null: the worker's setting, again.
+ */
+readonly caps?: (RunCaps | null)
+/**
+ * approve: the release runs on trial first, and what runs now stays until it has run through.
+ */
+readonly staged?: boolean
+/**
+ * approve: false leaves a first install disabled until it is enabled. Absent: it is enabled.
+ */
+readonly enable?: boolean
+/**
+ * rollback: a version that was approved before, or its release's event id. Absent: the last one that ran through.
+ */
+readonly to?: string
+/**
+ * narrow: permissions to take away, as consent shows them.
+ * 
+ * @minItems 1
+ * @maxItems 500
+ */
+readonly revoke?: readonly string[]
+/**
+ * narrow: permissions to give back.
+ * 
+ * @minItems 1
+ * @maxItems 500
+ */
+readonly restore?: readonly string[]
+/**
+ * updates: how many hours this worker must have known a release before it takes it unasked.
+ */
+readonly min_age_h?: number
+/**
+ * updates: after how many failed runs in a row the last good release comes back; 0: never.
+ */
+readonly rollback_after?: number
+/**
+ * updates: whether what is taken unasked runs on trial first.
+ */
+readonly trial?: boolean
+}
+/**
+ * The most that one run may use; what is not named is the worker's setting.
+ */
+export interface RunCaps {
+/**
+ * MiB: all child processes of the run together, and what the run adds to the worker's own.
+ */
+readonly memory_mb?: number
+/**
+ * Processor seconds of all child processes of the run, together.
+ */
+readonly cpu_s?: number
 }
 /**
  * POST /v1/installs/preview: what would be installed and what it would be allowed.
@@ -159,6 +262,7 @@ readonly channel?: InstallChannel
  * What a relative path in inputs_text is relative to.
  */
 readonly cwd?: string
+readonly schedule?: ScheduleChanges
 }
 export interface ControlSourceAddress {
 readonly address: string
@@ -192,6 +296,41 @@ readonly manifest: {
 }
 }
 /**
+ * Settings of the owner that take the place of the upgrade's own; what is not named follows the upgrade. null takes a window or a constraint away.
+ */
+export interface ScheduleChanges {
+readonly expression?: string
+readonly timezone?: string
+readonly window?: (ScheduleWindow | null)
+readonly jitter_ms?: number
+readonly on_missed?: ("skip" | "catch_up")
+readonly on_unknown?: ScheduleOnUnknown
+readonly overlap?: ScheduleOverlap
+/**
+ * null takes a constraint away.
+ */
+readonly constraints?: {
+readonly plugged_in?: (boolean | null)
+readonly wifi_only?: (boolean | null)
+readonly cpu_max_percentage?: (number | null)
+readonly suspend_if_active?: (boolean | null)
+readonly respect_dnd?: (boolean | null)
+}
+}
+/**
+ * Local times between which a run may start; may cross midnight.
+ */
+export interface ScheduleWindow {
+/**
+ * HH:MM, included.
+ */
+readonly start: string
+/**
+ * HH:MM, excluded.
+ */
+readonly end: string
+}
+/**
  * POST /v1/installs: the owner's consent to exactly what the preview showed.
  */
 export interface ControlInstallRequest {
@@ -205,6 +344,22 @@ readonly accepted: {
 readonly manifest_sha256: string
 readonly permission_hash: string
 }
+readonly schedule?: ScheduleChanges
+/**
+ * An update runs on trial first.
+ */
+readonly staged?: boolean
+/**
+ * false: a first install is approved and stays disabled.
+ */
+readonly enable?: boolean
+}
+/**
+ * POST /v1/policy/kill-switch
+ */
+export interface ControlKillSwitch {
+readonly on: boolean
+readonly reason?: string
 }
 /**
  * POST /v1/pairings/:id/{confirm,remove}.
@@ -229,6 +384,17 @@ readonly label: string
 readonly ceiling: readonly string[]
 readonly pubkey?: string
 readonly expires_in_ms?: number
+}
+/**
+ * POST /v1/policy/installs/:id: how much is at stake with an install, or whether anything of it may start.
+ */
+export interface ControlPolicyChange {
+/**
+ * null: the worker's default.
+ */
+readonly zone?: (PolicyZone | null)
+readonly quarantined?: boolean
+readonly reason?: string
 }
 /**
  * POST /v1/runs/:id/cancel.
@@ -391,6 +557,12 @@ readonly end: string
 }
 }
 /**
+ * POST /v1/schedule/{install_id}: settings of the owner, besides those chosen before; null: what the upgrade declares, again.
+ */
+export interface ControlScheduleSet {
+readonly changes: (ScheduleChanges | null)
+}
+/**
  * POST /v1/schedule/{install_id}/simulate: what an install's schedule, or one with other settings, would have done.
  */
 export interface ControlScheduleSimulation {
@@ -402,42 +574,7 @@ readonly from?: string
  * Exclusive. Absent: now.
  */
 readonly to?: string
-readonly changes?: ControlScheduleChanges
-}
-/**
- * Settings that differ from the install's own.
- */
-export interface ControlScheduleChanges {
-readonly expression?: string
-readonly timezone?: string
-readonly window?: (ScheduleWindow | null)
-readonly jitter_ms?: number
-readonly on_missed?: ("skip" | "catch_up")
-readonly on_unknown?: ScheduleOnUnknown
-readonly overlap?: ScheduleOverlap
-/**
- * null takes a constraint away.
- */
-readonly constraints?: {
-readonly plugged_in?: (boolean | null)
-readonly wifi_only?: (boolean | null)
-readonly cpu_max_percentage?: (number | null)
-readonly suspend_if_active?: (boolean | null)
-readonly respect_dnd?: (boolean | null)
-}
-}
-/**
- * Local times between which a run may start; may cross midnight.
- */
-export interface ScheduleWindow {
-/**
- * HH:MM, included.
- */
-readonly start: string
-/**
- * HH:MM, excluded.
- */
-readonly end: string
+readonly changes?: ScheduleChanges
 }
 /**
  * POST /v1/search: literal and case-sensitive text, symbols and meaning in the indexed code.
@@ -643,6 +780,96 @@ export interface MailboxSigners {
 readonly signers: readonly string[]
 }
 /**
+ * POST /v1/receipts/verify: one receipt or several.
+ */
+export interface ReceiptBatch {
+/**
+ * @minItems 1
+ * @maxItems 25
+ */
+readonly receipts: readonly ReceiptBundle[]
+}
+/**
+ * A licence receipt with what proves it. Invoice and preimage are bearer evidence: they travel privately and the edge keeps neither.
+ */
+export interface ReceiptBundle {
+readonly receipt: NostrEvent
+readonly manifest: NostrEvent
+/**
+ * The BOLT11 invoice that was paid.
+ */
+readonly invoice: string
+/**
+ * What the payment revealed: its SHA-256 is the payment hash.
+ */
+readonly preimage: string
+readonly proof?: NostrEvent
+}
+/**
+ * Which receipt holds a payment. It says nothing of the buyer.
+ */
+export interface ReceiptClaim {
+readonly payment_hash: string
+readonly receipt_event_id: string
+/**
+ * UTC: when the payment was first claimed.
+ */
+readonly claimed_at: string
+}
+/**
+ * POST /v1/receipts/claim: the payment is held by this receipt.
+ */
+export interface ReceiptClaimed {
+readonly claim: ReceiptClaim
+/**
+ * A ReceiptProofEvent for a valid receipt, where the edge has a key.
+ */
+readonly proof: (NostrEvent | null)
+}
+/**
+ * Every check of a licence receipt. A check is true, false, or null where this verifier cannot decide it; one false makes the receipt invalid, else one null leaves it unproven.
+ */
+export interface ReceiptReport {
+readonly verdict: ("valid" | "invalid" | "unproven")
+readonly checks: readonly ReceiptCheck[]
+}
+export interface ReceiptCheck {
+readonly code: string
+readonly ok: (boolean | null)
+readonly message: string
+}
+/**
+ * What was found of each receipt, in the order they were sent.
+ */
+export interface ReceiptVerification {
+readonly results: readonly ReceiptResult[]
+}
+export interface ReceiptResult {
+readonly report: ReceiptReport
+/**
+ * A ReceiptProofEvent for a valid receipt, where the edge has a key.
+ */
+readonly proof: (NostrEvent | null)
+}
+/**
+ * GET /v1/snapshot: every listing with its signed events, in the order of addresses, for mirrors.
+ */
+export interface SnapshotPage {
+/**
+ * Grows whenever the catalog changes: a mirror of the same version is up to date.
+ */
+readonly version: number
+readonly listings_total: number
+/**
+ * @maxItems 100
+ */
+readonly details: readonly CatalogDetail[]
+/**
+ * Give it back as cursor for the next page; null on the last.
+ */
+readonly next_cursor: (string | null)
+}
+/**
  * Something that is about to be done, as the policy gate judges it.
  */
 export interface PolicyAction {
@@ -675,13 +902,34 @@ readonly params?: {
  */
 readonly text?: string
 readonly zone?: PolicyZone
+/**
+ * Who would do it.
+ */
+readonly principal?: string
+readonly install_id?: string
+readonly run_id?: string
+readonly room_id?: string
+/**
+ * Of the step's parameters as its manifest wires them, inputs filled in.
+ */
+readonly pattern_sha256?: string
+/**
+ * Of the whole action, where its parameters are left out here.
+ */
+readonly action_sha256?: string
 }
 /**
  * A decision of the owner. It covers an action that agrees with every field it has, and a template only one step's exact targets.
  */
 export interface PolicyApproval {
 readonly approval_id: string
-readonly scope: ("once" | "run" | "template")
+readonly scope: ApprovalScope1
+readonly principal?: string
+readonly install_id?: string
+readonly run_id?: string
+readonly room_id?: string
+readonly action_sha256?: string
+readonly pattern_sha256?: string
 readonly manifest_sha256?: string
 readonly step_id?: string
 readonly op?: string
@@ -739,6 +987,158 @@ readonly manifest: {
 readonly context?: PolicyCircumstances
 }
 /**
+ * Something may be done only once its owner says so.
+ */
+export interface ApprovalRequested {
+readonly event_type: "approval.requested"
+readonly data: {
+readonly pins: ApprovalPins
+/**
+ * One sentence: what would be done, without what it would be done with.
+ */
+readonly summary: string
+/**
+ * What it would be done with, credentials left out.
+ */
+readonly request?: {
+[k: string]: unknown | undefined
+}
+/**
+ * @maxItems 100
+ */
+readonly reasons: readonly PolicyReasonRecord[]
+/**
+ * Unix time after which nobody can approve it any longer.
+ */
+readonly expires_at_ms: number
+}
+}
+/**
+ * Exactly what is asked for. An approval of a scope is held to those of them that the scope keeps.
+ */
+export interface ApprovalPins {
+/**
+ * Who would do it: this worker's public key.
+ */
+readonly principal: string
+readonly install_id: string
+readonly manifest_sha256: string
+readonly run_id: (string | null)
+readonly room_id: (string | null)
+readonly step_id: string
+readonly op: string
+readonly action_type: PolicyActionType
+readonly method: (string | null)
+/**
+ * The permissions that reach outside, all of them and no others.
+ * 
+ * @maxItems 500
+ */
+readonly targets: readonly string[]
+/**
+ * Of the step's parameters as the manifest wires them, inputs filled in.
+ */
+readonly pattern_sha256: string
+/**
+ * Of the whole action with its values; null where they are known only once the step runs.
+ */
+readonly action_sha256: (string | null)
+}
+export interface PolicyReasonRecord {
+readonly rule: string
+readonly verdict: ("allow" | "require_approval" | "deny")
+readonly code: string
+readonly message: string
+}
+/**
+ * Its owner said yes: at this machine, or by consenting to the install.
+ */
+export interface ApprovalApproved {
+readonly event_type: "approval.approved"
+readonly data: {
+readonly by: ("owner" | "consent")
+readonly scope: ApprovalScope1
+/**
+ * Unix time after which it approves nothing.
+ */
+readonly expires_at_ms: number
+/**
+ * The most it is used within 24 hours; null: once in all.
+ */
+readonly uses_per_day: (number | null)
+}
+}
+/**
+ * Its owner said no.
+ */
+export interface ApprovalDenied {
+readonly event_type: "approval.denied"
+readonly data: {
+readonly reason: string
+}
+}
+/**
+ * Nobody decided in time.
+ */
+export interface ApprovalExpired {
+readonly event_type: "approval.expired"
+readonly data: {
+readonly at_ms: number
+}
+}
+/**
+ * It approves nothing any longer.
+ */
+export interface ApprovalRevoked {
+readonly event_type: "approval.revoked"
+readonly data: {
+readonly reason: string
+}
+}
+/**
+ * It was used, in the transaction that recorded what was about to be done.
+ */
+export interface ApprovalConsumed {
+readonly event_type: "approval.consumed"
+readonly data: {
+readonly install_id: string
+readonly run_id: string
+readonly step_id: string
+readonly action_sha256: string
+/**
+ * The idempotency key of what was done: another attempt at the same is the same use.
+ */
+readonly use: string
+readonly at_ms: number
+}
+}
+/**
+ * The first receipt to come holds the payment from now on.
+ */
+export interface ClaimMade {
+readonly event_type: "claim.made"
+readonly data: ClaimHolder
+}
+export interface ClaimHolder {
+readonly payment_hash: string
+readonly receipt_event_id: string
+/**
+ * Unix seconds.
+ */
+readonly receipt_created_at: number
+/**
+ * Of kind:signer:d, which names the buyer: the log keeps only its hash.
+ */
+readonly receipt_address_sha256: string
+}
+/**
+ * A later version of the receipt that holds the payment took its place.
+ */
+export interface ClaimRenewed {
+readonly event_type: "claim.renewed"
+readonly data: ClaimHolder
+}
+/**
  * What every event of the log carries beside its type and data. The event's hash covers all of it but recorded_at.
  */
 export interface EventEnvelope {
@@ -769,7 +1169,7 @@ readonly prev_event_hash: (string | null)
 readonly event_hash: string
 }
 /**
- * A signed config that passed every check. Its manifest is kept, so that the network is never needed again.
+ * Fetched: a signed config that passed every check, with its manifest, verified. The manifest is kept, so that the network is never needed again.
  */
 export interface InstallRequested {
 readonly event_type: "install.requested"
@@ -1066,6 +1466,10 @@ export interface UpgradePolicy {
 readonly aup_flags?: readonly string[]
 readonly data_retention_days?: number
 /**
+ * After how many failed runs in a row the last good release takes its place, unless the owner says otherwise.
+ */
+readonly rollback_after_failures?: number
+/**
  * none, basic or full; any other word counts as none.
  */
 readonly telemetry_level?: string
@@ -1074,10 +1478,14 @@ export interface UpgradeArtifact {
 readonly type: string
 readonly url: WebUrl
 readonly sha256?: string
+/**
+ * Its size. What is published states it and sha256; nothing else of an artifact is ever used.
+ */
+readonly bytes?: number
 readonly title?: string
 }
 /**
- * The requested pins are now the ones that run.
+ * The requested pins are agreed to: they run from now on, or, staged, on trial first.
  */
 export interface InstallApproved {
 readonly event_type: "install.approved"
@@ -1094,7 +1502,25 @@ readonly permission_hash: string
  * @maxItems 500
  */
 readonly grant: readonly string[]
+readonly release?: InstallRelease
+/**
+ * It runs on trial first; what ran before stays.
+ */
+readonly staged?: true
 }
+}
+/**
+ * Names a release exactly.
+ */
+export interface InstallRelease {
+readonly upgrade_version: string
+readonly manifest_event_id: string
+readonly release_event_id: string
+readonly manifest_sha256: string
+/**
+ * Of what it may do, without what the owner took away.
+ */
+readonly permission_hash: string
 }
 /**
  * It runs on its schedule.
@@ -1103,6 +1529,7 @@ export interface InstallEnabled {
 readonly event_type: "install.enabled"
 readonly data: {
 readonly signed_by?: InstallSigner
+readonly release?: InstallRelease
 }
 }
 /**
@@ -1133,6 +1560,40 @@ readonly event_type: "install.updates_set"
 readonly data: {
 readonly auto_update: AutoUpdate1
 readonly channel: InstallChannel
+/**
+ * No other release takes its place until it is unpinned. Absent: not pinned.
+ */
+readonly pinned?: boolean
+/**
+ * How long this worker must have known a release before it takes it unasked. Absent: the worker's own number.
+ */
+readonly min_age_h?: number
+/**
+ * After how many failed runs in a row the last good release comes back; 0: never. Absent: as the manifest says.
+ */
+readonly rollback_after?: number
+/**
+ * Whether an update that is taken unasked runs on trial first. Absent: yes.
+ */
+readonly trial?: boolean
+}
+}
+/**
+ * What the owner chose in place of the upgrade's own schedule; null: what the upgrade declares, again.
+ */
+export interface InstallScheduleSet {
+readonly event_type: "install.schedule_set"
+readonly data: {
+readonly changes: (ScheduleChanges | null)
+}
+}
+/**
+ * The most that a run of it may use, as the owner chose; null: the worker's setting, again.
+ */
+export interface InstallCapsSet {
+readonly event_type: "install.caps_set"
+readonly data: {
+readonly caps: (RunCaps | null)
 }
 }
 /**
@@ -1147,6 +1608,114 @@ readonly release_event_id: string
  */
 readonly yank_event_id: string
 readonly reason: string
+}
+}
+/**
+ * What it may do was looked at before anything was agreed to: by the owner, by who signed the order, or by the rule the owner chose for updates that widen nothing.
+ */
+export interface InstallInspected {
+readonly event_type: "install.inspected"
+readonly data: {
+readonly release: InstallRelease
+readonly shown_to: ("owner" | "signer" | "rule")
+/**
+ * What it may do beyond the release that ran then, in sentences.
+ * 
+ * @maxItems 100
+ */
+readonly widened: readonly string[]
+/**
+ * How long this worker had known the release. Absent: it saw it for the first time.
+ */
+readonly known_for_ms?: number
+}
+}
+/**
+ * The release on trial ran through: it takes the place of the one that ran before, which is kept.
+ */
+export interface InstallPromoted {
+readonly event_type: "install.promoted"
+readonly data: {
+readonly release: InstallRelease
+readonly run_id: string
+}
+}
+/**
+ * The release ran through for the first time: it is one to go back to.
+ */
+export interface InstallProved {
+readonly event_type: "install.proved"
+readonly data: {
+readonly release: InstallRelease
+readonly run_id: string
+}
+}
+/**
+ * An earlier release that was approved here runs again. The one it replaces is not taken again unasked.
+ */
+export interface InstallRolledBack {
+readonly event_type: "install.rolled_back"
+readonly data: {
+readonly from: InstallRelease
+readonly to: InstallRelease
+/**
+ * failures: too many in a row. trial: the release on trial failed, and never took the other's place.
+ */
+readonly by: ("owner" | "failures" | "trial")
+readonly reason: string
+/**
+ * The run that failed last.
+ */
+readonly run_id?: string
+}
+}
+/**
+ * What the owner takes away of what the upgrade asks for, all of it: it stays taken away whatever release runs, until it is given back.
+ */
+export interface InstallRevocationsSet {
+readonly event_type: "install.revocations_set"
+readonly data: {
+/**
+ * @maxItems 500
+ */
+readonly revoked: readonly RevokedPermission[]
+readonly release: InstallRelease
+/**
+ * What its runs may touch from now on, home folder expanded.
+ * 
+ * @maxItems 500
+ */
+readonly grant: readonly string[]
+}
+}
+export interface RevokedPermission {
+/**
+ * As consent shows it.
+ */
+readonly permission: string
+/**
+ * The same with the home folder expanded.
+ */
+readonly granted: string
+}
+/**
+ * This worker saw a release of it for the first time, by its own clock: an author can write any date.
+ */
+export interface InstallReleaseSeen {
+readonly event_type: "install.release_seen"
+readonly data: {
+readonly release_event_id: string
+readonly manifest_sha256: string
+readonly upgrade_version: string
+readonly channel: InstallChannel
+/**
+ * When the author says the release was made, Unix seconds.
+ */
+readonly released_at: number
+/**
+ * Unix milliseconds.
+ */
+readonly seen_at_ms: number
 }
 }
 /**
@@ -1177,6 +1746,24 @@ readonly ref?: string
  * Earlier refusals that were counted but not recorded, since they came too fast.
  */
 readonly suppressed: number
+}
+}
+/**
+ * Nothing outside is written any longer, whatever was approved.
+ */
+export interface KillSwitchEngaged {
+readonly event_type: "kill_switch.engaged"
+readonly data: {
+readonly reason: string
+}
+}
+/**
+ * What is approved may be written outside again.
+ */
+export interface KillSwitchReleased {
+readonly event_type: "kill_switch.released"
+readonly data: {
+readonly reason: string
 }
 }
 /**
@@ -1320,6 +1907,72 @@ readonly reason: string
 }
 }
 /**
+ * The policy gate stopped a step.
+ */
+export interface PolicyDenied {
+readonly event_type: "policy.denied"
+readonly data: {
+readonly run_id: string
+readonly step_id: string
+readonly op: string
+readonly code: string
+/**
+ * @maxItems 100
+ */
+readonly reasons: readonly PolicyReasonRecord[]
+readonly at_ms: number
+}
+}
+/**
+ * Nothing of the install starts until its owner lifts it.
+ */
+export interface PolicyQuarantined {
+readonly event_type: "policy.quarantined"
+readonly data: {
+readonly by: ("worker" | "owner")
+readonly reason: string
+readonly at_ms: number
+}
+}
+/**
+ * It may start again.
+ */
+export interface PolicyQuarantineLifted {
+readonly event_type: "policy.quarantine_lifted"
+readonly data: {
+readonly reason: string
+}
+}
+/**
+ * Its owner chose how much is at stake.
+ */
+export interface PolicyZoneSet {
+readonly event_type: "policy.zone_set"
+readonly data: {
+/**
+ * null: the worker's default.
+ */
+readonly zone: (PolicyZone | null)
+}
+}
+/**
+ * What one attempt at a step used.
+ */
+export interface PolicyMetered {
+readonly event_type: "policy.metered"
+readonly data: {
+readonly run_id: string
+readonly step_id: string
+readonly usage: PolicyUsage
+readonly at_ms: number
+}
+}
+export interface PolicyUsage {
+readonly egress_bytes?: number
+readonly model_tokens?: number
+readonly model_ms?: number
+}
+/**
  * The values of finished runs (inputs, plans, parameters, results, log lines) were deleted; their outputs are deleted after it, unless a run that is kept has the same.
  */
 export interface RetentionApplied {
@@ -1396,6 +2049,16 @@ readonly inputs?: {
  * When the run fails if it has not ended, in Unix milliseconds.
  */
 readonly deadline_ms?: number
+/**
+ * What its release asks for and its owner took away.
+ * 
+ * @maxItems 500
+ */
+readonly revoked?: readonly RevokedPermission[]
+/**
+ * A run of a release that has not yet taken the other's place.
+ */
+readonly trial?: true
 }
 }
 export interface RunStepName {
@@ -1533,9 +2196,9 @@ export interface RunPaused {
 readonly event_type: "run.paused"
 readonly data: {
 /**
- * machine: a constraint of the schedule is not met any longer.
+ * machine: a constraint of the schedule is not met any longer. approval: a step waits for its owner's decision.
  */
-readonly by: ("owner" | "machine")
+readonly by: ("owner" | "machine" | "approval")
 readonly reason: string
 }
 }
@@ -1546,9 +2209,9 @@ export interface RunResumed {
 readonly event_type: "run.resumed"
 readonly data: {
 /**
- * machine: a constraint of the schedule is not met any longer.
+ * machine: a constraint of the schedule is not met any longer. approval: a step waits for its owner's decision.
  */
-readonly by: ("owner" | "machine")
+readonly by: ("owner" | "machine" | "approval")
 readonly reason: string
 }
 }
@@ -2005,6 +2668,41 @@ readonly baseline?: FileBaseline
 }
 }
 /**
+ * It cannot be watched for now: too many files match, a folder may not be read. It is tried again now and then.
+ */
+export interface TriggerWatchFailed {
+readonly event_type: "trigger.watch_failed"
+readonly data: {
+readonly install_id: string
+/**
+ * Place in the manifest's list of triggers.
+ */
+readonly trigger: number
+/**
+ * Unix time of the decision.
+ */
+readonly at_ms: number
+readonly refusal: WatchRefusal
+}
+}
+/**
+ * It is watched again after it could not be.
+ */
+export interface TriggerWatchRestored {
+readonly event_type: "trigger.watch_restored"
+readonly data: {
+readonly install_id: string
+/**
+ * Place in the manifest's list of triggers.
+ */
+readonly trigger: number
+/**
+ * Unix time of the decision.
+ */
+readonly at_ms: number
+}
+}
+/**
  * What was noted waits. One run follows when it may start.
  */
 export interface TriggerDeferred {
@@ -2349,6 +3047,15 @@ readonly private_allow?: readonly string[]
  * Runs at a time. Default 1.
  */
 readonly concurrency?: number
+readonly run_caps?: RunCaps
+/**
+ * MiB that the outputs of all runs may take together; the oldest make room. Default 10,240.
+ */
+readonly artifacts_mb?: number
+/**
+ * MiB that the worker's own log may take, older files included. Default 50.
+ */
+readonly log_mb?: number
 /**
  * A JSON file that stands for the machine's sensors (power, network, load, idle time, Do Not Disturb), to try schedules out. Without it the sensors are read.
  */
@@ -2362,6 +3069,8 @@ readonly aup?: ("strict" | "balanced" | "permissive")
  * Denies every write to the outside world, whatever was approved. Default false.
  */
 readonly kill_switch?: boolean
+readonly zone?: PolicyZone1
+readonly quotas?: QuotasConfig
 /**
  * No relay, no edge, no completion note and no trace leaves this machine; only steps reach out, and only to the hosts their upgrades are granted.
  */
@@ -2370,6 +3079,10 @@ readonly local_only?: boolean
  * Days after which what a finished run took and gave is deleted, where its upgrade does not say. Absent: kept.
  */
 readonly retention_days?: number
+/**
+ * What signs as author: local (this machine's author key, the default), the path of a key file (nsec, 64 hex digits or ncryptsec), or bunker://<key>?relay=… of a remote signer (NIP-46), without its secret.
+ */
+readonly signer?: string
 /**
  * The least that the worker's own log keeps. Default info.
  */
@@ -2413,6 +3126,31 @@ readonly generate_model?: string
 readonly embed_model?: string
 }
 /**
+ * The most that each install may use. Where absent: 120 external writes an hour, 1000 a day, and as much as it likes of the others.
+ */
+export interface QuotasConfig {
+/**
+ * Writes outside, within an hour.
+ */
+readonly external_writes_per_hour?: number
+/**
+ * Writes outside, within 24 hours.
+ */
+readonly external_writes_per_day?: number
+/**
+ * Bytes sent and received over HTTP, within 24 hours.
+ */
+readonly egress_bytes_per_day?: number
+/**
+ * Tokens read and written by models, within 24 hours.
+ */
+readonly model_tokens_per_day?: number
+/**
+ * Milliseconds of models at work, within 24 hours.
+ */
+readonly model_ms_per_day?: number
+}
+/**
  * The note a worker posts when a run has ended: which upgrade and how it went, nothing of what it did.
  */
 export interface CompletionNoteEvent {
@@ -2423,6 +3161,78 @@ readonly pubkey: string
  */
 readonly created_at: number
 readonly kind: 1
+/**
+ * @maxItems 2000
+ */
+readonly tags: (unknown[] & string[][])
+readonly content: string
+readonly sig: string
+}
+/**
+ * Whom one key follows (NIP-02): an option of reputation's web of trust.
+ */
+export interface FollowListEvent {
+readonly id: string
+readonly pubkey: string
+/**
+ * Unix seconds.
+ */
+readonly created_at: number
+readonly kind: 3
+/**
+ * @maxItems 2000
+ */
+readonly tags: (unknown[][] & string[][])
+readonly content: string
+readonly sig: string
+}
+/**
+ * A report of a listing for moderators (NIP-56).
+ */
+export interface ReportEvent {
+readonly id: string
+readonly pubkey: string
+/**
+ * Unix seconds.
+ */
+readonly created_at: number
+readonly kind: 1984
+/**
+ * @maxItems 2000
+ */
+readonly tags: (unknown[] & string[][])
+readonly content: string
+readonly sig: string
+}
+/**
+ * A worker's word that one run of one release succeeded there; nothing of what it did.
+ */
+export interface RunAttestationEvent {
+readonly id: string
+readonly pubkey: string
+/**
+ * Unix seconds.
+ */
+readonly created_at: number
+readonly kind: 1985
+/**
+ * @maxItems 2000
+ */
+readonly tags: (unknown[] & string[][])
+readonly content: string
+readonly sig: string
+}
+/**
+ * A zap receipt for a listing (NIP-57), signed by the recipient's LNURL provider.
+ */
+export interface ZapReceiptEvent {
+readonly id: string
+readonly pubkey: string
+/**
+ * Unix seconds.
+ */
+readonly created_at: number
+readonly kind: 9735
 /**
  * @maxItems 2000
  */
@@ -2459,6 +3269,24 @@ readonly pubkey: string
  */
 readonly created_at: number
 readonly kind: 24052
+/**
+ * @maxItems 2000
+ */
+readonly tags: (unknown[] & string[][])
+readonly content: string
+readonly sig: string
+}
+/**
+ * An edge says that it found a receipt valid: unrevoked, and its payment claimed by no other. Good until its expiration; checked offline with the edge's key.
+ */
+export interface ReceiptProofEvent {
+readonly id: string
+readonly pubkey: string
+/**
+ * Unix seconds.
+ */
+readonly created_at: number
+readonly kind: 24054
 /**
  * @maxItems 2000
  */
@@ -2521,6 +3349,150 @@ readonly content: string
 readonly sig: string
 }
 /**
+ * A licence receipt: the seller says that a buyer has paid for one release. Its content is the LicenseOffer that was paid. Invoice and preimage are never in it.
+ */
+export interface LicenseReceiptEvent {
+readonly id: string
+readonly pubkey: string
+/**
+ * Unix seconds.
+ */
+readonly created_at: number
+readonly kind: 30053
+/**
+ * @maxItems 2000
+ */
+readonly tags: (unknown[] & string[][])
+/**
+ * A LicenseOffer as JSON.
+ */
+readonly content: string
+readonly sig: string
+}
+/**
+ * One rater's stars and review for one listing. Its d is the listing's full address, so each rater has one.
+ */
+export interface RatingEvent {
+readonly id: string
+readonly pubkey: string
+/**
+ * Unix seconds.
+ */
+readonly created_at: number
+readonly kind: 30054
+/**
+ * @maxItems 2000
+ */
+readonly tags: (unknown[] & string[][])
+readonly content: string
+readonly sig: string
+}
+/**
+ * What a mirror of the catalog shows, as one Merkle root over event ids (application data, NIP-78).
+ */
+export interface SnapshotEvent {
+readonly id: string
+readonly pubkey: string
+/**
+ * Unix seconds.
+ */
+readonly created_at: number
+readonly kind: 30078
+/**
+ * @maxItems 2000
+ */
+readonly tags: (unknown[] & string[][])
+readonly content: string
+readonly sig: string
+}
+/**
+ * A listing's reputation as an indexer signs it (NIP-85); the content is a ReputationRollUp.
+ */
+export interface ReputationEvent {
+readonly id: string
+readonly pubkey: string
+/**
+ * Unix seconds.
+ */
+readonly created_at: number
+readonly kind: 30384
+/**
+ * @maxItems 2000
+ */
+readonly tags: (unknown[] & string[][])
+readonly content: string
+readonly sig: string
+}
+/**
+ * A statement about its signer's own key, its content a KeyRotationContent. Label key-rotation: d and p name the successor. Label key-acceptance: d and p name the key that is succeeded; it stands inside a rotation as its proof. Label key-revocation: d is revoked.
+ */
+export interface KeyRotationEvent {
+readonly id: string
+readonly pubkey: string
+/**
+ * Unix seconds.
+ */
+readonly created_at: number
+readonly kind: 31640
+/**
+ * @maxItems 2000
+ */
+readonly tags: (unknown[] & string[][])
+readonly content: string
+readonly sig: string
+}
+/**
+ * The content of a statement about its signer's own key (kind 31640). A rotation has the successor's own signed acceptance as proof.
+ */
+export interface KeyRotationContent {
+readonly reason: string
+readonly proof?: NostrEvent
+}
+/**
+ * What a seller offers one buyer for one price, before the invoice. Its hash is the SHA-256 of its RFC 8785 form; the invoice commits to that hash, and the receipt carries the offer as its content.
+ */
+export interface LicenseOffer {
+readonly offer_version: 1
+/**
+ * 30051:<author>:<slug>
+ */
+readonly listing: string
+readonly version: string
+readonly release_event_id: string
+readonly manifest_sha256: string
+/**
+ * The key that may use the licence.
+ */
+readonly buyer: string
+/**
+ * The key that will sign the receipt: the author, or the coordinator the manifest names.
+ */
+readonly seller: string
+readonly model: ("per-run" | "per-month")
+/**
+ * Runs or months, as the model says.
+ */
+readonly quantity: number
+readonly price_msats: number
+readonly network: ("bitcoin" | "testnet" | "signet" | "regtest")
+/**
+ * The Lightning node that will sign the invoice.
+ */
+readonly node_pubkey: string
+/**
+ * Unix seconds.
+ */
+readonly issued_at: number
+/**
+ * Unix seconds. An invoice made later is not for this offer.
+ */
+readonly expires_at: number
+/**
+ * Random: two offers of the same thing to the same buyer differ.
+ */
+readonly nonce: string
+}
+/**
  * The content of a pairing claim: the one-time secret that the worker showed its owner.
  */
 export interface PairingClaim {
@@ -2538,6 +3510,192 @@ readonly notes: string
  * @maxItems 32
  */
 readonly artifacts?: readonly UpgradeArtifact[]
+readonly manifest_event?: NostrEvent2
+}
+/**
+ * A signed Nostr event (NIP-01). Shape only: id and signature are checked by verifying it.
+ */
+export interface NostrEvent2 {
+readonly id: string
+readonly pubkey: string
+/**
+ * Unix seconds.
+ */
+readonly created_at: number
+readonly kind: number
+/**
+ * @maxItems 2000
+ */
+readonly tags: readonly string[][]
+readonly content: string
+readonly sig: string
+}
+/**
+ * What a remote signer answers, decrypted (NIP-46, kind 24133). An answer with the result auth_url has an address for its owner as error; the real one comes later under the same id. Fields that are not listed are not looked at.
+ */
+export interface RemoteSigningAnswer {
+readonly id: string
+readonly result?: (string | null)
+readonly error?: (string | null)
+[k: string]: unknown | undefined
+}
+/**
+ * A listing's reputation at one time: what anybody gets from the same events by the same formula. Stars are in thousandths.
+ */
+export interface ReputationRollUp {
+/**
+ * The version of the formula.
+ */
+readonly formula: number
+readonly listing: string
+/**
+ * Unix seconds: ages are counted to here.
+ */
+readonly as_of: number
+readonly score: {
+/**
+ * The Bayesian mean.
+ */
+readonly stars_milli: number
+/**
+ * The lower end of the 95% interval.
+ */
+readonly low_milli: number
+/**
+ * The upper end.
+ */
+readonly high_milli: number
+/**
+ * How many raters of equal weight would be as good a sample.
+ */
+readonly effective_raters_milli: number
+}
+/**
+ * NIP-85's rank: where the interval's lower end stands between one and five stars.
+ */
+readonly rank: number
+/**
+ * Whose ratings count, by their best proof.
+ */
+readonly raters: {
+/**
+ * Raters with a licence receipt.
+ */
+readonly receipt: number
+/**
+ * Raters with an attested run and no receipt.
+ */
+readonly attested: number
+/**
+ * Raters in the web of trust and with neither.
+ */
+readonly trusted: number
+}
+/**
+ * How many counted raters gave one, two, … five stars.
+ * 
+ * @minItems 5
+ * @maxItems 5
+ */
+readonly stars: readonly number[]
+readonly apart: {
+/**
+ * Ratings by keys without any proof: never in the score.
+ */
+readonly unknown: number
+/**
+ * Their plain average.
+ */
+readonly unknown_stars_milli: (number | null)
+/**
+ * Ratings by the listing's author: never in the score.
+ */
+readonly own: number
+}
+/**
+ * How the score changed since; null where nothing was counted then.
+ */
+readonly trend: {
+readonly days_7_milli: (number | null)
+readonly days_30_milli: (number | null)
+readonly days_90_milli: (number | null)
+}
+readonly runs: {
+/**
+ * Attested runs, at most one a day for each worker.
+ */
+readonly attested: number
+/**
+ * Workers that attested any: what install_cnt counts.
+ */
+readonly workers: number
+}
+/**
+ * Buyers with a licence that stands.
+ */
+readonly licences: number
+readonly zaps: {
+readonly count: number
+readonly senders: number
+/**
+ * Signal only: zaps are never in the score.
+ */
+readonly msats: number
+}
+/**
+ * The rules against abuse that had something to do.
+ * 
+ * @maxItems 16
+ */
+readonly filters: {
+readonly rule: string
+/**
+ * How many ratings it took weight from.
+ */
+readonly ratings: number
+}[]
+/**
+ * The mean share of the counted raters' weight that they took.
+ */
+readonly filters_took_ppm: number
+readonly badges: readonly ("well_rated" | "rising" | "widely_used" | "few_ratings" | "disputed")[]
+/**
+ * What the indexer decided beside the formula.
+ */
+readonly settings: {
+/**
+ * Whose receipts count.
+ * 
+ * @maxItems 64
+ */
+readonly receipt_signers: readonly string[]
+/**
+ * The key of the author's wallet that signs zap receipts, as its LNURL server named it; null: none, and no zap counts.
+ */
+readonly zap_provider: (string | null)
+/**
+ * Where the web of trust starts; empty: it was not used.
+ * 
+ * @maxItems 64
+ */
+readonly anchors: readonly string[]
+}
+/**
+ * The events it was reckoned from.
+ */
+readonly inputs: {
+readonly count: number
+/**
+ * Merkle root (RFC 9162) over the ids, sorted.
+ */
+readonly root: string
+/**
+ * All of them, sorted; absent where there are more than 500.
+ * 
+ * @maxItems 500
+ */
+readonly event_ids?: readonly string[]
+}
 }
 export interface FsReadParams {
 readonly path: string

@@ -9,10 +9,10 @@ export interface Kind {
   /** Whether our relay takes it at all. */
   readonly relayed: boolean;
   /**
-   * What our relay asks of it beyond a valid signature: our `L` label on kinds that the whole network shares, or a
-   * `p` recipient on sealed ones.
+   * What our relay asks of it beyond a valid signature: our `L` label on kinds that the whole network shares, a listing
+   * that it is about in its `a`, or a `p` recipient on sealed ones.
    */
-  readonly requires: "label" | "recipient" | null;
+  readonly requires: "label" | "listing" | "recipient" | null;
   /** The value of its `l` tag in our namespace, where it has one. */
   readonly label: string | null;
 }
@@ -29,20 +29,29 @@ const row = (
 export const KINDS = {
   profile: row(0, "profile", true),
   note: row(1, "note", true, "label", "completion"),
+  follows: row(3, "follow list", true),
   deletion: row(5, "deletion", true),
   seal: row(13, "seal", false),
   gift_wrap: row(1059, "gift wrap", true, "recipient"),
+  report: row(1984, "report", true, "listing", "report"),
   label: row(1985, "label", true, "label"),
+  zap_request: row(9734, "zap request", false),
+  zap: row(9735, "zap receipt", true, "listing"),
   relay_list: row(10002, "relay list", true),
   ephemeral_gift_wrap: row(21059, "ephemeral gift wrap", true, "recipient"),
   relay_auth: row(22242, "relay authentication", false),
   install_config: row(24051, "install config", false, null, "install-config"),
   pairing_claim: row(24052, "pairing claim", false),
+  receipt_proof: row(24054, "receipt proof", false, null, "receipt-proof"),
+  remote_signing: row(24133, "remote signing", true, "recipient"),
   http_auth: row(27235, "HTTP authentication", false),
   manifest: row(30051, "upgrade manifest", true, null, "manifest"),
   release: row(30052, "upgrade release", true, null, "release"),
   receipt: row(30053, "licence receipt", true, null, "license-receipt"),
   rating: row(30054, "rating", true, null, "rating"),
+  reputation: row(30384, "trusted assertion", true, "label", "reputation"),
+  snapshot: row(30078, "catalog snapshot", true, "label", "snapshot"),
+  key_rotation: row(31640, "key rotation", true, "label", "key-rotation"),
 } as const satisfies Readonly<Record<string, Kind>>;
 
 export type KindName = keyof typeof KINDS;
@@ -95,6 +104,12 @@ export function refuseKind(event: Tagged): Rejection | null {
     return reject(
       "kind_not_relayed",
       `this relay takes a ${entry.name} (kind ${event.kind}) only with the label ["L","${LABEL_NAMESPACE}"]`,
+    );
+  }
+  if (entry.requires === "listing" && !tagValue(event, "a")?.startsWith(`${KINDS.manifest.kind}:`)) {
+    return reject(
+      "kind_not_relayed",
+      `this relay takes a ${entry.name} (kind ${event.kind}) only about a listing, which it names in its a tag`,
     );
   }
   if (entry.requires === "recipient" && tagValue(event, "p") === undefined) {

@@ -2,7 +2,13 @@ import assert from "node:assert/strict";
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
-import type { CatalogDetail, CatalogListing, CatalogPage, UpgradeManifest } from "@oa/shared/generated/types.ts";
+import type {
+  CatalogDetail,
+  CatalogListing,
+  CatalogPage,
+  SnapshotPage,
+  UpgradeManifest,
+} from "@oa/shared/generated/types.ts";
 import validators from "@oa/shared/generated/validators.cjs";
 import { toEvent as manifestEvent } from "@oa/shared/nostr/30051-manifest.ts";
 import { toEvent as releaseEvent } from "@oa/shared/nostr/30052-release.ts";
@@ -291,6 +297,39 @@ test("openapi.json describes the routes with the schemas that validate them", as
   const names = [...JSON.stringify(document).matchAll(/"#\/components\/schemas\/(\w+)"/g)].map(([, name = ""]) => name);
   assert.ok(names.length > 10);
   for (const name of names) assert.ok(name in document.components.schemas, name);
+});
+
+test("a mirror reads every listing with its signed events, page by page, and sees whether anything moved", async () => {
+  const by = generateSecretKey();
+  const events = Array.from({ length: 120 }, (_, index) =>
+    listingEvent(by, { id: `many.upgrade-${String(index).padStart(3, "0")}`, title: `Many ${index}` }),
+  );
+  for (const event of events) await published(event);
+  const mine = new Set(events.map(({ id }) => id));
+  const read = async () => {
+    const pages: SnapshotPage[] = [];
+    for (let cursor = ""; ; ) {
+      const page = await get<SnapshotPage>(`/v1/snapshot?cursor=${encodeURIComponent(cursor)}`);
+      assert.ok(validators.isSnapshotPage(page));
+      pages.push(page);
+      if (page.next_cursor === null) return pages;
+      cursor = page.next_cursor;
+    }
+  };
+  await eventually(async () => {
+    const details = (await read()).flatMap((page) => page.details);
+    return details.filter(({ event }) => mine.has(event.id)).length === events.length;
+  });
+  const pages = await read();
+  assert.ok(pages.length > 1, "more listings than fit into one page");
+  const addresses = pages.flatMap((page) => page.details.map(({ listing }) => listing.address));
+  assert.deepEqual(addresses, [...new Set(addresses)].sort(), "each once, in order");
+  assert.equal(pages[0]?.listings_total, addresses.length);
+  assert.equal(pages.at(-1)?.version, (await get<SnapshotPage>("/v1/snapshot")).version, "nothing moved");
+  const another = listingEvent(by, { id: "many.upgrade-more", title: "One more" });
+  await published(another);
+  await appears(`30051:${getPublicKey(by)}:many.upgrade-more`, another.id);
+  assert.ok((await get<SnapshotPage>("/v1/snapshot")).version > (pages.at(-1)?.version ?? 0), "something did");
 });
 
 test("nothing of this was a failure of the edge's own", () => {
