@@ -84,7 +84,7 @@ export const LIMITS = {
   commit_queue: 100_000,
 
   // Site.
-  site_build_timeout_ms: 120_000,
+  site_build_timeout_ms: 1_800_000,
   build_output_bytes: 1_000_000,
 
   // Nostr events from outside.
@@ -190,6 +190,9 @@ export const LIMITS = {
   process_sample_ms: 500,
   sandbox_start_ms: 10_000,
   sandbox_tmp_bytes: 67_108_864,
+  code_store_bytes: 1_073_741_824,
+  code_run_ms: 3_600_000,
+  notarization_ms: 60_000,
   tunnel_sockets: 64,
   tunnel_bytes: 17_179_869_184,
   tunnel_connect_ms: 10_000,

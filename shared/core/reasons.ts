@@ -18,6 +18,10 @@ export const REASONS = {
   canceled: failed(409),
   timeout: failed(504),
 
+  // Mirror.
+  catalog_invalid: failed(502),
+  site_build_failed: failed(500),
+
   // Input.
   json_invalid: refused(400),
   json_duplicate_key: refused(400),
@@ -119,6 +123,28 @@ export const REASONS = {
   invoice_feature_unknown: refused(422),
   invoice_signature_invalid: refused(422),
 
+  // Licence receipts: one code a check, then what may happen to a claim and to an edge's proof.
+  receipt_signature: refused(422),
+  receipt_form: refused(422),
+  receipt_manifest: refused(422),
+  receipt_listing: refused(422),
+  receipt_signer: refused(403),
+  receipt_offer: refused(422),
+  receipt_invoice: refused(422),
+  receipt_commitment: refused(422),
+  receipt_network: refused(422),
+  receipt_payee: refused(422),
+  receipt_amount: refused(422),
+  receipt_payment_hash: refused(422),
+  receipt_preimage: refused(422),
+  receipt_buyer: refused(403),
+  receipt_time: refused(422),
+  receipt_expiry: refused(410),
+  receipt_withdrawal: refused(410),
+  receipt_claim: refused(409),
+  proof_invalid: refused(422),
+  proof_expired: refused(410),
+
   // Files within a grant.
   path_invalid: refused(400),
   path_not_granted: refused(403),
@@ -145,6 +171,9 @@ export const REASONS = {
   cpu_limit: failed(507),
   sandbox_missing: refused(501),
   sandbox_failed: failed(500),
+  code_packages_off: refused(403),
+  code_not_notarized: refused(403),
+  code_failed: failed(500),
   key_file_permissions: refused(403),
   key_invalid: refused(422),
   key_store: failed(503),

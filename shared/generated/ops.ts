@@ -2,6 +2,147 @@
 import type { OpDefinition } from "./types.ts";
 /** Every op by name, as its schema file declares it. */
 export const OPS: Readonly<Record<OpName, OpDefinition>> = {
+  "code.run": {
+    "op": "code.run",
+    "title": "CodeRun",
+    "description": "Runs a program that the upgrade brings with it, in a sandbox with the folders it names and nothing else.",
+    "params": {
+      "type": "object",
+      "required": [
+        "url",
+        "sha256",
+        "bytes"
+      ],
+      "additionalProperties": false,
+      "properties": {
+        "kind": {
+          "enum": [
+            "wasi",
+            "macos_plugin"
+          ],
+          "default": "wasi",
+          "description": "A WebAssembly module for WASI preview 1, or a program for macOS that Apple has notarized."
+        },
+        "url": {
+          "type": "string",
+          "pattern": "^https?://",
+          "maxLength": 2000,
+          "description": "Where it is fetched from, once; the same as in the manifest's artifacts."
+        },
+        "sha256": {
+          "type": "string",
+          "pattern": "^[0-9a-f]{64}$"
+        },
+        "bytes": {
+          "type": "integer",
+          "minimum": 1,
+          "maximum": 67108864
+        },
+        "args": {
+          "type": "array",
+          "maxItems": 64,
+          "items": {
+            "type": "string",
+            "maxLength": 4096
+          }
+        },
+        "stdin": {
+          "type": "string",
+          "maxLength": 1000000
+        },
+        "read": {
+          "type": "array",
+          "maxItems": 16,
+          "items": {
+            "type": "string",
+            "minLength": 1,
+            "maxLength": 4096
+          },
+          "description": "Folders it may read; the module sees them as /read/0, /read/1 and so on."
+        },
+        "write": {
+          "type": "array",
+          "maxItems": 16,
+          "items": {
+            "type": "string",
+            "minLength": 1,
+            "maxLength": 4096
+          },
+          "description": "Folders it may read and write, which are there already: /write/0, /write/1 and so on."
+        },
+        "memory_mb": {
+          "type": "integer",
+          "minimum": 1,
+          "maximum": 4096,
+          "default": 256,
+          "description": "The most memory the module may have."
+        },
+        "max_output_bytes": {
+          "type": "integer",
+          "minimum": 0,
+          "maximum": 200000,
+          "default": 100000
+        }
+      }
+    },
+    "result": {
+      "type": "object",
+      "required": [
+        "stdout",
+        "stderr",
+        "duration_ms"
+      ],
+      "additionalProperties": false,
+      "properties": {
+        "stdout": {
+          "type": "string"
+        },
+        "stderr": {
+          "type": "string"
+        },
+        "duration_ms": {
+          "type": "integer",
+          "minimum": 0
+        }
+      }
+    },
+    "permissions": [
+      {
+        "kind": "process:spawn",
+        "param": "url",
+        "as": "value"
+      },
+      {
+        "kind": "network:egress",
+        "param": "url",
+        "as": "url"
+      },
+      {
+        "kind": "filesystem:read",
+        "param": "read",
+        "as": "tree"
+      },
+      {
+        "kind": "filesystem:read",
+        "param": "write",
+        "as": "tree"
+      },
+      {
+        "kind": "filesystem:write",
+        "param": "write",
+        "as": "tree"
+      }
+    ],
+    "effect": {
+      "class": "local_write"
+    },
+    "sandboxed": true,
+    "retry": {
+      "max_attempts": 1,
+      "backoff_ms": 0
+    },
+    "timeout_ms": 600000
+  },
   "fs.read": {
     "op": "fs.read",
     "title": "FsRead",
@@ -227,6 +368,7 @@ export const OPS: Readonly<Record<OpName, OpDefinition>> = {
     "effect": {
       "class": "local_write"
     },
+    "sandboxed": true,
     "retry": {
       "max_attempts": 3,
       "backoff_ms": 2000
@@ -247,7 +389,9 @@ export const OPS: Readonly<Record<OpName, OpDefinition>> = {
         "url": {
           "type": "string",
           "pattern": "^https?://",
-          "maxLength": 8192
+          "maxLength": 8192,
+          "x-secret": true,
+          "description": "A secret may stand in its path or query, never in its host."
         },
         "method": {
           "enum": [
@@ -269,7 +413,8 @@ export const OPS: Readonly<Record<OpName, OpDefinition>> = {
           },
           "additionalProperties": {
             "type": "string",
-            "maxLength": 8192
+            "maxLength": 8192,
+            "x-secret": true
           }
         },
         "body": {
@@ -1000,4 +1145,4 @@ export const OPS: Readonly<Record<OpName, OpDefinition>> = {
     "timeout_ms": 60000
   }
 } as Readonly<Record<OpName, OpDefinition>>;
-export type OpName = "fs.read" | "fs.write" | "git.clone" | "http.request" | "model.embed" | "model.generate" | "nostr.publish" | "searchkit.index" | "searchkit.query";
+export type OpName = "code.run" | "fs.read" | "fs.write" | "git.clone" | "http.request" | "model.embed" | "model.generate" | "nostr.publish" | "searchkit.index" | "searchkit.query";

@@ -488,6 +488,7 @@ readonly step_id: string
 readonly params: {
 [k: string]: unknown | undefined
 }
+readonly sandbox?: ("bubblewrap" | "seatbelt" | "none")
 }
 export interface ControlStepSucceed {
 readonly type: "succeed_step"
@@ -585,11 +586,40 @@ readonly index?: string
 readonly limit?: number
 }
 /**
+ * POST /v1/secrets/remove.
+ */
+export interface ControlSecretRemove {
+readonly name: string
+}
+/**
+ * POST /v1/secrets: keep a secret in the vault, or replace it. No route gives its value back.
+ */
+export interface ControlSecretSet {
+readonly name: string
+/**
+ * Printable ASCII, one line.
+ */
+readonly value: string
+/**
+ * Where it may be sent, whatever upgrades are granted: exact hosts, with a port where it is not the scheme's own.
+ * 
+ * @minItems 1
+ * @maxItems 16
+ */
+readonly hosts: readonly string[]
+}
+/**
  * POST /v1/upgrades/diff: what changes for an owner from one version to another. Manifests need no signature here.
  */
 export interface ControlUpgradeDiff {
 readonly before: ControlInstallSource
 readonly after: ControlInstallSource
+}
+/**
+ * POST /v1/secrets/unlock: open the vault until the worker stops, or make it where there is none.
+ */
+export interface ControlVaultUnlock {
+readonly passphrase: string
 }
 /**
  * Every answer that is a no.
@@ -1370,6 +1400,18 @@ readonly env?: readonly string[]
  * @maxItems 32
  */
 readonly events?: readonly number[]
+/**
+ * Secrets of the owner's vault and the one host each is sent to; ${secrets.<name>} in a parameter that takes one.
+ * 
+ * @maxItems 16
+ */
+readonly secrets?: {
+readonly name: string
+/**
+ * Exact: host or host:port.
+ */
+readonly host: string
+}[]
 readonly spend?: {
 readonly sats: number
 readonly period: ("run" | "day" | "week" | "month")
@@ -2114,6 +2156,10 @@ readonly attempt: number
 readonly op: string
 readonly effect: ("read" | "local_write" | "external_write")
 readonly idempotency_key: string
+/**
+ * What the programs it starts are kept in; absent for an op that starts none.
+ */
+readonly sandbox?: ("bubblewrap" | "seatbelt" | "none")
 /**
  * Parameters with every ${…} resolved.
  */
@@ -2879,7 +2925,7 @@ readonly title: string
  */
 readonly description: string
 /**
- * JSON Schema of the step's parameters.
+ * JSON Schema of the step's parameters. x-secret marks text that may hold ${secrets.<name>}: what is sent, and to a host.
  */
 readonly params: {
 [k: string]: unknown | undefined
@@ -2895,6 +2941,10 @@ readonly result: {
  */
 readonly permissions: readonly OpPermission[]
 readonly effect: OpEffect
+/**
+ * Whether it starts other programs: each runs in the system's sandbox, and the step records which.
+ */
+readonly sandboxed?: boolean
 readonly retry: {
 /**
  * 1: never tried again.
@@ -3047,6 +3097,10 @@ readonly private_allow?: readonly string[]
  * Runs at a time. Default 1.
  */
 readonly concurrency?: number
+/**
+ * Whether upgrades may bring programs of their own (code.run). Off by default; each install that does still waits for approval here.
+ */
+readonly code_packages?: boolean
 readonly run_caps?: RunCaps
 /**
  * MiB that the outputs of all runs may take together; the oldest make room. Default 10,240.
@@ -3075,6 +3129,10 @@ readonly quotas?: QuotasConfig
  * No relay, no edge, no completion note and no trace leaves this machine; only steps reach out, and only to the hosts their upgrades are granted.
  */
 readonly local_only?: boolean
+/**
+ * A file, readable by the owner alone, with the passphrase of the secrets vault. Absent: the service manager's credential oa-vault, else it is asked for.
+ */
+readonly vault_passphrase_file?: string
 /**
  * Days after which what a finished run took and gave is deleted, where its upgrade does not say. Absent: kept.
  */
@@ -3697,6 +3755,45 @@ readonly root: string
 readonly event_ids?: readonly string[]
 }
 }
+export interface CodeRunParams {
+/**
+ * A WebAssembly module for WASI preview 1, or a program for macOS that Apple has notarized.
+ */
+readonly kind?: ("wasi" | "macos_plugin")
+/**
+ * Where it is fetched from, once; the same as in the manifest's artifacts.
+ */
+readonly url: string
+readonly sha256: string
+readonly bytes: number
+/**
+ * @maxItems 64
+ */
+readonly args?: readonly string[]
+readonly stdin?: string
+/**
+ * Folders it may read; the module sees them as /read/0, /read/1 and so on.
+ * 
+ * @maxItems 16
+ */
+readonly read?: readonly string[]
+/**
+ * Folders it may read and write, which are there already: /write/0, /write/1 and so on.
+ * 
+ * @maxItems 16
+ */
+readonly write?: readonly string[]
+/**
+ * The most memory the module may have.
+ */
+readonly memory_mb?: number
+readonly max_output_bytes?: number
+}
+export interface CodeRunResult {
+readonly stdout: string
+readonly stderr: string
+readonly duration_ms: number
+}
 export interface FsReadParams {
 readonly path: string
 readonly max_bytes?: number
@@ -3762,6 +3859,9 @@ readonly branch: (string | null)
 readonly updated: boolean
 }
 export interface HttpRequestParams {
+/**
+ * A secret may stand in its path or query, never in its host.
+ */
 readonly url: string
 /**
  * GET and HEAD read; the others change something out there and carry an Idempotency-Key.
