@@ -9,8 +9,10 @@ import type { UpgradeManifest } from "@oa/shared/generated/types.ts";
 import validators, { type Validator } from "@oa/shared/generated/validators.cjs";
 import * as noteEvent from "@oa/shared/nostr/00001-note.ts";
 import * as configEvent from "@oa/shared/nostr/24051-install-config.ts";
+import * as proofEvent from "@oa/shared/nostr/24054-receipt-proof.ts";
 import * as manifestEvent from "@oa/shared/nostr/30051-manifest.ts";
 import * as releaseEvent from "@oa/shared/nostr/30052-release.ts";
+import * as receiptEvent from "@oa/shared/nostr/30053-license-receipt.ts";
 import { pureSchnorr } from "@oa/shared/nostr/schnorr.ts";
 import type { EventTemplate } from "@oa/shared/nostr/template.ts";
 import { type VerifiedEvent, verifyEvent } from "@oa/shared/nostr/verify.ts";
@@ -150,6 +152,16 @@ test("every example event of ours verifies, is read, and is written the same aga
     const manifest = manifests.get(release.manifest_event_id);
     assert.ok(manifest !== undefined, event.id);
     same(event, releaseEvent.toEvent(manifest, release));
+  }
+  for (const event of events("nostr/30053-license-receipt.json")) {
+    const receipt = receiptEvent.fromEvent(event);
+    assert.ok(!isRejection(receipt), event.id);
+    same(event, receiptEvent.toEvent(receipt, receipt));
+  }
+  for (const event of events("nostr/24054-receipt-proof.json")) {
+    const proof = proofEvent.fromEvent(event);
+    assert.ok(!isRejection(proof), event.id);
+    same(event, proofEvent.toEvent(proof));
   }
   for (const event of events("nostr/00001-note.json")) {
     const note = noteEvent.fromEvent(event);

@@ -92,6 +92,11 @@ export function decodeInvoice(text: string): Invoice | Rejection {
   return isRejection(payee) ? payee : { ...head, ...facts, ...payee };
 }
 
+/** A Lightning node's public key, compressed, in hex. */
+export function nodeKeyOf(secret_key: Uint8Array): string {
+  return bytesToHex(secp256k1.getPublicKey(secret_key, true));
+}
+
 /** What an invoice is made of. Without an expiry it may be paid for an hour. */
 export interface InvoiceDraft {
   readonly network: LightningNetwork;
