@@ -1,8 +1,9 @@
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
+import { LIMITS } from "@oa/shared/core/limits.ts";
 import { Fault } from "@oa/shared/core/refusal.ts";
 import { holdsSecret } from "@oa/shared/core/secrets.ts";
-import type { BackendsConfig, WorkerConfig } from "@oa/shared/generated/types.ts";
+import type { BackendsConfig, QuotasConfig, WorkerConfig } from "@oa/shared/generated/types.ts";
 import validators from "@oa/shared/generated/validators.cjs";
 
 /** What the worker runs with: options, then OA_ variables, then config.json, then these defaults. No secrets. */
@@ -17,6 +18,12 @@ export interface Config {
   readonly private_allow: readonly string[];
   /** Runs at a time. */
   readonly concurrency: number;
+  /** The most that one run may use where its install does not say. */
+  readonly run_caps: { readonly memory_bytes: number; readonly cpu_ms: number };
+  /** The most that the outputs of all runs may take together. */
+  readonly artifacts_bytes: number;
+  /** The most that the worker's own log may take, older files included. */
+  readonly log_bytes: number;
   /** A file that stands for the machine's sensors; null reads the sensors. */
   readonly machine_state_file: string | null;
   readonly backends: BackendsConfig;
@@ -24,10 +31,18 @@ export interface Config {
   readonly aup: NonNullable<WorkerConfig["aup"]>;
   /** Denies every write to the outside world, whatever was approved. */
   readonly kill_switch: boolean;
+  /** How much is at stake with installs whose owner did not say. */
+  readonly zone: NonNullable<WorkerConfig["zone"]>;
+  /** The most that each install may use. */
+  readonly quotas: QuotasConfig;
+  /** Lets upgrades bring programs of their own. */
+  readonly code_packages: boolean;
   /** No relay, edge, completion note or trace, whatever else is set. */
   readonly local_only: boolean;
   /** Days after which a finished run's values and outputs are deleted where its upgrade does not say; null: kept. */
   readonly retention_days: number | null;
+  /** What signs as author; null: this machine's own author key. */
+  readonly signer: string | null;
   readonly log_level: NonNullable<WorkerConfig["log_level"]>;
   /** An OpenTelemetry collector, without the path `/v1/traces`; null: no traces are made. */
   readonly otel_endpoint: string | null;
@@ -71,15 +86,29 @@ export async function readConfig(
     completion_note_relays: local_only ? [] : (settings.completion_note_relays ?? []),
     private_allow: settings.private_allow ?? [],
     concurrency: settings.concurrency ?? 1,
+    run_caps: {
+      memory_bytes: bytesOf(settings.run_caps?.memory_mb) ?? LIMITS.run_memory_bytes,
+      cpu_ms: settings.run_caps?.cpu_s === undefined ? LIMITS.run_cpu_ms : settings.run_caps.cpu_s * 1_000,
+    },
+    artifacts_bytes: bytesOf(settings.artifacts_mb) ?? LIMITS.artifact_store_bytes,
+    log_bytes: bytesOf(settings.log_mb) ?? LIMITS.log_file_bytes * LIMITS.log_files,
     machine_state_file: settings.machine_state_file ?? null,
     backends: settings.backends ?? {},
     aup: settings.aup ?? "strict",
     kill_switch: settings.kill_switch ?? false,
+    zone: settings.zone ?? "supervised",
+    quotas: settings.quotas ?? {},
+    code_packages: settings.code_packages ?? false,
     local_only,
     retention_days: settings.retention_days ?? null,
+    signer: settings.signer ?? null,
     log_level: settings.log_level ?? "info",
     otel_endpoint: local_only ? null : (settings.otel_endpoint?.replace(/\/+$/, "") ?? null),
   };
+}
+
+function bytesOf(mebibytes: number | undefined): number | undefined {
+  return mebibytes === undefined ? undefined : mebibytes * 1_048_576;
 }
 
 /** The JSON Pointer of the first credential in the settings: a known format, or a password in an address. */
@@ -147,6 +176,8 @@ function fromEnvironment(env: Environment): object {
     ["retention_days", env.OA_RETENTION_DAYS, numeric],
     ["aup", env.OA_AUP, String],
     ["kill_switch", env.OA_KILL_SWITCH, boolean],
+    ["zone", env.OA_ZONE, String],
+    ["signer", env.OA_SIGNER, String],
     ["log_level", env.OA_LOG_LEVEL, String],
     ["otel_endpoint", env.OA_OTEL_ENDPOINT, String],
   ] as const;

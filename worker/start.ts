@@ -17,10 +17,14 @@ import type { ScheduleView } from "@oa/shared/schedule/views.ts";
 import { validateManifest } from "@oa/shared/upgrade/validate.ts";
 import { takeDataLock } from "./adapters/data-lock.ts";
 import { type RunningEdge, startEdge } from "./adapters/edge.ts";
+import { openEdgeClient, openEdgeEgress } from "./adapters/edge-client.ts";
+import { loadOrCreateKey } from "./adapters/keys.ts";
 import { makeFolder } from "./adapters/make-folder.ts";
+import { loadSchnorr } from "./adapters/schnorr.ts";
+import { localSigner } from "./adapters/signer.ts";
 import { buildSite } from "./adapters/site-build.ts";
 import { type ControlClient, openControlClient, orThrow } from "./cli/control-client.ts";
-import { publishUpgrade, readAuthorKey } from "./cli/publish-upgrade.ts";
+import { publishUpgrade } from "./cli/publish-upgrade.ts";
 import { startDaemon } from "./main/daemon.ts";
 
 const ROOT = join(import.meta.dirname, "..");
@@ -93,14 +97,14 @@ async function catalog(edge: RunningEdge): Promise<CatalogPage["listings"]> {
 
 /** Publishes what the catalog does not list yet in this version, and waits until it lists all of it. */
 async function publishExamples(edge: RunningEdge, data_dir: string, signal: AbortSignal): Promise<string> {
-  const secret_key = orThrow(await readAuthorKey(data_dir, null));
+  const signer = localSigner((await loadOrCreateKey(data_dir, "author")).secret_key);
   const examples = await readExamples();
   const listed = new Set((await catalog(edge)).map(({ slug, version }) => `${slug}@${version}`));
   const missing = examples.filter(({ id, version }) => !listed.has(`${id}@${version}`));
   for (const manifest of missing) {
     const sent = orThrow(
       await publishUpgrade(manifest, {
-        ...{ secret_key, signal, author_from_key: true, relays: [edge.relay_url] },
+        ...{ signer, signal, author_from_key: true, relays: [edge.relay_url] },
         ...{ notes: `${manifest.title} ${manifest.version}`, channel: "main" },
       }),
     );
@@ -185,12 +189,18 @@ async function mainJob(client: ControlClient, edge: RunningEdge, options: Option
 }
 
 async function site(edge: RunningEdge, data_dir: string, signal: AbortSignal): Promise<void> {
-  const listings = await catalog(edge);
-  const catalog_version = listings.map(({ event_id }) => event_id).join(" ");
   const target = join(data_dir, "site");
-  const built = await buildSite({ root: ROOT, target, edge_url: edge.url, catalog_version, signal });
+  const { built, listings } = orThrow(
+    await buildSite({
+      ...{ root: ROOT, target, site_url: edge.url, signal },
+      edge: openEdgeClient(edge.url, openEdgeEgress(edge.url)),
+      schnorr: await loadSchnorr(),
+      key: await loadOrCreateKey(data_dir, "worker"),
+      now_ms: Date.now(),
+    }),
+  );
   if (built) await edge.serveSite(target);
-  say("✓", "site", `${edge.url}/  ${listings.length} listings${built ? "" : ", unchanged"}`);
+  say("✓", "site", `${edge.url}/  ${listings} listings${built ? "" : ", unchanged"}`);
 }
 
 async function main(): Promise<void> {

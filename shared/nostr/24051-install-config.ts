@@ -5,7 +5,7 @@ import { isRejection, type Rejection, reject } from "../core/refusal.ts";
 import type { InstallConfig, InstallOrder } from "../generated/types.ts";
 import validators from "../generated/validators.cjs";
 import { type Listing, fromEvent as listingFrom } from "./30051-manifest.ts";
-import { type Release, fromEvent as releaseFrom } from "./30052-release.ts";
+import { isReleaseOf, type Release, fromEvent as releaseFrom } from "./30052-release.ts";
 import { unwrap } from "./gift-wrap.ts";
 import { KINDS, tagValue } from "./kinds.ts";
 import { type EventTemplate, signEvent } from "./template.ts";
@@ -140,12 +140,7 @@ export function matchUpgrade(
       `the install config approves manifest ${order.manifest_sha256}, but the listing has ${listing.manifest_sha256} and the release ${release.manifest_sha256}`,
     );
   }
-  if (
-    listing.address !== order.listing ||
-    release.listing !== order.listing ||
-    release.manifest_event_id !== manifest_event.id ||
-    release.version !== listing.manifest.version
-  ) {
+  if (listing.address !== order.listing || !isReleaseOf(release, listing)) {
     return reject(
       "event_tag_mismatch",
       `listing ${order.listing}, its manifest and its release do not belong together`,

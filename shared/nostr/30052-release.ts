@@ -1,11 +1,12 @@
-import { parseStrict } from "../core/json.ts";
+import { canonicalize, parseStrict } from "../core/json.ts";
 import { LIMITS } from "../core/limits.ts";
 import { isRejection, type Rejection, reject } from "../core/refusal.ts";
 import type { ReleaseContent, UpgradeManifest } from "../generated/types.ts";
 import validators from "../generated/validators.cjs";
+import type { Listing } from "./30051-manifest.ts";
 import { addressOf, KINDS, LABEL_NAMESPACE, tagValue } from "./kinds.ts";
 import { type EventTemplate, isLabelled, labelTags } from "./template.ts";
-import { isHex32, type VerifiedEvent } from "./verify.ts";
+import { isHex32, type NostrEvent, type SchnorrVerify, type VerifiedEvent, verifyEvent } from "./verify.ts";
 
 export const CHANNELS = ["main", "beta", "nightly", "dev"] as const;
 export type Channel = (typeof CHANNELS)[number];
@@ -31,9 +32,14 @@ export interface Release {
   readonly manifest_sha256: string;
   readonly notes: string;
   readonly artifacts: NonNullable<ReleaseContent["artifacts"]>;
+  /** The manifest event it carries, which is not verified; null where the listing holds it. */
+  readonly manifest_event: NostrEvent | null;
 }
 
-/** The event of a release (kind 30052): notes and artifacts as content. */
+/**
+ * The event of a release (kind 30052): notes, artifacts and, where the listing is not to show this version, the manifest
+ * event as content.
+ */
 export function toEvent(
   manifest: UpgradeManifest,
   options: {
@@ -43,10 +49,13 @@ export function toEvent(
     readonly notes: string;
     readonly channel: Channel;
     readonly created_at: number;
+    readonly manifest_event?: NostrEvent | null;
   },
 ): EventTemplate {
   const { id, version } = manifest;
-  const content: ReleaseContent = { notes: options.notes, artifacts: manifest.artifacts ?? [] };
+  const { notes, manifest_event } = options;
+  const carried = manifest_event == null ? {} : { manifest_event };
+  const content = { notes, artifacts: manifest.artifacts ?? [], ...carried };
   return {
     kind: KINDS.release.kind,
     created_at: options.created_at,
@@ -90,6 +99,9 @@ export function fromEvent(event: VerifiedEvent): Release | Rejection {
   const manifest_event_id = tagValue(event, "e");
   const manifest_sha256 = tagValue(event, "x");
   if (!isHex32(manifest_event_id) || !isHex32(manifest_sha256)) return mismatch("its e or x is not 64 hex digits");
+  if (content.manifest_event !== undefined && content.manifest_event.id !== manifest_event_id) {
+    return mismatch("it carries another manifest event than its e names");
+  }
   const channel = CHANNELS.find((name) => name === (tagValue(event, "channel") ?? "main"));
   if (channel === undefined) return mismatch(`its channel is not one of ${CHANNELS.join(", ")}`);
   return {
@@ -105,7 +117,30 @@ export function fromEvent(event: VerifiedEvent): Release | Rejection {
     manifest_sha256,
     notes: content.notes,
     artifacts: content.artifacts ?? [],
+    manifest_event: content.manifest_event ?? null,
   };
+}
+
+/** Whether a release was made from exactly this manifest event: its id, hash, version and artifacts. */
+export function isReleaseOf(release: Release, listing: Listing): boolean {
+  return (
+    release.listing === listing.address &&
+    release.manifest_event_id === listing.event_id &&
+    release.manifest_sha256 === listing.manifest_sha256 &&
+    release.version === listing.manifest.version &&
+    canonicalize(release.artifacts) === canonicalize(listing.manifest.artifacts ?? [])
+  );
+}
+
+/** Verified events, and with them the manifest events that releases among them carry, where those verify too. */
+export function withCarried(events: readonly VerifiedEvent[], schnorr: SchnorrVerify): readonly VerifiedEvent[] {
+  const carried = events.flatMap((event) => {
+    const release = event.kind === KINDS.release.kind ? fromEvent(event) : null;
+    if (release === null || isRejection(release) || release.manifest_event === null) return [];
+    const manifest_event = verifyEvent(release.manifest_event, schnorr);
+    return isRejection(manifest_event) ? [] : [manifest_event];
+  });
+  return [...events, ...carried];
 }
 
 /** Releases of our namespace, narrowed to listings. */

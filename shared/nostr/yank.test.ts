@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { isRejection } from "../core/refusal.ts";
+import { toRevocation } from "./31640-key-rotation.ts";
 import { pureSchnorr } from "./schnorr.ts";
 import { type EventTemplate, publicKeyOf, signEvent } from "./template.ts";
 import { type VerifiedEvent, verifyEvent } from "./verify.ts";
@@ -74,4 +75,11 @@ test("other labels and other events take nothing back", () => {
   );
   assert.equal(takes({ kind: 1, created_at: 2_000, content: "", tags }), false);
   assert.equal(fromEvent(signed({ kind: 5, created_at: 2_000, content: "", tags: [] })), null);
+});
+
+test("a revoked key takes back everything it ever released, whatever date it bears", () => {
+  const revocation = toRevocation({ created_at: 2_000, reason: "the laptop was stolen" });
+  assert.equal(fromEvent(signed(revocation))?.reason, "the laptop was stolen");
+  assert.equal(takes(revocation, { ...pinned, released_at: 9_999 }), true);
+  assert.equal(takes(revocation, pinned, stranger), false);
 });

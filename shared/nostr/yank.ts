@@ -1,4 +1,5 @@
 import { clip } from "../core/text.ts";
+import { filter as keyFilter, revocationIn } from "./31640-key-rotation.ts";
 import { KINDS, LABEL_NAMESPACE } from "./kinds.ts";
 import { type EventTemplate, tagValues } from "./template.ts";
 import type { VerifiedEvent } from "./verify.ts";
@@ -14,6 +15,8 @@ export interface Yank {
   /** `30052:<author>:<slug>@<version>`, or a whole listing's `30051:<author>:<slug>`. */
   readonly addresses: readonly string[];
   readonly reason: string;
+  /** The author's key itself was given up: everything by it is taken back, whatever date it bears. */
+  readonly revoked: boolean;
 }
 
 /** A release as an install pins it. `released_at` is Unix seconds. */
@@ -58,13 +61,18 @@ export function fromEvent(event: VerifiedEvent): Yank | null {
   const isLabel =
     event.kind === KINDS.label.kind &&
     event.tags.some(([name, value, space]) => name === "l" && value === LABEL && space === LABEL_NAMESPACE);
+  const { id: event_id, pubkey: author, created_at, content } = event;
+  const reason = clip(content, 500);
+  const statement = revocationIn(event);
+  if (statement !== null) {
+    return { event_id, author, created_at, event_ids: [], addresses: [], reason: statement.reason, revoked: true };
+  }
   if (!isLabel && event.kind !== KINDS.deletion.kind) return null;
   const own = [KINDS.manifest.kind, KINDS.release.kind].map((kind) => `${kind}:${event.pubkey}:`);
   const addresses = tagValues(event, "a").filter((address) => own.some((prefix) => address.startsWith(prefix)));
   const event_ids = tagValues(event, "e");
   if (addresses.length === 0 && event_ids.length === 0) return null;
-  const { id: event_id, pubkey: author, created_at, content } = event;
-  return { event_id, author, created_at, event_ids, addresses, reason: clip(content, 500) };
+  return { event_id, author, created_at, event_ids, addresses, reason, revoked: false };
 }
 
 /**
@@ -73,6 +81,7 @@ export function fromEvent(event: VerifiedEvent): Yank | null {
  */
 export function isYanked(yank: Yank, release: PinnedRelease): boolean {
   if (yank.author !== release.author_pubkey) return false;
+  if (yank.revoked) return true;
   if (yank.event_ids.includes(release.release_event_id) || yank.event_ids.includes(release.manifest_event_id))
     return true;
   if ((release.released_at ?? 0) > yank.created_at) return false;
@@ -85,5 +94,6 @@ export function filters(authors: readonly string[]) {
   return [
     { kinds: [KINDS.deletion.kind], authors },
     { kinds: [KINDS.label.kind], authors, "#l": [LABEL] },
+    keyFilter(authors),
   ];
 }

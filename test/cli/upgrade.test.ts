@@ -131,7 +131,7 @@ test("publish signs manifest and release, and tells each relay's answer", async 
       "upgrade",
       "publish",
       manifest,
-      "--key-file",
+      "--signer",
       AUTHOR_KEY,
       "--relay",
       taking.url,
@@ -174,7 +174,7 @@ test("publish fails where no relay takes it, and says why", async () => {
   const refusing = await openFakeRelay({ accept: () => [false, "blocked: no"] });
   try {
     const manifest = file("mine.json", JSON.stringify(mine));
-    const words = ["upgrade", "publish", manifest, "--key-file", AUTHOR_KEY, "--json"];
+    const words = ["upgrade", "publish", manifest, "--signer", AUTHOR_KEY, "--json"];
     const said = await oa([...words, "--relay", refusing.url, "--relay", "ws://127.0.0.1:9/"], { OA_DATA: folder });
     assert.equal(said.code, 1);
     const { relays } = document(said) as { relays: readonly { message: string }[] };
@@ -197,10 +197,10 @@ test("publish refuses what is invalid, another's manifest and a file that holds 
       return [said.code, (document(said).error as { code: string }).code];
     };
     const stranger = { ...mine, author: JSON.parse(readFileSync(example, "utf8")).author };
-    assert.deepEqual(await publish(stranger, "--key-file", AUTHOR_KEY), [3, "author_mismatch"]);
-    assert.deepEqual(await publish({ ...mine, version: "1" }, "--key-file", AUTHOR_KEY), [3, "version_invalid"]);
-    assert.deepEqual(await publish(mine, "--key-file", file("bad.key", "nsec1notakey")), [3, "key_invalid"]);
-    assert.deepEqual(await publish(mine, "--key-file", join(folder, "none.key")), [1, "not_found"]);
+    assert.deepEqual(await publish(stranger, "--signer", AUTHOR_KEY), [3, "author_mismatch"]);
+    assert.deepEqual(await publish({ ...mine, version: "1" }, "--signer", AUTHOR_KEY), [3, "version_invalid"]);
+    assert.deepEqual(await publish(mine, "--signer", file("bad.key", "nsec1notakey")), [3, "key_invalid"]);
+    assert.deepEqual(await publish(mine, "--signer", join(folder, "none.key")), [1, "not_found"]);
     assert.deepEqual(relay.frames, []);
   } finally {
     await relay.close();

@@ -1,8 +1,16 @@
 import { isRejection, type Rejection, reject } from "@oa/shared/core/refusal.ts";
+import { compareSemver, parseSemver } from "@oa/shared/core/semver.ts";
 import type { ControlInstallSource } from "@oa/shared/generated/types.ts";
 import { type Listing, fromEvent as listingFrom } from "@oa/shared/nostr/30051-manifest.ts";
-import { type Release, fromEvent as releaseFrom } from "@oa/shared/nostr/30052-release.ts";
-import { KINDS } from "@oa/shared/nostr/kinds.ts";
+import {
+  type Channel,
+  follows,
+  isReleaseOf,
+  type Release,
+  fromEvent as releaseFrom,
+  withCarried,
+} from "@oa/shared/nostr/30052-release.ts";
+import { KINDS, tagValue } from "@oa/shared/nostr/kinds.ts";
 import { hexToNpub } from "@oa/shared/nostr/npub.ts";
 import { publicKeyOf } from "@oa/shared/nostr/template.ts";
 import { type SchnorrVerify, type VerifiedEvent, verifyEvent } from "@oa/shared/nostr/verify.ts";
@@ -32,12 +40,14 @@ export interface UpgradeSourceOptions {
   readonly authorKey: () => Promise<Uint8Array>;
   /** Every signed event that may be of the listing or its releases, from the catalog or relays, not yet verified. */
   readonly lookUp: (address: ListingAddress, signal: AbortSignal) => Promise<readonly unknown[] | Rejection>;
+  /** What the holders of these keys said of them; absent without relays. Fault: relay_unreachable. */
+  readonly keyStatements?: (keys: readonly string[], signal: AbortSignal) => Promise<readonly VerifiedEvent[]>;
   readonly now_ms: () => number;
   readonly random: (count: number) => Uint8Array;
 }
 
 /**
- * Finds what is to be installed. A manifest without signature is taken only if it is by this machine's own author key,
+ * Finds what is to be installed; of a listing, the latest version for followers of `channel`, if it has one. A manifest without signature is taken only if it is by this machine's own author key,
  * which then signs it; anybody else's must come signed. Refusals: usage, not_found, unsigned_manifest,
  * manifest_invalid, those of events.
  */
@@ -45,11 +55,12 @@ export async function findUpgrade(
   source: ControlInstallSource,
   options: UpgradeSourceOptions,
   signal: AbortSignal,
+  channel: Channel = "main",
 ): Promise<FoundUpgrade | Rejection> {
   if ("manifest" in source) return signOwn(source.manifest, options);
   if ("address" in source) {
     const address = parseAddress(source.address);
-    return isRejection(address) ? address : lookUp(address, source.version, options, signal);
+    return isRejection(address) ? address : lookUp(address, source.version, channel, options, signal);
   }
   const manifest_event = verifyEvent(source.manifest_event, options.schnorr);
   if (isRejection(manifest_event)) return manifest_event;
@@ -89,15 +100,17 @@ async function eventsOf(
   const raw = await options.lookUp(address, signal);
   if (isRejection(raw)) return raw;
   // What does not verify, or is by somebody else, is not an answer.
-  return raw.flatMap((value) => {
+  const events = raw.flatMap((value) => {
     const event = verifyEvent(value, options.schnorr);
     return isRejection(event) || event.pubkey !== address.author ? [] : [event];
   });
+  return withCarried(events, options.schnorr);
 }
 
 async function lookUp(
   address: ListingAddress,
   version: string | undefined,
+  channel: Channel,
   options: UpgradeSourceOptions,
   signal: AbortSignal,
 ): Promise<FoundUpgrade | Rejection> {
@@ -107,16 +120,48 @@ async function lookUp(
     ({ kind, tags }) =>
       kind === KINDS.manifest.kind && tags.some(([name, value]) => name === "d" && value === address.slug),
   );
-  const manifest_event = newest(manifests);
-  if (manifest_event === undefined) {
+  const shown = newest(manifests);
+  if (shown === undefined) {
     return reject("not_found", `there is no listing ${KINDS.manifest.kind}:${address.author}:${address.slug}`);
   }
-  const listing = listingFrom(manifest_event);
-  if (isRejection(listing)) return listing;
-  if (version !== undefined && version !== listing.manifest.version) {
-    return reject("not_found", `the listing is at version ${listing.manifest.version}, not ${version}`);
-  }
-  return withRelease(manifest_event, events);
+  const versions = [...new Set(manifests.map(({ id }) => id))].flatMap((id) => {
+    const manifest_event = manifests.find((event) => event.id === id);
+    return manifest_event === undefined ? [] : [{ manifest_event, found: withRelease(manifest_event, events) }];
+  });
+  const whole = versions.flatMap(({ found }) => (isRejection(found) ? [] : [found]));
+  if (version !== undefined) return ofVersion(version, versions, whole);
+  const followed = whole.filter(({ release }) => follows(channel, release.channel));
+  // Where nothing is for this channel, what the listing shows says why.
+  return latest(followed) ?? versions.find(({ manifest_event }) => manifest_event === shown)?.found ?? NOTHING;
+}
+
+const NOTHING = reject("not_found", "no release of the listing was found");
+
+interface Version {
+  readonly manifest_event: VerifiedEvent;
+  readonly found: FoundUpgrade | Rejection;
+}
+
+function ofVersion(
+  version: string,
+  versions: readonly Version[],
+  whole: readonly FoundUpgrade[],
+): FoundUpgrade | Rejection {
+  const exact = whole.filter(({ listing }) => listing.manifest.version === version);
+  const refused = versions.find(
+    ({ manifest_event, found }) => isRejection(found) && tagValue(manifest_event, "version") === version,
+  )?.found;
+  const known = whole.map(({ listing }) => listing.manifest.version).join(", ") || "another version";
+  return latest(exact) ?? refused ?? reject("not_found", `the listing is at version ${known}, not ${version}`);
+}
+
+/** The last by SemVer precedence; among equals the one that was signed last. */
+function latest(found: readonly FoundUpgrade[]): FoundUpgrade | undefined {
+  return [...found].sort((a, b) => {
+    const [left, right] = [a, b].map(({ release }) => parseSemver(release.version));
+    const order = left === undefined || right === undefined || isRejection(left) || isRejection(right);
+    return (order ? 0 : compareSemver(right, left)) || b.release.created_at - a.release.created_at;
+  })[0];
 }
 
 function withRelease(manifest_event: VerifiedEvent, events: readonly VerifiedEvent[]): FoundUpgrade | Rejection {
@@ -142,6 +187,7 @@ function takenBack({ listing, release }: FoundUpgrade, events: readonly Verified
   const yank = events.map(yankFrom).find((one) => one !== null && isYanked(one, pinned));
   if (yank === undefined || yank === null) return null;
   const why = yank.reason === "" ? "" : `: ${yank.reason}`;
+  if (yank.revoked) return reject("key_revoked", `the author's key ${yank.author} was revoked by its holder${why}`);
   return reject("release_yanked", `version ${release.version} was taken back by its author${why}`);
 }
 
@@ -154,12 +200,7 @@ function together(manifest_event: VerifiedEvent, release_event: VerifiedEvent): 
   if (isRejection(listing)) return listing;
   const release = releaseFrom(release_event);
   if (isRejection(release)) return release;
-  const same =
-    release.listing === listing.address &&
-    release.manifest_event_id === listing.event_id &&
-    release.manifest_sha256 === listing.manifest_sha256 &&
-    release.version === listing.manifest.version;
-  if (!same) {
+  if (!isReleaseOf(release, listing)) {
     return reject("event_tag_mismatch", `release ${release.address} was not made from the listing's present manifest`);
   }
   const report = validateManifest(listing.manifest);

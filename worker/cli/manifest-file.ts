@@ -3,6 +3,7 @@ import { type Json, parseStrict } from "@oa/shared/core/json.ts";
 import { LIMITS } from "@oa/shared/core/limits.ts";
 import { isRejection, type Rejection, reject } from "@oa/shared/core/refusal.ts";
 import { type ManifestReport, validateManifest } from "@oa/shared/upgrade/validate.ts";
+import type { CommandContext } from "./command.ts";
 
 /**
  * Everything there is to say about the manifest in a file; text that is not strict JSON is one error at the root.
@@ -38,6 +39,17 @@ function failing({ code, message }: Rejection): ManifestReport {
     under_ask: [],
     manifest: null,
   };
+}
+
+/** Says that a manifest is not valid, with every error. */
+export function invalidManifest(
+  name: string,
+  { errors }: ManifestReport,
+  fail: CommandContext["fail"],
+): ReturnType<CommandContext["fail"]> {
+  const lines = errorLines(errors).map((line) => line.trim());
+  const code = errors[0]?.code ?? "schema_invalid";
+  return fail(reject(code, `${name} is not valid: ${lines.join("; ")}`), { errors });
 }
 
 /** Errors as lines for people. */

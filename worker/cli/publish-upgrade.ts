@@ -1,68 +1,79 @@
-import { randomBytes } from "node:crypto";
-import { readFile } from "node:fs/promises";
 import { LIMITS } from "@oa/shared/core/limits.ts";
-import { isRejection, type Rejection, reject } from "@oa/shared/core/refusal.ts";
+import { manifestHash } from "@oa/shared/core/manifest-hash.ts";
+import { isRejection, type Rejection } from "@oa/shared/core/refusal.ts";
 import type { UpgradeManifest } from "@oa/shared/generated/types.ts";
-import type { Channel } from "@oa/shared/nostr/30052-release.ts";
-import { KINDS } from "@oa/shared/nostr/kinds.ts";
+import { type Channel, follows, fromEvent as releaseFrom } from "@oa/shared/nostr/30052-release.ts";
+import { addressOf, KINDS, tagValue } from "@oa/shared/nostr/kinds.ts";
 import { hexToNpub } from "@oa/shared/nostr/npub.ts";
-import { publicKeyOf } from "@oa/shared/nostr/template.ts";
-import { signPublication } from "@oa/shared/upgrade/publication.ts";
-import { decode, naddrEncode } from "nostr-tools/nip19";
-import { loadOrCreateKey } from "../adapters/keys.ts";
-import { openRelayPool } from "../adapters/relay-pool.ts";
+import { draftManifest, draftRelease, type ReleaseNotes, refuseIncomplete } from "@oa/shared/upgrade/publication.ts";
+import { validateManifest } from "@oa/shared/upgrade/validate.ts";
+import { naddrEncode } from "nostr-tools/nip19";
+import { openRelayPool, type RelayAnswer, type RelayPool } from "../adapters/relay-pool.ts";
 import { loadSchnorr } from "../adapters/schnorr.ts";
+import type { Signer } from "../adapters/signer.ts";
 
 export interface PublishedUpgrade {
   readonly address: string;
   readonly naddr: string;
   readonly author: string;
+  readonly channel: Channel;
   readonly manifest_event_id: string;
   readonly release_event_id: string;
   readonly manifest_sha256: string;
-  /** Accepted: both events were acknowledged. */
+  /** Whether the listing shows this version now; else it goes on showing that of a steadier channel. */
+  readonly listed: boolean;
+  /** Asked for, but not needed by anything in the pipeline. */
+  readonly over_ask: readonly string[];
+  /** Accepted: everything that was sent was acknowledged. */
   readonly relays: readonly { readonly relay: string; readonly accepted: boolean; readonly message: string }[];
 }
 
-/** Signs a valid manifest and its release and sends both, the manifest first. Refusal: author_mismatch. */
+export interface PublishOptions extends ReleaseNotes {
+  readonly signer: Signer;
+  readonly author_from_key: boolean;
+  readonly relays: readonly string[];
+  readonly signal: AbortSignal;
+}
+
+/**
+ * Signs a valid manifest and its release and sends both, the manifest first. Refusals: those of `refuseIncomplete`,
+ * author_mismatch, too_large. Faults: those of the signer, and relay_unreachable where another channel's listing must
+ * not be replaced and no relay says whether there is one.
+ */
 export async function publishUpgrade(
-  manifest: UpgradeManifest,
-  options: {
-    readonly secret_key: Uint8Array;
-    readonly author_from_key: boolean;
-    readonly relays: readonly string[];
-    readonly notes: string;
-    readonly channel: Channel;
-    readonly signal: AbortSignal;
-  },
+  given: UpgradeManifest,
+  options: PublishOptions,
 ): Promise<PublishedUpgrade | Rejection> {
-  const { secret_key, relays, notes, channel, signal } = options;
-  const author = publicKeyOf(secret_key);
-  const signed = signPublication(
-    options.author_from_key ? { ...manifest, author: { ...manifest.author, npub: hexToNpub(author) } } : manifest,
-    { secret_key, notes, channel, created_at: Math.floor(Date.now() / 1000), random: (bytes) => randomBytes(bytes) },
-  );
-  if (isRejection(signed)) return signed;
+  const { signer, relays, channel, signal } = options;
+  const report = validateManifest(given);
+  const incomplete = refuseIncomplete(report);
+  if (incomplete !== null) return incomplete;
+  const author = signer.public_key;
+  const manifest = options.author_from_key ? { ...given, author: { ...given.author, npub: hexToNpub(author) } } : given;
+  const listing = draftManifest(manifest, { author, created_at: Math.floor(Date.now() / 1000) });
+  if (isRejection(listing)) return listing;
+  const manifest_event = await signer.sign(listing);
+  const release = draftRelease(manifest, manifest_event, options);
+  if (isRejection(release)) return release;
+  const release_event = await signer.sign(release);
   const pool = openRelayPool({ schnorr: await loadSchnorr() });
   try {
     const deadline = { timeout_ms: LIMITS.publish_timeout_ms, signal };
-    const first = await pool.publish(signed.manifest_event, relays, deadline);
-    const second = await pool.publish(signed.release_event, relays, deadline);
+    const listed = channel === "main" || follows(await listedChannel(author, manifest.id, pool, options), channel);
+    const answers: (readonly RelayAnswer[])[] = [];
+    for (const event of listed ? [manifest_event, release_event] : [release_event]) {
+      answers.push(await pool.publish(event, relays, deadline));
+    }
     return {
-      address: signed.address,
+      address: addressOf(manifest_event),
       naddr: naddrEncode({ kind: KINDS.manifest.kind, pubkey: author, identifier: manifest.id, relays: [...relays] }),
-      author,
-      manifest_event_id: signed.manifest_event.id,
-      release_event_id: signed.release_event.id,
-      manifest_sha256: signed.manifest_sha256,
+      ...{ author, channel, listed, manifest_event_id: manifest_event.id, release_event_id: release_event.id },
+      manifest_sha256: manifestHash(manifest),
+      over_ask: report.over_ask,
       relays: relays.map((relay) => {
-        const answers = [first, second].map((all) => all.find((answer) => answer.relay === relay));
-        const refusal = answers.find((answer) => answer?.accepted !== true);
-        return {
-          relay,
-          accepted: answers.every((answer) => answer?.accepted === true),
-          message: refusal?.message ?? "",
-        };
+        const all = answers.map((some) => some.find((answer) => answer.relay === relay));
+        const refusal = all.find((answer) => answer?.accepted !== true);
+        return { relay, accepted: refusal === undefined && all.length > 0, message: refusal?.message ?? "" };
       }),
     };
   } finally {
@@ -70,22 +81,27 @@ export async function publishUpgrade(
   }
 }
 
-/** The author's key: from a file that holds it as nsec or hex, else this machine's own, made on first use. */
-export async function readAuthorKey(data_dir: string, key_file: string | null): Promise<Uint8Array | Rejection> {
-  if (key_file === null) return (await loadOrCreateKey(data_dir, "author")).secret_key;
-  let text: string;
-  try {
-    text = (await readFile(key_file, "utf8")).trim();
-  } catch (error) {
-    const { code, message } = error as NodeJS.ErrnoException;
-    return code === "ENOENT" ? reject("not_found", `there is no file ${key_file}`) : reject("internal", message);
-  }
-  if (/^[0-9a-f]{64}$/i.test(text)) return new Uint8Array(Buffer.from(text, "hex"));
-  try {
-    const decoded = decode(text);
-    if (decoded.type === "nsec") return decoded.data;
-  } catch {
-    // falls through: the sentence below must not repeat what might be a secret
-  }
-  return reject("key_invalid", `${key_file} does not hold a secret key as nsec or 64 hex digits`);
+/**
+ * The channel of the version that the listing shows: what followers of it get must stay where it is. The least steady
+ * one where there is no listing yet, which any release may make. Fault: relay_unreachable.
+ */
+async function listedChannel(
+  author: string,
+  slug: string,
+  pool: RelayPool,
+  { relays, signal }: PublishOptions,
+): Promise<Channel> {
+  const address = `${KINDS.manifest.kind}:${author}:${slug}`;
+  const filters = [
+    { kinds: [KINDS.manifest.kind], authors: [author], "#d": [slug] },
+    { kinds: [KINDS.release.kind], authors: [author], "#a": [address] },
+  ];
+  const events = await pool.query(relays, filters, { timeout_ms: LIMITS.publish_timeout_ms, signal });
+  const [shown] = events
+    .filter(({ kind }) => kind === KINDS.manifest.kind)
+    .sort((a, b) => b.created_at - a.created_at || (a.id < b.id ? -1 : 1));
+  if (shown === undefined) return "dev";
+  const release = events.find((event) => event.kind === KINDS.release.kind && tagValue(event, "e") === shown.id);
+  const read = release === undefined ? null : releaseFrom(release);
+  return read === null || isRejection(read) ? "main" : read.channel;
 }

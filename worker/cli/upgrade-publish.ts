@@ -1,6 +1,7 @@
 import { resolve } from "node:path";
-import { isRejection, reject } from "@oa/shared/core/refusal.ts";
+import { isRejection } from "@oa/shared/core/refusal.ts";
 import type { Channel } from "@oa/shared/nostr/30052-release.ts";
+import { SIGNER_OPTION } from "./author-options.ts";
 import { type Command, defineCommand } from "./command.ts";
 
 const CHANNELS: readonly Channel[] = ["main", "beta", "nightly", "dev"];
@@ -16,71 +17,80 @@ export const command: Command = defineCommand({
       summary: "A relay to send to; the worker's own where none is given",
       repeat: true,
     },
-    "key-file": {
-      type: "text",
-      value: "FILE",
-      summary: "The author's secret key, nsec or hex; this machine's author key",
-    },
+    signer: SIGNER_OPTION,
     "author-from-key": { type: "flag", summary: "Sign as the key's owner, whoever the manifest names as author" },
     notes: { type: "text", value: "TEXT", summary: "What changed in this release", default: "" },
     channel: {
       type: "text",
       value: "NAME",
-      summary: "The release's channel",
+      summary: "Who gets it: followers of this channel and of less steady ones",
       choices: CHANNELS,
       default: "main",
     },
+    artifacts: { type: "text", value: "DIR", summary: "Where its artifacts are: their checksums and sizes go in" },
   },
   examples: [
     "oa upgrade publish upgrade.json --relay wss://relay.example.com",
     "oa upgrade publish upgrade.json --relay ws://127.0.0.1:6768/ --author-from-key --notes 'First release'",
+    "oa upgrade publish upgrade.json --signer author.ncryptsec --channel beta",
   ],
-  run: async ({ args, options, cwd, data_dir, env, signal, fail, print, progress, style }) => {
-    const { errorLines, reportOn } = await import("./manifest-file.ts");
-    const { publishUpgrade, readAuthorKey } = await import("./publish-upgrade.ts");
+  run: async ({ args, options, fail, print, ...context }) => {
+    const { cwd, data_dir, env, signal, progress, note, style } = context;
+    const { invalidManifest, reportOn } = await import("./manifest-file.ts");
     const report = await reportOn(resolve(cwd, args.file));
     if (isRejection(report)) return fail(report);
-    if (report.manifest === null) {
-      const lines = errorLines(report.errors).map((line) => line.trim());
-      const code = report.errors[0]?.code ?? "schema_invalid";
-      return fail(reject(code, `${args.file} is not valid: ${lines.join("; ")}`), { errors: report.errors });
-    }
+    if (report.manifest === null) return invalidManifest(args.file, report, fail);
     const { readConfig } = await import("../config.ts");
     const { assessManifest, refuseDenied } = await import("@oa/shared/policy/aup/assess.ts");
+    const { refuseIncomplete } = await import("@oa/shared/upgrade/publication.ts");
+    const { pinArtifacts } = await import("./upgrade-artifacts.ts");
     const config = await readConfig(data_dir, env);
     const denied = refuseDenied(assessManifest(report.manifest, { mode: config.aup }));
     if (denied !== null) return fail(denied, { reasons: denied.details?.reasons });
-    const relays = options.relay.length > 0 ? [...new Set(options.relay)] : config.relays;
-    const wrong = relays.find((relay) => !/^wss?:\/\/[^\s/]/.test(relay));
-    if (wrong !== undefined)
-      return fail(reject("usage", `${wrong} is not the address of a relay: it begins with ws:// or wss://`));
-    if (relays.length === 0) return fail(reject("usage", "name a relay with --relay, or in the worker's settings"));
+    const folder = options.artifacts;
+    const manifest = folder === undefined ? report.manifest : await pinArtifacts(report.manifest, resolve(cwd, folder));
+    if (isRejection(manifest)) return fail(manifest);
+    const { over_ask, under_ask } = report;
+    // Before a signer is woken for nothing.
+    const incomplete = refuseIncomplete({ ...report, manifest });
+    if (incomplete !== null) return fail(incomplete, { over_ask, under_ask });
+    const { relaysOf } = await import("./author-options.ts");
+    const relays = relaysOf(options.relay, config);
+    if (isRejection(relays)) return fail(relays);
 
-    const key_file = options["key-file"];
-    const secret_key = await readAuthorKey(data_dir, key_file === undefined ? null : resolve(cwd, key_file));
-    if (isRejection(secret_key)) return fail(secret_key);
-    progress(`Sending to ${relays.join(", ")}`);
-    const answer = await publishUpgrade(report.manifest, {
-      secret_key,
-      author_from_key: options["author-from-key"],
-      relays,
-      notes: options.notes,
-      channel: CHANNELS.find((name) => name === options.channel) ?? "main",
-      signal,
-    });
-    if (isRejection(answer)) return fail(answer);
-    print(answer, () =>
-      [
-        `${report.manifest?.title} ${report.manifest?.version} is signed: ${answer.address}`,
-        `  manifest ${answer.manifest_event_id}, release ${answer.release_event_id}, sha256 ${answer.manifest_sha256}`,
-        `  ${answer.naddr}`,
-        ...answer.relays.map(({ relay, accepted, message }) =>
-          accepted
-            ? `  ${style("green", "accepted")} by ${relay}`
-            : `  ${style("red", "not accepted")} by ${relay}: ${message}`,
-        ),
-      ].join("\n"),
-    );
-    return answer.relays.some(({ accepted }) => accepted) ? 0 : 1;
+    const [{ openSigner }, { publishUpgrade }] = await Promise.all([
+      import("./author-signer.ts"),
+      import("./publish-upgrade.ts"),
+    ]);
+    const signer = await openSigner(options.signer, config, context);
+    if (isRejection(signer)) return fail(signer);
+    try {
+      progress(`Sending to ${relays.join(", ")}`);
+      const answer = await publishUpgrade(manifest, {
+        ...{ signer, relays, signal, notes: options.notes },
+        author_from_key: options["author-from-key"],
+        channel: CHANNELS.find((name) => name === options.channel) ?? "main",
+      });
+      if (isRejection(answer)) return fail(answer);
+      for (const ask of over_ask) note(`oa: it asks for ${ask}, which nothing in its pipeline needs`);
+      print(answer, () =>
+        [
+          `${manifest.title} ${manifest.version} is signed: ${answer.address}`,
+          `  manifest ${answer.manifest_event_id}, release ${answer.release_event_id}, sha256 ${answer.manifest_sha256}`,
+          `  ${answer.naddr}`,
+          ...(answer.listed
+            ? []
+            : [`  for followers of ${answer.channel}; the listing goes on showing a steadier one`]),
+          ...answer.relays.map(({ relay, accepted, message }) =>
+            accepted
+              ? `  ${style("green", "accepted")} by ${relay}`
+              : `  ${style("red", "not accepted")} by ${relay}: ${message}`,
+          ),
+        ].join("\n"),
+      );
+      return answer.relays.some(({ accepted }) => accepted) ? 0 : 1;
+    } finally {
+      signer.close();
+    }
   },
 });

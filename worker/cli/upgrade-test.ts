@@ -1,5 +1,5 @@
 import { resolve } from "node:path";
-import { isRejection, reject } from "@oa/shared/core/refusal.ts";
+import { isRejection } from "@oa/shared/core/refusal.ts";
 import { type Command, defineCommand } from "./command.ts";
 import { parseInputs } from "./input-texts.ts";
 import { plain } from "./terminal.ts";
@@ -23,7 +23,7 @@ export const command: Command = defineCommand({
     "oa upgrade test upgrade.json --fixtures fixtures --record --input repo=https://github.com/you/project",
   ],
   run: async ({ args, cwd, data_dir, env, fail, options, print, progress, signal, style }) => {
-    const [{ errorLines, reportOn }, { testUpgrade }] = await Promise.all([
+    const [{ invalidManifest, reportOn }, { testUpgrade }] = await Promise.all([
       import("./manifest-file.ts"),
       import("./test-upgrade.ts"),
     ]);
@@ -31,11 +31,7 @@ export const command: Command = defineCommand({
     if (isRejection(inputs_text)) return inputs_text;
     const report = await reportOn(resolve(cwd, args.file));
     if (isRejection(report)) return report;
-    if (report.manifest === null) {
-      const lines = errorLines(report.errors).map((line) => line.trim());
-      const code = report.errors[0]?.code ?? "schema_invalid";
-      return fail(reject(code, `${args.file} is not valid: ${lines.join("; ")}`), { errors: report.errors });
-    }
+    if (report.manifest === null) return invalidManifest(args.file, report, fail);
     progress(options.record ? "recording …" : "running …");
     const tested = await testUpgrade(report.manifest, {
       ...{ inputs_text, cwd, data_dir, env, signal },

@@ -1,8 +1,8 @@
-import { randomBytes } from "node:crypto";
-import { resolve } from "node:path";
 import { LIMITS } from "@oa/shared/core/limits.ts";
 import { isRejection, reject } from "@oa/shared/core/refusal.ts";
+import type { NostrEvent } from "@oa/shared/nostr/verify.ts";
 import type { RelayAnswer } from "../adapters/relay-pool.ts";
+import { relaysOf, SIGNER_OPTION } from "./author-options.ts";
 import { type Command, defineCommand } from "./command.ts";
 
 export const command: Command = defineCommand({
@@ -17,51 +17,49 @@ export const command: Command = defineCommand({
       summary: "A relay to tell; the worker's own where none is given",
       repeat: true,
     },
-    "key-file": {
-      type: "text",
-      value: "FILE",
-      summary: "The author's secret key, nsec or hex; this machine's author key",
-    },
+    signer: SIGNER_OPTION,
   },
   examples: ["oa upgrade yank 30051:7f3…:me.watch@1.0.0 --reason 'leaks the token' --relay wss://relay.example.com"],
-  run: async ({ args, options, cwd, data_dir, env, signal, print, progress, style }) => {
-    const [{ parseAddress }, { readAuthorKey }, { publicKeyOf, signEvent }, { toEvents }, { KINDS }, { readConfig }] =
-      await Promise.all([
-        import("../admin/upgrade-source.ts"),
-        import("./publish-upgrade.ts"),
-        import("@oa/shared/nostr/template.ts"),
-        import("@oa/shared/nostr/yank.ts"),
-        import("@oa/shared/nostr/kinds.ts"),
-        import("../config.ts"),
-      ]);
+  run: async ({ args, options, print, ...context }) => {
+    const { data_dir, env, signal, progress, style } = context;
+    const [{ parseAddress }, { openSigner }, { toEvents }, { KINDS }, { readConfig }] = await Promise.all([
+      import("../admin/upgrade-source.ts"),
+      import("./author-signer.ts"),
+      import("@oa/shared/nostr/yank.ts"),
+      import("@oa/shared/nostr/kinds.ts"),
+      import("../config.ts"),
+    ]);
     const [, text = "", version = ""] = /^(.+?)@([^@]+)$/.exec(args.release) ?? [];
     if (version === "") return reject("usage", `${args.release} names no version: write ADDRESS@VERSION`);
     const address = parseAddress(text);
     if (isRejection(address)) return address;
     if (options.reason.length > 500) return reject("usage", "--reason has more than 500 characters");
     const { author, slug } = address;
-    const relays = options.relay.length > 0 ? [...new Set(options.relay)] : (await readConfig(data_dir, env)).relays;
-    if (relays.length === 0) return reject("usage", "name a relay with --relay, or in the worker's settings");
-    const key_file = options["key-file"];
-    const key = await readAuthorKey(data_dir, key_file === undefined ? null : resolve(cwd, key_file));
-    if (isRejection(key)) return key;
-    if (publicKeyOf(key) !== author) {
-      return reject("author_mismatch", `only ${author} can take its releases back, and the key is ${publicKeyOf(key)}`);
-    }
+    const config = await readConfig(data_dir, env);
+    const relays = relaysOf(options.relay, config);
+    if (isRejection(relays)) return relays;
+    const signer = await openSigner(options.signer, config, context);
+    if (isRejection(signer)) return signer;
     const [{ openRelayPool }, { loadSchnorr }] = await Promise.all([
       import("../adapters/relay-pool.ts"),
       import("../adapters/schnorr.ts"),
     ]);
     const pool = openRelayPool({ schnorr: await loadSchnorr() });
     try {
+      if (signer.public_key !== author) {
+        const message = `only ${author} can take its releases back, and the key is ${signer.public_key}`;
+        return reject("author_mismatch", message);
+      }
       progress(`Telling ${relays.join(", ")}`);
       const deadline = { timeout_ms: LIMITS.publish_timeout_ms, signal };
       const filter = { kinds: [KINDS.release.kind], authors: [author], "#d": [`${slug}@${version}`] };
       const [release] = await pool.query(relays, [filter], deadline).catch(() => []);
-      const events = toEvents(
+      const templates = toEvents(
         { author, slug, version, event_id: release?.id ?? null },
         { created_at: Math.floor(Date.now() / 1000), reason: options.reason },
-      ).map((template) => signEvent(template, key, randomBytes(32)));
+      );
+      const events: NostrEvent[] = [];
+      for (const template of templates) events.push(await signer.sign(template));
       const answers: (readonly RelayAnswer[])[] = [];
       for (const event of events) answers.push(await pool.publish(event, relays, deadline));
       const told = relays.map((relay) => {
@@ -86,6 +84,7 @@ export const command: Command = defineCommand({
       );
       return told.some(({ accepted }) => accepted) ? 0 : 1;
     } finally {
+      signer.close();
       pool.close();
     }
   },
