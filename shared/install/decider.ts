@@ -1,154 +1,42 @@
 import type { Decider } from "../core/decider.ts";
+import { canonicalize } from "../core/json.ts";
 import { type Permission, parsePermission, permits } from "../core/permission.ts";
 import { assertNever, type Rejection, reject } from "../core/refusal.ts";
+import { checkChanges, mergedChanges } from "../core/schedule-changes.ts";
 import type {
-  AutoUpdate,
   InstallApproved,
-  InstallChannel,
   InstallEvent,
-  InstallPins,
-  InstallRequested,
+  InstallRelease,
   InstallSigner,
-  UpgradeManifest,
+  ScheduleChanges,
 } from "../generated/types.ts";
-
-/** A release with everything it was pinned to; `grant` is what its runs may touch, home folder expanded. */
-export interface InstalledRelease {
-  readonly pins: InstallPins;
-  readonly manifest: UpgradeManifest | null;
-  readonly inputs: Readonly<Record<string, unknown>>;
-  readonly grant: readonly Permission[];
-}
-
-/** One install, folded from its events. A wider update waits in `pending` while `active` goes on running. */
-export interface InstallState {
-  readonly status: "none" | "pending" | "enabled" | "disabled" | "yanked" | "removed";
-  readonly active: InstalledRelease | null;
-  readonly pending: (Omit<InstalledRelease, "grant"> & { readonly approval_reasons: readonly string[] }) | null;
-  /** The highest revision accepted from each signer. */
-  readonly revisions: Readonly<Record<string, number>>;
-  /** What the owner chose for updates that widen nothing. */
-  readonly updates: { readonly auto_update: AutoUpdate; readonly channel: InstallChannel };
-  /** Releases that their author took back, by event id. */
-  readonly yanked: readonly string[];
-}
-
-/** What the worker found out about a signed config, besides what it says. */
-export interface SignedOrder {
-  readonly signed_by: InstallSigner;
-  /** Addressed to, and this worker's own key. */
-  readonly recipient: string;
-  readonly worker: string;
-  readonly expires_at_ms: number;
-  readonly now_ms: number;
-  /** The most this signer may order without the owner, home folder expanded; null: the signer is not paired. */
-  readonly ceiling: readonly Permission[] | null;
-}
-
-export type InstallCommand =
-  | ({
-      readonly type: "order";
-      readonly pins: Omit<InstallPins, "signed_by" | "manifest_sha256" | "permission_hash">;
-      readonly manifest: UpgradeManifest;
-      readonly inputs: NonNullable<InstallRequested["data"]["inputs"]>;
-      /** The hashes the config names, and those of what was really found. */
-      readonly named: { readonly manifest_sha256: string; readonly permission_hash: string };
-      readonly found: { readonly manifest_sha256: string; readonly permission_hash: string };
-      readonly grant: readonly Permission[];
-      /** In sentences, what the owner did not agree to with the release that runs; null where nothing runs. */
-      readonly widened?: readonly string[] | null;
-    } & SignedOrder)
-  | ({ readonly type: "change"; readonly action: "enable" | "disable" | "remove" } & SignedOrder)
-  /** Keeps a refusal of a correctly signed config in the log. */
-  | { readonly type: "refuse"; readonly signed_by: InstallSigner; readonly code: string; readonly message: string }
-  | { readonly type: "approve"; readonly permission_hash: string; readonly grant: readonly Permission[] }
-  | { readonly type: "deny"; readonly reason: string }
-  | { readonly type: "enable" }
-  | { readonly type: "disable" | "remove"; readonly reason: string }
-  | { readonly type: "set_updates"; readonly auto_update?: AutoUpdate; readonly channel?: InstallChannel }
-  | {
-      readonly type: "yank";
-      readonly release_event_id: string;
-      readonly yank_event_id: string;
-      readonly reason: string;
-    };
-
-const ASKING = { auto_update: "ask", channel: "main" } as const;
+import type { InstallCommand, SignedOrder } from "./commands.ts";
+import { askedRelease, nameOf } from "./release.ts";
+import {
+  decideFailure,
+  decideInspection,
+  decideRevocations,
+  decideRollback,
+  decideSighting,
+  decideSuccess,
+  doubtsAbout,
+  refuseRelease,
+} from "./release-rules.ts";
+import { evolveInstall, type InstallState, NO_INSTALL, withoutRevoked } from "./state.ts";
 
 /**
  * The rules of an install. Refusals: wrong_recipient, signer_unknown, config_expired, config_stale,
- * manifest_hash_mismatch, permission_hash_mismatch, author_changed, not_found, approval_required, release_yanked.
+ * manifest_hash_mismatch, permission_hash_mismatch, author_changed, not_found, approval_required, inspection_required,
+ * release_yanked, release_pinned, release_downgrade, release_set_aside, and those of `checkChanges`.
  */
 export const installDecider: Decider<InstallState, InstallEvent, InstallCommand> = {
-  initial: {
-    status: "none",
-    active: null,
-    pending: null,
-    revisions: {},
-    updates: ASKING,
-    yanked: [],
-  },
-  evolve,
+  initial: NO_INSTALL,
+  evolve: evolveInstall,
   decide,
 };
 
 /** Granted by the owner alone, whatever the signer's ceiling. */
-const OWNER_ONLY = new Set(["process:spawn", "env:read"]);
-
-function evolve(state: InstallState, event: InstallEvent): InstallState {
-  switch (event.event_type) {
-    case "install.requested": {
-      const { pins, manifest = null, inputs = {}, approval_reasons } = event.data;
-      const status = state.active === null ? "pending" : state.status;
-      return { ...remember(state, pins.signed_by), status, pending: { pins, manifest, inputs, approval_reasons } };
-    }
-    case "install.approved": {
-      if (state.pending === null) return state;
-      const { pins, manifest, inputs } = state.pending;
-      return { ...state, active: { pins, manifest, inputs, grant: event.data.grant }, pending: null };
-    }
-    case "install.enabled":
-      return { ...remember(state, event.data.signed_by), status: "enabled" };
-    case "install.disabled":
-      return { ...remember(state, event.data.signed_by), status: "disabled" };
-    case "install.removed":
-      return {
-        ...remember(state, event.data.signed_by),
-        status: "removed",
-        active: null,
-        pending: null,
-        updates: ASKING,
-      };
-    case "install.updates_set":
-      return { ...state, updates: event.data };
-    case "install.yanked": {
-      const { release_event_id } = event.data;
-      const isOf = (release: { readonly pins: InstallPins } | null): boolean =>
-        release?.pins.release_event_id === release_event_id;
-      const yanked = [...state.yanked, release_event_id];
-      const pending = isOf(state.pending) ? null : state.pending;
-      if (isOf(state.active)) return { ...state, status: "yanked", pending, yanked };
-      return {
-        ...state,
-        status: state.active === null && pending === null ? "removed" : state.status,
-        pending,
-        yanked,
-      };
-    }
-    case "install.refused": {
-      const denied = state.pending?.pins.signed_by.config_event_id === event.data.signed_by.config_event_id;
-      if (!denied) return state;
-      return { ...state, pending: null, status: state.active === null ? "removed" : state.status };
-    }
-    default:
-      return assertNever(event);
-  }
-}
-
-function remember(state: InstallState, signed_by: InstallSigner | undefined): InstallState {
-  if (signed_by === undefined) return state;
-  return { ...state, revisions: { ...state.revisions, [signed_by.signer]: signed_by.revision } };
-}
+const OWNER_ONLY = new Set(["process:spawn", "env:read", "secret:use"]);
 
 function decide(state: InstallState, command: InstallCommand): readonly InstallEvent[] | Rejection {
   switch (command.type) {
@@ -170,15 +58,37 @@ function decide(state: InstallState, command: InstallCommand): readonly InstallE
     }
     case "set_updates": {
       if (state.active === null && state.pending === null) return reject("not_found", "there is no such install");
-      const { auto_update = state.updates.auto_update, channel = state.updates.channel } = command;
-      if (state.updates.auto_update === auto_update && state.updates.channel === channel) return [];
-      return [{ event_type: "install.updates_set", data: { auto_update, channel } }];
+      const { type: _, ...chosen } = command;
+      const data = { ...state.updates, ...chosen };
+      return canonicalize(data) === canonicalize(state.updates) ? [] : [{ event_type: "install.updates_set", data }];
+    }
+    case "set_schedule":
+      return decideSchedule(state, command.changes);
+    case "set_caps": {
+      if (state.active === null && state.pending === null) return reject("not_found", "there is no such install");
+      const { caps } = command;
+      return canonicalize(caps) === canonicalize(state.caps)
+        ? []
+        : [{ event_type: "install.caps_set", data: { caps } }];
     }
     case "yank": {
       const { type: _, ...data } = command;
-      const held = [state.active, state.pending].some((one) => one?.pins.release_event_id === data.release_event_id);
+      const releases = [state.active, state.pending, state.candidate, ...state.earlier];
+      const held = releases.some((one) => one?.pins.release_event_id === data.release_event_id);
       return held && !state.yanked.includes(data.release_event_id) ? [{ event_type: "install.yanked", data }] : [];
     }
+    case "inspect":
+      return decideInspection(state, command);
+    case "see_release":
+      return decideSighting(state, command);
+    case "ran_through":
+      return decideSuccess(state, command);
+    case "ran_aground":
+      return decideFailure(state, command);
+    case "roll_back":
+      return decideRollback(state, command);
+    case "set_revocations":
+      return decideRevocations(state, command);
     case "enable":
       return enable(state);
     case "disable":
@@ -187,6 +97,20 @@ function decide(state: InstallState, command: InstallCommand): readonly InstallE
     default:
       return assertNever(command);
   }
+}
+
+function decideSchedule(
+  { active, pending, schedule_changes }: InstallState,
+  given: ScheduleChanges | null,
+): readonly InstallEvent[] | Rejection {
+  const { pins } = pending ?? active ?? { pins: null };
+  if (pins === null) return reject("not_found", "there is no such install");
+  if (given !== null && Object.keys(given).length === 0) return [];
+  const changes = given === null ? null : mergedChanges(schedule_changes, given);
+  const refusal = changes === null ? null : checkChanges(pins.schedule, changes);
+  if (refusal !== null) return refusal;
+  if (canonicalize(changes) === canonicalize(schedule_changes)) return [];
+  return [{ event_type: "install.schedule_set", data: { changes } }];
 }
 
 function decideOrder(
@@ -218,19 +142,36 @@ function decideOrder(
   if (state.yanked.includes(pins.release_event_id)) {
     return reject("release_yanked", `${pins.upgrade_id} ${pins.upgrade_version} was taken back by its author`);
   }
+  const refused = refuseRelease(state, command);
+  if (refused !== null) return refused;
   // Posting where the config says is publishing in the worker's name.
   const notes = (pins.completion_relays ?? []).length === 0 ? [] : ["event:publish:1"];
-  const above = approvalReasons([...grant, ...notes], ceiling ?? []);
+  const above = [...approvalReasons([...grant, ...notes], ceiling ?? []), ...doubtsAbout(state, command)];
   // Only widening asks again, where the owner chose so.
   const unasked = state.active !== null && state.updates.auto_update === "narrow" && command.widened?.length === 0;
-  const approval_reasons = unasked ? [] : above;
+  const calm = unasked && doubtsAbout(state, command).length === 0;
+  const approval_reasons = calm ? [] : above;
+  const asked = { ...pins, signed_by, ...found };
   const requested: InstallEvent = {
     event_type: "install.requested",
-    data: { pins: { ...pins, signed_by, ...found }, approval_reasons, manifest, inputs },
+    data: { pins: asked, approval_reasons, manifest, inputs },
   };
   if (approval_reasons.length > 0) return [requested];
-  const by = above.length === 0 ? "ceiling" : "auto_update";
-  return [requested, ...approved(state, signed_by.config_event_id, by, found.permission_hash, grant)];
+  const rule = above.length > 0;
+  const release = nameOf(askedRelease(asked, state.revoked));
+  const widened = [...(command.widened ?? [])].slice(0, 100);
+  const staged = command.unattended === true && state.updates.trial !== false;
+  return [
+    requested,
+    { event_type: "install.inspected", data: { release, shown_to: rule ? "rule" : "signer", widened } },
+    ...approved(state, release, {
+      config_event_id: signed_by.config_event_id,
+      approved_by: rule ? "auto_update" : "ceiling",
+      permission_hash: release.permission_hash,
+      grant: [...withoutRevoked(grant, state.revoked)],
+      ...(staged ? { staged: true } : {}),
+    }),
+  ];
 }
 
 /** What every signed config must pass, in the order in which an owner would ask. */
@@ -277,27 +218,33 @@ function decideApproval(
   command: Extract<InstallCommand, { type: "approve" }>,
 ): readonly InstallEvent[] | Rejection {
   if (state.pending === null) return reject("not_found", "nothing waits for approval here");
-  const { permission_hash, signed_by } = state.pending.pins;
+  const { pending, inspected } = state;
+  const { permission_hash, signed_by } = pending.pins;
   if (command.permission_hash !== permission_hash) {
     return reject("permission_hash_mismatch", "what waits for approval is not what was shown; look at it again");
   }
-  return approved(state, signed_by.config_event_id, "owner", permission_hash, command.grant);
+  const release = nameOf(pending);
+  if (canonicalize(inspected) !== canonicalize(release)) {
+    return reject("inspection_required", "look at what it may do before you approve it (oa installs inspect)");
+  }
+  const { grant, staged = false, enable: enabled = true } = command;
+  const { config_event_id } = signed_by;
+  const approval = { config_event_id, approved_by: "owner", permission_hash, grant: [...grant] } as const;
+  return approved(state, release, { ...approval, ...(staged ? { staged: true } : {}) }, enabled);
 }
 
-/** A first install runs at once, and so does what comes after a release that was taken back; a disabled one stays so. */
+/** A first install is enabled with it, and so is what comes after a release that was taken back; a disabled one stays so. */
 function approved(
   state: InstallState,
-  config_event_id: string,
-  approved_by: InstallApproved["data"]["approved_by"],
-  permission_hash: string,
-  grant: readonly Permission[],
+  release: InstallRelease,
+  approval: InstallApproved["data"],
+  enabled = true,
 ): readonly InstallEvent[] {
-  const approval: InstallEvent = {
-    event_type: "install.approved",
-    data: { config_event_id, approved_by, permission_hash, grant },
-  };
   const first = state.active === null || state.status === "yanked";
-  return first ? [approval, { event_type: "install.enabled", data: {} }] : [approval];
+  const { staged: _, ...at_once } = approval;
+  const data = { ...(first ? at_once : approval), release };
+  const event: InstallEvent = { event_type: "install.approved", data };
+  return first && enabled ? [event, { event_type: "install.enabled", data: { release } }] : [event];
 }
 
 function isYanked({ active, yanked }: InstallState): boolean {
@@ -312,7 +259,8 @@ function enable(state: InstallState, signed_by?: InstallSigner): readonly Instal
   }
   if (isYanked(state)) return reject("release_yanked", "its author took this release back; install another");
   if (state.status === "enabled" && signed_by === undefined) return [];
-  return [{ event_type: "install.enabled", data: signed_by === undefined ? {} : { signed_by } }];
+  const release = nameOf(state.active);
+  return [{ event_type: "install.enabled", data: signed_by === undefined ? { release } : { release, signed_by } }];
 }
 
 function stop(

@@ -3,7 +3,9 @@ import { describe, it } from "node:test";
 import { foldAll } from "../core/fold.ts";
 import { isRejection, type Rejection } from "../core/refusal.ts";
 import type { InstallEvent, UpgradeManifest } from "../generated/types.ts";
-import { type InstallCommand, type InstallState, installDecider } from "./decider.ts";
+import type { InstallCommand } from "./commands.ts";
+import { installDecider } from "./decider.ts";
+import type { InstallState } from "./state.ts";
 
 const hex = (digit: string): string => digit.repeat(64);
 const [SIGNER, WORKER, AUTHOR, H1, H2] = [hex("1"), hex("2"), hex("3"), hex("a"), hex("b")];
@@ -72,7 +74,12 @@ const types = (decided: readonly InstallEvent[] | Rejection) =>
 
 describe("a signed config", () => {
   it("within the signer's ceiling installs at once", () => {
-    assert.deepEqual(types(after(order())), ["install.requested", "install.approved", "install.enabled"]);
+    assert.deepEqual(types(after(order())), [
+      "install.requested",
+      "install.inspected",
+      "install.approved",
+      "install.enabled",
+    ]);
     const state = stateAfter(order());
     assert.equal(state.status, "enabled");
     assert.deepEqual(state.active?.grant, ["network:egress:github.com"]);
@@ -148,7 +155,8 @@ describe("what the ceiling does not cover", () => {
   it("runs once the owner approved exactly what was shown", () => {
     const grant = wide.grant;
     assert.equal(types(after(wide, { type: "approve", permission_hash: H1, grant })), "permission_hash_mismatch");
-    const approved = stateAfter(wide, { type: "approve", permission_hash: H2, grant });
+    const inspect = { type: "inspect", permission_hash: H2, widened: [] } as const;
+    const approved = stateAfter(wide, inspect, { type: "approve", permission_hash: H2, grant });
     assert.equal(approved.status, "enabled");
     assert.deepEqual(approved.active?.grant, grant);
     assert.equal(types(after({ type: "approve", permission_hash: H2, grant })), "not_found");
@@ -198,9 +206,9 @@ describe("an update", () => {
   });
   it("that widens nothing is taken without asking where the owner chose so, and the log says why", () => {
     const taken = after(order(), narrow, update({ widened: [] }));
-    assert.deepEqual(types(taken), ["install.requested", "install.approved"]);
-    assert.ok(!isRejection(taken) && taken[1]?.event_type === "install.approved");
-    assert.equal(taken[1].data.approved_by, "auto_update");
+    assert.deepEqual(types(taken), ["install.requested", "install.inspected", "install.approved"]);
+    assert.ok(!isRejection(taken) && taken[2]?.event_type === "install.approved");
+    assert.equal(taken[2].data.approved_by, "auto_update");
     assert.equal(stateAfter(order(), narrow, update({ widened: [] })).active?.pins.release_event_id, hex("c"));
   });
   it("that widens anything asks all the same, and what ran goes on", () => {

@@ -3,8 +3,22 @@ import { canonicalize } from "../core/json.ts";
 import type { Permission } from "../core/permission.ts";
 import type { Projection } from "../core/projection.ts";
 import { one, type Sql, type SqlValue } from "../core/sql.ts";
-import type { AutoUpdate, InstallChannel, InstallEvent, InstallPins } from "../generated/types.ts";
-import type { InstallState } from "./decider.ts";
+import type {
+  AutoUpdate,
+  InstallChannel,
+  InstallEvent,
+  InstallPins,
+  InstallRelease,
+  InstallReleaseSeen,
+  InstallRolledBack,
+  InstallUpdatesSet,
+  RevokedPermission,
+  RunCaps,
+  ScheduleChanges,
+} from "../generated/types.ts";
+import { askedRelease, type GrantedRelease, nameOf } from "./release.ts";
+import { evolveReleases, NO_RELEASES, type Releases } from "./releases.ts";
+import type { InstallState } from "./state.ts";
 
 /** An install as lists show it. `active` is what runs, `pending` what waits for the owner. Times are ISO 8601 in UTC. */
 export interface InstallView {
@@ -20,8 +34,30 @@ export interface InstallView {
   readonly yanked: { readonly reason: string; readonly yank_event_id: string; readonly at: string } | null;
   readonly auto_update: AutoUpdate;
   readonly channel: InstallChannel;
+  /** What the owner chose in place of the upgrade's own schedule. */
+  readonly schedule_changes: ScheduleChanges | null;
+  /** The most that a run may use, where the owner chose it. */
+  readonly caps: RunCaps | null;
   /** The release of the last update that the owner denied. */
   readonly denied_release_event_id: string | null;
+  /** What the owner chose for updates, in full; what is not named is the worker's or the upgrade's own. */
+  readonly updates: InstallUpdatesSet["data"];
+  /** Agreed to and on trial. */
+  readonly candidate: InstallPins | null;
+  /** What can be gone back to, the latest first; `proved`: it ran through at least once. */
+  readonly earlier: readonly (InstallRelease & { readonly proved: boolean })[];
+  /** Rolled back: not taken again unasked. */
+  readonly set_aside: readonly InstallRelease[];
+  /** When this worker first saw releases of it, the latest first. */
+  readonly seen: readonly InstallReleaseSeen["data"][];
+  /** What was looked at and may be approved. */
+  readonly inspected: InstallRelease | null;
+  /** What the owner took away of what it asks for. */
+  readonly revoked: readonly RevokedPermission[];
+  /** The last time an earlier release came back. */
+  readonly rolled_back: (InstallRolledBack["data"] & { readonly at: string }) | null;
+  /** Since when `active` runs. */
+  readonly active_since: string | null;
   readonly created_at: string;
   readonly updated_at: string;
 }
@@ -35,7 +71,8 @@ export const installProjection: Projection = {
        install_id TEXT PRIMARY KEY, status TEXT NOT NULL, active TEXT, granted TEXT NOT NULL, pending TEXT,
        approval_reasons TEXT NOT NULL, refusal TEXT, created_at TEXT NOT NULL, updated_at TEXT NOT NULL,
        auto_update TEXT NOT NULL DEFAULT 'ask',
-       channel TEXT NOT NULL DEFAULT 'main', yanked TEXT, denied_release_event_id TEXT)
+       channel TEXT NOT NULL DEFAULT 'main', yanked TEXT, denied_release_event_id TEXT, schedule_changes TEXT,
+       caps TEXT, updates TEXT, releases TEXT, rolled_back TEXT, active_since TEXT)
      WITHOUT ROWID`,
     "CREATE INDEX IF NOT EXISTS proj_installs_status ON proj_installs (status, install_id)",
   ],
@@ -47,32 +84,43 @@ function apply(sql: Sql, recorded: Recorded<EventDraft>): void {
   const { subject_id: install_id, occurred_at: at } = event;
   const set = (assignments: string, ...values: readonly SqlValue[]): void =>
     sql.run(`UPDATE proj_installs SET ${assignments}, updated_at = ? WHERE install_id = ?`, ...values, at, install_id);
+  if (event.event_type === "install.requested") {
+    sql.run(
+      `INSERT INTO proj_installs (install_id, status, granted, approval_reasons, created_at, updated_at)
+       VALUES (?, 'pending', '[]', '[]', ?, ?) ON CONFLICT DO NOTHING`,
+      ...[install_id, at, at],
+    );
+  }
+  foldReleases(sql, install_id, event, set);
   switch (event.event_type) {
-    case "install.requested": {
-      const pending = canonicalize(event.data.pins); // as the log gives it back, so that a rebuild is identical
-      const reasons = JSON.stringify(event.data.approval_reasons);
-      sql.run(
-        `INSERT INTO proj_installs (install_id, status, granted, pending, approval_reasons, created_at, updated_at)
-         VALUES (?, 'pending', '[]', ?, ?, ?, ?)
-         ON CONFLICT (install_id) DO UPDATE SET pending = excluded.pending, refusal = NULL,
-           approval_reasons = excluded.approval_reasons, updated_at = excluded.updated_at,
-           status = CASE WHEN active IS NULL THEN 'pending' ELSE status END`,
-        install_id,
-        pending,
-        reasons,
-        at,
-        at,
+    case "install.requested":
+      set(
+        "refusal = NULL, approval_reasons = ?, status = CASE WHEN active IS NULL THEN 'pending' ELSE status END",
+        JSON.stringify(event.data.approval_reasons),
       );
       break;
-    }
     case "install.approved":
-      set(
-        "active = pending, pending = NULL, approval_reasons = '[]', yanked = NULL, granted = ?",
-        JSON.stringify(event.data.grant),
-      );
+      set("approval_reasons = '[]', status = CASE WHEN status = 'pending' THEN 'disabled' ELSE status END");
+      if (event.data.staged !== true) set("yanked = NULL, active_since = ?", at);
+      break;
+    case "install.promoted":
+      set("active_since = ?", at);
+      break;
+    case "install.rolled_back":
+      set("rolled_back = ?", canonicalize({ ...event.data, at }));
+      if (event.data.by !== "trial") set("yanked = NULL, active_since = ?", at);
       break;
     case "install.updates_set":
-      set("auto_update = ?, channel = ?", event.data.auto_update, event.data.channel);
+      set(
+        "auto_update = ?, channel = ?, updates = ?",
+        ...[event.data.auto_update, event.data.channel, canonicalize(event.data)],
+      );
+      break;
+    case "install.schedule_set":
+      set("schedule_changes = ?", orNull(event.data.changes));
+      break;
+    case "install.caps_set":
+      set("caps = ?", orNull(event.data.caps));
       break;
     case "install.yanked": {
       const { release_event_id, yank_event_id, reason } = event.data;
@@ -81,11 +129,9 @@ function apply(sql: Sql, recorded: Recorded<EventDraft>): void {
         `UPDATE proj_installs SET status = 'yanked' WHERE install_id = ? AND active ->> '$.release_event_id' = ?`,
         ...[install_id, release_event_id],
       );
-      sql.run(
-        `UPDATE proj_installs SET pending = NULL, approval_reasons = '[]',
-           status = CASE WHEN active IS NULL THEN 'removed' ELSE status END
-         WHERE install_id = ? AND pending ->> '$.release_event_id' = ?`,
-        ...[install_id, release_event_id],
+      set(
+        `approval_reasons = CASE WHEN pending IS NULL THEN '[]' ELSE approval_reasons END,
+         status = CASE WHEN active IS NULL AND pending IS NULL THEN 'removed' ELSE status END`,
       );
       break;
     }
@@ -97,21 +143,55 @@ function apply(sql: Sql, recorded: Recorded<EventDraft>): void {
       break;
     case "install.removed":
       set(
-        "status = 'removed', active = NULL, pending = NULL, granted = '[]', approval_reasons = '[]', auto_update = 'ask', channel = 'main'",
+        `status = 'removed', approval_reasons = '[]', auto_update = 'ask', channel = 'main', updates = NULL,
+         schedule_changes = NULL, caps = NULL, active_since = NULL, rolled_back = NULL`,
       );
       break;
     case "install.refused": {
-      const { code, message, signed_by } = event.data;
+      const { code, message } = event.data;
       set("refusal = ?", JSON.stringify({ code, message, at }));
-      sql.run(
-        `UPDATE proj_installs SET denied_release_event_id = pending ->> '$.release_event_id', pending = NULL,
-           approval_reasons = '[]', status = CASE WHEN active IS NULL THEN 'removed' ELSE status END
-         WHERE install_id = ? AND pending ->> '$.signed_by.config_event_id' = ?`,
-        install_id,
-        signed_by.config_event_id,
+      set(
+        `approval_reasons = CASE WHEN pending IS NULL THEN '[]' ELSE approval_reasons END,
+         status = CASE WHEN active IS NULL AND pending IS NULL THEN 'removed' ELSE status END`,
       );
     }
   }
+}
+
+/** What became of the releases, by the same fold as the rules', without manifests. */
+function foldReleases(
+  sql: Sql,
+  install_id: string,
+  event: InstallEvent,
+  set: (assignments: string, ...values: readonly SqlValue[]) => void,
+): void {
+  const row = one<{ releases: string | null }>(
+    sql,
+    "SELECT releases FROM proj_installs WHERE install_id = ?",
+    install_id,
+  );
+  if (row === undefined) return;
+  const before = parseReleases(row.releases);
+  const after = evolveReleases(before, event, ({ pins }, revoked) => askedRelease(pins, revoked));
+  if (after === before) return;
+  const { active, pending } = after;
+  if (event.event_type === "install.refused" && before.pending !== null) {
+    set("denied_release_event_id = ?", before.pending.pins.release_event_id);
+  }
+  set(
+    "active = ?, granted = ?, pending = ?, releases = ?",
+    ...[orNull(active?.pins ?? null), JSON.stringify(active?.grant ?? []), orNull(pending?.pins ?? null)],
+    canonicalize(after),
+  );
+}
+
+function parseReleases(text: unknown): Releases<GrantedRelease> {
+  // Written by `foldReleases` alone.
+  return typeof text === "string" ? (JSON.parse(text) as Releases<GrantedRelease>) : NO_RELEASES;
+}
+
+function orNull(value: object | null): string | null {
+  return value === null ? null : canonicalize(value);
 }
 
 /** Installs, newest first, at most `limit`; removed ones only where they are asked for. */
@@ -137,15 +217,23 @@ export function getInstall(sql: Sql, install_id: string): InstallView | null {
 }
 
 function toView(row: Readonly<Record<string, SqlValue>>): InstallView {
-  const { granted, ...rest } = row;
+  const { granted, releases, ...rest } = row;
   const json = (column: SqlValue | undefined): unknown => (typeof column === "string" ? JSON.parse(column) : null);
+  const { candidate, earlier, proved, set_aside, seen, inspected, revoked } = parseReleases(releases);
+  const { auto_update, channel } = row;
   return {
     ...rest,
+    ...{ set_aside, seen, inspected, revoked, candidate: candidate?.pins ?? null },
+    earlier: earlier.map((one) => ({ ...nameOf(one), proved: proved.includes(one.pins.release_event_id) })),
+    updates: json(row.updates) ?? { auto_update, channel },
+    rolled_back: json(row.rolled_back),
     active: json(row.active),
     grant: json(granted),
     pending: json(row.pending),
     approval_reasons: json(row.approval_reasons),
     refusal: json(row.refusal),
     yanked: json(row.yanked),
+    schedule_changes: json(row.schedule_changes),
+    caps: json(row.caps),
   } as unknown as InstallView;
 }

@@ -3,6 +3,7 @@ import type { EventStore } from "@oa/shared/core/event-store.ts";
 import { Fault, isRejection } from "@oa/shared/core/refusal.ts";
 import type { Sql } from "@oa/shared/core/sql.ts";
 import { installDecider } from "@oa/shared/install/decider.ts";
+import { scheduleOf } from "@oa/shared/install/state.ts";
 import { toCronSchedule } from "@oa/shared/schedule/timing.ts";
 import { scheduleTask } from "./schedule.ts";
 
@@ -22,16 +23,17 @@ export function withSchedules(
   },
 ): EventStore {
   const follow = (context: EventContext, install_id: string): void => {
-    const { status, active } = inner.load(installDecider, install_id);
-    const cron =
-      status === "enabled" && active !== null ? toCronSchedule(active.pins.schedule, options.time_zone) : null;
+    const install = inner.load(installDecider, install_id);
+    const { status } = install;
+    const schedule = status === "enabled" ? scheduleOf(install) : null;
+    const cron = schedule === null ? null : toCronSchedule(schedule, options.time_zone);
     const command =
       cron === null
         ? ({ type: "clear", reason: `the install is ${status === "enabled" ? "not on a schedule" : status}` } as const)
         : ({ type: "set", now_ms: context.now_ms, install_id, worker_id: options.worker, schedule: cron } as const);
     const { idempotency_key: _, ...own } = context;
     const done = inner.handle(own, [scheduleTask(install_id, command)]);
-    // The manifest's schedule was checked before; a refusal here must not leave an install without its schedule.
+    // The manifest's schedule and the owner's were checked before; a refusal here must not leave an install without its schedule.
     if (isRejection(done))
       throw new Fault(done.code, done.message, done.details === undefined ? {} : { details: done.details });
   };
@@ -55,6 +57,10 @@ const CHANGES = new Set([
   "install.disabled",
   "install.yanked",
   "install.removed",
+  "install.schedule_set",
+  "install.promoted",
+  "install.rolled_back",
+  "install.revocations_set",
 ]);
 
 function changesInstall(event: Recorded<EventDraft>): boolean {

@@ -1,7 +1,7 @@
 import { canonicalize } from "@oa/shared/core/json.ts";
 import type { Permission } from "@oa/shared/core/permission.ts";
 import type { UpgradeManifest, UpgradeSchedule } from "@oa/shared/generated/types.ts";
-import type { InstalledRelease } from "@oa/shared/install/decider.ts";
+import type { InstalledRelease } from "@oa/shared/install/release.ts";
 import type { Change, UpgradeDiff } from "@oa/shared/upgrade/change.ts";
 import { diffUpgrades } from "@oa/shared/upgrade/diff.ts";
 

@@ -1,0 +1,150 @@
+import { canonicalize } from "../core/json.ts";
+import { LIMITS } from "../core/limits.ts";
+import { isRejection, type Rejection, reject } from "../core/refusal.ts";
+import { compareSemver, parseSemver } from "../core/semver.ts";
+import type { InstallEvent, RevokedPermission } from "../generated/types.ts";
+import type { InstallCommand } from "./commands.ts";
+import { type InstalledRelease, nameOf, narrowed } from "./release.ts";
+import { isSetAside, lastGood } from "./releases.ts";
+import type { InstallState } from "./state.ts";
+
+type Decided = readonly InstallEvent[] | Rejection;
+type Of<Type extends InstallCommand["type"]> = Extract<InstallCommand, { type: Type }>;
+
+/** What is agreed to was looked at before, and this keeps by whom. Refusals: not_found, permission_hash_mismatch. */
+export function decideInspection({ pending }: InstallState, command: Of<"inspect">): Decided {
+  if (pending === null) return reject("not_found", "nothing waits for approval here");
+  const { permission_hash, widened, known_for_ms } = command;
+  if (permission_hash !== pending.pins.permission_hash) {
+    return reject("permission_hash_mismatch", "what waits for approval is not what was shown; look at it again");
+  }
+  const known = known_for_ms === undefined ? {} : { known_for_ms };
+  const data = { release: nameOf(pending), shown_to: "owner", widened: widened.slice(0, 100), ...known } as const;
+  return [{ event_type: "install.inspected", data }];
+}
+
+/** Why an order's release may not take the place of what runs. Refusals: release_pinned, release_downgrade, release_set_aside. */
+export function refuseRelease(state: InstallState, command: Of<"order">): Rejection | null {
+  const { active, updates } = state;
+  const { pins, unattended = false, found } = command;
+  if (active === null) return null;
+  const [now, next] = [active.pins.upgrade_version, pins.upgrade_version];
+  const same = active.pins.release_event_id === pins.release_event_id;
+  if (updates.pinned === true && !same) {
+    return reject("release_pinned", `it is pinned to version ${now}; unpin it to take version ${next}`);
+  }
+  if (!unattended) return null;
+  if (isOlder(next, now)) {
+    return reject("release_downgrade", `version ${next} is older than ${now}, which runs; it is not taken unasked`);
+  }
+  if (isSetAside(state, { ...pins, ...found })) {
+    return reject("release_set_aside", `version ${next} was rolled back here; it is not taken again unasked`);
+  }
+  return null;
+}
+
+/** Why the owner is asked although the signer's ceiling covers it. */
+export function doubtsAbout(state: InstallState, { pins, found, unattended = false }: Of<"order">): readonly string[] {
+  const { active, updates } = state;
+  if (active === null) return [];
+  const [now, next] = [active.pins.upgrade_version, pins.upgrade_version];
+  return [
+    ...(isOlder(next, now) ? [`version ${next} is OLDER than ${now}, which runs`] : []),
+    ...(isSetAside(state, { ...pins, ...found }) ? [`version ${next} was rolled back here`] : []),
+    ...(unattended && updates.auto_update === "ask" ? ["every update waits for your approval"] : []),
+  ];
+}
+
+/** By SemVer precedence; a version that cannot be compared is not called older. */
+export function isOlder(next: string, now: string): boolean {
+  const [a, b] = [parseSemver(next), parseSemver(now)];
+  return !isRejection(a) && !isRejection(b) && compareSemver(a, b) < 0;
+}
+
+/** A release proves itself by running through; one on trial takes the other's place by it. */
+export function decideSuccess(state: InstallState, { release_event_id, run_id }: Of<"ran_through">): Decided {
+  const { candidate, active, proved } = state;
+  if (candidate?.pins.release_event_id === release_event_id) {
+    return [{ event_type: "install.promoted", data: { release: nameOf(candidate), run_id } }];
+  }
+  if (active?.pins.release_event_id !== release_event_id || proved.includes(release_event_id)) return [];
+  return [{ event_type: "install.proved", data: { release: nameOf(active), run_id } }];
+}
+
+/** One failure ends a trial; several in a row bring back the last good release, if there is one. */
+export function decideFailure(state: InstallState, command: Of<"ran_aground">): Decided {
+  const { active, candidate, updates } = state;
+  const { release_event_id, run_id, failures, message } = command;
+  if (active === null) return [];
+  if (candidate?.pins.release_event_id === release_event_id) {
+    const reason = `its trial run failed: ${message}`.slice(0, 500);
+    const data = { from: nameOf(candidate), to: nameOf(active), by: "trial", reason, run_id } as const;
+    return [{ event_type: "install.rolled_back", data }];
+  }
+  const most = rollbackAfter(state);
+  const target = lastGood(state);
+  const stays = updates.pinned === true || target === null || most === 0 || failures < most;
+  if (active.pins.release_event_id !== release_event_id || stays) return [];
+  const reason = `${failures} runs in a row failed, the last one: ${message}`.slice(0, 500);
+  const data = { from: nameOf(active), to: nameOf(target), by: "failures", reason, run_id } as const;
+  return [{ event_type: "install.rolled_back", data }];
+}
+
+/** After how many failed runs in a row the last good release comes back: as the owner says, else the upgrade; 0: never. */
+export function rollbackAfter({ active, updates }: Pick<InstallState, "active" | "updates">): number {
+  return updates.rollback_after ?? active?.manifest?.policy?.rollback_after_failures ?? LIMITS.rollback_failures;
+}
+
+/** The owner goes back to what was approved here before. Refusals: not_found, release_yanked. */
+export function decideRollback(state: InstallState, { to, reason }: Of<"roll_back">): Decided {
+  const { active, candidate, earlier, yanked, status } = state;
+  if (active === null) return reject("not_found", "nothing runs here that could be rolled back");
+  const named = (one: InstalledRelease): boolean =>
+    to === one.pins.release_event_id || to === one.pins.upgrade_version || to === null;
+  if (candidate !== null && named(active)) return rolledBack(candidate, active, reason);
+  const offered = to === null ? earlier.filter((one) => !isSetAside(state, one.pins)) : earlier.filter(named);
+  const target = (to === null ? lastGood(state) : null) ?? offered[0];
+  if (target === undefined) {
+    const kept = earlier.map(({ pins }) => pins.upgrade_version).join(", ");
+    const what = to === null ? "no earlier release of it" : `no release ${to} of it`;
+    return reject("not_found", `${what} was approved here${kept === "" ? "" : `; there are ${kept}`}`);
+  }
+  if (yanked.includes(target.pins.release_event_id)) {
+    return reject("release_yanked", `version ${target.pins.upgrade_version} was taken back by its author`);
+  }
+  const back = rolledBack(active, target, reason);
+  // What was taken back by its author stopped; what the owner goes back to runs.
+  const enabled = { event_type: "install.enabled", data: { release: nameOf(target) } } as const;
+  return status === "yanked" ? [...back, enabled] : back;
+}
+
+function rolledBack(from: InstalledRelease, to: InstalledRelease, reason: string): readonly InstallEvent[] {
+  return [{ event_type: "install.rolled_back", data: { from: nameOf(from), to: nameOf(to), by: "owner", reason } }];
+}
+
+/** Takes permissions away, or gives them back. Refusals: not_found, for what was never asked for. */
+export function decideRevocations(state: InstallState, { revoked }: Of<"set_revocations">): Decided {
+  const { active, pending, candidate } = state;
+  if (active === null) return reject("not_found", "nothing runs here that could be narrowed");
+  const releases = [active, ...(pending === null ? [] : [pending]), ...(candidate === null ? [] : [candidate])];
+  const asked = releases.flatMap((release) => release.asked.permissions);
+  const known = [...asked, ...state.revoked.map(({ permission }) => permission)];
+  const strange = revoked.find(({ permission }) => !known.includes(permission));
+  if (strange !== undefined) {
+    return reject(
+      "not_found",
+      `it was never granted ${strange.permission}; it has ${active.asked.permissions.join(", ")}`,
+    );
+  }
+  if (canonicalize(revoked) === canonicalize(state.revoked)) return [];
+  const release = narrowed(active, revoked);
+  const data = { revoked: revoked as RevokedPermission[], release: nameOf(release), grant: [...release.grant] };
+  return [{ event_type: "install.revocations_set", data }];
+}
+
+/** The first time a release is seen counts, whatever the clock says later: one that is set back and forth ages nothing. */
+export function decideSighting(state: InstallState, { type: _, ...data }: Of<"see_release">): Decided {
+  if (state.active === null && state.pending === null) return reject("not_found", "there is no such install");
+  const known = state.seen.some(({ release_event_id }) => release_event_id === data.release_event_id);
+  return known ? [] : [{ event_type: "install.release_seen", data }];
+}
