@@ -1,12 +1,25 @@
+import { LIMITS } from "@oa/shared/core/limits.ts";
 import type { Catalog } from "./objects/catalog.ts";
 import type { Mailbox } from "./objects/mailbox.ts";
+import type { Receipts } from "./objects/receipts.ts";
 import type { Relay } from "./objects/relay.ts";
+import type { Reputation } from "./objects/reputation.ts";
 
 /** The Worker's bindings, as wrangler.toml declares them. */
 export interface Env {
   readonly RELAY: DurableObjectNamespace<Relay>;
   readonly CATALOG: DurableObjectNamespace<Catalog>;
   readonly MAILBOX: DurableObjectNamespace<Mailbox>;
+  readonly RECEIPTS: DurableObjectNamespace<Receipts>;
+  /** The edge's own secret key in hex, a secret: it signs proofs of receipts. Without it there are none. */
+  readonly EDGE_KEY?: string;
+  /** Lightning networks whose payments count, with commas between; bitcoin alone where it is not set. */
+  readonly LIGHTNING_NETWORKS?: string;
+  readonly REPUTATION: DurableObjectNamespace<Reputation>;
+  /** Keys in hex, with commas between, whose follow lists reputation's web of trust starts from; it is off without. */
+  readonly TRUST_ANCHORS?: string;
+  /** host:port pairs, with commas between, whose LNURL servers are asked over plain HTTP; for development. */
+  readonly LNURL_HOSTS?: string;
   /** The built site; absent in a test that has none. */
   readonly ASSETS?: Fetcher;
   /** "1" adds the route that measures bare signature verification. Never set in wrangler.toml. */
@@ -20,4 +33,14 @@ export function relayOf(env: Env): DurableObjectStub<Relay> {
 
 export function catalogOf(env: Env): DurableObjectStub<Catalog> {
   return env.CATALOG.getByName("main");
+}
+
+/** Claims of payments whose hashes begin alike: 4,096 objects. */
+export function receiptsOf(env: Env, payment_hash: string): DurableObjectStub<Receipts> {
+  return env.RECEIPTS.getByName(payment_hash.slice(0, LIMITS.receipt_shard_digits));
+}
+
+/** Each listing has an object of its own. */
+export function reputationOf(env: Env, listing: string): DurableObjectStub<Reputation> {
+  return env.REPUTATION.getByName(listing);
 }

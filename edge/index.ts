@@ -2,15 +2,20 @@ import { answer } from "@oa/shared/api/answer.ts";
 import { reject } from "@oa/shared/core/refusal.ts";
 import { type Context, Hono } from "hono";
 import { cors } from "hono/cors";
+import { edgePublicKey } from "./adapters/edge-key.ts";
 import { catalogOf, type Env, relayOf } from "./env.ts";
 import { Catalog } from "./objects/catalog.ts";
 import { Mailbox } from "./objects/mailbox.ts";
+import { Receipts } from "./objects/receipts.ts";
 import { Relay } from "./objects/relay.ts";
+import { Reputation } from "./objects/reputation.ts";
 import { relayInformation } from "./relay/information.ts";
 import { benchRoutes } from "./routes/bench.ts";
 import { installRoutes } from "./routes/installs.ts";
 import { listingRoutes } from "./routes/listings.ts";
 import { openApi } from "./routes/openapi.ts";
+import { receiptRoutes } from "./routes/receipts.ts";
+import { reputationRoutes } from "./routes/reputation.ts";
 import { snapshotRoutes } from "./routes/snapshot.ts";
 
 const app = new Hono<{ Bindings: Env }>();
@@ -22,7 +27,7 @@ app.use("/v1/*", cors({ origin: "*", allowHeaders: ["Authorization", "Content-Ty
 app.get("/", async (context) => {
   if (context.req.header("upgrade")?.toLowerCase() === "websocket") return relayOf(context.env).fetch(context.req.raw);
   if (context.req.header("accept")?.includes("application/nostr+json")) {
-    return context.body(JSON.stringify(relayInformation()), 200, {
+    return context.body(JSON.stringify(relayInformation(edgePublicKey(context.env))), 200, {
       "Content-Type": "application/nostr+json",
       "Access-Control-Allow-Origin": "*",
       "Access-Control-Allow-Headers": "*",
@@ -42,8 +47,10 @@ app.options("/", (context) =>
 app.get("/health", async (context) => context.json({ status: "ok", ...(await catalogOf(context.env).stats()) }));
 app.get("/openapi.json", (context) => context.json(openApi(new URL(context.req.url).origin)));
 app.route("/v1/listings", listingRoutes);
+app.route("/v1/listings", reputationRoutes);
 app.route("/v1/snapshot", snapshotRoutes);
 app.route("/v1/workers", installRoutes);
+app.route("/v1/receipts", receiptRoutes);
 app.route("/bench", benchRoutes);
 app.all("/v1/*", (context) => answer(context, reject("not_found", `there is no ${context.req.path}`)));
 app.get("*", (context) => site(context));
@@ -66,5 +73,5 @@ async function site(context: Context<{ Bindings: Env }>): Promise<Response> {
 }
 
 // The runtime finds the Durable Object classes among the exports of this module.
-export { Catalog, Mailbox, Relay };
+export { Catalog, Mailbox, Receipts, Relay, Reputation };
 export default app;

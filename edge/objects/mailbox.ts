@@ -3,24 +3,18 @@ import { type EventStore, openEventStore, task } from "@oa/shared/core/event-sto
 import { newUuid, type RandomBytes } from "@oa/shared/core/id.ts";
 import { LIMITS } from "@oa/shared/core/limits.ts";
 import { isRejection, type Rejection, reject } from "@oa/shared/core/refusal.ts";
-import { one, type Sql } from "@oa/shared/core/sql.ts";
+import type { Sql } from "@oa/shared/core/sql.ts";
 import type { MailboxPage } from "@oa/shared/generated/types.ts";
 import { type MailboxCommand, mailbox } from "@oa/shared/mailbox/decider.ts";
 import { mailboxView } from "@oa/shared/mailbox/views.ts";
 import { tagValue } from "@oa/shared/nostr/kinds.ts";
 import type { NostrEvent } from "@oa/shared/nostr/verify.ts";
 import { durableSql } from "../adapters/durable-sql.ts";
+import { type Caller, hasSpentAuth, SPENT_AUTH_DDL, spendAuth } from "../adapters/spent-auth.ts";
 import type { Env } from "../env.ts";
 
-/** A checked NIP-98 authorisation: who asks, and the id that may be used once. */
-export interface Caller {
-  readonly pubkey: string;
-  readonly auth_id: string;
-  readonly signed_at_s: number;
-}
-
 const DDL = [
-  "CREATE TABLE IF NOT EXISTS box_used (auth_id TEXT PRIMARY KEY, until_s INTEGER NOT NULL) WITHOUT ROWID",
+  SPENT_AUTH_DDL,
   "CREATE TABLE IF NOT EXISTS box_contents (deposit_id TEXT PRIMARY KEY, raw TEXT NOT NULL) WITHOUT ROWID",
 ];
 const random: RandomBytes = (count) => crypto.getRandomValues(new Uint8Array(count));
@@ -36,8 +30,7 @@ export class Mailbox extends DurableObject<Env> {
   constructor(context: DurableObjectState, env: Env) {
     super(context, env);
     this.#sql = durableSql(context.storage);
-    const exists = one(this.#sql, "SELECT 1 AS here FROM sqlite_master WHERE name = 'box_used'") !== undefined;
-    if (exists) this.#open();
+    if (hasSpentAuth(this.#sql)) this.#open();
   }
 
   /** Refusals: auth_replayed, not_permitted. */
@@ -78,7 +71,7 @@ export class Mailbox extends DurableObject<Env> {
   list(worker: string, caller: Caller, after: number): MailboxPage | Rejection {
     if (caller.pubkey !== worker) return reject("not_permitted", `only worker ${worker} reads its mailbox`);
     if (this.#store === null) return { installs: [], next_after: null };
-    const replayed = this.#sql.transaction(() => this.#useOnce(caller));
+    const replayed = this.#sql.transaction(() => spendAuth(this.#sql, caller, Math.floor(Date.now() / 1000)));
     if (replayed !== null) return replayed;
     const rows = this.#sql.all<{ seq: number; deposit_id: string; signer: string; received_at: string; raw: string }>(
       `SELECT p.seq, p.deposit_id, p.signer, p.received_at, c.raw
@@ -107,9 +100,9 @@ export class Mailbox extends DurableObject<Env> {
   #handle(worker: string, caller: Caller, command: MailboxCommand, also?: () => void): Rejection | null {
     const store = this.#open();
     return this.#sql.transaction(() => {
-      const replayed = this.#useOnce(caller);
-      if (replayed !== null) return replayed;
       const now_ms = Date.now();
+      const replayed = spendAuth(this.#sql, caller, Math.floor(now_ms / 1000));
+      if (replayed !== null) return replayed;
       const done = store.handle(
         {
           now_ms,
@@ -127,18 +120,5 @@ export class Mailbox extends DurableObject<Env> {
       this.#sql.run("DELETE FROM box_contents WHERE deposit_id NOT IN (SELECT deposit_id FROM proj_mailbox)");
       return null;
     });
-  }
-
-  /** Spends a NIP-98 id. It is remembered for as long as its time would still be accepted. */
-  #useOnce({ auth_id, signed_at_s }: Caller): Rejection | null {
-    this.#sql.run("DELETE FROM box_used WHERE until_s < ?", Math.floor(Date.now() / 1000));
-    const used = one(this.#sql, "SELECT 1 AS here FROM box_used WHERE auth_id = ?", auth_id);
-    if (used !== undefined) return reject("auth_replayed", "this Authorization event was used before: sign a new one");
-    this.#sql.run(
-      "INSERT INTO box_used (auth_id, until_s) VALUES (?, ?)",
-      auth_id,
-      signed_at_s + LIMITS.http_auth_skew_s,
-    );
-    return null;
   }
 }

@@ -1,12 +1,12 @@
 import { DurableObject } from "cloudflare:workers";
 import { LIMITS } from "@oa/shared/core/limits.ts";
-import { type Rejection, reject } from "@oa/shared/core/refusal.ts";
-import { matchesFilter } from "@oa/shared/nostr/filter.ts";
-import type { VerifiedEvent } from "@oa/shared/nostr/verify.ts";
+import { assert, isRejection, type Rejection, reject } from "@oa/shared/core/refusal.ts";
+import { matchesFilter, parseFilter } from "@oa/shared/nostr/filter.ts";
+import type { NostrEvent, VerifiedEvent } from "@oa/shared/nostr/verify.ts";
 import { durableSql } from "../adapters/durable-sql.ts";
 import { edgeSchnorr } from "../adapters/schnorr.ts";
-import { catalogOf, type Env } from "../env.ts";
-import { handOver, hasPending, isHandedOn } from "../ingest.ts";
+import { catalogOf, type Env, reputationOf } from "../env.ts";
+import { handOver, hasPending, isHandedOn, type Lane, type Taker } from "../ingest.ts";
 import {
   type Connection,
   forgetConnection,
@@ -16,8 +16,10 @@ import {
   withinRate,
 } from "../relay/connection.ts";
 import { type ClientMessage, frames, nostrReason, parseMessage } from "../relay/protocol.ts";
+import { queryEvents } from "../relay/query.ts";
 import { admit, handleMessage, type Outcome, storedReply } from "../relay/session.ts";
 import { createRelayTables, expirationOf, storeEvents, sweepExpired } from "../relay/store.ts";
+import { createLaneTables, reputationLane } from "../reputation/lane.ts";
 
 interface Waiting {
   readonly socket: WebSocket;
@@ -49,13 +51,14 @@ export class Relay extends DurableObject<Env> {
   #queue: Waiting[] = [];
   #queued_chars = 0;
   #flushing = false;
-  #handing_over = false;
+  readonly #handing_over = new Set<Lane>();
   #alarm_ms: number | null = null;
 
   constructor(context: DurableObjectState, env: Env) {
     super(context, env);
     this.#sql = durableSql(context.storage);
     createRelayTables(this.#sql);
+    createLaneTables(this.#sql);
     for (const socket of context.getWebSockets()) {
       this.#connections.set(socket, restoreConnection(this.#sql, socket));
     }
@@ -79,6 +82,28 @@ export class Relay extends DurableObject<Env> {
     this.#connections.set(server, connection);
     saveConnection(this.#sql, server, connection);
     return new Response(null, { status: 101, webSocket: client });
+  }
+
+  /** For each list of filters, the stored events that meet any of them, as JSON. Only the edge itself asks so. */
+  find(lists: readonly (readonly object[])[]): readonly (readonly string[])[] {
+    const now_s = Math.floor(Date.now() / 1000);
+    return lists.map((list) => {
+      const filters = list.map((raw) => {
+        const filter = parseFilter(raw);
+        assert(!isRejection(filter), "the edge asks with valid filters");
+        return filter;
+      });
+      return queryEvents(this.#sql, filters, now_s);
+    });
+  }
+
+  /** Stores an event that this edge itself signed, and tells who waits for it. Refusals: those of storing. */
+  publishOwn(event: NostrEvent): Rejection | null {
+    // The edge signed it a moment ago, so it is checked no more than that.
+    const own = [event as VerifiedEvent];
+    const [rejection = null] = this.#sql.transaction(() => storeEvents(this.#sql, own, Math.floor(Date.now() / 1000)));
+    if (rejection === null) for (const { socket, frame } of this.#deliveries(own)) this.#send(socket, frame);
+    return rejection;
   }
 
   override webSocketMessage(socket: WebSocket, message: string | ArrayBuffer): void {
@@ -247,15 +272,20 @@ export class Relay extends DurableObject<Env> {
   }
 
   async #handOver(): Promise<void> {
-    if (this.#handing_over) return;
-    this.#handing_over = true;
+    const reputation = reputationLane(this.#sql, (listing) => reputationOf(this.env, listing));
+    await Promise.all([this.#handTo("catalog", catalogOf(this.env)), this.#handTo("reputation", reputation)]);
+  }
+
+  async #handTo(lane: Lane, taker: Taker): Promise<void> {
+    if (this.#handing_over.has(lane)) return;
+    this.#handing_over.add(lane);
     try {
-      await handOver(this.#sql, catalogOf(this.env));
+      await handOver(this.#sql, lane, taker);
     } catch (error) {
-      console.error("the catalog did not take events; they will be handed over again", error);
+      console.error(`the ${lane} did not take events; they will be handed over again`, error);
       this.#wake(Date.now() + LIMITS.relay_handover_retry_ms);
     } finally {
-      this.#handing_over = false;
+      this.#handing_over.delete(lane);
     }
   }
 

@@ -1,10 +1,11 @@
 import { LIMITS } from "@oa/shared/core/limits.ts";
 import { KINDS } from "@oa/shared/nostr/kinds.ts";
 
-/** The relay information document (NIP-11). Its limits are the ones that are enforced. */
-export function relayInformation(): object {
+/** The relay information document (NIP-11). Its limits are the ones that are enforced; `self` signs its proofs. */
+export function relayInformation(self: string | null): object {
   return {
     name: "OpenAgents upgrades",
+    ...(self === null ? {} : { self }),
     description: "Agent upgrades: signed manifests, releases, receipts and ratings. Other kinds are refused.",
     supported_nips: [1, 9, 11, 40, 42, 45, 50, 70],
     software: "openagents-upgrades",

@@ -6,6 +6,12 @@ import listingQuery from "@oa/schemas/api/edge-listing-query.json" with { type: 
 import mailboxDeposit from "@oa/schemas/api/edge-mailbox-deposit.json" with { type: "json" };
 import mailboxPage from "@oa/schemas/api/edge-mailbox-page.json" with { type: "json" };
 import mailboxSigners from "@oa/schemas/api/edge-mailbox-signers.json" with { type: "json" };
+import receiptBatch from "@oa/schemas/api/edge-receipt-batch.json" with { type: "json" };
+import receiptBundle from "@oa/schemas/api/edge-receipt-bundle.json" with { type: "json" };
+import receiptClaim from "@oa/schemas/api/edge-receipt-claim.json" with { type: "json" };
+import receiptClaimed from "@oa/schemas/api/edge-receipt-claimed.json" with { type: "json" };
+import receiptReport from "@oa/schemas/api/edge-receipt-report.json" with { type: "json" };
+import receiptVerification from "@oa/schemas/api/edge-receipt-verification.json" with { type: "json" };
 import snapshotPage from "@oa/schemas/api/edge-snapshot-page.json" with { type: "json" };
 import nostrEvent from "@oa/schemas/nostr/event.json" with { type: "json" };
 
@@ -22,6 +28,12 @@ const FILES: readonly SchemaFile[] = [
   mailboxDeposit,
   mailboxPage,
   mailboxSigners,
+  receiptBatch,
+  receiptBundle,
+  receiptClaim,
+  receiptClaimed,
+  receiptReport,
+  receiptVerification,
   snapshotPage,
   nostrEvent,
 ];
@@ -81,6 +93,28 @@ export function openApi(origin: string): object {
           summary: "The whole catalog with its signed events, for mirrors",
           parameters: [{ name: "cursor", in: "query", schema: { type: "string" } }],
           responses: ok("A page of the catalog", snapshotPage.title),
+        },
+      },
+      "/v1/receipts/verify": {
+        post: {
+          summary: "Verify licence receipts: every check of each, and a proof for the valid ones",
+          requestBody: { required: true, content: json(receiptBatch.title) },
+          responses: ok("What was found of each, in order", receiptVerification.title),
+        },
+      },
+      "/v1/receipts/claim": {
+        post: {
+          summary: "Claim a receipt's payment, as its buyer: once in the world, a repeat gives the same answer",
+          security: SIGNED,
+          requestBody: { required: true, content: json(receiptBundle.title) },
+          responses: ok("The payment is held by this receipt", receiptClaimed.title),
+        },
+      },
+      "/v1/receipts/{payment_hash}": {
+        get: {
+          summary: "Which receipt holds a payment",
+          parameters: [path("payment_hash", "64 hex digits")],
+          responses: ok("The claim", receiptClaim.title),
         },
       },
       "/v1/workers/{pubkey}/signers": {

@@ -5,7 +5,7 @@ import type { Validator } from "@oa/shared/generated/validators.cjs";
 import { checkHttpAuth } from "@oa/shared/nostr/27235-http-auth.ts";
 import type { Context } from "hono";
 import { edgeSchnorr } from "../adapters/schnorr.ts";
-import type { Caller } from "../objects/mailbox.ts";
+import type { Caller } from "../adapters/spent-auth.ts";
 
 /** The body's exact bytes, which a signature covers; refused as soon as it is too large. Refusal: too_large. */
 export async function readBytes(request: Request, bytes_max: number): Promise<Uint8Array | Rejection> {
@@ -35,8 +35,11 @@ export async function readBytes(request: Request, bytes_max: number): Promise<Ui
 }
 
 /** Who signed this request (NIP-98), and its body. Refusals: too_large, auth_required, auth_invalid, auth_stale. */
-export async function authenticate(context: Context): Promise<{ caller: Caller; body: Uint8Array } | Rejection> {
-  const body = await readBytes(context.req.raw, LIMITS.mailbox_body_bytes);
+export async function authenticate(
+  context: Context,
+  bytes_max: number = LIMITS.mailbox_body_bytes,
+): Promise<{ caller: Caller; body: Uint8Array } | Rejection> {
+  const body = await readBytes(context.req.raw, bytes_max);
   if (isRejection(body)) return body;
   const event = checkHttpAuth(
     context.req.header("authorization"),

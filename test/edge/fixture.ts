@@ -13,6 +13,8 @@ export interface TestEdge {
   readonly edge: () => RunningEdge;
   readonly restart: () => Promise<void>;
   readonly close: () => Promise<void>;
+  /** Where its databases lie. */
+  readonly data_dir: string;
   /** Lines the edge has logged. */
   readonly log: string[];
 }
@@ -24,6 +26,7 @@ export async function openTestEdge(): Promise<TestEdge> {
   let running = await start();
   return {
     edge: () => running,
+    data_dir,
     restart: async () => {
       await running.close();
       running = await start();

@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { Fault } from "@oa/shared/core/refusal.ts";
 import { Log, LogLevel, Miniflare } from "miniflare";
 import { buildEdge } from "./edge-build.ts";
+import { loadOrCreateKey } from "./keys.ts";
 import { makeFolder } from "./make-folder.ts";
 import { guardWorkerd } from "./workerd-guard.ts";
 
@@ -34,7 +35,9 @@ export interface EdgeOptions {
 
 const NAME = "openagents-upgrades";
 const COMPATIBILITY_DATE = "2026-06-01";
-const OBJECTS = { RELAY: "Relay", CATALOG: "Catalog", MAILBOX: "Mailbox" };
+const OBJECTS = { RELAY: "Relay", CATALOG: "Catalog", MAILBOX: "Mailbox", RECEIPTS: "Receipts", REPUTATION: "Reputation" };
+/** On the owner's own machine the development Lightning node's payments count too. */
+const OWN_BINDINGS = { LIGHTNING_NETWORKS: "bitcoin,regtest" };
 
 /**
  * Starts the edge in workerd on 127.0.0.1, building its bundle first where the sources have changed. Throws a Fault:
@@ -44,9 +47,12 @@ export async function startEdge(options: EdgeOptions): Promise<RunningEdge> {
   const { root, data_dir } = options;
   await makeFolder(data_dir);
   const modules = await readModules(await buildEdge(root));
+  const { secret_key } = await loadOrCreateKey(data_dir, "edge", null);
+  const bindings = { ...OWN_BINDINGS, EDGE_KEY: Buffer.from(secret_key).toString("hex"), ...options.bindings };
+  const own = { ...options, bindings };
   await assertFree(options.port);
   const guard = guardWorkerd();
-  const miniflare = keepingSignals(() => new Miniflare(configuration(options, modules)));
+  const miniflare = keepingSignals(() => new Miniflare(configuration(own, modules)));
   const close = async (): Promise<void> => {
     await miniflare.dispose();
     guard.end();
@@ -57,7 +63,7 @@ export async function startEdge(options: EdgeOptions): Promise<RunningEdge> {
     return {
       url,
       relay_url: `${url.replace("http", "ws")}/`,
-      serveSite: (site_dir) => miniflare.setOptions(configuration({ ...options, port, site_dir }, modules)),
+      serveSite: (site_dir) => miniflare.setOptions(configuration({ ...own, port, site_dir }, modules)),
       close,
     };
   } catch (error) {
