@@ -5,7 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
 import type { ModelBackends } from "@oa/worker/backends/backend.ts";
-import { openModelBackends } from "@oa/worker/backends/backends.ts";
+import { cappedBackends, openModelBackends } from "@oa/worker/backends/backends.ts";
 import { writeTinyBert, writeTinyLlama } from "./fakes/gguf.ts";
 import { openFakeModelServer } from "./fakes/openai-server.ts";
 
@@ -84,6 +84,21 @@ describe("llama.cpp runs GGUF models in this process", () => {
       code: "backend_unavailable",
       message: /gone\.gguf" does not exist/,
     });
+  });
+  it("refuses a model that is larger than a run may use, all its files together, before anything is loaded", async () => {
+    const small = openModelBackends({ "llama.cpp": { generate_model_path: llama, threads: 1 } });
+    const capped = cappedBackends(small, 100_000);
+    await assert.rejects(capped.generate({ ...ask, backend: "llama.cpp" }), {
+      code: "memory_limit",
+      message: /tiny-llama\.gguf" takes at least \d+ MiB of memory, and a run may use 1 MiB: choose a smaller one/,
+    });
+    const [first, second] = [1, 2].map((part) => join(folder, `parts-0000${part}-of-00002.gguf`));
+    for (const path of [first, second]) writeFileSync(path ?? "", Buffer.alloc(80_000));
+    const split = cappedBackends(openModelBackends({ "llama.cpp": { embed_model_path: first ?? "" } }), 100_000);
+    await assert.rejects(split.embed({ ...embed, backend: "llama.cpp", texts: ["a"] }), { code: "memory_limit" });
+    const roomy = cappedBackends(small, 1e9);
+    assert.equal((await roomy.generate({ ...ask, backend: "llama.cpp" })).model, "tiny-llama");
+    await small.close();
   });
   it("fails with one sentence on a file that is no model", async () => {
     const path = join(folder, "noise.gguf");

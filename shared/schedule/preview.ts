@@ -1,7 +1,8 @@
 import { type Cron, hasWall, nextFire, parseCron, shownBefore } from "../core/cron.ts";
 import { LIMITS } from "../core/limits.ts";
+import { localText, wallText } from "../core/local-time.ts";
 import { isRejection, type Rejection, reject } from "../core/refusal.ts";
-import { checkTimeZone, nextTransition, offsetAt, segmentAt } from "../core/time-zone.ts";
+import { checkTimeZone, nextTransition, segmentAt } from "../core/time-zone.ts";
 import { isOpen, nextOpening, parseWindow } from "../core/window.ts";
 
 /** A schedule to look ahead in. `from_ms` is exclusive. */
@@ -72,14 +73,6 @@ export function previewSchedule(request: PreviewRequest): Preview | Rejection {
   };
 }
 
-/** An instant as the zone's clocks show it, e.g. `2026-03-08T03:00-05:00`. */
-export function localText(time_zone: string, at_ms: number): string {
-  const offset_ms = offsetAt(time_zone, at_ms);
-  const minutes = Math.round(Math.abs(offset_ms) / 60_000);
-  const hours = String(Math.floor(minutes / 60)).padStart(2, "0");
-  return `${wallText(at_ms + offset_ms)}${offset_ms < 0 ? "-" : "+"}${hours}:${String(minutes % 60).padStart(2, "0")}`;
-}
-
 function clockChanges(cron: Cron, time_zone: string, from_ms: number, until_ms: number): readonly ClockChange[] {
   const changes: ClockChange[] = [];
   for (let change = nextTransition(time_zone, from_ms, until_ms); change !== null; ) {
@@ -104,8 +97,4 @@ function clockChanges(cron: Cron, time_zone: string, from_ms: number, until_ms: 
 function outcomeOf(kind: ClockChange["kind"], interval: boolean): ClockChange["outcome"] {
   if (kind === "gap") return interval ? "does_not_fire" : "fires_after_gap";
   return interval ? "fires_both_times" : "fires_first_time";
-}
-
-function wallText(wall_ms: number): string {
-  return new Date(wall_ms).toISOString().slice(0, 16);
 }

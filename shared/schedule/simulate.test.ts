@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { at, HOUR_MS, INSTALL, MINUTE_MS, NIGHTLY, WINDOW } from "../../test/fakes/schedule.ts";
 import { isRejection } from "../core/refusal.ts";
-import { type SimulationRequest, simulateSchedule, withChanges } from "./simulate.ts";
+import { type SimulationRequest, simulateSchedule } from "./simulate.ts";
 
 function simulate(changes: Partial<SimulationRequest>): readonly string[] {
   const simulation = simulateSchedule({
@@ -87,20 +87,4 @@ test("too many decisions end a simulation, and a schedule that cannot be is refu
   assert.ok(!isRejection(minutely) && !minutely.complete && minutely.decisions.length === 10_000);
   const wrong = simulateSchedule({ ...request, schedule: { ...NIGHTLY, expression: "no" } });
   assert.ok(isRejection(wrong) && wrong.code === "cron_invalid");
-});
-
-test("changed settings replace, add and take away", () => {
-  const base = { ...NIGHTLY, ...WINDOW, constraints: { plugged_in: true, cpu_max_percentage: 60 } };
-  assert.deepEqual(withChanges(base, {}), base);
-  const { window: _, ...open } = base;
-  assert.deepEqual(withChanges(base, { window: null, constraints: { plugged_in: null, wifi_only: true } }), {
-    ...open,
-    constraints: { cpu_max_percentage: 60, wifi_only: true },
-  });
-  const { constraints: __, ...free } = { ...open, expression: "0 3 * * *", overlap: "queue_one" as const };
-  const taken = { plugged_in: null, cpu_max_percentage: null };
-  assert.deepEqual(
-    withChanges(base, { expression: "0 3 * * *", overlap: "queue_one", window: null, constraints: taken }),
-    free,
-  );
 });

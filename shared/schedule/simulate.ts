@@ -1,14 +1,7 @@
 import { foldAll } from "../core/fold.ts";
 import { LIMITS } from "../core/limits.ts";
 import { isRejection, type Rejection } from "../core/refusal.ts";
-import type {
-  ControlScheduleChanges,
-  CronSchedule,
-  MachineReadings,
-  ScheduleConstraints,
-  ScheduleEvent,
-  ScheduleTrace,
-} from "../generated/types.ts";
+import type { CronSchedule, MachineReadings, ScheduleEvent, ScheduleTrace } from "../generated/types.ts";
 import { scheduleDecider } from "./decider.ts";
 
 /** A stretch of the past (or future) to go through again. Times are Unix milliseconds, `until_ms` exclusive. */
@@ -135,17 +128,4 @@ function decisionOf(event: ScheduleEvent, at_ms: number): SimulatedDecision | nu
     default:
       return null;
   }
-}
-
-/** A schedule with some settings changed; null takes a window or a constraint away. */
-export function withChanges(schedule: CronSchedule, changes: ControlScheduleChanges): CronSchedule {
-  const { window = schedule.window ?? null, constraints: edited = {}, ...plain } = changes;
-  const { window: _, constraints: declared = {}, ...rest } = schedule;
-  const kept = Object.entries({ ...declared, ...edited }).filter(([, value]) => value !== null);
-  return {
-    ...rest,
-    ...plain,
-    ...(window === null ? {} : { window }),
-    ...(kept.length === 0 ? {} : { constraints: Object.fromEntries(kept) as ScheduleConstraints }),
-  };
 }

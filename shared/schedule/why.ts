@@ -1,8 +1,9 @@
 import { LIMITS } from "../core/limits.ts";
+import { duration, shownTime as shown } from "../core/local-time.ts";
+import { measurement } from "../core/measurement.ts";
 import { assertNever } from "../core/refusal.ts";
 import type { ConstraintTrace, CronSchedule, ScheduleTrace } from "../generated/types.ts";
 import type { ScheduleLogEntry } from "./log.ts";
-import { localText } from "./preview.ts";
 import type { ScheduleView } from "./views.ts";
 
 /** All that is known about an install and a time; each fact comes from a view. Times are Unix milliseconds. */
@@ -139,26 +140,6 @@ function constraintSentence(constraint: ConstraintTrace, { on_unknown }: Schedul
   return `${measurement(constraint)}: ${verdict[constraint.met]}.`;
 }
 
-/** A constraint beside its measured value, e.g. `plugged_in: on battery`. */
-export function measurement({ name, required, measured, reason }: ConstraintTrace): string {
-  if (required === false) return `${name}: not asked for`;
-  if (measured === "unknown") return `${name}: unknown (${reason ?? "it was not measured"})`;
-  switch (name) {
-    case "plugged_in":
-      return `${name}: on ${measured === true ? "mains power" : "battery"}`;
-    case "wifi_only":
-      return `${name}: ${measured === "none" ? "no network" : `the network is ${measured}`}`;
-    case "cpu_max_percentage":
-      return `${name}: ${measured} % of at most ${required} %`;
-    case "suspend_if_active":
-      return `${name}: no input for ${duration(Number(measured))} of at least ${duration(LIMITS.machine_idle_ms)}`;
-    case "respect_dnd":
-      return `${name}: Do Not Disturb is ${measured === true ? "on" : "off"}`;
-    default:
-      return assertNever(name);
-  }
-}
-
 function outcomeSentence({ at_ms, trace }: Decision, waits: boolean, zone: string): string {
   const { outcome, active_runs, overlap, wait_until_ms, waited_ms = 0 } = trace;
   const until = wait_until_ms === undefined ? "" : `, until ${shown(zone, wait_until_ms)} at the latest`;
@@ -226,19 +207,4 @@ function answerOf({ run, entries }: WhyFacts, decision: Decision, waits: boolean
 export function rule({ expression, timezone, window }: CronSchedule): string {
   const between = window === undefined ? "" : `, ${window.start} to ${window.end}`;
   return `${expression} in ${timezone}${between}`;
-}
-
-function shown(time_zone: string, at_ms: number): string {
-  return `${localText(time_zone, at_ms).replace("T", " ")} (${time_zone})`;
-}
-
-/** A length of time for people, e.g. `7 h 12 min`. */
-export function duration(ms: number): string {
-  const seconds = Math.round(ms / 1000);
-  if (seconds < 60) return `${seconds} s`;
-  const minutes = Math.round(seconds / 60);
-  if (minutes < 60) return `${minutes} min`;
-  const hours = Math.floor(minutes / 60);
-  if (hours < 48) return minutes % 60 === 0 ? `${hours} h` : `${hours} h ${minutes % 60} min`;
-  return `${Math.round(hours / 24)} days`;
 }

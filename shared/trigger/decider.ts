@@ -11,6 +11,7 @@ import type {
   TriggerEvent,
   TriggerSettled,
   TriggerWatch,
+  WatchRefusal,
 } from "../generated/types.ts";
 
 /** What has been noted and not been run for yet. */
@@ -33,6 +34,8 @@ export interface TriggerState {
   readonly pending: PendingCause | null;
   /** By trigger: the watched files as they were last known, and since when. */
   readonly baselines: Readonly<Record<number, FileBaseline & { readonly at_ms: number }>>;
+  /** By trigger: why it cannot be watched for now. */
+  readonly failures: Readonly<Record<number, WatchRefusal>>;
   /** Nostr events that counted already, the latest `LIMITS.trigger_event_ids`. */
   readonly event_ids: readonly string[];
   /** How often it has fired, ever. */
@@ -75,6 +78,13 @@ export type TriggerCommand =
       readonly cause?: TriggerCause;
       readonly baseline?: FileBaseline;
     }
+  /** Why a trigger cannot be watched, found while trying; null: it is watched. Said once, until that changes. */
+  | {
+      readonly type: "record_watch";
+      readonly now_ms: number;
+      readonly trigger: number;
+      readonly refusal: WatchRefusal | null;
+    }
   /** Decides whether to fire. `active_runs` are the install's runs that have not finished; `hold` is its schedule's. */
   | {
       readonly type: "check";
@@ -107,6 +117,7 @@ export const triggerDecider: Decider<TriggerState, TriggerEvent, TriggerCommand>
     set: null,
     pending: null,
     baselines: {},
+    failures: {},
     event_ids: [],
     fire: 0,
     fired_at_ms: [],
@@ -127,12 +138,12 @@ function evolve(state: TriggerState, event: TriggerEvent): TriggerState {
       const { install_id, watches, at_ms } = event.data;
       return {
         ...state,
-        ...{ set: { install_id, watches, since_ms: at_ms }, pending: null, baselines: {} },
+        ...{ set: { install_id, watches, since_ms: at_ms }, pending: null, baselines: {}, failures: {} },
         ...{ unstarted: null, deferred: null, retry_at_ms: 0 },
       };
     }
     case "trigger.cleared":
-      return { ...state, set: null, pending: null, baselines: {}, unstarted: null, deferred: null };
+      return { ...state, set: null, pending: null, baselines: {}, failures: {}, unstarted: null, deferred: null };
     case "trigger.noted": {
       const { trigger, at_ms, cause = null } = event.data;
       const added = state.pending ?? { trigger, cause, causes: 0, first_ms: at_ms };
@@ -141,6 +152,12 @@ function evolve(state: TriggerState, event: TriggerEvent): TriggerState {
     }
     case "trigger.settled":
       return known(state, event.data);
+    case "trigger.watch_failed":
+      return { ...state, failures: { ...state.failures, [event.data.trigger]: event.data.refusal } };
+    case "trigger.watch_restored": {
+      const { [event.data.trigger]: _, ...failures } = state.failures;
+      return { ...state, failures };
+    }
     case "trigger.deferred":
       return { ...state, deferred: { reason: event.data.reason, until_ms: event.data.until_ms } };
     case "trigger.fired": {
@@ -202,6 +219,8 @@ function decide(state: TriggerState, command: TriggerCommand): readonly TriggerE
     case "note":
     case "settle":
       return decideSeen(state, command);
+    case "record_watch":
+      return decideWatch(state, command);
     case "check":
       return decideCheck(state, command);
     case "record_start":
@@ -224,6 +243,18 @@ function decideSeen(
   const data = { install_id, at_ms, ...seen };
   if ("reason" in data) return [{ event_type: "trigger.settled", data }];
   return [{ event_type: "trigger.noted", data }];
+}
+
+function decideWatch(
+  { set, failures }: TriggerState,
+  { now_ms: at_ms, trigger, refusal }: Extract<TriggerCommand, { type: "record_watch" }>,
+): readonly TriggerEvent[] | Rejection {
+  if (set === null) return reject("install_disabled", "the install's triggers are not watched");
+  if (set.watches[trigger] === undefined) return reject("not_found", `the install has no trigger ${trigger}`);
+  const { install_id } = set;
+  if (failures[trigger]?.code === refusal?.code) return [];
+  if (refusal === null) return [{ event_type: "trigger.watch_restored", data: { install_id, trigger, at_ms } }];
+  return [{ event_type: "trigger.watch_failed", data: { install_id, trigger, at_ms, refusal } }];
 }
 
 function decideCheck(

@@ -2,13 +2,16 @@ import type { EventDraft, Recorded } from "../core/envelope.ts";
 import { canonicalize } from "../core/json.ts";
 import type { Projection } from "../core/projection.ts";
 import { one, type Sql, type SqlValue } from "../core/sql.ts";
-import type { TriggerEvent, TriggerWatch } from "../generated/types.ts";
+import type { TriggerEvent, TriggerWatch, WatchRefusal } from "../generated/types.ts";
+import { TRIGGER_LOG_DDL, TRIGGER_LOG_TABLE, writeTriggerLog } from "./log.ts";
 
 /** An install's triggers as lists show them. Times are Unix milliseconds. */
 export interface TriggerView {
   readonly install_id: string;
   readonly watches: readonly TriggerWatch[];
   readonly since_ms: number;
+  /** By trigger: why it cannot be watched for now. */
+  readonly failures: Readonly<Record<string, WatchRefusal>>;
   /** How many causes wait for a run. */
   readonly pending: number;
   /** What they wait for, besides a run that is active. */
@@ -23,29 +26,32 @@ export interface TriggerView {
 /** `proj_triggers`: who waits, and who has fired without a run. Causes are not copied here: they must stay deletable. */
 export const triggerProjection: Projection = {
   name: "triggers",
-  tables: ["proj_triggers"],
+  tables: ["proj_triggers", TRIGGER_LOG_TABLE],
   ddl: [
     `CREATE TABLE IF NOT EXISTS proj_triggers (
        install_id TEXT PRIMARY KEY, watches TEXT, since_ms INTEGER NOT NULL, pending INTEGER NOT NULL,
        deferred TEXT, fires INTEGER NOT NULL, last_fire_ms INTEGER, last_run_id TEXT, last_code TEXT,
-       unstarted INTEGER) WITHOUT ROWID`,
+       unstarted INTEGER, failures TEXT NOT NULL DEFAULT '{}') WITHOUT ROWID`,
     `CREATE INDEX IF NOT EXISTS proj_triggers_open ON proj_triggers (install_id)
        WHERE pending > 0 OR unstarted IS NOT NULL`,
+    ...TRIGGER_LOG_DDL,
   ],
   apply,
 };
 
 function apply(sql: Sql, recorded: Recorded<EventDraft>): void {
+  if (!recorded.event_type.startsWith("trigger.")) return;
   const event = recorded as Recorded<TriggerEvent>;
+  writeTriggerLog(sql, event);
   const set = (assignments: string, ...values: readonly SqlValue[]): void =>
     sql.run(`UPDATE proj_triggers SET ${assignments} WHERE install_id = ?`, ...values, event.data.install_id);
   switch (event.event_type) {
     case "trigger.set": {
       const { install_id, watches, at_ms } = event.data;
       sql.run(
-        `INSERT INTO proj_triggers VALUES (?, ?, ?, 0, NULL, 0, NULL, NULL, NULL, NULL)
+        `INSERT INTO proj_triggers VALUES (?, ?, ?, 0, NULL, 0, NULL, NULL, NULL, NULL, '{}')
          ON CONFLICT (install_id) DO UPDATE SET watches = excluded.watches, since_ms = excluded.since_ms, pending = 0,
-           deferred = NULL, unstarted = NULL`,
+           deferred = NULL, unstarted = NULL, failures = '{}'`,
         install_id,
         canonicalize(watches),
         at_ms,
@@ -53,10 +59,19 @@ function apply(sql: Sql, recorded: Recorded<EventDraft>): void {
       break;
     }
     case "trigger.cleared":
-      set("watches = NULL, pending = 0, deferred = NULL, unstarted = NULL");
+      set("watches = NULL, pending = 0, deferred = NULL, unstarted = NULL, failures = '{}'");
       break;
     case "trigger.noted":
       set("pending = pending + 1");
+      break;
+    case "trigger.watch_failed":
+      set(
+        `failures = json_set(failures, '$."${event.data.trigger}"', json(?))`,
+        canonicalize({ ...event.data.refusal }),
+      );
+      break;
+    case "trigger.watch_restored":
+      set(`failures = json_remove(failures, '$."${event.data.trigger}"')`);
       break;
     case "trigger.deferred":
       set("deferred = ?", event.data.reason);
@@ -101,6 +116,7 @@ export function watchedInstalls(sql: Sql, limit: number): readonly string[] {
 export function getTriggers(sql: Sql, install_id: string): TriggerView | null {
   const row = one(sql, "SELECT * FROM proj_triggers WHERE install_id = ? AND watches IS NOT NULL", install_id);
   if (row === undefined) return null;
-  const { watches, unstarted: _, ...rest } = row;
-  return { ...rest, watches: JSON.parse(String(watches)) } as unknown as TriggerView;
+  const { watches, failures, unstarted: _, ...rest } = row;
+  const parsed = { watches: JSON.parse(String(watches)), failures: JSON.parse(String(failures)) };
+  return { ...rest, ...parsed } as unknown as TriggerView;
 }

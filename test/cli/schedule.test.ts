@@ -7,7 +7,7 @@ import { after, test } from "node:test";
 import { isRejection } from "@oa/shared/core/refusal.ts";
 import { hexToNpub } from "@oa/shared/nostr/npub.ts";
 import { loadOrCreateKey } from "@oa/worker/adapters/keys.ts";
-import { readChanges } from "@oa/worker/cli/schedule-simulate.ts";
+import { readChanges } from "@oa/worker/cli/schedule-options.ts";
 import { readInstant, readLocalTime } from "@oa/worker/cli/time-options.ts";
 import { document, oa } from "./oa.ts";
 
@@ -136,5 +136,52 @@ test("an installed schedule is listed, explained and simulated; wrong settings a
   assert.equal(
     (document(await run("why", "nightly", "--at", "soon")) as { error: { code: string } }).error.code,
     "usage",
+  );
+
+  const own = await run(
+    "schedule",
+    "set",
+    "nightly",
+    "--schedule",
+    "30 3 * * *",
+    "--zone",
+    "Asia/Tokyo",
+    "--window",
+    "03:00-05:00",
+  );
+  assert.equal(own.code, 0, own.stderr);
+  const next = await oa(["schedule", "next", "nightly", "--count", "2", "--data", data_dir], env);
+  assert.match(
+    next.stdout,
+    /^Nightly runs on the schedule 30 3 \* \* \* \(Asia\/Tokyo\), only between 03:00 and 05:00\.\nYou chose that; the upgrade declares: on the schedule 0 2/,
+  );
+  assert.match(next.stdout, /03:30\+09:00/);
+  assert.match((await oa(["schedule", "list", "--data", data_dir], env)).stdout, /30 3 \* \* \* Asia\/Tokyo \(yours\)/);
+  const codeOf = async (...args: string[]): Promise<string> =>
+    (document(await run("schedule", "set", "nightly", ...args)) as { error: { code: string } }).error.code;
+  assert.equal(await codeOf("--schedule", "0 0 30 2 *"), "cron_invalid");
+  assert.equal(await codeOf("--zone", "Mars/Olympus"), "time_zone_unknown");
+  assert.equal(await codeOf("--window", "03:00-03:00"), "window_invalid");
+  assert.equal(await codeOf(), "usage");
+  assert.equal(await codeOf("--declared", "--overlap", "skip"), "usage");
+  const declared = document(await run("schedule", "set", "nightly", "--declared")) as { schedule_changes: unknown };
+  assert.equal(declared.schedule_changes, null);
+  // Again, with a schedule chosen while consenting.
+  const bad = document(await run("install", file, "--yes", "--schedule", "99 * * * *")) as { error: { code: string } };
+  assert.equal(bad.error.code, "cron_invalid");
+  const again = await oa(
+    ["install", file, "--yes", "--schedule", "45 4 * * *", "--overlap", "queue_one", "--data", data_dir],
+    env,
+  );
+  assert.match(
+    again.stderr,
+    /runs {6}on the schedule 45 4 \* \* \* \(UTC\)\n.*you chose that; it declares: on the schedule 0 2/,
+  );
+  const { schedules: after } = document(await run("schedule", "list")) as {
+    schedules: { schedule: { expression: string; overlap: string } }[];
+  };
+  assert.deepEqual(
+    after.map(({ schedule: { expression, overlap } }) => [expression, overlap]),
+    [["45 4 * * *", "queue_one"]],
   );
 });

@@ -8,6 +8,7 @@ import { LIMITS } from "@oa/shared/core/limits.ts";
 import type { MachineReadings, TriggerEvent, UpgradeManifest } from "@oa/shared/generated/types.ts";
 import { publicKeyOf } from "@oa/shared/nostr/template.ts";
 import { listRuns } from "@oa/shared/run/views.ts";
+import { scheduleProjection } from "@oa/shared/schedule/views.ts";
 import { triggerSubject } from "@oa/shared/trigger/decider.ts";
 import { triggerProjection } from "@oa/shared/trigger/views.ts";
 import { openFileWatch } from "@oa/worker/adapters/file-watch.ts";
@@ -28,7 +29,7 @@ export type TriggerSide = ReturnType<typeof openTriggerSide>;
 /** A worker's trigger side over a folder of real files; `shut` and `boot` are a restart. */
 export function openTriggerSide(
   context: TestContext,
-  options: { readonly ops?: Ops; readonly relays?: readonly string[] } = {},
+  options: { readonly ops?: Ops; readonly relays?: readonly string[]; readonly files_max?: number } = {},
 ) {
   const folder = realpathSync(mkdtempSync(join(tmpdir(), "oa-triggers-")));
   const clock = fakeClock(Date.now());
@@ -45,7 +46,7 @@ export function openTriggerSide(
     stop = new AbortController();
     world = openRunWorld({
       ...{ clock, ops: options.ops ?? { "fs.read": async () => READ } },
-      ...{ path: join(folder, "worker.sqlite"), projections: [triggerProjection] },
+      ...{ path: join(folder, "worker.sqlite"), projections: [triggerProjection, scheduleProjection] },
     });
     const { database, engine, store } = world;
     const relays = options.relays ?? [];
@@ -59,7 +60,10 @@ export function openTriggerSide(
       runs: (install_id) => runsOfInstall(database, install_id),
       start: engine.start,
       watchFiles: (glob, grant, onSign) =>
-        openFileWatch({ glob, grant, home: folder, except: join(folder, "data"), onSign }),
+        openFileWatch({
+          ...{ glob, grant, home: folder, except: join(folder, "data"), onSign },
+          ...(options.files_max === undefined ? {} : { files_max: options.files_max }),
+        }),
       listen:
         relays.length === 0
           ? null
@@ -112,10 +116,10 @@ export function openTriggerSide(
       assert.fail(`it did not come about; reported: ${reports.map(String).join("; ")}`);
     },
     /** Time for anything that is going to happen. */
-    calm: async (ms = 3 * LIMITS.trigger_quiet_ms): Promise<void> => {
-      for (let passed = 0; passed < ms; passed += 500) {
+    calm: async (ms = 3 * LIMITS.trigger_quiet_ms, step_ms = 500): Promise<void> => {
+      for (let passed = 0; passed < ms; passed += step_ms) {
         await sleep(15);
-        await clock.pass(500);
+        await clock.pass(step_ms);
       }
     },
   };

@@ -17,6 +17,7 @@ export function serveWorld(world: RunWorld): ReturnType<typeof openAdminServer> 
     runs: {
       list: ({ limit }) => listRuns(world.database, { limit }),
       get: () => reject("not_found", "not served"),
+      steps: () => reject("not_found", "not served"),
       start: async () => reject("not_found", "not served"),
       pause: async () => reject("not_found", "not served"),
       resume: async () => reject("not_found", "not served"),

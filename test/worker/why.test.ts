@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { type TestContext, test } from "node:test";
 import { controlApp } from "@oa/shared/api/app.ts";
 import type { ControlPorts } from "@oa/shared/api/ports.ts";
+import type { WhyAnswer } from "@oa/shared/api/why.ts";
 import { task } from "@oa/shared/core/event-store.ts";
 import { isRejection } from "@oa/shared/core/refusal.ts";
 import type { MachineReadings, UpgradeSchedule } from "@oa/shared/generated/types.ts";
@@ -11,10 +12,10 @@ import { machineProjection } from "@oa/shared/machine/views.ts";
 import type { ScheduleCommand } from "@oa/shared/schedule/decider.ts";
 import { toCronSchedule } from "@oa/shared/schedule/timing.ts";
 import { scheduleProjection } from "@oa/shared/schedule/views.ts";
-import type { Why } from "@oa/shared/schedule/why.ts";
+import { triggerProjection } from "@oa/shared/trigger/views.ts";
 import { schedulePort } from "@oa/worker/admin/schedule.ts";
 import { scheduleTask } from "@oa/worker/loops/schedule.ts";
-import { contextOf, manifestOf, openRunWorld } from "../fakes/runs.ts";
+import { contextOf, manifestOf, openRunWorld, whySide } from "../fakes/runs.ts";
 
 const at = (text: string): number => Date.parse(`${text}Z`);
 const NIGHTLY: UpgradeSchedule = { type: "cron", expression: "0 2 * * *", timezone: "UTC" };
@@ -26,7 +27,7 @@ function open(context: TestContext, changes: Partial<UpgradeSchedule> = {}) {
   const world = openRunWorld({
     ops: {},
     clock: { now_ms: () => now_ms, sleep: async () => {} },
-    projections: [scheduleProjection, machineProjection],
+    projections: [scheduleProjection, machineProjection, triggerProjection],
   });
   context.after(() => world.close());
   const schedule = { ...NIGHTLY, ...changes };
@@ -46,6 +47,7 @@ function open(context: TestContext, changes: Partial<UpgradeSchedule> = {}) {
     worker: "w",
     now_ms: () => now_ms,
     measure: async () => machine.readings,
+    ...whySide(world),
   });
   return {
     ...{ world, install_id, machine, send, port },
@@ -56,10 +58,10 @@ function open(context: TestContext, changes: Partial<UpgradeSchedule> = {}) {
     pass: (time: string): void => {
       now_ms = at(time);
     },
-    why: async (time: string | null = null): Promise<Why> => {
+    why: async (time: string | null = null): Promise<WhyAnswer> => {
       const why = await port.why(install_id, time === null ? null : at(time), new AbortController().signal);
       assert.ok(!isRejection(why), isRejection(why) ? why.message : "");
-      return why as Why;
+      return why;
     },
   };
 }
@@ -247,4 +249,63 @@ test("the API answers a time that is none, an install that is none and a body th
   const post = { method: "POST", headers: { "content-type": "application/json" } };
   assert.equal(await ask(`${install_id}/simulate`, { ...post, body: '{"changes":{"crn":1}}' }), "422 schema_invalid");
   assert.equal(await ask("install_none/simulate", { ...post, body: "{}" }), "404 not_found");
+});
+
+test("a start by hand is told, and is the answer where nothing came after it", async (context) => {
+  const worker = open(context);
+  const started = await worker.world.engine.start(worker.install_id, "manual");
+  assert.ok(!isRejection(started));
+  const why = await worker.why();
+  assert.deepEqual([why.answer, why.run_id], ["ran", started.run_id]);
+  assert.match(
+    why.sentences.join(" "),
+    new RegExp(`You last started it yourself at .*: run ${started.run_id} has the status queued`),
+  );
+  worker.check("2026-01-02T02:00", { active_runs: 1 });
+  const later = await worker.why();
+  assert.equal(later.answer, "skipped");
+  assert.doesNotMatch(later.sentences.join(" "), /yourself/);
+});
+
+test("what the owner chose is said beside what the upgrade declares", async (context) => {
+  const worker = open(context);
+  const set = await worker.port.set(worker.install_id, { expression: "0 3 * * *", overlap: "queue_one" });
+  assert.ok(!isRejection(set), isRejection(set) ? set.message : "");
+  assert.deepEqual(
+    [set.schedule?.expression, set.schedule?.overlap, set.fires[0]],
+    ["0 3 * * *", "queue_one", "2026-01-02T03:00:00.000Z"],
+  );
+  assert.equal(set.declared.expression, "0 2 * * *");
+  assert.match(
+    (await worker.why()).sentences.at(-1) ?? "",
+    /schedule is the one you set \(expression, overlap\); the upgrade itself would run on the schedule 0 2 \* \* \* \(UTC\)/,
+  );
+  const back = await worker.port.set(worker.install_id, null);
+  assert.ok(!isRejection(back));
+  assert.deepEqual([back.schedule?.expression, back.schedule_changes], ["0 2 * * *", null]);
+});
+
+test("what no schedule can be kept by is refused by its code, and changes nothing", async (context) => {
+  const worker = open(context);
+  const app = controlApp({ schedule: worker.port, report: () => {} } as unknown as ControlPorts);
+  const set = async (changes: unknown, install_id = worker.install_id): Promise<string> => {
+    const response = await app.request(`/v1/schedule/${install_id}`, {
+      ...{ method: "POST", headers: { "content-type": "application/json" } },
+      body: JSON.stringify({ changes }),
+    });
+    const body = (await response.json()) as { error?: { code: string } };
+    return `${response.status} ${body.error?.code ?? "set"}`;
+  };
+  assert.equal(await set({ expression: "61 * * * *" }), "422 cron_invalid");
+  assert.equal(await set({ timezone: "Mars/Olympus" }), "422 time_zone_unknown");
+  assert.equal(await set({ window: { start: "02:00", end: "02:00" } }), "422 window_invalid");
+  assert.equal(await set({ overlap: "always" }), "422 schema_invalid");
+  assert.equal(await set({ expression: "@daily" }, "install_none"), "404 not_found");
+  const described = (await (await app.request(`/v1/schedule/${worker.install_id}?count=2`)).json()) as {
+    schedule_changes: null;
+    fires: string[];
+  };
+  assert.deepEqual([described.schedule_changes, described.fires.length], [null, 2]);
+  assert.equal((await app.request(`/v1/schedule/${worker.install_id}?count=0`)).status, 400);
+  assert.equal((await app.request("/v1/schedule/install_none")).status, 404);
 });

@@ -35,6 +35,8 @@ export interface FileWatchRequest {
   readonly except: string;
   /** Something may have changed. */
   readonly onSign: () => void;
+  /** Most files that are watched. */
+  readonly files_max?: number;
 }
 
 /**
@@ -44,7 +46,7 @@ export interface FileWatchRequest {
 const WHOLE_TREES = process.platform === "darwin";
 
 export function openFileWatch(request: FileWatchRequest): FileWatch {
-  const { glob, grant, home } = request;
+  const { glob, grant, home, files_max = LIMITS.trigger_files } = request;
   const { fixed, rest } = splitGlob(glob);
   const watchers = openFolderWatchers();
 
@@ -82,7 +84,7 @@ export function openFileWatch(request: FileWatchRequest): FileWatch {
       const absolute = join(tree.root, path);
       if (!matchGlob(pattern, absolute) || isWithin(absolute, request.except)) continue;
       found.set(absolute, `${size_bytes} ${mtime_ms}`);
-      if (found.size > LIMITS.trigger_files) throw tooMany(glob, LIMITS.trigger_files, "files");
+      if (found.size > files_max) throw tooMany(glob, files_max, "files");
     }
     watchers.keep(wanted);
     return found;

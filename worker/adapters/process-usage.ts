@@ -3,7 +3,7 @@ import { readdirSync, readFileSync } from "node:fs";
 /** What a child and everything it started use now. */
 export interface TreeUsage {
   readonly memory_bytes: number;
-  /** Of the processes that are alive. */
+  /** Of the processes that are alive and, on Linux, of those that ended and were waited for. */
   readonly cpu_ms: number;
 }
 
@@ -35,7 +35,8 @@ function measureOne(pid: number): readonly TreeUsage[] {
     const stat = readFileSync(`/proc/${pid}/stat`, "latin1");
     // The name may hold anything, so the fields are counted from its end.
     const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
-    const cpu_ms = (Number(fields[11]) + Number(fields[12])) * TICK_MS;
+    // utime, stime, and both of the children that were waited for: one that is alive still counts for itself.
+    const cpu_ms = fields.slice(11, 15).reduce((total, ticks) => total + Number(ticks) * TICK_MS, 0);
     const resident = /^VmRSS:\s+(\d+) kB/m.exec(readFileSync(`/proc/${pid}/status`, "latin1"))?.[1] ?? "0";
     return [{ memory_bytes: Number(resident) * 1024, cpu_ms }];
   } catch {

@@ -6,6 +6,7 @@ import { LIMITS } from "@oa/shared/core/limits.ts";
 import { Fault } from "@oa/shared/core/refusal.ts";
 import { cancellation, throwIfCanceled } from "./canceled.ts";
 import { marked, measureTree } from "./process-usage.ts";
+import { DEFAULT_CAPS, openRunUsage, type RunUsage, type UsageCaps } from "./run-usage.ts";
 import type { Bounds, Confined, Sandbox, SandboxName } from "./sandbox.ts";
 
 export interface ProcessOptions {
@@ -55,19 +56,13 @@ const INHERITED = ["PATH", "LANG", "LC_ALL", "TZ", "TMPDIR"] as const;
 /** Marks every descendant through its environment, so that one which left the process group is still found. */
 const MARK = "OA_PROCESS_TREE";
 
-/** The most that a child and everything it starts may use. */
-export interface ProcessCaps {
-  readonly memory_bytes: number;
-  readonly cpu_ms: number;
+/** `caps`: the most that each child and everything it starts may use. */
+export function openProcesses(caps: UsageCaps = DEFAULT_CAPS): Processes {
+  return { run: (command, args, options) => run(command, args, options, openRunUsage(caps)) };
 }
 
-const CAPS: ProcessCaps = { memory_bytes: LIMITS.process_memory_bytes, cpu_ms: LIMITS.process_cpu_ms };
-
-export function openProcesses(caps: ProcessCaps = CAPS): Processes {
-  return { run: (command, args, options) => run(command, args, options, caps) };
-}
-
-export function openConfinedProcesses(sandbox: Sandbox, caps: ProcessCaps = CAPS): ConfinedProcesses {
+/** `usage`: of the run that all the children belong to; its caps are theirs together. */
+export function openConfinedProcesses(sandbox: Sandbox, usage: RunUsage = openRunUsage()): ConfinedProcesses {
   return {
     sandbox: sandbox.name,
     run: async (command, args, { bounds, ...options }) => {
@@ -75,7 +70,7 @@ export function openConfinedProcesses(sandbox: Sandbox, caps: ProcessCaps = CAPS
       const confined = await sandbox.confine({ program: findProgram(command), args, cwd, bounds });
       try {
         const env = { ...options.env, ...confined.env };
-        return await run(command, args, { ...options, cwd: confined.cwd, env }, caps, confined);
+        return await run(command, args, { ...options, cwd: confined.cwd, env }, usage, confined);
       } finally {
         confined.release();
       }
@@ -102,7 +97,7 @@ async function run(
   command: string,
   args: readonly string[],
   options: ProcessOptions,
-  caps: ProcessCaps,
+  usage: RunUsage,
   confined?: Confined,
 ): Promise<ProcessResult> {
   throwIfCanceled(options.signal, command);
@@ -131,7 +126,7 @@ async function run(
       stop(new Fault("timeout", `${command} did not end within ${options.timeout_ms} ms`, { retryable: true }));
     }, options.timeout_ms);
     options.signal.addEventListener("abort", onAbort, { once: true });
-    const unwatch = watchUsage(command, child.pid, mark, caps, stop);
+    const unwatch = watchUsage(command, child.pid, mark, usage, stop);
     let begun = confined === undefined;
     const admitting = confined?.admit(child.stdio.slice(3) as never).then(
       (admitted) => {
@@ -175,26 +170,22 @@ function sandboxFailed(command: string, stderr: string): Fault {
   return new Fault("sandbox_failed", `the sandbox for ${command} could not be made: ${why}`);
 }
 
-/** Samples what a tree uses and stops one that is over its caps; gives the way to end that. */
+/** Samples what a tree uses, which stops it when its run is over its caps; gives the way to end that. */
 function watchUsage(
   command: string,
   pid: number | undefined,
   mark: string,
-  caps: ProcessCaps,
+  run: RunUsage,
   stop: (why: Fault) => void,
 ): () => void {
   let timer: NodeJS.Timeout | undefined;
   let over = pid === undefined;
+  const child = run.enter(stop);
   const sample = async (): Promise<void> => {
     const usage = pid === undefined ? null : await measureTree(pid, `${MARK}=${mark}`, listProcesses);
     if (over) return;
-    if (usage !== null && usage.memory_bytes > caps.memory_bytes) {
-      const [used, most] = [mebibytes(usage.memory_bytes), mebibytes(caps.memory_bytes)];
-      stop(new Fault("memory_limit", `${command} used ${used} of memory; a step may use ${most}`));
-    } else if (usage !== null && usage.cpu_ms > caps.cpu_ms) {
-      const [used, most] = [Math.round(usage.cpu_ms / 1000), Math.round(caps.cpu_ms / 1000)];
-      stop(new Fault("cpu_limit", `${command} used ${used} s of processor time; a step may use ${most} s`));
-    } else next();
+    if (usage !== null) child.sample(usage, command);
+    next();
   };
   const next = (): void => {
     timer = setTimeout(() => void sample(), LIMITS.process_sample_ms);
@@ -203,6 +194,7 @@ function watchUsage(
   return () => {
     over = true;
     clearTimeout(timer);
+    child.leave();
   };
 }
 
@@ -212,10 +204,6 @@ function listProcesses(): Promise<string> {
     // A sample that fails is one that says nothing; the next one comes.
     execFile("ps", ["-axo", "pgid=,rss=,time="], options, (_, stdout) => resolve(stdout));
   });
-}
-
-function mebibytes(bytes: number): string {
-  return `${Math.round(bytes / 1_048_576)} MiB`;
 }
 
 const SIGNALS: Readonly<Partial<Record<NodeJS.Signals, number>>> = {

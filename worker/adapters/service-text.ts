@@ -10,6 +10,8 @@ export interface ServiceOrder {
   readonly data_dir: string;
 }
 
+/** Where launchd puts the worker's output, in its data folder; the worker itself keeps it small. */
+export const SERVICE_LOG = "worker.log";
 export const LAUNCHD_LABEL = "dev.openagents.worker";
 export const SYSTEMD_UNIT = "openagents.service";
 
@@ -41,7 +43,7 @@ function searchPath({ node }: ServiceOrder): string {
  * macOS hardware.
  */
 export function launchdPlist(order: ServiceOrder): string {
-  const log = xml(`${order.data_dir}/worker.log`);
+  const log = xml(`${order.data_dir}/${SERVICE_LOG}`);
   const strings = commandOf(order).map((text) => `    <string>${xml(text)}</string>`);
   return `<?xml version="1.0" encoding="UTF-8"?>
 <!DOCTYPE plist PUBLIC "-//Apple//DTD PLIST 1.0//EN" "http://www.apple.com/DTDs/PropertyList-1.0.dtd">

@@ -8,6 +8,7 @@ import {
   checkOrder,
   LAUNCHD_LABEL,
   launchdPlist,
+  SERVICE_LOG,
   type ServiceOrder,
   SYSTEMD_UNIT,
   systemdUnit,
@@ -90,7 +91,7 @@ function launchd(host: ServiceHost, order: ServiceOrder): ServiceUnit {
     }
   };
   return {
-    ...{ manager: "launchd", path, text, log: join(order.data_dir, "worker.log") },
+    ...{ manager: "launchd", path, text, log: join(order.data_dir, SERVICE_LOG) },
     install: async (signal) => {
       await writeUnit(path, text);
       await unload(signal);

@@ -5,6 +5,7 @@ import { newId } from "@oa/shared/core/id.ts";
 import { LIMITS } from "@oa/shared/core/limits.ts";
 import { expandHome, permissionHash } from "@oa/shared/core/permission.ts";
 import { isRejection, type Rejection, reject } from "@oa/shared/core/refusal.ts";
+import { checkChanges, mergedChanges, ownSchedule } from "@oa/shared/core/schedule-changes.ts";
 import { compareSemver, parseSemver } from "@oa/shared/core/semver.ts";
 import type {
   AutoUpdate,
@@ -13,8 +14,10 @@ import type {
   ControlInstallRequest,
   InstallChannel,
   InstallOrder,
+  ScheduleChanges,
 } from "@oa/shared/generated/types.ts";
-import { type InstallCommand, installDecider } from "@oa/shared/install/decider.ts";
+import type { InstallCommand } from "@oa/shared/install/commands.ts";
+import { installDecider } from "@oa/shared/install/decider.ts";
 import { getInstall, type InstallView, listInstalls } from "@oa/shared/install/views.ts";
 import { toEvent as configTo } from "@oa/shared/nostr/24051-install-config.ts";
 import { follows } from "@oa/shared/nostr/30052-release.ts";
@@ -73,7 +76,7 @@ export function installsPort(options: InstallsOptions): ControlPorts["installs"]
 function ownerCommand(
   install: InstallView,
   action: InstallAction,
-  { reason = "decided by the owner", permission_hash, auto_update, channel }: ControlInstallChange,
+  { reason = "decided by the owner", permission_hash, auto_update, channel, caps }: ControlInstallChange,
   home: string,
 ): InstallCommand | Rejection {
   switch (action) {
@@ -84,6 +87,9 @@ function ownerCommand(
       return { type: "enable" };
     case "updates":
       return setUpdates(auto_update, channel);
+    case "caps":
+      if (caps === undefined) return reject("usage", "name the caps to set, or null for the worker's own");
+      return { type: "set_caps", caps };
     default:
       return { type: action, reason };
   }
@@ -97,12 +103,14 @@ function setUpdates(auto_update: AutoUpdate | undefined, channel: InstallChannel
 interface Offer {
   readonly found: FoundUpgrade;
   readonly plan: Plan;
+  /** What the owner chose for its schedule, before and now. */
+  readonly schedule_changes: ScheduleChanges | null;
   /** The install of the same listing, if there is one. */
   readonly known: InstallView | null;
 }
 
 async function offerOf(
-  request: Pick<ControlInstallPreview, "source" | "inputs" | "inputs_text" | "cwd" | "channel">,
+  request: Pick<ControlInstallPreview, "source" | "inputs" | "inputs_text" | "cwd" | "channel" | "schedule">,
   options: InstallsOptions,
   signal: AbortSignal,
 ): Promise<Offer | Rejection> {
@@ -118,7 +126,11 @@ async function offerOf(
     return reject("channel_not_followed", `${message}; add --channel ${release.channel} to take it`);
   }
   const plan = planOf(manifest, inputsFor(manifest, request, known, options.store), options);
-  return isRejection(plan) ? plan : { found, plan, known };
+  if (isRejection(plan)) return plan;
+  const before = known?.schedule_changes ?? null;
+  const schedule_changes = request.schedule === undefined ? before : mergedChanges(before, request.schedule);
+  const refused = request.schedule === undefined ? null : checkChanges(manifest.schedule, request.schedule);
+  return refused ?? { found, plan, known, schedule_changes };
 }
 
 /** What the update that waits would change. Refusal: not_found, where nothing runs or nothing waits. */
@@ -146,7 +158,7 @@ function updateOf({ found, plan, known }: Offer, store: EventStore): ConsentView
 }
 
 function consentView(offer: Offer, { store, home, aup = "strict" }: InstallsOptions): ConsentView {
-  const { found, plan } = offer;
+  const { found, plan, schedule_changes } = offer;
   const { listing } = found;
   const { manifest } = listing;
   return {
@@ -156,7 +168,8 @@ function consentView(offer: Offer, { store, home, aup = "strict" }: InstallsOpti
     version: manifest.version,
     author_pubkey: listing.author,
     author_name: manifest.author.name ?? null,
-    schedule: whenSentence(manifest.schedule, plan.triggers),
+    schedule: whenSentence(ownSchedule(manifest.schedule, schedule_changes), plan.triggers),
+    schedule_declared: schedule_changes === null ? null : whenSentence(manifest.schedule, plan.triggers),
     price: priceSentence(manifest.pricing),
     manifest_sha256: listing.manifest_sha256,
     permission_hash: permissionHash(plan.permissions),
@@ -197,6 +210,8 @@ async function order(
   const refused = await options.accept(config, signed, found);
   if (refused !== null) return refused;
   const commands: readonly InstallCommand[] = [
+    // Before it runs: what it declares must not make it due first.
+    ...(request.schedule === undefined ? [] : [{ type: "set_schedule", changes: request.schedule } as const]),
     ...(getInstall(options.sql, install_id)?.pending == null
       ? []
       : [{ type: "approve", permission_hash, grant: plan.grant } as const]),

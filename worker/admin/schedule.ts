@@ -1,33 +1,33 @@
-import type { ControlPorts } from "@oa/shared/api/ports.ts";
+import { whenSentence } from "@oa/shared/api/consent.ts";
+import type { ControlPorts, ScheduleDescription } from "@oa/shared/api/ports.ts";
 import { LIMITS } from "@oa/shared/core/limits.ts";
 import { isRejection, type Rejection, reject } from "@oa/shared/core/refusal.ts";
+import { ownSchedule, withChanges } from "@oa/shared/core/schedule-changes.ts";
 import type { Sql } from "@oa/shared/core/sql.ts";
 import type { CronSchedule, UpgradeSchedule } from "@oa/shared/generated/types.ts";
+import { installDecider } from "@oa/shared/install/decider.ts";
 import { getInstall } from "@oa/shared/install/views.ts";
 import { machineAbsences, machineRecords } from "@oa/shared/machine/views.ts";
-import { getRun, listRuns } from "@oa/shared/run/views.ts";
-import { evaluateConstraints, sensorsFor } from "@oa/shared/schedule/constraints.ts";
-import { decisionEntries, dueTimeEntries, standingAt } from "@oa/shared/schedule/log.ts";
-import { previewSchedule } from "@oa/shared/schedule/preview.ts";
-import { simulateSchedule, withChanges } from "@oa/shared/schedule/simulate.ts";
+import { listRuns } from "@oa/shared/run/views.ts";
+import { decisionEntries } from "@oa/shared/schedule/log.ts";
+import { type Preview, previewSchedule } from "@oa/shared/schedule/preview.ts";
+import { simulateSchedule } from "@oa/shared/schedule/simulate.ts";
 import { checkSchedule, toCronSchedule } from "@oa/shared/schedule/timing.ts";
 import { getSchedule, listSchedules } from "@oa/shared/schedule/views.ts";
-import { explain } from "@oa/shared/schedule/why.ts";
-import type { MachineState } from "../adapters/machine-state/port.ts";
+import type { Decide } from "./decide.ts";
+import { type WhyOptions, whyPort } from "./why.ts";
 
-export interface ScheduleOptions {
-  readonly sql: Sql;
+export interface ScheduleOptions extends Omit<WhyOptions, "time_zone"> {
   readonly worker: string;
-  readonly now_ms: () => number;
-  readonly measure: MachineState["measure"];
+  readonly decide: Decide;
 }
 
 const WEEK_MS = 7 * 86_400_000;
 const RUNS_LOOKED_AT = 20;
 
-/** Schedules as the control API shows them. */
+/** Schedules as the control API shows and changes them. */
 export function schedulePort(options: ScheduleOptions): ControlPorts["schedule"] {
-  const { sql } = options;
+  const { sql, decide } = options;
   return {
     preview: ({ expression, timezone: time_zone, from, count, window }) =>
       previewSchedule({
@@ -40,42 +40,49 @@ export function schedulePort(options: ScheduleOptions): ControlPorts["schedule"]
     list: () =>
       listSchedules(sql, LIMITS.api_page).map((schedule) => {
         const install = getInstall(sql, schedule.install_id);
-        return { ...schedule, title: install?.active?.title ?? schedule.install_id };
+        const { schedule_changes = null } = install ?? {};
+        return { ...schedule, title: install?.active?.title ?? schedule.install_id, schedule_changes };
       }),
-    why: (install_id, at_ms, signal) => why(options, install_id, at_ms, signal),
+    get: (install_id, from_ms, count) => describeSchedule(options, install_id, from_ms, count),
+    set: async (install_id, changes) => {
+      const done = await decide(installDecider, install_id, { type: "set_schedule", changes });
+      return isRejection(done) ? done : describeSchedule(options, install_id, null, PREVIEWED);
+    },
+    why: whyPort({ ...options, time_zone: hostTimeZone() }),
     simulate: (install_id, request) => simulate(options, install_id, request),
   };
 }
 
-async function why(
-  { sql, now_ms: clock, measure }: ScheduleOptions,
+const PREVIEWED = 5;
+
+/** What an install runs by, what its upgrade declares, what the owner chose, and the next times, jitter aside. */
+function describeSchedule(
+  { sql, now_ms }: ScheduleOptions,
   install_id: string,
-  at_ms: number | null,
-  signal: AbortSignal,
-): Promise<object | Rejection> {
+  from_ms: number | null,
+  count: number,
+): ScheduleDescription | Rejection {
   const install = getInstall(sql, install_id);
-  if (install === null) return reject("not_found", `there is no install ${install_id}`);
-  const schedule = getSchedule(sql, install_id);
-  const entries = dueTimeEntries(sql, install_id, at_ms);
-  const started = entries.findLast((entry) => entry.kind === "run_started");
-  const run = started?.kind === "run_started" ? getRun(sql, started.run_id) : null;
-  const { constraints, on_unknown = "wait" } = schedule?.schedule ?? {};
-  const sensors = schedule?.waiting_for === "constraints" ? sensorsFor(constraints) : [];
-  const readings = sensors.length === 0 ? {} : await measure(sensors, signal);
-  const now_ms = clock();
-  return explain({
-    install_id,
-    title: (install.active ?? install.pending)?.title ?? install_id,
-    status: install.status,
-    at_ms,
-    now_ms,
-    time_zone: hostTimeZone(),
-    schedule,
-    standing: standingAt(sql, install_id, at_ms ?? now_ms),
-    entries,
-    run: run === null ? null : { run_id: run.run_id, status: run.status, message: run.message },
-    measured: sensors.length === 0 ? [] : evaluateConstraints(constraints, readings, on_unknown).constraints,
-  });
+  const pins = install?.active ?? install?.pending;
+  if (install === null || pins == null) return reject("not_found", `there is no install ${install_id}`);
+  const { schedule_changes } = install;
+  const own = ownSchedule(pins.schedule, schedule_changes);
+  const schedule = toCronSchedule(own, hostTimeZone());
+  const next = schedule === null ? NEVER : previewOf(schedule, from_ms ?? now_ms(), count);
+  if (isRejection(next)) return next;
+  return {
+    ...{ install_id, title: pins.title, status: install.status, schedule, schedule_changes, ...next },
+    declared: pins.schedule,
+    sentence: whenSentence(own, []),
+    declared_sentence: whenSentence(pins.schedule, []),
+  };
+}
+
+const NEVER: Preview = { fires: [], local: [], clock_changes: [] };
+
+function previewOf(schedule: CronSchedule, from_ms: number, count: number): Preview | Rejection {
+  const { expression, timezone: time_zone, window } = schedule;
+  return previewSchedule({ expression, time_zone, from_ms, count, ...(window === undefined ? {} : { window }) });
 }
 
 function simulate(
@@ -86,7 +93,8 @@ function simulate(
   const install = getInstall(sql, install_id);
   if (install === null) return reject("not_found", `there is no install ${install_id}`);
   const { changes = {} } = request;
-  const base = getSchedule(sql, install_id)?.schedule ?? declaredBy(install.active?.schedule, changes.expression);
+  const declared = install.active === null ? undefined : ownSchedule(install.active.schedule, install.schedule_changes);
+  const base = getSchedule(sql, install_id)?.schedule ?? declaredBy(declared, changes.expression);
   if (base === null) {
     return reject(
       "usage",

@@ -9,6 +9,8 @@ export interface EmbedRequest {
   readonly dim: number | null;
   /** What `learn` made of the collection the texts belong to; models with fixed weights take no notice. */
   readonly corpus: Uint8Array | null;
+  /** The most that a model in this process may take; one that needs more is refused: `memory_limit`. */
+  readonly memory_bytes?: number;
   readonly signal: AbortSignal;
 }
 
@@ -25,6 +27,8 @@ export interface GenerateRequest {
   readonly temperature: number | null;
   /** Another model of a server than the configured one. */
   readonly model: string | null;
+  /** The most that a model in this process may take; one that needs more is refused: `memory_limit`. */
+  readonly memory_bytes?: number;
   readonly signal: AbortSignal;
 }
 

@@ -40,6 +40,15 @@ export function openModelBackends(config: BackendsConfig, options: { readonly id
   };
 }
 
+/** The same backends for one run: no model that is larger than what the run may use. */
+export function cappedBackends(backends: ModelBackends, memory_bytes: number): ModelBackends {
+  return {
+    ...backends,
+    embed: (request) => backends.embed({ ...request, memory_bytes }),
+    generate: (request) => backends.generate({ ...request, memory_bytes }),
+  };
+}
+
 function what(backend: EmbedBackendName, config: BackendsConfig): string {
   switch (backend) {
     case "lexical-v1":

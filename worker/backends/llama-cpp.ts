@@ -1,4 +1,4 @@
-import { existsSync } from "node:fs";
+import { existsSync, statSync } from "node:fs";
 import { homedir } from "node:os";
 import { basename, join } from "node:path";
 import { LIMITS } from "@oa/shared/core/limits.ts";
@@ -79,18 +79,19 @@ export function openLlamaCpp(
   };
   const load = async <Context>(
     field: ModelField,
-    signal: AbortSignal,
+    { signal, memory_bytes }: { readonly signal: AbortSignal; readonly memory_bytes: number | undefined },
     open: (model: LlamaModel) => Promise<Context>,
   ): Promise<Loaded<Context>> => {
     const path = modelPath(config, field);
+    refuseLarge(path, memory_bytes);
     const model = await (await library()).loadModel({ modelPath: path, loadSignal: signal });
     return { model, context: await open(model), name: basename(path, ".gguf") };
   };
 
   return {
-    embed: ({ texts, dim, signal }) =>
+    embed: ({ texts, dim, signal, memory_bytes }) =>
       runAlone(signal, async () => {
-        embedder ??= await load("embed_model_path", signal, (model) =>
+        embedder ??= await load("embed_model_path", { signal, memory_bytes }, (model) =>
           model.createEmbeddingContext({ createSignal: signal, contextSize: { max: 2_048 }, ...threading }),
         );
         const { model, context, name } = embedder;
@@ -103,9 +104,9 @@ export function openLlamaCpp(
         }
         return { vectors, model: name, dim: vectors[0]?.length ?? dim ?? 0 };
       }),
-    generate: ({ prompt, max_tokens, temperature, signal }) =>
+    generate: ({ prompt, max_tokens, temperature, signal, memory_bytes }) =>
       runAlone(signal, async () => {
-        generator ??= await load("generate_model_path", signal, (model) =>
+        generator ??= await load("generate_model_path", { signal, memory_bytes }, (model) =>
           model.createContext({ createSignal: signal, contextSize: { max: 8_192 }, ...threading }),
         );
         const { model, context, name } = generator;
@@ -146,6 +147,25 @@ function modelPath(config: Config | undefined, field: ModelField): string {
   const absent = absence(config, field);
   if (absent !== null) throw new Fault("backend_unavailable", absent);
   return expand(config?.[field] ?? "");
+}
+
+/**
+ * A model takes at least the size of its files; what its context takes besides is found out while it runs.
+ * Fault: memory_limit.
+ */
+function refuseLarge(path: string, memory_bytes: number = Number.POSITIVE_INFINITY): void {
+  const [, stem = "", parts = ""] = /^(.*)-\d{5}-of-(\d{5})\.gguf$/.exec(path) ?? [];
+  const files = Array.from({ length: Number(parts) }, (_, index) => {
+    return `${stem}-${String(index + 1).padStart(5, "0")}-of-${parts}.gguf`;
+  });
+  const bytes = (files.length === 0 ? [path] : files).reduce(
+    (total, file) => total + (statSync(file, { throwIfNoEntry: false })?.size ?? 0),
+    0,
+  );
+  if (bytes <= memory_bytes) return;
+  const [needs, most] = [bytes, memory_bytes].map((size) => `${Math.ceil(size / 1_048_576)} MiB`);
+  const message = `the model "${path}" takes at least ${needs} of memory, and a run may use ${most}: choose a smaller one, or raise run_caps.memory_mb`;
+  throw new Fault("memory_limit", message);
 }
 
 function absence(config: Config | undefined, field: ModelField): string | null {

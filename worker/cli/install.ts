@@ -5,6 +5,7 @@ import { type Command, defineCommand } from "./command.ts";
 import { diffLines } from "./diff-lines.ts";
 import { INPUT_OPTION, parseInputs } from "./input-texts.ts";
 import { installSource } from "./install-source.ts";
+import { readScheduleOptions, SCHEDULE_OPTIONS } from "./schedule-options.ts";
 import { plain } from "./terminal.ts";
 
 const CHANNELS = ["main", "beta", "nightly", "dev"] as const;
@@ -30,11 +31,13 @@ export const command: Command = defineCommand({
       summary: "ask before every update, or only where it widens anything (narrow)",
       choices: AUTO_UPDATE,
     },
+    ...SCHEDULE_OPTIONS,
     yes: { type: "flag", summary: "Consent without being asked" },
   },
   examples: [
     "oa install naddr1qq… --input repo=https://github.com/you/project",
     "oa install ./nightly-index.event.json --input repo=. --yes --json",
+    'oa install naddr1qq… --schedule "30 3 * * *" --zone Europe/Berlin --overlap queue_one',
   ],
   run: async (context) => {
     const { args, confirm, cwd, fail, note, options, print, progress, signal } = context;
@@ -44,7 +47,12 @@ export const command: Command = defineCommand({
     if (isRejection(source)) return source;
     const channel = CHANNELS.find((name) => name === options.channel);
     const auto_update = AUTO_UPDATE.find((name) => name === options["auto-update"]);
-    const following = channel === undefined ? {} : { channel };
+    const schedule = readScheduleOptions(options);
+    if (isRejection(schedule)) return schedule;
+    const following = {
+      ...(channel === undefined ? {} : { channel }),
+      ...(schedule === undefined ? {} : { schedule }),
+    };
     const client = await context.api();
     progress("looking up …");
     const consent = await client.post<ConsentView>(
@@ -95,6 +103,9 @@ function consentLines(consent: ConsentView): readonly string[] {
     ...(consent.summary === null ? [] : [`  ${consent.summary}`]),
     `  author    ${author}`,
     `  runs      ${consent.schedule}`,
+    ...(consent.schedule_declared === null
+      ? []
+      : [`            (you chose that; it declares: ${consent.schedule_declared})`]),
     `  price     ${consent.price}`,
     `  manifest  ${consent.manifest_sha256}`,
     ...Object.entries(consent.inputs).map(([name, value]) => `  input     ${name} = ${JSON.stringify(value)}`),

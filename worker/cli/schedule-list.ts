@@ -1,9 +1,10 @@
 import { isRejection } from "@oa/shared/core/refusal.ts";
+import type { ScheduleChanges } from "@oa/shared/generated/types.ts";
 import type { ScheduleView } from "@oa/shared/schedule/views.ts";
 import { type Command, defineCommand } from "./command.ts";
 import { table } from "./table.ts";
 
-type Listed = ScheduleView & { readonly title: string };
+type Listed = ScheduleView & { readonly title: string; readonly schedule_changes: ScheduleChanges | null };
 
 export const command: Command = defineCommand({
   words: ["schedule", "list"],
@@ -21,8 +22,22 @@ export const command: Command = defineCommand({
   },
 });
 
-function row({ install_id, title, schedule, next_fire_ms, waiting_for, last_outcome }: Listed): readonly string[] {
+function row({
+  install_id,
+  title,
+  schedule,
+  next_fire_ms,
+  waiting_for,
+  last_outcome,
+  schedule_changes,
+}: Listed): readonly string[] {
   const start = next_fire_ms === null ? "never" : new Date(next_fire_ms).toISOString().slice(0, 16).replace("T", " ");
   const next = waiting_for === null || waiting_for === "window" ? start : `waits, until ${start}`;
-  return [install_id, title, `${schedule.expression} ${schedule.timezone}`, `${next} UTC`, last_outcome ?? "not yet"];
+  return [
+    install_id,
+    title,
+    `${schedule.expression} ${schedule.timezone}${schedule_changes === null ? "" : " (yours)"}`,
+    `${next} UTC`,
+    last_outcome ?? "not yet",
+  ];
 }

@@ -1,27 +1,45 @@
-import { isRejection } from "@oa/shared/core/refusal.ts";
+import type { ScheduleDescription } from "@oa/shared/api/ports.ts";
+import { isRejection, type Rejection, reject } from "@oa/shared/core/refusal.ts";
 import type { ClockChange, Preview } from "@oa/shared/schedule/preview.ts";
-import { type Command, defineCommand } from "./command.ts";
+import { type Command, type CommandContext, defineCommand, type ExitCode } from "./command.ts";
+import { findInstall } from "./find-install.ts";
+import { describeOwn } from "./schedule-set.ts";
+import { plain } from "./terminal.ts";
 import { readInstant, readWindow } from "./time-options.ts";
 
 export const command: Command = defineCommand({
   words: ["schedule", "next"],
-  summary: "Show when a cron schedule fires next, jitter aside",
+  summary: "Show when an install, or a cron schedule, fires next, jitter aside",
+  arguments: {
+    install: { summary: "An install's id or its upgrade's name; without it, --cron and --tz", optional: true },
+  },
   options: {
-    cron: { type: "text", value: "EXPRESSION", summary: "Five fields, or an alias such as @daily", required: true },
-    tz: { type: "text", value: "ZONE", summary: "IANA time zone, e.g. America/Chicago", required: true },
+    cron: { type: "text", value: "EXPRESSION", summary: "Five fields, or an alias such as @daily" },
+    tz: { type: "text", value: "ZONE", summary: "IANA time zone, e.g. America/Chicago" },
     from: { type: "text", value: "INSTANT", summary: "ISO 8601 instant, exclusive; without it, now" },
     count: { type: "integer", value: "N", summary: "How many", min: 1, max: 10_000, default: 5 },
     window: { type: "text", value: "HH:MM-HH:MM", summary: "Leave out fires outside this time of day" },
   },
   examples: [
+    "oa schedule next nightly-index --count 10",
     'oa schedule next --cron "0 2 * * *" --tz America/Chicago',
     'oa schedule next --cron "*/15 * * * MON-FRI" --tz Europe/London --from 2026-03-28T00:00:00Z --count 10 --window 22:00-06:00 --json',
   ],
-  run: async ({ options, fail, print }) => {
+  run: async (context) => {
+    const { args, options, fail, print } = context;
+    const { cron: expression, tz: time_zone, count } = options;
+    if (args.install !== undefined) {
+      if (expression !== undefined || time_zone !== undefined || options.window !== undefined) {
+        return reject("usage", "an install has its own times: leave --cron, --tz and --window out");
+      }
+      return nextOfInstall(context, args.install, options);
+    }
+    if (expression === undefined || time_zone === undefined) {
+      return reject("usage", "name an install, or a schedule by --cron and --tz");
+    }
     const { previewSchedule } = await import("@oa/shared/schedule/preview.ts");
     const from_ms = options.from === undefined ? Date.now() : readInstant("--from", options.from);
     if (isRejection(from_ms)) return fail(from_ms, NONE);
-    const { cron: expression, tz: time_zone, count } = options;
     const window = options.window === undefined ? {} : { window: readWindow(options.window) };
     const preview = previewSchedule({ expression, time_zone, from_ms, count, ...window });
     if (isRejection(preview)) return fail(preview, NONE);
@@ -29,6 +47,28 @@ export const command: Command = defineCommand({
     return 0;
   },
 });
+
+async function nextOfInstall(
+  { api, print }: Pick<CommandContext, "api" | "print">,
+  name: string,
+  { from, count }: { readonly from: string | undefined; readonly count: number },
+): Promise<ExitCode | Rejection> {
+  const from_ms = from === undefined ? null : readInstant("--from", from);
+  if (isRejection(from_ms)) return from_ms;
+  const client = await api();
+  const install = await findInstall(client, name);
+  if (isRejection(install)) return install;
+  const query = new URLSearchParams({ count: String(count) });
+  if (from_ms !== null) query.set("from", new Date(from_ms).toISOString());
+  const path = `/v1/schedule/${encodeURIComponent(install.install_id)}?${query}`;
+  const found = await client.get<ScheduleDescription>(path);
+  if (isRejection(found)) return found;
+  const [what = "", ...whose] = describeOwn(found);
+  const lines = found.schedule === null ? [] : [describe(found, found.schedule.timezone)];
+  const chosen = whose.filter((line) => !line.startsWith("Next:"));
+  print(found, () => [what, ...chosen, ...lines].map(plain).join("\n"));
+  return 0;
+}
 
 const NONE = { fires: [] };
 const OUTCOMES: Readonly<Record<ClockChange["outcome"], string>> = {

@@ -1,11 +1,12 @@
-import { isRejection, type Rejection, reject } from "@oa/shared/core/refusal.ts";
-import type { ControlScheduleChanges, ControlScheduleSimulation, CronSchedule } from "@oa/shared/generated/types.ts";
+import { isRejection, type Rejection } from "@oa/shared/core/refusal.ts";
+import type { ControlScheduleSimulation, CronSchedule, ScheduleChanges } from "@oa/shared/generated/types.ts";
 import type { ScheduleLogEntry } from "@oa/shared/schedule/log.ts";
 import type { Simulation } from "@oa/shared/schedule/simulate.ts";
 import { type Command, defineCommand } from "./command.ts";
 import { findInstall } from "./find-install.ts";
+import { readChanges, SET_OPTION } from "./schedule-options.ts";
 import { table } from "./table.ts";
-import { readLocalTime, readWindow } from "./time-options.ts";
+import { readLocalTime } from "./time-options.ts";
 
 interface Answer extends Simulation {
   readonly from: string;
@@ -22,13 +23,7 @@ export const command: Command = defineCommand({
   options: {
     from: { type: "text", value: "TIME", summary: "Of this machine; without it, a week before --to" },
     to: { type: "text", value: "TIME", summary: "Of this machine; without it, now" },
-    set: {
-      type: "text",
-      value: "NAME=VALUE",
-      repeat: true,
-      summary:
-        "A setting to change: cron, tz, window (HH:MM-HH:MM or none), jitter_ms, on_missed, on_unknown, overlap, or a constraint (none takes it away)",
-    },
+    set: SET_OPTION,
   },
   examples: [
     "oa schedule simulate nightly-index",
@@ -64,31 +59,6 @@ function readTimes(options: {
     times[name] = new Date(at_ms).toISOString();
   }
   return times;
-}
-
-const NAMES: Readonly<Record<string, string>> = { cron: "expression", tz: "timezone" };
-const TEXTS = new Set(["expression", "timezone", "on_missed", "on_unknown", "overlap"]);
-const SWITCHES = new Set(["plugged_in", "wifi_only", "suspend_if_active", "respect_dnd"]);
-
-/** What the worker's own check of the values refuses is left to it. */
-export function readChanges(texts: readonly string[]): ControlScheduleChanges | Rejection {
-  const changes: Record<string, unknown> = {};
-  const constraints: Record<string, unknown> = {};
-  for (const text of texts) {
-    const cut = text.indexOf("=");
-    const given = text.slice(0, Math.max(0, cut));
-    const name = Object.hasOwn(NAMES, given) ? (NAMES[given] ?? given) : given;
-    const value = text.slice(cut + 1);
-    const none = value === "none" ? null : undefined;
-    if (TEXTS.has(name)) changes[name] = value;
-    else if (name === "jitter_ms") changes[name] = Number(value);
-    else if (name === "window") changes[name] = none === null ? null : readWindow(value);
-    else if (name === "cpu_max_percentage") constraints[name] = none === null ? null : Number(value);
-    else if (SWITCHES.has(name))
-      constraints[name] = none === null ? null : value === "true" ? true : value === "false" ? false : value;
-    else return reject("usage", `--set ${JSON.stringify(text.slice(0, 80))} is not NAME=VALUE with a setting's name`);
-  }
-  return { ...changes, ...(Object.keys(constraints).length === 0 ? {} : { constraints }) } as ControlScheduleChanges;
 }
 
 function describe(answer: Answer): string {

@@ -1,5 +1,5 @@
+import type { WhyAnswer } from "@oa/shared/api/why.ts";
 import { isRejection } from "@oa/shared/core/refusal.ts";
-import type { Why } from "@oa/shared/schedule/why.ts";
 import { type Command, defineCommand } from "./command.ts";
 import { findInstall } from "./find-install.ts";
 import { plain } from "./terminal.ts";
@@ -7,7 +7,7 @@ import { readLocalTime } from "./time-options.ts";
 
 export const command: Command = defineCommand({
   words: ["why"],
-  summary: "Say why an install did or did not run",
+  summary: "Say why an install did or did not run: its schedule, its triggers, its owner",
   arguments: { install: { summary: "An install's id or its upgrade's name" } },
   options: {
     at: {
@@ -28,7 +28,10 @@ export const command: Command = defineCommand({
     const install = await findInstall(client, args.install);
     if (isRejection(install)) return install;
     const query = at_ms === null ? "" : `?at=${encodeURIComponent(new Date(at_ms).toISOString())}`;
-    const why = await client.get<Why>(`/v1/schedule/${encodeURIComponent(install.install_id)}/why${query}`, signal);
+    const why = await client.get<WhyAnswer>(
+      `/v1/schedule/${encodeURIComponent(install.install_id)}/why${query}`,
+      signal,
+    );
     if (isRejection(why)) return why;
     print(why, () => why.sentences.map(plain).join("\n"));
     return 0;

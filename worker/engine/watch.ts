@@ -4,7 +4,8 @@ import { isRejection, type Rejection } from "@oa/shared/core/refusal.ts";
 import type { Sql } from "@oa/shared/core/sql.ts";
 import type { ConstraintTrace, RunPaused, ScheduleConstraints, ScheduleOnUnknown } from "@oa/shared/generated/types.ts";
 import { installDecider } from "@oa/shared/install/decider.ts";
-import { watchedRuns } from "@oa/shared/run/views.ts";
+import { scheduleOf } from "@oa/shared/install/state.ts";
+import { countOpenRuns, watchedRuns } from "@oa/shared/run/views.ts";
 import { evaluateConstraints, sensorsFor } from "@oa/shared/schedule/constraints.ts";
 import type { Clock } from "../adapters/clock.ts";
 import type { EngineOptions } from "../engine.ts";
@@ -15,14 +16,16 @@ interface Watch extends Pick<EngineOptions, "measure" | "report"> {
   readonly store: EventStore;
   readonly sql: Sql;
   readonly clock: Clock;
+  /** Resolves once a run may have begun, or the signal aborts. */
+  readonly idle: (signal: AbortSignal) => Promise<void>;
   readonly pause: (run_id: string, by: PausedBy, reason: string) => Promise<undefined | Rejection>;
   readonly resume: (run_id: string, by: PausedBy, reason: string) => Promise<undefined | Rejection>;
 }
 
 /**
  * Pauses a run while its schedule's `plugged_in` or `suspend_if_active` is not met, and resumes it once it is. The other
- * constraints decide about starts alone, and a run that its owner asked for by hand is not held back. Never throws; ends
- * with the signal.
+ * constraints decide about starts alone, and a run that its owner asked for by hand is not held back. Without any run
+ * it rests. Never throws; ends with the signal.
  */
 export async function watchMachine(watch: Watch, signal: AbortSignal): Promise<void> {
   while (!signal.aborted) {
@@ -31,7 +34,8 @@ export async function watchMachine(watch: Watch, signal: AbortSignal): Promise<v
     } catch (error) {
       watch.report(error);
     }
-    await watch.clock.sleep(LIMITS.run_watch_ms, signal);
+    if (countOpenRuns(watch.sql) === 0) await watch.idle(signal);
+    else await watch.clock.sleep(LIMITS.run_watch_ms, signal);
   }
 }
 
@@ -60,7 +64,7 @@ function whileRunning(
   store: EventStore,
   install_id: string,
 ): { readonly constraints: ScheduleConstraints; readonly on_unknown: ScheduleOnUnknown } {
-  const { constraints, on_unknown = "wait" } = store.load(installDecider, install_id).active?.pins.schedule ?? {};
+  const { constraints, on_unknown = "wait" } = scheduleOf(store.load(installDecider, install_id)) ?? {};
   const { plugged_in, suspend_if_active } = constraints ?? {};
   return {
     constraints: {

@@ -5,7 +5,9 @@ import type { Permission } from "@oa/shared/core/permission.ts";
 import { Fault, isRejection, type Rejection, reject } from "@oa/shared/core/refusal.ts";
 import type { Sql } from "@oa/shared/core/sql.ts";
 import type { FileWatchOrder, InputValue, MachineReadings, TriggerWatch } from "@oa/shared/generated/types.ts";
-import { type InstalledRelease, installDecider } from "@oa/shared/install/decider.ts";
+import { installDecider } from "@oa/shared/install/decider.ts";
+import type { InstalledRelease } from "@oa/shared/install/release.ts";
+import { scheduleOf } from "@oa/shared/install/state.ts";
 import { listInstalls } from "@oa/shared/install/views.ts";
 import type { VerifiedEvent } from "@oa/shared/nostr/verify.ts";
 import type { Sensor } from "@oa/shared/schedule/constraints.ts";
@@ -142,8 +144,9 @@ export function openTriggerLoop(ports: TriggerPorts): TriggerLoop {
       open: (onSign) => ports.watchFiles(order.glob, active.grant, onSign),
       runs: () => ports.runs(install_id),
       own_writes: mayChange(active.grant, order.glob),
-      on_missed: active.pins.schedule.on_missed ?? "catch_up",
+      on_missed: scheduleOf(store.load(installDecider, install_id))?.on_missed ?? "catch_up",
       baseline: () => stateOf(install_id).baselines[trigger],
+      failing: () => stateOf(install_id).failures[trigger] !== undefined,
     });
 
   /** Watches what is enabled and nothing else. */
@@ -180,7 +183,7 @@ export function openTriggerLoop(ports: TriggerPorts): TriggerLoop {
     const ready_ms = readyAt(stateOf(install_id), now_ms);
     if (active_runs > 0) return Math.max(ready_ms, now_ms + LIMITS.trigger_poll_ms);
     if (ready_ms > now_ms) return ready_ms;
-    const schedule = store.load(installDecider, install_id).active?.pins.schedule ?? { type: "event" };
+    const schedule = scheduleOf(store.load(installDecider, install_id)) ?? { type: "event" };
     const gate = await gateOf(schedule, now_ms, ports, signal);
     await append(install_id, { type: "check", now_ms, active_runs, ...gate });
     if (stateOf(install_id).unstarted !== null) return null;
@@ -219,7 +222,10 @@ export function openTriggerLoop(ports: TriggerPorts): TriggerLoop {
     };
     if (stale) await follow();
     for (const [install_id, { files }] of watched) {
-      const note = async (seen: TriggerCommand): Promise<void> => void (await append(install_id, seen));
+      const note = async (told: TriggerCommand): Promise<void> => {
+        const news = (await append(install_id, told)) > 0 && told.type === "record_watch" ? told.refusal : null;
+        if (news !== null) report(new Fault("trigger_not_granted", `${install_id}: ${news.message}`));
+      };
       for (const one of files) if (!signal.aborted) await attempt(() => one.tick(note, signal));
     }
     for (const install_id of openTriggers(sql, LIMITS.trigger_batch)) await attempt(() => settle(install_id, signal));

@@ -2,7 +2,8 @@ import { sha256Hex } from "@oa/shared/core/hash.ts";
 import { LIMITS } from "@oa/shared/core/limits.ts";
 import { Fault } from "@oa/shared/core/refusal.ts";
 import type { Sql } from "@oa/shared/core/sql.ts";
-import type { FileBaseline, FilesChanged } from "@oa/shared/generated/types.ts";
+import { clip } from "@oa/shared/core/text.ts";
+import type { FileBaseline, FilesChanged, WatchRefusal } from "@oa/shared/generated/types.ts";
 import { countOpenRuns, listRuns } from "@oa/shared/run/views.ts";
 import { addSign, type Burst, lookAt } from "@oa/shared/trigger/debounce.ts";
 import type { TriggerCommand } from "@oa/shared/trigger/decider.ts";
@@ -27,14 +28,15 @@ export function runsOfInstall(sql: Sql, install_id: string): RunsOfInstall {
 }
 
 type Seen = Extract<TriggerCommand, { type: "note" | "settle" }>;
+type Told = Seen | Extract<TriggerCommand, { type: "record_watch" }>;
 
 /** One file trigger while the worker runs: when to look, and what a look says. */
 export interface WatchedFilesLoop {
   /**
-   * Looks if it is time and hands what it found to `append`; a throw there leaves everything to be found again.
-   * Resolves to when there is something to do next, in Unix milliseconds.
+   * Looks if it is time and hands what it found, or why it could not look, to `append`; a throw there leaves everything
+   * to be found again. Resolves to when there is something to do next, in Unix milliseconds.
    */
-  readonly tick: (append: (seen: Seen) => Promise<void>, signal: AbortSignal) => Promise<number>;
+  readonly tick: (append: (told: Told) => Promise<void>, signal: AbortSignal) => Promise<number>;
   readonly close: () => void;
 }
 
@@ -50,6 +52,8 @@ export interface WatchedFilesOptions {
   readonly on_missed: "skip" | "catch_up";
   /** As the log knows the files; undefined before the first look. */
   readonly baseline: () => (FileBaseline & { readonly at_ms: number }) | undefined;
+  /** Whether the log says that it cannot be watched. */
+  readonly failing: () => boolean;
 }
 
 export function openWatchedFiles(options: WatchedFilesOptions): WatchedFilesLoop {
@@ -81,20 +85,32 @@ export function openWatchedFiles(options: WatchedFilesOptions): WatchedFilesLoop
     return at_ms > clock.now_ms() + LIMITS.trigger_rescan_ms ? clock.now_ms() : at_ms;
   };
 
-  const look = async (append: (seen: Seen) => Promise<void>, signal: AbortSignal): Promise<void> => {
+  const look = async (append: (told: Told) => Promise<void>, signal: AbortSignal): Promise<void> => {
     const signs = burst;
     const began_ms = clock.now_ms();
+    const { trigger } = options;
+    const again = (rest_ms: number): void => {
+      burst = addSign(signs, began_ms);
+      rest_until_ms = clock.now_ms() + rest_ms;
+    };
     burst = null;
+    let files: WatchedFiles;
     try {
-      const files = await watch.look(signal);
+      files = await watch.look(signal);
+    } catch (error) {
+      // Too many files, or a folder that may not be read, will still be that in a while.
+      const lasting = error instanceof Fault && !error.retryable && !signal.aborted;
+      again(lasting ? LIMITS.trigger_rescan_ms : LIMITS.trigger_sleep_ms);
+      if (!lasting) throw error;
+      return append({ type: "record_watch", now_ms: clock.now_ms(), trigger, refusal: refusalOf(error) });
+    }
+    try {
+      if (options.failing()) await append({ type: "record_watch", now_ms: clock.now_ms(), trigger, refusal: null });
       const seen = seenIn({ signs, files, known, ...options, runs: options.runs(), now_ms: clock.now_ms() });
       if (seen !== null) await append(seen);
       known = { files, at_ms: began_ms };
     } catch (error) {
-      burst = addSign(signs, began_ms);
-      // Too many files, or a folder that may not be read, will still be that in a while.
-      const lasting = error instanceof Fault && !error.retryable;
-      rest_until_ms = clock.now_ms() + (lasting ? LIMITS.trigger_rescan_ms : LIMITS.trigger_sleep_ms);
+      again(LIMITS.trigger_sleep_ms);
       throw error;
     }
     const now_ms = clock.now_ms();
@@ -110,6 +126,10 @@ export function openWatchedFiles(options: WatchedFilesOptions): WatchedFilesLoop
     },
     close: watch.close,
   };
+}
+
+function refusalOf({ code, message }: Fault): WatchRefusal {
+  return { code, message: clip(message, 2_000) };
 }
 
 interface Look {

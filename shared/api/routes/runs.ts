@@ -15,6 +15,10 @@ export function runRoutes({ runs }: ControlPorts): Hono {
     return context.json({ runs: runs.list(install_id === undefined ? { limit } : { install_id, limit }) });
   });
   routes.get("/:id", (context) => answer(context, runs.get(context.req.param("id"))));
+  routes.get("/:id/steps", (context) => {
+    const steps = runs.steps(context.req.param("id"));
+    return answer(context, isRejection(steps) ? steps : { steps });
+  });
   routes.post("/", async (context) => {
     const body = await readBody(context, validators.isControlRunRequest);
     return answer(context, isRejection(body) ? body : await runs.start(body.install_id, body.deadline_ms), 202);

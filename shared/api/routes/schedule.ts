@@ -1,10 +1,11 @@
 import { Hono } from "hono";
+import { LIMITS } from "../../core/limits.ts";
 import { isRejection, type Rejection, reject } from "../../core/refusal.ts";
 import validators from "../../generated/validators.cjs";
-import { answer, readBody } from "../answer.ts";
+import { answer, readBody, readCount } from "../answer.ts";
 import type { ControlPorts } from "../ports.ts";
 
-/** `/v1/schedule`: when installs run next, when a schedule would, and why one did or did not. */
+/** `/v1/schedule`: when installs run next, what their owner chose for that, when a schedule would, and why one did or did not. */
 export function scheduleRoutes({ schedule }: ControlPorts): Hono {
   const routes = new Hono();
   routes.get("/", (context) => context.json({ schedules: schedule.list() }));
@@ -12,8 +13,18 @@ export function scheduleRoutes({ schedule }: ControlPorts): Hono {
     const body = await readBody(context, validators.isControlSchedulePreview);
     return answer(context, isRejection(body) ? body : schedule.preview(body));
   });
+  routes.get("/:id", (context) => {
+    const from_ms = readInstant("from", context.req.query("from"));
+    if (isRejection(from_ms)) return answer(context, from_ms);
+    const count = readCount(context, "count", 5, { min: 1, max: LIMITS.api_page });
+    return answer(context, isRejection(count) ? count : schedule.get(context.req.param("id"), from_ms, count));
+  });
+  routes.post("/:id", async (context) => {
+    const body = await readBody(context, validators.isControlScheduleSet);
+    return answer(context, isRejection(body) ? body : await schedule.set(context.req.param("id"), body.changes));
+  });
   routes.get("/:id/why", async (context) => {
-    const at_ms = readInstant(context.req.query("at"));
+    const at_ms = readInstant("at", context.req.query("at"));
     if (isRejection(at_ms)) return answer(context, at_ms);
     return answer(context, await schedule.why(context.req.param("id"), at_ms, context.req.raw.signal));
   });
@@ -25,9 +36,12 @@ export function scheduleRoutes({ schedule }: ControlPorts): Hono {
 }
 
 /** An instant of the query string in milliseconds; null where there is none. */
-function readInstant(text: string | undefined): number | null | Rejection {
+function readInstant(name: string, text: string | undefined): number | null | Rejection {
   if (text === undefined) return null;
   const at_ms = /^\d{4}-\d\d-\d\dT[\d:.]{5,15}(?:Z|[+-]\d\d:\d\d)$/.test(text) ? Date.parse(text) : Number.NaN;
   if (!Number.isNaN(at_ms)) return at_ms;
-  return reject("usage", `at must be an instant like 2026-03-08T02:00:00Z, not ${JSON.stringify(text.slice(0, 40))}`);
+  return reject(
+    "usage",
+    `${name} must be an instant like 2026-03-08T02:00:00Z, not ${JSON.stringify(text.slice(0, 40))}`,
+  );
 }

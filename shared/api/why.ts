@@ -1,0 +1,70 @@
+import { shownTime } from "../core/local-time.ts";
+import type { ScheduleChanges, UpgradeSchedule } from "../generated/types.ts";
+import type { RunSummary } from "../run/views.ts";
+import type { Why as ScheduleWhy } from "../schedule/why.ts";
+import type { TriggerWhy } from "../trigger/why.ts";
+import { whenSentence } from "./consent.ts";
+
+/** Why an install did or did not run: its schedule, its triggers and its owner, in plain sentences and as data. */
+export interface WhyAnswer extends Omit<ScheduleWhy, "answer"> {
+  /** Of whatever happened last: a due time, a trigger's cause, or a start by hand. */
+  readonly answer: ScheduleWhy["answer"];
+  /** Null for an install that never had triggers. */
+  readonly triggers: TriggerWhy | null;
+  /** The last run that was started by hand; null for none. */
+  readonly manual: Pick<RunSummary, "run_id" | "status" | "message" | "created_at"> | null;
+  /** What the owner chose in place of what the upgrade declares. */
+  readonly schedule_changes: ScheduleChanges | null;
+}
+
+/** One answer from the stories of schedule, triggers and owner: all are told, and the latest of them decides. Pure. */
+export function whyAnswer(facts: {
+  readonly schedule: ScheduleWhy;
+  readonly triggers: TriggerWhy | null;
+  readonly manual: WhyAnswer["manual"];
+  readonly declared: UpgradeSchedule | null;
+  readonly schedule_changes: ScheduleChanges | null;
+  readonly time_zone: string;
+}): WhyAnswer {
+  const { schedule, triggers, manual, schedule_changes } = facts;
+  const told = { triggers, manual, schedule_changes };
+  // An install that only triggers start is not explained by a schedule that it never had.
+  const aside = triggers !== null && schedule.answer === "not_scheduled" && schedule.entries.length === 0;
+  const sentences = [
+    ...(aside ? [] : schedule.sentences),
+    ...(triggers?.sentences ?? []),
+    ...manualSentences(facts, aside ? null : schedule.decided_at),
+    ...ownSentences(facts),
+  ];
+  const [latest] = [
+    { at: schedule.decided_at ?? "", answer: schedule.answer, run_id: schedule.run_id },
+    { at: triggers?.noted_at ?? "", answer: triggers?.answer ?? schedule.answer, run_id: triggers?.run_id ?? null },
+    { at: manual?.created_at ?? "", answer: "ran" as const, run_id: manual?.run_id ?? null },
+  ].sort((a, b) => (a.at < b.at ? 1 : a.at > b.at ? -1 : 0));
+  const nothing = latest === undefined || latest.at === "";
+  const answer = nothing ? (aside ? triggers.answer : schedule.answer) : latest.answer;
+  return {
+    ...schedule,
+    ...told,
+    sentences,
+    answer,
+    run_id: nothing ? schedule.run_id : latest.run_id,
+  };
+}
+
+/** A start by hand is told where nothing of the schedule came after it. */
+function manualSentences(
+  { manual, time_zone }: Parameters<typeof whyAnswer>[0],
+  decided_at: string | null,
+): readonly string[] {
+  if (manual === null || (decided_at !== null && decided_at > manual.created_at)) return [];
+  const message = manual.message === null ? "" : `: ${manual.message}`;
+  const at = shownTime(time_zone, Date.parse(manual.created_at));
+  return [`You last started it yourself at ${at}: run ${manual.run_id} has the status ${manual.status}${message}.`];
+}
+
+function ownSentences({ declared, schedule_changes }: Parameters<typeof whyAnswer>[0]): readonly string[] {
+  if (schedule_changes === null || declared === null) return [];
+  const names = Object.keys(schedule_changes).join(", ");
+  return [`Its schedule is the one you set (${names}); the upgrade itself would run ${whenSentence(declared, [])}.`];
+}

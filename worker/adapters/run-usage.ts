@@ -1,0 +1,167 @@
+import { getHeapStatistics } from "node:v8";
+import { LIMITS } from "@oa/shared/core/limits.ts";
+import { Fault } from "@oa/shared/core/refusal.ts";
+import type { TreeUsage } from "./process-usage.ts";
+
+/** The most that one run may use. */
+export interface UsageCaps {
+  /** Of all its child processes together, and what it adds to this process. */
+  readonly memory_bytes: number;
+  /** Of all its child processes together, those that have ended too. */
+  readonly cpu_ms: number;
+}
+
+export const DEFAULT_CAPS: UsageCaps = { memory_bytes: LIMITS.run_memory_bytes, cpu_ms: LIMITS.run_cpu_ms };
+
+/** What one run uses: its children, as sampled, and its share of what this process grew by. */
+export interface RunUsage {
+  readonly caps: UsageCaps;
+  /** Counts a child until `leave`, whose processor time stays counted; `stop` ends it. */
+  readonly enter: (stop: (why: Fault) => void) => {
+    readonly sample: (usage: TreeUsage, command: string) => void;
+    readonly leave: () => void;
+  };
+  /** Counts what the run added to (or gave back of) this process; the reason where that is over the cap. */
+  readonly grow: (bytes: number) => Fault | null;
+  readonly inside_bytes: () => number;
+  readonly isBusy: () => boolean;
+}
+
+export function openRunUsage(caps: UsageCaps = DEFAULT_CAPS): RunUsage {
+  const children = new Map<symbol, { readonly stop: (why: Fault) => void; usage: TreeUsage }>();
+  let ended_cpu_ms = 0;
+  let inside_bytes = 0;
+
+  const excess = (what: string): Fault | null => {
+    let [memory_bytes, cpu_ms] = [inside_bytes, ended_cpu_ms];
+    for (const { usage } of children.values()) {
+      memory_bytes += usage.memory_bytes;
+      cpu_ms += usage.cpu_ms;
+    }
+    if (memory_bytes > caps.memory_bytes) {
+      const [used, most] = [mebibytes(memory_bytes), mebibytes(caps.memory_bytes)];
+      return new Fault("memory_limit", `${what} used ${used} of memory; a run may use ${most}`);
+    }
+    if (cpu_ms > caps.cpu_ms) {
+      const [used, most] = [Math.round(cpu_ms / 1000), Math.round(caps.cpu_ms / 1000)];
+      return new Fault("cpu_limit", `${what} used ${used} s of processor time; a run may use ${most} s`);
+    }
+    return null;
+  };
+  return {
+    caps,
+    enter: (stop) => {
+      const key = Symbol("child");
+      children.set(key, { stop, usage: { memory_bytes: 0, cpu_ms: 0 } });
+      return {
+        sample: (usage, command) => {
+          const child = children.get(key);
+          if (child === undefined) return;
+          // A process that ended between two samples takes its time with it, so the figure may seem to fall.
+          child.usage = { ...usage, cpu_ms: Math.max(usage.cpu_ms, child.usage.cpu_ms) };
+          const why = excess(children.size === 1 ? command : `${command} and ${children.size - 1} more`);
+          if (why !== null) for (const one of children.values()) one.stop(why);
+        },
+        leave: () => {
+          ended_cpu_ms += children.get(key)?.usage.cpu_ms ?? 0;
+          children.delete(key);
+        },
+      };
+    },
+    grow: (bytes) => {
+      inside_bytes = Math.max(0, inside_bytes + bytes);
+      return bytes > 0 ? excess("the run and what it keeps in the worker") : null;
+    },
+    inside_bytes: () => inside_bytes,
+    isBusy: () => children.size > 0,
+  };
+}
+
+export interface RunRef {
+  readonly run_id: string;
+  readonly install_id: string | null;
+}
+
+/** The usage of every run that this process carries out. */
+export interface RunGuard {
+  /** One account for each run; what it used before stays counted while this process lives. */
+  readonly usageOf: (run: RunRef) => RunUsage;
+  /**
+   * Watches this process while the run is carried out: what it grows by is shared out evenly among the runs of that
+   * moment. `stop` is called once, with `memory_limit`, by a run that is over its cap, or that holds the most when the
+   * heap is nearly full. Gives the way to end it.
+   */
+  readonly enter: (run: RunRef, stop: (why: Fault) => void) => () => void;
+}
+
+export interface RunGuardOptions {
+  readonly capsOf: (run: RunRef) => UsageCaps;
+  /** Memory of this process, in bytes. */
+  readonly resident_bytes?: () => number;
+  /** How full its heap is, from 0 to 1. */
+  readonly heap_share?: () => number;
+}
+
+/** Nothing is sampled while no run is carried out. */
+export function openRunGuard(options: RunGuardOptions): RunGuard {
+  const { capsOf, resident_bytes = () => process.memoryUsage.rss(), heap_share = heapShare } = options;
+  const usages = new Map<string, RunUsage>();
+  const running = new Map<symbol, { readonly usage: RunUsage; readonly stop: (why: Fault) => void }>();
+  let timer: NodeJS.Timeout | undefined;
+  let last_bytes = 0;
+
+  const usageOf = (run: RunRef): RunUsage => {
+    const { run_id } = run;
+    const usage = usages.get(run_id) ?? openRunUsage(capsOf(run));
+    usages.delete(run_id);
+    usages.set(run_id, usage); // the last used stand last
+    if (usages.size > LIMITS.runs_queued) {
+      const [oldest] = [...usages].filter(([, one]) => !one.isBusy());
+      if (oldest !== undefined) usages.delete(oldest[0]);
+    }
+    return usage;
+  };
+  const sample = (): void => {
+    const bytes = resident_bytes();
+    const share_bytes = (bytes - last_bytes) / running.size;
+    last_bytes = bytes;
+    let largest: { readonly key: symbol; readonly bytes: number } | null = null;
+    for (const [key, { usage, stop }] of [...running]) {
+      const why = usage.grow(share_bytes);
+      if (why !== null) {
+        running.delete(key);
+        stop(why);
+      } else if (usage.inside_bytes() >= (largest?.bytes ?? 0)) largest = { key, bytes: usage.inside_bytes() };
+    }
+    if (largest !== null && heap_share() > LIMITS.heap_share_max) {
+      const run = running.get(largest.key);
+      running.delete(largest.key);
+      run?.stop(new Fault("memory_limit", "the worker's own memory is nearly full, and this run holds the most of it"));
+    }
+  };
+  return {
+    usageOf,
+    enter: (run, stop) => {
+      const key = Symbol(run.run_id);
+      if (running.size === 0) last_bytes = resident_bytes();
+      else sample(); // what was before it came is not its own
+      running.set(key, { usage: usageOf(run), stop });
+      timer ??= setInterval(sample, LIMITS.process_sample_ms).unref();
+      return () => {
+        running.delete(key);
+        if (running.size > 0 || timer === undefined) return;
+        clearInterval(timer);
+        timer = undefined;
+      };
+    },
+  };
+}
+
+function heapShare(): number {
+  const { used_heap_size, heap_size_limit } = getHeapStatistics();
+  return used_heap_size / heap_size_limit;
+}
+
+function mebibytes(bytes: number): string {
+  return `${Math.round(bytes / 1_048_576)} MiB`;
+}
