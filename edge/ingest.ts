@@ -2,9 +2,15 @@ import { LIMITS } from "@oa/shared/core/limits.ts";
 import { one, type Sql } from "@oa/shared/core/sql.ts";
 import { KINDS } from "@oa/shared/nostr/kinds.ts";
 import type { NostrEvent } from "@oa/shared/nostr/verify.ts";
+import { REPUTATION_KINDS } from "./reputation/lane.ts";
 
-/** Kinds that leave the relay for another object. */
-const HANDED_ON = new Set<number>([KINDS.manifest.kind, KINDS.release.kind, KINDS.deletion.kind]);
+/** Kinds that leave the relay for the catalog. */
+const CATALOG_KINDS: readonly number[] = [KINDS.manifest.kind, KINDS.release.kind, KINDS.deletion.kind];
+/** Kinds that leave the relay for the objects of others, by the name of their lane. */
+const LANES = { catalog: CATALOG_KINDS, reputation: REPUTATION_KINDS } as const;
+const HANDED_ON = new Set<number>(Object.values(LANES).flat());
+
+export type Lane = keyof typeof LANES;
 
 /** Who takes events the relay has accepted. Taking one twice must change nothing. */
 export interface Taker {
@@ -16,18 +22,19 @@ export function isHandedOn(kind: number): boolean {
 }
 
 /**
- * Hands accepted events to the catalog in the order they were stored. Its cursor moves only after they were taken, so
- * a crash in between hands them over again: at least once, never out of order.
+ * Hands accepted events to a lane's taker in the order they were stored. The lane's cursor moves only after they were
+ * taken, so a crash in between hands them over again: at least once, never out of order. Lanes do not wait for each other.
  */
-export async function handOver(sql: Sql, catalog: Taker): Promise<void> {
+export async function handOver(sql: Sql, lane: Lane, taker: Taker): Promise<void> {
   for (;;) {
-    const rows = pending(sql, LIMITS.relay_handover_batch);
+    const rows = pending(sql, lane, LIMITS.relay_handover_batch);
     const last = rows.at(-1);
     if (last === undefined) return;
-    await catalog.take(rows.map(({ raw }) => JSON.parse(raw) as NostrEvent));
+    await taker.take(rows.map(({ raw }) => JSON.parse(raw) as NostrEvent));
     sql.run(
-      `INSERT INTO relay_cursors (name, seq) VALUES ('catalog', ?)
+      `INSERT INTO relay_cursors (name, seq) VALUES (?, ?)
        ON CONFLICT (name) DO UPDATE SET seq = max(seq, excluded.seq)`,
+      lane,
       last.seq,
     );
   }
@@ -35,15 +42,15 @@ export async function handOver(sql: Sql, catalog: Taker): Promise<void> {
 
 /** Whether events wait to be handed over. */
 export function hasPending(sql: Sql): boolean {
-  return pending(sql, 1).length > 0;
+  return Object.keys(LANES).some((lane) => pending(sql, lane as Lane, 1).length > 0);
 }
 
-function pending(sql: Sql, limit: number): readonly { readonly seq: number; readonly raw: string }[] {
-  const cursor = one<{ seq: number }>(sql, "SELECT seq FROM relay_cursors WHERE name = 'catalog'")?.seq ?? 0;
+function pending(sql: Sql, lane: Lane, limit: number): readonly { readonly seq: number; readonly raw: string }[] {
+  const cursor = one<{ seq: number }>(sql, "SELECT seq FROM relay_cursors WHERE name = ?", lane)?.seq ?? 0;
   return sql.all<{ seq: number; raw: string }>(
     `SELECT seq, raw FROM relay_events WHERE seq > ? AND kind IN (SELECT value FROM json_each(?))
      ORDER BY seq LIMIT ${limit}`,
     cursor,
-    JSON.stringify([...HANDED_ON]),
+    JSON.stringify(LANES[lane]),
   );
 }

@@ -13,6 +13,7 @@ import { fromEvent as releaseFrom } from "@oa/shared/nostr/30052-release.ts";
 import { hexToNpub, npubToHex } from "@oa/shared/nostr/npub.ts";
 import { isHex32, type VerifiedEvent } from "@oa/shared/nostr/verify.ts";
 import { matchExpression } from "../relay/search.ts";
+import { reputationOf } from "./reputation.ts";
 
 type Sort = NonNullable<CatalogQuery["sort"]>;
 interface Cursor {
@@ -27,6 +28,7 @@ const ORDERS: Readonly<Record<Sort, { readonly key: string; readonly direction: 
   newest: { key: "l.created_at", direction: "DESC" },
   title: { key: "l.title_key", direction: "ASC" },
   price: { key: "l.price_sats", direction: "ASC" },
+  rating: { key: "coalesce(r.low_milli, 0)", direction: "DESC" },
 };
 
 /** One page of listings that meet all conditions. Refusal: usage. */
@@ -64,6 +66,7 @@ export function listListings(sql: Sql, query: CatalogQuery, now_s: number): Cata
     `SELECT address, raw, key FROM (
        SELECT l.address, l.raw, ${key} AS key
        FROM ${match === null ? "cat_listings l" : "cat_search JOIN cat_listings l ON l.row = cat_search.rowid"}
+       ${sort === "rating" ? "LEFT JOIN cat_reputation r ON r.address = l.address" : ""}
        WHERE ${parts.join(" AND ")})
      ${cursor === null ? "" : `WHERE key ${after} ? OR (key = ? AND address > ?)`}
      ORDER BY key ${direction}, address LIMIT ${limit + 1}`,
@@ -73,7 +76,7 @@ export function listListings(sql: Sql, query: CatalogQuery, now_s: number): Cata
   const page = rows.slice(0, limit);
   const last = rows.length > limit ? page.at(-1) : undefined;
   return {
-    listings: page.map(({ address, raw }) => toListing(raw, releaseRows(sql, address, now_s))),
+    listings: page.map(({ address, raw }) => toListing(sql, raw, releaseRows(sql, address, now_s))),
     next_cursor: last === undefined ? null : writeCursor({ sort, key: last.key, address: last.address }),
   };
 }
@@ -87,7 +90,7 @@ export function getListing(sql: Sql, address: string, now_s: number): CatalogDet
     now_s,
   );
   if (row === undefined) return reject("not_found", `the catalog has no listing ${address.slice(0, 300)}`);
-  return toDetail(row.raw, releaseRows(sql, address, now_s));
+  return toDetail(sql, row.raw, releaseRows(sql, address, now_s));
 }
 
 /** The listings after an address, in the order of addresses, with their signed events: what a mirror reads. */
@@ -109,7 +112,7 @@ export function snapshotPage(sql: Sql, after: string, now_s: number): SnapshotPa
     version: one<{ version: number }>(sql, "SELECT version FROM cat_version")?.version ?? 0,
     listings_total:
       one<{ count: number }>(sql, `SELECT count(*) AS count FROM cat_listings WHERE ${live}`, now_s)?.count ?? 0,
-    details: page.map(({ raw, releases }) => toDetail(raw, releases)),
+    details: page.map(({ raw, releases }) => toDetail(sql, raw, releases)),
     next_cursor: rows.length > page.length ? (page.at(-1)?.address ?? null) : null,
   };
 }
@@ -126,9 +129,9 @@ function fitting<Row extends { readonly raw: string; readonly releases: readonly
   return end === -1 ? rows : rows.slice(0, end);
 }
 
-function toDetail(raw: string, releases: readonly string[]): CatalogDetail {
+function toDetail(sql: Sql, raw: string, releases: readonly string[]): CatalogDetail {
   return {
-    listing: toListing(raw, releases),
+    listing: toListing(sql, raw, releases),
     event: JSON.parse(raw),
     release_events: releases.map((release) => JSON.parse(release)),
   };
@@ -155,10 +158,11 @@ function releaseRows(sql: Sql, listing: string, now_s: number): readonly string[
 }
 
 /** Read again from the event, which was checked when it was taken: there is no second copy of its facts to go stale. */
-function toListing(raw: string, releases: readonly string[]): CatalogListing {
+function toListing(sql: Sql, raw: string, releases: readonly string[]): CatalogListing {
   const read = listingFrom(JSON.parse(raw) as VerifiedEvent);
   if (isRejection(read)) throw new Error(`a stored listing is no longer readable: ${read.message}`);
   const { manifest } = read;
+  const reputation = reputationOf(sql, read.address);
   return {
     address: read.address,
     pubkey: read.author,
@@ -178,6 +182,7 @@ function toListing(raw: string, releases: readonly string[]): CatalogListing {
     manifest_sha256: read.manifest_sha256,
     event_id: read.event_id,
     created_at: read.created_at,
+    ...(reputation === undefined ? {} : { reputation }),
     releases: releases.flatMap((text) => {
       const release = releaseFrom(JSON.parse(text) as VerifiedEvent);
       if (isRejection(release)) return [];

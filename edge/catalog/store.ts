@@ -7,6 +7,7 @@ import { type Release, fromEvent as releaseFrom } from "@oa/shared/nostr/30052-r
 import { KINDS } from "@oa/shared/nostr/kinds.ts";
 import { isHex32, type VerifiedEvent } from "@oa/shared/nostr/verify.ts";
 import { expirationOf } from "../relay/store.ts";
+import { REPUTATION_DDL } from "./reputation.ts";
 
 const DDL = [
   `CREATE TABLE IF NOT EXISTS cat_listings (
@@ -46,6 +47,7 @@ const DDL = [
   // One row: how often the catalog has changed.
   "CREATE TABLE IF NOT EXISTS cat_version (version INTEGER NOT NULL)",
   "INSERT INTO cat_version SELECT 0 WHERE NOT EXISTS (SELECT 1 FROM cat_version)",
+  ...REPUTATION_DDL,
   // How many events were left out, by code.
   "CREATE TABLE IF NOT EXISTS cat_dropped (code TEXT PRIMARY KEY, count INTEGER NOT NULL) WITHOUT ROWID",
 ];

@@ -1,10 +1,17 @@
 import { DurableObject } from "cloudflare:workers";
 import type { Rejection } from "@oa/shared/core/refusal.ts";
 import type { Sql } from "@oa/shared/core/sql.ts";
-import type { CatalogDetail, CatalogPage, CatalogQuery, SnapshotPage } from "@oa/shared/generated/types.ts";
+import type {
+  CatalogDetail,
+  CatalogPage,
+  CatalogQuery,
+  CatalogReputation,
+  SnapshotPage,
+} from "@oa/shared/generated/types.ts";
 import type { NostrEvent, VerifiedEvent } from "@oa/shared/nostr/verify.ts";
 import { durableSql } from "../adapters/durable-sql.ts";
 import { countListings, droppedCounts, getListing, listListings, snapshotPage } from "../catalog/query.ts";
+import { takeReputation } from "../catalog/reputation.ts";
 import { countDropped, createCatalogTables, takeEvent } from "../catalog/store.ts";
 import type { Env } from "../env.ts";
 
@@ -44,6 +51,11 @@ export class Catalog extends DurableObject<Env> {
 
   snapshot(after: string): SnapshotPage {
     return snapshotPage(this.#sql, after, nowSeconds());
+  }
+
+  /** Takes what a listing's reputation came to. Safe to repeat. */
+  takeReputation(address: string, summary: CatalogReputation): void {
+    this.#sql.transaction(() => takeReputation(this.#sql, address, summary));
   }
 
   stats(): { readonly listings: number; readonly dropped: Readonly<Record<string, number>> } {

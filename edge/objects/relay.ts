@@ -97,13 +97,13 @@ export class Relay extends DurableObject<Env> {
     });
   }
 
-  /** Stores an event that this edge itself signed, and tells who waits for it. Refusals: those of storing. */
-  publishOwn(event: NostrEvent): Rejection | null {
+  /** Stores an event that this edge itself signed, and tells who waits for it; null, or a sentence why not. */
+  publishOwn(event: NostrEvent): string | null {
     // The edge signed it a moment ago, so it is checked no more than that.
     const own = [event as VerifiedEvent];
     const [rejection = null] = this.#sql.transaction(() => storeEvents(this.#sql, own, Math.floor(Date.now() / 1000)));
     if (rejection === null) for (const { socket, frame } of this.#deliveries(own)) this.#send(socket, frame);
-    return rejection;
+    return rejection?.message ?? null;
   }
 
   override webSocketMessage(socket: WebSocket, message: string | ArrayBuffer): void {

@@ -3,6 +3,7 @@ import listing from "@oa/schemas/api/edge-listing.json" with { type: "json" };
 import listingDetail from "@oa/schemas/api/edge-listing-detail.json" with { type: "json" };
 import listingPage from "@oa/schemas/api/edge-listing-page.json" with { type: "json" };
 import listingQuery from "@oa/schemas/api/edge-listing-query.json" with { type: "json" };
+import listingReputation from "@oa/schemas/api/edge-listing-reputation.json" with { type: "json" };
 import mailboxDeposit from "@oa/schemas/api/edge-mailbox-deposit.json" with { type: "json" };
 import mailboxPage from "@oa/schemas/api/edge-mailbox-page.json" with { type: "json" };
 import mailboxSigners from "@oa/schemas/api/edge-mailbox-signers.json" with { type: "json" };
@@ -12,8 +13,11 @@ import receiptClaim from "@oa/schemas/api/edge-receipt-claim.json" with { type: 
 import receiptClaimed from "@oa/schemas/api/edge-receipt-claimed.json" with { type: "json" };
 import receiptReport from "@oa/schemas/api/edge-receipt-report.json" with { type: "json" };
 import receiptVerification from "@oa/schemas/api/edge-receipt-verification.json" with { type: "json" };
+import reputation from "@oa/schemas/api/edge-reputation.json" with { type: "json" };
+import reputationInputs from "@oa/schemas/api/edge-reputation-inputs.json" with { type: "json" };
 import snapshotPage from "@oa/schemas/api/edge-snapshot-page.json" with { type: "json" };
 import nostrEvent from "@oa/schemas/nostr/event.json" with { type: "json" };
+import rollUp from "@oa/schemas/nostr/reputation-content.json" with { type: "json" };
 
 interface SchemaFile {
   readonly $id: string;
@@ -25,6 +29,10 @@ const FILES: readonly SchemaFile[] = [
   listing,
   listingDetail,
   listingPage,
+  listingReputation,
+  reputation,
+  reputationInputs,
+  rollUp,
   mailboxDeposit,
   mailboxPage,
   mailboxSigners,
@@ -115,6 +123,20 @@ export function openApi(origin: string): object {
           summary: "Which receipt holds a payment",
           parameters: [path("payment_hash", "64 hex digits")],
           responses: ok("The claim", receiptClaim.title),
+        },
+      },
+      "/v1/listings/{address}/reputation": {
+        get: {
+          summary: "Its score, why it is so, and the signed roll-up",
+          parameters: [ADDRESS],
+          responses: ok("The reputation", reputation.title),
+        },
+      },
+      "/v1/listings/{address}/reputation/inputs": {
+        get: {
+          summary: "The ids of the events the score was reckoned from",
+          parameters: [ADDRESS, { name: "after", in: "query", schema: { type: "string" } }],
+          responses: ok("A page of ids", reputationInputs.title),
         },
       },
       "/v1/workers/{pubkey}/signers": {

@@ -8,7 +8,7 @@ import { edgeSchnorr } from "../adapters/schnorr.ts";
 import type { Caller } from "../adapters/spent-auth.ts";
 
 /** The body's exact bytes, which a signature covers; refused as soon as it is too large. Refusal: too_large. */
-export async function readBytes(request: Request, bytes_max: number): Promise<Uint8Array | Rejection> {
+export async function readBytes(request: Request | Response, bytes_max: number): Promise<Uint8Array | Rejection> {
   const tooLarge = (): Rejection => reject("too_large", `the body is larger than ${bytes_max} bytes`);
   if (Number(request.headers.get("content-length") ?? 0) > bytes_max) return tooLarge();
   if (request.body === null) return new Uint8Array();

@@ -693,10 +693,55 @@ readonly event_id: string
  * Unix seconds, as the author signed it.
  */
 readonly created_at: number
+readonly reputation?: CatalogReputation
 /**
  * The newest release of each channel, by SemVer precedence.
  */
 readonly releases: readonly CatalogRelease[]
+}
+/**
+ * Absent where nobody has rated it.
+ */
+export interface CatalogReputation {
+/**
+ * The score.
+ */
+readonly stars_milli: number
+/**
+ * The lower end of its 95% interval, by which sort=rating orders.
+ */
+readonly low_milli: number
+/**
+ * The upper end.
+ */
+readonly high_milli: number
+readonly rank: number
+/**
+ * Raters that count.
+ */
+readonly raters: number
+/**
+ * Ratings by keys without proof, which do not count.
+ */
+readonly unknown: number
+/**
+ * Workers that attested a run.
+ */
+readonly installs: number
+/**
+ * Buyers with a licence that stands.
+ */
+readonly licences: number
+readonly trend_30_milli: (number | null)
+readonly badges: readonly string[]
+/**
+ * Unix seconds.
+ */
+readonly as_of: number
+/**
+ * Of the signed roll-up.
+ */
+readonly event_id: string
 }
 export interface CatalogRelease {
 readonly channel: string
@@ -759,9 +804,9 @@ readonly slug?: string
  */
 readonly price?: string
 /**
- * relevance needs text, and is then the default; else newest is.
+ * relevance needs text, and is then the default; else newest is. rating: by the lower end of the score's interval.
  */
-readonly sort?: ("relevance" | "newest" | "title" | "price")
+readonly sort?: ("relevance" | "newest" | "title" | "price" | "rating")
 /**
  * 1 to 100; 20 where absent.
  */
@@ -770,6 +815,50 @@ readonly limit?: string
  * next_cursor of the page before, with the same query.
  */
 readonly cursor?: string
+}
+/**
+ * A listing's reputation in short, from the roll-up that the indexer signed. Stars are in thousandths.
+ */
+export interface CatalogReputation1 {
+/**
+ * The score.
+ */
+readonly stars_milli: number
+/**
+ * The lower end of its 95% interval, by which sort=rating orders.
+ */
+readonly low_milli: number
+/**
+ * The upper end.
+ */
+readonly high_milli: number
+readonly rank: number
+/**
+ * Raters that count.
+ */
+readonly raters: number
+/**
+ * Ratings by keys without proof, which do not count.
+ */
+readonly unknown: number
+/**
+ * Workers that attested a run.
+ */
+readonly installs: number
+/**
+ * Buyers with a licence that stands.
+ */
+readonly licences: number
+readonly trend_30_milli: (number | null)
+readonly badges: readonly string[]
+/**
+ * Unix seconds.
+ */
+readonly as_of: number
+/**
+ * Of the signed roll-up.
+ */
+readonly event_id: string
 }
 /**
  * POST /v1/workers/{pubkey}/installs, signed by a paired signer: an install config sealed for the worker (a gift wrap, kind 1059, whose p tag is the worker).
@@ -880,6 +969,246 @@ readonly report: ReceiptReport
  * A ReceiptProofEvent for a valid receipt, where the edge has a key.
  */
 readonly proof: (NostrEvent | null)
+}
+/**
+ * GET /v1/listings/{address}/reputation/inputs: the ids of the events the roll-up was reckoned from, sorted, a page at a time.
+ */
+export interface ReputationInputs {
+readonly root: string
+readonly count: number
+readonly event_ids: readonly string[]
+/**
+ * The last id here, to ask on with ?after=; null at the end.
+ */
+readonly next_after: (string | null)
+}
+/**
+ * GET /v1/listings/{address}/reputation: what the score is, why, and the signed event that says so.
+ */
+export interface ListingReputation {
+readonly rollup: ReputationRollUp
+readonly event: NostrEvent2
+/**
+ * The roll-up in sentences.
+ */
+readonly explanation: readonly string[]
+/**
+ * Every rule against abuse, whether it had anything to do or not.
+ */
+readonly rules: {
+readonly rule: string
+readonly says: string
+}[]
+/**
+ * The newest ratings, with what each weighs and why.
+ * 
+ * @maxItems 100
+ */
+readonly ratings: readonly WeighedRating[]
+/**
+ * How many events were left out, by code.
+ */
+readonly dropped: {
+[k: string]: number | undefined
+}
+}
+/**
+ * A listing's reputation at one time: what anybody gets from the same events by the same formula. Stars are in thousandths.
+ */
+export interface ReputationRollUp {
+/**
+ * The version of the formula.
+ */
+readonly formula: number
+readonly listing: string
+/**
+ * Unix seconds: ages are counted to here.
+ */
+readonly as_of: number
+readonly score: {
+/**
+ * The Bayesian mean.
+ */
+readonly stars_milli: number
+/**
+ * The lower end of the 95% interval.
+ */
+readonly low_milli: number
+/**
+ * The upper end.
+ */
+readonly high_milli: number
+/**
+ * How many raters of equal weight would be as good a sample.
+ */
+readonly effective_raters_milli: number
+}
+/**
+ * NIP-85's rank: where the interval's lower end stands between one and five stars.
+ */
+readonly rank: number
+/**
+ * Whose ratings count, by their best proof.
+ */
+readonly raters: {
+/**
+ * Raters with a licence receipt.
+ */
+readonly receipt: number
+/**
+ * Raters with an attested run and no receipt.
+ */
+readonly attested: number
+/**
+ * Raters in the web of trust and with neither.
+ */
+readonly trusted: number
+}
+/**
+ * How many counted raters gave one, two, … five stars.
+ * 
+ * @minItems 5
+ * @maxItems 5
+ */
+readonly stars: readonly number[]
+readonly apart: {
+/**
+ * Ratings by keys without any proof: never in the score.
+ */
+readonly unknown: number
+/**
+ * Their plain average.
+ */
+readonly unknown_stars_milli: (number | null)
+/**
+ * Ratings by the listing's author: never in the score.
+ */
+readonly own: number
+}
+/**
+ * How the score changed since; null where nothing was counted then.
+ */
+readonly trend: {
+readonly days_7_milli: (number | null)
+readonly days_30_milli: (number | null)
+readonly days_90_milli: (number | null)
+}
+readonly runs: {
+/**
+ * Attested runs, at most one a day for each worker.
+ */
+readonly attested: number
+/**
+ * Workers that attested any: what install_cnt counts.
+ */
+readonly workers: number
+}
+/**
+ * Buyers with a licence that stands.
+ */
+readonly licences: number
+readonly zaps: {
+readonly count: number
+readonly senders: number
+/**
+ * Signal only: zaps are never in the score.
+ */
+readonly msats: number
+}
+/**
+ * The rules against abuse that had something to do.
+ * 
+ * @maxItems 16
+ */
+readonly filters: {
+readonly rule: string
+/**
+ * How many ratings it took weight from.
+ */
+readonly ratings: number
+}[]
+/**
+ * The mean share of the counted raters' weight that they took.
+ */
+readonly filters_took_ppm: number
+readonly badges: readonly ("well_rated" | "rising" | "widely_used" | "few_ratings" | "disputed")[]
+/**
+ * What the indexer decided beside the formula.
+ */
+readonly settings: {
+/**
+ * Whose receipts count.
+ * 
+ * @maxItems 64
+ */
+readonly receipt_signers: readonly string[]
+/**
+ * The key of the author's wallet that signs zap receipts, as its LNURL server named it; null: none, and no zap counts.
+ */
+readonly zap_provider: (string | null)
+/**
+ * Where the web of trust starts; empty: it was not used.
+ * 
+ * @maxItems 64
+ */
+readonly anchors: readonly string[]
+}
+/**
+ * The events it was reckoned from.
+ */
+readonly inputs: {
+readonly count: number
+/**
+ * Merkle root (RFC 9162) over the ids, sorted.
+ */
+readonly root: string
+/**
+ * All of them, sorted; absent where there are more than 500.
+ * 
+ * @maxItems 500
+ */
+readonly event_ids?: readonly string[]
+}
+}
+/**
+ * A signed Nostr event (NIP-01). Shape only: id and signature are checked by verifying it.
+ */
+export interface NostrEvent2 {
+readonly id: string
+readonly pubkey: string
+/**
+ * Unix seconds.
+ */
+readonly created_at: number
+readonly kind: number
+/**
+ * @maxItems 2000
+ */
+readonly tags: readonly string[][]
+readonly content: string
+readonly sig: string
+}
+export interface WeighedRating {
+readonly event_id: string
+readonly rater: string
+readonly stars: number
+/**
+ * A stranger's words: never to be shown unescaped.
+ */
+readonly review: string
+readonly created_at: number
+/**
+ * The best proof the rater has; unknown and own do not count.
+ */
+readonly class: ("receipt" | "attested" | "trusted" | "unknown" | "own")
+/**
+ * In millionths of one rater.
+ */
+readonly weight_ppm: number
+readonly rules: {
+readonly rule: string
+readonly kept_ppm: number
+}[]
 }
 /**
  * GET /v1/snapshot: every listing with its signed events, in the order of addresses, for mirrors.
@@ -3568,12 +3897,12 @@ readonly notes: string
  * @maxItems 32
  */
 readonly artifacts?: readonly UpgradeArtifact[]
-readonly manifest_event?: NostrEvent2
+readonly manifest_event?: NostrEvent3
 }
 /**
  * A signed Nostr event (NIP-01). Shape only: id and signature are checked by verifying it.
  */
-export interface NostrEvent2 {
+export interface NostrEvent3 {
 readonly id: string
 readonly pubkey: string
 /**
@@ -3596,164 +3925,6 @@ readonly id: string
 readonly result?: (string | null)
 readonly error?: (string | null)
 [k: string]: unknown | undefined
-}
-/**
- * A listing's reputation at one time: what anybody gets from the same events by the same formula. Stars are in thousandths.
- */
-export interface ReputationRollUp {
-/**
- * The version of the formula.
- */
-readonly formula: number
-readonly listing: string
-/**
- * Unix seconds: ages are counted to here.
- */
-readonly as_of: number
-readonly score: {
-/**
- * The Bayesian mean.
- */
-readonly stars_milli: number
-/**
- * The lower end of the 95% interval.
- */
-readonly low_milli: number
-/**
- * The upper end.
- */
-readonly high_milli: number
-/**
- * How many raters of equal weight would be as good a sample.
- */
-readonly effective_raters_milli: number
-}
-/**
- * NIP-85's rank: where the interval's lower end stands between one and five stars.
- */
-readonly rank: number
-/**
- * Whose ratings count, by their best proof.
- */
-readonly raters: {
-/**
- * Raters with a licence receipt.
- */
-readonly receipt: number
-/**
- * Raters with an attested run and no receipt.
- */
-readonly attested: number
-/**
- * Raters in the web of trust and with neither.
- */
-readonly trusted: number
-}
-/**
- * How many counted raters gave one, two, … five stars.
- * 
- * @minItems 5
- * @maxItems 5
- */
-readonly stars: readonly number[]
-readonly apart: {
-/**
- * Ratings by keys without any proof: never in the score.
- */
-readonly unknown: number
-/**
- * Their plain average.
- */
-readonly unknown_stars_milli: (number | null)
-/**
- * Ratings by the listing's author: never in the score.
- */
-readonly own: number
-}
-/**
- * How the score changed since; null where nothing was counted then.
- */
-readonly trend: {
-readonly days_7_milli: (number | null)
-readonly days_30_milli: (number | null)
-readonly days_90_milli: (number | null)
-}
-readonly runs: {
-/**
- * Attested runs, at most one a day for each worker.
- */
-readonly attested: number
-/**
- * Workers that attested any: what install_cnt counts.
- */
-readonly workers: number
-}
-/**
- * Buyers with a licence that stands.
- */
-readonly licences: number
-readonly zaps: {
-readonly count: number
-readonly senders: number
-/**
- * Signal only: zaps are never in the score.
- */
-readonly msats: number
-}
-/**
- * The rules against abuse that had something to do.
- * 
- * @maxItems 16
- */
-readonly filters: {
-readonly rule: string
-/**
- * How many ratings it took weight from.
- */
-readonly ratings: number
-}[]
-/**
- * The mean share of the counted raters' weight that they took.
- */
-readonly filters_took_ppm: number
-readonly badges: readonly ("well_rated" | "rising" | "widely_used" | "few_ratings" | "disputed")[]
-/**
- * What the indexer decided beside the formula.
- */
-readonly settings: {
-/**
- * Whose receipts count.
- * 
- * @maxItems 64
- */
-readonly receipt_signers: readonly string[]
-/**
- * The key of the author's wallet that signs zap receipts, as its LNURL server named it; null: none, and no zap counts.
- */
-readonly zap_provider: (string | null)
-/**
- * Where the web of trust starts; empty: it was not used.
- * 
- * @maxItems 64
- */
-readonly anchors: readonly string[]
-}
-/**
- * The events it was reckoned from.
- */
-readonly inputs: {
-readonly count: number
-/**
- * Merkle root (RFC 9162) over the ids, sorted.
- */
-readonly root: string
-/**
- * All of them, sorted; absent where there are more than 500.
- * 
- * @maxItems 500
- */
-readonly event_ids?: readonly string[]
-}
 }
 export interface CodeRunParams {
 /**

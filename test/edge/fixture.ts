@@ -19,10 +19,10 @@ export interface TestEdge {
   readonly log: string[];
 }
 
-export async function openTestEdge(): Promise<TestEdge> {
+export async function openTestEdge(bindings: Readonly<Record<string, string>> = {}): Promise<TestEdge> {
   const data_dir = await mkdtemp(join(tmpdir(), "oa-edge-"));
   const log: string[] = [];
-  const start = () => startEdge({ port: 0, data_dir, root: ROOT, log: (line) => void log.push(line) });
+  const start = () => startEdge({ port: 0, data_dir, root: ROOT, bindings, log: (line) => void log.push(line) });
   let running = await start();
   return {
     edge: () => running,

@@ -35,7 +35,13 @@ export interface EdgeOptions {
 
 const NAME = "openagents-upgrades";
 const COMPATIBILITY_DATE = "2026-06-01";
-const OBJECTS = { RELAY: "Relay", CATALOG: "Catalog", MAILBOX: "Mailbox", RECEIPTS: "Receipts", REPUTATION: "Reputation" };
+const OBJECTS = {
+  RELAY: "Relay",
+  CATALOG: "Catalog",
+  MAILBOX: "Mailbox",
+  RECEIPTS: "Receipts",
+  REPUTATION: "Reputation",
+};
 /** On the owner's own machine the development Lightning node's payments count too. */
 const OWN_BINDINGS = { LIGHTNING_NETWORKS: "bitcoin,regtest" };
 
