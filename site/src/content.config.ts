@@ -8,5 +8,5 @@ export const collections = {
     loader: glob({ pattern: "**/*.md", base: "./src/content/docs" }),
     schema: z.object({ title: z.string(), summary: z.string(), order: z.number().default(100) }),
   }),
-  listings: defineCollection({ loader: catalogLoader(process.env.OA_CATALOG_URL) }),
+  listings: defineCollection({ loader: catalogLoader(process.env.OA_SNAPSHOT) }),
 };

@@ -1,69 +1,169 @@
 import { createHash } from "node:crypto";
 import { mkdir, readdir, readFile, rename, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import { parseStrict } from "@oa/shared/core/json.ts";
 import { LIMITS } from "@oa/shared/core/limits.ts";
-import { Fault } from "@oa/shared/core/refusal.ts";
+import { Fault, isRejection, type Rejection } from "@oa/shared/core/refusal.ts";
+import { toEvent as snapshotEvent } from "@oa/shared/nostr/30078-snapshot.ts";
+import { signEvent } from "@oa/shared/nostr/template.ts";
+import type { SchnorrVerify } from "@oa/shared/nostr/verify.ts";
+import { catalogVersion, type Mirror, mirrorCatalog } from "./catalog-mirror.ts";
+import type { EdgeClient } from "./edge-client.ts";
+import type { Key } from "./keys.ts";
 import { openProcesses } from "./process.ts";
+import { openRandom } from "./random.ts";
+
+/** What a site was built from. */
+export interface SiteBuild {
+  /** False: the site that is there is of the same catalog and the same sources. */
+  readonly built: boolean;
+  readonly listings: number;
+  readonly root: string;
+  /** Unix seconds of the snapshot its pages are dated with. */
+  readonly created_at: number;
+}
+
+interface Stamp extends Omit<SiteBuild, "built"> {
+  readonly version: number;
+  readonly sources: string;
+}
 
 /**
- * Builds the static site from a catalog into `target`, unless it was built there from the same sources and the same
- * listings. Returns whether it built. The new site takes the old one's place only when it is complete. Throws a Fault
- * with the build's own words.
+ * Builds the static site from an edge's catalog into `target`, unless it was built there from the same sources and the
+ * same events. The new site takes the old one's place only when it is complete; a build that fails leaves the old one.
+ * Faults: catalog_invalid, and site_build_failed with the build's own words.
  */
 export async function buildSite(options: {
+  /** The checkout. */
   readonly root: string;
   readonly target: string;
-  readonly edge_url: string;
-  /** What the pages are made of, in the catalog: a change makes a new site. */
-  readonly catalog_version: string;
+  /** The address the site will be served at. */
+  readonly site_url: string;
+  readonly edge: EdgeClient;
+  readonly schnorr: SchnorrVerify;
+  /** Signs the snapshot. */
+  readonly key: Key;
+  readonly now_ms: number;
   readonly signal: AbortSignal;
-}): Promise<boolean> {
-  const { root, target, edge_url, signal } = options;
-  const site = join(root, "site");
-  const stamp = await sourceStamp(site, options.catalog_version);
-  const stampFile = `${target}.stamp`;
-  if ((await textOf(stampFile)) === stamp) return false;
+}): Promise<SiteBuild | Rejection> {
+  const { target, edge, schnorr, signal } = options;
+  const site = join(options.root, "site");
+  const sources = await sourcesHash(site, options.site_url);
+  const before = await readStamp(target);
+  if (before !== null && before.sources === sources) {
+    const version = await catalogVersion(edge, signal);
+    if (isRejection(version)) return version;
+    if (version === before.version) return { ...said(before), built: false };
+  }
+  const mirror = await mirrorCatalog(edge, schnorr, signal);
+  if (isRejection(mirror)) return mirror;
+  const { version, root, details } = mirror;
+  if (before?.sources === sources && before.root === root) {
+    await writeStamp(target, { ...before, version });
+    return { ...said(before), built: false };
+  }
+  const created_at = Math.floor(options.now_ms / 1000);
+  const stamp: Stamp = { version, sources, root, created_at, listings: details.length };
   const draft = `${target}.${process.pid}`;
-  await mkdir(draft, { recursive: true });
+  const snapshot = `${draft}.snapshot`;
   try {
-    await runAstro(site, draft, edge_url, signal);
-    await rm(stampFile, { force: true });
+    await writeSnapshot(snapshot, mirror, signedHead(options.key, stamp, mirror));
+    await runAstro(site, draft, { OA_SNAPSHOT: snapshot, OA_SITE_URL: options.site_url }, signal);
+    await rename(join(snapshot, "public"), join(draft, "snapshot"));
+    await rm(stampFile(target), { force: true });
     await rm(target, { recursive: true, force: true });
     await rename(draft, target);
-    await writeFile(stampFile, stamp);
-    return true;
+    await writeStamp(target, stamp);
+    return { ...said(stamp), built: true };
   } finally {
     await rm(draft, { recursive: true, force: true });
+    await rm(snapshot, { recursive: true, force: true });
   }
 }
 
-async function sourceStamp(site: string, catalog_version: string): Promise<string> {
-  const hash = createHash("sha256").update(catalog_version);
+function said({ listings, root, created_at }: Stamp): Omit<SiteBuild, "built"> {
+  return { listings, root, created_at };
+}
+
+function signedHead({ secret_key }: Key, { root, listings, created_at }: Stamp, { events }: Mirror): string {
+  const template = snapshotEvent({ root, listings, created_at, events: events.length });
+  return `${JSON.stringify(signEvent(template, secret_key, openRandom()(32)))}\n`;
+}
+
+/**
+ * `catalog.ndjson` and `head.json` for the pages; in `public/` what anyone can serve again: the signed head, and all
+ * events in the order of ids, one a line, in parts.
+ */
+async function writeSnapshot(folder: string, { details, events }: Mirror, head: string): Promise<void> {
+  await mkdir(join(folder, "public"), { recursive: true });
+  await writeFile(join(folder, "catalog.ndjson"), details.map((detail) => `${JSON.stringify(detail)}\n`).join(""));
+  await writeFile(join(folder, "head.json"), head);
+  const parts: string[] = [];
+  let [lines, bytes] = [[] as string[], 0];
+  const flush = async (): Promise<void> => {
+    const name = `events-${String(parts.length).padStart(3, "0")}.ndjson`;
+    await writeFile(join(folder, "public", name), lines.join(""));
+    parts.push(name);
+    [lines, bytes] = [[], 0];
+  };
+  for (const event of events) {
+    const line = `${JSON.stringify(event)}\n`;
+    const size = Buffer.byteLength(line);
+    if (bytes > 0 && bytes + size > LIMITS.snapshot_part_bytes) await flush();
+    lines.push(line);
+    bytes += size;
+  }
+  await flush();
+  await writeFile(join(folder, "public", "head.json"), head);
+  await writeFile(join(folder, "public", "parts.json"), `${JSON.stringify(parts)}\n`);
+}
+
+async function sourcesHash(site: string, site_url: string): Promise<string> {
+  const hash = createHash("sha256").update(site_url);
   const entries = await readdir(join(site, "src"), { recursive: true, withFileTypes: true });
   const files = entries.filter((entry) => entry.isFile()).map((entry) => join(entry.parentPath, entry.name));
   for (const file of [join(site, "astro.config.mjs"), ...files.sort()]) hash.update(file).update(await readFile(file));
   return hash.digest("hex");
 }
 
-async function runAstro(site: string, out_dir: string, edge_url: string, signal: AbortSignal): Promise<void> {
+async function runAstro(
+  site: string,
+  out_dir: string,
+  env: Readonly<Record<string, string>>,
+  signal: AbortSignal,
+): Promise<void> {
   const astro = join(site, "node_modules", "astro", "bin", "astro.mjs");
   const built = await openProcesses().run(process.execPath, [astro, "build", "--outDir", out_dir, "--silent"], {
     cwd: site,
-    env: { ASTRO_TELEMETRY_DISABLED: "1", OA_CATALOG_URL: edge_url, OA_SITE_URL: edge_url },
+    env: { ASTRO_TELEMETRY_DISABLED: "1", ...env },
     timeout_ms: LIMITS.site_build_timeout_ms,
     max_output_bytes: LIMITS.build_output_bytes,
     signal,
   });
   if (built.code !== 0) {
-    throw new Fault("internal", `the site could not be built:\n${`${built.stdout}${built.stderr}`.trim()}`);
+    const words = `${built.stdout}${built.stderr}`.trim();
+    throw new Fault("site_build_failed", `the site could not be built; the one that was there stays:\n${words}`);
   }
 }
 
-async function textOf(path: string): Promise<string | null> {
+const stampFile = (target: string): string => `${target}.stamp`;
+
+/** What the site that is there was built from; null: there is none, or it does not say. */
+async function readStamp(target: string): Promise<Stamp | null> {
+  let text: string;
   try {
-    return await readFile(path, "utf8");
+    text = await readFile(stampFile(target), "utf8");
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === "ENOENT") return null;
     throw error;
   }
+  const parsed = parseStrict(text);
+  const stamp = isRejection(parsed) ? null : (parsed.value as unknown as Partial<Stamp> | null);
+  return typeof stamp?.version === "number" && typeof stamp.sources === "string" ? (stamp as Stamp) : null;
+}
+
+async function writeStamp(target: string, stamp: Stamp): Promise<void> {
+  const file = stampFile(target);
+  await writeFile(`${file}.new`, `${JSON.stringify(stamp)}\n`);
+  await rename(`${file}.new`, file);
 }

@@ -13,3 +13,17 @@ export function scheduleInWords(schedule: UpgradeSchedule): string {
   const window = schedule.window === undefined ? "" : `, between ${schedule.window.start} and ${schedule.window.end}`;
   return `on the schedule ${schedule.expression} (${schedule.timezone ?? "the worker's time zone"})${window}`;
 }
+
+/** What one step works on, from its most telling parameter. */
+export function stepInWords(step: Readonly<Record<string, unknown>>): string {
+  for (const name of ["repo", "url", "path", "index", "dest", "model", "content", "query"]) {
+    const value = step[name];
+    if (typeof value === "string" && value !== "") return value.length > 120 ? `${value.slice(0, 119)}…` : value;
+  }
+  return "";
+}
+
+/** References to an install's inputs as its future owner understands them. */
+export function withChoices(text: string): string {
+  return text.replace(/\$\{inputs\.([A-Za-z0-9_-]+)\}/g, "what you choose as $1");
+}

@@ -1,0 +1,87 @@
+import type { Indexed } from "./indexed.ts";
+import { rank } from "./rank.ts";
+
+const SHOWN = 60;
+
+let loading: Promise<readonly Indexed[]> | undefined;
+
+/** The whole index, in parts, loaded when it is first asked for. */
+function index(): Promise<readonly Indexed[]> {
+  loading ??= load().catch((error: unknown) => {
+    loading = undefined; // so that the next question tries again
+    throw error;
+  });
+  return loading;
+}
+
+async function load(): Promise<readonly Indexed[]> {
+  const part = async (number: number): Promise<{ readonly parts: number; readonly rows: readonly Indexed[] }> => {
+    const response = await fetch(`/search/index-${number}.json`);
+    if (!response.ok) throw new Error(`the index answered ${response.status}`);
+    return response.json();
+  };
+  const first = await part(0);
+  const rest = await Promise.all(Array.from({ length: first.parts - 1 }, (_, number) => part(number + 1)));
+  return [first, ...rest].flatMap(({ rows }) => rows);
+}
+
+/** Searches as the form changes, and keeps the question in the address. */
+export function startSearch(): void {
+  const form = document.querySelector<HTMLFormElement>("#search");
+  const results = document.querySelector("#results");
+  const found = document.querySelector("#found");
+  if (form === null || results === null || found === null) return;
+  for (const [name, value] of new URLSearchParams(location.search)) {
+    const field = form.elements.namedItem(name);
+    if (field instanceof HTMLInputElement || field instanceof HTMLSelectElement) field.value = value;
+  }
+  const search = async (): Promise<void> => {
+    const asked = new FormData(form);
+    const [text, price, backend] = ["q", "price", "backend"].map((name) => String(asked.get(name) ?? "").trim());
+    const address = new URLSearchParams(
+      [...asked].flatMap(([name, value]) => (value === "" ? [] : [[name, String(value)]])),
+    );
+    history.replaceState(null, "", address.size === 0 ? location.pathname : `?${address}`);
+    if (text === "" && price === "" && backend === "") {
+      results.replaceChildren();
+      found.textContent = "";
+      return;
+    }
+    try {
+      const hits = rank(await index(), { text: text ?? "", price: price ?? "", backend: backend ?? "" });
+      found.textContent = hits.length === 0 ? "Nothing was found." : `${hits.length} found`;
+      results.replaceChildren(...hits.slice(0, SHOWN).map(card));
+    } catch {
+      found.textContent = "The search index could not be loaded; try again.";
+    }
+  };
+  form.addEventListener("input", () => void search());
+  form.addEventListener("submit", (event) => {
+    event.preventDefault();
+    void search();
+  });
+  void search();
+}
+
+/** Built from text alone: what authors wrote is never markup. */
+function card({ path, title, summary, price, version, author, labels }: Indexed): HTMLLIElement {
+  const make = (name: string, text: string, className = ""): HTMLElement => {
+    const element = document.createElement(name);
+    element.textContent = text;
+    if (className !== "") element.className = className;
+    return element;
+  };
+  const link = document.createElement("a");
+  link.href = path;
+  link.textContent = title;
+  const heading = document.createElement("h2");
+  heading.append(link);
+  const facts = make("div", "", "facts");
+  facts.append(
+    make("span", price, "price"),
+    ...[version, author, ...labels.slice(0, 2)].map((text) => make("span", text)),
+  );
+  const item = document.createElement("li");
+  item.append(heading, make("p", summary), facts);
+  return item;
+}

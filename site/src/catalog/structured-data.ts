@@ -1,0 +1,32 @@
+import type { Entry } from "./listings.ts";
+
+/** A listing as schema.org knows software (JSON-LD). */
+export function structuredData({ listing, manifest, path }: Entry, site: URL): object {
+  const { amount_sats } = listing.pricing;
+  return {
+    "@context": "https://schema.org",
+    "@type": "SoftwareApplication",
+    name: listing.title,
+    description: listing.summary,
+    url: new URL(path, site).href,
+    identifier: listing.address,
+    softwareVersion: listing.version,
+    datePublished: new Date(listing.created_at * 1000).toISOString(),
+    operatingSystem: listing.platforms.join(", "),
+    applicationCategory: listing.categories[0] ?? "UtilitiesApplication",
+    keywords: listing.tags.join(", "),
+    ...(listing.license === "" ? {} : { license: listing.license }),
+    ...(manifest.homepage === undefined ? {} : { sameAs: manifest.homepage }),
+    author: { "@type": "Person", name: listing.author_name ?? listing.npub, identifier: listing.npub },
+    // Bitcoin has an ISO 4217 style code, and 1 sat is 10⁻⁸ of it.
+    offers: { "@type": "Offer", price: (amount_sats / 1e8).toFixed(8), priceCurrency: "XBT" },
+  };
+}
+
+/** JSON that is safe within a script element. */
+export function embedded(value: unknown): string {
+  return JSON.stringify(value).replace(
+    /[<>&\u2028\u2029]/g,
+    (char) => `\\u${char.charCodeAt(0).toString(16).padStart(4, "0")}`,
+  );
+}

@@ -1,0 +1,226 @@
+import assert from "node:assert/strict";
+import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { readFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { after, before, test } from "node:test";
+import { Fault, isRejection } from "@oa/shared/core/refusal.ts";
+import type { CatalogDetail, SnapshotPage, UpgradeManifest } from "@oa/shared/generated/types.ts";
+import { toEvent as manifestEvent } from "@oa/shared/nostr/30051-manifest.ts";
+import { fromEvent as snapshotFrom, snapshotRoot } from "@oa/shared/nostr/30078-snapshot.ts";
+import { hexToNpub } from "@oa/shared/nostr/npub.ts";
+import { type NostrEvent, verifyEvent } from "@oa/shared/nostr/verify.ts";
+import { type EdgeClient, openEdgeClient, openEdgeEgress } from "@oa/worker/adapters/edge-client.ts";
+import { loadSchnorr } from "@oa/worker/adapters/schnorr.ts";
+import { buildSite } from "@oa/worker/adapters/site-build.ts";
+import { generateSecretKey, getPublicKey } from "nostr-tools/pure";
+import { rank } from "../../site/src/browser/rank.ts";
+import { faultsOf } from "../../site/src/browser/verify.ts";
+import { connect, eventually, NOW, openTestEdge, ROOT, signed, type TestEdge } from "../edge/fixture.ts";
+
+const LISTINGS = 3;
+const author = generateSecretKey();
+const builder = generateSecretKey();
+const folder = mkdtempSync(join(tmpdir(), "oa-site-"));
+const target = join(folder, "site");
+const HOSTILE = '</script><script>alert(1)</script><img src=x onerror=alert(1)> & "quoted"';
+const events: NostrEvent[] = [];
+let host: TestEdge;
+let edge: EdgeClient;
+
+before(async () => {
+  host = await openTestEdge();
+  edge = openEdgeClient(host.edge().url, openEdgeEgress(host.edge().url));
+  for (let index = 0; index < LISTINGS; index += 1) await publish(index, index === 1 ? HOSTILE : `Upgrade ${index}`);
+});
+after(async () => {
+  await host.close();
+  rmSync(folder, { recursive: true, force: true });
+});
+
+async function publish(index: number, title: string): Promise<void> {
+  const example = JSON.parse(
+    await readFile(join(ROOT, "schemas/examples/upgrades/nightly-index.json"), "utf8"),
+  ) as UpgradeManifest;
+  const npub = hexToNpub(getPublicKey(author));
+  const manifest = { ...example, id: `example.upgrade-${index}`, title, author: { name: "Ada", npub } };
+  const { tags, ...rest } = manifestEvent(manifest, { created_at: NOW + index });
+  const event = signed(author, { ...rest, tags: tags.map((tag) => [...tag]) });
+  const client = await connect(host.edge().relay_url);
+  assert.deepEqual(await client.publish(event), ["OK", event.id, true, ""]);
+  await client.close();
+  events.push(event);
+  await eventually(
+    async () => !isRejection(await edge.get(`/v1/listings/30051:${event.pubkey}:${manifest.id}`, never())),
+  );
+}
+
+const never = (): AbortSignal => new AbortController().signal;
+const build = async (from: EdgeClient = edge) =>
+  buildSite({
+    ...{ root: ROOT, target, site_url: "https://mirror.example", edge: from, now_ms: NOW * 1000, signal: never() },
+    schnorr: await loadSchnorr(),
+    key: { secret_key: builder, public_key: getPublicKey(builder) },
+  });
+const page = (path: string): string => readFileSync(join(target, path), "utf8");
+const pathOf = (event: NostrEvent): string =>
+  `upgrades/${event.pubkey}/${event.tags.find(([name]) => name === "d")?.[1]}/`;
+
+test("the site has a page for every listing, which the sitemap, the feeds and the index name", async () => {
+  const site = await build();
+  assert.ok(!isRejection(site));
+  assert.deepEqual({ built: site.built, listings: site.listings }, { built: true, listings: LISTINGS });
+  const [sitemap, feed] = [page("sitemap-0.xml"), page("atom.xml")];
+  const index = JSON.parse(page("search/index-0.json")) as Parameters<typeof indexRows>[0];
+  for (const event of events) {
+    assert.ok(existsSync(join(target, pathOf(event), "index.html")), pathOf(event));
+    assert.ok(sitemap.includes(`<loc>https://mirror.example/${pathOf(event)}</loc>`));
+    assert.ok(feed.includes(`<id>nostr:${event.id}</id>`));
+    assert.ok(indexRows(index).some(({ path }) => path === `/${pathOf(event)}`));
+  }
+  for (const path of [
+    "atom.xml",
+    `authors/${hexToNpub(getPublicKey(author))}/atom.xml`,
+    "categories/search/atom.xml",
+  ]) {
+    assert.ok(!page(path).includes("<script"), `${path} has no markup of an author's`);
+  }
+  assert.match(page("robots.txt"), /^Sitemap: https:\/\/mirror\.example\/sitemap\.xml$/m);
+});
+const indexRows = (index: { readonly rows: readonly { readonly path: string }[] }) => index.rows;
+
+test("every listing's page carries its signed event, and the check in the browser finds nothing wrong", () => {
+  for (const event of events) {
+    const { embedded, shown, steps } = read(page(`${pathOf(event)}index.html`));
+    assert.equal((embedded as NostrEvent).id, event.id);
+    assert.deepEqual(faultsOf(embedded, shown, steps), []);
+  }
+});
+
+test("the check finds a forged event, a fact the author did not sign and a step that was left out", () => {
+  const { embedded, shown, steps } = read(page(`${pathOf(events[0] as NostrEvent)}index.html`));
+  const event = embedded as NostrEvent;
+  assert.match(faultsOf({ ...event, content: "{}" }, shown, steps)[0] ?? "", /does not verify/);
+  const other = shown.map(({ pointer, text }) => ({ pointer, text: pointer === "/version" ? "9.9.9" : text }));
+  assert.match(faultsOf(event, other, steps)[0] ?? "", /shows "9\.9\.9" where the author signed/);
+  assert.match(faultsOf(event, shown, steps.slice(1))[0] ?? "", /other steps/);
+});
+
+test("what an author writes stays text in every page", () => {
+  // Within a quoted attribute a "<" is text.
+  const markup = (path: string): string => page(path).replace(/="[^"]*"/g, '=""');
+  const pages = ["index.html", "browse/index.html", "categories/search/index.html", "search/index.html"];
+  for (const path of [...pages, `${pathOf(events[1] as NostrEvent)}index.html`]) {
+    assert.doesNotMatch(markup(path), /<img|<script>alert/, path);
+  }
+});
+
+test("the snapshot's signed head is the Merkle root of the events beside it", async () => {
+  const head = verifyEvent(JSON.parse(page("snapshot/head.json")), await loadSchnorr());
+  assert.ok(!isRejection(head));
+  const snapshot = snapshotFrom(head);
+  assert.ok(!isRejection(snapshot));
+  const parts = JSON.parse(page("snapshot/parts.json")) as readonly string[];
+  const lines = parts.flatMap((part) =>
+    page(`snapshot/${part}`)
+      .split("\n")
+      .filter((line) => line !== ""),
+  );
+  const ids = lines.map((line) => (JSON.parse(line) as NostrEvent).id);
+  assert.deepEqual(ids, events.map(({ id }) => id).sort());
+  assert.deepEqual({ root: snapshotRoot(ids), events: ids.length }, { root: snapshot.root, events: snapshot.events });
+  assert.equal(snapshot.builder, getPublicKey(builder));
+  assert.ok(page("index.html").includes(snapshot.root.slice(0, 16)), "every page says which snapshot it is of");
+});
+
+test("nothing is built while the catalog has not moved, and a change of it makes a new site", async () => {
+  const same = await build();
+  assert.ok(!isRejection(same) && !same.built);
+  await publish(LISTINGS, "One more");
+  const moved = await build();
+  assert.ok(!isRejection(moved) && moved.built && moved.root !== same.root);
+  assert.ok(existsSync(join(target, pathOf(events[LISTINGS] as NostrEvent), "index.html")));
+});
+
+test("a catalog that forges a listing, and an edge that does not answer, leave the site that is there", async () => {
+  const forge = (change: (detail: CatalogDetail) => CatalogDetail): EdgeClient => ({
+    ...edge,
+    get: async <T extends object>(path: string, signal: AbortSignal) => {
+      const answer = await edge.get<T>(path, signal);
+      if (isRejection(answer) || !("details" in answer)) return answer;
+      const snapshot = answer as unknown as SnapshotPage;
+      return { ...snapshot, version: 999, details: snapshot.details.map(change) } as unknown as T;
+    },
+  });
+  const before = page("index.html");
+  const forged = [
+    forge((detail) => ({
+      ...detail,
+      event: { ...detail.event, content: detail.event.content.replace("0.2.0", "6.6.6") },
+    })),
+    forge((detail) => ({ ...detail, listing: { ...detail.listing, address: `30051:${"0".repeat(64)}:evil` } })),
+    forge((detail) => ({ ...detail, event: events.find(({ id }) => id !== detail.event.id) as never })),
+  ];
+  for (const from of forged) {
+    await assert.rejects(build(from), (error: unknown) => error instanceof Fault && error.code === "catalog_invalid");
+  }
+  const away: EdgeClient = { ...edge, get: () => Promise.reject(new Fault("unreachable", "the edge is away")) };
+  await assert.rejects(build(away), (error: unknown) => error instanceof Fault && error.code === "unreachable");
+  assert.equal(page("index.html"), before);
+});
+
+test("a build that fails leaves the site that is there and nothing half-written", async () => {
+  const before = page("index.html");
+  await publish(LISTINGS + 1, "Another");
+  const stop = new AbortController();
+  const stopped = buildSite({
+    ...{ root: ROOT, target, site_url: "https://mirror.example", edge, now_ms: NOW * 1000, signal: stop.signal },
+    schnorr: await loadSchnorr(),
+    key: { secret_key: builder, public_key: getPublicKey(builder) },
+  });
+  setTimeout(() => stop.abort(new Fault("canceled", "stopped by the test")), 1_500);
+  await assert.rejects(stopped, Fault);
+  assert.equal(page("index.html"), before);
+  assert.ok(!existsSync(`${target}.${process.pid}`) && !existsSync(`${target}.${process.pid}.snapshot`));
+});
+
+test("search finds listings that have every word, those named so first, whatever the accents and the case", () => {
+  const row = (title: string, summary: string, price_sats = 0, backends: readonly string[] = ["ollama"]) => ({
+    ...{ path: `/${title}/`, title, summary, author: "Ada", labels: ["tools"], backends, price_sats },
+    ...{ price: "", version: "1.0.0" },
+  });
+  const rows = [
+    row("Resume maker", "writes"),
+    row("Writer", "makes a résumé"),
+    row("Paid writer", "writes", 5, ["mlx"]),
+  ];
+  const titles = (text: string, price = "", backend = "") =>
+    rank(rows, { text, price, backend }).map(({ title }) => title);
+  assert.deepEqual(titles("RÉSUMÉ"), ["Resume maker", "Writer"]);
+  assert.deepEqual(titles("writes resume"), ["Resume maker"]);
+  assert.deepEqual(titles("writ", "paid"), ["Paid writer"]);
+  assert.deepEqual(titles("", "", "mlx"), ["Paid writer"]);
+  assert.deepEqual(titles("(.*+?"), []);
+});
+
+/** What the browser's check would be given, read from the page as text. */
+function read(html: string) {
+  const text = (markup: string): string =>
+    markup
+      .replaceAll("&lt;", "<")
+      .replaceAll("&gt;", ">")
+      .replaceAll("&quot;", '"')
+      .replaceAll("&#34;", '"')
+      .replaceAll("&#39;", "'")
+      .replaceAll("&amp;", "&");
+  const embedded: unknown = JSON.parse(
+    /<script type="application\/json" id="event">(.*?)<\/script>/s.exec(html)?.[1] ?? "",
+  );
+  const shown = [...html.matchAll(/<[^>]* data-fact="([^"]*)"[^>]*>(.*?)<\//gs)].map(([, pointer, inner]) => ({
+    pointer: pointer ?? "",
+    text: text(inner ?? ""),
+  }));
+  assert.ok(shown.length >= 4, "the page marks what it shows of the event");
+  const steps = [...html.matchAll(/data-step="[^"]*"[^>]*>(.*?)<\//gs)].map(([, inner]) => text(inner ?? ""));
+  return { embedded, shown, steps };
+}
