@@ -39,6 +39,8 @@ export interface Config {
   readonly code_packages: boolean;
   /** No relay, edge, completion note or trace, whatever else is set. */
   readonly local_only: boolean;
+  /** Where the passphrase of the secrets vault is; null: nowhere on this machine. */
+  readonly vault_passphrase_file: string | null;
   /** Days after which a finished run's values and outputs are deleted where its upgrade does not say; null: kept. */
   readonly retention_days: number | null;
   /** What signs as author; null: this machine's own author key. */
@@ -100,6 +102,7 @@ export async function readConfig(
     quotas: settings.quotas ?? {},
     code_packages: settings.code_packages ?? false,
     local_only,
+    vault_passphrase_file: settings.vault_passphrase_file ?? credential(env),
     retention_days: settings.retention_days ?? null,
     signer: settings.signer ?? null,
     log_level: settings.log_level ?? "info",
@@ -120,6 +123,11 @@ function secretIn(value: unknown, path = ""): string | null {
     if (found !== null) return found;
   }
   return null;
+}
+
+/** The credential that systemd's LoadCredential= gives a service. */
+function credential({ CREDENTIALS_DIRECTORY: folder }: Environment): string | null {
+  return folder === undefined || folder === "" ? null : join(folder, "oa-vault");
 }
 
 /** A model elsewhere would be sent what upgrades read. */
@@ -173,6 +181,7 @@ function fromEnvironment(env: Environment): object {
     ["concurrency", env.OA_CONCURRENCY, numeric],
     ["machine_state_file", env.OA_MACHINE_STATE_FILE, String],
     ["local_only", env.OA_LOCAL_ONLY, boolean],
+    ["vault_passphrase_file", env.OA_VAULT_PASSPHRASE_FILE, String],
     ["retention_days", env.OA_RETENTION_DAYS, numeric],
     ["aup", env.OA_AUP, String],
     ["kill_switch", env.OA_KILL_SWITCH, boolean],

@@ -3,21 +3,22 @@ import { chmod } from "node:fs/promises";
 import { homedir } from "node:os";
 import { join } from "node:path";
 import type { ControlPorts } from "@oa/shared/api/ports.ts";
+import { approvalProjection } from "@oa/shared/approval/views.ts";
 import type { EventContext } from "@oa/shared/core/envelope.ts";
 import { openEventStore } from "@oa/shared/core/event-store.ts";
-import { newId } from "@oa/shared/core/id.ts";
 import { LIMITS } from "@oa/shared/core/limits.ts";
-import { Fault, isRejection } from "@oa/shared/core/refusal.ts";
+import { Fault } from "@oa/shared/core/refusal.ts";
 import { SEALED_FIELDS } from "@oa/shared/generated/sealed.ts";
-import { installProjection } from "@oa/shared/install/views.ts";
+import type { RunCreated } from "@oa/shared/generated/types.ts";
+import { getInstall, type InstallView, installProjection } from "@oa/shared/install/views.ts";
 import { intakeProjection } from "@oa/shared/intake/views.ts";
 import { machineProjection } from "@oa/shared/machine/views.ts";
 import { filter as wrapFilter } from "@oa/shared/nostr/24051-install-config.ts";
 import { filter as releaseFilter } from "@oa/shared/nostr/30052-release.ts";
 import { signEvent } from "@oa/shared/nostr/template.ts";
 import { filters as yankFilters } from "@oa/shared/nostr/yank.ts";
-import { pairingDecider } from "@oa/shared/pairing/decider.ts";
-import { pairingOf, pairingProjection } from "@oa/shared/pairing/views.ts";
+import { pairingProjection } from "@oa/shared/pairing/views.ts";
+import { usageProjection } from "@oa/shared/policy/views.ts";
 import { retentionProjection } from "@oa/shared/retention/views.ts";
 import { countOpenRuns, openRunsOf, runProjection } from "@oa/shared/run/views.ts";
 import { scheduleProjection } from "@oa/shared/schedule/views.ts";
@@ -25,6 +26,7 @@ import { triggerProjection } from "@oa/shared/trigger/views.ts";
 import { openArtifacts } from "./adapters/artifacts.ts";
 import { thisMachinesCapabilities } from "./adapters/capabilities.ts";
 import { systemClock } from "./adapters/clock.ts";
+import { openCodePackages } from "./adapters/code-packages.ts";
 import { openEdgeClient, openEdgeEgress } from "./adapters/edge-client.ts";
 import { openEgress, openHostRate } from "./adapters/egress.ts";
 import { openFileWatch } from "./adapters/file-watch.ts";
@@ -38,25 +40,33 @@ import { openConfinedProcesses, openProcesses } from "./adapters/process.ts";
 import { nativeSha256, openRandom } from "./adapters/random.ts";
 import { relayCursors } from "./adapters/relay-cursors.ts";
 import { type CursorStore, openRelayPool } from "./adapters/relay-pool.ts";
+import { openRunGuard, type UsageCaps } from "./adapters/run-usage.ts";
 import { thisMachinesSandbox } from "./adapters/sandbox.ts";
 import { loadSchnorr } from "./adapters/schnorr.ts";
-import { openSqlite, type SqliteDatabase } from "./adapters/sqlite.ts";
+import { serviceStderr } from "./adapters/service-log.ts";
+import { SERVICE_LOG } from "./adapters/service-text.ts";
+import { openSqlite } from "./adapters/sqlite.ts";
 import { openTraceExporter } from "./adapters/trace-export.ts";
-import { type Decide, ownerDecides } from "./admin/decide.ts";
+import { ownerDecides } from "./admin/decide.ts";
 import { examine } from "./admin/doctor.ts";
 import { openEventFeed } from "./admin/event-feed.ts";
 import { takeUpdate } from "./admin/installs.ts";
 import { machine } from "./admin/machine.ts";
 import { listingLookUp } from "./admin/market.ts";
 import { controlPorts, type PortsOptions } from "./admin/ports.ts";
-import { openModelBackends } from "./backends/backends.ts";
+import { cappedBackends, openModelBackends } from "./backends/backends.ts";
 import type { Config } from "./config.ts";
+import { withCleanEvents } from "./engine/clean-events.ts";
+import { cleanArtifacts, guardedEffects, guardedPublisher } from "./engine/guarded-effects.ts";
 import { joinWorkspace, type Workspace } from "./engine/join.ts";
+import { openKillSwitch } from "./engine/kill-switch.ts";
 import { openLeases } from "./engine/leases.ts";
 import { contractOf } from "./engine/perform.ts";
 import { eventPublisher } from "./engine/publisher.ts";
 import { type EngineOptions, openEngine } from "./engine.ts";
 import { openInstallLoop } from "./loops/install.ts";
+import { withInstallApprovals } from "./loops/install-approvals.ts";
+import { withReleases } from "./loops/install-releases.ts";
 import { withSchedules } from "./loops/install-schedule.ts";
 import { openIntake } from "./loops/intake.ts";
 import { openReleaseWatch } from "./loops/release-watch.ts";
@@ -65,6 +75,8 @@ import { openScheduleLoop } from "./loops/schedule.ts";
 import { followEvents } from "./loops/telemetry.ts";
 import { openTriggerLoop } from "./loops/trigger.ts";
 import { runsOfInstall } from "./loops/watched-files.ts";
+import { openSecrets } from "./main/secrets.ts";
+import { trustOwner } from "./main/trust-owner.ts";
 import { OPS } from "./ops/index.ts";
 import { openSearchIndexes } from "./searchkit/indexes.ts";
 
@@ -92,6 +104,7 @@ const BROKEN: ReadonlySet<string> = new Set(["database_damaged", "database_io", 
 const random = openRandom();
 /** Every view that is folded from the log. */
 export const PROJECTIONS = [
+  approvalProjection,
   installProjection,
   intakeProjection,
   machineProjection,
@@ -100,6 +113,7 @@ export const PROJECTIONS = [
   runProjection,
   scheduleProjection,
   triggerProjection,
+  usageProjection,
 ];
 /** Everything that happens on one worker is ordered in one stream. */
 const WORKSPACE = "local";
@@ -118,25 +132,38 @@ export async function openWorker(config: Config, token?: string): Promise<Worker
   const file = join(data_dir, "worker.sqlite");
   const database = openSqlite(file);
   await chmod(file, 0o600); // its journal takes the same mode
-  const secrets = [own, owner].map(hexOf).concat(token ?? []);
+  const { vault, secrecy, trouble } = await openSecrets(config, [own, owner].map(hexOf).concat(token ?? []));
   const log = openLog({
-    ...{ folder: join(data_dir, "logs"), level: config.log_level, secrets, now_ms: clock.now_ms },
-    stderr: (line) => void process.stderr.write(line),
+    ...{ file_bytes: Math.floor(config.log_bytes / LIMITS.log_files), folder: join(data_dir, "logs") },
+    ...{ level: config.log_level, redact: secrecy.redact, now_ms: clock.now_ms },
+    stderr: serviceStderr(join(data_dir, SERVICE_LOG)),
   });
   const broken = Promise.withResolvers<Fault>();
   const report = (error: unknown): void => {
     log.error(error);
     if (error instanceof Fault && BROKEN.has(error.code)) broken.resolve(error);
   };
+  trouble.forEach(report);
   const stream = `workspace/${WORKSPACE}`;
   const feed = openEventFeed(openEventStore(database, PROJECTIONS, random, SEALED_FIELDS, nativeSha256), stream);
   let installsChanged = (): void => {};
   let releasesChanged = (): void => {};
-  const store = withSchedules(feed.store, {
+  const approving = withInstallApprovals(withCleanEvents(feed.store, secrecy), {
+    sql: database,
+    random,
+    home,
+    worker: own.public_key,
+  });
+  const scheduling = withSchedules(approving, {
     sql: database,
     worker: own.public_key,
     time_zone,
     changed: () => installsChanged(),
+  });
+  let insteadOfTrial: (run_id: string, run: RunCreated["data"]) => void = () => {};
+  const store = withReleases(scheduling, {
+    ...{ sql: database, worker: own.public_key },
+    trialFailed: (run_id, run) => insteadOfTrial(run_id, run),
   });
   const context = (correlation_id: string): EventContext => ({
     now_ms: clock.now_ms(),
@@ -148,7 +175,7 @@ export async function openWorker(config: Config, token?: string): Promise<Worker
     correlation_id,
   });
   const decide = ownerDecides(database, store, context);
-  await trustOwner(database, decide, owner.public_key, clock.now_ms);
+  await trustOwner(database, decide, owner.public_key, clock.now_ms, random);
 
   const { edge_url } = config;
   const edgeEgress = edge_url === null ? null : openEdgeEgress(edge_url);
@@ -158,16 +185,25 @@ export async function openWorker(config: Config, token?: string): Promise<Worker
     : openRelayPool({ schnorr, signAuth: (template) => signEvent(template, own.secret_key, random(32)) });
   const processes = openProcesses();
   const sandbox = await thisMachinesSandbox();
-  const confined = openConfinedProcesses(sandbox);
+  const guard = openRunGuard({
+    capsOf: ({ install_id }) => capsOf(config, install_id === null ? null : getInstall(database, install_id)),
+  });
+  const code = openCodePackages(data_dir, processes);
   const machineState = thisMachine(processes, config.machine_state_file);
   const backends = openModelBackends(config.backends);
-  const measureMachine = thisMachinesCapabilities(processes, data_dir);
-  const indexes = openSearchIndexes(data_dir);
+  const measureMachine = thisMachinesCapabilities(processes, data_dir, sandbox.name);
+  const indexes = openSearchIndexes(data_dir, clock.now_ms, secrecy.knows);
   const publisher = { secret_key: own.secret_key, pool, relays, random };
   const rate = openHostRate();
-  const artifacts = await openArtifacts(data_dir);
+  const artifacts = cleanArtifacts(await openArtifacts(data_dir, config.artifacts_bytes), secrecy);
+  const { kill_switch: forced, zone, quotas } = config;
+  const killSwitch = openKillSwitch({
+    ...{ store, database, clock },
+    config: { workspace_id: WORKSPACE, kill_switch: forced },
+  });
   const engineOptions: EngineOptions = {
     store,
+    kill_switch: killSwitch,
     database,
     clock,
     random,
@@ -176,13 +212,22 @@ export async function openWorker(config: Config, token?: string): Promise<Worker
     ops: OPS,
     measure: machineState.measure,
     artifacts,
-    notes: eventPublisher(publisher, null),
-    effects: (grant) => ({
-      files: openGrantedFiles(grant, { home }),
-      egress: openEgress(grant, { private_allow: config.private_allow, rate }),
-      events: eventPublisher(publisher, grant),
-      ...{ processes: confined, backends, indexes },
-    }),
+    notes: guardedPublisher(eventPublisher(publisher, null), secrecy),
+    secrecy,
+    guard,
+    effects: (grant, run) =>
+      guardedEffects(
+        {
+          files: openGrantedFiles(grant, { home }),
+          egress: openEgress(grant, { private_allow: config.private_allow, rate, secrets: secrecy }),
+          events: eventPublisher(publisher, grant),
+          processes: openConfinedProcesses(sandbox, guard.usageOf(run)),
+          backends: cappedBackends(backends, guard.usageOf(run).caps.memory_bytes),
+          indexes,
+          ...(config.code_packages ? { code } : {}),
+        },
+        secrecy,
+      ),
     config: {
       workspace_id: WORKSPACE,
       worker: own.public_key,
@@ -190,10 +235,14 @@ export async function openWorker(config: Config, token?: string): Promise<Worker
       concurrency: config.concurrency,
       completion_note_relays: config.local_only ? null : config.completion_note_relays,
       aup: config.aup,
-      kill_switch: config.kill_switch,
+      ...{ kill_switch: forced, zone, quotas },
+      sandbox: sandbox.name,
     },
   };
   const engine = openEngine(engineOptions);
+  insteadOfTrial = (run_id, { install_id, reason }) => {
+    if (install_id !== null) engine.start(install_id, reason, { cause: `instead/${run_id}` }).catch(report);
+  };
   const common = { clock, report, commit: database.commit, workspace_id: WORKSPACE };
   const schedule = openScheduleLoop({
     ...common,
@@ -253,8 +302,21 @@ export async function openWorker(config: Config, token?: string): Promise<Worker
       ? null
       : openTraceExporter({ endpoint: otel_endpoint, egress: openEdgeEgress(otel_endpoint), clock, report });
   const portsOptions: PortsOptions = {
-    ...{ config, sql: database, decide, home, worker: own.public_key, owner_key: owner.secret_key, schnorr, random },
+    sandbox,
+    ...{
+      config,
+      vault,
+      sql: database,
+      decide,
+      home,
+      worker: own.public_key,
+      owner_key: owner.secret_key,
+      schnorr,
+      random,
+    },
     ...{ store, feed, engine, leases: openLeases(engineOptions), indexes, backends, edge, report },
+    kill_switch: killSwitch,
+    decideAll: (id, tasks) => database.commit(() => store.handle(context(id), tasks)),
     now_ms: clock.now_ms,
     measure: machineState.measure,
     capabilities: async (signal) => ({
@@ -264,12 +326,12 @@ export async function openWorker(config: Config, token?: string): Promise<Worker
     aup: config.aup,
     authorKey: async () => {
       const author = await loadOrCreateKey(data_dir, "author");
-      secrets.push(hexOf(author));
+      secrecy.keep({ name: "the author's key", value: hexOf(author) });
       return author.secret_key;
     },
     lookUp,
     accept: installs.accept,
-    doctor: (signal) => examine(machine(config, { database, processes, backends, pool }), signal),
+    doctor: (signal) => examine(machine(config, { database, processes, sandbox, backends, pool }), signal),
   };
   const ports = controlPorts(portsOptions);
   const releases = openReleaseWatch({
@@ -338,24 +400,13 @@ export async function openWorker(config: Config, token?: string): Promise<Worker
   };
 }
 
-/** The owner's own key is a paired signer like any other, and one that is granted nothing without being asked. */
-async function trustOwner(
-  database: SqliteDatabase,
-  decide: Decide,
-  pubkey: string,
-  now_ms: () => number,
-): Promise<void> {
-  if (pairingOf(database, pubkey) !== null) return;
-  const pair = {
-    type: "pair",
-    pubkey,
-    already_paired: false,
-    ceiling: [],
-    label: "this machine",
-    now_ms: now_ms(),
-  } as const;
-  const done = await decide(pairingDecider, newId("pair", now_ms(), random), pair);
-  if (isRejection(done)) throw new Fault(done.code, done.message);
+/** The most that a run may use: as its install says, else as the worker is set. */
+function capsOf({ run_caps }: Config, install: InstallView | null): UsageCaps {
+  const { memory_mb, cpu_s } = install?.caps ?? {};
+  return {
+    memory_bytes: memory_mb === undefined ? run_caps.memory_bytes : memory_mb * 1_048_576,
+    cpu_ms: cpu_s === undefined ? run_caps.cpu_ms : cpu_s * 1_000,
+  };
 }
 
 function hexOf({ secret_key }: Key): string {

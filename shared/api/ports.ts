@@ -3,10 +3,13 @@ import type { ChainReport } from "../core/hash-chain.ts";
 import type { Rejection } from "../core/refusal.ts";
 import type {
   AutoUpdate,
+  ControlApprovalDecision,
   ControlInstallChange,
   ControlInstallPreview,
   ControlInstallRequest,
+  ControlKillSwitch,
   ControlPairingRequest,
+  ControlPolicyChange,
   ControlRunClaim,
   ControlRunFail,
   ControlRunLease,
@@ -15,15 +18,22 @@ import type {
   ControlSchedulePreview,
   ControlScheduleSimulation,
   ControlSearchRequest,
+  ControlSecretSet,
   ControlUpgradeDiff,
+  CronSchedule,
   PolicyEvaluation,
+  ScheduleChanges,
+  UpgradeSchedule,
 } from "../generated/types.ts";
 import type { AupAssessment } from "../policy/aup/assess.ts";
 import type { PolicyDecision } from "../policy/evaluate.ts";
+import type { StepHistory } from "../run/steps.ts";
+import type { Preview } from "../schedule/preview.ts";
 import type { UpgradeDiff } from "../upgrade/change.ts";
 import type { ExternalWrite } from "../upgrade/step-action.ts";
 import type { DryRun, WhyNot } from "./dry-run.ts";
 import type { PolicyDescription, PolicyExplanation } from "./policy.ts";
+import type { WhyAnswer } from "./why.ts";
 
 type Answer<T> = Promise<T | Rejection>;
 
@@ -35,7 +45,10 @@ export interface ConsentView {
   readonly version: string;
   readonly author_pubkey: string;
   readonly author_name: string | null;
+  /** With what the owner chose. */
   readonly schedule: string;
+  /** What the upgrade itself declares, where the owner chose otherwise. */
+  readonly schedule_declared: string | null;
   readonly price: string;
   readonly manifest_sha256: string;
   readonly permission_hash: string;
@@ -43,6 +56,8 @@ export interface ConsentView {
   readonly inputs: Readonly<Record<string, unknown>>;
   /** What the policy says of it; what it denies is never offered. */
   readonly policy: AupAssessment;
+  /** How far the programs it starts can reach here; null where it starts none. */
+  readonly sandbox: string | null;
   /** What it would write outside this machine; consent approves those that are `approved`. */
   readonly writes: readonly ExternalWrite[];
   /** What it takes the place of, and what that changes; null for a first install. */
@@ -55,12 +70,39 @@ export interface ConsentView {
   } | null;
 }
 
+/** What an install runs by: what its upgrade declares, with what the owner chose in its place. */
+export interface ScheduleDescription extends Preview {
+  readonly install_id: string;
+  readonly title: string;
+  readonly status: string;
+  /** Null for an install that no time starts. */
+  readonly schedule: CronSchedule | null;
+  readonly sentence: string;
+  readonly declared: UpgradeSchedule;
+  readonly declared_sentence: string;
+  readonly schedule_changes: ScheduleChanges | null;
+}
+
 /** One thing `oa doctor` looked at; `fix` says what to do about anything but `ok`. */
 export interface DoctorCheck {
   readonly name: string;
   readonly status: "ok" | "warn" | "fail";
   readonly found: string;
   readonly fix: string | null;
+}
+
+/** A secret of the vault without its value. */
+export interface SecretView {
+  readonly name: string;
+  /** The only hosts it may be sent to. */
+  readonly hosts: readonly string[];
+  readonly set_at: string;
+}
+
+export interface VaultView {
+  readonly vault: { readonly status: "none" | "locked" | "open"; readonly kept_by: "keychain" | "passphrase" };
+  /** Empty while it is locked: names are encrypted too. */
+  readonly secrets: readonly SecretView[];
 }
 
 /** A page of the workspace's events, oldest first, with the sequence number to go on from. */
@@ -92,6 +134,8 @@ export interface ControlPorts {
     /** Newest first. */
     readonly list: (filter: { readonly install_id?: string; readonly limit: number }) => readonly object[];
     readonly get: (id: string) => object | Rejection;
+    /** Everything that happened to each step. */
+    readonly steps: (id: string) => readonly StepHistory[] | Rejection;
     readonly start: (install_id: string, deadline_ms?: number) => Answer<{ readonly run_id: string }>;
     readonly pause: (id: string, reason: string) => Answer<object>;
     readonly resume: (id: string, reason: string) => Answer<object>;
@@ -126,8 +170,12 @@ export interface ControlPorts {
     readonly preview: (request: ControlSchedulePreview) => object | Rejection;
     /** Every install's schedule, the one that fires next first. */
     readonly list: () => readonly object[];
-    /** Why an install did or did not run when it was due last before a time; null: the due time decided last. */
-    readonly why: (install_id: string, at_ms: number | null, signal: AbortSignal) => Answer<object>;
+    /** What an install runs by and its next times; `from_ms` null: from now on. */
+    readonly get: (install_id: string, from_ms: number | null, count: number) => ScheduleDescription | Rejection;
+    /** The owner's settings in place of the upgrade's; null: what the upgrade declares, again. */
+    readonly set: (install_id: string, changes: ScheduleChanges | null) => Answer<ScheduleDescription>;
+    /** Why an install did or did not run last before a time; null: before now. */
+    readonly why: (install_id: string, at_ms: number | null, signal: AbortSignal) => Answer<WhyAnswer>;
     readonly simulate: (install_id: string, request: ControlScheduleSimulation) => object | Rejection;
   };
   readonly audit: {
@@ -139,12 +187,34 @@ export interface ControlPorts {
     readonly evaluate: (request: PolicyEvaluation) => PolicyDecision;
     readonly explain: (install_id: string) => PolicyExplanation | Rejection;
     readonly describe: () => PolicyDescription;
+    readonly killSwitch: () => object;
+    /** Takes effect at once. The settings may hold it on all the same. */
+    readonly setKillSwitch: (request: ControlKillSwitch) => Answer<object>;
+    /** How much is at stake with an install, and whether anything of it may start. */
+    readonly change: (install_id: string, request: ControlPolicyChange) => Answer<object>;
+  };
+  /** Refusals: not_found, approval_used, approval_missing, approval_denied, approval_expired, approval_revoked, approval_mismatch. */
+  readonly approvals: {
+    /** Those that wait first. */
+    readonly list: (query: {
+      readonly limit: number;
+      readonly status?: (typeof APPROVAL_STATUSES)[number];
+      readonly install_id?: string;
+    }) => readonly object[];
+    readonly get: (id: string) => object | Rejection;
+    readonly decide: (id: string, decision: ControlApprovalDecision) => Answer<object>;
   };
   readonly pairings: {
     readonly list: () => readonly object[];
     readonly add: (request: ControlPairingRequest) => Answer<object>;
     readonly confirm: (id: string, pubkey: string | undefined) => Answer<object>;
     readonly remove: (id: string, reason: string) => Answer<object>;
+  };
+  readonly secrets: {
+    readonly list: () => VaultView;
+    readonly set: (request: ControlSecretSet) => Answer<VaultView>;
+    readonly remove: (name: string) => Answer<VaultView>;
+    readonly unlock: (passphrase: string) => Answer<VaultView>;
   };
   /** Prometheus' text format. */
   readonly metrics: () => Promise<string>;
@@ -153,5 +223,6 @@ export interface ControlPorts {
   readonly report: (error: unknown) => void;
 }
 
-export const INSTALL_ACTIONS = ["approve", "deny", "enable", "disable", "remove", "updates"] as const;
+export const APPROVAL_STATUSES = ["requested", "approved", "denied", "expired", "revoked", "consumed"] as const;
+export const INSTALL_ACTIONS = ["approve", "deny", "enable", "disable", "remove", "updates", "caps"] as const;
 export type InstallAction = (typeof INSTALL_ACTIONS)[number];

@@ -1,5 +1,15 @@
+import { sha256Hex } from "../core/hash.ts";
+import { canonicalize } from "../core/json.ts";
 import { type Permission, parsePermission, sortPermissions } from "../core/permission.ts";
-import type { PolicyAction, PolicyActionType, PolicyApproval, PolicyZone } from "../generated/types.ts";
+import { assertNever } from "../core/refusal.ts";
+import type {
+  ApprovalPins,
+  ApprovalScope,
+  PolicyAction,
+  PolicyActionType,
+  PolicyApproval,
+  PolicyZone,
+} from "../generated/types.ts";
 
 /** What is known of a kind of action, whoever does it. */
 export interface ActionClass {
@@ -52,11 +62,17 @@ export function targetsOf(action: PolicyAction): readonly Permission[] {
 
 /** A step of an upgrade about to be performed, or as it was planned. */
 export interface StepAction {
+  /** Who would do it; absent where nobody is about to. */
+  readonly principal?: string;
+  readonly install_id?: string;
+  readonly run_id?: string;
   readonly manifest_sha256: string;
   readonly step_id: string;
   readonly op: string;
   readonly effect: "read" | "local_write" | "external_write";
   readonly params: Readonly<Record<string, unknown>>;
+  /** Of the parameters as the manifest wires them; of steps that write outside. */
+  readonly pattern_sha256?: string;
   /** The least permissions it needs. */
   readonly needs: readonly Permission[];
 }
@@ -69,6 +85,7 @@ export function actionOfStep({ effect, ...step }: StepAction): PolicyAction {
 }
 
 function typeOf(op: string, effect: StepAction["effect"], needs: readonly Permission[]): PolicyActionType {
+  if (needs.includes("process:spawn") && effect !== "external_write") return "program.start";
   if (effect === "local_write") return "file.write";
   if (effect === "read") {
     return needs.some((need) => need.startsWith("network:egress:")) ? "api.call.idempotent" : "file.read";
@@ -78,41 +95,121 @@ function typeOf(op: string, effect: StepAction["effect"], needs: readonly Permis
 }
 
 /**
- * The approval that consent to an install gives a step: exactly this step of exactly this manifest, to exactly the
- * targets it declares. Null where a target is known only once the step runs, and for what needs no approval.
+ * The canonical hash of an action (SHA-256 over RFC 8785): who does it, for which install, as which step of which
+ * manifest, with which arguments, to which targets. Not the run: that is pinned beside it.
  */
-export function templateApproval(step: StepAction): PolicyApproval | null {
+export function actionHash(action: PolicyAction): string {
+  if (action.action_sha256 !== undefined) return action.action_sha256;
+  const {
+    action_type,
+    principal = null,
+    install_id = null,
+    manifest_sha256 = null,
+    step_id = null,
+    op = null,
+  } = action;
+  const { method = null, params = {}, text = null } = action;
+  const who = { principal, install_id, manifest_sha256, step_id };
+  return sha256Hex(canonicalize({ ...who, action_type, op, method, params, text, targets: targetsOf(action) }));
+}
+
+/** Everything an approval of a step's action can be held to. */
+export function pinsOf(action: PolicyAction): ApprovalPins {
+  const { principal = "", install_id = "", manifest_sha256 = "", step_id = "", op = "", pattern_sha256 = "" } = action;
+  const { run_id = null, room_id = null, method = null, action_type } = action;
+  const place = { principal, install_id, manifest_sha256, run_id, room_id, step_id };
+  const targets = targetsOf(action);
+  return { ...place, op, action_type, method, targets, pattern_sha256, action_sha256: actionHash(action) };
+}
+
+/**
+ * What consent to an install approves of a step: exactly this step of exactly this manifest, wired as it is, to exactly
+ * the targets it declares. Null where a target is known only once the step runs, and for what needs no approval.
+ */
+export function declaredPins(step: StepAction): ApprovalPins | null {
   const action = actionOfStep(step);
   if (!isExternalWrite(action)) return null;
   const targets = targetsOf(action);
   const isKnown = targets.length > 0 && !targets.some((target) => target.includes("${"));
-  const { method = null } = action;
-  if (!isKnown || method?.includes("${")) return null;
-  return {
-    approval_id: `template/${step.manifest_sha256}/${step.step_id}`,
-    scope: "template",
-    manifest_sha256: step.manifest_sha256,
-    step_id: step.step_id,
-    op: step.op,
-    action_type: action.action_type,
-    method,
-    targets,
-  };
+  if (!isKnown || action.method?.includes("${")) return null;
+  return { ...pinsOf(action), run_id: null, action_sha256: null };
 }
 
-/** Whether the approval covers the action at that time; a template that leaves anything open covers nothing. */
+/** What an approval of a scope is held to: the wider the scope, the fewer of the pins. */
+export function approvalOf(
+  approval_id: string,
+  scope: ApprovalScope,
+  pins: ApprovalPins,
+  expires_at_ms: number,
+): PolicyApproval {
+  const { principal, install_id, manifest_sha256, op, action_type, method, targets } = pins;
+  const { run_id, room_id, step_id, pattern_sha256, action_sha256 } = pins;
+  const common = { principal, install_id, manifest_sha256, op, action_type, method, targets };
+  const approval = { approval_id, scope, ...common, expires_at: Math.floor(expires_at_ms / 1_000) };
+  switch (scope) {
+    case "once":
+      return {
+        ...approval,
+        ...{ step_id, pattern_sha256, action_sha256: action_sha256 ?? UNKNOWN },
+        run_id: run_id ?? UNKNOWN,
+      };
+    case "run":
+      return { ...approval, run_id: run_id ?? UNKNOWN };
+    case "room":
+      return { ...approval, room_id: room_id ?? UNKNOWN };
+    case "workspace":
+      return approval;
+    case "template":
+      return { ...approval, step_id, pattern_sha256 };
+    default:
+      return assertNever(scope);
+  }
+}
+
+/** Is no id and no hash: a scope whose place is not known covers nothing. */
+const UNKNOWN = "unknown";
+
+const PINNED = [
+  ...(["principal", "install_id", "run_id", "room_id", "manifest_sha256"] as const),
+  ...(["pattern_sha256", "step_id", "op", "action_type"] as const),
+];
+const TEMPLATE_PINS = [
+  "manifest_sha256",
+  "pattern_sha256",
+  "step_id",
+  "op",
+  "action_type",
+  "method",
+  "targets",
+] as const;
+
+/**
+ * Whether the approval covers the action at that time: it agrees with every field that the approval has. One that is
+ * held to nothing, and a template that leaves anything open, cover nothing.
+ */
 export function covers(approval: PolicyApproval, action: PolicyAction, now_ms: number): boolean {
-  const { scope, manifest_sha256, step_id, op, action_type, method, targets, expires_at } = approval;
+  const { scope, method, targets, action_sha256, expires_at } = approval;
   if (expires_at !== undefined && now_ms >= expires_at * 1_000) return false;
-  const pins = [manifest_sha256, step_id, op, action_type, method, targets];
-  if (scope === "template" && pins.includes(undefined)) return false;
+  if (scope === "template" && TEMPLATE_PINS.some((pin) => approval[pin] === undefined)) return false;
+  const pins = [...PINNED.map((pin) => approval[pin]), method, targets, action_sha256];
   if (pins.every((pin) => pin === undefined)) return false;
   return (
-    (manifest_sha256 ?? action.manifest_sha256) === action.manifest_sha256 &&
-    (step_id ?? action.step_id) === action.step_id &&
-    (op ?? action.op) === action.op &&
-    (action_type ?? action.action_type) === action.action_type &&
+    PINNED.every((pin) => approval[pin] === undefined || approval[pin] === action[pin]) &&
     (method === undefined || method === (action.method ?? null)) &&
-    (targets === undefined || sortPermissions(targets).join("\n") === targetsOf(action).join("\n"))
+    (targets === undefined || sortPermissions(targets).join("\n") === targetsOf(action).join("\n")) &&
+    (action_sha256 === undefined || action_sha256 === actionHash(action))
   );
+}
+
+const WIDTH: Readonly<Record<ApprovalScope, number>> = { once: 0, run: 1, room: 2, template: 3, workspace: 4 };
+
+/** The narrowest of the approvals that cover the action, so that wider ones are not used up for it. */
+export function coveringApproval(
+  approvals: readonly PolicyApproval[],
+  action: PolicyAction,
+  now_ms: number,
+): PolicyApproval | undefined {
+  return approvals
+    .filter((approval) => covers(approval, action, now_ms))
+    .sort((a, b) => WIDTH[a.scope] - WIDTH[b.scope])[0];
 }

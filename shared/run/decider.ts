@@ -9,6 +9,7 @@ import type {
   RunLogLine,
   RunPaused,
   RunStepPlan,
+  RunStepStarted,
 } from "../generated/types.ts";
 import { idempotencyKey, isFinished, isRepeatable, type RunState, runProcess, type StepState } from "./process.ts";
 
@@ -41,6 +42,8 @@ export type EngineCommand =
       readonly run_id: string;
       readonly step_id: string;
       readonly params: Readonly<Record<string, unknown>>;
+      /** What keeps the programs it starts; absent for an op that starts none. */
+      readonly sandbox?: RunStepStarted["data"]["sandbox"];
     }
   | {
       readonly type: "succeed_step";
@@ -126,7 +129,7 @@ function decide(state: RunState, command: RunCommand): readonly RunEvent[] | Rej
   }
 }
 
-/** The owner's pause is the owner's to end; the machine's ends with what made it, or when the owner says so. */
+/** The owner's pause is the owner's to end; any other ends with what made it, or when the owner says so. */
 function decidePause(
   state: RunState,
   { type, by, reason }: Extract<RunCommand, { type: "pause" | "resume" }>,
@@ -135,10 +138,10 @@ function decidePause(
   if (state.cancel_reason !== null) return reject("run_finished", "the run is being canceled");
   const { paused } = state;
   if (type === "pause") {
-    if (paused !== null && (paused.by === by || by === "machine")) return [];
+    if (paused !== null && (paused.by === by || by !== "owner")) return [];
     return [{ event_type: "run.paused", data: { by, reason } }];
   }
-  if (paused === null || (paused.by === "owner" && by === "machine")) return [];
+  if (paused === null || (by !== "owner" && paused.by !== by)) return [];
   return [{ event_type: "run.resumed", data: { by, reason } }];
 }
 
@@ -271,7 +274,9 @@ function decideStep(state: RunState, step: StepState, command: StepCommand): rea
     }
     const idempotency_key = idempotencyKey(command.run_id, step_id);
     const { op, effect } = plan;
-    const data = { step_id, attempt: step.attempt + 1, op, effect, idempotency_key, params: command.params };
+    const { params, sandbox } = command;
+    const kept = sandbox === undefined ? {} : { sandbox };
+    const data = { step_id, attempt: step.attempt + 1, op, effect, idempotency_key, params, ...kept };
     return [{ event_type: "step.started", data }];
   }
   if (step.status !== "running") return reject("lease_lost", `step ${step_id} is not running`);

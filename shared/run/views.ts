@@ -45,6 +45,8 @@ export interface RunStepView {
   readonly retry_at_ms: number | null;
   readonly code: string | null;
   readonly message: string | null;
+  /** What the programs it started were kept in; null for an op that starts none. */
+  readonly sandbox: "bubblewrap" | "seatbelt" | "none" | null;
 }
 
 /** A run with its steps, in order, and its outputs. */
@@ -70,7 +72,7 @@ export const runProjection: Projection = {
     `CREATE TABLE IF NOT EXISTS proj_steps (
        run_id TEXT NOT NULL, position INTEGER NOT NULL, step_id TEXT NOT NULL, op TEXT NOT NULL, status TEXT NOT NULL,
        attempt INTEGER NOT NULL, started_at TEXT, finished_at TEXT, duration_ms INTEGER, retry_at_ms INTEGER,
-       code TEXT, message TEXT, PRIMARY KEY (run_id, step_id)) WITHOUT ROWID`,
+       code TEXT, message TEXT, sandbox TEXT, PRIMARY KEY (run_id, step_id)) WITHOUT ROWID`,
     `CREATE TABLE IF NOT EXISTS proj_artifacts (
        artifact_id TEXT PRIMARY KEY, run_id TEXT NOT NULL, step_id TEXT NOT NULL, name TEXT NOT NULL,
        media_type TEXT NOT NULL, bytes INTEGER NOT NULL, sha256 TEXT NOT NULL, created_at TEXT NOT NULL) WITHOUT ROWID`,
@@ -115,9 +117,10 @@ function apply(sql: Sql, recorded: Recorded<EventDraft>): void {
     case "step.started":
       sql.run(
         `UPDATE proj_steps SET status = 'running', attempt = ?, started_at = ?, finished_at = NULL, duration_ms = NULL,
-           retry_at_ms = NULL, code = NULL, message = NULL WHERE run_id = ? AND step_id = ?`,
+           retry_at_ms = NULL, code = NULL, message = NULL, sandbox = ? WHERE run_id = ? AND step_id = ?`,
         event.data.attempt,
         at,
+        event.data.sandbox ?? null,
         run_id,
         event.data.step_id,
       );
@@ -251,6 +254,9 @@ export function listRuns(
     readonly before?: string;
     readonly install_id?: string;
     readonly status?: RunStatus;
+    readonly reason?: RunSummary["reason"];
+    /** Only runs made at that time or before, ISO 8601 in UTC. */
+    readonly created_until?: string;
   },
 ): readonly RunSummary[] {
   const conditions = ["run_id < ?"];
@@ -262,6 +268,14 @@ export function listRuns(
   if (query.status !== undefined) {
     conditions.push("status = ?");
     values.push(query.status);
+  }
+  if (query.reason !== undefined) {
+    conditions.push("reason = ?");
+    values.push(query.reason);
+  }
+  if (query.created_until !== undefined) {
+    conditions.push("created_at <= ?");
+    values.push(query.created_until);
   }
   const rows = sql.all(
     `${SELECT_RUN} WHERE ${conditions.join(" AND ")} ORDER BY run_id DESC LIMIT ?`,
@@ -276,7 +290,7 @@ export function getRun(sql: Sql, run_id: string): RunView | null {
   const run = one(sql, `${SELECT_RUN} WHERE run_id = ?`, run_id);
   if (run === undefined) return null;
   const steps = sql.all(
-    `SELECT step_id, op, status, attempt, started_at, finished_at, duration_ms, retry_at_ms, code, message
+    `SELECT step_id, op, status, attempt, started_at, finished_at, duration_ms, retry_at_ms, code, message, sandbox
      FROM proj_steps WHERE run_id = ? ORDER BY position`,
     run_id,
   );
@@ -312,7 +326,8 @@ export function watchedRuns(
 ): readonly { readonly run_id: string; readonly install_id: string; readonly paused_by: "machine" | null }[] {
   return sql.all(
     `SELECT run_id, install_id, paused_by FROM proj_runs WHERE status IN ('queued', 'running')
-     AND reason != 'manual' AND install_id IS NOT NULL AND paused_by IS NOT 'owner' AND started_at IS NOT NULL
+     AND reason != 'manual' AND install_id IS NOT NULL AND coalesce(paused_by, 'machine') = 'machine'
+     AND started_at IS NOT NULL
      ORDER BY run_id LIMIT ?`,
     LIMITS.runs_queued,
   );
@@ -354,4 +369,23 @@ export function countOpenRuns(sql: Sql, install_id?: string): number {
     ...(install_id === undefined ? [] : [install_id]),
   );
   return row?.runs ?? 0;
+}
+
+/**
+ * How many runs of one release failed in a row up to now, at most `limit`. Canceled runs, trial runs of others, and
+ * failures with one of `excused` say nothing about it.
+ */
+export function failuresInARow(
+  sql: Sql,
+  release: { readonly install_id: string; readonly manifest_sha256: string; readonly since: string },
+  { excused, limit }: { readonly excused: readonly string[]; readonly limit: number },
+): number {
+  const rows = sql.all<{ status: RunStatus }>(
+    `SELECT status FROM proj_runs WHERE install_id = ? AND manifest_sha256 = ? AND created_at >= ?
+       AND (status = 'succeeded' OR status = 'failed' AND code NOT IN (SELECT value FROM json_each(?)))
+     ORDER BY run_id DESC LIMIT ?`,
+    ...[release.install_id, release.manifest_sha256, release.since, JSON.stringify(excused), limit],
+  );
+  const end = rows.findIndex(({ status }) => status === "succeeded");
+  return end < 0 ? rows.length : end;
 }

@@ -4,6 +4,7 @@ import { expandHome, leastPermissions, type Permission, permits } from "../core/
 import { isRejection } from "../core/refusal.ts";
 import type { UpgradeManifest } from "../generated/types.ts";
 import validators from "../generated/validators.cjs";
+import { checkCodeSteps } from "./code-steps.ts";
 import { declaredPermissions } from "./declared.ts";
 import { checkInputs, checkNpub, checkPermissions, checkPricing, checkSchedule, checkTriggers } from "./field-rules.ts";
 import { describeSchemaErrors, isWithin, type ManifestError, place } from "./schema-errors.ts";
@@ -56,6 +57,7 @@ export function validateManifest(value: unknown): ManifestReport {
   if (manifest.permissions !== undefined && soundInSchema("permissions", "inputs")) {
     errors.push(...checkPermissions(manifest.permissions, inputs));
   }
+  if (soundInSchema("pipeline", "artifacts")) errors.push(...checkCodeSteps(manifest));
   let permissions: readonly Permission[] = [];
   if (soundInSchema("pipeline", "inputs")) {
     const found = checkPipeline(manifest.pipeline, inputs, sound("inputs") ? defaultsOf(manifest) : {});

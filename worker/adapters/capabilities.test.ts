@@ -8,6 +8,7 @@ const measure = (source: Partial<CapabilitySource>) =>
     {
       platform: "linux",
       arch: "x64",
+      sandbox: "none",
       ask: async () => null,
       list: async () => [],
       disk_free_mb: async () => 1_000,
@@ -34,6 +35,11 @@ test("a GPU is said to be there only where that is certain", async () => {
     null,
   );
   assert.equal(await gpu({ list: async () => null }), null);
+});
+
+test("the sandbox is the one that works, and null where there is none", async () => {
+  assert.equal((await measure({})).sandbox, null);
+  assert.equal((await measure({ sandbox: "bubblewrap" })).sandbox, "bubblewrap");
 });
 
 test("macOS is called by the name that manifests use", async () => {

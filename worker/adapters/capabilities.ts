@@ -4,6 +4,7 @@ import { LIMITS } from "@oa/shared/core/limits.ts";
 import { Fault } from "@oa/shared/core/refusal.ts";
 import type { WorkerCapabilities } from "@oa/shared/upgrade/compatibility.ts";
 import type { Processes } from "./process.ts";
+import type { SandboxName } from "./sandbox.ts";
 
 export type MachineCapabilities = Omit<WorkerCapabilities, "backends">;
 
@@ -16,6 +17,7 @@ export interface CapabilitySource {
   /** The names in a folder; null where it cannot be listed. */
   readonly list: (path: string) => Promise<readonly string[] | null>;
   readonly disk_free_mb: () => Promise<number | null>;
+  readonly sandbox: SandboxName;
 }
 
 const MB = 1_000_000;
@@ -23,11 +25,8 @@ const MB = 1_000_000;
 /** Measures this machine. What cannot be measured is null, never a guess. */
 export async function measureCapabilities(source: CapabilitySource, signal: AbortSignal): Promise<MachineCapabilities> {
   const { platform } = source;
-  const [git, sandbox, gpu, disk_free_mb] = await Promise.all([
+  const [git, gpu, disk_free_mb] = await Promise.all([
     source.ask("git", ["--version"], signal),
-    platform === "darwin"
-      ? source.ask("sandbox-exec", ["-p", "(version 1)(allow default)", "/usr/bin/true"], signal)
-      : source.ask("bwrap", ["--version"], signal),
     gpuOf(source),
     source.disk_free_mb(),
   ]);
@@ -41,7 +40,7 @@ export async function measureCapabilities(source: CapabilitySource, signal: Abor
     disk_free_mb,
     gpu,
     tools: { git: git === null ? null : git.replace(/^git version /, "") },
-    sandbox: platform === "darwin" && sandbox !== null ? "sandbox-exec" : sandbox,
+    sandbox: source.sandbox === "none" ? null : source.sandbox,
   };
 }
 
@@ -62,10 +61,11 @@ async function gpuOf({ platform, arch, list }: CapabilitySource): Promise<Worker
 export function thisMachinesCapabilities(
   processes: Processes,
   data_dir: string,
+  sandbox: SandboxName,
 ): (signal: AbortSignal) => Promise<MachineCapabilities> {
   const source: CapabilitySource = {
     platform: process.platform,
-    arch: process.arch,
+    ...{ arch: process.arch, sandbox },
     ask: async (program, args, signal) => {
       const options = { timeout_ms: LIMITS.machine_sensor_ms, max_output_bytes: LIMITS.machine_sensor_bytes, signal };
       try {

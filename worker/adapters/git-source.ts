@@ -111,7 +111,7 @@ function only(url: URL, addresses: readonly string[]): Connect {
 }
 
 async function local(path: string, { files, signal }: SourceContext): Promise<GitSource> {
-  const root = await files.resolve(path, "read");
+  const root = await files.folder(path, "read");
   const missing = new Fault("git_source_missing", `"${root}" is not a git repository`);
   if (!existsSync(root)) throw new Fault("git_source_missing", `there is no repository at "${root}"`);
   const line = async (file: string): Promise<string> => {

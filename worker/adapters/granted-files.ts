@@ -42,6 +42,11 @@ export interface GrantedFiles {
   /** A folder's files, for reading many. */
   readonly tree: (path: string) => Promise<GrantedTree>;
   /**
+   * A folder of which all is granted, links resolved: for a program in the sandbox, which is shown that folder and
+   * nothing that was put in its place since.
+   */
+  readonly folder: (path: string, access: "read" | "write") => Promise<string>;
+  /**
    * The path with all links resolved, checked against the grant: for a program that takes a path and not a descriptor.
    * What that program does with it is not free of the gap.
    */
@@ -98,6 +103,10 @@ export function openGrantedFiles(grant: readonly Permission[], options: { readon
         throw fileFault(error, "read", root);
       }
       return openGrantedTree(root, patterns === null ? () => true : (file) => patterns.some((p) => matchGlob(p, file)));
+    },
+    folder: async (path, access) => {
+      paths ??= grantedPaths(grant, options.home);
+      return paths.folder(lexicalPath(path, options.home), access);
     },
     resolve: async (path, access) => check(path, access),
   };

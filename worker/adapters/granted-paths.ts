@@ -11,6 +11,8 @@ type Access = "read" | "write";
 export interface GrantedPaths {
   /** The resolved path, or a `Fault` path_not_granted. What does not exist yet resolves to where it would be. */
   readonly check: (path: string, access: Access) => string;
+  /** The resolved path of a folder, everything below it granted; a `Fault` path_not_granted where some of it is not. */
+  readonly folder: (path: string, access: Access) => string;
   /** A folder to list: `patterns` is null where everything below it may be read, else what each file must match. */
   readonly tree: (path: string) => { readonly root: string; readonly patterns: readonly string[] | null };
 }
@@ -39,7 +41,16 @@ export function grantedPaths(grant: readonly Permission[], home: string): Grante
   }
   const matches = (path: string, access: Access): boolean =>
     granted.some((one) => one.access === access && matchGlob(one.pattern, path));
+  const isWhole = (root: string, access: Access): boolean => {
+    const below = `${root === "/" ? "" : escapeGlob(root)}/**`;
+    return granted.some((one) => one.access === access && globCovers(one.pattern, below));
+  };
   return {
+    folder: (path, access) => {
+      const root = resolveLinks(path, access);
+      if (!isWhole(root, access)) throw notGranted(path, root, access);
+      return root;
+    },
     check: (path, access) => {
       const real = resolveLinks(path, access);
       if (!matches(real, access)) throw notGranted(path, real, access);
@@ -47,10 +58,8 @@ export function grantedPaths(grant: readonly Permission[], home: string): Grante
     },
     tree: (path) => {
       const root = resolveLinks(path, "read");
-      const below = `${root === "/" ? "" : escapeGlob(root)}/**`;
-      const readable = granted.filter(({ access }) => access === "read");
-      if (readable.some(({ pattern }) => globCovers(pattern, below))) return { root, patterns: null };
-      const partly = readable.filter((one) => !one.exact && isWithin(root, one.root));
+      if (isWhole(root, "read")) return { root, patterns: null };
+      const partly = granted.filter((one) => one.access === "read" && !one.exact && isWithin(root, one.root));
       if (partly.length === 0) throw notGranted(path, root, "read");
       return { root, patterns: partly.map(({ pattern }) => pattern) };
     },

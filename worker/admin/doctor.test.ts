@@ -23,15 +23,20 @@ const healthy: DoctorOptions = {
     completion_note_relays: [],
     private_allow: [],
     concurrency: 1,
+    run_caps: { memory_bytes: 4e9, cpu_ms: 1e6 },
+    artifacts_bytes: 1e9,
+    log_bytes: 1e7,
     machine_state_file: null,
     backends: {},
     local_only: false,
+    vault_passphrase_file: null,
     retention_days: null,
     signer: null,
     log_level: "info",
     otel_endpoint: null,
     aup: "strict",
     kill_switch: false,
+    code_packages: false,
     zone: "supervised",
     quotas: {},
   },
@@ -42,6 +47,7 @@ const healthy: DoctorOptions = {
   ask: async (program) => `${program} 1.0`,
   edge: async () => ({ date_ms: 1_000_000 }),
   relay: async () => {},
+  sandbox: { name: "bubblewrap", missing: null },
   backends: async () => [{ backend: "lexical-v1", available: true, reason: "built in" }],
   refused: () => [],
 };
@@ -68,6 +74,7 @@ test("whatever is not well says what fixes it", async () => {
     relay: async () => {
       throw new Error("connection refused");
     },
+    sandbox: { name: "none", missing: "bwrap is not installed" },
     backends: async () => [{ backend: "ollama", available: false, reason: "set backends.ollama in config.json" }],
   });
   chmodSync(data_dir, 0o700);

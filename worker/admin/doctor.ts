@@ -2,6 +2,7 @@ import { stat, statfs } from "node:fs/promises";
 import type { DoctorCheck } from "@oa/shared/api/ports.ts";
 import { one, type Sql } from "@oa/shared/core/sql.ts";
 import type { IntakeView } from "@oa/shared/intake/views.ts";
+import type { Sandbox } from "../adapters/sandbox.ts";
 import type { BackendStatus } from "../backends/backend.ts";
 import type { Config } from "../config.ts";
 
@@ -18,6 +19,7 @@ export interface DoctorOptions {
   readonly edge: (url: string, signal: AbortSignal) => Promise<{ readonly date_ms: number | null }>;
   /** Opens and closes a connection; throws where it cannot. */
   readonly relay: (url: string, signal: AbortSignal) => Promise<void>;
+  readonly sandbox: Pick<Sandbox, "name" | "missing">;
   readonly backends: (signal: AbortSignal) => Promise<readonly BackendStatus[]>;
   /** What came from outside and was not taken. */
   readonly refused: () => readonly IntakeView[];
@@ -43,7 +45,7 @@ export async function examine(options: DoctorOptions, signal: AbortSignal): Prom
     ["edge", async () => edgeChecks(options, signal)],
     ["relays", async () => relayChecks(options, signal)],
     ["backends", async () => (await options.backends(signal)).map(backendCheck)],
-    ["sandbox", async () => [await sandboxCheck(options, signal)]],
+    ["sandbox", async () => [sandboxCheck(options)]],
     ["refused input", async () => [refusedCheck(options.refused())]],
   ];
   const found = await Promise.all(
@@ -148,15 +150,11 @@ function backendCheck({ backend, available, reason }: BackendStatus): DoctorChec
   return available ? ok(backend, reason) : warn(backend, "not available", reason);
 }
 
-async function sandboxCheck({ ask, platform }: DoctorOptions, signal: AbortSignal): Promise<DoctorCheck> {
-  const [program, args, fix] =
-    platform === "darwin"
-      ? (["sandbox-exec", ["-p", "(version 1)(allow default)", "/usr/bin/true"], "it is part of macOS"] as const)
-      : (["bwrap", ["--version"], "install the package bubblewrap"] as const);
-  const found = await ask(program, args, signal);
-  return found === null
-    ? warn("sandbox", `${program} not found: only built-in git with fixed arguments runs`, fix)
-    : ok("sandbox", found === "" ? program : found);
+function sandboxCheck({ sandbox: { name, missing }, platform, config }: DoctorOptions): DoctorCheck {
+  const code = config.code_packages ? "; upgrades may bring programs of their own" : "";
+  if (missing === null) return ok("sandbox", `${name}, tried with a real program${code}`);
+  const fix = platform === "linux" ? "install the package bubblewrap, and allow user namespaces" : "see the sentence";
+  return warn("sandbox", `none: ${missing}; only built-in git with fixed arguments runs`, fix);
 }
 
 /** Nothing to fix: it was refused. An owner may still want to know who knocks. */

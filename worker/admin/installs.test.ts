@@ -79,7 +79,8 @@ function worker(
   const [owner_key, own] = [key(), publicKeyOf(key())];
   const port = installsPort({
     ...{ sql, store },
-    config: { private_allow: [] },
+    config: { private_allow: [], code_packages: false },
+    sandbox: { name: "none", missing: "this is a test" },
     capabilities: async () => {
       throw new Error("nobody asks what this machine has");
     },

@@ -25,6 +25,7 @@ import { publicKeyOf, signEvent } from "@oa/shared/nostr/template.ts";
 import { type VerifiedEvent, verifyEvent } from "@oa/shared/nostr/verify.ts";
 import { assessManifest, refuseDenied } from "@oa/shared/policy/aup/assess.ts";
 import type { UpgradeDiff } from "@oa/shared/upgrade/change.ts";
+import { refuseCode, sandboxSentence } from "@oa/shared/upgrade/code-steps.ts";
 import { sentenceOf } from "@oa/shared/upgrade/consent.ts";
 import { type Plan, planOf } from "@oa/shared/upgrade/plan.ts";
 import { externalWrites } from "@oa/shared/upgrade/step-action.ts";
@@ -125,6 +126,8 @@ async function offerOf(
     const message = `version ${release.version} is on the channel ${release.channel}, and you follow ${channel}`;
     return reject("channel_not_followed", `${message}; add --channel ${release.channel} to take it`);
   }
+  const off = refuseCode(manifest, options.config);
+  if (off !== null) return off;
   const plan = planOf(manifest, inputsFor(manifest, request, known, options.store), options);
   if (isRejection(plan)) return plan;
   const before = known?.schedule_changes ?? null;
@@ -157,7 +160,7 @@ function updateOf({ found, plan, known }: Offer, store: EventStore): ConsentView
   };
 }
 
-function consentView(offer: Offer, { store, home, aup = "strict" }: InstallsOptions): ConsentView {
+function consentView(offer: Offer, { store, home, sandbox, aup = "strict" }: InstallsOptions): ConsentView {
   const { found, plan, schedule_changes } = offer;
   const { listing } = found;
   const { manifest } = listing;
@@ -175,6 +178,7 @@ function consentView(offer: Offer, { store, home, aup = "strict" }: InstallsOpti
     permission_hash: permissionHash(plan.permissions),
     permissions: plan.permissions.map((permission) => ({ permission, sentence: sentenceOf(permission) })),
     inputs: plan.inputs,
+    sandbox: sandboxSentence(manifest, sandbox),
     policy: assessManifest(manifest, { mode: aup, inputs: plan.inputs }),
     writes: externalWrites(
       plan.steps.map(({ id: step_id, op, params }) => ({ step_id, op, params })),

@@ -4,6 +4,7 @@ import type { ControlInstallPreview } from "@oa/shared/generated/types.ts";
 import type { AupMode } from "@oa/shared/policy/aup/assess.ts";
 import type { WorkerCapabilities } from "@oa/shared/upgrade/compatibility.ts";
 import { planOf } from "@oa/shared/upgrade/plan.ts";
+import type { Sandbox } from "../adapters/sandbox.ts";
 import type { Config } from "../config.ts";
 import { dryRun } from "./dry-run.ts";
 import { inputsFor, installOf } from "./install-inputs.ts";
@@ -12,7 +13,8 @@ import { whyNot } from "./why-not.ts";
 
 export interface LookAheadOptions extends UpgradesOptions {
   readonly home: string;
-  readonly config: Pick<Config, "private_allow">;
+  readonly config: Pick<Config, "private_allow" | "code_packages">;
+  readonly sandbox: Pick<Sandbox, "name" | "missing">;
   /** What this machine was measured to have, its model backends included. */
   readonly capabilities: (signal: AbortSignal) => Promise<WorkerCapabilities>;
   /** How strictly manifests are judged; strict where absent. */
@@ -48,7 +50,7 @@ export async function whyNotHere(
   const { config, aup = "strict" } = options;
   return whyNot({
     ...found,
-    ...{ aup, private_allow: config.private_allow },
+    ...{ aup, private_allow: config.private_allow, code_packages: config.code_packages },
     worker: await options.capabilities(signal),
   });
 }

@@ -4,6 +4,7 @@ import { listIntake } from "@oa/shared/intake/views.ts";
 import { openEdgeClient, openEdgeEgress } from "../adapters/edge-client.ts";
 import type { Processes } from "../adapters/process.ts";
 import type { RelayPool } from "../adapters/relay-pool.ts";
+import type { Sandbox } from "../adapters/sandbox.ts";
 import type { ModelBackends } from "../backends/backend.ts";
 import type { Config } from "../config.ts";
 import type { DoctorOptions } from "./doctor.ts";
@@ -17,6 +18,7 @@ export function machine(
   ports: {
     readonly database: Sql;
     readonly processes: Processes;
+    readonly sandbox: Sandbox;
     readonly backends: ModelBackends;
     readonly pool: RelayPool;
   },
@@ -41,6 +43,7 @@ export function machine(
     relay: async (url, signal) => {
       await ports.pool.query([url], [{ kinds: [1], limit: 1 }], { timeout_ms: ASK_MS, signal });
     },
+    sandbox: ports.sandbox,
     refused: () => listIntake(ports.database),
     backends: (signal) => ports.backends.available(signal),
   };

@@ -23,7 +23,7 @@ const ask = (change: Partial<WhyNotFacts> & { readonly upgrade?: object } = {}) 
   const its = { ...manifest, ...upgrade } as UpgradeManifest;
   return whyNot({
     ...{ manifest: its, address: "30051:a:a.b", plan: planOf(its, {}, { home: "/home/me" }), worker, known: null },
-    ...{ private_allow: ["localhost:8080"], aup: "strict" },
+    ...{ private_allow: ["localhost:8080"], aup: "strict", code_packages: false },
     ...facts,
   });
 };
@@ -57,6 +57,23 @@ test("a missing input is a reason beside all others, with the option that gives 
 test("a host inside the owner's own network needs the owner's settings", () => {
   assert.deepEqual(subjects({ private_allow: [] }), ["host"]);
   assert.deepEqual(subjects({ private_allow: ["localhost:8081"] }), ["host"]);
+});
+
+test("a program that an upgrade brings needs the owner's settings and a sandbox", () => {
+  const artifact = { url: "https://author.example/a.wasm", sha256: "0".repeat(64), bytes: 1 };
+  const upgrade = {
+    pipeline: [{ op: "code.run", ...artifact }],
+    artifacts: [{ type: "wasi", ...artifact }],
+  } as unknown as Partial<UpgradeManifest>;
+  const { obstacles } = ask({ upgrade });
+  assert.deepEqual(
+    obstacles.map(({ subject, needs }) => [subject, needs]),
+    [
+      ["policy", "code_packages"],
+      ["tool", "a sandbox"],
+    ],
+  );
+  assert.deepEqual(subjects({ upgrade, code_packages: true }), ["tool"]);
 });
 
 test("a release that was taken back, an older version and a disabled install are reasons", () => {

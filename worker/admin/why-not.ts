@@ -5,6 +5,7 @@ import { compareSemver, parseSemver } from "@oa/shared/core/semver.ts";
 import type { UpgradeManifest } from "@oa/shared/generated/types.ts";
 import type { InstallView } from "@oa/shared/install/views.ts";
 import { type AupMode, assessManifest } from "@oa/shared/policy/aup/assess.ts";
+import { bringsCode } from "@oa/shared/upgrade/code-steps.ts";
 import { type Obstacle, obstaclesOf, type WorkerCapabilities } from "@oa/shared/upgrade/compatibility.ts";
 import type { Plan } from "@oa/shared/upgrade/plan.ts";
 
@@ -17,6 +18,7 @@ export interface WhyNotFacts {
   /** The install of the same listing, if there is one. */
   readonly known: InstallView | null;
   readonly private_allow: readonly string[];
+  readonly code_packages: boolean;
   readonly aup: AupMode;
 }
 
@@ -26,6 +28,7 @@ export function whyNot(facts: WhyNotFacts): WhyNot {
   const obstacles = [
     ...obstaclesOf(manifest, isRejection(plan) ? null : plan.steps, worker),
     ...(isRejection(plan) ? [planObstacle(plan)] : hostObstacles(plan, facts.private_allow)),
+    ...codeObstacles(facts),
     ...policyObstacles(facts),
     ...installObstacles(facts),
   ];
@@ -60,6 +63,21 @@ function hostObstacles({ grant }: Plan, private_allow: readonly string[]): reado
       obstacle("host", host, "not allowed", message, `add "${host}" with its port to private_allow in config.json`),
     ];
   });
+}
+
+/** A program that an upgrade brings runs where its owner allows it, in a sandbox. */
+function codeObstacles({ manifest, worker, code_packages }: WhyNotFacts): readonly Obstacle[] {
+  if (!bringsCode(manifest)) return [];
+  const off = "it brings a program of its own, and those are off in your settings";
+  const open = "it brings a program of its own, which runs only in a sandbox, and there is none here";
+  return [
+    ...(code_packages
+      ? []
+      : [obstacle("policy", "code_packages", "off", off, "set code_packages to true in config.json")]),
+    ...(worker.sandbox !== null
+      ? []
+      : [obstacle("tool", "a sandbox", "none", open, "`oa doctor` says what is missing")]),
+  ];
 }
 
 function policyObstacles({ manifest, plan, aup }: WhyNotFacts): readonly Obstacle[] {

@@ -111,6 +111,7 @@ function consentLines(consent: ConsentView): readonly string[] {
     ...Object.entries(consent.inputs).map(([name, value]) => `  input     ${name} = ${JSON.stringify(value)}`),
     consent.permissions.length === 0 ? "  It asks for no permissions." : "  It may:",
     ...consent.permissions.map(({ sentence }) => `    ${sentence}`),
+    ...(consent.sandbox === null ? [] : [`    ${consent.sandbox}`]),
     ...consent.writes.map(({ sentence }) => `    ${sentence}`),
     ...(consent.policy.reasons.length === 0 ? [] : ["  The policy lets it pass, but says:"]),
     ...consent.policy.reasons.map(({ message, where }) => `    ${message} (${where})`),

@@ -2,15 +2,21 @@ import { newId } from "@oa/shared/core/id.ts";
 import type { Json } from "@oa/shared/core/json.ts";
 import { LIMITS } from "@oa/shared/core/limits.ts";
 import { Fault, type Rejection } from "@oa/shared/core/refusal.ts";
+import { redact } from "@oa/shared/core/secrets.ts";
 import { clip } from "@oa/shared/core/text.ts";
-import { resolveWiring } from "@oa/shared/core/wiring.ts";
-import type { RunStepPlan } from "@oa/shared/generated/types.ts";
+import { formatReference, resolveWiring } from "@oa/shared/core/wiring.ts";
+import { OPS } from "@oa/shared/generated/ops.ts";
+import type { PolicyUsage, RunStepPlan } from "@oa/shared/generated/types.ts";
 import type { RunCommand } from "@oa/shared/run/decider.ts";
 import { idempotencyKey, type RunState } from "@oa/shared/run/process.ts";
+import { performedNeeds, refuseRevoked } from "@oa/shared/upgrade/use.ts";
 import type { Clock } from "../adapters/clock.ts";
+import type { SandboxName } from "../adapters/sandbox.ts";
 import type { EngineOptions } from "../engine.ts";
+import { leftToday } from "./circumstances.ts";
 import { type Gate, openGate } from "./gate.ts";
-import { judgeStep } from "./judge.ts";
+import { killed } from "./kill-switch.ts";
+import { metered } from "./meter.ts";
 import { type Attempt, type Outcome, perform } from "./perform.ts";
 
 /** How far a running step has come, as its op reports it. Shown, never stored. */
@@ -26,27 +32,50 @@ export interface Watched {
   readonly controller: AbortController;
   readonly gate: Gate;
   progress: Progress | null;
+  /** What the last attempt used of the network and of models. */
+  usage: PolicyUsage | null;
 }
 
 export function watch(clock: Clock): Watched {
-  return { controller: new AbortController(), gate: openGate(clock), progress: null };
+  return { controller: new AbortController(), gate: openGate(clock), progress: null, usage: null };
 }
 
 /** What an attempt needs; `append` keeps what it says on the way, or says why that is refused. */
 export interface Attempts
   extends Pick<
     EngineOptions,
-    "ops" | "contractOf" | "effects" | "artifacts" | "clock" | "random" | "report" | "config"
+    | "ops"
+    | "contractOf"
+    | "effects"
+    | "artifacts"
+    | "secrecy"
+    | "clock"
+    | "random"
+    | "report"
+    | "config"
+    | "kill_switch"
+    | "database"
+    | "guard"
   > {
   readonly engine_id: string;
   readonly append: (run_id: string, command: RunCommand, stop: AbortSignal) => Promise<Rejection | undefined>;
 }
 
-/** A step's parameters with every `${…}` resolved, or why one cannot be. */
+/** What the programs that an op starts are kept in, for the record of its step; nothing for an op that starts none. */
+export function sandboxOf(op: string, { sandbox = "none" }: EngineOptions["config"]): { sandbox?: SandboxName } {
+  return Object.hasOwn(OPS, op) && OPS[op as keyof typeof OPS].sandboxed === true ? { sandbox } : {};
+}
+
+/** A step's parameters with every `${…}` resolved, secrets as `secret` writes them, or why one cannot be. */
 export type Wired = Readonly<Record<string, unknown>> | Fault;
 
-export function wire(run_id: string, state: RunState, params: object): Wired {
-  const scope = { inputs: (state.created?.inputs ?? {}) as never, steps: state.results, run: { id: run_id } };
+export function wire(
+  run_id: string,
+  state: RunState,
+  params: object,
+  secret = (name: string): string => formatReference({ root: "secrets", name }),
+): Wired {
+  const scope = { inputs: (state.created?.inputs ?? {}) as never, steps: state.results, run: { id: run_id }, secret };
   try {
     return resolveWiring(params as Json, scope) as Readonly<Record<string, unknown>>;
   } catch (error) {
@@ -55,33 +84,57 @@ export function wire(run_id: string, state: RunState, params: object): Wired {
   }
 }
 
+/** A step that the policy gate has let through; `outside`: it writes to the outside world. */
+export interface JudgedAttempt {
+  readonly state: RunState;
+  readonly step: RunStepPlan;
+  readonly wired: Wired;
+  readonly outside: boolean;
+}
+
 /** Acts once. The start, which for an external write is its intent, has been recorded. Never throws. */
 export async function attemptStep(
   attempts: Attempts,
   run_id: string,
-  { state, step: plan, wired }: { readonly state: RunState; readonly step: RunStepPlan; readonly wired: Wired },
+  { state, step: plan, wired, outside }: JudgedAttempt,
   watched: Watched,
 ): Promise<Outcome> {
   const { clock, report, random, engine_id } = attempts;
   const { step_id } = plan;
   const stop = watched.controller.signal;
+  watched.usage = null;
   if (wired instanceof Fault) return failed(wired);
+  const acting = wire(run_id, state, plan.params, attempts.secrecy?.slot);
+  if (acting instanceof Fault) return failed(acting);
+  const clean = attempts.secrecy?.redact ?? ((text: string) => redact(text));
   const [op, contract] = [attempts.ops[plan.op], attempts.contractOf(plan.op)];
   if (op === undefined || contract === undefined) {
     return failed(new Fault("not_found", `this worker has no op ${plan.op}`));
   }
-  const stopped = judgeStep(attempts, state, plan, wired);
-  if (stopped !== null) return failed(stopped);
+  const { grant: held = [], revoked = [], install_id: of = null } = state.created ?? {};
+  if (revoked.length > 0) {
+    const needs = performedNeeds({ op: plan.op, params: wired }, attempts.config.home);
+    const taken = refuseRevoked(needs, { grant: held, revoked, install_id: of });
+    if (taken !== null) return failed(new Fault(taken.code, `step ${step_id}: ${taken.message}`));
+  }
+  // The switch may have been engaged since the gate let the step through.
+  if (outside && attempts.kill_switch.isOn()) return failed(killed());
   const pending: Promise<unknown>[] = [];
-  const grant = state.created?.grant ?? [];
+  const { grant = [], install_id = null } = state.created ?? {};
+  const capped = new AbortController();
+  const meter = metered(
+    attempts.effects(grant, { run_id, install_id }),
+    install_id === null ? {} : leftToday({ ...attempts, now_ms: clock.now_ms() }, install_id),
+    clock,
+  );
   const attempt: Attempt = {
-    ...{ run_id, plan, params: wired, grant, op, contract, clock, report },
+    ...{ run_id, plan, params: acting, grant, op, contract, clock, report, redact: clean },
     deadline_ms: state.created?.deadline_ms ?? null,
     gate: watched.gate,
     idempotency_key: idempotencyKey(run_id, step_id),
-    effects: attempts.effects(grant),
-    signal: stop,
-    log: logger(attempts, run_id, step_id, state.log_lines, pending, stop),
+    effects: meter.effects,
+    signal: AbortSignal.any([stop, capped.signal, ...(outside ? [attempts.kill_switch.signal()] : [])]),
+    log: logger({ ...attempts, clean }, run_id, step_id, state.log_lines, pending, stop),
     progress: (done, total, unit) => {
       watched.progress = { step_id, done, total, unit };
     },
@@ -94,14 +147,16 @@ export async function attemptStep(
       return artifact;
     },
   };
-  const outcome = await perform(attempt);
+  const unguard = attempts.guard?.enter({ run_id, install_id }, (why) => capped.abort(why));
+  const outcome = await perform(attempt).finally(unguard);
   await Promise.all(pending); // what a step said comes before how it ended
+  watched.usage = meter.usage();
   return outcome;
 }
 
 /** Keeps a bounded number of lines; a line that cannot be kept is reported and does not fail the step. */
 function logger(
-  { engine_id, append, report }: Attempts,
+  { engine_id, append, report, clean }: Attempts & { readonly clean: (text: string) => string },
   run_id: string,
   step_id: string,
   already: number,
@@ -112,7 +167,8 @@ function logger(
   return (level, text, fields) => {
     lines += 1;
     if (lines > LIMITS.run_log_lines + 1) return;
-    const message = clip(text, LIMITS.run_log_chars);
+    // Whole, then cut: a cut would hide the end of a secret.
+    const message = clip(clean(text), LIMITS.run_log_chars);
     const line = fields === undefined ? { message } : { message, fields: bounded(fields) };
     pending.push(append(run_id, { type: "log", engine_id, step_id, level, line }, stop).catch(report));
   };

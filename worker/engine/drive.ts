@@ -14,11 +14,14 @@ import {
   attemptStep,
   outcomeCommand,
   type Progress,
+  sandboxOf,
   type Watched,
   type Wired,
   watch,
   wire,
 } from "./attempt.ts";
+import { type Judgement, judgeStep } from "./judge.ts";
+import { usageTasks } from "./meter.ts";
 import { noteRelays, postNote } from "./note.ts";
 
 /** Drives runs: fold, perform what is next, append, repeat. One run is driven at most once at a time. */
@@ -49,7 +52,7 @@ interface Driven extends Watched {
 /** What is to be done for a run that is not bookkeeping, with its state; a step's parameters as its start recorded them. */
 type Due = { readonly state: RunState } & (
   | Extract<RunStep, { kind: "wait" | "post_note" }>
-  | (Extract<RunStep, { kind: "perform" }> & { readonly wired: Wired })
+  | (Extract<RunStep, { kind: "perform" }> & { readonly wired: Wired; readonly outside: boolean })
 );
 
 const ENDS: ReadonlySet<string> = new Set(["run.completed", "run.failed", "run.canceled"]);
@@ -77,7 +80,7 @@ export function openDriver(options: EngineOptions, engine_id: string): Driver {
    * Appends, trying again while the disk is full or the database busy: an outcome that is known must not be lost. Gives
    * up when the worker stops.
    */
-  const record = async (run_id: string, tasks: readonly Task[], stop: AbortSignal): Promise<Rejection | undefined> => {
+  const record = async (run_id: string, tasks: Iterable<Task>, stop: AbortSignal): Promise<Rejection | undefined> => {
     for (let wait_ms = RETRY_FIRST_MS; ; wait_ms = Math.min(wait_ms * 2, RETRY_MOST_MS)) {
       try {
         const written = await database.commit(() => store.handle(context(run_id), tasks));
@@ -101,25 +104,41 @@ export function openDriver(options: EngineOptions, engine_id: string): Driver {
 
   /**
    * Everything that needs no effect, in the transaction of whatever led to it: the outcome of one step and the start of
-   * the next are one commit. `keep` gets the effect that is due then.
+   * the next are one commit. `keep` gets the effect that is due then, and what the policy gate has recorded with it.
    */
-  const onward = (run_id: string, stop: AbortSignal, keep: (due: Due | undefined) => void): Task => ({
+  const onward = (
+    run_id: string,
+    stop: AbortSignal,
+    keep: (due: Due | undefined, besides: readonly Task[]) => void,
+  ): Task => ({
     subject_id: run_id,
     run: (load) => {
       const drafts: RunEvent[] = [];
+      const besides: Task[] = [];
       for (let state = load(runDecider, run_id); ; ) {
         const step = runProcess.next(state, clock.now_ms());
         if (step === undefined || step.kind === "wait" || step.kind === "post_note" || stop.aborted) {
-          keep(step?.kind === "wait" || step?.kind === "post_note" ? { ...step, state } : undefined);
+          keep(step?.kind === "wait" || step?.kind === "post_note" ? { ...step, state } : undefined, besides);
           return drafts;
         }
         const wired = step.kind === "perform" ? wire(run_id, state, step.step.params) : {};
-        const events = runDecider.decide(state, bookkeeping(run_id, state, step, wired));
-        if (isRejection(events)) return events;
-        drafts.push(...events);
-        state = foldAll(runDecider, events, state);
-        if (events.some(({ event_type }) => event_type === "step.started") && step.kind === "perform") {
-          keep({ ...step, wired, state });
+        let commands: readonly RunCommand[] | null = null;
+        let outside = false;
+        if (step.kind === "perform" && !(wired instanceof Fault) && !isRemoved(state)) {
+          const judged = judgeStep(options, load, { run_id, state, plan: step.step, params: wired });
+          commands = judgedCommands({ engine_id, run_id, now_ms: clock.now_ms() }, step, judged);
+          outside = judged.kind === "go" && judged.outside;
+          besides.push(...judged.tasks);
+        }
+        for (const asked of commands ?? [bookkeeping(run_id, state, step, wired)]) {
+          const events = runDecider.decide(state, asked);
+          if (isRejection(events)) return events;
+          drafts.push(...events);
+          state = foldAll(runDecider, events, state);
+        }
+        const started = step.kind === "perform" && state.steps.find(({ plan }) => plan === step.step);
+        if (step.kind === "perform" && started && started.status === "running") {
+          keep({ ...step, wired, state, outside }, besides);
           return drafts;
         }
       }
@@ -137,6 +156,7 @@ export function openDriver(options: EngineOptions, engine_id: string): Driver {
         return {
           ...{ type: "start_step", engine_id, run_id, step_id: step.step.step_id },
           params: wired instanceof Fault ? {} : wired,
+          ...sandboxOf(step.step.op, config),
         };
       case "settle_interrupted":
         return { type: "settle_interrupted", engine_id, step_id: step.step_id, now_ms: clock.now_ms() };
@@ -153,12 +173,23 @@ export function openDriver(options: EngineOptions, engine_id: string): Driver {
 
   const drive = async (run_id: string, driven: Driven, stop: AbortSignal): Promise<void> => {
     let due: Due | undefined;
-    const keep = (next: Due | undefined): void => {
-      due = next;
-    };
-    let asked: RunCommand | undefined = { type: "claim", engine_id, now_ms: clock.now_ms(), takeover: true };
+    let asked: readonly Task[] | undefined = [
+      command(run_id, { type: "claim", engine_id, now_ms: clock.now_ms(), takeover: true }),
+    ];
     while (asked !== undefined) {
-      const rejection = await record(run_id, [command(run_id, asked), onward(run_id, stop, keep)], stop);
+      const before: readonly Task[] = asked;
+      const tasks: Iterable<Task> = {
+        *[Symbol.iterator]() {
+          let gate: readonly Task[] = [];
+          yield* before;
+          yield onward(run_id, stop, (next, besides) => {
+            due = next;
+            gate = besides;
+          });
+          yield* gate;
+        },
+      };
+      const rejection = await record(run_id, tasks, stop);
       if (rejection?.code === "lease_lost" || rejection?.code === "run_finished") return;
       if (rejection?.code === "already_claimed") return void later(run_id);
       if (rejection !== undefined) throw new Fault(rejection.code, rejection.message);
@@ -172,16 +203,22 @@ export function openDriver(options: EngineOptions, engine_id: string): Driver {
     if (!stop.aborted) later(run_id);
   };
 
-  /** Acts on the world and gives the command that records how it went; undefined: nothing to record. */
+  /** Acts on the world and gives what records how it went; undefined: nothing to record. */
   const act = async (
     run_id: string,
     due: Exclude<Due, { kind: "wait" }>,
     driven: Driven,
-  ): Promise<RunCommand | undefined> => {
-    if (due.kind === "post_note") return postNote(options, engine_id, run_id, due, driven.controller.signal);
+  ): Promise<readonly Task[] | undefined> => {
+    if (due.kind === "post_note") {
+      const noted = await postNote(options, engine_id, run_id, due, driven.controller.signal);
+      return noted && [command(run_id, noted)];
+    }
     const outcome = await attemptStep(attempts, run_id, due, driven);
     driven.progress = null;
-    return outcomeCommand(attempts, due.step.step_id, due.attempt, outcome);
+    const { step_id } = due.step;
+    const ended = outcomeCommand(attempts, step_id, due.attempt, outcome);
+    const used = { run_id, step_id, usage: driven.usage, at_ms: clock.now_ms() };
+    return ended && [command(run_id, ended), ...usageTasks(due.state.created?.install_id, used)];
   };
 
   const isRemoved = ({ created }: RunState): boolean =>
@@ -256,4 +293,29 @@ export function openDriver(options: EngineOptions, engine_id: string): Driver {
     },
     progress: (run_id) => active.get(run_id)?.progress ?? null,
   };
+}
+
+/** What a run is told of a step that the policy gate has judged; null: it goes on as it would. */
+export function judgedCommands(
+  { engine_id, run_id, now_ms }: { readonly engine_id: string; readonly run_id: string; readonly now_ms: number },
+  { step, attempt }: Extract<RunStep, { kind: "perform" }>,
+  judged: Judgement,
+): readonly RunCommand[] | null {
+  const { step_id } = step;
+  switch (judged.kind) {
+    case "go":
+      return null;
+    case "wait":
+      return [{ type: "pause", by: "approval", reason: judged.reason }];
+    case "stop": {
+      const { code, message } = judged.fault;
+      const failure = { code, message: clip(message, 2_000), retryable: false, now_ms, jitter: 0 };
+      return [
+        { type: "start_step", engine_id, run_id, step_id, params: {} },
+        { type: "fail_step", engine_id, step_id, attempt, ...failure },
+      ];
+    }
+    default:
+      return assertNever(judged);
+  }
 }

@@ -1,15 +1,20 @@
 import type { Recorded } from "@oa/shared/core/envelope.ts";
+import type { Task } from "@oa/shared/core/event-store.ts";
 import { foldAll } from "@oa/shared/core/fold.ts";
 import { newId } from "@oa/shared/core/id.ts";
 import { LIMITS } from "@oa/shared/core/limits.ts";
 import { Fault, isRejection, type Rejection, reject } from "@oa/shared/core/refusal.ts";
 import type { RunEvent } from "@oa/shared/generated/types.ts";
-import { type InstalledRelease, installDecider } from "@oa/shared/install/decider.ts";
+import { installDecider } from "@oa/shared/install/decider.ts";
+import type { InstalledRelease } from "@oa/shared/install/release.ts";
 import { listInstalls } from "@oa/shared/install/views.ts";
 import { type RunCommand, runDecider } from "@oa/shared/run/decider.ts";
 import { isFinished, type RunState, type RunStep, runProcess } from "@oa/shared/run/process.ts";
 import { type EngineOptions, planRelease } from "../engine.ts";
-import { type Attempts, attemptStep, outcomeCommand, type Watched, watch, wire } from "./attempt.ts";
+import { type Attempts, attemptStep, outcomeCommand, sandboxOf, type Watched, watch, wire } from "./attempt.ts";
+import { judgedCommands } from "./drive.ts";
+import { type JudgedStep, type Judgement, judgeStep } from "./judge.ts";
+import { usageTasks } from "./meter.ts";
 
 /** The control API of the worker whose runs are carried out; an answer that says no is a rejection. */
 export interface Workspace {
@@ -106,19 +111,17 @@ function identity({ manifest_sha256, permission_hash }: InstalledRelease["pins"]
   return `${manifest_sha256} ${permission_hash}`;
 }
 
-function ownReleases({ store, database }: EngineOptions): readonly InstalledRelease[] {
+type OwnRelease = InstalledRelease & { readonly install_id: string };
+
+function ownReleases({ store, database }: EngineOptions): readonly OwnRelease[] {
   return listInstalls(database, { limit: LIMITS.lease_manifests, status: "enabled" }).flatMap(({ install_id }) => {
     const { status, active } = store.load(installDecider, install_id);
-    return status === "enabled" && active !== null ? [active] : [];
+    return status === "enabled" && active !== null ? [{ ...active, install_id }] : [];
   });
 }
 
 /** The run as this worker carries it out: the workspace's inputs and results, its own grant and its own plan. */
-function ownState(
-  { config }: EngineOptions,
-  release: InstalledRelease,
-  events: readonly Recorded[],
-): RunState | Rejection {
+function ownState({ config }: EngineOptions, release: OwnRelease, events: readonly Recorded[]): RunState | Rejection {
   const created = foldAll(runDecider, events as readonly RunEvent[]).created;
   const plan = planRelease({ ...release, inputs: created?.inputs ?? {} }, config.home);
   if (isRejection(plan)) return plan;
@@ -127,7 +130,10 @@ function ownState(
   if (names(plan.steps) !== names(created?.steps)) {
     return reject("manifest_hash_mismatch", "its steps are not those of the manifest that is installed here");
   }
-  const own = { grant: release.grant, plan: plan.steps, inputs: plan.inputs };
+  const own = {
+    ...{ grant: release.grant, revoked: release.revoked, plan: plan.steps, inputs: plan.inputs },
+    install_id: release.install_id,
+  };
   return foldAll(
     runDecider,
     (events as readonly RunEvent[]).map((event) => withOwn(event, own)),
@@ -164,7 +170,7 @@ async function carryOut(
       if (step === undefined) await clock.sleep(LIMITS.engine_poll_ms, stop);
       else if (step.kind === "wait")
         await clock.sleep(Math.min(step.until_ms - clock.now_ms(), LIMITS.engine_poll_ms), stop);
-      else if (step.kind === "perform") await performStep(attempts, append, held, step);
+      else if (step.kind === "perform") await performStep(attempts, append, held, step, options, stop);
       else if (step.kind === "post_note") return;
       else orThrow(await append(bookkeeping(engine_id, step, clock.now_ms())));
     }
@@ -184,17 +190,57 @@ async function performStep(
   attempts: Attempts,
   append: (command: RunCommand) => Promise<Rejection | undefined>,
   held: Held,
-  { step, attempt }: Extract<RunStep, { kind: "perform" }>,
+  due: Extract<RunStep, { kind: "perform" }>,
+  options: EngineOptions,
+  stop: AbortSignal,
 ): Promise<void> {
+  const { step, attempt } = due;
   const { engine_id } = attempts;
   const { run_id } = held.claim;
   const wired = wire(run_id, held.state, step.params);
+  let outside = false;
+  if (!(wired instanceof Fault)) {
+    const judged = await judgeHere(options, { run_id, state: held.state, plan: step, params: wired });
+    // The owner of this machine is asked, at this machine; the workspace's run goes on being held meanwhile.
+    if (judged.kind === "wait") return options.clock.sleep(LIMITS.engine_poll_ms, stop);
+    if (judged.kind === "stop") {
+      const commands = judgedCommands({ engine_id, run_id, now_ms: options.clock.now_ms() }, due, judged);
+      for (const command of commands ?? []) orThrow(await append(command));
+      return;
+    }
+    outside = judged.outside;
+  }
   const params = wired instanceof Fault ? {} : wired;
-  orThrow(await append({ type: "start_step", engine_id, run_id, step_id: step.step_id, params }));
-  const outcome = await attemptStep(attempts, run_id, { state: held.state, step, wired }, held);
+  const kept = sandboxOf(step.op, attempts.config);
+  orThrow(await append({ type: "start_step", engine_id, run_id, step_id: step.step_id, params, ...kept }));
+  const outcome = await attemptStep(attempts, run_id, { state: held.state, step, wired, outside }, held);
   held.progress = null;
+  const used = { run_id, step_id: step.step_id, usage: held.usage, at_ms: options.clock.now_ms() };
+  await keepHere(options, run_id, usageTasks(held.state.created?.install_id, used));
   const command = lost(held) ? undefined : outcomeCommand(attempts, step.step_id, attempt, outcome);
   if (command !== undefined) orThrow(await append(command));
+}
+
+/** Judges by this worker's own rules, and keeps in its own log what goes with that: an approval is used up here. */
+async function judgeHere(options: EngineOptions, judged: JudgedStep): Promise<Judgement> {
+  const judgement = judgeStep(options, options.store.load, judged);
+  await keepHere(options, judged.run_id, judgement.tasks);
+  return judgement;
+}
+
+async function keepHere(
+  { store, database, clock, config }: EngineOptions,
+  correlation_id: string,
+  tasks: readonly Task[],
+): Promise<void> {
+  if (tasks.length === 0) return;
+  const { workspace_id, worker: actor_id } = config;
+  const context = {
+    ...({ now_ms: clock.now_ms(), workspace_id, stream_type: "workspace", stream_id: workspace_id } as const),
+    ...({ actor_type: "service", actor_id, correlation_id } as const),
+  };
+  const done = await database.commit(() => store.handle(context, tasks));
+  if (isRejection(done)) throw new Fault(done.code, done.message);
 }
 
 function bookkeeping(

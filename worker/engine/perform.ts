@@ -2,7 +2,6 @@ import { canonicalize } from "@oa/shared/core/json.ts";
 import { LIMITS } from "@oa/shared/core/limits.ts";
 import { type Permission, permits } from "@oa/shared/core/permission.ts";
 import { Fault } from "@oa/shared/core/refusal.ts";
-import { redact } from "@oa/shared/core/secrets.ts";
 import { clip } from "@oa/shared/core/text.ts";
 import { OPS } from "@oa/shared/generated/ops.ts";
 import type { RunLogged, RunStepPlan } from "@oa/shared/generated/types.ts";
@@ -12,7 +11,7 @@ import type { Op, OpContext } from "../ops/op.ts";
 import type { Gate } from "./gate.ts";
 
 /** The part of an op's context that comes from the run's grant. */
-export type Effects = Pick<OpContext, "files" | "egress" | "processes" | "backends" | "indexes" | "events">;
+export type Effects = Pick<OpContext, "files" | "egress" | "processes" | "code" | "backends" | "indexes" | "events">;
 
 /** What an op takes and gives: a sentence saying what is wrong with a value, or null. */
 export interface OpContract {
@@ -44,6 +43,8 @@ export interface Attempt {
   ) => void;
   readonly progress: OpContext["progress"];
   readonly artifact: OpContext["artifact"];
+  /** Takes secrets out of what an error says. */
+  readonly redact: (text: string) => string;
   /** Told of errors that are bugs: their text stays out of the events. */
   readonly report: (error: unknown) => void;
 }
@@ -135,7 +136,7 @@ function unresponsive(signal: AbortSignal, over: AbortSignal, clock: Clock): Pro
   });
 }
 
-function failure(error: unknown, { plan, report }: Attempt): Outcome {
+function failure(error: unknown, { plan, redact, report }: Attempt): Outcome {
   if (!(error instanceof Fault)) {
     report(error);
     const message = `${plan.op} failed in a way it should not; the worker's own log has the details`;

@@ -1,4 +1,5 @@
 import type { OpName } from "@oa/shared/generated/ops.ts";
+import { codeRun } from "./code-run.ts";
 import { fsRead } from "./fs-read.ts";
 import { fsWrite } from "./fs-write.ts";
 import { gitClone } from "./git-clone.ts";
@@ -15,6 +16,7 @@ import { searchkitQuery } from "./searchkit-query.ts";
  * and results after each call against the op's own schema.
  */
 export const OPS: Readonly<Record<OpName, Op<never, object>>> = {
+  "code.run": codeRun,
   "fs.read": fsRead,
   "fs.write": fsWrite,
   "git.clone": gitClone,

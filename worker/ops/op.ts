@@ -1,4 +1,5 @@
 import type { ArtifactRef } from "@oa/shared/generated/types.ts";
+import type { CodePackages } from "../adapters/code-packages.ts";
 import type { Egress } from "../adapters/egress.ts";
 import type { GrantedFiles } from "../adapters/granted-files.ts";
 import type { ConfinedProcesses } from "../adapters/process.ts";
@@ -19,6 +20,8 @@ export interface OpContext {
   readonly files: GrantedFiles;
   readonly egress: Egress;
   readonly processes: ConfinedProcesses;
+  /** Absent where programs that upgrades bring are off. */
+  readonly code?: CodePackages;
   readonly backends: ModelBackends;
   readonly indexes: SearchIndexes;
   readonly events: EventPublisher;
