@@ -226,8 +226,25 @@ export function judgeReceipt(evidence: Evidence, knowledge: Knowledge): ReceiptR
     if (finding === true) return { code, ok: true, message: holds };
     return { code, ok: finding === null ? null : false, message: finding ?? undecided(code, knowledge) };
   });
-  if (checks.some(({ ok }) => ok === false)) return { verdict: "invalid", checks };
-  return { verdict: checks.some(({ ok }) => ok === null) ? "unproven" : "valid", checks };
+  return { verdict: verdictOf(checks), checks };
+}
+
+/**
+ * What an edge found, beside what was found here: a check that failed here has failed; any other is as the edge says,
+ * which knows more. A check it did not answer stays undecided.
+ */
+export function joinReports(here: ReceiptReport, edge: ReceiptReport): ReceiptReport {
+  const checks = here.checks.map((check) => {
+    if (check.ok === false) return check;
+    const { code, message } = check;
+    return edge.checks.find((other) => other.code === code) ?? { code, ok: null, message };
+  });
+  return { verdict: verdictOf(checks), checks };
+}
+
+function verdictOf(checks: ReceiptReport["checks"]): ReceiptReport["verdict"] {
+  if (checks.some(({ ok }) => ok === false)) return "invalid";
+  return checks.some(({ ok }) => ok === null) ? "unproven" : "valid";
 }
 
 /**

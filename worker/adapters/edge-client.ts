@@ -4,10 +4,11 @@ import { REASONS, type ReasonCode } from "@oa/shared/core/reasons.ts";
 import { isRejection, type Rejection, reject } from "@oa/shared/core/refusal.ts";
 import { type Egress, openEgress } from "./egress.ts";
 
-/** The edge's public API, for reading. */
+/** The edge's public API. */
 export interface EdgeClient {
   /** `T` is what the route's schema says; an answer that says no is a rejection. Faults: those of egress. */
   readonly get: <T extends object>(path: string, signal: AbortSignal) => Promise<T | Rejection>;
+  readonly post: <T extends object>(path: string, body: object, signal: AbortSignal) => Promise<T | Rejection>;
   /** The edge's clock as it answers, where it tells. */
   readonly health: (signal: AbortSignal) => Promise<{ readonly date_ms: number | null }>;
 }
@@ -20,30 +21,33 @@ export function openEdgeEgress(edge_url: string): Egress {
 }
 
 export function openEdgeClient(edge_url: string, egress: Pick<Egress, "fetch">): EdgeClient {
-  const fetch = (path: string, signal: AbortSignal) =>
+  const fetch = (path: string, signal: AbortSignal, body?: object) =>
     egress.fetch({
       url: `${edge_url}${path}`,
-      method: "GET",
-      headers: { accept: "application/json" },
+      method: body === undefined ? "GET" : "POST",
+      headers: { accept: "application/json", ...(body === undefined ? {} : { "content-type": "application/json" }) },
+      ...(body === undefined ? {} : { body: JSON.stringify(body) }),
       timeout_ms: LIMITS.edge_timeout_ms,
       max_bytes: LIMITS.edge_answer_bytes,
       signal,
     });
+  const ask = async <T extends object>(path: string, signal: AbortSignal, sent?: object): Promise<T | Rejection> => {
+    const { status, body } = await fetch(path, signal, sent);
+    const parsed = parseStrict(new TextDecoder().decode(body), { bytes: LIMITS.edge_answer_bytes });
+    if (isRejection(parsed))
+      return reject("unreachable", `${edge_url} answered ${status} with no JSON: is it an edge?`);
+    // The edge validates what it stores; signed events are verified again before they are used.
+    if (status >= 200 && status < 300) return parsed.value as T;
+    const { error } = (parsed.value ?? {}) as {
+      readonly error?: { readonly code?: string; readonly message?: string };
+    };
+    const known = error?.code !== undefined && Object.hasOwn(REASONS, error.code);
+    const code: ReasonCode = known ? (error?.code as ReasonCode) : "unreachable";
+    return reject(code, error?.message ?? `${edge_url} answered ${status}`);
+  };
   return {
-    get: async <T extends object>(path: string, signal: AbortSignal) => {
-      const { status, body } = await fetch(path, signal);
-      const parsed = parseStrict(new TextDecoder().decode(body), { bytes: LIMITS.edge_answer_bytes });
-      if (isRejection(parsed))
-        return reject("unreachable", `${edge_url} answered ${status} with no JSON: is it an edge?`);
-      // The edge validates what it stores; signed events are verified again before they are used.
-      if (status >= 200 && status < 300) return parsed.value as T;
-      const { error } = (parsed.value ?? {}) as {
-        readonly error?: { readonly code?: string; readonly message?: string };
-      };
-      const known = error?.code !== undefined && Object.hasOwn(REASONS, error.code);
-      const code: ReasonCode = known ? (error?.code as ReasonCode) : "unreachable";
-      return reject(code, error?.message ?? `${edge_url} answered ${status}`);
-    },
+    get: ask,
+    post: (path, body, signal) => ask(path, signal, body),
     health: async (signal) => {
       const { status, headers } = await fetch("/health", signal);
       if (status !== 200) throw new Error(`it answered ${status}`);
