@@ -14,7 +14,7 @@ import { type EventTemplate, signEvent } from "@oa/shared/nostr/template.ts";
 import { isHex32, type NostrEvent, type SchnorrVerify, type VerifiedEvent } from "@oa/shared/nostr/verify.ts";
 import { cancellation } from "./canceled.ts";
 import type { Key } from "./keys.ts";
-import type { RelayPool } from "./relay-pool.ts";
+import type { RelayPool, Subscription } from "./relay-pool.ts";
 import type { Signer } from "./signer.ts";
 
 export interface RemoteSignerOptions {
@@ -107,9 +107,11 @@ function converse({ signer, relays }: Bunker, options: RemoteSignerOptions): Con
     else if (typeof result === "string") one?.answered(result);
     else one?.failed(new Fault("signer_answer_wrong", "the signer answered neither with a result nor with an error"));
   };
-  pool.subscribe({ relays, filters: [filter(public_key, signer)], on_event }, signal);
+  const listening = listen(filter(public_key, signer), { relays, on_event }, pool, signal);
+  listening.catch(() => undefined); // told to whoever asks
 
   const ask: Conversation["ask"] = async (method, params) => {
+    await listening;
     const id = randomBytes(16).toString("hex");
     const answer = answerTo(id, waiting, options, signal);
     const created_at = Math.floor(Date.now() / 1000);
@@ -125,6 +127,20 @@ function converse({ signer, relays }: Bunker, options: RemoteSignerOptions): Con
     return answer;
   };
   return { ask, close: () => closing.abort() };
+}
+
+/**
+ * Resolves once answers are heard: relays do not keep them. A relay answers a connection's requests in order, so that
+ * whoever has the answer to a later one is subscribed. Faults: relay_unreachable, canceled.
+ */
+async function listen(
+  answers: ReturnType<typeof filter>,
+  { relays, on_event }: Pick<Subscription, "relays" | "on_event">,
+  pool: RelayPool,
+  signal: AbortSignal,
+): Promise<void> {
+  pool.subscribe({ relays, filters: [answers], on_event }, signal);
+  await pool.query(relays, [{ ...answers, limit: 1 }], { timeout_ms: LIMITS.publish_timeout_ms, signal });
 }
 
 /** The answer to one request, within its time; a signer that sends its owner to a web page gets longer. */
@@ -186,6 +202,7 @@ export async function awaitSigner(
   const { pool, client, show, auth_ms = LIMITS.signer_auth_ms } = options;
   const secret = randomBytes(16).toString("hex");
   const found = Promise.withResolvers<Bunker>();
+  found.promise.catch(() => undefined); // it may fail before it is waited for
   const done = new AbortController();
   const signal = AbortSignal.any([options.signal, done.signal]);
   const on_event = (event: VerifiedEvent): void => {
@@ -201,7 +218,7 @@ export async function awaitSigner(
   signal.addEventListener("abort", onAbort, { once: true });
   try {
     if (signal.aborted) onAbort();
-    pool.subscribe({ relays, filters: [filter(client.public_key)], on_event }, signal);
+    await listen(filter(client.public_key), { relays, on_event }, pool, signal);
     show(connectAddress({ client: client.public_key, relays, secret, name: "OpenAgents" }));
     return await found.promise;
   } finally {

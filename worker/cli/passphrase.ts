@@ -27,35 +27,29 @@ export function passphraseFrom(
   };
 }
 
-/** The first line. */
+/** The next line, byte by byte: what follows it is the next key's. */
 function readDescriptor(text: string): string {
   if (!/^\d{1,4}$/.test(text)) throw new Fault("usage", "OA_PASSPHRASE_FD is not the number of a file descriptor");
-  const bytes = Buffer.alloc(MOST);
+  const line = Buffer.alloc(MOST);
   let length = 0;
   try {
-    for (;;) {
-      const read = readSync(Number(text), bytes, length, MOST - length, null);
-      length += read;
-      if (read === 0 || length === MOST || bytes.subarray(0, length).includes(10)) break;
-    }
+    while (length < MOST && readSync(Number(text), line, length, 1, null) === 1 && line[length] !== 10) length += 1;
   } catch (error) {
     throw new Fault("passphrase_needed", `no passphrase could be read from file descriptor ${text}`, { cause: error });
   }
-  return bytes.subarray(0, length).toString("utf8").split(/\r?\n/, 1)[0] ?? "";
+  return line.subarray(0, length).toString("utf8").replace(/\r$/, "");
 }
 
-/** Reads a line of a terminal without showing it. Ctrl-C is a no. */
-function readUnseen(input: ReadStream, output: WriteStream, question: string): Promise<string> {
+/** Reads a line of a terminal without showing it. Ctrl-C is a no. Fault: canceled. */
+export function readUnseen(input: ReadStream, output: WriteStream, question: string, most = MOST): Promise<string> {
   const { promise, resolve, reject } = Promise.withResolvers<string>();
   let line = "";
   const onData = (chunk: string): void => {
     for (const key of chunk) {
-      if (key === "\r" || key === "\n") return resolve(line);
-      if (key === "\u0003" || key === "\u0004") {
-        return reject(new Fault("canceled", "no passphrase was given"));
-      }
-      if (key === "\u007f" || key === "\b") line = [...line].slice(0, -1).join("");
-      else if (key >= " " && line.length < MOST) line += key;
+      if (key === "\r" || key === "\n") resolve(line);
+      else if (key === "\u0003" || key === "\u0004") reject(new Fault("canceled", "nothing was given"));
+      else if (key === "\u007f" || key === "\b") line = [...line].slice(0, -1).join("");
+      else if (key >= " " && line.length < most) line += key;
     }
   };
   output.write(question);
