@@ -113,7 +113,7 @@ function validators(schemas: readonly Schema[]): { readonly code: string; readon
     allowUnionTypes: true,
     code: { source: true, lines: true },
   });
-  ajv.addVocabulary(["x-sealed"]);
+  ajv.addVocabulary(["x-sealed", "x-secret"]);
   addFormats.default(ajv);
   const names = schemas.map((schema) => schema.title as string);
   const ids = Object.fromEntries(schemas.map((schema) => [`is${schema.title}`, schema.$id as string]));

@@ -5,7 +5,8 @@ import { canonicalize } from "./json.ts";
 
 /**
  * A permission in canonical text: `filesystem:read:<glob>`, `filesystem:write:<glob>`, `network:egress:<host[:port]>`,
- * `tool:invoke:<name>`, `event:publish:<kind>`, `env:read:<NAME>`, `wallet:spend:<sats>/<period>`, `process:spawn`.
+ * `tool:invoke:<name>`, `event:publish:<kind>`, `env:read:<NAME>`, `secret:use:<NAME>@<host[:port]>`,
+ * `wallet:spend:<sats>/<period>`, `process:spawn`.
  */
 export type Permission = string;
 
@@ -16,6 +17,7 @@ export type PermissionKind =
   | "tool:invoke"
   | "event:publish"
   | "env:read"
+  | "secret:use"
   | "wallet:spend"
   | "process:spawn";
 
@@ -26,6 +28,7 @@ const KINDS: readonly PermissionKind[] = [
   "tool:invoke",
   "event:publish",
   "env:read",
+  "secret:use",
   "wallet:spend",
   "process:spawn",
 ];
@@ -57,6 +60,7 @@ export function normalizePermissions(declared: UpgradePermissions | undefined): 
     ...(declared.tools ?? []).map((name) => `tool:invoke:${name}`),
     ...(declared.events ?? []).map((kind) => `event:publish:${kind}`),
     ...(declared.env ?? []).map((name) => `env:read:${name}`),
+    ...(declared.secrets ?? []).map(({ name, host }) => `secret:use:${name}@${host.toLowerCase()}`),
     ...(declared.spend === undefined ? [] : [`wallet:spend:${declared.spend.sats}/${declared.spend.period}`]),
     ...(declared.process === true ? ["process:spawn"] : []),
   ]);
@@ -111,6 +115,7 @@ function covers(kind: PermissionKind, granted: string, needed: string): boolean 
     case "tool:invoke":
     case "event:publish":
     case "env:read":
+    case "secret:use":
     case "process:spawn":
       return granted === needed;
   }

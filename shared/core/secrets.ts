@@ -1,28 +1,9 @@
-/** The formats that keys and tokens are issued in. */
-const FORMATS: readonly RegExp[] = [
-  /-----BEGIN (?:[A-Z0-9]+ ){0,3}PRIVATE KEY(?: BLOCK)?-----(?:\\[nr]|[^A-Za-z0-9/]){0,24}(?:[A-Za-z-]{1,20}: [^\n]{0,200}\n\s{0,4}){0,4}[A-Za-z0-9+/=]{32}/,
-  /\b(?:AKIA|ASIA)[A-Z2-7]{16}\b/,
-  /\bgh[oprsu]_[A-Za-z0-9]{36}\b/,
-  /\bgithub_pat_[A-Za-z0-9]{22}_[A-Za-z0-9]{59}\b/,
-  /\bglpat-[A-Za-z0-9_-]{20}\b/,
-  /\bxox[abeprs]-[0-9]{8,}-[A-Za-z0-9-]{16,200}\b/,
-  /\bsk-(?:ant-[a-z0-9]{3,8}-|proj-|svcacct-)[A-Za-z0-9_-]{40,200}\b/,
-  /\b[rs]k_live_[A-Za-z0-9]{24,}\b/,
-  /\bAIza[A-Za-z0-9_-]{35}\b/,
-  /\bnpm_[A-Za-z0-9]{36}\b/,
-  /\bSG\.[A-Za-z0-9_-]{22}\.[A-Za-z0-9_-]{43}\b/,
-  /\bnsec1[02-9ac-hj-np-z]{58}\b/,
-];
+import { type FoundSecret, type KnownSecrets, knownSecrets } from "./known-secrets.ts";
+import { SECRET_FORMATS } from "./secret-formats.ts";
+import { findSeedPhrases, type TextRange } from "./seed-phrase.ts";
 
-/** Whether the text holds a private key or a token in a known format. */
-export function holdsSecret(text: string): boolean {
-  return FORMATS.some((pattern) => pattern.test(text));
-}
-
-/** Shorter ones would be found everywhere. */
-const KNOWN_CHARS = 8;
-const REDACTED = "[redacted]";
-const WHOLE_FORMATS = FORMATS.map((pattern) => new RegExp(pattern.source, "g"));
+export const REDACTED = "[redacted]";
+const NONE = knownSecrets([]);
 /** What stands around a credential gives it away; the first group stays. */
 const CONTEXTS: readonly RegExp[] = [
   /(-----BEGIN (?:[A-Z0-9]+ ){0,3}PRIVATE KEY(?: BLOCK)?-----)[\s\S]*?(?=-----END |$)/g,
@@ -31,19 +12,52 @@ const CONTEXTS: readonly RegExp[] = [
   /(\b[a-z0-9_-]{0,40}(?:password|passwd|passphrase|secret|token|api[_-]?key|private[_-]?key)["']?\s{0,3}[:=]\s{0,3}["']?)[^\s"'&,;)}\]]{6,}/gi,
 ];
 
-/**
- * The text without what looks like a credential: known key formats, bearer tokens, passwords in addresses, values named
- * like secrets, and every string of `known`, in any case of its letters.
- */
-export function redact(text: string, known: readonly string[] = []): string {
-  let clean = text;
-  for (const secret of known.filter(({ length }) => length >= KNOWN_CHARS)) {
-    const at = (): number => clean.toLowerCase().indexOf(secret.toLowerCase());
-    for (let index = at(); index >= 0; index = at()) {
-      clean = clean.slice(0, index) + REDACTED + clean.slice(index + secret.length);
-    }
+/** Whether the text holds a private key or a long-lived token in a known format. */
+export function holdsSecret(text: string): boolean {
+  return SECRET_FORMATS.some((format) => format.kind === "key" && matchesOf(format, text).next().done === false);
+}
+
+/** Every secret that stands in the text: those known by value, known formats with what they are, seed phrases. */
+export function findSecrets(text: string, known: KnownSecrets = NONE): readonly FoundSecret[] {
+  const found = [...known.find(text)];
+  for (const format of SECRET_FORMATS) found.push(...matchesOf(format, text));
+  for (const range of findSeedPhrases(text)) found.push({ name: "a seed phrase", ...range });
+  return found;
+}
+
+function* matchesOf(
+  { name, pattern, check }: (typeof SECRET_FORMATS)[number],
+  text: string,
+): Generator<FoundSecret, undefined> {
+  for (const { 0: match, index } of text.matchAll(pattern)) {
+    if (check === undefined || check(match)) yield { name, start: index, end: index + match.length };
   }
+  return undefined;
+}
+
+/** The text without the secrets that stand in it, and otherwise as it is: for data that is used further. */
+export function withoutSecrets(text: string, known: KnownSecrets = NONE): string {
+  return cutOut(text, findSecrets(text, known));
+}
+
+/**
+ * The text without what looks like a credential: what `withoutSecrets` takes out, bearer tokens, passwords in addresses
+ * and values named like secrets. For logs and errors, where too much taken out does no harm.
+ */
+export function redact(text: string, known: KnownSecrets = NONE): string {
+  let clean = cutOut(text, known.find(text));
   for (const pattern of CONTEXTS) clean = clean.replace(pattern, `$1${REDACTED}`);
-  for (const pattern of WHOLE_FORMATS) clean = clean.replace(pattern, REDACTED);
-  return clean;
+  return withoutSecrets(clean);
+}
+
+/** Ranges that touch or overlap become one mark. */
+function cutOut(text: string, ranges: readonly TextRange[]): string {
+  if (ranges.length === 0) return text;
+  let clean = "";
+  let position = 0;
+  for (const { start, end } of [...ranges].sort((a, b) => a.start - b.start)) {
+    if (start >= position) clean += text.slice(position, start) + REDACTED;
+    position = Math.max(position, end);
+  }
+  return clean + text.slice(position);
 }

@@ -2,15 +2,16 @@ import { canonicalize, type Json } from "./json.ts";
 import { Fault, isRejection, type Rejection, reject } from "./refusal.ts";
 
 /**
- * Wiring: how a step's parameters refer to values known only later. `${inputs.<name>}`, `${steps.<id>.<field>…}` and
- * `${run.id}`. Dollars just before a brace are doubled to be literal: `$${` stands for `${`, `$$${run.id}` for a dollar
+ * Wiring: how a step's parameters refer to values known only later. `${inputs.<name>}`, `${steps.<id>.<field>…}`,
+ * `${run.id}`, and `${secrets.<name>}` for what is only put in as it is sent. Dollars just before a brace are doubled to be literal: `$${` stands for `${`, `$$${run.id}` for a dollar
  * and a reference. A string that is exactly one reference takes the value's type; within longer text the value is
  * written as text (strings as they are, everything else as canonical JSON).
  */
 export type Reference =
   | { readonly root: "inputs"; readonly name: string }
   | { readonly root: "steps"; readonly step: string; readonly path: readonly string[] }
-  | { readonly root: "run"; readonly field: "id" };
+  | { readonly root: "run"; readonly field: "id" }
+  | { readonly root: "secrets"; readonly name: string };
 
 export type TemplatePart = string | Reference;
 
@@ -19,9 +20,12 @@ export interface WiringScope {
   /** Results by step id. */
   readonly steps: Readonly<Record<string, Json>>;
   readonly run: { readonly id: string };
+  /** What stands for a secret until it is sent; without it, no secret has a value. */
+  readonly secret?: (name: string) => string;
 }
 
 const NAME = /^[A-Za-z0-9_][A-Za-z0-9_-]{0,63}$/;
+const SECRET_NAME = /^[A-Za-z][A-Za-z0-9_]{0,63}$/;
 
 /** Splits text into literal parts and references. Refusal: reference_invalid. */
 export function parseTemplate(text: string): readonly TemplatePart[] | Rejection {
@@ -58,10 +62,11 @@ function parseReference(text: string): Reference | Rejection {
     if (root === "inputs" && first !== undefined && rest.length === 0) return { root, name: first };
     if (root === "steps" && first !== undefined && rest.length > 0) return { root, step: first, path: rest };
     if (root === "run" && first === "id" && rest.length === 0) return { root, field: first };
+    if (root === "secrets" && SECRET_NAME.test(first ?? "") && rest.length === 0) return { root, name: first ?? "" };
   }
   return reject(
     "reference_invalid",
-    `\${${text}} is not a reference; write \${inputs.<name>}, \${steps.<id>.<field>} or \${run.id}, and $\${ for a literal \${`,
+    `\${${text}} is not a reference; write \${inputs.<name>}, \${steps.<id>.<field>}, \${run.id} or \${secrets.<name>}, and $\${ for a literal \${`,
   );
 }
 
@@ -69,7 +74,8 @@ function parseReference(text: string): Reference | Rejection {
 export function formatReference(reference: Reference): string {
   switch (reference.root) {
     case "inputs":
-      return `\${inputs.${reference.name}}`;
+    case "secrets":
+      return `\${${reference.root}.${reference.name}}`;
     case "steps":
       return `\${steps.${[reference.step, ...reference.path].join(".")}}`;
     case "run":
@@ -170,6 +176,8 @@ function lookUp(reference: Reference, scope: WiringScope): Json | undefined {
       return reference.path.reduce<Json | undefined>(member, member(scope.steps, reference.step));
     case "run":
       return scope.run.id;
+    case "secrets":
+      return scope.secret?.(reference.name);
   }
 }
 

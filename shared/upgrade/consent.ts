@@ -25,6 +25,11 @@ export function sentenceOf(permission: Permission): string {
       return `Publish Nostr events of kind ${subject}${subject === "1" ? " (public notes)" : ""} in this worker's name.`;
     case "env:read":
       return `Read the environment variable ${subject}, which may hold a secret.`;
+    case "secret:use": {
+      const [name, host] = subject.split("@");
+      const where = host?.startsWith("${") ? `the host of ${host}` : host;
+      return `Send your secret ${name} to ${where}, and nowhere else; it never sees the value.`;
+    }
     case "wallet:spend": {
       const [sats, period] = subject.split("/");
       return `Spend up to ${sats} sats a ${period} from this worker's wallet.`;

@@ -34,6 +34,11 @@ function withInputs(permission: Permission, values: Readonly<Record<string, Json
   const parsed = parsePermission(permission);
   if (parsed === null || !parsed.subject.includes("${")) return permission;
   const { kind, subject } = parsed;
+  if (kind === "secret:use") {
+    const [name, host] = subject.split("@");
+    const closed = withInputs(`network:egress:${host}`, values);
+    return closed === null ? null : closed.replace("network:egress:", `secret:use:${name}@`);
+  }
   const parts = parseTemplate(subject);
   if (isRejection(parts)) return null;
   const isPath = kind === "filesystem:read" || kind === "filesystem:write";

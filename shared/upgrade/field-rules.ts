@@ -95,6 +95,11 @@ export function checkPermissions(
   for (const [index, host] of (permissions.network ?? []).entries()) {
     errors.push(...checkTemplate(host, `/permissions/network/${index}`, inputs, checkHost));
   }
+  for (const [index, { host }] of (permissions.secrets ?? []).entries()) {
+    const path = `/permissions/secrets/${index}/host`;
+    errors.push(...checkTemplate(host, path, inputs, checkHost));
+    if (host.includes("*")) errors.push(problem(path, "host_invalid", `must be one exact host, not ${shown(host)}`));
+  }
   return errors;
 }
 

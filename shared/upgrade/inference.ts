@@ -1,7 +1,7 @@
 import type { Json } from "../core/json.ts";
 import { escapeGlob, hostOfUrl, normalizePath, type Permission, unsafePath } from "../core/permission.ts";
 import { isRejection, type Rejection, reject } from "../core/refusal.ts";
-import { formatReference, parseTemplate, type TemplatePart } from "../core/wiring.ts";
+import { formatReference, parseTemplate, type TemplatePart, templatesOf } from "../core/wiring.ts";
 import type { OpDefinition, OpPermission } from "../generated/types.ts";
 
 /** What a step needs, or why what it names cannot be granted at all. `param` is the parameter the answer is about. */
@@ -13,7 +13,7 @@ export interface Need {
 /**
  * The least permissions of one step, from what its op declares and the parameters it has; `params` hold templates.
  * References that are not yet known stay as text in the permission (`network:egress:${inputs.url}`), except
- * `${run.id}` in a path, which is one name: `*`. Refusals: path_unsafe, host_invalid.
+ * `${run.id}` in a path, which is one name: `*`. Refusals: path_unsafe, host_invalid, secret_misplaced.
  */
 export function neededBy(definition: OpDefinition, params: Readonly<Record<string, Json>>): readonly Need[] {
   const needs: Need[] = [{ param: "op", permission: `tool:invoke:${definition.op}` }];
@@ -22,7 +22,29 @@ export function neededBy(definition: OpDefinition, params: Readonly<Record<strin
     if (value === undefined || value === null) continue;
     for (const permission of permissionsFor(rule, value)) needs.push({ param: rule.param, permission });
   }
-  return needs;
+  return [...needs, ...secretNeeds(params, needs)];
+}
+
+/** Every secret that the parameters refer to, to every host the step connects to, which must be known before it runs. */
+function secretNeeds(params: Readonly<Record<string, Json>>, needs: readonly Need[]): readonly Need[] {
+  return Object.entries(params).flatMap(([param, value]) => {
+    const names = new Set(
+      [...templatesOf(value)].flatMap(({ text }) => {
+        const parts = parseTemplate(text);
+        if (isRejection(parts)) return [];
+        return parts.flatMap((part) => (typeof part !== "string" && part.root === "secrets" ? [part.name] : []));
+      }),
+    );
+    return [...names].flatMap((name) =>
+      needs.flatMap(({ permission }): readonly Need[] => {
+        if (typeof permission !== "string" || !permission.startsWith("network:egress:")) return [];
+        const host = permission.slice("network:egress:".length);
+        if (!/\$\{(?!inputs\.)/.test(host)) return [{ param, permission: `secret:use:${name}@${host}` }];
+        const sentence = `the secret ${name} would be sent to a host that is known only while it runs (${host})`;
+        return [{ param, permission: reject("secret_misplaced", sentence) }];
+      }),
+    );
+  });
 }
 
 /** Whether a permission still holds a reference: it says what will be needed, and grants nothing. */

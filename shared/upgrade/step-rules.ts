@@ -186,6 +186,10 @@ function checkTemplate(context: StepContext, pointer: string, text: string): rea
       errors.push({ path, code: "reference_unknown", message: `${place(path)} refers to ${written}, but ${schema}` });
     } else if (context.definition !== undefined) {
       const { root, node } = paramSchema(context.definition, pointer);
+      if (reference.root === "secrets" && node?.["x-secret"] !== true) {
+        const message = `${place(path)} cannot hold ${written}: ${context.definition.op} takes secrets only in ${secretParams(context.definition)}`;
+        errors.push({ path, code: "secret_misplaced", message });
+      }
       const wanted = node === null ? null : typesOf(root, node);
       const given = whole ? typesOf(schema.root, schema.node) : ["string"];
       if (!typesMeet(given, wanted)) {
@@ -204,6 +208,7 @@ function schemaOf(
 ): { readonly root: SchemaNode; readonly node: SchemaNode } | string {
   switch (reference.root) {
     case "run":
+    case "secrets":
       return { root: {}, node: { type: "string" } };
     case "inputs": {
       const input = Object.hasOwn(context.inputs, reference.name) ? context.inputs[reference.name] : undefined;
@@ -231,6 +236,15 @@ function schemaOf(
       return { root, node };
     }
   }
+}
+
+function secretParams({ params }: OpDefinition): string {
+  const properties = (params as SchemaNode).properties ?? {};
+  const marked = (node: SchemaNode | undefined): boolean =>
+    node?.["x-secret"] === true ||
+    (typeof node?.additionalProperties === "object" && marked(node.additionalProperties));
+  const names = Object.keys(properties).filter((name) => marked(properties[name]));
+  return names.length === 0 ? "no parameter" : names.join(" and ");
 }
 
 function paramSchema(

@@ -2,6 +2,8 @@ import type { Json } from "../core/json.ts";
 import { LIMITS } from "../core/limits.ts";
 import { expandHome, leastPermissions, type Permission, permits } from "../core/permission.ts";
 import { isRejection } from "../core/refusal.ts";
+import { findSecrets } from "../core/secrets.ts";
+import { templatesOf } from "../core/wiring.ts";
 import type { UpgradeManifest } from "../generated/types.ts";
 import validators from "../generated/validators.cjs";
 import { checkCodeSteps } from "./code-steps.ts";
@@ -48,6 +50,7 @@ export function validateManifest(value: unknown): ManifestReport {
   const soundInSchema = (...parts: readonly (keyof UpgradeManifest)[]): boolean =>
     parts.every((part) => !schemaErrors.some(({ path }) => isWithin(path, `/${part}`)));
 
+  errors.push(...checkNoSecrets(manifest));
   const inputs = manifest.inputs ?? {};
   if (soundInSchema("author")) errors.push(...checkNpub(manifest.author.npub, "/author/npub"));
   if (soundInSchema("schedule")) errors.push(...checkSchedule(manifest.schedule));
@@ -77,6 +80,16 @@ export function validateManifest(value: unknown): ManifestReport {
     under_ask: permissions.filter((need) => !permits(declared, need)),
     manifest,
   };
+}
+
+/** A manifest is public: a key in it would be everybody's. */
+function checkNoSecrets(manifest: UpgradeManifest): readonly ManifestError[] {
+  return [...templatesOf(manifest)].flatMap(({ pointer, text }) => {
+    const [found] = findSecrets(text);
+    if (found === undefined) return [];
+    const message = `${place(pointer)} holds ${found.name}: declare a secret instead, as \${secrets.<name>}`;
+    return [{ path: pointer, code: "secret_leak" as const, message }];
+  });
 }
 
 /** What triggers read, and what is wrong with them, with inputs at their defaults; the home folder is not known yet. */

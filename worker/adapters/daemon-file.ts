@@ -35,7 +35,7 @@ export async function loadOrCreateToken(path: string): Promise<string> {
 }
 
 /** Writes a whole file, mode 0600 from its first byte, or nothing. */
-async function writePrivate(path: string, text: string): Promise<void> {
+export async function writePrivate(path: string, text: string): Promise<void> {
   const temporary = `${path}.${process.pid}.tmp`;
   await rm(temporary, { force: true });
   const file = await open(temporary, "wx", 0o600);

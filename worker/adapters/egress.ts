@@ -5,6 +5,7 @@ import { Fault } from "@oa/shared/core/refusal.ts";
 import { cancellation } from "./canceled.ts";
 import { type Address, exchange } from "./http-exchange.ts";
 import { ipFamily, isPublicAddress } from "./ip-address.ts";
+import type { Outgoing, Secrecy } from "./secrecy.ts";
 
 export interface EgressRequest {
   readonly url: string;
@@ -34,7 +35,7 @@ export interface EgressResponse {
  * another origin carries no credentials.
  *
  * Faults: egress_invalid, egress_denied, egress_private_address, egress_too_large, egress_rate_limited, egress_timeout,
- * egress_dns, egress_unreachable, canceled.
+ * egress_dns, egress_unreachable, canceled, and those of `Secrecy.outgoing`.
  */
 export interface Egress {
   readonly fetch: (request: EgressRequest) => Promise<EgressResponse>;
@@ -55,6 +56,8 @@ export interface EgressOptions {
   readonly private_allow: readonly string[];
   readonly rate?: HostRate;
   readonly lookup?: (hostname: string) => Promise<readonly Address[]>;
+  /** Puts the owner's secrets where they belong, and lets none leave otherwise. */
+  readonly secrets?: Pick<Secrecy, "outgoing">;
 }
 
 const lookupAll = (hostname: string): Promise<readonly Address[]> => systemLookup(hostname, { all: true });
@@ -85,12 +88,18 @@ export function openEgress(grant: readonly Permission[], options: EgressOptions)
   const lookup = options.lookup ?? lookupAll;
   const privateAllow = new Set(options.private_allow.map((entry) => entry.toLowerCase()));
 
-  const addressesOf = async (url: URL, signal: AbortSignal): Promise<readonly Address[]> => {
-    const { hostname, withPort } = hostOf(url);
-    const exact = [`network:egress:${url.host}`, `network:egress:${withPort}`];
-    if (!exact.some((needed) => permits(grant, needed))) {
+  /** What is sent at this hop. Before the look-up: a name that is looked up has been told to others. */
+  const prepared = (request: Outgoing): Outgoing => {
+    const { url } = request;
+    if (!exactly(url).some((needed) => permits(grant, needed))) {
       throw new Fault("egress_denied", `${url.host} is not among the hosts that may be contacted`);
     }
+    return options.secrets?.outgoing(request, grant) ?? request;
+  };
+
+  const addressesOf = async (url: URL, signal: AbortSignal): Promise<readonly Address[]> => {
+    const { hostname, withPort } = hostOf(url);
+    const exact = exactly(url);
     const family = ipFamily(hostname);
     const addresses = family === 0 ? await lookUp(hostname, lookup, signal) : [{ address: hostname, family }];
     const ownerAllows = privateAllow.has(withPort) || (family !== 0 && exact.some((one) => grant.includes(one)));
@@ -109,9 +118,10 @@ export function openEgress(grant: readonly Permission[], options: EgressOptions)
     let { method, body } = { method: request.method.toUpperCase(), body: request.body };
     let headers = requestHeaders(request.headers);
     for (let redirects = 0; ; redirects += 1) {
+      const sent = prepared({ url, headers, body });
       const addresses = await addressesOf(url, signal);
       rate.take(url.host);
-      const response = await exchange({ url, method, headers, body, addresses, max_bytes: request.max_bytes, signal });
+      const response = await exchange({ ...sent, method, addresses, max_bytes: request.max_bytes, signal });
       const location = response.headers.location;
       if (![301, 302, 303, 307, 308].includes(response.status) || location === undefined) {
         return { ...response, url: url.href };
@@ -135,6 +145,7 @@ export function openEgress(grant: readonly Permission[], options: EgressOptions)
     resolve: (text, limits) =>
       bounded(text, limits, async (signal) => {
         const url = parseUrl(text);
+        prepared({ url, headers: {}, body: undefined });
         const addresses = await addressesOf(url, signal);
         rate.take(url.host);
         return addresses.map(({ address }) => address);
@@ -193,6 +204,11 @@ function redirectTarget(from: URL, location: string): URL {
 function hostOf(url: URL): { readonly hostname: string; readonly withPort: string } {
   const port = url.port || (url.protocol === "https:" ? "443" : "80");
   return { hostname: url.hostname.replace(/^\[|\]$/g, ""), withPort: `${url.hostname}:${port}` };
+}
+
+/** The permissions of which one is needed. */
+function exactly(url: URL): readonly Permission[] {
+  return [`network:egress:${url.host}`, `network:egress:${hostOf(url).withPort}`];
 }
 
 function requestHeaders(given: Readonly<Record<string, string>>): Readonly<Record<string, string>> {

@@ -94,7 +94,8 @@ function readKeyFile(folder: string, path: string): string | null {
   }
 }
 
-function refuseIfOpen(stat: fs.Stats, path: string, mode: "600" | "700"): void {
+/** Throws where others than its owner could open it, with the command that closes it. Fault: key_file_permissions. */
+export function refuseIfOpen(stat: fs.Stats, path: string, mode: "600" | "700"): void {
   const uid = process.getuid?.();
   if (uid !== undefined && stat.uid !== uid) {
     throw new Fault("key_file_permissions", `${path} belongs to another user: run "sudo chown ${uid} '${path}'"`);

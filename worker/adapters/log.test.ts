@@ -3,8 +3,10 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, utimesSync, w
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, describe, it } from "node:test";
+import { knownSecrets } from "@oa/shared/core/known-secrets.ts";
 import { LIMITS } from "@oa/shared/core/limits.ts";
 import { Fault } from "@oa/shared/core/refusal.ts";
+import { redact } from "@oa/shared/core/secrets.ts";
 import { type LogOptions, openLog } from "./log.ts";
 
 describe("the worker's log", () => {
@@ -16,7 +18,7 @@ describe("the worker's log", () => {
     const folder = join(root, String(count));
     const said: string[] = [];
     const options: LogOptions = {
-      ...{ folder, level: "info", secrets: [], now_ms: () => 1_750_000_000_000 },
+      ...{ folder, level: "info", redact, now_ms: () => 1_750_000_000_000 },
       stderr: (line) => said.push(line),
       ...change,
     };
@@ -56,7 +58,9 @@ describe("the worker's log", () => {
   });
   it("holds no secret, neither in a message nor in a field, on disk or on stderr", () => {
     const key = "5".repeat(64);
-    const { log, folder, said } = open({ secrets: [key] });
+    const { log, folder, said } = open({
+      redact: (text) => redact(text, knownSecrets([{ name: "a key", value: key }])),
+    });
     const error = new Error(`cannot sign with ${key}`, { cause: new Error(key) });
     log.error(error);
     log.write("warn", "asked", { url: `https://u:passw0rd@host.example/?token=tok1234567`, key });
@@ -77,12 +81,12 @@ describe("the worker's log", () => {
   });
   it("goes on in its file after a restart, and deletes what is too old", () => {
     const { folder } = open();
-    const first = openLog({ folder, level: "info", secrets: [], now_ms: Date.now, stderr: () => {} });
+    const first = openLog({ folder, level: "info", redact, now_ms: Date.now, stderr: () => {} });
     first.write("info", "one");
     const old = join(folder, "worker-2020-01-01T00-00-00-000Z-0.log");
     writeFileSync(old, "old\n");
     utimesSync(old, 1_577_836_800, 1_577_836_800);
-    const second = openLog({ folder, level: "info", secrets: [], now_ms: Date.now, stderr: () => {} });
+    const second = openLog({ folder, level: "info", redact, now_ms: Date.now, stderr: () => {} });
     second.write("info", "two");
     assert.deepEqual(readdirSync(folder), ["worker.log"]);
     assert.equal(readFileSync(join(folder, "worker.log"), "utf8").trimEnd().split("\n").length, 2);

@@ -2,7 +2,6 @@ import { appendFileSync, mkdirSync, readdirSync, renameSync, rmSync, statSync } 
 import { join } from "node:path";
 import { LIMITS } from "@oa/shared/core/limits.ts";
 import { Fault } from "@oa/shared/core/refusal.ts";
-import { redact } from "@oa/shared/core/secrets.ts";
 import { clip } from "@oa/shared/core/text.ts";
 
 const LEVELS = ["error", "warn", "info", "debug"] as const;
@@ -21,8 +20,8 @@ export interface LogOptions {
   readonly folder: string;
   /** The least that is kept in the files. stderr gets warnings and errors. */
   readonly level: LogLevel;
-  /** Strings that may never stand in it: this process's own keys and tokens. */
-  readonly secrets: readonly string[];
+  /** Takes out what may never stand in it. */
+  readonly redact: (text: string) => string;
   readonly now_ms: () => number;
   readonly stderr: (line: string) => void;
   /** Of one file; the default is `LIMITS.log_file_bytes`. */
@@ -77,9 +76,9 @@ export function openLog(options: LogOptions): Log {
 }
 
 /** Redacted whole, then cut, so that a cut does not hide the end of a secret from the redaction. */
-function lineOf({ now_ms, secrets }: LogOptions, level: LogLevel, message: string, fields: LogFields): string {
+function lineOf({ now_ms, redact }: LogOptions, level: LogLevel, message: string, fields: LogFields): string {
   const clean = (text: string): string =>
-    clip(redact(text.slice(0, 10 * LIMITS.log_line_chars), secrets), LIMITS.log_line_chars);
+    clip(redact(text.slice(0, 10 * LIMITS.log_line_chars)), LIMITS.log_line_chars);
   const values = Object.entries(fields).map(([name, value]) => [
     name,
     typeof value === "string" ? clean(value) : value,

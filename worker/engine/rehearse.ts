@@ -2,6 +2,7 @@ import { createHash } from "node:crypto";
 import { readFile } from "node:fs/promises";
 import type { Json } from "@oa/shared/core/json.ts";
 import { Fault } from "@oa/shared/core/refusal.ts";
+import { redact } from "@oa/shared/core/secrets.ts";
 import { resolveWiring } from "@oa/shared/core/wiring.ts";
 import type { FixtureFile } from "@oa/shared/generated/types.ts";
 import type { Plan, PlannedStep } from "@oa/shared/upgrade/plan.ts";
@@ -73,14 +74,16 @@ async function act(
   if (run === undefined || contract === undefined) return failed(new Fault("not_found", `there is no op ${op}`));
   let params: Readonly<Record<string, unknown>>;
   try {
-    const scope = { inputs: plan.inputs as never, steps: results, run: { id: RUN_ID } };
+    // No secret is in a test: its name stands for it.
+    const secret = (name: string): string => `secret-${name}`;
+    const scope = { inputs: plan.inputs as never, steps: results, run: { id: RUN_ID }, secret };
     params = resolveWiring(step.params, scope) as Readonly<Record<string, unknown>>;
   } catch (error) {
     if (error instanceof Fault) return failed(error);
     throw error;
   }
   return perform({
-    ...{ run_id: RUN_ID, params, contract, clock, signal, report, grant: plan.grant, op: run },
+    ...{ run_id: RUN_ID, params, contract, clock, signal, report, redact, grant: plan.grant, op: run },
     plan: { step_id, op, params: step.params, effect, timeout_ms, max_attempts: 1, backoff_ms: 0 },
     idempotency_key: `${RUN_ID}/${step_id}`,
     gate: openGate(clock),

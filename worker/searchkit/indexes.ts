@@ -71,8 +71,12 @@ export interface SearchIndexes {
   readonly list: () => readonly IndexDescription[];
 }
 
-/** Opens the indexes under `<data_dir>/indexes`. */
-export function openSearchIndexes(data_dir: string, now: () => number = Date.now): SearchIndexes {
+/** Opens the indexes under `<data_dir>/indexes`. `isSecret`: whether a file holds what no index may. */
+export function openSearchIndexes(
+  data_dir: string,
+  now: () => number = Date.now,
+  isSecret: (bytes: Uint8Array) => boolean = () => false,
+): SearchIndexes {
   const folder = join(data_dir, "indexes");
   const lanes = new Map<string, Promise<unknown>>();
   const matrices = new Map<string, { readonly version: string; readonly matrix: Matrix }>();
@@ -164,7 +168,8 @@ export function openSearchIndexes(data_dir: string, now: () => number = Date.now
         const file = indexFile(folder, name);
         mkdirSync(folder, { recursive: true, mode: 0o700 });
         const whole = { languages: [], include: [], exclude: [], ...scope };
-        const update = (): Promise<IndexStats> => updateIndex(name, file, tree, whole, { signal, progress, now });
+        const update = (): Promise<IndexStats> =>
+          updateIndex(name, file, tree, whole, { signal, progress, now, isSecret });
         return update().catch((error: unknown) => {
           if (!isDamage(error)) throw error;
           // An index holds nothing that its source does not: a damaged one is made anew.

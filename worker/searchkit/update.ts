@@ -1,3 +1,4 @@
+import { createHash } from "node:crypto";
 import { availableParallelism } from "node:os";
 import { setImmediate as nextTurn } from "node:timers/promises";
 import { LIMITS } from "@oa/shared/core/limits.ts";
@@ -57,8 +58,14 @@ export async function updateIndex(
   path: string,
   tree: SourceTree,
   scope: Scope,
-  { signal, progress, now }: { readonly signal: AbortSignal; readonly progress: Progress; readonly now: () => number },
+  options: {
+    readonly signal: AbortSignal;
+    readonly progress: Progress;
+    readonly now: () => number;
+    readonly isSecret: (bytes: Uint8Array) => boolean;
+  },
 ): Promise<IndexStats> {
+  const { signal, progress, now } = options;
   throwIfCanceled(signal, "indexing");
   const commit = await headCommit(tree);
   const writer: Writer = openThread(WRITE_THREAD, path);
@@ -70,7 +77,7 @@ export async function updateIndex(
     const parse = parserPool(parsers, wanted.length);
     await eachFile(wanted, signal, progress, async (file) => {
       const before = known.get(file.path);
-      const write = await examine(file, before, tree, parse, now);
+      const write = await examine(file, before, tree, parse, options);
       if (write === null) {
         // It is listed but cannot be read: what the index has of it can no longer be vouched for.
         tally.unreadable += 1;
@@ -121,7 +128,7 @@ async function examine(
   before: KnownFile | undefined,
   tree: SourceTree,
   parse: (request: ParseRequest) => Promise<Parsed>,
-  now: () => number,
+  { now, isSecret }: Pick<Parameters<typeof updateIndex>[4], "now" | "isSecret">,
 ): Promise<FileWrite | null> {
   const hashed_at_ms = now();
   if (isSecretName(file.path)) return { file, hashed_at_ms, parsed: { state: "secret", sha256: null } };
@@ -130,6 +137,13 @@ async function examine(
   }
   const bytes = await readOrNull(tree, file.path, LIMITS.search_file_bytes);
   if (bytes === null) return null;
+  if (isSecret(bytes)) {
+    return {
+      file,
+      hashed_at_ms,
+      parsed: { state: "secret", sha256: createHash("sha256").update(bytes).digest("hex") },
+    };
+  }
   const parsed = await parse({ path: file.path, bytes, known_sha256: before?.sha256 ?? null, plain: false });
   return { file, hashed_at_ms, parsed };
 }
