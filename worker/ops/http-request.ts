@@ -12,7 +12,9 @@ const MAX_BYTES_DEFAULT = 200_000;
  * on every attempt of the step. Faults: http_status, and those of `Egress`.
  */
 export async function httpRequest(params: HttpRequestParams, context: OpContext): Promise<HttpRequestResult> {
-  const { url, method = "GET", max_bytes = MAX_BYTES_DEFAULT } = params;
+  const { url, method = "GET" } = params;
+  // More than a step may give is not fetched at all: reading it would hold up everything else.
+  const max_bytes = Math.min(params.max_bytes ?? MAX_BYTES_DEFAULT, LIMITS.step_result_bytes);
   const response = await context.egress.fetch({
     url,
     method,
