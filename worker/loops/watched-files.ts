@@ -1,4 +1,3 @@
-import { sha256Hex } from "@oa/shared/core/hash.ts";
 import { LIMITS } from "@oa/shared/core/limits.ts";
 import { Fault } from "@oa/shared/core/refusal.ts";
 import type { Sql } from "@oa/shared/core/sql.ts";
@@ -9,6 +8,7 @@ import { addSign, type Burst, lookAt } from "@oa/shared/trigger/debounce.ts";
 import type { TriggerCommand } from "@oa/shared/trigger/decider.ts";
 import type { Clock } from "../adapters/clock.ts";
 import type { FileWatch, WatchedFiles } from "../adapters/file-watch.ts";
+import { nativeSha256 } from "../adapters/random.ts";
 
 /** An install's runs, as far as its triggers need to know. */
 export interface RunsOfInstall {
@@ -182,7 +182,7 @@ function changeBetween(before: WatchedFiles, now: WatchedFiles): FilesChanged | 
 }
 
 function fingerprintOf(files: WatchedFiles): string {
-  return sha256Hex(
+  return nativeSha256(
     [...files]
       .map(([path, sign]) => `${path}\0${sign}\n`)
       .sort()
