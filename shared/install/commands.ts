@@ -36,6 +36,8 @@ export type InstallCommand =
       readonly grant: readonly Permission[];
       /** In sentences, what the owner did not agree to with the release that runs; null where nothing runs. */
       readonly widened?: readonly string[] | null;
+      /** The keys from the author's that is known here to that of these pins, each named by the one before it. */
+      readonly author_keys?: readonly string[] | undefined;
       /** The worker takes it by itself, since the owner chose so: then it is stricter. */
       readonly unattended?: boolean;
     } & SignedOrder)

@@ -20,6 +20,7 @@ import {
   decideSighting,
   decideSuccess,
   doubtsAbout,
+  refuseAuthor,
   refuseRelease,
 } from "./release-rules.ts";
 import { evolveInstall, type InstallState, NO_INSTALL, withoutRevoked } from "./state.ts";
@@ -74,7 +75,9 @@ function decide(state: InstallState, command: InstallCommand): readonly InstallE
     case "yank": {
       const { type: _, ...data } = command;
       const releases = [state.active, state.pending, state.candidate, ...state.earlier];
-      const held = releases.some((one) => one?.pins.release_event_id === data.release_event_id);
+      const held =
+        releases.some((one) => one?.pins.release_event_id === data.release_event_id) ||
+        state.seen.some(({ release_event_id }) => release_event_id === data.release_event_id);
       return held && !state.yanked.includes(data.release_event_id) ? [{ event_type: "install.yanked", data }] : [];
     }
     case "inspect":
@@ -132,13 +135,8 @@ function decideOrder(
       "the permissions the signer approved are not those that this release needs with these inputs",
     );
   }
-  const known = state.active ?? state.pending;
-  if (known !== null && known.pins.author_pubkey !== pins.author_pubkey) {
-    return reject(
-      "author_changed",
-      `this install is of an upgrade by ${known.pins.author_pubkey}; an update by ${pins.author_pubkey} is not taken`,
-    );
-  }
+  const stranger = refuseAuthor(state, command);
+  if (stranger !== null) return stranger;
   if (state.yanked.includes(pins.release_event_id)) {
     return reject("release_yanked", `${pins.upgrade_id} ${pins.upgrade_version} was taken back by its author`);
   }

@@ -43,16 +43,42 @@ export function refuseRelease(state: InstallState, command: Of<"order">): Reject
   return null;
 }
 
+/**
+ * Null where an order's release is by the author known here, or by a key that this one named as its successor, of the
+ * same upgrade. Refusal: author_changed.
+ */
+export function refuseAuthor(
+  { active, pending }: InstallState,
+  { pins, author_keys = [] }: Of<"order">,
+): Rejection | null {
+  const known = (active ?? pending)?.pins;
+  if (known === undefined || known.author_pubkey === pins.author_pubkey) return null;
+  const succeeds = author_keys[0] === known.author_pubkey && author_keys.at(-1) === pins.author_pubkey;
+  if (succeeds && known.upgrade_id === pins.upgrade_id) return null;
+  return reject(
+    "author_changed",
+    `this install is of an upgrade by ${known.author_pubkey}; an update by ${pins.author_pubkey} is not taken`,
+  );
+}
+
 /** Why the owner is asked although the signer's ceiling covers it. */
 export function doubtsAbout(state: InstallState, { pins, found, unattended = false }: Of<"order">): readonly string[] {
-  const { active, updates } = state;
-  if (active === null) return [];
+  const { active, pending, updates } = state;
+  const before = (active ?? pending)?.pins.author_pubkey ?? pins.author_pubkey;
+  const moved = before === pins.author_pubkey ? [] : [anotherKey(before, pins.author_pubkey)];
+  if (active === null) return moved;
   const [now, next] = [active.pins.upgrade_version, pins.upgrade_version];
   return [
+    ...moved,
     ...(isOlder(next, now) ? [`version ${next} is OLDER than ${now}, which runs`] : []),
     ...(isSetAside(state, { ...pins, ...found }) ? [`version ${next} was rolled back here`] : []),
     ...(unattended && updates.auto_update === "ask" ? ["every update waits for your approval"] : []),
   ];
+}
+
+/** What an owner must know of a rotation: nobody but they can tell a handover from a theft. */
+function anotherKey(before: string, now: string): string {
+  return `it is signed by another key, ${now}, which the author's key until now, ${before}, named as its successor`;
 }
 
 /** By SemVer precedence; a version that cannot be compared is not called older. */

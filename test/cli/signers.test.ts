@@ -7,7 +7,7 @@ import type { NostrEvent } from "@oa/shared/nostr/verify.ts";
 import { generateSecretKey, getPublicKey } from "nostr-tools/pure";
 import { connect, openTestEdge, type TestEdge } from "../edge/fixture.ts";
 import { openFakeSigner } from "../fakes/remote-signer.ts";
-import { document, oa, spawnOa } from "./oa.ts";
+import { document, oa, type Said, spawnOa } from "./oa.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "oa-signers-"));
 const example = join(import.meta.dirname, "..", "..", "schemas", "examples", "upgrades", "release-watch.json");
@@ -23,10 +23,15 @@ after(async () => {
 });
 
 const env = { OA_DATA: join(folder, "data") };
-async function words(args: readonly string[], more: Readonly<Record<string, string>> = {}) {
+type Answer = Readonly<Record<string, unknown>> & {
+  readonly said: Said;
+  readonly exit: number | null;
+  readonly error: { readonly code: string } | undefined;
+};
+async function words(args: readonly string[], more: Readonly<Record<string, string>> = {}): Promise<Answer> {
   const said = await oa([...args, "--json"], { ...env, ...more });
-  const read = document(said) as Record<string, unknown> & { readonly error?: { readonly code: string } };
-  return { said, exit: said.code, ...read };
+  const read: Record<string, unknown> = document(said);
+  return { ...read, said, exit: said.code, error: read.error as { readonly code: string } | undefined } as Answer;
 }
 const publish = (signer: string, more: Readonly<Record<string, string>> = {}) =>
   words(["upgrade", "publish", example, "--author-from-key", "--relay", relay, "--signer", signer], more);

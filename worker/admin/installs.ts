@@ -21,6 +21,7 @@ import { installDecider } from "@oa/shared/install/decider.ts";
 import { getInstall, type InstallView, listInstalls } from "@oa/shared/install/views.ts";
 import { toEvent as configTo } from "@oa/shared/nostr/24051-install-config.ts";
 import { follows } from "@oa/shared/nostr/30052-release.ts";
+import { KINDS } from "@oa/shared/nostr/kinds.ts";
 import { publicKeyOf, signEvent } from "@oa/shared/nostr/template.ts";
 import { type VerifiedEvent, verifyEvent } from "@oa/shared/nostr/verify.ts";
 import { assessManifest, refuseDenied } from "@oa/shared/policy/aup/assess.ts";
@@ -33,7 +34,8 @@ import { diffInstalled } from "../loops/update-diff.ts";
 import type { Decide } from "./decide.ts";
 import { inputsFor, installOf } from "./install-inputs.ts";
 import { type LookAheadOptions, planHere, whyNotHere } from "./look-ahead.ts";
-import { type FoundUpgrade, findUpgrade } from "./upgrade-source.ts";
+import { successionOf } from "./succession.ts";
+import { type FoundUpgrade, findUpgrade, parseAddress } from "./upgrade-source.ts";
 
 export interface InstallsOptions extends LookAheadOptions {
   readonly decide: Decide;
@@ -115,11 +117,14 @@ async function offerOf(
   options: InstallsOptions,
   signal: AbortSignal,
 ): Promise<Offer | Rejection> {
-  const found = await findUpgrade(request.source, options, signal);
-  if (isRejection(found)) return found;
+  const channel = request.channel ?? channelOf(request.source, options);
+  const signed = await findUpgrade(request.source, options, signal, channel);
+  if (isRejection(signed)) return signed;
+  const succession = await successionOf(signed.listing, options, signal);
+  if (isRejection(succession)) return succession;
+  const { known, rotations } = succession;
+  const found = { ...signed, rotations };
   const { manifest } = found.listing;
-  const known = installOf(found.listing.address, options.sql);
-  const { channel = known?.channel ?? "main" } = request;
   const { release } = found;
   // What lies in a file was chosen by hand; what an address stands for is the author's choice.
   if ("address" in request.source && !follows(channel, release.channel)) {
@@ -134,6 +139,13 @@ async function offerOf(
   const schedule_changes = request.schedule === undefined ? before : mergedChanges(before, request.schedule);
   const refused = request.schedule === undefined ? null : checkChanges(manifest.schedule, request.schedule);
   return refused ?? { found, plan, known, schedule_changes };
+}
+
+/** What is followed of the listing that is installed under this address. */
+function channelOf(source: ControlInstallPreview["source"], { sql }: InstallsOptions): InstallChannel {
+  const address = "address" in source ? parseAddress(source.address) : null;
+  if (address === null || isRejection(address)) return "main";
+  return installOf(`${KINDS.manifest.kind}:${address.author}:${address.slug}`, sql)?.channel ?? "main";
 }
 
 /** What the update that waits would change. Refusal: not_found, where nothing runs or nothing waits. */
@@ -152,11 +164,15 @@ function updateOf({ found, plan, known }: Offer, store: EventStore): ConsentView
   if (known === null || active === null) return null;
   const { manifest, author } = found.listing;
   const { permissions, inputs } = plan;
+  const { schedule } = manifest;
+  const before = active.pins.author_pubkey;
+  // Found for this install, so the one named the other: how, the order checks again.
+  const author_keys = before === author ? undefined : [before, author];
   return {
     install_id: known.install_id,
     version: active.pins.upgrade_version,
     auto_update: known.auto_update,
-    diff: diffInstalled(active, { manifest, author, permissions, schedule: manifest.schedule, inputs }),
+    diff: diffInstalled(active, { manifest, author, author_keys, permissions, schedule, inputs }),
   };
 }
 
@@ -239,7 +255,7 @@ export async function takeUpdate(
 ): Promise<Rejection | null> {
   const { active, pending, denied_release_event_id, channel } = install;
   if (active === null) return null;
-  const offer = await offerOf({ source: { address: active.upgrade_address }, channel }, options, signal);
+  const offer = await updateFor(active.upgrade_address, channel, options, signal);
   if (isRejection(offer)) return offer.code === "channel_not_followed" ? null : offer;
   const { listing, release } = offer.found;
   const known = [active.release_event_id, pending?.release_event_id, denied_release_event_id];
@@ -253,6 +269,18 @@ export async function takeUpdate(
     assessManifest(listing.manifest, { mode: options.aup ?? "strict", inputs: offer.plan.inputs }),
   );
   return refused ?? options.accept(config, signed, offer.found);
+}
+
+/** What an address offers now; where its author has another key by now, what is listed under that. */
+async function updateFor(
+  address: string,
+  channel: InstallChannel,
+  options: InstallsOptions,
+  signal: AbortSignal,
+): Promise<Offer | Rejection> {
+  const offer = await offerOf({ source: { address }, channel }, options, signal);
+  const successor = isRejection(offer) && offer.code === "key_rotated" ? offer.details?.successor : undefined;
+  return typeof successor === "string" ? offerOf({ source: { address: successor }, channel }, options, signal) : offer;
 }
 
 /** A listing that is installed is updated under its id, with the next revision. */

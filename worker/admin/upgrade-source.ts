@@ -25,6 +25,8 @@ export interface FoundUpgrade {
   readonly release: Release;
   readonly manifest_event: VerifiedEvent;
   readonly release_event: VerifiedEvent;
+  /** What led from the author of what is installed to this one, where they are two. */
+  readonly rotations?: readonly VerifiedEvent[];
 }
 
 /** Who lists what, and where its events were last seen. */

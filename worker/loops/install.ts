@@ -7,16 +7,14 @@ import { isRejection, type Rejection, reject } from "@oa/shared/core/refusal.ts"
 import type { Sql } from "@oa/shared/core/sql.ts";
 import { clip } from "@oa/shared/core/text.ts";
 import type { InputValue, InstallConfig, InstallOrder, UpgradeManifest } from "@oa/shared/generated/types.ts";
-import {
-  type InstallCommand,
-  type InstalledRelease,
-  installDecider,
-  type SignedOrder,
-} from "@oa/shared/install/decider.ts";
+import type { InstallCommand, SignedOrder } from "@oa/shared/install/commands.ts";
+import { installDecider } from "@oa/shared/install/decider.ts";
+import type { InstalledRelease } from "@oa/shared/install/release.ts";
 import { matchUpgrade, open } from "@oa/shared/nostr/24051-install-config.ts";
 import { open as openClaim } from "@oa/shared/nostr/24052-pairing-claim.ts";
 import type { Listing } from "@oa/shared/nostr/30051-manifest.ts";
-import type { Release } from "@oa/shared/nostr/30052-release.ts";
+import { type Release, withCarried } from "@oa/shared/nostr/30052-release.ts";
+import { keysSince, fromEvent as statementIn } from "@oa/shared/nostr/31640-key-rotation.ts";
 import { type SchnorrVerify, type VerifiedEvent, verifyEvent } from "@oa/shared/nostr/verify.ts";
 import { pairingDecider } from "@oa/shared/pairing/decider.ts";
 import { listPairings, pairingOf, pairingOfSecret } from "@oa/shared/pairing/views.ts";
@@ -32,6 +30,8 @@ import { diffInstalled, type NextRelease } from "./update-diff.ts";
 export interface OrderedUpgrade {
   readonly listing: Listing;
   readonly release: Release;
+  /** Rotations that may lead from another author's key to this listing's. */
+  readonly rotations?: readonly VerifiedEvent[];
 }
 
 export interface InstallLoopOptions {
@@ -207,9 +207,12 @@ function installDoor(options: InstallLoopOptions): InstallLoop["accept"] {
         now_ms,
         ceiling: expandHome(pairing.ceiling, options.home),
       };
-      const { active } = store.load(installDecider, install_id);
-      const { home, aup = "strict" } = options;
-      const command = commandOf(config, upgrade, facts, { home, aup, active });
+      const { active, pending } = store.load(installDecider, install_id);
+      const { home, aup = "strict", schnorr } = options;
+      const author_keys = keysTo(upgrade, (active ?? pending)?.pins.author_pubkey, schnorr);
+      const command = isRejection(author_keys)
+        ? author_keys
+        : commandOf(config, upgrade, facts, { home, aup, active, author_keys });
       const done = isRejection(command) ? command : store.handle(context, [task(installDecider, install_id, command)]);
       if (!isRejection(done)) {
         const [first] = done;
@@ -250,12 +253,33 @@ function unknownSigner(signer: string): Rejection {
   return reject("signer_unknown", `the key ${signer} is not paired with this worker`);
 }
 
+interface OrderSetting {
+  readonly home: string;
+  readonly aup: AupMode;
+  readonly active: InstalledRelease | null;
+  readonly author_keys: readonly string[] | undefined;
+}
+
+/** The keys that led from the author known here to the listing's. Refusals: rotation_conflict, key_revoked. */
+function keysTo(
+  upgrade: OrderedUpgrade | null,
+  known: string | undefined,
+  schnorr: SchnorrVerify,
+): readonly string[] | undefined | Rejection {
+  if (upgrade === null || known === undefined || known === upgrade.listing.author) return undefined;
+  const statements = (upgrade.rotations ?? []).flatMap((event) => {
+    const statement = statementIn(event, schnorr);
+    return isRejection(statement) ? [] : [statement];
+  });
+  return keysSince(known, statements);
+}
+
 /** The config as a command to its install, with the hashes of what was really found beside those it names. */
 function commandOf(
   config: InstallConfig,
   upgrade: OrderedUpgrade | null,
   facts: SignedOrder,
-  { home, aup, active }: { readonly home: string; readonly aup: AupMode; readonly active: InstalledRelease | null },
+  { home, aup, active, author_keys }: OrderSetting,
 ): InstallCommand | Rejection {
   if (config.action !== "install") return { type: "change", action: config.action, ...facts };
   if (upgrade === null) return reject("not_found", `the events of ${config.listing} were not found`);
@@ -270,9 +294,11 @@ function commandOf(
   const { permissions, inputs: merged } = plan;
   const denied = refuseDenied(assessManifest(manifest, { mode: aup, inputs: merged }));
   if (denied !== null) return denied;
-  const next = { manifest, author: listing.author, permissions, schedule: manifest.schedule, inputs: merged };
+  const { schedule } = manifest;
+  const next = { manifest, author: listing.author, author_keys, permissions, schedule, inputs: merged };
   return {
     type: "order",
+    author_keys,
     widened: active === null ? null : widenedBy(active, next, config.completion_relays ?? []),
     pins: {
       upgrade_address: listing.address,
@@ -317,9 +343,10 @@ async function fetchUpgrade(
   const [, author = "", slug = ""] = /^30051:([0-9a-f]{64}):(.+)$/.exec(order.listing) ?? [];
   const raw = await lookUp({ author, slug, relays: [] }, signal);
   if (isRejection(raw)) return raw;
-  const pinned = raw
+  const verified = raw
     .map((value) => verifyEvent(value, schnorr))
     .filter((event): event is VerifiedEvent => !isRejection(event));
+  const pinned = withCarried(verified, schnorr);
   const manifest_event = pinned.find(({ id }) => id === order.manifest_event_id);
   const release_event = pinned.find(({ id }) => id === order.release_event_id);
   if (manifest_event === undefined || release_event === undefined) {

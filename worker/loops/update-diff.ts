@@ -9,6 +9,8 @@ import { diffUpgrades } from "@oa/shared/upgrade/diff.ts";
 export interface NextRelease {
   readonly manifest: UpgradeManifest;
   readonly author: string;
+  /** The keys from the author's that runs to this one, where the former named the latter. */
+  readonly author_keys?: readonly string[] | undefined;
   readonly permissions: readonly Permission[];
   readonly schedule: UpgradeSchedule;
   readonly inputs: Readonly<Record<string, unknown>>;
@@ -23,7 +25,20 @@ export function diffInstalled(active: InstalledRelease, next: NextRelease): Upgr
   if (manifest === null) return null;
   const { permissions, schedule } = pins;
   const diff = diffUpgrades({ manifest, author: pins.author_pubkey, permissions, schedule }, next);
-  return { ...diff, widened: [...diff.widened, ...changedInputs(inputs, next.inputs)] };
+  const widened = diff.widened.map((change) =>
+    isHandover(change, next) ? handover(change, pins.author_pubkey) : change,
+  );
+  return { ...diff, widened: [...widened, ...changedInputs(inputs, next.inputs)] };
+}
+
+function isHandover({ kind, subject }: Change, { author, author_keys = [] }: NextRelease): boolean {
+  return kind === "author" && subject === "key" && author_keys.at(-1) === author;
+}
+
+/** Still more than was agreed to: a stolen key can name a successor too. */
+function handover(change: Change, before: string): Change {
+  const sentence = `It is signed by another key, ${String(change.after)}, which the author's key until now, ${before}, named as its successor. If you did not hear of this from the author, the old key may have been stolen.`;
+  return { ...change, sentence };
 }
 
 /** Another value is another order: it may change what is read and sent within the same permissions. */

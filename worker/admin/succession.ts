@@ -1,0 +1,87 @@
+import { LIMITS } from "@oa/shared/core/limits.ts";
+import { isRejection, type Rejection, reject } from "@oa/shared/core/refusal.ts";
+import type { Sql } from "@oa/shared/core/sql.ts";
+import { type InstallView, listInstalls } from "@oa/shared/install/views.ts";
+import type { Listing } from "@oa/shared/nostr/30051-manifest.ts";
+import { fromEvent, type KeyStatement, keysSince } from "@oa/shared/nostr/31640-key-rotation.ts";
+import { KINDS } from "@oa/shared/nostr/kinds.ts";
+import type { VerifiedEvent } from "@oa/shared/nostr/verify.ts";
+import { installOf } from "./install-inputs.ts";
+import type { UpgradeSourceOptions } from "./upgrade-source.ts";
+
+interface Keys {
+  /** From the key that was asked about to the one that signs today. */
+  readonly keys: readonly string[];
+  /** The rotations that say so. */
+  readonly events: readonly VerifiedEvent[];
+}
+
+/** The install that a listing is of, if there is one, and by what right where it was another author's. */
+export interface Succession {
+  readonly known: InstallView | null;
+  /** What led from the author of the install to that of the listing; none where they are the same. */
+  readonly rotations: readonly VerifiedEvent[];
+}
+
+/**
+ * Whose install a listing updates: one of the same address, or one by a key that named this author as its successor.
+ * Refusals: key_rotated with `successor`, where the listing's own key has handed over, key_revoked, rotation_conflict.
+ * Fault: relay_unreachable, where relays are set and none answers: what was said of a key must not be missed.
+ */
+export async function successionOf(
+  listing: Listing,
+  options: Pick<UpgradeSourceOptions, "keyStatements" | "schnorr"> & { readonly sql: Sql },
+  signal: AbortSignal,
+): Promise<Succession | Rejection> {
+  const { author, address, manifest } = listing;
+  const own = await keysOf(author, options, signal);
+  if (isRejection(own)) return own;
+  const today = own.keys.at(-1);
+  if (today !== undefined && today !== author) {
+    const successor = `${KINDS.manifest.kind}:${today}:${manifest.id}`;
+    const message = `its author signs with another key now and nothing new by the old one is taken: see ${successor}`;
+    return reject("key_rotated", message, { successor });
+  }
+  const known = installOf(address, options.sql);
+  if (known !== null) return { known, rotations: [] };
+  for (const install of listInstalls(options.sql, { limit: LIMITS.api_page })) {
+    const pins = install.active ?? install.pending;
+    if (pins === null || pins.upgrade_id !== manifest.id) continue;
+    const { keys, events } = await believed(pins.author_pubkey, options, signal);
+    if (isRejection(keys)) {
+      // Two authors may use one name: only what is said of this one matters here.
+      if ((keys.details?.successors as readonly string[] | undefined)?.includes(author) === true) return keys;
+    } else if (keys.includes(author)) return { known: install, rotations: events };
+  }
+  return { known: null, rotations: [] };
+}
+
+async function keysOf(
+  from: string,
+  options: Pick<UpgradeSourceOptions, "keyStatements" | "schnorr">,
+  signal: AbortSignal,
+): Promise<Keys | Rejection> {
+  const { keys, events } = await believed(from, options, signal);
+  return isRejection(keys) ? keys : { keys, events };
+}
+
+/** Asks about each key that comes up, until one has no successor. */
+async function believed(
+  from: string,
+  { keyStatements, schnorr }: Pick<UpgradeSourceOptions, "keyStatements" | "schnorr">,
+  signal: AbortSignal,
+): Promise<{ readonly keys: readonly string[] | Rejection; readonly events: readonly VerifiedEvent[] }> {
+  const statements: KeyStatement[] = [];
+  const events: VerifiedEvent[] = [];
+  let keys: readonly string[] | Rejection = [from];
+  for (let asked = 0; keyStatements !== undefined && !isRejection(keys) && asked < keys.length; asked += 1) {
+    for (const event of await keyStatements(keys.slice(asked), signal)) {
+      const statement = fromEvent(event, schnorr);
+      if (isRejection(statement)) continue;
+      statements.push(statement);
+      events.push(event);
+    }
+    keys = keysSince(from, statements);
+  }
+  return { keys, events };
+}
