@@ -1,6 +1,6 @@
 import type { ClaimCommand } from "@oa/shared/claim/decider.ts";
 import type { HeldClaim } from "@oa/shared/claim/views.ts";
-import type { LightningNetwork } from "@oa/shared/core/bolt11.ts";
+import { LIGHTNING_NETWORKS, type LightningNetwork } from "@oa/shared/core/bolt11.ts";
 import { sha256Hex } from "@oa/shared/core/hash.ts";
 import { LIMITS } from "@oa/shared/core/limits.ts";
 import { assert, isRejection, type Rejection } from "@oa/shared/core/refusal.ts";
@@ -108,10 +108,8 @@ function proofOf(env: Env, receipt: Receipt, now_s: number): NostrEvent | null {
   return { ...event, tags: tags.map((tag) => [...tag]) };
 }
 
-const NETWORKS: readonly LightningNetwork[] = ["bitcoin", "testnet", "signet", "regtest"];
-
 /** The networks whose payments count: money's own, unless the edge's owner says otherwise. */
-function acceptedNetworks({ LIGHTNING_NETWORKS = "bitcoin" }: Env): readonly LightningNetwork[] {
-  const named = LIGHTNING_NETWORKS.split(",").map((name) => name.trim());
-  return NETWORKS.filter((network) => named.includes(network));
+function acceptedNetworks(env: Env): readonly LightningNetwork[] {
+  const named = (env.LIGHTNING_NETWORKS ?? "bitcoin").split(",").map((name) => name.trim());
+  return LIGHTNING_NETWORKS.filter((network) => named.includes(network));
 }

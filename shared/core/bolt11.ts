@@ -9,6 +9,7 @@ import { assert, isRejection, type Rejection, reject } from "./refusal.ts";
 /** Networks by the letters after `ln`. */
 const PREFIXES = { bitcoin: "bc", testnet: "tb", signet: "tbs", regtest: "bcrt" } as const;
 export type LightningNetwork = keyof typeof PREFIXES;
+export const LIGHTNING_NETWORKS = Object.keys(PREFIXES) as readonly LightningNetwork[];
 
 /** A decoded BOLT11 invoice whose signature is valid. Hashes and keys are lower-case hex, times Unix seconds. */
 export interface Invoice {
@@ -139,7 +140,7 @@ export function encodeInvoice(draft: InvoiceDraft, node_key: Uint8Array, named =
 
 function readPrefix(prefix: string): Pick<Invoice, "network" | "amount_msats"> | Rejection {
   const [, letters, amount = ""] = /^ln(bcrt|bc|tbs|tb)(.*)$/.exec(prefix) ?? [];
-  const network = (Object.keys(PREFIXES) as LightningNetwork[]).find((name) => PREFIXES[name] === letters);
+  const network = LIGHTNING_NETWORKS.find((name) => PREFIXES[name] === letters);
   if (network === undefined) {
     return reject(
       "invoice_network_unknown",

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { bech32 } from "@scure/base";
+import fc from "fast-check";
 import {
   BUYER,
   COORDINATOR,
@@ -282,6 +283,41 @@ test("a claim needs every check but the claim itself, and says all that fail", (
   assert.deepEqual(
     told.map((check) => check.code),
     ["receipt_network", "receipt_preimage"],
+  );
+});
+
+test("whatever single letter of a bundle is changed, it is invalid", () => {
+  const { bundle } = sell({ seller: COORDINATOR });
+  const { receipt, manifest, invoice, preimage } = bundle;
+  type Place = readonly [string, (change: (text: string) => string) => unknown];
+  const places: readonly Place[] = [
+    ...(["id", "pubkey", "sig", "content"] as const).flatMap((field): readonly Place[] => [
+      [receipt[field], (change) => ({ ...bundle, receipt: { ...receipt, [field]: change(receipt[field]) } })],
+      [manifest[field], (change) => ({ ...bundle, manifest: { ...manifest, [field]: change(manifest[field]) } })],
+    ]),
+    ...receipt.tags.map((tag, at): Place => {
+      const edit = (change: (text: string) => string) => ({
+        ...bundle,
+        receipt: {
+          ...receipt,
+          tags: receipt.tags.map((t, index) => (index === at ? [t[0], change(t[1] ?? ""), ...t.slice(2)] : t)),
+        },
+      });
+      return [tag[1] ?? "", edit];
+    }),
+    [invoice, (change) => ({ ...bundle, invoice: change(invoice) })],
+    [preimage, (change) => ({ ...bundle, preimage: change(preimage) })],
+  ];
+  const anywhere = fc
+    .constantFrom(...places)
+    .chain((place) => fc.tuple(fc.constant(place), fc.nat(place[0].length - 1)));
+  fc.assert(
+    fc.property(anywhere, fc.constantFrom(...'0af1z9"\\'), ([[text, edit], at], letter) => {
+      fc.pre(text[at] !== letter);
+      const changed = edit((whole) => whole.slice(0, at) + letter + whole.slice(at + 1));
+      if (validators.isReceiptBundle(changed)) assert.equal(verify(changed).verdict, "invalid");
+    }),
+    { numRuns: 150 },
   );
 });
 

@@ -1,9 +1,11 @@
+import type { LightningNetwork } from "@oa/shared/core/bolt11.ts";
 import { isRejection, type Rejection, reject } from "@oa/shared/core/refusal.ts";
 import type { ReceiptReport } from "@oa/shared/generated/types.ts";
 import { type Command, type CommandContext, defineCommand } from "./command.ts";
 import { plain } from "./terminal.ts";
 
-const NETWORKS = ["bitcoin", "testnet", "signet", "regtest"] as const;
+// Written out: the codec is heavy, and help loads this module.
+const NETWORKS: readonly LightningNetwork[] = ["bitcoin", "testnet", "signet", "regtest"];
 
 export const command: Command = defineCommand({
   words: ["receipt", "verify"],
