@@ -20,6 +20,9 @@ test("without settings everything has its default, and nothing is contacted", as
     completion_note_relays: [],
     private_allow: [],
     concurrency: 1,
+    run_caps: { memory_bytes: 4_294_967_296, cpu_ms: 14_400_000 },
+    artifacts_bytes: 10_737_418_240,
+    log_bytes: 50_000_000,
     machine_state_file: null,
     backends: {},
     local_only: false,
@@ -28,6 +31,8 @@ test("without settings everything has its default, and nothing is contacted", as
     otel_endpoint: null,
     aup: "strict",
     kill_switch: false,
+    zone: "supervised",
+    quotas: {},
   });
 });
 
@@ -40,6 +45,17 @@ test("an option wins over the environment, which wins over the file", async () =
   assert.deepEqual(config.relays, ["wss://a.example", "wss://b.example"]);
   assert.equal(config.edge_url, "https://file.example");
   assert.equal(config.concurrency, 3);
+});
+
+test("what runs may use, and what outputs and the log may take, is the owner's to say", async () => {
+  write('{"run_caps": {"memory_mb": 512}, "artifacts_mb": 100, "log_mb": 2}');
+  const { run_caps, artifacts_bytes, log_bytes } = await readConfig(folder, {});
+  assert.deepEqual(run_caps, { memory_bytes: 536_870_912, cpu_ms: 14_400_000 });
+  assert.deepEqual([artifacts_bytes, log_bytes], [104_857_600, 2_097_152]);
+  write('{"run_caps": {"memory_mb": 1}}');
+  await assert.rejects(readConfig(folder, {}), { code: "config_invalid" });
+  write('{"run_caps": {"disk_mb": 1}}');
+  await assert.rejects(readConfig(folder, {}), /run_caps/);
 });
 
 test("a worker that is local only has no relay, edge, note or trace, whatever else is set", async () => {
