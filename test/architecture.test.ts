@@ -161,6 +161,22 @@ describe("each thing has one obvious place", () => {
       "scripts/test.ts",
     ],
     "node:sqlite": ["worker/adapters/sqlite.ts", "worker/adapters/data-lock.ts", "worker/searchkit/database.ts"],
+    // A relay is a WebSocket to addresses that were checked like those of a request.
+    ws: ["worker/adapters/relay-connection.ts"],
+    // The tunnel connects sandboxed programs; the bridge is its other end; edge.ts looks for a free port of this machine.
+    "node:net": [
+      "worker/adapters/edge.ts",
+      "worker/adapters/http-exchange.ts",
+      "worker/adapters/ip-address.ts",
+      "worker/adapters/tunnel-bridge.ts",
+      "worker/adapters/tunnel.ts",
+    ],
+    "node:dns": [],
+    "node:dns/promises": ["worker/adapters/egress.ts"],
+    "node:tls": [],
+    "node:dgram": [],
+    "node:http2": [],
+    undici: [],
     "node:http": ["worker/adapters/http-exchange.ts"],
     "node:https": ["worker/adapters/http-exchange.ts"],
   };
@@ -173,6 +189,36 @@ describe("each thing has one obvious place", () => {
       );
     });
   }
+  it("nothing of the worker connects by the runtime's own means, but to its own control API and its own edge", () => {
+    const own = ["worker/cli/control-client.ts", "worker/start.ts"];
+    const door = /(?<![.\w"'`])(?:fetch\(|new (?:WebSocket|EventSource)\()|globalThis\.fetch\(|\bdial\(/;
+    const doors = ["worker/adapters/relay-connection.ts", "worker/adapters/tunnel.ts", ...own];
+    const others = sources.filter((path) => path.startsWith("worker/") && !isTest(path) && door.test(bare(path)));
+    assert.deepEqual(
+      others.filter((path) => !doors.includes(path)),
+      [],
+    );
+  });
+  it("only what the worker does for itself starts a program outside the sandbox", () => {
+    const outside = [
+      "worker/adapters/edge-build.ts",
+      "worker/adapters/keys.ts",
+      "worker/adapters/process.ts",
+      "worker/adapters/sandbox.ts",
+      "worker/adapters/site-build.ts",
+      "worker/cli/service-of.ts",
+      "worker/main.ts",
+      "worker/main/secrets.ts",
+    ];
+    const users = sources.filter((path) => !isTest(path) && /\bopenProcesses\(/.test(bare(path)));
+    assert.deepEqual(
+      users.filter((path) => !outside.includes(path)),
+      [],
+    );
+    for (const path of sources.filter((path) => path.startsWith("worker/ops/") && !isTest(path))) {
+      assert.doesNotMatch(bare(path), /\bProcesses\b.*adapters\/process/, path);
+    }
+  });
   it("no file is longer than 400 lines", () => {
     const long = sources
       .map((path) => [path, code(path).split("\n").length] as const)

@@ -15,6 +15,7 @@ import { intakeProjection } from "@oa/shared/intake/views.ts";
 import { machineProjection } from "@oa/shared/machine/views.ts";
 import { filter as wrapFilter } from "@oa/shared/nostr/24051-install-config.ts";
 import { filter as releaseFilter } from "@oa/shared/nostr/30052-release.ts";
+import { filter as keyFilter } from "@oa/shared/nostr/31640-key-rotation.ts";
 import { signEvent } from "@oa/shared/nostr/template.ts";
 import { filters as yankFilters } from "@oa/shared/nostr/yank.ts";
 import { pairingProjection } from "@oa/shared/pairing/views.ts";
@@ -38,6 +39,7 @@ import { openMailbox } from "./adapters/mailbox.ts";
 import { NO_RELAYS } from "./adapters/no-relays.ts";
 import { openConfinedProcesses, openProcesses } from "./adapters/process.ts";
 import { nativeSha256, openRandom } from "./adapters/random.ts";
+import { relayAddresses } from "./adapters/relay-addresses.ts";
 import { relayCursors } from "./adapters/relay-cursors.ts";
 import { type CursorStore, openRelayPool } from "./adapters/relay-pool.ts";
 import { openRunGuard, type UsageCaps } from "./adapters/run-usage.ts";
@@ -182,7 +184,11 @@ export async function openWorker(config: Config, token?: string): Promise<Worker
   const edge = edge_url === null || edgeEgress === null ? null : openEdgeClient(edge_url, edgeEgress);
   const pool = config.local_only
     ? NO_RELAYS
-    : openRelayPool({ schnorr, signAuth: (template) => signEvent(template, own.secret_key, random(32)) });
+    : openRelayPool({
+        schnorr,
+        addresses: relayAddresses([...relays, ...config.completion_note_relays], config.private_allow),
+        signAuth: (template) => signEvent(template, own.secret_key, random(32)),
+      });
   const processes = openProcesses();
   const sandbox = await thisMachinesSandbox();
   const guard = openRunGuard({
@@ -314,7 +320,7 @@ export async function openWorker(config: Config, token?: string): Promise<Worker
       schnorr,
       random,
     },
-    ...{ store, feed, engine, leases: openLeases(engineOptions), indexes, backends, edge, report },
+    ...{ store, feed, engine, leases: openLeases(engineOptions), indexes, backends, edge, pool, report },
     kill_switch: killSwitch,
     decideAll: (id, tasks) => database.commit(() => store.handle(context(id), tasks)),
     now_ms: clock.now_ms,
@@ -330,6 +336,12 @@ export async function openWorker(config: Config, token?: string): Promise<Worker
       return author.secret_key;
     },
     lookUp,
+    ...(relays.length === 0
+      ? {}
+      : {
+          keyStatements: (keys, signal) =>
+            pool.query(relays, [keyFilter(keys)], { timeout_ms: LIMITS.publish_timeout_ms, signal }),
+        }),
     accept: installs.accept,
     doctor: (signal) => examine(machine(config, { database, processes, sandbox, backends, pool }), signal),
   };

@@ -139,6 +139,12 @@ export const LIMITS = {
   snapshot_page_chars: 1_000_000,
   snapshot_listings: 1_000_000,
   snapshot_part_bytes: 20_000_000,
+  site_object_bytes: 24_000_000,
+  site_pack_bytes: 8_000_000,
+  site_shard_files: 500,
+  site_shards_cached: 64,
+  site_manifest_bytes: 400_000,
+  site_upload_timeout_ms: 120_000,
 
   // Install mailbox of one worker.
   mailbox_signers: 64,
@@ -201,6 +207,7 @@ export const LIMITS = {
   // Relays, as the worker talks to them.
   relay_frame_chars: 1_000_000,
   relay_connect_ms: 10_000,
+  relay_close_ms: 1_000,
   relay_silence_ms: 30_000,
   relay_backoff_ms: 1_000,
   relay_backoff_ms_max: 300_000,

@@ -50,7 +50,7 @@ export function exchange(request: Exchange): Promise<ExchangeResult> {
       },
       // Its own agent: the shared one may be told by the environment to use a proxy.
       agent: encrypted ? new https.Agent() : new http.Agent(),
-      lookup: pinned(request.addresses),
+      lookup: pinnedLookup(request.addresses),
       maxHeaderSize: LIMITS.egress_header_bytes,
       insecureHTTPParser: false,
       signal,
@@ -72,7 +72,7 @@ export function exchange(request: Exchange): Promise<ExchangeResult> {
 }
 
 /** A look-up that answers with the checked addresses only. */
-function pinned(addresses: readonly Address[]): LookupFunction {
+export function pinnedLookup(addresses: readonly Address[]): LookupFunction {
   return (_hostname, options, callback) => {
     const [first] = addresses;
     if (first === undefined) callback(new Error("no address"), "", 0);

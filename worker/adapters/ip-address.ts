@@ -30,6 +30,7 @@ const NOT_PUBLIC_4 = blockList("ipv4", [
   ["100.64.0.0", 10], // carrier-grade NAT
   ["127.0.0.0", 8],
   ["169.254.0.0", 16], // link-local, cloud metadata
+  ["168.63.129.16", 32], // a cloud's metadata, at a public address
   ["172.16.0.0", 12],
   ["192.0.0.0", 24],
   ["192.0.2.0", 24],

@@ -1,7 +1,10 @@
 import { LIMITS } from "@oa/shared/core/limits.ts";
 import { Fault } from "@oa/shared/core/refusal.ts";
 import type { NostrEvent } from "@oa/shared/nostr/verify.ts";
+import { WebSocket } from "ws";
 import { cancellation } from "./canceled.ts";
+import { pinnedLookup } from "./http-exchange.ts";
+import { ipFamily } from "./ip-address.ts";
 import type { RelayFilter } from "./relay-pool.ts";
 
 /** Signs NIP-42's event for a relay that asks who is there. */
@@ -11,6 +14,9 @@ export type SignAuth = (template: {
   readonly tags: readonly (readonly string[])[];
   readonly content: "";
 }) => NostrEvent;
+
+/** The checked addresses at which a relay may be connected to. A `Fault` where it may not. */
+export type RelayAddresses = (url: string, signal: AbortSignal) => Promise<readonly string[]>;
 
 /** What a subscription hears; nothing after `closed`. Events are unverified. */
 export interface RelayListener {
@@ -35,7 +41,13 @@ type Answer = { readonly accepted: boolean; readonly message: string };
 /** Connects to a relay (NIP-01, NIP-42). Faults: relay_unreachable, canceled. */
 export async function connectRelay(
   url: string,
-  options: { readonly signAuth?: SignAuth | undefined; readonly signal: AbortSignal; readonly timeout_ms: number },
+  options: {
+    readonly signAuth?: SignAuth | undefined;
+    /** The system's own look-up where absent. */
+    readonly addresses?: RelayAddresses | undefined;
+    readonly signal: AbortSignal;
+    readonly timeout_ms: number;
+  },
 ): Promise<RelayConnection> {
   const socket = await openSocket(url, options);
   const answers = new Map<string, (answer: Answer) => void>();
@@ -55,6 +67,8 @@ export async function connectRelay(
     ended = reason;
     clearInterval(probe);
     socket.close();
+    // A relay that does not say goodbye too must not hold the worker's end.
+    setTimeout(() => socket.terminate(), LIMITS.relay_close_ms).unref();
     for (const answer of [...answers.values()]) answer({ accepted: false, message: reason });
     for (const [id, { listener }] of [...subscriptions]) {
       subscriptions.delete(id);
@@ -123,6 +137,7 @@ export async function connectRelay(
   };
   socket.onclose = () => end("the connection was lost");
   socket.onerror = () => end("the connection was lost");
+  socket.resume();
   return {
     isOpen: () => ended === null,
     close: end,
@@ -156,16 +171,26 @@ function parseFrame(text: string): readonly unknown[] | null {
   }
 }
 
-function openSocket(
-  url: string,
-  { signal, timeout_ms }: { readonly signal: AbortSignal; readonly timeout_ms: number },
-): Promise<WebSocket> {
+/** The most that a UTF-16 unit takes on the wire. */
+const UTF8_BYTES = 3;
+type SocketOptions = Pick<Parameters<typeof connectRelay>[1], "addresses" | "signal" | "timeout_ms">;
+
+async function openSocket(url: string, options: SocketOptions): Promise<WebSocket> {
+  const { signal, timeout_ms } = options;
+  if (!URL.canParse(url) || !/^wss?:$/.test(new URL(url).protocol)) {
+    throw new Fault("relay_unreachable", `${JSON.stringify(url)} is not a relay's address`);
+  }
+  if (signal.aborted) throw cancellation(signal, `connecting to ${url}`);
+  const addresses = await options.addresses?.(url, signal);
+  // Connected to what was checked, whatever the name stands for by then.
+  const found = addresses?.map((address) => ({ address, family: ipFamily(address) }));
   return new Promise((resolve, reject) => {
-    if (!URL.canParse(url) || !/^wss?:$/.test(new URL(url).protocol)) {
-      return reject(new Fault("relay_unreachable", `${JSON.stringify(url)} is not a relay's address`));
-    }
-    if (signal.aborted) return reject(cancellation(signal, `connecting to ${url}`));
-    const socket = new WebSocket(url);
+    const socket = new WebSocket(url, {
+      ...(found === undefined ? {} : { lookup: pinnedLookup(found) }),
+      maxPayload: LIMITS.relay_frame_chars * UTF8_BYTES,
+      perMessageDeflate: false,
+      followRedirects: false,
+    });
     const settle = (fault: Fault | null): void => {
       clearTimeout(timer);
       signal.removeEventListener("abort", onAbort);
@@ -174,9 +199,9 @@ function openSocket(
         resolve(socket);
         return;
       }
-      // Closing one that is still connecting reports an error of its own, which is expected.
+      // Ending one that is still connecting reports an error of its own, which is expected.
       socket.onerror = () => undefined;
-      socket.close();
+      socket.terminate();
       reject(fault);
     };
     const unreachable = (why: string): void =>
@@ -184,7 +209,11 @@ function openSocket(
     const onAbort = (): void => settle(cancellation(signal, `connecting to ${url}`));
     const timer = setTimeout(() => unreachable(`did not open a connection within ${timeout_ms} ms`), timeout_ms);
     signal.addEventListener("abort", onAbort, { once: true });
-    socket.onopen = () => settle(null);
+    socket.onopen = () => {
+      // What the relay says at once waits for who listens to it.
+      socket.pause();
+      settle(null);
+    };
     socket.onerror = () => unreachable("could not be reached");
     socket.onclose = () => unreachable("refused the connection");
   });

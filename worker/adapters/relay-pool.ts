@@ -3,7 +3,7 @@ import { Fault, isRejection } from "@oa/shared/core/refusal.ts";
 import { type NostrEvent, type SchnorrVerify, type VerifiedEvent, verifyEvent } from "@oa/shared/nostr/verify.ts";
 import { matchFilter } from "nostr-tools/filter";
 import { throwIfCanceled } from "./canceled.ts";
-import { connectRelay, type RelayConnection, type SignAuth } from "./relay-connection.ts";
+import { connectRelay, type RelayAddresses, type RelayConnection, type SignAuth } from "./relay-connection.ts";
 import { type Delivery, followRelay } from "./relay-subscription.ts";
 
 /** A NIP-01 filter, as it is sent. */
@@ -67,6 +67,8 @@ export interface RelayPool {
 export interface RelayPoolOptions {
   readonly schnorr: SchnorrVerify;
   readonly signAuth?: SignAuth;
+  /** Where relays may be; anywhere the system's look-up says where absent. */
+  readonly addresses?: RelayAddresses;
   readonly log?: (message: string) => void;
 }
 
@@ -97,7 +99,8 @@ export function openRelayPool(options: RelayPoolOptions): RelayPool {
   };
   const open = (url: string): Promise<RelayConnection> => {
     const made = connectRelay(url, {
-      ...{ signAuth: options.signAuth, signal: closing.signal, timeout_ms: LIMITS.relay_connect_ms },
+      ...{ signAuth: options.signAuth, addresses: options.addresses },
+      ...{ signal: closing.signal, timeout_ms: LIMITS.relay_connect_ms },
     });
     made.catch(() => connections.get(url) === made && connections.delete(url));
     return made;
