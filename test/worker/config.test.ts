@@ -33,6 +33,9 @@ test("without settings everything has its default, and nothing is contacted", as
     kill_switch: false,
     zone: "supervised",
     quotas: {},
+    code_packages: false,
+    signer: null,
+    vault_passphrase_file: null,
   });
 });
 
