@@ -21,7 +21,7 @@ export function openEdgeEgress(edge_url: string): Egress {
 }
 
 export function openEdgeClient(edge_url: string, egress: Pick<Egress, "fetch">): EdgeClient {
-  const ask = (path: string, signal: AbortSignal, body?: object) =>
+  const send = (path: string, signal: AbortSignal, body?: object) =>
     egress.fetch({
       url: `${edge_url}${path}`,
       method: body === undefined ? "GET" : "POST",
@@ -32,7 +32,7 @@ export function openEdgeClient(edge_url: string, egress: Pick<Egress, "fetch">):
       signal,
     });
   const ask = async <T extends object>(path: string, signal: AbortSignal, sent?: object): Promise<T | Rejection> => {
-    const { status, body } = await ask(path, signal, sent);
+    const { status, body } = await send(path, signal, sent);
     const parsed = parseStrict(new TextDecoder().decode(body), { bytes: LIMITS.edge_answer_bytes });
     if (isRejection(parsed))
       return reject("unreachable", `${edge_url} answered ${status} with no JSON: is it an edge?`);
@@ -49,7 +49,7 @@ export function openEdgeClient(edge_url: string, egress: Pick<Egress, "fetch">):
     get: ask,
     post: (path, body, signal) => ask(path, signal, body),
     health: async (signal) => {
-      const { status, headers } = await ask("/health", signal);
+      const { status, headers } = await send("/health", signal);
       if (status !== 200) throw new Error(`it answered ${status}`);
       const date_ms = Date.parse(headers.date ?? "");
       return { date_ms: Number.isNaN(date_ms) ? null : date_ms };
