@@ -2,6 +2,7 @@ import { Hono } from "hono";
 import { Fault, reject } from "../core/refusal.ts";
 import { answer } from "./answer.ts";
 import type { ControlPorts } from "./ports.ts";
+import { approvalRoutes } from "./routes/approvals.ts";
 import { auditRoutes } from "./routes/audit.ts";
 import { eventRoutes } from "./routes/events.ts";
 import { installRoutes } from "./routes/installs.ts";
@@ -10,9 +11,11 @@ import { marketRoutes } from "./routes/market.ts";
 import { metricRoutes } from "./routes/metrics.ts";
 import { pairingRoutes } from "./routes/pairings.ts";
 import { policyRoutes } from "./routes/policy.ts";
+import { reputationRoutes } from "./routes/reputation.ts";
 import { runRoutes } from "./routes/runs.ts";
 import { scheduleRoutes } from "./routes/schedule.ts";
 import { searchRoutes } from "./routes/search.ts";
+import { secretRoutes } from "./routes/secrets.ts";
 import { upgradeRoutes } from "./routes/upgrades.ts";
 
 /**
@@ -31,11 +34,14 @@ export function controlApp(ports: ControlPorts): Hono {
   app.route("/v1/runs", leaseRoutes(ports));
   app.route("/v1/events", eventRoutes(ports));
   app.route("/v1/market", marketRoutes(ports));
+  app.route("/v1/reputation", reputationRoutes(ports));
   app.route("/v1/search", searchRoutes(ports));
   app.route("/v1/schedule", scheduleRoutes(ports));
   app.route("/v1/audit", auditRoutes(ports));
   app.route("/v1/pairings", pairingRoutes(ports));
   app.route("/v1/policy", policyRoutes(ports));
+  app.route("/v1/approvals", approvalRoutes(ports));
+  app.route("/v1/secrets", secretRoutes(ports));
   app.notFound((context) =>
     answer(context, reject("not_found", `there is no ${context.req.method} ${context.req.path}`)),
   );

@@ -1,4 +1,4 @@
-import type { PolicyActionEvaluation, PolicyEvaluation } from "../generated/types.ts";
+import type { PolicyActionEvaluation, PolicyEvaluation, PolicyZone, QuotasConfig } from "../generated/types.ts";
 import { evaluate, type PolicyDecision } from "../policy/evaluate.ts";
 import type { PolicyContext } from "../policy/rule.ts";
 import { validateManifest } from "../upgrade/validate.ts";
@@ -33,6 +33,9 @@ function circumstances(said: PolicyActionEvaluation["context"] = {}, settings: P
 export interface PolicyExplanation {
   readonly install_id: string;
   readonly title: string;
+  readonly zone: PolicyZone;
+  /** Why nothing of it may start; null: it may. */
+  readonly quarantine: string | null;
   readonly manifest: PolicyDecision;
   readonly steps: readonly { readonly step_id: string; readonly op: string; readonly decision: PolicyDecision }[];
 }
@@ -41,6 +44,8 @@ export interface PolicyExplanation {
 export interface PolicyDescription {
   readonly aup: PolicyContext["aup"];
   readonly kill_switch: boolean;
+  readonly zone: PolicyZone;
+  readonly quotas: QuotasConfig;
   readonly rules: readonly { readonly name: string; readonly says: string }[];
   readonly uses: readonly { readonly category: string; readonly severity: string; readonly rules: readonly string[] }[];
 }

@@ -10,6 +10,9 @@ import type {
   ControlKillSwitch,
   ControlPairingRequest,
   ControlPolicyChange,
+  ControlRating,
+  ControlReport,
+  ControlReputationVerify,
   ControlRunClaim,
   ControlRunFail,
   ControlRunLease,
@@ -21,6 +24,7 @@ import type {
   ControlSecretSet,
   ControlUpgradeDiff,
   CronSchedule,
+  ListingReputation,
   PolicyEvaluation,
   ScheduleChanges,
   UpgradeSchedule,
@@ -53,6 +57,10 @@ export interface ConsentView {
   readonly manifest_sha256: string;
   readonly permission_hash: string;
   readonly permissions: readonly { readonly permission: string; readonly sentence: string }[];
+  /** What it asks for and the owner took away before: it stays so. */
+  readonly revoked: readonly { readonly permission: string; readonly sentence: string }[];
+  /** How long this worker has known the release, beside what its author says. */
+  readonly age: string;
   readonly inputs: Readonly<Record<string, unknown>>;
   /** What the policy says of it; what it denies is never offered. */
   readonly policy: AupAssessment;
@@ -103,6 +111,14 @@ export interface VaultView {
   readonly vault: { readonly status: "none" | "locked" | "open"; readonly kept_by: "keychain" | "passphrase" };
   /** Empty while it is locked: names are encrypted too. */
   readonly secrets: readonly SecretView[];
+}
+
+/** An event that was signed in the owner's name, and what each relay said. */
+export interface PublishedOwn {
+  readonly event_id: string;
+  /** The key that signed it. */
+  readonly by: string;
+  readonly relays: readonly { readonly relay: string; readonly accepted: boolean; readonly message: string }[];
 }
 
 /** A page of the workspace's events, oldest first, with the sequence number to go on from. */
@@ -164,6 +180,12 @@ export interface ControlPorts {
   readonly market: {
     readonly list: (query: URLSearchParams, signal: AbortSignal) => Answer<object>;
     readonly get: (address: string, signal: AbortSignal) => Answer<object>;
+  };
+  readonly reputation: {
+    readonly get: (address: string, signal: AbortSignal) => Answer<ListingReputation>;
+    readonly rate: (address: string, request: ControlRating, signal: AbortSignal) => Answer<PublishedOwn>;
+    readonly report: (address: string, request: ControlReport, signal: AbortSignal) => Answer<PublishedOwn>;
+    readonly verify: (address: string, request: ControlReputationVerify, signal: AbortSignal) => Answer<object>;
   };
   readonly search: (request: ControlSearchRequest, signal: AbortSignal) => Answer<object>;
   readonly schedule: {

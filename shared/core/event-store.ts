@@ -39,9 +39,10 @@ export function task<State, Event extends EventDraft, Command>(
 export interface EventStore {
   /**
    * Loads, decides, appends and updates projections in one transaction. Returns the recorded events, in order, or the
-   * first rejection, with nothing written. A later task on the same subject sees what an earlier one decided.
+   * first rejection, with nothing written. A later task on the same subject sees what an earlier one decided; where the
+   * tasks come from a generator, so does what it yields next.
    */
-  readonly handle: (context: EventContext, tasks: readonly Task[]) => readonly Recorded[] | Rejection;
+  readonly handle: (context: EventContext, tasks: Iterable<Task>) => readonly Recorded[] | Rejection;
   /** The state of one subject, folded from the log. */
   readonly load: LoadState;
   /** Events of one subject, in order. */
@@ -85,7 +86,7 @@ export function openEventStore(
   const states = stateCache(sql);
   const ports = { random, sha256, sealed_fields };
 
-  const handle = (context: EventContext, tasks: readonly Task[]): readonly Recorded[] | Rejection =>
+  const handle = (context: EventContext, tasks: Iterable<Task>): readonly Recorded[] | Rejection =>
     orRollBack(sql, () => {
       const before = repeatedRows(sql, context);
       if (before.length > 0) return before.map((row) => toEvent(sql, row));

@@ -19,6 +19,7 @@ export const REASONS = {
   timeout: failed(504),
 
   // Mirror.
+  checksum_mismatch: refused(422),
   catalog_invalid: failed(502),
   site_build_failed: failed(500),
 

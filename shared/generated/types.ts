@@ -397,6 +397,51 @@ readonly quarantined?: boolean
 readonly reason?: string
 }
 /**
+ * POST /v1/reputation/{address}/rating: the owner's stars and review of a listing.
+ */
+export interface ControlRating {
+readonly stars: number
+readonly review?: string
+/**
+ * The worker's own where absent.
+ * 
+ * @maxItems 32
+ */
+readonly relays?: readonly string[]
+}
+/**
+ * POST /v1/reputation/{address}/report: the owner's report of a listing, for moderators.
+ */
+export interface ControlReport {
+readonly reason: ("malware" | "spam" | "illegal" | "impersonation" | "nudity" | "profanity" | "other")
+readonly text?: string
+/**
+ * The manifest as it was seen.
+ */
+readonly manifest_event_id?: string
+/**
+ * The worker's own where absent.
+ * 
+ * @maxItems 32
+ */
+readonly relays?: readonly string[]
+}
+/**
+ * POST /v1/reputation/{address}/verify: whose roll-up is to be reckoned again, and where it is read.
+ */
+export interface ControlReputationVerify {
+/**
+ * Whoever's is newest where absent.
+ */
+readonly indexer?: string
+/**
+ * The worker's own where absent.
+ * 
+ * @maxItems 32
+ */
+readonly relays?: readonly string[]
+}
+/**
  * POST /v1/runs/:id/cancel.
  */
 export interface ControlRunCancel {
@@ -1209,6 +1254,57 @@ readonly rules: {
 readonly rule: string
 readonly kept_ppm: number
 }[]
+}
+/**
+ * PUT /v1/site: which stored objects make up the site from now on. Objects are named by the SHA-256 of their bytes.
+ */
+export interface SiteManifest {
+/**
+ * Unix seconds; a site takes the place of an older one only.
+ */
+readonly created_at: number
+/**
+ * Merkle root of the snapshot the pages are built from.
+ */
+readonly root: string
+readonly listings: number
+readonly files: number
+/**
+ * Objects that say where each path is; a path is in the one that the first byte of its SHA-256 names, modulo their number.
+ * 
+ * @minItems 1
+ * @maxItems 256
+ */
+readonly shards: readonly string[]
+/**
+ * Objects with the files themselves, one after the other.
+ * 
+ * @minItems 1
+ * @maxItems 4096
+ */
+readonly packs: readonly string[]
+}
+/**
+ * Where the files of a published site are, by path.
+ */
+export interface SiteShard {
+[k: string]: {
+readonly pack: number
+readonly offset: number
+/**
+ * As stored.
+ */
+readonly bytes: number
+/**
+ * Content-Type.
+ */
+readonly type: string
+/**
+ * Of the file before it was compressed.
+ */
+readonly sha256: string
+readonly gzip: boolean
+} | undefined
 }
 /**
  * GET /v1/snapshot: every listing with its signed events, in the order of addresses, for mirrors.

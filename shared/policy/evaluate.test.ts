@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, it, test } from "node:test";
 import type { PolicyAction } from "../generated/types.ts";
-import { actionOfStep, covers, type StepAction, templateApproval } from "./action.ts";
+import { actionOfStep, approvalOf, covers, declaredPins, type StepAction } from "./action.ts";
 import { evaluate } from "./evaluate.ts";
 import type { PolicyContext, PolicyRule, PolicyVerdict } from "./rule.ts";
 import { POLICY_RULES } from "./rules/index.ts";
@@ -81,10 +81,12 @@ test("rules have stable names, each its own", () => {
 describe("the approval that consent to an install gives a step", () => {
   const step: StepAction = {
     ...{ manifest_sha256: "a".repeat(64), step_id: "notify", op: "http.request", effect: "external_write" },
+    ...{ principal: "w".repeat(64), install_id: "install_1", pattern_sha256: "c".repeat(64) },
     params: { url: "https://hooks.example.com/x", method: "POST", body: "${steps.read.content}" },
     needs: ["network:egress:hooks.example.com", "tool:invoke:http.request"],
   };
-  const approval = templateApproval(step);
+  const pins = declaredPins(step);
+  const approval = pins && approvalOf("appr_1", "template", pins, 100_000);
   const covered = (change: Partial<StepAction>) =>
     approval !== null && covers(approval, actionOfStep({ ...step, ...change }), 0);
 
@@ -96,6 +98,9 @@ describe("the approval that consent to an install gives a step", () => {
     const others: readonly Partial<StepAction>[] = [
       { manifest_sha256: "b".repeat(64) },
       { step_id: "other" },
+      { install_id: "install_2" },
+      { principal: "v".repeat(64) },
+      { pattern_sha256: "d".repeat(64) },
       { op: "nostr.publish" },
       { params: { ...step.params, method: "DELETE" } },
       { params: { url: step.params.url } },
@@ -107,18 +112,26 @@ describe("the approval that consent to an install gives a step", () => {
   });
   it("is given only where every target and the method are known", () => {
     const open = { ...step, needs: ["network:egress:${steps.read.host}", "tool:invoke:http.request"] };
-    assert.equal(templateApproval(open), null);
-    assert.equal(templateApproval({ ...step, params: { ...step.params, method: "${inputs.method}" } }), null);
-    assert.equal(templateApproval({ ...step, needs: ["tool:invoke:http.request"] }), null);
+    assert.equal(declaredPins(open), null);
+    assert.equal(declaredPins({ ...step, params: { ...step.params, method: "${inputs.method}" } }), null);
+    assert.equal(declaredPins({ ...step, needs: ["tool:invoke:http.request"] }), null);
   });
   it("is not needed for what writes nothing outside", () => {
-    assert.equal(templateApproval({ ...step, effect: "read" }), null);
-    assert.equal(templateApproval({ ...step, effect: "local_write" }), null);
+    assert.equal(declaredPins({ ...step, effect: "read" }), null);
+    assert.equal(declaredPins({ ...step, effect: "local_write" }), null);
   });
   it("a template that leaves anything open covers nothing", () => {
     const action = actionOfStep(step);
     assert.ok(approval !== null);
-    for (const field of ["manifest_sha256", "step_id", "op", "action_type", "method", "targets"] as const) {
+    for (const field of [
+      "manifest_sha256",
+      "pattern_sha256",
+      "step_id",
+      "op",
+      "action_type",
+      "method",
+      "targets",
+    ] as const) {
       const { [field]: _, ...rest } = approval;
       assert.ok(!covers(rest, action, 0), field);
     }

@@ -25,6 +25,8 @@ export interface PolicyContext {
   readonly grant: readonly string[] | null;
   readonly approvals: readonly PolicyApproval[];
   readonly quotas: readonly PolicyQuota[];
+  /** Why the install it belongs to is quarantined; null or absent: it is not. */
+  readonly quarantine?: string | null;
   /** Where the action is to install it. */
   readonly manifest?: UpgradeManifest;
 }

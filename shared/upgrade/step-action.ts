@@ -1,9 +1,10 @@
-import type { Json } from "../core/json.ts";
+import { sha256Hex } from "../core/hash.ts";
+import { canonicalize, type Json } from "../core/json.ts";
 import { expandHome, type Permission, parsePermission } from "../core/permission.ts";
 import { isRejection, type Rejection, reject } from "../core/refusal.ts";
 import { resolvePartly } from "../core/wiring.ts";
-import type { PolicyApproval } from "../generated/types.ts";
-import { actionOfStep, isExternalWrite, type StepAction, targetsOf, templateApproval } from "../policy/action.ts";
+import type { ApprovalPins } from "../generated/types.ts";
+import { actionOfStep, declaredPins, isExternalWrite, type StepAction, targetsOf } from "../policy/action.ts";
 import { neededBy } from "./inference.ts";
 import { opDefinition } from "./op-schema.ts";
 import { effectOf } from "./plan.ts";
@@ -13,8 +14,8 @@ interface Step {
   readonly op: string;
   readonly params: Readonly<Record<string, unknown>>;
 }
-interface Owner {
-  readonly manifest_sha256: string;
+/** Whose step it is. `principal`, `install_id`, `run_id`: where somebody is about to perform it. */
+interface Owner extends Pick<StepAction, "principal" | "install_id" | "run_id" | "manifest_sha256"> {
   readonly home: string;
 }
 
@@ -22,7 +23,7 @@ interface Owner {
  * A planned step as the policy gate judges it; what is not known yet stays `${…}` in what it needs. Refusals: op_unknown,
  * path_unsafe, host_invalid.
  */
-export function plannedAction(step: Step, { manifest_sha256, home }: Owner): StepAction | Rejection {
+export function plannedAction(step: Step, { home, ...owner }: Owner): StepAction | Rejection {
   const { step_id, op } = step;
   const definition = opDefinition(op);
   if (definition === undefined) return reject("op_unknown", `there is no op ${op}`);
@@ -32,22 +33,33 @@ export function plannedAction(step: Step, { manifest_sha256, home }: Owner): Ste
     if (isRejection(permission)) return permission;
     needs.push(permission);
   }
-  return { manifest_sha256, step_id, op, effect: effectOf(definition, params), params, needs: expandHome(needs, home) };
+  const effect = effectOf(definition, params);
+  const pattern = effect === "external_write" ? { pattern_sha256: sha256Hex(canonicalize(params)) } : {};
+  return { ...owner, step_id, op, effect, params, ...pattern, needs: expandHome(needs, home) };
 }
 
-/** A step with the values it is performed with: text of a value is text, whatever it looks like. */
-export function performedAction(step: Step, owner: Owner): StepAction | Rejection {
-  const escaped = resolvePartly("${inputs.values}", () => step.params as Json);
+/** A planned step with the values it is performed with: text of a value is text, whatever it looks like. */
+export function performedAction(
+  step: Step,
+  values: Readonly<Record<string, unknown>>,
+  owner: Owner,
+): StepAction | Rejection {
+  const escaped = resolvePartly("${inputs.values}", () => values as Json);
   const action = plannedAction({ ...step, params: escaped as Readonly<Record<string, unknown>> }, owner);
-  return isRejection(action) ? action : { ...action, params: step.params };
+  if (isRejection(action) || action.effect !== "external_write") return action;
+  return { ...action, params: values, pattern_sha256: sha256Hex(canonicalize(step.params)) };
 }
 
-/** The approvals that consent to a manifest gave its steps: for exactly the writes to the outside it declares. */
-export function templateApprovals(steps: readonly Step[], owner: Owner): readonly PolicyApproval[] {
+/** What consent to a manifest approves of its steps: exactly the writes to the outside it declares. */
+export function declaredWrites(
+  steps: readonly Step[],
+  owner: Owner,
+): readonly { readonly pins: ApprovalPins; readonly sentence: string }[] {
   return steps.flatMap((step) => {
-    const action = plannedAction(step, owner);
-    const approval = isRejection(action) ? null : templateApproval(action);
-    return approval === null ? [] : [approval];
+    const planned = plannedAction(step, owner);
+    if (isRejection(planned)) return [];
+    const pins = declaredPins(planned);
+    return pins === null ? [] : [{ pins, sentence: `${writeSentence(planned)} without asking again.` }];
   });
 }
 
@@ -63,16 +75,26 @@ export function externalWrites(steps: readonly Step[], owner: Owner): readonly E
   return steps.flatMap((step) => {
     const planned = plannedAction(step, owner);
     if (isRejection(planned)) return [];
-    const action = actionOfStep(planned);
-    if (!isExternalWrite(action)) return [];
-    const approved = templateApproval(planned) !== null;
+    if (!isExternalWrite(actionOfStep(planned))) return [];
+    const approved = declaredPins(planned) !== null;
     const { step_id, op } = step;
-    const how = action.method === undefined ? op : `${op} ${action.method}`;
     const sentence = approved
-      ? `Step ${step_id} (${how}) writes to ${targetsOf(action).map(nameOf).join(" and ")} without asking again.`
-      : `Step ${step_id} (${how}) would write where only its run can say: it is stopped there.`;
+      ? `${writeSentence(planned)} without asking again.`
+      : `Step ${step_id} (${howOf(planned)}) would write where only its run can say: it asks you then.`;
     return [{ step_id, op, approved, sentence }];
   });
+}
+
+/** What a step writes outside, or would write, to the end of where; without a full stop. */
+export function writeSentence(step: StepAction, verb = "writes"): string {
+  const targets = targetsOf(actionOfStep(step));
+  const where = targets.length === 0 ? "the outside" : targets.map(nameOf).join(" and ");
+  return `Step ${step.step_id} (${howOf(step)}) ${verb} to ${where}`;
+}
+
+function howOf(step: StepAction): string {
+  const { method } = actionOfStep(step);
+  return method === undefined ? step.op : `${step.op} ${method}`;
 }
 
 function nameOf(target: Permission): string {

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { isRejection } from "@oa/shared/core/refusal.ts";
-import type { UpgradeManifest } from "@oa/shared/generated/types.ts";
+import type { PolicyZone, UpgradeManifest } from "@oa/shared/generated/types.ts";
 import { manifestOf, type Ops, openRunWorld } from "../fakes/runs.ts";
 
 const answer = (url: string, body: string) => {
@@ -12,7 +12,12 @@ const answer = (url: string, body: string) => {
 async function run(
   pipeline: UpgradeManifest["pipeline"],
   permissions: NonNullable<UpgradeManifest["permissions"]>,
-  options: { readonly says?: string; readonly kill_switch?: boolean; readonly title?: string } = {},
+  options: {
+    readonly says?: string;
+    readonly kill_switch?: boolean;
+    readonly title?: string;
+    readonly zone?: PolicyZone;
+  } = {},
 ) {
   const made: string[] = [];
   const request = async ({ url, method = "GET" }: { readonly url: string; readonly method?: string }) => {
@@ -20,7 +25,8 @@ async function run(
     return answer(url, options.says ?? "hello");
   };
   const ops = { "http.request": request, "nostr.publish": async () => made.push("note") } as unknown as Ops;
-  const world = openRunWorld({ ops, kill_switch: options.kill_switch ?? false });
+  const { kill_switch = false, zone = "supervised" } = options;
+  const world = openRunWorld({ ops, kill_switch, zone });
   const stop = new AbortController();
   const loop = world.engine.loop(stop.signal);
   try {
@@ -59,20 +65,13 @@ test("what an install declares writing outside, it writes without being asked", 
   });
 });
 
-test("a write whose host is found only during the run is not done", async () => {
-  const follow = { id: "follow", op: "http.request", method: "POST", url: "${steps.look.body}" } as const;
-  const granted = hosts("a.example", "b.example");
-  const ended = await run([look, follow], granted, { says: "https://b.example/" });
-  assert.deepEqual(ended, { status: "failed", code: "approval_required", made: ["GET https://a.example/state"] });
-});
-
 test("a method that is found only during the run counts as what it turns out to be", async () => {
   const ask = { id: "ask", op: "http.request", method: "${steps.look.body}", url: "https://b.example/" } as const;
   const granted = hosts("a.example", "b.example");
   const read = await run([look, ask], granted, { says: "GET" });
   assert.deepEqual([read.status, read.made.at(-1)], ["succeeded", "GET https://b.example/"]);
-  const write = await run([look, ask], granted, { says: "DELETE" });
-  assert.deepEqual([write.status, write.code, write.made.length], ["failed", "approval_required", 1]);
+  const write = await run([look, ask], granted, { says: "DELETE", zone: "sandbox" });
+  assert.deepEqual([write.status, write.code, write.made.length], ["failed", "action_zone_mismatch", 0]);
 });
 
 test("text that looks like a reference is only text", async () => {

@@ -1,3 +1,4 @@
+import { approvalProjection } from "@oa/shared/approval/views.ts";
 import type { EventContext } from "@oa/shared/core/envelope.ts";
 import { type EventStore, openEventStore, task } from "@oa/shared/core/event-store.ts";
 import { newId } from "@oa/shared/core/id.ts";
@@ -6,18 +7,23 @@ import { permissionHash } from "@oa/shared/core/permission.ts";
 import type { Projection } from "@oa/shared/core/projection.ts";
 import { isRejection } from "@oa/shared/core/refusal.ts";
 import { SEALED_FIELDS } from "@oa/shared/generated/sealed.ts";
-import type { UpgradeManifest } from "@oa/shared/generated/types.ts";
+import type { PolicyZone, QuotasConfig, UpgradeManifest } from "@oa/shared/generated/types.ts";
 import { installDecider } from "@oa/shared/install/decider.ts";
 import { installProjection } from "@oa/shared/install/views.ts";
 import { pairingProjection } from "@oa/shared/pairing/views.ts";
+import { usageProjection } from "@oa/shared/policy/views.ts";
 import { runProjection } from "@oa/shared/run/views.ts";
 import { planOf } from "@oa/shared/upgrade/plan.ts";
 import type { Artifacts } from "@oa/worker/adapters/artifacts.ts";
 import { type Clock, systemClock } from "@oa/worker/adapters/clock.ts";
 import { nativeSha256, openRandom } from "@oa/worker/adapters/random.ts";
 import { openSqlite, type SqliteDatabase } from "@oa/worker/adapters/sqlite.ts";
+import { ownerDecides } from "@oa/worker/admin/decide.ts";
+import { openEventFeed } from "@oa/worker/admin/event-feed.ts";
+import { openKillSwitch } from "@oa/worker/engine/kill-switch.ts";
 import { contractOf, type Effects } from "@oa/worker/engine/perform.ts";
 import { type Engine, type EngineOptions, openEngine } from "@oa/worker/engine.ts";
+import { withInstallApprovals } from "@oa/worker/loops/install-approvals.ts";
 import type { EventPublisher, Op } from "@oa/worker/ops/op.ts";
 
 export const random = openRandom();
@@ -48,21 +54,33 @@ export function openRunWorld(options: {
   readonly concurrency?: number;
   readonly notes?: EventPublisher;
   readonly completion_note_relays?: readonly string[];
+  readonly effects?: object;
   readonly kill_switch?: boolean;
+  readonly zone?: PolicyZone;
+  readonly quotas?: QuotasConfig;
   readonly projections?: readonly Projection[];
   readonly artifacts?: Artifacts;
   readonly measure?: EngineOptions["measure"];
   readonly wrap?: (database: SqliteDatabase) => SqliteDatabase;
+  /** What follows in the same transaction, as the worker composes it. */
+  readonly store?: (inner: EventStore, database: SqliteDatabase) => EventStore;
 }): RunWorld {
   const database = (options.wrap ?? ((same) => same))(openSqlite(options.path ?? ":memory:"));
-  const projections = [runProjection, installProjection, pairingProjection, ...(options.projections ?? [])];
-  const store = openEventStore(database, projections, random, SEALED_FIELDS, nativeSha256);
+  const projections = [
+    ...[runProjection, installProjection, pairingProjection, approvalProjection, usageProjection],
+    ...(options.projections ?? []),
+  ];
+  const log = openEventStore(database, projections, random, SEALED_FIELDS, nativeSha256);
+  const approving = withInstallApprovals(log, { sql: database, random, home: HOME, worker: KEY });
+  const store = (options.store ?? ((same) => same))(approving, database);
   const reports: unknown[] = [];
   const clock = options.clock ?? systemClock;
+  const { kill_switch = false, zone, quotas } = options;
   const engine_options: EngineOptions = {
+    kill_switch: openKillSwitch({ store, database, clock, config: { workspace_id: WORKSPACE, kill_switch } }),
     ...{ store, database, clock, random, contractOf },
     ops: options.ops,
-    effects: () => ({}) as Effects,
+    effects: () => (options.effects ?? {}) as Effects,
     notes: options.notes ?? { publish: () => Promise.reject(new Error("no notes in this test")) },
     artifacts: options.artifacts ?? {
       put: async (bytes) => ({ sha256: "c".repeat(64), bytes: bytes.byteLength }),
@@ -77,7 +95,9 @@ export function openRunWorld(options: {
       home: HOME,
       concurrency: options.concurrency ?? 1,
       completion_note_relays: options.completion_note_relays ?? [],
-      kill_switch: options.kill_switch ?? false,
+      kill_switch,
+      ...(zone === undefined ? {} : { zone }),
+      ...(quotas === undefined ? {} : { quotas }),
     },
   };
   const engine = openEngine(engine_options);
@@ -97,6 +117,14 @@ export function contextOf(now_ms: number, correlation_id = "test"): EventContext
     actor_type: "user",
     actor_id: "owner",
     correlation_id,
+  };
+}
+
+/** What explaining a run needs of a worker besides its database: the log's pages and the owner's commands. */
+export function whySide({ database, store }: Pick<RunWorld, "database" | "store">) {
+  return {
+    feed: openEventFeed(store, `workspace/${WORKSPACE}`),
+    decide: ownerDecides(database, store, (id) => contextOf(Date.now(), id)),
   };
 }
 

@@ -1,6 +1,6 @@
 import type { Decider } from "@oa/shared/core/decider.ts";
 import type { EventContext, EventDraft, Recorded } from "@oa/shared/core/envelope.ts";
-import { type EventStore, task } from "@oa/shared/core/event-store.ts";
+import { type EventStore, type Task, task } from "@oa/shared/core/event-store.ts";
 import type { Rejection } from "@oa/shared/core/refusal.ts";
 import type { SqliteDatabase } from "../adapters/sqlite.ts";
 
@@ -10,6 +10,9 @@ export type Decide = <State, Event extends EventDraft, Command>(
   subject_id: string,
   command: Command,
 ) => Promise<readonly Recorded[] | Rejection>;
+
+/** Several tasks of the owner, all or none. */
+export type DecideAll = (correlation_id: string, tasks: readonly Task[]) => Promise<readonly Recorded[] | Rejection>;
 
 /** Commands given at this machine, through the command line or the local UI, are the owner's. */
 export function ownerDecides(

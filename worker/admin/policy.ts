@@ -1,61 +1,99 @@
 import { judge, type PolicyExplanation } from "@oa/shared/api/policy.ts";
 import type { ControlPorts } from "@oa/shared/api/ports.ts";
+import { openApprovals } from "@oa/shared/approval/views.ts";
 import type { EventStore } from "@oa/shared/core/event-store.ts";
 import { isRejection, type Rejection, reject } from "@oa/shared/core/refusal.ts";
+import type { Sql } from "@oa/shared/core/sql.ts";
 import { installDecider } from "@oa/shared/install/decider.ts";
-import { actionOfStep } from "@oa/shared/policy/action.ts";
+import { actionOfStep, approvalOf, isExternalWrite } from "@oa/shared/policy/action.ts";
 import { AUP_CATEGORIES } from "@oa/shared/policy/aup/categories.ts";
+import { type ConductCommand, conductDecider, conductSubject } from "@oa/shared/policy/decider.ts";
 import { evaluate } from "@oa/shared/policy/evaluate.ts";
 import type { PolicyContext } from "@oa/shared/policy/rule.ts";
 import { POLICY_RULES } from "@oa/shared/policy/rules/index.ts";
-import { plannedAction, templateApprovals } from "@oa/shared/upgrade/step-action.ts";
+import { plannedAction } from "@oa/shared/upgrade/step-action.ts";
 import type { Config } from "../config.ts";
+import { circumstances, metricsOf, quotasOf } from "../engine/circumstances.ts";
+import type { KillSwitch } from "../engine/kill-switch.ts";
 import { planRelease } from "../engine.ts";
+import type { Decide } from "./decide.ts";
 
 export interface PolicyOptions {
-  readonly config: Pick<Config, "aup" | "kill_switch">;
+  readonly config: Pick<Config, "aup" | "kill_switch" | "zone" | "quotas">;
   readonly store: EventStore;
+  readonly sql: Sql;
+  readonly decide: Decide;
+  readonly kill_switch: KillSwitch;
   readonly home: string;
+  /** This worker's public key. */
+  readonly worker: string;
   readonly now_ms: () => number;
 }
 
-/** The policy gate, for those who ask what it would say. */
+/** The policy gate: what it would say, and what its owner sets. */
 export function policyPort(options: PolicyOptions): ControlPorts["policy"] {
-  const { aup, kill_switch } = options.config;
-  const settings = () => ({ aup, kill_switch, now_ms: options.now_ms() });
+  const { config, kill_switch, store, decide, now_ms } = options;
+  const { aup } = config;
+  const settings = () => ({ aup, kill_switch: kill_switch.isOn(), now_ms: now_ms() });
+  const explained = (install_id: string) => explain(options, install_id);
   return {
     evaluate: (request) => judge(request, settings()),
-    explain: (install_id) => explain(options, install_id),
+    explain: explained,
     describe: () => ({
-      ...{ aup, kill_switch },
+      ...{ aup, kill_switch: kill_switch.isOn(), zone: config.zone, quotas: config.quotas },
       rules: POLICY_RULES.map(({ name, says }) => ({ name, says })),
       uses: AUP_CATEGORIES.map(({ name: category, severity, rules }) => {
         return { category, severity, rules: rules.map(({ name, says }) => `${name}: ${says}`) };
       }),
     }),
+    killSwitch: () => kill_switch.status(),
+    setKillSwitch: ({ on, reason = `switched ${on ? "on" : "off"} by the owner` }) => kill_switch.set(on, reason),
+    change: async (install_id, { zone, quarantined, reason = "decided by the owner" }) => {
+      if (store.load(installDecider, install_id).status === "none") {
+        return reject("not_found", `there is no install ${install_id}`);
+      }
+      const commands: ConductCommand[] = [];
+      if (zone !== undefined) commands.push({ type: "set_zone", zone });
+      if (quarantined === true) commands.push({ type: "quarantine", reason, now_ms: now_ms() });
+      if (quarantined === false) commands.push({ type: "lift", reason });
+      for (const command of commands) {
+        const done = await decide(conductDecider, conductSubject(install_id), command);
+        if (isRejection(done)) return done;
+      }
+      const { zone: set, quarantine } = store.load(conductDecider, conductSubject(install_id));
+      return { install_id, zone: set ?? config.zone, quarantine };
+    },
   };
 }
 
-function explain({ config, store, home, now_ms }: PolicyOptions, install_id: string): PolicyExplanation | Rejection {
+function explain(options: PolicyOptions, install_id: string): PolicyExplanation | Rejection {
+  const { store, sql, home, worker, now_ms, config } = options;
   const { active } = store.load(installDecider, install_id);
   if (active === null) return reject("not_found", `nothing is installed as ${install_id}`);
   const planned = planRelease(active, home);
   if (isRejection(planned)) return planned;
   const { manifest, pins, grant } = active;
   if (manifest === null) return reject("not_found", `the manifest of ${install_id} was deleted`);
-  const owner = { manifest_sha256: pins.manifest_sha256, home };
-  const context: PolicyContext = {
-    ...{ aup: config.aup, kill_switch: config.kill_switch, now_ms: now_ms() },
-    ...{ zone: "supervised", grant, quotas: [], approvals: templateApprovals(planned.steps, owner) },
-  };
+  const here = circumstances(options, store.load, install_id);
+  const approvals = openApprovals(sql, install_id)
+    .filter(({ status }) => status === "approved")
+    .map((one) => approvalOf(one.approval_id, one.scope, one.pins, one.expires_at_ms));
+  const context: PolicyContext = { ...here, now_ms: now_ms(), grant, quotas: [], approvals };
+  const owner = { manifest_sha256: pins.manifest_sha256, home, install_id, principal: worker };
   const steps = planned.steps.map((step) => {
-    const action = plannedAction(step, owner);
+    const planned = plannedAction(step, owner);
     const { step_id, op } = step;
-    if (!isRejection(action)) return { step_id, op, decision: evaluate(actionOfStep(action), context) };
-    const { code, message } = action;
-    const reason = { rule: "plan", verdict: "deny", code, message } as const;
-    return { step_id, op, decision: { verdict: "deny", reasons: [reason] } as const };
+    if (isRejection(planned)) {
+      const { code, message } = planned;
+      const reason = { rule: "plan", verdict: "deny", code, message } as const;
+      return { step_id, op, decision: { verdict: "deny", reasons: [reason] } as const };
+    }
+    const action = actionOfStep(planned);
+    const ledger = { database: sql, config, now_ms: context.now_ms };
+    const limits = quotasOf(ledger, install_id, metricsOf(action), isExternalWrite(action));
+    return { step_id, op, decision: evaluate(action, { ...context, quotas: limits }) };
   });
   const whole = evaluate({ action_type: "upgrade.install" }, { ...context, manifest });
-  return { install_id, title: pins.title, manifest: whole, steps };
+  const { zone, quarantine = null } = here;
+  return { install_id, title: pins.title, zone, quarantine, manifest: whole, steps };
 }

@@ -1,24 +1,34 @@
 import type { ControlPorts, DoctorCheck } from "@oa/shared/api/ports.ts";
+import type { Recorded } from "@oa/shared/core/envelope.ts";
 import type { EventStore } from "@oa/shared/core/event-store.ts";
 import { escapeGlob } from "@oa/shared/core/permission.ts";
-import { reject } from "@oa/shared/core/refusal.ts";
+import { isRejection, reject } from "@oa/shared/core/refusal.ts";
+import type { RunEvent } from "@oa/shared/generated/types.ts";
+import { stepHistories } from "@oa/shared/run/steps.ts";
 import { getRun, listRuns } from "@oa/shared/run/views.ts";
 import type { EdgeClient } from "../adapters/edge-client.ts";
 import { openGrantedFiles } from "../adapters/granted-files.ts";
 import type { MachineState } from "../adapters/machine-state/port.ts";
+import type { RelayPool } from "../adapters/relay-pool.ts";
+import type { Vault } from "../adapters/vault.ts";
 import type { ModelBackends } from "../backends/backend.ts";
 import type { Config } from "../config.ts";
+import type { KillSwitch } from "../engine/kill-switch.ts";
 import type { Engine } from "../engine.ts";
 import { answerSearch } from "../ops/searchkit-query.ts";
 import type { SearchIndexes } from "../searchkit/indexes.ts";
+import { approvalsPort } from "./approvals.ts";
 import { exportLines } from "./audit.ts";
+import type { DecideAll } from "./decide.ts";
 import type { EventFeed } from "./event-feed.ts";
 import { type InstallsOptions, installsPort } from "./installs.ts";
 import { marketPort } from "./market.ts";
 import { openMetrics } from "./metrics.ts";
 import { pairingsPort } from "./pairings.ts";
 import { policyPort } from "./policy.ts";
+import { ownRelays, reputationPort } from "./reputation.ts";
 import { schedulePort } from "./schedule.ts";
+import { secretsPort } from "./secrets.ts";
 import { upgradesPort } from "./upgrades.ts";
 
 export interface PortsOptions extends Omit<InstallsOptions, "lookUp"> {
@@ -28,10 +38,14 @@ export interface PortsOptions extends Omit<InstallsOptions, "lookUp"> {
   readonly store: EventStore;
   readonly feed: EventFeed;
   readonly engine: Engine;
+  readonly kill_switch: KillSwitch;
+  readonly decideAll: DecideAll;
   readonly leases: ControlPorts["leases"];
   readonly indexes: SearchIndexes;
+  readonly vault: Vault;
   readonly backends: ModelBackends;
   readonly edge: EdgeClient | null;
+  readonly pool: Pick<RelayPool, "publish" | "query">;
   readonly doctor: (signal: AbortSignal) => Promise<readonly DoctorCheck[]>;
   readonly report: (error: unknown) => void;
 }
@@ -60,6 +74,11 @@ export function controlPorts(options: PortsOptions): ControlPorts {
     runs: {
       list: (filter) => listRuns(sql, filter),
       get: runOf,
+      steps: (id) => {
+        const run = runOf(id);
+        // A run's subject has run events only.
+        return isRejection(run) ? run : stepHistories(store.bySubject(id) as unknown as readonly Recorded<RunEvent>[]);
+      },
       start: (install_id, deadline_ms) =>
         engine.start(install_id, "manual", deadline_ms === undefined ? {} : { deadline_ms }),
       pause: async (id, reason) => (await engine.pause(id, reason)) ?? runOf(id),
@@ -69,6 +88,7 @@ export function controlPorts(options: PortsOptions): ControlPorts {
     leases: options.leases,
     events: feed.events,
     market: marketPort(options.edge),
+    reputation: reputationPort({ ...options, relays: ownRelays(config.relays, config.edge_url), aup: config.aup }),
     search: ({ query, index, limit }, signal) =>
       answerSearch(
         { query, index: index ?? null, limit },
@@ -78,6 +98,8 @@ export function controlPorts(options: PortsOptions): ControlPorts {
     audit: { verify: () => store.verify(), export: () => exportLines(store) },
     pairings: pairingsPort(options),
     policy: policyPort(options),
+    secrets: secretsPort(options),
+    approvals: approvalsPort(options),
     metrics: openMetrics({ store, sql }),
     doctor: options.doctor,
     report: options.report,

@@ -10,7 +10,7 @@ import { claimableRuns } from "@oa/shared/run/views.ts";
 import type { EngineOptions } from "../engine.ts";
 import { noteRelays } from "./note.ts";
 
-type LeaseOptions = Pick<EngineOptions, "store" | "database" | "clock" | "random" | "config">;
+type LeaseOptions = Pick<EngineOptions, "store" | "database" | "clock" | "random" | "config" | "kill_switch">;
 const CLAIM_TRIES = 8;
 
 /** The workspace's side of leases: engines of other processes claim runs and write what they did. */
@@ -46,6 +46,14 @@ export function openLeases(options: LeaseOptions): ControlPorts["leases"] {
     return isRejection(recorded) ? recorded : { events: recorded };
   };
 
+  /** The workspace's own switch holds for whoever carries its runs out. */
+  const stopped = (run_id: string, command: ControlRunStep["command"]): Rejection | null => {
+    if (command.type !== "start_step" || !options.kill_switch.isOn()) return null;
+    const step = store.load(runDecider, run_id).steps.find(({ plan }) => plan.step_id === command.step_id);
+    if (step?.plan.effect !== "external_write") return null;
+    return reject("kill_switch_active", `the kill switch is on: step ${command.step_id} is not started`);
+  };
+
   const leaseUntil = (lease_ms: number = LIMITS.run_lease_ms): number => clock.now_ms() + lease_ms;
 
   return {
@@ -77,7 +85,8 @@ export function openLeases(options: LeaseOptions): ControlPorts["leases"] {
       const done = await held(id, claim_token, () => ({ type: "start", manifest_sha256, permission_hash }));
       return isRejection(done) ? done : { events: store.bySubject(id) };
     },
-    step: (id, { claim_token, command }) => held(id, claim_token, () => whole(id, command, clock.now_ms(), random)),
+    step: async (id, { claim_token, command }) =>
+      stopped(id, command) ?? held(id, claim_token, () => whole(id, command, clock.now_ms(), random)),
     complete: (id, { claim_token }) =>
       held(id, claim_token, () => ({
         type: "complete",

@@ -1,4 +1,4 @@
-import { covers, isExternalWrite, targetsOf } from "../action.ts";
+import { coveringApproval, isExternalWrite, targetsOf } from "../action.ts";
 import type { PolicyRule } from "../rule.ts";
 
 export const externalWrite: PolicyRule = {
@@ -6,7 +6,7 @@ export const externalWrite: PolicyRule = {
   says: "What is written outside for good needs the owner's approval.",
   judge: (action, { approvals, now_ms }) => {
     if (!isExternalWrite(action)) return [];
-    const approval = approvals.find((one) => covers(one, action, now_ms));
+    const approval = coveringApproval(approvals, action, now_ms);
     if (approval !== undefined) {
       const message = `${approval.approval_id} approves it`;
       return [{ verdict: "allow", code: "approval_allows_action", message }];

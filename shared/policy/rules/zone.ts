@@ -1,12 +1,12 @@
 import type { PolicyZone } from "../../generated/types.ts";
-import { ACTIONS, covers } from "../action.ts";
+import { ACTIONS, coveringApproval } from "../action.ts";
 import type { PolicyRule } from "../rule.ts";
 
 const RANK: Readonly<Record<PolicyZone, number>> = { sandbox: 0, supervised: 1, high_stakes: 2 };
 
 export const zone: PolicyRule = {
   name: "zone",
-  says: "Nothing leaves a sandbox; what leaves the supervised zone for good, and all that is at stake above it, needs approval.",
+  says: "Nothing leaves a sandbox; what cannot be undone needs approval, and in the zone high_stakes one for this very run.",
   judge: (action, context) => {
     const known = ACTIONS[action.action_type];
     // An action may ask for less room than its circumstances give, never for more.
@@ -17,11 +17,14 @@ export const zone: PolicyRule = {
       const message = `${action.action_type} belongs into the zone ${known.zone}, and this is a sandbox`;
       return [{ verdict: "deny", code: "action_zone_mismatch", message }];
     }
-    if (known.zone !== "high_stakes" || context.approvals.some((one) => covers(one, action, context.now_ms))) return [];
+    if (known.zone !== "high_stakes") return [];
+    const approval = coveringApproval(context.approvals, action, context.now_ms);
     if (here === "high_stakes") {
-      const message = `${action.action_type} needs approval before it is done`;
+      if (approval?.scope === "once" || approval?.scope === "run") return [];
+      const message = `${action.action_type} needs its owner's own approval, for this run, before it is done`;
       return [{ verdict: "require_approval", code: "action_pre_approval_required", message }];
     }
+    if (approval !== undefined) return [];
     const message = `${action.action_type} cannot be undone and is for the zone high_stakes, or for an approval`;
     return [{ verdict: "require_approval", code: "action_irreversible_requires_high_stakes", message }];
   },

@@ -1,0 +1,44 @@
+import type { EventDraft, Recorded } from "../core/envelope.ts";
+import type { Projection } from "../core/projection.ts";
+import { one, type Sql } from "../core/sql.ts";
+import type { PolicyEvent, PolicyUsage } from "../generated/types.ts";
+
+export type Metric = keyof PolicyUsage;
+export const METRICS: readonly Metric[] = ["egress_bytes", "model_tokens", "model_ms"];
+
+const HOUR_MS = 3_600_000;
+
+/** `proj_policy_usage`: what each install used, by the hour. */
+export const usageProjection: Projection = {
+  name: "policy_usage",
+  tables: ["proj_policy_usage"],
+  ddl: [
+    `CREATE TABLE IF NOT EXISTS proj_policy_usage (
+       subject_id TEXT NOT NULL, hour INTEGER NOT NULL, metric TEXT NOT NULL, amount INTEGER NOT NULL,
+       PRIMARY KEY (subject_id, hour, metric)) WITHOUT ROWID`,
+  ],
+  apply,
+};
+
+function apply(sql: Sql, recorded: Recorded<EventDraft>): void {
+  const event = recorded as Recorded<PolicyEvent>;
+  if (event.event_type !== "policy.metered") return;
+  const { usage, at_ms } = event.data;
+  for (const metric of METRICS) {
+    const amount = usage[metric];
+    if (amount === undefined) continue;
+    sql.run(
+      `INSERT INTO proj_policy_usage VALUES (?, ?, ?, ?)
+       ON CONFLICT (subject_id, hour, metric) DO UPDATE SET amount = amount + excluded.amount`,
+      ...[event.subject_id, Math.floor(at_ms / HOUR_MS), metric, amount],
+    );
+  }
+}
+
+/** What an install used within 24 hours, whole hours of the clock: the one that the 24 hours begin in counts wholly. */
+export function usedWithinADay(sql: Sql, subject_id: string, metric: Metric, now_ms: number): number {
+  const first = Math.floor(now_ms / HOUR_MS) - 24;
+  const query = `SELECT coalesce(sum(amount), 0) AS amount FROM proj_policy_usage
+    WHERE subject_id = ? AND metric = ? AND hour >= ?`;
+  return one<{ amount: number }>(sql, query, subject_id, metric, first)?.amount ?? 0;
+}
