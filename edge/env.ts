@@ -20,7 +20,11 @@ export interface Env {
   readonly TRUST_ANCHORS?: string;
   /** host:port pairs, with commas between, whose LNURL servers are asked over plain HTTP; for development. */
   readonly LNURL_HOSTS?: string;
-  /** The built site; absent in a test that has none. */
+  /** Where published sites are kept; without it the site is the assets that came with the deployment. */
+  readonly SITE?: R2Bucket;
+  /** Keys in hex, with commas between, that may publish the site, beside the edge's own. */
+  readonly SITE_PUBLISHERS?: string;
+  /** The site as it was deployed, for as long as none has been published. */
   readonly ASSETS?: Fetcher;
   /** "1" adds the route that measures bare signature verification. Never set in wrangler.toml. */
   readonly BENCH?: string;

@@ -16,7 +16,9 @@ import { listingRoutes } from "./routes/listings.ts";
 import { openApi } from "./routes/openapi.ts";
 import { receiptRoutes } from "./routes/receipts.ts";
 import { reputationRoutes } from "./routes/reputation.ts";
+import { siteRoutes } from "./routes/site.ts";
 import { snapshotRoutes } from "./routes/snapshot.ts";
+import { siteFile } from "./site.ts";
 
 const app = new Hono<{ Bindings: Env }>();
 
@@ -48,6 +50,7 @@ app.get("/health", async (context) => context.json({ status: "ok", ...(await cat
 app.get("/openapi.json", (context) => context.json(openApi(new URL(context.req.url).origin)));
 app.route("/v1/listings", listingRoutes);
 app.route("/v1/listings", reputationRoutes);
+app.route("/v1/site", siteRoutes);
 app.route("/v1/snapshot", snapshotRoutes);
 app.route("/v1/workers", installRoutes);
 app.route("/v1/receipts", receiptRoutes);
@@ -64,7 +67,10 @@ app.onError((error, context) => {
 
 /** A file of the built site, where there is one. */
 async function site(context: Context<{ Bindings: Env }>): Promise<Response> {
-  const file = await context.env.ASSETS?.fetch(context.req.raw);
+  const { SITE, ASSETS } = context.env;
+  const published = SITE === undefined ? null : await siteFile(SITE, context.req.raw);
+  if (published !== null) return published;
+  const file = await ASSETS?.fetch(context.req.raw);
   if (file !== undefined && file.status !== 404) return file;
   if (context.req.path !== "/") return file ?? (await context.notFound());
   return context.text(

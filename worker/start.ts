@@ -2,7 +2,6 @@
  * `npm start`: the whole of it on this machine. Brings up the edge and the worker, publishes the example upgrades,
  * installs nightly-index for a repository, runs it, searches what it indexed, and stays up.
  */
-import { existsSync } from "node:fs";
 import { readdir, readFile } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { parseArgs } from "node:util";
@@ -23,6 +22,7 @@ import { makeFolder } from "./adapters/make-folder.ts";
 import { loadSchnorr } from "./adapters/schnorr.ts";
 import { localSigner } from "./adapters/signer.ts";
 import { buildSite } from "./adapters/site-build.ts";
+import { publishSite } from "./adapters/site-publish.ts";
 import { type ControlClient, openControlClient, orThrow } from "./cli/control-client.ts";
 import { publishUpgrade } from "./cli/publish-upgrade.ts";
 import { startDaemon } from "./main/daemon.ts";
@@ -189,18 +189,19 @@ async function mainJob(client: ControlClient, edge: RunningEdge, options: Option
 }
 
 async function site(edge: RunningEdge, data_dir: string, signal: AbortSignal): Promise<void> {
-  const target = join(data_dir, "site");
-  const { built, listings } = orThrow(
+  const folder = join(data_dir, "site");
+  const egress = openEdgeEgress(edge.url);
+  const key = await loadOrCreateKey(data_dir, "worker");
+  const of = orThrow(
     await buildSite({
-      ...{ root: ROOT, target, site_url: edge.url, signal },
-      edge: openEdgeClient(edge.url, openEdgeEgress(edge.url)),
+      ...{ root: ROOT, target: folder, site_url: edge.url, signal, key, now_ms: Date.now() },
+      edge: openEdgeClient(edge.url, egress),
       schnorr: await loadSchnorr(),
-      key: await loadOrCreateKey(data_dir, "worker"),
-      now_ms: Date.now(),
     }),
   );
-  if (built) await edge.serveSite(target);
-  say("✓", "site", `${edge.url}/  ${listings} listings${built ? "" : ", unchanged"}`);
+  const to = { folder, edge_url: edge.url, egress, key, of, signal, now_ms: Date.now };
+  const { sent } = orThrow(await publishSite(to));
+  say("✓", "site", `${edge.url}/  ${of.listings} listings${sent > 0 ? "" : ", unchanged"}`);
 }
 
 async function main(): Promise<void> {
@@ -211,11 +212,10 @@ async function main(): Promise<void> {
   await makeFolder(data_dir);
   const lock = await takeDataLock(data_dir);
   if (lock === null) throw new Fault("busy", `another worker is using ${data_dir}; stop it, or choose another --data`);
-  const edge = await withPort(EDGE_PORT, (port) => {
-    const site_dir = join(data_dir, "site");
-    const at = existsSync(site_dir) ? { site_dir } : {};
-    return startEdge({ port, data_dir: join(data_dir, "edge"), root: ROOT, ...at });
-  });
+  const bindings = { SITE_PUBLISHERS: (await loadOrCreateKey(data_dir, "worker")).public_key };
+  const edge = await withPort(EDGE_PORT, (port) =>
+    startEdge({ port, data_dir: join(data_dir, "edge"), root: ROOT, bindings }),
+  );
   try {
     say("✓", "edge", `${edge.url}  catalog and install mailbox; relay ${edge.relay_url}`);
     say("✓", "published", await publishExamples(edge, data_dir, abort.signal));

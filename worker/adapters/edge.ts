@@ -13,8 +13,6 @@ export interface RunningEdge {
   readonly url: string;
   /** `ws://127.0.0.1:<port>/`. */
   readonly relay_url: string;
-  /** Serves the built site in this folder from now on, under the same address. Open connections end. */
-  readonly serveSite: (site_dir: string) => Promise<void>;
   readonly close: () => Promise<void>;
 }
 
@@ -25,8 +23,6 @@ export interface EdgeOptions {
   readonly data_dir: string;
   /** The checkout. */
   readonly root: string;
-  /** The built site; without it the edge answers `/` with a line of text. */
-  readonly site_dir?: string;
   /** Extra text bindings, for a benchmark. */
   readonly bindings?: Readonly<Record<string, string>>;
   /** What the edge writes to its log; stderr where absent. */
@@ -69,7 +65,6 @@ export async function startEdge(options: EdgeOptions): Promise<RunningEdge> {
     return {
       url,
       relay_url: `${url.replace("http", "ws")}/`,
-      serveSite: (site_dir) => miniflare.setOptions(configuration({ ...own, port, site_dir }, modules)),
       close,
     };
   } catch (error) {
@@ -92,7 +87,7 @@ function keepingSignals<T>(start: () => T): T {
 }
 
 function configuration(options: EdgeOptions, modules: Modules): ConstructorParameters<typeof Miniflare>[0] {
-  const { port, data_dir, site_dir, bindings = {} } = options;
+  const { port, data_dir, bindings = {} } = options;
   const log = options.log ?? ((line: string) => void process.stderr.write(`edge: ${line}\n`));
   const objects = Object.entries(OBJECTS).map(
     ([binding, exportName]) => [binding, { type: "durable-object" as const, worker: NAME, exportName }] as const,
@@ -118,12 +113,9 @@ function configuration(options: EdgeOptions, modules: Modules): ConstructorParam
           manifest: { mainModule: "index.js", modules },
           env: {
             ...Object.fromEntries([...objects, ...texts]),
-            ...(site_dir === undefined ? {} : { ASSETS: { type: "assets" as const } }),
+            SITE: { type: "r2" as const, name: "site" },
           },
           exports: Object.fromEntries(classes),
-          ...(site_dir === undefined
-            ? {}
-            : { assets: { directory: site_dir, hasUserWorker: true, runWorkerFirst: true } }),
         },
       },
     ],

@@ -11,9 +11,13 @@ export const command: Command = defineCommand({
   examples: ["oa edge", "oa edge --port 8787 --data ./edge-data", "oa edge --port 0 --json"],
   run: async ({ data_dir, note, options, print, progress, signal }) => {
     progress("starting the edge …");
-    const { startEdge } = await import("../adapters/edge.ts");
+    const [{ startEdge }, { loadOrCreateKey }] = await Promise.all([
+      import("../adapters/edge.ts"),
+      import("../adapters/keys.ts"),
+    ]);
+    const bindings = { SITE_PUBLISHERS: (await loadOrCreateKey(data_dir, "worker")).public_key };
     const root = dirname(dirname(dirname(fileURLToPath(import.meta.url))));
-    const edge = await startEdge({ port: options.port, data_dir: join(data_dir, "edge"), root, log: note });
+    const edge = await startEdge({ port: options.port, data_dir: join(data_dir, "edge"), root, log: note, bindings });
     try {
       print(
         { url: edge.url, relay_url: edge.relay_url, data_dir },

@@ -1,0 +1,115 @@
+import { parseStrict } from "@oa/shared/core/json.ts";
+import { LIMITS } from "@oa/shared/core/limits.ts";
+import { isRejection } from "@oa/shared/core/refusal.ts";
+import { filesFor, shardOf } from "@oa/shared/core/site-path.ts";
+import type { SiteManifest, SiteShard } from "@oa/shared/generated/types.ts";
+import validators from "@oa/shared/generated/validators.cjs";
+
+export const CURRENT = "site/current";
+export const objectKey = (sha256: string): string => `site/objects/${sha256}`;
+
+/** How long an instance serves a site after another took its place. */
+const CURRENT_MS = 2_000;
+
+let current: { readonly until_ms: number; readonly site: SiteManifest | null } | undefined;
+const shards = new Map<string, SiteShard>();
+
+/** The site that is published, or null where there is none. */
+export async function currentSite(bucket: R2Bucket): Promise<SiteManifest | null> {
+  const now_ms = Date.now();
+  if (current !== undefined && now_ms < current.until_ms) return current.site;
+  const stored = await bucket.get(CURRENT);
+  const value = stored === null ? null : await stored.json();
+  if (value !== null && !validators.isSiteManifest(value)) throw new Error("the stored site manifest is not valid");
+  current = { until_ms: now_ms + CURRENT_MS, site: value };
+  return value;
+}
+
+/** Makes the next request read which site is current. */
+export function forgetCurrentSite(): void {
+  current = undefined;
+}
+
+/** A file of the published site; null where there is no site or no such file. A page without its slash is redirected. */
+export async function siteFile(bucket: R2Bucket, request: Request): Promise<Response | null> {
+  if (request.method !== "GET" && request.method !== "HEAD") return null;
+  const site = await currentSite(bucket);
+  if (site === null) return null;
+  const url = new URL(request.url);
+  for (const path of filesFor(decoded(url.pathname))) {
+    const file = (await shardFor(bucket, site, path))[path];
+    if (file === undefined) continue;
+    if (path.endsWith("/index.html") && !url.pathname.endsWith("/") && !url.pathname.endsWith("/index.html")) {
+      return new Response(null, { status: 308, headers: { Location: `${url.pathname}/${url.search}` } });
+    }
+    return respond(bucket, site, request, file, path, 200);
+  }
+  const missing = (await shardFor(bucket, site, "/404.html"))["/404.html"];
+  return missing === undefined ? null : respond(bucket, site, request, missing, "/404.html", 404);
+}
+
+type File = NonNullable<SiteShard[string]>;
+
+async function respond(
+  bucket: R2Bucket,
+  site: SiteManifest,
+  request: Request,
+  file: File,
+  path: string,
+  status: 200 | 404,
+): Promise<Response> {
+  const etag = `"${file.sha256.slice(0, 32)}"`;
+  const headers = new Headers({
+    "Content-Type": file.type,
+    "Cache-Control": path.startsWith("/_astro/") ? "public, max-age=31536000, immutable" : "public, max-age=60",
+    "Referrer-Policy": "no-referrer",
+    "X-Content-Type-Options": "nosniff",
+    ETag: etag,
+    Vary: "Accept-Encoding",
+  });
+  if (status === 200 && matches(request.headers.get("if-none-match"), etag)) {
+    return new Response(null, { status: 304, headers });
+  }
+  const packed = file.gzip && accepts(request.headers.get("accept-encoding"));
+  if (packed) headers.set("Content-Encoding", "gzip");
+  if (packed || !file.gzip) headers.set("Content-Length", String(file.bytes));
+  if (request.method === "HEAD") return new Response(null, { status, headers });
+  const name = site.packs[file.pack];
+  const range = { offset: file.offset, length: file.bytes };
+  const stored = name === undefined ? null : await bucket.get(objectKey(name), { range });
+  if (stored === null) throw new Error(`the published site lacks a pack for ${path}`);
+  if (packed) return new Response(stored.body, { status, headers, encodeBody: "manual" });
+  const body = file.gzip ? stored.body.pipeThrough(new DecompressionStream("gzip")) : stored.body;
+  return new Response(body, { status, headers });
+}
+
+async function shardFor(bucket: R2Bucket, site: SiteManifest, path: string): Promise<SiteShard> {
+  const name = site.shards[shardOf(path, site.shards.length)];
+  if (name === undefined) throw new Error("the site manifest has no shards");
+  const known = shards.get(name);
+  if (known !== undefined) return known;
+  const stored = await bucket.get(objectKey(name));
+  const parsed = stored === null ? null : parseStrict(await stored.text(), { bytes: LIMITS.site_object_bytes });
+  const value = parsed === null || isRejection(parsed) ? null : parsed.value;
+  if (!validators.isSiteShard(value)) throw new Error(`the published site lacks the shard ${name}`);
+  if (shards.size >= LIMITS.site_shards_cached) shards.clear();
+  shards.set(name, value);
+  return value;
+}
+
+function decoded(path: string): string {
+  try {
+    return decodeURIComponent(path);
+  } catch {
+    return path; // no file has such a name
+  }
+}
+
+function matches(header: string | null, etag: string): boolean {
+  return (header ?? "").split(",").some((text) => [etag, `W/${etag}`, "*"].includes(text.trim()));
+}
+
+/** Whether a client that says so takes gzip (RFC 9110 §12.5.3); one that says nothing gets the plain bytes. */
+function accepts(header: string | null): boolean {
+  return (header ?? "").split(",").some((part) => /^\s*(gzip|\*)\s*(;\s*q=(?!0(\.0+)?\s*$).*)?$/i.test(part));
+}
