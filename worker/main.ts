@@ -16,7 +16,6 @@ import { machineProjection } from "@oa/shared/machine/views.ts";
 import { filter as wrapFilter } from "@oa/shared/nostr/24051-install-config.ts";
 import { filter as releaseFilter } from "@oa/shared/nostr/30052-release.ts";
 import { filter as keyFilter } from "@oa/shared/nostr/31640-key-rotation.ts";
-import { signEvent } from "@oa/shared/nostr/template.ts";
 import { filters as yankFilters } from "@oa/shared/nostr/yank.ts";
 import { pairingProjection } from "@oa/shared/pairing/views.ts";
 import { usageProjection } from "@oa/shared/policy/views.ts";
@@ -27,21 +26,16 @@ import { triggerProjection } from "@oa/shared/trigger/views.ts";
 import { openArtifacts } from "./adapters/artifacts.ts";
 import { thisMachinesCapabilities } from "./adapters/capabilities.ts";
 import { systemClock } from "./adapters/clock.ts";
-import { openCodePackages } from "./adapters/code-packages.ts";
 import { openEdgeClient, openEdgeEgress } from "./adapters/edge-client.ts";
-import { openEgress, openHostRate } from "./adapters/egress.ts";
 import { openFileWatch } from "./adapters/file-watch.ts";
-import { openGrantedFiles } from "./adapters/granted-files.ts";
 import { type Key, loadOrCreateKey } from "./adapters/keys.ts";
 import { openLog } from "./adapters/log.ts";
 import { thisMachine } from "./adapters/machine-state/machine.ts";
 import { openMailbox } from "./adapters/mailbox.ts";
-import { NO_RELAYS } from "./adapters/no-relays.ts";
-import { openConfinedProcesses, openProcesses } from "./adapters/process.ts";
+import { openProcesses } from "./adapters/process.ts";
 import { nativeSha256, openRandom } from "./adapters/random.ts";
-import { relayAddresses } from "./adapters/relay-addresses.ts";
 import { relayCursors } from "./adapters/relay-cursors.ts";
-import { type CursorStore, openRelayPool } from "./adapters/relay-pool.ts";
+import type { CursorStore } from "./adapters/relay-pool.ts";
 import { openRunGuard, type UsageCaps } from "./adapters/run-usage.ts";
 import { thisMachinesSandbox } from "./adapters/sandbox.ts";
 import { loadSchnorr } from "./adapters/schnorr.ts";
@@ -56,10 +50,10 @@ import { takeUpdate } from "./admin/installs.ts";
 import { machine } from "./admin/machine.ts";
 import { listingLookUp } from "./admin/market.ts";
 import { controlPorts, type PortsOptions } from "./admin/ports.ts";
-import { cappedBackends, openModelBackends } from "./backends/backends.ts";
+import { openModelBackends } from "./backends/backends.ts";
 import type { Config } from "./config.ts";
 import { withCleanEvents } from "./engine/clean-events.ts";
-import { cleanArtifacts, guardedEffects, guardedPublisher } from "./engine/guarded-effects.ts";
+import { cleanArtifacts, guardedPublisher } from "./engine/guarded-effects.ts";
 import { joinWorkspace, type Workspace } from "./engine/join.ts";
 import { openKillSwitch } from "./engine/kill-switch.ts";
 import { openLeases } from "./engine/leases.ts";
@@ -77,6 +71,8 @@ import { openScheduleLoop } from "./loops/schedule.ts";
 import { followEvents } from "./loops/telemetry.ts";
 import { openTriggerLoop } from "./loops/trigger.ts";
 import { runsOfInstall } from "./loops/watched-files.ts";
+import { runEffects } from "./main/effects.ts";
+import { workerRelays } from "./main/relays.ts";
 import { openSecrets } from "./main/secrets.ts";
 import { trustOwner } from "./main/trust-owner.ts";
 import { OPS } from "./ops/index.ts";
@@ -182,25 +178,17 @@ export async function openWorker(config: Config, token?: string): Promise<Worker
   const { edge_url } = config;
   const edgeEgress = edge_url === null ? null : openEdgeEgress(edge_url);
   const edge = edge_url === null || edgeEgress === null ? null : openEdgeClient(edge_url, edgeEgress);
-  const pool = config.local_only
-    ? NO_RELAYS
-    : openRelayPool({
-        schnorr,
-        addresses: relayAddresses([...relays, ...config.completion_note_relays], config.private_allow),
-        signAuth: (template) => signEvent(template, own.secret_key, random(32)),
-      });
+  const pool = workerRelays(config, { schnorr, secret_key: own.secret_key });
   const processes = openProcesses();
   const sandbox = await thisMachinesSandbox();
   const guard = openRunGuard({
     capsOf: ({ install_id }) => capsOf(config, install_id === null ? null : getInstall(database, install_id)),
   });
-  const code = openCodePackages(data_dir, processes);
   const machineState = thisMachine(processes, config.machine_state_file);
   const backends = openModelBackends(config.backends);
   const measureMachine = thisMachinesCapabilities(processes, data_dir, sandbox.name);
   const indexes = openSearchIndexes(data_dir, clock.now_ms, secrecy.knows);
   const publisher = { secret_key: own.secret_key, pool, relays, random };
-  const rate = openHostRate();
   const artifacts = cleanArtifacts(await openArtifacts(data_dir, config.artifacts_bytes), secrecy);
   const { kill_switch: forced, zone, quotas } = config;
   const killSwitch = openKillSwitch({
@@ -221,19 +209,7 @@ export async function openWorker(config: Config, token?: string): Promise<Worker
     notes: guardedPublisher(eventPublisher(publisher, null), secrecy),
     secrecy,
     guard,
-    effects: (grant, run) =>
-      guardedEffects(
-        {
-          files: openGrantedFiles(grant, { home }),
-          egress: openEgress(grant, { private_allow: config.private_allow, rate, secrets: secrecy }),
-          events: eventPublisher(publisher, grant),
-          processes: openConfinedProcesses(sandbox, guard.usageOf(run)),
-          backends: cappedBackends(backends, guard.usageOf(run).caps.memory_bytes),
-          indexes,
-          ...(config.code_packages ? { code } : {}),
-        },
-        secrecy,
-      ),
+    effects: runEffects(config, { home, processes, sandbox, backends, indexes, publisher, secrecy, guard }),
     config: {
       workspace_id: WORKSPACE,
       worker: own.public_key,
@@ -241,8 +217,7 @@ export async function openWorker(config: Config, token?: string): Promise<Worker
       concurrency: config.concurrency,
       completion_note_relays: config.local_only ? null : config.completion_note_relays,
       aup: config.aup,
-      ...{ kill_switch: forced, zone, quotas },
-      sandbox: sandbox.name,
+      ...{ kill_switch: forced, zone, quotas, sandbox: sandbox.name },
     },
   };
   const engine = openEngine(engineOptions);
@@ -308,7 +283,6 @@ export async function openWorker(config: Config, token?: string): Promise<Worker
       ? null
       : openTraceExporter({ endpoint: otel_endpoint, egress: openEdgeEgress(otel_endpoint), clock, report });
   const portsOptions: PortsOptions = {
-    sandbox,
     ...{
       config,
       vault,

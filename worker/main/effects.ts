@@ -1,0 +1,45 @@
+import { openCodePackages } from "../adapters/code-packages.ts";
+import { openEgress, openHostRate } from "../adapters/egress.ts";
+import { openGrantedFiles } from "../adapters/granted-files.ts";
+import { openConfinedProcesses, type Processes } from "../adapters/process.ts";
+import type { Sandbox } from "../adapters/sandbox.ts";
+import type { Secrecy } from "../adapters/secrecy.ts";
+import type { ModelBackends } from "../backends/backend.ts";
+import { cappedBackends } from "../backends/capped.ts";
+import type { Config } from "../config.ts";
+import { guardedEffects } from "../engine/guarded-effects.ts";
+import { eventPublisher } from "../engine/publisher.ts";
+import type { EngineOptions } from "../engine.ts";
+import type { SearchIndexes } from "../searchkit/indexes.ts";
+
+/** What a run may touch, from its grant and nothing else; what all runs use together is opened once, here. */
+export function runEffects(
+  { data_dir, private_allow, code_packages }: Config,
+  options: {
+    readonly home: string;
+    readonly processes: Processes;
+    readonly sandbox: Sandbox;
+    readonly backends: ModelBackends;
+    readonly indexes: SearchIndexes;
+    readonly publisher: Parameters<typeof eventPublisher>[0];
+    readonly secrecy: Secrecy;
+    readonly guard: EngineOptions["guard"];
+  },
+): EngineOptions["effects"] {
+  const { home, sandbox, backends, indexes, publisher, secrecy, guard } = options;
+  const code = openCodePackages(data_dir, options.processes);
+  const rate = openHostRate();
+  return (grant, run) => {
+    const usage = guard.usageOf(run);
+    const effects = {
+      files: openGrantedFiles(grant, { home }),
+      egress: openEgress(grant, { private_allow, rate, secrets: secrecy }),
+      events: eventPublisher(publisher, grant),
+      processes: openConfinedProcesses(sandbox, usage),
+      backends: cappedBackends(backends, usage.caps.memory_bytes),
+      indexes,
+      ...(code_packages ? { code } : {}),
+    };
+    return guardedEffects(effects, secrecy);
+  };
+}
