@@ -5,7 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { TestContext } from "node:test";
 import { openEventStore } from "@oa/shared/core/event-store.ts";
-import { isRejection, type Rejection } from "@oa/shared/core/refusal.ts";
+import { Fault, isRejection, type Rejection } from "@oa/shared/core/refusal.ts";
 import type { CronSchedule, MachineReadings } from "@oa/shared/generated/types.ts";
 import { machineProjection } from "@oa/shared/machine/views.ts";
 import type { Sensor } from "@oa/shared/schedule/constraints.ts";
@@ -54,13 +54,18 @@ export function openScheduleWorld(
   const canceled: string[] = [];
   const measured: (readonly Sensor[])[] = [];
   const machine: { -readonly [Name in Sensor]?: MachineReadings[Name] } = {};
+  /** What the database answers with while it is set. */
+  const disk = { full: false };
   const boot = () => {
     const database = openSqlite(join(folder, "worker.db"));
     const store = openEventStore(database, [scheduleProjection, machineProjection], (count) => randomBytes(count));
     const loop = openScheduleLoop({
       store,
       sql: database,
-      commit: database.commit,
+      commit: (body) =>
+        disk.full
+          ? Promise.reject(new Fault("disk_full", "the disk is full", { retryable: true }))
+          : database.commit(body),
       clock: time.clock,
       workspace_id: "ws",
       activeRuns: (install_id) => active.get(install_id) ?? 0,
@@ -109,6 +114,7 @@ export function openScheduleWorld(
     canceled,
     measured,
     machine,
+    disk,
     set,
     side: () => side,
     tick: () => side.loop.tick(),

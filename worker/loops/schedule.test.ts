@@ -84,6 +84,21 @@ test("a start that failed is tried again, one that was refused is recorded", asy
   assert.deepEqual(worker.types().slice(-2), ["schedule.run_started", "schedule.run_refused"]);
 });
 
+test("on a full disk nothing is decided and nothing lost: once there is space each due time is, and runs once", async (context) => {
+  const worker = openScheduleWorld(context, runs);
+  worker.set("install_a");
+  worker.pass(at("01:00"));
+  worker.disk.full = true;
+  for (let tries = 0; tries < 3; tries += 1) assert.ok((await worker.tick()) > 0, "it waits before it tries again");
+  assert.deepEqual([worker.started, worker.types()], [[], ["schedule.set"]]);
+  assert.ok(worker.reported.length >= 3);
+  worker.disk.full = false;
+  await worker.tick();
+  worker.pass(at("02:00"));
+  await worker.tick();
+  assert.deepEqual(worker.started, ["install_a schedule 01:00", "install_a schedule 02:00"]);
+});
+
 test("a crash between the decision and the start loses nothing and decides nothing twice", async (context) => {
   let crash = true;
   const worker = openScheduleWorld(context, (install_id, due_ms) => {
