@@ -294,7 +294,7 @@ export async function openWorker(config: Config, token?: string): Promise<Worker
       schnorr,
       random,
     },
-    ...{ store, feed, engine, leases: openLeases(engineOptions), indexes, backends, edge, pool, report },
+    ...{ sandbox, store, feed, engine, leases: openLeases(engineOptions), indexes, backends, edge, pool, report },
     kill_switch: killSwitch,
     decideAll: (id, tasks) => database.commit(() => store.handle(context(id), tasks)),
     now_ms: clock.now_ms,

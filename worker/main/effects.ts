@@ -2,10 +2,11 @@ import { openCodePackages } from "../adapters/code-packages.ts";
 import { openEgress, openHostRate } from "../adapters/egress.ts";
 import { openGrantedFiles } from "../adapters/granted-files.ts";
 import { openConfinedProcesses, type Processes } from "../adapters/process.ts";
+import type { RunGuard } from "../adapters/run-usage.ts";
 import type { Sandbox } from "../adapters/sandbox.ts";
 import type { Secrecy } from "../adapters/secrecy.ts";
 import type { ModelBackends } from "../backends/backend.ts";
-import { cappedBackends } from "../backends/capped.ts";
+import { cappedBackends } from "../backends/backends.ts";
 import type { Config } from "../config.ts";
 import { guardedEffects } from "../engine/guarded-effects.ts";
 import { eventPublisher } from "../engine/publisher.ts";
@@ -23,7 +24,7 @@ export function runEffects(
     readonly indexes: SearchIndexes;
     readonly publisher: Parameters<typeof eventPublisher>[0];
     readonly secrecy: Secrecy;
-    readonly guard: EngineOptions["guard"];
+    readonly guard: RunGuard;
   },
 ): EngineOptions["effects"] {
   const { home, sandbox, backends, indexes, publisher, secrecy, guard } = options;
