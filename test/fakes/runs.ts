@@ -61,6 +61,7 @@ export function openRunWorld(options: {
   readonly projections?: readonly Projection[];
   readonly artifacts?: Artifacts;
   readonly measure?: EngineOptions["measure"];
+  readonly guard?: NonNullable<EngineOptions["guard"]>;
   readonly wrap?: (database: SqliteDatabase) => SqliteDatabase;
   /** What follows in the same transaction, as the worker composes it. */
   readonly store?: (inner: EventStore, database: SqliteDatabase) => EventStore;
@@ -88,6 +89,7 @@ export function openRunWorld(options: {
       sweep: async () => 0,
     },
     measure: options.measure ?? (async () => ({})),
+    ...(options.guard === undefined ? {} : { guard: options.guard }),
     report: (error) => reports.push(error),
     config: {
       workspace_id: WORKSPACE,
