@@ -8,6 +8,7 @@ import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
 import { LIMITS } from "@oa/shared/core/limits.ts";
 import { isRejection } from "@oa/shared/core/refusal.ts";
+import type { UpgradeManifest } from "@oa/shared/generated/types.ts";
 import { getRun, type RunView } from "@oa/shared/run/views.ts";
 import { openEgress } from "@oa/worker/adapters/egress.ts";
 import { openGrantedFiles } from "@oa/worker/adapters/granted-files.ts";
@@ -89,8 +90,8 @@ describe("while a step works on a large input", () => {
     rmSync(folder, { recursive: true });
   });
 
-  const start = async (steps: readonly { readonly op: string }[]): Promise<string> => {
-    const manifest = manifestOf(steps as never, {
+  const start = async (steps: UpgradeManifest["pipeline"]): Promise<string> => {
+    const manifest = manifestOf(steps, {
       filesystem: [{ path: `${source}/**`, access: "read" }],
       network: ["api.example"],
       tools: [...new Set(steps.map(({ op }) => op))],
