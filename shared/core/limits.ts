@@ -357,6 +357,7 @@ export const LIMITS = {
   dry_run_ms: 10_000,
   dry_run_starts: 50_000,
   fixture_bytes: 20_000_000,
+  fixture_text_chars: 20_000,
 
   // What a worker measures about itself, and the least free disk it runs upgrades with.
   capabilities_kept_ms: 30_000,

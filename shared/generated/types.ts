@@ -3482,6 +3482,10 @@ export interface FixtureFile {
  */
 readonly path: string
 readonly sha256: string
+/**
+ * Its content, where that is a short text: only to show what differs.
+ */
+readonly text?: string
 }
 export interface FixtureEvent {
 readonly kind: number

@@ -58593,7 +58593,7 @@ return errors === 0;
 validate171.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
 
 exports.isUpgradeFixtures = validate172;
-const schema300 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/manifest/upgrade-fixtures.json","title":"UpgradeFixtures","description":"fixtures.json of a folder that `oa upgrade test` runs a pipeline against. Beside it: home/, the home folder before the run, and clones/<step>/, what git.clone brings.","type":"object","required":["inputs","http","generate","clones"],"additionalProperties":false,"properties":{"inputs":{"type":"object","maxProperties":32,"propertyNames":{"pattern":"^[a-z][a-z0-9_]{0,63}$"},"additionalProperties":{"$ref":"https://openagents.dev/schemas/manifest/upgrade-manifest.json#/$defs/InputValue"}},"http":{"type":"array","maxItems":1000,"description":"Answers of http.request. Each is given once, in order, to a request of the same method, address and body.","items":{"title":"FixtureHttp","type":"object","required":["method","url","status","headers","body","encoding"],"additionalProperties":false,"properties":{"method":{"type":"string","maxLength":16},"url":{"type":"string","maxLength":8192},"request_sha256":{"type":"string","pattern":"^[0-9a-f]{64}$","description":"Of the request's body. Absent: any body."},"status":{"type":"integer","minimum":100,"maximum":599},"headers":{"type":"object","additionalProperties":{"type":"string"}},"body":{"type":"string"},"encoding":{"enum":["utf8","base64"]}}}},"generate":{"type":"array","maxItems":1000,"description":"Answers of model.generate, each given once, in order.","items":{"title":"FixtureGenerate","type":"object","required":["backend","model","text"],"additionalProperties":false,"properties":{"backend":{"type":"string","maxLength":64},"prompt_sha256":{"type":"string","pattern":"^[0-9a-f]{64}$","description":"Of the prompt, the home folder written as ~. Absent: any prompt."},"model":{"type":"string","maxLength":500},"text":{"type":"string"}}}},"clones":{"type":"array","maxItems":64,"description":"Results of git.clone; the files lie in clones/<step>/.","items":{"title":"FixtureClone","type":"object","required":["step","repo","commit","branch"],"additionalProperties":false,"properties":{"step":{"type":"string","pattern":"^[A-Za-z0-9_][A-Za-z0-9_-]{0,63}$"},"repo":{"type":"string","maxLength":2048},"commit":{"type":"string","pattern":"^[0-9a-f]{40}([0-9a-f]{24})?$"},"branch":{"type":["string","null"]}}}},"expect":{"title":"FixtureExpectation","type":"object","required":["files","published"],"additionalProperties":false,"description":"What the run must leave behind, exactly. Absent: only that every step succeeds.","properties":{"files":{"type":"array","maxItems":10000,"items":{"title":"FixtureFile","type":"object","required":["path","sha256"],"additionalProperties":false,"properties":{"path":{"type":"string","maxLength":4096,"description":"Below the home folder, clones left out."},"sha256":{"type":"string","pattern":"^[0-9a-f]{64}$"}}}},"published":{"type":"array","maxItems":1000,"items":{"title":"FixtureEvent","type":"object","required":["kind","content","tags"],"additionalProperties":false,"properties":{"kind":{"type":"integer"},"content":{"type":"string"},"tags":{"type":"array","items":{"type":"array","items":{"type":"string"}}}}}}}}}};
+const schema300 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/manifest/upgrade-fixtures.json","title":"UpgradeFixtures","description":"fixtures.json of a folder that `oa upgrade test` runs a pipeline against. Beside it: home/, the home folder before the run, and clones/<step>/, what git.clone brings.","type":"object","required":["inputs","http","generate","clones"],"additionalProperties":false,"properties":{"inputs":{"type":"object","maxProperties":32,"propertyNames":{"pattern":"^[a-z][a-z0-9_]{0,63}$"},"additionalProperties":{"$ref":"https://openagents.dev/schemas/manifest/upgrade-manifest.json#/$defs/InputValue"}},"http":{"type":"array","maxItems":1000,"description":"Answers of http.request. Each is given once, in order, to a request of the same method, address and body.","items":{"title":"FixtureHttp","type":"object","required":["method","url","status","headers","body","encoding"],"additionalProperties":false,"properties":{"method":{"type":"string","maxLength":16},"url":{"type":"string","maxLength":8192},"request_sha256":{"type":"string","pattern":"^[0-9a-f]{64}$","description":"Of the request's body. Absent: any body."},"status":{"type":"integer","minimum":100,"maximum":599},"headers":{"type":"object","additionalProperties":{"type":"string"}},"body":{"type":"string"},"encoding":{"enum":["utf8","base64"]}}}},"generate":{"type":"array","maxItems":1000,"description":"Answers of model.generate, each given once, in order.","items":{"title":"FixtureGenerate","type":"object","required":["backend","model","text"],"additionalProperties":false,"properties":{"backend":{"type":"string","maxLength":64},"prompt_sha256":{"type":"string","pattern":"^[0-9a-f]{64}$","description":"Of the prompt, the home folder written as ~. Absent: any prompt."},"model":{"type":"string","maxLength":500},"text":{"type":"string"}}}},"clones":{"type":"array","maxItems":64,"description":"Results of git.clone; the files lie in clones/<step>/.","items":{"title":"FixtureClone","type":"object","required":["step","repo","commit","branch"],"additionalProperties":false,"properties":{"step":{"type":"string","pattern":"^[A-Za-z0-9_][A-Za-z0-9_-]{0,63}$"},"repo":{"type":"string","maxLength":2048},"commit":{"type":"string","pattern":"^[0-9a-f]{40}([0-9a-f]{24})?$"},"branch":{"type":["string","null"]}}}},"expect":{"title":"FixtureExpectation","type":"object","required":["files","published"],"additionalProperties":false,"description":"What the run must leave behind, exactly. Absent: only that every step succeeds.","properties":{"files":{"type":"array","maxItems":10000,"items":{"title":"FixtureFile","type":"object","required":["path","sha256"],"additionalProperties":false,"properties":{"path":{"type":"string","maxLength":4096,"description":"Below the home folder, clones left out."},"sha256":{"type":"string","pattern":"^[0-9a-f]{64}$"},"text":{"type":"string","maxLength":20000,"description":"Its content, where that is a short text: only to show what differs."}}}},"published":{"type":"array","maxItems":1000,"items":{"title":"FixtureEvent","type":"object","required":["kind","content","tags"],"additionalProperties":false,"properties":{"kind":{"type":"integer"},"content":{"type":"string"},"tags":{"type":"array","items":{"type":"array","items":{"type":"string"}}}}}}}}}};
 const pattern256 = new RegExp("^[0-9a-f]{40}([0-9a-f]{24})?$", "u");
 
 function validate172(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
@@ -59538,7 +59538,7 @@ vErrors.push(err75);
 errors++;
 }
 for(const key8 in data27){
-if(!((key8 === "path") || (key8 === "sha256"))){
+if(!(((key8 === "path") || (key8 === "sha256")) || (key8 === "text"))){
 const err76 = {instancePath:instancePath+"/expect/files/" + i4,schemaPath:"#/properties/expect/properties/files/items/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key8},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err76];
@@ -59599,9 +59599,11 @@ vErrors.push(err80);
 errors++;
 }
 }
-}
-else {
-const err81 = {instancePath:instancePath+"/expect/files/" + i4,schemaPath:"#/properties/expect/properties/files/items/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data27.text !== undefined){
+let data30 = data27.text;
+if(typeof data30 === "string"){
+if(func2(data30) > 20000){
+const err81 = {instancePath:instancePath+"/expect/files/" + i4+"/text",schemaPath:"#/properties/expect/properties/files/items/properties/text/maxLength",keyword:"maxLength",params:{limit: 20000},message:"must NOT have more than 20000 characters"};
 if(vErrors === null){
 vErrors = [err81];
 }
@@ -59611,9 +59613,8 @@ vErrors.push(err81);
 errors++;
 }
 }
-}
 else {
-const err82 = {instancePath:instancePath+"/expect/files",schemaPath:"#/properties/expect/properties/files/type",keyword:"type",params:{type: "array"},message:"must be array"};
+const err82 = {instancePath:instancePath+"/expect/files/" + i4+"/text",schemaPath:"#/properties/expect/properties/files/items/properties/text/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err82];
 }
@@ -59623,11 +59624,9 @@ vErrors.push(err82);
 errors++;
 }
 }
-if(data25.published !== undefined){
-let data30 = data25.published;
-if(Array.isArray(data30)){
-if(data30.length > 1000){
-const err83 = {instancePath:instancePath+"/expect/published",schemaPath:"#/properties/expect/properties/published/maxItems",keyword:"maxItems",params:{limit: 1000},message:"must NOT have more than 1000 items"};
+}
+else {
+const err83 = {instancePath:instancePath+"/expect/files/" + i4,schemaPath:"#/properties/expect/properties/files/items/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
 vErrors = [err83];
 }
@@ -59636,12 +59635,10 @@ vErrors.push(err83);
 }
 errors++;
 }
-const len5 = data30.length;
-for(let i5=0; i5<len5; i5++){
-let data31 = data30[i5];
-if(data31 && typeof data31 == "object" && !Array.isArray(data31)){
-if(data31.kind === undefined){
-const err84 = {instancePath:instancePath+"/expect/published/" + i5,schemaPath:"#/properties/expect/properties/published/items/required",keyword:"required",params:{missingProperty: "kind"},message:"must have required property '"+"kind"+"'"};
+}
+}
+else {
+const err84 = {instancePath:instancePath+"/expect/files",schemaPath:"#/properties/expect/properties/files/type",keyword:"type",params:{type: "array"},message:"must be array"};
 if(vErrors === null){
 vErrors = [err84];
 }
@@ -59650,8 +59647,12 @@ vErrors.push(err84);
 }
 errors++;
 }
-if(data31.content === undefined){
-const err85 = {instancePath:instancePath+"/expect/published/" + i5,schemaPath:"#/properties/expect/properties/published/items/required",keyword:"required",params:{missingProperty: "content"},message:"must have required property '"+"content"+"'"};
+}
+if(data25.published !== undefined){
+let data31 = data25.published;
+if(Array.isArray(data31)){
+if(data31.length > 1000){
+const err85 = {instancePath:instancePath+"/expect/published",schemaPath:"#/properties/expect/properties/published/maxItems",keyword:"maxItems",params:{limit: 1000},message:"must NOT have more than 1000 items"};
 if(vErrors === null){
 vErrors = [err85];
 }
@@ -59660,8 +59661,12 @@ vErrors.push(err85);
 }
 errors++;
 }
-if(data31.tags === undefined){
-const err86 = {instancePath:instancePath+"/expect/published/" + i5,schemaPath:"#/properties/expect/properties/published/items/required",keyword:"required",params:{missingProperty: "tags"},message:"must have required property '"+"tags"+"'"};
+const len5 = data31.length;
+for(let i5=0; i5<len5; i5++){
+let data32 = data31[i5];
+if(data32 && typeof data32 == "object" && !Array.isArray(data32)){
+if(data32.kind === undefined){
+const err86 = {instancePath:instancePath+"/expect/published/" + i5,schemaPath:"#/properties/expect/properties/published/items/required",keyword:"required",params:{missingProperty: "kind"},message:"must have required property '"+"kind"+"'"};
 if(vErrors === null){
 vErrors = [err86];
 }
@@ -59670,9 +59675,8 @@ vErrors.push(err86);
 }
 errors++;
 }
-for(const key9 in data31){
-if(!(((key9 === "kind") || (key9 === "content")) || (key9 === "tags"))){
-const err87 = {instancePath:instancePath+"/expect/published/" + i5,schemaPath:"#/properties/expect/properties/published/items/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key9},message:"must NOT have additional properties"};
+if(data32.content === undefined){
+const err87 = {instancePath:instancePath+"/expect/published/" + i5,schemaPath:"#/properties/expect/properties/published/items/required",keyword:"required",params:{missingProperty: "content"},message:"must have required property '"+"content"+"'"};
 if(vErrors === null){
 vErrors = [err87];
 }
@@ -59681,11 +59685,8 @@ vErrors.push(err87);
 }
 errors++;
 }
-}
-if(data31.kind !== undefined){
-let data32 = data31.kind;
-if(!(((typeof data32 == "number") && (!(data32 % 1) && !isNaN(data32))) && (isFinite(data32)))){
-const err88 = {instancePath:instancePath+"/expect/published/" + i5+"/kind",schemaPath:"#/properties/expect/properties/published/items/properties/kind/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
+if(data32.tags === undefined){
+const err88 = {instancePath:instancePath+"/expect/published/" + i5,schemaPath:"#/properties/expect/properties/published/items/required",keyword:"required",params:{missingProperty: "tags"},message:"must have required property '"+"tags"+"'"};
 if(vErrors === null){
 vErrors = [err88];
 }
@@ -59694,10 +59695,9 @@ vErrors.push(err88);
 }
 errors++;
 }
-}
-if(data31.content !== undefined){
-if(typeof data31.content !== "string"){
-const err89 = {instancePath:instancePath+"/expect/published/" + i5+"/content",schemaPath:"#/properties/expect/properties/published/items/properties/content/type",keyword:"type",params:{type: "string"},message:"must be string"};
+for(const key9 in data32){
+if(!(((key9 === "kind") || (key9 === "content")) || (key9 === "tags"))){
+const err89 = {instancePath:instancePath+"/expect/published/" + i5,schemaPath:"#/properties/expect/properties/published/items/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key9},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err89];
 }
@@ -59707,17 +59707,10 @@ vErrors.push(err89);
 errors++;
 }
 }
-if(data31.tags !== undefined){
-let data34 = data31.tags;
-if(Array.isArray(data34)){
-const len6 = data34.length;
-for(let i6=0; i6<len6; i6++){
-let data35 = data34[i6];
-if(Array.isArray(data35)){
-const len7 = data35.length;
-for(let i7=0; i7<len7; i7++){
-if(typeof data35[i7] !== "string"){
-const err90 = {instancePath:instancePath+"/expect/published/" + i5+"/tags/" + i6+"/" + i7,schemaPath:"#/properties/expect/properties/published/items/properties/tags/items/items/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data32.kind !== undefined){
+let data33 = data32.kind;
+if(!(((typeof data33 == "number") && (!(data33 % 1) && !isNaN(data33))) && (isFinite(data33)))){
+const err90 = {instancePath:instancePath+"/expect/published/" + i5+"/kind",schemaPath:"#/properties/expect/properties/published/items/properties/kind/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
 if(vErrors === null){
 vErrors = [err90];
 }
@@ -59727,9 +59720,9 @@ vErrors.push(err90);
 errors++;
 }
 }
-}
-else {
-const err91 = {instancePath:instancePath+"/expect/published/" + i5+"/tags/" + i6,schemaPath:"#/properties/expect/properties/published/items/properties/tags/items/type",keyword:"type",params:{type: "array"},message:"must be array"};
+if(data32.content !== undefined){
+if(typeof data32.content !== "string"){
+const err91 = {instancePath:instancePath+"/expect/published/" + i5+"/content",schemaPath:"#/properties/expect/properties/published/items/properties/content/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err91];
 }
@@ -59739,9 +59732,17 @@ vErrors.push(err91);
 errors++;
 }
 }
-}
-else {
-const err92 = {instancePath:instancePath+"/expect/published/" + i5+"/tags",schemaPath:"#/properties/expect/properties/published/items/properties/tags/type",keyword:"type",params:{type: "array"},message:"must be array"};
+if(data32.tags !== undefined){
+let data35 = data32.tags;
+if(Array.isArray(data35)){
+const len6 = data35.length;
+for(let i6=0; i6<len6; i6++){
+let data36 = data35[i6];
+if(Array.isArray(data36)){
+const len7 = data36.length;
+for(let i7=0; i7<len7; i7++){
+if(typeof data36[i7] !== "string"){
+const err92 = {instancePath:instancePath+"/expect/published/" + i5+"/tags/" + i6+"/" + i7,schemaPath:"#/properties/expect/properties/published/items/properties/tags/items/items/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err92];
 }
@@ -59753,7 +59754,7 @@ errors++;
 }
 }
 else {
-const err93 = {instancePath:instancePath+"/expect/published/" + i5,schemaPath:"#/properties/expect/properties/published/items/type",keyword:"type",params:{type: "object"},message:"must be object"};
+const err93 = {instancePath:instancePath+"/expect/published/" + i5+"/tags/" + i6,schemaPath:"#/properties/expect/properties/published/items/properties/tags/items/type",keyword:"type",params:{type: "array"},message:"must be array"};
 if(vErrors === null){
 vErrors = [err93];
 }
@@ -59765,7 +59766,7 @@ errors++;
 }
 }
 else {
-const err94 = {instancePath:instancePath+"/expect/published",schemaPath:"#/properties/expect/properties/published/type",keyword:"type",params:{type: "array"},message:"must be array"};
+const err94 = {instancePath:instancePath+"/expect/published/" + i5+"/tags",schemaPath:"#/properties/expect/properties/published/items/properties/tags/type",keyword:"type",params:{type: "array"},message:"must be array"};
 if(vErrors === null){
 vErrors = [err94];
 }
@@ -59777,7 +59778,7 @@ errors++;
 }
 }
 else {
-const err95 = {instancePath:instancePath+"/expect",schemaPath:"#/properties/expect/type",keyword:"type",params:{type: "object"},message:"must be object"};
+const err95 = {instancePath:instancePath+"/expect/published/" + i5,schemaPath:"#/properties/expect/properties/published/items/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
 vErrors = [err95];
 }
@@ -59789,12 +59790,36 @@ errors++;
 }
 }
 else {
-const err96 = {instancePath,schemaPath:"#/type",keyword:"type",params:{type: "object"},message:"must be object"};
+const err96 = {instancePath:instancePath+"/expect/published",schemaPath:"#/properties/expect/properties/published/type",keyword:"type",params:{type: "array"},message:"must be array"};
 if(vErrors === null){
 vErrors = [err96];
 }
 else {
 vErrors.push(err96);
+}
+errors++;
+}
+}
+}
+else {
+const err97 = {instancePath:instancePath+"/expect",schemaPath:"#/properties/expect/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err97];
+}
+else {
+vErrors.push(err97);
+}
+errors++;
+}
+}
+}
+else {
+const err98 = {instancePath,schemaPath:"#/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err98];
+}
+else {
+vErrors.push(err98);
 }
 errors++;
 }

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
+import { createHash } from "node:crypto";
 import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -49,6 +50,25 @@ test("another answer leaves another file, and the test says so", async () => {
   );
   assert.deepEqual([code, ok, mismatches.length], [1, false, 1]);
   assert.match(mismatches[0] ?? "", /latest\.json has other content/);
+});
+
+test("where the content was recorded too, the line that differs is shown", async () => {
+  const read = JSON.parse(readFileSync(join(examples, "fixtures", "release-watch", "fixtures.json"), "utf8"));
+  const [answer] = read.http as { body: string }[];
+  const [file] = read.expect.files as { path: string }[];
+  const text = "one\ntwo\nthree\n";
+  const sha256 = createHash("sha256").update(text).digest("hex");
+  const fixtures = (body: string) =>
+    changed("release-watch", {
+      http: [{ ...answer, body, encoding: "utf8" }],
+      expect: { files: [{ ...file, sha256, text }], published: [] },
+    });
+  const manifest = join(examples, "release-watch.json");
+  assert.deepEqual((await tested(manifest, fixtures(text))).mismatches, []);
+  const other = await tested(manifest, fixtures("one\nTWO\nthree\n"));
+  assert.match(other.mismatches[0] ?? "", /latest\.json .*: line 2 is "TWO", recorded as "two"$/);
+  const cut = await tested(manifest, fixtures("one\n"));
+  assert.match(cut.mismatches[0] ?? "", /line 2 is "", recorded as "two"$/);
 });
 
 test("what was not recorded fails the step that asks for it, and no later step runs", async () => {

@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { canonicalize, parseStrict } from "@oa/shared/core/json.ts";
 import { LIMITS } from "@oa/shared/core/limits.ts";
 import { Fault, isRejection, type Rejection, reject } from "@oa/shared/core/refusal.ts";
+import { clip } from "@oa/shared/core/text.ts";
 import type { InputValue, UpgradeFixtures, UpgradeManifest } from "@oa/shared/generated/types.ts";
 import validators from "@oa/shared/generated/validators.cjs";
 import { planOf } from "@oa/shared/upgrade/plan.ts";
@@ -127,18 +128,37 @@ function differences(
 ): readonly string[] {
   const found = [...world.unused()];
   if (expect === undefined) return found;
-  for (const { path, sha256 } of expect.files) {
-    const now = files.find((file) => file.path === path);
-    if (now === undefined) found.push(`~/${path} was expected and is not there`);
-    else if (now.sha256 !== sha256) found.push(`~/${path} has other content than was recorded (sha256 ${now.sha256})`);
+  for (const file of expect.files) {
+    const now = files.find(({ path }) => path === file.path);
+    if (now === undefined) found.push(`~/${file.path} was expected and is not there`);
+    else if (now.sha256 !== file.sha256) found.push(otherContent(file, now));
   }
   for (const { path } of files) {
     if (!expect.files.some((file) => file.path === path)) found.push(`~/${path} was written and is not expected`);
   }
-  if (canonicalize(expect.published) !== canonicalize(published)) {
+  if (canonicalize(expect.published) === canonicalize(published)) return found;
+  if (expect.published.length !== published.length) {
     found.push(`${published.length} events were published, not the ${expect.published.length} that were recorded`);
+  } else {
+    const at = published.findIndex((event, index) => canonicalize(event) !== canonicalize(expect.published[index]));
+    const [was, is] = [expect.published[at], published[at]].map((event) => JSON.stringify(event));
+    found.push(`event ${at + 1} that was published is ${is}, recorded as ${was}`);
   }
   return found;
+}
+
+type FixtureFile = TestedUpgrade["files"][number];
+
+/** Where both are texts, the first line that differs; else the hashes say all there is to say. */
+function otherContent(was: FixtureFile, is: FixtureFile): string {
+  const what = `~/${was.path} has other content than was recorded`;
+  if (was.text === undefined || is.text === undefined) return `${what} (sha256 ${is.sha256})`;
+  const [recorded, found] = [was.text.split("\n"), is.text.split("\n")];
+  const at = found.findIndex((line, index) => line !== recorded[index]);
+  const line = at === -1 ? found.length : at;
+  const shown = (text: string | undefined): string =>
+    text === undefined ? "nothing" : JSON.stringify(clip(text, 200));
+  return `${what}: line ${line + 1} is ${shown(found[line])}, recorded as ${shown(recorded[line])}`;
 }
 
 function unlessMissing(error: NodeJS.ErrnoException): void {

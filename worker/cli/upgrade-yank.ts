@@ -8,7 +8,7 @@ import { type Command, defineCommand } from "./command.ts";
 export const command: Command = defineCommand({
   words: ["upgrade", "yank"],
   summary: "Take a release back: workers that see it start nothing of it any more",
-  arguments: { release: { summary: "ADDRESS@VERSION, e.g. 30051:7f3…:me.watch@1.0.0 or naddr1…@1.0.0" } },
+  arguments: { release: { summary: "NAME@VERSION of your own, or ADDRESS@VERSION, e.g. 30051:7f3…:me.watch@1.0.0" } },
   options: {
     reason: { type: "text", value: "TEXT", summary: "Why, for those who installed it", default: "" },
     relay: {
@@ -19,7 +19,10 @@ export const command: Command = defineCommand({
     },
     signer: SIGNER_OPTION,
   },
-  examples: ["oa upgrade yank 30051:7f3…:me.watch@1.0.0 --reason 'leaks the token' --relay wss://relay.example.com"],
+  examples: [
+    "oa upgrade yank me.watch@1.0.0 --reason 'leaks the token'",
+    "oa upgrade yank 30051:7f3…:me.watch@1.0.0 --reason 'leaks the token' --relay wss://relay.example.com",
+  ],
   run: async ({ args, options, print, ...context }) => {
     const { data_dir, env, signal, progress, style } = context;
     const [{ parseAddress }, { openSigner }, { toEvents }, { KINDS }, { readConfig }] = await Promise.all([
@@ -31,10 +34,9 @@ export const command: Command = defineCommand({
     ]);
     const [, text = "", version = ""] = /^(.+?)@([^@]+)$/.exec(args.release) ?? [];
     if (version === "") return reject("usage", `${args.release} names no version: write ADDRESS@VERSION`);
-    const address = parseAddress(text);
+    const address = /^[a-z0-9_.-]{1,128}$/.test(text) && !text.startsWith("naddr1") ? null : parseAddress(text);
     if (isRejection(address)) return address;
     if (options.reason.length > 500) return reject("usage", "--reason has more than 500 characters");
-    const { author, slug } = address;
     const config = await readConfig(data_dir, env);
     const relays = relaysOf(options.relay, config);
     if (isRejection(relays)) return relays;
@@ -45,6 +47,7 @@ export const command: Command = defineCommand({
       import("../adapters/schnorr.ts"),
     ]);
     const pool = openRelayPool({ schnorr: await loadSchnorr() });
+    const { author, slug } = address ?? { author: signer.public_key, slug: text };
     try {
       if (signer.public_key !== author) {
         const message = `only ${author} can take its releases back, and the key is ${signer.public_key}`;

@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto";
 import { readFile } from "node:fs/promises";
 import type { Json } from "@oa/shared/core/json.ts";
+import { LIMITS } from "@oa/shared/core/limits.ts";
 import { Fault } from "@oa/shared/core/refusal.ts";
 import { redact } from "@oa/shared/core/secrets.ts";
 import { resolveWiring } from "@oa/shared/core/wiring.ts";
@@ -9,6 +10,7 @@ import type { Plan, PlannedStep } from "@oa/shared/upgrade/plan.ts";
 import type { Clock } from "../adapters/clock.ts";
 import { openGrantedFiles } from "../adapters/granted-files.ts";
 import type { ConfinedProcesses } from "../adapters/process.ts";
+import { textOf } from "../adapters/utf8.ts";
 import { OPS } from "../ops/index.ts";
 import type { Op } from "../ops/op.ts";
 import type { SearchIndexes } from "../searchkit/indexes.ts";
@@ -108,10 +110,10 @@ export async function filesOf(home: string, clones: readonly string[]): Promise<
   const files: FixtureFile[] = [];
   for await (const { path } of tree.list(new AbortController().signal)) {
     if (clones.some((clone) => `${home}/${path}`.startsWith(`${clone}/`))) continue;
-    const sha256 = createHash("sha256")
-      .update(await readFile(`${home}/${path}`))
-      .digest("hex");
-    files.push({ path, sha256 });
+    const content = await readFile(`${home}/${path}`);
+    const text = content.length > LIMITS.fixture_text_chars ? null : textOf(content);
+    const sha256 = createHash("sha256").update(content).digest("hex");
+    files.push({ path, sha256, ...(text === null ? {} : { text }) });
   }
   return files.sort((a, b) => (a.path < b.path ? -1 : 1));
 }
