@@ -26,7 +26,7 @@ export async function askForAnswers(
   terminal: { readonly input: NodeJS.ReadableStream; readonly output: NodeJS.WritableStream } | null,
   signal: AbortSignal,
 ): Promise<InitAnswers | Rejection> {
-  const answers: { [Name in keyof InitAnswers]: string | undefined } = { ...given };
+  const answers: Record<keyof InitAnswers, string | undefined> = { ...given };
   if (terminal !== null && QUESTIONS.some(([name]) => answers[name] === undefined)) {
     const lines = createInterface(terminal);
     const gone = new Promise<null>((resolve) => lines.once("close", () => resolve(null)));
