@@ -28,6 +28,8 @@ describe("a secret whose value is known is found", () => {
     "in an address in an address": encodeURIComponent(encodeURIComponent(VALUE)),
     "percent-encoded throughout": each((char) => `%${code(char)}`),
     "in HTML": VALUE.replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll('"', "&quot;"),
+    "cut off near its end": VALUE.slice(0, -5),
+    "cut off near its end, in an address": encodeURIComponent(VALUE).slice(0, -12),
     "as HTML numbers": each((char) => `&#${char.charCodeAt(0)};`),
     "in base64": base64(VALUE),
     "in base64url": base64(VALUE, "base64url"),

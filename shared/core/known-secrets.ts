@@ -18,7 +18,7 @@ export interface FoundSecret extends TextRange {
 export interface KnownSecrets {
   /**
    * Where they stand: as they are in any case of their letters, in hex, in base64 at any offset, and behind any mix of
-   * JSON, percent and HTML escapes, broken into lines or not.
+   * JSON, percent and HTML escapes, broken into lines or cut off near their end.
    */
   readonly find: (text: string) => readonly FoundSecret[];
 }
@@ -54,11 +54,16 @@ export function knownSecrets(secrets: readonly NamedSecret[]): KnownSecrets {
   };
 }
 
+/** Also where only the beginning stands, three quarters or more: a message that quotes may have cut off the rest. */
 function occurrences(text: string, forms: readonly Form[]): FoundSecret[] {
   const found: FoundSecret[] = [];
   for (const { name, text: form } of forms) {
-    for (let at = text.indexOf(form); at >= 0; at = text.indexOf(form, at + form.length)) {
-      found.push({ name, start: at, end: at + form.length });
+    const head = form.slice(0, Math.max(LIMITS.secret_chars_min, Math.ceil(form.length * 0.75)));
+    for (let at = text.indexOf(head); at >= 0; ) {
+      let length = head.length;
+      while (length < form.length && text[at + length] === form[length]) length += 1;
+      found.push({ name, start: at, end: at + length });
+      at = text.indexOf(head, at + length);
     }
   }
   return found;

@@ -127,6 +127,10 @@ function resolveLinks(path: string, access: Access): string {
       return missing === "" ? real : `${real === "/" ? "" : real}${missing}`;
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code !== "ENOENT" || existing === "/") throw fileFault(error, access, path);
+      // What a link to nothing leads to may be there a moment later, wherever that is.
+      if (lstatSync(existing, { throwIfNoEntry: false })?.isSymbolicLink() === true) {
+        throw new Fault("path_linked", `"${path}" leads nowhere: "${existing}" is a link to what is not there`);
+      }
       missing = `/${existing.slice(existing.lastIndexOf("/") + 1)}${missing}`;
     }
   }
