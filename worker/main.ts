@@ -46,10 +46,10 @@ import { openTraceExporter } from "./adapters/trace-export.ts";
 import { ownerDecides } from "./admin/decide.ts";
 import { examine } from "./admin/doctor.ts";
 import { openEventFeed } from "./admin/event-feed.ts";
-import { takeUpdate } from "./admin/installs.ts";
 import { machine } from "./admin/machine.ts";
 import { listingLookUp } from "./admin/market.ts";
 import { controlPorts, type PortsOptions } from "./admin/ports.ts";
+import { lookForUpdate, sightingOf } from "./admin/updates.ts";
 import { openModelBackends } from "./backends/backends.ts";
 import type { Config } from "./config.ts";
 import { withCleanEvents } from "./engine/clean-events.ts";
@@ -65,7 +65,7 @@ import { withInstallApprovals } from "./loops/install-approvals.ts";
 import { withReleases } from "./loops/install-releases.ts";
 import { withSchedules } from "./loops/install-schedule.ts";
 import { openIntake } from "./loops/intake.ts";
-import { openReleaseWatch } from "./loops/release-watch.ts";
+import { openReleaseWatch, type ReleaseWatch } from "./loops/release-watch.ts";
 import { openRetentionLoop } from "./loops/retention.ts";
 import { openScheduleLoop } from "./loops/schedule.ts";
 import { followEvents } from "./loops/telemetry.ts";
@@ -263,10 +263,11 @@ export async function openWorker(config: Config, token?: string): Promise<Worker
   });
   const logged = { ...common, store, worker: own.public_key };
   const retention = openRetentionLoop({ ...logged, database, artifacts, retention_days: config.retention_days });
+  const intake = openIntake(logged);
   const installs = openInstallLoop({
     ...logged,
     ...{ schnorr, home, lookUp, secret_key: own.secret_key, sql: database, aup: config.aup },
-    intake: openIntake(logged),
+    intake,
     mailbox:
       edge_url === null || edgeEgress === null
         ? null
@@ -317,13 +318,15 @@ export async function openWorker(config: Config, token?: string): Promise<Worker
             pool.query(relays, [keyFilter(keys)], { timeout_ms: LIMITS.publish_timeout_ms, signal }),
         }),
     accept: installs.accept,
+    updates: { looks: () => releases.looks, check: (signal) => releases.check(signal) },
     doctor: (signal) => examine(machine(config, { database, processes, sandbox, backends, pool }), signal),
   };
   const ports = controlPorts(portsOptions);
-  const releases = openReleaseWatch({
+  const releases: ReleaseWatch = openReleaseWatch({
     ...logged,
-    sql: database,
-    update: (install, signal) => takeUpdate(install, portsOptions, signal),
+    ...{ clock, sql: database, sighting: sightingOf },
+    look: (install, looking, signal) => lookForUpdate(install, portsOptions, looking, signal),
+    notice: (refusal, ref) => intake.refuse("relay", refusal, ref),
     listen:
       relays.length === 0
         ? null

@@ -16,6 +16,7 @@ import { runRoutes } from "./routes/runs.ts";
 import { scheduleRoutes } from "./routes/schedule.ts";
 import { searchRoutes } from "./routes/search.ts";
 import { secretRoutes } from "./routes/secrets.ts";
+import { updateRoutes } from "./routes/updates.ts";
 import { upgradeRoutes } from "./routes/upgrades.ts";
 
 /**
@@ -29,6 +30,7 @@ export function controlApp(ports: ControlPorts): Hono {
   app.get("/v1/doctor", async (context) => context.json({ checks: await ports.doctor(context.req.raw.signal) }));
   app.route("/metrics", metricRoutes(ports));
   app.route("/v1/installs", installRoutes(ports));
+  app.route("/v1/updates", updateRoutes(ports));
   app.route("/v1/upgrades", upgradeRoutes(ports));
   app.route("/v1/runs", runRoutes(ports));
   app.route("/v1/runs", leaseRoutes(ports));

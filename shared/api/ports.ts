@@ -24,6 +24,7 @@ import type {
   ControlSecretSet,
   ControlUpgradeDiff,
   CronSchedule,
+  InstallRelease,
   ListingReputation,
   PolicyEvaluation,
   ScheduleChanges,
@@ -37,6 +38,7 @@ import type { UpgradeDiff } from "../upgrade/change.ts";
 import type { ExternalWrite } from "../upgrade/step-action.ts";
 import type { DryRun, WhyNot } from "./dry-run.ts";
 import type { PolicyDescription, PolicyExplanation } from "./policy.ts";
+import type { UpdateView } from "./updates.ts";
 import type { WhyAnswer } from "./why.ts";
 
 type Answer<T> = Promise<T | Rejection>;
@@ -91,6 +93,30 @@ export interface ScheduleDescription extends Preview {
   readonly schedule_changes: ScheduleChanges | null;
 }
 
+/** One consent, or what became of it; `release` names exactly what it was about. */
+export interface InstallHistoryEntry {
+  readonly event_id: string;
+  readonly at: string;
+  readonly type: string;
+  readonly actor_type: string;
+  readonly actor_id: string;
+  readonly release: InstallRelease | null;
+  readonly run_id: string | null;
+  /** A sentence. */
+  readonly what: string;
+}
+
+/** Which permissions were used. `offered`: enough runs were looked at for what was not used to be taken away. */
+export interface InstallUse {
+  readonly install_id: string;
+  readonly runs: number;
+  readonly wanted_runs: number;
+  readonly offered: boolean;
+  readonly used: readonly { readonly permission: string; readonly runs: number; readonly sentence: string }[];
+  readonly unused: readonly { readonly permission: string; readonly sentence: string }[];
+  readonly revoked: readonly { readonly permission: string; readonly sentence: string }[];
+}
+
 /** One thing `oa doctor` looked at; `fix` says what to do about anything but `ok`. */
 export interface DoctorCheck {
   readonly name: string;
@@ -133,6 +159,10 @@ export interface ControlPorts {
   readonly installs: {
     readonly list: () => readonly object[];
     readonly get: (id: string) => object | Rejection;
+    /** Everything that happened to it, oldest first: who, when, and of which release. */
+    readonly history: (id: string) => readonly InstallHistoryEntry[] | Rejection;
+    /** Which of its permissions its runs used. */
+    readonly use: (id: string) => InstallUse | Rejection;
     /** What the update that waits for approval changes. */
     readonly diff: (id: string) => UpgradeDiff | Rejection;
     /** What it would touch here; changes nothing and needs no signature. */
@@ -143,6 +173,11 @@ export interface ControlPorts {
     readonly request: (request: ControlInstallRequest, signal: AbortSignal) => Answer<object>;
     readonly change: (id: string, action: InstallAction, options: ControlInstallChange) => Answer<object>;
   };
+  readonly updates: {
+    readonly list: () => readonly UpdateView[];
+    /** Looks for updates of every install first. */
+    readonly check: (signal: AbortSignal) => Promise<readonly UpdateView[]>;
+  };
   readonly upgrades: {
     readonly diff: (request: ControlUpgradeDiff, signal: AbortSignal) => Answer<UpgradeDiff>;
   };
@@ -152,7 +187,7 @@ export interface ControlPorts {
     readonly get: (id: string) => object | Rejection;
     /** Everything that happened to each step. */
     readonly steps: (id: string) => readonly StepHistory[] | Rejection;
-    readonly start: (install_id: string, deadline_ms?: number) => Answer<{ readonly run_id: string }>;
+    readonly start: (install_id: string, deadline_ms?: number, trial?: boolean) => Answer<{ readonly run_id: string }>;
     readonly pause: (id: string, reason: string) => Answer<object>;
     readonly resume: (id: string, reason: string) => Answer<object>;
     readonly cancel: (id: string, reason: string) => Answer<object>;
@@ -246,5 +281,8 @@ export interface ControlPorts {
 }
 
 export const APPROVAL_STATUSES = ["requested", "approved", "denied", "expired", "revoked", "consumed"] as const;
-export const INSTALL_ACTIONS = ["approve", "deny", "enable", "disable", "remove", "updates", "caps"] as const;
+export const INSTALL_ACTIONS = [
+  ...(["inspect", "approve", "deny", "enable", "disable", "remove", "updates", "caps"] as const),
+  ...(["pin", "unpin", "rollback", "narrow"] as const),
+] as const;
 export type InstallAction = (typeof INSTALL_ACTIONS)[number];

@@ -341,6 +341,8 @@ export const LIMITS = {
   release_age_h: 72,
   release_clock_skew_ms: 5_000,
   unused_after_runs: 10,
+  unused_runs_looked_at: 50,
+  install_history_runs: 20,
 
   // Upgrades. An install config with the events it embeds, encrypted, still fits an event.
   manifest_chars: 64_000,

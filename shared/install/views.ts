@@ -48,6 +48,8 @@ export interface InstallView {
   readonly earlier: readonly (InstallRelease & { readonly proved: boolean })[];
   /** Rolled back: not taken again unasked. */
   readonly set_aside: readonly InstallRelease[];
+  /** Releases that their author took back, by event id. */
+  readonly taken_back: readonly string[];
   /** When this worker first saw releases of it, the latest first. */
   readonly seen: readonly InstallReleaseSeen["data"][];
   /** What was looked at and may be approved. */
@@ -124,10 +126,10 @@ function apply(sql: Sql, recorded: Recorded<EventDraft>): void {
       break;
     case "install.yanked": {
       const { release_event_id, yank_event_id, reason } = event.data;
-      set("yanked = ?", JSON.stringify({ reason, yank_event_id, at }));
       sql.run(
-        `UPDATE proj_installs SET status = 'yanked' WHERE install_id = ? AND active ->> '$.release_event_id' = ?`,
-        ...[install_id, release_event_id],
+        `UPDATE proj_installs SET yanked = ?, status = CASE WHEN active IS NULL THEN status ELSE 'yanked' END
+         WHERE install_id = ? AND (active IS NULL OR active ->> '$.release_event_id' = ?)`,
+        ...[JSON.stringify({ reason, yank_event_id, at }), install_id, release_event_id],
       );
       set(
         `approval_reasons = CASE WHEN pending IS NULL THEN '[]' ELSE approval_reasons END,
@@ -219,11 +221,11 @@ export function getInstall(sql: Sql, install_id: string): InstallView | null {
 function toView(row: Readonly<Record<string, SqlValue>>): InstallView {
   const { granted, releases, ...rest } = row;
   const json = (column: SqlValue | undefined): unknown => (typeof column === "string" ? JSON.parse(column) : null);
-  const { candidate, earlier, proved, set_aside, seen, inspected, revoked } = parseReleases(releases);
+  const { candidate, earlier, proved, set_aside, seen, inspected, revoked, yanked } = parseReleases(releases);
   const { auto_update, channel } = row;
   return {
     ...rest,
-    ...{ set_aside, seen, inspected, revoked, candidate: candidate?.pins ?? null },
+    ...{ set_aside, seen, inspected, revoked, taken_back: yanked, candidate: candidate?.pins ?? null },
     earlier: earlier.map((one) => ({ ...nameOf(one), proved: proved.includes(one.pins.release_event_id) })),
     updates: json(row.updates) ?? { auto_update, channel },
     rolled_back: json(row.rolled_back),

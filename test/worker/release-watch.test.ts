@@ -5,13 +5,17 @@ import { LIMITS } from "@oa/shared/core/limits.ts";
 import { isRejection } from "@oa/shared/core/refusal.ts";
 import { installDecider } from "@oa/shared/install/decider.ts";
 import { getInstall, type InstallView } from "@oa/shared/install/views.ts";
+import { toEvent as releaseTo } from "@oa/shared/nostr/30052-release.ts";
 import type { VerifiedEvent } from "@oa/shared/nostr/verify.ts";
 import { toEvents } from "@oa/shared/nostr/yank.ts";
+import { sightingOf } from "@oa/worker/admin/updates.ts";
 import { openReleaseWatch } from "@oa/worker/loops/release-watch.ts";
 import { contextOf, fakeClock, manifestOf, openRunWorld, settled, WORKSPACE } from "../fakes/runs.ts";
 
 const clock = fakeClock();
 const manifest = manifestOf([{ op: "fs.read", id: "read", path: "/data/a.txt" }]);
+/** How far the clock was set away from time that nobody can set. */
+let set_ms = 0;
 let end = async (): Promise<void> => {};
 afterEach(() => end());
 
@@ -24,14 +28,19 @@ function open() {
     signal: AbortSignal;
   }[] = [];
   const updated: InstallView[] = [];
+  const believed: boolean[] = [];
   const reports: unknown[] = [];
   const watch = openReleaseWatch({
-    ...{ store: world.store, sql: world.database, commit: world.database.commit, clock, workspace_id: WORKSPACE },
+    ...{ store: world.store, sql: world.database, commit: world.database.commit, workspace_id: WORKSPACE },
+    clock: { ...clock, monotonic_ms: () => clock.now_ms() - set_ms },
+    sighting: sightingOf,
+    notice: async () => {},
     worker: "a".repeat(64),
     listen: (authors, on_event, signal) => heard.push({ authors, on_event, signal }),
-    update: async (install) => {
+    look: async (install, looking) => {
       updated.push(install);
-      return null;
+      believed.push(looking.believesClock("f".repeat(64)));
+      return { state: "current", message: "it is the latest", fix: null, offered: null };
     },
     report: (error) => reports.push(error),
   });
@@ -45,11 +54,7 @@ function open() {
     world.close();
   };
   const view = (): InstallView => getInstall(world.database, install_id) as InstallView;
-  const choose = (auto_update: "ask" | "narrow") =>
-    world.store.handle(contextOf(clock.now_ms()), [
-      task(installDecider, install_id, { type: "set_updates", auto_update }),
-    ]);
-  return { world, install_id, heard, updated, watch, view, choose };
+  return { world, install_id, heard, updated, believed, watch, view };
 }
 const author = (view: InstallView): string => view.active?.author_pubkey ?? "";
 
@@ -80,21 +85,56 @@ test("what somebody else says about it changes nothing", async () => {
   assert.equal(view().status, "enabled");
 });
 
-test("updates are looked for only where the owner chose so, at once on a release and otherwise now and then", async () => {
-  const { heard, updated, view, choose, watch } = open();
+test("updates are looked for at the start, now and then, and soon after a release, however many there are", async () => {
+  const { heard, updated, view, watch, install_id } = open();
   await settled();
+  assert.equal(updated.length, 1);
+  assert.equal(watch.looks.get(install_id)?.look.state, "current");
   const release = { ...yankOf(view()), kind: 30052, tags: [] } as unknown as VerifiedEvent;
   await clock.pass(LIMITS.release_check_ms);
-  assert.equal(updated.length, 0);
-  choose("narrow");
-  await clock.pass(LIMITS.release_check_ms);
-  assert.equal(updated.length, 1);
+  assert.equal(updated.length, 2);
   for (let count = 0; count < 100; count += 1) await heard[0]?.on_event(release);
   await clock.pass(LIMITS.release_check_ms_min);
-  assert.equal(updated.length, 2);
+  assert.equal(updated.length, 3);
   watch.refresh();
   await clock.pass(LIMITS.release_check_ms_min);
-  assert.equal(updated.length, 2);
+  assert.equal(updated.length, 3);
+  await watch.check(new AbortController().signal);
+  assert.equal(updated.length, 4);
+});
+
+test("a later release that is heard of is remembered with the time of this worker, and only from its author", async () => {
+  const { heard, view } = open();
+  await settled();
+  const later = { ...manifest, version: "2.0.0" };
+  const pinned = {
+    ...{ author: author(view()), manifest_event_id: "c".repeat(64), manifest_sha256: "d".repeat(64) },
+    ...{ notes: "", channel: "main" as const, created_at: 1 },
+  } as const;
+  const event = { ...releaseTo(later, pinned), id: "9".repeat(64), pubkey: author(view()), sig: "" };
+  await heard[0]?.on_event({ ...event, pubkey: "8".repeat(64) } as unknown as VerifiedEvent);
+  assert.deepEqual(view().seen, []);
+  await heard[0]?.on_event(event as unknown as VerifiedEvent);
+  assert.deepEqual(
+    view().seen.map(({ upgrade_version, seen_at_ms }) => [upgrade_version, seen_at_ms]),
+    [["2.0.0", clock.now_ms()]],
+  );
+});
+
+test("the clock is believed at the second look, and anew only after it was set or the machine slept", async () => {
+  const { believed, watch } = open();
+  const look = async (): Promise<boolean | undefined> => {
+    await watch.check(new AbortController().signal);
+    return believed.at(-1);
+  };
+  await settled();
+  await clock.pass(LIMITS.release_check_ms_min);
+  assert.deepEqual([believed[0], await look()], [false, true]);
+  set_ms += 365 * 86_400_000;
+  await clock.pass(LIMITS.release_check_ms_min);
+  assert.equal(await look(), false);
+  await clock.pass(LIMITS.release_check_ms_min);
+  assert.equal(await look(), true);
 });
 
 test("permissions that are no longer those approved start nothing until they are approved again", async () => {

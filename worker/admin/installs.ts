@@ -1,15 +1,13 @@
 import { priceSentence, whenSentence } from "@oa/shared/api/consent.ts";
-import type { ConsentView, ControlPorts, InstallAction } from "@oa/shared/api/ports.ts";
+import type { ConsentView, ControlPorts } from "@oa/shared/api/ports.ts";
+import { ageSentence } from "@oa/shared/api/updates.ts";
 import type { EventStore } from "@oa/shared/core/event-store.ts";
 import { newId } from "@oa/shared/core/id.ts";
 import { LIMITS } from "@oa/shared/core/limits.ts";
-import { expandHome, permissionHash } from "@oa/shared/core/permission.ts";
+import { permissionHash } from "@oa/shared/core/permission.ts";
 import { isRejection, type Rejection, reject } from "@oa/shared/core/refusal.ts";
 import { checkChanges, mergedChanges, ownSchedule } from "@oa/shared/core/schedule-changes.ts";
-import { compareSemver, parseSemver } from "@oa/shared/core/semver.ts";
 import type {
-  AutoUpdate,
-  ControlInstallChange,
   ControlInstallPreview,
   ControlInstallRequest,
   InstallChannel,
@@ -18,6 +16,7 @@ import type {
 } from "@oa/shared/generated/types.ts";
 import type { InstallCommand } from "@oa/shared/install/commands.ts";
 import { installDecider } from "@oa/shared/install/decider.ts";
+import { withoutRevoked } from "@oa/shared/install/state.ts";
 import { getInstall, type InstallView, listInstalls } from "@oa/shared/install/views.ts";
 import { toEvent as configTo } from "@oa/shared/nostr/24051-install-config.ts";
 import { follows } from "@oa/shared/nostr/30052-release.ts";
@@ -32,8 +31,10 @@ import { type Plan, planOf } from "@oa/shared/upgrade/plan.ts";
 import { externalWrites } from "@oa/shared/upgrade/step-action.ts";
 import { diffInstalled } from "../loops/update-diff.ts";
 import type { Decide } from "./decide.ts";
+import { historyOf, useOf } from "./install-history.ts";
 import { inputsFor, installOf } from "./install-inputs.ts";
 import { type LookAheadOptions, planHere, whyNotHere } from "./look-ahead.ts";
+import { knownFor_ms, ownerCommand, updateChoices } from "./owner-commands.ts";
 import { successionOf } from "./succession.ts";
 import { type FoundUpgrade, findUpgrade, parseAddress } from "./upgrade-source.ts";
 
@@ -44,7 +45,12 @@ export interface InstallsOptions extends LookAheadOptions {
   /** The owner's own key: paired with this worker, with a ceiling that grants nothing by itself. */
   readonly owner_key: Uint8Array;
   /** The same door that orders from the mailbox and from relays come through. */
-  readonly accept: (order: InstallOrder, signed: VerifiedEvent, found: FoundUpgrade) => Promise<Rejection | null>;
+  readonly accept: (
+    order: InstallOrder,
+    signed: VerifiedEvent,
+    found: FoundUpgrade,
+    by?: { readonly unattended?: boolean },
+  ) => Promise<Rejection | null>;
 }
 
 /** Installs: what there is, consent to more, and the owner's changes. */
@@ -55,6 +61,8 @@ export function installsPort(options: InstallsOptions): ControlPorts["installs"]
   return {
     list: () => listInstalls(sql, { limit: LIMITS.api_page }),
     get,
+    history: (id) => historyOf(id, options),
+    use: (id) => useOf(id, options),
     diff: (id) => pendingDiff(id, options),
     plan: (request, signal) => planHere(request, options, signal),
     whyNot: (request, signal) => whyNotHere(request, options, signal),
@@ -68,7 +76,10 @@ export function installsPort(options: InstallsOptions): ControlPorts["installs"]
     change: async (id, action, given) => {
       const install = get(id);
       if (isRejection(install)) return install;
-      const command = ownerCommand(install, action, given, options.home);
+      const { home, now_ms } = options;
+      const diff = action === "inspect" ? pendingDiff(id, options) : null;
+      const widened = diff === null || isRejection(diff) ? [] : diff.widened.map(({ sentence }) => sentence);
+      const command = ownerCommand(install, action, given, { home, now_ms: now_ms(), widened });
       if (isRejection(command)) return command;
       const done = await decide(installDecider, id, command);
       return isRejection(done) ? done : get(id);
@@ -76,34 +87,7 @@ export function installsPort(options: InstallsOptions): ControlPorts["installs"]
   };
 }
 
-function ownerCommand(
-  install: InstallView,
-  action: InstallAction,
-  { reason = "decided by the owner", permission_hash, auto_update, channel, caps }: ControlInstallChange,
-  home: string,
-): InstallCommand | Rejection {
-  switch (action) {
-    case "approve":
-      if (permission_hash === undefined) return reject("usage", "name the permission_hash that the owner was shown");
-      return { type: "approve", permission_hash, grant: expandHome(install.pending?.permissions ?? [], home) };
-    case "enable":
-      return { type: "enable" };
-    case "updates":
-      return setUpdates(auto_update, channel);
-    case "caps":
-      if (caps === undefined) return reject("usage", "name the caps to set, or null for the worker's own");
-      return { type: "set_caps", caps };
-    default:
-      return { type: action, reason };
-  }
-}
-
-function setUpdates(auto_update: AutoUpdate | undefined, channel: InstallChannel | undefined): InstallCommand {
-  const chosen = auto_update === undefined ? {} : { auto_update };
-  return { type: "set_updates", ...chosen, ...(channel === undefined ? {} : { channel }) };
-}
-
-interface Offer {
+export interface Offer {
   readonly found: FoundUpgrade;
   readonly plan: Plan;
   /** What the owner chose for its schedule, before and now. */
@@ -112,7 +96,8 @@ interface Offer {
   readonly known: InstallView | null;
 }
 
-async function offerOf(
+/** What would be installed, held against what is. Refusals: those of `findUpgrade` and `planOf`, channel_not_followed. */
+export async function offerOf(
   request: Pick<ControlInstallPreview, "source" | "inputs" | "inputs_text" | "cwd" | "channel" | "schedule">,
   options: InstallsOptions,
   signal: AbortSignal,
@@ -159,11 +144,18 @@ function pendingDiff(id: string, { store }: InstallsOptions): UpgradeDiff | Reje
   return diffInstalled(active, next) ?? reject("not_found", `the manifest that runs as ${id} was deleted here`);
 }
 
+/** What it would have, without what the owner took away before. */
+function keptOf({ permissions }: Plan, known: InstallView | null): Plan["permissions"] {
+  const taken = known?.revoked.map(({ permission }) => permission) ?? [];
+  return permissions.filter((permission) => !taken.includes(permission));
+}
+
 function updateOf({ found, plan, known }: Offer, store: EventStore): ConsentView["update"] {
   const active = known === null ? null : store.load(installDecider, known.install_id).active;
   if (known === null || active === null) return null;
   const { manifest, author } = found.listing;
-  const { permissions, inputs } = plan;
+  const { inputs } = plan;
+  const permissions = keptOf(plan, known);
   const { schedule } = manifest;
   const before = active.pins.author_pubkey;
   // Found for this install, so the one named the other: how, the order checks again.
@@ -176,7 +168,7 @@ function updateOf({ found, plan, known }: Offer, store: EventStore): ConsentView
   };
 }
 
-function consentView(offer: Offer, { store, home, sandbox, aup = "strict" }: InstallsOptions): ConsentView {
+function consentView(offer: Offer, { store, now_ms, home, sandbox, aup = "strict" }: InstallsOptions): ConsentView {
   const { found, plan, schedule_changes } = offer;
   const { listing } = found;
   const { manifest } = listing;
@@ -192,7 +184,12 @@ function consentView(offer: Offer, { store, home, sandbox, aup = "strict" }: Ins
     price: priceSentence(manifest.pricing),
     manifest_sha256: listing.manifest_sha256,
     permission_hash: permissionHash(plan.permissions),
-    permissions: plan.permissions.map((permission) => ({ permission, sentence: sentenceOf(permission) })),
+    permissions: keptOf(plan, offer.known).map((permission) => ({ permission, sentence: sentenceOf(permission) })),
+    revoked: (offer.known?.revoked ?? []).map(({ permission }) => ({ permission, sentence: sentenceOf(permission) })),
+    age: ageSentence(
+      offer.known === null ? null : knownFor_ms(offer.known, found.release.event_id, now_ms()),
+      found.release.created_at,
+    ),
     inputs: plan.inputs,
     sandbox: sandboxSentence(manifest, sandbox),
     policy: assessManifest(manifest, { mode: aup, inputs: plan.inputs }),
@@ -223,19 +220,17 @@ async function order(
   if (request.accepted.permission_hash !== permission_hash) {
     return reject("permission_hash_mismatch", "what it may do has changed since it was shown; look at it again");
   }
-  const config = orderOf(offer, options, permission_hash);
-  const { install_id } = config;
-  const signed = verifyEvent(signEvent(configTo(config), options.owner_key, options.random(32)), options.schnorr);
+  const signed = signedOrder(offer, options, permission_hash);
   if (isRejection(signed)) return signed;
-  const refused = await options.accept(config, signed, found);
+  const { install_id } = signed.config;
+  const refused = await options.accept(signed.config, signed.event, found);
   if (refused !== null) return refused;
+  const { pending } = getInstall(options.sql, install_id) ?? { pending: null };
   const commands: readonly InstallCommand[] = [
     // Before it runs: what it declares must not make it due first.
     ...(request.schedule === undefined ? [] : [{ type: "set_schedule", changes: request.schedule } as const]),
-    ...(getInstall(options.sql, install_id)?.pending == null
-      ? []
-      : [{ type: "approve", permission_hash, grant: plan.grant } as const]),
-    setUpdates(request.auto_update, request.channel),
+    ...(pending === null ? [] : consented(offer, request, options, pending.permission_hash, plan.grant)),
+    updateChoices(request),
   ];
   for (const command of commands) {
     const done = await options.decide(installDecider, install_id, command);
@@ -244,43 +239,37 @@ async function order(
   return getInstall(options.sql, install_id) ?? reject("internal", "the install was not recorded");
 }
 
-/**
- * Orders a newer release of an install, with the inputs it has, on the owner's behalf: where it widens nothing and the
- * owner chose so it runs from now on, else it waits for approval. Null where there is none, or the owner denied it.
- */
-export async function takeUpdate(
-  install: InstallView,
-  options: InstallsOptions,
-  signal: AbortSignal,
-): Promise<Rejection | null> {
-  const { active, pending, denied_release_event_id, channel } = install;
-  if (active === null) return null;
-  const offer = await updateFor(active.upgrade_address, channel, options, signal);
-  if (isRejection(offer)) return offer.code === "channel_not_followed" ? null : offer;
-  const { listing, release } = offer.found;
-  const known = [active.release_event_id, pending?.release_event_id, denied_release_event_id];
-  const [now, next] = [active.upgrade_version, release.version].map(parseSemver);
-  if (known.includes(release.event_id) || now === undefined || next === undefined) return null;
-  if (isRejection(now) || isRejection(next) || compareSemver(next, now) <= 0) return null;
-  const config = orderOf(offer, options, permissionHash(offer.plan.permissions));
-  const signed = verifyEvent(signEvent(configTo(config), options.owner_key, options.random(32)), options.schnorr);
-  if (isRejection(signed)) return signed;
-  const refused = refuseDenied(
-    assessManifest(listing.manifest, { mode: options.aup ?? "strict", inputs: offer.plan.inputs }),
-  );
-  return refused ?? options.accept(config, signed, offer.found);
+/** What was shown was looked at, and is agreed to, without what the owner took away before. */
+function consented(
+  offer: Offer,
+  { staged, enable }: ControlInstallRequest,
+  { store, now_ms }: InstallsOptions,
+  permission_hash: string,
+  grant: Plan["grant"],
+): readonly InstallCommand[] {
+  const { known, found } = offer;
+  const widened = updateOf(offer, store)?.diff?.widened.map(({ sentence }) => sentence.slice(0, 1_000)) ?? [];
+  const known_for_ms = known === null ? null : knownFor_ms(known, found.release.event_id, now_ms());
+  const age = known_for_ms === null ? {} : { known_for_ms };
+  return [
+    { type: "inspect", permission_hash, widened, ...age },
+    {
+      ...{ type: "approve", permission_hash, grant: withoutRevoked(grant, known?.revoked ?? []) },
+      ...(staged === undefined ? {} : { staged }),
+      ...(enable === undefined ? {} : { enable }),
+    },
+  ];
 }
 
-/** What an address offers now; where its author has another key by now, what is listed under that. */
-async function updateFor(
-  address: string,
-  channel: InstallChannel,
+/** The order of the owner's own key for an offer, signed. */
+export function signedOrder(
+  offer: Offer,
   options: InstallsOptions,
-  signal: AbortSignal,
-): Promise<Offer | Rejection> {
-  const offer = await offerOf({ source: { address }, channel }, options, signal);
-  const successor = isRejection(offer) && offer.code === "key_rotated" ? offer.details?.successor : undefined;
-  return typeof successor === "string" ? offerOf({ source: { address: successor }, channel }, options, signal) : offer;
+  permission_hash: string,
+): { readonly config: InstallOrder; readonly event: VerifiedEvent } | Rejection {
+  const config = orderOf(offer, options, permission_hash);
+  const event = verifyEvent(signEvent(configTo(config), options.owner_key, options.random(32)), options.schnorr);
+  return isRejection(event) ? event : { config, event };
 }
 
 /** A listing that is installed is updated under its id, with the next revision. */

@@ -15,6 +15,7 @@ import type { ModelBackends } from "../backends/backend.ts";
 import type { Config } from "../config.ts";
 import type { KillSwitch } from "../engine/kill-switch.ts";
 import type { Engine } from "../engine.ts";
+import type { ReleaseWatch } from "../loops/release-watch.ts";
 import { answerSearch } from "../ops/searchkit-query.ts";
 import type { SearchIndexes } from "../searchkit/indexes.ts";
 import { approvalsPort } from "./approvals.ts";
@@ -29,6 +30,7 @@ import { policyPort } from "./policy.ts";
 import { ownRelays, reputationPort } from "./reputation.ts";
 import { schedulePort } from "./schedule.ts";
 import { secretsPort } from "./secrets.ts";
+import { updateViews } from "./updates.ts";
 import { upgradesPort } from "./upgrades.ts";
 
 export interface PortsOptions extends Omit<InstallsOptions, "lookUp"> {
@@ -47,6 +49,11 @@ export interface PortsOptions extends Omit<InstallsOptions, "lookUp"> {
   readonly edge: EdgeClient | null;
   readonly pool: Pick<RelayPool, "publish" | "query">;
   readonly doctor: (signal: AbortSignal) => Promise<readonly DoctorCheck[]>;
+  /** The release watch, which is opened after this. */
+  readonly updates: {
+    readonly looks: () => ReleaseWatch["looks"];
+    readonly check: ReleaseWatch["check"];
+  };
   readonly report: (error: unknown) => void;
 }
 
@@ -70,6 +77,13 @@ export function controlPorts(options: PortsOptions): ControlPorts {
       }),
     },
     installs: installsPort(options),
+    updates: {
+      list: () => updateViews(options, options.updates.looks()),
+      check: async (signal) => {
+        await options.updates.check(signal);
+        return updateViews(options, options.updates.looks());
+      },
+    },
     upgrades: upgradesPort(options),
     runs: {
       list: (filter) => listRuns(sql, filter),
@@ -79,8 +93,8 @@ export function controlPorts(options: PortsOptions): ControlPorts {
         // A run's subject has run events only.
         return isRejection(run) ? run : stepHistories(store.bySubject(id) as unknown as readonly Recorded<RunEvent>[]);
       },
-      start: (install_id, deadline_ms) =>
-        engine.start(install_id, "manual", deadline_ms === undefined ? {} : { deadline_ms }),
+      start: (install_id, deadline_ms, trial = false) =>
+        engine.start(install_id, "manual", { trial, ...(deadline_ms === undefined ? {} : { deadline_ms }) }),
       pause: async (id, reason) => (await engine.pause(id, reason)) ?? runOf(id),
       resume: async (id, reason) => (await engine.resume(id, reason)) ?? runOf(id),
       cancel: async (id, reason) => (await engine.cancel(id, reason)) ?? runOf(id),

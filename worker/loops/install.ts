@@ -6,7 +6,13 @@ import { expandHome, permissionHash } from "@oa/shared/core/permission.ts";
 import { isRejection, type Rejection, reject } from "@oa/shared/core/refusal.ts";
 import type { Sql } from "@oa/shared/core/sql.ts";
 import { clip } from "@oa/shared/core/text.ts";
-import type { InputValue, InstallConfig, InstallOrder, UpgradeManifest } from "@oa/shared/generated/types.ts";
+import type {
+  InputValue,
+  InstallConfig,
+  InstallOrder,
+  RevokedPermission,
+  UpgradeManifest,
+} from "@oa/shared/generated/types.ts";
 import type { InstallCommand, SignedOrder } from "@oa/shared/install/commands.ts";
 import { installDecider } from "@oa/shared/install/decider.ts";
 import type { InstalledRelease } from "@oa/shared/install/release.ts";
@@ -71,7 +77,8 @@ export interface InstallLoop {
     config: InstallConfig,
     signed: VerifiedEvent,
     upgrade: OrderedUpgrade | null,
-    source?: IntakeSource,
+    /** Where it came from, the command line where absent; `unattended`: the worker ordered it by itself. */
+    by?: { readonly source?: IntakeSource; readonly unattended?: boolean },
   ) => Promise<Rejection | null>;
   /** Pulls configs from the mailbox and from relays until the signal aborts. Never throws. */
   readonly run: (signal: AbortSignal) => Promise<void>;
@@ -102,7 +109,7 @@ export function openInstallLoop(options: InstallLoopOptions): InstallLoop {
       if (upgrade.code === "unreachable") return "later";
       return refused(source, upgrade, event.id);
     }
-    await accept(config, event, upgrade, source);
+    await accept(config, event, upgrade, { source });
     return "answered";
   };
   /** A coordinator shows the secret that its owner read here; the owner still has to confirm its key. */
@@ -190,7 +197,7 @@ export function openInstallLoop(options: InstallLoopOptions): InstallLoop {
 function installDoor(options: InstallLoopOptions): InstallLoop["accept"] {
   const { store, sql, clock, intake } = options;
   const admit = perMinute(clock, LIMITS.intake_events_per_minute);
-  return async (config, signed, upgrade, source = "cli") => {
+  return async (config, signed, upgrade, { source = "cli", unattended = false } = {}) => {
     const now_ms = clock.now_ms();
     const { install_id } = config;
     const signed_by = { signer: signed.pubkey, revision: config.revision, config_event_id: signed.id };
@@ -207,12 +214,12 @@ function installDoor(options: InstallLoopOptions): InstallLoop["accept"] {
         now_ms,
         ceiling: expandHome(pairing.ceiling, options.home),
       };
-      const { active, pending } = store.load(installDecider, install_id);
+      const { active, pending, revoked } = store.load(installDecider, install_id);
       const { home, aup = "strict", schnorr } = options;
       const author_keys = keysTo(upgrade, (active ?? pending)?.pins.author_pubkey, schnorr);
       const command = isRejection(author_keys)
         ? author_keys
-        : commandOf(config, upgrade, facts, { home, aup, active, author_keys });
+        : commandOf(config, upgrade, facts, { home, aup, active, revoked, unattended, author_keys });
       const done = isRejection(command) ? command : store.handle(context, [task(installDecider, install_id, command)]);
       if (!isRejection(done)) {
         const [first] = done;
@@ -258,6 +265,8 @@ interface OrderSetting {
   readonly aup: AupMode;
   readonly active: InstalledRelease | null;
   readonly author_keys: readonly string[] | undefined;
+  readonly revoked: readonly RevokedPermission[];
+  readonly unattended: boolean;
 }
 
 /** The keys that led from the author known here to the listing's. Refusals: rotation_conflict, key_revoked. */
@@ -279,7 +288,7 @@ function commandOf(
   config: InstallConfig,
   upgrade: OrderedUpgrade | null,
   facts: SignedOrder,
-  { home, aup, active, author_keys }: OrderSetting,
+  { home, aup, active, revoked, unattended, author_keys }: OrderSetting,
 ): InstallCommand | Rejection {
   if (config.action !== "install") return { type: "change", action: config.action, ...facts };
   if (upgrade === null) return reject("not_found", `the events of ${config.listing} were not found`);
@@ -295,10 +304,13 @@ function commandOf(
   const denied = refuseDenied(assessManifest(manifest, { mode: aup, inputs: merged }));
   if (denied !== null) return denied;
   const { schedule } = manifest;
-  const next = { manifest, author: listing.author, author_keys, permissions, schedule, inputs: merged };
+  // What the owner took away stays so: asking for it again widens nothing.
+  const kept = permissions.filter((permission) => !revoked.some((one) => one.permission === permission));
+  const next = { manifest, author: listing.author, author_keys, permissions: kept, schedule, inputs: merged };
   return {
     type: "order",
     author_keys,
+    unattended,
     widened: active === null ? null : widenedBy(active, next, config.completion_relays ?? []),
     pins: {
       upgrade_address: listing.address,

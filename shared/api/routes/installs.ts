@@ -5,10 +5,18 @@ import { answer, readBody } from "../answer.ts";
 import { type ControlPorts, INSTALL_ACTIONS } from "../ports.ts";
 
 /** `/v1/installs`: what is installed, consent to more, and changes to it. */
-export function installRoutes({ installs }: ControlPorts): Hono {
+export function installRoutes({ installs, runs }: ControlPorts): Hono {
   const routes = new Hono();
   routes.get("/", (context) => context.json({ installs: installs.list() }));
   routes.get("/:id", (context) => answer(context, installs.get(context.req.param("id"))));
+  routes.get("/:id/history", (context) => {
+    const history = installs.history(context.req.param("id"));
+    return answer(context, isRejection(history) ? history : { history });
+  });
+  routes.get("/:id/use", (context) => answer(context, installs.use(context.req.param("id"))));
+  routes.post("/:id/trial", async (context) =>
+    answer(context, await runs.start(context.req.param("id"), undefined, true), 201),
+  );
   routes.get("/:id/diff", (context) => answer(context, installs.diff(context.req.param("id"))));
   routes.post("/preview", async (context) => {
     const body = await readBody(context, validators.isControlInstallPreview);

@@ -1,0 +1,87 @@
+import type { EventContext, EventDraft, Recorded } from "@oa/shared/core/envelope.ts";
+import { type EventStore, task } from "@oa/shared/core/event-store.ts";
+import { Fault, isRejection } from "@oa/shared/core/refusal.ts";
+import type { Sql } from "@oa/shared/core/sql.ts";
+import type { RunCreated, RunEvent } from "@oa/shared/generated/types.ts";
+import type { InstallCommand } from "@oa/shared/install/commands.ts";
+import { installDecider } from "@oa/shared/install/decider.ts";
+import { getInstall } from "@oa/shared/install/views.ts";
+import { runDecider } from "@oa/shared/run/decider.ts";
+import { failuresInARow } from "@oa/shared/run/views.ts";
+
+/** What a run fails of that says nothing about its release: what the owner decided, and what this machine is short of. */
+const EXCUSED = [
+  ...["kill_switch_active", "approval_required", "approval_denied", "approval_expired", "permission_revoked"],
+  ...["policy_denied", "quota_exceeded", "install_quarantined", "interrupted", "disk_full", "disk_quota"],
+  ...["database_locked", "database_damaged", "database_io", "database_read_only", "backend_unavailable"],
+  ...["memory_limit", "cpu_limit"],
+] as const;
+
+/** More than any owner or manifest may declare. */
+const FAILURES = 101;
+
+/**
+ * The store, with installs that learn from their runs: in the transaction in which a run ends, its release is proved,
+ * takes its place, or is rolled back. A crash can lose neither the end nor what follows from it.
+ */
+export function withReleases(
+  inner: EventStore,
+  options: {
+    readonly sql: Sql;
+    /** This worker's public key: who acts. */
+    readonly worker: string;
+    /** Called after a trial run failed and what ran before was kept: the owner still wants the result of it. */
+    readonly trialFailed: (run_id: string, run: RunCreated["data"]) => void;
+  },
+): EventStore {
+  const learn = (context: EventContext, event: Recorded<RunEvent>): void => {
+    const run_id = event.subject_id;
+    const { created } = inner.load(runDecider, run_id);
+    const { install_id = null, release_event_id = null } = created ?? {};
+    if (created === null || install_id === null || release_event_id === null) return;
+    const { idempotency_key: _, ...rest } = context;
+    const own = { ...rest, actor_type: "service", actor_id: options.worker } as const;
+    const command = whatFollows(options.sql, event, { run_id, install_id, release_event_id }, created);
+    if (command === null) return;
+    const done = inner.handle(own, [task(installDecider, install_id, command)]);
+    // The end of a run must not be kept without what follows from it.
+    if (isRejection(done)) throw new Fault(done.code, done.message);
+    const dropped = done.some(({ event_type, data }) => event_type === "install.rolled_back" && isTrial(data));
+    if (dropped) setImmediate(() => options.trialFailed(run_id, created));
+  };
+  return {
+    ...inner,
+    handle: (context, tasks) =>
+      options.sql.transaction(() => {
+        const result = inner.handle(context, tasks);
+        if (isRejection(result)) return result;
+        for (const event of result) if (ends(event)) learn(context, event);
+        return result;
+      }),
+  };
+}
+
+function whatFollows(
+  sql: Sql,
+  event: Recorded<RunEvent>,
+  run: { readonly run_id: string; readonly install_id: string; readonly release_event_id: string },
+  created: RunCreated["data"],
+): InstallCommand | null {
+  const { run_id, install_id, release_event_id } = run;
+  if (event.event_type === "run.completed") return { type: "ran_through", release_event_id, run_id };
+  if (event.event_type !== "run.failed") return null;
+  const { code, message } = event.data;
+  if (EXCUSED.some((excused) => excused === code)) return null;
+  const since = getInstall(sql, install_id)?.active_since ?? "";
+  const { manifest_sha256 } = created;
+  const failures = failuresInARow(sql, { install_id, manifest_sha256, since }, { excused: EXCUSED, limit: FAILURES });
+  return { type: "ran_aground", release_event_id, run_id, failures, message };
+}
+
+function ends(event: Recorded<EventDraft>): event is Recorded<RunEvent> {
+  return event.event_type === "run.completed" || event.event_type === "run.failed";
+}
+
+function isTrial(data: object): boolean {
+  return (data as { readonly by?: unknown }).by === "trial";
+}
