@@ -86,7 +86,8 @@ test("an installed schedule is listed, explained and simulated; wrong settings a
       pipeline: [{ op: "fs.read", path: "~/x" }],
     }),
   );
-  assert.equal((await run("install", file, "--yes")).code, 0);
+  const first = await run("install", file, "--yes");
+  assert.equal(first.code, 0, first.stdout);
   const { schedules } = document(await run("schedule", "list")) as {
     schedules: { title: string; waiting_for: null }[];
   };
