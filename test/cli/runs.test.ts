@@ -1,0 +1,64 @@
+/** What a run went through, and what the owner lets it use, from the command line. */
+import assert from "node:assert/strict";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { after, test } from "node:test";
+import { hexToNpub } from "@oa/shared/nostr/npub.ts";
+import type { StepHistory } from "@oa/shared/run/steps.ts";
+import { loadOrCreateKey } from "@oa/worker/adapters/keys.ts";
+import { document, oa } from "./oa.ts";
+
+const folder = mkdtempSync(join(tmpdir(), "oa-runs-cli-"));
+after(() => rmSync(folder, { recursive: true, force: true }));
+
+test("a run's steps are shown with their attempts and waits; its caps are set and taken back", async () => {
+  const data_dir = join(folder, "data");
+  const env = { HOME: folder, TZ: "UTC" };
+  const run = (...args: string[]) => oa([...args, "--data", data_dir, "--json"], env);
+  const { public_key } = await loadOrCreateKey(data_dir, "author");
+  const file = join(folder, "manifest.json");
+  const step = { op: "fs.read", id: "read", path: "~/notes.txt" };
+  writeFileSync(
+    file,
+    JSON.stringify({
+      ...{ id: "test.upgrade.reader", version: "1.0.0", title: "Reader" },
+      author: { npub: hexToNpub(public_key) },
+      capabilities: { platforms: ["linux", "macos"], backends: [] },
+      permissions: { filesystem: [{ path: "~/notes.txt", access: "read" }], tools: ["fs.read"] },
+      schedule: { type: "manual" },
+      pipeline: [step, { ...step, id: "again", path: "~/notes.txt", retry: { max_attempts: 1 } }],
+    }),
+  );
+  writeFileSync(join(folder, "notes.txt"), "hello");
+  const installed = await run("install", file, "--yes");
+  assert.equal(installed.code, 0, installed.stdout);
+  const { run_id } = document(await run("run", "reader")) as { run_id: string };
+  const { steps } = document(await run("runs", run_id, "--steps")) as { steps: StepHistory[] };
+  assert.deepEqual(
+    steps.map(({ step_id, status, attempts }) => [step_id, status, attempts.map(({ outcome }) => outcome)]),
+    [
+      ["read", "succeeded", ["succeeded"]],
+      ["again", "succeeded", ["succeeded"]],
+    ],
+  );
+  assert.deepEqual(
+    steps[0]?.waits.map(({ for: what }) => what),
+    ["turn"],
+  );
+  const shown = await oa(["runs", run_id, "--steps", "--data", data_dir], env);
+  assert.match(
+    shown.stdout,
+    /✓ read {2}fs\.read {2}succeeded\n {4}attempt 1 at .*: succeeded {2}\d+\.\d s\n {4}waited for turn from /,
+  );
+  const code = (text: Record<string, unknown>): string => (text as { error: { code: string } }).error.code;
+  assert.equal(code(document(await run("runs", "run_none", "--steps"))), "not_found");
+  assert.equal(code(document(await run("runs", "--steps"))), "usage");
+
+  const capped = document(await run("installs", "caps", "reader", "--memory-mb", "512")) as { caps: unknown };
+  assert.deepEqual(capped.caps, { memory_mb: 512 });
+  assert.equal(code(document(await run("installs", "caps", "reader"))), "usage");
+  assert.equal(code(document(await run("installs", "caps", "reader", "--memory-mb", "1"))), "usage");
+  const back = document(await run("installs", "caps", "reader", "--default")) as { caps: unknown };
+  assert.equal(back.caps, null);
+});
