@@ -1,4 +1,4 @@
-import { readdirSync, readFileSync } from "node:fs";
+import { readdirSync, readFileSync, readlinkSync } from "node:fs";
 
 /** What a child and everything it started use now. */
 export interface TreeUsage {
@@ -9,17 +9,33 @@ export interface TreeUsage {
 
 const TICK_MS = 10; // USER_HZ is 100 wherever Linux shows it
 
-/** Every process whose environment carries the mark: Linux only. One that has left its process group is found too. */
+/**
+ * Every process whose environment carries the mark, and every one that shares a sandbox with one: Linux only. One that
+ * has left its process group is found too, and in a sandbox one that has cleared its environment.
+ */
 export function marked(mark: string): readonly number[] {
   if (process.platform !== "linux") return [];
-  return readdirSync("/proc").flatMap((name) => {
-    if (!/^\d+$/.test(name)) return [];
-    try {
-      return readFileSync(`/proc/${name}/environ`, "latin1").includes(mark) ? [Number(name)] : [];
-    } catch {
-      return []; // ended meanwhile, or another user's
-    }
-  });
+  const all = readdirSync("/proc").filter((name) => /^\d+$/.test(name));
+  const found = all.filter((pid) => read(() => readFileSync(`/proc/${pid}/environ`, "latin1"))?.includes(mark));
+  const [mine, inside] = [namespaceOf("self"), new Set(found.map(namespaceOf))];
+  inside.delete(mine);
+  inside.delete(undefined);
+  const shared = inside.size === 0 ? [] : all.filter((pid) => inside.has(namespaceOf(pid)));
+  return [...new Set([...found, ...shared])].map(Number);
+}
+
+/** The processes it can see: its own where it is in a sandbox. */
+function namespaceOf(pid: string): string | undefined {
+  return read(() => readlinkSync(`/proc/${pid}/ns/pid`));
+}
+
+/** Undefined where it ended meanwhile, or is another user's. */
+function read(look: () => string): string | undefined {
+  try {
+    return look();
+  } catch {
+    return undefined;
+  }
 }
 
 /**

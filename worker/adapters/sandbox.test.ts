@@ -9,6 +9,7 @@ import { setTimeout } from "node:timers/promises";
 import { Fault } from "@oa/shared/core/refusal.ts";
 import { needs } from "../../test/needs.ts";
 import { openConfinedProcesses, openProcesses } from "./process.ts";
+import { openRunUsage } from "./run-usage.ts";
 import { type Bounds, type Connect, noSandbox, openSandbox, type Sandbox, thisMachinesSandbox } from "./sandbox.ts";
 import { profileOf } from "./seatbelt.ts";
 
@@ -250,6 +251,15 @@ test("a cancellation ends everything in the sandbox, however it left its group a
   const size = fs.statSync(beat).size;
   await setTimeout(200);
   assert.equal(fs.statSync(beat).size, size, "nothing writes any more");
+});
+
+test("a program over its memory cap is stopped, though it cleared its marks and left its group", { skip }, async () => {
+  const capped = openConfinedProcesses(sandbox, openRunUsage({ memory_bytes: 150_000_000, cpu_ms: 60_000 }));
+  const hungry = "const held = []; setInterval(() => held.push(Buffer.alloc(20e6, 1)), 20)";
+  const args = ["-c", `env -i setsid '${process.execPath}' -e '${hungry}' & sleep 60`];
+  const bounds = { read: [process.execPath], write: [], connect: null };
+  const options = { ...limits, signal: AbortSignal.timeout(30e3), bounds };
+  await refuses("memory_limit", capped.run("sh", args, options), /MiB of memory/);
 });
 
 test("a program that is not installed is said plainly", { skip }, async () => {
