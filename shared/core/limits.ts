@@ -197,6 +197,7 @@ export const LIMITS = {
   code_store_bytes: 1_073_741_824,
   code_run_ms: 3_600_000,
   notarization_ms: 60_000,
+  write_ms: 600_000,
   tunnel_sockets: 64,
   tunnel_bytes: 17_179_869_184,
   tunnel_connect_ms: 10_000,
@@ -384,6 +385,9 @@ export const LIMITS = {
   approvals_weighed: 500,
   approval_request_chars: 20_000,
   approvals_expired_batch: 100,
+  // Capability tokens.
+  capability_chars: 8_000,
+  capability_depth: 3,
   // Denials within the window after which an install is quarantined.
   quarantine_denials: 3,
   quarantine_window_ms: 86_400_000,

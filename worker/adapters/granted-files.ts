@@ -6,6 +6,7 @@ import { matchGlob } from "@oa/shared/core/glob.ts";
 import type { Permission } from "@oa/shared/core/permission.ts";
 import { Fault } from "@oa/shared/core/refusal.ts";
 import { throwIfCanceled } from "./canceled.ts";
+import type { Writer } from "./confined-writer.ts";
 import { fileFault, isGitFolder, lexicalPath } from "./file-faults.ts";
 import { type GrantedPaths, grantedPaths } from "./granted-paths.ts";
 import { type GrantedTree, openGrantedTree } from "./granted-tree.ts";
@@ -58,8 +59,14 @@ const readInto = promisify(fs.read);
 const writeFrom = promisify(fs.write);
 const sync = promisify(fs.fsync);
 
-/** `grant`: canonical permissions; `~/` in them and in paths is `home`. Links in a granted root are resolved once. */
-export function openGrantedFiles(grant: readonly Permission[], options: { readonly home: string }): GrantedFiles {
+/**
+ * `grant`: canonical permissions; `~/` in them and in paths is `home`. Links in a granted root are resolved once.
+ * `writer`: puts files in their place where this process cannot do it without a gap.
+ */
+export function openGrantedFiles(
+  grant: readonly Permission[],
+  options: { readonly home: string; readonly writer?: Writer },
+): GrantedFiles {
   let paths: GrantedPaths | undefined;
   const check = (path: string, access: "read" | "write"): string => {
     paths ??= grantedPaths(grant, options.home);
@@ -83,6 +90,12 @@ export function openGrantedFiles(grant: readonly Permission[], options: { readon
         throw new Fault("path_not_granted", `"${real}" is inside git's own folder, which runs programs it names`);
       }
       try {
+        const { writer } = options;
+        if (writer !== undefined) {
+          const mode = modeOf(real);
+          await writer({ folder: dirname(real), name: basename(real), mode }, bytes, signal);
+          return { path: real, bytes: bytes.length, sha256: createHash("sha256").update(bytes).digest("hex") };
+        }
         const parent = openDirectory(dirname(real), { create: true });
         try {
           await replaceFile(parent, basename(real), bytes, signal);
@@ -110,6 +123,14 @@ export function openGrantedFiles(grant: readonly Permission[], options: { readon
     },
     resolve: async (path, access) => check(path, access),
   };
+}
+
+/** Of a plain file; null where there is none. Fault: path_linked, path_not_regular. */
+function modeOf(path: string): number | null {
+  const stat = fs.lstatSync(path, { throwIfNoEntry: false });
+  if (stat === undefined) return null;
+  refuseUnlessPlain(stat, path);
+  return stat.mode;
 }
 
 async function readAll(

@@ -1,4 +1,5 @@
 import { openCodePackages } from "../adapters/code-packages.ts";
+import { confinedWriter } from "../adapters/confined-writer.ts";
 import { openEgress, openHostRate } from "../adapters/egress.ts";
 import { openGrantedFiles } from "../adapters/granted-files.ts";
 import { openConfinedProcesses, type Processes } from "../adapters/process.ts";
@@ -32,11 +33,14 @@ export function runEffects(
   const rate = openHostRate();
   return (grant, run) => {
     const usage = guard.usageOf(run);
+    const processes = openConfinedProcesses(sandbox, usage);
+    // Linux writes through an open folder; macOS renames by path, so it does it where nothing else can be written.
+    const writer = sandbox.name === "seatbelt" ? { writer: confinedWriter(processes) } : {};
     const effects = {
-      files: openGrantedFiles(grant, { home }),
+      files: openGrantedFiles(grant, { home, ...writer }),
       egress: openEgress(grant, { private_allow, rate, secrets: secrecy }),
       events: eventPublisher(publisher, grant),
-      processes: openConfinedProcesses(sandbox, usage),
+      processes,
       backends: cappedBackends(backends, usage.caps.memory_bytes),
       indexes,
       ...(code_packages ? { code } : {}),
