@@ -39,7 +39,7 @@ export async function successionOf(
   const today = own.keys.at(-1);
   if (today !== undefined && today !== author) {
     const successor = `${KINDS.manifest.kind}:${today}:${manifest.id}`;
-    const message = `its author signs with another key now and nothing new by the old one is taken: see ${successor}`;
+    const message = `its author signs with another key now, and nothing new by the old one is taken; look at it there: oa install ${successor}`;
     return reject("key_rotated", message, { successor });
   }
   const known = installOf(address, options.sql);
