@@ -1,0 +1,382 @@
+/**
+ * A canary in the vault of a real daemon: it goes through every op, those that fail included, and every byte the worker
+ * wrote or said is looked through for it, in every form it could have taken. Its rightful receiver gets it.
+ */
+import assert from "node:assert/strict";
+import { execFileSync } from "node:child_process";
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { createServer, type IncomingMessage } from "node:http";
+import type { AddressInfo } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { after, before, describe, it, type TestContext } from "node:test";
+import { hexToNpub } from "@oa/shared/nostr/npub.ts";
+import { loadOrCreateKey } from "@oa/worker/adapters/keys.ts";
+import { document, down, killDaemons, oa, type Running, type Said, startOa } from "../cli/oa.ts";
+import { openFakeModelServer } from "../fakes/openai-server.ts";
+import { openFakeRelay } from "../fakes/relay.ts";
+
+const CANARY = 'cAnArY+/7f3&x=%41"z9~Q\\w';
+const PASSPHRASE = "correct horse battery staple";
+const root = mkdtempSync(join(tmpdir(), "oa-canary-"));
+const home = join(root, "home");
+const data = join(root, "data");
+const text = (value: string): string => Buffer.from(value).toString("base64");
+/** Without the last digit that also holds bits of what comes next. */
+const whole = (digits: string, before: number): string =>
+  digits.slice(0, Math.floor(((before + CANARY.length) * 8) / 6));
+const escaped = [...CANARY].map((char) => `\\u00${char.charCodeAt(0).toString(16).padStart(2, "0")}`).join("");
+/** Independent of the scanner: each as the bytes it would be found as. */
+const FORMS: Readonly<Record<string, string>> = {
+  plain: CANARY,
+  "in JSON": JSON.stringify(CANARY).slice(1, -1),
+  "in JSON in JSON": JSON.stringify(JSON.stringify(CANARY)).slice(3, -3),
+  "escaped throughout": escaped,
+  "in an address": encodeURIComponent(CANARY),
+  "in a form": new URLSearchParams({ a: CANARY }).toString().slice(2),
+  "in base64": whole(text(CANARY), 0),
+  "in base64 after one byte": whole(text(`a${CANARY}`), 1).slice(2),
+  "in base64 after two bytes": whole(text(`ab${CANARY}`), 2).slice(3),
+  "in base64url": whole(Buffer.from(CANARY).toString("base64url"), 0),
+  "in hex": Buffer.from(CANARY).toString("hex"),
+  "in hex in capitals": Buffer.from(CANARY).toString("hex").toUpperCase(),
+};
+const everyForm = Object.values(FORMS).join(" | ");
+const hits = (bytes: string): readonly string[] =>
+  Object.entries(FORMS).flatMap(([form, value]) => (bytes.includes(value) ? [form] : []));
+
+const received: { readonly path: string; readonly headers: IncomingMessage["headers"]; readonly body: string }[] = [];
+const server = createServer((request, response) => {
+  let body = "";
+  request.setEncoding("utf8").on("data", (chunk: string) => {
+    body += chunk;
+  });
+  request.on("end", () => {
+    const { url: path = "", headers } = request;
+    received.push({ path, headers, body });
+    const said = { you_said: { path, headers, body }, every_form: everyForm, [CANARY]: escaped };
+    // It quotes what it was sent, as servers do, in its answers, its errors and its own headers.
+    response.setHeader("content-type", "application/json").setHeader("x-echo", encodeURIComponent(CANARY));
+    if (path.startsWith("/fails")) response.writeHead(500, CANARY.replaceAll(/[^ -~]/g, "")).end(JSON.stringify(said));
+    else if (path.startsWith("/cut")) request.socket.destroy();
+    else if (path.startsWith("/away"))
+      response.writeHead(307, { location: `${other}/${encodeURIComponent(CANARY)}` }).end();
+    else response.end(JSON.stringify(said));
+  });
+});
+let host = "";
+let other = "";
+let env: Readonly<Record<string, string>> = {};
+let daemon: Running;
+let author = "";
+const relay = await openFakeRelay();
+const model = await openFakeModelServer({ reply: (prompt) => `${prompt} and ${everyForm}` });
+const broken = await openFakeModelServer({ fail_status: 500 });
+const said: string[] = [];
+
+async function words(...args: readonly string[]): Promise<Said> {
+  const answer = await oa([...args, "--json"], env);
+  said.push(answer.stdout, answer.stderr);
+  return answer;
+}
+
+/** Gives stdin to a command. */
+function tell(input: string, ...args: readonly string[]): Promise<number | null> {
+  return new Promise((resolve, reject) => {
+    const entry = join(import.meta.dirname, "..", "..", "worker", "cli", "oa.ts");
+    try {
+      const out = execFileSync(process.execPath, ["--disable-warning=ExperimentalWarning", entry, ...args], {
+        input,
+        env: { ...process.env, ...env },
+        encoding: "utf8",
+      });
+      said.push(out);
+      resolve(0);
+    } catch (error) {
+      const { status, stdout, stderr } = error as { status: number | null; stdout: string; stderr: string };
+      said.push(stdout, stderr);
+      if (status === null) reject(error);
+      else resolve(status);
+    }
+  });
+}
+
+before(async () => {
+  mkdirSync(home);
+  mkdirSync(data, { mode: 0o700 });
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  host = `127.0.0.1:${(server.address() as AddressInfo).port}`;
+  other = `http://127.0.0.1:${new URL(relay.url).port}`;
+  writeFileSync(join(root, "passphrase"), `${PASSPHRASE}\n`, { mode: 0o600 });
+  writeFileSync(
+    join(data, "config.json"),
+    JSON.stringify({
+      backends: {
+        ollama: { base_url: model.base_url, generate_model: "fake-chat" },
+        mlx: { base_url: broken.base_url, generate_model: "x" },
+      },
+    }),
+    { mode: 0o600 },
+  );
+  env = {
+    ...{ HOME: home, OA_DATA: data, OA_LOG_LEVEL: "debug", OA_RELAYS: relay.url, OA_PORT: "0" },
+    ...{ OA_VAULT_PASSPHRASE_FILE: join(root, "passphrase"), OA_PRIVATE_ALLOW: `${host},${new URL(other).host}` },
+  };
+  const source = join(home, "source");
+  mkdirSync(source);
+  writeFileSync(join(source, "leak.txt"), `needle\n${everyForm}\n`);
+  writeFileSync(join(source, "plain.txt"), "needle in plain sight\n");
+  const git = (...args: readonly string[]) =>
+    execFileSync("git", ["-C", source, "-c", "user.name=A", "-c", "user.email=a@example.com", ...args], {
+      stdio: "ignore",
+    });
+  git("init", "-q", "-b", "main");
+  git("add", ".");
+  git("commit", "-qm", "first");
+  author = hexToNpub((await loadOrCreateKey(data, "author")).public_key);
+  daemon = await startOa(["up"], env);
+});
+after(async () => {
+  killDaemons();
+  server.closeAllConnections();
+  server.close();
+  await Promise.all([relay.close(), model.close(), broken.close()]);
+  rmSync(root, { recursive: true, force: true });
+});
+
+let count = 0;
+/** Installs and runs a pipeline; gives the run's status and its failure's code. */
+async function run(pipeline: readonly object[], permissions: object = {}, inputs: readonly string[] = []) {
+  count += 1;
+  const file = join(root, `canary-${count}.json`);
+  const manifest = {
+    ...{ id: `canary.number${count}`, version: "1.0.0", title: `Canary ${count}`, author: { npub: author } },
+    capabilities: { platforms: ["linux", "macos"], backends: ["ollama", "mlx", "lexical-v1"] },
+    ...{ permissions, schedule: { type: "manual" }, pipeline },
+    ...(inputs.length === 0 ? {} : { inputs: { text: { type: "string" } } }),
+  };
+  writeFileSync(file, JSON.stringify(manifest));
+  const installed = await words("install", file, "--yes", ...inputs);
+  if (installed.code !== 0)
+    return { status: "refused", code: (document(installed).error as { code: string }).code, steps: [] };
+  const ran = document(await words("run", `number${count}`)) as {
+    status: string;
+    error?: { code: string };
+    steps: { step_id: string; status: string; message?: string }[];
+  };
+  return { status: ran.status, code: ran.error?.code ?? null, steps: ran.steps };
+}
+
+const authorization = "Bearer ${secrets.CANARY}";
+const ask = (path: string, more: object = {}) => ({
+  op: "http.request",
+  id: "ask",
+  url: `http://${host}${path}`,
+  ...more,
+});
+
+describe("a canary in the vault", () => {
+  it("goes in by stdin, bound to its host, and cannot be read back", async () => {
+    assert.equal(await tell(CANARY, "secrets", "set", "CANARY", "--host", host), 0);
+    const listed = document(await words("secrets", "list")) as {
+      vault: object;
+      secrets: { name: string; hosts: string[] }[];
+    };
+    assert.deepEqual(listed.vault, { status: "open", kept_by: "passphrase" });
+    assert.deepEqual(
+      listed.secrets.map(({ name, hosts, ...rest }) => [name, hosts, Object.keys(rest)]),
+      [["CANARY", [host], ["set_at"]]],
+    );
+  });
+
+  it("reaches its rightful receiver, in a header and in an address", async () => {
+    const done = await run([
+      ask("/hook/${secrets.CANARY}?key=${secrets.CANARY}", { headers: { authorization, "x-a": "b" } }),
+    ]);
+    assert.deepEqual([done.status, done.code], ["succeeded", null]);
+    const [request] = received;
+    assert.equal(request?.headers.authorization, `Bearer ${CANARY}`);
+    assert.equal(new URL(request?.path ?? "", `http://${host}`).searchParams.get("key"), CANARY);
+  });
+
+  it("is not in what flows from step to step, through every op", async () => {
+    const clone = join(home, "clone");
+    const done = await run(
+      [
+        { op: "fs.read", id: "read", path: join(home, "source/leak.txt") },
+        { op: "fs.write", id: "write", path: join(home, "out.txt"), content: "${steps.read.content}" },
+        { op: "fs.write", id: "object", path: join(home, "out.json"), content: { a: "${steps.read.content}" } },
+        ask("/post", { method: "POST", headers: { authorization }, body: { copied: "${steps.read.content}" } }),
+        { op: "git.clone", id: "clone", repo: join(home, "source"), dest: clone },
+        { op: "searchkit.index", id: "index", path: clone, index: "canary" },
+        { op: "searchkit.query", id: "query", index: "canary", query: "needle" },
+        {
+          op: "model.generate",
+          id: "generate",
+          backend: "ollama",
+          prompt: "${steps.read.content} ${steps.ask.body}",
+          max_tokens: 50,
+        },
+        { op: "model.embed", id: "embed", backend: "lexical-v1", texts: ["${steps.generate.text}"] },
+        { op: "model.embed", id: "vectors", backend: "lexical-v1", index: "canary" },
+        { op: "nostr.publish", id: "publish", kind: 1, content: "${steps.generate.text}" },
+      ],
+      { filesystem: [{ path: `${home}/**`, access: "read_write" }], network: [host], events: [1] },
+    );
+    assert.deepEqual([done.status, done.code], ["succeeded", null], JSON.stringify(done));
+    const posted = received.at(-1);
+    assert.equal(posted?.headers.authorization, `Bearer ${CANARY}`);
+    assert.deepEqual(hits(posted?.body ?? CANARY), []);
+    assert.match(posted?.body ?? "", /\[redacted\]/);
+    assert.deepEqual(hits(readFileSync(join(home, "out.txt"), "latin1")), []);
+    assert.deepEqual(hits(JSON.stringify(model.requests)), [], "no prompt holds it");
+    assert.deepEqual(hits(JSON.stringify(relay.frames)), [], "nothing published holds it");
+    const kept = relay.events.find(({ kind }) => kind === 1);
+    assert.match(kept?.content ?? "", /\[redacted\]/);
+  });
+
+  const failures: readonly (readonly [string, () => readonly object[], string | null])[] = [
+    [
+      "an answer that quotes it",
+      () => [ask("/fails/${secrets.CANARY}", { headers: { authorization } })],
+      "http_status",
+    ],
+    [
+      "a connection that is cut",
+      () => [ask("/cut/${secrets.CANARY}", { headers: { authorization } })],
+      "egress_unreachable",
+    ],
+    ["a redirect that carries it away", () => [ask("/away", { headers: { authorization } })], "secret_leak"],
+    [
+      "a host it is not bound to",
+      () => [{ op: "http.request", url: `${other}/\${secrets.CANARY}`, headers: { authorization } }],
+      "secret_not_bound",
+    ],
+    [
+      "a secret that is not there",
+      () => [ask("/", { headers: { authorization: "${secrets.OTHER}" } })],
+      "secret_missing",
+    ],
+    ["a file that is not there", () => [{ op: "fs.read", path: join(home, "none.txt") }], "not_found"],
+    [
+      "a model that fails",
+      () => [{ op: "model.generate", backend: "mlx", prompt: "a", max_tokens: 5 }],
+      "backend_failed",
+    ],
+    [
+      "an index that is not there",
+      () => [{ op: "searchkit.query", index: "none", query: "a" }],
+      "search_index_missing",
+    ],
+    [
+      "a repository that is not there",
+      () => [{ op: "git.clone", repo: join(home, "none"), dest: join(home, "x") }],
+      "git_source_missing",
+    ],
+  ];
+  for (const [what, pipeline, code] of failures) {
+    it(`stays secret in failures: ${what}`, async () => {
+      const steps = pipeline().map((step) => ({ retry: { max_attempts: 1 }, ...step }));
+      const network = [host, new URL(other).host];
+      const permissions = { network, filesystem: [{ path: `${home}/**`, access: "read_write" }] };
+      const done = await run(steps, permissions);
+      assert.deepEqual([done.status, done.code], ["failed", code]);
+    });
+  }
+
+  it("in a manifest or an input, in whatever form, is refused before it is kept", async () => {
+    const read = { op: "fs.read", path: join(home, "source/plain.txt") };
+    const note = (content: string) => ({ op: "fs.write", path: join(home, "n.txt"), content });
+    for (const form of Object.values(FORMS)) {
+      const literal = await run([read, note(form.replaceAll("$", "$$"))]);
+      assert.deepEqual([literal.status, literal.code], ["refused", "secret_leak"], form);
+    }
+    const before = said.length;
+    const given = await run([read, note("${inputs.text}")], {}, ["--input", `text=a ${CANARY} b`]);
+    assert.deepEqual([given.status, given.code], ["refused", "secret_leak"]);
+    said.splice(before); // the command showed its owner what its owner had just typed
+  });
+
+  it("and not one byte of what the worker wrote and said holds it", async (test: TestContext) => {
+    const token = readFileSync(daemon.token_path, "utf8").trim();
+    const get = async (path: string): Promise<string> => {
+      const response = await fetch(`${daemon.url}${path}`, { headers: { authorization: `Bearer ${token}` } });
+      return response.text();
+    };
+    const spoken: Record<string, string> = {};
+    for (const path of [
+      "/metrics",
+      "/v1/events?limit=500",
+      "/v1/runs",
+      "/v1/installs",
+      "/v1/secrets",
+      "/v1/audit/export",
+    ]) {
+      spoken[path] = await get(path);
+    }
+    const stream = await fetch(`${daemon.url}/v1/events?from_seq=0`, {
+      headers: { authorization: `Bearer ${token}`, accept: "text/event-stream" },
+    });
+    const reader = stream.body?.pipeThrough(new TextDecoderStream()).getReader();
+    let heard = "";
+    for (
+      let next = await reader?.read();
+      next?.value !== undefined && heard.length < 20_000;
+      next = await reader?.read()
+    ) {
+      heard += next.value;
+      if (heard.includes("canary.number3")) break;
+    }
+    await reader?.cancel();
+    spoken["the stream of events"] = heard;
+    const before_closing = scan(data);
+    assert.equal((await words("export", "--to", join(root, "export.tar"))).code, 0);
+    await down(daemon);
+    spoken["the daemon's stderr"] = daemon.stderr();
+    spoken.commands = said.join("\n");
+    spoken["the export"] = readFileSync(join(root, "export.tar"), "latin1");
+    const found = Object.entries(spoken).flatMap(([where, bytes]) => hits(bytes).map((form) => `${where}: ${form}`));
+    const after_closing = scan(data);
+    assert.deepEqual([...found, ...before_closing.found, ...after_closing.found], []);
+    assert.ok(
+      before_closing.names.some((name) => name.endsWith("-wal")),
+      "the journal was looked through as well",
+    );
+    for (const name of ["worker.sqlite", "worker.log", "canary.db", "vault.json"]) {
+      assert.ok(
+        after_closing.names.some((path) => path.endsWith(name)),
+        `${name} was looked through`,
+      );
+    }
+    test.diagnostic(
+      `${after_closing.names.length} files of ${after_closing.bytes} bytes, ${Object.keys(FORMS).length} forms: 0 hits`,
+    );
+  });
+
+  it("which a look for what is there does find", () => {
+    assert.deepEqual(
+      Object.keys(FORMS).filter((form) => !hits(everyForm).includes(form)),
+      [],
+    );
+    assert.ok(scan(join(home, "source")).found.length > 0);
+    assert.ok(readFileSync(join(data, "worker.sqlite"), "latin1").includes("canary.number1"));
+  });
+});
+
+/** Every byte of every file below a folder. */
+function scan(folder: string): {
+  readonly names: readonly string[];
+  readonly found: readonly string[];
+  readonly bytes: number;
+} {
+  const names = readdirSync(folder, { recursive: true, encoding: "utf8" }).filter((name) =>
+    statSync(join(folder, name)).isFile(),
+  );
+  let bytes = 0;
+  const found = names.flatMap((name) => {
+    const content = readFileSync(join(folder, name), "latin1");
+    bytes += content.length;
+    return hits(content).map((form) => `${name}: ${form}`);
+  });
+  return { names, found, bytes };
+}
