@@ -29,12 +29,14 @@ interface Watch extends Pick<EngineOptions, "measure" | "report"> {
  */
 export async function watchMachine(watch: Watch, signal: AbortSignal): Promise<void> {
   while (!signal.aborted) {
+    let resting = false;
     try {
-      await look(watch, signal);
+      resting = countOpenRuns(watch.sql) === 0;
+      if (!resting) await look(watch, signal);
     } catch (error) {
       watch.report(error);
     }
-    if (countOpenRuns(watch.sql) === 0) await watch.idle(signal);
+    if (resting) await watch.idle(signal);
     else await watch.clock.sleep(LIMITS.run_watch_ms, signal);
   }
 }
