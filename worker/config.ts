@@ -37,6 +37,8 @@ export interface Config {
   readonly quotas: QuotasConfig;
   /** Lets upgrades bring programs of their own. */
   readonly code_packages: boolean;
+  /** Runs of published releases are attested in public, under the worker's key. */
+  readonly attest_runs: boolean;
   /** No relay, edge, completion note or trace, whatever else is set. */
   readonly local_only: boolean;
   /** Where the passphrase of the secrets vault is; null: nowhere on this machine. */
@@ -101,6 +103,7 @@ export async function readConfig(
     zone: settings.zone ?? "supervised",
     quotas: settings.quotas ?? {},
     code_packages: settings.code_packages ?? false,
+    attest_runs: !local_only && (settings.attest_runs ?? false),
     local_only,
     vault_passphrase_file: settings.vault_passphrase_file ?? credential(env),
     retention_days: settings.retention_days ?? null,
@@ -180,6 +183,7 @@ function fromEnvironment(env: Environment): object {
     ["private_allow", env.OA_PRIVATE_ALLOW, list],
     ["concurrency", env.OA_CONCURRENCY, numeric],
     ["machine_state_file", env.OA_MACHINE_STATE_FILE, String],
+    ["attest_runs", env.OA_ATTEST_RUNS, boolean],
     ["local_only", env.OA_LOCAL_ONLY, boolean],
     ["vault_passphrase_file", env.OA_VAULT_PASSPHRASE_FILE, String],
     ["retention_days", env.OA_RETENTION_DAYS, numeric],

@@ -28,6 +28,7 @@ const healthy: DoctorOptions = {
     log_bytes: 1e7,
     machine_state_file: null,
     backends: {},
+    attest_runs: false,
     local_only: false,
     vault_passphrase_file: null,
     retention_days: null,

@@ -7,7 +7,8 @@ import type { EdgeClient } from "../adapters/edge-client.ts";
 import type { RelayFilter } from "../adapters/relay-pool.ts";
 import { type ListingAddress, parseAddress } from "./upgrade-source.ts";
 
-const NO_EDGE = reject(
+/** What is asked of the edge is answered so where there is none. */
+export const NO_EDGE = reject(
   "unreachable",
   "no edge is set: start the worker with --edge URL, or set edge_url in config.json",
 );

@@ -1,0 +1,153 @@
+import type { ControlPorts, PublishedOwn } from "@oa/shared/api/ports.ts";
+import { LIMITS } from "@oa/shared/core/limits.ts";
+import { Fault, isRejection, type Rejection, reject } from "@oa/shared/core/refusal.ts";
+import type { ListingReputation, ReputationInputs } from "@oa/shared/generated/types.ts";
+import { toEvent as reportEvent } from "@oa/shared/nostr/01984-report.ts";
+import { filter as attestationFilter, fromEvent as attestationFrom } from "@oa/shared/nostr/01985-run-attestation.ts";
+import { fromEvent as receiptFrom } from "@oa/shared/nostr/30053-license-receipt.ts";
+import { type RatingEvidence, toEvent as ratingEvent, STARS } from "@oa/shared/nostr/30054-rating.ts";
+import { KINDS } from "@oa/shared/nostr/kinds.ts";
+import { type EventTemplate, publicKeyOf, signEvent } from "@oa/shared/nostr/template.ts";
+import { isHex32, type SchnorrVerify } from "@oa/shared/nostr/verify.ts";
+import type { AupMode } from "@oa/shared/policy/aup/assess.ts";
+import { refuseOwnPublish } from "@oa/shared/policy/own-publish.ts";
+import type { EdgeClient } from "../adapters/edge-client.ts";
+import type { RelayFilter, RelayPool } from "../adapters/relay-pool.ts";
+import { NO_EDGE } from "./market.ts";
+import { verifyReputation } from "./reputation-verify.ts";
+import { parseAddress } from "./upgrade-source.ts";
+
+export interface ReputationOptions {
+  readonly edge: EdgeClient | null;
+  readonly pool: Pick<RelayPool, "publish" | "query">;
+  /** Where the owner's ratings and reports go, and where reputations are read from. */
+  readonly relays: readonly string[];
+  /** Ratings and reports are signed by the owner, never by the worker. */
+  readonly owner_key: Uint8Array;
+  readonly schnorr: SchnorrVerify;
+  readonly random: (count: number) => Uint8Array;
+  readonly now_ms: () => number;
+  readonly aup: AupMode;
+  readonly kill_switch: { readonly isOn: () => boolean };
+}
+
+/** What the owner says of listings, and what is said of them. */
+export function reputationPort(options: ReputationOptions): ControlPorts["reputation"] {
+  const { edge, pool, owner_key, now_ms } = options;
+  const relaysFor = (named: readonly string[] | undefined): readonly string[] | Rejection => {
+    const relays = named === undefined || named.length === 0 ? options.relays : named;
+    if (relays.length > 0) return [...new Set(relays)];
+    return reject("usage", "no relay is known: name one, or set relays or edge_url in config.json");
+  };
+  const query = (relays: readonly string[]) => (filters: readonly RelayFilter[], signal: AbortSignal) =>
+    pool.query(relays, filters, { timeout_ms: LIMITS.publish_timeout_ms, signal });
+
+  /** Through the policy, since it cannot be taken back: the owner's command approves exactly it. */
+  const publish = async (
+    template: EventTemplate,
+    approval_id: string,
+    relays: readonly string[],
+    signal: AbortSignal,
+  ): Promise<PublishedOwn | Rejection> => {
+    const context = { kill_switch: options.kill_switch.isOn(), aup: options.aup, now_ms: now_ms() };
+    const refused = refuseOwnPublish(template.kind, approval_id, context);
+    if (refused !== null) return refused;
+    const event = signEvent(template, owner_key, options.random(32));
+    const answers = await pool.publish(event, relays, { timeout_ms: LIMITS.publish_timeout_ms, signal });
+    if (!answers.some(({ accepted }) => accepted)) {
+      const said = answers.map(({ relay, message }) => `${relay}: ${message}`).join("; ");
+      return reject("relay_refused", `no relay took it: ${said}`);
+    }
+    return { event_id: event.id, by: event.pubkey, relays: answers };
+  };
+
+  /** The best proof of use that relays have for the owner; a rating goes without where they have none. */
+  const evidenceFor = async (
+    listing: string,
+    relays: readonly string[],
+    signal: AbortSignal,
+  ): Promise<RatingEvidence | null> => {
+    const owner = publicKeyOf(owner_key);
+    const bought = { kinds: [KINDS.receipt.kind], "#a": [listing], "#p": [owner] };
+    try {
+      const ask = query(relays);
+      for (const event of await ask([bought], signal)) {
+        const receipt = receiptFrom(event);
+        if (isRejection(receipt) || receipt.buyer !== owner || receipt.status !== "paid") continue;
+        return { kind: "receipt", event_id: event.id };
+      }
+      for (const event of await ask([attestationFilter({ listings: [listing], owners: [owner], limit: 20 })], signal)) {
+        const run = attestationFrom(event);
+        if (!isRejection(run) && run.owner === owner) return { kind: "attestation", event_id: event.id };
+      }
+    } catch (error) {
+      if (!(error instanceof Fault) || signal.aborted) throw error;
+      // No relay answers a question: whether one takes the rating is about to be seen.
+    }
+    return null;
+  };
+
+  return {
+    get: async (text, signal) => {
+      const listing = addressOf(text);
+      if (isRejection(listing)) return listing;
+      if (edge === null) return NO_EDGE;
+      return edge.get<ListingReputation>(`/v1/listings/${encodeURIComponent(listing)}/reputation`, signal);
+    },
+    rate: async (text, request, signal) => {
+      const listing = addressOf(text);
+      const relays = relaysFor(request.relays);
+      const stars = STARS.find((value) => value === request.stars);
+      if (isRejection(listing)) return listing;
+      if (isRejection(relays)) return relays;
+      if (stars === undefined) return reject("usage", `a rating is 1 to 5 stars, not ${request.stars}`);
+      const evidence = await evidenceFor(listing, relays, signal);
+      const template = ratingEvent(
+        { listing, stars, review: request.review ?? "", evidence },
+        { created_at: Math.floor(now_ms() / 1000) },
+      );
+      const done = await publish(template, "owner/rate", relays, signal);
+      return isRejection(done) ? done : { ...done, listing, stars, evidence };
+    },
+    report: async (text, request, signal) => {
+      const listing = addressOf(text);
+      const relays = relaysFor(request.relays);
+      if (isRejection(listing)) return listing;
+      if (isRejection(relays)) return relays;
+      const { manifest_event_id = null, reason, text: said = "" } = request;
+      const template = reportEvent(
+        { listing, manifest_event_id, reason, text: said },
+        { created_at: Math.floor(now_ms() / 1000) },
+      );
+      const done = await publish(template, "owner/report", relays, signal);
+      return isRejection(done) ? done : { ...done, listing, reason };
+    },
+    verify: async (text, { indexer = null, relays: named }, signal) => {
+      const listing = addressOf(text);
+      const relays = relaysFor(named);
+      if (isRejection(listing)) return listing;
+      if (isRejection(relays)) return relays;
+      if (indexer !== null && !isHex32(indexer)) return reject("usage", "an indexer is named by its key in hex");
+      const inputs =
+        edge === null
+          ? null
+          : (of: string, after: string, stop: AbortSignal) =>
+              edge.get<ReputationInputs>(
+                `/v1/listings/${encodeURIComponent(of)}/reputation/inputs${after === "" ? "" : `?after=${after}`}`,
+                stop,
+              );
+      return verifyReputation(listing, indexer, { query: query(relays), inputs, schnorr: options.schnorr }, signal);
+    },
+  };
+}
+
+/** The relays that the owner's own events go to: those of the settings, else the edge's. */
+export function ownRelays(relays: readonly string[], edge_url: string | null): readonly string[] {
+  if (relays.length > 0 || edge_url === null) return relays;
+  return [`${edge_url.replace(/^http/, "ws")}/`];
+}
+
+function addressOf(text: string): string | Rejection {
+  const address = parseAddress(text);
+  return isRejection(address) ? address : `${KINDS.manifest.kind}:${address.author}:${address.slug}`;
+}
