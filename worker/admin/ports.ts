@@ -30,6 +30,7 @@ import { policyPort } from "./policy.ts";
 import { ownRelays, reputationPort } from "./reputation.ts";
 import { schedulePort } from "./schedule.ts";
 import { secretsPort } from "./secrets.ts";
+import { tokensPort } from "./tokens.ts";
 import { updateViews } from "./updates.ts";
 import { upgradesPort } from "./upgrades.ts";
 
@@ -42,6 +43,8 @@ export interface PortsOptions extends Omit<InstallsOptions, "lookUp"> {
   readonly engine: Engine;
   readonly kill_switch: KillSwitch;
   readonly decideAll: DecideAll;
+  readonly workspace_id: string;
+  readonly token_key: Uint8Array;
   readonly leases: ControlPorts["leases"];
   readonly indexes: SearchIndexes;
   readonly vault: Vault;
@@ -114,6 +117,7 @@ export function controlPorts(options: PortsOptions): ControlPorts {
     policy: policyPort(options),
     secrets: secretsPort(options),
     approvals: approvalsPort(options),
+    tokens: tokensPort(options),
     metrics: openMetrics({ store, sql }),
     doctor: options.doctor,
     report: options.report,

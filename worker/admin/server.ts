@@ -2,7 +2,7 @@ import { createAdaptorServer, type ServerType } from "@hono/node-server";
 import { LIMITS } from "@oa/shared/core/limits.ts";
 import { Fault } from "@oa/shared/core/refusal.ts";
 import type { Hono } from "hono";
-import { guardedApp } from "./guard.ts";
+import { type GuardOptions, guardedApp } from "./guard.ts";
 
 export interface AdminServer {
   readonly port: number;
@@ -13,10 +13,10 @@ export interface AdminServer {
 /** Serves the control API on 127.0.0.1 alone, behind `guardedApp`. Port 0 takes any free one. */
 export async function openAdminServer(
   api: Hono,
-  options: { readonly port: number; readonly token: string },
+  options: { readonly port: number } & Pick<GuardOptions, "token" | "authorize">,
 ): Promise<AdminServer> {
   let port = options.port;
-  const app = guardedApp(api, { port: () => port, token: options.token });
+  const app = guardedApp(api, { ...options, port: () => port });
   const server = createAdaptorServer({
     fetch: app.fetch,
     serverOptions: {

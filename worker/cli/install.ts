@@ -32,6 +32,8 @@ export const command: Command = defineCommand({
       choices: AUTO_UPDATE,
     },
     ...SCHEDULE_OPTIONS,
+    staged: { type: "flag", summary: "Run an update on trial first: what runs now stays until it ran through" },
+    disabled: { type: "flag", summary: "Approve a first install without enabling it" },
     yes: { type: "flag", summary: "Consent without being asked" },
   },
   examples: [
@@ -73,6 +75,8 @@ export const command: Command = defineCommand({
     const body = {
       ...{ source, inputs, ...following },
       ...(auto_update === undefined ? {} : { auto_update }),
+      ...(options.staged ? { staged: true } : {}),
+      ...(options.disabled ? { enable: false } : {}),
       accepted: { manifest_sha256, permission_hash },
     };
     const install = await client.post<InstallView>("/v1/installs", body, signal);
@@ -108,9 +112,11 @@ function consentLines(consent: ConsentView): readonly string[] {
       : [`            (you chose that; it declares: ${consent.schedule_declared})`]),
     `  price     ${consent.price}`,
     `  manifest  ${consent.manifest_sha256}`,
+    `  age       ${consent.age}`,
     ...Object.entries(consent.inputs).map(([name, value]) => `  input     ${name} = ${JSON.stringify(value)}`),
     consent.permissions.length === 0 ? "  It asks for no permissions." : "  It may:",
     ...consent.permissions.map(({ sentence }) => `    ${sentence}`),
+    ...consent.revoked.map(({ permission }) => `    You took away ${permission}: it stays so.`),
     ...(consent.sandbox === null ? [] : [`    ${consent.sandbox}`]),
     ...consent.writes.map(({ sentence }) => `    ${sentence}`),
     ...(consent.policy.reasons.length === 0 ? [] : ["  The policy lets it pass, but says:"]),

@@ -21,12 +21,34 @@ export const command: Command = defineCommand({
       summary: "Follow this channel's releases and steadier ones",
       choices: ["main", "beta", "nightly", "dev"],
     },
+    "min-age-hours": {
+      type: "integer",
+      value: "HOURS",
+      summary: "How long this worker must have known a release before it takes it unasked",
+      min: 0,
+      max: 8_760,
+    },
+    "rollback-after": {
+      type: "integer",
+      value: "FAILURES",
+      summary: "After how many failed runs in a row the last good release comes back; 0: never",
+      min: 0,
+      max: 100,
+    },
+    trial: {
+      type: "text",
+      value: "ON|OFF",
+      summary: "Whether an update that is taken unasked runs on trial first",
+      choices: ["on", "off"],
+    },
   },
   examples: ["oa installs updates nightly-index --auto-update narrow", "oa installs updates me.watch --channel beta"],
   run: async ({ api, args, options, print }) => {
-    const { channel, "auto-update": auto_update } = options;
-    if (channel === undefined && auto_update === undefined) {
-      return reject("usage", "say what to change: --auto-update ask|narrow, or --channel NAME");
+    const { channel, trial, "auto-update": auto_update } = options;
+    const { "min-age-hours": min_age_h, "rollback-after": rollback_after } = options;
+    if ([channel, trial, auto_update, min_age_h, rollback_after].every((one) => one === undefined)) {
+      const names = "--auto-update, --channel, --min-age-hours, --rollback-after or --trial";
+      return reject("usage", `say what to change: ${names}`);
     }
     const client = await api();
     const install = await findInstall(client, args.install);
@@ -34,6 +56,9 @@ export const command: Command = defineCommand({
     const body = {
       ...(channel === undefined ? {} : { channel }),
       ...(auto_update === undefined ? {} : { auto_update }),
+      ...(min_age_h === undefined ? {} : { min_age_h }),
+      ...(rollback_after === undefined ? {} : { rollback_after }),
+      ...(trial === undefined ? {} : { trial: trial === "on" }),
     };
     const changed = await client.post<InstallView>(`/v1/installs/${install.install_id}/updates`, body);
     if (isRejection(changed)) return changed;

@@ -49,8 +49,14 @@ function details(install: InstallView): string {
     ...(install.yanked === null
       ? []
       : [`  TAKEN BACK by its author: ${install.yanked.reason || "no reason was given"}`]),
+    ...(install.updates.pinned === true ? ["  pinned    no other release takes its place"] : []),
+    ...(install.candidate === null ? [] : [`  on trial  ${install.candidate.upgrade_version}, at the next start`]),
+    ...(install.earlier.length === 0
+      ? []
+      : [`  earlier   ${install.earlier.map((one) => one.upgrade_version).join(", ")} (oa rollback)`]),
     "  It may:",
     ...permissions.map((permission) => `    ${sentenceOf(permission)}`),
+    ...install.revoked.map(({ permission }) => `    taken away by you: ${permission}`),
     ...(install.pending === null ? [] : ["  It waits for your approval:"]),
     ...install.approval_reasons.map((reason) => `    ${reason}`),
     ...(install.refusal === null ? [] : [`  Last refused: ${install.refusal.message} (${install.refusal.code})`]),

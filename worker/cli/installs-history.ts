@@ -1,0 +1,35 @@
+import type { InstallHistoryEntry } from "@oa/shared/api/ports.ts";
+import { isRejection } from "@oa/shared/core/refusal.ts";
+import { type Command, defineCommand } from "./command.ts";
+import { findInstall } from "./find-install.ts";
+import { plain } from "./terminal.ts";
+
+export const command: Command = defineCommand({
+  words: ["installs", "history"],
+  summary: "Show every consent to an install and what became of it: who, when, and of which release",
+  arguments: { install: { summary: "An install's id or its upgrade's name" } },
+  examples: ["oa installs history nightly-index", "oa installs history me.watch --json"],
+  run: async ({ api, args, print, style }) => {
+    const client = await api();
+    const install = await findInstall(client, args.install);
+    if (isRejection(install)) return install;
+    const path = `/v1/installs/${install.install_id}/history`;
+    const answer = await client.get<{ readonly history: readonly InstallHistoryEntry[] }>(path);
+    if (isRejection(answer)) return answer;
+    print(answer, () =>
+      answer.history
+        .flatMap(({ at, type, actor_type, actor_id, release, what }) => [
+          `${at}  ${style("bold", type)}  by ${actor_type} ${plain(actor_id)}`,
+          `    ${plain(what)}`,
+          ...(release === null
+            ? []
+            : [
+                `    release ${release.release_event_id}`,
+                `    manifest ${release.manifest_sha256}, permissions ${release.permission_hash}`,
+              ]),
+        ])
+        .join("\n"),
+    );
+    return 0;
+  },
+});

@@ -1,0 +1,48 @@
+import type { UpdateView } from "@oa/shared/api/updates.ts";
+import { isRejection } from "@oa/shared/core/refusal.ts";
+import { type Command, defineCommand } from "./command.ts";
+import { plain } from "./terminal.ts";
+
+export const command: Command = defineCommand({
+  words: ["updates"],
+  summary: "Show where every install stands with its updates, and why one is not taken",
+  options: { check: { type: "flag", summary: "Look for updates now" } },
+  examples: ["oa updates", "oa updates --check --json"],
+  run: async ({ api, options, print, progress, signal, style }) => {
+    const client = await api();
+    if (options.check) progress("looking for updates …");
+    const answer = options.check
+      ? await client.post<{ readonly updates: readonly UpdateView[] }>("/v1/updates/check", {}, signal)
+      : await client.get<{ readonly updates: readonly UpdateView[] }>("/v1/updates");
+    if (isRejection(answer)) return answer;
+    print(answer, () =>
+      answer.updates.length === 0
+        ? "Nothing is installed."
+        : answer.updates.flatMap((view) => linesOf(view, (text) => style("bold", text))).join("\n"),
+    );
+    return 0;
+  },
+});
+
+function linesOf(view: UpdateView, bold: (text: string) => string): readonly string[] {
+  const { look, rolled_back, earlier } = view;
+  const taken = view.auto_update === "ask" ? "asks before each" : `takes what widens nothing after ${view.min_age_h} h`;
+  const back = view.rollback_after === 0 ? "never by itself" : `after ${view.rollback_after} failures in a row`;
+  const versions = earlier.map(({ version, proved }) => (proved ? version : `${version} (never ran through)`));
+  return [
+    `${bold(plain(`${view.title} ${view.version}`))}  ${view.install_id}`,
+    `  updates   ${taken}${view.trial ? ", on trial" : ""}, channel ${view.channel}${view.pinned ? ", pinned" : ""}`,
+    `  goes back ${back}; to: ${versions.join(", ") || "nothing yet"}`,
+    ...(rolled_back === null
+      ? []
+      : [
+          `  went back from ${rolled_back.from} to ${rolled_back.to} at ${rolled_back.at}: ${plain(rolled_back.reason)}`,
+        ]),
+    ...(look === null
+      ? ["  not looked for yet: oa updates --check"]
+      : [
+          `  ${view.looked_at ?? ""}  ${plain(look.message)}`,
+          ...(look.fix === null ? [] : [`    → ${plain(look.fix)}`]),
+        ]),
+  ];
+}
