@@ -262,6 +262,12 @@ test("a body over the limit is refused, declared or not", async () => {
   assert.equal((await open().fetch(request("/large", { max_bytes: 5_000 }))).body.length, 5_000);
 });
 
+test("a body that is too large to be sent is refused before anything is looked up", async () => {
+  const lookup = async (): Promise<never> => assert.fail("no look-up");
+  const body = new Uint8Array(LIMITS.egress_body_bytes + 1);
+  await refuses("egress_too_large", open({ lookup }).fetch(request("/ok", { method: "POST", body })), /would be sent/);
+});
+
 test("a compressed body is unpacked, and a bomb stops at the limit", async () => {
   const response = await open().fetch(request("/gzip"));
   assert.deepEqual([body(response.body), response.headers["content-encoding"]], ["packed", undefined]);

@@ -79,6 +79,8 @@ export function openHostRate(): HostRate {
       }
       times.push(now);
       recent.set(host, times);
+      if (recent.size <= LIMITS.egress_hosts) return;
+      for (const [other, asked] of recent) if (now - (asked.at(-1) ?? 0) >= 60_000) recent.delete(other);
     },
   };
 }
@@ -117,6 +119,11 @@ export function openEgress(grant: readonly Permission[], options: EgressOptions)
     let url = parseUrl(request.url);
     let { method, body } = { method: request.method.toUpperCase(), body: request.body };
     let headers = requestHeaders(request.headers);
+    const size = body === undefined ? 0 : Buffer.byteLength(body);
+    if (size > LIMITS.egress_body_bytes) {
+      const message = `${size} bytes would be sent to ${url.host}; at most ${LIMITS.egress_body_bytes} are`;
+      throw new Fault("egress_too_large", message);
+    }
     for (let redirects = 0; ; redirects += 1) {
       const sent = prepared({ url, headers, body });
       const addresses = await addressesOf(url, signal);
