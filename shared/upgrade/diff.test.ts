@@ -199,6 +199,17 @@ test("policy: a promise that goes, longer retention and more telemetry widen", (
   assert.deepEqual(diff({}, policy({ telemetry_level: "loud" })).widened, []);
 });
 
+test("after how many failures it is rolled back is a change, since the owner's own number counts before it", () => {
+  const number = (rollback_after_failures: number): Change => ({ policy: { rollback_after_failures } });
+  assert.deepEqual(names(diff({}, number(2))), {
+    widened: [],
+    narrowed: [],
+    changed: ["policy rollback_after_failures"],
+  });
+  assert.deepEqual(names(diff(number(5), number(2))).changed, ["policy rollback_after_failures"]);
+  assert.deepEqual(names(diff(number(2), number(2))).changed, []);
+});
+
 test("what an owner does not agree to is a change: texts, machines it needs, shares of the price", () => {
   const after = {
     title: "Other",

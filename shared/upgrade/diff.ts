@@ -177,6 +177,14 @@ function diffPolicy(before: UpgradeManifest, after: UpgradeManifest): readonly F
     const pair = [days(before), days(after)] as const;
     changes.push(found(longer ? "widened" : "narrowed", "policy", "data_retention_days", pair, sentence));
   }
+  const after_failures = (manifest: UpgradeManifest): number | undefined => manifest.policy?.rollback_after_failures;
+  if (after_failures(before) !== after_failures(after)) {
+    const pair = [after_failures(before), after_failures(after)] as const;
+    const text = (value: number | undefined): string =>
+      value === undefined ? "the worker's number of" : String(value);
+    const sentence = `It is rolled back after ${text(pair[1])} failures in a row, before ${text(pair[0])}.`;
+    changes.push(found("changed", "policy", "rollback_after_failures", pair, sentence));
+  }
   const telemetry = (manifest: UpgradeManifest): number =>
     Math.max(0, TELEMETRY.indexOf(manifest.policy?.telemetry_level ?? "none"));
   if (telemetry(before) !== telemetry(after)) {

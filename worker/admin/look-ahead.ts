@@ -1,11 +1,15 @@
 import type { DryRun, WhyNot } from "@oa/shared/api/dry-run.ts";
 import { isRejection, type Rejection } from "@oa/shared/core/refusal.ts";
 import type { ControlInstallPreview } from "@oa/shared/generated/types.ts";
+import { installDecider } from "@oa/shared/install/decider.ts";
+import type { InstallView } from "@oa/shared/install/views.ts";
 import type { AupMode } from "@oa/shared/policy/aup/assess.ts";
 import type { WorkerCapabilities } from "@oa/shared/upgrade/compatibility.ts";
 import { planOf } from "@oa/shared/upgrade/plan.ts";
 import type { Sandbox } from "../adapters/sandbox.ts";
 import type { Config } from "../config.ts";
+import { refuseRevokedSteps } from "../engine/release.ts";
+import { planRelease } from "../engine.ts";
 import { dryRun } from "./dry-run.ts";
 import { inputsFor, installOf } from "./install-inputs.ts";
 import { findManifest, type UpgradesOptions } from "./upgrades.ts";
@@ -50,9 +54,19 @@ export async function whyNotHere(
   const { config, aup = "strict" } = options;
   return whyNot({
     ...found,
+    standing: standingOf(found.known, options),
     ...{ aup, private_allow: config.private_allow, code_packages: config.code_packages },
     worker: await options.capabilities(signal),
   });
+}
+
+/** Whether what is installed could be started as it is: nothing drifted, and nothing it needs was taken away. */
+function standingOf(known: InstallView | null, { store, home }: LookAheadOptions): Rejection | null {
+  const { active } = known === null ? { active: null } : store.load(installDecider, known.install_id);
+  if (known === null || active === null) return null;
+  const plan = planRelease(active, home);
+  if (isRejection(plan)) return plan;
+  return refuseRevokedSteps(plan.steps, active, { home, install_id: known.install_id });
 }
 
 async function planned(request: ControlInstallPreview, options: LookAheadOptions, signal: AbortSignal) {

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { reject } from "@oa/shared/core/refusal.ts";
 import type { UpgradeManifest } from "@oa/shared/generated/types.ts";
 import type { InstallView } from "@oa/shared/install/views.ts";
 import { planOf } from "@oa/shared/upgrade/plan.ts";
@@ -22,7 +23,14 @@ const ask = (change: Partial<WhyNotFacts> & { readonly upgrade?: object } = {}) 
   const { upgrade = {}, ...facts } = change;
   const its = { ...manifest, ...upgrade } as UpgradeManifest;
   return whyNot({
-    ...{ manifest: its, address: "30051:a:a.b", plan: planOf(its, {}, { home: "/home/me" }), worker, known: null },
+    ...{
+      manifest: its,
+      address: "30051:a:a.b",
+      plan: planOf(its, {}, { home: "/home/me" }),
+      worker,
+      known: null,
+      standing: null,
+    },
     ...{ private_allow: ["localhost:8080"], aup: "strict", code_packages: false },
     ...facts,
   });
@@ -33,6 +41,7 @@ const known = (change: object): InstallView =>
     install_id: "install_1",
     status: "enabled",
     yanked: null,
+    ...{ updates: {}, set_aside: [], earlier: [] },
     active: { upgrade_version: "1.0.0" },
     ...change,
   }) as never;
@@ -82,4 +91,26 @@ test("a release that was taken back, an older version and a disabled install are
   assert.deepEqual(subjects({ known: known({ active: { upgrade_version: "1.1.0" } }) }), ["version"]);
   assert.deepEqual(subjects({ known: known({ status: "disabled" }) }), ["install"]);
   assert.deepEqual(subjects({ known: known({}) }), []);
+});
+
+test("a pin, a rollback and what was taken away are reasons, each with what ends it", () => {
+  const { obstacles } = ask({ known: known({ active: { upgrade_version: "0.9.0" }, updates: { pinned: true } }) });
+  assert.deepEqual(
+    obstacles.map(({ subject, fix }) => [subject, fix]),
+    [["version", "oa installs unpin install_1"]],
+  );
+  const aside = { active: { upgrade_version: "0.9.0" }, set_aside: [{ upgrade_version: "1.0.0" }] };
+  assert.equal(ask({ known: known(aside) }).verdict, "maybe");
+  const earlier = { active: { upgrade_version: "1.1.0" }, earlier: [{ upgrade_version: "1.0.0" }] };
+  assert.match(ask({ known: known(earlier) }).obstacles[0]?.fix ?? "", /oa rollback install_1 --to 1.0.0/);
+  const standing = reject("permission_revoked", "it needs a, which you took away with b; give it back with: …");
+  assert.deepEqual(subjects({ known: known({}), standing }), ["install"]);
+  const other = known({ active: { upgrade_version: "0.9.0" } });
+  assert.deepEqual(subjects({ known: other, standing }), []);
+});
+
+test("what drifted from what was approved says so, with the way to approve it again", () => {
+  const standing = reject("permission_hash_mismatch", "it now needs other permissions than were approved");
+  const { obstacles } = ask({ known: known({}), standing });
+  assert.match(obstacles[0]?.fix ?? "", /^oa install 30051:/);
 });

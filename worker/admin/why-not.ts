@@ -1,8 +1,8 @@
 import type { WhyNot } from "@oa/shared/api/dry-run.ts";
 import { parsePermission } from "@oa/shared/core/permission.ts";
 import { isRejection, type Rejection } from "@oa/shared/core/refusal.ts";
-import { compareSemver, parseSemver } from "@oa/shared/core/semver.ts";
 import type { UpgradeManifest } from "@oa/shared/generated/types.ts";
+import { isOlder } from "@oa/shared/install/release-rules.ts";
 import type { InstallView } from "@oa/shared/install/views.ts";
 import { type AupMode, assessManifest } from "@oa/shared/policy/aup/assess.ts";
 import { bringsCode } from "@oa/shared/upgrade/code-steps.ts";
@@ -17,6 +17,8 @@ export interface WhyNotFacts {
   readonly worker: WorkerCapabilities;
   /** The install of the same listing, if there is one. */
   readonly known: InstallView | null;
+  /** Why what is installed of it could not be started as it is; null: it could, or nothing is. */
+  readonly standing: Rejection | null;
   readonly private_allow: readonly string[];
   readonly code_packages: boolean;
   readonly aup: AupMode;
@@ -95,27 +97,46 @@ function policyObstacles({ manifest, plan, aup }: WhyNotFacts): readonly Obstacl
   );
 }
 
-function installObstacles({ known, manifest, address }: WhyNotFacts): readonly Obstacle[] {
+function installObstacles({ known, manifest, address, standing }: WhyNotFacts): readonly Obstacle[] {
   if (known === null || address === null) return [];
-  const { active, yanked, status } = known;
-  const found: Obstacle[] = [];
-  if (yanked !== null && active?.upgrade_version === manifest.version) {
-    const message = `its author took version ${manifest.version} back${yanked.reason === "" ? "" : `: ${yanked.reason}`}`;
-    found.push(obstacle("version", "a release that stands", "taken back", message, "install a later version"));
-  }
-  const [installed, offered] = [active?.upgrade_version ?? "", manifest.version].map(parseSemver);
-  if (installed !== undefined && offered !== undefined && !isRejection(installed) && !isRejection(offered)) {
-    if (compareSemver(offered, installed) < 0) {
-      const message = `version ${active?.upgrade_version} is installed, which is later than ${manifest.version}`;
-      found.push(
-        obstacle("version", manifest.version, active?.upgrade_version ?? "", message, "keep what is installed"),
-      );
-    }
-  }
+  const { active, status, install_id } = known;
+  const found: Obstacle[] = [...releaseObstacles(known, manifest)];
   if (status === "disabled" || status === "pending") {
     const fix = status === "disabled" ? "oa installs enable" : "oa installs approve";
     const message = status === "disabled" ? "it is installed and disabled" : "it waits for your approval";
-    found.push(obstacle("install", "an enabled install", status, message, `${fix} ${known.install_id}`));
+    found.push(obstacle("install", "an enabled install", status, message, `${fix} ${install_id}`));
+  }
+  if (standing !== null && active?.upgrade_version === manifest.version) {
+    const fix =
+      standing.code === "permission_revoked" ? "give it back as said, or ask the author" : `oa install ${address}`;
+    found.push(obstacle("install", "what was approved", standing.code, standing.message, fix));
+  }
+  return found;
+}
+
+/** What stands against this version because of what runs, ran, or was chosen here. */
+function releaseObstacles(known: InstallView, { version }: UpgradeManifest): readonly Obstacle[] {
+  const { active, yanked, updates, set_aside, install_id } = known;
+  const running = active?.upgrade_version ?? "";
+  const found: Obstacle[] = [];
+  if (yanked !== null && running === version) {
+    const message = `its author took version ${version} back${yanked.reason === "" ? "" : `: ${yanked.reason}`}`;
+    const fix = "install a later version, or oa rollback";
+    found.push(obstacle("version", "a release that stands", "taken back", message, fix));
+  }
+  if (isOlder(version, running)) {
+    const message = `version ${running} is installed, which is later than ${version}`;
+    const kept = known.earlier.some(({ upgrade_version }) => upgrade_version === version);
+    const fix = kept ? `oa rollback ${install_id} --to ${version}` : "keep what is installed";
+    found.push(obstacle("version", version, running, message, fix));
+  }
+  if (updates.pinned === true && active !== null && running !== version) {
+    const message = `it is pinned to version ${running}`;
+    found.push(obstacle("version", version, running, message, `oa installs unpin ${install_id}`));
+  }
+  if (running !== version && set_aside.some(({ upgrade_version }) => upgrade_version === version)) {
+    const message = `version ${version} was rolled back here, and is not taken unasked`;
+    found.push({ ...obstacle("version", version, running, message, "oa install takes it again"), certain: false });
   }
   return found;
 }
