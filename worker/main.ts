@@ -3,26 +3,18 @@ import { chmod } from "node:fs/promises";
 import { homedir } from "node:os";
 import { join } from "node:path";
 import type { ControlPorts } from "@oa/shared/api/ports.ts";
-import { approvalProjection } from "@oa/shared/approval/views.ts";
 import type { EventContext } from "@oa/shared/core/envelope.ts";
 import { openEventStore } from "@oa/shared/core/event-store.ts";
 import { LIMITS } from "@oa/shared/core/limits.ts";
-import { Fault } from "@oa/shared/core/refusal.ts";
+import { Fault, type Rejection } from "@oa/shared/core/refusal.ts";
 import { SEALED_FIELDS } from "@oa/shared/generated/sealed.ts";
 import type { RunCreated } from "@oa/shared/generated/types.ts";
-import { getInstall, type InstallView, installProjection } from "@oa/shared/install/views.ts";
-import { intakeProjection } from "@oa/shared/intake/views.ts";
-import { machineProjection } from "@oa/shared/machine/views.ts";
+import { getInstall } from "@oa/shared/install/views.ts";
+import { filter as keyFilter } from "@oa/shared/nostr/03164-key-rotation.ts";
 import { filter as wrapFilter } from "@oa/shared/nostr/24051-install-config.ts";
 import { filter as releaseFilter } from "@oa/shared/nostr/30052-release.ts";
-import { filter as keyFilter } from "@oa/shared/nostr/31640-key-rotation.ts";
 import { filters as yankFilters } from "@oa/shared/nostr/yank.ts";
-import { pairingProjection } from "@oa/shared/pairing/views.ts";
-import { usageProjection } from "@oa/shared/policy/views.ts";
-import { retentionProjection } from "@oa/shared/retention/views.ts";
-import { countOpenRuns, openRunsOf, runProjection } from "@oa/shared/run/views.ts";
-import { scheduleProjection } from "@oa/shared/schedule/views.ts";
-import { triggerProjection } from "@oa/shared/trigger/views.ts";
+import { countOpenRuns, openRunsOf } from "@oa/shared/run/views.ts";
 import { openArtifacts } from "./adapters/artifacts.ts";
 import { thisMachinesCapabilities } from "./adapters/capabilities.ts";
 import { systemClock } from "./adapters/clock.ts";
@@ -36,7 +28,7 @@ import { openProcesses } from "./adapters/process.ts";
 import { nativeSha256, openRandom } from "./adapters/random.ts";
 import { relayCursors } from "./adapters/relay-cursors.ts";
 import type { CursorStore } from "./adapters/relay-pool.ts";
-import { openRunGuard, type UsageCaps } from "./adapters/run-usage.ts";
+import { openRunGuard } from "./adapters/run-usage.ts";
 import { thisMachinesSandbox } from "./adapters/sandbox.ts";
 import { loadSchnorr } from "./adapters/schnorr.ts";
 import { serviceStderr } from "./adapters/service-log.ts";
@@ -49,6 +41,8 @@ import { openEventFeed } from "./admin/event-feed.ts";
 import { machine } from "./admin/machine.ts";
 import { listingLookUp } from "./admin/market.ts";
 import { controlPorts, type PortsOptions } from "./admin/ports.ts";
+import { ownRelays } from "./admin/reputation.ts";
+import { authorize } from "./admin/tokens.ts";
 import { lookForUpdate, sightingOf } from "./admin/updates.ts";
 import { openModelBackends } from "./backends/backends.ts";
 import type { Config } from "./config.ts";
@@ -60,6 +54,7 @@ import { openLeases } from "./engine/leases.ts";
 import { contractOf } from "./engine/perform.ts";
 import { eventPublisher } from "./engine/publisher.ts";
 import { type EngineOptions, openEngine } from "./engine.ts";
+import { openAttestationLoop } from "./loops/attestation.ts";
 import { openInstallLoop } from "./loops/install.ts";
 import { withInstallApprovals } from "./loops/install-approvals.ts";
 import { withReleases } from "./loops/install-releases.ts";
@@ -72,7 +67,9 @@ import { followEvents } from "./loops/telemetry.ts";
 import { openTriggerLoop } from "./loops/trigger.ts";
 import { runsOfInstall } from "./loops/watched-files.ts";
 import { runEffects } from "./main/effects.ts";
+import { PROJECTIONS } from "./main/projections.ts";
 import { workerRelays } from "./main/relays.ts";
+import { capsOf } from "./main/run-caps.ts";
 import { openSecrets } from "./main/secrets.ts";
 import { trustOwner } from "./main/trust-owner.ts";
 import { OPS } from "./ops/index.ts";
@@ -83,6 +80,8 @@ export interface Worker {
   readonly ports: ControlPorts;
   /** Its public key. */
   readonly public_key: string;
+  /** Whether a capability token opens a route of the control API; null: it does. */
+  readonly authorize: (token: string, method: string, path: string) => Rejection | null;
   /** Carries out runs from now on. */
   readonly work: () => void;
   /** Carries out runs, starts what is due and takes orders from now on. */
@@ -100,19 +99,6 @@ export interface Worker {
 /** With these the log can neither be read nor written: going on would be pretending. */
 const BROKEN: ReadonlySet<string> = new Set(["database_damaged", "database_io", "database_read_only"]);
 const random = openRandom();
-/** Every view that is folded from the log. */
-export const PROJECTIONS = [
-  approvalProjection,
-  installProjection,
-  intakeProjection,
-  machineProjection,
-  pairingProjection,
-  retentionProjection,
-  runProjection,
-  scheduleProjection,
-  triggerProjection,
-  usageProjection,
-];
 /** Everything that happens on one worker is ordered in one stream. */
 const WORKSPACE = "local";
 
@@ -126,11 +112,18 @@ export async function openWorker(config: Config, token?: string): Promise<Worker
   const clock = systemClock;
   const time_zone = Intl.DateTimeFormat().resolvedOptions().timeZone;
   const schnorr = await loadSchnorr();
-  const [own, owner] = await Promise.all([loadOrCreateKey(data_dir, "worker"), loadOrCreateKey(data_dir, "owner")]);
+  const [own, owner, capability] = await Promise.all([
+    loadOrCreateKey(data_dir, "worker"),
+    loadOrCreateKey(data_dir, "owner"),
+    loadOrCreateKey(data_dir, "capability"),
+  ]);
   const file = join(data_dir, "worker.sqlite");
   const database = openSqlite(file);
   await chmod(file, 0o600); // its journal takes the same mode
-  const { vault, secrecy, trouble } = await openSecrets(config, [own, owner].map(hexOf).concat(token ?? []));
+  const { vault, secrecy, trouble } = await openSecrets(
+    config,
+    [own, owner, capability].map(hexOf).concat(token ?? []),
+  );
   const log = openLog({
     ...{ file_bytes: Math.floor(config.log_bytes / LIMITS.log_files), folder: join(data_dir, "logs") },
     ...{ level: config.log_level, redact: secrecy.redact, now_ms: clock.now_ms },
@@ -262,6 +255,10 @@ export async function openWorker(config: Config, token?: string): Promise<Worker
       pool.query(from, filters, { timeout_ms: LIMITS.publish_timeout_ms, signal }),
   });
   const logged = { ...common, store, worker: own.public_key };
+  const attestations = openAttestationLoop({
+    ...{ ...logged, database, pool, random, secret_key: own.secret_key, owner: owner.public_key },
+    ...{ enabled: config.attest_runs, relays: ownRelays(relays, edge_url), aup: config.aup, kill_switch: killSwitch },
+  });
   const retention = openRetentionLoop({ ...logged, database, artifacts, retention_days: config.retention_days });
   const intake = openIntake(logged);
   const installs = openInstallLoop({
@@ -296,7 +293,7 @@ export async function openWorker(config: Config, token?: string): Promise<Worker
       random,
     },
     ...{ sandbox, store, feed, engine, leases: openLeases(engineOptions), indexes, backends, edge, pool, report },
-    kill_switch: killSwitch,
+    ...{ kill_switch: killSwitch, workspace_id: WORKSPACE, token_key: capability.secret_key },
     decideAll: (id, tasks) => database.commit(() => store.handle(context(id), tasks)),
     now_ms: clock.now_ms,
     measure: machineState.measure,
@@ -363,6 +360,7 @@ export async function openWorker(config: Config, token?: string): Promise<Worker
   return {
     ports,
     public_key: own.public_key,
+    authorize: (...request) => authorize(portsOptions, ...request),
     broken: broken.promise,
     report,
     work,
@@ -375,6 +373,7 @@ export async function openWorker(config: Config, token?: string): Promise<Worker
         installs.run(stop.signal),
         releases.run(stop.signal),
         retention.run(stop.signal),
+        attestations.run(stop.signal),
       );
     },
     close: async () => {
@@ -386,15 +385,6 @@ export async function openWorker(config: Config, token?: string): Promise<Worker
       await backends.close();
       database.close();
     },
-  };
-}
-
-/** The most that a run may use: as its install says, else as the worker is set. */
-function capsOf({ run_caps }: Config, install: InstallView | null): UsageCaps {
-  const { memory_mb, cpu_s } = install?.caps ?? {};
-  return {
-    memory_bytes: memory_mb === undefined ? run_caps.memory_bytes : memory_mb * 1_048_576,
-    cpu_ms: cpu_s === undefined ? run_caps.cpu_ms : cpu_s * 1_000,
   };
 }
 

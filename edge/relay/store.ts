@@ -136,6 +136,7 @@ function knownTargets(sql: Sql, group: readonly Entry[]): Known {
 }
 
 function isDeleted(deleted: Known["deleted"], event: NostrEvent, address: string | null): boolean {
+  if (event.kind === KINDS.key_rotation.kind) return false;
   if (deleted.has(`${event.pubkey} ${event.id}`)) return true;
   return (deleted.get(`${event.pubkey} ${address}`) ?? -1) >= event.created_at;
 }
@@ -210,18 +211,21 @@ function chunks<T>(items: readonly T[], size: number): readonly (readonly T[])[]
   );
 }
 
-/** Deletes what a kind-5 event names, of its own author only and never another deletion (NIP-09). */
+/**
+ * Deletes what a kind-5 event names, of its own author only and never another deletion (NIP-09); nor what was said of a
+ * key, since whoever stole it could unsay that.
+ */
 function applyDeletion(sql: Sql, deletion: NostrEvent): void {
   const ids = deletion.tags.flatMap(([name, value]) => (name === "e" && isHex32(value) ? [value] : []));
   const addresses = deletion.tags.flatMap(([name, value]) =>
     name === "a" && value?.split(":")[1] === deletion.pubkey ? [value] : [],
   );
   const doomed = sql.all<{ seq: number }>(
-    `SELECT seq FROM relay_events WHERE pubkey = ?1 AND kind <> ?2
+    `SELECT seq FROM relay_events WHERE pubkey = ?1 AND kind NOT IN (SELECT value FROM json_each(?2))
        AND (id IN (SELECT value FROM json_each(?3))
          OR (address IN (SELECT value FROM json_each(?4)) AND created_at <= ?5))`,
     deletion.pubkey,
-    KINDS.deletion.kind,
+    JSON.stringify([KINDS.deletion.kind, KINDS.key_rotation.kind]),
     JSON.stringify(ids),
     JSON.stringify(addresses),
     deletion.created_at,

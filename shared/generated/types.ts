@@ -1,6 +1,7 @@
 // Generated from schemas/ by `npm run codegen`. Do not edit.
 
 
+export type PolicyActionType = ("file.read" | "file.write" | "artifact.create" | "artifact.update" | "model.generate" | "program.start" | "upgrade.install" | "api.call.idempotent" | "api.call.mutating" | "event.publish" | "external.write" | "email.send" | "payment.execute")
 /**
  * How far an approval goes; once where absent.
  */
@@ -31,7 +32,6 @@ export type AutoUpdate1 = ("ask" | "narrow")
  * How much is at stake: nothing leaves a sandbox, what leaves the supervised zone for good needs approval.
  */
 export type PolicyZone = ("sandbox" | "supervised" | "high_stakes")
-export type PolicyActionType = ("file.read" | "file.write" | "artifact.create" | "artifact.update" | "model.generate" | "program.start" | "upgrade.install" | "api.call.idempotent" | "api.call.mutating" | "event.publish" | "external.write" | "email.send" | "payment.execute")
 /**
  * once: exactly this action. run, room, workspace: the same op of the same manifest to the same targets, there. template: this step, as its manifest wires it, to the same targets.
  */
@@ -44,6 +44,14 @@ export type PolicyEvaluation = (PolicyActionEvaluation | PolicyManifestEvaluatio
  * What a step asked its owner for, or consent gave it, and what became of that. The subject is the approval, appr_….
  */
 export type ApprovalEvent = (ApprovalRequested | ApprovalApproved | ApprovalDenied | ApprovalExpired | ApprovalRevoked | ApprovalConsumed)
+/**
+ * What this worker attests in public of its runs, and since when its owner lets it. The subject is attestation, or attestation_<run>.
+ */
+export type AttestationEvent = (AttestationEnabled | AttestationDisabled | AttestationPublished | AttestationFailed)
+/**
+ * Capability tokens that were given out and taken back. The subject is the token, cap_…, whose text is never stored.
+ */
+export type CapabilityEvent = (CapabilityMinted | CapabilityDelegated | CapabilityRevoked)
 /**
  * What happens to a payment as proof of a licence. The subject is payment_<payment hash>. No buyer, invoice or preimage is recorded.
  */
@@ -152,6 +160,85 @@ readonly index: string
 readonly texts: readonly unknown[]
 })
 
+/**
+ * What a capability token says: a root that a workspace minted, and what each delegation left of it. Signed by a chain of HMACs beside it.
+ */
+export interface CapabilityToken {
+readonly root: CapabilityRoot
+/**
+ * @maxItems 3
+ */
+readonly delegations: readonly CapabilityDelegation[]
+}
+export interface CapabilityRoot {
+readonly workspace_id: string
+readonly nonce: string
+/**
+ * Who alone may use it; absent: whoever has it.
+ */
+readonly principal?: string
+readonly scope: CapabilityScope
+/**
+ * Unix seconds.
+ */
+readonly expires_at: number
+}
+/**
+ * What may be done. What is not named may not.
+ */
+export interface CapabilityScope {
+/**
+ * Routes of the control API, e.g. run:read; * stands for any part.
+ * 
+ * @maxItems 100
+ */
+readonly api?: readonly string[]
+/**
+ * Ids of rooms; * for all.
+ * 
+ * @maxItems 100
+ */
+readonly rooms?: readonly string[]
+/**
+ * Tools, e.g. http.request or agent.id/tool; agent.id/* for all of one agent, * for all.
+ * 
+ * @maxItems 100
+ */
+readonly tools?: readonly string[]
+/**
+ * Hosts, e.g. api.example or *.example.
+ * 
+ * @maxItems 100
+ */
+readonly egress_domains?: readonly string[]
+/**
+ * Of the policy's action registry.
+ * 
+ * @maxItems 100
+ */
+readonly action_types?: readonly PolicyActionType[]
+readonly data_access?: {
+/**
+ * Labels of data; * for all.
+ * 
+ * @maxItems 100
+ */
+readonly read?: readonly string[]
+/**
+ * Labels of data; * for all.
+ * 
+ * @maxItems 100
+ */
+readonly write?: readonly string[]
+}
+}
+export interface CapabilityDelegation {
+readonly scope: CapabilityScope
+/**
+ * Unix seconds.
+ */
+readonly expires_at: number
+}
 /**
  * POST /v1/approvals/:id/decide
  */
@@ -652,6 +739,33 @@ readonly value: string
  * @maxItems 16
  */
 readonly hosts: readonly string[]
+}
+/**
+ * POST /v1/tokens/:id/revoke
+ */
+export interface ControlTokenChange {
+readonly reason?: string
+}
+/**
+ * POST /v1/tokens/delegate
+ */
+export interface ControlTokenDelegation {
+readonly token: string
+readonly label: string
+readonly scope: CapabilityScope
+readonly expires_in_ms: number
+}
+/**
+ * POST /v1/tokens
+ */
+export interface ControlTokenRequest {
+/**
+ * What its owner will recognise it by.
+ */
+readonly label: string
+readonly principal?: string
+readonly scope: CapabilityScope
+readonly expires_in_ms: number
 }
 /**
  * POST /v1/upgrades/diff: what changes for an owner from one version to another. Manifests need no signature here.
@@ -1565,6 +1679,91 @@ readonly action_sha256: string
  */
 readonly use: string
 readonly at_ms: number
+}
+}
+/**
+ * The owner's settings let the worker attest runs that end from now on.
+ */
+export interface AttestationEnabled {
+readonly event_type: "attestation.enabled"
+readonly data: {
+
+}
+}
+/**
+ * They no longer do.
+ */
+export interface AttestationDisabled {
+readonly event_type: "attestation.disabled"
+readonly data: {
+
+}
+}
+/**
+ * One run was attested.
+ */
+export interface AttestationPublished {
+readonly event_type: "attestation.published"
+readonly data: {
+readonly attestation_event_id: string
+/**
+ * @minItems 1
+ * @maxItems 32
+ */
+readonly accepted: readonly string[]
+/**
+ * @maxItems 32
+ */
+readonly refused: readonly string[]
+}
+}
+/**
+ * It could not be, or may not be.
+ */
+export interface AttestationFailed {
+readonly event_type: "attestation.failed"
+readonly data: {
+readonly attempt: number
+readonly code: string
+readonly message: string
+/**
+ * Null: it is not tried again.
+ */
+readonly retry_at_ms: (number | null)
+}
+}
+/**
+ * The owner made a token.
+ */
+export interface CapabilityMinted {
+readonly event_type: "capability.minted"
+readonly data: {
+readonly label: string
+readonly principal: (string | null)
+readonly scope: CapabilityScope
+readonly expires_at_ms: number
+}
+}
+/**
+ * A narrower token was made of another.
+ */
+export interface CapabilityDelegated {
+readonly event_type: "capability.delegated"
+readonly data: {
+readonly parent_id: string
+readonly depth: number
+readonly label: string
+readonly scope: CapabilityScope
+readonly expires_at_ms: number
+}
+}
+/**
+ * It opens nothing any longer, and neither does what was made of it.
+ */
+export interface CapabilityRevoked {
+readonly event_type: "capability.revoked"
+readonly data: {
+readonly reason: string
 }
 }
 /**
@@ -3555,6 +3754,10 @@ readonly kill_switch?: boolean
 readonly zone?: PolicyZone1
 readonly quotas?: QuotasConfig
 /**
+ * Tell the relays, under the worker's key, that a run of a published release succeeded: at most once a day for each install, naming release, manifest and you as its owner, and nothing of what the run did. It is the proof by which your ratings count. Default false.
+ */
+readonly attest_runs?: boolean
+/**
  * No relay, no edge, no completion note and no trace leaves this machine; only steps reach out, and only to the hosts their upgrades are granted.
  */
 readonly local_only?: boolean
@@ -3702,6 +3905,24 @@ readonly pubkey: string
  */
 readonly created_at: number
 readonly kind: 1985
+/**
+ * @maxItems 2000
+ */
+readonly tags: (unknown[] & string[][])
+readonly content: string
+readonly sig: string
+}
+/**
+ * A statement about its signer's own key, its content a KeyRotationContent. Label key-rotation: p names the successor. Label key-acceptance: p names the key that is succeeded; it stands inside a rotation as its proof. Label key-revocation: the key has none.
+ */
+export interface KeyRotationEvent {
+readonly id: string
+readonly pubkey: string
+/**
+ * Unix seconds.
+ */
+readonly created_at: number
+readonly kind: 3164
 /**
  * @maxItems 2000
  */
@@ -3911,25 +4132,7 @@ readonly content: string
 readonly sig: string
 }
 /**
- * A statement about its signer's own key, its content a KeyRotationContent. Label key-rotation: d and p name the successor. Label key-acceptance: d and p name the key that is succeeded; it stands inside a rotation as its proof. Label key-revocation: d is revoked.
- */
-export interface KeyRotationEvent {
-readonly id: string
-readonly pubkey: string
-/**
- * Unix seconds.
- */
-readonly created_at: number
-readonly kind: 31640
-/**
- * @maxItems 2000
- */
-readonly tags: (unknown[] & string[][])
-readonly content: string
-readonly sig: string
-}
-/**
- * The content of a statement about its signer's own key (kind 31640). A rotation has the successor's own signed acceptance as proof.
+ * The content of a statement about its signer's own key (kind 3164). A rotation has the successor's own signed acceptance as proof.
  */
 export interface KeyRotationContent {
 readonly reason: string

@@ -37,6 +37,7 @@ export const KINDS = {
   label: row(1985, "label", true, "label"),
   zap_request: row(9734, "zap request", false),
   zap: row(9735, "zap receipt", true, "listing"),
+  mutes: row(10000, "mute list", true),
   relay_list: row(10002, "relay list", true),
   ephemeral_gift_wrap: row(21059, "ephemeral gift wrap", true, "recipient"),
   relay_auth: row(22242, "relay authentication", false),
@@ -45,13 +46,17 @@ export const KINDS = {
   receipt_proof: row(24054, "receipt proof", false, null, "receipt-proof"),
   remote_signing: row(24133, "remote signing", true, "recipient"),
   http_auth: row(27235, "HTTP authentication", false),
+  people: row(30000, "list of people", true, "label"),
+  old_list: row(30001, "list of the old kind", true),
+  kind_mutes: row(30007, "mute list of a kind", true),
   manifest: row(30051, "upgrade manifest", true, null, "manifest"),
   release: row(30052, "upgrade release", true, null, "release"),
   receipt: row(30053, "licence receipt", true, null, "license-receipt"),
   rating: row(30054, "rating", true, null, "rating"),
+  curated: row(30267, "curated list", true, "label", "curated-list"),
   reputation: row(30384, "trusted assertion", true, "label", "reputation"),
   snapshot: row(30078, "catalog snapshot", true, "label", "snapshot"),
-  key_rotation: row(31640, "key rotation", true, "label", "key-rotation"),
+  key_rotation: row(3164, "key rotation", true, "label", "key-rotation"),
 } as const satisfies Readonly<Record<string, Kind>>;
 
 export type KindName = keyof typeof KINDS;

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { isRejection } from "../core/refusal.ts";
-import { toRevocation } from "./31640-key-rotation.ts";
+import { toRevocation } from "./03164-key-rotation.ts";
 import { pureSchnorr } from "./schnorr.ts";
 import { type EventTemplate, publicKeyOf, signEvent } from "./template.ts";
 import { type VerifiedEvent, verifyEvent } from "./verify.ts";

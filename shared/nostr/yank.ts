@@ -1,5 +1,5 @@
 import { clip } from "../core/text.ts";
-import { filter as keyFilter, revocationIn } from "./31640-key-rotation.ts";
+import { filter as keyFilter, revocationIn } from "./03164-key-rotation.ts";
 import { KINDS, LABEL_NAMESPACE } from "./kinds.ts";
 import { type EventTemplate, tagValues } from "./template.ts";
 import type { VerifiedEvent } from "./verify.ts";

@@ -151,6 +151,9 @@ test("a key that is revoked stops everything by it at once, and nothing by it is
     assert.equal((await words("run", id)).error?.code, "release_yanked");
   }
   assert.equal((await installed("me.kept")).status, "enabled");
+  // Whoever has the key cannot unsay it.
+  const id = String(revoked.revocation_event_id);
+  await put(31, { kind: 5, created_at: Math.floor(Date.now() / 1000), content: "", tags: [["e", id]] });
   await publish(31, "me.gone", "1.1.0");
   assert.equal((await words("install", one, "--yes")).error?.code, "key_revoked");
 });

@@ -75,7 +75,10 @@ async function believed(
   const events: VerifiedEvent[] = [];
   let keys: readonly string[] | Rejection = [from];
   for (let asked = 0; keyStatements !== undefined && !isRejection(keys) && asked < keys.length; asked += 1) {
-    for (const event of await keyStatements(keys.slice(asked), signal)) {
+    const said = await keyStatements(keys.slice(asked), signal);
+    // A relay gives only so many: whoever holds a key could bury what its author said.
+    if (said.length >= LIMITS.key_statements) return { keys: tooMany(keys.at(-1) ?? from), events };
+    for (const event of said) {
       const statement = fromEvent(event, schnorr);
       if (isRejection(statement)) continue;
       statements.push(statement);
@@ -84,4 +87,11 @@ async function believed(
     keys = keysSince(from, statements);
   }
   return { keys, events };
+}
+
+function tooMany(key: string): Rejection {
+  return reject(
+    "rotation_conflict",
+    `too much is said of the key ${key} to tell who has it: nothing new by it is taken`,
+  );
 }

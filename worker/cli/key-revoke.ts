@@ -22,7 +22,7 @@ export const command: Command = defineCommand({
     const [{ openSigner }, { toRevocation }, { readConfig }, { relayLines, sendStatement, toldAnybody }] =
       await Promise.all([
         import("./author-signer.ts"),
-        import("@oa/shared/nostr/31640-key-rotation.ts"),
+        import("@oa/shared/nostr/03164-key-rotation.ts"),
         import("../config.ts"),
         import("./key-statement.ts"),
       ]);

@@ -27,7 +27,7 @@ export const command: Command = defineCommand({
     const { data_dir, env, signal, style } = context;
     const [{ openSigner }, { toAcceptance, toRotation }, { readConfig }] = await Promise.all([
       import("./author-signer.ts"),
-      import("@oa/shared/nostr/31640-key-rotation.ts"),
+      import("@oa/shared/nostr/03164-key-rotation.ts"),
       import("../config.ts"),
     ]);
     const { relayLines, sendStatement, toldAnybody } = await import("./key-statement.ts");

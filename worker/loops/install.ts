@@ -16,11 +16,11 @@ import type {
 import type { InstallCommand, SignedOrder } from "@oa/shared/install/commands.ts";
 import { installDecider } from "@oa/shared/install/decider.ts";
 import type { InstalledRelease } from "@oa/shared/install/release.ts";
+import { keysSince, fromEvent as statementIn } from "@oa/shared/nostr/03164-key-rotation.ts";
 import { matchUpgrade, open } from "@oa/shared/nostr/24051-install-config.ts";
 import { open as openClaim } from "@oa/shared/nostr/24052-pairing-claim.ts";
 import type { Listing } from "@oa/shared/nostr/30051-manifest.ts";
 import { type Release, withCarried } from "@oa/shared/nostr/30052-release.ts";
-import { keysSince, fromEvent as statementIn } from "@oa/shared/nostr/31640-key-rotation.ts";
 import { type SchnorrVerify, type VerifiedEvent, verifyEvent } from "@oa/shared/nostr/verify.ts";
 import { pairingDecider } from "@oa/shared/pairing/decider.ts";
 import { listPairings, pairingOf, pairingOfSecret } from "@oa/shared/pairing/views.ts";

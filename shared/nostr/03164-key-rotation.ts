@@ -8,7 +8,6 @@ import type { EventTemplate } from "./template.ts";
 import { isHex32, type NostrEvent, type SchnorrVerify, type VerifiedEvent, verifyEvent } from "./verify.ts";
 
 const KIND = KINDS.key_rotation.kind;
-const REVOKED = "revoked";
 type Label = "key-rotation" | "key-acceptance" | "key-revocation";
 
 /** What the holder of a key said of it. `to` is null for a key that is given up without a successor. */
@@ -22,24 +21,24 @@ export interface KeyStatement {
 
 /** What a successor signs, with the new key: it takes over from `from`. It travels inside the rotation only. */
 export function toAcceptance(from: string, options: { readonly created_at: number }): EventTemplate {
-  const tags = [["d", from], ["p", from], ...labels("key-acceptance"), ["alt", `Takes over from the key ${from}`]];
+  const tags = [["p", from], ...labels("key-acceptance"), ["alt", `Takes over from the key ${from}`]];
   return { kind: KIND, created_at: options.created_at, tags, content: "" };
 }
 
-/** What the old key signs: `acceptance.pubkey` is its successor. Two successors have two addresses, so both are kept. */
+/** What the old key signs: `acceptance.pubkey` is its successor. Of a regular kind, so that none replaces another. */
 export function toRotation(
   acceptance: NostrEvent,
   options: { readonly created_at: number; readonly reason: string },
 ): EventTemplate {
   const to = acceptance.pubkey;
   const { created_at, reason } = options;
-  const tags = [["d", to], ["p", to], ...labels("key-rotation"), ["alt", `This author signs with the key ${to} now`]];
+  const tags = [["p", to], ...labels("key-rotation"), ["alt", `This author signs with the key ${to} now`]];
   return { kind: KIND, created_at, tags, content: JSON.stringify({ reason, proof: acceptance }) };
 }
 
 /** What a key signs that is to be trusted no more, by whomever it is used. */
 export function toRevocation(options: { readonly created_at: number; readonly reason: string }): EventTemplate {
-  const tags = [["d", REVOKED], ...labels("key-revocation"), ["alt", "This key is no longer to be trusted"]];
+  const tags = [...labels("key-revocation"), ["alt", "This key is no longer to be trusted"]];
   return { kind: KIND, created_at: options.created_at, tags, content: JSON.stringify({ reason: options.reason }) };
 }
 
@@ -53,16 +52,14 @@ export function fromEvent(event: VerifiedEvent, schnorr: SchnorrVerify): KeyStat
   const content = labelOf(event) === "key-rotation" ? contentOf(event) : null;
   if (content === null) return reject("foreign_event", `event ${event.id} says nothing of its signer's key`);
   const { id: event_id, pubkey: key, created_at } = event;
-  const to = tagValue(event, "d");
-  if (!isHex32(to) || to === key || tagValue(event, "p") !== to) {
-    return invalid(event, "its d and p name no successor");
-  }
+  const to = tagValue(event, "p");
+  if (!isHex32(to) || to === key) return invalid(event, "its p names no successor");
   return refuseProof(event, to, content, schnorr) ?? { event_id, key, to, created_at, reason: content.reason };
 }
 
 /** The statement of a key that is given up; it needs no proof, since whoever can make it could do worse. Else null. */
 export function revocationIn(event: VerifiedEvent): KeyStatement | null {
-  if (labelOf(event) !== "key-revocation" || tagValue(event, "d") !== REVOKED) return null;
+  if (labelOf(event) !== "key-revocation") return null;
   const { id: event_id, pubkey: key, created_at } = event;
   return { event_id, key, to: null, created_at, reason: contentOf(event)?.reason ?? "" };
 }
@@ -83,7 +80,7 @@ function refuseProof(
   const accepted = verifyEvent(proof, schnorr);
   if (isRejection(accepted)) return invalid(event, `the successor's acceptance is not valid (${accepted.code})`);
   if (accepted.pubkey !== to) return invalid(event, "the acceptance is not by the successor");
-  const isOfThis = labelOf(accepted) === "key-acceptance" && tagValue(accepted, "d") === event.pubkey;
+  const isOfThis = labelOf(accepted) === "key-acceptance" && tagValue(accepted, "p") === event.pubkey;
   return isOfThis ? null : invalid(event, "the successor accepted something else");
 }
 
