@@ -16,6 +16,7 @@ import { runRoutes } from "./routes/runs.ts";
 import { scheduleRoutes } from "./routes/schedule.ts";
 import { searchRoutes } from "./routes/search.ts";
 import { secretRoutes } from "./routes/secrets.ts";
+import { tokenRoutes } from "./routes/tokens.ts";
 import { updateRoutes } from "./routes/updates.ts";
 import { upgradeRoutes } from "./routes/upgrades.ts";
 
@@ -43,6 +44,7 @@ export function controlApp(ports: ControlPorts): Hono {
   app.route("/v1/pairings", pairingRoutes(ports));
   app.route("/v1/policy", policyRoutes(ports));
   app.route("/v1/approvals", approvalRoutes(ports));
+  app.route("/v1/tokens", tokenRoutes(ports));
   app.route("/v1/secrets", secretRoutes(ports));
   app.notFound((context) =>
     answer(context, reject("not_found", `there is no ${context.req.method} ${context.req.path}`)),

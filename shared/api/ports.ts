@@ -22,6 +22,8 @@ import type {
   ControlScheduleSimulation,
   ControlSearchRequest,
   ControlSecretSet,
+  ControlTokenDelegation,
+  ControlTokenRequest,
   ControlUpgradeDiff,
   CronSchedule,
   InstallRelease,
@@ -249,6 +251,13 @@ export interface ControlPorts {
     readonly setKillSwitch: (request: ControlKillSwitch) => Answer<object>;
     /** How much is at stake with an install, and whether anything of it may start. */
     readonly change: (install_id: string, request: ControlPolicyChange) => Answer<object>;
+  };
+  /** Capability tokens. Refusals: not_found, and those of `verifyToken` and `delegateToken`. */
+  readonly tokens: {
+    readonly list: () => readonly object[];
+    readonly mint: (request: ControlTokenRequest) => Answer<object>;
+    readonly delegate: (request: ControlTokenDelegation) => Answer<object>;
+    readonly revoke: (id: string, reason: string) => Answer<object>;
   };
   /** Refusals: not_found, approval_used, approval_missing, approval_denied, approval_expired, approval_revoked, approval_mismatch. */
   readonly approvals: {

@@ -153,6 +153,12 @@ export function requestOf(sql: Sql, run_id: string, step_id: string, action_sha2
   return row === undefined ? null : toView(row);
 }
 
+/** The approvals that a run's steps asked for. */
+export function approvalsOf(sql: Sql, run_id: string): readonly string[] {
+  const rows = sql.all<{ approval_id: string }>("SELECT approval_id FROM proj_approvals WHERE run_id = ?", run_id);
+  return rows.map(({ approval_id }) => approval_id);
+}
+
 /** Approvals of an install that wait or are in force. */
 export function openApprovals(sql: Sql, install_id: string): readonly ApprovalView[] {
   return sql

@@ -57,6 +57,18 @@ export const REASONS = {
   filter_invalid: refused(400),
   rate_limited: refused(429),
 
+  pubkey_banned: refused(403),
+
+  // Moderation.
+  listing_taken_down: refused(410),
+  listing_held: refused(403),
+  own_listing: refused(403),
+  own_decision: refused(403),
+  decision_stale: refused(409),
+  already_decided: refused(409),
+  already_appealed: refused(409),
+  case_full: refused(429),
+
   // Requests signed by a key (NIP-42, NIP-98).
   auth_required: refused(401),
   auth_invalid: refused(401),
@@ -245,6 +257,14 @@ export const REASONS = {
   approval_used: refused(409),
   approval_mismatch: refused(409),
   install_quarantined: refused(403),
+  capability_token_malformed: refused(401),
+  capability_token_invalid: refused(401),
+  capability_token_expired: refused(401),
+  capability_token_revoked: refused(401),
+  capability_token_not_found: refused(401),
+  capability_scope_not_allowed: refused(403),
+  capability_widened: refused(403),
+  capability_too_deep: refused(403),
   policy_denied: refused(403),
   policy_rule_failed: refused(403),
   kill_switch_active: refused(403),

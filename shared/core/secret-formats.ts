@@ -28,6 +28,7 @@ export const SECRET_FORMATS: readonly SecretFormat[] = [
     "a private key",
     /-----BEGIN (?:[A-Z0-9]+ ){0,3}PRIVATE KEY(?: BLOCK)?-----(?:\\[nr]|[^A-Za-z0-9/]){0,24}(?:[A-Za-z-]{1,20}: [^\n]{0,200}\n\s{0,4}){0,4}[A-Za-z0-9+/=]{32}(?:[A-Za-z0-9+/=\s"',]|\\[nr]){0,20000}(?:-----END [A-Z0-9 ]{0,40}-----)?/,
   ),
+  token("a capability token of a worker", /\boat1\.[A-Za-z0-9_-]{40,8000}\.[A-Za-z0-9_-]{43}\b/),
   // Nostr, wallets and Lightning.
   key("a Nostr secret key", /\bnsec1[02-9ac-hj-np-z]{58}\b/),
   key("an encrypted Nostr secret key", /\bncryptsec1[02-9ac-hj-np-z]{100,300}\b/),

@@ -105,6 +105,10 @@ export type MachineNetwork = ("wifi" | "wired" | "other" | "none")
  */
 export type MailboxEvent = (MailboxSignersSet | MailboxDeposited | MailboxAcknowledged)
 /**
+ * What happens to a case of moderation. The subject is case_<hash of its target>.
+ */
+export type ModerationEvent = (ModerationReported | ModerationDecided | ModerationAppealed)
+/**
  * How a coordinator's key earns the right to order installs. The subject is the pairing, pair_….
  */
 export type PairingEvent = (PairingOffered | PairingClaimed | PairingConfirmed | PairingRemoved)
@@ -781,6 +785,33 @@ export interface ControlVaultUnlock {
 readonly passphrase: string
 }
 /**
+ * GET /v1/lists: lists by the moderators that the reader chose, the edge's own where none are.
+ */
+export interface CuratedListPage {
+readonly lists: readonly CuratedListView[]
+}
+/**
+ * A list of listings that one key put together and signed.
+ */
+export interface CuratedListView {
+readonly address: string
+readonly npub: string
+readonly signer: string
+readonly name: string
+readonly title: string
+readonly description: string
+/**
+ * Unix seconds.
+ */
+readonly created_at: number
+readonly event_id: string
+/**
+ * Full addresses, in the signer's order.
+ */
+readonly listings: readonly string[]
+readonly event: NostrEvent
+}
+/**
  * Every answer that is a no.
  */
 export interface ApiError {
@@ -853,6 +884,7 @@ readonly event_id: string
  */
 readonly created_at: number
 readonly reputation?: CatalogReputation
+readonly moderation?: ListingModeration
 /**
  * The newest release of each channel, by SemVer precedence.
  */
@@ -902,6 +934,68 @@ readonly as_of: number
  */
 readonly event_id: string
 }
+/**
+ * Absent where the moderators that apply say nothing of it.
+ */
+export interface ListingModeration {
+/**
+ * What stands: its status and its blast radius are two things.
+ */
+readonly labels: readonly ModerationDecision[]
+readonly featured: boolean
+}
+/**
+ * What one key says of one target, as its signed label (NIP-32) has it. Only whom a reader trusts decides anything for them.
+ */
+export interface ModerationDecision {
+/**
+ * Of the signed label.
+ */
+readonly event_id: string
+/**
+ * Unix seconds.
+ */
+readonly created_at: number
+/**
+ * Who signed it.
+ */
+readonly moderator: string
+readonly action: ("hold" | "label" | "take_down" | "feature" | "restore" | "uphold" | "dismiss" | "appeal")
+readonly target: ModerationTarget
+/**
+ * Of a hold, label or take-down.
+ */
+readonly reason: ("malware" | "credential_theft" | "data_exfiltration" | "undeclared_behaviour" | "impersonation" | "infringement" | "illegal" | "prohibited_use" | "key_compromised" | "deceptive_pricing" | "spam" | "sensitive" | "broken" | "quality" | "disputed" | "other" | null)
+/**
+ * What a label says.
+ */
+readonly status: ("reviewed" | "unmaintained" | "sensitive" | "disputed" | "misleading" | "risky" | "unsafe" | null)
+/**
+ * How far the harm could reach, apart from what the label says.
+ */
+readonly blast_radius: ("none" | "output" | "files" | "accounts" | "money" | "machine" | null)
+/**
+ * Of what it rests on.
+ */
+readonly evidence_sha256: (string | null)
+/**
+ * Unix seconds; null: until it is reversed.
+ */
+readonly expires_at: (number | null)
+/**
+ * The decision that this one reverses, upholds or appeals against.
+ */
+readonly answers: (string | null)
+readonly appeal: ("possible" | "open" | "upheld" | "restored")
+readonly note: string
+}
+/**
+ * A listing by its full address, one event by its id, or all of a key's listings.
+ */
+export interface ModerationTarget {
+readonly kind: ("listing" | "event" | "key")
+readonly value: string
+}
 export interface CatalogRelease {
 readonly channel: string
 readonly version: string
@@ -927,6 +1021,16 @@ readonly kind: number
 readonly tags: readonly string[][]
 readonly content: string
 readonly sig: string
+}
+/**
+ * What the moderators that a reader chose say of a listing they show.
+ */
+export interface ListingModeration1 {
+/**
+ * What stands: its status and its blast radius are two things.
+ */
+readonly labels: readonly ModerationDecision[]
+readonly featured: boolean
 }
 /**
  * GET /v1/listings.
@@ -966,6 +1070,10 @@ readonly price?: string
  * relevance needs text, and is then the default; else newest is. rating: by the lower end of the score's interval.
  */
 readonly sort?: ("relevance" | "newest" | "title" | "price" | "rating")
+/**
+ * Whose decisions apply: keys in hex or npubs with commas between, or none. The edge's own list where absent.
+ */
+readonly moderators?: string
 /**
  * 1 to 100; 20 where absent.
  */
@@ -1058,6 +1166,106 @@ export interface MailboxSigners {
 readonly signers: readonly string[]
 }
 /**
+ * GET /v1/moderation/cases: those that wait first, the heaviest first.
+ */
+export interface ModerationCasePage {
+/**
+ * @maxItems 100
+ */
+readonly cases: readonly ModerationCase[]
+readonly next_cursor: (string | null)
+}
+/**
+ * A target with all that was reported and decided of it, for curators.
+ */
+export interface ModerationCase {
+readonly case_id: string
+readonly target: ModerationTarget
+/**
+ * open: reports wait for an answer; held: a hold waits for a decision; appealed: an appeal does.
+ */
+readonly status: ("open" | "held" | "appealed" | "decided" | "dismissed" | "restored")
+/**
+ * Of the reports that no decision answered: by who reported, not by how many.
+ */
+readonly weight: number
+readonly reports_total: number
+readonly opened_at: string
+readonly updated_at: string
+readonly reports: readonly ModerationReport[]
+/**
+ * Latest first.
+ */
+readonly decisions: readonly ModerationEntry[]
+}
+export interface ModerationReport {
+readonly event_id: string
+/**
+ * Unix seconds.
+ */
+readonly created_at: number
+readonly reporter: string
+/**
+ * NIP-56's word.
+ */
+readonly reason: ("malware" | "spam" | "illegal" | "impersonation" | "nudity" | "profanity" | "other")
+readonly text: string
+readonly manifest_event_id: (string | null)
+/**
+ * What is known of the reporter, which is what the report weighs by.
+ */
+readonly standing: ("curator" | "buyer" | "trusted_author" | "attested" | "unknown")
+}
+export interface ModerationEntry {
+readonly decision: ModerationDecision
+/**
+ * answer: it decides about another decision, or about reports.
+ */
+readonly state: ("standing" | "expired" | "reversed" | "answer")
+readonly appeal: ("possible" | "open" | "upheld" | "restored")
+readonly appealed: (ModerationDecision | null)
+/**
+ * What reversed it, or upheld it on appeal.
+ */
+readonly answered: (ModerationDecision | null)
+}
+/**
+ * GET /v1/moderation/ledger: every hold, label and take-down that curators of this edge made, the latest first: who, why, until when, and whether it was appealed or reversed.
+ */
+export interface ModerationLedger {
+readonly operator: (string | null)
+/**
+ * @maxItems 100
+ */
+readonly entries: readonly ModerationEntry[]
+readonly next_cursor: (string | null)
+}
+/**
+ * GET /v1/moderation/roles: who may decide here, with the list that the operator signed.
+ */
+export interface ModerationRoles {
+/**
+ * The key that signs the list; null: this edge names none, and nobody moderates here.
+ */
+readonly operator: (string | null)
+/**
+ * The signed list, to be checked by anybody.
+ */
+readonly event: (NostrEvent | null)
+readonly curators: {
+readonly pubkey: string
+readonly npub: string
+readonly name: string
+readonly roles: readonly ("hold" | "label" | "take_down" | "restore" | "feature" | "relay")[]
+}[]
+}
+/**
+ * POST /v1/moderation/…: a decision or an appeal, signed by whom sends it.
+ */
+export interface ModerationSubmission {
+readonly event: NostrEvent
+}
+/**
  * POST /v1/receipts/verify: one receipt or several.
  */
 export interface ReceiptBatch {
@@ -1128,6 +1336,16 @@ readonly report: ReceiptReport
  * A ReceiptProofEvent for a valid receipt, where the edge has a key.
  */
 readonly proof: (NostrEvent | null)
+}
+/**
+ * POST to the relay's own address (NIP-86), signed by a key that manages the relay.
+ */
+export interface RelayManagementRequest {
+readonly method: string
+/**
+ * @maxItems 8
+ */
+readonly params: readonly (string | number)[]
 }
 /**
  * GET /v1/listings/{address}/reputation/inputs: the ids of the events the roll-up was reckoned from, sorted, a page at a time.
@@ -2523,6 +2741,38 @@ readonly deposit_id: string
 }
 }
 /**
+ * A key reported the target; only the first report of each counts.
+ */
+export interface ModerationReported {
+readonly event_type: "moderation.reported"
+readonly data: {
+readonly target: ModerationTarget
+readonly report: ModerationReport
+}
+}
+/**
+ * A curator decided, within the roles of the signed list that is named.
+ */
+export interface ModerationDecided {
+readonly event_type: "moderation.decided"
+readonly data: {
+readonly decision: ModerationDecision
+/**
+ * The list that gave the role; null: the operator decided.
+ */
+readonly roles_event_id: (string | null)
+}
+}
+/**
+ * Whom a decision is about appealed against it.
+ */
+export interface ModerationAppealed {
+readonly event_type: "moderation.appealed"
+readonly data: {
+readonly decision: ModerationDecision
+}
+}
+/**
  * The owner made a one-time secret.
  */
 export interface PairingOffered {
@@ -3895,6 +4145,24 @@ readonly content: string
 readonly sig: string
 }
 /**
+ * A moderator's decision about a listing (a), an event (e) or a key (p), or an author's appeal. When it ends is not in NIP-40's tag: relays keep what was decided.
+ */
+export interface ModerationLabelEvent {
+readonly id: string
+readonly pubkey: string
+/**
+ * Unix seconds.
+ */
+readonly created_at: number
+readonly kind: 1985
+/**
+ * @maxItems 2000
+ */
+readonly tags: (unknown[] & string[][])
+readonly content: string
+readonly sig: string
+}
+/**
  * A worker's word that one run of one release succeeded there; nothing of what it did.
  */
 export interface RunAttestationEvent {
@@ -3941,6 +4209,24 @@ readonly pubkey: string
  */
 readonly created_at: number
 readonly kind: 9735
+/**
+ * @maxItems 2000
+ */
+readonly tags: (unknown[] & string[][])
+readonly content: string
+readonly sig: string
+}
+/**
+ * Keys that one key wants to see nothing of (NIP-51): a blocklist to those who choose it as a moderator. Its content, if any, is encrypted and not read.
+ */
+export interface MuteListEvent {
+readonly id: string
+readonly pubkey: string
+/**
+ * Unix seconds.
+ */
+readonly created_at: number
+readonly kind: 10000
 /**
  * @maxItems 2000
  */
@@ -4013,6 +4299,60 @@ readonly pubkey: string
  */
 readonly created_at: number
 readonly kind: 27235
+/**
+ * @maxItems 2000
+ */
+readonly tags: (unknown[] & string[][])
+readonly content: string
+readonly sig: string
+}
+/**
+ * Curators with their roles, or trusted authors, as one key names them (NIP-51 follow set).
+ */
+export interface PeopleListEvent {
+readonly id: string
+readonly pubkey: string
+/**
+ * Unix seconds.
+ */
+readonly created_at: number
+readonly kind: 30000
+/**
+ * @maxItems 2000
+ */
+readonly tags: (unknown[] & string[][])
+readonly content: string
+readonly sig: string
+}
+/**
+ * A list of upgrades of the kind that NIP-51 gave up: read, never written.
+ */
+export interface OldListEvent {
+readonly id: string
+readonly pubkey: string
+/**
+ * Unix seconds.
+ */
+readonly created_at: number
+readonly kind: 30001
+/**
+ * @maxItems 2000
+ */
+readonly tags: (unknown[] & string[][])
+readonly content: string
+readonly sig: string
+}
+/**
+ * Authors whose upgrades one key wants to see nothing of (NIP-51): a blocklist.
+ */
+export interface KindMuteEvent {
+readonly id: string
+readonly pubkey: string
+/**
+ * Unix seconds.
+ */
+readonly created_at: number
+readonly kind: 30007
 /**
  * @maxItems 2000
  */
@@ -4106,6 +4446,24 @@ readonly pubkey: string
  */
 readonly created_at: number
 readonly kind: 30078
+/**
+ * @maxItems 2000
+ */
+readonly tags: (unknown[] & string[][])
+readonly content: string
+readonly sig: string
+}
+/**
+ * Listings that one key put together (NIP-51 app curation set).
+ */
+export interface CuratedListEvent {
+readonly id: string
+readonly pubkey: string
+/**
+ * Unix seconds.
+ */
+readonly created_at: number
+readonly kind: 30267
 /**
  * @maxItems 2000
  */

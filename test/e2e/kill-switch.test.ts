@@ -91,6 +91,25 @@ describe("the kill switch", () => {
     assert.deepEqual(ended(await world.start(world.install(TELLS))), ["failed", "kill_switch_active"]);
   });
 
+  it("holds completion notes back like any other write, until it is off again", async () => {
+    const posted: string[] = [];
+    const publish = async ({ content }: { readonly content: string }) => {
+      posted.push(content);
+      return { event_id: "e".repeat(64), accepted: ["wss://relay.example"], refused: [] };
+    };
+    world = openGateWorld({ notes: { publish }, completion_note_relays: ["wss://relay.example"] });
+    const reads = manifestOf([LOOK], hosts("a.example"));
+    await world.options.kill_switch.set(true, "stop");
+    const run_id = await world.start(world.install(reads));
+    assert.deepEqual(ended(run_id), ["succeeded", null]);
+    const failed = world.store.bySubject(run_id).find(({ event_type }) => event_type === "note.failed");
+    assert.equal((failed?.data as { code?: string } | undefined)?.code, "kill_switch_active");
+    assert.deepEqual(posted, []);
+    await world.options.kill_switch.set(false, "go on");
+    await world.clock.jump(600_000);
+    assert.equal(posted.length, 1);
+  });
+
   it("is nothing that an install is quarantined for", async () => {
     world = openGateWorld();
     const install_id = world.install(TELLS);

@@ -8,7 +8,7 @@ import { hexToNpub } from "@oa/shared/nostr/npub.ts";
 import type { RunView } from "@oa/shared/run/views.ts";
 import { loadOrCreateKey } from "@oa/worker/adapters/keys.ts";
 import { openSqlite, type SqliteDatabase } from "@oa/worker/adapters/sqlite.ts";
-import { PROJECTIONS } from "@oa/worker/main.ts";
+import { PROJECTIONS } from "@oa/worker/main/projections.ts";
 import { document, oa, type Running, startOa } from "../cli/oa.ts";
 import { random } from "./runs.ts";
 

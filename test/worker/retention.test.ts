@@ -4,6 +4,7 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync, utimesSync } from "node
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, it } from "node:test";
+import { listApprovals } from "@oa/shared/approval/views.ts";
 import { isRejection } from "@oa/shared/core/refusal.ts";
 import type { UpgradeManifest } from "@oa/shared/generated/types.ts";
 import { retentionDays } from "@oa/shared/retention/decider.ts";
@@ -86,6 +87,36 @@ describe("retention", () => {
   };
   const stored = (): string =>
     readFileSync(join(folder, "worker.sqlite"), "latin1") + readFileSync(join(folder, "worker.sqlite-wal"), "latin1");
+
+  it("deletes what the owner was asked about a step together with the step's own values", async () => {
+    const { policy, pipeline } = upgrade(14);
+    const [fetch] = pipeline;
+    const tell = {
+      id: "tell",
+      op: "http.request",
+      method: "POST",
+      url: "${steps.fetch.url}",
+      body: "${steps.fetch.body}",
+    };
+    const asks = manifestOf([{ ...fetch, id: "fetch" } as never, tell as never], {
+      ...{ network: ["api.example"], tools: ["http.request"] },
+    });
+    const started = await world.engine.start(
+      world.install({ ...asks, ...(policy === undefined ? {} : { policy }) }),
+      "manual",
+    );
+    assert.ok(!isRejection(started));
+    await clock.pass(2_000);
+    const [asked] = listApprovals(world.database, { limit: 2 });
+    assert.ok(asked !== undefined && stored().includes(SECRET));
+    await world.engine.cancel(started.run_id, "enough");
+    await clock.pass(2_000);
+    age();
+    await later(15);
+    assert.equal(await apply(), 1);
+    assert.ok(!stored().includes(SECRET), "no copy stays in the database's files");
+    assert.equal(listApprovals(world.database, { limit: 2 })[0]?.summary, asked.summary, "that it was asked stays");
+  });
 
   it("keeps everything until the upgrade's days are over, then deletes values, log lines and outputs", async () => {
     const run_id = await run(world.install(upgrade(14)));

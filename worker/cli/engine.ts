@@ -10,7 +10,12 @@ export const command: Command = defineCommand({
   summary: "Carry out runs of another worker, under installs of this data folder, until stopped",
   options: {
     join: { type: "text", value: "URL", summary: "The other worker's control API", required: true },
-    "token-file": { type: "text", value: "FILE", summary: "The other worker's admin token", required: true },
+    "token-file": {
+      type: "text",
+      value: "FILE",
+      summary: "A token of the other worker for run:claim, or its admin token",
+      required: true,
+    },
     lease: {
       type: "integer",
       value: "SECONDS",
@@ -20,7 +25,7 @@ export const command: Command = defineCommand({
       default: 60,
     },
   },
-  examples: ["oa engine --data ./second --join http://127.0.0.1:6767 --token-file ~/.oa/admin-token"],
+  examples: ["oa engine --data ./second --join http://127.0.0.1:6767 --token-file engine.token"],
   run: async ({ data_dir, env, note, options, print, signal }) => {
     const client = await openDistantClient(options.join, options["token-file"]);
     if ("rejected" in client) return client;

@@ -17,7 +17,7 @@ export const command: Command = defineCommand({
       if (isRejection(policy)) return policy;
       print(policy, () =>
         [
-          `Judged ${policy.aup}; the kill switch is ${policy.kill_switch ? "on" : "off"}.`,
+          `Judged ${policy.aup}; zone ${policy.zone}; the kill switch is ${policy.kill_switch ? "on" : "off"}.`,
           ...policy.rules.map(({ name, says }) => `  ${name}  ${style("dim", says)}`),
           "Prohibited uses:",
           ...policy.uses.map(({ category, severity }) => `  ${category}  ${style("dim", severity)}`),
@@ -32,7 +32,8 @@ export const command: Command = defineCommand({
     if (isRejection(said)) return said;
     print(said, () =>
       [
-        `${plain(said.title)} (${said.install_id})`,
+        `${plain(said.title)} (${said.install_id}), zone ${said.zone}`,
+        ...(said.quarantine === null ? [] : [style("red", plain(`quarantined: ${said.quarantine}`))]),
         ...decisionLines(said.manifest, style),
         ...said.steps.flatMap(({ step_id, op, decision }) => [
           plain(`${step_id}  ${op}`),

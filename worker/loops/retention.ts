@@ -1,3 +1,4 @@
+import { approvalsOf } from "@oa/shared/approval/views.ts";
 import { type EventStore, task } from "@oa/shared/core/event-store.ts";
 import { LIMITS } from "@oa/shared/core/limits.ts";
 import { Fault, isRejection } from "@oa/shared/core/refusal.ts";
@@ -54,6 +55,10 @@ export function openRetentionLoop(options: RetentionOptions): RetentionLoop {
       LIMITS.retention_batch,
     );
 
+  /** What its steps took and gave, and what their owner was asked about them; how many values that was. */
+  const forget = (run_id: string): number =>
+    [run_id, ...approvalsOf(database, run_id)].reduce((sum, subject) => sum + forgetValues(database, subject), 0);
+
   const batch = async (install_id: string | null, days: number): Promise<number> => {
     const context = {
       ...({ now_ms: clock.now_ms(), workspace_id: options.workspace_id } as const),
@@ -61,7 +66,7 @@ export function openRetentionLoop(options: RetentionOptions): RetentionLoop {
       ...({ actor_type: "service", actor_id: options.worker, correlation_id: RETENTION_SUBJECT } as const),
     };
     return database.commit(() => {
-      const runs = over(install_id, days).map((run) => ({ ...run, values: forgetValues(database, run.run_id) }));
+      const runs = over(install_id, days).map((run) => ({ ...run, values: forget(run.run_id) }));
       const command: RetentionCommand = { type: "apply", runs };
       const recorded = store.handle(context, [task(retentionDecider, RETENTION_SUBJECT, command)]);
       // Thrown, so that the deletion is undone with it.

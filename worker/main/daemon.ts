@@ -33,7 +33,10 @@ export async function startDaemon(request: {
   // A promise that some library forgot must not end a night's work.
   process.on("unhandledRejection", worker.report);
   try {
-    const server = await openAdminServer(controlApp(worker.ports), { port: config.port, token });
+    const server = await openAdminServer(controlApp(worker.ports), {
+      ...{ port: config.port, token },
+      authorize: worker.authorize,
+    });
     const { url, port } = server;
     const { pid } = process;
     await writeDaemonFile(data_dir, { pid, port, url, token_path, started_at: new Date().toISOString() });

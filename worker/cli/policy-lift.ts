@@ -1,0 +1,17 @@
+import { changePolicy } from "./change-policy.ts";
+import { type Command, defineCommand } from "./command.ts";
+
+export const command: Command = defineCommand({
+  words: ["policy", "lift"],
+  summary: "Let a quarantined install run again",
+  arguments: { install: { summary: "An install's id or its upgrade's name" } },
+  options: { reason: { type: "text", value: "TEXT", summary: "Why; kept in the log" } },
+  examples: ["oa policy lift nightly-index"],
+  run: (context) => {
+    const { reason } = context.options;
+    return changePolicy(context, context.args.install, {
+      quarantined: false,
+      ...(reason === undefined ? {} : { reason }),
+    });
+  },
+});

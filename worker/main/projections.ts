@@ -1,0 +1,28 @@
+import { approvalProjection } from "@oa/shared/approval/views.ts";
+import { attestationProjection } from "@oa/shared/attestation/views.ts";
+import { capabilityProjection } from "@oa/shared/capability/views.ts";
+import { installProjection } from "@oa/shared/install/views.ts";
+import { intakeProjection } from "@oa/shared/intake/views.ts";
+import { machineProjection } from "@oa/shared/machine/views.ts";
+import { pairingProjection } from "@oa/shared/pairing/views.ts";
+import { usageProjection } from "@oa/shared/policy/views.ts";
+import { retentionProjection } from "@oa/shared/retention/views.ts";
+import { runProjection } from "@oa/shared/run/views.ts";
+import { scheduleProjection } from "@oa/shared/schedule/views.ts";
+import { triggerProjection } from "@oa/shared/trigger/views.ts";
+
+/** Every view that is folded from the log. */
+export const PROJECTIONS = [
+  approvalProjection,
+  capabilityProjection,
+  installProjection,
+  intakeProjection,
+  machineProjection,
+  pairingProjection,
+  attestationProjection,
+  retentionProjection,
+  runProjection,
+  scheduleProjection,
+  triggerProjection,
+  usageProjection,
+];
