@@ -8,11 +8,15 @@ import { isRejection } from "@oa/shared/core/refusal.ts";
 import type { UpgradeManifest } from "@oa/shared/generated/types.ts";
 import validators, { type Validator } from "@oa/shared/generated/validators.cjs";
 import * as noteEvent from "@oa/shared/nostr/00001-note.ts";
+import * as reportEvent from "@oa/shared/nostr/01984-report.ts";
+import * as attestationEvent from "@oa/shared/nostr/01985-run-attestation.ts";
 import * as configEvent from "@oa/shared/nostr/24051-install-config.ts";
 import * as proofEvent from "@oa/shared/nostr/24054-receipt-proof.ts";
 import * as manifestEvent from "@oa/shared/nostr/30051-manifest.ts";
 import * as releaseEvent from "@oa/shared/nostr/30052-release.ts";
 import * as receiptEvent from "@oa/shared/nostr/30053-license-receipt.ts";
+import * as ratingEvent from "@oa/shared/nostr/30054-rating.ts";
+import * as reputationEvent from "@oa/shared/nostr/30384-reputation.ts";
 import { pureSchnorr } from "@oa/shared/nostr/schnorr.ts";
 import type { EventTemplate } from "@oa/shared/nostr/template.ts";
 import { type VerifiedEvent, verifyEvent } from "@oa/shared/nostr/verify.ts";
@@ -167,6 +171,18 @@ test("every example event of ours verifies, is read, and is written the same aga
     const note = noteEvent.fromEvent(event);
     assert.ok(!isRejection(note), event.id);
     same(event, noteEvent.toEvent(note, event));
+  }
+  for (const [path, { fromEvent, toEvent }] of [
+    ["nostr/01984-report.json", reportEvent],
+    ["nostr/01985-run-attestation.json", attestationEvent],
+    ["nostr/30054-rating.json", ratingEvent],
+    ["nostr/30384-reputation.json", reputationEvent],
+  ] as const) {
+    for (const event of events(path)) {
+      const said = fromEvent(event);
+      assert.ok(!isRejection(said), path);
+      same(event, toEvent(said as never, event));
+    }
   }
   for (const event of events("nostr/24051-install-config.json")) {
     const config = parseStrict(event.content);

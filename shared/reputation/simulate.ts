@@ -39,16 +39,20 @@ export interface AttackCost {
   readonly sats: number;
 }
 
+/** `self_dealing` has no rule against it: only what it costs stands in its way, and the report says how little that is. */
+export type AttackName = AbuseRuleName | "self_dealing";
+
 export interface AttackReport {
-  readonly attack: AbuseRuleName;
+  readonly attack: AttackName;
   readonly says: string;
-  /** Null: not even with `ATTACKERS_MOST` keys. `without`: as if the rule against this attack were not there. */
-  readonly with_rule: AttackCost | null;
-  readonly without_rule: AttackCost | null;
+  /** With every rule. Null: not even with `ATTACKERS_MOST` keys. */
+  readonly with_rules: AttackCost | null;
+  /** As if the rule against this attack were not there. */
+  readonly without_its_rule: AttackCost | null;
 }
 
 interface Attack {
-  readonly attack: AbuseRuleName;
+  readonly attack: AttackName;
   readonly says: string;
   readonly honest_stars: readonly Stars[];
   readonly stars: Stars;
@@ -112,27 +116,38 @@ const ATTACKS: readonly Attack[] = [
     sats: ({ key_sats, listing_sats, price_sats, ring_loss_bps }) =>
       key_sats + listing_sats + Math.ceil((price_sats * ring_loss_bps) / 10_000),
   },
+  {
+    attack: "self_dealing",
+    says: "The author of a poor listing sells it to keys of its own, which praise it over 90 days.",
+    honest_stars: POOR,
+    stars: 5,
+    proof: "receipt",
+    days: 90,
+    others: () => [],
+    sats: ({ key_sats, price_sats, ring_loss_bps }) => key_sats + Math.ceil((price_sats * ring_loss_bps) / 10_000),
+  },
 ];
 
 /** What it costs to move the score by one star under each attack, with and without the rule against it. */
 export function simulate(assumptions: SimulationAssumptions = ASSUMPTIONS): readonly AttackReport[] {
   return ATTACKS.map((attack) => {
-    const cost = (without: AbuseRuleName | null): AttackCost | null => {
+    const cost = (without: AttackName | null): AttackCost | null => {
       const keys = leastAttackers(
         (attackers) => Math.abs(moved(attack, attackers, assumptions, without)) >= MOVED_MILLI,
       );
       return keys === null ? null : { keys, sats: keys * attack.sats(assumptions) };
     };
     const { attack: name, says } = attack;
-    return { attack: name, says, with_rule: cost(null), without_rule: cost(name) };
+    const with_rules = cost(null);
+    return { attack: name, says, with_rules, without_its_rule: name === "self_dealing" ? with_rules : cost(name) };
   });
 }
 
 /** By how much an attack moves the score, in thousandths of a star, with every rule or all but one. */
 export function attackMoves(
-  name: AbuseRuleName,
+  name: AttackName,
   attackers: number,
-  without: AbuseRuleName | null = null,
+  without: AttackName | null = null,
   assumptions: SimulationAssumptions = ASSUMPTIONS,
 ): number {
   return ATTACKS.filter(({ attack }) => attack === name).reduce(
@@ -151,7 +166,7 @@ export function honestInputs(raters: number, stars: readonly Stars[] = GOOD): re
 }
 
 /** The score of a listing from simulated inputs, with every rule or all but one. */
-export function simulatedScore(inputs: readonly Input[], without: AbuseRuleName | null = null): number {
+export function simulatedScore(inputs: readonly Input[], without: AttackName | null = null): number {
   const rules = ABUSE_RULES.filter(({ name }) => name !== without);
   return scoreOf(weigh(factsOf(LISTING, inputs, SETTINGS, NOW_S), rules)).stars_milli;
 }
@@ -160,7 +175,7 @@ function moved(
   attack: Attack,
   attackers: number,
   assumptions: SimulationAssumptions,
-  without: AbuseRuleName | null,
+  without: AttackName | null,
 ): number {
   const honest = honestInputs(assumptions.honest_raters, attack.honest_stars);
   const key = (index: number): string => sha256Hex(`attacker ${index}`);

@@ -27,14 +27,14 @@ export const command: Command = defineCommand({
       key_sats: options.key,
     };
     const attacks = simulate(assumptions);
-    const cost = (found: (typeof attacks)[number]["with_rule"]): string =>
+    const cost = (found: (typeof attacks)[number]["with_rules"]): string =>
       found === null ? `not with ${ATTACKERS_MOST} keys` : `${found.sats} sats, ${found.keys} keys`;
     print({ assumptions, attacks }, () =>
       [
         "To move the score by one star:",
         table(
-          ["ATTACK", "WITH ITS RULE", "WITHOUT"],
-          attacks.map(({ attack, with_rule, without_rule }) => [attack, cost(with_rule), cost(without_rule)]),
+          ["ATTACK", "WITH EVERY RULE", "WITHOUT ITS OWN"],
+          attacks.map(({ attack, with_rules, without_its_rule }) => [attack, cost(with_rules), cost(without_its_rule)]),
         ),
         ...attacks.map(({ attack, says }) => `${attack}: ${says}`),
         `Assumed: ${Object.entries(assumptions)

@@ -4,18 +4,19 @@ import { NO_RELAYS } from "../adapters/no-relays.ts";
 import { openRandom } from "../adapters/random.ts";
 import { relayAddresses } from "../adapters/relay-addresses.ts";
 import { openRelayPool, type RelayPool } from "../adapters/relay-pool.ts";
+import { ownRelays } from "../admin/reputation.ts";
 import type { Config } from "../config.ts";
 
 /** The worker's connections to relays, under its own key; none at all where it is kept to this machine. */
 export function workerRelays(
-  { local_only, relays, completion_note_relays, private_allow }: Config,
+  { local_only, relays, edge_url, completion_note_relays, private_allow }: Config,
   { schnorr, secret_key }: { readonly schnorr: SchnorrVerify; readonly secret_key: Uint8Array },
 ): RelayPool {
   if (local_only) return NO_RELAYS;
   const random = openRandom();
   return openRelayPool({
     schnorr,
-    addresses: relayAddresses([...relays, ...completion_note_relays], private_allow),
+    addresses: relayAddresses([...ownRelays(relays, edge_url), ...completion_note_relays], private_allow),
     signAuth: (template) => signEvent(template, secret_key, random(32)),
   });
 }
