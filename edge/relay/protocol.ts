@@ -35,8 +35,13 @@ export function parseMessage(text: string): ClientMessage {
     case "COUNT":
       return isSubscriptionId(first) ? readFilters(verb, first, rest) : badSubscription();
     default:
-      return refused(null, reject("usage", `${JSON.stringify(verb)?.slice(0, 40)} is not a message this relay knows`));
+      return refused(null, reject("usage", `${named(verb)} is not a message this relay knows`));
   }
+}
+
+/** Only text is repeated: a value may be nested too deeply to be written. */
+function named(verb: unknown): string {
+  return typeof verb === "string" ? JSON.stringify(verb.slice(0, 40)) : "a message that begins with no text";
 }
 
 function readFilters(verb: "REQ" | "COUNT", subscription: string, raw: readonly unknown[]): ClientMessage {

@@ -37,7 +37,7 @@ const DOT_SEGMENT = /(?:^|[/{,])\.\.?(?:$|[/},])/;
 
 /**
  * Whether `path` matches `glob`. A path with a `.` or `..` segment is not in normal form and matches nothing, and so
- * does a pattern longer than `LIMITS.glob_chars`.
+ * does a pattern longer than `LIMITS.glob_chars` or with more than `LIMITS.glob_wildcards` stars and groups.
  */
 export function matchGlob(glob: string, path: string): boolean {
   if (/(?:^|\/)\.\.?(?:$|\/)/.test(path)) return false;
@@ -96,6 +96,8 @@ function compiled(glob: string): Automaton | null {
   if (glob.length > LIMITS.glob_chars) return null;
   let automaton = cache.get(glob);
   if (automaton === undefined) {
+    // Each can be at work at every character of a path, and in a comparison with each of the other pattern.
+    if ((glob.match(/\*+|\{/g)?.length ?? 0) > LIMITS.glob_wildcards) return null;
     automaton = compile(glob);
     if (cache.size >= LIMITS.glob_cache_entries) cache.clear();
     cache.set(glob, automaton);

@@ -8,8 +8,9 @@ export const LIMITS = {
   json_bytes: 1_000_000,
   json_depth: 64,
 
-  // Globs. A longer pattern matches nothing; a comparison of patterns that takes more pairs of states says "no".
+  // Globs. A longer pattern, or one with more stars and groups, matches nothing; a comparison of patterns that takes more pairs of states says "no".
   glob_chars: 4_096,
+  glob_wildcards: 64,
   glob_states: 2_000,
   glob_cover_pairs: 5_000,
   glob_cache_entries: 500,
@@ -390,6 +391,9 @@ export const LIMITS = {
 
   // What a worker measures about itself, and the least free disk it runs upgrades with.
   capabilities_kept_ms: 30_000,
+  capabilities_report_ms: 21_600_000,
+  capabilities_report_ms_min: 600_000,
+  capabilities_report_chars: 20_000,
   worker_disk_mb: 200,
 
   // Signing elsewhere (NIP-46): how long a signer may take by itself, and with its owner at a web page; and the cost of

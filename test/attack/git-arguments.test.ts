@@ -78,7 +78,7 @@ const REPOS: readonly string[] = [
     `ext::sh -c ${evil}`,
     `EXT::${evil}`,
     "fd::17",
-   
+
     "file:///etc",
     "git://github.com/x/y",
   ],
