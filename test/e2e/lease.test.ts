@@ -6,6 +6,9 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, it } from "node:test";
 import { setTimeout as delay } from "node:timers/promises";
+import { approvalDecider } from "@oa/shared/approval/decider.ts";
+import { getApproval, listApprovals } from "@oa/shared/approval/views.ts";
+import { task } from "@oa/shared/core/event-store.ts";
 import { Fault, isRejection } from "@oa/shared/core/refusal.ts";
 import type { UpgradeManifest } from "@oa/shared/generated/types.ts";
 import { getRun, type RunView } from "@oa/shared/run/views.ts";
@@ -13,7 +16,7 @@ import type { AdminServer } from "@oa/worker/admin/server.ts";
 import { joinWorkspace } from "@oa/worker/engine/join.ts";
 import type { Op } from "@oa/worker/ops/op.ts";
 import { CRASH_MANIFEST, crashOps, linesOf } from "../fakes/crash.ts";
-import { manifestOf, type Ops, openRunWorld, type RunWorld } from "../fakes/runs.ts";
+import { contextOf, manifestOf, type Ops, openRunWorld, type RunWorld } from "../fakes/runs.ts";
 import { serveWorld, TOKEN, workspaceAt } from "../fakes/workspace.ts";
 
 const CHILD = join(import.meta.dirname, "lease-child.ts");
@@ -63,6 +66,14 @@ describe("a second engine", () => {
     }
     throw new Error(`it never came to that: ${JSON.stringify(getRun(home.database, run_id))}`);
   };
+  const waitFor = async <T>(look: () => T | undefined): Promise<T> => {
+    for (let tries = 0; tries < 1_000; tries += 1) {
+      const found = look();
+      if (found !== undefined) return found;
+      await delay(10);
+    }
+    throw new Error("it never came to that");
+  };
   const steps = (run_id: string, type: string): readonly string[] =>
     home.store
       .bySubject(run_id)
@@ -88,6 +99,53 @@ describe("a second engine", () => {
     assert.deepEqual(steps(run_id, "step.succeeded"), ["fetch", "post", "keep"]);
     assert.equal(run.artifacts.length, 1);
     assert.equal(readFileSync(join(folder, "out.txt"), "utf8"), "page");
+  });
+
+  it("asks the owner of its own machine what its install does not approve, and goes on once they agree", async () => {
+    const follow = {
+      ...{ id: "follow", op: "http.request", method: "POST" },
+      url: "${steps.look.body}",
+    } as const;
+    const look = { id: "look", op: "http.request", url: "https://a.example/" } as const;
+    const granted = { network: ["a.example", "b.example"], tools: ["http.request"] };
+    const manifest = manifestOf([look, follow], granted);
+    const made: string[] = [];
+    const http = async ({ url, method = "GET" }: { readonly url: string; readonly method?: string }) => {
+      made.push(method);
+      return { status: 200, url, headers: {}, body: "https://b.example/", encoding: "utf8", bytes: 1 };
+    };
+    const run_id = await start(manifest);
+    const { world } = engine({ "http.request": http as unknown as Op<never, object> }, manifest);
+    const asked = await waitFor(() => listApprovals(world.database, { limit: 1, status: "requested" })[0]);
+    assert.deepEqual(
+      listApprovals(home.database, { limit: 1, status: "requested" }),
+      [],
+      "the workspace's is not asked",
+    );
+    const now_ms = Date.now();
+    const approve = { type: "approve", scope: "once", uses_per_day: 1, action_sha256: null, now_ms } as const;
+    const told = task(approvalDecider, asked.approval_id, { ...approve, expires_at_ms: now_ms + 60_000 });
+    assert.ok(!isRejection(world.store.handle(contextOf(now_ms), [told])));
+    const run = await until(run_id, ({ finished_at }) => finished_at !== null);
+    assert.deepEqual([run.status, made], ["succeeded", ["GET", "POST"]], run.message ?? "");
+    assert.equal(getApproval(world.database, asked.approval_id)?.status, "consumed");
+  });
+
+  it("writes nothing outside while the workspace's kill switch is on, and stops what is under way", async () => {
+    const tell = { id: "tell", op: "http.request", method: "POST", url: "https://b.example/" } as const;
+    const manifest = manifestOf([tell], { network: ["b.example"], tools: ["http.request"] });
+    await home.options.kill_switch.set(true, "stop");
+    const refused = await start(manifest);
+    engine({ "http.request": patient }, manifest);
+    const first = await until(refused, ({ finished_at }) => finished_at !== null);
+    assert.deepEqual([first.status, first.code], ["failed", "kill_switch_active"]);
+    assert.deepEqual(steps(refused, "step.started"), []);
+    await home.options.kill_switch.set(false, "go on");
+    const under_way = await start(manifest);
+    await waitFor(() => steps(under_way, "step.started")[0]);
+    await home.options.kill_switch.set(true, "stop");
+    const second = await until(under_way, ({ finished_at }) => finished_at !== null);
+    assert.deepEqual([second.status, second.code], ["failed", "kill_switch_active"]);
   });
 
   it("takes over from one that was killed in the middle, once its lease has lapsed", { timeout: 60_000 }, async () => {

@@ -14,6 +14,7 @@ import { type EngineOptions, planRelease } from "../engine.ts";
 import { type Attempts, attemptStep, outcomeCommand, sandboxOf, type Watched, watch, wire } from "./attempt.ts";
 import { judgedCommands } from "./drive.ts";
 import { type JudgedStep, type Judgement, judgeStep } from "./judge.ts";
+import { killed } from "./kill-switch.ts";
 import { usageTasks } from "./meter.ts";
 
 /** The control API of the worker whose runs are carried out; an answer that says no is a rejection. */
@@ -34,6 +35,8 @@ interface Held extends Watched {
   readonly release: InstalledRelease;
   state: RunState;
   lease_until_ms: number;
+  /** Whether the step that is being performed writes to the outside world. */
+  outside: boolean;
 }
 
 /**
@@ -93,7 +96,7 @@ async function one(
         options,
         workspace,
         engine_id,
-        { ...watch(options.clock), claim, release, state, lease_until_ms: 0 },
+        { ...watch(options.clock), claim, release, state, lease_until_ms: 0, outside: false },
         stop,
       );
       return true;
@@ -212,9 +215,16 @@ async function performStep(
   }
   const params = wired instanceof Fault ? {} : wired;
   const kept = sandboxOf(step.op, attempts.config);
-  orThrow(await append({ type: "start_step", engine_id, run_id, step_id: step.step_id, params, ...kept }));
+  const refused = await append({ type: "start_step", engine_id, run_id, step_id: step.step_id, params, ...kept });
+  if (refused?.code === "kill_switch_active") {
+    const { code, message } = refused;
+    return orThrow(await append({ type: "fail", engine_id, step_id: step.step_id, code, message }));
+  }
+  orThrow(refused);
+  held.outside = outside;
   const outcome = await attemptStep(attempts, run_id, { state: held.state, step, wired, outside }, held);
   held.progress = null;
+  held.outside = false;
   const used = { run_id, step_id: step.step_id, usage: held.usage, at_ms: options.clock.now_ms() };
   await keepHere(options, run_id, usageTasks(held.state.created?.install_id, used));
   const command = lost(held) ? undefined : outcomeCommand(attempts, step.step_id, attempt, outcome);
@@ -335,7 +345,7 @@ async function beat(
     try {
       const sent_ms = clock.now_ms();
       const given = await workspace.post<
-        Pick<RunState, "cancel_reason" | "paused"> & { readonly lease_left_ms: number }
+        Pick<RunState, "cancel_reason" | "paused"> & { readonly lease_left_ms: number; readonly kill_switch: boolean }
       >(`/v1/runs/${run_id}/lease/heartbeat`, { claim_token, lease_ms }, over);
       if (isRejection(given)) {
         if (given.code !== "run_finished") loseLease(held, given.message);
@@ -345,6 +355,7 @@ async function beat(
       held.state = { ...held.state, cancel_reason: given.cancel_reason, paused: given.paused };
       if (given.paused === null) held.gate.open();
       else held.gate.shut();
+      if (given.kill_switch && held.outside) held.controller.abort(killed());
       if (given.cancel_reason !== null) {
         held.controller.abort(new Fault("canceled", `the run was canceled: ${given.cancel_reason}`));
       }

@@ -78,7 +78,13 @@ export function openLeases(options: LeaseOptions): ControlPorts["leases"] {
       const { claim, cancel_reason, paused } = store.load(runDecider, id);
       // Two machines' clocks need not agree: what is left of it is told too.
       const until_ms = claim?.lease_until_ms ?? now_ms;
-      return { lease_until_ms: until_ms, lease_left_ms: until_ms - now_ms, cancel_reason, paused };
+      return {
+        lease_until_ms: until_ms,
+        lease_left_ms: until_ms - now_ms,
+        cancel_reason,
+        paused,
+        kill_switch: options.kill_switch.isOn(),
+      };
     },
     release: (id, { claim_token, reason = "given back" }) => held(id, claim_token, () => ({ type: "release", reason })),
     start: async (id, { claim_token, manifest_sha256, permission_hash }) => {
