@@ -1,8 +1,11 @@
 import { priceSentence } from "@oa/shared/api/consent.ts";
 import { isRejection, type Rejection } from "@oa/shared/core/refusal.ts";
 import type { CatalogPage, CatalogQuery } from "@oa/shared/generated/types.ts";
+import { stars } from "@oa/shared/reputation/explain.ts";
 import type { CommandContext, ExitCode } from "./command.ts";
 import { table } from "./table.ts";
+
+type Listing = CatalogPage["listings"][number];
 
 /** Shows one page of the catalog. */
 export async function showListings(
@@ -18,11 +21,16 @@ export async function showListings(
   print(answer, () =>
     answer.listings.length === 0
       ? "No listings."
-      : table(["TITLE", "VERSION", "PRICE", "ADDRESS"], answer.listings.map(row)),
+      : table(["TITLE", "VERSION", "PRICE", "RATING", "ADDRESS"], answer.listings.map(row)),
   );
   return 0;
 }
 
-function row({ title, version, pricing, address }: CatalogPage["listings"][number]): readonly string[] {
-  return [title, version, priceSentence(pricing), address];
+function row({ title, version, pricing, reputation, address }: Listing): readonly string[] {
+  return [title, version, priceSentence(pricing), ratingText(reputation), address];
+}
+
+/** A score with how many it is of; nothing where nobody has rated. */
+export function ratingText(reputation: Listing["reputation"]): string {
+  return reputation === undefined ? "" : `${stars(reputation.stars_milli)} (${reputation.raters})`;
 }

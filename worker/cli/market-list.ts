@@ -1,6 +1,8 @@
 import { type Command, defineCommand } from "./command.ts";
 import { showListings } from "./listing-rows.ts";
 
+const SORTS = ["newest", "rating", "price", "title"] as const;
+
 export const command: Command = defineCommand({
   words: ["market", "list"],
   summary: "List upgrades in the catalog",
@@ -10,12 +12,20 @@ export const command: Command = defineCommand({
     tag: { type: "text", value: "NAME", summary: "Only with this tag" },
     author: { type: "text", value: "KEY", summary: "Only by this author (hex or npub)" },
     price: { type: "text", value: "PRICE", summary: "free, paid, or the most it may cost in sats" },
+    sort: {
+      type: "text",
+      value: "ORDER",
+      summary: "rating goes by the lower end of the score's interval",
+      choices: SORTS,
+      default: "newest",
+    },
     limit: { type: "integer", value: "N", summary: "How many", min: 1, max: 100, default: 50 },
     cursor: { type: "text", value: "TEXT", summary: "Go on from an earlier page's next_cursor" },
   },
   examples: ["oa market list", "oa market list --category developer-tools --price free --json"],
   run: (context) => {
     const { backend, category, tag, author, price, limit, cursor } = context.options;
-    return showListings(context, { backend, category, tag, author, price, limit: String(limit), cursor });
+    const sort = SORTS.find((name) => name === context.options.sort);
+    return showListings(context, { backend, category, tag, author, price, sort, limit: String(limit), cursor });
   },
 });

@@ -2,6 +2,7 @@ import { priceSentence } from "@oa/shared/api/consent.ts";
 import { isRejection } from "@oa/shared/core/refusal.ts";
 import type { CatalogDetail } from "@oa/shared/generated/types.ts";
 import { type Command, defineCommand } from "./command.ts";
+import { ratingText } from "./listing-rows.ts";
 import { plain } from "./terminal.ts";
 
 export const command: Command = defineCommand({
@@ -27,6 +28,7 @@ function describe({ listing }: CatalogDetail): string {
     ["license", listing.license],
     ["runs on", [...listing.platforms, ...listing.backends].join(", ")],
     ["tags", [...listing.categories, ...listing.tags].join(", ")],
+    ["rating", ratingText(listing.reputation)],
     ["releases", listing.releases.map(({ version, channel }) => `${version} (${channel})`).join(", ")],
     ["manifest", listing.manifest_sha256],
     ["address", listing.address],
