@@ -131,6 +131,7 @@ describe("published, discovered, installed, run", { timeout: 120_000 }, () => {
         title: "Reader",
         author: { npub: hexToNpub(publicKeyOf(random(32))) },
         capabilities: { platforms: ["linux", "macos"], backends: ["lexical-v1"] },
+        permissions: { filesystem: [{ path: "${inputs.file}", access: "read" }], tools: ["fs.read"] },
         schedule: { type: "manual" },
         inputs: { file: { type: "path" } },
         pipeline: [{ op: "fs.read", id: "read", path: "${inputs.file}" }],
