@@ -7,10 +7,13 @@ import { isRejection, reject } from "@oa/shared/core/refusal.ts";
 import { resolveWiring } from "@oa/shared/core/wiring.ts";
 import { planOf } from "@oa/shared/upgrade/plan.ts";
 import { validateManifest } from "@oa/shared/upgrade/validate.ts";
-import { parseMessage } from "../../edge/relay/protocol.ts";
 import { manifestOf } from "../fakes/runs.ts";
 import { attackClass } from "./attack.ts";
 
+// The edge's types are another platform's, so it is reached by path and not by import.
+const { parseMessage } = (await import(new URL("../../edge/relay/protocol.ts", import.meta.url).href)) as {
+  readonly parseMessage: (text: string) => { readonly verb: string };
+};
 const NPUB = "npub1rwzv24nmzfjypx2a8m264ws9vht3uxp5vpypnluuzl67n4waq78suk0wul";
 const POLLUTED = "oa_polluted";
 /** Object.prototype and its like are as they were. */

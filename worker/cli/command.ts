@@ -38,6 +38,8 @@ export interface Argument {
   readonly summary: string;
   readonly optional?: boolean;
   readonly repeat?: boolean;
+  /** What is said to a word after it, where that word may be a secret: it is not repeated. */
+  readonly alone?: string;
 }
 
 type ValueOf<O> = O extends FlagOption

@@ -173,7 +173,8 @@ function argumentValues(
     values[name] = argument.repeat === true ? rest : rest[0];
     rest = argument.repeat === true ? [] : rest.slice(1);
   }
-  return rest.length === 0 || help ? values : reject("usage", `unexpected argument ${rest[0]}`);
+  const alone = Object.values(declared).at(-1)?.alone;
+  return rest.length === 0 || help ? values : reject("usage", alone ?? `unexpected argument ${rest[0]}`);
 }
 
 function own<T>(record: Readonly<Record<string, T>>, name: string): T | undefined {

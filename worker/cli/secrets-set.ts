@@ -5,7 +5,12 @@ import { type Command, defineCommand } from "./command.ts";
 export const command: Command = defineCommand({
   words: ["secrets", "set"],
   summary: "Keep a secret in the vault, for upgrades you let send it to its host",
-  arguments: { name: { summary: "What upgrades call it, e.g. API_TOKEN; the value is asked for, or read from stdin" } },
+  arguments: {
+    name: {
+      summary: "What upgrades call it, e.g. API_TOKEN; the value is asked for, or read from stdin",
+      alone: "a value is never an argument, which others on this machine can see: it is asked for, or read from stdin",
+    },
+  },
   options: {
     host: {
       type: "text",
