@@ -142,7 +142,7 @@ test("explain shows the rules, and of an install what each of its steps would be
     [
       ["look", "allow"],
       ["tell", "allow"],
-      ["follow", "deny"],
+      ["follow", "require_approval"],
     ],
   );
   assert.deepEqual(

@@ -88,7 +88,8 @@ function explain(options: PolicyOptions, install_id: string): PolicyExplanation 
       const reason = { rule: "plan", verdict: "deny", code, message } as const;
       return { step_id, op, decision: { verdict: "deny", reasons: [reason] } as const };
     }
-    const action = actionOfStep(planned);
+    // Where only the run can say, there is nothing to hold against the grant yet.
+    const action = actionOfStep({ ...planned, needs: planned.needs.filter((need) => !need.includes("${")) });
     const ledger = { database: sql, config, now_ms: context.now_ms };
     const limits = quotasOf(ledger, install_id, metricsOf(action), isExternalWrite(action));
     return { step_id, op, decision: evaluate(action, { ...context, quotas: limits }) };
