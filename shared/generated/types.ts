@@ -111,7 +111,7 @@ export type ModerationEvent = (ModerationReported | ModerationDecided | Moderati
 /**
  * How a coordinator's key earns the right to order installs. The subject is the pairing, pair_….
  */
-export type PairingEvent = (PairingOffered | PairingClaimed | PairingConfirmed | PairingRemoved)
+export type PairingEvent = (PairingOffered | PairingClaimed | PairingConfirmed | PairingSharingSet | PairingCapabilitiesReported | PairingRemoved)
 /**
  * How an install behaves, and what its owner made of that. The subject is policy/install_….
  */
@@ -453,7 +453,7 @@ readonly on: boolean
 readonly reason?: string
 }
 /**
- * POST /v1/pairings/:id/{confirm,remove}.
+ * POST /v1/pairings/:id/{confirm,remove,share}.
  */
 export interface ControlPairingChange {
 /**
@@ -461,6 +461,10 @@ export interface ControlPairingChange {
  */
 readonly pubkey?: string
 readonly reason?: string
+/**
+ * share: whether this key is told what this worker measured about itself.
+ */
+readonly capabilities?: boolean
 }
 /**
  * POST /v1/pairings: offer a coordinator a one-time secret, or pair a key the owner already knows.
@@ -1219,9 +1223,9 @@ readonly standing: ("curator" | "buyer" | "trusted_author" | "attested" | "unkno
 export interface ModerationEntry {
 readonly decision: ModerationDecision
 /**
- * answer: it decides about another decision, or about reports.
+ * void: who decided it is no curator any more; answer: it decides about another decision, or about reports.
  */
-readonly state: ("standing" | "expired" | "reversed" | "answer")
+readonly state: ("standing" | "expired" | "reversed" | "void" | "answer")
 readonly appeal: ("possible" | "open" | "upheld" | "restored")
 readonly appealed: (ModerationDecision | null)
 /**
@@ -2814,6 +2818,61 @@ readonly pubkey: string
 }
 }
 /**
+ * Whether this worker tells that key what it measured about itself, as the owner chose.
+ */
+export interface PairingSharingSet {
+readonly event_type: "pairing.sharing_set"
+readonly data: {
+readonly capabilities: boolean
+}
+}
+/**
+ * What the paired worker says it measured about itself.
+ */
+export interface PairingCapabilitiesReported {
+readonly event_type: "pairing.capabilities_reported"
+readonly data: {
+readonly capabilities: WorkerReport
+/**
+ * By its own clock, Unix seconds.
+ */
+readonly reported_at: number
+readonly report_event_id: string
+/**
+ * By this worker's clock, Unix milliseconds.
+ */
+readonly taken_at_ms: number
+}
+}
+/**
+ * What a worker measured about itself; null: it could not be measured, which is not the same as none.
+ */
+export interface WorkerReport {
+readonly platform: string
+readonly os_release: string
+readonly arch: string
+readonly node_version: string
+readonly cpu_count: number
+readonly ram_mb: number
+readonly disk_free_mb: (number | null)
+readonly gpu: {
+readonly present: (boolean | null)
+readonly name: (string | null)
+}
+readonly tools: {
+readonly git: (string | null)
+}
+readonly sandbox: (string | null)
+/**
+ * @maxItems 32
+ */
+readonly backends: {
+readonly backend: ModelBackend
+readonly available: boolean
+readonly reason: string
+}[]
+}
+/**
  * Nothing signed by that key is accepted any more.
  */
 export interface PairingRemoved {
@@ -4281,6 +4340,24 @@ readonly pubkey: string
  */
 readonly created_at: number
 readonly kind: 24054
+/**
+ * @maxItems 2000
+ */
+readonly tags: (unknown[] & string[][])
+readonly content: string
+readonly sig: string
+}
+/**
+ * The inner event of a capability report, its content a WorkerReport: a worker tells a paired key what it measured about itself, since its owner chose so. Never sent in the clear.
+ */
+export interface WorkerCapabilitiesEvent {
+readonly id: string
+readonly pubkey: string
+/**
+ * Unix seconds.
+ */
+readonly created_at: number
+readonly kind: 24055
 /**
  * @maxItems 2000
  */

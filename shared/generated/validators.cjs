@@ -5472,7 +5472,7 @@ return errors === 0;
 validate72.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
 
 exports.isControlPairingChange = validate73;
-const schema128 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/api/control-pairing-change.json","title":"ControlPairingChange","description":"POST /v1/pairings/:id/{confirm,remove}.","type":"object","required":[],"additionalProperties":false,"properties":{"pubkey":{"type":"string","pattern":"^[0-9a-f]{64}$","description":"confirm: the key the owner compared."},"reason":{"type":"string","minLength":1,"maxLength":500}}};
+const schema128 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/api/control-pairing-change.json","title":"ControlPairingChange","description":"POST /v1/pairings/:id/{confirm,remove,share}.","type":"object","required":[],"additionalProperties":false,"properties":{"pubkey":{"type":"string","pattern":"^[0-9a-f]{64}$","description":"confirm: the key the owner compared."},"reason":{"type":"string","minLength":1,"maxLength":500},"capabilities":{"type":"boolean","description":"share: whether this key is told what this worker measured about itself."}}};
 
 function validate73(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 /*# sourceURL="https://openagents.dev/schemas/api/control-pairing-change.json" */;
@@ -5487,7 +5487,7 @@ evaluated0.items = undefined;
 }
 if(data && typeof data == "object" && !Array.isArray(data)){
 for(const key0 in data){
-if(!((key0 === "pubkey") || (key0 === "reason"))){
+if(!(((key0 === "pubkey") || (key0 === "reason")) || (key0 === "capabilities"))){
 const err0 = {instancePath,schemaPath:"#/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key0},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err0];
@@ -5558,14 +5558,26 @@ vErrors.push(err5);
 errors++;
 }
 }
-}
-else {
-const err6 = {instancePath,schemaPath:"#/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data.capabilities !== undefined){
+if(typeof data.capabilities !== "boolean"){
+const err6 = {instancePath:instancePath+"/capabilities",schemaPath:"#/properties/capabilities/type",keyword:"type",params:{type: "boolean"},message:"must be boolean"};
 if(vErrors === null){
 vErrors = [err6];
 }
 else {
 vErrors.push(err6);
+}
+errors++;
+}
+}
+}
+else {
+const err7 = {instancePath,schemaPath:"#/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err7];
+}
+else {
+vErrors.push(err7);
 }
 errors++;
 }
@@ -19174,10 +19186,10 @@ validate129.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false}
 
 exports.isModerationCasePage = validate130;
 const schema199 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/api/edge-moderation-case-page.json","title":"ModerationCasePage","description":"GET /v1/moderation/cases: those that wait first, the heaviest first.","type":"object","required":["cases","next_cursor"],"additionalProperties":false,"properties":{"cases":{"type":"array","maxItems":100,"items":{"$ref":"https://openagents.dev/schemas/api/edge-moderation-case.json"}},"next_cursor":{"type":["string","null"]}}};
-const schema200 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/api/edge-moderation-case.json","title":"ModerationCase","description":"A target with all that was reported and decided of it, for curators.","type":"object","required":["case_id","target","status","weight","reports_total","opened_at","updated_at","reports","decisions"],"additionalProperties":false,"properties":{"case_id":{"type":"string","pattern":"^case_[0-9a-f]{32}$"},"target":{"$ref":"https://openagents.dev/schemas/api/edge-moderation-decision.json#/$defs/ModerationTarget"},"status":{"enum":["open","held","appealed","decided","dismissed","restored"],"description":"open: reports wait for an answer; held: a hold waits for a decision; appealed: an appeal does."},"weight":{"type":"integer","minimum":0,"description":"Of the reports that no decision answered: by who reported, not by how many."},"reports_total":{"type":"integer","minimum":0},"opened_at":{"type":"string"},"updated_at":{"type":"string"},"reports":{"type":"array","items":{"$ref":"https://openagents.dev/schemas/event/moderation.json#/$defs/ModerationReport"}},"decisions":{"type":"array","items":{"$ref":"#/$defs/ModerationEntry"},"description":"Latest first."}},"$defs":{"ModerationEntry":{"type":"object","required":["decision","state","appeal","appealed","answered"],"additionalProperties":false,"properties":{"decision":{"$ref":"https://openagents.dev/schemas/api/edge-moderation-decision.json"},"state":{"enum":["standing","expired","reversed","answer"],"description":"answer: it decides about another decision, or about reports."},"appeal":{"enum":["possible","open","upheld","restored"]},"appealed":{"anyOf":[{"$ref":"https://openagents.dev/schemas/api/edge-moderation-decision.json"},{"type":"null"}]},"answered":{"anyOf":[{"$ref":"https://openagents.dev/schemas/api/edge-moderation-decision.json"},{"type":"null"}],"description":"What reversed it, or upheld it on appeal."}}}}};
+const schema200 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/api/edge-moderation-case.json","title":"ModerationCase","description":"A target with all that was reported and decided of it, for curators.","type":"object","required":["case_id","target","status","weight","reports_total","opened_at","updated_at","reports","decisions"],"additionalProperties":false,"properties":{"case_id":{"type":"string","pattern":"^case_[0-9a-f]{32}$"},"target":{"$ref":"https://openagents.dev/schemas/api/edge-moderation-decision.json#/$defs/ModerationTarget"},"status":{"enum":["open","held","appealed","decided","dismissed","restored"],"description":"open: reports wait for an answer; held: a hold waits for a decision; appealed: an appeal does."},"weight":{"type":"integer","minimum":0,"description":"Of the reports that no decision answered: by who reported, not by how many."},"reports_total":{"type":"integer","minimum":0},"opened_at":{"type":"string"},"updated_at":{"type":"string"},"reports":{"type":"array","items":{"$ref":"https://openagents.dev/schemas/event/moderation.json#/$defs/ModerationReport"}},"decisions":{"type":"array","items":{"$ref":"#/$defs/ModerationEntry"},"description":"Latest first."}},"$defs":{"ModerationEntry":{"type":"object","required":["decision","state","appeal","appealed","answered"],"additionalProperties":false,"properties":{"decision":{"$ref":"https://openagents.dev/schemas/api/edge-moderation-decision.json"},"state":{"enum":["standing","expired","reversed","void","answer"],"description":"void: who decided it is no curator any more; answer: it decides about another decision, or about reports."},"appeal":{"enum":["possible","open","upheld","restored"]},"appealed":{"anyOf":[{"$ref":"https://openagents.dev/schemas/api/edge-moderation-decision.json"},{"type":"null"}]},"answered":{"anyOf":[{"$ref":"https://openagents.dev/schemas/api/edge-moderation-decision.json"},{"type":"null"}],"description":"What reversed it, or upheld it on appeal."}}}}};
 const schema204 = {"type":"object","required":["event_id","created_at","reporter","reason","text","manifest_event_id","standing"],"additionalProperties":false,"properties":{"event_id":{"type":"string","pattern":"^[0-9a-f]{64}$"},"created_at":{"type":"integer","minimum":0,"description":"Unix seconds."},"reporter":{"type":"string","pattern":"^[0-9a-f]{64}$"},"reason":{"enum":["malware","spam","illegal","impersonation","nudity","profanity","other"],"description":"NIP-56's word."},"text":{"type":"string","maxLength":2000},"manifest_event_id":{"type":["string","null"],"pattern":"^[0-9a-f]{64}$"},"standing":{"enum":["curator","buyer","trusted_author","attested","unknown"],"description":"What is known of the reporter, which is what the report weighs by."}}};
 const pattern178 = new RegExp("^case_[0-9a-f]{32}$", "u");
-const schema206 = {"type":"object","required":["decision","state","appeal","appealed","answered"],"additionalProperties":false,"properties":{"decision":{"$ref":"https://openagents.dev/schemas/api/edge-moderation-decision.json"},"state":{"enum":["standing","expired","reversed","answer"],"description":"answer: it decides about another decision, or about reports."},"appeal":{"enum":["possible","open","upheld","restored"]},"appealed":{"anyOf":[{"$ref":"https://openagents.dev/schemas/api/edge-moderation-decision.json"},{"type":"null"}]},"answered":{"anyOf":[{"$ref":"https://openagents.dev/schemas/api/edge-moderation-decision.json"},{"type":"null"}],"description":"What reversed it, or upheld it on appeal."}}};
+const schema206 = {"type":"object","required":["decision","state","appeal","appealed","answered"],"additionalProperties":false,"properties":{"decision":{"$ref":"https://openagents.dev/schemas/api/edge-moderation-decision.json"},"state":{"enum":["standing","expired","reversed","void","answer"],"description":"void: who decided it is no curator any more; answer: it decides about another decision, or about reports."},"appeal":{"enum":["possible","open","upheld","restored"]},"appealed":{"anyOf":[{"$ref":"https://openagents.dev/schemas/api/edge-moderation-decision.json"},{"type":"null"}]},"answered":{"anyOf":[{"$ref":"https://openagents.dev/schemas/api/edge-moderation-decision.json"},{"type":"null"}],"description":"What reversed it, or upheld it on appeal."}}};
 
 function validate135(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 let vErrors = null;
@@ -19260,7 +19272,7 @@ errors = vErrors.length;
 }
 if(data.state !== undefined){
 let data1 = data.state;
-if(!((((data1 === "standing") || (data1 === "expired")) || (data1 === "reversed")) || (data1 === "answer"))){
+if(!(((((data1 === "standing") || (data1 === "expired")) || (data1 === "reversed")) || (data1 === "void")) || (data1 === "answer"))){
 const err6 = {instancePath:instancePath+"/state",schemaPath:"#/properties/state/enum",keyword:"enum",params:{allowedValues: schema206.properties.state.enum},message:"must be equal to one of the allowed values"};
 if(vErrors === null){
 vErrors = [err6];
@@ -20210,7 +20222,7 @@ errors = vErrors.length;
 }
 if(data.state !== undefined){
 let data1 = data.state;
-if(!((((data1 === "standing") || (data1 === "expired")) || (data1 === "reversed")) || (data1 === "answer"))){
+if(!(((((data1 === "standing") || (data1 === "expired")) || (data1 === "reversed")) || (data1 === "void")) || (data1 === "answer"))){
 const err6 = {instancePath:instancePath+"/state",schemaPath:"#/properties/state/enum",keyword:"enum",params:{allowedValues: schema206.properties.state.enum},message:"must be equal to one of the allowed values"};
 if(vErrors === null){
 vErrors = [err6];
@@ -49157,7 +49169,748 @@ return errors === 0;
 validate132.evaluated = {"dynamicProps":true,"dynamicItems":false};
 
 exports.isPairingEvent = validate191;
-const schema273 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/event/pairing.json","title":"PairingEvent","description":"How a coordinator's key earns the right to order installs. The subject is the pairing, pair_….","oneOf":[{"title":"PairingOffered","description":"The owner made a one-time secret.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"pairing.offered"},"data":{"type":"object","required":["secret_sha256","expires_at_ms","ceiling","label"],"additionalProperties":false,"properties":{"secret_sha256":{"type":["string","null"],"pattern":"^[0-9a-f]{64}$","description":"SHA-256 of the one-time secret, which is shown once and never stored; null where the owner named the key instead."},"expires_at_ms":{"type":"integer","minimum":0,"description":"Unix time after which the secret is worthless."},"ceiling":{"type":"array","maxItems":500,"items":{"type":"string","minLength":1,"maxLength":4096},"description":"The most an install config from this signer can be granted without the owner."},"label":{"type":"string","minLength":1,"maxLength":200}}}}},{"title":"PairingClaimed","description":"Somebody showed the secret; it is used up.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"pairing.claimed"},"data":{"type":"object","required":["pubkey"],"additionalProperties":false,"properties":{"pubkey":{"type":"string","pattern":"^[0-9a-f]{64}$"}}}}},{"title":"PairingConfirmed","description":"The owner confirmed the key at the worker.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"pairing.confirmed"},"data":{"type":"object","required":["pubkey"],"additionalProperties":false,"properties":{"pubkey":{"type":"string","pattern":"^[0-9a-f]{64}$"}}}}},{"title":"PairingRemoved","description":"Nothing signed by that key is accepted any more.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"pairing.removed"},"data":{"type":"object","required":["reason"],"additionalProperties":false,"properties":{"reason":{"type":"string","minLength":1,"maxLength":500}}}}}]};
+const schema273 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/event/pairing.json","title":"PairingEvent","description":"How a coordinator's key earns the right to order installs. The subject is the pairing, pair_….","oneOf":[{"title":"PairingOffered","description":"The owner made a one-time secret.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"pairing.offered"},"data":{"type":"object","required":["secret_sha256","expires_at_ms","ceiling","label"],"additionalProperties":false,"properties":{"secret_sha256":{"type":["string","null"],"pattern":"^[0-9a-f]{64}$","description":"SHA-256 of the one-time secret, which is shown once and never stored; null where the owner named the key instead."},"expires_at_ms":{"type":"integer","minimum":0,"description":"Unix time after which the secret is worthless."},"ceiling":{"type":"array","maxItems":500,"items":{"type":"string","minLength":1,"maxLength":4096},"description":"The most an install config from this signer can be granted without the owner."},"label":{"type":"string","minLength":1,"maxLength":200}}}}},{"title":"PairingClaimed","description":"Somebody showed the secret; it is used up.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"pairing.claimed"},"data":{"type":"object","required":["pubkey"],"additionalProperties":false,"properties":{"pubkey":{"type":"string","pattern":"^[0-9a-f]{64}$"}}}}},{"title":"PairingConfirmed","description":"The owner confirmed the key at the worker.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"pairing.confirmed"},"data":{"type":"object","required":["pubkey"],"additionalProperties":false,"properties":{"pubkey":{"type":"string","pattern":"^[0-9a-f]{64}$"}}}}},{"title":"PairingSharingSet","description":"Whether this worker tells that key what it measured about itself, as the owner chose.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"pairing.sharing_set"},"data":{"type":"object","required":["capabilities"],"additionalProperties":false,"properties":{"capabilities":{"type":"boolean"}}}}},{"title":"PairingCapabilitiesReported","description":"What the paired worker says it measured about itself.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"pairing.capabilities_reported"},"data":{"type":"object","required":["capabilities","reported_at","report_event_id","taken_at_ms"],"additionalProperties":false,"properties":{"capabilities":{"$ref":"https://openagents.dev/schemas/nostr/worker-report-content.json"},"reported_at":{"type":"integer","minimum":0,"description":"By its own clock, Unix seconds."},"report_event_id":{"type":"string","pattern":"^[0-9a-f]{64}$"},"taken_at_ms":{"type":"integer","minimum":0,"description":"By this worker's clock, Unix milliseconds."}}}}},{"title":"PairingRemoved","description":"Nothing signed by that key is accepted any more.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"pairing.removed"},"data":{"type":"object","required":["reason"],"additionalProperties":false,"properties":{"reason":{"type":"string","minLength":1,"maxLength":500}}}}}]};
+const schema274 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/nostr/worker-report-content.json","title":"WorkerReport","description":"What a worker measured about itself; null: it could not be measured, which is not the same as none.","type":"object","additionalProperties":false,"required":["platform","os_release","arch","node_version","cpu_count","ram_mb","disk_free_mb","gpu","tools","sandbox","backends"],"properties":{"platform":{"type":"string","minLength":1,"maxLength":64},"os_release":{"type":"string","minLength":1,"maxLength":200},"arch":{"type":"string","minLength":1,"maxLength":64},"node_version":{"type":"string","minLength":1,"maxLength":64},"cpu_count":{"type":"integer","minimum":0,"maximum":100000},"ram_mb":{"type":"integer","minimum":0,"maximum":9007199254740991},"disk_free_mb":{"anyOf":[{"type":"integer","minimum":0,"maximum":9007199254740991},{"type":"null"}]},"gpu":{"type":"object","additionalProperties":false,"required":["present","name"],"properties":{"present":{"type":["boolean","null"]},"name":{"type":["string","null"],"maxLength":200}}},"tools":{"type":"object","additionalProperties":false,"required":["git"],"properties":{"git":{"type":["string","null"],"maxLength":200}}},"sandbox":{"type":["string","null"],"maxLength":64},"backends":{"type":"array","maxItems":32,"items":{"type":"object","additionalProperties":false,"required":["backend","available","reason"],"properties":{"backend":{"$ref":"https://openagents.dev/schemas/manifest/upgrade-manifest.json#/$defs/ModelBackend"},"available":{"type":"boolean"},"reason":{"type":"string","maxLength":1000}}}}}};
+
+function validate192(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
+/*# sourceURL="https://openagents.dev/schemas/nostr/worker-report-content.json" */;
+let vErrors = null;
+let errors = 0;
+const evaluated0 = validate192.evaluated;
+if(evaluated0.dynamicProps){
+evaluated0.props = undefined;
+}
+if(evaluated0.dynamicItems){
+evaluated0.items = undefined;
+}
+if(data && typeof data == "object" && !Array.isArray(data)){
+if(data.platform === undefined){
+const err0 = {instancePath,schemaPath:"#/required",keyword:"required",params:{missingProperty: "platform"},message:"must have required property '"+"platform"+"'"};
+if(vErrors === null){
+vErrors = [err0];
+}
+else {
+vErrors.push(err0);
+}
+errors++;
+}
+if(data.os_release === undefined){
+const err1 = {instancePath,schemaPath:"#/required",keyword:"required",params:{missingProperty: "os_release"},message:"must have required property '"+"os_release"+"'"};
+if(vErrors === null){
+vErrors = [err1];
+}
+else {
+vErrors.push(err1);
+}
+errors++;
+}
+if(data.arch === undefined){
+const err2 = {instancePath,schemaPath:"#/required",keyword:"required",params:{missingProperty: "arch"},message:"must have required property '"+"arch"+"'"};
+if(vErrors === null){
+vErrors = [err2];
+}
+else {
+vErrors.push(err2);
+}
+errors++;
+}
+if(data.node_version === undefined){
+const err3 = {instancePath,schemaPath:"#/required",keyword:"required",params:{missingProperty: "node_version"},message:"must have required property '"+"node_version"+"'"};
+if(vErrors === null){
+vErrors = [err3];
+}
+else {
+vErrors.push(err3);
+}
+errors++;
+}
+if(data.cpu_count === undefined){
+const err4 = {instancePath,schemaPath:"#/required",keyword:"required",params:{missingProperty: "cpu_count"},message:"must have required property '"+"cpu_count"+"'"};
+if(vErrors === null){
+vErrors = [err4];
+}
+else {
+vErrors.push(err4);
+}
+errors++;
+}
+if(data.ram_mb === undefined){
+const err5 = {instancePath,schemaPath:"#/required",keyword:"required",params:{missingProperty: "ram_mb"},message:"must have required property '"+"ram_mb"+"'"};
+if(vErrors === null){
+vErrors = [err5];
+}
+else {
+vErrors.push(err5);
+}
+errors++;
+}
+if(data.disk_free_mb === undefined){
+const err6 = {instancePath,schemaPath:"#/required",keyword:"required",params:{missingProperty: "disk_free_mb"},message:"must have required property '"+"disk_free_mb"+"'"};
+if(vErrors === null){
+vErrors = [err6];
+}
+else {
+vErrors.push(err6);
+}
+errors++;
+}
+if(data.gpu === undefined){
+const err7 = {instancePath,schemaPath:"#/required",keyword:"required",params:{missingProperty: "gpu"},message:"must have required property '"+"gpu"+"'"};
+if(vErrors === null){
+vErrors = [err7];
+}
+else {
+vErrors.push(err7);
+}
+errors++;
+}
+if(data.tools === undefined){
+const err8 = {instancePath,schemaPath:"#/required",keyword:"required",params:{missingProperty: "tools"},message:"must have required property '"+"tools"+"'"};
+if(vErrors === null){
+vErrors = [err8];
+}
+else {
+vErrors.push(err8);
+}
+errors++;
+}
+if(data.sandbox === undefined){
+const err9 = {instancePath,schemaPath:"#/required",keyword:"required",params:{missingProperty: "sandbox"},message:"must have required property '"+"sandbox"+"'"};
+if(vErrors === null){
+vErrors = [err9];
+}
+else {
+vErrors.push(err9);
+}
+errors++;
+}
+if(data.backends === undefined){
+const err10 = {instancePath,schemaPath:"#/required",keyword:"required",params:{missingProperty: "backends"},message:"must have required property '"+"backends"+"'"};
+if(vErrors === null){
+vErrors = [err10];
+}
+else {
+vErrors.push(err10);
+}
+errors++;
+}
+for(const key0 in data){
+if(!(func12.call(schema274.properties, key0))){
+const err11 = {instancePath,schemaPath:"#/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key0},message:"must NOT have additional properties"};
+if(vErrors === null){
+vErrors = [err11];
+}
+else {
+vErrors.push(err11);
+}
+errors++;
+}
+}
+if(data.platform !== undefined){
+let data0 = data.platform;
+if(typeof data0 === "string"){
+if(func1(data0) > 64){
+const err12 = {instancePath:instancePath+"/platform",schemaPath:"#/properties/platform/maxLength",keyword:"maxLength",params:{limit: 64},message:"must NOT have more than 64 characters"};
+if(vErrors === null){
+vErrors = [err12];
+}
+else {
+vErrors.push(err12);
+}
+errors++;
+}
+if(func1(data0) < 1){
+const err13 = {instancePath:instancePath+"/platform",schemaPath:"#/properties/platform/minLength",keyword:"minLength",params:{limit: 1},message:"must NOT have fewer than 1 characters"};
+if(vErrors === null){
+vErrors = [err13];
+}
+else {
+vErrors.push(err13);
+}
+errors++;
+}
+}
+else {
+const err14 = {instancePath:instancePath+"/platform",schemaPath:"#/properties/platform/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err14];
+}
+else {
+vErrors.push(err14);
+}
+errors++;
+}
+}
+if(data.os_release !== undefined){
+let data1 = data.os_release;
+if(typeof data1 === "string"){
+if(func1(data1) > 200){
+const err15 = {instancePath:instancePath+"/os_release",schemaPath:"#/properties/os_release/maxLength",keyword:"maxLength",params:{limit: 200},message:"must NOT have more than 200 characters"};
+if(vErrors === null){
+vErrors = [err15];
+}
+else {
+vErrors.push(err15);
+}
+errors++;
+}
+if(func1(data1) < 1){
+const err16 = {instancePath:instancePath+"/os_release",schemaPath:"#/properties/os_release/minLength",keyword:"minLength",params:{limit: 1},message:"must NOT have fewer than 1 characters"};
+if(vErrors === null){
+vErrors = [err16];
+}
+else {
+vErrors.push(err16);
+}
+errors++;
+}
+}
+else {
+const err17 = {instancePath:instancePath+"/os_release",schemaPath:"#/properties/os_release/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err17];
+}
+else {
+vErrors.push(err17);
+}
+errors++;
+}
+}
+if(data.arch !== undefined){
+let data2 = data.arch;
+if(typeof data2 === "string"){
+if(func1(data2) > 64){
+const err18 = {instancePath:instancePath+"/arch",schemaPath:"#/properties/arch/maxLength",keyword:"maxLength",params:{limit: 64},message:"must NOT have more than 64 characters"};
+if(vErrors === null){
+vErrors = [err18];
+}
+else {
+vErrors.push(err18);
+}
+errors++;
+}
+if(func1(data2) < 1){
+const err19 = {instancePath:instancePath+"/arch",schemaPath:"#/properties/arch/minLength",keyword:"minLength",params:{limit: 1},message:"must NOT have fewer than 1 characters"};
+if(vErrors === null){
+vErrors = [err19];
+}
+else {
+vErrors.push(err19);
+}
+errors++;
+}
+}
+else {
+const err20 = {instancePath:instancePath+"/arch",schemaPath:"#/properties/arch/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err20];
+}
+else {
+vErrors.push(err20);
+}
+errors++;
+}
+}
+if(data.node_version !== undefined){
+let data3 = data.node_version;
+if(typeof data3 === "string"){
+if(func1(data3) > 64){
+const err21 = {instancePath:instancePath+"/node_version",schemaPath:"#/properties/node_version/maxLength",keyword:"maxLength",params:{limit: 64},message:"must NOT have more than 64 characters"};
+if(vErrors === null){
+vErrors = [err21];
+}
+else {
+vErrors.push(err21);
+}
+errors++;
+}
+if(func1(data3) < 1){
+const err22 = {instancePath:instancePath+"/node_version",schemaPath:"#/properties/node_version/minLength",keyword:"minLength",params:{limit: 1},message:"must NOT have fewer than 1 characters"};
+if(vErrors === null){
+vErrors = [err22];
+}
+else {
+vErrors.push(err22);
+}
+errors++;
+}
+}
+else {
+const err23 = {instancePath:instancePath+"/node_version",schemaPath:"#/properties/node_version/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err23];
+}
+else {
+vErrors.push(err23);
+}
+errors++;
+}
+}
+if(data.cpu_count !== undefined){
+let data4 = data.cpu_count;
+if(!(((typeof data4 == "number") && (!(data4 % 1) && !isNaN(data4))) && (isFinite(data4)))){
+const err24 = {instancePath:instancePath+"/cpu_count",schemaPath:"#/properties/cpu_count/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
+if(vErrors === null){
+vErrors = [err24];
+}
+else {
+vErrors.push(err24);
+}
+errors++;
+}
+if((typeof data4 == "number") && (isFinite(data4))){
+if(data4 > 100000 || isNaN(data4)){
+const err25 = {instancePath:instancePath+"/cpu_count",schemaPath:"#/properties/cpu_count/maximum",keyword:"maximum",params:{comparison: "<=", limit: 100000},message:"must be <= 100000"};
+if(vErrors === null){
+vErrors = [err25];
+}
+else {
+vErrors.push(err25);
+}
+errors++;
+}
+if(data4 < 0 || isNaN(data4)){
+const err26 = {instancePath:instancePath+"/cpu_count",schemaPath:"#/properties/cpu_count/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0},message:"must be >= 0"};
+if(vErrors === null){
+vErrors = [err26];
+}
+else {
+vErrors.push(err26);
+}
+errors++;
+}
+}
+}
+if(data.ram_mb !== undefined){
+let data5 = data.ram_mb;
+if(!(((typeof data5 == "number") && (!(data5 % 1) && !isNaN(data5))) && (isFinite(data5)))){
+const err27 = {instancePath:instancePath+"/ram_mb",schemaPath:"#/properties/ram_mb/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
+if(vErrors === null){
+vErrors = [err27];
+}
+else {
+vErrors.push(err27);
+}
+errors++;
+}
+if((typeof data5 == "number") && (isFinite(data5))){
+if(data5 > 9007199254740991 || isNaN(data5)){
+const err28 = {instancePath:instancePath+"/ram_mb",schemaPath:"#/properties/ram_mb/maximum",keyword:"maximum",params:{comparison: "<=", limit: 9007199254740991},message:"must be <= 9007199254740991"};
+if(vErrors === null){
+vErrors = [err28];
+}
+else {
+vErrors.push(err28);
+}
+errors++;
+}
+if(data5 < 0 || isNaN(data5)){
+const err29 = {instancePath:instancePath+"/ram_mb",schemaPath:"#/properties/ram_mb/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0},message:"must be >= 0"};
+if(vErrors === null){
+vErrors = [err29];
+}
+else {
+vErrors.push(err29);
+}
+errors++;
+}
+}
+}
+if(data.disk_free_mb !== undefined){
+let data6 = data.disk_free_mb;
+const _errs15 = errors;
+let valid1 = false;
+const _errs16 = errors;
+if(!(((typeof data6 == "number") && (!(data6 % 1) && !isNaN(data6))) && (isFinite(data6)))){
+const err30 = {instancePath:instancePath+"/disk_free_mb",schemaPath:"#/properties/disk_free_mb/anyOf/0/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
+if(vErrors === null){
+vErrors = [err30];
+}
+else {
+vErrors.push(err30);
+}
+errors++;
+}
+if((typeof data6 == "number") && (isFinite(data6))){
+if(data6 > 9007199254740991 || isNaN(data6)){
+const err31 = {instancePath:instancePath+"/disk_free_mb",schemaPath:"#/properties/disk_free_mb/anyOf/0/maximum",keyword:"maximum",params:{comparison: "<=", limit: 9007199254740991},message:"must be <= 9007199254740991"};
+if(vErrors === null){
+vErrors = [err31];
+}
+else {
+vErrors.push(err31);
+}
+errors++;
+}
+if(data6 < 0 || isNaN(data6)){
+const err32 = {instancePath:instancePath+"/disk_free_mb",schemaPath:"#/properties/disk_free_mb/anyOf/0/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0},message:"must be >= 0"};
+if(vErrors === null){
+vErrors = [err32];
+}
+else {
+vErrors.push(err32);
+}
+errors++;
+}
+}
+var _valid0 = _errs16 === errors;
+valid1 = valid1 || _valid0;
+const _errs18 = errors;
+if(data6 !== null){
+const err33 = {instancePath:instancePath+"/disk_free_mb",schemaPath:"#/properties/disk_free_mb/anyOf/1/type",keyword:"type",params:{type: "null"},message:"must be null"};
+if(vErrors === null){
+vErrors = [err33];
+}
+else {
+vErrors.push(err33);
+}
+errors++;
+}
+var _valid0 = _errs18 === errors;
+valid1 = valid1 || _valid0;
+if(!valid1){
+const err34 = {instancePath:instancePath+"/disk_free_mb",schemaPath:"#/properties/disk_free_mb/anyOf",keyword:"anyOf",params:{},message:"must match a schema in anyOf"};
+if(vErrors === null){
+vErrors = [err34];
+}
+else {
+vErrors.push(err34);
+}
+errors++;
+}
+else {
+errors = _errs15;
+if(vErrors !== null){
+if(_errs15){
+vErrors.length = _errs15;
+}
+else {
+vErrors = null;
+}
+}
+}
+}
+if(data.gpu !== undefined){
+let data7 = data.gpu;
+if(data7 && typeof data7 == "object" && !Array.isArray(data7)){
+if(data7.present === undefined){
+const err35 = {instancePath:instancePath+"/gpu",schemaPath:"#/properties/gpu/required",keyword:"required",params:{missingProperty: "present"},message:"must have required property '"+"present"+"'"};
+if(vErrors === null){
+vErrors = [err35];
+}
+else {
+vErrors.push(err35);
+}
+errors++;
+}
+if(data7.name === undefined){
+const err36 = {instancePath:instancePath+"/gpu",schemaPath:"#/properties/gpu/required",keyword:"required",params:{missingProperty: "name"},message:"must have required property '"+"name"+"'"};
+if(vErrors === null){
+vErrors = [err36];
+}
+else {
+vErrors.push(err36);
+}
+errors++;
+}
+for(const key1 in data7){
+if(!((key1 === "present") || (key1 === "name"))){
+const err37 = {instancePath:instancePath+"/gpu",schemaPath:"#/properties/gpu/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key1},message:"must NOT have additional properties"};
+if(vErrors === null){
+vErrors = [err37];
+}
+else {
+vErrors.push(err37);
+}
+errors++;
+}
+}
+if(data7.present !== undefined){
+let data8 = data7.present;
+if((typeof data8 !== "boolean") && (data8 !== null)){
+const err38 = {instancePath:instancePath+"/gpu/present",schemaPath:"#/properties/gpu/properties/present/type",keyword:"type",params:{type: schema274.properties.gpu.properties.present.type},message:"must be boolean,null"};
+if(vErrors === null){
+vErrors = [err38];
+}
+else {
+vErrors.push(err38);
+}
+errors++;
+}
+}
+if(data7.name !== undefined){
+let data9 = data7.name;
+if((typeof data9 !== "string") && (data9 !== null)){
+const err39 = {instancePath:instancePath+"/gpu/name",schemaPath:"#/properties/gpu/properties/name/type",keyword:"type",params:{type: schema274.properties.gpu.properties.name.type},message:"must be string,null"};
+if(vErrors === null){
+vErrors = [err39];
+}
+else {
+vErrors.push(err39);
+}
+errors++;
+}
+if(typeof data9 === "string"){
+if(func1(data9) > 200){
+const err40 = {instancePath:instancePath+"/gpu/name",schemaPath:"#/properties/gpu/properties/name/maxLength",keyword:"maxLength",params:{limit: 200},message:"must NOT have more than 200 characters"};
+if(vErrors === null){
+vErrors = [err40];
+}
+else {
+vErrors.push(err40);
+}
+errors++;
+}
+}
+}
+}
+else {
+const err41 = {instancePath:instancePath+"/gpu",schemaPath:"#/properties/gpu/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err41];
+}
+else {
+vErrors.push(err41);
+}
+errors++;
+}
+}
+if(data.tools !== undefined){
+let data10 = data.tools;
+if(data10 && typeof data10 == "object" && !Array.isArray(data10)){
+if(data10.git === undefined){
+const err42 = {instancePath:instancePath+"/tools",schemaPath:"#/properties/tools/required",keyword:"required",params:{missingProperty: "git"},message:"must have required property '"+"git"+"'"};
+if(vErrors === null){
+vErrors = [err42];
+}
+else {
+vErrors.push(err42);
+}
+errors++;
+}
+for(const key2 in data10){
+if(!(key2 === "git")){
+const err43 = {instancePath:instancePath+"/tools",schemaPath:"#/properties/tools/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key2},message:"must NOT have additional properties"};
+if(vErrors === null){
+vErrors = [err43];
+}
+else {
+vErrors.push(err43);
+}
+errors++;
+}
+}
+if(data10.git !== undefined){
+let data11 = data10.git;
+if((typeof data11 !== "string") && (data11 !== null)){
+const err44 = {instancePath:instancePath+"/tools/git",schemaPath:"#/properties/tools/properties/git/type",keyword:"type",params:{type: schema274.properties.tools.properties.git.type},message:"must be string,null"};
+if(vErrors === null){
+vErrors = [err44];
+}
+else {
+vErrors.push(err44);
+}
+errors++;
+}
+if(typeof data11 === "string"){
+if(func1(data11) > 200){
+const err45 = {instancePath:instancePath+"/tools/git",schemaPath:"#/properties/tools/properties/git/maxLength",keyword:"maxLength",params:{limit: 200},message:"must NOT have more than 200 characters"};
+if(vErrors === null){
+vErrors = [err45];
+}
+else {
+vErrors.push(err45);
+}
+errors++;
+}
+}
+}
+}
+else {
+const err46 = {instancePath:instancePath+"/tools",schemaPath:"#/properties/tools/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err46];
+}
+else {
+vErrors.push(err46);
+}
+errors++;
+}
+}
+if(data.sandbox !== undefined){
+let data12 = data.sandbox;
+if((typeof data12 !== "string") && (data12 !== null)){
+const err47 = {instancePath:instancePath+"/sandbox",schemaPath:"#/properties/sandbox/type",keyword:"type",params:{type: schema274.properties.sandbox.type},message:"must be string,null"};
+if(vErrors === null){
+vErrors = [err47];
+}
+else {
+vErrors.push(err47);
+}
+errors++;
+}
+if(typeof data12 === "string"){
+if(func1(data12) > 64){
+const err48 = {instancePath:instancePath+"/sandbox",schemaPath:"#/properties/sandbox/maxLength",keyword:"maxLength",params:{limit: 64},message:"must NOT have more than 64 characters"};
+if(vErrors === null){
+vErrors = [err48];
+}
+else {
+vErrors.push(err48);
+}
+errors++;
+}
+}
+}
+if(data.backends !== undefined){
+let data13 = data.backends;
+if(Array.isArray(data13)){
+if(data13.length > 32){
+const err49 = {instancePath:instancePath+"/backends",schemaPath:"#/properties/backends/maxItems",keyword:"maxItems",params:{limit: 32},message:"must NOT have more than 32 items"};
+if(vErrors === null){
+vErrors = [err49];
+}
+else {
+vErrors.push(err49);
+}
+errors++;
+}
+const len0 = data13.length;
+for(let i0=0; i0<len0; i0++){
+let data14 = data13[i0];
+if(data14 && typeof data14 == "object" && !Array.isArray(data14)){
+if(data14.backend === undefined){
+const err50 = {instancePath:instancePath+"/backends/" + i0,schemaPath:"#/properties/backends/items/required",keyword:"required",params:{missingProperty: "backend"},message:"must have required property '"+"backend"+"'"};
+if(vErrors === null){
+vErrors = [err50];
+}
+else {
+vErrors.push(err50);
+}
+errors++;
+}
+if(data14.available === undefined){
+const err51 = {instancePath:instancePath+"/backends/" + i0,schemaPath:"#/properties/backends/items/required",keyword:"required",params:{missingProperty: "available"},message:"must have required property '"+"available"+"'"};
+if(vErrors === null){
+vErrors = [err51];
+}
+else {
+vErrors.push(err51);
+}
+errors++;
+}
+if(data14.reason === undefined){
+const err52 = {instancePath:instancePath+"/backends/" + i0,schemaPath:"#/properties/backends/items/required",keyword:"required",params:{missingProperty: "reason"},message:"must have required property '"+"reason"+"'"};
+if(vErrors === null){
+vErrors = [err52];
+}
+else {
+vErrors.push(err52);
+}
+errors++;
+}
+for(const key3 in data14){
+if(!(((key3 === "backend") || (key3 === "available")) || (key3 === "reason"))){
+const err53 = {instancePath:instancePath+"/backends/" + i0,schemaPath:"#/properties/backends/items/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key3},message:"must NOT have additional properties"};
+if(vErrors === null){
+vErrors = [err53];
+}
+else {
+vErrors.push(err53);
+}
+errors++;
+}
+}
+if(data14.backend !== undefined){
+let data15 = data14.backend;
+if(!(((((data15 === "foundation_models") || (data15 === "mlx")) || (data15 === "ollama")) || (data15 === "llama.cpp")) || (data15 === "lexical-v1"))){
+const err54 = {instancePath:instancePath+"/backends/" + i0+"/backend",schemaPath:"https://openagents.dev/schemas/manifest/upgrade-manifest.json#/$defs/ModelBackend/enum",keyword:"enum",params:{allowedValues: schema53.enum},message:"must be equal to one of the allowed values"};
+if(vErrors === null){
+vErrors = [err54];
+}
+else {
+vErrors.push(err54);
+}
+errors++;
+}
+}
+if(data14.available !== undefined){
+if(typeof data14.available !== "boolean"){
+const err55 = {instancePath:instancePath+"/backends/" + i0+"/available",schemaPath:"#/properties/backends/items/properties/available/type",keyword:"type",params:{type: "boolean"},message:"must be boolean"};
+if(vErrors === null){
+vErrors = [err55];
+}
+else {
+vErrors.push(err55);
+}
+errors++;
+}
+}
+if(data14.reason !== undefined){
+let data17 = data14.reason;
+if(typeof data17 === "string"){
+if(func1(data17) > 1000){
+const err56 = {instancePath:instancePath+"/backends/" + i0+"/reason",schemaPath:"#/properties/backends/items/properties/reason/maxLength",keyword:"maxLength",params:{limit: 1000},message:"must NOT have more than 1000 characters"};
+if(vErrors === null){
+vErrors = [err56];
+}
+else {
+vErrors.push(err56);
+}
+errors++;
+}
+}
+else {
+const err57 = {instancePath:instancePath+"/backends/" + i0+"/reason",schemaPath:"#/properties/backends/items/properties/reason/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err57];
+}
+else {
+vErrors.push(err57);
+}
+errors++;
+}
+}
+}
+else {
+const err58 = {instancePath:instancePath+"/backends/" + i0,schemaPath:"#/properties/backends/items/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err58];
+}
+else {
+vErrors.push(err58);
+}
+errors++;
+}
+}
+}
+else {
+const err59 = {instancePath:instancePath+"/backends",schemaPath:"#/properties/backends/type",keyword:"type",params:{type: "array"},message:"must be array"};
+if(vErrors === null){
+vErrors = [err59];
+}
+else {
+vErrors.push(err59);
+}
+errors++;
+}
+}
+}
+else {
+const err60 = {instancePath,schemaPath:"#/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err60];
+}
+else {
+vErrors.push(err60);
+}
+errors++;
+}
+validate192.errors = vErrors;
+return errors === 0;
+}
+validate192.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
+
 
 function validate191(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 /*# sourceURL="https://openagents.dev/schemas/event/pairing.json" */;
@@ -49748,8 +50501,8 @@ errors++;
 }
 }
 if(data.event_type !== undefined){
-if("pairing.removed" !== data.event_type){
-const err46 = {instancePath:instancePath+"/event_type",schemaPath:"#/oneOf/3/properties/event_type/const",keyword:"const",params:{allowedValue: "pairing.removed"},message:"must be equal to constant"};
+if("pairing.sharing_set" !== data.event_type){
+const err46 = {instancePath:instancePath+"/event_type",schemaPath:"#/oneOf/3/properties/event_type/const",keyword:"const",params:{allowedValue: "pairing.sharing_set"},message:"must be equal to constant"};
 if(vErrors === null){
 vErrors = [err46];
 }
@@ -49762,8 +50515,8 @@ errors++;
 if(data.data !== undefined){
 let data14 = data.data;
 if(data14 && typeof data14 == "object" && !Array.isArray(data14)){
-if(data14.reason === undefined){
-const err47 = {instancePath:instancePath+"/data",schemaPath:"#/oneOf/3/properties/data/required",keyword:"required",params:{missingProperty: "reason"},message:"must have required property '"+"reason"+"'"};
+if(data14.capabilities === undefined){
+const err47 = {instancePath:instancePath+"/data",schemaPath:"#/oneOf/3/properties/data/required",keyword:"required",params:{missingProperty: "capabilities"},message:"must have required property '"+"capabilities"+"'"};
 if(vErrors === null){
 vErrors = [err47];
 }
@@ -49773,7 +50526,7 @@ vErrors.push(err47);
 errors++;
 }
 for(const key7 in data14){
-if(!(key7 === "reason")){
+if(!(key7 === "capabilities")){
 const err48 = {instancePath:instancePath+"/data",schemaPath:"#/oneOf/3/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key7},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err48];
@@ -49784,11 +50537,9 @@ vErrors.push(err48);
 errors++;
 }
 }
-if(data14.reason !== undefined){
-let data15 = data14.reason;
-if(typeof data15 === "string"){
-if(func1(data15) > 500){
-const err49 = {instancePath:instancePath+"/data/reason",schemaPath:"#/oneOf/3/properties/data/properties/reason/maxLength",keyword:"maxLength",params:{limit: 500},message:"must NOT have more than 500 characters"};
+if(data14.capabilities !== undefined){
+if(typeof data14.capabilities !== "boolean"){
+const err49 = {instancePath:instancePath+"/data/capabilities",schemaPath:"#/oneOf/3/properties/data/properties/capabilities/type",keyword:"type",params:{type: "boolean"},message:"must be boolean"};
 if(vErrors === null){
 vErrors = [err49];
 }
@@ -49797,8 +50548,10 @@ vErrors.push(err49);
 }
 errors++;
 }
-if(func1(data15) < 1){
-const err50 = {instancePath:instancePath+"/data/reason",schemaPath:"#/oneOf/3/properties/data/properties/reason/minLength",keyword:"minLength",params:{limit: 1},message:"must NOT have fewer than 1 characters"};
+}
+}
+else {
+const err50 = {instancePath:instancePath+"/data",schemaPath:"#/oneOf/3/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
 vErrors = [err50];
 }
@@ -49808,37 +50561,14 @@ vErrors.push(err50);
 errors++;
 }
 }
+}
 else {
-const err51 = {instancePath:instancePath+"/data/reason",schemaPath:"#/oneOf/3/properties/data/properties/reason/type",keyword:"type",params:{type: "string"},message:"must be string"};
+const err51 = {instancePath,schemaPath:"#/oneOf/3/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
 vErrors = [err51];
 }
 else {
 vErrors.push(err51);
-}
-errors++;
-}
-}
-}
-else {
-const err52 = {instancePath:instancePath+"/data",schemaPath:"#/oneOf/3/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
-if(vErrors === null){
-vErrors = [err52];
-}
-else {
-vErrors.push(err52);
-}
-errors++;
-}
-}
-}
-else {
-const err53 = {instancePath,schemaPath:"#/oneOf/3/type",keyword:"type",params:{type: "object"},message:"must be object"};
-if(vErrors === null){
-vErrors = [err53];
-}
-else {
-vErrors.push(err53);
 }
 errors++;
 }
@@ -49855,16 +50585,378 @@ if(props0 !== true){
 props0 = true;
 }
 }
+const _errs45 = errors;
+if(data && typeof data == "object" && !Array.isArray(data)){
+if(data.event_type === undefined){
+const err52 = {instancePath,schemaPath:"#/oneOf/4/required",keyword:"required",params:{missingProperty: "event_type"},message:"must have required property '"+"event_type"+"'"};
+if(vErrors === null){
+vErrors = [err52];
 }
+else {
+vErrors.push(err52);
 }
+errors++;
 }
-if(!valid0){
-const err54 = {instancePath,schemaPath:"#/oneOf",keyword:"oneOf",params:{passingSchemas: passing0},message:"must match exactly one schema in oneOf"};
+if(data.data === undefined){
+const err53 = {instancePath,schemaPath:"#/oneOf/4/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
+if(vErrors === null){
+vErrors = [err53];
+}
+else {
+vErrors.push(err53);
+}
+errors++;
+}
+for(const key8 in data){
+if(!((key8 === "event_type") || (key8 === "data"))){
+const err54 = {instancePath,schemaPath:"#/oneOf/4/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key8},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err54];
 }
 else {
 vErrors.push(err54);
+}
+errors++;
+}
+}
+if(data.event_type !== undefined){
+if("pairing.capabilities_reported" !== data.event_type){
+const err55 = {instancePath:instancePath+"/event_type",schemaPath:"#/oneOf/4/properties/event_type/const",keyword:"const",params:{allowedValue: "pairing.capabilities_reported"},message:"must be equal to constant"};
+if(vErrors === null){
+vErrors = [err55];
+}
+else {
+vErrors.push(err55);
+}
+errors++;
+}
+}
+if(data.data !== undefined){
+let data17 = data.data;
+if(data17 && typeof data17 == "object" && !Array.isArray(data17)){
+if(data17.capabilities === undefined){
+const err56 = {instancePath:instancePath+"/data",schemaPath:"#/oneOf/4/properties/data/required",keyword:"required",params:{missingProperty: "capabilities"},message:"must have required property '"+"capabilities"+"'"};
+if(vErrors === null){
+vErrors = [err56];
+}
+else {
+vErrors.push(err56);
+}
+errors++;
+}
+if(data17.reported_at === undefined){
+const err57 = {instancePath:instancePath+"/data",schemaPath:"#/oneOf/4/properties/data/required",keyword:"required",params:{missingProperty: "reported_at"},message:"must have required property '"+"reported_at"+"'"};
+if(vErrors === null){
+vErrors = [err57];
+}
+else {
+vErrors.push(err57);
+}
+errors++;
+}
+if(data17.report_event_id === undefined){
+const err58 = {instancePath:instancePath+"/data",schemaPath:"#/oneOf/4/properties/data/required",keyword:"required",params:{missingProperty: "report_event_id"},message:"must have required property '"+"report_event_id"+"'"};
+if(vErrors === null){
+vErrors = [err58];
+}
+else {
+vErrors.push(err58);
+}
+errors++;
+}
+if(data17.taken_at_ms === undefined){
+const err59 = {instancePath:instancePath+"/data",schemaPath:"#/oneOf/4/properties/data/required",keyword:"required",params:{missingProperty: "taken_at_ms"},message:"must have required property '"+"taken_at_ms"+"'"};
+if(vErrors === null){
+vErrors = [err59];
+}
+else {
+vErrors.push(err59);
+}
+errors++;
+}
+for(const key9 in data17){
+if(!((((key9 === "capabilities") || (key9 === "reported_at")) || (key9 === "report_event_id")) || (key9 === "taken_at_ms"))){
+const err60 = {instancePath:instancePath+"/data",schemaPath:"#/oneOf/4/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key9},message:"must NOT have additional properties"};
+if(vErrors === null){
+vErrors = [err60];
+}
+else {
+vErrors.push(err60);
+}
+errors++;
+}
+}
+if(data17.capabilities !== undefined){
+if(!(validate192(data17.capabilities, {instancePath:instancePath+"/data/capabilities",parentData:data17,parentDataProperty:"capabilities",rootData,dynamicAnchors}))){
+vErrors = vErrors === null ? validate192.errors : vErrors.concat(validate192.errors);
+errors = vErrors.length;
+}
+}
+if(data17.reported_at !== undefined){
+let data19 = data17.reported_at;
+if(!(((typeof data19 == "number") && (!(data19 % 1) && !isNaN(data19))) && (isFinite(data19)))){
+const err61 = {instancePath:instancePath+"/data/reported_at",schemaPath:"#/oneOf/4/properties/data/properties/reported_at/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
+if(vErrors === null){
+vErrors = [err61];
+}
+else {
+vErrors.push(err61);
+}
+errors++;
+}
+if((typeof data19 == "number") && (isFinite(data19))){
+if(data19 < 0 || isNaN(data19)){
+const err62 = {instancePath:instancePath+"/data/reported_at",schemaPath:"#/oneOf/4/properties/data/properties/reported_at/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0},message:"must be >= 0"};
+if(vErrors === null){
+vErrors = [err62];
+}
+else {
+vErrors.push(err62);
+}
+errors++;
+}
+}
+}
+if(data17.report_event_id !== undefined){
+let data20 = data17.report_event_id;
+if(typeof data20 === "string"){
+if(!pattern6.test(data20)){
+const err63 = {instancePath:instancePath+"/data/report_event_id",schemaPath:"#/oneOf/4/properties/data/properties/report_event_id/pattern",keyword:"pattern",params:{pattern: "^[0-9a-f]{64}$"},message:"must match pattern \""+"^[0-9a-f]{64}$"+"\""};
+if(vErrors === null){
+vErrors = [err63];
+}
+else {
+vErrors.push(err63);
+}
+errors++;
+}
+}
+else {
+const err64 = {instancePath:instancePath+"/data/report_event_id",schemaPath:"#/oneOf/4/properties/data/properties/report_event_id/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err64];
+}
+else {
+vErrors.push(err64);
+}
+errors++;
+}
+}
+if(data17.taken_at_ms !== undefined){
+let data21 = data17.taken_at_ms;
+if(!(((typeof data21 == "number") && (!(data21 % 1) && !isNaN(data21))) && (isFinite(data21)))){
+const err65 = {instancePath:instancePath+"/data/taken_at_ms",schemaPath:"#/oneOf/4/properties/data/properties/taken_at_ms/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
+if(vErrors === null){
+vErrors = [err65];
+}
+else {
+vErrors.push(err65);
+}
+errors++;
+}
+if((typeof data21 == "number") && (isFinite(data21))){
+if(data21 < 0 || isNaN(data21)){
+const err66 = {instancePath:instancePath+"/data/taken_at_ms",schemaPath:"#/oneOf/4/properties/data/properties/taken_at_ms/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0},message:"must be >= 0"};
+if(vErrors === null){
+vErrors = [err66];
+}
+else {
+vErrors.push(err66);
+}
+errors++;
+}
+}
+}
+}
+else {
+const err67 = {instancePath:instancePath+"/data",schemaPath:"#/oneOf/4/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err67];
+}
+else {
+vErrors.push(err67);
+}
+errors++;
+}
+}
+}
+else {
+const err68 = {instancePath,schemaPath:"#/oneOf/4/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err68];
+}
+else {
+vErrors.push(err68);
+}
+errors++;
+}
+var _valid0 = _errs45 === errors;
+if(_valid0 && valid0){
+valid0 = false;
+passing0 = [passing0, 4];
+}
+else {
+if(_valid0){
+valid0 = true;
+passing0 = 4;
+if(props0 !== true){
+props0 = true;
+}
+}
+const _errs59 = errors;
+if(data && typeof data == "object" && !Array.isArray(data)){
+if(data.event_type === undefined){
+const err69 = {instancePath,schemaPath:"#/oneOf/5/required",keyword:"required",params:{missingProperty: "event_type"},message:"must have required property '"+"event_type"+"'"};
+if(vErrors === null){
+vErrors = [err69];
+}
+else {
+vErrors.push(err69);
+}
+errors++;
+}
+if(data.data === undefined){
+const err70 = {instancePath,schemaPath:"#/oneOf/5/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
+if(vErrors === null){
+vErrors = [err70];
+}
+else {
+vErrors.push(err70);
+}
+errors++;
+}
+for(const key10 in data){
+if(!((key10 === "event_type") || (key10 === "data"))){
+const err71 = {instancePath,schemaPath:"#/oneOf/5/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key10},message:"must NOT have additional properties"};
+if(vErrors === null){
+vErrors = [err71];
+}
+else {
+vErrors.push(err71);
+}
+errors++;
+}
+}
+if(data.event_type !== undefined){
+if("pairing.removed" !== data.event_type){
+const err72 = {instancePath:instancePath+"/event_type",schemaPath:"#/oneOf/5/properties/event_type/const",keyword:"const",params:{allowedValue: "pairing.removed"},message:"must be equal to constant"};
+if(vErrors === null){
+vErrors = [err72];
+}
+else {
+vErrors.push(err72);
+}
+errors++;
+}
+}
+if(data.data !== undefined){
+let data23 = data.data;
+if(data23 && typeof data23 == "object" && !Array.isArray(data23)){
+if(data23.reason === undefined){
+const err73 = {instancePath:instancePath+"/data",schemaPath:"#/oneOf/5/properties/data/required",keyword:"required",params:{missingProperty: "reason"},message:"must have required property '"+"reason"+"'"};
+if(vErrors === null){
+vErrors = [err73];
+}
+else {
+vErrors.push(err73);
+}
+errors++;
+}
+for(const key11 in data23){
+if(!(key11 === "reason")){
+const err74 = {instancePath:instancePath+"/data",schemaPath:"#/oneOf/5/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key11},message:"must NOT have additional properties"};
+if(vErrors === null){
+vErrors = [err74];
+}
+else {
+vErrors.push(err74);
+}
+errors++;
+}
+}
+if(data23.reason !== undefined){
+let data24 = data23.reason;
+if(typeof data24 === "string"){
+if(func1(data24) > 500){
+const err75 = {instancePath:instancePath+"/data/reason",schemaPath:"#/oneOf/5/properties/data/properties/reason/maxLength",keyword:"maxLength",params:{limit: 500},message:"must NOT have more than 500 characters"};
+if(vErrors === null){
+vErrors = [err75];
+}
+else {
+vErrors.push(err75);
+}
+errors++;
+}
+if(func1(data24) < 1){
+const err76 = {instancePath:instancePath+"/data/reason",schemaPath:"#/oneOf/5/properties/data/properties/reason/minLength",keyword:"minLength",params:{limit: 1},message:"must NOT have fewer than 1 characters"};
+if(vErrors === null){
+vErrors = [err76];
+}
+else {
+vErrors.push(err76);
+}
+errors++;
+}
+}
+else {
+const err77 = {instancePath:instancePath+"/data/reason",schemaPath:"#/oneOf/5/properties/data/properties/reason/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err77];
+}
+else {
+vErrors.push(err77);
+}
+errors++;
+}
+}
+}
+else {
+const err78 = {instancePath:instancePath+"/data",schemaPath:"#/oneOf/5/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err78];
+}
+else {
+vErrors.push(err78);
+}
+errors++;
+}
+}
+}
+else {
+const err79 = {instancePath,schemaPath:"#/oneOf/5/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err79];
+}
+else {
+vErrors.push(err79);
+}
+errors++;
+}
+var _valid0 = _errs59 === errors;
+if(_valid0 && valid0){
+valid0 = false;
+passing0 = [passing0, 5];
+}
+else {
+if(_valid0){
+valid0 = true;
+passing0 = 5;
+if(props0 !== true){
+props0 = true;
+}
+}
+}
+}
+}
+}
+}
+if(!valid0){
+const err80 = {instancePath,schemaPath:"#/oneOf",keyword:"oneOf",params:{passingSchemas: passing0},message:"must match exactly one schema in oneOf"};
+if(vErrors === null){
+vErrors = [err80];
+}
+else {
+vErrors.push(err80);
 }
 errors++;
 }
@@ -51378,15 +52470,15 @@ return errors === 0;
 }
 validate176.evaluated = {"dynamicProps":true,"dynamicItems":false};
 
-exports.isRetentionEvent = validate192;
-const schema274 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/event/retention.json","title":"RetentionEvent","description":"What was deleted because its time was over. The subject is retention.","oneOf":[{"title":"RetentionApplied","description":"The values of finished runs (inputs, plans, parameters, results, log lines) were deleted; their outputs are deleted after it, unless a run that is kept has the same.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"retention.applied"},"data":{"type":"object","required":["runs"],"additionalProperties":false,"properties":{"runs":{"type":"array","minItems":1,"maxItems":100,"items":{"$ref":"#/$defs/RetainedRun"}}}}}}],"$defs":{"RetainedRun":{"type":"object","required":["run_id","days","values","artifacts"],"additionalProperties":false,"properties":{"run_id":{"type":"string","minLength":1,"maxLength":64},"days":{"type":"integer","minimum":0,"maximum":36500,"description":"How long they were to be kept."},"values":{"type":"integer","minimum":0,"description":"Values deleted from the log's side table; their commitments stay."},"artifacts":{"type":"integer","minimum":0,"description":"Outputs the run had."}}}}};
-const schema275 = {"type":"object","required":["run_id","days","values","artifacts"],"additionalProperties":false,"properties":{"run_id":{"type":"string","minLength":1,"maxLength":64},"days":{"type":"integer","minimum":0,"maximum":36500,"description":"How long they were to be kept."},"values":{"type":"integer","minimum":0,"description":"Values deleted from the log's side table; their commitments stay."},"artifacts":{"type":"integer","minimum":0,"description":"Outputs the run had."}}};
+exports.isRetentionEvent = validate194;
+const schema276 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/event/retention.json","title":"RetentionEvent","description":"What was deleted because its time was over. The subject is retention.","oneOf":[{"title":"RetentionApplied","description":"The values of finished runs (inputs, plans, parameters, results, log lines) were deleted; their outputs are deleted after it, unless a run that is kept has the same.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"retention.applied"},"data":{"type":"object","required":["runs"],"additionalProperties":false,"properties":{"runs":{"type":"array","minItems":1,"maxItems":100,"items":{"$ref":"#/$defs/RetainedRun"}}}}}}],"$defs":{"RetainedRun":{"type":"object","required":["run_id","days","values","artifacts"],"additionalProperties":false,"properties":{"run_id":{"type":"string","minLength":1,"maxLength":64},"days":{"type":"integer","minimum":0,"maximum":36500,"description":"How long they were to be kept."},"values":{"type":"integer","minimum":0,"description":"Values deleted from the log's side table; their commitments stay."},"artifacts":{"type":"integer","minimum":0,"description":"Outputs the run had."}}}}};
+const schema277 = {"type":"object","required":["run_id","days","values","artifacts"],"additionalProperties":false,"properties":{"run_id":{"type":"string","minLength":1,"maxLength":64},"days":{"type":"integer","minimum":0,"maximum":36500,"description":"How long they were to be kept."},"values":{"type":"integer","minimum":0,"description":"Values deleted from the log's side table; their commitments stay."},"artifacts":{"type":"integer","minimum":0,"description":"Outputs the run had."}}};
 
-function validate192(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
+function validate194(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 /*# sourceURL="https://openagents.dev/schemas/event/retention.json" */;
 let vErrors = null;
 let errors = 0;
-const evaluated0 = validate192.evaluated;
+const evaluated0 = validate194.evaluated;
 if(evaluated0.dynamicProps){
 evaluated0.props = undefined;
 }
@@ -51740,11 +52832,11 @@ vErrors = null;
 }
 }
 }
-validate192.errors = vErrors;
+validate194.errors = vErrors;
 evaluated0.props = props0;
 return errors === 0;
 }
-validate192.evaluated = {"dynamicProps":true,"dynamicItems":false};
+validate194.evaluated = {"dynamicProps":true,"dynamicItems":false};
 
 exports.isRunEvent = validate87;
 const schema143 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/event/run.json","title":"RunEvent","description":"What happens to a run. The subject is the run, run_….","oneOf":[{"title":"RunCreated","description":"Somebody or something asked for a run; it waits for an engine.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"run.created"},"data":{"type":"object","required":["install_id","reason","upgrade_address","upgrade_id","upgrade_version","title","manifest_sha256","manifest_event_id","release_event_id","permission_hash","grant","steps"],"additionalProperties":false,"properties":{"install_id":{"type":["string","null"],"minLength":1,"maxLength":64},"reason":{"enum":["manual","schedule","catch_up","trigger"]},"due_ms":{"type":"integer","minimum":0,"description":"The schedule's due time this run is for."},"upgrade_id":{"type":"string","minLength":1,"maxLength":200},"upgrade_version":{"type":"string","minLength":1,"maxLength":100},"title":{"type":"string","minLength":1,"maxLength":500},"upgrade_address":{"type":"string","minLength":1,"maxLength":500,"description":"kind:pubkey:d of the listing."},"manifest_sha256":{"type":"string","pattern":"^[0-9a-f]{64}$"},"manifest_event_id":{"type":["string","null"],"pattern":"^[0-9a-f]{64}$"},"release_event_id":{"type":["string","null"],"pattern":"^[0-9a-f]{64}$"},"permission_hash":{"type":"string","pattern":"^[0-9a-f]{64}$"},"grant":{"type":"array","maxItems":500,"items":{"type":"string","minLength":1,"maxLength":4096},"description":"Everything the run may touch, pinned for its whole life."},"steps":{"type":"array","maxItems":64,"items":{"$ref":"#/$defs/RunStepName"}},"plan":{"type":"array","maxItems":64,"items":{"$ref":"#/$defs/RunStepPlan"},"x-sealed":true,"description":"The steps as they will be performed, in order."},"inputs":{"type":"object","additionalProperties":true,"description":"Inputs with defaults filled in.","x-sealed":true},"deadline_ms":{"type":"integer","minimum":0,"description":"When the run fails if it has not ended, in Unix milliseconds."},"revoked":{"type":"array","maxItems":500,"items":{"$ref":"https://openagents.dev/schemas/event/install.json#/$defs/RevokedPermission"},"description":"What its release asks for and its owner took away."},"trial":{"const":true,"description":"A run of a release that has not yet taken the other's place."}}}}},{"title":"RunClaimed","description":"An engine took the run.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"run.claimed"},"data":{"type":"object","required":["engine_id","fence"],"additionalProperties":false,"properties":{"engine_id":{"type":"string","minLength":1,"maxLength":64},"fence":{"type":"integer","minimum":1,"description":"Grows with every claim; a writer with an older one is refused."},"lease_until_ms":{"type":"integer","minimum":0,"description":"From then on another engine may claim it. Absent: until this engine's process is gone."},"lease_token_sha256":{"type":"string","pattern":"^[0-9a-f]{64}$","description":"Whoever writes for this lease shows the token. Absent: an engine of the worker itself."}}}}},{"title":"RunStepStarted","description":"Recorded before the op acts: for an external write this is the recorded intent.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"step.started"},"data":{"type":"object","required":["step_id","attempt","op","effect","idempotency_key"],"additionalProperties":false,"properties":{"step_id":{"type":"string","minLength":1,"maxLength":64},"attempt":{"type":"integer","minimum":1},"op":{"type":"string","minLength":1,"maxLength":100},"effect":{"enum":["read","local_write","external_write"]},"idempotency_key":{"type":"string","minLength":1,"maxLength":200},"sandbox":{"enum":["bubblewrap","seatbelt","none"],"description":"What the programs it starts are kept in; absent for an op that starts none."},"params":{"type":"object","additionalProperties":true,"description":"Parameters with every ${…} resolved.","x-sealed":true}}}}},{"title":"RunStepSucceeded","description":"The op answered; the step is never performed again.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"step.succeeded"},"data":{"type":"object","required":["step_id","attempt","duration_ms"],"additionalProperties":false,"properties":{"step_id":{"type":"string","minLength":1,"maxLength":64},"attempt":{"type":"integer","minimum":1},"duration_ms":{"type":"integer","minimum":0},"result":{"type":"object","additionalProperties":true,"description":"What ${steps.<id>.…} refers to.","x-sealed":true}}}}},{"title":"RunStepFailed","description":"The attempt did not succeed.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"step.failed"},"data":{"type":"object","required":["step_id","attempt","code","message","retry_at_ms"],"additionalProperties":false,"properties":{"step_id":{"type":"string","minLength":1,"maxLength":64},"attempt":{"type":"integer","minimum":1},"code":{"type":"string","pattern":"^[a-z][a-z0-9_]*$","maxLength":64},"message":{"type":"string","minLength":1,"maxLength":2000},"interrupted":{"type":"boolean","description":"The engine died or stopped during the attempt, so how it ended is not known."},"retry_at_ms":{"type":["integer","null"],"minimum":0,"description":"When the next attempt is due; null where there is none."}}}}},{"title":"RunArtifactCreated","description":"A step produced an output.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"artifact.created"},"data":{"type":"object","required":["step_id","artifact"],"additionalProperties":false,"properties":{"step_id":{"type":"string","minLength":1,"maxLength":64},"artifact":{"$ref":"#/$defs/ArtifactRef"}}}}},{"title":"RunLogged","description":"What an op reported on the way.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"run.log"},"data":{"type":"object","required":["step_id","level"],"additionalProperties":false,"properties":{"step_id":{"type":"string","minLength":1,"maxLength":64},"level":{"enum":["debug","info","warn"]},"line":{"$ref":"#/$defs/RunLogLine","x-sealed":true}}}}},{"title":"RunCancelRequested","description":"The run is to stop at once.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"run.cancel_requested"},"data":{"type":"object","required":["reason"],"additionalProperties":false,"properties":{"reason":{"type":"string","minLength":1,"maxLength":500}}}}},{"title":"RunPaused","description":"The run goes no further than the next step or checkpoint.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"run.paused"},"data":{"type":"object","required":["by","reason"],"additionalProperties":false,"properties":{"by":{"enum":["owner","machine","approval"],"description":"machine: a constraint of the schedule is not met any longer. approval: a step waits for its owner's decision."},"reason":{"type":"string","minLength":1,"maxLength":500}}}}},{"title":"RunResumed","description":"The run may go on.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"run.resumed"},"data":{"type":"object","required":["by","reason"],"additionalProperties":false,"properties":{"by":{"enum":["owner","machine","approval"],"description":"machine: a constraint of the schedule is not met any longer. approval: a step waits for its owner's decision."},"reason":{"type":"string","minLength":1,"maxLength":500}}}}},{"title":"RunStarted","description":"The engine that holds the lease has an install and a grant of its own for exactly this.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"run.started"},"data":{"type":"object","required":["manifest_sha256","permission_hash"],"additionalProperties":false,"properties":{"manifest_sha256":{"type":"string","pattern":"^[0-9a-f]{64}$"},"permission_hash":{"type":"string","pattern":"^[0-9a-f]{64}$"}}}}},{"title":"RunLeaseExtended","description":"The engine that holds the run is alive.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"run.lease_extended"},"data":{"type":"object","required":["fence","lease_until_ms"],"additionalProperties":false,"properties":{"fence":{"type":"integer","minimum":1},"lease_until_ms":{"type":"integer","minimum":0,"description":"From then on another engine may claim it."}}}}},{"title":"RunReleased","description":"The engine gave the run back; another may claim it.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"run.released"},"data":{"type":"object","required":["fence","reason"],"additionalProperties":false,"properties":{"fence":{"type":"integer","minimum":1},"reason":{"type":"string","minLength":1,"maxLength":500}}}}},{"title":"RunCompleted","description":"Every step succeeded.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"run.completed"},"data":{"type":"object","required":["note_relays"],"additionalProperties":false,"properties":{"note_relays":{"type":"array","maxItems":50,"items":{"type":"string","minLength":1,"maxLength":500},"description":"Where the owner wants the completion note; empty: nowhere."}}}}},{"title":"RunFailed","description":"A step failed for good, or the run could not go on.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"run.failed"},"data":{"type":"object","required":["step_id","code","message"],"additionalProperties":false,"properties":{"step_id":{"type":["string","null"],"minLength":1,"maxLength":64},"code":{"type":"string","pattern":"^[a-z][a-z0-9_]*$","maxLength":64},"message":{"type":"string","minLength":1,"maxLength":2000}}}}},{"title":"RunCanceled","description":"The run stopped as asked.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"run.canceled"},"data":{"type":"object","required":["reason"],"additionalProperties":false,"properties":{"reason":{"type":"string","minLength":1,"maxLength":500}}}}},{"title":"RunNotePosted","description":"At least one relay took the completion note.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"note.posted"},"data":{"type":"object","required":["note_event_id","accepted","refused"],"additionalProperties":false,"properties":{"note_event_id":{"type":"string","pattern":"^[0-9a-f]{64}$"},"accepted":{"type":"array","maxItems":50,"items":{"type":"string","minLength":1,"maxLength":500}},"refused":{"type":"array","maxItems":50,"items":{"type":"string","minLength":1,"maxLength":500}}}}}},{"title":"RunNoteFailed","description":"No relay took the completion note; the run stays completed.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"note.failed"},"data":{"type":"object","required":["attempt","code","message","retry_at_ms"],"additionalProperties":false,"properties":{"attempt":{"type":"integer","minimum":1},"code":{"type":"string","pattern":"^[a-z][a-z0-9_]*$","maxLength":64},"message":{"type":"string","minLength":1,"maxLength":2000},"retry_at_ms":{"type":["integer","null"],"minimum":0}}}}}],"$defs":{"RunStepName":{"type":"object","required":["step_id","op"],"additionalProperties":false,"properties":{"step_id":{"type":"string","minLength":1,"maxLength":64},"op":{"type":"string","minLength":1,"maxLength":100}}},"RunStepPlan":{"type":"object","required":["step_id","op","params","effect","timeout_ms","max_attempts","backoff_ms"],"additionalProperties":false,"properties":{"step_id":{"type":"string","minLength":1,"maxLength":64},"op":{"type":"string","minLength":1,"maxLength":100},"params":{"type":"object","additionalProperties":true,"description":"Parameters, ${…} not yet resolved."},"effect":{"enum":["read","local_write","external_write"]},"timeout_ms":{"type":"integer","minimum":1},"max_attempts":{"type":"integer","minimum":1,"description":"1: an external write whose outcome is unknown is never repeated."},"backoff_ms":{"type":"integer","minimum":0}}},"RunLogLine":{"type":"object","required":["message"],"additionalProperties":false,"properties":{"message":{"type":"string","minLength":1,"maxLength":2000},"fields":{"type":"object","additionalProperties":true,"description":"Figures and names that belong to the message."}}},"ArtifactRef":{"description":"An output of a run. Its bytes are kept by content under the worker's data folder.","type":"object","required":["artifact_id","name","media_type","bytes","sha256"],"additionalProperties":false,"properties":{"artifact_id":{"type":"string","minLength":1,"maxLength":64},"name":{"type":"string","minLength":1,"maxLength":200},"media_type":{"type":"string","minLength":1,"maxLength":200},"bytes":{"type":"integer","minimum":0},"sha256":{"type":"string","pattern":"^[0-9a-f]{64}$"}}}}};
@@ -56805,15 +57897,15 @@ return errors === 0;
 }
 validate87.evaluated = {"dynamicProps":true,"dynamicItems":false};
 
-exports.isScheduleEvent = validate193;
-const schema276 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/event/schedule.json","title":"ScheduleEvent","description":"When an install is due and what was decided about it. The subject is the install's schedule, schedule_….","oneOf":[{"title":"ScheduleSet","description":"The install runs on this schedule from now on.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"schedule.set"},"data":{"type":"object","required":["install_id","worker_id","schedule","at_ms","next"],"additionalProperties":false,"properties":{"install_id":{"type":"string","minLength":1,"maxLength":64},"worker_id":{"type":"string","minLength":1,"maxLength":128},"schedule":{"$ref":"#/$defs/CronSchedule"},"at_ms":{"type":"integer","minimum":0,"maximum":9007199254740991,"description":"Unix time of the decision."},"next":{"anyOf":[{"$ref":"#/$defs/ScheduleDue"},{"type":"null"}]}}}}},{"title":"ScheduleCleared","description":"The install has no schedule any more.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"schedule.cleared"},"data":{"type":"object","required":["install_id","reason"],"additionalProperties":false,"properties":{"install_id":{"type":"string","minLength":1,"maxLength":64},"reason":{"type":"string","maxLength":500}}}}},{"title":"ScheduleDeferred","description":"It was due and waits: for its window, for the machine's state, or for a run that goes on. next.fire_at_ms is when the wait ends at the latest, or when the window opens.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"schedule.deferred"},"data":{"type":"object","required":["install_id","at_ms","trace","next"],"additionalProperties":false,"properties":{"install_id":{"type":"string","minLength":1,"maxLength":64},"at_ms":{"type":"integer","minimum":0,"maximum":9007199254740991,"description":"Unix time of the decision."},"trace":{"$ref":"#/$defs/ScheduleTrace"},"next":{"anyOf":[{"$ref":"#/$defs/ScheduleDue"},{"type":"null"}]}}}}},{"title":"ScheduleSkipped","description":"It was due and does not run for this due time.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"schedule.skipped"},"data":{"type":"object","required":["install_id","at_ms","trace","next"],"additionalProperties":false,"properties":{"install_id":{"type":"string","minLength":1,"maxLength":64},"at_ms":{"type":"integer","minimum":0,"maximum":9007199254740991,"description":"Unix time of the decision."},"trace":{"$ref":"#/$defs/ScheduleTrace"},"next":{"anyOf":[{"$ref":"#/$defs/ScheduleDue"},{"type":"null"}]}}}}},{"title":"ScheduleFired","description":"It was due and one run is to be started for this due time.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"schedule.fired"},"data":{"type":"object","required":["install_id","at_ms","due_ms","reason","trace","next"],"additionalProperties":false,"properties":{"install_id":{"type":"string","minLength":1,"maxLength":64},"at_ms":{"type":"integer","minimum":0,"maximum":9007199254740991,"description":"Unix time of the decision."},"due_ms":{"type":"integer","minimum":0,"maximum":9007199254740991,"description":"The due time this run is for, jitter aside. With the install it identifies the run: started twice, it is one run."},"reason":{"enum":["schedule","catch_up"]},"trace":{"$ref":"#/$defs/ScheduleTrace"},"next":{"anyOf":[{"$ref":"#/$defs/ScheduleDue"},{"type":"null"}]}}}}},{"title":"ScheduleRealigned","description":"The clock went back, so the next due time was found anew. What has fired stays fired.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"schedule.realigned"},"data":{"type":"object","required":["install_id","at_ms","next"],"additionalProperties":false,"properties":{"install_id":{"type":"string","minLength":1,"maxLength":64},"at_ms":{"type":"integer","minimum":0,"maximum":9007199254740991,"description":"Unix time of the decision."},"next":{"anyOf":[{"$ref":"#/$defs/ScheduleDue"},{"type":"null"}]}}}}},{"title":"ScheduleRunStarted","description":"The run that was fired exists.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"schedule.run_started"},"data":{"type":"object","required":["install_id","due_ms","run_id"],"additionalProperties":false,"properties":{"install_id":{"type":"string","minLength":1,"maxLength":64},"due_ms":{"type":"integer","minimum":0,"maximum":9007199254740991},"run_id":{"type":"string","minLength":1,"maxLength":64}}}}},{"title":"ScheduleRunRefused","description":"The run that was fired could not be started.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"schedule.run_refused"},"data":{"type":"object","required":["install_id","due_ms","code","message"],"additionalProperties":false,"properties":{"install_id":{"type":"string","minLength":1,"maxLength":64},"due_ms":{"type":"integer","minimum":0,"maximum":9007199254740991},"code":{"type":"string","minLength":1,"maxLength":100},"message":{"type":"string","maxLength":2000}}}}}],"$defs":{"CronSchedule":{"type":"object","description":"A cron schedule with every default filled in. Events from before overlap and on_unknown lack them: skip, wait.","required":["expression","timezone","jitter_ms","on_missed"],"additionalProperties":false,"properties":{"expression":{"type":"string","minLength":1,"maxLength":200},"timezone":{"type":"string","minLength":1,"maxLength":64,"description":"IANA name."},"window":{"$ref":"https://openagents.dev/schemas/manifest/upgrade-manifest.json#/$defs/ScheduleWindow"},"constraints":{"$ref":"https://openagents.dev/schemas/manifest/upgrade-manifest.json#/$defs/ScheduleConstraints"},"jitter_ms":{"type":"integer","minimum":0,"maximum":86400000},"on_missed":{"enum":["skip","catch_up"],"description":"Also decides what a due time outside the window does: skipped, or run at the next opening."},"overlap":{"$ref":"https://openagents.dev/schemas/manifest/upgrade-manifest.json#/$defs/ScheduleOverlap"},"on_unknown":{"$ref":"https://openagents.dev/schemas/manifest/upgrade-manifest.json#/$defs/ScheduleOnUnknown"}}},"ScheduleDue":{"type":"object","required":["due_ms","fire_at_ms"],"additionalProperties":false,"properties":{"due_ms":{"type":"integer","minimum":0,"maximum":9007199254740991,"description":"What the cron expression says."},"fire_at_ms":{"type":"integer","minimum":0,"maximum":9007199254740991,"description":"With jitter, or when the window opens, or when a wait ends at the latest."},"jitter_ms":{"type":"integer","minimum":0,"maximum":86400000,"description":"What jitter adds in that."}}},"ScheduleTrace":{"type":"object","description":"Everything a decision about a due time was made from.","required":["due_ms","first_due_ms","fire_at_ms","late_ms","jitter_ms","due_times","window","constraints","on_unknown","on_missed","overlap","active_runs","licence","budget","outcome"],"additionalProperties":false,"properties":{"due_ms":{"type":"integer","minimum":0,"maximum":9007199254740991,"description":"The latest due time that had come."},"first_due_ms":{"type":"integer","minimum":0,"maximum":9007199254740991,"description":"The earliest due time that this decision answers for."},"fire_at_ms":{"type":"integer","minimum":0,"maximum":9007199254740991,"description":"When it was to start."},"late_ms":{"type":"integer","minimum":0,"maximum":9007199254740991,"description":"How long after that the decision was made."},"jitter_ms":{"type":"integer","minimum":0,"maximum":86400000,"description":"How much of that is jitter."},"due_times":{"type":"integer","minimum":1,"description":"How many due times this decision answers for; more than one where some were missed."},"counted_from_ms":{"type":"integer","minimum":0,"maximum":9007199254740991,"description":"Due times before this were not counted: they are older than may be caught up."},"window":{"anyOf":[{"$ref":"#/$defs/WindowTrace"},{"type":"null"}]},"constraints":{"type":"array","maxItems":32,"items":{"$ref":"#/$defs/ConstraintTrace"}},"on_unknown":{"$ref":"https://openagents.dev/schemas/manifest/upgrade-manifest.json#/$defs/ScheduleOnUnknown"},"on_missed":{"enum":["skip","catch_up"]},"overlap":{"$ref":"https://openagents.dev/schemas/manifest/upgrade-manifest.json#/$defs/ScheduleOverlap"},"active_runs":{"type":"integer","minimum":0,"description":"Runs of the install that had not finished."},"clock_jump_ms":{"type":"integer","description":"How far wall time ran ahead of (or behind) monotonic time since the check before: sleep, or a clock that was set."},"away_ms":{"type":"integer","minimum":0,"maximum":9007199254740991,"description":"How much longer than it had meant to sleep the loop was away before this decision."},"licence":{"enum":["not_applicable"]},"budget":{"enum":["not_applicable"]},"waited_ms":{"type":"integer","minimum":0,"maximum":9007199254740991,"description":"How long it had waited for the machine's state or for a run."},"wait_until_ms":{"type":"integer","minimum":0,"maximum":9007199254740991,"description":"When a wait ends at the latest; then the due time is skipped."},"outcome":{"enum":["on_time","caught_up","window_opened","constraints_met","run_ended","waits_for_window","waits_for_constraints","waits_for_run","outside_window","missed","too_old","constraints_unmet","run_active"]}}},"WindowTrace":{"type":"object","required":["start","end","open"],"additionalProperties":false,"properties":{"start":{"type":"string"},"end":{"type":"string"},"open":{"type":"boolean"}}},"ConstraintTrace":{"type":"object","required":["name","required","measured","met"],"additionalProperties":false,"properties":{"name":{"enum":["plugged_in","wifi_only","cpu_max_percentage","suspend_if_active","respect_dnd"]},"required":{"type":["boolean","integer"],"description":"As declared; false asks for nothing."},"measured":{"type":["boolean","number","string"],"description":"plugged_in: on mains power; wifi_only: wifi, wired, other or none; cpu_max_percentage: the whole machine's load in percent; suspend_if_active: milliseconds since the last input; respect_dnd: whether Do Not Disturb is on. \"unknown\" where no sensor knew, and where nothing was asked for."},"met":{"enum":["yes","no","unknown"]},"reason":{"type":"string","maxLength":300,"description":"Why it is unknown."}}}}};
-const schema282 = {"type":"object","required":["due_ms","fire_at_ms"],"additionalProperties":false,"properties":{"due_ms":{"type":"integer","minimum":0,"maximum":9007199254740991,"description":"What the cron expression says."},"fire_at_ms":{"type":"integer","minimum":0,"maximum":9007199254740991,"description":"With jitter, or when the window opens, or when a wait ends at the latest."},"jitter_ms":{"type":"integer","minimum":0,"maximum":86400000,"description":"What jitter adds in that."}}};
-const schema277 = {"type":"object","description":"A cron schedule with every default filled in. Events from before overlap and on_unknown lack them: skip, wait.","required":["expression","timezone","jitter_ms","on_missed"],"additionalProperties":false,"properties":{"expression":{"type":"string","minLength":1,"maxLength":200},"timezone":{"type":"string","minLength":1,"maxLength":64,"description":"IANA name."},"window":{"$ref":"https://openagents.dev/schemas/manifest/upgrade-manifest.json#/$defs/ScheduleWindow"},"constraints":{"$ref":"https://openagents.dev/schemas/manifest/upgrade-manifest.json#/$defs/ScheduleConstraints"},"jitter_ms":{"type":"integer","minimum":0,"maximum":86400000},"on_missed":{"enum":["skip","catch_up"],"description":"Also decides what a due time outside the window does: skipped, or run at the next opening."},"overlap":{"$ref":"https://openagents.dev/schemas/manifest/upgrade-manifest.json#/$defs/ScheduleOverlap"},"on_unknown":{"$ref":"https://openagents.dev/schemas/manifest/upgrade-manifest.json#/$defs/ScheduleOnUnknown"}}};
+exports.isScheduleEvent = validate195;
+const schema278 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/event/schedule.json","title":"ScheduleEvent","description":"When an install is due and what was decided about it. The subject is the install's schedule, schedule_….","oneOf":[{"title":"ScheduleSet","description":"The install runs on this schedule from now on.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"schedule.set"},"data":{"type":"object","required":["install_id","worker_id","schedule","at_ms","next"],"additionalProperties":false,"properties":{"install_id":{"type":"string","minLength":1,"maxLength":64},"worker_id":{"type":"string","minLength":1,"maxLength":128},"schedule":{"$ref":"#/$defs/CronSchedule"},"at_ms":{"type":"integer","minimum":0,"maximum":9007199254740991,"description":"Unix time of the decision."},"next":{"anyOf":[{"$ref":"#/$defs/ScheduleDue"},{"type":"null"}]}}}}},{"title":"ScheduleCleared","description":"The install has no schedule any more.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"schedule.cleared"},"data":{"type":"object","required":["install_id","reason"],"additionalProperties":false,"properties":{"install_id":{"type":"string","minLength":1,"maxLength":64},"reason":{"type":"string","maxLength":500}}}}},{"title":"ScheduleDeferred","description":"It was due and waits: for its window, for the machine's state, or for a run that goes on. next.fire_at_ms is when the wait ends at the latest, or when the window opens.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"schedule.deferred"},"data":{"type":"object","required":["install_id","at_ms","trace","next"],"additionalProperties":false,"properties":{"install_id":{"type":"string","minLength":1,"maxLength":64},"at_ms":{"type":"integer","minimum":0,"maximum":9007199254740991,"description":"Unix time of the decision."},"trace":{"$ref":"#/$defs/ScheduleTrace"},"next":{"anyOf":[{"$ref":"#/$defs/ScheduleDue"},{"type":"null"}]}}}}},{"title":"ScheduleSkipped","description":"It was due and does not run for this due time.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"schedule.skipped"},"data":{"type":"object","required":["install_id","at_ms","trace","next"],"additionalProperties":false,"properties":{"install_id":{"type":"string","minLength":1,"maxLength":64},"at_ms":{"type":"integer","minimum":0,"maximum":9007199254740991,"description":"Unix time of the decision."},"trace":{"$ref":"#/$defs/ScheduleTrace"},"next":{"anyOf":[{"$ref":"#/$defs/ScheduleDue"},{"type":"null"}]}}}}},{"title":"ScheduleFired","description":"It was due and one run is to be started for this due time.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"schedule.fired"},"data":{"type":"object","required":["install_id","at_ms","due_ms","reason","trace","next"],"additionalProperties":false,"properties":{"install_id":{"type":"string","minLength":1,"maxLength":64},"at_ms":{"type":"integer","minimum":0,"maximum":9007199254740991,"description":"Unix time of the decision."},"due_ms":{"type":"integer","minimum":0,"maximum":9007199254740991,"description":"The due time this run is for, jitter aside. With the install it identifies the run: started twice, it is one run."},"reason":{"enum":["schedule","catch_up"]},"trace":{"$ref":"#/$defs/ScheduleTrace"},"next":{"anyOf":[{"$ref":"#/$defs/ScheduleDue"},{"type":"null"}]}}}}},{"title":"ScheduleRealigned","description":"The clock went back, so the next due time was found anew. What has fired stays fired.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"schedule.realigned"},"data":{"type":"object","required":["install_id","at_ms","next"],"additionalProperties":false,"properties":{"install_id":{"type":"string","minLength":1,"maxLength":64},"at_ms":{"type":"integer","minimum":0,"maximum":9007199254740991,"description":"Unix time of the decision."},"next":{"anyOf":[{"$ref":"#/$defs/ScheduleDue"},{"type":"null"}]}}}}},{"title":"ScheduleRunStarted","description":"The run that was fired exists.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"schedule.run_started"},"data":{"type":"object","required":["install_id","due_ms","run_id"],"additionalProperties":false,"properties":{"install_id":{"type":"string","minLength":1,"maxLength":64},"due_ms":{"type":"integer","minimum":0,"maximum":9007199254740991},"run_id":{"type":"string","minLength":1,"maxLength":64}}}}},{"title":"ScheduleRunRefused","description":"The run that was fired could not be started.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"schedule.run_refused"},"data":{"type":"object","required":["install_id","due_ms","code","message"],"additionalProperties":false,"properties":{"install_id":{"type":"string","minLength":1,"maxLength":64},"due_ms":{"type":"integer","minimum":0,"maximum":9007199254740991},"code":{"type":"string","minLength":1,"maxLength":100},"message":{"type":"string","maxLength":2000}}}}}],"$defs":{"CronSchedule":{"type":"object","description":"A cron schedule with every default filled in. Events from before overlap and on_unknown lack them: skip, wait.","required":["expression","timezone","jitter_ms","on_missed"],"additionalProperties":false,"properties":{"expression":{"type":"string","minLength":1,"maxLength":200},"timezone":{"type":"string","minLength":1,"maxLength":64,"description":"IANA name."},"window":{"$ref":"https://openagents.dev/schemas/manifest/upgrade-manifest.json#/$defs/ScheduleWindow"},"constraints":{"$ref":"https://openagents.dev/schemas/manifest/upgrade-manifest.json#/$defs/ScheduleConstraints"},"jitter_ms":{"type":"integer","minimum":0,"maximum":86400000},"on_missed":{"enum":["skip","catch_up"],"description":"Also decides what a due time outside the window does: skipped, or run at the next opening."},"overlap":{"$ref":"https://openagents.dev/schemas/manifest/upgrade-manifest.json#/$defs/ScheduleOverlap"},"on_unknown":{"$ref":"https://openagents.dev/schemas/manifest/upgrade-manifest.json#/$defs/ScheduleOnUnknown"}}},"ScheduleDue":{"type":"object","required":["due_ms","fire_at_ms"],"additionalProperties":false,"properties":{"due_ms":{"type":"integer","minimum":0,"maximum":9007199254740991,"description":"What the cron expression says."},"fire_at_ms":{"type":"integer","minimum":0,"maximum":9007199254740991,"description":"With jitter, or when the window opens, or when a wait ends at the latest."},"jitter_ms":{"type":"integer","minimum":0,"maximum":86400000,"description":"What jitter adds in that."}}},"ScheduleTrace":{"type":"object","description":"Everything a decision about a due time was made from.","required":["due_ms","first_due_ms","fire_at_ms","late_ms","jitter_ms","due_times","window","constraints","on_unknown","on_missed","overlap","active_runs","licence","budget","outcome"],"additionalProperties":false,"properties":{"due_ms":{"type":"integer","minimum":0,"maximum":9007199254740991,"description":"The latest due time that had come."},"first_due_ms":{"type":"integer","minimum":0,"maximum":9007199254740991,"description":"The earliest due time that this decision answers for."},"fire_at_ms":{"type":"integer","minimum":0,"maximum":9007199254740991,"description":"When it was to start."},"late_ms":{"type":"integer","minimum":0,"maximum":9007199254740991,"description":"How long after that the decision was made."},"jitter_ms":{"type":"integer","minimum":0,"maximum":86400000,"description":"How much of that is jitter."},"due_times":{"type":"integer","minimum":1,"description":"How many due times this decision answers for; more than one where some were missed."},"counted_from_ms":{"type":"integer","minimum":0,"maximum":9007199254740991,"description":"Due times before this were not counted: they are older than may be caught up."},"window":{"anyOf":[{"$ref":"#/$defs/WindowTrace"},{"type":"null"}]},"constraints":{"type":"array","maxItems":32,"items":{"$ref":"#/$defs/ConstraintTrace"}},"on_unknown":{"$ref":"https://openagents.dev/schemas/manifest/upgrade-manifest.json#/$defs/ScheduleOnUnknown"},"on_missed":{"enum":["skip","catch_up"]},"overlap":{"$ref":"https://openagents.dev/schemas/manifest/upgrade-manifest.json#/$defs/ScheduleOverlap"},"active_runs":{"type":"integer","minimum":0,"description":"Runs of the install that had not finished."},"clock_jump_ms":{"type":"integer","description":"How far wall time ran ahead of (or behind) monotonic time since the check before: sleep, or a clock that was set."},"away_ms":{"type":"integer","minimum":0,"maximum":9007199254740991,"description":"How much longer than it had meant to sleep the loop was away before this decision."},"licence":{"enum":["not_applicable"]},"budget":{"enum":["not_applicable"]},"waited_ms":{"type":"integer","minimum":0,"maximum":9007199254740991,"description":"How long it had waited for the machine's state or for a run."},"wait_until_ms":{"type":"integer","minimum":0,"maximum":9007199254740991,"description":"When a wait ends at the latest; then the due time is skipped."},"outcome":{"enum":["on_time","caught_up","window_opened","constraints_met","run_ended","waits_for_window","waits_for_constraints","waits_for_run","outside_window","missed","too_old","constraints_unmet","run_active"]}}},"WindowTrace":{"type":"object","required":["start","end","open"],"additionalProperties":false,"properties":{"start":{"type":"string"},"end":{"type":"string"},"open":{"type":"boolean"}}},"ConstraintTrace":{"type":"object","required":["name","required","measured","met"],"additionalProperties":false,"properties":{"name":{"enum":["plugged_in","wifi_only","cpu_max_percentage","suspend_if_active","respect_dnd"]},"required":{"type":["boolean","integer"],"description":"As declared; false asks for nothing."},"measured":{"type":["boolean","number","string"],"description":"plugged_in: on mains power; wifi_only: wifi, wired, other or none; cpu_max_percentage: the whole machine's load in percent; suspend_if_active: milliseconds since the last input; respect_dnd: whether Do Not Disturb is on. \"unknown\" where no sensor knew, and where nothing was asked for."},"met":{"enum":["yes","no","unknown"]},"reason":{"type":"string","maxLength":300,"description":"Why it is unknown."}}}}};
+const schema284 = {"type":"object","required":["due_ms","fire_at_ms"],"additionalProperties":false,"properties":{"due_ms":{"type":"integer","minimum":0,"maximum":9007199254740991,"description":"What the cron expression says."},"fire_at_ms":{"type":"integer","minimum":0,"maximum":9007199254740991,"description":"With jitter, or when the window opens, or when a wait ends at the latest."},"jitter_ms":{"type":"integer","minimum":0,"maximum":86400000,"description":"What jitter adds in that."}}};
+const schema279 = {"type":"object","description":"A cron schedule with every default filled in. Events from before overlap and on_unknown lack them: skip, wait.","required":["expression","timezone","jitter_ms","on_missed"],"additionalProperties":false,"properties":{"expression":{"type":"string","minLength":1,"maxLength":200},"timezone":{"type":"string","minLength":1,"maxLength":64,"description":"IANA name."},"window":{"$ref":"https://openagents.dev/schemas/manifest/upgrade-manifest.json#/$defs/ScheduleWindow"},"constraints":{"$ref":"https://openagents.dev/schemas/manifest/upgrade-manifest.json#/$defs/ScheduleConstraints"},"jitter_ms":{"type":"integer","minimum":0,"maximum":86400000},"on_missed":{"enum":["skip","catch_up"],"description":"Also decides what a due time outside the window does: skipped, or run at the next opening."},"overlap":{"$ref":"https://openagents.dev/schemas/manifest/upgrade-manifest.json#/$defs/ScheduleOverlap"},"on_unknown":{"$ref":"https://openagents.dev/schemas/manifest/upgrade-manifest.json#/$defs/ScheduleOnUnknown"}}};
 
-function validate194(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
+function validate196(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 let vErrors = null;
 let errors = 0;
-const evaluated0 = validate194.evaluated;
+const evaluated0 = validate196.evaluated;
 if(evaluated0.dynamicProps){
 evaluated0.props = undefined;
 }
@@ -57188,7 +58280,7 @@ errors++;
 if(data.on_missed !== undefined){
 let data12 = data.on_missed;
 if(!((data12 === "skip") || (data12 === "catch_up"))){
-const err31 = {instancePath:instancePath+"/on_missed",schemaPath:"#/properties/on_missed/enum",keyword:"enum",params:{allowedValues: schema277.properties.on_missed.enum},message:"must be equal to one of the allowed values"};
+const err31 = {instancePath:instancePath+"/on_missed",schemaPath:"#/properties/on_missed/enum",keyword:"enum",params:{allowedValues: schema279.properties.on_missed.enum},message:"must be equal to one of the allowed values"};
 if(vErrors === null){
 vErrors = [err31];
 }
@@ -57235,19 +58327,19 @@ vErrors.push(err34);
 }
 errors++;
 }
-validate194.errors = vErrors;
+validate196.errors = vErrors;
 return errors === 0;
 }
-validate194.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
+validate196.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
 
-const schema283 = {"type":"object","description":"Everything a decision about a due time was made from.","required":["due_ms","first_due_ms","fire_at_ms","late_ms","jitter_ms","due_times","window","constraints","on_unknown","on_missed","overlap","active_runs","licence","budget","outcome"],"additionalProperties":false,"properties":{"due_ms":{"type":"integer","minimum":0,"maximum":9007199254740991,"description":"The latest due time that had come."},"first_due_ms":{"type":"integer","minimum":0,"maximum":9007199254740991,"description":"The earliest due time that this decision answers for."},"fire_at_ms":{"type":"integer","minimum":0,"maximum":9007199254740991,"description":"When it was to start."},"late_ms":{"type":"integer","minimum":0,"maximum":9007199254740991,"description":"How long after that the decision was made."},"jitter_ms":{"type":"integer","minimum":0,"maximum":86400000,"description":"How much of that is jitter."},"due_times":{"type":"integer","minimum":1,"description":"How many due times this decision answers for; more than one where some were missed."},"counted_from_ms":{"type":"integer","minimum":0,"maximum":9007199254740991,"description":"Due times before this were not counted: they are older than may be caught up."},"window":{"anyOf":[{"$ref":"#/$defs/WindowTrace"},{"type":"null"}]},"constraints":{"type":"array","maxItems":32,"items":{"$ref":"#/$defs/ConstraintTrace"}},"on_unknown":{"$ref":"https://openagents.dev/schemas/manifest/upgrade-manifest.json#/$defs/ScheduleOnUnknown"},"on_missed":{"enum":["skip","catch_up"]},"overlap":{"$ref":"https://openagents.dev/schemas/manifest/upgrade-manifest.json#/$defs/ScheduleOverlap"},"active_runs":{"type":"integer","minimum":0,"description":"Runs of the install that had not finished."},"clock_jump_ms":{"type":"integer","description":"How far wall time ran ahead of (or behind) monotonic time since the check before: sleep, or a clock that was set."},"away_ms":{"type":"integer","minimum":0,"maximum":9007199254740991,"description":"How much longer than it had meant to sleep the loop was away before this decision."},"licence":{"enum":["not_applicable"]},"budget":{"enum":["not_applicable"]},"waited_ms":{"type":"integer","minimum":0,"maximum":9007199254740991,"description":"How long it had waited for the machine's state or for a run."},"wait_until_ms":{"type":"integer","minimum":0,"maximum":9007199254740991,"description":"When a wait ends at the latest; then the due time is skipped."},"outcome":{"enum":["on_time","caught_up","window_opened","constraints_met","run_ended","waits_for_window","waits_for_constraints","waits_for_run","outside_window","missed","too_old","constraints_unmet","run_active"]}}};
-const schema284 = {"type":"object","required":["start","end","open"],"additionalProperties":false,"properties":{"start":{"type":"string"},"end":{"type":"string"},"open":{"type":"boolean"}}};
-const schema285 = {"type":"object","required":["name","required","measured","met"],"additionalProperties":false,"properties":{"name":{"enum":["plugged_in","wifi_only","cpu_max_percentage","suspend_if_active","respect_dnd"]},"required":{"type":["boolean","integer"],"description":"As declared; false asks for nothing."},"measured":{"type":["boolean","number","string"],"description":"plugged_in: on mains power; wifi_only: wifi, wired, other or none; cpu_max_percentage: the whole machine's load in percent; suspend_if_active: milliseconds since the last input; respect_dnd: whether Do Not Disturb is on. \"unknown\" where no sensor knew, and where nothing was asked for."},"met":{"enum":["yes","no","unknown"]},"reason":{"type":"string","maxLength":300,"description":"Why it is unknown."}}};
+const schema285 = {"type":"object","description":"Everything a decision about a due time was made from.","required":["due_ms","first_due_ms","fire_at_ms","late_ms","jitter_ms","due_times","window","constraints","on_unknown","on_missed","overlap","active_runs","licence","budget","outcome"],"additionalProperties":false,"properties":{"due_ms":{"type":"integer","minimum":0,"maximum":9007199254740991,"description":"The latest due time that had come."},"first_due_ms":{"type":"integer","minimum":0,"maximum":9007199254740991,"description":"The earliest due time that this decision answers for."},"fire_at_ms":{"type":"integer","minimum":0,"maximum":9007199254740991,"description":"When it was to start."},"late_ms":{"type":"integer","minimum":0,"maximum":9007199254740991,"description":"How long after that the decision was made."},"jitter_ms":{"type":"integer","minimum":0,"maximum":86400000,"description":"How much of that is jitter."},"due_times":{"type":"integer","minimum":1,"description":"How many due times this decision answers for; more than one where some were missed."},"counted_from_ms":{"type":"integer","minimum":0,"maximum":9007199254740991,"description":"Due times before this were not counted: they are older than may be caught up."},"window":{"anyOf":[{"$ref":"#/$defs/WindowTrace"},{"type":"null"}]},"constraints":{"type":"array","maxItems":32,"items":{"$ref":"#/$defs/ConstraintTrace"}},"on_unknown":{"$ref":"https://openagents.dev/schemas/manifest/upgrade-manifest.json#/$defs/ScheduleOnUnknown"},"on_missed":{"enum":["skip","catch_up"]},"overlap":{"$ref":"https://openagents.dev/schemas/manifest/upgrade-manifest.json#/$defs/ScheduleOverlap"},"active_runs":{"type":"integer","minimum":0,"description":"Runs of the install that had not finished."},"clock_jump_ms":{"type":"integer","description":"How far wall time ran ahead of (or behind) monotonic time since the check before: sleep, or a clock that was set."},"away_ms":{"type":"integer","minimum":0,"maximum":9007199254740991,"description":"How much longer than it had meant to sleep the loop was away before this decision."},"licence":{"enum":["not_applicable"]},"budget":{"enum":["not_applicable"]},"waited_ms":{"type":"integer","minimum":0,"maximum":9007199254740991,"description":"How long it had waited for the machine's state or for a run."},"wait_until_ms":{"type":"integer","minimum":0,"maximum":9007199254740991,"description":"When a wait ends at the latest; then the due time is skipped."},"outcome":{"enum":["on_time","caught_up","window_opened","constraints_met","run_ended","waits_for_window","waits_for_constraints","waits_for_run","outside_window","missed","too_old","constraints_unmet","run_active"]}}};
+const schema286 = {"type":"object","required":["start","end","open"],"additionalProperties":false,"properties":{"start":{"type":"string"},"end":{"type":"string"},"open":{"type":"boolean"}}};
+const schema287 = {"type":"object","required":["name","required","measured","met"],"additionalProperties":false,"properties":{"name":{"enum":["plugged_in","wifi_only","cpu_max_percentage","suspend_if_active","respect_dnd"]},"required":{"type":["boolean","integer"],"description":"As declared; false asks for nothing."},"measured":{"type":["boolean","number","string"],"description":"plugged_in: on mains power; wifi_only: wifi, wired, other or none; cpu_max_percentage: the whole machine's load in percent; suspend_if_active: milliseconds since the last input; respect_dnd: whether Do Not Disturb is on. \"unknown\" where no sensor knew, and where nothing was asked for."},"met":{"enum":["yes","no","unknown"]},"reason":{"type":"string","maxLength":300,"description":"Why it is unknown."}}};
 
-function validate196(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
+function validate198(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 let vErrors = null;
 let errors = 0;
-const evaluated0 = validate196.evaluated;
+const evaluated0 = validate198.evaluated;
 if(evaluated0.dynamicProps){
 evaluated0.props = undefined;
 }
@@ -57406,7 +58498,7 @@ vErrors.push(err14);
 errors++;
 }
 for(const key0 in data){
-if(!(func12.call(schema283.properties, key0))){
+if(!(func12.call(schema285.properties, key0))){
 const err15 = {instancePath,schemaPath:"#/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key0},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err15];
@@ -57856,7 +58948,7 @@ errors++;
 if(data12.name !== undefined){
 let data13 = data12.name;
 if(!(((((data13 === "plugged_in") || (data13 === "wifi_only")) || (data13 === "cpu_max_percentage")) || (data13 === "suspend_if_active")) || (data13 === "respect_dnd"))){
-const err52 = {instancePath:instancePath+"/constraints/" + i0+"/name",schemaPath:"#/$defs/ConstraintTrace/properties/name/enum",keyword:"enum",params:{allowedValues: schema285.properties.name.enum},message:"must be equal to one of the allowed values"};
+const err52 = {instancePath:instancePath+"/constraints/" + i0+"/name",schemaPath:"#/$defs/ConstraintTrace/properties/name/enum",keyword:"enum",params:{allowedValues: schema287.properties.name.enum},message:"must be equal to one of the allowed values"};
 if(vErrors === null){
 vErrors = [err52];
 }
@@ -57869,7 +58961,7 @@ errors++;
 if(data12.required !== undefined){
 let data14 = data12.required;
 if((typeof data14 !== "boolean") && (!(((typeof data14 == "number") && (!(data14 % 1) && !isNaN(data14))) && (isFinite(data14))))){
-const err53 = {instancePath:instancePath+"/constraints/" + i0+"/required",schemaPath:"#/$defs/ConstraintTrace/properties/required/type",keyword:"type",params:{type: schema285.properties.required.type},message:"must be boolean,integer"};
+const err53 = {instancePath:instancePath+"/constraints/" + i0+"/required",schemaPath:"#/$defs/ConstraintTrace/properties/required/type",keyword:"type",params:{type: schema287.properties.required.type},message:"must be boolean,integer"};
 if(vErrors === null){
 vErrors = [err53];
 }
@@ -57882,7 +58974,7 @@ errors++;
 if(data12.measured !== undefined){
 let data15 = data12.measured;
 if(((typeof data15 !== "boolean") && (!((typeof data15 == "number") && (isFinite(data15))))) && (typeof data15 !== "string")){
-const err54 = {instancePath:instancePath+"/constraints/" + i0+"/measured",schemaPath:"#/$defs/ConstraintTrace/properties/measured/type",keyword:"type",params:{type: schema285.properties.measured.type},message:"must be boolean,number,string"};
+const err54 = {instancePath:instancePath+"/constraints/" + i0+"/measured",schemaPath:"#/$defs/ConstraintTrace/properties/measured/type",keyword:"type",params:{type: schema287.properties.measured.type},message:"must be boolean,number,string"};
 if(vErrors === null){
 vErrors = [err54];
 }
@@ -57895,7 +58987,7 @@ errors++;
 if(data12.met !== undefined){
 let data16 = data12.met;
 if(!(((data16 === "yes") || (data16 === "no")) || (data16 === "unknown"))){
-const err55 = {instancePath:instancePath+"/constraints/" + i0+"/met",schemaPath:"#/$defs/ConstraintTrace/properties/met/enum",keyword:"enum",params:{allowedValues: schema285.properties.met.enum},message:"must be equal to one of the allowed values"};
+const err55 = {instancePath:instancePath+"/constraints/" + i0+"/met",schemaPath:"#/$defs/ConstraintTrace/properties/met/enum",keyword:"enum",params:{allowedValues: schema287.properties.met.enum},message:"must be equal to one of the allowed values"};
 if(vErrors === null){
 vErrors = [err55];
 }
@@ -57970,7 +59062,7 @@ errors++;
 if(data.on_missed !== undefined){
 let data19 = data.on_missed;
 if(!((data19 === "skip") || (data19 === "catch_up"))){
-const err61 = {instancePath:instancePath+"/on_missed",schemaPath:"#/properties/on_missed/enum",keyword:"enum",params:{allowedValues: schema283.properties.on_missed.enum},message:"must be equal to one of the allowed values"};
+const err61 = {instancePath:instancePath+"/on_missed",schemaPath:"#/properties/on_missed/enum",keyword:"enum",params:{allowedValues: schema285.properties.on_missed.enum},message:"must be equal to one of the allowed values"};
 if(vErrors === null){
 vErrors = [err61];
 }
@@ -58068,7 +59160,7 @@ errors++;
 }
 if(data.licence !== undefined){
 if(!(data.licence === "not_applicable")){
-const err69 = {instancePath:instancePath+"/licence",schemaPath:"#/properties/licence/enum",keyword:"enum",params:{allowedValues: schema283.properties.licence.enum},message:"must be equal to one of the allowed values"};
+const err69 = {instancePath:instancePath+"/licence",schemaPath:"#/properties/licence/enum",keyword:"enum",params:{allowedValues: schema285.properties.licence.enum},message:"must be equal to one of the allowed values"};
 if(vErrors === null){
 vErrors = [err69];
 }
@@ -58080,7 +59172,7 @@ errors++;
 }
 if(data.budget !== undefined){
 if(!(data.budget === "not_applicable")){
-const err70 = {instancePath:instancePath+"/budget",schemaPath:"#/properties/budget/enum",keyword:"enum",params:{allowedValues: schema283.properties.budget.enum},message:"must be equal to one of the allowed values"};
+const err70 = {instancePath:instancePath+"/budget",schemaPath:"#/properties/budget/enum",keyword:"enum",params:{allowedValues: schema285.properties.budget.enum},message:"must be equal to one of the allowed values"};
 if(vErrors === null){
 vErrors = [err70];
 }
@@ -58163,7 +59255,7 @@ errors++;
 if(data.outcome !== undefined){
 let data28 = data.outcome;
 if(!(((((((((((((data28 === "on_time") || (data28 === "caught_up")) || (data28 === "window_opened")) || (data28 === "constraints_met")) || (data28 === "run_ended")) || (data28 === "waits_for_window")) || (data28 === "waits_for_constraints")) || (data28 === "waits_for_run")) || (data28 === "outside_window")) || (data28 === "missed")) || (data28 === "too_old")) || (data28 === "constraints_unmet")) || (data28 === "run_active"))){
-const err77 = {instancePath:instancePath+"/outcome",schemaPath:"#/properties/outcome/enum",keyword:"enum",params:{allowedValues: schema283.properties.outcome.enum},message:"must be equal to one of the allowed values"};
+const err77 = {instancePath:instancePath+"/outcome",schemaPath:"#/properties/outcome/enum",keyword:"enum",params:{allowedValues: schema285.properties.outcome.enum},message:"must be equal to one of the allowed values"};
 if(vErrors === null){
 vErrors = [err77];
 }
@@ -58184,17 +59276,17 @@ vErrors.push(err78);
 }
 errors++;
 }
-validate196.errors = vErrors;
+validate198.errors = vErrors;
 return errors === 0;
 }
-validate196.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
+validate198.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
 
 
-function validate193(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
+function validate195(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 /*# sourceURL="https://openagents.dev/schemas/event/schedule.json" */;
 let vErrors = null;
 let errors = 0;
-const evaluated0 = validate193.evaluated;
+const evaluated0 = validate195.evaluated;
 if(evaluated0.dynamicProps){
 evaluated0.props = undefined;
 }
@@ -58386,8 +59478,8 @@ errors++;
 }
 }
 if(data1.schedule !== undefined){
-if(!(validate194(data1.schedule, {instancePath:instancePath+"/data/schedule",parentData:data1,parentDataProperty:"schedule",rootData,dynamicAnchors}))){
-vErrors = vErrors === null ? validate194.errors : vErrors.concat(validate194.errors);
+if(!(validate196(data1.schedule, {instancePath:instancePath+"/data/schedule",parentData:data1,parentDataProperty:"schedule",rootData,dynamicAnchors}))){
+vErrors = vErrors === null ? validate196.errors : vErrors.concat(validate196.errors);
 errors = vErrors.length;
 }
 }
@@ -58995,8 +60087,8 @@ errors++;
 }
 }
 if(data15.trace !== undefined){
-if(!(validate196(data15.trace, {instancePath:instancePath+"/data/trace",parentData:data15,parentDataProperty:"trace",rootData,dynamicAnchors}))){
-vErrors = vErrors === null ? validate196.errors : vErrors.concat(validate196.errors);
+if(!(validate198(data15.trace, {instancePath:instancePath+"/data/trace",parentData:data15,parentDataProperty:"trace",rootData,dynamicAnchors}))){
+vErrors = vErrors === null ? validate198.errors : vErrors.concat(validate198.errors);
 errors = vErrors.length;
 }
 }
@@ -59399,8 +60491,8 @@ errors++;
 }
 }
 if(data24.trace !== undefined){
-if(!(validate196(data24.trace, {instancePath:instancePath+"/data/trace",parentData:data24,parentDataProperty:"trace",rootData,dynamicAnchors}))){
-vErrors = vErrors === null ? validate196.errors : vErrors.concat(validate196.errors);
+if(!(validate198(data24.trace, {instancePath:instancePath+"/data/trace",parentData:data24,parentDataProperty:"trace",rootData,dynamicAnchors}))){
+vErrors = vErrors === null ? validate198.errors : vErrors.concat(validate198.errors);
 errors = vErrors.length;
 }
 }
@@ -59860,7 +60952,7 @@ errors++;
 if(data33.reason !== undefined){
 let data37 = data33.reason;
 if(!((data37 === "schedule") || (data37 === "catch_up"))){
-const err134 = {instancePath:instancePath+"/data/reason",schemaPath:"#/oneOf/4/properties/data/properties/reason/enum",keyword:"enum",params:{allowedValues: schema276.oneOf[4].properties.data.properties.reason.enum},message:"must be equal to one of the allowed values"};
+const err134 = {instancePath:instancePath+"/data/reason",schemaPath:"#/oneOf/4/properties/data/properties/reason/enum",keyword:"enum",params:{allowedValues: schema278.oneOf[4].properties.data.properties.reason.enum},message:"must be equal to one of the allowed values"};
 if(vErrors === null){
 vErrors = [err134];
 }
@@ -59871,8 +60963,8 @@ errors++;
 }
 }
 if(data33.trace !== undefined){
-if(!(validate196(data33.trace, {instancePath:instancePath+"/data/trace",parentData:data33,parentDataProperty:"trace",rootData,dynamicAnchors}))){
-vErrors = vErrors === null ? validate196.errors : vErrors.concat(validate196.errors);
+if(!(validate198(data33.trace, {instancePath:instancePath+"/data/trace",parentData:data33,parentDataProperty:"trace",rootData,dynamicAnchors}))){
+vErrors = vErrors === null ? validate198.errors : vErrors.concat(validate198.errors);
 errors = vErrors.length;
 }
 }
@@ -61018,23 +62110,23 @@ vErrors = null;
 }
 }
 }
-validate193.errors = vErrors;
+validate195.errors = vErrors;
 evaluated0.props = props1;
 return errors === 0;
 }
-validate193.evaluated = {"dynamicProps":true,"dynamicItems":false};
+validate195.evaluated = {"dynamicProps":true,"dynamicItems":false};
 
-exports.isTriggerEvent = validate200;
-const schema292 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/event/trigger.json","title":"TriggerEvent","description":"What an install waits for besides its schedule, what was noticed, and what came of it. The subject is the install's triggers, trigger_….","oneOf":[{"title":"TriggersSet","description":"The install's triggers are watched from now on; what happened before does not count.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"trigger.set"},"data":{"type":"object","required":["install_id","at_ms","watches"],"additionalProperties":false,"properties":{"install_id":{"type":"string","minLength":1,"maxLength":64},"at_ms":{"type":"integer","minimum":0,"maximum":9007199254740991,"description":"Unix time of the decision."},"watches":{"type":"array","maxItems":32,"items":{"$ref":"#/$defs/TriggerWatch"}}}}}},{"title":"TriggersCleared","description":"The install's triggers are not watched any more.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"trigger.cleared"},"data":{"type":"object","required":["install_id","reason"],"additionalProperties":false,"properties":{"install_id":{"type":"string","minLength":1,"maxLength":64},"reason":{"type":"string","maxLength":500}}}}},{"title":"TriggerNoted","description":"Something happened that the install is to run for.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"trigger.noted"},"data":{"type":"object","required":["install_id","trigger","at_ms"],"additionalProperties":false,"properties":{"install_id":{"type":"string","minLength":1,"maxLength":64},"trigger":{"type":"integer","minimum":0,"maximum":31,"description":"Place in the manifest's list of triggers."},"at_ms":{"type":"integer","minimum":0,"maximum":9007199254740991,"description":"Unix time of the decision."},"cause":{"$ref":"#/$defs/TriggerCause","x-sealed":true},"baseline":{"$ref":"#/$defs/FileBaseline"}}}}},{"title":"TriggerSettled","description":"What is there now counts as known, and no run starts for it.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"trigger.settled"},"data":{"type":"object","required":["install_id","trigger","at_ms","reason"],"additionalProperties":false,"properties":{"install_id":{"type":"string","minLength":1,"maxLength":64},"trigger":{"type":"integer","minimum":0,"maximum":31,"description":"Place in the manifest's list of triggers."},"at_ms":{"type":"integer","minimum":0,"maximum":9007199254740991,"description":"Unix time of the decision."},"reason":{"enum":["first_look","own_run","own_event","missed"],"description":"first_look: watching begins; own_run: it changed during a run of the install, or just after; own_event: this worker signed it; missed: it changed while the worker was not running, and the install skips what it missed."},"cause":{"$ref":"#/$defs/TriggerCause","x-sealed":true},"baseline":{"$ref":"#/$defs/FileBaseline"}}}}},{"title":"TriggerWatchFailed","description":"It cannot be watched for now: too many files match, a folder may not be read. It is tried again now and then.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"trigger.watch_failed"},"data":{"type":"object","required":["install_id","trigger","at_ms","refusal"],"additionalProperties":false,"properties":{"install_id":{"type":"string","minLength":1,"maxLength":64},"trigger":{"type":"integer","minimum":0,"maximum":31,"description":"Place in the manifest's list of triggers."},"at_ms":{"type":"integer","minimum":0,"maximum":9007199254740991,"description":"Unix time of the decision."},"refusal":{"$ref":"#/$defs/WatchRefusal"}}}}},{"title":"TriggerWatchRestored","description":"It is watched again after it could not be.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"trigger.watch_restored"},"data":{"type":"object","required":["install_id","trigger","at_ms"],"additionalProperties":false,"properties":{"install_id":{"type":"string","minLength":1,"maxLength":64},"trigger":{"type":"integer","minimum":0,"maximum":31,"description":"Place in the manifest's list of triggers."},"at_ms":{"type":"integer","minimum":0,"maximum":9007199254740991,"description":"Unix time of the decision."}}}}},{"title":"TriggerDeferred","description":"What was noted waits. One run follows when it may start.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"trigger.deferred"},"data":{"type":"object","required":["install_id","at_ms","reason","until_ms"],"additionalProperties":false,"properties":{"install_id":{"type":"string","minLength":1,"maxLength":64},"at_ms":{"type":"integer","minimum":0,"maximum":9007199254740991,"description":"Unix time of the decision."},"reason":{"enum":["rate","window","constraints"],"description":"rate: the install has run for its triggers as often as it may for now; window: its window is closed; constraints: the machine is not as the schedule asks."},"until_ms":{"type":"integer","minimum":0,"maximum":9007199254740991,"description":"When it is looked at again."},"constraints":{"type":"array","maxItems":32,"items":{"$ref":"https://openagents.dev/schemas/event/schedule.json#/$defs/ConstraintTrace"}}}}}},{"title":"TriggerFired","description":"One run is to be started for everything noted so far; `cause` is the first of it.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"trigger.fired"},"data":{"type":"object","required":["install_id","fire","trigger","at_ms","causes","first_ms"],"additionalProperties":false,"properties":{"install_id":{"type":"string","minLength":1,"maxLength":64},"fire":{"type":"integer","minimum":1,"maximum":9007199254740991,"description":"Counts the install's fires. With the install it identifies the run: started twice, it is one run."},"trigger":{"type":"integer","minimum":0,"maximum":31,"description":"Place in the manifest's list of triggers."},"at_ms":{"type":"integer","minimum":0,"maximum":9007199254740991,"description":"Unix time of the decision."},"cause":{"$ref":"#/$defs/TriggerCause","x-sealed":true},"causes":{"type":"integer","minimum":1,"description":"How many this run answers for."},"first_ms":{"type":"integer","minimum":0,"maximum":9007199254740991,"description":"When the first of them was noted."},"constraints":{"type":"array","maxItems":32,"items":{"$ref":"https://openagents.dev/schemas/event/schedule.json#/$defs/ConstraintTrace"},"description":"Each declared constraint beside what was measured."}}}}},{"title":"TriggerRunStarted","description":"The run that was fired exists.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"trigger.run_started"},"data":{"type":"object","required":["install_id","fire","run_id"],"additionalProperties":false,"properties":{"install_id":{"type":"string","minLength":1,"maxLength":64},"fire":{"type":"integer","minimum":1,"maximum":9007199254740991,"description":"Counts the install's fires. With the install it identifies the run: started twice, it is one run."},"run_id":{"type":"string","minLength":1,"maxLength":64}}}}},{"title":"TriggerRunRefused","description":"The run that was fired could not be started.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"trigger.run_refused"},"data":{"type":"object","required":["install_id","fire","at_ms","code","message","again"],"additionalProperties":false,"properties":{"install_id":{"type":"string","minLength":1,"maxLength":64},"fire":{"type":"integer","minimum":1,"maximum":9007199254740991,"description":"Counts the install's fires. With the install it identifies the run: started twice, it is one run."},"at_ms":{"type":"integer","minimum":0,"maximum":9007199254740991,"description":"Unix time of the decision."},"code":{"type":"string","minLength":1,"maxLength":100},"message":{"type":"string","maxLength":2000},"again":{"type":"boolean","description":"It was only the wrong moment: the same cause fires again later."}}}}}],"$defs":{"TriggerCause":{"anyOf":[{"$ref":"#/$defs/FilesChanged"},{"$ref":"#/$defs/EventReceived"}]},"FilesChanged":{"type":"object","required":["kind","paths"],"additionalProperties":false,"properties":{"kind":{"const":"file_change"},"paths":{"type":"array","maxItems":20,"items":{"type":"string","minLength":1,"maxLength":1000},"description":"The first of them, in order. Empty where only the difference is known."},"changed":{"type":"integer","minimum":1,"description":"How many files came, changed or went. Absent: it happened while the worker was not running."}}},"EventReceived":{"type":"object","required":["kind","event_id","relay"],"additionalProperties":false,"properties":{"kind":{"const":"nostr_event"},"event_id":{"type":"string","pattern":"^[0-9a-f]{64}$"},"relay":{"type":"string","minLength":1,"maxLength":2000,"description":"The relay that brought it first."}}},"FileBaseline":{"type":"object","required":["fingerprint","files"],"additionalProperties":false,"description":"The watched files as they were.","properties":{"fingerprint":{"type":"string","pattern":"^[0-9a-f]{64}$","description":"SHA-256 over paths, sizes and times of change."},"files":{"type":"integer","minimum":0}}},"TriggerWatch":{"anyOf":[{"$ref":"#/$defs/FileWatchOrder"},{"$ref":"#/$defs/EventWatchOrder"}]},"FileWatchOrder":{"type":"object","required":["type","glob"],"additionalProperties":false,"properties":{"type":{"const":"file_change"},"glob":{"type":"string","minLength":1,"maxLength":4096,"description":"Absolute."},"refusal":{"$ref":"#/$defs/WatchRefusal"}}},"EventWatchOrder":{"type":"object","required":["type","filter"],"additionalProperties":false,"properties":{"type":{"const":"nostr_event"},"filter":{"type":"object","additionalProperties":true,"description":"NIP-01."},"refusal":{"$ref":"#/$defs/WatchRefusal"}}},"WatchRefusal":{"type":"object","required":["code","message"],"additionalProperties":false,"description":"Why it is not watched.","properties":{"code":{"type":"string","minLength":1,"maxLength":100},"message":{"type":"string","maxLength":2000}}}}};
-const schema301 = {"type":"object","required":["fingerprint","files"],"additionalProperties":false,"description":"The watched files as they were.","properties":{"fingerprint":{"type":"string","pattern":"^[0-9a-f]{64}$","description":"SHA-256 over paths, sizes and times of change."},"files":{"type":"integer","minimum":0}}};
-const schema295 = {"type":"object","required":["code","message"],"additionalProperties":false,"description":"Why it is not watched.","properties":{"code":{"type":"string","minLength":1,"maxLength":100},"message":{"type":"string","maxLength":2000}}};
-const schema293 = {"anyOf":[{"$ref":"#/$defs/FileWatchOrder"},{"$ref":"#/$defs/EventWatchOrder"}]};
-const schema294 = {"type":"object","required":["type","glob"],"additionalProperties":false,"properties":{"type":{"const":"file_change"},"glob":{"type":"string","minLength":1,"maxLength":4096,"description":"Absolute."},"refusal":{"$ref":"#/$defs/WatchRefusal"}}};
+exports.isTriggerEvent = validate202;
+const schema294 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/event/trigger.json","title":"TriggerEvent","description":"What an install waits for besides its schedule, what was noticed, and what came of it. The subject is the install's triggers, trigger_….","oneOf":[{"title":"TriggersSet","description":"The install's triggers are watched from now on; what happened before does not count.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"trigger.set"},"data":{"type":"object","required":["install_id","at_ms","watches"],"additionalProperties":false,"properties":{"install_id":{"type":"string","minLength":1,"maxLength":64},"at_ms":{"type":"integer","minimum":0,"maximum":9007199254740991,"description":"Unix time of the decision."},"watches":{"type":"array","maxItems":32,"items":{"$ref":"#/$defs/TriggerWatch"}}}}}},{"title":"TriggersCleared","description":"The install's triggers are not watched any more.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"trigger.cleared"},"data":{"type":"object","required":["install_id","reason"],"additionalProperties":false,"properties":{"install_id":{"type":"string","minLength":1,"maxLength":64},"reason":{"type":"string","maxLength":500}}}}},{"title":"TriggerNoted","description":"Something happened that the install is to run for.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"trigger.noted"},"data":{"type":"object","required":["install_id","trigger","at_ms"],"additionalProperties":false,"properties":{"install_id":{"type":"string","minLength":1,"maxLength":64},"trigger":{"type":"integer","minimum":0,"maximum":31,"description":"Place in the manifest's list of triggers."},"at_ms":{"type":"integer","minimum":0,"maximum":9007199254740991,"description":"Unix time of the decision."},"cause":{"$ref":"#/$defs/TriggerCause","x-sealed":true},"baseline":{"$ref":"#/$defs/FileBaseline"}}}}},{"title":"TriggerSettled","description":"What is there now counts as known, and no run starts for it.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"trigger.settled"},"data":{"type":"object","required":["install_id","trigger","at_ms","reason"],"additionalProperties":false,"properties":{"install_id":{"type":"string","minLength":1,"maxLength":64},"trigger":{"type":"integer","minimum":0,"maximum":31,"description":"Place in the manifest's list of triggers."},"at_ms":{"type":"integer","minimum":0,"maximum":9007199254740991,"description":"Unix time of the decision."},"reason":{"enum":["first_look","own_run","own_event","missed"],"description":"first_look: watching begins; own_run: it changed during a run of the install, or just after; own_event: this worker signed it; missed: it changed while the worker was not running, and the install skips what it missed."},"cause":{"$ref":"#/$defs/TriggerCause","x-sealed":true},"baseline":{"$ref":"#/$defs/FileBaseline"}}}}},{"title":"TriggerWatchFailed","description":"It cannot be watched for now: too many files match, a folder may not be read. It is tried again now and then.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"trigger.watch_failed"},"data":{"type":"object","required":["install_id","trigger","at_ms","refusal"],"additionalProperties":false,"properties":{"install_id":{"type":"string","minLength":1,"maxLength":64},"trigger":{"type":"integer","minimum":0,"maximum":31,"description":"Place in the manifest's list of triggers."},"at_ms":{"type":"integer","minimum":0,"maximum":9007199254740991,"description":"Unix time of the decision."},"refusal":{"$ref":"#/$defs/WatchRefusal"}}}}},{"title":"TriggerWatchRestored","description":"It is watched again after it could not be.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"trigger.watch_restored"},"data":{"type":"object","required":["install_id","trigger","at_ms"],"additionalProperties":false,"properties":{"install_id":{"type":"string","minLength":1,"maxLength":64},"trigger":{"type":"integer","minimum":0,"maximum":31,"description":"Place in the manifest's list of triggers."},"at_ms":{"type":"integer","minimum":0,"maximum":9007199254740991,"description":"Unix time of the decision."}}}}},{"title":"TriggerDeferred","description":"What was noted waits. One run follows when it may start.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"trigger.deferred"},"data":{"type":"object","required":["install_id","at_ms","reason","until_ms"],"additionalProperties":false,"properties":{"install_id":{"type":"string","minLength":1,"maxLength":64},"at_ms":{"type":"integer","minimum":0,"maximum":9007199254740991,"description":"Unix time of the decision."},"reason":{"enum":["rate","window","constraints"],"description":"rate: the install has run for its triggers as often as it may for now; window: its window is closed; constraints: the machine is not as the schedule asks."},"until_ms":{"type":"integer","minimum":0,"maximum":9007199254740991,"description":"When it is looked at again."},"constraints":{"type":"array","maxItems":32,"items":{"$ref":"https://openagents.dev/schemas/event/schedule.json#/$defs/ConstraintTrace"}}}}}},{"title":"TriggerFired","description":"One run is to be started for everything noted so far; `cause` is the first of it.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"trigger.fired"},"data":{"type":"object","required":["install_id","fire","trigger","at_ms","causes","first_ms"],"additionalProperties":false,"properties":{"install_id":{"type":"string","minLength":1,"maxLength":64},"fire":{"type":"integer","minimum":1,"maximum":9007199254740991,"description":"Counts the install's fires. With the install it identifies the run: started twice, it is one run."},"trigger":{"type":"integer","minimum":0,"maximum":31,"description":"Place in the manifest's list of triggers."},"at_ms":{"type":"integer","minimum":0,"maximum":9007199254740991,"description":"Unix time of the decision."},"cause":{"$ref":"#/$defs/TriggerCause","x-sealed":true},"causes":{"type":"integer","minimum":1,"description":"How many this run answers for."},"first_ms":{"type":"integer","minimum":0,"maximum":9007199254740991,"description":"When the first of them was noted."},"constraints":{"type":"array","maxItems":32,"items":{"$ref":"https://openagents.dev/schemas/event/schedule.json#/$defs/ConstraintTrace"},"description":"Each declared constraint beside what was measured."}}}}},{"title":"TriggerRunStarted","description":"The run that was fired exists.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"trigger.run_started"},"data":{"type":"object","required":["install_id","fire","run_id"],"additionalProperties":false,"properties":{"install_id":{"type":"string","minLength":1,"maxLength":64},"fire":{"type":"integer","minimum":1,"maximum":9007199254740991,"description":"Counts the install's fires. With the install it identifies the run: started twice, it is one run."},"run_id":{"type":"string","minLength":1,"maxLength":64}}}}},{"title":"TriggerRunRefused","description":"The run that was fired could not be started.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"trigger.run_refused"},"data":{"type":"object","required":["install_id","fire","at_ms","code","message","again"],"additionalProperties":false,"properties":{"install_id":{"type":"string","minLength":1,"maxLength":64},"fire":{"type":"integer","minimum":1,"maximum":9007199254740991,"description":"Counts the install's fires. With the install it identifies the run: started twice, it is one run."},"at_ms":{"type":"integer","minimum":0,"maximum":9007199254740991,"description":"Unix time of the decision."},"code":{"type":"string","minLength":1,"maxLength":100},"message":{"type":"string","maxLength":2000},"again":{"type":"boolean","description":"It was only the wrong moment: the same cause fires again later."}}}}}],"$defs":{"TriggerCause":{"anyOf":[{"$ref":"#/$defs/FilesChanged"},{"$ref":"#/$defs/EventReceived"}]},"FilesChanged":{"type":"object","required":["kind","paths"],"additionalProperties":false,"properties":{"kind":{"const":"file_change"},"paths":{"type":"array","maxItems":20,"items":{"type":"string","minLength":1,"maxLength":1000},"description":"The first of them, in order. Empty where only the difference is known."},"changed":{"type":"integer","minimum":1,"description":"How many files came, changed or went. Absent: it happened while the worker was not running."}}},"EventReceived":{"type":"object","required":["kind","event_id","relay"],"additionalProperties":false,"properties":{"kind":{"const":"nostr_event"},"event_id":{"type":"string","pattern":"^[0-9a-f]{64}$"},"relay":{"type":"string","minLength":1,"maxLength":2000,"description":"The relay that brought it first."}}},"FileBaseline":{"type":"object","required":["fingerprint","files"],"additionalProperties":false,"description":"The watched files as they were.","properties":{"fingerprint":{"type":"string","pattern":"^[0-9a-f]{64}$","description":"SHA-256 over paths, sizes and times of change."},"files":{"type":"integer","minimum":0}}},"TriggerWatch":{"anyOf":[{"$ref":"#/$defs/FileWatchOrder"},{"$ref":"#/$defs/EventWatchOrder"}]},"FileWatchOrder":{"type":"object","required":["type","glob"],"additionalProperties":false,"properties":{"type":{"const":"file_change"},"glob":{"type":"string","minLength":1,"maxLength":4096,"description":"Absolute."},"refusal":{"$ref":"#/$defs/WatchRefusal"}}},"EventWatchOrder":{"type":"object","required":["type","filter"],"additionalProperties":false,"properties":{"type":{"const":"nostr_event"},"filter":{"type":"object","additionalProperties":true,"description":"NIP-01."},"refusal":{"$ref":"#/$defs/WatchRefusal"}}},"WatchRefusal":{"type":"object","required":["code","message"],"additionalProperties":false,"description":"Why it is not watched.","properties":{"code":{"type":"string","minLength":1,"maxLength":100},"message":{"type":"string","maxLength":2000}}}}};
+const schema303 = {"type":"object","required":["fingerprint","files"],"additionalProperties":false,"description":"The watched files as they were.","properties":{"fingerprint":{"type":"string","pattern":"^[0-9a-f]{64}$","description":"SHA-256 over paths, sizes and times of change."},"files":{"type":"integer","minimum":0}}};
+const schema297 = {"type":"object","required":["code","message"],"additionalProperties":false,"description":"Why it is not watched.","properties":{"code":{"type":"string","minLength":1,"maxLength":100},"message":{"type":"string","maxLength":2000}}};
+const schema295 = {"anyOf":[{"$ref":"#/$defs/FileWatchOrder"},{"$ref":"#/$defs/EventWatchOrder"}]};
+const schema296 = {"type":"object","required":["type","glob"],"additionalProperties":false,"properties":{"type":{"const":"file_change"},"glob":{"type":"string","minLength":1,"maxLength":4096,"description":"Absolute."},"refusal":{"$ref":"#/$defs/WatchRefusal"}}};
 
-function validate202(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
+function validate204(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 let vErrors = null;
 let errors = 0;
-const evaluated0 = validate202.evaluated;
+const evaluated0 = validate204.evaluated;
 if(evaluated0.dynamicProps){
 evaluated0.props = undefined;
 }
@@ -61239,17 +62331,17 @@ vErrors.push(err16);
 }
 errors++;
 }
-validate202.errors = vErrors;
+validate204.errors = vErrors;
 return errors === 0;
 }
-validate202.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
+validate204.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
 
-const schema296 = {"type":"object","required":["type","filter"],"additionalProperties":false,"properties":{"type":{"const":"nostr_event"},"filter":{"type":"object","additionalProperties":true,"description":"NIP-01."},"refusal":{"$ref":"#/$defs/WatchRefusal"}}};
+const schema298 = {"type":"object","required":["type","filter"],"additionalProperties":false,"properties":{"type":{"const":"nostr_event"},"filter":{"type":"object","additionalProperties":true,"description":"NIP-01."},"refusal":{"$ref":"#/$defs/WatchRefusal"}}};
 
-function validate204(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
+function validate206(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 let vErrors = null;
 let errors = 0;
-const evaluated0 = validate204.evaluated;
+const evaluated0 = validate206.evaluated;
 if(evaluated0.dynamicProps){
 evaluated0.props = undefined;
 }
@@ -61434,16 +62526,16 @@ vErrors.push(err14);
 }
 errors++;
 }
-validate204.errors = vErrors;
+validate206.errors = vErrors;
 return errors === 0;
 }
-validate204.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
+validate206.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
 
 
-function validate201(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
+function validate203(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 let vErrors = null;
 let errors = 0;
-const evaluated0 = validate201.evaluated;
+const evaluated0 = validate203.evaluated;
 if(evaluated0.dynamicProps){
 evaluated0.props = undefined;
 }
@@ -61453,8 +62545,8 @@ evaluated0.items = undefined;
 const _errs0 = errors;
 let valid0 = false;
 const _errs1 = errors;
-if(!(validate202(data, {instancePath,parentData,parentDataProperty,rootData,dynamicAnchors}))){
-vErrors = vErrors === null ? validate202.errors : vErrors.concat(validate202.errors);
+if(!(validate204(data, {instancePath,parentData,parentDataProperty,rootData,dynamicAnchors}))){
+vErrors = vErrors === null ? validate204.errors : vErrors.concat(validate204.errors);
 errors = vErrors.length;
 }
 var _valid0 = _errs1 === errors;
@@ -61463,8 +62555,8 @@ if(_valid0){
 var props0 = true;
 }
 const _errs2 = errors;
-if(!(validate204(data, {instancePath,parentData,parentDataProperty,rootData,dynamicAnchors}))){
-vErrors = vErrors === null ? validate204.errors : vErrors.concat(validate204.errors);
+if(!(validate206(data, {instancePath,parentData,parentDataProperty,rootData,dynamicAnchors}))){
+vErrors = vErrors === null ? validate206.errors : vErrors.concat(validate206.errors);
 errors = vErrors.length;
 }
 var _valid0 = _errs2 === errors;
@@ -61495,20 +62587,20 @@ vErrors = null;
 }
 }
 }
-validate201.errors = vErrors;
+validate203.errors = vErrors;
 evaluated0.props = props0;
 return errors === 0;
 }
-validate201.evaluated = {"dynamicProps":true,"dynamicItems":false};
+validate203.evaluated = {"dynamicProps":true,"dynamicItems":false};
 
-const schema298 = {"anyOf":[{"$ref":"#/$defs/FilesChanged"},{"$ref":"#/$defs/EventReceived"}]};
-const schema299 = {"type":"object","required":["kind","paths"],"additionalProperties":false,"properties":{"kind":{"const":"file_change"},"paths":{"type":"array","maxItems":20,"items":{"type":"string","minLength":1,"maxLength":1000},"description":"The first of them, in order. Empty where only the difference is known."},"changed":{"type":"integer","minimum":1,"description":"How many files came, changed or went. Absent: it happened while the worker was not running."}}};
-const schema300 = {"type":"object","required":["kind","event_id","relay"],"additionalProperties":false,"properties":{"kind":{"const":"nostr_event"},"event_id":{"type":"string","pattern":"^[0-9a-f]{64}$"},"relay":{"type":"string","minLength":1,"maxLength":2000,"description":"The relay that brought it first."}}};
+const schema300 = {"anyOf":[{"$ref":"#/$defs/FilesChanged"},{"$ref":"#/$defs/EventReceived"}]};
+const schema301 = {"type":"object","required":["kind","paths"],"additionalProperties":false,"properties":{"kind":{"const":"file_change"},"paths":{"type":"array","maxItems":20,"items":{"type":"string","minLength":1,"maxLength":1000},"description":"The first of them, in order. Empty where only the difference is known."},"changed":{"type":"integer","minimum":1,"description":"How many files came, changed or went. Absent: it happened while the worker was not running."}}};
+const schema302 = {"type":"object","required":["kind","event_id","relay"],"additionalProperties":false,"properties":{"kind":{"const":"nostr_event"},"event_id":{"type":"string","pattern":"^[0-9a-f]{64}$"},"relay":{"type":"string","minLength":1,"maxLength":2000,"description":"The relay that brought it first."}}};
 
-function validate207(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
+function validate209(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 let vErrors = null;
 let errors = 0;
-const evaluated0 = validate207.evaluated;
+const evaluated0 = validate209.evaluated;
 if(evaluated0.dynamicProps){
 evaluated0.props = undefined;
 }
@@ -61820,18 +62912,18 @@ vErrors = null;
 }
 }
 }
-validate207.errors = vErrors;
+validate209.errors = vErrors;
 evaluated0.props = props0;
 return errors === 0;
 }
-validate207.evaluated = {"dynamicProps":true,"dynamicItems":false};
+validate209.evaluated = {"dynamicProps":true,"dynamicItems":false};
 
 
-function validate200(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
+function validate202(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 /*# sourceURL="https://openagents.dev/schemas/event/trigger.json" */;
 let vErrors = null;
 let errors = 0;
-const evaluated0 = validate200.evaluated;
+const evaluated0 = validate202.evaluated;
 if(evaluated0.dynamicProps){
 evaluated0.props = undefined;
 }
@@ -62017,8 +63109,8 @@ errors++;
 }
 const len0 = data4.length;
 for(let i0=0; i0<len0; i0++){
-if(!(validate201(data4[i0], {instancePath:instancePath+"/data/watches/" + i0,parentData:data4,parentDataProperty:i0,rootData,dynamicAnchors}))){
-vErrors = vErrors === null ? validate201.errors : vErrors.concat(validate201.errors);
+if(!(validate203(data4[i0], {instancePath:instancePath+"/data/watches/" + i0,parentData:data4,parentDataProperty:i0,rootData,dynamicAnchors}))){
+vErrors = vErrors === null ? validate203.errors : vErrors.concat(validate203.errors);
 errors = vErrors.length;
 }
 }
@@ -62437,8 +63529,8 @@ errors++;
 }
 }
 if(data11.cause !== undefined){
-if(!(validate207(data11.cause, {instancePath:instancePath+"/data/cause",parentData:data11,parentDataProperty:"cause",rootData,dynamicAnchors}))){
-vErrors = vErrors === null ? validate207.errors : vErrors.concat(validate207.errors);
+if(!(validate209(data11.cause, {instancePath:instancePath+"/data/cause",parentData:data11,parentDataProperty:"cause",rootData,dynamicAnchors}))){
+vErrors = vErrors === null ? validate209.errors : vErrors.concat(validate209.errors);
 errors = vErrors.length;
 }
 }
@@ -62784,7 +63876,7 @@ errors++;
 if(data20.reason !== undefined){
 let data24 = data20.reason;
 if(!((((data24 === "first_look") || (data24 === "own_run")) || (data24 === "own_event")) || (data24 === "missed"))){
-const err77 = {instancePath:instancePath+"/data/reason",schemaPath:"#/oneOf/3/properties/data/properties/reason/enum",keyword:"enum",params:{allowedValues: schema292.oneOf[3].properties.data.properties.reason.enum},message:"must be equal to one of the allowed values"};
+const err77 = {instancePath:instancePath+"/data/reason",schemaPath:"#/oneOf/3/properties/data/properties/reason/enum",keyword:"enum",params:{allowedValues: schema294.oneOf[3].properties.data.properties.reason.enum},message:"must be equal to one of the allowed values"};
 if(vErrors === null){
 vErrors = [err77];
 }
@@ -62795,8 +63887,8 @@ errors++;
 }
 }
 if(data20.cause !== undefined){
-if(!(validate207(data20.cause, {instancePath:instancePath+"/data/cause",parentData:data20,parentDataProperty:"cause",rootData,dynamicAnchors}))){
-vErrors = vErrors === null ? validate207.errors : vErrors.concat(validate207.errors);
+if(!(validate209(data20.cause, {instancePath:instancePath+"/data/cause",parentData:data20,parentDataProperty:"cause",rootData,dynamicAnchors}))){
+vErrors = vErrors === null ? validate209.errors : vErrors.concat(validate209.errors);
 errors = vErrors.length;
 }
 }
@@ -63688,7 +64780,7 @@ errors++;
 if(data43.reason !== undefined){
 let data46 = data43.reason;
 if(!(((data46 === "rate") || (data46 === "window")) || (data46 === "constraints"))){
-const err151 = {instancePath:instancePath+"/data/reason",schemaPath:"#/oneOf/6/properties/data/properties/reason/enum",keyword:"enum",params:{allowedValues: schema292.oneOf[6].properties.data.properties.reason.enum},message:"must be equal to one of the allowed values"};
+const err151 = {instancePath:instancePath+"/data/reason",schemaPath:"#/oneOf/6/properties/data/properties/reason/enum",keyword:"enum",params:{allowedValues: schema294.oneOf[6].properties.data.properties.reason.enum},message:"must be equal to one of the allowed values"};
 if(vErrors === null){
 vErrors = [err151];
 }
@@ -63805,7 +64897,7 @@ errors++;
 if(data49.name !== undefined){
 let data50 = data49.name;
 if(!(((((data50 === "plugged_in") || (data50 === "wifi_only")) || (data50 === "cpu_max_percentage")) || (data50 === "suspend_if_active")) || (data50 === "respect_dnd"))){
-const err161 = {instancePath:instancePath+"/data/constraints/" + i1+"/name",schemaPath:"https://openagents.dev/schemas/event/schedule.json#/$defs/ConstraintTrace/properties/name/enum",keyword:"enum",params:{allowedValues: schema285.properties.name.enum},message:"must be equal to one of the allowed values"};
+const err161 = {instancePath:instancePath+"/data/constraints/" + i1+"/name",schemaPath:"https://openagents.dev/schemas/event/schedule.json#/$defs/ConstraintTrace/properties/name/enum",keyword:"enum",params:{allowedValues: schema287.properties.name.enum},message:"must be equal to one of the allowed values"};
 if(vErrors === null){
 vErrors = [err161];
 }
@@ -63818,7 +64910,7 @@ errors++;
 if(data49.required !== undefined){
 let data51 = data49.required;
 if((typeof data51 !== "boolean") && (!(((typeof data51 == "number") && (!(data51 % 1) && !isNaN(data51))) && (isFinite(data51))))){
-const err162 = {instancePath:instancePath+"/data/constraints/" + i1+"/required",schemaPath:"https://openagents.dev/schemas/event/schedule.json#/$defs/ConstraintTrace/properties/required/type",keyword:"type",params:{type: schema285.properties.required.type},message:"must be boolean,integer"};
+const err162 = {instancePath:instancePath+"/data/constraints/" + i1+"/required",schemaPath:"https://openagents.dev/schemas/event/schedule.json#/$defs/ConstraintTrace/properties/required/type",keyword:"type",params:{type: schema287.properties.required.type},message:"must be boolean,integer"};
 if(vErrors === null){
 vErrors = [err162];
 }
@@ -63831,7 +64923,7 @@ errors++;
 if(data49.measured !== undefined){
 let data52 = data49.measured;
 if(((typeof data52 !== "boolean") && (!((typeof data52 == "number") && (isFinite(data52))))) && (typeof data52 !== "string")){
-const err163 = {instancePath:instancePath+"/data/constraints/" + i1+"/measured",schemaPath:"https://openagents.dev/schemas/event/schedule.json#/$defs/ConstraintTrace/properties/measured/type",keyword:"type",params:{type: schema285.properties.measured.type},message:"must be boolean,number,string"};
+const err163 = {instancePath:instancePath+"/data/constraints/" + i1+"/measured",schemaPath:"https://openagents.dev/schemas/event/schedule.json#/$defs/ConstraintTrace/properties/measured/type",keyword:"type",params:{type: schema287.properties.measured.type},message:"must be boolean,number,string"};
 if(vErrors === null){
 vErrors = [err163];
 }
@@ -63844,7 +64936,7 @@ errors++;
 if(data49.met !== undefined){
 let data53 = data49.met;
 if(!(((data53 === "yes") || (data53 === "no")) || (data53 === "unknown"))){
-const err164 = {instancePath:instancePath+"/data/constraints/" + i1+"/met",schemaPath:"https://openagents.dev/schemas/event/schedule.json#/$defs/ConstraintTrace/properties/met/enum",keyword:"enum",params:{allowedValues: schema285.properties.met.enum},message:"must be equal to one of the allowed values"};
+const err164 = {instancePath:instancePath+"/data/constraints/" + i1+"/met",schemaPath:"https://openagents.dev/schemas/event/schedule.json#/$defs/ConstraintTrace/properties/met/enum",keyword:"enum",params:{allowedValues: schema287.properties.met.enum},message:"must be equal to one of the allowed values"};
 if(vErrors === null){
 vErrors = [err164];
 }
@@ -64201,8 +65293,8 @@ errors++;
 }
 }
 if(data56.cause !== undefined){
-if(!(validate207(data56.cause, {instancePath:instancePath+"/data/cause",parentData:data56,parentDataProperty:"cause",rootData,dynamicAnchors}))){
-vErrors = vErrors === null ? validate207.errors : vErrors.concat(validate207.errors);
+if(!(validate209(data56.cause, {instancePath:instancePath+"/data/cause",parentData:data56,parentDataProperty:"cause",rootData,dynamicAnchors}))){
+vErrors = vErrors === null ? validate209.errors : vErrors.concat(validate209.errors);
 errors = vErrors.length;
 }
 }
@@ -64338,7 +65430,7 @@ errors++;
 if(data65.name !== undefined){
 let data66 = data65.name;
 if(!(((((data66 === "plugged_in") || (data66 === "wifi_only")) || (data66 === "cpu_max_percentage")) || (data66 === "suspend_if_active")) || (data66 === "respect_dnd"))){
-const err205 = {instancePath:instancePath+"/data/constraints/" + i2+"/name",schemaPath:"https://openagents.dev/schemas/event/schedule.json#/$defs/ConstraintTrace/properties/name/enum",keyword:"enum",params:{allowedValues: schema285.properties.name.enum},message:"must be equal to one of the allowed values"};
+const err205 = {instancePath:instancePath+"/data/constraints/" + i2+"/name",schemaPath:"https://openagents.dev/schemas/event/schedule.json#/$defs/ConstraintTrace/properties/name/enum",keyword:"enum",params:{allowedValues: schema287.properties.name.enum},message:"must be equal to one of the allowed values"};
 if(vErrors === null){
 vErrors = [err205];
 }
@@ -64351,7 +65443,7 @@ errors++;
 if(data65.required !== undefined){
 let data67 = data65.required;
 if((typeof data67 !== "boolean") && (!(((typeof data67 == "number") && (!(data67 % 1) && !isNaN(data67))) && (isFinite(data67))))){
-const err206 = {instancePath:instancePath+"/data/constraints/" + i2+"/required",schemaPath:"https://openagents.dev/schemas/event/schedule.json#/$defs/ConstraintTrace/properties/required/type",keyword:"type",params:{type: schema285.properties.required.type},message:"must be boolean,integer"};
+const err206 = {instancePath:instancePath+"/data/constraints/" + i2+"/required",schemaPath:"https://openagents.dev/schemas/event/schedule.json#/$defs/ConstraintTrace/properties/required/type",keyword:"type",params:{type: schema287.properties.required.type},message:"must be boolean,integer"};
 if(vErrors === null){
 vErrors = [err206];
 }
@@ -64364,7 +65456,7 @@ errors++;
 if(data65.measured !== undefined){
 let data68 = data65.measured;
 if(((typeof data68 !== "boolean") && (!((typeof data68 == "number") && (isFinite(data68))))) && (typeof data68 !== "string")){
-const err207 = {instancePath:instancePath+"/data/constraints/" + i2+"/measured",schemaPath:"https://openagents.dev/schemas/event/schedule.json#/$defs/ConstraintTrace/properties/measured/type",keyword:"type",params:{type: schema285.properties.measured.type},message:"must be boolean,number,string"};
+const err207 = {instancePath:instancePath+"/data/constraints/" + i2+"/measured",schemaPath:"https://openagents.dev/schemas/event/schedule.json#/$defs/ConstraintTrace/properties/measured/type",keyword:"type",params:{type: schema287.properties.measured.type},message:"must be boolean,number,string"};
 if(vErrors === null){
 vErrors = [err207];
 }
@@ -64377,7 +65469,7 @@ errors++;
 if(data65.met !== undefined){
 let data69 = data65.met;
 if(!(((data69 === "yes") || (data69 === "no")) || (data69 === "unknown"))){
-const err208 = {instancePath:instancePath+"/data/constraints/" + i2+"/met",schemaPath:"https://openagents.dev/schemas/event/schedule.json#/$defs/ConstraintTrace/properties/met/enum",keyword:"enum",params:{allowedValues: schema285.properties.met.enum},message:"must be equal to one of the allowed values"};
+const err208 = {instancePath:instancePath+"/data/constraints/" + i2+"/met",schemaPath:"https://openagents.dev/schemas/event/schedule.json#/$defs/ConstraintTrace/properties/met/enum",keyword:"enum",params:{allowedValues: schema287.properties.met.enum},message:"must be equal to one of the allowed values"};
 if(vErrors === null){
 vErrors = [err208];
 }
@@ -65068,26 +66160,26 @@ vErrors = null;
 }
 }
 }
-validate200.errors = vErrors;
+validate202.errors = vErrors;
 evaluated0.props = props1;
 return errors === 0;
 }
-validate200.evaluated = {"dynamicProps":true,"dynamicItems":false};
+validate202.evaluated = {"dynamicProps":true,"dynamicItems":false};
 
-exports.isInstallConfig = validate211;
-const schema306 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/manifest/install-config.json","title":"InstallConfig","description":"A coordinator's order to one worker: the content of a signed event (kind 24051) that only travels encrypted to that worker. It carries authority, so it names exactly what was approved.","anyOf":[{"$ref":"#/$defs/InstallOrder"},{"$ref":"#/$defs/InstallChange"}],"$defs":{"Hex64":{"type":"string","pattern":"^[0-9a-f]{64}$"},"InstallId":{"type":"string","pattern":"^install_[0-9A-Za-z]{26}$"},"ListingAddress":{"type":"string","pattern":"^30051:[0-9a-f]{64}:[a-z0-9_.-]{1,128}$","description":"kind:pubkey:d of the manifest."},"RelayUrl":{"type":"string","pattern":"^wss?://[^\\s\\u0000-\\u001f]+$","maxLength":500},"InstallRevision":{"type":"integer","minimum":1,"maximum":9007199254740991,"description":"Strictly greater than that of every config this signer sent before for this install."},"UnixSeconds":{"type":"integer","minimum":1,"maximum":32503680000,"description":"Seconds since 1970, as in Nostr."},"InstallOrder":{"type":"object","description":"Install, or update to another release, inputs or schedule.","required":["config_version","action","worker","signer","install_id","revision","issued_at","expires_at","listing","manifest_event_id","release_event_id","manifest_sha256","permission_hash","inputs"],"additionalProperties":false,"properties":{"config_version":{"const":1},"action":{"const":"install"},"worker":{"$ref":"#/$defs/Hex64"},"signer":{"$ref":"#/$defs/Hex64"},"install_id":{"$ref":"#/$defs/InstallId"},"revision":{"$ref":"#/$defs/InstallRevision"},"issued_at":{"$ref":"#/$defs/UnixSeconds"},"expires_at":{"$ref":"#/$defs/UnixSeconds"},"listing":{"$ref":"#/$defs/ListingAddress"},"manifest_event_id":{"$ref":"#/$defs/Hex64"},"release_event_id":{"$ref":"#/$defs/Hex64"},"manifest_sha256":{"$ref":"#/$defs/Hex64"},"permission_hash":{"type":"string","pattern":"^[0-9a-f]{64}$","description":"Of the permissions shown to the signer: the plan's, with these inputs, before ~ is expanded."},"inputs":{"type":"object","maxProperties":32,"propertyNames":{"pattern":"^[a-z][a-z0-9_]{0,63}$"},"additionalProperties":{"$ref":"https://openagents.dev/schemas/manifest/upgrade-manifest.json#/$defs/InputValue"}},"schedule":{"$ref":"https://openagents.dev/schemas/manifest/upgrade-manifest.json#/$defs/UpgradeSchedule"},"completion_relays":{"type":"array","maxItems":32,"items":{"$ref":"#/$defs/RelayUrl"},"description":"Where to post completion notes. Absent: the worker's own setting."},"manifest_event":{"$ref":"https://openagents.dev/schemas/nostr/event.json"},"release_event":{"$ref":"https://openagents.dev/schemas/nostr/event.json"}}},"InstallChange":{"type":"object","required":["config_version","action","worker","signer","install_id","revision","issued_at","expires_at"],"additionalProperties":false,"properties":{"config_version":{"const":1},"action":{"enum":["enable","disable","remove"]},"worker":{"$ref":"#/$defs/Hex64"},"signer":{"$ref":"#/$defs/Hex64"},"install_id":{"$ref":"#/$defs/InstallId"},"revision":{"$ref":"#/$defs/InstallRevision"},"issued_at":{"$ref":"#/$defs/UnixSeconds"},"expires_at":{"$ref":"#/$defs/UnixSeconds"}}}}};
-const schema307 = {"type":"object","description":"Install, or update to another release, inputs or schedule.","required":["config_version","action","worker","signer","install_id","revision","issued_at","expires_at","listing","manifest_event_id","release_event_id","manifest_sha256","permission_hash","inputs"],"additionalProperties":false,"properties":{"config_version":{"const":1},"action":{"const":"install"},"worker":{"$ref":"#/$defs/Hex64"},"signer":{"$ref":"#/$defs/Hex64"},"install_id":{"$ref":"#/$defs/InstallId"},"revision":{"$ref":"#/$defs/InstallRevision"},"issued_at":{"$ref":"#/$defs/UnixSeconds"},"expires_at":{"$ref":"#/$defs/UnixSeconds"},"listing":{"$ref":"#/$defs/ListingAddress"},"manifest_event_id":{"$ref":"#/$defs/Hex64"},"release_event_id":{"$ref":"#/$defs/Hex64"},"manifest_sha256":{"$ref":"#/$defs/Hex64"},"permission_hash":{"type":"string","pattern":"^[0-9a-f]{64}$","description":"Of the permissions shown to the signer: the plan's, with these inputs, before ~ is expanded."},"inputs":{"type":"object","maxProperties":32,"propertyNames":{"pattern":"^[a-z][a-z0-9_]{0,63}$"},"additionalProperties":{"$ref":"https://openagents.dev/schemas/manifest/upgrade-manifest.json#/$defs/InputValue"}},"schedule":{"$ref":"https://openagents.dev/schemas/manifest/upgrade-manifest.json#/$defs/UpgradeSchedule"},"completion_relays":{"type":"array","maxItems":32,"items":{"$ref":"#/$defs/RelayUrl"},"description":"Where to post completion notes. Absent: the worker's own setting."},"manifest_event":{"$ref":"https://openagents.dev/schemas/nostr/event.json"},"release_event":{"$ref":"https://openagents.dev/schemas/nostr/event.json"}}};
-const schema308 = {"type":"string","pattern":"^[0-9a-f]{64}$"};
-const schema310 = {"type":"string","pattern":"^install_[0-9A-Za-z]{26}$"};
-const schema311 = {"type":"integer","minimum":1,"maximum":9007199254740991,"description":"Strictly greater than that of every config this signer sent before for this install."};
-const schema312 = {"type":"integer","minimum":1,"maximum":32503680000,"description":"Seconds since 1970, as in Nostr."};
-const schema314 = {"type":"string","pattern":"^30051:[0-9a-f]{64}:[a-z0-9_.-]{1,128}$","description":"kind:pubkey:d of the manifest."};
-const schema324 = {"type":"string","pattern":"^wss?://[^\\s\\u0000-\\u001f]+$","maxLength":500};
+exports.isInstallConfig = validate213;
+const schema308 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/manifest/install-config.json","title":"InstallConfig","description":"A coordinator's order to one worker: the content of a signed event (kind 24051) that only travels encrypted to that worker. It carries authority, so it names exactly what was approved.","anyOf":[{"$ref":"#/$defs/InstallOrder"},{"$ref":"#/$defs/InstallChange"}],"$defs":{"Hex64":{"type":"string","pattern":"^[0-9a-f]{64}$"},"InstallId":{"type":"string","pattern":"^install_[0-9A-Za-z]{26}$"},"ListingAddress":{"type":"string","pattern":"^30051:[0-9a-f]{64}:[a-z0-9_.-]{1,128}$","description":"kind:pubkey:d of the manifest."},"RelayUrl":{"type":"string","pattern":"^wss?://[^\\s\\u0000-\\u001f]+$","maxLength":500},"InstallRevision":{"type":"integer","minimum":1,"maximum":9007199254740991,"description":"Strictly greater than that of every config this signer sent before for this install."},"UnixSeconds":{"type":"integer","minimum":1,"maximum":32503680000,"description":"Seconds since 1970, as in Nostr."},"InstallOrder":{"type":"object","description":"Install, or update to another release, inputs or schedule.","required":["config_version","action","worker","signer","install_id","revision","issued_at","expires_at","listing","manifest_event_id","release_event_id","manifest_sha256","permission_hash","inputs"],"additionalProperties":false,"properties":{"config_version":{"const":1},"action":{"const":"install"},"worker":{"$ref":"#/$defs/Hex64"},"signer":{"$ref":"#/$defs/Hex64"},"install_id":{"$ref":"#/$defs/InstallId"},"revision":{"$ref":"#/$defs/InstallRevision"},"issued_at":{"$ref":"#/$defs/UnixSeconds"},"expires_at":{"$ref":"#/$defs/UnixSeconds"},"listing":{"$ref":"#/$defs/ListingAddress"},"manifest_event_id":{"$ref":"#/$defs/Hex64"},"release_event_id":{"$ref":"#/$defs/Hex64"},"manifest_sha256":{"$ref":"#/$defs/Hex64"},"permission_hash":{"type":"string","pattern":"^[0-9a-f]{64}$","description":"Of the permissions shown to the signer: the plan's, with these inputs, before ~ is expanded."},"inputs":{"type":"object","maxProperties":32,"propertyNames":{"pattern":"^[a-z][a-z0-9_]{0,63}$"},"additionalProperties":{"$ref":"https://openagents.dev/schemas/manifest/upgrade-manifest.json#/$defs/InputValue"}},"schedule":{"$ref":"https://openagents.dev/schemas/manifest/upgrade-manifest.json#/$defs/UpgradeSchedule"},"completion_relays":{"type":"array","maxItems":32,"items":{"$ref":"#/$defs/RelayUrl"},"description":"Where to post completion notes. Absent: the worker's own setting."},"manifest_event":{"$ref":"https://openagents.dev/schemas/nostr/event.json"},"release_event":{"$ref":"https://openagents.dev/schemas/nostr/event.json"}}},"InstallChange":{"type":"object","required":["config_version","action","worker","signer","install_id","revision","issued_at","expires_at"],"additionalProperties":false,"properties":{"config_version":{"const":1},"action":{"enum":["enable","disable","remove"]},"worker":{"$ref":"#/$defs/Hex64"},"signer":{"$ref":"#/$defs/Hex64"},"install_id":{"$ref":"#/$defs/InstallId"},"revision":{"$ref":"#/$defs/InstallRevision"},"issued_at":{"$ref":"#/$defs/UnixSeconds"},"expires_at":{"$ref":"#/$defs/UnixSeconds"}}}}};
+const schema309 = {"type":"object","description":"Install, or update to another release, inputs or schedule.","required":["config_version","action","worker","signer","install_id","revision","issued_at","expires_at","listing","manifest_event_id","release_event_id","manifest_sha256","permission_hash","inputs"],"additionalProperties":false,"properties":{"config_version":{"const":1},"action":{"const":"install"},"worker":{"$ref":"#/$defs/Hex64"},"signer":{"$ref":"#/$defs/Hex64"},"install_id":{"$ref":"#/$defs/InstallId"},"revision":{"$ref":"#/$defs/InstallRevision"},"issued_at":{"$ref":"#/$defs/UnixSeconds"},"expires_at":{"$ref":"#/$defs/UnixSeconds"},"listing":{"$ref":"#/$defs/ListingAddress"},"manifest_event_id":{"$ref":"#/$defs/Hex64"},"release_event_id":{"$ref":"#/$defs/Hex64"},"manifest_sha256":{"$ref":"#/$defs/Hex64"},"permission_hash":{"type":"string","pattern":"^[0-9a-f]{64}$","description":"Of the permissions shown to the signer: the plan's, with these inputs, before ~ is expanded."},"inputs":{"type":"object","maxProperties":32,"propertyNames":{"pattern":"^[a-z][a-z0-9_]{0,63}$"},"additionalProperties":{"$ref":"https://openagents.dev/schemas/manifest/upgrade-manifest.json#/$defs/InputValue"}},"schedule":{"$ref":"https://openagents.dev/schemas/manifest/upgrade-manifest.json#/$defs/UpgradeSchedule"},"completion_relays":{"type":"array","maxItems":32,"items":{"$ref":"#/$defs/RelayUrl"},"description":"Where to post completion notes. Absent: the worker's own setting."},"manifest_event":{"$ref":"https://openagents.dev/schemas/nostr/event.json"},"release_event":{"$ref":"https://openagents.dev/schemas/nostr/event.json"}}};
+const schema310 = {"type":"string","pattern":"^[0-9a-f]{64}$"};
+const schema312 = {"type":"string","pattern":"^install_[0-9A-Za-z]{26}$"};
+const schema313 = {"type":"integer","minimum":1,"maximum":9007199254740991,"description":"Strictly greater than that of every config this signer sent before for this install."};
+const schema314 = {"type":"integer","minimum":1,"maximum":32503680000,"description":"Seconds since 1970, as in Nostr."};
+const schema316 = {"type":"string","pattern":"^30051:[0-9a-f]{64}:[a-z0-9_.-]{1,128}$","description":"kind:pubkey:d of the manifest."};
+const schema326 = {"type":"string","pattern":"^wss?://[^\\s\\u0000-\\u001f]+$","maxLength":500};
 
-function validate213(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
+function validate215(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 let vErrors = null;
 let errors = 0;
-const evaluated0 = validate213.evaluated;
+const evaluated0 = validate215.evaluated;
 if(evaluated0.dynamicProps){
 evaluated0.props = undefined;
 }
@@ -65472,16 +66564,16 @@ vErrors.push(err30);
 }
 errors++;
 }
-validate213.errors = vErrors;
+validate215.errors = vErrors;
 return errors === 0;
 }
-validate213.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
+validate215.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
 
 
-function validate212(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
+function validate214(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 let vErrors = null;
 let errors = 0;
-const evaluated0 = validate212.evaluated;
+const evaluated0 = validate214.evaluated;
 if(evaluated0.dynamicProps){
 evaluated0.props = undefined;
 }
@@ -65630,7 +66722,7 @@ vErrors.push(err13);
 errors++;
 }
 for(const key0 in data){
-if(!(func12.call(schema307.properties, key0))){
+if(!(func12.call(schema309.properties, key0))){
 const err14 = {instancePath,schemaPath:"#/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key0},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err14];
@@ -66150,8 +67242,8 @@ errors++;
 }
 }
 if(data.schedule !== undefined){
-if(!(validate213(data.schedule, {instancePath:instancePath+"/schedule",parentData:data,parentDataProperty:"schedule",rootData,dynamicAnchors}))){
-vErrors = vErrors === null ? validate213.errors : vErrors.concat(validate213.errors);
+if(!(validate215(data.schedule, {instancePath:instancePath+"/schedule",parentData:data,parentDataProperty:"schedule",rootData,dynamicAnchors}))){
+vErrors = vErrors === null ? validate215.errors : vErrors.concat(validate215.errors);
 errors = vErrors.length;
 }
 }
@@ -66889,17 +67981,17 @@ vErrors.push(err116);
 }
 errors++;
 }
-validate212.errors = vErrors;
+validate214.errors = vErrors;
 return errors === 0;
 }
-validate212.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
+validate214.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
 
-const schema327 = {"type":"object","required":["config_version","action","worker","signer","install_id","revision","issued_at","expires_at"],"additionalProperties":false,"properties":{"config_version":{"const":1},"action":{"enum":["enable","disable","remove"]},"worker":{"$ref":"#/$defs/Hex64"},"signer":{"$ref":"#/$defs/Hex64"},"install_id":{"$ref":"#/$defs/InstallId"},"revision":{"$ref":"#/$defs/InstallRevision"},"issued_at":{"$ref":"#/$defs/UnixSeconds"},"expires_at":{"$ref":"#/$defs/UnixSeconds"}}};
+const schema329 = {"type":"object","required":["config_version","action","worker","signer","install_id","revision","issued_at","expires_at"],"additionalProperties":false,"properties":{"config_version":{"const":1},"action":{"enum":["enable","disable","remove"]},"worker":{"$ref":"#/$defs/Hex64"},"signer":{"$ref":"#/$defs/Hex64"},"install_id":{"$ref":"#/$defs/InstallId"},"revision":{"$ref":"#/$defs/InstallRevision"},"issued_at":{"$ref":"#/$defs/UnixSeconds"},"expires_at":{"$ref":"#/$defs/UnixSeconds"}}};
 
-function validate216(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
+function validate218(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 let vErrors = null;
 let errors = 0;
-const evaluated0 = validate216.evaluated;
+const evaluated0 = validate218.evaluated;
 if(evaluated0.dynamicProps){
 evaluated0.props = undefined;
 }
@@ -67014,7 +68106,7 @@ errors++;
 if(data.action !== undefined){
 let data1 = data.action;
 if(!(((data1 === "enable") || (data1 === "disable")) || (data1 === "remove"))){
-const err10 = {instancePath:instancePath+"/action",schemaPath:"#/properties/action/enum",keyword:"enum",params:{allowedValues: schema327.properties.action.enum},message:"must be equal to one of the allowed values"};
+const err10 = {instancePath:instancePath+"/action",schemaPath:"#/properties/action/enum",keyword:"enum",params:{allowedValues: schema329.properties.action.enum},message:"must be equal to one of the allowed values"};
 if(vErrors === null){
 vErrors = [err10];
 }
@@ -67215,17 +68307,17 @@ vErrors.push(err26);
 }
 errors++;
 }
-validate216.errors = vErrors;
+validate218.errors = vErrors;
 return errors === 0;
 }
-validate216.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
+validate218.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
 
 
-function validate211(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
+function validate213(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 /*# sourceURL="https://openagents.dev/schemas/manifest/install-config.json" */;
 let vErrors = null;
 let errors = 0;
-const evaluated0 = validate211.evaluated;
+const evaluated0 = validate213.evaluated;
 if(evaluated0.dynamicProps){
 evaluated0.props = undefined;
 }
@@ -67235,8 +68327,8 @@ evaluated0.items = undefined;
 const _errs0 = errors;
 let valid0 = false;
 const _errs1 = errors;
-if(!(validate212(data, {instancePath,parentData,parentDataProperty,rootData,dynamicAnchors}))){
-vErrors = vErrors === null ? validate212.errors : vErrors.concat(validate212.errors);
+if(!(validate214(data, {instancePath,parentData,parentDataProperty,rootData,dynamicAnchors}))){
+vErrors = vErrors === null ? validate214.errors : vErrors.concat(validate214.errors);
 errors = vErrors.length;
 }
 var _valid0 = _errs1 === errors;
@@ -67245,8 +68337,8 @@ if(_valid0){
 var props0 = true;
 }
 const _errs2 = errors;
-if(!(validate216(data, {instancePath,parentData,parentDataProperty,rootData,dynamicAnchors}))){
-vErrors = vErrors === null ? validate216.errors : vErrors.concat(validate216.errors);
+if(!(validate218(data, {instancePath,parentData,parentDataProperty,rootData,dynamicAnchors}))){
+vErrors = vErrors === null ? validate218.errors : vErrors.concat(validate218.errors);
 errors = vErrors.length;
 }
 var _valid0 = _errs2 === errors;
@@ -67277,11 +68369,11 @@ vErrors = null;
 }
 }
 }
-validate211.errors = vErrors;
+validate213.errors = vErrors;
 evaluated0.props = props0;
 return errors === 0;
 }
-validate211.evaluated = {"dynamicProps":true,"dynamicItems":false};
+validate213.evaluated = {"dynamicProps":true,"dynamicItems":false};
 
 exports.isMachineStateFile = validate188;
 const schema265 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/manifest/machine-state.json","title":"MachineStateFile","description":"A machine's state as its owner gives it, in the file that config.json names as machine_state_file: read instead of the sensors whenever a constraint is measured. What is absent is unknown.","type":"object","additionalProperties":false,"properties":{"plugged_in":{"type":"boolean","description":"On mains power."},"network":{"$ref":"#/$defs/MachineNetwork"},"cpu_percentage":{"type":"number","minimum":0,"maximum":100,"description":"Load of the whole machine."},"idle_ms":{"type":"integer","minimum":0,"maximum":9007199254740991,"description":"Since the last input of its user."},"dnd":{"type":"boolean","description":"Do Not Disturb, or a Focus, is on."}},"$defs":{"MachineNetwork":{"enum":["wifi","wired","other","none"],"description":"What the default route goes through; none without one."}}};
@@ -67433,17 +68525,17 @@ return errors === 0;
 }
 validate188.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
 
-exports.isOpDefinition = validate218;
-const schema334 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/manifest/op-definition.json","title":"OpDefinition","description":"What an op's schema file declares about it, as data: validation, permission inference, consent and the runner read only this.","type":"object","required":["op","title","description","params","result","permissions","effect","retry","timeout_ms"],"additionalProperties":false,"properties":{"op":{"type":"string","pattern":"^[a-z][a-z0-9_]*\\.[a-z][a-z0-9_]*$"},"title":{"type":"string","description":"PascalCase; names the types of params and result."},"description":{"type":"string","description":"One sentence for people."},"params":{"type":"object","additionalProperties":true,"description":"JSON Schema of the step's parameters. x-secret marks text that may hold ${secrets.<name>}: what is sent, and to a host."},"result":{"type":"object","additionalProperties":true,"description":"JSON Schema of what ${steps.<id>.…} can refer to."},"permissions":{"type":"array","description":"What the op needs, worked out from its parameters. A parameter that is absent needs nothing.","items":{"$ref":"#/$defs/OpPermission"}},"effect":{"$ref":"#/$defs/OpEffect"},"sandboxed":{"type":"boolean","description":"Whether it starts other programs: each runs in the system's sandbox, and the step records which."},"retry":{"type":"object","required":["max_attempts","backoff_ms"],"additionalProperties":false,"properties":{"max_attempts":{"type":"integer","minimum":1,"maximum":10,"description":"1: never tried again."},"backoff_ms":{"type":"integer","minimum":0,"description":"Before the second attempt; doubles each time."}}},"timeout_ms":{"type":"integer","minimum":1,"description":"Default for a step that names none."}},"$defs":{"OpPermission":{"type":"object","required":["kind","param","as"],"additionalProperties":false,"properties":{"kind":{"enum":["filesystem:read","filesystem:write","network:egress","event:publish","env:read","process:spawn","wallet:spend"]},"param":{"type":"string","description":"The parameter the permission's subject comes from."},"as":{"enum":["path","tree","url","git_source","value"],"description":"path: that path. tree: the path and all below it. url: the URL's host (and port, if given). git_source: a URL's host as network:egress, or a local path's tree as filesystem:read. value: the value itself."}}},"OpEffect":{"type":"object","required":["class"],"additionalProperties":false,"description":"read: changes nothing outside the worker's own data. local_write: changes the owner's files, repeatable to the same result. external_write: changes the world, so the step records its intent and an idempotency key first.","properties":{"class":{"enum":["read","local_write","external_write"]},"unless":{"type":"object","required":["param","in","class"],"additionalProperties":false,"properties":{"param":{"type":"string"},"in":{"type":"array","items":{"type":"string"}},"class":{"enum":["read","local_write","external_write"]}}}}}}};
-const schema335 = {"type":"object","required":["kind","param","as"],"additionalProperties":false,"properties":{"kind":{"enum":["filesystem:read","filesystem:write","network:egress","event:publish","env:read","process:spawn","wallet:spend"]},"param":{"type":"string","description":"The parameter the permission's subject comes from."},"as":{"enum":["path","tree","url","git_source","value"],"description":"path: that path. tree: the path and all below it. url: the URL's host (and port, if given). git_source: a URL's host as network:egress, or a local path's tree as filesystem:read. value: the value itself."}}};
-const schema336 = {"type":"object","required":["class"],"additionalProperties":false,"description":"read: changes nothing outside the worker's own data. local_write: changes the owner's files, repeatable to the same result. external_write: changes the world, so the step records its intent and an idempotency key first.","properties":{"class":{"enum":["read","local_write","external_write"]},"unless":{"type":"object","required":["param","in","class"],"additionalProperties":false,"properties":{"param":{"type":"string"},"in":{"type":"array","items":{"type":"string"}},"class":{"enum":["read","local_write","external_write"]}}}}};
-const pattern285 = new RegExp("^[a-z][a-z0-9_]*\\.[a-z][a-z0-9_]*$", "u");
+exports.isOpDefinition = validate220;
+const schema336 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/manifest/op-definition.json","title":"OpDefinition","description":"What an op's schema file declares about it, as data: validation, permission inference, consent and the runner read only this.","type":"object","required":["op","title","description","params","result","permissions","effect","retry","timeout_ms"],"additionalProperties":false,"properties":{"op":{"type":"string","pattern":"^[a-z][a-z0-9_]*\\.[a-z][a-z0-9_]*$"},"title":{"type":"string","description":"PascalCase; names the types of params and result."},"description":{"type":"string","description":"One sentence for people."},"params":{"type":"object","additionalProperties":true,"description":"JSON Schema of the step's parameters. x-secret marks text that may hold ${secrets.<name>}: what is sent, and to a host."},"result":{"type":"object","additionalProperties":true,"description":"JSON Schema of what ${steps.<id>.…} can refer to."},"permissions":{"type":"array","description":"What the op needs, worked out from its parameters. A parameter that is absent needs nothing.","items":{"$ref":"#/$defs/OpPermission"}},"effect":{"$ref":"#/$defs/OpEffect"},"sandboxed":{"type":"boolean","description":"Whether it starts other programs: each runs in the system's sandbox, and the step records which."},"retry":{"type":"object","required":["max_attempts","backoff_ms"],"additionalProperties":false,"properties":{"max_attempts":{"type":"integer","minimum":1,"maximum":10,"description":"1: never tried again."},"backoff_ms":{"type":"integer","minimum":0,"description":"Before the second attempt; doubles each time."}}},"timeout_ms":{"type":"integer","minimum":1,"description":"Default for a step that names none."}},"$defs":{"OpPermission":{"type":"object","required":["kind","param","as"],"additionalProperties":false,"properties":{"kind":{"enum":["filesystem:read","filesystem:write","network:egress","event:publish","env:read","process:spawn","wallet:spend"]},"param":{"type":"string","description":"The parameter the permission's subject comes from."},"as":{"enum":["path","tree","url","git_source","value"],"description":"path: that path. tree: the path and all below it. url: the URL's host (and port, if given). git_source: a URL's host as network:egress, or a local path's tree as filesystem:read. value: the value itself."}}},"OpEffect":{"type":"object","required":["class"],"additionalProperties":false,"description":"read: changes nothing outside the worker's own data. local_write: changes the owner's files, repeatable to the same result. external_write: changes the world, so the step records its intent and an idempotency key first.","properties":{"class":{"enum":["read","local_write","external_write"]},"unless":{"type":"object","required":["param","in","class"],"additionalProperties":false,"properties":{"param":{"type":"string"},"in":{"type":"array","items":{"type":"string"}},"class":{"enum":["read","local_write","external_write"]}}}}}}};
+const schema337 = {"type":"object","required":["kind","param","as"],"additionalProperties":false,"properties":{"kind":{"enum":["filesystem:read","filesystem:write","network:egress","event:publish","env:read","process:spawn","wallet:spend"]},"param":{"type":"string","description":"The parameter the permission's subject comes from."},"as":{"enum":["path","tree","url","git_source","value"],"description":"path: that path. tree: the path and all below it. url: the URL's host (and port, if given). git_source: a URL's host as network:egress, or a local path's tree as filesystem:read. value: the value itself."}}};
+const schema338 = {"type":"object","required":["class"],"additionalProperties":false,"description":"read: changes nothing outside the worker's own data. local_write: changes the owner's files, repeatable to the same result. external_write: changes the world, so the step records its intent and an idempotency key first.","properties":{"class":{"enum":["read","local_write","external_write"]},"unless":{"type":"object","required":["param","in","class"],"additionalProperties":false,"properties":{"param":{"type":"string"},"in":{"type":"array","items":{"type":"string"}},"class":{"enum":["read","local_write","external_write"]}}}}};
+const pattern286 = new RegExp("^[a-z][a-z0-9_]*\\.[a-z][a-z0-9_]*$", "u");
 
-function validate218(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
+function validate220(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 /*# sourceURL="https://openagents.dev/schemas/manifest/op-definition.json" */;
 let vErrors = null;
 let errors = 0;
-const evaluated0 = validate218.evaluated;
+const evaluated0 = validate220.evaluated;
 if(evaluated0.dynamicProps){
 evaluated0.props = undefined;
 }
@@ -67542,7 +68634,7 @@ vErrors.push(err8);
 errors++;
 }
 for(const key0 in data){
-if(!(func12.call(schema334.properties, key0))){
+if(!(func12.call(schema336.properties, key0))){
 const err9 = {instancePath,schemaPath:"#/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key0},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err9];
@@ -67556,7 +68648,7 @@ errors++;
 if(data.op !== undefined){
 let data0 = data.op;
 if(typeof data0 === "string"){
-if(!pattern285.test(data0)){
+if(!pattern286.test(data0)){
 const err10 = {instancePath:instancePath+"/op",schemaPath:"#/properties/op/pattern",keyword:"pattern",params:{pattern: "^[a-z][a-z0-9_]*\\.[a-z][a-z0-9_]*$"},message:"must match pattern \""+"^[a-z][a-z0-9_]*\\.[a-z][a-z0-9_]*$"+"\""};
 if(vErrors === null){
 vErrors = [err10];
@@ -67684,7 +68776,7 @@ errors++;
 if(data6.kind !== undefined){
 let data7 = data6.kind;
 if(!(((((((data7 === "filesystem:read") || (data7 === "filesystem:write")) || (data7 === "network:egress")) || (data7 === "event:publish")) || (data7 === "env:read")) || (data7 === "process:spawn")) || (data7 === "wallet:spend"))){
-const err20 = {instancePath:instancePath+"/permissions/" + i0+"/kind",schemaPath:"#/$defs/OpPermission/properties/kind/enum",keyword:"enum",params:{allowedValues: schema335.properties.kind.enum},message:"must be equal to one of the allowed values"};
+const err20 = {instancePath:instancePath+"/permissions/" + i0+"/kind",schemaPath:"#/$defs/OpPermission/properties/kind/enum",keyword:"enum",params:{allowedValues: schema337.properties.kind.enum},message:"must be equal to one of the allowed values"};
 if(vErrors === null){
 vErrors = [err20];
 }
@@ -67709,7 +68801,7 @@ errors++;
 if(data6.as !== undefined){
 let data9 = data6.as;
 if(!(((((data9 === "path") || (data9 === "tree")) || (data9 === "url")) || (data9 === "git_source")) || (data9 === "value"))){
-const err22 = {instancePath:instancePath+"/permissions/" + i0+"/as",schemaPath:"#/$defs/OpPermission/properties/as/enum",keyword:"enum",params:{allowedValues: schema335.properties.as.enum},message:"must be equal to one of the allowed values"};
+const err22 = {instancePath:instancePath+"/permissions/" + i0+"/as",schemaPath:"#/$defs/OpPermission/properties/as/enum",keyword:"enum",params:{allowedValues: schema337.properties.as.enum},message:"must be equal to one of the allowed values"};
 if(vErrors === null){
 vErrors = [err22];
 }
@@ -67771,7 +68863,7 @@ errors++;
 if(data10.class !== undefined){
 let data11 = data10.class;
 if(!(((data11 === "read") || (data11 === "local_write")) || (data11 === "external_write"))){
-const err27 = {instancePath:instancePath+"/effect/class",schemaPath:"#/$defs/OpEffect/properties/class/enum",keyword:"enum",params:{allowedValues: schema336.properties.class.enum},message:"must be equal to one of the allowed values"};
+const err27 = {instancePath:instancePath+"/effect/class",schemaPath:"#/$defs/OpEffect/properties/class/enum",keyword:"enum",params:{allowedValues: schema338.properties.class.enum},message:"must be equal to one of the allowed values"};
 if(vErrors === null){
 vErrors = [err27];
 }
@@ -67869,7 +68961,7 @@ errors++;
 if(data12.class !== undefined){
 let data16 = data12.class;
 if(!(((data16 === "read") || (data16 === "local_write")) || (data16 === "external_write"))){
-const err35 = {instancePath:instancePath+"/effect/unless/class",schemaPath:"#/$defs/OpEffect/properties/unless/properties/class/enum",keyword:"enum",params:{allowedValues: schema336.properties.unless.properties.class.enum},message:"must be equal to one of the allowed values"};
+const err35 = {instancePath:instancePath+"/effect/unless/class",schemaPath:"#/$defs/OpEffect/properties/unless/properties/class/enum",keyword:"enum",params:{allowedValues: schema338.properties.unless.properties.class.enum},message:"must be equal to one of the allowed values"};
 if(vErrors === null){
 vErrors = [err35];
 }
@@ -68058,20 +69150,20 @@ vErrors.push(err50);
 }
 errors++;
 }
-validate218.errors = vErrors;
+validate220.errors = vErrors;
 return errors === 0;
 }
-validate218.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
+validate220.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
 
-exports.isUpgradeFixtures = validate219;
-const schema337 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/manifest/upgrade-fixtures.json","title":"UpgradeFixtures","description":"fixtures.json of a folder that `oa upgrade test` runs a pipeline against. Beside it: home/, the home folder before the run, and clones/<step>/, what git.clone brings.","type":"object","required":["inputs","http","generate","clones"],"additionalProperties":false,"properties":{"inputs":{"type":"object","maxProperties":32,"propertyNames":{"pattern":"^[a-z][a-z0-9_]{0,63}$"},"additionalProperties":{"$ref":"https://openagents.dev/schemas/manifest/upgrade-manifest.json#/$defs/InputValue"}},"http":{"type":"array","maxItems":1000,"description":"Answers of http.request. Each is given once, in order, to a request of the same method, address and body.","items":{"title":"FixtureHttp","type":"object","required":["method","url","status","headers","body","encoding"],"additionalProperties":false,"properties":{"method":{"type":"string","maxLength":16},"url":{"type":"string","maxLength":8192},"request_sha256":{"type":"string","pattern":"^[0-9a-f]{64}$","description":"Of the request's body. Absent: any body."},"status":{"type":"integer","minimum":100,"maximum":599},"headers":{"type":"object","additionalProperties":{"type":"string"}},"body":{"type":"string"},"encoding":{"enum":["utf8","base64"]}}}},"generate":{"type":"array","maxItems":1000,"description":"Answers of model.generate, each given once, in order.","items":{"title":"FixtureGenerate","type":"object","required":["backend","model","text"],"additionalProperties":false,"properties":{"backend":{"type":"string","maxLength":64},"prompt_sha256":{"type":"string","pattern":"^[0-9a-f]{64}$","description":"Of the prompt, the home folder written as ~. Absent: any prompt."},"model":{"type":"string","maxLength":500},"text":{"type":"string"}}}},"clones":{"type":"array","maxItems":64,"description":"Results of git.clone; the files lie in clones/<step>/.","items":{"title":"FixtureClone","type":"object","required":["step","repo","commit","branch"],"additionalProperties":false,"properties":{"step":{"type":"string","pattern":"^[A-Za-z0-9_][A-Za-z0-9_-]{0,63}$"},"repo":{"type":"string","maxLength":2048},"commit":{"type":"string","pattern":"^[0-9a-f]{40}([0-9a-f]{24})?$"},"branch":{"type":["string","null"]}}}},"expect":{"title":"FixtureExpectation","type":"object","required":["files","published"],"additionalProperties":false,"description":"What the run must leave behind, exactly. Absent: only that every step succeeds.","properties":{"files":{"type":"array","maxItems":10000,"items":{"title":"FixtureFile","type":"object","required":["path","sha256"],"additionalProperties":false,"properties":{"path":{"type":"string","maxLength":4096,"description":"Below the home folder, clones left out."},"sha256":{"type":"string","pattern":"^[0-9a-f]{64}$"},"text":{"type":"string","maxLength":20000,"description":"Its content, where that is a short text: only to show what differs."}}}},"published":{"type":"array","maxItems":1000,"items":{"title":"FixtureEvent","type":"object","required":["kind","content","tags"],"additionalProperties":false,"properties":{"kind":{"type":"integer"},"content":{"type":"string"},"tags":{"type":"array","items":{"type":"array","items":{"type":"string"}}}}}}}}}};
-const pattern290 = new RegExp("^[0-9a-f]{40}([0-9a-f]{24})?$", "u");
+exports.isUpgradeFixtures = validate221;
+const schema339 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/manifest/upgrade-fixtures.json","title":"UpgradeFixtures","description":"fixtures.json of a folder that `oa upgrade test` runs a pipeline against. Beside it: home/, the home folder before the run, and clones/<step>/, what git.clone brings.","type":"object","required":["inputs","http","generate","clones"],"additionalProperties":false,"properties":{"inputs":{"type":"object","maxProperties":32,"propertyNames":{"pattern":"^[a-z][a-z0-9_]{0,63}$"},"additionalProperties":{"$ref":"https://openagents.dev/schemas/manifest/upgrade-manifest.json#/$defs/InputValue"}},"http":{"type":"array","maxItems":1000,"description":"Answers of http.request. Each is given once, in order, to a request of the same method, address and body.","items":{"title":"FixtureHttp","type":"object","required":["method","url","status","headers","body","encoding"],"additionalProperties":false,"properties":{"method":{"type":"string","maxLength":16},"url":{"type":"string","maxLength":8192},"request_sha256":{"type":"string","pattern":"^[0-9a-f]{64}$","description":"Of the request's body. Absent: any body."},"status":{"type":"integer","minimum":100,"maximum":599},"headers":{"type":"object","additionalProperties":{"type":"string"}},"body":{"type":"string"},"encoding":{"enum":["utf8","base64"]}}}},"generate":{"type":"array","maxItems":1000,"description":"Answers of model.generate, each given once, in order.","items":{"title":"FixtureGenerate","type":"object","required":["backend","model","text"],"additionalProperties":false,"properties":{"backend":{"type":"string","maxLength":64},"prompt_sha256":{"type":"string","pattern":"^[0-9a-f]{64}$","description":"Of the prompt, the home folder written as ~. Absent: any prompt."},"model":{"type":"string","maxLength":500},"text":{"type":"string"}}}},"clones":{"type":"array","maxItems":64,"description":"Results of git.clone; the files lie in clones/<step>/.","items":{"title":"FixtureClone","type":"object","required":["step","repo","commit","branch"],"additionalProperties":false,"properties":{"step":{"type":"string","pattern":"^[A-Za-z0-9_][A-Za-z0-9_-]{0,63}$"},"repo":{"type":"string","maxLength":2048},"commit":{"type":"string","pattern":"^[0-9a-f]{40}([0-9a-f]{24})?$"},"branch":{"type":["string","null"]}}}},"expect":{"title":"FixtureExpectation","type":"object","required":["files","published"],"additionalProperties":false,"description":"What the run must leave behind, exactly. Absent: only that every step succeeds.","properties":{"files":{"type":"array","maxItems":10000,"items":{"title":"FixtureFile","type":"object","required":["path","sha256"],"additionalProperties":false,"properties":{"path":{"type":"string","maxLength":4096,"description":"Below the home folder, clones left out."},"sha256":{"type":"string","pattern":"^[0-9a-f]{64}$"},"text":{"type":"string","maxLength":20000,"description":"Its content, where that is a short text: only to show what differs."}}}},"published":{"type":"array","maxItems":1000,"items":{"title":"FixtureEvent","type":"object","required":["kind","content","tags"],"additionalProperties":false,"properties":{"kind":{"type":"integer"},"content":{"type":"string"},"tags":{"type":"array","items":{"type":"array","items":{"type":"string"}}}}}}}}}};
+const pattern291 = new RegExp("^[0-9a-f]{40}([0-9a-f]{24})?$", "u");
 
-function validate219(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
+function validate221(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 /*# sourceURL="https://openagents.dev/schemas/manifest/upgrade-fixtures.json" */;
 let vErrors = null;
 let errors = 0;
-const evaluated0 = validate219.evaluated;
+const evaluated0 = validate221.evaluated;
 if(evaluated0.dynamicProps){
 evaluated0.props = undefined;
 }
@@ -68551,7 +69643,7 @@ errors++;
 if(data4.encoding !== undefined){
 let data12 = data4.encoding;
 if(!((data12 === "utf8") || (data12 === "base64"))){
-const err38 = {instancePath:instancePath+"/http/" + i1+"/encoding",schemaPath:"#/properties/http/items/properties/encoding/enum",keyword:"enum",params:{allowedValues: schema337.properties.http.items.properties.encoding.enum},message:"must be equal to one of the allowed values"};
+const err38 = {instancePath:instancePath+"/http/" + i1+"/encoding",schemaPath:"#/properties/http/items/properties/encoding/enum",keyword:"enum",params:{allowedValues: schema339.properties.http.items.properties.encoding.enum},message:"must be equal to one of the allowed values"};
 if(vErrors === null){
 vErrors = [err38];
 }
@@ -68877,7 +69969,7 @@ errors++;
 if(data20.commit !== undefined){
 let data23 = data20.commit;
 if(typeof data23 === "string"){
-if(!pattern290.test(data23)){
+if(!pattern291.test(data23)){
 const err65 = {instancePath:instancePath+"/clones/" + i3+"/commit",schemaPath:"#/properties/clones/items/properties/commit/pattern",keyword:"pattern",params:{pattern: "^[0-9a-f]{40}([0-9a-f]{24})?$"},message:"must match pattern \""+"^[0-9a-f]{40}([0-9a-f]{24})?$"+"\""};
 if(vErrors === null){
 vErrors = [err65];
@@ -68902,7 +69994,7 @@ errors++;
 if(data20.branch !== undefined){
 let data24 = data20.branch;
 if((typeof data24 !== "string") && (data24 !== null)){
-const err67 = {instancePath:instancePath+"/clones/" + i3+"/branch",schemaPath:"#/properties/clones/items/properties/branch/type",keyword:"type",params:{type: schema337.properties.clones.items.properties.branch.type},message:"must be string,null"};
+const err67 = {instancePath:instancePath+"/clones/" + i3+"/branch",schemaPath:"#/properties/clones/items/properties/branch/type",keyword:"type",params:{type: schema339.properties.clones.items.properties.branch.type},message:"must be string,null"};
 if(vErrors === null){
 vErrors = [err67];
 }
@@ -69294,25 +70386,25 @@ vErrors.push(err98);
 }
 errors++;
 }
-validate219.errors = vErrors;
+validate221.errors = vErrors;
 return errors === 0;
 }
-validate219.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
+validate221.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
 
 exports.isUpgradeManifest = validate33;
 
-exports.isWorkerConfig = validate220;
-const schema339 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/manifest/worker-config.json","title":"WorkerConfig","description":"config.json in the worker's data folder: what its owner may set. Everything is optional; options of a command and OA_ variables win over it. Secrets never stand here.","type":"object","additionalProperties":false,"properties":{"$schema":{"type":"string"},"port":{"type":"integer","minimum":0,"maximum":65535,"description":"Of the control API on 127.0.0.1; 0 takes any free one. Default 6767."},"edge_url":{"type":"string","maxLength":500,"pattern":"^https?://[^\\s\\u0000-\\u001f]+$","description":"The edge whose catalog and mailbox this worker uses, e.g. https://edge.example."},"relays":{"type":"array","maxItems":32,"uniqueItems":true,"items":{"type":"string","maxLength":500,"pattern":"^wss?://[^\\s\\u0000-\\u001f]+$"},"description":"Relays read for install configs and listings."},"completion_note_relays":{"type":"array","maxItems":32,"uniqueItems":true,"items":{"type":"string","maxLength":500,"pattern":"^wss?://[^\\s\\u0000-\\u001f]+$"},"description":"Where a finished run is told of; none by default."},"private_allow":{"type":"array","maxItems":50,"uniqueItems":true,"items":{"type":"string","maxLength":260,"pattern":"^(\\[[0-9a-fA-F:.]+\\]|[A-Za-z0-9.-]+):[0-9]{1,5}$"},"description":"Exact host:port pairs in private address ranges that granted network access may reach."},"concurrency":{"type":"integer","minimum":1,"maximum":16,"description":"Runs at a time. Default 1."},"code_packages":{"type":"boolean","description":"Whether upgrades may bring programs of their own (code.run). Off by default; each install that does still waits for approval here."},"run_caps":{"$ref":"https://openagents.dev/schemas/event/install.json#/$defs/RunCaps"},"artifacts_mb":{"type":"integer","minimum":1,"maximum":104857600,"description":"MiB that the outputs of all runs may take together; the oldest make room. Default 10,240."},"log_mb":{"type":"integer","minimum":1,"maximum":102400,"description":"MiB that the worker's own log may take, older files included. Default 50."},"machine_state_file":{"type":"string","minLength":1,"maxLength":4096,"description":"A JSON file that stands for the machine's sensors (power, network, load, idle time, Do Not Disturb), to try schedules out. Without it the sensors are read."},"backends":{"$ref":"#/$defs/BackendsConfig"},"aup":{"enum":["strict","balanced","permissive"],"description":"How strictly what an upgrade is for is judged. strict, the default: any prohibited use is denied. balanced: those of high severity; others are shown. permissive: those of high severity."},"kill_switch":{"type":"boolean","description":"Denies every write to the outside world, whatever was approved. Default false."},"zone":{"$ref":"https://openagents.dev/schemas/api/policy-action.json#/$defs/PolicyZone","description":"How much is at stake with installs whose owner did not say. Default supervised."},"quotas":{"$ref":"#/$defs/QuotasConfig"},"attest_runs":{"type":"boolean","description":"Tell the relays, under the worker's key, that a run of a published release succeeded: at most once a day for each install, naming release, manifest and you as its owner, and nothing of what the run did. It is the proof by which your ratings count. Default false."},"local_only":{"type":"boolean","description":"No relay, no edge, no completion note and no trace leaves this machine; only steps reach out, and only to the hosts their upgrades are granted."},"vault_passphrase_file":{"type":"string","minLength":1,"maxLength":4096,"description":"A file, readable by the owner alone, with the passphrase of the secrets vault. Absent: the service manager's credential oa-vault, else it is asked for."},"retention_days":{"type":"integer","minimum":0,"maximum":36500,"description":"Days after which what a finished run took and gave is deleted, where its upgrade does not say. Absent: kept."},"signer":{"type":"string","minLength":1,"maxLength":4096,"pattern":"^(?!.*[?&]secret=)[^\\u0000-\\u001f]+$","description":"What signs as author: local (this machine's author key, the default), the path of a key file (nsec, 64 hex digits or ncryptsec), or bunker://<key>?relay=… of a remote signer (NIP-46), without its secret."},"log_level":{"enum":["error","warn","info","debug"],"description":"The least that the worker's own log keeps. Default info."},"otel_endpoint":{"type":"string","maxLength":500,"pattern":"^https?://[^\\s\\u0000-\\u001f]+$","description":"An OpenTelemetry collector (OTLP over HTTP, JSON) that is sent traces of runs, e.g. http://127.0.0.1:4318. Absent: none are made."}},"$defs":{"BackendsConfig":{"type":"object","additionalProperties":false,"description":"Model backends on this machine. lexical-v1 needs none.","properties":{"llama.cpp":{"type":"object","additionalProperties":false,"properties":{"generate_model_path":{"type":"string","minLength":1,"maxLength":4096,"description":"A GGUF file."},"embed_model_path":{"type":"string","minLength":1,"maxLength":4096,"description":"A GGUF file."},"threads":{"type":"integer","minimum":1,"maximum":256,"description":"Processor threads it may use. Absent: as many as it likes."}}},"ollama":{"$ref":"#/$defs/OpenAiBackendConfig"},"mlx":{"$ref":"#/$defs/OpenAiBackendConfig"},"foundation_models":{"$ref":"#/$defs/OpenAiBackendConfig"}}},"OpenAiBackendConfig":{"type":"object","required":["base_url"],"additionalProperties":false,"description":"A server that speaks OpenAI's API.","properties":{"base_url":{"type":"string","maxLength":500,"pattern":"^https?://[^\\s\\u0000-\\u001f]+$","description":"E.g. http://127.0.0.1:11434/v1"},"generate_model":{"type":"string","minLength":1,"maxLength":200},"embed_model":{"type":"string","minLength":1,"maxLength":200}}},"QuotasConfig":{"type":"object","additionalProperties":false,"description":"The most that each install may use. Where absent: 120 external writes an hour, 1000 a day, and as much as it likes of the others.","properties":{"external_writes_per_hour":{"type":"integer","minimum":0,"maximum":9007199254740991,"description":"Writes outside, within an hour."},"external_writes_per_day":{"type":"integer","minimum":0,"maximum":9007199254740991,"description":"Writes outside, within 24 hours."},"egress_bytes_per_day":{"type":"integer","minimum":0,"maximum":9007199254740991,"description":"Bytes sent and received over HTTP, within 24 hours."},"model_tokens_per_day":{"type":"integer","minimum":0,"maximum":9007199254740991,"description":"Tokens read and written by models, within 24 hours."},"model_ms_per_day":{"type":"integer","minimum":0,"maximum":9007199254740991,"description":"Milliseconds of models at work, within 24 hours."}}}}};
-const schema346 = {"type":"object","additionalProperties":false,"description":"The most that each install may use. Where absent: 120 external writes an hour, 1000 a day, and as much as it likes of the others.","properties":{"external_writes_per_hour":{"type":"integer","minimum":0,"maximum":9007199254740991,"description":"Writes outside, within an hour."},"external_writes_per_day":{"type":"integer","minimum":0,"maximum":9007199254740991,"description":"Writes outside, within 24 hours."},"egress_bytes_per_day":{"type":"integer","minimum":0,"maximum":9007199254740991,"description":"Bytes sent and received over HTTP, within 24 hours."},"model_tokens_per_day":{"type":"integer","minimum":0,"maximum":9007199254740991,"description":"Tokens read and written by models, within 24 hours."},"model_ms_per_day":{"type":"integer","minimum":0,"maximum":9007199254740991,"description":"Milliseconds of models at work, within 24 hours."}}};
-const pattern295 = new RegExp("^(\\[[0-9a-fA-F:.]+\\]|[A-Za-z0-9.-]+):[0-9]{1,5}$", "u");
-const pattern299 = new RegExp("^(?!.*[?&]secret=)[^\\u0000-\\u001f]+$", "u");
-const schema341 = {"type":"object","additionalProperties":false,"description":"Model backends on this machine. lexical-v1 needs none.","properties":{"llama.cpp":{"type":"object","additionalProperties":false,"properties":{"generate_model_path":{"type":"string","minLength":1,"maxLength":4096,"description":"A GGUF file."},"embed_model_path":{"type":"string","minLength":1,"maxLength":4096,"description":"A GGUF file."},"threads":{"type":"integer","minimum":1,"maximum":256,"description":"Processor threads it may use. Absent: as many as it likes."}}},"ollama":{"$ref":"#/$defs/OpenAiBackendConfig"},"mlx":{"$ref":"#/$defs/OpenAiBackendConfig"},"foundation_models":{"$ref":"#/$defs/OpenAiBackendConfig"}}};
-const schema342 = {"type":"object","required":["base_url"],"additionalProperties":false,"description":"A server that speaks OpenAI's API.","properties":{"base_url":{"type":"string","maxLength":500,"pattern":"^https?://[^\\s\\u0000-\\u001f]+$","description":"E.g. http://127.0.0.1:11434/v1"},"generate_model":{"type":"string","minLength":1,"maxLength":200},"embed_model":{"type":"string","minLength":1,"maxLength":200}}};
+exports.isWorkerConfig = validate222;
+const schema341 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/manifest/worker-config.json","title":"WorkerConfig","description":"config.json in the worker's data folder: what its owner may set. Everything is optional; options of a command and OA_ variables win over it. Secrets never stand here.","type":"object","additionalProperties":false,"properties":{"$schema":{"type":"string"},"port":{"type":"integer","minimum":0,"maximum":65535,"description":"Of the control API on 127.0.0.1; 0 takes any free one. Default 6767."},"edge_url":{"type":"string","maxLength":500,"pattern":"^https?://[^\\s\\u0000-\\u001f]+$","description":"The edge whose catalog and mailbox this worker uses, e.g. https://edge.example."},"relays":{"type":"array","maxItems":32,"uniqueItems":true,"items":{"type":"string","maxLength":500,"pattern":"^wss?://[^\\s\\u0000-\\u001f]+$"},"description":"Relays read for install configs and listings."},"completion_note_relays":{"type":"array","maxItems":32,"uniqueItems":true,"items":{"type":"string","maxLength":500,"pattern":"^wss?://[^\\s\\u0000-\\u001f]+$"},"description":"Where a finished run is told of; none by default."},"private_allow":{"type":"array","maxItems":50,"uniqueItems":true,"items":{"type":"string","maxLength":260,"pattern":"^(\\[[0-9a-fA-F:.]+\\]|[A-Za-z0-9.-]+):[0-9]{1,5}$"},"description":"Exact host:port pairs in private address ranges that granted network access may reach."},"concurrency":{"type":"integer","minimum":1,"maximum":16,"description":"Runs at a time. Default 1."},"code_packages":{"type":"boolean","description":"Whether upgrades may bring programs of their own (code.run). Off by default; each install that does still waits for approval here."},"run_caps":{"$ref":"https://openagents.dev/schemas/event/install.json#/$defs/RunCaps"},"artifacts_mb":{"type":"integer","minimum":1,"maximum":104857600,"description":"MiB that the outputs of all runs may take together; the oldest make room. Default 10,240."},"log_mb":{"type":"integer","minimum":1,"maximum":102400,"description":"MiB that the worker's own log may take, older files included. Default 50."},"machine_state_file":{"type":"string","minLength":1,"maxLength":4096,"description":"A JSON file that stands for the machine's sensors (power, network, load, idle time, Do Not Disturb), to try schedules out. Without it the sensors are read."},"backends":{"$ref":"#/$defs/BackendsConfig"},"aup":{"enum":["strict","balanced","permissive"],"description":"How strictly what an upgrade is for is judged. strict, the default: any prohibited use is denied. balanced: those of high severity; others are shown. permissive: those of high severity."},"kill_switch":{"type":"boolean","description":"Denies every write to the outside world, whatever was approved. Default false."},"zone":{"$ref":"https://openagents.dev/schemas/api/policy-action.json#/$defs/PolicyZone","description":"How much is at stake with installs whose owner did not say. Default supervised."},"quotas":{"$ref":"#/$defs/QuotasConfig"},"attest_runs":{"type":"boolean","description":"Tell the relays, under the worker's key, that a run of a published release succeeded: at most once a day for each install, naming release, manifest and you as its owner, and nothing of what the run did. It is the proof by which your ratings count. Default false."},"local_only":{"type":"boolean","description":"No relay, no edge, no completion note and no trace leaves this machine; only steps reach out, and only to the hosts their upgrades are granted."},"vault_passphrase_file":{"type":"string","minLength":1,"maxLength":4096,"description":"A file, readable by the owner alone, with the passphrase of the secrets vault. Absent: the service manager's credential oa-vault, else it is asked for."},"retention_days":{"type":"integer","minimum":0,"maximum":36500,"description":"Days after which what a finished run took and gave is deleted, where its upgrade does not say. Absent: kept."},"signer":{"type":"string","minLength":1,"maxLength":4096,"pattern":"^(?!.*[?&]secret=)[^\\u0000-\\u001f]+$","description":"What signs as author: local (this machine's author key, the default), the path of a key file (nsec, 64 hex digits or ncryptsec), or bunker://<key>?relay=… of a remote signer (NIP-46), without its secret."},"log_level":{"enum":["error","warn","info","debug"],"description":"The least that the worker's own log keeps. Default info."},"otel_endpoint":{"type":"string","maxLength":500,"pattern":"^https?://[^\\s\\u0000-\\u001f]+$","description":"An OpenTelemetry collector (OTLP over HTTP, JSON) that is sent traces of runs, e.g. http://127.0.0.1:4318. Absent: none are made."}},"$defs":{"BackendsConfig":{"type":"object","additionalProperties":false,"description":"Model backends on this machine. lexical-v1 needs none.","properties":{"llama.cpp":{"type":"object","additionalProperties":false,"properties":{"generate_model_path":{"type":"string","minLength":1,"maxLength":4096,"description":"A GGUF file."},"embed_model_path":{"type":"string","minLength":1,"maxLength":4096,"description":"A GGUF file."},"threads":{"type":"integer","minimum":1,"maximum":256,"description":"Processor threads it may use. Absent: as many as it likes."}}},"ollama":{"$ref":"#/$defs/OpenAiBackendConfig"},"mlx":{"$ref":"#/$defs/OpenAiBackendConfig"},"foundation_models":{"$ref":"#/$defs/OpenAiBackendConfig"}}},"OpenAiBackendConfig":{"type":"object","required":["base_url"],"additionalProperties":false,"description":"A server that speaks OpenAI's API.","properties":{"base_url":{"type":"string","maxLength":500,"pattern":"^https?://[^\\s\\u0000-\\u001f]+$","description":"E.g. http://127.0.0.1:11434/v1"},"generate_model":{"type":"string","minLength":1,"maxLength":200},"embed_model":{"type":"string","minLength":1,"maxLength":200}}},"QuotasConfig":{"type":"object","additionalProperties":false,"description":"The most that each install may use. Where absent: 120 external writes an hour, 1000 a day, and as much as it likes of the others.","properties":{"external_writes_per_hour":{"type":"integer","minimum":0,"maximum":9007199254740991,"description":"Writes outside, within an hour."},"external_writes_per_day":{"type":"integer","minimum":0,"maximum":9007199254740991,"description":"Writes outside, within 24 hours."},"egress_bytes_per_day":{"type":"integer","minimum":0,"maximum":9007199254740991,"description":"Bytes sent and received over HTTP, within 24 hours."},"model_tokens_per_day":{"type":"integer","minimum":0,"maximum":9007199254740991,"description":"Tokens read and written by models, within 24 hours."},"model_ms_per_day":{"type":"integer","minimum":0,"maximum":9007199254740991,"description":"Milliseconds of models at work, within 24 hours."}}}}};
+const schema348 = {"type":"object","additionalProperties":false,"description":"The most that each install may use. Where absent: 120 external writes an hour, 1000 a day, and as much as it likes of the others.","properties":{"external_writes_per_hour":{"type":"integer","minimum":0,"maximum":9007199254740991,"description":"Writes outside, within an hour."},"external_writes_per_day":{"type":"integer","minimum":0,"maximum":9007199254740991,"description":"Writes outside, within 24 hours."},"egress_bytes_per_day":{"type":"integer","minimum":0,"maximum":9007199254740991,"description":"Bytes sent and received over HTTP, within 24 hours."},"model_tokens_per_day":{"type":"integer","minimum":0,"maximum":9007199254740991,"description":"Tokens read and written by models, within 24 hours."},"model_ms_per_day":{"type":"integer","minimum":0,"maximum":9007199254740991,"description":"Milliseconds of models at work, within 24 hours."}}};
+const pattern296 = new RegExp("^(\\[[0-9a-fA-F:.]+\\]|[A-Za-z0-9.-]+):[0-9]{1,5}$", "u");
+const pattern300 = new RegExp("^(?!.*[?&]secret=)[^\\u0000-\\u001f]+$", "u");
+const schema343 = {"type":"object","additionalProperties":false,"description":"Model backends on this machine. lexical-v1 needs none.","properties":{"llama.cpp":{"type":"object","additionalProperties":false,"properties":{"generate_model_path":{"type":"string","minLength":1,"maxLength":4096,"description":"A GGUF file."},"embed_model_path":{"type":"string","minLength":1,"maxLength":4096,"description":"A GGUF file."},"threads":{"type":"integer","minimum":1,"maximum":256,"description":"Processor threads it may use. Absent: as many as it likes."}}},"ollama":{"$ref":"#/$defs/OpenAiBackendConfig"},"mlx":{"$ref":"#/$defs/OpenAiBackendConfig"},"foundation_models":{"$ref":"#/$defs/OpenAiBackendConfig"}}};
+const schema344 = {"type":"object","required":["base_url"],"additionalProperties":false,"description":"A server that speaks OpenAI's API.","properties":{"base_url":{"type":"string","maxLength":500,"pattern":"^https?://[^\\s\\u0000-\\u001f]+$","description":"E.g. http://127.0.0.1:11434/v1"},"generate_model":{"type":"string","minLength":1,"maxLength":200},"embed_model":{"type":"string","minLength":1,"maxLength":200}}};
 
-function validate221(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
+function validate223(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 let vErrors = null;
 let errors = 0;
-const evaluated0 = validate221.evaluated;
+const evaluated0 = validate223.evaluated;
 if(evaluated0.dynamicProps){
 evaluated0.props = undefined;
 }
@@ -69901,17 +70993,17 @@ vErrors.push(err48);
 }
 errors++;
 }
-validate221.errors = vErrors;
+validate223.errors = vErrors;
 return errors === 0;
 }
-validate221.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
+validate223.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
 
 
-function validate220(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
+function validate222(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 /*# sourceURL="https://openagents.dev/schemas/manifest/worker-config.json" */;
 let vErrors = null;
 let errors = 0;
-const evaluated0 = validate220.evaluated;
+const evaluated0 = validate222.evaluated;
 if(evaluated0.dynamicProps){
 evaluated0.props = undefined;
 }
@@ -69920,7 +71012,7 @@ evaluated0.items = undefined;
 }
 if(data && typeof data == "object" && !Array.isArray(data)){
 for(const key0 in data){
-if(!(func12.call(schema339.properties, key0))){
+if(!(func12.call(schema341.properties, key0))){
 const err0 = {instancePath,schemaPath:"#/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key0},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err0];
@@ -70210,7 +71302,7 @@ vErrors.push(err21);
 }
 errors++;
 }
-if(!pattern295.test(data8)){
+if(!pattern296.test(data8)){
 const err22 = {instancePath:instancePath+"/private_allow/" + i4,schemaPath:"#/properties/private_allow/items/pattern",keyword:"pattern",params:{pattern: "^(\\[[0-9a-fA-F:.]+\\]|[A-Za-z0-9.-]+):[0-9]{1,5}$"},message:"must match pattern \""+"^(\\[[0-9a-fA-F:.]+\\]|[A-Za-z0-9.-]+):[0-9]{1,5}$"+"\""};
 if(vErrors === null){
 vErrors = [err22];
@@ -70518,15 +71610,15 @@ errors++;
 }
 }
 if(data.backends !== undefined){
-if(!(validate221(data.backends, {instancePath:instancePath+"/backends",parentData:data,parentDataProperty:"backends",rootData,dynamicAnchors}))){
-vErrors = vErrors === null ? validate221.errors : vErrors.concat(validate221.errors);
+if(!(validate223(data.backends, {instancePath:instancePath+"/backends",parentData:data,parentDataProperty:"backends",rootData,dynamicAnchors}))){
+vErrors = vErrors === null ? validate223.errors : vErrors.concat(validate223.errors);
 errors = vErrors.length;
 }
 }
 if(data.aup !== undefined){
 let data18 = data.aup;
 if(!(((data18 === "strict") || (data18 === "balanced")) || (data18 === "permissive"))){
-const err47 = {instancePath:instancePath+"/aup",schemaPath:"#/properties/aup/enum",keyword:"enum",params:{allowedValues: schema339.properties.aup.enum},message:"must be equal to one of the allowed values"};
+const err47 = {instancePath:instancePath+"/aup",schemaPath:"#/properties/aup/enum",keyword:"enum",params:{allowedValues: schema341.properties.aup.enum},message:"must be equal to one of the allowed values"};
 if(vErrors === null){
 vErrors = [err47];
 }
@@ -70880,7 +71972,7 @@ vErrors.push(err76);
 }
 errors++;
 }
-if(!pattern299.test(data31)){
+if(!pattern300.test(data31)){
 const err77 = {instancePath:instancePath+"/signer",schemaPath:"#/properties/signer/pattern",keyword:"pattern",params:{pattern: "^(?!.*[?&]secret=)[^\\u0000-\\u001f]+$"},message:"must match pattern \""+"^(?!.*[?&]secret=)[^\\u0000-\\u001f]+$"+"\""};
 if(vErrors === null){
 vErrors = [err77];
@@ -70905,7 +71997,7 @@ errors++;
 if(data.log_level !== undefined){
 let data32 = data.log_level;
 if(!((((data32 === "error") || (data32 === "warn")) || (data32 === "info")) || (data32 === "debug"))){
-const err79 = {instancePath:instancePath+"/log_level",schemaPath:"#/properties/log_level/enum",keyword:"enum",params:{allowedValues: schema339.properties.log_level.enum},message:"must be equal to one of the allowed values"};
+const err79 = {instancePath:instancePath+"/log_level",schemaPath:"#/properties/log_level/enum",keyword:"enum",params:{allowedValues: schema341.properties.log_level.enum},message:"must be equal to one of the allowed values"};
 if(vErrors === null){
 vErrors = [err79];
 }
@@ -70961,20 +72053,20 @@ vErrors.push(err83);
 }
 errors++;
 }
-validate220.errors = vErrors;
+validate222.errors = vErrors;
 return errors === 0;
 }
-validate220.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
+validate222.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
 
-exports.isCompletionNoteEvent = validate223;
-const schema347 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/nostr/00001-note.json","title":"CompletionNoteEvent","description":"The note a worker posts when a run has ended: which upgrade and how it went, nothing of what it did.","type":"object","required":["id","pubkey","created_at","kind","tags","content","sig"],"additionalProperties":false,"properties":{"id":{"type":"string","pattern":"^[0-9a-f]{64}$"},"pubkey":{"type":"string","pattern":"^[0-9a-f]{64}$"},"created_at":{"type":"integer","minimum":0,"description":"Unix seconds."},"kind":{"const":1},"tags":{"type":"array","maxItems":2000,"items":{"type":"array","maxItems":64,"items":{"type":"string"}},"allOf":[{"type":"array","contains":{"type":"array","prefixItems":[{"const":"a"},{"type":"string","pattern":"^30051:[0-9a-f]{64}:"}],"minItems":2,"maxItems":2}},{"type":"array","contains":{"type":"array","prefixItems":[{"const":"e"},{"type":"string","pattern":"^[0-9a-f]{64}$"}],"minItems":2,"maxItems":2}},{"type":"array","contains":{"type":"array","prefixItems":[{"const":"x"},{"type":"string","pattern":"^[0-9a-f]{64}$"}],"minItems":2,"maxItems":2}},{"type":"array","contains":{"type":"array","prefixItems":[{"const":"i"},{"type":"string","minLength":1}],"minItems":2,"maxItems":2}},{"type":"array","contains":{"type":"array","prefixItems":[{"const":"version"},{"type":"string","minLength":1}],"minItems":2,"maxItems":2}},{"type":"array","contains":{"type":"array","prefixItems":[{"const":"title"},{"type":"string","minLength":1}],"minItems":2,"maxItems":2}},{"type":"array","contains":{"type":"array","prefixItems":[{"const":"status"},{"enum":["succeeded","failed"]}],"minItems":2,"maxItems":2}},{"type":"array","contains":{"const":["L","openagents.upgrade"]}},{"type":"array","contains":{"const":["l","completion","openagents.upgrade"]}}]},"content":{"type":"string","maxLength":131072},"sig":{"type":"string","pattern":"^[0-9a-f]{128}$"}}};
-const pattern303 = new RegExp("^30051:[0-9a-f]{64}:", "u");
+exports.isCompletionNoteEvent = validate225;
+const schema349 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/nostr/00001-note.json","title":"CompletionNoteEvent","description":"The note a worker posts when a run has ended: which upgrade and how it went, nothing of what it did.","type":"object","required":["id","pubkey","created_at","kind","tags","content","sig"],"additionalProperties":false,"properties":{"id":{"type":"string","pattern":"^[0-9a-f]{64}$"},"pubkey":{"type":"string","pattern":"^[0-9a-f]{64}$"},"created_at":{"type":"integer","minimum":0,"description":"Unix seconds."},"kind":{"const":1},"tags":{"type":"array","maxItems":2000,"items":{"type":"array","maxItems":64,"items":{"type":"string"}},"allOf":[{"type":"array","contains":{"type":"array","prefixItems":[{"const":"a"},{"type":"string","pattern":"^30051:[0-9a-f]{64}:"}],"minItems":2,"maxItems":2}},{"type":"array","contains":{"type":"array","prefixItems":[{"const":"e"},{"type":"string","pattern":"^[0-9a-f]{64}$"}],"minItems":2,"maxItems":2}},{"type":"array","contains":{"type":"array","prefixItems":[{"const":"x"},{"type":"string","pattern":"^[0-9a-f]{64}$"}],"minItems":2,"maxItems":2}},{"type":"array","contains":{"type":"array","prefixItems":[{"const":"i"},{"type":"string","minLength":1}],"minItems":2,"maxItems":2}},{"type":"array","contains":{"type":"array","prefixItems":[{"const":"version"},{"type":"string","minLength":1}],"minItems":2,"maxItems":2}},{"type":"array","contains":{"type":"array","prefixItems":[{"const":"title"},{"type":"string","minLength":1}],"minItems":2,"maxItems":2}},{"type":"array","contains":{"type":"array","prefixItems":[{"const":"status"},{"enum":["succeeded","failed"]}],"minItems":2,"maxItems":2}},{"type":"array","contains":{"const":["L","openagents.upgrade"]}},{"type":"array","contains":{"const":["l","completion","openagents.upgrade"]}}]},"content":{"type":"string","maxLength":131072},"sig":{"type":"string","pattern":"^[0-9a-f]{128}$"}}};
+const pattern304 = new RegExp("^30051:[0-9a-f]{64}:", "u");
 
-function validate223(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
+function validate225(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 /*# sourceURL="https://openagents.dev/schemas/nostr/00001-note.json" */;
 let vErrors = null;
 let errors = 0;
-const evaluated0 = validate223.evaluated;
+const evaluated0 = validate225.evaluated;
 if(evaluated0.dynamicProps){
 evaluated0.props = undefined;
 }
@@ -71196,7 +72288,7 @@ errors++;
 if(len1 > 1){
 let data7 = data5[1];
 if(typeof data7 === "string"){
-if(!pattern303.test(data7)){
+if(!pattern304.test(data7)){
 const err18 = {instancePath:instancePath+"/tags/" + i0+"/1",schemaPath:"#/properties/tags/allOf/0/contains/prefixItems/1/pattern",keyword:"pattern",params:{pattern: "^30051:[0-9a-f]{64}:"},message:"must match pattern \""+"^30051:[0-9a-f]{64}:"+"\""};
 if(vErrors === null){
 vErrors = [err18];
@@ -71874,7 +72966,7 @@ errors++;
 if(len13 > 1){
 let data25 = data23[1];
 if(!((data25 === "succeeded") || (data25 === "failed"))){
-const err66 = {instancePath:instancePath+"/tags/" + i6+"/1",schemaPath:"#/properties/tags/allOf/6/contains/prefixItems/1/enum",keyword:"enum",params:{allowedValues: schema347.properties.tags.allOf[6].contains.prefixItems[1].enum},message:"must be equal to one of the allowed values"};
+const err66 = {instancePath:instancePath+"/tags/" + i6+"/1",schemaPath:"#/properties/tags/allOf/6/contains/prefixItems/1/enum",keyword:"enum",params:{allowedValues: schema349.properties.tags.allOf[6].contains.prefixItems[1].enum},message:"must be equal to one of the allowed values"};
 if(vErrors === null){
 vErrors = [err66];
 }
@@ -71937,8 +73029,8 @@ const _errs68 = errors;
 const len14 = data4.length;
 for(let i7=0; i7<len14; i7++){
 const _errs69 = errors;
-if(!func0(data4[i7], schema347.properties.tags.allOf[7].contains.const)){
-const err70 = {instancePath:instancePath+"/tags/" + i7,schemaPath:"#/properties/tags/allOf/7/contains/const",keyword:"const",params:{allowedValue: schema347.properties.tags.allOf[7].contains.const},message:"must be equal to constant"};
+if(!func0(data4[i7], schema349.properties.tags.allOf[7].contains.const)){
+const err70 = {instancePath:instancePath+"/tags/" + i7,schemaPath:"#/properties/tags/allOf/7/contains/const",keyword:"const",params:{allowedValue: schema349.properties.tags.allOf[7].contains.const},message:"must be equal to constant"};
 if(vErrors === null){
 vErrors = [err70];
 }
@@ -71989,8 +73081,8 @@ const _errs72 = errors;
 const len15 = data4.length;
 for(let i8=0; i8<len15; i8++){
 const _errs73 = errors;
-if(!func0(data4[i8], schema347.properties.tags.allOf[8].contains.const)){
-const err73 = {instancePath:instancePath+"/tags/" + i8,schemaPath:"#/properties/tags/allOf/8/contains/const",keyword:"const",params:{allowedValue: schema347.properties.tags.allOf[8].contains.const},message:"must be equal to constant"};
+if(!func0(data4[i8], schema349.properties.tags.allOf[8].contains.const)){
+const err73 = {instancePath:instancePath+"/tags/" + i8,schemaPath:"#/properties/tags/allOf/8/contains/const",keyword:"const",params:{allowedValue: schema349.properties.tags.allOf[8].contains.const},message:"must be equal to constant"};
 if(vErrors === null){
 vErrors = [err73];
 }
@@ -72159,19 +73251,19 @@ vErrors.push(err85);
 }
 errors++;
 }
-validate223.errors = vErrors;
+validate225.errors = vErrors;
 return errors === 0;
 }
-validate223.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
+validate225.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
 
-exports.isFollowListEvent = validate224;
-const schema348 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/nostr/00003-follows.json","title":"FollowListEvent","description":"Whom one key follows (NIP-02): an option of reputation's web of trust.","type":"object","required":["id","pubkey","created_at","kind","tags","content","sig"],"additionalProperties":false,"properties":{"id":{"type":"string","pattern":"^[0-9a-f]{64}$"},"pubkey":{"type":"string","pattern":"^[0-9a-f]{64}$"},"created_at":{"type":"integer","minimum":0,"description":"Unix seconds."},"kind":{"const":3},"tags":{"type":"array","maxItems":2000,"items":{"type":"array","maxItems":64,"items":{"type":"string"}},"allOf":[{"type":"array","items":{"type":"array","minItems":1}}]},"content":{"type":"string","maxLength":131072},"sig":{"type":"string","pattern":"^[0-9a-f]{128}$"}}};
+exports.isFollowListEvent = validate226;
+const schema350 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/nostr/00003-follows.json","title":"FollowListEvent","description":"Whom one key follows (NIP-02): an option of reputation's web of trust.","type":"object","required":["id","pubkey","created_at","kind","tags","content","sig"],"additionalProperties":false,"properties":{"id":{"type":"string","pattern":"^[0-9a-f]{64}$"},"pubkey":{"type":"string","pattern":"^[0-9a-f]{64}$"},"created_at":{"type":"integer","minimum":0,"description":"Unix seconds."},"kind":{"const":3},"tags":{"type":"array","maxItems":2000,"items":{"type":"array","maxItems":64,"items":{"type":"string"}},"allOf":[{"type":"array","items":{"type":"array","minItems":1}}]},"content":{"type":"string","maxLength":131072},"sig":{"type":"string","pattern":"^[0-9a-f]{128}$"}}};
 
-function validate224(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
+function validate226(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 /*# sourceURL="https://openagents.dev/schemas/nostr/00003-follows.json" */;
 let vErrors = null;
 let errors = 0;
-const evaluated0 = validate224.evaluated;
+const evaluated0 = validate226.evaluated;
 if(evaluated0.dynamicProps){
 evaluated0.props = undefined;
 }
@@ -72511,19 +73603,19 @@ vErrors.push(err27);
 }
 errors++;
 }
-validate224.errors = vErrors;
+validate226.errors = vErrors;
 return errors === 0;
 }
-validate224.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
+validate226.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
 
-exports.isReportEvent = validate225;
-const schema349 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/nostr/01984-report.json","title":"ReportEvent","description":"A report of a listing for moderators (NIP-56).","type":"object","required":["id","pubkey","created_at","kind","tags","content","sig"],"additionalProperties":false,"properties":{"id":{"type":"string","pattern":"^[0-9a-f]{64}$"},"pubkey":{"type":"string","pattern":"^[0-9a-f]{64}$"},"created_at":{"type":"integer","minimum":0,"description":"Unix seconds."},"kind":{"const":1984},"tags":{"type":"array","maxItems":2000,"items":{"type":"array","maxItems":64,"items":{"type":"string"}},"allOf":[{"type":"array","contains":{"anyOf":[{"type":"array","prefixItems":[{"const":"a"},{"type":"string","pattern":"^30051:[0-9a-f]{64}:[a-z0-9_.-]{1,128}$"}],"minItems":2,"maxItems":2},{"type":"array","prefixItems":[{"const":"a"},{"type":"string","pattern":"^30051:[0-9a-f]{64}:[a-z0-9_.-]{1,128}$"},{"type":"string"}],"minItems":3,"maxItems":3},{"type":"array","prefixItems":[{"const":"a"},{"type":"string","pattern":"^30051:[0-9a-f]{64}:[a-z0-9_.-]{1,128}$"},{"type":"string"},{"type":"string"}],"minItems":4,"maxItems":4}]}},{"type":"array","contains":{"type":"array","prefixItems":[{"const":"p"},{"type":"string","pattern":"^[0-9a-f]{64}$"},{"enum":["malware","spam","illegal","impersonation","nudity","profanity","other"]}],"minItems":3,"maxItems":3}}]},"content":{"type":"string","maxLength":2000},"sig":{"type":"string","pattern":"^[0-9a-f]{128}$"}}};
+exports.isReportEvent = validate227;
+const schema351 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/nostr/01984-report.json","title":"ReportEvent","description":"A report of a listing for moderators (NIP-56).","type":"object","required":["id","pubkey","created_at","kind","tags","content","sig"],"additionalProperties":false,"properties":{"id":{"type":"string","pattern":"^[0-9a-f]{64}$"},"pubkey":{"type":"string","pattern":"^[0-9a-f]{64}$"},"created_at":{"type":"integer","minimum":0,"description":"Unix seconds."},"kind":{"const":1984},"tags":{"type":"array","maxItems":2000,"items":{"type":"array","maxItems":64,"items":{"type":"string"}},"allOf":[{"type":"array","contains":{"anyOf":[{"type":"array","prefixItems":[{"const":"a"},{"type":"string","pattern":"^30051:[0-9a-f]{64}:[a-z0-9_.-]{1,128}$"}],"minItems":2,"maxItems":2},{"type":"array","prefixItems":[{"const":"a"},{"type":"string","pattern":"^30051:[0-9a-f]{64}:[a-z0-9_.-]{1,128}$"},{"type":"string"}],"minItems":3,"maxItems":3},{"type":"array","prefixItems":[{"const":"a"},{"type":"string","pattern":"^30051:[0-9a-f]{64}:[a-z0-9_.-]{1,128}$"},{"type":"string"},{"type":"string"}],"minItems":4,"maxItems":4}]}},{"type":"array","contains":{"type":"array","prefixItems":[{"const":"p"},{"type":"string","pattern":"^[0-9a-f]{64}$"},{"enum":["malware","spam","illegal","impersonation","nudity","profanity","other"]}],"minItems":3,"maxItems":3}}]},"content":{"type":"string","maxLength":2000},"sig":{"type":"string","pattern":"^[0-9a-f]{128}$"}}};
 
-function validate225(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
+function validate227(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 /*# sourceURL="https://openagents.dev/schemas/nostr/01984-report.json" */;
 let vErrors = null;
 let errors = 0;
-const evaluated0 = validate225.evaluated;
+const evaluated0 = validate227.evaluated;
 if(evaluated0.dynamicProps){
 evaluated0.props = undefined;
 }
@@ -73104,7 +74196,7 @@ errors++;
 if(len5 > 2){
 let data18 = data15[2];
 if(!(((((((data18 === "malware") || (data18 === "spam")) || (data18 === "illegal")) || (data18 === "impersonation")) || (data18 === "nudity")) || (data18 === "profanity")) || (data18 === "other"))){
-const err44 = {instancePath:instancePath+"/tags/" + i1+"/2",schemaPath:"#/properties/tags/allOf/1/contains/prefixItems/2/enum",keyword:"enum",params:{allowedValues: schema349.properties.tags.allOf[1].contains.prefixItems[2].enum},message:"must be equal to one of the allowed values"};
+const err44 = {instancePath:instancePath+"/tags/" + i1+"/2",schemaPath:"#/properties/tags/allOf/1/contains/prefixItems/2/enum",keyword:"enum",params:{allowedValues: schema351.properties.tags.allOf[1].contains.prefixItems[2].enum},message:"must be equal to one of the allowed values"};
 if(vErrors === null){
 vErrors = [err44];
 }
@@ -73285,19 +74377,19 @@ vErrors.push(err57);
 }
 errors++;
 }
-validate225.errors = vErrors;
+validate227.errors = vErrors;
 return errors === 0;
 }
-validate225.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
+validate227.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
 
-exports.isModerationLabelEvent = validate226;
-const schema350 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/nostr/01985-moderation.json","title":"ModerationLabelEvent","description":"A moderator's decision about a listing (a), an event (e) or a key (p), or an author's appeal. When it ends is not in NIP-40's tag: relays keep what was decided.","type":"object","required":["id","pubkey","created_at","kind","tags","content","sig"],"additionalProperties":false,"properties":{"id":{"type":"string","pattern":"^[0-9a-f]{64}$"},"pubkey":{"type":"string","pattern":"^[0-9a-f]{64}$"},"created_at":{"type":"integer","minimum":0,"description":"Unix seconds."},"kind":{"const":1985},"tags":{"type":"array","maxItems":2000,"items":{"type":"array","maxItems":64,"items":{"type":"string"}},"allOf":[{"type":"array","contains":{"const":["L","openagents.upgrade"]}},{"type":"array","contains":{"const":["l","moderation","openagents.upgrade"]}},{"type":"array","contains":{"const":["L","openagents.moderation"]}},{"type":"array","contains":{"type":"array","prefixItems":[{"const":"l"},{"enum":["hold","label","take_down","feature","restore","uphold","dismiss","appeal"]},{"const":"openagents.moderation"}],"minItems":3,"maxItems":3}},{"type":"array","contains":{"anyOf":[{"anyOf":[{"type":"array","prefixItems":[{"const":"a"},{"type":"string","pattern":"^30051:[0-9a-f]{64}:[a-z0-9_.-]{1,128}$"}],"minItems":2,"maxItems":2},{"type":"array","prefixItems":[{"const":"a"},{"type":"string","pattern":"^30051:[0-9a-f]{64}:[a-z0-9_.-]{1,128}$"},{"type":"string"}],"minItems":3,"maxItems":3}]},{"anyOf":[{"type":"array","prefixItems":[{"enum":["e","p"]},{"type":"string","pattern":"^[0-9a-f]{64}$"}],"minItems":2,"maxItems":2},{"type":"array","prefixItems":[{"enum":["e","p"]},{"type":"string","pattern":"^[0-9a-f]{64}$"},{"type":"string"}],"minItems":3,"maxItems":3}]}]}},{"type":"array","not":{"type":"array","contains":{"type":"array","prefixItems":[{"const":"reason"},{"type":"string","not":{"enum":["malware","credential_theft","data_exfiltration","undeclared_behaviour","impersonation","infringement","illegal","prohibited_use","key_compromised","deceptive_pricing","spam","sensitive","broken","quality","disputed","other"]}}],"minItems":2,"maxItems":2}}},{"type":"array","not":{"type":"array","contains":{"type":"array","prefixItems":[{"const":"status"},{"type":"string","not":{"enum":["reviewed","unmaintained","sensitive","disputed","misleading","risky","unsafe"]}}],"minItems":2,"maxItems":2}}},{"type":"array","not":{"type":"array","contains":{"type":"array","prefixItems":[{"const":"blast_radius"},{"type":"string","not":{"enum":["none","output","files","accounts","money","machine"]}}],"minItems":2,"maxItems":2}}}]},"content":{"type":"string","maxLength":2000},"sig":{"type":"string","pattern":"^[0-9a-f]{128}$"}}};
+exports.isModerationLabelEvent = validate228;
+const schema352 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/nostr/01985-moderation.json","title":"ModerationLabelEvent","description":"A moderator's decision about a listing (a), an event (e) or a key (p), or an author's appeal. When it ends is not in NIP-40's tag: relays keep what was decided.","type":"object","required":["id","pubkey","created_at","kind","tags","content","sig"],"additionalProperties":false,"properties":{"id":{"type":"string","pattern":"^[0-9a-f]{64}$"},"pubkey":{"type":"string","pattern":"^[0-9a-f]{64}$"},"created_at":{"type":"integer","minimum":0,"description":"Unix seconds."},"kind":{"const":1985},"tags":{"type":"array","maxItems":2000,"items":{"type":"array","maxItems":64,"items":{"type":"string"}},"allOf":[{"type":"array","contains":{"const":["L","openagents.upgrade"]}},{"type":"array","contains":{"const":["l","moderation","openagents.upgrade"]}},{"type":"array","contains":{"const":["L","openagents.moderation"]}},{"type":"array","contains":{"type":"array","prefixItems":[{"const":"l"},{"enum":["hold","label","take_down","feature","restore","uphold","dismiss","appeal"]},{"const":"openagents.moderation"}],"minItems":3,"maxItems":3}},{"type":"array","contains":{"anyOf":[{"anyOf":[{"type":"array","prefixItems":[{"const":"a"},{"type":"string","pattern":"^30051:[0-9a-f]{64}:[a-z0-9_.-]{1,128}$"}],"minItems":2,"maxItems":2},{"type":"array","prefixItems":[{"const":"a"},{"type":"string","pattern":"^30051:[0-9a-f]{64}:[a-z0-9_.-]{1,128}$"},{"type":"string"}],"minItems":3,"maxItems":3}]},{"anyOf":[{"type":"array","prefixItems":[{"enum":["e","p"]},{"type":"string","pattern":"^[0-9a-f]{64}$"}],"minItems":2,"maxItems":2},{"type":"array","prefixItems":[{"enum":["e","p"]},{"type":"string","pattern":"^[0-9a-f]{64}$"},{"type":"string"}],"minItems":3,"maxItems":3}]}]}},{"type":"array","not":{"type":"array","contains":{"type":"array","prefixItems":[{"const":"reason"},{"type":"string","not":{"enum":["malware","credential_theft","data_exfiltration","undeclared_behaviour","impersonation","infringement","illegal","prohibited_use","key_compromised","deceptive_pricing","spam","sensitive","broken","quality","disputed","other"]}}],"minItems":2,"maxItems":2}}},{"type":"array","not":{"type":"array","contains":{"type":"array","prefixItems":[{"const":"status"},{"type":"string","not":{"enum":["reviewed","unmaintained","sensitive","disputed","misleading","risky","unsafe"]}}],"minItems":2,"maxItems":2}}},{"type":"array","not":{"type":"array","contains":{"type":"array","prefixItems":[{"const":"blast_radius"},{"type":"string","not":{"enum":["none","output","files","accounts","money","machine"]}}],"minItems":2,"maxItems":2}}}]},"content":{"type":"string","maxLength":2000},"sig":{"type":"string","pattern":"^[0-9a-f]{128}$"}}};
 
-function validate226(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
+function validate228(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 /*# sourceURL="https://openagents.dev/schemas/nostr/01985-moderation.json" */;
 let vErrors = null;
 let errors = 0;
-const evaluated0 = validate226.evaluated;
+const evaluated0 = validate228.evaluated;
 if(evaluated0.dynamicProps){
 evaluated0.props = undefined;
 }
@@ -73481,8 +74573,8 @@ const _errs13 = errors;
 const len0 = data4.length;
 for(let i0=0; i0<len0; i0++){
 const _errs14 = errors;
-if(!func0(data4[i0], schema350.properties.tags.allOf[0].contains.const)){
-const err15 = {instancePath:instancePath+"/tags/" + i0,schemaPath:"#/properties/tags/allOf/0/contains/const",keyword:"const",params:{allowedValue: schema350.properties.tags.allOf[0].contains.const},message:"must be equal to constant"};
+if(!func0(data4[i0], schema352.properties.tags.allOf[0].contains.const)){
+const err15 = {instancePath:instancePath+"/tags/" + i0,schemaPath:"#/properties/tags/allOf/0/contains/const",keyword:"const",params:{allowedValue: schema352.properties.tags.allOf[0].contains.const},message:"must be equal to constant"};
 if(vErrors === null){
 vErrors = [err15];
 }
@@ -73533,8 +74625,8 @@ const _errs17 = errors;
 const len1 = data4.length;
 for(let i1=0; i1<len1; i1++){
 const _errs18 = errors;
-if(!func0(data4[i1], schema350.properties.tags.allOf[1].contains.const)){
-const err18 = {instancePath:instancePath+"/tags/" + i1,schemaPath:"#/properties/tags/allOf/1/contains/const",keyword:"const",params:{allowedValue: schema350.properties.tags.allOf[1].contains.const},message:"must be equal to constant"};
+if(!func0(data4[i1], schema352.properties.tags.allOf[1].contains.const)){
+const err18 = {instancePath:instancePath+"/tags/" + i1,schemaPath:"#/properties/tags/allOf/1/contains/const",keyword:"const",params:{allowedValue: schema352.properties.tags.allOf[1].contains.const},message:"must be equal to constant"};
 if(vErrors === null){
 vErrors = [err18];
 }
@@ -73585,8 +74677,8 @@ const _errs21 = errors;
 const len2 = data4.length;
 for(let i2=0; i2<len2; i2++){
 const _errs22 = errors;
-if(!func0(data4[i2], schema350.properties.tags.allOf[2].contains.const)){
-const err21 = {instancePath:instancePath+"/tags/" + i2,schemaPath:"#/properties/tags/allOf/2/contains/const",keyword:"const",params:{allowedValue: schema350.properties.tags.allOf[2].contains.const},message:"must be equal to constant"};
+if(!func0(data4[i2], schema352.properties.tags.allOf[2].contains.const)){
+const err21 = {instancePath:instancePath+"/tags/" + i2,schemaPath:"#/properties/tags/allOf/2/contains/const",keyword:"const",params:{allowedValue: schema352.properties.tags.allOf[2].contains.const},message:"must be equal to constant"};
 if(vErrors === null){
 vErrors = [err21];
 }
@@ -73675,7 +74767,7 @@ errors++;
 if(len4 > 1){
 let data10 = data8[1];
 if(!((((((((data10 === "hold") || (data10 === "label")) || (data10 === "take_down")) || (data10 === "feature")) || (data10 === "restore")) || (data10 === "uphold")) || (data10 === "dismiss")) || (data10 === "appeal"))){
-const err27 = {instancePath:instancePath+"/tags/" + i3+"/1",schemaPath:"#/properties/tags/allOf/3/contains/prefixItems/1/enum",keyword:"enum",params:{allowedValues: schema350.properties.tags.allOf[3].contains.prefixItems[1].enum},message:"must be equal to one of the allowed values"};
+const err27 = {instancePath:instancePath+"/tags/" + i3+"/1",schemaPath:"#/properties/tags/allOf/3/contains/prefixItems/1/enum",keyword:"enum",params:{allowedValues: schema352.properties.tags.allOf[3].contains.prefixItems[1].enum},message:"must be equal to one of the allowed values"};
 if(vErrors === null){
 vErrors = [err27];
 }
@@ -73974,7 +75066,7 @@ const len8 = data12.length;
 if(len8 > 0){
 let data18 = data12[0];
 if(!((data18 === "e") || (data18 === "p"))){
-const err48 = {instancePath:instancePath+"/tags/" + i4+"/0",schemaPath:"#/properties/tags/allOf/4/contains/anyOf/1/anyOf/0/prefixItems/0/enum",keyword:"enum",params:{allowedValues: schema350.properties.tags.allOf[4].contains.anyOf[1].anyOf[0].prefixItems[0].enum},message:"must be equal to one of the allowed values"};
+const err48 = {instancePath:instancePath+"/tags/" + i4+"/0",schemaPath:"#/properties/tags/allOf/4/contains/anyOf/1/anyOf/0/prefixItems/0/enum",keyword:"enum",params:{allowedValues: schema352.properties.tags.allOf[4].contains.anyOf[1].anyOf[0].prefixItems[0].enum},message:"must be equal to one of the allowed values"};
 if(vErrors === null){
 vErrors = [err48];
 }
@@ -74051,7 +75143,7 @@ const len9 = data12.length;
 if(len9 > 0){
 let data20 = data12[0];
 if(!((data20 === "e") || (data20 === "p"))){
-const err54 = {instancePath:instancePath+"/tags/" + i4+"/0",schemaPath:"#/properties/tags/allOf/4/contains/anyOf/1/anyOf/1/prefixItems/0/enum",keyword:"enum",params:{allowedValues: schema350.properties.tags.allOf[4].contains.anyOf[1].anyOf[1].prefixItems[0].enum},message:"must be equal to one of the allowed values"};
+const err54 = {instancePath:instancePath+"/tags/" + i4+"/0",schemaPath:"#/properties/tags/allOf/4/contains/anyOf/1/anyOf/1/prefixItems/0/enum",keyword:"enum",params:{allowedValues: schema352.properties.tags.allOf[4].contains.anyOf[1].anyOf[1].prefixItems[0].enum},message:"must be equal to one of the allowed values"};
 if(vErrors === null){
 vErrors = [err54];
 }
@@ -74874,19 +75966,19 @@ vErrors.push(err105);
 }
 errors++;
 }
-validate226.errors = vErrors;
+validate228.errors = vErrors;
 return errors === 0;
 }
-validate226.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
+validate228.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
 
-exports.isRunAttestationEvent = validate227;
-const schema351 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/nostr/01985-run-attestation.json","title":"RunAttestationEvent","description":"A worker's word that one run of one release succeeded there; nothing of what it did.","type":"object","required":["id","pubkey","created_at","kind","tags","content","sig"],"additionalProperties":false,"properties":{"id":{"type":"string","pattern":"^[0-9a-f]{64}$"},"pubkey":{"type":"string","pattern":"^[0-9a-f]{64}$"},"created_at":{"type":"integer","minimum":0,"description":"Unix seconds."},"kind":{"const":1985},"tags":{"type":"array","maxItems":2000,"items":{"type":"array","maxItems":64,"items":{"type":"string"}},"allOf":[{"type":"array","contains":{"const":["L","openagents.upgrade"]}},{"type":"array","contains":{"const":["l","run-succeeded","openagents.upgrade"]}},{"type":"array","contains":{"type":"array","prefixItems":[{"const":"a"},{"type":"string","pattern":"^30051:[0-9a-f]{64}:[a-z0-9_.-]{1,128}$"}],"minItems":2,"maxItems":2}},{"type":"array","contains":{"type":"array","prefixItems":[{"const":"e"},{"type":"string","pattern":"^[0-9a-f]{64}$"}],"minItems":2,"maxItems":2}},{"type":"array","contains":{"type":"array","prefixItems":[{"const":"x"},{"type":"string","pattern":"^[0-9a-f]{64}$"}],"minItems":2,"maxItems":2}},{"type":"array","contains":{"type":"array","prefixItems":[{"const":"run"},{"type":"string","pattern":"^[0-9a-f]{64}$"}],"minItems":2,"maxItems":2}}]},"content":{"type":"string","maxLength":0},"sig":{"type":"string","pattern":"^[0-9a-f]{128}$"}}};
+exports.isRunAttestationEvent = validate229;
+const schema353 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/nostr/01985-run-attestation.json","title":"RunAttestationEvent","description":"A worker's word that one run of one release succeeded there; nothing of what it did.","type":"object","required":["id","pubkey","created_at","kind","tags","content","sig"],"additionalProperties":false,"properties":{"id":{"type":"string","pattern":"^[0-9a-f]{64}$"},"pubkey":{"type":"string","pattern":"^[0-9a-f]{64}$"},"created_at":{"type":"integer","minimum":0,"description":"Unix seconds."},"kind":{"const":1985},"tags":{"type":"array","maxItems":2000,"items":{"type":"array","maxItems":64,"items":{"type":"string"}},"allOf":[{"type":"array","contains":{"const":["L","openagents.upgrade"]}},{"type":"array","contains":{"const":["l","run-succeeded","openagents.upgrade"]}},{"type":"array","contains":{"type":"array","prefixItems":[{"const":"a"},{"type":"string","pattern":"^30051:[0-9a-f]{64}:[a-z0-9_.-]{1,128}$"}],"minItems":2,"maxItems":2}},{"type":"array","contains":{"type":"array","prefixItems":[{"const":"e"},{"type":"string","pattern":"^[0-9a-f]{64}$"}],"minItems":2,"maxItems":2}},{"type":"array","contains":{"type":"array","prefixItems":[{"const":"x"},{"type":"string","pattern":"^[0-9a-f]{64}$"}],"minItems":2,"maxItems":2}},{"type":"array","contains":{"type":"array","prefixItems":[{"const":"run"},{"type":"string","pattern":"^[0-9a-f]{64}$"}],"minItems":2,"maxItems":2}}]},"content":{"type":"string","maxLength":0},"sig":{"type":"string","pattern":"^[0-9a-f]{128}$"}}};
 
-function validate227(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
+function validate229(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 /*# sourceURL="https://openagents.dev/schemas/nostr/01985-run-attestation.json" */;
 let vErrors = null;
 let errors = 0;
-const evaluated0 = validate227.evaluated;
+const evaluated0 = validate229.evaluated;
 if(evaluated0.dynamicProps){
 evaluated0.props = undefined;
 }
@@ -75070,8 +76162,8 @@ const _errs13 = errors;
 const len0 = data4.length;
 for(let i0=0; i0<len0; i0++){
 const _errs14 = errors;
-if(!func0(data4[i0], schema351.properties.tags.allOf[0].contains.const)){
-const err15 = {instancePath:instancePath+"/tags/" + i0,schemaPath:"#/properties/tags/allOf/0/contains/const",keyword:"const",params:{allowedValue: schema351.properties.tags.allOf[0].contains.const},message:"must be equal to constant"};
+if(!func0(data4[i0], schema353.properties.tags.allOf[0].contains.const)){
+const err15 = {instancePath:instancePath+"/tags/" + i0,schemaPath:"#/properties/tags/allOf/0/contains/const",keyword:"const",params:{allowedValue: schema353.properties.tags.allOf[0].contains.const},message:"must be equal to constant"};
 if(vErrors === null){
 vErrors = [err15];
 }
@@ -75122,8 +76214,8 @@ const _errs17 = errors;
 const len1 = data4.length;
 for(let i1=0; i1<len1; i1++){
 const _errs18 = errors;
-if(!func0(data4[i1], schema351.properties.tags.allOf[1].contains.const)){
-const err18 = {instancePath:instancePath+"/tags/" + i1,schemaPath:"#/properties/tags/allOf/1/contains/const",keyword:"const",params:{allowedValue: schema351.properties.tags.allOf[1].contains.const},message:"must be equal to constant"};
+if(!func0(data4[i1], schema353.properties.tags.allOf[1].contains.const)){
+const err18 = {instancePath:instancePath+"/tags/" + i1,schemaPath:"#/properties/tags/allOf/1/contains/const",keyword:"const",params:{allowedValue: schema353.properties.tags.allOf[1].contains.const},message:"must be equal to constant"};
 if(vErrors === null){
 vErrors = [err18];
 }
@@ -75744,19 +76836,19 @@ vErrors.push(err62);
 }
 errors++;
 }
-validate227.errors = vErrors;
+validate229.errors = vErrors;
 return errors === 0;
 }
-validate227.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
+validate229.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
 
-exports.isKeyRotationEvent = validate228;
-const schema352 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/nostr/03164-key-rotation.json","title":"KeyRotationEvent","description":"A statement about its signer's own key, its content a KeyRotationContent. Label key-rotation: p names the successor. Label key-acceptance: p names the key that is succeeded; it stands inside a rotation as its proof. Label key-revocation: the key has none.","type":"object","required":["id","pubkey","created_at","kind","tags","content","sig"],"additionalProperties":false,"properties":{"id":{"type":"string","pattern":"^[0-9a-f]{64}$"},"pubkey":{"type":"string","pattern":"^[0-9a-f]{64}$"},"created_at":{"type":"integer","minimum":0,"description":"Unix seconds."},"kind":{"const":3164},"tags":{"type":"array","maxItems":2000,"items":{"type":"array","maxItems":64,"items":{"type":"string"}},"allOf":[{"type":"array","contains":{"const":["L","openagents.upgrade"]}},{"type":"array","contains":{"type":"array","prefixItems":[{"const":"l"},{"enum":["key-rotation","key-acceptance","key-revocation"]},{"const":"openagents.upgrade"}],"minItems":3,"maxItems":3}}]},"content":{"type":"string","maxLength":131072},"sig":{"type":"string","pattern":"^[0-9a-f]{128}$"}}};
+exports.isKeyRotationEvent = validate230;
+const schema354 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/nostr/03164-key-rotation.json","title":"KeyRotationEvent","description":"A statement about its signer's own key, its content a KeyRotationContent. Label key-rotation: p names the successor. Label key-acceptance: p names the key that is succeeded; it stands inside a rotation as its proof. Label key-revocation: the key has none.","type":"object","required":["id","pubkey","created_at","kind","tags","content","sig"],"additionalProperties":false,"properties":{"id":{"type":"string","pattern":"^[0-9a-f]{64}$"},"pubkey":{"type":"string","pattern":"^[0-9a-f]{64}$"},"created_at":{"type":"integer","minimum":0,"description":"Unix seconds."},"kind":{"const":3164},"tags":{"type":"array","maxItems":2000,"items":{"type":"array","maxItems":64,"items":{"type":"string"}},"allOf":[{"type":"array","contains":{"const":["L","openagents.upgrade"]}},{"type":"array","contains":{"type":"array","prefixItems":[{"const":"l"},{"enum":["key-rotation","key-acceptance","key-revocation"]},{"const":"openagents.upgrade"}],"minItems":3,"maxItems":3}}]},"content":{"type":"string","maxLength":131072},"sig":{"type":"string","pattern":"^[0-9a-f]{128}$"}}};
 
-function validate228(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
+function validate230(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 /*# sourceURL="https://openagents.dev/schemas/nostr/03164-key-rotation.json" */;
 let vErrors = null;
 let errors = 0;
-const evaluated0 = validate228.evaluated;
+const evaluated0 = validate230.evaluated;
 if(evaluated0.dynamicProps){
 evaluated0.props = undefined;
 }
@@ -75940,8 +77032,8 @@ const _errs13 = errors;
 const len0 = data4.length;
 for(let i0=0; i0<len0; i0++){
 const _errs14 = errors;
-if(!func0(data4[i0], schema352.properties.tags.allOf[0].contains.const)){
-const err15 = {instancePath:instancePath+"/tags/" + i0,schemaPath:"#/properties/tags/allOf/0/contains/const",keyword:"const",params:{allowedValue: schema352.properties.tags.allOf[0].contains.const},message:"must be equal to constant"};
+if(!func0(data4[i0], schema354.properties.tags.allOf[0].contains.const)){
+const err15 = {instancePath:instancePath+"/tags/" + i0,schemaPath:"#/properties/tags/allOf/0/contains/const",keyword:"const",params:{allowedValue: schema354.properties.tags.allOf[0].contains.const},message:"must be equal to constant"};
 if(vErrors === null){
 vErrors = [err15];
 }
@@ -76030,7 +77122,7 @@ errors++;
 if(len2 > 1){
 let data8 = data6[1];
 if(!(((data8 === "key-rotation") || (data8 === "key-acceptance")) || (data8 === "key-revocation"))){
-const err21 = {instancePath:instancePath+"/tags/" + i1+"/1",schemaPath:"#/properties/tags/allOf/1/contains/prefixItems/1/enum",keyword:"enum",params:{allowedValues: schema352.properties.tags.allOf[1].contains.prefixItems[1].enum},message:"must be equal to one of the allowed values"};
+const err21 = {instancePath:instancePath+"/tags/" + i1+"/1",schemaPath:"#/properties/tags/allOf/1/contains/prefixItems/1/enum",keyword:"enum",params:{allowedValues: schema354.properties.tags.allOf[1].contains.prefixItems[1].enum},message:"must be equal to one of the allowed values"};
 if(vErrors === null){
 vErrors = [err21];
 }
@@ -76223,20 +77315,20 @@ vErrors.push(err35);
 }
 errors++;
 }
-validate228.errors = vErrors;
+validate230.errors = vErrors;
 return errors === 0;
 }
-validate228.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
+validate230.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
 
-exports.isZapReceiptEvent = validate229;
-const schema353 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/nostr/09735-zap.json","title":"ZapReceiptEvent","description":"A zap receipt for a listing (NIP-57), signed by the recipient's LNURL provider.","type":"object","required":["id","pubkey","created_at","kind","tags","content","sig"],"additionalProperties":false,"properties":{"id":{"type":"string","pattern":"^[0-9a-f]{64}$"},"pubkey":{"type":"string","pattern":"^[0-9a-f]{64}$"},"created_at":{"type":"integer","minimum":0,"description":"Unix seconds."},"kind":{"const":9735},"tags":{"type":"array","maxItems":2000,"items":{"type":"array","maxItems":64,"items":{"type":"string"}},"allOf":[{"type":"array","contains":{"anyOf":[{"type":"array","prefixItems":[{"const":"a"},{"type":"string","pattern":"^30051:[0-9a-f]{64}:[a-z0-9_.-]{1,128}$"}],"minItems":2,"maxItems":2},{"type":"array","prefixItems":[{"const":"a"},{"type":"string","pattern":"^30051:[0-9a-f]{64}:[a-z0-9_.-]{1,128}$"},{"type":"string"}],"minItems":3,"maxItems":3},{"type":"array","prefixItems":[{"const":"a"},{"type":"string","pattern":"^30051:[0-9a-f]{64}:[a-z0-9_.-]{1,128}$"},{"type":"string"},{"type":"string"}],"minItems":4,"maxItems":4}]}},{"type":"array","contains":{"anyOf":[{"type":"array","prefixItems":[{"const":"p"},{"type":"string","pattern":"^[0-9a-f]{64}$"}],"minItems":2,"maxItems":2},{"type":"array","prefixItems":[{"const":"p"},{"type":"string","pattern":"^[0-9a-f]{64}$"},{"type":"string"}],"minItems":3,"maxItems":3}]}},{"type":"array","contains":{"type":"array","prefixItems":[{"const":"bolt11"},{"type":"string","pattern":"^ln[a-z0-9]+$"}],"minItems":2,"maxItems":2}},{"type":"array","contains":{"type":"array","prefixItems":[{"const":"description"},{"type":"string","minLength":2}],"minItems":2,"maxItems":2}}]},"content":{"type":"string","maxLength":131072},"sig":{"type":"string","pattern":"^[0-9a-f]{128}$"}}};
-const pattern341 = new RegExp("^ln[a-z0-9]+$", "u");
+exports.isZapReceiptEvent = validate231;
+const schema355 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/nostr/09735-zap.json","title":"ZapReceiptEvent","description":"A zap receipt for a listing (NIP-57), signed by the recipient's LNURL provider.","type":"object","required":["id","pubkey","created_at","kind","tags","content","sig"],"additionalProperties":false,"properties":{"id":{"type":"string","pattern":"^[0-9a-f]{64}$"},"pubkey":{"type":"string","pattern":"^[0-9a-f]{64}$"},"created_at":{"type":"integer","minimum":0,"description":"Unix seconds."},"kind":{"const":9735},"tags":{"type":"array","maxItems":2000,"items":{"type":"array","maxItems":64,"items":{"type":"string"}},"allOf":[{"type":"array","contains":{"anyOf":[{"type":"array","prefixItems":[{"const":"a"},{"type":"string","pattern":"^30051:[0-9a-f]{64}:[a-z0-9_.-]{1,128}$"}],"minItems":2,"maxItems":2},{"type":"array","prefixItems":[{"const":"a"},{"type":"string","pattern":"^30051:[0-9a-f]{64}:[a-z0-9_.-]{1,128}$"},{"type":"string"}],"minItems":3,"maxItems":3},{"type":"array","prefixItems":[{"const":"a"},{"type":"string","pattern":"^30051:[0-9a-f]{64}:[a-z0-9_.-]{1,128}$"},{"type":"string"},{"type":"string"}],"minItems":4,"maxItems":4}]}},{"type":"array","contains":{"anyOf":[{"type":"array","prefixItems":[{"const":"p"},{"type":"string","pattern":"^[0-9a-f]{64}$"}],"minItems":2,"maxItems":2},{"type":"array","prefixItems":[{"const":"p"},{"type":"string","pattern":"^[0-9a-f]{64}$"},{"type":"string"}],"minItems":3,"maxItems":3}]}},{"type":"array","contains":{"type":"array","prefixItems":[{"const":"bolt11"},{"type":"string","pattern":"^ln[a-z0-9]+$"}],"minItems":2,"maxItems":2}},{"type":"array","contains":{"type":"array","prefixItems":[{"const":"description"},{"type":"string","minLength":2}],"minItems":2,"maxItems":2}}]},"content":{"type":"string","maxLength":131072},"sig":{"type":"string","pattern":"^[0-9a-f]{128}$"}}};
+const pattern342 = new RegExp("^ln[a-z0-9]+$", "u");
 
-function validate229(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
+function validate231(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 /*# sourceURL="https://openagents.dev/schemas/nostr/09735-zap.json" */;
 let vErrors = null;
 let errors = 0;
-const evaluated0 = validate229.evaluated;
+const evaluated0 = validate231.evaluated;
 if(evaluated0.dynamicProps){
 evaluated0.props = undefined;
 }
@@ -77024,7 +78116,7 @@ errors++;
 if(len8 > 1){
 let data23 = data21[1];
 if(typeof data23 === "string"){
-if(!pattern341.test(data23)){
+if(!pattern342.test(data23)){
 const err58 = {instancePath:instancePath+"/tags/" + i2+"/1",schemaPath:"#/properties/tags/allOf/2/contains/prefixItems/1/pattern",keyword:"pattern",params:{pattern: "^ln[a-z0-9]+$"},message:"must match pattern \""+"^ln[a-z0-9]+$"+"\""};
 if(vErrors === null){
 vErrors = [err58];
@@ -77330,19 +78422,19 @@ vErrors.push(err80);
 }
 errors++;
 }
-validate229.errors = vErrors;
+validate231.errors = vErrors;
 return errors === 0;
 }
-validate229.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
+validate231.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
 
-exports.isMuteListEvent = validate230;
-const schema354 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/nostr/10000-mutes.json","title":"MuteListEvent","description":"Keys that one key wants to see nothing of (NIP-51): a blocklist to those who choose it as a moderator. Its content, if any, is encrypted and not read.","type":"object","required":["id","pubkey","created_at","kind","tags","content","sig"],"additionalProperties":false,"properties":{"id":{"type":"string","pattern":"^[0-9a-f]{64}$"},"pubkey":{"type":"string","pattern":"^[0-9a-f]{64}$"},"created_at":{"type":"integer","minimum":0,"description":"Unix seconds."},"kind":{"const":10000},"tags":{"type":"array","maxItems":2000,"items":{"type":"array","maxItems":64,"items":{"type":"string"}},"allOf":[{"type":"array","contains":{"anyOf":[{"type":"array","prefixItems":[{"const":"p"},{"type":"string","pattern":"^[0-9a-f]{64}$"}],"minItems":2,"maxItems":2},{"type":"array","prefixItems":[{"const":"p"},{"type":"string","pattern":"^[0-9a-f]{64}$"},{"type":"string"}],"minItems":3,"maxItems":3},{"type":"array","prefixItems":[{"const":"p"},{"type":"string","pattern":"^[0-9a-f]{64}$"},{"type":"string"},{"type":"string"}],"minItems":4,"maxItems":4}]}}]},"content":{"type":"string"},"sig":{"type":"string","pattern":"^[0-9a-f]{128}$"}}};
+exports.isMuteListEvent = validate232;
+const schema356 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/nostr/10000-mutes.json","title":"MuteListEvent","description":"Keys that one key wants to see nothing of (NIP-51): a blocklist to those who choose it as a moderator. Its content, if any, is encrypted and not read.","type":"object","required":["id","pubkey","created_at","kind","tags","content","sig"],"additionalProperties":false,"properties":{"id":{"type":"string","pattern":"^[0-9a-f]{64}$"},"pubkey":{"type":"string","pattern":"^[0-9a-f]{64}$"},"created_at":{"type":"integer","minimum":0,"description":"Unix seconds."},"kind":{"const":10000},"tags":{"type":"array","maxItems":2000,"items":{"type":"array","maxItems":64,"items":{"type":"string"}},"allOf":[{"type":"array","contains":{"anyOf":[{"type":"array","prefixItems":[{"const":"p"},{"type":"string","pattern":"^[0-9a-f]{64}$"}],"minItems":2,"maxItems":2},{"type":"array","prefixItems":[{"const":"p"},{"type":"string","pattern":"^[0-9a-f]{64}$"},{"type":"string"}],"minItems":3,"maxItems":3},{"type":"array","prefixItems":[{"const":"p"},{"type":"string","pattern":"^[0-9a-f]{64}$"},{"type":"string"},{"type":"string"}],"minItems":4,"maxItems":4}]}}]},"content":{"type":"string"},"sig":{"type":"string","pattern":"^[0-9a-f]{128}$"}}};
 
-function validate230(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
+function validate232(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 /*# sourceURL="https://openagents.dev/schemas/nostr/10000-mutes.json" */;
 let vErrors = null;
 let errors = 0;
-const evaluated0 = validate230.evaluated;
+const evaluated0 = validate232.evaluated;
 if(evaluated0.dynamicProps){
 evaluated0.props = undefined;
 }
@@ -77965,19 +79057,19 @@ vErrors.push(err47);
 }
 errors++;
 }
-validate230.errors = vErrors;
+validate232.errors = vErrors;
 return errors === 0;
 }
-validate230.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
+validate232.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
 
-exports.isInstallConfigEvent = validate231;
-const schema355 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/nostr/24051-install-config.json","title":"InstallConfigEvent","description":"The inner event of an install config, its content an InstallConfig. Never sent in the clear.","type":"object","required":["id","pubkey","created_at","kind","tags","content","sig"],"additionalProperties":false,"properties":{"id":{"type":"string","pattern":"^[0-9a-f]{64}$"},"pubkey":{"type":"string","pattern":"^[0-9a-f]{64}$"},"created_at":{"type":"integer","minimum":0,"description":"Unix seconds."},"kind":{"const":24051},"tags":{"type":"array","maxItems":2000,"items":{"type":"array","maxItems":64,"items":{"type":"string"}},"allOf":[{"type":"array","contains":{"type":"array","prefixItems":[{"const":"p"},{"type":"string","pattern":"^[0-9a-f]{64}$"}],"minItems":2,"maxItems":2}}]},"content":{"type":"string","maxLength":131072},"sig":{"type":"string","pattern":"^[0-9a-f]{128}$"}}};
+exports.isInstallConfigEvent = validate233;
+const schema357 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/nostr/24051-install-config.json","title":"InstallConfigEvent","description":"The inner event of an install config, its content an InstallConfig. Never sent in the clear.","type":"object","required":["id","pubkey","created_at","kind","tags","content","sig"],"additionalProperties":false,"properties":{"id":{"type":"string","pattern":"^[0-9a-f]{64}$"},"pubkey":{"type":"string","pattern":"^[0-9a-f]{64}$"},"created_at":{"type":"integer","minimum":0,"description":"Unix seconds."},"kind":{"const":24051},"tags":{"type":"array","maxItems":2000,"items":{"type":"array","maxItems":64,"items":{"type":"string"}},"allOf":[{"type":"array","contains":{"type":"array","prefixItems":[{"const":"p"},{"type":"string","pattern":"^[0-9a-f]{64}$"}],"minItems":2,"maxItems":2}}]},"content":{"type":"string","maxLength":131072},"sig":{"type":"string","pattern":"^[0-9a-f]{128}$"}}};
 
-function validate231(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
+function validate233(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 /*# sourceURL="https://openagents.dev/schemas/nostr/24051-install-config.json" */;
 let vErrors = null;
 let errors = 0;
-const evaluated0 = validate231.evaluated;
+const evaluated0 = validate233.evaluated;
 if(evaluated0.dynamicProps){
 evaluated0.props = undefined;
 }
@@ -78392,19 +79484,19 @@ vErrors.push(err32);
 }
 errors++;
 }
-validate231.errors = vErrors;
+validate233.errors = vErrors;
 return errors === 0;
 }
-validate231.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
+validate233.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
 
-exports.isPairingClaimEvent = validate232;
-const schema356 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/nostr/24052-pairing-claim.json","title":"PairingClaimEvent","description":"The inner event of a pairing claim, its content a PairingClaim: a coordinator shows the one-time secret its owner read from the worker. Never sent in the clear.","type":"object","required":["id","pubkey","created_at","kind","tags","content","sig"],"additionalProperties":false,"properties":{"id":{"type":"string","pattern":"^[0-9a-f]{64}$"},"pubkey":{"type":"string","pattern":"^[0-9a-f]{64}$"},"created_at":{"type":"integer","minimum":0,"description":"Unix seconds."},"kind":{"const":24052},"tags":{"type":"array","maxItems":2000,"items":{"type":"array","maxItems":64,"items":{"type":"string"}},"allOf":[{"type":"array","contains":{"type":"array","prefixItems":[{"const":"p"},{"type":"string","pattern":"^[0-9a-f]{64}$"}],"minItems":2,"maxItems":2}}]},"content":{"type":"string","maxLength":1000},"sig":{"type":"string","pattern":"^[0-9a-f]{128}$"}}};
+exports.isPairingClaimEvent = validate234;
+const schema358 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/nostr/24052-pairing-claim.json","title":"PairingClaimEvent","description":"The inner event of a pairing claim, its content a PairingClaim: a coordinator shows the one-time secret its owner read from the worker. Never sent in the clear.","type":"object","required":["id","pubkey","created_at","kind","tags","content","sig"],"additionalProperties":false,"properties":{"id":{"type":"string","pattern":"^[0-9a-f]{64}$"},"pubkey":{"type":"string","pattern":"^[0-9a-f]{64}$"},"created_at":{"type":"integer","minimum":0,"description":"Unix seconds."},"kind":{"const":24052},"tags":{"type":"array","maxItems":2000,"items":{"type":"array","maxItems":64,"items":{"type":"string"}},"allOf":[{"type":"array","contains":{"type":"array","prefixItems":[{"const":"p"},{"type":"string","pattern":"^[0-9a-f]{64}$"}],"minItems":2,"maxItems":2}}]},"content":{"type":"string","maxLength":1000},"sig":{"type":"string","pattern":"^[0-9a-f]{128}$"}}};
 
-function validate232(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
+function validate234(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 /*# sourceURL="https://openagents.dev/schemas/nostr/24052-pairing-claim.json" */;
 let vErrors = null;
 let errors = 0;
-const evaluated0 = validate232.evaluated;
+const evaluated0 = validate234.evaluated;
 if(evaluated0.dynamicProps){
 evaluated0.props = undefined;
 }
@@ -78819,20 +79911,20 @@ vErrors.push(err32);
 }
 errors++;
 }
-validate232.errors = vErrors;
+validate234.errors = vErrors;
 return errors === 0;
 }
-validate232.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
+validate234.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
 
-exports.isReceiptProofEvent = validate233;
-const schema357 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/nostr/24054-receipt-proof.json","title":"ReceiptProofEvent","description":"An edge says that it found a receipt valid: unrevoked, and its payment claimed by no other. Good until its expiration; checked offline with the edge's key.","type":"object","required":["id","pubkey","created_at","kind","tags","content","sig"],"additionalProperties":false,"properties":{"id":{"type":"string","pattern":"^[0-9a-f]{64}$"},"pubkey":{"type":"string","pattern":"^[0-9a-f]{64}$"},"created_at":{"type":"integer","minimum":0,"description":"Unix seconds."},"kind":{"const":24054},"tags":{"type":"array","maxItems":2000,"items":{"type":"array","maxItems":64,"items":{"type":"string"}},"allOf":[{"type":"array","contains":{"type":"array","prefixItems":[{"const":"e"},{"type":"string","pattern":"^[0-9a-f]{64}$"}],"minItems":2,"maxItems":2}},{"type":"array","contains":{"type":"array","prefixItems":[{"const":"payment_hash"},{"type":"string","pattern":"^[0-9a-f]{64}$"}],"minItems":2,"maxItems":2}},{"type":"array","contains":{"type":"array","prefixItems":[{"const":"expiration"},{"type":"string","pattern":"^[0-9]{1,12}$"}],"minItems":2,"maxItems":2}},{"type":"array","contains":{"const":["L","openagents.upgrade"]}},{"type":"array","contains":{"const":["l","receipt-proof","openagents.upgrade"]}}]},"content":{"type":"string","maxLength":1000},"sig":{"type":"string","pattern":"^[0-9a-f]{128}$"}}};
-const pattern361 = new RegExp("^[0-9]{1,12}$", "u");
+exports.isReceiptProofEvent = validate235;
+const schema359 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/nostr/24054-receipt-proof.json","title":"ReceiptProofEvent","description":"An edge says that it found a receipt valid: unrevoked, and its payment claimed by no other. Good until its expiration; checked offline with the edge's key.","type":"object","required":["id","pubkey","created_at","kind","tags","content","sig"],"additionalProperties":false,"properties":{"id":{"type":"string","pattern":"^[0-9a-f]{64}$"},"pubkey":{"type":"string","pattern":"^[0-9a-f]{64}$"},"created_at":{"type":"integer","minimum":0,"description":"Unix seconds."},"kind":{"const":24054},"tags":{"type":"array","maxItems":2000,"items":{"type":"array","maxItems":64,"items":{"type":"string"}},"allOf":[{"type":"array","contains":{"type":"array","prefixItems":[{"const":"e"},{"type":"string","pattern":"^[0-9a-f]{64}$"}],"minItems":2,"maxItems":2}},{"type":"array","contains":{"type":"array","prefixItems":[{"const":"payment_hash"},{"type":"string","pattern":"^[0-9a-f]{64}$"}],"minItems":2,"maxItems":2}},{"type":"array","contains":{"type":"array","prefixItems":[{"const":"expiration"},{"type":"string","pattern":"^[0-9]{1,12}$"}],"minItems":2,"maxItems":2}},{"type":"array","contains":{"const":["L","openagents.upgrade"]}},{"type":"array","contains":{"const":["l","receipt-proof","openagents.upgrade"]}}]},"content":{"type":"string","maxLength":1000},"sig":{"type":"string","pattern":"^[0-9a-f]{128}$"}}};
+const pattern362 = new RegExp("^[0-9]{1,12}$", "u");
 
-function validate233(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
+function validate235(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 /*# sourceURL="https://openagents.dev/schemas/nostr/24054-receipt-proof.json" */;
 let vErrors = null;
 let errors = 0;
-const evaluated0 = validate233.evaluated;
+const evaluated0 = validate235.evaluated;
 if(evaluated0.dynamicProps){
 evaluated0.props = undefined;
 }
@@ -79280,7 +80372,7 @@ errors++;
 if(len5 > 1){
 let data13 = data11[1];
 if(typeof data13 === "string"){
-if(!pattern361.test(data13)){
+if(!pattern362.test(data13)){
 const err34 = {instancePath:instancePath+"/tags/" + i2+"/1",schemaPath:"#/properties/tags/allOf/2/contains/prefixItems/1/pattern",keyword:"pattern",params:{pattern: "^[0-9]{1,12}$"},message:"must match pattern \""+"^[0-9]{1,12}$"+"\""};
 if(vErrors === null){
 vErrors = [err34];
@@ -79355,8 +80447,8 @@ const _errs37 = errors;
 const len6 = data4.length;
 for(let i3=0; i3<len6; i3++){
 const _errs38 = errors;
-if(!func0(data4[i3], schema357.properties.tags.allOf[3].contains.const)){
-const err39 = {instancePath:instancePath+"/tags/" + i3,schemaPath:"#/properties/tags/allOf/3/contains/const",keyword:"const",params:{allowedValue: schema357.properties.tags.allOf[3].contains.const},message:"must be equal to constant"};
+if(!func0(data4[i3], schema359.properties.tags.allOf[3].contains.const)){
+const err39 = {instancePath:instancePath+"/tags/" + i3,schemaPath:"#/properties/tags/allOf/3/contains/const",keyword:"const",params:{allowedValue: schema359.properties.tags.allOf[3].contains.const},message:"must be equal to constant"};
 if(vErrors === null){
 vErrors = [err39];
 }
@@ -79407,8 +80499,8 @@ const _errs41 = errors;
 const len7 = data4.length;
 for(let i4=0; i4<len7; i4++){
 const _errs42 = errors;
-if(!func0(data4[i4], schema357.properties.tags.allOf[4].contains.const)){
-const err42 = {instancePath:instancePath+"/tags/" + i4,schemaPath:"#/properties/tags/allOf/4/contains/const",keyword:"const",params:{allowedValue: schema357.properties.tags.allOf[4].contains.const},message:"must be equal to constant"};
+if(!func0(data4[i4], schema359.properties.tags.allOf[4].contains.const)){
+const err42 = {instancePath:instancePath+"/tags/" + i4,schemaPath:"#/properties/tags/allOf/4/contains/const",keyword:"const",params:{allowedValue: schema359.properties.tags.allOf[4].contains.const},message:"must be equal to constant"};
 if(vErrors === null){
 vErrors = [err42];
 }
@@ -79577,21 +80669,448 @@ vErrors.push(err54);
 }
 errors++;
 }
-validate233.errors = vErrors;
+validate235.errors = vErrors;
 return errors === 0;
 }
-validate233.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
+validate235.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
 
-exports.isHttpAuthEvent = validate234;
-const schema358 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/nostr/27235-http-auth.json","title":"HttpAuthEvent","description":"Authorises one HTTP request (NIP-98): its URL, its method and, where there is a body, the hash of its bytes.","type":"object","required":["id","pubkey","created_at","kind","tags","content","sig"],"additionalProperties":false,"properties":{"id":{"type":"string","pattern":"^[0-9a-f]{64}$"},"pubkey":{"type":"string","pattern":"^[0-9a-f]{64}$"},"created_at":{"type":"integer","minimum":0,"description":"Unix seconds."},"kind":{"const":27235},"tags":{"type":"array","maxItems":2000,"items":{"type":"array","maxItems":64,"items":{"type":"string"}},"allOf":[{"type":"array","contains":{"type":"array","prefixItems":[{"const":"u"},{"type":"string","pattern":"^https?://"}],"minItems":2,"maxItems":2}},{"type":"array","contains":{"type":"array","prefixItems":[{"const":"method"},{"type":"string","pattern":"^[A-Z]+$"}],"minItems":2,"maxItems":2}}]},"content":{"type":"string","maxLength":1000},"sig":{"type":"string","pattern":"^[0-9a-f]{128}$"}}};
-const pattern365 = new RegExp("^https?://", "u");
-const pattern366 = new RegExp("^[A-Z]+$", "u");
+exports.isWorkerCapabilitiesEvent = validate236;
+const schema360 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/nostr/24055-worker-capabilities.json","title":"WorkerCapabilitiesEvent","description":"The inner event of a capability report, its content a WorkerReport: a worker tells a paired key what it measured about itself, since its owner chose so. Never sent in the clear.","type":"object","required":["id","pubkey","created_at","kind","tags","content","sig"],"additionalProperties":false,"properties":{"id":{"type":"string","pattern":"^[0-9a-f]{64}$"},"pubkey":{"type":"string","pattern":"^[0-9a-f]{64}$"},"created_at":{"type":"integer","minimum":0,"description":"Unix seconds."},"kind":{"const":24055},"tags":{"type":"array","maxItems":2000,"items":{"type":"array","maxItems":64,"items":{"type":"string"}},"allOf":[{"type":"array","contains":{"type":"array","prefixItems":[{"const":"p"},{"type":"string","pattern":"^[0-9a-f]{64}$"}],"minItems":2,"maxItems":2}}]},"content":{"type":"string","maxLength":20000},"sig":{"type":"string","pattern":"^[0-9a-f]{128}$"}}};
 
-function validate234(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
+function validate236(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
+/*# sourceURL="https://openagents.dev/schemas/nostr/24055-worker-capabilities.json" */;
+let vErrors = null;
+let errors = 0;
+const evaluated0 = validate236.evaluated;
+if(evaluated0.dynamicProps){
+evaluated0.props = undefined;
+}
+if(evaluated0.dynamicItems){
+evaluated0.items = undefined;
+}
+if(data && typeof data == "object" && !Array.isArray(data)){
+if(data.id === undefined){
+const err0 = {instancePath,schemaPath:"#/required",keyword:"required",params:{missingProperty: "id"},message:"must have required property '"+"id"+"'"};
+if(vErrors === null){
+vErrors = [err0];
+}
+else {
+vErrors.push(err0);
+}
+errors++;
+}
+if(data.pubkey === undefined){
+const err1 = {instancePath,schemaPath:"#/required",keyword:"required",params:{missingProperty: "pubkey"},message:"must have required property '"+"pubkey"+"'"};
+if(vErrors === null){
+vErrors = [err1];
+}
+else {
+vErrors.push(err1);
+}
+errors++;
+}
+if(data.created_at === undefined){
+const err2 = {instancePath,schemaPath:"#/required",keyword:"required",params:{missingProperty: "created_at"},message:"must have required property '"+"created_at"+"'"};
+if(vErrors === null){
+vErrors = [err2];
+}
+else {
+vErrors.push(err2);
+}
+errors++;
+}
+if(data.kind === undefined){
+const err3 = {instancePath,schemaPath:"#/required",keyword:"required",params:{missingProperty: "kind"},message:"must have required property '"+"kind"+"'"};
+if(vErrors === null){
+vErrors = [err3];
+}
+else {
+vErrors.push(err3);
+}
+errors++;
+}
+if(data.tags === undefined){
+const err4 = {instancePath,schemaPath:"#/required",keyword:"required",params:{missingProperty: "tags"},message:"must have required property '"+"tags"+"'"};
+if(vErrors === null){
+vErrors = [err4];
+}
+else {
+vErrors.push(err4);
+}
+errors++;
+}
+if(data.content === undefined){
+const err5 = {instancePath,schemaPath:"#/required",keyword:"required",params:{missingProperty: "content"},message:"must have required property '"+"content"+"'"};
+if(vErrors === null){
+vErrors = [err5];
+}
+else {
+vErrors.push(err5);
+}
+errors++;
+}
+if(data.sig === undefined){
+const err6 = {instancePath,schemaPath:"#/required",keyword:"required",params:{missingProperty: "sig"},message:"must have required property '"+"sig"+"'"};
+if(vErrors === null){
+vErrors = [err6];
+}
+else {
+vErrors.push(err6);
+}
+errors++;
+}
+for(const key0 in data){
+if(!(((((((key0 === "id") || (key0 === "pubkey")) || (key0 === "created_at")) || (key0 === "kind")) || (key0 === "tags")) || (key0 === "content")) || (key0 === "sig"))){
+const err7 = {instancePath,schemaPath:"#/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key0},message:"must NOT have additional properties"};
+if(vErrors === null){
+vErrors = [err7];
+}
+else {
+vErrors.push(err7);
+}
+errors++;
+}
+}
+if(data.id !== undefined){
+let data0 = data.id;
+if(typeof data0 === "string"){
+if(!pattern6.test(data0)){
+const err8 = {instancePath:instancePath+"/id",schemaPath:"#/properties/id/pattern",keyword:"pattern",params:{pattern: "^[0-9a-f]{64}$"},message:"must match pattern \""+"^[0-9a-f]{64}$"+"\""};
+if(vErrors === null){
+vErrors = [err8];
+}
+else {
+vErrors.push(err8);
+}
+errors++;
+}
+}
+else {
+const err9 = {instancePath:instancePath+"/id",schemaPath:"#/properties/id/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err9];
+}
+else {
+vErrors.push(err9);
+}
+errors++;
+}
+}
+if(data.pubkey !== undefined){
+let data1 = data.pubkey;
+if(typeof data1 === "string"){
+if(!pattern6.test(data1)){
+const err10 = {instancePath:instancePath+"/pubkey",schemaPath:"#/properties/pubkey/pattern",keyword:"pattern",params:{pattern: "^[0-9a-f]{64}$"},message:"must match pattern \""+"^[0-9a-f]{64}$"+"\""};
+if(vErrors === null){
+vErrors = [err10];
+}
+else {
+vErrors.push(err10);
+}
+errors++;
+}
+}
+else {
+const err11 = {instancePath:instancePath+"/pubkey",schemaPath:"#/properties/pubkey/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err11];
+}
+else {
+vErrors.push(err11);
+}
+errors++;
+}
+}
+if(data.created_at !== undefined){
+let data2 = data.created_at;
+if(!(((typeof data2 == "number") && (!(data2 % 1) && !isNaN(data2))) && (isFinite(data2)))){
+const err12 = {instancePath:instancePath+"/created_at",schemaPath:"#/properties/created_at/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
+if(vErrors === null){
+vErrors = [err12];
+}
+else {
+vErrors.push(err12);
+}
+errors++;
+}
+if((typeof data2 == "number") && (isFinite(data2))){
+if(data2 < 0 || isNaN(data2)){
+const err13 = {instancePath:instancePath+"/created_at",schemaPath:"#/properties/created_at/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0},message:"must be >= 0"};
+if(vErrors === null){
+vErrors = [err13];
+}
+else {
+vErrors.push(err13);
+}
+errors++;
+}
+}
+}
+if(data.kind !== undefined){
+if(24055 !== data.kind){
+const err14 = {instancePath:instancePath+"/kind",schemaPath:"#/properties/kind/const",keyword:"const",params:{allowedValue: 24055},message:"must be equal to constant"};
+if(vErrors === null){
+vErrors = [err14];
+}
+else {
+vErrors.push(err14);
+}
+errors++;
+}
+}
+if(data.tags !== undefined){
+let data4 = data.tags;
+if(Array.isArray(data4)){
+const _errs13 = errors;
+const len0 = data4.length;
+for(let i0=0; i0<len0; i0++){
+let data5 = data4[i0];
+const _errs14 = errors;
+if(Array.isArray(data5)){
+if(data5.length > 2){
+const err15 = {instancePath:instancePath+"/tags/" + i0,schemaPath:"#/properties/tags/allOf/0/contains/maxItems",keyword:"maxItems",params:{limit: 2},message:"must NOT have more than 2 items"};
+if(vErrors === null){
+vErrors = [err15];
+}
+else {
+vErrors.push(err15);
+}
+errors++;
+}
+if(data5.length < 2){
+const err16 = {instancePath:instancePath+"/tags/" + i0,schemaPath:"#/properties/tags/allOf/0/contains/minItems",keyword:"minItems",params:{limit: 2},message:"must NOT have fewer than 2 items"};
+if(vErrors === null){
+vErrors = [err16];
+}
+else {
+vErrors.push(err16);
+}
+errors++;
+}
+const len1 = data5.length;
+if(len1 > 0){
+if("p" !== data5[0]){
+const err17 = {instancePath:instancePath+"/tags/" + i0+"/0",schemaPath:"#/properties/tags/allOf/0/contains/prefixItems/0/const",keyword:"const",params:{allowedValue: "p"},message:"must be equal to constant"};
+if(vErrors === null){
+vErrors = [err17];
+}
+else {
+vErrors.push(err17);
+}
+errors++;
+}
+}
+if(len1 > 1){
+let data7 = data5[1];
+if(typeof data7 === "string"){
+if(!pattern6.test(data7)){
+const err18 = {instancePath:instancePath+"/tags/" + i0+"/1",schemaPath:"#/properties/tags/allOf/0/contains/prefixItems/1/pattern",keyword:"pattern",params:{pattern: "^[0-9a-f]{64}$"},message:"must match pattern \""+"^[0-9a-f]{64}$"+"\""};
+if(vErrors === null){
+vErrors = [err18];
+}
+else {
+vErrors.push(err18);
+}
+errors++;
+}
+}
+else {
+const err19 = {instancePath:instancePath+"/tags/" + i0+"/1",schemaPath:"#/properties/tags/allOf/0/contains/prefixItems/1/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err19];
+}
+else {
+vErrors.push(err19);
+}
+errors++;
+}
+}
+}
+else {
+const err20 = {instancePath:instancePath+"/tags/" + i0,schemaPath:"#/properties/tags/allOf/0/contains/type",keyword:"type",params:{type: "array"},message:"must be array"};
+if(vErrors === null){
+vErrors = [err20];
+}
+else {
+vErrors.push(err20);
+}
+errors++;
+}
+var valid2 = _errs14 === errors;
+if(valid2){
+break;
+}
+}
+if(!valid2){
+const err21 = {instancePath:instancePath+"/tags",schemaPath:"#/properties/tags/allOf/0/contains",keyword:"contains",params:{minContains: 1},message:"must contain at least 1 valid item(s)"};
+if(vErrors === null){
+vErrors = [err21];
+}
+else {
+vErrors.push(err21);
+}
+errors++;
+}
+else {
+errors = _errs13;
+if(vErrors !== null){
+if(_errs13){
+vErrors.length = _errs13;
+}
+else {
+vErrors = null;
+}
+}
+}
+}
+else {
+const err22 = {instancePath:instancePath+"/tags",schemaPath:"#/properties/tags/allOf/0/type",keyword:"type",params:{type: "array"},message:"must be array"};
+if(vErrors === null){
+vErrors = [err22];
+}
+else {
+vErrors.push(err22);
+}
+errors++;
+}
+if(Array.isArray(data4)){
+if(data4.length > 2000){
+const err23 = {instancePath:instancePath+"/tags",schemaPath:"#/properties/tags/maxItems",keyword:"maxItems",params:{limit: 2000},message:"must NOT have more than 2000 items"};
+if(vErrors === null){
+vErrors = [err23];
+}
+else {
+vErrors.push(err23);
+}
+errors++;
+}
+const len2 = data4.length;
+for(let i1=0; i1<len2; i1++){
+let data8 = data4[i1];
+if(Array.isArray(data8)){
+if(data8.length > 64){
+const err24 = {instancePath:instancePath+"/tags/" + i1,schemaPath:"#/properties/tags/items/maxItems",keyword:"maxItems",params:{limit: 64},message:"must NOT have more than 64 items"};
+if(vErrors === null){
+vErrors = [err24];
+}
+else {
+vErrors.push(err24);
+}
+errors++;
+}
+const len3 = data8.length;
+for(let i2=0; i2<len3; i2++){
+if(typeof data8[i2] !== "string"){
+const err25 = {instancePath:instancePath+"/tags/" + i1+"/" + i2,schemaPath:"#/properties/tags/items/items/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err25];
+}
+else {
+vErrors.push(err25);
+}
+errors++;
+}
+}
+}
+else {
+const err26 = {instancePath:instancePath+"/tags/" + i1,schemaPath:"#/properties/tags/items/type",keyword:"type",params:{type: "array"},message:"must be array"};
+if(vErrors === null){
+vErrors = [err26];
+}
+else {
+vErrors.push(err26);
+}
+errors++;
+}
+}
+}
+else {
+const err27 = {instancePath:instancePath+"/tags",schemaPath:"#/properties/tags/type",keyword:"type",params:{type: "array"},message:"must be array"};
+if(vErrors === null){
+vErrors = [err27];
+}
+else {
+vErrors.push(err27);
+}
+errors++;
+}
+}
+if(data.content !== undefined){
+let data10 = data.content;
+if(typeof data10 === "string"){
+if(func1(data10) > 20000){
+const err28 = {instancePath:instancePath+"/content",schemaPath:"#/properties/content/maxLength",keyword:"maxLength",params:{limit: 20000},message:"must NOT have more than 20000 characters"};
+if(vErrors === null){
+vErrors = [err28];
+}
+else {
+vErrors.push(err28);
+}
+errors++;
+}
+}
+else {
+const err29 = {instancePath:instancePath+"/content",schemaPath:"#/properties/content/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err29];
+}
+else {
+vErrors.push(err29);
+}
+errors++;
+}
+}
+if(data.sig !== undefined){
+let data11 = data.sig;
+if(typeof data11 === "string"){
+if(!pattern87.test(data11)){
+const err30 = {instancePath:instancePath+"/sig",schemaPath:"#/properties/sig/pattern",keyword:"pattern",params:{pattern: "^[0-9a-f]{128}$"},message:"must match pattern \""+"^[0-9a-f]{128}$"+"\""};
+if(vErrors === null){
+vErrors = [err30];
+}
+else {
+vErrors.push(err30);
+}
+errors++;
+}
+}
+else {
+const err31 = {instancePath:instancePath+"/sig",schemaPath:"#/properties/sig/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err31];
+}
+else {
+vErrors.push(err31);
+}
+errors++;
+}
+}
+}
+else {
+const err32 = {instancePath,schemaPath:"#/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err32];
+}
+else {
+vErrors.push(err32);
+}
+errors++;
+}
+validate236.errors = vErrors;
+return errors === 0;
+}
+validate236.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
+
+exports.isHttpAuthEvent = validate237;
+const schema361 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/nostr/27235-http-auth.json","title":"HttpAuthEvent","description":"Authorises one HTTP request (NIP-98): its URL, its method and, where there is a body, the hash of its bytes.","type":"object","required":["id","pubkey","created_at","kind","tags","content","sig"],"additionalProperties":false,"properties":{"id":{"type":"string","pattern":"^[0-9a-f]{64}$"},"pubkey":{"type":"string","pattern":"^[0-9a-f]{64}$"},"created_at":{"type":"integer","minimum":0,"description":"Unix seconds."},"kind":{"const":27235},"tags":{"type":"array","maxItems":2000,"items":{"type":"array","maxItems":64,"items":{"type":"string"}},"allOf":[{"type":"array","contains":{"type":"array","prefixItems":[{"const":"u"},{"type":"string","pattern":"^https?://"}],"minItems":2,"maxItems":2}},{"type":"array","contains":{"type":"array","prefixItems":[{"const":"method"},{"type":"string","pattern":"^[A-Z]+$"}],"minItems":2,"maxItems":2}}]},"content":{"type":"string","maxLength":1000},"sig":{"type":"string","pattern":"^[0-9a-f]{128}$"}}};
+const pattern370 = new RegExp("^https?://", "u");
+const pattern371 = new RegExp("^[A-Z]+$", "u");
+
+function validate237(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 /*# sourceURL="https://openagents.dev/schemas/nostr/27235-http-auth.json" */;
 let vErrors = null;
 let errors = 0;
-const evaluated0 = validate234.evaluated;
+const evaluated0 = validate237.evaluated;
 if(evaluated0.dynamicProps){
 evaluated0.props = undefined;
 }
@@ -79813,7 +81332,7 @@ errors++;
 if(len1 > 1){
 let data7 = data5[1];
 if(typeof data7 === "string"){
-if(!pattern365.test(data7)){
+if(!pattern370.test(data7)){
 const err18 = {instancePath:instancePath+"/tags/" + i0+"/1",schemaPath:"#/properties/tags/allOf/0/contains/prefixItems/1/pattern",keyword:"pattern",params:{pattern: "^https?://"},message:"must match pattern \""+"^https?://"+"\""};
 if(vErrors === null){
 vErrors = [err18];
@@ -79926,7 +81445,7 @@ errors++;
 if(len3 > 1){
 let data10 = data8[1];
 if(typeof data10 === "string"){
-if(!pattern366.test(data10)){
+if(!pattern371.test(data10)){
 const err26 = {instancePath:instancePath+"/tags/" + i1+"/1",schemaPath:"#/properties/tags/allOf/1/contains/prefixItems/1/pattern",keyword:"pattern",params:{pattern: "^[A-Z]+$"},message:"must match pattern \""+"^[A-Z]+$"+"\""};
 if(vErrors === null){
 vErrors = [err26];
@@ -80119,19 +81638,19 @@ vErrors.push(err40);
 }
 errors++;
 }
-validate234.errors = vErrors;
+validate237.errors = vErrors;
 return errors === 0;
 }
-validate234.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
+validate237.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
 
-exports.isPeopleListEvent = validate235;
-const schema359 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/nostr/30000-people.json","title":"PeopleListEvent","description":"Curators with their roles, or trusted authors, as one key names them (NIP-51 follow set).","type":"object","required":["id","pubkey","created_at","kind","tags","content","sig"],"additionalProperties":false,"properties":{"id":{"type":"string","pattern":"^[0-9a-f]{64}$"},"pubkey":{"type":"string","pattern":"^[0-9a-f]{64}$"},"created_at":{"type":"integer","minimum":0,"description":"Unix seconds."},"kind":{"const":30000},"tags":{"type":"array","maxItems":2000,"items":{"type":"array","maxItems":64,"items":{"type":"string"}},"allOf":[{"type":"array","contains":{"type":"array","prefixItems":[{"const":"d"},{"enum":["openagents.curators","openagents.trusted-authors"]}],"minItems":2,"maxItems":2}},{"type":"array","contains":{"const":["L","openagents.upgrade"]}},{"type":"array","contains":{"type":"array","prefixItems":[{"const":"l"},{"enum":["curators","trusted-authors"]},{"const":"openagents.upgrade"}],"minItems":3,"maxItems":3}}]},"content":{"type":"string","maxLength":0},"sig":{"type":"string","pattern":"^[0-9a-f]{128}$"}}};
+exports.isPeopleListEvent = validate238;
+const schema362 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/nostr/30000-people.json","title":"PeopleListEvent","description":"Curators with their roles, or trusted authors, as one key names them (NIP-51 follow set).","type":"object","required":["id","pubkey","created_at","kind","tags","content","sig"],"additionalProperties":false,"properties":{"id":{"type":"string","pattern":"^[0-9a-f]{64}$"},"pubkey":{"type":"string","pattern":"^[0-9a-f]{64}$"},"created_at":{"type":"integer","minimum":0,"description":"Unix seconds."},"kind":{"const":30000},"tags":{"type":"array","maxItems":2000,"items":{"type":"array","maxItems":64,"items":{"type":"string"}},"allOf":[{"type":"array","contains":{"type":"array","prefixItems":[{"const":"d"},{"enum":["openagents.curators","openagents.trusted-authors"]}],"minItems":2,"maxItems":2}},{"type":"array","contains":{"const":["L","openagents.upgrade"]}},{"type":"array","contains":{"type":"array","prefixItems":[{"const":"l"},{"enum":["curators","trusted-authors"]},{"const":"openagents.upgrade"}],"minItems":3,"maxItems":3}}]},"content":{"type":"string","maxLength":0},"sig":{"type":"string","pattern":"^[0-9a-f]{128}$"}}};
 
-function validate235(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
+function validate238(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 /*# sourceURL="https://openagents.dev/schemas/nostr/30000-people.json" */;
 let vErrors = null;
 let errors = 0;
-const evaluated0 = validate235.evaluated;
+const evaluated0 = validate238.evaluated;
 if(evaluated0.dynamicProps){
 evaluated0.props = undefined;
 }
@@ -80353,7 +81872,7 @@ errors++;
 if(len1 > 1){
 let data7 = data5[1];
 if(!((data7 === "openagents.curators") || (data7 === "openagents.trusted-authors"))){
-const err18 = {instancePath:instancePath+"/tags/" + i0+"/1",schemaPath:"#/properties/tags/allOf/0/contains/prefixItems/1/enum",keyword:"enum",params:{allowedValues: schema359.properties.tags.allOf[0].contains.prefixItems[1].enum},message:"must be equal to one of the allowed values"};
+const err18 = {instancePath:instancePath+"/tags/" + i0+"/1",schemaPath:"#/properties/tags/allOf/0/contains/prefixItems/1/enum",keyword:"enum",params:{allowedValues: schema362.properties.tags.allOf[0].contains.prefixItems[1].enum},message:"must be equal to one of the allowed values"};
 if(vErrors === null){
 vErrors = [err18];
 }
@@ -80416,8 +81935,8 @@ const _errs20 = errors;
 const len2 = data4.length;
 for(let i1=0; i1<len2; i1++){
 const _errs21 = errors;
-if(!func0(data4[i1], schema359.properties.tags.allOf[1].contains.const)){
-const err22 = {instancePath:instancePath+"/tags/" + i1,schemaPath:"#/properties/tags/allOf/1/contains/const",keyword:"const",params:{allowedValue: schema359.properties.tags.allOf[1].contains.const},message:"must be equal to constant"};
+if(!func0(data4[i1], schema362.properties.tags.allOf[1].contains.const)){
+const err22 = {instancePath:instancePath+"/tags/" + i1,schemaPath:"#/properties/tags/allOf/1/contains/const",keyword:"const",params:{allowedValue: schema362.properties.tags.allOf[1].contains.const},message:"must be equal to constant"};
 if(vErrors === null){
 vErrors = [err22];
 }
@@ -80506,7 +82025,7 @@ errors++;
 if(len4 > 1){
 let data11 = data9[1];
 if(!((data11 === "curators") || (data11 === "trusted-authors"))){
-const err28 = {instancePath:instancePath+"/tags/" + i2+"/1",schemaPath:"#/properties/tags/allOf/2/contains/prefixItems/1/enum",keyword:"enum",params:{allowedValues: schema359.properties.tags.allOf[2].contains.prefixItems[1].enum},message:"must be equal to one of the allowed values"};
+const err28 = {instancePath:instancePath+"/tags/" + i2+"/1",schemaPath:"#/properties/tags/allOf/2/contains/prefixItems/1/enum",keyword:"enum",params:{allowedValues: schema362.properties.tags.allOf[2].contains.prefixItems[1].enum},message:"must be equal to one of the allowed values"};
 if(vErrors === null){
 vErrors = [err28];
 }
@@ -80699,20 +82218,20 @@ vErrors.push(err42);
 }
 errors++;
 }
-validate235.errors = vErrors;
+validate238.errors = vErrors;
 return errors === 0;
 }
-validate235.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
+validate238.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
 
-exports.isOldListEvent = validate236;
-const schema360 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/nostr/30001-old-list.json","title":"OldListEvent","description":"A list of upgrades of the kind that NIP-51 gave up: read, never written.","type":"object","required":["id","pubkey","created_at","kind","tags","content","sig"],"additionalProperties":false,"properties":{"id":{"type":"string","pattern":"^[0-9a-f]{64}$"},"pubkey":{"type":"string","pattern":"^[0-9a-f]{64}$"},"created_at":{"type":"integer","minimum":0,"description":"Unix seconds."},"kind":{"const":30001},"tags":{"type":"array","maxItems":2000,"items":{"type":"array","maxItems":64,"items":{"type":"string"}},"allOf":[{"type":"array","contains":{"type":"array","prefixItems":[{"const":"d"},{"type":"string","pattern":"^[a-z0-9_.-]{1,64}$"}],"minItems":2,"maxItems":2}},{"type":"array","contains":{"anyOf":[{"type":"array","prefixItems":[{"const":"a"},{"type":"string","pattern":"^30051:[0-9a-f]{64}:[a-z0-9_.-]{1,128}$"}],"minItems":2,"maxItems":2},{"type":"array","prefixItems":[{"const":"a"},{"type":"string","pattern":"^30051:[0-9a-f]{64}:[a-z0-9_.-]{1,128}$"},{"type":"string"}],"minItems":3,"maxItems":3}]}}]},"content":{"type":"string"},"sig":{"type":"string","pattern":"^[0-9a-f]{128}$"}}};
-const pattern373 = new RegExp("^[a-z0-9_.-]{1,64}$", "u");
+exports.isOldListEvent = validate239;
+const schema363 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/nostr/30001-old-list.json","title":"OldListEvent","description":"A list of upgrades of the kind that NIP-51 gave up: read, never written.","type":"object","required":["id","pubkey","created_at","kind","tags","content","sig"],"additionalProperties":false,"properties":{"id":{"type":"string","pattern":"^[0-9a-f]{64}$"},"pubkey":{"type":"string","pattern":"^[0-9a-f]{64}$"},"created_at":{"type":"integer","minimum":0,"description":"Unix seconds."},"kind":{"const":30001},"tags":{"type":"array","maxItems":2000,"items":{"type":"array","maxItems":64,"items":{"type":"string"}},"allOf":[{"type":"array","contains":{"type":"array","prefixItems":[{"const":"d"},{"type":"string","pattern":"^[a-z0-9_.-]{1,64}$"}],"minItems":2,"maxItems":2}},{"type":"array","contains":{"anyOf":[{"type":"array","prefixItems":[{"const":"a"},{"type":"string","pattern":"^30051:[0-9a-f]{64}:[a-z0-9_.-]{1,128}$"}],"minItems":2,"maxItems":2},{"type":"array","prefixItems":[{"const":"a"},{"type":"string","pattern":"^30051:[0-9a-f]{64}:[a-z0-9_.-]{1,128}$"},{"type":"string"}],"minItems":3,"maxItems":3}]}}]},"content":{"type":"string"},"sig":{"type":"string","pattern":"^[0-9a-f]{128}$"}}};
+const pattern378 = new RegExp("^[a-z0-9_.-]{1,64}$", "u");
 
-function validate236(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
+function validate239(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 /*# sourceURL="https://openagents.dev/schemas/nostr/30001-old-list.json" */;
 let vErrors = null;
 let errors = 0;
-const evaluated0 = validate236.evaluated;
+const evaluated0 = validate239.evaluated;
 if(evaluated0.dynamicProps){
 evaluated0.props = undefined;
 }
@@ -80934,7 +82453,7 @@ errors++;
 if(len1 > 1){
 let data7 = data5[1];
 if(typeof data7 === "string"){
-if(!pattern373.test(data7)){
+if(!pattern378.test(data7)){
 const err18 = {instancePath:instancePath+"/tags/" + i0+"/1",schemaPath:"#/properties/tags/allOf/0/contains/prefixItems/1/pattern",keyword:"pattern",params:{pattern: "^[a-z0-9_.-]{1,64}$"},message:"must match pattern \""+"^[a-z0-9_.-]{1,64}$"+"\""};
 if(vErrors === null){
 vErrors = [err18];
@@ -81346,19 +82865,19 @@ vErrors.push(err47);
 }
 errors++;
 }
-validate236.errors = vErrors;
+validate239.errors = vErrors;
 return errors === 0;
 }
-validate236.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
+validate239.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
 
-exports.isKindMuteEvent = validate237;
-const schema361 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/nostr/30007-kind-mutes.json","title":"KindMuteEvent","description":"Authors whose upgrades one key wants to see nothing of (NIP-51): a blocklist.","type":"object","required":["id","pubkey","created_at","kind","tags","content","sig"],"additionalProperties":false,"properties":{"id":{"type":"string","pattern":"^[0-9a-f]{64}$"},"pubkey":{"type":"string","pattern":"^[0-9a-f]{64}$"},"created_at":{"type":"integer","minimum":0,"description":"Unix seconds."},"kind":{"const":30007},"tags":{"type":"array","maxItems":2000,"items":{"type":"array","maxItems":64,"items":{"type":"string"}},"allOf":[{"type":"array","contains":{"const":["d","30051"]}},{"type":"array","contains":{"anyOf":[{"type":"array","prefixItems":[{"const":"p"},{"type":"string","pattern":"^[0-9a-f]{64}$"}],"minItems":2,"maxItems":2},{"type":"array","prefixItems":[{"const":"p"},{"type":"string","pattern":"^[0-9a-f]{64}$"},{"type":"string"}],"minItems":3,"maxItems":3},{"type":"array","prefixItems":[{"const":"p"},{"type":"string","pattern":"^[0-9a-f]{64}$"},{"type":"string"},{"type":"string"}],"minItems":4,"maxItems":4}]}}]},"content":{"type":"string"},"sig":{"type":"string","pattern":"^[0-9a-f]{128}$"}}};
+exports.isKindMuteEvent = validate240;
+const schema364 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/nostr/30007-kind-mutes.json","title":"KindMuteEvent","description":"Authors whose upgrades one key wants to see nothing of (NIP-51): a blocklist.","type":"object","required":["id","pubkey","created_at","kind","tags","content","sig"],"additionalProperties":false,"properties":{"id":{"type":"string","pattern":"^[0-9a-f]{64}$"},"pubkey":{"type":"string","pattern":"^[0-9a-f]{64}$"},"created_at":{"type":"integer","minimum":0,"description":"Unix seconds."},"kind":{"const":30007},"tags":{"type":"array","maxItems":2000,"items":{"type":"array","maxItems":64,"items":{"type":"string"}},"allOf":[{"type":"array","contains":{"const":["d","30051"]}},{"type":"array","contains":{"anyOf":[{"type":"array","prefixItems":[{"const":"p"},{"type":"string","pattern":"^[0-9a-f]{64}$"}],"minItems":2,"maxItems":2},{"type":"array","prefixItems":[{"const":"p"},{"type":"string","pattern":"^[0-9a-f]{64}$"},{"type":"string"}],"minItems":3,"maxItems":3},{"type":"array","prefixItems":[{"const":"p"},{"type":"string","pattern":"^[0-9a-f]{64}$"},{"type":"string"},{"type":"string"}],"minItems":4,"maxItems":4}]}}]},"content":{"type":"string"},"sig":{"type":"string","pattern":"^[0-9a-f]{128}$"}}};
 
-function validate237(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
+function validate240(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 /*# sourceURL="https://openagents.dev/schemas/nostr/30007-kind-mutes.json" */;
 let vErrors = null;
 let errors = 0;
-const evaluated0 = validate237.evaluated;
+const evaluated0 = validate240.evaluated;
 if(evaluated0.dynamicProps){
 evaluated0.props = undefined;
 }
@@ -81542,8 +83061,8 @@ const _errs13 = errors;
 const len0 = data4.length;
 for(let i0=0; i0<len0; i0++){
 const _errs14 = errors;
-if(!func0(data4[i0], schema361.properties.tags.allOf[0].contains.const)){
-const err15 = {instancePath:instancePath+"/tags/" + i0,schemaPath:"#/properties/tags/allOf/0/contains/const",keyword:"const",params:{allowedValue: schema361.properties.tags.allOf[0].contains.const},message:"must be equal to constant"};
+if(!func0(data4[i0], schema364.properties.tags.allOf[0].contains.const)){
+const err15 = {instancePath:instancePath+"/tags/" + i0,schemaPath:"#/properties/tags/allOf/0/contains/const",keyword:"const",params:{allowedValue: schema364.properties.tags.allOf[0].contains.const},message:"must be equal to constant"};
 if(vErrors === null){
 vErrors = [err15];
 }
@@ -82033,19 +83552,19 @@ vErrors.push(err50);
 }
 errors++;
 }
-validate237.errors = vErrors;
+validate240.errors = vErrors;
 return errors === 0;
 }
-validate237.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
+validate240.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
 
-exports.isManifestEvent = validate238;
-const schema362 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/nostr/30051-manifest.json","title":"ManifestEvent","description":"An upgrade manifest as its author lists it: the manifest as content, its facts as tags.","type":"object","required":["id","pubkey","created_at","kind","tags","content","sig"],"additionalProperties":false,"properties":{"id":{"type":"string","pattern":"^[0-9a-f]{64}$"},"pubkey":{"type":"string","pattern":"^[0-9a-f]{64}$"},"created_at":{"type":"integer","minimum":0,"description":"Unix seconds."},"kind":{"const":30051},"tags":{"type":"array","maxItems":2000,"items":{"type":"array","maxItems":64,"items":{"type":"string"}},"allOf":[{"type":"array","contains":{"type":"array","prefixItems":[{"const":"d"},{"type":"string","minLength":1}],"minItems":2,"maxItems":2}},{"type":"array","contains":{"type":"array","prefixItems":[{"const":"version"},{"type":"string","minLength":1}],"minItems":2,"maxItems":2}},{"type":"array","contains":{"type":"array","prefixItems":[{"const":"x"},{"type":"string","pattern":"^[0-9a-f]{64}$"}],"minItems":2,"maxItems":2}},{"type":"array","contains":{"const":["L","openagents.upgrade"]}},{"type":"array","contains":{"const":["l","manifest","openagents.upgrade"]}}]},"content":{"type":"string","maxLength":131072},"sig":{"type":"string","pattern":"^[0-9a-f]{128}$"}}};
+exports.isManifestEvent = validate241;
+const schema365 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/nostr/30051-manifest.json","title":"ManifestEvent","description":"An upgrade manifest as its author lists it: the manifest as content, its facts as tags.","type":"object","required":["id","pubkey","created_at","kind","tags","content","sig"],"additionalProperties":false,"properties":{"id":{"type":"string","pattern":"^[0-9a-f]{64}$"},"pubkey":{"type":"string","pattern":"^[0-9a-f]{64}$"},"created_at":{"type":"integer","minimum":0,"description":"Unix seconds."},"kind":{"const":30051},"tags":{"type":"array","maxItems":2000,"items":{"type":"array","maxItems":64,"items":{"type":"string"}},"allOf":[{"type":"array","contains":{"type":"array","prefixItems":[{"const":"d"},{"type":"string","minLength":1}],"minItems":2,"maxItems":2}},{"type":"array","contains":{"type":"array","prefixItems":[{"const":"version"},{"type":"string","minLength":1}],"minItems":2,"maxItems":2}},{"type":"array","contains":{"type":"array","prefixItems":[{"const":"x"},{"type":"string","pattern":"^[0-9a-f]{64}$"}],"minItems":2,"maxItems":2}},{"type":"array","contains":{"const":["L","openagents.upgrade"]}},{"type":"array","contains":{"const":["l","manifest","openagents.upgrade"]}}]},"content":{"type":"string","maxLength":131072},"sig":{"type":"string","pattern":"^[0-9a-f]{128}$"}}};
 
-function validate238(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
+function validate241(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 /*# sourceURL="https://openagents.dev/schemas/nostr/30051-manifest.json" */;
 let vErrors = null;
 let errors = 0;
-const evaluated0 = validate238.evaluated;
+const evaluated0 = validate241.evaluated;
 if(evaluated0.dynamicProps){
 evaluated0.props = undefined;
 }
@@ -82568,8 +84087,8 @@ const _errs37 = errors;
 const len6 = data4.length;
 for(let i3=0; i3<len6; i3++){
 const _errs38 = errors;
-if(!func0(data4[i3], schema362.properties.tags.allOf[3].contains.const)){
-const err39 = {instancePath:instancePath+"/tags/" + i3,schemaPath:"#/properties/tags/allOf/3/contains/const",keyword:"const",params:{allowedValue: schema362.properties.tags.allOf[3].contains.const},message:"must be equal to constant"};
+if(!func0(data4[i3], schema365.properties.tags.allOf[3].contains.const)){
+const err39 = {instancePath:instancePath+"/tags/" + i3,schemaPath:"#/properties/tags/allOf/3/contains/const",keyword:"const",params:{allowedValue: schema365.properties.tags.allOf[3].contains.const},message:"must be equal to constant"};
 if(vErrors === null){
 vErrors = [err39];
 }
@@ -82620,8 +84139,8 @@ const _errs41 = errors;
 const len7 = data4.length;
 for(let i4=0; i4<len7; i4++){
 const _errs42 = errors;
-if(!func0(data4[i4], schema362.properties.tags.allOf[4].contains.const)){
-const err42 = {instancePath:instancePath+"/tags/" + i4,schemaPath:"#/properties/tags/allOf/4/contains/const",keyword:"const",params:{allowedValue: schema362.properties.tags.allOf[4].contains.const},message:"must be equal to constant"};
+if(!func0(data4[i4], schema365.properties.tags.allOf[4].contains.const)){
+const err42 = {instancePath:instancePath+"/tags/" + i4,schemaPath:"#/properties/tags/allOf/4/contains/const",keyword:"const",params:{allowedValue: schema365.properties.tags.allOf[4].contains.const},message:"must be equal to constant"};
 if(vErrors === null){
 vErrors = [err42];
 }
@@ -82790,19 +84309,19 @@ vErrors.push(err54);
 }
 errors++;
 }
-validate238.errors = vErrors;
+validate241.errors = vErrors;
 return errors === 0;
 }
-validate238.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
+validate241.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
 
-exports.isReleaseEvent = validate239;
-const schema363 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/nostr/30052-release.json","title":"ReleaseEvent","description":"One release: pins the manifest event and the manifest hash it was made from.","type":"object","required":["id","pubkey","created_at","kind","tags","content","sig"],"additionalProperties":false,"properties":{"id":{"type":"string","pattern":"^[0-9a-f]{64}$"},"pubkey":{"type":"string","pattern":"^[0-9a-f]{64}$"},"created_at":{"type":"integer","minimum":0,"description":"Unix seconds."},"kind":{"const":30052},"tags":{"type":"array","maxItems":2000,"items":{"type":"array","maxItems":64,"items":{"type":"string"}},"allOf":[{"type":"array","contains":{"type":"array","prefixItems":[{"const":"d"},{"type":"string","minLength":1}],"minItems":2,"maxItems":2}},{"type":"array","contains":{"type":"array","prefixItems":[{"const":"i"},{"type":"string","minLength":1}],"minItems":2,"maxItems":2}},{"type":"array","contains":{"type":"array","prefixItems":[{"const":"version"},{"type":"string","minLength":1}],"minItems":2,"maxItems":2}},{"type":"array","contains":{"type":"array","prefixItems":[{"const":"a"},{"type":"string","pattern":"^30051:[0-9a-f]{64}:"}],"minItems":2,"maxItems":2}},{"type":"array","contains":{"type":"array","prefixItems":[{"const":"e"},{"type":"string","pattern":"^[0-9a-f]{64}$"}],"minItems":2,"maxItems":2}},{"type":"array","contains":{"type":"array","prefixItems":[{"const":"x"},{"type":"string","pattern":"^[0-9a-f]{64}$"}],"minItems":2,"maxItems":2}},{"type":"array","contains":{"const":["L","openagents.upgrade"]}},{"type":"array","contains":{"const":["l","release","openagents.upgrade"]}}]},"content":{"type":"string","maxLength":131072},"sig":{"type":"string","pattern":"^[0-9a-f]{128}$"}}};
+exports.isReleaseEvent = validate242;
+const schema366 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/nostr/30052-release.json","title":"ReleaseEvent","description":"One release: pins the manifest event and the manifest hash it was made from.","type":"object","required":["id","pubkey","created_at","kind","tags","content","sig"],"additionalProperties":false,"properties":{"id":{"type":"string","pattern":"^[0-9a-f]{64}$"},"pubkey":{"type":"string","pattern":"^[0-9a-f]{64}$"},"created_at":{"type":"integer","minimum":0,"description":"Unix seconds."},"kind":{"const":30052},"tags":{"type":"array","maxItems":2000,"items":{"type":"array","maxItems":64,"items":{"type":"string"}},"allOf":[{"type":"array","contains":{"type":"array","prefixItems":[{"const":"d"},{"type":"string","minLength":1}],"minItems":2,"maxItems":2}},{"type":"array","contains":{"type":"array","prefixItems":[{"const":"i"},{"type":"string","minLength":1}],"minItems":2,"maxItems":2}},{"type":"array","contains":{"type":"array","prefixItems":[{"const":"version"},{"type":"string","minLength":1}],"minItems":2,"maxItems":2}},{"type":"array","contains":{"type":"array","prefixItems":[{"const":"a"},{"type":"string","pattern":"^30051:[0-9a-f]{64}:"}],"minItems":2,"maxItems":2}},{"type":"array","contains":{"type":"array","prefixItems":[{"const":"e"},{"type":"string","pattern":"^[0-9a-f]{64}$"}],"minItems":2,"maxItems":2}},{"type":"array","contains":{"type":"array","prefixItems":[{"const":"x"},{"type":"string","pattern":"^[0-9a-f]{64}$"}],"minItems":2,"maxItems":2}},{"type":"array","contains":{"const":["L","openagents.upgrade"]}},{"type":"array","contains":{"const":["l","release","openagents.upgrade"]}}]},"content":{"type":"string","maxLength":131072},"sig":{"type":"string","pattern":"^[0-9a-f]{128}$"}}};
 
-function validate239(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
+function validate242(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 /*# sourceURL="https://openagents.dev/schemas/nostr/30052-release.json" */;
 let vErrors = null;
 let errors = 0;
-const evaluated0 = validate239.evaluated;
+const evaluated0 = validate242.evaluated;
 if(evaluated0.dynamicProps){
 evaluated0.props = undefined;
 }
@@ -83363,7 +84882,7 @@ errors++;
 if(len7 > 1){
 let data16 = data14[1];
 if(typeof data16 === "string"){
-if(!pattern303.test(data16)){
+if(!pattern304.test(data16)){
 const err42 = {instancePath:instancePath+"/tags/" + i3+"/1",schemaPath:"#/properties/tags/allOf/3/contains/prefixItems/1/pattern",keyword:"pattern",params:{pattern: "^30051:[0-9a-f]{64}:"},message:"must match pattern \""+"^30051:[0-9a-f]{64}:"+"\""};
 if(vErrors === null){
 vErrors = [err42];
@@ -83664,8 +85183,8 @@ const _errs61 = errors;
 const len12 = data4.length;
 for(let i6=0; i6<len12; i6++){
 const _errs62 = errors;
-if(!func0(data4[i6], schema363.properties.tags.allOf[6].contains.const)){
-const err63 = {instancePath:instancePath+"/tags/" + i6,schemaPath:"#/properties/tags/allOf/6/contains/const",keyword:"const",params:{allowedValue: schema363.properties.tags.allOf[6].contains.const},message:"must be equal to constant"};
+if(!func0(data4[i6], schema366.properties.tags.allOf[6].contains.const)){
+const err63 = {instancePath:instancePath+"/tags/" + i6,schemaPath:"#/properties/tags/allOf/6/contains/const",keyword:"const",params:{allowedValue: schema366.properties.tags.allOf[6].contains.const},message:"must be equal to constant"};
 if(vErrors === null){
 vErrors = [err63];
 }
@@ -83716,8 +85235,8 @@ const _errs65 = errors;
 const len13 = data4.length;
 for(let i7=0; i7<len13; i7++){
 const _errs66 = errors;
-if(!func0(data4[i7], schema363.properties.tags.allOf[7].contains.const)){
-const err66 = {instancePath:instancePath+"/tags/" + i7,schemaPath:"#/properties/tags/allOf/7/contains/const",keyword:"const",params:{allowedValue: schema363.properties.tags.allOf[7].contains.const},message:"must be equal to constant"};
+if(!func0(data4[i7], schema366.properties.tags.allOf[7].contains.const)){
+const err66 = {instancePath:instancePath+"/tags/" + i7,schemaPath:"#/properties/tags/allOf/7/contains/const",keyword:"const",params:{allowedValue: schema366.properties.tags.allOf[7].contains.const},message:"must be equal to constant"};
 if(vErrors === null){
 vErrors = [err66];
 }
@@ -83886,21 +85405,21 @@ vErrors.push(err78);
 }
 errors++;
 }
-validate239.errors = vErrors;
+validate242.errors = vErrors;
 return errors === 0;
 }
-validate239.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
+validate242.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
 
-exports.isLicenseReceiptEvent = validate240;
-const schema364 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/nostr/30053-license-receipt.json","title":"LicenseReceiptEvent","description":"A licence receipt: the seller says that a buyer has paid for one release. Its content is the LicenseOffer that was paid. Invoice and preimage are never in it.","type":"object","required":["id","pubkey","created_at","kind","tags","content","sig"],"additionalProperties":false,"properties":{"id":{"type":"string","pattern":"^[0-9a-f]{64}$"},"pubkey":{"type":"string","pattern":"^[0-9a-f]{64}$"},"created_at":{"type":"integer","minimum":0,"description":"Unix seconds."},"kind":{"const":30053},"tags":{"type":"array","maxItems":2000,"items":{"type":"array","maxItems":64,"items":{"type":"string"}},"allOf":[{"type":"array","contains":{"type":"array","prefixItems":[{"const":"d"},{"type":"string","pattern":"^.+@.+:[0-9a-f]{64}:[0-9a-f]{64}$"}],"minItems":2,"maxItems":2}},{"type":"array","contains":{"type":"array","prefixItems":[{"const":"a"},{"type":"string","pattern":"^30051:[0-9a-f]{64}:"}],"minItems":2,"maxItems":2}},{"type":"array","contains":{"type":"array","prefixItems":[{"const":"e"},{"type":"string","pattern":"^[0-9a-f]{64}$"}],"minItems":2,"maxItems":2}},{"type":"array","contains":{"type":"array","prefixItems":[{"const":"x"},{"type":"string","pattern":"^[0-9a-f]{64}$"}],"minItems":2,"maxItems":2}},{"type":"array","contains":{"type":"array","prefixItems":[{"const":"version"},{"type":"string","minLength":1}],"minItems":2,"maxItems":2}},{"type":"array","contains":{"type":"array","prefixItems":[{"const":"p"},{"type":"string","pattern":"^[0-9a-f]{64}$"},{"const":""},{"const":"buyer"}],"minItems":4,"maxItems":4}},{"type":"array","contains":{"type":"array","prefixItems":[{"const":"p"},{"type":"string","pattern":"^[0-9a-f]{64}$"},{"const":""},{"const":"author"}],"minItems":4,"maxItems":4}},{"type":"array","contains":{"type":"array","prefixItems":[{"const":"payment_hash"},{"type":"string","pattern":"^[0-9a-f]{64}$"}],"minItems":2,"maxItems":2}},{"type":"array","contains":{"type":"array","prefixItems":[{"const":"amount"},{"type":"string","pattern":"^[1-9][0-9]{0,15}$"}],"minItems":2,"maxItems":2}},{"type":"array","contains":{"type":"array","prefixItems":[{"const":"offer"},{"type":"string","pattern":"^[0-9a-f]{64}$"}],"minItems":2,"maxItems":2}},{"type":"array","contains":{"type":"array","prefixItems":[{"const":"status"},{"enum":["paid","revoked","refunded"]}],"minItems":2,"maxItems":2}},{"type":"array","contains":{"const":["L","openagents.upgrade"]}},{"type":"array","contains":{"const":["l","license-receipt","openagents.upgrade"]}}]},"content":{"type":"string","maxLength":8000,"description":"A LicenseOffer as JSON."},"sig":{"type":"string","pattern":"^[0-9a-f]{128}$"}}};
-const pattern395 = new RegExp("^.+@.+:[0-9a-f]{64}:[0-9a-f]{64}$", "u");
-const pattern402 = new RegExp("^[1-9][0-9]{0,15}$", "u");
+exports.isLicenseReceiptEvent = validate243;
+const schema367 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/nostr/30053-license-receipt.json","title":"LicenseReceiptEvent","description":"A licence receipt: the seller says that a buyer has paid for one release. Its content is the LicenseOffer that was paid. Invoice and preimage are never in it.","type":"object","required":["id","pubkey","created_at","kind","tags","content","sig"],"additionalProperties":false,"properties":{"id":{"type":"string","pattern":"^[0-9a-f]{64}$"},"pubkey":{"type":"string","pattern":"^[0-9a-f]{64}$"},"created_at":{"type":"integer","minimum":0,"description":"Unix seconds."},"kind":{"const":30053},"tags":{"type":"array","maxItems":2000,"items":{"type":"array","maxItems":64,"items":{"type":"string"}},"allOf":[{"type":"array","contains":{"type":"array","prefixItems":[{"const":"d"},{"type":"string","pattern":"^.+@.+:[0-9a-f]{64}:[0-9a-f]{64}$"}],"minItems":2,"maxItems":2}},{"type":"array","contains":{"type":"array","prefixItems":[{"const":"a"},{"type":"string","pattern":"^30051:[0-9a-f]{64}:"}],"minItems":2,"maxItems":2}},{"type":"array","contains":{"type":"array","prefixItems":[{"const":"e"},{"type":"string","pattern":"^[0-9a-f]{64}$"}],"minItems":2,"maxItems":2}},{"type":"array","contains":{"type":"array","prefixItems":[{"const":"x"},{"type":"string","pattern":"^[0-9a-f]{64}$"}],"minItems":2,"maxItems":2}},{"type":"array","contains":{"type":"array","prefixItems":[{"const":"version"},{"type":"string","minLength":1}],"minItems":2,"maxItems":2}},{"type":"array","contains":{"type":"array","prefixItems":[{"const":"p"},{"type":"string","pattern":"^[0-9a-f]{64}$"},{"const":""},{"const":"buyer"}],"minItems":4,"maxItems":4}},{"type":"array","contains":{"type":"array","prefixItems":[{"const":"p"},{"type":"string","pattern":"^[0-9a-f]{64}$"},{"const":""},{"const":"author"}],"minItems":4,"maxItems":4}},{"type":"array","contains":{"type":"array","prefixItems":[{"const":"payment_hash"},{"type":"string","pattern":"^[0-9a-f]{64}$"}],"minItems":2,"maxItems":2}},{"type":"array","contains":{"type":"array","prefixItems":[{"const":"amount"},{"type":"string","pattern":"^[1-9][0-9]{0,15}$"}],"minItems":2,"maxItems":2}},{"type":"array","contains":{"type":"array","prefixItems":[{"const":"offer"},{"type":"string","pattern":"^[0-9a-f]{64}$"}],"minItems":2,"maxItems":2}},{"type":"array","contains":{"type":"array","prefixItems":[{"const":"status"},{"enum":["paid","revoked","refunded"]}],"minItems":2,"maxItems":2}},{"type":"array","contains":{"const":["L","openagents.upgrade"]}},{"type":"array","contains":{"const":["l","license-receipt","openagents.upgrade"]}}]},"content":{"type":"string","maxLength":8000,"description":"A LicenseOffer as JSON."},"sig":{"type":"string","pattern":"^[0-9a-f]{128}$"}}};
+const pattern400 = new RegExp("^.+@.+:[0-9a-f]{64}:[0-9a-f]{64}$", "u");
+const pattern407 = new RegExp("^[1-9][0-9]{0,15}$", "u");
 
-function validate240(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
+function validate243(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 /*# sourceURL="https://openagents.dev/schemas/nostr/30053-license-receipt.json" */;
 let vErrors = null;
 let errors = 0;
-const evaluated0 = validate240.evaluated;
+const evaluated0 = validate243.evaluated;
 if(evaluated0.dynamicProps){
 evaluated0.props = undefined;
 }
@@ -84122,7 +85641,7 @@ errors++;
 if(len1 > 1){
 let data7 = data5[1];
 if(typeof data7 === "string"){
-if(!pattern395.test(data7)){
+if(!pattern400.test(data7)){
 const err18 = {instancePath:instancePath+"/tags/" + i0+"/1",schemaPath:"#/properties/tags/allOf/0/contains/prefixItems/1/pattern",keyword:"pattern",params:{pattern: "^.+@.+:[0-9a-f]{64}:[0-9a-f]{64}$"},message:"must match pattern \""+"^.+@.+:[0-9a-f]{64}:[0-9a-f]{64}$"+"\""};
 if(vErrors === null){
 vErrors = [err18];
@@ -84235,7 +85754,7 @@ errors++;
 if(len3 > 1){
 let data10 = data8[1];
 if(typeof data10 === "string"){
-if(!pattern303.test(data10)){
+if(!pattern304.test(data10)){
 const err26 = {instancePath:instancePath+"/tags/" + i1+"/1",schemaPath:"#/properties/tags/allOf/1/contains/prefixItems/1/pattern",keyword:"pattern",params:{pattern: "^30051:[0-9a-f]{64}:"},message:"must match pattern \""+"^30051:[0-9a-f]{64}:"+"\""};
 if(vErrors === null){
 vErrors = [err26];
@@ -85074,7 +86593,7 @@ errors++;
 if(len17 > 1){
 let data35 = data33[1];
 if(typeof data35 === "string"){
-if(!pattern402.test(data35)){
+if(!pattern407.test(data35)){
 const err86 = {instancePath:instancePath+"/tags/" + i8+"/1",schemaPath:"#/properties/tags/allOf/8/contains/prefixItems/1/pattern",keyword:"pattern",params:{pattern: "^[1-9][0-9]{0,15}$"},message:"must match pattern \""+"^[1-9][0-9]{0,15}$"+"\""};
 if(vErrors === null){
 vErrors = [err86];
@@ -85300,7 +86819,7 @@ errors++;
 if(len21 > 1){
 let data41 = data39[1];
 if(!(((data41 === "paid") || (data41 === "revoked")) || (data41 === "refunded"))){
-const err102 = {instancePath:instancePath+"/tags/" + i10+"/1",schemaPath:"#/properties/tags/allOf/10/contains/prefixItems/1/enum",keyword:"enum",params:{allowedValues: schema364.properties.tags.allOf[10].contains.prefixItems[1].enum},message:"must be equal to one of the allowed values"};
+const err102 = {instancePath:instancePath+"/tags/" + i10+"/1",schemaPath:"#/properties/tags/allOf/10/contains/prefixItems/1/enum",keyword:"enum",params:{allowedValues: schema367.properties.tags.allOf[10].contains.prefixItems[1].enum},message:"must be equal to one of the allowed values"};
 if(vErrors === null){
 vErrors = [err102];
 }
@@ -85363,8 +86882,8 @@ const _errs104 = errors;
 const len22 = data4.length;
 for(let i11=0; i11<len22; i11++){
 const _errs105 = errors;
-if(!func0(data4[i11], schema364.properties.tags.allOf[11].contains.const)){
-const err106 = {instancePath:instancePath+"/tags/" + i11,schemaPath:"#/properties/tags/allOf/11/contains/const",keyword:"const",params:{allowedValue: schema364.properties.tags.allOf[11].contains.const},message:"must be equal to constant"};
+if(!func0(data4[i11], schema367.properties.tags.allOf[11].contains.const)){
+const err106 = {instancePath:instancePath+"/tags/" + i11,schemaPath:"#/properties/tags/allOf/11/contains/const",keyword:"const",params:{allowedValue: schema367.properties.tags.allOf[11].contains.const},message:"must be equal to constant"};
 if(vErrors === null){
 vErrors = [err106];
 }
@@ -85415,8 +86934,8 @@ const _errs108 = errors;
 const len23 = data4.length;
 for(let i12=0; i12<len23; i12++){
 const _errs109 = errors;
-if(!func0(data4[i12], schema364.properties.tags.allOf[12].contains.const)){
-const err109 = {instancePath:instancePath+"/tags/" + i12,schemaPath:"#/properties/tags/allOf/12/contains/const",keyword:"const",params:{allowedValue: schema364.properties.tags.allOf[12].contains.const},message:"must be equal to constant"};
+if(!func0(data4[i12], schema367.properties.tags.allOf[12].contains.const)){
+const err109 = {instancePath:instancePath+"/tags/" + i12,schemaPath:"#/properties/tags/allOf/12/contains/const",keyword:"const",params:{allowedValue: schema367.properties.tags.allOf[12].contains.const},message:"must be equal to constant"};
 if(vErrors === null){
 vErrors = [err109];
 }
@@ -85585,19 +87104,19 @@ vErrors.push(err121);
 }
 errors++;
 }
-validate240.errors = vErrors;
+validate243.errors = vErrors;
 return errors === 0;
 }
-validate240.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
+validate243.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
 
-exports.isRatingEvent = validate241;
-const schema365 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/nostr/30054-rating.json","title":"RatingEvent","description":"One rater's stars and review for one listing. Its d is the listing's full address, so each rater has one.","type":"object","required":["id","pubkey","created_at","kind","tags","content","sig"],"additionalProperties":false,"properties":{"id":{"type":"string","pattern":"^[0-9a-f]{64}$"},"pubkey":{"type":"string","pattern":"^[0-9a-f]{64}$"},"created_at":{"type":"integer","minimum":0,"description":"Unix seconds."},"kind":{"const":30054},"tags":{"type":"array","maxItems":2000,"items":{"type":"array","maxItems":64,"items":{"type":"string"}},"allOf":[{"type":"array","contains":{"type":"array","prefixItems":[{"const":"d"},{"type":"string","pattern":"^30051:[0-9a-f]{64}:[a-z0-9_.-]{1,128}$"}],"minItems":2,"maxItems":2}},{"type":"array","contains":{"type":"array","prefixItems":[{"const":"rating"},{"enum":["1","2","3","4","5"]}],"minItems":2,"maxItems":2}},{"type":"array","contains":{"const":["L","openagents.upgrade"]}},{"type":"array","contains":{"const":["l","rating","openagents.upgrade"]}}]},"content":{"type":"string","maxLength":2000},"sig":{"type":"string","pattern":"^[0-9a-f]{128}$"}}};
+exports.isRatingEvent = validate244;
+const schema368 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/nostr/30054-rating.json","title":"RatingEvent","description":"One rater's stars and review for one listing. Its d is the listing's full address, so each rater has one.","type":"object","required":["id","pubkey","created_at","kind","tags","content","sig"],"additionalProperties":false,"properties":{"id":{"type":"string","pattern":"^[0-9a-f]{64}$"},"pubkey":{"type":"string","pattern":"^[0-9a-f]{64}$"},"created_at":{"type":"integer","minimum":0,"description":"Unix seconds."},"kind":{"const":30054},"tags":{"type":"array","maxItems":2000,"items":{"type":"array","maxItems":64,"items":{"type":"string"}},"allOf":[{"type":"array","contains":{"type":"array","prefixItems":[{"const":"d"},{"type":"string","pattern":"^30051:[0-9a-f]{64}:[a-z0-9_.-]{1,128}$"}],"minItems":2,"maxItems":2}},{"type":"array","contains":{"type":"array","prefixItems":[{"const":"rating"},{"enum":["1","2","3","4","5"]}],"minItems":2,"maxItems":2}},{"type":"array","contains":{"const":["L","openagents.upgrade"]}},{"type":"array","contains":{"const":["l","rating","openagents.upgrade"]}}]},"content":{"type":"string","maxLength":2000},"sig":{"type":"string","pattern":"^[0-9a-f]{128}$"}}};
 
-function validate241(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
+function validate244(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 /*# sourceURL="https://openagents.dev/schemas/nostr/30054-rating.json" */;
 let vErrors = null;
 let errors = 0;
-const evaluated0 = validate241.evaluated;
+const evaluated0 = validate244.evaluated;
 if(evaluated0.dynamicProps){
 evaluated0.props = undefined;
 }
@@ -85932,7 +87451,7 @@ errors++;
 if(len3 > 1){
 let data10 = data8[1];
 if(!(((((data10 === "1") || (data10 === "2")) || (data10 === "3")) || (data10 === "4")) || (data10 === "5"))){
-const err26 = {instancePath:instancePath+"/tags/" + i1+"/1",schemaPath:"#/properties/tags/allOf/1/contains/prefixItems/1/enum",keyword:"enum",params:{allowedValues: schema365.properties.tags.allOf[1].contains.prefixItems[1].enum},message:"must be equal to one of the allowed values"};
+const err26 = {instancePath:instancePath+"/tags/" + i1+"/1",schemaPath:"#/properties/tags/allOf/1/contains/prefixItems/1/enum",keyword:"enum",params:{allowedValues: schema368.properties.tags.allOf[1].contains.prefixItems[1].enum},message:"must be equal to one of the allowed values"};
 if(vErrors === null){
 vErrors = [err26];
 }
@@ -85995,8 +87514,8 @@ const _errs28 = errors;
 const len4 = data4.length;
 for(let i2=0; i2<len4; i2++){
 const _errs29 = errors;
-if(!func0(data4[i2], schema365.properties.tags.allOf[2].contains.const)){
-const err30 = {instancePath:instancePath+"/tags/" + i2,schemaPath:"#/properties/tags/allOf/2/contains/const",keyword:"const",params:{allowedValue: schema365.properties.tags.allOf[2].contains.const},message:"must be equal to constant"};
+if(!func0(data4[i2], schema368.properties.tags.allOf[2].contains.const)){
+const err30 = {instancePath:instancePath+"/tags/" + i2,schemaPath:"#/properties/tags/allOf/2/contains/const",keyword:"const",params:{allowedValue: schema368.properties.tags.allOf[2].contains.const},message:"must be equal to constant"};
 if(vErrors === null){
 vErrors = [err30];
 }
@@ -86047,8 +87566,8 @@ const _errs32 = errors;
 const len5 = data4.length;
 for(let i3=0; i3<len5; i3++){
 const _errs33 = errors;
-if(!func0(data4[i3], schema365.properties.tags.allOf[3].contains.const)){
-const err33 = {instancePath:instancePath+"/tags/" + i3,schemaPath:"#/properties/tags/allOf/3/contains/const",keyword:"const",params:{allowedValue: schema365.properties.tags.allOf[3].contains.const},message:"must be equal to constant"};
+if(!func0(data4[i3], schema368.properties.tags.allOf[3].contains.const)){
+const err33 = {instancePath:instancePath+"/tags/" + i3,schemaPath:"#/properties/tags/allOf/3/contains/const",keyword:"const",params:{allowedValue: schema368.properties.tags.allOf[3].contains.const},message:"must be equal to constant"};
 if(vErrors === null){
 vErrors = [err33];
 }
@@ -86217,20 +87736,20 @@ vErrors.push(err45);
 }
 errors++;
 }
-validate241.errors = vErrors;
+validate244.errors = vErrors;
 return errors === 0;
 }
-validate241.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
+validate244.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
 
-exports.isSnapshotEvent = validate242;
-const schema366 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/nostr/30078-snapshot.json","title":"SnapshotEvent","description":"What a mirror of the catalog shows, as one Merkle root over event ids (application data, NIP-78).","type":"object","required":["id","pubkey","created_at","kind","tags","content","sig"],"additionalProperties":false,"properties":{"id":{"type":"string","pattern":"^[0-9a-f]{64}$"},"pubkey":{"type":"string","pattern":"^[0-9a-f]{64}$"},"created_at":{"type":"integer","minimum":0,"description":"Unix seconds."},"kind":{"const":30078},"tags":{"type":"array","maxItems":2000,"items":{"type":"array","maxItems":64,"items":{"type":"string"}},"allOf":[{"type":"array","contains":{"type":"array","prefixItems":[{"const":"d"},{"const":"openagents.upgrade.snapshot"}],"minItems":2,"maxItems":2}},{"type":"array","contains":{"type":"array","prefixItems":[{"const":"x"},{"type":"string","pattern":"^[0-9a-f]{64}$"}],"minItems":2,"maxItems":2}},{"type":"array","contains":{"type":"array","prefixItems":[{"const":"events"},{"type":"string","pattern":"^(0|[1-9][0-9]{0,9})$"}],"minItems":2,"maxItems":2}},{"type":"array","contains":{"type":"array","prefixItems":[{"const":"listings"},{"type":"string","pattern":"^(0|[1-9][0-9]{0,9})$"}],"minItems":2,"maxItems":2}},{"type":"array","contains":{"type":"array","prefixItems":[{"const":"L"},{"const":"openagents.upgrade"}],"minItems":2,"maxItems":2}}]},"content":{"type":"string","maxLength":1000},"sig":{"type":"string","pattern":"^[0-9a-f]{128}$"}}};
-const pattern412 = new RegExp("^(0|[1-9][0-9]{0,9})$", "u");
+exports.isSnapshotEvent = validate245;
+const schema369 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/nostr/30078-snapshot.json","title":"SnapshotEvent","description":"What a mirror of the catalog shows, as one Merkle root over event ids (application data, NIP-78).","type":"object","required":["id","pubkey","created_at","kind","tags","content","sig"],"additionalProperties":false,"properties":{"id":{"type":"string","pattern":"^[0-9a-f]{64}$"},"pubkey":{"type":"string","pattern":"^[0-9a-f]{64}$"},"created_at":{"type":"integer","minimum":0,"description":"Unix seconds."},"kind":{"const":30078},"tags":{"type":"array","maxItems":2000,"items":{"type":"array","maxItems":64,"items":{"type":"string"}},"allOf":[{"type":"array","contains":{"type":"array","prefixItems":[{"const":"d"},{"const":"openagents.upgrade.snapshot"}],"minItems":2,"maxItems":2}},{"type":"array","contains":{"type":"array","prefixItems":[{"const":"x"},{"type":"string","pattern":"^[0-9a-f]{64}$"}],"minItems":2,"maxItems":2}},{"type":"array","contains":{"type":"array","prefixItems":[{"const":"events"},{"type":"string","pattern":"^(0|[1-9][0-9]{0,9})$"}],"minItems":2,"maxItems":2}},{"type":"array","contains":{"type":"array","prefixItems":[{"const":"listings"},{"type":"string","pattern":"^(0|[1-9][0-9]{0,9})$"}],"minItems":2,"maxItems":2}},{"type":"array","contains":{"type":"array","prefixItems":[{"const":"L"},{"const":"openagents.upgrade"}],"minItems":2,"maxItems":2}}]},"content":{"type":"string","maxLength":1000},"sig":{"type":"string","pattern":"^[0-9a-f]{128}$"}}};
+const pattern417 = new RegExp("^(0|[1-9][0-9]{0,9})$", "u");
 
-function validate242(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
+function validate245(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 /*# sourceURL="https://openagents.dev/schemas/nostr/30078-snapshot.json" */;
 let vErrors = null;
 let errors = 0;
-const evaluated0 = validate242.evaluated;
+const evaluated0 = validate245.evaluated;
 if(evaluated0.dynamicProps){
 evaluated0.props = undefined;
 }
@@ -86665,7 +88184,7 @@ errors++;
 if(len5 > 1){
 let data13 = data11[1];
 if(typeof data13 === "string"){
-if(!pattern412.test(data13)){
+if(!pattern417.test(data13)){
 const err33 = {instancePath:instancePath+"/tags/" + i2+"/1",schemaPath:"#/properties/tags/allOf/2/contains/prefixItems/1/pattern",keyword:"pattern",params:{pattern: "^(0|[1-9][0-9]{0,9})$"},message:"must match pattern \""+"^(0|[1-9][0-9]{0,9})$"+"\""};
 if(vErrors === null){
 vErrors = [err33];
@@ -86778,7 +88297,7 @@ errors++;
 if(len7 > 1){
 let data16 = data14[1];
 if(typeof data16 === "string"){
-if(!pattern412.test(data16)){
+if(!pattern417.test(data16)){
 const err41 = {instancePath:instancePath+"/tags/" + i3+"/1",schemaPath:"#/properties/tags/allOf/3/contains/prefixItems/1/pattern",keyword:"pattern",params:{pattern: "^(0|[1-9][0-9]{0,9})$"},message:"must match pattern \""+"^(0|[1-9][0-9]{0,9})$"+"\""};
 if(vErrors === null){
 vErrors = [err41];
@@ -87071,19 +88590,19 @@ vErrors.push(err62);
 }
 errors++;
 }
-validate242.errors = vErrors;
+validate245.errors = vErrors;
 return errors === 0;
 }
-validate242.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
+validate245.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
 
-exports.isCuratedListEvent = validate243;
-const schema367 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/nostr/30267-curated.json","title":"CuratedListEvent","description":"Listings that one key put together (NIP-51 app curation set).","type":"object","required":["id","pubkey","created_at","kind","tags","content","sig"],"additionalProperties":false,"properties":{"id":{"type":"string","pattern":"^[0-9a-f]{64}$"},"pubkey":{"type":"string","pattern":"^[0-9a-f]{64}$"},"created_at":{"type":"integer","minimum":0,"description":"Unix seconds."},"kind":{"const":30267},"tags":{"type":"array","maxItems":2000,"items":{"type":"array","maxItems":64,"items":{"type":"string"}},"allOf":[{"type":"array","contains":{"type":"array","prefixItems":[{"const":"d"},{"type":"string","pattern":"^[a-z0-9_.-]{1,64}$"}],"minItems":2,"maxItems":2}},{"type":"array","contains":{"const":["L","openagents.upgrade"]}},{"type":"array","contains":{"const":["l","curated-list","openagents.upgrade"]}},{"type":"array","contains":{"anyOf":[{"type":"array","prefixItems":[{"const":"a"},{"type":"string","pattern":"^30051:[0-9a-f]{64}:[a-z0-9_.-]{1,128}$"}],"minItems":2,"maxItems":2},{"type":"array","prefixItems":[{"const":"a"},{"type":"string","pattern":"^30051:[0-9a-f]{64}:[a-z0-9_.-]{1,128}$"},{"type":"string"}],"minItems":3,"maxItems":3}]}}]},"content":{"type":"string","maxLength":0},"sig":{"type":"string","pattern":"^[0-9a-f]{128}$"}}};
+exports.isCuratedListEvent = validate246;
+const schema370 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/nostr/30267-curated.json","title":"CuratedListEvent","description":"Listings that one key put together (NIP-51 app curation set).","type":"object","required":["id","pubkey","created_at","kind","tags","content","sig"],"additionalProperties":false,"properties":{"id":{"type":"string","pattern":"^[0-9a-f]{64}$"},"pubkey":{"type":"string","pattern":"^[0-9a-f]{64}$"},"created_at":{"type":"integer","minimum":0,"description":"Unix seconds."},"kind":{"const":30267},"tags":{"type":"array","maxItems":2000,"items":{"type":"array","maxItems":64,"items":{"type":"string"}},"allOf":[{"type":"array","contains":{"type":"array","prefixItems":[{"const":"d"},{"type":"string","pattern":"^[a-z0-9_.-]{1,64}$"}],"minItems":2,"maxItems":2}},{"type":"array","contains":{"const":["L","openagents.upgrade"]}},{"type":"array","contains":{"const":["l","curated-list","openagents.upgrade"]}},{"type":"array","contains":{"anyOf":[{"type":"array","prefixItems":[{"const":"a"},{"type":"string","pattern":"^30051:[0-9a-f]{64}:[a-z0-9_.-]{1,128}$"}],"minItems":2,"maxItems":2},{"type":"array","prefixItems":[{"const":"a"},{"type":"string","pattern":"^30051:[0-9a-f]{64}:[a-z0-9_.-]{1,128}$"},{"type":"string"}],"minItems":3,"maxItems":3}]}}]},"content":{"type":"string","maxLength":0},"sig":{"type":"string","pattern":"^[0-9a-f]{128}$"}}};
 
-function validate243(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
+function validate246(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 /*# sourceURL="https://openagents.dev/schemas/nostr/30267-curated.json" */;
 let vErrors = null;
 let errors = 0;
-const evaluated0 = validate243.evaluated;
+const evaluated0 = validate246.evaluated;
 if(evaluated0.dynamicProps){
 evaluated0.props = undefined;
 }
@@ -87305,7 +88824,7 @@ errors++;
 if(len1 > 1){
 let data7 = data5[1];
 if(typeof data7 === "string"){
-if(!pattern373.test(data7)){
+if(!pattern378.test(data7)){
 const err18 = {instancePath:instancePath+"/tags/" + i0+"/1",schemaPath:"#/properties/tags/allOf/0/contains/prefixItems/1/pattern",keyword:"pattern",params:{pattern: "^[a-z0-9_.-]{1,64}$"},message:"must match pattern \""+"^[a-z0-9_.-]{1,64}$"+"\""};
 if(vErrors === null){
 vErrors = [err18];
@@ -87380,8 +88899,8 @@ const _errs21 = errors;
 const len2 = data4.length;
 for(let i1=0; i1<len2; i1++){
 const _errs22 = errors;
-if(!func0(data4[i1], schema367.properties.tags.allOf[1].contains.const)){
-const err23 = {instancePath:instancePath+"/tags/" + i1,schemaPath:"#/properties/tags/allOf/1/contains/const",keyword:"const",params:{allowedValue: schema367.properties.tags.allOf[1].contains.const},message:"must be equal to constant"};
+if(!func0(data4[i1], schema370.properties.tags.allOf[1].contains.const)){
+const err23 = {instancePath:instancePath+"/tags/" + i1,schemaPath:"#/properties/tags/allOf/1/contains/const",keyword:"const",params:{allowedValue: schema370.properties.tags.allOf[1].contains.const},message:"must be equal to constant"};
 if(vErrors === null){
 vErrors = [err23];
 }
@@ -87432,8 +88951,8 @@ const _errs25 = errors;
 const len3 = data4.length;
 for(let i2=0; i2<len3; i2++){
 const _errs26 = errors;
-if(!func0(data4[i2], schema367.properties.tags.allOf[2].contains.const)){
-const err26 = {instancePath:instancePath+"/tags/" + i2,schemaPath:"#/properties/tags/allOf/2/contains/const",keyword:"const",params:{allowedValue: schema367.properties.tags.allOf[2].contains.const},message:"must be equal to constant"};
+if(!func0(data4[i2], schema370.properties.tags.allOf[2].contains.const)){
+const err26 = {instancePath:instancePath+"/tags/" + i2,schemaPath:"#/properties/tags/allOf/2/contains/const",keyword:"const",params:{allowedValue: schema370.properties.tags.allOf[2].contains.const},message:"must be equal to constant"};
 if(vErrors === null){
 vErrors = [err26];
 }
@@ -87834,21 +89353,21 @@ vErrors.push(err54);
 }
 errors++;
 }
-validate243.errors = vErrors;
+validate246.errors = vErrors;
 return errors === 0;
 }
-validate243.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
+validate246.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
 
-exports.isReputationEvent = validate244;
-const schema368 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/nostr/30384-reputation.json","title":"ReputationEvent","description":"A listing's reputation as an indexer signs it (NIP-85); the content is a ReputationRollUp.","type":"object","required":["id","pubkey","created_at","kind","tags","content","sig"],"additionalProperties":false,"properties":{"id":{"type":"string","pattern":"^[0-9a-f]{64}$"},"pubkey":{"type":"string","pattern":"^[0-9a-f]{64}$"},"created_at":{"type":"integer","minimum":0,"description":"Unix seconds."},"kind":{"const":30384},"tags":{"type":"array","maxItems":2000,"items":{"type":"array","maxItems":64,"items":{"type":"string"}},"allOf":[{"type":"array","contains":{"type":"array","prefixItems":[{"const":"d"},{"type":"string","pattern":"^30051:[0-9a-f]{64}:[a-z0-9_.-]{1,128}$"}],"minItems":2,"maxItems":2}},{"type":"array","contains":{"type":"array","prefixItems":[{"const":"rank"},{"type":"string","pattern":"^([0-9]|[1-9][0-9]|100)$"}],"minItems":2,"maxItems":2}},{"type":"array","contains":{"type":"array","prefixItems":[{"const":"formula"},{"type":"string","pattern":"^[1-9][0-9]{0,5}$"}],"minItems":2,"maxItems":2}},{"type":"array","contains":{"type":"array","prefixItems":[{"const":"x"},{"type":"string","pattern":"^[0-9a-f]{64}$"}],"minItems":2,"maxItems":2}},{"type":"array","contains":{"const":["L","openagents.upgrade"]}},{"type":"array","contains":{"const":["l","reputation","openagents.upgrade"]}}]},"content":{"type":"string","maxLength":131072},"sig":{"type":"string","pattern":"^[0-9a-f]{128}$"}}};
-const pattern424 = new RegExp("^([0-9]|[1-9][0-9]|100)$", "u");
-const pattern425 = new RegExp("^[1-9][0-9]{0,5}$", "u");
+exports.isReputationEvent = validate247;
+const schema371 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/nostr/30384-reputation.json","title":"ReputationEvent","description":"A listing's reputation as an indexer signs it (NIP-85); the content is a ReputationRollUp.","type":"object","required":["id","pubkey","created_at","kind","tags","content","sig"],"additionalProperties":false,"properties":{"id":{"type":"string","pattern":"^[0-9a-f]{64}$"},"pubkey":{"type":"string","pattern":"^[0-9a-f]{64}$"},"created_at":{"type":"integer","minimum":0,"description":"Unix seconds."},"kind":{"const":30384},"tags":{"type":"array","maxItems":2000,"items":{"type":"array","maxItems":64,"items":{"type":"string"}},"allOf":[{"type":"array","contains":{"type":"array","prefixItems":[{"const":"d"},{"type":"string","pattern":"^30051:[0-9a-f]{64}:[a-z0-9_.-]{1,128}$"}],"minItems":2,"maxItems":2}},{"type":"array","contains":{"type":"array","prefixItems":[{"const":"rank"},{"type":"string","pattern":"^([0-9]|[1-9][0-9]|100)$"}],"minItems":2,"maxItems":2}},{"type":"array","contains":{"type":"array","prefixItems":[{"const":"formula"},{"type":"string","pattern":"^[1-9][0-9]{0,5}$"}],"minItems":2,"maxItems":2}},{"type":"array","contains":{"type":"array","prefixItems":[{"const":"x"},{"type":"string","pattern":"^[0-9a-f]{64}$"}],"minItems":2,"maxItems":2}},{"type":"array","contains":{"const":["L","openagents.upgrade"]}},{"type":"array","contains":{"const":["l","reputation","openagents.upgrade"]}}]},"content":{"type":"string","maxLength":131072},"sig":{"type":"string","pattern":"^[0-9a-f]{128}$"}}};
+const pattern429 = new RegExp("^([0-9]|[1-9][0-9]|100)$", "u");
+const pattern430 = new RegExp("^[1-9][0-9]{0,5}$", "u");
 
-function validate244(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
+function validate247(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 /*# sourceURL="https://openagents.dev/schemas/nostr/30384-reputation.json" */;
 let vErrors = null;
 let errors = 0;
-const evaluated0 = validate244.evaluated;
+const evaluated0 = validate247.evaluated;
 if(evaluated0.dynamicProps){
 evaluated0.props = undefined;
 }
@@ -88183,7 +89702,7 @@ errors++;
 if(len3 > 1){
 let data10 = data8[1];
 if(typeof data10 === "string"){
-if(!pattern424.test(data10)){
+if(!pattern429.test(data10)){
 const err26 = {instancePath:instancePath+"/tags/" + i1+"/1",schemaPath:"#/properties/tags/allOf/1/contains/prefixItems/1/pattern",keyword:"pattern",params:{pattern: "^([0-9]|[1-9][0-9]|100)$"},message:"must match pattern \""+"^([0-9]|[1-9][0-9]|100)$"+"\""};
 if(vErrors === null){
 vErrors = [err26];
@@ -88296,7 +89815,7 @@ errors++;
 if(len5 > 1){
 let data13 = data11[1];
 if(typeof data13 === "string"){
-if(!pattern425.test(data13)){
+if(!pattern430.test(data13)){
 const err34 = {instancePath:instancePath+"/tags/" + i2+"/1",schemaPath:"#/properties/tags/allOf/2/contains/prefixItems/1/pattern",keyword:"pattern",params:{pattern: "^[1-9][0-9]{0,5}$"},message:"must match pattern \""+"^[1-9][0-9]{0,5}$"+"\""};
 if(vErrors === null){
 vErrors = [err34];
@@ -88484,8 +90003,8 @@ const _errs45 = errors;
 const len8 = data4.length;
 for(let i4=0; i4<len8; i4++){
 const _errs46 = errors;
-if(!func0(data4[i4], schema368.properties.tags.allOf[4].contains.const)){
-const err47 = {instancePath:instancePath+"/tags/" + i4,schemaPath:"#/properties/tags/allOf/4/contains/const",keyword:"const",params:{allowedValue: schema368.properties.tags.allOf[4].contains.const},message:"must be equal to constant"};
+if(!func0(data4[i4], schema371.properties.tags.allOf[4].contains.const)){
+const err47 = {instancePath:instancePath+"/tags/" + i4,schemaPath:"#/properties/tags/allOf/4/contains/const",keyword:"const",params:{allowedValue: schema371.properties.tags.allOf[4].contains.const},message:"must be equal to constant"};
 if(vErrors === null){
 vErrors = [err47];
 }
@@ -88536,8 +90055,8 @@ const _errs49 = errors;
 const len9 = data4.length;
 for(let i5=0; i5<len9; i5++){
 const _errs50 = errors;
-if(!func0(data4[i5], schema368.properties.tags.allOf[5].contains.const)){
-const err50 = {instancePath:instancePath+"/tags/" + i5,schemaPath:"#/properties/tags/allOf/5/contains/const",keyword:"const",params:{allowedValue: schema368.properties.tags.allOf[5].contains.const},message:"must be equal to constant"};
+if(!func0(data4[i5], schema371.properties.tags.allOf[5].contains.const)){
+const err50 = {instancePath:instancePath+"/tags/" + i5,schemaPath:"#/properties/tags/allOf/5/contains/const",keyword:"const",params:{allowedValue: schema371.properties.tags.allOf[5].contains.const},message:"must be equal to constant"};
 if(vErrors === null){
 vErrors = [err50];
 }
@@ -88706,18 +90225,18 @@ vErrors.push(err62);
 }
 errors++;
 }
-validate244.errors = vErrors;
+validate247.errors = vErrors;
 return errors === 0;
 }
-validate244.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
+validate247.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
 
-exports.isNostrEvent = validate245;
+exports.isNostrEvent = validate248;
 
-function validate245(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
+function validate248(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 /*# sourceURL="https://openagents.dev/schemas/nostr/event.json" */;
 let vErrors = null;
 let errors = 0;
-const evaluated0 = validate245.evaluated;
+const evaluated0 = validate248.evaluated;
 if(evaluated0.dynamicProps){
 evaluated0.props = undefined;
 }
@@ -89052,19 +90571,19 @@ vErrors.push(err27);
 }
 errors++;
 }
-validate245.errors = vErrors;
+validate248.errors = vErrors;
 return errors === 0;
 }
-validate245.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
+validate248.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
 
-exports.isKeyRotationContent = validate246;
-const schema370 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/nostr/key-rotation-content.json","title":"KeyRotationContent","description":"The content of a statement about its signer's own key (kind 3164). A rotation has the successor's own signed acceptance as proof.","type":"object","required":["reason"],"additionalProperties":false,"properties":{"reason":{"type":"string","maxLength":500},"proof":{"$ref":"https://openagents.dev/schemas/nostr/event.json"}}};
+exports.isKeyRotationContent = validate249;
+const schema373 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/nostr/key-rotation-content.json","title":"KeyRotationContent","description":"The content of a statement about its signer's own key (kind 3164). A rotation has the successor's own signed acceptance as proof.","type":"object","required":["reason"],"additionalProperties":false,"properties":{"reason":{"type":"string","maxLength":500},"proof":{"$ref":"https://openagents.dev/schemas/nostr/event.json"}}};
 
-function validate246(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
+function validate249(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 /*# sourceURL="https://openagents.dev/schemas/nostr/key-rotation-content.json" */;
 let vErrors = null;
 let errors = 0;
-const evaluated0 = validate246.evaluated;
+const evaluated0 = validate249.evaluated;
 if(evaluated0.dynamicProps){
 evaluated0.props = undefined;
 }
@@ -89461,21 +90980,21 @@ vErrors.push(err32);
 }
 errors++;
 }
-validate246.errors = vErrors;
+validate249.errors = vErrors;
 return errors === 0;
 }
-validate246.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
+validate249.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
 
-exports.isLicenseOffer = validate247;
-const schema372 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/nostr/license-offer.json","title":"LicenseOffer","description":"What a seller offers one buyer for one price, before the invoice. Its hash is the SHA-256 of its RFC 8785 form; the invoice commits to that hash, and the receipt carries the offer as its content.","type":"object","required":["offer_version","listing","version","release_event_id","manifest_sha256","buyer","seller","model","quantity","price_msats","network","node_pubkey","issued_at","expires_at","nonce"],"additionalProperties":false,"properties":{"offer_version":{"const":1},"listing":{"type":"string","pattern":"^30051:[0-9a-f]{64}:[^:]+$","maxLength":300,"description":"30051:<author>:<slug>"},"version":{"type":"string","minLength":1,"maxLength":256},"release_event_id":{"type":"string","pattern":"^[0-9a-f]{64}$"},"manifest_sha256":{"type":"string","pattern":"^[0-9a-f]{64}$"},"buyer":{"type":"string","pattern":"^[0-9a-f]{64}$","description":"The key that may use the licence."},"seller":{"type":"string","pattern":"^[0-9a-f]{64}$","description":"The key that will sign the receipt: the author, or the coordinator the manifest names."},"model":{"enum":["per-run","per-month"]},"quantity":{"type":"integer","minimum":1,"maximum":1000000,"description":"Runs or months, as the model says."},"price_msats":{"type":"integer","minimum":1,"maximum":9007199254740991},"network":{"enum":["bitcoin","testnet","signet","regtest"]},"node_pubkey":{"type":"string","pattern":"^0[23][0-9a-f]{64}$","description":"The Lightning node that will sign the invoice."},"issued_at":{"type":"integer","minimum":0,"maximum":253402300799,"description":"Unix seconds."},"expires_at":{"type":"integer","minimum":0,"maximum":253402300799,"description":"Unix seconds. An invoice made later is not for this offer."},"nonce":{"type":"string","pattern":"^[0-9a-f]{32}$","description":"Random: two offers of the same thing to the same buyer differ."}}};
-const pattern434 = new RegExp("^30051:[0-9a-f]{64}:[^:]+$", "u");
-const pattern439 = new RegExp("^0[23][0-9a-f]{64}$", "u");
+exports.isLicenseOffer = validate250;
+const schema375 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/nostr/license-offer.json","title":"LicenseOffer","description":"What a seller offers one buyer for one price, before the invoice. Its hash is the SHA-256 of its RFC 8785 form; the invoice commits to that hash, and the receipt carries the offer as its content.","type":"object","required":["offer_version","listing","version","release_event_id","manifest_sha256","buyer","seller","model","quantity","price_msats","network","node_pubkey","issued_at","expires_at","nonce"],"additionalProperties":false,"properties":{"offer_version":{"const":1},"listing":{"type":"string","pattern":"^30051:[0-9a-f]{64}:[^:]+$","maxLength":300,"description":"30051:<author>:<slug>"},"version":{"type":"string","minLength":1,"maxLength":256},"release_event_id":{"type":"string","pattern":"^[0-9a-f]{64}$"},"manifest_sha256":{"type":"string","pattern":"^[0-9a-f]{64}$"},"buyer":{"type":"string","pattern":"^[0-9a-f]{64}$","description":"The key that may use the licence."},"seller":{"type":"string","pattern":"^[0-9a-f]{64}$","description":"The key that will sign the receipt: the author, or the coordinator the manifest names."},"model":{"enum":["per-run","per-month"]},"quantity":{"type":"integer","minimum":1,"maximum":1000000,"description":"Runs or months, as the model says."},"price_msats":{"type":"integer","minimum":1,"maximum":9007199254740991},"network":{"enum":["bitcoin","testnet","signet","regtest"]},"node_pubkey":{"type":"string","pattern":"^0[23][0-9a-f]{64}$","description":"The Lightning node that will sign the invoice."},"issued_at":{"type":"integer","minimum":0,"maximum":253402300799,"description":"Unix seconds."},"expires_at":{"type":"integer","minimum":0,"maximum":253402300799,"description":"Unix seconds. An invoice made later is not for this offer."},"nonce":{"type":"string","pattern":"^[0-9a-f]{32}$","description":"Random: two offers of the same thing to the same buyer differ."}}};
+const pattern439 = new RegExp("^30051:[0-9a-f]{64}:[^:]+$", "u");
+const pattern444 = new RegExp("^0[23][0-9a-f]{64}$", "u");
 
-function validate247(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
+function validate250(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 /*# sourceURL="https://openagents.dev/schemas/nostr/license-offer.json" */;
 let vErrors = null;
 let errors = 0;
-const evaluated0 = validate247.evaluated;
+const evaluated0 = validate250.evaluated;
 if(evaluated0.dynamicProps){
 evaluated0.props = undefined;
 }
@@ -89634,7 +91153,7 @@ vErrors.push(err14);
 errors++;
 }
 for(const key0 in data){
-if(!(func12.call(schema372.properties, key0))){
+if(!(func12.call(schema375.properties, key0))){
 const err15 = {instancePath,schemaPath:"#/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key0},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err15];
@@ -89670,7 +91189,7 @@ vErrors.push(err17);
 }
 errors++;
 }
-if(!pattern434.test(data1)){
+if(!pattern439.test(data1)){
 const err18 = {instancePath:instancePath+"/listing",schemaPath:"#/properties/listing/pattern",keyword:"pattern",params:{pattern: "^30051:[0-9a-f]{64}:[^:]+$"},message:"must match pattern \""+"^30051:[0-9a-f]{64}:[^:]+$"+"\""};
 if(vErrors === null){
 vErrors = [err18];
@@ -89830,7 +91349,7 @@ errors++;
 if(data.model !== undefined){
 let data7 = data.model;
 if(!((data7 === "per-run") || (data7 === "per-month"))){
-const err31 = {instancePath:instancePath+"/model",schemaPath:"#/properties/model/enum",keyword:"enum",params:{allowedValues: schema372.properties.model.enum},message:"must be equal to one of the allowed values"};
+const err31 = {instancePath:instancePath+"/model",schemaPath:"#/properties/model/enum",keyword:"enum",params:{allowedValues: schema375.properties.model.enum},message:"must be equal to one of the allowed values"};
 if(vErrors === null){
 vErrors = [err31];
 }
@@ -89913,7 +91432,7 @@ errors++;
 if(data.network !== undefined){
 let data10 = data.network;
 if(!((((data10 === "bitcoin") || (data10 === "testnet")) || (data10 === "signet")) || (data10 === "regtest"))){
-const err38 = {instancePath:instancePath+"/network",schemaPath:"#/properties/network/enum",keyword:"enum",params:{allowedValues: schema372.properties.network.enum},message:"must be equal to one of the allowed values"};
+const err38 = {instancePath:instancePath+"/network",schemaPath:"#/properties/network/enum",keyword:"enum",params:{allowedValues: schema375.properties.network.enum},message:"must be equal to one of the allowed values"};
 if(vErrors === null){
 vErrors = [err38];
 }
@@ -89926,7 +91445,7 @@ errors++;
 if(data.node_pubkey !== undefined){
 let data11 = data.node_pubkey;
 if(typeof data11 === "string"){
-if(!pattern439.test(data11)){
+if(!pattern444.test(data11)){
 const err39 = {instancePath:instancePath+"/node_pubkey",schemaPath:"#/properties/node_pubkey/pattern",keyword:"pattern",params:{pattern: "^0[23][0-9a-f]{64}$"},message:"must match pattern \""+"^0[23][0-9a-f]{64}$"+"\""};
 if(vErrors === null){
 vErrors = [err39];
@@ -90054,19 +91573,19 @@ vErrors.push(err49);
 }
 errors++;
 }
-validate247.errors = vErrors;
+validate250.errors = vErrors;
 return errors === 0;
 }
-validate247.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
+validate250.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
 
-exports.isPairingClaim = validate248;
-const schema373 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/nostr/pairing-claim-content.json","title":"PairingClaim","description":"The content of a pairing claim: the one-time secret that the worker showed its owner.","type":"object","required":["secret"],"additionalProperties":false,"properties":{"secret":{"type":"string","minLength":16,"maxLength":200}}};
+exports.isPairingClaim = validate251;
+const schema376 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/nostr/pairing-claim-content.json","title":"PairingClaim","description":"The content of a pairing claim: the one-time secret that the worker showed its owner.","type":"object","required":["secret"],"additionalProperties":false,"properties":{"secret":{"type":"string","minLength":16,"maxLength":200}}};
 
-function validate248(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
+function validate251(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 /*# sourceURL="https://openagents.dev/schemas/nostr/pairing-claim-content.json" */;
 let vErrors = null;
 let errors = 0;
-const evaluated0 = validate248.evaluated;
+const evaluated0 = validate251.evaluated;
 if(evaluated0.dynamicProps){
 evaluated0.props = undefined;
 }
@@ -90142,18 +91661,18 @@ vErrors.push(err5);
 }
 errors++;
 }
-validate248.errors = vErrors;
+validate251.errors = vErrors;
 return errors === 0;
 }
-validate248.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
+validate251.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
 
-exports.isReleaseContent = validate249;
-const schema374 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/nostr/release-content.json","title":"ReleaseContent","description":"The content of a release event (kind 30052).","type":"object","required":["notes"],"additionalProperties":false,"properties":{"notes":{"type":"string","maxLength":20000,"description":"What changed, as Markdown."},"artifacts":{"type":"array","maxItems":32,"items":{"$ref":"https://openagents.dev/schemas/manifest/upgrade-manifest.json#/$defs/UpgradeArtifact"}},"manifest_event":{"$ref":"https://openagents.dev/schemas/nostr/event.json","description":"The signed manifest that tag e names. A release of any channel but main carries it, since the listing goes on naming what followers of main get."}}};
+exports.isReleaseContent = validate252;
+const schema377 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/nostr/release-content.json","title":"ReleaseContent","description":"The content of a release event (kind 30052).","type":"object","required":["notes"],"additionalProperties":false,"properties":{"notes":{"type":"string","maxLength":20000,"description":"What changed, as Markdown."},"artifacts":{"type":"array","maxItems":32,"items":{"$ref":"https://openagents.dev/schemas/manifest/upgrade-manifest.json#/$defs/UpgradeArtifact"}},"manifest_event":{"$ref":"https://openagents.dev/schemas/nostr/event.json","description":"The signed manifest that tag e names. A release of any channel but main carries it, since the listing goes on naming what followers of main get."}}};
 
-function validate250(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
+function validate253(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 let vErrors = null;
 let errors = 0;
-const evaluated0 = validate250.evaluated;
+const evaluated0 = validate253.evaluated;
 if(evaluated0.dynamicProps){
 evaluated0.props = undefined;
 }
@@ -90359,17 +91878,17 @@ vErrors.push(err16);
 }
 errors++;
 }
-validate250.errors = vErrors;
+validate253.errors = vErrors;
 return errors === 0;
 }
-validate250.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
+validate253.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
 
 
-function validate249(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
+function validate252(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 /*# sourceURL="https://openagents.dev/schemas/nostr/release-content.json" */;
 let vErrors = null;
 let errors = 0;
-const evaluated0 = validate249.evaluated;
+const evaluated0 = validate252.evaluated;
 if(evaluated0.dynamicProps){
 evaluated0.props = undefined;
 }
@@ -90439,8 +91958,8 @@ errors++;
 }
 const len0 = data1.length;
 for(let i0=0; i0<len0; i0++){
-if(!(validate250(data1[i0], {instancePath:instancePath+"/artifacts/" + i0,parentData:data1,parentDataProperty:i0,rootData,dynamicAnchors}))){
-vErrors = vErrors === null ? validate250.errors : vErrors.concat(validate250.errors);
+if(!(validate253(data1[i0], {instancePath:instancePath+"/artifacts/" + i0,parentData:data1,parentDataProperty:i0,rootData,dynamicAnchors}))){
+vErrors = vErrors === null ? validate253.errors : vErrors.concat(validate253.errors);
 errors = vErrors.length;
 }
 }
@@ -90798,19 +92317,19 @@ vErrors.push(err34);
 }
 errors++;
 }
-validate249.errors = vErrors;
+validate252.errors = vErrors;
 return errors === 0;
 }
-validate249.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
+validate252.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
 
-exports.isRemoteSigningAnswer = validate252;
-const schema378 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/nostr/remote-signing-answer.json","title":"RemoteSigningAnswer","description":"What a remote signer answers, decrypted (NIP-46, kind 24133). An answer with the result auth_url has an address for its owner as error; the real one comes later under the same id. Fields that are not listed are not looked at.","type":"object","required":["id"],"additionalProperties":true,"properties":{"id":{"type":"string","minLength":1,"maxLength":200},"result":{"type":["string","null"]},"error":{"type":["string","null"],"maxLength":10000}}};
+exports.isRemoteSigningAnswer = validate255;
+const schema381 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/nostr/remote-signing-answer.json","title":"RemoteSigningAnswer","description":"What a remote signer answers, decrypted (NIP-46, kind 24133). An answer with the result auth_url has an address for its owner as error; the real one comes later under the same id. Fields that are not listed are not looked at.","type":"object","required":["id"],"additionalProperties":true,"properties":{"id":{"type":"string","minLength":1,"maxLength":200},"result":{"type":["string","null"]},"error":{"type":["string","null"],"maxLength":10000}}};
 
-function validate252(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
+function validate255(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 /*# sourceURL="https://openagents.dev/schemas/nostr/remote-signing-answer.json" */;
 let vErrors = null;
 let errors = 0;
-const evaluated0 = validate252.evaluated;
+const evaluated0 = validate255.evaluated;
 if(evaluated0.dynamicProps){
 evaluated0.props = undefined;
 }
@@ -90866,7 +92385,7 @@ errors++;
 if(data.result !== undefined){
 let data1 = data.result;
 if((typeof data1 !== "string") && (data1 !== null)){
-const err4 = {instancePath:instancePath+"/result",schemaPath:"#/properties/result/type",keyword:"type",params:{type: schema378.properties.result.type},message:"must be string,null"};
+const err4 = {instancePath:instancePath+"/result",schemaPath:"#/properties/result/type",keyword:"type",params:{type: schema381.properties.result.type},message:"must be string,null"};
 if(vErrors === null){
 vErrors = [err4];
 }
@@ -90879,7 +92398,7 @@ errors++;
 if(data.error !== undefined){
 let data2 = data.error;
 if((typeof data2 !== "string") && (data2 !== null)){
-const err5 = {instancePath:instancePath+"/error",schemaPath:"#/properties/error/type",keyword:"type",params:{type: schema378.properties.error.type},message:"must be string,null"};
+const err5 = {instancePath:instancePath+"/error",schemaPath:"#/properties/error/type",keyword:"type",params:{type: schema381.properties.error.type},message:"must be string,null"};
 if(vErrors === null){
 vErrors = [err5];
 }
@@ -90912,18 +92431,18 @@ vErrors.push(err7);
 }
 errors++;
 }
-validate252.errors = vErrors;
+validate255.errors = vErrors;
 return errors === 0;
 }
-validate252.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
+validate255.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
 
-exports.isReputationRollUp = validate253;
+exports.isReputationRollUp = validate256;
 
-function validate253(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
+function validate256(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 /*# sourceURL="https://openagents.dev/schemas/nostr/reputation-content.json" */;
 let vErrors = null;
 let errors = 0;
-const evaluated0 = validate253.evaluated;
+const evaluated0 = validate256.evaluated;
 if(evaluated0.dynamicProps){
 evaluated0.props = undefined;
 }
@@ -92721,19 +94240,21 @@ vErrors.push(err150);
 }
 errors++;
 }
-validate253.errors = vErrors;
+validate256.errors = vErrors;
 return errors === 0;
 }
-validate253.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
+validate256.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
 
-exports.isCodeRunParams = validate254;
-const schema380 = {"type":"object","required":["url","sha256","bytes"],"additionalProperties":false,"properties":{"kind":{"enum":["wasi","macos_plugin"],"default":"wasi","description":"A WebAssembly module for WASI preview 1, or a program for macOS that Apple has notarized."},"url":{"type":"string","pattern":"^https?://","maxLength":2000,"description":"Where it is fetched from, once; the same as in the manifest's artifacts."},"sha256":{"type":"string","pattern":"^[0-9a-f]{64}$"},"bytes":{"type":"integer","minimum":1,"maximum":67108864},"args":{"type":"array","maxItems":64,"items":{"type":"string","maxLength":4096}},"stdin":{"type":"string","maxLength":1000000},"read":{"type":"array","maxItems":16,"items":{"type":"string","minLength":1,"maxLength":4096},"description":"Folders it may read; the module sees them as /read/0, /read/1 and so on."},"write":{"type":"array","maxItems":16,"items":{"type":"string","minLength":1,"maxLength":4096},"description":"Folders it may read and write, which are there already: /write/0, /write/1 and so on."},"memory_mb":{"type":"integer","minimum":1,"maximum":4096,"default":256,"description":"The most memory the module may have."},"max_output_bytes":{"type":"integer","minimum":0,"maximum":200000,"default":100000}},"$id":"https://openagents.dev/schemas/op/code.run.json/params","title":"CodeRunParams"};
+exports.isWorkerReport = validate192;
 
-function validate254(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
+exports.isCodeRunParams = validate257;
+const schema383 = {"type":"object","required":["url","sha256","bytes"],"additionalProperties":false,"properties":{"kind":{"enum":["wasi","macos_plugin"],"default":"wasi","description":"A WebAssembly module for WASI preview 1, or a program for macOS that Apple has notarized."},"url":{"type":"string","pattern":"^https?://","maxLength":2000,"description":"Where it is fetched from, once; the same as in the manifest's artifacts."},"sha256":{"type":"string","pattern":"^[0-9a-f]{64}$"},"bytes":{"type":"integer","minimum":1,"maximum":67108864},"args":{"type":"array","maxItems":64,"items":{"type":"string","maxLength":4096}},"stdin":{"type":"string","maxLength":1000000},"read":{"type":"array","maxItems":16,"items":{"type":"string","minLength":1,"maxLength":4096},"description":"Folders it may read; the module sees them as /read/0, /read/1 and so on."},"write":{"type":"array","maxItems":16,"items":{"type":"string","minLength":1,"maxLength":4096},"description":"Folders it may read and write, which are there already: /write/0, /write/1 and so on."},"memory_mb":{"type":"integer","minimum":1,"maximum":4096,"default":256,"description":"The most memory the module may have."},"max_output_bytes":{"type":"integer","minimum":0,"maximum":200000,"default":100000}},"$id":"https://openagents.dev/schemas/op/code.run.json/params","title":"CodeRunParams"};
+
+function validate257(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 /*# sourceURL="https://openagents.dev/schemas/op/code.run.json/params" */;
 let vErrors = null;
 let errors = 0;
-const evaluated0 = validate254.evaluated;
+const evaluated0 = validate257.evaluated;
 if(evaluated0.dynamicProps){
 evaluated0.props = undefined;
 }
@@ -92772,7 +94293,7 @@ vErrors.push(err2);
 errors++;
 }
 for(const key0 in data){
-if(!(func12.call(schema380.properties, key0))){
+if(!(func12.call(schema383.properties, key0))){
 const err3 = {instancePath,schemaPath:"#/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key0},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err3];
@@ -92786,7 +94307,7 @@ errors++;
 if(data.kind !== undefined){
 let data0 = data.kind;
 if(!((data0 === "wasi") || (data0 === "macos_plugin"))){
-const err4 = {instancePath:instancePath+"/kind",schemaPath:"#/properties/kind/enum",keyword:"enum",params:{allowedValues: schema380.properties.kind.enum},message:"must be equal to one of the allowed values"};
+const err4 = {instancePath:instancePath+"/kind",schemaPath:"#/properties/kind/enum",keyword:"enum",params:{allowedValues: schema383.properties.kind.enum},message:"must be equal to one of the allowed values"};
 if(vErrors === null){
 vErrors = [err4];
 }
@@ -92809,7 +94330,7 @@ vErrors.push(err5);
 }
 errors++;
 }
-if(!pattern365.test(data1)){
+if(!pattern370.test(data1)){
 const err6 = {instancePath:instancePath+"/url",schemaPath:"#/properties/url/pattern",keyword:"pattern",params:{pattern: "^https?://"},message:"must match pattern \""+"^https?://"+"\""};
 if(vErrors === null){
 vErrors = [err6];
@@ -93170,19 +94691,19 @@ vErrors.push(err35);
 }
 errors++;
 }
-validate254.errors = vErrors;
+validate257.errors = vErrors;
 return errors === 0;
 }
-validate254.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
+validate257.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
 
-exports.isCodeRunResult = validate255;
-const schema381 = {"type":"object","required":["stdout","stderr","duration_ms"],"additionalProperties":false,"properties":{"stdout":{"type":"string"},"stderr":{"type":"string"},"duration_ms":{"type":"integer","minimum":0}},"$id":"https://openagents.dev/schemas/op/code.run.json/result","title":"CodeRunResult"};
+exports.isCodeRunResult = validate258;
+const schema384 = {"type":"object","required":["stdout","stderr","duration_ms"],"additionalProperties":false,"properties":{"stdout":{"type":"string"},"stderr":{"type":"string"},"duration_ms":{"type":"integer","minimum":0}},"$id":"https://openagents.dev/schemas/op/code.run.json/result","title":"CodeRunResult"};
 
-function validate255(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
+function validate258(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 /*# sourceURL="https://openagents.dev/schemas/op/code.run.json/result" */;
 let vErrors = null;
 let errors = 0;
-const evaluated0 = validate255.evaluated;
+const evaluated0 = validate258.evaluated;
 if(evaluated0.dynamicProps){
 evaluated0.props = undefined;
 }
@@ -93292,19 +94813,19 @@ vErrors.push(err8);
 }
 errors++;
 }
-validate255.errors = vErrors;
+validate258.errors = vErrors;
 return errors === 0;
 }
-validate255.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
+validate258.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
 
-exports.isFsReadParams = validate256;
-const schema382 = {"type":"object","required":["path"],"additionalProperties":false,"properties":{"path":{"type":"string","minLength":1,"maxLength":4096},"max_bytes":{"type":"integer","minimum":1,"maximum":67108864,"default":200000},"encoding":{"enum":["utf8","base64"],"default":"utf8"}},"$id":"https://openagents.dev/schemas/op/fs.read.json/params","title":"FsReadParams"};
+exports.isFsReadParams = validate259;
+const schema385 = {"type":"object","required":["path"],"additionalProperties":false,"properties":{"path":{"type":"string","minLength":1,"maxLength":4096},"max_bytes":{"type":"integer","minimum":1,"maximum":67108864,"default":200000},"encoding":{"enum":["utf8","base64"],"default":"utf8"}},"$id":"https://openagents.dev/schemas/op/fs.read.json/params","title":"FsReadParams"};
 
-function validate256(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
+function validate259(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 /*# sourceURL="https://openagents.dev/schemas/op/fs.read.json/params" */;
 let vErrors = null;
 let errors = 0;
-const evaluated0 = validate256.evaluated;
+const evaluated0 = validate259.evaluated;
 if(evaluated0.dynamicProps){
 evaluated0.props = undefined;
 }
@@ -93407,7 +94928,7 @@ errors++;
 if(data.encoding !== undefined){
 let data2 = data.encoding;
 if(!((data2 === "utf8") || (data2 === "base64"))){
-const err8 = {instancePath:instancePath+"/encoding",schemaPath:"#/properties/encoding/enum",keyword:"enum",params:{allowedValues: schema382.properties.encoding.enum},message:"must be equal to one of the allowed values"};
+const err8 = {instancePath:instancePath+"/encoding",schemaPath:"#/properties/encoding/enum",keyword:"enum",params:{allowedValues: schema385.properties.encoding.enum},message:"must be equal to one of the allowed values"};
 if(vErrors === null){
 vErrors = [err8];
 }
@@ -93428,19 +94949,19 @@ vErrors.push(err9);
 }
 errors++;
 }
-validate256.errors = vErrors;
+validate259.errors = vErrors;
 return errors === 0;
 }
-validate256.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
+validate259.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
 
-exports.isFsReadResult = validate257;
-const schema383 = {"type":"object","required":["content","bytes","sha256"],"additionalProperties":false,"properties":{"content":{"type":"string"},"bytes":{"type":"integer"},"sha256":{"type":"string","pattern":"^[0-9a-f]{64}$"}},"$id":"https://openagents.dev/schemas/op/fs.read.json/result","title":"FsReadResult"};
+exports.isFsReadResult = validate260;
+const schema386 = {"type":"object","required":["content","bytes","sha256"],"additionalProperties":false,"properties":{"content":{"type":"string"},"bytes":{"type":"integer"},"sha256":{"type":"string","pattern":"^[0-9a-f]{64}$"}},"$id":"https://openagents.dev/schemas/op/fs.read.json/result","title":"FsReadResult"};
 
-function validate257(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
+function validate260(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 /*# sourceURL="https://openagents.dev/schemas/op/fs.read.json/result" */;
 let vErrors = null;
 let errors = 0;
-const evaluated0 = validate257.evaluated;
+const evaluated0 = validate260.evaluated;
 if(evaluated0.dynamicProps){
 evaluated0.props = undefined;
 }
@@ -93551,19 +95072,19 @@ vErrors.push(err8);
 }
 errors++;
 }
-validate257.errors = vErrors;
+validate260.errors = vErrors;
 return errors === 0;
 }
-validate257.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
+validate260.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
 
-exports.isFsWriteParams = validate258;
-const schema384 = {"type":"object","required":["path","content"],"additionalProperties":false,"properties":{"path":{"type":"string","minLength":1,"maxLength":4096},"content":{"type":["string","number","boolean","null","array","object"],"description":"Text as it is; any other value is written as indented JSON."}},"$id":"https://openagents.dev/schemas/op/fs.write.json/params","title":"FsWriteParams"};
+exports.isFsWriteParams = validate261;
+const schema387 = {"type":"object","required":["path","content"],"additionalProperties":false,"properties":{"path":{"type":"string","minLength":1,"maxLength":4096},"content":{"type":["string","number","boolean","null","array","object"],"description":"Text as it is; any other value is written as indented JSON."}},"$id":"https://openagents.dev/schemas/op/fs.write.json/params","title":"FsWriteParams"};
 
-function validate258(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
+function validate261(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 /*# sourceURL="https://openagents.dev/schemas/op/fs.write.json/params" */;
 let vErrors = null;
 let errors = 0;
-const evaluated0 = validate258.evaluated;
+const evaluated0 = validate261.evaluated;
 if(evaluated0.dynamicProps){
 evaluated0.props = undefined;
 }
@@ -93641,7 +95162,7 @@ errors++;
 if(data.content !== undefined){
 let data1 = data.content;
 if((((typeof data1 != "object") && (typeof data1 !== "string")) && (!((typeof data1 == "number") && (isFinite(data1))))) && (typeof data1 !== "boolean")){
-const err6 = {instancePath:instancePath+"/content",schemaPath:"#/properties/content/type",keyword:"type",params:{type: schema384.properties.content.type},message:"must be string,number,boolean,null,array,object"};
+const err6 = {instancePath:instancePath+"/content",schemaPath:"#/properties/content/type",keyword:"type",params:{type: schema387.properties.content.type},message:"must be string,number,boolean,null,array,object"};
 if(vErrors === null){
 vErrors = [err6];
 }
@@ -93662,19 +95183,19 @@ vErrors.push(err7);
 }
 errors++;
 }
-validate258.errors = vErrors;
+validate261.errors = vErrors;
 return errors === 0;
 }
-validate258.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
+validate261.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
 
-exports.isFsWriteResult = validate259;
-const schema385 = {"type":"object","required":["path","bytes","sha256"],"additionalProperties":false,"properties":{"path":{"type":"string","description":"As the parameter named it."},"bytes":{"type":"integer"},"sha256":{"type":"string","pattern":"^[0-9a-f]{64}$"}},"$id":"https://openagents.dev/schemas/op/fs.write.json/result","title":"FsWriteResult"};
+exports.isFsWriteResult = validate262;
+const schema388 = {"type":"object","required":["path","bytes","sha256"],"additionalProperties":false,"properties":{"path":{"type":"string","description":"As the parameter named it."},"bytes":{"type":"integer"},"sha256":{"type":"string","pattern":"^[0-9a-f]{64}$"}},"$id":"https://openagents.dev/schemas/op/fs.write.json/result","title":"FsWriteResult"};
 
-function validate259(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
+function validate262(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 /*# sourceURL="https://openagents.dev/schemas/op/fs.write.json/result" */;
 let vErrors = null;
 let errors = 0;
-const evaluated0 = validate259.evaluated;
+const evaluated0 = validate262.evaluated;
 if(evaluated0.dynamicProps){
 evaluated0.props = undefined;
 }
@@ -93785,20 +95306,20 @@ vErrors.push(err8);
 }
 errors++;
 }
-validate259.errors = vErrors;
+validate262.errors = vErrors;
 return errors === 0;
 }
-validate259.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
+validate262.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
 
-exports.isGitCloneParams = validate260;
-const schema386 = {"type":"object","required":["repo","dest"],"additionalProperties":false,"properties":{"repo":{"type":"string","minLength":1,"maxLength":2048,"description":"An https:// address, or the absolute path of a repository on this machine."},"dest":{"type":"string","minLength":1,"maxLength":4096,"description":"The folder of the clone."},"update":{"type":"boolean","default":true,"description":"Whether a clone that is already there is brought up to date; if not, it is left as it is."},"ref":{"type":"string","pattern":"^[A-Za-z0-9_][A-Za-z0-9._/+-]*$","maxLength":255,"description":"A branch, a tag or a full commit id; the repository's default branch where absent."},"depth":{"type":"integer","minimum":1,"maximum":1000000,"description":"Commits of history to fetch; all where absent."}},"$id":"https://openagents.dev/schemas/op/git.clone.json/params","title":"GitCloneParams"};
-const pattern457 = new RegExp("^[A-Za-z0-9_][A-Za-z0-9._/+-]*$", "u");
+exports.isGitCloneParams = validate263;
+const schema389 = {"type":"object","required":["repo","dest"],"additionalProperties":false,"properties":{"repo":{"type":"string","minLength":1,"maxLength":2048,"description":"An https:// address, or the absolute path of a repository on this machine."},"dest":{"type":"string","minLength":1,"maxLength":4096,"description":"The folder of the clone."},"update":{"type":"boolean","default":true,"description":"Whether a clone that is already there is brought up to date; if not, it is left as it is."},"ref":{"type":"string","pattern":"^[A-Za-z0-9_][A-Za-z0-9._/+-]*$","maxLength":255,"description":"A branch, a tag or a full commit id; the repository's default branch where absent."},"depth":{"type":"integer","minimum":1,"maximum":1000000,"description":"Commits of history to fetch; all where absent."}},"$id":"https://openagents.dev/schemas/op/git.clone.json/params","title":"GitCloneParams"};
+const pattern462 = new RegExp("^[A-Za-z0-9_][A-Za-z0-9._/+-]*$", "u");
 
-function validate260(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
+function validate263(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 /*# sourceURL="https://openagents.dev/schemas/op/git.clone.json/params" */;
 let vErrors = null;
 let errors = 0;
-const evaluated0 = validate260.evaluated;
+const evaluated0 = validate263.evaluated;
 if(evaluated0.dynamicProps){
 evaluated0.props = undefined;
 }
@@ -93933,7 +95454,7 @@ vErrors.push(err10);
 }
 errors++;
 }
-if(!pattern457.test(data3)){
+if(!pattern462.test(data3)){
 const err11 = {instancePath:instancePath+"/ref",schemaPath:"#/properties/ref/pattern",keyword:"pattern",params:{pattern: "^[A-Za-z0-9_][A-Za-z0-9._/+-]*$"},message:"must match pattern \""+"^[A-Za-z0-9_][A-Za-z0-9._/+-]*$"+"\""};
 if(vErrors === null){
 vErrors = [err11];
@@ -94001,19 +95522,19 @@ vErrors.push(err16);
 }
 errors++;
 }
-validate260.errors = vErrors;
+validate263.errors = vErrors;
 return errors === 0;
 }
-validate260.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
+validate263.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
 
-exports.isGitCloneResult = validate261;
-const schema387 = {"type":"object","required":["path","commit","branch","updated"],"additionalProperties":false,"properties":{"path":{"type":"string","description":"The folder, as dest named it."},"commit":{"type":"string","pattern":"^[0-9a-f]{40}([0-9a-f]{24})?$"},"branch":{"type":["string","null"],"description":"null for a tag or a commit."},"updated":{"type":"boolean","description":"Whether the folder's content changed."}},"$id":"https://openagents.dev/schemas/op/git.clone.json/result","title":"GitCloneResult"};
+exports.isGitCloneResult = validate264;
+const schema390 = {"type":"object","required":["path","commit","branch","updated"],"additionalProperties":false,"properties":{"path":{"type":"string","description":"The folder, as dest named it."},"commit":{"type":"string","pattern":"^[0-9a-f]{40}([0-9a-f]{24})?$"},"branch":{"type":["string","null"],"description":"null for a tag or a commit."},"updated":{"type":"boolean","description":"Whether the folder's content changed."}},"$id":"https://openagents.dev/schemas/op/git.clone.json/result","title":"GitCloneResult"};
 
-function validate261(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
+function validate264(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 /*# sourceURL="https://openagents.dev/schemas/op/git.clone.json/result" */;
 let vErrors = null;
 let errors = 0;
-const evaluated0 = validate261.evaluated;
+const evaluated0 = validate264.evaluated;
 if(evaluated0.dynamicProps){
 evaluated0.props = undefined;
 }
@@ -94088,7 +95609,7 @@ errors++;
 if(data.commit !== undefined){
 let data1 = data.commit;
 if(typeof data1 === "string"){
-if(!pattern290.test(data1)){
+if(!pattern291.test(data1)){
 const err6 = {instancePath:instancePath+"/commit",schemaPath:"#/properties/commit/pattern",keyword:"pattern",params:{pattern: "^[0-9a-f]{40}([0-9a-f]{24})?$"},message:"must match pattern \""+"^[0-9a-f]{40}([0-9a-f]{24})?$"+"\""};
 if(vErrors === null){
 vErrors = [err6];
@@ -94113,7 +95634,7 @@ errors++;
 if(data.branch !== undefined){
 let data2 = data.branch;
 if((typeof data2 !== "string") && (data2 !== null)){
-const err8 = {instancePath:instancePath+"/branch",schemaPath:"#/properties/branch/type",keyword:"type",params:{type: schema387.properties.branch.type},message:"must be string,null"};
+const err8 = {instancePath:instancePath+"/branch",schemaPath:"#/properties/branch/type",keyword:"type",params:{type: schema390.properties.branch.type},message:"must be string,null"};
 if(vErrors === null){
 vErrors = [err8];
 }
@@ -94146,20 +95667,20 @@ vErrors.push(err10);
 }
 errors++;
 }
-validate261.errors = vErrors;
+validate264.errors = vErrors;
 return errors === 0;
 }
-validate261.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
+validate264.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
 
-exports.isHttpRequestParams = validate262;
-const schema388 = {"type":"object","required":["url"],"additionalProperties":false,"properties":{"url":{"type":"string","pattern":"^https?://","maxLength":8192,"x-secret":true,"description":"A secret may stand in its path or query, never in its host."},"method":{"enum":["GET","HEAD","POST","PUT","PATCH","DELETE"],"default":"GET","description":"GET and HEAD read; the others change something out there and carry an Idempotency-Key."},"headers":{"type":"object","maxProperties":64,"propertyNames":{"pattern":"^[A-Za-z0-9!#$%&'*+.^_`|~-]+$"},"additionalProperties":{"type":"string","maxLength":8192,"x-secret":true}},"body":{"type":["string","number","boolean","null","array","object"],"description":"Text as it is; any other value is sent as JSON."},"expect_status":{"type":"array","minItems":1,"maxItems":32,"items":{"type":"integer","minimum":100,"maximum":599},"description":"The step fails on any other status; 200 to 299 where absent."},"max_bytes":{"type":"integer","minimum":1,"maximum":67108864,"default":200000}},"$id":"https://openagents.dev/schemas/op/http.request.json/params","title":"HttpRequestParams"};
-const pattern460 = new RegExp("^[A-Za-z0-9!#$%&'*+.^_`|~-]+$", "u");
+exports.isHttpRequestParams = validate265;
+const schema391 = {"type":"object","required":["url"],"additionalProperties":false,"properties":{"url":{"type":"string","pattern":"^https?://","maxLength":8192,"x-secret":true,"description":"A secret may stand in its path or query, never in its host."},"method":{"enum":["GET","HEAD","POST","PUT","PATCH","DELETE"],"default":"GET","description":"GET and HEAD read; the others change something out there and carry an Idempotency-Key."},"headers":{"type":"object","maxProperties":64,"propertyNames":{"pattern":"^[A-Za-z0-9!#$%&'*+.^_`|~-]+$"},"additionalProperties":{"type":"string","maxLength":8192,"x-secret":true}},"body":{"type":["string","number","boolean","null","array","object"],"description":"Text as it is; any other value is sent as JSON."},"expect_status":{"type":"array","minItems":1,"maxItems":32,"items":{"type":"integer","minimum":100,"maximum":599},"description":"The step fails on any other status; 200 to 299 where absent."},"max_bytes":{"type":"integer","minimum":1,"maximum":67108864,"default":200000}},"$id":"https://openagents.dev/schemas/op/http.request.json/params","title":"HttpRequestParams"};
+const pattern465 = new RegExp("^[A-Za-z0-9!#$%&'*+.^_`|~-]+$", "u");
 
-function validate262(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
+function validate265(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 /*# sourceURL="https://openagents.dev/schemas/op/http.request.json/params" */;
 let vErrors = null;
 let errors = 0;
-const evaluated0 = validate262.evaluated;
+const evaluated0 = validate265.evaluated;
 if(evaluated0.dynamicProps){
 evaluated0.props = undefined;
 }
@@ -94202,7 +95723,7 @@ vErrors.push(err2);
 }
 errors++;
 }
-if(!pattern365.test(data0)){
+if(!pattern370.test(data0)){
 const err3 = {instancePath:instancePath+"/url",schemaPath:"#/properties/url/pattern",keyword:"pattern",params:{pattern: "^https?://"},message:"must match pattern \""+"^https?://"+"\""};
 if(vErrors === null){
 vErrors = [err3];
@@ -94227,7 +95748,7 @@ errors++;
 if(data.method !== undefined){
 let data1 = data.method;
 if(!((((((data1 === "GET") || (data1 === "HEAD")) || (data1 === "POST")) || (data1 === "PUT")) || (data1 === "PATCH")) || (data1 === "DELETE"))){
-const err5 = {instancePath:instancePath+"/method",schemaPath:"#/properties/method/enum",keyword:"enum",params:{allowedValues: schema388.properties.method.enum},message:"must be equal to one of the allowed values"};
+const err5 = {instancePath:instancePath+"/method",schemaPath:"#/properties/method/enum",keyword:"enum",params:{allowedValues: schema391.properties.method.enum},message:"must be equal to one of the allowed values"};
 if(vErrors === null){
 vErrors = [err5];
 }
@@ -94253,7 +95774,7 @@ errors++;
 for(const key1 in data2){
 const _errs7 = errors;
 if(typeof key1 === "string"){
-if(!pattern460.test(key1)){
+if(!pattern465.test(key1)){
 const err7 = {instancePath:instancePath+"/headers",schemaPath:"#/properties/headers/propertyNames/pattern",keyword:"pattern",params:{pattern: "^[A-Za-z0-9!#$%&'*+.^_`|~-]+$"},message:"must match pattern \""+"^[A-Za-z0-9!#$%&'*+.^_`|~-]+$"+"\"",propertyName:key1};
 if(vErrors === null){
 vErrors = [err7];
@@ -94316,7 +95837,7 @@ errors++;
 if(data.body !== undefined){
 let data4 = data.body;
 if((((typeof data4 != "object") && (typeof data4 !== "string")) && (!((typeof data4 == "number") && (isFinite(data4))))) && (typeof data4 !== "boolean")){
-const err12 = {instancePath:instancePath+"/body",schemaPath:"#/properties/body/type",keyword:"type",params:{type: schema388.properties.body.type},message:"must be string,number,boolean,null,array,object"};
+const err12 = {instancePath:instancePath+"/body",schemaPath:"#/properties/body/type",keyword:"type",params:{type: schema391.properties.body.type},message:"must be string,number,boolean,null,array,object"};
 if(vErrors === null){
 vErrors = [err12];
 }
@@ -94443,19 +95964,19 @@ vErrors.push(err22);
 }
 errors++;
 }
-validate262.errors = vErrors;
+validate265.errors = vErrors;
 return errors === 0;
 }
-validate262.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
+validate265.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
 
-exports.isHttpRequestResult = validate263;
-const schema389 = {"type":"object","required":["status","url","headers","body","encoding","bytes"],"additionalProperties":false,"properties":{"status":{"type":"integer"},"url":{"type":"string","description":"Where the answer came from, after redirects."},"headers":{"type":"object","additionalProperties":{"type":"string"},"description":"Names in lower case."},"body":{"type":"string"},"encoding":{"enum":["utf8","base64"],"description":"How body holds the bytes: base64 where they are not text."},"json":{"type":["string","number","boolean","null","array","object"],"description":"The parsed body, where the answer says it is JSON and it is valid and exact."},"bytes":{"type":"integer"}},"$id":"https://openagents.dev/schemas/op/http.request.json/result","title":"HttpRequestResult"};
+exports.isHttpRequestResult = validate266;
+const schema392 = {"type":"object","required":["status","url","headers","body","encoding","bytes"],"additionalProperties":false,"properties":{"status":{"type":"integer"},"url":{"type":"string","description":"Where the answer came from, after redirects."},"headers":{"type":"object","additionalProperties":{"type":"string"},"description":"Names in lower case."},"body":{"type":"string"},"encoding":{"enum":["utf8","base64"],"description":"How body holds the bytes: base64 where they are not text."},"json":{"type":["string","number","boolean","null","array","object"],"description":"The parsed body, where the answer says it is JSON and it is valid and exact."},"bytes":{"type":"integer"}},"$id":"https://openagents.dev/schemas/op/http.request.json/result","title":"HttpRequestResult"};
 
-function validate263(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
+function validate266(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 /*# sourceURL="https://openagents.dev/schemas/op/http.request.json/result" */;
 let vErrors = null;
 let errors = 0;
-const evaluated0 = validate263.evaluated;
+const evaluated0 = validate266.evaluated;
 if(evaluated0.dynamicProps){
 evaluated0.props = undefined;
 }
@@ -94602,7 +96123,7 @@ errors++;
 if(data.encoding !== undefined){
 let data5 = data.encoding;
 if(!((data5 === "utf8") || (data5 === "base64"))){
-const err12 = {instancePath:instancePath+"/encoding",schemaPath:"#/properties/encoding/enum",keyword:"enum",params:{allowedValues: schema389.properties.encoding.enum},message:"must be equal to one of the allowed values"};
+const err12 = {instancePath:instancePath+"/encoding",schemaPath:"#/properties/encoding/enum",keyword:"enum",params:{allowedValues: schema392.properties.encoding.enum},message:"must be equal to one of the allowed values"};
 if(vErrors === null){
 vErrors = [err12];
 }
@@ -94615,7 +96136,7 @@ errors++;
 if(data.json !== undefined){
 let data6 = data.json;
 if((((typeof data6 != "object") && (typeof data6 !== "string")) && (!((typeof data6 == "number") && (isFinite(data6))))) && (typeof data6 !== "boolean")){
-const err13 = {instancePath:instancePath+"/json",schemaPath:"#/properties/json/type",keyword:"type",params:{type: schema389.properties.json.type},message:"must be string,number,boolean,null,array,object"};
+const err13 = {instancePath:instancePath+"/json",schemaPath:"#/properties/json/type",keyword:"type",params:{type: schema392.properties.json.type},message:"must be string,number,boolean,null,array,object"};
 if(vErrors === null){
 vErrors = [err13];
 }
@@ -94649,20 +96170,20 @@ vErrors.push(err15);
 }
 errors++;
 }
-validate263.errors = vErrors;
+validate266.errors = vErrors;
 return errors === 0;
 }
-validate263.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
+validate266.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
 
-exports.isModelEmbedParams = validate264;
-const schema390 = {"type":"object","required":["backend"],"additionalProperties":false,"properties":{"backend":{"enum":["lexical-v1","llama.cpp","ollama","mlx","foundation_models"]},"index":{"type":"string","pattern":"^[a-z0-9][a-z0-9._-]{0,63}$","description":"Embed this index's passages that have no vector yet."},"texts":{"type":"array","maxItems":1000,"items":{"type":"string","maxLength":100000},"description":"Embed these and return their vectors."},"dim":{"type":"integer","minimum":1,"maximum":16384,"description":"The vectors' length. A model has one length; lexical-v1 takes any up to 2048."}},"oneOf":[{"properties":{"index":{"type":"string"}},"required":["index"]},{"properties":{"texts":{"type":"array"}},"required":["texts"]}],"$id":"https://openagents.dev/schemas/op/model.embed.json/params","title":"ModelEmbedParams"};
-const pattern461 = new RegExp("^[a-z0-9][a-z0-9._-]{0,63}$", "u");
+exports.isModelEmbedParams = validate267;
+const schema393 = {"type":"object","required":["backend"],"additionalProperties":false,"properties":{"backend":{"enum":["lexical-v1","llama.cpp","ollama","mlx","foundation_models"]},"index":{"type":"string","pattern":"^[a-z0-9][a-z0-9._-]{0,63}$","description":"Embed this index's passages that have no vector yet."},"texts":{"type":"array","maxItems":1000,"items":{"type":"string","maxLength":100000},"description":"Embed these and return their vectors."},"dim":{"type":"integer","minimum":1,"maximum":16384,"description":"The vectors' length. A model has one length; lexical-v1 takes any up to 2048."}},"oneOf":[{"properties":{"index":{"type":"string"}},"required":["index"]},{"properties":{"texts":{"type":"array"}},"required":["texts"]}],"$id":"https://openagents.dev/schemas/op/model.embed.json/params","title":"ModelEmbedParams"};
+const pattern466 = new RegExp("^[a-z0-9][a-z0-9._-]{0,63}$", "u");
 
-function validate264(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
+function validate267(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 /*# sourceURL="https://openagents.dev/schemas/op/model.embed.json/params" */;
 let vErrors = null;
 let errors = 0;
-const evaluated0 = validate264.evaluated;
+const evaluated0 = validate267.evaluated;
 if(evaluated0.dynamicProps){
 evaluated0.props = undefined;
 }
@@ -94791,7 +96312,7 @@ errors++;
 if(data.backend !== undefined){
 let data2 = data.backend;
 if(!(((((data2 === "lexical-v1") || (data2 === "llama.cpp")) || (data2 === "ollama")) || (data2 === "mlx")) || (data2 === "foundation_models"))){
-const err7 = {instancePath:instancePath+"/backend",schemaPath:"#/properties/backend/enum",keyword:"enum",params:{allowedValues: schema390.properties.backend.enum},message:"must be equal to one of the allowed values"};
+const err7 = {instancePath:instancePath+"/backend",schemaPath:"#/properties/backend/enum",keyword:"enum",params:{allowedValues: schema393.properties.backend.enum},message:"must be equal to one of the allowed values"};
 if(vErrors === null){
 vErrors = [err7];
 }
@@ -94804,7 +96325,7 @@ errors++;
 if(data.index !== undefined){
 let data3 = data.index;
 if(typeof data3 === "string"){
-if(!pattern461.test(data3)){
+if(!pattern466.test(data3)){
 const err8 = {instancePath:instancePath+"/index",schemaPath:"#/properties/index/pattern",keyword:"pattern",params:{pattern: "^[a-z0-9][a-z0-9._-]{0,63}$"},message:"must match pattern \""+"^[a-z0-9][a-z0-9._-]{0,63}$"+"\""};
 if(vErrors === null){
 vErrors = [err8];
@@ -94923,19 +96444,19 @@ vErrors.push(err17);
 }
 errors++;
 }
-validate264.errors = vErrors;
+validate267.errors = vErrors;
 return errors === 0;
 }
-validate264.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
+validate267.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
 
-exports.isModelEmbedResult = validate265;
-const schema391 = {"type":"object","required":["embedded","total","dim","model"],"additionalProperties":false,"properties":{"embedded":{"type":"integer","minimum":0,"description":"Vectors made now."},"total":{"type":"integer","minimum":0,"description":"Vectors there are."},"dim":{"type":"integer","minimum":0},"model":{"type":"string"},"vectors":{"type":"array","items":{"type":"array","items":{"type":"number"}},"description":"Of length 1 each, in the order of texts; absent for an index."}},"$id":"https://openagents.dev/schemas/op/model.embed.json/result","title":"ModelEmbedResult"};
+exports.isModelEmbedResult = validate268;
+const schema394 = {"type":"object","required":["embedded","total","dim","model"],"additionalProperties":false,"properties":{"embedded":{"type":"integer","minimum":0,"description":"Vectors made now."},"total":{"type":"integer","minimum":0,"description":"Vectors there are."},"dim":{"type":"integer","minimum":0},"model":{"type":"string"},"vectors":{"type":"array","items":{"type":"array","items":{"type":"number"}},"description":"Of length 1 each, in the order of texts; absent for an index."}},"$id":"https://openagents.dev/schemas/op/model.embed.json/result","title":"ModelEmbedResult"};
 
-function validate265(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
+function validate268(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 /*# sourceURL="https://openagents.dev/schemas/op/model.embed.json/result" */;
 let vErrors = null;
 let errors = 0;
-const evaluated0 = validate265.evaluated;
+const evaluated0 = validate268.evaluated;
 if(evaluated0.dynamicProps){
 evaluated0.props = undefined;
 }
@@ -95138,19 +96659,19 @@ vErrors.push(err15);
 }
 errors++;
 }
-validate265.errors = vErrors;
+validate268.errors = vErrors;
 return errors === 0;
 }
-validate265.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
+validate268.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
 
-exports.isModelGenerateParams = validate266;
-const schema392 = {"type":"object","required":["backend","prompt","max_tokens"],"additionalProperties":false,"properties":{"backend":{"enum":["llama.cpp","ollama","mlx","foundation_models"]},"prompt":{"type":"string","minLength":1,"maxLength":400000},"max_tokens":{"type":"integer","minimum":1,"maximum":32768},"temperature":{"type":"number","minimum":0,"maximum":2},"model":{"type":"string","minLength":1,"maxLength":200,"description":"A hint: which model of a server to use instead of the configured one."}},"$id":"https://openagents.dev/schemas/op/model.generate.json/params","title":"ModelGenerateParams"};
+exports.isModelGenerateParams = validate269;
+const schema395 = {"type":"object","required":["backend","prompt","max_tokens"],"additionalProperties":false,"properties":{"backend":{"enum":["llama.cpp","ollama","mlx","foundation_models"]},"prompt":{"type":"string","minLength":1,"maxLength":400000},"max_tokens":{"type":"integer","minimum":1,"maximum":32768},"temperature":{"type":"number","minimum":0,"maximum":2},"model":{"type":"string","minLength":1,"maxLength":200,"description":"A hint: which model of a server to use instead of the configured one."}},"$id":"https://openagents.dev/schemas/op/model.generate.json/params","title":"ModelGenerateParams"};
 
-function validate266(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
+function validate269(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 /*# sourceURL="https://openagents.dev/schemas/op/model.generate.json/params" */;
 let vErrors = null;
 let errors = 0;
-const evaluated0 = validate266.evaluated;
+const evaluated0 = validate269.evaluated;
 if(evaluated0.dynamicProps){
 evaluated0.props = undefined;
 }
@@ -95203,7 +96724,7 @@ errors++;
 if(data.backend !== undefined){
 let data0 = data.backend;
 if(!((((data0 === "llama.cpp") || (data0 === "ollama")) || (data0 === "mlx")) || (data0 === "foundation_models"))){
-const err4 = {instancePath:instancePath+"/backend",schemaPath:"#/properties/backend/enum",keyword:"enum",params:{allowedValues: schema392.properties.backend.enum},message:"must be equal to one of the allowed values"};
+const err4 = {instancePath:instancePath+"/backend",schemaPath:"#/properties/backend/enum",keyword:"enum",params:{allowedValues: schema395.properties.backend.enum},message:"must be equal to one of the allowed values"};
 if(vErrors === null){
 vErrors = [err4];
 }
@@ -95364,19 +96885,19 @@ vErrors.push(err17);
 }
 errors++;
 }
-validate266.errors = vErrors;
+validate269.errors = vErrors;
 return errors === 0;
 }
-validate266.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
+validate269.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
 
-exports.isModelGenerateResult = validate267;
-const schema393 = {"type":"object","required":["text","model"],"additionalProperties":false,"properties":{"text":{"type":"string"},"tokens_in":{"type":"integer","minimum":0},"tokens_out":{"type":"integer","minimum":0},"model":{"type":"string","description":"The model that answered."}},"$id":"https://openagents.dev/schemas/op/model.generate.json/result","title":"ModelGenerateResult"};
+exports.isModelGenerateResult = validate270;
+const schema396 = {"type":"object","required":["text","model"],"additionalProperties":false,"properties":{"text":{"type":"string"},"tokens_in":{"type":"integer","minimum":0},"tokens_out":{"type":"integer","minimum":0},"model":{"type":"string","description":"The model that answered."}},"$id":"https://openagents.dev/schemas/op/model.generate.json/result","title":"ModelGenerateResult"};
 
-function validate267(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
+function validate270(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 /*# sourceURL="https://openagents.dev/schemas/op/model.generate.json/result" */;
 let vErrors = null;
 let errors = 0;
-const evaluated0 = validate267.evaluated;
+const evaluated0 = validate270.evaluated;
 if(evaluated0.dynamicProps){
 evaluated0.props = undefined;
 }
@@ -95501,20 +97022,20 @@ vErrors.push(err9);
 }
 errors++;
 }
-validate267.errors = vErrors;
+validate270.errors = vErrors;
 return errors === 0;
 }
-validate267.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
+validate270.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
 
-exports.isNostrPublishParams = validate268;
-const schema394 = {"type":"object","required":["kind","content"],"additionalProperties":false,"properties":{"kind":{"type":"integer","minimum":0,"maximum":65535},"content":{"type":"string","maxLength":131072},"tags":{"type":"array","maxItems":2000,"items":{"type":"array","minItems":1,"maxItems":64,"items":{"type":"string","maxLength":4096}},"default":[]},"relays":{"type":"array","minItems":1,"maxItems":32,"items":{"type":"string","pattern":"^wss?://","maxLength":2048},"description":"Some of the relays its owner chose; all of them where absent."}},"$id":"https://openagents.dev/schemas/op/nostr.publish.json/params","title":"NostrPublishParams"};
-const pattern462 = new RegExp("^wss?://", "u");
+exports.isNostrPublishParams = validate271;
+const schema397 = {"type":"object","required":["kind","content"],"additionalProperties":false,"properties":{"kind":{"type":"integer","minimum":0,"maximum":65535},"content":{"type":"string","maxLength":131072},"tags":{"type":"array","maxItems":2000,"items":{"type":"array","minItems":1,"maxItems":64,"items":{"type":"string","maxLength":4096}},"default":[]},"relays":{"type":"array","minItems":1,"maxItems":32,"items":{"type":"string","pattern":"^wss?://","maxLength":2048},"description":"Some of the relays its owner chose; all of them where absent."}},"$id":"https://openagents.dev/schemas/op/nostr.publish.json/params","title":"NostrPublishParams"};
+const pattern467 = new RegExp("^wss?://", "u");
 
-function validate268(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
+function validate271(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 /*# sourceURL="https://openagents.dev/schemas/op/nostr.publish.json/params" */;
 let vErrors = null;
 let errors = 0;
-const evaluated0 = validate268.evaluated;
+const evaluated0 = validate271.evaluated;
 if(evaluated0.dynamicProps){
 evaluated0.props = undefined;
 }
@@ -95738,7 +97259,7 @@ vErrors.push(err17);
 }
 errors++;
 }
-if(!pattern462.test(data6)){
+if(!pattern467.test(data6)){
 const err18 = {instancePath:instancePath+"/relays/" + i2,schemaPath:"#/properties/relays/items/pattern",keyword:"pattern",params:{pattern: "^wss?://"},message:"must match pattern \""+"^wss?://"+"\""};
 if(vErrors === null){
 vErrors = [err18];
@@ -95783,19 +97304,19 @@ vErrors.push(err21);
 }
 errors++;
 }
-validate268.errors = vErrors;
+validate271.errors = vErrors;
 return errors === 0;
 }
-validate268.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
+validate271.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
 
-exports.isNostrPublishResult = validate269;
-const schema395 = {"type":"object","required":["event_id","accepted","refused"],"additionalProperties":false,"properties":{"event_id":{"type":"string","pattern":"^[0-9a-f]{64}$"},"accepted":{"type":"array","items":{"type":"string"},"description":"Relays that acknowledged it."},"refused":{"type":"array","items":{"type":"string"},"description":"The others, each with its reason."}},"$id":"https://openagents.dev/schemas/op/nostr.publish.json/result","title":"NostrPublishResult"};
+exports.isNostrPublishResult = validate272;
+const schema398 = {"type":"object","required":["event_id","accepted","refused"],"additionalProperties":false,"properties":{"event_id":{"type":"string","pattern":"^[0-9a-f]{64}$"},"accepted":{"type":"array","items":{"type":"string"},"description":"Relays that acknowledged it."},"refused":{"type":"array","items":{"type":"string"},"description":"The others, each with its reason."}},"$id":"https://openagents.dev/schemas/op/nostr.publish.json/result","title":"NostrPublishResult"};
 
-function validate269(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
+function validate272(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 /*# sourceURL="https://openagents.dev/schemas/op/nostr.publish.json/result" */;
 let vErrors = null;
 let errors = 0;
-const evaluated0 = validate269.evaluated;
+const evaluated0 = validate272.evaluated;
 if(evaluated0.dynamicProps){
 evaluated0.props = undefined;
 }
@@ -95937,20 +97458,20 @@ vErrors.push(err10);
 }
 errors++;
 }
-validate269.errors = vErrors;
+validate272.errors = vErrors;
 return errors === 0;
 }
-validate269.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
+validate272.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
 
-exports.isSearchkitIndexParams = validate270;
-const schema396 = {"type":"object","required":["path","index"],"additionalProperties":false,"properties":{"path":{"type":"string","minLength":1,"description":"The folder to index, usually a git checkout."},"index":{"type":"string","pattern":"^[a-z0-9][a-z0-9._-]{0,63}$","description":"The index's name on this worker."},"languages":{"type":"array","maxItems":64,"items":{"type":"string","pattern":"^[A-Za-z0-9+#_.-]{1,32}$"},"description":"Index only these: a language (swift, ts, python) or a file extension. Absent or empty: every text file."},"include":{"type":"array","maxItems":256,"items":{"type":"string","minLength":1,"maxLength":1024},"description":"Index only paths that match one of these globs, relative to path. Absent or empty: all."},"exclude":{"type":"array","maxItems":256,"items":{"type":"string","minLength":1,"maxLength":1024},"description":"Never index paths that match one of these globs, relative to path."}},"$id":"https://openagents.dev/schemas/op/searchkit.index.json/params","title":"SearchkitIndexParams"};
-const pattern465 = new RegExp("^[A-Za-z0-9+#_.-]{1,32}$", "u");
+exports.isSearchkitIndexParams = validate273;
+const schema399 = {"type":"object","required":["path","index"],"additionalProperties":false,"properties":{"path":{"type":"string","minLength":1,"description":"The folder to index, usually a git checkout."},"index":{"type":"string","pattern":"^[a-z0-9][a-z0-9._-]{0,63}$","description":"The index's name on this worker."},"languages":{"type":"array","maxItems":64,"items":{"type":"string","pattern":"^[A-Za-z0-9+#_.-]{1,32}$"},"description":"Index only these: a language (swift, ts, python) or a file extension. Absent or empty: every text file."},"include":{"type":"array","maxItems":256,"items":{"type":"string","minLength":1,"maxLength":1024},"description":"Index only paths that match one of these globs, relative to path. Absent or empty: all."},"exclude":{"type":"array","maxItems":256,"items":{"type":"string","minLength":1,"maxLength":1024},"description":"Never index paths that match one of these globs, relative to path."}},"$id":"https://openagents.dev/schemas/op/searchkit.index.json/params","title":"SearchkitIndexParams"};
+const pattern470 = new RegExp("^[A-Za-z0-9+#_.-]{1,32}$", "u");
 
-function validate270(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
+function validate273(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 /*# sourceURL="https://openagents.dev/schemas/op/searchkit.index.json/params" */;
 let vErrors = null;
 let errors = 0;
-const evaluated0 = validate270.evaluated;
+const evaluated0 = validate273.evaluated;
 if(evaluated0.dynamicProps){
 evaluated0.props = undefined;
 }
@@ -96018,7 +97539,7 @@ errors++;
 if(data.index !== undefined){
 let data1 = data.index;
 if(typeof data1 === "string"){
-if(!pattern461.test(data1)){
+if(!pattern466.test(data1)){
 const err5 = {instancePath:instancePath+"/index",schemaPath:"#/properties/index/pattern",keyword:"pattern",params:{pattern: "^[a-z0-9][a-z0-9._-]{0,63}$"},message:"must match pattern \""+"^[a-z0-9][a-z0-9._-]{0,63}$"+"\""};
 if(vErrors === null){
 vErrors = [err5];
@@ -96057,7 +97578,7 @@ const len0 = data2.length;
 for(let i0=0; i0<len0; i0++){
 let data3 = data2[i0];
 if(typeof data3 === "string"){
-if(!pattern465.test(data3)){
+if(!pattern470.test(data3)){
 const err8 = {instancePath:instancePath+"/languages/" + i0,schemaPath:"#/properties/languages/items/pattern",keyword:"pattern",params:{pattern: "^[A-Za-z0-9+#_.-]{1,32}$"},message:"must match pattern \""+"^[A-Za-z0-9+#_.-]{1,32}$"+"\""};
 if(vErrors === null){
 vErrors = [err8];
@@ -96224,19 +97745,19 @@ vErrors.push(err21);
 }
 errors++;
 }
-validate270.errors = vErrors;
+validate273.errors = vErrors;
 return errors === 0;
 }
-validate270.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
+validate273.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
 
-exports.isSearchkitIndexResult = validate271;
-const schema397 = {"type":"object","required":["index","files","chunks","symbols","added","changed","removed","skipped","skipped_by_reason","commit"],"additionalProperties":false,"properties":{"index":{"type":"string"},"files":{"type":"integer","minimum":0,"description":"Text files in the index."},"chunks":{"type":"integer","minimum":0},"symbols":{"type":"integer","minimum":0},"added":{"type":"integer","minimum":0,"description":"Files that were not in the index before."},"changed":{"type":"integer","minimum":0,"description":"Files whose content is another than before."},"removed":{"type":"integer","minimum":0,"description":"Files that are gone or no longer wanted."},"skipped":{"type":"integer","minimum":0,"description":"Files in scope whose content is not stored."},"skipped_by_reason":{"type":"object","required":["binary","secret","too_large","unreadable"],"additionalProperties":false,"properties":{"binary":{"type":"integer","minimum":0},"secret":{"type":"integer","minimum":0},"too_large":{"type":"integer","minimum":0},"unreadable":{"type":"integer","minimum":0}}},"commit":{"type":["string","null"],"description":"HEAD of the git checkout, null where there is none."}},"$id":"https://openagents.dev/schemas/op/searchkit.index.json/result","title":"SearchkitIndexResult"};
+exports.isSearchkitIndexResult = validate274;
+const schema400 = {"type":"object","required":["index","files","chunks","symbols","added","changed","removed","skipped","skipped_by_reason","commit"],"additionalProperties":false,"properties":{"index":{"type":"string"},"files":{"type":"integer","minimum":0,"description":"Text files in the index."},"chunks":{"type":"integer","minimum":0},"symbols":{"type":"integer","minimum":0},"added":{"type":"integer","minimum":0,"description":"Files that were not in the index before."},"changed":{"type":"integer","minimum":0,"description":"Files whose content is another than before."},"removed":{"type":"integer","minimum":0,"description":"Files that are gone or no longer wanted."},"skipped":{"type":"integer","minimum":0,"description":"Files in scope whose content is not stored."},"skipped_by_reason":{"type":"object","required":["binary","secret","too_large","unreadable"],"additionalProperties":false,"properties":{"binary":{"type":"integer","minimum":0},"secret":{"type":"integer","minimum":0},"too_large":{"type":"integer","minimum":0},"unreadable":{"type":"integer","minimum":0}}},"commit":{"type":["string","null"],"description":"HEAD of the git checkout, null where there is none."}},"$id":"https://openagents.dev/schemas/op/searchkit.index.json/result","title":"SearchkitIndexResult"};
 
-function validate271(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
+function validate274(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 /*# sourceURL="https://openagents.dev/schemas/op/searchkit.index.json/result" */;
 let vErrors = null;
 let errors = 0;
-const evaluated0 = validate271.evaluated;
+const evaluated0 = validate274.evaluated;
 if(evaluated0.dynamicProps){
 evaluated0.props = undefined;
 }
@@ -96345,7 +97866,7 @@ vErrors.push(err9);
 errors++;
 }
 for(const key0 in data){
-if(!(func12.call(schema397.properties, key0))){
+if(!(func12.call(schema400.properties, key0))){
 const err10 = {instancePath,schemaPath:"#/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key0},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err10];
@@ -96713,7 +98234,7 @@ errors++;
 if(data.commit !== undefined){
 let data13 = data.commit;
 if((typeof data13 !== "string") && (data13 !== null)){
-const err40 = {instancePath:instancePath+"/commit",schemaPath:"#/properties/commit/type",keyword:"type",params:{type: schema397.properties.commit.type},message:"must be string,null"};
+const err40 = {instancePath:instancePath+"/commit",schemaPath:"#/properties/commit/type",keyword:"type",params:{type: schema400.properties.commit.type},message:"must be string,null"};
 if(vErrors === null){
 vErrors = [err40];
 }
@@ -96734,19 +98255,19 @@ vErrors.push(err41);
 }
 errors++;
 }
-validate271.errors = vErrors;
+validate274.errors = vErrors;
 return errors === 0;
 }
-validate271.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
+validate274.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
 
-exports.isSearchkitQueryParams = validate272;
-const schema398 = {"type":"object","required":["index","query"],"additionalProperties":false,"properties":{"index":{"type":"string","pattern":"^[a-z0-9][a-z0-9._-]{0,63}$","description":"The index's name on this worker."},"query":{"type":"string","minLength":1,"maxLength":1000,"description":"One line: a literal string, an identifier or a question."},"limit":{"type":"integer","minimum":1,"maximum":100,"default":10,"description":"How many hits text shows, and how many passages may follow the exact matches."}},"$id":"https://openagents.dev/schemas/op/searchkit.query.json/params","title":"SearchkitQueryParams"};
+exports.isSearchkitQueryParams = validate275;
+const schema401 = {"type":"object","required":["index","query"],"additionalProperties":false,"properties":{"index":{"type":"string","pattern":"^[a-z0-9][a-z0-9._-]{0,63}$","description":"The index's name on this worker."},"query":{"type":"string","minLength":1,"maxLength":1000,"description":"One line: a literal string, an identifier or a question."},"limit":{"type":"integer","minimum":1,"maximum":100,"default":10,"description":"How many hits text shows, and how many passages may follow the exact matches."}},"$id":"https://openagents.dev/schemas/op/searchkit.query.json/params","title":"SearchkitQueryParams"};
 
-function validate272(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
+function validate275(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 /*# sourceURL="https://openagents.dev/schemas/op/searchkit.query.json/params" */;
 let vErrors = null;
 let errors = 0;
-const evaluated0 = validate272.evaluated;
+const evaluated0 = validate275.evaluated;
 if(evaluated0.dynamicProps){
 evaluated0.props = undefined;
 }
@@ -96789,7 +98310,7 @@ errors++;
 if(data.index !== undefined){
 let data0 = data.index;
 if(typeof data0 === "string"){
-if(!pattern461.test(data0)){
+if(!pattern466.test(data0)){
 const err3 = {instancePath:instancePath+"/index",schemaPath:"#/properties/index/pattern",keyword:"pattern",params:{pattern: "^[a-z0-9][a-z0-9._-]{0,63}$"},message:"must match pattern \""+"^[a-z0-9][a-z0-9._-]{0,63}$"+"\""};
 if(vErrors === null){
 vErrors = [err3];
@@ -96892,21 +98413,21 @@ vErrors.push(err11);
 }
 errors++;
 }
-validate272.errors = vErrors;
+validate275.errors = vErrors;
 return errors === 0;
 }
-validate272.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
+validate275.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
 
-exports.isSearchkitQueryResult = validate273;
-const schema399 = {"type":"object","required":["hits","text","exact_matches_total","index"],"additionalProperties":false,"properties":{"hits":{"type":"array","items":{"$ref":"#/$defs/SearchHit"}},"text":{"type":"string","description":"The best hits as text, short enough for a prompt."},"exact_matches_total":{"type":"integer","minimum":0,"description":"Lines of indexed files that contain the query, case and all."},"index":{"$ref":"#/$defs/SearchedIndex"}},"$defs":{"SearchHit":{"type":"object","required":["path","line_start","line_end","symbol","score","reasons","snippet"],"additionalProperties":false,"properties":{"path":{"type":"string","description":"Relative to the indexed folder."},"line_start":{"type":"integer","minimum":1},"line_end":{"type":"integer","minimum":1,"description":"Inclusive."},"symbol":{"type":["string","null"],"description":"The innermost definition around line_start."},"score":{"type":"number"},"reasons":{"type":"array","items":{"enum":["exact","symbol","bm25","vector"]}},"exact_lines":{"type":"array","items":{"type":"integer","minimum":1},"description":"The lines between line_start and line_end that contain the query."},"snippet":{"type":"string"}}},"SearchedIndex":{"type":"object","required":["name","commit","stale_files","skipped_files","finished_at"],"additionalProperties":false,"properties":{"name":{"type":"string"},"commit":{"type":["string","null"],"description":"HEAD when the index was made."},"stale_files":{"type":["integer","null"],"minimum":0,"description":"Files changed, added or deleted since; null where the folder could not be compared."},"skipped_files":{"type":"integer","minimum":0,"description":"Files in scope that are not searched: binary, holding secrets, too large or unreadable."},"finished_at":{"type":"string","description":"When the index was last complete, ISO 8601 UTC."},"vectors":{"type":"string","description":"Which embedding took part, or why none did."}}}},"$id":"https://openagents.dev/schemas/op/searchkit.query.json/result","title":"SearchkitQueryResult"};
-const schema400 = {"type":"object","required":["path","line_start","line_end","symbol","score","reasons","snippet"],"additionalProperties":false,"properties":{"path":{"type":"string","description":"Relative to the indexed folder."},"line_start":{"type":"integer","minimum":1},"line_end":{"type":"integer","minimum":1,"description":"Inclusive."},"symbol":{"type":["string","null"],"description":"The innermost definition around line_start."},"score":{"type":"number"},"reasons":{"type":"array","items":{"enum":["exact","symbol","bm25","vector"]}},"exact_lines":{"type":"array","items":{"type":"integer","minimum":1},"description":"The lines between line_start and line_end that contain the query."},"snippet":{"type":"string"}}};
-const schema401 = {"type":"object","required":["name","commit","stale_files","skipped_files","finished_at"],"additionalProperties":false,"properties":{"name":{"type":"string"},"commit":{"type":["string","null"],"description":"HEAD when the index was made."},"stale_files":{"type":["integer","null"],"minimum":0,"description":"Files changed, added or deleted since; null where the folder could not be compared."},"skipped_files":{"type":"integer","minimum":0,"description":"Files in scope that are not searched: binary, holding secrets, too large or unreadable."},"finished_at":{"type":"string","description":"When the index was last complete, ISO 8601 UTC."},"vectors":{"type":"string","description":"Which embedding took part, or why none did."}}};
+exports.isSearchkitQueryResult = validate276;
+const schema402 = {"type":"object","required":["hits","text","exact_matches_total","index"],"additionalProperties":false,"properties":{"hits":{"type":"array","items":{"$ref":"#/$defs/SearchHit"}},"text":{"type":"string","description":"The best hits as text, short enough for a prompt."},"exact_matches_total":{"type":"integer","minimum":0,"description":"Lines of indexed files that contain the query, case and all."},"index":{"$ref":"#/$defs/SearchedIndex"}},"$defs":{"SearchHit":{"type":"object","required":["path","line_start","line_end","symbol","score","reasons","snippet"],"additionalProperties":false,"properties":{"path":{"type":"string","description":"Relative to the indexed folder."},"line_start":{"type":"integer","minimum":1},"line_end":{"type":"integer","minimum":1,"description":"Inclusive."},"symbol":{"type":["string","null"],"description":"The innermost definition around line_start."},"score":{"type":"number"},"reasons":{"type":"array","items":{"enum":["exact","symbol","bm25","vector"]}},"exact_lines":{"type":"array","items":{"type":"integer","minimum":1},"description":"The lines between line_start and line_end that contain the query."},"snippet":{"type":"string"}}},"SearchedIndex":{"type":"object","required":["name","commit","stale_files","skipped_files","finished_at"],"additionalProperties":false,"properties":{"name":{"type":"string"},"commit":{"type":["string","null"],"description":"HEAD when the index was made."},"stale_files":{"type":["integer","null"],"minimum":0,"description":"Files changed, added or deleted since; null where the folder could not be compared."},"skipped_files":{"type":"integer","minimum":0,"description":"Files in scope that are not searched: binary, holding secrets, too large or unreadable."},"finished_at":{"type":"string","description":"When the index was last complete, ISO 8601 UTC."},"vectors":{"type":"string","description":"Which embedding took part, or why none did."}}}},"$id":"https://openagents.dev/schemas/op/searchkit.query.json/result","title":"SearchkitQueryResult"};
+const schema403 = {"type":"object","required":["path","line_start","line_end","symbol","score","reasons","snippet"],"additionalProperties":false,"properties":{"path":{"type":"string","description":"Relative to the indexed folder."},"line_start":{"type":"integer","minimum":1},"line_end":{"type":"integer","minimum":1,"description":"Inclusive."},"symbol":{"type":["string","null"],"description":"The innermost definition around line_start."},"score":{"type":"number"},"reasons":{"type":"array","items":{"enum":["exact","symbol","bm25","vector"]}},"exact_lines":{"type":"array","items":{"type":"integer","minimum":1},"description":"The lines between line_start and line_end that contain the query."},"snippet":{"type":"string"}}};
+const schema404 = {"type":"object","required":["name","commit","stale_files","skipped_files","finished_at"],"additionalProperties":false,"properties":{"name":{"type":"string"},"commit":{"type":["string","null"],"description":"HEAD when the index was made."},"stale_files":{"type":["integer","null"],"minimum":0,"description":"Files changed, added or deleted since; null where the folder could not be compared."},"skipped_files":{"type":"integer","minimum":0,"description":"Files in scope that are not searched: binary, holding secrets, too large or unreadable."},"finished_at":{"type":"string","description":"When the index was last complete, ISO 8601 UTC."},"vectors":{"type":"string","description":"Which embedding took part, or why none did."}}};
 
-function validate273(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
+function validate276(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 /*# sourceURL="https://openagents.dev/schemas/op/searchkit.query.json/result" */;
 let vErrors = null;
 let errors = 0;
-const evaluated0 = validate273.evaluated;
+const evaluated0 = validate276.evaluated;
 if(evaluated0.dynamicProps){
 evaluated0.props = undefined;
 }
@@ -97120,7 +98641,7 @@ errors++;
 if(data1.symbol !== undefined){
 let data5 = data1.symbol;
 if((typeof data5 !== "string") && (data5 !== null)){
-const err18 = {instancePath:instancePath+"/hits/" + i0+"/symbol",schemaPath:"#/$defs/SearchHit/properties/symbol/type",keyword:"type",params:{type: schema400.properties.symbol.type},message:"must be string,null"};
+const err18 = {instancePath:instancePath+"/hits/" + i0+"/symbol",schemaPath:"#/$defs/SearchHit/properties/symbol/type",keyword:"type",params:{type: schema403.properties.symbol.type},message:"must be string,null"};
 if(vErrors === null){
 vErrors = [err18];
 }
@@ -97150,7 +98671,7 @@ const len1 = data7.length;
 for(let i1=0; i1<len1; i1++){
 let data8 = data7[i1];
 if(!((((data8 === "exact") || (data8 === "symbol")) || (data8 === "bm25")) || (data8 === "vector"))){
-const err20 = {instancePath:instancePath+"/hits/" + i0+"/reasons/" + i1,schemaPath:"#/$defs/SearchHit/properties/reasons/items/enum",keyword:"enum",params:{allowedValues: schema400.properties.reasons.items.enum},message:"must be equal to one of the allowed values"};
+const err20 = {instancePath:instancePath+"/hits/" + i0+"/reasons/" + i1,schemaPath:"#/$defs/SearchHit/properties/reasons/items/enum",keyword:"enum",params:{allowedValues: schema403.properties.reasons.items.enum},message:"must be equal to one of the allowed values"};
 if(vErrors === null){
 vErrors = [err20];
 }
@@ -97366,7 +98887,7 @@ errors++;
 if(data14.commit !== undefined){
 let data16 = data14.commit;
 if((typeof data16 !== "string") && (data16 !== null)){
-const err38 = {instancePath:instancePath+"/index/commit",schemaPath:"#/$defs/SearchedIndex/properties/commit/type",keyword:"type",params:{type: schema401.properties.commit.type},message:"must be string,null"};
+const err38 = {instancePath:instancePath+"/index/commit",schemaPath:"#/$defs/SearchedIndex/properties/commit/type",keyword:"type",params:{type: schema404.properties.commit.type},message:"must be string,null"};
 if(vErrors === null){
 vErrors = [err38];
 }
@@ -97379,7 +98900,7 @@ errors++;
 if(data14.stale_files !== undefined){
 let data17 = data14.stale_files;
 if((!(((typeof data17 == "number") && (!(data17 % 1) && !isNaN(data17))) && (isFinite(data17)))) && (data17 !== null)){
-const err39 = {instancePath:instancePath+"/index/stale_files",schemaPath:"#/$defs/SearchedIndex/properties/stale_files/type",keyword:"type",params:{type: schema401.properties.stale_files.type},message:"must be integer,null"};
+const err39 = {instancePath:instancePath+"/index/stale_files",schemaPath:"#/$defs/SearchedIndex/properties/stale_files/type",keyword:"type",params:{type: schema404.properties.stale_files.type},message:"must be integer,null"};
 if(vErrors === null){
 vErrors = [err39];
 }
@@ -97473,8 +98994,8 @@ vErrors.push(err46);
 }
 errors++;
 }
-validate273.errors = vErrors;
+validate276.errors = vErrors;
 return errors === 0;
 }
-validate273.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
+validate276.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
 

@@ -44,6 +44,7 @@ export const KINDS = {
   install_config: row(24051, "install config", false, null, "install-config"),
   pairing_claim: row(24052, "pairing claim", false),
   receipt_proof: row(24054, "receipt proof", false, null, "receipt-proof"),
+  worker_capabilities: row(24055, "worker capabilities", false),
   remote_signing: row(24133, "remote signing", true, "recipient"),
   http_auth: row(27235, "HTTP authentication", false),
   people: row(30000, "list of people", true, "label"),
