@@ -69,6 +69,7 @@ import { runsOfInstall } from "./loops/watched-files.ts";
 import { runEffects } from "./main/effects.ts";
 import { PROJECTIONS } from "./main/projections.ts";
 import { workerRelays } from "./main/relays.ts";
+import { capabilityReports } from "./main/reports.ts";
 import { capsOf } from "./main/run-caps.ts";
 import { openSecrets } from "./main/secrets.ts";
 import { trustOwner } from "./main/trust-owner.ts";
@@ -261,14 +262,15 @@ export async function openWorker(config: Config, token?: string): Promise<Worker
   });
   const retention = openRetentionLoop({ ...logged, database, artifacts, retention_days: config.retention_days });
   const intake = openIntake(logged);
+  const mailbox =
+    edge_url === null || edgeEgress === null
+      ? null
+      : openMailbox({ edge_url, egress: edgeEgress, secret_key: own.secret_key, clock, random });
   const installs = openInstallLoop({
     ...logged,
     ...{ schnorr, home, lookUp, secret_key: own.secret_key, sql: database, aup: config.aup },
     intake,
-    mailbox:
-      edge_url === null || edgeEgress === null
-        ? null
-        : openMailbox({ edge_url, egress: edgeEgress, secret_key: own.secret_key, clock, random }),
+    mailbox,
     listen:
       relays.length === 0
         ? null
@@ -319,6 +321,10 @@ export async function openWorker(config: Config, token?: string): Promise<Worker
     doctor: (signal) => examine(machine(config, { database, processes, sandbox, backends, pool }), signal),
   };
   const ports = controlPorts(portsOptions);
+  const reports = capabilityReports({
+    ...{ sql: database, clock, random, mailbox, pool, relays, report, secret_key: own.secret_key },
+    measure: portsOptions.capabilities,
+  });
   const releases: ReleaseWatch = openReleaseWatch({
     ...logged,
     ...{ clock, sql: database, sighting: sightingOf },
@@ -373,6 +379,7 @@ export async function openWorker(config: Config, token?: string): Promise<Worker
         installs.run(stop.signal),
         releases.run(stop.signal),
         retention.run(stop.signal),
+        reports.run(stop.signal),
         attestations.run(stop.signal),
       );
     },

@@ -59,3 +59,17 @@ export interface WhyNot {
   readonly obstacles: readonly Obstacle[];
   readonly worker: WorkerCapabilities;
 }
+
+/** The same for every paired worker that told what it measured; this machine first. */
+export interface WhyNotMatrix extends WhyNot {
+  readonly workers: readonly {
+    /** Its public key. */
+    readonly worker: string;
+    readonly label: string;
+    readonly here: boolean;
+    /** When the worker measured that, by its own clock; null: just now, here. */
+    readonly reported_at: string | null;
+    readonly verdict: WhyNot["verdict"];
+    readonly obstacles: readonly Obstacle[];
+  }[];
+}

@@ -38,7 +38,7 @@ import type { StepHistory } from "../run/steps.ts";
 import type { Preview } from "../schedule/preview.ts";
 import type { UpgradeDiff } from "../upgrade/change.ts";
 import type { ExternalWrite } from "../upgrade/step-action.ts";
-import type { DryRun, WhyNot } from "./dry-run.ts";
+import type { DryRun, WhyNot, WhyNotMatrix } from "./dry-run.ts";
 import type { PolicyDescription, PolicyExplanation } from "./policy.ts";
 import type { UpdateView } from "./updates.ts";
 import type { WhyAnswer } from "./why.ts";
@@ -171,6 +171,8 @@ export interface ControlPorts {
     readonly plan: (request: ControlInstallPreview, signal: AbortSignal) => Answer<DryRun>;
     /** Every reason why it could not run here. */
     readonly whyNot: (request: ControlInstallPreview, signal: AbortSignal) => Answer<WhyNot>;
+    /** The same for every paired worker that told what it has. */
+    readonly matrix: (request: ControlInstallPreview, signal: AbortSignal) => Answer<WhyNotMatrix>;
     readonly preview: (request: ControlInstallPreview, signal: AbortSignal) => Answer<ConsentView>;
     readonly request: (request: ControlInstallRequest, signal: AbortSignal) => Answer<object>;
     readonly change: (id: string, action: InstallAction, options: ControlInstallChange) => Answer<object>;
@@ -275,6 +277,8 @@ export interface ControlPorts {
     readonly add: (request: ControlPairingRequest) => Answer<object>;
     readonly confirm: (id: string, pubkey: string | undefined) => Answer<object>;
     readonly remove: (id: string, reason: string) => Answer<object>;
+    /** Whether that key is told what this worker measured about itself. */
+    readonly share: (id: string, capabilities: boolean) => Answer<object>;
   };
   readonly secrets: {
     readonly list: () => VaultView;

@@ -1,4 +1,3 @@
-import { encrypt, getConversationKey } from "nostr-tools/nip44";
 import { parseStrict } from "../core/json.ts";
 import { LIMITS } from "../core/limits.ts";
 import { isRejection, type Rejection, reject } from "../core/refusal.ts";
@@ -6,9 +5,9 @@ import type { InstallConfig, InstallOrder } from "../generated/types.ts";
 import validators from "../generated/validators.cjs";
 import { type Listing, fromEvent as listingFrom } from "./30051-manifest.ts";
 import { isReleaseOf, type Release, fromEvent as releaseFrom } from "./30052-release.ts";
-import { unwrap } from "./gift-wrap.ts";
+import { unwrap, type WrapOptions, wrap } from "./gift-wrap.ts";
 import { KINDS, tagValue } from "./kinds.ts";
-import { type EventTemplate, signEvent } from "./template.ts";
+import type { EventTemplate } from "./template.ts";
 import { type NostrEvent, type SchnorrVerify, type VerifiedEvent, verifyEvent } from "./verify.ts";
 
 /** An order that was opened: by whom, what, and the events it brought along. */
@@ -34,16 +33,7 @@ export function toEvent(config: InstallConfig): EventTemplate {
  * Seals a signed inner event to its worker: a gift wrap (NIP-59, kind 1059) by a one-time key, NIP-44 inside. The same
  * event goes to relays and to the mailbox. `nonce` and `aux_random` are 32 fresh random bytes each. Refusal: too_large.
  */
-export function seal(
-  inner: NostrEvent,
-  worker: string,
-  options: {
-    readonly one_time_key: Uint8Array;
-    readonly nonce: Uint8Array;
-    readonly aux_random: Uint8Array;
-    readonly created_at: number;
-  },
-): NostrEvent | Rejection {
+export function seal(inner: NostrEvent, worker: string, options: WrapOptions): NostrEvent | Rejection {
   const text = JSON.stringify(inner);
   if (text.length > LIMITS.install_config_chars) {
     return reject(
@@ -51,9 +41,7 @@ export function seal(
       `the install config has ${text.length} characters and at most ${LIMITS.install_config_chars} fit; leave out the events it embeds`,
     );
   }
-  const content = encrypt(text, getConversationKey(options.one_time_key, worker), options.nonce);
-  const wrap = { kind: KINDS.gift_wrap.kind, created_at: options.created_at, tags: [["p", worker]], content };
-  return signEvent(wrap, options.one_time_key, options.aux_random);
+  return wrap(inner, worker, options);
 }
 
 /**

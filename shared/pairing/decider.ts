@@ -1,7 +1,8 @@
 import type { Decider } from "../core/decider.ts";
+import { LIMITS } from "../core/limits.ts";
 import type { Permission } from "../core/permission.ts";
 import { assertNever, type Rejection, reject } from "../core/refusal.ts";
-import type { PairingEvent } from "../generated/types.ts";
+import type { PairingCapabilitiesReported, PairingEvent } from "../generated/types.ts";
 
 /** One coordinator's key and the most it may order without the owner. */
 export interface PairingState {
@@ -10,6 +11,11 @@ export interface PairingState {
   readonly expires_at_ms: number;
   readonly ceiling: readonly Permission[];
   readonly pubkey: string | null;
+  /** Whether this worker tells that key what it measured about itself. */
+  readonly shares: boolean;
+  /** Of its last report, Unix seconds by its clock; and when that was taken, Unix milliseconds. */
+  readonly reported_at: number;
+  readonly taken_at_ms: number;
 }
 
 /** `already_paired`: whether another pairing of the same key is in force. */
@@ -33,14 +39,19 @@ export type PairingCommand =
   | { readonly type: "claim"; readonly secret_sha256: string; readonly pubkey: string; readonly now_ms: number }
   /** `pubkey`: the key the owner compared, where they named it. */
   | { readonly type: "confirm"; readonly pubkey: string | null; readonly already_paired: boolean }
+  | { readonly type: "share"; readonly capabilities: boolean }
+  | ({ readonly type: "report"; readonly now_ms: number } & Omit<PairingCapabilitiesReported["data"], "taken_at_ms">)
   | { readonly type: "remove"; readonly reason: string };
+
+const SILENT = { shares: false, reported_at: 0, taken_at_ms: Number.NEGATIVE_INFINITY } as const;
 
 /**
  * The rules of pairing: a secret works once and for a while, and a key that showed it still waits for the owner.
- * Refusals: not_found, pairing_used, pairing_expired, pairing_secret_wrong.
+ * What a paired worker reports of itself is kept at a bounded rate. Refusals: not_found, pairing_used, pairing_expired,
+ * pairing_secret_wrong, approval_required (sharing before the owner confirmed the key), event_superseded, rate_limited.
  */
 export const pairingDecider: Decider<PairingState, PairingEvent, PairingCommand> = {
-  initial: { status: "none", secret_sha256: null, expires_at_ms: 0, ceiling: [], pubkey: null },
+  initial: { status: "none", secret_sha256: null, expires_at_ms: 0, ceiling: [], pubkey: null, ...SILENT },
   evolve,
   decide,
 };
@@ -55,8 +66,12 @@ function evolve(state: PairingState, event: PairingEvent): PairingState {
       return { ...state, status: "claimed", secret_sha256: null, pubkey: event.data.pubkey };
     case "pairing.confirmed":
       return { ...state, status: "confirmed", pubkey: event.data.pubkey };
+    case "pairing.sharing_set":
+      return { ...state, shares: event.data.capabilities };
+    case "pairing.capabilities_reported":
+      return { ...state, reported_at: event.data.reported_at, taken_at_ms: event.data.taken_at_ms };
     case "pairing.removed":
-      return { ...state, status: "removed", secret_sha256: null };
+      return { ...state, ...SILENT, status: "removed", secret_sha256: null };
     default:
       return assertNever(event);
   }
@@ -97,9 +112,29 @@ function decide(state: PairingState, command: PairingCommand): readonly PairingE
       if (command.already_paired) return reject("pairing_used", `the key ${state.pubkey} is paired already`);
       return [{ event_type: "pairing.confirmed", data: { pubkey: state.pubkey } }];
     }
+    case "share": {
+      const { capabilities } = command;
+      if (state.status !== "confirmed")
+        return reject("approval_required", "confirm the key before you tell it anything");
+      return state.shares === capabilities ? [] : [{ event_type: "pairing.sharing_set", data: { capabilities } }];
+    }
+    case "report":
+      return decideReport(state, command);
     case "remove":
       return [{ event_type: "pairing.removed", data: { reason: command.reason } }];
     default:
       return assertNever(command);
   }
+}
+
+function decideReport(
+  state: PairingState,
+  { type: _, now_ms, ...data }: Extract<PairingCommand, { type: "report" }>,
+): readonly PairingEvent[] | Rejection {
+  if (state.status !== "confirmed") return reject("not_found", "there is no such pairing");
+  if (data.reported_at <= state.reported_at) return reject("event_superseded", "a later report was taken before");
+  if (now_ms - state.taken_at_ms < LIMITS.capabilities_report_ms_min) {
+    return reject("rate_limited", "it reports about itself too often");
+  }
+  return [{ event_type: "pairing.capabilities_reported", data: { ...data, taken_at_ms: now_ms } }];
 }

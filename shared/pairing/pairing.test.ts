@@ -1,8 +1,9 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { foldAll } from "../core/fold.ts";
+import { LIMITS } from "../core/limits.ts";
 import { isRejection } from "../core/refusal.ts";
-import type { PairingEvent } from "../generated/types.ts";
+import type { PairingCapabilitiesReported, PairingEvent } from "../generated/types.ts";
 import { type PairingCommand, pairingDecider } from "./decider.ts";
 
 const [SECRET, KEY, OTHER] = ["5".repeat(64), "a".repeat(64), "b".repeat(64)];
@@ -62,5 +63,36 @@ describe("pairing", () => {
     assert.deepEqual(decide([offered, claimed, confirmed], { type: "remove", reason: "lost" }), ["pairing.removed"]);
     assert.equal(decide([offered, removed], { type: "remove", reason: "lost" }), "not_found");
     assert.equal(decide([], { type: "remove", reason: "lost" }), "not_found");
+  });
+});
+
+describe("what a paired worker says of itself", () => {
+  const capabilities = { platform: "linux" } as PairingCapabilitiesReported["data"]["capabilities"];
+  const report = (reported_at: number, now_ms: number): PairingCommand => ({
+    ...{ type: "report", capabilities, reported_at, now_ms, report_event_id: KEY },
+  });
+  const taken = (reported_at: number, taken_at_ms: number): PairingEvent => ({
+    event_type: "pairing.capabilities_reported",
+    data: { capabilities, reported_at, taken_at_ms, report_event_id: KEY },
+  });
+  const paired = [offered, claimed, confirmed];
+  const GAP = LIMITS.capabilities_report_ms_min;
+
+  it("is taken from a confirmed key alone, the latest, and not too often", () => {
+    assert.deepEqual(decide(paired, report(10, 0)), ["pairing.capabilities_reported"]);
+    assert.equal(decide([offered, claimed], report(10, 0)), "not_found");
+    assert.equal(decide([...paired, removed], report(10, 0)), "not_found");
+    assert.equal(decide([...paired, taken(10, 0)], report(10, GAP)), "event_superseded");
+    assert.equal(decide([...paired, taken(10, 0)], report(11, GAP - 1)), "rate_limited");
+    assert.deepEqual(decide([...paired, taken(10, 0)], report(11, GAP)), ["pairing.capabilities_reported"]);
+  });
+  it("is told to a key only once the owner chose so, and no longer when it is removed", () => {
+    const share = { type: "share", capabilities: true } as const;
+    assert.equal(foldAll(pairingDecider, paired).shares, false);
+    assert.deepEqual(decide(paired, share), ["pairing.sharing_set"]);
+    assert.equal(decide([offered, claimed], share), "approval_required");
+    const shared: PairingEvent = { event_type: "pairing.sharing_set", data: { capabilities: true } };
+    assert.deepEqual(decide([...paired, shared], share), []);
+    assert.equal(foldAll(pairingDecider, [...paired, shared, removed]).shares, false);
   });
 });

@@ -1,8 +1,9 @@
 import type { EventDraft, Recorded } from "../core/envelope.ts";
+import { canonicalize } from "../core/json.ts";
 import type { Permission } from "../core/permission.ts";
 import type { Projection } from "../core/projection.ts";
 import { one, type Sql, type SqlValue } from "../core/sql.ts";
-import type { PairingEvent } from "../generated/types.ts";
+import type { PairingEvent, WorkerReport } from "../generated/types.ts";
 import type { PairingState } from "./decider.ts";
 
 /** A pairing as lists show it. An offer past `expires_at_ms` can no longer be claimed. */
@@ -15,6 +16,10 @@ export interface PairingView {
   readonly expires_at_ms: number;
   readonly created_at: string;
   readonly updated_at: string;
+  /** Whether this worker tells that key what it measured about itself. */
+  readonly shares: boolean;
+  /** What that key, a worker's, said it measured about itself; null: nothing. */
+  readonly report: { readonly capabilities: WorkerReport; readonly reported_at: string } | null;
 }
 
 /** `proj_pairings`. */
@@ -24,7 +29,8 @@ export const pairingProjection: Projection = {
   ddl: [
     `CREATE TABLE IF NOT EXISTS proj_pairings (
        pairing_id TEXT PRIMARY KEY, label TEXT NOT NULL, status TEXT NOT NULL, pubkey TEXT, secret_sha256 TEXT,
-       ceiling TEXT NOT NULL, expires_at_ms INTEGER NOT NULL, created_at TEXT NOT NULL, updated_at TEXT NOT NULL)
+       ceiling TEXT NOT NULL, expires_at_ms INTEGER NOT NULL, created_at TEXT NOT NULL, updated_at TEXT NOT NULL,
+       shares INTEGER NOT NULL DEFAULT 0, report TEXT)
      WITHOUT ROWID`,
     "CREATE INDEX IF NOT EXISTS proj_pairings_pubkey ON proj_pairings (pubkey)",
     "CREATE INDEX IF NOT EXISTS proj_pairings_secret ON proj_pairings (secret_sha256)",
@@ -48,7 +54,7 @@ function apply(sql: Sql, recorded: Recorded<EventDraft>): void {
     case "pairing.offered": {
       const { label, secret_sha256, ceiling, expires_at_ms } = event.data;
       sql.run(
-        "INSERT INTO proj_pairings VALUES (?, ?, 'offered', NULL, ?, ?, ?, ?, ?)",
+        "INSERT INTO proj_pairings VALUES (?, ?, 'offered', NULL, ?, ?, ?, ?, ?, 0, NULL)",
         pairing_id,
         label,
         secret_sha256,
@@ -65,7 +71,20 @@ function apply(sql: Sql, recorded: Recorded<EventDraft>): void {
     case "pairing.confirmed":
       change("confirmed", event.data.pubkey);
       break;
+    case "pairing.sharing_set":
+      sql.run(
+        "UPDATE proj_pairings SET shares = ?, updated_at = ? WHERE pairing_id = ?",
+        ...[event.data.capabilities ? 1 : 0, at, pairing_id],
+      );
+      break;
+    case "pairing.capabilities_reported": {
+      const { capabilities, reported_at } = event.data;
+      const report = { capabilities, reported_at: new Date(reported_at * 1_000).toISOString() };
+      sql.run("UPDATE proj_pairings SET report = ? WHERE pairing_id = ?", canonicalize(report), pairing_id);
+      break;
+    }
     case "pairing.removed":
+      sql.run("UPDATE proj_pairings SET shares = 0, report = NULL WHERE pairing_id = ?", pairing_id);
       change("removed", null);
   }
 }
@@ -92,6 +111,9 @@ export function pairingOfSecret(sql: Sql, secret_sha256: string): string | null 
 }
 
 function toView(row: Readonly<Record<string, SqlValue>>): PairingView {
-  const { secret_sha256: _, ...view } = row;
-  return { ...view, ceiling: JSON.parse(String(view.ceiling)) } as unknown as PairingView;
+  const { secret_sha256: _, report, ...view } = row;
+  const parsed = typeof report === "string" ? JSON.parse(report) : null;
+  return {
+    ...{ ...view, ceiling: JSON.parse(String(view.ceiling)), shares: view.shares === 1, report: parsed },
+  } as unknown as PairingView;
 }

@@ -6,6 +6,7 @@ import type { MailboxPage } from "@oa/shared/generated/types.ts";
 import validators from "@oa/shared/generated/validators.cjs";
 import { httpAuthHeader, httpAuthTemplate } from "@oa/shared/nostr/27235-http-auth.ts";
 import { publicKeyOf, signEvent } from "@oa/shared/nostr/template.ts";
+import type { NostrEvent } from "@oa/shared/nostr/verify.ts";
 import type { Clock } from "./clock.ts";
 import type { Egress } from "./egress.ts";
 
@@ -15,6 +16,8 @@ export interface Mailbox {
   readonly list: (after: number, signal: AbortSignal) => Promise<MailboxPage>;
   /** Takes a deposit out of the mailbox; one that is already gone is fine. */
   readonly acknowledge: (deposit_id: string, signal: AbortSignal) => Promise<void>;
+  /** Leaves a sealed event in the mailbox of another worker, which must have named this one as a signer. */
+  readonly deposit: (worker: string, event: NostrEvent, signal: AbortSignal) => Promise<void>;
   /** Names the keys whose deposits the mailbox takes; replaces the list. */
   readonly setSigners: (signers: readonly string[], signal: AbortSignal) => Promise<void>;
 }
@@ -27,10 +30,10 @@ export function openMailbox(options: {
   readonly random: (count: number) => Uint8Array;
 }): Mailbox {
   const { edge_url, secret_key, egress, clock, random } = options;
-  const base = `${edge_url}/v1/workers/${publicKeyOf(secret_key)}`;
+  const own = publicKeyOf(secret_key);
 
-  const send = async (method: string, path: string, signal: AbortSignal, value?: object) => {
-    const url = `${base}${path}`;
+  const send = async (method: string, path: string, signal: AbortSignal, value?: object, worker = own) => {
+    const url = `${edge_url}/v1/workers/${worker}${path}`;
     const body = value === undefined ? {} : { body: JSON.stringify(value) };
     const template = httpAuthTemplate(
       { url, method, ...body },
@@ -60,6 +63,10 @@ export function openMailbox(options: {
     acknowledge: async (deposit_id, signal) => {
       const { status } = await send("DELETE", `/installs/${deposit_id}`, signal);
       refuseUnless(status === 200 || status === 404, "a deposit was acknowledged", status);
+    },
+    deposit: async (worker, event, signal) => {
+      const { status } = await send("POST", "/installs", signal, { event }, worker);
+      refuseUnless(status === 201 || status === 200, `something was left for worker ${worker}`, status);
     },
     setSigners: async (signers, signal) => {
       const { status } = await send("PUT", "/signers", signal, { signers });

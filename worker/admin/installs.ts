@@ -33,7 +33,7 @@ import { diffInstalled } from "../loops/update-diff.ts";
 import type { Decide } from "./decide.ts";
 import { historyOf, useOf } from "./install-history.ts";
 import { inputsFor, installOf } from "./install-inputs.ts";
-import { type LookAheadOptions, planHere, whyNotHere } from "./look-ahead.ts";
+import { type LookAheadOptions, matrixHere, planHere, whyNotHere } from "./look-ahead.ts";
 import { knownFor_ms, ownerCommand, updateChoices } from "./owner-commands.ts";
 import { successionOf } from "./succession.ts";
 import { type FoundUpgrade, findUpgrade, parseAddress } from "./upgrade-source.ts";
@@ -66,6 +66,7 @@ export function installsPort(options: InstallsOptions): ControlPorts["installs"]
     diff: (id) => pendingDiff(id, options),
     plan: (request, signal) => planHere(request, options, signal),
     whyNot: (request, signal) => whyNotHere(request, options, signal),
+    matrix: (request, signal) => matrixHere(request, options, signal),
     preview: async (request, signal) => {
       const offer = await offerOf(request, options, signal);
       if (isRejection(offer)) return offer;

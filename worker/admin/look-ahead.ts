@@ -1,4 +1,4 @@
-import type { DryRun, WhyNot } from "@oa/shared/api/dry-run.ts";
+import type { DryRun, WhyNot, WhyNotMatrix } from "@oa/shared/api/dry-run.ts";
 import { isRejection, type Rejection } from "@oa/shared/core/refusal.ts";
 import type { ControlInstallPreview } from "@oa/shared/generated/types.ts";
 import { installDecider } from "@oa/shared/install/decider.ts";
@@ -12,6 +12,7 @@ import { refuseRevokedSteps } from "../engine/release.ts";
 import { planRelease } from "../engine.ts";
 import { dryRun } from "./dry-run.ts";
 import { inputsFor, installOf } from "./install-inputs.ts";
+import { matrixOf } from "./matrix.ts";
 import { findManifest, type UpgradesOptions } from "./upgrades.ts";
 import { whyNot } from "./why-not.ts";
 
@@ -58,6 +59,20 @@ export async function whyNotHere(
     ...{ aup, private_allow: config.private_allow, code_packages: config.code_packages },
     worker: await options.capabilities(signal),
   });
+}
+
+/** The same for every paired worker that told what it has. */
+export async function matrixHere(
+  request: ControlInstallPreview,
+  options: LookAheadOptions & { readonly worker: string },
+  signal: AbortSignal,
+): Promise<WhyNotMatrix | Rejection> {
+  const here = await whyNotHere(request, options, signal);
+  if (isRejection(here)) return here;
+  const found = await planned(request, options, signal);
+  if (isRejection(found)) return found;
+  const { manifest, plan } = found;
+  return matrixOf(here, manifest, isRejection(plan) ? null : plan.steps, options);
 }
 
 /** Whether what is installed could be started as it is: nothing drifted, and nothing it needs was taken away. */

@@ -52,6 +52,7 @@ export function pairingsPort(options: {
       const already_paired = claimed !== null && pairingOf(sql, claimed) !== null;
       return change(id, { type: "confirm", pubkey: pubkey ?? null, already_paired });
     },
+    share: (id, capabilities) => change(id, { type: "share", capabilities }),
     remove: (id, reason) => change(id, { type: "remove", reason }),
   };
 }

@@ -34,8 +34,19 @@ export function whyNot(facts: WhyNotFacts): WhyNot {
     ...policyObstacles(facts),
     ...installObstacles(facts),
   ];
-  const verdict = obstacles.some(({ certain }) => certain) ? "no" : obstacles.length > 0 ? "maybe" : "yes";
-  return { address, title: manifest.title, version: manifest.version, verdict, obstacles, worker };
+  return {
+    address,
+    title: manifest.title,
+    version: manifest.version,
+    verdict: verdictOf(obstacles),
+    obstacles,
+    worker,
+  };
+}
+
+/** Nothing known against it is a yes only where nothing is unknown. */
+export function verdictOf(obstacles: readonly Obstacle[]): WhyNot["verdict"] {
+  return obstacles.some(({ certain }) => certain) ? "no" : obstacles.length > 0 ? "maybe" : "yes";
 }
 
 function obstacle(subject: Obstacle["subject"], needs: string, has: string, message: string, fix: string): Obstacle {

@@ -82,6 +82,7 @@ export const COMMANDS: Readonly<Record<string, () => Promise<{ readonly command:
   "pair add": () => import("./pair-add.ts"),
   "pair confirm": () => import("./pair-confirm.ts"),
   "pair list": () => import("./pair-list.ts"),
+  "pair share": () => import("./pair-share.ts"),
   "pair remove": () => import("./pair-remove.ts"),
   "audit verify": () => import("./audit-verify.ts"),
   "audit export": () => import("./audit-export.ts"),

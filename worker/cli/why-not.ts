@@ -1,6 +1,6 @@
-import type { WhyNot } from "@oa/shared/api/dry-run.ts";
+import type { WhyNot, WhyNotMatrix } from "@oa/shared/api/dry-run.ts";
 import { isRejection } from "@oa/shared/core/refusal.ts";
-import { type Command, defineCommand } from "./command.ts";
+import { type Command, type CommandContext, defineCommand } from "./command.ts";
 import { INPUT_OPTION, parseInputs } from "./input-texts.ts";
 import { plain } from "./terminal.ts";
 
@@ -10,8 +10,9 @@ export const command: Command = defineCommand({
   arguments: { what: { summary: "A listing's address (30051:… or naddr1…), or a file with a manifest or its events" } },
   options: {
     input: INPUT_OPTION,
+    all: { type: "flag", summary: "Ask it of every paired worker that told what it has, too" },
   },
-  examples: ["oa why-not naddr1qq…", "oa why-not ./upgrade.json --json"],
+  examples: ["oa why-not naddr1qq…", "oa why-not ./upgrade.json --all --json"],
   run: async ({ api, args, cwd, options, print, progress, signal, style }) => {
     const { installSource } = await import("./install-source.ts");
     const inputs_text = parseInputs(options.input);
@@ -20,22 +21,50 @@ export const command: Command = defineCommand({
     if (isRejection(source)) return source;
     progress("measuring …");
     const body = { source, inputs_text, cwd };
-    const answer = await (await api()).post<WhyNot>("/v1/installs/why-not", body, signal);
+    const path = options.all ? "/v1/installs/why-not/all" : "/v1/installs/why-not";
+    const answer = await (await api()).post<WhyNot & Partial<WhyNotMatrix>>(path, body, signal);
     if (isRejection(answer)) return answer;
-    const { title, version, verdict, obstacles } = answer;
+    const { title, version, verdict, obstacles, workers } = answer;
     print(answer, () =>
-      [
-        {
-          yes: `${style("green", "Nothing")} stands against ${plain(title)} ${version} here.`,
-          maybe: `${plain(title)} ${version} ${style("yellow", "may")} run here:`,
-          no: `${plain(title)} ${version} ${style("red", "cannot")} run here:`,
-        }[verdict],
-        ...obstacles.flatMap(({ certain, subject, message, fix }) => [
-          `  ${certain ? style("red", "no") : style("yellow", "unknown")}  ${subject}: ${plain(message)}`,
-          `      → ${plain(fix)}`,
-        ]),
-      ].join("\n"),
+      workers === undefined
+        ? [verdictLine(title, version, verdict, style), ...obstacles.flatMap((one) => obstacleLines(one, style))].join(
+            "\n",
+          )
+        : workers.flatMap((worker) => workerLines(worker, `${plain(title)} ${version}`, style)).join("\n"),
     );
     return 0;
   },
 });
+
+type Style = CommandContext["style"];
+
+function verdictLine(title: string, version: string, verdict: WhyNot["verdict"], style: Style): string {
+  return {
+    yes: `${style("green", "Nothing")} stands against ${plain(title)} ${version} here.`,
+    maybe: `${plain(title)} ${version} ${style("yellow", "may")} run here:`,
+    no: `${plain(title)} ${version} ${style("red", "cannot")} run here:`,
+  }[verdict];
+}
+
+function obstacleLines(
+  { certain, subject, message, fix }: WhyNot["obstacles"][number],
+  style: Style,
+): readonly string[] {
+  return [
+    `  ${certain ? style("red", "no") : style("yellow", "unknown")}  ${subject}: ${plain(message)}`,
+    `      → ${plain(fix)}`,
+  ];
+}
+
+function workerLines(
+  { label, worker, verdict, obstacles, reported_at }: WhyNotMatrix["workers"][number],
+  what: string,
+  style: Style,
+): readonly string[] {
+  const said = { yes: style("green", "yes"), maybe: style("yellow", "maybe"), no: style("red", "no") }[verdict];
+  const when = reported_at === null ? "" : `, as it said on ${reported_at}`;
+  return [
+    `${said}  ${what} on ${style("bold", plain(label))} (${worker.slice(0, 12)}…${when})`,
+    ...obstacles.flatMap((one) => obstacleLines(one, style)),
+  ];
+}

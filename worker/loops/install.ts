@@ -19,6 +19,7 @@ import type { InstalledRelease } from "@oa/shared/install/release.ts";
 import { keysSince, fromEvent as statementIn } from "@oa/shared/nostr/03164-key-rotation.ts";
 import { matchUpgrade, open } from "@oa/shared/nostr/24051-install-config.ts";
 import { open as openClaim } from "@oa/shared/nostr/24052-pairing-claim.ts";
+import { open as openReport } from "@oa/shared/nostr/24055-worker-capabilities.ts";
 import type { Listing } from "@oa/shared/nostr/30051-manifest.ts";
 import { type Release, withCarried } from "@oa/shared/nostr/30052-release.ts";
 import { type SchnorrVerify, type VerifiedEvent, verifyEvent } from "@oa/shared/nostr/verify.ts";
@@ -116,7 +117,8 @@ export function openInstallLoop(options: InstallLoopOptions): InstallLoop {
   const takeClaim = async (wrap: VerifiedEvent, source: IntakeSource): Promise<Answer> => {
     const claim = openClaim(wrap, { secret_key: options.secret_key, worker, schnorr: options.schnorr });
     // A gift wrap is for many uses: one that holds something else is not bad input.
-    if (isRejection(claim)) return claim.code === "foreign_event" ? "answered" : refused(source, claim, wrap.id);
+    if (isRejection(claim))
+      return claim.code === "foreign_event" ? takeReport(wrap, source) : refused(source, claim, wrap.id);
     const { pubkey, event_id } = claim;
     const now_ms = clock.now_ms();
     const secret_sha256 = sha256Hex(claim.secret);
@@ -130,6 +132,21 @@ export function openInstallLoop(options: InstallLoopOptions): InstallLoop {
       ]);
     });
     return isRejection(answer) ? refused(source, answer, event_id) : "answered";
+  };
+  /** A paired worker tells what it has; it is kept, and grants it nothing. */
+  const takeReport = async (wrap: VerifiedEvent, source: IntakeSource): Promise<Answer> => {
+    const { secret_key, schnorr } = options;
+    const now_ms = clock.now_ms();
+    const opened = openReport(wrap, { secret_key, worker, schnorr, now_s: Math.floor(now_ms / 1_000) });
+    if (isRejection(opened)) return opened.code === "foreign_event" ? "answered" : refused(source, opened, wrap.id);
+    const { worker: pubkey, event_id: report_event_id, capabilities, reported_at } = opened;
+    const pairing = pairingOf(sql, pubkey);
+    if (pairing === null) return refused(source, unknownSigner(pubkey), report_event_id);
+    const context = contextOf(options, pubkey, pairing.pairing_id, `report/${report_event_id}`, now_ms);
+    const report = { type: "report", capabilities, reported_at, report_event_id, now_ms } as const;
+    await options.commit(() => options.store.handle(context, [task(pairingDecider, pairing.pairing_id, report)]));
+    // One that comes again, late or too often is simply not the latest.
+    return "answered";
   };
   const refused = async (source: IntakeSource, refusal: Rejection, ref?: string): Promise<Answer> => {
     await intake.refuse(source, refusal, ref);

@@ -30,6 +30,10 @@ export function installRoutes({ installs, runs }: ControlPorts): Hono {
     const body = await readBody(context, validators.isControlInstallPreview);
     return answer(context, isRejection(body) ? body : await installs.whyNot(body, context.req.raw.signal));
   });
+  routes.post("/why-not/all", async (context) => {
+    const body = await readBody(context, validators.isControlInstallPreview);
+    return answer(context, isRejection(body) ? body : await installs.matrix(body, context.req.raw.signal));
+  });
   routes.post("/", async (context) => {
     const body = await readBody(context, validators.isControlInstallRequest);
     return answer(context, isRejection(body) ? body : await installs.request(body, context.req.raw.signal), 201);

@@ -1,5 +1,5 @@
 import { Hono } from "hono";
-import { isRejection } from "../../core/refusal.ts";
+import { isRejection, reject } from "../../core/refusal.ts";
 import validators from "../../generated/validators.cjs";
 import { answer, readBody } from "../answer.ts";
 import type { ControlPorts } from "../ports.ts";
@@ -21,6 +21,16 @@ export function pairingRoutes({ pairings }: ControlPorts): Hono {
     const body = await readBody(context, validators.isControlPairingChange);
     if (isRejection(body)) return answer(context, body);
     return answer(context, await pairings.remove(context.req.param("id"), body.reason ?? "removed by the owner"));
+  });
+  routes.post("/:id/share", async (context) => {
+    const body = await readBody(context, validators.isControlPairingChange);
+    if (isRejection(body)) return answer(context, body);
+    const { capabilities } = body;
+    const refused = reject("usage", "say capabilities: true or false");
+    return answer(
+      context,
+      capabilities === undefined ? refused : await pairings.share(context.req.param("id"), capabilities),
+    );
   });
   return routes;
 }
