@@ -79,6 +79,13 @@ export function judgeStep(options: JudgeOptions, load: EventStore["load"], judge
   };
 }
 
+/** The run's manifest, where its install still has it: as what runs, or on trial. */
+function installedManifest(load: EventStore["load"], { created }: RunState): string | null {
+  const { active, candidate } = load(installDecider, created?.install_id ?? "");
+  const has = [active, candidate].some((one) => one?.pins.manifest_sha256 === created?.manifest_sha256);
+  return created !== null && has ? created.manifest_sha256 : null;
+}
+
 /** The approvals that would let themselves be used for the action now. */
 function usable(
   { database }: JudgeOptions,
@@ -103,9 +110,8 @@ function consumption(
   action: PolicyAction,
   now_ms: number,
 ): Task {
-  const { active } = load(installDecider, state.created?.install_id ?? "");
   const use = idempotencyKey(run_id, plan.step_id);
-  const manifest_sha256 = active?.pins.manifest_sha256 ?? null;
+  const manifest_sha256 = installedManifest(load, state);
   return task(approvalDecider, approval_id, { type: "consume", action, use, manifest_sha256, now_ms });
 }
 
@@ -165,8 +171,7 @@ function ask(
     const fault = new Fault(code, `step ${step_id} was not done: ${why}`);
     return { kind: "stop", fault, tasks: denial(judged, fault, decision.reasons, now_ms) };
   };
-  const now = load(installDecider, pins.install_id).active?.pins.manifest_sha256;
-  if (now !== pins.manifest_sha256) {
+  if (installedManifest(load, state) === null) {
     return stop("manifest_hash_mismatch", "its install has another release now than the one the run is of");
   }
   const earlier = requestOf(database, run_id, step_id, actionHash(action));
