@@ -11,6 +11,8 @@ export interface CloneMarker {
   readonly state: "ready" | "updating";
   readonly commit: string;
   readonly branch: string | null;
+  /** Whose run made it, where it was an install's: its other releases may replace it. */
+  readonly install_id: string | null;
   readonly config_sha256: string;
   readonly status_sha256: string;
 }
@@ -71,7 +73,8 @@ function parse(text: string): CloneMarker | null {
   const whole =
     texts.every((field) => typeof field === "string") &&
     (marker?.state === "ready" || marker?.state === "updating") &&
+    (marker.install_id === undefined || marker.install_id === null || typeof marker.install_id === "string") &&
     (marker.branch === null || typeof marker.branch === "string") &&
     (marker.depth === null || typeof marker.depth === "number");
-  return whole ? (marker as CloneMarker) : null;
+  return whole ? ({ ...marker, install_id: marker.install_id ?? null } as CloneMarker) : null;
 }

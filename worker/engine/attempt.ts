@@ -128,7 +128,7 @@ export async function attemptStep(
     clock,
   );
   const attempt: Attempt = {
-    ...{ run_id, plan, params: acting, grant, op, contract, clock, report, redact: clean },
+    ...{ run_id, install_id, plan, params: acting, grant, op, contract, clock, report, redact: clean },
     deadline_ms: state.created?.deadline_ms ?? null,
     gate: watched.gate,
     idempotency_key: idempotencyKey(run_id, step_id),

@@ -22,6 +22,7 @@ export interface OpContract {
 /** One attempt at one step: everything it needs to act and to be watched. */
 export interface Attempt {
   readonly run_id: string;
+  readonly install_id?: string | null;
   readonly plan: RunStepPlan;
   readonly params: Readonly<Record<string, unknown>>;
   readonly idempotency_key: string;
@@ -104,6 +105,7 @@ async function act(attempt: Attempt, signal: AbortSignal): Promise<Readonly<Reco
   const context: OpContext = {
     ...effects,
     checkpoint: () => attempt.gate.pass(signal),
+    install_id: attempt.install_id ?? null,
     ...{ run_id, step_id: plan.step_id, idempotency_key, signal, log, progress, artifact },
   };
   // The parameters have just been checked against the op's own schema.

@@ -356,3 +356,29 @@ test("a cancellation stops git and leaves nothing half-made", async () => {
   assert.equal(fs.existsSync(join(home, "dest/repo")), false);
   nothingLeft();
 });
+
+test("a release's clone of another repository is replaced by another release of the same install alone", async () => {
+  const of = (install_id: string | null, params: Partial<GitCloneParams> = {}) =>
+    gitClone({ repo: "~/src", dest: "~/dest/repo", ...params }, { ...context(), install_id });
+  const elsewhere = { repo: `http://127.0.0.1:${port()}/src/.git` };
+  await of("install_1");
+  await of("install_1", elsewhere); // the new release
+  await of("install_1", { update: false }); // the old one, after a rollback
+  assert.equal(fs.readFileSync(join(home, "dest/repo/a.txt"), "utf8"), fs.readFileSync(join(source, "a.txt"), "utf8"));
+  await refuses("git_dest_foreign", of("install_2", elsewhere), /holds a clone of/);
+  await refuses("git_dest_foreign", of(null, elsewhere), /holds a clone of/);
+  nothingLeft();
+});
+
+test("what somebody put into a clone is never replaced, not even by the install that made it", async () => {
+  const of = (params: Partial<GitCloneParams> = {}) =>
+    gitClone({ repo: "~/src", dest: "~/dest/repo", ...params }, { ...context(), install_id: "install_1" });
+  const elsewhere = { repo: `http://127.0.0.1:${port()}/src/.git` };
+  await of();
+  fs.writeFileSync(join(home, "dest/repo/mine.txt"), "mine");
+  await refuses("git_dest_changed", of(elsewhere), /put into it/);
+  fs.rmSync(join(home, "dest/repo/mine.txt"));
+  fs.writeFileSync(join(home, "dest/repo/a.txt"), "changed");
+  await refuses("git_dest_changed", of(elsewhere), /files changed/);
+  assert.equal(fs.readFileSync(join(home, "dest/repo/a.txt"), "utf8"), "changed");
+});

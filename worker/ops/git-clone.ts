@@ -34,12 +34,16 @@ export async function gitClone(params: GitCloneParams, context: OpContext): Prom
   try {
     const marker = ownClone(dest);
     if (marker !== null && marker.state === "ready" && params.update === false) {
-      refuseOther(marker, await identityOf(params.repo, context), dest);
-      return { path: params.dest, commit: marker.commit, branch: marker.branch, updated: false };
+      const identity = await identityOf(params.repo, context);
+      if (!isOurs(marker, context)) refuseOther(marker, identity, dest);
+      if (marker.repo === identity) {
+        return { path: params.dest, commit: marker.commit, branch: marker.branch, updated: false };
+      }
     }
     const source = await openGitSource(params.repo, context);
-    if (marker !== null) refuseOther(marker, source.identity, dest);
-    const again = marker === null || marker.state !== "ready" || marker.depth !== (params.depth ?? null);
+    const replaces = marker !== null && marker.repo !== source.identity;
+    if (replaces) await refuseForeign(marker, source, dest, context);
+    const again = replaces || marker === null || marker.state !== "ready" || marker.depth !== (params.depth ?? null);
     const { commit, branch } = again
       ? await cloneAnew(dest, source, params, context)
       : await update(dest, marker, source, params, context);
@@ -64,6 +68,21 @@ function refuseOther(marker: CloneMarker, identity: string, dest: string): void 
     "git_dest_foreign",
     `"${dest}" holds a clone of ${marker.repo}, not of ${identity}: choose another folder`,
   );
+}
+
+/**
+ * A clone of another repository is replaced only where another release of the same install made it and nobody has put
+ * or changed anything in it since: so what a release leaves behind never stops the one before it.
+ */
+async function refuseForeign(marker: CloneMarker, source: GitSource, dest: string, context: OpContext): Promise<void> {
+  if (!isOurs(marker, context) || marker.state !== "ready") return refuseOther(marker, source.identity, dest);
+  const git = await unchanged(dest, marker, source, context);
+  if ((await git.run(["status", "--porcelain", "--untracked-files=normal", "--ignored"])) === "") return;
+  throw changed(dest, "has had files put into it");
+}
+
+function isOurs(marker: CloneMarker, { install_id = null }: OpContext): boolean {
+  return marker.install_id !== null && marker.install_id === install_id;
 }
 
 /** Null where the folder does not exist or is empty. */
@@ -116,7 +135,13 @@ async function populate(
   ]);
   const git = gitIn(folder, source, context);
   const checkout = await bring(git, source, params, context);
-  await record(folder, git, { repo: source.identity, depth: params.depth ?? null, state: "ready", ...checkout });
+  await record(folder, git, {
+    repo: source.identity,
+    depth: params.depth ?? null,
+    state: "ready",
+    ...checkout,
+    ...by(context),
+  });
   return checkout;
 }
 
@@ -127,18 +152,28 @@ async function update(
   params: GitCloneParams,
   context: OpContext,
 ): Promise<Checkout> {
-  const changed = (what: string): Fault =>
-    new Fault("git_dest_changed", `"${dest}" ${what} since it was cloned: move that elsewhere, or delete the folder`);
-  // Before any git runs there: the clone's own settings can name programs.
-  if (configHash(dest) !== marker.config_sha256) throw changed("has had its git settings changed");
-  const git = gitIn(dest, source, context);
-  if ((await git.run(["rev-parse", "--verify", "HEAD"])).trim() !== marker.commit)
-    throw changed("has had commits made");
-  if ((await statusHash(git)) !== marker.status_sha256) throw changed("has had files changed");
+  const git = await unchanged(dest, marker, source, context);
   writeMarker(dest, { ...marker, state: "updating" });
   const checkout = await bring(git, source, params, context);
-  await record(dest, git, { repo: marker.repo, depth: marker.depth, state: "ready", ...checkout });
+  await record(dest, git, { repo: marker.repo, depth: marker.depth, state: "ready", ...checkout, ...by(context) });
   return checkout;
+}
+
+function changed(dest: string, what: string): Fault {
+  const message = `"${dest}" ${what} since it was cloned: move that elsewhere, or delete the folder`;
+  return new Fault("git_dest_changed", message);
+}
+
+/** Git in a clone that is as this worker left it. Fault: git_dest_changed. */
+async function unchanged(dest: string, marker: CloneMarker, source: GitSource, context: OpContext): Promise<Git> {
+  // Before any git runs there: the clone's own settings can name programs.
+  if (configHash(dest) !== marker.config_sha256) throw changed(dest, "has had its git settings changed");
+  const git = gitIn(dest, source, context);
+  if ((await git.run(["rev-parse", "--verify", "HEAD"])).trim() !== marker.commit) {
+    throw changed(dest, "has had commits made");
+  }
+  if ((await statusHash(git)) !== marker.status_sha256) throw changed(dest, "has had files changed");
+  return git;
 }
 
 function gitIn(folder: string, source: GitSource, context: OpContext): Git {
@@ -205,6 +240,10 @@ async function record(
   made: Omit<CloneMarker, "config_sha256" | "status_sha256">,
 ): Promise<void> {
   writeMarker(folder, { ...made, config_sha256: configHash(folder), status_sha256: await statusHash(git) });
+}
+
+function by({ install_id = null }: OpContext): Pick<CloneMarker, "install_id"> {
+  return { install_id };
 }
 
 /** Of the state right after a checkout too: names that differ only by case look changed on macOS from the start. */

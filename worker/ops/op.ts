@@ -12,6 +12,8 @@ import type { SearchIndexes } from "../searchkit/indexes.ts";
  */
 export interface OpContext {
   readonly run_id: string;
+  /** Whose run it is: what one release of an install made, another may replace. Absent where there is no install. */
+  readonly install_id?: string | null;
   readonly step_id: string;
   /** Derived from run and step: the same on every attempt. */
   readonly idempotency_key: string;
