@@ -1,0 +1,122 @@
+/** The numbers of what the edge keeps and serves, and of what everybody may send it; part of `LIMITS`. */
+export const EDGE_LIMITS = {
+  // Site.
+  site_build_timeout_ms: 1_800_000,
+  build_output_bytes: 1_000_000,
+
+  // Nostr events from outside.
+  nostr_content_bytes: 131_072,
+  nostr_tags: 2_000,
+  nostr_tag_values: 64,
+  nostr_tag_value_bytes: 4_096,
+  nostr_created_at_s: 253_402_300_799,
+  nostr_ahead_s: 900,
+  nostr_auth_skew_s: 600,
+  schnorr_keys: 512,
+
+  // NIP-98.
+  http_auth_skew_s: 60,
+  http_auth_header_bytes: 8_192,
+
+  // Filters (NIP-01, 50).
+  filter_values: 500,
+  filter_tags: 8,
+  filter_search_chars: 256,
+
+  // Relay, for one connection.
+  relay_message_chars: 262_144,
+  relay_subscriptions: 20,
+  relay_filters: 10,
+  relay_subscription_id_chars: 64,
+  relay_limit: 500,
+  relay_limit_default: 500,
+  relay_answer_chars: 16_000_000,
+  relay_attachment_chars: 900,
+  relay_authenticated_keys: 8,
+  relay_rate_burst: 100_000,
+  relay_rate_per_s: 5_000,
+  relay_read_cost: 20,
+
+  // Relay, for all connections together.
+  relay_queue_chars: 48_000_000,
+  relay_batch: 256,
+  relay_connections: 2_000,
+  relay_handover_batch: 50,
+  relay_handover_retry_ms: 5_000,
+
+  // Building the edge's bundle.
+  edge_build_timeout_ms: 120_000,
+  edge_build_kept_ms: 3_600_000,
+
+  // Catalog.
+  catalog_page_default: 20,
+  catalog_releases: 1_000,
+  catalog_channels: 16,
+  snapshot_page: 100,
+  snapshot_page_chars: 1_000_000,
+  snapshot_listings: 1_000_000,
+  snapshot_part_bytes: 20_000_000,
+  site_object_bytes: 24_000_000,
+  site_pack_bytes: 8_000_000,
+  site_shard_files: 500,
+  site_shards_cached: 64,
+  site_manifest_bytes: 400_000,
+  site_upload_timeout_ms: 120_000,
+
+  // Install mailbox of one worker.
+  mailbox_signers: 64,
+  mailbox_deposits: 500,
+  mailbox_deposits_per_signer: 50,
+  mailbox_body_bytes: 200_000,
+  mailbox_page: 20,
+
+  // Reputation. A listing's ratings are reckoned again once nothing came for `quiet`, or after `wait`, and once a day.
+  rating_review_chars: 2_000,
+  report_text_chars: 2_000,
+  reputation_quiet_ms: 1_000,
+  reputation_wait_ms: 30_000,
+  reputation_refresh_ms: 86_400_000,
+  reputation_inputs: 50_000,
+  reputation_inputs_per_key: 400,
+  reputation_anchors: 50,
+  reputation_raters_shown: 100,
+  reputation_page: 2_000,
+  lnurl_timeout_ms: 5_000,
+  lnurl_bytes: 20_000,
+  lnurl_kept_ms: 86_400_000,
+  lnurl_failed_ms: 3_600_000,
+  attestation_attempts: 5,
+  attestation_backoff_ms: 30_000,
+  attestation_batch: 50,
+
+  // Moderation. What is kept of any one case, key or list, so that nobody can fill the rest.
+  moderation_note_chars: 2_000,
+  moderation_people: 500,
+  moderation_decision_ahead_s: 900,
+  moderation_decision_old_s: 3_600,
+  moderation_reports_per_case: 200,
+  moderation_reports_unknown: 50,
+  moderation_reports_per_key_day: 20,
+  moderation_cases_unknown: 1_000,
+  moderation_decisions_per_case: 200,
+  moderation_decisions_per_key: 1_000,
+  moderation_decisions: 100_000,
+  moderation_lists: 10_000,
+  moderation_chosen: 20,
+  moderation_views_cached: 32,
+  moderation_page: 100,
+  moderation_body_bytes: 50_000,
+  curated_title_chars: 120,
+  curated_description_chars: 2_000,
+  curated_listings: 500,
+  curated_lists_per_key: 50,
+  relay_bans: 10_000,
+  relay_ban_batch: 500,
+
+  // Lightning invoices and licence receipts. The first is the most that fits a QR code.
+  invoice_chars: 7_089,
+  receipts_per_request: 25,
+  receipt_body_bytes: 1_000_000,
+  receipt_shard_digits: 3,
+  receipt_proof_s: 86_400,
+} as const;
