@@ -3735,6 +3735,10 @@ readonly causes: number
  */
 readonly first_ms: number
 /**
+ * Nostr events that came in a flood meanwhile, were not noted one by one, and are answered for too.
+ */
+readonly passed_over?: number
+/**
  * Each declared constraint beside what was measured.
  * 
  * @maxItems 32

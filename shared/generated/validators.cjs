@@ -62117,7 +62117,7 @@ return errors === 0;
 validate195.evaluated = {"dynamicProps":true,"dynamicItems":false};
 
 exports.isTriggerEvent = validate202;
-const schema294 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/event/trigger.json","title":"TriggerEvent","description":"What an install waits for besides its schedule, what was noticed, and what came of it. The subject is the install's triggers, trigger_….","oneOf":[{"title":"TriggersSet","description":"The install's triggers are watched from now on; what happened before does not count.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"trigger.set"},"data":{"type":"object","required":["install_id","at_ms","watches"],"additionalProperties":false,"properties":{"install_id":{"type":"string","minLength":1,"maxLength":64},"at_ms":{"type":"integer","minimum":0,"maximum":9007199254740991,"description":"Unix time of the decision."},"watches":{"type":"array","maxItems":32,"items":{"$ref":"#/$defs/TriggerWatch"}}}}}},{"title":"TriggersCleared","description":"The install's triggers are not watched any more.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"trigger.cleared"},"data":{"type":"object","required":["install_id","reason"],"additionalProperties":false,"properties":{"install_id":{"type":"string","minLength":1,"maxLength":64},"reason":{"type":"string","maxLength":500}}}}},{"title":"TriggerNoted","description":"Something happened that the install is to run for.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"trigger.noted"},"data":{"type":"object","required":["install_id","trigger","at_ms"],"additionalProperties":false,"properties":{"install_id":{"type":"string","minLength":1,"maxLength":64},"trigger":{"type":"integer","minimum":0,"maximum":31,"description":"Place in the manifest's list of triggers."},"at_ms":{"type":"integer","minimum":0,"maximum":9007199254740991,"description":"Unix time of the decision."},"cause":{"$ref":"#/$defs/TriggerCause","x-sealed":true},"baseline":{"$ref":"#/$defs/FileBaseline"}}}}},{"title":"TriggerSettled","description":"What is there now counts as known, and no run starts for it.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"trigger.settled"},"data":{"type":"object","required":["install_id","trigger","at_ms","reason"],"additionalProperties":false,"properties":{"install_id":{"type":"string","minLength":1,"maxLength":64},"trigger":{"type":"integer","minimum":0,"maximum":31,"description":"Place in the manifest's list of triggers."},"at_ms":{"type":"integer","minimum":0,"maximum":9007199254740991,"description":"Unix time of the decision."},"reason":{"enum":["first_look","own_run","own_event","missed"],"description":"first_look: watching begins; own_run: it changed during a run of the install, or just after; own_event: this worker signed it; missed: it changed while the worker was not running, and the install skips what it missed."},"cause":{"$ref":"#/$defs/TriggerCause","x-sealed":true},"baseline":{"$ref":"#/$defs/FileBaseline"}}}}},{"title":"TriggerWatchFailed","description":"It cannot be watched for now: too many files match, a folder may not be read. It is tried again now and then.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"trigger.watch_failed"},"data":{"type":"object","required":["install_id","trigger","at_ms","refusal"],"additionalProperties":false,"properties":{"install_id":{"type":"string","minLength":1,"maxLength":64},"trigger":{"type":"integer","minimum":0,"maximum":31,"description":"Place in the manifest's list of triggers."},"at_ms":{"type":"integer","minimum":0,"maximum":9007199254740991,"description":"Unix time of the decision."},"refusal":{"$ref":"#/$defs/WatchRefusal"}}}}},{"title":"TriggerWatchRestored","description":"It is watched again after it could not be.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"trigger.watch_restored"},"data":{"type":"object","required":["install_id","trigger","at_ms"],"additionalProperties":false,"properties":{"install_id":{"type":"string","minLength":1,"maxLength":64},"trigger":{"type":"integer","minimum":0,"maximum":31,"description":"Place in the manifest's list of triggers."},"at_ms":{"type":"integer","minimum":0,"maximum":9007199254740991,"description":"Unix time of the decision."}}}}},{"title":"TriggerDeferred","description":"What was noted waits. One run follows when it may start.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"trigger.deferred"},"data":{"type":"object","required":["install_id","at_ms","reason","until_ms"],"additionalProperties":false,"properties":{"install_id":{"type":"string","minLength":1,"maxLength":64},"at_ms":{"type":"integer","minimum":0,"maximum":9007199254740991,"description":"Unix time of the decision."},"reason":{"enum":["rate","window","constraints"],"description":"rate: the install has run for its triggers as often as it may for now; window: its window is closed; constraints: the machine is not as the schedule asks."},"until_ms":{"type":"integer","minimum":0,"maximum":9007199254740991,"description":"When it is looked at again."},"constraints":{"type":"array","maxItems":32,"items":{"$ref":"https://openagents.dev/schemas/event/schedule.json#/$defs/ConstraintTrace"}}}}}},{"title":"TriggerFired","description":"One run is to be started for everything noted so far; `cause` is the first of it.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"trigger.fired"},"data":{"type":"object","required":["install_id","fire","trigger","at_ms","causes","first_ms"],"additionalProperties":false,"properties":{"install_id":{"type":"string","minLength":1,"maxLength":64},"fire":{"type":"integer","minimum":1,"maximum":9007199254740991,"description":"Counts the install's fires. With the install it identifies the run: started twice, it is one run."},"trigger":{"type":"integer","minimum":0,"maximum":31,"description":"Place in the manifest's list of triggers."},"at_ms":{"type":"integer","minimum":0,"maximum":9007199254740991,"description":"Unix time of the decision."},"cause":{"$ref":"#/$defs/TriggerCause","x-sealed":true},"causes":{"type":"integer","minimum":1,"description":"How many this run answers for."},"first_ms":{"type":"integer","minimum":0,"maximum":9007199254740991,"description":"When the first of them was noted."},"constraints":{"type":"array","maxItems":32,"items":{"$ref":"https://openagents.dev/schemas/event/schedule.json#/$defs/ConstraintTrace"},"description":"Each declared constraint beside what was measured."}}}}},{"title":"TriggerRunStarted","description":"The run that was fired exists.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"trigger.run_started"},"data":{"type":"object","required":["install_id","fire","run_id"],"additionalProperties":false,"properties":{"install_id":{"type":"string","minLength":1,"maxLength":64},"fire":{"type":"integer","minimum":1,"maximum":9007199254740991,"description":"Counts the install's fires. With the install it identifies the run: started twice, it is one run."},"run_id":{"type":"string","minLength":1,"maxLength":64}}}}},{"title":"TriggerRunRefused","description":"The run that was fired could not be started.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"trigger.run_refused"},"data":{"type":"object","required":["install_id","fire","at_ms","code","message","again"],"additionalProperties":false,"properties":{"install_id":{"type":"string","minLength":1,"maxLength":64},"fire":{"type":"integer","minimum":1,"maximum":9007199254740991,"description":"Counts the install's fires. With the install it identifies the run: started twice, it is one run."},"at_ms":{"type":"integer","minimum":0,"maximum":9007199254740991,"description":"Unix time of the decision."},"code":{"type":"string","minLength":1,"maxLength":100},"message":{"type":"string","maxLength":2000},"again":{"type":"boolean","description":"It was only the wrong moment: the same cause fires again later."}}}}}],"$defs":{"TriggerCause":{"anyOf":[{"$ref":"#/$defs/FilesChanged"},{"$ref":"#/$defs/EventReceived"}]},"FilesChanged":{"type":"object","required":["kind","paths"],"additionalProperties":false,"properties":{"kind":{"const":"file_change"},"paths":{"type":"array","maxItems":20,"items":{"type":"string","minLength":1,"maxLength":1000},"description":"The first of them, in order. Empty where only the difference is known."},"changed":{"type":"integer","minimum":1,"description":"How many files came, changed or went. Absent: it happened while the worker was not running."}}},"EventReceived":{"type":"object","required":["kind","event_id","relay"],"additionalProperties":false,"properties":{"kind":{"const":"nostr_event"},"event_id":{"type":"string","pattern":"^[0-9a-f]{64}$"},"relay":{"type":"string","minLength":1,"maxLength":2000,"description":"The relay that brought it first."}}},"FileBaseline":{"type":"object","required":["fingerprint","files"],"additionalProperties":false,"description":"The watched files as they were.","properties":{"fingerprint":{"type":"string","pattern":"^[0-9a-f]{64}$","description":"SHA-256 over paths, sizes and times of change."},"files":{"type":"integer","minimum":0}}},"TriggerWatch":{"anyOf":[{"$ref":"#/$defs/FileWatchOrder"},{"$ref":"#/$defs/EventWatchOrder"}]},"FileWatchOrder":{"type":"object","required":["type","glob"],"additionalProperties":false,"properties":{"type":{"const":"file_change"},"glob":{"type":"string","minLength":1,"maxLength":4096,"description":"Absolute."},"refusal":{"$ref":"#/$defs/WatchRefusal"}}},"EventWatchOrder":{"type":"object","required":["type","filter"],"additionalProperties":false,"properties":{"type":{"const":"nostr_event"},"filter":{"type":"object","additionalProperties":true,"description":"NIP-01."},"refusal":{"$ref":"#/$defs/WatchRefusal"}}},"WatchRefusal":{"type":"object","required":["code","message"],"additionalProperties":false,"description":"Why it is not watched.","properties":{"code":{"type":"string","minLength":1,"maxLength":100},"message":{"type":"string","maxLength":2000}}}}};
+const schema294 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/event/trigger.json","title":"TriggerEvent","description":"What an install waits for besides its schedule, what was noticed, and what came of it. The subject is the install's triggers, trigger_….","oneOf":[{"title":"TriggersSet","description":"The install's triggers are watched from now on; what happened before does not count.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"trigger.set"},"data":{"type":"object","required":["install_id","at_ms","watches"],"additionalProperties":false,"properties":{"install_id":{"type":"string","minLength":1,"maxLength":64},"at_ms":{"type":"integer","minimum":0,"maximum":9007199254740991,"description":"Unix time of the decision."},"watches":{"type":"array","maxItems":32,"items":{"$ref":"#/$defs/TriggerWatch"}}}}}},{"title":"TriggersCleared","description":"The install's triggers are not watched any more.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"trigger.cleared"},"data":{"type":"object","required":["install_id","reason"],"additionalProperties":false,"properties":{"install_id":{"type":"string","minLength":1,"maxLength":64},"reason":{"type":"string","maxLength":500}}}}},{"title":"TriggerNoted","description":"Something happened that the install is to run for.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"trigger.noted"},"data":{"type":"object","required":["install_id","trigger","at_ms"],"additionalProperties":false,"properties":{"install_id":{"type":"string","minLength":1,"maxLength":64},"trigger":{"type":"integer","minimum":0,"maximum":31,"description":"Place in the manifest's list of triggers."},"at_ms":{"type":"integer","minimum":0,"maximum":9007199254740991,"description":"Unix time of the decision."},"cause":{"$ref":"#/$defs/TriggerCause","x-sealed":true},"baseline":{"$ref":"#/$defs/FileBaseline"}}}}},{"title":"TriggerSettled","description":"What is there now counts as known, and no run starts for it.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"trigger.settled"},"data":{"type":"object","required":["install_id","trigger","at_ms","reason"],"additionalProperties":false,"properties":{"install_id":{"type":"string","minLength":1,"maxLength":64},"trigger":{"type":"integer","minimum":0,"maximum":31,"description":"Place in the manifest's list of triggers."},"at_ms":{"type":"integer","minimum":0,"maximum":9007199254740991,"description":"Unix time of the decision."},"reason":{"enum":["first_look","own_run","own_event","missed"],"description":"first_look: watching begins; own_run: it changed during a run of the install, or just after; own_event: this worker signed it; missed: it changed while the worker was not running, and the install skips what it missed."},"cause":{"$ref":"#/$defs/TriggerCause","x-sealed":true},"baseline":{"$ref":"#/$defs/FileBaseline"}}}}},{"title":"TriggerWatchFailed","description":"It cannot be watched for now: too many files match, a folder may not be read. It is tried again now and then.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"trigger.watch_failed"},"data":{"type":"object","required":["install_id","trigger","at_ms","refusal"],"additionalProperties":false,"properties":{"install_id":{"type":"string","minLength":1,"maxLength":64},"trigger":{"type":"integer","minimum":0,"maximum":31,"description":"Place in the manifest's list of triggers."},"at_ms":{"type":"integer","minimum":0,"maximum":9007199254740991,"description":"Unix time of the decision."},"refusal":{"$ref":"#/$defs/WatchRefusal"}}}}},{"title":"TriggerWatchRestored","description":"It is watched again after it could not be.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"trigger.watch_restored"},"data":{"type":"object","required":["install_id","trigger","at_ms"],"additionalProperties":false,"properties":{"install_id":{"type":"string","minLength":1,"maxLength":64},"trigger":{"type":"integer","minimum":0,"maximum":31,"description":"Place in the manifest's list of triggers."},"at_ms":{"type":"integer","minimum":0,"maximum":9007199254740991,"description":"Unix time of the decision."}}}}},{"title":"TriggerDeferred","description":"What was noted waits. One run follows when it may start.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"trigger.deferred"},"data":{"type":"object","required":["install_id","at_ms","reason","until_ms"],"additionalProperties":false,"properties":{"install_id":{"type":"string","minLength":1,"maxLength":64},"at_ms":{"type":"integer","minimum":0,"maximum":9007199254740991,"description":"Unix time of the decision."},"reason":{"enum":["rate","window","constraints"],"description":"rate: the install has run for its triggers as often as it may for now; window: its window is closed; constraints: the machine is not as the schedule asks."},"until_ms":{"type":"integer","minimum":0,"maximum":9007199254740991,"description":"When it is looked at again."},"constraints":{"type":"array","maxItems":32,"items":{"$ref":"https://openagents.dev/schemas/event/schedule.json#/$defs/ConstraintTrace"}}}}}},{"title":"TriggerFired","description":"One run is to be started for everything noted so far; `cause` is the first of it.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"trigger.fired"},"data":{"type":"object","required":["install_id","fire","trigger","at_ms","causes","first_ms"],"additionalProperties":false,"properties":{"install_id":{"type":"string","minLength":1,"maxLength":64},"fire":{"type":"integer","minimum":1,"maximum":9007199254740991,"description":"Counts the install's fires. With the install it identifies the run: started twice, it is one run."},"trigger":{"type":"integer","minimum":0,"maximum":31,"description":"Place in the manifest's list of triggers."},"at_ms":{"type":"integer","minimum":0,"maximum":9007199254740991,"description":"Unix time of the decision."},"cause":{"$ref":"#/$defs/TriggerCause","x-sealed":true},"causes":{"type":"integer","minimum":1,"description":"How many this run answers for."},"first_ms":{"type":"integer","minimum":0,"maximum":9007199254740991,"description":"When the first of them was noted."},"passed_over":{"type":"integer","minimum":1,"maximum":9007199254740991,"description":"Nostr events that came in a flood meanwhile, were not noted one by one, and are answered for too."},"constraints":{"type":"array","maxItems":32,"items":{"$ref":"https://openagents.dev/schemas/event/schedule.json#/$defs/ConstraintTrace"},"description":"Each declared constraint beside what was measured."}}}}},{"title":"TriggerRunStarted","description":"The run that was fired exists.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"trigger.run_started"},"data":{"type":"object","required":["install_id","fire","run_id"],"additionalProperties":false,"properties":{"install_id":{"type":"string","minLength":1,"maxLength":64},"fire":{"type":"integer","minimum":1,"maximum":9007199254740991,"description":"Counts the install's fires. With the install it identifies the run: started twice, it is one run."},"run_id":{"type":"string","minLength":1,"maxLength":64}}}}},{"title":"TriggerRunRefused","description":"The run that was fired could not be started.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"trigger.run_refused"},"data":{"type":"object","required":["install_id","fire","at_ms","code","message","again"],"additionalProperties":false,"properties":{"install_id":{"type":"string","minLength":1,"maxLength":64},"fire":{"type":"integer","minimum":1,"maximum":9007199254740991,"description":"Counts the install's fires. With the install it identifies the run: started twice, it is one run."},"at_ms":{"type":"integer","minimum":0,"maximum":9007199254740991,"description":"Unix time of the decision."},"code":{"type":"string","minLength":1,"maxLength":100},"message":{"type":"string","maxLength":2000},"again":{"type":"boolean","description":"It was only the wrong moment: the same cause fires again later."}}}}}],"$defs":{"TriggerCause":{"anyOf":[{"$ref":"#/$defs/FilesChanged"},{"$ref":"#/$defs/EventReceived"}]},"FilesChanged":{"type":"object","required":["kind","paths"],"additionalProperties":false,"properties":{"kind":{"const":"file_change"},"paths":{"type":"array","maxItems":20,"items":{"type":"string","minLength":1,"maxLength":1000},"description":"The first of them, in order. Empty where only the difference is known."},"changed":{"type":"integer","minimum":1,"description":"How many files came, changed or went. Absent: it happened while the worker was not running."}}},"EventReceived":{"type":"object","required":["kind","event_id","relay"],"additionalProperties":false,"properties":{"kind":{"const":"nostr_event"},"event_id":{"type":"string","pattern":"^[0-9a-f]{64}$"},"relay":{"type":"string","minLength":1,"maxLength":2000,"description":"The relay that brought it first."}}},"FileBaseline":{"type":"object","required":["fingerprint","files"],"additionalProperties":false,"description":"The watched files as they were.","properties":{"fingerprint":{"type":"string","pattern":"^[0-9a-f]{64}$","description":"SHA-256 over paths, sizes and times of change."},"files":{"type":"integer","minimum":0}}},"TriggerWatch":{"anyOf":[{"$ref":"#/$defs/FileWatchOrder"},{"$ref":"#/$defs/EventWatchOrder"}]},"FileWatchOrder":{"type":"object","required":["type","glob"],"additionalProperties":false,"properties":{"type":{"const":"file_change"},"glob":{"type":"string","minLength":1,"maxLength":4096,"description":"Absolute."},"refusal":{"$ref":"#/$defs/WatchRefusal"}}},"EventWatchOrder":{"type":"object","required":["type","filter"],"additionalProperties":false,"properties":{"type":{"const":"nostr_event"},"filter":{"type":"object","additionalProperties":true,"description":"NIP-01."},"refusal":{"$ref":"#/$defs/WatchRefusal"}}},"WatchRefusal":{"type":"object","required":["code","message"],"additionalProperties":false,"description":"Why it is not watched.","properties":{"code":{"type":"string","minLength":1,"maxLength":100},"message":{"type":"string","maxLength":2000}}}}};
 const schema303 = {"type":"object","required":["fingerprint","files"],"additionalProperties":false,"description":"The watched files as they were.","properties":{"fingerprint":{"type":"string","pattern":"^[0-9a-f]{64}$","description":"SHA-256 over paths, sizes and times of change."},"files":{"type":"integer","minimum":0}}};
 const schema297 = {"type":"object","required":["code","message"],"additionalProperties":false,"description":"Why it is not watched.","properties":{"code":{"type":"string","minLength":1,"maxLength":100},"message":{"type":"string","maxLength":2000}}};
 const schema295 = {"anyOf":[{"$ref":"#/$defs/FileWatchOrder"},{"$ref":"#/$defs/EventWatchOrder"}]};
@@ -65141,7 +65141,7 @@ vErrors.push(err180);
 errors++;
 }
 for(const key19 in data56){
-if(!((((((((key19 === "install_id") || (key19 === "fire")) || (key19 === "trigger")) || (key19 === "at_ms")) || (key19 === "cause")) || (key19 === "causes")) || (key19 === "first_ms")) || (key19 === "constraints"))){
+if(!(func12.call(schema294.oneOf[7].properties.data.properties, key19))){
 const err181 = {instancePath:instancePath+"/data",schemaPath:"#/oneOf/7/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key19},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err181];
@@ -65358,11 +65358,10 @@ errors++;
 }
 }
 }
-if(data56.constraints !== undefined){
-let data64 = data56.constraints;
-if(Array.isArray(data64)){
-if(data64.length > 32){
-const err199 = {instancePath:instancePath+"/data/constraints",schemaPath:"#/oneOf/7/properties/data/properties/constraints/maxItems",keyword:"maxItems",params:{limit: 32},message:"must NOT have more than 32 items"};
+if(data56.passed_over !== undefined){
+let data64 = data56.passed_over;
+if(!(((typeof data64 == "number") && (!(data64 % 1) && !isNaN(data64))) && (isFinite(data64)))){
+const err199 = {instancePath:instancePath+"/data/passed_over",schemaPath:"#/oneOf/7/properties/data/properties/passed_over/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
 if(vErrors === null){
 vErrors = [err199];
 }
@@ -65371,12 +65370,9 @@ vErrors.push(err199);
 }
 errors++;
 }
-const len2 = data64.length;
-for(let i2=0; i2<len2; i2++){
-let data65 = data64[i2];
-if(data65 && typeof data65 == "object" && !Array.isArray(data65)){
-if(data65.name === undefined){
-const err200 = {instancePath:instancePath+"/data/constraints/" + i2,schemaPath:"https://openagents.dev/schemas/event/schedule.json#/$defs/ConstraintTrace/required",keyword:"required",params:{missingProperty: "name"},message:"must have required property '"+"name"+"'"};
+if((typeof data64 == "number") && (isFinite(data64))){
+if(data64 > 9007199254740991 || isNaN(data64)){
+const err200 = {instancePath:instancePath+"/data/passed_over",schemaPath:"#/oneOf/7/properties/data/properties/passed_over/maximum",keyword:"maximum",params:{comparison: "<=", limit: 9007199254740991},message:"must be <= 9007199254740991"};
 if(vErrors === null){
 vErrors = [err200];
 }
@@ -65385,8 +65381,8 @@ vErrors.push(err200);
 }
 errors++;
 }
-if(data65.required === undefined){
-const err201 = {instancePath:instancePath+"/data/constraints/" + i2,schemaPath:"https://openagents.dev/schemas/event/schedule.json#/$defs/ConstraintTrace/required",keyword:"required",params:{missingProperty: "required"},message:"must have required property '"+"required"+"'"};
+if(data64 < 1 || isNaN(data64)){
+const err201 = {instancePath:instancePath+"/data/passed_over",schemaPath:"#/oneOf/7/properties/data/properties/passed_over/minimum",keyword:"minimum",params:{comparison: ">=", limit: 1},message:"must be >= 1"};
 if(vErrors === null){
 vErrors = [err201];
 }
@@ -65395,8 +65391,13 @@ vErrors.push(err201);
 }
 errors++;
 }
-if(data65.measured === undefined){
-const err202 = {instancePath:instancePath+"/data/constraints/" + i2,schemaPath:"https://openagents.dev/schemas/event/schedule.json#/$defs/ConstraintTrace/required",keyword:"required",params:{missingProperty: "measured"},message:"must have required property '"+"measured"+"'"};
+}
+}
+if(data56.constraints !== undefined){
+let data65 = data56.constraints;
+if(Array.isArray(data65)){
+if(data65.length > 32){
+const err202 = {instancePath:instancePath+"/data/constraints",schemaPath:"#/oneOf/7/properties/data/properties/constraints/maxItems",keyword:"maxItems",params:{limit: 32},message:"must NOT have more than 32 items"};
 if(vErrors === null){
 vErrors = [err202];
 }
@@ -65405,8 +65406,12 @@ vErrors.push(err202);
 }
 errors++;
 }
-if(data65.met === undefined){
-const err203 = {instancePath:instancePath+"/data/constraints/" + i2,schemaPath:"https://openagents.dev/schemas/event/schedule.json#/$defs/ConstraintTrace/required",keyword:"required",params:{missingProperty: "met"},message:"must have required property '"+"met"+"'"};
+const len2 = data65.length;
+for(let i2=0; i2<len2; i2++){
+let data66 = data65[i2];
+if(data66 && typeof data66 == "object" && !Array.isArray(data66)){
+if(data66.name === undefined){
+const err203 = {instancePath:instancePath+"/data/constraints/" + i2,schemaPath:"https://openagents.dev/schemas/event/schedule.json#/$defs/ConstraintTrace/required",keyword:"required",params:{missingProperty: "name"},message:"must have required property '"+"name"+"'"};
 if(vErrors === null){
 vErrors = [err203];
 }
@@ -65415,9 +65420,8 @@ vErrors.push(err203);
 }
 errors++;
 }
-for(const key20 in data65){
-if(!(((((key20 === "name") || (key20 === "required")) || (key20 === "measured")) || (key20 === "met")) || (key20 === "reason"))){
-const err204 = {instancePath:instancePath+"/data/constraints/" + i2,schemaPath:"https://openagents.dev/schemas/event/schedule.json#/$defs/ConstraintTrace/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key20},message:"must NOT have additional properties"};
+if(data66.required === undefined){
+const err204 = {instancePath:instancePath+"/data/constraints/" + i2,schemaPath:"https://openagents.dev/schemas/event/schedule.json#/$defs/ConstraintTrace/required",keyword:"required",params:{missingProperty: "required"},message:"must have required property '"+"required"+"'"};
 if(vErrors === null){
 vErrors = [err204];
 }
@@ -65426,11 +65430,8 @@ vErrors.push(err204);
 }
 errors++;
 }
-}
-if(data65.name !== undefined){
-let data66 = data65.name;
-if(!(((((data66 === "plugged_in") || (data66 === "wifi_only")) || (data66 === "cpu_max_percentage")) || (data66 === "suspend_if_active")) || (data66 === "respect_dnd"))){
-const err205 = {instancePath:instancePath+"/data/constraints/" + i2+"/name",schemaPath:"https://openagents.dev/schemas/event/schedule.json#/$defs/ConstraintTrace/properties/name/enum",keyword:"enum",params:{allowedValues: schema287.properties.name.enum},message:"must be equal to one of the allowed values"};
+if(data66.measured === undefined){
+const err205 = {instancePath:instancePath+"/data/constraints/" + i2,schemaPath:"https://openagents.dev/schemas/event/schedule.json#/$defs/ConstraintTrace/required",keyword:"required",params:{missingProperty: "measured"},message:"must have required property '"+"measured"+"'"};
 if(vErrors === null){
 vErrors = [err205];
 }
@@ -65439,11 +65440,8 @@ vErrors.push(err205);
 }
 errors++;
 }
-}
-if(data65.required !== undefined){
-let data67 = data65.required;
-if((typeof data67 !== "boolean") && (!(((typeof data67 == "number") && (!(data67 % 1) && !isNaN(data67))) && (isFinite(data67))))){
-const err206 = {instancePath:instancePath+"/data/constraints/" + i2+"/required",schemaPath:"https://openagents.dev/schemas/event/schedule.json#/$defs/ConstraintTrace/properties/required/type",keyword:"type",params:{type: schema287.properties.required.type},message:"must be boolean,integer"};
+if(data66.met === undefined){
+const err206 = {instancePath:instancePath+"/data/constraints/" + i2,schemaPath:"https://openagents.dev/schemas/event/schedule.json#/$defs/ConstraintTrace/required",keyword:"required",params:{missingProperty: "met"},message:"must have required property '"+"met"+"'"};
 if(vErrors === null){
 vErrors = [err206];
 }
@@ -65452,11 +65450,9 @@ vErrors.push(err206);
 }
 errors++;
 }
-}
-if(data65.measured !== undefined){
-let data68 = data65.measured;
-if(((typeof data68 !== "boolean") && (!((typeof data68 == "number") && (isFinite(data68))))) && (typeof data68 !== "string")){
-const err207 = {instancePath:instancePath+"/data/constraints/" + i2+"/measured",schemaPath:"https://openagents.dev/schemas/event/schedule.json#/$defs/ConstraintTrace/properties/measured/type",keyword:"type",params:{type: schema287.properties.measured.type},message:"must be boolean,number,string"};
+for(const key20 in data66){
+if(!(((((key20 === "name") || (key20 === "required")) || (key20 === "measured")) || (key20 === "met")) || (key20 === "reason"))){
+const err207 = {instancePath:instancePath+"/data/constraints/" + i2,schemaPath:"https://openagents.dev/schemas/event/schedule.json#/$defs/ConstraintTrace/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key20},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err207];
 }
@@ -65466,10 +65462,10 @@ vErrors.push(err207);
 errors++;
 }
 }
-if(data65.met !== undefined){
-let data69 = data65.met;
-if(!(((data69 === "yes") || (data69 === "no")) || (data69 === "unknown"))){
-const err208 = {instancePath:instancePath+"/data/constraints/" + i2+"/met",schemaPath:"https://openagents.dev/schemas/event/schedule.json#/$defs/ConstraintTrace/properties/met/enum",keyword:"enum",params:{allowedValues: schema287.properties.met.enum},message:"must be equal to one of the allowed values"};
+if(data66.name !== undefined){
+let data67 = data66.name;
+if(!(((((data67 === "plugged_in") || (data67 === "wifi_only")) || (data67 === "cpu_max_percentage")) || (data67 === "suspend_if_active")) || (data67 === "respect_dnd"))){
+const err208 = {instancePath:instancePath+"/data/constraints/" + i2+"/name",schemaPath:"https://openagents.dev/schemas/event/schedule.json#/$defs/ConstraintTrace/properties/name/enum",keyword:"enum",params:{allowedValues: schema287.properties.name.enum},message:"must be equal to one of the allowed values"};
 if(vErrors === null){
 vErrors = [err208];
 }
@@ -65479,11 +65475,10 @@ vErrors.push(err208);
 errors++;
 }
 }
-if(data65.reason !== undefined){
-let data70 = data65.reason;
-if(typeof data70 === "string"){
-if(func1(data70) > 300){
-const err209 = {instancePath:instancePath+"/data/constraints/" + i2+"/reason",schemaPath:"https://openagents.dev/schemas/event/schedule.json#/$defs/ConstraintTrace/properties/reason/maxLength",keyword:"maxLength",params:{limit: 300},message:"must NOT have more than 300 characters"};
+if(data66.required !== undefined){
+let data68 = data66.required;
+if((typeof data68 !== "boolean") && (!(((typeof data68 == "number") && (!(data68 % 1) && !isNaN(data68))) && (isFinite(data68))))){
+const err209 = {instancePath:instancePath+"/data/constraints/" + i2+"/required",schemaPath:"https://openagents.dev/schemas/event/schedule.json#/$defs/ConstraintTrace/properties/required/type",keyword:"type",params:{type: schema287.properties.required.type},message:"must be boolean,integer"};
 if(vErrors === null){
 vErrors = [err209];
 }
@@ -65493,8 +65488,10 @@ vErrors.push(err209);
 errors++;
 }
 }
-else {
-const err210 = {instancePath:instancePath+"/data/constraints/" + i2+"/reason",schemaPath:"https://openagents.dev/schemas/event/schedule.json#/$defs/ConstraintTrace/properties/reason/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data66.measured !== undefined){
+let data69 = data66.measured;
+if(((typeof data69 !== "boolean") && (!((typeof data69 == "number") && (isFinite(data69))))) && (typeof data69 !== "string")){
+const err210 = {instancePath:instancePath+"/data/constraints/" + i2+"/measured",schemaPath:"https://openagents.dev/schemas/event/schedule.json#/$defs/ConstraintTrace/properties/measured/type",keyword:"type",params:{type: schema287.properties.measured.type},message:"must be boolean,number,string"};
 if(vErrors === null){
 vErrors = [err210];
 }
@@ -65504,9 +65501,10 @@ vErrors.push(err210);
 errors++;
 }
 }
-}
-else {
-const err211 = {instancePath:instancePath+"/data/constraints/" + i2,schemaPath:"https://openagents.dev/schemas/event/schedule.json#/$defs/ConstraintTrace/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data66.met !== undefined){
+let data70 = data66.met;
+if(!(((data70 === "yes") || (data70 === "no")) || (data70 === "unknown"))){
+const err211 = {instancePath:instancePath+"/data/constraints/" + i2+"/met",schemaPath:"https://openagents.dev/schemas/event/schedule.json#/$defs/ConstraintTrace/properties/met/enum",keyword:"enum",params:{allowedValues: schema287.properties.met.enum},message:"must be equal to one of the allowed values"};
 if(vErrors === null){
 vErrors = [err211];
 }
@@ -65516,9 +65514,11 @@ vErrors.push(err211);
 errors++;
 }
 }
-}
-else {
-const err212 = {instancePath:instancePath+"/data/constraints",schemaPath:"#/oneOf/7/properties/data/properties/constraints/type",keyword:"type",params:{type: "array"},message:"must be array"};
+if(data66.reason !== undefined){
+let data71 = data66.reason;
+if(typeof data71 === "string"){
+if(func1(data71) > 300){
+const err212 = {instancePath:instancePath+"/data/constraints/" + i2+"/reason",schemaPath:"https://openagents.dev/schemas/event/schedule.json#/$defs/ConstraintTrace/properties/reason/maxLength",keyword:"maxLength",params:{limit: 300},message:"must NOT have more than 300 characters"};
 if(vErrors === null){
 vErrors = [err212];
 }
@@ -65528,9 +65528,8 @@ vErrors.push(err212);
 errors++;
 }
 }
-}
 else {
-const err213 = {instancePath:instancePath+"/data",schemaPath:"#/oneOf/7/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+const err213 = {instancePath:instancePath+"/data/constraints/" + i2+"/reason",schemaPath:"https://openagents.dev/schemas/event/schedule.json#/$defs/ConstraintTrace/properties/reason/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err213];
 }
@@ -65542,12 +65541,48 @@ errors++;
 }
 }
 else {
-const err214 = {instancePath,schemaPath:"#/oneOf/7/type",keyword:"type",params:{type: "object"},message:"must be object"};
+const err214 = {instancePath:instancePath+"/data/constraints/" + i2,schemaPath:"https://openagents.dev/schemas/event/schedule.json#/$defs/ConstraintTrace/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
 vErrors = [err214];
 }
 else {
 vErrors.push(err214);
+}
+errors++;
+}
+}
+}
+else {
+const err215 = {instancePath:instancePath+"/data/constraints",schemaPath:"#/oneOf/7/properties/data/properties/constraints/type",keyword:"type",params:{type: "array"},message:"must be array"};
+if(vErrors === null){
+vErrors = [err215];
+}
+else {
+vErrors.push(err215);
+}
+errors++;
+}
+}
+}
+else {
+const err216 = {instancePath:instancePath+"/data",schemaPath:"#/oneOf/7/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err216];
+}
+else {
+vErrors.push(err216);
+}
+errors++;
+}
+}
+}
+else {
+const err217 = {instancePath,schemaPath:"#/oneOf/7/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err217];
+}
+else {
+vErrors.push(err217);
 }
 errors++;
 }
@@ -65564,43 +65599,10 @@ if(props1 !== true){
 props1 = true;
 }
 }
-const _errs167 = errors;
+const _errs169 = errors;
 if(data && typeof data == "object" && !Array.isArray(data)){
 if(data.event_type === undefined){
-const err215 = {instancePath,schemaPath:"#/oneOf/8/required",keyword:"required",params:{missingProperty: "event_type"},message:"must have required property '"+"event_type"+"'"};
-if(vErrors === null){
-vErrors = [err215];
-}
-else {
-vErrors.push(err215);
-}
-errors++;
-}
-if(data.data === undefined){
-const err216 = {instancePath,schemaPath:"#/oneOf/8/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
-if(vErrors === null){
-vErrors = [err216];
-}
-else {
-vErrors.push(err216);
-}
-errors++;
-}
-for(const key21 in data){
-if(!((key21 === "event_type") || (key21 === "data"))){
-const err217 = {instancePath,schemaPath:"#/oneOf/8/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key21},message:"must NOT have additional properties"};
-if(vErrors === null){
-vErrors = [err217];
-}
-else {
-vErrors.push(err217);
-}
-errors++;
-}
-}
-if(data.event_type !== undefined){
-if("trigger.run_started" !== data.event_type){
-const err218 = {instancePath:instancePath+"/event_type",schemaPath:"#/oneOf/8/properties/event_type/const",keyword:"const",params:{allowedValue: "trigger.run_started"},message:"must be equal to constant"};
+const err218 = {instancePath,schemaPath:"#/oneOf/8/required",keyword:"required",params:{missingProperty: "event_type"},message:"must have required property '"+"event_type"+"'"};
 if(vErrors === null){
 vErrors = [err218];
 }
@@ -65609,12 +65611,8 @@ vErrors.push(err218);
 }
 errors++;
 }
-}
-if(data.data !== undefined){
-let data72 = data.data;
-if(data72 && typeof data72 == "object" && !Array.isArray(data72)){
-if(data72.install_id === undefined){
-const err219 = {instancePath:instancePath+"/data",schemaPath:"#/oneOf/8/properties/data/required",keyword:"required",params:{missingProperty: "install_id"},message:"must have required property '"+"install_id"+"'"};
+if(data.data === undefined){
+const err219 = {instancePath,schemaPath:"#/oneOf/8/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
 if(vErrors === null){
 vErrors = [err219];
 }
@@ -65623,8 +65621,9 @@ vErrors.push(err219);
 }
 errors++;
 }
-if(data72.fire === undefined){
-const err220 = {instancePath:instancePath+"/data",schemaPath:"#/oneOf/8/properties/data/required",keyword:"required",params:{missingProperty: "fire"},message:"must have required property '"+"fire"+"'"};
+for(const key21 in data){
+if(!((key21 === "event_type") || (key21 === "data"))){
+const err220 = {instancePath,schemaPath:"#/oneOf/8/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key21},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err220];
 }
@@ -65633,8 +65632,10 @@ vErrors.push(err220);
 }
 errors++;
 }
-if(data72.run_id === undefined){
-const err221 = {instancePath:instancePath+"/data",schemaPath:"#/oneOf/8/properties/data/required",keyword:"required",params:{missingProperty: "run_id"},message:"must have required property '"+"run_id"+"'"};
+}
+if(data.event_type !== undefined){
+if("trigger.run_started" !== data.event_type){
+const err221 = {instancePath:instancePath+"/event_type",schemaPath:"#/oneOf/8/properties/event_type/const",keyword:"const",params:{allowedValue: "trigger.run_started"},message:"must be equal to constant"};
 if(vErrors === null){
 vErrors = [err221];
 }
@@ -65643,9 +65644,12 @@ vErrors.push(err221);
 }
 errors++;
 }
-for(const key22 in data72){
-if(!(((key22 === "install_id") || (key22 === "fire")) || (key22 === "run_id"))){
-const err222 = {instancePath:instancePath+"/data",schemaPath:"#/oneOf/8/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key22},message:"must NOT have additional properties"};
+}
+if(data.data !== undefined){
+let data73 = data.data;
+if(data73 && typeof data73 == "object" && !Array.isArray(data73)){
+if(data73.install_id === undefined){
+const err222 = {instancePath:instancePath+"/data",schemaPath:"#/oneOf/8/properties/data/required",keyword:"required",params:{missingProperty: "install_id"},message:"must have required property '"+"install_id"+"'"};
 if(vErrors === null){
 vErrors = [err222];
 }
@@ -65654,12 +65658,8 @@ vErrors.push(err222);
 }
 errors++;
 }
-}
-if(data72.install_id !== undefined){
-let data73 = data72.install_id;
-if(typeof data73 === "string"){
-if(func1(data73) > 64){
-const err223 = {instancePath:instancePath+"/data/install_id",schemaPath:"#/oneOf/8/properties/data/properties/install_id/maxLength",keyword:"maxLength",params:{limit: 64},message:"must NOT have more than 64 characters"};
+if(data73.fire === undefined){
+const err223 = {instancePath:instancePath+"/data",schemaPath:"#/oneOf/8/properties/data/required",keyword:"required",params:{missingProperty: "fire"},message:"must have required property '"+"fire"+"'"};
 if(vErrors === null){
 vErrors = [err223];
 }
@@ -65668,8 +65668,8 @@ vErrors.push(err223);
 }
 errors++;
 }
-if(func1(data73) < 1){
-const err224 = {instancePath:instancePath+"/data/install_id",schemaPath:"#/oneOf/8/properties/data/properties/install_id/minLength",keyword:"minLength",params:{limit: 1},message:"must NOT have fewer than 1 characters"};
+if(data73.run_id === undefined){
+const err224 = {instancePath:instancePath+"/data",schemaPath:"#/oneOf/8/properties/data/required",keyword:"required",params:{missingProperty: "run_id"},message:"must have required property '"+"run_id"+"'"};
 if(vErrors === null){
 vErrors = [err224];
 }
@@ -65678,9 +65678,9 @@ vErrors.push(err224);
 }
 errors++;
 }
-}
-else {
-const err225 = {instancePath:instancePath+"/data/install_id",schemaPath:"#/oneOf/8/properties/data/properties/install_id/type",keyword:"type",params:{type: "string"},message:"must be string"};
+for(const key22 in data73){
+if(!(((key22 === "install_id") || (key22 === "fire")) || (key22 === "run_id"))){
+const err225 = {instancePath:instancePath+"/data",schemaPath:"#/oneOf/8/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key22},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err225];
 }
@@ -65690,10 +65690,11 @@ vErrors.push(err225);
 errors++;
 }
 }
-if(data72.fire !== undefined){
-let data74 = data72.fire;
-if(!(((typeof data74 == "number") && (!(data74 % 1) && !isNaN(data74))) && (isFinite(data74)))){
-const err226 = {instancePath:instancePath+"/data/fire",schemaPath:"#/oneOf/8/properties/data/properties/fire/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
+if(data73.install_id !== undefined){
+let data74 = data73.install_id;
+if(typeof data74 === "string"){
+if(func1(data74) > 64){
+const err226 = {instancePath:instancePath+"/data/install_id",schemaPath:"#/oneOf/8/properties/data/properties/install_id/maxLength",keyword:"maxLength",params:{limit: 64},message:"must NOT have more than 64 characters"};
 if(vErrors === null){
 vErrors = [err226];
 }
@@ -65702,9 +65703,8 @@ vErrors.push(err226);
 }
 errors++;
 }
-if((typeof data74 == "number") && (isFinite(data74))){
-if(data74 > 9007199254740991 || isNaN(data74)){
-const err227 = {instancePath:instancePath+"/data/fire",schemaPath:"#/oneOf/8/properties/data/properties/fire/maximum",keyword:"maximum",params:{comparison: "<=", limit: 9007199254740991},message:"must be <= 9007199254740991"};
+if(func1(data74) < 1){
+const err227 = {instancePath:instancePath+"/data/install_id",schemaPath:"#/oneOf/8/properties/data/properties/install_id/minLength",keyword:"minLength",params:{limit: 1},message:"must NOT have fewer than 1 characters"};
 if(vErrors === null){
 vErrors = [err227];
 }
@@ -65713,8 +65713,9 @@ vErrors.push(err227);
 }
 errors++;
 }
-if(data74 < 1 || isNaN(data74)){
-const err228 = {instancePath:instancePath+"/data/fire",schemaPath:"#/oneOf/8/properties/data/properties/fire/minimum",keyword:"minimum",params:{comparison: ">=", limit: 1},message:"must be >= 1"};
+}
+else {
+const err228 = {instancePath:instancePath+"/data/install_id",schemaPath:"#/oneOf/8/properties/data/properties/install_id/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err228];
 }
@@ -65724,12 +65725,10 @@ vErrors.push(err228);
 errors++;
 }
 }
-}
-if(data72.run_id !== undefined){
-let data75 = data72.run_id;
-if(typeof data75 === "string"){
-if(func1(data75) > 64){
-const err229 = {instancePath:instancePath+"/data/run_id",schemaPath:"#/oneOf/8/properties/data/properties/run_id/maxLength",keyword:"maxLength",params:{limit: 64},message:"must NOT have more than 64 characters"};
+if(data73.fire !== undefined){
+let data75 = data73.fire;
+if(!(((typeof data75 == "number") && (!(data75 % 1) && !isNaN(data75))) && (isFinite(data75)))){
+const err229 = {instancePath:instancePath+"/data/fire",schemaPath:"#/oneOf/8/properties/data/properties/fire/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
 if(vErrors === null){
 vErrors = [err229];
 }
@@ -65738,8 +65737,9 @@ vErrors.push(err229);
 }
 errors++;
 }
-if(func1(data75) < 1){
-const err230 = {instancePath:instancePath+"/data/run_id",schemaPath:"#/oneOf/8/properties/data/properties/run_id/minLength",keyword:"minLength",params:{limit: 1},message:"must NOT have fewer than 1 characters"};
+if((typeof data75 == "number") && (isFinite(data75))){
+if(data75 > 9007199254740991 || isNaN(data75)){
+const err230 = {instancePath:instancePath+"/data/fire",schemaPath:"#/oneOf/8/properties/data/properties/fire/maximum",keyword:"maximum",params:{comparison: "<=", limit: 9007199254740991},message:"must be <= 9007199254740991"};
 if(vErrors === null){
 vErrors = [err230];
 }
@@ -65748,9 +65748,8 @@ vErrors.push(err230);
 }
 errors++;
 }
-}
-else {
-const err231 = {instancePath:instancePath+"/data/run_id",schemaPath:"#/oneOf/8/properties/data/properties/run_id/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data75 < 1 || isNaN(data75)){
+const err231 = {instancePath:instancePath+"/data/fire",schemaPath:"#/oneOf/8/properties/data/properties/fire/minimum",keyword:"minimum",params:{comparison: ">=", limit: 1},message:"must be >= 1"};
 if(vErrors === null){
 vErrors = [err231];
 }
@@ -65761,8 +65760,11 @@ errors++;
 }
 }
 }
-else {
-const err232 = {instancePath:instancePath+"/data",schemaPath:"#/oneOf/8/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data73.run_id !== undefined){
+let data76 = data73.run_id;
+if(typeof data76 === "string"){
+if(func1(data76) > 64){
+const err232 = {instancePath:instancePath+"/data/run_id",schemaPath:"#/oneOf/8/properties/data/properties/run_id/maxLength",keyword:"maxLength",params:{limit: 64},message:"must NOT have more than 64 characters"};
 if(vErrors === null){
 vErrors = [err232];
 }
@@ -65771,10 +65773,8 @@ vErrors.push(err232);
 }
 errors++;
 }
-}
-}
-else {
-const err233 = {instancePath,schemaPath:"#/oneOf/8/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(func1(data76) < 1){
+const err233 = {instancePath:instancePath+"/data/run_id",schemaPath:"#/oneOf/8/properties/data/properties/run_id/minLength",keyword:"minLength",params:{limit: 1},message:"must NOT have fewer than 1 characters"};
 if(vErrors === null){
 vErrors = [err233];
 }
@@ -65783,7 +65783,42 @@ vErrors.push(err233);
 }
 errors++;
 }
-var _valid0 = _errs167 === errors;
+}
+else {
+const err234 = {instancePath:instancePath+"/data/run_id",schemaPath:"#/oneOf/8/properties/data/properties/run_id/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err234];
+}
+else {
+vErrors.push(err234);
+}
+errors++;
+}
+}
+}
+else {
+const err235 = {instancePath:instancePath+"/data",schemaPath:"#/oneOf/8/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err235];
+}
+else {
+vErrors.push(err235);
+}
+errors++;
+}
+}
+}
+else {
+const err236 = {instancePath,schemaPath:"#/oneOf/8/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err236];
+}
+else {
+vErrors.push(err236);
+}
+errors++;
+}
+var _valid0 = _errs169 === errors;
 if(_valid0 && valid0){
 valid0 = false;
 passing0 = [passing0, 8];
@@ -65796,43 +65831,10 @@ if(props1 !== true){
 props1 = true;
 }
 }
-const _errs180 = errors;
+const _errs182 = errors;
 if(data && typeof data == "object" && !Array.isArray(data)){
 if(data.event_type === undefined){
-const err234 = {instancePath,schemaPath:"#/oneOf/9/required",keyword:"required",params:{missingProperty: "event_type"},message:"must have required property '"+"event_type"+"'"};
-if(vErrors === null){
-vErrors = [err234];
-}
-else {
-vErrors.push(err234);
-}
-errors++;
-}
-if(data.data === undefined){
-const err235 = {instancePath,schemaPath:"#/oneOf/9/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
-if(vErrors === null){
-vErrors = [err235];
-}
-else {
-vErrors.push(err235);
-}
-errors++;
-}
-for(const key23 in data){
-if(!((key23 === "event_type") || (key23 === "data"))){
-const err236 = {instancePath,schemaPath:"#/oneOf/9/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key23},message:"must NOT have additional properties"};
-if(vErrors === null){
-vErrors = [err236];
-}
-else {
-vErrors.push(err236);
-}
-errors++;
-}
-}
-if(data.event_type !== undefined){
-if("trigger.run_refused" !== data.event_type){
-const err237 = {instancePath:instancePath+"/event_type",schemaPath:"#/oneOf/9/properties/event_type/const",keyword:"const",params:{allowedValue: "trigger.run_refused"},message:"must be equal to constant"};
+const err237 = {instancePath,schemaPath:"#/oneOf/9/required",keyword:"required",params:{missingProperty: "event_type"},message:"must have required property '"+"event_type"+"'"};
 if(vErrors === null){
 vErrors = [err237];
 }
@@ -65841,12 +65843,8 @@ vErrors.push(err237);
 }
 errors++;
 }
-}
-if(data.data !== undefined){
-let data77 = data.data;
-if(data77 && typeof data77 == "object" && !Array.isArray(data77)){
-if(data77.install_id === undefined){
-const err238 = {instancePath:instancePath+"/data",schemaPath:"#/oneOf/9/properties/data/required",keyword:"required",params:{missingProperty: "install_id"},message:"must have required property '"+"install_id"+"'"};
+if(data.data === undefined){
+const err238 = {instancePath,schemaPath:"#/oneOf/9/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
 if(vErrors === null){
 vErrors = [err238];
 }
@@ -65855,8 +65853,9 @@ vErrors.push(err238);
 }
 errors++;
 }
-if(data77.fire === undefined){
-const err239 = {instancePath:instancePath+"/data",schemaPath:"#/oneOf/9/properties/data/required",keyword:"required",params:{missingProperty: "fire"},message:"must have required property '"+"fire"+"'"};
+for(const key23 in data){
+if(!((key23 === "event_type") || (key23 === "data"))){
+const err239 = {instancePath,schemaPath:"#/oneOf/9/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key23},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err239];
 }
@@ -65865,8 +65864,10 @@ vErrors.push(err239);
 }
 errors++;
 }
-if(data77.at_ms === undefined){
-const err240 = {instancePath:instancePath+"/data",schemaPath:"#/oneOf/9/properties/data/required",keyword:"required",params:{missingProperty: "at_ms"},message:"must have required property '"+"at_ms"+"'"};
+}
+if(data.event_type !== undefined){
+if("trigger.run_refused" !== data.event_type){
+const err240 = {instancePath:instancePath+"/event_type",schemaPath:"#/oneOf/9/properties/event_type/const",keyword:"const",params:{allowedValue: "trigger.run_refused"},message:"must be equal to constant"};
 if(vErrors === null){
 vErrors = [err240];
 }
@@ -65875,8 +65876,12 @@ vErrors.push(err240);
 }
 errors++;
 }
-if(data77.code === undefined){
-const err241 = {instancePath:instancePath+"/data",schemaPath:"#/oneOf/9/properties/data/required",keyword:"required",params:{missingProperty: "code"},message:"must have required property '"+"code"+"'"};
+}
+if(data.data !== undefined){
+let data78 = data.data;
+if(data78 && typeof data78 == "object" && !Array.isArray(data78)){
+if(data78.install_id === undefined){
+const err241 = {instancePath:instancePath+"/data",schemaPath:"#/oneOf/9/properties/data/required",keyword:"required",params:{missingProperty: "install_id"},message:"must have required property '"+"install_id"+"'"};
 if(vErrors === null){
 vErrors = [err241];
 }
@@ -65885,8 +65890,8 @@ vErrors.push(err241);
 }
 errors++;
 }
-if(data77.message === undefined){
-const err242 = {instancePath:instancePath+"/data",schemaPath:"#/oneOf/9/properties/data/required",keyword:"required",params:{missingProperty: "message"},message:"must have required property '"+"message"+"'"};
+if(data78.fire === undefined){
+const err242 = {instancePath:instancePath+"/data",schemaPath:"#/oneOf/9/properties/data/required",keyword:"required",params:{missingProperty: "fire"},message:"must have required property '"+"fire"+"'"};
 if(vErrors === null){
 vErrors = [err242];
 }
@@ -65895,8 +65900,8 @@ vErrors.push(err242);
 }
 errors++;
 }
-if(data77.again === undefined){
-const err243 = {instancePath:instancePath+"/data",schemaPath:"#/oneOf/9/properties/data/required",keyword:"required",params:{missingProperty: "again"},message:"must have required property '"+"again"+"'"};
+if(data78.at_ms === undefined){
+const err243 = {instancePath:instancePath+"/data",schemaPath:"#/oneOf/9/properties/data/required",keyword:"required",params:{missingProperty: "at_ms"},message:"must have required property '"+"at_ms"+"'"};
 if(vErrors === null){
 vErrors = [err243];
 }
@@ -65905,9 +65910,8 @@ vErrors.push(err243);
 }
 errors++;
 }
-for(const key24 in data77){
-if(!((((((key24 === "install_id") || (key24 === "fire")) || (key24 === "at_ms")) || (key24 === "code")) || (key24 === "message")) || (key24 === "again"))){
-const err244 = {instancePath:instancePath+"/data",schemaPath:"#/oneOf/9/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key24},message:"must NOT have additional properties"};
+if(data78.code === undefined){
+const err244 = {instancePath:instancePath+"/data",schemaPath:"#/oneOf/9/properties/data/required",keyword:"required",params:{missingProperty: "code"},message:"must have required property '"+"code"+"'"};
 if(vErrors === null){
 vErrors = [err244];
 }
@@ -65916,12 +65920,8 @@ vErrors.push(err244);
 }
 errors++;
 }
-}
-if(data77.install_id !== undefined){
-let data78 = data77.install_id;
-if(typeof data78 === "string"){
-if(func1(data78) > 64){
-const err245 = {instancePath:instancePath+"/data/install_id",schemaPath:"#/oneOf/9/properties/data/properties/install_id/maxLength",keyword:"maxLength",params:{limit: 64},message:"must NOT have more than 64 characters"};
+if(data78.message === undefined){
+const err245 = {instancePath:instancePath+"/data",schemaPath:"#/oneOf/9/properties/data/required",keyword:"required",params:{missingProperty: "message"},message:"must have required property '"+"message"+"'"};
 if(vErrors === null){
 vErrors = [err245];
 }
@@ -65930,8 +65930,8 @@ vErrors.push(err245);
 }
 errors++;
 }
-if(func1(data78) < 1){
-const err246 = {instancePath:instancePath+"/data/install_id",schemaPath:"#/oneOf/9/properties/data/properties/install_id/minLength",keyword:"minLength",params:{limit: 1},message:"must NOT have fewer than 1 characters"};
+if(data78.again === undefined){
+const err246 = {instancePath:instancePath+"/data",schemaPath:"#/oneOf/9/properties/data/required",keyword:"required",params:{missingProperty: "again"},message:"must have required property '"+"again"+"'"};
 if(vErrors === null){
 vErrors = [err246];
 }
@@ -65940,9 +65940,9 @@ vErrors.push(err246);
 }
 errors++;
 }
-}
-else {
-const err247 = {instancePath:instancePath+"/data/install_id",schemaPath:"#/oneOf/9/properties/data/properties/install_id/type",keyword:"type",params:{type: "string"},message:"must be string"};
+for(const key24 in data78){
+if(!((((((key24 === "install_id") || (key24 === "fire")) || (key24 === "at_ms")) || (key24 === "code")) || (key24 === "message")) || (key24 === "again"))){
+const err247 = {instancePath:instancePath+"/data",schemaPath:"#/oneOf/9/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key24},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err247];
 }
@@ -65952,10 +65952,11 @@ vErrors.push(err247);
 errors++;
 }
 }
-if(data77.fire !== undefined){
-let data79 = data77.fire;
-if(!(((typeof data79 == "number") && (!(data79 % 1) && !isNaN(data79))) && (isFinite(data79)))){
-const err248 = {instancePath:instancePath+"/data/fire",schemaPath:"#/oneOf/9/properties/data/properties/fire/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
+if(data78.install_id !== undefined){
+let data79 = data78.install_id;
+if(typeof data79 === "string"){
+if(func1(data79) > 64){
+const err248 = {instancePath:instancePath+"/data/install_id",schemaPath:"#/oneOf/9/properties/data/properties/install_id/maxLength",keyword:"maxLength",params:{limit: 64},message:"must NOT have more than 64 characters"};
 if(vErrors === null){
 vErrors = [err248];
 }
@@ -65964,9 +65965,8 @@ vErrors.push(err248);
 }
 errors++;
 }
-if((typeof data79 == "number") && (isFinite(data79))){
-if(data79 > 9007199254740991 || isNaN(data79)){
-const err249 = {instancePath:instancePath+"/data/fire",schemaPath:"#/oneOf/9/properties/data/properties/fire/maximum",keyword:"maximum",params:{comparison: "<=", limit: 9007199254740991},message:"must be <= 9007199254740991"};
+if(func1(data79) < 1){
+const err249 = {instancePath:instancePath+"/data/install_id",schemaPath:"#/oneOf/9/properties/data/properties/install_id/minLength",keyword:"minLength",params:{limit: 1},message:"must NOT have fewer than 1 characters"};
 if(vErrors === null){
 vErrors = [err249];
 }
@@ -65975,8 +65975,9 @@ vErrors.push(err249);
 }
 errors++;
 }
-if(data79 < 1 || isNaN(data79)){
-const err250 = {instancePath:instancePath+"/data/fire",schemaPath:"#/oneOf/9/properties/data/properties/fire/minimum",keyword:"minimum",params:{comparison: ">=", limit: 1},message:"must be >= 1"};
+}
+else {
+const err250 = {instancePath:instancePath+"/data/install_id",schemaPath:"#/oneOf/9/properties/data/properties/install_id/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err250];
 }
@@ -65986,11 +65987,10 @@ vErrors.push(err250);
 errors++;
 }
 }
-}
-if(data77.at_ms !== undefined){
-let data80 = data77.at_ms;
+if(data78.fire !== undefined){
+let data80 = data78.fire;
 if(!(((typeof data80 == "number") && (!(data80 % 1) && !isNaN(data80))) && (isFinite(data80)))){
-const err251 = {instancePath:instancePath+"/data/at_ms",schemaPath:"#/oneOf/9/properties/data/properties/at_ms/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
+const err251 = {instancePath:instancePath+"/data/fire",schemaPath:"#/oneOf/9/properties/data/properties/fire/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
 if(vErrors === null){
 vErrors = [err251];
 }
@@ -66001,7 +66001,7 @@ errors++;
 }
 if((typeof data80 == "number") && (isFinite(data80))){
 if(data80 > 9007199254740991 || isNaN(data80)){
-const err252 = {instancePath:instancePath+"/data/at_ms",schemaPath:"#/oneOf/9/properties/data/properties/at_ms/maximum",keyword:"maximum",params:{comparison: "<=", limit: 9007199254740991},message:"must be <= 9007199254740991"};
+const err252 = {instancePath:instancePath+"/data/fire",schemaPath:"#/oneOf/9/properties/data/properties/fire/maximum",keyword:"maximum",params:{comparison: "<=", limit: 9007199254740991},message:"must be <= 9007199254740991"};
 if(vErrors === null){
 vErrors = [err252];
 }
@@ -66010,8 +66010,8 @@ vErrors.push(err252);
 }
 errors++;
 }
-if(data80 < 0 || isNaN(data80)){
-const err253 = {instancePath:instancePath+"/data/at_ms",schemaPath:"#/oneOf/9/properties/data/properties/at_ms/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0},message:"must be >= 0"};
+if(data80 < 1 || isNaN(data80)){
+const err253 = {instancePath:instancePath+"/data/fire",schemaPath:"#/oneOf/9/properties/data/properties/fire/minimum",keyword:"minimum",params:{comparison: ">=", limit: 1},message:"must be >= 1"};
 if(vErrors === null){
 vErrors = [err253];
 }
@@ -66022,11 +66022,10 @@ errors++;
 }
 }
 }
-if(data77.code !== undefined){
-let data81 = data77.code;
-if(typeof data81 === "string"){
-if(func1(data81) > 100){
-const err254 = {instancePath:instancePath+"/data/code",schemaPath:"#/oneOf/9/properties/data/properties/code/maxLength",keyword:"maxLength",params:{limit: 100},message:"must NOT have more than 100 characters"};
+if(data78.at_ms !== undefined){
+let data81 = data78.at_ms;
+if(!(((typeof data81 == "number") && (!(data81 % 1) && !isNaN(data81))) && (isFinite(data81)))){
+const err254 = {instancePath:instancePath+"/data/at_ms",schemaPath:"#/oneOf/9/properties/data/properties/at_ms/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
 if(vErrors === null){
 vErrors = [err254];
 }
@@ -66035,8 +66034,9 @@ vErrors.push(err254);
 }
 errors++;
 }
-if(func1(data81) < 1){
-const err255 = {instancePath:instancePath+"/data/code",schemaPath:"#/oneOf/9/properties/data/properties/code/minLength",keyword:"minLength",params:{limit: 1},message:"must NOT have fewer than 1 characters"};
+if((typeof data81 == "number") && (isFinite(data81))){
+if(data81 > 9007199254740991 || isNaN(data81)){
+const err255 = {instancePath:instancePath+"/data/at_ms",schemaPath:"#/oneOf/9/properties/data/properties/at_ms/maximum",keyword:"maximum",params:{comparison: "<=", limit: 9007199254740991},message:"must be <= 9007199254740991"};
 if(vErrors === null){
 vErrors = [err255];
 }
@@ -66045,9 +66045,8 @@ vErrors.push(err255);
 }
 errors++;
 }
-}
-else {
-const err256 = {instancePath:instancePath+"/data/code",schemaPath:"#/oneOf/9/properties/data/properties/code/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data81 < 0 || isNaN(data81)){
+const err256 = {instancePath:instancePath+"/data/at_ms",schemaPath:"#/oneOf/9/properties/data/properties/at_ms/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0},message:"must be >= 0"};
 if(vErrors === null){
 vErrors = [err256];
 }
@@ -66057,11 +66056,12 @@ vErrors.push(err256);
 errors++;
 }
 }
-if(data77.message !== undefined){
-let data82 = data77.message;
+}
+if(data78.code !== undefined){
+let data82 = data78.code;
 if(typeof data82 === "string"){
-if(func1(data82) > 2000){
-const err257 = {instancePath:instancePath+"/data/message",schemaPath:"#/oneOf/9/properties/data/properties/message/maxLength",keyword:"maxLength",params:{limit: 2000},message:"must NOT have more than 2000 characters"};
+if(func1(data82) > 100){
+const err257 = {instancePath:instancePath+"/data/code",schemaPath:"#/oneOf/9/properties/data/properties/code/maxLength",keyword:"maxLength",params:{limit: 100},message:"must NOT have more than 100 characters"};
 if(vErrors === null){
 vErrors = [err257];
 }
@@ -66070,9 +66070,8 @@ vErrors.push(err257);
 }
 errors++;
 }
-}
-else {
-const err258 = {instancePath:instancePath+"/data/message",schemaPath:"#/oneOf/9/properties/data/properties/message/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(func1(data82) < 1){
+const err258 = {instancePath:instancePath+"/data/code",schemaPath:"#/oneOf/9/properties/data/properties/code/minLength",keyword:"minLength",params:{limit: 1},message:"must NOT have fewer than 1 characters"};
 if(vErrors === null){
 vErrors = [err258];
 }
@@ -66082,9 +66081,8 @@ vErrors.push(err258);
 errors++;
 }
 }
-if(data77.again !== undefined){
-if(typeof data77.again !== "boolean"){
-const err259 = {instancePath:instancePath+"/data/again",schemaPath:"#/oneOf/9/properties/data/properties/again/type",keyword:"type",params:{type: "boolean"},message:"must be boolean"};
+else {
+const err259 = {instancePath:instancePath+"/data/code",schemaPath:"#/oneOf/9/properties/data/properties/code/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err259];
 }
@@ -66094,9 +66092,11 @@ vErrors.push(err259);
 errors++;
 }
 }
-}
-else {
-const err260 = {instancePath:instancePath+"/data",schemaPath:"#/oneOf/9/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data78.message !== undefined){
+let data83 = data78.message;
+if(typeof data83 === "string"){
+if(func1(data83) > 2000){
+const err260 = {instancePath:instancePath+"/data/message",schemaPath:"#/oneOf/9/properties/data/properties/message/maxLength",keyword:"maxLength",params:{limit: 2000},message:"must NOT have more than 2000 characters"};
 if(vErrors === null){
 vErrors = [err260];
 }
@@ -66106,9 +66106,8 @@ vErrors.push(err260);
 errors++;
 }
 }
-}
 else {
-const err261 = {instancePath,schemaPath:"#/oneOf/9/type",keyword:"type",params:{type: "object"},message:"must be object"};
+const err261 = {instancePath:instancePath+"/data/message",schemaPath:"#/oneOf/9/properties/data/properties/message/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err261];
 }
@@ -66117,7 +66116,43 @@ vErrors.push(err261);
 }
 errors++;
 }
-var _valid0 = _errs180 === errors;
+}
+if(data78.again !== undefined){
+if(typeof data78.again !== "boolean"){
+const err262 = {instancePath:instancePath+"/data/again",schemaPath:"#/oneOf/9/properties/data/properties/again/type",keyword:"type",params:{type: "boolean"},message:"must be boolean"};
+if(vErrors === null){
+vErrors = [err262];
+}
+else {
+vErrors.push(err262);
+}
+errors++;
+}
+}
+}
+else {
+const err263 = {instancePath:instancePath+"/data",schemaPath:"#/oneOf/9/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err263];
+}
+else {
+vErrors.push(err263);
+}
+errors++;
+}
+}
+}
+else {
+const err264 = {instancePath,schemaPath:"#/oneOf/9/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err264];
+}
+else {
+vErrors.push(err264);
+}
+errors++;
+}
+var _valid0 = _errs182 === errors;
 if(_valid0 && valid0){
 valid0 = false;
 passing0 = [passing0, 9];
@@ -66140,12 +66175,12 @@ props1 = true;
 }
 }
 if(!valid0){
-const err262 = {instancePath,schemaPath:"#/oneOf",keyword:"oneOf",params:{passingSchemas: passing0},message:"must match exactly one schema in oneOf"};
+const err265 = {instancePath,schemaPath:"#/oneOf",keyword:"oneOf",params:{passingSchemas: passing0},message:"must match exactly one schema in oneOf"};
 if(vErrors === null){
-vErrors = [err262];
+vErrors = [err265];
 }
 else {
-vErrors.push(err262);
+vErrors.push(err265);
 }
 errors++;
 }

@@ -27,7 +27,7 @@ const note = (now_ms: number, trigger: number, cause: TriggerCause): TriggerComm
   cause,
 });
 const check = (now_ms: number, active_runs = 0, hold: Hold | null = null): TriggerCommand => ({
-  ...{ type: "check", now_ms, active_runs, hold, constraints: [] },
+  ...{ type: "check", now_ms, active_runs, hold, passed_over: 0, constraints: [] },
 });
 
 /** Handles commands in turn; the events of the last one, or its rejection's code. */
@@ -106,6 +106,14 @@ describe("Nostr events", () => {
       note(AT + 3_600_000, 1, nostr("a")),
     );
     assert.deepEqual(fired.last, []);
+  });
+  it("passed over in a flood are counted by the fire that answers for them, and by no other", () => {
+    const flood = { ...check(AT + LIMITS.trigger_quiet_ms), passed_over: 9 } as TriggerCommand;
+    const { last } = after(set, note(AT, 1, nostr("a")), flood);
+    assert.equal(Array.isArray(last) && last[0]?.event_type === "trigger.fired" && last[0].data.passed_over, 9);
+    assert.deepEqual(after(set, flood).last, [], "alone they start nothing");
+    const later = after(set, note(AT, 1, nostr("a")), flood, { type: "record_start", fire: 1, run_id: "run_1" }, flood);
+    assert.deepEqual(later.last, []);
   });
   it("remembers an event that this worker signed, without running for it", () => {
     const own: TriggerCommand = { type: "settle", now_ms: AT, trigger: 1, reason: "own_event", cause: nostr("b") };

@@ -85,11 +85,15 @@ export type TriggerCommand =
       readonly trigger: number;
       readonly refusal: WatchRefusal | null;
     }
-  /** Decides whether to fire. `active_runs` are the install's runs that have not finished; `hold` is its schedule's. */
+  /**
+   * Decides whether to fire. `active_runs` are the install's runs that have not finished; `hold` is its schedule's;
+   * `passed_over` are Nostr events of a flood, which the run answers for too.
+   */
   | {
       readonly type: "check";
       readonly now_ms: number;
       readonly active_runs: number;
+      readonly passed_over: number;
       readonly hold: Hold | null;
       readonly constraints: readonly ConstraintTrace[];
     }
@@ -259,7 +263,7 @@ function decideWatch(
 
 function decideCheck(
   state: TriggerState,
-  { now_ms: at_ms, active_runs, hold, constraints }: Extract<TriggerCommand, { type: "check" }>,
+  { now_ms: at_ms, active_runs, passed_over, hold, constraints }: Extract<TriggerCommand, { type: "check" }>,
 ): readonly TriggerEvent[] {
   const { set, pending, unstarted } = state;
   if (set === null || pending === null || unstarted !== null || active_runs > 0) return [];
@@ -273,7 +277,8 @@ function decideCheck(
     return [{ event_type: "trigger.deferred", data: { install_id, at_ms, ...held, ...measured } }];
   }
   const { trigger, cause, causes, first_ms } = pending;
-  const data = { install_id, fire: state.fire + 1, trigger, at_ms, causes, first_ms, ...measured };
+  const flood = passed_over === 0 ? {} : { passed_over };
+  const data = { install_id, fire: state.fire + 1, trigger, at_ms, causes, first_ms, ...flood, ...measured };
   return [{ event_type: "trigger.fired", data: cause === null ? data : { ...data, cause } }];
 }
 

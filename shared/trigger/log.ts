@@ -34,6 +34,7 @@ export type TriggerLogEntry = { readonly seq: number; readonly at_ms: number } &
       readonly trigger: number;
       readonly causes: number;
       readonly first_ms: number;
+      readonly passed_over?: number;
       readonly constraints?: readonly ConstraintTrace[];
     }
   | { readonly kind: "run_started"; readonly fire: number; readonly run_id: string }

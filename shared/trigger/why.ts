@@ -1,3 +1,4 @@
+import { LIMITS } from "../core/limits.ts";
 import { duration, shownTime } from "../core/local-time.ts";
 import { measurement } from "../core/measurement.ts";
 import { assertNever } from "../core/refusal.ts";
@@ -98,6 +99,7 @@ function cycleSentences(facts: TriggerWhyFacts, watches: readonly WatchStory[]):
   const sentences = [`At ${shownTime(time_zone, first.at_ms)} ${seen(facts, first, watches)}.`];
   const causes = fired?.causes ?? noted.length;
   if (causes > 1) sentences.push(`With what came after it, that is ${causes} causes: they make one run.`);
+  if (fired?.passed_over !== undefined) sentences.push(floodSentence(fired.passed_over));
   for (const entry of cycle) if (entry.kind === "deferred") sentences.push(deferredSentence(entry, facts));
   if (fired === undefined) {
     const cleared = cycle.find((entry) => entry.kind === "set" || entry.kind === "cleared");
@@ -124,6 +126,12 @@ function cycleSentences(facts: TriggerWhyFacts, watches: readonly WatchStory[]):
     sentences.push(`Run ${run.run_id} has the status ${run.status}${message}.`);
   }
   return sentences;
+}
+
+function floodSentence(passed_over: number): string {
+  const [events, were] = passed_over === 1 ? ["Nostr event", "was"] : ["Nostr events", "were"];
+  const rate = `over ${LIMITS.trigger_events_per_minute} a minute`;
+  return `${passed_over} more ${events} came in a flood, ${rate}, and ${were} passed over: the same run came after.`;
 }
 
 /** What was seen, as the first cause has it, or as much as is left of it. */

@@ -145,7 +145,7 @@ test("an installed schedule is listed, explained and simulated; wrong settings a
     "nightly",
     "--schedule",
     "30 3 * * *",
-    "--zone",
+    "--tz",
     "Asia/Tokyo",
     "--window",
     "03:00-05:00",
@@ -161,7 +161,7 @@ test("an installed schedule is listed, explained and simulated; wrong settings a
   const codeOf = async (...args: string[]): Promise<string> =>
     (document(await run("schedule", "set", "nightly", ...args)) as { error: { code: string } }).error.code;
   assert.equal(await codeOf("--schedule", "0 0 30 2 *"), "cron_invalid");
-  assert.equal(await codeOf("--zone", "Mars/Olympus"), "time_zone_unknown");
+  assert.equal(await codeOf("--tz", "Mars/Olympus"), "time_zone_unknown");
   assert.equal(await codeOf("--window", "03:00-03:00"), "window_invalid");
   assert.equal(await codeOf(), "usage");
   assert.equal(await codeOf("--declared", "--overlap", "skip"), "usage");

@@ -5,9 +5,10 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { task } from "@oa/shared/core/event-store.ts";
 import { LIMITS } from "@oa/shared/core/limits.ts";
 import { isRejection } from "@oa/shared/core/refusal.ts";
-import type { UpgradeManifest } from "@oa/shared/generated/types.ts";
+import type { TriggerEvent, UpgradeManifest } from "@oa/shared/generated/types.ts";
 import { installDecider } from "@oa/shared/install/decider.ts";
 import { signEvent } from "@oa/shared/nostr/template.ts";
+import { triggerSubject } from "@oa/shared/trigger/decider.ts";
 import { getTriggers } from "@oa/shared/trigger/views.ts";
 import { openFakeRelay } from "../fakes/relay.ts";
 import { contextOf, manifestOf } from "../fakes/runs.ts";
@@ -350,7 +351,7 @@ describe("Nostr triggers", () => {
     await side.boot();
     await side.until(() => side.runs(install_id).length === 1);
   });
-  it("a flood is run for in few runs, and the log does not grow with it", async (context) => {
+  it("a flood is run for in few runs, the log does not grow with it, and what was passed over is counted", async (context) => {
     const relay = await openFakeRelay();
     const side = openTriggerSide(context, { relays: [relay.url] });
     context.after(() => relay.close());
@@ -365,5 +366,8 @@ describe("Nostr triggers", () => {
     assert.ok(side.runs(install_id).length <= 3);
     const noted = side.types(install_id).filter((type) => type === "trigger.noted").length;
     assert.ok(noted <= LIMITS.trigger_events_per_minute + 3, `${noted} of ${flood} were noted`);
+    const events = side.world().store.bySubject(triggerSubject(install_id)) as unknown as readonly TriggerEvent[];
+    const passed = events.map((event) => (event.event_type === "trigger.fired" ? (event.data.passed_over ?? 0) : 0));
+    assert.equal(noted + passed.reduce((sum, count) => sum + count, 0), flood);
   });
 });

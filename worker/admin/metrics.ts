@@ -138,6 +138,9 @@ function counted(sql: Sql) {
         break;
       case "trigger.fired":
         fires.add({});
+        if (event.data.passed_over !== undefined) {
+          causes.add({ kind: "nostr_event", became: "passed_over" }, event.data.passed_over);
+        }
         break;
       default: // the rest is not counted
     }

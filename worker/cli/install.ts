@@ -39,7 +39,7 @@ export const command: Command = defineCommand({
   examples: [
     "oa install naddr1qq… --input repo=https://github.com/you/project",
     "oa install ./nightly-index.event.json --input repo=. --yes --json",
-    'oa install naddr1qq… --schedule "30 3 * * *" --zone Europe/Berlin --overlap queue_one',
+    'oa install naddr1qq… --schedule "30 3 * * *" --tz Europe/Berlin --overlap queue_one',
   ],
   run: async (context) => {
     const { args, confirm, cwd, fail, note, options, print, progress, signal } = context;

@@ -14,7 +14,7 @@ export const SET_OPTION = {
 /** The settings that owners change most, each with an option of its own. */
 export const SCHEDULE_OPTIONS = {
   schedule: { type: "text", value: "CRON", summary: "Run at these times instead: five fields, or an alias" },
-  zone: { type: "text", value: "ZONE", summary: "IANA time zone of these times and the window" },
+  tz: { type: "text", value: "ZONE", summary: "IANA time zone of these times and the window" },
   window: { type: "text", value: "HH:MM-HH:MM", summary: "Run only at this time of day; none for any time" },
   overlap: {
     type: "text",
@@ -32,7 +32,7 @@ export const SCHEDULE_OPTIONS = {
 
 interface Given {
   readonly schedule: string | undefined;
-  readonly zone: string | undefined;
+  readonly tz: string | undefined;
   readonly window: string | undefined;
   readonly overlap: string | undefined;
   readonly "on-unknown": string | undefined;
@@ -43,8 +43,8 @@ export function readScheduleOptions(
   options: Given,
   set: readonly string[] = [],
 ): ScheduleChanges | undefined | Rejection {
-  const { schedule, zone, window, overlap } = options;
-  const named = { cron: schedule, tz: zone, window, overlap, on_unknown: options["on-unknown"] };
+  const { schedule, tz, window, overlap } = options;
+  const named = { cron: schedule, tz, window, overlap, on_unknown: options["on-unknown"] };
   const texts = Object.entries(named).flatMap(([name, value]) => (value === undefined ? [] : [`${name}=${value}`]));
   return texts.length + set.length === 0 ? undefined : readChanges([...texts, ...set]);
 }

@@ -16,7 +16,7 @@ export const command: Command = defineCommand({
     declared: { type: "flag", summary: "Back to what the upgrade declares" },
   },
   examples: [
-    'oa schedule set nightly-index --schedule "30 3 * * *" --zone Europe/Berlin --window 02:00-06:00',
+    'oa schedule set nightly-index --schedule "30 3 * * *" --tz Europe/Berlin --window 02:00-06:00',
     "oa schedule set nightly-index --overlap queue_one --set plugged_in=none --set cpu_max_percentage=50",
     "oa schedule set nightly-index --declared",
   ],

@@ -8,7 +8,7 @@ import type { Clock } from "../adapters/clock.ts";
 /**
  * Takes the Nostr events of one trigger. What a relay sends is held against the filter here too; what is older than the
  * trigger, dated ahead, or signed by this worker starts nothing. Over `LIMITS.trigger_events_per_minute`, events are
- * passed over as long as a run is to come anyway, which will have seen them all.
+ * passed over, and counted, as long as a run is to come anyway, which will have seen them all.
  */
 export function acceptEvents(options: {
   readonly ports: { readonly clock: Clock; readonly worker: string };
@@ -16,6 +16,7 @@ export function acceptEvents(options: {
   readonly from_s: number;
   readonly trigger: number;
   readonly pending: () => boolean;
+  readonly passOver: () => void;
   readonly append: (command: TriggerCommand) => Promise<number>;
   readonly wake: () => void;
 }): (event: VerifiedEvent, relay: string) => Promise<void> {
@@ -36,7 +37,10 @@ export function acceptEvents(options: {
       await options.append({ type: "settle", now_ms, trigger, reason: "own_event", cause });
       return;
     }
-    if (isFlood(now_ms) && options.pending()) return;
+    if (isFlood(now_ms) && options.pending()) {
+      options.passOver();
+      return;
+    }
     if ((await options.append({ type: "note", now_ms, trigger, cause })) > 0) options.wake();
   };
 }

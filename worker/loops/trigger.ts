@@ -78,6 +78,8 @@ interface Watched {
 export function openTriggerLoop(ports: TriggerPorts): TriggerLoop {
   const { sql, store, clock, report } = ports;
   const watched = new Map<string, Watched>();
+  /** Events of a flood that the run to come answers for, by install. */
+  const passed_over = new Map<string, number>();
   let stale = true;
   let alarm = new AbortController();
   const wake = (): void => alarm.abort();
@@ -106,6 +108,7 @@ export function openTriggerLoop(ports: TriggerPorts): TriggerLoop {
     one?.stop.abort();
     for (const files of one?.files ?? []) files.close();
     watched.delete(install_id);
+    passed_over.delete(install_id);
   };
   const watch = async (install_id: string, release: string, active: InstalledRelease): Promise<void> => {
     unwatch(install_id);
@@ -130,6 +133,7 @@ export function openTriggerLoop(ports: TriggerPorts): TriggerLoop {
         const scope = `${install_id}/${trigger}`;
         const accept = acceptEvents({
           ...{ ports, filter, from_s, trigger, wake, pending: () => stateOf(install_id).pending !== null },
+          passOver: () => passed_over.set(install_id, (passed_over.get(install_id) ?? 0) + 1),
           append: (command) => append(install_id, command),
         });
         // Checked by `parseFilter` when it was planned.
@@ -185,8 +189,13 @@ export function openTriggerLoop(ports: TriggerPorts): TriggerLoop {
     if (ready_ms > now_ms) return ready_ms;
     const schedule = scheduleOf(store.load(installDecider, install_id)) ?? { type: "event" };
     const gate = await gateOf(schedule, now_ms, ports, signal);
-    await append(install_id, { type: "check", now_ms, active_runs, ...gate });
-    if (stateOf(install_id).unstarted !== null) return null;
+    const passed = passed_over.get(install_id) ?? 0;
+    await append(install_id, { type: "check", now_ms, active_runs, passed_over: passed, ...gate });
+    if (stateOf(install_id).unstarted !== null) {
+      // Those that came while it was recorded are of the next run.
+      passed_over.set(install_id, (passed_over.get(install_id) ?? 0) - passed);
+      return null;
+    }
     return gate.hold === null
       ? readyAt(stateOf(install_id), now_ms)
       : Math.max(now_ms + LIMITS.trigger_poll_ms, gate.hold.until_ms);
