@@ -1,6 +1,4 @@
 import assert from "node:assert/strict";
-import { readFileSync } from "node:fs";
-import { join } from "node:path";
 import { afterEach, beforeEach, describe, it } from "node:test";
 import { openEventStore, task } from "@oa/shared/core/event-store.ts";
 import { sha256Hex } from "@oa/shared/core/hash.ts";
@@ -12,8 +10,6 @@ import { getInstall, installProjection } from "@oa/shared/install/views.ts";
 import { intakeProjection, listIntake } from "@oa/shared/intake/views.ts";
 import { seal, toEvent } from "@oa/shared/nostr/24051-install-config.ts";
 import { toEvent as claimEvent } from "@oa/shared/nostr/24052-pairing-claim.ts";
-import { toEvent as reportEvent } from "@oa/shared/nostr/24055-worker-capabilities.ts";
-import { wrap as wrapTo } from "@oa/shared/nostr/gift-wrap.ts";
 import { pureSchnorr } from "@oa/shared/nostr/schnorr.ts";
 import { publicKeyOf, signEvent } from "@oa/shared/nostr/template.ts";
 import type { NostrEvent, VerifiedEvent } from "@oa/shared/nostr/verify.ts";
@@ -28,7 +24,6 @@ import { openIntake } from "@oa/worker/loops/intake.ts";
 import { contextOf, fakeClock, random, settled, WORKSPACE } from "../fakes/runs.ts";
 import { AUTHOR, key, manifestBy, publish } from "../fakes/signed-upgrade.ts";
 
-const REPORT = join(import.meta.dirname, "../../schemas/examples/nostr/worker-report-content/valid/linux.json");
 const [SIGNER, WORKER, STRANGER] = [key(2), key(3), key(4)];
 const worker = publicKeyOf(WORKER);
 const HOME = "/home/owner";
@@ -267,19 +262,6 @@ describe("signed install configs", () => {
     await deliver(wrap({ ...order, inputs: { color: "red" }, revision: 2 }));
     assert.equal(codes("install.refused").length, 2);
     assert.equal(codes("install.refused")[1], "input_unknown");
-  });
-
-  it("beside them, a paired worker tells what it has, sealed; a stranger's word is not kept", async () => {
-    const capabilities = JSON.parse(readFileSync(REPORT, "utf8"));
-    const reportBy = (secret_key: Uint8Array, to = worker): NostrEvent => {
-      const created_at = Math.floor(clock.now_ms() / 1_000);
-      const inner = signEvent(reportEvent(capabilities, { to, created_at }), secret_key, random(32));
-      return wrapTo(inner, worker, { one_time_key: key(7), nonce: random(32), aux_random: random(32), created_at });
-    };
-    for (const event of [reportBy(SIGNER), reportBy(STRANGER), reportBy(SIGNER, publicKeyOf(STRANGER))])
-      await deliver(event);
-    assert.deepEqual(listPairings(database, 5)[0]?.report?.capabilities, capabilities);
-    assert.deepEqual(codes("intake.refused"), ["signer_unknown", "wrong_recipient"]);
   });
 
   it("above the ceiling wait for the owner and run nothing", async () => {

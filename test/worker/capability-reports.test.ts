@@ -4,16 +4,18 @@ import { openEventStore, task } from "@oa/shared/core/event-store.ts";
 import { LIMITS } from "@oa/shared/core/limits.ts";
 import { isRejection } from "@oa/shared/core/refusal.ts";
 import type { UpgradeManifest } from "@oa/shared/generated/types.ts";
-import { open as openReport } from "@oa/shared/nostr/24055-worker-capabilities.ts";
+import { open as openReport, toEvent } from "@oa/shared/nostr/24055-worker-capabilities.ts";
+import { wrap } from "@oa/shared/nostr/gift-wrap.ts";
 import { pureSchnorr } from "@oa/shared/nostr/schnorr.ts";
-import { publicKeyOf } from "@oa/shared/nostr/template.ts";
-import { type NostrEvent, verifyEvent } from "@oa/shared/nostr/verify.ts";
+import { publicKeyOf, signEvent } from "@oa/shared/nostr/template.ts";
+import { type NostrEvent, type VerifiedEvent, verifyEvent } from "@oa/shared/nostr/verify.ts";
 import { type PairingCommand, pairingDecider } from "@oa/shared/pairing/decider.ts";
 import { listPairings, pairingProjection } from "@oa/shared/pairing/views.ts";
 import { openSqlite } from "@oa/worker/adapters/sqlite.ts";
 import { matrixOf } from "@oa/worker/admin/matrix.ts";
 import { openCapabilityReports } from "@oa/worker/loops/capability-reports.ts";
-import { contextOf, fakeClock, random, settled } from "../fakes/runs.ts";
+import { openInstallLoop } from "@oa/worker/loops/install.ts";
+import { contextOf, fakeClock, random, settled, WORKSPACE } from "../fakes/runs.ts";
 import { key } from "../fakes/signed-upgrade.ts";
 
 const [WORKER, PEER] = [key(3), key(4)];
@@ -53,7 +55,7 @@ function open() {
     assert.deepEqual(sql.all("SELECT * FROM proj_pairings"), live);
     sql.close();
   };
-  return { clock, sql, ask, sent, measured };
+  return { clock, sql, store, ask, sent, measured };
 }
 
 test("nobody is told anything until the owner chose so, and then only that key can read it", async () => {
@@ -66,14 +68,48 @@ test("nobody is told anything until the owner chose so, and then only that key c
   assert.ok(first !== undefined);
   assert.equal(first.to, peer);
   assert.ok(!JSON.stringify(first.event).includes("linux"), "what travels is sealed");
-  const wrap = verifyEvent(first.event, pureSchnorr);
-  assert.ok(!isRejection(wrap));
+  const sealed = verifyEvent(first.event, pureSchnorr);
+  assert.ok(!isRejection(sealed));
   const now_s = Math.floor(clock.now_ms() / 1_000);
-  const read = openReport(wrap, { secret_key: PEER, worker: peer, schnorr: pureSchnorr, now_s });
+  const read = openReport(sealed, { secret_key: PEER, worker: peer, schnorr: pureSchnorr, now_s });
   assert.ok(!isRejection(read), JSON.stringify(read));
   assert.deepEqual([read.worker, read.capabilities], [publicKeyOf(WORKER), capabilities]);
-  const other = openReport(wrap, { secret_key: key(9), worker: peer, schnorr: pureSchnorr, now_s });
+  const other = openReport(sealed, { secret_key: key(9), worker: peer, schnorr: pureSchnorr, now_s });
   assert.ok(isRejection(other) && other.code === "config_unreadable");
+});
+
+test("what a paired worker tells is kept, once at a time; a stranger's word, or one for somebody else, is not", async () => {
+  const { clock, sql, store } = open();
+  let hear: (event: VerifiedEvent) => void = () => assert.fail("nobody listens");
+  const refused: string[] = [];
+  const loop = openInstallLoop({
+    ...{ store, sql, clock, worker: publicKeyOf(WORKER), secret_key: WORKER, schnorr: pureSchnorr, home: "/home/me" },
+    ...{ commit: sql.commit, workspace_id: WORKSPACE, mailbox: null, lookUp: async () => [] },
+    listen: (on_event) => {
+      hear = on_event;
+    },
+    intake: { refuse: async (_, { code }) => void refused.push(code), flush: async () => {} },
+    report: (error) => assert.fail(String(error)),
+  });
+  const stop = new AbortController();
+  const running = loop.run(stop.signal);
+  const tell = async (by: Uint8Array, to = publicKeyOf(WORKER)): Promise<void> => {
+    const created_at = Math.floor(clock.now_ms() / 1_000);
+    const inner = signEvent(toEvent(capabilities, { to, created_at }), by, random(32));
+    const fresh = { one_time_key: key(7), nonce: random(32), aux_random: random(32), created_at };
+    hear(wrap(inner, publicKeyOf(WORKER), fresh) as VerifiedEvent);
+    await clock.pass(LIMITS.install_poll_ms);
+  };
+  await tell(PEER);
+  assert.deepEqual(listPairings(sql, 5)[0]?.report?.capabilities, capabilities);
+  await tell(key(9));
+  await tell(PEER, peer);
+  await tell(PEER);
+  assert.deepEqual(refused, ["signer_unknown", "wrong_recipient"]);
+  const kept = store.bySubject("pair_1").filter(({ event_type }) => event_type === "pairing.capabilities_reported");
+  assert.equal(kept.length, 1);
+  stop.abort();
+  await running;
 });
 
 test("it is told again when it changed or now and then, and no longer once the owner says so", async () => {

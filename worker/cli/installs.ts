@@ -1,3 +1,4 @@
+import type { InstallUse } from "@oa/shared/api/ports.ts";
 import { isRejection } from "@oa/shared/core/refusal.ts";
 import type { InstallView } from "@oa/shared/install/views.ts";
 import { sentenceOf } from "@oa/shared/upgrade/consent.ts";
@@ -16,7 +17,9 @@ export const command: Command = defineCommand({
     if (args.install !== undefined) {
       const install = await findInstall(client, args.install);
       if (isRejection(install)) return install;
-      print(install, () => details(install));
+      const use = await client.get<InstallUse>(`/v1/installs/${install.install_id}/use`);
+      const unused = isRejection(use) || !use.offered ? [] : use.unused;
+      print(install, () => [details(install), ...unusedLines(unused, args.install ?? "")].join("\n"));
       return 0;
     }
     const answer = await client.get<{ readonly installs: readonly InstallView[] }>("/v1/installs");
@@ -63,4 +66,13 @@ function details(install: InstallView): string {
   ]
     .map(plain)
     .join("\n");
+}
+
+/** After enough runs, what was never used is offered to be taken away. */
+function unusedLines(unused: InstallUse["unused"], name: string): readonly string[] {
+  if (unused.length === 0) return [];
+  return [
+    `  ${unused.length} of these were never used: oa installs unused ${name}`,
+    ...unused.map(({ permission }) => `    ${permission}`),
+  ].map(plain);
 }
