@@ -6,6 +6,7 @@ import type { UpgradeManifest } from "../generated/types.ts";
 import { sentenceOf } from "./consent.ts";
 import { diffUpgrades, sideOf } from "./diff.ts";
 import { planOf } from "./plan.ts";
+import { performedNeeds } from "./use.ts";
 import { validateManifest } from "./validate.ts";
 
 const base = {
@@ -122,6 +123,16 @@ describe("a secret that a step refers to", () => {
     const scope = { inputs: {}, steps: {}, run: { id: "run" } };
     assert.throws(() => resolveWiring("${secrets.TOKEN}", scope), { code: "reference_unresolved" });
     assert.equal(resolveWiring("a ${secrets.TOKEN}", { ...scope, secret: (name) => `<${name}>` }), "a <TOKEN>");
+  });
+  it("counts as used by a step that was performed with it", () => {
+    const { op, id: _, ...params } = ask;
+    const used = performedNeeds({ op, params }, "/home/me");
+    assert.ok(used.includes("secret:use:TOKEN@api.example"));
+    assert.ok(
+      !performedNeeds({ op, params: { ...params, headers: {} } }, "/home/me").some((need) =>
+        need.startsWith("secret:"),
+      ),
+    );
   });
   it("cannot be named by a value", () => {
     const scope = { inputs: { a: "${secrets.TOKEN}" }, steps: {}, run: { id: "run" }, secret: () => "value" };

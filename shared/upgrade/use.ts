@@ -24,7 +24,11 @@ export function plannedNeeds({ op, params }: UsingStep, home: string): readonly 
 /** What a step needed with the values it was performed with: text of a value is text, whatever it looks like. */
 export function performedNeeds(step: UsingStep, home: string): readonly Permission[] {
   const params = resolvePartly("${inputs.values}", () => step.params as Json);
-  return plannedNeeds({ op: step.op, params: params as Readonly<Record<string, unknown>> }, home);
+  const needs = plannedNeeds({ op: step.op, params: params as Readonly<Record<string, unknown>> }, home);
+  // A secret stands in them by its name alone, as the manifest wrote it.
+  const secrets = JSON.stringify(step.params).matchAll(/\$\{secrets\.([A-Za-z][A-Za-z0-9_]{0,63})\}/g);
+  const hosts = needs.flatMap((need) => (need.startsWith("network:egress:") ? [need.slice(15)] : []));
+  return [...needs, ...[...secrets].flatMap(([, name]) => hosts.map((host) => `secret:use:${name}@${host}`))];
 }
 
 /** Refusal: permission_revoked, for what is needed, not granted, and was taken away by the owner: with the way back. */
