@@ -1,6 +1,7 @@
 import { LIMITS } from "@oa/shared/core/limits.ts";
 import type { Catalog } from "./objects/catalog.ts";
 import type { Mailbox } from "./objects/mailbox.ts";
+import type { Moderation } from "./objects/moderation.ts";
 import type { Receipts } from "./objects/receipts.ts";
 import type { Relay } from "./objects/relay.ts";
 import type { Reputation } from "./objects/reputation.ts";
@@ -16,6 +17,9 @@ export interface Env {
   /** Lightning networks whose payments count, with commas between; bitcoin alone where it is not set. */
   readonly LIGHTNING_NETWORKS?: string;
   readonly REPUTATION: DurableObjectNamespace<Reputation>;
+  readonly MODERATION: DurableObjectNamespace<Moderation>;
+  /** The key in hex whose signed list says who moderates; the edge's own where it is not set. */
+  readonly OPERATOR?: string;
   /** Keys in hex, with commas between, whose follow lists reputation's web of trust starts from; it is off without. */
   readonly TRUST_ANCHORS?: string;
   /** host:port pairs, with commas between, whose LNURL servers are asked over plain HTTP; for development. */
@@ -37,6 +41,11 @@ export function relayOf(env: Env): DurableObjectStub<Relay> {
 
 export function catalogOf(env: Env): DurableObjectStub<Catalog> {
   return env.CATALOG.getByName("main");
+}
+
+/** There is one set of cases. */
+export function moderationOf(env: Env): DurableObjectStub<Moderation> {
+  return env.MODERATION.getByName("main");
 }
 
 /** Claims of payments whose hashes begin alike: 4,096 objects. */

@@ -3,9 +3,11 @@ import { reject } from "@oa/shared/core/refusal.ts";
 import { type Context, Hono } from "hono";
 import { cors } from "hono/cors";
 import { edgePublicKey } from "./adapters/edge-key.ts";
+import { operatorOf } from "./adapters/operator.ts";
 import { catalogOf, type Env, relayOf } from "./env.ts";
 import { Catalog } from "./objects/catalog.ts";
 import { Mailbox } from "./objects/mailbox.ts";
+import { Moderation } from "./objects/moderation.ts";
 import { Receipts } from "./objects/receipts.ts";
 import { Relay } from "./objects/relay.ts";
 import { Reputation } from "./objects/reputation.ts";
@@ -13,12 +15,15 @@ import { relayInformation } from "./relay/information.ts";
 import { benchRoutes } from "./routes/bench.ts";
 import { installRoutes } from "./routes/installs.ts";
 import { listingRoutes } from "./routes/listings.ts";
+import { MANAGEMENT_TYPE, manageRelay } from "./routes/management.ts";
+import { listRoutes, moderationRoutes } from "./routes/moderation.ts";
 import { openApi } from "./routes/openapi.ts";
 import { receiptRoutes } from "./routes/receipts.ts";
 import { reputationRoutes } from "./routes/reputation.ts";
 import { siteRoutes } from "./routes/site.ts";
 import { snapshotRoutes } from "./routes/snapshot.ts";
 import { siteFile } from "./site.ts";
+import { gonePage } from "./site-gone.ts";
 
 const app = new Hono<{ Bindings: Env }>();
 
@@ -29,7 +34,8 @@ app.use("/v1/*", cors({ origin: "*", allowHeaders: ["Authorization", "Content-Ty
 app.get("/", async (context) => {
   if (context.req.header("upgrade")?.toLowerCase() === "websocket") return relayOf(context.env).fetch(context.req.raw);
   if (context.req.header("accept")?.includes("application/nostr+json")) {
-    return context.body(JSON.stringify(relayInformation(edgePublicKey(context.env))), 200, {
+    const keys = { self: edgePublicKey(context.env), operator: operatorOf(context.env) };
+    return context.body(JSON.stringify(relayInformation(keys, await relayOf(context.env).settings())), 200, {
       "Content-Type": "application/nostr+json",
       "Access-Control-Allow-Origin": "*",
       "Access-Control-Allow-Headers": "*",
@@ -38,11 +44,17 @@ app.get("/", async (context) => {
   }
   return site(context);
 });
+/** Its managers speak to it by HTTP (NIP-86). */
+app.post("/", async (context) => {
+  if (context.req.header("content-type")?.split(";")[0]?.trim() !== MANAGEMENT_TYPE) return context.notFound();
+  context.header("Access-Control-Allow-Origin", "*");
+  return manageRelay(context);
+});
 app.options("/", (context) =>
   context.body(null, 204, {
     "Access-Control-Allow-Origin": "*",
     "Access-Control-Allow-Headers": "*",
-    "Access-Control-Allow-Methods": "GET, OPTIONS",
+    "Access-Control-Allow-Methods": "GET, POST, OPTIONS",
   }),
 );
 
@@ -54,6 +66,8 @@ app.route("/v1/site", siteRoutes);
 app.route("/v1/snapshot", snapshotRoutes);
 app.route("/v1/workers", installRoutes);
 app.route("/v1/receipts", receiptRoutes);
+app.route("/v1/moderation", moderationRoutes);
+app.route("/v1/lists", listRoutes);
 app.route("/bench", benchRoutes);
 app.all("/v1/*", (context) => answer(context, reject("not_found", `there is no ${context.req.path}`)));
 app.get("*", (context) => site(context));
@@ -68,6 +82,8 @@ app.onError((error, context) => {
 /** A file of the built site, where there is one. */
 async function site(context: Context<{ Bindings: Env }>): Promise<Response> {
   const { SITE, ASSETS } = context.env;
+  const gone = await gonePage(context.env, context.req.raw);
+  if (gone !== null) return gone;
   const published = SITE === undefined ? null : await siteFile(SITE, context.req.raw);
   if (published !== null) return published;
   const file = await ASSETS?.fetch(context.req.raw);
@@ -79,5 +95,5 @@ async function site(context: Context<{ Bindings: Env }>): Promise<Response> {
 }
 
 // The runtime finds the Durable Object classes among the exports of this module.
-export { Catalog, Mailbox, Receipts, Relay, Reputation };
+export { Catalog, Mailbox, Moderation, Receipts, Relay, Reputation };
 export default app;

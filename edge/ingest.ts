@@ -2,12 +2,18 @@ import { LIMITS } from "@oa/shared/core/limits.ts";
 import { one, type Sql } from "@oa/shared/core/sql.ts";
 import { KINDS } from "@oa/shared/nostr/kinds.ts";
 import type { NostrEvent } from "@oa/shared/nostr/verify.ts";
+import { MODERATION_KINDS } from "./catalog/moderation.ts";
 import { REPUTATION_KINDS } from "./reputation/lane.ts";
 
 /** Kinds that leave the relay for the catalog. */
-const CATALOG_KINDS: readonly number[] = [KINDS.manifest.kind, KINDS.release.kind, KINDS.deletion.kind];
+const CATALOG_KINDS: readonly number[] = [
+  ...[KINDS.manifest.kind, KINDS.release.kind, KINDS.deletion.kind],
+  ...MODERATION_KINDS,
+];
+/** Kinds that cases of moderation are made of. */
+const CASE_KINDS: readonly number[] = [KINDS.report.kind, KINDS.label.kind, KINDS.people.kind];
 /** Kinds that leave the relay for the objects of others, by the name of their lane. */
-const LANES = { catalog: CATALOG_KINDS, reputation: REPUTATION_KINDS } as const;
+const LANES = { catalog: CATALOG_KINDS, reputation: REPUTATION_KINDS, moderation: CASE_KINDS } as const;
 const HANDED_ON = new Set<number>(Object.values(LANES).flat());
 
 export type Lane = keyof typeof LANES;

@@ -8,11 +8,13 @@ import type {
   CatalogQuery,
   SnapshotPage,
 } from "@oa/shared/generated/types.ts";
+import type { ReaderView } from "@oa/shared/moderation/reader.ts";
 import { fromEvent as listingFrom } from "@oa/shared/nostr/30051-manifest.ts";
 import { fromEvent as releaseFrom } from "@oa/shared/nostr/30052-release.ts";
 import { hexToNpub, npubToHex } from "@oa/shared/nostr/npub.ts";
 import { isHex32, type VerifiedEvent } from "@oa/shared/nostr/verify.ts";
 import { matchExpression } from "../relay/search.ts";
+import { moderationOf, refuseHidden, visible } from "./moderation.ts";
 import { reputationOf } from "./reputation.ts";
 
 type Sort = NonNullable<CatalogQuery["sort"]>;
@@ -31,8 +33,8 @@ const ORDERS: Readonly<Record<Sort, { readonly key: string; readonly direction: 
   rating: { key: "coalesce(r.low_milli, 0)", direction: "DESC" },
 };
 
-/** One page of listings that meet all conditions. Refusal: usage. */
-export function listListings(sql: Sql, query: CatalogQuery, now_s: number): CatalogPage | Rejection {
+/** One page of listings that meet all conditions and that the view shows. Refusal: usage. */
+export function listListings(sql: Sql, query: CatalogQuery, view: ReaderView, now_s: number): CatalogPage | Rejection {
   const match = query.text === undefined ? null : matchExpression(query.text);
   const sort = query.sort ?? (match === null ? "newest" : "relevance");
   if (sort === "relevance" && match === null) return reject("usage", "sort=relevance needs words in text");
@@ -48,6 +50,8 @@ export function listListings(sql: Sql, query: CatalogQuery, now_s: number): Cata
     params.push(...values);
   };
   if (match !== null) add("cat_search MATCH ?", match);
+  const shown = visible(view);
+  if (shown !== null) add(shown.text, ...shown.params);
   for (const facet of ["backend", "platform", "tag", "category"] as const) {
     const value = query[facet];
     if (value === undefined) continue;
@@ -76,30 +80,35 @@ export function listListings(sql: Sql, query: CatalogQuery, now_s: number): Cata
   const page = rows.slice(0, limit);
   const last = rows.length > limit ? page.at(-1) : undefined;
   return {
-    listings: page.map(({ address, raw }) => toListing(sql, raw, releaseRows(sql, address, now_s))),
+    listings: page.map(({ address, raw }) => toListing(sql, raw, releaseRows(sql, address, now_s), view)),
     next_cursor: last === undefined ? null : writeCursor({ sort, key: last.key, address: last.address }),
   };
 }
 
-/** One listing with its signed events. Refusal: not_found. */
-export function getListing(sql: Sql, address: string, now_s: number): CatalogDetail | Rejection {
-  const row = one<{ raw: string }>(
+/** One listing with its signed events. Refusals: not_found, listing_taken_down, listing_held. */
+export function getListing(sql: Sql, address: string, view: ReaderView, now_s: number): CatalogDetail | Rejection {
+  const row = one<{ raw: string; pubkey: string; event_id: string }>(
     sql,
-    "SELECT raw FROM cat_listings WHERE address = ? AND (expires_at IS NULL OR expires_at > ?)",
+    "SELECT raw, pubkey, event_id FROM cat_listings WHERE address = ? AND (expires_at IS NULL OR expires_at > ?)",
     address,
     now_s,
   );
   if (row === undefined) return reject("not_found", `the catalog has no listing ${address.slice(0, 300)}`);
-  return toDetail(sql, row.raw, releaseRows(sql, address, now_s));
+  const hidden = refuseHidden(view, { address, ...row });
+  return hidden ?? toDetail(sql, row.raw, releaseRows(sql, address, now_s), view);
 }
 
+const CHANGES_APART = 1_000_000;
+
 /** The listings after an address, in the order of addresses, with their signed events: what a mirror reads. */
-export function snapshotPage(sql: Sql, after: string, now_s: number): SnapshotPage {
-  const live = "(expires_at IS NULL OR expires_at > ?)";
+export function snapshotPage(sql: Sql, after: string, view: ReaderView, now_s: number): SnapshotPage {
+  const shown = visible(view);
+  const live = `(l.expires_at IS NULL OR l.expires_at > ?) ${shown === null ? "" : `AND ${shown.text}`}`;
+  const params = [now_s, ...(shown?.params ?? [])];
   const rows = sql.all<{ address: string; raw: string }>(
-    `SELECT address, raw FROM cat_listings WHERE address > ? AND ${live} ORDER BY address LIMIT ?`,
+    `SELECT address, raw FROM cat_listings l WHERE address > ? AND ${live} ORDER BY address LIMIT ?`,
     after,
-    now_s,
+    ...params,
     LIMITS.snapshot_page + 1,
   );
   const page = fitting(
@@ -108,11 +117,13 @@ export function snapshotPage(sql: Sql, after: string, now_s: number): SnapshotPa
       releases: releaseRows(sql, address, now_s),
     })),
   );
+  const changes = one<{ version: number }>(sql, "SELECT version FROM cat_version")?.version ?? 0;
   return {
-    version: one<{ version: number }>(sql, "SELECT version FROM cat_version")?.version ?? 0,
+    // What was decided ends by itself, and then the catalog is another though nothing came.
+    version: changes * CHANGES_APART + Math.min(view.ended, CHANGES_APART - 1),
     listings_total:
-      one<{ count: number }>(sql, `SELECT count(*) AS count FROM cat_listings WHERE ${live}`, now_s)?.count ?? 0,
-    details: page.map(({ raw, releases }) => toDetail(sql, raw, releases)),
+      one<{ count: number }>(sql, `SELECT count(*) AS count FROM cat_listings l WHERE ${live}`, ...params)?.count ?? 0,
+    details: page.map(({ raw, releases }) => toDetail(sql, raw, releases, view)),
     next_cursor: rows.length > page.length ? (page.at(-1)?.address ?? null) : null,
   };
 }
@@ -129,9 +140,9 @@ function fitting<Row extends { readonly raw: string; readonly releases: readonly
   return end === -1 ? rows : rows.slice(0, end);
 }
 
-function toDetail(sql: Sql, raw: string, releases: readonly string[]): CatalogDetail {
+function toDetail(sql: Sql, raw: string, releases: readonly string[], view: ReaderView): CatalogDetail {
   return {
-    listing: toListing(sql, raw, releases),
+    listing: toListing(sql, raw, releases, view),
     event: JSON.parse(raw),
     release_events: releases.map((release) => JSON.parse(release)),
   };
@@ -158,11 +169,13 @@ function releaseRows(sql: Sql, listing: string, now_s: number): readonly string[
 }
 
 /** Read again from the event, which was checked when it was taken: there is no second copy of its facts to go stale. */
-function toListing(sql: Sql, raw: string, releases: readonly string[]): CatalogListing {
+function toListing(sql: Sql, raw: string, releases: readonly string[], view: ReaderView): CatalogListing {
   const read = listingFrom(JSON.parse(raw) as VerifiedEvent);
   if (isRejection(read)) throw new Error(`a stored listing is no longer readable: ${read.message}`);
   const { manifest } = read;
   const reputation = reputationOf(sql, read.address);
+  const { address, author: pubkey, event_id } = read;
+  const moderation = moderationOf(view, { address, pubkey, event_id });
   return {
     address: read.address,
     pubkey: read.author,
@@ -183,6 +196,7 @@ function toListing(sql: Sql, raw: string, releases: readonly string[]): CatalogL
     event_id: read.event_id,
     created_at: read.created_at,
     ...(reputation === undefined ? {} : { reputation }),
+    ...(moderation === undefined ? {} : { moderation }),
     releases: releases.flatMap((text) => {
       const release = releaseFrom(JSON.parse(text) as VerifiedEvent);
       if (isRejection(release)) return [];
@@ -192,9 +206,10 @@ function toListing(sql: Sql, raw: string, releases: readonly string[]): CatalogL
   };
 }
 
-function authorHex(author: string): string | Rejection {
+/** A key in hex, from hex or npub. Refusal: usage. */
+export function authorHex(author: string): string | Rejection {
   const hex = isHex32(author) ? author : npubToHex(author);
-  return hex ?? reject("usage", `author must be 64 hex digits or an npub, not ${author.slice(0, 80)}`);
+  return hex ?? reject("usage", `a key is 64 hex digits or an npub, not ${author.slice(0, 80)}`);
 }
 
 function writeCursor({ sort, key, address }: Cursor): string {

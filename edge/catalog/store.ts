@@ -7,6 +7,7 @@ import { type Release, fromEvent as releaseFrom } from "@oa/shared/nostr/30052-r
 import { KINDS } from "@oa/shared/nostr/kinds.ts";
 import { isHex32, type VerifiedEvent } from "@oa/shared/nostr/verify.ts";
 import { expirationOf } from "../relay/store.ts";
+import { deleteLists, MODERATION_DDL, MODERATION_KINDS, takeModeration } from "./moderation.ts";
 import { REPUTATION_DDL } from "./reputation.ts";
 
 const DDL = [
@@ -48,6 +49,7 @@ const DDL = [
   "CREATE TABLE IF NOT EXISTS cat_version (version INTEGER NOT NULL)",
   "INSERT INTO cat_version SELECT 0 WHERE NOT EXISTS (SELECT 1 FROM cat_version)",
   ...REPUTATION_DDL,
+  ...MODERATION_DDL,
   // How many events were left out, by code.
   "CREATE TABLE IF NOT EXISTS cat_dropped (code TEXT PRIMARY KEY, count INTEGER NOT NULL) WITHOUT ROWID",
 ];
@@ -60,10 +62,10 @@ export function createCatalogTables(sql: Sql): void {
 
 /**
  * Takes one verified event into the catalog, inside the caller's transaction; taking it again changes nothing. What is
- * not ours or contradicts itself is left out and counted by code.
+ * not ours or contradicts itself is left out and counted by code. `trusted` are those whom the edge's own list names.
  */
-export function takeEvent(sql: Sql, event: VerifiedEvent): void {
-  const dropped = takeKind(sql, event);
+export function takeEvent(sql: Sql, event: VerifiedEvent, trusted: readonly string[] = []): void {
+  const dropped = MODERATION_KINDS.includes(event.kind) ? takeModeration(sql, event, trusted) : takeKind(sql, event);
   if (dropped !== null) countDropped(sql, dropped.code);
   else sql.run("UPDATE cat_version SET version = version + 1");
 }
@@ -217,6 +219,7 @@ function takeDeletion(sql: Sql, deletion: VerifiedEvent): void {
     for (const { address } of doomed)
       table === "cat_listings" ? removeListing(sql, address) : removeRelease(sql, address);
   }
+  deleteLists(sql, deletion, ids, addresses);
 }
 
 function removeListing(sql: Sql, address: string): void {

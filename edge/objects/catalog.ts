@@ -6,10 +6,14 @@ import type {
   CatalogPage,
   CatalogQuery,
   CatalogReputation,
+  CuratedListPage,
   SnapshotPage,
 } from "@oa/shared/generated/types.ts";
+import type { ReaderView } from "@oa/shared/moderation/reader.ts";
 import type { NostrEvent, VerifiedEvent } from "@oa/shared/nostr/verify.ts";
 import { durableSql } from "../adapters/durable-sql.ts";
+import { operatorOf } from "../adapters/operator.ts";
+import { curatedLists, type Moderation, moderationEvents, openModeration } from "../catalog/moderation.ts";
 import { countListings, droppedCounts, getListing, listListings, snapshotPage } from "../catalog/query.ts";
 import { takeReputation } from "../catalog/reputation.ts";
 import { countDropped, createCatalogTables, takeEvent } from "../catalog/store.ts";
@@ -18,20 +22,24 @@ import type { Env } from "../env.ts";
 /** What visitors find: the newest listing of each address, its releases, and search over them. */
 export class Catalog extends DurableObject<Env> {
   readonly #sql: Sql;
+  readonly #moderation: Moderation;
 
   constructor(context: DurableObjectState, env: Env) {
     super(context, env);
     this.#sql = durableSql(context.storage);
     createCatalogTables(this.#sql);
+    this.#moderation = openModeration(this.#sql);
   }
 
   /** Takes events the relay has verified and stored, in order. Safe to repeat. */
   take(events: readonly NostrEvent[]): void {
+    const trusted = [...this.#moderation.trust(this.#own()).keys()];
+    this.#moderation.changed();
     this.#sql.transaction(() => {
       for (const event of events) {
         try {
           // Only the relay calls this, with what its own boundary has verified.
-          this.#sql.transaction(() => takeEvent(this.#sql, event as VerifiedEvent));
+          this.#sql.transaction(() => takeEvent(this.#sql, event as VerifiedEvent, trusted));
         } catch (error) {
           // One event must not stop all that come after it.
           console.error(`event ${event.id} could not be taken into the catalog`, error);
@@ -41,21 +49,41 @@ export class Catalog extends DurableObject<Env> {
     });
   }
 
-  list(query: CatalogQuery): CatalogPage | Rejection {
-    return listListings(this.#sql, query, nowSeconds());
+  /** `chosen`: whose decisions apply; null: those of the edge's own list. */
+  list(query: CatalogQuery, chosen: readonly string[] | null): CatalogPage | Rejection {
+    return listListings(this.#sql, query, this.#view(chosen), nowSeconds());
   }
 
-  get(address: string): CatalogDetail | Rejection {
-    return getListing(this.#sql, address, nowSeconds());
+  get(address: string, chosen: readonly string[] | null): CatalogDetail | Rejection {
+    return getListing(this.#sql, address, this.#view(chosen), nowSeconds());
   }
 
   snapshot(after: string): SnapshotPage {
-    return snapshotPage(this.#sql, after, nowSeconds());
+    return snapshotPage(this.#sql, after, this.#view(null), nowSeconds());
+  }
+
+  /** Signed decisions and lists of those whom the edge's list names, for who checks or mirrors them. */
+  moderationEvents(after: number): { readonly events: readonly NostrEvent[]; readonly next_cursor: string | null } {
+    return moderationEvents(this.#sql, this.#moderation.trust(this.#own()), after);
+  }
+
+  /** Curated lists by the keys that were chosen and by whom they trust. */
+  lists(chosen: readonly string[] | null): CuratedListPage {
+    return { lists: [...curatedLists(this.#sql, this.#moderation.trust(chosen ?? this.#own()).keys())] };
   }
 
   /** Takes what a listing's reputation came to. Safe to repeat. */
   takeReputation(address: string, summary: CatalogReputation): void {
     this.#sql.transaction(() => takeReputation(this.#sql, address, summary));
+  }
+
+  #own(): readonly string[] {
+    const operator = operatorOf(this.env);
+    return operator === null ? [] : [operator];
+  }
+
+  #view(chosen: readonly string[] | null): ReaderView {
+    return this.#moderation.view(chosen ?? this.#own(), nowSeconds());
   }
 
   stats(): { readonly listings: number; readonly dropped: Readonly<Record<string, number>> } {

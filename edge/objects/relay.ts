@@ -1,11 +1,13 @@
 import { DurableObject } from "cloudflare:workers";
 import { LIMITS } from "@oa/shared/core/limits.ts";
 import { assert, isRejection, type Rejection, reject } from "@oa/shared/core/refusal.ts";
+import type { RelayManagementRequest } from "@oa/shared/generated/types.ts";
 import { matchesFilter, parseFilter } from "@oa/shared/nostr/filter.ts";
 import type { NostrEvent, VerifiedEvent } from "@oa/shared/nostr/verify.ts";
 import { durableSql } from "../adapters/durable-sql.ts";
 import { edgeSchnorr } from "../adapters/schnorr.ts";
-import { catalogOf, type Env, reputationOf } from "../env.ts";
+import { type Caller, SPENT_AUTH_DDL, spendAuth } from "../adapters/spent-auth.ts";
+import { catalogOf, type Env, moderationOf, reputationOf } from "../env.ts";
 import { handOver, hasPending, isHandedOn, type Lane, type Taker } from "../ingest.ts";
 import {
   type Connection,
@@ -15,6 +17,7 @@ import {
   saveConnection,
   withinRate,
 } from "../relay/connection.ts";
+import { manage, needsCases, type RelaySettings, settingsOf } from "../relay/management.ts";
 import { type ClientMessage, frames, nostrReason, parseMessage } from "../relay/protocol.ts";
 import { queryEvents } from "../relay/query.ts";
 import { admit, handleMessage, type Outcome, storedReply } from "../relay/session.ts";
@@ -59,6 +62,7 @@ export class Relay extends DurableObject<Env> {
     this.#sql = durableSql(context.storage);
     createRelayTables(this.#sql);
     createLaneTables(this.#sql);
+    this.#sql.run(SPENT_AUTH_DDL);
     for (const socket of context.getWebSockets()) {
       this.#connections.set(socket, restoreConnection(this.#sql, socket));
     }
@@ -100,10 +104,48 @@ export class Relay extends DurableObject<Env> {
   /** Stores an event that this edge itself signed, and tells who waits for it; null, or a sentence why not. */
   publishOwn(event: NostrEvent): string | null {
     // The edge signed it a moment ago, so it is checked no more than that.
-    const own = [event as VerifiedEvent];
-    const [rejection = null] = this.#sql.transaction(() => storeEvents(this.#sql, own, Math.floor(Date.now() / 1000)));
-    if (rejection === null) for (const { socket, frame } of this.#deliveries(own)) this.#send(socket, frame);
-    return rejection?.message ?? null;
+    return this.#publish(event as VerifiedEvent)?.message ?? null;
+  }
+
+  /** Stores an event that another part of the edge verified; null where the relay has it now, or a sentence why not. */
+  publishChecked(event: NostrEvent): string | null {
+    const rejection = this.#publish(event as VerifiedEvent);
+    return rejection === null || rejection.code === "event_duplicate" ? null : rejection.message;
+  }
+
+  #publish(event: VerifiedEvent): Rejection | null {
+    const events = [event];
+    const [rejection = null] = this.#sql.transaction(() => {
+      const stored = storeEvents(this.#sql, events, Math.floor(Date.now() / 1000));
+      if (stored[0] === null) this.#wakeFor(events);
+      return stored;
+    });
+    if (rejection !== null) return rejection;
+    for (const { socket, frame } of this.#deliveries(events)) this.#send(socket, frame);
+    if (isHandedOn(event.kind)) this.ctx.waitUntil(this.#handOver());
+    return null;
+  }
+
+  /** What its managers changed of what it says of itself. */
+  settings(): RelaySettings {
+    return settingsOf(this.#sql);
+  }
+
+  /** One management call (NIP-86) by a key that may make it: its result as JSON, or a sentence why not. */
+  manage(
+    caller: Caller,
+    request: RelayManagementRequest,
+  ): { readonly result: string } | { readonly error: string; readonly replayed: boolean } {
+    const now_s = Math.floor(Date.now() / 1000);
+    return this.#sql.transaction(() => {
+      const replayed = spendAuth(this.#sql, caller, now_s);
+      if (replayed !== null) return { error: replayed.message, replayed: true };
+      const result = needsCases(request) ? [] : manage(this.#sql, request, now_s);
+      // What a lifted ban brings back is handed on again.
+      if (hasPending(this.#sql)) this.#wake(Date.now());
+      if (isRejection(result)) return { error: result.message, replayed: false };
+      return { result: JSON.stringify(result) };
+    });
   }
 
   override webSocketMessage(socket: WebSocket, message: string | ArrayBuffer): void {
@@ -273,7 +315,11 @@ export class Relay extends DurableObject<Env> {
 
   async #handOver(): Promise<void> {
     const reputation = reputationLane(this.#sql, (listing) => reputationOf(this.env, listing));
-    await Promise.all([this.#handTo("catalog", catalogOf(this.env)), this.#handTo("reputation", reputation)]);
+    await Promise.all([
+      this.#handTo("catalog", catalogOf(this.env)),
+      this.#handTo("reputation", reputation),
+      this.#handTo("moderation", moderationOf(this.env)),
+    ]);
   }
 
   async #handTo(lane: Lane, taker: Taker): Promise<void> {

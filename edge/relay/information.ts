@@ -1,13 +1,24 @@
 import { LIMITS } from "@oa/shared/core/limits.ts";
 import { KINDS } from "@oa/shared/nostr/kinds.ts";
+import type { RelaySettings } from "./management.ts";
 
-/** The relay information document (NIP-11). Its limits are the ones that are enforced; `self` signs its proofs. */
-export function relayInformation(self: string | null): object {
+/**
+ * The relay information document (NIP-11). Its limits are the ones that are enforced; `self` signs its proofs, the
+ * operator names its curators.
+ */
+export function relayInformation(
+  { self, operator }: { readonly self: string | null; readonly operator: string | null },
+  { name, description, icon, disallowed_kinds }: RelaySettings,
+): object {
+  const taken = Object.values(KINDS).filter(({ kind, relayed }) => relayed && !disallowed_kinds.includes(kind));
   return {
-    name: "OpenAgents upgrades",
+    name: name ?? "OpenAgents upgrades",
     ...(self === null ? {} : { self }),
-    description: "Agent upgrades: signed manifests, releases, receipts and ratings. Other kinds are refused.",
-    supported_nips: [1, 9, 11, 40, 42, 45, 50, 70],
+    ...(operator === null ? {} : { pubkey: operator }),
+    ...(icon === undefined ? {} : { icon }),
+    description:
+      description ?? "Agent upgrades: signed manifests, releases, receipts and ratings. Other kinds are refused.",
+    supported_nips: [1, 9, 11, 40, 42, 45, 50, 70, 86],
     software: "openagents-upgrades",
     version: "0.1.0",
     limitation: {
@@ -26,6 +37,6 @@ export function relayInformation(self: string | null): object {
       created_at_lower_limit: 0,
       created_at_upper_limit: LIMITS.nostr_ahead_s,
     },
-    retention: Object.values(KINDS).flatMap(({ kind, relayed }) => (relayed ? [{ kinds: [kind], time: null }] : [])),
+    retention: taken.map(({ kind }) => ({ kinds: [kind], time: null })),
   };
 }

@@ -84,6 +84,7 @@ const PREFIXES: Partial<Readonly<Record<ReasonCode, string>>> = {
   event_deleted: "blocked",
   event_protected: "restricted",
   kind_not_relayed: "blocked",
+  pubkey_banned: "blocked",
   auth_required: "auth-required",
   rate_limited: "rate-limited",
   busy: "rate-limited",

@@ -3,6 +3,7 @@ import { type Rejection, reject } from "@oa/shared/core/refusal.ts";
 import { one, type Sql, type SqlValue } from "@oa/shared/core/sql.ts";
 import { addressOf, KINDS, retentionOf, tagValue } from "@oa/shared/nostr/kinds.ts";
 import { isHex32, type NostrEvent, type VerifiedEvent } from "@oa/shared/nostr/verify.ts";
+import { BANS_DDL, hasBans, refuseBanned } from "./bans.ts";
 import { searchText } from "./search.ts";
 
 const DDL = [
@@ -32,6 +33,7 @@ const DDL = [
      target TEXT NOT NULL, pubkey TEXT NOT NULL, until INTEGER NOT NULL,
      PRIMARY KEY (target, pubkey)) WITHOUT ROWID`,
   "CREATE TABLE IF NOT EXISTS relay_cursors (name TEXT PRIMARY KEY, seq INTEGER NOT NULL) WITHOUT ROWID",
+  ...BANS_DDL,
   "CREATE TABLE IF NOT EXISTS relay_subscriptions (connection TEXT PRIMARY KEY, body TEXT NOT NULL) WITHOUT ROWID",
 ];
 
@@ -55,8 +57,9 @@ export function storeEvents(sql: Sql, events: readonly VerifiedEvent[], now_s: n
     group = [];
     taken.clear();
   };
+  const banning = hasBans(sql);
   events.forEach((event, index) => {
-    const refusal = refuseTime(event, now_s);
+    const refusal = refuseTime(event, now_s) ?? (banning ? refuseBanned(sql, event) : null);
     results.push(refusal);
     const retention = retentionOf(event.kind);
     if (refusal !== null || retention === "ephemeral") return;
@@ -109,7 +112,7 @@ function storeGroup(sql: Sql, group: readonly Entry[], results: (Rejection | nul
     }
     return false;
   });
-  removeEvents(sql, replaced);
+  deleteEvents(sql, replaced);
   insertAll(sql, fresh);
   for (const { event } of fresh) if (event.kind === KINDS.deletion.kind) applyDeletion(sql, event);
 }
@@ -230,7 +233,7 @@ function applyDeletion(sql: Sql, deletion: NostrEvent): void {
     JSON.stringify(addresses),
     deletion.created_at,
   );
-  removeEvents(
+  deleteEvents(
     sql,
     doomed.map(({ seq }) => seq),
   );
@@ -244,7 +247,8 @@ function applyDeletion(sql: Sql, deletion: NostrEvent): void {
   );
 }
 
-function removeEvents(sql: Sql, seqs: readonly number[]): void {
+/** Takes events out by their place in the store, inside the caller's transaction. */
+export function deleteEvents(sql: Sql, seqs: readonly number[]): void {
   if (seqs.length === 0) return;
   const list = JSON.stringify(seqs);
   // By the whole key, read from the event: an index by seq would cost every insert more than it saves here.
@@ -267,7 +271,7 @@ export function sweepExpired(sql: Sql, now_s: number): number | null {
     );
     if (expired.length === 0) break;
     sql.transaction(() =>
-      removeEvents(
+      deleteEvents(
         sql,
         expired.map(({ seq }) => seq),
       ),

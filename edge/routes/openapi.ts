@@ -1,12 +1,21 @@
+import curatedList from "@oa/schemas/api/edge-curated-list.json" with { type: "json" };
+import curatedListPage from "@oa/schemas/api/edge-curated-list-page.json" with { type: "json" };
 import apiError from "@oa/schemas/api/edge-error.json" with { type: "json" };
 import listing from "@oa/schemas/api/edge-listing.json" with { type: "json" };
 import listingDetail from "@oa/schemas/api/edge-listing-detail.json" with { type: "json" };
+import listingModeration from "@oa/schemas/api/edge-listing-moderation.json" with { type: "json" };
 import listingPage from "@oa/schemas/api/edge-listing-page.json" with { type: "json" };
 import listingQuery from "@oa/schemas/api/edge-listing-query.json" with { type: "json" };
 import listingReputation from "@oa/schemas/api/edge-listing-reputation.json" with { type: "json" };
 import mailboxDeposit from "@oa/schemas/api/edge-mailbox-deposit.json" with { type: "json" };
 import mailboxPage from "@oa/schemas/api/edge-mailbox-page.json" with { type: "json" };
 import mailboxSigners from "@oa/schemas/api/edge-mailbox-signers.json" with { type: "json" };
+import moderationCase from "@oa/schemas/api/edge-moderation-case.json" with { type: "json" };
+import moderationCasePage from "@oa/schemas/api/edge-moderation-case-page.json" with { type: "json" };
+import moderationDecision from "@oa/schemas/api/edge-moderation-decision.json" with { type: "json" };
+import moderationLedger from "@oa/schemas/api/edge-moderation-ledger.json" with { type: "json" };
+import moderationRoles from "@oa/schemas/api/edge-moderation-roles.json" with { type: "json" };
+import moderationSubmission from "@oa/schemas/api/edge-moderation-submission.json" with { type: "json" };
 import receiptBatch from "@oa/schemas/api/edge-receipt-batch.json" with { type: "json" };
 import receiptBundle from "@oa/schemas/api/edge-receipt-bundle.json" with { type: "json" };
 import receiptClaim from "@oa/schemas/api/edge-receipt-claim.json" with { type: "json" };
@@ -16,6 +25,7 @@ import receiptVerification from "@oa/schemas/api/edge-receipt-verification.json"
 import reputation from "@oa/schemas/api/edge-reputation.json" with { type: "json" };
 import reputationInputs from "@oa/schemas/api/edge-reputation-inputs.json" with { type: "json" };
 import snapshotPage from "@oa/schemas/api/edge-snapshot-page.json" with { type: "json" };
+import moderationEvent from "@oa/schemas/event/moderation.json" with { type: "json" };
 import nostrEvent from "@oa/schemas/nostr/event.json" with { type: "json" };
 import rollUp from "@oa/schemas/nostr/reputation-content.json" with { type: "json" };
 
@@ -44,6 +54,16 @@ const FILES: readonly SchemaFile[] = [
   receiptVerification,
   snapshotPage,
   nostrEvent,
+  curatedList,
+  curatedListPage,
+  listingModeration,
+  moderationCase,
+  moderationCasePage,
+  moderationDecision,
+  moderationEvent,
+  moderationLedger,
+  moderationRoles,
+  moderationSubmission,
 ];
 
 const ref = (title: string) => ({ $ref: `#/components/schemas/${title}` });
@@ -62,6 +82,29 @@ const path = (name: string, description: string) => ({
 const ADDRESS = path("address", "kind:pubkey:d of the manifest");
 const WORKER = path("pubkey", "The worker's key in hex");
 const SIGNED = [{ nip98: [] }];
+const CURSOR = { name: "cursor", in: "query", schema: { type: "string" } };
+const MODERATORS = { name: "moderators", in: "query", schema: listingQuery.properties.moderators };
+
+/** What each decision does, by its path. */
+const DECISIONS = {
+  hold: "Hide a target for a while, as a curator",
+  label: "Show a target with a warning: its status and its blast radius",
+  "take-down": "Take a target down",
+  feature: "Recommend a listing",
+  restore: "Reverse a decision",
+  uphold: "Let a decision stand on appeal",
+  dismiss: "Judge the reports to be unfounded",
+  appeal: "Appeal against a decision, as the author it is about",
+} as const;
+
+function decisionPaths(): object {
+  const entries = Object.entries(DECISIONS).map(([name, summary]) => {
+    const body = { required: true, content: json(moderationSubmission.title) };
+    const post = { summary, security: SIGNED, requestBody: body, responses: ok("The case", moderationCase.title) };
+    return [`/v1/moderation/${name}`, { post }] as const;
+  });
+  return Object.fromEntries(entries);
+}
 
 /** The edge's HTTP interface as OpenAPI 3.1, from the schemas that validate it. */
 export function openApi(origin: string): object {
@@ -85,8 +128,11 @@ export function openApi(origin: string): object {
       "/v1/listings/{address}": {
         get: {
           summary: "One listing, with its signed events",
-          parameters: [ADDRESS],
-          responses: ok("The listing", listingDetail.title),
+          parameters: [ADDRESS, MODERATORS],
+          responses: {
+            ...ok("The listing", listingDetail.title),
+            "410": { description: "It was taken down, and why", content: json(apiError.title) },
+          },
         },
       },
       "/v1/listings/{address}/event": {
@@ -139,6 +185,50 @@ export function openApi(origin: string): object {
           responses: ok("A page of ids", reputationInputs.title),
         },
       },
+      "/v1/lists": {
+        get: {
+          summary: "Curated lists by the moderators that the reader chose",
+          parameters: [MODERATORS],
+          responses: ok("The lists, each with its signed event", curatedListPage.title),
+        },
+      },
+      "/v1/moderation/roles": {
+        get: {
+          summary: "Who may decide here, by the list that the operator signed",
+          responses: ok("The roles", moderationRoles.title),
+        },
+      },
+      "/v1/moderation/ledger": {
+        get: {
+          summary: "Every hold, label and take-down: who, why, until when, and what became of an appeal",
+          parameters: [CURSOR],
+          responses: ok("A page, the latest first", moderationLedger.title),
+        },
+      },
+      "/v1/moderation/events": {
+        get: {
+          summary: "The signed decisions, appeals and lists themselves, for who checks or mirrors them",
+          parameters: [CURSOR],
+          responses: { "200": { description: "{events, next_cursor}" } },
+        },
+      },
+      "/v1/moderation/cases": {
+        get: {
+          summary: "What waits for curators, by whom it was reported rather than how often",
+          security: SIGNED,
+          parameters: [CURSOR],
+          responses: ok("A page of cases", moderationCasePage.title),
+        },
+      },
+      "/v1/moderation/cases/{case}": {
+        get: {
+          summary: "One case with its reports and decisions",
+          security: SIGNED,
+          parameters: [path("case", "The case's id")],
+          responses: ok("The case", moderationCase.title),
+        },
+      },
+      ...decisionPaths(),
       "/v1/workers/{pubkey}/signers": {
         put: {
           summary: "Name the signers whose install configs the mailbox takes",

@@ -6,6 +6,7 @@ import { checkHttpAuth } from "@oa/shared/nostr/27235-http-auth.ts";
 import type { Context } from "hono";
 import { edgeSchnorr } from "../adapters/schnorr.ts";
 import type { Caller } from "../adapters/spent-auth.ts";
+import { authorHex } from "../catalog/query.ts";
 
 /** The body's exact bytes, which a signature covers; refused as soon as it is too large. Refusal: too_large. */
 export async function readBytes(request: Request | Response, bytes_max: number): Promise<Uint8Array | Rejection> {
@@ -68,6 +69,26 @@ export function readValue<T>(body: Uint8Array, validator: Validator<T>): T | Rej
 export function readQuery<T>(context: Context, validator: Validator<T>): T | Rejection {
   const query: unknown = { ...context.req.query() }; // Hono’s has no prototype, which cannot be sent to an object
   return validator(query) ? query : invalid("the query", validator);
+}
+
+/**
+ * Whose decisions a reader chose by `?moderators=`: keys in hex or npubs with commas between, or `none`; `keys` null where
+ * they chose nothing. Refusal: usage.
+ */
+export function chosenIn(text: string | undefined): { readonly keys: readonly string[] | null } | Rejection {
+  if (text === undefined) return { keys: null };
+  if (text === "none") return { keys: [] };
+  const names = text.split(",");
+  if (names.length > LIMITS.moderation_chosen) {
+    return reject("usage", `at most ${LIMITS.moderation_chosen} moderators apply at once`);
+  }
+  const keys: string[] = [];
+  for (const name of names) {
+    const key = authorHex(name);
+    if (isRejection(key)) return key;
+    keys.push(key);
+  }
+  return { keys };
 }
 
 function invalid(what: string, validator: Validator<unknown>): Rejection {

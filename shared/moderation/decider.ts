@@ -3,7 +3,7 @@ import { LIMITS } from "../core/limits.ts";
 import { MODERATION_ACTIONS } from "../core/moderation-words.ts";
 import { assertNever, type Rejection, reject } from "../core/refusal.ts";
 import type { ModerationDecision, ModerationEvent, ModerationReport, ModerationTarget } from "../generated/types.ts";
-import { hasEnded, isAbout } from "./reader.ts";
+import { hasEnded, isAbout, isRepeat } from "./reader.ts";
 import { mayReverse, type Trust, whyNot } from "./trust.ts";
 
 /** Everything reported and decided of one target. Nothing is ever taken out of it. */
@@ -132,18 +132,8 @@ function refuseAppeal({ decisions }: CaseState, appeal: ModerationDecision, now_
     : null;
 }
 
-/** Moderators who differ do not take turns: what was reversed by another is not decided again from the same evidence. */
 function refuseRepeat({ decisions }: CaseState, decision: ModerationDecision): Rejection | null {
-  if (decision.evidence_sha256 === null) return null;
-  const reversed = decisions.some(
-    (before) =>
-      before.action === decision.action &&
-      before.evidence_sha256 === decision.evidence_sha256 &&
-      decisions.some(
-        (answer) => answer.action === "restore" && answer.moderator !== decision.moderator && isAbout(answer, before),
-      ),
-  );
-  return reversed
+  return isRepeat(decision, decisions)
     ? reject("already_decided", "another curator reversed this on the same evidence: it takes new evidence")
     : null;
 }

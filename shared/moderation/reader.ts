@@ -13,6 +13,8 @@ export interface ReaderView {
   readonly featured: ReadonlySet<string>;
   /** Unix seconds when the next of these ends; null: none does. */
   readonly until: number | null;
+  /** How many decisions have ended: it grows without anybody saying anything. */
+  readonly ended: number;
 }
 
 /** A listing as decisions may be about it: by its address, its event or its author. */
@@ -38,6 +40,7 @@ export function readerView(decisions: readonly ModerationDecision[], trust: Trus
     (decision) =>
       MODERATION_ACTIONS[decision.action].measure &&
       !hasEnded(decision, now_s) &&
+      !isRepeat(decision, said) &&
       !(restores.get(decision.event_id) ?? []).some(
         (answer) => isAbout(answer, decision) && mayReverse(answer, decision, trust),
       ),
@@ -54,7 +57,8 @@ export function readerView(decisions: readonly ModerationDecision[], trust: Trus
     }
   }
   const ends = standing.flatMap(({ expires_at }) => (expires_at === null ? [] : [expires_at]));
-  return { hidden, labels, featured, until: ends.length === 0 ? null : Math.min(...ends) };
+  const ended = said.filter((decision) => hasEnded(decision, now_s)).length;
+  return { hidden, labels, featured, ended, until: ends.length === 0 ? null : Math.min(...ends) };
 }
 
 /** What a view says of one listing; a moderator's word about their own counts for nothing. */
@@ -84,6 +88,29 @@ export function blocked({ event_id, created_at, signer, keys }: Mutes): readonly
     ...{ reason: "other", status: null, blast_radius: null, evidence_sha256: null, expires_at: null, answers: null },
     ...{ appeal: "possible", note: "its author is on this moderator's blocklist" },
   }));
+}
+
+/**
+ * Whether a decision repeats one that another moderator reversed before, on the same evidence: moderators who differ do
+ * not take turns. `said` are decisions by whom the reader trusts.
+ */
+export function isRepeat(decision: ModerationDecision, said: readonly ModerationDecision[]): boolean {
+  const { action, evidence_sha256, target, moderator, created_at } = decision;
+  if (evidence_sha256 === null) return false;
+  return said.some(
+    (before) =>
+      before.event_id !== decision.event_id &&
+      before.action === action &&
+      before.evidence_sha256 === evidence_sha256 &&
+      keyOf(before.target) === keyOf(target) &&
+      said.some(
+        (answer) =>
+          answer.action === "restore" &&
+          answer.moderator !== moderator &&
+          answer.created_at <= created_at &&
+          isAbout(answer, before),
+      ),
+  );
 }
 
 export function hasEnded({ expires_at }: Pick<ModerationDecision, "expires_at">, now_s: number): boolean {

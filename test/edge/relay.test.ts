@@ -207,7 +207,7 @@ test("NIP-11: the information document is served at the relay's own address", as
   const response = await fetch(host.edge().url, { headers: { accept: "application/nostr+json" } });
   assert.equal(response.headers.get("access-control-allow-origin"), "*");
   const information = (await response.json()) as { supported_nips: number[]; limitation: Record<string, number> };
-  assert.deepEqual(information.supported_nips, [1, 9, 11, 40, 42, 45, 50, 70]);
+  assert.deepEqual(information.supported_nips, [1, 9, 11, 40, 42, 45, 50, 70, 86]);
   assert.equal(information.limitation.max_subscriptions, LIMITS.relay_subscriptions);
 });
 

@@ -37,6 +37,7 @@ const OBJECTS = {
   MAILBOX: "Mailbox",
   RECEIPTS: "Receipts",
   REPUTATION: "Reputation",
+  MODERATION: "Moderation",
 };
 /** On the owner's own machine the development Lightning node's payments count too. */
 const OWN_BINDINGS = { LIGHTNING_NETWORKS: "bitcoin,regtest" };

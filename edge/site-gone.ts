@@ -1,0 +1,84 @@
+import { LIMITS } from "@oa/shared/core/limits.ts";
+import { isRejection } from "@oa/shared/core/refusal.ts";
+import type { ModerationDecision } from "@oa/shared/generated/types.ts";
+import { sentenceOf } from "@oa/shared/moderation/words.ts";
+import { hexToNpub } from "@oa/shared/nostr/npub.ts";
+import { catalogOf, type Env } from "./env.ts";
+
+/** How long an instance remembers whether a page's listing is hidden. */
+const KEPT_MS = 2_000;
+const known = new Map<string, { readonly until_ms: number; readonly page: Gone | null }>();
+
+interface Gone {
+  readonly status: 403 | 410;
+  readonly html: string;
+}
+
+/**
+ * The page that stands in a taken-down listing's place, whatever the built site has there: 410, or 403 while it is held;
+ * null for every other path.
+ */
+export async function gonePage(env: Env, request: Request): Promise<Response | null> {
+  const [, pubkey, slug] =
+    /^\/upgrades\/([0-9a-f]{64})\/([a-z0-9_.-]{1,128})\/?(?:index\.html)?$/.exec(new URL(request.url).pathname) ?? [];
+  if (pubkey === undefined || slug === undefined) return null;
+  const address = `30051:${pubkey}:${slug}`;
+  const now_ms = Date.now();
+  let found = known.get(address);
+  if (found === undefined || now_ms >= found.until_ms) {
+    found = { until_ms: now_ms + KEPT_MS, page: await pageOf(env, address) };
+    if (known.size >= LIMITS.site_shards_cached) known.clear();
+    known.set(address, found);
+  }
+  if (found.page === null) return null;
+  const { status, html } = found.page;
+  return new Response(request.method === "HEAD" ? null : html, {
+    status,
+    headers: {
+      "Content-Type": "text/html; charset=utf-8",
+      "Cache-Control": "no-store",
+      "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'",
+      "Referrer-Policy": "no-referrer",
+      "X-Content-Type-Options": "nosniff",
+    },
+  });
+}
+
+async function pageOf(env: Env, address: string): Promise<Gone | null> {
+  const detail = await catalogOf(env).get(address, null);
+  if (!isRejection(detail)) return null;
+  if (detail.code !== "listing_taken_down" && detail.code !== "listing_held") return null;
+  const decision = detail.details?.decision as ModerationDecision; // put there by the catalog
+  return { status: detail.code === "listing_held" ? 403 : 410, html: html(address, decision) };
+}
+
+function html(address: string, decision: ModerationDecision): string {
+  const title = decision.action === "hold" ? "This upgrade is held back" : "This upgrade was taken down";
+  const day = new Date(decision.created_at * 1000).toISOString().slice(0, 10);
+  return `<!doctype html>
+<html lang="en">
+<head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1"><meta name="robots" content="noindex">
+<title>${title}</title>
+<style>body{font:1rem/1.6 system-ui,sans-serif;max-width:40rem;margin:3rem auto;padding:0 1rem;color-scheme:light dark}code{overflow-wrap:anywhere}</style></head>
+<body><main>
+<h1>${title}</h1>
+<p>It ${escaped(sentenceOf(decision))}.</p>
+<dl><dt>Listing</dt><dd><code>${escaped(address)}</code></dd>
+<dt>Decided</dt><dd>${day}, by <code>${hexToNpub(decision.moderator)}</code></dd>
+<dt>Signed decision</dt><dd><code>${decision.event_id}</code></dd></dl>
+<p>Every decision, its reason, and what became of an appeal is in the <a href="/ledger/">ledger</a>. Its author may appeal:
+<code>oa moderate appeal ${decision.event_id}</code>. Other moderators may see it otherwise: whose decisions apply is each reader's choice.</p>
+</main></body></html>
+`;
+}
+
+function escaped(text: string): string {
+  const names: Readonly<Record<string, string>> = {
+    "&": "&amp;",
+    "<": "&lt;",
+    ">": "&gt;",
+    '"': "&quot;",
+    "'": "&#39;",
+  };
+  return text.replaceAll(/[&<>"']/g, (char) => names[char] ?? "");
+}
