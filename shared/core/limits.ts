@@ -204,6 +204,8 @@ export const LIMITS = {
   run_watch_ms: 5_000,
   run_lease_ms: 60_000,
   lease_manifests: 1_000,
+  licence_grace_ms: 2_592_000_000,
+  licences_weighed: 200,
   note_attempts: 5,
   note_backoff_ms: 30_000,
   note_timeout_ms: 15_000,
@@ -215,7 +217,7 @@ export const LIMITS = {
   secrets: 200,
   vault_bytes: 4_000_000,
   vault_log_n: 17,
-  vault_log_n_max: 20,
+  vault_log_n_max: 18,
   vault_passphrase_chars_min: 12,
   vault_passphrase_bytes: 4_096,
 
@@ -281,6 +283,12 @@ export const LIMITS = {
   capabilities_report_ms: 21_600_000,
   capabilities_report_ms_min: 600_000,
   capabilities_report_chars: 20_000,
+
+  // What a worker tells coordinators of their orders and runs; how often one that nobody takes is tried again.
+  worker_status_chars: 60_000,
+  worker_status_outputs: 50,
+  worker_status_attempts: 6,
+  worker_status_backoff_ms: 5_000,
   worker_disk_mb: 200,
 
   // Signing elsewhere (NIP-46): how long a signer may take by itself, and with its owner at a web page; and the cost of

@@ -255,6 +255,7 @@ test("a manifest that is too large is refused at once", () => {
 
 test("of very many errors the first are told", () => {
   assert.equal(found({ tags: Array(20_000).fill(1) }).length, LIMITS.manifest_errors);
+  assert.equal(report({ triggers: Array(200).fill({ type: "full_moon" }), pipeline: 0 }).valid, false);
 });
 
 test("the manifest's hash covers all but signing, whatever the order of the keys", () => {

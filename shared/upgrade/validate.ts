@@ -38,7 +38,10 @@ export function validateManifest(value: unknown): ManifestReport {
     return invalid([{ path: "", code: "too_large", message }]);
   }
   if (!validators.isUpgradeManifest(value)) {
-    errors.push(...describeSchemaErrors(validators.isUpgradeManifest.errors ?? [], value));
+    const found = validators.isUpgradeManifest.errors ?? [];
+    errors.push(...describeSchemaErrors(found, value));
+    // Not all are told of, so that no part can be taken for sound.
+    if (found.length > LIMITS.manifest_errors) return invalid(errors);
   }
   if (typeof value !== "object" || value === null || Array.isArray(value)) return invalid(errors);
 
