@@ -36,6 +36,7 @@ export interface Obstacle {
     | "tool"
     | "op"
     | "input"
+    | "secret"
     | "host"
     | "policy"
     | "version"

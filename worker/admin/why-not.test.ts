@@ -114,3 +114,19 @@ test("what drifted from what was approved says so, with the way to approve it ag
   const { obstacles } = ask({ known: known({}), standing });
   assert.match(obstacles[0]?.fix ?? "", /^oa install 30051:/);
 });
+
+test("a secret that is not there, is bound elsewhere or cannot be looked at is a reason, with what puts it right", () => {
+  const upgrade = { pipeline: [{ ...manifest.pipeline[0], headers: { a: "${secrets.TOKEN}" } }] };
+  const vault = (status: "open" | "locked", hosts: readonly string[] | null) => {
+    const secret = { name: "TOKEN", value: "", hosts: hosts ?? [], set_at: "" };
+    return { status: () => status, get: () => (hosts === null ? undefined : secret) };
+  };
+  const said = (of: ReturnType<typeof vault>) =>
+    ask({ upgrade, vault: of }).obstacles.map(({ subject, fix }) => [subject, fix]);
+  const set = [["secret", "oa secrets set TOKEN --host localhost:8080"]];
+  assert.deepEqual(said(vault("open", null)), set);
+  assert.deepEqual(said(vault("open", ["api.example.com"])), set);
+  assert.deepEqual(said(vault("locked", null)), [["secret", "oa secrets unlock"]]);
+  assert.equal(ask({ upgrade, vault: vault("locked", null) }).verdict, "maybe");
+  assert.deepEqual(said(vault("open", ["localhost:8080"])), []);
+});

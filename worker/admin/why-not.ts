@@ -8,6 +8,7 @@ import { type AupMode, assessManifest } from "@oa/shared/policy/aup/assess.ts";
 import { bringsCode } from "@oa/shared/upgrade/code-steps.ts";
 import { type Obstacle, obstaclesOf, type WorkerCapabilities } from "@oa/shared/upgrade/compatibility.ts";
 import type { Plan } from "@oa/shared/upgrade/plan.ts";
+import type { Vault } from "../adapters/vault.ts";
 
 export interface WhyNotFacts {
   readonly manifest: UpgradeManifest;
@@ -22,6 +23,8 @@ export interface WhyNotFacts {
   readonly private_allow: readonly string[];
   readonly code_packages: boolean;
   readonly aup: AupMode;
+  /** Absent: nobody can say what is in it. */
+  readonly vault?: Pick<Vault, "status" | "get">;
 }
 
 /** Every reason why an upgrade could not run here, with what would fix it. */
@@ -30,6 +33,7 @@ export function whyNot(facts: WhyNotFacts): WhyNot {
   const obstacles = [
     ...obstaclesOf(manifest, isRejection(plan) ? null : plan.steps, worker),
     ...(isRejection(plan) ? [planObstacle(plan)] : hostObstacles(plan, facts.private_allow)),
+    ...(isRejection(plan) || facts.vault === undefined ? [] : secretObstacles(plan, facts.vault)),
     ...codeObstacles(facts),
     ...policyObstacles(facts),
     ...installObstacles(facts),
@@ -75,6 +79,24 @@ function hostObstacles({ grant }: Plan, private_allow: readonly string[]): reado
     return [
       obstacle("host", host, "not allowed", message, `add "${host}" with its port to private_allow in config.json`),
     ];
+  });
+}
+
+/** A secret is in the vault and bound to the host; what a locked one holds is not known. */
+function secretObstacles({ grant }: Plan, vault: Pick<Vault, "status" | "get">): readonly Obstacle[] {
+  return grant.flatMap((permission) => {
+    const { kind, subject = "" } = parsePermission(permission) ?? {};
+    if (kind !== "secret:use") return [];
+    const [name = "", host = ""] = subject.split("@");
+    const hosts = vault.get(name)?.hosts;
+    if (hosts?.includes(host)) return [];
+    if (vault.status() === "locked") {
+      const message = `it sends your secret ${name} to ${host}, and the vault is locked`;
+      return [{ ...obstacle("secret", name, "unknown", message, "oa secrets unlock"), certain: false }];
+    }
+    const has = hosts === undefined ? "none" : `bound to ${hosts.join(", ")}`;
+    const message = `it sends your secret ${name} to ${host}, and the vault's is ${hosts === undefined ? "not there" : has}`;
+    return [obstacle("secret", name, has, message, `oa secrets set ${name} --host ${host}`)];
   });
 }
 
