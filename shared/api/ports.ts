@@ -8,9 +8,11 @@ import type {
   ControlInstallPreview,
   ControlInstallRequest,
   ControlKillSwitch,
+  ControlPairingChange,
   ControlPairingRequest,
   ControlPolicyChange,
   ControlRating,
+  ControlReceiptAdd,
   ControlReport,
   ControlReputationVerify,
   ControlRunClaim,
@@ -277,8 +279,13 @@ export interface ControlPorts {
     readonly add: (request: ControlPairingRequest) => Answer<object>;
     readonly confirm: (id: string, pubkey: string | undefined) => Answer<object>;
     readonly remove: (id: string, reason: string) => Answer<object>;
-    /** Whether that key is told what this worker measured about itself. */
-    readonly share: (id: string, capabilities: boolean) => Answer<object>;
+    /** Whether that key is told what this worker measured about itself, and what becomes of what it orders. */
+    readonly share: (id: string, told: Pick<ControlPairingChange, "capabilities" | "results">) => Answer<object>;
+  };
+  /** Refusals: the codes of a receipt's checks, receipt_superseded, usage (no edge is set), and those of the edge. */
+  readonly receipts: {
+    readonly list: () => readonly object[];
+    readonly add: (request: ControlReceiptAdd, signal: AbortSignal) => Answer<object>;
   };
   readonly secrets: {
     readonly list: () => VaultView;
@@ -296,6 +303,6 @@ export interface ControlPorts {
 export const APPROVAL_STATUSES = ["requested", "approved", "denied", "expired", "revoked", "consumed"] as const;
 export const INSTALL_ACTIONS = [
   ...(["inspect", "approve", "deny", "enable", "disable", "remove", "updates", "caps"] as const),
-  ...(["pin", "unpin", "rollback", "narrow"] as const),
+  ...(["pin", "unpin", "rollback", "narrow", "override"] as const),
 ] as const;
 export type InstallAction = (typeof INSTALL_ACTIONS)[number];

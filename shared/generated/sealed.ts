@@ -8,6 +8,9 @@ export const SEALED_FIELDS: Readonly<Record<string, readonly string[]>> = {
     "manifest",
     "inputs"
   ],
+  "license.added": [
+    "bundle"
+  ],
   "run.created": [
     "plan",
     "inputs"

@@ -59,7 +59,7 @@ export type ClaimEvent = (ClaimMade | ClaimRenewed)
 /**
  * What happens to an install. The subject is the install, install_….
  */
-export type InstallEvent = (InstallRequested | InstallApproved | InstallEnabled | InstallDisabled | InstallRemoved | InstallUpdatesSet | InstallScheduleSet | InstallCapsSet | InstallYanked | InstallInspected | InstallPromoted | InstallProved | InstallRolledBack | InstallRevocationsSet | InstallReleaseSeen | InstallRefused)
+export type InstallEvent = (InstallRequested | InstallApproved | InstallEnabled | InstallDisabled | InstallRemoved | InstallUpdatesSet | InstallScheduleSet | InstallCapsSet | InstallYanked | InstallTakenDown | InstallTakedownLifted | InstallTakedownOverridden | InstallInspected | InstallPromoted | InstallProved | InstallRolledBack | InstallRevocationsSet | InstallReleaseSeen | InstallRefused)
 /**
  * A public key in NIP-19 form.
  */
@@ -93,6 +93,10 @@ export type IntakeEvent = IntakeRefused
  */
 export type KillSwitchEvent = (KillSwitchEngaged | KillSwitchReleased)
 /**
+ * The licences that this worker holds. The subject is license_<payment hash>: one payment is one licence.
+ */
+export type LicenseEvent = (LicenseAdded | LicenseProved | LicenseUsed)
+/**
  * What the worker noticed of the machine it runs on. The subject is machine.
  */
 export type MachineEvent = (MachineMeasured | MachineClockJumped)
@@ -111,7 +115,7 @@ export type ModerationEvent = (ModerationReported | ModerationDecided | Moderati
 /**
  * How a coordinator's key earns the right to order installs. The subject is the pairing, pair_….
  */
-export type PairingEvent = (PairingOffered | PairingClaimed | PairingConfirmed | PairingSharingSet | PairingCapabilitiesReported | PairingRemoved)
+export type PairingEvent = (PairingOffered | PairingClaimed | PairingConfirmed | PairingSharingSet | PairingResultsSet | PairingCapabilitiesReported | PairingRemoved)
 /**
  * How an install behaves, and what its owner made of that. The subject is policy/install_….
  */
@@ -157,6 +161,14 @@ export type RelayUrl = string
  * How much is at stake: nothing leaves a sandbox, what leaves the supervised zone for good needs approval.
  */
 export type PolicyZone1 = ("sandbox" | "supervised" | "high_stakes")
+/**
+ * What a worker tells a coordinator: where things stand. The latest, by seq, of one pairing or install counts; finished runs add up.
+ */
+export type WorkerStatus = (PairingStatus | InstallStatus)
+/**
+ * Rises with everything that happens on the worker.
+ */
+export type StatusSeq = number
 export type ModelEmbedParams = (ModelEmbedParams1 & ModelEmbedParams2)
 export type ModelEmbedParams1 = ({
 readonly index: string
@@ -264,9 +276,12 @@ readonly action_sha256?: string
 readonly reason?: string
 }
 /**
- * POST /v1/installs/:id/{inspect,approve,deny,enable,disable,remove,updates,caps,pin,unpin,rollback,narrow}.
+ * POST /v1/installs/:id/{inspect,approve,deny,enable,disable,remove,updates,caps,pin,unpin,rollback,narrow,override}.
  */
 export interface ControlInstallChange {
+/**
+ * Kept in the log; override needs one.
+ */
 readonly reason?: string
 readonly channel?: InstallChannel
 readonly auto_update?: AutoUpdate
@@ -465,6 +480,10 @@ readonly reason?: string
  * share: whether this key is told what this worker measured about itself.
  */
 readonly capabilities?: boolean
+/**
+ * share: whether this key is told what becomes of what it orders.
+ */
+readonly results?: boolean
 }
 /**
  * POST /v1/pairings: offer a coordinator a one-time secret, or pair a key the owner already knows.
@@ -479,6 +498,10 @@ readonly label: string
 readonly ceiling: readonly string[]
 readonly pubkey?: string
 readonly expires_in_ms?: number
+/**
+ * Whether the key is told what becomes of what it orders; not, where absent.
+ */
+readonly results?: boolean
 }
 /**
  * POST /v1/policy/installs/:id: how much is at stake with an install, or whether anything of it may start.
@@ -503,6 +526,38 @@ readonly review?: string
  * @maxItems 32
  */
 readonly relays?: readonly string[]
+}
+/**
+ * POST /v1/receipts: verify a licence receipt and hold it.
+ */
+export interface ControlReceiptAdd {
+readonly bundle: ReceiptBundle
+/**
+ * Ask the edge of the settings what only it can know; invoice and preimage are sent to it.
+ */
+readonly online?: boolean
+/**
+ * Keys of edges whose proof in the bundle counts.
+ * 
+ * @maxItems 16
+ */
+readonly trusted_edges?: readonly string[]
+}
+/**
+ * A licence receipt with what proves it. Invoice and preimage are bearer evidence: they travel privately and the edge keeps neither.
+ */
+export interface ReceiptBundle {
+readonly receipt: NostrEvent
+readonly manifest: NostrEvent
+/**
+ * The BOLT11 invoice that was paid.
+ */
+readonly invoice: string
+/**
+ * What the payment revealed: its SHA-256 is the payment hash.
+ */
+readonly preimage: string
+readonly proof?: NostrEvent
 }
 /**
  * POST /v1/reputation/{address}/report: the owner's report of a listing, for moderators.
@@ -843,6 +898,12 @@ readonly event: NostrEvent1
  * In the order of listing.releases.
  */
 readonly release_events: readonly NostrEvent[]
+/**
+ * The other releases that the catalog keeps, latest first; absent where there are none.
+ * 
+ * @maxItems 50
+ */
+readonly older_release_events?: readonly NostrEvent[]
 }
 /**
  * One upgrade as the catalog shows it, identified by its full address. Everything in it is read from the signed events, which the catalog keeps and serves unchanged.
@@ -1278,22 +1339,6 @@ export interface ReceiptBatch {
  * @maxItems 25
  */
 readonly receipts: readonly ReceiptBundle[]
-}
-/**
- * A licence receipt with what proves it. Invoice and preimage are bearer evidence: they travel privately and the edge keeps neither.
- */
-export interface ReceiptBundle {
-readonly receipt: NostrEvent
-readonly manifest: NostrEvent
-/**
- * The BOLT11 invoice that was paid.
- */
-readonly invoice: string
-/**
- * What the payment revealed: its SHA-256 is the payment hash.
- */
-readonly preimage: string
-readonly proof?: NostrEvent
 }
 /**
  * Which receipt holds a payment. It says nothing of the buyer.
@@ -2499,6 +2544,56 @@ readonly reason: string
 }
 }
 /**
+ * A moderator that the owner trusts hides what is installed.
+ */
+export interface InstallTakenDown {
+readonly event_type: "install.taken_down"
+readonly data: {
+/**
+ * Of the moderator's signed label or blocklist.
+ */
+readonly decision_event_id: string
+readonly moderator: string
+readonly action: ("hold" | "take_down")
+/**
+ * A sentence.
+ */
+readonly why: string
+/**
+ * Unix seconds; null: until it is reversed.
+ */
+readonly expires_at: (number | null)
+/**
+ * It ran until then, and runs no more because of this.
+ */
+readonly stopped: boolean
+/**
+ * It may not be enabled while this stands, unless its owner overrides it.
+ */
+readonly blocks: boolean
+}
+}
+/**
+ * What a moderator decided of it ended, was reversed, or is by nobody the owner trusts any more.
+ */
+export interface InstallTakedownLifted {
+readonly event_type: "install.takedown_lifted"
+readonly data: {
+readonly decision_event_id: string
+readonly by: ("end" | "reversal" | "choice")
+}
+}
+/**
+ * Its owner runs it all the same.
+ */
+export interface InstallTakedownOverridden {
+readonly event_type: "install.takedown_overridden"
+readonly data: {
+readonly decision_event_id: string
+readonly reason: string
+}
+}
+/**
  * What it may do was looked at before anything was agreed to: by the owner, by who signed the order, or by the rule the owner chose for updates that widen nothing.
  */
 export interface InstallInspected {
@@ -2652,6 +2747,85 @@ export interface KillSwitchReleased {
 readonly event_type: "kill_switch.released"
 readonly data: {
 readonly reason: string
+}
+}
+/**
+ * A receipt was verified and is held from now on; a later version of it takes the earlier one's place.
+ */
+export interface LicenseAdded {
+readonly event_type: "license.added"
+readonly data: {
+readonly receipt_event_id: string
+/**
+ * 30053:<seller>:<d>
+ */
+readonly receipt_address: string
+/**
+ * Unix seconds.
+ */
+readonly receipt_created_at: number
+readonly listing: string
+readonly version: string
+readonly release_event_id: string
+readonly manifest_sha256: string
+readonly buyer: string
+readonly seller: string
+readonly payment_hash: string
+readonly network: ("bitcoin" | "testnet" | "signet" | "regtest")
+readonly amount_msats: number
+readonly model: ("per-run" | "per-month")
+/**
+ * Runs or months, as the model says.
+ */
+readonly quantity: number
+/**
+ * null: the licence does not end.
+ */
+readonly expires_at: (number | null)
+readonly added_ms: number
+readonly bundle?: ReceiptBundle1
+}
+}
+/**
+ * A licence receipt with what proves it. Invoice and preimage are bearer evidence: they travel privately and the edge keeps neither.
+ */
+export interface ReceiptBundle1 {
+readonly receipt: NostrEvent
+readonly manifest: NostrEvent
+/**
+ * The BOLT11 invoice that was paid.
+ */
+readonly invoice: string
+/**
+ * What the payment revealed: its SHA-256 is the payment hash.
+ */
+readonly preimage: string
+readonly proof?: NostrEvent
+}
+/**
+ * An edge said that the receipt was not taken back and holds its payment.
+ */
+export interface LicenseProved {
+readonly event_type: "license.proved"
+readonly data: {
+readonly payment_hash: string
+readonly receipt_event_id: string
+/**
+ * When the edge looked.
+ */
+readonly proved_ms: number
+}
+}
+/**
+ * A run that a licence by runs pays for exists.
+ */
+export interface LicenseUsed {
+readonly event_type: "license.used"
+readonly data: {
+readonly payment_hash: string
+readonly install_id: string
+readonly run_id: string
+readonly used_ms: number
 }
 }
 /**
@@ -2824,6 +2998,15 @@ export interface PairingSharingSet {
 readonly event_type: "pairing.sharing_set"
 readonly data: {
 readonly capabilities: boolean
+}
+}
+/**
+ * Whether this worker tells that key what becomes of what it orders, as the owner chose.
+ */
+export interface PairingResultsSet {
+readonly event_type: "pairing.results_set"
+readonly data: {
+readonly results: boolean
 }
 }
 /**
@@ -3416,17 +3599,23 @@ readonly clock_jump_ms?: number
  * How much longer than it had meant to sleep the loop was away before this decision.
  */
 readonly away_ms?: number
-readonly licence: "not_applicable"
-readonly budget: "not_applicable"
 /**
- * How long it had waited for the machine's state or for a run.
+ * Whether it is paid for; not_applicable for what is free.
+ */
+readonly licence: ("not_applicable" | LicenceTrace)
+/**
+ * Whether the quotas that its steps would use leave room; not_applicable where they use none.
+ */
+readonly budget: ("not_applicable" | BudgetTrace)
+/**
+ * How long it had waited: for the machine's state, a licence, a quota or a run.
  */
 readonly waited_ms?: number
 /**
  * When a wait ends at the latest; then the due time is skipped.
  */
 readonly wait_until_ms?: number
-readonly outcome: ("on_time" | "caught_up" | "window_opened" | "constraints_met" | "run_ended" | "waits_for_window" | "waits_for_constraints" | "waits_for_run" | "outside_window" | "missed" | "too_old" | "constraints_unmet" | "run_active")
+readonly outcome: ("on_time" | "caught_up" | "window_opened" | "constraints_met" | "run_ended" | "licence_given" | "budget_freed" | "waits_for_window" | "waits_for_constraints" | "waits_for_run" | "waits_for_licence" | "waits_for_budget" | "outside_window" | "missed" | "too_old" | "constraints_unmet" | "run_active" | "unlicensed" | "over_budget")
 }
 export interface WindowTrace {
 readonly start: string
@@ -3448,6 +3637,50 @@ readonly met: ("yes" | "no" | "unknown")
  * Why it is unknown.
  */
 readonly reason?: string
+}
+export interface LicenceTrace {
+readonly allowed: boolean
+/**
+ * Why it is not allowed.
+ */
+readonly code?: ("licence_missing" | "licence_expired" | "licence_used_up" | "licence_unproven")
+/**
+ * Which licence it runs under, or what it lacks and what would end that.
+ */
+readonly message: string
+/**
+ * Of the receipt that it is about.
+ */
+readonly receipt_event_id?: string
+/**
+ * unproven: nothing but its grace says that the receipt was not taken back.
+ */
+readonly verdict?: ("valid" | "unproven")
+/**
+ * When the licence, or the grace of an unproven one, ends.
+ */
+readonly until_ms?: number
+/**
+ * Of a licence by runs, before this one.
+ */
+readonly runs_left?: number
+}
+export interface BudgetTrace {
+readonly allowed: boolean
+readonly message: string
+/**
+ * @maxItems 16
+ */
+readonly quotas: readonly QuotaTrace[]
+}
+export interface QuotaTrace {
+readonly name: string
+readonly used: number
+readonly limit: number
+/**
+ * Where it is used up: when there is room again; null: never, with this limit.
+ */
+readonly free_at_ms?: (number | null)
 }
 /**
  * It was due and does not run for this due time.
@@ -4067,6 +4300,23 @@ readonly kill_switch?: boolean
 readonly zone?: PolicyZone1
 readonly quotas?: QuotasConfig
 /**
+ * Keys whose decisions apply to what is installed, with the curators that their signed lists name. Absent: the operator of the edge; empty: nobody.
+ * 
+ * @maxItems 20
+ */
+readonly moderators?: readonly string[]
+/**
+ * What happens to an install that such a moderator takes down or holds: stop (default), or only tell.
+ */
+readonly on_take_down?: ("stop" | "tell")
+/**
+ * The Lightning networks on which a payment for a licence counts. Default ["bitcoin"]; regtest is that of the development node, where anyone makes money.
+ * 
+ * @minItems 1
+ * @maxItems 4
+ */
+readonly payment_networks?: readonly ("bitcoin" | "testnet" | "signet" | "regtest")[]
+/**
  * Tell the relays, under the worker's key, that a run of a published release succeeded: at most once a day for each install, naming release, manifest and you as its owner, and nothing of what the run did. It is the proof by which your ratings count. Default false.
  */
 readonly attest_runs?: boolean
@@ -4362,6 +4612,24 @@ readonly pubkey: string
  */
 readonly created_at: number
 readonly kind: 24055
+/**
+ * @maxItems 2000
+ */
+readonly tags: (unknown[] & string[][])
+readonly content: string
+readonly sig: string
+}
+/**
+ * The inner event of a status, its content a WorkerStatus: a worker tells a coordinator's key where its pairing stands and what became of what it ordered. Never sent in the clear.
+ */
+export interface WorkerStatusEvent {
+readonly id: string
+readonly pubkey: string
+/**
+ * Unix seconds.
+ */
+readonly created_at: number
+readonly kind: 24056
 /**
  * @maxItems 2000
  */
@@ -4667,6 +4935,88 @@ readonly id: string
 readonly result?: (string | null)
 readonly error?: (string | null)
 [k: string]: unknown | undefined
+}
+export interface PairingStatus {
+readonly about: "pairing"
+readonly seq: StatusSeq
+/**
+ * claimed: the secret was right, and the owner has yet to confirm the key.
+ */
+readonly state: ("claimed" | "confirmed" | "removed")
+readonly label: string
+/**
+ * Whether its owner lets the worker tell what becomes of orders and runs.
+ */
+readonly results: boolean
+/**
+ * What orders get without asking the owner.
+ * 
+ * @maxItems 500
+ */
+readonly ceiling: readonly string[]
+}
+export interface InstallStatus {
+readonly about: "install"
+readonly seq: StatusSeq
+readonly install_id: string
+/**
+ * kind:pubkey:d of what runs, or waits; null: nothing does.
+ */
+readonly listing: (string | null)
+readonly title: (string | null)
+readonly version: (string | null)
+/**
+ * pending: it waits for the owner at the worker.
+ */
+readonly state: ("none" | "pending" | "enabled" | "disabled" | "yanked" | "removed")
+/**
+ * Why the owner must approve, in sentences.
+ * 
+ * @maxItems 50
+ */
+readonly waits_for: readonly string[]
+/**
+ * To the order that led to this; null: something else did.
+ */
+readonly answer: (StatusAnswer | null)
+/**
+ * The run that ended; null: none did.
+ */
+readonly run: (StatusRun | null)
+}
+export interface StatusAnswer {
+readonly config_event_id: string
+readonly revision: number
+/**
+ * Why it was refused; null: it was taken.
+ */
+readonly code: (string | null)
+readonly message: (string | null)
+}
+export interface StatusRun {
+readonly run_id: string
+readonly status: ("succeeded" | "failed" | "canceled")
+readonly reason: ("manual" | "schedule" | "catch_up" | "trigger")
+readonly code: (string | null)
+readonly message: (string | null)
+readonly started_at: (string | null)
+/**
+ * ISO 8601 in UTC.
+ */
+readonly finished_at: string
+readonly steps_done: number
+readonly steps_total: number
+/**
+ * What it made, by name and size: never what is in it.
+ * 
+ * @maxItems 50
+ */
+readonly outputs: readonly StatusOutput[]
+}
+export interface StatusOutput {
+readonly name: string
+readonly media_type: string
+readonly bytes: number
 }
 export interface CodeRunParams {
 /**

@@ -32,12 +32,19 @@ export function unwrap(
   wrap: VerifiedEvent,
   options: { readonly secret_key: Uint8Array; readonly schnorr: SchnorrVerify },
 ): VerifiedEvent | Rejection {
-  const text = decrypted(wrap, options.secret_key);
+  return innerOf(wrap, decrypted(wrap, options.secret_key), options.schnorr);
+}
+
+/**
+ * The same where the key is elsewhere: `text` is what its holder decrypted the wrap's content to, null where it could
+ * not. Refusals: config_unreadable, those of `verifyEvent`.
+ */
+export function innerOf(wrap: VerifiedEvent, text: string | null, schnorr: SchnorrVerify): VerifiedEvent | Rejection {
   const parsed = text === null ? null : parseStrict(text);
   if (parsed === null || isRejection(parsed)) {
-    return reject("config_unreadable", `event ${wrap.id} cannot be decrypted to an event by this worker's key`);
+    return reject("config_unreadable", `event ${wrap.id} cannot be decrypted to an event by this key`);
   }
-  return verifyEvent(parsed.value, options.schnorr);
+  return verifyEvent(parsed.value, schnorr);
 }
 
 function decrypted(wrap: VerifiedEvent, secret_key: Uint8Array): string | null {

@@ -45,6 +45,7 @@ export const KINDS = {
   pairing_claim: row(24052, "pairing claim", false),
   receipt_proof: row(24054, "receipt proof", false, null, "receipt-proof"),
   worker_capabilities: row(24055, "worker capabilities", false),
+  worker_status: row(24056, "worker status", false),
   remote_signing: row(24133, "remote signing", true, "recipient"),
   http_auth: row(27235, "HTTP authentication", false),
   people: row(30000, "list of people", true, "label"),

@@ -13,6 +13,8 @@ export interface PairingState {
   readonly pubkey: string | null;
   /** Whether this worker tells that key what it measured about itself. */
   readonly shares: boolean;
+  /** Whether this worker tells that key what becomes of what it orders. */
+  readonly results: boolean;
   /** Of its last report, Unix seconds by its clock; and when that was taken, Unix milliseconds. */
   readonly reported_at: number;
   readonly taken_at_ms: number;
@@ -26,6 +28,7 @@ export type PairingCommand =
       readonly expires_at_ms: number;
       readonly ceiling: readonly Permission[];
       readonly label: string;
+      readonly results?: boolean;
     }
   /** The owner types the key in at the worker, which is offer, claim and confirmation in one. */
   | {
@@ -34,16 +37,18 @@ export type PairingCommand =
       readonly already_paired: boolean;
       readonly ceiling: readonly Permission[];
       readonly label: string;
+      readonly results?: boolean;
       readonly now_ms: number;
     }
   | { readonly type: "claim"; readonly secret_sha256: string; readonly pubkey: string; readonly now_ms: number }
   /** `pubkey`: the key the owner compared, where they named it. */
   | { readonly type: "confirm"; readonly pubkey: string | null; readonly already_paired: boolean }
-  | { readonly type: "share"; readonly capabilities: boolean }
+  /** What is not said stays as it is. */
+  | { readonly type: "share"; readonly capabilities?: boolean; readonly results?: boolean }
   | ({ readonly type: "report"; readonly now_ms: number } & Omit<PairingCapabilitiesReported["data"], "taken_at_ms">)
   | { readonly type: "remove"; readonly reason: string };
 
-const SILENT = { shares: false, reported_at: 0, taken_at_ms: Number.NEGATIVE_INFINITY } as const;
+const SILENT = { shares: false, results: false, reported_at: 0, taken_at_ms: Number.NEGATIVE_INFINITY } as const;
 
 /**
  * The rules of pairing: a secret works once and for a while, and a key that showed it still waits for the owner.
@@ -68,6 +73,8 @@ function evolve(state: PairingState, event: PairingEvent): PairingState {
       return { ...state, status: "confirmed", pubkey: event.data.pubkey };
     case "pairing.sharing_set":
       return { ...state, shares: event.data.capabilities };
+    case "pairing.results_set":
+      return { ...state, results: event.data.results };
     case "pairing.capabilities_reported":
       return { ...state, reported_at: event.data.reported_at, taken_at_ms: event.data.taken_at_ms };
     case "pairing.removed":
@@ -80,16 +87,18 @@ function evolve(state: PairingState, event: PairingEvent): PairingState {
 function decide(state: PairingState, command: PairingCommand): readonly PairingEvent[] | Rejection {
   if (command.type === "offer" || command.type === "pair") {
     if (state.status !== "none") return reject("pairing_used", "this pairing exists already");
-    const { ceiling, label } = command;
+    const { ceiling, label, results = false } = command;
+    const told: readonly PairingEvent[] = results ? [{ event_type: "pairing.results_set", data: { results } }] : [];
     if (command.type === "offer") {
       const { secret_sha256, expires_at_ms } = command;
-      return [{ event_type: "pairing.offered", data: { secret_sha256, expires_at_ms, ceiling, label } }];
+      return [{ event_type: "pairing.offered", data: { secret_sha256, expires_at_ms, ceiling, label } }, ...told];
     }
     const { pubkey, now_ms } = command;
     if (command.already_paired) return reject("pairing_used", `the key ${pubkey} is paired already; remove that first`);
     return [
       { event_type: "pairing.offered", data: { secret_sha256: null, expires_at_ms: now_ms, ceiling, label } },
       { event_type: "pairing.confirmed", data: { pubkey } },
+      ...told,
     ];
   }
   if (state.status === "none" || state.status === "removed") return reject("not_found", "there is no such pairing");
@@ -113,10 +122,13 @@ function decide(state: PairingState, command: PairingCommand): readonly PairingE
       return [{ event_type: "pairing.confirmed", data: { pubkey: state.pubkey } }];
     }
     case "share": {
-      const { capabilities } = command;
       if (state.status !== "confirmed")
         return reject("approval_required", "confirm the key before you tell it anything");
-      return state.shares === capabilities ? [] : [{ event_type: "pairing.sharing_set", data: { capabilities } }];
+      const { capabilities = state.shares, results = state.results } = command;
+      const changed: PairingEvent[] = [];
+      if (capabilities !== state.shares) changed.push({ event_type: "pairing.sharing_set", data: { capabilities } });
+      if (results !== state.results) changed.push({ event_type: "pairing.results_set", data: { results } });
+      return changed;
     }
     case "report":
       return decideReport(state, command);

@@ -96,3 +96,23 @@ describe("what a paired worker says of itself", () => {
     assert.equal(foldAll(pairingDecider, [...paired, shared, removed]).shares, false);
   });
 });
+
+describe("what becomes of orders", () => {
+  const offer = { type: "offer", secret_sha256: SECRET, expires_at_ms: 1_000, ceiling: [], label: "phone" } as const;
+  const told: PairingEvent = { event_type: "pairing.results_set", data: { results: true } };
+
+  it("is told to nobody unless the owner says so, with the secret or later", () => {
+    assert.deepEqual(decide([], offer), ["pairing.offered"]);
+    assert.deepEqual(decide([], { ...offer, results: true }), ["pairing.offered", "pairing.results_set"]);
+    assert.equal(foldAll(pairingDecider, [offered, claimed, confirmed]).results, false);
+    assert.deepEqual(decide([offered, claimed, confirmed], { type: "share", results: true }), ["pairing.results_set"]);
+    assert.equal(decide([offered, claimed], { type: "share", results: true }), "approval_required");
+  });
+  it("is told no longer once the owner says so or the pairing ends, and says nothing of what the machine has", () => {
+    const paired = [offered, told, claimed, confirmed];
+    assert.equal(foldAll(pairingDecider, paired).shares, false);
+    assert.deepEqual(decide(paired, { type: "share", results: true }), []);
+    assert.deepEqual(decide(paired, { type: "share", results: false }), ["pairing.results_set"]);
+    assert.equal(foldAll(pairingDecider, [...paired, removed]).results, false);
+  });
+});

@@ -18,6 +18,8 @@ export interface PairingView {
   readonly updated_at: string;
   /** Whether this worker tells that key what it measured about itself. */
   readonly shares: boolean;
+  /** Whether this worker tells that key what becomes of what it orders. */
+  readonly results: boolean;
   /** What that key, a worker's, said it measured about itself; null: nothing. */
   readonly report: { readonly capabilities: WorkerReport; readonly reported_at: string } | null;
 }
@@ -30,7 +32,8 @@ export const pairingProjection: Projection = {
     `CREATE TABLE IF NOT EXISTS proj_pairings (
        pairing_id TEXT PRIMARY KEY, label TEXT NOT NULL, status TEXT NOT NULL, pubkey TEXT, secret_sha256 TEXT,
        ceiling TEXT NOT NULL, expires_at_ms INTEGER NOT NULL, created_at TEXT NOT NULL, updated_at TEXT NOT NULL,
-       shares INTEGER NOT NULL DEFAULT 0, report TEXT)
+       shares INTEGER NOT NULL DEFAULT 0, report TEXT,
+       results INTEGER NOT NULL DEFAULT 0)
      WITHOUT ROWID`,
     "CREATE INDEX IF NOT EXISTS proj_pairings_pubkey ON proj_pairings (pubkey)",
     "CREATE INDEX IF NOT EXISTS proj_pairings_secret ON proj_pairings (secret_sha256)",
@@ -54,7 +57,7 @@ function apply(sql: Sql, recorded: Recorded<EventDraft>): void {
     case "pairing.offered": {
       const { label, secret_sha256, ceiling, expires_at_ms } = event.data;
       sql.run(
-        "INSERT INTO proj_pairings VALUES (?, ?, 'offered', NULL, ?, ?, ?, ?, ?, 0, NULL)",
+        "INSERT INTO proj_pairings VALUES (?, ?, 'offered', NULL, ?, ?, ?, ?, ?, 0, NULL, 0)",
         pairing_id,
         label,
         secret_sha256,
@@ -77,6 +80,12 @@ function apply(sql: Sql, recorded: Recorded<EventDraft>): void {
         ...[event.data.capabilities ? 1 : 0, at, pairing_id],
       );
       break;
+    case "pairing.results_set":
+      sql.run(
+        "UPDATE proj_pairings SET results = ?, updated_at = ? WHERE pairing_id = ?",
+        ...[event.data.results ? 1 : 0, at, pairing_id],
+      );
+      break;
     case "pairing.capabilities_reported": {
       const { capabilities, reported_at } = event.data;
       const report = { capabilities, reported_at: new Date(reported_at * 1_000).toISOString() };
@@ -84,7 +93,7 @@ function apply(sql: Sql, recorded: Recorded<EventDraft>): void {
       break;
     }
     case "pairing.removed":
-      sql.run("UPDATE proj_pairings SET shares = 0, report = NULL WHERE pairing_id = ?", pairing_id);
+      sql.run("UPDATE proj_pairings SET shares = 0, results = 0, report = NULL WHERE pairing_id = ?", pairing_id);
       change("removed", null);
   }
 }
@@ -97,6 +106,12 @@ export function listPairings(sql: Sql, limit: number): readonly PairingView[] {
 /** The pairing in force for a key, or null. */
 export function pairingOf(sql: Sql, pubkey: string): PairingView | null {
   const row = one(sql, "SELECT * FROM proj_pairings WHERE pubkey = ? AND status = 'confirmed'", pubkey);
+  return row === undefined ? null : toView(row);
+}
+
+/** One pairing, whatever has become of it, or null. */
+export function getPairing(sql: Sql, pairing_id: string): PairingView | null {
+  const row = one(sql, "SELECT * FROM proj_pairings WHERE pairing_id = ?", pairing_id);
   return row === undefined ? null : toView(row);
 }
 
@@ -114,6 +129,7 @@ function toView(row: Readonly<Record<string, SqlValue>>): PairingView {
   const { secret_sha256: _, report, ...view } = row;
   const parsed = typeof report === "string" ? JSON.parse(report) : null;
   return {
-    ...{ ...view, ceiling: JSON.parse(String(view.ceiling)), shares: view.shares === 1, report: parsed },
+    ...{ ...view, ceiling: JSON.parse(String(view.ceiling)), report: parsed },
+    ...{ shares: view.shares === 1, results: view.results === 1 },
   } as unknown as PairingView;
 }

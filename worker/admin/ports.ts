@@ -23,6 +23,7 @@ import { exportLines } from "./audit.ts";
 import type { DecideAll } from "./decide.ts";
 import type { EventFeed } from "./event-feed.ts";
 import { type InstallsOptions, installsPort } from "./installs.ts";
+import { licencesPort } from "./licences.ts";
 import { marketPort } from "./market.ts";
 import { openMetrics } from "./metrics.ts";
 import { pairingsPort } from "./pairings.ts";
@@ -113,9 +114,10 @@ export function controlPorts(options: PortsOptions): ControlPorts {
       ),
     schedule: schedulePort(options),
     audit: { verify: () => store.verify(), export: () => exportLines(store) },
-    pairings: pairingsPort(options),
+    pairings: pairingsPort({ ...options, relays: config.relays, edge_url: config.edge_url }),
     policy: policyPort(options),
     secrets: secretsPort(options),
+    receipts: licencesPort(options),
     approvals: approvalsPort(options),
     tokens: tokensPort(options),
     metrics: openMetrics({ store, sql }),

@@ -10,17 +10,18 @@ export const command: Command = defineCommand({
   run: async ({ api, print }) => {
     const answer = await (await api()).get<{ readonly pairings: readonly PairingView[] }>("/v1/pairings");
     if (isRejection(answer)) return answer;
-    const rows = answer.pairings.map(({ pairing_id, label, status, pubkey, ceiling }) => [
+    const rows = answer.pairings.map(({ pairing_id, label, status, pubkey, ceiling, shares, results }) => [
       pairing_id,
       label,
       status,
       pubkey ?? "",
       ceiling.length === 0 ? "asks for everything" : ceiling.join(", "),
+      [...(shares ? ["machine"] : []), ...(results ? ["results"] : [])].join(", "),
     ]);
     print(answer, () =>
       rows.length === 0
         ? "No coordinator is paired. `oa pair add` pairs one."
-        : table(["PAIRING", "LABEL", "STATUS", "KEY", "MAY ORDER"], rows),
+        : table(["PAIRING", "LABEL", "STATUS", "KEY", "MAY ORDER", "IS TOLD"], rows),
     );
     return 0;
   },

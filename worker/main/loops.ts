@@ -7,14 +7,19 @@ import { countOpenRuns, openRunsOf } from "@oa/shared/run/views.ts";
 import { openFileWatch } from "../adapters/file-watch.ts";
 import { relayCursors } from "../adapters/relay-cursors.ts";
 import type { CursorStore, RelayFilter, RelayPool } from "../adapters/relay-pool.ts";
+import { toldCursor } from "../adapters/told-cursor.ts";
+import { chosenModerators } from "../admin/moderators.ts";
 import type { PortsOptions } from "../admin/ports.ts";
 import { ownRelays } from "../admin/reputation.ts";
 import { lookForUpdate, sightingOf } from "../admin/updates.ts";
 import type { KillSwitch } from "../engine/kill-switch.ts";
 import type { Engine } from "../engine.ts";
 import { openAttestationLoop } from "../loops/attestation.ts";
+import { openCapabilityReports } from "../loops/capability-reports.ts";
+import { openCoordinatorStatus } from "../loops/coordinator-status.ts";
 import { type InstallLoop, openInstallLoop } from "../loops/install.ts";
 import { openIntake } from "../loops/intake.ts";
+import { openModerationWatch } from "../loops/moderation-watch.ts";
 import { openReleaseWatch, type ReleaseWatch } from "../loops/release-watch.ts";
 import { openRetentionLoop } from "../loops/retention.ts";
 import { openScheduleLoop } from "../loops/schedule.ts";
@@ -23,7 +28,7 @@ import { runsOfInstall } from "../loops/watched-files.ts";
 import { type Ground, WORKSPACE } from "./ground.ts";
 import type { Outside } from "./outside.ts";
 import type { Consequences } from "./record.ts";
-import { capabilityReports } from "./reports.ts";
+import { sealedSend } from "./reports.ts";
 
 /** Gift wraps carry times that were shifted at random (NIP-59), so each connection reads all that a relay has kept. */
 const FROM_THE_START: CursorStore = { get: () => null, set: () => {} };
@@ -50,7 +55,7 @@ export function openLoops(
     readonly ports: () => PortsOptions;
   },
 ): Loops {
-  const { config, clock, report, database, own, owner, random, schnorr, home } = ground;
+  const { config, clock, report, database, own, owner, random, schnorr, home, secrecy, feed } = ground;
   const { pool, mailbox, artifacts, capabilities } = outside;
   const { relays, edge_url, aup } = config;
   const { store, consequences, engine, kill_switch, lookUp, ports } = options;
@@ -71,9 +76,14 @@ export function openLoops(
     listen:
       relays.length === 0 ? null : (on_event, signal) => fromRelays([wrapFilter(own.public_key)], on_event, signal),
   });
-  const reports = capabilityReports({
-    ...{ sql: database, clock, random, mailbox, pool, relays, report, secret_key: own.secret_key },
-    measure: capabilities,
+  const telling = {
+    ...{ sql: database, clock, random, report, secret_key: own.secret_key },
+    send: sealedSend({ mailbox, pool, relays }),
+  };
+  const reports = openCapabilityReports({ ...telling, measure: capabilities });
+  const statuses = openCoordinatorStatus({
+    ...{ ...telling, store, aup, kill_switch, clean: secrecy.clean },
+    ...{ events: feed.events, head: feed.head, cursor: toldCursor(database) },
   });
   const releases = openReleaseWatch({
     ...{ ...logged, sighting: sightingOf },
@@ -85,15 +95,27 @@ export function openLoops(
         : (authors, on_event, signal) =>
             fromRelays([...yankFilters(authors), releaseFilter({ authors })], on_event, signal),
   });
+  const moderation = openModerationWatch({
+    ...{ ...logged, chosen: chosenModerators(config, outside.edge), stops: config.on_take_down === "stop" },
+    cancelRuns: async (install_id, reason) => {
+      for (const run_id of openRunsOf(database, install_id)) await engine.cancel(run_id, reason);
+    },
+    listen:
+      ownRelays(relays, edge_url).length === 0
+        ? null
+        : (filters, on_event, signal) =>
+            pool.subscribe({ relays: ownRelays(relays, edge_url), filters, since: FROM_THE_START, on_event }, signal),
+  });
   consequences.installsChanged = () => {
     schedule.wake();
     triggers.refresh();
     releases.refresh();
+    moderation.refresh();
   };
   consequences.trialFailed = (run_id, { install_id, reason }) => {
     if (install_id !== null) engine.start(install_id, reason, { cause: `instead/${run_id}` }).catch(report);
   };
-  const all = [schedule, triggers, installs, releases, retention, reports, attestations];
+  const all = [schedule, triggers, installs, releases, moderation, retention, reports, statuses, attestations];
   return { installs, releases, run: (signal) => all.map((loop) => loop.run(signal)) };
 }
 
@@ -105,12 +127,12 @@ function openStarters(
     Parameters<typeof openScheduleLoop>[0],
     "clock" | "report" | "commit" | "workspace_id" | "store" | "sql"
   >,
-  { start, cancel }: Engine,
+  { start, cancel, gates }: Engine,
 ) {
   const { relays, data_dir } = config;
   const { measure } = machineState;
   const schedule = openScheduleLoop({
-    ...{ ...logged, measure, start },
+    ...{ ...logged, measure, start, gatesOf: gates },
     activeRuns: (install_id) => countOpenRuns(database, install_id),
     cancelRuns: async (install_id, reason) => {
       for (const run_id of openRunsOf(database, install_id)) await cancel(run_id, reason);

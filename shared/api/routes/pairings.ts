@@ -25,12 +25,11 @@ export function pairingRoutes({ pairings }: ControlPorts): Hono {
   routes.post("/:id/share", async (context) => {
     const body = await readBody(context, validators.isControlPairingChange);
     if (isRejection(body)) return answer(context, body);
-    const { capabilities } = body;
-    const refused = reject("usage", "say capabilities: true or false");
-    return answer(
-      context,
-      capabilities === undefined ? refused : await pairings.share(context.req.param("id"), capabilities),
-    );
+    const { capabilities, results } = body;
+    if (capabilities === undefined && results === undefined) {
+      return answer(context, reject("usage", "say capabilities or results: true or false"));
+    }
+    return answer(context, await pairings.share(context.req.param("id"), body));
   });
   return routes;
 }
