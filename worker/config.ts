@@ -5,6 +5,7 @@ import { Fault } from "@oa/shared/core/refusal.ts";
 import { holdsSecret } from "@oa/shared/core/secrets.ts";
 import type { BackendsConfig, QuotasConfig, WorkerConfig } from "@oa/shared/generated/types.ts";
 import validators from "@oa/shared/generated/validators.cjs";
+import { npubToHex } from "@oa/shared/nostr/npub.ts";
 
 /** What the worker runs with: options, then OA_ variables, then config.json, then these defaults. No secrets. */
 export interface Config {
@@ -39,6 +40,12 @@ export interface Config {
   readonly code_packages: boolean;
   /** Runs of published releases are attested in public, under the worker's key. */
   readonly attest_runs: boolean;
+  /** Whose decisions apply to what is installed, in hex; null: the edge's operator's. */
+  readonly moderators: readonly string[] | null;
+  /** What happens to an install that they take down. */
+  readonly on_take_down: NonNullable<WorkerConfig["on_take_down"]>;
+  /** The Lightning networks on which a payment for a licence counts. */
+  readonly payment_networks: NonNullable<WorkerConfig["payment_networks"]>;
   /** No relay, edge, completion note or trace, whatever else is set. */
   readonly local_only: boolean;
   /** Where the passphrase of the secrets vault is; null: nowhere on this machine. */
@@ -104,6 +111,9 @@ export async function readConfig(
     quotas: settings.quotas ?? {},
     code_packages: settings.code_packages ?? false,
     attest_runs: !local_only && (settings.attest_runs ?? false),
+    moderators: settings.moderators?.map(keyIn) ?? null,
+    on_take_down: settings.on_take_down ?? "stop",
+    payment_networks: settings.payment_networks ?? ["bitcoin"],
     local_only,
     vault_passphrase_file: settings.vault_passphrase_file ?? credential(env),
     retention_days: settings.retention_days ?? null,
@@ -111,6 +121,12 @@ export async function readConfig(
     log_level: settings.log_level ?? "info",
     otel_endpoint: local_only ? null : (settings.otel_endpoint?.replace(/\/+$/, "") ?? null),
   };
+}
+
+function keyIn(text: string): string {
+  const key = text.startsWith("npub1") ? npubToHex(text) : text;
+  if (key === null) throw new Fault("config_invalid", `moderators: ${text} is not an npub: its checksum is wrong`);
+  return key;
 }
 
 function bytesOf(mebibytes: number | undefined): number | undefined {
@@ -177,6 +193,7 @@ function fromEnvironment(env: Environment): object {
   const list = (text: string): readonly string[] => text.split(",").map((item) => item.trim());
   const found = [
     ["port", env.OA_PORT, numeric],
+    ["moderators", env.OA_MODERATORS, list],
     ["edge_url", env.OA_EDGE_URL, String],
     ["relays", env.OA_RELAYS, list],
     ["completion_note_relays", env.OA_COMPLETION_NOTE_RELAYS, list],

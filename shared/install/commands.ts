@@ -5,6 +5,8 @@ import type {
   InstallReleaseSeen,
   InstallRequested,
   InstallSigner,
+  InstallTakedownLifted,
+  InstallTakenDown,
   InstallUpdatesSet,
   RevokedPermission,
   RunCaps,
@@ -71,6 +73,10 @@ export type InstallCommand =
       readonly yank_event_id: string;
       readonly reason: string;
     }
+  /** A moderator that the owner trusts hides it; `stops`: it may not run while that stands, as the owner chose. */
+  | ({ readonly type: "take_down"; readonly stops: boolean } & Omit<InstallTakenDown["data"], "stopped" | "blocks">)
+  | ({ readonly type: "lift_takedown" } & InstallTakedownLifted["data"])
+  | { readonly type: "override_takedown"; readonly reason: string }
   | ({ readonly type: "see_release" } & InstallReleaseSeen["data"])
   /** A run of the release ended well; the first time it is proved, and one on trial takes its place. */
   | { readonly type: "ran_through"; readonly release_event_id: string; readonly run_id: string }

@@ -24,11 +24,12 @@ import {
   refuseRelease,
 } from "./release-rules.ts";
 import { evolveInstall, type InstallState, NO_INSTALL, withoutRevoked } from "./state.ts";
+import { decideLift, decideOverride, decideTakedown, refuseTakenDown } from "./takedown.ts";
 
 /**
  * The rules of an install. Refusals: wrong_recipient, signer_unknown, config_expired, config_stale,
  * manifest_hash_mismatch, permission_hash_mismatch, author_changed, not_found, approval_required, inspection_required,
- * release_yanked, release_pinned, release_downgrade, release_set_aside, and those of `checkChanges`.
+ * release_yanked, listing_taken_down, listing_held, release_pinned, release_downgrade, release_set_aside, and those of `checkChanges`.
  */
 export const installDecider: Decider<InstallState, InstallEvent, InstallCommand> = {
   initial: NO_INSTALL,
@@ -80,6 +81,12 @@ function decide(state: InstallState, command: InstallCommand): readonly InstallE
         state.seen.some(({ release_event_id }) => release_event_id === data.release_event_id);
       return held && !state.yanked.includes(data.release_event_id) ? [{ event_type: "install.yanked", data }] : [];
     }
+    case "take_down":
+      return decideTakedown(state, command);
+    case "lift_takedown":
+      return decideLift(state, command);
+    case "override_takedown":
+      return decideOverride(state, command);
     case "inspect":
       return decideInspection(state, command);
     case "see_release":
@@ -256,6 +263,8 @@ function enable(state: InstallState, signed_by?: InstallSigner): readonly Instal
       : reject("approval_required", "this install waits for the owner's approval");
   }
   if (isYanked(state)) return reject("release_yanked", "its author took this release back; install another");
+  const kept = refuseTakenDown(state);
+  if (kept !== null) return kept;
   if (state.status === "enabled" && signed_by === undefined) return [];
   const release = nameOf(state.active);
   return [{ event_type: "install.enabled", data: signed_by === undefined ? { release } : { release, signed_by } }];
@@ -270,7 +279,9 @@ function stop(
   if (state.active === null && (action === "disable" || state.pending === null)) {
     return reject("not_found", "there is no such install");
   }
-  if (action === "disable" && state.status === "disabled" && signed_by === undefined) return [];
+  // Stopped by a moderator is another matter: once its owner stops it, it stays so when the moderator's word ends.
+  const stopped = state.status === "disabled" && state.takedown?.stopped !== true;
+  if (action === "disable" && stopped && signed_by === undefined) return [];
   const data = signed_by === undefined ? { reason } : { reason, signed_by };
   return [{ event_type: action === "disable" ? "install.disabled" : "install.removed", data }];
 }

@@ -5,6 +5,7 @@ import type {
   InstallEvent,
   InstallRequested,
   InstallSigner,
+  InstallTakenDown,
   InstallUpdatesSet,
   RevokedPermission,
   RunCaps,
@@ -30,12 +31,15 @@ export interface InstallState extends Releases<InstalledRelease, PendingRelease>
   readonly schedule_changes: ScheduleChanges | null;
   /** The most that a run may use, as the owner chose; null: the worker's setting. */
   readonly caps: RunCaps | null;
+  /** What a trusted moderator decided of it and that stands; `overridden`: its owner runs it all the same. */
+  readonly takedown: (InstallTakenDown["data"] & { readonly overridden: boolean }) | null;
 }
 
 const CHOICES = {
   updates: { auto_update: "ask", channel: "main" },
   schedule_changes: null,
   caps: null,
+  takedown: null,
 } as const;
 
 export const NO_INSTALL: InstallState = { ...NO_RELEASES, ...CHOICES, status: "none", revisions: {} };
@@ -62,7 +66,13 @@ export function evolveInstall(before: InstallState, event: InstallEvent): Instal
     case "install.enabled":
       return { ...remember(state, event.data.signed_by), status: "enabled" };
     case "install.disabled":
-      return { ...remember(state, event.data.signed_by), status: "disabled" };
+      return { ...remember(state, event.data.signed_by), ...stoppedByOwner(state), status: "disabled" };
+    case "install.taken_down":
+      return { ...state, takedown: { ...event.data, overridden: false } };
+    case "install.takedown_lifted":
+      return { ...state, takedown: null };
+    case "install.takedown_overridden":
+      return { ...state, takedown: state.takedown && { ...state.takedown, overridden: true } };
     case "install.removed":
       return { ...remember(state, event.data.signed_by), ...CHOICES, status: "removed" };
     case "install.updates_set":
@@ -97,4 +107,9 @@ function askFor(data: InstallRequested["data"], revoked: readonly RevokedPermiss
 function remember(state: InstallState, signed_by: InstallSigner | undefined): InstallState {
   if (signed_by === undefined) return state;
   return { ...state, revisions: { ...state.revisions, [signed_by.signer]: signed_by.revision } };
+}
+
+/** The first stop after a moderator's word is that word's; one that comes later is the owner's own. */
+function stoppedByOwner({ status, takedown }: InstallState): Pick<InstallState, "takedown"> {
+  return { takedown: takedown !== null && status === "disabled" ? { ...takedown, stopped: false } : takedown };
 }

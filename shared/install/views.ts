@@ -32,6 +32,8 @@ export interface InstallView {
   readonly refusal: { readonly code: string; readonly message: string; readonly at: string } | null;
   /** The author's words where it took the release back, until another release runs. */
   readonly yanked: { readonly reason: string; readonly yank_event_id: string; readonly at: string } | null;
+  /** What a moderator that the owner trusts decided of it and that stands. */
+  readonly takedown: InstallState["takedown"];
   readonly auto_update: AutoUpdate;
   readonly channel: InstallChannel;
   /** What the owner chose in place of the upgrade's own schedule. */
@@ -74,7 +76,7 @@ export const installProjection: Projection = {
        approval_reasons TEXT NOT NULL, refusal TEXT, created_at TEXT NOT NULL, updated_at TEXT NOT NULL,
        auto_update TEXT NOT NULL DEFAULT 'ask',
        channel TEXT NOT NULL DEFAULT 'main', yanked TEXT, denied_release_event_id TEXT, schedule_changes TEXT,
-       caps TEXT, updates TEXT, releases TEXT, rolled_back TEXT, active_since TEXT)
+       caps TEXT, updates TEXT, releases TEXT, rolled_back TEXT, active_since TEXT, takedown TEXT)
      WITHOUT ROWID`,
     "CREATE INDEX IF NOT EXISTS proj_installs_status ON proj_installs (status, install_id)",
   ],
@@ -141,12 +143,25 @@ function apply(sql: Sql, recorded: Recorded<EventDraft>): void {
       set("status = 'enabled'");
       break;
     case "install.disabled":
-      set("status = 'disabled'");
+      set(
+        `takedown = CASE WHEN status = 'disabled' THEN json_set(takedown, '$.stopped', json('false')) ELSE takedown END,
+         status = 'disabled'`,
+      );
+      break;
+    case "install.taken_down":
+      set("takedown = ?", canonicalize({ ...event.data, overridden: false }));
+      break;
+    case "install.takedown_overridden":
+      set("takedown = json_set(takedown, '$.overridden', json('true'))");
+      break;
+    case "install.takedown_lifted":
+      set("takedown = NULL");
       break;
     case "install.removed":
       set(
         `status = 'removed', approval_reasons = '[]', auto_update = 'ask', channel = 'main', updates = NULL,
-         schedule_changes = NULL, caps = NULL, active_since = NULL, rolled_back = NULL`,
+         schedule_changes = NULL, caps = NULL, active_since = NULL, rolled_back = NULL,
+         takedown = NULL`,
       );
       break;
     case "install.refused": {
@@ -235,6 +250,7 @@ function toView(row: Readonly<Record<string, SqlValue>>): InstallView {
     approval_reasons: json(row.approval_reasons),
     refusal: json(row.refusal),
     yanked: json(row.yanked),
+    takedown: json(row.takedown),
     schedule_changes: json(row.schedule_changes),
     caps: json(row.caps),
   } as unknown as InstallView;

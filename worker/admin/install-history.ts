@@ -159,6 +159,15 @@ function told(event: InstallEvent): Told {
       return { what: `Version ${event.data.upgrade_version} was seen for the first time.` };
     case "install.yanked":
       return { what: `A release was taken back by its author: ${event.data.reason || "no reason was given"}.` };
+    case "install.taken_down": {
+      const { moderator, why, stopped } = event.data;
+      const then = stopped ? "It stopped" : "It was not stopped by this";
+      return { what: `A moderator you trust, ${moderator}, decided that it ${why}. ${then}.` };
+    }
+    case "install.takedown_lifted":
+      return { what: `The moderator's decision holds no more (${event.data.by}).` };
+    case "install.takedown_overridden":
+      return { what: `Its owner runs it all the same: ${event.data.reason}.` };
     case "install.refused":
       return { what: `Refused: ${event.data.message} (${event.data.code}).` };
     case "install.updates_set":

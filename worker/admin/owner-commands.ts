@@ -44,6 +44,9 @@ export function ownerCommand(
       return { type: "roll_back", to, reason };
     case "narrow":
       return { type: "set_revocations", revoked: revocations(install, given, about.home) };
+    case "override":
+      if (given.reason === undefined) return reject("usage", "say why it runs all the same: the log keeps it");
+      return { type: "override_takedown", reason };
     case "deny":
     case "disable":
     case "remove":

@@ -8,7 +8,7 @@ import { plain } from "./terminal.ts";
 export async function changeInstall(
   { api, print }: Pick<CommandContext, "api" | "print">,
   name: string,
-  action: "deny" | "enable" | "disable" | "remove" | "pin" | "unpin",
+  action: "deny" | "enable" | "disable" | "remove" | "pin" | "unpin" | "override",
   reason?: string,
 ): Promise<ExitCode | Rejection> {
   const client = await api();

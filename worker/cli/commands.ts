@@ -37,6 +37,7 @@ export const COMMANDS: Readonly<Record<string, () => Promise<{ readonly command:
   "installs caps": () => import("./installs-caps.ts"),
   "installs enable": () => import("./installs-enable.ts"),
   "installs disable": () => import("./installs-disable.ts"),
+  "installs override": () => import("./installs-override.ts"),
   "installs remove": () => import("./installs-remove.ts"),
   "installs history": () => import("./installs-history.ts"),
   "installs unused": () => import("./installs-unused.ts"),

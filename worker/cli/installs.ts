@@ -37,7 +37,9 @@ function row(install: InstallView): readonly string[] {
   const upgrade = upgradeOf(install);
   const waiting =
     install.active !== null && install.pending !== null ? `, ${install.pending.upgrade_version} waits` : "";
-  return [install.install_id, upgrade?.upgrade_id ?? "", upgrade?.upgrade_version ?? "", `${install.status}${waiting}`];
+  const moderated = install.takedown === null || install.takedown.overridden ? "" : ", moderated";
+  const status = `${install.status}${waiting}${moderated}`;
+  return [install.install_id, upgrade?.upgrade_id ?? "", upgrade?.upgrade_version ?? "", status];
 }
 
 function details(install: InstallView): string {
@@ -57,6 +59,7 @@ function details(install: InstallView): string {
     ...(install.earlier.length === 0
       ? []
       : [`  earlier   ${install.earlier.map((one) => one.upgrade_version).join(", ")} (oa rollback)`]),
+    ...takedownLines(install),
     "  It may:",
     ...permissions.map((permission) => `    ${sentenceOf(permission)}`),
     ...install.revoked.map(({ permission }) => `    taken away by you: ${permission}`),
@@ -75,4 +78,18 @@ function unusedLines(unused: InstallUse["unused"], name: string): readonly strin
     `  ${unused.length} of these were never used: oa installs unused ${name}`,
     ...unused.map(({ permission }) => `    ${permission}`),
   ].map(plain);
+}
+
+function takedownLines({ takedown, install_id }: InstallView): readonly string[] {
+  if (takedown === null) return [];
+  const { why, moderator, decision_event_id, stopped, overridden } = takedown;
+  return [
+    `  MODERATED: it ${why}`,
+    `    decided by ${moderator} in ${decision_event_id}`,
+    overridden
+      ? "    you run it all the same"
+      : stopped
+        ? `    it was stopped; to run it all the same: oa installs override ${install_id} --reason TEXT`
+        : "    it was not stopped by this",
+  ];
 }
