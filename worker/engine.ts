@@ -2,21 +2,17 @@ import type { EventContext } from "@oa/shared/core/envelope.ts";
 import { type EventStore, type Task, task } from "@oa/shared/core/event-store.ts";
 import { newId, type RandomBytes } from "@oa/shared/core/id.ts";
 import { LIMITS } from "@oa/shared/core/limits.ts";
-import { Fault, isRejection, type Rejection, reject } from "@oa/shared/core/refusal.ts";
+import { Fault, isRejection, type Rejection } from "@oa/shared/core/refusal.ts";
 import { clip } from "@oa/shared/core/text.ts";
-import { OPS } from "@oa/shared/generated/ops.ts";
-import type { MachineReadings, PolicyZone, QuotasConfig, RunCreated, RunStepPlan } from "@oa/shared/generated/types.ts";
+import type { MachineReadings, PolicyZone, QuotasConfig, RunCreated } from "@oa/shared/generated/types.ts";
 import { installDecider } from "@oa/shared/install/decider.ts";
-import type { InstalledRelease } from "@oa/shared/install/release.ts";
-import type { InstallState } from "@oa/shared/install/state.ts";
-import { type AupMode, assessManifest, refuseDenied } from "@oa/shared/policy/aup/assess.ts";
-import { conductDecider, conductSubject } from "@oa/shared/policy/decider.ts";
+import { licenseDecider, licenseSubject } from "@oa/shared/license/decider.ts";
+import type { AupMode } from "@oa/shared/policy/aup/assess.ts";
 import { type RunCommand, runDecider } from "@oa/shared/run/decider.ts";
 import { isFinished } from "@oa/shared/run/process.ts";
 import { countOpenRuns, getRun, openRuns, type RunView } from "@oa/shared/run/views.ts";
 import type { Sensor } from "@oa/shared/schedule/constraints.ts";
-import { refuseUnsignedCode } from "@oa/shared/upgrade/code-steps.ts";
-import { planOf } from "@oa/shared/upgrade/plan.ts";
+import type { StartGates } from "@oa/shared/schedule/decider.ts";
 import type { Artifacts } from "./adapters/artifacts.ts";
 import type { Clock } from "./adapters/clock.ts";
 import type { RunGuard, RunRef } from "./adapters/run-usage.ts";
@@ -28,7 +24,8 @@ import type { Progress } from "./engine/attempt.ts";
 import { openDriver } from "./engine/drive.ts";
 import type { KillSwitch } from "./engine/kill-switch.ts";
 import type { Effects, OpContract } from "./engine/perform.ts";
-import { refuseDrift, refuseRevokedSteps, releaseToRun } from "./engine/release.ts";
+import { plannedRun } from "./engine/planned-run.ts";
+import { startGates } from "./engine/start-gates.ts";
 import { type PausedBy, watchMachine } from "./engine/watch.ts";
 import type { EventPublisher, Op } from "./ops/op.ts";
 
@@ -86,8 +83,8 @@ export interface Engine {
    * take from now on, waiting and pauses included; by default and at most `LIMITS.run_deadline_ms`. `trial`: of the
    * release on trial, which starts by schedule or trigger are of anyhow.
    * Refusals: not_found, install_disabled, install_quarantined, approval_required, already_running, busy, policy_denied, manifest_hash_mismatch,
-   * permission_hash_mismatch, permission_revoked, and those
-   * of `planOf`. Faults: disk_full, database_locked.
+   * permission_hash_mismatch, permission_revoked, quota_exceeded, licence_missing, licence_expired, licence_used_up,
+   * licence_unproven, and those of `planOf`. Faults: disk_full, database_locked.
    */
   readonly start: (
     install_id: string,
@@ -107,6 +104,8 @@ export interface Engine {
   readonly cancel: (run_id: string, reason: string) => Promise<undefined | Rejection>;
   /** Resolves when the run has ended. Faults: not_found, canceled (the signal). */
   readonly wait: (run_id: string, signal: AbortSignal) => Promise<RunView>;
+  /** Whether the next run of an install is paid for, and its quotas have room; at a time, by default now. */
+  readonly gates: (install_id: string, at_ms?: number) => StartGates;
   /** How far the running step of a run has come, where its op says so. */
   readonly progress: (run_id: string) => Progress | null;
   /**
@@ -147,16 +146,26 @@ export function openEngine(options: EngineOptions): Engine {
       ...(reason === "manual" ? {} : { actor_type: "service", actor_id: config.worker }),
       ...(cause === undefined ? {} : { idempotency_key: `run/${install_id}/${cause}` }),
     };
+    let payment_hash: string | null = null;
     const create: Task = {
       subject_id: run_id,
       run: (load) => {
-        const data = plannedRun(options, load(installDecider, install_id), install_id, { reason, due_ms, trial });
-        if (isRejection(data)) return data;
+        const wanted = { reason, due_ms, trial, now_ms };
+        const planned = plannedRun(options, load(installDecider, install_id), install_id, wanted);
+        if (isRejection(planned)) return planned;
+        payment_hash = planned.payment_hash;
         const ends_ms = now_ms + Math.min(deadline_ms ?? LIMITS.run_deadline_ms, LIMITS.run_deadline_ms);
-        return runDecider.decide(load(runDecider, run_id), { type: "create", data: { ...data, deadline_ms: ends_ms } });
+        const data = { ...planned.data, deadline_ms: ends_ms };
+        return runDecider.decide(load(runDecider, run_id), { type: "create", data });
       },
     };
-    const recorded = await database.commit(() => store.handle(context, [create]));
+    /** The run and what it takes of its licence, both or neither. */
+    const tasks = function* (): Generator<Task> {
+      yield create;
+      if (payment_hash === null) return;
+      yield task(licenseDecider, licenseSubject(payment_hash), { type: "use", install_id, run_id, now_ms });
+    };
+    const recorded = await database.commit(() => store.handle(context, tasks()));
     if (isRejection(recorded)) return recorded;
     wake();
     return { run_id: recorded[0]?.subject_id ?? run_id };
@@ -233,98 +242,8 @@ export function openEngine(options: EngineOptions): Engine {
 
   return {
     ...{ start, cancel, wait, loop, progress: driver.progress },
+    gates: (install_id, at_ms = clock.now_ms()) => startGates(options, install_id, at_ms),
     pause: (run_id, reason) => hold(run_id, "owner", reason),
     resume: (run_id, reason) => go(run_id, "owner", reason),
   };
-}
-
-/** A new run of an install, with everything it will ever need pinned, or why there can be none now. */
-function plannedRun(
-  { store, database, config }: EngineOptions,
-  install: InstallState,
-  install_id: string,
-  start: { readonly reason: RunReason; readonly due_ms: number | undefined; readonly trial: boolean },
-): RunCreated["data"] | Rejection {
-  const { status } = install;
-  const { reason, due_ms } = start;
-  if (status === "none" || status === "removed") return reject("not_found", `there is no install ${install_id}`);
-  const chosen = releaseToRun(install, install_id, start);
-  if (isRejection(chosen)) return chosen;
-  const { release, trial } = chosen;
-  const { pins, grant, revoked } = release;
-  if (status === "yanked") {
-    return reject("release_yanked", `${pins.upgrade_id} ${pins.upgrade_version} was taken back by its author`);
-  }
-  const { quarantine } = store.load(conductDecider, conductSubject(install_id));
-  if (quarantine !== null) {
-    return reject("install_quarantined", `install ${install_id} is quarantined: ${quarantine.reason}`);
-  }
-  if (status === "disabled") return reject("install_disabled", `install ${install_id} is disabled`);
-  if (countOpenRuns(database, install_id) > 0) {
-    return reject("already_running", `install ${install_id} has a run that has not ended`);
-  }
-  if (countOpenRuns(database) >= LIMITS.runs_queued) {
-    return reject("busy", `${LIMITS.runs_queued} runs are waiting already`);
-  }
-  const plan = allowedPlan(release, config);
-  if (isRejection(plan)) return plan;
-  const taken = refuseRevokedSteps(plan.steps, release, { home: config.home, install_id });
-  if (taken !== null) return taken;
-  return {
-    install_id,
-    reason,
-    ...(due_ms === undefined ? {} : { due_ms }),
-    upgrade_address: pins.upgrade_address,
-    upgrade_id: pins.upgrade_id,
-    upgrade_version: pins.upgrade_version,
-    title: pins.title,
-    manifest_sha256: pins.manifest_sha256,
-    manifest_event_id: pins.manifest_event_id,
-    release_event_id: pins.release_event_id,
-    permission_hash: pins.permission_hash,
-    grant,
-    ...(revoked.length === 0 ? {} : { revoked }),
-    ...(trial ? { trial } : {}),
-    steps: plan.steps.map(({ step_id, op }) => ({ step_id, op })),
-    plan: plan.steps,
-    inputs: plan.inputs,
-  };
-}
-
-const allowed = new WeakMap<InstalledRelease, ReturnType<typeof planRelease>>();
-
-/**
- * The plan of a release that the rules of this worker still allow: they, or how strictly they are taken, may be others
- * than when it was installed. Worked out once in a process, in which neither changes.
- */
-function allowedPlan(
-  release: InstalledRelease,
-  { home, aup = "strict" }: EngineOptions["config"],
-): ReturnType<typeof planRelease> {
-  const known = allowed.get(release);
-  if (known !== undefined) return known;
-  const { manifest, inputs } = release;
-  const denied = manifest && refuseDenied(assessManifest(manifest, { mode: aup, inputs }));
-  const plan = denied ?? planRelease(release, home);
-  allowed.set(release, plan);
-  return plan;
-}
-
-/** The steps of a release as they will be performed, or why it cannot be carried out as approved. */
-export function planRelease(release: InstalledRelease, home: string) {
-  const { pins, manifest, inputs } = release;
-  if (manifest === null) return reject("not_found", `the manifest of ${pins.upgrade_id} was deleted; install it again`);
-  const unsigned = refuseUnsignedCode(manifest, pins);
-  if (unsigned !== null) return unsigned;
-  const plan = planOf(manifest, inputs as Parameters<typeof planOf>[1], { home });
-  if (isRejection(plan)) return plan;
-  const drifted = refuseDrift(release, plan);
-  if (drifted !== null) return drifted;
-  const steps = plan.steps.map(({ id, op, params, effect, timeout_ms, retry }): RunStepPlan => {
-    // A manifest may ask for more attempts, but whether a write outside may be repeated at all is the op's to say.
-    const most = effect === "external_write" && Object.hasOwn(OPS, op) ? OPS[op as keyof typeof OPS].retry : retry;
-    const max_attempts = Math.min(retry.max_attempts, most.max_attempts);
-    return { step_id: id, op, params, effect, timeout_ms, max_attempts, backoff_ms: retry.backoff_ms };
-  });
-  return { steps, inputs: plan.inputs };
 }

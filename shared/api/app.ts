@@ -11,6 +11,7 @@ import { marketRoutes } from "./routes/market.ts";
 import { metricRoutes } from "./routes/metrics.ts";
 import { pairingRoutes } from "./routes/pairings.ts";
 import { policyRoutes } from "./routes/policy.ts";
+import { receiptRoutes } from "./routes/receipts.ts";
 import { reputationRoutes } from "./routes/reputation.ts";
 import { runRoutes } from "./routes/runs.ts";
 import { scheduleRoutes } from "./routes/schedule.ts";
@@ -46,6 +47,7 @@ export function controlApp(ports: ControlPorts): Hono {
   app.route("/v1/approvals", approvalRoutes(ports));
   app.route("/v1/tokens", tokenRoutes(ports));
   app.route("/v1/secrets", secretRoutes(ports));
+  app.route("/v1/receipts", receiptRoutes(ports));
   app.notFound((context) =>
     answer(context, reject("not_found", `there is no ${context.req.method} ${context.req.path}`)),
   );

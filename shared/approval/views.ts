@@ -184,9 +184,27 @@ export function countRequested(sql: Sql, install_id: string): number {
 }
 
 /** How often an install has written outside since a time. */
-export function externalWritesSince(sql: Sql, install_id: string, since_ms: number): number {
-  const query = "SELECT count(*) AS count FROM proj_approval_uses WHERE install_id = ? AND at_ms > ?";
-  return one<{ count: number }>(sql, query, install_id, since_ms)?.count ?? 0;
+export function externalWritesSince(
+  sql: Sql,
+  install_id: string,
+  since_ms: number,
+  until_ms: number = Number.MAX_SAFE_INTEGER,
+): number {
+  const query = "SELECT count(*) AS count FROM proj_approval_uses WHERE install_id = ? AND at_ms > ? AND at_ms <= ?";
+  return one<{ count: number }>(sql, query, install_id, since_ms, until_ms)?.count ?? 0;
+}
+
+/** When an install that has written outside `limit` times within the window may again; null: never, with this limit. */
+export function externalWriteFreeAt(
+  sql: Sql,
+  install_id: string,
+  { limit, window_ms, now_ms }: { readonly limit: number; readonly window_ms: number; readonly now_ms: number },
+): number | null {
+  if (limit === 0) return null;
+  const query = `SELECT at_ms FROM proj_approval_uses WHERE install_id = ? AND at_ms > ? AND at_ms <= ?
+    ORDER BY at_ms DESC LIMIT 1 OFFSET ?`;
+  const oldest = one<{ at_ms: number }>(sql, query, install_id, now_ms - window_ms, now_ms, limit - 1);
+  return (oldest?.at_ms ?? now_ms - window_ms) + window_ms;
 }
 
 function toView(row: Readonly<Record<string, SqlValue>>): ApprovalView {

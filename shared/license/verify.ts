@@ -267,6 +267,14 @@ export function refuseClaim(report: ReceiptReport): Rejection | null {
   return reject(first.code as ReasonCode, `the receipt proves nothing: ${first.message}`, { checks: failed });
 }
 
+/** Null where nothing failed, whatever is undecided; else the first that did, with all of them as details. */
+export function refuseInvalid({ checks }: ReceiptReport): Rejection | null {
+  const failed = checks.filter(({ ok }) => ok === false);
+  const [first] = failed;
+  if (first === undefined) return null;
+  return reject(first.code as ReasonCode, `the receipt proves nothing: ${first.message}`, { checks: failed });
+}
+
 function undecided(code: ReasonCode, { holder }: Knowledge): string {
   if (code === "receipt_claim") {
     if (holder === null) return "whether another receipt has claimed the payment is known only to an edge";

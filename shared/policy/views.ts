@@ -36,9 +36,42 @@ function apply(sql: Sql, recorded: Recorded<EventDraft>): void {
 }
 
 /** What an install used within 24 hours, whole hours of the clock: the one that the 24 hours begin in counts wholly. */
-export function usedWithinADay(sql: Sql, subject_id: string, metric: Metric, now_ms: number): number {
-  const first = Math.floor(now_ms / HOUR_MS) - 24;
+export function usedWithinADay(
+  sql: Sql,
+  subject_id: string,
+  metric: Metric,
+  now_ms: number,
+  until_ms: number = Number.MAX_SAFE_INTEGER,
+): number {
   const query = `SELECT coalesce(sum(amount), 0) AS amount FROM proj_policy_usage
-    WHERE subject_id = ? AND metric = ? AND hour >= ?`;
-  return one<{ amount: number }>(sql, query, subject_id, metric, first)?.amount ?? 0;
+    WHERE subject_id = ? AND metric = ? AND hour >= ? AND hour <= ?`;
+  const hours = [firstHour(now_ms), Math.floor(until_ms / HOUR_MS)];
+  return one<{ amount: number }>(sql, query, subject_id, metric, ...hours)?.amount ?? 0;
+}
+
+/** When less than `limit` will have been used within 24 hours, if no more is; null: never, with this limit. */
+export function usageFreeAt(
+  sql: Sql,
+  subject_id: string,
+  metric: Metric,
+  { limit, now_ms }: { readonly limit: number; readonly now_ms: number },
+): number | null {
+  if (limit === 0) return null;
+  const hours = sql.all<{ hour: number; amount: number }>(
+    `SELECT hour, amount FROM proj_policy_usage WHERE subject_id = ? AND metric = ? AND hour >= ? AND hour <= ?
+     ORDER BY hour`,
+    ...[subject_id, metric, firstHour(now_ms), Math.floor(now_ms / HOUR_MS)],
+  );
+  let used = hours.reduce((sum, { amount }) => sum + amount, 0);
+  let free_at_ms = now_ms;
+  for (const { hour, amount } of hours) {
+    if (used < limit) break;
+    used -= amount;
+    free_at_ms = (hour + 25) * HOUR_MS;
+  }
+  return free_at_ms;
+}
+
+function firstHour(now_ms: number): number {
+  return Math.floor(now_ms / HOUR_MS) - 24;
 }

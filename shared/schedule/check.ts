@@ -3,12 +3,13 @@ import { assertNever } from "../core/refusal.ts";
 import { isOpen } from "../core/window.ts";
 import type { CronSchedule, ScheduleDue, ScheduleEvent, ScheduleTrace } from "../generated/types.ts";
 import { evaluateConstraints } from "./constraints.ts";
-import type { ScheduleCheck, ScheduleState, Waiting } from "./decider.ts";
+import type { ScheduleCheck, ScheduleState, StartGates, Waiting } from "./decider.ts";
 import { type Timing, timingOf } from "./timing.ts";
+import { isAllowed, WAITS_FOR, type WaitReason } from "./waits.ts";
 
 /**
- * Decides about what is due, in this order: missed, too old, window, constraints, overlap. What waits for the machine or
- * for a run is looked at again at each check, and given up when its patience ends; nothing is recorded in between.
+ * Decides about what is due, in this order: missed, too old, window, constraints, licence, budget, overlap. What waits,
+ * for its window aside, is looked at again at each check, and given up when its patience ends; nothing is recorded in between.
  */
 export function decideCheck(state: ScheduleState, check: ScheduleCheck): readonly ScheduleEvent[] {
   if (state.set === null) return [];
@@ -57,13 +58,14 @@ function traceOf(facts: {
   const until_ms = state.next?.fire_at_ms ?? at_ms;
   const late_ms = Math.max(0, at_ms - latest.fire_at_ms);
   const outcome = outcomeOf({
-    ...{ on_missed, overlap, verdict, active_runs, open, given_up, waiting: state.waiting },
+    ...{ on_missed, overlap, verdict, active_runs, open, given_up, waiting: state.waiting, gates: check.gates },
     on_time: late_ms <= LIMITS.schedule_late_ms,
     too_old: at_ms - latest.due_ms > LIMITS.schedule_catch_up_ms,
   });
-  const waits = outcome === "waits_for_constraints" || outcome === "waits_for_run";
-  // Where the machine slept past the end of the wait, what it says now is not why nothing was started.
+  const waits = outcome !== "waits_for_window" && outcome in WAITS_FOR;
+  // Where the machine slept past the end of the wait, what is so now is not why nothing was started.
   const slept_through = given_up && at_ms - until_ms > LIMITS.schedule_late_ms;
+  const measured = slept_through && held !== null ? held : { constraints, ...check.gates };
   return {
     due_ms: latest.due_ms,
     first_due_ms: state.waiting?.first_due_ms ?? state.next?.due_ms ?? latest.due_ms,
@@ -73,12 +75,12 @@ function traceOf(facts: {
     due_times: passed.count + (state.waiting?.due_times ?? 1) - 1,
     ...(counted_from_ms === null ? {} : { counted_from_ms }),
     window: window === undefined ? null : { ...window, open },
-    constraints: slept_through && held !== null ? held.constraints : constraints,
+    constraints: measured.constraints,
     ...{ on_unknown, on_missed, overlap, active_runs },
     ...(check.clock_jump_ms === 0 ? {} : { clock_jump_ms: check.clock_jump_ms }),
     ...(check.away_ms === 0 ? {} : { away_ms: check.away_ms }),
-    licence: "not_applicable",
-    budget: "not_applicable",
+    licence: measured.licence,
+    budget: measured.budget,
     ...(held === null ? {} : { waited_ms: Math.max(0, at_ms - held.since_ms) }),
     ...(waits ? { wait_until_ms: held === null ? timing.patienceUntil(at_ms) : until_ms } : {}),
     outcome,
@@ -94,20 +96,33 @@ function outcomeOf(facts: {
   readonly too_old: boolean;
   readonly open: boolean;
   readonly verdict: "start" | "wait";
+  readonly gates: StartGates;
   readonly active_runs: number;
 }): ScheduleTrace["outcome"] {
-  const { on_missed, waiting } = facts;
-  if (facts.given_up) return waiting?.for === "run" ? "run_active" : "constraints_unmet";
+  const { on_missed, waiting, gates } = facts;
+  if (facts.given_up) return GIVEN_UP[waiting?.for ?? "constraints"];
   const held = waiting !== null && waiting.for !== "window";
   if (!held && !facts.on_time && on_missed === "skip") return "missed";
   if (facts.too_old) return "too_old";
   if (!facts.open) return on_missed === "catch_up" ? "waits_for_window" : "outside_window";
   if (facts.verdict === "wait") return "waits_for_constraints";
+  if (!isAllowed(gates.licence)) return "waits_for_licence";
+  if (!isAllowed(gates.budget)) return "waits_for_budget";
   if (facts.active_runs > 0) return facts.overlap === "skip" ? "run_active" : "waits_for_run";
-  if (held) return waiting.for === "run" ? "run_ended" : "constraints_met";
+  if (held) return WAITED_FOR[waiting.for];
   if (!facts.on_time) return "caught_up";
   return waiting === null ? "on_time" : "window_opened";
 }
+
+/** What a wait that ended well, or was given up, comes to. */
+const WAITED_FOR = {
+  ...{ window: "window_opened", constraints: "constraints_met", licence: "licence_given" },
+  ...{ budget: "budget_freed", run: "run_ended" },
+} as const satisfies Record<WaitReason, ScheduleTrace["outcome"]>;
+const GIVEN_UP = {
+  ...{ window: "outside_window", constraints: "constraints_unmet", licence: "unlicensed" },
+  ...{ budget: "over_budget", run: "run_active" },
+} as const satisfies Record<WaitReason, ScheduleTrace["outcome"]>;
 
 /** The event that says a decision. */
 function eventOf(
@@ -127,6 +142,8 @@ function eventOf(
       return { event_type: "schedule.deferred", data: { install_id, at_ms, trace, next: start } };
     }
     case "waits_for_constraints":
+    case "waits_for_licence":
+    case "waits_for_budget":
     case "waits_for_run": {
       const until = { due_ms, fire_at_ms: trace.wait_until_ms ?? at_ms, jitter_ms };
       return { event_type: "schedule.deferred", data: { install_id, at_ms, trace, next: until } };
@@ -135,6 +152,8 @@ function eventOf(
     case "window_opened":
     case "constraints_met":
     case "run_ended":
+    case "licence_given":
+    case "budget_freed":
     case "caught_up": {
       const reason = outcome === "caught_up" ? "catch_up" : "schedule";
       return { event_type: "schedule.fired", data: { install_id, at_ms, due_ms, reason, trace, next } };
@@ -144,6 +163,8 @@ function eventOf(
     case "too_old":
     case "constraints_unmet":
     case "run_active":
+    case "unlicensed":
+    case "over_budget":
       return { event_type: "schedule.skipped", data: { install_id, at_ms, trace, next } };
     default:
       return assertNever(outcome);

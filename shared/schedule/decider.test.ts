@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
-import { at, DAY_MS, drive, HOUR_MS, INSTALL, MINUTE_MS, NIGHTLY, WINDOW } from "../../test/fakes/schedule.ts";
+import { at, DAY_MS, drive, HOUR_MS, INSTALL, MINUTE_MS, NIGHTLY, OPEN, WINDOW } from "../../test/fakes/schedule.ts";
 import { foldAll } from "../core/fold.ts";
 import { jitterOf } from "../core/jitter.ts";
 import { LIMITS } from "../core/limits.ts";
@@ -137,7 +137,7 @@ test("a due time is skipped, and says so, while a run of the install goes on or 
   const [fired] = schedule.send({
     type: "check",
     now_ms: at("2026-01-01T14:00"),
-    ...{ active_runs: 0, clock_jump_ms: 0, away_ms: 0, machine: {} },
+    ...{ active_runs: 0, gates: OPEN, clock_jump_ms: 0, away_ms: 0, machine: {} },
   });
   assert.equal(fired?.event_type, "schedule.fired");
   assert.equal(schedule.check("2026-01-01T15:00"), "run_active");
@@ -249,4 +249,65 @@ test("a manifest's schedule gets its defaults; one without times is no cron sche
   });
   assert.equal(toCronSchedule({ type: "manual" }, "UTC"), null);
   assert.equal(scheduleSubject(INSTALL), "schedule_01JABCDEFGHJKMNPQRSTVWXYZ0");
+});
+
+const UNPAID = { licence: { allowed: false, code: "licence_missing", message: "it costs 50 sats per run" } } as const;
+const HELD = { licence: { allowed: true, message: "it is paid for", verdict: "valid" } } as const;
+const FULL = {
+  budget: {
+    ...{ allowed: false, message: "external_writes_per_day: 10 of 10 are used" },
+    quotas: [{ name: "external_writes_per_day", used: 10, limit: 10, free_at_ms: at("2026-01-02T04:00") }],
+  },
+} as const;
+
+test("what is not paid for waits for its licence, and starts once that is there", () => {
+  const schedule = drive({ ...WINDOW }, "2026-01-01T12:00");
+  assert.equal(schedule.checkGates("2026-01-02T02:00", UNPAID), "waits_for_licence");
+  assert.equal(schedule.checkGates("2026-01-02T02:00:30", UNPAID), "nothing");
+  assert.equal(schedule.state().waiting?.for, "licence");
+  assert.equal(schedule.checkGates("2026-01-02T03:00", HELD), "licence_given");
+  const fired = schedule.events.at(-2);
+  assert.ok(fired?.event_type === "schedule.fired");
+  assert.deepEqual([fired.data.trace.licence, fired.data.trace.waited_ms], [HELD.licence, HOUR_MS]);
+});
+
+test("a licence that does not come is given up with the window, and the trace says what was missing", () => {
+  const schedule = drive({ ...WINDOW }, "2026-01-01T12:00");
+  schedule.checkGates("2026-01-02T02:00", UNPAID);
+  assert.equal(schedule.checkGates("2026-01-02T05:00", UNPAID), "unlicensed");
+  assert.deepEqual(schedule.fired(), []);
+  assert.equal(schedule.next(), "2026-01-03T02:00");
+  // Asleep past the end of the wait: what is so only now did not hold it back.
+  schedule.checkGates("2026-01-03T02:00", UNPAID);
+  assert.equal(schedule.checkGates("2026-01-03T09:00", HELD), "unlicensed");
+  const skipped = schedule.events.at(-1);
+  assert.ok(skipped?.event_type === "schedule.skipped");
+  assert.deepEqual(skipped.data.trace.licence, UNPAID.licence);
+});
+
+test("a quota that is used up holds the start back until it has room again, or for as long as patience lasts", () => {
+  const schedule = drive({}, "2026-01-01T12:00");
+  assert.equal(schedule.checkGates("2026-01-02T02:00", FULL), "waits_for_budget");
+  assert.equal(schedule.checkGates("2026-01-02T03:59", FULL), "nothing");
+  assert.equal(schedule.checkGates("2026-01-02T04:00", {}), "budget_freed");
+  assert.equal(schedule.checkGates("2026-01-03T02:00", FULL), "waits_for_budget");
+  assert.equal(
+    schedule.checkMs(at("2026-01-03T02:00") + LIMITS.schedule_wait_ms, 0, 0, {}, { ...OPEN, ...FULL }),
+    "over_budget",
+  );
+});
+
+test("the machine is waited for first, then the licence, then the quota, then a run; one wait goes over into the next", () => {
+  const schedule = drive({ constraints: { plugged_in: true }, overlap: "queue_one", ...WINDOW }, "2026-01-01T12:00");
+  const [battery, mains] = [{ plugged_in: { value: false } }, { plugged_in: { value: true } }];
+  const step = (text: string, machine: typeof battery, gates: object, runs = 0): string =>
+    schedule.checkMs(at(text), runs, 0, machine, { ...OPEN, ...gates });
+  assert.equal(step("2026-01-02T02:00", battery, { ...UNPAID, ...FULL }, 1), "waits_for_constraints");
+  assert.equal(step("2026-01-02T02:10", mains, { ...UNPAID, ...FULL }, 1), "waits_for_licence");
+  assert.equal(step("2026-01-02T02:20", mains, { ...HELD, ...FULL }, 1), "waits_for_budget");
+  assert.equal(step("2026-01-02T02:30", mains, HELD, 1), "waits_for_run");
+  assert.equal(step("2026-01-02T02:40", mains, HELD), "run_ended");
+  const fired = schedule.events.at(-2);
+  assert.ok(fired?.event_type === "schedule.fired");
+  assert.equal(fired.data.trace.waited_ms, 40 * MINUTE_MS);
 });

@@ -9,9 +9,11 @@ import type {
   ScheduleDeferred,
   ScheduleDue,
   ScheduleEvent,
+  ScheduleTrace,
 } from "../generated/types.ts";
 import { decideCheck } from "./check.ts";
 import { checkSchedule, timingOf } from "./timing.ts";
+import { WAITS_FOR, type WaitReason } from "./waits.ts";
 
 /** One install's schedule, folded from its events. Times are Unix milliseconds. */
 export interface ScheduleState {
@@ -27,18 +29,21 @@ export interface ScheduleState {
   readonly unstarted: number | null;
 }
 
-/** A due time that has come and waits: for its window, for the machine's state, or for a run that goes on. */
-export interface Waiting {
-  readonly for: "window" | "constraints" | "run";
+/** A due time that has come and waits: for its window, the machine's state, a licence, a quota, or a run that goes on. */
+export interface Waiting extends StartGates {
+  readonly for: WaitReason;
   /** As it was due; the state's `next.fire_at_ms` is when the wait ends. */
   readonly due: ScheduleDue;
   readonly since_ms: number;
   /** The due times that it answers for. */
   readonly first_due_ms: number;
   readonly due_times: number;
-  /** As measured when the wait began. */
+  /** As measured when the wait began; so are `licence` and `budget`. */
   readonly constraints: readonly ConstraintTrace[];
 }
+
+/** What a start depends on besides the machine, found outside: a price that is paid, quotas with room. */
+export type StartGates = Pick<ScheduleTrace, "licence" | "budget">;
 
 /** Decides about what is due. */
 export interface ScheduleCheck {
@@ -46,6 +51,7 @@ export interface ScheduleCheck {
   readonly now_ms: number;
   /** The install's runs that have not finished. */
   readonly active_runs: number;
+  readonly gates: StartGates;
   /** What the sensors say; one that was not asked is absent. */
   readonly machine: MachineReadings;
   /** How far wall time ran ahead of monotonic time since the check before; 0 for not at all. */
@@ -80,7 +86,7 @@ export const scheduleDecider: Decider<ScheduleState, ScheduleEvent, ScheduleComm
   initial: { set: null, next: null, waiting: null, at_ms: 0, fired: [], unstarted: null },
   evolve,
   decide,
-  stored_as: "schedule/1",
+  stored_as: "schedule/2",
 };
 
 function evolve(state: ScheduleState, event: ScheduleEvent): ScheduleState {
@@ -116,9 +122,10 @@ function evolve(state: ScheduleState, event: ScheduleEvent): ScheduleState {
 
 function waitingOf({ at_ms, trace }: ScheduleDeferred["data"]): Waiting {
   const { due_ms, fire_at_ms, jitter_ms, first_due_ms, due_times, constraints, outcome, waited_ms = 0 } = trace;
+  const { licence, budget } = trace;
   const due = { due_ms, fire_at_ms, jitter_ms };
-  const reason = outcome === "waits_for_run" ? "run" : outcome === "waits_for_constraints" ? "constraints" : "window";
-  return { for: reason, due, since_ms: at_ms - waited_ms, first_due_ms, due_times, constraints };
+  const reason = WAITS_FOR[outcome] ?? "window";
+  return { for: reason, due, since_ms: at_ms - waited_ms, first_due_ms, due_times, constraints, licence, budget };
 }
 
 function decide(state: ScheduleState, command: ScheduleCommand): readonly ScheduleEvent[] | Rejection {

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { at, HOUR_MS, INSTALL, MINUTE_MS, NIGHTLY, WINDOW } from "../../test/fakes/schedule.ts";
+import { at, HOUR_MS, INSTALL, MINUTE_MS, NIGHTLY, OPEN, WINDOW } from "../../test/fakes/schedule.ts";
 import { isRejection } from "../core/refusal.ts";
 import { type SimulationRequest, simulateSchedule } from "./simulate.ts";
 
@@ -14,6 +14,7 @@ function simulate(changes: Partial<SimulationRequest>): readonly string[] {
     run_ms: 0,
     records: [],
     absences: [],
+    gatesAt: () => OPEN,
     ...changes,
   });
   assert.ok(!isRejection(simulation), isRejection(simulation) ? simulation.message : "");
@@ -77,9 +78,18 @@ test("runs as long as they usually are overlap as the policy says", () => {
   ]);
 });
 
+test("what was not paid for, or had used up its quota, would have waited until it was otherwise", () => {
+  const unpaid = { licence: { allowed: false, code: "licence_missing", message: "not paid for" } } as const;
+  const day = { until_ms: at("2026-03-02T00:00"), schedule: { ...NIGHTLY, ...WINDOW } };
+  const gatesAt = (at_ms: number) => (at_ms < at("2026-03-01T03:30") ? { ...OPEN, ...unpaid } : OPEN);
+  assert.deepEqual(simulate({ ...day, gatesAt }), ["03-01T02:00 waits_for_licence", "03-01T04:00 licence_given"]);
+  const never = () => ({ ...OPEN, budget: { allowed: false, message: "used up", quotas: [] } });
+  assert.deepEqual(simulate({ ...day, gatesAt: never }), ["03-01T02:00 waits_for_budget", "03-01T05:00 over_budget"]);
+});
+
 test("too many decisions end a simulation, and a schedule that cannot be is refused", () => {
   const request = {
-    ...{ install_id: INSTALL, worker_id: "w", run_ms: 0, records: [], absences: [] },
+    ...{ install_id: INSTALL, worker_id: "w", run_ms: 0, records: [], absences: [], gatesAt: () => OPEN },
     from_ms: 0,
     until_ms: 30 * 24 * HOUR_MS,
   };

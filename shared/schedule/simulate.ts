@@ -2,7 +2,7 @@ import { foldAll } from "../core/fold.ts";
 import { LIMITS } from "../core/limits.ts";
 import { isRejection, type Rejection } from "../core/refusal.ts";
 import type { CronSchedule, MachineReadings, ScheduleEvent, ScheduleTrace } from "../generated/types.ts";
-import { scheduleDecider } from "./decider.ts";
+import { type StartGates, scheduleDecider } from "./decider.ts";
 
 /** A stretch of the past (or future) to go through again. Times are Unix milliseconds, `until_ms` exclusive. */
 export interface SimulationRequest {
@@ -17,6 +17,8 @@ export interface SimulationRequest {
   readonly records: readonly { readonly at_ms: number; readonly readings: MachineReadings }[];
   /** When the machine slept or its worker was stopped, in order: nothing is decided then. */
   readonly absences: readonly { readonly from_ms: number; readonly until_ms: number }[];
+  /** The licence and the quotas as they stood at a time. */
+  readonly gatesAt: (at_ms: number) => StartGates;
 }
 
 export interface SimulatedDecision {
@@ -31,6 +33,7 @@ export interface Simulation {
   readonly complete: boolean;
 }
 
+const HOUR_MS = 3_600_000;
 /** How long a measurement speaks for the machine: while something waits, one is recorded at least this often. */
 const VALID_MS = LIMITS.machine_record_ms + 2 * LIMITS.machine_measure_ms;
 
@@ -58,6 +61,7 @@ export function simulateSchedule(request: SimulationRequest): Simulation | Rejec
       type: "check",
       now_ms,
       active_runs: run_ends_ms > now_ms ? 1 : 0,
+      gates: request.gatesAt(now_ms),
       machine: readingsAt(request.records, now_ms),
       clock_jump_ms: 0,
       away_ms: absence === undefined ? 0 : absence.until_ms - absence.from_ms,
@@ -89,6 +93,8 @@ function nextMoment(
   if (state.next === null) return null;
   const until_ms = Math.max(state.next.fire_at_ms, now_ms);
   if (state.waiting === null || state.waiting.for === "window") return until_ms;
+  // Quotas count by the hour, and licences are given at any time.
+  if (state.waiting.for === "licence" || state.waiting.for === "budget") return Math.min(now_ms + HOUR_MS, until_ms);
   if (state.waiting.for === "run") return run_ends_ms > now_ms ? Math.min(run_ends_ms, until_ms) : until_ms;
   const index = firstAfter(records, now_ms);
   const changes = [records[index]?.at_ms, (records[index - 1]?.at_ms ?? Number.NaN) + VALID_MS + 1];

@@ -14,6 +14,7 @@ import type {
   ScheduleTrace,
 } from "../generated/types.ts";
 import { SCHEDULE_LOG_DDL, SCHEDULE_LOG_TABLE, writeScheduleLog } from "./log.ts";
+import { WAITS_FOR, type WaitReason } from "./waits.ts";
 
 /** A schedule as lists show it. Times are Unix milliseconds; `next_due_ms` is the cron time, `next_fire_ms` the start. */
 export interface ScheduleView {
@@ -23,7 +24,7 @@ export interface ScheduleView {
   /** While it waits, when it is given up. */
   readonly next_fire_ms: number | null;
   /** What the due time that has come waits for. */
-  readonly waiting_for: "window" | "constraints" | "run" | null;
+  readonly waiting_for: WaitReason | null;
   /** The due time decided last, and what came of it. */
   readonly last_due_ms: number | null;
   readonly last_outcome: ScheduleTrace["outcome"] | null;
@@ -140,12 +141,6 @@ function apply(sql: Sql, recorded: Recorded<EventDraft>): void {
   }
 }
 
-const WAITS: Readonly<Partial<Record<ScheduleTrace["outcome"], ScheduleView["waiting_for"]>>> = {
-  waits_for_window: "window",
-  waits_for_constraints: "constraints",
-  waits_for_run: "run",
-};
-
 function setNext(
   sql: Sql,
   data: { readonly install_id: string; readonly at_ms: number; readonly next: ScheduleDue | null },
@@ -161,7 +156,7 @@ function setNext(
   if (trace === undefined) return;
   sql.run(
     "UPDATE proj_schedules SET waiting_for = ?, last_due_ms = ?, last_outcome = ? WHERE install_id = ?",
-    WAITS[trace.outcome] ?? null,
+    WAITS_FOR[trace.outcome] ?? null,
     trace.due_ms,
     trace.outcome,
     data.install_id,
@@ -208,15 +203,17 @@ export function heldInstalls(sql: Sql, conditions: string, limit: number): reado
     .map(({ install_id }) => install_id);
 }
 
-/** Installs that wait for a run to end, after a given one, by id. */
-export function waitingForRun(
-  sql: Sql,
-  after_install_id: string,
-  limit: number,
-): readonly (DueInstall & { readonly overlap: ScheduleOverlap })[] {
-  const rows = sql.all<{ install_id: string; overlap: ScheduleOverlap; conditions: string | null }>(
-    `SELECT install_id, overlap, conditions FROM proj_schedules WHERE waiting_for = 'run' AND install_id > ?
-     ORDER BY install_id LIMIT ?`,
+/** An install that waits for something that is known without measuring. */
+export interface WaitingInstall extends DueInstall {
+  readonly waiting_for: "run" | "licence" | "budget";
+  readonly overlap: ScheduleOverlap;
+}
+
+/** Installs that wait for a run to end, a licence or a quota, after a given one, by id. */
+export function waitingInstalls(sql: Sql, after_install_id: string, limit: number): readonly WaitingInstall[] {
+  const rows = sql.all<Omit<WaitingInstall, "constraints"> & { conditions: string | null }>(
+    `SELECT install_id, waiting_for, overlap, conditions FROM proj_schedules
+     WHERE waiting_for IN ('run', 'licence', 'budget') AND install_id > ? ORDER BY install_id LIMIT ?`,
     after_install_id,
     limit,
   );

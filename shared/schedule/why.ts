@@ -69,6 +69,8 @@ export function explain(facts: WhyFacts): Why {
     ...dueSentences(trace, zone, facts.at_ms),
     ...(trace.window === null ? [] : [windowSentence(trace, zone)]),
     ...trace.constraints.map((constraint) => constraintSentence(constraint, trace)),
+    ...gateSentence("Licence", trace.licence),
+    ...gateSentence("Budget", trace.budget),
     outcomeSentence(decision, waits, zone),
     ...resultSentences(facts, decision),
     ...(waits ? measured.filter(({ met }) => met !== "yes").map((now) => `Now: ${measurement(now)}.`) : []),
@@ -140,6 +142,12 @@ function constraintSentence(constraint: ConstraintTrace, { on_unknown }: Schedul
   return `${measurement(constraint)}: ${verdict[constraint.met]}.`;
 }
 
+function gateSentence(name: string, gate: ScheduleTrace["licence"] | ScheduleTrace["budget"]): readonly string[] {
+  if (gate === "not_applicable") return [];
+  const code = "code" in gate ? ` (${gate.code})` : "";
+  return [`${name}: ${gate.message}${code}.`];
+}
+
 function outcomeSentence({ at_ms, trace }: Decision, waits: boolean, zone: string): string {
   const { outcome, active_runs, overlap, wait_until_ms, waited_ms = 0 } = trace;
   const until = wait_until_ms === undefined ? "" : `, until ${shown(zone, wait_until_ms)} at the latest`;
@@ -157,10 +165,18 @@ function outcomeSentence({ at_ms, trace }: Decision, waits: boolean, zone: strin
       return `${start}, when everything it asks for was met, after ${duration(waited_ms)}.`;
     case "run_ended":
       return `${start}, when the run before it had ended, after ${duration(waited_ms)}.`;
+    case "licence_given":
+      return `${start}, when its licence was there, after ${duration(waited_ms)}.`;
+    case "budget_freed":
+      return `${start}, when its quotas had room again, after ${duration(waited_ms)}.`;
     case "waits_for_window":
       return `It ${verb} for its window to open.`;
     case "waits_for_constraints":
       return `It ${verb} until everything it asks for is met${until}.`;
+    case "waits_for_licence":
+      return `It ${verb} for a licence${until}.`;
+    case "waits_for_budget":
+      return `It ${verb} until its quotas have room again${until}.`;
     case "waits_for_run":
       return overlap === "cancel_running"
         ? `It had the running one canceled (overlap: cancel_running) and ${verb} for its end${until}.`
@@ -173,6 +189,10 @@ function outcomeSentence({ at_ms, trace }: Decision, waits: boolean, zone: strin
       return `It was skipped: it was missed more than ${duration(LIMITS.schedule_catch_up_ms)} ago.`;
     case "constraints_unmet":
       return `It was skipped: what it asks for was not met in time (it waited ${duration(waited_ms)}).`;
+    case "unlicensed":
+      return `It was skipped: nothing paid for it in time (it waited ${duration(waited_ms)}).`;
+    case "over_budget":
+      return `It was skipped: its quotas had no room in time (it waited ${duration(waited_ms)}).`;
     case "run_active":
       return overlap === "skip"
         ? `It was skipped: ${runs} (overlap: skip).`

@@ -65,6 +65,7 @@ function loopOver(database: SqliteDatabase, store: EventStore, clock: MonotonicC
   const loop = openScheduleLoop({
     ...{ store, sql: database, commit: database.commit, clock, workspace_id: "bench" },
     activeRuns: () => 0,
+    gatesOf: () => ({ licence: "not_applicable", budget: "not_applicable" }),
     cancelRuns: async () => {},
     measure: async () => ({ plugged_in: { value: true }, cpu_percentage: { value: 5 } }),
     start: async (install_id) => {

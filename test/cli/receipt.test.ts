@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
 import { randomUUID } from "node:crypto";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
@@ -124,4 +124,33 @@ test("what is no receipt is refused without being quoted", async () => {
   }
   assert.equal((await oa(["receipt", "verify", join(folder, "none.json"), "--json"], env)).code, 1);
   assert.equal((await oa(["receipt", "verify", file(sold()), "--trust", "me", "--json"], env)).code, 2);
+});
+
+test("a receipt is verified before it is held; held ones are listed without invoice and preimage", async () => {
+  const data = join(folder, "holder");
+  const holder = { OA_DATA: data };
+  mkdirSync(data, { mode: 0o700 });
+  const said = async (...args: string[]) => {
+    const told = await oa([...args, "--json"], holder);
+    return { exit: told.code, value: document(told) as Record<string, never> & { error?: { code: string } } };
+  };
+  const bundle = sold({ offer: { model: "per-run", quantity: 5 } });
+  const foreign = await said("receipt", "add", file(bundle));
+  assert.deepEqual([foreign.exit, foreign.value.error?.code], [3, "receipt_network"], "regtest money is nobody's");
+  writeFileSync(join(data, "config.json"), JSON.stringify({ payment_networks: ["regtest"] }));
+  const forged = await said("receipt", "add", file({ ...bundle, preimage: "00".repeat(32) }));
+  assert.deepEqual([forged.exit, forged.value.error?.code], [3, "receipt_preimage"]);
+  assert.equal((await said("receipt", "add", file(bundle), "--online")).value.error?.code, "usage", "no edge is set");
+  const added = await said("receipt", "add", file(bundle));
+  assert.deepEqual([added.exit, added.value.verdict], [0, "unproven"]);
+  const proof = await claim(bundle);
+  const proved = await said("receipt", "add", file({ ...bundle, proof }), "--trust", proof.pubkey);
+  assert.deepEqual([proved.exit, proved.value.verdict], [0, "valid"]);
+  const listed = await oa(["receipt", "list", "--json"], holder);
+  const { licences } = document(listed) as unknown as { licences: readonly Record<string, unknown>[] };
+  assert.equal(licences.length, 1);
+  assert.deepEqual([licences[0]?.receipt_event_id, licences[0]?.runs_used], [bundle.receipt.id, 0]);
+  assert.equal(licences[0]?.proved_ms, proof.created_at * 1_000);
+  assert.ok(!listed.stdout.includes(bundle.preimage) && !listed.stdout.includes(bundle.invoice));
+  assert.match((await oa(["receipt", "list"], holder)).stdout, /linter-pro +\S+ +5 of 5 runs/);
 });

@@ -40,6 +40,7 @@ function open(context: TestContext, overlap: ScheduleOverlap) {
     },
     measure: async () => ({}),
     start: engine.start,
+    gatesOf: engine.gates,
     report: (error) => world.reports.push(error),
   });
   const running = [engine.loop(stop.signal), loop.run(stop.signal)];

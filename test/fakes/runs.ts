@@ -10,6 +10,7 @@ import { SEALED_FIELDS } from "@oa/shared/generated/sealed.ts";
 import type { PolicyZone, QuotasConfig, UpgradeManifest } from "@oa/shared/generated/types.ts";
 import { installDecider } from "@oa/shared/install/decider.ts";
 import { installProjection } from "@oa/shared/install/views.ts";
+import { licenceProjection } from "@oa/shared/license/views.ts";
 import { pairingProjection } from "@oa/shared/pairing/views.ts";
 import { usageProjection } from "@oa/shared/policy/views.ts";
 import { runProjection } from "@oa/shared/run/views.ts";
@@ -29,7 +30,7 @@ import type { EventPublisher, Op } from "@oa/worker/ops/op.ts";
 export const random = openRandom();
 export const WORKSPACE = "ws_test";
 const HOME = "/home/owner";
-const KEY = "1".repeat(64);
+export const KEY = "1".repeat(64);
 
 export type Ops = Readonly<Record<string, Op<never, object>>>;
 
@@ -69,6 +70,7 @@ export function openRunWorld(options: {
   const database = (options.wrap ?? ((same) => same))(openSqlite(options.path ?? ":memory:"));
   const projections = [
     ...[runProjection, installProjection, pairingProjection, approvalProjection, usageProjection],
+    licenceProjection,
     ...(options.projections ?? []),
   ];
   const log = openEventStore(database, projections, random, SEALED_FIELDS, nativeSha256);
@@ -123,8 +125,9 @@ export function contextOf(now_ms: number, correlation_id = "test"): EventContext
 }
 
 /** What explaining a run needs of a worker besides its database: the log's pages and the owner's commands. */
-export function whySide({ database, store }: Pick<RunWorld, "database" | "store">) {
+export function whySide({ database, store, engine }: Pick<RunWorld, "database" | "store" | "engine">) {
   return {
+    engine,
     feed: openEventFeed(store, `workspace/${WORKSPACE}`),
     decide: ownerDecides(database, store, (id) => contextOf(Date.now(), id)),
   };

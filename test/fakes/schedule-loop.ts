@@ -9,10 +9,12 @@ import { Fault, isRejection, type Rejection } from "@oa/shared/core/refusal.ts";
 import type { CronSchedule, MachineReadings } from "@oa/shared/generated/types.ts";
 import { machineProjection } from "@oa/shared/machine/views.ts";
 import type { Sensor } from "@oa/shared/schedule/constraints.ts";
+import type { StartGates } from "@oa/shared/schedule/decider.ts";
 import { scheduleProjection } from "@oa/shared/schedule/views.ts";
 import type { MonotonicClock } from "@oa/worker/adapters/clock.ts";
 import { openSqlite } from "@oa/worker/adapters/sqlite.ts";
 import { openScheduleLoop, scheduleTask } from "@oa/worker/loops/schedule.ts";
+import { OPEN } from "./schedule.ts";
 
 const HOURLY: CronSchedule = { expression: "0 * * * *", timezone: "UTC", jitter_ms: 0, on_missed: "catch_up" };
 export const START = Date.parse("2026-01-01T00:30Z");
@@ -51,6 +53,7 @@ export function openScheduleWorld(
   const started: string[] = [];
   const reported: unknown[] = [];
   const active = new Map<string, number>();
+  const gates = new Map<string, Partial<StartGates>>();
   const canceled: string[] = [];
   const measured: (readonly Sensor[])[] = [];
   const machine: { -readonly [Name in Sensor]?: MachineReadings[Name] } = {};
@@ -69,6 +72,7 @@ export function openScheduleWorld(
       clock: time.clock,
       workspace_id: "ws",
       activeRuns: (install_id) => active.get(install_id) ?? 0,
+      gatesOf: (install_id) => ({ ...OPEN, ...gates.get(install_id) }),
       start: async (install_id, reason, { due_ms }) => {
         started.push(`${install_id} ${reason} ${new Date(due_ms).toISOString().slice(11, 16)}`);
         return answer(install_id, due_ms);
@@ -111,6 +115,7 @@ export function openScheduleWorld(
     started,
     reported,
     active,
+    gates,
     canceled,
     measured,
     machine,

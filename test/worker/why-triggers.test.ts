@@ -15,10 +15,10 @@ import { contextOf, whySide } from "../fakes/runs.ts";
 import { openTriggerSide, type TriggerSide, watchSource } from "../fakes/triggers.ts";
 
 async function why(side: TriggerSide, install_id: string, at_ms: number | null = null): Promise<WhyAnswer> {
-  const { database, store } = side.world();
+  const { database, store, engine } = side.world();
   const port = schedulePort({
     ...{ sql: database, worker: "w", now_ms: side.clock.now_ms, measure: async () => side.machine },
-    ...whySide({ database, store }),
+    ...whySide({ database, store, engine }),
   });
   const told = await port.why(install_id, at_ms, new AbortController().signal);
   assert.ok(!isRejection(told), isRejection(told) ? told.message : "");

@@ -16,6 +16,7 @@ import { triggerProjection } from "@oa/shared/trigger/views.ts";
 import { schedulePort } from "@oa/worker/admin/schedule.ts";
 import { scheduleTask } from "@oa/worker/loops/schedule.ts";
 import { contextOf, manifestOf, openRunWorld, whySide } from "../fakes/runs.ts";
+import { OPEN } from "../fakes/schedule.ts";
 
 const at = (text: string): number => Date.parse(`${text}Z`);
 const NIGHTLY: UpgradeSchedule = { type: "cron", expression: "0 2 * * *", timezone: "UTC" };
@@ -53,7 +54,7 @@ function open(context: TestContext, changes: Partial<UpgradeSchedule> = {}) {
     ...{ world, install_id, machine, send, port },
     check: (time: string, more: Partial<Extract<ScheduleCommand, { type: "check" }>> = {}): void => {
       now_ms = at(time);
-      send({ type: "check", now_ms, active_runs: 0, machine: {}, clock_jump_ms: 0, away_ms: 0, ...more });
+      send({ type: "check", now_ms, active_runs: 0, gates: OPEN, machine: {}, clock_jump_ms: 0, away_ms: 0, ...more });
     },
     pass: (time: string): void => {
       now_ms = at(time);

@@ -7,9 +7,12 @@ import type { AupMode } from "@oa/shared/policy/aup/assess.ts";
 import type { WorkerCapabilities } from "@oa/shared/upgrade/compatibility.ts";
 import { planOf } from "@oa/shared/upgrade/plan.ts";
 import type { Sandbox } from "../adapters/sandbox.ts";
+import type { Vault } from "../adapters/vault.ts";
 import type { Config } from "../config.ts";
+import { planRelease } from "../engine/planned-run.ts";
 import { refuseRevokedSteps } from "../engine/release.ts";
-import { planRelease } from "../engine.ts";
+import { refuseStart } from "../engine/start-gates.ts";
+import type { Engine } from "../engine.ts";
 import { dryRun } from "./dry-run.ts";
 import { inputsFor, installOf } from "./install-inputs.ts";
 import { matrixOf } from "./matrix.ts";
@@ -18,8 +21,10 @@ import { whyNot } from "./why-not.ts";
 
 export interface LookAheadOptions extends UpgradesOptions {
   readonly home: string;
+  readonly engine: Pick<Engine, "gates">;
   readonly config: Pick<Config, "private_allow" | "code_packages">;
   readonly sandbox: Pick<Sandbox, "name" | "missing">;
+  readonly vault?: Pick<Vault, "status" | "get">;
   /** What this machine was measured to have, its model backends included. */
   readonly capabilities: (signal: AbortSignal) => Promise<WorkerCapabilities>;
   /** How strictly manifests are judged; strict where absent. */
@@ -56,6 +61,7 @@ export async function whyNotHere(
   return whyNot({
     ...found,
     standing: standingOf(found.known, options),
+    ...(options.vault === undefined ? {} : { vault: options.vault }),
     ...{ aup, private_allow: config.private_allow, code_packages: config.code_packages },
     worker: await options.capabilities(signal),
   });
@@ -75,13 +81,14 @@ export async function matrixHere(
   return matrixOf(here, manifest, isRejection(plan) ? null : plan.steps, options);
 }
 
-/** Whether what is installed could be started as it is: nothing drifted, and nothing it needs was taken away. */
-function standingOf(known: InstallView | null, { store, home }: LookAheadOptions): Rejection | null {
+/** Whether what is installed could be started as it is: nothing drifted or was taken away, and it is paid for. */
+function standingOf(known: InstallView | null, { store, home, engine }: LookAheadOptions): Rejection | null {
   const { active } = known === null ? { active: null } : store.load(installDecider, known.install_id);
   if (known === null || active === null) return null;
   const plan = planRelease(active, home);
   if (isRejection(plan)) return plan;
-  return refuseRevokedSteps(plan.steps, active, { home, install_id: known.install_id });
+  const { install_id } = known;
+  return refuseRevokedSteps(plan.steps, active, { home, install_id }) ?? refuseStart(engine.gates(install_id));
 }
 
 async function planned(request: ControlInstallPreview, options: LookAheadOptions, signal: AbortSignal) {

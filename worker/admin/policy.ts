@@ -15,7 +15,7 @@ import { plannedAction } from "@oa/shared/upgrade/step-action.ts";
 import type { Config } from "../config.ts";
 import { circumstances, metricsOf, quotasOf } from "../engine/circumstances.ts";
 import type { KillSwitch } from "../engine/kill-switch.ts";
-import { planRelease } from "../engine.ts";
+import { planRelease } from "../engine/planned-run.ts";
 import type { Decide } from "./decide.ts";
 
 export interface PolicyOptions {

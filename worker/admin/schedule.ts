@@ -14,12 +14,14 @@ import { type Preview, previewSchedule } from "@oa/shared/schedule/preview.ts";
 import { simulateSchedule } from "@oa/shared/schedule/simulate.ts";
 import { checkSchedule, toCronSchedule } from "@oa/shared/schedule/timing.ts";
 import { getSchedule, listSchedules } from "@oa/shared/schedule/views.ts";
+import type { Engine } from "../engine.ts";
 import type { Decide } from "./decide.ts";
 import { type WhyOptions, whyPort } from "./why.ts";
 
 export interface ScheduleOptions extends Omit<WhyOptions, "time_zone"> {
   readonly worker: string;
   readonly decide: Decide;
+  readonly engine: Pick<Engine, "gates">;
 }
 
 const WEEK_MS = 7 * 86_400_000;
@@ -86,7 +88,7 @@ function previewOf(schedule: CronSchedule, from_ms: number, count: number): Prev
 }
 
 function simulate(
-  { sql, worker, now_ms }: ScheduleOptions,
+  { sql, worker, now_ms, engine }: ScheduleOptions,
   install_id: string,
   request: Parameters<ControlPorts["schedule"]["simulate"]>[1],
 ): object | Rejection {
@@ -115,6 +117,7 @@ function simulate(
     ...{ install_id, worker_id: worker, schedule, from_ms, until_ms, run_ms },
     records: machineRecords(sql, from_ms - LIMITS.machine_record_ms, until_ms, LIMITS.schedule_simulated),
     absences: machineAbsences(sql, from_ms, until_ms, LIMITS.schedule_simulated),
+    gatesAt: (at_ms) => engine.gates(install_id, at_ms),
   });
   if (isRejection(simulation)) return simulation;
   return {

@@ -1,5 +1,6 @@
 import type { WhyNot } from "@oa/shared/api/dry-run.ts";
 import { parsePermission } from "@oa/shared/core/permission.ts";
+import type { ReasonCode } from "@oa/shared/core/reasons.ts";
 import { isRejection, type Rejection } from "@oa/shared/core/refusal.ts";
 import type { UpgradeManifest } from "@oa/shared/generated/types.ts";
 import { isOlder } from "@oa/shared/install/release-rules.ts";
@@ -140,12 +141,20 @@ function installObstacles({ known, manifest, address, standing }: WhyNotFacts): 
     found.push(obstacle("install", "an enabled install", status, message, `${fix} ${install_id}`));
   }
   if (standing !== null && active?.upgrade_version === manifest.version) {
-    const fix =
-      standing.code === "permission_revoked" ? "give it back as said, or ask the author" : `oa install ${address}`;
-    found.push(obstacle("install", "what was approved", standing.code, standing.message, fix));
+    const { needs, fix } = STANDING[standing.code] ?? { needs: "what was approved", fix: `oa install ${address}` };
+    found.push(obstacle("install", needs, standing.code, standing.message, fix));
   }
   return found;
 }
+
+const LICENCE = { needs: "a licence", fix: "oa receipt add FILE" };
+/** What ends that an install cannot be started, where it is not installing it again. */
+const STANDING: Readonly<Partial<Record<ReasonCode, { readonly needs: string; readonly fix: string }>>> = {
+  permission_revoked: { needs: "what was approved", fix: "give it back as said, or ask the author" },
+  ...{ licence_missing: LICENCE, licence_expired: LICENCE, licence_used_up: LICENCE },
+  licence_unproven: { needs: "a licence", fix: "oa receipt add FILE --online" },
+  quota_exceeded: { needs: "room in its quotas", fix: "wait as said, or raise quotas in config.json" },
+};
 
 /** What stands against this version because of what runs, ran, or was chosen here. */
 function releaseObstacles(known: InstallView, { version }: UpgradeManifest): readonly Obstacle[] {

@@ -1,5 +1,5 @@
 import type { LightningNetwork } from "@oa/shared/core/bolt11.ts";
-import { isRejection, type Rejection, reject } from "@oa/shared/core/refusal.ts";
+import { isRejection, reject } from "@oa/shared/core/refusal.ts";
 import type { ReceiptReport } from "@oa/shared/generated/types.ts";
 import { type Command, type CommandContext, defineCommand } from "./command.ts";
 import { plain } from "./terminal.ts";
@@ -30,12 +30,13 @@ export const command: Command = defineCommand({
   ],
   run: async (context) => {
     const { args, cwd, fail, options, print, signal, style } = context;
-    const [{ readJsonInput }, { checkReceipt, readBundle }, { loadSchnorr }, trusted_edges] = await Promise.all([
+    const [{ readJsonInput }, { checkReceipt, readBundle }, { loadSchnorr }, { trustedKeys }] = await Promise.all([
       import("./json-input.ts"),
       import("../admin/receipts.ts"),
       import("../adapters/schnorr.ts"),
-      trustedKeys(options.trust),
+      import("./trusted-keys.ts"),
     ]);
+    const trusted_edges = trustedKeys(options.trust);
     if (isRejection(trusted_edges)) return trusted_edges;
     const edge = options.online ? await edgeOf(context, options.edge) : null;
     if (isRejection(edge)) return edge;
@@ -66,18 +67,6 @@ function reportLines({ verdict, checks }: ReceiptReport, style: CommandContext["
     style(colour, verdict),
     ...checks.map(({ ok, message, code }) => plain(`  ${mark(ok)} ${message} (${code})`)),
   ];
-}
-
-async function trustedKeys(given: readonly string[]): Promise<readonly string[] | Rejection> {
-  const { npubToHex } = await import("@oa/shared/nostr/npub.ts");
-  const keys: string[] = [];
-  for (const text of given) {
-    const key = /^[0-9a-f]{64}$/.test(text) ? text : npubToHex(text);
-    if (key === null)
-      return reject("usage", `--trust ${plain(text.slice(0, 80))} is neither 64 hex digits nor an npub`);
-    keys.push(key);
-  }
-  return keys;
 }
 
 async function edgeOf({ data_dir, env }: Pick<CommandContext, "data_dir" | "env">, given: string | undefined) {

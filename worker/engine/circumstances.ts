@@ -32,31 +32,37 @@ interface Ledger {
   readonly database: Sql;
   readonly config: Settings;
   readonly now_ms: number;
+  /** For a look back: what came later does not count. */
+  readonly until_ms?: number;
 }
 
 const HOUR_MS = 3_600_000;
+/** Over how long each quota of external writes counts. */
+export const WRITE_WINDOWS: Readonly<Record<string, number>> = {
+  external_writes_per_hour: HOUR_MS,
+  external_writes_per_day: 24 * HOUR_MS,
+};
 
 /** What the install has used of what its owner allows, where this step would use some of it. */
 export function quotasOf(
-  { database, config, now_ms }: Ledger,
+  { database, config, now_ms, until_ms }: Ledger,
   install_id: string,
   metrics: readonly Metric[],
   outside: boolean,
 ): readonly PolicyQuota[] {
   const { quotas = {} } = config;
-  const writes = (name: string, window_ms: number, limit: number): PolicyQuota => {
-    return { name, used: externalWritesSince(database, install_id, now_ms - window_ms), amount: 1, limit };
+  const writes = (name: string, limit: number): PolicyQuota => {
+    const since_ms = now_ms - (WRITE_WINDOWS[name] ?? 0);
+    return { name, used: externalWritesSince(database, install_id, since_ms, until_ms), amount: 1, limit };
   };
   const { external_writes_per_hour, external_writes_per_day } = quotas;
   const hour = external_writes_per_hour ?? LIMITS.external_writes_per_hour;
   const day = external_writes_per_day ?? LIMITS.external_writes_per_day;
-  const counted = outside
-    ? [writes("external_writes_per_hour", HOUR_MS, hour), writes("external_writes_per_day", 24 * HOUR_MS, day)]
-    : [];
+  const counted = outside ? [writes("external_writes_per_hour", hour), writes("external_writes_per_day", day)] : [];
   const metered = metrics.flatMap((metric) => {
     const limit = quotas[`${metric}_per_day`];
     if (limit === undefined) return [];
-    const used = usedWithinADay(database, conductSubject(install_id), metric, now_ms);
+    const used = usedWithinADay(database, conductSubject(install_id), metric, now_ms, until_ms);
     // How much it will be is known only afterwards: it stops once there is nothing left.
     return [{ name: `${metric}_per_day`, used, amount: 1, limit }];
   });

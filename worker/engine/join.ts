@@ -10,12 +10,13 @@ import type { InstalledRelease } from "@oa/shared/install/release.ts";
 import { listInstalls } from "@oa/shared/install/views.ts";
 import { type RunCommand, runDecider } from "@oa/shared/run/decider.ts";
 import { isFinished, type RunState, type RunStep, runProcess } from "@oa/shared/run/process.ts";
-import { type EngineOptions, planRelease } from "../engine.ts";
+import type { EngineOptions } from "../engine.ts";
 import { type Attempts, attemptStep, outcomeCommand, sandboxOf, type Watched, watch, wire } from "./attempt.ts";
 import { judgedCommands } from "./drive.ts";
 import { type JudgedStep, type Judgement, judgeStep } from "./judge.ts";
 import { killed } from "./kill-switch.ts";
 import { usageTasks } from "./meter.ts";
+import { planRelease } from "./planned-run.ts";
 
 /** The control API of the worker whose runs are carried out; an answer that says no is a rejection. */
 export interface Workspace {

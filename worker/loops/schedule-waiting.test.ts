@@ -197,3 +197,26 @@ test("more than a batch that waits alike starts batch after batch, at once", asy
   await worker.tick();
   assert.equal(new Set(worker.started).size, count);
 });
+
+test("what waits for a licence or a quota is asked about at each tick, survives a restart, and starts when it may", async (context) => {
+  const worker = openScheduleWorld(context, runs);
+  worker.set("install_a");
+  worker.set("install_b");
+  worker.gates.set("install_a", { licence: { allowed: false, code: "licence_missing", message: "not paid for" } });
+  worker.gates.set("install_b", { budget: { allowed: false, message: "used up", quotas: [] } });
+  worker.pass(at("01:00"));
+  await worker.tick();
+  assert.deepEqual(
+    [outcomeOf(worker, "install_a"), outcomeOf(worker, "install_b")],
+    ["waits_for_licence", "waits_for_budget"],
+  );
+  worker.reopen();
+  worker.pass(at("01:10"));
+  await worker.tick();
+  assert.deepEqual(worker.started, []);
+  worker.gates.clear();
+  worker.pass(at("01:10:30"));
+  await worker.tick();
+  assert.deepEqual(worker.started, ["install_a schedule 01:00", "install_b schedule 01:00"]);
+  assert.deepEqual([outcomeOf(worker, "install_a"), outcomeOf(worker, "install_b")], ["licence_given", "budget_freed"]);
+});

@@ -6,7 +6,12 @@ import type { Sql } from "@oa/shared/core/sql.ts";
 import type { MachineReadings } from "@oa/shared/generated/types.ts";
 import { MACHINE_SUBJECT, type MachineCommand, machineDecider } from "@oa/shared/machine/decider.ts";
 import { evaluateConstraints, type Sensor, sensorsFor } from "@oa/shared/schedule/constraints.ts";
-import { type ScheduleCommand, scheduleDecider, scheduleSubject } from "@oa/shared/schedule/decider.ts";
+import {
+  type ScheduleCommand,
+  type StartGates,
+  scheduleDecider,
+  scheduleSubject,
+} from "@oa/shared/schedule/decider.ts";
 import {
   type DueInstall,
   dueInstalls,
@@ -15,8 +20,10 @@ import {
   nextStart,
   type UnstartedFire,
   unstartedFires,
-  waitingForRun,
+  type WaitingInstall,
+  waitingInstalls,
 } from "@oa/shared/schedule/views.ts";
+import { isAllowed } from "@oa/shared/schedule/waits.ts";
 import type { MonotonicClock } from "../adapters/clock.ts";
 
 export interface SchedulePorts {
@@ -28,6 +35,8 @@ export interface SchedulePorts {
   readonly workspace_id: string;
   /** How many runs of the install have not finished. */
   readonly activeRuns: (install_id: string) => number;
+  /** Whether the install's next run is paid for, and its quotas have room. */
+  readonly gatesOf: (install_id: string) => StartGates;
   /** Asks those runs to stop; they end when they have. */
   readonly cancelRuns: (install_id: string, reason: string) => Promise<void>;
   /** Asks the machine's sensors; a sensor that cannot know says so, and never throws. */
@@ -73,7 +82,8 @@ export function openScheduleLoop(ports: SchedulePorts): ScheduleLoop {
     const decided = await Promise.allSettled(
       installs.map(({ install_id }) => {
         const active_runs = ports.activeRuns(install_id);
-        const command = { type: "check", now_ms, active_runs, machine, ...jump } as const;
+        const gates = ports.gatesOf(install_id);
+        const command = { type: "check", now_ms, active_runs, gates, machine, ...jump } as const;
         return append(ports, install_id, now_ms, scheduleTask(install_id, command));
       }),
     );
@@ -97,15 +107,19 @@ export function openScheduleLoop(ports: SchedulePorts): ScheduleLoop {
     return decideAll([...due, ...freed.filter(({ install_id }) => !known.has(install_id))], machine, jump);
   };
 
-  /** What waits for a run: has it canceled where the schedule says so, and decides once it has ended. */
+  /** What need not wait any longer for a run, a licence or a quota. */
+  const isFree = ({ install_id, waiting_for }: WaitingInstall): boolean =>
+    waiting_for === "run" ? ports.activeRuns(install_id) === 0 : isAllowed(ports.gatesOf(install_id)[waiting_for]);
+
+  /** What waits for those: has a run canceled where the schedule says so, and decides once there is no more to wait for. */
   const decideWaiting = async (jump: ClockJump, signal: AbortSignal): Promise<void> => {
-    const page = waitingForRun(sql, after_install_id, LIMITS.schedule_batch);
+    const page = waitingInstalls(sql, after_install_id, LIMITS.schedule_batch);
     after_install_id = page.length < LIMITS.schedule_batch ? "" : (page.at(-1)?.install_id ?? "");
-    const running = page.filter(({ install_id }) => ports.activeRuns(install_id) > 0);
-    for (const { install_id, overlap } of running) {
-      if (overlap === "cancel_running") await cancel(ports, install_id);
+    for (const { install_id, overlap, waiting_for } of page) {
+      if (waiting_for !== "run" || overlap !== "cancel_running") continue;
+      if (ports.activeRuns(install_id) > 0) await cancel(ports, install_id);
     }
-    const free = page.filter(({ install_id }) => ports.activeRuns(install_id) === 0);
+    const free = page.filter(isFree);
     if (free.length > 0) await decideAll(free, await measure.now(free, true, signal), jump);
   };
 

@@ -3,6 +3,7 @@ import { attestationProjection } from "@oa/shared/attestation/views.ts";
 import { capabilityProjection } from "@oa/shared/capability/views.ts";
 import { installProjection } from "@oa/shared/install/views.ts";
 import { intakeProjection } from "@oa/shared/intake/views.ts";
+import { licenceProjection } from "@oa/shared/license/views.ts";
 import { machineProjection } from "@oa/shared/machine/views.ts";
 import { pairingProjection } from "@oa/shared/pairing/views.ts";
 import { usageProjection } from "@oa/shared/policy/views.ts";
@@ -17,6 +18,7 @@ export const PROJECTIONS = [
   capabilityProjection,
   installProjection,
   intakeProjection,
+  licenceProjection,
   machineProjection,
   pairingProjection,
   attestationProjection,

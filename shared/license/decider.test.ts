@@ -1,0 +1,89 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { replacing, type Sale, SOLD_AT, sell } from "../../test/fakes/receipts.ts";
+import { foldAll } from "../core/fold.ts";
+import { isRejection } from "../core/refusal.ts";
+import type { LicenseEvent, ReceiptBundle } from "../generated/types.ts";
+import validators from "../generated/validators.cjs";
+import { pureSchnorr } from "../nostr/schnorr.ts";
+import { heldReceipt, type LicenseCommand, licenseDecider } from "./decider.ts";
+import { readEvidence } from "./evidence.ts";
+import { judgeReceipt } from "./verify.ts";
+
+/** A receipt as it is added: what its checks found offline, and whether an edge vouched for it. */
+function adding(bundle: ReceiptBundle, proved_ms: number | null = null): LicenseCommand {
+  const evidence = readEvidence(bundle, pureSchnorr);
+  const { receipt } = evidence;
+  assert.ok(receipt !== null && !isRejection(receipt));
+  const knowledge = { now_s: SOLD_AT + 60, networks: ["regtest"], withdrawals: null, holder: null } as const;
+  const report = judgeReceipt(evidence, knowledge);
+  return { type: "add", receipt: heldReceipt(receipt, SOLD_AT * 1_000), bundle, report, proved_ms };
+}
+const using = (run_id: string): LicenseCommand => ({ type: "use", install_id: "install_1", run_id, now_ms: 1 });
+
+/** Handles commands in turn: the types of what the last one wrote, or its rejection's code. */
+function after(...commands: readonly LicenseCommand[]): readonly string[] | string {
+  const all: LicenseEvent[] = [];
+  let last: readonly string[] | string = [];
+  for (const command of commands) {
+    const events = licenseDecider.decide(foldAll(licenseDecider, all), command);
+    if (isRejection(events)) {
+      last = events.code;
+      continue;
+    }
+    for (const event of events)
+      assert.ok(validators.isLicenseEvent(event), JSON.stringify(validators.isLicenseEvent.errors));
+    all.push(...events);
+    last = events.map(({ event_type }) => event_type);
+  }
+  return last;
+}
+const later = (sale: Sale, change: Parameters<typeof replacing>[1] = {}): ReceiptBundle => ({
+  ...sale.bundle,
+  receipt: replacing(sale, change),
+});
+
+test("a receipt that no check refuses is held, once however often it is added", () => {
+  const { bundle } = sell();
+  assert.deepEqual(after(adding(bundle)), ["license.added"]);
+  assert.deepEqual(after(adding(bundle), adding(bundle)), []);
+});
+
+test("what an edge says of it is kept, and only news is written", () => {
+  const { bundle } = sell();
+  assert.deepEqual(after(adding(bundle, 5)), ["license.added", "license.proved"]);
+  assert.deepEqual(after(adding(bundle), adding(bundle, 5)), ["license.proved"]);
+  assert.deepEqual(after(adding(bundle, 5), adding(bundle, 5)), []);
+  assert.deepEqual(after(adding(bundle, 5), adding(bundle, 4)), []);
+});
+
+test("a receipt that a check refuses is not held, and the check is the code", () => {
+  assert.equal(after(adding({ ...sell().bundle, preimage: "00".repeat(32) })), "receipt_preimage");
+  assert.equal(after(adding(sell({ receipt: { expires_at: SOLD_AT } }).bundle)), "receipt_expiry");
+  assert.equal(after(adding(later(sell(), { status: "revoked" }))), "receipt_withdrawal");
+});
+
+test("a later version takes the earlier one's place and its used runs with it; an earlier one does not come back", () => {
+  const sale = sell({ offer: { model: "per-run", quantity: 1 } });
+  const newer = later(sale);
+  assert.deepEqual(after(adding(sale.bundle), adding(newer)), ["license.added"]);
+  assert.equal(after(adding(newer), adding(sale.bundle)), "receipt_superseded");
+  assert.equal(after(adding(sale.bundle), using("run_1"), adding(newer), using("run_2")), "licence_used_up");
+});
+
+test("one payment makes one licence: another receipt for it is refused", () => {
+  const preimage = "42".repeat(32);
+  const [first, second] = [sell({ preimage }), sell({ preimage, offer: { version: "9.9.9" } })];
+  const other = adding(second.bundle);
+  assert.ok(other.type === "add");
+  const sound = { ...other, report: { verdict: "valid", checks: [] } } as const;
+  assert.equal(after(adding(first.bundle), sound), "receipt_claim");
+});
+
+test("a licence by runs pays for as many as were bought; one by months for all; none for nothing", () => {
+  const { bundle } = sell({ offer: { model: "per-run", quantity: 2 } });
+  assert.deepEqual(after(adding(bundle), using("run_1"), using("run_2")), ["license.used"]);
+  assert.equal(after(adding(bundle), using("run_1"), using("run_2"), using("run_3")), "licence_used_up");
+  assert.deepEqual(after(adding(sell().bundle), using("run_1"), using("run_2")), []);
+  assert.equal(after(using("run_1")), "licence_missing");
+});

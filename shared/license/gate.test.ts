@@ -1,0 +1,96 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { LIMITS } from "../core/limits.ts";
+import type { UpgradePricing } from "../generated/types.ts";
+import { type LicenceFacts, licenceFor } from "./gate.ts";
+import type { LicenceView } from "./views.ts";
+
+const NOW = Date.UTC(2026, 0, 10);
+const DAY_MS = 86_400_000;
+const BUYER = "b".repeat(64);
+const PAID: UpgradePricing = { model: "per-run", amount_sats: 50 };
+const pins = {
+  upgrade_address: `30051:${"a".repeat(64)}:linter-pro`,
+  ...{ upgrade_id: "linter-pro", upgrade_version: "1.2.0", manifest_sha256: "c".repeat(64) },
+};
+
+function licence(change: Partial<LicenceView> = {}): LicenceView {
+  return {
+    ...{ receipt_event_id: "e".repeat(64), receipt_address: "30053:x:y", receipt_created_at: 1 },
+    ...{ listing: pins.upgrade_address, version: "1.2.0", release_event_id: "f".repeat(64) },
+    ...{ manifest_sha256: pins.manifest_sha256, buyer: BUYER, seller: "a".repeat(64), payment_hash: "1".repeat(64) },
+    ...{ network: "bitcoin", amount_msats: 50_000, model: "per-month", quantity: 1 },
+    ...{ expires_at: (NOW + 20 * DAY_MS) / 1_000, added_ms: NOW - DAY_MS, proved_ms: null, runs_used: 0 },
+    ...change,
+  };
+}
+
+function told(held: readonly LicenceView[], change: Partial<LicenceFacts> = {}) {
+  const found = licenceFor({ pricing: PAID, pins, held, isOurs: (key) => key === BUYER, now_ms: NOW, ...change });
+  const { trace, payment_hash } = found;
+  assert.ok(trace !== "not_applicable");
+  assert.equal(payment_hash !== null, trace.allowed, "what may run names what pays for it, and nothing else does");
+  return { ...trace, payment_hash };
+}
+const codeOf = (...held: readonly LicenceView[]): string | undefined => told(held).code;
+
+test("what is free needs no licence, whatever is held", () => {
+  for (const pricing of [undefined, { model: "free" } as const]) {
+    assert.deepEqual(licenceFor({ pricing, pins, held: [], isOurs: () => false, now_ms: NOW }), {
+      ...{ trace: "not_applicable", payment_hash: null },
+    });
+  }
+});
+
+test("what costs does not run without a licence, and says its price and what to do", () => {
+  const none = told([]);
+  assert.deepEqual([none.allowed, none.code], [false, "licence_missing"]);
+  assert.match(none.message, /linter-pro 1\.2\.0 costs 50 sats per run .* `oa receipt add FILE`/);
+});
+
+test("a licence for exactly this release, made out to a key of ours, lets it run until it ends", () => {
+  const found = told([licence()]);
+  assert.deepEqual([found.allowed, found.verdict, found.until_ms], [true, "unproven", NOW + 20 * DAY_MS]);
+  assert.match(found.message, /until 2026-01-30T/);
+});
+
+test("a licence of another release, another buyer, or from after the time asked about pays for nothing", () => {
+  assert.match(told([licence({ manifest_sha256: "d".repeat(64) })]).message, /is for another release, not for 1\.2\.0/);
+  const other = told([licence({ version: "1.1.0", manifest_sha256: "d".repeat(64) })]);
+  assert.deepEqual([other.allowed, other.code], [false, "licence_missing"]);
+  assert.match(other.message, /for version 1\.1\.0, not for 1\.2\.0/);
+  const stranger = told([licence({ buyer: "9".repeat(64) })]);
+  assert.deepEqual([stranger.allowed, stranger.code], [false, "licence_missing"]);
+  assert.match(stranger.message, /9{64}'s: pair that key/);
+  assert.match(told([licence({ added_ms: NOW + 1 })]).message, /no licence for it is held/);
+});
+
+test("an ended licence, and one whose runs are used, say so: the last moment and the last run still count", () => {
+  const ends_s = NOW / 1_000;
+  assert.equal(codeOf(licence({ expires_at: ends_s })), "licence_expired");
+  assert.equal(codeOf(licence({ expires_at: ends_s + 1 })), undefined);
+  const runs = { model: "per-run", quantity: 3, expires_at: null } as const;
+  assert.equal(codeOf(licence({ ...runs, runs_used: 3 })), "licence_used_up");
+  assert.equal(told([licence({ ...runs, runs_used: 2 })]).runs_left, 1);
+});
+
+test("an unproven licence counts for its grace, from when it was added or last vouched for, and not longer", () => {
+  const ever = { expires_at: null };
+  const added_ms = NOW - LIMITS.licence_grace_ms;
+  assert.equal(codeOf(licence({ ...ever, added_ms })), "licence_unproven");
+  assert.equal(told([licence({ ...ever, added_ms: added_ms + 1 })]).until_ms, NOW + 1);
+  assert.equal(codeOf(licence({ ...ever, added_ms, proved_ms: NOW - DAY_MS * 2 })), undefined);
+  assert.equal(told([licence({ ...ever, added_ms, proved_ms: NOW - 1 })]).verdict, "valid");
+  assert.match(told([licence({ ...ever, added_ms })]).message, /oa receipt add FILE --online/);
+});
+
+test("of several the one that may is taken, months before runs, then the one that ends first", () => {
+  const month = licence({ payment_hash: "2".repeat(64) });
+  const run = licence({ payment_hash: "3".repeat(64), model: "per-run", quantity: 9 });
+  const ended = licence({ payment_hash: "4".repeat(64), expires_at: 1 });
+  const sooner = licence({ payment_hash: "5".repeat(64), expires_at: (NOW + DAY_MS) / 1_000 });
+  assert.equal(told([ended, run, month]).payment_hash, month.payment_hash);
+  assert.equal(told([ended, run, month, sooner]).payment_hash, sooner.payment_hash);
+  assert.equal(told([ended, run]).payment_hash, run.payment_hash);
+  assert.equal(codeOf(ended, licence({ manifest_sha256: "d".repeat(64) })), "licence_expired");
+});

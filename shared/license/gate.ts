@@ -1,0 +1,102 @@
+import { LIMITS } from "../core/limits.ts";
+import type { InstallPins, LicenceTrace, UpgradePricing } from "../generated/types.ts";
+import type { LicenceView } from "./views.ts";
+
+export interface LicenceFacts {
+  readonly pricing: UpgradePricing | undefined;
+  readonly pins: Pick<InstallPins, "upgrade_address" | "upgrade_id" | "upgrade_version" | "manifest_sha256">;
+  /** The licences held for any release of the listing. */
+  readonly held: readonly LicenceView[];
+  /** Whether a buyer is this worker, its owner, or a key that is paired with it. */
+  readonly isOurs: (buyer: string) => boolean;
+  readonly now_ms: number;
+}
+
+/** Whether a run is paid for, and the payment that a run started now would use. */
+export interface Licence {
+  readonly trace: LicenceTrace | "not_applicable";
+  readonly payment_hash: string | null;
+}
+
+const FREE: Licence = { trace: "not_applicable", payment_hash: null };
+
+/**
+ * Whether a release may run by its price: what is free may; what costs may under a receipt for exactly this release, made
+ * out to a key of ours, that has neither ended nor been used up. One that no edge has vouched for within
+ * `LIMITS.licence_grace_ms` of its being added counts no more: it may have been taken back. Pure; asks nobody.
+ */
+export function licenceFor({ pricing, pins, held, isOurs, now_ms }: LicenceFacts): Licence {
+  if (pricing === undefined || pricing.model === "free") return FREE;
+  const weighed = held.filter(({ added_ms }) => added_ms <= now_ms).map((one) => weigh(one, pins, isOurs, now_ms));
+  const best = weighed.sort((a, b) => a.rank - b.rank || a.ends_ms - b.ends_ms)[0];
+  if (best !== undefined) return { trace: best.trace, payment_hash: best.trace.allowed ? best.payment_hash : null };
+  const { upgrade_id, upgrade_version } = pins;
+  const price = `${pricing.amount_sats ?? 0} sats per ${pricing.model === "per-run" ? "run" : "month"}`;
+  const message = `${upgrade_id} ${upgrade_version} costs ${price} and no licence for it is held: ${BUY}`;
+  return { trace: { allowed: false, code: "licence_missing", message }, payment_hash: null };
+}
+
+const BUY = "buy one from its seller and add the receipt with `oa receipt add FILE`";
+
+interface Weighed {
+  readonly trace: LicenceTrace;
+  readonly payment_hash: string;
+  /** The less, the nearer it is to allowing the run. */
+  readonly rank: number;
+  readonly ends_ms: number;
+}
+
+function weigh(
+  licence: LicenceView,
+  { upgrade_version, manifest_sha256 }: LicenceFacts["pins"],
+  isOurs: LicenceFacts["isOurs"],
+  now_ms: number,
+): Weighed {
+  const { receipt_event_id, payment_hash, proved_ms, model, quantity, runs_used } = licence;
+  const ends_ms = licence.expires_at === null ? Number.POSITIVE_INFINITY : licence.expires_at * 1_000;
+  const grace_ms = Math.max(licence.added_ms, proved_ms ?? 0) + LIMITS.licence_grace_ms;
+  const until_ms = Math.min(ends_ms, grace_ms);
+  const left = model === "per-run" ? { runs_left: Math.max(0, quantity - runs_used) } : {};
+  const verdict: LicenceTrace["verdict"] = isProved(proved_ms, now_ms) ? "valid" : "unproven";
+  const about = { receipt_event_id, verdict, ...left };
+  const no = (rank: number, code: NonNullable<LicenceTrace["code"]>, message: string): Weighed => ({
+    ...{ payment_hash, rank, ends_ms },
+    trace: { allowed: false, code, message, ...about },
+  });
+  if (licence.manifest_sha256 !== manifest_sha256) {
+    const of = licence.version === upgrade_version ? "another release" : `version ${licence.version}`;
+    return no(6, "licence_missing", `the licence that is held is for ${of}, not for ${upgrade_version}: ${BUY}`);
+  }
+  if (!isOurs(licence.buyer)) {
+    const message = `the licence that is held is ${licence.buyer}'s: pair that key with \`oa pair add\`, or ${BUY}`;
+    return no(5, "licence_missing", message);
+  }
+  if (now_ms >= ends_ms) return no(4, "licence_expired", `its licence ended at ${iso(ends_ms)}: ${BUY}`);
+  if (left.runs_left === 0) return no(3, "licence_used_up", `the ${quantity} runs of its licence are used: ${BUY}`);
+  if (now_ms >= grace_ms) {
+    const since = `since ${iso(grace_ms - LIMITS.licence_grace_ms)} no edge has vouched for its licence`;
+    const fix = "add the receipt again with `oa receipt add FILE --online`";
+    return no(2, "licence_unproven", `${since}, and it may have been taken back: ${fix}`);
+  }
+  const until = until_ms === ends_ms ? `until ${iso(ends_ms)}` : `${ends(ends_ms)}, unproven after ${iso(until_ms)}`;
+  const runs = left.runs_left === undefined ? "" : `, ${left.runs_left} of ${quantity} runs left`;
+  const message = `it is paid for by the receipt ${receipt_event_id.slice(0, 12)}…, ${until}${runs}`;
+  // One that is not used up by runs goes first.
+  return {
+    ...{ payment_hash, ends_ms, rank: model === "per-run" ? 1 : 0 },
+    trace: { allowed: true, message, ...about, until_ms },
+  };
+}
+
+/** An edge's word is good for as long as its proofs are. */
+function isProved(proved_ms: number | null, now_ms: number): boolean {
+  return proved_ms !== null && now_ms < proved_ms + LIMITS.receipt_proof_s * 1_000;
+}
+
+function ends(ends_ms: number): string {
+  return Number.isFinite(ends_ms) ? `until ${iso(ends_ms)}` : "for good";
+}
+
+function iso(at_ms: number): string {
+  return new Date(at_ms).toISOString();
+}

@@ -1,0 +1,122 @@
+import { LIMITS } from "@oa/shared/core/limits.ts";
+import { isRejection, type Rejection, reject } from "@oa/shared/core/refusal.ts";
+import { OPS } from "@oa/shared/generated/ops.ts";
+import type { RunCreated, RunStepPlan } from "@oa/shared/generated/types.ts";
+import type { InstalledRelease } from "@oa/shared/install/release.ts";
+import type { InstallState } from "@oa/shared/install/state.ts";
+import { assessManifest, refuseDenied } from "@oa/shared/policy/aup/assess.ts";
+import { conductDecider, conductSubject } from "@oa/shared/policy/decider.ts";
+import { countOpenRuns } from "@oa/shared/run/views.ts";
+import { refuseUnsignedCode } from "@oa/shared/upgrade/code-steps.ts";
+import { planOf } from "@oa/shared/upgrade/plan.ts";
+import type { EngineOptions, RunReason } from "../engine.ts";
+import { refuseDrift, refuseRevokedSteps, releaseToRun } from "./release.ts";
+import { budgetOf, licenceOf, refuseStart } from "./start-gates.ts";
+
+export interface PlannedRun {
+  readonly data: RunCreated["data"];
+  /** Of the licence that pays for it; null for what is free. */
+  readonly payment_hash: string | null;
+}
+
+/** A new run of an install, with everything it will ever need pinned, or why there can be none now. */
+export function plannedRun(
+  options: EngineOptions,
+  install: InstallState,
+  install_id: string,
+  start: {
+    readonly reason: RunReason;
+    readonly due_ms: number | undefined;
+    readonly trial: boolean;
+    readonly now_ms: number;
+  },
+): PlannedRun | Rejection {
+  const { store, database, config } = options;
+  const { status } = install;
+  const { reason, due_ms } = start;
+  if (status === "none" || status === "removed") return reject("not_found", `there is no install ${install_id}`);
+  const chosen = releaseToRun(install, install_id, start);
+  if (isRejection(chosen)) return chosen;
+  const { release, trial } = chosen;
+  const { pins, grant, revoked } = release;
+  if (status === "yanked") {
+    return reject("release_yanked", `${pins.upgrade_id} ${pins.upgrade_version} was taken back by its author`);
+  }
+  const { quarantine } = store.load(conductDecider, conductSubject(install_id));
+  if (quarantine !== null) {
+    return reject("install_quarantined", `install ${install_id} is quarantined: ${quarantine.reason}`);
+  }
+  if (status === "disabled") return reject("install_disabled", `install ${install_id} is disabled`);
+  if (countOpenRuns(database, install_id) > 0) {
+    return reject("already_running", `install ${install_id} has a run that has not ended`);
+  }
+  if (countOpenRuns(database) >= LIMITS.runs_queued) {
+    return reject("busy", `${LIMITS.runs_queued} runs are waiting already`);
+  }
+  const plan = allowedPlan(release, config);
+  if (isRejection(plan)) return plan;
+  const taken = refuseRevokedSteps(plan.steps, release, { home: config.home, install_id });
+  if (taken !== null) return taken;
+  const licence = licenceOf(options, release, start.now_ms);
+  const budget = budgetOf(options, install_id, plan.steps, start.now_ms);
+  const held = refuseStart({ licence: licence.trace, budget });
+  if (held !== null) return held;
+  const data = {
+    install_id,
+    reason,
+    ...(due_ms === undefined ? {} : { due_ms }),
+    upgrade_address: pins.upgrade_address,
+    upgrade_id: pins.upgrade_id,
+    upgrade_version: pins.upgrade_version,
+    title: pins.title,
+    manifest_sha256: pins.manifest_sha256,
+    manifest_event_id: pins.manifest_event_id,
+    release_event_id: pins.release_event_id,
+    permission_hash: pins.permission_hash,
+    grant,
+    ...(revoked.length === 0 ? {} : { revoked }),
+    ...(trial ? { trial } : {}),
+    steps: plan.steps.map(({ step_id, op }) => ({ step_id, op })),
+    plan: plan.steps,
+    inputs: plan.inputs,
+  };
+  return { data, payment_hash: licence.payment_hash };
+}
+
+const allowed = new WeakMap<InstalledRelease, ReturnType<typeof planRelease>>();
+
+/**
+ * The plan of a release that the rules of this worker still allow: they, or how strictly they are taken, may be others
+ * than when it was installed. Worked out once in a process, in which neither changes.
+ */
+export function allowedPlan(
+  release: InstalledRelease,
+  { home, aup = "strict" }: EngineOptions["config"],
+): ReturnType<typeof planRelease> {
+  const known = allowed.get(release);
+  if (known !== undefined) return known;
+  const { manifest, inputs } = release;
+  const denied = manifest && refuseDenied(assessManifest(manifest, { mode: aup, inputs }));
+  const plan = denied ?? planRelease(release, home);
+  allowed.set(release, plan);
+  return plan;
+}
+
+/** The steps of a release as they will be performed, or why it cannot be carried out as approved. */
+export function planRelease(release: InstalledRelease, home: string) {
+  const { pins, manifest, inputs } = release;
+  if (manifest === null) return reject("not_found", `the manifest of ${pins.upgrade_id} was deleted; install it again`);
+  const unsigned = refuseUnsignedCode(manifest, pins);
+  if (unsigned !== null) return unsigned;
+  const plan = planOf(manifest, inputs as Parameters<typeof planOf>[1], { home });
+  if (isRejection(plan)) return plan;
+  const drifted = refuseDrift(release, plan);
+  if (drifted !== null) return drifted;
+  const steps = plan.steps.map(({ id, op, params, effect, timeout_ms, retry }): RunStepPlan => {
+    // A manifest may ask for more attempts, but whether a write outside may be repeated at all is the op's to say.
+    const most = effect === "external_write" && Object.hasOwn(OPS, op) ? OPS[op as keyof typeof OPS].retry : retry;
+    const max_attempts = Math.min(retry.max_attempts, most.max_attempts);
+    return { step_id: id, op, params, effect, timeout_ms, max_attempts, backoff_ms: retry.backoff_ms };
+  });
+  return { steps, inputs: plan.inputs };
+}

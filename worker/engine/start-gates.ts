@@ -1,0 +1,112 @@
+import { externalWriteFreeAt } from "@oa/shared/approval/views.ts";
+import { LIMITS } from "@oa/shared/core/limits.ts";
+import { isRejection, type Rejection, reject } from "@oa/shared/core/refusal.ts";
+import type { BudgetTrace, PolicyQuota, RunStepPlan } from "@oa/shared/generated/types.ts";
+import { installDecider } from "@oa/shared/install/decider.ts";
+import type { InstalledRelease } from "@oa/shared/install/release.ts";
+import { type Licence, licenceFor } from "@oa/shared/license/gate.ts";
+import { licencesOf } from "@oa/shared/license/views.ts";
+import { pairingOf } from "@oa/shared/pairing/views.ts";
+import { conductSubject } from "@oa/shared/policy/decider.ts";
+import { METRICS, type Metric, usageFreeAt } from "@oa/shared/policy/views.ts";
+import type { StartGates } from "@oa/shared/schedule/decider.ts";
+import { plannedNeeds } from "@oa/shared/upgrade/use.ts";
+import type { EngineOptions } from "../engine.ts";
+import { metricsOf, quotasOf, WRITE_WINDOWS } from "./circumstances.ts";
+import { allowedPlan } from "./planned-run.ts";
+import { releaseToRun } from "./release.ts";
+
+type Options = Pick<EngineOptions, "store" | "database" | "config">;
+
+/** Licence and budget of the run that an install's schedule would start at a time; what else stands against it is not said. */
+export function startGates(options: Options, install_id: string, now_ms: number): StartGates {
+  const install = options.store.load(installDecider, install_id);
+  const chosen = releaseToRun(install, install_id, { reason: "schedule", trial: false });
+  if (isRejection(chosen)) return { licence: "not_applicable", budget: "not_applicable" };
+  const plan = allowedPlan(chosen.release, options.config);
+  return {
+    licence: licenceOf(options, chosen.release, now_ms).trace,
+    budget: isRejection(plan) ? "not_applicable" : budgetOf(options, install_id, plan.steps, now_ms),
+  };
+}
+
+/** Whether a release is paid for by what this worker holds. The buyer is this worker, or whoever is paired with it. */
+export function licenceOf(
+  { database, config }: Options,
+  { manifest, pins }: Pick<InstalledRelease, "manifest" | "pins">,
+  now_ms: number,
+): Licence {
+  const pricing = manifest?.pricing;
+  const paid = pricing !== undefined && pricing.model !== "free";
+  const held = paid ? licencesOf(database, pins.upgrade_address, LIMITS.licences_weighed) : [];
+  const isOurs = (buyer: string): boolean => buyer === config.worker || pairingOf(database, buyer) !== null;
+  return licenceFor({ pricing, pins, held, isOurs, now_ms });
+}
+
+/** Whether the quotas that steps as planned would use have room for one more use. */
+export function budgetOf(
+  { database, config }: Options,
+  install_id: string,
+  steps: readonly RunStepPlan[],
+  now_ms: number,
+): BudgetTrace | "not_applicable" {
+  const { outside, metrics } = usesOf(steps, config.home);
+  const quotas = quotasOf({ database, config, now_ms, until_ms: now_ms }, install_id, metrics, outside);
+  if (quotas.length === 0) return "not_applicable";
+  const told = quotas.map(({ name, used, limit }) => {
+    if (used < limit) return { name, used, limit };
+    return { name, used, limit, free_at_ms: freeAt(database, install_id, { name, limit }, now_ms) };
+  });
+  const full = told.filter((quota) => "free_at_ms" in quota);
+  if (full.length > 0) return { allowed: false, message: full.map(fullSentence).join("; "), quotas: told };
+  const message = told.map(({ name, used, limit }) => `${name}: ${used} of ${limit} are used`).join("; ");
+  return { allowed: true, message, quotas: told };
+}
+
+interface Uses {
+  readonly outside: boolean;
+  readonly metrics: readonly Metric[];
+}
+const known = new WeakMap<readonly RunStepPlan[], Uses>();
+
+/** What of that which is limited steps would use; worked out once for a plan. */
+function usesOf(steps: readonly RunStepPlan[], home: string): Uses {
+  const before = known.get(steps);
+  if (before !== undefined) return before;
+  const used = steps.flatMap((step) =>
+    metricsOf({ action_type: "file.read", op: step.op, needs: plannedNeeds(step, home) }),
+  );
+  const uses = {
+    outside: steps.some(({ effect }) => effect === "external_write"),
+    metrics: METRICS.filter((metric) => used.includes(metric)),
+  };
+  known.set(steps, uses);
+  return uses;
+}
+
+/** Why what is not paid for, or has no quota left, is not started. Refusals: those of `LicenceTrace`, quota_exceeded. */
+export function refuseStart({ licence, budget }: StartGates): Rejection | null {
+  if (licence !== "not_applicable" && !licence.allowed) {
+    return reject(licence.code ?? "licence_missing", licence.message);
+  }
+  if (budget !== "not_applicable" && !budget.allowed) return reject("quota_exceeded", budget.message);
+  return null;
+}
+
+function freeAt(
+  database: Options["database"],
+  install_id: string,
+  { name, limit }: Pick<PolicyQuota, "name" | "limit">,
+  now_ms: number,
+): number | null {
+  const window_ms = WRITE_WINDOWS[name];
+  if (window_ms !== undefined) return externalWriteFreeAt(database, install_id, { limit, window_ms, now_ms });
+  const metric = METRICS.find((one) => name === `${one}_per_day`);
+  return metric === undefined ? null : usageFreeAt(database, conductSubject(install_id), metric, { limit, now_ms });
+}
+
+function fullSentence({ name, used, limit, free_at_ms = null }: BudgetTrace["quotas"][number]): string {
+  const free =
+    free_at_ms === null ? "none is ever free" : `there is room again at ${new Date(free_at_ms).toISOString()}`;
+  return `${name}: ${used} of ${limit} are used, and ${free}; \`quotas\` in config.json sets the limit`;
+}
