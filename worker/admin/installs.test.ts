@@ -81,6 +81,7 @@ function worker(
     ...{ sql, store },
     config: { private_allow: [], code_packages: false },
     sandbox: { name: "none", missing: "this is a test" },
+    engine: { gates: () => ({ licence: "not_applicable", budget: "not_applicable" }) },
     capabilities: async () => {
       throw new Error("nobody asks what this machine has");
     },

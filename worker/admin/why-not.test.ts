@@ -115,6 +115,14 @@ test("what drifted from what was approved says so, with the way to approve it ag
   assert.match(obstacles[0]?.fix ?? "", /^oa install 30051:/);
 });
 
+test("what is not paid for, or has used up its quotas, says so with what ends that", () => {
+  const fixOf = (code: "licence_missing" | "licence_unproven" | "quota_exceeded"): string =>
+    ask({ known: known({}), standing: reject(code, "as the gate says it") }).obstacles[0]?.fix ?? "";
+  assert.equal(fixOf("licence_missing"), "oa receipt add FILE");
+  assert.equal(fixOf("licence_unproven"), "oa receipt add FILE --online");
+  assert.match(fixOf("quota_exceeded"), /raise quotas/);
+});
+
 test("a secret that is not there, is bound elsewhere or cannot be looked at is a reason, with what puts it right", () => {
   const upgrade = { pipeline: [{ ...manifest.pipeline[0], headers: { a: "${secrets.TOKEN}" } }] };
   const vault = (status: "open" | "locked", hosts: readonly string[] | null) => {
