@@ -1,3 +1,5 @@
+import { type Actor, OWNER } from "@oa/shared/api/actor.ts";
+import { refuseRun } from "@oa/shared/capability/scope.ts";
 import type { EventContext } from "@oa/shared/core/envelope.ts";
 import { type EventStore, type Task, task } from "@oa/shared/core/event-store.ts";
 import { newId, type RandomBytes } from "@oa/shared/core/id.ts";
@@ -83,7 +85,7 @@ export interface Engine {
    * take from now on, waiting and pauses included; by default and at most `LIMITS.run_deadline_ms`. `trial`: of the
    * release on trial, which starts by schedule or trigger are of anyhow.
    * Refusals: not_found, install_disabled, install_quarantined, approval_required, already_running, busy, policy_denied, manifest_hash_mismatch,
-   * permission_hash_mismatch, permission_revoked, quota_exceeded, licence_missing, licence_expired, licence_used_up,
+   * permission_hash_mismatch, permission_revoked, quota_exceeded, capability_scope_not_allowed, licence_missing, licence_expired, licence_used_up,
    * licence_unproven, and those of `planOf`. Faults: disk_full, database_locked.
    */
   readonly start: (
@@ -94,14 +96,16 @@ export interface Engine {
       readonly cause?: string;
       readonly deadline_ms?: number;
       readonly trial?: boolean;
+      /** Who asks; a capability token must name every tool and every host of the run. */
+      readonly by?: Actor;
     },
   ) => Promise<{ readonly run_id: string } | Rejection>;
   /** Lets a run go no further than its step, or its op's next checkpoint. Refusals: not_found, run_finished. */
-  readonly pause: (run_id: string, reason: string) => Promise<undefined | Rejection>;
+  readonly pause: (run_id: string, reason: string, by?: Actor) => Promise<undefined | Rejection>;
   /** Lets it on, whoever paused it. Refusals: not_found, run_finished. */
-  readonly resume: (run_id: string, reason: string) => Promise<undefined | Rejection>;
+  readonly resume: (run_id: string, reason: string, by?: Actor) => Promise<undefined | Rejection>;
   /** Stops a run; its running step is aborted. Refusals: not_found, run_finished. */
-  readonly cancel: (run_id: string, reason: string) => Promise<undefined | Rejection>;
+  readonly cancel: (run_id: string, reason: string, by?: Actor) => Promise<undefined | Rejection>;
   /** Resolves when the run has ended. Faults: not_found, canceled (the signal). */
   readonly wait: (run_id: string, signal: AbortSignal) => Promise<RunView>;
   /** Whether the next run of an install is paid for, and its quotas have room; at a time, by default now. */
@@ -124,26 +128,26 @@ export function openEngine(options: EngineOptions): Engine {
     waker.abort();
     waker = new AbortController();
   };
-  const asOwner = (now_ms: number, run_id: string): EventContext => ({
+  const machine: Actor = { actor_type: "service", actor_id: config.worker, scope: null };
+  const asked = (now_ms: number, run_id: string, { actor_type, actor_id }: Actor): EventContext => ({
     now_ms,
     workspace_id: config.workspace_id,
     stream_type: "workspace",
     stream_id: config.workspace_id,
-    actor_type: "user",
-    actor_id: "owner",
+    actor_type,
+    actor_id,
     correlation_id: run_id,
   });
 
   const start: Engine["start"] = async (
     install_id,
     reason,
-    { due_ms, cause = due_ms, deadline_ms, trial = false } = {},
+    { due_ms, cause = due_ms, deadline_ms, trial = false, by = OWNER } = {},
   ) => {
     const now_ms = clock.now_ms();
     const run_id = newId("run", now_ms, random);
     const context: EventContext = {
-      ...asOwner(now_ms, run_id),
-      ...(reason === "manual" ? {} : { actor_type: "service", actor_id: config.worker }),
+      ...asked(now_ms, run_id, reason === "manual" ? by : machine),
       ...(cause === undefined ? {} : { idempotency_key: `run/${install_id}/${cause}` }),
     };
     let payment_hash: string | null = null;
@@ -153,6 +157,8 @@ export function openEngine(options: EngineOptions): Engine {
         const wanted = { reason, due_ms, trial, now_ms };
         const planned = plannedRun(options, load(installDecider, install_id), install_id, wanted);
         if (isRejection(planned)) return planned;
+        const beyond = by.scope && refuseRun(by.scope, planned.data);
+        if (beyond !== null) return beyond;
         payment_hash = planned.payment_hash;
         const ends_ms = now_ms + Math.min(deadline_ms ?? LIMITS.run_deadline_ms, LIMITS.run_deadline_ms);
         const data = { ...planned.data, deadline_ms: ends_ms };
@@ -172,27 +178,25 @@ export function openEngine(options: EngineOptions): Engine {
   };
 
   /** Appends what the owner or the machine asks of a run; the events, or the refusal. */
-  const ask = (run_id: string, command: RunCommand) => {
-    const machine = "by" in command && command.by === "machine";
-    const by = machine ? ({ actor_type: "service", actor_id: config.worker } as const) : {};
-    const context: EventContext = { ...asOwner(clock.now_ms(), run_id), ...by };
+  const ask = (run_id: string, command: RunCommand, by: Actor) => {
+    const context = asked(clock.now_ms(), run_id, by);
     return database.commit(() => store.handle(context, [task(runDecider, run_id, command)]));
   };
-  const cancel: Engine["cancel"] = async (run_id, reason) => {
-    const recorded = await ask(run_id, { type: "cancel", reason: clip(reason, 500) });
+  const cancel: Engine["cancel"] = async (run_id, reason, by = OWNER) => {
+    const recorded = await ask(run_id, { type: "cancel", reason: clip(reason, 500) }, by);
     if (isRejection(recorded)) return recorded;
     driver.cancel(run_id, reason);
     wake();
     return undefined;
   };
-  const hold = async (run_id: string, by: PausedBy, reason: string): Promise<undefined | Rejection> => {
-    const recorded = await ask(run_id, { type: "pause", by, reason: clip(reason, 500) });
+  const hold = async (run_id: string, by: PausedBy, reason: string, who: Actor): Promise<undefined | Rejection> => {
+    const recorded = await ask(run_id, { type: "pause", by, reason: clip(reason, 500) }, who);
     if (isRejection(recorded)) return recorded;
     driver.hold(run_id);
     return undefined;
   };
-  const go = async (run_id: string, by: PausedBy, reason: string): Promise<undefined | Rejection> => {
-    const recorded = await ask(run_id, { type: "resume", by, reason: clip(reason, 500) });
+  const go = async (run_id: string, by: PausedBy, reason: string, who: Actor): Promise<undefined | Rejection> => {
+    const recorded = await ask(run_id, { type: "resume", by, reason: clip(reason, 500) }, who);
     if (isRejection(recorded)) return recorded;
     if (store.load(runDecider, run_id).paused === null) driver.go(run_id);
     wake();
@@ -221,7 +225,14 @@ export function openEngine(options: EngineOptions): Engine {
   const loop: Engine["loop"] = async (signal) => {
     const idle = (until: AbortSignal): Promise<void> =>
       clock.sleep(LIMITS.engine_idle_ms, AbortSignal.any([until, waker.signal]));
-    const watching = watchMachine({ ...options, idle, sql: database, pause: hold, resume: go }, signal);
+    const watching = watchMachine(
+      {
+        ...{ ...options, idle, sql: database },
+        pause: (run_id, by, reason) => hold(run_id, by, reason, machine),
+        resume: (run_id, by, reason) => go(run_id, by, reason, machine),
+      },
+      signal,
+    );
     while (!signal.aborted) {
       const woken = AbortSignal.any([signal, waker.signal]);
       let sleep_ms: number = LIMITS.engine_poll_ms;
@@ -243,7 +254,7 @@ export function openEngine(options: EngineOptions): Engine {
   return {
     ...{ start, cancel, wait, loop, progress: driver.progress },
     gates: (install_id, at_ms = clock.now_ms()) => startGates(options, install_id, at_ms),
-    pause: (run_id, reason) => hold(run_id, "owner", reason),
-    resume: (run_id, reason) => go(run_id, "owner", reason),
+    pause: (run_id, reason, by = OWNER) => hold(run_id, "owner", reason, by),
+    resume: (run_id, reason, by = OWNER) => go(run_id, "owner", reason, by),
   };
 }

@@ -1,3 +1,4 @@
+import type { Actor } from "@oa/shared/api/actor.ts";
 import type { ControlPorts } from "@oa/shared/api/ports.ts";
 import { LIMITS } from "@oa/shared/core/limits.ts";
 import type { Fault, Rejection } from "@oa/shared/core/refusal.ts";
@@ -25,8 +26,8 @@ export interface Worker {
   readonly ports: ControlPorts;
   /** Its public key. */
   readonly public_key: string;
-  /** Whether a capability token opens a route of the control API; null: it does. */
-  readonly authorize: (token: string, method: string, path: string) => Rejection | null;
+  /** Who acts with a capability token, where it opens a route of the control API. */
+  readonly authorize: (token: string, method: string, path: string) => Actor | Rejection;
   /** Carries out runs from now on. */
   readonly work: () => void;
   /** Carries out runs, starts what is due and takes orders from now on. */

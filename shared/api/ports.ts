@@ -46,6 +46,7 @@ import type { UpdateView } from "./updates.ts";
 import type { WhyAnswer } from "./why.ts";
 
 type Answer<T> = Promise<T | Rejection>;
+import type { Actor } from "./actor.ts";
 
 /** What the owner is shown before consenting; the two hashes name exactly it. */
 export interface ConsentView {
@@ -193,25 +194,30 @@ export interface ControlPorts {
     readonly get: (id: string) => object | Rejection;
     /** Everything that happened to each step. */
     readonly steps: (id: string) => readonly StepHistory[] | Rejection;
-    readonly start: (install_id: string, deadline_ms?: number, trial?: boolean) => Answer<{ readonly run_id: string }>;
-    readonly pause: (id: string, reason: string) => Answer<object>;
-    readonly resume: (id: string, reason: string) => Answer<object>;
-    readonly cancel: (id: string, reason: string) => Answer<object>;
+    /** `by`, here and below: who asks; the owner where absent. */
+    readonly start: (
+      install_id: string,
+      options: { readonly deadline_ms?: number; readonly trial?: boolean; readonly by?: Actor },
+    ) => Answer<{ readonly run_id: string }>;
+    readonly pause: (id: string, reason: string, by?: Actor) => Answer<object>;
+    readonly resume: (id: string, reason: string, by?: Actor) => Answer<object>;
+    readonly cancel: (id: string, reason: string, by?: Actor) => Answer<object>;
   };
   /**
    * Runs carried out by engines of other processes. Refusals: missing_claim_token, lease_token_mismatch, lease_expired,
-   * lease_lost, run_not_running, run_finished, already_claimed, manifest_hash_mismatch, permission_hash_mismatch.
+   * lease_lost, run_not_running, run_finished, already_claimed, manifest_hash_mismatch, permission_hash_mismatch. What
+   * was claimed with a capability token is carried on with that token alone, and its acts are its principal's.
    */
   readonly leases: {
     /** `run_id` null: there is nothing to claim. */
-    readonly claim: (request: ControlRunClaim) => Answer<object>;
-    readonly heartbeat: (id: string, request: ControlRunLease) => Answer<object>;
-    readonly release: (id: string, request: ControlRunLease) => Answer<object>;
+    readonly claim: (request: ControlRunClaim, by?: Actor) => Answer<object>;
+    readonly heartbeat: (id: string, request: ControlRunLease, by?: Actor) => Answer<object>;
+    readonly release: (id: string, request: ControlRunLease, by?: Actor) => Answer<object>;
     /** Gives the run's events so far; said again, it changes nothing. The others give the events that they led to. */
-    readonly start: (id: string, request: ControlRunStart) => Answer<object>;
-    readonly step: (id: string, request: ControlRunStep) => Answer<object>;
-    readonly complete: (id: string, request: ControlRunLease) => Answer<object>;
-    readonly fail: (id: string, request: ControlRunFail) => Answer<object>;
+    readonly start: (id: string, request: ControlRunStart, by?: Actor) => Answer<object>;
+    readonly step: (id: string, request: ControlRunStep, by?: Actor) => Answer<object>;
+    readonly complete: (id: string, request: ControlRunLease, by?: Actor) => Answer<object>;
+    readonly fail: (id: string, request: ControlRunFail, by?: Actor) => Answer<object>;
   };
   readonly events: {
     readonly page: (from_seq: number, limit: number) => EventPage;

@@ -1,3 +1,7 @@
+import { allows, named } from "../capability/scope.ts";
+import { type Rejection, reject } from "../core/refusal.ts";
+import type { CapabilityScope } from "../generated/types.ts";
+
 /**
  * Which scope of a capability token opens which route: the method, the path, and any one of the scopes. What stands
  * nowhere here is for the admin token alone: installing, approving, pairing, secrets, tokens and the kill switch are
@@ -33,3 +37,35 @@ export function scopesOf(method: string, path: string): readonly string[] {
 
 /** Every scope that opens something. */
 export const API_SCOPES: readonly string[] = [...new Set(ROUTES.flatMap(([, , scopes]) => scopes))].sort();
+
+const STARTS = ["run:start", "run:claim"] as const;
+/** Nothing of the control API asks for these yet. */
+const NOT_YET = ["rooms", "action_types", "read", "write"] as const;
+
+/**
+ * What a scope names that opens nothing, so that no token promises what is not kept; null: all of it does something.
+ * Refusal: capability_scope_idle.
+ */
+export function refuseIdleScope(scope: CapabilityScope): Rejection | null {
+  const idle = (message: string): Rejection => reject("capability_scope_idle", message);
+  const api = named(scope, "api");
+  if (api.length === 0) return idle("the token would open nothing: name a part of the control API, e.g. run:read");
+  for (const item of api) {
+    if (API_SCOPES.some((known) => allows({ api: [item] }, "api", known))) continue;
+    return idle(`${item} opens nothing; there are ${API_SCOPES.join(", ")}`);
+  }
+  for (const dimension of NOT_YET) {
+    const [item] = named(scope, dimension);
+    if (item !== undefined) return idle(`no act through a token is held to ${dimension} (${item}) yet`);
+  }
+  const [tool] = named(scope, "tools");
+  const [host] = named(scope, "egress_domains");
+  const starts = STARTS.filter((known) => allows(scope, "api", known));
+  if (starts.length === 0 && (tool ?? host) !== undefined) {
+    return idle(`${tool ?? host} is for runs, and only ${STARTS.join(" and ")} start any`);
+  }
+  // Whoever names a whole part of the API may mean its other routes.
+  const meant = starts.find((known) => api.includes(known));
+  if (meant !== undefined && tool === undefined) return idle(`${meant} starts no run unless the token names its tools`);
+  return null;
+}

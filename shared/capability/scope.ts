@@ -1,4 +1,5 @@
-import { permits } from "../core/permission.ts";
+import { type Permission, parsePermission, permits } from "../core/permission.ts";
+import { type Rejection, reject } from "../core/refusal.ts";
 import type { CapabilityScope } from "../generated/types.ts";
 
 type Dimension = Exclude<keyof CapabilityScope, "data_access"> | "read" | "write";
@@ -21,7 +22,7 @@ function within(dimension: Dimension, whole: string, item: string): boolean {
       return parts.length === of.length && parts.every((part, index) => part === "*" || part === of[index]);
     }
     case "egress_domains":
-      return permits([`network:egress:${whole}`], `network:egress:${item}`);
+      return whole === "*" || permits([`network:egress:${whole}`], `network:egress:${item}`);
     case "tools":
       return whole === "*" || (/^[^*]+\/\*$/.test(whole) && item.startsWith(whole.slice(0, -1)));
     case "action_types":
@@ -54,4 +55,22 @@ export function narrowed(parent: CapabilityScope, child: CapabilityScope): Capab
     action_types: (child.action_types ?? []).filter((item) => allows(parent, "action_types", item)),
     data_access: { read, write },
   };
+}
+
+/**
+ * Whether a scope has room for a run: every op of it among the tools, every host that it was granted among the hosts;
+ * null: it has. Refusal: capability_scope_not_allowed.
+ */
+export function refuseRun(
+  scope: CapabilityScope,
+  run: { readonly steps: readonly { readonly op: string }[]; readonly grant: readonly Permission[] },
+): Rejection | null {
+  const tools = run.steps.map(({ op }) => op).filter((op) => !allows(scope, "tools", op));
+  const hosts = run.grant.flatMap((permission) => {
+    const { kind, subject = "" } = parsePermission(permission) ?? {};
+    return kind === "network:egress" && !allows(scope, "egress_domains", subject) ? [subject] : [];
+  });
+  if (tools.length + hosts.length === 0) return null;
+  const unnamed = [...new Set([...tools.map((op) => `the tool ${op}`), ...hosts.map((host) => `the host ${host}`)])];
+  return reject("capability_scope_not_allowed", `the token does not name ${unnamed.slice(0, 5).join(", ")}`);
 }

@@ -45,8 +45,8 @@ function apply(sql: Sql, recorded: Recorded<EventDraft>): void {
       break;
     }
     case "capability.delegated": {
-      const { parent_id, depth, label, scope, expires_at_ms } = event.data;
-      insert(parent_id, label, depth, null, canonicalize(scope), "active", expires_at_ms, at, null);
+      const { parent_id, principal = null, depth, label, scope, expires_at_ms } = event.data;
+      insert(parent_id, label, depth, principal, canonicalize(scope), "active", expires_at_ms, at, null);
       break;
     }
     case "capability.revoked":

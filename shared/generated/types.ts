@@ -190,7 +190,7 @@ export interface CapabilityRoot {
 readonly workspace_id: string
 readonly nonce: string
 /**
- * Who alone may use it; absent: whoever has it.
+ * Whose acts those with it are; absent: those of the token, by its id.
  */
 readonly principal?: string
 readonly scope: CapabilityScope
@@ -274,6 +274,44 @@ readonly uses_per_day?: number
  */
 readonly action_sha256?: string
 readonly reason?: string
+}
+/**
+ * POST /v1/moderation/lists: changes a list of the owner's and publishes it. curators, trusted-authors and blocklist are lists of keys; every other name is a list of listings.
+ */
+export interface ControlCurate {
+readonly list: string
+/**
+ * It must not be there yet.
+ */
+readonly create?: boolean
+readonly title?: string
+readonly description?: string
+/**
+ * Listings by address, or keys in hex or npub.
+ * 
+ * @maxItems 500
+ */
+readonly add?: readonly string[]
+/**
+ * @maxItems 500
+ */
+readonly remove?: readonly string[]
+/**
+ * curators: of the keys that are added.
+ * 
+ * @maxItems 6
+ */
+readonly roles?: readonly ("hold" | "label" | "take_down" | "restore" | "feature" | "relay")[]
+/**
+ * Of the keys that are added.
+ */
+readonly name?: string
+/**
+ * The worker's own where absent.
+ * 
+ * @maxItems 32
+ */
+readonly relays?: readonly string[]
 }
 /**
  * POST /v1/installs/:id/{inspect,approve,deny,enable,disable,remove,updates,caps,pin,unpin,rollback,narrow,override}.
@@ -466,6 +504,29 @@ readonly enable?: boolean
 export interface ControlKillSwitch {
 readonly on: boolean
 readonly reason?: string
+}
+/**
+ * POST /v1/moderation/decisions: what the owner decides as a curator, or appeals as an author. Signed by the owner's key and handed to the edge.
+ */
+export interface ControlModeration {
+readonly action: ("hold" | "label" | "take_down" | "feature" | "restore" | "uphold" | "dismiss" | "appeal")
+/**
+ * A listing (30051:<key>:<name> or naddr1…), an event's id, or an npub for all of a key's listings. That of the decision where one is named.
+ */
+readonly target?: string
+readonly reason?: ("malware" | "credential_theft" | "data_exfiltration" | "undeclared_behaviour" | "impersonation" | "infringement" | "illegal" | "prohibited_use" | "key_compromised" | "deceptive_pricing" | "spam" | "sensitive" | "broken" | "quality" | "disputed" | "other")
+readonly status?: ("reviewed" | "unmaintained" | "sensitive" | "disputed" | "misleading" | "risky" | "unsafe")
+readonly blast_radius?: ("none" | "output" | "files" | "accounts" | "money" | "machine")
+readonly evidence_sha256?: string
+/**
+ * How long it holds; the longest that its reason allows where absent.
+ */
+readonly days?: number
+/**
+ * The decision that is reversed, upheld or appealed against.
+ */
+readonly decision?: string
+readonly note?: string
 }
 /**
  * POST /v1/pairings/:id/{confirm,remove,share}.
@@ -826,6 +887,9 @@ export interface ControlTokenRequest {
  * What its owner will recognise it by.
  */
 readonly label: string
+/**
+ * Whose acts those with it are; absent: those of the token, by its id.
+ */
 readonly principal?: string
 readonly scope: CapabilityScope
 readonly expires_in_ms: number
@@ -2018,6 +2082,10 @@ export interface CapabilityDelegated {
 readonly event_type: "capability.delegated"
 readonly data: {
 readonly parent_id: string
+/**
+ * That of the token it was made of.
+ */
+readonly principal?: (string | null)
 readonly depth: number
 readonly label: string
 readonly scope: CapabilityScope

@@ -12,10 +12,12 @@ export interface Validator<T> {
 }
 export const isCapabilityToken: Validator<types.CapabilityToken>;
 export const isControlApprovalDecision: Validator<types.ControlApprovalDecision>;
+export const isControlCurate: Validator<types.ControlCurate>;
 export const isControlInstallChange: Validator<types.ControlInstallChange>;
 export const isControlInstallPreview: Validator<types.ControlInstallPreview>;
 export const isControlInstallRequest: Validator<types.ControlInstallRequest>;
 export const isControlKillSwitch: Validator<types.ControlKillSwitch>;
+export const isControlModeration: Validator<types.ControlModeration>;
 export const isControlPairingChange: Validator<types.ControlPairingChange>;
 export const isControlPairingRequest: Validator<types.ControlPairingRequest>;
 export const isControlPolicyChange: Validator<types.ControlPolicyChange>;

@@ -105,7 +105,7 @@ describe("a capability token", () => {
 
   it("for run:claim lets an engine join, and does nothing else", async () => {
     const file = join(folder, "engine.token");
-    await token("mint", "--label", "engine", "--allow", "run:claim", "--out", file);
+    await token("mint", "--label", "engine", "--allow", "run:claim", "--tool", "*", "--out", file);
     const client = await openDistantClient(daemon.url, file);
     assert.ok(!("rejected" in client), JSON.stringify(client));
     const claimed = await client.post("/v1/runs/claim", { engine_id: `engine_${"0".repeat(26)}`, manifests: ["a".repeat(64)] });

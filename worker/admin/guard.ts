@@ -1,6 +1,7 @@
 import { createHash, timingSafeEqual } from "node:crypto";
+import { type Actor, OWNER, setActor } from "@oa/shared/api/actor.ts";
 import { answer } from "@oa/shared/api/answer.ts";
-import { type Rejection, reject } from "@oa/shared/core/refusal.ts";
+import { isRejection, type Rejection, reject } from "@oa/shared/core/refusal.ts";
 import { Hono, type HonoRequest } from "hono";
 
 /** Who may use the control API from outside this process. */
@@ -8,24 +9,27 @@ export interface GuardOptions {
   /** The port the server listens on; the Host header must name it. */
   readonly port: () => number;
   readonly token: string;
-  /** Whether a capability token opens a route; null: it does. Absent: none does. */
-  readonly authorize?: (token: string, method: string, path: string) => Rejection | null;
+  /** Whose a capability token is, where it opens a route. Absent: none does. */
+  readonly authorize?: (token: string, method: string, path: string) => Actor | Rejection;
 }
 
 /**
  * The control API behind the checks that every request from outside passes: it names this host (a rebound DNS name
- * does not), it comes from no other website, and it carries the admin token, or a capability token for the route. Only `/health` needs no token, and it
- * tells nothing. No CORS header is ever sent, and nothing is cached.
+ * does not), it comes from no other website, and it carries the admin token, or a capability token for the route, whose
+ * principal then acts. Only `/health` needs no token, and it tells nothing. No CORS header is ever sent, and nothing is cached.
  */
 export function guardedApp(api: Hono, options: GuardOptions): Hono {
   const app = new Hono();
   app.use(async (context, next) => {
     const refusal =
       checkHost(context.req.header("host"), options.port()) ??
-      checkOrigin(context.req.header("origin"), context.req.header("sec-fetch-site"), options.port()) ??
-      (context.req.path === "/health" ? null : checkToken(context.req, options));
-    if (refusal !== null) context.res = answer(context, refusal);
-    else await next();
+      checkOrigin(context.req.header("origin"), context.req.header("sec-fetch-site"), options.port());
+    const actor = refusal ?? (context.req.path === "/health" ? OWNER : checkToken(context.req, options));
+    if (isRejection(actor)) context.res = answer(context, actor);
+    else {
+      setActor(context, actor);
+      await next();
+    }
     context.header("Cache-Control", "no-store");
     context.header("X-Content-Type-Options", "nosniff");
     context.header("Cross-Origin-Resource-Policy", "same-origin");
@@ -51,11 +55,11 @@ function checkOrigin(origin: string | undefined, site: string | undefined, port:
   return reject("origin_not_allowed", "requests from other websites are refused");
 }
 
-function checkToken(request: HonoRequest, { token, authorize }: GuardOptions): Rejection | null {
+function checkToken(request: HonoRequest, { token, authorize }: GuardOptions): Actor | Rejection {
   const [, given] = /^Bearer ([A-Za-z0-9_.-]{1,8000})$/i.exec(request.header("authorization") ?? "") ?? [];
   // Digests have one length, so the comparison takes the same time whatever was sent.
   const digest = (text: string): Buffer => createHash("sha256").update(text).digest();
-  if (given !== undefined && timingSafeEqual(digest(given), digest(token))) return null;
+  if (given !== undefined && timingSafeEqual(digest(given), digest(token))) return OWNER;
   if (given?.startsWith("oat1.") && authorize !== undefined) return authorize(given, request.method, request.path);
   return reject("token_invalid", "send the admin token of the worker's data folder as Authorization: Bearer …");
 }

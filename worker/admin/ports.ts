@@ -97,11 +97,10 @@ export function controlPorts(options: PortsOptions): ControlPorts {
         // A run's subject has run events only.
         return isRejection(run) ? run : stepHistories(store.bySubject(id) as unknown as readonly Recorded<RunEvent>[]);
       },
-      start: (install_id, deadline_ms, trial = false) =>
-        engine.start(install_id, "manual", { trial, ...(deadline_ms === undefined ? {} : { deadline_ms }) }),
-      pause: async (id, reason) => (await engine.pause(id, reason)) ?? runOf(id),
-      resume: async (id, reason) => (await engine.resume(id, reason)) ?? runOf(id),
-      cancel: async (id, reason) => (await engine.cancel(id, reason)) ?? runOf(id),
+      start: (install_id, asked) => engine.start(install_id, "manual", asked),
+      pause: async (id, reason, by) => (await engine.pause(id, reason, by)) ?? runOf(id),
+      resume: async (id, reason, by) => (await engine.resume(id, reason, by)) ?? runOf(id),
+      cancel: async (id, reason, by) => (await engine.cancel(id, reason, by)) ?? runOf(id),
     },
     leases: options.leases,
     events: feed.events,

@@ -1,5 +1,6 @@
+import type { Actor } from "@oa/shared/api/actor.ts";
 import type { ControlPorts } from "@oa/shared/api/ports.ts";
-import { scopesOf } from "@oa/shared/api/scopes.ts";
+import { refuseIdleScope, scopesOf } from "@oa/shared/api/scopes.ts";
 import { capabilityDecider } from "@oa/shared/capability/decider.ts";
 import { allows } from "@oa/shared/capability/scope.ts";
 import { type Capability, delegateToken, mintToken, verifyToken } from "@oa/shared/capability/token.ts";
@@ -34,6 +35,8 @@ export function tokensPort(options: TokensOptions): ControlPorts["tokens"] {
   return {
     list: () => listCapabilities(sql, LIMITS.api_page),
     mint: async ({ label, principal, scope, expires_in_ms }) => {
+      const idle = refuseIdleScope(scope);
+      if (idle !== null) return idle;
       const expires_at = endOf(expires_in_ms);
       const nonce = Buffer.from(random(NONCE_BYTES)).toString("hex");
       const whose = principal === undefined ? {} : { principal };
@@ -48,8 +51,11 @@ export function tokensPort(options: TokensOptions): ControlPorts["tokens"] {
       const expires_at = endOf(expires_in_ms);
       const made = delegateToken(token, { scope, expires_at });
       if (isRejection(made)) return made;
+      const idle = refuseIdleScope(scope);
+      if (idle !== null) return idle;
       const parent_id = parent.ids.at(-1) ?? parent.ids[0];
-      const record = { parent_id, depth: parent.depth + 1, label, scope, expires_at_ms: expires_at * 1_000 };
+      const { principal, depth } = parent;
+      const record = { parent_id, principal, depth: depth + 1, label, scope, expires_at_ms: expires_at * 1_000 };
       const done = await decide(capabilityDecider, made.id, { type: "delegate", ...record });
       return isRejection(done) ? done : shown(made.id, made.token);
     },
@@ -78,17 +84,25 @@ function standing(
   }
 }
 
-/** Whether a capability token opens a route of the control API; null: it does. */
+/**
+ * Who acts with a capability token, where it opens a route of the control API: its principal, told apart from all
+ * others by the token's own id. Refusals: those of `verifyToken`, capability_token_revoked, capability_token_not_found,
+ * capability_scope_not_allowed.
+ */
 export function authorize(
   options: Pick<TokensOptions, "sql" | "now_ms" | "workspace_id" | "token_key">,
   token: string,
   method: string,
   path: string,
-): Rejection | null {
+): Actor | Rejection {
   const capability = standing(options, token);
   if (isRejection(capability)) return capability;
   const scopes = scopesOf(method, path);
-  if (scopes.some((scope) => allows(capability.scope, "api", scope))) return null;
+  const { scope: held, ids, principal } = capability;
+  if (scopes.some((scope) => allows(held, "api", scope))) {
+    const id = ids.at(-1) ?? ids[0];
+    return { actor_type: "service", actor_id: principal === null ? id : `${principal}@${id}`, scope: held };
+  }
   const wanted = scopes.length === 0 ? "the admin token" : scopes.join(" or ");
   return reject("capability_scope_not_allowed", `${method} ${path} needs ${wanted}, which the token does not give`);
 }

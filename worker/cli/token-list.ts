@@ -14,6 +14,7 @@ export const command: Command = defineCommand({
     const rows = answer.tokens.map((one) => [
       one.capability_id,
       one.label,
+      one.principal ?? "",
       one.status,
       one.expires_at_ms === 0 ? "" : new Date(one.expires_at_ms).toISOString(),
       one.parent_id ?? "",
@@ -22,7 +23,7 @@ export const command: Command = defineCommand({
     print(answer, () =>
       rows.length === 0
         ? "No token was made. `oa token mint` makes one."
-        : table(["TOKEN", "LABEL", "STATUS", "UNTIL", "MADE OF", "ALLOWS"], rows),
+        : table(["TOKEN", "LABEL", "ACTS AS", "STATUS", "UNTIL", "MADE OF", "ALLOWS"], rows),
     );
     return 0;
   },

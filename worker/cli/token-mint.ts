@@ -9,12 +9,12 @@ export const command: Command = defineCommand({
   summary: "Make a token that opens a part of this worker, for a while",
   options: {
     ...SCOPE_OPTIONS,
-    principal: { type: "text", value: "NAME", summary: "Who alone may use it" },
+    principal: { type: "text", value: "NAME", summary: "Whose acts those with it are in the log" },
     out: { type: "text", value: "FILE", summary: "Write it there instead of showing it" },
   },
   examples: [
-    "oa token mint --label dashboard --allow '*:read' --hours 720 --out dashboard.token",
-    "oa token mint --label second-engine --allow run:claim --out engine.token",
+    "oa token mint --label dashboard --allow '*:read' --principal dashboard --hours 720 --out dashboard.token",
+    "oa token mint --label second-engine --allow run:claim --tool '*' --host '*' --out engine.token",
   ],
   run: async ({ api, cwd, options, print }) => {
     const { label, hours, principal, out } = options;

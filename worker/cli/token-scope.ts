@@ -11,9 +11,18 @@ export const SCOPE_OPTIONS = {
     summary: "A part of the control API, e.g. run:read, '*:read', run:claim",
     repeat: true,
   },
-  tool: { type: "text", value: "NAME", summary: "A tool, e.g. http.request or 'me.agent/*'", repeat: true },
-  host: { type: "text", value: "HOST", summary: "A host that may be reached", repeat: true },
-  room: { type: "text", value: "ID", summary: "A room", repeat: true },
+  tool: {
+    type: "text",
+    value: "NAME",
+    summary: "A tool that runs it starts or claims may use, e.g. http.request, or '*'",
+    repeat: true,
+  },
+  host: {
+    type: "text",
+    value: "HOST",
+    summary: "A host that such runs may have been granted, e.g. '*.example', or '*'",
+    repeat: true,
+  },
   hours: { type: "integer", value: "N", summary: "For how long it works", min: 1, max: 8_760, default: 24 },
 } as const;
 
@@ -22,10 +31,9 @@ export function scopeIn(options: {
   readonly allow: readonly string[];
   readonly tool: readonly string[];
   readonly host: readonly string[];
-  readonly room: readonly string[];
 }): CapabilityScope {
-  const { allow: api, tool: tools, host: egress_domains, room: rooms } = options;
-  const named = Object.entries({ api, tools, egress_domains, rooms }).filter(([, items]) => items.length > 0);
+  const { allow: api, tool: tools, host: egress_domains } = options;
+  const named = Object.entries({ api, tools, egress_domains }).filter(([, items]) => items.length > 0);
   return Object.fromEntries(named);
 }
 

@@ -15,7 +15,7 @@ export function installRoutes({ installs, runs }: ControlPorts): Hono {
   });
   routes.get("/:id/use", (context) => answer(context, installs.use(context.req.param("id"))));
   routes.post("/:id/trial", async (context) =>
-    answer(context, await runs.start(context.req.param("id"), undefined, true), 201),
+    answer(context, await runs.start(context.req.param("id"), { trial: true }), 201),
   );
   routes.get("/:id/diff", (context) => answer(context, installs.diff(context.req.param("id"))));
   routes.post("/preview", async (context) => {

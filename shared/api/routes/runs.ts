@@ -2,6 +2,7 @@ import { Hono } from "hono";
 import { LIMITS } from "../../core/limits.ts";
 import { isRejection } from "../../core/refusal.ts";
 import validators from "../../generated/validators.cjs";
+import { actorOf, whoIs } from "../actor.ts";
 import { answer, readBody, readCount } from "../answer.ts";
 import type { ControlPorts } from "../ports.ts";
 
@@ -21,18 +22,23 @@ export function runRoutes({ runs }: ControlPorts): Hono {
   });
   routes.post("/", async (context) => {
     const body = await readBody(context, validators.isControlRunRequest);
-    return answer(context, isRejection(body) ? body : await runs.start(body.install_id, body.deadline_ms), 202);
+    if (isRejection(body)) return answer(context, body);
+    const { install_id, ...options } = body;
+    return answer(context, await runs.start(install_id, { ...options, by: actorOf(context) }), 202);
   });
   routes.post("/:id/cancel", async (context) => {
     const body = await readBody(context, validators.isControlRunCancel);
     if (isRejection(body)) return answer(context, body);
-    return answer(context, await runs.cancel(context.req.param("id"), body.reason ?? "canceled by the owner"));
+    const by = actorOf(context);
+    return answer(context, await runs.cancel(context.req.param("id"), body.reason ?? `canceled by ${whoIs(by)}`, by));
   });
   for (const change of ["pause", "resume"] as const) {
     routes.post(`/:id/${change}`, async (context) => {
       const body = await readBody(context, validators.isControlRunPause);
       if (isRejection(body)) return answer(context, body);
-      return answer(context, await runs[change](context.req.param("id"), body.reason ?? `${change}d by the owner`));
+      const by = actorOf(context);
+      const { reason = `${change}d by ${whoIs(by)}` } = body;
+      return answer(context, await runs[change](context.req.param("id"), reason, by));
     });
   }
   return routes;
