@@ -1,7 +1,7 @@
 import { manifestHash } from "../core/manifest-hash.ts";
 import { type Rejection, reject } from "../core/refusal.ts";
 import type { UpgradeManifest } from "../generated/types.ts";
-import { opDefinition } from "./op-schema.ts";
+import { opDefinition } from "./op-definition.ts";
 import { type ManifestError, place } from "./schema-errors.ts";
 
 const OP = "code.run";

@@ -1,5 +1,5 @@
 import { type Permission, parsePermission, permits, sortPermissions } from "../core/permission.ts";
-import { opDefinition } from "./op-schema.ts";
+import { opDefinition } from "./op-definition.ts";
 
 /** A permission in plain words, as the owner reads it before agreeing. */
 export function sentenceOf(permission: Permission): string {

@@ -3,7 +3,8 @@ import { isRejection } from "../core/refusal.ts";
 import { parseTemplate, type TemplatePart, templatesOf } from "../core/wiring.ts";
 import type { UpgradeManifest } from "../generated/types.ts";
 import { type Found, found, same } from "./change.ts";
-import { opDefinition, paramsOf, stepId } from "./op-schema.ts";
+import { opDefinition } from "./op-definition.ts";
+import { paramsOf, stepId } from "./op-schema.ts";
 import { effectOf } from "./plan.ts";
 
 /**

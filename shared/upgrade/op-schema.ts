@@ -1,5 +1,4 @@
 import type { Json } from "../core/json.ts";
-import { OPS } from "../generated/ops.ts";
 import type { OpDefinition, UpgradeStep } from "../generated/types.ts";
 import validators, { type ValidationError, type Validator } from "../generated/validators.cjs";
 
@@ -16,11 +15,6 @@ export interface SchemaNode {
   readonly items?: SchemaNode;
   readonly $ref?: string;
   readonly $defs?: Readonly<Record<string, SchemaNode>>;
-}
-
-/** What the catalog says about an op, if there is such an op. */
-export function opDefinition(op: string): OpDefinition | undefined {
-  return Object.hasOwn(OPS, op) ? (OPS as Readonly<Record<string, OpDefinition>>)[op] : undefined;
 }
 
 /** What is wrong with an op's parameters by its schema; empty where nothing is. */

@@ -6,7 +6,8 @@ import type { InputValue, OpDefinition, UpgradeManifest, UpgradeStep } from "../
 import { declaredPermissions } from "./declared.ts";
 import { misfitOf } from "./field-rules.ts";
 import { isOpen } from "./inference.ts";
-import { opDefinition, paramsOf, type SchemaNode, stepId } from "./op-schema.ts";
+import { opDefinition } from "./op-definition.ts";
+import { paramsOf, type SchemaNode, stepId } from "./op-schema.ts";
 import { shown } from "./schema-errors.ts";
 import { checkPipeline } from "./step-rules.ts";
 import { type PlannedTrigger, plannedTriggers } from "./triggers.ts";

@@ -6,7 +6,7 @@ import { resolvePartly } from "../core/wiring.ts";
 import type { ApprovalPins } from "../generated/types.ts";
 import { actionOfStep, declaredPins, isExternalWrite, type StepAction, targetsOf } from "../policy/action.ts";
 import { neededBy } from "./inference.ts";
-import { opDefinition } from "./op-schema.ts";
+import { opDefinition } from "./op-definition.ts";
 import { effectOf } from "./plan.ts";
 
 interface Step {

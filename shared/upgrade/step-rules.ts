@@ -13,16 +13,8 @@ import {
 import { OPS } from "../generated/ops.ts";
 import type { OpDefinition, UpgradeInput, UpgradeStep } from "../generated/types.ts";
 import { neededBy } from "./inference.ts";
-import {
-  memberSchema,
-  opDefinition,
-  paramErrors,
-  paramsOf,
-  type SchemaNode,
-  stepId,
-  typesMeet,
-  typesOf,
-} from "./op-schema.ts";
+import { opDefinition } from "./op-definition.ts";
+import { memberSchema, paramErrors, paramsOf, type SchemaNode, stepId, typesMeet, typesOf } from "./op-schema.ts";
 import {
   describeSchemaErrors,
   isAlternative,

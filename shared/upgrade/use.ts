@@ -4,7 +4,7 @@ import { isRejection, type Rejection, reject } from "../core/refusal.ts";
 import { resolvePartly } from "../core/wiring.ts";
 import type { RevokedPermission } from "../generated/types.ts";
 import { isOpen, neededBy } from "./inference.ts";
-import { opDefinition } from "./op-schema.ts";
+import { opDefinition } from "./op-definition.ts";
 
 /** A step of a plan, or as it was performed. */
 export interface UsingStep {
