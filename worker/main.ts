@@ -56,7 +56,7 @@ export async function openWorker(config: Config, token?: string): Promise<Worker
   const { relays } = config;
   const timeout_ms = LIMITS.publish_timeout_ms;
   const lookUp = listingLookUp({
-    ...{ edge, relays },
+    ...{ edge, relays, moderators: config.moderators },
     queryRelays: (filters, from, signal) => pool.query(from, filters, { timeout_ms, signal }),
   });
   const loops = openLoops(ground, outside, {

@@ -101,10 +101,12 @@ async function publishExamples(edge: RunningEdge, data_dir: string, signal: Abor
   const examples = await readExamples();
   const listed = new Set((await catalog(edge)).map(({ slug, version }) => `${slug}@${version}`));
   const missing = examples.filter(({ id, version }) => !listed.has(`${id}@${version}`));
+  // To its own edge on this machine, before there is a worker whose kill switch could say anything.
+  const gate = { aup: "strict", kill_switch: { isOn: () => false }, now_ms: Date.now } as const;
   for (const manifest of missing) {
     const sent = orThrow(
       await publishUpgrade(manifest, {
-        ...{ signer, signal, author_from_key: true, relays: [edge.relay_url] },
+        ...{ signer, signal, gate, author_from_key: true, relays: [edge.relay_url] },
         ...{ notes: `${manifest.title} ${manifest.version}`, channel: "main" },
       }),
     );
@@ -212,7 +214,8 @@ async function main(): Promise<void> {
   await makeFolder(data_dir);
   const lock = await takeDataLock(data_dir);
   if (lock === null) throw new Fault("busy", `another worker is using ${data_dir}; stop it, or choose another --data`);
-  const bindings = { SITE_PUBLISHERS: (await loadOrCreateKey(data_dir, "worker")).public_key };
+  const [worker, owner] = await Promise.all([loadOrCreateKey(data_dir, "worker"), loadOrCreateKey(data_dir, "owner")]);
+  const bindings = { SITE_PUBLISHERS: worker.public_key, OPERATOR: owner.public_key };
   const edge = await withPort(EDGE_PORT, (port) =>
     startEdge({ port, data_dir: join(data_dir, "edge"), root: ROOT, bindings }),
   );

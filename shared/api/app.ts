@@ -9,6 +9,7 @@ import { installRoutes } from "./routes/installs.ts";
 import { leaseRoutes } from "./routes/leases.ts";
 import { marketRoutes } from "./routes/market.ts";
 import { metricRoutes } from "./routes/metrics.ts";
+import { moderationRoutes } from "./routes/moderation.ts";
 import { pairingRoutes } from "./routes/pairings.ts";
 import { policyRoutes } from "./routes/policy.ts";
 import { receiptRoutes } from "./routes/receipts.ts";
@@ -39,6 +40,7 @@ export function controlApp(ports: ControlPorts): Hono {
   app.route("/v1/events", eventRoutes(ports));
   app.route("/v1/market", marketRoutes(ports));
   app.route("/v1/reputation", reputationRoutes(ports));
+  app.route("/v1/moderation", moderationRoutes(ports));
   app.route("/v1/search", searchRoutes(ports));
   app.route("/v1/schedule", scheduleRoutes(ports));
   app.route("/v1/audit", auditRoutes(ports));

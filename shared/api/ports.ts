@@ -4,10 +4,12 @@ import type { Rejection } from "../core/refusal.ts";
 import type {
   AutoUpdate,
   ControlApprovalDecision,
+  ControlCurate,
   ControlInstallChange,
   ControlInstallPreview,
   ControlInstallRequest,
   ControlKillSwitch,
+  ControlModeration,
   ControlPairingChange,
   ControlPairingRequest,
   ControlPolicyChange,
@@ -30,6 +32,10 @@ import type {
   CronSchedule,
   InstallRelease,
   ListingReputation,
+  ModerationCase,
+  ModerationCasePage,
+  ModerationLedger,
+  ModerationRoles,
   PolicyEvaluation,
   ScheduleChanges,
   UpgradeSchedule,
@@ -40,13 +46,14 @@ import type { StepHistory } from "../run/steps.ts";
 import type { Preview } from "../schedule/preview.ts";
 import type { UpgradeDiff } from "../upgrade/change.ts";
 import type { ExternalWrite } from "../upgrade/step-action.ts";
+import type { Actor } from "./actor.ts";
 import type { DryRun, WhyNot, WhyNotMatrix } from "./dry-run.ts";
+import type { OwnListView, PublishedList } from "./moderation.ts";
 import type { PolicyDescription, PolicyExplanation } from "./policy.ts";
 import type { UpdateView } from "./updates.ts";
 import type { WhyAnswer } from "./why.ts";
 
 type Answer<T> = Promise<T | Rejection>;
-import type { Actor } from "./actor.ts";
 
 /** What the owner is shown before consenting; the two hashes name exactly it. */
 export interface ConsentView {
@@ -233,6 +240,21 @@ export interface ControlPorts {
     readonly rate: (address: string, request: ControlRating, signal: AbortSignal) => Answer<PublishedOwn>;
     readonly report: (address: string, request: ControlReport, signal: AbortSignal) => Answer<PublishedOwn>;
     readonly verify: (address: string, request: ControlReputationVerify, signal: AbortSignal) => Answer<object>;
+  };
+  readonly moderation: {
+    readonly roles: (signal: AbortSignal) => Answer<ModerationRoles>;
+    readonly ledger: (cursor: string | null, signal: AbortSignal) => Answer<ModerationLedger>;
+    /** For curators. */
+    readonly cases: (cursor: string | null, signal: AbortSignal) => Answer<ModerationCasePage>;
+    /** By its id, or by what it is about. */
+    readonly case: (text: string, signal: AbortSignal) => Answer<ModerationCase>;
+    /** `event_id` is that of the signed decision. */
+    readonly decide: (
+      request: ControlModeration,
+      signal: AbortSignal,
+    ) => Answer<ModerationCase & { readonly event_id: string }>;
+    readonly list: (name: string, signal: AbortSignal) => Answer<OwnListView>;
+    readonly curate: (request: ControlCurate, signal: AbortSignal) => Answer<PublishedList>;
   };
   readonly search: (request: ControlSearchRequest, signal: AbortSignal) => Answer<object>;
   readonly schedule: {

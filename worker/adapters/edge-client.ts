@@ -2,13 +2,22 @@ import { parseStrict } from "@oa/shared/core/json.ts";
 import { LIMITS } from "@oa/shared/core/limits.ts";
 import { REASONS, type ReasonCode } from "@oa/shared/core/reasons.ts";
 import { isRejection, type Rejection, reject } from "@oa/shared/core/refusal.ts";
+import type { HttpRequestClaim } from "@oa/shared/nostr/27235-http-auth.ts";
 import { type Egress, openEgress } from "./egress.ts";
+
+/** Makes the `Authorization` header of a request that a key signs (NIP-98). */
+export type SignRequest = (request: HttpRequestClaim) => string;
 
 /** The edge's public API. */
 export interface EdgeClient {
   /** `T` is what the route's schema says; an answer that says no is a rejection. Faults: those of egress. */
-  readonly get: <T extends object>(path: string, signal: AbortSignal) => Promise<T | Rejection>;
-  readonly post: <T extends object>(path: string, body: object, signal: AbortSignal) => Promise<T | Rejection>;
+  readonly get: <T extends object>(path: string, signal: AbortSignal, sign?: SignRequest) => Promise<T | Rejection>;
+  readonly post: <T extends object>(
+    path: string,
+    body: object,
+    signal: AbortSignal,
+    sign?: SignRequest,
+  ) => Promise<T | Rejection>;
   /** The edge's clock as it answers, where it tells. */
   readonly health: (signal: AbortSignal) => Promise<{ readonly date_ms: number | null }>;
 }
@@ -21,18 +30,29 @@ export function openEdgeEgress(edge_url: string): Egress {
 }
 
 export function openEdgeClient(edge_url: string, egress: Pick<Egress, "fetch">): EdgeClient {
-  const send = (path: string, signal: AbortSignal, body?: object) =>
-    egress.fetch({
-      url: `${edge_url}${path}`,
-      method: body === undefined ? "GET" : "POST",
-      headers: { accept: "application/json", ...(body === undefined ? {} : { "content-type": "application/json" }) },
-      ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+  const send = (path: string, signal: AbortSignal, value?: object, sign?: SignRequest) => {
+    const url = `${edge_url}${path}`;
+    const method = value === undefined ? "GET" : "POST";
+    const body = value === undefined ? {} : { body: JSON.stringify(value) };
+    const authorization = sign === undefined ? {} : { authorization: sign({ url, method, ...body }) };
+    return egress.fetch({
+      ...{ url, method, ...body },
+      headers: {
+        ...{ accept: "application/json", ...authorization },
+        ...(value === undefined ? {} : { "content-type": "application/json" }),
+      },
       timeout_ms: LIMITS.edge_timeout_ms,
       max_bytes: LIMITS.edge_answer_bytes,
       signal,
     });
-  const ask = async <T extends object>(path: string, signal: AbortSignal, sent?: object): Promise<T | Rejection> => {
-    const { status, body } = await send(path, signal, sent);
+  };
+  const ask = async <T extends object>(
+    path: string,
+    signal: AbortSignal,
+    sent?: object,
+    sign?: SignRequest,
+  ): Promise<T | Rejection> => {
+    const { status, body } = await send(path, signal, sent, sign);
     const parsed = parseStrict(new TextDecoder().decode(body), { bytes: LIMITS.edge_answer_bytes });
     if (isRejection(parsed))
       return reject("unreachable", `${edge_url} answered ${status} with no JSON: is it an edge?`);
@@ -46,8 +66,8 @@ export function openEdgeClient(edge_url: string, egress: Pick<Egress, "fetch">):
     return reject(code, error?.message ?? `${edge_url} answered ${status}`);
   };
   return {
-    get: ask,
-    post: (path, body, signal) => ask(path, signal, body),
+    get: (path, signal, sign) => ask(path, signal, undefined, sign),
+    post: (path, body, signal, sign) => ask(path, signal, body, sign),
     health: async (signal) => {
       const { status, headers } = await send("/health", signal);
       if (status !== 200) throw new Error(`it answered ${status}`);

@@ -5,6 +5,7 @@ import { KINDS } from "@oa/shared/nostr/kinds.ts";
 import { filters as yankFilters } from "@oa/shared/nostr/yank.ts";
 import type { EdgeClient } from "../adapters/edge-client.ts";
 import type { RelayFilter } from "../adapters/relay-pool.ts";
+import type { Config } from "../config.ts";
 import { type ListingAddress, parseAddress } from "./upgrade-source.ts";
 
 /** What is asked of the edge is answered so where there is none. */
@@ -13,16 +14,34 @@ export const NO_EDGE = reject(
   "no edge is set: start the worker with --edge URL, or set edge_url in config.json",
 );
 
-/** The edge's catalog. */
-export function marketPort(edge: EdgeClient | null): ControlPorts["market"] {
+/** The edge's catalog, as the moderators that the owner chose leave it. */
+export function marketPort(
+  edge: EdgeClient | null,
+  { moderators }: Pick<Config, "moderators">,
+): ControlPorts["market"] {
   return {
-    list: async (query, signal) => (edge === null ? NO_EDGE : edge.get(`/v1/listings?${query}`, signal)),
+    list: async (query, signal) => {
+      if (edge === null) return NO_EDGE;
+      const asked = new URLSearchParams(query);
+      if (moderators !== null && !asked.has("moderators")) asked.set("moderators", chosenText(moderators));
+      return edge.get(`/v1/listings?${asked}`, signal);
+    },
     get: async (text, signal) => {
       const address = parseAddress(text);
       if (isRejection(address)) return address;
-      return edge === null ? NO_EDGE : edge.get(`/v1/listings/${encodeURIComponent(addressText(address))}`, signal);
+      return edge === null ? NO_EDGE : edge.get(listingPath(address, moderators), signal);
     },
   };
+}
+
+function listingPath(address: ListingAddress, moderators: readonly string[] | null): string {
+  const path = `/v1/listings/${encodeURIComponent(addressText(address))}`;
+  return moderators === null ? path : `${path}?moderators=${chosenText(moderators)}`;
+}
+
+/** As the edge's query takes them. */
+function chosenText(moderators: readonly string[]): string {
+  return moderators.length === 0 ? "none" : moderators.join();
 }
 
 /** Relays as far as looking up a listing needs them; each answer is a signed event that was verified. */
@@ -34,17 +53,20 @@ export type QueryRelays = (
 
 /**
  * The signed events of a listing and its releases: from the catalog, else from the relays of the address and the
- * worker's own, so that no edge is needed to install.
+ * worker's own, so that no edge is needed to install. What moderators that the owner trusts took down is not looked for
+ * elsewhere. Refusals: listing_taken_down, listing_held, and those of the catalog.
  */
 export function listingLookUp(options: {
   readonly edge: EdgeClient | null;
   readonly relays: readonly string[];
+  readonly moderators: readonly string[] | null;
   readonly queryRelays: QueryRelays;
 }): (address: ListingAddress, signal: AbortSignal) => Promise<readonly unknown[] | Rejection> {
   const { edge, queryRelays } = options;
   return async (address, signal) => {
-    const found = edge === null ? NO_EDGE : await fromCatalog(edge, address, signal);
+    const found = edge === null ? NO_EDGE : await fromCatalog(edge, listingPath(address, options.moderators), signal);
     if (!isRejection(found)) return found;
+    if (found.code === "listing_taken_down" || found.code === "listing_held") return found;
     const relays = [...new Set([...address.relays, ...options.relays])];
     if (relays.length === 0) return found;
     const authors = [address.author];
@@ -59,11 +81,11 @@ export function listingLookUp(options: {
 
 async function fromCatalog(
   edge: EdgeClient,
-  address: ListingAddress,
+  path: string,
   signal: AbortSignal,
 ): Promise<readonly unknown[] | Rejection> {
   try {
-    const detail = await edge.get<CatalogDetail>(`/v1/listings/${encodeURIComponent(addressText(address))}`, signal);
+    const detail = await edge.get<CatalogDetail>(path, signal);
     return isRejection(detail) ? detail : [detail.event, ...detail.release_events];
   } catch (error) {
     if (error instanceof Fault && !signal.aborted) return reject(error.code, error.message);

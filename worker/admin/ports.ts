@@ -26,6 +26,7 @@ import { type InstallsOptions, installsPort } from "./installs.ts";
 import { licencesPort } from "./licences.ts";
 import { marketPort } from "./market.ts";
 import { openMetrics } from "./metrics.ts";
+import { moderationPort } from "./moderation.ts";
 import { pairingsPort } from "./pairings.ts";
 import { policyPort } from "./policy.ts";
 import { ownRelays, reputationPort } from "./reputation.ts";
@@ -104,8 +105,9 @@ export function controlPorts(options: PortsOptions): ControlPorts {
     },
     leases: options.leases,
     events: feed.events,
-    market: marketPort(options.edge),
+    market: marketPort(options.edge, config),
     reputation: reputationPort({ ...options, relays: ownRelays(config.relays, config.edge_url), aup: config.aup }),
+    moderation: moderationPort({ ...options, relays: ownRelays(config.relays, config.edge_url), aup: config.aup }),
     search: ({ query, index, limit }, signal) =>
       answerSearch(
         { query, index: index ?? null, limit },

@@ -7,58 +7,34 @@ import { filter as attestationFilter, fromEvent as attestationFrom } from "@oa/s
 import { fromEvent as receiptFrom } from "@oa/shared/nostr/30053-license-receipt.ts";
 import { type RatingEvidence, toEvent as ratingEvent, STARS } from "@oa/shared/nostr/30054-rating.ts";
 import { KINDS } from "@oa/shared/nostr/kinds.ts";
-import { type EventTemplate, publicKeyOf, signEvent } from "@oa/shared/nostr/template.ts";
+import { type EventTemplate, publicKeyOf } from "@oa/shared/nostr/template.ts";
 import { isHex32, type SchnorrVerify } from "@oa/shared/nostr/verify.ts";
-import type { AupMode } from "@oa/shared/policy/aup/assess.ts";
-import { refuseOwnPublish } from "@oa/shared/policy/own-publish.ts";
 import type { EdgeClient } from "../adapters/edge-client.ts";
-import type { RelayFilter, RelayPool } from "../adapters/relay-pool.ts";
+import type { RelayFilter } from "../adapters/relay-pool.ts";
 import { NO_EDGE } from "./market.ts";
+import { type OwnPublishOptions, relaysFor, sendOwn, signOwn } from "./own-publish.ts";
 import { verifyReputation } from "./reputation-verify.ts";
 import { parseAddress } from "./upgrade-source.ts";
 
-export interface ReputationOptions {
+export interface ReputationOptions extends OwnPublishOptions {
   readonly edge: EdgeClient | null;
-  readonly pool: Pick<RelayPool, "publish" | "query">;
-  /** Where the owner's ratings and reports go, and where reputations are read from. */
-  readonly relays: readonly string[];
-  /** Ratings and reports are signed by the owner, never by the worker. */
-  readonly owner_key: Uint8Array;
   readonly schnorr: SchnorrVerify;
-  readonly random: (count: number) => Uint8Array;
-  readonly now_ms: () => number;
-  readonly aup: AupMode;
-  readonly kill_switch: { readonly isOn: () => boolean };
 }
 
 /** What the owner says of listings, and what is said of them. */
 export function reputationPort(options: ReputationOptions): ControlPorts["reputation"] {
   const { edge, pool, owner_key, now_ms } = options;
-  const relaysFor = (named: readonly string[] | undefined): readonly string[] | Rejection => {
-    const relays = named === undefined || named.length === 0 ? options.relays : named;
-    if (relays.length > 0) return [...new Set(relays)];
-    return reject("usage", "no relay is known: name one, or set relays or edge_url in config.json");
-  };
   const query = (relays: readonly string[]) => (filters: readonly RelayFilter[], signal: AbortSignal) =>
     pool.query(relays, filters, { timeout_ms: LIMITS.publish_timeout_ms, signal });
 
-  /** Through the policy, since it cannot be taken back: the owner's command approves exactly it. */
   const publish = async (
     template: EventTemplate,
     approval_id: string,
     relays: readonly string[],
     signal: AbortSignal,
   ): Promise<PublishedOwn | Rejection> => {
-    const context = { kill_switch: options.kill_switch.isOn(), aup: options.aup, now_ms: now_ms() };
-    const refused = refuseOwnPublish(template.kind, approval_id, context);
-    if (refused !== null) return refused;
-    const event = signEvent(template, owner_key, options.random(32));
-    const answers = await pool.publish(event, relays, { timeout_ms: LIMITS.publish_timeout_ms, signal });
-    if (!answers.some(({ accepted }) => accepted)) {
-      const said = answers.map(({ relay, message }) => `${relay}: ${message}`).join("; ");
-      return reject("relay_refused", `no relay took it: ${said}`);
-    }
-    return { event_id: event.id, by: event.pubkey, relays: answers };
+    const event = signOwn(template, approval_id, options);
+    return isRejection(event) ? event : sendOwn(event, relays, options, signal);
   };
 
   /** The best proof of use that relays have for the owner; a rating goes without where they have none. */
@@ -96,7 +72,7 @@ export function reputationPort(options: ReputationOptions): ControlPorts["reputa
     },
     rate: async (text, request, signal) => {
       const listing = addressOf(text);
-      const relays = relaysFor(request.relays);
+      const relays = relaysFor(options, request.relays);
       const stars = STARS.find((value) => value === request.stars);
       if (isRejection(listing)) return listing;
       if (isRejection(relays)) return relays;
@@ -111,7 +87,7 @@ export function reputationPort(options: ReputationOptions): ControlPorts["reputa
     },
     report: async (text, request, signal) => {
       const listing = addressOf(text);
-      const relays = relaysFor(request.relays);
+      const relays = relaysFor(options, request.relays);
       if (isRejection(listing)) return listing;
       if (isRejection(relays)) return relays;
       const { manifest_event_id = null, reason, text: said = "" } = request;
@@ -124,7 +100,7 @@ export function reputationPort(options: ReputationOptions): ControlPorts["reputa
     },
     verify: async (text, { indexer = null, relays: named }, signal) => {
       const listing = addressOf(text);
-      const relays = relaysFor(named);
+      const relays = relaysFor(options, named);
       if (isRejection(listing)) return listing;
       if (isRejection(relays)) return relays;
       if (indexer !== null && !isHex32(indexer)) return reject("usage", "an indexer is named by its key in hex");

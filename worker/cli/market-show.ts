@@ -1,6 +1,7 @@
 import { priceSentence } from "@oa/shared/api/consent.ts";
 import { isRejection } from "@oa/shared/core/refusal.ts";
 import type { CatalogDetail } from "@oa/shared/generated/types.ts";
+import { sentenceOf } from "@oa/shared/moderation/words.ts";
 import { type Command, defineCommand } from "./command.ts";
 import { ratingText } from "./listing-rows.ts";
 import { plain } from "./terminal.ts";
@@ -35,6 +36,10 @@ function describe({ listing }: CatalogDetail): string {
   ];
   return [
     `${listing.title} ${listing.version}`,
+    ...(listing.moderation?.featured === true ? ["  recommended by a curator"] : []),
+    ...(listing.moderation?.labels ?? []).map(
+      (label) => `  MODERATED: it ${sentenceOf(label)} (by ${label.moderator})`,
+    ),
     ...rows.filter(([, value]) => value !== "").map(([name, value]) => `  ${name.padEnd(8)}  ${value}`),
     `Install it: oa install ${listing.address}`,
   ]

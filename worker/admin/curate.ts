@@ -1,0 +1,192 @@
+import type { OwnListView, PublishedList } from "@oa/shared/api/moderation.ts";
+import { LIMITS } from "@oa/shared/core/limits.ts";
+import type { ModerationRole } from "@oa/shared/core/moderation-words.ts";
+import { isRejection, type Rejection, reject } from "@oa/shared/core/refusal.ts";
+import type { ControlCurate } from "@oa/shared/generated/types.ts";
+import {
+  PEOPLE_LISTS,
+  type PeopleList,
+  type Person,
+  fromEvent as peopleIn,
+  toEvent as peopleTo,
+} from "@oa/shared/nostr/30000-people.ts";
+import { fromEvent as oldListIn } from "@oa/shared/nostr/30001-old-list.ts";
+import { fromEvent as mutesIn, toEvent as mutesTo } from "@oa/shared/nostr/30007-kind-mutes.ts";
+import { fromEvent as curatedIn, toEvent as curatedTo } from "@oa/shared/nostr/30267-curated.ts";
+import { KINDS } from "@oa/shared/nostr/kinds.ts";
+import { hexToNpub, npubToHex } from "@oa/shared/nostr/npub.ts";
+import { type EventTemplate, publicKeyOf } from "@oa/shared/nostr/template.ts";
+import { isHex32, type VerifiedEvent } from "@oa/shared/nostr/verify.ts";
+import type { RelayFilter } from "../adapters/relay-pool.ts";
+import { type OwnPublishOptions, relaysFor, sendOwn, signOwn } from "./own-publish.ts";
+import { parseAddress } from "./upgrade-source.ts";
+
+type Kind = "curators" | "trusted_authors" | "blocklist" | "listings";
+
+interface Found {
+  readonly list: OwnListView;
+  readonly event: VerifiedEvent;
+}
+
+/** A list of the owner's as its relays have it. Refusals: usage, not_found. */
+export async function listShown(
+  name: string,
+  options: OwnPublishOptions,
+  signal: AbortSignal,
+): Promise<OwnListView | Rejection> {
+  const relays = relaysFor(options, undefined);
+  if (isRejection(relays)) return relays;
+  const found = await newestOf(name, relays, options, signal);
+  return found?.list ?? reject("not_found", `your relays have no list ${name} of yours; oa curate create makes one`);
+}
+
+/**
+ * Changes a list and publishes it; without a change it is sent again as it is. Refusals: usage, file_exists, not_found,
+ * those of publishing.
+ */
+export async function curate(
+  request: ControlCurate,
+  options: OwnPublishOptions,
+  signal: AbortSignal,
+): Promise<PublishedList | Rejection> {
+  const { list: name, create = false } = request;
+  const own = relaysFor(options, undefined);
+  const relays = relaysFor(options, request.relays);
+  if (isRejection(relays)) return relays;
+  const found = await newestOf(name, isRejection(own) ? relays : own, options, signal);
+  if (create && found !== null) return reject("file_exists", `there is a list ${name} of yours already; add to it`);
+  // Lists of keys have one meaning each and start empty; one of listings is made on purpose.
+  if (found === null && !create && kindOf(name) === "listings") {
+    return reject("not_found", `your relays have no list ${name} of yours; oa curate create makes one`);
+  }
+  const changed = change(found?.list ?? emptyList(name, options), request);
+  if (isRejection(changed)) return changed;
+  const same = found !== null && JSON.stringify(changed) === JSON.stringify(found.list);
+  if (found !== null && same) return sent(found.list, found.event, relays, options, signal);
+  const created_at = Math.max(Math.floor(options.now_ms() / 1_000), (found?.event.created_at ?? 0) + 1);
+  const event = signOwn(templateOf(changed, created_at), "owner/curate", options);
+  return isRejection(event) ? event : sent(changed, event, relays, options, signal);
+}
+
+async function sent(
+  list: OwnListView,
+  event: Parameters<typeof sendOwn>[0],
+  relays: readonly string[],
+  options: OwnPublishOptions,
+  signal: AbortSignal,
+): Promise<PublishedList | Rejection> {
+  const done = await sendOwn(event, relays, options, signal);
+  return isRejection(done) ? done : { ...done, ...list };
+}
+
+function kindOf(name: string): Kind {
+  if (name === "trusted-authors") return "trusted_authors";
+  return name === "curators" || name === "blocklist" ? name : "listings";
+}
+
+function emptyList(name: string, { owner_key }: OwnPublishOptions): OwnListView {
+  const npub = hexToNpub(publicKeyOf(owner_key));
+  return { name, kind: kindOf(name), npub, title: name, description: "", listings: [], people: [] };
+}
+
+async function newestOf(
+  name: string,
+  relays: readonly string[],
+  options: OwnPublishOptions,
+  signal: AbortSignal,
+): Promise<Found | null> {
+  const authors = [publicKeyOf(options.owner_key)];
+  const kind = kindOf(name);
+  const filters: readonly RelayFilter[] =
+    kind === "listings"
+      ? [{ kinds: [KINDS.curated.kind, KINDS.old_list.kind], authors, "#d": [name] }]
+      : kind === "blocklist"
+        ? [{ kinds: [KINDS.kind_mutes.kind], authors }]
+        : [{ kinds: [KINDS.people.kind], authors, "#d": [PEOPLE_LISTS[kind]] }];
+  const events = await options.pool.query(relays, filters, { timeout_ms: LIMITS.publish_timeout_ms, signal });
+  const found = events.flatMap((event): readonly Found[] => {
+    const list = read(event, emptyList(name, options));
+    return list === null ? [] : [{ list, event }];
+  });
+  return found.sort((a, b) => b.event.created_at - a.event.created_at || (a.event.id < b.event.id ? -1 : 1))[0] ?? null;
+}
+
+function read(event: VerifiedEvent, empty: OwnListView): OwnListView | null {
+  switch (empty.kind) {
+    case "listings": {
+      const list = event.kind === KINDS.curated.kind ? curatedIn(event) : oldListIn(event);
+      if (isRejection(list)) return null;
+      const { title, description, listings } = list;
+      return { ...empty, title, description, listings };
+    }
+    case "blocklist": {
+      const list = mutesIn(event);
+      return isRejection(list) ? null : { ...empty, people: list.keys.map((key) => person(key, "", [])) };
+    }
+    default: {
+      const list = peopleIn(event);
+      if (isRejection(list) || list.list !== empty.kind) return null;
+      return { ...empty, people: list.people.map(({ pubkey, name, roles }) => person(pubkey, name, roles)) };
+    }
+  }
+}
+
+function person(pubkey: string, name: string, roles: readonly ModerationRole[]): OwnListView["people"][number] {
+  return { pubkey, npub: hexToNpub(pubkey), name, roles };
+}
+
+function templateOf(
+  { kind, name, title, description, listings, people }: OwnListView,
+  created_at: number,
+): EventTemplate {
+  if (kind === "listings") return curatedTo({ name, title, description, listings }, { created_at });
+  const keys = people.map(({ pubkey }) => pubkey);
+  if (kind === "blocklist") return mutesTo(keys, { created_at });
+  const list: PeopleList = kind;
+  return peopleTo(
+    { list, people: people.map(({ pubkey, name: of, roles }): Person => ({ pubkey, name: of, roles })) },
+    { created_at },
+  );
+}
+
+function change(list: OwnListView, request: ControlCurate): OwnListView | Rejection {
+  const { title = list.title, description = list.description, add = [], remove = [] } = request;
+  if (list.kind === "listings") {
+    if ((request.roles ?? []).length > 0) return reject("usage", "only curators have roles");
+    const [added, removed] = [all(add, addressOf), all(remove, addressOf)];
+    if (isRejection(added)) return added;
+    if (isRejection(removed)) return removed;
+    const listings = [...new Set([...list.listings, ...added])].filter((one) => !removed.includes(one));
+    return { ...list, title, description, listings };
+  }
+  const [added, removed] = [all(add, keyOf), all(remove, keyOf)];
+  if (isRejection(added)) return added;
+  if (isRejection(removed)) return removed;
+  const { roles = [], name = "" } = request;
+  if (list.kind === "curators" && added.length > 0 && roles.length === 0) {
+    return reject("usage", "say what the curator may do: --role hold, label, take_down, restore, feature or relay");
+  }
+  if (list.kind !== "curators" && roles.length > 0) return reject("usage", "only curators have roles");
+  const kept = list.people.filter(({ pubkey }) => !removed.includes(pubkey) && !added.includes(pubkey));
+  return { ...list, people: [...kept, ...added.map((key) => person(key, name, roles))] };
+}
+
+function all(texts: readonly string[], read: (text: string) => string | Rejection): readonly string[] | Rejection {
+  const values: string[] = [];
+  for (const text of texts) {
+    const value = read(text);
+    if (isRejection(value)) return value;
+    values.push(value);
+  }
+  return values;
+}
+
+function addressOf(text: string): string | Rejection {
+  const address = parseAddress(text);
+  return isRejection(address) ? address : `${KINDS.manifest.kind}:${address.author}:${address.slug}`;
+}
+
+function keyOf(text: string): string | Rejection {
+  const key = isHex32(text) ? text : npubToHex(text);
+  return key ?? reject("usage", `${text.slice(0, 80)} is not a key: write 64 hex digits or an npub`);
+}
