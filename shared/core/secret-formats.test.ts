@@ -89,6 +89,7 @@ const CAUGHT: readonly (readonly [string, string, string, { readonly held: boole
     `${b64({ alg: "RS256", typ: "JWT" })}.${b64({ sub: "owner", exp: 1 })}.${a(86)}`,
     { held: false },
   ],
+  ["a capability token of a worker", "a token", `oat1.${a(120)}.${a(43)}`, { held: false }],
   ["a seed phrase", "12 words", phrase(16), { held: false }],
   ["a seed phrase", "24 words", phrase(32), { held: false }],
   [
@@ -154,6 +155,7 @@ const INNOCENT: Readonly<Record<string, string>> = {
   "the list of words itself": wordlist.slice(0, 60).join("\n"),
   "eleven words": phrase(16).split(" ").slice(0, 11).join(" "),
   "a macaroon, the cake": "MDA, a macaroon, and AgED",
+  "a version of something": "oat1.2.3",
   "an AWS setting without a value": "aws_secret_access_key = <your key here>",
 };
 
