@@ -199,6 +199,23 @@ describe("each thing has one obvious place", () => {
       [],
     );
   });
+  it("nothing is published around the policy gate", () => {
+    const senders: Readonly<Record<string, string>> = {
+      "worker/adapters/relay-pool.ts": "the pool itself",
+      "worker/adapters/remote-signer.ts": "asks the signer its owner named, sealed to it alone",
+      "worker/engine/publisher.ts": "steps and completion notes, which the engine has judged",
+      "worker/engine/own-publish.ts": "everything outside of runs; it asks refuseOwnPublish",
+      "worker/engine/guarded-effects.ts": "hands on to the publisher of a run",
+      "worker/engine/note.ts": "asks evaluate, then hands on to the publisher of notes",
+      "worker/ops/nostr-publish.ts": "a step, which the engine has judged",
+    };
+    const calls = sources.filter((path) => path.startsWith("worker/") && !isTest(path));
+    assert.deepEqual(calls.filter((path) => /\.publish\(/.test(bare(path))).sort(), Object.keys(senders).sort());
+    assert.match(code("worker/engine/own-publish.ts"), /refuseOwnPublish\(event\.kind/);
+    for (const path of ["worker/engine/drive.ts", "worker/engine/join.ts"]) {
+      assert.match(code(path), /judgeStep\(/, path);
+    }
+  });
   it("only what the worker does for itself starts a program outside the sandbox", () => {
     const outside = [
       "worker/adapters/edge-build.ts",

@@ -18,7 +18,7 @@ export const command: Command = defineCommand({
   },
   examples: ["oa key revoke --relay wss://relay.example.com --reason 'the laptop was stolen'"],
   run: async ({ options, print, confirm, ...context }) => {
-    const { data_dir, env, signal, style } = context;
+    const { data_dir, env, style } = context;
     const [{ openSigner }, { toRevocation }, { readConfig }, { relayLines, sendStatement, toldAnybody }] =
       await Promise.all([
         import("./author-signer.ts"),
@@ -41,7 +41,8 @@ export const command: Command = defineCommand({
         if (!agreed) return reject("canceled", "nothing was signed");
       }
       const revocation = await signer.sign(toRevocation({ created_at: Math.floor(Date.now() / 1000), reason }));
-      const answers = await sendStatement(revocation, relays, signal);
+      const answers = await sendStatement(revocation, relays, context, config);
+      if (isRejection(answers)) return answers;
       print({ public_key, revocation_event_id: revocation.id, relays: answers }, () =>
         [`${public_key} is revoked`, ...relayLines(answers, style)].join("\n"),
       );

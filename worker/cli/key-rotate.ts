@@ -24,7 +24,7 @@ export const command: Command = defineCommand({
   },
   examples: ["oa key rotate --to new.ncryptsec --relay wss://relay.example.com --reason 'a new machine'"],
   run: async ({ options, print, confirm, ...context }) => {
-    const { data_dir, env, signal, style } = context;
+    const { data_dir, env, style } = context;
     const [{ openSigner }, { toAcceptance, toRotation }, { readConfig }] = await Promise.all([
       import("./author-signer.ts"),
       import("@oa/shared/nostr/03164-key-rotation.ts"),
@@ -54,7 +54,8 @@ export const command: Command = defineCommand({
       const created_at = Math.floor(Date.now() / 1000);
       const acceptance = await next.sign(toAcceptance(from, { created_at }));
       const rotation = await old.sign(toRotation(acceptance, { created_at, reason }));
-      const answers = await sendStatement(rotation, relays, signal);
+      const answers = await sendStatement(rotation, relays, context, config);
+      if (isRejection(answers)) return answers;
       print({ from, to, rotation_event_id: rotation.id, relays: answers }, () =>
         [`${from} hands over to ${to}`, ...relayLines(answers, style)].join("\n"),
       );

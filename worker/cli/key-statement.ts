@@ -1,18 +1,24 @@
-import { LIMITS } from "@oa/shared/core/limits.ts";
+import { isRejection, type Rejection } from "@oa/shared/core/refusal.ts";
 import type { NostrEvent } from "@oa/shared/nostr/verify.ts";
 import { openRelayPool, type RelayAnswer } from "../adapters/relay-pool.ts";
 import { loadSchnorr } from "../adapters/schnorr.ts";
+import type { Config } from "../config.ts";
+import { publishOwn } from "../engine/own-publish.ts";
 import type { CommandContext, ExitCode } from "./command.ts";
+import { ownGate } from "./live-policy.ts";
 
-/** Sends an event to relays and gives each one's answer. */
+/** Sends an author's event to relays and gives each one's answer. Refusals: those of `publishOwn` and `ownGate`. */
 export async function sendStatement(
   event: NostrEvent,
   relays: readonly string[],
-  signal: AbortSignal,
-): Promise<readonly RelayAnswer[]> {
+  context: Pick<CommandContext, "data_dir" | "api" | "signal">,
+  config: Config,
+): Promise<readonly RelayAnswer[] | Rejection> {
+  const gate = await ownGate(context, config);
+  if (isRejection(gate)) return gate;
   const pool = openRelayPool({ schnorr: await loadSchnorr() });
   try {
-    return await pool.publish(event, relays, { timeout_ms: LIMITS.publish_timeout_ms, signal });
+    return await publishOwn(event, relays, "command/key", { ...gate, pool }, context.signal);
   } finally {
     pool.close();
   }

@@ -11,6 +11,7 @@ import { naddrEncode } from "nostr-tools/nip19";
 import { openRelayPool, type RelayAnswer, type RelayPool } from "../adapters/relay-pool.ts";
 import { loadSchnorr } from "../adapters/schnorr.ts";
 import type { Signer } from "../adapters/signer.ts";
+import { type OwnGate, publishOwn } from "../engine/own-publish.ts";
 
 export interface PublishedUpgrade {
   readonly address: string;
@@ -32,19 +33,20 @@ export interface PublishOptions extends ReleaseNotes {
   readonly signer: Signer;
   readonly author_from_key: boolean;
   readonly relays: readonly string[];
+  readonly gate: OwnGate;
   readonly signal: AbortSignal;
 }
 
 /**
  * Signs a valid manifest and its release and sends both, the manifest first. Refusals: those of `refuseIncomplete`,
- * author_mismatch, too_large. Faults: those of the signer, and relay_unreachable where another channel's listing must
+ * author_mismatch, too_large, and those of `publishOwn`. Faults: those of the signer, and relay_unreachable where another channel's listing must
  * not be replaced and no relay says whether there is one.
  */
 export async function publishUpgrade(
   given: UpgradeManifest,
   options: PublishOptions,
 ): Promise<PublishedUpgrade | Rejection> {
-  const { signer, relays, channel, signal } = options;
+  const { signer, relays, channel, gate, signal } = options;
   const report = validateManifest(given);
   const incomplete = refuseIncomplete(report);
   if (incomplete !== null) return incomplete;
@@ -58,11 +60,12 @@ export async function publishUpgrade(
   const release_event = await signer.sign(release);
   const pool = openRelayPool({ schnorr: await loadSchnorr() });
   try {
-    const deadline = { timeout_ms: LIMITS.publish_timeout_ms, signal };
     const listed = channel === "main" || follows(await listedChannel(author, manifest.id, pool, options), channel);
     const answers: (readonly RelayAnswer[])[] = [];
     for (const event of listed ? [manifest_event, release_event] : [release_event]) {
-      answers.push(await pool.publish(event, relays, deadline));
+      const said = await publishOwn(event, relays, "command/publish", { ...gate, pool }, signal);
+      if (isRejection(said)) return said;
+      answers.push(said);
     }
     return {
       address: addressOf(manifest_event),

@@ -57,6 +57,9 @@ export const command: Command = defineCommand({
     const { relaysOf } = await import("./author-options.ts");
     const relays = relaysOf(options.relay, config);
     if (isRejection(relays)) return fail(relays);
+    const { ownGate } = await import("./live-policy.ts");
+    const gate = await ownGate(context, config);
+    if (isRejection(gate)) return fail(gate);
 
     const [{ openSigner }, { publishUpgrade }] = await Promise.all([
       import("./author-signer.ts"),
@@ -67,7 +70,7 @@ export const command: Command = defineCommand({
     try {
       progress(`Sending to ${relays.join(", ")}`);
       const answer = await publishUpgrade(manifest, {
-        ...{ signer, relays, signal, notes: options.notes },
+        ...{ signer, relays, gate, signal, notes: options.notes },
         author_from_key: options["author-from-key"],
         channel: CHANNELS.find((name) => name === options.channel) ?? "main",
       });

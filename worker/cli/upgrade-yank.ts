@@ -40,11 +40,15 @@ export const command: Command = defineCommand({
     const config = await readConfig(data_dir, env);
     const relays = relaysOf(options.relay, config);
     if (isRejection(relays)) return relays;
+    const { ownGate } = await import("./live-policy.ts");
+    const gate = await ownGate(context, config);
+    if (isRejection(gate)) return gate;
     const signer = await openSigner(options.signer, config, context);
     if (isRejection(signer)) return signer;
-    const [{ openRelayPool }, { loadSchnorr }] = await Promise.all([
+    const [{ openRelayPool }, { loadSchnorr }, { publishOwn }] = await Promise.all([
       import("../adapters/relay-pool.ts"),
       import("../adapters/schnorr.ts"),
+      import("../engine/own-publish.ts"),
     ]);
     const pool = openRelayPool({ schnorr: await loadSchnorr() });
     const { author, slug } = address ?? { author: signer.public_key, slug: text };
@@ -64,7 +68,11 @@ export const command: Command = defineCommand({
       const events: NostrEvent[] = [];
       for (const template of templates) events.push(await signer.sign(template));
       const answers: (readonly RelayAnswer[])[] = [];
-      for (const event of events) answers.push(await pool.publish(event, relays, deadline));
+      for (const event of events) {
+        const said = await publishOwn(event, relays, "command/yank", { ...gate, pool }, signal);
+        if (isRejection(said)) return said;
+        answers.push(said);
+      }
       const told = relays.map((relay) => {
         const all = answers.map((some) => some.find((answer) => answer.relay === relay));
         // Either event is enough for a worker.

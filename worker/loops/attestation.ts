@@ -13,13 +13,12 @@ import { clip } from "@oa/shared/core/text.ts";
 import type { RunEvent } from "@oa/shared/generated/types.ts";
 import { toEvent } from "@oa/shared/nostr/01985-run-attestation.ts";
 import { isListingAddress } from "@oa/shared/nostr/30054-rating.ts";
-import { KINDS } from "@oa/shared/nostr/kinds.ts";
 import { signEvent } from "@oa/shared/nostr/template.ts";
 import type { AupMode } from "@oa/shared/policy/aup/assess.ts";
-import { refuseOwnPublish } from "@oa/shared/policy/own-publish.ts";
 import type { Clock } from "../adapters/clock.ts";
 import type { RelayPool } from "../adapters/relay-pool.ts";
 import type { SqliteDatabase } from "../adapters/sqlite.ts";
+import { publishOwn } from "../engine/own-publish.ts";
 
 export interface AttestationOptions {
   readonly store: EventStore;
@@ -70,13 +69,10 @@ export function openAttestationLoop(options: AttestationOptions): {
     async function outcome(): Promise<AttestationCommand> {
       const template = attestationOf(store.bySubject(run_id) as readonly Recorded<RunEvent>[], options.owner);
       if (template === null) return failed("not_found", "the run is of no published release", false);
-      const context = { kill_switch: options.kill_switch.isOn(), aup: options.aup, now_ms: clock.now_ms() };
-      const refused = refuseOwnPublish(KINDS.label.kind, "setting/attest_runs", context);
-      if (refused !== null) return failed(refused.code, refused.message, false);
       const event = signEvent(template, options.secret_key, options.random(32));
-      const answers = await options.pool.publish(event, options.relays, {
-        ...{ timeout_ms: LIMITS.publish_timeout_ms, signal },
-      });
+      const gate = { ...options, now_ms: clock.now_ms };
+      const answers = await publishOwn(event, options.relays, "setting/attest_runs", gate, signal);
+      if (isRejection(answers)) return failed(answers.code, answers.message, false);
       const accepted = answers.filter((answer) => answer.accepted).map(({ relay }) => relay);
       const against = answers.filter((answer) => !answer.accepted).map(({ relay, message }) => `${relay}: ${message}`);
       const said = against.map((text) => clip(text, 2_000));
