@@ -108,7 +108,10 @@ describe("a capability token", () => {
     await token("mint", "--label", "engine", "--allow", "run:claim", "--tool", "*", "--out", file);
     const client = await openDistantClient(daemon.url, file);
     assert.ok(!("rejected" in client), JSON.stringify(client));
-    const claimed = await client.post("/v1/runs/claim", { engine_id: `engine_${"0".repeat(26)}`, manifests: ["a".repeat(64)] });
+    const claimed = await client.post("/v1/runs/claim", {
+      engine_id: `engine_${"0".repeat(26)}`,
+      manifests: ["a".repeat(64)],
+    });
     assert.deepEqual(claimed, { run_id: null });
     assert.deepEqual(await ask(readFileSync(file, "utf8").trim(), "/v1/runs"), [403, "capability_scope_not_allowed"]);
     const reader = join(folder, "reader.token");

@@ -36,7 +36,11 @@ export async function publishSite(options: {
   const send = async (method: "GET" | "PUT", path: string, body?: Uint8Array<ArrayBuffer>) => {
     const url = `${edge_url}/v1/site${path}`;
     const signed = { url, method, ...(body === undefined ? {} : { body }) };
-    const template = httpAuthTemplate(signed, Math.floor(options.now_ms() / 1000), Buffer.from(random(32)).toString("hex"));
+    const template = httpAuthTemplate(
+      signed,
+      Math.floor(options.now_ms() / 1000),
+      Buffer.from(random(32)).toString("hex"),
+    );
     const { status, body: said } = await egress.fetch({
       ...{ ...signed, signal },
       headers: { authorization: httpAuthHeader(signEvent(template, key.secret_key, random(32))) },
