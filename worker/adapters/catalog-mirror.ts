@@ -1,10 +1,10 @@
 import { LIMITS } from "@oa/shared/core/limits.ts";
 import { Fault, isRejection, type Rejection } from "@oa/shared/core/refusal.ts";
-import type { CatalogDetail, SnapshotPage } from "@oa/shared/generated/types.ts";
+import type { CatalogDetail, ModerationRoles, SnapshotPage } from "@oa/shared/generated/types.ts";
 import validators from "@oa/shared/generated/validators.cjs";
 import { fromEvent as listingFrom } from "@oa/shared/nostr/30051-manifest.ts";
 import { snapshotRoot } from "@oa/shared/nostr/30078-snapshot.ts";
-import { type NostrEvent, type SchnorrVerify, verifyEvent } from "@oa/shared/nostr/verify.ts";
+import { type NostrEvent, type SchnorrVerify, type VerifiedEvent, verifyEvent } from "@oa/shared/nostr/verify.ts";
 import type { EdgeClient } from "./edge-client.ts";
 
 /** A catalog as it was read: each signed event has been verified here, whatever the edge says of it. */
@@ -12,6 +12,8 @@ export interface Mirror {
   /** The edge's count of changes. */
   readonly version: number;
   readonly details: readonly CatalogDetail[];
+  /** Who moderates, and what was decided, each verified here too; `operator` signs the list of curators. */
+  readonly moderation: { readonly operator: string | null; readonly events: readonly VerifiedEvent[] };
   /** Every event once, in the order of ids. */
   readonly events: readonly NostrEvent[];
   /** Their Merkle root. */
@@ -50,8 +52,38 @@ export async function mirrorCatalog(
     if (page.next_cursor !== null && page.next_cursor <= cursor) throw invalid("its pages do not follow one another");
     cursor = page.next_cursor;
   }
+  const moderation = await mirrorModeration(edge, schnorr, signal);
+  if (isRejection(moderation)) return moderation;
+  for (const event of moderation.events) events.set(event.id, event);
   const sorted = [...events.values()].sort((a, b) => (a.id < b.id ? -1 : 1));
-  return { version, details, events: sorted, root: snapshotRoot(sorted.map(({ id }) => id)) };
+  return { version, details, moderation, events: sorted, root: snapshotRoot(sorted.map(({ id }) => id)) };
+}
+
+/** Signed decisions, appeals and lists of an edge, page by page. */
+async function mirrorModeration(
+  edge: EdgeClient,
+  schnorr: SchnorrVerify,
+  signal: AbortSignal,
+): Promise<Mirror["moderation"] | Rejection> {
+  const roles = await edge.get<ModerationRoles>("/v1/moderation/roles", signal);
+  if (isRejection(roles)) return roles;
+  if (!validators.isModerationRoles(roles)) throw invalid("it does not say who moderates");
+  const events: VerifiedEvent[] = [];
+  for (let cursor: string | null = "0"; cursor !== null; ) {
+    type Page = { readonly events: readonly unknown[]; readonly next_cursor: string | null };
+    const page: Page | Rejection = await edge.get<Page>(`/v1/moderation/events?cursor=${cursor}`, signal);
+    if (isRejection(page)) return page;
+    for (const raw of page.events) {
+      const checked = verifyEvent(raw, schnorr);
+      if (isRejection(checked)) throw invalid(`an event of its moderation: ${checked.message}`);
+      events.push(checked);
+    }
+    if (page.next_cursor !== null && Number(page.next_cursor) <= Number(cursor)) {
+      throw invalid("its pages do not follow one another");
+    }
+    cursor = page.next_cursor;
+  }
+  return { operator: roles.operator, events };
 }
 
 async function pageAfter(edge: EdgeClient, cursor: string, signal: AbortSignal): Promise<SnapshotPage | Rejection> {
@@ -60,8 +92,9 @@ async function pageAfter(edge: EdgeClient, cursor: string, signal: AbortSignal):
   throw invalid("its snapshot does not keep the schema");
 }
 
-function verified({ listing, event, release_events }: CatalogDetail, schnorr: SchnorrVerify): readonly NostrEvent[] {
-  const events = [event, ...release_events].map((raw) => {
+function verified(detail: CatalogDetail, schnorr: SchnorrVerify): readonly NostrEvent[] {
+  const { listing, event, release_events, older_release_events = [] } = detail;
+  const events = [event, ...release_events, ...older_release_events].map((raw) => {
     const checked = verifyEvent(raw, schnorr);
     if (isRejection(checked)) throw invalid(`an event of ${listing.address}: ${checked.message}`);
     return checked;

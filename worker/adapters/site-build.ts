@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { parseStrict } from "@oa/shared/core/json.ts";
 import { LIMITS } from "@oa/shared/core/limits.ts";
 import { Fault, isRejection, type Rejection } from "@oa/shared/core/refusal.ts";
+import { moderationView } from "@oa/shared/moderation/mirror.ts";
 import { toEvent as snapshotEvent } from "@oa/shared/nostr/30078-snapshot.ts";
 import { signEvent } from "@oa/shared/nostr/template.ts";
 import type { SchnorrVerify } from "@oa/shared/nostr/verify.ts";
@@ -26,6 +27,8 @@ export interface SiteBuild {
 interface Stamp extends Omit<SiteBuild, "built"> {
   readonly version: number;
   readonly sources: string;
+  /** Decisions that had ended: one more changes the pages though no event came. */
+  readonly ended: number;
 }
 
 /**
@@ -58,12 +61,13 @@ export async function buildSite(options: {
   const mirror = await mirrorCatalog(edge, schnorr, signal);
   if (isRejection(mirror)) return mirror;
   const { version, root, details } = mirror;
-  if (before?.sources === sources && before.root === root) {
+  const created_at = Math.floor(options.now_ms / 1000);
+  const { ended } = moderationView(mirror.moderation, created_at);
+  if (before?.sources === sources && before.root === root && before.ended === ended) {
     await writeStamp(target, { ...before, version });
     return { ...said(before), built: false };
   }
-  const created_at = Math.floor(options.now_ms / 1000);
-  const stamp: Stamp = { version, sources, root, created_at, listings: details.length };
+  const stamp: Stamp = { version, sources, root, ended, created_at, listings: details.length };
   const draft = `${target}.${process.pid}`;
   const snapshot = `${draft}.snapshot`;
   try {
@@ -91,12 +95,13 @@ function signedHead({ secret_key }: Key, { root, listings, created_at }: Stamp, 
 }
 
 /**
- * `catalog.ndjson` and `head.json` for the pages; in `public/` what anyone can serve again: the signed head, and all
+ * `catalog.ndjson`, `moderation.json` and `head.json` for the pages; in `public/` what anyone can serve again: the signed head, and all
  * events in the order of ids, one a line, in parts.
  */
-async function writeSnapshot(folder: string, { details, events }: Mirror, head: string): Promise<void> {
+async function writeSnapshot(folder: string, { details, events, moderation }: Mirror, head: string): Promise<void> {
   await mkdir(join(folder, "public"), { recursive: true });
   await writeFile(join(folder, "catalog.ndjson"), details.map((detail) => `${JSON.stringify(detail)}\n`).join(""));
+  await writeFile(join(folder, "moderation.json"), `${JSON.stringify(moderation)}\n`);
   await writeFile(join(folder, "head.json"), head);
   const parts: string[] = [];
   let [lines, bytes] = [[] as string[], 0];

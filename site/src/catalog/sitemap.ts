@@ -1,5 +1,6 @@
 import { getCollection } from "astro:content";
 import { allListings, authorPath, groupedBy, segment } from "./listings.ts";
+import { listPath, moderation } from "./moderation.ts";
 
 export interface Place {
   readonly path: string;
@@ -19,11 +20,12 @@ export async function sitemapParts(): Promise<readonly (readonly Place[])[]> {
   const tags = await groupedBy(({ tags }) => tags);
   const places: readonly Place[] = [
     { path: "/", ...(newest === undefined ? {} : { modified: newest }) },
-    ...["/about/", "/search/", "/docs/"].map((path) => ({ path })),
+    ...["/about/", "/search/", "/lists/", "/ledger/", "/docs/"].map((path) => ({ path })),
     ...docs.map(({ id }) => ({ path: `/docs/${id}/` })),
     ...entries.map(({ path, listing }) => ({ path, modified: listing.created_at })),
     ...[...authors].map(([path, modified]) => ({ path, modified })),
     ...categories.map(({ value }) => ({ path: `/categories/${segment(value)}/` })),
+    ...moderation.lists.map((list) => ({ path: listPath(list), modified: list.created_at })),
     ...tags.map(({ value }) => ({ path: `/tags/${segment(value)}/` })),
   ];
   return Array.from({ length: Math.ceil(places.length / PART) }, (_, part) =>

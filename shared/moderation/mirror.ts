@@ -1,0 +1,70 @@
+import { isRejection, type Rejection } from "../core/refusal.ts";
+import type { ModerationDecision, ModerationEntry } from "../generated/types.ts";
+import { fromEvent as decisionIn } from "../nostr/01985-moderation.ts";
+import { type Mutes, fromEvent as mutesIn } from "../nostr/10000-mutes.ts";
+import { type People, type Person, fromEvent as peopleIn } from "../nostr/30000-people.ts";
+import { fromEvent as oldListIn } from "../nostr/30001-old-list.ts";
+import { fromEvent as kindMutesIn } from "../nostr/30007-kind-mutes.ts";
+import { type CuratedList, fromEvent as curatedIn } from "../nostr/30267-curated.ts";
+import type { VerifiedEvent } from "../nostr/verify.ts";
+import { entryOf } from "./case.ts";
+import { blocked, keyOf, type ReaderView, readerView } from "./reader.ts";
+import { type Trust, trustIn } from "./trust.ts";
+
+/** What signed decisions and lists come to for an operator's readers, read from nothing but the events themselves. */
+export interface MirroredModeration extends ReaderView {
+  readonly curators: readonly Person[];
+  /** Holds, labels and take-downs by those who may decide now, the latest first. */
+  readonly ledger: readonly ModerationEntry[];
+  /** Curated lists, the latest first. */
+  readonly lists: readonly CuratedList[];
+}
+
+/** `now_s`: the time that the reader's pages are of. */
+export function moderationView(
+  { operator, events }: { readonly operator: string | null; readonly events: readonly VerifiedEvent[] },
+  now_s: number,
+): MirroredModeration {
+  const chosen = operator === null ? [] : [operator];
+  const people = all<People>(events, peopleIn);
+  const trust = trustIn(chosen, people);
+  const said = all<ModerationDecision>(events, decisionIn);
+  const mutes = [...all<Mutes>(events, mutesIn), ...all<Mutes>(events, kindMutesIn)].filter(({ signer }) =>
+    trust.has(signer),
+  );
+  const view = readerView([...said, ...mutes.flatMap(blocked)], trust, now_s);
+  const own = people.find(({ signer, list }) => signer === operator && list === "curators");
+  const lists = [...all<CuratedList>(events, curatedIn), ...all<CuratedList>(events, oldListIn)].filter(({ signer }) =>
+    trust.has(signer),
+  );
+  return {
+    ...view,
+    curators: own?.people ?? [],
+    ledger: ledgerOf(said, trust, now_s),
+    lists: lists.sort((a, b) => b.created_at - a.created_at || (a.address < b.address ? -1 : 1)),
+  };
+}
+
+function ledgerOf(said: readonly ModerationDecision[], trust: Trust, now_s: number): readonly ModerationEntry[] {
+  const byTarget = new Map<string, ModerationDecision[]>();
+  for (const decision of said) {
+    const key = keyOf(decision.target);
+    byTarget.set(key, [...(byTarget.get(key) ?? []), decision]);
+  }
+  return said
+    .filter(({ action, moderator }) => ["hold", "label", "take_down"].includes(action) && trust.has(moderator))
+    .map((decision) => entryOf(decision, byTarget.get(keyOf(decision.target)) ?? [], { trust, now_s }))
+    .sort(
+      (a, b) => b.decision.created_at - a.decision.created_at || (a.decision.event_id < b.decision.event_id ? -1 : 1),
+    );
+}
+
+function all<Value extends object>(
+  events: readonly VerifiedEvent[],
+  read: (event: VerifiedEvent) => Value | Rejection,
+): readonly Value[] {
+  return events.flatMap((event) => {
+    const value = read(event);
+    return isRejection(value) ? [] : [value];
+  });
+}

@@ -1,0 +1,141 @@
+/** What curators said is on the built pages, read from their signed events; what they took down is on none. */
+import assert from "node:assert/strict";
+import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { readFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { after, before, test } from "node:test";
+import { isRejection } from "@oa/shared/core/refusal.ts";
+import type { ModerationDecision, ModerationRoles, UpgradeManifest } from "@oa/shared/generated/types.ts";
+import { toEvent as decisionEvent } from "@oa/shared/nostr/01985-moderation.ts";
+import { toEvent as peopleEvent } from "@oa/shared/nostr/30000-people.ts";
+import { toEvent as manifestEvent } from "@oa/shared/nostr/30051-manifest.ts";
+import { toEvent as curatedEvent } from "@oa/shared/nostr/30267-curated.ts";
+import { hexToNpub } from "@oa/shared/nostr/npub.ts";
+import { pureSchnorr } from "@oa/shared/nostr/schnorr.ts";
+import type { EventTemplate } from "@oa/shared/nostr/template.ts";
+import type { NostrEvent } from "@oa/shared/nostr/verify.ts";
+import { openEdgeClient, openEdgeEgress } from "@oa/worker/adapters/edge-client.ts";
+import { loadOrCreateKey } from "@oa/worker/adapters/keys.ts";
+import { buildSite, type SiteBuild } from "@oa/worker/adapters/site-build.ts";
+import { generateSecretKey, getPublicKey } from "nostr-tools/pure";
+import { type Client, connect, eventually, NOW, openTestEdge, ROOT, signed, type TestEdge } from "../edge/fixture.ts";
+
+const [operator, mo, author] = [0, 0, 0].map(() => generateSecretKey()) as [Uint8Array, Uint8Array, Uint8Array];
+const folder = mkdtempSync(join(tmpdir(), "oa-site-moderation-"));
+const target = join(folder, "site");
+let host: TestEdge;
+let client: Client;
+let example: UpgradeManifest;
+
+const sign = (template: EventTemplate, by: Uint8Array): NostrEvent =>
+  signed(by, { ...template, tags: template.tags.map((tag) => [...tag]) });
+const publish = async (event: NostrEvent): Promise<void> => {
+  assert.deepEqual(await client.publish(event), ["OK", event.id, true, ""]);
+};
+async function list(id: string): Promise<string> {
+  const npub = hexToNpub(getPublicKey(author));
+  await publish(
+    sign(manifestEvent({ ...example, id, title: id, author: { name: "Ada", npub } }, { created_at: NOW }), author),
+  );
+  return `30051:${getPublicKey(author)}:${id}`;
+}
+const say = async (address: string, change: Partial<ModerationDecision>): Promise<NostrEvent> => {
+  const event = sign(
+    decisionEvent(
+      {
+        ...{ action: "take_down", target: { kind: "listing", value: address }, reason: "malware", status: null },
+        ...{ blast_radius: null, evidence_sha256: "ab".repeat(32), expires_at: NOW + 86_400, answers: null },
+        ...{ appeal: "possible", note: "<b>See</b> the trace." },
+        ...change,
+      },
+      { created_at: NOW },
+    ),
+    mo,
+  );
+  await publish(event);
+  return event;
+};
+const statusOf = async (address: string): Promise<number> =>
+  (await fetch(`${host.edge().url}/v1/listings/${address}`)).status;
+const page = (path: string): string => readFileSync(join(target, path, "index.html"), "utf8");
+
+async function build(): Promise<SiteBuild> {
+  const { url } = host.edge();
+  const built = await buildSite({
+    ...{ root: ROOT, target, site_url: "https://mirror.example", edge: openEdgeClient(url, openEdgeEgress(url)) },
+    ...{ schnorr: pureSchnorr, key: await loadOrCreateKey(folder, "worker"), now_ms: Date.now() },
+    signal: AbortSignal.timeout(240_000),
+  });
+  assert.ok(!isRejection(built), JSON.stringify(built));
+  return built;
+}
+
+before(async () => {
+  example = JSON.parse(await readFile(join(ROOT, "schemas/examples/upgrades/nightly-index.json"), "utf8"));
+  host = await openTestEdge({ OPERATOR: getPublicKey(operator) });
+  client = await connect(host.edge().relay_url);
+  const people = [{ pubkey: getPublicKey(mo), name: "Mo", roles: ["label", "take_down", "feature"] as const }];
+  await publish(sign(peopleEvent({ list: "curators", people }, { created_at: NOW }), operator));
+  await eventually(async () => {
+    const roles = (await (await fetch(`${host.edge().url}/v1/moderation/roles`)).json()) as ModerationRoles;
+    return roles.curators.length === 1;
+  });
+});
+after(async () => {
+  await client.close();
+  await host.close();
+  rmSync(folder, { recursive: true, force: true });
+});
+
+test("labels, lists and the ledger are on the pages, and what was taken down is not", {
+  timeout: 300_000,
+}, async () => {
+  const [good, warned, bad] = [await list("me.good"), await list("me.warned"), await list("me.bad")];
+  await publish(
+    sign(
+      curatedEvent(
+        { name: "top", title: "Top of the week", description: "", listings: [good, bad] },
+        { created_at: NOW },
+      ),
+      mo,
+    ),
+  );
+  await say(warned, {
+    action: "label",
+    reason: "disputed",
+    status: "risky",
+    blast_radius: "money",
+    evidence_sha256: null,
+  });
+  const down = await say(bad, {});
+  await eventually(async () => (await statusOf(bad)) === 410);
+  assert.equal((await build()).built, true);
+
+  const at = `upgrades/${getPublicKey(author)}`;
+  assert.equal(existsSync(join(target, at, "me.bad")), false);
+  assert.match(page(`${at}/me.warned`), /<strong>risky<\/strong>[\s\S]*money it may spend/);
+  assert.match(page(`${at}/me.good`), /no curator of this catalog has said anything[\s\S]*oa report 30051:/);
+  const ledger = page("ledger");
+  assert.match(ledger, /It was taken down: it harms the machine it runs on \(malware\)/);
+  assert.ok(ledger.includes(down.id) && ledger.includes(bad) && ledger.includes(hexToNpub(getPublicKey(mo))));
+  assert.ok(!ledger.includes("<b>See</b>"), "nothing said is markup");
+  const top = page(`lists/${getPublicKey(mo)}/top`);
+  assert.match(top, /Top of the week/);
+  assert.ok(top.includes(`/${at}/me.good/`) && !top.includes("me.bad/"));
+  assert.match(page("lists"), /Top of the week/);
+  const events = readFileSync(join(target, "snapshot", "events-000.ndjson"), "utf8");
+  assert.ok(events.includes(down.id), "anyone can check and serve the decisions again");
+  assert.equal((await build()).built, false, "nothing moved");
+});
+
+test("a decision that ends by itself brings the listing back with the next build", { timeout: 300_000 }, async () => {
+  const address = await list("me.held");
+  const expires_at = Math.floor(Date.now() / 1000) + 3;
+  await say(address, { expires_at });
+  await eventually(async () => (await statusOf(address)) === 410);
+  await eventually(async () => (await statusOf(address)) === 200);
+  assert.equal((await build()).built, true);
+  assert.match(page(`upgrades/${getPublicKey(author)}/me.held`), /me\.held/);
+  assert.match(page("ledger"), /It has ended/);
+});
