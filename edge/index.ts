@@ -24,6 +24,7 @@ import { siteRoutes } from "./routes/site.ts";
 import { snapshotRoutes } from "./routes/snapshot.ts";
 import { siteFile } from "./site.ts";
 import { gonePage } from "./site-gone.ts";
+import { boundsOf } from "./site-headers.ts";
 
 const app = new Hono<{ Bindings: Env }>();
 
@@ -87,11 +88,19 @@ async function site(context: Context<{ Bindings: Env }>): Promise<Response> {
   const published = SITE === undefined ? null : await siteFile(SITE, context.req.raw);
   if (published !== null) return published;
   const file = await ASSETS?.fetch(context.req.raw);
-  if (file !== undefined && file.status !== 404) return file;
-  if (context.req.path !== "/") return file ?? (await context.notFound());
+  if (file !== undefined && file.status !== 404) return bounded(context.req.path, file);
+  if (context.req.path !== "/") return file === undefined ? await context.notFound() : bounded(context.req.path, file);
   return context.text(
     "This is the edge of OpenAgents upgrades: a Nostr relay at this address and a catalog at /v1/listings.\n",
   );
+}
+
+/** A file that came with the deployment, in the same bounds as one that was published. */
+function bounded(path: string, file: Response): Response {
+  const headers = new Headers(file.headers);
+  for (const [name, value] of Object.entries(boundsOf(path, headers.get("content-type") ?? "")))
+    headers.set(name, value);
+  return new Response(file.body, { status: file.status, headers });
 }
 
 // The runtime finds the Durable Object classes among the exports of this module.

@@ -4,6 +4,7 @@ import { isRejection } from "@oa/shared/core/refusal.ts";
 import { filesFor, shardOf } from "@oa/shared/core/site-path.ts";
 import type { SiteManifest, SiteShard } from "@oa/shared/generated/types.ts";
 import validators from "@oa/shared/generated/validators.cjs";
+import { boundsOf } from "./site-headers.ts";
 
 export const CURRENT = "site/current";
 export const objectKey = (sha256: string): string => `site/objects/${sha256}`;
@@ -60,10 +61,9 @@ async function respond(
 ): Promise<Response> {
   const etag = `"${file.sha256.slice(0, 32)}"`;
   const headers = new Headers({
+    ...boundsOf(path, file.type),
     "Content-Type": file.type,
     "Cache-Control": path.startsWith("/_astro/") ? "public, max-age=31536000, immutable" : "public, max-age=60",
-    "Referrer-Policy": "no-referrer",
-    "X-Content-Type-Options": "nosniff",
     ETag: etag,
     Vary: "Accept-Encoding",
   });

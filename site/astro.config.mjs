@@ -3,7 +3,11 @@ import { defineConfig } from "astro/config";
 export default defineConfig({
   site: process.env.OA_SITE_URL ?? "http://127.0.0.1:6768",
   trailingSlash: "ignore",
-  build: { format: "directory" },
+  // Scripts and styles are files, so that the pages work under a policy that allows nothing inline.
+  build: { format: "directory", inlineStylesheets: "never" },
+  vite: { build: { assetsInlineLimit: 0 } },
+  // Colours of a highlighter are inline styles.
+  markdown: { syntaxHighlight: false },
   devToolbar: { enabled: false },
   // Nothing is optimised at build time, so the native image library is not needed.
   image: { service: { entrypoint: "astro/assets/services/noop" } },

@@ -95,7 +95,7 @@ export function getListing(sql: Sql, address: string, view: ReaderView, now_s: n
   );
   if (row === undefined) return reject("not_found", `the catalog has no listing ${address.slice(0, 300)}`);
   const hidden = refuseHidden(view, { address, ...row });
-  return hidden ?? toDetail(sql, row.raw, releaseRows(sql, address, now_s), view);
+  return hidden ?? toDetail(sql, row.raw, releaseRows(sql, address, now_s), olderRows(sql, address, now_s), view);
 }
 
 const CHANGES_APART = 1_000_000;
@@ -115,6 +115,7 @@ export function snapshotPage(sql: Sql, after: string, view: ReaderView, now_s: n
     rows.slice(0, LIMITS.snapshot_page).map(({ address, raw }) => ({
       ...{ address, raw },
       releases: releaseRows(sql, address, now_s),
+      older: olderRows(sql, address, now_s),
     })),
   );
   const changes = one<{ version: number }>(sql, "SELECT version FROM cat_version")?.version ?? 0;
@@ -123,28 +124,35 @@ export function snapshotPage(sql: Sql, after: string, view: ReaderView, now_s: n
     version: changes * CHANGES_APART + Math.min(view.ended, CHANGES_APART - 1),
     listings_total:
       one<{ count: number }>(sql, `SELECT count(*) AS count FROM cat_listings l WHERE ${live}`, ...params)?.count ?? 0,
-    details: page.map(({ raw, releases }) => toDetail(sql, raw, releases, view)),
+    details: page.map(({ raw, releases, older }) => toDetail(sql, raw, releases, older, view)),
     next_cursor: rows.length > page.length ? (page.at(-1)?.address ?? null) : null,
   };
 }
 
 /** As many as fit into one answer; one always does. */
-function fitting<Row extends { readonly raw: string; readonly releases: readonly string[] }>(
-  rows: readonly Row[],
-): readonly Row[] {
+function fitting<
+  Row extends { readonly raw: string; readonly releases: readonly string[]; readonly older: readonly string[] },
+>(rows: readonly Row[]): readonly Row[] {
   let chars = 0;
-  const end = rows.findIndex(({ raw, releases }, index) => {
-    chars += raw.length + releases.reduce((sum, release) => sum + release.length, 0);
+  const end = rows.findIndex(({ raw, releases, older }, index) => {
+    chars += raw.length + [...releases, ...older].reduce((sum, release) => sum + release.length, 0);
     return index > 0 && chars > LIMITS.snapshot_page_chars;
   });
   return end === -1 ? rows : rows.slice(0, end);
 }
 
-function toDetail(sql: Sql, raw: string, releases: readonly string[], view: ReaderView): CatalogDetail {
+function toDetail(
+  sql: Sql,
+  raw: string,
+  releases: readonly string[],
+  older: readonly string[],
+  view: ReaderView,
+): CatalogDetail {
   return {
     listing: toListing(sql, raw, releases, view),
     event: JSON.parse(raw),
     release_events: releases.map((release) => JSON.parse(release)),
+    ...(older.length === 0 ? {} : { older_release_events: older.map((release) => JSON.parse(release)) }),
   };
 }
 
@@ -162,6 +170,18 @@ function releaseRows(sql: Sql, listing: string, now_s: number): readonly string[
     .all<{ raw: string }>(
       `SELECT raw FROM cat_releases WHERE listing = ? AND newest = 1 AND (expires_at IS NULL OR expires_at > ?)
        ORDER BY channel = 'main' DESC, channel LIMIT ${LIMITS.catalog_channels}`,
+      listing,
+      now_s,
+    )
+    .map(({ raw }) => raw);
+}
+
+/** The other releases that are kept, latest first. */
+function olderRows(sql: Sql, listing: string, now_s: number): readonly string[] {
+  return sql
+    .all<{ raw: string }>(
+      `SELECT raw FROM cat_releases WHERE listing = ? AND newest = 0 AND (expires_at IS NULL OR expires_at > ?)
+       ORDER BY created_at DESC, address LIMIT ${LIMITS.catalog_history}`,
       listing,
       now_s,
     )

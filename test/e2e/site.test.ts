@@ -15,6 +15,7 @@ import { loadSchnorr } from "@oa/worker/adapters/schnorr.ts";
 import { buildSite } from "@oa/worker/adapters/site-build.ts";
 import { generateSecretKey, getPublicKey } from "nostr-tools/pure";
 import { rank } from "../../site/src/browser/rank.ts";
+import type { Said } from "../../site/src/browser/said.ts";
 import { faultsOf } from "../../site/src/browser/verify.ts";
 import { connect, eventually, NOW, openTestEdge, ROOT, signed, type TestEdge } from "../edge/fixture.ts";
 
@@ -91,19 +92,32 @@ const indexRows = (index: { readonly rows: readonly { readonly path: string }[] 
 
 test("every listing's page carries its signed event, and the check in the browser finds nothing wrong", () => {
   for (const event of events) {
-    const { embedded, shown, steps } = read(page(`${pathOf(event)}index.html`));
-    assert.equal((embedded as NostrEvent).id, event.id);
-    assert.deepEqual(faultsOf(embedded, shown, steps), []);
+    const { embedded, shown } = read(page(`${pathOf(event)}index.html`));
+    assert.deepEqual(embedded, event);
+    assert.deepEqual(faultsOf(embedded, shown), []);
   }
 });
 
-test("the check finds a forged event, a fact the author did not sign and a step that was left out", () => {
-  const { embedded, shown, steps } = read(page(`${pathOf(events[0] as NostrEvent)}index.html`));
+test("the check finds a forged event, and whatever a page says other than its author, leaves out or puts in", () => {
+  const { embedded, shown } = read(page(`${pathOf(events[0] as NostrEvent)}index.html`));
   const event = embedded as NostrEvent;
-  assert.match(faultsOf({ ...event, content: "{}" }, shown, steps)[0] ?? "", /does not verify/);
-  const other = shown.map(({ pointer, text }) => ({ pointer, text: pointer === "/version" ? "9.9.9" : text }));
-  assert.match(faultsOf(event, other, steps)[0] ?? "", /shows "9\.9\.9" where the author signed/);
-  assert.match(faultsOf(event, shown, steps.slice(1))[0] ?? "", /other steps/);
+  assert.match(faultsOf({ ...event, content: "{}" }, shown)[0] ?? "", /does not verify/);
+  assert.match(faultsOf({ ...event, sig: "0".repeat(128) }, shown)[0] ?? "", /does not verify/);
+  const tampered: readonly [object, RegExp][] = [
+    [{ version: ["9.9.9"] }, /shows "9\.9\.9" as its version where the author signed "0\.2\.0"/],
+    [{ price: ["5 sats a run"] }, /as its price where the author signed "free"/],
+    [{ permissions: shown.permissions?.slice(1) }, /permissions/],
+    [{ permissions: [] }, /shows nothing as its permissions/],
+    [{ steps: shown.steps?.toReversed() }, /steps/],
+    [{ choices: [...(shown.choices ?? []), "password: yours"] }, /where the author signed nothing/],
+    [{ author: [hexToNpub("ab".repeat(32))] }, /author/],
+    [{ schedule: ["every minute"] }, /schedule/],
+  ];
+  for (const [change, fault] of tampered) {
+    const faults = faultsOf(event, { ...shown, ...change });
+    assert.equal(faults.length, 1, JSON.stringify(change));
+    assert.match(faults[0] ?? "", fault);
+  }
 });
 
 test("what an author writes stays text in every page", () => {
@@ -111,7 +125,7 @@ test("what an author writes stays text in every page", () => {
   const markup = (path: string): string => page(path).replace(/="[^"]*"/g, '=""');
   const pages = ["index.html", "browse/index.html", "categories/search/index.html", "search/index.html"];
   for (const path of [...pages, `${pathOf(events[1] as NostrEvent)}index.html`]) {
-    assert.doesNotMatch(markup(path), /<img|<script>alert/, path);
+    assert.doesNotMatch(markup(path), /<img src=x|<script>alert/, path);
   }
 });
 
@@ -185,42 +199,54 @@ test("a build that fails leaves the site that is there and nothing half-written"
 });
 
 test("search finds listings that have every word, those named so first, whatever the accents and the case", () => {
-  const row = (title: string, summary: string, price_sats = 0, backends: readonly string[] = ["ollama"]) => ({
-    ...{ path: `/${title}/`, title, summary, author: "Ada", labels: ["tools"], backends, price_sats },
-    ...{ price: "", version: "1.0.0" },
+  const row = (
+    title: string,
+    summary: string,
+    price_sats = 0,
+    low_milli = 0,
+    backends: readonly string[] = ["ollama"],
+  ) => ({
+    ...{ path: `/${title}/`, title, summary, author: "Ada", categories: ["Tools"], tags: ["cron"], backends },
+    ...{ price: "", price_sats, version: "1.0.0", rating: { stars_milli: low_milli, low_milli, raters: 3 } },
   });
   const rows = [
-    row("Resume maker", "writes"),
-    row("Writer", "makes a résumé"),
-    row("Paid writer", "writes", 5, ["mlx"]),
+    row("Resume maker", "writes", 9, 2_000),
+    row("Writer", "makes a résumé", 2, 4_000),
+    row("Paid writer", "writes", 5, 3_000, ["mlx"]),
   ];
-  const titles = (text: string, price = "", backend = "") =>
-    rank(rows, { text, price, backend }).map(({ title }) => title);
-  assert.deepEqual(titles("RÉSUMÉ"), ["Resume maker", "Writer"]);
-  assert.deepEqual(titles("writes resume"), ["Resume maker"]);
-  assert.deepEqual(titles("writ", "paid"), ["Paid writer"]);
-  assert.deepEqual(titles("", "", "mlx"), ["Paid writer"]);
-  assert.deepEqual(titles("(.*+?"), []);
+  const none = { text: "", price: "", backend: "", category: "", sort: "" };
+  const titles = (asked: Partial<typeof none>) => rank(rows, { ...none, ...asked }).map(({ title }) => title);
+  assert.deepEqual(titles({ text: "RÉSUMÉ" }), ["Resume maker", "Writer"]);
+  assert.deepEqual(titles({ text: "writes resume" }), ["Resume maker"]);
+  assert.deepEqual(titles({ text: "writ", price: "paid", backend: "mlx" }), ["Paid writer"]);
+  assert.deepEqual(titles({ text: "cron", category: "tools", sort: "price" }), [
+    "Writer",
+    "Paid writer",
+    "Resume maker",
+  ]);
+  assert.deepEqual(titles({ sort: "rating" }), ["Writer", "Paid writer", "Resume maker"]);
+  assert.deepEqual(titles({ sort: "newest", text: "writ" }), ["Resume maker", "Writer", "Paid writer"]);
+  assert.deepEqual(titles({ category: "games" }), []);
+  assert.deepEqual(titles({ text: "(.*+?" }), []);
 });
 
 /** What the browser's check would be given, read from the page as text. */
 function read(html: string) {
   const text = (markup: string): string =>
     markup
+      .replace(/<[^>]*>/g, "")
       .replaceAll("&lt;", "<")
       .replaceAll("&gt;", ">")
       .replaceAll("&quot;", '"')
       .replaceAll("&#34;", '"')
       .replaceAll("&#39;", "'")
       .replaceAll("&amp;", "&");
-  const embedded: unknown = JSON.parse(
-    /<script type="application\/json" id="event">(.*?)<\/script>/s.exec(html)?.[1] ?? "",
-  );
-  const shown = [...html.matchAll(/<[^>]* data-fact="([^"]*)"[^>]*>(.*?)<\//gs)].map(([, pointer, inner]) => ({
-    pointer: pointer ?? "",
-    text: text(inner ?? ""),
-  }));
-  assert.ok(shown.length >= 4, "the page marks what it shows of the event");
-  const steps = [...html.matchAll(/data-step="[^"]*"[^>]*>(.*?)<\//gs)].map(([, inner]) => text(inner ?? ""));
-  return { embedded, shown, steps };
+  const embedded: unknown = JSON.parse(text(/<code id="event">(.*?)<\/code>/s.exec(html)?.[1] ?? ""));
+  const shown: { -readonly [Name in keyof Said]?: string[] } = {};
+  for (const [, , name, inner] of html.matchAll(/<(\w+)[^>]* data-said="(\w+)"[^>]*>(.*?)<\/\1>/gs)) {
+    const known = shown[name as keyof Said] ?? [];
+    shown[name as keyof Said] = [...known, text(inner ?? "")];
+  }
+  assert.ok(Object.keys(shown).length >= 9, "the page marks what it says of the event");
+  return { embedded, shown };
 }

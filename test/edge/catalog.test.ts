@@ -136,6 +136,33 @@ test("the newest release of each channel is shown, by SemVer precedence and not 
   await eventually(async () => (await shown())[0] === "main 1.10.0-rc.1");
 });
 
+test("a listing's other releases are kept beside the newest, latest first, and go with their deletion", async () => {
+  const own = generateSecretKey();
+  const event = listingEvent(own, { id: "history" });
+  const address = `30051:${getPublicKey(own)}:history`;
+  const versions = [
+    release(own, event, "1.0.0", "main", NOW - 30),
+    release(own, event, "1.1.0", "main", NOW - 20),
+    release(own, event, "2.0.0-beta.1", "beta", NOW - 15),
+    release(own, event, "1.2.0", "main", NOW - 10),
+  ];
+  for (const each of [event, ...versions]) await published(each);
+  await appears(address, event.id);
+  const kept = async () => {
+    const { release_events, older_release_events = [] } = await get<CatalogDetail>(`/v1/listings/${address}`);
+    return [release_events, older_release_events].map((events) => events.map(({ id }) => id));
+  };
+  const [first, second, beta, newest] = versions.map(({ id }) => id);
+  await eventually(async () => (await kept())[1]?.length === 2);
+  assert.deepEqual(await kept(), [
+    [newest, beta],
+    [second, first],
+  ]);
+  await published(signed(own, { kind: 5, tags: [["e", second ?? ""]] }));
+  await eventually(async () => (await kept())[1]?.length === 1);
+  assert.deepEqual((await kept())[1], [first]);
+});
+
 test("what is not ours, or contradicts itself, is taken by the relay but never listed, and is counted", async () => {
   const own = generateSecretKey();
   const good = listingEvent(own, { id: "contradiction" });

@@ -4,9 +4,12 @@ export interface Indexed {
   readonly title: string;
   readonly summary: string;
   readonly author: string;
-  readonly labels: readonly string[];
+  readonly categories: readonly string[];
+  readonly tags: readonly string[];
   readonly backends: readonly string[];
   readonly price_sats: number;
   readonly price: string;
   readonly version: string;
+  /** Thousandths of a star: the score, and the lower end of its interval; absent where no rating counts. */
+  readonly rating?: { readonly stars_milli: number; readonly low_milli: number; readonly raters: number };
 }

@@ -4,13 +4,27 @@ export interface Question {
   readonly text: string;
   readonly price: string;
   readonly backend: string;
+  readonly category: string;
+  /** `rating`, `newest` or `price`; any other: by how well the words fit. */
+  readonly sort: string;
 }
 
 /** What a word found at its beginning counts, by where; found inside a word it counts a third. */
 const WEIGHTS = { title: 12, labels: 6, author: 4, summary: 3 } as const;
 
-/** Listings that have every word asked for, best first; among equals the order of the index, which is newest first. */
-export function rank(rows: readonly Indexed[], { text, price, backend }: Question): readonly Indexed[] {
+type Hit = { readonly row: Indexed; readonly at: number; readonly score: number };
+
+/** The rows are newest first, so that their own order is one; it decides among equals. */
+const ORDERS: Readonly<Record<string, (a: Hit, b: Hit) => number>> = {
+  newest: () => 0,
+  rating: (a, b) => (b.row.rating?.low_milli ?? 0) - (a.row.rating?.low_milli ?? 0),
+  price: (a, b) => a.row.price_sats - b.row.price_sats,
+};
+
+/** Listings that have every word asked for, in the order asked for. */
+export function rank(rows: readonly Indexed[], question: Question): readonly Indexed[] {
+  const { text, price, backend, category, sort } = question;
+  const order = ORDERS[sort] ?? ((a: Hit, b: Hit) => b.score - a.score);
   const words = fold(text)
     .split(/\s+/)
     .filter((word) => word !== "");
@@ -18,18 +32,19 @@ export function rank(rows: readonly Indexed[], { text, price, backend }: Questio
     .filter(
       (row) =>
         (price === "" || (price === "free") === (row.price_sats === 0)) &&
-        (backend === "" || row.backends.includes(backend)),
+        (backend === "" || row.backends.includes(backend)) &&
+        (category === "" || row.categories.some((name) => name.toLowerCase() === category)),
     )
     .map((row, at) => ({ row, at, score: score(row, words) }))
     .filter(({ score }) => score > 0 || words.length === 0)
-    .sort((a, b) => b.score - a.score || a.at - b.at)
+    .sort((a, b) => order(a, b) || a.at - b.at)
     .map(({ row }) => row);
 }
 
 function score(row: Indexed, words: readonly string[]): number {
   const fields: Readonly<Record<keyof typeof WEIGHTS, string>> = {
     title: fold(row.title),
-    labels: fold(row.labels.join(" ")),
+    labels: fold([...row.categories, ...row.tags].join(" ")),
     author: fold(row.author),
     summary: fold(row.summary),
   };

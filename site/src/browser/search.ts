@@ -37,19 +37,24 @@ export function startSearch(): void {
   }
   const search = async (): Promise<void> => {
     const asked = new FormData(form);
-    const [text, price, backend] = ["q", "price", "backend"].map((name) => String(asked.get(name) ?? "").trim());
+    const of = (name: string): string => String(asked.get(name) ?? "").trim();
+    const question = {
+      ...{ text: of("q"), price: of("price"), backend: of("backend") },
+      ...{ category: of("category"), sort: of("sort") },
+    };
     const address = new URLSearchParams(
       [...asked].flatMap(([name, value]) => (value === "" ? [] : [[name, String(value)]])),
     );
     history.replaceState(null, "", address.size === 0 ? location.pathname : `?${address}`);
-    if (text === "" && price === "" && backend === "") {
+    if (Object.values(question).every((answer) => answer === "")) {
       results.replaceChildren();
       found.textContent = "";
       return;
     }
     try {
-      const hits = rank(await index(), { text: text ?? "", price: price ?? "", backend: backend ?? "" });
-      found.textContent = hits.length === 0 ? "Nothing was found." : `${hits.length} found`;
+      const hits = rank(await index(), question);
+      const more = hits.length > SHOWN ? `; the first ${SHOWN} are shown` : "";
+      found.textContent = hits.length === 0 ? "Nothing was found: try fewer words." : `${hits.length} found${more}`;
       results.replaceChildren(...hits.slice(0, SHOWN).map(card));
     } catch {
       found.textContent = "The search index could not be loaded; try again.";
@@ -64,7 +69,7 @@ export function startSearch(): void {
 }
 
 /** Built from text alone: what authors wrote is never markup. */
-function card({ path, title, summary, price, version, author, labels }: Indexed): HTMLLIElement {
+function card({ path, title, summary, price, version, author, categories, rating }: Indexed): HTMLLIElement {
   const make = (name: string, text: string, className = ""): HTMLElement => {
     const element = document.createElement(name);
     element.textContent = text;
@@ -77,9 +82,14 @@ function card({ path, title, summary, price, version, author, labels }: Indexed)
   const heading = document.createElement("h2");
   heading.append(link);
   const facts = make("div", "", "facts");
+  if (rating !== undefined) {
+    const rated = make("span", `★ ${(rating.stars_milli / 1_000).toFixed(1)} `, "rating");
+    rated.append(make("small", `(${rating.raters})`));
+    facts.append(rated);
+  }
   facts.append(
     make("span", price, "price"),
-    ...[version, author, ...labels.slice(0, 2)].map((text) => make("span", text)),
+    ...[version, author, ...categories.slice(0, 2)].map((text) => make("span", text)),
   );
   const item = document.createElement("li");
   item.append(heading, make("p", summary), facts);

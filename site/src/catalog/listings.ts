@@ -10,6 +10,12 @@ export interface Entry {
   readonly manifest: UpgradeManifest;
 }
 
+/** Listings that have a value in common. */
+export interface Group {
+  readonly value: string;
+  readonly entries: readonly Entry[];
+}
+
 /** How many listings a page of a list shows. */
 export const PAGE_SIZE = 60;
 
@@ -28,24 +34,51 @@ async function read(): Promise<readonly Entry[]> {
     // The mirror verified the event and read its manifest before it wrote the snapshot.
     return { path: listingPath(listing), listing, detail, manifest: JSON.parse(event.content) as UpgradeManifest };
   });
-  return entries.sort(
-    (a, b) => b.listing.created_at - a.listing.created_at || (a.listing.address < b.listing.address ? -1 : 1),
-  );
+  return entries.sort(newestFirst);
 }
 
-/** Listings by a value of theirs, most used values first. */
-export async function groupedBy(
-  valuesOf: (listing: CatalogListing) => readonly string[],
-): Promise<readonly { readonly value: string; readonly entries: readonly Entry[] }[]> {
-  const groups = new Map<string, Entry[]>();
-  for (const entry of await allListings()) {
-    for (const value of new Set(valuesOf(entry.listing).map((text) => text.toLowerCase()))) {
-      const group = groups.get(value) ?? [];
-      group.push(entry);
-      groups.set(value, group);
+function newestFirst(a: Entry, b: Entry): number {
+  return b.listing.created_at - a.listing.created_at || (a.listing.address < b.listing.address ? -1 : 1);
+}
+
+let rating: Promise<readonly Entry[]> | undefined;
+
+/**
+ * Every listing, best rated first: by the lower end of the score's interval, as the catalog orders them, so that three
+ * friends do not beat three hundred buyers. Those without ratings that count come last.
+ */
+export function bestRated(): Promise<readonly Entry[]> {
+  rating ??= allListings().then((entries) => entries.toSorted((a, b) => lowEnd(b) - lowEnd(a)));
+  return rating;
+}
+
+function lowEnd({ listing: { reputation } }: Entry): number {
+  return reputation === undefined || reputation.raters === 0 ? 0 : reputation.low_milli;
+}
+
+export type Facet = "categories" | "tags" | "backends";
+const groups = new Map<Facet, Promise<readonly Group[]>>();
+
+/** Listings by a value of theirs, most used values first. Grouped once in a build. */
+export function groupedBy(facet: Facet): Promise<readonly Group[]> {
+  let found = groups.get(facet);
+  if (found === undefined) {
+    found = allListings().then((entries) => group(entries, facet));
+    groups.set(facet, found);
+  }
+  return found;
+}
+
+function group(all: readonly Entry[], facet: Facet): readonly Group[] {
+  const found = new Map<string, Entry[]>();
+  for (const entry of all) {
+    for (const value of new Set(entry.listing[facet].map((text) => text.toLowerCase()))) {
+      const entries = found.get(value);
+      if (entries === undefined) found.set(value, [entry]);
+      else entries.push(entry);
     }
   }
-  return [...groups]
+  return [...found]
     .map(([value, entries]) => ({ value, entries }))
     .sort((a, b) => b.entries.length - a.entries.length || (a.value < b.value ? -1 : 1));
 }

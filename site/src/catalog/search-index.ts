@@ -1,20 +1,32 @@
 import type { Indexed } from "../browser/indexed.ts";
+import { priceInWords } from "../browser/said.ts";
 import type { Entry } from "./listings.ts";
-import { priceInWords } from "./words.ts";
+import { authorInWords } from "./words.ts";
 
 /** How many listings one file of the index holds: a few hundred kilobytes, gzipped a fifth of it. */
 export const INDEX_PART = 1_000;
 
 export function indexed({ path, listing }: Entry): Indexed {
+  const { reputation } = listing;
   return {
     path,
     title: listing.title,
     summary: listing.summary.slice(0, 240),
-    author: listing.author_name ?? listing.npub.slice(0, 16),
-    labels: [...listing.categories, ...listing.tags],
+    author: authorInWords(listing),
+    categories: listing.categories,
+    tags: listing.tags,
     backends: listing.backends,
     price_sats: listing.pricing.model === "free" ? 0 : listing.pricing.amount_sats,
-    price: priceInWords(listing),
+    price: priceInWords(listing.pricing),
     version: listing.version,
+    ...(reputation === undefined || reputation.raters === 0
+      ? {}
+      : {
+          rating: {
+            stars_milli: reputation.stars_milli,
+            low_milli: reputation.low_milli,
+            raters: reputation.raters,
+          },
+        }),
   };
 }

@@ -16,11 +16,11 @@ export async function sitemapParts(): Promise<readonly (readonly Place[])[]> {
   const newest = entries[0]?.listing.created_at;
   const authors = new Map(entries.toReversed().map(({ listing }) => [authorPath(listing), listing.created_at]));
   const docs = await getCollection("docs");
-  const categories = await groupedBy(({ categories }) => categories);
-  const tags = await groupedBy(({ tags }) => tags);
+  const categories = await groupedBy("categories");
+  const tags = await groupedBy("tags");
   const places: readonly Place[] = [
     { path: "/", ...(newest === undefined ? {} : { modified: newest }) },
-    ...["/about/", "/search/", "/lists/", "/ledger/", "/docs/"].map((path) => ({ path })),
+    ...["/about/", "/browse/", "/browse/top/", "/search/", "/lists/", "/ledger/", "/docs/"].map((path) => ({ path })),
     ...docs.map(({ id }) => ({ path: `/docs/${id}/` })),
     ...entries.map(({ path, listing }) => ({ path, modified: listing.created_at })),
     ...[...authors].map(([path, modified]) => ({ path, modified })),

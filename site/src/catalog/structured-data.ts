@@ -1,7 +1,8 @@
 import type { Entry } from "./listings.ts";
 
-/** A listing as schema.org knows software (JSON-LD). */
+/** A listing as schema.org knows software (JSON-LD). Its rating is there only where ratings count. */
 export function structuredData({ listing, manifest, path }: Entry, site: URL): object {
+  const { reputation } = listing;
   const { amount_sats } = listing.pricing;
   return {
     "@context": "https://schema.org",
@@ -20,6 +21,17 @@ export function structuredData({ listing, manifest, path }: Entry, site: URL): o
     author: { "@type": "Person", name: listing.author_name ?? listing.npub, identifier: listing.npub },
     // Bitcoin has an ISO 4217 style code, and 1 sat is 10⁻⁸ of it.
     offers: { "@type": "Offer", price: (amount_sats / 1e8).toFixed(8), priceCurrency: "XBT" },
+    ...(reputation === undefined || reputation.raters === 0
+      ? {}
+      : {
+          aggregateRating: {
+            "@type": "AggregateRating",
+            ratingValue: (reputation.stars_milli / 1_000).toFixed(2),
+            ratingCount: reputation.raters,
+            bestRating: 5,
+            worstRating: 1,
+          },
+        }),
   };
 }
 

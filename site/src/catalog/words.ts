@@ -1,29 +1,16 @@
-import type { CatalogListing, UpgradeSchedule } from "@oa/shared/generated/types.ts";
+import type { CatalogListing } from "@oa/shared/generated/types.ts";
 
-/** The price of a listing in words. */
-export function priceInWords({ pricing }: Pick<CatalogListing, "pricing">): string {
-  if (pricing.model === "free" || pricing.amount_sats === 0) return "free";
-  return `${pricing.amount_sats.toLocaleString("en")} sats ${pricing.model === "per-run" ? "a run" : "a month"}`;
+/** What its author goes by: the name they give, else the start of their key. */
+export function authorInWords({ author_name, npub }: Pick<CatalogListing, "author_name" | "npub">): string {
+  return author_name === undefined || author_name.trim() === "" ? `${npub.slice(0, 12)}…` : author_name;
 }
 
-/** When an upgrade runs, in words. */
-export function scheduleInWords(schedule: UpgradeSchedule): string {
-  if (schedule.type === "manual") return "when its owner asks";
-  if (schedule.type === "event") return "when something it watches changes";
-  const window = schedule.window === undefined ? "" : `, between ${schedule.window.start} and ${schedule.window.end}`;
-  return `on the schedule ${schedule.expression} (${schedule.timezone ?? "the worker's time zone"})${window}`;
+/** `4.2`, of thousandths of a star. */
+export function stars(milli: number): string {
+  return (milli / 1_000).toFixed(1);
 }
 
-/** What one step works on, from its most telling parameter. */
-export function stepInWords(step: Readonly<Record<string, unknown>>): string {
-  for (const name of ["repo", "url", "path", "index", "dest", "model", "content", "query"]) {
-    const value = step[name];
-    if (typeof value === "string" && value !== "") return value.length > 120 ? `${value.slice(0, 119)}…` : value;
-  }
-  return "";
-}
-
-/** References to an install's inputs as its future owner understands them. */
-export function withChoices(text: string): string {
-  return text.replace(/\$\{inputs\.([A-Za-z0-9_-]+)\}/g, "what you choose as $1");
+/** `one upgrade`, `3 upgrades`. */
+export function counted(count: number, one: string, many = `${one}s`): string {
+  return count === 1 ? `one ${one}` : `${count.toLocaleString("en")} ${many}`;
 }

@@ -3,7 +3,7 @@ import { feed } from "../../../catalog/feed.ts";
 import { type Entry, groupedBy, segment } from "../../../catalog/listings.ts";
 
 export async function getStaticPaths() {
-  return (await groupedBy(({ categories }) => categories)).map(({ value, entries }) => ({
+  return (await groupedBy("categories")).map(({ value, entries }) => ({
     params: { category: segment(value) },
     props: { value, entries },
   }));

@@ -1,0 +1,107 @@
+import { parseCron } from "@oa/shared/core/cron.ts";
+import { cronInWords, zoneInWords } from "@oa/shared/core/cron-words.ts";
+import { normalizePermissions } from "@oa/shared/core/permission.ts";
+import { isRejection } from "@oa/shared/core/refusal.ts";
+import type { UpgradeManifest, UpgradeSchedule } from "@oa/shared/generated/types.ts";
+import { sentenceOf } from "@oa/shared/upgrade/consent.ts";
+
+/**
+ * What a listing's page says of its manifest, word for word. The page is written with it, and the check in the browser
+ * compares the page with it, so that nothing signed can be left out, changed or put in unnoticed.
+ */
+export interface Said {
+  readonly title: readonly string[];
+  readonly summary: readonly string[];
+  readonly version: readonly string[];
+  readonly author: readonly string[];
+  readonly price: readonly string[];
+  readonly schedule: readonly string[];
+  readonly expression: readonly string[];
+  readonly conditions: readonly string[];
+  readonly triggers: readonly string[];
+  readonly permissions: readonly string[];
+  readonly steps: readonly string[];
+  readonly choices: readonly string[];
+}
+
+export function saidOf(manifest: UpgradeManifest): Said {
+  const { schedule, pricing, pipeline } = manifest;
+  const { words, expression } = scheduleInWords(schedule);
+  return {
+    title: [manifest.title],
+    summary: [manifest.summary ?? ""],
+    version: [manifest.version],
+    author: [manifest.author.npub],
+    price: [priceInWords({ model: pricing?.model ?? "free", amount_sats: pricing?.amount_sats ?? 0 })],
+    schedule: [words],
+    expression: expression === null ? [] : [expression],
+    conditions: conditionsInWords(schedule),
+    triggers: triggersInWords(manifest),
+    permissions: normalizePermissions(manifest.permissions).map((permission) => withChoices(sentenceOf(permission))),
+    steps: pipeline.map((step) => `${step.op} ${withChoices(stepInWords(step))}`.trim()),
+    choices: choicesInWords(manifest),
+  };
+}
+
+/** What whoever installs it chooses. */
+function choicesInWords({ inputs = {} }: UpgradeManifest): readonly string[] {
+  return Object.entries(inputs).map(([name, input]) => {
+    if (input === undefined) return name;
+    const given = input.default;
+    const text = Array.isArray(given) ? given.join(", ") : String(given ?? "");
+    const otherwise = given === undefined ? "" : ` Unless you choose: ${text === "" ? "nothing" : text}.`;
+    return `${name}: ${input.description ?? `a ${input.type.replaceAll("_", " ")}`}${otherwise}`;
+  });
+}
+
+/** A price in words. */
+export function priceInWords({ model, amount_sats }: { readonly model: string; readonly amount_sats: number }): string {
+  if (model === "free" || amount_sats === 0) return "free";
+  return `${amount_sats.toLocaleString("en")} sats ${model === "per-run" ? "a run" : "a month"}`;
+}
+
+function scheduleInWords(schedule: UpgradeSchedule): { readonly words: string; readonly expression: string | null } {
+  if (schedule.type === "manual") return { words: "when its owner asks", expression: null };
+  if (schedule.type === "event") return { words: "when something it watches changes", expression: null };
+  const { expression = "", timezone, window } = schedule;
+  const cron = parseCron(expression);
+  const said = isRejection(cron) ? null : cronInWords(cron, timezone ?? null);
+  const words = said ?? `on its own schedule, ${zoneInWords(timezone ?? null)}`;
+  const between = window === undefined ? "" : `, only between ${window.start} and ${window.end}`;
+  return { words: `${words}${between}`, expression: timezone === undefined ? expression : `${expression} ${timezone}` };
+}
+
+/** What must be so for a run to start. */
+function conditionsInWords({ constraints = {} }: UpgradeSchedule): readonly string[] {
+  const { plugged_in, wifi_only, cpu_max_percentage, suspend_if_active, respect_dnd } = constraints;
+  return [
+    ...(plugged_in === true ? ["while plugged in"] : []),
+    ...(wifi_only === true ? ["on Wi-Fi"] : []),
+    ...(cpu_max_percentage === undefined ? [] : [`with the processor below ${cpu_max_percentage}%`]),
+    ...(suspend_if_active === true ? ["pauses while you work"] : []),
+    ...(respect_dnd === true ? ["not in Do Not Disturb"] : []),
+  ];
+}
+
+/** What else starts it. */
+function triggersInWords({ triggers = [] }: UpgradeManifest): readonly string[] {
+  return triggers.map((trigger) =>
+    trigger.type === "file_change"
+      ? `when a file that matches ${withChoices(trigger.glob)} changes`
+      : `when a Nostr event of kind ${trigger.kinds.join(" or ")} arrives`,
+  );
+}
+
+/** What one step works on, from its most telling parameter. */
+function stepInWords(step: Readonly<Record<string, unknown>>): string {
+  for (const name of ["repo", "url", "path", "index", "dest", "model", "content", "query"]) {
+    const value = step[name];
+    if (typeof value === "string" && value !== "") return value.length > 120 ? `${value.slice(0, 119)}…` : value;
+  }
+  return "";
+}
+
+/** References to an install's inputs as its future owner understands them. */
+function withChoices(text: string): string {
+  return text.replace(/\$\{inputs\.([A-Za-z0-9_-]+)\}/g, "what you choose as $1");
+}
