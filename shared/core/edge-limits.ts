@@ -52,6 +52,7 @@ export const EDGE_LIMITS = {
   catalog_page_default: 20,
   catalog_releases: 1_000,
   catalog_channels: 16,
+  catalog_history: 50,
   snapshot_page: 100,
   snapshot_page_chars: 1_000_000,
   snapshot_listings: 1_000_000,
