@@ -4,6 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, test } from "node:test";
 import { Fault } from "@oa/shared/core/refusal.ts";
+import { hexToNpub } from "@oa/shared/nostr/npub.ts";
 import { readConfig, requirePlatform } from "@oa/worker/config.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "oa-config-"));
@@ -30,6 +31,10 @@ test("without settings everything has its default, and nothing is contacted", as
     log_level: "info",
     otel_endpoint: null,
     aup: "strict",
+    moderators: null,
+    on_take_down: "stop",
+    attest_runs: false,
+    payment_networks: ["bitcoin"],
     kill_switch: false,
     zone: "supervised",
     quotas: {},
@@ -141,4 +146,14 @@ test("a worker starts on macOS and Linux, and says so elsewhere", () => {
     () => requirePlatform("win32"),
     (error) => error instanceof Fault && error.code === "platform_unsupported" && /Windows/.test(error.message),
   );
+});
+
+test("moderators are keys in hex or npub, and one with a wrong checksum is refused", async () => {
+  const hex = "1b84c5567b126440995d3ed5aaba0565d71e1834604819ff9c17f5e9d5dd078f";
+  const npub = hexToNpub(hex);
+  assert.deepEqual((await readConfig("/nowhere", {}, { moderators: [npub] })).moderators, [hex]);
+  assert.deepEqual((await readConfig("/nowhere", {}, { moderators: [] })).moderators, []);
+  const wrong = `${npub.slice(0, -1)}${npub.endsWith("q") ? "p" : "q"}`;
+  await assert.rejects(readConfig("/nowhere", {}, { moderators: [wrong] }), /checksum/);
+  await assert.rejects(readConfig("/nowhere", {}, { moderators: ["somebody"] }), /moderators/);
 });
