@@ -224,7 +224,7 @@ describe("each thing has one obvious place", () => {
       "worker/adapters/sandbox.ts",
       "worker/adapters/site-build.ts",
       "worker/cli/service-of.ts",
-      "worker/main.ts",
+      "worker/main/outside.ts",
       "worker/main/secrets.ts",
     ];
     const users = sources.filter((path) => !isTest(path) && /\bopenProcesses\(/.test(bare(path)));

@@ -1,5 +1,5 @@
 import { isRejection, type Rejection } from "@oa/shared/core/refusal.ts";
-import type { ControlScheduleSimulation, ScheduleChanges } from "@oa/shared/generated/types.ts";
+import type { ControlScheduleSimulation, CronSchedule } from "@oa/shared/generated/types.ts";
 import type { ScheduleLogEntry } from "@oa/shared/schedule/log.ts";
 import type { Simulation } from "@oa/shared/schedule/simulate.ts";
 import { type Command, defineCommand } from "./command.ts";
