@@ -10,6 +10,8 @@ export type UpdateState =
   | "quarantined"
   /** It was ordered and waits for approval, since it widens something. */
   | "waiting"
+  /** A run is under way, and keeps the release that it was started with. */
+  | "after_run"
   | "on_trial"
   /** It was taken just now. */
   | "taken"

@@ -12,6 +12,8 @@ import { pureSchnorr } from "@oa/shared/nostr/schnorr.ts";
 import { publicKeyOf } from "@oa/shared/nostr/template.ts";
 import { pairingDecider } from "@oa/shared/pairing/decider.ts";
 import { pairingProjection } from "@oa/shared/pairing/views.ts";
+import { runDecider } from "@oa/shared/run/decider.ts";
+import { runProjection } from "@oa/shared/run/views.ts";
 import type { Publication } from "@oa/shared/upgrade/publication.ts";
 import { openSqlite } from "@oa/worker/adapters/sqlite.ts";
 import { ownerDecides } from "@oa/worker/admin/decide.ts";
@@ -47,7 +49,7 @@ function versionOf(version: string, change: object = {}): Publication {
 /** A worker's installs with its real door; the network is what a test offers. */
 function open() {
   const sql = openSqlite(":memory:");
-  const store = openEventStore(sql, [installProjection, pairingProjection], random);
+  const store = openEventStore(sql, [installProjection, pairingProjection, runProjection], random);
   const context = (correlation_id: string): EventContext => ({
     ...{ now_ms, workspace_id: WORKSPACE, stream_type: "workspace", stream_id: WORKSPACE },
     ...{ actor_type: "user", actor_id: "owner", correlation_id },
@@ -98,8 +100,29 @@ function open() {
   };
   const view = (): InstallView => getInstall(sql, String(install_id)) as InstallView;
   let install_id: string | null = null;
+  /** A run of the release that is active, and its end. */
+  const running = () => {
+    const { active, install_id: of } = view();
+    assert.ok(active !== null);
+    const run_id = "run_01JZ0000000000000000000000";
+    const ask = (asked: Parameters<typeof runDecider.decide>[1]) => {
+      const done = store.handle(context(run_id), [task(runDecider, run_id, asked)]);
+      assert.ok(!isRejection(done), JSON.stringify(done));
+    };
+    const { upgrade_address, upgrade_id, upgrade_version, title, manifest_sha256, permission_hash } = active;
+    const { manifest_event_id, release_event_id } = active;
+    const pins = { upgrade_address, upgrade_id, upgrade_version, title, manifest_sha256, permission_hash };
+    const rest = { manifest_event_id, release_event_id, grant: [], steps: [], plan: [], inputs: {} };
+    ask({ type: "create", data: { install_id: of, reason: "schedule", deadline_ms: now_ms + 1, ...pins, ...rest } });
+    return () => {
+      const engine_id = `engine_${"0".repeat(26)}`;
+      ask({ type: "claim", engine_id, now_ms, takeover: true });
+      ask({ type: "cancel", reason: "over" });
+      ask({ type: "finish_canceled", engine_id });
+    };
+  };
   return {
-    view,
+    ...{ view, running },
     command: (asked: InstallCommand) => command(String(install_id), asked),
     install: async ({ manifest_event, release_event }: Publication, more: object = { auto_update: "narrow" }) => {
       const source = { manifest_event, release_event } as never;
@@ -210,3 +233,16 @@ test("the owner's own install does not wait, and is told how long the release ha
   const strange = await world.install(versionOf("1.2.0"));
   assert.match((strange as { age: string }).age, /for the first time now/);
 });
+
+for (const trial of [true, false]) {
+  test(`a run under way keeps its release to its end, ${trial ? "trial" : "no trial"} or not: an update waits for it`, async () => {
+    world.command({ type: "set_updates", min_age_h: 0, trial });
+    const end = world.running();
+    const look = await world.look(versionOf("1.1.0"));
+    assert.deepEqual([look.state, look.offered?.version], ["after_run", "1.1.0"]);
+    const { active, candidate, pending } = world.view();
+    assert.deepEqual([active?.upgrade_version, candidate, pending], ["1.0.0", null, null]);
+    end();
+    assert.equal((await world.look(versionOf("1.1.0"))).state, trial ? "on_trial" : "taken");
+  });
+}

@@ -49,6 +49,10 @@ export async function lookForUpdate(
   const refused =
     refuseDenied(assessManifest(listing.manifest, { mode: options.aup ?? "strict", inputs })) ??
     (await options.accept(signed.config, signed.event, offer.found, { unattended: true }));
+  if (refused?.code === "already_running") {
+    const message = `version ${release.version} is taken at the first look after the run that is under way`;
+    return { ...told("after_run", message, null), offered };
+  }
   if (refused !== null) return { ...told("refused", `${refused.message} (${refused.code})`, null), offered };
   return { ...becameOf(getInstall(options.sql, install_id), release), offered };
 }

@@ -26,6 +26,7 @@ import { type SchnorrVerify, type VerifiedEvent, verifyEvent } from "@oa/shared/
 import { pairingDecider } from "@oa/shared/pairing/decider.ts";
 import { listPairings, pairingOf, pairingOfSecret } from "@oa/shared/pairing/views.ts";
 import { type AupMode, assessManifest, refuseDenied } from "@oa/shared/policy/aup/assess.ts";
+import { countOpenRuns } from "@oa/shared/run/views.ts";
 import { planOf } from "@oa/shared/upgrade/plan.ts";
 import { validateManifest } from "@oa/shared/upgrade/validate.ts";
 import type { Clock } from "../adapters/clock.ts";
@@ -72,7 +73,7 @@ export interface InstallLoop {
    * The one door for signed configs, wherever they come from. Checks everything and records what follows; the same
    * config again changes nothing and gets the same answer. `upgrade` is null for anything but an order to install.
    * Refusals: signer_unknown (kept as intake.refused) and those of the install's rules, of `planOf` and policy_denied (kept as
-   * install.refused, a flood of them only counted). Faults: disk_full, database_locked.
+   * install.refused, a flood of them only counted), and already_running for what is unattended (not kept). Faults: disk_full, database_locked.
    */
   readonly accept: (
     config: InstallConfig,
@@ -221,6 +222,10 @@ function installDoor(options: InstallLoopOptions): InstallLoop["accept"] {
     const context = contextOf(options, signed.pubkey, install_id, `config/${signed.id}`, now_ms);
     let flooded = false;
     const answer = await options.commit((): Rejection | null => {
+      // What a run was planned from stays what its install has, approvals and all, until it has ended.
+      if (unattended && countOpenRuns(sql, install_id) > 0) {
+        return reject("already_running", `install ${install_id} has a run that has not ended`);
+      }
       const pairing = pairingOf(sql, signed.pubkey);
       if (pairing === null) return unknownSigner(signed.pubkey);
       const facts: SignedOrder = {
