@@ -2,6 +2,7 @@ import { utf8ToBytes } from "@noble/hashes/utils.js";
 import { base64, base64url, hex } from "@scure/base";
 import { LIMITS } from "./limits.ts";
 import type { TextRange } from "./seed-phrase.ts";
+import { sieveOf } from "./sieve.ts";
 
 /** A secret by its value. */
 export interface NamedSecret {
@@ -21,6 +22,8 @@ export interface KnownSecrets {
    * JSON, percent and HTML escapes, broken into lines or cut off near their end.
    */
   readonly find: (text: string) => readonly FoundSecret[];
+  /** The same without the quick look first that spares most texts the search. */
+  readonly search: (text: string) => readonly FoundSecret[];
 }
 
 interface Form {
@@ -38,27 +41,43 @@ export function knownSecrets(secrets: readonly NamedSecret[]): KnownSecrets {
     const forms = new Set([value, ...encodingsOf(value)].map((form) => bareOf(form).text));
     for (const text of forms) if (text.length >= LIMITS.secret_chars_min) bare.push({ name, text });
   }
-  return {
-    find: (text) => {
-      if (long.length === 0) return [];
-      const { text: stripped, ranges } = bareOf(text);
-      const found = occurrences(stripped, bare);
-      if (ranges === undefined) return found;
-      const { starts, ends } = ranges;
-      const behind = found.map(({ name, start, end }) => {
-        return { name, start: starts[start] ?? start, end: ends[end - 1] ?? end };
-      });
-      // A value may begin where an escape before it seems to go on.
-      return [...behind, ...occurrences(lowered(text), plain)];
-    },
+  const search = (text: string): readonly FoundSecret[] => {
+    const { text: stripped, ranges } = bareOf(text);
+    const found = occurrences(stripped, bare);
+    if (ranges === undefined) return found;
+    const { starts, ends } = ranges;
+    const behind = found.map(({ name, start, end }) => {
+      return { name, start: starts[start] ?? start, end: ends[end - 1] ?? end };
+    });
+    // A value may begin where an escape before it seems to go on.
+    return [...behind, ...occurrences(lowered(text), plain)];
   };
+  const sieve = sieveOf(
+    [...plain, ...bare].map(({ text }) => headOf(text)),
+    8,
+  );
+  const find = (text: string): readonly FoundSecret[] => {
+    let bare_text = lowered(text);
+    if (sieve(bare_text).size > 0) return search(text);
+    for (let pass = 0; pass < PASSES && bare_text.search(ESCAPES) !== -1; pass += 1) {
+      bare_text = bare_text.replace(ESCAPES, standsFor);
+      if (sieve(bare_text).size > 0) return search(text);
+    }
+    return [];
+  };
+  return long.length === 0 ? { find: () => [], search: () => [] } : { find, search };
 }
 
-/** Also where only the beginning stands, three quarters or more: a message that quotes may have cut off the rest. */
+/** As much of a secret as must stand in a text: of one that was cut off near its end, three quarters. */
+function headOf(form: string): string {
+  return form.slice(0, Math.max(LIMITS.secret_chars_min, Math.ceil(form.length * 0.75)));
+}
+
+/** Also where only the beginning stands: a message that quotes may have cut off the rest. */
 function occurrences(text: string, forms: readonly Form[]): FoundSecret[] {
   const found: FoundSecret[] = [];
   for (const { name, text: form } of forms) {
-    const head = form.slice(0, Math.max(LIMITS.secret_chars_min, Math.ceil(form.length * 0.75)));
+    const head = headOf(form);
     for (let at = text.indexOf(head); at >= 0; ) {
       let length = head.length;
       while (length < form.length && text[at + length] === form[length]) length += 1;
@@ -122,22 +141,38 @@ function unescapedOnce({ text, ranges }: Bare): Bare {
     }
   };
   for (const match of text.matchAll(ESCAPES)) {
-    const [whole, unicode, braced, x, percent, entity, decimal, named, escaped] = match;
+    const [whole, ...groups] = match;
     take(text.slice(position, match.index), position, null);
     position = match.index + whole.length;
-    const digits = unicode ?? braced ?? x ?? percent ?? entity;
-    const code = digits === undefined ? Number(decimal) : Number.parseInt(digits, 16);
-    const char = named === undefined ? escaped : NAMED[named];
-    const stands = char ?? (Number.isNaN(code) ? "" : String.fromCharCode(code));
-    take(lowered(stands), match.index, position);
+    take(standsFor(whole, ...groups), match.index, position);
   }
   take(text.slice(position), position, null);
   return { text: parts.join(""), ranges: { starts, ends } };
 }
 
-/** In lower case, with as many characters as before. */
+/** What an escape stands for, by its match and groups, in lower case; nothing for what only breaks a word. */
+function standsFor(
+  _: string,
+  unicode?: string,
+  braced?: string,
+  x?: string,
+  percent?: string,
+  entity?: string,
+  decimal?: string,
+  named?: string,
+  escaped?: string,
+): string {
+  if (escaped !== undefined) return escaped;
+  if (named !== undefined) return NAMED[named] ?? "";
+  const digits = unicode ?? braced ?? x ?? percent ?? entity;
+  if (digits !== undefined) return lowered(String.fromCharCode(Number.parseInt(digits, 16)));
+  return decimal === undefined ? "" : lowered(String.fromCharCode(Number(decimal)));
+}
+
+/** In lower case, with as many characters as before: the one letter that would become two stays as it is. */
 function lowered(text: string): string {
   const lower = text.toLowerCase();
   if (lower.length === text.length) return lower;
-  return [...text].map((char) => (char.toLowerCase().length === char.length ? char.toLowerCase() : char)).join("");
+  const parts = text.split("\u0130");
+  return parts.map((part) => part.toLowerCase()).join("\u0130");
 }

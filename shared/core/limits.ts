@@ -213,6 +213,8 @@ export const LIMITS = {
   // Secrets: how long one is, how many the vault holds, and what its key costs to work out (scrypt, r = 8, p = 1).
   secret_chars_min: 8,
   secret_chars: 4_096,
+  secret_piece_chars: 500_000,
+  secret_overlap_chars: 65_536,
   secret_hosts: 16,
   secrets: 200,
   vault_bytes: 4_000_000,
@@ -289,6 +291,14 @@ export const LIMITS = {
   worker_status_outputs: 50,
   worker_status_attempts: 6,
   worker_status_backoff_ms: 5_000,
+
+  // The coordinator's page: when it locks its key, how long its orders are good, how much it remembers.
+  coordinator_idle_ms: 600_000,
+  coordinator_order_s: 86_400,
+  coordinator_runs: 20,
+  coordinator_seen: 1_000,
+  coordinator_answer_ms: 15_000,
+  coordinator_scrypt_log_n: 16,
   worker_disk_mb: 200,
 
   // Signing elsewhere (NIP-46): how long a signer may take by itself, and with its owner at a web page; and the cost of

@@ -9,12 +9,14 @@ export interface SecretFormat {
   readonly pattern: RegExp;
   /** What a pattern cannot say: a checksum, or what is inside. */
   readonly check?: (text: string) => boolean;
+  /** One of these stands in every text that the pattern matches, in lower case; none: there is no such text. */
+  readonly marks: readonly string[];
   /** `key`: found by its form alone, wherever it stands. `token`: as certain, but common in source code and its tests. */
   readonly kind: "key" | "token";
 }
 
 const key = (name: string, pattern: RegExp, check?: (text: string) => boolean): SecretFormat => ({
-  ...{ name, pattern: new RegExp(pattern.source, `g${pattern.flags}`), kind: "key" },
+  ...{ name, pattern: new RegExp(pattern.source, `g${pattern.flags}`), kind: "key", marks: marksOf(pattern.source) },
   ...(check === undefined ? {} : { check }),
 });
 const token = (name: string, pattern: RegExp, check?: (text: string) => boolean): SecretFormat => ({
@@ -83,6 +85,43 @@ export const SECRET_FORMATS: readonly SecretFormat[] = [
     isJwt,
   ),
 ];
+
+/**
+ * What a pattern cannot match without, read from its source: the longest run of plain characters, with small classes and
+ * groups of plain words written out. Empty where that has less than 4 characters.
+ */
+function marksOf(source: string): readonly string[] {
+  let best: readonly string[] = [""];
+  let runs: readonly string[] = [""];
+  let before = runs;
+  const shortest = (texts: readonly string[]): number => Math.min(...texts.map(({ length }) => length));
+  const keep = (texts: readonly string[]): void => {
+    if (shortest(texts) > shortest(best)) best = texts;
+  };
+  for (const { 0: part } of source.matchAll(/\\.|\[[^\]]*\]|\([^()]*\)|\{[\d,]+\}|[\s\S]/g)) {
+    if (/^[?*+{]/.test(part)) {
+      keep(before); // what stands before it may be missing, or be there more than once
+      [runs, before] = [[""], [""]];
+      continue;
+    }
+    keep(runs);
+    const words = wordsOf(part);
+    before = runs;
+    runs = words === null ? [""] : runs.flatMap((run) => words.map((word) => run + word));
+    if (runs.length > 16) runs = [""];
+  }
+  keep(runs);
+  return shortest(best) < 4 ? [] : best.map((mark) => mark.toLowerCase());
+}
+
+/** The texts that a part of a pattern stands for, where they are few and plain; null otherwise. */
+function wordsOf(part: string): readonly string[] | null {
+  const plain = /^[A-Za-z0-9_:=/ -]+$/;
+  if (/^\\[^A-Za-z0-9]$/.test(part)) return [part.slice(1)];
+  if (/^\[[A-Za-z0-9_]{1,8}\]$/.test(part)) return [...part.slice(1, -1)];
+  const words = /^\(\?:(.*)\)$/s.exec(part)?.[1]?.split("|") ?? [part];
+  return words.every((word) => plain.test(word)) ? words : null;
+}
 
 function isWif(text: string): boolean {
   try {

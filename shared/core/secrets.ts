@@ -1,6 +1,7 @@
 import { type FoundSecret, type KnownSecrets, knownSecrets } from "./known-secrets.ts";
-import { SECRET_FORMATS } from "./secret-formats.ts";
+import { SECRET_FORMATS, type SecretFormat } from "./secret-formats.ts";
 import { findSeedPhrases, type TextRange } from "./seed-phrase.ts";
+import { sieveOf } from "./sieve.ts";
 
 export const REDACTED = "[redacted]";
 const NONE = knownSecrets([]);
@@ -14,13 +15,28 @@ const CONTEXTS: readonly RegExp[] = [
 
 /** Whether the text holds a private key or a long-lived token in a known format. */
 export function holdsSecret(text: string): boolean {
-  return SECRET_FORMATS.some((format) => format.kind === "key" && matchesOf(format, text).next().done === false);
+  return possible(text).some((format) => format.kind === "key" && matchesOf(format, text).next().done === false);
+}
+
+const MARKS = SECRET_FORMATS.flatMap((format) => format.marks.map((mark) => ({ mark, format })));
+const UNMARKED = SECRET_FORMATS.filter(({ marks }) => marks.length === 0);
+const marksIn = sieveOf(
+  MARKS.map(({ mark }) => mark),
+  4,
+);
+
+/** The formats that the text may hold, in their order: most say themselves what they cannot do without. */
+function possible(text: string): readonly SecretFormat[] {
+  const marks = marksIn(text.toLowerCase());
+  if (marks.size === 0) return UNMARKED;
+  const marked = new Set(MARKS.flatMap(({ format }, place) => (marks.has(place) ? [format] : [])));
+  return SECRET_FORMATS.filter((format) => format.marks.length === 0 || marked.has(format));
 }
 
 /** Every secret that stands in the text: those known by value, known formats with what they are, seed phrases. */
 export function findSecrets(text: string, known: KnownSecrets = NONE): readonly FoundSecret[] {
   const found = [...known.find(text)];
-  for (const format of SECRET_FORMATS) found.push(...matchesOf(format, text));
+  for (const format of possible(text)) found.push(...matchesOf(format, text));
   for (const range of findSeedPhrases(text)) found.push({ name: "a seed phrase", ...range });
   return found;
 }
@@ -50,8 +66,8 @@ export function redact(text: string, known: KnownSecrets = NONE): string {
   return withoutSecrets(clean);
 }
 
-/** Ranges that touch or overlap become one mark. */
-function cutOut(text: string, ranges: readonly TextRange[]): string {
+/** The text without ranges of it; those that touch or overlap become one mark. */
+export function cutOut(text: string, ranges: readonly TextRange[]): string {
   if (ranges.length === 0) return text;
   let clean = "";
   let position = 0;

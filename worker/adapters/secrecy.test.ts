@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { createServer, type IncomingMessage, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { after, before, beforeEach, describe, it } from "node:test";
+import { LIMITS } from "@oa/shared/core/limits.ts";
 import type { Permission } from "@oa/shared/core/permission.ts";
 import { Fault } from "@oa/shared/core/refusal.ts";
 import { openEgress } from "./egress.ts";
@@ -160,12 +161,30 @@ describe("what is recorded holds no secret", () => {
     const data = { headers: { authorization: `Bearer ${secrecy.slot("TOKEN")}` } };
     assert.deepEqual(secrecy.clean(data), { headers: { authorization: "Bearer ${secrets.TOKEN}" } });
   });
-  it("in bytes of any kind", () => {
+  it("in bytes of any kind", async () => {
     const bytes = Buffer.from([0, 255, ...Buffer.from(VALUE), 0, 200]);
-    assert.deepEqual([...secrecy.cleanBytes(bytes)], [0, 255, ...Buffer.from("[redacted]"), 0, 200]);
+    assert.deepEqual([...(await secrecy.cleanBytes(bytes))], [0, 255, ...Buffer.from("[redacted]"), 0, 200]);
     const plain = Buffer.from([0, 255, 1, 200]);
-    assert.equal(secrecy.cleanBytes(plain), plain);
-    assert.deepEqual([secrecy.knows(bytes), secrecy.knows(plain)], [true, false]);
+    assert.equal(await secrecy.cleanBytes(plain), plain);
+    assert.deepEqual([await secrecy.knows(bytes), await secrecy.knows(plain)], [true, false]);
+  });
+  it("in as many bytes as there are, wherever pieces of them meet, while others go on", async () => {
+    const npm = `npm_${"aB3dE6gH9k".repeat(4).slice(0, 36)}`;
+    const key = `-----BEGIN PRIVATE KEY-----\n${"MIIE".repeat(4_000)}\n-----END PRIVATE KEY-----`;
+    const longer = `x${npm}y`; // part of a longer word: no token
+    for (const secret of [VALUE, npm, key, longer]) {
+      for (const before of [secret.length, secret.length - 1, Math.floor(secret.length / 2), 1, 0]) {
+        const text = `${" ".repeat(LIMITS.secret_piece_chars - before)}${secret} and ${VALUE}${".".repeat(LIMITS.secret_piece_chars)}`;
+        let turns = 0;
+        const count = (): void => {
+          turns += 1;
+        };
+        setImmediate(count);
+        const clean = Buffer.from(await secrecy.cleanBytes(Buffer.from(text))).toString();
+        assert.equal(clean, secrecy.clean(text), `${secret.slice(0, 20)} at ${before}`);
+        assert.ok(turns > 0, "others had their turn");
+      }
+    }
   });
   it("in errors, where also what only looks like one goes", () => {
     assert.equal(secrecy.redact(`no: ${VALUE}, password=hunter22`), "no: [redacted], password=[redacted]");

@@ -1,9 +1,11 @@
+import { setImmediate } from "node:timers/promises";
 import type { RandomBytes } from "@oa/shared/core/id.ts";
 import type { Json } from "@oa/shared/core/json.ts";
 import { type FoundSecret, type KnownSecrets, knownSecrets, type NamedSecret } from "@oa/shared/core/known-secrets.ts";
+import { LIMITS } from "@oa/shared/core/limits.ts";
 import { hostOfUrl, type Permission, permits } from "@oa/shared/core/permission.ts";
 import { Fault } from "@oa/shared/core/refusal.ts";
-import { findSecrets, REDACTED, redact, withoutSecrets } from "@oa/shared/core/secrets.ts";
+import { cutOut, findSecrets, REDACTED, redact, withoutSecrets } from "@oa/shared/core/secrets.ts";
 import { ipFamily, isPublicAddress } from "./ip-address.ts";
 import type { Vault, VaultSecret } from "./vault.ts";
 
@@ -24,12 +26,12 @@ export interface Secrecy {
   readonly redact: (text: string) => string;
   /** For data: without secrets and otherwise as it is; the very same value where there are none. */
   readonly clean: <T>(value: T) => T;
-  /** The same for bytes of any kind. */
-  readonly cleanBytes: (bytes: Uint8Array) => Uint8Array;
+  /** The same for bytes of any kind, and however many: others go on in between. */
+  readonly cleanBytes: (bytes: Uint8Array) => Promise<Uint8Array>;
   /** What secret stands in the text, as a sentence calls it; null for none. */
   readonly find: (text: string) => string | null;
-  /** Whether bytes hold the value of a known secret. */
-  readonly knows: (bytes: Uint8Array) => boolean;
+  /** Whether bytes hold the value of a known secret; others go on in between. */
+  readonly knows: (bytes: Uint8Array) => Promise<boolean>;
   /**
    * Puts secrets where they stand in a request, and lets no other leave. Only the vault's secrets fit a slot, each only
    * for a host that both the grant (`secret:use`) and the owner's own binding name, and only over an encrypted
@@ -113,13 +115,14 @@ export function openSecrecy(vault: Pick<Vault, "status" | "all" | "get">, random
       if (text === undefined || cleanText(text) === text) return value;
       return deep(value as Json, cleanText) as typeof value;
     },
-    cleanBytes: (bytes) => {
-      const text = Buffer.from(bytes).toString("latin1");
-      const clean = cleanText(text);
+    cleanBytes: async (bytes) => {
+      const text = latin1(bytes);
+      const bare = unslotted(text);
+      const clean = cutOut(bare, await inPieces(bare, (piece) => findSecrets(piece, all())));
       return clean === text ? bytes : Buffer.from(clean, "latin1");
     },
     find: (text) => findSecrets(text, all())[0]?.name ?? null,
-    knows: (bytes) => all().find(Buffer.from(bytes).toString("latin1")).length > 0,
+    knows: async (bytes) => (await inPieces(latin1(bytes), (piece) => all().find(piece))).length > 0,
     outgoing: ({ url, headers, body }, grant) => {
       const named = Object.entries(headers);
       refuseLeak("address", url.href, url, grant);
@@ -139,6 +142,30 @@ export function openSecrecy(vault: Pick<Vault, "status" | "all" | "get">, random
       };
     },
   };
+}
+
+function latin1(bytes: Uint8Array): string {
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString("latin1");
+}
+
+/**
+ * What a search finds in a text, looked for piece by piece so that a long one holds nobody up. A piece answers for what
+ * begins in it, and is searched with the character before it and as much after it as anything found may take.
+ */
+async function inPieces(
+  text: string,
+  search: (piece: string) => readonly FoundSecret[],
+): Promise<readonly FoundSecret[]> {
+  const found: FoundSecret[] = [];
+  for (let from = 0; from < text.length; from += LIMITS.secret_piece_chars) {
+    if (from > 0) await setImmediate();
+    const [first, end] = [Math.max(0, from - 1), from + LIMITS.secret_piece_chars];
+    for (const one of search(text.slice(first, end + LIMITS.secret_overlap_chars))) {
+      const start = first + one.start;
+      if (start >= from && start < end) found.push({ ...one, start, end: first + one.end });
+    }
+  }
+  return found;
 }
 
 function titleOf(name: string): string {

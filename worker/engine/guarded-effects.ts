@@ -31,5 +31,5 @@ export function guardedPublisher(events: EventPublisher, secrecy: Secrecy): Even
 
 /** Outputs of runs, kept without the secrets that stand in them. */
 export function cleanArtifacts(artifacts: Artifacts, secrecy: Secrecy): Artifacts {
-  return { ...artifacts, put: (bytes) => artifacts.put(secrecy.cleanBytes(bytes)) };
+  return { ...artifacts, put: async (bytes) => artifacts.put(await secrecy.cleanBytes(bytes)) };
 }

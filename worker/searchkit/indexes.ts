@@ -75,7 +75,7 @@ export interface SearchIndexes {
 export function openSearchIndexes(
   data_dir: string,
   now: () => number = Date.now,
-  isSecret: (bytes: Uint8Array) => boolean = () => false,
+  isSecret: (bytes: Uint8Array) => Promise<boolean> = async () => false,
 ): SearchIndexes {
   const folder = join(data_dir, "indexes");
   const lanes = new Map<string, Promise<unknown>>();

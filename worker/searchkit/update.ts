@@ -62,7 +62,7 @@ export async function updateIndex(
     readonly signal: AbortSignal;
     readonly progress: Progress;
     readonly now: () => number;
-    readonly isSecret: (bytes: Uint8Array) => boolean;
+    readonly isSecret: (bytes: Uint8Array) => Promise<boolean>;
   },
 ): Promise<IndexStats> {
   const { signal, progress, now } = options;
@@ -137,7 +137,7 @@ async function examine(
   }
   const bytes = await readOrNull(tree, file.path, LIMITS.search_file_bytes);
   if (bytes === null) return null;
-  if (isSecret(bytes)) {
+  if (await isSecret(bytes)) {
     return {
       file,
       hashed_at_ms,
