@@ -69,7 +69,7 @@ describe("oa export", () => {
   it("encrypts the keys with the passphrase when they are asked for", async () => {
     const to = join(folder, "keys");
     const said = document(await run("--to", to, "--with-keys", "--passphrase-file", passphrase));
-    assert.equal(said.keys, 3);
+    assert.equal(said.keys, 4);
     const text = readFileSync(join(to, "keys", "author.ncryptsec"), "utf8").trim();
     const key = await loadKey(data, "author");
     assert.deepEqual(decrypt(text as `ncryptsec1${string}`, "correct horse battery staple"), key?.secret_key);

@@ -21,7 +21,7 @@ export const command: Command = defineCommand({
   },
   examples: [
     "oa secrets set API_TOKEN --host api.example.com",
-    "pass show example/token | oa secrets set API_TOKEN --host api.example.com --json",
+    "oa secrets set API_TOKEN --host api.example.com --json < token.txt",
   ],
   run: async ({ api, args, env, options, print }) => {
     const { name } = args;
