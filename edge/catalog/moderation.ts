@@ -47,11 +47,13 @@ export function takeModeration(sql: Sql, event: VerifiedEvent, trusted: readonly
 function takeLabel(sql: Sql, event: VerifiedEvent, trusted: readonly string[]): Rejection | null {
   const decision = decisionIn(event);
   if (isRejection(decision)) return decision;
-  if (!trusted.includes(event.pubkey)) {
+  const known = trusted.includes(event.pubkey);
+  const room = known ? LIMITS.moderation_decisions_per_curator : LIMITS.moderation_decisions_per_key;
+  if (count(sql, "cat_labels WHERE signer = ?", event.pubkey) >= room) {
+    return reject("rate_limited", `the key ${event.pubkey} has no room for another decision`);
+  }
+  if (!known) {
     // Keys cost nothing: those that nobody here chose share a room, and each has a share of it.
-    if (count(sql, "cat_labels WHERE signer = ?", event.pubkey) >= LIMITS.moderation_decisions_per_key) {
-      return reject("rate_limited", `the key ${event.pubkey} has no room for another decision`);
-    }
     if (count(sql, "cat_labels") >= LIMITS.moderation_decisions) {
       sql.run(
         `DELETE FROM cat_labels WHERE seq = (

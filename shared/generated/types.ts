@@ -4370,7 +4370,7 @@ readonly quotas?: QuotasConfig
 /**
  * Keys whose decisions apply to what is installed, with the curators that their signed lists name. Absent: the operator of the edge; empty: nobody.
  * 
- * @maxItems 20
+ * @maxItems 10
  */
 readonly moderators?: readonly string[]
 /**

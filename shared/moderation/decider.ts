@@ -3,7 +3,7 @@ import { LIMITS } from "../core/limits.ts";
 import { MODERATION_ACTIONS } from "../core/moderation-words.ts";
 import { assertNever, type Rejection, reject } from "../core/refusal.ts";
 import type { ModerationDecision, ModerationEvent, ModerationReport, ModerationTarget } from "../generated/types.ts";
-import { hasEnded, isAbout, isRepeat } from "./reader.ts";
+import { hasEnded, isAbout, repeatsIn } from "./reader.ts";
 import { mayReverse, type Trust, whyNot } from "./trust.ts";
 
 /** Everything reported and decided of one target. Nothing is ever taken out of it. */
@@ -133,7 +133,7 @@ function refuseAppeal({ decisions }: CaseState, appeal: ModerationDecision, now_
 }
 
 function refuseRepeat({ decisions }: CaseState, decision: ModerationDecision): Rejection | null {
-  return isRepeat(decision, decisions)
+  return repeatsIn([...decisions, decision])(decision)
     ? reject("already_decided", "another curator reversed this on the same evidence: it takes new evidence")
     : null;
 }

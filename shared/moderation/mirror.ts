@@ -49,7 +49,9 @@ function ledgerOf(said: readonly ModerationDecision[], trust: Trust, now_s: numb
   const byTarget = new Map<string, ModerationDecision[]>();
   for (const decision of said) {
     const key = keyOf(decision.target);
-    byTarget.set(key, [...(byTarget.get(key) ?? []), decision]);
+    const held = byTarget.get(key) ?? [];
+    held.push(decision);
+    byTarget.set(key, held);
   }
   return said
     .filter(({ action, moderator }) => ["hold", "label", "take_down"].includes(action) && trust.has(moderator))

@@ -270,3 +270,11 @@ test("a decision dated far ahead does not count yet", () => {
   const ahead = decision({ created_at: NOW + DAY, expires_at: null });
   assert.equal(judge(readerView([ahead], TRUST, NOW), listing).hidden, null);
 });
+
+test("a crowd that says the same of one target costs no more than its number", () => {
+  const down = Array.from({ length: 4_000 }, () => decision({ moderator: ada }));
+  const first = down[0] as ModerationDecision;
+  const back = Array.from({ length: 4_000 }, () => answer(first, "restore", ada));
+  const view = readerView([...down, ...back], TRUST, NOW);
+  assert.equal(judge(view, listing).hidden?.action, "take_down");
+});

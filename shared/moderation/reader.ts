@@ -32,33 +32,38 @@ export function readerView(decisions: readonly ModerationDecision[], trust: Trus
   const said = decisions.filter(
     (decision) => decision.created_at <= now_s + LIMITS.moderation_decision_ahead_s && whyNot(decision, trust) === null,
   );
-  const restores = new Map<string | null, readonly ModerationDecision[]>();
+  const repeats = repeatsIn(said);
+  const restores = new Map<string | null, ModerationDecision[]>();
   for (const one of said) {
-    if (one.action === "restore") restores.set(one.answers, [...(restores.get(one.answers) ?? []), one]);
+    if (one.action === "restore") push(restores, one.answers, one);
   }
   const standing = said.filter(
     (decision) =>
       MODERATION_ACTIONS[decision.action].measure &&
       !hasEnded(decision, now_s) &&
-      !isRepeat(decision, said) &&
+      !repeats(decision) &&
       !(restores.get(decision.event_id) ?? []).some(
         (answer) => isAbout(answer, decision) && mayReverse(answer, decision, trust),
       ),
   );
   const hidden = new Map<string, ModerationDecision>();
-  const labels = new Map<string, readonly ModerationDecision[]>();
+  const labels = new Map<string, ModerationDecision[]>();
   const featured = new Set<string>();
   for (const decision of standing.sort(later)) {
     const key = keyOf(decision.target);
-    if (decision.action === "label") labels.set(key, [...(labels.get(key) ?? []), decision]);
+    if (decision.action === "label") push(labels, key, decision);
     else if (decision.action === "feature") featured.add(key);
     else if (decision.action === "take_down" || !hidden.has(key)) {
       if (hidden.get(key)?.action !== "take_down") hidden.set(key, decision);
     }
   }
-  const ends = standing.flatMap(({ expires_at }) => (expires_at === null ? [] : [expires_at]));
+  const until = standing.reduce<number | null>(
+    (soonest, { expires_at }) =>
+      expires_at === null ? soonest : Math.min(expires_at, soonest ?? Number.POSITIVE_INFINITY),
+    null,
+  );
   const ended = said.filter((decision) => hasEnded(decision, now_s)).length;
-  return { hidden, labels, featured, ended, until: ends.length === 0 ? null : Math.min(...ends) };
+  return { hidden, labels, featured, ended, until };
 }
 
 /** What a view says of one listing; a moderator's word about their own counts for nothing. */
@@ -91,26 +96,29 @@ export function blocked({ event_id, created_at, signer, keys }: Mutes): readonly
 }
 
 /**
- * Whether a decision repeats one that another moderator reversed before, on the same evidence: moderators who differ do
+ * Tells which decisions repeat one that another moderator reversed before, on the same evidence: moderators who differ do
  * not take turns. `said` are decisions by whom the reader trusts.
  */
-export function isRepeat(decision: ModerationDecision, said: readonly ModerationDecision[]): boolean {
-  const { action, evidence_sha256, target, moderator, created_at } = decision;
-  if (evidence_sha256 === null) return false;
-  return said.some(
-    (before) =>
-      before.event_id !== decision.event_id &&
-      before.action === action &&
-      before.evidence_sha256 === evidence_sha256 &&
-      keyOf(before.target) === keyOf(target) &&
-      said.some(
-        (answer) =>
-          answer.action === "restore" &&
-          answer.moderator !== moderator &&
-          answer.created_at <= created_at &&
-          isAbout(answer, before),
-      ),
-  );
+export function repeatsIn(said: readonly ModerationDecision[]): (decision: ModerationDecision) => boolean {
+  const decided = new Map(said.map((one) => [one.event_id, one]));
+  /** When each moderator first reversed something, by what it was decided on. */
+  const reversed = new Map<string, Map<string, number>>();
+  for (const answer of said) {
+    const before = answer.action === "restore" ? decided.get(answer.answers ?? "") : undefined;
+    if (before === undefined || !isAbout(answer, before)) continue;
+    const by = reversed.get(groundsOf(before)) ?? new Map<string, number>();
+    by.set(answer.moderator, Math.min(answer.created_at, by.get(answer.moderator) ?? Number.POSITIVE_INFINITY));
+    reversed.set(groundsOf(before), by);
+  }
+  return (decision) => {
+    if (decision.evidence_sha256 === null) return false;
+    const by = [...(reversed.get(groundsOf(decision)) ?? [])];
+    return by.some(([moderator, at]) => moderator !== decision.moderator && at <= decision.created_at);
+  };
+}
+
+function groundsOf({ action, evidence_sha256, target }: ModerationDecision): string {
+  return `${action} ${evidence_sha256} ${keyOf(target)}`;
 }
 
 export function hasEnded({ expires_at }: Pick<ModerationDecision, "expires_at">, now_s: number): boolean {
@@ -124,6 +132,12 @@ export function isAbout(answer: ModerationDecision, decision: ModerationDecision
 
 export function keyOf({ kind, value }: ModerationTarget): string {
   return `${kind} ${value}`;
+}
+
+function push<Key>(map: Map<Key, ModerationDecision[]>, key: Key, decision: ModerationDecision): void {
+  const held = map.get(key);
+  if (held === undefined) map.set(key, [decision]);
+  else held.push(decision);
 }
 
 function later(a: ModerationDecision, b: ModerationDecision): number {

@@ -17,9 +17,10 @@ export const moderationView: Projection = {
   tables: ["proj_cases", "proj_ledger"],
   ddl: [
     `CREATE TABLE IF NOT EXISTS proj_cases (
-       case_id TEXT PRIMARY KEY, urgency INTEGER NOT NULL, state TEXT NOT NULL,
+       case_id TEXT PRIMARY KEY, urgency INTEGER NOT NULL, unknown INTEGER NOT NULL, state TEXT NOT NULL,
        opened_at TEXT NOT NULL, updated_at TEXT NOT NULL) WITHOUT ROWID`,
     "CREATE INDEX IF NOT EXISTS proj_cases_urgency ON proj_cases (urgency DESC, case_id)",
+    "CREATE INDEX IF NOT EXISTS proj_cases_unknown ON proj_cases (unknown) WHERE unknown = 1",
     "CREATE TABLE IF NOT EXISTS proj_ledger (seq INTEGER PRIMARY KEY, event_id TEXT NOT NULL, case_id TEXT NOT NULL)",
   ],
   apply(sql: Sql, recorded: Recorded<EventDraft>) {
@@ -27,9 +28,9 @@ export const moderationView: Projection = {
     const { subject_id: case_id, occurred_at, stream_seq } = event;
     const state = foldAll(moderationCase, [event], stateOf(sql, case_id) ?? moderationCase.initial);
     sql.run(
-      `INSERT INTO proj_cases (case_id, urgency, state, opened_at, updated_at) VALUES (?1, ?2, ?3, ?4, ?4)
-       ON CONFLICT (case_id) DO UPDATE SET urgency = ?2, state = ?3, updated_at = ?4`,
-      ...[case_id, urgencyOf(state), JSON.stringify(state), occurred_at],
+      `INSERT INTO proj_cases (case_id, urgency, unknown, state, opened_at, updated_at) VALUES (?1, ?2, ?3, ?4, ?5, ?5)
+       ON CONFLICT (case_id) DO UPDATE SET urgency = ?2, unknown = ?3, state = ?4, updated_at = ?5`,
+      ...[case_id, urgencyOf(state), isUnknown(state) ? 1 : 0, JSON.stringify(state), occurred_at],
     );
     if (event.event_type !== "moderation.decided") return;
     const { action, event_id } = event.data.decision;
@@ -74,13 +75,12 @@ export function getCase(sql: Sql, case_id: string, seen: Seen): ModerationCase |
 
 /** How many cases there are that only reports by unknown keys have opened. */
 export function countUnknownCases(sql: Sql): number {
-  return (
-    one<{ count: number }>(
-      sql,
-      `SELECT count(*) AS count FROM proj_cases WHERE state ->> '$.decisions' = '[]' AND NOT EXISTS (
-         SELECT 1 FROM json_each(state, '$.reports') WHERE value ->> '$.standing' <> 'unknown')`,
-    )?.count ?? 0
-  );
+  const row = one<{ count: number }>(sql, "SELECT count(*) AS count FROM proj_cases WHERE unknown = 1");
+  return row?.count ?? 0;
+}
+
+function isUnknown({ decisions, reports }: CaseState): boolean {
+  return decisions.length === 0 && reports.every(({ standing }) => standing === "unknown");
 }
 
 /** The ledger before a place in it, the latest first. */

@@ -147,7 +147,7 @@ function keep({ decisions, people, mutes }: Heard, event: VerifiedEvent): boolea
   if (event.kind === KINDS.label.kind) {
     const decision = decisionIn(event);
     if (isRejection(decision) || decisions.has(decision.event_id)) return false;
-    if (decisions.size >= LIMITS.moderation_decisions_per_key) return false;
+    if (decisions.size >= LIMITS.moderation_decisions_heard) return false;
     decisions.set(decision.event_id, decision);
     return true;
   }
