@@ -1,0 +1,295 @@
+/** The built site as its visitors meet it: served by the edge, in a real browser. */
+import assert from "node:assert/strict";
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join, relative, sep } from "node:path";
+import { after, before, describe, test } from "node:test";
+import { gzipSync } from "node:zlib";
+import { isRejection } from "@oa/shared/core/refusal.ts";
+import { publicKeyOf } from "@oa/shared/nostr/template.ts";
+import { openEdgeEgress } from "@oa/worker/adapters/edge-client.ts";
+import { loadSchnorr } from "@oa/worker/adapters/schnorr.ts";
+import { buildSite } from "@oa/worker/adapters/site-build.ts";
+import { publishSite } from "@oa/worker/adapters/site-publish.ts";
+import axe from "axe-core";
+import { HtmlValidate } from "html-validate";
+import puppeteer, { type Browser, type Page } from "puppeteer-core";
+import { openTestEdge, ROOT, type TestEdge } from "../edge/fixture.ts";
+import { fakeCatalog } from "../fakes/catalog.ts";
+import { needs } from "../needs.ts";
+
+const LISTINGS = 70;
+/** HTML and style sheet of a page, compressed, as a visitor without JavaScript loads them. */
+const PAGE_BYTES_MAX = 40_000;
+const key = { secret_key: new Uint8Array(32).fill(9), public_key: publicKeyOf(new Uint8Array(32).fill(9)) };
+const folder = mkdtempSync(join(tmpdir(), "oa-pages-"));
+const target = join(folder, "site");
+const signal = new AbortController().signal;
+let host: TestEdge;
+let browser: Browser;
+/** One of each kind. */
+let pages: Readonly<Record<string, string>>;
+
+const skip = needs("chromium");
+
+before(async () => {
+  if (skip !== false) return;
+  host = await openTestEdge({ SITE_PUBLISHERS: key.public_key });
+  const { url } = host.edge();
+  const built = await buildSite({
+    ...{ root: ROOT, target, site_url: url, edge: fakeCatalog(LISTINGS), schnorr: await loadSchnorr(), key },
+    ...{ now_ms: Date.now(), signal },
+  });
+  assert.ok(!isRejection(built));
+  const published = await publishSite({
+    ...{ folder: target, edge_url: url, egress: openEdgeEgress(url), key, of: built, now_ms: Date.now, signal },
+  });
+  assert.ok(!isRejection(published), JSON.stringify(published));
+  pages = {
+    ...{ home: "/", browse: "/browse/", "browse, page 2": "/browse/2/", "best rated": "/browse/top/" },
+    ...{ search: "/search/?q=index&sort=rating", category: "/categories/search/", tag: "/tags/cron/" },
+    ...{ listing: listing("openagents.upgrade.nightly-index"), "listing of markup": listing("example.upgrade-3") },
+    ...{ "listing with a long title": listing("example.upgrade-4"), author: `/authors/${first("authors")}/` },
+    ...{ about: "/about/", documentation: "/docs/", guide: "/docs/guides/reputation/", missing: "/nothing/here/" },
+    ...{ ledger: "/ledger/", "curated lists": "/lists/" },
+    ...(existsSync(join(target, "install", "index.html")) ? { coordinator: "/install/" } : {}),
+  };
+  browser = await puppeteer.launch({
+    executablePath: process.env.OA_CHROMIUM ?? "/usr/bin/chromium",
+    args: ["--no-sandbox"],
+  });
+});
+after(async () => {
+  await browser?.close();
+  await host?.close();
+  rmSync(folder, { recursive: true, force: true });
+});
+
+function first(path: string): string {
+  return readdirSync(join(target, path))[0] ?? "";
+}
+
+function listing(slug: string): string {
+  const author = readdirSync(join(target, "upgrades")).find((name) =>
+    readdirSync(join(target, "upgrades", name)).includes(slug),
+  );
+  return `/upgrades/${author}/${slug}/`;
+}
+
+const files = (): readonly string[] =>
+  readdirSync(target, { recursive: true, withFileTypes: true })
+    .filter((entry) => entry.isFile())
+    .map((entry) => `/${relative(target, join(entry.parentPath, entry.name)).split(sep).join("/")}`);
+const fileOf = (path: string): string => {
+  const plain = path.replace(/\?.*/, "");
+  if (plain === pages.missing) return "/404.html";
+  return plain.endsWith("/") ? `${plain}index.html` : plain;
+};
+const read = (file: string): string => readFileSync(join(target, file), "utf8");
+
+/** A page as the edge serves it, with everything that its policy kept from happening. */
+async function open(
+  path: string,
+  options: { readonly width?: number; readonly scheme?: string; readonly script?: boolean } = {},
+) {
+  const page = await browser.newPage();
+  const complaints: string[] = [];
+  page.on("console", (message) => {
+    if (message.type() === "error" && !message.text().includes("status of 404")) complaints.push(message.text());
+  });
+  page.on("pageerror", (error) => complaints.push(String(error)));
+  await page.setJavaScriptEnabled(options.script ?? true);
+  await page.setViewport({ width: options.width ?? 1280, height: 900 });
+  await page.emulateMediaFeatures([{ name: "prefers-color-scheme", value: options.scheme ?? "light" }]);
+  await page.evaluateOnNewDocument(`
+    globalThis.shifts = [];
+    new PerformanceObserver((list) => shifts.push(...list.getEntries().map(({ value }) => value)))
+      .observe({ type: "layout-shift", buffered: true });`);
+  await page.goto(`${host.edge().url}${path}`, { waitUntil: "load" });
+  return { page, complaints };
+}
+
+const textOf = async (page: Page, selector: string): Promise<string> => {
+  const text = await page.evaluate(`document.querySelector(${JSON.stringify(selector)})?.textContent`);
+  return String(text).replace(/\s+/g, " ").trim();
+};
+
+/** Asked over the browser's own protocol, which a page's policy does not bind. */
+async function until(page: Page, expression: string): Promise<void> {
+  const over = Date.now() + 10_000;
+  while ((await page.evaluate(expression)) !== true) {
+    assert.ok(Date.now() < over, `it never came true: ${expression}`);
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
+}
+
+describe("pages", { skip }, () => {
+  test("every kind of page is valid HTML", async () => {
+    const checker = new HtmlValidate({
+      extends: ["html-validate:standard", "html-validate:document"],
+      rules: { "no-trailing-whitespace": "off", "long-title": "off", "no-raw-characters": "off", "require-sri": "off" },
+    });
+    for (const [name, path] of Object.entries(pages)) {
+      const report = await checker.validateString(read(fileOf(path)));
+      const found = report.results.flatMap(({ messages }) =>
+        messages.map(({ ruleId, message, line, column }) => `${ruleId} at ${line}:${column}: ${message}`),
+      );
+      assert.deepEqual(found, [], name);
+    }
+  });
+
+  test("every link within the site leads to a file, and to a place that is there", () => {
+    const known = new Set(files());
+    const ids = new Map<string, ReadonlySet<string>>();
+    const idsOf = (file: string): ReadonlySet<string> => {
+      const found = ids.get(file) ?? new Set([...read(file).matchAll(/ id="([^"]*)"/g)].map(([, id]) => id ?? ""));
+      ids.set(file, found);
+      return found;
+    };
+    const broken: string[] = [];
+    for (const file of known) {
+      if (!file.endsWith(".html")) continue;
+      for (const [, link = ""] of read(file).matchAll(/ (?:href|src)="([^"]*)"/g)) {
+        const url = new URL(link.replaceAll("&#38;", "&").replaceAll("&amp;", "&"), `http://site${file}`);
+        if (url.host !== "site" || url.pathname.startsWith("/v1/")) continue;
+        const to = fileOf(decodeURIComponent(url.pathname));
+        // The coordinator's own views are named after the hash.
+        const there =
+          known.has(to) &&
+          (url.hash.startsWith("#/") || url.hash === "" || idsOf(to).has(decodeURIComponent(url.hash.slice(1))));
+        if (!there) broken.push(`${file}: ${link}`);
+      }
+    }
+    assert.deepEqual([...new Set(broken)], []);
+  });
+
+  test("no page breaks a rule of accessibility, light or dark, wide or narrow, and nothing moves or sticks out", async () => {
+    for (const [name, path] of Object.entries(pages)) {
+      const { page, complaints } = await open(path, { width: 390, scheme: "dark" });
+      const moved = Number(await page.evaluate("shifts.reduce((sum, value) => sum + value, 0)"));
+      assert.ok(moved < 0.01 || path.startsWith("/search/"), `${name}: what was there moved by ${moved}`);
+      await page.evaluate(axe.source);
+      await page.evaluate('for (const one of document.querySelectorAll("details")) one.open = true');
+      for (const [width, scheme] of [
+        [390, "dark"],
+        [1280, "light"],
+      ] as const) {
+        const where = `${name}, ${width} wide, ${scheme}`;
+        await page.setViewport({ width, height: 900 });
+        await page.emulateMediaFeatures([{ name: "prefers-color-scheme", value: scheme }]);
+        const violations = await page.evaluate(`axe.run(document, { resultTypes: ["violations"] }).then((result) =>
+          result.violations.map(({ id, nodes }) => id + ": " + nodes.map(({ html }) => html.slice(0, 160)).join(" | ")))`);
+        assert.deepEqual(violations, [], where);
+        const wide = Number(await page.evaluate("document.documentElement.scrollWidth - innerWidth"));
+        assert.ok(wide <= 0, `${where}: it is ${wide} pixels wider than the window`);
+      }
+      assert.deepEqual(complaints, [], name);
+      await page.close();
+    }
+  });
+
+  test("a page says everything without JavaScript, in few bytes", async () => {
+    for (const [name, path] of Object.entries(pages)) {
+      const html = read(fileOf(path));
+      const sheets = [...html.matchAll(/<link rel="stylesheet" href="([^"]*)"/g)].map(([, href = ""]) => read(href));
+      const bytes = [html, ...sheets].reduce((sum, text) => sum + gzipSync(text).byteLength, 0);
+      assert.ok(bytes < PAGE_BYTES_MAX, `${name} is ${bytes} bytes`);
+    }
+    const { page } = await open(pages.listing ?? "", { script: false });
+    assert.match(
+      await textOf(page, ".when"),
+      /every day at 02:00 in Chicago, only between 01:00 and 05:00 0 2 \* \* \*/,
+    );
+    assert.match(await textOf(page, "[aria-labelledby=reputation]"), /oa reputation verify 30051:/);
+    assert.match(await textOf(page, ".releases"), /0\.2\.0 this page.*0\.0\.2 beta.*0\.0\.1/);
+    const event = String(await page.evaluate("document.querySelector('a[download]').href"));
+    const shown = JSON.parse(await textOf(page, "#event"));
+    assert.deepEqual(JSON.parse(decodeURIComponent(event.slice(event.indexOf(",") + 1))), shown);
+    assert.equal(await page.evaluate("document.querySelector('#verify').hidden"), true);
+    await page.close();
+  });
+});
+
+describe("under the edge's policy", { skip }, () => {
+  test("pages may run their own scripts and nothing inline, and cannot be framed", async () => {
+    const { url } = host.edge();
+    const policy = (await fetch(`${url}/`)).headers.get("content-security-policy") ?? "";
+    assert.match(policy, /default-src 'none'.*script-src 'self';.*frame-ancestors 'none'/);
+    assert.doesNotMatch(policy, /unsafe/);
+    const feed = (await fetch(`${url}/atom.xml`)).headers;
+    assert.deepEqual(
+      [feed.get("content-security-policy"), feed.get("x-content-type-options")],
+      ["default-src 'none'; frame-ancestors 'none'", "nosniff"],
+    );
+    const { page, complaints } = await open("/");
+    const ran = await page.evaluate(`new Promise((resolve) => {
+      const script = document.createElement("script");
+      script.textContent = "globalThis.ran = true";
+      const box = document.createElement("div");
+      box.innerHTML = '<img src="/none.png" onerror="globalThis.ran = true">';
+      document.body.append(script, box);
+      setTimeout(() => resolve("ran" in globalThis), 300);
+    })`);
+    assert.equal(ran, false);
+    assert.ok(complaints.some((text) => text.includes("Content Security Policy")));
+    await page.close();
+  });
+
+  test("'verify this page' finds a true page true, and names what was changed on another", async () => {
+    const check = async (change: string): Promise<string> => {
+      const { page, complaints } = await open(pages.listing ?? "");
+      await page.evaluate(change);
+      await page.focus("#verify");
+      await page.keyboard.press("Enter");
+      await until(page, "/^[✓✗]/.test(document.querySelector('#verdict').textContent)");
+      assert.deepEqual(complaints, []);
+      const verdict = await textOf(page, "#verdict");
+      await page.close();
+      return verdict;
+    };
+    assert.match(await check(""), /^✓ Signed by its author/);
+    const tampered = await check("document.querySelector('[data-said=permissions]').remove()");
+    assert.match(tampered, /^✗ The page shows .* as its permissions where the author signed/);
+    const forged = await check(
+      "const event = document.querySelector('#event'); event.textContent = event.textContent.replace('Nightly', 'Daily')",
+    );
+    assert.match(forged, /^✗ The event does not verify/);
+  });
+
+  test("search answers as one types, keeps the question in the address, and is reached by keyboard", async () => {
+    const { page, complaints } = await open("/search/");
+    await page.keyboard.press("Tab");
+    assert.equal(await page.evaluate("document.activeElement.textContent"), "Skip to content");
+    await page.focus("#q");
+    await page.keyboard.type("nightly index");
+    await until(page, "/found/.test(document.querySelector('#found').textContent)");
+    assert.equal(await textOf(page, "#results li h2"), "Nightly Code Index Refresh");
+    await page.select("select[name=sort]", "rating");
+    assert.match(page.url(), /\?q=nightly\+index&sort=rating$/);
+    for (let presses = 0; presses < 12; presses += 1) {
+      await page.keyboard.press("Tab");
+      if ((await page.evaluate("document.activeElement.matches('#results a')")) === true) break;
+    }
+    assert.equal(await page.evaluate("document.activeElement.matches('#results a')"), true, "a result has the focus");
+    assert.deepEqual(complaints, []);
+    await page.close();
+  });
+
+  test("what an author wrote is text in results too", async () => {
+    const { page, complaints } = await open("/search/?q=onerror");
+    await until(page, "document.querySelector('#results li') !== null");
+    assert.equal(await page.$("#results img, #results script"), null);
+    assert.deepEqual(complaints, []);
+    await page.close();
+  });
+
+  test("on paper a listing is itself, without what only a screen can use", async () => {
+    const { page } = await open(pages.listing ?? "");
+    await page.emulateMediaType("print");
+    const shown = await page.evaluate(
+      `["h1", ".permissions", ".top nav", "#verify"].map((name) => document.querySelector(name).offsetParent !== null)`,
+    );
+    assert.deepEqual(shown, [true, true, false, false]);
+    await page.close();
+  });
+});
