@@ -205,6 +205,7 @@ describe("each thing has one obvious place", () => {
       "worker/adapters/remote-signer.ts": "asks the signer its owner named, sealed to it alone",
       "worker/engine/publisher.ts": "steps and completion notes, which the engine has judged",
       "worker/engine/own-publish.ts": "everything outside of runs; it asks refuseOwnPublish",
+      "worker/engine/compliance.ts": "hands on to the publisher of a run, once what is said was read",
       "worker/engine/guarded-effects.ts": "hands on to the publisher of a run",
       "worker/engine/note.ts": "asks evaluate, then hands on to the publisher of notes",
       "worker/ops/nostr-publish.ts": "a step, which the engine has judged",

@@ -30,6 +30,8 @@ export interface Config {
   readonly backends: BackendsConfig;
   /** How strictly what an upgrade is for is judged. */
   readonly aup: NonNullable<WorkerConfig["aup"]>;
+  /** Null: the rules alone judge. */
+  readonly aup_classifier: NonNullable<WorkerConfig["aup_classifier"]> | null;
   /** Denies every write to the outside world, whatever was approved. */
   readonly kill_switch: boolean;
   /** How much is at stake with installs whose owner did not say. */
@@ -106,6 +108,7 @@ export async function readConfig(
     machine_state_file: settings.machine_state_file ?? null,
     backends: settings.backends ?? {},
     aup: settings.aup ?? "strict",
+    aup_classifier: settings.aup_classifier ?? null,
     kill_switch: settings.kill_switch ?? false,
     zone: settings.zone ?? "supervised",
     quotas: settings.quotas ?? {},

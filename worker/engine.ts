@@ -23,6 +23,7 @@ import type { Secrecy } from "./adapters/secrecy.ts";
 import type { SqliteDatabase } from "./adapters/sqlite.ts";
 import { expireApprovals } from "./engine/approvals.ts";
 import type { Progress } from "./engine/attempt.ts";
+import type { Compliance } from "./engine/compliance.ts";
 import { openDriver } from "./engine/drive.ts";
 import type { KillSwitch } from "./engine/kill-switch.ts";
 import type { Effects, OpContract } from "./engine/perform.ts";
@@ -54,6 +55,8 @@ export interface EngineOptions {
   readonly measure: (sensors: readonly Sensor[], signal: AbortSignal) => Promise<MachineReadings>;
   /** Stops every write to the outside world at once. */
   readonly kill_switch: KillSwitch;
+  /** Reads what models write and what is made public; by the rules alone where absent. */
+  readonly compliance?: Compliance;
   /** Told of what went wrong inside; no event holds it. */
   readonly report: (error: unknown) => void;
   readonly config: {

@@ -310,6 +310,12 @@ export const LIMITS = {
   key_file_bytes: 10_000,
 
   // Policy.
+  aup_classifier_ms: 30_000,
+  /** Of one question, and how many are asked about one thing. */
+  aup_classifier_chars: 24_000,
+  aup_classifier_questions: 8,
+  aup_classifier_tokens: 1_000,
+  aup_classifier_why_chars: 500,
   policy_reasons: 50,
   // Approvals: how long a question waits for the owner, how long what was approved holds, and how often.
   approval_request_ms: 86_400_000,

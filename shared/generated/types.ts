@@ -4361,6 +4361,7 @@ readonly backends?: BackendsConfig
  * How strictly what an upgrade is for is judged. strict, the default: any prohibited use is denied. balanced: those of high severity; others are shown. permissive: those of high severity.
  */
 readonly aup?: ("strict" | "balanced" | "permissive")
+readonly aup_classifier?: AupClassifierConfig
 /**
  * Denies every write to the outside world, whatever was approved. Default false.
  */
@@ -4445,6 +4446,16 @@ export interface OpenAiBackendConfig {
 readonly base_url: string
 readonly generate_model?: string
 readonly embed_model?: string
+}
+/**
+ * A model that also reads what upgrades are for and what comes of them. It can only make a verdict stricter; where it gives no answer, strict denies.
+ */
+export interface AupClassifierConfig {
+readonly backend: ("llama.cpp" | "ollama" | "mlx" | "foundation_models")
+/**
+ * Another model of a server than the configured one.
+ */
+readonly model?: string
 }
 /**
  * The most that each install may use. Where absent: 120 external writes an hour, 1000 a day, and as much as it likes of the others.

@@ -74374,7 +74374,7 @@ validate229.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false}
 exports.isUpgradeManifest = validate34;
 
 exports.isWorkerConfig = validate230;
-const schema349 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/manifest/worker-config.json","title":"WorkerConfig","description":"config.json in the worker's data folder: what its owner may set. Everything is optional; options of a command and OA_ variables win over it. Secrets never stand here.","type":"object","additionalProperties":false,"properties":{"$schema":{"type":"string"},"port":{"type":"integer","minimum":0,"maximum":65535,"description":"Of the control API on 127.0.0.1; 0 takes any free one. Default 6767."},"edge_url":{"type":"string","maxLength":500,"pattern":"^https?://[^\\s\\u0000-\\u001f]+$","description":"The edge whose catalog and mailbox this worker uses, e.g. https://edge.example."},"relays":{"type":"array","maxItems":32,"uniqueItems":true,"items":{"type":"string","maxLength":500,"pattern":"^wss?://[^\\s\\u0000-\\u001f]+$"},"description":"Relays read for install configs and listings."},"completion_note_relays":{"type":"array","maxItems":32,"uniqueItems":true,"items":{"type":"string","maxLength":500,"pattern":"^wss?://[^\\s\\u0000-\\u001f]+$"},"description":"Where a finished run is told of; none by default."},"private_allow":{"type":"array","maxItems":50,"uniqueItems":true,"items":{"type":"string","maxLength":260,"pattern":"^(\\[[0-9a-fA-F:.]+\\]|[A-Za-z0-9.-]+):[0-9]{1,5}$"},"description":"Exact host:port pairs in private address ranges that granted network access may reach."},"concurrency":{"type":"integer","minimum":1,"maximum":16,"description":"Runs at a time. Default 1."},"code_packages":{"type":"boolean","description":"Whether upgrades may bring programs of their own (code.run). Off by default; each install that does still waits for approval here."},"run_caps":{"$ref":"https://openagents.dev/schemas/event/install.json#/$defs/RunCaps"},"artifacts_mb":{"type":"integer","minimum":1,"maximum":104857600,"description":"MiB that the outputs of all runs may take together; the oldest make room. Default 10,240."},"log_mb":{"type":"integer","minimum":1,"maximum":102400,"description":"MiB that the worker's own log may take, older files included. Default 50."},"machine_state_file":{"type":"string","minLength":1,"maxLength":4096,"description":"A JSON file that stands for the machine's sensors (power, network, load, idle time, Do Not Disturb), to try schedules out. Without it the sensors are read."},"backends":{"$ref":"#/$defs/BackendsConfig"},"aup":{"enum":["strict","balanced","permissive"],"description":"How strictly what an upgrade is for is judged. strict, the default: any prohibited use is denied. balanced: those of high severity; others are shown. permissive: those of high severity."},"kill_switch":{"type":"boolean","description":"Denies every write to the outside world, whatever was approved. Default false."},"zone":{"$ref":"https://openagents.dev/schemas/api/policy-action.json#/$defs/PolicyZone","description":"How much is at stake with installs whose owner did not say. Default supervised."},"quotas":{"$ref":"#/$defs/QuotasConfig"},"moderators":{"type":"array","maxItems":10,"uniqueItems":true,"items":{"type":"string","pattern":"^([0-9a-f]{64}|npub1[0-9a-z]{58})$"},"description":"Keys whose decisions apply to what is installed, with the curators that their signed lists name. Absent: the operator of the edge; empty: nobody."},"on_take_down":{"enum":["stop","tell"],"description":"What happens to an install that such a moderator takes down or holds: stop (default), or only tell."},"payment_networks":{"type":"array","minItems":1,"maxItems":4,"uniqueItems":true,"items":{"enum":["bitcoin","testnet","signet","regtest"]},"description":"The Lightning networks on which a payment for a licence counts. Default [\"bitcoin\"]; regtest is that of the development node, where anyone makes money."},"attest_runs":{"type":"boolean","description":"Tell the relays, under the worker's key, that a run of a published release succeeded: at most once a day for each install, naming release, manifest and you as its owner, and nothing of what the run did. It is the proof by which your ratings count. Default false."},"local_only":{"type":"boolean","description":"No relay, no edge, no completion note and no trace leaves this machine; only steps reach out, and only to the hosts their upgrades are granted."},"vault_passphrase_file":{"type":"string","minLength":1,"maxLength":4096,"description":"A file, readable by the owner alone, with the passphrase of the secrets vault. Absent: the service manager's credential oa-vault, else it is asked for."},"retention_days":{"type":"integer","minimum":0,"maximum":36500,"description":"Days after which what a finished run took and gave is deleted, where its upgrade does not say. Absent: kept."},"signer":{"type":"string","minLength":1,"maxLength":4096,"pattern":"^(?!.*[?&]secret=)[^\\u0000-\\u001f]+$","description":"What signs as author: local (this machine's author key, the default), the path of a key file (nsec, 64 hex digits or ncryptsec), or bunker://<key>?relay=… of a remote signer (NIP-46), without its secret."},"log_level":{"enum":["error","warn","info","debug"],"description":"The least that the worker's own log keeps. Default info."},"otel_endpoint":{"type":"string","maxLength":500,"pattern":"^https?://[^\\s\\u0000-\\u001f]+$","description":"An OpenTelemetry collector (OTLP over HTTP, JSON) that is sent traces of runs, e.g. http://127.0.0.1:4318. Absent: none are made."}},"$defs":{"BackendsConfig":{"type":"object","additionalProperties":false,"description":"Model backends on this machine. lexical-v1 needs none.","properties":{"llama.cpp":{"type":"object","additionalProperties":false,"properties":{"generate_model_path":{"type":"string","minLength":1,"maxLength":4096,"description":"A GGUF file."},"embed_model_path":{"type":"string","minLength":1,"maxLength":4096,"description":"A GGUF file."},"threads":{"type":"integer","minimum":1,"maximum":256,"description":"Processor threads it may use. Absent: as many as it likes."}}},"ollama":{"$ref":"#/$defs/OpenAiBackendConfig"},"mlx":{"$ref":"#/$defs/OpenAiBackendConfig"},"foundation_models":{"$ref":"#/$defs/OpenAiBackendConfig"}}},"OpenAiBackendConfig":{"type":"object","required":["base_url"],"additionalProperties":false,"description":"A server that speaks OpenAI's API.","properties":{"base_url":{"type":"string","maxLength":500,"pattern":"^https?://[^\\s\\u0000-\\u001f]+$","description":"E.g. http://127.0.0.1:11434/v1"},"generate_model":{"type":"string","minLength":1,"maxLength":200},"embed_model":{"type":"string","minLength":1,"maxLength":200}}},"QuotasConfig":{"type":"object","additionalProperties":false,"description":"The most that each install may use. Where absent: 120 external writes an hour, 1000 a day, and as much as it likes of the others.","properties":{"external_writes_per_hour":{"type":"integer","minimum":0,"maximum":9007199254740991,"description":"Writes outside, within an hour."},"external_writes_per_day":{"type":"integer","minimum":0,"maximum":9007199254740991,"description":"Writes outside, within 24 hours."},"egress_bytes_per_day":{"type":"integer","minimum":0,"maximum":9007199254740991,"description":"Bytes sent and received over HTTP, within 24 hours."},"model_tokens_per_day":{"type":"integer","minimum":0,"maximum":9007199254740991,"description":"Tokens read and written by models, within 24 hours."},"model_ms_per_day":{"type":"integer","minimum":0,"maximum":9007199254740991,"description":"Milliseconds of models at work, within 24 hours."}}}}};
+const schema349 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/manifest/worker-config.json","title":"WorkerConfig","description":"config.json in the worker's data folder: what its owner may set. Everything is optional; options of a command and OA_ variables win over it. Secrets never stand here.","type":"object","additionalProperties":false,"properties":{"$schema":{"type":"string"},"port":{"type":"integer","minimum":0,"maximum":65535,"description":"Of the control API on 127.0.0.1; 0 takes any free one. Default 6767."},"edge_url":{"type":"string","maxLength":500,"pattern":"^https?://[^\\s\\u0000-\\u001f]+$","description":"The edge whose catalog and mailbox this worker uses, e.g. https://edge.example."},"relays":{"type":"array","maxItems":32,"uniqueItems":true,"items":{"type":"string","maxLength":500,"pattern":"^wss?://[^\\s\\u0000-\\u001f]+$"},"description":"Relays read for install configs and listings."},"completion_note_relays":{"type":"array","maxItems":32,"uniqueItems":true,"items":{"type":"string","maxLength":500,"pattern":"^wss?://[^\\s\\u0000-\\u001f]+$"},"description":"Where a finished run is told of; none by default."},"private_allow":{"type":"array","maxItems":50,"uniqueItems":true,"items":{"type":"string","maxLength":260,"pattern":"^(\\[[0-9a-fA-F:.]+\\]|[A-Za-z0-9.-]+):[0-9]{1,5}$"},"description":"Exact host:port pairs in private address ranges that granted network access may reach."},"concurrency":{"type":"integer","minimum":1,"maximum":16,"description":"Runs at a time. Default 1."},"code_packages":{"type":"boolean","description":"Whether upgrades may bring programs of their own (code.run). Off by default; each install that does still waits for approval here."},"run_caps":{"$ref":"https://openagents.dev/schemas/event/install.json#/$defs/RunCaps"},"artifacts_mb":{"type":"integer","minimum":1,"maximum":104857600,"description":"MiB that the outputs of all runs may take together; the oldest make room. Default 10,240."},"log_mb":{"type":"integer","minimum":1,"maximum":102400,"description":"MiB that the worker's own log may take, older files included. Default 50."},"machine_state_file":{"type":"string","minLength":1,"maxLength":4096,"description":"A JSON file that stands for the machine's sensors (power, network, load, idle time, Do Not Disturb), to try schedules out. Without it the sensors are read."},"backends":{"$ref":"#/$defs/BackendsConfig"},"aup":{"enum":["strict","balanced","permissive"],"description":"How strictly what an upgrade is for is judged. strict, the default: any prohibited use is denied. balanced: those of high severity; others are shown. permissive: those of high severity."},"aup_classifier":{"title":"AupClassifierConfig","type":"object","required":["backend"],"additionalProperties":false,"description":"A model that also reads what upgrades are for and what comes of them. It can only make a verdict stricter; where it gives no answer, strict denies.","properties":{"backend":{"enum":["llama.cpp","ollama","mlx","foundation_models"]},"model":{"type":"string","minLength":1,"maxLength":200,"description":"Another model of a server than the configured one."}}},"kill_switch":{"type":"boolean","description":"Denies every write to the outside world, whatever was approved. Default false."},"zone":{"$ref":"https://openagents.dev/schemas/api/policy-action.json#/$defs/PolicyZone","description":"How much is at stake with installs whose owner did not say. Default supervised."},"quotas":{"$ref":"#/$defs/QuotasConfig"},"moderators":{"type":"array","maxItems":10,"uniqueItems":true,"items":{"type":"string","pattern":"^([0-9a-f]{64}|npub1[0-9a-z]{58})$"},"description":"Keys whose decisions apply to what is installed, with the curators that their signed lists name. Absent: the operator of the edge; empty: nobody."},"on_take_down":{"enum":["stop","tell"],"description":"What happens to an install that such a moderator takes down or holds: stop (default), or only tell."},"payment_networks":{"type":"array","minItems":1,"maxItems":4,"uniqueItems":true,"items":{"enum":["bitcoin","testnet","signet","regtest"]},"description":"The Lightning networks on which a payment for a licence counts. Default [\"bitcoin\"]; regtest is that of the development node, where anyone makes money."},"attest_runs":{"type":"boolean","description":"Tell the relays, under the worker's key, that a run of a published release succeeded: at most once a day for each install, naming release, manifest and you as its owner, and nothing of what the run did. It is the proof by which your ratings count. Default false."},"local_only":{"type":"boolean","description":"No relay, no edge, no completion note and no trace leaves this machine; only steps reach out, and only to the hosts their upgrades are granted."},"vault_passphrase_file":{"type":"string","minLength":1,"maxLength":4096,"description":"A file, readable by the owner alone, with the passphrase of the secrets vault. Absent: the service manager's credential oa-vault, else it is asked for."},"retention_days":{"type":"integer","minimum":0,"maximum":36500,"description":"Days after which what a finished run took and gave is deleted, where its upgrade does not say. Absent: kept."},"signer":{"type":"string","minLength":1,"maxLength":4096,"pattern":"^(?!.*[?&]secret=)[^\\u0000-\\u001f]+$","description":"What signs as author: local (this machine's author key, the default), the path of a key file (nsec, 64 hex digits or ncryptsec), or bunker://<key>?relay=… of a remote signer (NIP-46), without its secret."},"log_level":{"enum":["error","warn","info","debug"],"description":"The least that the worker's own log keeps. Default info."},"otel_endpoint":{"type":"string","maxLength":500,"pattern":"^https?://[^\\s\\u0000-\\u001f]+$","description":"An OpenTelemetry collector (OTLP over HTTP, JSON) that is sent traces of runs, e.g. http://127.0.0.1:4318. Absent: none are made."}},"$defs":{"BackendsConfig":{"type":"object","additionalProperties":false,"description":"Model backends on this machine. lexical-v1 needs none.","properties":{"llama.cpp":{"type":"object","additionalProperties":false,"properties":{"generate_model_path":{"type":"string","minLength":1,"maxLength":4096,"description":"A GGUF file."},"embed_model_path":{"type":"string","minLength":1,"maxLength":4096,"description":"A GGUF file."},"threads":{"type":"integer","minimum":1,"maximum":256,"description":"Processor threads it may use. Absent: as many as it likes."}}},"ollama":{"$ref":"#/$defs/OpenAiBackendConfig"},"mlx":{"$ref":"#/$defs/OpenAiBackendConfig"},"foundation_models":{"$ref":"#/$defs/OpenAiBackendConfig"}}},"OpenAiBackendConfig":{"type":"object","required":["base_url"],"additionalProperties":false,"description":"A server that speaks OpenAI's API.","properties":{"base_url":{"type":"string","maxLength":500,"pattern":"^https?://[^\\s\\u0000-\\u001f]+$","description":"E.g. http://127.0.0.1:11434/v1"},"generate_model":{"type":"string","minLength":1,"maxLength":200},"embed_model":{"type":"string","minLength":1,"maxLength":200}}},"QuotasConfig":{"type":"object","additionalProperties":false,"description":"The most that each install may use. Where absent: 120 external writes an hour, 1000 a day, and as much as it likes of the others.","properties":{"external_writes_per_hour":{"type":"integer","minimum":0,"maximum":9007199254740991,"description":"Writes outside, within an hour."},"external_writes_per_day":{"type":"integer","minimum":0,"maximum":9007199254740991,"description":"Writes outside, within 24 hours."},"egress_bytes_per_day":{"type":"integer","minimum":0,"maximum":9007199254740991,"description":"Bytes sent and received over HTTP, within 24 hours."},"model_tokens_per_day":{"type":"integer","minimum":0,"maximum":9007199254740991,"description":"Tokens read and written by models, within 24 hours."},"model_ms_per_day":{"type":"integer","minimum":0,"maximum":9007199254740991,"description":"Milliseconds of models at work, within 24 hours."}}}}};
 const schema356 = {"type":"object","additionalProperties":false,"description":"The most that each install may use. Where absent: 120 external writes an hour, 1000 a day, and as much as it likes of the others.","properties":{"external_writes_per_hour":{"type":"integer","minimum":0,"maximum":9007199254740991,"description":"Writes outside, within an hour."},"external_writes_per_day":{"type":"integer","minimum":0,"maximum":9007199254740991,"description":"Writes outside, within 24 hours."},"egress_bytes_per_day":{"type":"integer","minimum":0,"maximum":9007199254740991,"description":"Bytes sent and received over HTTP, within 24 hours."},"model_tokens_per_day":{"type":"integer","minimum":0,"maximum":9007199254740991,"description":"Tokens read and written by models, within 24 hours."},"model_ms_per_day":{"type":"integer","minimum":0,"maximum":9007199254740991,"description":"Milliseconds of models at work, within 24 hours."}}};
 const pattern321 = new RegExp("^(\\[[0-9a-fA-F:.]+\\]|[A-Za-z0-9.-]+):[0-9]{1,5}$", "u");
 const pattern325 = new RegExp("^([0-9a-f]{64}|npub1[0-9a-z]{58})$", "u");
@@ -75609,9 +75609,11 @@ vErrors.push(err47);
 errors++;
 }
 }
-if(data.kill_switch !== undefined){
-if(typeof data.kill_switch !== "boolean"){
-const err48 = {instancePath:instancePath+"/kill_switch",schemaPath:"#/properties/kill_switch/type",keyword:"type",params:{type: "boolean"},message:"must be boolean"};
+if(data.aup_classifier !== undefined){
+let data19 = data.aup_classifier;
+if(data19 && typeof data19 == "object" && !Array.isArray(data19)){
+if(data19.backend === undefined){
+const err48 = {instancePath:instancePath+"/aup_classifier",schemaPath:"#/properties/aup_classifier/required",keyword:"required",params:{missingProperty: "backend"},message:"must have required property '"+"backend"+"'"};
 if(vErrors === null){
 vErrors = [err48];
 }
@@ -75620,11 +75622,9 @@ vErrors.push(err48);
 }
 errors++;
 }
-}
-if(data.zone !== undefined){
-let data20 = data.zone;
-if(!(((data20 === "sandbox") || (data20 === "supervised")) || (data20 === "high_stakes"))){
-const err49 = {instancePath:instancePath+"/zone",schemaPath:"https://openagents.dev/schemas/api/policy-action.json#/$defs/PolicyZone/enum",keyword:"enum",params:{allowedValues: schema36.enum},message:"must be equal to one of the allowed values"};
+for(const key2 in data19){
+if(!((key2 === "backend") || (key2 === "model"))){
+const err49 = {instancePath:instancePath+"/aup_classifier",schemaPath:"#/properties/aup_classifier/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key2},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err49];
 }
@@ -75634,12 +75634,10 @@ vErrors.push(err49);
 errors++;
 }
 }
-if(data.quotas !== undefined){
-let data21 = data.quotas;
-if(data21 && typeof data21 == "object" && !Array.isArray(data21)){
-for(const key2 in data21){
-if(!(((((key2 === "external_writes_per_hour") || (key2 === "external_writes_per_day")) || (key2 === "egress_bytes_per_day")) || (key2 === "model_tokens_per_day")) || (key2 === "model_ms_per_day"))){
-const err50 = {instancePath:instancePath+"/quotas",schemaPath:"#/$defs/QuotasConfig/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key2},message:"must NOT have additional properties"};
+if(data19.backend !== undefined){
+let data20 = data19.backend;
+if(!((((data20 === "llama.cpp") || (data20 === "ollama")) || (data20 === "mlx")) || (data20 === "foundation_models"))){
+const err50 = {instancePath:instancePath+"/aup_classifier/backend",schemaPath:"#/properties/aup_classifier/properties/backend/enum",keyword:"enum",params:{allowedValues: schema349.properties.aup_classifier.properties.backend.enum},message:"must be equal to one of the allowed values"};
 if(vErrors === null){
 vErrors = [err50];
 }
@@ -75649,10 +75647,11 @@ vErrors.push(err50);
 errors++;
 }
 }
-if(data21.external_writes_per_hour !== undefined){
-let data22 = data21.external_writes_per_hour;
-if(!(((typeof data22 == "number") && (!(data22 % 1) && !isNaN(data22))) && (isFinite(data22)))){
-const err51 = {instancePath:instancePath+"/quotas/external_writes_per_hour",schemaPath:"#/$defs/QuotasConfig/properties/external_writes_per_hour/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
+if(data19.model !== undefined){
+let data21 = data19.model;
+if(typeof data21 === "string"){
+if(func1(data21) > 200){
+const err51 = {instancePath:instancePath+"/aup_classifier/model",schemaPath:"#/properties/aup_classifier/properties/model/maxLength",keyword:"maxLength",params:{limit: 200},message:"must NOT have more than 200 characters"};
 if(vErrors === null){
 vErrors = [err51];
 }
@@ -75661,9 +75660,8 @@ vErrors.push(err51);
 }
 errors++;
 }
-if((typeof data22 == "number") && (isFinite(data22))){
-if(data22 > 9007199254740991 || isNaN(data22)){
-const err52 = {instancePath:instancePath+"/quotas/external_writes_per_hour",schemaPath:"#/$defs/QuotasConfig/properties/external_writes_per_hour/maximum",keyword:"maximum",params:{comparison: "<=", limit: 9007199254740991},message:"must be <= 9007199254740991"};
+if(func1(data21) < 1){
+const err52 = {instancePath:instancePath+"/aup_classifier/model",schemaPath:"#/properties/aup_classifier/properties/model/minLength",keyword:"minLength",params:{limit: 1},message:"must NOT have fewer than 1 characters"};
 if(vErrors === null){
 vErrors = [err52];
 }
@@ -75672,8 +75670,9 @@ vErrors.push(err52);
 }
 errors++;
 }
-if(data22 < 0 || isNaN(data22)){
-const err53 = {instancePath:instancePath+"/quotas/external_writes_per_hour",schemaPath:"#/$defs/QuotasConfig/properties/external_writes_per_hour/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0},message:"must be >= 0"};
+}
+else {
+const err53 = {instancePath:instancePath+"/aup_classifier/model",schemaPath:"#/properties/aup_classifier/properties/model/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err53];
 }
@@ -75684,10 +75683,8 @@ errors++;
 }
 }
 }
-if(data21.external_writes_per_day !== undefined){
-let data23 = data21.external_writes_per_day;
-if(!(((typeof data23 == "number") && (!(data23 % 1) && !isNaN(data23))) && (isFinite(data23)))){
-const err54 = {instancePath:instancePath+"/quotas/external_writes_per_day",schemaPath:"#/$defs/QuotasConfig/properties/external_writes_per_day/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
+else {
+const err54 = {instancePath:instancePath+"/aup_classifier",schemaPath:"#/properties/aup_classifier/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
 vErrors = [err54];
 }
@@ -75696,9 +75693,10 @@ vErrors.push(err54);
 }
 errors++;
 }
-if((typeof data23 == "number") && (isFinite(data23))){
-if(data23 > 9007199254740991 || isNaN(data23)){
-const err55 = {instancePath:instancePath+"/quotas/external_writes_per_day",schemaPath:"#/$defs/QuotasConfig/properties/external_writes_per_day/maximum",keyword:"maximum",params:{comparison: "<=", limit: 9007199254740991},message:"must be <= 9007199254740991"};
+}
+if(data.kill_switch !== undefined){
+if(typeof data.kill_switch !== "boolean"){
+const err55 = {instancePath:instancePath+"/kill_switch",schemaPath:"#/properties/kill_switch/type",keyword:"type",params:{type: "boolean"},message:"must be boolean"};
 if(vErrors === null){
 vErrors = [err55];
 }
@@ -75707,8 +75705,11 @@ vErrors.push(err55);
 }
 errors++;
 }
-if(data23 < 0 || isNaN(data23)){
-const err56 = {instancePath:instancePath+"/quotas/external_writes_per_day",schemaPath:"#/$defs/QuotasConfig/properties/external_writes_per_day/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0},message:"must be >= 0"};
+}
+if(data.zone !== undefined){
+let data23 = data.zone;
+if(!(((data23 === "sandbox") || (data23 === "supervised")) || (data23 === "high_stakes"))){
+const err56 = {instancePath:instancePath+"/zone",schemaPath:"https://openagents.dev/schemas/api/policy-action.json#/$defs/PolicyZone/enum",keyword:"enum",params:{allowedValues: schema36.enum},message:"must be equal to one of the allowed values"};
 if(vErrors === null){
 vErrors = [err56];
 }
@@ -75718,11 +75719,12 @@ vErrors.push(err56);
 errors++;
 }
 }
-}
-if(data21.egress_bytes_per_day !== undefined){
-let data24 = data21.egress_bytes_per_day;
-if(!(((typeof data24 == "number") && (!(data24 % 1) && !isNaN(data24))) && (isFinite(data24)))){
-const err57 = {instancePath:instancePath+"/quotas/egress_bytes_per_day",schemaPath:"#/$defs/QuotasConfig/properties/egress_bytes_per_day/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
+if(data.quotas !== undefined){
+let data24 = data.quotas;
+if(data24 && typeof data24 == "object" && !Array.isArray(data24)){
+for(const key3 in data24){
+if(!(((((key3 === "external_writes_per_hour") || (key3 === "external_writes_per_day")) || (key3 === "egress_bytes_per_day")) || (key3 === "model_tokens_per_day")) || (key3 === "model_ms_per_day"))){
+const err57 = {instancePath:instancePath+"/quotas",schemaPath:"#/$defs/QuotasConfig/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key3},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err57];
 }
@@ -75731,9 +75733,11 @@ vErrors.push(err57);
 }
 errors++;
 }
-if((typeof data24 == "number") && (isFinite(data24))){
-if(data24 > 9007199254740991 || isNaN(data24)){
-const err58 = {instancePath:instancePath+"/quotas/egress_bytes_per_day",schemaPath:"#/$defs/QuotasConfig/properties/egress_bytes_per_day/maximum",keyword:"maximum",params:{comparison: "<=", limit: 9007199254740991},message:"must be <= 9007199254740991"};
+}
+if(data24.external_writes_per_hour !== undefined){
+let data25 = data24.external_writes_per_hour;
+if(!(((typeof data25 == "number") && (!(data25 % 1) && !isNaN(data25))) && (isFinite(data25)))){
+const err58 = {instancePath:instancePath+"/quotas/external_writes_per_hour",schemaPath:"#/$defs/QuotasConfig/properties/external_writes_per_hour/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
 if(vErrors === null){
 vErrors = [err58];
 }
@@ -75742,8 +75746,9 @@ vErrors.push(err58);
 }
 errors++;
 }
-if(data24 < 0 || isNaN(data24)){
-const err59 = {instancePath:instancePath+"/quotas/egress_bytes_per_day",schemaPath:"#/$defs/QuotasConfig/properties/egress_bytes_per_day/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0},message:"must be >= 0"};
+if((typeof data25 == "number") && (isFinite(data25))){
+if(data25 > 9007199254740991 || isNaN(data25)){
+const err59 = {instancePath:instancePath+"/quotas/external_writes_per_hour",schemaPath:"#/$defs/QuotasConfig/properties/external_writes_per_hour/maximum",keyword:"maximum",params:{comparison: "<=", limit: 9007199254740991},message:"must be <= 9007199254740991"};
 if(vErrors === null){
 vErrors = [err59];
 }
@@ -75752,12 +75757,8 @@ vErrors.push(err59);
 }
 errors++;
 }
-}
-}
-if(data21.model_tokens_per_day !== undefined){
-let data25 = data21.model_tokens_per_day;
-if(!(((typeof data25 == "number") && (!(data25 % 1) && !isNaN(data25))) && (isFinite(data25)))){
-const err60 = {instancePath:instancePath+"/quotas/model_tokens_per_day",schemaPath:"#/$defs/QuotasConfig/properties/model_tokens_per_day/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
+if(data25 < 0 || isNaN(data25)){
+const err60 = {instancePath:instancePath+"/quotas/external_writes_per_hour",schemaPath:"#/$defs/QuotasConfig/properties/external_writes_per_hour/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0},message:"must be >= 0"};
 if(vErrors === null){
 vErrors = [err60];
 }
@@ -75766,9 +75767,12 @@ vErrors.push(err60);
 }
 errors++;
 }
-if((typeof data25 == "number") && (isFinite(data25))){
-if(data25 > 9007199254740991 || isNaN(data25)){
-const err61 = {instancePath:instancePath+"/quotas/model_tokens_per_day",schemaPath:"#/$defs/QuotasConfig/properties/model_tokens_per_day/maximum",keyword:"maximum",params:{comparison: "<=", limit: 9007199254740991},message:"must be <= 9007199254740991"};
+}
+}
+if(data24.external_writes_per_day !== undefined){
+let data26 = data24.external_writes_per_day;
+if(!(((typeof data26 == "number") && (!(data26 % 1) && !isNaN(data26))) && (isFinite(data26)))){
+const err61 = {instancePath:instancePath+"/quotas/external_writes_per_day",schemaPath:"#/$defs/QuotasConfig/properties/external_writes_per_day/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
 if(vErrors === null){
 vErrors = [err61];
 }
@@ -75777,8 +75781,9 @@ vErrors.push(err61);
 }
 errors++;
 }
-if(data25 < 0 || isNaN(data25)){
-const err62 = {instancePath:instancePath+"/quotas/model_tokens_per_day",schemaPath:"#/$defs/QuotasConfig/properties/model_tokens_per_day/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0},message:"must be >= 0"};
+if((typeof data26 == "number") && (isFinite(data26))){
+if(data26 > 9007199254740991 || isNaN(data26)){
+const err62 = {instancePath:instancePath+"/quotas/external_writes_per_day",schemaPath:"#/$defs/QuotasConfig/properties/external_writes_per_day/maximum",keyword:"maximum",params:{comparison: "<=", limit: 9007199254740991},message:"must be <= 9007199254740991"};
 if(vErrors === null){
 vErrors = [err62];
 }
@@ -75787,12 +75792,8 @@ vErrors.push(err62);
 }
 errors++;
 }
-}
-}
-if(data21.model_ms_per_day !== undefined){
-let data26 = data21.model_ms_per_day;
-if(!(((typeof data26 == "number") && (!(data26 % 1) && !isNaN(data26))) && (isFinite(data26)))){
-const err63 = {instancePath:instancePath+"/quotas/model_ms_per_day",schemaPath:"#/$defs/QuotasConfig/properties/model_ms_per_day/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
+if(data26 < 0 || isNaN(data26)){
+const err63 = {instancePath:instancePath+"/quotas/external_writes_per_day",schemaPath:"#/$defs/QuotasConfig/properties/external_writes_per_day/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0},message:"must be >= 0"};
 if(vErrors === null){
 vErrors = [err63];
 }
@@ -75801,9 +75802,12 @@ vErrors.push(err63);
 }
 errors++;
 }
-if((typeof data26 == "number") && (isFinite(data26))){
-if(data26 > 9007199254740991 || isNaN(data26)){
-const err64 = {instancePath:instancePath+"/quotas/model_ms_per_day",schemaPath:"#/$defs/QuotasConfig/properties/model_ms_per_day/maximum",keyword:"maximum",params:{comparison: "<=", limit: 9007199254740991},message:"must be <= 9007199254740991"};
+}
+}
+if(data24.egress_bytes_per_day !== undefined){
+let data27 = data24.egress_bytes_per_day;
+if(!(((typeof data27 == "number") && (!(data27 % 1) && !isNaN(data27))) && (isFinite(data27)))){
+const err64 = {instancePath:instancePath+"/quotas/egress_bytes_per_day",schemaPath:"#/$defs/QuotasConfig/properties/egress_bytes_per_day/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
 if(vErrors === null){
 vErrors = [err64];
 }
@@ -75812,8 +75816,9 @@ vErrors.push(err64);
 }
 errors++;
 }
-if(data26 < 0 || isNaN(data26)){
-const err65 = {instancePath:instancePath+"/quotas/model_ms_per_day",schemaPath:"#/$defs/QuotasConfig/properties/model_ms_per_day/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0},message:"must be >= 0"};
+if((typeof data27 == "number") && (isFinite(data27))){
+if(data27 > 9007199254740991 || isNaN(data27)){
+const err65 = {instancePath:instancePath+"/quotas/egress_bytes_per_day",schemaPath:"#/$defs/QuotasConfig/properties/egress_bytes_per_day/maximum",keyword:"maximum",params:{comparison: "<=", limit: 9007199254740991},message:"must be <= 9007199254740991"};
 if(vErrors === null){
 vErrors = [err65];
 }
@@ -75822,11 +75827,8 @@ vErrors.push(err65);
 }
 errors++;
 }
-}
-}
-}
-else {
-const err66 = {instancePath:instancePath+"/quotas",schemaPath:"#/$defs/QuotasConfig/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data27 < 0 || isNaN(data27)){
+const err66 = {instancePath:instancePath+"/quotas/egress_bytes_per_day",schemaPath:"#/$defs/QuotasConfig/properties/egress_bytes_per_day/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0},message:"must be >= 0"};
 if(vErrors === null){
 vErrors = [err66];
 }
@@ -75836,11 +75838,11 @@ vErrors.push(err66);
 errors++;
 }
 }
-if(data.moderators !== undefined){
-let data27 = data.moderators;
-if(Array.isArray(data27)){
-if(data27.length > 10){
-const err67 = {instancePath:instancePath+"/moderators",schemaPath:"#/properties/moderators/maxItems",keyword:"maxItems",params:{limit: 10},message:"must NOT have more than 10 items"};
+}
+if(data24.model_tokens_per_day !== undefined){
+let data28 = data24.model_tokens_per_day;
+if(!(((typeof data28 == "number") && (!(data28 % 1) && !isNaN(data28))) && (isFinite(data28)))){
+const err67 = {instancePath:instancePath+"/quotas/model_tokens_per_day",schemaPath:"#/$defs/QuotasConfig/properties/model_tokens_per_day/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
 if(vErrors === null){
 vErrors = [err67];
 }
@@ -75849,12 +75851,9 @@ vErrors.push(err67);
 }
 errors++;
 }
-const len3 = data27.length;
-for(let i6=0; i6<len3; i6++){
-let data28 = data27[i6];
-if(typeof data28 === "string"){
-if(!pattern325.test(data28)){
-const err68 = {instancePath:instancePath+"/moderators/" + i6,schemaPath:"#/properties/moderators/items/pattern",keyword:"pattern",params:{pattern: "^([0-9a-f]{64}|npub1[0-9a-z]{58})$"},message:"must match pattern \""+"^([0-9a-f]{64}|npub1[0-9a-z]{58})$"+"\""};
+if((typeof data28 == "number") && (isFinite(data28))){
+if(data28 > 9007199254740991 || isNaN(data28)){
+const err68 = {instancePath:instancePath+"/quotas/model_tokens_per_day",schemaPath:"#/$defs/QuotasConfig/properties/model_tokens_per_day/maximum",keyword:"maximum",params:{comparison: "<=", limit: 9007199254740991},message:"must be <= 9007199254740991"};
 if(vErrors === null){
 vErrors = [err68];
 }
@@ -75863,9 +75862,8 @@ vErrors.push(err68);
 }
 errors++;
 }
-}
-else {
-const err69 = {instancePath:instancePath+"/moderators/" + i6,schemaPath:"#/properties/moderators/items/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data28 < 0 || isNaN(data28)){
+const err69 = {instancePath:instancePath+"/quotas/model_tokens_per_day",schemaPath:"#/$defs/QuotasConfig/properties/model_tokens_per_day/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0},message:"must be >= 0"};
 if(vErrors === null){
 vErrors = [err69];
 }
@@ -75875,18 +75873,11 @@ vErrors.push(err69);
 errors++;
 }
 }
-let i7 = data27.length;
-let j3;
-if(i7 > 1){
-const indices3 = {};
-for(;i7--;){
-let item3 = data27[i7];
-if(typeof item3 !== "string"){
-continue;
 }
-if(typeof indices3[item3] == "number"){
-j3 = indices3[item3];
-const err70 = {instancePath:instancePath+"/moderators",schemaPath:"#/properties/moderators/uniqueItems",keyword:"uniqueItems",params:{i: i7, j: j3},message:"must NOT have duplicate items (items ## "+j3+" and "+i7+" are identical)"};
+if(data24.model_ms_per_day !== undefined){
+let data29 = data24.model_ms_per_day;
+if(!(((typeof data29 == "number") && (!(data29 % 1) && !isNaN(data29))) && (isFinite(data29)))){
+const err70 = {instancePath:instancePath+"/quotas/model_ms_per_day",schemaPath:"#/$defs/QuotasConfig/properties/model_ms_per_day/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
 if(vErrors === null){
 vErrors = [err70];
 }
@@ -75894,14 +75885,10 @@ else {
 vErrors.push(err70);
 }
 errors++;
-break;
 }
-indices3[item3] = i7;
-}
-}
-}
-else {
-const err71 = {instancePath:instancePath+"/moderators",schemaPath:"#/properties/moderators/type",keyword:"type",params:{type: "array"},message:"must be array"};
+if((typeof data29 == "number") && (isFinite(data29))){
+if(data29 > 9007199254740991 || isNaN(data29)){
+const err71 = {instancePath:instancePath+"/quotas/model_ms_per_day",schemaPath:"#/$defs/QuotasConfig/properties/model_ms_per_day/maximum",keyword:"maximum",params:{comparison: "<=", limit: 9007199254740991},message:"must be <= 9007199254740991"};
 if(vErrors === null){
 vErrors = [err71];
 }
@@ -75910,11 +75897,8 @@ vErrors.push(err71);
 }
 errors++;
 }
-}
-if(data.on_take_down !== undefined){
-let data29 = data.on_take_down;
-if(!((data29 === "stop") || (data29 === "tell"))){
-const err72 = {instancePath:instancePath+"/on_take_down",schemaPath:"#/properties/on_take_down/enum",keyword:"enum",params:{allowedValues: schema349.properties.on_take_down.enum},message:"must be equal to one of the allowed values"};
+if(data29 < 0 || isNaN(data29)){
+const err72 = {instancePath:instancePath+"/quotas/model_ms_per_day",schemaPath:"#/$defs/QuotasConfig/properties/model_ms_per_day/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0},message:"must be >= 0"};
 if(vErrors === null){
 vErrors = [err72];
 }
@@ -75924,11 +75908,10 @@ vErrors.push(err72);
 errors++;
 }
 }
-if(data.payment_networks !== undefined){
-let data30 = data.payment_networks;
-if(Array.isArray(data30)){
-if(data30.length > 4){
-const err73 = {instancePath:instancePath+"/payment_networks",schemaPath:"#/properties/payment_networks/maxItems",keyword:"maxItems",params:{limit: 4},message:"must NOT have more than 4 items"};
+}
+}
+else {
+const err73 = {instancePath:instancePath+"/quotas",schemaPath:"#/$defs/QuotasConfig/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
 vErrors = [err73];
 }
@@ -75937,8 +75920,12 @@ vErrors.push(err73);
 }
 errors++;
 }
-if(data30.length < 1){
-const err74 = {instancePath:instancePath+"/payment_networks",schemaPath:"#/properties/payment_networks/minItems",keyword:"minItems",params:{limit: 1},message:"must NOT have fewer than 1 items"};
+}
+if(data.moderators !== undefined){
+let data30 = data.moderators;
+if(Array.isArray(data30)){
+if(data30.length > 10){
+const err74 = {instancePath:instancePath+"/moderators",schemaPath:"#/properties/moderators/maxItems",keyword:"maxItems",params:{limit: 10},message:"must NOT have more than 10 items"};
 if(vErrors === null){
 vErrors = [err74];
 }
@@ -75947,11 +75934,12 @@ vErrors.push(err74);
 }
 errors++;
 }
-const len4 = data30.length;
-for(let i8=0; i8<len4; i8++){
-let data31 = data30[i8];
-if(!((((data31 === "bitcoin") || (data31 === "testnet")) || (data31 === "signet")) || (data31 === "regtest"))){
-const err75 = {instancePath:instancePath+"/payment_networks/" + i8,schemaPath:"#/properties/payment_networks/items/enum",keyword:"enum",params:{allowedValues: schema349.properties.payment_networks.items.enum},message:"must be equal to one of the allowed values"};
+const len3 = data30.length;
+for(let i6=0; i6<len3; i6++){
+let data31 = data30[i6];
+if(typeof data31 === "string"){
+if(!pattern325.test(data31)){
+const err75 = {instancePath:instancePath+"/moderators/" + i6,schemaPath:"#/properties/moderators/items/pattern",keyword:"pattern",params:{pattern: "^([0-9a-f]{64}|npub1[0-9a-z]{58})$"},message:"must match pattern \""+"^([0-9a-f]{64}|npub1[0-9a-z]{58})$"+"\""};
 if(vErrors === null){
 vErrors = [err75];
 }
@@ -75961,14 +75949,8 @@ vErrors.push(err75);
 errors++;
 }
 }
-let i9 = data30.length;
-let j4;
-if(i9 > 1){
-outer0:
-for(;i9--;){
-for(j4 = i9; j4--;){
-if(func0(data30[i9], data30[j4])){
-const err76 = {instancePath:instancePath+"/payment_networks",schemaPath:"#/properties/payment_networks/uniqueItems",keyword:"uniqueItems",params:{i: i9, j: j4},message:"must NOT have duplicate items (items ## "+j4+" and "+i9+" are identical)"};
+else {
+const err76 = {instancePath:instancePath+"/moderators/" + i6,schemaPath:"#/properties/moderators/items/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err76];
 }
@@ -75976,14 +75958,20 @@ else {
 vErrors.push(err76);
 }
 errors++;
-break outer0;
 }
 }
+let i7 = data30.length;
+let j3;
+if(i7 > 1){
+const indices3 = {};
+for(;i7--;){
+let item3 = data30[i7];
+if(typeof item3 !== "string"){
+continue;
 }
-}
-}
-else {
-const err77 = {instancePath:instancePath+"/payment_networks",schemaPath:"#/properties/payment_networks/type",keyword:"type",params:{type: "array"},message:"must be array"};
+if(typeof indices3[item3] == "number"){
+j3 = indices3[item3];
+const err77 = {instancePath:instancePath+"/moderators",schemaPath:"#/properties/moderators/uniqueItems",keyword:"uniqueItems",params:{i: i7, j: j3},message:"must NOT have duplicate items (items ## "+j3+" and "+i7+" are identical)"};
 if(vErrors === null){
 vErrors = [err77];
 }
@@ -75991,11 +75979,14 @@ else {
 vErrors.push(err77);
 }
 errors++;
+break;
+}
+indices3[item3] = i7;
 }
 }
-if(data.attest_runs !== undefined){
-if(typeof data.attest_runs !== "boolean"){
-const err78 = {instancePath:instancePath+"/attest_runs",schemaPath:"#/properties/attest_runs/type",keyword:"type",params:{type: "boolean"},message:"must be boolean"};
+}
+else {
+const err78 = {instancePath:instancePath+"/moderators",schemaPath:"#/properties/moderators/type",keyword:"type",params:{type: "array"},message:"must be array"};
 if(vErrors === null){
 vErrors = [err78];
 }
@@ -76005,9 +75996,10 @@ vErrors.push(err78);
 errors++;
 }
 }
-if(data.local_only !== undefined){
-if(typeof data.local_only !== "boolean"){
-const err79 = {instancePath:instancePath+"/local_only",schemaPath:"#/properties/local_only/type",keyword:"type",params:{type: "boolean"},message:"must be boolean"};
+if(data.on_take_down !== undefined){
+let data32 = data.on_take_down;
+if(!((data32 === "stop") || (data32 === "tell"))){
+const err79 = {instancePath:instancePath+"/on_take_down",schemaPath:"#/properties/on_take_down/enum",keyword:"enum",params:{allowedValues: schema349.properties.on_take_down.enum},message:"must be equal to one of the allowed values"};
 if(vErrors === null){
 vErrors = [err79];
 }
@@ -76017,11 +76009,11 @@ vErrors.push(err79);
 errors++;
 }
 }
-if(data.vault_passphrase_file !== undefined){
-let data34 = data.vault_passphrase_file;
-if(typeof data34 === "string"){
-if(func1(data34) > 4096){
-const err80 = {instancePath:instancePath+"/vault_passphrase_file",schemaPath:"#/properties/vault_passphrase_file/maxLength",keyword:"maxLength",params:{limit: 4096},message:"must NOT have more than 4096 characters"};
+if(data.payment_networks !== undefined){
+let data33 = data.payment_networks;
+if(Array.isArray(data33)){
+if(data33.length > 4){
+const err80 = {instancePath:instancePath+"/payment_networks",schemaPath:"#/properties/payment_networks/maxItems",keyword:"maxItems",params:{limit: 4},message:"must NOT have more than 4 items"};
 if(vErrors === null){
 vErrors = [err80];
 }
@@ -76030,8 +76022,8 @@ vErrors.push(err80);
 }
 errors++;
 }
-if(func1(data34) < 1){
-const err81 = {instancePath:instancePath+"/vault_passphrase_file",schemaPath:"#/properties/vault_passphrase_file/minLength",keyword:"minLength",params:{limit: 1},message:"must NOT have fewer than 1 characters"};
+if(data33.length < 1){
+const err81 = {instancePath:instancePath+"/payment_networks",schemaPath:"#/properties/payment_networks/minItems",keyword:"minItems",params:{limit: 1},message:"must NOT have fewer than 1 items"};
 if(vErrors === null){
 vErrors = [err81];
 }
@@ -76040,9 +76032,11 @@ vErrors.push(err81);
 }
 errors++;
 }
-}
-else {
-const err82 = {instancePath:instancePath+"/vault_passphrase_file",schemaPath:"#/properties/vault_passphrase_file/type",keyword:"type",params:{type: "string"},message:"must be string"};
+const len4 = data33.length;
+for(let i8=0; i8<len4; i8++){
+let data34 = data33[i8];
+if(!((((data34 === "bitcoin") || (data34 === "testnet")) || (data34 === "signet")) || (data34 === "regtest"))){
+const err82 = {instancePath:instancePath+"/payment_networks/" + i8,schemaPath:"#/properties/payment_networks/items/enum",keyword:"enum",params:{allowedValues: schema349.properties.payment_networks.items.enum},message:"must be equal to one of the allowed values"};
 if(vErrors === null){
 vErrors = [err82];
 }
@@ -76052,10 +76046,14 @@ vErrors.push(err82);
 errors++;
 }
 }
-if(data.retention_days !== undefined){
-let data35 = data.retention_days;
-if(!(((typeof data35 == "number") && (!(data35 % 1) && !isNaN(data35))) && (isFinite(data35)))){
-const err83 = {instancePath:instancePath+"/retention_days",schemaPath:"#/properties/retention_days/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
+let i9 = data33.length;
+let j4;
+if(i9 > 1){
+outer0:
+for(;i9--;){
+for(j4 = i9; j4--;){
+if(func0(data33[i9], data33[j4])){
+const err83 = {instancePath:instancePath+"/payment_networks",schemaPath:"#/properties/payment_networks/uniqueItems",keyword:"uniqueItems",params:{i: i9, j: j4},message:"must NOT have duplicate items (items ## "+j4+" and "+i9+" are identical)"};
 if(vErrors === null){
 vErrors = [err83];
 }
@@ -76063,10 +76061,14 @@ else {
 vErrors.push(err83);
 }
 errors++;
+break outer0;
 }
-if((typeof data35 == "number") && (isFinite(data35))){
-if(data35 > 36500 || isNaN(data35)){
-const err84 = {instancePath:instancePath+"/retention_days",schemaPath:"#/properties/retention_days/maximum",keyword:"maximum",params:{comparison: "<=", limit: 36500},message:"must be <= 36500"};
+}
+}
+}
+}
+else {
+const err84 = {instancePath:instancePath+"/payment_networks",schemaPath:"#/properties/payment_networks/type",keyword:"type",params:{type: "array"},message:"must be array"};
 if(vErrors === null){
 vErrors = [err84];
 }
@@ -76075,8 +76077,10 @@ vErrors.push(err84);
 }
 errors++;
 }
-if(data35 < 0 || isNaN(data35)){
-const err85 = {instancePath:instancePath+"/retention_days",schemaPath:"#/properties/retention_days/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0},message:"must be >= 0"};
+}
+if(data.attest_runs !== undefined){
+if(typeof data.attest_runs !== "boolean"){
+const err85 = {instancePath:instancePath+"/attest_runs",schemaPath:"#/properties/attest_runs/type",keyword:"type",params:{type: "boolean"},message:"must be boolean"};
 if(vErrors === null){
 vErrors = [err85];
 }
@@ -76086,12 +76090,9 @@ vErrors.push(err85);
 errors++;
 }
 }
-}
-if(data.signer !== undefined){
-let data36 = data.signer;
-if(typeof data36 === "string"){
-if(func1(data36) > 4096){
-const err86 = {instancePath:instancePath+"/signer",schemaPath:"#/properties/signer/maxLength",keyword:"maxLength",params:{limit: 4096},message:"must NOT have more than 4096 characters"};
+if(data.local_only !== undefined){
+if(typeof data.local_only !== "boolean"){
+const err86 = {instancePath:instancePath+"/local_only",schemaPath:"#/properties/local_only/type",keyword:"type",params:{type: "boolean"},message:"must be boolean"};
 if(vErrors === null){
 vErrors = [err86];
 }
@@ -76100,8 +76101,12 @@ vErrors.push(err86);
 }
 errors++;
 }
-if(func1(data36) < 1){
-const err87 = {instancePath:instancePath+"/signer",schemaPath:"#/properties/signer/minLength",keyword:"minLength",params:{limit: 1},message:"must NOT have fewer than 1 characters"};
+}
+if(data.vault_passphrase_file !== undefined){
+let data37 = data.vault_passphrase_file;
+if(typeof data37 === "string"){
+if(func1(data37) > 4096){
+const err87 = {instancePath:instancePath+"/vault_passphrase_file",schemaPath:"#/properties/vault_passphrase_file/maxLength",keyword:"maxLength",params:{limit: 4096},message:"must NOT have more than 4096 characters"};
 if(vErrors === null){
 vErrors = [err87];
 }
@@ -76110,8 +76115,8 @@ vErrors.push(err87);
 }
 errors++;
 }
-if(!pattern326.test(data36)){
-const err88 = {instancePath:instancePath+"/signer",schemaPath:"#/properties/signer/pattern",keyword:"pattern",params:{pattern: "^(?!.*[?&]secret=)[^\\u0000-\\u001f]+$"},message:"must match pattern \""+"^(?!.*[?&]secret=)[^\\u0000-\\u001f]+$"+"\""};
+if(func1(data37) < 1){
+const err88 = {instancePath:instancePath+"/vault_passphrase_file",schemaPath:"#/properties/vault_passphrase_file/minLength",keyword:"minLength",params:{limit: 1},message:"must NOT have fewer than 1 characters"};
 if(vErrors === null){
 vErrors = [err88];
 }
@@ -76122,7 +76127,7 @@ errors++;
 }
 }
 else {
-const err89 = {instancePath:instancePath+"/signer",schemaPath:"#/properties/signer/type",keyword:"type",params:{type: "string"},message:"must be string"};
+const err89 = {instancePath:instancePath+"/vault_passphrase_file",schemaPath:"#/properties/vault_passphrase_file/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err89];
 }
@@ -76132,10 +76137,10 @@ vErrors.push(err89);
 errors++;
 }
 }
-if(data.log_level !== undefined){
-let data37 = data.log_level;
-if(!((((data37 === "error") || (data37 === "warn")) || (data37 === "info")) || (data37 === "debug"))){
-const err90 = {instancePath:instancePath+"/log_level",schemaPath:"#/properties/log_level/enum",keyword:"enum",params:{allowedValues: schema349.properties.log_level.enum},message:"must be equal to one of the allowed values"};
+if(data.retention_days !== undefined){
+let data38 = data.retention_days;
+if(!(((typeof data38 == "number") && (!(data38 % 1) && !isNaN(data38))) && (isFinite(data38)))){
+const err90 = {instancePath:instancePath+"/retention_days",schemaPath:"#/properties/retention_days/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
 if(vErrors === null){
 vErrors = [err90];
 }
@@ -76144,12 +76149,9 @@ vErrors.push(err90);
 }
 errors++;
 }
-}
-if(data.otel_endpoint !== undefined){
-let data38 = data.otel_endpoint;
-if(typeof data38 === "string"){
-if(func1(data38) > 500){
-const err91 = {instancePath:instancePath+"/otel_endpoint",schemaPath:"#/properties/otel_endpoint/maxLength",keyword:"maxLength",params:{limit: 500},message:"must NOT have more than 500 characters"};
+if((typeof data38 == "number") && (isFinite(data38))){
+if(data38 > 36500 || isNaN(data38)){
+const err91 = {instancePath:instancePath+"/retention_days",schemaPath:"#/properties/retention_days/maximum",keyword:"maximum",params:{comparison: "<=", limit: 36500},message:"must be <= 36500"};
 if(vErrors === null){
 vErrors = [err91];
 }
@@ -76158,8 +76160,8 @@ vErrors.push(err91);
 }
 errors++;
 }
-if(!pattern23.test(data38)){
-const err92 = {instancePath:instancePath+"/otel_endpoint",schemaPath:"#/properties/otel_endpoint/pattern",keyword:"pattern",params:{pattern: "^https?://[^\\s\\u0000-\\u001f]+$"},message:"must match pattern \""+"^https?://[^\\s\\u0000-\\u001f]+$"+"\""};
+if(data38 < 0 || isNaN(data38)){
+const err92 = {instancePath:instancePath+"/retention_days",schemaPath:"#/properties/retention_days/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0},message:"must be >= 0"};
 if(vErrors === null){
 vErrors = [err92];
 }
@@ -76169,8 +76171,12 @@ vErrors.push(err92);
 errors++;
 }
 }
-else {
-const err93 = {instancePath:instancePath+"/otel_endpoint",schemaPath:"#/properties/otel_endpoint/type",keyword:"type",params:{type: "string"},message:"must be string"};
+}
+if(data.signer !== undefined){
+let data39 = data.signer;
+if(typeof data39 === "string"){
+if(func1(data39) > 4096){
+const err93 = {instancePath:instancePath+"/signer",schemaPath:"#/properties/signer/maxLength",keyword:"maxLength",params:{limit: 4096},message:"must NOT have more than 4096 characters"};
 if(vErrors === null){
 vErrors = [err93];
 }
@@ -76179,15 +76185,94 @@ vErrors.push(err93);
 }
 errors++;
 }
-}
-}
-else {
-const err94 = {instancePath,schemaPath:"#/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(func1(data39) < 1){
+const err94 = {instancePath:instancePath+"/signer",schemaPath:"#/properties/signer/minLength",keyword:"minLength",params:{limit: 1},message:"must NOT have fewer than 1 characters"};
 if(vErrors === null){
 vErrors = [err94];
 }
 else {
 vErrors.push(err94);
+}
+errors++;
+}
+if(!pattern326.test(data39)){
+const err95 = {instancePath:instancePath+"/signer",schemaPath:"#/properties/signer/pattern",keyword:"pattern",params:{pattern: "^(?!.*[?&]secret=)[^\\u0000-\\u001f]+$"},message:"must match pattern \""+"^(?!.*[?&]secret=)[^\\u0000-\\u001f]+$"+"\""};
+if(vErrors === null){
+vErrors = [err95];
+}
+else {
+vErrors.push(err95);
+}
+errors++;
+}
+}
+else {
+const err96 = {instancePath:instancePath+"/signer",schemaPath:"#/properties/signer/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err96];
+}
+else {
+vErrors.push(err96);
+}
+errors++;
+}
+}
+if(data.log_level !== undefined){
+let data40 = data.log_level;
+if(!((((data40 === "error") || (data40 === "warn")) || (data40 === "info")) || (data40 === "debug"))){
+const err97 = {instancePath:instancePath+"/log_level",schemaPath:"#/properties/log_level/enum",keyword:"enum",params:{allowedValues: schema349.properties.log_level.enum},message:"must be equal to one of the allowed values"};
+if(vErrors === null){
+vErrors = [err97];
+}
+else {
+vErrors.push(err97);
+}
+errors++;
+}
+}
+if(data.otel_endpoint !== undefined){
+let data41 = data.otel_endpoint;
+if(typeof data41 === "string"){
+if(func1(data41) > 500){
+const err98 = {instancePath:instancePath+"/otel_endpoint",schemaPath:"#/properties/otel_endpoint/maxLength",keyword:"maxLength",params:{limit: 500},message:"must NOT have more than 500 characters"};
+if(vErrors === null){
+vErrors = [err98];
+}
+else {
+vErrors.push(err98);
+}
+errors++;
+}
+if(!pattern23.test(data41)){
+const err99 = {instancePath:instancePath+"/otel_endpoint",schemaPath:"#/properties/otel_endpoint/pattern",keyword:"pattern",params:{pattern: "^https?://[^\\s\\u0000-\\u001f]+$"},message:"must match pattern \""+"^https?://[^\\s\\u0000-\\u001f]+$"+"\""};
+if(vErrors === null){
+vErrors = [err99];
+}
+else {
+vErrors.push(err99);
+}
+errors++;
+}
+}
+else {
+const err100 = {instancePath:instancePath+"/otel_endpoint",schemaPath:"#/properties/otel_endpoint/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err100];
+}
+else {
+vErrors.push(err100);
+}
+errors++;
+}
+}
+}
+else {
+const err101 = {instancePath,schemaPath:"#/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err101];
+}
+else {
+vErrors.push(err101);
 }
 errors++;
 }

@@ -181,8 +181,7 @@ test("a classifier can only make a verdict stricter", async () => {
         classify: async () =>
           severity === null ? [] : [{ category: "fraud", severity, explanation: "it smells", where: "/title" }],
       },
-      texts,
-      mode,
+      ...{ texts, mode },
       report: (error) => errors.push(error),
     });
   assert.equal((await judge("strict", "Digest", "low")).verdict, "deny");
@@ -195,12 +194,24 @@ test("a classifier can only make a verdict stricter", async () => {
     reasons.map(({ rule }) => rule),
     ["violence/weapons", "model/small-model"],
   );
-  const failing = await withClassifier(assess("How to build a bomb"), {
-    classifier: { name: "gone", classify: () => Promise.reject(new Error("no model")) },
-    texts,
-    mode: "strict",
-    report: (error) => errors.push(error),
-  });
-  assert.equal(failing.verdict, "deny");
-  assert.equal(errors.length, 1);
+});
+
+test("a classifier that fails is a doubt: denied where all are, else shown or listed, and told of", async () => {
+  const texts = [{ where: "/title", text: "Digest" }];
+  const errors: unknown[] = [];
+  const gone = { name: "gone", classify: () => Promise.reject(new Error("no model")) };
+  const verdicts: string[] = [];
+  for (const mode of ["strict", "balanced", "permissive"] as const) {
+    const { verdict, reasons } = await withClassifier(assess("Digest", mode), {
+      ...{ classifier: gone, texts, mode },
+      report: (error) => errors.push(error),
+    });
+    assert.deepEqual(
+      reasons.map(({ code, rule }) => `${rule} ${code}`),
+      ["model/gone aup_unclassified"],
+    );
+    verdicts.push(verdict);
+  }
+  assert.deepEqual(verdicts, ["deny", "flag", "allow"]);
+  assert.equal(errors.length, 3);
 });

@@ -59,6 +59,7 @@ export function openRunWorld(options: {
   readonly kill_switch?: boolean;
   readonly zone?: PolicyZone;
   readonly quotas?: QuotasConfig;
+  readonly compliance?: NonNullable<EngineOptions["compliance"]>;
   readonly projections?: readonly Projection[];
   readonly artifacts?: Artifacts;
   readonly measure?: EngineOptions["measure"];
@@ -92,6 +93,7 @@ export function openRunWorld(options: {
     },
     measure: options.measure ?? (async () => ({})),
     ...(options.guard === undefined ? {} : { guard: options.guard }),
+    ...(options.compliance === undefined ? {} : { compliance: options.compliance }),
     report: (error) => reports.push(error),
     config: {
       workspace_id: WORKSPACE,

@@ -31,6 +31,7 @@ test("without settings everything has its default, and nothing is contacted", as
     log_level: "info",
     otel_endpoint: null,
     aup: "strict",
+    aup_classifier: null,
     moderators: null,
     on_take_down: "stop",
     attest_runs: false,

@@ -39,6 +39,7 @@ const healthy: DoctorOptions = {
     log_level: "info",
     otel_endpoint: null,
     aup: "strict",
+    aup_classifier: null,
     kill_switch: false,
     code_packages: false,
     zone: "supervised",

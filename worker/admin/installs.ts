@@ -23,12 +23,13 @@ import { follows } from "@oa/shared/nostr/30052-release.ts";
 import { KINDS } from "@oa/shared/nostr/kinds.ts";
 import { publicKeyOf, signEvent } from "@oa/shared/nostr/template.ts";
 import { type VerifiedEvent, verifyEvent } from "@oa/shared/nostr/verify.ts";
-import { assessManifest, refuseDenied } from "@oa/shared/policy/aup/assess.ts";
+import { type AupAssessment, refuseDenied } from "@oa/shared/policy/aup/assess.ts";
 import type { UpgradeDiff } from "@oa/shared/upgrade/change.ts";
 import { refuseCode, sandboxSentence } from "@oa/shared/upgrade/code-steps.ts";
 import { sentenceOf } from "@oa/shared/upgrade/consent.ts";
 import { type Plan, planOf } from "@oa/shared/upgrade/plan.ts";
 import { externalWrites } from "@oa/shared/upgrade/step-action.ts";
+import { type Compliance, openCompliance } from "../engine/compliance.ts";
 import { diffInstalled } from "../loops/update-diff.ts";
 import type { Decide } from "./decide.ts";
 import { historyOf, useOf } from "./install-history.ts";
@@ -39,6 +40,8 @@ import { successionOf } from "./succession.ts";
 import { type FoundUpgrade, findUpgrade, parseAddress } from "./upgrade-source.ts";
 
 export interface InstallsOptions extends LookAheadOptions {
+  /** Judges what is previewed; by the rules alone where absent. */
+  readonly compliance?: Pick<Compliance, "manifest">;
   readonly decide: Decide;
   /** This worker's public key. */
   readonly worker: string;
@@ -70,7 +73,9 @@ export function installsPort(options: InstallsOptions): ControlPorts["installs"]
     preview: async (request, signal) => {
       const offer = await offerOf(request, options, signal);
       if (isRejection(offer)) return offer;
-      const view = consentView(offer, options);
+      const { compliance = openCompliance(options.aup ?? "strict") } = options;
+      const { manifest } = offer.found.listing;
+      const view = consentView(offer, await compliance.manifest(manifest, offer.plan.inputs, signal), options);
       return refuseDenied(view.policy) ?? view;
     },
     request: (request, signal) => order(request, options, signal),
@@ -169,7 +174,11 @@ function updateOf({ found, plan, known }: Offer, store: EventStore): ConsentView
   };
 }
 
-function consentView(offer: Offer, { store, now_ms, home, sandbox, aup = "strict" }: InstallsOptions): ConsentView {
+function consentView(
+  offer: Offer,
+  policy: AupAssessment,
+  { store, now_ms, home, sandbox }: InstallsOptions,
+): ConsentView {
   const { found, plan, schedule_changes } = offer;
   const { listing } = found;
   const { manifest } = listing;
@@ -193,7 +202,7 @@ function consentView(offer: Offer, { store, now_ms, home, sandbox, aup = "strict
     ),
     inputs: plan.inputs,
     sandbox: sandboxSentence(manifest, sandbox),
-    policy: assessManifest(manifest, { mode: aup, inputs: plan.inputs }),
+    policy,
     writes: externalWrites(
       plan.steps.map(({ id: step_id, op, params }) => ({ step_id, op, params })),
       { manifest_sha256: listing.manifest_sha256, home },

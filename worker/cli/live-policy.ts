@@ -2,6 +2,7 @@ import { stat } from "node:fs/promises";
 import { join } from "node:path";
 import { isRejection, type Rejection } from "@oa/shared/core/refusal.ts";
 import type { Config } from "../config.ts";
+import { type Compliance, openCompliance } from "../engine/compliance.ts";
 import type { OwnGate } from "../engine/own-publish.ts";
 import type { CommandContext } from "./command.ts";
 
@@ -27,4 +28,19 @@ export async function ownGate(
   const on = await liveKillSwitch(context, config);
   if (typeof on !== "boolean") return on;
   return { aup: config.aup, kill_switch: { isOn: () => on }, now_ms: Date.now };
+}
+
+/** The compliance gate as the settings have it, without a worker. */
+export async function configuredCompliance({
+  aup,
+  aup_classifier,
+  backends,
+}: Pick<Config, "aup" | "aup_classifier" | "backends">): Promise<Compliance> {
+  if (aup_classifier === null) return openCompliance(aup);
+  const [{ openModelBackends }, { aupClassifier }, { withoutSecrets }] = await Promise.all([
+    import("../backends/backends.ts"),
+    import("../backends/aup-classifier.ts"),
+    import("@oa/shared/core/secrets.ts"),
+  ]);
+  return openCompliance(aup, aupClassifier(aup_classifier, openModelBackends(backends), { clean: withoutSecrets }));
 }

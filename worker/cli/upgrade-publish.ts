@@ -41,11 +41,12 @@ export const command: Command = defineCommand({
     if (isRejection(report)) return fail(report);
     if (report.manifest === null) return invalidManifest(args.file, report, fail);
     const { readConfig } = await import("../config.ts");
-    const { assessManifest, refuseDenied } = await import("@oa/shared/policy/aup/assess.ts");
+    const { refuseDenied } = await import("@oa/shared/policy/aup/assess.ts");
+    const { configuredCompliance } = await import("./live-policy.ts");
     const { refuseIncomplete } = await import("@oa/shared/upgrade/publication.ts");
     const { pinArtifacts } = await import("./upgrade-artifacts.ts");
     const config = await readConfig(data_dir, env);
-    const denied = refuseDenied(assessManifest(report.manifest, { mode: config.aup }));
+    const denied = refuseDenied(await (await configuredCompliance(config)).manifest(report.manifest, {}, signal));
     if (denied !== null) return fail(denied, { reasons: denied.details?.reasons });
     const folder = options.artifacts;
     const manifest = folder === undefined ? report.manifest : await pinArtifacts(report.manifest, resolve(cwd, folder));

@@ -14,6 +14,7 @@ import type { Clock } from "../adapters/clock.ts";
 import type { SandboxName } from "../adapters/sandbox.ts";
 import type { EngineOptions } from "../engine.ts";
 import { leftToday } from "./circumstances.ts";
+import { judgedOutputs, openCompliance } from "./compliance.ts";
 import { type Gate, openGate } from "./gate.ts";
 import { killed } from "./kill-switch.ts";
 import { metered } from "./meter.ts";
@@ -56,6 +57,7 @@ export interface Attempts
     | "kill_switch"
     | "database"
     | "guard"
+    | "compliance"
   > {
   readonly engine_id: string;
   readonly append: (run_id: string, command: RunCommand, stop: AbortSignal) => Promise<Rejection | undefined>;
@@ -127,14 +129,16 @@ export async function attemptStep(
     install_id === null ? {} : leftToday({ ...attempts, now_ms: clock.now_ms() }, install_id),
     clock,
   );
+  const log = logger({ ...attempts, clean }, run_id, step_id, state.log_lines, pending, stop);
+  const compliance = attempts.compliance ?? openCompliance(attempts.config.aup ?? "strict");
   const attempt: Attempt = {
     ...{ run_id, install_id, plan, params: acting, grant, op, contract, clock, report, redact: clean },
     deadline_ms: state.created?.deadline_ms ?? null,
     gate: watched.gate,
     idempotency_key: idempotencyKey(run_id, step_id),
-    effects: meter.effects,
+    effects: judgedOutputs(meter.effects, compliance, log),
     signal: AbortSignal.any([stop, capped.signal, ...(outside ? [attempts.kill_switch.signal()] : [])]),
-    log: logger({ ...attempts, clean }, run_id, step_id, state.log_lines, pending, stop),
+    log,
     progress: (done, total, unit) => {
       watched.progress = { step_id, done, total, unit };
     },

@@ -25,12 +25,12 @@ import { type Release, withCarried } from "@oa/shared/nostr/30052-release.ts";
 import { type SchnorrVerify, type VerifiedEvent, verifyEvent } from "@oa/shared/nostr/verify.ts";
 import { pairingDecider } from "@oa/shared/pairing/decider.ts";
 import { listPairings, pairingOf, pairingOfSecret } from "@oa/shared/pairing/views.ts";
-import { type AupMode, assessManifest, refuseDenied } from "@oa/shared/policy/aup/assess.ts";
 import { countOpenRuns } from "@oa/shared/run/views.ts";
 import { planOf } from "@oa/shared/upgrade/plan.ts";
 import { validateManifest } from "@oa/shared/upgrade/validate.ts";
 import type { Clock } from "../adapters/clock.ts";
 import type { Mailbox } from "../adapters/mailbox.ts";
+import { type Compliance, openCompliance, refuseManifest } from "../engine/compliance.ts";
 import { type Intake, type IntakeSource, perMinute } from "./intake.ts";
 import { diffInstalled, type NextRelease } from "./update-diff.ts";
 
@@ -64,8 +64,8 @@ export interface InstallLoopOptions {
     signal: AbortSignal,
   ) => Promise<readonly unknown[] | Rejection>;
   readonly report: (error: unknown) => void;
-  /** How strictly manifests are judged; strict where absent. */
-  readonly aup?: AupMode;
+  /** Judges what is ordered; strictly and by the rules alone where absent. */
+  readonly compliance?: Pick<Compliance, "manifest">;
 }
 
 export interface InstallLoop {
@@ -213,11 +213,15 @@ export function openInstallLoop(options: InstallLoopOptions): InstallLoop {
 }
 
 function installDoor(options: InstallLoopOptions): InstallLoop["accept"] {
-  const { store, sql, clock, intake } = options;
+  const { store, sql, clock, intake, compliance = openCompliance("strict") } = options;
   const admit = perMinute(clock, LIMITS.intake_events_per_minute);
   return async (config, signed, upgrade, { source = "cli", unattended = false } = {}) => {
     const now_ms = clock.now_ms();
     const { install_id } = config;
+    // A model may be asked: before the transaction, and for those alone who may order anything.
+    const paired = pairingOf(sql, signed.pubkey) !== null;
+    const order = paired && config.action === "install" && upgrade !== null ? { ...config, ...upgrade.listing } : null;
+    const denied = order && (await refuseManifest(compliance, order.manifest, order.inputs));
     const signed_by = { signer: signed.pubkey, revision: config.revision, config_event_id: signed.id };
     const context = contextOf(options, signed.pubkey, install_id, `config/${signed.id}`, now_ms);
     let flooded = false;
@@ -237,11 +241,11 @@ function installDoor(options: InstallLoopOptions): InstallLoop["accept"] {
         ceiling: expandHome(pairing.ceiling, options.home),
       };
       const { active, pending, revoked } = store.load(installDecider, install_id);
-      const { home, aup = "strict", schnorr } = options;
+      const { home, schnorr } = options;
       const author_keys = keysTo(upgrade, (active ?? pending)?.pins.author_pubkey, schnorr);
       const command = isRejection(author_keys)
         ? author_keys
-        : commandOf(config, upgrade, facts, { home, aup, active, revoked, unattended, author_keys });
+        : commandOf(config, upgrade, facts, { home, denied, active, revoked, unattended, author_keys });
       const done = isRejection(command) ? command : store.handle(context, [task(installDecider, install_id, command)]);
       if (!isRejection(done)) {
         const [first] = done;
@@ -284,7 +288,7 @@ function unknownSigner(signer: string): Rejection {
 
 interface OrderSetting {
   readonly home: string;
-  readonly aup: AupMode;
+  readonly denied: Rejection | null;
   readonly active: InstalledRelease | null;
   readonly author_keys: readonly string[] | undefined;
   readonly revoked: readonly RevokedPermission[];
@@ -310,7 +314,7 @@ function commandOf(
   config: InstallConfig,
   upgrade: OrderedUpgrade | null,
   facts: SignedOrder,
-  { home, aup, active, revoked, unattended, author_keys }: OrderSetting,
+  { home, denied, active, revoked, unattended, author_keys }: OrderSetting,
 ): InstallCommand | Rejection {
   if (config.action !== "install") return { type: "change", action: config.action, ...facts };
   if (upgrade === null) return reject("not_found", `the events of ${config.listing} were not found`);
@@ -323,7 +327,6 @@ function commandOf(
   const plan = planOf(listing.manifest, inputs, { home });
   if (isRejection(plan)) return plan;
   const { permissions, inputs: merged } = plan;
-  const denied = refuseDenied(assessManifest(manifest, { mode: aup, inputs: merged }));
   if (denied !== null) return denied;
   const { schedule } = manifest;
   // What the owner took away stays so: asking for it again widens nothing.

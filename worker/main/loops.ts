@@ -72,7 +72,8 @@ export function openLoops(
   const retention = openRetentionLoop({ ...logged, artifacts, retention_days: config.retention_days });
   const intake = openIntake(logged);
   const installs = openInstallLoop({
-    ...{ ...logged, schnorr, home, lookUp, aup, intake, mailbox, secret_key: own.secret_key },
+    ...{ ...logged, schnorr, home, lookUp, intake, mailbox, secret_key: own.secret_key },
+    compliance: outside.compliance,
     listen:
       relays.length === 0 ? null : (on_event, signal) => fromRelays([wrapFilter(own.public_key)], on_event, signal),
   });

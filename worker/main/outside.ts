@@ -11,8 +11,10 @@ import { openRunGuard, type RunGuard } from "../adapters/run-usage.ts";
 import { type Sandbox, thisMachinesSandbox } from "../adapters/sandbox.ts";
 import { openTraceExporter, type TraceExporter } from "../adapters/trace-export.ts";
 import type { PortsOptions } from "../admin/ports.ts";
+import { aupClassifier } from "../backends/aup-classifier.ts";
 import type { ModelBackends } from "../backends/backend.ts";
 import { openModelBackends } from "../backends/backends.ts";
+import { type Compliance, openCompliance } from "../engine/compliance.ts";
 import { cleanArtifacts } from "../engine/guarded-effects.ts";
 import { openSearchIndexes, type SearchIndexes } from "../searchkit/indexes.ts";
 import type { Ground } from "./ground.ts";
@@ -29,6 +31,7 @@ export interface Outside {
   readonly guard: RunGuard;
   readonly machineState: MachineState;
   readonly backends: ModelBackends;
+  readonly compliance: Compliance;
   readonly indexes: SearchIndexes;
   readonly artifacts: Artifacts;
   /** Null where no collector is set. */
@@ -45,9 +48,11 @@ export async function openOutside(ground: Ground): Promise<Outside> {
   const processes = openProcesses();
   const sandbox = await thisMachinesSandbox();
   const backends = openModelBackends(config.backends);
+  const { aup, aup_classifier: chosen } = config;
+  const classifier = chosen === null ? null : aupClassifier(chosen, backends, { clean: secrecy.clean });
   const measure = thisMachinesCapabilities(processes, data_dir, sandbox.name);
   return {
-    ...{ processes, sandbox, backends },
+    ...{ processes, sandbox, backends, compliance: openCompliance(aup, classifier, report) },
     edge: edge_url === null || egress === null ? null : openEdgeClient(edge_url, egress),
     mailbox: edge_url === null || egress === null ? null : openMailbox({ edge_url, egress, secret_key, clock, random }),
     pool: workerRelays(config, { schnorr, secret_key }),

@@ -16,7 +16,7 @@ export function openRunning(
   store: EventStore,
 ): { readonly engine: Engine; readonly options: EngineOptions; readonly kill_switch: KillSwitch } {
   const { config, own, home, clock, random, database, secrecy, report } = ground;
-  const { pool, guard, machineState, artifacts, sandbox } = outside;
+  const { pool, guard, machineState, artifacts, sandbox, compliance } = outside;
   const publisher = { secret_key: own.secret_key, pool, relays: config.relays, random };
   const { kill_switch: forced, zone, quotas } = config;
   const kill_switch = openKillSwitch({
@@ -24,7 +24,7 @@ export function openRunning(
     config: { workspace_id: WORKSPACE, kill_switch: forced },
   });
   const options: EngineOptions = {
-    ...{ store, kill_switch, database, clock, random, report, contractOf, artifacts, secrecy, guard },
+    ...{ store, kill_switch, database, clock, random, report, contractOf, artifacts, secrecy, guard, compliance },
     ops: OPS,
     measure: machineState.measure,
     notes: guardedPublisher(eventPublisher(publisher, null), secrecy),

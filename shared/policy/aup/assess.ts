@@ -15,7 +15,7 @@ export type AupVerdict = "allow" | "flag" | "deny";
 
 /** One breach. `code` is stable: `aup_` and the category. */
 export interface AupReason {
-  readonly code: `aup_${AupCategoryName}` | "aup_too_many";
+  readonly code: `aup_${AupCategoryName}` | "aup_too_many" | "aup_unclassified";
   /** `<category>/<rule>`, or `model/<name>` for a classifier's. */
   readonly rule: string;
   readonly category: AupCategoryName | null;
@@ -77,19 +77,20 @@ function verdictOf(reasons: readonly AupReason[], mode: AupMode): AupVerdict {
 export interface AupClassifier {
   readonly name: string;
   /** Gives its findings within its own deadline, or rejects; it is never asked to allow anything. */
-  readonly classify: (texts: readonly PlacedText[]) => Promise<
-    readonly {
-      readonly category: AupCategoryName;
-      readonly severity: AupSeverity;
-      readonly explanation: string;
-      readonly where: string;
-    }[]
-  >;
+  readonly classify: (texts: readonly PlacedText[]) => Promise<readonly AupFinding[]>;
+}
+
+export interface AupFinding {
+  readonly category: AupCategoryName;
+  readonly severity: AupSeverity;
+  readonly explanation: string;
+  readonly where: string;
 }
 
 /**
- * The rules' assessment with a model's findings added: they can make it stricter, never milder. Where the model fails,
- * the rules' own assessment stands; `report` is told.
+ * The rules' assessment with a model's findings added: they can make it stricter, never milder. A model that fails is a
+ * doubt about everything that it was asked, of medium severity: `strict` denies, `balanced` flags, `permissive` lets it
+ * pass and lists it. `report` is told.
  */
 export async function withClassifier(
   assessment: AupAssessment,
@@ -114,7 +115,9 @@ export async function withClassifier(
     }));
   } catch (error) {
     report(error);
-    return assessment;
+    const message = `the model ${classifier.name} was to read this too, and gave no answer`;
+    const rule = `model/${classifier.name}`;
+    added = [{ code: "aup_unclassified", rule, category: null, severity: "medium", message, where: "" }];
   }
   const stricter = verdictOf(added, mode);
   const verdict = STRICTNESS[stricter] > STRICTNESS[assessment.verdict] ? stricter : assessment.verdict;
