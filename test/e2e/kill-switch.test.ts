@@ -138,7 +138,7 @@ describe("quotas", () => {
     await world.stop();
     world = openGateWorld({ path, quotas });
     await world.clock.jump(at_ms - world.clock.now_ms());
-    assert.deepEqual(ended(await world.start(install_id)), ["failed", "quota_exceeded"]);
+    await assert.rejects(world.start(install_id), /^Error: quota_exceeded: external_writes_per_hour: 2 of 2 are used/);
     assert.equal(externalWritesSince(world.database, install_id, 0), 2);
     await world.clock.jump(3_600_000);
     assert.equal(ended(await world.start(install_id))[0], "succeeded");
@@ -148,8 +148,19 @@ describe("quotas", () => {
     world = openGateWorld({ quotas: { external_writes_per_day: 1 } });
     const [one, other] = [world.install(TELLS), world.install(TELLS)];
     assert.equal(ended(await world.start(one))[0], "succeeded");
-    assert.deepEqual(ended(await world.start(one)), ["failed", "quota_exceeded"]);
+    await assert.rejects(world.start(one), /quota_exceeded/);
     assert.equal(ended(await world.start(other))[0], "succeeded");
+  });
+
+  it("end a run in its middle, before the write that would be one too many", async () => {
+    world = openGateWorld({ quotas: { external_writes_per_day: 1 } });
+    const twice = {
+      ...TELLS,
+      pipeline: [...TELLS.pipeline, { ...TELLS.pipeline.at(-1), id: "again" }],
+    } as typeof TELLS;
+    const install_id = world.install(twice);
+    assert.deepEqual(ended(await world.start(install_id)), ["failed", "quota_exceeded"]);
+    assert.equal(externalWritesSince(world.database, install_id, 0), 1);
   });
 
   it("of model time are counted from what steps really took, and end the day's use", async () => {
@@ -168,7 +179,7 @@ describe("quotas", () => {
     const install_id = world.install(manifestOf([think], { tools: ["model.generate"] }));
     for (let turn = 0; turn < 2; turn += 1) assert.deepEqual(ended(await world.start(install_id)), ["succeeded", null]);
     assert.equal(usedWithinADay(world.database, conductSubject(install_id), "model_tokens", world.clock.now_ms()), 80);
-    assert.deepEqual(ended(await world.start(install_id)), ["failed", "quota_exceeded"]);
+    await assert.rejects(world.start(install_id), /quota_exceeded: model_tokens_per_day: 80 of 50 are used/);
     await world.clock.jump(25 * 3_600_000);
     assert.deepEqual(ended(await world.start(install_id)), ["succeeded", null]);
   });
