@@ -57,6 +57,10 @@ export const EDGE_LIMITS = {
   snapshot_page_chars: 1_000_000,
   snapshot_listings: 1_000_000,
   snapshot_part_bytes: 20_000_000,
+  site_list_page: 60,
+  // Cloudflare takes 20,000 static assets of a Worker.
+  site_files: 20_000,
+  site_pictures_at_once: 4,
   site_object_bytes: 24_000_000,
   site_pack_bytes: 8_000_000,
   site_shard_files: 500,

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { existsSync, mkdtempSync, readdirSync, readFileSync, renameSync, rmSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -14,6 +14,7 @@ import { type EdgeClient, openEdgeClient, openEdgeEgress } from "@oa/worker/adap
 import { loadSchnorr } from "@oa/worker/adapters/schnorr.ts";
 import { buildSite } from "@oa/worker/adapters/site-build.ts";
 import { generateSecretKey, getPublicKey } from "nostr-tools/pure";
+import sharp from "sharp";
 import { rank } from "../../site/src/browser/rank.ts";
 import type { Said } from "../../site/src/browser/said.ts";
 import { faultsOf } from "../../site/src/browser/verify.ts";
@@ -54,6 +55,19 @@ async function publish(index: number, title: string): Promise<void> {
   await eventually(
     async () => !isRejection(await edge.get(`/v1/listings/30051:${event.pubkey}:${manifest.id}`, never())),
   );
+}
+
+/** The edge, as it would answer with other listings and a version of its own. */
+function changed(change: (detail: CatalogDetail) => CatalogDetail, version = 999): EdgeClient {
+  return {
+    ...edge,
+    get: async <T extends object>(path: string, signal: AbortSignal) => {
+      const answer = await edge.get<T>(path, signal);
+      if (isRejection(answer) || !("details" in answer)) return answer;
+      const snapshot = answer as unknown as SnapshotPage;
+      return { ...snapshot, version, details: snapshot.details.map(change) } as unknown as T;
+    },
+  };
 }
 
 const never = (): AbortSignal => new AbortController().signal;
@@ -129,6 +143,61 @@ test("what an author writes stays text in every page", () => {
   }
 });
 
+test("every listing has a picture of its own, whatever its author calls it, and pages name it", async () => {
+  for (const event of events) {
+    const html = page(`${pathOf(event)}index.html`);
+    assert.ok(html.includes(`<meta property="og:image" content="https://mirror.example/og/${event.id}.png">`));
+    const { format, width, height } = await sharp(join(target, "og", `${event.id}.png`)).metadata();
+    assert.deepEqual({ format, width, height }, { format: "png", width: 1_200, height: 630 });
+  }
+  assert.ok(page("index.html").includes("https://mirror.example/og/site.png"));
+  assert.ok(existsSync(join(target, "og", "site.png")));
+});
+
+test("a score changes a page though no event of the catalog came", async () => {
+  const html = (): string => page(`${pathOf(events[0] as NostrEvent)}index.html`);
+  assert.ok(!html().includes("aggregateRating") && html().includes("Nobody has rated it yet."));
+  const reputation = {
+    ...{ stars_milli: 4_200, low_milli: 3_900, high_milli: 4_500, rank: 72, raters: 12, unknown: 3, installs: 20 },
+    ...{ licences: 5, trend_30_milli: 250, badges: [], as_of: NOW, event_id: "a".repeat(64) },
+  };
+  const rated = await build(changed((detail) => ({ ...detail, listing: { ...detail.listing, reputation } })));
+  assert.ok(!isRejection(rated) && rated.built);
+  assert.match(html(), /"aggregateRating":\{"@type":"AggregateRating","ratingValue":"4.20","ratingCount":12/);
+  assert.match(html(), /by 12 raters with proof of use\. With 95% confidence it is between.*3\.9 and.*4\.5/);
+  assert.match(html(), /▲ up 0\.25 stars in 30 days/);
+  assert.match(html(), /3 ratings by unknown keys, shown apart: they are not in the score/);
+  const uncounted = { ...reputation, raters: 0, trend_30_milli: null };
+  await build(changed((detail) => ({ ...detail, listing: { ...detail.listing, reputation: uncounted } }), 1_000));
+  assert.ok(!html().includes("aggregateRating") && html().includes("No rating counts yet."));
+  await build();
+});
+
+test("a host that takes few files gets the pages and no picture but the site's own", async () => {
+  const own = join(folder, "small");
+  const options = {
+    root: ROOT,
+    target: own,
+    site_url: "https://mirror.example",
+    edge,
+    now_ms: NOW * 1000,
+    signal: never(),
+  };
+  const key = { secret_key: builder, public_key: getPublicKey(builder) };
+  await buildSite({ ...options, schnorr: await loadSchnorr(), key, files_max: 100 });
+  assert.deepEqual(readdirSync(join(own, "og")), ["site.png"]);
+  const html = readFileSync(join(own, pathOf(events[0] as NostrEvent), "index.html"), "utf8");
+  assert.ok(html.includes('content="https://mirror.example/og/site.png"'));
+});
+
+test("a machine that stopped between the two names of a site has the old one again with the next build", async () => {
+  const before = page("index.html");
+  renameSync(target, `${target}.old`);
+  const same = await build();
+  assert.ok(!isRejection(same) && !same.built);
+  assert.equal(page("index.html"), before);
+});
+
 test("the snapshot's signed head is the Merkle root of the events beside it", async () => {
   const head = verifyEvent(JSON.parse(page("snapshot/head.json")), await loadSchnorr());
   assert.ok(!isRejection(head));
@@ -157,23 +226,14 @@ test("nothing is built while the catalog has not moved, and a change of it makes
 });
 
 test("a catalog that forges a listing, and an edge that does not answer, leave the site that is there", async () => {
-  const forge = (change: (detail: CatalogDetail) => CatalogDetail): EdgeClient => ({
-    ...edge,
-    get: async <T extends object>(path: string, signal: AbortSignal) => {
-      const answer = await edge.get<T>(path, signal);
-      if (isRejection(answer) || !("details" in answer)) return answer;
-      const snapshot = answer as unknown as SnapshotPage;
-      return { ...snapshot, version: 999, details: snapshot.details.map(change) } as unknown as T;
-    },
-  });
   const before = page("index.html");
   const forged = [
-    forge((detail) => ({
+    changed((detail) => ({
       ...detail,
       event: { ...detail.event, content: detail.event.content.replace("0.2.0", "6.6.6") },
     })),
-    forge((detail) => ({ ...detail, listing: { ...detail.listing, address: `30051:${"0".repeat(64)}:evil` } })),
-    forge((detail) => ({ ...detail, event: events.find(({ id }) => id !== detail.event.id) as never })),
+    changed((detail) => ({ ...detail, listing: { ...detail.listing, address: `30051:${"0".repeat(64)}:evil` } })),
+    changed((detail) => ({ ...detail, event: events.find(({ id }) => id !== detail.event.id) as never })),
   ];
   for (const from of forged) {
     await assert.rejects(build(from), (error: unknown) => error instanceof Fault && error.code === "catalog_invalid");

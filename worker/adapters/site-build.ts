@@ -1,4 +1,5 @@
 import { createHash } from "node:crypto";
+import { existsSync } from "node:fs";
 import { mkdir, readdir, readFile, rename, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { parseStrict } from "@oa/shared/core/json.ts";
@@ -13,6 +14,8 @@ import type { EdgeClient } from "./edge-client.ts";
 import type { Key } from "./keys.ts";
 import { openProcesses } from "./process.ts";
 import { openRandom } from "./random.ts";
+import { IMAGE_VERSION } from "./site-image.ts";
+import { drawPictures, pictured } from "./site-pictures.ts";
 
 /** What a site was built from. */
 export interface SiteBuild {
@@ -29,11 +32,13 @@ interface Stamp extends Omit<SiteBuild, "built"> {
   readonly sources: string;
   /** Decisions that had ended: one more changes the pages though no event came. */
   readonly ended: number;
+  /** Of all that the pages are made from: a score changes without an event of the catalog's. */
+  readonly inputs: string;
 }
 
 /**
  * Builds the static site from an edge's catalog into `target`, unless it was built there from the same sources and the
- * same events. The new site takes the old one's place only when it is complete; a build that fails leaves the old one.
+ * same catalog. The new site takes the old one's place only when it is complete; a build that fails leaves the old one.
  * Faults: catalog_invalid, and site_build_failed with the build's own words.
  */
 export async function buildSite(options: {
@@ -47,11 +52,14 @@ export async function buildSite(options: {
   /** Signs the snapshot. */
   readonly key: Key;
   readonly now_ms: number;
+  /** How many files the host takes; null: any number. Pictures of the oldest listings are what is left out. */
+  readonly files_max?: number | null;
   readonly signal: AbortSignal;
 }): Promise<SiteBuild | Rejection> {
-  const { target, edge, schnorr, signal } = options;
+  const { target, edge, schnorr, signal, files_max = LIMITS.site_files } = options;
   const site = join(options.root, "site");
-  const sources = await sourcesHash(site, options.site_url);
+  await restore(target);
+  const sources = await sourcesHash(site, `${options.site_url} ${files_max} ${IMAGE_VERSION}`);
   const before = await readStamp(target);
   if (before !== null && before.sources === sources) {
     const version = await catalogVersion(edge, signal);
@@ -63,26 +71,61 @@ export async function buildSite(options: {
   const { version, root, details } = mirror;
   const created_at = Math.floor(options.now_ms / 1000);
   const { ended } = moderationView(mirror.moderation, created_at);
-  if (before?.sources === sources && before.root === root && before.ended === ended) {
+  const inputs = createHash("sha256").update(JSON.stringify(details)).digest("hex");
+  if (before?.sources === sources && before.root === root && before.ended === ended && before.inputs === inputs) {
     await writeStamp(target, { ...before, version });
     return { ...said(before), built: false };
   }
-  const stamp: Stamp = { version, sources, root, ended, created_at, listings: details.length };
+  const stamp: Stamp = { version, sources, root, ended, inputs, created_at, listings: details.length };
   const draft = `${target}.${process.pid}`;
   const snapshot = `${draft}.snapshot`;
   try {
     await writeSnapshot(snapshot, mirror, signedHead(options.key, stamp, mirror));
-    await runAstro(site, draft, { OA_SNAPSHOT: snapshot, OA_SITE_URL: options.site_url }, signal);
+    const shown = pictured(details, files_max);
+    await writeFile(join(snapshot, "pictures.json"), JSON.stringify(shown.map(({ listing }) => listing.event_id)));
+    await together(signal, [
+      (stop) => runAstro(site, draft, { OA_SNAPSHOT: snapshot, OA_SITE_URL: options.site_url }, stop),
+      (stop) =>
+        drawPictures({ details: shown, cache: `${target}.pictures`, folder: join(snapshot, "og"), signal: stop }),
+    ]);
     await rename(join(snapshot, "public"), join(draft, "snapshot"));
+    await rename(join(snapshot, "og"), join(draft, "og"));
     await rm(stampFile(target), { force: true });
-    await rm(target, { recursive: true, force: true });
-    await rename(draft, target);
+    await replace(target, draft);
     await writeStamp(target, stamp);
     return { ...said(stamp), built: true };
   } finally {
     await rm(draft, { recursive: true, force: true });
     await rm(snapshot, { recursive: true, force: true });
   }
+}
+
+/** Does several things at once; when one fails the others are stopped, and waited for, before it is told. */
+async function together(signal: AbortSignal, acts: readonly ((signal: AbortSignal) => Promise<void>)[]): Promise<void> {
+  const stop = new AbortController();
+  const either = AbortSignal.any([signal, stop.signal]);
+  const failures: unknown[] = [];
+  const run = (act: (signal: AbortSignal) => Promise<void>): Promise<void> =>
+    act(either).catch((error: unknown) => {
+      failures.push(error);
+      stop.abort(error);
+    });
+  await Promise.all(acts.map(run));
+  if (failures.length > 0) throw failures[0];
+}
+
+const oldSite = (target: string): string => `${target}.old`;
+
+/** Puts a complete folder in another's place by two renames. A crash between them is made good by the next build. */
+async function replace(target: string, by: string): Promise<void> {
+  await rm(oldSite(target), { recursive: true, force: true });
+  if (existsSync(target)) await rename(target, oldSite(target));
+  await rename(by, target);
+  await rm(oldSite(target), { recursive: true, force: true });
+}
+
+async function restore(target: string): Promise<void> {
+  if (!existsSync(target) && existsSync(oldSite(target))) await rename(oldSite(target), target);
 }
 
 function said({ listings, root, created_at }: Stamp): Omit<SiteBuild, "built"> {
@@ -95,8 +138,8 @@ function signedHead({ secret_key }: Key, { root, listings, created_at }: Stamp, 
 }
 
 /**
- * `catalog.ndjson`, `moderation.json` and `head.json` for the pages; in `public/` what anyone can serve again: the signed head, and all
- * events in the order of ids, one a line, in parts.
+ * `catalog.ndjson`, `moderation.json` and `head.json` for the pages; in `public/` what anyone can serve again: the signed
+ * head, and all events in the order of ids, one a line, in parts.
  */
 async function writeSnapshot(folder: string, { details, events, moderation }: Mirror, head: string): Promise<void> {
   await mkdir(join(folder, "public"), { recursive: true });
@@ -164,7 +207,9 @@ async function readStamp(target: string): Promise<Stamp | null> {
   }
   const parsed = parseStrict(text);
   const stamp = isRejection(parsed) ? null : (parsed.value as unknown as Partial<Stamp> | null);
-  return typeof stamp?.version === "number" && typeof stamp.sources === "string" ? (stamp as Stamp) : null;
+  return typeof stamp?.version === "number" && typeof stamp.sources === "string" && typeof stamp.inputs === "string"
+    ? (stamp as Stamp)
+    : null;
 }
 
 async function writeStamp(target: string, stamp: Stamp): Promise<void> {

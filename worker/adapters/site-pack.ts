@@ -58,7 +58,8 @@ export async function packSite(folder: string): Promise<PackedSite> {
         `${path} is ${body.byteLength} bytes, over the limit of ${LIMITS.site_object_bytes}`,
       );
     }
-    if (bytes > 0 && bytes + body.byteLength > LIMITS.site_pack_bytes) flush();
+    const full = bytes + body.byteLength > LIMITS.site_pack_bytes;
+    if (bytes > 0 && (full || (bytes > LIMITS.site_pack_bytes / 4 && beginsPack(path)))) flush();
     const shard = shards[shardOf(path, count)] ?? {};
     shard[path] = {
       ...{ pack: packs.length, offset: bytes, bytes: body.byteLength, gzip, sha256: sha256(plain) },
@@ -70,6 +71,11 @@ export async function packSite(folder: string): Promise<PackedSite> {
   flush();
   const names = shards.map((shard) => keep(objects, Buffer.from(JSON.stringify(shard))));
   return { objects, shards: names, packs, files: paths.length };
+}
+
+/** Packs begin at names that say so, so that a new file changes the pack it is in and not all that come after it. */
+function beginsPack(path: string): boolean {
+  return sha256(Buffer.from(path)).startsWith("00");
 }
 
 function typeOfXml(path: string): string {

@@ -20,7 +20,7 @@ export const command = defineCommand({
       import("../adapters/edge-client.ts"),
     ]);
     progress("reading the catalog and building …");
-    const of = await buildSite(request);
+    const of = await buildSite({ ...request, files_max: null });
     if (isRejection(of)) return of;
     const edge_url = (options.to ?? request.edge_url).replace(/\/+$/, "");
     progress("publishing …");

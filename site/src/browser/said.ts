@@ -4,6 +4,7 @@ import { normalizePermissions } from "@oa/shared/core/permission.ts";
 import { isRejection } from "@oa/shared/core/refusal.ts";
 import type { UpgradeManifest, UpgradeSchedule } from "@oa/shared/generated/types.ts";
 import { sentenceOf } from "@oa/shared/upgrade/consent.ts";
+import { priceInWords } from "@oa/shared/upgrade/price-words.ts";
 
 /**
  * What a listing's page says of its manifest, word for word. The page is written with it, and the check in the browser
@@ -52,12 +53,6 @@ function choicesInWords({ inputs = {} }: UpgradeManifest): readonly string[] {
     const otherwise = given === undefined ? "" : ` Unless you choose: ${text === "" ? "nothing" : text}.`;
     return `${name}: ${input.description ?? `a ${input.type.replaceAll("_", " ")}`}${otherwise}`;
   });
-}
-
-/** A price in words. */
-export function priceInWords({ model, amount_sats }: { readonly model: string; readonly amount_sats: number }): string {
-  if (model === "free" || amount_sats === 0) return "free";
-  return `${amount_sats.toLocaleString("en")} sats ${model === "per-run" ? "a run" : "a month"}`;
 }
 
 function scheduleInWords(schedule: UpgradeSchedule): { readonly words: string; readonly expression: string | null } {

@@ -1,4 +1,5 @@
 import { getCollection } from "astro:content";
+import { LIMITS } from "@oa/shared/core/limits.ts";
 import type { CatalogDetail, CatalogListing, UpgradeManifest } from "@oa/shared/generated/types.ts";
 
 /** A listing as the pages show it. */
@@ -17,7 +18,7 @@ export interface Group {
 }
 
 /** How many listings a page of a list shows. */
-export const PAGE_SIZE = 60;
+export const PAGE_SIZE = LIMITS.site_list_page;
 
 let reading: Promise<readonly Entry[]> | undefined;
 

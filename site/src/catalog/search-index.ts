@@ -1,5 +1,5 @@
+import { priceInWords } from "@oa/shared/upgrade/price-words.ts";
 import type { Indexed } from "../browser/indexed.ts";
-import { priceInWords } from "../browser/said.ts";
 import type { Entry } from "./listings.ts";
 import { authorInWords } from "./words.ts";
 
