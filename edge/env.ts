@@ -5,6 +5,7 @@ import type { Moderation } from "./objects/moderation.ts";
 import type { Receipts } from "./objects/receipts.ts";
 import type { Relay } from "./objects/relay.ts";
 import type { Reputation } from "./objects/reputation.ts";
+import type { Upstreams } from "./objects/upstreams.ts";
 
 /** The Worker's bindings, as wrangler.toml declares them. */
 export interface Env {
@@ -18,6 +19,19 @@ export interface Env {
   readonly LIGHTNING_NETWORKS?: string;
   readonly REPUTATION: DurableObjectNamespace<Reputation>;
   readonly MODERATION: DurableObjectNamespace<Moderation>;
+  readonly UPSTREAMS: DurableObjectNamespace<Upstreams>;
+  /** Relays that events are pulled from, with spaces or commas between; none where it is not set. */
+  readonly UPSTREAM_RELAYS?: string;
+  /** How many seconds lie between two pulls from one relay; ten minutes where it is not set. */
+  readonly UPSTREAM_INTERVAL_S?: string;
+  /** "1": relays that authors list as theirs (NIP-65) are asked too. */
+  readonly FOLLOW_RELAY_LISTS?: string;
+  /** "1": what other drafts list (NIP-82, SKL, ContextVM) is kept too, apart from upgrades. */
+  readonly EXTERNAL_LISTINGS?: string;
+  /** A way out that reaches public addresses only; Cloudflare's own network is one already. */
+  readonly PUBLIC_NETWORK?: Fetcher;
+  /** Addresses of relays, with commas between, that relay lists may name though they are not public; for development. */
+  readonly LISTED_RELAYS?: string;
   /** The key in hex whose signed list says who moderates; the edge's own where it is not set. */
   readonly OPERATOR?: string;
   /** Keys in hex, with commas between, whose follow lists reputation's web of trust starts from; it is off without. */
@@ -41,6 +55,11 @@ export function relayOf(env: Env): DurableObjectStub<Relay> {
 
 export function catalogOf(env: Env): DurableObjectStub<Catalog> {
   return env.CATALOG.getByName("main");
+}
+
+/** There is one that pulls from other relays. */
+export function upstreamsOf(env: Env): DurableObjectStub<Upstreams> {
+  return env.UPSTREAMS.getByName("main");
 }
 
 /** There is one set of cases. */

@@ -4,13 +4,14 @@ import { type Context, Hono } from "hono";
 import { cors } from "hono/cors";
 import { edgePublicKey } from "./adapters/edge-key.ts";
 import { operatorOf } from "./adapters/operator.ts";
-import { catalogOf, type Env, relayOf } from "./env.ts";
+import { catalogOf, type Env, relayOf, upstreamsOf } from "./env.ts";
 import { Catalog } from "./objects/catalog.ts";
 import { Mailbox } from "./objects/mailbox.ts";
 import { Moderation } from "./objects/moderation.ts";
 import { Receipts } from "./objects/receipts.ts";
 import { Relay } from "./objects/relay.ts";
 import { Reputation } from "./objects/reputation.ts";
+import { Upstreams } from "./objects/upstreams.ts";
 import { relayInformation } from "./relay/information.ts";
 import { benchRoutes } from "./routes/bench.ts";
 import { installRoutes } from "./routes/installs.ts";
@@ -22,6 +23,7 @@ import { receiptRoutes } from "./routes/receipts.ts";
 import { reputationRoutes } from "./routes/reputation.ts";
 import { siteRoutes } from "./routes/site.ts";
 import { snapshotRoutes } from "./routes/snapshot.ts";
+import { upstreamRoutes } from "./routes/upstreams.ts";
 import { siteFile } from "./site.ts";
 import { gonePage } from "./site-gone.ts";
 import { boundsOf } from "./site-headers.ts";
@@ -65,6 +67,7 @@ app.route("/v1/listings", listingRoutes);
 app.route("/v1/listings", reputationRoutes);
 app.route("/v1/site", siteRoutes);
 app.route("/v1/snapshot", snapshotRoutes);
+app.route("/v1/upstreams", upstreamRoutes);
 app.route("/v1/workers", installRoutes);
 app.route("/v1/receipts", receiptRoutes);
 app.route("/v1/moderation", moderationRoutes);
@@ -104,5 +107,9 @@ function bounded(path: string, file: Response): Response {
 }
 
 // The runtime finds the Durable Object classes among the exports of this module.
-export { Catalog, Mailbox, Moderation, Receipts, Relay, Reputation };
-export default app;
+export { Catalog, Mailbox, Moderation, Receipts, Relay, Reputation, Upstreams };
+/** Requests, and the schedule, which makes sure that pulling from other relays goes on. */
+export default {
+  fetch: app.fetch,
+  scheduled: (_controller, env) => upstreamsOf(env).wake(),
+} satisfies ExportedHandler<Env>;

@@ -4,9 +4,9 @@ import { compareSemver, parseSemver } from "@oa/shared/core/semver.ts";
 import { one, type Sql } from "@oa/shared/core/sql.ts";
 import { type Listing, fromEvent as listingFrom } from "@oa/shared/nostr/30051-manifest.ts";
 import { type Release, fromEvent as releaseFrom } from "@oa/shared/nostr/30052-release.ts";
+import { expirationOf } from "@oa/shared/nostr/expiration.ts";
 import { KINDS } from "@oa/shared/nostr/kinds.ts";
 import { isHex32, type VerifiedEvent } from "@oa/shared/nostr/verify.ts";
-import { expirationOf } from "../relay/store.ts";
 import { deleteLists, MODERATION_DDL, MODERATION_KINDS, takeModeration } from "./moderation.ts";
 import { REPUTATION_DDL } from "./reputation.ts";
 

@@ -2,8 +2,8 @@ import { DurableObject } from "cloudflare:workers";
 import { type EventStore, openEventStore, task } from "@oa/shared/core/event-store.ts";
 import { newUuid, type RandomBytes } from "@oa/shared/core/id.ts";
 import { LIMITS } from "@oa/shared/core/limits.ts";
-import { isRejection, type Rejection, reject } from "@oa/shared/core/refusal.ts";
-import type { Sql } from "@oa/shared/core/sql.ts";
+import { assert, isRejection, type Rejection, reject } from "@oa/shared/core/refusal.ts";
+import { one, type Sql } from "@oa/shared/core/sql.ts";
 import type { MailboxPage } from "@oa/shared/generated/types.ts";
 import { type MailboxCommand, mailbox } from "@oa/shared/mailbox/decider.ts";
 import { mailboxView } from "@oa/shared/mailbox/views.ts";
@@ -71,6 +71,7 @@ export class Mailbox extends DurableObject<Env> {
   list(worker: string, caller: Caller, after: number): MailboxPage | Rejection {
     if (caller.pubkey !== worker) return reject("not_permitted", `only worker ${worker} reads its mailbox`);
     if (this.#store === null) return { installs: [], next_after: null };
+    this.#sql.transaction(() => this.#expire(Date.now()));
     const replayed = this.#sql.transaction(() => spendAuth(this.#sql, caller, Math.floor(Date.now() / 1000)));
     if (replayed !== null) return replayed;
     const rows = this.#sql.all<{ seq: number; deposit_id: string; signer: string; received_at: string; raw: string }>(
@@ -84,6 +85,33 @@ export class Mailbox extends DurableObject<Env> {
       installs: page.map(({ raw, ...row }) => ({ ...row, event: JSON.parse(raw) })),
       next_after: rows.length > page.length ? (page.at(-1)?.seq ?? null) : null,
     };
+  }
+
+  /** Deletes what has waited too long, also where nobody asks any more. */
+  override async alarm(): Promise<void> {
+    const now_ms = Date.now();
+    this.#sql.transaction(() => this.#expire(now_ms));
+    const oldest = one<{ received_at: string }>(this.#sql, "SELECT received_at FROM proj_mailbox ORDER BY seq LIMIT 1");
+    if (oldest !== undefined)
+      await this.ctx.storage.setAlarm(Date.parse(oldest.received_at) + LIMITS.mailbox_deposit_ms);
+  }
+
+  /** Inside the caller's transaction. */
+  #expire(now_ms: number): void {
+    const before = new Date(now_ms - LIMITS.mailbox_deposit_ms).toISOString();
+    const old = this.#sql.all<{ deposit_id: string }>(
+      "SELECT deposit_id FROM proj_mailbox WHERE received_at <= ? LIMIT ?",
+      before,
+      LIMITS.mailbox_deposits,
+    );
+    const subject = one<{ subject_id: string }>(this.#sql, "SELECT subject_id FROM evt_events LIMIT 1")?.subject_id;
+    if (old.length === 0 || subject === undefined) return;
+    const worker = subject.slice("mailbox_".length);
+    const deposit_ids = old.map(({ deposit_id }) => deposit_id);
+    const command: MailboxCommand = { command: "expire", by: worker, worker, deposit_ids };
+    const done = this.#open().handle(recordBy("service", "mailbox", worker, now_ms), [task(mailbox, subject, command)]);
+    assert(!isRejection(done), "what has waited too long may always go");
+    this.#sql.run("DELETE FROM box_contents WHERE deposit_id NOT IN (SELECT deposit_id FROM proj_mailbox)");
   }
 
   #open(): EventStore {
@@ -103,22 +131,26 @@ export class Mailbox extends DurableObject<Env> {
       const now_ms = Date.now();
       const replayed = spendAuth(this.#sql, caller, Math.floor(now_ms / 1000));
       if (replayed !== null) return replayed;
-      const done = store.handle(
-        {
-          now_ms,
-          workspace_id: worker,
-          stream_type: "workspace",
-          stream_id: worker,
-          actor_type: "user",
-          actor_id: caller.pubkey,
-          correlation_id: newUuid(now_ms, random),
-        },
-        [task(mailbox, `mailbox_${worker}`, command)],
-      );
+      this.#expire(now_ms);
+      const done = store.handle(recordBy("user", caller.pubkey, worker, now_ms), [
+        task(mailbox, `mailbox_${worker}`, command),
+      ]);
       if (isRejection(done)) return done;
       also?.();
+      if (command.command === "deposit") this.ctx.waitUntil(this.#wake(now_ms + LIMITS.mailbox_deposit_ms));
       this.#sql.run("DELETE FROM box_contents WHERE deposit_id NOT IN (SELECT deposit_id FROM proj_mailbox)");
       return null;
     });
   }
+
+  async #wake(at_ms: number): Promise<void> {
+    if ((await this.ctx.storage.getAlarm()) === null) await this.ctx.storage.setAlarm(at_ms);
+  }
+}
+
+function recordBy(actor_type: "user" | "service", actor_id: string, worker: string, now_ms: number) {
+  return {
+    ...{ now_ms, workspace_id: worker, stream_type: "workspace" as const, stream_id: worker, actor_type, actor_id },
+    correlation_id: newUuid(now_ms, random),
+  };
 }

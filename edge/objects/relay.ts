@@ -1,8 +1,12 @@
 import { DurableObject } from "cloudflare:workers";
 import { LIMITS } from "@oa/shared/core/limits.ts";
+import type { ReasonCode } from "@oa/shared/core/reasons.ts";
 import { assert, isRejection, type Rejection, reject } from "@oa/shared/core/refusal.ts";
 import type { RelayManagementRequest } from "@oa/shared/generated/types.ts";
-import { matchesFilter, parseFilter } from "@oa/shared/nostr/filter.ts";
+import { keptUntil } from "@oa/shared/nostr/expiration.ts";
+import { type NostrFilter, parseFilter } from "@oa/shared/nostr/filter.ts";
+import type { SyncItem } from "@oa/shared/nostr/negentropy.ts";
+import type { RelayList } from "@oa/shared/nostr/relay-list.ts";
 import type { NostrEvent, VerifiedEvent } from "@oa/shared/nostr/verify.ts";
 import { durableSql } from "../adapters/durable-sql.ts";
 import { edgeSchnorr } from "../adapters/schnorr.ts";
@@ -15,13 +19,17 @@ import {
   newConnection,
   restoreConnection,
   saveConnection,
-  withinRate,
 } from "../relay/connection.ts";
+import { deliveries, type Reply } from "../relay/deliveries.ts";
+import type { Outcome, SessionContext } from "../relay/exchange.ts";
 import { manage, needsCases, type RelaySettings, settingsOf } from "../relay/management.ts";
-import { type ClientMessage, frames, nostrReason, parseMessage } from "../relay/protocol.ts";
-import { queryEvents } from "../relay/query.ts";
-import { admit, handleMessage, type Outcome, storedReply } from "../relay/session.ts";
-import { createRelayTables, expirationOf, storeEvents, sweepExpired } from "../relay/store.ts";
+import { type ClientMessage, frames, parseMessage, refusalFrame } from "../relay/protocol.ts";
+import { queryEvents, syncItems } from "../relay/query.ts";
+import { type Allowances, AUTHOR_RATE, connectionsFrom, limitedAddress, overRate, takeFrom } from "../relay/rates.ts";
+import { admit, handleMessage, storedReply } from "../relay/session.ts";
+import { createRelayTables, storeEvents, sweepExpired } from "../relay/store.ts";
+import { openSyncs } from "../relay/sync.ts";
+import { authorsAfter, foreignEvents, relayListsHere } from "../relay/upstream.ts";
 import { createLaneTables, reputationLane } from "../reputation/lane.ts";
 
 interface Waiting {
@@ -32,11 +40,6 @@ interface Waiting {
 interface Received {
   readonly socket: WebSocket;
   readonly message: ClientMessage;
-}
-
-interface Reply {
-  readonly socket: WebSocket;
-  readonly frame: string;
 }
 
 interface Outcomes {
@@ -56,6 +59,9 @@ export class Relay extends DurableObject<Env> {
   #flushing = false;
   readonly #handing_over = new Set<Lane>();
   #alarm_ms: number | null = null;
+  /** By address, and by author. Forgotten when this object sleeps, as those who wait are full again by then. */
+  readonly #addresses: Allowances = new Map();
+  readonly #authors: Allowances = new Map();
 
   constructor(context: DurableObjectState, env: Env) {
     super(context, env);
@@ -80,9 +86,16 @@ export class Relay extends DurableObject<Env> {
     if (this.#connections.size >= LIMITS.relay_connections) {
       return new Response("this relay has no room for another connection\n", { status: 503 });
     }
+    const address = limitedAddress(request);
+    if (
+      address !== null &&
+      connectionsFrom(this.#connections.values(), address) >= LIMITS.relay_connections_per_address
+    ) {
+      return new Response("your address has no room for another connection to this relay\n", { status: 429 });
+    }
     const { 0: client, 1: server } = new WebSocketPair();
     this.ctx.acceptWebSocket(server);
-    const connection = newConnection(crypto.randomUUID(), new URL(request.url).host.toLowerCase());
+    const connection = newConnection(crypto.randomUUID(), new URL(request.url).host.toLowerCase(), address);
     this.#connections.set(server, connection);
     saveConnection(this.#sql, server, connection);
     return new Response(null, { status: 101, webSocket: client });
@@ -92,12 +105,7 @@ export class Relay extends DurableObject<Env> {
   find(lists: readonly (readonly object[])[]): readonly (readonly string[])[] {
     const now_s = Math.floor(Date.now() / 1000);
     return lists.map((list) => {
-      const filters = list.map((raw) => {
-        const filter = parseFilter(raw);
-        assert(!isRejection(filter), "the edge asks with valid filters");
-        return filter;
-      });
-      return queryEvents(this.#sql, filters, now_s);
+      return queryEvents(this.#sql, list.map(asked), "edge", now_s);
     });
   }
 
@@ -114,16 +122,48 @@ export class Relay extends DurableObject<Env> {
   }
 
   #publish(event: VerifiedEvent): Rejection | null {
-    const events = [event];
-    const [rejection = null] = this.#sql.transaction(() => {
-      const stored = storeEvents(this.#sql, events, Math.floor(Date.now() / 1000));
-      if (stored[0] === null) this.#wakeFor(events);
-      return stored;
+    return this.#store([event])[0] ?? null;
+  }
+
+  /** Stores events that did not come by a client's message, tells who waits for them and hands them on. */
+  #store(events: readonly VerifiedEvent[]): readonly (Rejection | null)[] {
+    let fresh: readonly VerifiedEvent[] = [];
+    const stored = this.#sql.transaction(() => {
+      const results = storeEvents(this.#sql, events, Math.floor(Date.now() / 1000));
+      fresh = events.filter((_, index) => results[index] === null);
+      this.#wakeFor(fresh);
+      return results;
     });
-    if (rejection !== null) return rejection;
-    for (const { socket, frame } of this.#deliveries(events)) this.#send(socket, frame);
-    if (isHandedOn(event.kind)) this.ctx.waitUntil(this.#handOver());
-    return null;
+    for (const { socket, frame } of deliveries(this.#connections, fresh)) this.#send(socket, frame);
+    if (fresh.some(({ kind }) => isHandedOn(kind))) this.ctx.waitUntil(this.#handOver());
+    return stored;
+  }
+
+  /**
+   * Takes what another relay sent for a filter, as JSON: nobody has checked it yet. For each: null where it is new here,
+   * else the code why it is not taken.
+   */
+  takeForeign(wire: object, events: string): readonly (ReasonCode | null)[] {
+    const foreign = foreignEvents(asked(wire), JSON.parse(events), edgeSchnorr(), this.env.EXTERNAL_LISTINGS === "1");
+    const checked = foreign.flatMap((event) => (isRejection(event) ? [] : [event]));
+    const stored = this.#store(checked).values();
+    return foreign.map((event) => (isRejection(event) ? event : (stored.next().value ?? null))?.code ?? null);
+  }
+
+  /** What is stored for a filter, for a comparison with another relay; null where it is too much. */
+  comparable(wire: object): readonly SyncItem[] | null {
+    const items = syncItems(this.#sql, asked(wire), "edge", Math.floor(Date.now() / 1000));
+    return isRejection(items) ? null : items;
+  }
+
+  /** Authors of listings in the order of their keys, a page of them. */
+  authorsAfter(pubkey: string): readonly string[] {
+    return authorsAfter(this.#sql, pubkey);
+  }
+
+  /** Where authors of listings say they publish (NIP-65); `also`: addresses that count though they are not public. */
+  relayLists(also: readonly string[]): readonly RelayList[] {
+    return relayListsHere(this.#sql, also);
   }
 
   /** What its managers changed of what it says of itself. */
@@ -226,7 +266,7 @@ export class Relay extends DurableObject<Env> {
   /** In order; events that follow one another are stored together, before anything else is answered. */
   #handleAll(messages: readonly Received[], { replies, accepted }: Outcomes): void {
     const now_ms = Date.now();
-    const context = { sql: this.#sql, schnorr: edgeSchnorr(), now_ms, newChallenge: () => crypto.randomUUID() };
+    const context = this.#context(now_ms);
     let admitted: { readonly socket: WebSocket; readonly event: VerifiedEvent }[] = [];
     const store = (): void => {
       const stored: VerifiedEvent[] = [];
@@ -235,10 +275,13 @@ export class Relay extends DurableObject<Env> {
         const entry = admitted[index];
         if (entry === undefined) return;
         replies.push({ socket: entry.socket, frame: storedReply(entry.event, rejection) });
-        if (rejection === null) stored.push(entry.event);
+        if (rejection !== null) return;
+        stored.push(entry.event);
+        // Only what is new counts: whoever repeats an author's events must not use up what the author may send.
+        takeFrom(this.#authors, entry.event.pubkey, 1, AUTHOR_RATE, now_ms);
       });
       // Now, so that a subscription later in this batch, which reads them from storage, does not get them twice.
-      replies.push(...this.#deliveries(stored));
+      replies.push(...deliveries(this.#connections, stored));
       accepted.push(...stored);
       admitted = [];
     };
@@ -249,13 +292,17 @@ export class Relay extends DurableObject<Env> {
     for (const { socket, message } of messages) {
       const connection = this.#connections.get(socket);
       if (connection === undefined) continue; // closed while it waited
-      const cost = message.verb === "REQ" || message.verb === "COUNT" ? LIMITS.relay_read_cost : 1;
-      if (!withinRate(connection, cost, now_ms)) {
-        const rejection = reject("rate_limited", "too many messages on this connection: slow down");
-        replies.push({ socket, frame: refusalFrame(message, rejection) });
+      const limited = overRate(connection, message.verb, this.#addresses, now_ms);
+      if (limited !== null) {
+        store();
+        replies.push({ socket, frame: refusalFrame(message, limited) });
       } else if (message.verb === "EVENT") {
         const result = admit(context, connection, message);
-        if ("admitted" in result) admitted.push({ socket, event: result.admitted });
+        if ("admitted" in result && !takeFrom(this.#authors, result.admitted.pubkey, 0, AUTHOR_RATE, now_ms)) {
+          store();
+          const rejection = reject("rate_limited", "this author has published too much of late: try again later");
+          replies.push({ socket, frame: refusalFrame(message, rejection) });
+        } else if ("admitted" in result) admitted.push({ socket, event: result.admitted });
         else {
           store(); // answers leave in the order of the questions
           finish(socket, connection, result);
@@ -268,24 +315,11 @@ export class Relay extends DurableObject<Env> {
     store();
   }
 
-  /** New events for the subscriptions that wait for them. */
-  #deliveries(events: readonly VerifiedEvent[]): readonly Reply[] {
-    if (events.length === 0) return [];
-    const replies: Reply[] = [];
-    const raw = new Map<VerifiedEvent, string>();
-    for (const [socket, connection] of this.#connections) {
-      for (const [subscription, filters] of connection.subscriptions) {
-        // A search is answered from what is stored: a new event has no rank yet.
-        const live = filters.filter(({ search }) => search === undefined);
-        for (const event of events) {
-          if (!live.some((filter) => matchesFilter(filter, event))) continue;
-          const text = raw.get(event) ?? JSON.stringify(event);
-          raw.set(event, text);
-          replies.push({ socket, frame: frames.event(subscription, text) });
-        }
-      }
-    }
-    return replies;
+  #context(now_ms: number): SessionContext {
+    return {
+      ...{ sql: this.#sql, schnorr: edgeSchnorr(), now_ms, newChallenge: () => crypto.randomUUID() },
+      openSyncs: () => openSyncs(this.#connections.values(), now_ms),
+    };
   }
 
   #send(socket: WebSocket, frame: string): void {
@@ -339,7 +373,7 @@ export class Relay extends DurableObject<Env> {
   #wakeFor(accepted: readonly VerifiedEvent[]): void {
     if (accepted.some(({ kind }) => isHandedOn(kind))) this.#wake(Date.now() + LIMITS.relay_handover_retry_ms);
     for (const event of accepted) {
-      const expires_at_s = expirationOf(event);
+      const expires_at_s = keptUntil(event, Math.floor(Date.now() / 1000));
       if (expires_at_s !== null) this.#wake(expires_at_s * 1000);
     }
   }
@@ -352,18 +386,8 @@ export class Relay extends DurableObject<Env> {
   }
 }
 
-/** The answer that ends the sender's wait for this message. */
-function refusalFrame(message: ClientMessage, rejection: Rejection): string {
-  const reason = nostrReason(rejection);
-  switch (message.verb) {
-    case "EVENT":
-    case "AUTH":
-      return frames.ok(message.id, false, reason);
-    case "REQ":
-    case "COUNT":
-      return frames.closed(message.subscription, reason);
-    case "CLOSE":
-    case "REFUSED":
-      return frames.notice(reason);
-  }
+function asked(wire: object): NostrFilter {
+  const filter = parseFilter(wire);
+  assert(!isRejection(filter), "the edge asks with valid filters");
+  return filter;
 }

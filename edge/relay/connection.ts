@@ -1,9 +1,10 @@
 import { LIMITS } from "@oa/shared/core/limits.ts";
 import { one, type Sql } from "@oa/shared/core/sql.ts";
 import type { NostrFilter } from "@oa/shared/nostr/filter.ts";
+import type { SyncSet } from "@oa/shared/nostr/negentropy.ts";
 
 /**
- * One client. All of it but the rate survives hibernation: it is written to the socket's attachment, and its
+ * One client. All of it but the rate and comparisons survives hibernation: it is written to the socket's attachment, and its
  * subscriptions to a table where they are too large for that.
  */
 export interface Connection {
@@ -14,26 +15,38 @@ export interface Connection {
   /** Keys that have authenticated. */
   readonly keys: Set<string>;
   readonly subscriptions: Map<string, readonly NostrFilter[]>;
+  /** Comparisons (NIP-77) that are under way. They do not survive: the other side begins again. */
+  readonly syncs: Map<string, SyncSession>;
+  /** What a limit for addresses applies to; null where none does. */
+  readonly address: string | null;
   tokens: number;
   tokens_at_ms: number;
+}
+
+export interface SyncSession {
+  readonly set: SyncSet;
+  used_at_ms: number;
 }
 
 interface Attachment {
   readonly id: string;
   readonly host: string;
+  readonly address: string | null;
   readonly challenge: string | null;
   readonly keys: readonly string[];
   /** JSON of the subscriptions, or null where the table holds it. */
   readonly subscriptions: string | null;
 }
 
-export function newConnection(id: string, host: string): Connection {
+export function newConnection(id: string, host: string, address: string | null): Connection {
   return {
     id,
     host,
     challenge: null,
     keys: new Set(),
     subscriptions: new Map(),
+    syncs: new Map(),
+    address,
     tokens: LIMITS.relay_rate_burst,
     tokens_at_ms: 0,
   };
@@ -48,6 +61,7 @@ export function saveConnection(sql: Sql, socket: WebSocket, connection: Connecti
   const attachment: Attachment = {
     id: connection.id,
     host: connection.host,
+    address: connection.address,
     challenge: connection.challenge,
     keys: [...connection.keys],
     subscriptions: fits ? text : null,
@@ -63,7 +77,7 @@ export function restoreConnection(sql: Sql, socket: WebSocket): Connection {
     one<{ body: string }>(sql, "SELECT body FROM relay_subscriptions WHERE connection = ?", attachment.id)?.body ??
     "[]";
   return {
-    ...newConnection(attachment.id, attachment.host),
+    ...newConnection(attachment.id, attachment.host, attachment.address),
     challenge: attachment.challenge,
     keys: new Set(attachment.keys),
     subscriptions: new Map(JSON.parse(text) as [string, NostrFilter[]][]),
@@ -72,14 +86,4 @@ export function restoreConnection(sql: Sql, socket: WebSocket): Connection {
 
 export function forgetConnection(sql: Sql, id: string): void {
   sql.run("DELETE FROM relay_subscriptions WHERE connection = ?", id);
-}
-
-/** Takes `cost` from the connection's allowance; false when it is used up. */
-export function withinRate(connection: Connection, cost: number, now_ms: number): boolean {
-  const earned = ((now_ms - connection.tokens_at_ms) * LIMITS.relay_rate_per_s) / 1000;
-  connection.tokens = Math.min(LIMITS.relay_rate_burst, connection.tokens + Math.max(0, earned));
-  connection.tokens_at_ms = now_ms;
-  if (connection.tokens < cost) return false;
-  connection.tokens -= cost;
-  return true;
 }

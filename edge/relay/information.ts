@@ -2,6 +2,9 @@ import { LIMITS } from "@oa/shared/core/limits.ts";
 import { KINDS } from "@oa/shared/nostr/kinds.ts";
 import type { RelaySettings } from "./management.ts";
 
+/** What this relay speaks; the guide `nips` names the test that shows each. */
+export const RELAY_NIPS = [1, 9, 11, 40, 42, 45, 50, 59, 65, 70, 77, 86] as const;
+
 /**
  * The relay information document (NIP-11). Its limits are the ones that are enforced; `self` signs its proofs, the
  * operator names its curators.
@@ -18,7 +21,7 @@ export function relayInformation(
     ...(icon === undefined ? {} : { icon }),
     description:
       description ?? "Agent upgrades: signed manifests, releases, receipts and ratings. Other kinds are refused.",
-    supported_nips: [1, 9, 11, 40, 42, 45, 50, 70, 86],
+    supported_nips: [...RELAY_NIPS],
     software: "openagents-upgrades",
     version: "0.1.0",
     limitation: {

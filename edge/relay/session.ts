@@ -1,24 +1,13 @@
 import { LIMITS } from "@oa/shared/core/limits.ts";
 import { assertNever, isRejection, type Rejection, reject } from "@oa/shared/core/refusal.ts";
-import type { Sql } from "@oa/shared/core/sql.ts";
 import { KINDS, refuseKind, tagValue } from "@oa/shared/nostr/kinds.ts";
-import { type SchnorrVerify, type VerifiedEvent, verifyEvent } from "@oa/shared/nostr/verify.ts";
+import { type VerifiedEvent, verifyEvent } from "@oa/shared/nostr/verify.ts";
 import type { Connection } from "./connection.ts";
-import { type ClientMessage, frames, nostrReason } from "./protocol.ts";
+import { askWho, type Outcome, type SessionContext } from "./exchange.ts";
+import { type ClientMessage, frames, nostrReason, refusalFrame } from "./protocol.ts";
 import { countEvents, queryEvents } from "./query.ts";
-
-/** What one message leads to: frames for its sender, and whether its connection must be saved. */
-export interface Outcome {
-  readonly replies: readonly string[];
-  readonly changed?: true;
-}
-
-export interface SessionContext {
-  readonly sql: Sql;
-  readonly schnorr: SchnorrVerify;
-  readonly now_ms: number;
-  readonly newChallenge: () => string;
-}
+import { refuseSealed } from "./sealed.ts";
+import { handleSync } from "./sync.ts";
 
 /** Handles one message that is not an EVENT, inside the batch's transaction. */
 export function handleMessage(
@@ -32,6 +21,8 @@ export function handleMessage(
       return authenticate(context, connection, message, now_s);
     case "REQ": {
       const { subscription, filters } = message;
+      const sealed = refuseSealed(filters, connection.keys);
+      if (sealed !== null) return askWho(context, connection, sealed, refusalFrame(message, sealed));
       if (!connection.subscriptions.has(subscription) && connection.subscriptions.size >= LIMITS.relay_subscriptions) {
         return closed(
           subscription,
@@ -39,21 +30,27 @@ export function handleMessage(
         );
       }
       connection.subscriptions.set(subscription, filters);
-      const events = queryEvents(context.sql, filters, now_s).map((raw) => frames.event(subscription, raw));
+      const events = queryEvents(context.sql, filters, connection.keys, now_s).map((raw) =>
+        frames.event(subscription, raw),
+      );
       return { replies: [...events, frames.eose(subscription)], changed: true };
     }
     case "COUNT": {
-      const count = countEvents(context.sql, message.filters, now_s);
-      if (isRejection(count)) return closed(message.subscription, count);
-      return { replies: [frames.count(message.subscription, count)] };
+      const sealed = refuseSealed(message.filters, connection.keys);
+      if (sealed !== null) return askWho(context, connection, sealed, refusalFrame(message, sealed));
+      const counted = countEvents(context.sql, message.filters, connection.keys, now_s);
+      if (isRejection(counted)) return closed(message.subscription, counted);
+      return { replies: [frames.count(message.subscription, counted.count, counted.approximate)] };
     }
     case "CLOSE":
       connection.subscriptions.delete(message.subscription);
       return { replies: [], changed: true };
+    case "NEG-OPEN":
+    case "NEG-MSG":
+    case "NEG-CLOSE":
+      return handleSync(context, connection, message);
     case "REFUSED":
-      return message.subscription === null
-        ? { replies: [frames.notice(nostrReason(message.rejection))] }
-        : closed(message.subscription, message.rejection);
+      return { replies: [refusalFrame(message, message.rejection)] };
     default:
       return assertNever(message);
   }
@@ -78,10 +75,7 @@ export function admit(
   if (isRejection(event)) return { replies: [frames.ok(message.id, false, nostrReason(event))] };
   const refusal = refuseKind(event) ?? refuseProtected(event, connection);
   if (refusal !== null) {
-    const ok = frames.ok(event.id, false, nostrReason(refusal));
-    if (refusal.code !== "auth_required") return { replies: [ok] };
-    connection.challenge ??= context.newChallenge();
-    return { replies: [frames.auth(connection.challenge), ok], changed: true };
+    return askWho(context, connection, refusal, frames.ok(event.id, false, nostrReason(refusal)));
   }
   return { admitted: event };
 }

@@ -1,7 +1,8 @@
 import { LIMITS } from "@oa/shared/core/limits.ts";
 import { type Rejection, reject } from "@oa/shared/core/refusal.ts";
 import { one, type Sql, type SqlValue } from "@oa/shared/core/sql.ts";
-import { addressOf, KINDS, retentionOf, tagValue } from "@oa/shared/nostr/kinds.ts";
+import { expirationOf, keptUntil } from "@oa/shared/nostr/expiration.ts";
+import { addressOf, KINDS, retentionOf } from "@oa/shared/nostr/kinds.ts";
 import { isHex32, type NostrEvent, type VerifiedEvent } from "@oa/shared/nostr/verify.ts";
 import { BANS_DDL, hasBans, refuseBanned } from "./bans.ts";
 import { searchText } from "./search.ts";
@@ -53,7 +54,7 @@ export function storeEvents(sql: Sql, events: readonly VerifiedEvent[], now_s: n
   let group: Entry[] = [];
   const taken = new Set<string>();
   const flush = (): void => {
-    storeGroup(sql, group, results);
+    storeGroup(sql, group, results, now_s);
     group = [];
     taken.clear();
   };
@@ -94,7 +95,7 @@ function refuseTime(event: NostrEvent, now_s: number): Rejection | null {
 }
 
 /** Events with ids and addresses of their own; a deletion is the last. A statement costs more than a row. */
-function storeGroup(sql: Sql, group: readonly Entry[], results: (Rejection | null)[]): void {
+function storeGroup(sql: Sql, group: readonly Entry[], results: (Rejection | null)[], now_s: number): void {
   if (group.length === 0) return;
   const { known, deleted } = knownTargets(sql, group);
   const held = heldVersions(sql, group);
@@ -113,7 +114,7 @@ function storeGroup(sql: Sql, group: readonly Entry[], results: (Rejection | nul
     return false;
   });
   deleteEvents(sql, replaced);
-  insertAll(sql, fresh);
+  insertAll(sql, fresh, now_s);
   for (const { event } of fresh) if (event.kind === KINDS.deletion.kind) applyDeletion(sql, event);
 }
 
@@ -169,7 +170,7 @@ function supersedes(event: NostrEvent, held: Version): boolean {
 const EVENT_ROWS = Math.floor(LIMITS.sql_params / 7);
 const WORD_ROWS = Math.floor(LIMITS.sql_params / 2);
 
-function insertAll(sql: Sql, entries: readonly Entry[]): void {
+function insertAll(sql: Sql, entries: readonly Entry[], now_s: number): void {
   const tags: (readonly [string, string, number])[] = [];
   const words: (readonly [number, string])[] = [];
   for (const part of chunks(entries, EVENT_ROWS)) {
@@ -182,7 +183,7 @@ function insertAll(sql: Sql, entries: readonly Entry[]): void {
         event.kind,
         event.created_at,
         address,
-        expirationOf(event),
+        keptUntil(event, now_s),
         JSON.stringify(event),
       ]),
     );
@@ -278,10 +279,4 @@ export function sweepExpired(sql: Sql, now_s: number): number | null {
     );
   }
   return one<{ next: number | null }>(sql, "SELECT min(expires_at) AS next FROM relay_events")?.next ?? null;
-}
-
-/** When the event expires (NIP-40), or null. A tag that is no time is ignored. */
-export function expirationOf(event: Pick<NostrEvent, "tags">): number | null {
-  const text = tagValue(event, "expiration");
-  return text !== undefined && /^\d{1,12}$/.test(text) ? Number(text) : null;
 }

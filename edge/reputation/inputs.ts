@@ -1,12 +1,12 @@
 import { LIMITS } from "@oa/shared/core/limits.ts";
 import { isRejection } from "@oa/shared/core/refusal.ts";
 import { one, type Sql } from "@oa/shared/core/sql.ts";
+import { expirationOf } from "@oa/shared/nostr/expiration.ts";
 import { addressOf, KINDS } from "@oa/shared/nostr/kinds.ts";
 import { tagValues } from "@oa/shared/nostr/template.ts";
 import type { SchnorrVerify, VerifiedEvent } from "@oa/shared/nostr/verify.ts";
 import { type Input, replaces, slotOf } from "@oa/shared/reputation/inputs.ts";
 import { readInput } from "@oa/shared/reputation/read.ts";
-import { expirationOf } from "../relay/store.ts";
 
 /**
  * The events that stand about one listing: one row for each place (`slotOf`), so that a rater who rates a thousand times

@@ -25,6 +25,7 @@ import receiptVerification from "@oa/schemas/api/edge-receipt-verification.json"
 import reputation from "@oa/schemas/api/edge-reputation.json" with { type: "json" };
 import reputationInputs from "@oa/schemas/api/edge-reputation-inputs.json" with { type: "json" };
 import snapshotPage from "@oa/schemas/api/edge-snapshot-page.json" with { type: "json" };
+import upstreamPage from "@oa/schemas/api/edge-upstream-page.json" with { type: "json" };
 import moderationEvent from "@oa/schemas/event/moderation.json" with { type: "json" };
 import nostrEvent from "@oa/schemas/nostr/event.json" with { type: "json" };
 import rollUp from "@oa/schemas/nostr/reputation-content.json" with { type: "json" };
@@ -53,6 +54,7 @@ const FILES: readonly SchemaFile[] = [
   receiptReport,
   receiptVerification,
   snapshotPage,
+  upstreamPage,
   nostrEvent,
   curatedList,
   curatedListPage,
@@ -147,6 +149,12 @@ export function openApi(origin: string): object {
           summary: "The whole catalog with its signed events, for mirrors",
           parameters: [{ name: "cursor", in: "query", schema: { type: "string" } }],
           responses: ok("A page of the catalog", snapshotPage.title),
+        },
+      },
+      "/v1/upstreams": {
+        get: {
+          summary: "The relays that events are pulled from, and how that goes",
+          responses: ok("The relays", upstreamPage.title),
         },
       },
       "/v1/receipts/verify": {

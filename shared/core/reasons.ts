@@ -53,9 +53,12 @@ export const REASONS = {
   event_superseded: refused(409),
   event_deleted: refused(410),
   event_protected: refused(403),
+  event_unasked: refused(400),
   kind_not_relayed: refused(403),
   filter_invalid: refused(400),
   rate_limited: refused(429),
+  sync_invalid: refused(400),
+  sync_too_large: refused(413),
 
   pubkey_banned: refused(403),
 

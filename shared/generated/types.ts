@@ -107,7 +107,7 @@ export type MachineNetwork = ("wifi" | "wired" | "other" | "none")
 /**
  * What happens to the install mailbox of one worker. The subject is mailbox_<worker key>.
  */
-export type MailboxEvent = (MailboxSignersSet | MailboxDeposited | MailboxAcknowledged)
+export type MailboxEvent = (MailboxSignersSet | MailboxDeposited | MailboxAcknowledged | MailboxExpired)
 /**
  * What happens to a case of moderation. The subject is case_<hash of its target>.
  */
@@ -1770,6 +1770,57 @@ readonly details: readonly CatalogDetail[]
 readonly next_cursor: (string | null)
 }
 /**
+ * GET /v1/upstreams: the relays that events are pulled from.
+ */
+export interface UpstreamPage {
+readonly relays: readonly UpstreamRelay[]
+/**
+ * How many events were not taken, by code, over all relays.
+ */
+readonly passed_over: {
+[k: string]: number | undefined
+}
+}
+export interface UpstreamRelay {
+readonly url: string
+/**
+ * Named by this edge's settings, or by authors in their relay lists (NIP-65).
+ */
+readonly source: ("configured" | "relay list")
+/**
+ * How it was last read: by comparison (NIP-77) or page by page; null before the first time.
+ */
+readonly method: ("negentropy" | "paging" | null)
+/**
+ * When it was last read to its end.
+ */
+readonly pulled_at_ms: (number | null)
+/**
+ * When it is read next.
+ */
+readonly next_at_ms: number
+/**
+ * In a row; each makes the wait longer.
+ */
+readonly failures: number
+/**
+ * Events that were new here.
+ */
+readonly taken: number
+/**
+ * Events that were not taken.
+ */
+readonly passed_over: number
+/**
+ * Seconds that hold more events of one kind than the relay sends at once, so that some may be missing.
+ */
+readonly missed_seconds: number
+/**
+ * What the last failure was.
+ */
+readonly error: (string | null)
+}
+/**
  * Something that is about to be done, as the policy gate judges it.
  */
 export interface PolicyAction {
@@ -2984,6 +3035,19 @@ export interface MailboxAcknowledged {
 readonly event_type: "mailbox.acknowledged"
 readonly data: {
 readonly deposit_id: string
+}
+}
+/**
+ * Deposits that waited for longer than any of them is valid are gone; their contents are deleted.
+ */
+export interface MailboxExpired {
+readonly event_type: "mailbox.expired"
+readonly data: {
+/**
+ * @minItems 1
+ * @maxItems 500
+ */
+readonly deposit_ids: readonly string[]
 }
 }
 /**

@@ -74,6 +74,7 @@ export const isListingReputation: Validator<types.ListingReputation>;
 export const isSiteManifest: Validator<types.SiteManifest>;
 export const isSiteShard: Validator<types.SiteShard>;
 export const isSnapshotPage: Validator<types.SnapshotPage>;
+export const isUpstreamPage: Validator<types.UpstreamPage>;
 export const isPolicyAction: Validator<types.PolicyAction>;
 export const isPolicyEvaluation: Validator<types.PolicyEvaluation>;
 export const isApprovalEvent: Validator<types.ApprovalEvent>;

@@ -54,6 +54,18 @@ test("one signer cannot fill the mailbox", () => {
   assert.equal(decide([paired, ...many], drop(PHONE, 10_000)), "mailbox_full");
 });
 
+test("what has waited too long goes, and makes room", () => {
+  const expire = (...indices: number[]): MailboxCommand => ({
+    ...{ command: "expire", by: WORKER, worker: WORKER },
+    deposit_ids: indices.map(id),
+  });
+  assert.deepEqual(decide([paired, deposited(1)], expire(1, 2)), ["mailbox.expired"]);
+  assert.deepEqual(decide([paired, deposited(1)], expire(2)), []);
+  const gone: MailboxEvent = { event_type: "mailbox.expired", data: { deposit_ids: [id(1)] } };
+  const state = foldAll(mailbox, [paired, deposited(1), deposited(2), gone]);
+  assert.deepEqual([...state.waiting.keys()], [id(2)]);
+});
+
 test("only the worker acknowledges, and only what waits", () => {
   const acknowledge = (by: string): MailboxCommand => ({
     command: "acknowledge",

@@ -15,6 +15,8 @@ export type MailboxCommand = { readonly by: string; readonly worker: string } & 
   | { readonly command: "set_signers"; readonly signers: readonly string[] }
   | { readonly command: "deposit"; readonly deposit_id: string; readonly recipient: string | undefined }
   | { readonly command: "acknowledge"; readonly deposit_id: string }
+  /** What has waited too long, by the mailbox's own clock. */
+  | { readonly command: "expire"; readonly deposit_ids: readonly string[] }
 );
 
 /**
@@ -37,6 +39,10 @@ export const mailbox: Decider<MailboxState, MailboxEvent, MailboxCommand> = {
         waiting.delete(event.data.deposit_id);
         return { ...state, waiting };
       }
+      case "mailbox.expired": {
+        const gone = new Set(event.data.deposit_ids);
+        return { ...state, waiting: new Map([...state.waiting].filter(([id]) => !gone.has(id))) };
+      }
       default:
         return assertNever(event);
     }
@@ -56,6 +62,10 @@ export const mailbox: Decider<MailboxState, MailboxEvent, MailboxCommand> = {
           return reject("not_found", `no deposit ${command.deposit_id} is waiting`);
         }
         return [{ event_type: "mailbox.acknowledged", data: { deposit_id: command.deposit_id } }];
+      case "expire": {
+        const deposit_ids = command.deposit_ids.filter((id) => state.waiting.has(id));
+        return deposit_ids.length === 0 ? [] : [{ event_type: "mailbox.expired", data: { deposit_ids } }];
+      }
       default:
         return assertNever(command);
     }

@@ -32,6 +32,12 @@ export const mailboxView: Projection = {
       case "mailbox.acknowledged":
         sql.run("DELETE FROM proj_mailbox WHERE deposit_id = ?", data.deposit_id);
         break;
+      case "mailbox.expired":
+        sql.run(
+          "DELETE FROM proj_mailbox WHERE deposit_id IN (SELECT value FROM json_each(?))",
+          JSON.stringify(data.deposit_ids),
+        );
+        break;
     }
   },
 };

@@ -70,6 +70,9 @@ export function kindOf(kind: number): Kind | undefined {
   return BY_NUMBER.get(kind);
 }
 
+/** Kinds that only their recipient may read, once it has shown who it is (NIP-42, NIP-59). */
+export const SEALED_KINDS: readonly number[] = [KINDS.gift_wrap.kind, KINDS.ephemeral_gift_wrap.kind];
+
 export type Retention = "regular" | "replaceable" | "addressable" | "ephemeral";
 
 /** How relays keep a kind (NIP-01): every event, the newest by author, the newest by author and `d`, or none. */

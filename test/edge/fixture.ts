@@ -12,6 +12,8 @@ export const ROOT = dirname(dirname(dirname(fileURLToPath(import.meta.url))));
 export interface TestEdge {
   readonly edge: () => RunningEdge;
   readonly restart: () => Promise<void>;
+  /** Stops it, lets something be done to its databases, and starts it again. */
+  readonly whileStopped: (change: () => Promise<void>) => Promise<void>;
   readonly close: () => Promise<void>;
   /** Where its databases lie. */
   readonly data_dir: string;
@@ -29,6 +31,11 @@ export async function openTestEdge(bindings: Readonly<Record<string, string>> = 
     data_dir,
     restart: async () => {
       await running.close();
+      running = await start();
+    },
+    whileStopped: async (change) => {
+      await running.close();
+      await change();
       running = await start();
     },
     close: async () => {
@@ -52,6 +59,8 @@ export interface Client {
   readonly publish: (event: NostrEvent) => Promise<Frame>;
   /** Stored events that meet the filters. */
   readonly query: (...filters: readonly object[]) => Promise<readonly NostrEvent[]>;
+  /** Proves a key (NIP-42) by the challenge that the relay gave. */
+  readonly authenticate: (key: Uint8Array, challenge: string) => Promise<Frame>;
   readonly close: () => Promise<void>;
 }
 
@@ -117,6 +126,14 @@ export async function connect(url: string): Promise<Client> {
       send(["CLOSE", "query"]);
       return answer.flatMap((frame) => (frame[0] === "EVENT" ? [frame[2] as NostrEvent] : []));
     },
+    authenticate: async (key, challenge) => {
+      const tags = [
+        ["relay", url],
+        ["challenge", challenge],
+      ];
+      send(["AUTH", signed(key, { kind: 22242, tags, created_at: Math.floor(Date.now() / 1000) })]);
+      return (await until("OK")).at(-1) ?? [];
+    },
     close: async () => {
       socket.close();
       await ended;
@@ -136,8 +153,8 @@ export function signed(
 }
 
 /** Waits until `check` says so, for what happens after the answer. */
-export async function eventually(check: () => Promise<boolean>): Promise<void> {
-  const deadline = Date.now() + ANSWER_MS_MAX;
+export async function eventually(check: () => Promise<boolean>, wait_ms = ANSWER_MS_MAX): Promise<void> {
+  const deadline = Date.now() + wait_ms;
   while (!(await check())) {
     if (Date.now() > deadline) throw new Error("it did not happen in time");
     await new Promise((resolve) => setTimeout(resolve, 25));

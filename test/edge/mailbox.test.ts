@@ -1,5 +1,8 @@
 import assert from "node:assert/strict";
 import { randomUUID } from "node:crypto";
+import { readdir } from "node:fs/promises";
+import { join } from "node:path";
+import { DatabaseSync } from "node:sqlite";
 import { after, before, test } from "node:test";
 import { LIMITS } from "@oa/shared/core/limits.ts";
 import type { MailboxPage } from "@oa/shared/generated/types.ts";
@@ -156,6 +159,30 @@ test("what waits survives a restart, comes in pages, and goes when its signer is
   assert.equal(code(await call(worker, "PUT", "/signers", { signers: [] })), "200");
   assert.deepEqual((await waiting()).installs, []);
   assert.equal(code(await call(phone, "POST", "/installs", { event: sealed() })), "403 not_permitted");
+});
+
+test("a deposit that waits for too long is gone, and its content with it", async () => {
+  await pair();
+  const [old, fresh] = [sealed(), sealed()];
+  for (const event of [old, fresh]) assert.equal(code(await call(phone, "POST", "/installs", { event })), "201");
+  const kept_until = new Date(Date.now() - LIMITS.mailbox_deposit_ms - 1_000).toISOString();
+  await host.whileStopped(async () => {
+    for (const name of await readdir(host.data_dir, { recursive: true })) {
+      if (!name.endsWith(".sqlite")) continue;
+      const database = new DatabaseSync(join(host.data_dir, name));
+      const isMailbox = database.prepare("SELECT 1 FROM sqlite_master WHERE name = 'proj_mailbox'").get() !== undefined;
+      if (isMailbox) {
+        database.prepare("UPDATE proj_mailbox SET received_at = ? WHERE deposit_id = ?").run(kept_until, old.id);
+      }
+      database.close();
+    }
+  });
+  assert.deepEqual(
+    (await waiting()).installs.map(({ deposit_id }) => deposit_id),
+    [fresh.id],
+  );
+  assert.equal(code(await call(worker, "DELETE", `/installs/${old.id}`)), "404 not_found");
+  assert.equal(code(await call(phone, "POST", "/installs", { event: old })), "201");
 });
 
 test("nothing of this was a failure of the edge's own", () => {

@@ -37,6 +37,7 @@ const OBJECTS = {
   MAILBOX: "Mailbox",
   RECEIPTS: "Receipts",
   REPUTATION: "Reputation",
+  UPSTREAMS: "Upstreams",
   MODERATION: "Moderation",
 };
 /** On the owner's own machine the development Lightning node's payments count too. */
@@ -63,6 +64,8 @@ export async function startEdge(options: EdgeOptions): Promise<RunningEdge> {
   try {
     const port = Number((await miniflare.ready).port);
     const url = `http://127.0.0.1:${port}`;
+    // Nothing runs a schedule here as Cloudflare does: being asked starts the object that keeps its own.
+    await (await miniflare.dispatchFetch(`${url}/v1/upstreams`)).body?.cancel();
     return {
       url,
       relay_url: `${url.replace("http", "ws")}/`,
@@ -115,6 +118,8 @@ function configuration(options: EdgeOptions, modules: Modules): ConstructorParam
           env: {
             ...Object.fromEntries([...objects, ...texts]),
             SITE: { type: "r2" as const, name: "site" },
+            // workerd looks at the address a name stands for when it connects: none of this machine or its network.
+            PUBLIC_NETWORK: { type: "network" as const, allow: ["public"], tlsOptions: { trustBrowserCas: true } },
           },
           exports: Object.fromEntries(classes),
         },
