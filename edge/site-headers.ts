@@ -23,7 +23,7 @@ const COORDINATOR_POLICY = [
   "style-src 'self'",
   "img-src 'self' data: blob:",
   "media-src 'self' blob:",
-  "connect-src 'self' https: wss: ws://127.0.0.1:* ws://localhost:*",
+  "connect-src 'self' https: wss: http://127.0.0.1:* http://localhost:* ws://127.0.0.1:* ws://localhost:*",
   "worker-src 'self'",
   "manifest-src 'self'",
   "form-action 'self'",
@@ -31,13 +31,22 @@ const COORDINATOR_POLICY = [
   "frame-ancestors 'none'",
 ];
 
+/** Its service worker fetches the page, its files, and what catalogs say; the policy it runs under is its own file's. */
+const OFFLINE_POLICY = [
+  "default-src 'none'",
+  "connect-src 'self' https: http://127.0.0.1:* http://localhost:*",
+  "frame-ancestors 'none'",
+];
+
 const NOTHING_POLICY = ["default-src 'none'", "frame-ancestors 'none'"];
 const COORDINATOR = "/install/";
+const OFFLINE = "/install/offline.js";
 
 /** The headers that keep a file of the site in its bounds, by its path and its type. */
 export function boundsOf(path: string, type: string): Readonly<Record<string, string>> {
   const coordinator = path.startsWith(COORDINATOR);
-  const policy = !type.startsWith("text/html") ? NOTHING_POLICY : coordinator ? COORDINATOR_POLICY : PAGE_POLICY;
+  const file = path === OFFLINE ? OFFLINE_POLICY : NOTHING_POLICY;
+  const policy = !type.startsWith("text/html") ? file : coordinator ? COORDINATOR_POLICY : PAGE_POLICY;
   return {
     "Content-Security-Policy": policy.join("; "),
     "Cross-Origin-Opener-Policy": "same-origin",

@@ -48,12 +48,14 @@ export function connectAddress(options: {
   readonly relays: readonly string[];
   readonly secret: string;
   readonly name: string;
+  /** What it will be asked to do, so that its owner can be asked once; an author's acts where absent. */
+  readonly permissions?: string;
 }): string {
-  const { client, relays, secret, name } = options;
+  const { client, relays, secret, name, permissions = PERMISSIONS } = options;
   const params = [
     ...relays.map((relay) => ["relay", relay]),
     ["secret", secret],
-    ["perms", PERMISSIONS],
+    ["perms", permissions],
     ["name", name],
   ];
   return `nostrconnect://${client}?${params.map(([key, value = ""]) => `${key}=${encodeURIComponent(value)}`).join("&")}`;
@@ -65,9 +67,17 @@ export const PERMISSIONS = [KINDS.manifest, KINDS.release, KINDS.deletion, KINDS
   .concat("get_public_key")
   .join(",");
 
+/** What a coordinator signs and reads. */
+export const COORDINATOR_PERMISSIONS = [
+  ...[KINDS.install_config, KINDS.pairing_claim, KINDS.rating, KINDS.report, KINDS.http_auth, KINDS.relay_auth].map(
+    ({ kind }) => `sign_event:${kind}`,
+  ),
+  ...["get_public_key", "nip44_decrypt"],
+].join(",");
+
 export interface SigningRequest {
   readonly id: string;
-  readonly method: "connect" | "get_public_key" | "sign_event";
+  readonly method: "connect" | "get_public_key" | "sign_event" | "nip44_decrypt";
   readonly params: readonly string[];
 }
 

@@ -1,7 +1,7 @@
 /** `npm start`, as a newcomer runs it. */
 import assert from "node:assert/strict";
 import { spawn, spawnSync } from "node:child_process";
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
@@ -55,12 +55,19 @@ describe("npm start -- --once", () => {
     assert.match(output, /audited +\d+ events, chain intact/);
   });
 
-  it("left a static site that lists what was published and holds no op, runner or backend", () => {
+  it("left a static site that lists what was published, whose scripts hold no op, runner or backend", () => {
     const page = readFileSync(join(data, "site", "index.html"), "utf8");
     assert.match(page, /Nightly Code Index Refresh/);
     assert.match(page, /Release Watch/);
-    const scripts = spawnSync("find", [join(data, "site"), "-name", "*.js"], { encoding: "utf8" }).stdout;
-    assert.equal(scripts, "", "the site's pages need no script");
+    const scripts = readdirSync(join(data, "site"), { recursive: true, encoding: "utf8" }).filter((path) =>
+      path.endsWith(".js"),
+    );
+    assert.ok(scripts.includes(join("install", "offline.js")), "the coordinator's page is there");
+    for (const path of scripts) {
+      const code = readFileSync(join(data, "site", path), "utf8");
+      assert.doesNotMatch(code, /["`']node:|child_process|cloudflare:|DurableObject|getLlama|spawnSync|execFile/, path);
+      assert.doesNotMatch(code, /(?<![.\w$])eval\s*\(|new\s+Function\b|WebAssembly[.[]\w|importScripts/, path);
+    }
   });
 
   it("posted a completion note that names the upgrade", async () => {

@@ -60,6 +60,9 @@ export async function openFakeSigner(relay: string, options: FakeSignerOptions):
   const resultOf = ({ method, params }: Asked): string => {
     if (method === "connect") return "ack";
     if (method === "get_public_key") return getPublicKey(author_key);
+    if (method === "nip44_decrypt") {
+      return decrypt(params[1] ?? "", getConversationKey(author_key, params[0] ?? ""));
+    }
     if (method !== "sign_event") throw new Error(`this fake knows no ${method}`);
     const { kind, created_at, tags, content } = JSON.parse(params[0] ?? "") as EventTemplate;
     const template = { kind, created_at, tags, content };

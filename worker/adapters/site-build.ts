@@ -168,8 +168,15 @@ async function writeSnapshot(folder: string, { details, events, moderation }: Mi
 
 async function sourcesHash(site: string, site_url: string): Promise<string> {
   const hash = createHash("sha256").update(site_url);
-  const entries = await readdir(join(site, "src"), { recursive: true, withFileTypes: true });
-  const files = entries.filter((entry) => entry.isFile()).map((entry) => join(entry.parentPath, entry.name));
+  // The pages and what runs in them are made of shared code too.
+  const folders = [join(site, "src"), join(site, "public"), join(site, "..", "shared")];
+  const entries = await Promise.all(folders.map((folder) => readdir(folder, { recursive: true, withFileTypes: true })));
+  const files = entries
+    .flat()
+    .filter(
+      (entry) => entry.isFile() && !/[/\\]node_modules(?:[/\\]|$)|\.test\.ts$/.test(join(entry.parentPath, entry.name)),
+    )
+    .map((entry) => join(entry.parentPath, entry.name));
   for (const file of [join(site, "astro.config.mjs"), ...files.sort()]) hash.update(file).update(await readFile(file));
   return hash.digest("hex");
 }

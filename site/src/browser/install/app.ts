@@ -1,0 +1,144 @@
+import { isRejection } from "@oa/shared/core/refusal.ts";
+import { type Invitation, parseInvitation } from "@oa/shared/pairing/invitation.ts";
+import { type Catalog, openCatalog } from "./catalog.ts";
+import { make, sentenceOfError } from "./elements.ts";
+import { type Box, openBox } from "./kept.ts";
+import { listenToWorkers } from "./listen.ts";
+import { openRelays, type Relays } from "./relays.ts";
+import { openSession, type Session } from "./session.ts";
+import { startOffline } from "./start-offline.ts";
+import { changeView } from "./view-change.ts";
+import { findView } from "./view-find.ts";
+import { installedView } from "./view-installed.ts";
+import { keyView } from "./view-key.ts";
+import { listingView } from "./view-listing.ts";
+import { pairView } from "./view-pair.ts";
+import { workersView } from "./view-workers.ts";
+
+/** What every view works with. */
+export interface App {
+  readonly box: Box;
+  readonly session: Session;
+  readonly relays: Relays;
+  readonly catalog: Catalog;
+  /** The browser's time zone. */
+  readonly zone: string;
+  readonly go: (path: string) => void;
+  /** An invitation that was scanned or opened, and not used yet: it holds a secret, so it is in memory alone. */
+  invitation: Invitation | null;
+}
+
+interface View {
+  readonly content: HTMLElement | Promise<HTMLElement>;
+  /** Shown anew when what the page remembers changes; a view with a form of its own is not. */
+  readonly live: boolean;
+  /** Ends what goes on in it: a camera. */
+  readonly leave?: () => void;
+}
+
+/** The coordinator: shows, signs and sends; it never executes anything. */
+export function startCoordinator(): void {
+  const screen = document.querySelector<HTMLElement>("#screen");
+  const state = document.querySelector<HTMLElement>("#state");
+  if (screen === null || state === null) return;
+  const box = openBox(localStorage);
+  let shown: View | null = null;
+  let drawn = 0;
+  let stopListening = (): void => {};
+
+  const sessionChanged = (): void => {
+    stopListening();
+    const signer = session.signer();
+    stopListening = signer === null ? () => {} : listenToWorkers(box, signer, relays, console.warn);
+    void drawState();
+    if (shown?.live === true) void draw();
+  };
+  const session = openSession(sessionChanged);
+  const relays = openRelays((template) => session.require().sign(template));
+  const app: App = {
+    ...{ box, session, relays },
+    catalog: openCatalog(() => [location.origin, ...box.read().workers.flatMap(({ edge_url }) => edge_url ?? [])]),
+    zone: Intl.DateTimeFormat().resolvedOptions().timeZone,
+    go: (path) => {
+      if (location.hash === path) void draw();
+      else location.hash = path;
+    },
+    invitation: null,
+  };
+
+  const drawState = (): void => {
+    const { key } = box.read();
+    state.textContent = key === null ? "No key yet" : session.signer() === null ? "Locked" : "Unlocked";
+    state.className = session.signer() === null ? "locked" : "open";
+  };
+  const draw = async (): Promise<void> => {
+    drawn += 1;
+    const turn = drawn;
+    shown?.leave?.();
+    const view = viewOf(app, location.hash);
+    shown = view;
+    for (const link of document.querySelectorAll<HTMLAnchorElement>("nav.tabs a")) {
+      const here = location.hash.startsWith(link.hash) && (link.hash !== "#/" || location.hash.length < 3);
+      if (here) link.setAttribute("aria-current", "page");
+      else link.removeAttribute("aria-current");
+    }
+    const content = await Promise.resolve(view.content).catch((error: unknown) =>
+      make("p", { class: "bad", role: "alert" }, sentenceOfError(error)),
+    );
+    // What was asked for before may be ready after.
+    if (turn === drawn) screen.replaceChildren(content);
+  };
+  const arrive = (): void => {
+    const invitation = location.hash.startsWith("#pair=") ? parseInvitation(location.hash) : null;
+    if (invitation !== null) {
+      // The secret does not stay in the address, where history would keep it.
+      history.replaceState(null, "", "#/pair");
+      if (!isRejection(invitation)) app.invitation = invitation;
+    }
+    screen.scrollTo(0, 0);
+    void draw();
+  };
+
+  box.onChange(() => {
+    drawState();
+    if (shown?.live === true) void draw();
+  });
+  addEventListener("hashchange", arrive);
+  for (const sign of ["pointerdown", "keydown", "visibilitychange"]) {
+    document.addEventListener(sign, () => session.touch(), { passive: true });
+  }
+  if (location.hash === "") history.replaceState(null, "", "#/");
+  startOffline();
+  drawState();
+  arrive();
+}
+
+function viewOf(app: App, hash: string): View {
+  const [, name = "", rest = ""] = /^#\/([a-z]*)\/?(.*)$/.exec(hash) ?? [];
+  switch (name) {
+    case "listing":
+      return { content: listingView(app, decodedPart(rest)), live: false };
+    case "change":
+      return { content: changeView(app, decodedPart(rest)), live: false };
+    case "installed":
+      return { content: installedView(app), live: true };
+    case "workers":
+      return { content: workersView(app), live: true };
+    case "pair": {
+      const { content, leave } = pairView(app);
+      return { content, leave, live: false };
+    }
+    case "key":
+      return { content: keyView(app), live: false };
+    default:
+      return { content: findView(app), live: false };
+  }
+}
+
+function decodedPart(text: string): string {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return text; // no listing has such a name
+  }
+}

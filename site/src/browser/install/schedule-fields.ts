@@ -1,0 +1,87 @@
+import { isRejection, type Rejection } from "@oa/shared/core/refusal.ts";
+import type { ScheduleConstraints, UpgradeSchedule } from "@oa/shared/generated/types.ts";
+import { type ClockChange, previewSchedule } from "@oa/shared/schedule/preview.ts";
+
+/** The schedule editor's fields, as they stand in the form. */
+export interface ScheduleFields {
+  readonly how: "declared" | "cron" | "manual";
+  readonly expression: string;
+  readonly timezone: string;
+  /** HH:MM; both empty: at any time of day. */
+  readonly start: string;
+  readonly end: string;
+  readonly overlap: NonNullable<UpgradeSchedule["overlap"]>;
+  readonly plugged_in: boolean;
+  readonly wifi_only: boolean;
+  readonly suspend_if_active: boolean;
+  readonly respect_dnd: boolean;
+  /** Percent; empty: whatever it is. */
+  readonly cpu_max: string;
+}
+
+export const CONDITIONS = ["plugged_in", "wifi_only", "suspend_if_active", "respect_dnd"] as const;
+
+/** What the form shows first: the schedule that was chosen before, or what the upgrade declares. */
+export function fieldsOf(declared: UpgradeSchedule, chosen: UpgradeSchedule | null, zone: string): ScheduleFields {
+  const shown = chosen ?? declared;
+  const { constraints = {} } = shown;
+  return {
+    how: chosen === null ? "declared" : chosen.type === "cron" ? "cron" : "manual",
+    expression: shown.expression ?? "0 3 * * *",
+    timezone: shown.timezone ?? zone,
+    start: shown.window?.start ?? "",
+    end: shown.window?.end ?? "",
+    overlap: shown.overlap ?? "skip",
+    plugged_in: constraints.plugged_in ?? false,
+    wifi_only: constraints.wifi_only ?? false,
+    suspend_if_active: constraints.suspend_if_active ?? false,
+    respect_dnd: constraints.respect_dnd ?? false,
+    cpu_max: constraints.cpu_max_percentage === undefined ? "" : String(constraints.cpu_max_percentage),
+  };
+}
+
+/** The schedule to order: null where the upgrade's own is kept. What the form does not show stays as declared. */
+export function scheduleOf(declared: UpgradeSchedule, fields: ScheduleFields): UpgradeSchedule | null {
+  const { how, expression, timezone, start, end, overlap, cpu_max } = fields;
+  if (how === "declared") return null;
+  const { window: _, expression: __, constraints: ___, ...rest } = declared;
+  if (how === "manual") return { ...rest, type: "manual" };
+  const asked: ScheduleConstraints = {
+    ...Object.fromEntries(CONDITIONS.filter((name) => fields[name]).map((name) => [name, true])),
+    ...(cpu_max.trim() === "" ? {} : { cpu_max_percentage: Number(cpu_max) }),
+  };
+  return {
+    ...rest,
+    ...{ type: "cron", expression: expression.trim(), timezone: timezone.trim(), overlap },
+    ...(start === "" && end === "" ? {} : { window: { start, end } }),
+    ...(Object.keys(asked).length === 0 ? {} : { constraints: asked }),
+  };
+}
+
+const FIRES = 5;
+
+/** The next times a schedule fires, as its zone's clocks show them, with what the changes of clocks do to it. */
+export function nextTimes(schedule: UpgradeSchedule, zone: string, now_ms: number): readonly string[] | Rejection {
+  if (schedule.type !== "cron") return [];
+  const { expression = "", timezone = zone, window } = schedule;
+  const preview = previewSchedule({
+    ...{ expression, time_zone: timezone, from_ms: now_ms, count: FIRES },
+    ...(window === undefined ? {} : { window }),
+  });
+  if (isRejection(preview)) return preview;
+  if (preview.local.length === 0) return ["It never fires within its window."];
+  return [...preview.local.map((text) => text.replace("T", " ")), ...preview.clock_changes.map(clockSentence)];
+}
+
+function clockSentence({ kind, local_from, local_until, outcome }: ClockChange): string {
+  const from = local_from.replace("T", " ");
+  const until = local_until.slice(11);
+  const what = kind === "gap" ? `Clocks skip ${from} to ${until}` : `Clocks show ${from} to ${until} twice`;
+  const then = {
+    fires_after_gap: "it fires right after",
+    does_not_fire: "it does not fire then",
+    fires_first_time: "it fires the first time only",
+    fires_both_times: "it fires both times",
+  }[outcome];
+  return `${what}: ${then}.`;
+}

@@ -1,0 +1,78 @@
+import { priceSentence, whenSentence } from "@oa/shared/api/consent.ts";
+import type { App } from "./app.ts";
+import { fits, sendOrder } from "./deliver.ts";
+import { button, facts, make, shortKey } from "./elements.ts";
+import { type KnownInstall, type KnownWorker, nextRevision, withOrder } from "./kept.ts";
+import { newInstallId, orderOf, type Review } from "./orders.ts";
+import { nowSeconds, random } from "./random.ts";
+
+/** The permission screen: exactly what is agreed to, in plain words, and the order that says so. */
+export function consentView(
+  app: App,
+  review: Review,
+  worker: KnownWorker,
+  before: KnownInstall | null,
+  back: () => void,
+): HTMLElement {
+  const { upgrade, plan, schedule, permissions, choices } = review;
+  const { manifest, manifest_sha256 } = upgrade.listing;
+  const waits = permissions.filter(({ asks }) => asks).length;
+  const send = async (): Promise<void> => {
+    const signer = app.session.require();
+    const install_id = before?.install_id ?? newInstallId(Date.now(), random);
+    const now_s = nowSeconds();
+    const revision = nextRevision(app.box.read(), install_id, now_s);
+    const envelope = { worker: worker.public_key, signer: signer.public_key, install_id, revision, now_s };
+    const whole = orderOf(review, envelope, { embed: true });
+    const order = fits(whole) ? whole : orderOf(review, envelope, { embed: false });
+    const event_id = await sendOrder(order, worker, signer, app.relays);
+    app.box.change((kept) =>
+      withOrder(kept, {
+        ...{ install_id, worker: worker.public_key, listing: upgrade.listing.address },
+        ...{ title: manifest.title, version: manifest.version, inputs: choices.inputs, schedule: choices.schedule },
+        permissions: plan.permissions,
+        order: { action: "install", revision, event_id, sent_at: now_s, expires_at: order.expires_at, answer: null },
+        ...{ status: null, status_at: null, runs: [] },
+      }),
+    );
+    app.go("#/installed");
+  };
+  return make(
+    "section",
+    { class: "consent" },
+    make("h1", {}, before === null ? "Do you agree?" : "Do you agree to the change?"),
+    make("p", { class: "lead" }, `${manifest.title} ${manifest.version}`),
+    facts([
+      ["On", make("span", {}, worker.label ?? "worker", " ", shortKey(worker.public_key))],
+      ["Runs", whenSentence(schedule, plan.triggers)],
+      ["Price", priceSentence(manifest.pricing)],
+      ...Object.entries(plan.inputs).map(([name, value]) => [name, make("code", {}, JSON.stringify(value))] as const),
+    ]),
+    make("h2", {}, "It may"),
+    permissions.length === 0
+      ? make("p", {}, "It asks for no permission.")
+      : make(
+          "ul",
+          { class: "permissions" },
+          ...permissions.map(({ sentence, fresh, asks }) =>
+            make(
+              "li",
+              {},
+              sentence,
+              fresh ? make("span", { class: "tag new" }, "new") : null,
+              asks ? make("span", { class: "tag" }, "asks at the machine") : null,
+            ),
+          ),
+        ),
+    waits === 0
+      ? null
+      : make(
+          "p",
+          { class: "notice" },
+          "What is above this coordinator's ceiling waits until you approve it at the machine.",
+        ),
+    make("p", { class: "quiet" }, "Manifest ", make("code", {}, manifest_sha256.slice(0, 16)), "…"),
+    button("Agree and send", send, { class: "main" }),
+    button("Back", back, { class: "plain" }),
+  );
+}

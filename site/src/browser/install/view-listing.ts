@@ -1,0 +1,74 @@
+import { priceSentence, whenSentence } from "@oa/shared/api/consent.ts";
+import { normalizePermissions } from "@oa/shared/core/permission.ts";
+import { isRejection } from "@oa/shared/core/refusal.ts";
+import type { CatalogDetail } from "@oa/shared/generated/types.ts";
+import { hexToNpub } from "@oa/shared/nostr/npub.ts";
+import { sentenceOf } from "@oa/shared/upgrade/consent.ts";
+import type { App } from "./app.ts";
+import { button, facts, make } from "./elements.ts";
+import type { KnownInstall } from "./kept.ts";
+import { type CheckedUpgrade, checkUpgrade } from "./orders.ts";
+import { notice } from "./view-find.ts";
+import { opinionView } from "./view-opinion.ts";
+import { settingsView } from "./view-settings.ts";
+
+/** One listing: what its author signed, and the way to a worker. */
+export async function listingView(app: App, address: string): Promise<HTMLElement> {
+  const { value: detail, kept_at } = await app.catalog.detail(address);
+  const upgrade = checkUpgrade(detail, address);
+  const screen = make("div");
+  if (isRejection(upgrade)) {
+    screen.append(
+      make("h1", {}, "This listing cannot be installed"),
+      make("p", { class: "bad" }, `${upgrade.message}.`),
+    );
+    return screen;
+  }
+  const details = detailsOf(app, detail, upgrade, () => screen.replaceChildren(settingsView(app, upgrade, null, back)));
+  const back = (): void => screen.replaceChildren(...(age === null ? [] : [age]), details);
+  const age = notice(kept_at);
+  back();
+  return screen;
+}
+
+/** A listing of something installed, at its settings. */
+export async function settingsOf(app: App, before: KnownInstall): Promise<HTMLElement> {
+  const { value: detail, kept_at } = await app.catalog.detail(before.listing);
+  const upgrade = checkUpgrade(detail, before.listing);
+  if (isRejection(upgrade)) return make("p", { class: "bad" }, `${upgrade.message}.`);
+  const screen = make("div", {}, notice(kept_at));
+  screen.append(settingsView(app, upgrade, before, () => app.go("#/installed")));
+  return screen;
+}
+
+function detailsOf(app: App, detail: CatalogDetail, upgrade: CheckedUpgrade, install: () => void): HTMLElement {
+  const { manifest, author } = upgrade.listing;
+  const asks = normalizePermissions(manifest.permissions);
+  const { reputation } = detail.listing;
+  const npub = hexToNpub(author);
+  return make(
+    "article",
+    {},
+    make("h1", {}, manifest.title),
+    make("p", { class: "lead" }, manifest.summary ?? ""),
+    facts([
+      ["Price", priceSentence(manifest.pricing)],
+      ["Runs", whenSentence(manifest.schedule, [])],
+      ["Version", manifest.version],
+      ["Author", make("span", {}, manifest.author.name ?? "", " ", make("code", {}, npub))],
+      [
+        "Rated",
+        reputation === undefined
+          ? "by nobody yet"
+          : `${(reputation.stars_milli / 1_000).toFixed(1)} of 5 by ${reputation.raters} that count`,
+      ],
+    ]),
+    make("h2", {}, "What it may touch"),
+    asks.length === 0
+      ? make("p", {}, "Nothing: it asks for no permission.")
+      : make("ul", {}, ...asks.map((permission) => make("li", {}, sentenceOf(permission)))),
+    make("p", { class: "quiet" }, "Its id, signature and manifest were checked in this browser."),
+    button("Install on a machine …", install, { class: "main" }),
+    opinionView(app, upgrade),
+  );
+}

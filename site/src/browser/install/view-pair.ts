@@ -1,0 +1,103 @@
+import { isRejection } from "@oa/shared/core/refusal.ts";
+import { type Invitation, parseInvitation } from "@oa/shared/pairing/invitation.ts";
+import type { App } from "./app.ts";
+import { hasCamera, scan } from "./camera.ts";
+import { sendClaim } from "./deliver.ts";
+import { button, facts, field, make, shortKey } from "./elements.ts";
+import { withClaim } from "./kept.ts";
+import { nowSeconds } from "./random.ts";
+
+/** Pairing with a machine: by camera, by a link, or by pasting what it shows. */
+export function pairView(app: App): { readonly content: HTMLElement; readonly leave: () => void } {
+  const screen = make("section");
+  let stop = (): void => {};
+  const offer = (invitation: Invitation): void => {
+    stop();
+    app.invitation = invitation;
+    screen.replaceChildren(offerView(app, invitation));
+  };
+  if (app.invitation !== null) offer(app.invitation);
+  else
+    screen.append(
+      ...readers(offer, (end) => {
+        stop = end;
+      }),
+    );
+  return { content: screen, leave: () => stop() };
+}
+
+function readers(
+  offer: (invitation: Invitation) => void,
+  scanning: (stop: () => void) => void,
+): readonly HTMLElement[] {
+  const pasted = make("textarea", { name: "invitation", rows: "4", spellcheck: "false", autocapitalize: "off" });
+  const take = (text: string): void => {
+    const invitation = parseInvitation(text);
+    if (isRejection(invitation)) throw new Error(invitation.message);
+    offer(invitation);
+  };
+  const video = make("video", { class: "camera", playsinline: true, hidden: true });
+  const look = async (): Promise<void> => {
+    video.hidden = false;
+    const stop = await scan(video, (text) => {
+      const invitation = parseInvitation(text);
+      if (!isRejection(invitation)) offer(invitation);
+    }).catch((error: unknown) => {
+      video.hidden = true;
+      throw new Error(
+        `the camera cannot be used (${error instanceof Error ? error.message : String(error)}): paste the text instead`,
+      );
+    });
+    scanning(stop);
+  };
+  return [
+    make("h1", {}, "Pair a machine"),
+    make(
+      "p",
+      {},
+      "On the machine, run ",
+      make("code", {}, "oa pair add --label phone --results"),
+      ". It shows a code and its text.",
+    ),
+    ...(hasCamera() ? [button("Scan the code", look, { class: "main" }), video] : []),
+    field("Or paste its text", pasted),
+    button("Go on", () => take(pasted.value)),
+  ];
+}
+
+function offerView(app: App, invitation: Invitation): HTMLElement {
+  const { worker, relays, expires_at } = invitation;
+  const minutes = Math.ceil((expires_at - nowSeconds()) / 60);
+  const signer = app.session.signer();
+  const pair = async (): Promise<void> => {
+    await sendClaim(invitation, app.session.require(), app.relays);
+    app.invitation = null;
+    app.box.change((kept) => withClaim(kept, invitation));
+    app.go("#/workers");
+  };
+  return make(
+    "div",
+    {},
+    make("h1", {}, "Pair with this machine?"),
+    facts([
+      ["Its key", shortKey(worker)],
+      ["Reached at", relays.join(", ")],
+      ["Good for", minutes > 0 ? `${minutes} more minutes` : "no longer: it has expired"],
+    ]),
+    make(
+      "p",
+      {},
+      "It will let you order installs up to what its owner allowed. Compare the keys on both before you confirm there.",
+    ),
+    signer === null
+      ? make(
+          "p",
+          { class: "notice" },
+          "First ",
+          make("a", { href: "#/key" }, app.box.read().key === null ? "make or connect a key" : "unlock your key"),
+          ", then come back here.",
+        )
+      : make("p", {}, "Your key: ", make("code", { class: "whole" }, signer.public_key)),
+    button("Pair", pair, { class: "main" }),
+  );
+}

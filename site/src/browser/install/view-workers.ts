@@ -1,0 +1,64 @@
+import type { App } from "./app.ts";
+import { button, facts, make, shortKey } from "./elements.ts";
+import type { KnownWorker } from "./kept.ts";
+import { nowSeconds } from "./random.ts";
+
+/** The machines this page is paired with. */
+export function workersView(app: App): HTMLElement {
+  const { workers, key } = app.box.read();
+  return make(
+    "section",
+    {},
+    make("h1", {}, "Machines"),
+    workers.length === 0 ? make("p", {}, "None is paired yet.") : null,
+    ...workers.map((worker) => workerCard(app, worker, key?.public_key ?? null)),
+    make("p", {}, make("a", { class: "button main", href: "#/pair" }, "Pair a machine")),
+  );
+}
+
+function workerCard(app: App, worker: KnownWorker, own: string | null): HTMLElement {
+  const { public_key, label, relays, results, ceiling, state } = worker;
+  const said = pairingState(worker, nowSeconds());
+  const forget = (): void => {
+    app.box.change((kept) => ({ ...kept, workers: kept.workers.filter((one) => one.public_key !== public_key) }));
+  };
+  return make(
+    "article",
+    { class: "card", "data-worker": public_key },
+    make("h2", {}, label ?? "A machine"),
+    make("p", { class: `state ${said.tone}`, role: "status" }, said.text),
+    state === "claimed" || state === "sent"
+      ? make("p", {}, "Compare this key with the one the machine shows: ", make("code", { class: "whole" }, own ?? ""))
+      : null,
+    facts([
+      ["Key", shortKey(public_key)],
+      ["Reached at", relays.join(", ")],
+      ...(state === "confirmed"
+        ? ([
+            ["Tells results", results ? "yes" : "no"],
+            ["Grants unasked", ceiling.length === 0 ? "nothing: it asks its owner for everything" : ceiling.join(", ")],
+          ] as const)
+        : []),
+    ]),
+    make("div", { class: "acts" }, button("Forget", forget, { class: "plain" })),
+  );
+}
+
+/** Where a pairing stands, in a sentence. */
+export function pairingState(
+  { state, until }: KnownWorker,
+  now_s: number,
+): { readonly tone: "good" | "bad" | "waiting"; readonly text: string } {
+  switch (state) {
+    case "sent":
+      return now_s >= until
+        ? { tone: "bad", text: "The pairing code expired without an answer. Make a new one with `oa pair add`." }
+        : { tone: "waiting", text: "The secret is sent; the machine has not answered yet." };
+    case "claimed":
+      return { tone: "waiting", text: "The secret was right. Now confirm this key at the machine: oa pair confirm." };
+    case "confirmed":
+      return { tone: "good", text: "Paired." };
+    case "removed":
+      return { tone: "bad", text: "Its owner ended the pairing." };
+  }
+}
