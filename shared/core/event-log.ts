@@ -2,7 +2,7 @@ import { bytesToHex } from "@noble/hashes/utils.js";
 import type { EventEnvelope } from "../generated/types.ts";
 import type { EventContext, EventDraft, Recorded } from "./envelope.ts";
 import type { Sha256Hex } from "./hash.ts";
-import { type ChainLink, commit, hashBody, type SealedValue, type StreamHead } from "./hash-chain.ts";
+import { type ChainLink, commitText, hashBody, type SealedValue, type StreamHead } from "./hash-chain.ts";
 import { newUuid, type RandomBytes } from "./id.ts";
 import { canonicalize } from "./json.ts";
 import { LIMITS } from "./limits.ts";
@@ -12,11 +12,14 @@ import { one, type Sql, type SqlValue } from "./sql.ts";
 /** By event type: the fields of its data that are kept as commitments, their values in a table that may be pruned. */
 export type SealedFields = Readonly<Record<string, readonly string[]>>;
 
-/** The append-only log: its tables, one row an event, and what guards them. */
+/**
+ * The append-only log: its tables, one row an event, and what guards them. Whatever else is kept of an event is kept
+ * under its position, which only grows, so that each append writes to the ends of few trees.
+ */
 export const EVENT_LOG_DDL = [
   `CREATE TABLE IF NOT EXISTS evt_events (
      position INTEGER PRIMARY KEY,
-     event_id TEXT NOT NULL UNIQUE,
+     event_id TEXT NOT NULL,
      stream TEXT NOT NULL,
      stream_seq INTEGER NOT NULL,
      subject_id TEXT NOT NULL,
@@ -32,11 +35,9 @@ export const EVENT_LOG_DDL = [
      WHERE idempotency_key IS NOT NULL`,
   `CREATE TABLE IF NOT EXISTS evt_stream_heads (
      stream TEXT PRIMARY KEY, stream_seq INTEGER NOT NULL, event_hash TEXT NOT NULL) WITHOUT ROWID`,
-  `CREATE TABLE IF NOT EXISTS evt_sealed (
-     event_id TEXT NOT NULL, field TEXT NOT NULL, salt TEXT NOT NULL, value TEXT NOT NULL,
-     PRIMARY KEY (event_id, field)) WITHOUT ROWID`,
+  "CREATE TABLE IF NOT EXISTS evt_sealed (position INTEGER PRIMARY KEY, fields TEXT NOT NULL)",
   `CREATE TABLE IF NOT EXISTS evt_states (
-     name TEXT NOT NULL, subject_id TEXT NOT NULL, event_id TEXT NOT NULL, state TEXT NOT NULL,
+     name TEXT NOT NULL, subject_id TEXT NOT NULL, position INTEGER NOT NULL, event_id TEXT NOT NULL, state TEXT NOT NULL,
      PRIMARY KEY (name, subject_id)) WITHOUT ROWID`,
   "CREATE TABLE IF NOT EXISTS evt_projections (name TEXT PRIMARY KEY, version TEXT NOT NULL) WITHOUT ROWID",
   `CREATE TRIGGER IF NOT EXISTS evt_events_no_update BEFORE UPDATE ON evt_events
@@ -106,6 +107,12 @@ export function streamHeads(sql: Sql): readonly StreamHead[] {
     .map((row) => ({ stream: row.stream, seq: row.stream_seq, event_hash: row.event_hash }));
 }
 
+/** An event that was just written, and its position in the log. */
+export interface Written {
+  readonly event: Recorded;
+  readonly position: number;
+}
+
 /** What the log needs from its platform, and which fields it seals. */
 export interface LogPorts {
   readonly random: RandomBytes;
@@ -122,16 +129,19 @@ export function appendEvents(
   context: EventContext,
   pending: readonly { readonly subject_id: string; readonly draft: EventDraft }[],
   ports: LogPorts,
-  written: (event: Recorded) => void,
+  written: (written: Written) => void,
 ): Rejection | undefined {
   if (pending.length === 0) return undefined;
   const stream = `${context.stream_type}/${context.stream_id}`;
   let head = one<Head>(sql, "SELECT stream_seq, event_hash FROM evt_stream_heads WHERE stream = ?", stream);
+  let position =
+    one<{ position: number | null }>(sql, "SELECT max(position) AS position FROM evt_events")?.position ?? 0;
   for (const { subject_id, draft } of pending) {
-    const event = appendEvent(sql, context, stream, head, subject_id, draft, ports);
-    if (isRejection(event)) return event;
-    head = event;
-    written(event);
+    position += 1;
+    const appended = appendEvent(sql, context, { stream, head, position }, subject_id, draft, ports);
+    if (isRejection(appended)) return appended;
+    head = appended.event;
+    written(appended);
   }
   sql.run(
     `INSERT INTO evt_stream_heads (stream, stream_seq, event_hash) VALUES (?, ?, ?)
@@ -148,17 +158,23 @@ type Head = { readonly stream_seq: number; readonly event_hash: string };
 function appendEvent(
   sql: Sql,
   context: EventContext,
-  stream: string,
-  head: Head | undefined,
+  { stream, head, position }: { readonly stream: string; readonly head: Head | undefined; readonly position: number },
   subject_id: string,
   draft: EventDraft,
   { random, sha256, sealed_fields }: LogPorts,
-): Recorded | Rejection {
+): Written | Rejection {
   const at = new Date(context.now_ms).toISOString();
-  // In canonical form from the start, so that a projection sees the same keys in the same order live and in a rebuild.
-  const plain = JSON.parse(canonicalize(draft.data)) as Readonly<Record<string, unknown>>;
-  const { data, sealed } = seal(plain, random, sha256, sealed_fields[draft.event_type] ?? []);
-  const envelope = {
+  const members = canonicalMembers(draft.data);
+  // Read from its canonical form, so that a projection sees the same keys in the same order live and in a rebuild.
+  const plain = JSON.parse(objectOf(members)) as Readonly<Record<string, unknown>>;
+  const sealed = seal(members, random, sha256, sealed_fields[draft.event_type] ?? []);
+  const who = {
+    actor_type: context.actor_type,
+    actor_id: context.actor_id,
+    correlation_id: context.correlation_id,
+    ...(context.causation_id === undefined ? {} : { causation_id: context.causation_id }),
+  };
+  const what = {
     event_id: newUuid(context.now_ms, random),
     event_type: draft.event_type,
     event_version: 1 as const,
@@ -168,14 +184,12 @@ function appendEvent(
     stream_id: context.stream_id,
     stream_seq: (head?.stream_seq ?? 0) + 1,
     subject_id,
-    actor_type: context.actor_type,
-    actor_id: context.actor_id,
-    correlation_id: context.correlation_id,
-    ...(context.causation_id === undefined ? {} : { causation_id: context.causation_id }),
     ...(context.idempotency_key === undefined ? {} : { idempotency_key: context.idempotency_key }),
     prev_event_hash: head?.event_hash ?? null,
   };
-  const body = canonicalize({ hash_version: 1, ...envelope, data });
+  // In the order of their names, `data` stands between those two.
+  const [first, last] = [canonicalize(who).slice(0, -1), canonicalize({ hash_version: 1, ...what }).slice(1)];
+  const body = `${first},"data":${objectOf(members)},${last}`;
   if (body.length > LIMITS.event_chars) {
     const message = `a ${draft.event_type} event of ${body.length} characters is over the limit of ${LIMITS.event_chars}`;
     return reject("event_too_large", message);
@@ -183,10 +197,10 @@ function appendEvent(
   const event_hash = hashBody(body, sha256);
   sql.run(
     `INSERT INTO evt_events (event_id, stream, stream_seq, subject_id, event_type, correlation_id, idempotency_key,
-       recorded_at, body, event_hash) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
-    envelope.event_id,
+       recorded_at, body, event_hash, position) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+    what.event_id,
     stream,
-    envelope.stream_seq,
+    what.stream_seq,
     subject_id,
     draft.event_type,
     context.correlation_id,
@@ -194,29 +208,44 @@ function appendEvent(
     at,
     body,
     event_hash,
+    position,
   );
-  for (const [field, { salt, value }] of sealed) {
-    sql.run("INSERT INTO evt_sealed VALUES (?, ?, ?, ?)", envelope.event_id, field, salt, JSON.stringify(value));
-  }
-  return { ...envelope, data: plain, event_hash, recorded_at: at };
+  if (sealed !== null) sql.run("INSERT INTO evt_sealed VALUES (?, ?)", position, sealed);
+  return { event: { ...what, ...who, data: plain, event_hash, recorded_at: at }, position };
 }
 
-/** Replaces sealed fields by salted commitments. */
+/** The canonical text of each member of an object, in the order of the keys. */
+function canonicalMembers(data: object): Map<string, string> {
+  const members = new Map<string, string>();
+  for (const key of Object.keys(data).sort()) {
+    const member = (data as Readonly<Record<string, unknown>>)[key];
+    if (member !== undefined) members.set(key, canonicalize(member));
+  }
+  return members;
+}
+
+function objectOf(members: ReadonlyMap<string, string>): string {
+  let text = "";
+  for (const [key, member] of members) text += `${text === "" ? "" : ","}${canonicalize(key)}:${member}`;
+  return `{${text}}`;
+}
+
+/** Replaces the members that are sealed by salted commitments to them; gives the values by field, as JSON, or null. */
 function seal(
-  plain: Readonly<Record<string, unknown>>,
+  members: Map<string, string>,
   random: RandomBytes,
   sha256: Sha256Hex,
   fields: readonly string[],
-) {
-  const sealed: [string, SealedValue][] = [];
-  const data: Record<string, unknown> = { ...plain };
+): string | null {
+  const sealed = new Map<string, string>();
   for (const field of fields) {
-    if (data[field] === undefined) continue;
-    const value: SealedValue = { salt: bytesToHex(random(16)), value: data[field] };
-    data[field] = commit(value, sha256);
-    sealed.push([field, value]);
+    const value = members.get(field);
+    if (value === undefined) continue;
+    const salt = bytesToHex(random(16));
+    members.set(field, canonicalize(commitText(salt, value, sha256)));
+    sealed.set(field, `{"salt":"${salt}","value":${value}}`);
   }
-  return { data, sealed };
+  return sealed.size === 0 ? null : objectOf(sealed);
 }
 
 /** A row as the event its writer saw; sealed fields whose values were deleted are absent. */
@@ -231,9 +260,9 @@ export function toEvent(sql: Sql, row: EventRow): Recorded {
     readonly data: Record<string, unknown>;
   };
   if (row.body.includes(COMMITMENT)) {
-    const kept = new Map(sealedValues(sql, row));
+    const kept = sealedValues(sql, row);
     for (const [field, value] of Object.entries(data)) {
-      const sealed = kept.get(field);
+      const sealed = Object.hasOwn(kept, field) ? kept[field] : undefined;
       if (sealed !== undefined) data[field] = sealed.value;
       else if (isCommitment(value)) delete data[field];
     }
@@ -247,17 +276,14 @@ function isCommitment(value: unknown): boolean {
   return typeof value === "object" && value !== null && "sealed_sha256" in value;
 }
 
-function sealedValues(sql: Sql, row: EventRow): readonly (readonly [string, SealedValue])[] {
-  return sql
-    .all<{ field: string; salt: string; value: string }>(
-      "SELECT field, salt, value FROM evt_sealed WHERE event_id = ?",
-      row.event_id,
-    )
-    .map(({ field, salt, value }) => [field, { salt, value: JSON.parse(value) }] as const);
+/** The sealed values of an event by field; none where they were deleted. */
+function sealedValues(sql: Sql, { position }: EventRow): Readonly<Record<string, SealedValue>> {
+  const row = one<{ fields: string }>(sql, "SELECT fields FROM evt_sealed WHERE position = ?", position);
+  return row === undefined ? {} : (JSON.parse(row.fields) as Readonly<Record<string, SealedValue>>);
 }
 
 /** A row as a link of its stream's chain, with the sealed values that are still there. */
 export function toLink(sql: Sql, row: EventRow): ChainLink {
   const link = { stream: row.stream, seq: row.stream_seq, body: row.body, event_hash: row.event_hash };
-  return row.body.includes(COMMITMENT) ? { ...link, sealed: Object.fromEntries(sealedValues(sql, row)) } : link;
+  return row.body.includes(COMMITMENT) ? { ...link, sealed: sealedValues(sql, row) } : link;
 }

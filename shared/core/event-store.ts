@@ -11,6 +11,7 @@ import {
   streamRows,
   toEvent,
   toLink,
+  type Written,
 } from "./event-log.ts";
 import { type Sha256Hex, sha256Hex } from "./hash.ts";
 import { type ChainLink, type ChainReport, type StreamHead, verifyChain } from "./hash-chain.ts";
@@ -96,7 +97,7 @@ export function openEventStore(
         const known = loaded.find((other) => other.decider === decider && other.subject_id === subject_id);
         const before = known === undefined ? states.load(decider, subject_id) : (known.state as State);
         if (known === undefined) {
-          const advance = (events: readonly Recorded[]): void => states.advance(decider, subject_id, before, events);
+          const advance = (written: readonly Written[]): void => states.advance(decider, subject_id, before, written);
           loaded.push({ decider, subject_id, state: before, advance });
         }
         let state = before;
@@ -110,14 +111,14 @@ export function openEventStore(
         if (isRejection(drafts)) return drafts;
         for (const draft of drafts) pending.push({ subject_id, draft });
       }
-      const recorded: Recorded[] = [];
-      const refused = appendEvents(sql, context, pending, ports, (event) => {
-        for (const projection of projections) projection.apply(sql, event);
-        recorded.push(event);
+      const written: Written[] = [];
+      const refused = appendEvents(sql, context, pending, ports, (one) => {
+        for (const projection of projections) projection.apply(sql, one.event);
+        written.push(one);
       });
       if (refused !== undefined) return refused;
-      for (const { advance } of loaded) advance(recorded);
-      return recorded;
+      for (const { advance } of loaded) advance(written);
+      return written.map(({ event }) => event);
     });
 
   const after = function* (position: number) {
@@ -143,26 +144,33 @@ export function openEventStore(
   };
 }
 
-function positionOf(sql: Sql, event_id: string): number | undefined {
-  return one<{ position: number }>(sql, "SELECT position FROM evt_events WHERE event_id = ?", event_id)?.position;
-}
-
 /** A state that was kept in the database, so that a long history need not be folded again after a restart. */
-function storedState(sql: Sql, name: string | undefined, subject_id: string) {
+function storedState(sql: Sql, name: string | undefined, subject_id: string): KeptState | undefined {
   if (name === undefined) return undefined;
-  const row = one<{ event_id: string; state: string }>(
+  const row = one<EventPlace & { state: string }>(
     sql,
-    "SELECT event_id, state FROM evt_states WHERE name = ? AND subject_id = ?",
+    "SELECT position, event_id, state FROM evt_states WHERE name = ? AND subject_id = ?",
     name,
     subject_id,
   );
-  return row === undefined ? undefined : { event_id: row.event_id, state: JSON.parse(row.state) as unknown };
+  return row === undefined ? undefined : { ...row, state: JSON.parse(row.state) as unknown };
 }
 
-function storeState(sql: Sql, name: string | undefined, subject_id: string, event_id: string, state: unknown): void {
+function storeState(
+  sql: Sql,
+  name: string | undefined,
+  subject_id: string,
+  { position, event_id, state }: KeptState,
+): void {
   if (name === undefined) return;
   const text = JSON.stringify(state);
-  sql.run("INSERT OR REPLACE INTO evt_states VALUES (?, ?, ?, ?)", name, subject_id, event_id, text);
+  sql.run("INSERT OR REPLACE INTO evt_states VALUES (?, ?, ?, ?, ?)", name, subject_id, position, event_id, text);
+}
+
+/** Whether the event after which a state was kept is still in the log. */
+function stands(sql: Sql, { position, event_id }: EventPlace): boolean {
+  const row = one<{ event_id: string }>(sql, "SELECT event_id FROM evt_events WHERE position = ?", position);
+  return row?.event_id === event_id;
 }
 
 function replay(sql: Sql, projections: readonly Projection[]): void {
@@ -182,12 +190,16 @@ function versionOf({ ddl, version = 1 }: Projection): string {
   return sha256Hex(`${version}\n${ddl.join("\n")}`);
 }
 
+type EventPlace = Readonly<{ position: number; event_id: string }>;
+/** A state, and the event after which it was so. */
+type KeptState = EventPlace & { readonly state: unknown };
+
 /** A subject's state as a decider folded it, and how it is taken on over what was then appended. */
 interface Loaded {
   readonly decider: unknown;
   readonly subject_id: string;
   readonly state: unknown;
-  readonly advance: (recorded: readonly Recorded[]) => void;
+  readonly advance: (written: readonly Written[]) => void;
 }
 
 /**
@@ -201,12 +213,11 @@ function stateCache(sql: Sql): {
     decider: Decider<State, Event, never>,
     subject_id: string,
     before: State,
-    recorded: readonly Recorded[],
+    written: readonly Written[],
   ) => void;
 } {
-  type Entry = { readonly event_id: string; readonly state: unknown };
-  const cache = new Map<unknown, Map<string, Entry>>();
-  const keep = (decider: unknown, subject_id: string, entry: Entry): void => {
+  const cache = new Map<unknown, Map<string, KeptState>>();
+  const keep = (decider: unknown, subject_id: string, entry: KeptState): void => {
     let states = cache.get(decider);
     if (states === undefined) {
       states = new Map();
@@ -216,36 +227,37 @@ function stateCache(sql: Sql): {
     states.set(subject_id, entry);
   };
   const load = <State, Event>(decider: Decider<State, Event, never>, subject_id: string): State => {
-    const last = one<{ event_id: string }>(
+    const last = one<EventPlace>(
       sql,
-      "SELECT event_id FROM evt_events WHERE subject_id = ? ORDER BY position DESC LIMIT 1",
+      "SELECT position, event_id FROM evt_events WHERE subject_id = ? ORDER BY position DESC LIMIT 1",
       subject_id,
     );
     if (last === undefined) return decider.initial;
     const entry = cache.get(decider)?.get(subject_id);
     if (entry?.event_id === last.event_id) return entry.state as State;
-    const from = entry ?? storedState(sql, decider.stored_as, subject_id);
-    const position = from === undefined ? undefined : positionOf(sql, from.event_id);
-    let state = from === undefined || position === undefined ? decider.initial : (from.state as State);
+    const known = entry ?? storedState(sql, decider.stored_as, subject_id);
+    const from = known !== undefined && stands(sql, known) ? known : { position: 0, state: decider.initial };
+    let state = from.state as State;
     let folded = 0;
-    for (const row of eventRows(sql, position ?? 0, "subject_id = ?", subject_id)) {
+    for (const row of eventRows(sql, from.position, "subject_id = ?", subject_id)) {
       state = decider.evolve(state, toEvent(sql, row) as Event);
       folded += 1;
     }
-    if (folded >= LIMITS.stored_state_events) storeState(sql, decider.stored_as, subject_id, last.event_id, state);
-    keep(decider, subject_id, { event_id: last.event_id, state });
+    if (folded >= LIMITS.stored_state_events) storeState(sql, decider.stored_as, subject_id, { ...last, state });
+    keep(decider, subject_id, { ...last, state });
     return state;
   };
   return {
     load,
-    advance: (decider, subject_id, before, recorded) => {
-      let [state, event_id] = [before, ""];
-      for (const event of recorded) {
+    advance: (decider, subject_id, before, written) => {
+      let state = before;
+      let last: EventPlace | null = null;
+      for (const { event, position } of written) {
         if (event.subject_id !== subject_id) continue;
         state = decider.evolve(state, event as never);
-        event_id = event.event_id;
+        last = { position, event_id: event.event_id };
       }
-      if (event_id !== "") keep(decider, subject_id, { event_id, state });
+      if (last !== null) keep(decider, subject_id, { ...last, state });
     },
   };
 }

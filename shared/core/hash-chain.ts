@@ -48,7 +48,12 @@ export function hashBody(body: string, sha256: Sha256Hex = sha256Hex): string {
 
 /** The commitment that stands in an event for a sealed value: SHA-256 over salt, colon and canonical value. */
 export function commit(sealed: SealedValue, sha256: Sha256Hex = sha256Hex): { readonly sealed_sha256: string } {
-  return { sealed_sha256: sha256(`${sealed.salt}:${canonicalize(sealed.value)}`) };
+  return commitText(sealed.salt, canonicalize(sealed.value), sha256);
+}
+
+/** The same of a value in canonical form. */
+export function commitText(salt: string, value: string, sha256: Sha256Hex): { readonly sealed_sha256: string } {
+  return { sealed_sha256: sha256(`${salt}:${value}`) };
 }
 
 /**

@@ -29,6 +29,7 @@ const SECRET_NAME = /^[A-Za-z][A-Za-z0-9_]{0,63}$/;
 
 /** Splits text into literal parts and references. Refusal: reference_invalid. */
 export function parseTemplate(text: string): readonly TemplatePart[] | Rejection {
+  if (!text.includes("${")) return [text];
   const parts: TemplatePart[] = [];
   let literal = "";
   let position = 0;
@@ -85,7 +86,7 @@ export function formatReference(reference: Reference): string {
 
 /** Text that, read as a template, gives back `text`. */
 export function escapeTemplate(text: string): string {
-  return text.replace(/(?<!\$)\$+(?=\{)/g, "$&$&");
+  return text.includes("${") ? text.replace(/(?<!\$)\$+(?=\{)/g, "$&$&") : text;
 }
 
 /** Every string value within `value` as a template with its JSON Pointer below `pointer`. Keys are never templates. */

@@ -47,7 +47,8 @@ export interface InstallView {
   /** Agreed to and on trial. */
   readonly candidate: InstallPins | null;
   /** What can be gone back to, the latest first; `proved`: it ran through at least once. */
-  readonly earlier: readonly (InstallRelease & { readonly proved: boolean })[];
+  readonly earlier: readonly (InstallRelease &
+    Pick<InstallPins, "author_pubkey" | "upgrade_address"> & { readonly proved: boolean })[];
   /** Rolled back: not taken again unasked. */
   readonly set_aside: readonly InstallRelease[];
   /** Releases that their author took back, by event id. */
@@ -84,6 +85,7 @@ export const installProjection: Projection = {
 };
 
 function apply(sql: Sql, recorded: Recorded<EventDraft>): void {
+  if (!recorded.event_type.startsWith("install.")) return;
   const event = recorded as Recorded<InstallEvent>;
   const { subject_id: install_id, occurred_at: at } = event;
   const set = (assignments: string, ...values: readonly SqlValue[]): void =>
@@ -241,7 +243,10 @@ function toView(row: Readonly<Record<string, SqlValue>>): InstallView {
   return {
     ...rest,
     ...{ set_aside, seen, inspected, revoked, taken_back: yanked, candidate: candidate?.pins ?? null },
-    earlier: earlier.map((one) => ({ ...nameOf(one), proved: proved.includes(one.pins.release_event_id) })),
+    earlier: earlier.map((one) => {
+      const { author_pubkey, upgrade_address, release_event_id } = one.pins;
+      return { ...nameOf(one), author_pubkey, upgrade_address, proved: proved.includes(release_event_id) };
+    }),
     updates: json(row.updates) ?? { auto_update, channel },
     rolled_back: json(row.rolled_back),
     active: json(row.active),

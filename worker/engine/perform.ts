@@ -11,7 +11,10 @@ import type { Op, OpContext } from "../ops/op.ts";
 import type { Gate } from "./gate.ts";
 
 /** The part of an op's context that comes from the run's grant. */
-export type Effects = Pick<OpContext, "files" | "egress" | "processes" | "code" | "backends" | "indexes" | "events">;
+export type Effects = Pick<
+  OpContext,
+  "files" | "egress" | "processes" | "code" | "backends" | "indexes" | "events" | "sites"
+>;
 
 /** What an op takes and gives: a sentence saying what is wrong with a value, or null. */
 export interface OpContract {
@@ -61,10 +64,13 @@ export async function perform(attempt: Attempt): Promise<Outcome> {
   const { clock } = attempt;
   const started_ms = clock.now_ms();
   const over = new AbortController();
-  const limit = new AbortController();
-  const signal = AbortSignal.any([attempt.signal, limit.signal]);
+  const end = new AbortController();
+  const { signal } = end;
+  const follow = (): void => end.abort(attempt.signal.reason);
+  if (attempt.signal.aborted) follow();
+  attempt.signal.addEventListener("abort", follow, { once: true });
   void outOfTime(attempt, started_ms, over.signal).then((why) => {
-    if (why !== null) limit.abort(new Fault("timeout", why, { retryable: true }));
+    if (why !== null) end.abort(new Fault("timeout", why, { retryable: true }));
   });
   try {
     const result = await Promise.race([act(attempt, signal), unresponsive(signal, over.signal, clock)]);
@@ -72,6 +78,7 @@ export async function perform(attempt: Attempt): Promise<Outcome> {
   } catch (error) {
     return failure(signal.aborted ? signal.reason : error, attempt);
   } finally {
+    attempt.signal.removeEventListener("abort", follow);
     over.abort("the attempt is over");
   }
 }

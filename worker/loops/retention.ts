@@ -91,7 +91,7 @@ export function openRetentionLoop(options: RetentionOptions): RetentionLoop {
         }
       }
     } finally {
-      database.all("PRAGMA secure_delete = OFF");
+      database.all("PRAGMA secure_delete = FAST");
     }
     if (runs > 0) database.all("PRAGMA wal_checkpoint(TRUNCATE)");
     await options.artifacts.sweep(keptHashes(database), clock.now_ms() - LIMITS.retention_artifact_ms);

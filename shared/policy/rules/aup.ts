@@ -7,7 +7,7 @@ export const aup: PolicyRule = {
   says: "No prohibited use, in what is said, asked of a model or sent.",
   judge: ({ text, params }, { manifest, aup: mode }) => {
     const judged: readonly AupAssessment[] = [
-      assessTexts(stringsOf({ text, params }, ""), mode),
+      assessTexts([...stringsOf(text, "/text"), ...stringsOf(params, "/params")], mode),
       ...(manifest === undefined ? [] : [assessManifest(manifest, { mode })]),
     ];
     return judged.flatMap(({ verdict, reasons }) =>
