@@ -59,7 +59,12 @@ export async function openWorker(config: Config, token?: string): Promise<Worker
     ...{ edge, relays, moderators: config.moderators },
     queryRelays: (filters, from, signal) => pool.query(from, filters, { timeout_ms, signal }),
   });
+  const witness: Pick<PortsOptions, "keyStatements"> =
+    relays.length === 0
+      ? {}
+      : { keyStatements: (keys, signal) => pool.query(relays, [keyFilter(keys)], { timeout_ms, signal }) };
   const loops = openLoops(ground, outside, {
+    ...witness,
     ...{ store, consequences, engine, kill_switch, lookUp },
     ports: () => options,
   });
@@ -70,9 +75,7 @@ export async function openWorker(config: Config, token?: string): Promise<Worker
     measure: outside.machineState.measure,
     decideAll: (id, tasks) => database.commit(() => store.handle(ground.asOwner(id), tasks)),
     authorKey: () => authorKey(ground),
-    ...(relays.length === 0
-      ? {}
-      : { keyStatements: (keys, signal) => pool.query(relays, [keyFilter(keys)], { timeout_ms, signal }) }),
+    ...witness,
     accept: loops.installs.accept,
     updates: { looks: () => loops.releases.looks, check: (signal) => loops.releases.check(signal) },
     doctor: (signal) => examine(machine(config, { database, processes, sandbox, backends, pool }), signal),

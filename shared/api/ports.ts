@@ -38,6 +38,7 @@ import type {
   ModerationRoles,
   PolicyEvaluation,
   ScheduleChanges,
+  UpgradeManifest,
   UpgradeSchedule,
 } from "../generated/types.ts";
 import type { AupAssessment } from "../policy/aup/assess.ts";
@@ -193,6 +194,11 @@ export interface ControlPorts {
     readonly check: (signal: AbortSignal) => Promise<readonly UpdateView[]>;
   };
   readonly upgrades: {
+    /** A manifest to look at; `address` null where it is not signed. */
+    readonly find: (
+      request: Pick<ControlInstallPreview, "source" | "channel">,
+      signal: AbortSignal,
+    ) => Answer<{ readonly manifest: UpgradeManifest; readonly address: string | null }>;
     readonly diff: (request: ControlUpgradeDiff, signal: AbortSignal) => Answer<UpgradeDiff>;
   };
   readonly runs: {

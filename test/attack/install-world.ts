@@ -17,7 +17,7 @@ import { planOf } from "@oa/shared/upgrade/plan.ts";
 import type { Publication } from "@oa/shared/upgrade/publication.ts";
 import type { Mailbox } from "@oa/worker/adapters/mailbox.ts";
 import { openSqlite } from "@oa/worker/adapters/sqlite.ts";
-import { openInstallLoop } from "@oa/worker/loops/install.ts";
+import { type InstallLoopOptions, openInstallLoop } from "@oa/worker/loops/install.ts";
 import { openIntake } from "@oa/worker/loops/intake.ts";
 import { contextOf, fakeClock, random, settled, WORKSPACE } from "../fakes/runs.ts";
 import { key } from "../fakes/signed-upgrade.ts";
@@ -47,6 +47,8 @@ export interface InstallWorld {
 /** Opens one, with a coordinator paired up to a ceiling. */
 export function openInstallWorld(
   ceiling: readonly Permission[] = ["network:egress:api.example", "tool:invoke:http.request"],
+  /** What relays tell of authors' keys. */
+  keyStatements?: NonNullable<InstallLoopOptions["keyStatements"]>,
 ): InstallWorld {
   const clock = fakeClock();
   const database = openSqlite(":memory:");
@@ -71,6 +73,7 @@ export function openInstallWorld(
     ...{ sql: database, schnorr: pureSchnorr, home: HOME, secret_key: WORKER, mailbox, intake: openIntake(common) },
     listen: null,
     lookUp: async () => offered,
+    ...(keyStatements === undefined ? {} : { keyStatements }),
   });
   const pubkey = publicKeyOf(COORDINATOR);
   const pair = { type: "pair", pubkey, already_paired: false, ceiling, label: "phone", now_ms: 0 } as const;

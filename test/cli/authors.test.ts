@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { createHash } from "node:crypto";
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
@@ -9,6 +10,7 @@ import { publicKeyOf } from "@oa/shared/nostr/template.ts";
 import { toEvents } from "@oa/shared/nostr/yank.ts";
 import { finalizeEvent } from "nostr-tools/pure";
 import { connect, openTestEdge, type TestEdge } from "../edge/fixture.ts";
+import { openRecordingServer } from "../fakes/recording-server.ts";
 import { document, down, killDaemons, oa, type Running, startOa } from "./oa.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "oa-authors-"));
@@ -47,7 +49,13 @@ async function words(...args: readonly string[]): Promise<Answer> {
   const said = await oa([...args, "--json"], env);
   return { ...document(said), exit: said.code } as Answer;
 }
-async function publish(author: number, id: string, version: string, more: readonly string[] = []): Promise<string> {
+async function publish(
+  author: number,
+  id: string,
+  version: string,
+  more: readonly string[] = [],
+  change: object = {},
+): Promise<string> {
   const out = join(folder, `${id}.txt`);
   const manifest = {
     ...{ id, version, title: id, author: { npub: "npub1rwzv24nmzfjypx2a8m264ws9vht3uxp5vpypnluuzl67n4waq78suk0wul" } },
@@ -55,6 +63,7 @@ async function publish(author: number, id: string, version: string, more: readon
     permissions: { filesystem: [{ path: out, access: "write" }], tools: ["fs.write"] },
     schedule: { type: "manual" },
     pipeline: [{ id: "write", op: "fs.write", path: out, content: version }],
+    ...change,
   };
   const file = join(folder, `${id}-${version}.json`);
   writeFileSync(file, JSON.stringify(manifest));
@@ -197,6 +206,41 @@ for (const [index, path] of ["label", "deletion"].entries()) {
     assert.equal((await words("run", other)).exit, 0);
   });
 }
+
+test("plan, why-not and artifacts look at the listing as a follower of the channel asked for sees it", async () => {
+  const page = "how it works";
+  const server = await openRecordingServer(page);
+  try {
+    const sha256 = createHash("sha256").update(page).digest("hex");
+    const artifacts = [{ type: "doc", url: `${server.url}/guide.txt`, sha256, bytes: page.length }];
+    const address = await publish(61, "me.looked", "1.0.0", [], { artifacts });
+    await publish(61, "me.looked", "1.1.0-beta.1", ["--channel", "beta"], {
+      artifacts: [{ ...artifacts[0], bytes: page.length + 1 }],
+    });
+    for (const command of ["plan", "why-not"]) {
+      const version = async (...more: readonly string[]) => (await words(command, address, ...more)).version;
+      assert.equal(await version(), "1.0.0");
+      assert.equal(await version("--channel", "beta"), "1.1.0-beta.1");
+    }
+    const fetch = async (...more: readonly string[]) => {
+      const said = await oa(["upgrade", "artifacts", ...more, "--json"], { ...env, OA_PRIVATE_ALLOW: server.host });
+      return { ...document(said), exit: said.code } as Answer;
+    };
+    const fetched = await fetch(address, "--to", join(folder, "looked"));
+    assert.equal(fetched.exit, 0, JSON.stringify(fetched));
+    assert.equal(readFileSync(join(folder, "looked", "guide.txt"), "utf8"), page);
+    const beta = await fetch(address, "--channel", "beta");
+    assert.deepEqual([beta.exit === 0, beta.error?.code], [false, "artifact_mismatch"]);
+    const only = await publish(61, "me.only", "0.1.0", ["--channel", "dev"]);
+    for (const command of [["plan"], ["why-not"], ["upgrade", "artifacts"]]) {
+      assert.equal((await words(...command, only)).error?.code, "channel_not_followed", command.join());
+    }
+    const nowhere = `30051:${hex(61)}:me.nowhere`;
+    assert.equal((await words("upgrade", "artifacts", nowhere)).error?.code, "not_found");
+  } finally {
+    await server.close();
+  }
+});
 
 test("followers of beta get what main does not, and main's version once it is later", async () => {
   const publishOn = (channel: string, version: string) => publish(51, "me.channels", version, ["--channel", channel]);

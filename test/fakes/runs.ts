@@ -8,6 +8,7 @@ import type { Projection } from "@oa/shared/core/projection.ts";
 import { isRejection } from "@oa/shared/core/refusal.ts";
 import { SEALED_FIELDS } from "@oa/shared/generated/sealed.ts";
 import type { PolicyZone, QuotasConfig, UpgradeManifest } from "@oa/shared/generated/types.ts";
+import type { InstallCommand } from "@oa/shared/install/commands.ts";
 import { installDecider } from "@oa/shared/install/decider.ts";
 import { installProjection } from "@oa/shared/install/views.ts";
 import { licenceProjection } from "@oa/shared/license/views.ts";
@@ -141,40 +142,39 @@ function seedInstall(
   inputs: Readonly<Record<string, string>>,
   now_ms: number,
 ): string {
-  const plan = planOf(manifest, inputs, { home: HOME });
-  if (isRejection(plan)) throw new Error(plan.message);
   const install_id = newId("install", now_ms, random);
-  const hashes = { manifest_sha256: manifestHash(manifest), permission_hash: permissionHash(plan.permissions) };
   const recorded = store.handle(contextOf(now_ms, install_id), [
-    task(installDecider, install_id, {
-      type: "order",
-      pins: {
-        upgrade_address: `30051:${KEY}:${manifest.id}`,
-        upgrade_id: manifest.id,
-        upgrade_version: manifest.version,
-        title: manifest.title,
-        author_pubkey: KEY,
-        manifest_event_id: "a".repeat(64),
-        release_event_id: "b".repeat(64),
-        permissions: plan.permissions,
-        schedule: manifest.schedule,
-      },
-      manifest,
-      inputs,
-      named: hashes,
-      found: hashes,
-      grant: plan.grant,
-      ceiling: plan.grant,
-      signed_by: { signer: KEY, revision: 1, config_event_id: "d".repeat(64) },
-      recipient: KEY,
-      worker: KEY,
-      expires_at_ms: now_ms + 1,
-      now_ms,
-    }),
+    task(installDecider, install_id, orderCommand(manifest, now_ms, { inputs })),
   ]);
   if (isRejection(recorded)) throw new Error(recorded.message);
   return install_id;
 }
+
+/** An order for a manifest with everything it needs granted. */
+export function orderCommand(
+  manifest: UpgradeManifest,
+  now_ms: number,
+  change: Partial<Omit<Order, "pins">> & { readonly pins?: Partial<Order["pins"]>; readonly revision?: number } = {},
+): Order {
+  const { inputs = {}, pins, revision = 1, ...more } = change;
+  const plan = planOf(manifest, inputs as Record<string, string>, { home: HOME });
+  if (isRejection(plan)) throw new Error(plan.message);
+  const hashes = { manifest_sha256: manifestHash(manifest), permission_hash: permissionHash(plan.permissions) };
+  return {
+    type: "order",
+    pins: {
+      ...{ upgrade_address: `30051:${KEY}:${manifest.id}`, upgrade_id: manifest.id, upgrade_version: manifest.version },
+      ...{ title: manifest.title, author_pubkey: KEY, permissions: plan.permissions, schedule: manifest.schedule },
+      ...{ manifest_event_id: "a".repeat(64), release_event_id: "b".repeat(64) },
+      ...pins,
+    },
+    ...{ manifest, inputs, named: hashes, found: hashes, grant: plan.grant, ceiling: plan.grant },
+    signed_by: { signer: KEY, revision, config_event_id: "d".repeat(64) },
+    ...{ recipient: KEY, worker: KEY, expires_at_ms: now_ms + 1, now_ms },
+    ...more,
+  };
+}
+type Order = Extract<InstallCommand, { readonly type: "order" }>;
 
 /** A manifest around a pipeline, with what the pipeline declares needing. */
 export function manifestOf(

@@ -3,14 +3,16 @@ import { afterEach, test } from "node:test";
 import { task } from "@oa/shared/core/event-store.ts";
 import { LIMITS } from "@oa/shared/core/limits.ts";
 import { isRejection } from "@oa/shared/core/refusal.ts";
+import type { InstallCommand } from "@oa/shared/install/commands.ts";
 import { installDecider } from "@oa/shared/install/decider.ts";
 import { getInstall, type InstallView } from "@oa/shared/install/views.ts";
+import { toRevocation } from "@oa/shared/nostr/03164-key-rotation.ts";
 import { toEvent as releaseTo } from "@oa/shared/nostr/30052-release.ts";
 import type { VerifiedEvent } from "@oa/shared/nostr/verify.ts";
 import { toEvents } from "@oa/shared/nostr/yank.ts";
 import { sightingOf } from "@oa/worker/admin/updates.ts";
 import { openReleaseWatch } from "@oa/worker/loops/release-watch.ts";
-import { contextOf, fakeClock, manifestOf, openRunWorld, settled, WORKSPACE } from "../fakes/runs.ts";
+import { contextOf, fakeClock, manifestOf, openRunWorld, orderCommand, settled, WORKSPACE } from "../fakes/runs.ts";
 
 const clock = fakeClock();
 const manifest = manifestOf([{ op: "fs.read", id: "read", path: "/data/a.txt" }]);
@@ -83,6 +85,35 @@ test("what somebody else says about it changes nothing", async () => {
   await settled();
   await heard[0]?.on_event(yankOf(view(), "9".repeat(64)));
   assert.equal(view().status, "enabled");
+});
+
+test("after a handover the old key is still heard: what it signed and is kept to go back to stops with it", async () => {
+  const { world, install_id, heard, view, watch } = open();
+  await settled();
+  const old = author(view());
+  const next = "7".repeat(64);
+  const decide = (command: InstallCommand) => {
+    const done = world.store.handle(contextOf(clock.now_ms()), [task(installDecider, install_id, command)]);
+    assert.ok(!isRejection(done), JSON.stringify(done));
+  };
+  const pins = { author_pubkey: next, release_event_id: "c".repeat(64) };
+  const command = { pins, revision: 2, author_keys: [old, next] };
+  decide(orderCommand({ ...manifest, version: "1.1.0" }, clock.now_ms(), command));
+  const { permission_hash = "", permissions = [] } = view().pending ?? {};
+  decide({ type: "inspect", permission_hash, widened: [] });
+  decide({ type: "approve", permission_hash, grant: permissions });
+  watch.refresh();
+  await settled();
+  assert.deepEqual(heard.at(-1)?.authors, [next, old].sort());
+  assert.deepEqual([author(view()), view().earlier[0]?.author_pubkey], [next, old]);
+  const revocation = { ...toRevocation({ created_at: 1, reason: "stolen" }), id: "9".repeat(64), pubkey: old, sig: "" };
+  await heard.at(-1)?.on_event(revocation as unknown as VerifiedEvent);
+  assert.equal(view().status, "enabled", "what the new key signed goes on");
+  assert.deepEqual(view().taken_back, [view().earlier[0]?.release_event_id]);
+  const back = world.store.handle(contextOf(clock.now_ms()), [
+    task(installDecider, install_id, { type: "roll_back", to: null, reason: "no" }),
+  ]);
+  assert.ok(isRejection(back), JSON.stringify(back));
 });
 
 test("updates are looked for at the start, now and then, and soon after a release, however many there are", async () => {

@@ -3,16 +3,14 @@ import { afterEach, test } from "node:test";
 import { listApprovals } from "@oa/shared/approval/views.ts";
 import { task } from "@oa/shared/core/event-store.ts";
 import { manifestHash } from "@oa/shared/core/manifest-hash.ts";
-import { permissionHash } from "@oa/shared/core/permission.ts";
 import { isRejection } from "@oa/shared/core/refusal.ts";
 import type { UpgradeManifest } from "@oa/shared/generated/types.ts";
 import type { InstallCommand } from "@oa/shared/install/commands.ts";
 import { installDecider } from "@oa/shared/install/decider.ts";
 import { getInstall } from "@oa/shared/install/views.ts";
 import { getRun } from "@oa/shared/run/views.ts";
-import { planOf } from "@oa/shared/upgrade/plan.ts";
 import { withReleases } from "@oa/worker/loops/install-releases.ts";
-import { contextOf, KEY, manifestOf, openRunWorld } from "../fakes/runs.ts";
+import { contextOf, KEY, manifestOf, openRunWorld, orderCommand } from "../fakes/runs.ts";
 
 let end = async (): Promise<void> => {};
 afterEach(() => end());
@@ -59,21 +57,14 @@ function open() {
   };
   const onTrial = (version: string): void => {
     command({ type: "set_updates", auto_update: "narrow" });
-    const manifest = versionOf(version);
-    const plan = planOf(manifest, {}, { home: "/home/owner" });
-    assert.ok(!isRejection(plan));
-    const hashes = { manifest_sha256: manifestHash(manifest), permission_hash: permissionHash(plan.permissions) };
-    command({
-      type: "order",
-      pins: {
-        ...{ upgrade_address: `30051:${KEY}:${manifest.id}`, upgrade_id: manifest.id, upgrade_version: version },
-        ...{ title: "Example", author_pubkey: KEY, manifest_event_id: hashes.manifest_sha256 },
-        ...{ release_event_id: hashes.manifest_sha256, permissions: plan.permissions, schedule: manifest.schedule },
-      },
-      ...{ manifest, inputs: {}, named: hashes, found: hashes, grant: plan.grant, ceiling: [], widened: [] },
-      ...{ recipient: KEY, worker: KEY, expires_at_ms: 2, now_ms: 1, unattended: true },
-      signed_by: { signer: KEY, revision: 2, config_event_id: "d".repeat(64) },
-    });
+    const asked = {
+      revision: 2,
+      unattended: true,
+      ceiling: [],
+      widened: [],
+      pins: { release_event_id: "e".repeat(64) },
+    };
+    command(orderCommand(versionOf(version), Date.now(), asked));
     assert.equal(getInstall(database, install_id)?.candidate?.upgrade_version, version);
   };
   const run = async (reason: "manual" | "schedule") => {

@@ -10,7 +10,6 @@ import { checkChanges, mergedChanges, ownSchedule } from "@oa/shared/core/schedu
 import type {
   ControlInstallPreview,
   ControlInstallRequest,
-  InstallChannel,
   InstallOrder,
   ScheduleChanges,
 } from "@oa/shared/generated/types.ts";
@@ -19,8 +18,6 @@ import { installDecider } from "@oa/shared/install/decider.ts";
 import { withoutRevoked } from "@oa/shared/install/state.ts";
 import { getInstall, type InstallView, listInstalls } from "@oa/shared/install/views.ts";
 import { toEvent as configTo } from "@oa/shared/nostr/24051-install-config.ts";
-import { follows } from "@oa/shared/nostr/30052-release.ts";
-import { KINDS } from "@oa/shared/nostr/kinds.ts";
 import { publicKeyOf, signEvent } from "@oa/shared/nostr/template.ts";
 import { type VerifiedEvent, verifyEvent } from "@oa/shared/nostr/verify.ts";
 import { type AupAssessment, refuseDenied } from "@oa/shared/policy/aup/assess.ts";
@@ -33,11 +30,12 @@ import { type Compliance, openCompliance } from "../engine/compliance.ts";
 import { diffInstalled } from "../loops/update-diff.ts";
 import type { Decide } from "./decide.ts";
 import { historyOf, useOf } from "./install-history.ts";
-import { inputsFor, installOf } from "./install-inputs.ts";
+import { inputsFor } from "./install-inputs.ts";
 import { type LookAheadOptions, matrixHere, planHere, whyNotHere } from "./look-ahead.ts";
 import { knownFor_ms, ownerCommand, updateChoices } from "./owner-commands.ts";
 import { successionOf } from "./succession.ts";
-import { type FoundUpgrade, findUpgrade, parseAddress } from "./upgrade-source.ts";
+import { type FoundUpgrade, findUpgrade, refuseChannel } from "./upgrade-source.ts";
+import { channelOf } from "./upgrades.ts";
 
 export interface InstallsOptions extends LookAheadOptions {
   /** Judges what is previewed; by the rules alone where absent. */
@@ -108,7 +106,7 @@ export async function offerOf(
   options: InstallsOptions,
   signal: AbortSignal,
 ): Promise<Offer | Rejection> {
-  const channel = request.channel ?? channelOf(request.source, options);
+  const channel = request.channel ?? channelOf(request.source, options.sql);
   const signed = await findUpgrade(request.source, options, signal, channel);
   if (isRejection(signed)) return signed;
   const succession = await successionOf(signed.listing, options, signal);
@@ -116,12 +114,8 @@ export async function offerOf(
   const { known, rotations } = succession;
   const found = { ...signed, rotations };
   const { manifest } = found.listing;
-  const { release } = found;
-  // What lies in a file was chosen by hand; what an address stands for is the author's choice.
-  if ("address" in request.source && !follows(channel, release.channel)) {
-    const message = `version ${release.version} is on the channel ${release.channel}, and you follow ${channel}`;
-    return reject("channel_not_followed", `${message}; add --channel ${release.channel} to take it`);
-  }
+  const unfollowed = refuseChannel(request.source, channel, signed);
+  if (unfollowed !== null) return unfollowed;
   const off = refuseCode(manifest, options.config);
   if (off !== null) return off;
   const plan = planOf(manifest, inputsFor(manifest, request, known, options.store), options);
@@ -130,13 +124,6 @@ export async function offerOf(
   const schedule_changes = request.schedule === undefined ? before : mergedChanges(before, request.schedule);
   const refused = request.schedule === undefined ? null : checkChanges(manifest.schedule, request.schedule);
   return refused ?? { found, plan, known, schedule_changes };
-}
-
-/** What is followed of the listing that is installed under this address. */
-function channelOf(source: ControlInstallPreview["source"], { sql }: InstallsOptions): InstallChannel {
-  const address = "address" in source ? parseAddress(source.address) : null;
-  if (address === null || isRejection(address)) return "main";
-  return installOf(`${KINDS.manifest.kind}:${address.author}:${address.slug}`, sql)?.channel ?? "main";
 }
 
 /** What the update that waits would change. Refusal: not_found, where nothing runs or nothing waits. */

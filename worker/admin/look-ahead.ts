@@ -92,7 +92,7 @@ function standingOf(known: InstallView | null, { store, home, engine }: LookAhea
 }
 
 async function planned(request: ControlInstallPreview, options: LookAheadOptions, signal: AbortSignal) {
-  const found = await findManifest(request.source, options, signal);
+  const found = await findManifest(request.source, options, signal, request.channel);
   if (isRejection(found)) return found;
   const { manifest, address } = found;
   const known = address === null ? null : installOf(address, options.sql);

@@ -2,12 +2,11 @@ import { LIMITS } from "@oa/shared/core/limits.ts";
 import { isRejection, type Rejection, reject } from "@oa/shared/core/refusal.ts";
 import type { Sql } from "@oa/shared/core/sql.ts";
 import { type InstallView, listInstalls } from "@oa/shared/install/views.ts";
-import { fromEvent, type KeyStatement, keysSince } from "@oa/shared/nostr/03164-key-rotation.ts";
 import type { Listing } from "@oa/shared/nostr/30051-manifest.ts";
 import { KINDS } from "@oa/shared/nostr/kinds.ts";
 import type { VerifiedEvent } from "@oa/shared/nostr/verify.ts";
+import { believedKeys, type KeyWitness } from "../loops/key-statements.ts";
 import { installOf } from "./install-inputs.ts";
-import type { UpgradeSourceOptions } from "./upgrade-source.ts";
 
 interface Keys {
   /** From the key that was asked about to the one that signs today. */
@@ -30,7 +29,7 @@ export interface Succession {
  */
 export async function successionOf(
   listing: Listing,
-  options: Pick<UpgradeSourceOptions, "keyStatements" | "schnorr"> & { readonly sql: Sql },
+  options: KeyWitness & { readonly sql: Sql },
   signal: AbortSignal,
 ): Promise<Succession | Rejection> {
   const { author, address, manifest } = listing;
@@ -47,7 +46,7 @@ export async function successionOf(
   for (const install of listInstalls(options.sql, { limit: LIMITS.api_page })) {
     const pins = install.active ?? install.pending;
     if (pins === null || pins.upgrade_id !== manifest.id) continue;
-    const { keys, events } = await believed(pins.author_pubkey, options, signal);
+    const { keys, events } = await believedKeys(pins.author_pubkey, options, signal);
     if (isRejection(keys)) {
       // Two authors may use one name: only what is said of this one matters here.
       if ((keys.details?.successors as readonly string[] | undefined)?.includes(author) === true) return keys;
@@ -56,42 +55,7 @@ export async function successionOf(
   return { known: null, rotations: [] };
 }
 
-async function keysOf(
-  from: string,
-  options: Pick<UpgradeSourceOptions, "keyStatements" | "schnorr">,
-  signal: AbortSignal,
-): Promise<Keys | Rejection> {
-  const { keys, events } = await believed(from, options, signal);
+async function keysOf(from: string, options: KeyWitness, signal: AbortSignal): Promise<Keys | Rejection> {
+  const { keys, events } = await believedKeys(from, options, signal);
   return isRejection(keys) ? keys : { keys, events };
-}
-
-/** Asks about each key that comes up, until one has no successor. */
-async function believed(
-  from: string,
-  { keyStatements, schnorr }: Pick<UpgradeSourceOptions, "keyStatements" | "schnorr">,
-  signal: AbortSignal,
-): Promise<{ readonly keys: readonly string[] | Rejection; readonly events: readonly VerifiedEvent[] }> {
-  const statements: KeyStatement[] = [];
-  const events: VerifiedEvent[] = [];
-  let keys: readonly string[] | Rejection = [from];
-  for (let asked = 0; keyStatements !== undefined && !isRejection(keys) && asked < keys.length; asked += 1) {
-    const said = await keyStatements(keys.slice(asked), signal);
-    // A relay gives only so many: whoever holds a key could bury what its author said.
-    if (said.length >= LIMITS.key_statements) return { keys: tooMany(keys.at(-1) ?? from), events };
-    for (const event of said) {
-      const statement = fromEvent(event, schnorr);
-      if (isRejection(statement)) continue;
-      statements.push(statement);
-      events.push(event);
-    }
-    keys = keysSince(from, statements);
-  }
-  return { keys, events };
-}
-
-function tooMany(key: string): Rejection {
-  return reject(
-    "rotation_conflict",
-    `too much is said of the key ${key} to tell who has it: nothing new by it is taken`,
-  );
 }

@@ -13,11 +13,12 @@ import {
 import { KINDS, tagValue } from "@oa/shared/nostr/kinds.ts";
 import { hexToNpub } from "@oa/shared/nostr/npub.ts";
 import { publicKeyOf } from "@oa/shared/nostr/template.ts";
-import { type SchnorrVerify, type VerifiedEvent, verifyEvent } from "@oa/shared/nostr/verify.ts";
+import { type VerifiedEvent, verifyEvent } from "@oa/shared/nostr/verify.ts";
 import { isYanked, fromEvent as yankFrom } from "@oa/shared/nostr/yank.ts";
 import { signPublication } from "@oa/shared/upgrade/publication.ts";
 import { validateManifest } from "@oa/shared/upgrade/validate.ts";
 import { decode } from "nostr-tools/nip19";
+import type { KeyWitness } from "../loops/key-statements.ts";
 
 /** One version of an upgrade, its two events verified and held against each other. */
 export interface FoundUpgrade {
@@ -36,14 +37,11 @@ export interface ListingAddress {
   readonly relays: readonly string[];
 }
 
-export interface UpgradeSourceOptions {
-  readonly schnorr: SchnorrVerify;
+export interface UpgradeSourceOptions extends KeyWitness {
   /** The key that manifests on this machine are signed with, made when it is first needed. */
   readonly authorKey: () => Promise<Uint8Array>;
   /** Every signed event that may be of the listing or its releases, from the catalog or relays, not yet verified. */
   readonly lookUp: (address: ListingAddress, signal: AbortSignal) => Promise<readonly unknown[] | Rejection>;
-  /** What the holders of these keys said of them; absent without relays. Fault: relay_unreachable. */
-  readonly keyStatements?: (keys: readonly string[], signal: AbortSignal) => Promise<readonly VerifiedEvent[]>;
   readonly now_ms: () => number;
   readonly random: (count: number) => Uint8Array;
 }
@@ -92,6 +90,17 @@ export function parseAddress(text: string): ListingAddress | Rejection {
   const [, author, slug] = /^30051:([0-9a-f]{64}):([a-z0-9_.-]{1,128})$/.exec(text) ?? [];
   if (author !== undefined && slug !== undefined) return { author, slug, relays: [] };
   return reject("usage", `${text.slice(0, 200)} is not a listing's address (30051:<key>:<name> or naddr1…)`);
+}
+
+/** What an address stands for is its author's choice: only what is on a followed channel. Refusal: channel_not_followed. */
+export function refuseChannel(
+  source: ControlInstallSource,
+  channel: Channel,
+  { release }: FoundUpgrade,
+): Rejection | null {
+  if (!("address" in source) || follows(channel, release.channel)) return null;
+  const message = `version ${release.version} is on the channel ${release.channel}, and you follow ${channel}`;
+  return reject("channel_not_followed", `${message}; add --channel ${release.channel} to take it`);
 }
 
 async function eventsOf(

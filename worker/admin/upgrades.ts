@@ -3,7 +3,7 @@ import type { EventStore } from "@oa/shared/core/event-store.ts";
 import { LIMITS } from "@oa/shared/core/limits.ts";
 import { isRejection, type Rejection, reject } from "@oa/shared/core/refusal.ts";
 import type { Sql } from "@oa/shared/core/sql.ts";
-import type { ControlInstallSource, UpgradeManifest } from "@oa/shared/generated/types.ts";
+import type { ControlInstallSource, InstallChannel, UpgradeManifest } from "@oa/shared/generated/types.ts";
 import { installDecider } from "@oa/shared/install/decider.ts";
 import { listInstalls } from "@oa/shared/install/views.ts";
 import { fromEvent as listingFrom } from "@oa/shared/nostr/30051-manifest.ts";
@@ -11,7 +11,8 @@ import { KINDS } from "@oa/shared/nostr/kinds.ts";
 import { type SchnorrVerify, verifyEvent } from "@oa/shared/nostr/verify.ts";
 import type { UpgradeDiff } from "@oa/shared/upgrade/change.ts";
 import { diffUpgrades, sideOf, type UpgradeSide } from "@oa/shared/upgrade/diff.ts";
-import { findUpgrade, parseAddress, type UpgradeSourceOptions } from "./upgrade-source.ts";
+import { installOf } from "./install-inputs.ts";
+import { findUpgrade, parseAddress, refuseChannel, type UpgradeSourceOptions } from "./upgrade-source.ts";
 
 export interface UpgradesOptions extends UpgradeSourceOptions {
   readonly sql: Sql;
@@ -24,6 +25,7 @@ export type HeldSource = Exclude<ControlInstallSource, { readonly address: strin
 /** Upgrades as such, installed or not. */
 export function upgradesPort(options: UpgradesOptions): ControlPorts["upgrades"] {
   return {
+    find: ({ source, channel }, signal) => findManifest(source, options, signal, channel),
     diff: async ({ before, after }, signal) => {
       const old = await sideFrom(before, options, signal);
       if (isRejection(old)) return old;
@@ -58,12 +60,23 @@ async function sideFrom(
   return isRejection(found) ? found : sideOf(found.manifest);
 }
 
-/** A manifest to look at, not to run: it need not be signed. `address` is null where it is not. */
+export interface FoundManifest {
+  readonly manifest: UpgradeManifest;
+  /** Null where it is not signed. */
+  readonly address: string | null;
+}
+
+/**
+ * A manifest to look at, not to run: it need not be signed. Of a listing, the latest for followers of the channel that
+ * is asked for, else of the one that its install follows, else of main. Refusals: those of `findUpgrade`,
+ * channel_not_followed.
+ */
 export async function findManifest(
   source: ControlInstallSource,
   options: UpgradesOptions,
   signal: AbortSignal,
-): Promise<{ readonly manifest: UpgradeManifest; readonly address: string | null } | Rejection> {
+  asked?: InstallChannel,
+): Promise<FoundManifest | Rejection> {
   if (!("address" in source)) {
     const side = heldSide(source, options.schnorr);
     if (isRejection(side)) return side;
@@ -73,8 +86,19 @@ export async function findManifest(
   const installed = source.version === undefined ? null : installedManifest(source.address, source.version, options);
   if (isRejection(installed)) return installed;
   if (installed !== null) return { manifest: installed, address: source.address };
-  const found = await findUpgrade(source, options, signal);
-  return isRejection(found) ? found : { manifest: found.listing.manifest, address: found.listing.address };
+  const channel = asked ?? channelOf(source, options.sql);
+  const found = await findUpgrade(source, options, signal, channel);
+  if (isRejection(found)) return found;
+  // A version that was named is looked at whatever channel it is on.
+  const unfollowed = source.version === undefined ? refuseChannel(source, channel, found) : null;
+  return unfollowed ?? { manifest: found.listing.manifest, address: found.listing.address };
+}
+
+/** What is followed of the listing that is installed under this address. */
+export function channelOf(source: ControlInstallSource, sql: Sql): InstallChannel {
+  const address = "address" in source ? parseAddress(source.address) : null;
+  if (address === null || isRejection(address)) return "main";
+  return installOf(`${KINDS.manifest.kind}:${address.author}:${address.slug}`, sql)?.channel ?? "main";
 }
 
 /** A version that relays have replaced by a newer one is still here where it is installed. */

@@ -7,12 +7,15 @@ import type { ControlInstallSource } from "@oa/shared/generated/types.ts";
 import validators from "@oa/shared/generated/validators.cjs";
 import { KINDS } from "@oa/shared/nostr/kinds.ts";
 
+/** How people write a listing's address. */
+export const LISTING_ADDRESS = /^(30051:[0-9a-f]{64}:.+|naddr1[a-z0-9]+)$/;
+
 /**
  * What `oa install <what>` means: a listing's address, or a file with a manifest, with its signed event, or with the
  * signed events of manifest and release (an array, an object, or one a line).
  */
 export async function installSource(what: string, cwd: string): Promise<ControlInstallSource | Rejection> {
-  if (/^(30051:[0-9a-f]{64}:.+|naddr1[a-z0-9]+)$/.test(what)) return { address: what };
+  if (LISTING_ADDRESS.test(what)) return { address: what };
   const path = resolve(cwd, what);
   let text: string;
   try {

@@ -1,5 +1,6 @@
 import type { DryRun, DryRunPlace } from "@oa/shared/api/dry-run.ts";
 import { isRejection } from "@oa/shared/core/refusal.ts";
+import { CHANNEL_OPTION, channelIn } from "./channel-option.ts";
 import { type Command, defineCommand } from "./command.ts";
 import { INPUT_OPTION, parseInputs } from "./input-texts.ts";
 import { plain } from "./terminal.ts";
@@ -10,6 +11,7 @@ export const command: Command = defineCommand({
   arguments: { what: { summary: "A listing's address (30051:… or naddr1…), or a file with a manifest or its events" } },
   options: {
     input: INPUT_OPTION,
+    channel: CHANNEL_OPTION,
   },
   examples: ["oa plan ./upgrade.json", "oa plan naddr1qq… --input repo=~/Projects/site --json"],
   run: async ({ api, args, cwd, options, print, progress, signal }) => {
@@ -19,7 +21,7 @@ export const command: Command = defineCommand({
     const source = await installSource(args.what, cwd);
     if (isRejection(source)) return source;
     progress("looking around …");
-    const body = { source, inputs_text, cwd };
+    const body = { source, inputs_text, cwd, ...channelIn(options.channel) };
     const plan = await (await api()).post<DryRun>("/v1/installs/plan", body, signal);
     if (isRejection(plan)) return plan;
     print(plan, () => lines(plan).map(plain).join("\n"));

@@ -1,31 +1,38 @@
 import { join, resolve } from "node:path";
 import { isRejection, type Rejection, reject } from "@oa/shared/core/refusal.ts";
 import type { UpgradeArtifact, UpgradeManifest } from "@oa/shared/generated/types.ts";
-import { type Command, defineCommand } from "./command.ts";
+import { CHANNEL_OPTION, channelIn } from "./channel-option.ts";
+import { type Command, type CommandContext, defineCommand, type ExitCode } from "./command.ts";
+import { LISTING_ADDRESS } from "./install-source.ts";
 
 export const command: Command = defineCommand({
   words: ["upgrade", "artifacts"],
   summary: "Fetch what a manifest's artifacts are and check it against their checksums",
-  arguments: { file: { summary: "The manifest, a JSON file" } },
-  options: { to: { type: "text", value: "DIR", summary: "Keep what passed in this folder" } },
-  examples: ["oa upgrade artifacts upgrade.json", "oa upgrade artifacts upgrade.json --to downloads --json"],
-  run: async ({ args, cwd, data_dir, env, fail, options, print, progress, signal, style }) => {
-    const [{ reportOn, invalidManifest }, { openEgress }, { fetchArtifact }, { pinned }, { readConfig }] =
-      await Promise.all([
-        import("./manifest-file.ts"),
-        import("../adapters/egress.ts"),
-        import("../adapters/upgrade-artifact.ts"),
-        import("@oa/shared/upgrade/artifact.ts"),
-        import("../config.ts"),
-      ]);
+  arguments: { what: { summary: "The manifest, a JSON file, or a listing's address (30051:… or naddr1…)" } },
+  options: {
+    channel: CHANNEL_OPTION,
+    to: { type: "text", value: "DIR", summary: "Keep what passed in this folder" },
+  },
+  examples: [
+    "oa upgrade artifacts upgrade.json",
+    "oa upgrade artifacts naddr1qq…",
+    "oa upgrade artifacts upgrade.json --to downloads --json",
+  ],
+  run: async ({ args, print, ...context }) => {
+    const { cwd, data_dir, env, options, progress, signal, style } = context;
+    const [{ openEgress }, { fetchArtifact }, { pinned }, { readConfig }] = await Promise.all([
+      import("../adapters/egress.ts"),
+      import("../adapters/upgrade-artifact.ts"),
+      import("@oa/shared/upgrade/artifact.ts"),
+      import("../config.ts"),
+    ]);
     const { mkdir, writeFile } = await import("node:fs/promises");
-    const report = await reportOn(resolve(cwd, args.file));
-    if (isRejection(report)) return report;
-    if (report.manifest === null) return invalidManifest(args.file, report, fail);
+    const manifest = await manifestOf(args.what, context);
+    if (typeof manifest === "number" || isRejection(manifest)) return manifest;
     const { private_allow } = await readConfig(data_dir, env);
     const checked: { readonly url: string; readonly sha256: string; readonly bytes: number; readonly file?: string }[] =
       [];
-    for (const artifact of report.manifest.artifacts ?? []) {
+    for (const artifact of manifest.artifacts ?? []) {
       const exact = pinned(artifact);
       if (isRejection(exact)) return exact;
       progress(`Fetching ${artifact.url}`);
@@ -50,6 +57,31 @@ export const command: Command = defineCommand({
     return 0;
   },
 });
+
+/** Of a file, or as the worker finds the listing; a number: it was said to be not valid. Refusals: those of both. */
+async function manifestOf(
+  what: string,
+  {
+    api,
+    cwd,
+    fail,
+    options,
+    signal,
+  }: Pick<CommandContext, "api" | "cwd" | "fail" | "signal"> & {
+    readonly options: { readonly channel?: string | undefined };
+  },
+): Promise<UpgradeManifest | ExitCode | Rejection> {
+  if (LISTING_ADDRESS.test(what)) {
+    const body = { source: { address: what }, ...channelIn(options.channel) };
+    type Found = { readonly manifest: UpgradeManifest };
+    const found = await (await api()).post<Found>("/v1/upgrades/manifest", body, signal);
+    return isRejection(found) ? found : found.manifest;
+  }
+  const { invalidManifest, reportOn } = await import("./manifest-file.ts");
+  const report = await reportOn(resolve(cwd, what));
+  if (isRejection(report)) return report;
+  return report.manifest ?? invalidManifest(what, report, fail);
+}
 
 /** The last part of the address, as a name that stays in its folder. */
 export function fileNameOf({ url, sha256 }: UpgradeArtifact): string {

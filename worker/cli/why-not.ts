@@ -1,5 +1,6 @@
 import type { WhyNot, WhyNotMatrix } from "@oa/shared/api/dry-run.ts";
 import { isRejection } from "@oa/shared/core/refusal.ts";
+import { CHANNEL_OPTION, channelIn } from "./channel-option.ts";
 import { type Command, type CommandContext, defineCommand } from "./command.ts";
 import { INPUT_OPTION, parseInputs } from "./input-texts.ts";
 import { plain } from "./terminal.ts";
@@ -10,6 +11,7 @@ export const command: Command = defineCommand({
   arguments: { what: { summary: "A listing's address (30051:… or naddr1…), or a file with a manifest or its events" } },
   options: {
     input: INPUT_OPTION,
+    channel: CHANNEL_OPTION,
     all: { type: "flag", summary: "Ask it of every paired worker that told what it has, too" },
   },
   examples: ["oa why-not naddr1qq…", "oa why-not ./upgrade.json --all --json"],
@@ -20,7 +22,7 @@ export const command: Command = defineCommand({
     const source = await installSource(args.what, cwd);
     if (isRejection(source)) return source;
     progress("measuring …");
-    const body = { source, inputs_text, cwd };
+    const body = { source, inputs_text, cwd, ...channelIn(options.channel) };
     const path = options.all ? "/v1/installs/why-not/all" : "/v1/installs/why-not";
     const answer = await (await api()).post<WhyNot & Partial<WhyNotMatrix>>(path, body, signal);
     if (isRejection(answer)) return answer;

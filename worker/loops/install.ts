@@ -6,23 +6,14 @@ import { expandHome, permissionHash } from "@oa/shared/core/permission.ts";
 import { isRejection, type Rejection, reject } from "@oa/shared/core/refusal.ts";
 import type { Sql } from "@oa/shared/core/sql.ts";
 import { clip } from "@oa/shared/core/text.ts";
-import type {
-  InputValue,
-  InstallConfig,
-  InstallOrder,
-  RevokedPermission,
-  UpgradeManifest,
-} from "@oa/shared/generated/types.ts";
+import type { InputValue, InstallConfig, RevokedPermission, UpgradeManifest } from "@oa/shared/generated/types.ts";
 import type { InstallCommand, SignedOrder } from "@oa/shared/install/commands.ts";
 import { installDecider } from "@oa/shared/install/decider.ts";
 import type { InstalledRelease } from "@oa/shared/install/release.ts";
-import { keysSince, fromEvent as statementIn } from "@oa/shared/nostr/03164-key-rotation.ts";
-import { matchUpgrade, open } from "@oa/shared/nostr/24051-install-config.ts";
+import { open } from "@oa/shared/nostr/24051-install-config.ts";
 import { open as openClaim } from "@oa/shared/nostr/24052-pairing-claim.ts";
 import { open as openReport } from "@oa/shared/nostr/24055-worker-capabilities.ts";
-import type { Listing } from "@oa/shared/nostr/30051-manifest.ts";
-import { type Release, withCarried } from "@oa/shared/nostr/30052-release.ts";
-import { type SchnorrVerify, type VerifiedEvent, verifyEvent } from "@oa/shared/nostr/verify.ts";
+import { type VerifiedEvent, verifyEvent } from "@oa/shared/nostr/verify.ts";
 import { pairingDecider } from "@oa/shared/pairing/decider.ts";
 import { listPairings, pairingOf, pairingOfSecret } from "@oa/shared/pairing/views.ts";
 import { countOpenRuns } from "@oa/shared/run/views.ts";
@@ -32,22 +23,14 @@ import type { Clock } from "../adapters/clock.ts";
 import type { Mailbox } from "../adapters/mailbox.ts";
 import { type Compliance, openCompliance, refuseManifest } from "../engine/compliance.ts";
 import { type Intake, type IntakeSource, perMinute } from "./intake.ts";
+import { fetchUpgrade, keysTo, type OrderedUpgrade, type OrderSources, withRotations } from "./ordered-upgrade.ts";
 import { diffInstalled, type NextRelease } from "./update-diff.ts";
 
-/** The two events that an order pins, read and held against each other. */
-export interface OrderedUpgrade {
-  readonly listing: Listing;
-  readonly release: Release;
-  /** Rotations that may lead from another author's key to this listing's. */
-  readonly rotations?: readonly VerifiedEvent[];
-}
-
-export interface InstallLoopOptions {
+export interface InstallLoopOptions extends OrderSources {
   readonly store: EventStore;
   readonly sql: Sql;
   readonly commit: <T>(body: () => T) => Promise<T>;
   readonly clock: Clock;
-  readonly schnorr: SchnorrVerify;
   readonly intake: Intake;
   readonly workspace_id: string;
   readonly home: string;
@@ -58,11 +41,6 @@ export interface InstallLoopOptions {
   readonly mailbox: Mailbox | null;
   /** Hears gift wraps to this worker from relays until the signal aborts; null where no relay is configured. */
   readonly listen: ((on_event: (event: VerifiedEvent) => void, signal: AbortSignal) => void) | null;
-  /** Signed events that may be those of a listing, from catalog or relays, not yet verified. */
-  readonly lookUp: (
-    address: { readonly author: string; readonly slug: string; readonly relays: readonly string[] },
-    signal: AbortSignal,
-  ) => Promise<readonly unknown[] | Rejection>;
   readonly report: (error: unknown) => void;
   /** Judges what is ordered; strictly and by the rules alone where absent. */
   readonly compliance?: Pick<Compliance, "manifest">;
@@ -105,8 +83,12 @@ export function openInstallLoop(options: InstallLoopOptions): InstallLoop {
     const { config, event } = opened;
     // Before anything is fetched for them: strangers must not make this worker talk to the network.
     if (pairingOf(sql, event.pubkey) === null) return refused(source, unknownSigner(event.pubkey), event.id);
+    const pinned = opened.upgrade ?? (config.action === "install" ? await fetchUpgrade(config, options, signal) : null);
+    const known = options.store.load(installDecider, config.install_id);
+    const author = (known.active ?? known.pending)?.pins.author_pubkey;
+    // Whoever paired may order; who took over from an author is between the keys and the owner.
     const upgrade =
-      opened.upgrade ?? (config.action === "install" ? await fetchUpgrade(config, options, signal) : null);
+      pinned === null || isRejection(pinned) ? pinned : await withRotations(pinned, author, options, signal);
     if (isRejection(upgrade)) {
       if (upgrade.code === "unreachable") return "later";
       return refused(source, upgrade, event.id);
@@ -295,20 +277,6 @@ interface OrderSetting {
   readonly unattended: boolean;
 }
 
-/** The keys that led from the author known here to the listing's. Refusals: rotation_conflict, key_revoked. */
-function keysTo(
-  upgrade: OrderedUpgrade | null,
-  known: string | undefined,
-  schnorr: SchnorrVerify,
-): readonly string[] | undefined | Rejection {
-  if (upgrade === null || known === undefined || known === upgrade.listing.author) return undefined;
-  const statements = (upgrade.rotations ?? []).flatMap((event) => {
-    const statement = statementIn(event, schnorr);
-    return isRejection(statement) ? [] : [statement];
-  });
-  return keysSince(known, statements);
-}
-
 /** The config as a command to its install, with the hashes of what was really found beside those it names. */
 function commandOf(
   config: InstallConfig,
@@ -369,25 +337,4 @@ function widenedBy(
   const relays = completion_relays.filter((relay) => !known.includes(relay));
   const changes = diffInstalled(active, next)?.widened.map(({ sentence }) => sentence) ?? null;
   return changes && [...changes, ...relays.map((relay) => `It would post completion notes to ${relay}.`)];
-}
-
-/** The pinned events, by id. Refusals: unreachable, not_found, those of `matchUpgrade`. */
-async function fetchUpgrade(
-  order: InstallOrder,
-  { lookUp, schnorr }: InstallLoopOptions,
-  signal: AbortSignal,
-): Promise<OrderedUpgrade | Rejection> {
-  const [, author = "", slug = ""] = /^30051:([0-9a-f]{64}):(.+)$/.exec(order.listing) ?? [];
-  const raw = await lookUp({ author, slug, relays: [] }, signal);
-  if (isRejection(raw)) return raw;
-  const verified = raw
-    .map((value) => verifyEvent(value, schnorr))
-    .filter((event): event is VerifiedEvent => !isRejection(event));
-  const pinned = withCarried(verified, schnorr);
-  const manifest_event = pinned.find(({ id }) => id === order.manifest_event_id);
-  const release_event = pinned.find(({ id }) => id === order.release_event_id);
-  if (manifest_event === undefined || release_event === undefined) {
-    return reject("not_found", `the events that the config pins of ${order.listing} are no longer to be found`);
-  }
-  return matchUpgrade(order, manifest_event, release_event);
 }

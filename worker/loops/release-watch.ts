@@ -173,13 +173,16 @@ function releasesOf({ active, pending, candidate, earlier, seen }: InstallView):
   const known = active ?? pending;
   if (known === null) return [];
   const { author_pubkey, upgrade_address, upgrade_id } = known;
-  const others = [
-    ...earlier.map((one) => ({ ...one, released_at: seen.find((two) => isSameRelease(one, two))?.released_at })),
-    ...seen.map((one) => ({ ...one, manifest_event_id: "" })),
-  ];
+  const kept = [active, pending, candidate].filter((pins) => pins !== null);
   return [
-    ...[active, pending, candidate].filter((pins) => pins !== null),
-    ...others.map((one) => ({ ...one, author_pubkey, upgrade_address, upgrade_id })),
+    ...kept,
+    // Each by the key that signed it, which may have handed over since.
+    ...earlier.map((one) => {
+      return { ...one, upgrade_id, released_at: seen.find((two) => isSameRelease(one, two))?.released_at };
+    }),
+    ...seen
+      .filter((one) => ![...kept, ...earlier].some((two) => isSameRelease(one, two)))
+      .map((one) => ({ ...one, manifest_event_id: "", author_pubkey, upgrade_address, upgrade_id })),
   ];
 }
 
@@ -187,8 +190,11 @@ function isSameRelease(a: { readonly release_event_id: string }, b: { readonly r
   return a.release_event_id === b.release_event_id;
 }
 
+/** Those whose releases run, wait, or can be gone back to. */
 function authorsOf(installs: readonly InstallView[]): readonly string[] {
-  const authors = installs.flatMap(({ active, pending }) => [active?.author_pubkey, pending?.author_pubkey]);
+  const authors = installs.flatMap(({ active, pending, earlier }) =>
+    [active, pending, ...earlier].map((release) => release?.author_pubkey),
+  );
   return [...new Set(authors.filter((author) => author !== undefined))].sort().slice(0, LIMITS.filter_values);
 }
 

@@ -52,13 +52,14 @@ export function openLoops(
     readonly engine: Engine;
     readonly kill_switch: KillSwitch;
     readonly lookUp: PortsOptions["lookUp"];
+    readonly keyStatements?: NonNullable<PortsOptions["keyStatements"]>;
     readonly ports: () => PortsOptions;
   },
 ): Loops {
   const { config, clock, report, database, own, owner, random, schnorr, home, secrecy, feed } = ground;
   const { pool, mailbox, artifacts, capabilities } = outside;
   const { relays, edge_url, aup } = config;
-  const { store, consequences, engine, kill_switch, lookUp, ports } = options;
+  const { store, consequences, engine, kill_switch, lookUp, keyStatements, ports } = options;
   const common = { clock, report, commit: database.commit, workspace_id: WORKSPACE };
   const logged = { ...common, store, sql: database, database, worker: own.public_key };
   const fromRelays = (filters: readonly RelayFilter[], on_event: OnEvent, signal: AbortSignal) =>
@@ -74,6 +75,7 @@ export function openLoops(
   const installs = openInstallLoop({
     ...{ ...logged, schnorr, home, lookUp, intake, mailbox, secret_key: own.secret_key },
     compliance: outside.compliance,
+    ...(keyStatements === undefined ? {} : { keyStatements }),
     listen:
       relays.length === 0 ? null : (on_event, signal) => fromRelays([wrapFilter(own.public_key)], on_event, signal),
   });

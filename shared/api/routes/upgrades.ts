@@ -11,5 +11,9 @@ export function upgradeRoutes({ upgrades }: ControlPorts): Hono {
     const body = await readBody(context, validators.isControlUpgradeDiff);
     return answer(context, isRejection(body) ? body : await upgrades.diff(body, context.req.raw.signal));
   });
+  routes.post("/manifest", async (context) => {
+    const body = await readBody(context, validators.isControlInstallPreview);
+    return answer(context, isRejection(body) ? body : await upgrades.find(body, context.req.raw.signal));
+  });
   return routes;
 }
