@@ -9,6 +9,8 @@ const root = dirname(import.meta.dirname);
 export default defineConfig({
   site: process.env.OA_SITE_URL ?? "http://127.0.0.1:6768",
   trailingSlash: "ignore",
+  // What a build keeps for itself has a folder of its own, so that two at once do not mix their catalogs.
+  ...(process.env.OA_SITE_CACHE === undefined ? {} : { cacheDir: process.env.OA_SITE_CACHE }),
   // Scripts and styles are files, so that the pages work under a policy that allows nothing inline.
   build: { format: "directory", inlineStylesheets: "never" },
   vite: {

@@ -1143,6 +1143,95 @@ export const OPS: Readonly<Record<OpName, OpDefinition>> = {
       "backoff_ms": 500
     },
     "timeout_ms": 60000
+  },
+  "site.build": {
+    "op": "site.build",
+    "title": "SiteBuild",
+    "description": "Builds the static mirror of a catalog in this worker's own data folder, where the catalog has moved.",
+    "params": {
+      "type": "object",
+      "required": [
+        "edge"
+      ],
+      "additionalProperties": false,
+      "properties": {
+        "edge": {
+          "type": "string",
+          "pattern": "^https?://[^/?#@]+$",
+          "maxLength": 300,
+          "description": "The edge whose catalog is mirrored, without a path."
+        },
+        "url": {
+          "type": "string",
+          "pattern": "^https?://[^/?#@]+$",
+          "maxLength": 300,
+          "description": "Where the site will be served; the edge's address where absent. It is written into pages, not connected to."
+        },
+        "site": {
+          "type": "string",
+          "pattern": "^[a-z0-9][a-z0-9-]{0,63}$",
+          "default": "mirror",
+          "description": "The site's name on this worker: its folder is below sites/ in the worker's data folder."
+        },
+        "files": {
+          "type": "integer",
+          "minimum": 1,
+          "maximum": 10000000,
+          "default": 20000,
+          "description": "How many files the host takes; pictures of the oldest listings are left out."
+        }
+      }
+    },
+    "result": {
+      "type": "object",
+      "required": [
+        "built",
+        "listings",
+        "root",
+        "created_at",
+        "path"
+      ],
+      "additionalProperties": false,
+      "properties": {
+        "built": {
+          "type": "boolean",
+          "description": "False: the site that is there is of the same catalog."
+        },
+        "listings": {
+          "type": "integer",
+          "minimum": 0
+        },
+        "root": {
+          "type": "string",
+          "pattern": "^[0-9a-f]{64}$",
+          "description": "Merkle root of the events it shows."
+        },
+        "created_at": {
+          "type": "integer",
+          "minimum": 0,
+          "description": "Unix seconds that its pages are dated with."
+        },
+        "path": {
+          "type": "string",
+          "description": "The site's folder."
+        }
+      }
+    },
+    "permissions": [
+      {
+        "kind": "network:egress",
+        "param": "edge",
+        "as": "url"
+      }
+    ],
+    "effect": {
+      "class": "read"
+    },
+    "retry": {
+      "max_attempts": 3,
+      "backoff_ms": 30000
+    },
+    "timeout_ms": 1800000
   }
 } as Readonly<Record<OpName, OpDefinition>>;
-export type OpName = "code.run" | "fs.read" | "fs.write" | "git.clone" | "http.request" | "model.embed" | "model.generate" | "nostr.publish" | "searchkit.index" | "searchkit.query";
+export type OpName = "code.run" | "fs.read" | "fs.write" | "git.clone" | "http.request" | "model.embed" | "model.generate" | "nostr.publish" | "searchkit.index" | "searchkit.query" | "site.build";

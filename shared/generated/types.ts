@@ -5528,3 +5528,40 @@ readonly finished_at: string
  */
 readonly vectors?: string
 }
+export interface SiteBuildParams {
+/**
+ * The edge whose catalog is mirrored, without a path.
+ */
+readonly edge: string
+/**
+ * Where the site will be served; the edge's address where absent. It is written into pages, not connected to.
+ */
+readonly url?: string
+/**
+ * The site's name on this worker: its folder is below sites/ in the worker's data folder.
+ */
+readonly site?: string
+/**
+ * How many files the host takes; pictures of the oldest listings are left out.
+ */
+readonly files?: number
+}
+export interface SiteBuildResult {
+/**
+ * False: the site that is there is of the same catalog.
+ */
+readonly built: boolean
+readonly listings: number
+/**
+ * Merkle root of the events it shows.
+ */
+readonly root: string
+/**
+ * Unix seconds that its pages are dated with.
+ */
+readonly created_at: number
+/**
+ * The site's folder.
+ */
+readonly path: string
+}

@@ -154,3 +154,5 @@ export const isSearchkitIndexParams: Validator<types.SearchkitIndexParams>;
 export const isSearchkitIndexResult: Validator<types.SearchkitIndexResult>;
 export const isSearchkitQueryParams: Validator<types.SearchkitQueryParams>;
 export const isSearchkitQueryResult: Validator<types.SearchkitQueryResult>;
+export const isSiteBuildParams: Validator<types.SiteBuildParams>;
+export const isSiteBuildResult: Validator<types.SiteBuildResult>;

@@ -10,6 +10,7 @@ import { after, describe, it } from "node:test";
 import { hexToNpub } from "@oa/shared/nostr/npub.ts";
 import { loadOrCreateKey } from "@oa/worker/adapters/keys.ts";
 import { document, oa } from "../cli/oa.ts";
+import { fakeCatalog } from "../fakes/catalog.ts";
 import { writeTinyLlama } from "../fakes/gguf.ts";
 
 const examples = join(import.meta.dirname, "..", "..", "schemas", "examples", "upgrades");
@@ -53,9 +54,14 @@ async function perform(name: string, inputs: Readonly<Record<string, string>>, c
 }
 
 describe("the example upgrades", () => {
-  it("are the three that are tested here", () => {
+  it("are the four that are tested here", () => {
     const names = readdirSync(examples).filter((name) => name.endsWith(".json"));
-    assert.deepEqual(names.sort(), ["nightly-index.json", "release-watch.json", "repo-digest.json"]);
+    assert.deepEqual(names.sort(), [
+      "nightly-index.json",
+      "release-watch.json",
+      "repo-digest.json",
+      "site-mirror.json",
+    ]);
   });
 
   it("nightly-index clones, indexes and embeds a repository, which can then be searched", async () => {
@@ -94,5 +100,32 @@ describe("the example upgrades", () => {
       readFileSync(file, "utf8"),
       /^# Digest of .*\n\nAbout: error handling\. Commit [0-9a-f]{40}, run run_/,
     );
+  });
+
+  it("site-mirror builds a catalog's site, leaves it where nothing moved, and keeps it when a build fails", async () => {
+    const edge = fakeCatalog(3);
+    let healthy = true;
+    const server = createServer(async (request, response) => {
+      if (!healthy) response.writeHead(500);
+      response.end(JSON.stringify(healthy ? await edge.get(request.url ?? "/", AbortSignal.timeout(10_000)) : {}));
+    }).listen(0, "127.0.0.1");
+    await new Promise((resolve) => server.once("listening", resolve));
+    const { port } = server.address() as AddressInfo;
+    try {
+      const config = { private_allow: [`127.0.0.1:${port}`] };
+      const inputs = { edge: `http://127.0.0.1:${port}`, url: "https://mirror.example" };
+      const { data, run } = await perform("site-mirror", inputs, config);
+      assert.equal(run.status, "succeeded");
+      const home = (): string => readFileSync(join(data, "sites", "mirror", "index.html"), "utf8");
+      assert.match(home(), /Nightly Code Index Refresh/);
+      const before = home();
+      const again = async () => document(await oa(["run", String(run.install_id), "--data", data, "--json"], env));
+      assert.equal((await again()).status, "succeeded");
+      healthy = false;
+      assert.equal((await again()).status, "failed");
+      assert.equal(home(), before, "neither built again nor lost");
+    } finally {
+      server.close();
+    }
   });
 });

@@ -46,8 +46,8 @@ describe("npm start -- --once", () => {
   it("publishes, discovers, installs, schedules, runs, searches and audits, then exits 0", async () => {
     const { code, output } = await start("--once", "--repo", repo);
     assert.equal(code, 0, output);
-    assert.match(output, /published +nightly-index \S+, release-watch \S+, repo-digest \S+\n/);
-    assert.match(output, /site +http:\/\/127\.0\.0\.1:\d+\/ {2}3 listings\n/);
+    assert.match(output, /published +nightly-index \S+, release-watch \S+, repo-digest \S+, site-mirror \S+\n/);
+    assert.match(output, /site +http:\/\/127\.0\.0\.1:\d+\/ {2}4 listings\n/);
     assert.match(output, /installed +Nightly Code Index Refresh for .*project/);
     assert.match(output, /scheduled +0 2 \* \* \* America\/Chicago; next \d{4}-/);
     assert.match(output, /ran +succeeded: clone .* index .* embed/);

@@ -19,6 +19,7 @@ import { rank } from "../../site/src/browser/rank.ts";
 import type { Said } from "../../site/src/browser/said.ts";
 import { faultsOf } from "../../site/src/browser/verify.ts";
 import { connect, eventually, NOW, openTestEdge, ROOT, signed, type TestEdge } from "../edge/fixture.ts";
+import { fakeCatalog } from "../fakes/catalog.ts";
 
 const LISTINGS = 3;
 const author = generateSecretKey();
@@ -188,6 +189,20 @@ test("a host that takes few files gets the pages and no picture but the site's o
   assert.deepEqual(readdirSync(join(own, "og")), ["site.png"]);
   const html = readFileSync(join(own, pathOf(events[0] as NostrEvent), "index.html"), "utf8");
   assert.ok(html.includes('content="https://mirror.example/og/site.png"'));
+});
+
+test("two builds at once do not mix their catalogs", async () => {
+  const key = { secret_key: builder, public_key: getPublicKey(builder) };
+  const schnorr = await loadSchnorr();
+  const build = (name: string, listings: number) =>
+    buildSite({
+      ...{ root: ROOT, target: join(folder, name), site_url: "https://mirror.example", edge: fakeCatalog(listings) },
+      ...{ schnorr, key, now_ms: NOW * 1000, files_max: 100, signal: never() },
+    });
+  await Promise.all([build("two", 2), build("five", 5)]);
+  const rows = (name: string) =>
+    (JSON.parse(readFileSync(join(folder, name, "search", "index-0.json"), "utf8")) as { rows: unknown[] }).rows.length;
+  assert.deepEqual([rows("two"), rows("five")], [2, 5]);
 });
 
 test("a machine that stopped between the two names of a site has the old one again with the next build", async () => {

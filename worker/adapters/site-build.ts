@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import { existsSync } from "node:fs";
-import { mkdir, readdir, readFile, rename, rm, writeFile } from "node:fs/promises";
+import { cp, mkdir, mkdtemp, readdir, readFile, rename, rm, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { parseStrict } from "@oa/shared/core/json.ts";
 import { LIMITS } from "@oa/shared/core/limits.ts";
@@ -181,23 +181,57 @@ async function sourcesHash(site: string, site_url: string): Promise<string> {
   return hash.digest("hex");
 }
 
+/**
+ * Runs the site's own build program. It works in a folder of this build alone, below the site's sources, since what it
+ * writes there on the way is code that finds its packages from there.
+ */
 async function runAstro(
   site: string,
-  out_dir: string,
+  draft: string,
   env: Readonly<Record<string, string>>,
   signal: AbortSignal,
 ): Promise<void> {
   const astro = join(site, "node_modules", "astro", "bin", "astro.mjs");
-  const built = await openProcesses().run(process.execPath, [astro, "build", "--outDir", out_dir, "--silent"], {
-    cwd: site,
-    env: { ASTRO_TELEMETRY_DISABLED: "1", ...env },
-    timeout_ms: LIMITS.site_build_timeout_ms,
-    max_output_bytes: LIMITS.build_output_bytes,
-    signal,
-  });
-  if (built.code !== 0) {
-    const words = `${built.stdout}${built.stderr}`.trim();
-    throw new Fault("site_build_failed", `the site could not be built; the one that was there stays:\n${words}`);
+  const builds = join(site, ".astro", "builds");
+  await sweepBuilds(builds);
+  const own = await mkdtemp(join(builds, `${process.pid}-`));
+  try {
+    const [out_dir, cache] = [join(own, "out"), join(own, "cache")];
+    const built = await openProcesses().run(process.execPath, [astro, "build", "--outDir", out_dir, "--silent"], {
+      cwd: site,
+      env: { ASTRO_TELEMETRY_DISABLED: "1", OA_SITE_CACHE: cache, ...env },
+      timeout_ms: LIMITS.site_build_timeout_ms,
+      max_output_bytes: LIMITS.build_output_bytes,
+      signal,
+    });
+    if (built.code !== 0) {
+      const words = `${built.stdout}${built.stderr}`.trim();
+      throw new Fault("site_build_failed", `the site could not be built; the one that was there stays:\n${words}`);
+    }
+    await move(out_dir, draft);
+  } finally {
+    await rm(own, { recursive: true, force: true });
+  }
+}
+
+/** Removes what builds left that were killed. */
+async function sweepBuilds(builds: string): Promise<void> {
+  await mkdir(builds, { recursive: true });
+  for (const name of await readdir(builds)) {
+    const { mtimeMs } = await stat(join(builds, name));
+    if (Date.now() - mtimeMs > 2 * LIMITS.site_build_timeout_ms) {
+      await rm(join(builds, name), { recursive: true, force: true });
+    }
+  }
+}
+
+/** Across file systems too. */
+async function move(from: string, to: string): Promise<void> {
+  try {
+    await rename(from, to);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== "EXDEV") throw error;
+    await cp(from, to, { recursive: true });
   }
 }
 

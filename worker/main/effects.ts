@@ -2,6 +2,7 @@ import { openCodePackages } from "../adapters/code-packages.ts";
 import { confinedWriter } from "../adapters/confined-writer.ts";
 import { openEgress, openHostRate } from "../adapters/egress.ts";
 import { openGrantedFiles } from "../adapters/granted-files.ts";
+import { openOwnSites } from "../adapters/own-sites.ts";
 import { openConfinedProcesses, type Processes } from "../adapters/process.ts";
 import type { RunGuard } from "../adapters/run-usage.ts";
 import type { Sandbox } from "../adapters/sandbox.ts";
@@ -30,6 +31,7 @@ export function runEffects(
 ): EngineOptions["effects"] {
   const { home, sandbox, backends, indexes, publisher, secrecy, guard } = options;
   const code = openCodePackages(data_dir, options.processes);
+  const sites = openOwnSites({ data_dir, secret_key: publisher.secret_key, now_ms: Date.now });
   const rate = openHostRate();
   return (grant, run) => {
     const usage = guard.usageOf(run);
@@ -42,7 +44,7 @@ export function runEffects(
       events: eventPublisher(publisher, grant),
       processes,
       backends: cappedBackends(backends, usage.caps.memory_bytes),
-      indexes,
+      ...{ indexes, sites },
       ...(code_packages ? { code } : {}),
     };
     return guardedEffects(effects, secrecy);

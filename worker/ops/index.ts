@@ -10,6 +10,7 @@ import { nostrPublish } from "./nostr-publish.ts";
 import type { Op } from "./op.ts";
 import { searchkitIndex } from "./searchkit-index.ts";
 import { searchkitQuery } from "./searchkit-query.ts";
+import { siteBuild } from "./site-build.ts";
 
 /**
  * Every op by name; an op whose schema file has no function here does not compile. The engine checks parameters before
@@ -26,4 +27,5 @@ export const OPS: Readonly<Record<OpName, Op<never, object>>> = {
   "nostr.publish": nostrPublish,
   "searchkit.index": searchkitIndex,
   "searchkit.query": searchkitQuery,
+  "site.build": siteBuild,
 };

@@ -2,6 +2,7 @@ import type { ArtifactRef } from "@oa/shared/generated/types.ts";
 import type { CodePackages } from "../adapters/code-packages.ts";
 import type { Egress } from "../adapters/egress.ts";
 import type { GrantedFiles } from "../adapters/granted-files.ts";
+import type { OwnSites } from "../adapters/own-sites.ts";
 import type { ConfinedProcesses } from "../adapters/process.ts";
 import type { ModelBackends } from "../backends/backend.ts";
 import type { SearchIndexes } from "../searchkit/indexes.ts";
@@ -27,6 +28,8 @@ export interface OpContext {
   readonly backends: ModelBackends;
   readonly indexes: SearchIndexes;
   readonly events: EventPublisher;
+  /** Absent where nothing is built, as in a rehearsal. */
+  readonly sites?: OwnSites;
   readonly log: (level: "debug" | "info" | "warn", message: string, fields?: Readonly<Record<string, unknown>>) => void;
   /** Progress of a long op: done of total units, total null where it is not known. Shown, not stored. */
   readonly progress: (done: number, total: number | null, unit: string) => void;
