@@ -1,5 +1,6 @@
 import { LIMITS } from "@oa/shared/core/limits.ts";
 import { one, type Sql } from "@oa/shared/core/sql.ts";
+import { EXTERNAL_KINDS } from "@oa/shared/nostr/external.ts";
 import { KINDS } from "@oa/shared/nostr/kinds.ts";
 import type { NostrEvent } from "@oa/shared/nostr/verify.ts";
 import { MODERATION_KINDS } from "./catalog/moderation.ts";
@@ -9,6 +10,7 @@ import { REPUTATION_KINDS } from "./reputation/lane.ts";
 const CATALOG_KINDS: readonly number[] = [
   ...[KINDS.manifest.kind, KINDS.release.kind, KINDS.deletion.kind],
   ...MODERATION_KINDS,
+  ...EXTERNAL_KINDS,
 ];
 /** Kinds that cases of moderation are made of. */
 const CASE_KINDS: readonly number[] = [KINDS.report.kind, KINDS.label.kind, KINDS.people.kind];

@@ -11,18 +11,12 @@ import type {
 import type { ReaderView } from "@oa/shared/moderation/reader.ts";
 import { fromEvent as listingFrom } from "@oa/shared/nostr/30051-manifest.ts";
 import { fromEvent as releaseFrom } from "@oa/shared/nostr/30052-release.ts";
-import { hexToNpub, npubToHex } from "@oa/shared/nostr/npub.ts";
-import { isHex32, type VerifiedEvent } from "@oa/shared/nostr/verify.ts";
+import { hexToNpub } from "@oa/shared/nostr/npub.ts";
+import type { VerifiedEvent } from "@oa/shared/nostr/verify.ts";
 import { matchExpression } from "../relay/search.ts";
 import { moderationOf, refuseHidden, visible } from "./moderation.ts";
+import { authorHex, readCursor, type Sort, writeCursor } from "./page-cursor.ts";
 import { reputationOf } from "./reputation.ts";
-
-type Sort = NonNullable<CatalogQuery["sort"]>;
-interface Cursor {
-  readonly sort: Sort;
-  readonly key: string | number;
-  readonly address: string;
-}
 
 /** What each order compares; addresses decide among equals. */
 const ORDERS: Readonly<Record<Sort, { readonly key: string; readonly direction: "ASC" | "DESC" }>> = {
@@ -224,28 +218,4 @@ function toListing(sql: Sql, raw: string, releases: readonly string[], view: Rea
       return [{ channel, version, event_id, manifest_event_id, manifest_sha256, created_at }];
     }),
   };
-}
-
-/** A key in hex, from hex or npub. Refusal: usage. */
-export function authorHex(author: string): string | Rejection {
-  const hex = isHex32(author) ? author : npubToHex(author);
-  return hex ?? reject("usage", `a key is 64 hex digits or an npub, not ${author.slice(0, 80)}`);
-}
-
-function writeCursor({ sort, key, address }: Cursor): string {
-  return btoa(encodeURIComponent(JSON.stringify([sort, key, address])));
-}
-
-function readCursor(text: string, sort: Sort): Cursor | Rejection {
-  const refused = reject("usage", "cursor is not one that this query returned");
-  try {
-    const value: unknown = JSON.parse(decodeURIComponent(atob(text)));
-    if (!Array.isArray(value) || value.length !== 3) return refused;
-    const [of, key, address] = value as readonly unknown[];
-    if (of !== sort || typeof address !== "string") return refused;
-    if (typeof key !== "string" && typeof key !== "number") return refused;
-    return { sort, key, address };
-  } catch {
-    return refused;
-  }
 }

@@ -5,8 +5,10 @@ import { one, type Sql } from "@oa/shared/core/sql.ts";
 import { type Listing, fromEvent as listingFrom } from "@oa/shared/nostr/30051-manifest.ts";
 import { type Release, fromEvent as releaseFrom } from "@oa/shared/nostr/30052-release.ts";
 import { expirationOf } from "@oa/shared/nostr/expiration.ts";
+import { EXTERNAL_KINDS } from "@oa/shared/nostr/external.ts";
 import { KINDS } from "@oa/shared/nostr/kinds.ts";
 import { isHex32, type VerifiedEvent } from "@oa/shared/nostr/verify.ts";
+import { deleteExternal, EXTERNAL_DDL, takeExternal } from "./external.ts";
 import { deleteLists, MODERATION_DDL, MODERATION_KINDS, takeModeration } from "./moderation.ts";
 import { REPUTATION_DDL } from "./reputation.ts";
 
@@ -50,6 +52,7 @@ const DDL = [
   "INSERT INTO cat_version SELECT 0 WHERE NOT EXISTS (SELECT 1 FROM cat_version)",
   ...REPUTATION_DDL,
   ...MODERATION_DDL,
+  ...EXTERNAL_DDL,
   // How many events were left out, by code.
   "CREATE TABLE IF NOT EXISTS cat_dropped (code TEXT PRIMARY KEY, count INTEGER NOT NULL) WITHOUT ROWID",
 ];
@@ -65,6 +68,12 @@ export function createCatalogTables(sql: Sql): void {
  * not ours or contradicts itself is left out and counted by code. `trusted` are those whom the edge's own list names.
  */
 export function takeEvent(sql: Sql, event: VerifiedEvent, trusted: readonly string[] = []): void {
+  if (EXTERNAL_KINDS.includes(event.kind)) {
+    // Not part of what mirrors build, so the catalog's version stays.
+    const refused = takeExternal(sql, event);
+    if (refused !== null) countDropped(sql, refused.code);
+    return;
+  }
   const dropped = MODERATION_KINDS.includes(event.kind) ? takeModeration(sql, event, trusted) : takeKind(sql, event);
   if (dropped !== null) countDropped(sql, dropped.code);
   else sql.run("UPDATE cat_version SET version = version + 1");
@@ -220,6 +229,7 @@ function takeDeletion(sql: Sql, deletion: VerifiedEvent): void {
       table === "cat_listings" ? removeListing(sql, address) : removeRelease(sql, address);
   }
   deleteLists(sql, deletion, ids, addresses);
+  deleteExternal(sql, deletion, ids, addresses);
 }
 
 function removeListing(sql: Sql, address: string): void {

@@ -1,5 +1,5 @@
 import { DurableObject } from "cloudflare:workers";
-import type { Rejection } from "@oa/shared/core/refusal.ts";
+import { type Rejection, reject } from "@oa/shared/core/refusal.ts";
 import type { Sql } from "@oa/shared/core/sql.ts";
 import type {
   CatalogDetail,
@@ -13,6 +13,7 @@ import type { ReaderView } from "@oa/shared/moderation/reader.ts";
 import type { NostrEvent, VerifiedEvent } from "@oa/shared/nostr/verify.ts";
 import { durableSql } from "../adapters/durable-sql.ts";
 import { operatorOf } from "../adapters/operator.ts";
+import { listExternal } from "../catalog/external.ts";
 import { curatedLists, type Moderation, moderationEvents, openModeration } from "../catalog/moderation.ts";
 import { countListings, droppedCounts, getListing, listListings, snapshotPage } from "../catalog/query.ts";
 import { takeReputation } from "../catalog/reputation.ts";
@@ -51,7 +52,10 @@ export class Catalog extends DurableObject<Env> {
 
   /** `chosen`: whose decisions apply; null: those of the edge's own list. */
   list(query: CatalogQuery, chosen: readonly string[] | null): CatalogPage | Rejection {
-    return listListings(this.#sql, query, this.#view(chosen), nowSeconds());
+    const view = this.#view(chosen);
+    if (query.external === undefined) return listListings(this.#sql, query, view, nowSeconds());
+    if (this.env.EXTERNAL_LISTINGS !== "1") return reject("usage", "this edge keeps no listings of other drafts");
+    return listExternal(this.#sql, query, view, nowSeconds());
   }
 
   get(address: string, chosen: readonly string[] | null): CatalogDetail | Rejection {

@@ -1,6 +1,7 @@
 import curatedList from "@oa/schemas/api/edge-curated-list.json" with { type: "json" };
 import curatedListPage from "@oa/schemas/api/edge-curated-list-page.json" with { type: "json" };
 import apiError from "@oa/schemas/api/edge-error.json" with { type: "json" };
+import externalListing from "@oa/schemas/api/edge-external-listing.json" with { type: "json" };
 import listing from "@oa/schemas/api/edge-listing.json" with { type: "json" };
 import listingDetail from "@oa/schemas/api/edge-listing-detail.json" with { type: "json" };
 import listingModeration from "@oa/schemas/api/edge-listing-moderation.json" with { type: "json" };
@@ -38,6 +39,7 @@ interface SchemaFile {
 const FILES: readonly SchemaFile[] = [
   apiError,
   listing,
+  externalListing,
   listingDetail,
   listingPage,
   listingReputation,

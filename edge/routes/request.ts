@@ -6,7 +6,7 @@ import { checkHttpAuth } from "@oa/shared/nostr/27235-http-auth.ts";
 import type { Context } from "hono";
 import { edgeSchnorr } from "../adapters/schnorr.ts";
 import type { Caller } from "../adapters/spent-auth.ts";
-import { authorHex } from "../catalog/query.ts";
+import { authorHex } from "../catalog/page-cursor.ts";
 
 /** The body's exact bytes, which a signature covers; refused as soon as it is too large. Refusal: too_large. */
 export async function readBytes(request: Request | Response, bytes_max: number): Promise<Uint8Array | Rejection> {

@@ -953,6 +953,40 @@ readonly details?: {
 }
 }
 /**
+ * What another draft lists. It is shown with its source and never installed from here: it has no manifest, no permissions and no price that could be checked. All texts are its author's.
+ */
+export interface ExternalCatalogListing {
+/**
+ * kind:pubkey:d
+ */
+readonly address: string
+/**
+ * Where it is from: an application, a skill, or the announcement of an MCP server.
+ */
+readonly draft: ("nip-82" | "skl" | "contextvm")
+readonly kind: (32267 | 33400 | 11316)
+readonly pubkey: string
+readonly npub: string
+/**
+ * The relay has the event.
+ */
+readonly event_id: string
+readonly created_at: number
+readonly title: string
+readonly summary: string
+readonly version: (string | null)
+readonly url: (string | null)
+/**
+ * @maxItems 20
+ */
+readonly tags: readonly string[]
+/**
+ * @maxItems 100
+ */
+readonly tools: readonly string[]
+readonly installable: false
+}
+/**
  * GET /v1/listings/{address}: the listing with the signed events it was read from, so that a reader can check them.
  */
 export interface CatalogDetail {
@@ -1167,6 +1201,10 @@ readonly featured: boolean
 export interface CatalogPage {
 readonly listings: readonly CatalogListing[]
 /**
+ * What other drafts list, where external=1 asked for it; listings is empty then. Nothing of it can be installed.
+ */
+readonly external?: readonly ExternalCatalogListing[]
+/**
  * Give it back as cursor for the next page; null on the last.
  */
 readonly next_cursor: (string | null)
@@ -1199,6 +1237,10 @@ readonly price?: string
  * relevance needs text, and is then the default; else newest is. rating: by the lower end of the score's interval.
  */
 readonly sort?: ("relevance" | "newest" | "title" | "price" | "rating")
+/**
+ * What other drafts list (NIP-82, SKL, ContextVM) in place of upgrades, where this edge keeps it: by text, author and tag, newest or by title.
+ */
+readonly external?: "1"
 /**
  * Whose decisions apply: keys in hex or npubs with commas between, or none. The edge's own list where absent.
  */

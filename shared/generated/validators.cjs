@@ -16331,20 +16331,563 @@ return errors === 0;
 }
 validate118.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
 
-exports.isCatalogDetail = validate119;
-const schema188 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/api/edge-listing-detail.json","title":"CatalogDetail","description":"GET /v1/listings/{address}: the listing with the signed events it was read from, so that a reader can check them.","type":"object","required":["listing","event","release_events"],"additionalProperties":false,"properties":{"listing":{"$ref":"https://openagents.dev/schemas/api/edge-listing.json"},"event":{"$ref":"https://openagents.dev/schemas/nostr/event.json","description":"The manifest event; its content is the manifest."},"release_events":{"type":"array","items":{"$ref":"https://openagents.dev/schemas/nostr/event.json"},"description":"In the order of listing.releases."},"older_release_events":{"type":"array","maxItems":50,"items":{"$ref":"https://openagents.dev/schemas/nostr/event.json"},"description":"The other releases that the catalog keeps, latest first; absent where there are none."}}};
-const schema189 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/api/edge-listing.json","title":"CatalogListing","description":"One upgrade as the catalog shows it, identified by its full address. Everything in it is read from the signed events, which the catalog keeps and serves unchanged.","type":"object","required":["address","pubkey","npub","slug","version","title","summary","license","categories","tags","backends","platforms","pricing","schedule_type","manifest_sha256","event_id","created_at","releases"],"additionalProperties":false,"properties":{"address":{"type":"string","description":"kind:pubkey:d"},"pubkey":{"type":"string","pattern":"^[0-9a-f]{64}$","description":"The author's key."},"npub":{"type":"string"},"slug":{"type":"string"},"version":{"type":"string"},"title":{"type":"string"},"summary":{"type":"string"},"author_name":{"type":"string","description":"What the author calls themselves: not checked."},"license":{"type":"string","description":"SPDX expression, or an empty text."},"categories":{"type":"array","items":{"type":"string"}},"tags":{"type":"array","items":{"type":"string"}},"backends":{"type":"array","items":{"type":"string"}},"platforms":{"type":"array","items":{"type":"string"}},"pricing":{"type":"object","required":["model","amount_sats"],"additionalProperties":false,"properties":{"model":{"enum":["free","per-run","per-month"]},"amount_sats":{"type":"integer","minimum":0}}},"schedule_type":{"enum":["cron","manual","event"]},"manifest_sha256":{"type":"string","pattern":"^[0-9a-f]{64}$"},"event_id":{"type":"string","pattern":"^[0-9a-f]{64}$","description":"Of the manifest event."},"created_at":{"type":"integer","minimum":0,"description":"Unix seconds, as the author signed it."},"reputation":{"$ref":"https://openagents.dev/schemas/api/edge-listing-reputation.json","description":"Absent where nobody has rated it."},"moderation":{"$ref":"https://openagents.dev/schemas/api/edge-listing-moderation.json","description":"Absent where the moderators that apply say nothing of it."},"releases":{"type":"array","description":"The newest release of each channel, by SemVer precedence.","items":{"$ref":"#/$defs/CatalogRelease"}}},"$defs":{"CatalogRelease":{"type":"object","required":["channel","version","event_id","manifest_event_id","manifest_sha256","created_at"],"additionalProperties":false,"properties":{"channel":{"type":"string"},"version":{"type":"string"},"event_id":{"type":"string","pattern":"^[0-9a-f]{64}$"},"manifest_event_id":{"type":"string","pattern":"^[0-9a-f]{64}$"},"manifest_sha256":{"type":"string","pattern":"^[0-9a-f]{64}$"},"created_at":{"type":"integer","minimum":0}}}}};
-const schema190 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/api/edge-listing-reputation.json","title":"CatalogReputation","description":"A listing's reputation in short, from the roll-up that the indexer signed. Stars are in thousandths.","type":"object","required":["stars_milli","low_milli","high_milli","rank","raters","unknown","installs","licences","trend_30_milli","badges","as_of","event_id"],"additionalProperties":false,"properties":{"stars_milli":{"type":"integer","minimum":1000,"maximum":5000,"description":"The score."},"low_milli":{"type":"integer","minimum":1000,"maximum":5000,"description":"The lower end of its 95% interval, by which sort=rating orders."},"high_milli":{"type":"integer","minimum":1000,"maximum":5000,"description":"The upper end."},"rank":{"type":"integer","minimum":0,"maximum":100},"raters":{"type":"integer","minimum":0,"description":"Raters that count."},"unknown":{"type":"integer","minimum":0,"description":"Ratings by keys without proof, which do not count."},"installs":{"type":"integer","minimum":0,"description":"Workers that attested a run."},"licences":{"type":"integer","minimum":0,"description":"Buyers with a licence that stands."},"trend_30_milli":{"type":["integer","null"]},"badges":{"type":"array","uniqueItems":true,"items":{"type":"string","maxLength":64}},"as_of":{"type":"integer","minimum":0,"description":"Unix seconds."},"event_id":{"type":"string","pattern":"^[0-9a-f]{64}$","description":"Of the signed roll-up."}}};
-const schema194 = {"type":"object","required":["channel","version","event_id","manifest_event_id","manifest_sha256","created_at"],"additionalProperties":false,"properties":{"channel":{"type":"string"},"version":{"type":"string"},"event_id":{"type":"string","pattern":"^[0-9a-f]{64}$"},"manifest_event_id":{"type":"string","pattern":"^[0-9a-f]{64}$"},"manifest_sha256":{"type":"string","pattern":"^[0-9a-f]{64}$"},"created_at":{"type":"integer","minimum":0}}};
-const schema191 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/api/edge-listing-moderation.json","title":"ListingModeration","description":"What the moderators that a reader chose say of a listing they show.","type":"object","required":["labels","featured"],"additionalProperties":false,"properties":{"labels":{"type":"array","items":{"$ref":"https://openagents.dev/schemas/api/edge-moderation-decision.json"},"description":"What stands: its status and its blast radius are two things."},"featured":{"type":"boolean"}}};
-const schema192 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/api/edge-moderation-decision.json","title":"ModerationDecision","description":"What one key says of one target, as its signed label (NIP-32) has it. Only whom a reader trusts decides anything for them.","type":"object","required":["event_id","created_at","moderator","action","target","reason","status","blast_radius","evidence_sha256","expires_at","answers","appeal","note"],"additionalProperties":false,"properties":{"event_id":{"type":"string","pattern":"^[0-9a-f]{64}$","description":"Of the signed label."},"created_at":{"type":"integer","minimum":0,"description":"Unix seconds."},"moderator":{"type":"string","pattern":"^[0-9a-f]{64}$","description":"Who signed it."},"action":{"enum":["hold","label","take_down","feature","restore","uphold","dismiss","appeal"]},"target":{"$ref":"#/$defs/ModerationTarget"},"reason":{"enum":["malware","credential_theft","data_exfiltration","undeclared_behaviour","impersonation","infringement","illegal","prohibited_use","key_compromised","deceptive_pricing","spam","sensitive","broken","quality","disputed","other",null],"description":"Of a hold, label or take-down."},"status":{"enum":["reviewed","unmaintained","sensitive","disputed","misleading","risky","unsafe",null],"description":"What a label says."},"blast_radius":{"enum":["none","output","files","accounts","money","machine",null],"description":"How far the harm could reach, apart from what the label says."},"evidence_sha256":{"type":["string","null"],"pattern":"^[0-9a-f]{64}$","description":"Of what it rests on."},"expires_at":{"type":["integer","null"],"minimum":1,"description":"Unix seconds; null: until it is reversed."},"answers":{"type":["string","null"],"pattern":"^[0-9a-f]{64}$","description":"The decision that this one reverses, upholds or appeals against."},"appeal":{"enum":["possible","open","upheld","restored"]},"note":{"type":"string","maxLength":2000}},"$defs":{"ModerationTarget":{"type":"object","required":["kind","value"],"additionalProperties":false,"properties":{"kind":{"enum":["listing","event","key"]},"value":{"type":"string","minLength":64,"maxLength":300}},"description":"A listing by its full address, one event by its id, or all of a key's listings."}}};
-const schema193 = {"type":"object","required":["kind","value"],"additionalProperties":false,"properties":{"kind":{"enum":["listing","event","key"]},"value":{"type":"string","minLength":64,"maxLength":300}},"description":"A listing by its full address, one event by its id, or all of a key's listings."};
+exports.isExternalCatalogListing = validate119;
+const schema188 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/api/edge-external-listing.json","title":"ExternalCatalogListing","description":"What another draft lists. It is shown with its source and never installed from here: it has no manifest, no permissions and no price that could be checked. All texts are its author's.","type":"object","required":["address","draft","kind","pubkey","npub","event_id","created_at","title","summary","version","url","tags","tools","installable"],"additionalProperties":false,"properties":{"address":{"type":"string","description":"kind:pubkey:d"},"draft":{"enum":["nip-82","skl","contextvm"],"description":"Where it is from: an application, a skill, or the announcement of an MCP server."},"kind":{"enum":[32267,33400,11316]},"pubkey":{"type":"string","pattern":"^[0-9a-f]{64}$"},"npub":{"type":"string"},"event_id":{"type":"string","pattern":"^[0-9a-f]{64}$","description":"The relay has the event."},"created_at":{"type":"integer","minimum":0},"title":{"type":"string","minLength":1,"maxLength":120},"summary":{"type":"string","maxLength":2000},"version":{"type":["string","null"],"maxLength":120},"url":{"type":["string","null"],"pattern":"^https://","maxLength":500},"tags":{"type":"array","maxItems":20,"items":{"type":"string","maxLength":64}},"tools":{"type":"array","maxItems":100,"items":{"type":"string","maxLength":120}},"installable":{"const":false}}};
+const pattern171 = new RegExp("^https://", "u");
 
-function validate122(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
+function validate119(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
+/*# sourceURL="https://openagents.dev/schemas/api/edge-external-listing.json" */;
+let vErrors = null;
+let errors = 0;
+const evaluated0 = validate119.evaluated;
+if(evaluated0.dynamicProps){
+evaluated0.props = undefined;
+}
+if(evaluated0.dynamicItems){
+evaluated0.items = undefined;
+}
+if(data && typeof data == "object" && !Array.isArray(data)){
+if(data.address === undefined){
+const err0 = {instancePath,schemaPath:"#/required",keyword:"required",params:{missingProperty: "address"},message:"must have required property '"+"address"+"'"};
+if(vErrors === null){
+vErrors = [err0];
+}
+else {
+vErrors.push(err0);
+}
+errors++;
+}
+if(data.draft === undefined){
+const err1 = {instancePath,schemaPath:"#/required",keyword:"required",params:{missingProperty: "draft"},message:"must have required property '"+"draft"+"'"};
+if(vErrors === null){
+vErrors = [err1];
+}
+else {
+vErrors.push(err1);
+}
+errors++;
+}
+if(data.kind === undefined){
+const err2 = {instancePath,schemaPath:"#/required",keyword:"required",params:{missingProperty: "kind"},message:"must have required property '"+"kind"+"'"};
+if(vErrors === null){
+vErrors = [err2];
+}
+else {
+vErrors.push(err2);
+}
+errors++;
+}
+if(data.pubkey === undefined){
+const err3 = {instancePath,schemaPath:"#/required",keyword:"required",params:{missingProperty: "pubkey"},message:"must have required property '"+"pubkey"+"'"};
+if(vErrors === null){
+vErrors = [err3];
+}
+else {
+vErrors.push(err3);
+}
+errors++;
+}
+if(data.npub === undefined){
+const err4 = {instancePath,schemaPath:"#/required",keyword:"required",params:{missingProperty: "npub"},message:"must have required property '"+"npub"+"'"};
+if(vErrors === null){
+vErrors = [err4];
+}
+else {
+vErrors.push(err4);
+}
+errors++;
+}
+if(data.event_id === undefined){
+const err5 = {instancePath,schemaPath:"#/required",keyword:"required",params:{missingProperty: "event_id"},message:"must have required property '"+"event_id"+"'"};
+if(vErrors === null){
+vErrors = [err5];
+}
+else {
+vErrors.push(err5);
+}
+errors++;
+}
+if(data.created_at === undefined){
+const err6 = {instancePath,schemaPath:"#/required",keyword:"required",params:{missingProperty: "created_at"},message:"must have required property '"+"created_at"+"'"};
+if(vErrors === null){
+vErrors = [err6];
+}
+else {
+vErrors.push(err6);
+}
+errors++;
+}
+if(data.title === undefined){
+const err7 = {instancePath,schemaPath:"#/required",keyword:"required",params:{missingProperty: "title"},message:"must have required property '"+"title"+"'"};
+if(vErrors === null){
+vErrors = [err7];
+}
+else {
+vErrors.push(err7);
+}
+errors++;
+}
+if(data.summary === undefined){
+const err8 = {instancePath,schemaPath:"#/required",keyword:"required",params:{missingProperty: "summary"},message:"must have required property '"+"summary"+"'"};
+if(vErrors === null){
+vErrors = [err8];
+}
+else {
+vErrors.push(err8);
+}
+errors++;
+}
+if(data.version === undefined){
+const err9 = {instancePath,schemaPath:"#/required",keyword:"required",params:{missingProperty: "version"},message:"must have required property '"+"version"+"'"};
+if(vErrors === null){
+vErrors = [err9];
+}
+else {
+vErrors.push(err9);
+}
+errors++;
+}
+if(data.url === undefined){
+const err10 = {instancePath,schemaPath:"#/required",keyword:"required",params:{missingProperty: "url"},message:"must have required property '"+"url"+"'"};
+if(vErrors === null){
+vErrors = [err10];
+}
+else {
+vErrors.push(err10);
+}
+errors++;
+}
+if(data.tags === undefined){
+const err11 = {instancePath,schemaPath:"#/required",keyword:"required",params:{missingProperty: "tags"},message:"must have required property '"+"tags"+"'"};
+if(vErrors === null){
+vErrors = [err11];
+}
+else {
+vErrors.push(err11);
+}
+errors++;
+}
+if(data.tools === undefined){
+const err12 = {instancePath,schemaPath:"#/required",keyword:"required",params:{missingProperty: "tools"},message:"must have required property '"+"tools"+"'"};
+if(vErrors === null){
+vErrors = [err12];
+}
+else {
+vErrors.push(err12);
+}
+errors++;
+}
+if(data.installable === undefined){
+const err13 = {instancePath,schemaPath:"#/required",keyword:"required",params:{missingProperty: "installable"},message:"must have required property '"+"installable"+"'"};
+if(vErrors === null){
+vErrors = [err13];
+}
+else {
+vErrors.push(err13);
+}
+errors++;
+}
+for(const key0 in data){
+if(!(func12.call(schema188.properties, key0))){
+const err14 = {instancePath,schemaPath:"#/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key0},message:"must NOT have additional properties"};
+if(vErrors === null){
+vErrors = [err14];
+}
+else {
+vErrors.push(err14);
+}
+errors++;
+}
+}
+if(data.address !== undefined){
+if(typeof data.address !== "string"){
+const err15 = {instancePath:instancePath+"/address",schemaPath:"#/properties/address/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err15];
+}
+else {
+vErrors.push(err15);
+}
+errors++;
+}
+}
+if(data.draft !== undefined){
+let data1 = data.draft;
+if(!(((data1 === "nip-82") || (data1 === "skl")) || (data1 === "contextvm"))){
+const err16 = {instancePath:instancePath+"/draft",schemaPath:"#/properties/draft/enum",keyword:"enum",params:{allowedValues: schema188.properties.draft.enum},message:"must be equal to one of the allowed values"};
+if(vErrors === null){
+vErrors = [err16];
+}
+else {
+vErrors.push(err16);
+}
+errors++;
+}
+}
+if(data.kind !== undefined){
+let data2 = data.kind;
+if(!(((data2 === 32267) || (data2 === 33400)) || (data2 === 11316))){
+const err17 = {instancePath:instancePath+"/kind",schemaPath:"#/properties/kind/enum",keyword:"enum",params:{allowedValues: schema188.properties.kind.enum},message:"must be equal to one of the allowed values"};
+if(vErrors === null){
+vErrors = [err17];
+}
+else {
+vErrors.push(err17);
+}
+errors++;
+}
+}
+if(data.pubkey !== undefined){
+let data3 = data.pubkey;
+if(typeof data3 === "string"){
+if(!pattern7.test(data3)){
+const err18 = {instancePath:instancePath+"/pubkey",schemaPath:"#/properties/pubkey/pattern",keyword:"pattern",params:{pattern: "^[0-9a-f]{64}$"},message:"must match pattern \""+"^[0-9a-f]{64}$"+"\""};
+if(vErrors === null){
+vErrors = [err18];
+}
+else {
+vErrors.push(err18);
+}
+errors++;
+}
+}
+else {
+const err19 = {instancePath:instancePath+"/pubkey",schemaPath:"#/properties/pubkey/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err19];
+}
+else {
+vErrors.push(err19);
+}
+errors++;
+}
+}
+if(data.npub !== undefined){
+if(typeof data.npub !== "string"){
+const err20 = {instancePath:instancePath+"/npub",schemaPath:"#/properties/npub/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err20];
+}
+else {
+vErrors.push(err20);
+}
+errors++;
+}
+}
+if(data.event_id !== undefined){
+let data5 = data.event_id;
+if(typeof data5 === "string"){
+if(!pattern7.test(data5)){
+const err21 = {instancePath:instancePath+"/event_id",schemaPath:"#/properties/event_id/pattern",keyword:"pattern",params:{pattern: "^[0-9a-f]{64}$"},message:"must match pattern \""+"^[0-9a-f]{64}$"+"\""};
+if(vErrors === null){
+vErrors = [err21];
+}
+else {
+vErrors.push(err21);
+}
+errors++;
+}
+}
+else {
+const err22 = {instancePath:instancePath+"/event_id",schemaPath:"#/properties/event_id/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err22];
+}
+else {
+vErrors.push(err22);
+}
+errors++;
+}
+}
+if(data.created_at !== undefined){
+let data6 = data.created_at;
+if(!(((typeof data6 == "number") && (!(data6 % 1) && !isNaN(data6))) && (isFinite(data6)))){
+const err23 = {instancePath:instancePath+"/created_at",schemaPath:"#/properties/created_at/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
+if(vErrors === null){
+vErrors = [err23];
+}
+else {
+vErrors.push(err23);
+}
+errors++;
+}
+if((typeof data6 == "number") && (isFinite(data6))){
+if(data6 < 0 || isNaN(data6)){
+const err24 = {instancePath:instancePath+"/created_at",schemaPath:"#/properties/created_at/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0},message:"must be >= 0"};
+if(vErrors === null){
+vErrors = [err24];
+}
+else {
+vErrors.push(err24);
+}
+errors++;
+}
+}
+}
+if(data.title !== undefined){
+let data7 = data.title;
+if(typeof data7 === "string"){
+if(func1(data7) > 120){
+const err25 = {instancePath:instancePath+"/title",schemaPath:"#/properties/title/maxLength",keyword:"maxLength",params:{limit: 120},message:"must NOT have more than 120 characters"};
+if(vErrors === null){
+vErrors = [err25];
+}
+else {
+vErrors.push(err25);
+}
+errors++;
+}
+if(func1(data7) < 1){
+const err26 = {instancePath:instancePath+"/title",schemaPath:"#/properties/title/minLength",keyword:"minLength",params:{limit: 1},message:"must NOT have fewer than 1 characters"};
+if(vErrors === null){
+vErrors = [err26];
+}
+else {
+vErrors.push(err26);
+}
+errors++;
+}
+}
+else {
+const err27 = {instancePath:instancePath+"/title",schemaPath:"#/properties/title/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err27];
+}
+else {
+vErrors.push(err27);
+}
+errors++;
+}
+}
+if(data.summary !== undefined){
+let data8 = data.summary;
+if(typeof data8 === "string"){
+if(func1(data8) > 2000){
+const err28 = {instancePath:instancePath+"/summary",schemaPath:"#/properties/summary/maxLength",keyword:"maxLength",params:{limit: 2000},message:"must NOT have more than 2000 characters"};
+if(vErrors === null){
+vErrors = [err28];
+}
+else {
+vErrors.push(err28);
+}
+errors++;
+}
+}
+else {
+const err29 = {instancePath:instancePath+"/summary",schemaPath:"#/properties/summary/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err29];
+}
+else {
+vErrors.push(err29);
+}
+errors++;
+}
+}
+if(data.version !== undefined){
+let data9 = data.version;
+if((typeof data9 !== "string") && (data9 !== null)){
+const err30 = {instancePath:instancePath+"/version",schemaPath:"#/properties/version/type",keyword:"type",params:{type: schema188.properties.version.type},message:"must be string,null"};
+if(vErrors === null){
+vErrors = [err30];
+}
+else {
+vErrors.push(err30);
+}
+errors++;
+}
+if(typeof data9 === "string"){
+if(func1(data9) > 120){
+const err31 = {instancePath:instancePath+"/version",schemaPath:"#/properties/version/maxLength",keyword:"maxLength",params:{limit: 120},message:"must NOT have more than 120 characters"};
+if(vErrors === null){
+vErrors = [err31];
+}
+else {
+vErrors.push(err31);
+}
+errors++;
+}
+}
+}
+if(data.url !== undefined){
+let data10 = data.url;
+if((typeof data10 !== "string") && (data10 !== null)){
+const err32 = {instancePath:instancePath+"/url",schemaPath:"#/properties/url/type",keyword:"type",params:{type: schema188.properties.url.type},message:"must be string,null"};
+if(vErrors === null){
+vErrors = [err32];
+}
+else {
+vErrors.push(err32);
+}
+errors++;
+}
+if(typeof data10 === "string"){
+if(func1(data10) > 500){
+const err33 = {instancePath:instancePath+"/url",schemaPath:"#/properties/url/maxLength",keyword:"maxLength",params:{limit: 500},message:"must NOT have more than 500 characters"};
+if(vErrors === null){
+vErrors = [err33];
+}
+else {
+vErrors.push(err33);
+}
+errors++;
+}
+if(!pattern171.test(data10)){
+const err34 = {instancePath:instancePath+"/url",schemaPath:"#/properties/url/pattern",keyword:"pattern",params:{pattern: "^https://"},message:"must match pattern \""+"^https://"+"\""};
+if(vErrors === null){
+vErrors = [err34];
+}
+else {
+vErrors.push(err34);
+}
+errors++;
+}
+}
+}
+if(data.tags !== undefined){
+let data11 = data.tags;
+if(Array.isArray(data11)){
+if(data11.length > 20){
+const err35 = {instancePath:instancePath+"/tags",schemaPath:"#/properties/tags/maxItems",keyword:"maxItems",params:{limit: 20},message:"must NOT have more than 20 items"};
+if(vErrors === null){
+vErrors = [err35];
+}
+else {
+vErrors.push(err35);
+}
+errors++;
+}
+const len0 = data11.length;
+for(let i0=0; i0<len0; i0++){
+let data12 = data11[i0];
+if(typeof data12 === "string"){
+if(func1(data12) > 64){
+const err36 = {instancePath:instancePath+"/tags/" + i0,schemaPath:"#/properties/tags/items/maxLength",keyword:"maxLength",params:{limit: 64},message:"must NOT have more than 64 characters"};
+if(vErrors === null){
+vErrors = [err36];
+}
+else {
+vErrors.push(err36);
+}
+errors++;
+}
+}
+else {
+const err37 = {instancePath:instancePath+"/tags/" + i0,schemaPath:"#/properties/tags/items/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err37];
+}
+else {
+vErrors.push(err37);
+}
+errors++;
+}
+}
+}
+else {
+const err38 = {instancePath:instancePath+"/tags",schemaPath:"#/properties/tags/type",keyword:"type",params:{type: "array"},message:"must be array"};
+if(vErrors === null){
+vErrors = [err38];
+}
+else {
+vErrors.push(err38);
+}
+errors++;
+}
+}
+if(data.tools !== undefined){
+let data13 = data.tools;
+if(Array.isArray(data13)){
+if(data13.length > 100){
+const err39 = {instancePath:instancePath+"/tools",schemaPath:"#/properties/tools/maxItems",keyword:"maxItems",params:{limit: 100},message:"must NOT have more than 100 items"};
+if(vErrors === null){
+vErrors = [err39];
+}
+else {
+vErrors.push(err39);
+}
+errors++;
+}
+const len1 = data13.length;
+for(let i1=0; i1<len1; i1++){
+let data14 = data13[i1];
+if(typeof data14 === "string"){
+if(func1(data14) > 120){
+const err40 = {instancePath:instancePath+"/tools/" + i1,schemaPath:"#/properties/tools/items/maxLength",keyword:"maxLength",params:{limit: 120},message:"must NOT have more than 120 characters"};
+if(vErrors === null){
+vErrors = [err40];
+}
+else {
+vErrors.push(err40);
+}
+errors++;
+}
+}
+else {
+const err41 = {instancePath:instancePath+"/tools/" + i1,schemaPath:"#/properties/tools/items/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err41];
+}
+else {
+vErrors.push(err41);
+}
+errors++;
+}
+}
+}
+else {
+const err42 = {instancePath:instancePath+"/tools",schemaPath:"#/properties/tools/type",keyword:"type",params:{type: "array"},message:"must be array"};
+if(vErrors === null){
+vErrors = [err42];
+}
+else {
+vErrors.push(err42);
+}
+errors++;
+}
+}
+if(data.installable !== undefined){
+if(false !== data.installable){
+const err43 = {instancePath:instancePath+"/installable",schemaPath:"#/properties/installable/const",keyword:"const",params:{allowedValue: false},message:"must be equal to constant"};
+if(vErrors === null){
+vErrors = [err43];
+}
+else {
+vErrors.push(err43);
+}
+errors++;
+}
+}
+}
+else {
+const err44 = {instancePath,schemaPath:"#/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err44];
+}
+else {
+vErrors.push(err44);
+}
+errors++;
+}
+validate119.errors = vErrors;
+return errors === 0;
+}
+validate119.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
+
+exports.isCatalogDetail = validate120;
+const schema189 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/api/edge-listing-detail.json","title":"CatalogDetail","description":"GET /v1/listings/{address}: the listing with the signed events it was read from, so that a reader can check them.","type":"object","required":["listing","event","release_events"],"additionalProperties":false,"properties":{"listing":{"$ref":"https://openagents.dev/schemas/api/edge-listing.json"},"event":{"$ref":"https://openagents.dev/schemas/nostr/event.json","description":"The manifest event; its content is the manifest."},"release_events":{"type":"array","items":{"$ref":"https://openagents.dev/schemas/nostr/event.json"},"description":"In the order of listing.releases."},"older_release_events":{"type":"array","maxItems":50,"items":{"$ref":"https://openagents.dev/schemas/nostr/event.json"},"description":"The other releases that the catalog keeps, latest first; absent where there are none."}}};
+const schema190 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/api/edge-listing.json","title":"CatalogListing","description":"One upgrade as the catalog shows it, identified by its full address. Everything in it is read from the signed events, which the catalog keeps and serves unchanged.","type":"object","required":["address","pubkey","npub","slug","version","title","summary","license","categories","tags","backends","platforms","pricing","schedule_type","manifest_sha256","event_id","created_at","releases"],"additionalProperties":false,"properties":{"address":{"type":"string","description":"kind:pubkey:d"},"pubkey":{"type":"string","pattern":"^[0-9a-f]{64}$","description":"The author's key."},"npub":{"type":"string"},"slug":{"type":"string"},"version":{"type":"string"},"title":{"type":"string"},"summary":{"type":"string"},"author_name":{"type":"string","description":"What the author calls themselves: not checked."},"license":{"type":"string","description":"SPDX expression, or an empty text."},"categories":{"type":"array","items":{"type":"string"}},"tags":{"type":"array","items":{"type":"string"}},"backends":{"type":"array","items":{"type":"string"}},"platforms":{"type":"array","items":{"type":"string"}},"pricing":{"type":"object","required":["model","amount_sats"],"additionalProperties":false,"properties":{"model":{"enum":["free","per-run","per-month"]},"amount_sats":{"type":"integer","minimum":0}}},"schedule_type":{"enum":["cron","manual","event"]},"manifest_sha256":{"type":"string","pattern":"^[0-9a-f]{64}$"},"event_id":{"type":"string","pattern":"^[0-9a-f]{64}$","description":"Of the manifest event."},"created_at":{"type":"integer","minimum":0,"description":"Unix seconds, as the author signed it."},"reputation":{"$ref":"https://openagents.dev/schemas/api/edge-listing-reputation.json","description":"Absent where nobody has rated it."},"moderation":{"$ref":"https://openagents.dev/schemas/api/edge-listing-moderation.json","description":"Absent where the moderators that apply say nothing of it."},"releases":{"type":"array","description":"The newest release of each channel, by SemVer precedence.","items":{"$ref":"#/$defs/CatalogRelease"}}},"$defs":{"CatalogRelease":{"type":"object","required":["channel","version","event_id","manifest_event_id","manifest_sha256","created_at"],"additionalProperties":false,"properties":{"channel":{"type":"string"},"version":{"type":"string"},"event_id":{"type":"string","pattern":"^[0-9a-f]{64}$"},"manifest_event_id":{"type":"string","pattern":"^[0-9a-f]{64}$"},"manifest_sha256":{"type":"string","pattern":"^[0-9a-f]{64}$"},"created_at":{"type":"integer","minimum":0}}}}};
+const schema191 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/api/edge-listing-reputation.json","title":"CatalogReputation","description":"A listing's reputation in short, from the roll-up that the indexer signed. Stars are in thousandths.","type":"object","required":["stars_milli","low_milli","high_milli","rank","raters","unknown","installs","licences","trend_30_milli","badges","as_of","event_id"],"additionalProperties":false,"properties":{"stars_milli":{"type":"integer","minimum":1000,"maximum":5000,"description":"The score."},"low_milli":{"type":"integer","minimum":1000,"maximum":5000,"description":"The lower end of its 95% interval, by which sort=rating orders."},"high_milli":{"type":"integer","minimum":1000,"maximum":5000,"description":"The upper end."},"rank":{"type":"integer","minimum":0,"maximum":100},"raters":{"type":"integer","minimum":0,"description":"Raters that count."},"unknown":{"type":"integer","minimum":0,"description":"Ratings by keys without proof, which do not count."},"installs":{"type":"integer","minimum":0,"description":"Workers that attested a run."},"licences":{"type":"integer","minimum":0,"description":"Buyers with a licence that stands."},"trend_30_milli":{"type":["integer","null"]},"badges":{"type":"array","uniqueItems":true,"items":{"type":"string","maxLength":64}},"as_of":{"type":"integer","minimum":0,"description":"Unix seconds."},"event_id":{"type":"string","pattern":"^[0-9a-f]{64}$","description":"Of the signed roll-up."}}};
+const schema195 = {"type":"object","required":["channel","version","event_id","manifest_event_id","manifest_sha256","created_at"],"additionalProperties":false,"properties":{"channel":{"type":"string"},"version":{"type":"string"},"event_id":{"type":"string","pattern":"^[0-9a-f]{64}$"},"manifest_event_id":{"type":"string","pattern":"^[0-9a-f]{64}$"},"manifest_sha256":{"type":"string","pattern":"^[0-9a-f]{64}$"},"created_at":{"type":"integer","minimum":0}}};
+const schema192 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/api/edge-listing-moderation.json","title":"ListingModeration","description":"What the moderators that a reader chose say of a listing they show.","type":"object","required":["labels","featured"],"additionalProperties":false,"properties":{"labels":{"type":"array","items":{"$ref":"https://openagents.dev/schemas/api/edge-moderation-decision.json"},"description":"What stands: its status and its blast radius are two things."},"featured":{"type":"boolean"}}};
+const schema193 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/api/edge-moderation-decision.json","title":"ModerationDecision","description":"What one key says of one target, as its signed label (NIP-32) has it. Only whom a reader trusts decides anything for them.","type":"object","required":["event_id","created_at","moderator","action","target","reason","status","blast_radius","evidence_sha256","expires_at","answers","appeal","note"],"additionalProperties":false,"properties":{"event_id":{"type":"string","pattern":"^[0-9a-f]{64}$","description":"Of the signed label."},"created_at":{"type":"integer","minimum":0,"description":"Unix seconds."},"moderator":{"type":"string","pattern":"^[0-9a-f]{64}$","description":"Who signed it."},"action":{"enum":["hold","label","take_down","feature","restore","uphold","dismiss","appeal"]},"target":{"$ref":"#/$defs/ModerationTarget"},"reason":{"enum":["malware","credential_theft","data_exfiltration","undeclared_behaviour","impersonation","infringement","illegal","prohibited_use","key_compromised","deceptive_pricing","spam","sensitive","broken","quality","disputed","other",null],"description":"Of a hold, label or take-down."},"status":{"enum":["reviewed","unmaintained","sensitive","disputed","misleading","risky","unsafe",null],"description":"What a label says."},"blast_radius":{"enum":["none","output","files","accounts","money","machine",null],"description":"How far the harm could reach, apart from what the label says."},"evidence_sha256":{"type":["string","null"],"pattern":"^[0-9a-f]{64}$","description":"Of what it rests on."},"expires_at":{"type":["integer","null"],"minimum":1,"description":"Unix seconds; null: until it is reversed."},"answers":{"type":["string","null"],"pattern":"^[0-9a-f]{64}$","description":"The decision that this one reverses, upholds or appeals against."},"appeal":{"enum":["possible","open","upheld","restored"]},"note":{"type":"string","maxLength":2000}},"$defs":{"ModerationTarget":{"type":"object","required":["kind","value"],"additionalProperties":false,"properties":{"kind":{"enum":["listing","event","key"]},"value":{"type":"string","minLength":64,"maxLength":300}},"description":"A listing by its full address, one event by its id, or all of a key's listings."}}};
+const schema194 = {"type":"object","required":["kind","value"],"additionalProperties":false,"properties":{"kind":{"enum":["listing","event","key"]},"value":{"type":"string","minLength":64,"maxLength":300}},"description":"A listing by its full address, one event by its id, or all of a key's listings."};
+
+function validate123(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 /*# sourceURL="https://openagents.dev/schemas/api/edge-moderation-decision.json" */;
 let vErrors = null;
 let errors = 0;
-const evaluated0 = validate122.evaluated;
+const evaluated0 = validate123.evaluated;
 if(evaluated0.dynamicProps){
 evaluated0.props = undefined;
 }
@@ -16483,7 +17026,7 @@ vErrors.push(err12);
 errors++;
 }
 for(const key0 in data){
-if(!(func12.call(schema192.properties, key0))){
+if(!(func12.call(schema193.properties, key0))){
 const err13 = {instancePath,schemaPath:"#/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key0},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err13];
@@ -16572,7 +17115,7 @@ errors++;
 if(data.action !== undefined){
 let data3 = data.action;
 if(!((((((((data3 === "hold") || (data3 === "label")) || (data3 === "take_down")) || (data3 === "feature")) || (data3 === "restore")) || (data3 === "uphold")) || (data3 === "dismiss")) || (data3 === "appeal"))){
-const err20 = {instancePath:instancePath+"/action",schemaPath:"#/properties/action/enum",keyword:"enum",params:{allowedValues: schema192.properties.action.enum},message:"must be equal to one of the allowed values"};
+const err20 = {instancePath:instancePath+"/action",schemaPath:"#/properties/action/enum",keyword:"enum",params:{allowedValues: schema193.properties.action.enum},message:"must be equal to one of the allowed values"};
 if(vErrors === null){
 vErrors = [err20];
 }
@@ -16620,7 +17163,7 @@ errors++;
 if(data4.kind !== undefined){
 let data5 = data4.kind;
 if(!(((data5 === "listing") || (data5 === "event")) || (data5 === "key"))){
-const err24 = {instancePath:instancePath+"/target/kind",schemaPath:"#/$defs/ModerationTarget/properties/kind/enum",keyword:"enum",params:{allowedValues: schema193.properties.kind.enum},message:"must be equal to one of the allowed values"};
+const err24 = {instancePath:instancePath+"/target/kind",schemaPath:"#/$defs/ModerationTarget/properties/kind/enum",keyword:"enum",params:{allowedValues: schema194.properties.kind.enum},message:"must be equal to one of the allowed values"};
 if(vErrors === null){
 vErrors = [err24];
 }
@@ -16680,7 +17223,7 @@ errors++;
 if(data.reason !== undefined){
 let data7 = data.reason;
 if(!(((((((((((((((((data7 === "malware") || (data7 === "credential_theft")) || (data7 === "data_exfiltration")) || (data7 === "undeclared_behaviour")) || (data7 === "impersonation")) || (data7 === "infringement")) || (data7 === "illegal")) || (data7 === "prohibited_use")) || (data7 === "key_compromised")) || (data7 === "deceptive_pricing")) || (data7 === "spam")) || (data7 === "sensitive")) || (data7 === "broken")) || (data7 === "quality")) || (data7 === "disputed")) || (data7 === "other")) || (data7 === null))){
-const err29 = {instancePath:instancePath+"/reason",schemaPath:"#/properties/reason/enum",keyword:"enum",params:{allowedValues: schema192.properties.reason.enum},message:"must be equal to one of the allowed values"};
+const err29 = {instancePath:instancePath+"/reason",schemaPath:"#/properties/reason/enum",keyword:"enum",params:{allowedValues: schema193.properties.reason.enum},message:"must be equal to one of the allowed values"};
 if(vErrors === null){
 vErrors = [err29];
 }
@@ -16693,7 +17236,7 @@ errors++;
 if(data.status !== undefined){
 let data8 = data.status;
 if(!((((((((data8 === "reviewed") || (data8 === "unmaintained")) || (data8 === "sensitive")) || (data8 === "disputed")) || (data8 === "misleading")) || (data8 === "risky")) || (data8 === "unsafe")) || (data8 === null))){
-const err30 = {instancePath:instancePath+"/status",schemaPath:"#/properties/status/enum",keyword:"enum",params:{allowedValues: schema192.properties.status.enum},message:"must be equal to one of the allowed values"};
+const err30 = {instancePath:instancePath+"/status",schemaPath:"#/properties/status/enum",keyword:"enum",params:{allowedValues: schema193.properties.status.enum},message:"must be equal to one of the allowed values"};
 if(vErrors === null){
 vErrors = [err30];
 }
@@ -16706,7 +17249,7 @@ errors++;
 if(data.blast_radius !== undefined){
 let data9 = data.blast_radius;
 if(!(((((((data9 === "none") || (data9 === "output")) || (data9 === "files")) || (data9 === "accounts")) || (data9 === "money")) || (data9 === "machine")) || (data9 === null))){
-const err31 = {instancePath:instancePath+"/blast_radius",schemaPath:"#/properties/blast_radius/enum",keyword:"enum",params:{allowedValues: schema192.properties.blast_radius.enum},message:"must be equal to one of the allowed values"};
+const err31 = {instancePath:instancePath+"/blast_radius",schemaPath:"#/properties/blast_radius/enum",keyword:"enum",params:{allowedValues: schema193.properties.blast_radius.enum},message:"must be equal to one of the allowed values"};
 if(vErrors === null){
 vErrors = [err31];
 }
@@ -16719,7 +17262,7 @@ errors++;
 if(data.evidence_sha256 !== undefined){
 let data10 = data.evidence_sha256;
 if((typeof data10 !== "string") && (data10 !== null)){
-const err32 = {instancePath:instancePath+"/evidence_sha256",schemaPath:"#/properties/evidence_sha256/type",keyword:"type",params:{type: schema192.properties.evidence_sha256.type},message:"must be string,null"};
+const err32 = {instancePath:instancePath+"/evidence_sha256",schemaPath:"#/properties/evidence_sha256/type",keyword:"type",params:{type: schema193.properties.evidence_sha256.type},message:"must be string,null"};
 if(vErrors === null){
 vErrors = [err32];
 }
@@ -16744,7 +17287,7 @@ errors++;
 if(data.expires_at !== undefined){
 let data11 = data.expires_at;
 if((!(((typeof data11 == "number") && (!(data11 % 1) && !isNaN(data11))) && (isFinite(data11)))) && (data11 !== null)){
-const err34 = {instancePath:instancePath+"/expires_at",schemaPath:"#/properties/expires_at/type",keyword:"type",params:{type: schema192.properties.expires_at.type},message:"must be integer,null"};
+const err34 = {instancePath:instancePath+"/expires_at",schemaPath:"#/properties/expires_at/type",keyword:"type",params:{type: schema193.properties.expires_at.type},message:"must be integer,null"};
 if(vErrors === null){
 vErrors = [err34];
 }
@@ -16769,7 +17312,7 @@ errors++;
 if(data.answers !== undefined){
 let data12 = data.answers;
 if((typeof data12 !== "string") && (data12 !== null)){
-const err36 = {instancePath:instancePath+"/answers",schemaPath:"#/properties/answers/type",keyword:"type",params:{type: schema192.properties.answers.type},message:"must be string,null"};
+const err36 = {instancePath:instancePath+"/answers",schemaPath:"#/properties/answers/type",keyword:"type",params:{type: schema193.properties.answers.type},message:"must be string,null"};
 if(vErrors === null){
 vErrors = [err36];
 }
@@ -16794,7 +17337,7 @@ errors++;
 if(data.appeal !== undefined){
 let data13 = data.appeal;
 if(!((((data13 === "possible") || (data13 === "open")) || (data13 === "upheld")) || (data13 === "restored"))){
-const err38 = {instancePath:instancePath+"/appeal",schemaPath:"#/properties/appeal/enum",keyword:"enum",params:{allowedValues: schema192.properties.appeal.enum},message:"must be equal to one of the allowed values"};
+const err38 = {instancePath:instancePath+"/appeal",schemaPath:"#/properties/appeal/enum",keyword:"enum",params:{allowedValues: schema193.properties.appeal.enum},message:"must be equal to one of the allowed values"};
 if(vErrors === null){
 vErrors = [err38];
 }
@@ -16840,17 +17383,17 @@ vErrors.push(err41);
 }
 errors++;
 }
-validate122.errors = vErrors;
+validate123.errors = vErrors;
 return errors === 0;
 }
-validate122.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
+validate123.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
 
 
-function validate121(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
+function validate122(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 /*# sourceURL="https://openagents.dev/schemas/api/edge-listing-moderation.json" */;
 let vErrors = null;
 let errors = 0;
-const evaluated0 = validate121.evaluated;
+const evaluated0 = validate122.evaluated;
 if(evaluated0.dynamicProps){
 evaluated0.props = undefined;
 }
@@ -16895,8 +17438,8 @@ let data0 = data.labels;
 if(Array.isArray(data0)){
 const len0 = data0.length;
 for(let i0=0; i0<len0; i0++){
-if(!(validate122(data0[i0], {instancePath:instancePath+"/labels/" + i0,parentData:data0,parentDataProperty:i0,rootData,dynamicAnchors}))){
-vErrors = vErrors === null ? validate122.errors : vErrors.concat(validate122.errors);
+if(!(validate123(data0[i0], {instancePath:instancePath+"/labels/" + i0,parentData:data0,parentDataProperty:i0,rootData,dynamicAnchors}))){
+vErrors = vErrors === null ? validate123.errors : vErrors.concat(validate123.errors);
 errors = vErrors.length;
 }
 }
@@ -16935,17 +17478,17 @@ vErrors.push(err5);
 }
 errors++;
 }
-validate121.errors = vErrors;
+validate122.errors = vErrors;
 return errors === 0;
 }
-validate121.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
+validate122.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
 
 
-function validate120(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
+function validate121(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 /*# sourceURL="https://openagents.dev/schemas/api/edge-listing.json" */;
 let vErrors = null;
 let errors = 0;
-const evaluated0 = validate120.evaluated;
+const evaluated0 = validate121.evaluated;
 if(evaluated0.dynamicProps){
 evaluated0.props = undefined;
 }
@@ -17134,7 +17677,7 @@ vErrors.push(err17);
 errors++;
 }
 for(const key0 in data){
-if(!(func12.call(schema189.properties, key0))){
+if(!(func12.call(schema190.properties, key0))){
 const err18 = {instancePath,schemaPath:"#/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key0},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err18];
@@ -17416,7 +17959,7 @@ errors++;
 if(data17.model !== undefined){
 let data18 = data17.model;
 if(!(((data18 === "free") || (data18 === "per-run")) || (data18 === "per-month"))){
-const err40 = {instancePath:instancePath+"/pricing/model",schemaPath:"#/properties/pricing/properties/model/enum",keyword:"enum",params:{allowedValues: schema189.properties.pricing.properties.model.enum},message:"must be equal to one of the allowed values"};
+const err40 = {instancePath:instancePath+"/pricing/model",schemaPath:"#/properties/pricing/properties/model/enum",keyword:"enum",params:{allowedValues: schema190.properties.pricing.properties.model.enum},message:"must be equal to one of the allowed values"};
 if(vErrors === null){
 vErrors = [err40];
 }
@@ -17466,7 +18009,7 @@ errors++;
 if(data.schedule_type !== undefined){
 let data20 = data.schedule_type;
 if(!(((data20 === "cron") || (data20 === "manual")) || (data20 === "event"))){
-const err44 = {instancePath:instancePath+"/schedule_type",schemaPath:"#/properties/schedule_type/enum",keyword:"enum",params:{allowedValues: schema189.properties.schedule_type.enum},message:"must be equal to one of the allowed values"};
+const err44 = {instancePath:instancePath+"/schedule_type",schemaPath:"#/properties/schedule_type/enum",keyword:"enum",params:{allowedValues: schema190.properties.schedule_type.enum},message:"must be equal to one of the allowed values"};
 if(vErrors === null){
 vErrors = [err44];
 }
@@ -17675,7 +18218,7 @@ vErrors.push(err62);
 errors++;
 }
 for(const key2 in data24){
-if(!(func12.call(schema190.properties, key2))){
+if(!(func12.call(schema191.properties, key2))){
 const err63 = {instancePath:instancePath+"/reputation",schemaPath:"https://openagents.dev/schemas/api/edge-listing-reputation.json/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key2},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err63];
@@ -17929,7 +18472,7 @@ errors++;
 if(data24.trend_30_milli !== undefined){
 let data33 = data24.trend_30_milli;
 if((!(((typeof data33 == "number") && (!(data33 % 1) && !isNaN(data33))) && (isFinite(data33)))) && (data33 !== null)){
-const err84 = {instancePath:instancePath+"/reputation/trend_30_milli",schemaPath:"https://openagents.dev/schemas/api/edge-listing-reputation.json/properties/trend_30_milli/type",keyword:"type",params:{type: schema190.properties.trend_30_milli.type},message:"must be integer,null"};
+const err84 = {instancePath:instancePath+"/reputation/trend_30_milli",schemaPath:"https://openagents.dev/schemas/api/edge-listing-reputation.json/properties/trend_30_milli/type",keyword:"type",params:{type: schema191.properties.trend_30_milli.type},message:"must be integer,null"};
 if(vErrors === null){
 vErrors = [err84];
 }
@@ -18067,8 +18610,8 @@ errors++;
 }
 }
 if(data.moderation !== undefined){
-if(!(validate121(data.moderation, {instancePath:instancePath+"/moderation",parentData:data,parentDataProperty:"moderation",rootData,dynamicAnchors}))){
-vErrors = vErrors === null ? validate121.errors : vErrors.concat(validate121.errors);
+if(!(validate122(data.moderation, {instancePath:instancePath+"/moderation",parentData:data,parentDataProperty:"moderation",rootData,dynamicAnchors}))){
+vErrors = vErrors === null ? validate122.errors : vErrors.concat(validate122.errors);
 errors = vErrors.length;
 }
 }
@@ -18310,17 +18853,17 @@ vErrors.push(err113);
 }
 errors++;
 }
-validate120.errors = vErrors;
+validate121.errors = vErrors;
 return errors === 0;
 }
-validate120.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
+validate121.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
 
 
-function validate119(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
+function validate120(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 /*# sourceURL="https://openagents.dev/schemas/api/edge-listing-detail.json" */;
 let vErrors = null;
 let errors = 0;
-const evaluated0 = validate119.evaluated;
+const evaluated0 = validate120.evaluated;
 if(evaluated0.dynamicProps){
 evaluated0.props = undefined;
 }
@@ -18371,8 +18914,8 @@ errors++;
 }
 }
 if(data.listing !== undefined){
-if(!(validate120(data.listing, {instancePath:instancePath+"/listing",parentData:data,parentDataProperty:"listing",rootData,dynamicAnchors}))){
-vErrors = vErrors === null ? validate120.errors : vErrors.concat(validate120.errors);
+if(!(validate121(data.listing, {instancePath:instancePath+"/listing",parentData:data,parentDataProperty:"listing",rootData,dynamicAnchors}))){
+vErrors = vErrors === null ? validate121.errors : vErrors.concat(validate121.errors);
 errors = vErrors.length;
 }
 }
@@ -19422,21 +19965,21 @@ vErrors.push(err91);
 }
 errors++;
 }
-validate119.errors = vErrors;
+validate120.errors = vErrors;
 return errors === 0;
 }
-validate119.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
+validate120.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
 
-exports.isListingModeration = validate121;
+exports.isListingModeration = validate122;
 
-exports.isCatalogPage = validate126;
-const schema198 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/api/edge-listing-page.json","title":"CatalogPage","description":"GET /v1/listings.","type":"object","required":["listings","next_cursor"],"additionalProperties":false,"properties":{"listings":{"type":"array","items":{"$ref":"https://openagents.dev/schemas/api/edge-listing.json"}},"next_cursor":{"type":["string","null"],"description":"Give it back as cursor for the next page; null on the last."}}};
+exports.isCatalogPage = validate127;
+const schema199 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/api/edge-listing-page.json","title":"CatalogPage","description":"GET /v1/listings.","type":"object","required":["listings","next_cursor"],"additionalProperties":false,"properties":{"listings":{"type":"array","items":{"$ref":"https://openagents.dev/schemas/api/edge-listing.json"}},"external":{"type":"array","description":"What other drafts list, where external=1 asked for it; listings is empty then. Nothing of it can be installed.","items":{"$ref":"https://openagents.dev/schemas/api/edge-external-listing.json"}},"next_cursor":{"type":["string","null"],"description":"Give it back as cursor for the next page; null on the last."}}};
 
-function validate126(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
+function validate127(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 /*# sourceURL="https://openagents.dev/schemas/api/edge-listing-page.json" */;
 let vErrors = null;
 let errors = 0;
-const evaluated0 = validate126.evaluated;
+const evaluated0 = validate127.evaluated;
 if(evaluated0.dynamicProps){
 evaluated0.props = undefined;
 }
@@ -19465,7 +20008,7 @@ vErrors.push(err1);
 errors++;
 }
 for(const key0 in data){
-if(!((key0 === "listings") || (key0 === "next_cursor"))){
+if(!(((key0 === "listings") || (key0 === "external")) || (key0 === "next_cursor"))){
 const err2 = {instancePath,schemaPath:"#/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key0},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err2];
@@ -19481,8 +20024,8 @@ let data0 = data.listings;
 if(Array.isArray(data0)){
 const len0 = data0.length;
 for(let i0=0; i0<len0; i0++){
-if(!(validate120(data0[i0], {instancePath:instancePath+"/listings/" + i0,parentData:data0,parentDataProperty:i0,rootData,dynamicAnchors}))){
-vErrors = vErrors === null ? validate120.errors : vErrors.concat(validate120.errors);
+if(!(validate121(data0[i0], {instancePath:instancePath+"/listings/" + i0,parentData:data0,parentDataProperty:i0,rootData,dynamicAnchors}))){
+vErrors = vErrors === null ? validate121.errors : vErrors.concat(validate121.errors);
 errors = vErrors.length;
 }
 }
@@ -19498,10 +20041,15 @@ vErrors.push(err3);
 errors++;
 }
 }
-if(data.next_cursor !== undefined){
-let data2 = data.next_cursor;
-if((typeof data2 !== "string") && (data2 !== null)){
-const err4 = {instancePath:instancePath+"/next_cursor",schemaPath:"#/properties/next_cursor/type",keyword:"type",params:{type: schema198.properties.next_cursor.type},message:"must be string,null"};
+if(data.external !== undefined){
+let data2 = data.external;
+if(Array.isArray(data2)){
+const len1 = data2.length;
+for(let i1=0; i1<len1; i1++){
+let data3 = data2[i1];
+if(data3 && typeof data3 == "object" && !Array.isArray(data3)){
+if(data3.address === undefined){
+const err4 = {instancePath:instancePath+"/external/" + i1,schemaPath:"https://openagents.dev/schemas/api/edge-external-listing.json/required",keyword:"required",params:{missingProperty: "address"},message:"must have required property '"+"address"+"'"};
 if(vErrors === null){
 vErrors = [err4];
 }
@@ -19510,10 +20058,8 @@ vErrors.push(err4);
 }
 errors++;
 }
-}
-}
-else {
-const err5 = {instancePath,schemaPath:"#/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data3.draft === undefined){
+const err5 = {instancePath:instancePath+"/external/" + i1,schemaPath:"https://openagents.dev/schemas/api/edge-external-listing.json/required",keyword:"required",params:{missingProperty: "draft"},message:"must have required property '"+"draft"+"'"};
 if(vErrors === null){
 vErrors = [err5];
 }
@@ -19522,22 +20068,561 @@ vErrors.push(err5);
 }
 errors++;
 }
-validate126.errors = vErrors;
+if(data3.kind === undefined){
+const err6 = {instancePath:instancePath+"/external/" + i1,schemaPath:"https://openagents.dev/schemas/api/edge-external-listing.json/required",keyword:"required",params:{missingProperty: "kind"},message:"must have required property '"+"kind"+"'"};
+if(vErrors === null){
+vErrors = [err6];
+}
+else {
+vErrors.push(err6);
+}
+errors++;
+}
+if(data3.pubkey === undefined){
+const err7 = {instancePath:instancePath+"/external/" + i1,schemaPath:"https://openagents.dev/schemas/api/edge-external-listing.json/required",keyword:"required",params:{missingProperty: "pubkey"},message:"must have required property '"+"pubkey"+"'"};
+if(vErrors === null){
+vErrors = [err7];
+}
+else {
+vErrors.push(err7);
+}
+errors++;
+}
+if(data3.npub === undefined){
+const err8 = {instancePath:instancePath+"/external/" + i1,schemaPath:"https://openagents.dev/schemas/api/edge-external-listing.json/required",keyword:"required",params:{missingProperty: "npub"},message:"must have required property '"+"npub"+"'"};
+if(vErrors === null){
+vErrors = [err8];
+}
+else {
+vErrors.push(err8);
+}
+errors++;
+}
+if(data3.event_id === undefined){
+const err9 = {instancePath:instancePath+"/external/" + i1,schemaPath:"https://openagents.dev/schemas/api/edge-external-listing.json/required",keyword:"required",params:{missingProperty: "event_id"},message:"must have required property '"+"event_id"+"'"};
+if(vErrors === null){
+vErrors = [err9];
+}
+else {
+vErrors.push(err9);
+}
+errors++;
+}
+if(data3.created_at === undefined){
+const err10 = {instancePath:instancePath+"/external/" + i1,schemaPath:"https://openagents.dev/schemas/api/edge-external-listing.json/required",keyword:"required",params:{missingProperty: "created_at"},message:"must have required property '"+"created_at"+"'"};
+if(vErrors === null){
+vErrors = [err10];
+}
+else {
+vErrors.push(err10);
+}
+errors++;
+}
+if(data3.title === undefined){
+const err11 = {instancePath:instancePath+"/external/" + i1,schemaPath:"https://openagents.dev/schemas/api/edge-external-listing.json/required",keyword:"required",params:{missingProperty: "title"},message:"must have required property '"+"title"+"'"};
+if(vErrors === null){
+vErrors = [err11];
+}
+else {
+vErrors.push(err11);
+}
+errors++;
+}
+if(data3.summary === undefined){
+const err12 = {instancePath:instancePath+"/external/" + i1,schemaPath:"https://openagents.dev/schemas/api/edge-external-listing.json/required",keyword:"required",params:{missingProperty: "summary"},message:"must have required property '"+"summary"+"'"};
+if(vErrors === null){
+vErrors = [err12];
+}
+else {
+vErrors.push(err12);
+}
+errors++;
+}
+if(data3.version === undefined){
+const err13 = {instancePath:instancePath+"/external/" + i1,schemaPath:"https://openagents.dev/schemas/api/edge-external-listing.json/required",keyword:"required",params:{missingProperty: "version"},message:"must have required property '"+"version"+"'"};
+if(vErrors === null){
+vErrors = [err13];
+}
+else {
+vErrors.push(err13);
+}
+errors++;
+}
+if(data3.url === undefined){
+const err14 = {instancePath:instancePath+"/external/" + i1,schemaPath:"https://openagents.dev/schemas/api/edge-external-listing.json/required",keyword:"required",params:{missingProperty: "url"},message:"must have required property '"+"url"+"'"};
+if(vErrors === null){
+vErrors = [err14];
+}
+else {
+vErrors.push(err14);
+}
+errors++;
+}
+if(data3.tags === undefined){
+const err15 = {instancePath:instancePath+"/external/" + i1,schemaPath:"https://openagents.dev/schemas/api/edge-external-listing.json/required",keyword:"required",params:{missingProperty: "tags"},message:"must have required property '"+"tags"+"'"};
+if(vErrors === null){
+vErrors = [err15];
+}
+else {
+vErrors.push(err15);
+}
+errors++;
+}
+if(data3.tools === undefined){
+const err16 = {instancePath:instancePath+"/external/" + i1,schemaPath:"https://openagents.dev/schemas/api/edge-external-listing.json/required",keyword:"required",params:{missingProperty: "tools"},message:"must have required property '"+"tools"+"'"};
+if(vErrors === null){
+vErrors = [err16];
+}
+else {
+vErrors.push(err16);
+}
+errors++;
+}
+if(data3.installable === undefined){
+const err17 = {instancePath:instancePath+"/external/" + i1,schemaPath:"https://openagents.dev/schemas/api/edge-external-listing.json/required",keyword:"required",params:{missingProperty: "installable"},message:"must have required property '"+"installable"+"'"};
+if(vErrors === null){
+vErrors = [err17];
+}
+else {
+vErrors.push(err17);
+}
+errors++;
+}
+for(const key1 in data3){
+if(!(func12.call(schema188.properties, key1))){
+const err18 = {instancePath:instancePath+"/external/" + i1,schemaPath:"https://openagents.dev/schemas/api/edge-external-listing.json/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key1},message:"must NOT have additional properties"};
+if(vErrors === null){
+vErrors = [err18];
+}
+else {
+vErrors.push(err18);
+}
+errors++;
+}
+}
+if(data3.address !== undefined){
+if(typeof data3.address !== "string"){
+const err19 = {instancePath:instancePath+"/external/" + i1+"/address",schemaPath:"https://openagents.dev/schemas/api/edge-external-listing.json/properties/address/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err19];
+}
+else {
+vErrors.push(err19);
+}
+errors++;
+}
+}
+if(data3.draft !== undefined){
+let data5 = data3.draft;
+if(!(((data5 === "nip-82") || (data5 === "skl")) || (data5 === "contextvm"))){
+const err20 = {instancePath:instancePath+"/external/" + i1+"/draft",schemaPath:"https://openagents.dev/schemas/api/edge-external-listing.json/properties/draft/enum",keyword:"enum",params:{allowedValues: schema188.properties.draft.enum},message:"must be equal to one of the allowed values"};
+if(vErrors === null){
+vErrors = [err20];
+}
+else {
+vErrors.push(err20);
+}
+errors++;
+}
+}
+if(data3.kind !== undefined){
+let data6 = data3.kind;
+if(!(((data6 === 32267) || (data6 === 33400)) || (data6 === 11316))){
+const err21 = {instancePath:instancePath+"/external/" + i1+"/kind",schemaPath:"https://openagents.dev/schemas/api/edge-external-listing.json/properties/kind/enum",keyword:"enum",params:{allowedValues: schema188.properties.kind.enum},message:"must be equal to one of the allowed values"};
+if(vErrors === null){
+vErrors = [err21];
+}
+else {
+vErrors.push(err21);
+}
+errors++;
+}
+}
+if(data3.pubkey !== undefined){
+let data7 = data3.pubkey;
+if(typeof data7 === "string"){
+if(!pattern7.test(data7)){
+const err22 = {instancePath:instancePath+"/external/" + i1+"/pubkey",schemaPath:"https://openagents.dev/schemas/api/edge-external-listing.json/properties/pubkey/pattern",keyword:"pattern",params:{pattern: "^[0-9a-f]{64}$"},message:"must match pattern \""+"^[0-9a-f]{64}$"+"\""};
+if(vErrors === null){
+vErrors = [err22];
+}
+else {
+vErrors.push(err22);
+}
+errors++;
+}
+}
+else {
+const err23 = {instancePath:instancePath+"/external/" + i1+"/pubkey",schemaPath:"https://openagents.dev/schemas/api/edge-external-listing.json/properties/pubkey/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err23];
+}
+else {
+vErrors.push(err23);
+}
+errors++;
+}
+}
+if(data3.npub !== undefined){
+if(typeof data3.npub !== "string"){
+const err24 = {instancePath:instancePath+"/external/" + i1+"/npub",schemaPath:"https://openagents.dev/schemas/api/edge-external-listing.json/properties/npub/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err24];
+}
+else {
+vErrors.push(err24);
+}
+errors++;
+}
+}
+if(data3.event_id !== undefined){
+let data9 = data3.event_id;
+if(typeof data9 === "string"){
+if(!pattern7.test(data9)){
+const err25 = {instancePath:instancePath+"/external/" + i1+"/event_id",schemaPath:"https://openagents.dev/schemas/api/edge-external-listing.json/properties/event_id/pattern",keyword:"pattern",params:{pattern: "^[0-9a-f]{64}$"},message:"must match pattern \""+"^[0-9a-f]{64}$"+"\""};
+if(vErrors === null){
+vErrors = [err25];
+}
+else {
+vErrors.push(err25);
+}
+errors++;
+}
+}
+else {
+const err26 = {instancePath:instancePath+"/external/" + i1+"/event_id",schemaPath:"https://openagents.dev/schemas/api/edge-external-listing.json/properties/event_id/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err26];
+}
+else {
+vErrors.push(err26);
+}
+errors++;
+}
+}
+if(data3.created_at !== undefined){
+let data10 = data3.created_at;
+if(!(((typeof data10 == "number") && (!(data10 % 1) && !isNaN(data10))) && (isFinite(data10)))){
+const err27 = {instancePath:instancePath+"/external/" + i1+"/created_at",schemaPath:"https://openagents.dev/schemas/api/edge-external-listing.json/properties/created_at/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
+if(vErrors === null){
+vErrors = [err27];
+}
+else {
+vErrors.push(err27);
+}
+errors++;
+}
+if((typeof data10 == "number") && (isFinite(data10))){
+if(data10 < 0 || isNaN(data10)){
+const err28 = {instancePath:instancePath+"/external/" + i1+"/created_at",schemaPath:"https://openagents.dev/schemas/api/edge-external-listing.json/properties/created_at/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0},message:"must be >= 0"};
+if(vErrors === null){
+vErrors = [err28];
+}
+else {
+vErrors.push(err28);
+}
+errors++;
+}
+}
+}
+if(data3.title !== undefined){
+let data11 = data3.title;
+if(typeof data11 === "string"){
+if(func1(data11) > 120){
+const err29 = {instancePath:instancePath+"/external/" + i1+"/title",schemaPath:"https://openagents.dev/schemas/api/edge-external-listing.json/properties/title/maxLength",keyword:"maxLength",params:{limit: 120},message:"must NOT have more than 120 characters"};
+if(vErrors === null){
+vErrors = [err29];
+}
+else {
+vErrors.push(err29);
+}
+errors++;
+}
+if(func1(data11) < 1){
+const err30 = {instancePath:instancePath+"/external/" + i1+"/title",schemaPath:"https://openagents.dev/schemas/api/edge-external-listing.json/properties/title/minLength",keyword:"minLength",params:{limit: 1},message:"must NOT have fewer than 1 characters"};
+if(vErrors === null){
+vErrors = [err30];
+}
+else {
+vErrors.push(err30);
+}
+errors++;
+}
+}
+else {
+const err31 = {instancePath:instancePath+"/external/" + i1+"/title",schemaPath:"https://openagents.dev/schemas/api/edge-external-listing.json/properties/title/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err31];
+}
+else {
+vErrors.push(err31);
+}
+errors++;
+}
+}
+if(data3.summary !== undefined){
+let data12 = data3.summary;
+if(typeof data12 === "string"){
+if(func1(data12) > 2000){
+const err32 = {instancePath:instancePath+"/external/" + i1+"/summary",schemaPath:"https://openagents.dev/schemas/api/edge-external-listing.json/properties/summary/maxLength",keyword:"maxLength",params:{limit: 2000},message:"must NOT have more than 2000 characters"};
+if(vErrors === null){
+vErrors = [err32];
+}
+else {
+vErrors.push(err32);
+}
+errors++;
+}
+}
+else {
+const err33 = {instancePath:instancePath+"/external/" + i1+"/summary",schemaPath:"https://openagents.dev/schemas/api/edge-external-listing.json/properties/summary/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err33];
+}
+else {
+vErrors.push(err33);
+}
+errors++;
+}
+}
+if(data3.version !== undefined){
+let data13 = data3.version;
+if((typeof data13 !== "string") && (data13 !== null)){
+const err34 = {instancePath:instancePath+"/external/" + i1+"/version",schemaPath:"https://openagents.dev/schemas/api/edge-external-listing.json/properties/version/type",keyword:"type",params:{type: schema188.properties.version.type},message:"must be string,null"};
+if(vErrors === null){
+vErrors = [err34];
+}
+else {
+vErrors.push(err34);
+}
+errors++;
+}
+if(typeof data13 === "string"){
+if(func1(data13) > 120){
+const err35 = {instancePath:instancePath+"/external/" + i1+"/version",schemaPath:"https://openagents.dev/schemas/api/edge-external-listing.json/properties/version/maxLength",keyword:"maxLength",params:{limit: 120},message:"must NOT have more than 120 characters"};
+if(vErrors === null){
+vErrors = [err35];
+}
+else {
+vErrors.push(err35);
+}
+errors++;
+}
+}
+}
+if(data3.url !== undefined){
+let data14 = data3.url;
+if((typeof data14 !== "string") && (data14 !== null)){
+const err36 = {instancePath:instancePath+"/external/" + i1+"/url",schemaPath:"https://openagents.dev/schemas/api/edge-external-listing.json/properties/url/type",keyword:"type",params:{type: schema188.properties.url.type},message:"must be string,null"};
+if(vErrors === null){
+vErrors = [err36];
+}
+else {
+vErrors.push(err36);
+}
+errors++;
+}
+if(typeof data14 === "string"){
+if(func1(data14) > 500){
+const err37 = {instancePath:instancePath+"/external/" + i1+"/url",schemaPath:"https://openagents.dev/schemas/api/edge-external-listing.json/properties/url/maxLength",keyword:"maxLength",params:{limit: 500},message:"must NOT have more than 500 characters"};
+if(vErrors === null){
+vErrors = [err37];
+}
+else {
+vErrors.push(err37);
+}
+errors++;
+}
+if(!pattern171.test(data14)){
+const err38 = {instancePath:instancePath+"/external/" + i1+"/url",schemaPath:"https://openagents.dev/schemas/api/edge-external-listing.json/properties/url/pattern",keyword:"pattern",params:{pattern: "^https://"},message:"must match pattern \""+"^https://"+"\""};
+if(vErrors === null){
+vErrors = [err38];
+}
+else {
+vErrors.push(err38);
+}
+errors++;
+}
+}
+}
+if(data3.tags !== undefined){
+let data15 = data3.tags;
+if(Array.isArray(data15)){
+if(data15.length > 20){
+const err39 = {instancePath:instancePath+"/external/" + i1+"/tags",schemaPath:"https://openagents.dev/schemas/api/edge-external-listing.json/properties/tags/maxItems",keyword:"maxItems",params:{limit: 20},message:"must NOT have more than 20 items"};
+if(vErrors === null){
+vErrors = [err39];
+}
+else {
+vErrors.push(err39);
+}
+errors++;
+}
+const len2 = data15.length;
+for(let i2=0; i2<len2; i2++){
+let data16 = data15[i2];
+if(typeof data16 === "string"){
+if(func1(data16) > 64){
+const err40 = {instancePath:instancePath+"/external/" + i1+"/tags/" + i2,schemaPath:"https://openagents.dev/schemas/api/edge-external-listing.json/properties/tags/items/maxLength",keyword:"maxLength",params:{limit: 64},message:"must NOT have more than 64 characters"};
+if(vErrors === null){
+vErrors = [err40];
+}
+else {
+vErrors.push(err40);
+}
+errors++;
+}
+}
+else {
+const err41 = {instancePath:instancePath+"/external/" + i1+"/tags/" + i2,schemaPath:"https://openagents.dev/schemas/api/edge-external-listing.json/properties/tags/items/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err41];
+}
+else {
+vErrors.push(err41);
+}
+errors++;
+}
+}
+}
+else {
+const err42 = {instancePath:instancePath+"/external/" + i1+"/tags",schemaPath:"https://openagents.dev/schemas/api/edge-external-listing.json/properties/tags/type",keyword:"type",params:{type: "array"},message:"must be array"};
+if(vErrors === null){
+vErrors = [err42];
+}
+else {
+vErrors.push(err42);
+}
+errors++;
+}
+}
+if(data3.tools !== undefined){
+let data17 = data3.tools;
+if(Array.isArray(data17)){
+if(data17.length > 100){
+const err43 = {instancePath:instancePath+"/external/" + i1+"/tools",schemaPath:"https://openagents.dev/schemas/api/edge-external-listing.json/properties/tools/maxItems",keyword:"maxItems",params:{limit: 100},message:"must NOT have more than 100 items"};
+if(vErrors === null){
+vErrors = [err43];
+}
+else {
+vErrors.push(err43);
+}
+errors++;
+}
+const len3 = data17.length;
+for(let i3=0; i3<len3; i3++){
+let data18 = data17[i3];
+if(typeof data18 === "string"){
+if(func1(data18) > 120){
+const err44 = {instancePath:instancePath+"/external/" + i1+"/tools/" + i3,schemaPath:"https://openagents.dev/schemas/api/edge-external-listing.json/properties/tools/items/maxLength",keyword:"maxLength",params:{limit: 120},message:"must NOT have more than 120 characters"};
+if(vErrors === null){
+vErrors = [err44];
+}
+else {
+vErrors.push(err44);
+}
+errors++;
+}
+}
+else {
+const err45 = {instancePath:instancePath+"/external/" + i1+"/tools/" + i3,schemaPath:"https://openagents.dev/schemas/api/edge-external-listing.json/properties/tools/items/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err45];
+}
+else {
+vErrors.push(err45);
+}
+errors++;
+}
+}
+}
+else {
+const err46 = {instancePath:instancePath+"/external/" + i1+"/tools",schemaPath:"https://openagents.dev/schemas/api/edge-external-listing.json/properties/tools/type",keyword:"type",params:{type: "array"},message:"must be array"};
+if(vErrors === null){
+vErrors = [err46];
+}
+else {
+vErrors.push(err46);
+}
+errors++;
+}
+}
+if(data3.installable !== undefined){
+if(false !== data3.installable){
+const err47 = {instancePath:instancePath+"/external/" + i1+"/installable",schemaPath:"https://openagents.dev/schemas/api/edge-external-listing.json/properties/installable/const",keyword:"const",params:{allowedValue: false},message:"must be equal to constant"};
+if(vErrors === null){
+vErrors = [err47];
+}
+else {
+vErrors.push(err47);
+}
+errors++;
+}
+}
+}
+else {
+const err48 = {instancePath:instancePath+"/external/" + i1,schemaPath:"https://openagents.dev/schemas/api/edge-external-listing.json/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err48];
+}
+else {
+vErrors.push(err48);
+}
+errors++;
+}
+}
+}
+else {
+const err49 = {instancePath:instancePath+"/external",schemaPath:"#/properties/external/type",keyword:"type",params:{type: "array"},message:"must be array"};
+if(vErrors === null){
+vErrors = [err49];
+}
+else {
+vErrors.push(err49);
+}
+errors++;
+}
+}
+if(data.next_cursor !== undefined){
+let data20 = data.next_cursor;
+if((typeof data20 !== "string") && (data20 !== null)){
+const err50 = {instancePath:instancePath+"/next_cursor",schemaPath:"#/properties/next_cursor/type",keyword:"type",params:{type: schema199.properties.next_cursor.type},message:"must be string,null"};
+if(vErrors === null){
+vErrors = [err50];
+}
+else {
+vErrors.push(err50);
+}
+errors++;
+}
+}
+}
+else {
+const err51 = {instancePath,schemaPath:"#/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err51];
+}
+else {
+vErrors.push(err51);
+}
+errors++;
+}
+validate127.errors = vErrors;
 return errors === 0;
 }
-validate126.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
+validate127.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
 
-exports.isCatalogQuery = validate128;
-const schema199 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/api/edge-listing-query.json","title":"CatalogQuery","description":"The query string of GET /v1/listings. All conditions hold together.","type":"object","additionalProperties":false,"properties":{"text":{"type":"string","maxLength":256,"description":"Words, or beginnings of words, all of which must occur."},"backend":{"type":"string","maxLength":64},"platform":{"type":"string","maxLength":64},"tag":{"type":"string","maxLength":128},"category":{"type":"string","maxLength":128},"author":{"type":"string","maxLength":80,"description":"64 hex digits, or an npub."},"slug":{"type":"string","maxLength":128,"description":"Every author's upgrade of this name."},"price":{"type":"string","pattern":"^(free|paid|\\d{1,12})$","description":"free, paid, or the most it may cost in sats."},"sort":{"enum":["relevance","newest","title","price","rating"],"description":"relevance needs text, and is then the default; else newest is. rating: by the lower end of the score's interval."},"moderators":{"type":"string","maxLength":800,"pattern":"^(none|[0-9a-z]{63,64}(,[0-9a-z]{63,64}){0,9})$","description":"Whose decisions apply: keys in hex or npubs with commas between, or none. The edge's own list where absent."},"limit":{"type":"string","pattern":"^([1-9]\\d?|100)$","description":"1 to 100; 20 where absent."},"cursor":{"type":"string","maxLength":2000,"description":"next_cursor of the page before, with the same query."}}};
-const pattern189 = new RegExp("^(free|paid|\\d{1,12})$", "u");
-const pattern190 = new RegExp("^(none|[0-9a-z]{63,64}(,[0-9a-z]{63,64}){0,9})$", "u");
-const pattern191 = new RegExp("^([1-9]\\d?|100)$", "u");
+exports.isCatalogQuery = validate129;
+const schema201 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/api/edge-listing-query.json","title":"CatalogQuery","description":"The query string of GET /v1/listings. All conditions hold together.","type":"object","additionalProperties":false,"properties":{"text":{"type":"string","maxLength":256,"description":"Words, or beginnings of words, all of which must occur."},"backend":{"type":"string","maxLength":64},"platform":{"type":"string","maxLength":64},"tag":{"type":"string","maxLength":128},"category":{"type":"string","maxLength":128},"author":{"type":"string","maxLength":80,"description":"64 hex digits, or an npub."},"slug":{"type":"string","maxLength":128,"description":"Every author's upgrade of this name."},"price":{"type":"string","pattern":"^(free|paid|\\d{1,12})$","description":"free, paid, or the most it may cost in sats."},"sort":{"enum":["relevance","newest","title","price","rating"],"description":"relevance needs text, and is then the default; else newest is. rating: by the lower end of the score's interval."},"external":{"const":"1","description":"What other drafts list (NIP-82, SKL, ContextVM) in place of upgrades, where this edge keeps it: by text, author and tag, newest or by title."},"moderators":{"type":"string","maxLength":800,"pattern":"^(none|[0-9a-z]{63,64}(,[0-9a-z]{63,64}){0,9})$","description":"Whose decisions apply: keys in hex or npubs with commas between, or none. The edge's own list where absent."},"limit":{"type":"string","pattern":"^([1-9]\\d?|100)$","description":"1 to 100; 20 where absent."},"cursor":{"type":"string","maxLength":2000,"description":"next_cursor of the page before, with the same query."}}};
+const pattern195 = new RegExp("^(free|paid|\\d{1,12})$", "u");
+const pattern196 = new RegExp("^(none|[0-9a-z]{63,64}(,[0-9a-z]{63,64}){0,9})$", "u");
+const pattern197 = new RegExp("^([1-9]\\d?|100)$", "u");
 
-function validate128(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
+function validate129(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 /*# sourceURL="https://openagents.dev/schemas/api/edge-listing-query.json" */;
 let vErrors = null;
 let errors = 0;
-const evaluated0 = validate128.evaluated;
+const evaluated0 = validate129.evaluated;
 if(evaluated0.dynamicProps){
 evaluated0.props = undefined;
 }
@@ -19546,7 +20631,7 @@ evaluated0.items = undefined;
 }
 if(data && typeof data == "object" && !Array.isArray(data)){
 for(const key0 in data){
-if(!(func12.call(schema199.properties, key0))){
+if(!(func12.call(schema201.properties, key0))){
 const err0 = {instancePath,schemaPath:"#/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key0},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err0];
@@ -19735,7 +20820,7 @@ errors++;
 if(data.price !== undefined){
 let data7 = data.price;
 if(typeof data7 === "string"){
-if(!pattern189.test(data7)){
+if(!pattern195.test(data7)){
 const err15 = {instancePath:instancePath+"/price",schemaPath:"#/properties/price/pattern",keyword:"pattern",params:{pattern: "^(free|paid|\\d{1,12})$"},message:"must match pattern \""+"^(free|paid|\\d{1,12})$"+"\""};
 if(vErrors === null){
 vErrors = [err15];
@@ -19760,7 +20845,7 @@ errors++;
 if(data.sort !== undefined){
 let data8 = data.sort;
 if(!(((((data8 === "relevance") || (data8 === "newest")) || (data8 === "title")) || (data8 === "price")) || (data8 === "rating"))){
-const err17 = {instancePath:instancePath+"/sort",schemaPath:"#/properties/sort/enum",keyword:"enum",params:{allowedValues: schema199.properties.sort.enum},message:"must be equal to one of the allowed values"};
+const err17 = {instancePath:instancePath+"/sort",schemaPath:"#/properties/sort/enum",keyword:"enum",params:{allowedValues: schema201.properties.sort.enum},message:"must be equal to one of the allowed values"};
 if(vErrors === null){
 vErrors = [err17];
 }
@@ -19770,11 +20855,9 @@ vErrors.push(err17);
 errors++;
 }
 }
-if(data.moderators !== undefined){
-let data9 = data.moderators;
-if(typeof data9 === "string"){
-if(func1(data9) > 800){
-const err18 = {instancePath:instancePath+"/moderators",schemaPath:"#/properties/moderators/maxLength",keyword:"maxLength",params:{limit: 800},message:"must NOT have more than 800 characters"};
+if(data.external !== undefined){
+if("1" !== data.external){
+const err18 = {instancePath:instancePath+"/external",schemaPath:"#/properties/external/const",keyword:"const",params:{allowedValue: "1"},message:"must be equal to constant"};
 if(vErrors === null){
 vErrors = [err18];
 }
@@ -19783,8 +20866,12 @@ vErrors.push(err18);
 }
 errors++;
 }
-if(!pattern190.test(data9)){
-const err19 = {instancePath:instancePath+"/moderators",schemaPath:"#/properties/moderators/pattern",keyword:"pattern",params:{pattern: "^(none|[0-9a-z]{63,64}(,[0-9a-z]{63,64}){0,9})$"},message:"must match pattern \""+"^(none|[0-9a-z]{63,64}(,[0-9a-z]{63,64}){0,9})$"+"\""};
+}
+if(data.moderators !== undefined){
+let data10 = data.moderators;
+if(typeof data10 === "string"){
+if(func1(data10) > 800){
+const err19 = {instancePath:instancePath+"/moderators",schemaPath:"#/properties/moderators/maxLength",keyword:"maxLength",params:{limit: 800},message:"must NOT have more than 800 characters"};
 if(vErrors === null){
 vErrors = [err19];
 }
@@ -19793,9 +20880,8 @@ vErrors.push(err19);
 }
 errors++;
 }
-}
-else {
-const err20 = {instancePath:instancePath+"/moderators",schemaPath:"#/properties/moderators/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(!pattern196.test(data10)){
+const err20 = {instancePath:instancePath+"/moderators",schemaPath:"#/properties/moderators/pattern",keyword:"pattern",params:{pattern: "^(none|[0-9a-z]{63,64}(,[0-9a-z]{63,64}){0,9})$"},message:"must match pattern \""+"^(none|[0-9a-z]{63,64}(,[0-9a-z]{63,64}){0,9})$"+"\""};
 if(vErrors === null){
 vErrors = [err20];
 }
@@ -19805,11 +20891,8 @@ vErrors.push(err20);
 errors++;
 }
 }
-if(data.limit !== undefined){
-let data10 = data.limit;
-if(typeof data10 === "string"){
-if(!pattern191.test(data10)){
-const err21 = {instancePath:instancePath+"/limit",schemaPath:"#/properties/limit/pattern",keyword:"pattern",params:{pattern: "^([1-9]\\d?|100)$"},message:"must match pattern \""+"^([1-9]\\d?|100)$"+"\""};
+else {
+const err21 = {instancePath:instancePath+"/moderators",schemaPath:"#/properties/moderators/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err21];
 }
@@ -19819,8 +20902,11 @@ vErrors.push(err21);
 errors++;
 }
 }
-else {
-const err22 = {instancePath:instancePath+"/limit",schemaPath:"#/properties/limit/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data.limit !== undefined){
+let data11 = data.limit;
+if(typeof data11 === "string"){
+if(!pattern197.test(data11)){
+const err22 = {instancePath:instancePath+"/limit",schemaPath:"#/properties/limit/pattern",keyword:"pattern",params:{pattern: "^([1-9]\\d?|100)$"},message:"must match pattern \""+"^([1-9]\\d?|100)$"+"\""};
 if(vErrors === null){
 vErrors = [err22];
 }
@@ -19830,11 +20916,8 @@ vErrors.push(err22);
 errors++;
 }
 }
-if(data.cursor !== undefined){
-let data11 = data.cursor;
-if(typeof data11 === "string"){
-if(func1(data11) > 2000){
-const err23 = {instancePath:instancePath+"/cursor",schemaPath:"#/properties/cursor/maxLength",keyword:"maxLength",params:{limit: 2000},message:"must NOT have more than 2000 characters"};
+else {
+const err23 = {instancePath:instancePath+"/limit",schemaPath:"#/properties/limit/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err23];
 }
@@ -19844,8 +20927,11 @@ vErrors.push(err23);
 errors++;
 }
 }
-else {
-const err24 = {instancePath:instancePath+"/cursor",schemaPath:"#/properties/cursor/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data.cursor !== undefined){
+let data12 = data.cursor;
+if(typeof data12 === "string"){
+if(func1(data12) > 2000){
+const err24 = {instancePath:instancePath+"/cursor",schemaPath:"#/properties/cursor/maxLength",keyword:"maxLength",params:{limit: 2000},message:"must NOT have more than 2000 characters"};
 if(vErrors === null){
 vErrors = [err24];
 }
@@ -19855,9 +20941,8 @@ vErrors.push(err24);
 errors++;
 }
 }
-}
 else {
-const err25 = {instancePath,schemaPath:"#/type",keyword:"type",params:{type: "object"},message:"must be object"};
+const err25 = {instancePath:instancePath+"/cursor",schemaPath:"#/properties/cursor/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err25];
 }
@@ -19866,18 +20951,30 @@ vErrors.push(err25);
 }
 errors++;
 }
-validate128.errors = vErrors;
+}
+}
+else {
+const err26 = {instancePath,schemaPath:"#/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err26];
+}
+else {
+vErrors.push(err26);
+}
+errors++;
+}
+validate129.errors = vErrors;
 return errors === 0;
 }
-validate128.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
+validate129.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
 
-exports.isCatalogReputation = validate129;
+exports.isCatalogReputation = validate130;
 
-function validate129(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
+function validate130(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 /*# sourceURL="https://openagents.dev/schemas/api/edge-listing-reputation.json" */;
 let vErrors = null;
 let errors = 0;
-const evaluated0 = validate129.evaluated;
+const evaluated0 = validate130.evaluated;
 if(evaluated0.dynamicProps){
 evaluated0.props = undefined;
 }
@@ -20006,7 +21103,7 @@ vErrors.push(err11);
 errors++;
 }
 for(const key0 in data){
-if(!(func12.call(schema190.properties, key0))){
+if(!(func12.call(schema191.properties, key0))){
 const err12 = {instancePath,schemaPath:"#/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key0},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err12];
@@ -20260,7 +21357,7 @@ errors++;
 if(data.trend_30_milli !== undefined){
 let data8 = data.trend_30_milli;
 if((!(((typeof data8 == "number") && (!(data8 % 1) && !isNaN(data8))) && (isFinite(data8)))) && (data8 !== null)){
-const err33 = {instancePath:instancePath+"/trend_30_milli",schemaPath:"#/properties/trend_30_milli/type",keyword:"type",params:{type: schema190.properties.trend_30_milli.type},message:"must be integer,null"};
+const err33 = {instancePath:instancePath+"/trend_30_milli",schemaPath:"#/properties/trend_30_milli/type",keyword:"type",params:{type: schema191.properties.trend_30_milli.type},message:"must be integer,null"};
 if(vErrors === null){
 vErrors = [err33];
 }
@@ -20396,21 +21493,21 @@ vErrors.push(err42);
 }
 errors++;
 }
-validate129.errors = vErrors;
+validate130.errors = vErrors;
 return errors === 0;
 }
-validate129.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
+validate130.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
 
-exports.isCatalogListing = validate120;
+exports.isCatalogListing = validate121;
 
-exports.isMailboxDeposit = validate130;
-const schema201 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/api/edge-mailbox-deposit.json","title":"MailboxDeposit","description":"POST /v1/workers/{pubkey}/installs, signed by a paired signer: an install config sealed for the worker (a gift wrap, kind 1059, whose p tag is the worker).","type":"object","required":["event"],"additionalProperties":false,"properties":{"event":{"$ref":"https://openagents.dev/schemas/nostr/event.json"}}};
+exports.isMailboxDeposit = validate131;
+const schema203 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/api/edge-mailbox-deposit.json","title":"MailboxDeposit","description":"POST /v1/workers/{pubkey}/installs, signed by a paired signer: an install config sealed for the worker (a gift wrap, kind 1059, whose p tag is the worker).","type":"object","required":["event"],"additionalProperties":false,"properties":{"event":{"$ref":"https://openagents.dev/schemas/nostr/event.json"}}};
 
-function validate130(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
+function validate131(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 /*# sourceURL="https://openagents.dev/schemas/api/edge-mailbox-deposit.json" */;
 let vErrors = null;
 let errors = 0;
-const evaluated0 = validate130.evaluated;
+const evaluated0 = validate131.evaluated;
 if(evaluated0.dynamicProps){
 evaluated0.props = undefined;
 }
@@ -20782,19 +21879,19 @@ vErrors.push(err30);
 }
 errors++;
 }
-validate130.errors = vErrors;
+validate131.errors = vErrors;
 return errors === 0;
 }
-validate130.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
+validate131.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
 
-exports.isMailboxPage = validate131;
-const schema203 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/api/edge-mailbox-page.json","title":"MailboxPage","description":"GET /v1/workers/{pubkey}/installs, signed by the worker: deposits not yet acknowledged, oldest first.","type":"object","required":["installs","next_after"],"additionalProperties":false,"properties":{"installs":{"type":"array","items":{"$ref":"#/$defs/MailboxItem"}},"next_after":{"type":["integer","null"],"description":"Give it back as after for the rest; null when this is all."}},"$defs":{"MailboxItem":{"type":"object","required":["seq","deposit_id","signer","received_at","event"],"additionalProperties":false,"properties":{"seq":{"type":"integer","minimum":1},"deposit_id":{"type":"string","pattern":"^[0-9a-f]{64}$","description":"The sealed event's id."},"signer":{"type":"string","pattern":"^[0-9a-f]{64}$","description":"Who deposited it."},"received_at":{"type":"string","format":"date-time"},"event":{"$ref":"https://openagents.dev/schemas/nostr/event.json"}}}}};
-const schema204 = {"type":"object","required":["seq","deposit_id","signer","received_at","event"],"additionalProperties":false,"properties":{"seq":{"type":"integer","minimum":1},"deposit_id":{"type":"string","pattern":"^[0-9a-f]{64}$","description":"The sealed event's id."},"signer":{"type":"string","pattern":"^[0-9a-f]{64}$","description":"Who deposited it."},"received_at":{"type":"string","format":"date-time"},"event":{"$ref":"https://openagents.dev/schemas/nostr/event.json"}}};
+exports.isMailboxPage = validate132;
+const schema205 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/api/edge-mailbox-page.json","title":"MailboxPage","description":"GET /v1/workers/{pubkey}/installs, signed by the worker: deposits not yet acknowledged, oldest first.","type":"object","required":["installs","next_after"],"additionalProperties":false,"properties":{"installs":{"type":"array","items":{"$ref":"#/$defs/MailboxItem"}},"next_after":{"type":["integer","null"],"description":"Give it back as after for the rest; null when this is all."}},"$defs":{"MailboxItem":{"type":"object","required":["seq","deposit_id","signer","received_at","event"],"additionalProperties":false,"properties":{"seq":{"type":"integer","minimum":1},"deposit_id":{"type":"string","pattern":"^[0-9a-f]{64}$","description":"The sealed event's id."},"signer":{"type":"string","pattern":"^[0-9a-f]{64}$","description":"Who deposited it."},"received_at":{"type":"string","format":"date-time"},"event":{"$ref":"https://openagents.dev/schemas/nostr/event.json"}}}}};
+const schema206 = {"type":"object","required":["seq","deposit_id","signer","received_at","event"],"additionalProperties":false,"properties":{"seq":{"type":"integer","minimum":1},"deposit_id":{"type":"string","pattern":"^[0-9a-f]{64}$","description":"The sealed event's id."},"signer":{"type":"string","pattern":"^[0-9a-f]{64}$","description":"Who deposited it."},"received_at":{"type":"string","format":"date-time"},"event":{"$ref":"https://openagents.dev/schemas/nostr/event.json"}}};
 
-function validate132(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
+function validate133(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 let vErrors = null;
 let errors = 0;
-const evaluated0 = validate132.evaluated;
+const evaluated0 = validate133.evaluated;
 if(evaluated0.dynamicProps){
 evaluated0.props = undefined;
 }
@@ -21306,17 +22403,17 @@ vErrors.push(err42);
 }
 errors++;
 }
-validate132.errors = vErrors;
+validate133.errors = vErrors;
 return errors === 0;
 }
-validate132.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
+validate133.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
 
 
-function validate131(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
+function validate132(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 /*# sourceURL="https://openagents.dev/schemas/api/edge-mailbox-page.json" */;
 let vErrors = null;
 let errors = 0;
-const evaluated0 = validate131.evaluated;
+const evaluated0 = validate132.evaluated;
 if(evaluated0.dynamicProps){
 evaluated0.props = undefined;
 }
@@ -21361,8 +22458,8 @@ let data0 = data.installs;
 if(Array.isArray(data0)){
 const len0 = data0.length;
 for(let i0=0; i0<len0; i0++){
-if(!(validate132(data0[i0], {instancePath:instancePath+"/installs/" + i0,parentData:data0,parentDataProperty:i0,rootData,dynamicAnchors}))){
-vErrors = vErrors === null ? validate132.errors : vErrors.concat(validate132.errors);
+if(!(validate133(data0[i0], {instancePath:instancePath+"/installs/" + i0,parentData:data0,parentDataProperty:i0,rootData,dynamicAnchors}))){
+vErrors = vErrors === null ? validate133.errors : vErrors.concat(validate133.errors);
 errors = vErrors.length;
 }
 }
@@ -21381,7 +22478,7 @@ errors++;
 if(data.next_after !== undefined){
 let data2 = data.next_after;
 if((!(((typeof data2 == "number") && (!(data2 % 1) && !isNaN(data2))) && (isFinite(data2)))) && (data2 !== null)){
-const err4 = {instancePath:instancePath+"/next_after",schemaPath:"#/properties/next_after/type",keyword:"type",params:{type: schema203.properties.next_after.type},message:"must be integer,null"};
+const err4 = {instancePath:instancePath+"/next_after",schemaPath:"#/properties/next_after/type",keyword:"type",params:{type: schema205.properties.next_after.type},message:"must be integer,null"};
 if(vErrors === null){
 vErrors = [err4];
 }
@@ -21402,19 +22499,19 @@ vErrors.push(err5);
 }
 errors++;
 }
-validate131.errors = vErrors;
+validate132.errors = vErrors;
 return errors === 0;
 }
-validate131.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
+validate132.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
 
-exports.isMailboxSigners = validate134;
-const schema206 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/api/edge-mailbox-signers.json","title":"MailboxSigners","description":"PUT /v1/workers/{pubkey}/signers, signed by the worker: the keys whose install configs its mailbox takes. Replaces the list.","type":"object","required":["signers"],"additionalProperties":false,"properties":{"signers":{"type":"array","maxItems":64,"uniqueItems":true,"items":{"type":"string","pattern":"^[0-9a-f]{64}$"}}}};
+exports.isMailboxSigners = validate135;
+const schema208 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/api/edge-mailbox-signers.json","title":"MailboxSigners","description":"PUT /v1/workers/{pubkey}/signers, signed by the worker: the keys whose install configs its mailbox takes. Replaces the list.","type":"object","required":["signers"],"additionalProperties":false,"properties":{"signers":{"type":"array","maxItems":64,"uniqueItems":true,"items":{"type":"string","pattern":"^[0-9a-f]{64}$"}}}};
 
-function validate134(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
+function validate135(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 /*# sourceURL="https://openagents.dev/schemas/api/edge-mailbox-signers.json" */;
 let vErrors = null;
 let errors = 0;
-const evaluated0 = validate134.evaluated;
+const evaluated0 = validate135.evaluated;
 if(evaluated0.dynamicProps){
 evaluated0.props = undefined;
 }
@@ -21530,22 +22627,22 @@ vErrors.push(err7);
 }
 errors++;
 }
-validate134.errors = vErrors;
+validate135.errors = vErrors;
 return errors === 0;
 }
-validate134.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
+validate135.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
 
-exports.isModerationCasePage = validate135;
-const schema207 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/api/edge-moderation-case-page.json","title":"ModerationCasePage","description":"GET /v1/moderation/cases: those that wait first, the heaviest first.","type":"object","required":["cases","next_cursor"],"additionalProperties":false,"properties":{"cases":{"type":"array","maxItems":100,"items":{"$ref":"https://openagents.dev/schemas/api/edge-moderation-case.json"}},"next_cursor":{"type":["string","null"]}}};
-const schema208 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/api/edge-moderation-case.json","title":"ModerationCase","description":"A target with all that was reported and decided of it, for curators.","type":"object","required":["case_id","target","status","weight","reports_total","opened_at","updated_at","reports","decisions"],"additionalProperties":false,"properties":{"case_id":{"type":"string","pattern":"^case_[0-9a-f]{32}$"},"target":{"$ref":"https://openagents.dev/schemas/api/edge-moderation-decision.json#/$defs/ModerationTarget"},"status":{"enum":["open","held","appealed","decided","dismissed","restored"],"description":"open: reports wait for an answer; held: a hold waits for a decision; appealed: an appeal does."},"weight":{"type":"integer","minimum":0,"description":"Of the reports that no decision answered: by who reported, not by how many."},"reports_total":{"type":"integer","minimum":0},"opened_at":{"type":"string"},"updated_at":{"type":"string"},"reports":{"type":"array","items":{"$ref":"https://openagents.dev/schemas/event/moderation.json#/$defs/ModerationReport"}},"decisions":{"type":"array","items":{"$ref":"#/$defs/ModerationEntry"},"description":"Latest first."}},"$defs":{"ModerationEntry":{"type":"object","required":["decision","state","appeal","appealed","answered"],"additionalProperties":false,"properties":{"decision":{"$ref":"https://openagents.dev/schemas/api/edge-moderation-decision.json"},"state":{"enum":["standing","expired","reversed","void","answer"],"description":"void: who decided it is no curator any more; answer: it decides about another decision, or about reports."},"appeal":{"enum":["possible","open","upheld","restored"]},"appealed":{"anyOf":[{"$ref":"https://openagents.dev/schemas/api/edge-moderation-decision.json"},{"type":"null"}]},"answered":{"anyOf":[{"$ref":"https://openagents.dev/schemas/api/edge-moderation-decision.json"},{"type":"null"}],"description":"What reversed it, or upheld it on appeal."}}}}};
-const schema212 = {"type":"object","required":["event_id","created_at","reporter","reason","text","manifest_event_id","standing"],"additionalProperties":false,"properties":{"event_id":{"type":"string","pattern":"^[0-9a-f]{64}$"},"created_at":{"type":"integer","minimum":0,"description":"Unix seconds."},"reporter":{"type":"string","pattern":"^[0-9a-f]{64}$"},"reason":{"enum":["malware","spam","illegal","impersonation","nudity","profanity","other"],"description":"NIP-56's word."},"text":{"type":"string","maxLength":2000},"manifest_event_id":{"type":["string","null"],"pattern":"^[0-9a-f]{64}$"},"standing":{"enum":["curator","buyer","trusted_author","attested","unknown"],"description":"What is known of the reporter, which is what the report weighs by."}}};
-const pattern202 = new RegExp("^case_[0-9a-f]{32}$", "u");
-const schema214 = {"type":"object","required":["decision","state","appeal","appealed","answered"],"additionalProperties":false,"properties":{"decision":{"$ref":"https://openagents.dev/schemas/api/edge-moderation-decision.json"},"state":{"enum":["standing","expired","reversed","void","answer"],"description":"void: who decided it is no curator any more; answer: it decides about another decision, or about reports."},"appeal":{"enum":["possible","open","upheld","restored"]},"appealed":{"anyOf":[{"$ref":"https://openagents.dev/schemas/api/edge-moderation-decision.json"},{"type":"null"}]},"answered":{"anyOf":[{"$ref":"https://openagents.dev/schemas/api/edge-moderation-decision.json"},{"type":"null"}],"description":"What reversed it, or upheld it on appeal."}}};
+exports.isModerationCasePage = validate136;
+const schema209 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/api/edge-moderation-case-page.json","title":"ModerationCasePage","description":"GET /v1/moderation/cases: those that wait first, the heaviest first.","type":"object","required":["cases","next_cursor"],"additionalProperties":false,"properties":{"cases":{"type":"array","maxItems":100,"items":{"$ref":"https://openagents.dev/schemas/api/edge-moderation-case.json"}},"next_cursor":{"type":["string","null"]}}};
+const schema210 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/api/edge-moderation-case.json","title":"ModerationCase","description":"A target with all that was reported and decided of it, for curators.","type":"object","required":["case_id","target","status","weight","reports_total","opened_at","updated_at","reports","decisions"],"additionalProperties":false,"properties":{"case_id":{"type":"string","pattern":"^case_[0-9a-f]{32}$"},"target":{"$ref":"https://openagents.dev/schemas/api/edge-moderation-decision.json#/$defs/ModerationTarget"},"status":{"enum":["open","held","appealed","decided","dismissed","restored"],"description":"open: reports wait for an answer; held: a hold waits for a decision; appealed: an appeal does."},"weight":{"type":"integer","minimum":0,"description":"Of the reports that no decision answered: by who reported, not by how many."},"reports_total":{"type":"integer","minimum":0},"opened_at":{"type":"string"},"updated_at":{"type":"string"},"reports":{"type":"array","items":{"$ref":"https://openagents.dev/schemas/event/moderation.json#/$defs/ModerationReport"}},"decisions":{"type":"array","items":{"$ref":"#/$defs/ModerationEntry"},"description":"Latest first."}},"$defs":{"ModerationEntry":{"type":"object","required":["decision","state","appeal","appealed","answered"],"additionalProperties":false,"properties":{"decision":{"$ref":"https://openagents.dev/schemas/api/edge-moderation-decision.json"},"state":{"enum":["standing","expired","reversed","void","answer"],"description":"void: who decided it is no curator any more; answer: it decides about another decision, or about reports."},"appeal":{"enum":["possible","open","upheld","restored"]},"appealed":{"anyOf":[{"$ref":"https://openagents.dev/schemas/api/edge-moderation-decision.json"},{"type":"null"}]},"answered":{"anyOf":[{"$ref":"https://openagents.dev/schemas/api/edge-moderation-decision.json"},{"type":"null"}],"description":"What reversed it, or upheld it on appeal."}}}}};
+const schema214 = {"type":"object","required":["event_id","created_at","reporter","reason","text","manifest_event_id","standing"],"additionalProperties":false,"properties":{"event_id":{"type":"string","pattern":"^[0-9a-f]{64}$"},"created_at":{"type":"integer","minimum":0,"description":"Unix seconds."},"reporter":{"type":"string","pattern":"^[0-9a-f]{64}$"},"reason":{"enum":["malware","spam","illegal","impersonation","nudity","profanity","other"],"description":"NIP-56's word."},"text":{"type":"string","maxLength":2000},"manifest_event_id":{"type":["string","null"],"pattern":"^[0-9a-f]{64}$"},"standing":{"enum":["curator","buyer","trusted_author","attested","unknown"],"description":"What is known of the reporter, which is what the report weighs by."}}};
+const pattern208 = new RegExp("^case_[0-9a-f]{32}$", "u");
+const schema216 = {"type":"object","required":["decision","state","appeal","appealed","answered"],"additionalProperties":false,"properties":{"decision":{"$ref":"https://openagents.dev/schemas/api/edge-moderation-decision.json"},"state":{"enum":["standing","expired","reversed","void","answer"],"description":"void: who decided it is no curator any more; answer: it decides about another decision, or about reports."},"appeal":{"enum":["possible","open","upheld","restored"]},"appealed":{"anyOf":[{"$ref":"https://openagents.dev/schemas/api/edge-moderation-decision.json"},{"type":"null"}]},"answered":{"anyOf":[{"$ref":"https://openagents.dev/schemas/api/edge-moderation-decision.json"},{"type":"null"}],"description":"What reversed it, or upheld it on appeal."}}};
 
-function validate140(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
+function validate141(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 let vErrors = null;
 let errors = 0;
-const evaluated0 = validate140.evaluated;
+const evaluated0 = validate141.evaluated;
 if(evaluated0.dynamicProps){
 evaluated0.props = undefined;
 }
@@ -21616,15 +22713,15 @@ errors++;
 }
 }
 if(data.decision !== undefined){
-if(!(validate122(data.decision, {instancePath:instancePath+"/decision",parentData:data,parentDataProperty:"decision",rootData,dynamicAnchors}))){
-vErrors = vErrors === null ? validate122.errors : vErrors.concat(validate122.errors);
+if(!(validate123(data.decision, {instancePath:instancePath+"/decision",parentData:data,parentDataProperty:"decision",rootData,dynamicAnchors}))){
+vErrors = vErrors === null ? validate123.errors : vErrors.concat(validate123.errors);
 errors = vErrors.length;
 }
 }
 if(data.state !== undefined){
 let data1 = data.state;
 if(!(((((data1 === "standing") || (data1 === "expired")) || (data1 === "reversed")) || (data1 === "void")) || (data1 === "answer"))){
-const err6 = {instancePath:instancePath+"/state",schemaPath:"#/properties/state/enum",keyword:"enum",params:{allowedValues: schema214.properties.state.enum},message:"must be equal to one of the allowed values"};
+const err6 = {instancePath:instancePath+"/state",schemaPath:"#/properties/state/enum",keyword:"enum",params:{allowedValues: schema216.properties.state.enum},message:"must be equal to one of the allowed values"};
 if(vErrors === null){
 vErrors = [err6];
 }
@@ -21637,7 +22734,7 @@ errors++;
 if(data.appeal !== undefined){
 let data2 = data.appeal;
 if(!((((data2 === "possible") || (data2 === "open")) || (data2 === "upheld")) || (data2 === "restored"))){
-const err7 = {instancePath:instancePath+"/appeal",schemaPath:"#/properties/appeal/enum",keyword:"enum",params:{allowedValues: schema214.properties.appeal.enum},message:"must be equal to one of the allowed values"};
+const err7 = {instancePath:instancePath+"/appeal",schemaPath:"#/properties/appeal/enum",keyword:"enum",params:{allowedValues: schema216.properties.appeal.enum},message:"must be equal to one of the allowed values"};
 if(vErrors === null){
 vErrors = [err7];
 }
@@ -21652,8 +22749,8 @@ let data3 = data.appealed;
 const _errs6 = errors;
 let valid1 = false;
 const _errs7 = errors;
-if(!(validate122(data3, {instancePath:instancePath+"/appealed",parentData:data,parentDataProperty:"appealed",rootData,dynamicAnchors}))){
-vErrors = vErrors === null ? validate122.errors : vErrors.concat(validate122.errors);
+if(!(validate123(data3, {instancePath:instancePath+"/appealed",parentData:data,parentDataProperty:"appealed",rootData,dynamicAnchors}))){
+vErrors = vErrors === null ? validate123.errors : vErrors.concat(validate123.errors);
 errors = vErrors.length;
 }
 var _valid0 = _errs7 === errors;
@@ -21698,8 +22795,8 @@ let data4 = data.answered;
 const _errs11 = errors;
 let valid2 = false;
 const _errs12 = errors;
-if(!(validate122(data4, {instancePath:instancePath+"/answered",parentData:data,parentDataProperty:"answered",rootData,dynamicAnchors}))){
-vErrors = vErrors === null ? validate122.errors : vErrors.concat(validate122.errors);
+if(!(validate123(data4, {instancePath:instancePath+"/answered",parentData:data,parentDataProperty:"answered",rootData,dynamicAnchors}))){
+vErrors = vErrors === null ? validate123.errors : vErrors.concat(validate123.errors);
 errors = vErrors.length;
 }
 var _valid1 = _errs12 === errors;
@@ -21750,17 +22847,17 @@ vErrors.push(err12);
 }
 errors++;
 }
-validate140.errors = vErrors;
+validate141.errors = vErrors;
 return errors === 0;
 }
-validate140.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
+validate141.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
 
 
-function validate136(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
+function validate137(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 /*# sourceURL="https://openagents.dev/schemas/api/edge-moderation-case.json" */;
 let vErrors = null;
 let errors = 0;
-const evaluated0 = validate136.evaluated;
+const evaluated0 = validate137.evaluated;
 if(evaluated0.dynamicProps){
 evaluated0.props = undefined;
 }
@@ -21859,7 +22956,7 @@ vErrors.push(err8);
 errors++;
 }
 for(const key0 in data){
-if(!(func12.call(schema208.properties, key0))){
+if(!(func12.call(schema210.properties, key0))){
 const err9 = {instancePath,schemaPath:"#/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key0},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err9];
@@ -21873,7 +22970,7 @@ errors++;
 if(data.case_id !== undefined){
 let data0 = data.case_id;
 if(typeof data0 === "string"){
-if(!pattern202.test(data0)){
+if(!pattern208.test(data0)){
 const err10 = {instancePath:instancePath+"/case_id",schemaPath:"#/properties/case_id/pattern",keyword:"pattern",params:{pattern: "^case_[0-9a-f]{32}$"},message:"must match pattern \""+"^case_[0-9a-f]{32}$"+"\""};
 if(vErrors === null){
 vErrors = [err10];
@@ -21933,7 +23030,7 @@ errors++;
 if(data1.kind !== undefined){
 let data2 = data1.kind;
 if(!(((data2 === "listing") || (data2 === "event")) || (data2 === "key"))){
-const err15 = {instancePath:instancePath+"/target/kind",schemaPath:"https://openagents.dev/schemas/api/edge-moderation-decision.json#/$defs/ModerationTarget/properties/kind/enum",keyword:"enum",params:{allowedValues: schema193.properties.kind.enum},message:"must be equal to one of the allowed values"};
+const err15 = {instancePath:instancePath+"/target/kind",schemaPath:"https://openagents.dev/schemas/api/edge-moderation-decision.json#/$defs/ModerationTarget/properties/kind/enum",keyword:"enum",params:{allowedValues: schema194.properties.kind.enum},message:"must be equal to one of the allowed values"};
 if(vErrors === null){
 vErrors = [err15];
 }
@@ -21993,7 +23090,7 @@ errors++;
 if(data.status !== undefined){
 let data4 = data.status;
 if(!((((((data4 === "open") || (data4 === "held")) || (data4 === "appealed")) || (data4 === "decided")) || (data4 === "dismissed")) || (data4 === "restored"))){
-const err20 = {instancePath:instancePath+"/status",schemaPath:"#/properties/status/enum",keyword:"enum",params:{allowedValues: schema208.properties.status.enum},message:"must be equal to one of the allowed values"};
+const err20 = {instancePath:instancePath+"/status",schemaPath:"#/properties/status/enum",keyword:"enum",params:{allowedValues: schema210.properties.status.enum},message:"must be equal to one of the allowed values"};
 if(vErrors === null){
 vErrors = [err20];
 }
@@ -22244,7 +23341,7 @@ errors++;
 if(data10.reason !== undefined){
 let data14 = data10.reason;
 if(!(((((((data14 === "malware") || (data14 === "spam")) || (data14 === "illegal")) || (data14 === "impersonation")) || (data14 === "nudity")) || (data14 === "profanity")) || (data14 === "other"))){
-const err41 = {instancePath:instancePath+"/reports/" + i0+"/reason",schemaPath:"https://openagents.dev/schemas/event/moderation.json#/$defs/ModerationReport/properties/reason/enum",keyword:"enum",params:{allowedValues: schema212.properties.reason.enum},message:"must be equal to one of the allowed values"};
+const err41 = {instancePath:instancePath+"/reports/" + i0+"/reason",schemaPath:"https://openagents.dev/schemas/event/moderation.json#/$defs/ModerationReport/properties/reason/enum",keyword:"enum",params:{allowedValues: schema214.properties.reason.enum},message:"must be equal to one of the allowed values"};
 if(vErrors === null){
 vErrors = [err41];
 }
@@ -22282,7 +23379,7 @@ errors++;
 if(data10.manifest_event_id !== undefined){
 let data16 = data10.manifest_event_id;
 if((typeof data16 !== "string") && (data16 !== null)){
-const err44 = {instancePath:instancePath+"/reports/" + i0+"/manifest_event_id",schemaPath:"https://openagents.dev/schemas/event/moderation.json#/$defs/ModerationReport/properties/manifest_event_id/type",keyword:"type",params:{type: schema212.properties.manifest_event_id.type},message:"must be string,null"};
+const err44 = {instancePath:instancePath+"/reports/" + i0+"/manifest_event_id",schemaPath:"https://openagents.dev/schemas/event/moderation.json#/$defs/ModerationReport/properties/manifest_event_id/type",keyword:"type",params:{type: schema214.properties.manifest_event_id.type},message:"must be string,null"};
 if(vErrors === null){
 vErrors = [err44];
 }
@@ -22307,7 +23404,7 @@ errors++;
 if(data10.standing !== undefined){
 let data17 = data10.standing;
 if(!(((((data17 === "curator") || (data17 === "buyer")) || (data17 === "trusted_author")) || (data17 === "attested")) || (data17 === "unknown"))){
-const err46 = {instancePath:instancePath+"/reports/" + i0+"/standing",schemaPath:"https://openagents.dev/schemas/event/moderation.json#/$defs/ModerationReport/properties/standing/enum",keyword:"enum",params:{allowedValues: schema212.properties.standing.enum},message:"must be equal to one of the allowed values"};
+const err46 = {instancePath:instancePath+"/reports/" + i0+"/standing",schemaPath:"https://openagents.dev/schemas/event/moderation.json#/$defs/ModerationReport/properties/standing/enum",keyword:"enum",params:{allowedValues: schema214.properties.standing.enum},message:"must be equal to one of the allowed values"};
 if(vErrors === null){
 vErrors = [err46];
 }
@@ -22346,8 +23443,8 @@ let data18 = data.decisions;
 if(Array.isArray(data18)){
 const len1 = data18.length;
 for(let i1=0; i1<len1; i1++){
-if(!(validate140(data18[i1], {instancePath:instancePath+"/decisions/" + i1,parentData:data18,parentDataProperty:i1,rootData,dynamicAnchors}))){
-vErrors = vErrors === null ? validate140.errors : vErrors.concat(validate140.errors);
+if(!(validate141(data18[i1], {instancePath:instancePath+"/decisions/" + i1,parentData:data18,parentDataProperty:i1,rootData,dynamicAnchors}))){
+vErrors = vErrors === null ? validate141.errors : vErrors.concat(validate141.errors);
 errors = vErrors.length;
 }
 }
@@ -22374,17 +23471,17 @@ vErrors.push(err50);
 }
 errors++;
 }
-validate136.errors = vErrors;
+validate137.errors = vErrors;
 return errors === 0;
 }
-validate136.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
+validate137.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
 
 
-function validate135(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
+function validate136(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 /*# sourceURL="https://openagents.dev/schemas/api/edge-moderation-case-page.json" */;
 let vErrors = null;
 let errors = 0;
-const evaluated0 = validate135.evaluated;
+const evaluated0 = validate136.evaluated;
 if(evaluated0.dynamicProps){
 evaluated0.props = undefined;
 }
@@ -22439,8 +23536,8 @@ errors++;
 }
 const len0 = data0.length;
 for(let i0=0; i0<len0; i0++){
-if(!(validate136(data0[i0], {instancePath:instancePath+"/cases/" + i0,parentData:data0,parentDataProperty:i0,rootData,dynamicAnchors}))){
-vErrors = vErrors === null ? validate136.errors : vErrors.concat(validate136.errors);
+if(!(validate137(data0[i0], {instancePath:instancePath+"/cases/" + i0,parentData:data0,parentDataProperty:i0,rootData,dynamicAnchors}))){
+vErrors = vErrors === null ? validate137.errors : vErrors.concat(validate137.errors);
 errors = vErrors.length;
 }
 }
@@ -22459,7 +23556,7 @@ errors++;
 if(data.next_cursor !== undefined){
 let data2 = data.next_cursor;
 if((typeof data2 !== "string") && (data2 !== null)){
-const err5 = {instancePath:instancePath+"/next_cursor",schemaPath:"#/properties/next_cursor/type",keyword:"type",params:{type: schema207.properties.next_cursor.type},message:"must be string,null"};
+const err5 = {instancePath:instancePath+"/next_cursor",schemaPath:"#/properties/next_cursor/type",keyword:"type",params:{type: schema209.properties.next_cursor.type},message:"must be string,null"};
 if(vErrors === null){
 vErrors = [err5];
 }
@@ -22480,22 +23577,22 @@ vErrors.push(err6);
 }
 errors++;
 }
-validate135.errors = vErrors;
+validate136.errors = vErrors;
 return errors === 0;
 }
-validate135.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
+validate136.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
 
-exports.isModerationCase = validate136;
+exports.isModerationCase = validate137;
 
-exports.isModerationDecision = validate122;
+exports.isModerationDecision = validate123;
 
-exports.isModerationLedger = validate146;
-const schema215 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/api/edge-moderation-ledger.json","title":"ModerationLedger","description":"GET /v1/moderation/ledger: every hold, label and take-down that curators of this edge made, the latest first: who, why, until when, and whether it was appealed or reversed.","type":"object","required":["operator","entries","next_cursor"],"additionalProperties":false,"properties":{"operator":{"type":["string","null"],"pattern":"^[0-9a-f]{64}$"},"entries":{"type":"array","maxItems":100,"items":{"$ref":"https://openagents.dev/schemas/api/edge-moderation-case.json#/$defs/ModerationEntry"}},"next_cursor":{"type":["string","null"]}}};
+exports.isModerationLedger = validate147;
+const schema217 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/api/edge-moderation-ledger.json","title":"ModerationLedger","description":"GET /v1/moderation/ledger: every hold, label and take-down that curators of this edge made, the latest first: who, why, until when, and whether it was appealed or reversed.","type":"object","required":["operator","entries","next_cursor"],"additionalProperties":false,"properties":{"operator":{"type":["string","null"],"pattern":"^[0-9a-f]{64}$"},"entries":{"type":"array","maxItems":100,"items":{"$ref":"https://openagents.dev/schemas/api/edge-moderation-case.json#/$defs/ModerationEntry"}},"next_cursor":{"type":["string","null"]}}};
 
-function validate147(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
+function validate148(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 let vErrors = null;
 let errors = 0;
-const evaluated0 = validate147.evaluated;
+const evaluated0 = validate148.evaluated;
 if(evaluated0.dynamicProps){
 evaluated0.props = undefined;
 }
@@ -22566,15 +23663,15 @@ errors++;
 }
 }
 if(data.decision !== undefined){
-if(!(validate122(data.decision, {instancePath:instancePath+"/decision",parentData:data,parentDataProperty:"decision",rootData,dynamicAnchors}))){
-vErrors = vErrors === null ? validate122.errors : vErrors.concat(validate122.errors);
+if(!(validate123(data.decision, {instancePath:instancePath+"/decision",parentData:data,parentDataProperty:"decision",rootData,dynamicAnchors}))){
+vErrors = vErrors === null ? validate123.errors : vErrors.concat(validate123.errors);
 errors = vErrors.length;
 }
 }
 if(data.state !== undefined){
 let data1 = data.state;
 if(!(((((data1 === "standing") || (data1 === "expired")) || (data1 === "reversed")) || (data1 === "void")) || (data1 === "answer"))){
-const err6 = {instancePath:instancePath+"/state",schemaPath:"#/properties/state/enum",keyword:"enum",params:{allowedValues: schema214.properties.state.enum},message:"must be equal to one of the allowed values"};
+const err6 = {instancePath:instancePath+"/state",schemaPath:"#/properties/state/enum",keyword:"enum",params:{allowedValues: schema216.properties.state.enum},message:"must be equal to one of the allowed values"};
 if(vErrors === null){
 vErrors = [err6];
 }
@@ -22587,7 +23684,7 @@ errors++;
 if(data.appeal !== undefined){
 let data2 = data.appeal;
 if(!((((data2 === "possible") || (data2 === "open")) || (data2 === "upheld")) || (data2 === "restored"))){
-const err7 = {instancePath:instancePath+"/appeal",schemaPath:"#/properties/appeal/enum",keyword:"enum",params:{allowedValues: schema214.properties.appeal.enum},message:"must be equal to one of the allowed values"};
+const err7 = {instancePath:instancePath+"/appeal",schemaPath:"#/properties/appeal/enum",keyword:"enum",params:{allowedValues: schema216.properties.appeal.enum},message:"must be equal to one of the allowed values"};
 if(vErrors === null){
 vErrors = [err7];
 }
@@ -22602,8 +23699,8 @@ let data3 = data.appealed;
 const _errs6 = errors;
 let valid1 = false;
 const _errs7 = errors;
-if(!(validate122(data3, {instancePath:instancePath+"/appealed",parentData:data,parentDataProperty:"appealed",rootData,dynamicAnchors}))){
-vErrors = vErrors === null ? validate122.errors : vErrors.concat(validate122.errors);
+if(!(validate123(data3, {instancePath:instancePath+"/appealed",parentData:data,parentDataProperty:"appealed",rootData,dynamicAnchors}))){
+vErrors = vErrors === null ? validate123.errors : vErrors.concat(validate123.errors);
 errors = vErrors.length;
 }
 var _valid0 = _errs7 === errors;
@@ -22648,8 +23745,8 @@ let data4 = data.answered;
 const _errs11 = errors;
 let valid2 = false;
 const _errs12 = errors;
-if(!(validate122(data4, {instancePath:instancePath+"/answered",parentData:data,parentDataProperty:"answered",rootData,dynamicAnchors}))){
-vErrors = vErrors === null ? validate122.errors : vErrors.concat(validate122.errors);
+if(!(validate123(data4, {instancePath:instancePath+"/answered",parentData:data,parentDataProperty:"answered",rootData,dynamicAnchors}))){
+vErrors = vErrors === null ? validate123.errors : vErrors.concat(validate123.errors);
 errors = vErrors.length;
 }
 var _valid1 = _errs12 === errors;
@@ -22700,17 +23797,17 @@ vErrors.push(err12);
 }
 errors++;
 }
-validate147.errors = vErrors;
+validate148.errors = vErrors;
 return errors === 0;
 }
-validate147.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
+validate148.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
 
 
-function validate146(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
+function validate147(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 /*# sourceURL="https://openagents.dev/schemas/api/edge-moderation-ledger.json" */;
 let vErrors = null;
 let errors = 0;
-const evaluated0 = validate146.evaluated;
+const evaluated0 = validate147.evaluated;
 if(evaluated0.dynamicProps){
 evaluated0.props = undefined;
 }
@@ -22763,7 +23860,7 @@ errors++;
 if(data.operator !== undefined){
 let data0 = data.operator;
 if((typeof data0 !== "string") && (data0 !== null)){
-const err4 = {instancePath:instancePath+"/operator",schemaPath:"#/properties/operator/type",keyword:"type",params:{type: schema215.properties.operator.type},message:"must be string,null"};
+const err4 = {instancePath:instancePath+"/operator",schemaPath:"#/properties/operator/type",keyword:"type",params:{type: schema217.properties.operator.type},message:"must be string,null"};
 if(vErrors === null){
 vErrors = [err4];
 }
@@ -22800,8 +23897,8 @@ errors++;
 }
 const len0 = data1.length;
 for(let i0=0; i0<len0; i0++){
-if(!(validate147(data1[i0], {instancePath:instancePath+"/entries/" + i0,parentData:data1,parentDataProperty:i0,rootData,dynamicAnchors}))){
-vErrors = vErrors === null ? validate147.errors : vErrors.concat(validate147.errors);
+if(!(validate148(data1[i0], {instancePath:instancePath+"/entries/" + i0,parentData:data1,parentDataProperty:i0,rootData,dynamicAnchors}))){
+vErrors = vErrors === null ? validate148.errors : vErrors.concat(validate148.errors);
 errors = vErrors.length;
 }
 }
@@ -22820,7 +23917,7 @@ errors++;
 if(data.next_cursor !== undefined){
 let data3 = data.next_cursor;
 if((typeof data3 !== "string") && (data3 !== null)){
-const err8 = {instancePath:instancePath+"/next_cursor",schemaPath:"#/properties/next_cursor/type",keyword:"type",params:{type: schema215.properties.next_cursor.type},message:"must be string,null"};
+const err8 = {instancePath:instancePath+"/next_cursor",schemaPath:"#/properties/next_cursor/type",keyword:"type",params:{type: schema217.properties.next_cursor.type},message:"must be string,null"};
 if(vErrors === null){
 vErrors = [err8];
 }
@@ -22841,19 +23938,19 @@ vErrors.push(err9);
 }
 errors++;
 }
-validate146.errors = vErrors;
+validate147.errors = vErrors;
 return errors === 0;
 }
-validate146.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
+validate147.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
 
-exports.isModerationRoles = validate152;
-const schema217 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/api/edge-moderation-roles.json","title":"ModerationRoles","description":"GET /v1/moderation/roles: who may decide here, with the list that the operator signed.","type":"object","required":["operator","event","curators"],"additionalProperties":false,"properties":{"operator":{"type":["string","null"],"pattern":"^[0-9a-f]{64}$","description":"The key that signs the list; null: this edge names none, and nobody moderates here."},"event":{"anyOf":[{"$ref":"https://openagents.dev/schemas/nostr/event.json"},{"type":"null"}],"description":"The signed list, to be checked by anybody."},"curators":{"type":"array","items":{"type":"object","required":["pubkey","npub","name","roles"],"additionalProperties":false,"properties":{"pubkey":{"type":"string","pattern":"^[0-9a-f]{64}$"},"npub":{"type":"string"},"name":{"type":"string"},"roles":{"type":"array","items":{"enum":["hold","label","take_down","restore","feature","relay"]}}}}}}};
+exports.isModerationRoles = validate153;
+const schema219 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/api/edge-moderation-roles.json","title":"ModerationRoles","description":"GET /v1/moderation/roles: who may decide here, with the list that the operator signed.","type":"object","required":["operator","event","curators"],"additionalProperties":false,"properties":{"operator":{"type":["string","null"],"pattern":"^[0-9a-f]{64}$","description":"The key that signs the list; null: this edge names none, and nobody moderates here."},"event":{"anyOf":[{"$ref":"https://openagents.dev/schemas/nostr/event.json"},{"type":"null"}],"description":"The signed list, to be checked by anybody."},"curators":{"type":"array","items":{"type":"object","required":["pubkey","npub","name","roles"],"additionalProperties":false,"properties":{"pubkey":{"type":"string","pattern":"^[0-9a-f]{64}$"},"npub":{"type":"string"},"name":{"type":"string"},"roles":{"type":"array","items":{"enum":["hold","label","take_down","restore","feature","relay"]}}}}}}};
 
-function validate152(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
+function validate153(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 /*# sourceURL="https://openagents.dev/schemas/api/edge-moderation-roles.json" */;
 let vErrors = null;
 let errors = 0;
-const evaluated0 = validate152.evaluated;
+const evaluated0 = validate153.evaluated;
 if(evaluated0.dynamicProps){
 evaluated0.props = undefined;
 }
@@ -22906,7 +24003,7 @@ errors++;
 if(data.operator !== undefined){
 let data0 = data.operator;
 if((typeof data0 !== "string") && (data0 !== null)){
-const err4 = {instancePath:instancePath+"/operator",schemaPath:"#/properties/operator/type",keyword:"type",params:{type: schema217.properties.operator.type},message:"must be string,null"};
+const err4 = {instancePath:instancePath+"/operator",schemaPath:"#/properties/operator/type",keyword:"type",params:{type: schema219.properties.operator.type},message:"must be string,null"};
 if(vErrors === null){
 vErrors = [err4];
 }
@@ -23413,7 +24510,7 @@ const len3 = data16.length;
 for(let i3=0; i3<len3; i3++){
 let data17 = data16[i3];
 if(!((((((data17 === "hold") || (data17 === "label")) || (data17 === "take_down")) || (data17 === "restore")) || (data17 === "feature")) || (data17 === "relay"))){
-const err45 = {instancePath:instancePath+"/curators/" + i2+"/roles/" + i3,schemaPath:"#/properties/curators/items/properties/roles/items/enum",keyword:"enum",params:{allowedValues: schema217.properties.curators.items.properties.roles.items.enum},message:"must be equal to one of the allowed values"};
+const err45 = {instancePath:instancePath+"/curators/" + i2+"/roles/" + i3,schemaPath:"#/properties/curators/items/properties/roles/items/enum",keyword:"enum",params:{allowedValues: schema219.properties.curators.items.properties.roles.items.enum},message:"must be equal to one of the allowed values"};
 if(vErrors === null){
 vErrors = [err45];
 }
@@ -23470,19 +24567,19 @@ vErrors.push(err49);
 }
 errors++;
 }
-validate152.errors = vErrors;
+validate153.errors = vErrors;
 return errors === 0;
 }
-validate152.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
+validate153.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
 
-exports.isModerationSubmission = validate153;
-const schema219 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/api/edge-moderation-submission.json","title":"ModerationSubmission","description":"POST /v1/moderation/…: a decision or an appeal, signed by whom sends it.","type":"object","required":["event"],"additionalProperties":false,"properties":{"event":{"$ref":"https://openagents.dev/schemas/nostr/event.json"}}};
+exports.isModerationSubmission = validate154;
+const schema221 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/api/edge-moderation-submission.json","title":"ModerationSubmission","description":"POST /v1/moderation/…: a decision or an appeal, signed by whom sends it.","type":"object","required":["event"],"additionalProperties":false,"properties":{"event":{"$ref":"https://openagents.dev/schemas/nostr/event.json"}}};
 
-function validate153(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
+function validate154(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 /*# sourceURL="https://openagents.dev/schemas/api/edge-moderation-submission.json" */;
 let vErrors = null;
 let errors = 0;
-const evaluated0 = validate153.evaluated;
+const evaluated0 = validate154.evaluated;
 if(evaluated0.dynamicProps){
 evaluated0.props = undefined;
 }
@@ -23854,19 +24951,19 @@ vErrors.push(err30);
 }
 errors++;
 }
-validate153.errors = vErrors;
+validate154.errors = vErrors;
 return errors === 0;
 }
-validate153.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
+validate154.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
 
-exports.isReceiptBatch = validate154;
-const schema221 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/api/edge-receipt-batch.json","title":"ReceiptBatch","description":"POST /v1/receipts/verify: one receipt or several.","type":"object","required":["receipts"],"additionalProperties":false,"properties":{"receipts":{"type":"array","minItems":1,"maxItems":25,"items":{"$ref":"https://openagents.dev/schemas/api/edge-receipt-bundle.json"}}}};
+exports.isReceiptBatch = validate155;
+const schema223 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/api/edge-receipt-batch.json","title":"ReceiptBatch","description":"POST /v1/receipts/verify: one receipt or several.","type":"object","required":["receipts"],"additionalProperties":false,"properties":{"receipts":{"type":"array","minItems":1,"maxItems":25,"items":{"$ref":"https://openagents.dev/schemas/api/edge-receipt-bundle.json"}}}};
 
-function validate154(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
+function validate155(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 /*# sourceURL="https://openagents.dev/schemas/api/edge-receipt-batch.json" */;
 let vErrors = null;
 let errors = 0;
-const evaluated0 = validate154.evaluated;
+const evaluated0 = validate155.evaluated;
 if(evaluated0.dynamicProps){
 evaluated0.props = undefined;
 }
@@ -23949,21 +25046,21 @@ vErrors.push(err5);
 }
 errors++;
 }
-validate154.errors = vErrors;
+validate155.errors = vErrors;
 return errors === 0;
 }
-validate154.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
+validate155.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
 
 exports.isReceiptBundle = validate80;
 
-exports.isReceiptClaim = validate156;
-const schema222 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/api/edge-receipt-claim.json","title":"ReceiptClaim","description":"Which receipt holds a payment. It says nothing of the buyer.","type":"object","required":["payment_hash","receipt_event_id","claimed_at"],"additionalProperties":false,"properties":{"payment_hash":{"type":"string","pattern":"^[0-9a-f]{64}$"},"receipt_event_id":{"type":"string","pattern":"^[0-9a-f]{64}$"},"claimed_at":{"type":"string","format":"date-time","description":"UTC: when the payment was first claimed."}}};
+exports.isReceiptClaim = validate157;
+const schema224 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/api/edge-receipt-claim.json","title":"ReceiptClaim","description":"Which receipt holds a payment. It says nothing of the buyer.","type":"object","required":["payment_hash","receipt_event_id","claimed_at"],"additionalProperties":false,"properties":{"payment_hash":{"type":"string","pattern":"^[0-9a-f]{64}$"},"receipt_event_id":{"type":"string","pattern":"^[0-9a-f]{64}$"},"claimed_at":{"type":"string","format":"date-time","description":"UTC: when the payment was first claimed."}}};
 
-function validate156(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
+function validate157(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 /*# sourceURL="https://openagents.dev/schemas/api/edge-receipt-claim.json" */;
 let vErrors = null;
 let errors = 0;
-const evaluated0 = validate156.evaluated;
+const evaluated0 = validate157.evaluated;
 if(evaluated0.dynamicProps){
 evaluated0.props = undefined;
 }
@@ -24099,19 +25196,19 @@ vErrors.push(err10);
 }
 errors++;
 }
-validate156.errors = vErrors;
+validate157.errors = vErrors;
 return errors === 0;
 }
-validate156.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
+validate157.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
 
-exports.isReceiptClaimed = validate157;
-const schema223 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/api/edge-receipt-claimed.json","title":"ReceiptClaimed","description":"POST /v1/receipts/claim: the payment is held by this receipt.","type":"object","required":["claim","proof"],"additionalProperties":false,"properties":{"claim":{"$ref":"https://openagents.dev/schemas/api/edge-receipt-claim.json"},"proof":{"anyOf":[{"$ref":"https://openagents.dev/schemas/nostr/event.json"},{"type":"null"}],"description":"A ReceiptProofEvent for a valid receipt, where the edge has a key."}}};
+exports.isReceiptClaimed = validate158;
+const schema225 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/api/edge-receipt-claimed.json","title":"ReceiptClaimed","description":"POST /v1/receipts/claim: the payment is held by this receipt.","type":"object","required":["claim","proof"],"additionalProperties":false,"properties":{"claim":{"$ref":"https://openagents.dev/schemas/api/edge-receipt-claim.json"},"proof":{"anyOf":[{"$ref":"https://openagents.dev/schemas/nostr/event.json"},{"type":"null"}],"description":"A ReceiptProofEvent for a valid receipt, where the edge has a key."}}};
 
-function validate157(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
+function validate158(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 /*# sourceURL="https://openagents.dev/schemas/api/edge-receipt-claimed.json" */;
 let vErrors = null;
 let errors = 0;
-const evaluated0 = validate157.evaluated;
+const evaluated0 = validate158.evaluated;
 if(evaluated0.dynamicProps){
 evaluated0.props = undefined;
 }
@@ -24664,21 +25761,21 @@ vErrors.push(err44);
 }
 errors++;
 }
-validate157.errors = vErrors;
+validate158.errors = vErrors;
 return errors === 0;
 }
-validate157.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
+validate158.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
 
-exports.isReceiptReport = validate158;
-const schema226 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/api/edge-receipt-report.json","title":"ReceiptReport","description":"Every check of a licence receipt. A check is true, false, or null where this verifier cannot decide it; one false makes the receipt invalid, else one null leaves it unproven.","type":"object","required":["verdict","checks"],"additionalProperties":false,"properties":{"verdict":{"enum":["valid","invalid","unproven"]},"checks":{"type":"array","items":{"$ref":"#/$defs/ReceiptCheck"}}},"$defs":{"ReceiptCheck":{"type":"object","required":["code","ok","message"],"additionalProperties":false,"properties":{"code":{"type":"string","pattern":"^receipt_[a-z_]+$"},"ok":{"type":["boolean","null"]},"message":{"type":"string"}}}}};
-const schema227 = {"type":"object","required":["code","ok","message"],"additionalProperties":false,"properties":{"code":{"type":"string","pattern":"^receipt_[a-z_]+$"},"ok":{"type":["boolean","null"]},"message":{"type":"string"}}};
-const pattern226 = new RegExp("^receipt_[a-z_]+$", "u");
+exports.isReceiptReport = validate159;
+const schema228 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/api/edge-receipt-report.json","title":"ReceiptReport","description":"Every check of a licence receipt. A check is true, false, or null where this verifier cannot decide it; one false makes the receipt invalid, else one null leaves it unproven.","type":"object","required":["verdict","checks"],"additionalProperties":false,"properties":{"verdict":{"enum":["valid","invalid","unproven"]},"checks":{"type":"array","items":{"$ref":"#/$defs/ReceiptCheck"}}},"$defs":{"ReceiptCheck":{"type":"object","required":["code","ok","message"],"additionalProperties":false,"properties":{"code":{"type":"string","pattern":"^receipt_[a-z_]+$"},"ok":{"type":["boolean","null"]},"message":{"type":"string"}}}}};
+const schema229 = {"type":"object","required":["code","ok","message"],"additionalProperties":false,"properties":{"code":{"type":"string","pattern":"^receipt_[a-z_]+$"},"ok":{"type":["boolean","null"]},"message":{"type":"string"}}};
+const pattern232 = new RegExp("^receipt_[a-z_]+$", "u");
 
-function validate158(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
+function validate159(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 /*# sourceURL="https://openagents.dev/schemas/api/edge-receipt-report.json" */;
 let vErrors = null;
 let errors = 0;
-const evaluated0 = validate158.evaluated;
+const evaluated0 = validate159.evaluated;
 if(evaluated0.dynamicProps){
 evaluated0.props = undefined;
 }
@@ -24721,7 +25818,7 @@ errors++;
 if(data.verdict !== undefined){
 let data0 = data.verdict;
 if(!(((data0 === "valid") || (data0 === "invalid")) || (data0 === "unproven"))){
-const err3 = {instancePath:instancePath+"/verdict",schemaPath:"#/properties/verdict/enum",keyword:"enum",params:{allowedValues: schema226.properties.verdict.enum},message:"must be equal to one of the allowed values"};
+const err3 = {instancePath:instancePath+"/verdict",schemaPath:"#/properties/verdict/enum",keyword:"enum",params:{allowedValues: schema228.properties.verdict.enum},message:"must be equal to one of the allowed values"};
 if(vErrors === null){
 vErrors = [err3];
 }
@@ -24783,7 +25880,7 @@ errors++;
 if(data2.code !== undefined){
 let data3 = data2.code;
 if(typeof data3 === "string"){
-if(!pattern226.test(data3)){
+if(!pattern232.test(data3)){
 const err8 = {instancePath:instancePath+"/checks/" + i0+"/code",schemaPath:"#/$defs/ReceiptCheck/properties/code/pattern",keyword:"pattern",params:{pattern: "^receipt_[a-z_]+$"},message:"must match pattern \""+"^receipt_[a-z_]+$"+"\""};
 if(vErrors === null){
 vErrors = [err8];
@@ -24808,7 +25905,7 @@ errors++;
 if(data2.ok !== undefined){
 let data4 = data2.ok;
 if((typeof data4 !== "boolean") && (data4 !== null)){
-const err10 = {instancePath:instancePath+"/checks/" + i0+"/ok",schemaPath:"#/$defs/ReceiptCheck/properties/ok/type",keyword:"type",params:{type: schema227.properties.ok.type},message:"must be boolean,null"};
+const err10 = {instancePath:instancePath+"/checks/" + i0+"/ok",schemaPath:"#/$defs/ReceiptCheck/properties/ok/type",keyword:"type",params:{type: schema229.properties.ok.type},message:"must be boolean,null"};
 if(vErrors === null){
 vErrors = [err10];
 }
@@ -24865,19 +25962,19 @@ vErrors.push(err14);
 }
 errors++;
 }
-validate158.errors = vErrors;
+validate159.errors = vErrors;
 return errors === 0;
 }
-validate158.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
+validate159.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
 
-exports.isReceiptVerification = validate159;
-const schema228 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/api/edge-receipt-verification.json","title":"ReceiptVerification","description":"What was found of each receipt, in the order they were sent.","type":"object","required":["results"],"additionalProperties":false,"properties":{"results":{"type":"array","items":{"$ref":"#/$defs/ReceiptResult"}}},"$defs":{"ReceiptResult":{"type":"object","required":["report","proof"],"additionalProperties":false,"properties":{"report":{"$ref":"https://openagents.dev/schemas/api/edge-receipt-report.json"},"proof":{"anyOf":[{"$ref":"https://openagents.dev/schemas/nostr/event.json"},{"type":"null"}],"description":"A ReceiptProofEvent for a valid receipt, where the edge has a key."}}}}};
-const schema229 = {"type":"object","required":["report","proof"],"additionalProperties":false,"properties":{"report":{"$ref":"https://openagents.dev/schemas/api/edge-receipt-report.json"},"proof":{"anyOf":[{"$ref":"https://openagents.dev/schemas/nostr/event.json"},{"type":"null"}],"description":"A ReceiptProofEvent for a valid receipt, where the edge has a key."}}};
+exports.isReceiptVerification = validate160;
+const schema230 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/api/edge-receipt-verification.json","title":"ReceiptVerification","description":"What was found of each receipt, in the order they were sent.","type":"object","required":["results"],"additionalProperties":false,"properties":{"results":{"type":"array","items":{"$ref":"#/$defs/ReceiptResult"}}},"$defs":{"ReceiptResult":{"type":"object","required":["report","proof"],"additionalProperties":false,"properties":{"report":{"$ref":"https://openagents.dev/schemas/api/edge-receipt-report.json"},"proof":{"anyOf":[{"$ref":"https://openagents.dev/schemas/nostr/event.json"},{"type":"null"}],"description":"A ReceiptProofEvent for a valid receipt, where the edge has a key."}}}}};
+const schema231 = {"type":"object","required":["report","proof"],"additionalProperties":false,"properties":{"report":{"$ref":"https://openagents.dev/schemas/api/edge-receipt-report.json"},"proof":{"anyOf":[{"$ref":"https://openagents.dev/schemas/nostr/event.json"},{"type":"null"}],"description":"A ReceiptProofEvent for a valid receipt, where the edge has a key."}}};
 
-function validate160(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
+function validate161(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 let vErrors = null;
 let errors = 0;
-const evaluated0 = validate160.evaluated;
+const evaluated0 = validate161.evaluated;
 if(evaluated0.dynamicProps){
 evaluated0.props = undefined;
 }
@@ -24918,8 +26015,8 @@ errors++;
 }
 }
 if(data.report !== undefined){
-if(!(validate158(data.report, {instancePath:instancePath+"/report",parentData:data,parentDataProperty:"report",rootData,dynamicAnchors}))){
-vErrors = vErrors === null ? validate158.errors : vErrors.concat(validate158.errors);
+if(!(validate159(data.report, {instancePath:instancePath+"/report",parentData:data,parentDataProperty:"report",rootData,dynamicAnchors}))){
+vErrors = vErrors === null ? validate159.errors : vErrors.concat(validate159.errors);
 errors = vErrors.length;
 }
 }
@@ -25304,17 +26401,17 @@ vErrors.push(err33);
 }
 errors++;
 }
-validate160.errors = vErrors;
+validate161.errors = vErrors;
 return errors === 0;
 }
-validate160.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
+validate161.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
 
 
-function validate159(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
+function validate160(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 /*# sourceURL="https://openagents.dev/schemas/api/edge-receipt-verification.json" */;
 let vErrors = null;
 let errors = 0;
-const evaluated0 = validate159.evaluated;
+const evaluated0 = validate160.evaluated;
 if(evaluated0.dynamicProps){
 evaluated0.props = undefined;
 }
@@ -25349,8 +26446,8 @@ let data0 = data.results;
 if(Array.isArray(data0)){
 const len0 = data0.length;
 for(let i0=0; i0<len0; i0++){
-if(!(validate160(data0[i0], {instancePath:instancePath+"/results/" + i0,parentData:data0,parentDataProperty:i0,rootData,dynamicAnchors}))){
-vErrors = vErrors === null ? validate160.errors : vErrors.concat(validate160.errors);
+if(!(validate161(data0[i0], {instancePath:instancePath+"/results/" + i0,parentData:data0,parentDataProperty:i0,rootData,dynamicAnchors}))){
+vErrors = vErrors === null ? validate161.errors : vErrors.concat(validate161.errors);
 errors = vErrors.length;
 }
 }
@@ -25377,19 +26474,19 @@ vErrors.push(err3);
 }
 errors++;
 }
-validate159.errors = vErrors;
+validate160.errors = vErrors;
 return errors === 0;
 }
-validate159.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
+validate160.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
 
-exports.isRelayManagementRequest = validate163;
-const schema231 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/api/edge-relay-management.json","title":"RelayManagementRequest","description":"POST to the relay's own address (NIP-86), signed by a key that manages the relay.","type":"object","required":["method","params"],"additionalProperties":false,"properties":{"method":{"type":"string","minLength":1,"maxLength":64},"params":{"type":"array","maxItems":8,"items":{"type":["string","integer"],"maxLength":2000}}}};
+exports.isRelayManagementRequest = validate164;
+const schema233 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/api/edge-relay-management.json","title":"RelayManagementRequest","description":"POST to the relay's own address (NIP-86), signed by a key that manages the relay.","type":"object","required":["method","params"],"additionalProperties":false,"properties":{"method":{"type":"string","minLength":1,"maxLength":64},"params":{"type":"array","maxItems":8,"items":{"type":["string","integer"],"maxLength":2000}}}};
 
-function validate163(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
+function validate164(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 /*# sourceURL="https://openagents.dev/schemas/api/edge-relay-management.json" */;
 let vErrors = null;
 let errors = 0;
-const evaluated0 = validate163.evaluated;
+const evaluated0 = validate164.evaluated;
 if(evaluated0.dynamicProps){
 evaluated0.props = undefined;
 }
@@ -25481,7 +26578,7 @@ const len0 = data1.length;
 for(let i0=0; i0<len0; i0++){
 let data2 = data1[i0];
 if((typeof data2 !== "string") && (!(((typeof data2 == "number") && (!(data2 % 1) && !isNaN(data2))) && (isFinite(data2))))){
-const err7 = {instancePath:instancePath+"/params/" + i0,schemaPath:"#/properties/params/items/type",keyword:"type",params:{type: schema231.properties.params.items.type},message:"must be string,integer"};
+const err7 = {instancePath:instancePath+"/params/" + i0,schemaPath:"#/properties/params/items/type",keyword:"type",params:{type: schema233.properties.params.items.type},message:"must be string,integer"};
 if(vErrors === null){
 vErrors = [err7];
 }
@@ -25526,19 +26623,19 @@ vErrors.push(err10);
 }
 errors++;
 }
-validate163.errors = vErrors;
+validate164.errors = vErrors;
 return errors === 0;
 }
-validate163.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
+validate164.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
 
-exports.isReputationInputs = validate164;
-const schema232 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/api/edge-reputation-inputs.json","title":"ReputationInputs","description":"GET /v1/listings/{address}/reputation/inputs: the ids of the events the roll-up was reckoned from, sorted, a page at a time.","type":"object","required":["root","count","event_ids","next_after"],"additionalProperties":false,"properties":{"root":{"type":"string","pattern":"^[0-9a-f]{64}$"},"count":{"type":"integer","minimum":0},"event_ids":{"type":"array","items":{"type":"string","pattern":"^[0-9a-f]{64}$"}},"next_after":{"anyOf":[{"type":"string","pattern":"^[0-9a-f]{64}$"},{"type":"null"}],"description":"The last id here, to ask on with ?after=; null at the end."}}};
+exports.isReputationInputs = validate165;
+const schema234 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/api/edge-reputation-inputs.json","title":"ReputationInputs","description":"GET /v1/listings/{address}/reputation/inputs: the ids of the events the roll-up was reckoned from, sorted, a page at a time.","type":"object","required":["root","count","event_ids","next_after"],"additionalProperties":false,"properties":{"root":{"type":"string","pattern":"^[0-9a-f]{64}$"},"count":{"type":"integer","minimum":0},"event_ids":{"type":"array","items":{"type":"string","pattern":"^[0-9a-f]{64}$"}},"next_after":{"anyOf":[{"type":"string","pattern":"^[0-9a-f]{64}$"},{"type":"null"}],"description":"The last id here, to ask on with ?after=; null at the end."}}};
 
-function validate164(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
+function validate165(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 /*# sourceURL="https://openagents.dev/schemas/api/edge-reputation-inputs.json" */;
 let vErrors = null;
 let errors = 0;
-const evaluated0 = validate164.evaluated;
+const evaluated0 = validate165.evaluated;
 if(evaluated0.dynamicProps){
 evaluated0.props = undefined;
 }
@@ -25764,22 +26861,22 @@ vErrors.push(err16);
 }
 errors++;
 }
-validate164.errors = vErrors;
+validate165.errors = vErrors;
 return errors === 0;
 }
-validate164.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
+validate165.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
 
-exports.isListingReputation = validate165;
-const schema233 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/api/edge-reputation.json","title":"ListingReputation","description":"GET /v1/listings/{address}/reputation: what the score is, why, and the signed event that says so.","type":"object","required":["rollup","event","explanation","rules","ratings","dropped"],"additionalProperties":false,"properties":{"rollup":{"$ref":"https://openagents.dev/schemas/nostr/reputation-content.json"},"event":{"$ref":"https://openagents.dev/schemas/nostr/event.json","description":"The roll-up as the indexer signed it (NIP-85, kind 30384)."},"explanation":{"type":"array","items":{"type":"string"},"description":"The roll-up in sentences."},"rules":{"type":"array","items":{"type":"object","required":["rule","says"],"additionalProperties":false,"properties":{"rule":{"type":"string"},"says":{"type":"string"}}},"description":"Every rule against abuse, whether it had anything to do or not."},"ratings":{"type":"array","maxItems":100,"items":{"$ref":"#/$defs/WeighedRating"},"description":"The newest ratings, with what each weighs and why."},"dropped":{"type":"object","additionalProperties":{"type":"integer"},"description":"How many events were left out, by code."}},"$defs":{"WeighedRating":{"type":"object","required":["event_id","rater","stars","review","created_at","class","weight_ppm","rules"],"additionalProperties":false,"properties":{"event_id":{"type":"string","pattern":"^[0-9a-f]{64}$"},"rater":{"type":"string","pattern":"^[0-9a-f]{64}$"},"stars":{"type":"integer","minimum":1,"maximum":5},"review":{"type":"string","description":"A stranger's words: never to be shown unescaped."},"created_at":{"type":"integer","minimum":0},"class":{"enum":["receipt","attested","trusted","unknown","own"],"description":"The best proof the rater has; unknown and own do not count."},"weight_ppm":{"type":"integer","minimum":0,"description":"In millionths of one rater."},"rules":{"type":"array","items":{"type":"object","required":["rule","kept_ppm"],"additionalProperties":false,"properties":{"rule":{"type":"string"},"kept_ppm":{"type":"integer","minimum":0}}}}}}}};
-const schema234 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/nostr/reputation-content.json","title":"ReputationRollUp","description":"A listing's reputation at one time: what anybody gets from the same events by the same formula. Stars are in thousandths.","type":"object","required":["formula","listing","as_of","score","rank","raters","stars","apart","trend","runs","licences","zaps","filters","filters_took_ppm","badges","settings","inputs"],"additionalProperties":false,"properties":{"formula":{"type":"integer","minimum":1,"description":"The version of the formula."},"listing":{"type":"string","pattern":"^30051:[0-9a-f]{64}:[a-z0-9_.-]{1,128}$"},"as_of":{"type":"integer","minimum":0,"description":"Unix seconds: ages are counted to here."},"score":{"type":"object","required":["stars_milli","low_milli","high_milli","effective_raters_milli"],"additionalProperties":false,"properties":{"stars_milli":{"type":"integer","minimum":1000,"maximum":5000,"description":"The Bayesian mean."},"low_milli":{"type":"integer","minimum":1000,"maximum":5000,"description":"The lower end of the 95% interval."},"high_milli":{"type":"integer","minimum":1000,"maximum":5000,"description":"The upper end."},"effective_raters_milli":{"type":"integer","minimum":0,"description":"How many raters of equal weight would be as good a sample."}}},"rank":{"type":"integer","minimum":0,"maximum":100,"description":"NIP-85's rank: where the interval's lower end stands between one and five stars."},"raters":{"type":"object","required":["receipt","attested","trusted"],"additionalProperties":false,"properties":{"receipt":{"type":"integer","minimum":0,"description":"Raters with a licence receipt."},"attested":{"type":"integer","minimum":0,"description":"Raters with an attested run and no receipt."},"trusted":{"type":"integer","minimum":0,"description":"Raters in the web of trust and with neither."}},"description":"Whose ratings count, by their best proof."},"stars":{"type":"array","minItems":5,"maxItems":5,"items":{"type":"integer","minimum":0},"description":"How many counted raters gave one, two, … five stars."},"apart":{"type":"object","required":["unknown","unknown_stars_milli","own"],"additionalProperties":false,"properties":{"unknown":{"type":"integer","minimum":0,"description":"Ratings by keys without any proof: never in the score."},"unknown_stars_milli":{"type":["integer","null"],"minimum":1000,"maximum":5000,"description":"Their plain average."},"own":{"type":"integer","minimum":0,"description":"Ratings by the listing's author: never in the score."}}},"trend":{"type":"object","required":["days_7_milli","days_30_milli","days_90_milli"],"additionalProperties":false,"properties":{"days_7_milli":{"type":["integer","null"],"minimum":-4000,"maximum":4000},"days_30_milli":{"type":["integer","null"],"minimum":-4000,"maximum":4000},"days_90_milli":{"type":["integer","null"],"minimum":-4000,"maximum":4000}},"description":"How the score changed since; null where nothing was counted then."},"runs":{"type":"object","required":["attested","workers"],"additionalProperties":false,"properties":{"attested":{"type":"integer","minimum":0,"description":"Attested runs, at most one a day for each worker."},"workers":{"type":"integer","minimum":0,"description":"Workers that attested any: what install_cnt counts."}}},"licences":{"type":"integer","minimum":0,"description":"Buyers with a licence that stands."},"zaps":{"type":"object","required":["count","senders","msats"],"additionalProperties":false,"properties":{"count":{"type":"integer","minimum":0},"senders":{"type":"integer","minimum":0},"msats":{"type":"integer","minimum":0,"description":"Signal only: zaps are never in the score."}}},"filters":{"type":"array","maxItems":16,"items":{"type":"object","required":["rule","ratings"],"additionalProperties":false,"properties":{"rule":{"type":"string","maxLength":64},"ratings":{"type":"integer","minimum":0,"description":"How many ratings it took weight from."}}},"description":"The rules against abuse that had something to do."},"filters_took_ppm":{"type":"integer","minimum":0,"maximum":1000000,"description":"The mean share of the counted raters' weight that they took."},"badges":{"type":"array","uniqueItems":true,"items":{"enum":["well_rated","rising","widely_used","few_ratings","disputed"]}},"settings":{"type":"object","required":["receipt_signers","zap_provider","anchors"],"additionalProperties":false,"properties":{"receipt_signers":{"type":"array","maxItems":64,"items":{"type":"string","pattern":"^[0-9a-f]{64}$"},"description":"Whose receipts count."},"zap_provider":{"type":["string","null"],"pattern":"^[0-9a-f]{64}$","description":"The key of the author's wallet that signs zap receipts, as its LNURL server named it; null: none, and no zap counts."},"anchors":{"type":"array","maxItems":64,"items":{"type":"string","pattern":"^[0-9a-f]{64}$"},"description":"Where the web of trust starts; empty: it was not used."}},"description":"What the indexer decided beside the formula."},"inputs":{"type":"object","required":["count","root"],"additionalProperties":false,"properties":{"count":{"type":"integer","minimum":0},"root":{"type":"string","pattern":"^[0-9a-f]{64}$","description":"Merkle root (RFC 9162) over the ids, sorted."},"event_ids":{"type":"array","maxItems":500,"items":{"type":"string","pattern":"^[0-9a-f]{64}$"},"description":"All of them, sorted; absent where there are more than 500."}},"description":"The events it was reckoned from."}}};
-const schema236 = {"type":"object","required":["event_id","rater","stars","review","created_at","class","weight_ppm","rules"],"additionalProperties":false,"properties":{"event_id":{"type":"string","pattern":"^[0-9a-f]{64}$"},"rater":{"type":"string","pattern":"^[0-9a-f]{64}$"},"stars":{"type":"integer","minimum":1,"maximum":5},"review":{"type":"string","description":"A stranger's words: never to be shown unescaped."},"created_at":{"type":"integer","minimum":0},"class":{"enum":["receipt","attested","trusted","unknown","own"],"description":"The best proof the rater has; unknown and own do not count."},"weight_ppm":{"type":"integer","minimum":0,"description":"In millionths of one rater."},"rules":{"type":"array","items":{"type":"object","required":["rule","kept_ppm"],"additionalProperties":false,"properties":{"rule":{"type":"string"},"kept_ppm":{"type":"integer","minimum":0}}}}}};
-const pattern233 = new RegExp("^30051:[0-9a-f]{64}:[a-z0-9_.-]{1,128}$", "u");
+exports.isListingReputation = validate166;
+const schema235 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/api/edge-reputation.json","title":"ListingReputation","description":"GET /v1/listings/{address}/reputation: what the score is, why, and the signed event that says so.","type":"object","required":["rollup","event","explanation","rules","ratings","dropped"],"additionalProperties":false,"properties":{"rollup":{"$ref":"https://openagents.dev/schemas/nostr/reputation-content.json"},"event":{"$ref":"https://openagents.dev/schemas/nostr/event.json","description":"The roll-up as the indexer signed it (NIP-85, kind 30384)."},"explanation":{"type":"array","items":{"type":"string"},"description":"The roll-up in sentences."},"rules":{"type":"array","items":{"type":"object","required":["rule","says"],"additionalProperties":false,"properties":{"rule":{"type":"string"},"says":{"type":"string"}}},"description":"Every rule against abuse, whether it had anything to do or not."},"ratings":{"type":"array","maxItems":100,"items":{"$ref":"#/$defs/WeighedRating"},"description":"The newest ratings, with what each weighs and why."},"dropped":{"type":"object","additionalProperties":{"type":"integer"},"description":"How many events were left out, by code."}},"$defs":{"WeighedRating":{"type":"object","required":["event_id","rater","stars","review","created_at","class","weight_ppm","rules"],"additionalProperties":false,"properties":{"event_id":{"type":"string","pattern":"^[0-9a-f]{64}$"},"rater":{"type":"string","pattern":"^[0-9a-f]{64}$"},"stars":{"type":"integer","minimum":1,"maximum":5},"review":{"type":"string","description":"A stranger's words: never to be shown unescaped."},"created_at":{"type":"integer","minimum":0},"class":{"enum":["receipt","attested","trusted","unknown","own"],"description":"The best proof the rater has; unknown and own do not count."},"weight_ppm":{"type":"integer","minimum":0,"description":"In millionths of one rater."},"rules":{"type":"array","items":{"type":"object","required":["rule","kept_ppm"],"additionalProperties":false,"properties":{"rule":{"type":"string"},"kept_ppm":{"type":"integer","minimum":0}}}}}}}};
+const schema236 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/nostr/reputation-content.json","title":"ReputationRollUp","description":"A listing's reputation at one time: what anybody gets from the same events by the same formula. Stars are in thousandths.","type":"object","required":["formula","listing","as_of","score","rank","raters","stars","apart","trend","runs","licences","zaps","filters","filters_took_ppm","badges","settings","inputs"],"additionalProperties":false,"properties":{"formula":{"type":"integer","minimum":1,"description":"The version of the formula."},"listing":{"type":"string","pattern":"^30051:[0-9a-f]{64}:[a-z0-9_.-]{1,128}$"},"as_of":{"type":"integer","minimum":0,"description":"Unix seconds: ages are counted to here."},"score":{"type":"object","required":["stars_milli","low_milli","high_milli","effective_raters_milli"],"additionalProperties":false,"properties":{"stars_milli":{"type":"integer","minimum":1000,"maximum":5000,"description":"The Bayesian mean."},"low_milli":{"type":"integer","minimum":1000,"maximum":5000,"description":"The lower end of the 95% interval."},"high_milli":{"type":"integer","minimum":1000,"maximum":5000,"description":"The upper end."},"effective_raters_milli":{"type":"integer","minimum":0,"description":"How many raters of equal weight would be as good a sample."}}},"rank":{"type":"integer","minimum":0,"maximum":100,"description":"NIP-85's rank: where the interval's lower end stands between one and five stars."},"raters":{"type":"object","required":["receipt","attested","trusted"],"additionalProperties":false,"properties":{"receipt":{"type":"integer","minimum":0,"description":"Raters with a licence receipt."},"attested":{"type":"integer","minimum":0,"description":"Raters with an attested run and no receipt."},"trusted":{"type":"integer","minimum":0,"description":"Raters in the web of trust and with neither."}},"description":"Whose ratings count, by their best proof."},"stars":{"type":"array","minItems":5,"maxItems":5,"items":{"type":"integer","minimum":0},"description":"How many counted raters gave one, two, … five stars."},"apart":{"type":"object","required":["unknown","unknown_stars_milli","own"],"additionalProperties":false,"properties":{"unknown":{"type":"integer","minimum":0,"description":"Ratings by keys without any proof: never in the score."},"unknown_stars_milli":{"type":["integer","null"],"minimum":1000,"maximum":5000,"description":"Their plain average."},"own":{"type":"integer","minimum":0,"description":"Ratings by the listing's author: never in the score."}}},"trend":{"type":"object","required":["days_7_milli","days_30_milli","days_90_milli"],"additionalProperties":false,"properties":{"days_7_milli":{"type":["integer","null"],"minimum":-4000,"maximum":4000},"days_30_milli":{"type":["integer","null"],"minimum":-4000,"maximum":4000},"days_90_milli":{"type":["integer","null"],"minimum":-4000,"maximum":4000}},"description":"How the score changed since; null where nothing was counted then."},"runs":{"type":"object","required":["attested","workers"],"additionalProperties":false,"properties":{"attested":{"type":"integer","minimum":0,"description":"Attested runs, at most one a day for each worker."},"workers":{"type":"integer","minimum":0,"description":"Workers that attested any: what install_cnt counts."}}},"licences":{"type":"integer","minimum":0,"description":"Buyers with a licence that stands."},"zaps":{"type":"object","required":["count","senders","msats"],"additionalProperties":false,"properties":{"count":{"type":"integer","minimum":0},"senders":{"type":"integer","minimum":0},"msats":{"type":"integer","minimum":0,"description":"Signal only: zaps are never in the score."}}},"filters":{"type":"array","maxItems":16,"items":{"type":"object","required":["rule","ratings"],"additionalProperties":false,"properties":{"rule":{"type":"string","maxLength":64},"ratings":{"type":"integer","minimum":0,"description":"How many ratings it took weight from."}}},"description":"The rules against abuse that had something to do."},"filters_took_ppm":{"type":"integer","minimum":0,"maximum":1000000,"description":"The mean share of the counted raters' weight that they took."},"badges":{"type":"array","uniqueItems":true,"items":{"enum":["well_rated","rising","widely_used","few_ratings","disputed"]}},"settings":{"type":"object","required":["receipt_signers","zap_provider","anchors"],"additionalProperties":false,"properties":{"receipt_signers":{"type":"array","maxItems":64,"items":{"type":"string","pattern":"^[0-9a-f]{64}$"},"description":"Whose receipts count."},"zap_provider":{"type":["string","null"],"pattern":"^[0-9a-f]{64}$","description":"The key of the author's wallet that signs zap receipts, as its LNURL server named it; null: none, and no zap counts."},"anchors":{"type":"array","maxItems":64,"items":{"type":"string","pattern":"^[0-9a-f]{64}$"},"description":"Where the web of trust starts; empty: it was not used."}},"description":"What the indexer decided beside the formula."},"inputs":{"type":"object","required":["count","root"],"additionalProperties":false,"properties":{"count":{"type":"integer","minimum":0},"root":{"type":"string","pattern":"^[0-9a-f]{64}$","description":"Merkle root (RFC 9162) over the ids, sorted."},"event_ids":{"type":"array","maxItems":500,"items":{"type":"string","pattern":"^[0-9a-f]{64}$"},"description":"All of them, sorted; absent where there are more than 500."}},"description":"The events it was reckoned from."}}};
+const schema238 = {"type":"object","required":["event_id","rater","stars","review","created_at","class","weight_ppm","rules"],"additionalProperties":false,"properties":{"event_id":{"type":"string","pattern":"^[0-9a-f]{64}$"},"rater":{"type":"string","pattern":"^[0-9a-f]{64}$"},"stars":{"type":"integer","minimum":1,"maximum":5},"review":{"type":"string","description":"A stranger's words: never to be shown unescaped."},"created_at":{"type":"integer","minimum":0},"class":{"enum":["receipt","attested","trusted","unknown","own"],"description":"The best proof the rater has; unknown and own do not count."},"weight_ppm":{"type":"integer","minimum":0,"description":"In millionths of one rater."},"rules":{"type":"array","items":{"type":"object","required":["rule","kept_ppm"],"additionalProperties":false,"properties":{"rule":{"type":"string"},"kept_ppm":{"type":"integer","minimum":0}}}}}};
+const pattern239 = new RegExp("^30051:[0-9a-f]{64}:[a-z0-9_.-]{1,128}$", "u");
 
-function validate165(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
+function validate166(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 /*# sourceURL="https://openagents.dev/schemas/api/edge-reputation.json" */;
 let vErrors = null;
 let errors = 0;
-const evaluated0 = validate165.evaluated;
+const evaluated0 = validate166.evaluated;
 if(evaluated0.dynamicProps){
 evaluated0.props = undefined;
 }
@@ -26033,7 +27130,7 @@ vErrors.push(err23);
 errors++;
 }
 for(const key1 in data0){
-if(!(func12.call(schema234.properties, key1))){
+if(!(func12.call(schema236.properties, key1))){
 const err24 = {instancePath:instancePath+"/rollup",schemaPath:"https://openagents.dev/schemas/nostr/reputation-content.json/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key1},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err24];
@@ -26072,7 +27169,7 @@ errors++;
 if(data0.listing !== undefined){
 let data2 = data0.listing;
 if(typeof data2 === "string"){
-if(!pattern233.test(data2)){
+if(!pattern239.test(data2)){
 const err27 = {instancePath:instancePath+"/rollup/listing",schemaPath:"https://openagents.dev/schemas/nostr/reputation-content.json/properties/listing/pattern",keyword:"pattern",params:{pattern: "^30051:[0-9a-f]{64}:[a-z0-9_.-]{1,128}$"},message:"must match pattern \""+"^30051:[0-9a-f]{64}:[a-z0-9_.-]{1,128}$"+"\""};
 if(vErrors === null){
 vErrors = [err27];
@@ -26617,7 +27714,7 @@ errors++;
 if(data16.unknown_stars_milli !== undefined){
 let data18 = data16.unknown_stars_milli;
 if((!(((typeof data18 == "number") && (!(data18 % 1) && !isNaN(data18))) && (isFinite(data18)))) && (data18 !== null)){
-const err73 = {instancePath:instancePath+"/rollup/apart/unknown_stars_milli",schemaPath:"https://openagents.dev/schemas/nostr/reputation-content.json/properties/apart/properties/unknown_stars_milli/type",keyword:"type",params:{type: schema234.properties.apart.properties.unknown_stars_milli.type},message:"must be integer,null"};
+const err73 = {instancePath:instancePath+"/rollup/apart/unknown_stars_milli",schemaPath:"https://openagents.dev/schemas/nostr/reputation-content.json/properties/apart/properties/unknown_stars_milli/type",keyword:"type",params:{type: schema236.properties.apart.properties.unknown_stars_milli.type},message:"must be integer,null"};
 if(vErrors === null){
 vErrors = [err73];
 }
@@ -26734,7 +27831,7 @@ errors++;
 if(data20.days_7_milli !== undefined){
 let data21 = data20.days_7_milli;
 if((!(((typeof data21 == "number") && (!(data21 % 1) && !isNaN(data21))) && (isFinite(data21)))) && (data21 !== null)){
-const err83 = {instancePath:instancePath+"/rollup/trend/days_7_milli",schemaPath:"https://openagents.dev/schemas/nostr/reputation-content.json/properties/trend/properties/days_7_milli/type",keyword:"type",params:{type: schema234.properties.trend.properties.days_7_milli.type},message:"must be integer,null"};
+const err83 = {instancePath:instancePath+"/rollup/trend/days_7_milli",schemaPath:"https://openagents.dev/schemas/nostr/reputation-content.json/properties/trend/properties/days_7_milli/type",keyword:"type",params:{type: schema236.properties.trend.properties.days_7_milli.type},message:"must be integer,null"};
 if(vErrors === null){
 vErrors = [err83];
 }
@@ -26769,7 +27866,7 @@ errors++;
 if(data20.days_30_milli !== undefined){
 let data22 = data20.days_30_milli;
 if((!(((typeof data22 == "number") && (!(data22 % 1) && !isNaN(data22))) && (isFinite(data22)))) && (data22 !== null)){
-const err86 = {instancePath:instancePath+"/rollup/trend/days_30_milli",schemaPath:"https://openagents.dev/schemas/nostr/reputation-content.json/properties/trend/properties/days_30_milli/type",keyword:"type",params:{type: schema234.properties.trend.properties.days_30_milli.type},message:"must be integer,null"};
+const err86 = {instancePath:instancePath+"/rollup/trend/days_30_milli",schemaPath:"https://openagents.dev/schemas/nostr/reputation-content.json/properties/trend/properties/days_30_milli/type",keyword:"type",params:{type: schema236.properties.trend.properties.days_30_milli.type},message:"must be integer,null"};
 if(vErrors === null){
 vErrors = [err86];
 }
@@ -26804,7 +27901,7 @@ errors++;
 if(data20.days_90_milli !== undefined){
 let data23 = data20.days_90_milli;
 if((!(((typeof data23 == "number") && (!(data23 % 1) && !isNaN(data23))) && (isFinite(data23)))) && (data23 !== null)){
-const err89 = {instancePath:instancePath+"/rollup/trend/days_90_milli",schemaPath:"https://openagents.dev/schemas/nostr/reputation-content.json/properties/trend/properties/days_90_milli/type",keyword:"type",params:{type: schema234.properties.trend.properties.days_90_milli.type},message:"must be integer,null"};
+const err89 = {instancePath:instancePath+"/rollup/trend/days_90_milli",schemaPath:"https://openagents.dev/schemas/nostr/reputation-content.json/properties/trend/properties/days_90_milli/type",keyword:"type",params:{type: schema236.properties.trend.properties.days_90_milli.type},message:"must be integer,null"};
 if(vErrors === null){
 vErrors = [err89];
 }
@@ -27267,7 +28364,7 @@ const len2 = data37.length;
 for(let i2=0; i2<len2; i2++){
 let data38 = data37[i2];
 if(!(((((data38 === "well_rated") || (data38 === "rising")) || (data38 === "widely_used")) || (data38 === "few_ratings")) || (data38 === "disputed"))){
-const err127 = {instancePath:instancePath+"/rollup/badges/" + i2,schemaPath:"https://openagents.dev/schemas/nostr/reputation-content.json/properties/badges/items/enum",keyword:"enum",params:{allowedValues: schema234.properties.badges.items.enum},message:"must be equal to one of the allowed values"};
+const err127 = {instancePath:instancePath+"/rollup/badges/" + i2,schemaPath:"https://openagents.dev/schemas/nostr/reputation-content.json/properties/badges/items/enum",keyword:"enum",params:{allowedValues: schema236.properties.badges.items.enum},message:"must be equal to one of the allowed values"};
 if(vErrors === null){
 vErrors = [err127];
 }
@@ -27408,7 +28505,7 @@ errors++;
 if(data39.zap_provider !== undefined){
 let data42 = data39.zap_provider;
 if((typeof data42 !== "string") && (data42 !== null)){
-const err138 = {instancePath:instancePath+"/rollup/settings/zap_provider",schemaPath:"https://openagents.dev/schemas/nostr/reputation-content.json/properties/settings/properties/zap_provider/type",keyword:"type",params:{type: schema234.properties.settings.properties.zap_provider.type},message:"must be string,null"};
+const err138 = {instancePath:instancePath+"/rollup/settings/zap_provider",schemaPath:"https://openagents.dev/schemas/nostr/reputation-content.json/properties/settings/properties/zap_provider/type",keyword:"type",params:{type: schema236.properties.settings.properties.zap_provider.type},message:"must be string,null"};
 if(vErrors === null){
 vErrors = [err138];
 }
@@ -28333,7 +29430,7 @@ errors++;
 if(data67.class !== undefined){
 let data73 = data67.class;
 if(!(((((data73 === "receipt") || (data73 === "attested")) || (data73 === "trusted")) || (data73 === "unknown")) || (data73 === "own"))){
-const err215 = {instancePath:instancePath+"/ratings/" + i11+"/class",schemaPath:"#/$defs/WeighedRating/properties/class/enum",keyword:"enum",params:{allowedValues: schema236.properties.class.enum},message:"must be equal to one of the allowed values"};
+const err215 = {instancePath:instancePath+"/ratings/" + i11+"/class",schemaPath:"#/$defs/WeighedRating/properties/class/enum",keyword:"enum",params:{allowedValues: schema238.properties.class.enum},message:"must be equal to one of the allowed values"};
 if(vErrors === null){
 vErrors = [err215];
 }
@@ -28531,19 +29628,19 @@ vErrors.push(err230);
 }
 errors++;
 }
-validate165.errors = vErrors;
+validate166.errors = vErrors;
 return errors === 0;
 }
-validate165.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
+validate166.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
 
-exports.isSiteManifest = validate166;
-const schema237 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/api/edge-site-manifest.json","title":"SiteManifest","description":"PUT /v1/site: which stored objects make up the site from now on. Objects are named by the SHA-256 of their bytes.","type":"object","required":["created_at","root","listings","files","shards","packs"],"additionalProperties":false,"properties":{"created_at":{"type":"integer","minimum":0,"description":"Unix seconds; a site takes the place of an older one only."},"root":{"type":"string","pattern":"^[0-9a-f]{64}$","description":"Merkle root of the snapshot the pages are built from."},"listings":{"type":"integer","minimum":0},"files":{"type":"integer","minimum":1},"shards":{"type":"array","minItems":1,"maxItems":256,"items":{"type":"string","pattern":"^[0-9a-f]{64}$"},"description":"Objects that say where each path is; a path is in the one that the first byte of its SHA-256 names, modulo their number."},"packs":{"type":"array","minItems":1,"maxItems":4096,"items":{"type":"string","pattern":"^[0-9a-f]{64}$"},"description":"Objects with the files themselves, one after the other."}}};
+exports.isSiteManifest = validate167;
+const schema239 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/api/edge-site-manifest.json","title":"SiteManifest","description":"PUT /v1/site: which stored objects make up the site from now on. Objects are named by the SHA-256 of their bytes.","type":"object","required":["created_at","root","listings","files","shards","packs"],"additionalProperties":false,"properties":{"created_at":{"type":"integer","minimum":0,"description":"Unix seconds; a site takes the place of an older one only."},"root":{"type":"string","pattern":"^[0-9a-f]{64}$","description":"Merkle root of the snapshot the pages are built from."},"listings":{"type":"integer","minimum":0},"files":{"type":"integer","minimum":1},"shards":{"type":"array","minItems":1,"maxItems":256,"items":{"type":"string","pattern":"^[0-9a-f]{64}$"},"description":"Objects that say where each path is; a path is in the one that the first byte of its SHA-256 names, modulo their number."},"packs":{"type":"array","minItems":1,"maxItems":4096,"items":{"type":"string","pattern":"^[0-9a-f]{64}$"},"description":"Objects with the files themselves, one after the other."}}};
 
-function validate166(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
+function validate167(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 /*# sourceURL="https://openagents.dev/schemas/api/edge-site-manifest.json" */;
 let vErrors = null;
 let errors = 0;
-const evaluated0 = validate166.evaluated;
+const evaluated0 = validate167.evaluated;
 if(evaluated0.dynamicProps){
 evaluated0.props = undefined;
 }
@@ -28856,19 +29953,19 @@ vErrors.push(err25);
 }
 errors++;
 }
-validate166.errors = vErrors;
+validate167.errors = vErrors;
 return errors === 0;
 }
-validate166.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
+validate167.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
 
-exports.isSiteShard = validate167;
-const schema238 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/api/edge-site-shard.json","title":"SiteShard","description":"Where the files of a published site are, by path.","type":"object","maxProperties":100000,"additionalProperties":{"type":"object","required":["pack","offset","bytes","type","sha256","gzip"],"additionalProperties":false,"properties":{"pack":{"type":"integer","minimum":0,"maximum":4095},"offset":{"type":"integer","minimum":0},"bytes":{"type":"integer","minimum":0,"description":"As stored."},"type":{"type":"string","maxLength":100,"description":"Content-Type."},"sha256":{"type":"string","pattern":"^[0-9a-f]{64}$","description":"Of the file before it was compressed."},"gzip":{"type":"boolean"}}}};
+exports.isSiteShard = validate168;
+const schema240 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/api/edge-site-shard.json","title":"SiteShard","description":"Where the files of a published site are, by path.","type":"object","maxProperties":100000,"additionalProperties":{"type":"object","required":["pack","offset","bytes","type","sha256","gzip"],"additionalProperties":false,"properties":{"pack":{"type":"integer","minimum":0,"maximum":4095},"offset":{"type":"integer","minimum":0},"bytes":{"type":"integer","minimum":0,"description":"As stored."},"type":{"type":"string","maxLength":100,"description":"Content-Type."},"sha256":{"type":"string","pattern":"^[0-9a-f]{64}$","description":"Of the file before it was compressed."},"gzip":{"type":"boolean"}}}};
 
-function validate167(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
+function validate168(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 /*# sourceURL="https://openagents.dev/schemas/api/edge-site-shard.json" */;
 let vErrors = null;
 let errors = 0;
-const evaluated0 = validate167.evaluated;
+const evaluated0 = validate168.evaluated;
 if(evaluated0.dynamicProps){
 evaluated0.props = undefined;
 }
@@ -29131,19 +30228,19 @@ vErrors.push(err21);
 }
 errors++;
 }
-validate167.errors = vErrors;
+validate168.errors = vErrors;
 return errors === 0;
 }
-validate167.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
+validate168.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
 
-exports.isSnapshotPage = validate168;
-const schema239 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/api/edge-snapshot-page.json","title":"SnapshotPage","description":"GET /v1/snapshot: every listing with its signed events, in the order of addresses, for mirrors.","type":"object","required":["version","listings_total","details","next_cursor"],"additionalProperties":false,"properties":{"version":{"type":"integer","minimum":0,"description":"Grows whenever the catalog changes: a mirror of the same version is up to date."},"listings_total":{"type":"integer","minimum":0},"details":{"type":"array","maxItems":100,"items":{"$ref":"https://openagents.dev/schemas/api/edge-listing-detail.json"}},"next_cursor":{"type":["string","null"],"description":"Give it back as cursor for the next page; null on the last."}}};
+exports.isSnapshotPage = validate169;
+const schema241 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/api/edge-snapshot-page.json","title":"SnapshotPage","description":"GET /v1/snapshot: every listing with its signed events, in the order of addresses, for mirrors.","type":"object","required":["version","listings_total","details","next_cursor"],"additionalProperties":false,"properties":{"version":{"type":"integer","minimum":0,"description":"Grows whenever the catalog changes: a mirror of the same version is up to date."},"listings_total":{"type":"integer","minimum":0},"details":{"type":"array","maxItems":100,"items":{"$ref":"https://openagents.dev/schemas/api/edge-listing-detail.json"}},"next_cursor":{"type":["string","null"],"description":"Give it back as cursor for the next page; null on the last."}}};
 
-function validate168(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
+function validate169(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 /*# sourceURL="https://openagents.dev/schemas/api/edge-snapshot-page.json" */;
 let vErrors = null;
 let errors = 0;
-const evaluated0 = validate168.evaluated;
+const evaluated0 = validate169.evaluated;
 if(evaluated0.dynamicProps){
 evaluated0.props = undefined;
 }
@@ -29268,8 +30365,8 @@ errors++;
 }
 const len0 = data2.length;
 for(let i0=0; i0<len0; i0++){
-if(!(validate119(data2[i0], {instancePath:instancePath+"/details/" + i0,parentData:data2,parentDataProperty:i0,rootData,dynamicAnchors}))){
-vErrors = vErrors === null ? validate119.errors : vErrors.concat(validate119.errors);
+if(!(validate120(data2[i0], {instancePath:instancePath+"/details/" + i0,parentData:data2,parentDataProperty:i0,rootData,dynamicAnchors}))){
+vErrors = vErrors === null ? validate120.errors : vErrors.concat(validate120.errors);
 errors = vErrors.length;
 }
 }
@@ -29288,7 +30385,7 @@ errors++;
 if(data.next_cursor !== undefined){
 let data4 = data.next_cursor;
 if((typeof data4 !== "string") && (data4 !== null)){
-const err11 = {instancePath:instancePath+"/next_cursor",schemaPath:"#/properties/next_cursor/type",keyword:"type",params:{type: schema239.properties.next_cursor.type},message:"must be string,null"};
+const err11 = {instancePath:instancePath+"/next_cursor",schemaPath:"#/properties/next_cursor/type",keyword:"type",params:{type: schema241.properties.next_cursor.type},message:"must be string,null"};
 if(vErrors === null){
 vErrors = [err11];
 }
@@ -29309,20 +30406,20 @@ vErrors.push(err12);
 }
 errors++;
 }
-validate168.errors = vErrors;
+validate169.errors = vErrors;
 return errors === 0;
 }
-validate168.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
+validate169.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
 
-exports.isUpstreamPage = validate170;
-const schema240 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/api/edge-upstream-page.json","title":"UpstreamPage","description":"GET /v1/upstreams: the relays that events are pulled from.","type":"object","required":["relays","passed_over"],"additionalProperties":false,"properties":{"relays":{"type":"array","items":{"$ref":"#/$defs/UpstreamRelay"}},"passed_over":{"type":"object","description":"How many events were not taken, by code, over all relays.","additionalProperties":{"type":"integer","minimum":1}}},"$defs":{"UpstreamRelay":{"type":"object","required":["url","source","method","pulled_at_ms","next_at_ms","failures","taken","passed_over","missed_seconds","error"],"additionalProperties":false,"properties":{"url":{"type":"string"},"source":{"enum":["configured","relay list"],"description":"Named by this edge's settings, or by authors in their relay lists (NIP-65)."},"method":{"enum":["negentropy","paging",null],"description":"How it was last read: by comparison (NIP-77) or page by page; null before the first time."},"pulled_at_ms":{"type":["integer","null"],"description":"When it was last read to its end."},"next_at_ms":{"type":"integer","description":"When it is read next."},"failures":{"type":"integer","minimum":0,"description":"In a row; each makes the wait longer."},"taken":{"type":"integer","minimum":0,"description":"Events that were new here."},"passed_over":{"type":"integer","minimum":0,"description":"Events that were not taken."},"missed_seconds":{"type":"integer","minimum":0,"description":"Seconds that hold more events of one kind than the relay sends at once, so that some may be missing."},"error":{"type":["string","null"],"description":"What the last failure was."}}}}};
-const schema241 = {"type":"object","required":["url","source","method","pulled_at_ms","next_at_ms","failures","taken","passed_over","missed_seconds","error"],"additionalProperties":false,"properties":{"url":{"type":"string"},"source":{"enum":["configured","relay list"],"description":"Named by this edge's settings, or by authors in their relay lists (NIP-65)."},"method":{"enum":["negentropy","paging",null],"description":"How it was last read: by comparison (NIP-77) or page by page; null before the first time."},"pulled_at_ms":{"type":["integer","null"],"description":"When it was last read to its end."},"next_at_ms":{"type":"integer","description":"When it is read next."},"failures":{"type":"integer","minimum":0,"description":"In a row; each makes the wait longer."},"taken":{"type":"integer","minimum":0,"description":"Events that were new here."},"passed_over":{"type":"integer","minimum":0,"description":"Events that were not taken."},"missed_seconds":{"type":"integer","minimum":0,"description":"Seconds that hold more events of one kind than the relay sends at once, so that some may be missing."},"error":{"type":["string","null"],"description":"What the last failure was."}}};
+exports.isUpstreamPage = validate171;
+const schema242 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/api/edge-upstream-page.json","title":"UpstreamPage","description":"GET /v1/upstreams: the relays that events are pulled from.","type":"object","required":["relays","passed_over"],"additionalProperties":false,"properties":{"relays":{"type":"array","items":{"$ref":"#/$defs/UpstreamRelay"}},"passed_over":{"type":"object","description":"How many events were not taken, by code, over all relays.","additionalProperties":{"type":"integer","minimum":1}}},"$defs":{"UpstreamRelay":{"type":"object","required":["url","source","method","pulled_at_ms","next_at_ms","failures","taken","passed_over","missed_seconds","error"],"additionalProperties":false,"properties":{"url":{"type":"string"},"source":{"enum":["configured","relay list"],"description":"Named by this edge's settings, or by authors in their relay lists (NIP-65)."},"method":{"enum":["negentropy","paging",null],"description":"How it was last read: by comparison (NIP-77) or page by page; null before the first time."},"pulled_at_ms":{"type":["integer","null"],"description":"When it was last read to its end."},"next_at_ms":{"type":"integer","description":"When it is read next."},"failures":{"type":"integer","minimum":0,"description":"In a row; each makes the wait longer."},"taken":{"type":"integer","minimum":0,"description":"Events that were new here."},"passed_over":{"type":"integer","minimum":0,"description":"Events that were not taken."},"missed_seconds":{"type":"integer","minimum":0,"description":"Seconds that hold more events of one kind than the relay sends at once, so that some may be missing."},"error":{"type":["string","null"],"description":"What the last failure was."}}}}};
+const schema243 = {"type":"object","required":["url","source","method","pulled_at_ms","next_at_ms","failures","taken","passed_over","missed_seconds","error"],"additionalProperties":false,"properties":{"url":{"type":"string"},"source":{"enum":["configured","relay list"],"description":"Named by this edge's settings, or by authors in their relay lists (NIP-65)."},"method":{"enum":["negentropy","paging",null],"description":"How it was last read: by comparison (NIP-77) or page by page; null before the first time."},"pulled_at_ms":{"type":["integer","null"],"description":"When it was last read to its end."},"next_at_ms":{"type":"integer","description":"When it is read next."},"failures":{"type":"integer","minimum":0,"description":"In a row; each makes the wait longer."},"taken":{"type":"integer","minimum":0,"description":"Events that were new here."},"passed_over":{"type":"integer","minimum":0,"description":"Events that were not taken."},"missed_seconds":{"type":"integer","minimum":0,"description":"Seconds that hold more events of one kind than the relay sends at once, so that some may be missing."},"error":{"type":["string","null"],"description":"What the last failure was."}}};
 
-function validate170(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
+function validate171(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 /*# sourceURL="https://openagents.dev/schemas/api/edge-upstream-page.json" */;
 let vErrors = null;
 let errors = 0;
-const evaluated0 = validate170.evaluated;
+const evaluated0 = validate171.evaluated;
 if(evaluated0.dynamicProps){
 evaluated0.props = undefined;
 }
@@ -29470,7 +30567,7 @@ vErrors.push(err12);
 errors++;
 }
 for(const key1 in data1){
-if(!(func12.call(schema241.properties, key1))){
+if(!(func12.call(schema243.properties, key1))){
 const err13 = {instancePath:instancePath+"/relays/" + i0,schemaPath:"#/$defs/UpstreamRelay/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key1},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err13];
@@ -29496,7 +30593,7 @@ errors++;
 if(data1.source !== undefined){
 let data3 = data1.source;
 if(!((data3 === "configured") || (data3 === "relay list"))){
-const err15 = {instancePath:instancePath+"/relays/" + i0+"/source",schemaPath:"#/$defs/UpstreamRelay/properties/source/enum",keyword:"enum",params:{allowedValues: schema241.properties.source.enum},message:"must be equal to one of the allowed values"};
+const err15 = {instancePath:instancePath+"/relays/" + i0+"/source",schemaPath:"#/$defs/UpstreamRelay/properties/source/enum",keyword:"enum",params:{allowedValues: schema243.properties.source.enum},message:"must be equal to one of the allowed values"};
 if(vErrors === null){
 vErrors = [err15];
 }
@@ -29509,7 +30606,7 @@ errors++;
 if(data1.method !== undefined){
 let data4 = data1.method;
 if(!(((data4 === "negentropy") || (data4 === "paging")) || (data4 === null))){
-const err16 = {instancePath:instancePath+"/relays/" + i0+"/method",schemaPath:"#/$defs/UpstreamRelay/properties/method/enum",keyword:"enum",params:{allowedValues: schema241.properties.method.enum},message:"must be equal to one of the allowed values"};
+const err16 = {instancePath:instancePath+"/relays/" + i0+"/method",schemaPath:"#/$defs/UpstreamRelay/properties/method/enum",keyword:"enum",params:{allowedValues: schema243.properties.method.enum},message:"must be equal to one of the allowed values"};
 if(vErrors === null){
 vErrors = [err16];
 }
@@ -29522,7 +30619,7 @@ errors++;
 if(data1.pulled_at_ms !== undefined){
 let data5 = data1.pulled_at_ms;
 if((!(((typeof data5 == "number") && (!(data5 % 1) && !isNaN(data5))) && (isFinite(data5)))) && (data5 !== null)){
-const err17 = {instancePath:instancePath+"/relays/" + i0+"/pulled_at_ms",schemaPath:"#/$defs/UpstreamRelay/properties/pulled_at_ms/type",keyword:"type",params:{type: schema241.properties.pulled_at_ms.type},message:"must be integer,null"};
+const err17 = {instancePath:instancePath+"/relays/" + i0+"/pulled_at_ms",schemaPath:"#/$defs/UpstreamRelay/properties/pulled_at_ms/type",keyword:"type",params:{type: schema243.properties.pulled_at_ms.type},message:"must be integer,null"};
 if(vErrors === null){
 vErrors = [err17];
 }
@@ -29648,7 +30745,7 @@ errors++;
 if(data1.error !== undefined){
 let data11 = data1.error;
 if((typeof data11 !== "string") && (data11 !== null)){
-const err27 = {instancePath:instancePath+"/relays/" + i0+"/error",schemaPath:"#/$defs/UpstreamRelay/properties/error/type",keyword:"type",params:{type: schema241.properties.error.type},message:"must be string,null"};
+const err27 = {instancePath:instancePath+"/relays/" + i0+"/error",schemaPath:"#/$defs/UpstreamRelay/properties/error/type",keyword:"type",params:{type: schema243.properties.error.type},message:"must be string,null"};
 if(vErrors === null){
 vErrors = [err27];
 }
@@ -29733,10 +30830,10 @@ vErrors.push(err33);
 }
 errors++;
 }
-validate170.errors = vErrors;
+validate171.errors = vErrors;
 return errors === 0;
 }
-validate170.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
+validate171.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
 
 exports.isPolicyAction = validate23;
 const schema34 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/api/policy-action.json","title":"PolicyAction","description":"Something that is about to be done, as the policy gate judges it.","type":"object","required":["action_type"],"additionalProperties":false,"properties":{"action_type":{"$ref":"#/$defs/PolicyActionType"},"op":{"type":"string","minLength":1,"maxLength":128},"step_id":{"type":"string","minLength":1,"maxLength":64},"manifest_sha256":{"type":"string","pattern":"^[0-9a-f]{64}$","description":"Of the manifest whose step it is."},"host":{"type":"string","minLength":1,"maxLength":260,"description":"Where it goes, host or host:port; the same as needing network:egress of it."},"method":{"type":"string","minLength":1,"maxLength":32},"needs":{"type":"array","maxItems":500,"items":{"type":"string","minLength":1,"maxLength":4096},"description":"The permissions it needs."},"params":{"type":"object","additionalProperties":true,"description":"Its parameters; every text in them is read."},"text":{"type":"string","maxLength":200000,"description":"What it says or asks, where that is no parameter."},"zone":{"$ref":"#/$defs/PolicyZone"},"principal":{"type":"string","minLength":1,"maxLength":200,"description":"Who would do it."},"install_id":{"type":"string","minLength":1,"maxLength":64},"run_id":{"type":"string","minLength":1,"maxLength":64},"room_id":{"type":"string","minLength":1,"maxLength":64},"pattern_sha256":{"type":"string","pattern":"^[0-9a-f]{64}$","description":"Of the step's parameters as its manifest wires them, inputs filled in."},"action_sha256":{"type":"string","pattern":"^[0-9a-f]{64}$","description":"Of the whole action, where its parameters are left out here."}},"$defs":{"PolicyActionType":{"enum":["file.read","file.write","artifact.create","artifact.update","model.generate","program.start","upgrade.install","api.call.idempotent","api.call.mutating","event.publish","external.write","email.send","payment.execute"]},"PolicyZone":{"enum":["sandbox","supervised","high_stakes"],"description":"How much is at stake: nothing leaves a sandbox, what leaves the supervised zone for good needs approval."},"PolicyApproval":{"type":"object","required":["approval_id","scope"],"additionalProperties":false,"description":"A decision of the owner. It covers an action that agrees with every field it has, and a template only one step's exact targets.","properties":{"approval_id":{"type":"string","minLength":1,"maxLength":200},"scope":{"$ref":"#/$defs/ApprovalScope"},"principal":{"type":"string","minLength":1,"maxLength":200},"install_id":{"type":"string","minLength":1,"maxLength":64},"run_id":{"type":"string","minLength":1,"maxLength":64},"room_id":{"type":"string","minLength":1,"maxLength":64},"action_sha256":{"type":"string","pattern":"^[0-9a-f]{64}$"},"pattern_sha256":{"type":"string","pattern":"^[0-9a-f]{64}$"},"manifest_sha256":{"type":"string","pattern":"^[0-9a-f]{64}$"},"step_id":{"type":"string","minLength":1,"maxLength":64},"op":{"type":"string","minLength":1,"maxLength":128},"action_type":{"$ref":"#/$defs/PolicyActionType"},"method":{"type":["string","null"],"maxLength":32},"targets":{"type":"array","maxItems":500,"items":{"type":"string","minLength":1,"maxLength":4096},"description":"The permissions that reach outside, all of them and no others."},"expires_at":{"type":"integer","minimum":0,"description":"Unix seconds."}}},"PolicyQuota":{"type":"object","required":["name","used","amount","limit"],"additionalProperties":false,"properties":{"name":{"type":"string","minLength":1,"maxLength":100},"used":{"type":"number","minimum":0},"amount":{"type":"number","minimum":0,"description":"What the action would add."},"limit":{"type":"number","minimum":0}}},"ApprovalScope":{"enum":["once","run","room","workspace","template"],"description":"once: exactly this action. run, room, workspace: the same op of the same manifest to the same targets, there. template: this step, as its manifest wires it, to the same targets."}}};
@@ -30273,16 +31370,16 @@ return errors === 0;
 }
 validate23.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
 
-exports.isPolicyEvaluation = validate171;
-const schema242 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/api/policy-evaluation.json","title":"PolicyEvaluation","description":"POST /v1/policy/evaluate: an action, or a manifest as something to install, and the circumstances. The worker's own kill switch and strictness hold whatever is said here.","oneOf":[{"title":"PolicyActionEvaluation","type":"object","required":["action"],"additionalProperties":false,"properties":{"action":{"$ref":"https://openagents.dev/schemas/api/policy-action.json"},"context":{"$ref":"#/$defs/PolicyCircumstances"}}},{"title":"PolicyManifestEvaluation","type":"object","required":["manifest"],"additionalProperties":false,"properties":{"manifest":{"type":"object","additionalProperties":true},"context":{"$ref":"#/$defs/PolicyCircumstances"}}}],"$defs":{"PolicyCircumstances":{"type":"object","additionalProperties":false,"description":"What is so; absent parts are the worker's own.","properties":{"grant":{"type":"array","maxItems":500,"items":{"type":"string","minLength":1,"maxLength":4096},"description":"What is granted. Absent: grants are not asked about."},"kill_switch":{"type":"boolean"},"zone":{"$ref":"https://openagents.dev/schemas/api/policy-action.json#/$defs/PolicyZone"},"approvals":{"type":"array","maxItems":500,"items":{"$ref":"https://openagents.dev/schemas/api/policy-action.json#/$defs/PolicyApproval"}},"quotas":{"type":"array","maxItems":100,"items":{"$ref":"https://openagents.dev/schemas/api/policy-action.json#/$defs/PolicyQuota"}}}}}};
-const schema243 = {"type":"object","additionalProperties":false,"description":"What is so; absent parts are the worker's own.","properties":{"grant":{"type":"array","maxItems":500,"items":{"type":"string","minLength":1,"maxLength":4096},"description":"What is granted. Absent: grants are not asked about."},"kill_switch":{"type":"boolean"},"zone":{"$ref":"https://openagents.dev/schemas/api/policy-action.json#/$defs/PolicyZone"},"approvals":{"type":"array","maxItems":500,"items":{"$ref":"https://openagents.dev/schemas/api/policy-action.json#/$defs/PolicyApproval"}},"quotas":{"type":"array","maxItems":100,"items":{"$ref":"https://openagents.dev/schemas/api/policy-action.json#/$defs/PolicyQuota"}}}};
-const schema248 = {"type":"object","required":["name","used","amount","limit"],"additionalProperties":false,"properties":{"name":{"type":"string","minLength":1,"maxLength":100},"used":{"type":"number","minimum":0},"amount":{"type":"number","minimum":0,"description":"What the action would add."},"limit":{"type":"number","minimum":0}}};
-const schema245 = {"type":"object","required":["approval_id","scope"],"additionalProperties":false,"description":"A decision of the owner. It covers an action that agrees with every field it has, and a template only one step's exact targets.","properties":{"approval_id":{"type":"string","minLength":1,"maxLength":200},"scope":{"$ref":"#/$defs/ApprovalScope"},"principal":{"type":"string","minLength":1,"maxLength":200},"install_id":{"type":"string","minLength":1,"maxLength":64},"run_id":{"type":"string","minLength":1,"maxLength":64},"room_id":{"type":"string","minLength":1,"maxLength":64},"action_sha256":{"type":"string","pattern":"^[0-9a-f]{64}$"},"pattern_sha256":{"type":"string","pattern":"^[0-9a-f]{64}$"},"manifest_sha256":{"type":"string","pattern":"^[0-9a-f]{64}$"},"step_id":{"type":"string","minLength":1,"maxLength":64},"op":{"type":"string","minLength":1,"maxLength":128},"action_type":{"$ref":"#/$defs/PolicyActionType"},"method":{"type":["string","null"],"maxLength":32},"targets":{"type":"array","maxItems":500,"items":{"type":"string","minLength":1,"maxLength":4096},"description":"The permissions that reach outside, all of them and no others."},"expires_at":{"type":"integer","minimum":0,"description":"Unix seconds."}}};
+exports.isPolicyEvaluation = validate172;
+const schema244 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/api/policy-evaluation.json","title":"PolicyEvaluation","description":"POST /v1/policy/evaluate: an action, or a manifest as something to install, and the circumstances. The worker's own kill switch and strictness hold whatever is said here.","oneOf":[{"title":"PolicyActionEvaluation","type":"object","required":["action"],"additionalProperties":false,"properties":{"action":{"$ref":"https://openagents.dev/schemas/api/policy-action.json"},"context":{"$ref":"#/$defs/PolicyCircumstances"}}},{"title":"PolicyManifestEvaluation","type":"object","required":["manifest"],"additionalProperties":false,"properties":{"manifest":{"type":"object","additionalProperties":true},"context":{"$ref":"#/$defs/PolicyCircumstances"}}}],"$defs":{"PolicyCircumstances":{"type":"object","additionalProperties":false,"description":"What is so; absent parts are the worker's own.","properties":{"grant":{"type":"array","maxItems":500,"items":{"type":"string","minLength":1,"maxLength":4096},"description":"What is granted. Absent: grants are not asked about."},"kill_switch":{"type":"boolean"},"zone":{"$ref":"https://openagents.dev/schemas/api/policy-action.json#/$defs/PolicyZone"},"approvals":{"type":"array","maxItems":500,"items":{"$ref":"https://openagents.dev/schemas/api/policy-action.json#/$defs/PolicyApproval"}},"quotas":{"type":"array","maxItems":100,"items":{"$ref":"https://openagents.dev/schemas/api/policy-action.json#/$defs/PolicyQuota"}}}}}};
+const schema245 = {"type":"object","additionalProperties":false,"description":"What is so; absent parts are the worker's own.","properties":{"grant":{"type":"array","maxItems":500,"items":{"type":"string","minLength":1,"maxLength":4096},"description":"What is granted. Absent: grants are not asked about."},"kill_switch":{"type":"boolean"},"zone":{"$ref":"https://openagents.dev/schemas/api/policy-action.json#/$defs/PolicyZone"},"approvals":{"type":"array","maxItems":500,"items":{"$ref":"https://openagents.dev/schemas/api/policy-action.json#/$defs/PolicyApproval"}},"quotas":{"type":"array","maxItems":100,"items":{"$ref":"https://openagents.dev/schemas/api/policy-action.json#/$defs/PolicyQuota"}}}};
+const schema250 = {"type":"object","required":["name","used","amount","limit"],"additionalProperties":false,"properties":{"name":{"type":"string","minLength":1,"maxLength":100},"used":{"type":"number","minimum":0},"amount":{"type":"number","minimum":0,"description":"What the action would add."},"limit":{"type":"number","minimum":0}}};
+const schema247 = {"type":"object","required":["approval_id","scope"],"additionalProperties":false,"description":"A decision of the owner. It covers an action that agrees with every field it has, and a template only one step's exact targets.","properties":{"approval_id":{"type":"string","minLength":1,"maxLength":200},"scope":{"$ref":"#/$defs/ApprovalScope"},"principal":{"type":"string","minLength":1,"maxLength":200},"install_id":{"type":"string","minLength":1,"maxLength":64},"run_id":{"type":"string","minLength":1,"maxLength":64},"room_id":{"type":"string","minLength":1,"maxLength":64},"action_sha256":{"type":"string","pattern":"^[0-9a-f]{64}$"},"pattern_sha256":{"type":"string","pattern":"^[0-9a-f]{64}$"},"manifest_sha256":{"type":"string","pattern":"^[0-9a-f]{64}$"},"step_id":{"type":"string","minLength":1,"maxLength":64},"op":{"type":"string","minLength":1,"maxLength":128},"action_type":{"$ref":"#/$defs/PolicyActionType"},"method":{"type":["string","null"],"maxLength":32},"targets":{"type":"array","maxItems":500,"items":{"type":"string","minLength":1,"maxLength":4096},"description":"The permissions that reach outside, all of them and no others."},"expires_at":{"type":"integer","minimum":0,"description":"Unix seconds."}}};
 
-function validate174(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
+function validate175(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 let vErrors = null;
 let errors = 0;
-const evaluated0 = validate174.evaluated;
+const evaluated0 = validate175.evaluated;
 if(evaluated0.dynamicProps){
 evaluated0.props = undefined;
 }
@@ -30311,7 +31408,7 @@ vErrors.push(err1);
 errors++;
 }
 for(const key0 in data){
-if(!(func12.call(schema245.properties, key0))){
+if(!(func12.call(schema247.properties, key0))){
 const err2 = {instancePath,schemaPath:"#/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key0},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err2];
@@ -30671,7 +31768,7 @@ errors++;
 if(data.method !== undefined){
 let data12 = data.method;
 if((typeof data12 !== "string") && (data12 !== null)){
-const err32 = {instancePath:instancePath+"/method",schemaPath:"#/properties/method/type",keyword:"type",params:{type: schema245.properties.method.type},message:"must be string,null"};
+const err32 = {instancePath:instancePath+"/method",schemaPath:"#/properties/method/type",keyword:"type",params:{type: schema247.properties.method.type},message:"must be string,null"};
 if(vErrors === null){
 vErrors = [err32];
 }
@@ -30790,16 +31887,16 @@ vErrors.push(err41);
 }
 errors++;
 }
-validate174.errors = vErrors;
+validate175.errors = vErrors;
 return errors === 0;
 }
-validate174.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
+validate175.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
 
 
-function validate173(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
+function validate174(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 let vErrors = null;
 let errors = 0;
-const evaluated0 = validate173.evaluated;
+const evaluated0 = validate174.evaluated;
 if(evaluated0.dynamicProps){
 evaluated0.props = undefined;
 }
@@ -30920,8 +32017,8 @@ errors++;
 }
 const len1 = data4.length;
 for(let i1=0; i1<len1; i1++){
-if(!(validate174(data4[i1], {instancePath:instancePath+"/approvals/" + i1,parentData:data4,parentDataProperty:i1,rootData,dynamicAnchors}))){
-vErrors = vErrors === null ? validate174.errors : vErrors.concat(validate174.errors);
+if(!(validate175(data4[i1], {instancePath:instancePath+"/approvals/" + i1,parentData:data4,parentDataProperty:i1,rootData,dynamicAnchors}))){
+vErrors = vErrors === null ? validate175.errors : vErrors.concat(validate175.errors);
 errors = vErrors.length;
 }
 }
@@ -31151,17 +32248,17 @@ vErrors.push(err27);
 }
 errors++;
 }
-validate173.errors = vErrors;
+validate174.errors = vErrors;
 return errors === 0;
 }
-validate173.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
+validate174.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
 
 
-function validate171(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
+function validate172(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 /*# sourceURL="https://openagents.dev/schemas/api/policy-evaluation.json" */;
 let vErrors = null;
 let errors = 0;
-const evaluated0 = validate171.evaluated;
+const evaluated0 = validate172.evaluated;
 if(evaluated0.dynamicProps){
 evaluated0.props = undefined;
 }
@@ -31202,8 +32299,8 @@ errors = vErrors.length;
 }
 }
 if(data.context !== undefined){
-if(!(validate173(data.context, {instancePath:instancePath+"/context",parentData:data,parentDataProperty:"context",rootData,dynamicAnchors}))){
-vErrors = vErrors === null ? validate173.errors : vErrors.concat(validate173.errors);
+if(!(validate174(data.context, {instancePath:instancePath+"/context",parentData:data,parentDataProperty:"context",rootData,dynamicAnchors}))){
+vErrors = vErrors === null ? validate174.errors : vErrors.concat(validate174.errors);
 errors = vErrors.length;
 }
 }
@@ -31264,8 +32361,8 @@ errors++;
 }
 }
 if(data.context !== undefined){
-if(!(validate173(data.context, {instancePath:instancePath+"/context",parentData:data,parentDataProperty:"context",rootData,dynamicAnchors}))){
-vErrors = vErrors === null ? validate173.errors : vErrors.concat(validate173.errors);
+if(!(validate174(data.context, {instancePath:instancePath+"/context",parentData:data,parentDataProperty:"context",rootData,dynamicAnchors}))){
+vErrors = vErrors === null ? validate174.errors : vErrors.concat(validate174.errors);
 errors = vErrors.length;
 }
 }
@@ -31315,21 +32412,21 @@ vErrors = null;
 }
 }
 }
-validate171.errors = vErrors;
+validate172.errors = vErrors;
 evaluated0.props = props0;
 return errors === 0;
 }
-validate171.evaluated = {"dynamicProps":true,"dynamicItems":false};
+validate172.evaluated = {"dynamicProps":true,"dynamicItems":false};
 
-exports.isApprovalEvent = validate178;
-const schema249 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/event/approval.json","title":"ApprovalEvent","description":"What a step asked its owner for, or consent gave it, and what became of that. The subject is the approval, appr_….","oneOf":[{"title":"ApprovalRequested","description":"Something may be done only once its owner says so.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"approval.requested"},"data":{"type":"object","required":["pins","summary","reasons","expires_at_ms"],"additionalProperties":false,"properties":{"pins":{"$ref":"#/$defs/ApprovalPins"},"summary":{"type":"string","minLength":1,"maxLength":2000,"description":"One sentence: what would be done, without what it would be done with."},"request":{"type":"object","additionalProperties":true,"x-sealed":true,"description":"What it would be done with, credentials left out."},"reasons":{"type":"array","maxItems":100,"items":{"$ref":"https://openagents.dev/schemas/event/policy.json#/$defs/PolicyReasonRecord"}},"expires_at_ms":{"type":"integer","minimum":0,"maximum":9007199254740991,"description":"Unix time after which nobody can approve it any longer."}}}}},{"title":"ApprovalApproved","description":"Its owner said yes: at this machine, or by consenting to the install.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"approval.approved"},"data":{"type":"object","required":["by","scope","expires_at_ms","uses_per_day"],"additionalProperties":false,"properties":{"by":{"enum":["owner","consent"]},"scope":{"$ref":"https://openagents.dev/schemas/api/policy-action.json#/$defs/ApprovalScope"},"expires_at_ms":{"type":"integer","minimum":0,"maximum":9007199254740991,"description":"Unix time after which it approves nothing."},"uses_per_day":{"type":["integer","null"],"minimum":1,"description":"The most it is used within 24 hours; null: once in all."}}}}},{"title":"ApprovalDenied","description":"Its owner said no.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"approval.denied"},"data":{"type":"object","required":["reason"],"additionalProperties":false,"properties":{"reason":{"type":"string","minLength":1,"maxLength":500}}}}},{"title":"ApprovalExpired","description":"Nobody decided in time.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"approval.expired"},"data":{"type":"object","required":["at_ms"],"additionalProperties":false,"properties":{"at_ms":{"type":"integer","minimum":0,"maximum":9007199254740991}}}}},{"title":"ApprovalRevoked","description":"It approves nothing any longer.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"approval.revoked"},"data":{"type":"object","required":["reason"],"additionalProperties":false,"properties":{"reason":{"type":"string","minLength":1,"maxLength":500}}}}},{"title":"ApprovalConsumed","description":"It was used, in the transaction that recorded what was about to be done.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"approval.consumed"},"data":{"type":"object","required":["install_id","run_id","step_id","action_sha256","use","at_ms"],"additionalProperties":false,"properties":{"install_id":{"type":"string","minLength":1,"maxLength":64},"run_id":{"type":"string","minLength":1,"maxLength":64},"step_id":{"type":"string","minLength":1,"maxLength":64},"action_sha256":{"type":"string","pattern":"^[0-9a-f]{64}$"},"use":{"type":"string","minLength":1,"maxLength":200,"description":"The idempotency key of what was done: another attempt at the same is the same use."},"at_ms":{"type":"integer","minimum":0,"maximum":9007199254740991}}}}}],"$defs":{"ApprovalPins":{"type":"object","description":"Exactly what is asked for. An approval of a scope is held to those of them that the scope keeps.","required":["principal","install_id","manifest_sha256","run_id","room_id","step_id","op","action_type","method","targets","pattern_sha256","action_sha256"],"additionalProperties":false,"properties":{"principal":{"type":"string","minLength":1,"maxLength":200,"description":"Who would do it: this worker's public key."},"install_id":{"type":"string","minLength":1,"maxLength":64},"manifest_sha256":{"type":"string","pattern":"^[0-9a-f]{64}$"},"run_id":{"type":["string","null"],"minLength":1,"maxLength":64},"room_id":{"type":["string","null"],"minLength":1,"maxLength":64},"step_id":{"type":"string","minLength":1,"maxLength":64},"op":{"type":"string","minLength":1,"maxLength":128},"action_type":{"$ref":"https://openagents.dev/schemas/api/policy-action.json#/$defs/PolicyActionType"},"method":{"type":["string","null"],"maxLength":32},"targets":{"type":"array","maxItems":500,"items":{"type":"string","minLength":1,"maxLength":4096},"description":"The permissions that reach outside, all of them and no others."},"pattern_sha256":{"type":"string","pattern":"^[0-9a-f]{64}$","description":"Of the step's parameters as the manifest wires them, inputs filled in."},"action_sha256":{"type":["string","null"],"pattern":"^[0-9a-f]{64}$","description":"Of the whole action with its values; null where they are known only once the step runs."}}}}};
-const schema253 = {"type":"object","required":["rule","verdict","code","message"],"additionalProperties":false,"properties":{"rule":{"type":"string","minLength":1,"maxLength":64},"verdict":{"enum":["allow","require_approval","deny"]},"code":{"type":"string","pattern":"^[a-z][a-z0-9_]*$","maxLength":64},"message":{"type":"string","minLength":1,"maxLength":2000}}};
-const schema250 = {"type":"object","description":"Exactly what is asked for. An approval of a scope is held to those of them that the scope keeps.","required":["principal","install_id","manifest_sha256","run_id","room_id","step_id","op","action_type","method","targets","pattern_sha256","action_sha256"],"additionalProperties":false,"properties":{"principal":{"type":"string","minLength":1,"maxLength":200,"description":"Who would do it: this worker's public key."},"install_id":{"type":"string","minLength":1,"maxLength":64},"manifest_sha256":{"type":"string","pattern":"^[0-9a-f]{64}$"},"run_id":{"type":["string","null"],"minLength":1,"maxLength":64},"room_id":{"type":["string","null"],"minLength":1,"maxLength":64},"step_id":{"type":"string","minLength":1,"maxLength":64},"op":{"type":"string","minLength":1,"maxLength":128},"action_type":{"$ref":"https://openagents.dev/schemas/api/policy-action.json#/$defs/PolicyActionType"},"method":{"type":["string","null"],"maxLength":32},"targets":{"type":"array","maxItems":500,"items":{"type":"string","minLength":1,"maxLength":4096},"description":"The permissions that reach outside, all of them and no others."},"pattern_sha256":{"type":"string","pattern":"^[0-9a-f]{64}$","description":"Of the step's parameters as the manifest wires them, inputs filled in."},"action_sha256":{"type":["string","null"],"pattern":"^[0-9a-f]{64}$","description":"Of the whole action with its values; null where they are known only once the step runs."}}};
+exports.isApprovalEvent = validate179;
+const schema251 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/event/approval.json","title":"ApprovalEvent","description":"What a step asked its owner for, or consent gave it, and what became of that. The subject is the approval, appr_….","oneOf":[{"title":"ApprovalRequested","description":"Something may be done only once its owner says so.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"approval.requested"},"data":{"type":"object","required":["pins","summary","reasons","expires_at_ms"],"additionalProperties":false,"properties":{"pins":{"$ref":"#/$defs/ApprovalPins"},"summary":{"type":"string","minLength":1,"maxLength":2000,"description":"One sentence: what would be done, without what it would be done with."},"request":{"type":"object","additionalProperties":true,"x-sealed":true,"description":"What it would be done with, credentials left out."},"reasons":{"type":"array","maxItems":100,"items":{"$ref":"https://openagents.dev/schemas/event/policy.json#/$defs/PolicyReasonRecord"}},"expires_at_ms":{"type":"integer","minimum":0,"maximum":9007199254740991,"description":"Unix time after which nobody can approve it any longer."}}}}},{"title":"ApprovalApproved","description":"Its owner said yes: at this machine, or by consenting to the install.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"approval.approved"},"data":{"type":"object","required":["by","scope","expires_at_ms","uses_per_day"],"additionalProperties":false,"properties":{"by":{"enum":["owner","consent"]},"scope":{"$ref":"https://openagents.dev/schemas/api/policy-action.json#/$defs/ApprovalScope"},"expires_at_ms":{"type":"integer","minimum":0,"maximum":9007199254740991,"description":"Unix time after which it approves nothing."},"uses_per_day":{"type":["integer","null"],"minimum":1,"description":"The most it is used within 24 hours; null: once in all."}}}}},{"title":"ApprovalDenied","description":"Its owner said no.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"approval.denied"},"data":{"type":"object","required":["reason"],"additionalProperties":false,"properties":{"reason":{"type":"string","minLength":1,"maxLength":500}}}}},{"title":"ApprovalExpired","description":"Nobody decided in time.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"approval.expired"},"data":{"type":"object","required":["at_ms"],"additionalProperties":false,"properties":{"at_ms":{"type":"integer","minimum":0,"maximum":9007199254740991}}}}},{"title":"ApprovalRevoked","description":"It approves nothing any longer.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"approval.revoked"},"data":{"type":"object","required":["reason"],"additionalProperties":false,"properties":{"reason":{"type":"string","minLength":1,"maxLength":500}}}}},{"title":"ApprovalConsumed","description":"It was used, in the transaction that recorded what was about to be done.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"approval.consumed"},"data":{"type":"object","required":["install_id","run_id","step_id","action_sha256","use","at_ms"],"additionalProperties":false,"properties":{"install_id":{"type":"string","minLength":1,"maxLength":64},"run_id":{"type":"string","minLength":1,"maxLength":64},"step_id":{"type":"string","minLength":1,"maxLength":64},"action_sha256":{"type":"string","pattern":"^[0-9a-f]{64}$"},"use":{"type":"string","minLength":1,"maxLength":200,"description":"The idempotency key of what was done: another attempt at the same is the same use."},"at_ms":{"type":"integer","minimum":0,"maximum":9007199254740991}}}}}],"$defs":{"ApprovalPins":{"type":"object","description":"Exactly what is asked for. An approval of a scope is held to those of them that the scope keeps.","required":["principal","install_id","manifest_sha256","run_id","room_id","step_id","op","action_type","method","targets","pattern_sha256","action_sha256"],"additionalProperties":false,"properties":{"principal":{"type":"string","minLength":1,"maxLength":200,"description":"Who would do it: this worker's public key."},"install_id":{"type":"string","minLength":1,"maxLength":64},"manifest_sha256":{"type":"string","pattern":"^[0-9a-f]{64}$"},"run_id":{"type":["string","null"],"minLength":1,"maxLength":64},"room_id":{"type":["string","null"],"minLength":1,"maxLength":64},"step_id":{"type":"string","minLength":1,"maxLength":64},"op":{"type":"string","minLength":1,"maxLength":128},"action_type":{"$ref":"https://openagents.dev/schemas/api/policy-action.json#/$defs/PolicyActionType"},"method":{"type":["string","null"],"maxLength":32},"targets":{"type":"array","maxItems":500,"items":{"type":"string","minLength":1,"maxLength":4096},"description":"The permissions that reach outside, all of them and no others."},"pattern_sha256":{"type":"string","pattern":"^[0-9a-f]{64}$","description":"Of the step's parameters as the manifest wires them, inputs filled in."},"action_sha256":{"type":["string","null"],"pattern":"^[0-9a-f]{64}$","description":"Of the whole action with its values; null where they are known only once the step runs."}}}}};
+const schema255 = {"type":"object","required":["rule","verdict","code","message"],"additionalProperties":false,"properties":{"rule":{"type":"string","minLength":1,"maxLength":64},"verdict":{"enum":["allow","require_approval","deny"]},"code":{"type":"string","pattern":"^[a-z][a-z0-9_]*$","maxLength":64},"message":{"type":"string","minLength":1,"maxLength":2000}}};
+const schema252 = {"type":"object","description":"Exactly what is asked for. An approval of a scope is held to those of them that the scope keeps.","required":["principal","install_id","manifest_sha256","run_id","room_id","step_id","op","action_type","method","targets","pattern_sha256","action_sha256"],"additionalProperties":false,"properties":{"principal":{"type":"string","minLength":1,"maxLength":200,"description":"Who would do it: this worker's public key."},"install_id":{"type":"string","minLength":1,"maxLength":64},"manifest_sha256":{"type":"string","pattern":"^[0-9a-f]{64}$"},"run_id":{"type":["string","null"],"minLength":1,"maxLength":64},"room_id":{"type":["string","null"],"minLength":1,"maxLength":64},"step_id":{"type":"string","minLength":1,"maxLength":64},"op":{"type":"string","minLength":1,"maxLength":128},"action_type":{"$ref":"https://openagents.dev/schemas/api/policy-action.json#/$defs/PolicyActionType"},"method":{"type":["string","null"],"maxLength":32},"targets":{"type":"array","maxItems":500,"items":{"type":"string","minLength":1,"maxLength":4096},"description":"The permissions that reach outside, all of them and no others."},"pattern_sha256":{"type":"string","pattern":"^[0-9a-f]{64}$","description":"Of the step's parameters as the manifest wires them, inputs filled in."},"action_sha256":{"type":["string","null"],"pattern":"^[0-9a-f]{64}$","description":"Of the whole action with its values; null where they are known only once the step runs."}}};
 
-function validate179(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
+function validate180(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 let vErrors = null;
 let errors = 0;
-const evaluated0 = validate179.evaluated;
+const evaluated0 = validate180.evaluated;
 if(evaluated0.dynamicProps){
 evaluated0.props = undefined;
 }
@@ -31458,7 +32555,7 @@ vErrors.push(err11);
 errors++;
 }
 for(const key0 in data){
-if(!(func12.call(schema250.properties, key0))){
+if(!(func12.call(schema252.properties, key0))){
 const err12 = {instancePath,schemaPath:"#/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key0},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err12];
@@ -31567,7 +32664,7 @@ errors++;
 if(data.run_id !== undefined){
 let data3 = data.run_id;
 if((typeof data3 !== "string") && (data3 !== null)){
-const err21 = {instancePath:instancePath+"/run_id",schemaPath:"#/properties/run_id/type",keyword:"type",params:{type: schema250.properties.run_id.type},message:"must be string,null"};
+const err21 = {instancePath:instancePath+"/run_id",schemaPath:"#/properties/run_id/type",keyword:"type",params:{type: schema252.properties.run_id.type},message:"must be string,null"};
 if(vErrors === null){
 vErrors = [err21];
 }
@@ -31602,7 +32699,7 @@ errors++;
 if(data.room_id !== undefined){
 let data4 = data.room_id;
 if((typeof data4 !== "string") && (data4 !== null)){
-const err24 = {instancePath:instancePath+"/room_id",schemaPath:"#/properties/room_id/type",keyword:"type",params:{type: schema250.properties.room_id.type},message:"must be string,null"};
+const err24 = {instancePath:instancePath+"/room_id",schemaPath:"#/properties/room_id/type",keyword:"type",params:{type: schema252.properties.room_id.type},message:"must be string,null"};
 if(vErrors === null){
 vErrors = [err24];
 }
@@ -31720,7 +32817,7 @@ errors++;
 if(data.method !== undefined){
 let data8 = data.method;
 if((typeof data8 !== "string") && (data8 !== null)){
-const err34 = {instancePath:instancePath+"/method",schemaPath:"#/properties/method/type",keyword:"type",params:{type: schema250.properties.method.type},message:"must be string,null"};
+const err34 = {instancePath:instancePath+"/method",schemaPath:"#/properties/method/type",keyword:"type",params:{type: schema252.properties.method.type},message:"must be string,null"};
 if(vErrors === null){
 vErrors = [err34];
 }
@@ -31831,7 +32928,7 @@ errors++;
 if(data.action_sha256 !== undefined){
 let data12 = data.action_sha256;
 if((typeof data12 !== "string") && (data12 !== null)){
-const err43 = {instancePath:instancePath+"/action_sha256",schemaPath:"#/properties/action_sha256/type",keyword:"type",params:{type: schema250.properties.action_sha256.type},message:"must be string,null"};
+const err43 = {instancePath:instancePath+"/action_sha256",schemaPath:"#/properties/action_sha256/type",keyword:"type",params:{type: schema252.properties.action_sha256.type},message:"must be string,null"};
 if(vErrors === null){
 vErrors = [err43];
 }
@@ -31864,17 +32961,17 @@ vErrors.push(err45);
 }
 errors++;
 }
-validate179.errors = vErrors;
+validate180.errors = vErrors;
 return errors === 0;
 }
-validate179.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
+validate180.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
 
 
-function validate178(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
+function validate179(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 /*# sourceURL="https://openagents.dev/schemas/event/approval.json" */;
 let vErrors = null;
 let errors = 0;
-const evaluated0 = validate178.evaluated;
+const evaluated0 = validate179.evaluated;
 if(evaluated0.dynamicProps){
 evaluated0.props = undefined;
 }
@@ -31986,8 +33083,8 @@ errors++;
 }
 }
 if(data1.pins !== undefined){
-if(!(validate179(data1.pins, {instancePath:instancePath+"/data/pins",parentData:data1,parentDataProperty:"pins",rootData,dynamicAnchors}))){
-vErrors = vErrors === null ? validate179.errors : vErrors.concat(validate179.errors);
+if(!(validate180(data1.pins, {instancePath:instancePath+"/data/pins",parentData:data1,parentDataProperty:"pins",rootData,dynamicAnchors}))){
+vErrors = vErrors === null ? validate180.errors : vErrors.concat(validate180.errors);
 errors = vErrors.length;
 }
 }
@@ -32148,7 +33245,7 @@ errors++;
 if(data6.verdict !== undefined){
 let data8 = data6.verdict;
 if(!(((data8 === "allow") || (data8 === "require_approval")) || (data8 === "deny"))){
-const err22 = {instancePath:instancePath+"/data/reasons/" + i0+"/verdict",schemaPath:"https://openagents.dev/schemas/event/policy.json#/$defs/PolicyReasonRecord/properties/verdict/enum",keyword:"enum",params:{allowedValues: schema253.properties.verdict.enum},message:"must be equal to one of the allowed values"};
+const err22 = {instancePath:instancePath+"/data/reasons/" + i0+"/verdict",schemaPath:"https://openagents.dev/schemas/event/policy.json#/$defs/PolicyReasonRecord/properties/verdict/enum",keyword:"enum",params:{allowedValues: schema255.properties.verdict.enum},message:"must be equal to one of the allowed values"};
 if(vErrors === null){
 vErrors = [err22];
 }
@@ -32420,7 +33517,7 @@ errors++;
 if(data13.by !== undefined){
 let data14 = data13.by;
 if(!((data14 === "owner") || (data14 === "consent"))){
-const err45 = {instancePath:instancePath+"/data/by",schemaPath:"#/oneOf/1/properties/data/properties/by/enum",keyword:"enum",params:{allowedValues: schema249.oneOf[1].properties.data.properties.by.enum},message:"must be equal to one of the allowed values"};
+const err45 = {instancePath:instancePath+"/data/by",schemaPath:"#/oneOf/1/properties/data/properties/by/enum",keyword:"enum",params:{allowedValues: schema251.oneOf[1].properties.data.properties.by.enum},message:"must be equal to one of the allowed values"};
 if(vErrors === null){
 vErrors = [err45];
 }
@@ -32481,7 +33578,7 @@ errors++;
 if(data13.uses_per_day !== undefined){
 let data17 = data13.uses_per_day;
 if((!(((typeof data17 == "number") && (!(data17 % 1) && !isNaN(data17))) && (isFinite(data17)))) && (data17 !== null)){
-const err50 = {instancePath:instancePath+"/data/uses_per_day",schemaPath:"#/oneOf/1/properties/data/properties/uses_per_day/type",keyword:"type",params:{type: schema249.oneOf[1].properties.data.properties.uses_per_day.type},message:"must be integer,null"};
+const err50 = {instancePath:instancePath+"/data/uses_per_day",schemaPath:"#/oneOf/1/properties/data/properties/uses_per_day/type",keyword:"type",params:{type: schema251.oneOf[1].properties.data.properties.uses_per_day.type},message:"must be integer,null"};
 if(vErrors === null){
 vErrors = [err50];
 }
@@ -33348,20 +34445,20 @@ vErrors = null;
 }
 }
 }
-validate178.errors = vErrors;
+validate179.errors = vErrors;
 evaluated0.props = props0;
 return errors === 0;
 }
-validate178.evaluated = {"dynamicProps":true,"dynamicItems":false};
+validate179.evaluated = {"dynamicProps":true,"dynamicItems":false};
 
-exports.isAttestationEvent = validate182;
-const schema258 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/event/attestation.json","title":"AttestationEvent","description":"What this worker attests in public of its runs, and since when its owner lets it. The subject is attestation, or attestation_<run>.","oneOf":[{"title":"AttestationEnabled","description":"The owner's settings let the worker attest runs that end from now on.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"attestation.enabled"},"data":{"type":"object","required":[],"additionalProperties":false,"properties":{}}}},{"title":"AttestationDisabled","description":"They no longer do.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"attestation.disabled"},"data":{"type":"object","required":[],"additionalProperties":false,"properties":{}}}},{"title":"AttestationPublished","description":"One run was attested.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"attestation.published"},"data":{"type":"object","required":["attestation_event_id","accepted","refused"],"additionalProperties":false,"properties":{"attestation_event_id":{"type":"string","pattern":"^[0-9a-f]{64}$"},"accepted":{"type":"array","maxItems":32,"items":{"type":"string","maxLength":500},"minItems":1},"refused":{"type":"array","maxItems":32,"items":{"type":"string","maxLength":2000}}}}}},{"title":"AttestationFailed","description":"It could not be, or may not be.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"attestation.failed"},"data":{"type":"object","required":["attempt","code","message","retry_at_ms"],"additionalProperties":false,"properties":{"attempt":{"type":"integer","minimum":1},"code":{"type":"string","minLength":1,"maxLength":64},"message":{"type":"string","maxLength":2000},"retry_at_ms":{"type":["integer","null"],"minimum":0,"description":"Null: it is not tried again."}}}}}]};
+exports.isAttestationEvent = validate183;
+const schema260 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/event/attestation.json","title":"AttestationEvent","description":"What this worker attests in public of its runs, and since when its owner lets it. The subject is attestation, or attestation_<run>.","oneOf":[{"title":"AttestationEnabled","description":"The owner's settings let the worker attest runs that end from now on.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"attestation.enabled"},"data":{"type":"object","required":[],"additionalProperties":false,"properties":{}}}},{"title":"AttestationDisabled","description":"They no longer do.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"attestation.disabled"},"data":{"type":"object","required":[],"additionalProperties":false,"properties":{}}}},{"title":"AttestationPublished","description":"One run was attested.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"attestation.published"},"data":{"type":"object","required":["attestation_event_id","accepted","refused"],"additionalProperties":false,"properties":{"attestation_event_id":{"type":"string","pattern":"^[0-9a-f]{64}$"},"accepted":{"type":"array","maxItems":32,"items":{"type":"string","maxLength":500},"minItems":1},"refused":{"type":"array","maxItems":32,"items":{"type":"string","maxLength":2000}}}}}},{"title":"AttestationFailed","description":"It could not be, or may not be.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"attestation.failed"},"data":{"type":"object","required":["attempt","code","message","retry_at_ms"],"additionalProperties":false,"properties":{"attempt":{"type":"integer","minimum":1},"code":{"type":"string","minLength":1,"maxLength":64},"message":{"type":"string","maxLength":2000},"retry_at_ms":{"type":["integer","null"],"minimum":0,"description":"Null: it is not tried again."}}}}}]};
 
-function validate182(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
+function validate183(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 /*# sourceURL="https://openagents.dev/schemas/event/attestation.json" */;
 let vErrors = null;
 let errors = 0;
-const evaluated0 = validate182.evaluated;
+const evaluated0 = validate183.evaluated;
 if(evaluated0.dynamicProps){
 evaluated0.props = undefined;
 }
@@ -34007,7 +35104,7 @@ errors++;
 if(data12.retry_at_ms !== undefined){
 let data16 = data12.retry_at_ms;
 if((!(((typeof data16 == "number") && (!(data16 % 1) && !isNaN(data16))) && (isFinite(data16)))) && (data16 !== null)){
-const err51 = {instancePath:instancePath+"/data/retry_at_ms",schemaPath:"#/oneOf/3/properties/data/properties/retry_at_ms/type",keyword:"type",params:{type: schema258.oneOf[3].properties.data.properties.retry_at_ms.type},message:"must be integer,null"};
+const err51 = {instancePath:instancePath+"/data/retry_at_ms",schemaPath:"#/oneOf/3/properties/data/properties/retry_at_ms/type",keyword:"type",params:{type: schema260.oneOf[3].properties.data.properties.retry_at_ms.type},message:"must be integer,null"};
 if(vErrors === null){
 vErrors = [err51];
 }
@@ -34089,19 +35186,19 @@ vErrors = null;
 }
 }
 }
-validate182.errors = vErrors;
+validate183.errors = vErrors;
 evaluated0.props = props0;
 return errors === 0;
 }
-validate182.evaluated = {"dynamicProps":true,"dynamicItems":false};
+validate183.evaluated = {"dynamicProps":true,"dynamicItems":false};
 
-exports.isCapabilityEvent = validate183;
-const schema259 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/event/capability.json","title":"CapabilityEvent","description":"Capability tokens that were given out and taken back. The subject is the token, cap_…, whose text is never stored.","oneOf":[{"title":"CapabilityMinted","description":"The owner made a token.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"capability.minted"},"data":{"type":"object","required":["label","principal","scope","expires_at_ms"],"additionalProperties":false,"properties":{"label":{"type":"string","minLength":1,"maxLength":200},"principal":{"type":["string","null"],"minLength":1,"maxLength":200},"scope":{"$ref":"https://openagents.dev/schemas/api/capability-token.json#/$defs/CapabilityScope"},"expires_at_ms":{"type":"integer","minimum":0,"maximum":9007199254740991}}}}},{"title":"CapabilityDelegated","description":"A narrower token was made of another.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"capability.delegated"},"data":{"type":"object","required":["parent_id","depth","label","scope","expires_at_ms"],"additionalProperties":false,"properties":{"parent_id":{"type":"string","pattern":"^cap_[0-9a-f]{32}$"},"principal":{"type":["string","null"],"minLength":1,"maxLength":200,"description":"That of the token it was made of."},"depth":{"type":"integer","minimum":1,"maximum":3},"label":{"type":"string","minLength":1,"maxLength":200},"scope":{"$ref":"https://openagents.dev/schemas/api/capability-token.json#/$defs/CapabilityScope"},"expires_at_ms":{"type":"integer","minimum":0,"maximum":9007199254740991}}}}},{"title":"CapabilityRevoked","description":"It opens nothing any longer, and neither does what was made of it.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"capability.revoked"},"data":{"type":"object","required":["reason"],"additionalProperties":false,"properties":{"reason":{"type":"string","minLength":1,"maxLength":500}}}}}]};
+exports.isCapabilityEvent = validate184;
+const schema261 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/event/capability.json","title":"CapabilityEvent","description":"Capability tokens that were given out and taken back. The subject is the token, cap_…, whose text is never stored.","oneOf":[{"title":"CapabilityMinted","description":"The owner made a token.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"capability.minted"},"data":{"type":"object","required":["label","principal","scope","expires_at_ms"],"additionalProperties":false,"properties":{"label":{"type":"string","minLength":1,"maxLength":200},"principal":{"type":["string","null"],"minLength":1,"maxLength":200},"scope":{"$ref":"https://openagents.dev/schemas/api/capability-token.json#/$defs/CapabilityScope"},"expires_at_ms":{"type":"integer","minimum":0,"maximum":9007199254740991}}}}},{"title":"CapabilityDelegated","description":"A narrower token was made of another.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"capability.delegated"},"data":{"type":"object","required":["parent_id","depth","label","scope","expires_at_ms"],"additionalProperties":false,"properties":{"parent_id":{"type":"string","pattern":"^cap_[0-9a-f]{32}$"},"principal":{"type":["string","null"],"minLength":1,"maxLength":200,"description":"That of the token it was made of."},"depth":{"type":"integer","minimum":1,"maximum":3},"label":{"type":"string","minLength":1,"maxLength":200},"scope":{"$ref":"https://openagents.dev/schemas/api/capability-token.json#/$defs/CapabilityScope"},"expires_at_ms":{"type":"integer","minimum":0,"maximum":9007199254740991}}}}},{"title":"CapabilityRevoked","description":"It opens nothing any longer, and neither does what was made of it.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"capability.revoked"},"data":{"type":"object","required":["reason"],"additionalProperties":false,"properties":{"reason":{"type":"string","minLength":1,"maxLength":500}}}}}]};
 
-function validate184(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
+function validate185(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 let vErrors = null;
 let errors = 0;
-const evaluated0 = validate184.evaluated;
+const evaluated0 = validate185.evaluated;
 if(evaluated0.dynamicProps){
 evaluated0.props = undefined;
 }
@@ -34728,18 +35825,18 @@ vErrors.push(err43);
 }
 errors++;
 }
-validate184.errors = vErrors;
+validate185.errors = vErrors;
 return errors === 0;
 }
-validate184.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
+validate185.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
 
-const pattern260 = new RegExp("^cap_[0-9a-f]{32}$", "u");
+const pattern266 = new RegExp("^cap_[0-9a-f]{32}$", "u");
 
-function validate183(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
+function validate184(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 /*# sourceURL="https://openagents.dev/schemas/event/capability.json" */;
 let vErrors = null;
 let errors = 0;
-const evaluated0 = validate183.evaluated;
+const evaluated0 = validate184.evaluated;
 if(evaluated0.dynamicProps){
 evaluated0.props = undefined;
 }
@@ -34888,7 +35985,7 @@ errors++;
 if(data1.principal !== undefined){
 let data3 = data1.principal;
 if((typeof data3 !== "string") && (data3 !== null)){
-const err12 = {instancePath:instancePath+"/data/principal",schemaPath:"#/oneOf/0/properties/data/properties/principal/type",keyword:"type",params:{type: schema259.oneOf[0].properties.data.properties.principal.type},message:"must be string,null"};
+const err12 = {instancePath:instancePath+"/data/principal",schemaPath:"#/oneOf/0/properties/data/properties/principal/type",keyword:"type",params:{type: schema261.oneOf[0].properties.data.properties.principal.type},message:"must be string,null"};
 if(vErrors === null){
 vErrors = [err12];
 }
@@ -34921,8 +36018,8 @@ errors++;
 }
 }
 if(data1.scope !== undefined){
-if(!(validate184(data1.scope, {instancePath:instancePath+"/data/scope",parentData:data1,parentDataProperty:"scope",rootData,dynamicAnchors}))){
-vErrors = vErrors === null ? validate184.errors : vErrors.concat(validate184.errors);
+if(!(validate185(data1.scope, {instancePath:instancePath+"/data/scope",parentData:data1,parentDataProperty:"scope",rootData,dynamicAnchors}))){
+vErrors = vErrors === null ? validate185.errors : vErrors.concat(validate185.errors);
 errors = vErrors.length;
 }
 }
@@ -35104,7 +36201,7 @@ errors++;
 if(data7.parent_id !== undefined){
 let data8 = data7.parent_id;
 if(typeof data8 === "string"){
-if(!pattern260.test(data8)){
+if(!pattern266.test(data8)){
 const err30 = {instancePath:instancePath+"/data/parent_id",schemaPath:"#/oneOf/1/properties/data/properties/parent_id/pattern",keyword:"pattern",params:{pattern: "^cap_[0-9a-f]{32}$"},message:"must match pattern \""+"^cap_[0-9a-f]{32}$"+"\""};
 if(vErrors === null){
 vErrors = [err30];
@@ -35129,7 +36226,7 @@ errors++;
 if(data7.principal !== undefined){
 let data9 = data7.principal;
 if((typeof data9 !== "string") && (data9 !== null)){
-const err32 = {instancePath:instancePath+"/data/principal",schemaPath:"#/oneOf/1/properties/data/properties/principal/type",keyword:"type",params:{type: schema259.oneOf[1].properties.data.properties.principal.type},message:"must be string,null"};
+const err32 = {instancePath:instancePath+"/data/principal",schemaPath:"#/oneOf/1/properties/data/properties/principal/type",keyword:"type",params:{type: schema261.oneOf[1].properties.data.properties.principal.type},message:"must be string,null"};
 if(vErrors === null){
 vErrors = [err32];
 }
@@ -35232,8 +36329,8 @@ errors++;
 }
 }
 if(data7.scope !== undefined){
-if(!(validate184(data7.scope, {instancePath:instancePath+"/data/scope",parentData:data7,parentDataProperty:"scope",rootData,dynamicAnchors}))){
-vErrors = vErrors === null ? validate184.errors : vErrors.concat(validate184.errors);
+if(!(validate185(data7.scope, {instancePath:instancePath+"/data/scope",parentData:data7,parentDataProperty:"scope",rootData,dynamicAnchors}))){
+vErrors = vErrors === null ? validate185.errors : vErrors.concat(validate185.errors);
 errors = vErrors.length;
 }
 }
@@ -35473,21 +36570,21 @@ vErrors = null;
 }
 }
 }
-validate183.errors = vErrors;
+validate184.errors = vErrors;
 evaluated0.props = props0;
 return errors === 0;
 }
-validate183.evaluated = {"dynamicProps":true,"dynamicItems":false};
+validate184.evaluated = {"dynamicProps":true,"dynamicItems":false};
 
-exports.isClaimEvent = validate187;
-const schema262 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/event/claim.json","title":"ClaimEvent","description":"What happens to a payment as proof of a licence. The subject is payment_<payment hash>. No buyer, invoice or preimage is recorded.","oneOf":[{"title":"ClaimMade","description":"The first receipt to come holds the payment from now on.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"claim.made"},"data":{"$ref":"#/$defs/ClaimHolder"}}},{"title":"ClaimRenewed","description":"A later version of the receipt that holds the payment took its place.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"claim.renewed"},"data":{"$ref":"#/$defs/ClaimHolder"}}}],"$defs":{"ClaimHolder":{"type":"object","required":["payment_hash","receipt_event_id","receipt_created_at","receipt_address_sha256"],"additionalProperties":false,"properties":{"payment_hash":{"type":"string","pattern":"^[0-9a-f]{64}$"},"receipt_event_id":{"type":"string","pattern":"^[0-9a-f]{64}$"},"receipt_created_at":{"type":"integer","minimum":0,"description":"Unix seconds."},"receipt_address_sha256":{"type":"string","pattern":"^[0-9a-f]{64}$","description":"Of kind:signer:d, which names the buyer: the log keeps only its hash."}}}}};
-const schema263 = {"type":"object","required":["payment_hash","receipt_event_id","receipt_created_at","receipt_address_sha256"],"additionalProperties":false,"properties":{"payment_hash":{"type":"string","pattern":"^[0-9a-f]{64}$"},"receipt_event_id":{"type":"string","pattern":"^[0-9a-f]{64}$"},"receipt_created_at":{"type":"integer","minimum":0,"description":"Unix seconds."},"receipt_address_sha256":{"type":"string","pattern":"^[0-9a-f]{64}$","description":"Of kind:signer:d, which names the buyer: the log keeps only its hash."}}};
+exports.isClaimEvent = validate188;
+const schema264 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/event/claim.json","title":"ClaimEvent","description":"What happens to a payment as proof of a licence. The subject is payment_<payment hash>. No buyer, invoice or preimage is recorded.","oneOf":[{"title":"ClaimMade","description":"The first receipt to come holds the payment from now on.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"claim.made"},"data":{"$ref":"#/$defs/ClaimHolder"}}},{"title":"ClaimRenewed","description":"A later version of the receipt that holds the payment took its place.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"claim.renewed"},"data":{"$ref":"#/$defs/ClaimHolder"}}}],"$defs":{"ClaimHolder":{"type":"object","required":["payment_hash","receipt_event_id","receipt_created_at","receipt_address_sha256"],"additionalProperties":false,"properties":{"payment_hash":{"type":"string","pattern":"^[0-9a-f]{64}$"},"receipt_event_id":{"type":"string","pattern":"^[0-9a-f]{64}$"},"receipt_created_at":{"type":"integer","minimum":0,"description":"Unix seconds."},"receipt_address_sha256":{"type":"string","pattern":"^[0-9a-f]{64}$","description":"Of kind:signer:d, which names the buyer: the log keeps only its hash."}}}}};
+const schema265 = {"type":"object","required":["payment_hash","receipt_event_id","receipt_created_at","receipt_address_sha256"],"additionalProperties":false,"properties":{"payment_hash":{"type":"string","pattern":"^[0-9a-f]{64}$"},"receipt_event_id":{"type":"string","pattern":"^[0-9a-f]{64}$"},"receipt_created_at":{"type":"integer","minimum":0,"description":"Unix seconds."},"receipt_address_sha256":{"type":"string","pattern":"^[0-9a-f]{64}$","description":"Of kind:signer:d, which names the buyer: the log keeps only its hash."}}};
 
-function validate187(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
+function validate188(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 /*# sourceURL="https://openagents.dev/schemas/event/claim.json" */;
 let vErrors = null;
 let errors = 0;
-const evaluated0 = validate187.evaluated;
+const evaluated0 = validate188.evaluated;
 if(evaluated0.dynamicProps){
 evaluated0.props = undefined;
 }
@@ -35986,22 +37083,22 @@ vErrors = null;
 }
 }
 }
-validate187.errors = vErrors;
+validate188.errors = vErrors;
 evaluated0.props = props0;
 return errors === 0;
 }
-validate187.evaluated = {"dynamicProps":true,"dynamicItems":false};
+validate188.evaluated = {"dynamicProps":true,"dynamicItems":false};
 
-exports.isEventEnvelope = validate188;
-const schema265 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/event/envelope.json","title":"EventEnvelope","description":"What every event of the log carries beside its type and data. The event's hash covers all of it but recorded_at.","type":"object","required":["event_id","event_version","occurred_at","workspace_id","stream_type","stream_id","stream_seq","subject_id","actor_type","actor_id","correlation_id","prev_event_hash","event_hash","recorded_at"],"properties":{"event_id":{"type":"string","format":"uuid"},"event_version":{"const":1},"occurred_at":{"type":"string","format":"date-time","description":"UTC, milliseconds."},"recorded_at":{"type":"string","format":"date-time","description":"UTC, milliseconds. Not hashed."},"workspace_id":{"type":"string","minLength":1,"maxLength":200},"stream_type":{"enum":["workspace","room"]},"stream_id":{"type":"string","minLength":1,"maxLength":200},"stream_seq":{"type":"integer","minimum":1},"subject_id":{"type":"string","minLength":1,"maxLength":200,"description":"The thing the event is about, e.g. run_…, install_…; what a decider folds."},"actor_type":{"enum":["user","agent","service"]},"actor_id":{"type":"string","minLength":1,"maxLength":200},"correlation_id":{"type":"string","minLength":1,"maxLength":200},"causation_id":{"type":"string","minLength":1,"maxLength":200},"idempotency_key":{"type":"string","minLength":1,"maxLength":200},"prev_event_hash":{"type":["string","null"],"pattern":"^sha256:[0-9a-f]{64}$"},"event_hash":{"type":"string","pattern":"^sha256:[0-9a-f]{64}$"}}};
+exports.isEventEnvelope = validate189;
+const schema267 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/event/envelope.json","title":"EventEnvelope","description":"What every event of the log carries beside its type and data. The event's hash covers all of it but recorded_at.","type":"object","required":["event_id","event_version","occurred_at","workspace_id","stream_type","stream_id","stream_seq","subject_id","actor_type","actor_id","correlation_id","prev_event_hash","event_hash","recorded_at"],"properties":{"event_id":{"type":"string","format":"uuid"},"event_version":{"const":1},"occurred_at":{"type":"string","format":"date-time","description":"UTC, milliseconds."},"recorded_at":{"type":"string","format":"date-time","description":"UTC, milliseconds. Not hashed."},"workspace_id":{"type":"string","minLength":1,"maxLength":200},"stream_type":{"enum":["workspace","room"]},"stream_id":{"type":"string","minLength":1,"maxLength":200},"stream_seq":{"type":"integer","minimum":1},"subject_id":{"type":"string","minLength":1,"maxLength":200,"description":"The thing the event is about, e.g. run_…, install_…; what a decider folds."},"actor_type":{"enum":["user","agent","service"]},"actor_id":{"type":"string","minLength":1,"maxLength":200},"correlation_id":{"type":"string","minLength":1,"maxLength":200},"causation_id":{"type":"string","minLength":1,"maxLength":200},"idempotency_key":{"type":"string","minLength":1,"maxLength":200},"prev_event_hash":{"type":["string","null"],"pattern":"^sha256:[0-9a-f]{64}$"},"event_hash":{"type":"string","pattern":"^sha256:[0-9a-f]{64}$"}}};
 const formats12 = /^(?:urn:uuid:)?[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}$/i;
-const pattern267 = new RegExp("^sha256:[0-9a-f]{64}$", "u");
+const pattern273 = new RegExp("^sha256:[0-9a-f]{64}$", "u");
 
-function validate188(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
+function validate189(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 /*# sourceURL="https://openagents.dev/schemas/event/envelope.json" */;
 let vErrors = null;
 let errors = 0;
-const evaluated0 = validate188.evaluated;
+const evaluated0 = validate189.evaluated;
 if(evaluated0.dynamicProps){
 evaluated0.props = undefined;
 }
@@ -36274,7 +37371,7 @@ errors++;
 if(data.stream_type !== undefined){
 let data5 = data.stream_type;
 if(!((data5 === "workspace") || (data5 === "room"))){
-const err24 = {instancePath:instancePath+"/stream_type",schemaPath:"#/properties/stream_type/enum",keyword:"enum",params:{allowedValues: schema265.properties.stream_type.enum},message:"must be equal to one of the allowed values"};
+const err24 = {instancePath:instancePath+"/stream_type",schemaPath:"#/properties/stream_type/enum",keyword:"enum",params:{allowedValues: schema267.properties.stream_type.enum},message:"must be equal to one of the allowed values"};
 if(vErrors === null){
 vErrors = [err24];
 }
@@ -36382,7 +37479,7 @@ errors++;
 if(data.actor_type !== undefined){
 let data9 = data.actor_type;
 if(!(((data9 === "user") || (data9 === "agent")) || (data9 === "service"))){
-const err33 = {instancePath:instancePath+"/actor_type",schemaPath:"#/properties/actor_type/enum",keyword:"enum",params:{allowedValues: schema265.properties.actor_type.enum},message:"must be equal to one of the allowed values"};
+const err33 = {instancePath:instancePath+"/actor_type",schemaPath:"#/properties/actor_type/enum",keyword:"enum",params:{allowedValues: schema267.properties.actor_type.enum},message:"must be equal to one of the allowed values"};
 if(vErrors === null){
 vErrors = [err33];
 }
@@ -36535,7 +37632,7 @@ errors++;
 if(data.prev_event_hash !== undefined){
 let data14 = data.prev_event_hash;
 if((typeof data14 !== "string") && (data14 !== null)){
-const err46 = {instancePath:instancePath+"/prev_event_hash",schemaPath:"#/properties/prev_event_hash/type",keyword:"type",params:{type: schema265.properties.prev_event_hash.type},message:"must be string,null"};
+const err46 = {instancePath:instancePath+"/prev_event_hash",schemaPath:"#/properties/prev_event_hash/type",keyword:"type",params:{type: schema267.properties.prev_event_hash.type},message:"must be string,null"};
 if(vErrors === null){
 vErrors = [err46];
 }
@@ -36545,7 +37642,7 @@ vErrors.push(err46);
 errors++;
 }
 if(typeof data14 === "string"){
-if(!pattern267.test(data14)){
+if(!pattern273.test(data14)){
 const err47 = {instancePath:instancePath+"/prev_event_hash",schemaPath:"#/properties/prev_event_hash/pattern",keyword:"pattern",params:{pattern: "^sha256:[0-9a-f]{64}$"},message:"must match pattern \""+"^sha256:[0-9a-f]{64}$"+"\""};
 if(vErrors === null){
 vErrors = [err47];
@@ -36560,7 +37657,7 @@ errors++;
 if(data.event_hash !== undefined){
 let data15 = data.event_hash;
 if(typeof data15 === "string"){
-if(!pattern267.test(data15)){
+if(!pattern273.test(data15)){
 const err48 = {instancePath:instancePath+"/event_hash",schemaPath:"#/properties/event_hash/pattern",keyword:"pattern",params:{pattern: "^sha256:[0-9a-f]{64}$"},message:"must match pattern \""+"^sha256:[0-9a-f]{64}$"+"\""};
 if(vErrors === null){
 vErrors = [err48];
@@ -36593,10 +37690,10 @@ vErrors.push(err50);
 }
 errors++;
 }
-validate188.errors = vErrors;
+validate189.errors = vErrors;
 return errors === 0;
 }
-validate188.evaluated = {"props":{"event_id":true,"event_version":true,"occurred_at":true,"recorded_at":true,"workspace_id":true,"stream_type":true,"stream_id":true,"stream_seq":true,"subject_id":true,"actor_type":true,"actor_id":true,"correlation_id":true,"causation_id":true,"idempotency_key":true,"prev_event_hash":true,"event_hash":true},"dynamicProps":false,"dynamicItems":false};
+validate189.evaluated = {"props":{"event_id":true,"event_version":true,"occurred_at":true,"recorded_at":true,"workspace_id":true,"stream_type":true,"stream_id":true,"stream_seq":true,"subject_id":true,"actor_type":true,"actor_id":true,"correlation_id":true,"causation_id":true,"idempotency_key":true,"prev_event_hash":true,"event_hash":true},"dynamicProps":false,"dynamicItems":false};
 
 exports.isInstallEvent = validate32;
 const schema43 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/event/install.json","title":"InstallEvent","description":"What happens to an install. The subject is the install, install_….","oneOf":[{"title":"InstallRequested","description":"Fetched: a signed config that passed every check, with its manifest, verified. The manifest is kept, so that the network is never needed again.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"install.requested"},"data":{"type":"object","required":["pins","approval_reasons"],"additionalProperties":false,"properties":{"pins":{"$ref":"#/$defs/InstallPins"},"approval_reasons":{"type":"array","maxItems":50,"items":{"type":"string","minLength":1,"maxLength":1000},"description":"Why the owner must approve at the worker; empty: covered by the signer's ceiling."},"manifest":{"$ref":"https://openagents.dev/schemas/manifest/upgrade-manifest.json","x-sealed":true},"inputs":{"type":"object","additionalProperties":true,"description":"The values the owner gave.","x-sealed":true}}}}},{"title":"InstallApproved","description":"The requested pins are agreed to: they run from now on, or, staged, on trial first.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"install.approved"},"data":{"type":"object","required":["config_event_id","approved_by","permission_hash","grant"],"additionalProperties":false,"properties":{"config_event_id":{"type":"string","pattern":"^[0-9a-f]{64}$"},"approved_by":{"enum":["ceiling","owner","auto_update"],"description":"auto_update: an update that widened nothing, taken as the owner had chosen."},"permission_hash":{"type":"string","pattern":"^[0-9a-f]{64}$"},"grant":{"type":"array","maxItems":500,"items":{"type":"string","minLength":1,"maxLength":4096},"description":"The permissions granted, home folder expanded."},"release":{"$ref":"#/$defs/InstallRelease"},"staged":{"const":true,"description":"It runs on trial first; what ran before stays."}}}}},{"title":"InstallEnabled","description":"It runs on its schedule.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"install.enabled"},"data":{"type":"object","required":[],"additionalProperties":false,"properties":{"signed_by":{"$ref":"#/$defs/InstallSigner"},"release":{"$ref":"#/$defs/InstallRelease"}}}}},{"title":"InstallDisabled","description":"It keeps its pins and does not run.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"install.disabled"},"data":{"type":"object","required":["reason"],"additionalProperties":false,"properties":{"reason":{"type":"string","minLength":1,"maxLength":500},"signed_by":{"$ref":"#/$defs/InstallSigner"}}}}},{"title":"InstallRemoved","description":"It is gone; only a higher revision of a signed config brings it back.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"install.removed"},"data":{"type":"object","required":["reason"],"additionalProperties":false,"properties":{"reason":{"type":"string","minLength":1,"maxLength":500},"signed_by":{"$ref":"#/$defs/InstallSigner"}}}}},{"title":"InstallUpdatesSet","description":"What the owner chose for updates: to be asked, or to take what widens nothing without being asked.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"install.updates_set"},"data":{"type":"object","required":["auto_update","channel"],"additionalProperties":false,"properties":{"auto_update":{"$ref":"#/$defs/AutoUpdate"},"channel":{"$ref":"#/$defs/InstallChannel"},"pinned":{"type":"boolean","description":"No other release takes its place until it is unpinned. Absent: not pinned."},"min_age_h":{"type":"integer","minimum":0,"maximum":8760,"description":"How long this worker must have known a release before it takes it unasked. Absent: the worker's own number."},"rollback_after":{"type":"integer","minimum":0,"maximum":100,"description":"After how many failed runs in a row the last good release comes back; 0: never. Absent: as the manifest says."},"trial":{"type":"boolean","description":"Whether an update that is taken unasked runs on trial first. Absent: yes."}}}}},{"title":"InstallScheduleSet","description":"What the owner chose in place of the upgrade's own schedule; null: what the upgrade declares, again.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"install.schedule_set"},"data":{"type":"object","required":["changes"],"additionalProperties":false,"properties":{"changes":{"anyOf":[{"$ref":"#/$defs/ScheduleChanges"},{"type":"null"}]}}}}},{"title":"InstallCapsSet","description":"The most that a run of it may use, as the owner chose; null: the worker's setting, again.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"install.caps_set"},"data":{"type":"object","required":["caps"],"additionalProperties":false,"properties":{"caps":{"anyOf":[{"$ref":"#/$defs/RunCaps"},{"type":"null"}]}}}}},{"title":"InstallYanked","description":"Its author took the release back: nothing new runs of it.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"install.yanked"},"data":{"type":"object","required":["release_event_id","yank_event_id","reason"],"additionalProperties":false,"properties":{"release_event_id":{"type":"string","pattern":"^[0-9a-f]{64}$"},"yank_event_id":{"type":"string","pattern":"^[0-9a-f]{64}$","description":"The author's deletion or label."},"reason":{"type":"string","maxLength":500}}}}},{"title":"InstallTakenDown","description":"A moderator that the owner trusts hides what is installed.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"install.taken_down"},"data":{"type":"object","required":["decision_event_id","moderator","action","why","expires_at","stopped","blocks"],"additionalProperties":false,"properties":{"decision_event_id":{"type":"string","pattern":"^[0-9a-f]{64}$","description":"Of the moderator's signed label or blocklist."},"moderator":{"type":"string","pattern":"^[0-9a-f]{64}$"},"action":{"enum":["hold","take_down"]},"why":{"type":"string","minLength":1,"maxLength":3000,"description":"A sentence."},"expires_at":{"type":["integer","null"],"minimum":1,"description":"Unix seconds; null: until it is reversed."},"stopped":{"type":"boolean","description":"It ran until then, and runs no more because of this."},"blocks":{"type":"boolean","description":"It may not be enabled while this stands, unless its owner overrides it."}}}}},{"title":"InstallTakedownLifted","description":"What a moderator decided of it ended, was reversed, or is by nobody the owner trusts any more.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"install.takedown_lifted"},"data":{"type":"object","required":["decision_event_id","by"],"additionalProperties":false,"properties":{"decision_event_id":{"type":"string","pattern":"^[0-9a-f]{64}$"},"by":{"enum":["end","reversal","choice"]}}}}},{"title":"InstallTakedownOverridden","description":"Its owner runs it all the same.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"install.takedown_overridden"},"data":{"type":"object","required":["decision_event_id","reason"],"additionalProperties":false,"properties":{"decision_event_id":{"type":"string","pattern":"^[0-9a-f]{64}$"},"reason":{"type":"string","minLength":1,"maxLength":500}}}}},{"title":"InstallInspected","description":"What it may do was looked at before anything was agreed to: by the owner, by who signed the order, or by the rule the owner chose for updates that widen nothing.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"install.inspected"},"data":{"type":"object","required":["release","shown_to","widened"],"additionalProperties":false,"properties":{"release":{"$ref":"#/$defs/InstallRelease"},"shown_to":{"enum":["owner","signer","rule"]},"widened":{"type":"array","maxItems":100,"items":{"type":"string","minLength":1,"maxLength":1000},"description":"What it may do beyond the release that ran then, in sentences."},"known_for_ms":{"type":"integer","minimum":0,"description":"How long this worker had known the release. Absent: it saw it for the first time."}}}}},{"title":"InstallPromoted","description":"The release on trial ran through: it takes the place of the one that ran before, which is kept.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"install.promoted"},"data":{"type":"object","required":["release","run_id"],"additionalProperties":false,"properties":{"release":{"$ref":"#/$defs/InstallRelease"},"run_id":{"type":"string","minLength":1,"maxLength":100}}}}},{"title":"InstallProved","description":"The release ran through for the first time: it is one to go back to.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"install.proved"},"data":{"type":"object","required":["release","run_id"],"additionalProperties":false,"properties":{"release":{"$ref":"#/$defs/InstallRelease"},"run_id":{"type":"string","minLength":1,"maxLength":100}}}}},{"title":"InstallRolledBack","description":"An earlier release that was approved here runs again. The one it replaces is not taken again unasked.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"install.rolled_back"},"data":{"type":"object","required":["from","to","by","reason"],"additionalProperties":false,"properties":{"from":{"$ref":"#/$defs/InstallRelease"},"to":{"$ref":"#/$defs/InstallRelease"},"by":{"enum":["owner","failures","trial"],"description":"failures: too many in a row. trial: the release on trial failed, and never took the other's place."},"reason":{"type":"string","minLength":1,"maxLength":500},"run_id":{"type":"string","minLength":1,"maxLength":100,"description":"The run that failed last."}}}}},{"title":"InstallRevocationsSet","description":"What the owner takes away of what the upgrade asks for, all of it: it stays taken away whatever release runs, until it is given back.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"install.revocations_set"},"data":{"type":"object","required":["revoked","release","grant"],"additionalProperties":false,"properties":{"revoked":{"type":"array","maxItems":500,"items":{"$ref":"#/$defs/RevokedPermission"}},"release":{"$ref":"#/$defs/InstallRelease"},"grant":{"type":"array","maxItems":500,"items":{"type":"string","minLength":1,"maxLength":4096},"description":"What its runs may touch from now on, home folder expanded."}}}}},{"title":"InstallReleaseSeen","description":"This worker saw a release of it for the first time, by its own clock: an author can write any date.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"install.release_seen"},"data":{"type":"object","required":["release_event_id","manifest_sha256","upgrade_version","channel","released_at","seen_at_ms"],"additionalProperties":false,"properties":{"release_event_id":{"type":"string","pattern":"^[0-9a-f]{64}$"},"manifest_sha256":{"type":"string","pattern":"^[0-9a-f]{64}$"},"upgrade_version":{"type":"string","minLength":1,"maxLength":200},"channel":{"$ref":"#/$defs/InstallChannel"},"released_at":{"type":"integer","minimum":0,"description":"When the author says the release was made, Unix seconds."},"seen_at_ms":{"type":"integer","minimum":0,"description":"Unix milliseconds."}}}}},{"title":"InstallRefused","description":"A correctly signed config of a paired signer that was not accepted.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"install.refused"},"data":{"type":"object","required":["signed_by","code","message"],"additionalProperties":false,"properties":{"signed_by":{"$ref":"#/$defs/InstallSigner"},"code":{"type":"string","pattern":"^[a-z][a-z0-9_]*$","maxLength":64},"message":{"type":"string","minLength":1,"maxLength":2000}}}}}],"$defs":{"AutoUpdate":{"enum":["ask","narrow"]},"InstallChannel":{"enum":["main","beta","nightly","dev"],"description":"What the owner follows: releases of this channel and of steadier ones."},"InstallSigner":{"description":"The signed config behind an order; absent where the owner acted at the worker.","type":"object","required":["signer","revision","config_event_id"],"additionalProperties":false,"properties":{"signer":{"type":"string","pattern":"^[0-9a-f]{64}$","description":"Public key that signed the install config."},"revision":{"type":"integer","minimum":1},"config_event_id":{"type":"string","pattern":"^[0-9a-f]{64}$"}}},"InstallPins":{"description":"What exactly was asked for: nothing here can be changed by replacing an addressable event. The schedule is the config's, else the manifest's.","type":"object","required":["signed_by","upgrade_address","upgrade_id","upgrade_version","title","author_pubkey","manifest_event_id","release_event_id","manifest_sha256","permission_hash","permissions","schedule"],"additionalProperties":false,"properties":{"signed_by":{"$ref":"#/$defs/InstallSigner"},"upgrade_address":{"type":"string","minLength":1,"maxLength":500,"description":"kind:pubkey:d of the listing."},"upgrade_id":{"type":"string","minLength":1,"maxLength":200},"upgrade_version":{"type":"string","minLength":1,"maxLength":200},"title":{"type":"string","minLength":1,"maxLength":500},"author_pubkey":{"type":"string","pattern":"^[0-9a-f]{64}$"},"manifest_event_id":{"type":"string","pattern":"^[0-9a-f]{64}$"},"release_event_id":{"type":"string","pattern":"^[0-9a-f]{64}$"},"manifest_sha256":{"type":"string","pattern":"^[0-9a-f]{64}$"},"permission_hash":{"type":"string","pattern":"^[0-9a-f]{64}$","description":"Of permissions."},"permissions":{"type":"array","maxItems":500,"items":{"type":"string","minLength":1,"maxLength":4096},"description":"What the signer was shown: the plan's, with these inputs, before ~ is expanded."},"schedule":{"$ref":"https://openagents.dev/schemas/manifest/upgrade-manifest.json#/$defs/UpgradeSchedule"},"released_at":{"type":"integer","minimum":0,"description":"When the author says the release was made, Unix seconds."},"completion_relays":{"type":"array","maxItems":50,"items":{"type":"string","minLength":1,"maxLength":500},"description":"Where to post completion notes. Absent: the worker's own setting."}}},"ScheduleChanges":{"type":"object","additionalProperties":false,"description":"Settings of the owner that take the place of the upgrade's own; what is not named follows the upgrade. null takes a window or a constraint away.","properties":{"expression":{"type":"string","minLength":1,"maxLength":200},"timezone":{"type":"string","minLength":1,"maxLength":64},"window":{"anyOf":[{"$ref":"https://openagents.dev/schemas/manifest/upgrade-manifest.json#/$defs/ScheduleWindow"},{"type":"null"}]},"jitter_ms":{"type":"integer","minimum":0,"maximum":86400000},"on_missed":{"enum":["skip","catch_up"]},"on_unknown":{"$ref":"https://openagents.dev/schemas/manifest/upgrade-manifest.json#/$defs/ScheduleOnUnknown"},"overlap":{"$ref":"https://openagents.dev/schemas/manifest/upgrade-manifest.json#/$defs/ScheduleOverlap"},"constraints":{"type":"object","additionalProperties":false,"description":"null takes a constraint away.","properties":{"plugged_in":{"type":["boolean","null"]},"wifi_only":{"type":["boolean","null"]},"cpu_max_percentage":{"type":["integer","null"],"minimum":1,"maximum":100},"suspend_if_active":{"type":["boolean","null"]},"respect_dnd":{"type":["boolean","null"]}}}}},"RunCaps":{"type":"object","additionalProperties":false,"description":"The most that one run may use; what is not named is the worker's setting.","properties":{"memory_mb":{"type":"integer","minimum":128,"maximum":1048576,"description":"MiB: all child processes of the run together, and what the run adds to the worker's own."},"cpu_s":{"type":"integer","minimum":1,"maximum":604800,"description":"Processor seconds of all child processes of the run, together."}}},"InstallRelease":{"description":"Names a release exactly.","type":"object","additionalProperties":false,"required":["upgrade_version","manifest_event_id","release_event_id","manifest_sha256","permission_hash"],"properties":{"upgrade_version":{"type":"string","minLength":1,"maxLength":200},"manifest_event_id":{"type":"string","pattern":"^[0-9a-f]{64}$"},"release_event_id":{"type":"string","pattern":"^[0-9a-f]{64}$"},"manifest_sha256":{"type":"string","pattern":"^[0-9a-f]{64}$"},"permission_hash":{"type":"string","pattern":"^[0-9a-f]{64}$","description":"Of what it may do, without what the owner took away."}}},"RevokedPermission":{"type":"object","additionalProperties":false,"required":["permission","granted"],"properties":{"permission":{"type":"string","minLength":1,"maxLength":4096,"description":"As consent shows it."},"granted":{"type":"string","minLength":1,"maxLength":4096,"description":"The same with the home folder expanded."}}}}};
@@ -48326,14 +49423,14 @@ return errors === 0;
 }
 validate32.evaluated = {"dynamicProps":true,"dynamicItems":false};
 
-exports.isIntakeEvent = validate189;
-const schema266 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/event/intake.json","title":"IntakeEvent","description":"Bad input that reached the worker. The subject is intake.","oneOf":[{"title":"IntakeRefused","description":"Something from outside that the worker did not take.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"intake.refused"},"data":{"type":"object","required":["source","code","message","suppressed"],"additionalProperties":false,"properties":{"source":{"enum":["relay","mailbox","cli","api","file"]},"code":{"type":"string","pattern":"^[a-z][a-z0-9_]*$","maxLength":64},"message":{"type":"string","minLength":1,"maxLength":2000},"ref":{"type":"string","minLength":1,"maxLength":500,"description":"What it was: an event id, a path, a request."},"suppressed":{"type":"integer","minimum":0,"description":"Earlier refusals that were counted but not recorded, since they came too fast."}}}}}]};
+exports.isIntakeEvent = validate190;
+const schema268 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/event/intake.json","title":"IntakeEvent","description":"Bad input that reached the worker. The subject is intake.","oneOf":[{"title":"IntakeRefused","description":"Something from outside that the worker did not take.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"intake.refused"},"data":{"type":"object","required":["source","code","message","suppressed"],"additionalProperties":false,"properties":{"source":{"enum":["relay","mailbox","cli","api","file"]},"code":{"type":"string","pattern":"^[a-z][a-z0-9_]*$","maxLength":64},"message":{"type":"string","minLength":1,"maxLength":2000},"ref":{"type":"string","minLength":1,"maxLength":500,"description":"What it was: an event id, a path, a request."},"suppressed":{"type":"integer","minimum":0,"description":"Earlier refusals that were counted but not recorded, since they came too fast."}}}}}]};
 
-function validate189(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
+function validate190(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 /*# sourceURL="https://openagents.dev/schemas/event/intake.json" */;
 let vErrors = null;
 let errors = 0;
-const evaluated0 = validate189.evaluated;
+const evaluated0 = validate190.evaluated;
 if(evaluated0.dynamicProps){
 evaluated0.props = undefined;
 }
@@ -48447,7 +49544,7 @@ errors++;
 if(data1.source !== undefined){
 let data2 = data1.source;
 if(!(((((data2 === "relay") || (data2 === "mailbox")) || (data2 === "cli")) || (data2 === "api")) || (data2 === "file"))){
-const err9 = {instancePath:instancePath+"/data/source",schemaPath:"#/oneOf/0/properties/data/properties/source/enum",keyword:"enum",params:{allowedValues: schema266.oneOf[0].properties.data.properties.source.enum},message:"must be equal to one of the allowed values"};
+const err9 = {instancePath:instancePath+"/data/source",schemaPath:"#/oneOf/0/properties/data/properties/source/enum",keyword:"enum",params:{allowedValues: schema268.oneOf[0].properties.data.properties.source.enum},message:"must be equal to one of the allowed values"};
 if(vErrors === null){
 vErrors = [err9];
 }
@@ -48637,20 +49734,20 @@ vErrors = null;
 }
 }
 }
-validate189.errors = vErrors;
+validate190.errors = vErrors;
 evaluated0.props = props0;
 return errors === 0;
 }
-validate189.evaluated = {"dynamicProps":true,"dynamicItems":false};
+validate190.evaluated = {"dynamicProps":true,"dynamicItems":false};
 
-exports.isKillSwitchEvent = validate190;
-const schema267 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/event/kill-switch.json","title":"KillSwitchEvent","description":"The switch that stops every write to the outside world. The subject is kill_switch.","oneOf":[{"title":"KillSwitchEngaged","description":"Nothing outside is written any longer, whatever was approved.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"kill_switch.engaged"},"data":{"type":"object","required":["reason"],"additionalProperties":false,"properties":{"reason":{"type":"string","minLength":1,"maxLength":500}}}}},{"title":"KillSwitchReleased","description":"What is approved may be written outside again.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"kill_switch.released"},"data":{"type":"object","required":["reason"],"additionalProperties":false,"properties":{"reason":{"type":"string","minLength":1,"maxLength":500}}}}}]};
+exports.isKillSwitchEvent = validate191;
+const schema269 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/event/kill-switch.json","title":"KillSwitchEvent","description":"The switch that stops every write to the outside world. The subject is kill_switch.","oneOf":[{"title":"KillSwitchEngaged","description":"Nothing outside is written any longer, whatever was approved.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"kill_switch.engaged"},"data":{"type":"object","required":["reason"],"additionalProperties":false,"properties":{"reason":{"type":"string","minLength":1,"maxLength":500}}}}},{"title":"KillSwitchReleased","description":"What is approved may be written outside again.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"kill_switch.released"},"data":{"type":"object","required":["reason"],"additionalProperties":false,"properties":{"reason":{"type":"string","minLength":1,"maxLength":500}}}}}]};
 
-function validate190(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
+function validate191(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 /*# sourceURL="https://openagents.dev/schemas/event/kill-switch.json" */;
 let vErrors = null;
 let errors = 0;
-const evaluated0 = validate190.evaluated;
+const evaluated0 = validate191.evaluated;
 if(evaluated0.dynamicProps){
 evaluated0.props = undefined;
 }
@@ -48959,21 +50056,21 @@ vErrors = null;
 }
 }
 }
-validate190.errors = vErrors;
+validate191.errors = vErrors;
 evaluated0.props = props0;
 return errors === 0;
 }
-validate190.evaluated = {"dynamicProps":true,"dynamicItems":false};
+validate191.evaluated = {"dynamicProps":true,"dynamicItems":false};
 
-exports.isLicenseEvent = validate191;
-const schema268 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/event/license.json","title":"LicenseEvent","description":"The licences that this worker holds. The subject is license_<payment hash>: one payment is one licence.","oneOf":[{"title":"LicenseAdded","description":"A receipt was verified and is held from now on; a later version of it takes the earlier one's place.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"license.added"},"data":{"type":"object","required":["receipt_event_id","receipt_address","receipt_created_at","listing","version","release_event_id","manifest_sha256","buyer","seller","payment_hash","network","amount_msats","model","quantity","expires_at","added_ms"],"additionalProperties":false,"properties":{"receipt_event_id":{"type":"string","pattern":"^[0-9a-f]{64}$"},"receipt_address":{"type":"string","minLength":1,"maxLength":1000,"description":"30053:<seller>:<d>"},"receipt_created_at":{"type":"integer","minimum":0,"maximum":253402300799,"description":"Unix seconds."},"listing":{"type":"string","pattern":"^30051:[0-9a-f]{64}:[^:]+$","maxLength":300},"version":{"type":"string","minLength":1,"maxLength":256},"release_event_id":{"type":"string","pattern":"^[0-9a-f]{64}$"},"manifest_sha256":{"type":"string","pattern":"^[0-9a-f]{64}$"},"buyer":{"type":"string","pattern":"^[0-9a-f]{64}$"},"seller":{"type":"string","pattern":"^[0-9a-f]{64}$"},"payment_hash":{"type":"string","pattern":"^[0-9a-f]{64}$"},"network":{"enum":["bitcoin","testnet","signet","regtest"]},"amount_msats":{"type":"integer","minimum":1,"maximum":9007199254740991},"model":{"enum":["per-run","per-month"]},"quantity":{"type":"integer","minimum":1,"maximum":1000000,"description":"Runs or months, as the model says."},"expires_at":{"anyOf":[{"type":"integer","minimum":0,"maximum":253402300799,"description":"Unix seconds."},{"type":"null"}],"description":"null: the licence does not end."},"added_ms":{"type":"integer","minimum":0,"maximum":9007199254740991},"bundle":{"$ref":"https://openagents.dev/schemas/api/edge-receipt-bundle.json","x-sealed":true,"description":"What proves it. Invoice and preimage are bearer evidence."}}}}},{"title":"LicenseProved","description":"An edge said that the receipt was not taken back and holds its payment.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"license.proved"},"data":{"type":"object","required":["payment_hash","receipt_event_id","proved_ms"],"additionalProperties":false,"properties":{"payment_hash":{"type":"string","pattern":"^[0-9a-f]{64}$"},"receipt_event_id":{"type":"string","pattern":"^[0-9a-f]{64}$"},"proved_ms":{"type":"integer","minimum":0,"maximum":9007199254740991,"description":"When the edge looked."}}}}},{"title":"LicenseUsed","description":"A run that a licence by runs pays for exists.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"license.used"},"data":{"type":"object","required":["payment_hash","install_id","run_id","used_ms"],"additionalProperties":false,"properties":{"payment_hash":{"type":"string","pattern":"^[0-9a-f]{64}$"},"install_id":{"type":"string","minLength":1,"maxLength":64},"run_id":{"type":"string","minLength":1,"maxLength":64},"used_ms":{"type":"integer","minimum":0,"maximum":9007199254740991}}}}}]};
-const pattern271 = new RegExp("^30051:[0-9a-f]{64}:[^:]+$", "u");
+exports.isLicenseEvent = validate192;
+const schema270 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/event/license.json","title":"LicenseEvent","description":"The licences that this worker holds. The subject is license_<payment hash>: one payment is one licence.","oneOf":[{"title":"LicenseAdded","description":"A receipt was verified and is held from now on; a later version of it takes the earlier one's place.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"license.added"},"data":{"type":"object","required":["receipt_event_id","receipt_address","receipt_created_at","listing","version","release_event_id","manifest_sha256","buyer","seller","payment_hash","network","amount_msats","model","quantity","expires_at","added_ms"],"additionalProperties":false,"properties":{"receipt_event_id":{"type":"string","pattern":"^[0-9a-f]{64}$"},"receipt_address":{"type":"string","minLength":1,"maxLength":1000,"description":"30053:<seller>:<d>"},"receipt_created_at":{"type":"integer","minimum":0,"maximum":253402300799,"description":"Unix seconds."},"listing":{"type":"string","pattern":"^30051:[0-9a-f]{64}:[^:]+$","maxLength":300},"version":{"type":"string","minLength":1,"maxLength":256},"release_event_id":{"type":"string","pattern":"^[0-9a-f]{64}$"},"manifest_sha256":{"type":"string","pattern":"^[0-9a-f]{64}$"},"buyer":{"type":"string","pattern":"^[0-9a-f]{64}$"},"seller":{"type":"string","pattern":"^[0-9a-f]{64}$"},"payment_hash":{"type":"string","pattern":"^[0-9a-f]{64}$"},"network":{"enum":["bitcoin","testnet","signet","regtest"]},"amount_msats":{"type":"integer","minimum":1,"maximum":9007199254740991},"model":{"enum":["per-run","per-month"]},"quantity":{"type":"integer","minimum":1,"maximum":1000000,"description":"Runs or months, as the model says."},"expires_at":{"anyOf":[{"type":"integer","minimum":0,"maximum":253402300799,"description":"Unix seconds."},{"type":"null"}],"description":"null: the licence does not end."},"added_ms":{"type":"integer","minimum":0,"maximum":9007199254740991},"bundle":{"$ref":"https://openagents.dev/schemas/api/edge-receipt-bundle.json","x-sealed":true,"description":"What proves it. Invoice and preimage are bearer evidence."}}}}},{"title":"LicenseProved","description":"An edge said that the receipt was not taken back and holds its payment.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"license.proved"},"data":{"type":"object","required":["payment_hash","receipt_event_id","proved_ms"],"additionalProperties":false,"properties":{"payment_hash":{"type":"string","pattern":"^[0-9a-f]{64}$"},"receipt_event_id":{"type":"string","pattern":"^[0-9a-f]{64}$"},"proved_ms":{"type":"integer","minimum":0,"maximum":9007199254740991,"description":"When the edge looked."}}}}},{"title":"LicenseUsed","description":"A run that a licence by runs pays for exists.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"license.used"},"data":{"type":"object","required":["payment_hash","install_id","run_id","used_ms"],"additionalProperties":false,"properties":{"payment_hash":{"type":"string","pattern":"^[0-9a-f]{64}$"},"install_id":{"type":"string","minLength":1,"maxLength":64},"run_id":{"type":"string","minLength":1,"maxLength":64},"used_ms":{"type":"integer","minimum":0,"maximum":9007199254740991}}}}}]};
+const pattern277 = new RegExp("^30051:[0-9a-f]{64}:[^:]+$", "u");
 
-function validate191(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
+function validate192(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 /*# sourceURL="https://openagents.dev/schemas/event/license.json" */;
 let vErrors = null;
 let errors = 0;
-const evaluated0 = validate191.evaluated;
+const evaluated0 = validate192.evaluated;
 if(evaluated0.dynamicProps){
 evaluated0.props = undefined;
 }
@@ -49193,7 +50290,7 @@ vErrors.push(err19);
 errors++;
 }
 for(const key1 in data1){
-if(!(func12.call(schema268.oneOf[0].properties.data.properties, key1))){
+if(!(func12.call(schema270.oneOf[0].properties.data.properties, key1))){
 const err20 = {instancePath:instancePath+"/data",schemaPath:"#/oneOf/0/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key1},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err20];
@@ -49312,7 +50409,7 @@ vErrors.push(err29);
 }
 errors++;
 }
-if(!pattern271.test(data5)){
+if(!pattern277.test(data5)){
 const err30 = {instancePath:instancePath+"/data/listing",schemaPath:"#/oneOf/0/properties/data/properties/listing/pattern",keyword:"pattern",params:{pattern: "^30051:[0-9a-f]{64}:[^:]+$"},message:"must match pattern \""+"^30051:[0-9a-f]{64}:[^:]+$"+"\""};
 if(vErrors === null){
 vErrors = [err30];
@@ -49497,7 +50594,7 @@ errors++;
 if(data1.network !== undefined){
 let data12 = data1.network;
 if(!((((data12 === "bitcoin") || (data12 === "testnet")) || (data12 === "signet")) || (data12 === "regtest"))){
-const err45 = {instancePath:instancePath+"/data/network",schemaPath:"#/oneOf/0/properties/data/properties/network/enum",keyword:"enum",params:{allowedValues: schema268.oneOf[0].properties.data.properties.network.enum},message:"must be equal to one of the allowed values"};
+const err45 = {instancePath:instancePath+"/data/network",schemaPath:"#/oneOf/0/properties/data/properties/network/enum",keyword:"enum",params:{allowedValues: schema270.oneOf[0].properties.data.properties.network.enum},message:"must be equal to one of the allowed values"};
 if(vErrors === null){
 vErrors = [err45];
 }
@@ -49545,7 +50642,7 @@ errors++;
 if(data1.model !== undefined){
 let data14 = data1.model;
 if(!((data14 === "per-run") || (data14 === "per-month"))){
-const err49 = {instancePath:instancePath+"/data/model",schemaPath:"#/oneOf/0/properties/data/properties/model/enum",keyword:"enum",params:{allowedValues: schema268.oneOf[0].properties.data.properties.model.enum},message:"must be equal to one of the allowed values"};
+const err49 = {instancePath:instancePath+"/data/model",schemaPath:"#/oneOf/0/properties/data/properties/model/enum",keyword:"enum",params:{allowedValues: schema270.oneOf[0].properties.data.properties.model.enum},message:"must be equal to one of the allowed values"};
 if(vErrors === null){
 vErrors = [err49];
 }
@@ -50236,22 +51333,22 @@ vErrors = null;
 }
 }
 }
-validate191.errors = vErrors;
+validate192.errors = vErrors;
 evaluated0.props = props0;
 return errors === 0;
 }
-validate191.evaluated = {"dynamicProps":true,"dynamicItems":false};
+validate192.evaluated = {"dynamicProps":true,"dynamicItems":false};
 
-exports.isMachineEvent = validate193;
-const schema269 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/event/machine.json","title":"MachineEvent","description":"What the worker noticed of the machine it runs on. The subject is machine.","oneOf":[{"title":"MachineMeasured","description":"What the machine's sensors said, whenever a decision depended on it and it had changed.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"machine.measured"},"data":{"type":"object","required":["at_ms","readings"],"additionalProperties":false,"properties":{"at_ms":{"type":"integer","minimum":0,"maximum":9007199254740991,"description":"Unix time of the measurement."},"readings":{"$ref":"#/$defs/MachineReadings"}}}}},{"title":"MachineClockJumped","description":"The schedule loop did not tick for a while, or wall time parted from monotonic time: sleep, a suspended process, or a clock that was set.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"machine.clock_jumped"},"data":{"type":"object","required":["at_ms","jump_ms","away_ms"],"additionalProperties":false,"properties":{"at_ms":{"type":"integer","minimum":0,"maximum":9007199254740991,"description":"Unix time at which it was noticed."},"jump_ms":{"type":"integer","description":"How far wall time ran ahead of monotonic time, or behind it."},"away_ms":{"type":"integer","minimum":0,"maximum":9007199254740991,"description":"How much longer the loop was away than it had meant to sleep, by wall time; 0 where the clock went back."}}}}}],"$defs":{"MachineReadings":{"type":"object","additionalProperties":false,"description":"What was measured; a sensor that could not know says why.","properties":{"plugged_in":{"anyOf":[{"type":"object","required":["value"],"additionalProperties":false,"properties":{"value":{"type":"boolean"}}},{"$ref":"#/$defs/UnknownReading"}]},"network":{"anyOf":[{"type":"object","required":["value"],"additionalProperties":false,"properties":{"value":{"$ref":"https://openagents.dev/schemas/manifest/machine-state.json#/$defs/MachineNetwork"}}},{"$ref":"#/$defs/UnknownReading"}]},"cpu_percentage":{"anyOf":[{"type":"object","required":["value"],"additionalProperties":false,"properties":{"value":{"type":"number","minimum":0,"maximum":100}}},{"$ref":"#/$defs/UnknownReading"}]},"idle_ms":{"anyOf":[{"type":"object","required":["value"],"additionalProperties":false,"properties":{"value":{"type":"integer","minimum":0,"maximum":9007199254740991}}},{"$ref":"#/$defs/UnknownReading"}]},"dnd":{"anyOf":[{"type":"object","required":["value"],"additionalProperties":false,"properties":{"value":{"type":"boolean"}}},{"$ref":"#/$defs/UnknownReading"}]}}},"UnknownReading":{"type":"object","required":["unknown"],"additionalProperties":false,"properties":{"unknown":{"type":"string","minLength":1,"maxLength":300,"description":"Why the sensor does not know."}}}}};
-const schema270 = {"type":"object","additionalProperties":false,"description":"What was measured; a sensor that could not know says why.","properties":{"plugged_in":{"anyOf":[{"type":"object","required":["value"],"additionalProperties":false,"properties":{"value":{"type":"boolean"}}},{"$ref":"#/$defs/UnknownReading"}]},"network":{"anyOf":[{"type":"object","required":["value"],"additionalProperties":false,"properties":{"value":{"$ref":"https://openagents.dev/schemas/manifest/machine-state.json#/$defs/MachineNetwork"}}},{"$ref":"#/$defs/UnknownReading"}]},"cpu_percentage":{"anyOf":[{"type":"object","required":["value"],"additionalProperties":false,"properties":{"value":{"type":"number","minimum":0,"maximum":100}}},{"$ref":"#/$defs/UnknownReading"}]},"idle_ms":{"anyOf":[{"type":"object","required":["value"],"additionalProperties":false,"properties":{"value":{"type":"integer","minimum":0,"maximum":9007199254740991}}},{"$ref":"#/$defs/UnknownReading"}]},"dnd":{"anyOf":[{"type":"object","required":["value"],"additionalProperties":false,"properties":{"value":{"type":"boolean"}}},{"$ref":"#/$defs/UnknownReading"}]}}};
-const schema271 = {"type":"object","required":["unknown"],"additionalProperties":false,"properties":{"unknown":{"type":"string","minLength":1,"maxLength":300,"description":"Why the sensor does not know."}}};
-const schema273 = {"enum":["wifi","wired","other","none"],"description":"What the default route goes through; none without one."};
+exports.isMachineEvent = validate194;
+const schema271 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/event/machine.json","title":"MachineEvent","description":"What the worker noticed of the machine it runs on. The subject is machine.","oneOf":[{"title":"MachineMeasured","description":"What the machine's sensors said, whenever a decision depended on it and it had changed.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"machine.measured"},"data":{"type":"object","required":["at_ms","readings"],"additionalProperties":false,"properties":{"at_ms":{"type":"integer","minimum":0,"maximum":9007199254740991,"description":"Unix time of the measurement."},"readings":{"$ref":"#/$defs/MachineReadings"}}}}},{"title":"MachineClockJumped","description":"The schedule loop did not tick for a while, or wall time parted from monotonic time: sleep, a suspended process, or a clock that was set.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"machine.clock_jumped"},"data":{"type":"object","required":["at_ms","jump_ms","away_ms"],"additionalProperties":false,"properties":{"at_ms":{"type":"integer","minimum":0,"maximum":9007199254740991,"description":"Unix time at which it was noticed."},"jump_ms":{"type":"integer","description":"How far wall time ran ahead of monotonic time, or behind it."},"away_ms":{"type":"integer","minimum":0,"maximum":9007199254740991,"description":"How much longer the loop was away than it had meant to sleep, by wall time; 0 where the clock went back."}}}}}],"$defs":{"MachineReadings":{"type":"object","additionalProperties":false,"description":"What was measured; a sensor that could not know says why.","properties":{"plugged_in":{"anyOf":[{"type":"object","required":["value"],"additionalProperties":false,"properties":{"value":{"type":"boolean"}}},{"$ref":"#/$defs/UnknownReading"}]},"network":{"anyOf":[{"type":"object","required":["value"],"additionalProperties":false,"properties":{"value":{"$ref":"https://openagents.dev/schemas/manifest/machine-state.json#/$defs/MachineNetwork"}}},{"$ref":"#/$defs/UnknownReading"}]},"cpu_percentage":{"anyOf":[{"type":"object","required":["value"],"additionalProperties":false,"properties":{"value":{"type":"number","minimum":0,"maximum":100}}},{"$ref":"#/$defs/UnknownReading"}]},"idle_ms":{"anyOf":[{"type":"object","required":["value"],"additionalProperties":false,"properties":{"value":{"type":"integer","minimum":0,"maximum":9007199254740991}}},{"$ref":"#/$defs/UnknownReading"}]},"dnd":{"anyOf":[{"type":"object","required":["value"],"additionalProperties":false,"properties":{"value":{"type":"boolean"}}},{"$ref":"#/$defs/UnknownReading"}]}}},"UnknownReading":{"type":"object","required":["unknown"],"additionalProperties":false,"properties":{"unknown":{"type":"string","minLength":1,"maxLength":300,"description":"Why the sensor does not know."}}}}};
+const schema272 = {"type":"object","additionalProperties":false,"description":"What was measured; a sensor that could not know says why.","properties":{"plugged_in":{"anyOf":[{"type":"object","required":["value"],"additionalProperties":false,"properties":{"value":{"type":"boolean"}}},{"$ref":"#/$defs/UnknownReading"}]},"network":{"anyOf":[{"type":"object","required":["value"],"additionalProperties":false,"properties":{"value":{"$ref":"https://openagents.dev/schemas/manifest/machine-state.json#/$defs/MachineNetwork"}}},{"$ref":"#/$defs/UnknownReading"}]},"cpu_percentage":{"anyOf":[{"type":"object","required":["value"],"additionalProperties":false,"properties":{"value":{"type":"number","minimum":0,"maximum":100}}},{"$ref":"#/$defs/UnknownReading"}]},"idle_ms":{"anyOf":[{"type":"object","required":["value"],"additionalProperties":false,"properties":{"value":{"type":"integer","minimum":0,"maximum":9007199254740991}}},{"$ref":"#/$defs/UnknownReading"}]},"dnd":{"anyOf":[{"type":"object","required":["value"],"additionalProperties":false,"properties":{"value":{"type":"boolean"}}},{"$ref":"#/$defs/UnknownReading"}]}}};
+const schema273 = {"type":"object","required":["unknown"],"additionalProperties":false,"properties":{"unknown":{"type":"string","minLength":1,"maxLength":300,"description":"Why the sensor does not know."}}};
+const schema275 = {"enum":["wifi","wired","other","none"],"description":"What the default route goes through; none without one."};
 
-function validate194(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
+function validate195(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 let vErrors = null;
 let errors = 0;
-const evaluated0 = validate194.evaluated;
+const evaluated0 = validate195.evaluated;
 if(evaluated0.dynamicProps){
 evaluated0.props = undefined;
 }
@@ -50457,7 +51554,7 @@ errors++;
 if(data3.value !== undefined){
 let data4 = data3.value;
 if(!((((data4 === "wifi") || (data4 === "wired")) || (data4 === "other")) || (data4 === "none"))){
-const err14 = {instancePath:instancePath+"/network/value",schemaPath:"https://openagents.dev/schemas/manifest/machine-state.json#/$defs/MachineNetwork/enum",keyword:"enum",params:{allowedValues: schema273.enum},message:"must be equal to one of the allowed values"};
+const err14 = {instancePath:instancePath+"/network/value",schemaPath:"https://openagents.dev/schemas/manifest/machine-state.json#/$defs/MachineNetwork/enum",keyword:"enum",params:{allowedValues: schema275.enum},message:"must be equal to one of the allowed values"};
 if(vErrors === null){
 vErrors = [err14];
 }
@@ -51104,17 +52201,17 @@ vErrors.push(err60);
 }
 errors++;
 }
-validate194.errors = vErrors;
+validate195.errors = vErrors;
 return errors === 0;
 }
-validate194.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
+validate195.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
 
 
-function validate193(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
+function validate194(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 /*# sourceURL="https://openagents.dev/schemas/event/machine.json" */;
 let vErrors = null;
 let errors = 0;
-const evaluated0 = validate193.evaluated;
+const evaluated0 = validate194.evaluated;
 if(evaluated0.dynamicProps){
 evaluated0.props = undefined;
 }
@@ -51241,8 +52338,8 @@ errors++;
 }
 }
 if(data1.readings !== undefined){
-if(!(validate194(data1.readings, {instancePath:instancePath+"/data/readings",parentData:data1,parentDataProperty:"readings",rootData,dynamicAnchors}))){
-vErrors = vErrors === null ? validate194.errors : vErrors.concat(validate194.errors);
+if(!(validate195(data1.readings, {instancePath:instancePath+"/data/readings",parentData:data1,parentDataProperty:"readings",rootData,dynamicAnchors}))){
+vErrors = vErrors === null ? validate195.errors : vErrors.concat(validate195.errors);
 errors = vErrors.length;
 }
 }
@@ -51507,20 +52604,20 @@ vErrors = null;
 }
 }
 }
-validate193.errors = vErrors;
+validate194.errors = vErrors;
 evaluated0.props = props0;
 return errors === 0;
 }
-validate193.evaluated = {"dynamicProps":true,"dynamicItems":false};
+validate194.evaluated = {"dynamicProps":true,"dynamicItems":false};
 
-exports.isMailboxEvent = validate197;
-const schema279 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/event/mailbox.json","title":"MailboxEvent","description":"What happens to the install mailbox of one worker. The subject is mailbox_<worker key>.","oneOf":[{"title":"MailboxSignersSet","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"mailbox.signers_set"},"data":{"type":"object","required":["signers"],"additionalProperties":false,"properties":{"signers":{"type":"array","maxItems":64,"items":{"type":"string","pattern":"^[0-9a-f]{64}$"}}}}}},{"title":"MailboxDeposited","description":"A paired signer left a sealed install config.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"mailbox.deposited"},"data":{"type":"object","required":["deposit_id","signer"],"additionalProperties":false,"properties":{"deposit_id":{"type":"string","pattern":"^[0-9a-f]{64}$","description":"The sealed event's id, which commits to its content; the content is kept beside the log until it is acknowledged."},"signer":{"type":"string","pattern":"^[0-9a-f]{64}$"}}}}},{"title":"MailboxAcknowledged","description":"The worker has taken the deposit; its content is deleted.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"mailbox.acknowledged"},"data":{"type":"object","required":["deposit_id"],"additionalProperties":false,"properties":{"deposit_id":{"type":"string","pattern":"^[0-9a-f]{64}$"}}}}},{"title":"MailboxExpired","description":"Deposits that waited for longer than any of them is valid are gone; their contents are deleted.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"mailbox.expired"},"data":{"type":"object","required":["deposit_ids"],"additionalProperties":false,"properties":{"deposit_ids":{"type":"array","minItems":1,"maxItems":500,"items":{"type":"string","pattern":"^[0-9a-f]{64}$"}}}}}}]};
+exports.isMailboxEvent = validate198;
+const schema281 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/event/mailbox.json","title":"MailboxEvent","description":"What happens to the install mailbox of one worker. The subject is mailbox_<worker key>.","oneOf":[{"title":"MailboxSignersSet","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"mailbox.signers_set"},"data":{"type":"object","required":["signers"],"additionalProperties":false,"properties":{"signers":{"type":"array","maxItems":64,"items":{"type":"string","pattern":"^[0-9a-f]{64}$"}}}}}},{"title":"MailboxDeposited","description":"A paired signer left a sealed install config.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"mailbox.deposited"},"data":{"type":"object","required":["deposit_id","signer"],"additionalProperties":false,"properties":{"deposit_id":{"type":"string","pattern":"^[0-9a-f]{64}$","description":"The sealed event's id, which commits to its content; the content is kept beside the log until it is acknowledged."},"signer":{"type":"string","pattern":"^[0-9a-f]{64}$"}}}}},{"title":"MailboxAcknowledged","description":"The worker has taken the deposit; its content is deleted.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"mailbox.acknowledged"},"data":{"type":"object","required":["deposit_id"],"additionalProperties":false,"properties":{"deposit_id":{"type":"string","pattern":"^[0-9a-f]{64}$"}}}}},{"title":"MailboxExpired","description":"Deposits that waited for longer than any of them is valid are gone; their contents are deleted.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"mailbox.expired"},"data":{"type":"object","required":["deposit_ids"],"additionalProperties":false,"properties":{"deposit_ids":{"type":"array","minItems":1,"maxItems":500,"items":{"type":"string","pattern":"^[0-9a-f]{64}$"}}}}}}]};
 
-function validate197(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
+function validate198(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 /*# sourceURL="https://openagents.dev/schemas/event/mailbox.json" */;
 let vErrors = null;
 let errors = 0;
-const evaluated0 = validate197.evaluated;
+const evaluated0 = validate198.evaluated;
 if(evaluated0.dynamicProps){
 evaluated0.props = undefined;
 }
@@ -52172,20 +53269,20 @@ vErrors = null;
 }
 }
 }
-validate197.errors = vErrors;
+validate198.errors = vErrors;
 evaluated0.props = props0;
 return errors === 0;
 }
-validate197.evaluated = {"dynamicProps":true,"dynamicItems":false};
+validate198.evaluated = {"dynamicProps":true,"dynamicItems":false};
 
-exports.isModerationEvent = validate137;
-const schema210 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/event/moderation.json","title":"ModerationEvent","description":"What happens to a case of moderation. The subject is case_<hash of its target>.","oneOf":[{"title":"ModerationReported","description":"A key reported the target; only the first report of each counts.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"moderation.reported"},"data":{"type":"object","required":["target","report"],"additionalProperties":false,"properties":{"target":{"$ref":"https://openagents.dev/schemas/api/edge-moderation-decision.json#/$defs/ModerationTarget"},"report":{"$ref":"#/$defs/ModerationReport"}}}}},{"title":"ModerationDecided","description":"A curator decided, within the roles of the signed list that is named.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"moderation.decided"},"data":{"type":"object","required":["decision","roles_event_id"],"additionalProperties":false,"properties":{"decision":{"$ref":"https://openagents.dev/schemas/api/edge-moderation-decision.json"},"roles_event_id":{"type":["string","null"],"pattern":"^[0-9a-f]{64}$","description":"The list that gave the role; null: the operator decided."}}}}},{"title":"ModerationAppealed","description":"Whom a decision is about appealed against it.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"moderation.appealed"},"data":{"type":"object","required":["decision"],"additionalProperties":false,"properties":{"decision":{"$ref":"https://openagents.dev/schemas/api/edge-moderation-decision.json"}}}}}],"$defs":{"ModerationReport":{"type":"object","required":["event_id","created_at","reporter","reason","text","manifest_event_id","standing"],"additionalProperties":false,"properties":{"event_id":{"type":"string","pattern":"^[0-9a-f]{64}$"},"created_at":{"type":"integer","minimum":0,"description":"Unix seconds."},"reporter":{"type":"string","pattern":"^[0-9a-f]{64}$"},"reason":{"enum":["malware","spam","illegal","impersonation","nudity","profanity","other"],"description":"NIP-56's word."},"text":{"type":"string","maxLength":2000},"manifest_event_id":{"type":["string","null"],"pattern":"^[0-9a-f]{64}$"},"standing":{"enum":["curator","buyer","trusted_author","attested","unknown"],"description":"What is known of the reporter, which is what the report weighs by."}}}}};
+exports.isModerationEvent = validate138;
+const schema212 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/event/moderation.json","title":"ModerationEvent","description":"What happens to a case of moderation. The subject is case_<hash of its target>.","oneOf":[{"title":"ModerationReported","description":"A key reported the target; only the first report of each counts.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"moderation.reported"},"data":{"type":"object","required":["target","report"],"additionalProperties":false,"properties":{"target":{"$ref":"https://openagents.dev/schemas/api/edge-moderation-decision.json#/$defs/ModerationTarget"},"report":{"$ref":"#/$defs/ModerationReport"}}}}},{"title":"ModerationDecided","description":"A curator decided, within the roles of the signed list that is named.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"moderation.decided"},"data":{"type":"object","required":["decision","roles_event_id"],"additionalProperties":false,"properties":{"decision":{"$ref":"https://openagents.dev/schemas/api/edge-moderation-decision.json"},"roles_event_id":{"type":["string","null"],"pattern":"^[0-9a-f]{64}$","description":"The list that gave the role; null: the operator decided."}}}}},{"title":"ModerationAppealed","description":"Whom a decision is about appealed against it.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"moderation.appealed"},"data":{"type":"object","required":["decision"],"additionalProperties":false,"properties":{"decision":{"$ref":"https://openagents.dev/schemas/api/edge-moderation-decision.json"}}}}}],"$defs":{"ModerationReport":{"type":"object","required":["event_id","created_at","reporter","reason","text","manifest_event_id","standing"],"additionalProperties":false,"properties":{"event_id":{"type":"string","pattern":"^[0-9a-f]{64}$"},"created_at":{"type":"integer","minimum":0,"description":"Unix seconds."},"reporter":{"type":"string","pattern":"^[0-9a-f]{64}$"},"reason":{"enum":["malware","spam","illegal","impersonation","nudity","profanity","other"],"description":"NIP-56's word."},"text":{"type":"string","maxLength":2000},"manifest_event_id":{"type":["string","null"],"pattern":"^[0-9a-f]{64}$"},"standing":{"enum":["curator","buyer","trusted_author","attested","unknown"],"description":"What is known of the reporter, which is what the report weighs by."}}}}};
 
-function validate137(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
+function validate138(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 /*# sourceURL="https://openagents.dev/schemas/event/moderation.json" */;
 let vErrors = null;
 let errors = 0;
-const evaluated0 = validate137.evaluated;
+const evaluated0 = validate138.evaluated;
 if(evaluated0.dynamicProps){
 evaluated0.props = undefined;
 }
@@ -52314,7 +53411,7 @@ errors++;
 if(data2.kind !== undefined){
 let data3 = data2.kind;
 if(!(((data3 === "listing") || (data3 === "event")) || (data3 === "key"))){
-const err10 = {instancePath:instancePath+"/data/target/kind",schemaPath:"https://openagents.dev/schemas/api/edge-moderation-decision.json#/$defs/ModerationTarget/properties/kind/enum",keyword:"enum",params:{allowedValues: schema193.properties.kind.enum},message:"must be equal to one of the allowed values"};
+const err10 = {instancePath:instancePath+"/data/target/kind",schemaPath:"https://openagents.dev/schemas/api/edge-moderation-decision.json#/$defs/ModerationTarget/properties/kind/enum",keyword:"enum",params:{allowedValues: schema194.properties.kind.enum},message:"must be equal to one of the allowed values"};
 if(vErrors === null){
 vErrors = [err10];
 }
@@ -52534,7 +53631,7 @@ errors++;
 if(data5.reason !== undefined){
 let data9 = data5.reason;
 if(!(((((((data9 === "malware") || (data9 === "spam")) || (data9 === "illegal")) || (data9 === "impersonation")) || (data9 === "nudity")) || (data9 === "profanity")) || (data9 === "other"))){
-const err29 = {instancePath:instancePath+"/data/report/reason",schemaPath:"#/$defs/ModerationReport/properties/reason/enum",keyword:"enum",params:{allowedValues: schema212.properties.reason.enum},message:"must be equal to one of the allowed values"};
+const err29 = {instancePath:instancePath+"/data/report/reason",schemaPath:"#/$defs/ModerationReport/properties/reason/enum",keyword:"enum",params:{allowedValues: schema214.properties.reason.enum},message:"must be equal to one of the allowed values"};
 if(vErrors === null){
 vErrors = [err29];
 }
@@ -52572,7 +53669,7 @@ errors++;
 if(data5.manifest_event_id !== undefined){
 let data11 = data5.manifest_event_id;
 if((typeof data11 !== "string") && (data11 !== null)){
-const err32 = {instancePath:instancePath+"/data/report/manifest_event_id",schemaPath:"#/$defs/ModerationReport/properties/manifest_event_id/type",keyword:"type",params:{type: schema212.properties.manifest_event_id.type},message:"must be string,null"};
+const err32 = {instancePath:instancePath+"/data/report/manifest_event_id",schemaPath:"#/$defs/ModerationReport/properties/manifest_event_id/type",keyword:"type",params:{type: schema214.properties.manifest_event_id.type},message:"must be string,null"};
 if(vErrors === null){
 vErrors = [err32];
 }
@@ -52597,7 +53694,7 @@ errors++;
 if(data5.standing !== undefined){
 let data12 = data5.standing;
 if(!(((((data12 === "curator") || (data12 === "buyer")) || (data12 === "trusted_author")) || (data12 === "attested")) || (data12 === "unknown"))){
-const err34 = {instancePath:instancePath+"/data/report/standing",schemaPath:"#/$defs/ModerationReport/properties/standing/enum",keyword:"enum",params:{allowedValues: schema212.properties.standing.enum},message:"must be equal to one of the allowed values"};
+const err34 = {instancePath:instancePath+"/data/report/standing",schemaPath:"#/$defs/ModerationReport/properties/standing/enum",keyword:"enum",params:{allowedValues: schema214.properties.standing.enum},message:"must be equal to one of the allowed values"};
 if(vErrors === null){
 vErrors = [err34];
 }
@@ -52730,15 +53827,15 @@ errors++;
 }
 }
 if(data14.decision !== undefined){
-if(!(validate122(data14.decision, {instancePath:instancePath+"/data/decision",parentData:data14,parentDataProperty:"decision",rootData,dynamicAnchors}))){
-vErrors = vErrors === null ? validate122.errors : vErrors.concat(validate122.errors);
+if(!(validate123(data14.decision, {instancePath:instancePath+"/data/decision",parentData:data14,parentDataProperty:"decision",rootData,dynamicAnchors}))){
+vErrors = vErrors === null ? validate123.errors : vErrors.concat(validate123.errors);
 errors = vErrors.length;
 }
 }
 if(data14.roles_event_id !== undefined){
 let data16 = data14.roles_event_id;
 if((typeof data16 !== "string") && (data16 !== null)){
-const err45 = {instancePath:instancePath+"/data/roles_event_id",schemaPath:"#/oneOf/1/properties/data/properties/roles_event_id/type",keyword:"type",params:{type: schema210.oneOf[1].properties.data.properties.roles_event_id.type},message:"must be string,null"};
+const err45 = {instancePath:instancePath+"/data/roles_event_id",schemaPath:"#/oneOf/1/properties/data/properties/roles_event_id/type",keyword:"type",params:{type: schema212.oneOf[1].properties.data.properties.roles_event_id.type},message:"must be string,null"};
 if(vErrors === null){
 vErrors = [err45];
 }
@@ -52868,8 +53965,8 @@ errors++;
 }
 }
 if(data18.decision !== undefined){
-if(!(validate122(data18.decision, {instancePath:instancePath+"/data/decision",parentData:data18,parentDataProperty:"decision",rootData,dynamicAnchors}))){
-vErrors = vErrors === null ? validate122.errors : vErrors.concat(validate122.errors);
+if(!(validate123(data18.decision, {instancePath:instancePath+"/data/decision",parentData:data18,parentDataProperty:"decision",rootData,dynamicAnchors}))){
+vErrors = vErrors === null ? validate123.errors : vErrors.concat(validate123.errors);
 errors = vErrors.length;
 }
 }
@@ -52932,21 +54029,21 @@ vErrors = null;
 }
 }
 }
-validate137.errors = vErrors;
+validate138.errors = vErrors;
 evaluated0.props = props0;
 return errors === 0;
 }
-validate137.evaluated = {"dynamicProps":true,"dynamicItems":false};
+validate138.evaluated = {"dynamicProps":true,"dynamicItems":false};
 
-exports.isPairingEvent = validate198;
-const schema280 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/event/pairing.json","title":"PairingEvent","description":"How a coordinator's key earns the right to order installs. The subject is the pairing, pair_….","oneOf":[{"title":"PairingOffered","description":"The owner made a one-time secret.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"pairing.offered"},"data":{"type":"object","required":["secret_sha256","expires_at_ms","ceiling","label"],"additionalProperties":false,"properties":{"secret_sha256":{"type":["string","null"],"pattern":"^[0-9a-f]{64}$","description":"SHA-256 of the one-time secret, which is shown once and never stored; null where the owner named the key instead."},"expires_at_ms":{"type":"integer","minimum":0,"description":"Unix time after which the secret is worthless."},"ceiling":{"type":"array","maxItems":500,"items":{"type":"string","minLength":1,"maxLength":4096},"description":"The most an install config from this signer can be granted without the owner."},"label":{"type":"string","minLength":1,"maxLength":200}}}}},{"title":"PairingClaimed","description":"Somebody showed the secret; it is used up.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"pairing.claimed"},"data":{"type":"object","required":["pubkey"],"additionalProperties":false,"properties":{"pubkey":{"type":"string","pattern":"^[0-9a-f]{64}$"}}}}},{"title":"PairingConfirmed","description":"The owner confirmed the key at the worker.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"pairing.confirmed"},"data":{"type":"object","required":["pubkey"],"additionalProperties":false,"properties":{"pubkey":{"type":"string","pattern":"^[0-9a-f]{64}$"}}}}},{"title":"PairingSharingSet","description":"Whether this worker tells that key what it measured about itself, as the owner chose.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"pairing.sharing_set"},"data":{"type":"object","required":["capabilities"],"additionalProperties":false,"properties":{"capabilities":{"type":"boolean"}}}}},{"title":"PairingResultsSet","description":"Whether this worker tells that key what becomes of what it orders, as the owner chose.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"pairing.results_set"},"data":{"type":"object","required":["results"],"additionalProperties":false,"properties":{"results":{"type":"boolean"}}}}},{"title":"PairingCapabilitiesReported","description":"What the paired worker says it measured about itself.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"pairing.capabilities_reported"},"data":{"type":"object","required":["capabilities","reported_at","report_event_id","taken_at_ms"],"additionalProperties":false,"properties":{"capabilities":{"$ref":"https://openagents.dev/schemas/nostr/worker-report-content.json"},"reported_at":{"type":"integer","minimum":0,"description":"By its own clock, Unix seconds."},"report_event_id":{"type":"string","pattern":"^[0-9a-f]{64}$"},"taken_at_ms":{"type":"integer","minimum":0,"description":"By this worker's clock, Unix milliseconds."}}}}},{"title":"PairingRemoved","description":"Nothing signed by that key is accepted any more.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"pairing.removed"},"data":{"type":"object","required":["reason"],"additionalProperties":false,"properties":{"reason":{"type":"string","minLength":1,"maxLength":500}}}}}]};
-const schema281 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/nostr/worker-report-content.json","title":"WorkerReport","description":"What a worker measured about itself; null: it could not be measured, which is not the same as none.","type":"object","additionalProperties":false,"required":["platform","os_release","arch","node_version","cpu_count","ram_mb","disk_free_mb","gpu","tools","sandbox","backends"],"properties":{"platform":{"type":"string","minLength":1,"maxLength":64},"os_release":{"type":"string","minLength":1,"maxLength":200},"arch":{"type":"string","minLength":1,"maxLength":64},"node_version":{"type":"string","minLength":1,"maxLength":64},"cpu_count":{"type":"integer","minimum":0,"maximum":100000},"ram_mb":{"type":"integer","minimum":0,"maximum":9007199254740991},"disk_free_mb":{"anyOf":[{"type":"integer","minimum":0,"maximum":9007199254740991},{"type":"null"}]},"gpu":{"type":"object","additionalProperties":false,"required":["present","name"],"properties":{"present":{"type":["boolean","null"]},"name":{"type":["string","null"],"maxLength":200}}},"tools":{"type":"object","additionalProperties":false,"required":["git"],"properties":{"git":{"type":["string","null"],"maxLength":200}}},"sandbox":{"type":["string","null"],"maxLength":64},"backends":{"type":"array","maxItems":32,"items":{"type":"object","additionalProperties":false,"required":["backend","available","reason"],"properties":{"backend":{"$ref":"https://openagents.dev/schemas/manifest/upgrade-manifest.json#/$defs/ModelBackend"},"available":{"type":"boolean"},"reason":{"type":"string","maxLength":1000}}}}}};
+exports.isPairingEvent = validate199;
+const schema282 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/event/pairing.json","title":"PairingEvent","description":"How a coordinator's key earns the right to order installs. The subject is the pairing, pair_….","oneOf":[{"title":"PairingOffered","description":"The owner made a one-time secret.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"pairing.offered"},"data":{"type":"object","required":["secret_sha256","expires_at_ms","ceiling","label"],"additionalProperties":false,"properties":{"secret_sha256":{"type":["string","null"],"pattern":"^[0-9a-f]{64}$","description":"SHA-256 of the one-time secret, which is shown once and never stored; null where the owner named the key instead."},"expires_at_ms":{"type":"integer","minimum":0,"description":"Unix time after which the secret is worthless."},"ceiling":{"type":"array","maxItems":500,"items":{"type":"string","minLength":1,"maxLength":4096},"description":"The most an install config from this signer can be granted without the owner."},"label":{"type":"string","minLength":1,"maxLength":200}}}}},{"title":"PairingClaimed","description":"Somebody showed the secret; it is used up.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"pairing.claimed"},"data":{"type":"object","required":["pubkey"],"additionalProperties":false,"properties":{"pubkey":{"type":"string","pattern":"^[0-9a-f]{64}$"}}}}},{"title":"PairingConfirmed","description":"The owner confirmed the key at the worker.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"pairing.confirmed"},"data":{"type":"object","required":["pubkey"],"additionalProperties":false,"properties":{"pubkey":{"type":"string","pattern":"^[0-9a-f]{64}$"}}}}},{"title":"PairingSharingSet","description":"Whether this worker tells that key what it measured about itself, as the owner chose.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"pairing.sharing_set"},"data":{"type":"object","required":["capabilities"],"additionalProperties":false,"properties":{"capabilities":{"type":"boolean"}}}}},{"title":"PairingResultsSet","description":"Whether this worker tells that key what becomes of what it orders, as the owner chose.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"pairing.results_set"},"data":{"type":"object","required":["results"],"additionalProperties":false,"properties":{"results":{"type":"boolean"}}}}},{"title":"PairingCapabilitiesReported","description":"What the paired worker says it measured about itself.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"pairing.capabilities_reported"},"data":{"type":"object","required":["capabilities","reported_at","report_event_id","taken_at_ms"],"additionalProperties":false,"properties":{"capabilities":{"$ref":"https://openagents.dev/schemas/nostr/worker-report-content.json"},"reported_at":{"type":"integer","minimum":0,"description":"By its own clock, Unix seconds."},"report_event_id":{"type":"string","pattern":"^[0-9a-f]{64}$"},"taken_at_ms":{"type":"integer","minimum":0,"description":"By this worker's clock, Unix milliseconds."}}}}},{"title":"PairingRemoved","description":"Nothing signed by that key is accepted any more.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"pairing.removed"},"data":{"type":"object","required":["reason"],"additionalProperties":false,"properties":{"reason":{"type":"string","minLength":1,"maxLength":500}}}}}]};
+const schema283 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/nostr/worker-report-content.json","title":"WorkerReport","description":"What a worker measured about itself; null: it could not be measured, which is not the same as none.","type":"object","additionalProperties":false,"required":["platform","os_release","arch","node_version","cpu_count","ram_mb","disk_free_mb","gpu","tools","sandbox","backends"],"properties":{"platform":{"type":"string","minLength":1,"maxLength":64},"os_release":{"type":"string","minLength":1,"maxLength":200},"arch":{"type":"string","minLength":1,"maxLength":64},"node_version":{"type":"string","minLength":1,"maxLength":64},"cpu_count":{"type":"integer","minimum":0,"maximum":100000},"ram_mb":{"type":"integer","minimum":0,"maximum":9007199254740991},"disk_free_mb":{"anyOf":[{"type":"integer","minimum":0,"maximum":9007199254740991},{"type":"null"}]},"gpu":{"type":"object","additionalProperties":false,"required":["present","name"],"properties":{"present":{"type":["boolean","null"]},"name":{"type":["string","null"],"maxLength":200}}},"tools":{"type":"object","additionalProperties":false,"required":["git"],"properties":{"git":{"type":["string","null"],"maxLength":200}}},"sandbox":{"type":["string","null"],"maxLength":64},"backends":{"type":"array","maxItems":32,"items":{"type":"object","additionalProperties":false,"required":["backend","available","reason"],"properties":{"backend":{"$ref":"https://openagents.dev/schemas/manifest/upgrade-manifest.json#/$defs/ModelBackend"},"available":{"type":"boolean"},"reason":{"type":"string","maxLength":1000}}}}}};
 
-function validate199(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
+function validate200(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 /*# sourceURL="https://openagents.dev/schemas/nostr/worker-report-content.json" */;
 let vErrors = null;
 let errors = 0;
-const evaluated0 = validate199.evaluated;
+const evaluated0 = validate200.evaluated;
 if(evaluated0.dynamicProps){
 evaluated0.props = undefined;
 }
@@ -53065,7 +54162,7 @@ vErrors.push(err10);
 errors++;
 }
 for(const key0 in data){
-if(!(func12.call(schema281.properties, key0))){
+if(!(func12.call(schema283.properties, key0))){
 const err11 = {instancePath,schemaPath:"#/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key0},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err11];
@@ -53398,7 +54495,7 @@ errors++;
 if(data7.present !== undefined){
 let data8 = data7.present;
 if((typeof data8 !== "boolean") && (data8 !== null)){
-const err38 = {instancePath:instancePath+"/gpu/present",schemaPath:"#/properties/gpu/properties/present/type",keyword:"type",params:{type: schema281.properties.gpu.properties.present.type},message:"must be boolean,null"};
+const err38 = {instancePath:instancePath+"/gpu/present",schemaPath:"#/properties/gpu/properties/present/type",keyword:"type",params:{type: schema283.properties.gpu.properties.present.type},message:"must be boolean,null"};
 if(vErrors === null){
 vErrors = [err38];
 }
@@ -53411,7 +54508,7 @@ errors++;
 if(data7.name !== undefined){
 let data9 = data7.name;
 if((typeof data9 !== "string") && (data9 !== null)){
-const err39 = {instancePath:instancePath+"/gpu/name",schemaPath:"#/properties/gpu/properties/name/type",keyword:"type",params:{type: schema281.properties.gpu.properties.name.type},message:"must be string,null"};
+const err39 = {instancePath:instancePath+"/gpu/name",schemaPath:"#/properties/gpu/properties/name/type",keyword:"type",params:{type: schema283.properties.gpu.properties.name.type},message:"must be string,null"};
 if(vErrors === null){
 vErrors = [err39];
 }
@@ -53473,7 +54570,7 @@ errors++;
 if(data10.git !== undefined){
 let data11 = data10.git;
 if((typeof data11 !== "string") && (data11 !== null)){
-const err44 = {instancePath:instancePath+"/tools/git",schemaPath:"#/properties/tools/properties/git/type",keyword:"type",params:{type: schema281.properties.tools.properties.git.type},message:"must be string,null"};
+const err44 = {instancePath:instancePath+"/tools/git",schemaPath:"#/properties/tools/properties/git/type",keyword:"type",params:{type: schema283.properties.tools.properties.git.type},message:"must be string,null"};
 if(vErrors === null){
 vErrors = [err44];
 }
@@ -53510,7 +54607,7 @@ errors++;
 if(data.sandbox !== undefined){
 let data12 = data.sandbox;
 if((typeof data12 !== "string") && (data12 !== null)){
-const err47 = {instancePath:instancePath+"/sandbox",schemaPath:"#/properties/sandbox/type",keyword:"type",params:{type: schema281.properties.sandbox.type},message:"must be string,null"};
+const err47 = {instancePath:instancePath+"/sandbox",schemaPath:"#/properties/sandbox/type",keyword:"type",params:{type: schema283.properties.sandbox.type},message:"must be string,null"};
 if(vErrors === null){
 vErrors = [err47];
 }
@@ -53676,17 +54773,17 @@ vErrors.push(err60);
 }
 errors++;
 }
-validate199.errors = vErrors;
+validate200.errors = vErrors;
 return errors === 0;
 }
-validate199.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
+validate200.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
 
 
-function validate198(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
+function validate199(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 /*# sourceURL="https://openagents.dev/schemas/event/pairing.json" */;
 let vErrors = null;
 let errors = 0;
-const evaluated0 = validate198.evaluated;
+const evaluated0 = validate199.evaluated;
 if(evaluated0.dynamicProps){
 evaluated0.props = undefined;
 }
@@ -53800,7 +54897,7 @@ errors++;
 if(data1.secret_sha256 !== undefined){
 let data2 = data1.secret_sha256;
 if((typeof data2 !== "string") && (data2 !== null)){
-const err9 = {instancePath:instancePath+"/data/secret_sha256",schemaPath:"#/oneOf/0/properties/data/properties/secret_sha256/type",keyword:"type",params:{type: schema280.oneOf[0].properties.data.properties.secret_sha256.type},message:"must be string,null"};
+const err9 = {instancePath:instancePath+"/data/secret_sha256",schemaPath:"#/oneOf/0/properties/data/properties/secret_sha256/type",keyword:"type",params:{type: schema282.oneOf[0].properties.data.properties.secret_sha256.type},message:"must be string,null"};
 if(vErrors === null){
 vErrors = [err9];
 }
@@ -54576,8 +55673,8 @@ errors++;
 }
 }
 if(data20.capabilities !== undefined){
-if(!(validate199(data20.capabilities, {instancePath:instancePath+"/data/capabilities",parentData:data20,parentDataProperty:"capabilities",rootData,dynamicAnchors}))){
-vErrors = vErrors === null ? validate199.errors : vErrors.concat(validate199.errors);
+if(!(validate200(data20.capabilities, {instancePath:instancePath+"/data/capabilities",parentData:data20,parentDataProperty:"capabilities",rootData,dynamicAnchors}))){
+vErrors = vErrors === null ? validate200.errors : vErrors.concat(validate200.errors);
 errors = vErrors.length;
 }
 }
@@ -54861,21 +55958,21 @@ vErrors = null;
 }
 }
 }
-validate198.errors = vErrors;
+validate199.errors = vErrors;
 evaluated0.props = props0;
 return errors === 0;
 }
-validate198.evaluated = {"dynamicProps":true,"dynamicItems":false};
+validate199.evaluated = {"dynamicProps":true,"dynamicItems":false};
 
-exports.isPolicyEvent = validate181;
-const schema252 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/event/policy.json","title":"PolicyEvent","description":"How an install behaves, and what its owner made of that. The subject is policy/install_….","oneOf":[{"title":"PolicyDenied","description":"The policy gate stopped a step.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"policy.denied"},"data":{"type":"object","required":["run_id","step_id","op","code","reasons","at_ms"],"additionalProperties":false,"properties":{"run_id":{"type":"string","minLength":1,"maxLength":64},"step_id":{"type":"string","minLength":1,"maxLength":64},"op":{"type":"string","minLength":1,"maxLength":128},"code":{"type":"string","pattern":"^[a-z][a-z0-9_]*$","maxLength":64},"reasons":{"type":"array","maxItems":100,"items":{"$ref":"https://openagents.dev/schemas/event/policy.json#/$defs/PolicyReasonRecord"}},"at_ms":{"type":"integer","minimum":0,"maximum":9007199254740991}}}}},{"title":"PolicyQuarantined","description":"Nothing of the install starts until its owner lifts it.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"policy.quarantined"},"data":{"type":"object","required":["by","reason","at_ms"],"additionalProperties":false,"properties":{"by":{"enum":["worker","owner"]},"reason":{"type":"string","minLength":1,"maxLength":500},"at_ms":{"type":"integer","minimum":0,"maximum":9007199254740991}}}}},{"title":"PolicyQuarantineLifted","description":"It may start again.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"policy.quarantine_lifted"},"data":{"type":"object","required":["reason"],"additionalProperties":false,"properties":{"reason":{"type":"string","minLength":1,"maxLength":500}}}}},{"title":"PolicyZoneSet","description":"Its owner chose how much is at stake.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"policy.zone_set"},"data":{"type":"object","required":["zone"],"additionalProperties":false,"properties":{"zone":{"oneOf":[{"$ref":"https://openagents.dev/schemas/api/policy-action.json#/$defs/PolicyZone"},{"type":"null"}],"description":"null: the worker's default."}}}}},{"title":"PolicyMetered","description":"What one attempt at a step used.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"policy.metered"},"data":{"type":"object","required":["run_id","step_id","usage","at_ms"],"additionalProperties":false,"properties":{"run_id":{"type":"string","minLength":1,"maxLength":64},"step_id":{"type":"string","minLength":1,"maxLength":64},"usage":{"$ref":"#/$defs/PolicyUsage"},"at_ms":{"type":"integer","minimum":0,"maximum":9007199254740991}}}}}],"$defs":{"PolicyReasonRecord":{"type":"object","required":["rule","verdict","code","message"],"additionalProperties":false,"properties":{"rule":{"type":"string","minLength":1,"maxLength":64},"verdict":{"enum":["allow","require_approval","deny"]},"code":{"type":"string","pattern":"^[a-z][a-z0-9_]*$","maxLength":64},"message":{"type":"string","minLength":1,"maxLength":2000}}},"PolicyUsage":{"type":"object","additionalProperties":false,"minProperties":1,"properties":{"egress_bytes":{"type":"integer","minimum":1,"maximum":9007199254740991},"model_tokens":{"type":"integer","minimum":1,"maximum":9007199254740991},"model_ms":{"type":"integer","minimum":1,"maximum":9007199254740991}}}}};
-const schema255 = {"type":"object","additionalProperties":false,"minProperties":1,"properties":{"egress_bytes":{"type":"integer","minimum":1,"maximum":9007199254740991},"model_tokens":{"type":"integer","minimum":1,"maximum":9007199254740991},"model_ms":{"type":"integer","minimum":1,"maximum":9007199254740991}}};
+exports.isPolicyEvent = validate182;
+const schema254 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/event/policy.json","title":"PolicyEvent","description":"How an install behaves, and what its owner made of that. The subject is policy/install_….","oneOf":[{"title":"PolicyDenied","description":"The policy gate stopped a step.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"policy.denied"},"data":{"type":"object","required":["run_id","step_id","op","code","reasons","at_ms"],"additionalProperties":false,"properties":{"run_id":{"type":"string","minLength":1,"maxLength":64},"step_id":{"type":"string","minLength":1,"maxLength":64},"op":{"type":"string","minLength":1,"maxLength":128},"code":{"type":"string","pattern":"^[a-z][a-z0-9_]*$","maxLength":64},"reasons":{"type":"array","maxItems":100,"items":{"$ref":"https://openagents.dev/schemas/event/policy.json#/$defs/PolicyReasonRecord"}},"at_ms":{"type":"integer","minimum":0,"maximum":9007199254740991}}}}},{"title":"PolicyQuarantined","description":"Nothing of the install starts until its owner lifts it.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"policy.quarantined"},"data":{"type":"object","required":["by","reason","at_ms"],"additionalProperties":false,"properties":{"by":{"enum":["worker","owner"]},"reason":{"type":"string","minLength":1,"maxLength":500},"at_ms":{"type":"integer","minimum":0,"maximum":9007199254740991}}}}},{"title":"PolicyQuarantineLifted","description":"It may start again.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"policy.quarantine_lifted"},"data":{"type":"object","required":["reason"],"additionalProperties":false,"properties":{"reason":{"type":"string","minLength":1,"maxLength":500}}}}},{"title":"PolicyZoneSet","description":"Its owner chose how much is at stake.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"policy.zone_set"},"data":{"type":"object","required":["zone"],"additionalProperties":false,"properties":{"zone":{"oneOf":[{"$ref":"https://openagents.dev/schemas/api/policy-action.json#/$defs/PolicyZone"},{"type":"null"}],"description":"null: the worker's default."}}}}},{"title":"PolicyMetered","description":"What one attempt at a step used.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"policy.metered"},"data":{"type":"object","required":["run_id","step_id","usage","at_ms"],"additionalProperties":false,"properties":{"run_id":{"type":"string","minLength":1,"maxLength":64},"step_id":{"type":"string","minLength":1,"maxLength":64},"usage":{"$ref":"#/$defs/PolicyUsage"},"at_ms":{"type":"integer","minimum":0,"maximum":9007199254740991}}}}}],"$defs":{"PolicyReasonRecord":{"type":"object","required":["rule","verdict","code","message"],"additionalProperties":false,"properties":{"rule":{"type":"string","minLength":1,"maxLength":64},"verdict":{"enum":["allow","require_approval","deny"]},"code":{"type":"string","pattern":"^[a-z][a-z0-9_]*$","maxLength":64},"message":{"type":"string","minLength":1,"maxLength":2000}}},"PolicyUsage":{"type":"object","additionalProperties":false,"minProperties":1,"properties":{"egress_bytes":{"type":"integer","minimum":1,"maximum":9007199254740991},"model_tokens":{"type":"integer","minimum":1,"maximum":9007199254740991},"model_ms":{"type":"integer","minimum":1,"maximum":9007199254740991}}}}};
+const schema257 = {"type":"object","additionalProperties":false,"minProperties":1,"properties":{"egress_bytes":{"type":"integer","minimum":1,"maximum":9007199254740991},"model_tokens":{"type":"integer","minimum":1,"maximum":9007199254740991},"model_ms":{"type":"integer","minimum":1,"maximum":9007199254740991}}};
 
-function validate181(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
+function validate182(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 /*# sourceURL="https://openagents.dev/schemas/event/policy.json" */;
 let vErrors = null;
 let errors = 0;
-const evaluated0 = validate181.evaluated;
+const evaluated0 = validate182.evaluated;
 if(evaluated0.dynamicProps){
 evaluated0.props = undefined;
 }
@@ -55253,7 +56350,7 @@ errors++;
 if(data7.verdict !== undefined){
 let data9 = data7.verdict;
 if(!(((data9 === "allow") || (data9 === "require_approval")) || (data9 === "deny"))){
-const err32 = {instancePath:instancePath+"/data/reasons/" + i0+"/verdict",schemaPath:"https://openagents.dev/schemas/event/policy.json#/$defs/PolicyReasonRecord/properties/verdict/enum",keyword:"enum",params:{allowedValues: schema253.properties.verdict.enum},message:"must be equal to one of the allowed values"};
+const err32 = {instancePath:instancePath+"/data/reasons/" + i0+"/verdict",schemaPath:"https://openagents.dev/schemas/event/policy.json#/$defs/PolicyReasonRecord/properties/verdict/enum",keyword:"enum",params:{allowedValues: schema255.properties.verdict.enum},message:"must be equal to one of the allowed values"};
 if(vErrors === null){
 vErrors = [err32];
 }
@@ -55515,7 +56612,7 @@ errors++;
 if(data14.by !== undefined){
 let data15 = data14.by;
 if(!((data15 === "worker") || (data15 === "owner"))){
-const err54 = {instancePath:instancePath+"/data/by",schemaPath:"#/oneOf/1/properties/data/properties/by/enum",keyword:"enum",params:{allowedValues: schema252.oneOf[1].properties.data.properties.by.enum},message:"must be equal to one of the allowed values"};
+const err54 = {instancePath:instancePath+"/data/by",schemaPath:"#/oneOf/1/properties/data/properties/by/enum",keyword:"enum",params:{allowedValues: schema254.oneOf[1].properties.data.properties.by.enum},message:"must be equal to one of the allowed values"};
 if(vErrors === null){
 vErrors = [err54];
 }
@@ -56354,21 +57451,21 @@ vErrors = null;
 }
 }
 }
-validate181.errors = vErrors;
+validate182.errors = vErrors;
 evaluated0.props = props0;
 return errors === 0;
 }
-validate181.evaluated = {"dynamicProps":true,"dynamicItems":false};
+validate182.evaluated = {"dynamicProps":true,"dynamicItems":false};
 
-exports.isRetentionEvent = validate201;
-const schema283 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/event/retention.json","title":"RetentionEvent","description":"What was deleted because its time was over. The subject is retention.","oneOf":[{"title":"RetentionApplied","description":"The values of finished runs (inputs, plans, parameters, results, log lines) were deleted; their outputs are deleted after it, unless a run that is kept has the same.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"retention.applied"},"data":{"type":"object","required":["runs"],"additionalProperties":false,"properties":{"runs":{"type":"array","minItems":1,"maxItems":100,"items":{"$ref":"#/$defs/RetainedRun"}}}}}}],"$defs":{"RetainedRun":{"type":"object","required":["run_id","days","values","artifacts"],"additionalProperties":false,"properties":{"run_id":{"type":"string","minLength":1,"maxLength":64},"days":{"type":"integer","minimum":0,"maximum":36500,"description":"How long they were to be kept."},"values":{"type":"integer","minimum":0,"description":"Values deleted from the log's side table; their commitments stay."},"artifacts":{"type":"integer","minimum":0,"description":"Outputs the run had."}}}}};
-const schema284 = {"type":"object","required":["run_id","days","values","artifacts"],"additionalProperties":false,"properties":{"run_id":{"type":"string","minLength":1,"maxLength":64},"days":{"type":"integer","minimum":0,"maximum":36500,"description":"How long they were to be kept."},"values":{"type":"integer","minimum":0,"description":"Values deleted from the log's side table; their commitments stay."},"artifacts":{"type":"integer","minimum":0,"description":"Outputs the run had."}}};
+exports.isRetentionEvent = validate202;
+const schema285 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/event/retention.json","title":"RetentionEvent","description":"What was deleted because its time was over. The subject is retention.","oneOf":[{"title":"RetentionApplied","description":"The values of finished runs (inputs, plans, parameters, results, log lines) were deleted; their outputs are deleted after it, unless a run that is kept has the same.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"retention.applied"},"data":{"type":"object","required":["runs"],"additionalProperties":false,"properties":{"runs":{"type":"array","minItems":1,"maxItems":100,"items":{"$ref":"#/$defs/RetainedRun"}}}}}}],"$defs":{"RetainedRun":{"type":"object","required":["run_id","days","values","artifacts"],"additionalProperties":false,"properties":{"run_id":{"type":"string","minLength":1,"maxLength":64},"days":{"type":"integer","minimum":0,"maximum":36500,"description":"How long they were to be kept."},"values":{"type":"integer","minimum":0,"description":"Values deleted from the log's side table; their commitments stay."},"artifacts":{"type":"integer","minimum":0,"description":"Outputs the run had."}}}}};
+const schema286 = {"type":"object","required":["run_id","days","values","artifacts"],"additionalProperties":false,"properties":{"run_id":{"type":"string","minLength":1,"maxLength":64},"days":{"type":"integer","minimum":0,"maximum":36500,"description":"How long they were to be kept."},"values":{"type":"integer","minimum":0,"description":"Values deleted from the log's side table; their commitments stay."},"artifacts":{"type":"integer","minimum":0,"description":"Outputs the run had."}}};
 
-function validate201(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
+function validate202(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 /*# sourceURL="https://openagents.dev/schemas/event/retention.json" */;
 let vErrors = null;
 let errors = 0;
-const evaluated0 = validate201.evaluated;
+const evaluated0 = validate202.evaluated;
 if(evaluated0.dynamicProps){
 evaluated0.props = undefined;
 }
@@ -56722,11 +57819,11 @@ vErrors = null;
 }
 }
 }
-validate201.errors = vErrors;
+validate202.errors = vErrors;
 evaluated0.props = props0;
 return errors === 0;
 }
-validate201.evaluated = {"dynamicProps":true,"dynamicItems":false};
+validate202.evaluated = {"dynamicProps":true,"dynamicItems":false};
 
 exports.isRunEvent = validate92;
 const schema150 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/event/run.json","title":"RunEvent","description":"What happens to a run. The subject is the run, run_….","oneOf":[{"title":"RunCreated","description":"Somebody or something asked for a run; it waits for an engine.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"run.created"},"data":{"type":"object","required":["install_id","reason","upgrade_address","upgrade_id","upgrade_version","title","manifest_sha256","manifest_event_id","release_event_id","permission_hash","grant","steps"],"additionalProperties":false,"properties":{"install_id":{"type":["string","null"],"minLength":1,"maxLength":64},"reason":{"enum":["manual","schedule","catch_up","trigger"]},"due_ms":{"type":"integer","minimum":0,"description":"The schedule's due time this run is for."},"upgrade_id":{"type":"string","minLength":1,"maxLength":200},"upgrade_version":{"type":"string","minLength":1,"maxLength":100},"title":{"type":"string","minLength":1,"maxLength":500},"upgrade_address":{"type":"string","minLength":1,"maxLength":500,"description":"kind:pubkey:d of the listing."},"manifest_sha256":{"type":"string","pattern":"^[0-9a-f]{64}$"},"manifest_event_id":{"type":["string","null"],"pattern":"^[0-9a-f]{64}$"},"release_event_id":{"type":["string","null"],"pattern":"^[0-9a-f]{64}$"},"permission_hash":{"type":"string","pattern":"^[0-9a-f]{64}$"},"grant":{"type":"array","maxItems":500,"items":{"type":"string","minLength":1,"maxLength":4096},"description":"Everything the run may touch, pinned for its whole life."},"steps":{"type":"array","maxItems":64,"items":{"$ref":"#/$defs/RunStepName"}},"plan":{"type":"array","maxItems":64,"items":{"$ref":"#/$defs/RunStepPlan"},"x-sealed":true,"description":"The steps as they will be performed, in order."},"inputs":{"type":"object","additionalProperties":true,"description":"Inputs with defaults filled in.","x-sealed":true},"deadline_ms":{"type":"integer","minimum":0,"description":"When the run fails if it has not ended, in Unix milliseconds."},"revoked":{"type":"array","maxItems":500,"items":{"$ref":"https://openagents.dev/schemas/event/install.json#/$defs/RevokedPermission"},"description":"What its release asks for and its owner took away."},"trial":{"const":true,"description":"A run of a release that has not yet taken the other's place."}}}}},{"title":"RunClaimed","description":"An engine took the run.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"run.claimed"},"data":{"type":"object","required":["engine_id","fence"],"additionalProperties":false,"properties":{"engine_id":{"type":"string","minLength":1,"maxLength":64},"fence":{"type":"integer","minimum":1,"description":"Grows with every claim; a writer with an older one is refused."},"lease_until_ms":{"type":"integer","minimum":0,"description":"From then on another engine may claim it. Absent: until this engine's process is gone."},"lease_token_sha256":{"type":"string","pattern":"^[0-9a-f]{64}$","description":"Whoever writes for this lease shows the token. Absent: an engine of the worker itself."}}}}},{"title":"RunStepStarted","description":"Recorded before the op acts: for an external write this is the recorded intent.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"step.started"},"data":{"type":"object","required":["step_id","attempt","op","effect","idempotency_key"],"additionalProperties":false,"properties":{"step_id":{"type":"string","minLength":1,"maxLength":64},"attempt":{"type":"integer","minimum":1},"op":{"type":"string","minLength":1,"maxLength":100},"effect":{"enum":["read","local_write","external_write"]},"idempotency_key":{"type":"string","minLength":1,"maxLength":200},"sandbox":{"enum":["bubblewrap","seatbelt","none"],"description":"What the programs it starts are kept in; absent for an op that starts none."},"params":{"type":"object","additionalProperties":true,"description":"Parameters with every ${…} resolved.","x-sealed":true}}}}},{"title":"RunStepSucceeded","description":"The op answered; the step is never performed again.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"step.succeeded"},"data":{"type":"object","required":["step_id","attempt","duration_ms"],"additionalProperties":false,"properties":{"step_id":{"type":"string","minLength":1,"maxLength":64},"attempt":{"type":"integer","minimum":1},"duration_ms":{"type":"integer","minimum":0},"result":{"type":"object","additionalProperties":true,"description":"What ${steps.<id>.…} refers to.","x-sealed":true}}}}},{"title":"RunStepFailed","description":"The attempt did not succeed.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"step.failed"},"data":{"type":"object","required":["step_id","attempt","code","message","retry_at_ms"],"additionalProperties":false,"properties":{"step_id":{"type":"string","minLength":1,"maxLength":64},"attempt":{"type":"integer","minimum":1},"code":{"type":"string","pattern":"^[a-z][a-z0-9_]*$","maxLength":64},"message":{"type":"string","minLength":1,"maxLength":2000},"interrupted":{"type":"boolean","description":"The engine died or stopped during the attempt, so how it ended is not known."},"retry_at_ms":{"type":["integer","null"],"minimum":0,"description":"When the next attempt is due; null where there is none."}}}}},{"title":"RunArtifactCreated","description":"A step produced an output.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"artifact.created"},"data":{"type":"object","required":["step_id","artifact"],"additionalProperties":false,"properties":{"step_id":{"type":"string","minLength":1,"maxLength":64},"artifact":{"$ref":"#/$defs/ArtifactRef"}}}}},{"title":"RunLogged","description":"What an op reported on the way.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"run.log"},"data":{"type":"object","required":["step_id","level"],"additionalProperties":false,"properties":{"step_id":{"type":"string","minLength":1,"maxLength":64},"level":{"enum":["debug","info","warn"]},"line":{"$ref":"#/$defs/RunLogLine","x-sealed":true}}}}},{"title":"RunCancelRequested","description":"The run is to stop at once.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"run.cancel_requested"},"data":{"type":"object","required":["reason"],"additionalProperties":false,"properties":{"reason":{"type":"string","minLength":1,"maxLength":500}}}}},{"title":"RunPaused","description":"The run goes no further than the next step or checkpoint.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"run.paused"},"data":{"type":"object","required":["by","reason"],"additionalProperties":false,"properties":{"by":{"enum":["owner","machine","approval"],"description":"machine: a constraint of the schedule is not met any longer. approval: a step waits for its owner's decision."},"reason":{"type":"string","minLength":1,"maxLength":500}}}}},{"title":"RunResumed","description":"The run may go on.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"run.resumed"},"data":{"type":"object","required":["by","reason"],"additionalProperties":false,"properties":{"by":{"enum":["owner","machine","approval"],"description":"machine: a constraint of the schedule is not met any longer. approval: a step waits for its owner's decision."},"reason":{"type":"string","minLength":1,"maxLength":500}}}}},{"title":"RunStarted","description":"The engine that holds the lease has an install and a grant of its own for exactly this.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"run.started"},"data":{"type":"object","required":["manifest_sha256","permission_hash"],"additionalProperties":false,"properties":{"manifest_sha256":{"type":"string","pattern":"^[0-9a-f]{64}$"},"permission_hash":{"type":"string","pattern":"^[0-9a-f]{64}$"}}}}},{"title":"RunLeaseExtended","description":"The engine that holds the run is alive.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"run.lease_extended"},"data":{"type":"object","required":["fence","lease_until_ms"],"additionalProperties":false,"properties":{"fence":{"type":"integer","minimum":1},"lease_until_ms":{"type":"integer","minimum":0,"description":"From then on another engine may claim it."}}}}},{"title":"RunReleased","description":"The engine gave the run back; another may claim it.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"run.released"},"data":{"type":"object","required":["fence","reason"],"additionalProperties":false,"properties":{"fence":{"type":"integer","minimum":1},"reason":{"type":"string","minLength":1,"maxLength":500}}}}},{"title":"RunCompleted","description":"Every step succeeded.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"run.completed"},"data":{"type":"object","required":["note_relays"],"additionalProperties":false,"properties":{"note_relays":{"type":"array","maxItems":50,"items":{"type":"string","minLength":1,"maxLength":500},"description":"Where the owner wants the completion note; empty: nowhere."}}}}},{"title":"RunFailed","description":"A step failed for good, or the run could not go on.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"run.failed"},"data":{"type":"object","required":["step_id","code","message"],"additionalProperties":false,"properties":{"step_id":{"type":["string","null"],"minLength":1,"maxLength":64},"code":{"type":"string","pattern":"^[a-z][a-z0-9_]*$","maxLength":64},"message":{"type":"string","minLength":1,"maxLength":2000}}}}},{"title":"RunCanceled","description":"The run stopped as asked.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"run.canceled"},"data":{"type":"object","required":["reason"],"additionalProperties":false,"properties":{"reason":{"type":"string","minLength":1,"maxLength":500}}}}},{"title":"RunNotePosted","description":"At least one relay took the completion note.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"note.posted"},"data":{"type":"object","required":["note_event_id","accepted","refused"],"additionalProperties":false,"properties":{"note_event_id":{"type":"string","pattern":"^[0-9a-f]{64}$"},"accepted":{"type":"array","maxItems":50,"items":{"type":"string","minLength":1,"maxLength":500}},"refused":{"type":"array","maxItems":50,"items":{"type":"string","minLength":1,"maxLength":500}}}}}},{"title":"RunNoteFailed","description":"No relay took the completion note; the run stays completed.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"note.failed"},"data":{"type":"object","required":["attempt","code","message","retry_at_ms"],"additionalProperties":false,"properties":{"attempt":{"type":"integer","minimum":1},"code":{"type":"string","pattern":"^[a-z][a-z0-9_]*$","maxLength":64},"message":{"type":"string","minLength":1,"maxLength":2000},"retry_at_ms":{"type":["integer","null"],"minimum":0}}}}}],"$defs":{"RunStepName":{"type":"object","required":["step_id","op"],"additionalProperties":false,"properties":{"step_id":{"type":"string","minLength":1,"maxLength":64},"op":{"type":"string","minLength":1,"maxLength":100}}},"RunStepPlan":{"type":"object","required":["step_id","op","params","effect","timeout_ms","max_attempts","backoff_ms"],"additionalProperties":false,"properties":{"step_id":{"type":"string","minLength":1,"maxLength":64},"op":{"type":"string","minLength":1,"maxLength":100},"params":{"type":"object","additionalProperties":true,"description":"Parameters, ${…} not yet resolved."},"effect":{"enum":["read","local_write","external_write"]},"timeout_ms":{"type":"integer","minimum":1},"max_attempts":{"type":"integer","minimum":1,"description":"1: an external write whose outcome is unknown is never repeated."},"backoff_ms":{"type":"integer","minimum":0}}},"RunLogLine":{"type":"object","required":["message"],"additionalProperties":false,"properties":{"message":{"type":"string","minLength":1,"maxLength":2000},"fields":{"type":"object","additionalProperties":true,"description":"Figures and names that belong to the message."}}},"ArtifactRef":{"description":"An output of a run. Its bytes are kept by content under the worker's data folder.","type":"object","required":["artifact_id","name","media_type","bytes","sha256"],"additionalProperties":false,"properties":{"artifact_id":{"type":"string","minLength":1,"maxLength":64},"name":{"type":"string","minLength":1,"maxLength":200},"media_type":{"type":"string","minLength":1,"maxLength":200},"bytes":{"type":"integer","minimum":0},"sha256":{"type":"string","pattern":"^[0-9a-f]{64}$"}}}}};
@@ -61787,15 +62884,15 @@ return errors === 0;
 }
 validate92.evaluated = {"dynamicProps":true,"dynamicItems":false};
 
-exports.isScheduleEvent = validate202;
-const schema285 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/event/schedule.json","title":"ScheduleEvent","description":"When an install is due and what was decided about it. The subject is the install's schedule, schedule_….","oneOf":[{"title":"ScheduleSet","description":"The install runs on this schedule from now on.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"schedule.set"},"data":{"type":"object","required":["install_id","worker_id","schedule","at_ms","next"],"additionalProperties":false,"properties":{"install_id":{"type":"string","minLength":1,"maxLength":64},"worker_id":{"type":"string","minLength":1,"maxLength":128},"schedule":{"$ref":"#/$defs/CronSchedule"},"at_ms":{"type":"integer","minimum":0,"maximum":9007199254740991,"description":"Unix time of the decision."},"next":{"anyOf":[{"$ref":"#/$defs/ScheduleDue"},{"type":"null"}]}}}}},{"title":"ScheduleCleared","description":"The install has no schedule any more.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"schedule.cleared"},"data":{"type":"object","required":["install_id","reason"],"additionalProperties":false,"properties":{"install_id":{"type":"string","minLength":1,"maxLength":64},"reason":{"type":"string","maxLength":500}}}}},{"title":"ScheduleDeferred","description":"It was due and waits: for its window, for the machine's state, or for a run that goes on. next.fire_at_ms is when the wait ends at the latest, or when the window opens.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"schedule.deferred"},"data":{"type":"object","required":["install_id","at_ms","trace","next"],"additionalProperties":false,"properties":{"install_id":{"type":"string","minLength":1,"maxLength":64},"at_ms":{"type":"integer","minimum":0,"maximum":9007199254740991,"description":"Unix time of the decision."},"trace":{"$ref":"#/$defs/ScheduleTrace"},"next":{"anyOf":[{"$ref":"#/$defs/ScheduleDue"},{"type":"null"}]}}}}},{"title":"ScheduleSkipped","description":"It was due and does not run for this due time.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"schedule.skipped"},"data":{"type":"object","required":["install_id","at_ms","trace","next"],"additionalProperties":false,"properties":{"install_id":{"type":"string","minLength":1,"maxLength":64},"at_ms":{"type":"integer","minimum":0,"maximum":9007199254740991,"description":"Unix time of the decision."},"trace":{"$ref":"#/$defs/ScheduleTrace"},"next":{"anyOf":[{"$ref":"#/$defs/ScheduleDue"},{"type":"null"}]}}}}},{"title":"ScheduleFired","description":"It was due and one run is to be started for this due time.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"schedule.fired"},"data":{"type":"object","required":["install_id","at_ms","due_ms","reason","trace","next"],"additionalProperties":false,"properties":{"install_id":{"type":"string","minLength":1,"maxLength":64},"at_ms":{"type":"integer","minimum":0,"maximum":9007199254740991,"description":"Unix time of the decision."},"due_ms":{"type":"integer","minimum":0,"maximum":9007199254740991,"description":"The due time this run is for, jitter aside. With the install it identifies the run: started twice, it is one run."},"reason":{"enum":["schedule","catch_up"]},"trace":{"$ref":"#/$defs/ScheduleTrace"},"next":{"anyOf":[{"$ref":"#/$defs/ScheduleDue"},{"type":"null"}]}}}}},{"title":"ScheduleRealigned","description":"The clock went back, so the next due time was found anew. What has fired stays fired.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"schedule.realigned"},"data":{"type":"object","required":["install_id","at_ms","next"],"additionalProperties":false,"properties":{"install_id":{"type":"string","minLength":1,"maxLength":64},"at_ms":{"type":"integer","minimum":0,"maximum":9007199254740991,"description":"Unix time of the decision."},"next":{"anyOf":[{"$ref":"#/$defs/ScheduleDue"},{"type":"null"}]}}}}},{"title":"ScheduleRunStarted","description":"The run that was fired exists.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"schedule.run_started"},"data":{"type":"object","required":["install_id","due_ms","run_id"],"additionalProperties":false,"properties":{"install_id":{"type":"string","minLength":1,"maxLength":64},"due_ms":{"type":"integer","minimum":0,"maximum":9007199254740991},"run_id":{"type":"string","minLength":1,"maxLength":64}}}}},{"title":"ScheduleRunRefused","description":"The run that was fired could not be started.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"schedule.run_refused"},"data":{"type":"object","required":["install_id","due_ms","code","message"],"additionalProperties":false,"properties":{"install_id":{"type":"string","minLength":1,"maxLength":64},"due_ms":{"type":"integer","minimum":0,"maximum":9007199254740991},"code":{"type":"string","minLength":1,"maxLength":100},"message":{"type":"string","maxLength":2000}}}}}],"$defs":{"CronSchedule":{"type":"object","description":"A cron schedule with every default filled in. Events from before overlap and on_unknown lack them: skip, wait.","required":["expression","timezone","jitter_ms","on_missed"],"additionalProperties":false,"properties":{"expression":{"type":"string","minLength":1,"maxLength":200},"timezone":{"type":"string","minLength":1,"maxLength":64,"description":"IANA name."},"window":{"$ref":"https://openagents.dev/schemas/manifest/upgrade-manifest.json#/$defs/ScheduleWindow"},"constraints":{"$ref":"https://openagents.dev/schemas/manifest/upgrade-manifest.json#/$defs/ScheduleConstraints"},"jitter_ms":{"type":"integer","minimum":0,"maximum":86400000},"on_missed":{"enum":["skip","catch_up"],"description":"Also decides what a due time outside the window does: skipped, or run at the next opening."},"overlap":{"$ref":"https://openagents.dev/schemas/manifest/upgrade-manifest.json#/$defs/ScheduleOverlap"},"on_unknown":{"$ref":"https://openagents.dev/schemas/manifest/upgrade-manifest.json#/$defs/ScheduleOnUnknown"}}},"ScheduleDue":{"type":"object","required":["due_ms","fire_at_ms"],"additionalProperties":false,"properties":{"due_ms":{"type":"integer","minimum":0,"maximum":9007199254740991,"description":"What the cron expression says."},"fire_at_ms":{"type":"integer","minimum":0,"maximum":9007199254740991,"description":"With jitter, or when the window opens, or when a wait ends at the latest."},"jitter_ms":{"type":"integer","minimum":0,"maximum":86400000,"description":"What jitter adds in that."}}},"ScheduleTrace":{"type":"object","description":"Everything a decision about a due time was made from.","required":["due_ms","first_due_ms","fire_at_ms","late_ms","jitter_ms","due_times","window","constraints","on_unknown","on_missed","overlap","active_runs","licence","budget","outcome"],"additionalProperties":false,"properties":{"due_ms":{"type":"integer","minimum":0,"maximum":9007199254740991,"description":"The latest due time that had come."},"first_due_ms":{"type":"integer","minimum":0,"maximum":9007199254740991,"description":"The earliest due time that this decision answers for."},"fire_at_ms":{"type":"integer","minimum":0,"maximum":9007199254740991,"description":"When it was to start."},"late_ms":{"type":"integer","minimum":0,"maximum":9007199254740991,"description":"How long after that the decision was made."},"jitter_ms":{"type":"integer","minimum":0,"maximum":86400000,"description":"How much of that is jitter."},"due_times":{"type":"integer","minimum":1,"description":"How many due times this decision answers for; more than one where some were missed."},"counted_from_ms":{"type":"integer","minimum":0,"maximum":9007199254740991,"description":"Due times before this were not counted: they are older than may be caught up."},"window":{"anyOf":[{"$ref":"#/$defs/WindowTrace"},{"type":"null"}]},"constraints":{"type":"array","maxItems":32,"items":{"$ref":"#/$defs/ConstraintTrace"}},"on_unknown":{"$ref":"https://openagents.dev/schemas/manifest/upgrade-manifest.json#/$defs/ScheduleOnUnknown"},"on_missed":{"enum":["skip","catch_up"]},"overlap":{"$ref":"https://openagents.dev/schemas/manifest/upgrade-manifest.json#/$defs/ScheduleOverlap"},"active_runs":{"type":"integer","minimum":0,"description":"Runs of the install that had not finished."},"clock_jump_ms":{"type":"integer","description":"How far wall time ran ahead of (or behind) monotonic time since the check before: sleep, or a clock that was set."},"away_ms":{"type":"integer","minimum":0,"maximum":9007199254740991,"description":"How much longer than it had meant to sleep the loop was away before this decision."},"licence":{"anyOf":[{"enum":["not_applicable"]},{"$ref":"#/$defs/LicenceTrace"}],"description":"Whether it is paid for; not_applicable for what is free."},"budget":{"anyOf":[{"enum":["not_applicable"]},{"$ref":"#/$defs/BudgetTrace"}],"description":"Whether the quotas that its steps would use leave room; not_applicable where they use none."},"waited_ms":{"type":"integer","minimum":0,"maximum":9007199254740991,"description":"How long it had waited: for the machine's state, a licence, a quota or a run."},"wait_until_ms":{"type":"integer","minimum":0,"maximum":9007199254740991,"description":"When a wait ends at the latest; then the due time is skipped."},"outcome":{"enum":["on_time","caught_up","window_opened","constraints_met","run_ended","licence_given","budget_freed","waits_for_window","waits_for_constraints","waits_for_run","waits_for_licence","waits_for_budget","outside_window","missed","too_old","constraints_unmet","run_active","unlicensed","over_budget"]}}},"WindowTrace":{"type":"object","required":["start","end","open"],"additionalProperties":false,"properties":{"start":{"type":"string"},"end":{"type":"string"},"open":{"type":"boolean"}}},"ConstraintTrace":{"type":"object","required":["name","required","measured","met"],"additionalProperties":false,"properties":{"name":{"enum":["plugged_in","wifi_only","cpu_max_percentage","suspend_if_active","respect_dnd"]},"required":{"type":["boolean","integer"],"description":"As declared; false asks for nothing."},"measured":{"type":["boolean","number","string"],"description":"plugged_in: on mains power; wifi_only: wifi, wired, other or none; cpu_max_percentage: the whole machine's load in percent; suspend_if_active: milliseconds since the last input; respect_dnd: whether Do Not Disturb is on. \"unknown\" where no sensor knew, and where nothing was asked for."},"met":{"enum":["yes","no","unknown"]},"reason":{"type":"string","maxLength":300,"description":"Why it is unknown."}}},"LicenceTrace":{"type":"object","required":["allowed","message"],"additionalProperties":false,"properties":{"allowed":{"type":"boolean"},"code":{"enum":["licence_missing","licence_expired","licence_used_up","licence_unproven"],"description":"Why it is not allowed."},"message":{"type":"string","minLength":1,"maxLength":2000,"description":"Which licence it runs under, or what it lacks and what would end that."},"receipt_event_id":{"type":"string","pattern":"^[0-9a-f]{64}$","description":"Of the receipt that it is about."},"verdict":{"enum":["valid","unproven"],"description":"unproven: nothing but its grace says that the receipt was not taken back."},"until_ms":{"type":"integer","minimum":0,"maximum":9007199254740991,"description":"When the licence, or the grace of an unproven one, ends."},"runs_left":{"type":"integer","minimum":0,"description":"Of a licence by runs, before this one."}}},"BudgetTrace":{"type":"object","required":["allowed","message","quotas"],"additionalProperties":false,"properties":{"allowed":{"type":"boolean"},"message":{"type":"string","minLength":1,"maxLength":2000},"quotas":{"type":"array","maxItems":16,"items":{"$ref":"#/$defs/QuotaTrace"}}}},"QuotaTrace":{"type":"object","required":["name","used","limit"],"additionalProperties":false,"properties":{"name":{"type":"string","minLength":1,"maxLength":100},"used":{"type":"integer","minimum":0,"maximum":9007199254740991},"limit":{"type":"integer","minimum":0,"maximum":9007199254740991},"free_at_ms":{"anyOf":[{"type":"integer","minimum":0,"maximum":9007199254740991},{"type":"null"}],"description":"Where it is used up: when there is room again; null: never, with this limit."}}}}};
-const schema291 = {"type":"object","required":["due_ms","fire_at_ms"],"additionalProperties":false,"properties":{"due_ms":{"type":"integer","minimum":0,"maximum":9007199254740991,"description":"What the cron expression says."},"fire_at_ms":{"type":"integer","minimum":0,"maximum":9007199254740991,"description":"With jitter, or when the window opens, or when a wait ends at the latest."},"jitter_ms":{"type":"integer","minimum":0,"maximum":86400000,"description":"What jitter adds in that."}}};
-const schema286 = {"type":"object","description":"A cron schedule with every default filled in. Events from before overlap and on_unknown lack them: skip, wait.","required":["expression","timezone","jitter_ms","on_missed"],"additionalProperties":false,"properties":{"expression":{"type":"string","minLength":1,"maxLength":200},"timezone":{"type":"string","minLength":1,"maxLength":64,"description":"IANA name."},"window":{"$ref":"https://openagents.dev/schemas/manifest/upgrade-manifest.json#/$defs/ScheduleWindow"},"constraints":{"$ref":"https://openagents.dev/schemas/manifest/upgrade-manifest.json#/$defs/ScheduleConstraints"},"jitter_ms":{"type":"integer","minimum":0,"maximum":86400000},"on_missed":{"enum":["skip","catch_up"],"description":"Also decides what a due time outside the window does: skipped, or run at the next opening."},"overlap":{"$ref":"https://openagents.dev/schemas/manifest/upgrade-manifest.json#/$defs/ScheduleOverlap"},"on_unknown":{"$ref":"https://openagents.dev/schemas/manifest/upgrade-manifest.json#/$defs/ScheduleOnUnknown"}}};
+exports.isScheduleEvent = validate203;
+const schema287 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/event/schedule.json","title":"ScheduleEvent","description":"When an install is due and what was decided about it. The subject is the install's schedule, schedule_….","oneOf":[{"title":"ScheduleSet","description":"The install runs on this schedule from now on.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"schedule.set"},"data":{"type":"object","required":["install_id","worker_id","schedule","at_ms","next"],"additionalProperties":false,"properties":{"install_id":{"type":"string","minLength":1,"maxLength":64},"worker_id":{"type":"string","minLength":1,"maxLength":128},"schedule":{"$ref":"#/$defs/CronSchedule"},"at_ms":{"type":"integer","minimum":0,"maximum":9007199254740991,"description":"Unix time of the decision."},"next":{"anyOf":[{"$ref":"#/$defs/ScheduleDue"},{"type":"null"}]}}}}},{"title":"ScheduleCleared","description":"The install has no schedule any more.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"schedule.cleared"},"data":{"type":"object","required":["install_id","reason"],"additionalProperties":false,"properties":{"install_id":{"type":"string","minLength":1,"maxLength":64},"reason":{"type":"string","maxLength":500}}}}},{"title":"ScheduleDeferred","description":"It was due and waits: for its window, for the machine's state, or for a run that goes on. next.fire_at_ms is when the wait ends at the latest, or when the window opens.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"schedule.deferred"},"data":{"type":"object","required":["install_id","at_ms","trace","next"],"additionalProperties":false,"properties":{"install_id":{"type":"string","minLength":1,"maxLength":64},"at_ms":{"type":"integer","minimum":0,"maximum":9007199254740991,"description":"Unix time of the decision."},"trace":{"$ref":"#/$defs/ScheduleTrace"},"next":{"anyOf":[{"$ref":"#/$defs/ScheduleDue"},{"type":"null"}]}}}}},{"title":"ScheduleSkipped","description":"It was due and does not run for this due time.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"schedule.skipped"},"data":{"type":"object","required":["install_id","at_ms","trace","next"],"additionalProperties":false,"properties":{"install_id":{"type":"string","minLength":1,"maxLength":64},"at_ms":{"type":"integer","minimum":0,"maximum":9007199254740991,"description":"Unix time of the decision."},"trace":{"$ref":"#/$defs/ScheduleTrace"},"next":{"anyOf":[{"$ref":"#/$defs/ScheduleDue"},{"type":"null"}]}}}}},{"title":"ScheduleFired","description":"It was due and one run is to be started for this due time.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"schedule.fired"},"data":{"type":"object","required":["install_id","at_ms","due_ms","reason","trace","next"],"additionalProperties":false,"properties":{"install_id":{"type":"string","minLength":1,"maxLength":64},"at_ms":{"type":"integer","minimum":0,"maximum":9007199254740991,"description":"Unix time of the decision."},"due_ms":{"type":"integer","minimum":0,"maximum":9007199254740991,"description":"The due time this run is for, jitter aside. With the install it identifies the run: started twice, it is one run."},"reason":{"enum":["schedule","catch_up"]},"trace":{"$ref":"#/$defs/ScheduleTrace"},"next":{"anyOf":[{"$ref":"#/$defs/ScheduleDue"},{"type":"null"}]}}}}},{"title":"ScheduleRealigned","description":"The clock went back, so the next due time was found anew. What has fired stays fired.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"schedule.realigned"},"data":{"type":"object","required":["install_id","at_ms","next"],"additionalProperties":false,"properties":{"install_id":{"type":"string","minLength":1,"maxLength":64},"at_ms":{"type":"integer","minimum":0,"maximum":9007199254740991,"description":"Unix time of the decision."},"next":{"anyOf":[{"$ref":"#/$defs/ScheduleDue"},{"type":"null"}]}}}}},{"title":"ScheduleRunStarted","description":"The run that was fired exists.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"schedule.run_started"},"data":{"type":"object","required":["install_id","due_ms","run_id"],"additionalProperties":false,"properties":{"install_id":{"type":"string","minLength":1,"maxLength":64},"due_ms":{"type":"integer","minimum":0,"maximum":9007199254740991},"run_id":{"type":"string","minLength":1,"maxLength":64}}}}},{"title":"ScheduleRunRefused","description":"The run that was fired could not be started.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"schedule.run_refused"},"data":{"type":"object","required":["install_id","due_ms","code","message"],"additionalProperties":false,"properties":{"install_id":{"type":"string","minLength":1,"maxLength":64},"due_ms":{"type":"integer","minimum":0,"maximum":9007199254740991},"code":{"type":"string","minLength":1,"maxLength":100},"message":{"type":"string","maxLength":2000}}}}}],"$defs":{"CronSchedule":{"type":"object","description":"A cron schedule with every default filled in. Events from before overlap and on_unknown lack them: skip, wait.","required":["expression","timezone","jitter_ms","on_missed"],"additionalProperties":false,"properties":{"expression":{"type":"string","minLength":1,"maxLength":200},"timezone":{"type":"string","minLength":1,"maxLength":64,"description":"IANA name."},"window":{"$ref":"https://openagents.dev/schemas/manifest/upgrade-manifest.json#/$defs/ScheduleWindow"},"constraints":{"$ref":"https://openagents.dev/schemas/manifest/upgrade-manifest.json#/$defs/ScheduleConstraints"},"jitter_ms":{"type":"integer","minimum":0,"maximum":86400000},"on_missed":{"enum":["skip","catch_up"],"description":"Also decides what a due time outside the window does: skipped, or run at the next opening."},"overlap":{"$ref":"https://openagents.dev/schemas/manifest/upgrade-manifest.json#/$defs/ScheduleOverlap"},"on_unknown":{"$ref":"https://openagents.dev/schemas/manifest/upgrade-manifest.json#/$defs/ScheduleOnUnknown"}}},"ScheduleDue":{"type":"object","required":["due_ms","fire_at_ms"],"additionalProperties":false,"properties":{"due_ms":{"type":"integer","minimum":0,"maximum":9007199254740991,"description":"What the cron expression says."},"fire_at_ms":{"type":"integer","minimum":0,"maximum":9007199254740991,"description":"With jitter, or when the window opens, or when a wait ends at the latest."},"jitter_ms":{"type":"integer","minimum":0,"maximum":86400000,"description":"What jitter adds in that."}}},"ScheduleTrace":{"type":"object","description":"Everything a decision about a due time was made from.","required":["due_ms","first_due_ms","fire_at_ms","late_ms","jitter_ms","due_times","window","constraints","on_unknown","on_missed","overlap","active_runs","licence","budget","outcome"],"additionalProperties":false,"properties":{"due_ms":{"type":"integer","minimum":0,"maximum":9007199254740991,"description":"The latest due time that had come."},"first_due_ms":{"type":"integer","minimum":0,"maximum":9007199254740991,"description":"The earliest due time that this decision answers for."},"fire_at_ms":{"type":"integer","minimum":0,"maximum":9007199254740991,"description":"When it was to start."},"late_ms":{"type":"integer","minimum":0,"maximum":9007199254740991,"description":"How long after that the decision was made."},"jitter_ms":{"type":"integer","minimum":0,"maximum":86400000,"description":"How much of that is jitter."},"due_times":{"type":"integer","minimum":1,"description":"How many due times this decision answers for; more than one where some were missed."},"counted_from_ms":{"type":"integer","minimum":0,"maximum":9007199254740991,"description":"Due times before this were not counted: they are older than may be caught up."},"window":{"anyOf":[{"$ref":"#/$defs/WindowTrace"},{"type":"null"}]},"constraints":{"type":"array","maxItems":32,"items":{"$ref":"#/$defs/ConstraintTrace"}},"on_unknown":{"$ref":"https://openagents.dev/schemas/manifest/upgrade-manifest.json#/$defs/ScheduleOnUnknown"},"on_missed":{"enum":["skip","catch_up"]},"overlap":{"$ref":"https://openagents.dev/schemas/manifest/upgrade-manifest.json#/$defs/ScheduleOverlap"},"active_runs":{"type":"integer","minimum":0,"description":"Runs of the install that had not finished."},"clock_jump_ms":{"type":"integer","description":"How far wall time ran ahead of (or behind) monotonic time since the check before: sleep, or a clock that was set."},"away_ms":{"type":"integer","minimum":0,"maximum":9007199254740991,"description":"How much longer than it had meant to sleep the loop was away before this decision."},"licence":{"anyOf":[{"enum":["not_applicable"]},{"$ref":"#/$defs/LicenceTrace"}],"description":"Whether it is paid for; not_applicable for what is free."},"budget":{"anyOf":[{"enum":["not_applicable"]},{"$ref":"#/$defs/BudgetTrace"}],"description":"Whether the quotas that its steps would use leave room; not_applicable where they use none."},"waited_ms":{"type":"integer","minimum":0,"maximum":9007199254740991,"description":"How long it had waited: for the machine's state, a licence, a quota or a run."},"wait_until_ms":{"type":"integer","minimum":0,"maximum":9007199254740991,"description":"When a wait ends at the latest; then the due time is skipped."},"outcome":{"enum":["on_time","caught_up","window_opened","constraints_met","run_ended","licence_given","budget_freed","waits_for_window","waits_for_constraints","waits_for_run","waits_for_licence","waits_for_budget","outside_window","missed","too_old","constraints_unmet","run_active","unlicensed","over_budget"]}}},"WindowTrace":{"type":"object","required":["start","end","open"],"additionalProperties":false,"properties":{"start":{"type":"string"},"end":{"type":"string"},"open":{"type":"boolean"}}},"ConstraintTrace":{"type":"object","required":["name","required","measured","met"],"additionalProperties":false,"properties":{"name":{"enum":["plugged_in","wifi_only","cpu_max_percentage","suspend_if_active","respect_dnd"]},"required":{"type":["boolean","integer"],"description":"As declared; false asks for nothing."},"measured":{"type":["boolean","number","string"],"description":"plugged_in: on mains power; wifi_only: wifi, wired, other or none; cpu_max_percentage: the whole machine's load in percent; suspend_if_active: milliseconds since the last input; respect_dnd: whether Do Not Disturb is on. \"unknown\" where no sensor knew, and where nothing was asked for."},"met":{"enum":["yes","no","unknown"]},"reason":{"type":"string","maxLength":300,"description":"Why it is unknown."}}},"LicenceTrace":{"type":"object","required":["allowed","message"],"additionalProperties":false,"properties":{"allowed":{"type":"boolean"},"code":{"enum":["licence_missing","licence_expired","licence_used_up","licence_unproven"],"description":"Why it is not allowed."},"message":{"type":"string","minLength":1,"maxLength":2000,"description":"Which licence it runs under, or what it lacks and what would end that."},"receipt_event_id":{"type":"string","pattern":"^[0-9a-f]{64}$","description":"Of the receipt that it is about."},"verdict":{"enum":["valid","unproven"],"description":"unproven: nothing but its grace says that the receipt was not taken back."},"until_ms":{"type":"integer","minimum":0,"maximum":9007199254740991,"description":"When the licence, or the grace of an unproven one, ends."},"runs_left":{"type":"integer","minimum":0,"description":"Of a licence by runs, before this one."}}},"BudgetTrace":{"type":"object","required":["allowed","message","quotas"],"additionalProperties":false,"properties":{"allowed":{"type":"boolean"},"message":{"type":"string","minLength":1,"maxLength":2000},"quotas":{"type":"array","maxItems":16,"items":{"$ref":"#/$defs/QuotaTrace"}}}},"QuotaTrace":{"type":"object","required":["name","used","limit"],"additionalProperties":false,"properties":{"name":{"type":"string","minLength":1,"maxLength":100},"used":{"type":"integer","minimum":0,"maximum":9007199254740991},"limit":{"type":"integer","minimum":0,"maximum":9007199254740991},"free_at_ms":{"anyOf":[{"type":"integer","minimum":0,"maximum":9007199254740991},{"type":"null"}],"description":"Where it is used up: when there is room again; null: never, with this limit."}}}}};
+const schema293 = {"type":"object","required":["due_ms","fire_at_ms"],"additionalProperties":false,"properties":{"due_ms":{"type":"integer","minimum":0,"maximum":9007199254740991,"description":"What the cron expression says."},"fire_at_ms":{"type":"integer","minimum":0,"maximum":9007199254740991,"description":"With jitter, or when the window opens, or when a wait ends at the latest."},"jitter_ms":{"type":"integer","minimum":0,"maximum":86400000,"description":"What jitter adds in that."}}};
+const schema288 = {"type":"object","description":"A cron schedule with every default filled in. Events from before overlap and on_unknown lack them: skip, wait.","required":["expression","timezone","jitter_ms","on_missed"],"additionalProperties":false,"properties":{"expression":{"type":"string","minLength":1,"maxLength":200},"timezone":{"type":"string","minLength":1,"maxLength":64,"description":"IANA name."},"window":{"$ref":"https://openagents.dev/schemas/manifest/upgrade-manifest.json#/$defs/ScheduleWindow"},"constraints":{"$ref":"https://openagents.dev/schemas/manifest/upgrade-manifest.json#/$defs/ScheduleConstraints"},"jitter_ms":{"type":"integer","minimum":0,"maximum":86400000},"on_missed":{"enum":["skip","catch_up"],"description":"Also decides what a due time outside the window does: skipped, or run at the next opening."},"overlap":{"$ref":"https://openagents.dev/schemas/manifest/upgrade-manifest.json#/$defs/ScheduleOverlap"},"on_unknown":{"$ref":"https://openagents.dev/schemas/manifest/upgrade-manifest.json#/$defs/ScheduleOnUnknown"}}};
 
-function validate203(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
+function validate204(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 let vErrors = null;
 let errors = 0;
-const evaluated0 = validate203.evaluated;
+const evaluated0 = validate204.evaluated;
 if(evaluated0.dynamicProps){
 evaluated0.props = undefined;
 }
@@ -62170,7 +63267,7 @@ errors++;
 if(data.on_missed !== undefined){
 let data12 = data.on_missed;
 if(!((data12 === "skip") || (data12 === "catch_up"))){
-const err31 = {instancePath:instancePath+"/on_missed",schemaPath:"#/properties/on_missed/enum",keyword:"enum",params:{allowedValues: schema286.properties.on_missed.enum},message:"must be equal to one of the allowed values"};
+const err31 = {instancePath:instancePath+"/on_missed",schemaPath:"#/properties/on_missed/enum",keyword:"enum",params:{allowedValues: schema288.properties.on_missed.enum},message:"must be equal to one of the allowed values"};
 if(vErrors === null){
 vErrors = [err31];
 }
@@ -62217,22 +63314,22 @@ vErrors.push(err34);
 }
 errors++;
 }
-validate203.errors = vErrors;
+validate204.errors = vErrors;
 return errors === 0;
 }
-validate203.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
+validate204.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
 
-const schema292 = {"type":"object","description":"Everything a decision about a due time was made from.","required":["due_ms","first_due_ms","fire_at_ms","late_ms","jitter_ms","due_times","window","constraints","on_unknown","on_missed","overlap","active_runs","licence","budget","outcome"],"additionalProperties":false,"properties":{"due_ms":{"type":"integer","minimum":0,"maximum":9007199254740991,"description":"The latest due time that had come."},"first_due_ms":{"type":"integer","minimum":0,"maximum":9007199254740991,"description":"The earliest due time that this decision answers for."},"fire_at_ms":{"type":"integer","minimum":0,"maximum":9007199254740991,"description":"When it was to start."},"late_ms":{"type":"integer","minimum":0,"maximum":9007199254740991,"description":"How long after that the decision was made."},"jitter_ms":{"type":"integer","minimum":0,"maximum":86400000,"description":"How much of that is jitter."},"due_times":{"type":"integer","minimum":1,"description":"How many due times this decision answers for; more than one where some were missed."},"counted_from_ms":{"type":"integer","minimum":0,"maximum":9007199254740991,"description":"Due times before this were not counted: they are older than may be caught up."},"window":{"anyOf":[{"$ref":"#/$defs/WindowTrace"},{"type":"null"}]},"constraints":{"type":"array","maxItems":32,"items":{"$ref":"#/$defs/ConstraintTrace"}},"on_unknown":{"$ref":"https://openagents.dev/schemas/manifest/upgrade-manifest.json#/$defs/ScheduleOnUnknown"},"on_missed":{"enum":["skip","catch_up"]},"overlap":{"$ref":"https://openagents.dev/schemas/manifest/upgrade-manifest.json#/$defs/ScheduleOverlap"},"active_runs":{"type":"integer","minimum":0,"description":"Runs of the install that had not finished."},"clock_jump_ms":{"type":"integer","description":"How far wall time ran ahead of (or behind) monotonic time since the check before: sleep, or a clock that was set."},"away_ms":{"type":"integer","minimum":0,"maximum":9007199254740991,"description":"How much longer than it had meant to sleep the loop was away before this decision."},"licence":{"anyOf":[{"enum":["not_applicable"]},{"$ref":"#/$defs/LicenceTrace"}],"description":"Whether it is paid for; not_applicable for what is free."},"budget":{"anyOf":[{"enum":["not_applicable"]},{"$ref":"#/$defs/BudgetTrace"}],"description":"Whether the quotas that its steps would use leave room; not_applicable where they use none."},"waited_ms":{"type":"integer","minimum":0,"maximum":9007199254740991,"description":"How long it had waited: for the machine's state, a licence, a quota or a run."},"wait_until_ms":{"type":"integer","minimum":0,"maximum":9007199254740991,"description":"When a wait ends at the latest; then the due time is skipped."},"outcome":{"enum":["on_time","caught_up","window_opened","constraints_met","run_ended","licence_given","budget_freed","waits_for_window","waits_for_constraints","waits_for_run","waits_for_licence","waits_for_budget","outside_window","missed","too_old","constraints_unmet","run_active","unlicensed","over_budget"]}}};
-const schema293 = {"type":"object","required":["start","end","open"],"additionalProperties":false,"properties":{"start":{"type":"string"},"end":{"type":"string"},"open":{"type":"boolean"}}};
-const schema294 = {"type":"object","required":["name","required","measured","met"],"additionalProperties":false,"properties":{"name":{"enum":["plugged_in","wifi_only","cpu_max_percentage","suspend_if_active","respect_dnd"]},"required":{"type":["boolean","integer"],"description":"As declared; false asks for nothing."},"measured":{"type":["boolean","number","string"],"description":"plugged_in: on mains power; wifi_only: wifi, wired, other or none; cpu_max_percentage: the whole machine's load in percent; suspend_if_active: milliseconds since the last input; respect_dnd: whether Do Not Disturb is on. \"unknown\" where no sensor knew, and where nothing was asked for."},"met":{"enum":["yes","no","unknown"]},"reason":{"type":"string","maxLength":300,"description":"Why it is unknown."}}};
-const schema297 = {"type":"object","required":["allowed","message"],"additionalProperties":false,"properties":{"allowed":{"type":"boolean"},"code":{"enum":["licence_missing","licence_expired","licence_used_up","licence_unproven"],"description":"Why it is not allowed."},"message":{"type":"string","minLength":1,"maxLength":2000,"description":"Which licence it runs under, or what it lacks and what would end that."},"receipt_event_id":{"type":"string","pattern":"^[0-9a-f]{64}$","description":"Of the receipt that it is about."},"verdict":{"enum":["valid","unproven"],"description":"unproven: nothing but its grace says that the receipt was not taken back."},"until_ms":{"type":"integer","minimum":0,"maximum":9007199254740991,"description":"When the licence, or the grace of an unproven one, ends."},"runs_left":{"type":"integer","minimum":0,"description":"Of a licence by runs, before this one."}}};
-const schema298 = {"type":"object","required":["allowed","message","quotas"],"additionalProperties":false,"properties":{"allowed":{"type":"boolean"},"message":{"type":"string","minLength":1,"maxLength":2000},"quotas":{"type":"array","maxItems":16,"items":{"$ref":"#/$defs/QuotaTrace"}}}};
-const schema299 = {"type":"object","required":["name","used","limit"],"additionalProperties":false,"properties":{"name":{"type":"string","minLength":1,"maxLength":100},"used":{"type":"integer","minimum":0,"maximum":9007199254740991},"limit":{"type":"integer","minimum":0,"maximum":9007199254740991},"free_at_ms":{"anyOf":[{"type":"integer","minimum":0,"maximum":9007199254740991},{"type":"null"}],"description":"Where it is used up: when there is room again; null: never, with this limit."}}};
+const schema294 = {"type":"object","description":"Everything a decision about a due time was made from.","required":["due_ms","first_due_ms","fire_at_ms","late_ms","jitter_ms","due_times","window","constraints","on_unknown","on_missed","overlap","active_runs","licence","budget","outcome"],"additionalProperties":false,"properties":{"due_ms":{"type":"integer","minimum":0,"maximum":9007199254740991,"description":"The latest due time that had come."},"first_due_ms":{"type":"integer","minimum":0,"maximum":9007199254740991,"description":"The earliest due time that this decision answers for."},"fire_at_ms":{"type":"integer","minimum":0,"maximum":9007199254740991,"description":"When it was to start."},"late_ms":{"type":"integer","minimum":0,"maximum":9007199254740991,"description":"How long after that the decision was made."},"jitter_ms":{"type":"integer","minimum":0,"maximum":86400000,"description":"How much of that is jitter."},"due_times":{"type":"integer","minimum":1,"description":"How many due times this decision answers for; more than one where some were missed."},"counted_from_ms":{"type":"integer","minimum":0,"maximum":9007199254740991,"description":"Due times before this were not counted: they are older than may be caught up."},"window":{"anyOf":[{"$ref":"#/$defs/WindowTrace"},{"type":"null"}]},"constraints":{"type":"array","maxItems":32,"items":{"$ref":"#/$defs/ConstraintTrace"}},"on_unknown":{"$ref":"https://openagents.dev/schemas/manifest/upgrade-manifest.json#/$defs/ScheduleOnUnknown"},"on_missed":{"enum":["skip","catch_up"]},"overlap":{"$ref":"https://openagents.dev/schemas/manifest/upgrade-manifest.json#/$defs/ScheduleOverlap"},"active_runs":{"type":"integer","minimum":0,"description":"Runs of the install that had not finished."},"clock_jump_ms":{"type":"integer","description":"How far wall time ran ahead of (or behind) monotonic time since the check before: sleep, or a clock that was set."},"away_ms":{"type":"integer","minimum":0,"maximum":9007199254740991,"description":"How much longer than it had meant to sleep the loop was away before this decision."},"licence":{"anyOf":[{"enum":["not_applicable"]},{"$ref":"#/$defs/LicenceTrace"}],"description":"Whether it is paid for; not_applicable for what is free."},"budget":{"anyOf":[{"enum":["not_applicable"]},{"$ref":"#/$defs/BudgetTrace"}],"description":"Whether the quotas that its steps would use leave room; not_applicable where they use none."},"waited_ms":{"type":"integer","minimum":0,"maximum":9007199254740991,"description":"How long it had waited: for the machine's state, a licence, a quota or a run."},"wait_until_ms":{"type":"integer","minimum":0,"maximum":9007199254740991,"description":"When a wait ends at the latest; then the due time is skipped."},"outcome":{"enum":["on_time","caught_up","window_opened","constraints_met","run_ended","licence_given","budget_freed","waits_for_window","waits_for_constraints","waits_for_run","waits_for_licence","waits_for_budget","outside_window","missed","too_old","constraints_unmet","run_active","unlicensed","over_budget"]}}};
+const schema295 = {"type":"object","required":["start","end","open"],"additionalProperties":false,"properties":{"start":{"type":"string"},"end":{"type":"string"},"open":{"type":"boolean"}}};
+const schema296 = {"type":"object","required":["name","required","measured","met"],"additionalProperties":false,"properties":{"name":{"enum":["plugged_in","wifi_only","cpu_max_percentage","suspend_if_active","respect_dnd"]},"required":{"type":["boolean","integer"],"description":"As declared; false asks for nothing."},"measured":{"type":["boolean","number","string"],"description":"plugged_in: on mains power; wifi_only: wifi, wired, other or none; cpu_max_percentage: the whole machine's load in percent; suspend_if_active: milliseconds since the last input; respect_dnd: whether Do Not Disturb is on. \"unknown\" where no sensor knew, and where nothing was asked for."},"met":{"enum":["yes","no","unknown"]},"reason":{"type":"string","maxLength":300,"description":"Why it is unknown."}}};
+const schema299 = {"type":"object","required":["allowed","message"],"additionalProperties":false,"properties":{"allowed":{"type":"boolean"},"code":{"enum":["licence_missing","licence_expired","licence_used_up","licence_unproven"],"description":"Why it is not allowed."},"message":{"type":"string","minLength":1,"maxLength":2000,"description":"Which licence it runs under, or what it lacks and what would end that."},"receipt_event_id":{"type":"string","pattern":"^[0-9a-f]{64}$","description":"Of the receipt that it is about."},"verdict":{"enum":["valid","unproven"],"description":"unproven: nothing but its grace says that the receipt was not taken back."},"until_ms":{"type":"integer","minimum":0,"maximum":9007199254740991,"description":"When the licence, or the grace of an unproven one, ends."},"runs_left":{"type":"integer","minimum":0,"description":"Of a licence by runs, before this one."}}};
+const schema300 = {"type":"object","required":["allowed","message","quotas"],"additionalProperties":false,"properties":{"allowed":{"type":"boolean"},"message":{"type":"string","minLength":1,"maxLength":2000},"quotas":{"type":"array","maxItems":16,"items":{"$ref":"#/$defs/QuotaTrace"}}}};
+const schema301 = {"type":"object","required":["name","used","limit"],"additionalProperties":false,"properties":{"name":{"type":"string","minLength":1,"maxLength":100},"used":{"type":"integer","minimum":0,"maximum":9007199254740991},"limit":{"type":"integer","minimum":0,"maximum":9007199254740991},"free_at_ms":{"anyOf":[{"type":"integer","minimum":0,"maximum":9007199254740991},{"type":"null"}],"description":"Where it is used up: when there is room again; null: never, with this limit."}}};
 
-function validate206(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
+function validate207(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 let vErrors = null;
 let errors = 0;
-const evaluated0 = validate206.evaluated;
+const evaluated0 = validate207.evaluated;
 if(evaluated0.dynamicProps){
 evaluated0.props = undefined;
 }
@@ -62602,16 +63699,16 @@ vErrors.push(err29);
 }
 errors++;
 }
-validate206.errors = vErrors;
+validate207.errors = vErrors;
 return errors === 0;
 }
-validate206.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
+validate207.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
 
 
-function validate205(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
+function validate206(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 let vErrors = null;
 let errors = 0;
-const evaluated0 = validate205.evaluated;
+const evaluated0 = validate206.evaluated;
 if(evaluated0.dynamicProps){
 evaluated0.props = undefined;
 }
@@ -62770,7 +63867,7 @@ vErrors.push(err14);
 errors++;
 }
 for(const key0 in data){
-if(!(func12.call(schema292.properties, key0))){
+if(!(func12.call(schema294.properties, key0))){
 const err15 = {instancePath,schemaPath:"#/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key0},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err15];
@@ -63220,7 +64317,7 @@ errors++;
 if(data12.name !== undefined){
 let data13 = data12.name;
 if(!(((((data13 === "plugged_in") || (data13 === "wifi_only")) || (data13 === "cpu_max_percentage")) || (data13 === "suspend_if_active")) || (data13 === "respect_dnd"))){
-const err52 = {instancePath:instancePath+"/constraints/" + i0+"/name",schemaPath:"#/$defs/ConstraintTrace/properties/name/enum",keyword:"enum",params:{allowedValues: schema294.properties.name.enum},message:"must be equal to one of the allowed values"};
+const err52 = {instancePath:instancePath+"/constraints/" + i0+"/name",schemaPath:"#/$defs/ConstraintTrace/properties/name/enum",keyword:"enum",params:{allowedValues: schema296.properties.name.enum},message:"must be equal to one of the allowed values"};
 if(vErrors === null){
 vErrors = [err52];
 }
@@ -63233,7 +64330,7 @@ errors++;
 if(data12.required !== undefined){
 let data14 = data12.required;
 if((typeof data14 !== "boolean") && (!(((typeof data14 == "number") && (!(data14 % 1) && !isNaN(data14))) && (isFinite(data14))))){
-const err53 = {instancePath:instancePath+"/constraints/" + i0+"/required",schemaPath:"#/$defs/ConstraintTrace/properties/required/type",keyword:"type",params:{type: schema294.properties.required.type},message:"must be boolean,integer"};
+const err53 = {instancePath:instancePath+"/constraints/" + i0+"/required",schemaPath:"#/$defs/ConstraintTrace/properties/required/type",keyword:"type",params:{type: schema296.properties.required.type},message:"must be boolean,integer"};
 if(vErrors === null){
 vErrors = [err53];
 }
@@ -63246,7 +64343,7 @@ errors++;
 if(data12.measured !== undefined){
 let data15 = data12.measured;
 if(((typeof data15 !== "boolean") && (!((typeof data15 == "number") && (isFinite(data15))))) && (typeof data15 !== "string")){
-const err54 = {instancePath:instancePath+"/constraints/" + i0+"/measured",schemaPath:"#/$defs/ConstraintTrace/properties/measured/type",keyword:"type",params:{type: schema294.properties.measured.type},message:"must be boolean,number,string"};
+const err54 = {instancePath:instancePath+"/constraints/" + i0+"/measured",schemaPath:"#/$defs/ConstraintTrace/properties/measured/type",keyword:"type",params:{type: schema296.properties.measured.type},message:"must be boolean,number,string"};
 if(vErrors === null){
 vErrors = [err54];
 }
@@ -63259,7 +64356,7 @@ errors++;
 if(data12.met !== undefined){
 let data16 = data12.met;
 if(!(((data16 === "yes") || (data16 === "no")) || (data16 === "unknown"))){
-const err55 = {instancePath:instancePath+"/constraints/" + i0+"/met",schemaPath:"#/$defs/ConstraintTrace/properties/met/enum",keyword:"enum",params:{allowedValues: schema294.properties.met.enum},message:"must be equal to one of the allowed values"};
+const err55 = {instancePath:instancePath+"/constraints/" + i0+"/met",schemaPath:"#/$defs/ConstraintTrace/properties/met/enum",keyword:"enum",params:{allowedValues: schema296.properties.met.enum},message:"must be equal to one of the allowed values"};
 if(vErrors === null){
 vErrors = [err55];
 }
@@ -63334,7 +64431,7 @@ errors++;
 if(data.on_missed !== undefined){
 let data19 = data.on_missed;
 if(!((data19 === "skip") || (data19 === "catch_up"))){
-const err61 = {instancePath:instancePath+"/on_missed",schemaPath:"#/properties/on_missed/enum",keyword:"enum",params:{allowedValues: schema292.properties.on_missed.enum},message:"must be equal to one of the allowed values"};
+const err61 = {instancePath:instancePath+"/on_missed",schemaPath:"#/properties/on_missed/enum",keyword:"enum",params:{allowedValues: schema294.properties.on_missed.enum},message:"must be equal to one of the allowed values"};
 if(vErrors === null){
 vErrors = [err61];
 }
@@ -63436,7 +64533,7 @@ const _errs56 = errors;
 let valid10 = false;
 const _errs57 = errors;
 if(!(data24 === "not_applicable")){
-const err69 = {instancePath:instancePath+"/licence",schemaPath:"#/properties/licence/anyOf/0/enum",keyword:"enum",params:{allowedValues: schema292.properties.licence.anyOf[0].enum},message:"must be equal to one of the allowed values"};
+const err69 = {instancePath:instancePath+"/licence",schemaPath:"#/properties/licence/anyOf/0/enum",keyword:"enum",params:{allowedValues: schema294.properties.licence.anyOf[0].enum},message:"must be equal to one of the allowed values"};
 if(vErrors === null){
 vErrors = [err69];
 }
@@ -63496,7 +64593,7 @@ errors++;
 if(data24.code !== undefined){
 let data26 = data24.code;
 if(!((((data26 === "licence_missing") || (data26 === "licence_expired")) || (data26 === "licence_used_up")) || (data26 === "licence_unproven"))){
-const err74 = {instancePath:instancePath+"/licence/code",schemaPath:"#/$defs/LicenceTrace/properties/code/enum",keyword:"enum",params:{allowedValues: schema297.properties.code.enum},message:"must be equal to one of the allowed values"};
+const err74 = {instancePath:instancePath+"/licence/code",schemaPath:"#/$defs/LicenceTrace/properties/code/enum",keyword:"enum",params:{allowedValues: schema299.properties.code.enum},message:"must be equal to one of the allowed values"};
 if(vErrors === null){
 vErrors = [err74];
 }
@@ -63569,7 +64666,7 @@ errors++;
 if(data24.verdict !== undefined){
 let data29 = data24.verdict;
 if(!((data29 === "valid") || (data29 === "unproven"))){
-const err80 = {instancePath:instancePath+"/licence/verdict",schemaPath:"#/$defs/LicenceTrace/properties/verdict/enum",keyword:"enum",params:{allowedValues: schema297.properties.verdict.enum},message:"must be equal to one of the allowed values"};
+const err80 = {instancePath:instancePath+"/licence/verdict",schemaPath:"#/$defs/LicenceTrace/properties/verdict/enum",keyword:"enum",params:{allowedValues: schema299.properties.verdict.enum},message:"must be equal to one of the allowed values"};
 if(vErrors === null){
 vErrors = [err80];
 }
@@ -63680,7 +64777,7 @@ const _errs75 = errors;
 let valid13 = false;
 const _errs76 = errors;
 if(!(data32 === "not_applicable")){
-const err88 = {instancePath:instancePath+"/budget",schemaPath:"#/properties/budget/anyOf/0/enum",keyword:"enum",params:{allowedValues: schema292.properties.budget.anyOf[0].enum},message:"must be equal to one of the allowed values"};
+const err88 = {instancePath:instancePath+"/budget",schemaPath:"#/properties/budget/anyOf/0/enum",keyword:"enum",params:{allowedValues: schema294.properties.budget.anyOf[0].enum},message:"must be equal to one of the allowed values"};
 if(vErrors === null){
 vErrors = [err88];
 }
@@ -63692,8 +64789,8 @@ errors++;
 var _valid2 = _errs76 === errors;
 valid13 = valid13 || _valid2;
 const _errs77 = errors;
-if(!(validate206(data32, {instancePath:instancePath+"/budget",parentData:data,parentDataProperty:"budget",rootData,dynamicAnchors}))){
-vErrors = vErrors === null ? validate206.errors : vErrors.concat(validate206.errors);
+if(!(validate207(data32, {instancePath:instancePath+"/budget",parentData:data,parentDataProperty:"budget",rootData,dynamicAnchors}))){
+vErrors = vErrors === null ? validate207.errors : vErrors.concat(validate207.errors);
 errors = vErrors.length;
 }
 var _valid2 = _errs77 === errors;
@@ -63793,7 +64890,7 @@ errors++;
 if(data.outcome !== undefined){
 let data35 = data.outcome;
 if(!(((((((((((((((((((data35 === "on_time") || (data35 === "caught_up")) || (data35 === "window_opened")) || (data35 === "constraints_met")) || (data35 === "run_ended")) || (data35 === "licence_given")) || (data35 === "budget_freed")) || (data35 === "waits_for_window")) || (data35 === "waits_for_constraints")) || (data35 === "waits_for_run")) || (data35 === "waits_for_licence")) || (data35 === "waits_for_budget")) || (data35 === "outside_window")) || (data35 === "missed")) || (data35 === "too_old")) || (data35 === "constraints_unmet")) || (data35 === "run_active")) || (data35 === "unlicensed")) || (data35 === "over_budget"))){
-const err96 = {instancePath:instancePath+"/outcome",schemaPath:"#/properties/outcome/enum",keyword:"enum",params:{allowedValues: schema292.properties.outcome.enum},message:"must be equal to one of the allowed values"};
+const err96 = {instancePath:instancePath+"/outcome",schemaPath:"#/properties/outcome/enum",keyword:"enum",params:{allowedValues: schema294.properties.outcome.enum},message:"must be equal to one of the allowed values"};
 if(vErrors === null){
 vErrors = [err96];
 }
@@ -63814,17 +64911,17 @@ vErrors.push(err97);
 }
 errors++;
 }
-validate205.errors = vErrors;
+validate206.errors = vErrors;
 return errors === 0;
 }
-validate205.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
+validate206.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
 
 
-function validate202(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
+function validate203(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 /*# sourceURL="https://openagents.dev/schemas/event/schedule.json" */;
 let vErrors = null;
 let errors = 0;
-const evaluated0 = validate202.evaluated;
+const evaluated0 = validate203.evaluated;
 if(evaluated0.dynamicProps){
 evaluated0.props = undefined;
 }
@@ -64016,8 +65113,8 @@ errors++;
 }
 }
 if(data1.schedule !== undefined){
-if(!(validate203(data1.schedule, {instancePath:instancePath+"/data/schedule",parentData:data1,parentDataProperty:"schedule",rootData,dynamicAnchors}))){
-vErrors = vErrors === null ? validate203.errors : vErrors.concat(validate203.errors);
+if(!(validate204(data1.schedule, {instancePath:instancePath+"/data/schedule",parentData:data1,parentDataProperty:"schedule",rootData,dynamicAnchors}))){
+vErrors = vErrors === null ? validate204.errors : vErrors.concat(validate204.errors);
 errors = vErrors.length;
 }
 }
@@ -64625,8 +65722,8 @@ errors++;
 }
 }
 if(data15.trace !== undefined){
-if(!(validate205(data15.trace, {instancePath:instancePath+"/data/trace",parentData:data15,parentDataProperty:"trace",rootData,dynamicAnchors}))){
-vErrors = vErrors === null ? validate205.errors : vErrors.concat(validate205.errors);
+if(!(validate206(data15.trace, {instancePath:instancePath+"/data/trace",parentData:data15,parentDataProperty:"trace",rootData,dynamicAnchors}))){
+vErrors = vErrors === null ? validate206.errors : vErrors.concat(validate206.errors);
 errors = vErrors.length;
 }
 }
@@ -65029,8 +66126,8 @@ errors++;
 }
 }
 if(data24.trace !== undefined){
-if(!(validate205(data24.trace, {instancePath:instancePath+"/data/trace",parentData:data24,parentDataProperty:"trace",rootData,dynamicAnchors}))){
-vErrors = vErrors === null ? validate205.errors : vErrors.concat(validate205.errors);
+if(!(validate206(data24.trace, {instancePath:instancePath+"/data/trace",parentData:data24,parentDataProperty:"trace",rootData,dynamicAnchors}))){
+vErrors = vErrors === null ? validate206.errors : vErrors.concat(validate206.errors);
 errors = vErrors.length;
 }
 }
@@ -65490,7 +66587,7 @@ errors++;
 if(data33.reason !== undefined){
 let data37 = data33.reason;
 if(!((data37 === "schedule") || (data37 === "catch_up"))){
-const err134 = {instancePath:instancePath+"/data/reason",schemaPath:"#/oneOf/4/properties/data/properties/reason/enum",keyword:"enum",params:{allowedValues: schema285.oneOf[4].properties.data.properties.reason.enum},message:"must be equal to one of the allowed values"};
+const err134 = {instancePath:instancePath+"/data/reason",schemaPath:"#/oneOf/4/properties/data/properties/reason/enum",keyword:"enum",params:{allowedValues: schema287.oneOf[4].properties.data.properties.reason.enum},message:"must be equal to one of the allowed values"};
 if(vErrors === null){
 vErrors = [err134];
 }
@@ -65501,8 +66598,8 @@ errors++;
 }
 }
 if(data33.trace !== undefined){
-if(!(validate205(data33.trace, {instancePath:instancePath+"/data/trace",parentData:data33,parentDataProperty:"trace",rootData,dynamicAnchors}))){
-vErrors = vErrors === null ? validate205.errors : vErrors.concat(validate205.errors);
+if(!(validate206(data33.trace, {instancePath:instancePath+"/data/trace",parentData:data33,parentDataProperty:"trace",rootData,dynamicAnchors}))){
+vErrors = vErrors === null ? validate206.errors : vErrors.concat(validate206.errors);
 errors = vErrors.length;
 }
 }
@@ -66648,23 +67745,23 @@ vErrors = null;
 }
 }
 }
-validate202.errors = vErrors;
+validate203.errors = vErrors;
 evaluated0.props = props1;
 return errors === 0;
 }
-validate202.evaluated = {"dynamicProps":true,"dynamicItems":false};
+validate203.evaluated = {"dynamicProps":true,"dynamicItems":false};
 
-exports.isTriggerEvent = validate211;
-const schema304 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/event/trigger.json","title":"TriggerEvent","description":"What an install waits for besides its schedule, what was noticed, and what came of it. The subject is the install's triggers, trigger_….","oneOf":[{"title":"TriggersSet","description":"The install's triggers are watched from now on; what happened before does not count.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"trigger.set"},"data":{"type":"object","required":["install_id","at_ms","watches"],"additionalProperties":false,"properties":{"install_id":{"type":"string","minLength":1,"maxLength":64},"at_ms":{"type":"integer","minimum":0,"maximum":9007199254740991,"description":"Unix time of the decision."},"watches":{"type":"array","maxItems":32,"items":{"$ref":"#/$defs/TriggerWatch"}}}}}},{"title":"TriggersCleared","description":"The install's triggers are not watched any more.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"trigger.cleared"},"data":{"type":"object","required":["install_id","reason"],"additionalProperties":false,"properties":{"install_id":{"type":"string","minLength":1,"maxLength":64},"reason":{"type":"string","maxLength":500}}}}},{"title":"TriggerNoted","description":"Something happened that the install is to run for.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"trigger.noted"},"data":{"type":"object","required":["install_id","trigger","at_ms"],"additionalProperties":false,"properties":{"install_id":{"type":"string","minLength":1,"maxLength":64},"trigger":{"type":"integer","minimum":0,"maximum":31,"description":"Place in the manifest's list of triggers."},"at_ms":{"type":"integer","minimum":0,"maximum":9007199254740991,"description":"Unix time of the decision."},"cause":{"$ref":"#/$defs/TriggerCause","x-sealed":true},"baseline":{"$ref":"#/$defs/FileBaseline"}}}}},{"title":"TriggerSettled","description":"What is there now counts as known, and no run starts for it.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"trigger.settled"},"data":{"type":"object","required":["install_id","trigger","at_ms","reason"],"additionalProperties":false,"properties":{"install_id":{"type":"string","minLength":1,"maxLength":64},"trigger":{"type":"integer","minimum":0,"maximum":31,"description":"Place in the manifest's list of triggers."},"at_ms":{"type":"integer","minimum":0,"maximum":9007199254740991,"description":"Unix time of the decision."},"reason":{"enum":["first_look","own_run","own_event","missed"],"description":"first_look: watching begins; own_run: it changed during a run of the install, or just after; own_event: this worker signed it; missed: it changed while the worker was not running, and the install skips what it missed."},"cause":{"$ref":"#/$defs/TriggerCause","x-sealed":true},"baseline":{"$ref":"#/$defs/FileBaseline"}}}}},{"title":"TriggerWatchFailed","description":"It cannot be watched for now: too many files match, a folder may not be read. It is tried again now and then.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"trigger.watch_failed"},"data":{"type":"object","required":["install_id","trigger","at_ms","refusal"],"additionalProperties":false,"properties":{"install_id":{"type":"string","minLength":1,"maxLength":64},"trigger":{"type":"integer","minimum":0,"maximum":31,"description":"Place in the manifest's list of triggers."},"at_ms":{"type":"integer","minimum":0,"maximum":9007199254740991,"description":"Unix time of the decision."},"refusal":{"$ref":"#/$defs/WatchRefusal"}}}}},{"title":"TriggerWatchRestored","description":"It is watched again after it could not be.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"trigger.watch_restored"},"data":{"type":"object","required":["install_id","trigger","at_ms"],"additionalProperties":false,"properties":{"install_id":{"type":"string","minLength":1,"maxLength":64},"trigger":{"type":"integer","minimum":0,"maximum":31,"description":"Place in the manifest's list of triggers."},"at_ms":{"type":"integer","minimum":0,"maximum":9007199254740991,"description":"Unix time of the decision."}}}}},{"title":"TriggerDeferred","description":"What was noted waits. One run follows when it may start.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"trigger.deferred"},"data":{"type":"object","required":["install_id","at_ms","reason","until_ms"],"additionalProperties":false,"properties":{"install_id":{"type":"string","minLength":1,"maxLength":64},"at_ms":{"type":"integer","minimum":0,"maximum":9007199254740991,"description":"Unix time of the decision."},"reason":{"enum":["rate","window","constraints"],"description":"rate: the install has run for its triggers as often as it may for now; window: its window is closed; constraints: the machine is not as the schedule asks."},"until_ms":{"type":"integer","minimum":0,"maximum":9007199254740991,"description":"When it is looked at again."},"constraints":{"type":"array","maxItems":32,"items":{"$ref":"https://openagents.dev/schemas/event/schedule.json#/$defs/ConstraintTrace"}}}}}},{"title":"TriggerFired","description":"One run is to be started for everything noted so far; `cause` is the first of it.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"trigger.fired"},"data":{"type":"object","required":["install_id","fire","trigger","at_ms","causes","first_ms"],"additionalProperties":false,"properties":{"install_id":{"type":"string","minLength":1,"maxLength":64},"fire":{"type":"integer","minimum":1,"maximum":9007199254740991,"description":"Counts the install's fires. With the install it identifies the run: started twice, it is one run."},"trigger":{"type":"integer","minimum":0,"maximum":31,"description":"Place in the manifest's list of triggers."},"at_ms":{"type":"integer","minimum":0,"maximum":9007199254740991,"description":"Unix time of the decision."},"cause":{"$ref":"#/$defs/TriggerCause","x-sealed":true},"causes":{"type":"integer","minimum":1,"description":"How many this run answers for."},"first_ms":{"type":"integer","minimum":0,"maximum":9007199254740991,"description":"When the first of them was noted."},"passed_over":{"type":"integer","minimum":1,"maximum":9007199254740991,"description":"Nostr events that came in a flood meanwhile, were not noted one by one, and are answered for too."},"constraints":{"type":"array","maxItems":32,"items":{"$ref":"https://openagents.dev/schemas/event/schedule.json#/$defs/ConstraintTrace"},"description":"Each declared constraint beside what was measured."}}}}},{"title":"TriggerRunStarted","description":"The run that was fired exists.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"trigger.run_started"},"data":{"type":"object","required":["install_id","fire","run_id"],"additionalProperties":false,"properties":{"install_id":{"type":"string","minLength":1,"maxLength":64},"fire":{"type":"integer","minimum":1,"maximum":9007199254740991,"description":"Counts the install's fires. With the install it identifies the run: started twice, it is one run."},"run_id":{"type":"string","minLength":1,"maxLength":64}}}}},{"title":"TriggerRunRefused","description":"The run that was fired could not be started.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"trigger.run_refused"},"data":{"type":"object","required":["install_id","fire","at_ms","code","message","again"],"additionalProperties":false,"properties":{"install_id":{"type":"string","minLength":1,"maxLength":64},"fire":{"type":"integer","minimum":1,"maximum":9007199254740991,"description":"Counts the install's fires. With the install it identifies the run: started twice, it is one run."},"at_ms":{"type":"integer","minimum":0,"maximum":9007199254740991,"description":"Unix time of the decision."},"code":{"type":"string","minLength":1,"maxLength":100},"message":{"type":"string","maxLength":2000},"again":{"type":"boolean","description":"It was only the wrong moment: the same cause fires again later."}}}}}],"$defs":{"TriggerCause":{"anyOf":[{"$ref":"#/$defs/FilesChanged"},{"$ref":"#/$defs/EventReceived"}]},"FilesChanged":{"type":"object","required":["kind","paths"],"additionalProperties":false,"properties":{"kind":{"const":"file_change"},"paths":{"type":"array","maxItems":20,"items":{"type":"string","minLength":1,"maxLength":1000},"description":"The first of them, in order. Empty where only the difference is known."},"changed":{"type":"integer","minimum":1,"description":"How many files came, changed or went. Absent: it happened while the worker was not running."}}},"EventReceived":{"type":"object","required":["kind","event_id","relay"],"additionalProperties":false,"properties":{"kind":{"const":"nostr_event"},"event_id":{"type":"string","pattern":"^[0-9a-f]{64}$"},"relay":{"type":"string","minLength":1,"maxLength":2000,"description":"The relay that brought it first."}}},"FileBaseline":{"type":"object","required":["fingerprint","files"],"additionalProperties":false,"description":"The watched files as they were.","properties":{"fingerprint":{"type":"string","pattern":"^[0-9a-f]{64}$","description":"SHA-256 over paths, sizes and times of change."},"files":{"type":"integer","minimum":0}}},"TriggerWatch":{"anyOf":[{"$ref":"#/$defs/FileWatchOrder"},{"$ref":"#/$defs/EventWatchOrder"}]},"FileWatchOrder":{"type":"object","required":["type","glob"],"additionalProperties":false,"properties":{"type":{"const":"file_change"},"glob":{"type":"string","minLength":1,"maxLength":4096,"description":"Absolute."},"refusal":{"$ref":"#/$defs/WatchRefusal"}}},"EventWatchOrder":{"type":"object","required":["type","filter"],"additionalProperties":false,"properties":{"type":{"const":"nostr_event"},"filter":{"type":"object","additionalProperties":true,"description":"NIP-01."},"refusal":{"$ref":"#/$defs/WatchRefusal"}}},"WatchRefusal":{"type":"object","required":["code","message"],"additionalProperties":false,"description":"Why it is not watched.","properties":{"code":{"type":"string","minLength":1,"maxLength":100},"message":{"type":"string","maxLength":2000}}}}};
-const schema313 = {"type":"object","required":["fingerprint","files"],"additionalProperties":false,"description":"The watched files as they were.","properties":{"fingerprint":{"type":"string","pattern":"^[0-9a-f]{64}$","description":"SHA-256 over paths, sizes and times of change."},"files":{"type":"integer","minimum":0}}};
-const schema307 = {"type":"object","required":["code","message"],"additionalProperties":false,"description":"Why it is not watched.","properties":{"code":{"type":"string","minLength":1,"maxLength":100},"message":{"type":"string","maxLength":2000}}};
-const schema305 = {"anyOf":[{"$ref":"#/$defs/FileWatchOrder"},{"$ref":"#/$defs/EventWatchOrder"}]};
-const schema306 = {"type":"object","required":["type","glob"],"additionalProperties":false,"properties":{"type":{"const":"file_change"},"glob":{"type":"string","minLength":1,"maxLength":4096,"description":"Absolute."},"refusal":{"$ref":"#/$defs/WatchRefusal"}}};
+exports.isTriggerEvent = validate212;
+const schema306 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/event/trigger.json","title":"TriggerEvent","description":"What an install waits for besides its schedule, what was noticed, and what came of it. The subject is the install's triggers, trigger_….","oneOf":[{"title":"TriggersSet","description":"The install's triggers are watched from now on; what happened before does not count.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"trigger.set"},"data":{"type":"object","required":["install_id","at_ms","watches"],"additionalProperties":false,"properties":{"install_id":{"type":"string","minLength":1,"maxLength":64},"at_ms":{"type":"integer","minimum":0,"maximum":9007199254740991,"description":"Unix time of the decision."},"watches":{"type":"array","maxItems":32,"items":{"$ref":"#/$defs/TriggerWatch"}}}}}},{"title":"TriggersCleared","description":"The install's triggers are not watched any more.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"trigger.cleared"},"data":{"type":"object","required":["install_id","reason"],"additionalProperties":false,"properties":{"install_id":{"type":"string","minLength":1,"maxLength":64},"reason":{"type":"string","maxLength":500}}}}},{"title":"TriggerNoted","description":"Something happened that the install is to run for.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"trigger.noted"},"data":{"type":"object","required":["install_id","trigger","at_ms"],"additionalProperties":false,"properties":{"install_id":{"type":"string","minLength":1,"maxLength":64},"trigger":{"type":"integer","minimum":0,"maximum":31,"description":"Place in the manifest's list of triggers."},"at_ms":{"type":"integer","minimum":0,"maximum":9007199254740991,"description":"Unix time of the decision."},"cause":{"$ref":"#/$defs/TriggerCause","x-sealed":true},"baseline":{"$ref":"#/$defs/FileBaseline"}}}}},{"title":"TriggerSettled","description":"What is there now counts as known, and no run starts for it.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"trigger.settled"},"data":{"type":"object","required":["install_id","trigger","at_ms","reason"],"additionalProperties":false,"properties":{"install_id":{"type":"string","minLength":1,"maxLength":64},"trigger":{"type":"integer","minimum":0,"maximum":31,"description":"Place in the manifest's list of triggers."},"at_ms":{"type":"integer","minimum":0,"maximum":9007199254740991,"description":"Unix time of the decision."},"reason":{"enum":["first_look","own_run","own_event","missed"],"description":"first_look: watching begins; own_run: it changed during a run of the install, or just after; own_event: this worker signed it; missed: it changed while the worker was not running, and the install skips what it missed."},"cause":{"$ref":"#/$defs/TriggerCause","x-sealed":true},"baseline":{"$ref":"#/$defs/FileBaseline"}}}}},{"title":"TriggerWatchFailed","description":"It cannot be watched for now: too many files match, a folder may not be read. It is tried again now and then.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"trigger.watch_failed"},"data":{"type":"object","required":["install_id","trigger","at_ms","refusal"],"additionalProperties":false,"properties":{"install_id":{"type":"string","minLength":1,"maxLength":64},"trigger":{"type":"integer","minimum":0,"maximum":31,"description":"Place in the manifest's list of triggers."},"at_ms":{"type":"integer","minimum":0,"maximum":9007199254740991,"description":"Unix time of the decision."},"refusal":{"$ref":"#/$defs/WatchRefusal"}}}}},{"title":"TriggerWatchRestored","description":"It is watched again after it could not be.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"trigger.watch_restored"},"data":{"type":"object","required":["install_id","trigger","at_ms"],"additionalProperties":false,"properties":{"install_id":{"type":"string","minLength":1,"maxLength":64},"trigger":{"type":"integer","minimum":0,"maximum":31,"description":"Place in the manifest's list of triggers."},"at_ms":{"type":"integer","minimum":0,"maximum":9007199254740991,"description":"Unix time of the decision."}}}}},{"title":"TriggerDeferred","description":"What was noted waits. One run follows when it may start.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"trigger.deferred"},"data":{"type":"object","required":["install_id","at_ms","reason","until_ms"],"additionalProperties":false,"properties":{"install_id":{"type":"string","minLength":1,"maxLength":64},"at_ms":{"type":"integer","minimum":0,"maximum":9007199254740991,"description":"Unix time of the decision."},"reason":{"enum":["rate","window","constraints"],"description":"rate: the install has run for its triggers as often as it may for now; window: its window is closed; constraints: the machine is not as the schedule asks."},"until_ms":{"type":"integer","minimum":0,"maximum":9007199254740991,"description":"When it is looked at again."},"constraints":{"type":"array","maxItems":32,"items":{"$ref":"https://openagents.dev/schemas/event/schedule.json#/$defs/ConstraintTrace"}}}}}},{"title":"TriggerFired","description":"One run is to be started for everything noted so far; `cause` is the first of it.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"trigger.fired"},"data":{"type":"object","required":["install_id","fire","trigger","at_ms","causes","first_ms"],"additionalProperties":false,"properties":{"install_id":{"type":"string","minLength":1,"maxLength":64},"fire":{"type":"integer","minimum":1,"maximum":9007199254740991,"description":"Counts the install's fires. With the install it identifies the run: started twice, it is one run."},"trigger":{"type":"integer","minimum":0,"maximum":31,"description":"Place in the manifest's list of triggers."},"at_ms":{"type":"integer","minimum":0,"maximum":9007199254740991,"description":"Unix time of the decision."},"cause":{"$ref":"#/$defs/TriggerCause","x-sealed":true},"causes":{"type":"integer","minimum":1,"description":"How many this run answers for."},"first_ms":{"type":"integer","minimum":0,"maximum":9007199254740991,"description":"When the first of them was noted."},"passed_over":{"type":"integer","minimum":1,"maximum":9007199254740991,"description":"Nostr events that came in a flood meanwhile, were not noted one by one, and are answered for too."},"constraints":{"type":"array","maxItems":32,"items":{"$ref":"https://openagents.dev/schemas/event/schedule.json#/$defs/ConstraintTrace"},"description":"Each declared constraint beside what was measured."}}}}},{"title":"TriggerRunStarted","description":"The run that was fired exists.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"trigger.run_started"},"data":{"type":"object","required":["install_id","fire","run_id"],"additionalProperties":false,"properties":{"install_id":{"type":"string","minLength":1,"maxLength":64},"fire":{"type":"integer","minimum":1,"maximum":9007199254740991,"description":"Counts the install's fires. With the install it identifies the run: started twice, it is one run."},"run_id":{"type":"string","minLength":1,"maxLength":64}}}}},{"title":"TriggerRunRefused","description":"The run that was fired could not be started.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"trigger.run_refused"},"data":{"type":"object","required":["install_id","fire","at_ms","code","message","again"],"additionalProperties":false,"properties":{"install_id":{"type":"string","minLength":1,"maxLength":64},"fire":{"type":"integer","minimum":1,"maximum":9007199254740991,"description":"Counts the install's fires. With the install it identifies the run: started twice, it is one run."},"at_ms":{"type":"integer","minimum":0,"maximum":9007199254740991,"description":"Unix time of the decision."},"code":{"type":"string","minLength":1,"maxLength":100},"message":{"type":"string","maxLength":2000},"again":{"type":"boolean","description":"It was only the wrong moment: the same cause fires again later."}}}}}],"$defs":{"TriggerCause":{"anyOf":[{"$ref":"#/$defs/FilesChanged"},{"$ref":"#/$defs/EventReceived"}]},"FilesChanged":{"type":"object","required":["kind","paths"],"additionalProperties":false,"properties":{"kind":{"const":"file_change"},"paths":{"type":"array","maxItems":20,"items":{"type":"string","minLength":1,"maxLength":1000},"description":"The first of them, in order. Empty where only the difference is known."},"changed":{"type":"integer","minimum":1,"description":"How many files came, changed or went. Absent: it happened while the worker was not running."}}},"EventReceived":{"type":"object","required":["kind","event_id","relay"],"additionalProperties":false,"properties":{"kind":{"const":"nostr_event"},"event_id":{"type":"string","pattern":"^[0-9a-f]{64}$"},"relay":{"type":"string","minLength":1,"maxLength":2000,"description":"The relay that brought it first."}}},"FileBaseline":{"type":"object","required":["fingerprint","files"],"additionalProperties":false,"description":"The watched files as they were.","properties":{"fingerprint":{"type":"string","pattern":"^[0-9a-f]{64}$","description":"SHA-256 over paths, sizes and times of change."},"files":{"type":"integer","minimum":0}}},"TriggerWatch":{"anyOf":[{"$ref":"#/$defs/FileWatchOrder"},{"$ref":"#/$defs/EventWatchOrder"}]},"FileWatchOrder":{"type":"object","required":["type","glob"],"additionalProperties":false,"properties":{"type":{"const":"file_change"},"glob":{"type":"string","minLength":1,"maxLength":4096,"description":"Absolute."},"refusal":{"$ref":"#/$defs/WatchRefusal"}}},"EventWatchOrder":{"type":"object","required":["type","filter"],"additionalProperties":false,"properties":{"type":{"const":"nostr_event"},"filter":{"type":"object","additionalProperties":true,"description":"NIP-01."},"refusal":{"$ref":"#/$defs/WatchRefusal"}}},"WatchRefusal":{"type":"object","required":["code","message"],"additionalProperties":false,"description":"Why it is not watched.","properties":{"code":{"type":"string","minLength":1,"maxLength":100},"message":{"type":"string","maxLength":2000}}}}};
+const schema315 = {"type":"object","required":["fingerprint","files"],"additionalProperties":false,"description":"The watched files as they were.","properties":{"fingerprint":{"type":"string","pattern":"^[0-9a-f]{64}$","description":"SHA-256 over paths, sizes and times of change."},"files":{"type":"integer","minimum":0}}};
+const schema309 = {"type":"object","required":["code","message"],"additionalProperties":false,"description":"Why it is not watched.","properties":{"code":{"type":"string","minLength":1,"maxLength":100},"message":{"type":"string","maxLength":2000}}};
+const schema307 = {"anyOf":[{"$ref":"#/$defs/FileWatchOrder"},{"$ref":"#/$defs/EventWatchOrder"}]};
+const schema308 = {"type":"object","required":["type","glob"],"additionalProperties":false,"properties":{"type":{"const":"file_change"},"glob":{"type":"string","minLength":1,"maxLength":4096,"description":"Absolute."},"refusal":{"$ref":"#/$defs/WatchRefusal"}}};
 
-function validate213(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
+function validate214(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 let vErrors = null;
 let errors = 0;
-const evaluated0 = validate213.evaluated;
+const evaluated0 = validate214.evaluated;
 if(evaluated0.dynamicProps){
 evaluated0.props = undefined;
 }
@@ -66869,17 +67966,17 @@ vErrors.push(err16);
 }
 errors++;
 }
-validate213.errors = vErrors;
+validate214.errors = vErrors;
 return errors === 0;
 }
-validate213.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
+validate214.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
 
-const schema308 = {"type":"object","required":["type","filter"],"additionalProperties":false,"properties":{"type":{"const":"nostr_event"},"filter":{"type":"object","additionalProperties":true,"description":"NIP-01."},"refusal":{"$ref":"#/$defs/WatchRefusal"}}};
+const schema310 = {"type":"object","required":["type","filter"],"additionalProperties":false,"properties":{"type":{"const":"nostr_event"},"filter":{"type":"object","additionalProperties":true,"description":"NIP-01."},"refusal":{"$ref":"#/$defs/WatchRefusal"}}};
 
-function validate215(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
+function validate216(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 let vErrors = null;
 let errors = 0;
-const evaluated0 = validate215.evaluated;
+const evaluated0 = validate216.evaluated;
 if(evaluated0.dynamicProps){
 evaluated0.props = undefined;
 }
@@ -67064,16 +68161,16 @@ vErrors.push(err14);
 }
 errors++;
 }
-validate215.errors = vErrors;
+validate216.errors = vErrors;
 return errors === 0;
 }
-validate215.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
+validate216.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
 
 
-function validate212(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
+function validate213(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 let vErrors = null;
 let errors = 0;
-const evaluated0 = validate212.evaluated;
+const evaluated0 = validate213.evaluated;
 if(evaluated0.dynamicProps){
 evaluated0.props = undefined;
 }
@@ -67083,8 +68180,8 @@ evaluated0.items = undefined;
 const _errs0 = errors;
 let valid0 = false;
 const _errs1 = errors;
-if(!(validate213(data, {instancePath,parentData,parentDataProperty,rootData,dynamicAnchors}))){
-vErrors = vErrors === null ? validate213.errors : vErrors.concat(validate213.errors);
+if(!(validate214(data, {instancePath,parentData,parentDataProperty,rootData,dynamicAnchors}))){
+vErrors = vErrors === null ? validate214.errors : vErrors.concat(validate214.errors);
 errors = vErrors.length;
 }
 var _valid0 = _errs1 === errors;
@@ -67093,8 +68190,8 @@ if(_valid0){
 var props0 = true;
 }
 const _errs2 = errors;
-if(!(validate215(data, {instancePath,parentData,parentDataProperty,rootData,dynamicAnchors}))){
-vErrors = vErrors === null ? validate215.errors : vErrors.concat(validate215.errors);
+if(!(validate216(data, {instancePath,parentData,parentDataProperty,rootData,dynamicAnchors}))){
+vErrors = vErrors === null ? validate216.errors : vErrors.concat(validate216.errors);
 errors = vErrors.length;
 }
 var _valid0 = _errs2 === errors;
@@ -67125,20 +68222,20 @@ vErrors = null;
 }
 }
 }
-validate212.errors = vErrors;
+validate213.errors = vErrors;
 evaluated0.props = props0;
 return errors === 0;
 }
-validate212.evaluated = {"dynamicProps":true,"dynamicItems":false};
+validate213.evaluated = {"dynamicProps":true,"dynamicItems":false};
 
-const schema310 = {"anyOf":[{"$ref":"#/$defs/FilesChanged"},{"$ref":"#/$defs/EventReceived"}]};
-const schema311 = {"type":"object","required":["kind","paths"],"additionalProperties":false,"properties":{"kind":{"const":"file_change"},"paths":{"type":"array","maxItems":20,"items":{"type":"string","minLength":1,"maxLength":1000},"description":"The first of them, in order. Empty where only the difference is known."},"changed":{"type":"integer","minimum":1,"description":"How many files came, changed or went. Absent: it happened while the worker was not running."}}};
-const schema312 = {"type":"object","required":["kind","event_id","relay"],"additionalProperties":false,"properties":{"kind":{"const":"nostr_event"},"event_id":{"type":"string","pattern":"^[0-9a-f]{64}$"},"relay":{"type":"string","minLength":1,"maxLength":2000,"description":"The relay that brought it first."}}};
+const schema312 = {"anyOf":[{"$ref":"#/$defs/FilesChanged"},{"$ref":"#/$defs/EventReceived"}]};
+const schema313 = {"type":"object","required":["kind","paths"],"additionalProperties":false,"properties":{"kind":{"const":"file_change"},"paths":{"type":"array","maxItems":20,"items":{"type":"string","minLength":1,"maxLength":1000},"description":"The first of them, in order. Empty where only the difference is known."},"changed":{"type":"integer","minimum":1,"description":"How many files came, changed or went. Absent: it happened while the worker was not running."}}};
+const schema314 = {"type":"object","required":["kind","event_id","relay"],"additionalProperties":false,"properties":{"kind":{"const":"nostr_event"},"event_id":{"type":"string","pattern":"^[0-9a-f]{64}$"},"relay":{"type":"string","minLength":1,"maxLength":2000,"description":"The relay that brought it first."}}};
 
-function validate218(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
+function validate219(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 let vErrors = null;
 let errors = 0;
-const evaluated0 = validate218.evaluated;
+const evaluated0 = validate219.evaluated;
 if(evaluated0.dynamicProps){
 evaluated0.props = undefined;
 }
@@ -67450,18 +68547,18 @@ vErrors = null;
 }
 }
 }
-validate218.errors = vErrors;
+validate219.errors = vErrors;
 evaluated0.props = props0;
 return errors === 0;
 }
-validate218.evaluated = {"dynamicProps":true,"dynamicItems":false};
+validate219.evaluated = {"dynamicProps":true,"dynamicItems":false};
 
 
-function validate211(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
+function validate212(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 /*# sourceURL="https://openagents.dev/schemas/event/trigger.json" */;
 let vErrors = null;
 let errors = 0;
-const evaluated0 = validate211.evaluated;
+const evaluated0 = validate212.evaluated;
 if(evaluated0.dynamicProps){
 evaluated0.props = undefined;
 }
@@ -67647,8 +68744,8 @@ errors++;
 }
 const len0 = data4.length;
 for(let i0=0; i0<len0; i0++){
-if(!(validate212(data4[i0], {instancePath:instancePath+"/data/watches/" + i0,parentData:data4,parentDataProperty:i0,rootData,dynamicAnchors}))){
-vErrors = vErrors === null ? validate212.errors : vErrors.concat(validate212.errors);
+if(!(validate213(data4[i0], {instancePath:instancePath+"/data/watches/" + i0,parentData:data4,parentDataProperty:i0,rootData,dynamicAnchors}))){
+vErrors = vErrors === null ? validate213.errors : vErrors.concat(validate213.errors);
 errors = vErrors.length;
 }
 }
@@ -68067,8 +69164,8 @@ errors++;
 }
 }
 if(data11.cause !== undefined){
-if(!(validate218(data11.cause, {instancePath:instancePath+"/data/cause",parentData:data11,parentDataProperty:"cause",rootData,dynamicAnchors}))){
-vErrors = vErrors === null ? validate218.errors : vErrors.concat(validate218.errors);
+if(!(validate219(data11.cause, {instancePath:instancePath+"/data/cause",parentData:data11,parentDataProperty:"cause",rootData,dynamicAnchors}))){
+vErrors = vErrors === null ? validate219.errors : vErrors.concat(validate219.errors);
 errors = vErrors.length;
 }
 }
@@ -68414,7 +69511,7 @@ errors++;
 if(data20.reason !== undefined){
 let data24 = data20.reason;
 if(!((((data24 === "first_look") || (data24 === "own_run")) || (data24 === "own_event")) || (data24 === "missed"))){
-const err77 = {instancePath:instancePath+"/data/reason",schemaPath:"#/oneOf/3/properties/data/properties/reason/enum",keyword:"enum",params:{allowedValues: schema304.oneOf[3].properties.data.properties.reason.enum},message:"must be equal to one of the allowed values"};
+const err77 = {instancePath:instancePath+"/data/reason",schemaPath:"#/oneOf/3/properties/data/properties/reason/enum",keyword:"enum",params:{allowedValues: schema306.oneOf[3].properties.data.properties.reason.enum},message:"must be equal to one of the allowed values"};
 if(vErrors === null){
 vErrors = [err77];
 }
@@ -68425,8 +69522,8 @@ errors++;
 }
 }
 if(data20.cause !== undefined){
-if(!(validate218(data20.cause, {instancePath:instancePath+"/data/cause",parentData:data20,parentDataProperty:"cause",rootData,dynamicAnchors}))){
-vErrors = vErrors === null ? validate218.errors : vErrors.concat(validate218.errors);
+if(!(validate219(data20.cause, {instancePath:instancePath+"/data/cause",parentData:data20,parentDataProperty:"cause",rootData,dynamicAnchors}))){
+vErrors = vErrors === null ? validate219.errors : vErrors.concat(validate219.errors);
 errors = vErrors.length;
 }
 }
@@ -69318,7 +70415,7 @@ errors++;
 if(data43.reason !== undefined){
 let data46 = data43.reason;
 if(!(((data46 === "rate") || (data46 === "window")) || (data46 === "constraints"))){
-const err151 = {instancePath:instancePath+"/data/reason",schemaPath:"#/oneOf/6/properties/data/properties/reason/enum",keyword:"enum",params:{allowedValues: schema304.oneOf[6].properties.data.properties.reason.enum},message:"must be equal to one of the allowed values"};
+const err151 = {instancePath:instancePath+"/data/reason",schemaPath:"#/oneOf/6/properties/data/properties/reason/enum",keyword:"enum",params:{allowedValues: schema306.oneOf[6].properties.data.properties.reason.enum},message:"must be equal to one of the allowed values"};
 if(vErrors === null){
 vErrors = [err151];
 }
@@ -69435,7 +70532,7 @@ errors++;
 if(data49.name !== undefined){
 let data50 = data49.name;
 if(!(((((data50 === "plugged_in") || (data50 === "wifi_only")) || (data50 === "cpu_max_percentage")) || (data50 === "suspend_if_active")) || (data50 === "respect_dnd"))){
-const err161 = {instancePath:instancePath+"/data/constraints/" + i1+"/name",schemaPath:"https://openagents.dev/schemas/event/schedule.json#/$defs/ConstraintTrace/properties/name/enum",keyword:"enum",params:{allowedValues: schema294.properties.name.enum},message:"must be equal to one of the allowed values"};
+const err161 = {instancePath:instancePath+"/data/constraints/" + i1+"/name",schemaPath:"https://openagents.dev/schemas/event/schedule.json#/$defs/ConstraintTrace/properties/name/enum",keyword:"enum",params:{allowedValues: schema296.properties.name.enum},message:"must be equal to one of the allowed values"};
 if(vErrors === null){
 vErrors = [err161];
 }
@@ -69448,7 +70545,7 @@ errors++;
 if(data49.required !== undefined){
 let data51 = data49.required;
 if((typeof data51 !== "boolean") && (!(((typeof data51 == "number") && (!(data51 % 1) && !isNaN(data51))) && (isFinite(data51))))){
-const err162 = {instancePath:instancePath+"/data/constraints/" + i1+"/required",schemaPath:"https://openagents.dev/schemas/event/schedule.json#/$defs/ConstraintTrace/properties/required/type",keyword:"type",params:{type: schema294.properties.required.type},message:"must be boolean,integer"};
+const err162 = {instancePath:instancePath+"/data/constraints/" + i1+"/required",schemaPath:"https://openagents.dev/schemas/event/schedule.json#/$defs/ConstraintTrace/properties/required/type",keyword:"type",params:{type: schema296.properties.required.type},message:"must be boolean,integer"};
 if(vErrors === null){
 vErrors = [err162];
 }
@@ -69461,7 +70558,7 @@ errors++;
 if(data49.measured !== undefined){
 let data52 = data49.measured;
 if(((typeof data52 !== "boolean") && (!((typeof data52 == "number") && (isFinite(data52))))) && (typeof data52 !== "string")){
-const err163 = {instancePath:instancePath+"/data/constraints/" + i1+"/measured",schemaPath:"https://openagents.dev/schemas/event/schedule.json#/$defs/ConstraintTrace/properties/measured/type",keyword:"type",params:{type: schema294.properties.measured.type},message:"must be boolean,number,string"};
+const err163 = {instancePath:instancePath+"/data/constraints/" + i1+"/measured",schemaPath:"https://openagents.dev/schemas/event/schedule.json#/$defs/ConstraintTrace/properties/measured/type",keyword:"type",params:{type: schema296.properties.measured.type},message:"must be boolean,number,string"};
 if(vErrors === null){
 vErrors = [err163];
 }
@@ -69474,7 +70571,7 @@ errors++;
 if(data49.met !== undefined){
 let data53 = data49.met;
 if(!(((data53 === "yes") || (data53 === "no")) || (data53 === "unknown"))){
-const err164 = {instancePath:instancePath+"/data/constraints/" + i1+"/met",schemaPath:"https://openagents.dev/schemas/event/schedule.json#/$defs/ConstraintTrace/properties/met/enum",keyword:"enum",params:{allowedValues: schema294.properties.met.enum},message:"must be equal to one of the allowed values"};
+const err164 = {instancePath:instancePath+"/data/constraints/" + i1+"/met",schemaPath:"https://openagents.dev/schemas/event/schedule.json#/$defs/ConstraintTrace/properties/met/enum",keyword:"enum",params:{allowedValues: schema296.properties.met.enum},message:"must be equal to one of the allowed values"};
 if(vErrors === null){
 vErrors = [err164];
 }
@@ -69679,7 +70776,7 @@ vErrors.push(err180);
 errors++;
 }
 for(const key19 in data56){
-if(!(func12.call(schema304.oneOf[7].properties.data.properties, key19))){
+if(!(func12.call(schema306.oneOf[7].properties.data.properties, key19))){
 const err181 = {instancePath:instancePath+"/data",schemaPath:"#/oneOf/7/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key19},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err181];
@@ -69831,8 +70928,8 @@ errors++;
 }
 }
 if(data56.cause !== undefined){
-if(!(validate218(data56.cause, {instancePath:instancePath+"/data/cause",parentData:data56,parentDataProperty:"cause",rootData,dynamicAnchors}))){
-vErrors = vErrors === null ? validate218.errors : vErrors.concat(validate218.errors);
+if(!(validate219(data56.cause, {instancePath:instancePath+"/data/cause",parentData:data56,parentDataProperty:"cause",rootData,dynamicAnchors}))){
+vErrors = vErrors === null ? validate219.errors : vErrors.concat(validate219.errors);
 errors = vErrors.length;
 }
 }
@@ -70003,7 +71100,7 @@ errors++;
 if(data66.name !== undefined){
 let data67 = data66.name;
 if(!(((((data67 === "plugged_in") || (data67 === "wifi_only")) || (data67 === "cpu_max_percentage")) || (data67 === "suspend_if_active")) || (data67 === "respect_dnd"))){
-const err208 = {instancePath:instancePath+"/data/constraints/" + i2+"/name",schemaPath:"https://openagents.dev/schemas/event/schedule.json#/$defs/ConstraintTrace/properties/name/enum",keyword:"enum",params:{allowedValues: schema294.properties.name.enum},message:"must be equal to one of the allowed values"};
+const err208 = {instancePath:instancePath+"/data/constraints/" + i2+"/name",schemaPath:"https://openagents.dev/schemas/event/schedule.json#/$defs/ConstraintTrace/properties/name/enum",keyword:"enum",params:{allowedValues: schema296.properties.name.enum},message:"must be equal to one of the allowed values"};
 if(vErrors === null){
 vErrors = [err208];
 }
@@ -70016,7 +71113,7 @@ errors++;
 if(data66.required !== undefined){
 let data68 = data66.required;
 if((typeof data68 !== "boolean") && (!(((typeof data68 == "number") && (!(data68 % 1) && !isNaN(data68))) && (isFinite(data68))))){
-const err209 = {instancePath:instancePath+"/data/constraints/" + i2+"/required",schemaPath:"https://openagents.dev/schemas/event/schedule.json#/$defs/ConstraintTrace/properties/required/type",keyword:"type",params:{type: schema294.properties.required.type},message:"must be boolean,integer"};
+const err209 = {instancePath:instancePath+"/data/constraints/" + i2+"/required",schemaPath:"https://openagents.dev/schemas/event/schedule.json#/$defs/ConstraintTrace/properties/required/type",keyword:"type",params:{type: schema296.properties.required.type},message:"must be boolean,integer"};
 if(vErrors === null){
 vErrors = [err209];
 }
@@ -70029,7 +71126,7 @@ errors++;
 if(data66.measured !== undefined){
 let data69 = data66.measured;
 if(((typeof data69 !== "boolean") && (!((typeof data69 == "number") && (isFinite(data69))))) && (typeof data69 !== "string")){
-const err210 = {instancePath:instancePath+"/data/constraints/" + i2+"/measured",schemaPath:"https://openagents.dev/schemas/event/schedule.json#/$defs/ConstraintTrace/properties/measured/type",keyword:"type",params:{type: schema294.properties.measured.type},message:"must be boolean,number,string"};
+const err210 = {instancePath:instancePath+"/data/constraints/" + i2+"/measured",schemaPath:"https://openagents.dev/schemas/event/schedule.json#/$defs/ConstraintTrace/properties/measured/type",keyword:"type",params:{type: schema296.properties.measured.type},message:"must be boolean,number,string"};
 if(vErrors === null){
 vErrors = [err210];
 }
@@ -70042,7 +71139,7 @@ errors++;
 if(data66.met !== undefined){
 let data70 = data66.met;
 if(!(((data70 === "yes") || (data70 === "no")) || (data70 === "unknown"))){
-const err211 = {instancePath:instancePath+"/data/constraints/" + i2+"/met",schemaPath:"https://openagents.dev/schemas/event/schedule.json#/$defs/ConstraintTrace/properties/met/enum",keyword:"enum",params:{allowedValues: schema294.properties.met.enum},message:"must be equal to one of the allowed values"};
+const err211 = {instancePath:instancePath+"/data/constraints/" + i2+"/met",schemaPath:"https://openagents.dev/schemas/event/schedule.json#/$defs/ConstraintTrace/properties/met/enum",keyword:"enum",params:{allowedValues: schema296.properties.met.enum},message:"must be equal to one of the allowed values"};
 if(vErrors === null){
 vErrors = [err211];
 }
@@ -70733,26 +71830,26 @@ vErrors = null;
 }
 }
 }
-validate211.errors = vErrors;
+validate212.errors = vErrors;
 evaluated0.props = props1;
 return errors === 0;
 }
-validate211.evaluated = {"dynamicProps":true,"dynamicItems":false};
+validate212.evaluated = {"dynamicProps":true,"dynamicItems":false};
 
-exports.isInstallConfig = validate222;
-const schema318 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/manifest/install-config.json","title":"InstallConfig","description":"A coordinator's order to one worker: the content of a signed event (kind 24051) that only travels encrypted to that worker. It carries authority, so it names exactly what was approved.","anyOf":[{"$ref":"#/$defs/InstallOrder"},{"$ref":"#/$defs/InstallChange"}],"$defs":{"Hex64":{"type":"string","pattern":"^[0-9a-f]{64}$"},"InstallId":{"type":"string","pattern":"^install_[0-9A-Za-z]{26}$"},"ListingAddress":{"type":"string","pattern":"^30051:[0-9a-f]{64}:[a-z0-9_.-]{1,128}$","description":"kind:pubkey:d of the manifest."},"RelayUrl":{"type":"string","pattern":"^wss?://[^\\s\\u0000-\\u001f]+$","maxLength":500},"InstallRevision":{"type":"integer","minimum":1,"maximum":9007199254740991,"description":"Strictly greater than that of every config this signer sent before for this install."},"UnixSeconds":{"type":"integer","minimum":1,"maximum":32503680000,"description":"Seconds since 1970, as in Nostr."},"InstallOrder":{"type":"object","description":"Install, or update to another release, inputs or schedule.","required":["config_version","action","worker","signer","install_id","revision","issued_at","expires_at","listing","manifest_event_id","release_event_id","manifest_sha256","permission_hash","inputs"],"additionalProperties":false,"properties":{"config_version":{"const":1},"action":{"const":"install"},"worker":{"$ref":"#/$defs/Hex64"},"signer":{"$ref":"#/$defs/Hex64"},"install_id":{"$ref":"#/$defs/InstallId"},"revision":{"$ref":"#/$defs/InstallRevision"},"issued_at":{"$ref":"#/$defs/UnixSeconds"},"expires_at":{"$ref":"#/$defs/UnixSeconds"},"listing":{"$ref":"#/$defs/ListingAddress"},"manifest_event_id":{"$ref":"#/$defs/Hex64"},"release_event_id":{"$ref":"#/$defs/Hex64"},"manifest_sha256":{"$ref":"#/$defs/Hex64"},"permission_hash":{"type":"string","pattern":"^[0-9a-f]{64}$","description":"Of the permissions shown to the signer: the plan's, with these inputs, before ~ is expanded."},"inputs":{"type":"object","maxProperties":32,"propertyNames":{"pattern":"^[a-z][a-z0-9_]{0,63}$"},"additionalProperties":{"$ref":"https://openagents.dev/schemas/manifest/upgrade-manifest.json#/$defs/InputValue"}},"schedule":{"$ref":"https://openagents.dev/schemas/manifest/upgrade-manifest.json#/$defs/UpgradeSchedule"},"completion_relays":{"type":"array","maxItems":32,"items":{"$ref":"#/$defs/RelayUrl"},"description":"Where to post completion notes. Absent: the worker's own setting."},"manifest_event":{"$ref":"https://openagents.dev/schemas/nostr/event.json"},"release_event":{"$ref":"https://openagents.dev/schemas/nostr/event.json"}}},"InstallChange":{"type":"object","required":["config_version","action","worker","signer","install_id","revision","issued_at","expires_at"],"additionalProperties":false,"properties":{"config_version":{"const":1},"action":{"enum":["enable","disable","remove"]},"worker":{"$ref":"#/$defs/Hex64"},"signer":{"$ref":"#/$defs/Hex64"},"install_id":{"$ref":"#/$defs/InstallId"},"revision":{"$ref":"#/$defs/InstallRevision"},"issued_at":{"$ref":"#/$defs/UnixSeconds"},"expires_at":{"$ref":"#/$defs/UnixSeconds"}}}}};
-const schema319 = {"type":"object","description":"Install, or update to another release, inputs or schedule.","required":["config_version","action","worker","signer","install_id","revision","issued_at","expires_at","listing","manifest_event_id","release_event_id","manifest_sha256","permission_hash","inputs"],"additionalProperties":false,"properties":{"config_version":{"const":1},"action":{"const":"install"},"worker":{"$ref":"#/$defs/Hex64"},"signer":{"$ref":"#/$defs/Hex64"},"install_id":{"$ref":"#/$defs/InstallId"},"revision":{"$ref":"#/$defs/InstallRevision"},"issued_at":{"$ref":"#/$defs/UnixSeconds"},"expires_at":{"$ref":"#/$defs/UnixSeconds"},"listing":{"$ref":"#/$defs/ListingAddress"},"manifest_event_id":{"$ref":"#/$defs/Hex64"},"release_event_id":{"$ref":"#/$defs/Hex64"},"manifest_sha256":{"$ref":"#/$defs/Hex64"},"permission_hash":{"type":"string","pattern":"^[0-9a-f]{64}$","description":"Of the permissions shown to the signer: the plan's, with these inputs, before ~ is expanded."},"inputs":{"type":"object","maxProperties":32,"propertyNames":{"pattern":"^[a-z][a-z0-9_]{0,63}$"},"additionalProperties":{"$ref":"https://openagents.dev/schemas/manifest/upgrade-manifest.json#/$defs/InputValue"}},"schedule":{"$ref":"https://openagents.dev/schemas/manifest/upgrade-manifest.json#/$defs/UpgradeSchedule"},"completion_relays":{"type":"array","maxItems":32,"items":{"$ref":"#/$defs/RelayUrl"},"description":"Where to post completion notes. Absent: the worker's own setting."},"manifest_event":{"$ref":"https://openagents.dev/schemas/nostr/event.json"},"release_event":{"$ref":"https://openagents.dev/schemas/nostr/event.json"}}};
-const schema320 = {"type":"string","pattern":"^[0-9a-f]{64}$"};
-const schema322 = {"type":"string","pattern":"^install_[0-9A-Za-z]{26}$"};
-const schema323 = {"type":"integer","minimum":1,"maximum":9007199254740991,"description":"Strictly greater than that of every config this signer sent before for this install."};
-const schema324 = {"type":"integer","minimum":1,"maximum":32503680000,"description":"Seconds since 1970, as in Nostr."};
-const schema326 = {"type":"string","pattern":"^30051:[0-9a-f]{64}:[a-z0-9_.-]{1,128}$","description":"kind:pubkey:d of the manifest."};
-const schema336 = {"type":"string","pattern":"^wss?://[^\\s\\u0000-\\u001f]+$","maxLength":500};
+exports.isInstallConfig = validate223;
+const schema320 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/manifest/install-config.json","title":"InstallConfig","description":"A coordinator's order to one worker: the content of a signed event (kind 24051) that only travels encrypted to that worker. It carries authority, so it names exactly what was approved.","anyOf":[{"$ref":"#/$defs/InstallOrder"},{"$ref":"#/$defs/InstallChange"}],"$defs":{"Hex64":{"type":"string","pattern":"^[0-9a-f]{64}$"},"InstallId":{"type":"string","pattern":"^install_[0-9A-Za-z]{26}$"},"ListingAddress":{"type":"string","pattern":"^30051:[0-9a-f]{64}:[a-z0-9_.-]{1,128}$","description":"kind:pubkey:d of the manifest."},"RelayUrl":{"type":"string","pattern":"^wss?://[^\\s\\u0000-\\u001f]+$","maxLength":500},"InstallRevision":{"type":"integer","minimum":1,"maximum":9007199254740991,"description":"Strictly greater than that of every config this signer sent before for this install."},"UnixSeconds":{"type":"integer","minimum":1,"maximum":32503680000,"description":"Seconds since 1970, as in Nostr."},"InstallOrder":{"type":"object","description":"Install, or update to another release, inputs or schedule.","required":["config_version","action","worker","signer","install_id","revision","issued_at","expires_at","listing","manifest_event_id","release_event_id","manifest_sha256","permission_hash","inputs"],"additionalProperties":false,"properties":{"config_version":{"const":1},"action":{"const":"install"},"worker":{"$ref":"#/$defs/Hex64"},"signer":{"$ref":"#/$defs/Hex64"},"install_id":{"$ref":"#/$defs/InstallId"},"revision":{"$ref":"#/$defs/InstallRevision"},"issued_at":{"$ref":"#/$defs/UnixSeconds"},"expires_at":{"$ref":"#/$defs/UnixSeconds"},"listing":{"$ref":"#/$defs/ListingAddress"},"manifest_event_id":{"$ref":"#/$defs/Hex64"},"release_event_id":{"$ref":"#/$defs/Hex64"},"manifest_sha256":{"$ref":"#/$defs/Hex64"},"permission_hash":{"type":"string","pattern":"^[0-9a-f]{64}$","description":"Of the permissions shown to the signer: the plan's, with these inputs, before ~ is expanded."},"inputs":{"type":"object","maxProperties":32,"propertyNames":{"pattern":"^[a-z][a-z0-9_]{0,63}$"},"additionalProperties":{"$ref":"https://openagents.dev/schemas/manifest/upgrade-manifest.json#/$defs/InputValue"}},"schedule":{"$ref":"https://openagents.dev/schemas/manifest/upgrade-manifest.json#/$defs/UpgradeSchedule"},"completion_relays":{"type":"array","maxItems":32,"items":{"$ref":"#/$defs/RelayUrl"},"description":"Where to post completion notes. Absent: the worker's own setting."},"manifest_event":{"$ref":"https://openagents.dev/schemas/nostr/event.json"},"release_event":{"$ref":"https://openagents.dev/schemas/nostr/event.json"}}},"InstallChange":{"type":"object","required":["config_version","action","worker","signer","install_id","revision","issued_at","expires_at"],"additionalProperties":false,"properties":{"config_version":{"const":1},"action":{"enum":["enable","disable","remove"]},"worker":{"$ref":"#/$defs/Hex64"},"signer":{"$ref":"#/$defs/Hex64"},"install_id":{"$ref":"#/$defs/InstallId"},"revision":{"$ref":"#/$defs/InstallRevision"},"issued_at":{"$ref":"#/$defs/UnixSeconds"},"expires_at":{"$ref":"#/$defs/UnixSeconds"}}}}};
+const schema321 = {"type":"object","description":"Install, or update to another release, inputs or schedule.","required":["config_version","action","worker","signer","install_id","revision","issued_at","expires_at","listing","manifest_event_id","release_event_id","manifest_sha256","permission_hash","inputs"],"additionalProperties":false,"properties":{"config_version":{"const":1},"action":{"const":"install"},"worker":{"$ref":"#/$defs/Hex64"},"signer":{"$ref":"#/$defs/Hex64"},"install_id":{"$ref":"#/$defs/InstallId"},"revision":{"$ref":"#/$defs/InstallRevision"},"issued_at":{"$ref":"#/$defs/UnixSeconds"},"expires_at":{"$ref":"#/$defs/UnixSeconds"},"listing":{"$ref":"#/$defs/ListingAddress"},"manifest_event_id":{"$ref":"#/$defs/Hex64"},"release_event_id":{"$ref":"#/$defs/Hex64"},"manifest_sha256":{"$ref":"#/$defs/Hex64"},"permission_hash":{"type":"string","pattern":"^[0-9a-f]{64}$","description":"Of the permissions shown to the signer: the plan's, with these inputs, before ~ is expanded."},"inputs":{"type":"object","maxProperties":32,"propertyNames":{"pattern":"^[a-z][a-z0-9_]{0,63}$"},"additionalProperties":{"$ref":"https://openagents.dev/schemas/manifest/upgrade-manifest.json#/$defs/InputValue"}},"schedule":{"$ref":"https://openagents.dev/schemas/manifest/upgrade-manifest.json#/$defs/UpgradeSchedule"},"completion_relays":{"type":"array","maxItems":32,"items":{"$ref":"#/$defs/RelayUrl"},"description":"Where to post completion notes. Absent: the worker's own setting."},"manifest_event":{"$ref":"https://openagents.dev/schemas/nostr/event.json"},"release_event":{"$ref":"https://openagents.dev/schemas/nostr/event.json"}}};
+const schema322 = {"type":"string","pattern":"^[0-9a-f]{64}$"};
+const schema324 = {"type":"string","pattern":"^install_[0-9A-Za-z]{26}$"};
+const schema325 = {"type":"integer","minimum":1,"maximum":9007199254740991,"description":"Strictly greater than that of every config this signer sent before for this install."};
+const schema326 = {"type":"integer","minimum":1,"maximum":32503680000,"description":"Seconds since 1970, as in Nostr."};
+const schema328 = {"type":"string","pattern":"^30051:[0-9a-f]{64}:[a-z0-9_.-]{1,128}$","description":"kind:pubkey:d of the manifest."};
+const schema338 = {"type":"string","pattern":"^wss?://[^\\s\\u0000-\\u001f]+$","maxLength":500};
 
-function validate224(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
+function validate225(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 let vErrors = null;
 let errors = 0;
-const evaluated0 = validate224.evaluated;
+const evaluated0 = validate225.evaluated;
 if(evaluated0.dynamicProps){
 evaluated0.props = undefined;
 }
@@ -71137,16 +72234,16 @@ vErrors.push(err30);
 }
 errors++;
 }
-validate224.errors = vErrors;
+validate225.errors = vErrors;
 return errors === 0;
 }
-validate224.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
+validate225.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
 
 
-function validate223(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
+function validate224(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 let vErrors = null;
 let errors = 0;
-const evaluated0 = validate223.evaluated;
+const evaluated0 = validate224.evaluated;
 if(evaluated0.dynamicProps){
 evaluated0.props = undefined;
 }
@@ -71295,7 +72392,7 @@ vErrors.push(err13);
 errors++;
 }
 for(const key0 in data){
-if(!(func12.call(schema319.properties, key0))){
+if(!(func12.call(schema321.properties, key0))){
 const err14 = {instancePath,schemaPath:"#/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key0},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err14];
@@ -71513,7 +72610,7 @@ errors++;
 if(data.listing !== undefined){
 let data8 = data.listing;
 if(typeof data8 === "string"){
-if(!pattern233.test(data8)){
+if(!pattern239.test(data8)){
 const err32 = {instancePath:instancePath+"/listing",schemaPath:"#/$defs/ListingAddress/pattern",keyword:"pattern",params:{pattern: "^30051:[0-9a-f]{64}:[a-z0-9_.-]{1,128}$"},message:"must match pattern \""+"^30051:[0-9a-f]{64}:[a-z0-9_.-]{1,128}$"+"\""};
 if(vErrors === null){
 vErrors = [err32];
@@ -71815,8 +72912,8 @@ errors++;
 }
 }
 if(data.schedule !== undefined){
-if(!(validate224(data.schedule, {instancePath:instancePath+"/schedule",parentData:data,parentDataProperty:"schedule",rootData,dynamicAnchors}))){
-vErrors = vErrors === null ? validate224.errors : vErrors.concat(validate224.errors);
+if(!(validate225(data.schedule, {instancePath:instancePath+"/schedule",parentData:data,parentDataProperty:"schedule",rootData,dynamicAnchors}))){
+vErrors = vErrors === null ? validate225.errors : vErrors.concat(validate225.errors);
 errors = vErrors.length;
 }
 }
@@ -72554,17 +73651,17 @@ vErrors.push(err116);
 }
 errors++;
 }
-validate223.errors = vErrors;
+validate224.errors = vErrors;
 return errors === 0;
 }
-validate223.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
+validate224.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
 
-const schema339 = {"type":"object","required":["config_version","action","worker","signer","install_id","revision","issued_at","expires_at"],"additionalProperties":false,"properties":{"config_version":{"const":1},"action":{"enum":["enable","disable","remove"]},"worker":{"$ref":"#/$defs/Hex64"},"signer":{"$ref":"#/$defs/Hex64"},"install_id":{"$ref":"#/$defs/InstallId"},"revision":{"$ref":"#/$defs/InstallRevision"},"issued_at":{"$ref":"#/$defs/UnixSeconds"},"expires_at":{"$ref":"#/$defs/UnixSeconds"}}};
+const schema341 = {"type":"object","required":["config_version","action","worker","signer","install_id","revision","issued_at","expires_at"],"additionalProperties":false,"properties":{"config_version":{"const":1},"action":{"enum":["enable","disable","remove"]},"worker":{"$ref":"#/$defs/Hex64"},"signer":{"$ref":"#/$defs/Hex64"},"install_id":{"$ref":"#/$defs/InstallId"},"revision":{"$ref":"#/$defs/InstallRevision"},"issued_at":{"$ref":"#/$defs/UnixSeconds"},"expires_at":{"$ref":"#/$defs/UnixSeconds"}}};
 
-function validate227(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
+function validate228(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 let vErrors = null;
 let errors = 0;
-const evaluated0 = validate227.evaluated;
+const evaluated0 = validate228.evaluated;
 if(evaluated0.dynamicProps){
 evaluated0.props = undefined;
 }
@@ -72679,7 +73776,7 @@ errors++;
 if(data.action !== undefined){
 let data1 = data.action;
 if(!(((data1 === "enable") || (data1 === "disable")) || (data1 === "remove"))){
-const err10 = {instancePath:instancePath+"/action",schemaPath:"#/properties/action/enum",keyword:"enum",params:{allowedValues: schema339.properties.action.enum},message:"must be equal to one of the allowed values"};
+const err10 = {instancePath:instancePath+"/action",schemaPath:"#/properties/action/enum",keyword:"enum",params:{allowedValues: schema341.properties.action.enum},message:"must be equal to one of the allowed values"};
 if(vErrors === null){
 vErrors = [err10];
 }
@@ -72880,17 +73977,17 @@ vErrors.push(err26);
 }
 errors++;
 }
-validate227.errors = vErrors;
+validate228.errors = vErrors;
 return errors === 0;
 }
-validate227.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
+validate228.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
 
 
-function validate222(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
+function validate223(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 /*# sourceURL="https://openagents.dev/schemas/manifest/install-config.json" */;
 let vErrors = null;
 let errors = 0;
-const evaluated0 = validate222.evaluated;
+const evaluated0 = validate223.evaluated;
 if(evaluated0.dynamicProps){
 evaluated0.props = undefined;
 }
@@ -72900,8 +73997,8 @@ evaluated0.items = undefined;
 const _errs0 = errors;
 let valid0 = false;
 const _errs1 = errors;
-if(!(validate223(data, {instancePath,parentData,parentDataProperty,rootData,dynamicAnchors}))){
-vErrors = vErrors === null ? validate223.errors : vErrors.concat(validate223.errors);
+if(!(validate224(data, {instancePath,parentData,parentDataProperty,rootData,dynamicAnchors}))){
+vErrors = vErrors === null ? validate224.errors : vErrors.concat(validate224.errors);
 errors = vErrors.length;
 }
 var _valid0 = _errs1 === errors;
@@ -72910,8 +74007,8 @@ if(_valid0){
 var props0 = true;
 }
 const _errs2 = errors;
-if(!(validate227(data, {instancePath,parentData,parentDataProperty,rootData,dynamicAnchors}))){
-vErrors = vErrors === null ? validate227.errors : vErrors.concat(validate227.errors);
+if(!(validate228(data, {instancePath,parentData,parentDataProperty,rootData,dynamicAnchors}))){
+vErrors = vErrors === null ? validate228.errors : vErrors.concat(validate228.errors);
 errors = vErrors.length;
 }
 var _valid0 = _errs2 === errors;
@@ -72942,20 +74039,20 @@ vErrors = null;
 }
 }
 }
-validate222.errors = vErrors;
+validate223.errors = vErrors;
 evaluated0.props = props0;
 return errors === 0;
 }
-validate222.evaluated = {"dynamicProps":true,"dynamicItems":false};
+validate223.evaluated = {"dynamicProps":true,"dynamicItems":false};
 
-exports.isMachineStateFile = validate195;
-const schema272 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/manifest/machine-state.json","title":"MachineStateFile","description":"A machine's state as its owner gives it, in the file that config.json names as machine_state_file: read instead of the sensors whenever a constraint is measured. What is absent is unknown.","type":"object","additionalProperties":false,"properties":{"plugged_in":{"type":"boolean","description":"On mains power."},"network":{"$ref":"#/$defs/MachineNetwork"},"cpu_percentage":{"type":"number","minimum":0,"maximum":100,"description":"Load of the whole machine."},"idle_ms":{"type":"integer","minimum":0,"maximum":9007199254740991,"description":"Since the last input of its user."},"dnd":{"type":"boolean","description":"Do Not Disturb, or a Focus, is on."}},"$defs":{"MachineNetwork":{"enum":["wifi","wired","other","none"],"description":"What the default route goes through; none without one."}}};
+exports.isMachineStateFile = validate196;
+const schema274 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/manifest/machine-state.json","title":"MachineStateFile","description":"A machine's state as its owner gives it, in the file that config.json names as machine_state_file: read instead of the sensors whenever a constraint is measured. What is absent is unknown.","type":"object","additionalProperties":false,"properties":{"plugged_in":{"type":"boolean","description":"On mains power."},"network":{"$ref":"#/$defs/MachineNetwork"},"cpu_percentage":{"type":"number","minimum":0,"maximum":100,"description":"Load of the whole machine."},"idle_ms":{"type":"integer","minimum":0,"maximum":9007199254740991,"description":"Since the last input of its user."},"dnd":{"type":"boolean","description":"Do Not Disturb, or a Focus, is on."}},"$defs":{"MachineNetwork":{"enum":["wifi","wired","other","none"],"description":"What the default route goes through; none without one."}}};
 
-function validate195(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
+function validate196(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 /*# sourceURL="https://openagents.dev/schemas/manifest/machine-state.json" */;
 let vErrors = null;
 let errors = 0;
-const evaluated0 = validate195.evaluated;
+const evaluated0 = validate196.evaluated;
 if(evaluated0.dynamicProps){
 evaluated0.props = undefined;
 }
@@ -72990,7 +74087,7 @@ errors++;
 if(data.network !== undefined){
 let data1 = data.network;
 if(!((((data1 === "wifi") || (data1 === "wired")) || (data1 === "other")) || (data1 === "none"))){
-const err2 = {instancePath:instancePath+"/network",schemaPath:"#/$defs/MachineNetwork/enum",keyword:"enum",params:{allowedValues: schema273.enum},message:"must be equal to one of the allowed values"};
+const err2 = {instancePath:instancePath+"/network",schemaPath:"#/$defs/MachineNetwork/enum",keyword:"enum",params:{allowedValues: schema275.enum},message:"must be equal to one of the allowed values"};
 if(vErrors === null){
 vErrors = [err2];
 }
@@ -73093,22 +74190,22 @@ vErrors.push(err10);
 }
 errors++;
 }
-validate195.errors = vErrors;
+validate196.errors = vErrors;
 return errors === 0;
 }
-validate195.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
+validate196.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
 
-exports.isOpDefinition = validate229;
-const schema346 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/manifest/op-definition.json","title":"OpDefinition","description":"What an op's schema file declares about it, as data: validation, permission inference, consent and the runner read only this.","type":"object","required":["op","title","description","params","result","permissions","effect","retry","timeout_ms"],"additionalProperties":false,"properties":{"op":{"type":"string","pattern":"^[a-z][a-z0-9_]*\\.[a-z][a-z0-9_]*$"},"title":{"type":"string","description":"PascalCase; names the types of params and result."},"description":{"type":"string","description":"One sentence for people."},"params":{"type":"object","additionalProperties":true,"description":"JSON Schema of the step's parameters. x-secret marks text that may hold ${secrets.<name>}: what is sent, and to a host."},"result":{"type":"object","additionalProperties":true,"description":"JSON Schema of what ${steps.<id>.…} can refer to."},"permissions":{"type":"array","description":"What the op needs, worked out from its parameters. A parameter that is absent needs nothing.","items":{"$ref":"#/$defs/OpPermission"}},"effect":{"$ref":"#/$defs/OpEffect"},"sandboxed":{"type":"boolean","description":"Whether it starts other programs: each runs in the system's sandbox, and the step records which."},"retry":{"type":"object","required":["max_attempts","backoff_ms"],"additionalProperties":false,"properties":{"max_attempts":{"type":"integer","minimum":1,"maximum":10,"description":"1: never tried again."},"backoff_ms":{"type":"integer","minimum":0,"description":"Before the second attempt; doubles each time."}}},"timeout_ms":{"type":"integer","minimum":1,"description":"Default for a step that names none."}},"$defs":{"OpPermission":{"type":"object","required":["kind","param","as"],"additionalProperties":false,"properties":{"kind":{"enum":["filesystem:read","filesystem:write","network:egress","event:publish","env:read","process:spawn","wallet:spend"]},"param":{"type":"string","description":"The parameter the permission's subject comes from."},"as":{"enum":["path","tree","url","git_source","value"],"description":"path: that path. tree: the path and all below it. url: the URL's host (and port, if given). git_source: a URL's host as network:egress, or a local path's tree as filesystem:read. value: the value itself."}}},"OpEffect":{"type":"object","required":["class"],"additionalProperties":false,"description":"read: changes nothing outside the worker's own data. local_write: changes the owner's files, repeatable to the same result. external_write: changes the world, so the step records its intent and an idempotency key first.","properties":{"class":{"enum":["read","local_write","external_write"]},"unless":{"type":"object","required":["param","in","class"],"additionalProperties":false,"properties":{"param":{"type":"string"},"in":{"type":"array","items":{"type":"string"}},"class":{"enum":["read","local_write","external_write"]}}}}}}};
-const schema347 = {"type":"object","required":["kind","param","as"],"additionalProperties":false,"properties":{"kind":{"enum":["filesystem:read","filesystem:write","network:egress","event:publish","env:read","process:spawn","wallet:spend"]},"param":{"type":"string","description":"The parameter the permission's subject comes from."},"as":{"enum":["path","tree","url","git_source","value"],"description":"path: that path. tree: the path and all below it. url: the URL's host (and port, if given). git_source: a URL's host as network:egress, or a local path's tree as filesystem:read. value: the value itself."}}};
-const schema348 = {"type":"object","required":["class"],"additionalProperties":false,"description":"read: changes nothing outside the worker's own data. local_write: changes the owner's files, repeatable to the same result. external_write: changes the world, so the step records its intent and an idempotency key first.","properties":{"class":{"enum":["read","local_write","external_write"]},"unless":{"type":"object","required":["param","in","class"],"additionalProperties":false,"properties":{"param":{"type":"string"},"in":{"type":"array","items":{"type":"string"}},"class":{"enum":["read","local_write","external_write"]}}}}};
-const pattern312 = new RegExp("^[a-z][a-z0-9_]*\\.[a-z][a-z0-9_]*$", "u");
+exports.isOpDefinition = validate230;
+const schema348 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/manifest/op-definition.json","title":"OpDefinition","description":"What an op's schema file declares about it, as data: validation, permission inference, consent and the runner read only this.","type":"object","required":["op","title","description","params","result","permissions","effect","retry","timeout_ms"],"additionalProperties":false,"properties":{"op":{"type":"string","pattern":"^[a-z][a-z0-9_]*\\.[a-z][a-z0-9_]*$"},"title":{"type":"string","description":"PascalCase; names the types of params and result."},"description":{"type":"string","description":"One sentence for people."},"params":{"type":"object","additionalProperties":true,"description":"JSON Schema of the step's parameters. x-secret marks text that may hold ${secrets.<name>}: what is sent, and to a host."},"result":{"type":"object","additionalProperties":true,"description":"JSON Schema of what ${steps.<id>.…} can refer to."},"permissions":{"type":"array","description":"What the op needs, worked out from its parameters. A parameter that is absent needs nothing.","items":{"$ref":"#/$defs/OpPermission"}},"effect":{"$ref":"#/$defs/OpEffect"},"sandboxed":{"type":"boolean","description":"Whether it starts other programs: each runs in the system's sandbox, and the step records which."},"retry":{"type":"object","required":["max_attempts","backoff_ms"],"additionalProperties":false,"properties":{"max_attempts":{"type":"integer","minimum":1,"maximum":10,"description":"1: never tried again."},"backoff_ms":{"type":"integer","minimum":0,"description":"Before the second attempt; doubles each time."}}},"timeout_ms":{"type":"integer","minimum":1,"description":"Default for a step that names none."}},"$defs":{"OpPermission":{"type":"object","required":["kind","param","as"],"additionalProperties":false,"properties":{"kind":{"enum":["filesystem:read","filesystem:write","network:egress","event:publish","env:read","process:spawn","wallet:spend"]},"param":{"type":"string","description":"The parameter the permission's subject comes from."},"as":{"enum":["path","tree","url","git_source","value"],"description":"path: that path. tree: the path and all below it. url: the URL's host (and port, if given). git_source: a URL's host as network:egress, or a local path's tree as filesystem:read. value: the value itself."}}},"OpEffect":{"type":"object","required":["class"],"additionalProperties":false,"description":"read: changes nothing outside the worker's own data. local_write: changes the owner's files, repeatable to the same result. external_write: changes the world, so the step records its intent and an idempotency key first.","properties":{"class":{"enum":["read","local_write","external_write"]},"unless":{"type":"object","required":["param","in","class"],"additionalProperties":false,"properties":{"param":{"type":"string"},"in":{"type":"array","items":{"type":"string"}},"class":{"enum":["read","local_write","external_write"]}}}}}}};
+const schema349 = {"type":"object","required":["kind","param","as"],"additionalProperties":false,"properties":{"kind":{"enum":["filesystem:read","filesystem:write","network:egress","event:publish","env:read","process:spawn","wallet:spend"]},"param":{"type":"string","description":"The parameter the permission's subject comes from."},"as":{"enum":["path","tree","url","git_source","value"],"description":"path: that path. tree: the path and all below it. url: the URL's host (and port, if given). git_source: a URL's host as network:egress, or a local path's tree as filesystem:read. value: the value itself."}}};
+const schema350 = {"type":"object","required":["class"],"additionalProperties":false,"description":"read: changes nothing outside the worker's own data. local_write: changes the owner's files, repeatable to the same result. external_write: changes the world, so the step records its intent and an idempotency key first.","properties":{"class":{"enum":["read","local_write","external_write"]},"unless":{"type":"object","required":["param","in","class"],"additionalProperties":false,"properties":{"param":{"type":"string"},"in":{"type":"array","items":{"type":"string"}},"class":{"enum":["read","local_write","external_write"]}}}}};
+const pattern318 = new RegExp("^[a-z][a-z0-9_]*\\.[a-z][a-z0-9_]*$", "u");
 
-function validate229(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
+function validate230(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 /*# sourceURL="https://openagents.dev/schemas/manifest/op-definition.json" */;
 let vErrors = null;
 let errors = 0;
-const evaluated0 = validate229.evaluated;
+const evaluated0 = validate230.evaluated;
 if(evaluated0.dynamicProps){
 evaluated0.props = undefined;
 }
@@ -73207,7 +74304,7 @@ vErrors.push(err8);
 errors++;
 }
 for(const key0 in data){
-if(!(func12.call(schema346.properties, key0))){
+if(!(func12.call(schema348.properties, key0))){
 const err9 = {instancePath,schemaPath:"#/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key0},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err9];
@@ -73221,7 +74318,7 @@ errors++;
 if(data.op !== undefined){
 let data0 = data.op;
 if(typeof data0 === "string"){
-if(!pattern312.test(data0)){
+if(!pattern318.test(data0)){
 const err10 = {instancePath:instancePath+"/op",schemaPath:"#/properties/op/pattern",keyword:"pattern",params:{pattern: "^[a-z][a-z0-9_]*\\.[a-z][a-z0-9_]*$"},message:"must match pattern \""+"^[a-z][a-z0-9_]*\\.[a-z][a-z0-9_]*$"+"\""};
 if(vErrors === null){
 vErrors = [err10];
@@ -73349,7 +74446,7 @@ errors++;
 if(data6.kind !== undefined){
 let data7 = data6.kind;
 if(!(((((((data7 === "filesystem:read") || (data7 === "filesystem:write")) || (data7 === "network:egress")) || (data7 === "event:publish")) || (data7 === "env:read")) || (data7 === "process:spawn")) || (data7 === "wallet:spend"))){
-const err20 = {instancePath:instancePath+"/permissions/" + i0+"/kind",schemaPath:"#/$defs/OpPermission/properties/kind/enum",keyword:"enum",params:{allowedValues: schema347.properties.kind.enum},message:"must be equal to one of the allowed values"};
+const err20 = {instancePath:instancePath+"/permissions/" + i0+"/kind",schemaPath:"#/$defs/OpPermission/properties/kind/enum",keyword:"enum",params:{allowedValues: schema349.properties.kind.enum},message:"must be equal to one of the allowed values"};
 if(vErrors === null){
 vErrors = [err20];
 }
@@ -73374,7 +74471,7 @@ errors++;
 if(data6.as !== undefined){
 let data9 = data6.as;
 if(!(((((data9 === "path") || (data9 === "tree")) || (data9 === "url")) || (data9 === "git_source")) || (data9 === "value"))){
-const err22 = {instancePath:instancePath+"/permissions/" + i0+"/as",schemaPath:"#/$defs/OpPermission/properties/as/enum",keyword:"enum",params:{allowedValues: schema347.properties.as.enum},message:"must be equal to one of the allowed values"};
+const err22 = {instancePath:instancePath+"/permissions/" + i0+"/as",schemaPath:"#/$defs/OpPermission/properties/as/enum",keyword:"enum",params:{allowedValues: schema349.properties.as.enum},message:"must be equal to one of the allowed values"};
 if(vErrors === null){
 vErrors = [err22];
 }
@@ -73436,7 +74533,7 @@ errors++;
 if(data10.class !== undefined){
 let data11 = data10.class;
 if(!(((data11 === "read") || (data11 === "local_write")) || (data11 === "external_write"))){
-const err27 = {instancePath:instancePath+"/effect/class",schemaPath:"#/$defs/OpEffect/properties/class/enum",keyword:"enum",params:{allowedValues: schema348.properties.class.enum},message:"must be equal to one of the allowed values"};
+const err27 = {instancePath:instancePath+"/effect/class",schemaPath:"#/$defs/OpEffect/properties/class/enum",keyword:"enum",params:{allowedValues: schema350.properties.class.enum},message:"must be equal to one of the allowed values"};
 if(vErrors === null){
 vErrors = [err27];
 }
@@ -73534,7 +74631,7 @@ errors++;
 if(data12.class !== undefined){
 let data16 = data12.class;
 if(!(((data16 === "read") || (data16 === "local_write")) || (data16 === "external_write"))){
-const err35 = {instancePath:instancePath+"/effect/unless/class",schemaPath:"#/$defs/OpEffect/properties/unless/properties/class/enum",keyword:"enum",params:{allowedValues: schema348.properties.unless.properties.class.enum},message:"must be equal to one of the allowed values"};
+const err35 = {instancePath:instancePath+"/effect/unless/class",schemaPath:"#/$defs/OpEffect/properties/unless/properties/class/enum",keyword:"enum",params:{allowedValues: schema350.properties.unless.properties.class.enum},message:"must be equal to one of the allowed values"};
 if(vErrors === null){
 vErrors = [err35];
 }
@@ -73723,20 +74820,20 @@ vErrors.push(err50);
 }
 errors++;
 }
-validate229.errors = vErrors;
+validate230.errors = vErrors;
 return errors === 0;
 }
-validate229.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
+validate230.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
 
-exports.isUpgradeFixtures = validate230;
-const schema349 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/manifest/upgrade-fixtures.json","title":"UpgradeFixtures","description":"fixtures.json of a folder that `oa upgrade test` runs a pipeline against. Beside it: home/, the home folder before the run, and clones/<step>/, what git.clone brings.","type":"object","required":["inputs","http","generate","clones"],"additionalProperties":false,"properties":{"inputs":{"type":"object","maxProperties":32,"propertyNames":{"pattern":"^[a-z][a-z0-9_]{0,63}$"},"additionalProperties":{"$ref":"https://openagents.dev/schemas/manifest/upgrade-manifest.json#/$defs/InputValue"}},"http":{"type":"array","maxItems":1000,"description":"Answers of http.request. Each is given once, in order, to a request of the same method, address and body.","items":{"title":"FixtureHttp","type":"object","required":["method","url","status","headers","body","encoding"],"additionalProperties":false,"properties":{"method":{"type":"string","maxLength":16},"url":{"type":"string","maxLength":8192},"request_sha256":{"type":"string","pattern":"^[0-9a-f]{64}$","description":"Of the request's body. Absent: any body."},"status":{"type":"integer","minimum":100,"maximum":599},"headers":{"type":"object","additionalProperties":{"type":"string"}},"body":{"type":"string"},"encoding":{"enum":["utf8","base64"]}}}},"generate":{"type":"array","maxItems":1000,"description":"Answers of model.generate, each given once, in order.","items":{"title":"FixtureGenerate","type":"object","required":["backend","model","text"],"additionalProperties":false,"properties":{"backend":{"type":"string","maxLength":64},"prompt_sha256":{"type":"string","pattern":"^[0-9a-f]{64}$","description":"Of the prompt, the home folder written as ~. Absent: any prompt."},"model":{"type":"string","maxLength":500},"text":{"type":"string"}}}},"clones":{"type":"array","maxItems":64,"description":"Results of git.clone; the files lie in clones/<step>/.","items":{"title":"FixtureClone","type":"object","required":["step","repo","commit","branch"],"additionalProperties":false,"properties":{"step":{"type":"string","pattern":"^[A-Za-z0-9_][A-Za-z0-9_-]{0,63}$"},"repo":{"type":"string","maxLength":2048},"commit":{"type":"string","pattern":"^[0-9a-f]{40}([0-9a-f]{24})?$"},"branch":{"type":["string","null"]}}}},"expect":{"title":"FixtureExpectation","type":"object","required":["files","published"],"additionalProperties":false,"description":"What the run must leave behind, exactly. Absent: only that every step succeeds.","properties":{"files":{"type":"array","maxItems":10000,"items":{"title":"FixtureFile","type":"object","required":["path","sha256"],"additionalProperties":false,"properties":{"path":{"type":"string","maxLength":4096,"description":"Below the home folder, clones left out."},"sha256":{"type":"string","pattern":"^[0-9a-f]{64}$"},"text":{"type":"string","maxLength":20000,"description":"Its content, where that is a short text: only to show what differs."}}}},"published":{"type":"array","maxItems":1000,"items":{"title":"FixtureEvent","type":"object","required":["kind","content","tags"],"additionalProperties":false,"properties":{"kind":{"type":"integer"},"content":{"type":"string"},"tags":{"type":"array","items":{"type":"array","items":{"type":"string"}}}}}}}}}};
-const pattern317 = new RegExp("^[0-9a-f]{40}([0-9a-f]{24})?$", "u");
+exports.isUpgradeFixtures = validate231;
+const schema351 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/manifest/upgrade-fixtures.json","title":"UpgradeFixtures","description":"fixtures.json of a folder that `oa upgrade test` runs a pipeline against. Beside it: home/, the home folder before the run, and clones/<step>/, what git.clone brings.","type":"object","required":["inputs","http","generate","clones"],"additionalProperties":false,"properties":{"inputs":{"type":"object","maxProperties":32,"propertyNames":{"pattern":"^[a-z][a-z0-9_]{0,63}$"},"additionalProperties":{"$ref":"https://openagents.dev/schemas/manifest/upgrade-manifest.json#/$defs/InputValue"}},"http":{"type":"array","maxItems":1000,"description":"Answers of http.request. Each is given once, in order, to a request of the same method, address and body.","items":{"title":"FixtureHttp","type":"object","required":["method","url","status","headers","body","encoding"],"additionalProperties":false,"properties":{"method":{"type":"string","maxLength":16},"url":{"type":"string","maxLength":8192},"request_sha256":{"type":"string","pattern":"^[0-9a-f]{64}$","description":"Of the request's body. Absent: any body."},"status":{"type":"integer","minimum":100,"maximum":599},"headers":{"type":"object","additionalProperties":{"type":"string"}},"body":{"type":"string"},"encoding":{"enum":["utf8","base64"]}}}},"generate":{"type":"array","maxItems":1000,"description":"Answers of model.generate, each given once, in order.","items":{"title":"FixtureGenerate","type":"object","required":["backend","model","text"],"additionalProperties":false,"properties":{"backend":{"type":"string","maxLength":64},"prompt_sha256":{"type":"string","pattern":"^[0-9a-f]{64}$","description":"Of the prompt, the home folder written as ~. Absent: any prompt."},"model":{"type":"string","maxLength":500},"text":{"type":"string"}}}},"clones":{"type":"array","maxItems":64,"description":"Results of git.clone; the files lie in clones/<step>/.","items":{"title":"FixtureClone","type":"object","required":["step","repo","commit","branch"],"additionalProperties":false,"properties":{"step":{"type":"string","pattern":"^[A-Za-z0-9_][A-Za-z0-9_-]{0,63}$"},"repo":{"type":"string","maxLength":2048},"commit":{"type":"string","pattern":"^[0-9a-f]{40}([0-9a-f]{24})?$"},"branch":{"type":["string","null"]}}}},"expect":{"title":"FixtureExpectation","type":"object","required":["files","published"],"additionalProperties":false,"description":"What the run must leave behind, exactly. Absent: only that every step succeeds.","properties":{"files":{"type":"array","maxItems":10000,"items":{"title":"FixtureFile","type":"object","required":["path","sha256"],"additionalProperties":false,"properties":{"path":{"type":"string","maxLength":4096,"description":"Below the home folder, clones left out."},"sha256":{"type":"string","pattern":"^[0-9a-f]{64}$"},"text":{"type":"string","maxLength":20000,"description":"Its content, where that is a short text: only to show what differs."}}}},"published":{"type":"array","maxItems":1000,"items":{"title":"FixtureEvent","type":"object","required":["kind","content","tags"],"additionalProperties":false,"properties":{"kind":{"type":"integer"},"content":{"type":"string"},"tags":{"type":"array","items":{"type":"array","items":{"type":"string"}}}}}}}}}};
+const pattern323 = new RegExp("^[0-9a-f]{40}([0-9a-f]{24})?$", "u");
 
-function validate230(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
+function validate231(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 /*# sourceURL="https://openagents.dev/schemas/manifest/upgrade-fixtures.json" */;
 let vErrors = null;
 let errors = 0;
-const evaluated0 = validate230.evaluated;
+const evaluated0 = validate231.evaluated;
 if(evaluated0.dynamicProps){
 evaluated0.props = undefined;
 }
@@ -74216,7 +75313,7 @@ errors++;
 if(data4.encoding !== undefined){
 let data12 = data4.encoding;
 if(!((data12 === "utf8") || (data12 === "base64"))){
-const err38 = {instancePath:instancePath+"/http/" + i1+"/encoding",schemaPath:"#/properties/http/items/properties/encoding/enum",keyword:"enum",params:{allowedValues: schema349.properties.http.items.properties.encoding.enum},message:"must be equal to one of the allowed values"};
+const err38 = {instancePath:instancePath+"/http/" + i1+"/encoding",schemaPath:"#/properties/http/items/properties/encoding/enum",keyword:"enum",params:{allowedValues: schema351.properties.http.items.properties.encoding.enum},message:"must be equal to one of the allowed values"};
 if(vErrors === null){
 vErrors = [err38];
 }
@@ -74542,7 +75639,7 @@ errors++;
 if(data20.commit !== undefined){
 let data23 = data20.commit;
 if(typeof data23 === "string"){
-if(!pattern317.test(data23)){
+if(!pattern323.test(data23)){
 const err65 = {instancePath:instancePath+"/clones/" + i3+"/commit",schemaPath:"#/properties/clones/items/properties/commit/pattern",keyword:"pattern",params:{pattern: "^[0-9a-f]{40}([0-9a-f]{24})?$"},message:"must match pattern \""+"^[0-9a-f]{40}([0-9a-f]{24})?$"+"\""};
 if(vErrors === null){
 vErrors = [err65];
@@ -74567,7 +75664,7 @@ errors++;
 if(data20.branch !== undefined){
 let data24 = data20.branch;
 if((typeof data24 !== "string") && (data24 !== null)){
-const err67 = {instancePath:instancePath+"/clones/" + i3+"/branch",schemaPath:"#/properties/clones/items/properties/branch/type",keyword:"type",params:{type: schema349.properties.clones.items.properties.branch.type},message:"must be string,null"};
+const err67 = {instancePath:instancePath+"/clones/" + i3+"/branch",schemaPath:"#/properties/clones/items/properties/branch/type",keyword:"type",params:{type: schema351.properties.clones.items.properties.branch.type},message:"must be string,null"};
 if(vErrors === null){
 vErrors = [err67];
 }
@@ -74959,26 +76056,26 @@ vErrors.push(err98);
 }
 errors++;
 }
-validate230.errors = vErrors;
+validate231.errors = vErrors;
 return errors === 0;
 }
-validate230.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
+validate231.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
 
 exports.isUpgradeManifest = validate34;
 
-exports.isWorkerConfig = validate231;
-const schema351 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/manifest/worker-config.json","title":"WorkerConfig","description":"config.json in the worker's data folder: what its owner may set. Everything is optional; options of a command and OA_ variables win over it. Secrets never stand here.","type":"object","additionalProperties":false,"properties":{"$schema":{"type":"string"},"port":{"type":"integer","minimum":0,"maximum":65535,"description":"Of the control API on 127.0.0.1; 0 takes any free one. Default 6767."},"edge_url":{"type":"string","maxLength":500,"pattern":"^https?://[^\\s\\u0000-\\u001f]+$","description":"The edge whose catalog and mailbox this worker uses, e.g. https://edge.example."},"relays":{"type":"array","maxItems":32,"uniqueItems":true,"items":{"type":"string","maxLength":500,"pattern":"^wss?://[^\\s\\u0000-\\u001f]+$"},"description":"Relays read for install configs and listings."},"completion_note_relays":{"type":"array","maxItems":32,"uniqueItems":true,"items":{"type":"string","maxLength":500,"pattern":"^wss?://[^\\s\\u0000-\\u001f]+$"},"description":"Where a finished run is told of; none by default."},"private_allow":{"type":"array","maxItems":50,"uniqueItems":true,"items":{"type":"string","maxLength":260,"pattern":"^(\\[[0-9a-fA-F:.]+\\]|[A-Za-z0-9.-]+):[0-9]{1,5}$"},"description":"Exact host:port pairs in private address ranges that granted network access may reach."},"concurrency":{"type":"integer","minimum":1,"maximum":16,"description":"Runs at a time. Default 1."},"code_packages":{"type":"boolean","description":"Whether upgrades may bring programs of their own (code.run). Off by default; each install that does still waits for approval here."},"run_caps":{"$ref":"https://openagents.dev/schemas/event/install.json#/$defs/RunCaps"},"artifacts_mb":{"type":"integer","minimum":1,"maximum":104857600,"description":"MiB that the outputs of all runs may take together; the oldest make room. Default 10,240."},"log_mb":{"type":"integer","minimum":1,"maximum":102400,"description":"MiB that the worker's own log may take, older files included. Default 50."},"machine_state_file":{"type":"string","minLength":1,"maxLength":4096,"description":"A JSON file that stands for the machine's sensors (power, network, load, idle time, Do Not Disturb), to try schedules out. Without it the sensors are read."},"backends":{"$ref":"#/$defs/BackendsConfig"},"aup":{"enum":["strict","balanced","permissive"],"description":"How strictly what an upgrade is for is judged. strict, the default: any prohibited use is denied. balanced: those of high severity; others are shown. permissive: those of high severity."},"aup_classifier":{"title":"AupClassifierConfig","type":"object","required":["backend"],"additionalProperties":false,"description":"A model that also reads what upgrades are for and what comes of them. It can only make a verdict stricter; where it gives no answer, strict denies.","properties":{"backend":{"enum":["llama.cpp","ollama","mlx","foundation_models"]},"model":{"type":"string","minLength":1,"maxLength":200,"description":"Another model of a server than the configured one."}}},"kill_switch":{"type":"boolean","description":"Denies every write to the outside world, whatever was approved. Default false."},"zone":{"$ref":"https://openagents.dev/schemas/api/policy-action.json#/$defs/PolicyZone","description":"How much is at stake with installs whose owner did not say. Default supervised."},"quotas":{"$ref":"#/$defs/QuotasConfig"},"moderators":{"type":"array","maxItems":10,"uniqueItems":true,"items":{"type":"string","pattern":"^([0-9a-f]{64}|npub1[0-9a-z]{58})$"},"description":"Keys whose decisions apply to what is installed, with the curators that their signed lists name. Absent: the operator of the edge; empty: nobody."},"on_take_down":{"enum":["stop","tell"],"description":"What happens to an install that such a moderator takes down or holds: stop (default), or only tell."},"payment_networks":{"type":"array","minItems":1,"maxItems":4,"uniqueItems":true,"items":{"enum":["bitcoin","testnet","signet","regtest"]},"description":"The Lightning networks on which a payment for a licence counts. Default [\"bitcoin\"]; regtest is that of the development node, where anyone makes money."},"attest_runs":{"type":"boolean","description":"Tell the relays, under the worker's key, that a run of a published release succeeded: at most once a day for each install, naming release, manifest and you as its owner, and nothing of what the run did. It is the proof by which your ratings count. Default false."},"local_only":{"type":"boolean","description":"No relay, no edge, no completion note and no trace leaves this machine; only steps reach out, and only to the hosts their upgrades are granted."},"vault_passphrase_file":{"type":"string","minLength":1,"maxLength":4096,"description":"A file, readable by the owner alone, with the passphrase of the secrets vault. Absent: the service manager's credential oa-vault, else it is asked for."},"retention_days":{"type":"integer","minimum":0,"maximum":36500,"description":"Days after which what a finished run took and gave is deleted, where its upgrade does not say. Absent: kept."},"signer":{"type":"string","minLength":1,"maxLength":4096,"pattern":"^(?!.*[?&]secret=)[^\\u0000-\\u001f]+$","description":"What signs as author: local (this machine's author key, the default), the path of a key file (nsec, 64 hex digits or ncryptsec), or bunker://<key>?relay=… of a remote signer (NIP-46), without its secret."},"log_level":{"enum":["error","warn","info","debug"],"description":"The least that the worker's own log keeps. Default info."},"otel_endpoint":{"type":"string","maxLength":500,"pattern":"^https?://[^\\s\\u0000-\\u001f]+$","description":"An OpenTelemetry collector (OTLP over HTTP, JSON) that is sent traces of runs, e.g. http://127.0.0.1:4318. Absent: none are made."}},"$defs":{"BackendsConfig":{"type":"object","additionalProperties":false,"description":"Model backends on this machine. lexical-v1 needs none.","properties":{"llama.cpp":{"type":"object","additionalProperties":false,"properties":{"generate_model_path":{"type":"string","minLength":1,"maxLength":4096,"description":"A GGUF file."},"embed_model_path":{"type":"string","minLength":1,"maxLength":4096,"description":"A GGUF file."},"threads":{"type":"integer","minimum":1,"maximum":256,"description":"Processor threads it may use. Absent: as many as it likes."}}},"ollama":{"$ref":"#/$defs/OpenAiBackendConfig"},"mlx":{"$ref":"#/$defs/OpenAiBackendConfig"},"foundation_models":{"$ref":"#/$defs/OpenAiBackendConfig"}}},"OpenAiBackendConfig":{"type":"object","required":["base_url"],"additionalProperties":false,"description":"A server that speaks OpenAI's API.","properties":{"base_url":{"type":"string","maxLength":500,"pattern":"^https?://[^\\s\\u0000-\\u001f]+$","description":"E.g. http://127.0.0.1:11434/v1"},"generate_model":{"type":"string","minLength":1,"maxLength":200},"embed_model":{"type":"string","minLength":1,"maxLength":200}}},"QuotasConfig":{"type":"object","additionalProperties":false,"description":"The most that each install may use. Where absent: 120 external writes an hour, 1000 a day, and as much as it likes of the others.","properties":{"external_writes_per_hour":{"type":"integer","minimum":0,"maximum":9007199254740991,"description":"Writes outside, within an hour."},"external_writes_per_day":{"type":"integer","minimum":0,"maximum":9007199254740991,"description":"Writes outside, within 24 hours."},"egress_bytes_per_day":{"type":"integer","minimum":0,"maximum":9007199254740991,"description":"Bytes sent and received over HTTP, within 24 hours."},"model_tokens_per_day":{"type":"integer","minimum":0,"maximum":9007199254740991,"description":"Tokens read and written by models, within 24 hours."},"model_ms_per_day":{"type":"integer","minimum":0,"maximum":9007199254740991,"description":"Milliseconds of models at work, within 24 hours."}}}}};
-const schema358 = {"type":"object","additionalProperties":false,"description":"The most that each install may use. Where absent: 120 external writes an hour, 1000 a day, and as much as it likes of the others.","properties":{"external_writes_per_hour":{"type":"integer","minimum":0,"maximum":9007199254740991,"description":"Writes outside, within an hour."},"external_writes_per_day":{"type":"integer","minimum":0,"maximum":9007199254740991,"description":"Writes outside, within 24 hours."},"egress_bytes_per_day":{"type":"integer","minimum":0,"maximum":9007199254740991,"description":"Bytes sent and received over HTTP, within 24 hours."},"model_tokens_per_day":{"type":"integer","minimum":0,"maximum":9007199254740991,"description":"Tokens read and written by models, within 24 hours."},"model_ms_per_day":{"type":"integer","minimum":0,"maximum":9007199254740991,"description":"Milliseconds of models at work, within 24 hours."}}};
-const pattern322 = new RegExp("^(\\[[0-9a-fA-F:.]+\\]|[A-Za-z0-9.-]+):[0-9]{1,5}$", "u");
-const pattern326 = new RegExp("^([0-9a-f]{64}|npub1[0-9a-z]{58})$", "u");
-const pattern327 = new RegExp("^(?!.*[?&]secret=)[^\\u0000-\\u001f]+$", "u");
-const schema353 = {"type":"object","additionalProperties":false,"description":"Model backends on this machine. lexical-v1 needs none.","properties":{"llama.cpp":{"type":"object","additionalProperties":false,"properties":{"generate_model_path":{"type":"string","minLength":1,"maxLength":4096,"description":"A GGUF file."},"embed_model_path":{"type":"string","minLength":1,"maxLength":4096,"description":"A GGUF file."},"threads":{"type":"integer","minimum":1,"maximum":256,"description":"Processor threads it may use. Absent: as many as it likes."}}},"ollama":{"$ref":"#/$defs/OpenAiBackendConfig"},"mlx":{"$ref":"#/$defs/OpenAiBackendConfig"},"foundation_models":{"$ref":"#/$defs/OpenAiBackendConfig"}}};
-const schema354 = {"type":"object","required":["base_url"],"additionalProperties":false,"description":"A server that speaks OpenAI's API.","properties":{"base_url":{"type":"string","maxLength":500,"pattern":"^https?://[^\\s\\u0000-\\u001f]+$","description":"E.g. http://127.0.0.1:11434/v1"},"generate_model":{"type":"string","minLength":1,"maxLength":200},"embed_model":{"type":"string","minLength":1,"maxLength":200}}};
+exports.isWorkerConfig = validate232;
+const schema353 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/manifest/worker-config.json","title":"WorkerConfig","description":"config.json in the worker's data folder: what its owner may set. Everything is optional; options of a command and OA_ variables win over it. Secrets never stand here.","type":"object","additionalProperties":false,"properties":{"$schema":{"type":"string"},"port":{"type":"integer","minimum":0,"maximum":65535,"description":"Of the control API on 127.0.0.1; 0 takes any free one. Default 6767."},"edge_url":{"type":"string","maxLength":500,"pattern":"^https?://[^\\s\\u0000-\\u001f]+$","description":"The edge whose catalog and mailbox this worker uses, e.g. https://edge.example."},"relays":{"type":"array","maxItems":32,"uniqueItems":true,"items":{"type":"string","maxLength":500,"pattern":"^wss?://[^\\s\\u0000-\\u001f]+$"},"description":"Relays read for install configs and listings."},"completion_note_relays":{"type":"array","maxItems":32,"uniqueItems":true,"items":{"type":"string","maxLength":500,"pattern":"^wss?://[^\\s\\u0000-\\u001f]+$"},"description":"Where a finished run is told of; none by default."},"private_allow":{"type":"array","maxItems":50,"uniqueItems":true,"items":{"type":"string","maxLength":260,"pattern":"^(\\[[0-9a-fA-F:.]+\\]|[A-Za-z0-9.-]+):[0-9]{1,5}$"},"description":"Exact host:port pairs in private address ranges that granted network access may reach."},"concurrency":{"type":"integer","minimum":1,"maximum":16,"description":"Runs at a time. Default 1."},"code_packages":{"type":"boolean","description":"Whether upgrades may bring programs of their own (code.run). Off by default; each install that does still waits for approval here."},"run_caps":{"$ref":"https://openagents.dev/schemas/event/install.json#/$defs/RunCaps"},"artifacts_mb":{"type":"integer","minimum":1,"maximum":104857600,"description":"MiB that the outputs of all runs may take together; the oldest make room. Default 10,240."},"log_mb":{"type":"integer","minimum":1,"maximum":102400,"description":"MiB that the worker's own log may take, older files included. Default 50."},"machine_state_file":{"type":"string","minLength":1,"maxLength":4096,"description":"A JSON file that stands for the machine's sensors (power, network, load, idle time, Do Not Disturb), to try schedules out. Without it the sensors are read."},"backends":{"$ref":"#/$defs/BackendsConfig"},"aup":{"enum":["strict","balanced","permissive"],"description":"How strictly what an upgrade is for is judged. strict, the default: any prohibited use is denied. balanced: those of high severity; others are shown. permissive: those of high severity."},"aup_classifier":{"title":"AupClassifierConfig","type":"object","required":["backend"],"additionalProperties":false,"description":"A model that also reads what upgrades are for and what comes of them. It can only make a verdict stricter; where it gives no answer, strict denies.","properties":{"backend":{"enum":["llama.cpp","ollama","mlx","foundation_models"]},"model":{"type":"string","minLength":1,"maxLength":200,"description":"Another model of a server than the configured one."}}},"kill_switch":{"type":"boolean","description":"Denies every write to the outside world, whatever was approved. Default false."},"zone":{"$ref":"https://openagents.dev/schemas/api/policy-action.json#/$defs/PolicyZone","description":"How much is at stake with installs whose owner did not say. Default supervised."},"quotas":{"$ref":"#/$defs/QuotasConfig"},"moderators":{"type":"array","maxItems":10,"uniqueItems":true,"items":{"type":"string","pattern":"^([0-9a-f]{64}|npub1[0-9a-z]{58})$"},"description":"Keys whose decisions apply to what is installed, with the curators that their signed lists name. Absent: the operator of the edge; empty: nobody."},"on_take_down":{"enum":["stop","tell"],"description":"What happens to an install that such a moderator takes down or holds: stop (default), or only tell."},"payment_networks":{"type":"array","minItems":1,"maxItems":4,"uniqueItems":true,"items":{"enum":["bitcoin","testnet","signet","regtest"]},"description":"The Lightning networks on which a payment for a licence counts. Default [\"bitcoin\"]; regtest is that of the development node, where anyone makes money."},"attest_runs":{"type":"boolean","description":"Tell the relays, under the worker's key, that a run of a published release succeeded: at most once a day for each install, naming release, manifest and you as its owner, and nothing of what the run did. It is the proof by which your ratings count. Default false."},"local_only":{"type":"boolean","description":"No relay, no edge, no completion note and no trace leaves this machine; only steps reach out, and only to the hosts their upgrades are granted."},"vault_passphrase_file":{"type":"string","minLength":1,"maxLength":4096,"description":"A file, readable by the owner alone, with the passphrase of the secrets vault. Absent: the service manager's credential oa-vault, else it is asked for."},"retention_days":{"type":"integer","minimum":0,"maximum":36500,"description":"Days after which what a finished run took and gave is deleted, where its upgrade does not say. Absent: kept."},"signer":{"type":"string","minLength":1,"maxLength":4096,"pattern":"^(?!.*[?&]secret=)[^\\u0000-\\u001f]+$","description":"What signs as author: local (this machine's author key, the default), the path of a key file (nsec, 64 hex digits or ncryptsec), or bunker://<key>?relay=… of a remote signer (NIP-46), without its secret."},"log_level":{"enum":["error","warn","info","debug"],"description":"The least that the worker's own log keeps. Default info."},"otel_endpoint":{"type":"string","maxLength":500,"pattern":"^https?://[^\\s\\u0000-\\u001f]+$","description":"An OpenTelemetry collector (OTLP over HTTP, JSON) that is sent traces of runs, e.g. http://127.0.0.1:4318. Absent: none are made."}},"$defs":{"BackendsConfig":{"type":"object","additionalProperties":false,"description":"Model backends on this machine. lexical-v1 needs none.","properties":{"llama.cpp":{"type":"object","additionalProperties":false,"properties":{"generate_model_path":{"type":"string","minLength":1,"maxLength":4096,"description":"A GGUF file."},"embed_model_path":{"type":"string","minLength":1,"maxLength":4096,"description":"A GGUF file."},"threads":{"type":"integer","minimum":1,"maximum":256,"description":"Processor threads it may use. Absent: as many as it likes."}}},"ollama":{"$ref":"#/$defs/OpenAiBackendConfig"},"mlx":{"$ref":"#/$defs/OpenAiBackendConfig"},"foundation_models":{"$ref":"#/$defs/OpenAiBackendConfig"}}},"OpenAiBackendConfig":{"type":"object","required":["base_url"],"additionalProperties":false,"description":"A server that speaks OpenAI's API.","properties":{"base_url":{"type":"string","maxLength":500,"pattern":"^https?://[^\\s\\u0000-\\u001f]+$","description":"E.g. http://127.0.0.1:11434/v1"},"generate_model":{"type":"string","minLength":1,"maxLength":200},"embed_model":{"type":"string","minLength":1,"maxLength":200}}},"QuotasConfig":{"type":"object","additionalProperties":false,"description":"The most that each install may use. Where absent: 120 external writes an hour, 1000 a day, and as much as it likes of the others.","properties":{"external_writes_per_hour":{"type":"integer","minimum":0,"maximum":9007199254740991,"description":"Writes outside, within an hour."},"external_writes_per_day":{"type":"integer","minimum":0,"maximum":9007199254740991,"description":"Writes outside, within 24 hours."},"egress_bytes_per_day":{"type":"integer","minimum":0,"maximum":9007199254740991,"description":"Bytes sent and received over HTTP, within 24 hours."},"model_tokens_per_day":{"type":"integer","minimum":0,"maximum":9007199254740991,"description":"Tokens read and written by models, within 24 hours."},"model_ms_per_day":{"type":"integer","minimum":0,"maximum":9007199254740991,"description":"Milliseconds of models at work, within 24 hours."}}}}};
+const schema360 = {"type":"object","additionalProperties":false,"description":"The most that each install may use. Where absent: 120 external writes an hour, 1000 a day, and as much as it likes of the others.","properties":{"external_writes_per_hour":{"type":"integer","minimum":0,"maximum":9007199254740991,"description":"Writes outside, within an hour."},"external_writes_per_day":{"type":"integer","minimum":0,"maximum":9007199254740991,"description":"Writes outside, within 24 hours."},"egress_bytes_per_day":{"type":"integer","minimum":0,"maximum":9007199254740991,"description":"Bytes sent and received over HTTP, within 24 hours."},"model_tokens_per_day":{"type":"integer","minimum":0,"maximum":9007199254740991,"description":"Tokens read and written by models, within 24 hours."},"model_ms_per_day":{"type":"integer","minimum":0,"maximum":9007199254740991,"description":"Milliseconds of models at work, within 24 hours."}}};
+const pattern328 = new RegExp("^(\\[[0-9a-fA-F:.]+\\]|[A-Za-z0-9.-]+):[0-9]{1,5}$", "u");
+const pattern332 = new RegExp("^([0-9a-f]{64}|npub1[0-9a-z]{58})$", "u");
+const pattern333 = new RegExp("^(?!.*[?&]secret=)[^\\u0000-\\u001f]+$", "u");
+const schema355 = {"type":"object","additionalProperties":false,"description":"Model backends on this machine. lexical-v1 needs none.","properties":{"llama.cpp":{"type":"object","additionalProperties":false,"properties":{"generate_model_path":{"type":"string","minLength":1,"maxLength":4096,"description":"A GGUF file."},"embed_model_path":{"type":"string","minLength":1,"maxLength":4096,"description":"A GGUF file."},"threads":{"type":"integer","minimum":1,"maximum":256,"description":"Processor threads it may use. Absent: as many as it likes."}}},"ollama":{"$ref":"#/$defs/OpenAiBackendConfig"},"mlx":{"$ref":"#/$defs/OpenAiBackendConfig"},"foundation_models":{"$ref":"#/$defs/OpenAiBackendConfig"}}};
+const schema356 = {"type":"object","required":["base_url"],"additionalProperties":false,"description":"A server that speaks OpenAI's API.","properties":{"base_url":{"type":"string","maxLength":500,"pattern":"^https?://[^\\s\\u0000-\\u001f]+$","description":"E.g. http://127.0.0.1:11434/v1"},"generate_model":{"type":"string","minLength":1,"maxLength":200},"embed_model":{"type":"string","minLength":1,"maxLength":200}}};
 
-function validate232(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
+function validate233(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 let vErrors = null;
 let errors = 0;
-const evaluated0 = validate232.evaluated;
+const evaluated0 = validate233.evaluated;
 if(evaluated0.dynamicProps){
 evaluated0.props = undefined;
 }
@@ -75567,17 +76664,17 @@ vErrors.push(err48);
 }
 errors++;
 }
-validate232.errors = vErrors;
+validate233.errors = vErrors;
 return errors === 0;
 }
-validate232.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
+validate233.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
 
 
-function validate231(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
+function validate232(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 /*# sourceURL="https://openagents.dev/schemas/manifest/worker-config.json" */;
 let vErrors = null;
 let errors = 0;
-const evaluated0 = validate231.evaluated;
+const evaluated0 = validate232.evaluated;
 if(evaluated0.dynamicProps){
 evaluated0.props = undefined;
 }
@@ -75586,7 +76683,7 @@ evaluated0.items = undefined;
 }
 if(data && typeof data == "object" && !Array.isArray(data)){
 for(const key0 in data){
-if(!(func12.call(schema351.properties, key0))){
+if(!(func12.call(schema353.properties, key0))){
 const err0 = {instancePath,schemaPath:"#/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key0},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err0];
@@ -75876,7 +76973,7 @@ vErrors.push(err21);
 }
 errors++;
 }
-if(!pattern322.test(data8)){
+if(!pattern328.test(data8)){
 const err22 = {instancePath:instancePath+"/private_allow/" + i4,schemaPath:"#/properties/private_allow/items/pattern",keyword:"pattern",params:{pattern: "^(\\[[0-9a-fA-F:.]+\\]|[A-Za-z0-9.-]+):[0-9]{1,5}$"},message:"must match pattern \""+"^(\\[[0-9a-fA-F:.]+\\]|[A-Za-z0-9.-]+):[0-9]{1,5}$"+"\""};
 if(vErrors === null){
 vErrors = [err22];
@@ -76184,15 +77281,15 @@ errors++;
 }
 }
 if(data.backends !== undefined){
-if(!(validate232(data.backends, {instancePath:instancePath+"/backends",parentData:data,parentDataProperty:"backends",rootData,dynamicAnchors}))){
-vErrors = vErrors === null ? validate232.errors : vErrors.concat(validate232.errors);
+if(!(validate233(data.backends, {instancePath:instancePath+"/backends",parentData:data,parentDataProperty:"backends",rootData,dynamicAnchors}))){
+vErrors = vErrors === null ? validate233.errors : vErrors.concat(validate233.errors);
 errors = vErrors.length;
 }
 }
 if(data.aup !== undefined){
 let data18 = data.aup;
 if(!(((data18 === "strict") || (data18 === "balanced")) || (data18 === "permissive"))){
-const err47 = {instancePath:instancePath+"/aup",schemaPath:"#/properties/aup/enum",keyword:"enum",params:{allowedValues: schema351.properties.aup.enum},message:"must be equal to one of the allowed values"};
+const err47 = {instancePath:instancePath+"/aup",schemaPath:"#/properties/aup/enum",keyword:"enum",params:{allowedValues: schema353.properties.aup.enum},message:"must be equal to one of the allowed values"};
 if(vErrors === null){
 vErrors = [err47];
 }
@@ -76230,7 +77327,7 @@ errors++;
 if(data19.backend !== undefined){
 let data20 = data19.backend;
 if(!((((data20 === "llama.cpp") || (data20 === "ollama")) || (data20 === "mlx")) || (data20 === "foundation_models"))){
-const err50 = {instancePath:instancePath+"/aup_classifier/backend",schemaPath:"#/properties/aup_classifier/properties/backend/enum",keyword:"enum",params:{allowedValues: schema351.properties.aup_classifier.properties.backend.enum},message:"must be equal to one of the allowed values"};
+const err50 = {instancePath:instancePath+"/aup_classifier/backend",schemaPath:"#/properties/aup_classifier/properties/backend/enum",keyword:"enum",params:{allowedValues: schema353.properties.aup_classifier.properties.backend.enum},message:"must be equal to one of the allowed values"};
 if(vErrors === null){
 vErrors = [err50];
 }
@@ -76531,7 +77628,7 @@ const len3 = data30.length;
 for(let i6=0; i6<len3; i6++){
 let data31 = data30[i6];
 if(typeof data31 === "string"){
-if(!pattern326.test(data31)){
+if(!pattern332.test(data31)){
 const err75 = {instancePath:instancePath+"/moderators/" + i6,schemaPath:"#/properties/moderators/items/pattern",keyword:"pattern",params:{pattern: "^([0-9a-f]{64}|npub1[0-9a-z]{58})$"},message:"must match pattern \""+"^([0-9a-f]{64}|npub1[0-9a-z]{58})$"+"\""};
 if(vErrors === null){
 vErrors = [err75];
@@ -76592,7 +77689,7 @@ errors++;
 if(data.on_take_down !== undefined){
 let data32 = data.on_take_down;
 if(!((data32 === "stop") || (data32 === "tell"))){
-const err79 = {instancePath:instancePath+"/on_take_down",schemaPath:"#/properties/on_take_down/enum",keyword:"enum",params:{allowedValues: schema351.properties.on_take_down.enum},message:"must be equal to one of the allowed values"};
+const err79 = {instancePath:instancePath+"/on_take_down",schemaPath:"#/properties/on_take_down/enum",keyword:"enum",params:{allowedValues: schema353.properties.on_take_down.enum},message:"must be equal to one of the allowed values"};
 if(vErrors === null){
 vErrors = [err79];
 }
@@ -76629,7 +77726,7 @@ const len4 = data33.length;
 for(let i8=0; i8<len4; i8++){
 let data34 = data33[i8];
 if(!((((data34 === "bitcoin") || (data34 === "testnet")) || (data34 === "signet")) || (data34 === "regtest"))){
-const err82 = {instancePath:instancePath+"/payment_networks/" + i8,schemaPath:"#/properties/payment_networks/items/enum",keyword:"enum",params:{allowedValues: schema351.properties.payment_networks.items.enum},message:"must be equal to one of the allowed values"};
+const err82 = {instancePath:instancePath+"/payment_networks/" + i8,schemaPath:"#/properties/payment_networks/items/enum",keyword:"enum",params:{allowedValues: schema353.properties.payment_networks.items.enum},message:"must be equal to one of the allowed values"};
 if(vErrors === null){
 vErrors = [err82];
 }
@@ -76788,7 +77885,7 @@ vErrors.push(err94);
 }
 errors++;
 }
-if(!pattern327.test(data39)){
+if(!pattern333.test(data39)){
 const err95 = {instancePath:instancePath+"/signer",schemaPath:"#/properties/signer/pattern",keyword:"pattern",params:{pattern: "^(?!.*[?&]secret=)[^\\u0000-\\u001f]+$"},message:"must match pattern \""+"^(?!.*[?&]secret=)[^\\u0000-\\u001f]+$"+"\""};
 if(vErrors === null){
 vErrors = [err95];
@@ -76813,7 +77910,7 @@ errors++;
 if(data.log_level !== undefined){
 let data40 = data.log_level;
 if(!((((data40 === "error") || (data40 === "warn")) || (data40 === "info")) || (data40 === "debug"))){
-const err97 = {instancePath:instancePath+"/log_level",schemaPath:"#/properties/log_level/enum",keyword:"enum",params:{allowedValues: schema351.properties.log_level.enum},message:"must be equal to one of the allowed values"};
+const err97 = {instancePath:instancePath+"/log_level",schemaPath:"#/properties/log_level/enum",keyword:"enum",params:{allowedValues: schema353.properties.log_level.enum},message:"must be equal to one of the allowed values"};
 if(vErrors === null){
 vErrors = [err97];
 }
@@ -76869,20 +77966,20 @@ vErrors.push(err101);
 }
 errors++;
 }
-validate231.errors = vErrors;
+validate232.errors = vErrors;
 return errors === 0;
 }
-validate231.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
+validate232.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
 
-exports.isCompletionNoteEvent = validate234;
-const schema359 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/nostr/00001-note.json","title":"CompletionNoteEvent","description":"The note a worker posts when a run has ended: which upgrade and how it went, nothing of what it did.","type":"object","required":["id","pubkey","created_at","kind","tags","content","sig"],"additionalProperties":false,"properties":{"id":{"type":"string","pattern":"^[0-9a-f]{64}$"},"pubkey":{"type":"string","pattern":"^[0-9a-f]{64}$"},"created_at":{"type":"integer","minimum":0,"description":"Unix seconds."},"kind":{"const":1},"tags":{"type":"array","maxItems":2000,"items":{"type":"array","maxItems":64,"items":{"type":"string"}},"allOf":[{"type":"array","contains":{"type":"array","prefixItems":[{"const":"a"},{"type":"string","pattern":"^30051:[0-9a-f]{64}:"}],"minItems":2,"maxItems":2}},{"type":"array","contains":{"type":"array","prefixItems":[{"const":"e"},{"type":"string","pattern":"^[0-9a-f]{64}$"}],"minItems":2,"maxItems":2}},{"type":"array","contains":{"type":"array","prefixItems":[{"const":"x"},{"type":"string","pattern":"^[0-9a-f]{64}$"}],"minItems":2,"maxItems":2}},{"type":"array","contains":{"type":"array","prefixItems":[{"const":"i"},{"type":"string","minLength":1}],"minItems":2,"maxItems":2}},{"type":"array","contains":{"type":"array","prefixItems":[{"const":"version"},{"type":"string","minLength":1}],"minItems":2,"maxItems":2}},{"type":"array","contains":{"type":"array","prefixItems":[{"const":"title"},{"type":"string","minLength":1}],"minItems":2,"maxItems":2}},{"type":"array","contains":{"type":"array","prefixItems":[{"const":"status"},{"enum":["succeeded","failed"]}],"minItems":2,"maxItems":2}},{"type":"array","contains":{"const":["L","openagents.upgrade"]}},{"type":"array","contains":{"const":["l","completion","openagents.upgrade"]}}]},"content":{"type":"string","maxLength":131072},"sig":{"type":"string","pattern":"^[0-9a-f]{128}$"}}};
-const pattern331 = new RegExp("^30051:[0-9a-f]{64}:", "u");
+exports.isCompletionNoteEvent = validate235;
+const schema361 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/nostr/00001-note.json","title":"CompletionNoteEvent","description":"The note a worker posts when a run has ended: which upgrade and how it went, nothing of what it did.","type":"object","required":["id","pubkey","created_at","kind","tags","content","sig"],"additionalProperties":false,"properties":{"id":{"type":"string","pattern":"^[0-9a-f]{64}$"},"pubkey":{"type":"string","pattern":"^[0-9a-f]{64}$"},"created_at":{"type":"integer","minimum":0,"description":"Unix seconds."},"kind":{"const":1},"tags":{"type":"array","maxItems":2000,"items":{"type":"array","maxItems":64,"items":{"type":"string"}},"allOf":[{"type":"array","contains":{"type":"array","prefixItems":[{"const":"a"},{"type":"string","pattern":"^30051:[0-9a-f]{64}:"}],"minItems":2,"maxItems":2}},{"type":"array","contains":{"type":"array","prefixItems":[{"const":"e"},{"type":"string","pattern":"^[0-9a-f]{64}$"}],"minItems":2,"maxItems":2}},{"type":"array","contains":{"type":"array","prefixItems":[{"const":"x"},{"type":"string","pattern":"^[0-9a-f]{64}$"}],"minItems":2,"maxItems":2}},{"type":"array","contains":{"type":"array","prefixItems":[{"const":"i"},{"type":"string","minLength":1}],"minItems":2,"maxItems":2}},{"type":"array","contains":{"type":"array","prefixItems":[{"const":"version"},{"type":"string","minLength":1}],"minItems":2,"maxItems":2}},{"type":"array","contains":{"type":"array","prefixItems":[{"const":"title"},{"type":"string","minLength":1}],"minItems":2,"maxItems":2}},{"type":"array","contains":{"type":"array","prefixItems":[{"const":"status"},{"enum":["succeeded","failed"]}],"minItems":2,"maxItems":2}},{"type":"array","contains":{"const":["L","openagents.upgrade"]}},{"type":"array","contains":{"const":["l","completion","openagents.upgrade"]}}]},"content":{"type":"string","maxLength":131072},"sig":{"type":"string","pattern":"^[0-9a-f]{128}$"}}};
+const pattern337 = new RegExp("^30051:[0-9a-f]{64}:", "u");
 
-function validate234(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
+function validate235(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 /*# sourceURL="https://openagents.dev/schemas/nostr/00001-note.json" */;
 let vErrors = null;
 let errors = 0;
-const evaluated0 = validate234.evaluated;
+const evaluated0 = validate235.evaluated;
 if(evaluated0.dynamicProps){
 evaluated0.props = undefined;
 }
@@ -77104,7 +78201,7 @@ errors++;
 if(len1 > 1){
 let data7 = data5[1];
 if(typeof data7 === "string"){
-if(!pattern331.test(data7)){
+if(!pattern337.test(data7)){
 const err18 = {instancePath:instancePath+"/tags/" + i0+"/1",schemaPath:"#/properties/tags/allOf/0/contains/prefixItems/1/pattern",keyword:"pattern",params:{pattern: "^30051:[0-9a-f]{64}:"},message:"must match pattern \""+"^30051:[0-9a-f]{64}:"+"\""};
 if(vErrors === null){
 vErrors = [err18];
@@ -77782,7 +78879,7 @@ errors++;
 if(len13 > 1){
 let data25 = data23[1];
 if(!((data25 === "succeeded") || (data25 === "failed"))){
-const err66 = {instancePath:instancePath+"/tags/" + i6+"/1",schemaPath:"#/properties/tags/allOf/6/contains/prefixItems/1/enum",keyword:"enum",params:{allowedValues: schema359.properties.tags.allOf[6].contains.prefixItems[1].enum},message:"must be equal to one of the allowed values"};
+const err66 = {instancePath:instancePath+"/tags/" + i6+"/1",schemaPath:"#/properties/tags/allOf/6/contains/prefixItems/1/enum",keyword:"enum",params:{allowedValues: schema361.properties.tags.allOf[6].contains.prefixItems[1].enum},message:"must be equal to one of the allowed values"};
 if(vErrors === null){
 vErrors = [err66];
 }
@@ -77845,8 +78942,8 @@ const _errs68 = errors;
 const len14 = data4.length;
 for(let i7=0; i7<len14; i7++){
 const _errs69 = errors;
-if(!func0(data4[i7], schema359.properties.tags.allOf[7].contains.const)){
-const err70 = {instancePath:instancePath+"/tags/" + i7,schemaPath:"#/properties/tags/allOf/7/contains/const",keyword:"const",params:{allowedValue: schema359.properties.tags.allOf[7].contains.const},message:"must be equal to constant"};
+if(!func0(data4[i7], schema361.properties.tags.allOf[7].contains.const)){
+const err70 = {instancePath:instancePath+"/tags/" + i7,schemaPath:"#/properties/tags/allOf/7/contains/const",keyword:"const",params:{allowedValue: schema361.properties.tags.allOf[7].contains.const},message:"must be equal to constant"};
 if(vErrors === null){
 vErrors = [err70];
 }
@@ -77897,8 +78994,8 @@ const _errs72 = errors;
 const len15 = data4.length;
 for(let i8=0; i8<len15; i8++){
 const _errs73 = errors;
-if(!func0(data4[i8], schema359.properties.tags.allOf[8].contains.const)){
-const err73 = {instancePath:instancePath+"/tags/" + i8,schemaPath:"#/properties/tags/allOf/8/contains/const",keyword:"const",params:{allowedValue: schema359.properties.tags.allOf[8].contains.const},message:"must be equal to constant"};
+if(!func0(data4[i8], schema361.properties.tags.allOf[8].contains.const)){
+const err73 = {instancePath:instancePath+"/tags/" + i8,schemaPath:"#/properties/tags/allOf/8/contains/const",keyword:"const",params:{allowedValue: schema361.properties.tags.allOf[8].contains.const},message:"must be equal to constant"};
 if(vErrors === null){
 vErrors = [err73];
 }
@@ -78067,19 +79164,19 @@ vErrors.push(err85);
 }
 errors++;
 }
-validate234.errors = vErrors;
+validate235.errors = vErrors;
 return errors === 0;
 }
-validate234.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
+validate235.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
 
-exports.isFollowListEvent = validate235;
-const schema360 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/nostr/00003-follows.json","title":"FollowListEvent","description":"Whom one key follows (NIP-02): an option of reputation's web of trust.","type":"object","required":["id","pubkey","created_at","kind","tags","content","sig"],"additionalProperties":false,"properties":{"id":{"type":"string","pattern":"^[0-9a-f]{64}$"},"pubkey":{"type":"string","pattern":"^[0-9a-f]{64}$"},"created_at":{"type":"integer","minimum":0,"description":"Unix seconds."},"kind":{"const":3},"tags":{"type":"array","maxItems":2000,"items":{"type":"array","maxItems":64,"items":{"type":"string"}},"allOf":[{"type":"array","items":{"type":"array","minItems":1}}]},"content":{"type":"string","maxLength":131072},"sig":{"type":"string","pattern":"^[0-9a-f]{128}$"}}};
+exports.isFollowListEvent = validate236;
+const schema362 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/nostr/00003-follows.json","title":"FollowListEvent","description":"Whom one key follows (NIP-02): an option of reputation's web of trust.","type":"object","required":["id","pubkey","created_at","kind","tags","content","sig"],"additionalProperties":false,"properties":{"id":{"type":"string","pattern":"^[0-9a-f]{64}$"},"pubkey":{"type":"string","pattern":"^[0-9a-f]{64}$"},"created_at":{"type":"integer","minimum":0,"description":"Unix seconds."},"kind":{"const":3},"tags":{"type":"array","maxItems":2000,"items":{"type":"array","maxItems":64,"items":{"type":"string"}},"allOf":[{"type":"array","items":{"type":"array","minItems":1}}]},"content":{"type":"string","maxLength":131072},"sig":{"type":"string","pattern":"^[0-9a-f]{128}$"}}};
 
-function validate235(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
+function validate236(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 /*# sourceURL="https://openagents.dev/schemas/nostr/00003-follows.json" */;
 let vErrors = null;
 let errors = 0;
-const evaluated0 = validate235.evaluated;
+const evaluated0 = validate236.evaluated;
 if(evaluated0.dynamicProps){
 evaluated0.props = undefined;
 }
@@ -78419,19 +79516,19 @@ vErrors.push(err27);
 }
 errors++;
 }
-validate235.errors = vErrors;
+validate236.errors = vErrors;
 return errors === 0;
 }
-validate235.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
+validate236.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
 
-exports.isReportEvent = validate236;
-const schema361 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/nostr/01984-report.json","title":"ReportEvent","description":"A report of a listing for moderators (NIP-56).","type":"object","required":["id","pubkey","created_at","kind","tags","content","sig"],"additionalProperties":false,"properties":{"id":{"type":"string","pattern":"^[0-9a-f]{64}$"},"pubkey":{"type":"string","pattern":"^[0-9a-f]{64}$"},"created_at":{"type":"integer","minimum":0,"description":"Unix seconds."},"kind":{"const":1984},"tags":{"type":"array","maxItems":2000,"items":{"type":"array","maxItems":64,"items":{"type":"string"}},"allOf":[{"type":"array","contains":{"anyOf":[{"type":"array","prefixItems":[{"const":"a"},{"type":"string","pattern":"^30051:[0-9a-f]{64}:[a-z0-9_.-]{1,128}$"}],"minItems":2,"maxItems":2},{"type":"array","prefixItems":[{"const":"a"},{"type":"string","pattern":"^30051:[0-9a-f]{64}:[a-z0-9_.-]{1,128}$"},{"type":"string"}],"minItems":3,"maxItems":3},{"type":"array","prefixItems":[{"const":"a"},{"type":"string","pattern":"^30051:[0-9a-f]{64}:[a-z0-9_.-]{1,128}$"},{"type":"string"},{"type":"string"}],"minItems":4,"maxItems":4}]}},{"type":"array","contains":{"type":"array","prefixItems":[{"const":"p"},{"type":"string","pattern":"^[0-9a-f]{64}$"},{"enum":["malware","spam","illegal","impersonation","nudity","profanity","other"]}],"minItems":3,"maxItems":3}}]},"content":{"type":"string","maxLength":2000},"sig":{"type":"string","pattern":"^[0-9a-f]{128}$"}}};
+exports.isReportEvent = validate237;
+const schema363 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/nostr/01984-report.json","title":"ReportEvent","description":"A report of a listing for moderators (NIP-56).","type":"object","required":["id","pubkey","created_at","kind","tags","content","sig"],"additionalProperties":false,"properties":{"id":{"type":"string","pattern":"^[0-9a-f]{64}$"},"pubkey":{"type":"string","pattern":"^[0-9a-f]{64}$"},"created_at":{"type":"integer","minimum":0,"description":"Unix seconds."},"kind":{"const":1984},"tags":{"type":"array","maxItems":2000,"items":{"type":"array","maxItems":64,"items":{"type":"string"}},"allOf":[{"type":"array","contains":{"anyOf":[{"type":"array","prefixItems":[{"const":"a"},{"type":"string","pattern":"^30051:[0-9a-f]{64}:[a-z0-9_.-]{1,128}$"}],"minItems":2,"maxItems":2},{"type":"array","prefixItems":[{"const":"a"},{"type":"string","pattern":"^30051:[0-9a-f]{64}:[a-z0-9_.-]{1,128}$"},{"type":"string"}],"minItems":3,"maxItems":3},{"type":"array","prefixItems":[{"const":"a"},{"type":"string","pattern":"^30051:[0-9a-f]{64}:[a-z0-9_.-]{1,128}$"},{"type":"string"},{"type":"string"}],"minItems":4,"maxItems":4}]}},{"type":"array","contains":{"type":"array","prefixItems":[{"const":"p"},{"type":"string","pattern":"^[0-9a-f]{64}$"},{"enum":["malware","spam","illegal","impersonation","nudity","profanity","other"]}],"minItems":3,"maxItems":3}}]},"content":{"type":"string","maxLength":2000},"sig":{"type":"string","pattern":"^[0-9a-f]{128}$"}}};
 
-function validate236(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
+function validate237(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 /*# sourceURL="https://openagents.dev/schemas/nostr/01984-report.json" */;
 let vErrors = null;
 let errors = 0;
-const evaluated0 = validate236.evaluated;
+const evaluated0 = validate237.evaluated;
 if(evaluated0.dynamicProps){
 evaluated0.props = undefined;
 }
@@ -78656,7 +79753,7 @@ errors++;
 if(len1 > 1){
 let data7 = data5[1];
 if(typeof data7 === "string"){
-if(!pattern233.test(data7)){
+if(!pattern239.test(data7)){
 const err18 = {instancePath:instancePath+"/tags/" + i0+"/1",schemaPath:"#/properties/tags/allOf/0/contains/anyOf/0/prefixItems/1/pattern",keyword:"pattern",params:{pattern: "^30051:[0-9a-f]{64}:[a-z0-9_.-]{1,128}$"},message:"must match pattern \""+"^30051:[0-9a-f]{64}:[a-z0-9_.-]{1,128}$"+"\""};
 if(vErrors === null){
 vErrors = [err18];
@@ -78732,7 +79829,7 @@ errors++;
 if(len2 > 1){
 let data9 = data5[1];
 if(typeof data9 === "string"){
-if(!pattern233.test(data9)){
+if(!pattern239.test(data9)){
 const err24 = {instancePath:instancePath+"/tags/" + i0+"/1",schemaPath:"#/properties/tags/allOf/0/contains/anyOf/1/prefixItems/1/pattern",keyword:"pattern",params:{pattern: "^30051:[0-9a-f]{64}:[a-z0-9_.-]{1,128}$"},message:"must match pattern \""+"^30051:[0-9a-f]{64}:[a-z0-9_.-]{1,128}$"+"\""};
 if(vErrors === null){
 vErrors = [err24];
@@ -78822,7 +79919,7 @@ errors++;
 if(len3 > 1){
 let data12 = data5[1];
 if(typeof data12 === "string"){
-if(!pattern233.test(data12)){
+if(!pattern239.test(data12)){
 const err31 = {instancePath:instancePath+"/tags/" + i0+"/1",schemaPath:"#/properties/tags/allOf/0/contains/anyOf/2/prefixItems/1/pattern",keyword:"pattern",params:{pattern: "^30051:[0-9a-f]{64}:[a-z0-9_.-]{1,128}$"},message:"must match pattern \""+"^30051:[0-9a-f]{64}:[a-z0-9_.-]{1,128}$"+"\""};
 if(vErrors === null){
 vErrors = [err31];
@@ -79012,7 +80109,7 @@ errors++;
 if(len5 > 2){
 let data18 = data15[2];
 if(!(((((((data18 === "malware") || (data18 === "spam")) || (data18 === "illegal")) || (data18 === "impersonation")) || (data18 === "nudity")) || (data18 === "profanity")) || (data18 === "other"))){
-const err44 = {instancePath:instancePath+"/tags/" + i1+"/2",schemaPath:"#/properties/tags/allOf/1/contains/prefixItems/2/enum",keyword:"enum",params:{allowedValues: schema361.properties.tags.allOf[1].contains.prefixItems[2].enum},message:"must be equal to one of the allowed values"};
+const err44 = {instancePath:instancePath+"/tags/" + i1+"/2",schemaPath:"#/properties/tags/allOf/1/contains/prefixItems/2/enum",keyword:"enum",params:{allowedValues: schema363.properties.tags.allOf[1].contains.prefixItems[2].enum},message:"must be equal to one of the allowed values"};
 if(vErrors === null){
 vErrors = [err44];
 }
@@ -79193,19 +80290,19 @@ vErrors.push(err57);
 }
 errors++;
 }
-validate236.errors = vErrors;
+validate237.errors = vErrors;
 return errors === 0;
 }
-validate236.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
+validate237.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
 
-exports.isModerationLabelEvent = validate237;
-const schema362 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/nostr/01985-moderation.json","title":"ModerationLabelEvent","description":"A moderator's decision about a listing (a), an event (e) or a key (p), or an author's appeal. When it ends is not in NIP-40's tag: relays keep what was decided.","type":"object","required":["id","pubkey","created_at","kind","tags","content","sig"],"additionalProperties":false,"properties":{"id":{"type":"string","pattern":"^[0-9a-f]{64}$"},"pubkey":{"type":"string","pattern":"^[0-9a-f]{64}$"},"created_at":{"type":"integer","minimum":0,"description":"Unix seconds."},"kind":{"const":1985},"tags":{"type":"array","maxItems":2000,"items":{"type":"array","maxItems":64,"items":{"type":"string"}},"allOf":[{"type":"array","contains":{"const":["L","openagents.upgrade"]}},{"type":"array","contains":{"const":["l","moderation","openagents.upgrade"]}},{"type":"array","contains":{"const":["L","openagents.moderation"]}},{"type":"array","contains":{"type":"array","prefixItems":[{"const":"l"},{"enum":["hold","label","take_down","feature","restore","uphold","dismiss","appeal"]},{"const":"openagents.moderation"}],"minItems":3,"maxItems":3}},{"type":"array","contains":{"anyOf":[{"anyOf":[{"type":"array","prefixItems":[{"const":"a"},{"type":"string","pattern":"^30051:[0-9a-f]{64}:[a-z0-9_.-]{1,128}$"}],"minItems":2,"maxItems":2},{"type":"array","prefixItems":[{"const":"a"},{"type":"string","pattern":"^30051:[0-9a-f]{64}:[a-z0-9_.-]{1,128}$"},{"type":"string"}],"minItems":3,"maxItems":3}]},{"anyOf":[{"type":"array","prefixItems":[{"enum":["e","p"]},{"type":"string","pattern":"^[0-9a-f]{64}$"}],"minItems":2,"maxItems":2},{"type":"array","prefixItems":[{"enum":["e","p"]},{"type":"string","pattern":"^[0-9a-f]{64}$"},{"type":"string"}],"minItems":3,"maxItems":3}]}]}},{"type":"array","not":{"type":"array","contains":{"type":"array","prefixItems":[{"const":"reason"},{"type":"string","not":{"enum":["malware","credential_theft","data_exfiltration","undeclared_behaviour","impersonation","infringement","illegal","prohibited_use","key_compromised","deceptive_pricing","spam","sensitive","broken","quality","disputed","other"]}}],"minItems":2,"maxItems":2}}},{"type":"array","not":{"type":"array","contains":{"type":"array","prefixItems":[{"const":"status"},{"type":"string","not":{"enum":["reviewed","unmaintained","sensitive","disputed","misleading","risky","unsafe"]}}],"minItems":2,"maxItems":2}}},{"type":"array","not":{"type":"array","contains":{"type":"array","prefixItems":[{"const":"blast_radius"},{"type":"string","not":{"enum":["none","output","files","accounts","money","machine"]}}],"minItems":2,"maxItems":2}}}]},"content":{"type":"string","maxLength":2000},"sig":{"type":"string","pattern":"^[0-9a-f]{128}$"}}};
+exports.isModerationLabelEvent = validate238;
+const schema364 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/nostr/01985-moderation.json","title":"ModerationLabelEvent","description":"A moderator's decision about a listing (a), an event (e) or a key (p), or an author's appeal. When it ends is not in NIP-40's tag: relays keep what was decided.","type":"object","required":["id","pubkey","created_at","kind","tags","content","sig"],"additionalProperties":false,"properties":{"id":{"type":"string","pattern":"^[0-9a-f]{64}$"},"pubkey":{"type":"string","pattern":"^[0-9a-f]{64}$"},"created_at":{"type":"integer","minimum":0,"description":"Unix seconds."},"kind":{"const":1985},"tags":{"type":"array","maxItems":2000,"items":{"type":"array","maxItems":64,"items":{"type":"string"}},"allOf":[{"type":"array","contains":{"const":["L","openagents.upgrade"]}},{"type":"array","contains":{"const":["l","moderation","openagents.upgrade"]}},{"type":"array","contains":{"const":["L","openagents.moderation"]}},{"type":"array","contains":{"type":"array","prefixItems":[{"const":"l"},{"enum":["hold","label","take_down","feature","restore","uphold","dismiss","appeal"]},{"const":"openagents.moderation"}],"minItems":3,"maxItems":3}},{"type":"array","contains":{"anyOf":[{"anyOf":[{"type":"array","prefixItems":[{"const":"a"},{"type":"string","pattern":"^30051:[0-9a-f]{64}:[a-z0-9_.-]{1,128}$"}],"minItems":2,"maxItems":2},{"type":"array","prefixItems":[{"const":"a"},{"type":"string","pattern":"^30051:[0-9a-f]{64}:[a-z0-9_.-]{1,128}$"},{"type":"string"}],"minItems":3,"maxItems":3}]},{"anyOf":[{"type":"array","prefixItems":[{"enum":["e","p"]},{"type":"string","pattern":"^[0-9a-f]{64}$"}],"minItems":2,"maxItems":2},{"type":"array","prefixItems":[{"enum":["e","p"]},{"type":"string","pattern":"^[0-9a-f]{64}$"},{"type":"string"}],"minItems":3,"maxItems":3}]}]}},{"type":"array","not":{"type":"array","contains":{"type":"array","prefixItems":[{"const":"reason"},{"type":"string","not":{"enum":["malware","credential_theft","data_exfiltration","undeclared_behaviour","impersonation","infringement","illegal","prohibited_use","key_compromised","deceptive_pricing","spam","sensitive","broken","quality","disputed","other"]}}],"minItems":2,"maxItems":2}}},{"type":"array","not":{"type":"array","contains":{"type":"array","prefixItems":[{"const":"status"},{"type":"string","not":{"enum":["reviewed","unmaintained","sensitive","disputed","misleading","risky","unsafe"]}}],"minItems":2,"maxItems":2}}},{"type":"array","not":{"type":"array","contains":{"type":"array","prefixItems":[{"const":"blast_radius"},{"type":"string","not":{"enum":["none","output","files","accounts","money","machine"]}}],"minItems":2,"maxItems":2}}}]},"content":{"type":"string","maxLength":2000},"sig":{"type":"string","pattern":"^[0-9a-f]{128}$"}}};
 
-function validate237(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
+function validate238(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 /*# sourceURL="https://openagents.dev/schemas/nostr/01985-moderation.json" */;
 let vErrors = null;
 let errors = 0;
-const evaluated0 = validate237.evaluated;
+const evaluated0 = validate238.evaluated;
 if(evaluated0.dynamicProps){
 evaluated0.props = undefined;
 }
@@ -79389,8 +80486,8 @@ const _errs13 = errors;
 const len0 = data4.length;
 for(let i0=0; i0<len0; i0++){
 const _errs14 = errors;
-if(!func0(data4[i0], schema362.properties.tags.allOf[0].contains.const)){
-const err15 = {instancePath:instancePath+"/tags/" + i0,schemaPath:"#/properties/tags/allOf/0/contains/const",keyword:"const",params:{allowedValue: schema362.properties.tags.allOf[0].contains.const},message:"must be equal to constant"};
+if(!func0(data4[i0], schema364.properties.tags.allOf[0].contains.const)){
+const err15 = {instancePath:instancePath+"/tags/" + i0,schemaPath:"#/properties/tags/allOf/0/contains/const",keyword:"const",params:{allowedValue: schema364.properties.tags.allOf[0].contains.const},message:"must be equal to constant"};
 if(vErrors === null){
 vErrors = [err15];
 }
@@ -79441,8 +80538,8 @@ const _errs17 = errors;
 const len1 = data4.length;
 for(let i1=0; i1<len1; i1++){
 const _errs18 = errors;
-if(!func0(data4[i1], schema362.properties.tags.allOf[1].contains.const)){
-const err18 = {instancePath:instancePath+"/tags/" + i1,schemaPath:"#/properties/tags/allOf/1/contains/const",keyword:"const",params:{allowedValue: schema362.properties.tags.allOf[1].contains.const},message:"must be equal to constant"};
+if(!func0(data4[i1], schema364.properties.tags.allOf[1].contains.const)){
+const err18 = {instancePath:instancePath+"/tags/" + i1,schemaPath:"#/properties/tags/allOf/1/contains/const",keyword:"const",params:{allowedValue: schema364.properties.tags.allOf[1].contains.const},message:"must be equal to constant"};
 if(vErrors === null){
 vErrors = [err18];
 }
@@ -79493,8 +80590,8 @@ const _errs21 = errors;
 const len2 = data4.length;
 for(let i2=0; i2<len2; i2++){
 const _errs22 = errors;
-if(!func0(data4[i2], schema362.properties.tags.allOf[2].contains.const)){
-const err21 = {instancePath:instancePath+"/tags/" + i2,schemaPath:"#/properties/tags/allOf/2/contains/const",keyword:"const",params:{allowedValue: schema362.properties.tags.allOf[2].contains.const},message:"must be equal to constant"};
+if(!func0(data4[i2], schema364.properties.tags.allOf[2].contains.const)){
+const err21 = {instancePath:instancePath+"/tags/" + i2,schemaPath:"#/properties/tags/allOf/2/contains/const",keyword:"const",params:{allowedValue: schema364.properties.tags.allOf[2].contains.const},message:"must be equal to constant"};
 if(vErrors === null){
 vErrors = [err21];
 }
@@ -79583,7 +80680,7 @@ errors++;
 if(len4 > 1){
 let data10 = data8[1];
 if(!((((((((data10 === "hold") || (data10 === "label")) || (data10 === "take_down")) || (data10 === "feature")) || (data10 === "restore")) || (data10 === "uphold")) || (data10 === "dismiss")) || (data10 === "appeal"))){
-const err27 = {instancePath:instancePath+"/tags/" + i3+"/1",schemaPath:"#/properties/tags/allOf/3/contains/prefixItems/1/enum",keyword:"enum",params:{allowedValues: schema362.properties.tags.allOf[3].contains.prefixItems[1].enum},message:"must be equal to one of the allowed values"};
+const err27 = {instancePath:instancePath+"/tags/" + i3+"/1",schemaPath:"#/properties/tags/allOf/3/contains/prefixItems/1/enum",keyword:"enum",params:{allowedValues: schema364.properties.tags.allOf[3].contains.prefixItems[1].enum},message:"must be equal to one of the allowed values"};
 if(vErrors === null){
 vErrors = [err27];
 }
@@ -79702,7 +80799,7 @@ errors++;
 if(len6 > 1){
 let data14 = data12[1];
 if(typeof data14 === "string"){
-if(!pattern233.test(data14)){
+if(!pattern239.test(data14)){
 const err35 = {instancePath:instancePath+"/tags/" + i4+"/1",schemaPath:"#/properties/tags/allOf/4/contains/anyOf/0/anyOf/0/prefixItems/1/pattern",keyword:"pattern",params:{pattern: "^30051:[0-9a-f]{64}:[a-z0-9_.-]{1,128}$"},message:"must match pattern \""+"^30051:[0-9a-f]{64}:[a-z0-9_.-]{1,128}$"+"\""};
 if(vErrors === null){
 vErrors = [err35];
@@ -79778,7 +80875,7 @@ errors++;
 if(len7 > 1){
 let data16 = data12[1];
 if(typeof data16 === "string"){
-if(!pattern233.test(data16)){
+if(!pattern239.test(data16)){
 const err41 = {instancePath:instancePath+"/tags/" + i4+"/1",schemaPath:"#/properties/tags/allOf/4/contains/anyOf/0/anyOf/1/prefixItems/1/pattern",keyword:"pattern",params:{pattern: "^30051:[0-9a-f]{64}:[a-z0-9_.-]{1,128}$"},message:"must match pattern \""+"^30051:[0-9a-f]{64}:[a-z0-9_.-]{1,128}$"+"\""};
 if(vErrors === null){
 vErrors = [err41];
@@ -79882,7 +80979,7 @@ const len8 = data12.length;
 if(len8 > 0){
 let data18 = data12[0];
 if(!((data18 === "e") || (data18 === "p"))){
-const err48 = {instancePath:instancePath+"/tags/" + i4+"/0",schemaPath:"#/properties/tags/allOf/4/contains/anyOf/1/anyOf/0/prefixItems/0/enum",keyword:"enum",params:{allowedValues: schema362.properties.tags.allOf[4].contains.anyOf[1].anyOf[0].prefixItems[0].enum},message:"must be equal to one of the allowed values"};
+const err48 = {instancePath:instancePath+"/tags/" + i4+"/0",schemaPath:"#/properties/tags/allOf/4/contains/anyOf/1/anyOf/0/prefixItems/0/enum",keyword:"enum",params:{allowedValues: schema364.properties.tags.allOf[4].contains.anyOf[1].anyOf[0].prefixItems[0].enum},message:"must be equal to one of the allowed values"};
 if(vErrors === null){
 vErrors = [err48];
 }
@@ -79959,7 +81056,7 @@ const len9 = data12.length;
 if(len9 > 0){
 let data20 = data12[0];
 if(!((data20 === "e") || (data20 === "p"))){
-const err54 = {instancePath:instancePath+"/tags/" + i4+"/0",schemaPath:"#/properties/tags/allOf/4/contains/anyOf/1/anyOf/1/prefixItems/0/enum",keyword:"enum",params:{allowedValues: schema362.properties.tags.allOf[4].contains.anyOf[1].anyOf[1].prefixItems[0].enum},message:"must be equal to one of the allowed values"};
+const err54 = {instancePath:instancePath+"/tags/" + i4+"/0",schemaPath:"#/properties/tags/allOf/4/contains/anyOf/1/anyOf/1/prefixItems/0/enum",keyword:"enum",params:{allowedValues: schema364.properties.tags.allOf[4].contains.anyOf[1].anyOf[1].prefixItems[0].enum},message:"must be equal to one of the allowed values"};
 if(vErrors === null){
 vErrors = [err54];
 }
@@ -80782,19 +81879,19 @@ vErrors.push(err105);
 }
 errors++;
 }
-validate237.errors = vErrors;
+validate238.errors = vErrors;
 return errors === 0;
 }
-validate237.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
+validate238.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
 
-exports.isRunAttestationEvent = validate238;
-const schema363 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/nostr/01985-run-attestation.json","title":"RunAttestationEvent","description":"A worker's word that one run of one release succeeded there; nothing of what it did.","type":"object","required":["id","pubkey","created_at","kind","tags","content","sig"],"additionalProperties":false,"properties":{"id":{"type":"string","pattern":"^[0-9a-f]{64}$"},"pubkey":{"type":"string","pattern":"^[0-9a-f]{64}$"},"created_at":{"type":"integer","minimum":0,"description":"Unix seconds."},"kind":{"const":1985},"tags":{"type":"array","maxItems":2000,"items":{"type":"array","maxItems":64,"items":{"type":"string"}},"allOf":[{"type":"array","contains":{"const":["L","openagents.upgrade"]}},{"type":"array","contains":{"const":["l","run-succeeded","openagents.upgrade"]}},{"type":"array","contains":{"type":"array","prefixItems":[{"const":"a"},{"type":"string","pattern":"^30051:[0-9a-f]{64}:[a-z0-9_.-]{1,128}$"}],"minItems":2,"maxItems":2}},{"type":"array","contains":{"type":"array","prefixItems":[{"const":"e"},{"type":"string","pattern":"^[0-9a-f]{64}$"}],"minItems":2,"maxItems":2}},{"type":"array","contains":{"type":"array","prefixItems":[{"const":"x"},{"type":"string","pattern":"^[0-9a-f]{64}$"}],"minItems":2,"maxItems":2}},{"type":"array","contains":{"type":"array","prefixItems":[{"const":"run"},{"type":"string","pattern":"^[0-9a-f]{64}$"}],"minItems":2,"maxItems":2}}]},"content":{"type":"string","maxLength":0},"sig":{"type":"string","pattern":"^[0-9a-f]{128}$"}}};
+exports.isRunAttestationEvent = validate239;
+const schema365 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/nostr/01985-run-attestation.json","title":"RunAttestationEvent","description":"A worker's word that one run of one release succeeded there; nothing of what it did.","type":"object","required":["id","pubkey","created_at","kind","tags","content","sig"],"additionalProperties":false,"properties":{"id":{"type":"string","pattern":"^[0-9a-f]{64}$"},"pubkey":{"type":"string","pattern":"^[0-9a-f]{64}$"},"created_at":{"type":"integer","minimum":0,"description":"Unix seconds."},"kind":{"const":1985},"tags":{"type":"array","maxItems":2000,"items":{"type":"array","maxItems":64,"items":{"type":"string"}},"allOf":[{"type":"array","contains":{"const":["L","openagents.upgrade"]}},{"type":"array","contains":{"const":["l","run-succeeded","openagents.upgrade"]}},{"type":"array","contains":{"type":"array","prefixItems":[{"const":"a"},{"type":"string","pattern":"^30051:[0-9a-f]{64}:[a-z0-9_.-]{1,128}$"}],"minItems":2,"maxItems":2}},{"type":"array","contains":{"type":"array","prefixItems":[{"const":"e"},{"type":"string","pattern":"^[0-9a-f]{64}$"}],"minItems":2,"maxItems":2}},{"type":"array","contains":{"type":"array","prefixItems":[{"const":"x"},{"type":"string","pattern":"^[0-9a-f]{64}$"}],"minItems":2,"maxItems":2}},{"type":"array","contains":{"type":"array","prefixItems":[{"const":"run"},{"type":"string","pattern":"^[0-9a-f]{64}$"}],"minItems":2,"maxItems":2}}]},"content":{"type":"string","maxLength":0},"sig":{"type":"string","pattern":"^[0-9a-f]{128}$"}}};
 
-function validate238(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
+function validate239(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 /*# sourceURL="https://openagents.dev/schemas/nostr/01985-run-attestation.json" */;
 let vErrors = null;
 let errors = 0;
-const evaluated0 = validate238.evaluated;
+const evaluated0 = validate239.evaluated;
 if(evaluated0.dynamicProps){
 evaluated0.props = undefined;
 }
@@ -80978,8 +82075,8 @@ const _errs13 = errors;
 const len0 = data4.length;
 for(let i0=0; i0<len0; i0++){
 const _errs14 = errors;
-if(!func0(data4[i0], schema363.properties.tags.allOf[0].contains.const)){
-const err15 = {instancePath:instancePath+"/tags/" + i0,schemaPath:"#/properties/tags/allOf/0/contains/const",keyword:"const",params:{allowedValue: schema363.properties.tags.allOf[0].contains.const},message:"must be equal to constant"};
+if(!func0(data4[i0], schema365.properties.tags.allOf[0].contains.const)){
+const err15 = {instancePath:instancePath+"/tags/" + i0,schemaPath:"#/properties/tags/allOf/0/contains/const",keyword:"const",params:{allowedValue: schema365.properties.tags.allOf[0].contains.const},message:"must be equal to constant"};
 if(vErrors === null){
 vErrors = [err15];
 }
@@ -81030,8 +82127,8 @@ const _errs17 = errors;
 const len1 = data4.length;
 for(let i1=0; i1<len1; i1++){
 const _errs18 = errors;
-if(!func0(data4[i1], schema363.properties.tags.allOf[1].contains.const)){
-const err18 = {instancePath:instancePath+"/tags/" + i1,schemaPath:"#/properties/tags/allOf/1/contains/const",keyword:"const",params:{allowedValue: schema363.properties.tags.allOf[1].contains.const},message:"must be equal to constant"};
+if(!func0(data4[i1], schema365.properties.tags.allOf[1].contains.const)){
+const err18 = {instancePath:instancePath+"/tags/" + i1,schemaPath:"#/properties/tags/allOf/1/contains/const",keyword:"const",params:{allowedValue: schema365.properties.tags.allOf[1].contains.const},message:"must be equal to constant"};
 if(vErrors === null){
 vErrors = [err18];
 }
@@ -81120,7 +82217,7 @@ errors++;
 if(len3 > 1){
 let data9 = data7[1];
 if(typeof data9 === "string"){
-if(!pattern233.test(data9)){
+if(!pattern239.test(data9)){
 const err24 = {instancePath:instancePath+"/tags/" + i2+"/1",schemaPath:"#/properties/tags/allOf/2/contains/prefixItems/1/pattern",keyword:"pattern",params:{pattern: "^30051:[0-9a-f]{64}:[a-z0-9_.-]{1,128}$"},message:"must match pattern \""+"^30051:[0-9a-f]{64}:[a-z0-9_.-]{1,128}$"+"\""};
 if(vErrors === null){
 vErrors = [err24];
@@ -81652,19 +82749,19 @@ vErrors.push(err62);
 }
 errors++;
 }
-validate238.errors = vErrors;
+validate239.errors = vErrors;
 return errors === 0;
 }
-validate238.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
+validate239.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
 
-exports.isKeyRotationEvent = validate239;
-const schema364 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/nostr/03164-key-rotation.json","title":"KeyRotationEvent","description":"A statement about its signer's own key, its content a KeyRotationContent. Label key-rotation: p names the successor. Label key-acceptance: p names the key that is succeeded; it stands inside a rotation as its proof. Label key-revocation: the key has none.","type":"object","required":["id","pubkey","created_at","kind","tags","content","sig"],"additionalProperties":false,"properties":{"id":{"type":"string","pattern":"^[0-9a-f]{64}$"},"pubkey":{"type":"string","pattern":"^[0-9a-f]{64}$"},"created_at":{"type":"integer","minimum":0,"description":"Unix seconds."},"kind":{"const":3164},"tags":{"type":"array","maxItems":2000,"items":{"type":"array","maxItems":64,"items":{"type":"string"}},"allOf":[{"type":"array","contains":{"const":["L","openagents.upgrade"]}},{"type":"array","contains":{"type":"array","prefixItems":[{"const":"l"},{"enum":["key-rotation","key-acceptance","key-revocation"]},{"const":"openagents.upgrade"}],"minItems":3,"maxItems":3}}]},"content":{"type":"string","maxLength":131072},"sig":{"type":"string","pattern":"^[0-9a-f]{128}$"}}};
+exports.isKeyRotationEvent = validate240;
+const schema366 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/nostr/03164-key-rotation.json","title":"KeyRotationEvent","description":"A statement about its signer's own key, its content a KeyRotationContent. Label key-rotation: p names the successor. Label key-acceptance: p names the key that is succeeded; it stands inside a rotation as its proof. Label key-revocation: the key has none.","type":"object","required":["id","pubkey","created_at","kind","tags","content","sig"],"additionalProperties":false,"properties":{"id":{"type":"string","pattern":"^[0-9a-f]{64}$"},"pubkey":{"type":"string","pattern":"^[0-9a-f]{64}$"},"created_at":{"type":"integer","minimum":0,"description":"Unix seconds."},"kind":{"const":3164},"tags":{"type":"array","maxItems":2000,"items":{"type":"array","maxItems":64,"items":{"type":"string"}},"allOf":[{"type":"array","contains":{"const":["L","openagents.upgrade"]}},{"type":"array","contains":{"type":"array","prefixItems":[{"const":"l"},{"enum":["key-rotation","key-acceptance","key-revocation"]},{"const":"openagents.upgrade"}],"minItems":3,"maxItems":3}}]},"content":{"type":"string","maxLength":131072},"sig":{"type":"string","pattern":"^[0-9a-f]{128}$"}}};
 
-function validate239(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
+function validate240(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 /*# sourceURL="https://openagents.dev/schemas/nostr/03164-key-rotation.json" */;
 let vErrors = null;
 let errors = 0;
-const evaluated0 = validate239.evaluated;
+const evaluated0 = validate240.evaluated;
 if(evaluated0.dynamicProps){
 evaluated0.props = undefined;
 }
@@ -81848,8 +82945,8 @@ const _errs13 = errors;
 const len0 = data4.length;
 for(let i0=0; i0<len0; i0++){
 const _errs14 = errors;
-if(!func0(data4[i0], schema364.properties.tags.allOf[0].contains.const)){
-const err15 = {instancePath:instancePath+"/tags/" + i0,schemaPath:"#/properties/tags/allOf/0/contains/const",keyword:"const",params:{allowedValue: schema364.properties.tags.allOf[0].contains.const},message:"must be equal to constant"};
+if(!func0(data4[i0], schema366.properties.tags.allOf[0].contains.const)){
+const err15 = {instancePath:instancePath+"/tags/" + i0,schemaPath:"#/properties/tags/allOf/0/contains/const",keyword:"const",params:{allowedValue: schema366.properties.tags.allOf[0].contains.const},message:"must be equal to constant"};
 if(vErrors === null){
 vErrors = [err15];
 }
@@ -81938,7 +83035,7 @@ errors++;
 if(len2 > 1){
 let data8 = data6[1];
 if(!(((data8 === "key-rotation") || (data8 === "key-acceptance")) || (data8 === "key-revocation"))){
-const err21 = {instancePath:instancePath+"/tags/" + i1+"/1",schemaPath:"#/properties/tags/allOf/1/contains/prefixItems/1/enum",keyword:"enum",params:{allowedValues: schema364.properties.tags.allOf[1].contains.prefixItems[1].enum},message:"must be equal to one of the allowed values"};
+const err21 = {instancePath:instancePath+"/tags/" + i1+"/1",schemaPath:"#/properties/tags/allOf/1/contains/prefixItems/1/enum",keyword:"enum",params:{allowedValues: schema366.properties.tags.allOf[1].contains.prefixItems[1].enum},message:"must be equal to one of the allowed values"};
 if(vErrors === null){
 vErrors = [err21];
 }
@@ -82131,20 +83228,20 @@ vErrors.push(err35);
 }
 errors++;
 }
-validate239.errors = vErrors;
+validate240.errors = vErrors;
 return errors === 0;
 }
-validate239.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
+validate240.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
 
-exports.isZapReceiptEvent = validate240;
-const schema365 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/nostr/09735-zap.json","title":"ZapReceiptEvent","description":"A zap receipt for a listing (NIP-57), signed by the recipient's LNURL provider.","type":"object","required":["id","pubkey","created_at","kind","tags","content","sig"],"additionalProperties":false,"properties":{"id":{"type":"string","pattern":"^[0-9a-f]{64}$"},"pubkey":{"type":"string","pattern":"^[0-9a-f]{64}$"},"created_at":{"type":"integer","minimum":0,"description":"Unix seconds."},"kind":{"const":9735},"tags":{"type":"array","maxItems":2000,"items":{"type":"array","maxItems":64,"items":{"type":"string"}},"allOf":[{"type":"array","contains":{"anyOf":[{"type":"array","prefixItems":[{"const":"a"},{"type":"string","pattern":"^30051:[0-9a-f]{64}:[a-z0-9_.-]{1,128}$"}],"minItems":2,"maxItems":2},{"type":"array","prefixItems":[{"const":"a"},{"type":"string","pattern":"^30051:[0-9a-f]{64}:[a-z0-9_.-]{1,128}$"},{"type":"string"}],"minItems":3,"maxItems":3},{"type":"array","prefixItems":[{"const":"a"},{"type":"string","pattern":"^30051:[0-9a-f]{64}:[a-z0-9_.-]{1,128}$"},{"type":"string"},{"type":"string"}],"minItems":4,"maxItems":4}]}},{"type":"array","contains":{"anyOf":[{"type":"array","prefixItems":[{"const":"p"},{"type":"string","pattern":"^[0-9a-f]{64}$"}],"minItems":2,"maxItems":2},{"type":"array","prefixItems":[{"const":"p"},{"type":"string","pattern":"^[0-9a-f]{64}$"},{"type":"string"}],"minItems":3,"maxItems":3}]}},{"type":"array","contains":{"type":"array","prefixItems":[{"const":"bolt11"},{"type":"string","pattern":"^ln[a-z0-9]+$"}],"minItems":2,"maxItems":2}},{"type":"array","contains":{"type":"array","prefixItems":[{"const":"description"},{"type":"string","minLength":2}],"minItems":2,"maxItems":2}}]},"content":{"type":"string","maxLength":131072},"sig":{"type":"string","pattern":"^[0-9a-f]{128}$"}}};
-const pattern369 = new RegExp("^ln[a-z0-9]+$", "u");
+exports.isZapReceiptEvent = validate241;
+const schema367 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/nostr/09735-zap.json","title":"ZapReceiptEvent","description":"A zap receipt for a listing (NIP-57), signed by the recipient's LNURL provider.","type":"object","required":["id","pubkey","created_at","kind","tags","content","sig"],"additionalProperties":false,"properties":{"id":{"type":"string","pattern":"^[0-9a-f]{64}$"},"pubkey":{"type":"string","pattern":"^[0-9a-f]{64}$"},"created_at":{"type":"integer","minimum":0,"description":"Unix seconds."},"kind":{"const":9735},"tags":{"type":"array","maxItems":2000,"items":{"type":"array","maxItems":64,"items":{"type":"string"}},"allOf":[{"type":"array","contains":{"anyOf":[{"type":"array","prefixItems":[{"const":"a"},{"type":"string","pattern":"^30051:[0-9a-f]{64}:[a-z0-9_.-]{1,128}$"}],"minItems":2,"maxItems":2},{"type":"array","prefixItems":[{"const":"a"},{"type":"string","pattern":"^30051:[0-9a-f]{64}:[a-z0-9_.-]{1,128}$"},{"type":"string"}],"minItems":3,"maxItems":3},{"type":"array","prefixItems":[{"const":"a"},{"type":"string","pattern":"^30051:[0-9a-f]{64}:[a-z0-9_.-]{1,128}$"},{"type":"string"},{"type":"string"}],"minItems":4,"maxItems":4}]}},{"type":"array","contains":{"anyOf":[{"type":"array","prefixItems":[{"const":"p"},{"type":"string","pattern":"^[0-9a-f]{64}$"}],"minItems":2,"maxItems":2},{"type":"array","prefixItems":[{"const":"p"},{"type":"string","pattern":"^[0-9a-f]{64}$"},{"type":"string"}],"minItems":3,"maxItems":3}]}},{"type":"array","contains":{"type":"array","prefixItems":[{"const":"bolt11"},{"type":"string","pattern":"^ln[a-z0-9]+$"}],"minItems":2,"maxItems":2}},{"type":"array","contains":{"type":"array","prefixItems":[{"const":"description"},{"type":"string","minLength":2}],"minItems":2,"maxItems":2}}]},"content":{"type":"string","maxLength":131072},"sig":{"type":"string","pattern":"^[0-9a-f]{128}$"}}};
+const pattern375 = new RegExp("^ln[a-z0-9]+$", "u");
 
-function validate240(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
+function validate241(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 /*# sourceURL="https://openagents.dev/schemas/nostr/09735-zap.json" */;
 let vErrors = null;
 let errors = 0;
-const evaluated0 = validate240.evaluated;
+const evaluated0 = validate241.evaluated;
 if(evaluated0.dynamicProps){
 evaluated0.props = undefined;
 }
@@ -82369,7 +83466,7 @@ errors++;
 if(len1 > 1){
 let data7 = data5[1];
 if(typeof data7 === "string"){
-if(!pattern233.test(data7)){
+if(!pattern239.test(data7)){
 const err18 = {instancePath:instancePath+"/tags/" + i0+"/1",schemaPath:"#/properties/tags/allOf/0/contains/anyOf/0/prefixItems/1/pattern",keyword:"pattern",params:{pattern: "^30051:[0-9a-f]{64}:[a-z0-9_.-]{1,128}$"},message:"must match pattern \""+"^30051:[0-9a-f]{64}:[a-z0-9_.-]{1,128}$"+"\""};
 if(vErrors === null){
 vErrors = [err18];
@@ -82445,7 +83542,7 @@ errors++;
 if(len2 > 1){
 let data9 = data5[1];
 if(typeof data9 === "string"){
-if(!pattern233.test(data9)){
+if(!pattern239.test(data9)){
 const err24 = {instancePath:instancePath+"/tags/" + i0+"/1",schemaPath:"#/properties/tags/allOf/0/contains/anyOf/1/prefixItems/1/pattern",keyword:"pattern",params:{pattern: "^30051:[0-9a-f]{64}:[a-z0-9_.-]{1,128}$"},message:"must match pattern \""+"^30051:[0-9a-f]{64}:[a-z0-9_.-]{1,128}$"+"\""};
 if(vErrors === null){
 vErrors = [err24];
@@ -82535,7 +83632,7 @@ errors++;
 if(len3 > 1){
 let data12 = data5[1];
 if(typeof data12 === "string"){
-if(!pattern233.test(data12)){
+if(!pattern239.test(data12)){
 const err31 = {instancePath:instancePath+"/tags/" + i0+"/1",schemaPath:"#/properties/tags/allOf/0/contains/anyOf/2/prefixItems/1/pattern",keyword:"pattern",params:{pattern: "^30051:[0-9a-f]{64}:[a-z0-9_.-]{1,128}$"},message:"must match pattern \""+"^30051:[0-9a-f]{64}:[a-z0-9_.-]{1,128}$"+"\""};
 if(vErrors === null){
 vErrors = [err31];
@@ -82932,7 +84029,7 @@ errors++;
 if(len8 > 1){
 let data23 = data21[1];
 if(typeof data23 === "string"){
-if(!pattern369.test(data23)){
+if(!pattern375.test(data23)){
 const err58 = {instancePath:instancePath+"/tags/" + i2+"/1",schemaPath:"#/properties/tags/allOf/2/contains/prefixItems/1/pattern",keyword:"pattern",params:{pattern: "^ln[a-z0-9]+$"},message:"must match pattern \""+"^ln[a-z0-9]+$"+"\""};
 if(vErrors === null){
 vErrors = [err58];
@@ -83238,19 +84335,19 @@ vErrors.push(err80);
 }
 errors++;
 }
-validate240.errors = vErrors;
+validate241.errors = vErrors;
 return errors === 0;
 }
-validate240.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
+validate241.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
 
-exports.isMuteListEvent = validate241;
-const schema366 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/nostr/10000-mutes.json","title":"MuteListEvent","description":"Keys that one key wants to see nothing of (NIP-51): a blocklist to those who choose it as a moderator. Its content, if any, is encrypted and not read.","type":"object","required":["id","pubkey","created_at","kind","tags","content","sig"],"additionalProperties":false,"properties":{"id":{"type":"string","pattern":"^[0-9a-f]{64}$"},"pubkey":{"type":"string","pattern":"^[0-9a-f]{64}$"},"created_at":{"type":"integer","minimum":0,"description":"Unix seconds."},"kind":{"const":10000},"tags":{"type":"array","maxItems":2000,"items":{"type":"array","maxItems":64,"items":{"type":"string"}},"allOf":[{"type":"array","contains":{"anyOf":[{"type":"array","prefixItems":[{"const":"p"},{"type":"string","pattern":"^[0-9a-f]{64}$"}],"minItems":2,"maxItems":2},{"type":"array","prefixItems":[{"const":"p"},{"type":"string","pattern":"^[0-9a-f]{64}$"},{"type":"string"}],"minItems":3,"maxItems":3},{"type":"array","prefixItems":[{"const":"p"},{"type":"string","pattern":"^[0-9a-f]{64}$"},{"type":"string"},{"type":"string"}],"minItems":4,"maxItems":4}]}}]},"content":{"type":"string"},"sig":{"type":"string","pattern":"^[0-9a-f]{128}$"}}};
+exports.isMuteListEvent = validate242;
+const schema368 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/nostr/10000-mutes.json","title":"MuteListEvent","description":"Keys that one key wants to see nothing of (NIP-51): a blocklist to those who choose it as a moderator. Its content, if any, is encrypted and not read.","type":"object","required":["id","pubkey","created_at","kind","tags","content","sig"],"additionalProperties":false,"properties":{"id":{"type":"string","pattern":"^[0-9a-f]{64}$"},"pubkey":{"type":"string","pattern":"^[0-9a-f]{64}$"},"created_at":{"type":"integer","minimum":0,"description":"Unix seconds."},"kind":{"const":10000},"tags":{"type":"array","maxItems":2000,"items":{"type":"array","maxItems":64,"items":{"type":"string"}},"allOf":[{"type":"array","contains":{"anyOf":[{"type":"array","prefixItems":[{"const":"p"},{"type":"string","pattern":"^[0-9a-f]{64}$"}],"minItems":2,"maxItems":2},{"type":"array","prefixItems":[{"const":"p"},{"type":"string","pattern":"^[0-9a-f]{64}$"},{"type":"string"}],"minItems":3,"maxItems":3},{"type":"array","prefixItems":[{"const":"p"},{"type":"string","pattern":"^[0-9a-f]{64}$"},{"type":"string"},{"type":"string"}],"minItems":4,"maxItems":4}]}}]},"content":{"type":"string"},"sig":{"type":"string","pattern":"^[0-9a-f]{128}$"}}};
 
-function validate241(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
+function validate242(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 /*# sourceURL="https://openagents.dev/schemas/nostr/10000-mutes.json" */;
 let vErrors = null;
 let errors = 0;
-const evaluated0 = validate241.evaluated;
+const evaluated0 = validate242.evaluated;
 if(evaluated0.dynamicProps){
 evaluated0.props = undefined;
 }
@@ -83873,19 +84970,19 @@ vErrors.push(err47);
 }
 errors++;
 }
-validate241.errors = vErrors;
+validate242.errors = vErrors;
 return errors === 0;
 }
-validate241.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
+validate242.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
 
-exports.isInstallConfigEvent = validate242;
-const schema367 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/nostr/24051-install-config.json","title":"InstallConfigEvent","description":"The inner event of an install config, its content an InstallConfig. Never sent in the clear.","type":"object","required":["id","pubkey","created_at","kind","tags","content","sig"],"additionalProperties":false,"properties":{"id":{"type":"string","pattern":"^[0-9a-f]{64}$"},"pubkey":{"type":"string","pattern":"^[0-9a-f]{64}$"},"created_at":{"type":"integer","minimum":0,"description":"Unix seconds."},"kind":{"const":24051},"tags":{"type":"array","maxItems":2000,"items":{"type":"array","maxItems":64,"items":{"type":"string"}},"allOf":[{"type":"array","contains":{"type":"array","prefixItems":[{"const":"p"},{"type":"string","pattern":"^[0-9a-f]{64}$"}],"minItems":2,"maxItems":2}}]},"content":{"type":"string","maxLength":131072},"sig":{"type":"string","pattern":"^[0-9a-f]{128}$"}}};
+exports.isInstallConfigEvent = validate243;
+const schema369 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/nostr/24051-install-config.json","title":"InstallConfigEvent","description":"The inner event of an install config, its content an InstallConfig. Never sent in the clear.","type":"object","required":["id","pubkey","created_at","kind","tags","content","sig"],"additionalProperties":false,"properties":{"id":{"type":"string","pattern":"^[0-9a-f]{64}$"},"pubkey":{"type":"string","pattern":"^[0-9a-f]{64}$"},"created_at":{"type":"integer","minimum":0,"description":"Unix seconds."},"kind":{"const":24051},"tags":{"type":"array","maxItems":2000,"items":{"type":"array","maxItems":64,"items":{"type":"string"}},"allOf":[{"type":"array","contains":{"type":"array","prefixItems":[{"const":"p"},{"type":"string","pattern":"^[0-9a-f]{64}$"}],"minItems":2,"maxItems":2}}]},"content":{"type":"string","maxLength":131072},"sig":{"type":"string","pattern":"^[0-9a-f]{128}$"}}};
 
-function validate242(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
+function validate243(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 /*# sourceURL="https://openagents.dev/schemas/nostr/24051-install-config.json" */;
 let vErrors = null;
 let errors = 0;
-const evaluated0 = validate242.evaluated;
+const evaluated0 = validate243.evaluated;
 if(evaluated0.dynamicProps){
 evaluated0.props = undefined;
 }
@@ -84300,19 +85397,19 @@ vErrors.push(err32);
 }
 errors++;
 }
-validate242.errors = vErrors;
+validate243.errors = vErrors;
 return errors === 0;
 }
-validate242.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
+validate243.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
 
-exports.isPairingClaimEvent = validate243;
-const schema368 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/nostr/24052-pairing-claim.json","title":"PairingClaimEvent","description":"The inner event of a pairing claim, its content a PairingClaim: a coordinator shows the one-time secret its owner read from the worker. Never sent in the clear.","type":"object","required":["id","pubkey","created_at","kind","tags","content","sig"],"additionalProperties":false,"properties":{"id":{"type":"string","pattern":"^[0-9a-f]{64}$"},"pubkey":{"type":"string","pattern":"^[0-9a-f]{64}$"},"created_at":{"type":"integer","minimum":0,"description":"Unix seconds."},"kind":{"const":24052},"tags":{"type":"array","maxItems":2000,"items":{"type":"array","maxItems":64,"items":{"type":"string"}},"allOf":[{"type":"array","contains":{"type":"array","prefixItems":[{"const":"p"},{"type":"string","pattern":"^[0-9a-f]{64}$"}],"minItems":2,"maxItems":2}}]},"content":{"type":"string","maxLength":1000},"sig":{"type":"string","pattern":"^[0-9a-f]{128}$"}}};
+exports.isPairingClaimEvent = validate244;
+const schema370 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/nostr/24052-pairing-claim.json","title":"PairingClaimEvent","description":"The inner event of a pairing claim, its content a PairingClaim: a coordinator shows the one-time secret its owner read from the worker. Never sent in the clear.","type":"object","required":["id","pubkey","created_at","kind","tags","content","sig"],"additionalProperties":false,"properties":{"id":{"type":"string","pattern":"^[0-9a-f]{64}$"},"pubkey":{"type":"string","pattern":"^[0-9a-f]{64}$"},"created_at":{"type":"integer","minimum":0,"description":"Unix seconds."},"kind":{"const":24052},"tags":{"type":"array","maxItems":2000,"items":{"type":"array","maxItems":64,"items":{"type":"string"}},"allOf":[{"type":"array","contains":{"type":"array","prefixItems":[{"const":"p"},{"type":"string","pattern":"^[0-9a-f]{64}$"}],"minItems":2,"maxItems":2}}]},"content":{"type":"string","maxLength":1000},"sig":{"type":"string","pattern":"^[0-9a-f]{128}$"}}};
 
-function validate243(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
+function validate244(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 /*# sourceURL="https://openagents.dev/schemas/nostr/24052-pairing-claim.json" */;
 let vErrors = null;
 let errors = 0;
-const evaluated0 = validate243.evaluated;
+const evaluated0 = validate244.evaluated;
 if(evaluated0.dynamicProps){
 evaluated0.props = undefined;
 }
@@ -84727,20 +85824,20 @@ vErrors.push(err32);
 }
 errors++;
 }
-validate243.errors = vErrors;
+validate244.errors = vErrors;
 return errors === 0;
 }
-validate243.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
+validate244.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
 
-exports.isReceiptProofEvent = validate244;
-const schema369 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/nostr/24054-receipt-proof.json","title":"ReceiptProofEvent","description":"An edge says that it found a receipt valid: unrevoked, and its payment claimed by no other. Good until its expiration; checked offline with the edge's key.","type":"object","required":["id","pubkey","created_at","kind","tags","content","sig"],"additionalProperties":false,"properties":{"id":{"type":"string","pattern":"^[0-9a-f]{64}$"},"pubkey":{"type":"string","pattern":"^[0-9a-f]{64}$"},"created_at":{"type":"integer","minimum":0,"description":"Unix seconds."},"kind":{"const":24054},"tags":{"type":"array","maxItems":2000,"items":{"type":"array","maxItems":64,"items":{"type":"string"}},"allOf":[{"type":"array","contains":{"type":"array","prefixItems":[{"const":"e"},{"type":"string","pattern":"^[0-9a-f]{64}$"}],"minItems":2,"maxItems":2}},{"type":"array","contains":{"type":"array","prefixItems":[{"const":"payment_hash"},{"type":"string","pattern":"^[0-9a-f]{64}$"}],"minItems":2,"maxItems":2}},{"type":"array","contains":{"type":"array","prefixItems":[{"const":"expiration"},{"type":"string","pattern":"^[0-9]{1,12}$"}],"minItems":2,"maxItems":2}},{"type":"array","contains":{"const":["L","openagents.upgrade"]}},{"type":"array","contains":{"const":["l","receipt-proof","openagents.upgrade"]}}]},"content":{"type":"string","maxLength":1000},"sig":{"type":"string","pattern":"^[0-9a-f]{128}$"}}};
-const pattern389 = new RegExp("^[0-9]{1,12}$", "u");
+exports.isReceiptProofEvent = validate245;
+const schema371 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/nostr/24054-receipt-proof.json","title":"ReceiptProofEvent","description":"An edge says that it found a receipt valid: unrevoked, and its payment claimed by no other. Good until its expiration; checked offline with the edge's key.","type":"object","required":["id","pubkey","created_at","kind","tags","content","sig"],"additionalProperties":false,"properties":{"id":{"type":"string","pattern":"^[0-9a-f]{64}$"},"pubkey":{"type":"string","pattern":"^[0-9a-f]{64}$"},"created_at":{"type":"integer","minimum":0,"description":"Unix seconds."},"kind":{"const":24054},"tags":{"type":"array","maxItems":2000,"items":{"type":"array","maxItems":64,"items":{"type":"string"}},"allOf":[{"type":"array","contains":{"type":"array","prefixItems":[{"const":"e"},{"type":"string","pattern":"^[0-9a-f]{64}$"}],"minItems":2,"maxItems":2}},{"type":"array","contains":{"type":"array","prefixItems":[{"const":"payment_hash"},{"type":"string","pattern":"^[0-9a-f]{64}$"}],"minItems":2,"maxItems":2}},{"type":"array","contains":{"type":"array","prefixItems":[{"const":"expiration"},{"type":"string","pattern":"^[0-9]{1,12}$"}],"minItems":2,"maxItems":2}},{"type":"array","contains":{"const":["L","openagents.upgrade"]}},{"type":"array","contains":{"const":["l","receipt-proof","openagents.upgrade"]}}]},"content":{"type":"string","maxLength":1000},"sig":{"type":"string","pattern":"^[0-9a-f]{128}$"}}};
+const pattern395 = new RegExp("^[0-9]{1,12}$", "u");
 
-function validate244(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
+function validate245(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 /*# sourceURL="https://openagents.dev/schemas/nostr/24054-receipt-proof.json" */;
 let vErrors = null;
 let errors = 0;
-const evaluated0 = validate244.evaluated;
+const evaluated0 = validate245.evaluated;
 if(evaluated0.dynamicProps){
 evaluated0.props = undefined;
 }
@@ -85188,7 +86285,7 @@ errors++;
 if(len5 > 1){
 let data13 = data11[1];
 if(typeof data13 === "string"){
-if(!pattern389.test(data13)){
+if(!pattern395.test(data13)){
 const err34 = {instancePath:instancePath+"/tags/" + i2+"/1",schemaPath:"#/properties/tags/allOf/2/contains/prefixItems/1/pattern",keyword:"pattern",params:{pattern: "^[0-9]{1,12}$"},message:"must match pattern \""+"^[0-9]{1,12}$"+"\""};
 if(vErrors === null){
 vErrors = [err34];
@@ -85263,8 +86360,8 @@ const _errs37 = errors;
 const len6 = data4.length;
 for(let i3=0; i3<len6; i3++){
 const _errs38 = errors;
-if(!func0(data4[i3], schema369.properties.tags.allOf[3].contains.const)){
-const err39 = {instancePath:instancePath+"/tags/" + i3,schemaPath:"#/properties/tags/allOf/3/contains/const",keyword:"const",params:{allowedValue: schema369.properties.tags.allOf[3].contains.const},message:"must be equal to constant"};
+if(!func0(data4[i3], schema371.properties.tags.allOf[3].contains.const)){
+const err39 = {instancePath:instancePath+"/tags/" + i3,schemaPath:"#/properties/tags/allOf/3/contains/const",keyword:"const",params:{allowedValue: schema371.properties.tags.allOf[3].contains.const},message:"must be equal to constant"};
 if(vErrors === null){
 vErrors = [err39];
 }
@@ -85315,8 +86412,8 @@ const _errs41 = errors;
 const len7 = data4.length;
 for(let i4=0; i4<len7; i4++){
 const _errs42 = errors;
-if(!func0(data4[i4], schema369.properties.tags.allOf[4].contains.const)){
-const err42 = {instancePath:instancePath+"/tags/" + i4,schemaPath:"#/properties/tags/allOf/4/contains/const",keyword:"const",params:{allowedValue: schema369.properties.tags.allOf[4].contains.const},message:"must be equal to constant"};
+if(!func0(data4[i4], schema371.properties.tags.allOf[4].contains.const)){
+const err42 = {instancePath:instancePath+"/tags/" + i4,schemaPath:"#/properties/tags/allOf/4/contains/const",keyword:"const",params:{allowedValue: schema371.properties.tags.allOf[4].contains.const},message:"must be equal to constant"};
 if(vErrors === null){
 vErrors = [err42];
 }
@@ -85485,19 +86582,19 @@ vErrors.push(err54);
 }
 errors++;
 }
-validate244.errors = vErrors;
+validate245.errors = vErrors;
 return errors === 0;
 }
-validate244.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
+validate245.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
 
-exports.isWorkerCapabilitiesEvent = validate245;
-const schema370 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/nostr/24055-worker-capabilities.json","title":"WorkerCapabilitiesEvent","description":"The inner event of a capability report, its content a WorkerReport: a worker tells a paired key what it measured about itself, since its owner chose so. Never sent in the clear.","type":"object","required":["id","pubkey","created_at","kind","tags","content","sig"],"additionalProperties":false,"properties":{"id":{"type":"string","pattern":"^[0-9a-f]{64}$"},"pubkey":{"type":"string","pattern":"^[0-9a-f]{64}$"},"created_at":{"type":"integer","minimum":0,"description":"Unix seconds."},"kind":{"const":24055},"tags":{"type":"array","maxItems":2000,"items":{"type":"array","maxItems":64,"items":{"type":"string"}},"allOf":[{"type":"array","contains":{"type":"array","prefixItems":[{"const":"p"},{"type":"string","pattern":"^[0-9a-f]{64}$"}],"minItems":2,"maxItems":2}}]},"content":{"type":"string","maxLength":20000},"sig":{"type":"string","pattern":"^[0-9a-f]{128}$"}}};
+exports.isWorkerCapabilitiesEvent = validate246;
+const schema372 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/nostr/24055-worker-capabilities.json","title":"WorkerCapabilitiesEvent","description":"The inner event of a capability report, its content a WorkerReport: a worker tells a paired key what it measured about itself, since its owner chose so. Never sent in the clear.","type":"object","required":["id","pubkey","created_at","kind","tags","content","sig"],"additionalProperties":false,"properties":{"id":{"type":"string","pattern":"^[0-9a-f]{64}$"},"pubkey":{"type":"string","pattern":"^[0-9a-f]{64}$"},"created_at":{"type":"integer","minimum":0,"description":"Unix seconds."},"kind":{"const":24055},"tags":{"type":"array","maxItems":2000,"items":{"type":"array","maxItems":64,"items":{"type":"string"}},"allOf":[{"type":"array","contains":{"type":"array","prefixItems":[{"const":"p"},{"type":"string","pattern":"^[0-9a-f]{64}$"}],"minItems":2,"maxItems":2}}]},"content":{"type":"string","maxLength":20000},"sig":{"type":"string","pattern":"^[0-9a-f]{128}$"}}};
 
-function validate245(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
+function validate246(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 /*# sourceURL="https://openagents.dev/schemas/nostr/24055-worker-capabilities.json" */;
 let vErrors = null;
 let errors = 0;
-const evaluated0 = validate245.evaluated;
+const evaluated0 = validate246.evaluated;
 if(evaluated0.dynamicProps){
 evaluated0.props = undefined;
 }
@@ -85912,19 +87009,19 @@ vErrors.push(err32);
 }
 errors++;
 }
-validate245.errors = vErrors;
+validate246.errors = vErrors;
 return errors === 0;
 }
-validate245.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
+validate246.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
 
-exports.isWorkerStatusEvent = validate246;
-const schema371 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/nostr/24056-worker-status.json","title":"WorkerStatusEvent","description":"The inner event of a status, its content a WorkerStatus: a worker tells a coordinator's key where its pairing stands and what became of what it ordered. Never sent in the clear.","type":"object","required":["id","pubkey","created_at","kind","tags","content","sig"],"additionalProperties":false,"properties":{"id":{"type":"string","pattern":"^[0-9a-f]{64}$"},"pubkey":{"type":"string","pattern":"^[0-9a-f]{64}$"},"created_at":{"type":"integer","minimum":0,"description":"Unix seconds."},"kind":{"const":24056},"tags":{"type":"array","maxItems":2000,"items":{"type":"array","maxItems":64,"items":{"type":"string"}},"allOf":[{"type":"array","contains":{"type":"array","prefixItems":[{"const":"p"},{"type":"string","pattern":"^[0-9a-f]{64}$"}],"minItems":2,"maxItems":2}}]},"content":{"type":"string","maxLength":60000},"sig":{"type":"string","pattern":"^[0-9a-f]{128}$"}}};
+exports.isWorkerStatusEvent = validate247;
+const schema373 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/nostr/24056-worker-status.json","title":"WorkerStatusEvent","description":"The inner event of a status, its content a WorkerStatus: a worker tells a coordinator's key where its pairing stands and what became of what it ordered. Never sent in the clear.","type":"object","required":["id","pubkey","created_at","kind","tags","content","sig"],"additionalProperties":false,"properties":{"id":{"type":"string","pattern":"^[0-9a-f]{64}$"},"pubkey":{"type":"string","pattern":"^[0-9a-f]{64}$"},"created_at":{"type":"integer","minimum":0,"description":"Unix seconds."},"kind":{"const":24056},"tags":{"type":"array","maxItems":2000,"items":{"type":"array","maxItems":64,"items":{"type":"string"}},"allOf":[{"type":"array","contains":{"type":"array","prefixItems":[{"const":"p"},{"type":"string","pattern":"^[0-9a-f]{64}$"}],"minItems":2,"maxItems":2}}]},"content":{"type":"string","maxLength":60000},"sig":{"type":"string","pattern":"^[0-9a-f]{128}$"}}};
 
-function validate246(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
+function validate247(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 /*# sourceURL="https://openagents.dev/schemas/nostr/24056-worker-status.json" */;
 let vErrors = null;
 let errors = 0;
-const evaluated0 = validate246.evaluated;
+const evaluated0 = validate247.evaluated;
 if(evaluated0.dynamicProps){
 evaluated0.props = undefined;
 }
@@ -86339,21 +87436,21 @@ vErrors.push(err32);
 }
 errors++;
 }
-validate246.errors = vErrors;
+validate247.errors = vErrors;
 return errors === 0;
 }
-validate246.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
+validate247.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
 
-exports.isHttpAuthEvent = validate247;
-const schema372 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/nostr/27235-http-auth.json","title":"HttpAuthEvent","description":"Authorises one HTTP request (NIP-98): its URL, its method and, where there is a body, the hash of its bytes.","type":"object","required":["id","pubkey","created_at","kind","tags","content","sig"],"additionalProperties":false,"properties":{"id":{"type":"string","pattern":"^[0-9a-f]{64}$"},"pubkey":{"type":"string","pattern":"^[0-9a-f]{64}$"},"created_at":{"type":"integer","minimum":0,"description":"Unix seconds."},"kind":{"const":27235},"tags":{"type":"array","maxItems":2000,"items":{"type":"array","maxItems":64,"items":{"type":"string"}},"allOf":[{"type":"array","contains":{"type":"array","prefixItems":[{"const":"u"},{"type":"string","pattern":"^https?://"}],"minItems":2,"maxItems":2}},{"type":"array","contains":{"type":"array","prefixItems":[{"const":"method"},{"type":"string","pattern":"^[A-Z]+$"}],"minItems":2,"maxItems":2}}]},"content":{"type":"string","maxLength":1000},"sig":{"type":"string","pattern":"^[0-9a-f]{128}$"}}};
-const pattern401 = new RegExp("^https?://", "u");
-const pattern402 = new RegExp("^[A-Z]+$", "u");
+exports.isHttpAuthEvent = validate248;
+const schema374 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/nostr/27235-http-auth.json","title":"HttpAuthEvent","description":"Authorises one HTTP request (NIP-98): its URL, its method and, where there is a body, the hash of its bytes.","type":"object","required":["id","pubkey","created_at","kind","tags","content","sig"],"additionalProperties":false,"properties":{"id":{"type":"string","pattern":"^[0-9a-f]{64}$"},"pubkey":{"type":"string","pattern":"^[0-9a-f]{64}$"},"created_at":{"type":"integer","minimum":0,"description":"Unix seconds."},"kind":{"const":27235},"tags":{"type":"array","maxItems":2000,"items":{"type":"array","maxItems":64,"items":{"type":"string"}},"allOf":[{"type":"array","contains":{"type":"array","prefixItems":[{"const":"u"},{"type":"string","pattern":"^https?://"}],"minItems":2,"maxItems":2}},{"type":"array","contains":{"type":"array","prefixItems":[{"const":"method"},{"type":"string","pattern":"^[A-Z]+$"}],"minItems":2,"maxItems":2}}]},"content":{"type":"string","maxLength":1000},"sig":{"type":"string","pattern":"^[0-9a-f]{128}$"}}};
+const pattern407 = new RegExp("^https?://", "u");
+const pattern408 = new RegExp("^[A-Z]+$", "u");
 
-function validate247(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
+function validate248(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 /*# sourceURL="https://openagents.dev/schemas/nostr/27235-http-auth.json" */;
 let vErrors = null;
 let errors = 0;
-const evaluated0 = validate247.evaluated;
+const evaluated0 = validate248.evaluated;
 if(evaluated0.dynamicProps){
 evaluated0.props = undefined;
 }
@@ -86575,7 +87672,7 @@ errors++;
 if(len1 > 1){
 let data7 = data5[1];
 if(typeof data7 === "string"){
-if(!pattern401.test(data7)){
+if(!pattern407.test(data7)){
 const err18 = {instancePath:instancePath+"/tags/" + i0+"/1",schemaPath:"#/properties/tags/allOf/0/contains/prefixItems/1/pattern",keyword:"pattern",params:{pattern: "^https?://"},message:"must match pattern \""+"^https?://"+"\""};
 if(vErrors === null){
 vErrors = [err18];
@@ -86688,7 +87785,7 @@ errors++;
 if(len3 > 1){
 let data10 = data8[1];
 if(typeof data10 === "string"){
-if(!pattern402.test(data10)){
+if(!pattern408.test(data10)){
 const err26 = {instancePath:instancePath+"/tags/" + i1+"/1",schemaPath:"#/properties/tags/allOf/1/contains/prefixItems/1/pattern",keyword:"pattern",params:{pattern: "^[A-Z]+$"},message:"must match pattern \""+"^[A-Z]+$"+"\""};
 if(vErrors === null){
 vErrors = [err26];
@@ -86881,19 +87978,19 @@ vErrors.push(err40);
 }
 errors++;
 }
-validate247.errors = vErrors;
+validate248.errors = vErrors;
 return errors === 0;
 }
-validate247.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
+validate248.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
 
-exports.isPeopleListEvent = validate248;
-const schema373 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/nostr/30000-people.json","title":"PeopleListEvent","description":"Curators with their roles, or trusted authors, as one key names them (NIP-51 follow set).","type":"object","required":["id","pubkey","created_at","kind","tags","content","sig"],"additionalProperties":false,"properties":{"id":{"type":"string","pattern":"^[0-9a-f]{64}$"},"pubkey":{"type":"string","pattern":"^[0-9a-f]{64}$"},"created_at":{"type":"integer","minimum":0,"description":"Unix seconds."},"kind":{"const":30000},"tags":{"type":"array","maxItems":2000,"items":{"type":"array","maxItems":64,"items":{"type":"string"}},"allOf":[{"type":"array","contains":{"type":"array","prefixItems":[{"const":"d"},{"enum":["openagents.curators","openagents.trusted-authors"]}],"minItems":2,"maxItems":2}},{"type":"array","contains":{"const":["L","openagents.upgrade"]}},{"type":"array","contains":{"type":"array","prefixItems":[{"const":"l"},{"enum":["curators","trusted-authors"]},{"const":"openagents.upgrade"}],"minItems":3,"maxItems":3}}]},"content":{"type":"string","maxLength":0},"sig":{"type":"string","pattern":"^[0-9a-f]{128}$"}}};
+exports.isPeopleListEvent = validate249;
+const schema375 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/nostr/30000-people.json","title":"PeopleListEvent","description":"Curators with their roles, or trusted authors, as one key names them (NIP-51 follow set).","type":"object","required":["id","pubkey","created_at","kind","tags","content","sig"],"additionalProperties":false,"properties":{"id":{"type":"string","pattern":"^[0-9a-f]{64}$"},"pubkey":{"type":"string","pattern":"^[0-9a-f]{64}$"},"created_at":{"type":"integer","minimum":0,"description":"Unix seconds."},"kind":{"const":30000},"tags":{"type":"array","maxItems":2000,"items":{"type":"array","maxItems":64,"items":{"type":"string"}},"allOf":[{"type":"array","contains":{"type":"array","prefixItems":[{"const":"d"},{"enum":["openagents.curators","openagents.trusted-authors"]}],"minItems":2,"maxItems":2}},{"type":"array","contains":{"const":["L","openagents.upgrade"]}},{"type":"array","contains":{"type":"array","prefixItems":[{"const":"l"},{"enum":["curators","trusted-authors"]},{"const":"openagents.upgrade"}],"minItems":3,"maxItems":3}}]},"content":{"type":"string","maxLength":0},"sig":{"type":"string","pattern":"^[0-9a-f]{128}$"}}};
 
-function validate248(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
+function validate249(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 /*# sourceURL="https://openagents.dev/schemas/nostr/30000-people.json" */;
 let vErrors = null;
 let errors = 0;
-const evaluated0 = validate248.evaluated;
+const evaluated0 = validate249.evaluated;
 if(evaluated0.dynamicProps){
 evaluated0.props = undefined;
 }
@@ -87115,7 +88212,7 @@ errors++;
 if(len1 > 1){
 let data7 = data5[1];
 if(!((data7 === "openagents.curators") || (data7 === "openagents.trusted-authors"))){
-const err18 = {instancePath:instancePath+"/tags/" + i0+"/1",schemaPath:"#/properties/tags/allOf/0/contains/prefixItems/1/enum",keyword:"enum",params:{allowedValues: schema373.properties.tags.allOf[0].contains.prefixItems[1].enum},message:"must be equal to one of the allowed values"};
+const err18 = {instancePath:instancePath+"/tags/" + i0+"/1",schemaPath:"#/properties/tags/allOf/0/contains/prefixItems/1/enum",keyword:"enum",params:{allowedValues: schema375.properties.tags.allOf[0].contains.prefixItems[1].enum},message:"must be equal to one of the allowed values"};
 if(vErrors === null){
 vErrors = [err18];
 }
@@ -87178,8 +88275,8 @@ const _errs20 = errors;
 const len2 = data4.length;
 for(let i1=0; i1<len2; i1++){
 const _errs21 = errors;
-if(!func0(data4[i1], schema373.properties.tags.allOf[1].contains.const)){
-const err22 = {instancePath:instancePath+"/tags/" + i1,schemaPath:"#/properties/tags/allOf/1/contains/const",keyword:"const",params:{allowedValue: schema373.properties.tags.allOf[1].contains.const},message:"must be equal to constant"};
+if(!func0(data4[i1], schema375.properties.tags.allOf[1].contains.const)){
+const err22 = {instancePath:instancePath+"/tags/" + i1,schemaPath:"#/properties/tags/allOf/1/contains/const",keyword:"const",params:{allowedValue: schema375.properties.tags.allOf[1].contains.const},message:"must be equal to constant"};
 if(vErrors === null){
 vErrors = [err22];
 }
@@ -87268,7 +88365,7 @@ errors++;
 if(len4 > 1){
 let data11 = data9[1];
 if(!((data11 === "curators") || (data11 === "trusted-authors"))){
-const err28 = {instancePath:instancePath+"/tags/" + i2+"/1",schemaPath:"#/properties/tags/allOf/2/contains/prefixItems/1/enum",keyword:"enum",params:{allowedValues: schema373.properties.tags.allOf[2].contains.prefixItems[1].enum},message:"must be equal to one of the allowed values"};
+const err28 = {instancePath:instancePath+"/tags/" + i2+"/1",schemaPath:"#/properties/tags/allOf/2/contains/prefixItems/1/enum",keyword:"enum",params:{allowedValues: schema375.properties.tags.allOf[2].contains.prefixItems[1].enum},message:"must be equal to one of the allowed values"};
 if(vErrors === null){
 vErrors = [err28];
 }
@@ -87461,19 +88558,19 @@ vErrors.push(err42);
 }
 errors++;
 }
-validate248.errors = vErrors;
+validate249.errors = vErrors;
 return errors === 0;
 }
-validate248.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
+validate249.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
 
-exports.isOldListEvent = validate249;
-const schema374 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/nostr/30001-old-list.json","title":"OldListEvent","description":"A list of upgrades of the kind that NIP-51 gave up: read, never written.","type":"object","required":["id","pubkey","created_at","kind","tags","content","sig"],"additionalProperties":false,"properties":{"id":{"type":"string","pattern":"^[0-9a-f]{64}$"},"pubkey":{"type":"string","pattern":"^[0-9a-f]{64}$"},"created_at":{"type":"integer","minimum":0,"description":"Unix seconds."},"kind":{"const":30001},"tags":{"type":"array","maxItems":2000,"items":{"type":"array","maxItems":64,"items":{"type":"string"}},"allOf":[{"type":"array","contains":{"type":"array","prefixItems":[{"const":"d"},{"type":"string","pattern":"^[a-z0-9_.-]{1,64}$"}],"minItems":2,"maxItems":2}},{"type":"array","contains":{"anyOf":[{"type":"array","prefixItems":[{"const":"a"},{"type":"string","pattern":"^30051:[0-9a-f]{64}:[a-z0-9_.-]{1,128}$"}],"minItems":2,"maxItems":2},{"type":"array","prefixItems":[{"const":"a"},{"type":"string","pattern":"^30051:[0-9a-f]{64}:[a-z0-9_.-]{1,128}$"},{"type":"string"}],"minItems":3,"maxItems":3}]}}]},"content":{"type":"string"},"sig":{"type":"string","pattern":"^[0-9a-f]{128}$"}}};
+exports.isOldListEvent = validate250;
+const schema376 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/nostr/30001-old-list.json","title":"OldListEvent","description":"A list of upgrades of the kind that NIP-51 gave up: read, never written.","type":"object","required":["id","pubkey","created_at","kind","tags","content","sig"],"additionalProperties":false,"properties":{"id":{"type":"string","pattern":"^[0-9a-f]{64}$"},"pubkey":{"type":"string","pattern":"^[0-9a-f]{64}$"},"created_at":{"type":"integer","minimum":0,"description":"Unix seconds."},"kind":{"const":30001},"tags":{"type":"array","maxItems":2000,"items":{"type":"array","maxItems":64,"items":{"type":"string"}},"allOf":[{"type":"array","contains":{"type":"array","prefixItems":[{"const":"d"},{"type":"string","pattern":"^[a-z0-9_.-]{1,64}$"}],"minItems":2,"maxItems":2}},{"type":"array","contains":{"anyOf":[{"type":"array","prefixItems":[{"const":"a"},{"type":"string","pattern":"^30051:[0-9a-f]{64}:[a-z0-9_.-]{1,128}$"}],"minItems":2,"maxItems":2},{"type":"array","prefixItems":[{"const":"a"},{"type":"string","pattern":"^30051:[0-9a-f]{64}:[a-z0-9_.-]{1,128}$"},{"type":"string"}],"minItems":3,"maxItems":3}]}}]},"content":{"type":"string"},"sig":{"type":"string","pattern":"^[0-9a-f]{128}$"}}};
 
-function validate249(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
+function validate250(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 /*# sourceURL="https://openagents.dev/schemas/nostr/30001-old-list.json" */;
 let vErrors = null;
 let errors = 0;
-const evaluated0 = validate249.evaluated;
+const evaluated0 = validate250.evaluated;
 if(evaluated0.dynamicProps){
 evaluated0.props = undefined;
 }
@@ -87811,7 +88908,7 @@ errors++;
 if(len3 > 1){
 let data10 = data8[1];
 if(typeof data10 === "string"){
-if(!pattern233.test(data10)){
+if(!pattern239.test(data10)){
 const err26 = {instancePath:instancePath+"/tags/" + i1+"/1",schemaPath:"#/properties/tags/allOf/1/contains/anyOf/0/prefixItems/1/pattern",keyword:"pattern",params:{pattern: "^30051:[0-9a-f]{64}:[a-z0-9_.-]{1,128}$"},message:"must match pattern \""+"^30051:[0-9a-f]{64}:[a-z0-9_.-]{1,128}$"+"\""};
 if(vErrors === null){
 vErrors = [err26];
@@ -87887,7 +88984,7 @@ errors++;
 if(len4 > 1){
 let data12 = data8[1];
 if(typeof data12 === "string"){
-if(!pattern233.test(data12)){
+if(!pattern239.test(data12)){
 const err32 = {instancePath:instancePath+"/tags/" + i1+"/1",schemaPath:"#/properties/tags/allOf/1/contains/anyOf/1/prefixItems/1/pattern",keyword:"pattern",params:{pattern: "^30051:[0-9a-f]{64}:[a-z0-9_.-]{1,128}$"},message:"must match pattern \""+"^30051:[0-9a-f]{64}:[a-z0-9_.-]{1,128}$"+"\""};
 if(vErrors === null){
 vErrors = [err32];
@@ -88107,19 +89204,19 @@ vErrors.push(err47);
 }
 errors++;
 }
-validate249.errors = vErrors;
+validate250.errors = vErrors;
 return errors === 0;
 }
-validate249.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
+validate250.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
 
-exports.isKindMuteEvent = validate250;
-const schema375 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/nostr/30007-kind-mutes.json","title":"KindMuteEvent","description":"Authors whose upgrades one key wants to see nothing of (NIP-51): a blocklist.","type":"object","required":["id","pubkey","created_at","kind","tags","content","sig"],"additionalProperties":false,"properties":{"id":{"type":"string","pattern":"^[0-9a-f]{64}$"},"pubkey":{"type":"string","pattern":"^[0-9a-f]{64}$"},"created_at":{"type":"integer","minimum":0,"description":"Unix seconds."},"kind":{"const":30007},"tags":{"type":"array","maxItems":2000,"items":{"type":"array","maxItems":64,"items":{"type":"string"}},"allOf":[{"type":"array","contains":{"const":["d","30051"]}},{"type":"array","contains":{"anyOf":[{"type":"array","prefixItems":[{"const":"p"},{"type":"string","pattern":"^[0-9a-f]{64}$"}],"minItems":2,"maxItems":2},{"type":"array","prefixItems":[{"const":"p"},{"type":"string","pattern":"^[0-9a-f]{64}$"},{"type":"string"}],"minItems":3,"maxItems":3},{"type":"array","prefixItems":[{"const":"p"},{"type":"string","pattern":"^[0-9a-f]{64}$"},{"type":"string"},{"type":"string"}],"minItems":4,"maxItems":4}]}}]},"content":{"type":"string"},"sig":{"type":"string","pattern":"^[0-9a-f]{128}$"}}};
+exports.isKindMuteEvent = validate251;
+const schema377 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/nostr/30007-kind-mutes.json","title":"KindMuteEvent","description":"Authors whose upgrades one key wants to see nothing of (NIP-51): a blocklist.","type":"object","required":["id","pubkey","created_at","kind","tags","content","sig"],"additionalProperties":false,"properties":{"id":{"type":"string","pattern":"^[0-9a-f]{64}$"},"pubkey":{"type":"string","pattern":"^[0-9a-f]{64}$"},"created_at":{"type":"integer","minimum":0,"description":"Unix seconds."},"kind":{"const":30007},"tags":{"type":"array","maxItems":2000,"items":{"type":"array","maxItems":64,"items":{"type":"string"}},"allOf":[{"type":"array","contains":{"const":["d","30051"]}},{"type":"array","contains":{"anyOf":[{"type":"array","prefixItems":[{"const":"p"},{"type":"string","pattern":"^[0-9a-f]{64}$"}],"minItems":2,"maxItems":2},{"type":"array","prefixItems":[{"const":"p"},{"type":"string","pattern":"^[0-9a-f]{64}$"},{"type":"string"}],"minItems":3,"maxItems":3},{"type":"array","prefixItems":[{"const":"p"},{"type":"string","pattern":"^[0-9a-f]{64}$"},{"type":"string"},{"type":"string"}],"minItems":4,"maxItems":4}]}}]},"content":{"type":"string"},"sig":{"type":"string","pattern":"^[0-9a-f]{128}$"}}};
 
-function validate250(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
+function validate251(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 /*# sourceURL="https://openagents.dev/schemas/nostr/30007-kind-mutes.json" */;
 let vErrors = null;
 let errors = 0;
-const evaluated0 = validate250.evaluated;
+const evaluated0 = validate251.evaluated;
 if(evaluated0.dynamicProps){
 evaluated0.props = undefined;
 }
@@ -88303,8 +89400,8 @@ const _errs13 = errors;
 const len0 = data4.length;
 for(let i0=0; i0<len0; i0++){
 const _errs14 = errors;
-if(!func0(data4[i0], schema375.properties.tags.allOf[0].contains.const)){
-const err15 = {instancePath:instancePath+"/tags/" + i0,schemaPath:"#/properties/tags/allOf/0/contains/const",keyword:"const",params:{allowedValue: schema375.properties.tags.allOf[0].contains.const},message:"must be equal to constant"};
+if(!func0(data4[i0], schema377.properties.tags.allOf[0].contains.const)){
+const err15 = {instancePath:instancePath+"/tags/" + i0,schemaPath:"#/properties/tags/allOf/0/contains/const",keyword:"const",params:{allowedValue: schema377.properties.tags.allOf[0].contains.const},message:"must be equal to constant"};
 if(vErrors === null){
 vErrors = [err15];
 }
@@ -88794,19 +89891,19 @@ vErrors.push(err50);
 }
 errors++;
 }
-validate250.errors = vErrors;
+validate251.errors = vErrors;
 return errors === 0;
 }
-validate250.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
+validate251.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
 
-exports.isManifestEvent = validate251;
-const schema376 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/nostr/30051-manifest.json","title":"ManifestEvent","description":"An upgrade manifest as its author lists it: the manifest as content, its facts as tags.","type":"object","required":["id","pubkey","created_at","kind","tags","content","sig"],"additionalProperties":false,"properties":{"id":{"type":"string","pattern":"^[0-9a-f]{64}$"},"pubkey":{"type":"string","pattern":"^[0-9a-f]{64}$"},"created_at":{"type":"integer","minimum":0,"description":"Unix seconds."},"kind":{"const":30051},"tags":{"type":"array","maxItems":2000,"items":{"type":"array","maxItems":64,"items":{"type":"string"}},"allOf":[{"type":"array","contains":{"type":"array","prefixItems":[{"const":"d"},{"type":"string","minLength":1}],"minItems":2,"maxItems":2}},{"type":"array","contains":{"type":"array","prefixItems":[{"const":"version"},{"type":"string","minLength":1}],"minItems":2,"maxItems":2}},{"type":"array","contains":{"type":"array","prefixItems":[{"const":"x"},{"type":"string","pattern":"^[0-9a-f]{64}$"}],"minItems":2,"maxItems":2}},{"type":"array","contains":{"const":["L","openagents.upgrade"]}},{"type":"array","contains":{"const":["l","manifest","openagents.upgrade"]}}]},"content":{"type":"string","maxLength":131072},"sig":{"type":"string","pattern":"^[0-9a-f]{128}$"}}};
+exports.isManifestEvent = validate252;
+const schema378 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/nostr/30051-manifest.json","title":"ManifestEvent","description":"An upgrade manifest as its author lists it: the manifest as content, its facts as tags.","type":"object","required":["id","pubkey","created_at","kind","tags","content","sig"],"additionalProperties":false,"properties":{"id":{"type":"string","pattern":"^[0-9a-f]{64}$"},"pubkey":{"type":"string","pattern":"^[0-9a-f]{64}$"},"created_at":{"type":"integer","minimum":0,"description":"Unix seconds."},"kind":{"const":30051},"tags":{"type":"array","maxItems":2000,"items":{"type":"array","maxItems":64,"items":{"type":"string"}},"allOf":[{"type":"array","contains":{"type":"array","prefixItems":[{"const":"d"},{"type":"string","minLength":1}],"minItems":2,"maxItems":2}},{"type":"array","contains":{"type":"array","prefixItems":[{"const":"version"},{"type":"string","minLength":1}],"minItems":2,"maxItems":2}},{"type":"array","contains":{"type":"array","prefixItems":[{"const":"x"},{"type":"string","pattern":"^[0-9a-f]{64}$"}],"minItems":2,"maxItems":2}},{"type":"array","contains":{"const":["L","openagents.upgrade"]}},{"type":"array","contains":{"const":["l","manifest","openagents.upgrade"]}}]},"content":{"type":"string","maxLength":131072},"sig":{"type":"string","pattern":"^[0-9a-f]{128}$"}}};
 
-function validate251(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
+function validate252(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 /*# sourceURL="https://openagents.dev/schemas/nostr/30051-manifest.json" */;
 let vErrors = null;
 let errors = 0;
-const evaluated0 = validate251.evaluated;
+const evaluated0 = validate252.evaluated;
 if(evaluated0.dynamicProps){
 evaluated0.props = undefined;
 }
@@ -89329,8 +90426,8 @@ const _errs37 = errors;
 const len6 = data4.length;
 for(let i3=0; i3<len6; i3++){
 const _errs38 = errors;
-if(!func0(data4[i3], schema376.properties.tags.allOf[3].contains.const)){
-const err39 = {instancePath:instancePath+"/tags/" + i3,schemaPath:"#/properties/tags/allOf/3/contains/const",keyword:"const",params:{allowedValue: schema376.properties.tags.allOf[3].contains.const},message:"must be equal to constant"};
+if(!func0(data4[i3], schema378.properties.tags.allOf[3].contains.const)){
+const err39 = {instancePath:instancePath+"/tags/" + i3,schemaPath:"#/properties/tags/allOf/3/contains/const",keyword:"const",params:{allowedValue: schema378.properties.tags.allOf[3].contains.const},message:"must be equal to constant"};
 if(vErrors === null){
 vErrors = [err39];
 }
@@ -89381,8 +90478,8 @@ const _errs41 = errors;
 const len7 = data4.length;
 for(let i4=0; i4<len7; i4++){
 const _errs42 = errors;
-if(!func0(data4[i4], schema376.properties.tags.allOf[4].contains.const)){
-const err42 = {instancePath:instancePath+"/tags/" + i4,schemaPath:"#/properties/tags/allOf/4/contains/const",keyword:"const",params:{allowedValue: schema376.properties.tags.allOf[4].contains.const},message:"must be equal to constant"};
+if(!func0(data4[i4], schema378.properties.tags.allOf[4].contains.const)){
+const err42 = {instancePath:instancePath+"/tags/" + i4,schemaPath:"#/properties/tags/allOf/4/contains/const",keyword:"const",params:{allowedValue: schema378.properties.tags.allOf[4].contains.const},message:"must be equal to constant"};
 if(vErrors === null){
 vErrors = [err42];
 }
@@ -89551,19 +90648,19 @@ vErrors.push(err54);
 }
 errors++;
 }
-validate251.errors = vErrors;
+validate252.errors = vErrors;
 return errors === 0;
 }
-validate251.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
+validate252.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
 
-exports.isReleaseEvent = validate252;
-const schema377 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/nostr/30052-release.json","title":"ReleaseEvent","description":"One release: pins the manifest event and the manifest hash it was made from.","type":"object","required":["id","pubkey","created_at","kind","tags","content","sig"],"additionalProperties":false,"properties":{"id":{"type":"string","pattern":"^[0-9a-f]{64}$"},"pubkey":{"type":"string","pattern":"^[0-9a-f]{64}$"},"created_at":{"type":"integer","minimum":0,"description":"Unix seconds."},"kind":{"const":30052},"tags":{"type":"array","maxItems":2000,"items":{"type":"array","maxItems":64,"items":{"type":"string"}},"allOf":[{"type":"array","contains":{"type":"array","prefixItems":[{"const":"d"},{"type":"string","minLength":1}],"minItems":2,"maxItems":2}},{"type":"array","contains":{"type":"array","prefixItems":[{"const":"i"},{"type":"string","minLength":1}],"minItems":2,"maxItems":2}},{"type":"array","contains":{"type":"array","prefixItems":[{"const":"version"},{"type":"string","minLength":1}],"minItems":2,"maxItems":2}},{"type":"array","contains":{"type":"array","prefixItems":[{"const":"a"},{"type":"string","pattern":"^30051:[0-9a-f]{64}:"}],"minItems":2,"maxItems":2}},{"type":"array","contains":{"type":"array","prefixItems":[{"const":"e"},{"type":"string","pattern":"^[0-9a-f]{64}$"}],"minItems":2,"maxItems":2}},{"type":"array","contains":{"type":"array","prefixItems":[{"const":"x"},{"type":"string","pattern":"^[0-9a-f]{64}$"}],"minItems":2,"maxItems":2}},{"type":"array","contains":{"const":["L","openagents.upgrade"]}},{"type":"array","contains":{"const":["l","release","openagents.upgrade"]}}]},"content":{"type":"string","maxLength":131072},"sig":{"type":"string","pattern":"^[0-9a-f]{128}$"}}};
+exports.isReleaseEvent = validate253;
+const schema379 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/nostr/30052-release.json","title":"ReleaseEvent","description":"One release: pins the manifest event and the manifest hash it was made from.","type":"object","required":["id","pubkey","created_at","kind","tags","content","sig"],"additionalProperties":false,"properties":{"id":{"type":"string","pattern":"^[0-9a-f]{64}$"},"pubkey":{"type":"string","pattern":"^[0-9a-f]{64}$"},"created_at":{"type":"integer","minimum":0,"description":"Unix seconds."},"kind":{"const":30052},"tags":{"type":"array","maxItems":2000,"items":{"type":"array","maxItems":64,"items":{"type":"string"}},"allOf":[{"type":"array","contains":{"type":"array","prefixItems":[{"const":"d"},{"type":"string","minLength":1}],"minItems":2,"maxItems":2}},{"type":"array","contains":{"type":"array","prefixItems":[{"const":"i"},{"type":"string","minLength":1}],"minItems":2,"maxItems":2}},{"type":"array","contains":{"type":"array","prefixItems":[{"const":"version"},{"type":"string","minLength":1}],"minItems":2,"maxItems":2}},{"type":"array","contains":{"type":"array","prefixItems":[{"const":"a"},{"type":"string","pattern":"^30051:[0-9a-f]{64}:"}],"minItems":2,"maxItems":2}},{"type":"array","contains":{"type":"array","prefixItems":[{"const":"e"},{"type":"string","pattern":"^[0-9a-f]{64}$"}],"minItems":2,"maxItems":2}},{"type":"array","contains":{"type":"array","prefixItems":[{"const":"x"},{"type":"string","pattern":"^[0-9a-f]{64}$"}],"minItems":2,"maxItems":2}},{"type":"array","contains":{"const":["L","openagents.upgrade"]}},{"type":"array","contains":{"const":["l","release","openagents.upgrade"]}}]},"content":{"type":"string","maxLength":131072},"sig":{"type":"string","pattern":"^[0-9a-f]{128}$"}}};
 
-function validate252(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
+function validate253(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 /*# sourceURL="https://openagents.dev/schemas/nostr/30052-release.json" */;
 let vErrors = null;
 let errors = 0;
-const evaluated0 = validate252.evaluated;
+const evaluated0 = validate253.evaluated;
 if(evaluated0.dynamicProps){
 evaluated0.props = undefined;
 }
@@ -90124,7 +91221,7 @@ errors++;
 if(len7 > 1){
 let data16 = data14[1];
 if(typeof data16 === "string"){
-if(!pattern331.test(data16)){
+if(!pattern337.test(data16)){
 const err42 = {instancePath:instancePath+"/tags/" + i3+"/1",schemaPath:"#/properties/tags/allOf/3/contains/prefixItems/1/pattern",keyword:"pattern",params:{pattern: "^30051:[0-9a-f]{64}:"},message:"must match pattern \""+"^30051:[0-9a-f]{64}:"+"\""};
 if(vErrors === null){
 vErrors = [err42];
@@ -90425,8 +91522,8 @@ const _errs61 = errors;
 const len12 = data4.length;
 for(let i6=0; i6<len12; i6++){
 const _errs62 = errors;
-if(!func0(data4[i6], schema377.properties.tags.allOf[6].contains.const)){
-const err63 = {instancePath:instancePath+"/tags/" + i6,schemaPath:"#/properties/tags/allOf/6/contains/const",keyword:"const",params:{allowedValue: schema377.properties.tags.allOf[6].contains.const},message:"must be equal to constant"};
+if(!func0(data4[i6], schema379.properties.tags.allOf[6].contains.const)){
+const err63 = {instancePath:instancePath+"/tags/" + i6,schemaPath:"#/properties/tags/allOf/6/contains/const",keyword:"const",params:{allowedValue: schema379.properties.tags.allOf[6].contains.const},message:"must be equal to constant"};
 if(vErrors === null){
 vErrors = [err63];
 }
@@ -90477,8 +91574,8 @@ const _errs65 = errors;
 const len13 = data4.length;
 for(let i7=0; i7<len13; i7++){
 const _errs66 = errors;
-if(!func0(data4[i7], schema377.properties.tags.allOf[7].contains.const)){
-const err66 = {instancePath:instancePath+"/tags/" + i7,schemaPath:"#/properties/tags/allOf/7/contains/const",keyword:"const",params:{allowedValue: schema377.properties.tags.allOf[7].contains.const},message:"must be equal to constant"};
+if(!func0(data4[i7], schema379.properties.tags.allOf[7].contains.const)){
+const err66 = {instancePath:instancePath+"/tags/" + i7,schemaPath:"#/properties/tags/allOf/7/contains/const",keyword:"const",params:{allowedValue: schema379.properties.tags.allOf[7].contains.const},message:"must be equal to constant"};
 if(vErrors === null){
 vErrors = [err66];
 }
@@ -90647,21 +91744,21 @@ vErrors.push(err78);
 }
 errors++;
 }
-validate252.errors = vErrors;
+validate253.errors = vErrors;
 return errors === 0;
 }
-validate252.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
+validate253.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
 
-exports.isLicenseReceiptEvent = validate253;
-const schema378 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/nostr/30053-license-receipt.json","title":"LicenseReceiptEvent","description":"A licence receipt: the seller says that a buyer has paid for one release. Its content is the LicenseOffer that was paid. Invoice and preimage are never in it.","type":"object","required":["id","pubkey","created_at","kind","tags","content","sig"],"additionalProperties":false,"properties":{"id":{"type":"string","pattern":"^[0-9a-f]{64}$"},"pubkey":{"type":"string","pattern":"^[0-9a-f]{64}$"},"created_at":{"type":"integer","minimum":0,"description":"Unix seconds."},"kind":{"const":30053},"tags":{"type":"array","maxItems":2000,"items":{"type":"array","maxItems":64,"items":{"type":"string"}},"allOf":[{"type":"array","contains":{"type":"array","prefixItems":[{"const":"d"},{"type":"string","pattern":"^.+@.+:[0-9a-f]{64}:[0-9a-f]{64}$"}],"minItems":2,"maxItems":2}},{"type":"array","contains":{"type":"array","prefixItems":[{"const":"a"},{"type":"string","pattern":"^30051:[0-9a-f]{64}:"}],"minItems":2,"maxItems":2}},{"type":"array","contains":{"type":"array","prefixItems":[{"const":"e"},{"type":"string","pattern":"^[0-9a-f]{64}$"}],"minItems":2,"maxItems":2}},{"type":"array","contains":{"type":"array","prefixItems":[{"const":"x"},{"type":"string","pattern":"^[0-9a-f]{64}$"}],"minItems":2,"maxItems":2}},{"type":"array","contains":{"type":"array","prefixItems":[{"const":"version"},{"type":"string","minLength":1}],"minItems":2,"maxItems":2}},{"type":"array","contains":{"type":"array","prefixItems":[{"const":"p"},{"type":"string","pattern":"^[0-9a-f]{64}$"},{"const":""},{"const":"buyer"}],"minItems":4,"maxItems":4}},{"type":"array","contains":{"type":"array","prefixItems":[{"const":"p"},{"type":"string","pattern":"^[0-9a-f]{64}$"},{"const":""},{"const":"author"}],"minItems":4,"maxItems":4}},{"type":"array","contains":{"type":"array","prefixItems":[{"const":"payment_hash"},{"type":"string","pattern":"^[0-9a-f]{64}$"}],"minItems":2,"maxItems":2}},{"type":"array","contains":{"type":"array","prefixItems":[{"const":"amount"},{"type":"string","pattern":"^[1-9][0-9]{0,15}$"}],"minItems":2,"maxItems":2}},{"type":"array","contains":{"type":"array","prefixItems":[{"const":"offer"},{"type":"string","pattern":"^[0-9a-f]{64}$"}],"minItems":2,"maxItems":2}},{"type":"array","contains":{"type":"array","prefixItems":[{"const":"status"},{"enum":["paid","revoked","refunded"]}],"minItems":2,"maxItems":2}},{"type":"array","contains":{"const":["L","openagents.upgrade"]}},{"type":"array","contains":{"const":["l","license-receipt","openagents.upgrade"]}}]},"content":{"type":"string","maxLength":8000,"description":"A LicenseOffer as JSON."},"sig":{"type":"string","pattern":"^[0-9a-f]{128}$"}}};
-const pattern431 = new RegExp("^.+@.+:[0-9a-f]{64}:[0-9a-f]{64}$", "u");
-const pattern438 = new RegExp("^[1-9][0-9]{0,15}$", "u");
+exports.isLicenseReceiptEvent = validate254;
+const schema380 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/nostr/30053-license-receipt.json","title":"LicenseReceiptEvent","description":"A licence receipt: the seller says that a buyer has paid for one release. Its content is the LicenseOffer that was paid. Invoice and preimage are never in it.","type":"object","required":["id","pubkey","created_at","kind","tags","content","sig"],"additionalProperties":false,"properties":{"id":{"type":"string","pattern":"^[0-9a-f]{64}$"},"pubkey":{"type":"string","pattern":"^[0-9a-f]{64}$"},"created_at":{"type":"integer","minimum":0,"description":"Unix seconds."},"kind":{"const":30053},"tags":{"type":"array","maxItems":2000,"items":{"type":"array","maxItems":64,"items":{"type":"string"}},"allOf":[{"type":"array","contains":{"type":"array","prefixItems":[{"const":"d"},{"type":"string","pattern":"^.+@.+:[0-9a-f]{64}:[0-9a-f]{64}$"}],"minItems":2,"maxItems":2}},{"type":"array","contains":{"type":"array","prefixItems":[{"const":"a"},{"type":"string","pattern":"^30051:[0-9a-f]{64}:"}],"minItems":2,"maxItems":2}},{"type":"array","contains":{"type":"array","prefixItems":[{"const":"e"},{"type":"string","pattern":"^[0-9a-f]{64}$"}],"minItems":2,"maxItems":2}},{"type":"array","contains":{"type":"array","prefixItems":[{"const":"x"},{"type":"string","pattern":"^[0-9a-f]{64}$"}],"minItems":2,"maxItems":2}},{"type":"array","contains":{"type":"array","prefixItems":[{"const":"version"},{"type":"string","minLength":1}],"minItems":2,"maxItems":2}},{"type":"array","contains":{"type":"array","prefixItems":[{"const":"p"},{"type":"string","pattern":"^[0-9a-f]{64}$"},{"const":""},{"const":"buyer"}],"minItems":4,"maxItems":4}},{"type":"array","contains":{"type":"array","prefixItems":[{"const":"p"},{"type":"string","pattern":"^[0-9a-f]{64}$"},{"const":""},{"const":"author"}],"minItems":4,"maxItems":4}},{"type":"array","contains":{"type":"array","prefixItems":[{"const":"payment_hash"},{"type":"string","pattern":"^[0-9a-f]{64}$"}],"minItems":2,"maxItems":2}},{"type":"array","contains":{"type":"array","prefixItems":[{"const":"amount"},{"type":"string","pattern":"^[1-9][0-9]{0,15}$"}],"minItems":2,"maxItems":2}},{"type":"array","contains":{"type":"array","prefixItems":[{"const":"offer"},{"type":"string","pattern":"^[0-9a-f]{64}$"}],"minItems":2,"maxItems":2}},{"type":"array","contains":{"type":"array","prefixItems":[{"const":"status"},{"enum":["paid","revoked","refunded"]}],"minItems":2,"maxItems":2}},{"type":"array","contains":{"const":["L","openagents.upgrade"]}},{"type":"array","contains":{"const":["l","license-receipt","openagents.upgrade"]}}]},"content":{"type":"string","maxLength":8000,"description":"A LicenseOffer as JSON."},"sig":{"type":"string","pattern":"^[0-9a-f]{128}$"}}};
+const pattern437 = new RegExp("^.+@.+:[0-9a-f]{64}:[0-9a-f]{64}$", "u");
+const pattern444 = new RegExp("^[1-9][0-9]{0,15}$", "u");
 
-function validate253(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
+function validate254(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 /*# sourceURL="https://openagents.dev/schemas/nostr/30053-license-receipt.json" */;
 let vErrors = null;
 let errors = 0;
-const evaluated0 = validate253.evaluated;
+const evaluated0 = validate254.evaluated;
 if(evaluated0.dynamicProps){
 evaluated0.props = undefined;
 }
@@ -90883,7 +91980,7 @@ errors++;
 if(len1 > 1){
 let data7 = data5[1];
 if(typeof data7 === "string"){
-if(!pattern431.test(data7)){
+if(!pattern437.test(data7)){
 const err18 = {instancePath:instancePath+"/tags/" + i0+"/1",schemaPath:"#/properties/tags/allOf/0/contains/prefixItems/1/pattern",keyword:"pattern",params:{pattern: "^.+@.+:[0-9a-f]{64}:[0-9a-f]{64}$"},message:"must match pattern \""+"^.+@.+:[0-9a-f]{64}:[0-9a-f]{64}$"+"\""};
 if(vErrors === null){
 vErrors = [err18];
@@ -90996,7 +92093,7 @@ errors++;
 if(len3 > 1){
 let data10 = data8[1];
 if(typeof data10 === "string"){
-if(!pattern331.test(data10)){
+if(!pattern337.test(data10)){
 const err26 = {instancePath:instancePath+"/tags/" + i1+"/1",schemaPath:"#/properties/tags/allOf/1/contains/prefixItems/1/pattern",keyword:"pattern",params:{pattern: "^30051:[0-9a-f]{64}:"},message:"must match pattern \""+"^30051:[0-9a-f]{64}:"+"\""};
 if(vErrors === null){
 vErrors = [err26];
@@ -91835,7 +92932,7 @@ errors++;
 if(len17 > 1){
 let data35 = data33[1];
 if(typeof data35 === "string"){
-if(!pattern438.test(data35)){
+if(!pattern444.test(data35)){
 const err86 = {instancePath:instancePath+"/tags/" + i8+"/1",schemaPath:"#/properties/tags/allOf/8/contains/prefixItems/1/pattern",keyword:"pattern",params:{pattern: "^[1-9][0-9]{0,15}$"},message:"must match pattern \""+"^[1-9][0-9]{0,15}$"+"\""};
 if(vErrors === null){
 vErrors = [err86];
@@ -92061,7 +93158,7 @@ errors++;
 if(len21 > 1){
 let data41 = data39[1];
 if(!(((data41 === "paid") || (data41 === "revoked")) || (data41 === "refunded"))){
-const err102 = {instancePath:instancePath+"/tags/" + i10+"/1",schemaPath:"#/properties/tags/allOf/10/contains/prefixItems/1/enum",keyword:"enum",params:{allowedValues: schema378.properties.tags.allOf[10].contains.prefixItems[1].enum},message:"must be equal to one of the allowed values"};
+const err102 = {instancePath:instancePath+"/tags/" + i10+"/1",schemaPath:"#/properties/tags/allOf/10/contains/prefixItems/1/enum",keyword:"enum",params:{allowedValues: schema380.properties.tags.allOf[10].contains.prefixItems[1].enum},message:"must be equal to one of the allowed values"};
 if(vErrors === null){
 vErrors = [err102];
 }
@@ -92124,8 +93221,8 @@ const _errs104 = errors;
 const len22 = data4.length;
 for(let i11=0; i11<len22; i11++){
 const _errs105 = errors;
-if(!func0(data4[i11], schema378.properties.tags.allOf[11].contains.const)){
-const err106 = {instancePath:instancePath+"/tags/" + i11,schemaPath:"#/properties/tags/allOf/11/contains/const",keyword:"const",params:{allowedValue: schema378.properties.tags.allOf[11].contains.const},message:"must be equal to constant"};
+if(!func0(data4[i11], schema380.properties.tags.allOf[11].contains.const)){
+const err106 = {instancePath:instancePath+"/tags/" + i11,schemaPath:"#/properties/tags/allOf/11/contains/const",keyword:"const",params:{allowedValue: schema380.properties.tags.allOf[11].contains.const},message:"must be equal to constant"};
 if(vErrors === null){
 vErrors = [err106];
 }
@@ -92176,8 +93273,8 @@ const _errs108 = errors;
 const len23 = data4.length;
 for(let i12=0; i12<len23; i12++){
 const _errs109 = errors;
-if(!func0(data4[i12], schema378.properties.tags.allOf[12].contains.const)){
-const err109 = {instancePath:instancePath+"/tags/" + i12,schemaPath:"#/properties/tags/allOf/12/contains/const",keyword:"const",params:{allowedValue: schema378.properties.tags.allOf[12].contains.const},message:"must be equal to constant"};
+if(!func0(data4[i12], schema380.properties.tags.allOf[12].contains.const)){
+const err109 = {instancePath:instancePath+"/tags/" + i12,schemaPath:"#/properties/tags/allOf/12/contains/const",keyword:"const",params:{allowedValue: schema380.properties.tags.allOf[12].contains.const},message:"must be equal to constant"};
 if(vErrors === null){
 vErrors = [err109];
 }
@@ -92346,19 +93443,19 @@ vErrors.push(err121);
 }
 errors++;
 }
-validate253.errors = vErrors;
+validate254.errors = vErrors;
 return errors === 0;
 }
-validate253.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
+validate254.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
 
-exports.isRatingEvent = validate254;
-const schema379 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/nostr/30054-rating.json","title":"RatingEvent","description":"One rater's stars and review for one listing. Its d is the listing's full address, so each rater has one.","type":"object","required":["id","pubkey","created_at","kind","tags","content","sig"],"additionalProperties":false,"properties":{"id":{"type":"string","pattern":"^[0-9a-f]{64}$"},"pubkey":{"type":"string","pattern":"^[0-9a-f]{64}$"},"created_at":{"type":"integer","minimum":0,"description":"Unix seconds."},"kind":{"const":30054},"tags":{"type":"array","maxItems":2000,"items":{"type":"array","maxItems":64,"items":{"type":"string"}},"allOf":[{"type":"array","contains":{"type":"array","prefixItems":[{"const":"d"},{"type":"string","pattern":"^30051:[0-9a-f]{64}:[a-z0-9_.-]{1,128}$"}],"minItems":2,"maxItems":2}},{"type":"array","contains":{"type":"array","prefixItems":[{"const":"rating"},{"enum":["1","2","3","4","5"]}],"minItems":2,"maxItems":2}},{"type":"array","contains":{"const":["L","openagents.upgrade"]}},{"type":"array","contains":{"const":["l","rating","openagents.upgrade"]}}]},"content":{"type":"string","maxLength":2000},"sig":{"type":"string","pattern":"^[0-9a-f]{128}$"}}};
+exports.isRatingEvent = validate255;
+const schema381 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/nostr/30054-rating.json","title":"RatingEvent","description":"One rater's stars and review for one listing. Its d is the listing's full address, so each rater has one.","type":"object","required":["id","pubkey","created_at","kind","tags","content","sig"],"additionalProperties":false,"properties":{"id":{"type":"string","pattern":"^[0-9a-f]{64}$"},"pubkey":{"type":"string","pattern":"^[0-9a-f]{64}$"},"created_at":{"type":"integer","minimum":0,"description":"Unix seconds."},"kind":{"const":30054},"tags":{"type":"array","maxItems":2000,"items":{"type":"array","maxItems":64,"items":{"type":"string"}},"allOf":[{"type":"array","contains":{"type":"array","prefixItems":[{"const":"d"},{"type":"string","pattern":"^30051:[0-9a-f]{64}:[a-z0-9_.-]{1,128}$"}],"minItems":2,"maxItems":2}},{"type":"array","contains":{"type":"array","prefixItems":[{"const":"rating"},{"enum":["1","2","3","4","5"]}],"minItems":2,"maxItems":2}},{"type":"array","contains":{"const":["L","openagents.upgrade"]}},{"type":"array","contains":{"const":["l","rating","openagents.upgrade"]}}]},"content":{"type":"string","maxLength":2000},"sig":{"type":"string","pattern":"^[0-9a-f]{128}$"}}};
 
-function validate254(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
+function validate255(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 /*# sourceURL="https://openagents.dev/schemas/nostr/30054-rating.json" */;
 let vErrors = null;
 let errors = 0;
-const evaluated0 = validate254.evaluated;
+const evaluated0 = validate255.evaluated;
 if(evaluated0.dynamicProps){
 evaluated0.props = undefined;
 }
@@ -92580,7 +93677,7 @@ errors++;
 if(len1 > 1){
 let data7 = data5[1];
 if(typeof data7 === "string"){
-if(!pattern233.test(data7)){
+if(!pattern239.test(data7)){
 const err18 = {instancePath:instancePath+"/tags/" + i0+"/1",schemaPath:"#/properties/tags/allOf/0/contains/prefixItems/1/pattern",keyword:"pattern",params:{pattern: "^30051:[0-9a-f]{64}:[a-z0-9_.-]{1,128}$"},message:"must match pattern \""+"^30051:[0-9a-f]{64}:[a-z0-9_.-]{1,128}$"+"\""};
 if(vErrors === null){
 vErrors = [err18];
@@ -92693,7 +93790,7 @@ errors++;
 if(len3 > 1){
 let data10 = data8[1];
 if(!(((((data10 === "1") || (data10 === "2")) || (data10 === "3")) || (data10 === "4")) || (data10 === "5"))){
-const err26 = {instancePath:instancePath+"/tags/" + i1+"/1",schemaPath:"#/properties/tags/allOf/1/contains/prefixItems/1/enum",keyword:"enum",params:{allowedValues: schema379.properties.tags.allOf[1].contains.prefixItems[1].enum},message:"must be equal to one of the allowed values"};
+const err26 = {instancePath:instancePath+"/tags/" + i1+"/1",schemaPath:"#/properties/tags/allOf/1/contains/prefixItems/1/enum",keyword:"enum",params:{allowedValues: schema381.properties.tags.allOf[1].contains.prefixItems[1].enum},message:"must be equal to one of the allowed values"};
 if(vErrors === null){
 vErrors = [err26];
 }
@@ -92756,8 +93853,8 @@ const _errs28 = errors;
 const len4 = data4.length;
 for(let i2=0; i2<len4; i2++){
 const _errs29 = errors;
-if(!func0(data4[i2], schema379.properties.tags.allOf[2].contains.const)){
-const err30 = {instancePath:instancePath+"/tags/" + i2,schemaPath:"#/properties/tags/allOf/2/contains/const",keyword:"const",params:{allowedValue: schema379.properties.tags.allOf[2].contains.const},message:"must be equal to constant"};
+if(!func0(data4[i2], schema381.properties.tags.allOf[2].contains.const)){
+const err30 = {instancePath:instancePath+"/tags/" + i2,schemaPath:"#/properties/tags/allOf/2/contains/const",keyword:"const",params:{allowedValue: schema381.properties.tags.allOf[2].contains.const},message:"must be equal to constant"};
 if(vErrors === null){
 vErrors = [err30];
 }
@@ -92808,8 +93905,8 @@ const _errs32 = errors;
 const len5 = data4.length;
 for(let i3=0; i3<len5; i3++){
 const _errs33 = errors;
-if(!func0(data4[i3], schema379.properties.tags.allOf[3].contains.const)){
-const err33 = {instancePath:instancePath+"/tags/" + i3,schemaPath:"#/properties/tags/allOf/3/contains/const",keyword:"const",params:{allowedValue: schema379.properties.tags.allOf[3].contains.const},message:"must be equal to constant"};
+if(!func0(data4[i3], schema381.properties.tags.allOf[3].contains.const)){
+const err33 = {instancePath:instancePath+"/tags/" + i3,schemaPath:"#/properties/tags/allOf/3/contains/const",keyword:"const",params:{allowedValue: schema381.properties.tags.allOf[3].contains.const},message:"must be equal to constant"};
 if(vErrors === null){
 vErrors = [err33];
 }
@@ -92978,20 +94075,20 @@ vErrors.push(err45);
 }
 errors++;
 }
-validate254.errors = vErrors;
+validate255.errors = vErrors;
 return errors === 0;
 }
-validate254.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
+validate255.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
 
-exports.isSnapshotEvent = validate255;
-const schema380 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/nostr/30078-snapshot.json","title":"SnapshotEvent","description":"What a mirror of the catalog shows, as one Merkle root over event ids (application data, NIP-78).","type":"object","required":["id","pubkey","created_at","kind","tags","content","sig"],"additionalProperties":false,"properties":{"id":{"type":"string","pattern":"^[0-9a-f]{64}$"},"pubkey":{"type":"string","pattern":"^[0-9a-f]{64}$"},"created_at":{"type":"integer","minimum":0,"description":"Unix seconds."},"kind":{"const":30078},"tags":{"type":"array","maxItems":2000,"items":{"type":"array","maxItems":64,"items":{"type":"string"}},"allOf":[{"type":"array","contains":{"type":"array","prefixItems":[{"const":"d"},{"const":"openagents.upgrade.snapshot"}],"minItems":2,"maxItems":2}},{"type":"array","contains":{"type":"array","prefixItems":[{"const":"x"},{"type":"string","pattern":"^[0-9a-f]{64}$"}],"minItems":2,"maxItems":2}},{"type":"array","contains":{"type":"array","prefixItems":[{"const":"events"},{"type":"string","pattern":"^(0|[1-9][0-9]{0,9})$"}],"minItems":2,"maxItems":2}},{"type":"array","contains":{"type":"array","prefixItems":[{"const":"listings"},{"type":"string","pattern":"^(0|[1-9][0-9]{0,9})$"}],"minItems":2,"maxItems":2}},{"type":"array","contains":{"type":"array","prefixItems":[{"const":"L"},{"const":"openagents.upgrade"}],"minItems":2,"maxItems":2}}]},"content":{"type":"string","maxLength":1000},"sig":{"type":"string","pattern":"^[0-9a-f]{128}$"}}};
-const pattern448 = new RegExp("^(0|[1-9][0-9]{0,9})$", "u");
+exports.isSnapshotEvent = validate256;
+const schema382 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/nostr/30078-snapshot.json","title":"SnapshotEvent","description":"What a mirror of the catalog shows, as one Merkle root over event ids (application data, NIP-78).","type":"object","required":["id","pubkey","created_at","kind","tags","content","sig"],"additionalProperties":false,"properties":{"id":{"type":"string","pattern":"^[0-9a-f]{64}$"},"pubkey":{"type":"string","pattern":"^[0-9a-f]{64}$"},"created_at":{"type":"integer","minimum":0,"description":"Unix seconds."},"kind":{"const":30078},"tags":{"type":"array","maxItems":2000,"items":{"type":"array","maxItems":64,"items":{"type":"string"}},"allOf":[{"type":"array","contains":{"type":"array","prefixItems":[{"const":"d"},{"const":"openagents.upgrade.snapshot"}],"minItems":2,"maxItems":2}},{"type":"array","contains":{"type":"array","prefixItems":[{"const":"x"},{"type":"string","pattern":"^[0-9a-f]{64}$"}],"minItems":2,"maxItems":2}},{"type":"array","contains":{"type":"array","prefixItems":[{"const":"events"},{"type":"string","pattern":"^(0|[1-9][0-9]{0,9})$"}],"minItems":2,"maxItems":2}},{"type":"array","contains":{"type":"array","prefixItems":[{"const":"listings"},{"type":"string","pattern":"^(0|[1-9][0-9]{0,9})$"}],"minItems":2,"maxItems":2}},{"type":"array","contains":{"type":"array","prefixItems":[{"const":"L"},{"const":"openagents.upgrade"}],"minItems":2,"maxItems":2}}]},"content":{"type":"string","maxLength":1000},"sig":{"type":"string","pattern":"^[0-9a-f]{128}$"}}};
+const pattern454 = new RegExp("^(0|[1-9][0-9]{0,9})$", "u");
 
-function validate255(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
+function validate256(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 /*# sourceURL="https://openagents.dev/schemas/nostr/30078-snapshot.json" */;
 let vErrors = null;
 let errors = 0;
-const evaluated0 = validate255.evaluated;
+const evaluated0 = validate256.evaluated;
 if(evaluated0.dynamicProps){
 evaluated0.props = undefined;
 }
@@ -93426,7 +94523,7 @@ errors++;
 if(len5 > 1){
 let data13 = data11[1];
 if(typeof data13 === "string"){
-if(!pattern448.test(data13)){
+if(!pattern454.test(data13)){
 const err33 = {instancePath:instancePath+"/tags/" + i2+"/1",schemaPath:"#/properties/tags/allOf/2/contains/prefixItems/1/pattern",keyword:"pattern",params:{pattern: "^(0|[1-9][0-9]{0,9})$"},message:"must match pattern \""+"^(0|[1-9][0-9]{0,9})$"+"\""};
 if(vErrors === null){
 vErrors = [err33];
@@ -93539,7 +94636,7 @@ errors++;
 if(len7 > 1){
 let data16 = data14[1];
 if(typeof data16 === "string"){
-if(!pattern448.test(data16)){
+if(!pattern454.test(data16)){
 const err41 = {instancePath:instancePath+"/tags/" + i3+"/1",schemaPath:"#/properties/tags/allOf/3/contains/prefixItems/1/pattern",keyword:"pattern",params:{pattern: "^(0|[1-9][0-9]{0,9})$"},message:"must match pattern \""+"^(0|[1-9][0-9]{0,9})$"+"\""};
 if(vErrors === null){
 vErrors = [err41];
@@ -93832,19 +94929,19 @@ vErrors.push(err62);
 }
 errors++;
 }
-validate255.errors = vErrors;
+validate256.errors = vErrors;
 return errors === 0;
 }
-validate255.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
+validate256.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
 
-exports.isCuratedListEvent = validate256;
-const schema381 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/nostr/30267-curated.json","title":"CuratedListEvent","description":"Listings that one key put together (NIP-51 app curation set).","type":"object","required":["id","pubkey","created_at","kind","tags","content","sig"],"additionalProperties":false,"properties":{"id":{"type":"string","pattern":"^[0-9a-f]{64}$"},"pubkey":{"type":"string","pattern":"^[0-9a-f]{64}$"},"created_at":{"type":"integer","minimum":0,"description":"Unix seconds."},"kind":{"const":30267},"tags":{"type":"array","maxItems":2000,"items":{"type":"array","maxItems":64,"items":{"type":"string"}},"allOf":[{"type":"array","contains":{"type":"array","prefixItems":[{"const":"d"},{"type":"string","pattern":"^[a-z0-9_.-]{1,64}$"}],"minItems":2,"maxItems":2}},{"type":"array","contains":{"const":["L","openagents.upgrade"]}},{"type":"array","contains":{"const":["l","curated-list","openagents.upgrade"]}},{"type":"array","contains":{"anyOf":[{"type":"array","prefixItems":[{"const":"a"},{"type":"string","pattern":"^30051:[0-9a-f]{64}:[a-z0-9_.-]{1,128}$"}],"minItems":2,"maxItems":2},{"type":"array","prefixItems":[{"const":"a"},{"type":"string","pattern":"^30051:[0-9a-f]{64}:[a-z0-9_.-]{1,128}$"},{"type":"string"}],"minItems":3,"maxItems":3}]}}]},"content":{"type":"string","maxLength":0},"sig":{"type":"string","pattern":"^[0-9a-f]{128}$"}}};
+exports.isCuratedListEvent = validate257;
+const schema383 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/nostr/30267-curated.json","title":"CuratedListEvent","description":"Listings that one key put together (NIP-51 app curation set).","type":"object","required":["id","pubkey","created_at","kind","tags","content","sig"],"additionalProperties":false,"properties":{"id":{"type":"string","pattern":"^[0-9a-f]{64}$"},"pubkey":{"type":"string","pattern":"^[0-9a-f]{64}$"},"created_at":{"type":"integer","minimum":0,"description":"Unix seconds."},"kind":{"const":30267},"tags":{"type":"array","maxItems":2000,"items":{"type":"array","maxItems":64,"items":{"type":"string"}},"allOf":[{"type":"array","contains":{"type":"array","prefixItems":[{"const":"d"},{"type":"string","pattern":"^[a-z0-9_.-]{1,64}$"}],"minItems":2,"maxItems":2}},{"type":"array","contains":{"const":["L","openagents.upgrade"]}},{"type":"array","contains":{"const":["l","curated-list","openagents.upgrade"]}},{"type":"array","contains":{"anyOf":[{"type":"array","prefixItems":[{"const":"a"},{"type":"string","pattern":"^30051:[0-9a-f]{64}:[a-z0-9_.-]{1,128}$"}],"minItems":2,"maxItems":2},{"type":"array","prefixItems":[{"const":"a"},{"type":"string","pattern":"^30051:[0-9a-f]{64}:[a-z0-9_.-]{1,128}$"},{"type":"string"}],"minItems":3,"maxItems":3}]}}]},"content":{"type":"string","maxLength":0},"sig":{"type":"string","pattern":"^[0-9a-f]{128}$"}}};
 
-function validate256(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
+function validate257(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 /*# sourceURL="https://openagents.dev/schemas/nostr/30267-curated.json" */;
 let vErrors = null;
 let errors = 0;
-const evaluated0 = validate256.evaluated;
+const evaluated0 = validate257.evaluated;
 if(evaluated0.dynamicProps){
 evaluated0.props = undefined;
 }
@@ -94141,8 +95238,8 @@ const _errs21 = errors;
 const len2 = data4.length;
 for(let i1=0; i1<len2; i1++){
 const _errs22 = errors;
-if(!func0(data4[i1], schema381.properties.tags.allOf[1].contains.const)){
-const err23 = {instancePath:instancePath+"/tags/" + i1,schemaPath:"#/properties/tags/allOf/1/contains/const",keyword:"const",params:{allowedValue: schema381.properties.tags.allOf[1].contains.const},message:"must be equal to constant"};
+if(!func0(data4[i1], schema383.properties.tags.allOf[1].contains.const)){
+const err23 = {instancePath:instancePath+"/tags/" + i1,schemaPath:"#/properties/tags/allOf/1/contains/const",keyword:"const",params:{allowedValue: schema383.properties.tags.allOf[1].contains.const},message:"must be equal to constant"};
 if(vErrors === null){
 vErrors = [err23];
 }
@@ -94193,8 +95290,8 @@ const _errs25 = errors;
 const len3 = data4.length;
 for(let i2=0; i2<len3; i2++){
 const _errs26 = errors;
-if(!func0(data4[i2], schema381.properties.tags.allOf[2].contains.const)){
-const err26 = {instancePath:instancePath+"/tags/" + i2,schemaPath:"#/properties/tags/allOf/2/contains/const",keyword:"const",params:{allowedValue: schema381.properties.tags.allOf[2].contains.const},message:"must be equal to constant"};
+if(!func0(data4[i2], schema383.properties.tags.allOf[2].contains.const)){
+const err26 = {instancePath:instancePath+"/tags/" + i2,schemaPath:"#/properties/tags/allOf/2/contains/const",keyword:"const",params:{allowedValue: schema383.properties.tags.allOf[2].contains.const},message:"must be equal to constant"};
 if(vErrors === null){
 vErrors = [err26];
 }
@@ -94286,7 +95383,7 @@ errors++;
 if(len5 > 1){
 let data12 = data10[1];
 if(typeof data12 === "string"){
-if(!pattern233.test(data12)){
+if(!pattern239.test(data12)){
 const err32 = {instancePath:instancePath+"/tags/" + i3+"/1",schemaPath:"#/properties/tags/allOf/3/contains/anyOf/0/prefixItems/1/pattern",keyword:"pattern",params:{pattern: "^30051:[0-9a-f]{64}:[a-z0-9_.-]{1,128}$"},message:"must match pattern \""+"^30051:[0-9a-f]{64}:[a-z0-9_.-]{1,128}$"+"\""};
 if(vErrors === null){
 vErrors = [err32];
@@ -94362,7 +95459,7 @@ errors++;
 if(len6 > 1){
 let data14 = data10[1];
 if(typeof data14 === "string"){
-if(!pattern233.test(data14)){
+if(!pattern239.test(data14)){
 const err38 = {instancePath:instancePath+"/tags/" + i3+"/1",schemaPath:"#/properties/tags/allOf/3/contains/anyOf/1/prefixItems/1/pattern",keyword:"pattern",params:{pattern: "^30051:[0-9a-f]{64}:[a-z0-9_.-]{1,128}$"},message:"must match pattern \""+"^30051:[0-9a-f]{64}:[a-z0-9_.-]{1,128}$"+"\""};
 if(vErrors === null){
 vErrors = [err38];
@@ -94595,21 +95692,21 @@ vErrors.push(err54);
 }
 errors++;
 }
-validate256.errors = vErrors;
+validate257.errors = vErrors;
 return errors === 0;
 }
-validate256.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
+validate257.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
 
-exports.isReputationEvent = validate257;
-const schema382 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/nostr/30384-reputation.json","title":"ReputationEvent","description":"A listing's reputation as an indexer signs it (NIP-85); the content is a ReputationRollUp.","type":"object","required":["id","pubkey","created_at","kind","tags","content","sig"],"additionalProperties":false,"properties":{"id":{"type":"string","pattern":"^[0-9a-f]{64}$"},"pubkey":{"type":"string","pattern":"^[0-9a-f]{64}$"},"created_at":{"type":"integer","minimum":0,"description":"Unix seconds."},"kind":{"const":30384},"tags":{"type":"array","maxItems":2000,"items":{"type":"array","maxItems":64,"items":{"type":"string"}},"allOf":[{"type":"array","contains":{"type":"array","prefixItems":[{"const":"d"},{"type":"string","pattern":"^30051:[0-9a-f]{64}:[a-z0-9_.-]{1,128}$"}],"minItems":2,"maxItems":2}},{"type":"array","contains":{"type":"array","prefixItems":[{"const":"rank"},{"type":"string","pattern":"^([0-9]|[1-9][0-9]|100)$"}],"minItems":2,"maxItems":2}},{"type":"array","contains":{"type":"array","prefixItems":[{"const":"formula"},{"type":"string","pattern":"^[1-9][0-9]{0,5}$"}],"minItems":2,"maxItems":2}},{"type":"array","contains":{"type":"array","prefixItems":[{"const":"x"},{"type":"string","pattern":"^[0-9a-f]{64}$"}],"minItems":2,"maxItems":2}},{"type":"array","contains":{"const":["L","openagents.upgrade"]}},{"type":"array","contains":{"const":["l","reputation","openagents.upgrade"]}}]},"content":{"type":"string","maxLength":131072},"sig":{"type":"string","pattern":"^[0-9a-f]{128}$"}}};
-const pattern460 = new RegExp("^([0-9]|[1-9][0-9]|100)$", "u");
-const pattern461 = new RegExp("^[1-9][0-9]{0,5}$", "u");
+exports.isReputationEvent = validate258;
+const schema384 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/nostr/30384-reputation.json","title":"ReputationEvent","description":"A listing's reputation as an indexer signs it (NIP-85); the content is a ReputationRollUp.","type":"object","required":["id","pubkey","created_at","kind","tags","content","sig"],"additionalProperties":false,"properties":{"id":{"type":"string","pattern":"^[0-9a-f]{64}$"},"pubkey":{"type":"string","pattern":"^[0-9a-f]{64}$"},"created_at":{"type":"integer","minimum":0,"description":"Unix seconds."},"kind":{"const":30384},"tags":{"type":"array","maxItems":2000,"items":{"type":"array","maxItems":64,"items":{"type":"string"}},"allOf":[{"type":"array","contains":{"type":"array","prefixItems":[{"const":"d"},{"type":"string","pattern":"^30051:[0-9a-f]{64}:[a-z0-9_.-]{1,128}$"}],"minItems":2,"maxItems":2}},{"type":"array","contains":{"type":"array","prefixItems":[{"const":"rank"},{"type":"string","pattern":"^([0-9]|[1-9][0-9]|100)$"}],"minItems":2,"maxItems":2}},{"type":"array","contains":{"type":"array","prefixItems":[{"const":"formula"},{"type":"string","pattern":"^[1-9][0-9]{0,5}$"}],"minItems":2,"maxItems":2}},{"type":"array","contains":{"type":"array","prefixItems":[{"const":"x"},{"type":"string","pattern":"^[0-9a-f]{64}$"}],"minItems":2,"maxItems":2}},{"type":"array","contains":{"const":["L","openagents.upgrade"]}},{"type":"array","contains":{"const":["l","reputation","openagents.upgrade"]}}]},"content":{"type":"string","maxLength":131072},"sig":{"type":"string","pattern":"^[0-9a-f]{128}$"}}};
+const pattern466 = new RegExp("^([0-9]|[1-9][0-9]|100)$", "u");
+const pattern467 = new RegExp("^[1-9][0-9]{0,5}$", "u");
 
-function validate257(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
+function validate258(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 /*# sourceURL="https://openagents.dev/schemas/nostr/30384-reputation.json" */;
 let vErrors = null;
 let errors = 0;
-const evaluated0 = validate257.evaluated;
+const evaluated0 = validate258.evaluated;
 if(evaluated0.dynamicProps){
 evaluated0.props = undefined;
 }
@@ -94831,7 +95928,7 @@ errors++;
 if(len1 > 1){
 let data7 = data5[1];
 if(typeof data7 === "string"){
-if(!pattern233.test(data7)){
+if(!pattern239.test(data7)){
 const err18 = {instancePath:instancePath+"/tags/" + i0+"/1",schemaPath:"#/properties/tags/allOf/0/contains/prefixItems/1/pattern",keyword:"pattern",params:{pattern: "^30051:[0-9a-f]{64}:[a-z0-9_.-]{1,128}$"},message:"must match pattern \""+"^30051:[0-9a-f]{64}:[a-z0-9_.-]{1,128}$"+"\""};
 if(vErrors === null){
 vErrors = [err18];
@@ -94944,7 +96041,7 @@ errors++;
 if(len3 > 1){
 let data10 = data8[1];
 if(typeof data10 === "string"){
-if(!pattern460.test(data10)){
+if(!pattern466.test(data10)){
 const err26 = {instancePath:instancePath+"/tags/" + i1+"/1",schemaPath:"#/properties/tags/allOf/1/contains/prefixItems/1/pattern",keyword:"pattern",params:{pattern: "^([0-9]|[1-9][0-9]|100)$"},message:"must match pattern \""+"^([0-9]|[1-9][0-9]|100)$"+"\""};
 if(vErrors === null){
 vErrors = [err26];
@@ -95057,7 +96154,7 @@ errors++;
 if(len5 > 1){
 let data13 = data11[1];
 if(typeof data13 === "string"){
-if(!pattern461.test(data13)){
+if(!pattern467.test(data13)){
 const err34 = {instancePath:instancePath+"/tags/" + i2+"/1",schemaPath:"#/properties/tags/allOf/2/contains/prefixItems/1/pattern",keyword:"pattern",params:{pattern: "^[1-9][0-9]{0,5}$"},message:"must match pattern \""+"^[1-9][0-9]{0,5}$"+"\""};
 if(vErrors === null){
 vErrors = [err34];
@@ -95245,8 +96342,8 @@ const _errs45 = errors;
 const len8 = data4.length;
 for(let i4=0; i4<len8; i4++){
 const _errs46 = errors;
-if(!func0(data4[i4], schema382.properties.tags.allOf[4].contains.const)){
-const err47 = {instancePath:instancePath+"/tags/" + i4,schemaPath:"#/properties/tags/allOf/4/contains/const",keyword:"const",params:{allowedValue: schema382.properties.tags.allOf[4].contains.const},message:"must be equal to constant"};
+if(!func0(data4[i4], schema384.properties.tags.allOf[4].contains.const)){
+const err47 = {instancePath:instancePath+"/tags/" + i4,schemaPath:"#/properties/tags/allOf/4/contains/const",keyword:"const",params:{allowedValue: schema384.properties.tags.allOf[4].contains.const},message:"must be equal to constant"};
 if(vErrors === null){
 vErrors = [err47];
 }
@@ -95297,8 +96394,8 @@ const _errs49 = errors;
 const len9 = data4.length;
 for(let i5=0; i5<len9; i5++){
 const _errs50 = errors;
-if(!func0(data4[i5], schema382.properties.tags.allOf[5].contains.const)){
-const err50 = {instancePath:instancePath+"/tags/" + i5,schemaPath:"#/properties/tags/allOf/5/contains/const",keyword:"const",params:{allowedValue: schema382.properties.tags.allOf[5].contains.const},message:"must be equal to constant"};
+if(!func0(data4[i5], schema384.properties.tags.allOf[5].contains.const)){
+const err50 = {instancePath:instancePath+"/tags/" + i5,schemaPath:"#/properties/tags/allOf/5/contains/const",keyword:"const",params:{allowedValue: schema384.properties.tags.allOf[5].contains.const},message:"must be equal to constant"};
 if(vErrors === null){
 vErrors = [err50];
 }
@@ -95467,18 +96564,18 @@ vErrors.push(err62);
 }
 errors++;
 }
-validate257.errors = vErrors;
+validate258.errors = vErrors;
 return errors === 0;
 }
-validate257.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
+validate258.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
 
-exports.isNostrEvent = validate258;
+exports.isNostrEvent = validate259;
 
-function validate258(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
+function validate259(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 /*# sourceURL="https://openagents.dev/schemas/nostr/event.json" */;
 let vErrors = null;
 let errors = 0;
-const evaluated0 = validate258.evaluated;
+const evaluated0 = validate259.evaluated;
 if(evaluated0.dynamicProps){
 evaluated0.props = undefined;
 }
@@ -95813,19 +96910,19 @@ vErrors.push(err27);
 }
 errors++;
 }
-validate258.errors = vErrors;
+validate259.errors = vErrors;
 return errors === 0;
 }
-validate258.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
+validate259.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
 
-exports.isKeyRotationContent = validate259;
-const schema384 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/nostr/key-rotation-content.json","title":"KeyRotationContent","description":"The content of a statement about its signer's own key (kind 3164). A rotation has the successor's own signed acceptance as proof.","type":"object","required":["reason"],"additionalProperties":false,"properties":{"reason":{"type":"string","maxLength":500},"proof":{"$ref":"https://openagents.dev/schemas/nostr/event.json"}}};
+exports.isKeyRotationContent = validate260;
+const schema386 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/nostr/key-rotation-content.json","title":"KeyRotationContent","description":"The content of a statement about its signer's own key (kind 3164). A rotation has the successor's own signed acceptance as proof.","type":"object","required":["reason"],"additionalProperties":false,"properties":{"reason":{"type":"string","maxLength":500},"proof":{"$ref":"https://openagents.dev/schemas/nostr/event.json"}}};
 
-function validate259(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
+function validate260(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 /*# sourceURL="https://openagents.dev/schemas/nostr/key-rotation-content.json" */;
 let vErrors = null;
 let errors = 0;
-const evaluated0 = validate259.evaluated;
+const evaluated0 = validate260.evaluated;
 if(evaluated0.dynamicProps){
 evaluated0.props = undefined;
 }
@@ -96222,20 +97319,20 @@ vErrors.push(err32);
 }
 errors++;
 }
-validate259.errors = vErrors;
+validate260.errors = vErrors;
 return errors === 0;
 }
-validate259.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
+validate260.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
 
-exports.isLicenseOffer = validate260;
-const schema386 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/nostr/license-offer.json","title":"LicenseOffer","description":"What a seller offers one buyer for one price, before the invoice. Its hash is the SHA-256 of its RFC 8785 form; the invoice commits to that hash, and the receipt carries the offer as its content.","type":"object","required":["offer_version","listing","version","release_event_id","manifest_sha256","buyer","seller","model","quantity","price_msats","network","node_pubkey","issued_at","expires_at","nonce"],"additionalProperties":false,"properties":{"offer_version":{"const":1},"listing":{"type":"string","pattern":"^30051:[0-9a-f]{64}:[^:]+$","maxLength":300,"description":"30051:<author>:<slug>"},"version":{"type":"string","minLength":1,"maxLength":256},"release_event_id":{"type":"string","pattern":"^[0-9a-f]{64}$"},"manifest_sha256":{"type":"string","pattern":"^[0-9a-f]{64}$"},"buyer":{"type":"string","pattern":"^[0-9a-f]{64}$","description":"The key that may use the licence."},"seller":{"type":"string","pattern":"^[0-9a-f]{64}$","description":"The key that will sign the receipt: the author, or the coordinator the manifest names."},"model":{"enum":["per-run","per-month"]},"quantity":{"type":"integer","minimum":1,"maximum":1000000,"description":"Runs or months, as the model says."},"price_msats":{"type":"integer","minimum":1,"maximum":9007199254740991},"network":{"enum":["bitcoin","testnet","signet","regtest"]},"node_pubkey":{"type":"string","pattern":"^0[23][0-9a-f]{64}$","description":"The Lightning node that will sign the invoice."},"issued_at":{"type":"integer","minimum":0,"maximum":253402300799,"description":"Unix seconds."},"expires_at":{"type":"integer","minimum":0,"maximum":253402300799,"description":"Unix seconds. An invoice made later is not for this offer."},"nonce":{"type":"string","pattern":"^[0-9a-f]{32}$","description":"Random: two offers of the same thing to the same buyer differ."}}};
-const pattern475 = new RegExp("^0[23][0-9a-f]{64}$", "u");
+exports.isLicenseOffer = validate261;
+const schema388 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/nostr/license-offer.json","title":"LicenseOffer","description":"What a seller offers one buyer for one price, before the invoice. Its hash is the SHA-256 of its RFC 8785 form; the invoice commits to that hash, and the receipt carries the offer as its content.","type":"object","required":["offer_version","listing","version","release_event_id","manifest_sha256","buyer","seller","model","quantity","price_msats","network","node_pubkey","issued_at","expires_at","nonce"],"additionalProperties":false,"properties":{"offer_version":{"const":1},"listing":{"type":"string","pattern":"^30051:[0-9a-f]{64}:[^:]+$","maxLength":300,"description":"30051:<author>:<slug>"},"version":{"type":"string","minLength":1,"maxLength":256},"release_event_id":{"type":"string","pattern":"^[0-9a-f]{64}$"},"manifest_sha256":{"type":"string","pattern":"^[0-9a-f]{64}$"},"buyer":{"type":"string","pattern":"^[0-9a-f]{64}$","description":"The key that may use the licence."},"seller":{"type":"string","pattern":"^[0-9a-f]{64}$","description":"The key that will sign the receipt: the author, or the coordinator the manifest names."},"model":{"enum":["per-run","per-month"]},"quantity":{"type":"integer","minimum":1,"maximum":1000000,"description":"Runs or months, as the model says."},"price_msats":{"type":"integer","minimum":1,"maximum":9007199254740991},"network":{"enum":["bitcoin","testnet","signet","regtest"]},"node_pubkey":{"type":"string","pattern":"^0[23][0-9a-f]{64}$","description":"The Lightning node that will sign the invoice."},"issued_at":{"type":"integer","minimum":0,"maximum":253402300799,"description":"Unix seconds."},"expires_at":{"type":"integer","minimum":0,"maximum":253402300799,"description":"Unix seconds. An invoice made later is not for this offer."},"nonce":{"type":"string","pattern":"^[0-9a-f]{32}$","description":"Random: two offers of the same thing to the same buyer differ."}}};
+const pattern481 = new RegExp("^0[23][0-9a-f]{64}$", "u");
 
-function validate260(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
+function validate261(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 /*# sourceURL="https://openagents.dev/schemas/nostr/license-offer.json" */;
 let vErrors = null;
 let errors = 0;
-const evaluated0 = validate260.evaluated;
+const evaluated0 = validate261.evaluated;
 if(evaluated0.dynamicProps){
 evaluated0.props = undefined;
 }
@@ -96394,7 +97491,7 @@ vErrors.push(err14);
 errors++;
 }
 for(const key0 in data){
-if(!(func12.call(schema386.properties, key0))){
+if(!(func12.call(schema388.properties, key0))){
 const err15 = {instancePath,schemaPath:"#/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key0},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err15];
@@ -96430,7 +97527,7 @@ vErrors.push(err17);
 }
 errors++;
 }
-if(!pattern271.test(data1)){
+if(!pattern277.test(data1)){
 const err18 = {instancePath:instancePath+"/listing",schemaPath:"#/properties/listing/pattern",keyword:"pattern",params:{pattern: "^30051:[0-9a-f]{64}:[^:]+$"},message:"must match pattern \""+"^30051:[0-9a-f]{64}:[^:]+$"+"\""};
 if(vErrors === null){
 vErrors = [err18];
@@ -96590,7 +97687,7 @@ errors++;
 if(data.model !== undefined){
 let data7 = data.model;
 if(!((data7 === "per-run") || (data7 === "per-month"))){
-const err31 = {instancePath:instancePath+"/model",schemaPath:"#/properties/model/enum",keyword:"enum",params:{allowedValues: schema386.properties.model.enum},message:"must be equal to one of the allowed values"};
+const err31 = {instancePath:instancePath+"/model",schemaPath:"#/properties/model/enum",keyword:"enum",params:{allowedValues: schema388.properties.model.enum},message:"must be equal to one of the allowed values"};
 if(vErrors === null){
 vErrors = [err31];
 }
@@ -96673,7 +97770,7 @@ errors++;
 if(data.network !== undefined){
 let data10 = data.network;
 if(!((((data10 === "bitcoin") || (data10 === "testnet")) || (data10 === "signet")) || (data10 === "regtest"))){
-const err38 = {instancePath:instancePath+"/network",schemaPath:"#/properties/network/enum",keyword:"enum",params:{allowedValues: schema386.properties.network.enum},message:"must be equal to one of the allowed values"};
+const err38 = {instancePath:instancePath+"/network",schemaPath:"#/properties/network/enum",keyword:"enum",params:{allowedValues: schema388.properties.network.enum},message:"must be equal to one of the allowed values"};
 if(vErrors === null){
 vErrors = [err38];
 }
@@ -96686,7 +97783,7 @@ errors++;
 if(data.node_pubkey !== undefined){
 let data11 = data.node_pubkey;
 if(typeof data11 === "string"){
-if(!pattern475.test(data11)){
+if(!pattern481.test(data11)){
 const err39 = {instancePath:instancePath+"/node_pubkey",schemaPath:"#/properties/node_pubkey/pattern",keyword:"pattern",params:{pattern: "^0[23][0-9a-f]{64}$"},message:"must match pattern \""+"^0[23][0-9a-f]{64}$"+"\""};
 if(vErrors === null){
 vErrors = [err39];
@@ -96814,19 +97911,19 @@ vErrors.push(err49);
 }
 errors++;
 }
-validate260.errors = vErrors;
+validate261.errors = vErrors;
 return errors === 0;
 }
-validate260.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
+validate261.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
 
-exports.isPairingClaim = validate261;
-const schema387 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/nostr/pairing-claim-content.json","title":"PairingClaim","description":"The content of a pairing claim: the one-time secret that the worker showed its owner.","type":"object","required":["secret"],"additionalProperties":false,"properties":{"secret":{"type":"string","minLength":16,"maxLength":200}}};
+exports.isPairingClaim = validate262;
+const schema389 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/nostr/pairing-claim-content.json","title":"PairingClaim","description":"The content of a pairing claim: the one-time secret that the worker showed its owner.","type":"object","required":["secret"],"additionalProperties":false,"properties":{"secret":{"type":"string","minLength":16,"maxLength":200}}};
 
-function validate261(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
+function validate262(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 /*# sourceURL="https://openagents.dev/schemas/nostr/pairing-claim-content.json" */;
 let vErrors = null;
 let errors = 0;
-const evaluated0 = validate261.evaluated;
+const evaluated0 = validate262.evaluated;
 if(evaluated0.dynamicProps){
 evaluated0.props = undefined;
 }
@@ -96902,18 +97999,18 @@ vErrors.push(err5);
 }
 errors++;
 }
-validate261.errors = vErrors;
+validate262.errors = vErrors;
 return errors === 0;
 }
-validate261.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
+validate262.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
 
-exports.isReleaseContent = validate262;
-const schema388 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/nostr/release-content.json","title":"ReleaseContent","description":"The content of a release event (kind 30052).","type":"object","required":["notes"],"additionalProperties":false,"properties":{"notes":{"type":"string","maxLength":20000,"description":"What changed, as Markdown."},"artifacts":{"type":"array","maxItems":32,"items":{"$ref":"https://openagents.dev/schemas/manifest/upgrade-manifest.json#/$defs/UpgradeArtifact"}},"manifest_event":{"$ref":"https://openagents.dev/schemas/nostr/event.json","description":"The signed manifest that tag e names. A release of any channel but main carries it, since the listing goes on naming what followers of main get."}}};
+exports.isReleaseContent = validate263;
+const schema390 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/nostr/release-content.json","title":"ReleaseContent","description":"The content of a release event (kind 30052).","type":"object","required":["notes"],"additionalProperties":false,"properties":{"notes":{"type":"string","maxLength":20000,"description":"What changed, as Markdown."},"artifacts":{"type":"array","maxItems":32,"items":{"$ref":"https://openagents.dev/schemas/manifest/upgrade-manifest.json#/$defs/UpgradeArtifact"}},"manifest_event":{"$ref":"https://openagents.dev/schemas/nostr/event.json","description":"The signed manifest that tag e names. A release of any channel but main carries it, since the listing goes on naming what followers of main get."}}};
 
-function validate263(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
+function validate264(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 let vErrors = null;
 let errors = 0;
-const evaluated0 = validate263.evaluated;
+const evaluated0 = validate264.evaluated;
 if(evaluated0.dynamicProps){
 evaluated0.props = undefined;
 }
@@ -97119,17 +98216,17 @@ vErrors.push(err16);
 }
 errors++;
 }
-validate263.errors = vErrors;
+validate264.errors = vErrors;
 return errors === 0;
 }
-validate263.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
+validate264.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
 
 
-function validate262(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
+function validate263(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 /*# sourceURL="https://openagents.dev/schemas/nostr/release-content.json" */;
 let vErrors = null;
 let errors = 0;
-const evaluated0 = validate262.evaluated;
+const evaluated0 = validate263.evaluated;
 if(evaluated0.dynamicProps){
 evaluated0.props = undefined;
 }
@@ -97199,8 +98296,8 @@ errors++;
 }
 const len0 = data1.length;
 for(let i0=0; i0<len0; i0++){
-if(!(validate263(data1[i0], {instancePath:instancePath+"/artifacts/" + i0,parentData:data1,parentDataProperty:i0,rootData,dynamicAnchors}))){
-vErrors = vErrors === null ? validate263.errors : vErrors.concat(validate263.errors);
+if(!(validate264(data1[i0], {instancePath:instancePath+"/artifacts/" + i0,parentData:data1,parentDataProperty:i0,rootData,dynamicAnchors}))){
+vErrors = vErrors === null ? validate264.errors : vErrors.concat(validate264.errors);
 errors = vErrors.length;
 }
 }
@@ -97558,19 +98655,19 @@ vErrors.push(err34);
 }
 errors++;
 }
-validate262.errors = vErrors;
+validate263.errors = vErrors;
 return errors === 0;
 }
-validate262.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
+validate263.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
 
-exports.isRemoteSigningAnswer = validate265;
-const schema392 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/nostr/remote-signing-answer.json","title":"RemoteSigningAnswer","description":"What a remote signer answers, decrypted (NIP-46, kind 24133). An answer with the result auth_url has an address for its owner as error; the real one comes later under the same id. Fields that are not listed are not looked at.","type":"object","required":["id"],"additionalProperties":true,"properties":{"id":{"type":"string","minLength":1,"maxLength":200},"result":{"type":["string","null"]},"error":{"type":["string","null"],"maxLength":10000}}};
+exports.isRemoteSigningAnswer = validate266;
+const schema394 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/nostr/remote-signing-answer.json","title":"RemoteSigningAnswer","description":"What a remote signer answers, decrypted (NIP-46, kind 24133). An answer with the result auth_url has an address for its owner as error; the real one comes later under the same id. Fields that are not listed are not looked at.","type":"object","required":["id"],"additionalProperties":true,"properties":{"id":{"type":"string","minLength":1,"maxLength":200},"result":{"type":["string","null"]},"error":{"type":["string","null"],"maxLength":10000}}};
 
-function validate265(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
+function validate266(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 /*# sourceURL="https://openagents.dev/schemas/nostr/remote-signing-answer.json" */;
 let vErrors = null;
 let errors = 0;
-const evaluated0 = validate265.evaluated;
+const evaluated0 = validate266.evaluated;
 if(evaluated0.dynamicProps){
 evaluated0.props = undefined;
 }
@@ -97626,7 +98723,7 @@ errors++;
 if(data.result !== undefined){
 let data1 = data.result;
 if((typeof data1 !== "string") && (data1 !== null)){
-const err4 = {instancePath:instancePath+"/result",schemaPath:"#/properties/result/type",keyword:"type",params:{type: schema392.properties.result.type},message:"must be string,null"};
+const err4 = {instancePath:instancePath+"/result",schemaPath:"#/properties/result/type",keyword:"type",params:{type: schema394.properties.result.type},message:"must be string,null"};
 if(vErrors === null){
 vErrors = [err4];
 }
@@ -97639,7 +98736,7 @@ errors++;
 if(data.error !== undefined){
 let data2 = data.error;
 if((typeof data2 !== "string") && (data2 !== null)){
-const err5 = {instancePath:instancePath+"/error",schemaPath:"#/properties/error/type",keyword:"type",params:{type: schema392.properties.error.type},message:"must be string,null"};
+const err5 = {instancePath:instancePath+"/error",schemaPath:"#/properties/error/type",keyword:"type",params:{type: schema394.properties.error.type},message:"must be string,null"};
 if(vErrors === null){
 vErrors = [err5];
 }
@@ -97672,18 +98769,18 @@ vErrors.push(err7);
 }
 errors++;
 }
-validate265.errors = vErrors;
+validate266.errors = vErrors;
 return errors === 0;
 }
-validate265.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
+validate266.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
 
-exports.isReputationRollUp = validate266;
+exports.isReputationRollUp = validate267;
 
-function validate266(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
+function validate267(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 /*# sourceURL="https://openagents.dev/schemas/nostr/reputation-content.json" */;
 let vErrors = null;
 let errors = 0;
-const evaluated0 = validate266.evaluated;
+const evaluated0 = validate267.evaluated;
 if(evaluated0.dynamicProps){
 evaluated0.props = undefined;
 }
@@ -97862,7 +98959,7 @@ vErrors.push(err16);
 errors++;
 }
 for(const key0 in data){
-if(!(func12.call(schema234.properties, key0))){
+if(!(func12.call(schema236.properties, key0))){
 const err17 = {instancePath,schemaPath:"#/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key0},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err17];
@@ -97901,7 +98998,7 @@ errors++;
 if(data.listing !== undefined){
 let data1 = data.listing;
 if(typeof data1 === "string"){
-if(!pattern233.test(data1)){
+if(!pattern239.test(data1)){
 const err20 = {instancePath:instancePath+"/listing",schemaPath:"#/properties/listing/pattern",keyword:"pattern",params:{pattern: "^30051:[0-9a-f]{64}:[a-z0-9_.-]{1,128}$"},message:"must match pattern \""+"^30051:[0-9a-f]{64}:[a-z0-9_.-]{1,128}$"+"\""};
 if(vErrors === null){
 vErrors = [err20];
@@ -98446,7 +99543,7 @@ errors++;
 if(data15.unknown_stars_milli !== undefined){
 let data17 = data15.unknown_stars_milli;
 if((!(((typeof data17 == "number") && (!(data17 % 1) && !isNaN(data17))) && (isFinite(data17)))) && (data17 !== null)){
-const err66 = {instancePath:instancePath+"/apart/unknown_stars_milli",schemaPath:"#/properties/apart/properties/unknown_stars_milli/type",keyword:"type",params:{type: schema234.properties.apart.properties.unknown_stars_milli.type},message:"must be integer,null"};
+const err66 = {instancePath:instancePath+"/apart/unknown_stars_milli",schemaPath:"#/properties/apart/properties/unknown_stars_milli/type",keyword:"type",params:{type: schema236.properties.apart.properties.unknown_stars_milli.type},message:"must be integer,null"};
 if(vErrors === null){
 vErrors = [err66];
 }
@@ -98563,7 +99660,7 @@ errors++;
 if(data19.days_7_milli !== undefined){
 let data20 = data19.days_7_milli;
 if((!(((typeof data20 == "number") && (!(data20 % 1) && !isNaN(data20))) && (isFinite(data20)))) && (data20 !== null)){
-const err76 = {instancePath:instancePath+"/trend/days_7_milli",schemaPath:"#/properties/trend/properties/days_7_milli/type",keyword:"type",params:{type: schema234.properties.trend.properties.days_7_milli.type},message:"must be integer,null"};
+const err76 = {instancePath:instancePath+"/trend/days_7_milli",schemaPath:"#/properties/trend/properties/days_7_milli/type",keyword:"type",params:{type: schema236.properties.trend.properties.days_7_milli.type},message:"must be integer,null"};
 if(vErrors === null){
 vErrors = [err76];
 }
@@ -98598,7 +99695,7 @@ errors++;
 if(data19.days_30_milli !== undefined){
 let data21 = data19.days_30_milli;
 if((!(((typeof data21 == "number") && (!(data21 % 1) && !isNaN(data21))) && (isFinite(data21)))) && (data21 !== null)){
-const err79 = {instancePath:instancePath+"/trend/days_30_milli",schemaPath:"#/properties/trend/properties/days_30_milli/type",keyword:"type",params:{type: schema234.properties.trend.properties.days_30_milli.type},message:"must be integer,null"};
+const err79 = {instancePath:instancePath+"/trend/days_30_milli",schemaPath:"#/properties/trend/properties/days_30_milli/type",keyword:"type",params:{type: schema236.properties.trend.properties.days_30_milli.type},message:"must be integer,null"};
 if(vErrors === null){
 vErrors = [err79];
 }
@@ -98633,7 +99730,7 @@ errors++;
 if(data19.days_90_milli !== undefined){
 let data22 = data19.days_90_milli;
 if((!(((typeof data22 == "number") && (!(data22 % 1) && !isNaN(data22))) && (isFinite(data22)))) && (data22 !== null)){
-const err82 = {instancePath:instancePath+"/trend/days_90_milli",schemaPath:"#/properties/trend/properties/days_90_milli/type",keyword:"type",params:{type: schema234.properties.trend.properties.days_90_milli.type},message:"must be integer,null"};
+const err82 = {instancePath:instancePath+"/trend/days_90_milli",schemaPath:"#/properties/trend/properties/days_90_milli/type",keyword:"type",params:{type: schema236.properties.trend.properties.days_90_milli.type},message:"must be integer,null"};
 if(vErrors === null){
 vErrors = [err82];
 }
@@ -99096,7 +100193,7 @@ const len2 = data36.length;
 for(let i2=0; i2<len2; i2++){
 let data37 = data36[i2];
 if(!(((((data37 === "well_rated") || (data37 === "rising")) || (data37 === "widely_used")) || (data37 === "few_ratings")) || (data37 === "disputed"))){
-const err120 = {instancePath:instancePath+"/badges/" + i2,schemaPath:"#/properties/badges/items/enum",keyword:"enum",params:{allowedValues: schema234.properties.badges.items.enum},message:"must be equal to one of the allowed values"};
+const err120 = {instancePath:instancePath+"/badges/" + i2,schemaPath:"#/properties/badges/items/enum",keyword:"enum",params:{allowedValues: schema236.properties.badges.items.enum},message:"must be equal to one of the allowed values"};
 if(vErrors === null){
 vErrors = [err120];
 }
@@ -99237,7 +100334,7 @@ errors++;
 if(data38.zap_provider !== undefined){
 let data41 = data38.zap_provider;
 if((typeof data41 !== "string") && (data41 !== null)){
-const err131 = {instancePath:instancePath+"/settings/zap_provider",schemaPath:"#/properties/settings/properties/zap_provider/type",keyword:"type",params:{type: schema234.properties.settings.properties.zap_provider.type},message:"must be string,null"};
+const err131 = {instancePath:instancePath+"/settings/zap_provider",schemaPath:"#/properties/settings/properties/zap_provider/type",keyword:"type",params:{type: schema236.properties.settings.properties.zap_provider.type},message:"must be string,null"};
 if(vErrors === null){
 vErrors = [err131];
 }
@@ -99481,22 +100578,22 @@ vErrors.push(err150);
 }
 errors++;
 }
-validate266.errors = vErrors;
+validate267.errors = vErrors;
 return errors === 0;
 }
-validate266.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
+validate267.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
 
-exports.isWorkerReport = validate199;
+exports.isWorkerReport = validate200;
 
-exports.isWorkerStatus = validate267;
-const schema394 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/nostr/worker-status-content.json","title":"WorkerStatus","description":"What a worker tells a coordinator: where things stand. The latest, by seq, of one pairing or install counts; finished runs add up.","oneOf":[{"$ref":"#/$defs/PairingStatus"},{"$ref":"#/$defs/InstallStatus"}],"$defs":{"StatusSeq":{"type":"integer","minimum":1,"maximum":9007199254740991,"description":"Rises with everything that happens on the worker."},"PairingStatus":{"type":"object","additionalProperties":false,"required":["about","seq","state","label","results","ceiling"],"properties":{"about":{"const":"pairing"},"seq":{"$ref":"#/$defs/StatusSeq"},"state":{"enum":["claimed","confirmed","removed"],"description":"claimed: the secret was right, and the owner has yet to confirm the key."},"label":{"type":"string","minLength":1,"maxLength":200},"results":{"type":"boolean","description":"Whether its owner lets the worker tell what becomes of orders and runs."},"ceiling":{"type":"array","maxItems":500,"items":{"type":"string","minLength":1,"maxLength":4096},"description":"What orders get without asking the owner."}}},"InstallStatus":{"type":"object","additionalProperties":false,"required":["about","seq","install_id","listing","title","version","state","waits_for","answer","run"],"properties":{"about":{"const":"install"},"seq":{"$ref":"#/$defs/StatusSeq"},"install_id":{"type":"string","pattern":"^install_[0-9A-Za-z]{26}$"},"listing":{"type":["string","null"],"maxLength":500,"description":"kind:pubkey:d of what runs, or waits; null: nothing does."},"title":{"type":["string","null"],"maxLength":500},"version":{"type":["string","null"],"maxLength":100},"state":{"enum":["none","pending","enabled","disabled","yanked","removed"],"description":"pending: it waits for the owner at the worker."},"waits_for":{"type":"array","maxItems":50,"items":{"type":"string","minLength":1,"maxLength":1000},"description":"Why the owner must approve, in sentences."},"answer":{"anyOf":[{"$ref":"#/$defs/StatusAnswer"},{"type":"null"}],"description":"To the order that led to this; null: something else did."},"run":{"anyOf":[{"$ref":"#/$defs/StatusRun"},{"type":"null"}],"description":"The run that ended; null: none did."}}},"StatusAnswer":{"type":"object","additionalProperties":false,"required":["config_event_id","revision","code","message"],"properties":{"config_event_id":{"type":"string","pattern":"^[0-9a-f]{64}$"},"revision":{"type":"integer","minimum":1},"code":{"type":["string","null"],"pattern":"^[a-z][a-z0-9_]*$","maxLength":64,"description":"Why it was refused; null: it was taken."},"message":{"type":["string","null"],"maxLength":2000}}},"StatusRun":{"type":"object","additionalProperties":false,"required":["run_id","status","reason","code","message","started_at","finished_at","steps_done","steps_total","outputs"],"properties":{"run_id":{"type":"string","pattern":"^run_[0-9A-Za-z]{26}$"},"status":{"enum":["succeeded","failed","canceled"]},"reason":{"enum":["manual","schedule","catch_up","trigger"]},"code":{"type":["string","null"],"maxLength":64},"message":{"type":["string","null"],"maxLength":2000},"started_at":{"type":["string","null"],"maxLength":40},"finished_at":{"type":"string","maxLength":40,"description":"ISO 8601 in UTC."},"steps_done":{"type":"integer","minimum":0},"steps_total":{"type":"integer","minimum":0},"outputs":{"type":"array","maxItems":50,"items":{"$ref":"#/$defs/StatusOutput"},"description":"What it made, by name and size: never what is in it."}}},"StatusOutput":{"type":"object","additionalProperties":false,"required":["name","media_type","bytes"],"properties":{"name":{"type":"string","maxLength":500},"media_type":{"type":"string","maxLength":200},"bytes":{"type":"integer","minimum":0}}}}};
-const schema395 = {"type":"object","additionalProperties":false,"required":["about","seq","state","label","results","ceiling"],"properties":{"about":{"const":"pairing"},"seq":{"$ref":"#/$defs/StatusSeq"},"state":{"enum":["claimed","confirmed","removed"],"description":"claimed: the secret was right, and the owner has yet to confirm the key."},"label":{"type":"string","minLength":1,"maxLength":200},"results":{"type":"boolean","description":"Whether its owner lets the worker tell what becomes of orders and runs."},"ceiling":{"type":"array","maxItems":500,"items":{"type":"string","minLength":1,"maxLength":4096},"description":"What orders get without asking the owner."}}};
-const schema396 = {"type":"integer","minimum":1,"maximum":9007199254740991,"description":"Rises with everything that happens on the worker."};
+exports.isWorkerStatus = validate268;
+const schema396 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/nostr/worker-status-content.json","title":"WorkerStatus","description":"What a worker tells a coordinator: where things stand. The latest, by seq, of one pairing or install counts; finished runs add up.","oneOf":[{"$ref":"#/$defs/PairingStatus"},{"$ref":"#/$defs/InstallStatus"}],"$defs":{"StatusSeq":{"type":"integer","minimum":1,"maximum":9007199254740991,"description":"Rises with everything that happens on the worker."},"PairingStatus":{"type":"object","additionalProperties":false,"required":["about","seq","state","label","results","ceiling"],"properties":{"about":{"const":"pairing"},"seq":{"$ref":"#/$defs/StatusSeq"},"state":{"enum":["claimed","confirmed","removed"],"description":"claimed: the secret was right, and the owner has yet to confirm the key."},"label":{"type":"string","minLength":1,"maxLength":200},"results":{"type":"boolean","description":"Whether its owner lets the worker tell what becomes of orders and runs."},"ceiling":{"type":"array","maxItems":500,"items":{"type":"string","minLength":1,"maxLength":4096},"description":"What orders get without asking the owner."}}},"InstallStatus":{"type":"object","additionalProperties":false,"required":["about","seq","install_id","listing","title","version","state","waits_for","answer","run"],"properties":{"about":{"const":"install"},"seq":{"$ref":"#/$defs/StatusSeq"},"install_id":{"type":"string","pattern":"^install_[0-9A-Za-z]{26}$"},"listing":{"type":["string","null"],"maxLength":500,"description":"kind:pubkey:d of what runs, or waits; null: nothing does."},"title":{"type":["string","null"],"maxLength":500},"version":{"type":["string","null"],"maxLength":100},"state":{"enum":["none","pending","enabled","disabled","yanked","removed"],"description":"pending: it waits for the owner at the worker."},"waits_for":{"type":"array","maxItems":50,"items":{"type":"string","minLength":1,"maxLength":1000},"description":"Why the owner must approve, in sentences."},"answer":{"anyOf":[{"$ref":"#/$defs/StatusAnswer"},{"type":"null"}],"description":"To the order that led to this; null: something else did."},"run":{"anyOf":[{"$ref":"#/$defs/StatusRun"},{"type":"null"}],"description":"The run that ended; null: none did."}}},"StatusAnswer":{"type":"object","additionalProperties":false,"required":["config_event_id","revision","code","message"],"properties":{"config_event_id":{"type":"string","pattern":"^[0-9a-f]{64}$"},"revision":{"type":"integer","minimum":1},"code":{"type":["string","null"],"pattern":"^[a-z][a-z0-9_]*$","maxLength":64,"description":"Why it was refused; null: it was taken."},"message":{"type":["string","null"],"maxLength":2000}}},"StatusRun":{"type":"object","additionalProperties":false,"required":["run_id","status","reason","code","message","started_at","finished_at","steps_done","steps_total","outputs"],"properties":{"run_id":{"type":"string","pattern":"^run_[0-9A-Za-z]{26}$"},"status":{"enum":["succeeded","failed","canceled"]},"reason":{"enum":["manual","schedule","catch_up","trigger"]},"code":{"type":["string","null"],"maxLength":64},"message":{"type":["string","null"],"maxLength":2000},"started_at":{"type":["string","null"],"maxLength":40},"finished_at":{"type":"string","maxLength":40,"description":"ISO 8601 in UTC."},"steps_done":{"type":"integer","minimum":0},"steps_total":{"type":"integer","minimum":0},"outputs":{"type":"array","maxItems":50,"items":{"$ref":"#/$defs/StatusOutput"},"description":"What it made, by name and size: never what is in it."}}},"StatusOutput":{"type":"object","additionalProperties":false,"required":["name","media_type","bytes"],"properties":{"name":{"type":"string","maxLength":500},"media_type":{"type":"string","maxLength":200},"bytes":{"type":"integer","minimum":0}}}}};
+const schema397 = {"type":"object","additionalProperties":false,"required":["about","seq","state","label","results","ceiling"],"properties":{"about":{"const":"pairing"},"seq":{"$ref":"#/$defs/StatusSeq"},"state":{"enum":["claimed","confirmed","removed"],"description":"claimed: the secret was right, and the owner has yet to confirm the key."},"label":{"type":"string","minLength":1,"maxLength":200},"results":{"type":"boolean","description":"Whether its owner lets the worker tell what becomes of orders and runs."},"ceiling":{"type":"array","maxItems":500,"items":{"type":"string","minLength":1,"maxLength":4096},"description":"What orders get without asking the owner."}}};
+const schema398 = {"type":"integer","minimum":1,"maximum":9007199254740991,"description":"Rises with everything that happens on the worker."};
 
-function validate268(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
+function validate269(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 let vErrors = null;
 let errors = 0;
-const evaluated0 = validate268.evaluated;
+const evaluated0 = validate269.evaluated;
 if(evaluated0.dynamicProps){
 evaluated0.props = undefined;
 }
@@ -99626,7 +100723,7 @@ errors++;
 if(data.state !== undefined){
 let data2 = data.state;
 if(!(((data2 === "claimed") || (data2 === "confirmed")) || (data2 === "removed"))){
-const err11 = {instancePath:instancePath+"/state",schemaPath:"#/properties/state/enum",keyword:"enum",params:{allowedValues: schema395.properties.state.enum},message:"must be equal to one of the allowed values"};
+const err11 = {instancePath:instancePath+"/state",schemaPath:"#/properties/state/enum",keyword:"enum",params:{allowedValues: schema397.properties.state.enum},message:"must be equal to one of the allowed values"};
 if(vErrors === null){
 vErrors = [err11];
 }
@@ -99755,21 +100852,21 @@ vErrors.push(err21);
 }
 errors++;
 }
-validate268.errors = vErrors;
+validate269.errors = vErrors;
 return errors === 0;
 }
-validate268.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
+validate269.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
 
-const schema397 = {"type":"object","additionalProperties":false,"required":["about","seq","install_id","listing","title","version","state","waits_for","answer","run"],"properties":{"about":{"const":"install"},"seq":{"$ref":"#/$defs/StatusSeq"},"install_id":{"type":"string","pattern":"^install_[0-9A-Za-z]{26}$"},"listing":{"type":["string","null"],"maxLength":500,"description":"kind:pubkey:d of what runs, or waits; null: nothing does."},"title":{"type":["string","null"],"maxLength":500},"version":{"type":["string","null"],"maxLength":100},"state":{"enum":["none","pending","enabled","disabled","yanked","removed"],"description":"pending: it waits for the owner at the worker."},"waits_for":{"type":"array","maxItems":50,"items":{"type":"string","minLength":1,"maxLength":1000},"description":"Why the owner must approve, in sentences."},"answer":{"anyOf":[{"$ref":"#/$defs/StatusAnswer"},{"type":"null"}],"description":"To the order that led to this; null: something else did."},"run":{"anyOf":[{"$ref":"#/$defs/StatusRun"},{"type":"null"}],"description":"The run that ended; null: none did."}}};
-const schema399 = {"type":"object","additionalProperties":false,"required":["config_event_id","revision","code","message"],"properties":{"config_event_id":{"type":"string","pattern":"^[0-9a-f]{64}$"},"revision":{"type":"integer","minimum":1},"code":{"type":["string","null"],"pattern":"^[a-z][a-z0-9_]*$","maxLength":64,"description":"Why it was refused; null: it was taken."},"message":{"type":["string","null"],"maxLength":2000}}};
-const schema400 = {"type":"object","additionalProperties":false,"required":["run_id","status","reason","code","message","started_at","finished_at","steps_done","steps_total","outputs"],"properties":{"run_id":{"type":"string","pattern":"^run_[0-9A-Za-z]{26}$"},"status":{"enum":["succeeded","failed","canceled"]},"reason":{"enum":["manual","schedule","catch_up","trigger"]},"code":{"type":["string","null"],"maxLength":64},"message":{"type":["string","null"],"maxLength":2000},"started_at":{"type":["string","null"],"maxLength":40},"finished_at":{"type":"string","maxLength":40,"description":"ISO 8601 in UTC."},"steps_done":{"type":"integer","minimum":0},"steps_total":{"type":"integer","minimum":0},"outputs":{"type":"array","maxItems":50,"items":{"$ref":"#/$defs/StatusOutput"},"description":"What it made, by name and size: never what is in it."}}};
-const schema401 = {"type":"object","additionalProperties":false,"required":["name","media_type","bytes"],"properties":{"name":{"type":"string","maxLength":500},"media_type":{"type":"string","maxLength":200},"bytes":{"type":"integer","minimum":0}}};
-const pattern492 = new RegExp("^run_[0-9A-Za-z]{26}$", "u");
+const schema399 = {"type":"object","additionalProperties":false,"required":["about","seq","install_id","listing","title","version","state","waits_for","answer","run"],"properties":{"about":{"const":"install"},"seq":{"$ref":"#/$defs/StatusSeq"},"install_id":{"type":"string","pattern":"^install_[0-9A-Za-z]{26}$"},"listing":{"type":["string","null"],"maxLength":500,"description":"kind:pubkey:d of what runs, or waits; null: nothing does."},"title":{"type":["string","null"],"maxLength":500},"version":{"type":["string","null"],"maxLength":100},"state":{"enum":["none","pending","enabled","disabled","yanked","removed"],"description":"pending: it waits for the owner at the worker."},"waits_for":{"type":"array","maxItems":50,"items":{"type":"string","minLength":1,"maxLength":1000},"description":"Why the owner must approve, in sentences."},"answer":{"anyOf":[{"$ref":"#/$defs/StatusAnswer"},{"type":"null"}],"description":"To the order that led to this; null: something else did."},"run":{"anyOf":[{"$ref":"#/$defs/StatusRun"},{"type":"null"}],"description":"The run that ended; null: none did."}}};
+const schema401 = {"type":"object","additionalProperties":false,"required":["config_event_id","revision","code","message"],"properties":{"config_event_id":{"type":"string","pattern":"^[0-9a-f]{64}$"},"revision":{"type":"integer","minimum":1},"code":{"type":["string","null"],"pattern":"^[a-z][a-z0-9_]*$","maxLength":64,"description":"Why it was refused; null: it was taken."},"message":{"type":["string","null"],"maxLength":2000}}};
+const schema402 = {"type":"object","additionalProperties":false,"required":["run_id","status","reason","code","message","started_at","finished_at","steps_done","steps_total","outputs"],"properties":{"run_id":{"type":"string","pattern":"^run_[0-9A-Za-z]{26}$"},"status":{"enum":["succeeded","failed","canceled"]},"reason":{"enum":["manual","schedule","catch_up","trigger"]},"code":{"type":["string","null"],"maxLength":64},"message":{"type":["string","null"],"maxLength":2000},"started_at":{"type":["string","null"],"maxLength":40},"finished_at":{"type":"string","maxLength":40,"description":"ISO 8601 in UTC."},"steps_done":{"type":"integer","minimum":0},"steps_total":{"type":"integer","minimum":0},"outputs":{"type":"array","maxItems":50,"items":{"$ref":"#/$defs/StatusOutput"},"description":"What it made, by name and size: never what is in it."}}};
+const schema403 = {"type":"object","additionalProperties":false,"required":["name","media_type","bytes"],"properties":{"name":{"type":"string","maxLength":500},"media_type":{"type":"string","maxLength":200},"bytes":{"type":"integer","minimum":0}}};
+const pattern498 = new RegExp("^run_[0-9A-Za-z]{26}$", "u");
 
-function validate271(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
+function validate272(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 let vErrors = null;
 let errors = 0;
-const evaluated0 = validate271.evaluated;
+const evaluated0 = validate272.evaluated;
 if(evaluated0.dynamicProps){
 evaluated0.props = undefined;
 }
@@ -99878,7 +100975,7 @@ vErrors.push(err9);
 errors++;
 }
 for(const key0 in data){
-if(!(func12.call(schema400.properties, key0))){
+if(!(func12.call(schema402.properties, key0))){
 const err10 = {instancePath,schemaPath:"#/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key0},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err10];
@@ -99892,7 +100989,7 @@ errors++;
 if(data.run_id !== undefined){
 let data0 = data.run_id;
 if(typeof data0 === "string"){
-if(!pattern492.test(data0)){
+if(!pattern498.test(data0)){
 const err11 = {instancePath:instancePath+"/run_id",schemaPath:"#/properties/run_id/pattern",keyword:"pattern",params:{pattern: "^run_[0-9A-Za-z]{26}$"},message:"must match pattern \""+"^run_[0-9A-Za-z]{26}$"+"\""};
 if(vErrors === null){
 vErrors = [err11];
@@ -99917,7 +101014,7 @@ errors++;
 if(data.status !== undefined){
 let data1 = data.status;
 if(!(((data1 === "succeeded") || (data1 === "failed")) || (data1 === "canceled"))){
-const err13 = {instancePath:instancePath+"/status",schemaPath:"#/properties/status/enum",keyword:"enum",params:{allowedValues: schema400.properties.status.enum},message:"must be equal to one of the allowed values"};
+const err13 = {instancePath:instancePath+"/status",schemaPath:"#/properties/status/enum",keyword:"enum",params:{allowedValues: schema402.properties.status.enum},message:"must be equal to one of the allowed values"};
 if(vErrors === null){
 vErrors = [err13];
 }
@@ -99930,7 +101027,7 @@ errors++;
 if(data.reason !== undefined){
 let data2 = data.reason;
 if(!((((data2 === "manual") || (data2 === "schedule")) || (data2 === "catch_up")) || (data2 === "trigger"))){
-const err14 = {instancePath:instancePath+"/reason",schemaPath:"#/properties/reason/enum",keyword:"enum",params:{allowedValues: schema400.properties.reason.enum},message:"must be equal to one of the allowed values"};
+const err14 = {instancePath:instancePath+"/reason",schemaPath:"#/properties/reason/enum",keyword:"enum",params:{allowedValues: schema402.properties.reason.enum},message:"must be equal to one of the allowed values"};
 if(vErrors === null){
 vErrors = [err14];
 }
@@ -99943,7 +101040,7 @@ errors++;
 if(data.code !== undefined){
 let data3 = data.code;
 if((typeof data3 !== "string") && (data3 !== null)){
-const err15 = {instancePath:instancePath+"/code",schemaPath:"#/properties/code/type",keyword:"type",params:{type: schema400.properties.code.type},message:"must be string,null"};
+const err15 = {instancePath:instancePath+"/code",schemaPath:"#/properties/code/type",keyword:"type",params:{type: schema402.properties.code.type},message:"must be string,null"};
 if(vErrors === null){
 vErrors = [err15];
 }
@@ -99968,7 +101065,7 @@ errors++;
 if(data.message !== undefined){
 let data4 = data.message;
 if((typeof data4 !== "string") && (data4 !== null)){
-const err17 = {instancePath:instancePath+"/message",schemaPath:"#/properties/message/type",keyword:"type",params:{type: schema400.properties.message.type},message:"must be string,null"};
+const err17 = {instancePath:instancePath+"/message",schemaPath:"#/properties/message/type",keyword:"type",params:{type: schema402.properties.message.type},message:"must be string,null"};
 if(vErrors === null){
 vErrors = [err17];
 }
@@ -99993,7 +101090,7 @@ errors++;
 if(data.started_at !== undefined){
 let data5 = data.started_at;
 if((typeof data5 !== "string") && (data5 !== null)){
-const err19 = {instancePath:instancePath+"/started_at",schemaPath:"#/properties/started_at/type",keyword:"type",params:{type: schema400.properties.started_at.type},message:"must be string,null"};
+const err19 = {instancePath:instancePath+"/started_at",schemaPath:"#/properties/started_at/type",keyword:"type",params:{type: schema402.properties.started_at.type},message:"must be string,null"};
 if(vErrors === null){
 vErrors = [err19];
 }
@@ -100259,16 +101356,16 @@ vErrors.push(err40);
 }
 errors++;
 }
-validate271.errors = vErrors;
+validate272.errors = vErrors;
 return errors === 0;
 }
-validate271.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
+validate272.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
 
 
-function validate270(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
+function validate271(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 let vErrors = null;
 let errors = 0;
-const evaluated0 = validate270.evaluated;
+const evaluated0 = validate271.evaluated;
 if(evaluated0.dynamicProps){
 evaluated0.props = undefined;
 }
@@ -100377,7 +101474,7 @@ vErrors.push(err9);
 errors++;
 }
 for(const key0 in data){
-if(!(func12.call(schema397.properties, key0))){
+if(!(func12.call(schema399.properties, key0))){
 const err10 = {instancePath,schemaPath:"#/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key0},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err10];
@@ -100463,7 +101560,7 @@ errors++;
 if(data.listing !== undefined){
 let data3 = data.listing;
 if((typeof data3 !== "string") && (data3 !== null)){
-const err17 = {instancePath:instancePath+"/listing",schemaPath:"#/properties/listing/type",keyword:"type",params:{type: schema397.properties.listing.type},message:"must be string,null"};
+const err17 = {instancePath:instancePath+"/listing",schemaPath:"#/properties/listing/type",keyword:"type",params:{type: schema399.properties.listing.type},message:"must be string,null"};
 if(vErrors === null){
 vErrors = [err17];
 }
@@ -100488,7 +101585,7 @@ errors++;
 if(data.title !== undefined){
 let data4 = data.title;
 if((typeof data4 !== "string") && (data4 !== null)){
-const err19 = {instancePath:instancePath+"/title",schemaPath:"#/properties/title/type",keyword:"type",params:{type: schema397.properties.title.type},message:"must be string,null"};
+const err19 = {instancePath:instancePath+"/title",schemaPath:"#/properties/title/type",keyword:"type",params:{type: schema399.properties.title.type},message:"must be string,null"};
 if(vErrors === null){
 vErrors = [err19];
 }
@@ -100513,7 +101610,7 @@ errors++;
 if(data.version !== undefined){
 let data5 = data.version;
 if((typeof data5 !== "string") && (data5 !== null)){
-const err21 = {instancePath:instancePath+"/version",schemaPath:"#/properties/version/type",keyword:"type",params:{type: schema397.properties.version.type},message:"must be string,null"};
+const err21 = {instancePath:instancePath+"/version",schemaPath:"#/properties/version/type",keyword:"type",params:{type: schema399.properties.version.type},message:"must be string,null"};
 if(vErrors === null){
 vErrors = [err21];
 }
@@ -100538,7 +101635,7 @@ errors++;
 if(data.state !== undefined){
 let data6 = data.state;
 if(!((((((data6 === "none") || (data6 === "pending")) || (data6 === "enabled")) || (data6 === "disabled")) || (data6 === "yanked")) || (data6 === "removed"))){
-const err23 = {instancePath:instancePath+"/state",schemaPath:"#/properties/state/enum",keyword:"enum",params:{allowedValues: schema397.properties.state.enum},message:"must be equal to one of the allowed values"};
+const err23 = {instancePath:instancePath+"/state",schemaPath:"#/properties/state/enum",keyword:"enum",params:{allowedValues: schema399.properties.state.enum},message:"must be equal to one of the allowed values"};
 if(vErrors === null){
 vErrors = [err23];
 }
@@ -100720,7 +101817,7 @@ errors++;
 if(data9.code !== undefined){
 let data12 = data9.code;
 if((typeof data12 !== "string") && (data12 !== null)){
-const err38 = {instancePath:instancePath+"/answer/code",schemaPath:"#/$defs/StatusAnswer/properties/code/type",keyword:"type",params:{type: schema399.properties.code.type},message:"must be string,null"};
+const err38 = {instancePath:instancePath+"/answer/code",schemaPath:"#/$defs/StatusAnswer/properties/code/type",keyword:"type",params:{type: schema401.properties.code.type},message:"must be string,null"};
 if(vErrors === null){
 vErrors = [err38];
 }
@@ -100755,7 +101852,7 @@ errors++;
 if(data9.message !== undefined){
 let data13 = data9.message;
 if((typeof data13 !== "string") && (data13 !== null)){
-const err41 = {instancePath:instancePath+"/answer/message",schemaPath:"#/$defs/StatusAnswer/properties/message/type",keyword:"type",params:{type: schema399.properties.message.type},message:"must be string,null"};
+const err41 = {instancePath:instancePath+"/answer/message",schemaPath:"#/$defs/StatusAnswer/properties/message/type",keyword:"type",params:{type: schema401.properties.message.type},message:"must be string,null"};
 if(vErrors === null){
 vErrors = [err41];
 }
@@ -100830,8 +101927,8 @@ let data14 = data.run;
 const _errs36 = errors;
 let valid7 = false;
 const _errs37 = errors;
-if(!(validate271(data14, {instancePath:instancePath+"/run",parentData:data,parentDataProperty:"run",rootData,dynamicAnchors}))){
-vErrors = vErrors === null ? validate271.errors : vErrors.concat(validate271.errors);
+if(!(validate272(data14, {instancePath:instancePath+"/run",parentData:data,parentDataProperty:"run",rootData,dynamicAnchors}))){
+vErrors = vErrors === null ? validate272.errors : vErrors.concat(validate272.errors);
 errors = vErrors.length;
 }
 var _valid1 = _errs37 === errors;
@@ -100882,17 +101979,17 @@ vErrors.push(err48);
 }
 errors++;
 }
-validate270.errors = vErrors;
+validate271.errors = vErrors;
 return errors === 0;
 }
-validate270.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
+validate271.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
 
 
-function validate267(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
+function validate268(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 /*# sourceURL="https://openagents.dev/schemas/nostr/worker-status-content.json" */;
 let vErrors = null;
 let errors = 0;
-const evaluated0 = validate267.evaluated;
+const evaluated0 = validate268.evaluated;
 if(evaluated0.dynamicProps){
 evaluated0.props = undefined;
 }
@@ -100903,8 +102000,8 @@ const _errs0 = errors;
 let valid0 = false;
 let passing0 = null;
 const _errs1 = errors;
-if(!(validate268(data, {instancePath,parentData,parentDataProperty,rootData,dynamicAnchors}))){
-vErrors = vErrors === null ? validate268.errors : vErrors.concat(validate268.errors);
+if(!(validate269(data, {instancePath,parentData,parentDataProperty,rootData,dynamicAnchors}))){
+vErrors = vErrors === null ? validate269.errors : vErrors.concat(validate269.errors);
 errors = vErrors.length;
 }
 var _valid0 = _errs1 === errors;
@@ -100914,8 +102011,8 @@ passing0 = 0;
 var props0 = true;
 }
 const _errs2 = errors;
-if(!(validate270(data, {instancePath,parentData,parentDataProperty,rootData,dynamicAnchors}))){
-vErrors = vErrors === null ? validate270.errors : vErrors.concat(validate270.errors);
+if(!(validate271(data, {instancePath,parentData,parentDataProperty,rootData,dynamicAnchors}))){
+vErrors = vErrors === null ? validate271.errors : vErrors.concat(validate271.errors);
 errors = vErrors.length;
 }
 var _valid0 = _errs2 === errors;
@@ -100953,20 +102050,20 @@ vErrors = null;
 }
 }
 }
-validate267.errors = vErrors;
+validate268.errors = vErrors;
 evaluated0.props = props0;
 return errors === 0;
 }
-validate267.evaluated = {"dynamicProps":true,"dynamicItems":false};
+validate268.evaluated = {"dynamicProps":true,"dynamicItems":false};
 
-exports.isCodeRunParams = validate274;
-const schema402 = {"type":"object","required":["url","sha256","bytes"],"additionalProperties":false,"properties":{"kind":{"enum":["wasi","macos_plugin"],"default":"wasi","description":"A WebAssembly module for WASI preview 1, or a program for macOS that Apple has notarized."},"url":{"type":"string","pattern":"^https?://","maxLength":2000,"description":"Where it is fetched from, once; the same as in the manifest's artifacts."},"sha256":{"type":"string","pattern":"^[0-9a-f]{64}$"},"bytes":{"type":"integer","minimum":1,"maximum":67108864},"args":{"type":"array","maxItems":64,"items":{"type":"string","maxLength":4096}},"stdin":{"type":"string","maxLength":1000000},"read":{"type":"array","maxItems":16,"items":{"type":"string","minLength":1,"maxLength":4096},"description":"Folders it may read; the module sees them as /read/0, /read/1 and so on."},"write":{"type":"array","maxItems":16,"items":{"type":"string","minLength":1,"maxLength":4096},"description":"Folders it may read and write, which are there already: /write/0, /write/1 and so on."},"memory_mb":{"type":"integer","minimum":1,"maximum":4096,"default":256,"description":"The most memory the module may have."},"max_output_bytes":{"type":"integer","minimum":0,"maximum":200000,"default":100000}},"$id":"https://openagents.dev/schemas/op/code.run.json/params","title":"CodeRunParams"};
+exports.isCodeRunParams = validate275;
+const schema404 = {"type":"object","required":["url","sha256","bytes"],"additionalProperties":false,"properties":{"kind":{"enum":["wasi","macos_plugin"],"default":"wasi","description":"A WebAssembly module for WASI preview 1, or a program for macOS that Apple has notarized."},"url":{"type":"string","pattern":"^https?://","maxLength":2000,"description":"Where it is fetched from, once; the same as in the manifest's artifacts."},"sha256":{"type":"string","pattern":"^[0-9a-f]{64}$"},"bytes":{"type":"integer","minimum":1,"maximum":67108864},"args":{"type":"array","maxItems":64,"items":{"type":"string","maxLength":4096}},"stdin":{"type":"string","maxLength":1000000},"read":{"type":"array","maxItems":16,"items":{"type":"string","minLength":1,"maxLength":4096},"description":"Folders it may read; the module sees them as /read/0, /read/1 and so on."},"write":{"type":"array","maxItems":16,"items":{"type":"string","minLength":1,"maxLength":4096},"description":"Folders it may read and write, which are there already: /write/0, /write/1 and so on."},"memory_mb":{"type":"integer","minimum":1,"maximum":4096,"default":256,"description":"The most memory the module may have."},"max_output_bytes":{"type":"integer","minimum":0,"maximum":200000,"default":100000}},"$id":"https://openagents.dev/schemas/op/code.run.json/params","title":"CodeRunParams"};
 
-function validate274(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
+function validate275(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 /*# sourceURL="https://openagents.dev/schemas/op/code.run.json/params" */;
 let vErrors = null;
 let errors = 0;
-const evaluated0 = validate274.evaluated;
+const evaluated0 = validate275.evaluated;
 if(evaluated0.dynamicProps){
 evaluated0.props = undefined;
 }
@@ -101005,7 +102102,7 @@ vErrors.push(err2);
 errors++;
 }
 for(const key0 in data){
-if(!(func12.call(schema402.properties, key0))){
+if(!(func12.call(schema404.properties, key0))){
 const err3 = {instancePath,schemaPath:"#/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key0},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err3];
@@ -101019,7 +102116,7 @@ errors++;
 if(data.kind !== undefined){
 let data0 = data.kind;
 if(!((data0 === "wasi") || (data0 === "macos_plugin"))){
-const err4 = {instancePath:instancePath+"/kind",schemaPath:"#/properties/kind/enum",keyword:"enum",params:{allowedValues: schema402.properties.kind.enum},message:"must be equal to one of the allowed values"};
+const err4 = {instancePath:instancePath+"/kind",schemaPath:"#/properties/kind/enum",keyword:"enum",params:{allowedValues: schema404.properties.kind.enum},message:"must be equal to one of the allowed values"};
 if(vErrors === null){
 vErrors = [err4];
 }
@@ -101042,7 +102139,7 @@ vErrors.push(err5);
 }
 errors++;
 }
-if(!pattern401.test(data1)){
+if(!pattern407.test(data1)){
 const err6 = {instancePath:instancePath+"/url",schemaPath:"#/properties/url/pattern",keyword:"pattern",params:{pattern: "^https?://"},message:"must match pattern \""+"^https?://"+"\""};
 if(vErrors === null){
 vErrors = [err6];
@@ -101403,19 +102500,19 @@ vErrors.push(err35);
 }
 errors++;
 }
-validate274.errors = vErrors;
+validate275.errors = vErrors;
 return errors === 0;
 }
-validate274.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
+validate275.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
 
-exports.isCodeRunResult = validate275;
-const schema403 = {"type":"object","required":["stdout","stderr","duration_ms"],"additionalProperties":false,"properties":{"stdout":{"type":"string"},"stderr":{"type":"string"},"duration_ms":{"type":"integer","minimum":0}},"$id":"https://openagents.dev/schemas/op/code.run.json/result","title":"CodeRunResult"};
+exports.isCodeRunResult = validate276;
+const schema405 = {"type":"object","required":["stdout","stderr","duration_ms"],"additionalProperties":false,"properties":{"stdout":{"type":"string"},"stderr":{"type":"string"},"duration_ms":{"type":"integer","minimum":0}},"$id":"https://openagents.dev/schemas/op/code.run.json/result","title":"CodeRunResult"};
 
-function validate275(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
+function validate276(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 /*# sourceURL="https://openagents.dev/schemas/op/code.run.json/result" */;
 let vErrors = null;
 let errors = 0;
-const evaluated0 = validate275.evaluated;
+const evaluated0 = validate276.evaluated;
 if(evaluated0.dynamicProps){
 evaluated0.props = undefined;
 }
@@ -101525,19 +102622,19 @@ vErrors.push(err8);
 }
 errors++;
 }
-validate275.errors = vErrors;
+validate276.errors = vErrors;
 return errors === 0;
 }
-validate275.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
+validate276.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
 
-exports.isFsReadParams = validate276;
-const schema404 = {"type":"object","required":["path"],"additionalProperties":false,"properties":{"path":{"type":"string","minLength":1,"maxLength":4096},"max_bytes":{"type":"integer","minimum":1,"maximum":67108864,"default":200000},"encoding":{"enum":["utf8","base64"],"default":"utf8"}},"$id":"https://openagents.dev/schemas/op/fs.read.json/params","title":"FsReadParams"};
+exports.isFsReadParams = validate277;
+const schema406 = {"type":"object","required":["path"],"additionalProperties":false,"properties":{"path":{"type":"string","minLength":1,"maxLength":4096},"max_bytes":{"type":"integer","minimum":1,"maximum":67108864,"default":200000},"encoding":{"enum":["utf8","base64"],"default":"utf8"}},"$id":"https://openagents.dev/schemas/op/fs.read.json/params","title":"FsReadParams"};
 
-function validate276(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
+function validate277(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 /*# sourceURL="https://openagents.dev/schemas/op/fs.read.json/params" */;
 let vErrors = null;
 let errors = 0;
-const evaluated0 = validate276.evaluated;
+const evaluated0 = validate277.evaluated;
 if(evaluated0.dynamicProps){
 evaluated0.props = undefined;
 }
@@ -101640,7 +102737,7 @@ errors++;
 if(data.encoding !== undefined){
 let data2 = data.encoding;
 if(!((data2 === "utf8") || (data2 === "base64"))){
-const err8 = {instancePath:instancePath+"/encoding",schemaPath:"#/properties/encoding/enum",keyword:"enum",params:{allowedValues: schema404.properties.encoding.enum},message:"must be equal to one of the allowed values"};
+const err8 = {instancePath:instancePath+"/encoding",schemaPath:"#/properties/encoding/enum",keyword:"enum",params:{allowedValues: schema406.properties.encoding.enum},message:"must be equal to one of the allowed values"};
 if(vErrors === null){
 vErrors = [err8];
 }
@@ -101661,19 +102758,19 @@ vErrors.push(err9);
 }
 errors++;
 }
-validate276.errors = vErrors;
+validate277.errors = vErrors;
 return errors === 0;
 }
-validate276.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
+validate277.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
 
-exports.isFsReadResult = validate277;
-const schema405 = {"type":"object","required":["content","bytes","sha256"],"additionalProperties":false,"properties":{"content":{"type":"string"},"bytes":{"type":"integer"},"sha256":{"type":"string","pattern":"^[0-9a-f]{64}$"}},"$id":"https://openagents.dev/schemas/op/fs.read.json/result","title":"FsReadResult"};
+exports.isFsReadResult = validate278;
+const schema407 = {"type":"object","required":["content","bytes","sha256"],"additionalProperties":false,"properties":{"content":{"type":"string"},"bytes":{"type":"integer"},"sha256":{"type":"string","pattern":"^[0-9a-f]{64}$"}},"$id":"https://openagents.dev/schemas/op/fs.read.json/result","title":"FsReadResult"};
 
-function validate277(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
+function validate278(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 /*# sourceURL="https://openagents.dev/schemas/op/fs.read.json/result" */;
 let vErrors = null;
 let errors = 0;
-const evaluated0 = validate277.evaluated;
+const evaluated0 = validate278.evaluated;
 if(evaluated0.dynamicProps){
 evaluated0.props = undefined;
 }
@@ -101784,19 +102881,19 @@ vErrors.push(err8);
 }
 errors++;
 }
-validate277.errors = vErrors;
+validate278.errors = vErrors;
 return errors === 0;
 }
-validate277.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
+validate278.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
 
-exports.isFsWriteParams = validate278;
-const schema406 = {"type":"object","required":["path","content"],"additionalProperties":false,"properties":{"path":{"type":"string","minLength":1,"maxLength":4096},"content":{"type":["string","number","boolean","null","array","object"],"description":"Text as it is; any other value is written as indented JSON."}},"$id":"https://openagents.dev/schemas/op/fs.write.json/params","title":"FsWriteParams"};
+exports.isFsWriteParams = validate279;
+const schema408 = {"type":"object","required":["path","content"],"additionalProperties":false,"properties":{"path":{"type":"string","minLength":1,"maxLength":4096},"content":{"type":["string","number","boolean","null","array","object"],"description":"Text as it is; any other value is written as indented JSON."}},"$id":"https://openagents.dev/schemas/op/fs.write.json/params","title":"FsWriteParams"};
 
-function validate278(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
+function validate279(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 /*# sourceURL="https://openagents.dev/schemas/op/fs.write.json/params" */;
 let vErrors = null;
 let errors = 0;
-const evaluated0 = validate278.evaluated;
+const evaluated0 = validate279.evaluated;
 if(evaluated0.dynamicProps){
 evaluated0.props = undefined;
 }
@@ -101874,7 +102971,7 @@ errors++;
 if(data.content !== undefined){
 let data1 = data.content;
 if((((typeof data1 != "object") && (typeof data1 !== "string")) && (!((typeof data1 == "number") && (isFinite(data1))))) && (typeof data1 !== "boolean")){
-const err6 = {instancePath:instancePath+"/content",schemaPath:"#/properties/content/type",keyword:"type",params:{type: schema406.properties.content.type},message:"must be string,number,boolean,null,array,object"};
+const err6 = {instancePath:instancePath+"/content",schemaPath:"#/properties/content/type",keyword:"type",params:{type: schema408.properties.content.type},message:"must be string,number,boolean,null,array,object"};
 if(vErrors === null){
 vErrors = [err6];
 }
@@ -101895,19 +102992,19 @@ vErrors.push(err7);
 }
 errors++;
 }
-validate278.errors = vErrors;
+validate279.errors = vErrors;
 return errors === 0;
 }
-validate278.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
+validate279.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
 
-exports.isFsWriteResult = validate279;
-const schema407 = {"type":"object","required":["path","bytes","sha256"],"additionalProperties":false,"properties":{"path":{"type":"string","description":"As the parameter named it."},"bytes":{"type":"integer"},"sha256":{"type":"string","pattern":"^[0-9a-f]{64}$"}},"$id":"https://openagents.dev/schemas/op/fs.write.json/result","title":"FsWriteResult"};
+exports.isFsWriteResult = validate280;
+const schema409 = {"type":"object","required":["path","bytes","sha256"],"additionalProperties":false,"properties":{"path":{"type":"string","description":"As the parameter named it."},"bytes":{"type":"integer"},"sha256":{"type":"string","pattern":"^[0-9a-f]{64}$"}},"$id":"https://openagents.dev/schemas/op/fs.write.json/result","title":"FsWriteResult"};
 
-function validate279(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
+function validate280(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 /*# sourceURL="https://openagents.dev/schemas/op/fs.write.json/result" */;
 let vErrors = null;
 let errors = 0;
-const evaluated0 = validate279.evaluated;
+const evaluated0 = validate280.evaluated;
 if(evaluated0.dynamicProps){
 evaluated0.props = undefined;
 }
@@ -102018,20 +103115,20 @@ vErrors.push(err8);
 }
 errors++;
 }
-validate279.errors = vErrors;
+validate280.errors = vErrors;
 return errors === 0;
 }
-validate279.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
+validate280.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
 
-exports.isGitCloneParams = validate280;
-const schema408 = {"type":"object","required":["repo","dest"],"additionalProperties":false,"properties":{"repo":{"type":"string","minLength":1,"maxLength":2048,"description":"An https:// address, or the absolute path of a repository on this machine."},"dest":{"type":"string","minLength":1,"maxLength":4096,"description":"The folder of the clone."},"update":{"type":"boolean","default":true,"description":"Whether a clone that is already there is brought up to date; if not, it is left as it is."},"ref":{"type":"string","pattern":"^[A-Za-z0-9_][A-Za-z0-9._/+-]*$","maxLength":255,"description":"A branch, a tag or a full commit id; the repository's default branch where absent."},"depth":{"type":"integer","minimum":1,"maximum":1000000,"description":"Commits of history to fetch; all where absent."}},"$id":"https://openagents.dev/schemas/op/git.clone.json/params","title":"GitCloneParams"};
-const pattern497 = new RegExp("^[A-Za-z0-9_][A-Za-z0-9._/+-]*$", "u");
+exports.isGitCloneParams = validate281;
+const schema410 = {"type":"object","required":["repo","dest"],"additionalProperties":false,"properties":{"repo":{"type":"string","minLength":1,"maxLength":2048,"description":"An https:// address, or the absolute path of a repository on this machine."},"dest":{"type":"string","minLength":1,"maxLength":4096,"description":"The folder of the clone."},"update":{"type":"boolean","default":true,"description":"Whether a clone that is already there is brought up to date; if not, it is left as it is."},"ref":{"type":"string","pattern":"^[A-Za-z0-9_][A-Za-z0-9._/+-]*$","maxLength":255,"description":"A branch, a tag or a full commit id; the repository's default branch where absent."},"depth":{"type":"integer","minimum":1,"maximum":1000000,"description":"Commits of history to fetch; all where absent."}},"$id":"https://openagents.dev/schemas/op/git.clone.json/params","title":"GitCloneParams"};
+const pattern503 = new RegExp("^[A-Za-z0-9_][A-Za-z0-9._/+-]*$", "u");
 
-function validate280(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
+function validate281(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 /*# sourceURL="https://openagents.dev/schemas/op/git.clone.json/params" */;
 let vErrors = null;
 let errors = 0;
-const evaluated0 = validate280.evaluated;
+const evaluated0 = validate281.evaluated;
 if(evaluated0.dynamicProps){
 evaluated0.props = undefined;
 }
@@ -102166,7 +103263,7 @@ vErrors.push(err10);
 }
 errors++;
 }
-if(!pattern497.test(data3)){
+if(!pattern503.test(data3)){
 const err11 = {instancePath:instancePath+"/ref",schemaPath:"#/properties/ref/pattern",keyword:"pattern",params:{pattern: "^[A-Za-z0-9_][A-Za-z0-9._/+-]*$"},message:"must match pattern \""+"^[A-Za-z0-9_][A-Za-z0-9._/+-]*$"+"\""};
 if(vErrors === null){
 vErrors = [err11];
@@ -102234,19 +103331,19 @@ vErrors.push(err16);
 }
 errors++;
 }
-validate280.errors = vErrors;
+validate281.errors = vErrors;
 return errors === 0;
 }
-validate280.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
+validate281.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
 
-exports.isGitCloneResult = validate281;
-const schema409 = {"type":"object","required":["path","commit","branch","updated"],"additionalProperties":false,"properties":{"path":{"type":"string","description":"The folder, as dest named it."},"commit":{"type":"string","pattern":"^[0-9a-f]{40}([0-9a-f]{24})?$"},"branch":{"type":["string","null"],"description":"null for a tag or a commit."},"updated":{"type":"boolean","description":"Whether the folder's content changed."}},"$id":"https://openagents.dev/schemas/op/git.clone.json/result","title":"GitCloneResult"};
+exports.isGitCloneResult = validate282;
+const schema411 = {"type":"object","required":["path","commit","branch","updated"],"additionalProperties":false,"properties":{"path":{"type":"string","description":"The folder, as dest named it."},"commit":{"type":"string","pattern":"^[0-9a-f]{40}([0-9a-f]{24})?$"},"branch":{"type":["string","null"],"description":"null for a tag or a commit."},"updated":{"type":"boolean","description":"Whether the folder's content changed."}},"$id":"https://openagents.dev/schemas/op/git.clone.json/result","title":"GitCloneResult"};
 
-function validate281(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
+function validate282(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 /*# sourceURL="https://openagents.dev/schemas/op/git.clone.json/result" */;
 let vErrors = null;
 let errors = 0;
-const evaluated0 = validate281.evaluated;
+const evaluated0 = validate282.evaluated;
 if(evaluated0.dynamicProps){
 evaluated0.props = undefined;
 }
@@ -102321,7 +103418,7 @@ errors++;
 if(data.commit !== undefined){
 let data1 = data.commit;
 if(typeof data1 === "string"){
-if(!pattern317.test(data1)){
+if(!pattern323.test(data1)){
 const err6 = {instancePath:instancePath+"/commit",schemaPath:"#/properties/commit/pattern",keyword:"pattern",params:{pattern: "^[0-9a-f]{40}([0-9a-f]{24})?$"},message:"must match pattern \""+"^[0-9a-f]{40}([0-9a-f]{24})?$"+"\""};
 if(vErrors === null){
 vErrors = [err6];
@@ -102346,7 +103443,7 @@ errors++;
 if(data.branch !== undefined){
 let data2 = data.branch;
 if((typeof data2 !== "string") && (data2 !== null)){
-const err8 = {instancePath:instancePath+"/branch",schemaPath:"#/properties/branch/type",keyword:"type",params:{type: schema409.properties.branch.type},message:"must be string,null"};
+const err8 = {instancePath:instancePath+"/branch",schemaPath:"#/properties/branch/type",keyword:"type",params:{type: schema411.properties.branch.type},message:"must be string,null"};
 if(vErrors === null){
 vErrors = [err8];
 }
@@ -102379,20 +103476,20 @@ vErrors.push(err10);
 }
 errors++;
 }
-validate281.errors = vErrors;
+validate282.errors = vErrors;
 return errors === 0;
 }
-validate281.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
+validate282.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
 
-exports.isHttpRequestParams = validate282;
-const schema410 = {"type":"object","required":["url"],"additionalProperties":false,"properties":{"url":{"type":"string","pattern":"^https?://","maxLength":8192,"x-secret":true,"description":"A secret may stand in its path or query, never in its host."},"method":{"enum":["GET","HEAD","POST","PUT","PATCH","DELETE"],"default":"GET","description":"GET and HEAD read; the others change something out there and carry an Idempotency-Key."},"headers":{"type":"object","maxProperties":64,"propertyNames":{"pattern":"^[A-Za-z0-9!#$%&'*+.^_`|~-]+$"},"additionalProperties":{"type":"string","maxLength":8192,"x-secret":true}},"body":{"type":["string","number","boolean","null","array","object"],"description":"Text as it is; any other value is sent as JSON."},"expect_status":{"type":"array","minItems":1,"maxItems":32,"items":{"type":"integer","minimum":100,"maximum":599},"description":"The step fails on any other status; 200 to 299 where absent."},"max_bytes":{"type":"integer","minimum":1,"maximum":67108864,"default":200000}},"$id":"https://openagents.dev/schemas/op/http.request.json/params","title":"HttpRequestParams"};
-const pattern500 = new RegExp("^[A-Za-z0-9!#$%&'*+.^_`|~-]+$", "u");
+exports.isHttpRequestParams = validate283;
+const schema412 = {"type":"object","required":["url"],"additionalProperties":false,"properties":{"url":{"type":"string","pattern":"^https?://","maxLength":8192,"x-secret":true,"description":"A secret may stand in its path or query, never in its host."},"method":{"enum":["GET","HEAD","POST","PUT","PATCH","DELETE"],"default":"GET","description":"GET and HEAD read; the others change something out there and carry an Idempotency-Key."},"headers":{"type":"object","maxProperties":64,"propertyNames":{"pattern":"^[A-Za-z0-9!#$%&'*+.^_`|~-]+$"},"additionalProperties":{"type":"string","maxLength":8192,"x-secret":true}},"body":{"type":["string","number","boolean","null","array","object"],"description":"Text as it is; any other value is sent as JSON."},"expect_status":{"type":"array","minItems":1,"maxItems":32,"items":{"type":"integer","minimum":100,"maximum":599},"description":"The step fails on any other status; 200 to 299 where absent."},"max_bytes":{"type":"integer","minimum":1,"maximum":67108864,"default":200000}},"$id":"https://openagents.dev/schemas/op/http.request.json/params","title":"HttpRequestParams"};
+const pattern506 = new RegExp("^[A-Za-z0-9!#$%&'*+.^_`|~-]+$", "u");
 
-function validate282(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
+function validate283(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 /*# sourceURL="https://openagents.dev/schemas/op/http.request.json/params" */;
 let vErrors = null;
 let errors = 0;
-const evaluated0 = validate282.evaluated;
+const evaluated0 = validate283.evaluated;
 if(evaluated0.dynamicProps){
 evaluated0.props = undefined;
 }
@@ -102435,7 +103532,7 @@ vErrors.push(err2);
 }
 errors++;
 }
-if(!pattern401.test(data0)){
+if(!pattern407.test(data0)){
 const err3 = {instancePath:instancePath+"/url",schemaPath:"#/properties/url/pattern",keyword:"pattern",params:{pattern: "^https?://"},message:"must match pattern \""+"^https?://"+"\""};
 if(vErrors === null){
 vErrors = [err3];
@@ -102460,7 +103557,7 @@ errors++;
 if(data.method !== undefined){
 let data1 = data.method;
 if(!((((((data1 === "GET") || (data1 === "HEAD")) || (data1 === "POST")) || (data1 === "PUT")) || (data1 === "PATCH")) || (data1 === "DELETE"))){
-const err5 = {instancePath:instancePath+"/method",schemaPath:"#/properties/method/enum",keyword:"enum",params:{allowedValues: schema410.properties.method.enum},message:"must be equal to one of the allowed values"};
+const err5 = {instancePath:instancePath+"/method",schemaPath:"#/properties/method/enum",keyword:"enum",params:{allowedValues: schema412.properties.method.enum},message:"must be equal to one of the allowed values"};
 if(vErrors === null){
 vErrors = [err5];
 }
@@ -102486,7 +103583,7 @@ errors++;
 for(const key1 in data2){
 const _errs7 = errors;
 if(typeof key1 === "string"){
-if(!pattern500.test(key1)){
+if(!pattern506.test(key1)){
 const err7 = {instancePath:instancePath+"/headers",schemaPath:"#/properties/headers/propertyNames/pattern",keyword:"pattern",params:{pattern: "^[A-Za-z0-9!#$%&'*+.^_`|~-]+$"},message:"must match pattern \""+"^[A-Za-z0-9!#$%&'*+.^_`|~-]+$"+"\"",propertyName:key1};
 if(vErrors === null){
 vErrors = [err7];
@@ -102549,7 +103646,7 @@ errors++;
 if(data.body !== undefined){
 let data4 = data.body;
 if((((typeof data4 != "object") && (typeof data4 !== "string")) && (!((typeof data4 == "number") && (isFinite(data4))))) && (typeof data4 !== "boolean")){
-const err12 = {instancePath:instancePath+"/body",schemaPath:"#/properties/body/type",keyword:"type",params:{type: schema410.properties.body.type},message:"must be string,number,boolean,null,array,object"};
+const err12 = {instancePath:instancePath+"/body",schemaPath:"#/properties/body/type",keyword:"type",params:{type: schema412.properties.body.type},message:"must be string,number,boolean,null,array,object"};
 if(vErrors === null){
 vErrors = [err12];
 }
@@ -102676,19 +103773,19 @@ vErrors.push(err22);
 }
 errors++;
 }
-validate282.errors = vErrors;
+validate283.errors = vErrors;
 return errors === 0;
 }
-validate282.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
+validate283.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
 
-exports.isHttpRequestResult = validate283;
-const schema411 = {"type":"object","required":["status","url","headers","body","encoding","bytes"],"additionalProperties":false,"properties":{"status":{"type":"integer"},"url":{"type":"string","description":"Where the answer came from, after redirects."},"headers":{"type":"object","additionalProperties":{"type":"string"},"description":"Names in lower case."},"body":{"type":"string"},"encoding":{"enum":["utf8","base64"],"description":"How body holds the bytes: base64 where they are not text."},"json":{"type":["string","number","boolean","null","array","object"],"description":"The parsed body, where the answer says it is JSON and it is valid and exact."},"bytes":{"type":"integer"}},"$id":"https://openagents.dev/schemas/op/http.request.json/result","title":"HttpRequestResult"};
+exports.isHttpRequestResult = validate284;
+const schema413 = {"type":"object","required":["status","url","headers","body","encoding","bytes"],"additionalProperties":false,"properties":{"status":{"type":"integer"},"url":{"type":"string","description":"Where the answer came from, after redirects."},"headers":{"type":"object","additionalProperties":{"type":"string"},"description":"Names in lower case."},"body":{"type":"string"},"encoding":{"enum":["utf8","base64"],"description":"How body holds the bytes: base64 where they are not text."},"json":{"type":["string","number","boolean","null","array","object"],"description":"The parsed body, where the answer says it is JSON and it is valid and exact."},"bytes":{"type":"integer"}},"$id":"https://openagents.dev/schemas/op/http.request.json/result","title":"HttpRequestResult"};
 
-function validate283(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
+function validate284(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 /*# sourceURL="https://openagents.dev/schemas/op/http.request.json/result" */;
 let vErrors = null;
 let errors = 0;
-const evaluated0 = validate283.evaluated;
+const evaluated0 = validate284.evaluated;
 if(evaluated0.dynamicProps){
 evaluated0.props = undefined;
 }
@@ -102835,7 +103932,7 @@ errors++;
 if(data.encoding !== undefined){
 let data5 = data.encoding;
 if(!((data5 === "utf8") || (data5 === "base64"))){
-const err12 = {instancePath:instancePath+"/encoding",schemaPath:"#/properties/encoding/enum",keyword:"enum",params:{allowedValues: schema411.properties.encoding.enum},message:"must be equal to one of the allowed values"};
+const err12 = {instancePath:instancePath+"/encoding",schemaPath:"#/properties/encoding/enum",keyword:"enum",params:{allowedValues: schema413.properties.encoding.enum},message:"must be equal to one of the allowed values"};
 if(vErrors === null){
 vErrors = [err12];
 }
@@ -102848,7 +103945,7 @@ errors++;
 if(data.json !== undefined){
 let data6 = data.json;
 if((((typeof data6 != "object") && (typeof data6 !== "string")) && (!((typeof data6 == "number") && (isFinite(data6))))) && (typeof data6 !== "boolean")){
-const err13 = {instancePath:instancePath+"/json",schemaPath:"#/properties/json/type",keyword:"type",params:{type: schema411.properties.json.type},message:"must be string,number,boolean,null,array,object"};
+const err13 = {instancePath:instancePath+"/json",schemaPath:"#/properties/json/type",keyword:"type",params:{type: schema413.properties.json.type},message:"must be string,number,boolean,null,array,object"};
 if(vErrors === null){
 vErrors = [err13];
 }
@@ -102882,20 +103979,20 @@ vErrors.push(err15);
 }
 errors++;
 }
-validate283.errors = vErrors;
+validate284.errors = vErrors;
 return errors === 0;
 }
-validate283.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
+validate284.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
 
-exports.isModelEmbedParams = validate284;
-const schema412 = {"type":"object","required":["backend"],"additionalProperties":false,"properties":{"backend":{"enum":["lexical-v1","llama.cpp","ollama","mlx","foundation_models"]},"index":{"type":"string","pattern":"^[a-z0-9][a-z0-9._-]{0,63}$","description":"Embed this index's passages that have no vector yet."},"texts":{"type":"array","maxItems":1000,"items":{"type":"string","maxLength":100000},"description":"Embed these and return their vectors."},"dim":{"type":"integer","minimum":1,"maximum":16384,"description":"The vectors' length. A model has one length; lexical-v1 takes any up to 2048."}},"oneOf":[{"properties":{"index":{"type":"string"}},"required":["index"]},{"properties":{"texts":{"type":"array"}},"required":["texts"]}],"$id":"https://openagents.dev/schemas/op/model.embed.json/params","title":"ModelEmbedParams"};
-const pattern501 = new RegExp("^[a-z0-9][a-z0-9._-]{0,63}$", "u");
+exports.isModelEmbedParams = validate285;
+const schema414 = {"type":"object","required":["backend"],"additionalProperties":false,"properties":{"backend":{"enum":["lexical-v1","llama.cpp","ollama","mlx","foundation_models"]},"index":{"type":"string","pattern":"^[a-z0-9][a-z0-9._-]{0,63}$","description":"Embed this index's passages that have no vector yet."},"texts":{"type":"array","maxItems":1000,"items":{"type":"string","maxLength":100000},"description":"Embed these and return their vectors."},"dim":{"type":"integer","minimum":1,"maximum":16384,"description":"The vectors' length. A model has one length; lexical-v1 takes any up to 2048."}},"oneOf":[{"properties":{"index":{"type":"string"}},"required":["index"]},{"properties":{"texts":{"type":"array"}},"required":["texts"]}],"$id":"https://openagents.dev/schemas/op/model.embed.json/params","title":"ModelEmbedParams"};
+const pattern507 = new RegExp("^[a-z0-9][a-z0-9._-]{0,63}$", "u");
 
-function validate284(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
+function validate285(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 /*# sourceURL="https://openagents.dev/schemas/op/model.embed.json/params" */;
 let vErrors = null;
 let errors = 0;
-const evaluated0 = validate284.evaluated;
+const evaluated0 = validate285.evaluated;
 if(evaluated0.dynamicProps){
 evaluated0.props = undefined;
 }
@@ -103024,7 +104121,7 @@ errors++;
 if(data.backend !== undefined){
 let data2 = data.backend;
 if(!(((((data2 === "lexical-v1") || (data2 === "llama.cpp")) || (data2 === "ollama")) || (data2 === "mlx")) || (data2 === "foundation_models"))){
-const err7 = {instancePath:instancePath+"/backend",schemaPath:"#/properties/backend/enum",keyword:"enum",params:{allowedValues: schema412.properties.backend.enum},message:"must be equal to one of the allowed values"};
+const err7 = {instancePath:instancePath+"/backend",schemaPath:"#/properties/backend/enum",keyword:"enum",params:{allowedValues: schema414.properties.backend.enum},message:"must be equal to one of the allowed values"};
 if(vErrors === null){
 vErrors = [err7];
 }
@@ -103037,7 +104134,7 @@ errors++;
 if(data.index !== undefined){
 let data3 = data.index;
 if(typeof data3 === "string"){
-if(!pattern501.test(data3)){
+if(!pattern507.test(data3)){
 const err8 = {instancePath:instancePath+"/index",schemaPath:"#/properties/index/pattern",keyword:"pattern",params:{pattern: "^[a-z0-9][a-z0-9._-]{0,63}$"},message:"must match pattern \""+"^[a-z0-9][a-z0-9._-]{0,63}$"+"\""};
 if(vErrors === null){
 vErrors = [err8];
@@ -103156,19 +104253,19 @@ vErrors.push(err17);
 }
 errors++;
 }
-validate284.errors = vErrors;
+validate285.errors = vErrors;
 return errors === 0;
 }
-validate284.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
+validate285.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
 
-exports.isModelEmbedResult = validate285;
-const schema413 = {"type":"object","required":["embedded","total","dim","model"],"additionalProperties":false,"properties":{"embedded":{"type":"integer","minimum":0,"description":"Vectors made now."},"total":{"type":"integer","minimum":0,"description":"Vectors there are."},"dim":{"type":"integer","minimum":0},"model":{"type":"string"},"vectors":{"type":"array","items":{"type":"array","items":{"type":"number"}},"description":"Of length 1 each, in the order of texts; absent for an index."}},"$id":"https://openagents.dev/schemas/op/model.embed.json/result","title":"ModelEmbedResult"};
+exports.isModelEmbedResult = validate286;
+const schema415 = {"type":"object","required":["embedded","total","dim","model"],"additionalProperties":false,"properties":{"embedded":{"type":"integer","minimum":0,"description":"Vectors made now."},"total":{"type":"integer","minimum":0,"description":"Vectors there are."},"dim":{"type":"integer","minimum":0},"model":{"type":"string"},"vectors":{"type":"array","items":{"type":"array","items":{"type":"number"}},"description":"Of length 1 each, in the order of texts; absent for an index."}},"$id":"https://openagents.dev/schemas/op/model.embed.json/result","title":"ModelEmbedResult"};
 
-function validate285(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
+function validate286(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 /*# sourceURL="https://openagents.dev/schemas/op/model.embed.json/result" */;
 let vErrors = null;
 let errors = 0;
-const evaluated0 = validate285.evaluated;
+const evaluated0 = validate286.evaluated;
 if(evaluated0.dynamicProps){
 evaluated0.props = undefined;
 }
@@ -103371,19 +104468,19 @@ vErrors.push(err15);
 }
 errors++;
 }
-validate285.errors = vErrors;
+validate286.errors = vErrors;
 return errors === 0;
 }
-validate285.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
+validate286.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
 
-exports.isModelGenerateParams = validate286;
-const schema414 = {"type":"object","required":["backend","prompt","max_tokens"],"additionalProperties":false,"properties":{"backend":{"enum":["llama.cpp","ollama","mlx","foundation_models"]},"prompt":{"type":"string","minLength":1,"maxLength":400000},"max_tokens":{"type":"integer","minimum":1,"maximum":32768},"temperature":{"type":"number","minimum":0,"maximum":2},"model":{"type":"string","minLength":1,"maxLength":200,"description":"A hint: which model of a server to use instead of the configured one."}},"$id":"https://openagents.dev/schemas/op/model.generate.json/params","title":"ModelGenerateParams"};
+exports.isModelGenerateParams = validate287;
+const schema416 = {"type":"object","required":["backend","prompt","max_tokens"],"additionalProperties":false,"properties":{"backend":{"enum":["llama.cpp","ollama","mlx","foundation_models"]},"prompt":{"type":"string","minLength":1,"maxLength":400000},"max_tokens":{"type":"integer","minimum":1,"maximum":32768},"temperature":{"type":"number","minimum":0,"maximum":2},"model":{"type":"string","minLength":1,"maxLength":200,"description":"A hint: which model of a server to use instead of the configured one."}},"$id":"https://openagents.dev/schemas/op/model.generate.json/params","title":"ModelGenerateParams"};
 
-function validate286(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
+function validate287(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 /*# sourceURL="https://openagents.dev/schemas/op/model.generate.json/params" */;
 let vErrors = null;
 let errors = 0;
-const evaluated0 = validate286.evaluated;
+const evaluated0 = validate287.evaluated;
 if(evaluated0.dynamicProps){
 evaluated0.props = undefined;
 }
@@ -103436,7 +104533,7 @@ errors++;
 if(data.backend !== undefined){
 let data0 = data.backend;
 if(!((((data0 === "llama.cpp") || (data0 === "ollama")) || (data0 === "mlx")) || (data0 === "foundation_models"))){
-const err4 = {instancePath:instancePath+"/backend",schemaPath:"#/properties/backend/enum",keyword:"enum",params:{allowedValues: schema414.properties.backend.enum},message:"must be equal to one of the allowed values"};
+const err4 = {instancePath:instancePath+"/backend",schemaPath:"#/properties/backend/enum",keyword:"enum",params:{allowedValues: schema416.properties.backend.enum},message:"must be equal to one of the allowed values"};
 if(vErrors === null){
 vErrors = [err4];
 }
@@ -103597,19 +104694,19 @@ vErrors.push(err17);
 }
 errors++;
 }
-validate286.errors = vErrors;
+validate287.errors = vErrors;
 return errors === 0;
 }
-validate286.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
+validate287.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
 
-exports.isModelGenerateResult = validate287;
-const schema415 = {"type":"object","required":["text","model"],"additionalProperties":false,"properties":{"text":{"type":"string"},"tokens_in":{"type":"integer","minimum":0},"tokens_out":{"type":"integer","minimum":0},"model":{"type":"string","description":"The model that answered."}},"$id":"https://openagents.dev/schemas/op/model.generate.json/result","title":"ModelGenerateResult"};
+exports.isModelGenerateResult = validate288;
+const schema417 = {"type":"object","required":["text","model"],"additionalProperties":false,"properties":{"text":{"type":"string"},"tokens_in":{"type":"integer","minimum":0},"tokens_out":{"type":"integer","minimum":0},"model":{"type":"string","description":"The model that answered."}},"$id":"https://openagents.dev/schemas/op/model.generate.json/result","title":"ModelGenerateResult"};
 
-function validate287(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
+function validate288(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 /*# sourceURL="https://openagents.dev/schemas/op/model.generate.json/result" */;
 let vErrors = null;
 let errors = 0;
-const evaluated0 = validate287.evaluated;
+const evaluated0 = validate288.evaluated;
 if(evaluated0.dynamicProps){
 evaluated0.props = undefined;
 }
@@ -103734,20 +104831,20 @@ vErrors.push(err9);
 }
 errors++;
 }
-validate287.errors = vErrors;
+validate288.errors = vErrors;
 return errors === 0;
 }
-validate287.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
+validate288.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
 
-exports.isNostrPublishParams = validate288;
-const schema416 = {"type":"object","required":["kind","content"],"additionalProperties":false,"properties":{"kind":{"type":"integer","minimum":0,"maximum":65535},"content":{"type":"string","maxLength":131072},"tags":{"type":"array","maxItems":2000,"items":{"type":"array","minItems":1,"maxItems":64,"items":{"type":"string","maxLength":4096}},"default":[]},"relays":{"type":"array","minItems":1,"maxItems":32,"items":{"type":"string","pattern":"^wss?://","maxLength":2048},"description":"Some of the relays its owner chose; all of them where absent."}},"$id":"https://openagents.dev/schemas/op/nostr.publish.json/params","title":"NostrPublishParams"};
-const pattern502 = new RegExp("^wss?://", "u");
+exports.isNostrPublishParams = validate289;
+const schema418 = {"type":"object","required":["kind","content"],"additionalProperties":false,"properties":{"kind":{"type":"integer","minimum":0,"maximum":65535},"content":{"type":"string","maxLength":131072},"tags":{"type":"array","maxItems":2000,"items":{"type":"array","minItems":1,"maxItems":64,"items":{"type":"string","maxLength":4096}},"default":[]},"relays":{"type":"array","minItems":1,"maxItems":32,"items":{"type":"string","pattern":"^wss?://","maxLength":2048},"description":"Some of the relays its owner chose; all of them where absent."}},"$id":"https://openagents.dev/schemas/op/nostr.publish.json/params","title":"NostrPublishParams"};
+const pattern508 = new RegExp("^wss?://", "u");
 
-function validate288(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
+function validate289(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 /*# sourceURL="https://openagents.dev/schemas/op/nostr.publish.json/params" */;
 let vErrors = null;
 let errors = 0;
-const evaluated0 = validate288.evaluated;
+const evaluated0 = validate289.evaluated;
 if(evaluated0.dynamicProps){
 evaluated0.props = undefined;
 }
@@ -103971,7 +105068,7 @@ vErrors.push(err17);
 }
 errors++;
 }
-if(!pattern502.test(data6)){
+if(!pattern508.test(data6)){
 const err18 = {instancePath:instancePath+"/relays/" + i2,schemaPath:"#/properties/relays/items/pattern",keyword:"pattern",params:{pattern: "^wss?://"},message:"must match pattern \""+"^wss?://"+"\""};
 if(vErrors === null){
 vErrors = [err18];
@@ -104016,19 +105113,19 @@ vErrors.push(err21);
 }
 errors++;
 }
-validate288.errors = vErrors;
+validate289.errors = vErrors;
 return errors === 0;
 }
-validate288.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
+validate289.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
 
-exports.isNostrPublishResult = validate289;
-const schema417 = {"type":"object","required":["event_id","accepted","refused"],"additionalProperties":false,"properties":{"event_id":{"type":"string","pattern":"^[0-9a-f]{64}$"},"accepted":{"type":"array","items":{"type":"string"},"description":"Relays that acknowledged it."},"refused":{"type":"array","items":{"type":"string"},"description":"The others, each with its reason."}},"$id":"https://openagents.dev/schemas/op/nostr.publish.json/result","title":"NostrPublishResult"};
+exports.isNostrPublishResult = validate290;
+const schema419 = {"type":"object","required":["event_id","accepted","refused"],"additionalProperties":false,"properties":{"event_id":{"type":"string","pattern":"^[0-9a-f]{64}$"},"accepted":{"type":"array","items":{"type":"string"},"description":"Relays that acknowledged it."},"refused":{"type":"array","items":{"type":"string"},"description":"The others, each with its reason."}},"$id":"https://openagents.dev/schemas/op/nostr.publish.json/result","title":"NostrPublishResult"};
 
-function validate289(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
+function validate290(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 /*# sourceURL="https://openagents.dev/schemas/op/nostr.publish.json/result" */;
 let vErrors = null;
 let errors = 0;
-const evaluated0 = validate289.evaluated;
+const evaluated0 = validate290.evaluated;
 if(evaluated0.dynamicProps){
 evaluated0.props = undefined;
 }
@@ -104170,20 +105267,20 @@ vErrors.push(err10);
 }
 errors++;
 }
-validate289.errors = vErrors;
+validate290.errors = vErrors;
 return errors === 0;
 }
-validate289.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
+validate290.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
 
-exports.isSearchkitIndexParams = validate290;
-const schema418 = {"type":"object","required":["path","index"],"additionalProperties":false,"properties":{"path":{"type":"string","minLength":1,"description":"The folder to index, usually a git checkout."},"index":{"type":"string","pattern":"^[a-z0-9][a-z0-9._-]{0,63}$","description":"The index's name on this worker."},"languages":{"type":"array","maxItems":64,"items":{"type":"string","pattern":"^[A-Za-z0-9+#_.-]{1,32}$"},"description":"Index only these: a language (swift, ts, python) or a file extension. Absent or empty: every text file."},"include":{"type":"array","maxItems":256,"items":{"type":"string","minLength":1,"maxLength":1024},"description":"Index only paths that match one of these globs, relative to path. Absent or empty: all."},"exclude":{"type":"array","maxItems":256,"items":{"type":"string","minLength":1,"maxLength":1024},"description":"Never index paths that match one of these globs, relative to path."}},"$id":"https://openagents.dev/schemas/op/searchkit.index.json/params","title":"SearchkitIndexParams"};
-const pattern505 = new RegExp("^[A-Za-z0-9+#_.-]{1,32}$", "u");
+exports.isSearchkitIndexParams = validate291;
+const schema420 = {"type":"object","required":["path","index"],"additionalProperties":false,"properties":{"path":{"type":"string","minLength":1,"description":"The folder to index, usually a git checkout."},"index":{"type":"string","pattern":"^[a-z0-9][a-z0-9._-]{0,63}$","description":"The index's name on this worker."},"languages":{"type":"array","maxItems":64,"items":{"type":"string","pattern":"^[A-Za-z0-9+#_.-]{1,32}$"},"description":"Index only these: a language (swift, ts, python) or a file extension. Absent or empty: every text file."},"include":{"type":"array","maxItems":256,"items":{"type":"string","minLength":1,"maxLength":1024},"description":"Index only paths that match one of these globs, relative to path. Absent or empty: all."},"exclude":{"type":"array","maxItems":256,"items":{"type":"string","minLength":1,"maxLength":1024},"description":"Never index paths that match one of these globs, relative to path."}},"$id":"https://openagents.dev/schemas/op/searchkit.index.json/params","title":"SearchkitIndexParams"};
+const pattern511 = new RegExp("^[A-Za-z0-9+#_.-]{1,32}$", "u");
 
-function validate290(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
+function validate291(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 /*# sourceURL="https://openagents.dev/schemas/op/searchkit.index.json/params" */;
 let vErrors = null;
 let errors = 0;
-const evaluated0 = validate290.evaluated;
+const evaluated0 = validate291.evaluated;
 if(evaluated0.dynamicProps){
 evaluated0.props = undefined;
 }
@@ -104251,7 +105348,7 @@ errors++;
 if(data.index !== undefined){
 let data1 = data.index;
 if(typeof data1 === "string"){
-if(!pattern501.test(data1)){
+if(!pattern507.test(data1)){
 const err5 = {instancePath:instancePath+"/index",schemaPath:"#/properties/index/pattern",keyword:"pattern",params:{pattern: "^[a-z0-9][a-z0-9._-]{0,63}$"},message:"must match pattern \""+"^[a-z0-9][a-z0-9._-]{0,63}$"+"\""};
 if(vErrors === null){
 vErrors = [err5];
@@ -104290,7 +105387,7 @@ const len0 = data2.length;
 for(let i0=0; i0<len0; i0++){
 let data3 = data2[i0];
 if(typeof data3 === "string"){
-if(!pattern505.test(data3)){
+if(!pattern511.test(data3)){
 const err8 = {instancePath:instancePath+"/languages/" + i0,schemaPath:"#/properties/languages/items/pattern",keyword:"pattern",params:{pattern: "^[A-Za-z0-9+#_.-]{1,32}$"},message:"must match pattern \""+"^[A-Za-z0-9+#_.-]{1,32}$"+"\""};
 if(vErrors === null){
 vErrors = [err8];
@@ -104457,19 +105554,19 @@ vErrors.push(err21);
 }
 errors++;
 }
-validate290.errors = vErrors;
+validate291.errors = vErrors;
 return errors === 0;
 }
-validate290.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
+validate291.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
 
-exports.isSearchkitIndexResult = validate291;
-const schema419 = {"type":"object","required":["index","files","chunks","symbols","added","changed","removed","skipped","skipped_by_reason","commit"],"additionalProperties":false,"properties":{"index":{"type":"string"},"files":{"type":"integer","minimum":0,"description":"Text files in the index."},"chunks":{"type":"integer","minimum":0},"symbols":{"type":"integer","minimum":0},"added":{"type":"integer","minimum":0,"description":"Files that were not in the index before."},"changed":{"type":"integer","minimum":0,"description":"Files whose content is another than before."},"removed":{"type":"integer","minimum":0,"description":"Files that are gone or no longer wanted."},"skipped":{"type":"integer","minimum":0,"description":"Files in scope whose content is not stored."},"skipped_by_reason":{"type":"object","required":["binary","secret","too_large","unreadable"],"additionalProperties":false,"properties":{"binary":{"type":"integer","minimum":0},"secret":{"type":"integer","minimum":0},"too_large":{"type":"integer","minimum":0},"unreadable":{"type":"integer","minimum":0}}},"commit":{"type":["string","null"],"description":"HEAD of the git checkout, null where there is none."}},"$id":"https://openagents.dev/schemas/op/searchkit.index.json/result","title":"SearchkitIndexResult"};
+exports.isSearchkitIndexResult = validate292;
+const schema421 = {"type":"object","required":["index","files","chunks","symbols","added","changed","removed","skipped","skipped_by_reason","commit"],"additionalProperties":false,"properties":{"index":{"type":"string"},"files":{"type":"integer","minimum":0,"description":"Text files in the index."},"chunks":{"type":"integer","minimum":0},"symbols":{"type":"integer","minimum":0},"added":{"type":"integer","minimum":0,"description":"Files that were not in the index before."},"changed":{"type":"integer","minimum":0,"description":"Files whose content is another than before."},"removed":{"type":"integer","minimum":0,"description":"Files that are gone or no longer wanted."},"skipped":{"type":"integer","minimum":0,"description":"Files in scope whose content is not stored."},"skipped_by_reason":{"type":"object","required":["binary","secret","too_large","unreadable"],"additionalProperties":false,"properties":{"binary":{"type":"integer","minimum":0},"secret":{"type":"integer","minimum":0},"too_large":{"type":"integer","minimum":0},"unreadable":{"type":"integer","minimum":0}}},"commit":{"type":["string","null"],"description":"HEAD of the git checkout, null where there is none."}},"$id":"https://openagents.dev/schemas/op/searchkit.index.json/result","title":"SearchkitIndexResult"};
 
-function validate291(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
+function validate292(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 /*# sourceURL="https://openagents.dev/schemas/op/searchkit.index.json/result" */;
 let vErrors = null;
 let errors = 0;
-const evaluated0 = validate291.evaluated;
+const evaluated0 = validate292.evaluated;
 if(evaluated0.dynamicProps){
 evaluated0.props = undefined;
 }
@@ -104578,7 +105675,7 @@ vErrors.push(err9);
 errors++;
 }
 for(const key0 in data){
-if(!(func12.call(schema419.properties, key0))){
+if(!(func12.call(schema421.properties, key0))){
 const err10 = {instancePath,schemaPath:"#/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key0},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err10];
@@ -104946,7 +106043,7 @@ errors++;
 if(data.commit !== undefined){
 let data13 = data.commit;
 if((typeof data13 !== "string") && (data13 !== null)){
-const err40 = {instancePath:instancePath+"/commit",schemaPath:"#/properties/commit/type",keyword:"type",params:{type: schema419.properties.commit.type},message:"must be string,null"};
+const err40 = {instancePath:instancePath+"/commit",schemaPath:"#/properties/commit/type",keyword:"type",params:{type: schema421.properties.commit.type},message:"must be string,null"};
 if(vErrors === null){
 vErrors = [err40];
 }
@@ -104967,19 +106064,19 @@ vErrors.push(err41);
 }
 errors++;
 }
-validate291.errors = vErrors;
+validate292.errors = vErrors;
 return errors === 0;
 }
-validate291.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
+validate292.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
 
-exports.isSearchkitQueryParams = validate292;
-const schema420 = {"type":"object","required":["index","query"],"additionalProperties":false,"properties":{"index":{"type":"string","pattern":"^[a-z0-9][a-z0-9._-]{0,63}$","description":"The index's name on this worker."},"query":{"type":"string","minLength":1,"maxLength":1000,"description":"One line: a literal string, an identifier or a question."},"limit":{"type":"integer","minimum":1,"maximum":100,"default":10,"description":"How many hits text shows, and how many passages may follow the exact matches."}},"$id":"https://openagents.dev/schemas/op/searchkit.query.json/params","title":"SearchkitQueryParams"};
+exports.isSearchkitQueryParams = validate293;
+const schema422 = {"type":"object","required":["index","query"],"additionalProperties":false,"properties":{"index":{"type":"string","pattern":"^[a-z0-9][a-z0-9._-]{0,63}$","description":"The index's name on this worker."},"query":{"type":"string","minLength":1,"maxLength":1000,"description":"One line: a literal string, an identifier or a question."},"limit":{"type":"integer","minimum":1,"maximum":100,"default":10,"description":"How many hits text shows, and how many passages may follow the exact matches."}},"$id":"https://openagents.dev/schemas/op/searchkit.query.json/params","title":"SearchkitQueryParams"};
 
-function validate292(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
+function validate293(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 /*# sourceURL="https://openagents.dev/schemas/op/searchkit.query.json/params" */;
 let vErrors = null;
 let errors = 0;
-const evaluated0 = validate292.evaluated;
+const evaluated0 = validate293.evaluated;
 if(evaluated0.dynamicProps){
 evaluated0.props = undefined;
 }
@@ -105022,7 +106119,7 @@ errors++;
 if(data.index !== undefined){
 let data0 = data.index;
 if(typeof data0 === "string"){
-if(!pattern501.test(data0)){
+if(!pattern507.test(data0)){
 const err3 = {instancePath:instancePath+"/index",schemaPath:"#/properties/index/pattern",keyword:"pattern",params:{pattern: "^[a-z0-9][a-z0-9._-]{0,63}$"},message:"must match pattern \""+"^[a-z0-9][a-z0-9._-]{0,63}$"+"\""};
 if(vErrors === null){
 vErrors = [err3];
@@ -105125,21 +106222,21 @@ vErrors.push(err11);
 }
 errors++;
 }
-validate292.errors = vErrors;
+validate293.errors = vErrors;
 return errors === 0;
 }
-validate292.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
+validate293.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
 
-exports.isSearchkitQueryResult = validate293;
-const schema421 = {"type":"object","required":["hits","text","exact_matches_total","index"],"additionalProperties":false,"properties":{"hits":{"type":"array","items":{"$ref":"#/$defs/SearchHit"}},"text":{"type":"string","description":"The best hits as text, short enough for a prompt."},"exact_matches_total":{"type":"integer","minimum":0,"description":"Lines of indexed files that contain the query, case and all."},"index":{"$ref":"#/$defs/SearchedIndex"}},"$defs":{"SearchHit":{"type":"object","required":["path","line_start","line_end","symbol","score","reasons","snippet"],"additionalProperties":false,"properties":{"path":{"type":"string","description":"Relative to the indexed folder."},"line_start":{"type":"integer","minimum":1},"line_end":{"type":"integer","minimum":1,"description":"Inclusive."},"symbol":{"type":["string","null"],"description":"The innermost definition around line_start."},"score":{"type":"number"},"reasons":{"type":"array","items":{"enum":["exact","symbol","bm25","vector"]}},"exact_lines":{"type":"array","items":{"type":"integer","minimum":1},"description":"The lines between line_start and line_end that contain the query."},"snippet":{"type":"string"}}},"SearchedIndex":{"type":"object","required":["name","commit","stale_files","skipped_files","finished_at"],"additionalProperties":false,"properties":{"name":{"type":"string"},"commit":{"type":["string","null"],"description":"HEAD when the index was made."},"stale_files":{"type":["integer","null"],"minimum":0,"description":"Files changed, added or deleted since; null where the folder could not be compared."},"skipped_files":{"type":"integer","minimum":0,"description":"Files in scope that are not searched: binary, holding secrets, too large or unreadable."},"finished_at":{"type":"string","description":"When the index was last complete, ISO 8601 UTC."},"vectors":{"type":"string","description":"Which embedding took part, or why none did."}}}},"$id":"https://openagents.dev/schemas/op/searchkit.query.json/result","title":"SearchkitQueryResult"};
-const schema422 = {"type":"object","required":["path","line_start","line_end","symbol","score","reasons","snippet"],"additionalProperties":false,"properties":{"path":{"type":"string","description":"Relative to the indexed folder."},"line_start":{"type":"integer","minimum":1},"line_end":{"type":"integer","minimum":1,"description":"Inclusive."},"symbol":{"type":["string","null"],"description":"The innermost definition around line_start."},"score":{"type":"number"},"reasons":{"type":"array","items":{"enum":["exact","symbol","bm25","vector"]}},"exact_lines":{"type":"array","items":{"type":"integer","minimum":1},"description":"The lines between line_start and line_end that contain the query."},"snippet":{"type":"string"}}};
-const schema423 = {"type":"object","required":["name","commit","stale_files","skipped_files","finished_at"],"additionalProperties":false,"properties":{"name":{"type":"string"},"commit":{"type":["string","null"],"description":"HEAD when the index was made."},"stale_files":{"type":["integer","null"],"minimum":0,"description":"Files changed, added or deleted since; null where the folder could not be compared."},"skipped_files":{"type":"integer","minimum":0,"description":"Files in scope that are not searched: binary, holding secrets, too large or unreadable."},"finished_at":{"type":"string","description":"When the index was last complete, ISO 8601 UTC."},"vectors":{"type":"string","description":"Which embedding took part, or why none did."}}};
+exports.isSearchkitQueryResult = validate294;
+const schema423 = {"type":"object","required":["hits","text","exact_matches_total","index"],"additionalProperties":false,"properties":{"hits":{"type":"array","items":{"$ref":"#/$defs/SearchHit"}},"text":{"type":"string","description":"The best hits as text, short enough for a prompt."},"exact_matches_total":{"type":"integer","minimum":0,"description":"Lines of indexed files that contain the query, case and all."},"index":{"$ref":"#/$defs/SearchedIndex"}},"$defs":{"SearchHit":{"type":"object","required":["path","line_start","line_end","symbol","score","reasons","snippet"],"additionalProperties":false,"properties":{"path":{"type":"string","description":"Relative to the indexed folder."},"line_start":{"type":"integer","minimum":1},"line_end":{"type":"integer","minimum":1,"description":"Inclusive."},"symbol":{"type":["string","null"],"description":"The innermost definition around line_start."},"score":{"type":"number"},"reasons":{"type":"array","items":{"enum":["exact","symbol","bm25","vector"]}},"exact_lines":{"type":"array","items":{"type":"integer","minimum":1},"description":"The lines between line_start and line_end that contain the query."},"snippet":{"type":"string"}}},"SearchedIndex":{"type":"object","required":["name","commit","stale_files","skipped_files","finished_at"],"additionalProperties":false,"properties":{"name":{"type":"string"},"commit":{"type":["string","null"],"description":"HEAD when the index was made."},"stale_files":{"type":["integer","null"],"minimum":0,"description":"Files changed, added or deleted since; null where the folder could not be compared."},"skipped_files":{"type":"integer","minimum":0,"description":"Files in scope that are not searched: binary, holding secrets, too large or unreadable."},"finished_at":{"type":"string","description":"When the index was last complete, ISO 8601 UTC."},"vectors":{"type":"string","description":"Which embedding took part, or why none did."}}}},"$id":"https://openagents.dev/schemas/op/searchkit.query.json/result","title":"SearchkitQueryResult"};
+const schema424 = {"type":"object","required":["path","line_start","line_end","symbol","score","reasons","snippet"],"additionalProperties":false,"properties":{"path":{"type":"string","description":"Relative to the indexed folder."},"line_start":{"type":"integer","minimum":1},"line_end":{"type":"integer","minimum":1,"description":"Inclusive."},"symbol":{"type":["string","null"],"description":"The innermost definition around line_start."},"score":{"type":"number"},"reasons":{"type":"array","items":{"enum":["exact","symbol","bm25","vector"]}},"exact_lines":{"type":"array","items":{"type":"integer","minimum":1},"description":"The lines between line_start and line_end that contain the query."},"snippet":{"type":"string"}}};
+const schema425 = {"type":"object","required":["name","commit","stale_files","skipped_files","finished_at"],"additionalProperties":false,"properties":{"name":{"type":"string"},"commit":{"type":["string","null"],"description":"HEAD when the index was made."},"stale_files":{"type":["integer","null"],"minimum":0,"description":"Files changed, added or deleted since; null where the folder could not be compared."},"skipped_files":{"type":"integer","minimum":0,"description":"Files in scope that are not searched: binary, holding secrets, too large or unreadable."},"finished_at":{"type":"string","description":"When the index was last complete, ISO 8601 UTC."},"vectors":{"type":"string","description":"Which embedding took part, or why none did."}}};
 
-function validate293(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
+function validate294(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 /*# sourceURL="https://openagents.dev/schemas/op/searchkit.query.json/result" */;
 let vErrors = null;
 let errors = 0;
-const evaluated0 = validate293.evaluated;
+const evaluated0 = validate294.evaluated;
 if(evaluated0.dynamicProps){
 evaluated0.props = undefined;
 }
@@ -105353,7 +106450,7 @@ errors++;
 if(data1.symbol !== undefined){
 let data5 = data1.symbol;
 if((typeof data5 !== "string") && (data5 !== null)){
-const err18 = {instancePath:instancePath+"/hits/" + i0+"/symbol",schemaPath:"#/$defs/SearchHit/properties/symbol/type",keyword:"type",params:{type: schema422.properties.symbol.type},message:"must be string,null"};
+const err18 = {instancePath:instancePath+"/hits/" + i0+"/symbol",schemaPath:"#/$defs/SearchHit/properties/symbol/type",keyword:"type",params:{type: schema424.properties.symbol.type},message:"must be string,null"};
 if(vErrors === null){
 vErrors = [err18];
 }
@@ -105383,7 +106480,7 @@ const len1 = data7.length;
 for(let i1=0; i1<len1; i1++){
 let data8 = data7[i1];
 if(!((((data8 === "exact") || (data8 === "symbol")) || (data8 === "bm25")) || (data8 === "vector"))){
-const err20 = {instancePath:instancePath+"/hits/" + i0+"/reasons/" + i1,schemaPath:"#/$defs/SearchHit/properties/reasons/items/enum",keyword:"enum",params:{allowedValues: schema422.properties.reasons.items.enum},message:"must be equal to one of the allowed values"};
+const err20 = {instancePath:instancePath+"/hits/" + i0+"/reasons/" + i1,schemaPath:"#/$defs/SearchHit/properties/reasons/items/enum",keyword:"enum",params:{allowedValues: schema424.properties.reasons.items.enum},message:"must be equal to one of the allowed values"};
 if(vErrors === null){
 vErrors = [err20];
 }
@@ -105599,7 +106696,7 @@ errors++;
 if(data14.commit !== undefined){
 let data16 = data14.commit;
 if((typeof data16 !== "string") && (data16 !== null)){
-const err38 = {instancePath:instancePath+"/index/commit",schemaPath:"#/$defs/SearchedIndex/properties/commit/type",keyword:"type",params:{type: schema423.properties.commit.type},message:"must be string,null"};
+const err38 = {instancePath:instancePath+"/index/commit",schemaPath:"#/$defs/SearchedIndex/properties/commit/type",keyword:"type",params:{type: schema425.properties.commit.type},message:"must be string,null"};
 if(vErrors === null){
 vErrors = [err38];
 }
@@ -105612,7 +106709,7 @@ errors++;
 if(data14.stale_files !== undefined){
 let data17 = data14.stale_files;
 if((!(((typeof data17 == "number") && (!(data17 % 1) && !isNaN(data17))) && (isFinite(data17)))) && (data17 !== null)){
-const err39 = {instancePath:instancePath+"/index/stale_files",schemaPath:"#/$defs/SearchedIndex/properties/stale_files/type",keyword:"type",params:{type: schema423.properties.stale_files.type},message:"must be integer,null"};
+const err39 = {instancePath:instancePath+"/index/stale_files",schemaPath:"#/$defs/SearchedIndex/properties/stale_files/type",keyword:"type",params:{type: schema425.properties.stale_files.type},message:"must be integer,null"};
 if(vErrors === null){
 vErrors = [err39];
 }
@@ -105706,21 +106803,21 @@ vErrors.push(err46);
 }
 errors++;
 }
-validate293.errors = vErrors;
+validate294.errors = vErrors;
 return errors === 0;
 }
-validate293.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
+validate294.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
 
-exports.isSiteBuildParams = validate294;
-const schema424 = {"type":"object","required":["edge"],"additionalProperties":false,"properties":{"edge":{"type":"string","pattern":"^https?://[^/?#@]+$","maxLength":300,"description":"The edge whose catalog is mirrored, without a path."},"url":{"type":"string","pattern":"^https?://[^/?#@]+$","maxLength":300,"description":"Where the site will be served; the edge's address where absent. It is written into pages, not connected to."},"site":{"type":"string","pattern":"^[a-z0-9][a-z0-9-]{0,63}$","default":"mirror","description":"The site's name on this worker: its folder is below sites/ in the worker's data folder."},"files":{"type":"integer","minimum":1,"maximum":10000000,"default":20000,"description":"How many files the host takes; pictures of the oldest listings are left out."}},"$id":"https://openagents.dev/schemas/op/site.build.json/params","title":"SiteBuildParams"};
-const pattern507 = new RegExp("^https?://[^/?#@]+$", "u");
-const pattern509 = new RegExp("^[a-z0-9][a-z0-9-]{0,63}$", "u");
+exports.isSiteBuildParams = validate295;
+const schema426 = {"type":"object","required":["edge"],"additionalProperties":false,"properties":{"edge":{"type":"string","pattern":"^https?://[^/?#@]+$","maxLength":300,"description":"The edge whose catalog is mirrored, without a path."},"url":{"type":"string","pattern":"^https?://[^/?#@]+$","maxLength":300,"description":"Where the site will be served; the edge's address where absent. It is written into pages, not connected to."},"site":{"type":"string","pattern":"^[a-z0-9][a-z0-9-]{0,63}$","default":"mirror","description":"The site's name on this worker: its folder is below sites/ in the worker's data folder."},"files":{"type":"integer","minimum":1,"maximum":10000000,"default":20000,"description":"How many files the host takes; pictures of the oldest listings are left out."}},"$id":"https://openagents.dev/schemas/op/site.build.json/params","title":"SiteBuildParams"};
+const pattern513 = new RegExp("^https?://[^/?#@]+$", "u");
+const pattern515 = new RegExp("^[a-z0-9][a-z0-9-]{0,63}$", "u");
 
-function validate294(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
+function validate295(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 /*# sourceURL="https://openagents.dev/schemas/op/site.build.json/params" */;
 let vErrors = null;
 let errors = 0;
-const evaluated0 = validate294.evaluated;
+const evaluated0 = validate295.evaluated;
 if(evaluated0.dynamicProps){
 evaluated0.props = undefined;
 }
@@ -105763,7 +106860,7 @@ vErrors.push(err2);
 }
 errors++;
 }
-if(!pattern507.test(data0)){
+if(!pattern513.test(data0)){
 const err3 = {instancePath:instancePath+"/edge",schemaPath:"#/properties/edge/pattern",keyword:"pattern",params:{pattern: "^https?://[^/?#@]+$"},message:"must match pattern \""+"^https?://[^/?#@]+$"+"\""};
 if(vErrors === null){
 vErrors = [err3];
@@ -105798,7 +106895,7 @@ vErrors.push(err5);
 }
 errors++;
 }
-if(!pattern507.test(data1)){
+if(!pattern513.test(data1)){
 const err6 = {instancePath:instancePath+"/url",schemaPath:"#/properties/url/pattern",keyword:"pattern",params:{pattern: "^https?://[^/?#@]+$"},message:"must match pattern \""+"^https?://[^/?#@]+$"+"\""};
 if(vErrors === null){
 vErrors = [err6];
@@ -105823,7 +106920,7 @@ errors++;
 if(data.site !== undefined){
 let data2 = data.site;
 if(typeof data2 === "string"){
-if(!pattern509.test(data2)){
+if(!pattern515.test(data2)){
 const err8 = {instancePath:instancePath+"/site",schemaPath:"#/properties/site/pattern",keyword:"pattern",params:{pattern: "^[a-z0-9][a-z0-9-]{0,63}$"},message:"must match pattern \""+"^[a-z0-9][a-z0-9-]{0,63}$"+"\""};
 if(vErrors === null){
 vErrors = [err8];
@@ -105891,19 +106988,19 @@ vErrors.push(err13);
 }
 errors++;
 }
-validate294.errors = vErrors;
+validate295.errors = vErrors;
 return errors === 0;
 }
-validate294.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
+validate295.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
 
-exports.isSiteBuildResult = validate295;
-const schema425 = {"type":"object","required":["built","listings","root","created_at","path"],"additionalProperties":false,"properties":{"built":{"type":"boolean","description":"False: the site that is there is of the same catalog."},"listings":{"type":"integer","minimum":0},"root":{"type":"string","pattern":"^[0-9a-f]{64}$","description":"Merkle root of the events it shows."},"created_at":{"type":"integer","minimum":0,"description":"Unix seconds that its pages are dated with."},"path":{"type":"string","description":"The site's folder."}},"$id":"https://openagents.dev/schemas/op/site.build.json/result","title":"SiteBuildResult"};
+exports.isSiteBuildResult = validate296;
+const schema427 = {"type":"object","required":["built","listings","root","created_at","path"],"additionalProperties":false,"properties":{"built":{"type":"boolean","description":"False: the site that is there is of the same catalog."},"listings":{"type":"integer","minimum":0},"root":{"type":"string","pattern":"^[0-9a-f]{64}$","description":"Merkle root of the events it shows."},"created_at":{"type":"integer","minimum":0,"description":"Unix seconds that its pages are dated with."},"path":{"type":"string","description":"The site's folder."}},"$id":"https://openagents.dev/schemas/op/site.build.json/result","title":"SiteBuildResult"};
 
-function validate295(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
+function validate296(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 /*# sourceURL="https://openagents.dev/schemas/op/site.build.json/result" */;
 let vErrors = null;
 let errors = 0;
-const evaluated0 = validate295.evaluated;
+const evaluated0 = validate296.evaluated;
 if(evaluated0.dynamicProps){
 evaluated0.props = undefined;
 }
@@ -106083,8 +107180,8 @@ vErrors.push(err14);
 }
 errors++;
 }
-validate295.errors = vErrors;
+validate296.errors = vErrors;
 return errors === 0;
 }
-validate295.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
+validate296.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
 

@@ -47,6 +47,7 @@ export const isControlVaultUnlock: Validator<types.ControlVaultUnlock>;
 export const isCuratedListPage: Validator<types.CuratedListPage>;
 export const isCuratedListView: Validator<types.CuratedListView>;
 export const isApiError: Validator<types.ApiError>;
+export const isExternalCatalogListing: Validator<types.ExternalCatalogListing>;
 export const isCatalogDetail: Validator<types.CatalogDetail>;
 export const isListingModeration: Validator<types.ListingModeration>;
 export const isCatalogPage: Validator<types.CatalogPage>;

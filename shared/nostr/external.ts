@@ -26,7 +26,7 @@ export type Draft = "nip-82" | "skl" | "contextvm";
 export interface ExternalListing {
   readonly address: string;
   readonly draft: Draft;
-  readonly kind: number;
+  readonly kind: 32267 | 33400 | 11316;
   readonly pubkey: string;
   readonly event_id: string;
   readonly created_at: number;
@@ -88,12 +88,16 @@ export function detailOf(event: VerifiedEvent): ExternalDetail | Rejection {
 function appOf(event: VerifiedEvent): ExternalListing | Rejection {
   const [id, name] = [tagValue(event, "d"), short(tagValue(event, "name"))];
   if (id === undefined || id === "" || name === null) return foreign(event, "is no application");
-  return listing(event, "nip-82", {
-    title: name,
-    summary: tagValue(event, "summary") ?? event.content,
-    version: null,
-    url: tagValue(event, "repository") ?? tagValue(event, "url"),
-  });
+  return listing(
+    event,
+    { draft: "nip-82", kind: EXTERNAL.app },
+    {
+      title: name,
+      summary: tagValue(event, "summary") ?? event.content,
+      version: null,
+      url: tagValue(event, "repository") ?? tagValue(event, "url"),
+    },
+  );
 }
 
 /** SKL. The same numbers are exercise templates and escrow services elsewhere: only what says it is a skill counts. */
@@ -101,12 +105,16 @@ function skillOf(event: VerifiedEvent): ExternalListing | Rejection {
   const [id, name] = [tagValue(event, "d"), short(tagValue(event, "name"))];
   const isSkill = tagValues(event, "t").includes("agent-skill") && isHex32(tagValue(event, "manifest_hash"));
   if (id === undefined || name === null || !isSkill) return foreign(event, "is no skill");
-  return listing(event, "skl", {
-    title: name,
-    summary: tagValue(event, "description") ?? "",
-    version: tagValue(event, "version") ?? null,
-    url: undefined,
-  });
+  return listing(
+    event,
+    { draft: "skl", kind: EXTERNAL.skill },
+    {
+      title: name,
+      summary: tagValue(event, "description") ?? "",
+      version: tagValue(event, "version") ?? null,
+      url: undefined,
+    },
+  );
 }
 
 /** ContextVM: what an MCP server answers to `initialize`, or tags that say the same. */
@@ -116,17 +124,21 @@ function serverOf(event: VerifiedEvent): ExternalListing | Rejection {
   if (info === null || typeof info.protocolVersion !== "string") return foreign(event, "announces no MCP server");
   const title = short(tagValue(event, "name") ?? textOf(server?.name));
   if (title === null) return foreign(event, "announces a server without a name");
-  return listing(event, "contextvm", {
-    title,
-    summary: tagValue(event, "about") ?? textOf(info.instructions) ?? "",
-    version: textOf(server?.version) ?? null,
-    url: tagValue(event, "website"),
-  });
+  return listing(
+    event,
+    { draft: "contextvm", kind: EXTERNAL.server },
+    {
+      title,
+      summary: tagValue(event, "about") ?? textOf(info.instructions) ?? "",
+      version: textOf(server?.version) ?? null,
+      url: tagValue(event, "website"),
+    },
+  );
 }
 
 function listing(
   event: VerifiedEvent,
-  draft: Draft,
+  source: Pick<ExternalListing, "draft" | "kind">,
   facts: {
     readonly title: string;
     readonly summary: string;
@@ -134,9 +146,9 @@ function listing(
     readonly url: string | undefined;
   },
 ): ExternalListing {
-  const { kind, pubkey, created_at, id: event_id } = event;
+  const { pubkey, created_at, id: event_id } = event;
   return {
-    ...{ address: addressOf(event), draft, kind, pubkey, event_id, created_at, title: facts.title },
+    ...{ ...source, address: addressOf(event), pubkey, event_id, created_at, title: facts.title },
     summary: facts.summary.slice(0, LIMITS.external_summary_chars),
     version: short(facts.version ?? undefined),
     url: webAddress(facts.url),

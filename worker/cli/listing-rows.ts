@@ -18,6 +18,18 @@ export async function showListings(
   const client = await api();
   const answer = await client.get<CatalogPage>(`/v1/market/listings?${search}`, signal);
   if (isRejection(answer)) return answer;
+  const { external } = answer;
+  if (external !== undefined) {
+    print(answer, () =>
+      external.length === 0
+        ? "No external listings."
+        : table(
+            ["TITLE", "VERSION", "FROM", "ADDRESS"],
+            external.map(({ title, version, draft, address }) => [title, version ?? "", draft, address]),
+          ),
+    );
+    return 0;
+  }
   print(answer, () =>
     answer.listings.length === 0
       ? "No listings."

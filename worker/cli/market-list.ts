@@ -12,6 +12,7 @@ export const command: Command = defineCommand({
     tag: { type: "text", value: "NAME", summary: "Only with this tag" },
     author: { type: "text", value: "KEY", summary: "Only by this author (hex or npub)" },
     price: { type: "text", value: "PRICE", summary: "free, paid, or the most it may cost in sats" },
+    external: { type: "flag", summary: "What other drafts list, in place of upgrades: to look at, never to install" },
     sort: {
       type: "text",
       value: "ORDER",
@@ -26,6 +27,9 @@ export const command: Command = defineCommand({
   run: (context) => {
     const { backend, category, tag, author, price, limit, cursor } = context.options;
     const sort = SORTS.find((name) => name === context.options.sort);
-    return showListings(context, { backend, category, tag, author, price, sort, limit: String(limit), cursor });
+    const external = context.options.external ? "1" : undefined;
+    return showListings(context, {
+      ...{ backend, category, tag, author, price, sort, external, limit: String(limit), cursor },
+    });
   },
 });

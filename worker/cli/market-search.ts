@@ -5,7 +5,14 @@ export const command: Command = defineCommand({
   words: ["market", "search"],
   summary: "Search the catalog's titles, summaries and tags",
   arguments: { text: { summary: "What to look for", repeat: true } },
-  options: { limit: { type: "integer", value: "N", summary: "How many", min: 1, max: 100, default: 50 } },
+  options: {
+    external: { type: "flag", summary: "What other drafts list, in place of upgrades: to look at, never to install" },
+    limit: { type: "integer", value: "N", summary: "How many", min: 1, max: 100, default: 50 },
+  },
   examples: ["oa market search code index", "oa market search digest --json"],
-  run: (context) => showListings(context, { text: context.args.text.join(" "), limit: String(context.options.limit) }),
+  run: (context) =>
+    showListings(context, {
+      ...{ text: context.args.text.join(" "), limit: String(context.options.limit) },
+      external: context.options.external ? "1" : undefined,
+    }),
 });
