@@ -31,6 +31,7 @@ export function startSearch(): void {
   const results = document.querySelector("#results");
   const found = document.querySelector("#found");
   if (form === null || results === null || found === null) return;
+  const unasked = { text: found.textContent, cards: [...results.childNodes] };
   for (const [name, value] of new URLSearchParams(location.search)) {
     const field = form.elements.namedItem(name);
     if (field instanceof HTMLInputElement || field instanceof HTMLSelectElement) field.value = value;
@@ -47,15 +48,18 @@ export function startSearch(): void {
     );
     history.replaceState(null, "", address.size === 0 ? location.pathname : `?${address}`);
     if (Object.values(question).every((answer) => answer === "")) {
-      results.replaceChildren();
-      found.textContent = "";
+      results.replaceChildren(...unasked.cards);
+      found.textContent = unasked.text;
       return;
     }
     try {
       const hits = rank(await index(), question);
       const more = hits.length > SHOWN ? `; the first ${SHOWN} are shown` : "";
       found.textContent = hits.length === 0 ? "Nothing was found: try fewer words." : `${hits.length} found${more}`;
-      results.replaceChildren(...hits.slice(0, SHOWN).map(card));
+      const list = document.createElement("ul");
+      list.className = "listings";
+      list.append(...hits.slice(0, SHOWN).map(card));
+      results.replaceChildren(list);
     } catch {
       found.textContent = "The search index could not be loaded; try again.";
     }
