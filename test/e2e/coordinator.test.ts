@@ -7,6 +7,7 @@ import { isRejection } from "@oa/shared/core/refusal.ts";
 import { seal, toEvent } from "@oa/shared/nostr/24051-install-config.ts";
 import { openEncryptedKey } from "@oa/shared/nostr/encrypted-key.ts";
 import { publicKeyOf, signEvent } from "@oa/shared/nostr/template.ts";
+import axe from "axe-core";
 import type { Page } from "puppeteer-core";
 import { killDaemons } from "../cli/oa.ts";
 import { connect, eventually } from "../edge/fixture.ts";
@@ -45,7 +46,15 @@ describe("the coordinator in a browser", { skip: needs("chromium") }, () => {
     await world?.close();
     killDaemons();
   });
-  const shot = async (name: string): Promise<void> => {
+  const barriers: string[] = [];
+  /** Looks at a view as a person would, or cannot: its barriers are told at the end, its picture kept where asked for. */
+  const look = async (name: string): Promise<void> => {
+    await page.evaluate(axe.source);
+    const found = await page.evaluate(`axe.run(document, { resultTypes: ["violations"] }).then(({ violations }) =>
+      violations.flatMap(({ id, nodes }) => nodes.map(({ html }) => id + ": " + html)))`);
+    barriers.push(...(found as readonly string[]).map((barrier) => `${name}: ${barrier}`));
+    const sideways = await page.evaluate("document.documentElement.scrollWidth > innerWidth");
+    if (sideways === true) barriers.push(`${name}: it is wider than a phone`);
     if (SHOT === undefined) return;
     for (const width of [390, 1280]) {
       await page.setViewport({ width, height: 1_500 });
@@ -59,7 +68,7 @@ describe("the coordinator in a browser", { skip: needs("chromium") }, () => {
 
   it("makes a key, which is kept encrypted alone", async () => {
     await open(page, "Key");
-    await shot("key-none");
+    await look("key-none");
     await fill(page, "new-passphrase", "short");
     await press(page, "Make the key");
     await shows(page, "A passphrase has at least 8 characters.");
@@ -72,7 +81,7 @@ describe("the coordinator in a browser", { skip: needs("chromium") }, () => {
     assert.equal(publicKeyOf(opened), key.public_key);
     const secret = Buffer.from(opened).toString("hex");
     assert.ok(!JSON.stringify(await kept()).includes(secret));
-    await shot("key-open");
+    await look("key-open");
   });
 
   it("says in one sentence that a passphrase is wrong, and stays locked", async () => {
@@ -82,7 +91,7 @@ describe("the coordinator in a browser", { skip: needs("chromium") }, () => {
     await press(page, "Unlock");
     await shows(page, "The passphrase does not open it.");
     assert.match(await words(page), /Locked/);
-    await shot("key-locked");
+    await look("key-locked");
   });
 
   const unlock = async (): Promise<void> => {
@@ -123,23 +132,23 @@ describe("the coordinator in a browser", { skip: needs("chromium") }, () => {
     await fill(page, "passphrase", PASSPHRASE);
     await press(page, "Unlock");
     await shows(page, "Pair with this machine?");
-    await shot("pair");
+    await look("pair");
     await press(page, "Pair");
     await shows(page, "The secret was right");
-    await shot("machines-claimed");
+    await look("machines-claimed");
     const { key } = await kept();
     await world.ask("pair", "confirm", String(offer.pairing_id), "--key", key.public_key);
     await shows(page, /Paired\.[\s\S]*Tells results\s+yes/);
-    await shot("machines");
+    await look("machines");
   });
 
   it("shows what authors wrote as text, wherever it stands", async () => {
     await open(page, "Find");
     await shows(page, TITLE);
-    await shot("find");
+    await look("find");
     await press(page, TITLE);
     await shows(page, "Its id, signature and manifest were checked in this browser.");
-    await shot("listing");
+    await look("listing");
     assert.equal(await page.evaluate("window.hacked"), undefined);
     assert.equal(await page.evaluate("document.querySelectorAll('main img, main script').length"), 0);
     const markup = `document.querySelector("main").innerHTML = "<b>x</b>"`;
@@ -166,7 +175,7 @@ describe("the coordinator in a browser", { skip: needs("chromium") }, () => {
     await fill(page, "expression", "30 3 * * 1-5");
     await page.select('select[name="overlap"]', "queue_one");
     await page.locator('main [name="plugged_in"]').click();
-    await shot("settings");
+    await look("settings");
   });
 
   it("asks for consent to exactly this, and the machine installs and enables it", async () => {
@@ -174,10 +183,10 @@ describe("the coordinator in a browser", { skip: needs("chromium") }, () => {
     await shows(page, "Do you agree?");
     await shows(page, `Read the file ${file()}.`);
     assert.doesNotMatch(await words(page), /asks at the machine/);
-    await shot("consent");
+    await look("consent");
     await press(page, "Agree and send");
     await shows(page, "Installed and enabled.");
-    await shot("installed");
+    await look("installed");
     const { installs } = (await world.ask("installs")) as { installs: readonly Install[] };
     assert.equal(installs.length, 1);
     const { schedule, signed_by } = installs[0]?.active ?? ({} as Install["active"]);
@@ -191,7 +200,7 @@ describe("the coordinator in a browser", { skip: needs("chromium") }, () => {
   it("shows the result of a run, by name and number, and nothing of what was read", async () => {
     await world.ask("run", "example.morning-words");
     await shows(page, /Ran .*1 of 1 steps/);
-    await shot("result");
+    await look("result");
     assert.doesNotMatch(JSON.stringify(await kept()), /good morning/);
   });
 
@@ -210,7 +219,7 @@ describe("the coordinator in a browser", { skip: needs("chromium") }, () => {
     await shows(page, /other\.txt\.\s*new\s*asks at the machine/);
     await press(page, "Agree and send");
     await shows(page, /Enabled as before; the change waits for your approval at the machine:\s+.*other\.txt/);
-    await shot("waiting");
+    await look("waiting");
     await world.ask("installs", "approve", "example.morning-words", "--yes");
     await shows(page, "Installed and enabled.");
   });
@@ -264,7 +273,7 @@ describe("the coordinator in a browser", { skip: needs("chromium") }, () => {
     await page.select('select[name="reason"]', "spam");
     await press(page, "Publish the report");
     await shows(page, "Your report is published");
-    await shot("rated");
+    await look("rated");
     const client = await connect(world.relay);
     const { key } = await kept();
     const found = await client.query({ kinds: [30054, 1984], authors: [key.public_key] });
@@ -276,6 +285,8 @@ describe("the coordinator in a browser", { skip: needs("chromium") }, () => {
       ),
     );
   });
+
+  it("has no barrier in any view, on a phone", () => assert.deepEqual(barriers, []));
 
   it("loads no program by any way but its own files, and breaks no rule of its policy", () => {
     const scripts = readdirSync(world.site, { recursive: true, encoding: "utf8" }).filter((path) =>
@@ -302,7 +313,7 @@ describe("the coordinator in a browser", { skip: needs("chromium") }, () => {
     await page.goto(`${world.url}/install/`);
     await shows(page, /You are offline\. This is as it was .* ago/);
     await shows(page, TITLE);
-    await shot("offline");
+    await look("offline");
     await fill(page, "q", "never asked before");
     await shows(page, "No catalog can be reached");
   });

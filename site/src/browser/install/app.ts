@@ -78,7 +78,7 @@ export function startCoordinator(): void {
     const view = viewOf(app, location.hash);
     shown = view;
     for (const link of document.querySelectorAll<HTMLAnchorElement>("nav.tabs a")) {
-      const here = location.hash.startsWith(link.hash) && (link.hash !== "#/" || location.hash.length < 3);
+      const here = link.hash === tabOf(location.hash);
       if (here) link.setAttribute("aria-current", "page");
       else link.removeAttribute("aria-current");
     }
@@ -133,6 +133,14 @@ function viewOf(app: App, hash: string): View {
     default:
       return { content: findView(app), live: false };
   }
+}
+
+/** The tab under which a place is found. */
+function tabOf(hash: string): string {
+  const [, name = ""] = /^#\/([a-z]*)/.exec(hash) ?? [];
+  if (name === "change") return "#/installed";
+  if (name === "pair") return "#/workers";
+  return ["installed", "workers", "key"].includes(name) ? `#/${name}` : "#/";
 }
 
 function decodedPart(text: string): string {

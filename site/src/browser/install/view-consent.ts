@@ -1,4 +1,5 @@
 import { priceSentence, whenSentence } from "@oa/shared/api/consent.ts";
+import { saidOf } from "../said.ts";
 import type { App } from "./app.ts";
 import { fits, sendOrder } from "./deliver.ts";
 import { button, facts, make, shortKey } from "./elements.ts";
@@ -16,6 +17,7 @@ export function consentView(
 ): HTMLElement {
   const { upgrade, plan, schedule, permissions, choices } = review;
   const { manifest, manifest_sha256 } = upgrade.listing;
+  const said = saidOf({ ...manifest, schedule });
   const waits = permissions.filter(({ asks }) => asks).length;
   const send = async (): Promise<void> => {
     const signer = app.session.require();
@@ -39,12 +41,13 @@ export function consentView(
   };
   return make(
     "section",
-    { class: "consent" },
+    { class: "agreement" },
     make("h1", {}, before === null ? "Do you agree?" : "Do you agree to the change?"),
     make("p", { class: "lead" }, `${manifest.title} ${manifest.version}`),
     facts([
       ["On", make("span", {}, worker.label ?? "worker", " ", shortKey(worker.public_key))],
       ["Runs", whenSentence(schedule, plan.triggers)],
+      ...(schedule.type === "cron" ? [["That is", [...said.schedule, ...said.conditions].join("; ")] as const] : []),
       ["Price", priceSentence(manifest.pricing)],
       ...Object.entries(plan.inputs).map(([name, value]) => [name, make("code", {}, JSON.stringify(value))] as const),
     ]),

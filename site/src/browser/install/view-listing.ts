@@ -1,9 +1,7 @@
-import { priceSentence, whenSentence } from "@oa/shared/api/consent.ts";
-import { normalizePermissions } from "@oa/shared/core/permission.ts";
 import { isRejection } from "@oa/shared/core/refusal.ts";
 import type { CatalogDetail } from "@oa/shared/generated/types.ts";
 import { hexToNpub } from "@oa/shared/nostr/npub.ts";
-import { sentenceOf } from "@oa/shared/upgrade/consent.ts";
+import { saidOf } from "../said.ts";
 import type { App } from "./app.ts";
 import { button, facts, make } from "./elements.ts";
 import type { KnownInstall } from "./kept.ts";
@@ -43,8 +41,10 @@ export async function settingsOf(app: App, before: KnownInstall): Promise<HTMLEl
 
 function detailsOf(app: App, detail: CatalogDetail, upgrade: CheckedUpgrade, install: () => void): HTMLElement {
   const { manifest, author } = upgrade.listing;
-  const asks = normalizePermissions(manifest.permissions);
-  const { reputation } = detail.listing;
+  const said = saidOf(manifest);
+  const when = [...said.schedule, ...said.conditions, ...said.triggers].join("; ");
+  const { reputation, moderation } = detail.listing;
+  const labels = moderation?.labels ?? [];
   const npub = hexToNpub(author);
   return make(
     "article",
@@ -52,8 +52,8 @@ function detailsOf(app: App, detail: CatalogDetail, upgrade: CheckedUpgrade, ins
     make("h1", {}, manifest.title),
     make("p", { class: "lead" }, manifest.summary ?? ""),
     facts([
-      ["Price", priceSentence(manifest.pricing)],
-      ["Runs", whenSentence(manifest.schedule, [])],
+      ["Price", said.price.join()],
+      ["Runs", when],
       ["Version", manifest.version],
       ["Author", make("span", {}, manifest.author.name ?? "", " ", make("code", {}, npub))],
       [
@@ -63,10 +63,20 @@ function detailsOf(app: App, detail: CatalogDetail, upgrade: CheckedUpgrade, ins
           : `${(reputation.stars_milli / 1_000).toFixed(1)} of 5 by ${reputation.raters} that count`,
       ],
     ]),
+    labels.length === 0
+      ? null
+      : make(
+          "p",
+          { class: "notice" },
+          `Curators say: ${labels.map(({ status, reason }) => status ?? reason ?? "see its page").join(", ")}.`,
+        ),
+    make("p", {}, make("a", { href: `/upgrades/${author}/${manifest.id}/` }, "All that is known of it")),
     make("h2", {}, "What it may touch"),
-    asks.length === 0
+    said.permissions.length === 0
       ? make("p", {}, "Nothing: it asks for no permission.")
-      : make("ul", {}, ...asks.map((permission) => make("li", {}, sentenceOf(permission)))),
+      : make("ul", {}, ...said.permissions.map((sentence) => make("li", {}, sentence))),
+    make("h2", {}, "What it does"),
+    make("ol", {}, ...said.steps.map((step) => make("li", {}, step))),
     make("p", { class: "quiet" }, "Its id, signature and manifest were checked in this browser."),
     button("Install on a machine …", install, { class: "main" }),
     opinionView(app, upgrade),

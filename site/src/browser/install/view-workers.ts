@@ -1,3 +1,5 @@
+import type { Permission } from "@oa/shared/core/permission.ts";
+import { sentenceOf } from "@oa/shared/upgrade/consent.ts";
 import type { App } from "./app.ts";
 import { button, facts, make, shortKey } from "./elements.ts";
 import type { KnownWorker } from "./kept.ts";
@@ -36,12 +38,16 @@ function workerCard(app: App, worker: KnownWorker, own: string | null): HTMLElem
       ...(state === "confirmed"
         ? ([
             ["Tells results", results ? "yes" : "no"],
-            ["Grants unasked", ceiling.length === 0 ? "nothing: it asks its owner for everything" : ceiling.join(", ")],
+            ["Grants unasked", ceiling.length === 0 ? "nothing: it asks its owner for everything" : sentences(ceiling)],
           ] as const)
         : []),
     ]),
     make("div", { class: "acts" }, button("Forget", forget, { class: "plain" })),
   );
+}
+
+function sentences(ceiling: readonly Permission[]): HTMLElement {
+  return make("ul", { class: "plain" }, ...ceiling.map((permission) => make("li", {}, sentenceOf(permission))));
 }
 
 /** Where a pairing stands, in a sentence. */
