@@ -1,19 +1,11 @@
 import { LIMITS } from "@oa/shared/core/limits.ts";
-import { isRejection, type Rejection, reject } from "@oa/shared/core/refusal.ts";
+import { isRejection, type Rejection } from "@oa/shared/core/refusal.ts";
 import type { Sql } from "@oa/shared/core/sql.ts";
 import { type InstallView, listInstalls } from "@oa/shared/install/views.ts";
 import type { Listing } from "@oa/shared/nostr/30051-manifest.ts";
-import { KINDS } from "@oa/shared/nostr/kinds.ts";
 import type { VerifiedEvent } from "@oa/shared/nostr/verify.ts";
-import { believedKeys, type KeyWitness } from "../loops/key-statements.ts";
+import { believedKeys, type KeyWitness, refuseHandedOver } from "../loops/key-statements.ts";
 import { installOf } from "./install-inputs.ts";
-
-interface Keys {
-  /** From the key that was asked about to the one that signs today. */
-  readonly keys: readonly string[];
-  /** The rotations that say so. */
-  readonly events: readonly VerifiedEvent[];
-}
 
 /** The install that a listing is of, if there is one, and by what right where it was another author's. */
 export interface Succession {
@@ -33,14 +25,8 @@ export async function successionOf(
   signal: AbortSignal,
 ): Promise<Succession | Rejection> {
   const { author, address, manifest } = listing;
-  const own = await keysOf(author, options, signal);
-  if (isRejection(own)) return own;
-  const today = own.keys.at(-1);
-  if (today !== undefined && today !== author) {
-    const successor = `${KINDS.manifest.kind}:${today}:${manifest.id}`;
-    const message = `its author signs with another key now, and nothing new by the old one is taken; look at it there: oa install ${successor}`;
-    return reject("key_rotated", message, { successor });
-  }
+  const handedOver = await refuseHandedOver(listing, options, signal);
+  if (handedOver !== null) return handedOver;
   const known = installOf(address, options.sql);
   if (known !== null) return { known, rotations: [] };
   for (const install of listInstalls(options.sql, { limit: LIMITS.api_page })) {
@@ -53,9 +39,4 @@ export async function successionOf(
     } else if (keys.includes(author)) return { known: install, rotations: events };
   }
   return { known: null, rotations: [] };
-}
-
-async function keysOf(from: string, options: KeyWitness, signal: AbortSignal): Promise<Keys | Rejection> {
-  const { keys, events } = await believedKeys(from, options, signal);
-  return isRejection(keys) ? keys : { keys, events };
 }

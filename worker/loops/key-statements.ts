@@ -1,6 +1,8 @@
 import { LIMITS } from "@oa/shared/core/limits.ts";
 import { isRejection, type Rejection, reject } from "@oa/shared/core/refusal.ts";
 import { fromEvent, type KeyStatement, keysSince } from "@oa/shared/nostr/03164-key-rotation.ts";
+import type { Listing } from "@oa/shared/nostr/30051-manifest.ts";
+import { KINDS } from "@oa/shared/nostr/kinds.ts";
 import type { SchnorrVerify, VerifiedEvent } from "@oa/shared/nostr/verify.ts";
 
 /** Whom to ask what was said of keys. */
@@ -35,6 +37,24 @@ export async function believedKeys(
     keys = keysSince(from, statements);
   }
   return { keys, events };
+}
+
+/**
+ * Null while a listing's author signs with the key it is signed by. Refusals: key_rotated with `successor`, where that
+ * key has handed over: nothing new by it is taken; key_revoked, rotation_conflict. Fault: relay_unreachable.
+ */
+export async function refuseHandedOver(
+  { author, manifest }: Pick<Listing, "author" | "manifest">,
+  witness: KeyWitness,
+  signal: AbortSignal,
+): Promise<Rejection | null> {
+  const { keys } = await believedKeys(author, witness, signal);
+  if (isRejection(keys)) return keys;
+  const today = keys.at(-1);
+  if (today === undefined || today === author) return null;
+  const successor = `${KINDS.manifest.kind}:${today}:${manifest.id}`;
+  const message = `its author signs with another key now, and nothing new by the old one is taken; look at it there: oa install ${successor}`;
+  return reject("key_rotated", message, { successor });
 }
 
 function tooMany(key: string): Rejection {

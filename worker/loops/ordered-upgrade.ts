@@ -5,7 +5,7 @@ import { matchUpgrade } from "@oa/shared/nostr/24051-install-config.ts";
 import type { Listing } from "@oa/shared/nostr/30051-manifest.ts";
 import { type Release, withCarried } from "@oa/shared/nostr/30052-release.ts";
 import { type SchnorrVerify, type VerifiedEvent, verifyEvent } from "@oa/shared/nostr/verify.ts";
-import { believedKeys, type KeyWitness } from "./key-statements.ts";
+import { believedKeys, type KeyWitness, refuseHandedOver } from "./key-statements.ts";
 
 /** The two events that an order pins, read and held against each other. */
 export interface OrderedUpgrade {
@@ -47,7 +47,8 @@ export async function fetchUpgrade(
 
 /**
  * An order with the rotations that may make its author the successor of the one known here; whether they do is for the
- * door to say, and following for the owner. Refusals: key_revoked, rotation_conflict. Fault: relay_unreachable.
+ * door to say, and following for the owner. Refusals: key_rotated, where this author's own key has handed over,
+ * key_revoked, rotation_conflict. Fault: relay_unreachable.
  */
 export async function withRotations(
   upgrade: OrderedUpgrade,
@@ -55,6 +56,8 @@ export async function withRotations(
   sources: OrderSources,
   signal: AbortSignal,
 ): Promise<OrderedUpgrade | Rejection> {
+  const handedOver = await refuseHandedOver(upgrade.listing, sources, signal);
+  if (handedOver !== null) return handedOver;
   if (known === undefined || known === upgrade.listing.author) return upgrade;
   const { keys, events } = await believedKeys(known, sources, signal);
   return isRejection(keys) ? keys : { ...upgrade, rotations: events };
