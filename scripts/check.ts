@@ -7,9 +7,9 @@ import { buildEdge } from "../worker/adapters/edge-build.ts";
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const fix = process.argv.includes("--fix");
 
-function step(name: string, command: string, args: readonly string[]): void {
+function step(name: string, command: string, args: readonly string[], cwd = root): void {
   const started = performance.now();
-  const result = spawnSync(command, args, { cwd: root, stdio: "inherit" });
+  const result = spawnSync(command, args, { cwd, stdio: "inherit" });
   const seconds = ((performance.now() - started) / 1000).toFixed(1);
   if (result.status !== 0) {
     process.stderr.write(`✗ ${name} (${seconds} s)\n`);
@@ -22,6 +22,8 @@ const bin = (name: string): string => join(root, "node_modules", ".bin", name);
 step("generated code", process.execPath, ["schemas/codegen.ts", ...(fix ? [] : ["--check"])]);
 step("style", bin("biome"), ["check", "--error-on-warnings", ...(fix ? ["--write"] : [])]);
 step("types", bin("tsc"), ["-b"]);
+const site = join(root, "site");
+step("types of pages", process.execPath, [join(site, "node_modules/@astrojs/check/bin/astro-check.js")], site);
 const started = performance.now();
 await buildEdge(root);
 process.stderr.write(`✓ wrangler deploy --dry-run (${((performance.now() - started) / 1000).toFixed(1)} s)\n`);
