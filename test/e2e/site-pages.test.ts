@@ -189,6 +189,22 @@ describe("pages", { skip }, () => {
     }
   });
 
+  test("the list by rating goes by the lower end of each score, those whose ratings do not count last", () => {
+    const { rows } = JSON.parse(read("/search/index-0.json")) as {
+      readonly rows: readonly { readonly path: string; readonly rating?: { readonly low_milli: number } }[];
+    };
+    const low = new Map(rows.map(({ path, rating }) => [path, rating?.low_milli ?? 0]));
+    const shown = ["/browse/top/index.html", "/browse/top/2/index.html"].flatMap((file) =>
+      [...read(file).matchAll(/<h2><a href="([^"]*)"/g)].map(([, path = ""]) => low.get(path)),
+    );
+    assert.equal(shown.length, LISTINGS);
+    assert.deepEqual(
+      shown,
+      [...low.values()].sort((a, b) => b - a),
+    );
+    assert.ok(shown.includes(0) && (shown[0] ?? 0) > 4_000);
+  });
+
   test("a page says everything without JavaScript, in few bytes", async () => {
     for (const [name, path] of Object.entries(pages)) {
       const html = read(fileOf(path));
