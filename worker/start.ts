@@ -156,10 +156,11 @@ async function install(client: ControlClient, edge: RunningEdge, options: Option
 
 async function runOnce(client: ControlClient, install_id: string, signal: AbortSignal): Promise<RunView> {
   const { run_id } = orThrow(await client.post<{ readonly run_id: string }>("/v1/runs", { install_id }));
-  const noted_by = Date.now() + NOTE_WAIT_MS;
+  let noted_by = Number.POSITIVE_INFINITY;
   for (;;) {
     const run = orThrow(await client.get<RunView>(`/v1/runs/${run_id}`, signal));
     // The completion note follows the run; a relay that is slow to take it must not hold the result back for long.
+    if (run.finished_at !== null) noted_by = Math.min(noted_by, Date.now() + NOTE_WAIT_MS);
     if (run.finished_at !== null && (run.note !== "pending" || Date.now() > noted_by)) return run;
     await new Promise((done) => setTimeout(done, 50));
   }
