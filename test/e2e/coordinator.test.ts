@@ -309,6 +309,9 @@ describe("the coordinator in a browser", { skip: needs("chromium") }, () => {
     await page.waitForFunction("navigator.serviceWorker.controller !== null");
     await open(page, "Find");
     await shows(page, TITLE);
+    // What is shown has been kept.
+    const kept = "caches.match(new URL('/v1/listings?limit=50', location.href)).then((answer) => answer !== undefined)";
+    await page.waitForFunction(kept);
     await world.edge.edge().close();
     await page.goto(`${world.url}/install/`);
     await shows(page, /You are offline\. This is as it was .* ago/);
