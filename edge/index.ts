@@ -33,6 +33,12 @@ const app = new Hono<{ Bindings: Env }>();
 // Requests are authorised by signatures, never by cookies, so any page may ask.
 app.use("/v1/*", cors({ origin: "*", allowHeaders: ["Authorization", "Content-Type"], maxAge: 86_400 }));
 
+// What authors wrote is data: no browser may take an answer for a page or a script.
+app.use("/v1/*", async (context, next) => {
+  await next();
+  context.header("X-Content-Type-Options", "nosniff");
+});
+
 /** One address, three answers: the relay to WebSockets, its information (NIP-11) to clients, the site to browsers. */
 app.get("/", async (context) => {
   if (context.req.header("upgrade")?.toLowerCase() === "websocket") return relayOf(context.env).fetch(context.req.raw);

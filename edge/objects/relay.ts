@@ -334,7 +334,7 @@ export class Relay extends DurableObject<Env> {
     const connection = this.#connections.get(socket);
     if (connection === undefined) return;
     this.#connections.delete(socket);
-    forgetConnection(this.#sql, connection.id);
+    forgetConnection(this.#sql, connection);
     try {
       socket.close();
     } catch {

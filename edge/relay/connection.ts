@@ -19,6 +19,8 @@ export interface Connection {
   readonly syncs: Map<string, SyncSession>;
   /** What a limit for addresses applies to; null where none does. */
   readonly address: string | null;
+  /** Whether the table holds its subscriptions: one that it does not hold costs no write. */
+  in_table: boolean;
   tokens: number;
   tokens_at_ms: number;
 }
@@ -47,6 +49,7 @@ export function newConnection(id: string, host: string, address: string | null):
     subscriptions: new Map(),
     syncs: new Map(),
     address,
+    in_table: false,
     tokens: LIMITS.relay_rate_burst,
     tokens_at_ms: 0,
   };
@@ -56,8 +59,9 @@ export function newConnection(id: string, host: string, address: string | null):
 export function saveConnection(sql: Sql, socket: WebSocket, connection: Connection): void {
   const text = JSON.stringify([...connection.subscriptions]);
   const fits = text.length <= LIMITS.relay_attachment_chars;
-  if (fits) forgetConnection(sql, connection.id);
+  if (fits) forgetConnection(sql, connection);
   else sql.run("INSERT OR REPLACE INTO relay_subscriptions (connection, body) VALUES (?, ?)", connection.id, text);
+  connection.in_table = !fits;
   const attachment: Attachment = {
     id: connection.id,
     host: connection.host,
@@ -79,11 +83,12 @@ export function restoreConnection(sql: Sql, socket: WebSocket): Connection {
   return {
     ...newConnection(attachment.id, attachment.host, attachment.address),
     challenge: attachment.challenge,
+    in_table: attachment.subscriptions === null,
     keys: new Set(attachment.keys),
     subscriptions: new Map(JSON.parse(text) as [string, NostrFilter[]][]),
   };
 }
 
-export function forgetConnection(sql: Sql, id: string): void {
-  sql.run("DELETE FROM relay_subscriptions WHERE connection = ?", id);
+export function forgetConnection(sql: Sql, { id, in_table }: Connection): void {
+  if (in_table) sql.run("DELETE FROM relay_subscriptions WHERE connection = ?", id);
 }

@@ -45,11 +45,14 @@ export const EDGE_LIMITS = {
   // What one address and one author may do, in messages and events, beside what one connection may.
   relay_address_burst: 20_000,
   relay_address_per_s: 500,
-  relay_key_burst: 5_000,
-  relay_key_per_s: 20,
+  relay_key_burst: 2_000,
+  relay_key_per_s: 5,
   relay_allowances: 20_000,
   // Searches and counts that meet more than this look no further.
-  relay_search_candidates: 5_000,
+  relay_search_candidates: 2_000,
+  // A filter's authors or kinds that are walked one by one, and how rare a tag must be to be looked up first.
+  relay_branches: 16,
+  relay_tag_rows: 1_000,
   relay_count_max: 100_000,
   // Sealed deposits that nobody fetches go.
   gift_wrap_kept_s: 2_592_000,

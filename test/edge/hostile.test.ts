@@ -1,9 +1,14 @@
 import assert from "node:assert/strict";
+import { readFile } from "node:fs/promises";
+import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { LIMITS } from "@oa/shared/core/limits.ts";
+import type { CatalogPage, UpgradeManifest } from "@oa/shared/generated/types.ts";
+import { toEvent } from "@oa/shared/nostr/30051-manifest.ts";
+import { hexToNpub } from "@oa/shared/nostr/npub.ts";
 import type { NostrEvent } from "@oa/shared/nostr/verify.ts";
-import { finalizeEvent, generateSecretKey } from "nostr-tools/pure";
-import { type Client, connect, NOW, openTestEdge, signed, type TestEdge } from "./fixture.ts";
+import { finalizeEvent, generateSecretKey, getPublicKey } from "nostr-tools/pure";
+import { type Client, connect, eventually, NOW, openTestEdge, ROOT, signed, type TestEdge } from "./fixture.ts";
 
 const L = ["L", "openagents.upgrade"];
 const key = generateSecretKey();
@@ -133,6 +138,35 @@ test("a bad event does not stop the good ones that arrive with it, and answers k
   const verdicts = frames.map(([verb, , accepted]) => (verb === "OK" ? accepted : verb));
   assert.deepEqual(verdicts, [true, false, "NOTICE", true]);
   assert.equal((await client.query({ ids: [good.id, other.id] })).length, 2);
+});
+
+test("HTML and script in every field of a listing stay data, in the catalog and on the relay", async () => {
+  const hostile = `</script><script>alert(1)</script><img src=x onerror="alert(1)">'"--`;
+  const own = generateSecretKey();
+  const file = join(ROOT, "schemas/examples/upgrades/nightly-index.json");
+  const example = JSON.parse(await readFile(file, "utf8")) as UpgradeManifest;
+  const manifest = {
+    ...{ ...example, id: "hostile", title: hostile.slice(0, 100), summary: hostile, tags: ["<b>bold</b>"] },
+    author: { npub: hexToNpub(getPublicKey(own)), name: hostile },
+  };
+  const { tags, ...event } = toEvent(manifest, { created_at: NOW });
+  const signed_event = signed(own, { ...event, tags: tags.map((tag) => [...tag]) });
+  assert.equal((await client.publish(signed_event))[2], true);
+  const url = `${host.edge().url}/v1/listings`;
+  await eventually(async () => ((await (await fetch(url)).json()) as CatalogPage).listings.length === 1);
+  for (const path of [
+    "",
+    `?text=${encodeURIComponent(hostile.slice(0, 200))}`,
+    `/${encodeURIComponent(`30051:${getPublicKey(own)}:hostile`)}`,
+  ]) {
+    const answer = await fetch(`${url}${path}`);
+    assert.match(answer.headers.get("content-type") ?? "", /^application\/json/);
+    assert.equal(answer.headers.get("x-content-type-options"), "nosniff");
+    assert.equal(answer.status, 200);
+  }
+  const page = (await (await fetch(url)).json()) as CatalogPage;
+  assert.equal(page.listings[0]?.title, manifest.title);
+  assert.deepEqual(await client.query({ ids: [signed_event.id] }), [signed_event]);
 });
 
 test("nothing of this was a failure of the relay's own", () => {

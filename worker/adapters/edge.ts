@@ -31,6 +31,8 @@ export interface EdgeOptions {
 
 const NAME = "openagents-upgrades";
 const COMPATIBILITY_DATE = "2026-06-01";
+/** As in wrangler.toml, which says why. */
+const COMPATIBILITY_FLAGS = ["no_web_socket_compression"];
 const OBJECTS = {
   RELAY: "Relay",
   CATALOG: "Catalog",
@@ -114,6 +116,7 @@ function configuration(options: EdgeOptions, modules: Modules): ConstructorParam
         config: {
           name: NAME,
           compatibilityDate: COMPATIBILITY_DATE,
+          compatibilityFlags: COMPATIBILITY_FLAGS,
           manifest: { mainModule: "index.js", modules },
           env: {
             ...Object.fromEntries([...objects, ...texts]),
