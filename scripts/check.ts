@@ -23,7 +23,8 @@ step("generated code", process.execPath, ["schemas/codegen.ts", ...(fix ? [] : [
 step("style", bin("biome"), ["check", "--error-on-warnings", ...(fix ? ["--write"] : [])]);
 step("types", bin("tsc"), ["-b"]);
 const site = join(root, "site");
-step("types of pages", process.execPath, [join(site, "node_modules/@astrojs/check/bin/astro-check.js")], site);
+// Through astro, which first writes the collections' types that a fresh checkout lacks.
+step("types of pages", process.execPath, [join(site, "node_modules/astro/bin/astro.mjs"), "check"], site);
 const started = performance.now();
 await buildEdge(root);
 process.stderr.write(`✓ wrangler deploy --dry-run (${((performance.now() - started) / 1000).toFixed(1)} s)\n`);
