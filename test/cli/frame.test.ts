@@ -61,6 +61,7 @@ describe("wrong usage exits 2 with one sentence on stderr", () => {
     [["runs", "a", "b"], /unexpected argument b/],
     [["installs", "enabel", "x"], /unexpected argument x; did you mean oa installs enable\?/],
     [["install"], /<what> is missing/],
+    [["schedule", "set", "x", "--overlap", "maybe"], /not maybe; see oa schedule set --help/],
     [["upgrade", "init", "--template", "nightly"], /--template must be one of nightly-index, .*, not nightly/],
     [["completion", "powershell"], /no completion for powershell/],
   ];

@@ -47,7 +47,9 @@ async function dispatch(argv: readonly string[], terminal: Terminal): Promise<Ex
   const help = all[0] === "help";
   const parsed = parseCommandLine(help ? ["--help", ...argv] : argv, command);
   if (isRejection(parsed)) {
-    const meant = words.length > command.words.length ? suggestion(words.slice(0, 2).join(" "), names, "oa ") : "";
+    const typed = words.slice(0, 2).join(" ");
+    // What was typed whole was meant: only `oa installs aprove` may have meant another command.
+    const meant = words.length > command.words.length && typed !== name ? suggestion(typed, names, "oa ") : "";
     return terminal.fail({ ...parsed, message: `${parsed.message}${meant}; see oa ${name} --help` });
   }
   if (parsed.globals.help) {

@@ -64,7 +64,7 @@ async function nextOfInstall(
   const found = await client.get<ScheduleDescription>(path);
   if (isRejection(found)) return found;
   const [what = "", ...whose] = describeOwn(found);
-  const lines = found.schedule === null ? [] : [describe(found, found.schedule.timezone)];
+  const lines = found.schedule === null ? [] : describe(found, found.schedule.timezone).split("\n");
   const chosen = whose.filter((line) => !line.startsWith("Next:"));
   print(found, () => [what, ...chosen, ...lines].map(plain).join("\n"));
   return 0;
@@ -80,14 +80,24 @@ const OUTCOMES: Readonly<Record<ClockChange["outcome"], string>> = {
 
 function describe({ fires, local, clock_changes }: Preview, time_zone: string): string {
   if (fires.length === 0) return "It never fires.";
-  const days = new Map(clock_changes.map(({ local_from, kind }) => [local_from.slice(0, 10), kind]));
+  // A gap may end on another day than it began: Samoa's whole 30 December 2011 did.
+  const days = new Map(
+    clock_changes.flatMap(({ local_from, local_until, kind }) => [
+      [local_from.slice(0, 10), kind],
+      [local_until.slice(0, 10), kind],
+    ]),
+  );
   const lines = local.map((text, index) => {
     const kind = days.get(text.slice(0, 10));
     return `${text.replace("T", " ")}   ${fires[index]}${kind === undefined ? "" : `   ← ${kind}`}`;
   });
   const notes = clock_changes.map(
     ({ local_from, local_until, outcome }) =>
-      `${local_from.replace("T", " ")} to ${local_until.slice(11)} in ${time_zone} ${OUTCOMES[outcome]}.`,
+      `${local_from.replace("T", " ")} to ${untilOf(local_from, local_until)} in ${time_zone} ${OUTCOMES[outcome]}.`,
   );
   return [...lines, ...notes].join("\n");
+}
+
+function untilOf(from: string, until: string): string {
+  return from.slice(0, 10) === until.slice(0, 10) ? until.slice(11) : until.replace("T", " ");
 }
