@@ -37,6 +37,9 @@ export const EDGE_LIMITS = {
   relay_rate_per_s: 5_000,
   relay_read_cost: 20,
 
+  // Into how many ranges the relay can cut the keys: what their first two digits tell apart.
+  relay_shards: 256,
+
   // Relay, for all connections together.
   relay_queue_chars: 48_000_000,
   relay_batch: 256,
