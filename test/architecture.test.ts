@@ -233,6 +233,8 @@ describe("each thing has one obvious place", () => {
       users.filter((path) => !outside.includes(path)),
       [],
     );
+    const held = sources.filter((path) => !isTest(path) && /\bholdProcess\(/.test(bare(path)));
+    assert.deepEqual(held, ["worker/adapters/process.ts", "worker/backends/model-host.ts"]);
     for (const path of sources.filter((path) => path.startsWith("worker/ops/") && !isTest(path))) {
       assert.doesNotMatch(bare(path), /\bProcesses\b.*adapters\/process/, path);
     }

@@ -4,6 +4,7 @@ import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
+import { openRunUsage } from "@oa/worker/adapters/run-usage.ts";
 import type { ModelBackends } from "@oa/worker/backends/backend.ts";
 import { cappedBackends, openModelBackends } from "@oa/worker/backends/backends.ts";
 import { writeTinyBert, writeTinyLlama } from "./fakes/gguf.ts";
@@ -12,10 +13,11 @@ import { openFakeModelServer } from "./fakes/openai-server.ts";
 const never = new AbortController().signal;
 const ask = { prompt: "Say hello", max_tokens: 12, temperature: 0, model: null, signal: never } as const;
 const embed = { dim: null, corpus: null, signal: never } as const;
+const memoryCap = (memory_bytes: number) => openRunUsage({ memory_bytes, cpu_ms: 60_000 });
 const dot = (a: Float32Array | undefined, b: Float32Array | undefined): number =>
   a === undefined || b === undefined ? Number.NaN : a.reduce((sum, value, at) => sum + value * (b[at] ?? 0), 0);
 
-describe("llama.cpp runs GGUF models in this process", () => {
+describe("llama.cpp runs GGUF models each in a process of its own", () => {
   const folder = mkdtempSync(join(tmpdir(), "oa-gguf-"));
   const llama = join(folder, "tiny-llama.gguf");
   const bert = join(folder, "tiny-bert.gguf");
@@ -87,16 +89,16 @@ describe("llama.cpp runs GGUF models in this process", () => {
   });
   it("refuses a model that is larger than a run may use, all its files together, before anything is loaded", async () => {
     const small = openModelBackends({ "llama.cpp": { generate_model_path: llama, threads: 1 } });
-    const capped = cappedBackends(small, 100_000);
+    const capped = cappedBackends(small, memoryCap(100_000));
     await assert.rejects(capped.generate({ ...ask, backend: "llama.cpp" }), {
       code: "memory_limit",
       message: /tiny-llama\.gguf" takes at least \d+ MiB of memory, and a run may use 1 MiB: choose a smaller one/,
     });
     const [first, second] = [1, 2].map((part) => join(folder, `parts-0000${part}-of-00002.gguf`));
     for (const path of [first, second]) writeFileSync(path ?? "", Buffer.alloc(80_000));
-    const split = cappedBackends(openModelBackends({ "llama.cpp": { embed_model_path: first ?? "" } }), 100_000);
+    const split = cappedBackends(openModelBackends({ "llama.cpp": { embed_model_path: first ?? "" } }), memoryCap(100_000));
     await assert.rejects(split.embed({ ...embed, backend: "llama.cpp", texts: ["a"] }), { code: "memory_limit" });
-    const roomy = cappedBackends(small, 1e9);
+    const roomy = cappedBackends(small, memoryCap(1e9));
     assert.equal((await roomy.generate({ ...ask, backend: "llama.cpp" })).model, "tiny-llama");
     await small.close();
   });

@@ -182,6 +182,7 @@ export const LIMITS = {
   lexical_dim_default: 384,
   lexical_dim_max: 2_048,
   model_idle_ms: 300_000,
+  model_cancel_ms: 500,
   model_call_ms: 600_000,
   model_response_bytes: 20_000_000,
   model_probe_ms: 3_000,

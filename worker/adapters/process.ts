@@ -2,11 +2,12 @@ import { type ChildProcess, execFile, spawn } from "node:child_process";
 import { randomBytes } from "node:crypto";
 import { accessSync, constants, existsSync, realpathSync } from "node:fs";
 import { delimiter } from "node:path";
+import type { Readable } from "node:stream";
 import { LIMITS } from "@oa/shared/core/limits.ts";
 import { Fault } from "@oa/shared/core/refusal.ts";
 import { cancellation, throwIfCanceled } from "./canceled.ts";
-import { marked, measureTree } from "./process-usage.ts";
-import { DEFAULT_CAPS, openRunUsage, type RunUsage, type UsageCaps } from "./run-usage.ts";
+import { marked, measureTree, type TreeUsage } from "./process-usage.ts";
+import { DEFAULT_CAPS, openRunUsage, type RunChild, type RunUsage, type UsageCaps } from "./run-usage.ts";
 import type { Bounds, Confined, Sandbox, SandboxName } from "./sandbox.ts";
 
 export interface ProcessOptions {
@@ -126,7 +127,7 @@ async function run(
       stop(new Fault("timeout", `${command} did not end within ${options.timeout_ms} ms`, { retryable: true }));
     }, options.timeout_ms);
     options.signal.addEventListener("abort", onAbort, { once: true });
-    const unwatch = watchUsage(command, child.pid, mark, usage, stop);
+    const { unwatch } = watchUsage(command, child.pid, mark, usage, stop);
     let begun = confined === undefined;
     const admitting = confined?.admit(child.stdio.slice(3) as never).then(
       (admitted) => {
@@ -170,31 +171,36 @@ function sandboxFailed(command: string, stderr: string): Fault {
   return new Fault("sandbox_failed", `the sandbox for ${command} could not be made: ${why}`);
 }
 
-/** Samples what a tree uses, which stops it when its run is over its caps; gives the way to end that. */
+/** Samples what a tree uses from now on, which stops it when its run is over its caps; `unwatch` ends that. */
 function watchUsage(
   command: string,
   pid: number | undefined,
   mark: string,
   run: RunUsage,
   stop: (why: Fault) => void,
-): () => void {
+  before: Promise<TreeUsage | null> = Promise.resolve(null),
+): { readonly sample: RunChild["sample"]; readonly unwatch: () => void } {
   let timer: NodeJS.Timeout | undefined;
   let over = pid === undefined;
   const child = run.enter(stop);
   const sample = async (): Promise<void> => {
+    const cpu_ms = (await before)?.cpu_ms ?? 0;
     const usage = pid === undefined ? null : await measureTree(pid, `${MARK}=${mark}`, listProcesses);
     if (over) return;
-    if (usage !== null) child.sample(usage, command);
+    if (usage !== null) child.sample({ ...usage, cpu_ms: usage.cpu_ms - cpu_ms }, command);
     next();
   };
   const next = (): void => {
     timer = setTimeout(() => void sample(), LIMITS.process_sample_ms);
   };
   if (!over) next();
-  return () => {
-    over = true;
-    clearTimeout(timer);
-    child.leave();
+  return {
+    sample: child.sample,
+    unwatch: () => {
+      over = true;
+      clearTimeout(timer);
+      child.leave();
+    },
   };
 }
 
@@ -203,6 +209,117 @@ function listProcesses(): Promise<string> {
   return new Promise((resolve) => {
     // A sample that fails is one that says nothing; the next one comes.
     execFile("ps", ["-axo", "pgid=,rss=,time="], options, (_, stdout) => resolve(stdout));
+  });
+}
+
+/** A child that stays, and is told and tells one line at a time. */
+export interface HeldProcess {
+  /** Takes each line it says; one that is longer than `line_bytes` ends it. */
+  readonly listen: (line_bytes: number, onLine: (line: string) => void) => void;
+  readonly send: (line: string) => void;
+  /**
+   * Counts what it uses from now on as a run's, until `unwatch`; `stop` is called where the run is over a cap. While
+   * somebody waits for it, so does the worker's own end.
+   */
+  readonly watch: (usage: RunUsage, stop: (why: Fault) => void) => ReturnType<typeof watchUsage>;
+  /** Ends it with everything it started. */
+  readonly kill: () => void;
+  /** How it ended, in words. */
+  readonly ended: Promise<string>;
+}
+
+/**
+ * Starts a program of the worker's own that stays until it is killed; it has to end by itself where its stdin ends, as
+ * then the worker is gone. Scrubbed like every child; in the sandbox where one is given. Faults: process_failed,
+ * sandbox_failed, path_linked, not_found.
+ */
+export async function holdProcess(
+  name: string,
+  args: readonly string[],
+  { sandbox, bounds }: { readonly sandbox: Sandbox | null; readonly bounds: Bounds },
+): Promise<HeldProcess> {
+  const program = { program: findProgram(process.execPath), args, cwd: "/", bounds };
+  const confined = sandbox === null ? null : await sandbox.confine(program);
+  const mark = randomBytes(16).toString("hex");
+  const child = start(confined ?? { command: program.program, args, pipes: 0 }, confined ?? {}, mark);
+  let said = "";
+  const ended = new Promise<string>((resolve) => {
+    child.on("error", (error) => resolve(`it could not be started: ${error.message}`));
+    child.on("exit", () => signalGroup(child, "SIGKILL"));
+    child.on("close", (code, signal) => {
+      confined?.release();
+      const how = signal === null ? `it ended with status ${code}` : `it was ended by ${signal}`;
+      resolve(`${how}${said.trim() === "" ? "" : `: ${said.trim().split("\n").at(-1)?.slice(0, 300)}`}`);
+    });
+  });
+  child.stderr?.setEncoding("utf8").on("data", (text: string) => {
+    said = (said + text).slice(-2_000);
+  });
+  child.stdin?.on("error", () => undefined); // it ended, which `ended` says
+  /** Whether the worker's own end waits for it. */
+  const hold = (waits: boolean): void => {
+    for (const handle of [child, child.stdin, child.stdout, child.stderr]) {
+      if (isHandle(handle)) waits ? handle.ref() : handle.unref();
+    }
+  };
+  const kill = (): void => {
+    hold(true);
+    if (child.exitCode === null && child.signalCode === null) killTree(child, mark);
+  };
+  try {
+    if (!((await confined?.admit(child.stdio.slice(3) as never)) ?? true)) throw sandboxFailed(name, said);
+  } catch (error) {
+    kill();
+    throw error;
+  }
+  hold(false);
+  return {
+    ended,
+    listen: (line_bytes, onLine) => eachLine(child.stdout, line_bytes, onLine, kill),
+    send: (line) => void child.stdin?.write(`${line}\n`),
+    kill,
+    watch: (usage, stop) => {
+      hold(true);
+      const before = child.pid === undefined ? undefined : measureTree(child.pid, `${MARK}=${mark}`, listProcesses);
+      const { sample, unwatch } = watchUsage(name, child.pid, mark, usage, stop, before);
+      return {
+        sample,
+        unwatch: () => {
+          hold(false);
+          unwatch();
+        },
+      };
+    },
+  };
+}
+
+function isHandle(one: object | null): one is Pick<ChildProcess, "ref" | "unref"> {
+  return one !== null && "ref" in one && "unref" in one;
+}
+
+function eachLine(
+  from: Readable | null,
+  line_bytes: number,
+  onLine: (line: string) => void,
+  tooLong: () => void,
+): void {
+  let parts: Buffer[] = [];
+  let bytes = 0;
+  from?.on("data", (chunk: Buffer) => {
+    for (let at = 0; ; ) {
+      const end = chunk.indexOf(0x0a, at);
+      const part = chunk.subarray(at, end < 0 ? chunk.length : end);
+      parts.push(part);
+      bytes += part.length;
+      if (bytes > line_bytes) {
+        from.destroy();
+        tooLong();
+        return;
+      }
+      if (end < 0) return;
+      onLine(Buffer.concat(parts).toString("utf8"));
+      [parts, bytes, at] = [[], 0, end + 1];
+    }
   });
 }
 
@@ -219,7 +336,7 @@ const SIGNALS: Readonly<Partial<Record<NodeJS.Signals, number>>> = {
 
 function start(
   { command, args, pipes }: Pick<Confined, "command" | "args" | "pipes">,
-  options: ProcessOptions,
+  options: Pick<ProcessOptions, "cwd" | "env">,
   mark: string,
 ): ChildProcess {
   const env: Record<string, string> = { [MARK]: mark };

@@ -109,6 +109,41 @@ test("in-process memory and children count together", () => {
   );
 });
 
+test("what is computed in this thread for a run counts with its children, and stops it over its cap", () => {
+  const usage = openRunUsage({ memory_bytes: 100 * MIB, cpu_ms: 1_000 });
+  const child = usage.enter(() => assert.fail("the child is not what goes over"));
+  child.sample({ memory_bytes: 0, cpu_ms: 990 }, "git");
+  assert.equal(
+    usage.compute("counting", () => 1),
+    1,
+  );
+  const busy = (): void => {
+    const before = process.threadCpuUsage();
+    while (process.threadCpuUsage(before).user < 20_000);
+  };
+  assert.throws(() => usage.compute("counting", busy), {
+    code: "cpu_limit",
+    message: /^counting used 1\.0 s of processor time; a run may use 1\.0 s$/,
+  });
+});
+
+test("the memory of a run's threads is its own, not shared out among the runs of that moment", async () => {
+  const { guard, figures, tick } = guarded();
+  const stopped: string[] = [];
+  const indexing = guard.enter(RUN, () => stopped.push("indexing"));
+  const waiting = guard.enter({ run_id: "run_2", install_id: null }, () => stopped.push("waiting"));
+  const thread = guard.usageOf(RUN).enter(() => stopped.push("thread"), "thread");
+  thread.sample({ memory_bytes: 90 * MIB, cpu_ms: 0 }, "indexing");
+  figures.resident += 90 * MIB;
+  await tick();
+  assert.deepEqual([guard.usageOf(RUN).inside_bytes(), stopped], [0, []]);
+  thread.sample({ memory_bytes: 110 * MIB, cpu_ms: 0 }, "indexing");
+  assert.deepEqual(stopped, ["thread"]);
+  thread.leave();
+  indexing();
+  waiting();
+});
+
 test("processor time of processes that ended is counted on Linux", { skip: process.platform !== "linux" }, async () => {
   // Short-lived children one after the other, each gone before the next sample could see it for long.
   const script =

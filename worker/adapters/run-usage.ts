@@ -7,28 +7,37 @@ import type { TreeUsage } from "./process-usage.ts";
 export interface UsageCaps {
   /** Of all its child processes together, and what it adds to this process. */
   readonly memory_bytes: number;
-  /** Of all its child processes together, those that have ended too. */
+  /** Of all its child processes and threads together, those that have ended too, and what it computes in this one. */
   readonly cpu_ms: number;
 }
 
 export const DEFAULT_CAPS: UsageCaps = { memory_bytes: LIMITS.run_memory_bytes, cpu_ms: LIMITS.run_cpu_ms };
 
+/** A process or thread that works for a run; `sample`: all it has used since it was entered. */
+export interface RunChild {
+  readonly sample: (usage: TreeUsage, command: string) => void;
+  readonly leave: () => void;
+}
+
 /** What one run uses: its children, as sampled, and its share of what this process grew by. */
 export interface RunUsage {
   readonly caps: UsageCaps;
-  /** Counts a child until `leave`, whose processor time stays counted; `stop` ends it. */
-  readonly enter: (stop: (why: Fault) => void) => {
-    readonly sample: (usage: TreeUsage, command: string) => void;
-    readonly leave: () => void;
-  };
+  /**
+   * Counts a child until `leave`, whose processor time stays counted; `stop` ends it. `thread`: its memory is this
+   * process's own, and no part of what the runs share.
+   */
+  readonly enter: (stop: (why: Fault) => void, kind?: "process" | "thread") => RunChild;
+  /** Does work for the run in this thread, and counts its time. Fault: cpu_limit. */
+  readonly compute: <T>(what: string, work: () => T) => T;
   /** Counts what the run added to (or gave back of) this process; the reason where that is over the cap. */
   readonly grow: (bytes: number) => Fault | null;
   readonly inside_bytes: () => number;
+  readonly thread_bytes: () => number;
   readonly isBusy: () => boolean;
 }
 
 export function openRunUsage(caps: UsageCaps = DEFAULT_CAPS): RunUsage {
-  const children = new Map<symbol, { readonly stop: (why: Fault) => void; usage: TreeUsage }>();
+  const children = new Map<symbol, { readonly stop: (why: Fault) => void; readonly kind: string; usage: TreeUsage }>();
   let ended_cpu_ms = 0;
   let inside_bytes = 0;
 
@@ -43,16 +52,16 @@ export function openRunUsage(caps: UsageCaps = DEFAULT_CAPS): RunUsage {
       return new Fault("memory_limit", `${what} used ${used} of memory; a run may use ${most}`);
     }
     if (cpu_ms > caps.cpu_ms) {
-      const [used, most] = [Math.round(cpu_ms / 1000), Math.round(caps.cpu_ms / 1000)];
-      return new Fault("cpu_limit", `${what} used ${used} s of processor time; a run may use ${most} s`);
+      const [used, most] = [seconds(cpu_ms), seconds(caps.cpu_ms)];
+      return new Fault("cpu_limit", `${what} used ${used} of processor time; a run may use ${most}`);
     }
     return null;
   };
   return {
     caps,
-    enter: (stop) => {
+    enter: (stop, kind = "process") => {
       const key = Symbol("child");
-      children.set(key, { stop, usage: { memory_bytes: 0, cpu_ms: 0 } });
+      children.set(key, { stop, kind, usage: { memory_bytes: 0, cpu_ms: 0 } });
       return {
         sample: (usage, command) => {
           const child = children.get(key);
@@ -68,11 +77,24 @@ export function openRunUsage(caps: UsageCaps = DEFAULT_CAPS): RunUsage {
         },
       };
     },
+    compute: (what, work) => {
+      const before = process.threadCpuUsage();
+      const result = work();
+      const { user, system } = process.threadCpuUsage(before);
+      ended_cpu_ms += (user + system) / 1_000;
+      const why = excess(what);
+      if (why !== null) throw why;
+      return result;
+    },
     grow: (bytes) => {
       inside_bytes = Math.max(0, inside_bytes + bytes);
       return bytes > 0 ? excess("the run and what it keeps in the worker") : null;
     },
     inside_bytes: () => inside_bytes,
+    thread_bytes: () => {
+      const threads = [...children.values()].filter(({ kind }) => kind === "thread");
+      return threads.reduce((sum, { usage }) => sum + usage.memory_bytes, 0);
+    },
     isBusy: () => children.size > 0,
   };
 }
@@ -121,8 +143,13 @@ export function openRunGuard(options: RunGuardOptions): RunGuard {
     }
     return usage;
   };
+  /** Without the threads, which are counted to their runs. */
+  const shared_bytes = (): number => {
+    const usages = new Set([...running.values()].map(({ usage }) => usage));
+    return [...usages].reduce((bytes, usage) => bytes - usage.thread_bytes(), resident_bytes());
+  };
   const sample = (): void => {
-    const bytes = resident_bytes();
+    const bytes = shared_bytes();
     const share_bytes = (bytes - last_bytes) / running.size;
     last_bytes = bytes;
     let largest: { readonly key: symbol; readonly bytes: number } | null = null;
@@ -143,7 +170,7 @@ export function openRunGuard(options: RunGuardOptions): RunGuard {
     usageOf,
     enter: (run, stop) => {
       const key = Symbol(run.run_id);
-      if (running.size === 0) last_bytes = resident_bytes();
+      if (running.size === 0) last_bytes = shared_bytes();
       else sample(); // what was before it came is not its own
       running.set(key, { usage: usageOf(run), stop });
       timer ??= setInterval(sample, LIMITS.process_sample_ms).unref();
@@ -160,6 +187,10 @@ export function openRunGuard(options: RunGuardOptions): RunGuard {
 function heapShare(): number {
   const { used_heap_size, heap_size_limit } = getHeapStatistics();
   return used_heap_size / heap_size_limit;
+}
+
+function seconds(ms: number): string {
+  return `${ms < 10_000 ? (ms / 1_000).toFixed(1) : Math.round(ms / 1_000)} s`;
 }
 
 function mebibytes(bytes: number): string {

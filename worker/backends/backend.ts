@@ -1,4 +1,5 @@
 import type { ModelEmbedParams, ModelGenerateParams } from "@oa/shared/generated/types.ts";
+import type { RunUsage } from "../adapters/run-usage.ts";
 
 export type EmbedBackendName = ModelEmbedParams["backend"];
 export type GenerateBackendName = ModelGenerateParams["backend"];
@@ -9,8 +10,8 @@ export interface EmbedRequest {
   readonly dim: number | null;
   /** What `learn` made of the collection the texts belong to; models with fixed weights take no notice. */
   readonly corpus: Uint8Array | null;
-  /** The most that a model in this process may take; one that needs more is refused: `memory_limit`. */
-  readonly memory_bytes?: number;
+  /** Of the run that asks: what is done on this machine is counted to it. Faults: `memory_limit`, `cpu_limit`. */
+  readonly usage?: RunUsage;
   readonly signal: AbortSignal;
 }
 
@@ -27,8 +28,10 @@ export interface GenerateRequest {
   readonly temperature: number | null;
   /** Another model of a server than the configured one. */
   readonly model: string | null;
-  /** The most that a model in this process may take; one that needs more is refused: `memory_limit`. */
-  readonly memory_bytes?: number;
+  /** Told how many tokens were written so far, by a backend that can tell. */
+  readonly progress?: (tokens: number) => void;
+  /** Of the run that asks: what is done on this machine is counted to it. Faults: `memory_limit`, `cpu_limit`. */
+  readonly usage?: RunUsage;
   readonly signal: AbortSignal;
 }
 

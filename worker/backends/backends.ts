@@ -1,16 +1,17 @@
 import { Fault } from "@oa/shared/core/refusal.ts";
 import type { BackendsConfig } from "@oa/shared/generated/types.ts";
 import { type Egress, openEgress } from "../adapters/egress.ts";
+import type { RunUsage } from "../adapters/run-usage.ts";
 import type { Backend, EmbedBackendName, ModelBackends } from "./backend.ts";
 import { embedLexical, LEXICAL_MODEL, learnLexical } from "./lexical-v1.ts";
-import { openLlamaCpp } from "./llama-cpp.ts";
+import { type LlamaCppOptions, openLlamaCpp, sandboxOf } from "./llama-cpp.ts";
 import { openOpenAiCompatible } from "./openai-compatible.ts";
 
-/** Opens the backends the owner configured. Nothing is loaded or contacted before it is used. */
-export function openModelBackends(config: BackendsConfig, options: { readonly idle_ms?: number } = {}): ModelBackends {
+/** Opens the backends the owner configured. Nothing is started, loaded or contacted before it is used. */
+export function openModelBackends(config: BackendsConfig, options: LlamaCppOptions = {}): ModelBackends {
   const backends: Readonly<Record<EmbedBackendName, Backend>> = {
     "lexical-v1": {
-      embed: async (request) => embedLexical(request),
+      embed: async (request) => computing(request.usage, () => embedLexical(request)),
       generate: async () => {
         throw new Fault("backend_unavailable", "lexical-v1 makes vectors, not text: name another backend");
       },
@@ -31,7 +32,7 @@ export function openModelBackends(config: BackendsConfig, options: { readonly id
       Promise.all(
         names.map(async (backend) => {
           const missing = await backends[backend].missing(signal);
-          return { backend, available: missing === null, reason: missing ?? what(backend, config) };
+          return { backend, available: missing === null, reason: missing ?? what(backend, config, options) };
         }),
       ),
     close: async () => {
@@ -40,21 +41,26 @@ export function openModelBackends(config: BackendsConfig, options: { readonly id
   };
 }
 
-/** The same backends for one run: no model that is larger than what the run may use. */
-export function cappedBackends(backends: ModelBackends, memory_bytes: number): ModelBackends {
+/** The same backends for one run: what they take of this machine is the run's, and within its caps. */
+export function cappedBackends(backends: ModelBackends, usage: RunUsage): ModelBackends {
   return {
     ...backends,
-    embed: (request) => backends.embed({ ...request, memory_bytes }),
-    generate: (request) => backends.generate({ ...request, memory_bytes }),
+    embed: (request) => backends.embed({ ...request, usage }),
+    generate: (request) => backends.generate({ ...request, usage }),
+    learn: (...texts) => computing(usage, () => backends.learn(...texts)),
   };
 }
 
-function what(backend: EmbedBackendName, config: BackendsConfig): string {
+function computing<T>(usage: RunUsage | undefined, work: () => T): T {
+  return usage === undefined ? work() : usage.compute(LEXICAL_MODEL, work);
+}
+
+function what(backend: EmbedBackendName, config: BackendsConfig, options: LlamaCppOptions): string {
   switch (backend) {
     case "lexical-v1":
       return "built in; finds shared words and parts of words, knows no meaning";
     case "llama.cpp":
-      return "runs GGUF models in this process";
+      return `runs GGUF models, each in a process of its own (sandbox: ${sandboxOf(options)?.name ?? "none"})`;
     case "ollama":
     case "mlx":
     case "foundation_models":

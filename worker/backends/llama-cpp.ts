@@ -4,56 +4,43 @@ import { basename, join } from "node:path";
 import { LIMITS } from "@oa/shared/core/limits.ts";
 import { Fault } from "@oa/shared/core/refusal.ts";
 import type { BackendsConfig } from "@oa/shared/generated/types.ts";
-import type { Llama, LlamaContext, LlamaEmbeddingContext, LlamaModel } from "node-llama-cpp";
-import { cancellation, throwIfCanceled } from "../adapters/canceled.ts";
+import { throwIfCanceled } from "../adapters/canceled.ts";
+import type { RunUsage } from "../adapters/run-usage.ts";
+import type { Sandbox } from "../adapters/sandbox.ts";
 import type { Backend } from "./backend.ts";
+import { type HostCall, type ModelHost, openModelHost } from "./model-host.ts";
 import { unitVector } from "./unit-vector.ts";
 
 type Config = NonNullable<BackendsConfig["llama.cpp"]>;
 type ModelField = "generate_model_path" | "embed_model_path";
 
-interface Loaded<Context> {
-  readonly model: LlamaModel;
-  readonly context: Context;
-  readonly name: string;
+export interface LlamaCppOptions {
+  /** How long a model that nobody asks stays loaded. */
+  readonly idle_ms?: number;
+  /** This machine's. */
+  readonly sandbox?: Sandbox;
+}
+
+/** What models run in: on macOS nothing, since the sandbox there would keep them from the GPU. */
+export function sandboxOf({ sandbox }: LlamaCppOptions): Sandbox | null {
+  return sandbox?.name === "bubblewrap" ? sandbox : null;
 }
 
 /**
- * llama.cpp in this process, through node-llama-cpp's own binaries; nothing is compiled or downloaded. A model is
- * loaded on first use, used by one call at a time and unloaded when idle.
+ * llama.cpp through node-llama-cpp's own binaries, each model in a process of its own, so that a crash of the native
+ * library is a failed call and what it takes is counted to the run that asks. A model is loaded on first use, used by one
+ * call at a time and ended when idle.
  */
-export function openLlamaCpp(
-  config: Config | undefined,
-  { idle_ms = LIMITS.model_idle_ms }: { readonly idle_ms?: number } = {},
-): Backend {
-  let llama: Promise<Llama> | null = null;
-  let generator: Loaded<LlamaContext> | null = null;
-  let embedder: Loaded<LlamaEmbeddingContext> | null = null;
+export function openLlamaCpp(config: Config | undefined, options: LlamaCppOptions = {}): Backend {
+  const { idle_ms = LIMITS.model_idle_ms } = options;
+  const hosts = new Map<ModelField, ModelHost>();
   let queue: Promise<unknown> = Promise.resolve();
   let idle: NodeJS.Timeout | null = null;
-  const threading = config?.threads === undefined ? {} : { threads: config.threads };
 
   const unload = async (): Promise<void> => {
-    const held = llama;
-    llama = generator = embedder = null;
-    // Disposing of the library disposes of its models and contexts.
-    if (held !== null) await (await held).dispose();
-  };
-  const runAlone = <T>(signal: AbortSignal, body: () => Promise<T>): Promise<T> => {
-    if (idle !== null) clearTimeout(idle);
-    const turn = queue.then(async () => {
-      throwIfCanceled(signal, "the call to llama.cpp");
-      try {
-        return await body();
-      } catch (error) {
-        if (signal.aborted) throw cancellation(signal, "the call to llama.cpp");
-        if (error instanceof Fault) throw error;
-        const said = error instanceof Error ? error.message : String(error);
-        throw new Fault("backend_failed", `llama.cpp failed: ${said}`, { cause: error });
-      }
-    });
-    queue = turn.then(rest, rest);
-    return turn;
+    const held = [...hosts.values()];
+    hosts.clear();
+    await Promise.all(held.map((host) => host.close()));
   };
   const rest = (): void => {
     if (idle !== null) clearTimeout(idle);
@@ -62,71 +49,45 @@ export function openLlamaCpp(
     }, idle_ms);
     idle.unref();
   };
-  const library = (): Promise<Llama> => {
-    llama ??= import("node-llama-cpp").then(({ getLlama, LlamaLogLevel }) =>
-      getLlama({
-        gpu: process.platform === "darwin" ? "auto" : false,
-        build: "never",
-        skipDownload: true,
-        progressLogs: false,
-        logLevel: LlamaLogLevel.error,
-        // Its messages would end up on stdout; what goes wrong is thrown as well.
-        logger: () => {},
-        ...(config?.threads === undefined ? {} : { maxThreads: config.threads }),
-      }),
-    );
-    return llama;
-  };
-  const load = async <Context>(
+  /** The host of a model, once it is this call's turn. */
+  const runAlone = <T>(
     field: ModelField,
-    { signal, memory_bytes }: { readonly signal: AbortSignal; readonly memory_bytes: number | undefined },
-    open: (model: LlamaModel) => Promise<Context>,
-  ): Promise<Loaded<Context>> => {
-    const path = modelPath(config, field);
-    refuseLarge(path, memory_bytes);
-    const model = await (await library()).loadModel({ modelPath: path, loadSignal: signal });
-    return { model, context: await open(model), name: basename(path, ".gguf") };
+    { signal, usage }: HostCall,
+    body: (host: ModelHost, name: string) => Promise<T>,
+  ): Promise<T> => {
+    if (idle !== null) clearTimeout(idle);
+    const turn = queue.then(async () => {
+      throwIfCanceled(signal, "the call to llama.cpp");
+      const path = modelPath(config, field);
+      const files = filesOf(path);
+      refuseLarge(path, files, usage);
+      const name = basename(path, ".gguf");
+      let host = hosts.get(field);
+      if (host === undefined || !host.isAlive()) {
+        host = await openModelHost(name, files, { threads: config?.threads ?? null, sandbox: sandboxOf(options) });
+        hosts.set(field, host);
+      }
+      return body(host, name);
+    });
+    queue = turn.then(rest, rest);
+    return turn;
   };
 
   return {
-    embed: ({ texts, dim, signal, memory_bytes }) =>
-      runAlone(signal, async () => {
-        embedder ??= await load("embed_model_path", { signal, memory_bytes }, (model) =>
-          model.createEmbeddingContext({ createSignal: signal, contextSize: { max: 2_048 }, ...threading }),
-        );
-        const { model, context, name } = embedder;
-        const room = Math.min(model.trainContextSize, 2_048) - 2;
-        const vectors: Float32Array[] = [];
-        for (const text of texts) {
-          throwIfCanceled(signal, "the call to llama.cpp");
-          const { vector } = await context.getEmbeddingFor(model.tokenize(text).slice(0, room));
-          vectors.push(unitVector(vector, dim, name));
-        }
+    embed: ({ texts, dim, signal, usage }) =>
+      runAlone("embed_model_path", { signal, usage }, async (host, name) => {
+        const answer = await host.ask({ embed: { texts } }, { signal, usage });
+        const made = "embedded" in answer ? answer.embedded : [];
+        if (made.length !== texts.length) throw unanswered(name);
+        const vectors = made.map((base64) => unitVector(numbersOf(base64), dim, name));
         return { vectors, model: name, dim: vectors[0]?.length ?? dim ?? 0 };
       }),
-    generate: ({ prompt, max_tokens, temperature, signal, memory_bytes }) =>
-      runAlone(signal, async () => {
-        generator ??= await load("generate_model_path", { signal, memory_bytes }, (model) =>
-          model.createContext({ createSignal: signal, contextSize: { max: 8_192 }, ...threading }),
-        );
-        const { model, context, name } = generator;
-        const { LlamaChatSession } = await import("node-llama-cpp");
-        const sequence = context.getSequence();
-        let tokens_out = 0;
-        try {
-          const session = new LlamaChatSession({ contextSequence: sequence, autoDisposeSequence: false });
-          const { responseText } = await session.promptWithMeta(prompt, {
-            maxTokens: max_tokens,
-            signal,
-            onToken: (tokens) => {
-              tokens_out += tokens.length;
-            },
-            ...(temperature === null ? {} : { temperature }),
-          });
-          return { text: responseText, model: name, tokens_in: model.tokenize(prompt).length, tokens_out };
-        } finally {
-          sequence.dispose();
-        }
+    generate: ({ prompt, max_tokens, temperature, signal, usage, progress }) =>
+      runAlone("generate_model_path", { signal, usage }, async (host, name) => {
+        const generate = { prompt, max_tokens, temperature };
+        const answer = await host.ask({ generate }, { signal, usage, progress });
+        if (!("generated" in answer)) throw unanswered(name);
+        return { ...answer.generated, model: name };
       }),
     missing: async () => {
       const fields = ["generate_model_path", "embed_model_path"] as const;
@@ -143,25 +104,36 @@ export function openLlamaCpp(
   };
 }
 
+function unanswered(name: string): Fault {
+  return new Fault("backend_failed", `the process of llama.cpp (${name}) answered something else`, { retryable: true });
+}
+
+function numbersOf(base64: string): readonly number[] {
+  const bytes = Buffer.from(base64, "base64");
+  return Array.from({ length: bytes.length >> 2 }, (_, at) => bytes.readFloatLE(at * 4));
+}
+
 function modelPath(config: Config | undefined, field: ModelField): string {
   const absent = absence(config, field);
   if (absent !== null) throw new Fault("backend_unavailable", absent);
   return expand(config?.[field] ?? "");
 }
 
+/** All files of a model that comes in parts. */
+function filesOf(path: string): readonly string[] {
+  const [, stem, parts] = /^(.*)-\d{5}-of-(\d{5})\.gguf$/.exec(path) ?? [];
+  if (parts === undefined) return [path];
+  const name = (part: number): string => `${stem}-${String(part).padStart(5, "0")}-of-${parts}.gguf`;
+  return Array.from({ length: Number(parts) }, (_, index) => name(index + 1));
+}
+
 /**
  * A model takes at least the size of its files; what its context takes besides is found out while it runs.
  * Fault: memory_limit.
  */
-function refuseLarge(path: string, memory_bytes: number = Number.POSITIVE_INFINITY): void {
-  const [, stem = "", parts = ""] = /^(.*)-\d{5}-of-(\d{5})\.gguf$/.exec(path) ?? [];
-  const files = Array.from({ length: Number(parts) }, (_, index) => {
-    return `${stem}-${String(index + 1).padStart(5, "0")}-of-${parts}.gguf`;
-  });
-  const bytes = (files.length === 0 ? [path] : files).reduce(
-    (total, file) => total + (statSync(file, { throwIfNoEntry: false })?.size ?? 0),
-    0,
-  );
+function refuseLarge(path: string, files: readonly string[], usage: RunUsage | undefined): void {
+  const memory_bytes = usage?.caps.memory_bytes ?? Number.POSITIVE_INFINITY;
+  const bytes = files.reduce((total, file) => total + (statSync(file, { throwIfNoEntry: false })?.size ?? 0), 0);
   if (bytes <= memory_bytes) return;
   const [needs, most] = [bytes, memory_bytes].map((size) => `${Math.ceil(size / 1_048_576)} MiB`);
   const message = `the model "${path}" takes at least ${needs} of memory, and a run may use ${most}: choose a smaller one, or raise run_caps.memory_mb`;

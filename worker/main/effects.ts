@@ -13,7 +13,7 @@ import type { Config } from "../config.ts";
 import { guardedEffects } from "../engine/guarded-effects.ts";
 import { eventPublisher } from "../engine/publisher.ts";
 import type { EngineOptions } from "../engine.ts";
-import type { SearchIndexes } from "../searchkit/indexes.ts";
+import { cappedIndexes, type SearchIndexes } from "../searchkit/indexes.ts";
 
 /** What a run may touch, from its grant and nothing else; what all runs use together is opened once, here. */
 export function runEffects(
@@ -43,8 +43,9 @@ export function runEffects(
       egress: openEgress(grant, { private_allow, rate, secrets: secrecy }),
       events: eventPublisher(publisher, grant),
       processes,
-      backends: cappedBackends(backends, usage.caps.memory_bytes),
-      ...{ indexes, sites },
+      backends: cappedBackends(backends, usage),
+      indexes: cappedIndexes(indexes, usage),
+      sites,
       ...(code_packages ? { code } : {}),
     };
     return guardedEffects(effects, secrecy);

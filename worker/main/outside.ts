@@ -47,7 +47,7 @@ export async function openOutside(ground: Ground): Promise<Outside> {
   const egress = edge_url === null ? null : openEdgeEgress(edge_url);
   const processes = openProcesses();
   const sandbox = await thisMachinesSandbox();
-  const backends = openModelBackends(config.backends);
+  const backends = openModelBackends(config.backends, { sandbox });
   const { aup, aup_classifier: chosen } = config;
   const classifier = chosen === null ? null : aupClassifier(chosen, backends, { clean: secrecy.clean });
   const measure = thisMachinesCapabilities(processes, data_dir, sandbox.name);

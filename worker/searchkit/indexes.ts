@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { LIMITS } from "@oa/shared/core/limits.ts";
 import { Fault } from "@oa/shared/core/refusal.ts";
 import { throwIfCanceled } from "../adapters/canceled.ts";
+import type { RunUsage } from "../adapters/run-usage.ts";
 import { type IndexDatabase, openIndexReader, openIndexWriter } from "./database.ts";
 import { staleFiles } from "./freshness.ts";
 import { checkQuery, type Found, search } from "./query.ts";
@@ -51,6 +52,8 @@ export interface SearchIndexes {
     scope: Partial<Scope>,
     signal: AbortSignal,
     progress?: Progress,
+    /** Of the run that the update is for: its threads are counted to it. */
+    usage?: RunUsage,
   ) => Promise<IndexStats>;
   /** `name` null: the index completed last. Throws `search_index_missing`, `…_unfinished`, `search_query_invalid`. */
   readonly query: (
@@ -163,13 +166,13 @@ export function openSearchIndexes(
   return {
     list,
     describe,
-    update: (name, tree, scope, signal, progress = () => {}) =>
+    update: (name, tree, scope, signal, progress = () => {}, usage) =>
       exclusive(name, signal, async () => {
         const file = indexFile(folder, name);
         mkdirSync(folder, { recursive: true, mode: 0o700 });
         const whole = { languages: [], include: [], exclude: [], ...scope };
         const update = (): Promise<IndexStats> =>
-          updateIndex(name, file, tree, whole, { signal, progress, now, isSecret });
+          updateIndex(name, file, tree, whole, { signal, progress, now, isSecret, usage });
         return update().catch((error: unknown) => {
           if (!isDamage(error)) throw error;
           // An index holds nothing that its source does not: a damaged one is made anew.
@@ -212,6 +215,14 @@ export function openSearchIndexes(
           db.close();
         }
       }),
+  };
+}
+
+/** The same indexes for one run, within its caps. Faults of an update: also cpu_limit, memory_limit. */
+export function cappedIndexes(indexes: SearchIndexes, usage: RunUsage): SearchIndexes {
+  return {
+    ...indexes,
+    update: (name, tree, scope, signal, progress) => indexes.update(name, tree, scope, signal, progress, usage),
   };
 }
 

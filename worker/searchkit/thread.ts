@@ -1,6 +1,8 @@
-import { once } from "node:events";
+import { getHeapStatistics } from "node:v8";
 import { parentPort, type Transferable, Worker } from "node:worker_threads";
 import { Fault } from "@oa/shared/core/refusal.ts";
+import type { TreeUsage } from "../adapters/process-usage.ts";
+import type { RunUsage } from "../adapters/run-usage.ts";
 
 /** A worker thread that answers calls in order. */
 export interface Thread<Request, Answer> {
@@ -12,12 +14,21 @@ export interface Thread<Request, Answer> {
 }
 
 interface Reply<Answer> {
+  /** All that the thread has used so far. */
+  readonly used: TreeUsage;
   readonly answer?: Answer;
   readonly failure?: { readonly message: string; readonly errcode: number | undefined };
 }
 
-/** Starts the thread in `file`, which must call `serveThread` with the same types. */
-export function openThread<Request, Answer>(file: URL, data?: unknown): Thread<Request, Answer> {
+/**
+ * Starts the thread in `file`, which must call `serveThread` with the same types. What it has used is counted to the run
+ * of `usage` after each call; where that is over a cap, the thread ends and so do its calls, with the reason. It has no
+ * heap limit of its own: V8 ends the whole process where a thread passes a low one in one leap.
+ */
+export function openThread<Request, Answer>(
+  file: URL,
+  { data, usage }: { readonly data?: unknown; readonly usage: RunUsage | undefined },
+): Thread<Request, Answer> {
   const worker = new Worker(file, { workerData: data });
   const waiting: { resolve: (answer: Answer) => void; reject: (error: unknown) => void }[] = [];
   let ended: Error | null = null;
@@ -25,13 +36,22 @@ export function openThread<Request, Answer>(file: URL, data?: unknown): Thread<R
     ended ??= error;
     for (const { reject } of waiting.splice(0)) reject(ended);
   };
+  const child = usage?.enter((why) => {
+    end(why);
+    void worker.terminate();
+  }, "thread");
+  const gone = new Promise<void>((resolve) => worker.on("exit", () => resolve()));
   worker.on("message", (reply: Reply<Answer>) => {
+    child?.sample(reply.used, "indexing");
     const call = waiting.shift();
     if (reply.failure === undefined) call?.resolve(reply.answer as Answer);
     else call?.reject(threadFailure(reply.failure));
   });
   worker.on("error", (error) => end(error instanceof Error ? error : new Error(String(error))));
-  worker.on("exit", () => end(new Error("the indexing thread has ended")));
+  worker.on("exit", () => {
+    child?.leave();
+    end(new Error("the indexing thread has ended"));
+  });
   return {
     call: (request, transfer = []) =>
       new Promise((resolve, reject) => {
@@ -44,10 +64,8 @@ export function openThread<Request, Answer>(file: URL, data?: unknown): Thread<R
       }),
     load: () => waiting.length,
     close: async () => {
-      if (ended !== null) return;
-      const exit = once(worker, "exit");
       worker.postMessage({ close: true });
-      await exit;
+      await gone;
     },
   };
 }
@@ -68,13 +86,22 @@ export function serveThread<Request, Answer>(
         return;
       }
       try {
-        port.postMessage({ answer: await handle(message.request) });
+        const answer = await handle(message.request);
+        port.postMessage({ answer, used: used() });
       } catch (error) {
         const { errcode } = error as { readonly errcode?: number };
-        port.postMessage({ failure: { message: error instanceof Error ? error.message : String(error), errcode } });
+        const failure = { message: error instanceof Error ? error.message : String(error), errcode };
+        port.postMessage({ failure, used: used() });
       }
     });
   });
+}
+
+/** Of this thread alone. */
+function used(): TreeUsage {
+  const { user, system } = process.threadCpuUsage();
+  const { total_physical_size, external_memory } = getHeapStatistics();
+  return { cpu_ms: (user + system) / 1_000, memory_bytes: total_physical_size + external_memory };
 }
 
 function threadFailure(failure: NonNullable<Reply<never>["failure"]>): Error {

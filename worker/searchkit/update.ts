@@ -2,7 +2,9 @@ import { createHash } from "node:crypto";
 import { availableParallelism } from "node:os";
 import { setImmediate as nextTurn } from "node:timers/promises";
 import { LIMITS } from "@oa/shared/core/limits.ts";
+import { Fault } from "@oa/shared/core/refusal.ts";
 import { throwIfCanceled } from "../adapters/canceled.ts";
+import type { RunUsage } from "../adapters/run-usage.ts";
 import { openIndexReader } from "./database.ts";
 import { type KnownFile, knownFiles, untouched } from "./known-files.ts";
 import type { Parsed, ParseRequest } from "./parse-thread.ts";
@@ -63,18 +65,20 @@ export async function updateIndex(
     readonly progress: Progress;
     readonly now: () => number;
     readonly isSecret: (bytes: Uint8Array) => Promise<boolean>;
+    /** Of the run that the threads work for. */
+    readonly usage: RunUsage | undefined;
   },
 ): Promise<IndexStats> {
-  const { signal, progress, now } = options;
+  const { signal, progress, now, usage } = options;
   throwIfCanceled(signal, "indexing");
   const commit = await headCommit(tree);
-  const writer: Writer = openThread(WRITE_THREAD, path);
+  const writer: Writer = openThread(WRITE_THREAD, { data: path, usage });
   const parsers: Parser[] = [];
   try {
     await writer.call({ files: [], removed: [], finish: null });
     const { known, gone, wanted, tally } = await compare(path, tree, scope, signal);
     const batches = batchWriter(writer);
-    const parse = parserPool(parsers, wanted.length);
+    const parse = parserPool(parsers, wanted.length, usage);
     await eachFile(wanted, signal, progress, async (file) => {
       const before = known.get(file.path);
       const write = await examine(file, before, tree, parse, options);
@@ -192,18 +196,23 @@ async function eachFile(
  * Parsers are started when there is something to parse, a second one when there is much. A parser that failed is done
  * for, since a trap leaves its WASM memory in any state: another one takes the file, as plain lines.
  */
-function parserPool(parsers: Parser[], files: number): (request: ParseRequest) => Promise<Parsed> {
+function parserPool(
+  parsers: Parser[],
+  files: number,
+  usage: RunUsage | undefined,
+): (request: ParseRequest) => Promise<Parsed> {
   const wanted = files < 100 ? 1 : Math.min(LIMITS.search_parse_threads, availableParallelism());
   const retired = new Set<Parser>();
   const parse = async (request: ParseRequest): Promise<Parsed> => {
     const ready = parsers.filter((parser) => !retired.has(parser));
-    const started = ready.length < wanted ? openThread<ParseRequest, Parsed>(PARSE_THREAD) : null;
+    const started = ready.length < wanted ? openThread<ParseRequest, Parsed>(PARSE_THREAD, { usage }) : null;
     if (started !== null) parsers.push(started);
     const parser = started ?? ready.reduce((least, other) => (other.load() < least.load() ? other : least));
     try {
       return await parser.call(request);
     } catch (error) {
-      if (request.plain) throw error;
+      // A `Fault` is about the run, not about the file.
+      if (request.plain || error instanceof Fault) throw error;
       retired.add(parser);
       return parse({ ...request, plain: true });
     }
