@@ -26,6 +26,7 @@ import type { Progress } from "./engine/attempt.ts";
 import type { Compliance } from "./engine/compliance.ts";
 import { openDriver } from "./engine/drive.ts";
 import type { KillSwitch } from "./engine/kill-switch.ts";
+import { openReleaseJudge } from "./engine/judged-release.ts";
 import type { Effects, OpContract } from "./engine/perform.ts";
 import { plannedRun } from "./engine/planned-run.ts";
 import { startGates } from "./engine/start-gates.ts";
@@ -55,7 +56,7 @@ export interface EngineOptions {
   readonly measure: (sensors: readonly Sensor[], signal: AbortSignal) => Promise<MachineReadings>;
   /** Stops every write to the outside world at once. */
   readonly kill_switch: KillSwitch;
-  /** Reads what models write and what is made public; by the rules alone where absent. */
+  /** Reads what is about to be run, what models write and what is made public; by the rules alone where absent. */
   readonly compliance?: Compliance;
   /** Told of what went wrong inside; no event holds it. */
   readonly report: (error: unknown) => void;
@@ -87,7 +88,7 @@ export interface Engine {
    * for which at most one run is ever made. `cause`: a name of what it is for, the same. `deadline_ms`: how long it may
    * take from now on, waiting and pauses included; by default and at most `LIMITS.run_deadline_ms`. `trial`: of the
    * release on trial, which starts by schedule or trigger are of anyhow.
-   * Refusals: not_found, install_disabled, install_quarantined, approval_required, already_running, busy, policy_denied, manifest_hash_mismatch,
+   * Refusals: not_found, install_disabled, install_quarantined, approval_required, already_running, busy, policy_denied, classifier_unavailable, manifest_hash_mismatch,
    * permission_hash_mismatch, permission_revoked, quota_exceeded, capability_scope_not_allowed, licence_missing, licence_expired, licence_used_up,
    * licence_unproven, and those of `planOf`. Faults: disk_full, database_locked.
    */
@@ -127,6 +128,7 @@ export function openEngine(options: EngineOptions): Engine {
   const { store, database, clock, random, config } = options;
   const driver = openDriver(options, newId("engine", clock.now_ms(), random));
   let waker = new AbortController();
+  const judge = openReleaseJudge(options);
   const wake = (): void => {
     waker.abort();
     waker = new AbortController();
@@ -148,6 +150,7 @@ export function openEngine(options: EngineOptions): Engine {
     { due_ms, cause = due_ms, deadline_ms, trial = false, by = OWNER } = {},
   ) => {
     const now_ms = clock.now_ms();
+    const judged = await judge.ofStart(install_id, { reason, trial });
     const run_id = newId("run", now_ms, random);
     const context: EventContext = {
       ...asked(now_ms, run_id, reason === "manual" ? by : machine),
@@ -157,7 +160,7 @@ export function openEngine(options: EngineOptions): Engine {
     const create: Task = {
       subject_id: run_id,
       run: (load) => {
-        const wanted = { reason, due_ms, trial, now_ms };
+        const wanted = { reason, due_ms, trial, now_ms, judged };
         const planned = plannedRun(options, load(installDecider, install_id), install_id, wanted);
         if (isRejection(planned)) return planned;
         const beyond = by.scope && refuseRun(by.scope, planned.data);

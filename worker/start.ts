@@ -25,6 +25,7 @@ import { buildSite } from "./adapters/site-build.ts";
 import { publishSite } from "./adapters/site-publish.ts";
 import { type ControlClient, openControlClient, orThrow } from "./cli/control-client.ts";
 import { publishUpgrade } from "./cli/publish-upgrade.ts";
+import { openCompliance } from "./engine/compliance.ts";
 import { startDaemon } from "./main/daemon.ts";
 
 const ROOT = join(import.meta.dirname, "..");
@@ -103,10 +104,11 @@ async function publishExamples(edge: RunningEdge, data_dir: string, signal: Abor
   const missing = examples.filter(({ id, version }) => !listed.has(`${id}@${version}`));
   // To its own edge on this machine, before there is a worker whose kill switch could say anything.
   const gate = { aup: "strict", kill_switch: { isOn: () => false }, now_ms: Date.now } as const;
+  const compliance = openCompliance("strict");
   for (const manifest of missing) {
     const sent = orThrow(
       await publishUpgrade(manifest, {
-        ...{ signer, signal, gate, author_from_key: true, relays: [edge.relay_url] },
+        ...{ signer: async () => signer, compliance, signal, gate, author_from_key: true, relays: [edge.relay_url] },
         ...{ notes: `${manifest.title} ${manifest.version}`, channel: "main" },
       }),
     );

@@ -1,10 +1,18 @@
 import type { PolicyActionEvaluation, PolicyEvaluation, PolicyZone, QuotasConfig } from "../generated/types.ts";
+import { type PlacedText, textsOfAction, textsOfManifest } from "../policy/aup/manifest-texts.ts";
 import { evaluate, type PolicyDecision } from "../policy/evaluate.ts";
 import type { PolicyContext } from "../policy/rule.ts";
 import { validateManifest } from "../upgrade/validate.ts";
 
 /** What holds on this worker, whatever the asker says. */
-export type PolicySettings = Pick<PolicyContext, "now_ms" | "kill_switch" | "aup">;
+export type PolicySettings = Pick<PolicyContext, "now_ms" | "kill_switch" | "aup" | "found">;
+
+/** What a request says, for a model to read beside the rules; nothing where its manifest is not valid. */
+export function textsOfRequest(request: PolicyEvaluation): readonly PlacedText[] {
+  if ("action" in request) return textsOfAction(request.action, undefined);
+  const { manifest } = validateManifest(request.manifest);
+  return manifest === null ? [] : textsOfManifest(manifest, {});
+}
 
 /** What an upgrade or an action would be answered with; nothing is done. A manifest that is not valid is denied. */
 export function judge(request: PolicyEvaluation, settings: PolicySettings): PolicyDecision {

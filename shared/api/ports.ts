@@ -281,8 +281,9 @@ export interface ControlPorts {
     readonly export: () => Iterable<string>;
   };
   readonly policy: {
-    readonly evaluate: (request: PolicyEvaluation) => PolicyDecision;
-    readonly explain: (install_id: string) => PolicyExplanation | Rejection;
+    /** A model of the owner's is asked too, where there is one. */
+    readonly evaluate: (request: PolicyEvaluation, signal: AbortSignal) => Promise<PolicyDecision>;
+    readonly explain: (install_id: string, signal: AbortSignal) => Answer<PolicyExplanation>;
     readonly describe: () => PolicyDescription;
     readonly killSwitch: () => object;
     /** Takes effect at once. The settings may hold it on all the same. */

@@ -320,6 +320,9 @@ export const LIMITS = {
   policy_reasons: 50,
   // Approvals: how long a question waits for the owner, how long what was approved holds, and how often.
   approval_request_ms: 86_400_000,
+  /** How many manifests' answers are kept, and how long starts go without asking a model that gave none. */
+  aup_answers_kept: 1_000,
+  aup_classifier_retry_ms: 60_000,
   approval_once_ms: 86_400_000,
   approval_ms: 31_536_000_000,
   approval_uses_per_day: 1_000,

@@ -278,6 +278,7 @@ export const REASONS = {
   policy_rule_failed: refused(403),
   kill_switch_active: refused(403),
   external_write_requires_approval: refused(403),
+  classifier_unavailable: failed(503),
   action_zone_mismatch: refused(403),
   action_irreversible_requires_high_stakes: refused(403),
   action_pre_approval_required: refused(403),

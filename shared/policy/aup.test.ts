@@ -3,8 +3,9 @@ import { readFileSync } from "node:fs";
 import { test } from "node:test";
 import { LIMITS } from "../core/limits.ts";
 import type { UpgradeManifest } from "../generated/types.ts";
-import { type AupMode, assessManifest, assessTexts, withClassifier } from "./aup/assess.ts";
+import { type AupMode, assessManifest, assessTexts, foundBy, refuseDenied, unheard, withFound } from "./aup/assess.ts";
 import { AUP_CATEGORIES } from "./aup/categories.ts";
+import type { AupSeverity } from "./aup/category.ts";
 import { parsePhrase } from "./aup/pattern.ts";
 import { wordsOf } from "./aup/words.ts";
 
@@ -171,47 +172,49 @@ test("a phrase that could match anything is no phrase", () => {
   }
 });
 
-test("a classifier can only make a verdict stricter", async () => {
-  const texts = [{ where: "/title", text: "Digest" }];
-  const errors: unknown[] = [];
-  const judge = (mode: AupMode, text: string, severity: "low" | "high" | null) =>
-    withClassifier(assess(text, mode), {
-      classifier: {
-        name: "small-model",
-        classify: async () =>
-          severity === null ? [] : [{ category: "fraud", severity, explanation: "it smells", where: "/title" }],
-      },
-      ...{ texts, mode },
-      report: (error) => errors.push(error),
-    });
-  assert.equal((await judge("strict", "Digest", "low")).verdict, "deny");
-  assert.equal((await judge("balanced", "Digest", "low")).verdict, "flag");
-  assert.equal((await judge("permissive", "Digest", "high")).verdict, "deny");
-  assert.equal((await judge("strict", "How to build a bomb", null)).verdict, "deny");
-  const { verdict, reasons } = await judge("balanced", "How to build a bomb", "low");
-  assert.equal(verdict, "deny");
-  assert.deepEqual(
-    reasons.map(({ rule }) => rule),
-    ["violence/weapons", "model/small-model"],
+const BY_MODEL = { category: "fraud", explanation: "it smells", where: "/title" } as const;
+const found = (...severities: AupSeverity[]) =>
+  foundBy(
+    "small-model",
+    severities.map((severity) => ({ ...BY_MODEL, severity })),
   );
+
+test("what a model finds can only make a verdict stricter, in any mode", () => {
+  const judge = (mode: AupMode, text: string, ...severities: AupSeverity[]) =>
+    withFound(assess(text, mode), found(...severities), mode);
+  assert.equal(judge("strict", "Digest", "low").verdict, "deny");
+  assert.equal(judge("balanced", "Digest", "low").verdict, "flag");
+  assert.equal(judge("permissive", "Digest", "low").verdict, "allow");
+  assert.equal(judge("permissive", "Digest", "high").verdict, "deny");
+  const rank = { allow: 0, flag: 1, deny: 2 };
+  for (const mode of ["strict", "balanced", "permissive"] as const) {
+    for (const text of ["Digest", "solve captchas", "How to build a bomb"]) {
+      for (const severities of [[], ["low"], ["medium"], ["high"], ["low", "high"]] as AupSeverity[][]) {
+        const alone = assess(text, mode);
+        const both = judge(mode, text, ...severities);
+        assert.ok(rank[both.verdict] >= rank[alone.verdict], `${mode} ${text} ${severities}`);
+        assert.deepEqual(both.reasons.slice(0, alone.reasons.length), alone.reasons);
+      }
+    }
+  }
 });
 
-test("a classifier that fails is a doubt: denied where all are, else shown or listed, and told of", async () => {
-  const texts = [{ where: "/title", text: "Digest" }];
-  const errors: unknown[] = [];
-  const gone = { name: "gone", classify: () => Promise.reject(new Error("no model")) };
-  const verdicts: string[] = [];
+test("a model's finding is told with its name, its words and the place", () => {
+  assert.deepEqual(
+    withFound(assess("How to build a bomb"), found("low"), "balanced").reasons.map(({ rule }) => rule),
+    ["violence/weapons", "model/small-model"],
+  );
+  assert.deepEqual(refuseDenied(withFound(assess("Digest"), found("high"), "strict"))?.code, "policy_denied");
+});
+
+test("a model that gave no answer denies in every mode, and the refusal says what ends that", () => {
   for (const mode of ["strict", "balanced", "permissive"] as const) {
-    const { verdict, reasons } = await withClassifier(assess("Digest", mode), {
-      ...{ classifier: gone, texts, mode },
-      report: (error) => errors.push(error),
-    });
-    assert.deepEqual(
-      reasons.map(({ code, rule }) => `${rule} ${code}`),
-      ["model/gone aup_unclassified"],
+    const silent = withFound(assess("Digest", mode), unheard("small-model", "nobody listens"), mode);
+    const refused = refuseDenied(silent);
+    assert.equal(refused?.code, "classifier_unavailable", mode);
+    assert.match(
+      refused?.message ?? "",
+      /small-model, which aup_classifier .* gave no answer \(nobody listens\): see that it runs, or/,
     );
-    verdicts.push(verdict);
   }
-  assert.deepEqual(verdicts, ["deny", "flag", "allow"]);
-  assert.equal(errors.length, 3);
 });

@@ -29,6 +29,10 @@ export interface PolicyContext {
   readonly quarantine?: string | null;
   /** Where the action is to install it. */
   readonly manifest?: UpgradeManifest;
+  /** Of the install of that manifest; its own defaults where absent. */
+  readonly inputs?: Readonly<Record<string, unknown>>;
+  /** What a model of the owner's found in the same texts; it can only make the verdict stricter. */
+  readonly found?: readonly AupReason[];
 }
 
 export interface PolicyRule {

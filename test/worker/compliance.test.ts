@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { after, describe, it } from "node:test";
 import { isRejection } from "@oa/shared/core/refusal.ts";
-import type { AupMode } from "@oa/shared/policy/aup/assess.ts";
+import { type AupMode, refuseDenied } from "@oa/shared/policy/aup/assess.ts";
 import { getRun } from "@oa/shared/run/views.ts";
 import { aupClassifier } from "@oa/worker/backends/aup-classifier.ts";
 import type { ModelBackends } from "@oa/worker/backends/backend.ts";
@@ -23,7 +23,7 @@ async function gateOver(fake: FakeModelOptions, mode: AupMode = "strict", deadli
   const backends = openModelBackends({ ollama: { base_url: server.base_url, generate_model: "fake-chat" } as never });
   const clean = (text: string): string => text.replaceAll("hunter2", "[secret]");
   const reports: unknown[] = [];
-  const classifier = aupClassifier({ backend: "ollama" }, backends, { clean, deadline_ms });
+  const classifier = aupClassifier({ backend: "ollama" }, backends, { clean, configured: {}, deadline_ms });
   const gate = openCompliance(mode, classifier, (error) => reports.push(error));
   const judge = (text: string) => gate.texts([{ where: "/title", text }], never);
   return { gate, judge, server, reports };
@@ -82,19 +82,14 @@ describe("a model that gives no answer", () => {
     ["names a use that there is not", { reply: finds("jaywalking") }],
     ["names a text that there is not", { reply: () => '[{"text": 9, "category": "fraud"}]' }],
   ] as const) {
-    it(`because it ${what} is a doubt: strict denies, balanced flags, permissive lists`, async () => {
-      const verdicts: string[] = [];
+    it(`because it ${what} denies, however strictly the rest is judged, and says what ends that`, async () => {
       for (const mode of ["strict", "balanced", "permissive"] as const) {
         const { judge, reports } = await gateOver(fake, mode);
-        const { verdict, reasons } = await judge("Watch the repository");
-        assert.deepEqual(
-          reasons.map(({ code }) => code),
-          ["aup_unclassified"],
-        );
+        const refused = refuseDenied(await judge("Watch the repository"));
+        assert.equal(refused?.code, "classifier_unavailable", mode);
+        assert.match(refused?.message ?? "", /the model ollama, .* gave no answer \(.+\): see that it runs, or take/);
         assert.equal(reports.length, 1);
-        verdicts.push(verdict);
       }
-      assert.deepEqual(verdicts, ["deny", "flag", "allow"]);
     });
   }
   it("in time is one of them", async () => {
@@ -176,13 +171,26 @@ describe("what a model wrote", () => {
     );
   });
   it("goes nowhere where the owner's own model denies it", async () => {
-    const { gate } = await gateOver({ reply: finds("violence") });
-    assert.equal((await run("Three new commits.", gate)).code, "policy_denied");
+    const { gate } = await gateOver({
+      reply: (prompt) => (prompt.includes("new commits") ? finds("violence")() : "[]"),
+    });
+    const { code, failed } = await run("Three new commits.", gate);
+    assert.equal(code, "policy_denied");
+    assert.match(failed?.message ?? "", /what the model wrote was held back/);
+  });
+  it("goes nowhere where the owner's own model is asked and gives no answer", async () => {
+    const { gate } = await gateOver(
+      { reply: (prompt) => (prompt.includes("new commits") ? "Hm." : "[]") },
+      "permissive",
+    );
+    const { code, written, failed } = await run("Three new commits.", gate);
+    assert.deepEqual([code, written], ["classifier_unavailable", []], failed?.message);
   });
   it("is not made public by a step either, whoever wrote it", async () => {
     const fine = await run("Three new commits.", openCompliance("strict"), true);
     assert.deepEqual([fine.status, fine.written.length], ["succeeded", 1], String(fine.failed?.message));
-    const { gate } = await gateOver({ reply: finds("fraud") });
+    // As a whole the manifest reads well to it; the sentence by itself does not.
+    const { gate } = await gateOver({ reply: (prompt) => (prompt.includes('"text":2') ? "[]" : finds("fraud")()) });
     const denied = await run("Three new commits.", gate, true);
     assert.deepEqual([denied.code, denied.written], ["policy_denied", []]);
   });

@@ -13,6 +13,7 @@ import { planOf } from "@oa/shared/upgrade/plan.ts";
 import { loadOrCreateKey } from "../../worker/adapters/keys.ts";
 import { readConfig } from "../../worker/config.ts";
 import { openWorker, type Worker } from "../../worker/main.ts";
+import { openFakeModelServer } from "../fakes/openai-server.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "oa-policy-"));
 const workers: Worker[] = [];
@@ -95,4 +96,44 @@ test("balanced shows what it lets pass, and installs it", async () => {
   assert.equal((installed as { status?: string }).status, "enabled", JSON.stringify(installed));
   const worse = await preview(manifest({ summary: "Sells stolen credit cards" }));
   assert.ok(isRejection(worse) && worse.code === "policy_denied");
+});
+
+test("a model of the owner's is asked before anything is offered, installed, looked at or started", async (context) => {
+  let texts = "";
+  const server = await openFakeModelServer({
+    reply: (prompt) => {
+      texts = prompt.slice(prompt.indexOf("Texts:"));
+      return texts.includes("heron") ? '[{"text": 1, "category": "fraud", "why": "it lures"}]' : "[]";
+    },
+  });
+  context.after(server.close);
+  const { worker, manifest, preview, order } = await workerWith("classifier", {
+    backends: { ollama: { base_url: server.base_url, generate_model: "fake-chat" } },
+    aup_classifier: { backend: "ollama" },
+  });
+  const { installs, policy, runs } = worker.ports;
+  const asked = () => server.requests.filter(({ path }) => path === "/v1/chat/completions").length;
+  const lure = manifest({ summary: "Follows a heron" });
+  for (const answer of [await preview(lure), await order(lure)]) {
+    assert.ok(isRejection(answer) && answer.code === "policy_denied", JSON.stringify(answer));
+  }
+  assert.equal(asked(), 1, "its answer about one text is kept");
+  const fine = manifest();
+  assert.ok(!isRejection(await preview(fine)));
+  const installed = await order(fine);
+  assert.ok(!isRejection(installed), JSON.stringify(installed));
+  assert.equal((await policy.evaluate({ manifest: { ...lure } }, signal)).verdict, "deny");
+  const explained = await policy.explain(installed.install_id, signal);
+  assert.ok(!isRejection(explained) && explained.manifest.verdict === "allow");
+  const against = await installs.whyNot({ source: { manifest: { ...lure } } }, signal);
+  assert.ok(!isRejection(against) && against.obstacles.some(({ has }) => has === "aup_fraud"));
+  assert.equal(asked(), 2);
+  await server.close();
+  const started = await runs.start(installed.install_id);
+  assert.ok(!isRejection(started), JSON.stringify(started));
+  const other = await installs.whyNot({ source: { manifest: { ...manifest({ version: "1.0.1" }) } } }, signal);
+  assert.ok(!isRejection(other));
+  assert.deepEqual([other.verdict, other.obstacles.map(({ has }) => has)], ["yes", []], "a version says nothing");
+  const changed = await order(manifest({ title: "Keep another file" }));
+  assert.ok(isRejection(changed) && changed.code === "classifier_unavailable", JSON.stringify(changed));
 });

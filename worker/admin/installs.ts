@@ -26,20 +26,17 @@ import { refuseCode, sandboxSentence } from "@oa/shared/upgrade/code-steps.ts";
 import { sentenceOf } from "@oa/shared/upgrade/consent.ts";
 import { type Plan, planOf } from "@oa/shared/upgrade/plan.ts";
 import { externalWrites } from "@oa/shared/upgrade/step-action.ts";
-import { type Compliance, openCompliance } from "../engine/compliance.ts";
 import { diffInstalled } from "../loops/update-diff.ts";
 import type { Decide } from "./decide.ts";
 import { historyOf, useOf } from "./install-history.ts";
 import { inputsFor } from "./install-inputs.ts";
-import { type LookAheadOptions, matrixHere, planHere, whyNotHere } from "./look-ahead.ts";
+import { complianceOf, type LookAheadOptions, matrixHere, planHere, whyNotHere } from "./look-ahead.ts";
 import { knownFor_ms, ownerCommand, updateChoices } from "./owner-commands.ts";
 import { successionOf } from "./succession.ts";
 import { type FoundUpgrade, findUpgrade, refuseChannel } from "./upgrade-source.ts";
 import { channelOf } from "./upgrades.ts";
 
 export interface InstallsOptions extends LookAheadOptions {
-  /** Judges what is previewed; by the rules alone where absent. */
-  readonly compliance?: Pick<Compliance, "manifest">;
   readonly decide: Decide;
   /** This worker's public key. */
   readonly worker: string;
@@ -71,9 +68,9 @@ export function installsPort(options: InstallsOptions): ControlPorts["installs"]
     preview: async (request, signal) => {
       const offer = await offerOf(request, options, signal);
       if (isRejection(offer)) return offer;
-      const { compliance = openCompliance(options.aup ?? "strict") } = options;
       const { manifest } = offer.found.listing;
-      const view = consentView(offer, await compliance.manifest(manifest, offer.plan.inputs, signal), options);
+      const policy = await complianceOf(options).manifest(manifest, offer.plan.inputs, signal);
+      const view = consentView(offer, policy, options);
       return refuseDenied(view.policy) ?? view;
     },
     request: (request, signal) => order(request, options, signal),

@@ -3,12 +3,12 @@ import { isRejection, type Rejection } from "@oa/shared/core/refusal.ts";
 import type { ControlInstallPreview } from "@oa/shared/generated/types.ts";
 import { installDecider } from "@oa/shared/install/decider.ts";
 import type { InstallView } from "@oa/shared/install/views.ts";
-import type { AupMode } from "@oa/shared/policy/aup/assess.ts";
 import type { WorkerCapabilities } from "@oa/shared/upgrade/compatibility.ts";
 import { planOf } from "@oa/shared/upgrade/plan.ts";
 import type { Sandbox } from "../adapters/sandbox.ts";
 import type { Vault } from "../adapters/vault.ts";
 import type { Config } from "../config.ts";
+import { type Compliance, openCompliance } from "../engine/compliance.ts";
 import { planRelease } from "../engine/planned-run.ts";
 import { refuseRevokedSteps } from "../engine/release.ts";
 import { refuseStart } from "../engine/start-gates.ts";
@@ -27,8 +27,15 @@ export interface LookAheadOptions extends UpgradesOptions {
   readonly vault?: Pick<Vault, "status" | "get">;
   /** What this machine was measured to have, its model backends included. */
   readonly capabilities: (signal: AbortSignal) => Promise<WorkerCapabilities>;
-  /** How strictly manifests are judged; strict where absent. */
-  readonly aup?: AupMode;
+  /** Judges what upgrades are for; strictly and by the rules alone where absent. */
+  readonly compliance?: Pick<Compliance, "manifest">;
+}
+
+/** The compliance gate that it is looked ahead with. */
+export function complianceOf({
+  compliance = openCompliance("strict"),
+}: LookAheadOptions): Pick<Compliance, "manifest"> {
+  return compliance;
 }
 
 /** A dry run, on the machine as it is. Refusals: those of `findManifest` and of `planOf`. */
@@ -57,12 +64,14 @@ export async function whyNotHere(
 ): Promise<WhyNot | Rejection> {
   const found = await planned(request, options, signal);
   if (isRejection(found)) return found;
-  const { config, aup = "strict" } = options;
+  const { config } = options;
+  const { manifest, plan } = found;
   return whyNot({
     ...found,
     standing: standingOf(found.known, options),
     ...(options.vault === undefined ? {} : { vault: options.vault }),
-    ...{ aup, private_allow: config.private_allow, code_packages: config.code_packages },
+    policy: await complianceOf(options).manifest(manifest, isRejection(plan) ? {} : plan.inputs, signal),
+    ...{ private_allow: config.private_allow, code_packages: config.code_packages },
     worker: await options.capabilities(signal),
   });
 }

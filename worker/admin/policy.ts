@@ -1,4 +1,4 @@
-import { judge, type PolicyExplanation } from "@oa/shared/api/policy.ts";
+import type { PolicyExplanation } from "@oa/shared/api/policy.ts";
 import type { ControlPorts } from "@oa/shared/api/ports.ts";
 import { openApprovals } from "@oa/shared/approval/views.ts";
 import type { EventStore } from "@oa/shared/core/event-store.ts";
@@ -7,6 +7,7 @@ import type { Sql } from "@oa/shared/core/sql.ts";
 import { installDecider } from "@oa/shared/install/decider.ts";
 import { actionOfStep, approvalOf, isExternalWrite } from "@oa/shared/policy/action.ts";
 import { AUP_CATEGORIES } from "@oa/shared/policy/aup/categories.ts";
+import { textsOfManifest } from "@oa/shared/policy/aup/manifest-texts.ts";
 import { type ConductCommand, conductDecider, conductSubject } from "@oa/shared/policy/decider.ts";
 import { evaluate } from "@oa/shared/policy/evaluate.ts";
 import type { PolicyContext } from "@oa/shared/policy/rule.ts";
@@ -14,6 +15,7 @@ import { POLICY_RULES } from "@oa/shared/policy/rules/index.ts";
 import { plannedAction } from "@oa/shared/upgrade/step-action.ts";
 import type { Config } from "../config.ts";
 import { circumstances, metricsOf, quotasOf } from "../engine/circumstances.ts";
+import { type Compliance, judgeRead } from "../engine/compliance.ts";
 import type { KillSwitch } from "../engine/kill-switch.ts";
 import { planRelease } from "../engine/planned-run.ts";
 import type { Decide } from "./decide.ts";
@@ -23,6 +25,7 @@ export interface PolicyOptions {
   readonly store: EventStore;
   readonly sql: Sql;
   readonly decide: Decide;
+  readonly compliance: Pick<Compliance, "found">;
   readonly kill_switch: KillSwitch;
   readonly home: string;
   /** This worker's public key. */
@@ -35,10 +38,9 @@ export function policyPort(options: PolicyOptions): ControlPorts["policy"] {
   const { config, kill_switch, store, decide, now_ms } = options;
   const { aup } = config;
   const settings = () => ({ aup, kill_switch: kill_switch.isOn(), now_ms: now_ms() });
-  const explained = (install_id: string) => explain(options, install_id);
   return {
-    evaluate: (request) => judge(request, settings()),
-    explain: explained,
+    evaluate: (request, signal) => judgeRead(request, settings(), options.compliance, signal),
+    explain: (install_id, signal) => explain(options, install_id, signal),
     describe: () => ({
       ...{ aup, kill_switch: kill_switch.isOn(), zone: config.zone, quotas: config.quotas },
       rules: POLICY_RULES.map(({ name, says }) => ({ name, says })),
@@ -66,13 +68,17 @@ export function policyPort(options: PolicyOptions): ControlPorts["policy"] {
   };
 }
 
-function explain(options: PolicyOptions, install_id: string): PolicyExplanation | Rejection {
+async function explain(
+  options: PolicyOptions,
+  install_id: string,
+  signal: AbortSignal,
+): Promise<PolicyExplanation | Rejection> {
   const { store, sql, home, worker, now_ms, config } = options;
   const { active } = store.load(installDecider, install_id);
   if (active === null) return reject("not_found", `nothing is installed as ${install_id}`);
   const planned = planRelease(active, home);
   if (isRejection(planned)) return planned;
-  const { manifest, pins, grant } = active;
+  const { manifest, pins, grant, inputs } = active;
   if (manifest === null) return reject("not_found", `the manifest of ${install_id} was deleted`);
   const here = circumstances(options, store.load, install_id);
   const approvals = openApprovals(sql, install_id)
@@ -94,7 +100,8 @@ function explain(options: PolicyOptions, install_id: string): PolicyExplanation 
     const limits = quotasOf(ledger, install_id, metricsOf(action), isExternalWrite(action));
     return { step_id, op, decision: evaluate(action, { ...context, quotas: limits }) };
   });
-  const whole = evaluate({ action_type: "upgrade.install" }, { ...context, manifest });
+  const found = await options.compliance.found(textsOfManifest(manifest, inputs), signal);
+  const whole = evaluate({ action_type: "upgrade.install" }, { ...context, manifest, inputs, found });
   const { zone, quarantine = null } = here;
   return { install_id, title: pins.title, zone, quarantine, manifest: whole, steps };
 }

@@ -13,6 +13,7 @@ import type { RelayPool } from "../adapters/relay-pool.ts";
 import type { Vault } from "../adapters/vault.ts";
 import type { ModelBackends } from "../backends/backend.ts";
 import type { Config } from "../config.ts";
+import type { Compliance } from "../engine/compliance.ts";
 import type { KillSwitch } from "../engine/kill-switch.ts";
 import type { Engine } from "../engine.ts";
 import type { ReleaseWatch } from "../loops/release-watch.ts";
@@ -39,6 +40,7 @@ import { upgradesPort } from "./upgrades.ts";
 export interface PortsOptions extends Omit<InstallsOptions, "lookUp"> {
   readonly measure: MachineState["measure"];
   readonly config: Config;
+  readonly compliance: Compliance;
   readonly lookUp: InstallsOptions["lookUp"];
   readonly store: EventStore;
   readonly feed: EventFeed;

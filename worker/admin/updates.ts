@@ -10,10 +10,11 @@ import { isOlder, rollbackAfter } from "@oa/shared/install/release-rules.ts";
 import { isSetAside } from "@oa/shared/install/releases.ts";
 import { getInstall, type InstallView, listInstalls } from "@oa/shared/install/views.ts";
 import { follows, type Release } from "@oa/shared/nostr/30052-release.ts";
-import { assessManifest, refuseDenied } from "@oa/shared/policy/aup/assess.ts";
+import { refuseManifest } from "../engine/compliance.ts";
 import type { Looking } from "../loops/release-watch.ts";
 import { type InstallsOptions, offerOf, signedOrder } from "./installs.ts";
 
+import { complianceOf } from "./look-ahead.ts";
 /**
  * Looks for a newer release of an install. One that is old enough for its owner, widens nothing and was not rolled back
  * is taken, on trial, where the owner chose so; everything else is only told. Never takes anything older.
@@ -47,7 +48,7 @@ export async function lookForUpdate(
   if (isRejection(signed)) return { ...told("refused", signed.message, null), offered };
   const inputs = offer.plan.inputs;
   const refused =
-    refuseDenied(assessManifest(listing.manifest, { mode: options.aup ?? "strict", inputs })) ??
+    (await refuseManifest(complianceOf(options), listing.manifest, inputs)) ??
     (await options.accept(signed.config, signed.event, offer.found, { unattended: true }));
   if (refused?.code === "already_running") {
     const message = `version ${release.version} is taken at the first look after the run that is under way`;

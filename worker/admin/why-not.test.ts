@@ -31,7 +31,7 @@ const ask = (change: Partial<WhyNotFacts> & { readonly upgrade?: object } = {}) 
       known: null,
       standing: null,
     },
-    ...{ private_allow: ["localhost:8080"], aup: "strict", code_packages: false },
+    ...{ private_allow: ["localhost:8080"], policy: { verdict: "allow", reasons: [] }, code_packages: false },
     ...facts,
   });
 };

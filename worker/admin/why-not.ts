@@ -2,10 +2,10 @@ import type { WhyNot } from "@oa/shared/api/dry-run.ts";
 import { parsePermission } from "@oa/shared/core/permission.ts";
 import type { ReasonCode } from "@oa/shared/core/reasons.ts";
 import { isRejection, type Rejection } from "@oa/shared/core/refusal.ts";
+import { isOlder } from "@oa/shared/core/semver.ts";
 import type { UpgradeManifest } from "@oa/shared/generated/types.ts";
-import { isOlder } from "@oa/shared/install/release-rules.ts";
 import type { InstallView } from "@oa/shared/install/views.ts";
-import { type AupMode, assessManifest } from "@oa/shared/policy/aup/assess.ts";
+import type { AupAssessment } from "@oa/shared/policy/aup/assess.ts";
 import { bringsCode } from "@oa/shared/upgrade/code-steps.ts";
 import { type Obstacle, obstaclesOf, type WorkerCapabilities } from "@oa/shared/upgrade/compatibility.ts";
 import type { Plan } from "@oa/shared/upgrade/plan.ts";
@@ -23,7 +23,8 @@ export interface WhyNotFacts {
   readonly standing: Rejection | null;
   readonly private_allow: readonly string[];
   readonly code_packages: boolean;
-  readonly aup: AupMode;
+  /** What the compliance gate says of the manifest with the inputs that were given. */
+  readonly policy: AupAssessment;
   /** Absent: nobody can say what is in it. */
   readonly vault?: Pick<Vault, "status" | "get">;
 }
@@ -116,19 +117,16 @@ function codeObstacles({ manifest, worker, code_packages }: WhyNotFacts): readon
   ];
 }
 
-function policyObstacles({ manifest, plan, aup }: WhyNotFacts): readonly Obstacle[] {
-  const inputs = isRejection(plan) ? {} : plan.inputs;
-  const { verdict, reasons } = assessManifest(manifest, { mode: aup, inputs });
+function policyObstacles({ policy: { verdict, reasons } }: WhyNotFacts): readonly Obstacle[] {
   if (verdict !== "deny") return [];
-  return reasons.map(({ code, message, where }) =>
-    obstacle(
-      "policy",
-      "a manifest within the policy",
-      code,
-      `${message} (${where})`,
-      "there is no way around this here",
-    ),
-  );
+  return reasons.map(({ code, message, where }) => {
+    const silent = code === "aup_unclassified";
+    const needs = silent ? "the answer of your model" : "a manifest within the policy";
+    const fix = silent
+      ? "see that it runs, or take aup_classifier out of config.json"
+      : "there is no way around this here";
+    return obstacle("policy", needs, code, where === "" ? message : `${message} (${where})`, fix);
+  });
 }
 
 function installObstacles({ known, manifest, address, standing }: WhyNotFacts): readonly Obstacle[] {

@@ -1,6 +1,8 @@
-import { parseStrict } from "@oa/shared/core/json.ts";
+import { sha256Hex } from "@oa/shared/core/hash.ts";
+import { canonicalize, parseStrict } from "@oa/shared/core/json.ts";
 import { LIMITS } from "@oa/shared/core/limits.ts";
 import { Fault, isRejection } from "@oa/shared/core/refusal.ts";
+import type { BackendsConfig } from "@oa/shared/generated/types.ts";
 import type { AupFinding } from "@oa/shared/policy/aup/assess.ts";
 import { AUP_CATEGORIES } from "@oa/shared/policy/aup/categories.ts";
 import type { PlacedText } from "@oa/shared/policy/aup/manifest-texts.ts";
@@ -9,6 +11,8 @@ import type { GenerateBackendName, ModelBackends } from "./backend.ts";
 /** A model that judges texts, until the signal aborts. What it says is trusted in one direction only. */
 export interface TextClassifier {
   readonly name: string;
+  /** Changes with anything its answers may depend on: the model, where it is, and what it is asked. */
+  readonly id: string;
   readonly classify: (texts: readonly PlacedText[], signal: AbortSignal) => Promise<readonly AupFinding[]>;
 }
 
@@ -31,10 +35,13 @@ export function aupClassifier(
   options: {
     /** Takes secrets out of what the model is asked. */
     readonly clean: (text: string) => string;
+    /** Where the backends are, and their models. */
+    readonly configured: BackendsConfig;
     readonly deadline_ms?: number;
   },
 ): TextClassifier {
-  const { clean, deadline_ms = LIMITS.aup_classifier_ms } = options;
+  const { clean, configured, deadline_ms = LIMITS.aup_classifier_ms } = options;
+  const settings = configured[backend] ?? null;
   const ask = async (texts: readonly PlacedText[], signal: AbortSignal): Promise<readonly AupFinding[]> => {
     const numbered = texts.map(({ text }, at) => ({ text: at + 1, says: text }));
     const prompt = `${INSTRUCTIONS}\n\nTexts:\n${clean(JSON.stringify(numbered))}\n\nYour answer:`;
@@ -44,6 +51,7 @@ export function aupClassifier(
   };
   return {
     name: backend,
+    id: sha256Hex(canonicalize({ backend, model, settings, instructions: INSTRUCTIONS })),
     classify: async (texts, signal) => {
       const deadline = AbortSignal.timeout(deadline_ms);
       const found: AupFinding[] = [];

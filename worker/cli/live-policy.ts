@@ -1,6 +1,8 @@
 import { stat } from "node:fs/promises";
 import { join } from "node:path";
 import { isRejection, type Rejection } from "@oa/shared/core/refusal.ts";
+import type { PolicyEvaluation } from "@oa/shared/generated/types.ts";
+import type { PolicyDecision } from "@oa/shared/policy/evaluate.ts";
 import type { Config } from "../config.ts";
 import { type Compliance, openCompliance } from "../engine/compliance.ts";
 import type { OwnGate } from "../engine/own-publish.ts";
@@ -14,10 +16,32 @@ export async function liveKillSwitch(
   { data_dir, api }: Pick<CommandContext, "data_dir" | "api">,
   config: Pick<Config, "kill_switch">,
 ): Promise<boolean | Rejection> {
-  const has_worker = await stat(join(data_dir, "worker.sqlite")).catch(() => null);
-  if (config.kill_switch || has_worker === null) return config.kill_switch;
+  if (config.kill_switch || !(await hasWorker(data_dir))) return config.kill_switch;
   const status = await (await api()).get<{ readonly on: boolean }>("/v1/policy/kill-switch");
   return isRejection(status) ? status : status.on;
+}
+
+/** Whether there is a worker in a data folder, running or not. */
+async function hasWorker(data_dir: string): Promise<boolean> {
+  return (await stat(join(data_dir, "worker.sqlite")).catch(() => null)) !== null;
+}
+
+/**
+ * The policy's answer to a request: of the data folder's worker, which knows what was used and what its model said; of a
+ * folder that never had one, by the settings. Refusals: those of the control API. Faults: busy.
+ */
+export async function judgedLive(
+  request: PolicyEvaluation,
+  { data_dir, env, api, signal }: Pick<CommandContext, "data_dir" | "env" | "api" | "signal">,
+): Promise<PolicyDecision | Rejection> {
+  if (await hasWorker(data_dir)) return (await api()).post<PolicyDecision>("/v1/policy/evaluate", request, signal);
+  const [{ readConfig }, { judgeRead }] = await Promise.all([
+    import("../config.ts"),
+    import("../engine/compliance.ts"),
+  ]);
+  const config = await readConfig(data_dir, env);
+  const settings = { aup: config.aup, kill_switch: config.kill_switch, now_ms: Date.now() };
+  return judgeRead(request, settings, await configuredCompliance(config), signal);
 }
 
 /** What a command that publishes passes first. */
@@ -30,7 +54,7 @@ export async function ownGate(
   return { aup: config.aup, kill_switch: { isOn: () => on }, now_ms: Date.now };
 }
 
-/** The compliance gate as the settings have it, without a worker. */
+/** The compliance gate as the settings have it, without a worker: nothing is kept of what a model answers. */
 export async function configuredCompliance({
   aup,
   aup_classifier,
@@ -42,5 +66,6 @@ export async function configuredCompliance({
     import("../backends/aup-classifier.ts"),
     import("@oa/shared/core/secrets.ts"),
   ]);
-  return openCompliance(aup, aupClassifier(aup_classifier, openModelBackends(backends), { clean: withoutSecrets }));
+  const asking = { clean: withoutSecrets, configured: backends };
+  return openCompliance(aup, aupClassifier(aup_classifier, openModelBackends(backends), asking));
 }

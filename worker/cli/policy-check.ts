@@ -11,20 +11,14 @@ export const command: Command = defineCommand({
   arguments: { file: { summary: "A manifest, an action, or an action with its circumstances, as JSON" } },
   examples: ["oa policy check upgrade.json", "oa policy check action.json --json"],
   run: async ({ args, fail, print, ...context }) => {
-    const { cwd, data_dir, env, style } = context;
+    const { cwd, style } = context;
     const request = await requestIn(resolve(cwd, args.file));
     const refused = (rejection: Rejection, rule: string) =>
       fail(rejection, { verdict: "deny", reasons: [{ code: rejection.code, rule, message: rejection.message }] });
     if (isRejection(request)) return refused(request, "file");
-    const [{ judge }, { readConfig }, { liveKillSwitch }] = await Promise.all([
-      import("@oa/shared/api/policy.ts"),
-      import("../config.ts"),
-      import("./live-policy.ts"),
-    ]);
-    const config = await readConfig(data_dir, env);
-    const kill_switch = await liveKillSwitch(context, config);
-    if (typeof kill_switch !== "boolean") return refused(kill_switch, "kill_switch");
-    const decision = judge(request, { aup: config.aup, kill_switch, now_ms: Date.now() });
+    const { judgedLive } = await import("./live-policy.ts");
+    const decision = await judgedLive(request, context);
+    if (isRejection(decision)) return refused(decision, "worker");
     print(decision, () => decisionLines(decision, style).join("\n"));
     return decision.verdict === "allow" ? 0 : 3;
   },

@@ -11,6 +11,7 @@ import { naddrEncode } from "nostr-tools/nip19";
 import { openRelayPool, type RelayAnswer, type RelayPool } from "../adapters/relay-pool.ts";
 import { loadSchnorr } from "../adapters/schnorr.ts";
 import type { Signer } from "../adapters/signer.ts";
+import { type Compliance, refuseManifest } from "../engine/compliance.ts";
 import { type OwnGate, publishOwn } from "../engine/own-publish.ts";
 
 export interface PublishedUpgrade {
@@ -30,7 +31,9 @@ export interface PublishedUpgrade {
 }
 
 export interface PublishOptions extends ReleaseNotes {
-  readonly signer: Signer;
+  /** Asked for once nothing stands against publishing: a signer may have to be woken. It is closed here. */
+  readonly signer: () => Promise<Signer | Rejection>;
+  readonly compliance: Pick<Compliance, "manifest">;
   readonly author_from_key: boolean;
   readonly relays: readonly string[];
   readonly gate: OwnGate;
@@ -39,17 +42,32 @@ export interface PublishOptions extends ReleaseNotes {
 
 /**
  * Signs a valid manifest and its release and sends both, the manifest first. Refusals: those of `refuseIncomplete`,
- * author_mismatch, too_large, and those of `publishOwn`. Faults: those of the signer, and relay_unreachable where another channel's listing must
+ * `refuseManifest` and `publishOwn`, author_mismatch, too_large. Faults: those of the signer, and relay_unreachable where another channel's listing must
  * not be replaced and no relay says whether there is one.
  */
 export async function publishUpgrade(
   given: UpgradeManifest,
   options: PublishOptions,
 ): Promise<PublishedUpgrade | Rejection> {
-  const { signer, relays, channel, gate, signal } = options;
   const report = validateManifest(given);
-  const incomplete = refuseIncomplete(report);
-  if (incomplete !== null) return incomplete;
+  const refused = refuseIncomplete(report) ?? (await refuseManifest(options.compliance, given, {}));
+  if (refused !== null) return refused;
+  const signer = await options.signer();
+  if (isRejection(signer)) return signer;
+  try {
+    const answer = await signAndSend(given, signer, options);
+    return isRejection(answer) ? answer : { ...answer, over_ask: report.over_ask };
+  } finally {
+    signer.close();
+  }
+}
+
+async function signAndSend(
+  given: UpgradeManifest,
+  signer: Signer,
+  options: PublishOptions,
+): Promise<Omit<PublishedUpgrade, "over_ask"> | Rejection> {
+  const { relays, channel, gate, signal } = options;
   const author = signer.public_key;
   const manifest = options.author_from_key ? { ...given, author: { ...given.author, npub: hexToNpub(author) } } : given;
   const listing = draftManifest(manifest, { author, created_at: Math.floor(Date.now() / 1000) });
@@ -72,7 +90,6 @@ export async function publishUpgrade(
       naddr: naddrEncode({ kind: KINDS.manifest.kind, pubkey: author, identifier: manifest.id, relays: [...relays] }),
       ...{ author, channel, listed, manifest_event_id: manifest_event.id, release_event_id: release_event.id },
       manifest_sha256: manifestHash(manifest),
-      over_ask: report.over_ask,
       relays: relays.map((relay) => {
         const all = answers.map((some) => some.find((answer) => answer.relay === relay));
         const refusal = all.find((answer) => answer?.accepted !== true);

@@ -41,60 +41,45 @@ export const command: Command = defineCommand({
     if (isRejection(report)) return fail(report);
     if (report.manifest === null) return invalidManifest(args.file, report, fail);
     const { readConfig } = await import("../config.ts");
-    const { refuseDenied } = await import("@oa/shared/policy/aup/assess.ts");
-    const { configuredCompliance } = await import("./live-policy.ts");
-    const { refuseIncomplete } = await import("@oa/shared/upgrade/publication.ts");
     const { pinArtifacts } = await import("./upgrade-artifacts.ts");
     const config = await readConfig(data_dir, env);
-    const denied = refuseDenied(await (await configuredCompliance(config)).manifest(report.manifest, {}, signal));
-    if (denied !== null) return fail(denied, { reasons: denied.details?.reasons });
     const folder = options.artifacts;
     const manifest = folder === undefined ? report.manifest : await pinArtifacts(report.manifest, resolve(cwd, folder));
     if (isRejection(manifest)) return fail(manifest);
-    const { over_ask, under_ask } = report;
-    // Before a signer is woken for nothing.
-    const incomplete = refuseIncomplete({ ...report, manifest });
-    if (incomplete !== null) return fail(incomplete, { over_ask, under_ask });
     const { relaysOf } = await import("./author-options.ts");
     const relays = relaysOf(options.relay, config);
     if (isRejection(relays)) return fail(relays);
-    const { ownGate } = await import("./live-policy.ts");
-    const gate = await ownGate(context, config);
-    if (isRejection(gate)) return fail(gate);
-
-    const [{ openSigner }, { publishUpgrade }] = await Promise.all([
+    const [{ openSigner }, { publishUpgrade }, { configuredCompliance, ownGate }] = await Promise.all([
       import("./author-signer.ts"),
       import("./publish-upgrade.ts"),
+      import("./live-policy.ts"),
     ]);
-    const signer = await openSigner(options.signer, config, context);
-    if (isRejection(signer)) return fail(signer);
-    try {
-      progress(`Sending to ${relays.join(", ")}`);
-      const answer = await publishUpgrade(manifest, {
-        ...{ signer, relays, gate, signal, notes: options.notes },
-        author_from_key: options["author-from-key"],
-        channel: CHANNELS.find((name) => name === options.channel) ?? "main",
-      });
-      if (isRejection(answer)) return fail(answer);
-      for (const ask of over_ask) note(`oa: it asks for ${ask}, which nothing in its pipeline needs`);
-      print(answer, () =>
-        [
-          `${manifest.title} ${manifest.version} is signed: ${answer.address}`,
-          `  manifest ${answer.manifest_event_id}, release ${answer.release_event_id}, sha256 ${answer.manifest_sha256}`,
-          `  ${answer.naddr}`,
-          ...(answer.listed
-            ? []
-            : [`  for followers of ${answer.channel}; the listing goes on showing a steadier one`]),
-          ...answer.relays.map(({ relay, accepted, message }) =>
-            accepted
-              ? `  ${style("green", "accepted")} by ${relay}`
-              : `  ${style("red", "not accepted")} by ${relay}: ${message}`,
-          ),
-        ].join("\n"),
-      );
-      return answer.relays.some(({ accepted }) => accepted) ? 0 : 1;
-    } finally {
-      signer.close();
-    }
+    const gate = await ownGate(context, config);
+    if (isRejection(gate)) return fail(gate);
+    const compliance = await configuredCompliance(config);
+    progress(`Sending to ${relays.join(", ")}`);
+    const answer = await publishUpgrade(manifest, {
+      signer: () => openSigner(options.signer, config, context),
+      ...{ compliance, relays, gate, signal, notes: options.notes },
+      author_from_key: options["author-from-key"],
+      channel: CHANNELS.find((name) => name === options.channel) ?? "main",
+    });
+    const { over_ask, under_ask } = report;
+    if (isRejection(answer)) return fail(answer, { over_ask, under_ask, ...answer.details });
+    for (const ask of over_ask) note(`oa: it asks for ${ask}, which nothing in its pipeline needs`);
+    print(answer, () =>
+      [
+        `${manifest.title} ${manifest.version} is signed: ${answer.address}`,
+        `  manifest ${answer.manifest_event_id}, release ${answer.release_event_id}, sha256 ${answer.manifest_sha256}`,
+        `  ${answer.naddr}`,
+        ...(answer.listed ? [] : [`  for followers of ${answer.channel}; the listing goes on showing a steadier one`]),
+        ...answer.relays.map(({ relay, accepted, message }) =>
+          accepted
+            ? `  ${style("green", "accepted")} by ${relay}`
+            : `  ${style("red", "not accepted")} by ${relay}: ${message}`,
+        ),
+      ].join("\n"),
+    );
+    return answer.relays.some(({ accepted }) => accepted) ? 0 : 1;
   },
 });

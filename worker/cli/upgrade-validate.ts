@@ -9,11 +9,11 @@ export const command: Command = defineCommand({
   summary: "Check a manifest, what it is for and the permissions it needs",
   arguments: { file: { summary: "The manifest, a JSON file" } },
   examples: ["oa upgrade validate upgrade.json", "oa upgrade validate upgrade.json --json"],
-  run: async ({ args, cwd, data_dir, env, fail, print, style }) => {
+  run: async ({ args, cwd, data_dir, env, fail, print, signal, style }) => {
     const { errorLines, reportOn } = await import("./manifest-file.ts");
     const { sentenceOf } = await import("@oa/shared/upgrade/consent.ts");
     const { manifestHash } = await import("@oa/shared/core/manifest-hash.ts");
-    const { assessManifest } = await import("@oa/shared/policy/aup/assess.ts");
+    const { configuredCompliance } = await import("./live-policy.ts");
     const { readConfig } = await import("../config.ts");
     const file = resolve(cwd, args.file);
     const report = await reportOn(file);
@@ -23,7 +23,8 @@ export const command: Command = defineCommand({
     }
     const { permissions, over_ask, under_ask, manifest } = report;
     const manifest_sha256 = manifest === null ? null : manifestHash(manifest);
-    const policy = manifest === null ? null : assessManifest(manifest, { mode: (await readConfig(data_dir, env)).aup });
+    const gate = await configuredCompliance(await readConfig(data_dir, env));
+    const policy = manifest === null ? null : await gate.manifest(manifest, {}, signal);
     const errors = [...report.errors, ...(policy?.verdict === "deny" ? policyErrors(policy.reasons) : [])];
     const valid = errors.length === 0;
     print({ valid, errors, permissions, over_ask, under_ask, manifest_sha256, policy }, () => {
@@ -46,7 +47,9 @@ export const command: Command = defineCommand({
 });
 
 function policyErrors(reasons: readonly AupReason[]): readonly ManifestError[] {
-  return reasons.map(({ where, message }) => ({ path: where, code: "policy_denied", message }));
+  return reasons.map(({ where, code, message }) => {
+    return { path: where, code: code === "aup_unclassified" ? "classifier_unavailable" : "policy_denied", message };
+  });
 }
 
 function flagged(policy: AupAssessment | null): readonly string[] {

@@ -3,20 +3,20 @@ import type { Task } from "@oa/shared/core/event-store.ts";
 import { foldAll } from "@oa/shared/core/fold.ts";
 import { newId } from "@oa/shared/core/id.ts";
 import { LIMITS } from "@oa/shared/core/limits.ts";
-import { Fault, isRejection, type Rejection, reject } from "@oa/shared/core/refusal.ts";
+import { Fault, isRejection, type Rejection } from "@oa/shared/core/refusal.ts";
+import { clip } from "@oa/shared/core/text.ts";
 import type { RunEvent } from "@oa/shared/generated/types.ts";
-import { installDecider } from "@oa/shared/install/decider.ts";
 import type { InstalledRelease } from "@oa/shared/install/release.ts";
-import { listInstalls } from "@oa/shared/install/views.ts";
 import { type RunCommand, runDecider } from "@oa/shared/run/decider.ts";
 import { isFinished, type RunState, type RunStep, runProcess } from "@oa/shared/run/process.ts";
 import type { EngineOptions } from "../engine.ts";
 import { type Attempts, attemptStep, outcomeCommand, sandboxOf, type Watched, watch, wire } from "./attempt.ts";
 import { judgedCommands } from "./drive.ts";
 import { type JudgedStep, type Judgement, judgeStep } from "./judge.ts";
+import { openReleaseJudge, type ReleaseJudge } from "./judged-release.ts";
 import { killed } from "./kill-switch.ts";
 import { usageTasks } from "./meter.ts";
-import { planRelease } from "./planned-run.ts";
+import { identity, judgedState, ownReleases } from "./own-release.ts";
 
 /** The control API of the worker whose runs are carried out; an answer that says no is a rejection. */
 export interface Workspace {
@@ -47,13 +47,12 @@ interface Held extends Watched {
  */
 export async function joinWorkspace(options: EngineOptions, workspace: Workspace, stop: AbortSignal): Promise<void> {
   const engine_id = newId("engine", options.clock.now_ms(), options.random);
-  /** Manifests whose runs this worker has found that it may not carry out as it is installed now. */
-  const declined = new Set<string>();
+  const scruples: Scruples = { declined: new Set(), judge: openReleaseJudge(options) };
   const lane = async (): Promise<void> => {
     while (!stop.aborted) {
       let idle = true;
       try {
-        idle = !(await one(options, workspace, engine_id, declined, stop));
+        idle = !(await one(options, workspace, engine_id, scruples, stop));
       } catch (error) {
         if (!stop.aborted) options.report(error);
       }
@@ -63,12 +62,18 @@ export async function joinWorkspace(options: EngineOptions, workspace: Workspace
   await Promise.all(Array.from({ length: options.config.concurrency }, lane));
 }
 
+interface Scruples {
+  /** Manifests whose runs this worker has found that it may not carry out as it is installed now. */
+  readonly declined: Set<string>;
+  readonly judge: ReleaseJudge;
+}
+
 /** Claims one run and carries it out; false where there is none. */
 async function one(
   options: EngineOptions,
   workspace: Workspace,
   engine_id: string,
-  declined: Set<string>,
+  { declined, judge }: Scruples,
   stop: AbortSignal,
 ): Promise<boolean> {
   const releases = ownReleases(options).filter(({ pins }) => !declined.has(identity(pins)));
@@ -83,6 +88,8 @@ async function one(
   if (isRejection(claim)) throw new Fault(claim.code, claim.message);
   if (claim.run_id === null) return false;
   const { run_id, claim_token } = claim;
+  const letGo = (reason: string) =>
+    workspace.post(`/v1/runs/${run_id}/lease/release`, { claim_token, reason: clip(reason, 500) }, stop);
   for (const release of releases) {
     const { manifest_sha256, permission_hash } = release.pins;
     const body = { claim_token, manifest_sha256, permission_hash };
@@ -91,7 +98,7 @@ async function one(
       body,
       stop,
     );
-    const state = isRejection(given) ? given : ownState(options, release, given.events);
+    const state = isRejection(given) ? given : await judgedState(options, judge, release, given.events);
     if (!isRejection(state)) {
       await carryOut(
         options,
@@ -102,50 +109,16 @@ async function one(
       );
       return true;
     }
-    if (!/^(manifest|permission)_hash_mismatch$/.test(state.code)) throw new Fault(state.code, state.message);
+    if (state.code === "policy_denied") declined.add(identity(release.pins));
+    if (!/^(manifest|permission)_hash_mismatch$/.test(state.code)) {
+      await letGo(state.message);
+      throw new Fault(state.code, `run ${run_id} is not carried out here: ${state.message}`);
+    }
     if (manifests.length === releases.length || releases.at(-1) === release) declined.add(identity(release.pins));
     options.report(new Fault(state.code, `run ${run_id} is not carried out here: ${state.message}`));
   }
-  const reason = "the engine has no install that grants exactly this";
-  await workspace.post(`/v1/runs/${run_id}/lease/release`, { claim_token, reason }, stop);
+  await letGo("the engine has no install that grants exactly this");
   return true;
-}
-
-function identity({ manifest_sha256, permission_hash }: InstalledRelease["pins"]): string {
-  return `${manifest_sha256} ${permission_hash}`;
-}
-
-type OwnRelease = InstalledRelease & { readonly install_id: string };
-
-function ownReleases({ store, database }: EngineOptions): readonly OwnRelease[] {
-  return listInstalls(database, { limit: LIMITS.lease_manifests, status: "enabled" }).flatMap(({ install_id }) => {
-    const { status, active } = store.load(installDecider, install_id);
-    return status === "enabled" && active !== null ? [{ ...active, install_id }] : [];
-  });
-}
-
-/** The run as this worker carries it out: the workspace's inputs and results, its own grant and its own plan. */
-function ownState({ config }: EngineOptions, release: OwnRelease, events: readonly Recorded[]): RunState | Rejection {
-  const created = foldAll(runDecider, events as readonly RunEvent[]).created;
-  const plan = planRelease({ ...release, inputs: created?.inputs ?? {} }, config.home);
-  if (isRejection(plan)) return plan;
-  const names = (steps: readonly { readonly step_id: string; readonly op: string }[] = []): string =>
-    steps.map(({ step_id, op }) => `${step_id} ${op}`).join("\n");
-  if (names(plan.steps) !== names(created?.steps)) {
-    return reject("manifest_hash_mismatch", "its steps are not those of the manifest that is installed here");
-  }
-  const own = {
-    ...{ grant: release.grant, revoked: release.revoked, plan: plan.steps, inputs: plan.inputs },
-    install_id: release.install_id,
-  };
-  return foldAll(
-    runDecider,
-    (events as readonly RunEvent[]).map((event) => withOwn(event, own)),
-  );
-}
-
-function withOwn(event: RunEvent, own: object): RunEvent {
-  return event.event_type === "run.created" ? { ...event, data: { ...event.data, ...own } } : event;
 }
 
 /** Performs what is next until the run has ended, the lease is lost, or this worker stops. */

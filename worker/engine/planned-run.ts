@@ -4,12 +4,12 @@ import { OPS } from "@oa/shared/generated/ops.ts";
 import type { RunCreated, RunStepPlan } from "@oa/shared/generated/types.ts";
 import type { InstalledRelease } from "@oa/shared/install/release.ts";
 import type { InstallState } from "@oa/shared/install/state.ts";
-import { assessManifest, refuseDenied } from "@oa/shared/policy/aup/assess.ts";
 import { conductDecider, conductSubject } from "@oa/shared/policy/decider.ts";
 import { countOpenRuns } from "@oa/shared/run/views.ts";
 import { refuseUnsignedCode } from "@oa/shared/upgrade/code-steps.ts";
 import { planOf } from "@oa/shared/upgrade/plan.ts";
 import type { EngineOptions, RunReason } from "../engine.ts";
+import { type JudgedRelease, refuseUnjudged } from "./judged-release.ts";
 import { refuseDrift, refuseRevokedSteps, releaseToRun } from "./release.ts";
 import { budgetOf, licenceOf, refuseStart } from "./start-gates.ts";
 
@@ -29,6 +29,8 @@ export function plannedRun(
     readonly due_ms: number | undefined;
     readonly trial: boolean;
     readonly now_ms: number;
+    /** What the compliance gate said of the release that was to be run when it was asked; null: there was none. */
+    readonly judged: JudgedRelease | null;
   },
 ): PlannedRun | Rejection {
   const { store, database, config } = options;
@@ -53,7 +55,9 @@ export function plannedRun(
   if (countOpenRuns(database) >= LIMITS.runs_queued) {
     return reject("busy", `${LIMITS.runs_queued} runs are waiting already`);
   }
-  const plan = allowedPlan(release, config);
+  const denied = refuseUnjudged(start.judged, release, install_id);
+  if (denied !== null) return denied;
+  const plan = plannedSteps(release, config.home);
   if (isRejection(plan)) return plan;
   const taken = refuseRevokedSteps(plan.steps, release, { home: config.home, install_id });
   if (taken !== null) return taken;
@@ -83,22 +87,14 @@ export function plannedRun(
   return { data, payment_hash: licence.payment_hash };
 }
 
-const allowed = new WeakMap<InstalledRelease, ReturnType<typeof planRelease>>();
+const planned = new WeakMap<InstalledRelease, ReturnType<typeof planRelease>>();
 
-/**
- * The plan of a release that the rules of this worker still allow: they, or how strictly they are taken, may be others
- * than when it was installed. Worked out once in a process, in which neither changes.
- */
-export function allowedPlan(
-  release: InstalledRelease,
-  { home, aup = "strict" }: EngineOptions["config"],
-): ReturnType<typeof planRelease> {
-  const known = allowed.get(release);
+/** The same as `planRelease`, worked out once for what is installed. */
+export function plannedSteps(release: InstalledRelease, home: string): ReturnType<typeof planRelease> {
+  const known = planned.get(release);
   if (known !== undefined) return known;
-  const { manifest, inputs } = release;
-  const denied = manifest && refuseDenied(assessManifest(manifest, { mode: aup, inputs }));
-  const plan = denied ?? planRelease(release, home);
-  allowed.set(release, plan);
+  const plan = planRelease(release, home);
+  planned.set(release, plan);
   return plan;
 }
 

@@ -13,7 +13,7 @@ import type { StartGates } from "@oa/shared/schedule/decider.ts";
 import { plannedNeeds } from "@oa/shared/upgrade/use.ts";
 import type { EngineOptions } from "../engine.ts";
 import { metricsOf, quotasOf, WRITE_WINDOWS } from "./circumstances.ts";
-import { allowedPlan } from "./planned-run.ts";
+import { plannedSteps } from "./planned-run.ts";
 import { releaseToRun } from "./release.ts";
 
 type Options = Pick<EngineOptions, "store" | "database" | "config">;
@@ -23,7 +23,7 @@ export function startGates(options: Options, install_id: string, now_ms: number)
   const install = options.store.load(installDecider, install_id);
   const chosen = releaseToRun(install, install_id, { reason: "schedule", trial: false });
   if (isRejection(chosen)) return { licence: "not_applicable", budget: "not_applicable" };
-  const plan = allowedPlan(chosen.release, options.config);
+  const plan = plannedSteps(chosen.release, options.config.home);
   return {
     licence: licenceOf(options, chosen.release, now_ms).trace,
     budget: isRejection(plan) ? "not_applicable" : budgetOf(options, install_id, plan.steps, now_ms),

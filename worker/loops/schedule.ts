@@ -174,6 +174,7 @@ async function startRun(ports: SchedulePorts, fire: UnstartedFire): Promise<"don
       const { code, message } = answer;
       if (now_ms - fire.fired_at_ms < LIMITS.schedule_wait_ms) {
         if (code === "busy") return "full";
+        if (code === "classifier_unavailable") return "later";
         if (code === "already_running" && overlap !== "skip") {
           if (overlap === "cancel_running") await cancel(ports, install_id);
           return "later";

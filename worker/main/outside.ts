@@ -2,6 +2,7 @@ import { getInstall } from "@oa/shared/install/views.ts";
 import { type Artifacts, openArtifacts } from "../adapters/artifacts.ts";
 import { thisMachinesCapabilities } from "../adapters/capabilities.ts";
 import { type EdgeClient, openEdgeClient, openEdgeEgress } from "../adapters/edge-client.ts";
+import { keptAnswers } from "../adapters/kept-answers.ts";
 import { thisMachine } from "../adapters/machine-state/machine.ts";
 import type { MachineState } from "../adapters/machine-state/port.ts";
 import { type Mailbox, openMailbox } from "../adapters/mailbox.ts";
@@ -49,10 +50,11 @@ export async function openOutside(ground: Ground): Promise<Outside> {
   const sandbox = await thisMachinesSandbox();
   const backends = openModelBackends(config.backends, { sandbox });
   const { aup, aup_classifier: chosen } = config;
-  const classifier = chosen === null ? null : aupClassifier(chosen, backends, { clean: secrecy.clean });
+  const asking = { clean: secrecy.clean, configured: config.backends };
+  const classifier = chosen === null ? null : aupClassifier(chosen, backends, asking);
   const measure = thisMachinesCapabilities(processes, data_dir, sandbox.name);
   return {
-    ...{ processes, sandbox, backends, compliance: openCompliance(aup, classifier, report) },
+    ...{ processes, sandbox, backends, compliance: openCompliance(aup, classifier, report, keptAnswers(database)) },
     edge: edge_url === null || egress === null ? null : openEdgeClient(edge_url, egress),
     mailbox: edge_url === null || egress === null ? null : openMailbox({ edge_url, egress, secret_key, clock, random }),
     pool: workerRelays(config, { schnorr, secret_key }),

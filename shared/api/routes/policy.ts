@@ -13,14 +13,16 @@ export function policyRoutes({ policy }: ControlPorts): Hono {
     const body = await readBody(context, validators.isControlKillSwitch);
     return answer(context, isRejection(body) ? body : await policy.setKillSwitch(body));
   });
-  routes.get("/installs/:id", (context) => answer(context, policy.explain(context.req.param("id"))));
+  routes.get("/installs/:id", async (context) =>
+    answer(context, await policy.explain(context.req.param("id"), context.req.raw.signal)),
+  );
   routes.post("/installs/:id", async (context) => {
     const body = await readBody(context, validators.isControlPolicyChange);
     return answer(context, isRejection(body) ? body : await policy.change(context.req.param("id"), body));
   });
   routes.post("/evaluate", async (context) => {
     const body = await readBody(context, validators.isPolicyEvaluation);
-    return answer(context, isRejection(body) ? body : policy.evaluate(body));
+    return answer(context, isRejection(body) ? body : await policy.evaluate(body, context.req.raw.signal));
   });
   return routes;
 }

@@ -42,9 +42,15 @@ export function assessManifest(
   return assessTexts(textsOfManifest(manifest, options.inputs ?? {}), options.mode);
 }
 
-/** What is denied as a refusal with all its reasons; null for what is not. Refusal: policy_denied. */
+/**
+ * What is denied as a refusal with all its reasons; null for what is not. Refusals: policy_denied, classifier_unavailable
+ * where nothing but the silence of the owner's model denies it.
+ */
 export function refuseDenied({ verdict, reasons }: AupAssessment): Rejection | null {
   if (verdict !== "deny") return null;
+  const silence = reasons.find(({ code }) => code === "aup_unclassified");
+  // It is not asked about what the rules deny, so where it is silent nothing else denied.
+  if (silence !== undefined) return reject("classifier_unavailable", silence.message, { reasons });
   const said = reasons.map(({ message, where }) => `${message} (${where})`);
   const more = said.length > 3 ? ` and ${said.length - 3} more` : "";
   return reject("policy_denied", `the policy denies this: ${said.slice(0, 3).join("; ")}${more}`, { reasons });
@@ -73,13 +79,7 @@ function verdictOf(reasons: readonly AupReason[], mode: AupMode): AupVerdict {
   return mode === "balanced" ? "flag" : "allow";
 }
 
-/** A model that judges texts. What it says is trusted in one direction only. */
-export interface AupClassifier {
-  readonly name: string;
-  /** Gives its findings within its own deadline, or rejects; it is never asked to allow anything. */
-  readonly classify: (texts: readonly PlacedText[]) => Promise<readonly AupFinding[]>;
-}
-
+/** What a model found. It is never asked to allow anything. */
 export interface AupFinding {
   readonly category: AupCategoryName;
   readonly severity: AupSeverity;
@@ -87,39 +87,26 @@ export interface AupFinding {
   readonly where: string;
 }
 
+/** A model's findings as reasons, which name it. */
+export function foundBy(model: string, findings: readonly AupFinding[]): readonly AupReason[] {
+  return findings.slice(0, LIMITS.policy_reasons).map(({ category, severity, explanation, where }) => {
+    return { code: `aup_${category}`, rule: `model/${model}`, category, severity, message: explanation, where };
+  });
+}
+
+/** That a model which was to read it too gave no answer: what nobody could judge is denied, however strictly others are. */
+export function unheard(model: string, why: string): readonly AupReason[] {
+  const message = `the model ${model}, which aup_classifier in config.json sets beside the rules, gave no answer (${why}): see that it runs, or take aup_classifier out`;
+  const rule = `model/${model}`;
+  return [{ code: "aup_unclassified", rule, category: null, severity: "high", message, where: "" }];
+}
+
 /**
- * The rules' assessment with a model's findings added: they can make it stricter, never milder. A model that fails is a
- * doubt about everything that it was asked, of medium severity: `strict` denies, `balanced` flags, `permissive` lets it
- * pass and lists it. `report` is told.
+ * The one place where what the rules say and what a model found come together: findings make it stricter, never milder.
  */
-export async function withClassifier(
-  assessment: AupAssessment,
-  options: {
-    readonly classifier: AupClassifier;
-    readonly texts: readonly PlacedText[];
-    readonly mode: AupMode;
-    readonly report: (error: unknown) => void;
-  },
-): Promise<AupAssessment> {
-  const { classifier, texts, mode, report } = options;
-  let added: readonly AupReason[];
-  try {
-    const found = await classifier.classify(texts);
-    added = found.slice(0, LIMITS.policy_reasons).map(({ category, severity, explanation, where }) => ({
-      code: `aup_${category}` as const,
-      rule: `model/${classifier.name}`,
-      category,
-      severity,
-      message: explanation,
-      where,
-    }));
-  } catch (error) {
-    report(error);
-    const message = `the model ${classifier.name} was to read this too, and gave no answer`;
-    const rule = `model/${classifier.name}`;
-    added = [{ code: "aup_unclassified", rule, category: null, severity: "medium", message, where: "" }];
-  }
-  const stricter = verdictOf(added, mode);
+export function withFound(assessment: AupAssessment, found: readonly AupReason[], mode: AupMode): AupAssessment {
+  if (found.length === 0) return assessment;
+  const stricter = verdictOf(found, mode);
   const verdict = STRICTNESS[stricter] > STRICTNESS[assessment.verdict] ? stricter : assessment.verdict;
-  return { verdict, reasons: [...assessment.reasons, ...added] };
+  return { verdict, reasons: [...assessment.reasons, ...found] };
 }

@@ -1,7 +1,7 @@
 import type { Json } from "../../core/json.ts";
 import { isRejection } from "../../core/refusal.ts";
 import { parseTemplate, pointerToken, resolvePartly } from "../../core/wiring.ts";
-import type { UpgradeManifest } from "../../generated/types.ts";
+import type { PolicyAction, UpgradeManifest } from "../../generated/types.ts";
 
 /** A text and where it stands, as a JSON Pointer. */
 export interface PlacedText {
@@ -38,6 +38,19 @@ export function textsOfManifest(
     ]),
     ...stringsOf(given, "/inputs"),
     ...pipeline.flatMap((step, index) => stringsOf(filledIn(step, values), `/pipeline/${index}`)),
+  ];
+}
+
+/** What an action says: its own texts, and those of the manifest that it would install. */
+export function textsOfAction(
+  { text, params }: Pick<PolicyAction, "text" | "params">,
+  manifest: UpgradeManifest | undefined,
+  inputs: Readonly<Record<string, unknown>> = {},
+): readonly PlacedText[] {
+  return [
+    ...stringsOf(text, "/text"),
+    ...stringsOf(params, "/params"),
+    ...(manifest === undefined ? [] : textsOfManifest(manifest, inputs)),
   ];
 }
 

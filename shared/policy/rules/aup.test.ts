@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { UpgradeManifest } from "../../generated/types.ts";
+import { foundBy, unheard } from "../aup/assess.ts";
 import type { PolicyContext } from "../rule.ts";
 import { aup } from "./aup.ts";
 
@@ -34,4 +35,14 @@ test("what a milder mode lets pass is still said", () => {
 test("innocent texts are no matter", () => {
   const params = { prompt: "Summarise what changed in Essex", path: "~/stock/contract.md" };
   assert.deepEqual(aup.judge({ action_type: "model.generate", params }, quiet), []);
+});
+
+test("what a model found in the same texts is said too, and only makes it stricter", () => {
+  const fine = { action_type: "model.generate", text: "Summarise what changed" } as const;
+  const found = foundBy("small", [{ category: "fraud", severity: "high", explanation: "a lure", where: "/text" }]);
+  const [finding] = aup.judge(fine, { ...quiet, found });
+  assert.deepEqual([finding?.verdict, finding?.code, finding?.message], ["deny", "aup_fraud", "a lure"]);
+  assert.equal(aup.judge({ ...fine, text: "How to build a bomb" }, { ...quiet, found: [] })[0]?.verdict, "deny");
+  const silent = aup.judge(fine, { ...quiet, aup: "permissive", found: unheard("small", "it is off") })[0];
+  assert.deepEqual([silent?.verdict, silent?.code], ["deny", "aup_unclassified"]);
 });

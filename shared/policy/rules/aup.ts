@@ -1,22 +1,17 @@
-import { type AupAssessment, assessManifest, assessTexts } from "../aup/assess.ts";
-import { stringsOf } from "../aup/manifest-texts.ts";
+import { assessTexts, withFound } from "../aup/assess.ts";
+import { textsOfAction } from "../aup/manifest-texts.ts";
 import type { PolicyRule } from "../rule.ts";
 
 export const aup: PolicyRule = {
   name: "aup",
   says: "No prohibited use, in what is said, asked of a model or sent.",
-  judge: ({ text, params }, { manifest, aup: mode }) => {
-    const judged: readonly AupAssessment[] = [
-      assessTexts([...stringsOf(text, "/text"), ...stringsOf(params, "/params")], mode),
-      ...(manifest === undefined ? [] : [assessManifest(manifest, { mode })]),
-    ];
-    return judged.flatMap(({ verdict, reasons }) =>
-      reasons.map(({ code, message, ...details }) => ({
-        verdict: verdict === "deny" ? "deny" : "allow",
-        code,
-        message,
-        details,
-      })),
-    );
+  judge: (action, { manifest, inputs, aup: mode, found = [] }) => {
+    const { verdict, reasons } = withFound(assessTexts(textsOfAction(action, manifest, inputs), mode), found, mode);
+    return reasons.map(({ code, message, ...details }) => ({
+      verdict: verdict === "deny" ? "deny" : "allow",
+      code,
+      message,
+      details,
+    }));
   },
 };
