@@ -42,7 +42,7 @@ export interface EngineOptions {
   /** What an op takes and gives; `contractOf` reads it from the ops' schemas. */
   readonly contractOf: (op: string) => OpContract | undefined;
   /** What a run may touch, from its grant and nothing else. */
-  readonly effects: (grant: readonly string[], run: RunRef) => Effects;
+  readonly effects: (grant: readonly string[], run: RunRef & { readonly release_event_id?: string | null }) => Effects;
   /** Watches the memory that runs take in this process; absent: nobody does. */
   readonly guard?: Pick<RunGuard, "enter">;
   /** Posts completion notes in the worker's name. */

@@ -20,6 +20,8 @@ export interface DryRun {
   readonly reads: readonly DryRunPlace[];
   /** What is there now, and could be replaced. */
   readonly writes: readonly DryRunPlace[];
+  /** The most it may keep for itself, in mebibytes; 0: nothing. */
+  readonly keeps_mb: number;
   readonly hosts: readonly string[];
   readonly environment: readonly string[];
   readonly publishes_kinds: readonly number[];

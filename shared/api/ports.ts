@@ -130,6 +130,22 @@ export interface InstallUse {
   readonly revoked: readonly { readonly permission: string; readonly sentence: string }[];
 }
 
+/** What the releases of an install keep for themselves, the one that runs first. */
+export interface InstallStates {
+  readonly install_id: string;
+  readonly states: readonly {
+    readonly version: string;
+    readonly release_event_id: string;
+    /** False: it was never used, and begins as a copy of the one before it. */
+    readonly made: boolean;
+    readonly bytes: number;
+    /** Files and folders. */
+    readonly files: number;
+    /** What its owner agreed to, in mebibytes; 0: nothing any more. */
+    readonly most_mb: number;
+  }[];
+}
+
 /** One thing `oa doctor` looked at; `fix` says what to do about anything but `ok`. */
 export interface DoctorCheck {
   readonly name: string;
@@ -176,6 +192,8 @@ export interface ControlPorts {
     readonly history: (id: string) => readonly InstallHistoryEntry[] | Rejection;
     /** Which of its permissions its runs used. */
     readonly use: (id: string) => InstallUse | Rejection;
+    /** What its releases keep for themselves here. */
+    readonly states: (id: string) => Answer<InstallStates>;
     /** What the update that waits for approval changes. */
     readonly diff: (id: string) => UpgradeDiff | Rejection;
     /** What it would touch here; changes nothing and needs no signature. */

@@ -256,6 +256,7 @@ export const LIMITS = {
   release_check_ms_min: 60_000,
   intake_events_per_minute: 30,
   releases_kept: 10,
+  state_files: 10_000,
   releases_seen: 50,
   rollback_failures: 3,
   release_age_h: 72,

@@ -6,7 +6,7 @@ import { canonicalize } from "./json.ts";
 /**
  * A permission in canonical text: `filesystem:read:<glob>`, `filesystem:write:<glob>`, `network:egress:<host[:port]>`,
  * `tool:invoke:<name>`, `event:publish:<kind>`, `env:read:<NAME>`, `secret:use:<NAME>@<host[:port]>`,
- * `wallet:spend:<sats>/<period>`, `process:spawn`.
+ * `wallet:spend:<sats>/<period>`, `state:keep:<mebibytes>`, `process:spawn`.
  */
 export type Permission = string;
 
@@ -19,6 +19,7 @@ export type PermissionKind =
   | "env:read"
   | "secret:use"
   | "wallet:spend"
+  | "state:keep"
   | "process:spawn";
 
 const KINDS: readonly PermissionKind[] = [
@@ -30,6 +31,7 @@ const KINDS: readonly PermissionKind[] = [
   "env:read",
   "secret:use",
   "wallet:spend",
+  "state:keep",
   "process:spawn",
 ];
 
@@ -62,6 +64,7 @@ export function normalizePermissions(declared: UpgradePermissions | undefined): 
     ...(declared.env ?? []).map((name) => `env:read:${name}`),
     ...(declared.secrets ?? []).map(({ name, host }) => `secret:use:${name}@${host.toLowerCase()}`),
     ...(declared.spend === undefined ? [] : [`wallet:spend:${declared.spend.sats}/${declared.spend.period}`]),
+    ...(declared.state_mb === undefined ? [] : [`state:keep:${declared.state_mb}`]),
     ...(declared.process === true ? ["process:spawn"] : []),
   ]);
 }
@@ -89,7 +92,8 @@ export function expandHome(permissions: readonly Permission[], home: string): re
 
 /**
  * Whether what was granted allows what is needed. Paths: the needed glob lies wholly inside one granted glob. Hosts:
- * equal, or below a granted `*.example.com`, with the same port. Spending: not more, in the same period. The rest: equal.
+ * equal, or below a granted `*.example.com`, with the same port. Spending: not more, in the same period. Own state: not
+ * more. The rest: equal.
  */
 export function permits(granted: readonly Permission[], needed: Permission): boolean {
   const need = parsePermission(needed);
@@ -112,6 +116,8 @@ function covers(kind: PermissionKind, granted: string, needed: string): boolean 
       const [sats, within] = needed.split("/");
       return period === within && Number(sats) <= Number(most);
     }
+    case "state:keep":
+      return Number(needed) <= Number(granted);
     case "tool:invoke":
     case "event:publish":
     case "env:read":
@@ -126,6 +132,14 @@ function pathCovers(granted: string, needed: string): boolean {
   const [grantedPath, neededPath] = [literalPath(granted), literalPath(needed)];
   if (neededPath !== null) return grantedPath === null ? matchGlob(granted, neededPath) : grantedPath === neededPath;
   return grantedPath === null && globCovers(granted, needed);
+}
+
+/** How much own state permissions grant, in mebibytes; 0: none. */
+export function stateMebibytes(granted: readonly Permission[]): number {
+  return granted.reduce((most, permission) => {
+    const { kind, subject } = parsePermission(permission) ?? {};
+    return kind === "state:keep" ? Math.max(most, Number(subject) || 0) : most;
+  }, 0);
 }
 
 /** The one path a glob matches; null where it has wildcards. */

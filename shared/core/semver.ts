@@ -1,5 +1,5 @@
 import { LIMITS } from "./limits.ts";
-import { type Rejection, reject } from "./refusal.ts";
+import { isRejection, type Rejection, reject } from "./refusal.ts";
 
 /** A version by SemVer 2.0.0. Numbers stay text: the specification sets no bound on them. */
 export interface SemVer {
@@ -39,6 +39,12 @@ export function compareSemver(a: SemVer, b: SemVer): number {
     if (order !== 0) return order;
   }
   return a.prerelease.length - b.prerelease.length;
+}
+
+/** By SemVer precedence; a version that cannot be compared is not called older. */
+export function isOlder(next: string, now: string): boolean {
+  const [a, b] = [parseSemver(next), parseSemver(now)];
+  return !isRejection(a) && !isRejection(b) && compareSemver(a, b) < 0;
 }
 
 function compareIdentifiers(a: string, b: string): number {

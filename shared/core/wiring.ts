@@ -1,16 +1,19 @@
 import { canonicalize, type Json } from "./json.ts";
+import { OWN_STATE } from "./own-state.ts";
 import { Fault, isRejection, type Rejection, reject } from "./refusal.ts";
 
 /**
  * Wiring: how a step's parameters refer to values known only later. `${inputs.<name>}`, `${steps.<id>.<field>…}`,
- * `${run.id}`, and `${secrets.<name>}` for what is only put in as it is sent. Dollars just before a brace are doubled to be literal: `$${` stands for `${`, `$$${run.id}` for a dollar
- * and a reference. A string that is exactly one reference takes the value's type; within longer text the value is
+ * `${run.id}`, `${install.state}` for the folder of the upgrade's own files, and `${secrets.<name>}` for what is only put
+ * in as it is sent. Dollars just before a brace are doubled to be literal: `$${` stands for `${`, `$$${run.id}` for a
+ * dollar and a reference. A string that is exactly one reference takes the value's type; within longer text the value is
  * written as text (strings as they are, everything else as canonical JSON).
  */
 export type Reference =
   | { readonly root: "inputs"; readonly name: string }
   | { readonly root: "steps"; readonly step: string; readonly path: readonly string[] }
   | { readonly root: "run"; readonly field: "id" }
+  | { readonly root: "install"; readonly field: "state" }
   | { readonly root: "secrets"; readonly name: string };
 
 export type TemplatePart = string | Reference;
@@ -63,11 +66,12 @@ function parseReference(text: string): Reference | Rejection {
     if (root === "inputs" && first !== undefined && rest.length === 0) return { root, name: first };
     if (root === "steps" && first !== undefined && rest.length > 0) return { root, step: first, path: rest };
     if (root === "run" && first === "id" && rest.length === 0) return { root, field: first };
+    if (root === "install" && first === "state" && rest.length === 0) return { root, field: first };
     if (root === "secrets" && SECRET_NAME.test(first ?? "") && rest.length === 0) return { root, name: first ?? "" };
   }
   return reject(
     "reference_invalid",
-    `\${${text}} is not a reference; write \${inputs.<name>}, \${steps.<id>.<field>}, \${run.id} or \${secrets.<name>}, and $\${ for a literal \${`,
+    `\${${text}} is not a reference; write \${inputs.<name>}, \${steps.<id>.<field>}, \${run.id}, \${install.state} or \${secrets.<name>}, and $\${ for a literal \${`,
   );
 }
 
@@ -80,7 +84,8 @@ export function formatReference(reference: Reference): string {
     case "steps":
       return `\${steps.${[reference.step, ...reference.path].join(".")}}`;
     case "run":
-      return `\${run.${reference.field}}`;
+    case "install":
+      return `\${${reference.root}.${reference.field}}`;
   }
 }
 
@@ -177,6 +182,8 @@ function lookUp(reference: Reference, scope: WiringScope): Json | undefined {
       return reference.path.reduce<Json | undefined>(member, member(scope.steps, reference.step));
     case "run":
       return scope.run.id;
+    case "install":
+      return OWN_STATE;
     case "secrets":
       return scope.secret?.(reference.name);
   }

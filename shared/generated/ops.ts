@@ -171,6 +171,11 @@ export const OPS: Readonly<Record<OpName, OpDefinition>> = {
             "base64"
           ],
           "default": "utf8"
+        },
+        "if_missing": {
+          "type": "string",
+          "maxLength": 200000,
+          "description": "The content where there is no such file, as on a first run; absent: that fails."
         }
       }
     },

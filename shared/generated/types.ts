@@ -93,9 +93,9 @@ export type IntakeEvent = IntakeRefused
  */
 export type KillSwitchEvent = (KillSwitchEngaged | KillSwitchReleased)
 /**
- * The licences that this worker holds. The subject is license_<payment hash>: one payment is one licence.
+ * The licences that this worker holds. The subject is license_<payment hash>: one payment is one licence; license_trial_<hash of the address> for runs on trial.
  */
-export type LicenseEvent = (LicenseAdded | LicenseProved | LicenseUsed)
+export type LicenseEvent = (LicenseAdded | LicenseProved | LicenseUsed | LicenseTrialUsed)
 /**
  * What the worker noticed of the machine it runs on. The subject is machine.
  */
@@ -1035,6 +1035,10 @@ readonly platforms: readonly string[]
 readonly pricing: {
 readonly model: ("free" | "per-run" | "per-month")
 readonly amount_sats: number
+/**
+ * How many runs need no licence.
+ */
+readonly trial_runs?: number
 }
 readonly schedule_type: ("cron" | "manual" | "event")
 readonly manifest_sha256: string
@@ -2469,6 +2473,10 @@ readonly sats: number
 readonly period: ("run" | "day" | "week" | "month")
 }
 /**
+ * May keep its own files, up to so many mebibytes: ${install.state} in a path of its steps. Each release has its own; a new one starts with a copy.
+ */
+readonly state_mb?: number
+/**
  * May start processes.
  */
 readonly process?: boolean
@@ -2540,6 +2548,10 @@ readonly backoff_ms?: number
 export interface UpgradePricing {
 readonly model: ("free" | "per-run" | "per-month")
 readonly amount_sats?: number
+/**
+ * How many runs a worker may start without a licence, counted over all releases of the listing. Absent: none.
+ */
+readonly trial_runs?: number
 /**
  * @maxItems 32
  */
@@ -2984,6 +2996,18 @@ export interface LicenseUsed {
 readonly event_type: "license.used"
 readonly data: {
 readonly payment_hash: string
+readonly install_id: string
+readonly run_id: string
+readonly used_ms: number
+}
+}
+/**
+ * A run exists that no licence pays for: it is one of those that the author gives away.
+ */
+export interface LicenseTrialUsed {
+readonly event_type: "license.trial_used"
+readonly data: {
+readonly listing: string
 readonly install_id: string
 readonly run_id: string
 readonly used_ms: number
@@ -3827,15 +3851,15 @@ readonly message: string
  */
 readonly receipt_event_id?: string
 /**
- * unproven: nothing but its grace says that the receipt was not taken back.
+ * unproven: nothing but its grace says that the receipt was not taken back. trial: there is no licence, and the author gives this run away.
  */
-readonly verdict?: ("valid" | "unproven")
+readonly verdict?: ("valid" | "unproven" | "trial")
 /**
  * When the licence, or the grace of an unproven one, ends.
  */
 readonly until_ms?: number
 /**
- * Of a licence by runs, before this one.
+ * Of a licence by runs, or of the trial, before this one.
  */
 readonly runs_left?: number
 }
@@ -4397,7 +4421,7 @@ readonly published: readonly FixtureEvent[]
 }
 export interface FixtureFile {
 /**
- * Below the home folder, clones left out.
+ * Below the home folder, clones left out; state:/… is its own state.
  */
 readonly path: string
 readonly sha256: string
@@ -5246,6 +5270,10 @@ export interface FsReadParams {
 readonly path: string
 readonly max_bytes?: number
 readonly encoding?: ("utf8" | "base64")
+/**
+ * The content where there is no such file, as on a first run; absent: that fails.
+ */
+readonly if_missing?: string
 }
 export interface FsReadResult {
 readonly content: string

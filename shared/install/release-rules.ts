@@ -1,7 +1,7 @@
 import { canonicalize } from "../core/json.ts";
 import { LIMITS } from "../core/limits.ts";
-import { isRejection, type Rejection, reject } from "../core/refusal.ts";
-import { compareSemver, parseSemver } from "../core/semver.ts";
+import { type Rejection, reject } from "../core/refusal.ts";
+import { isOlder } from "../core/semver.ts";
 import type { InstallEvent, RevokedPermission } from "../generated/types.ts";
 import type { InstallCommand } from "./commands.ts";
 import { type InstalledRelease, nameOf, narrowed } from "./release.ts";
@@ -79,12 +79,6 @@ export function doubtsAbout(state: InstallState, { pins, found, unattended = fal
 /** What an owner must know of a rotation: nobody but they can tell a handover from a theft. */
 function anotherKey(before: string, now: string): string {
   return `it is signed by another key, ${now}, which the author's key until now, ${before}, named as its successor`;
-}
-
-/** By SemVer precedence; a version that cannot be compared is not called older. */
-export function isOlder(next: string, now: string): boolean {
-  const [a, b] = [parseSemver(next), parseSemver(now)];
-  return !isRejection(a) && !isRejection(b) && compareSemver(a, b) < 0;
 }
 
 /** A release proves itself by running through; one on trial takes the other's place by it. */

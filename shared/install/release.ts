@@ -1,5 +1,6 @@
 import { type Permission, permissionHash, sortPermissions } from "../core/permission.ts";
 import type { InstallPins, InstallRelease, RevokedPermission, UpgradeManifest } from "../generated/types.ts";
+import type { StateRef } from "./own-state.ts";
 
 /**
  * A release as it was agreed to, less what the owner took away: `pins` and `grant` are what is left, and what runs are
@@ -12,6 +13,8 @@ export interface GrantedRelease {
   readonly asked: { readonly permissions: readonly Permission[]; readonly grant: readonly Permission[] };
   /** What of it the owner took away. */
   readonly revoked: readonly RevokedPermission[];
+  /** Where it keeps its own files; null until it is approved. */
+  readonly state: StateRef | null;
 }
 
 /** A release with everything it was pinned to. */
@@ -23,7 +26,7 @@ export interface InstalledRelease extends GrantedRelease {
 /** What was asked for, before anything is granted. */
 export function askedRelease(pins: InstallPins, revoked: readonly RevokedPermission[]): GrantedRelease {
   const asked = { permissions: pins.permissions, grant: [] };
-  return narrowed({ pins, grant: [], asked, revoked: [] }, revoked);
+  return narrowed({ pins, grant: [], asked, revoked: [], state: null }, revoked);
 }
 
 /** The same release with its permissions granted. `grant` is that of `pins.permissions`: what is left of what was asked. */

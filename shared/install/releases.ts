@@ -6,6 +6,7 @@ import type {
   InstallRequested,
   RevokedPermission,
 } from "../generated/types.ts";
+import { stateFor } from "./own-state.ts";
 import { type GrantedRelease, granted, isSame, narrowed } from "./release.ts";
 
 /** What became of the releases of one install. Folded for the rules with manifests, and for lists without them. */
@@ -28,11 +29,13 @@ export interface Releases<R extends GrantedRelease, P extends R = R> {
   readonly revoked: readonly RevokedPermission[];
   /** Taken back by their author, by event id. */
   readonly yanked: readonly string[];
+  /** How many states were ever given to releases: the id of the latest. */
+  readonly states: number;
 }
 
 export const NO_RELEASES: Releases<never> = {
   ...{ active: null, pending: null, candidate: null, earlier: [], proved: [], set_aside: [], seen: [] },
-  ...{ inspected: null, revoked: [], yanked: [] },
+  ...{ inspected: null, revoked: [], yanked: [], states: 0 },
 };
 
 /** `ask` makes what waits for the owner from what was asked for. */
@@ -48,8 +51,9 @@ export function evolveReleases<R extends GrantedRelease, P extends R>(
       return { ...was, inspected: event.data.release };
     case "install.approved": {
       if (was.pending === null) return was;
-      const release: R = granted(was.pending, event.data.grant);
-      const rest: Releases<R, P> = { ...was, pending: null, inspected: null };
+      const { states, state } = stateFor(was, was.pending);
+      const release: R = { ...granted(was.pending, event.data.grant), state };
+      const rest: Releases<R, P> = { ...was, pending: null, inspected: null, states };
       return event.data.staged === true ? { ...rest, candidate: release } : activated(rest, release);
     }
     case "install.promoted": {
@@ -87,7 +91,7 @@ export function evolveReleases<R extends GrantedRelease, P extends R>(
       return denied ? { ...was, pending: null, inspected: null } : was;
     }
     case "install.removed":
-      return { ...NO_RELEASES, yanked: was.yanked };
+      return { ...NO_RELEASES, yanked: was.yanked, states: was.states };
     default:
       return was;
   }

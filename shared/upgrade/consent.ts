@@ -34,6 +34,8 @@ export function sentenceOf(permission: Permission): string {
       const [sats, period] = subject.split("/");
       return `Spend up to ${sats} sats a ${period} from this worker's wallet.`;
     }
+    case "state:keep":
+      return `Keep its own state on this computer (up to ${subject} MB), which no other upgrade can read.`;
     case "process:spawn":
       return "Start other programs on this computer.";
   }

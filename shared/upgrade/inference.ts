@@ -1,8 +1,12 @@
 import type { Json } from "../core/json.ts";
+import { belowOwnState, OWN_STATE } from "../core/own-state.ts";
 import { escapeGlob, hostOfUrl, normalizePath, type Permission, unsafePath } from "../core/permission.ts";
 import { isRejection, type Rejection, reject } from "../core/refusal.ts";
 import { formatReference, parseTemplate, type TemplatePart, templatesOf } from "../core/wiring.ts";
 import type { OpDefinition, OpPermission } from "../generated/types.ts";
+
+/** What state of any size needs; how much there may be is the manifest's to say. */
+const STATE_MB_MIN = 1;
 
 /** What a step needs, or why what it names cannot be granted at all. `param` is the parameter the answer is about. */
 export interface Need {
@@ -13,7 +17,7 @@ export interface Need {
 /**
  * The least permissions of one step, from what its op declares and the parameters it has; `params` hold templates.
  * References that are not yet known stay as text in the permission (`network:egress:${inputs.url}`), except
- * `${run.id}` in a path, which is one name: `*`. Refusals: path_unsafe, host_invalid, secret_misplaced.
+ * `${run.id}` in a path, which is one name: `*`. Refusals: path_unsafe, host_invalid, secret_misplaced, state_misplaced.
  */
 export function neededBy(definition: OpDefinition, params: Readonly<Record<string, Json>>): readonly Need[] {
   const needs: Need[] = [{ param: "op", permission: `tool:invoke:${definition.op}` }];
@@ -62,9 +66,9 @@ function permissionsFor(rule: OpPermission, value: Json): readonly (Permission |
   if (isRejection(parts)) return []; // reported where references are checked
   switch (rule.as) {
     case "path":
-      return [pathPermission(rule.kind, parts, "")];
+      return [statePermission(parts) ?? pathPermission(rule.kind, parts, "")];
     case "tree":
-      return [pathPermission(rule.kind, parts, "/**")];
+      return [statePermission(parts) ?? pathPermission(rule.kind, parts, "/**")];
     case "url":
       return [hostPermission(rule.kind, parts)];
     case "git_source":
@@ -72,6 +76,24 @@ function permissionsFor(rule: OpPermission, value: Json): readonly (Permission |
     case "value":
       return [`${rule.kind}:${parts.map(partText).join("")}${rule.kind === "wallet:spend" ? "/run" : ""}`];
   }
+}
+
+/** What lies in the upgrade's own state needs room for it, and nothing of the owner's; null for a path elsewhere. */
+function statePermission(parts: readonly TemplatePart[]): Permission | Rejection | null {
+  const text = parts.map((part) => (typeof part === "string" ? part : isState(part) ? OWN_STATE : "x")).join("");
+  const below = belowOwnState(text);
+  if (parts.slice(below === null ? 0 : 1).some(isState)) {
+    const written = JSON.stringify(parts.map(partText).join(""));
+    return reject("state_misplaced", `the path ${written} must be \${install.state}, or begin with \${install.state}/`);
+  }
+  if (below === null) return null;
+  const unsafe = unsafePath(below === "" ? "/" : below);
+  if (unsafe !== null) return reject("path_unsafe", `the path ${JSON.stringify(text)} ${unsafe}`);
+  return `state:keep:${STATE_MB_MIN}`;
+}
+
+function isState(part: TemplatePart): boolean {
+  return typeof part !== "string" && part.root === "install";
 }
 
 function pathPermission(

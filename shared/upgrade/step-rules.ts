@@ -182,6 +182,10 @@ function checkTemplate(context: StepContext, pointer: string, text: string): rea
         const message = `${place(path)} cannot hold ${written}: ${context.definition.op} takes secrets only in ${secretParams(context.definition)}`;
         errors.push({ path, code: "secret_misplaced", message });
       }
+      if (reference.root === "install" && !isPath(context.definition, pointer)) {
+        const message = `${place(path)} cannot hold ${written}: it stands for a folder, and begins the path of a file or folder`;
+        errors.push({ path, code: "state_misplaced", message });
+      }
       const wanted = node === null ? null : typesOf(root, node);
       const given = whole ? typesOf(schema.root, schema.node) : ["string"];
       if (!typesMeet(given, wanted)) {
@@ -200,6 +204,7 @@ function schemaOf(
 ): { readonly root: SchemaNode; readonly node: SchemaNode } | string {
   switch (reference.root) {
     case "run":
+    case "install":
     case "secrets":
       return { root: {}, node: { type: "string" } };
     case "inputs": {
@@ -237,6 +242,12 @@ function secretParams({ params }: OpDefinition): string {
     (typeof node?.additionalProperties === "object" && marked(node.additionalProperties));
   const names = Object.keys(properties).filter((name) => marked(properties[name]));
   return names.length === 0 ? "no parameter" : names.join(" and ");
+}
+
+/** Whether a parameter is a path, by what its op needs for it. */
+function isPath({ permissions }: OpDefinition, pointer: string): boolean {
+  const [, name] = pointer.split("/");
+  return permissions.some(({ param, as }) => param === name && (as === "path" || as === "tree"));
 }
 
 function paramSchema(

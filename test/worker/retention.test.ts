@@ -10,6 +10,7 @@ import type { UpgradeManifest } from "@oa/shared/generated/types.ts";
 import { retentionDays } from "@oa/shared/retention/decider.ts";
 import { retentionProjection, retiredAt } from "@oa/shared/retention/views.ts";
 import { type Artifacts, openArtifacts } from "@oa/worker/adapters/artifacts.ts";
+import { openOwnStates } from "@oa/worker/adapters/own-states.ts";
 import { openRetentionLoop } from "@oa/worker/loops/retention.ts";
 import type { Op } from "@oa/worker/ops/op.ts";
 import { viewsOf } from "../fakes/dying-worker.ts";
@@ -77,6 +78,7 @@ describe("retention", () => {
   const loop = (retention_days: number | null = null) =>
     openRetentionLoop({
       ...{ store: world.store, database: world.database, artifacts, clock, retention_days },
+      states: openOwnStates(folder),
       ...{ workspace_id: WORKSPACE, worker: "1".repeat(64), report: (error) => assert.fail(String(error)) },
     });
   const apply = (retention_days: number | null = null) => loop(retention_days).apply(new AbortController().signal);

@@ -3,12 +3,13 @@ import * as fs from "node:fs";
 import { basename, dirname } from "node:path";
 import { promisify } from "node:util";
 import { matchGlob } from "@oa/shared/core/glob.ts";
-import type { Permission } from "@oa/shared/core/permission.ts";
+import { belowOwnState } from "@oa/shared/core/own-state.ts";
+import { escapeGlob, type Permission } from "@oa/shared/core/permission.ts";
 import { Fault } from "@oa/shared/core/refusal.ts";
 import { throwIfCanceled } from "./canceled.ts";
 import type { Writer } from "./confined-writer.ts";
 import { fileFault, isGitFolder, lexicalPath } from "./file-faults.ts";
-import { type GrantedPaths, grantedPaths } from "./granted-paths.ts";
+import { type GrantedPaths, grantedPaths, isHidden } from "./granted-paths.ts";
 import { type GrantedTree, openGrantedTree } from "./granted-tree.ts";
 import {
   type Directory,
@@ -18,14 +19,15 @@ import {
   refuseUnlessPlain,
   syncDirectory,
 } from "./open-beneath.ts";
+import type { OwnState } from "./own-states.ts";
 import { sweepTemporaries, temporaryName } from "./temporaries.ts";
 
 /**
  * The files a grant opens, and no others. Every path is resolved, links too, before it is compared with the grant, and
  * opened without a gap between the check and the use. A file with a second hard link is refused: its other name may be
- * outside the grant.
+ * outside the grant. What `${install.state}` stands for leads to the upgrade's own state, where the same holds.
  *
- * Faults: path_invalid (relative, `..`, NUL), path_not_granted, path_linked (a hard link, or a link swapped in),
+ * Faults: path_invalid (relative, `..`, NUL), path_not_granted, state_full, disk_quota, path_linked (a hard link, or a link swapped in),
  * path_not_regular, not_found, too_large, disk_full, file_access, canceled.
  */
 export interface GrantedFiles {
@@ -52,6 +54,15 @@ export interface GrantedFiles {
    * What that program does with it is not free of the gap.
    */
   readonly resolve: (path: string, access: "read" | "write") => Promise<string>;
+  /** After a program wrote in such a folder. Faults: state_full, disk_quota, where it left too much in the own state. */
+  readonly settle: () => Promise<void>;
+}
+
+/** A path with what it is checked against; `state`: the own one, where it lies in that. */
+interface Located {
+  readonly paths: GrantedPaths;
+  readonly path: string;
+  readonly state: OwnState | null;
 }
 
 const CHUNK_BYTES = 1_048_576;
@@ -61,20 +72,56 @@ const sync = promisify(fs.fsync);
 
 /**
  * `grant`: canonical permissions; `~/` in them and in paths is `home`. Links in a granted root are resolved once.
- * `writer`: puts files in their place where this process cannot do it without a gap.
+ * `writer`: puts files in their place where this process cannot do it without a gap. `hidden`: the worker's own folder,
+ * without links. `state`: where the upgrade keeps its own files; absent: it may not.
  */
 export function openGrantedFiles(
   grant: readonly Permission[],
-  options: { readonly home: string; readonly writer?: Writer },
+  options: {
+    readonly home: string;
+    readonly writer?: Writer;
+    readonly hidden?: string;
+    readonly state?: OwnState;
+  },
 ): GrantedFiles {
+  const { home, hidden = null, state } = options;
   let paths: GrantedPaths | undefined;
-  const check = (path: string, access: "read" | "write"): string => {
-    paths ??= grantedPaths(grant, options.home);
-    return paths.check(lexicalPath(path, options.home), access);
+  /** Whether a program may have written in the state. */
+  let lent = false;
+  const locate = async (path: string, access: "read" | "write", whole = false): Promise<Located> => {
+    const below = belowOwnState(path);
+    const lexical = lexicalPath(below === null ? path : below === "" ? "/" : below, home);
+    const inState = below !== null || (state !== undefined && isBelow(lexical, state.path));
+    if (!inState) {
+      paths ??= grantedPaths(grant, home, hidden);
+      return { paths, path: lexical, state: null };
+    }
+    if (state === undefined) {
+      throw new Fault("path_not_granted", `"${path}" is in an upgrade's own state, and this one keeps none`);
+    }
+    const root = await state.open();
+    if (whole && access === "write") {
+      await state.measure();
+      lent = true;
+    }
+    const all = `${escapeGlob(root)}/**`;
+    const own = [
+      ...(["read", "write"] as const).map((kind) => `filesystem:${kind}:${all}`),
+      `filesystem:read:${escapeGlob(root)}`,
+    ];
+    return {
+      paths: grantedPaths(own, home),
+      path: below === null ? lexical : root + (below === "" ? "" : lexical),
+      state,
+    };
+  };
+  const check = async (path: string, access: "read" | "write", whole = false) => {
+    const place = await locate(path, access, whole);
+    return { real: place.paths.check(place.path, access), state: place.state };
   };
   return {
     read: async (path, { max_bytes, signal }) => {
-      const real = check(path, "read");
+      const { real } = await check(path, "read");
       const { fd, size } = openRegular(real);
       try {
         return await readAll(fd, size, { path: real, max_bytes, signal });
@@ -85,11 +132,12 @@ export function openGrantedFiles(
       }
     },
     write: async (path, bytes, { signal }) => {
-      const real = check(path, "write");
+      const { real, state: own } = await check(path, "write");
       if (real.split("/").some(isGitFolder)) {
         throw new Fault("path_not_granted", `"${real}" is inside git's own folder, which runs programs it names`);
       }
       try {
+        await own?.reserve(bytes.length, fs.lstatSync(real, { throwIfNoEntry: false })?.size ?? 0);
         const { writer } = options;
         if (writer !== undefined) {
           const mode = modeOf(real);
@@ -108,21 +156,30 @@ export function openGrantedFiles(
       return { path: real, bytes: bytes.length, sha256: createHash("sha256").update(bytes).digest("hex") };
     },
     tree: async (path) => {
-      paths ??= grantedPaths(grant, options.home);
-      const { root, patterns } = paths.tree(lexicalPath(path, options.home));
+      const place = await locate(path, "read");
+      const { root, patterns } = place.paths.tree(place.path);
+      const shown = (file: string): boolean => place.state !== null || !isHidden(file, hidden);
       try {
         openDirectory(root).close();
       } catch (error) {
         throw fileFault(error, "read", root);
       }
-      return openGrantedTree(root, patterns === null ? () => true : (file) => patterns.some((p) => matchGlob(p, file)));
+      const matches = (file: string): boolean => patterns === null || patterns.some((p) => matchGlob(p, file));
+      return openGrantedTree(root, (file) => shown(file) && matches(file));
     },
     folder: async (path, access) => {
-      paths ??= grantedPaths(grant, options.home);
-      return paths.folder(lexicalPath(path, options.home), access);
+      const place = await locate(path, access, true);
+      return place.paths.folder(place.path, access);
     },
-    resolve: async (path, access) => check(path, access),
+    resolve: async (path, access) => (await check(path, access, true)).real,
+    settle: async () => {
+      if (lent) await state?.measure();
+    },
   };
+}
+
+function isBelow(path: string, folder: string): boolean {
+  return path === folder || path.startsWith(`${folder}/`);
 }
 
 /** Of a plain file; null where there is none. Fault: path_linked, path_not_regular. */

@@ -28,9 +28,10 @@ interface Granted {
 
 /**
  * Resolves the links in each granted root, once: they are the owner's choice. A link that the same grant could have
- * written is not, so a root that leads through one grants nothing.
+ * written is not, so a root that leads through one grants nothing. `hidden`: the worker's own folder, of which no grant
+ * opens more than what runs make there for their owner.
  */
-export function grantedPaths(grant: readonly Permission[], home: string): GrantedPaths {
+export function grantedPaths(grant: readonly Permission[], home: string, hidden: string | null = null): GrantedPaths {
   const granted: Granted[] = [];
   const written = grant.flatMap((permission) => split(permission, home));
   for (const { access, literal, rest } of written.sort((a, b) => a.literal.length - b.literal.length)) {
@@ -40,7 +41,7 @@ export function grantedPaths(grant: readonly Permission[], home: string): Grante
     granted.push({ access, root, exact: rest === "", pattern: rest === "" ? escaped || "/" : `${escaped}/${rest}` });
   }
   const matches = (path: string, access: Access): boolean =>
-    granted.some((one) => one.access === access && matchGlob(one.pattern, path));
+    !isHidden(path, hidden) && granted.some((one) => one.access === access && matchGlob(one.pattern, path));
   const isWhole = (root: string, access: Access): boolean => {
     const below = `${root === "/" ? "" : escapeGlob(root)}/**`;
     return granted.some((one) => one.access === access && globCovers(one.pattern, below));
@@ -48,7 +49,9 @@ export function grantedPaths(grant: readonly Permission[], home: string): Grante
   return {
     folder: (path, access) => {
       const root = resolveLinks(path, access);
-      if (!isWhole(root, access)) throw notGranted(path, root, access);
+      // A program that is shown a folder sees all of it.
+      const holds = hidden !== null && isWithin(hidden, root);
+      if (holds || isHidden(root, hidden) || !isWhole(root, access)) throw notGranted(path, root, access);
       return root;
     },
     check: (path, access) => {
@@ -58,12 +61,23 @@ export function grantedPaths(grant: readonly Permission[], home: string): Grante
     },
     tree: (path) => {
       const root = resolveLinks(path, "read");
+      if (isHidden(root, hidden)) throw notGranted(path, root, "read");
       if (isWhole(root, "read")) return { root, patterns: null };
       const partly = granted.filter((one) => one.access === "read" && !one.exact && isWithin(root, one.root));
       if (partly.length === 0) throw notGranted(path, root, "read");
       return { root, patterns: partly.map(({ pattern }) => pattern) };
     },
   };
+}
+
+/** What of the worker's own folder belongs to its owner: clones and sites that runs made. */
+const SHOWN = ["clones", "sites"];
+
+/** Whether a path without links lies in what no grant opens: the worker's keys, secrets, log, and the state of others. */
+export function isHidden(path: string, hidden: string | null): boolean {
+  if (hidden === null || !isWithin(path, hidden)) return false;
+  const [first = ""] = path.slice(hidden.length + 1).split("/");
+  return !SHOWN.includes(first);
 }
 
 function notGranted(path: string, real: string, access: Access): Fault {

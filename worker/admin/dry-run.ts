@@ -4,7 +4,7 @@ import type { DryRun, DryRunPlace } from "@oa/shared/api/dry-run.ts";
 import { matchGlob } from "@oa/shared/core/glob.ts";
 import type { Json } from "@oa/shared/core/json.ts";
 import { LIMITS } from "@oa/shared/core/limits.ts";
-import { escapeGlob, type Permission, parsePermission } from "@oa/shared/core/permission.ts";
+import { escapeGlob, type Permission, parsePermission, stateMebibytes } from "@oa/shared/core/permission.ts";
 import { Fault, isRejection } from "@oa/shared/core/refusal.ts";
 import type { UpgradeManifest } from "@oa/shared/generated/types.ts";
 import { previewSchedule } from "@oa/shared/schedule/preview.ts";
@@ -43,6 +43,7 @@ export async function dryRun(
     reads: await look(of("filesystem:read")),
     writes: await look(of("filesystem:write")),
     hosts: of("network:egress"),
+    keeps_mb: stateMebibytes(plan.grant),
     environment: of("env:read"),
     publishes_kinds: of("event:publish").map(Number),
     starts_programs: plan.grant.includes("process:spawn"),

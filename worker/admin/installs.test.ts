@@ -78,7 +78,7 @@ function worker(
   });
   const [owner_key, own] = [key(), publicKeyOf(key())];
   const port = installsPort({
-    ...{ sql, store },
+    ...{ sql, store, states: { size: async () => null } },
     config: { private_allow: [], code_packages: false },
     sandbox: { name: "none", missing: "this is a test" },
     engine: { gates: () => ({ licence: "not_applicable", budget: "not_applicable" }) },

@@ -27,10 +27,12 @@ import { sentenceOf } from "@oa/shared/upgrade/consent.ts";
 import { type Plan, planOf } from "@oa/shared/upgrade/plan.ts";
 import { externalWrites } from "@oa/shared/upgrade/step-action.ts";
 import { diffInstalled } from "../loops/update-diff.ts";
+import type { OwnStates } from "../adapters/own-states.ts";
 import type { Decide } from "./decide.ts";
 import { historyOf, useOf } from "./install-history.ts";
 import { inputsFor } from "./install-inputs.ts";
 import { complianceOf, type LookAheadOptions, matrixHere, planHere, whyNotHere } from "./look-ahead.ts";
+import { statesOf } from "./install-states.ts";
 import { knownFor_ms, ownerCommand, updateChoices } from "./owner-commands.ts";
 import { successionOf } from "./succession.ts";
 import { type FoundUpgrade, findUpgrade, refuseChannel } from "./upgrade-source.ts";
@@ -39,6 +41,7 @@ import { channelOf } from "./upgrades.ts";
 export interface InstallsOptions extends LookAheadOptions {
   readonly decide: Decide;
   /** This worker's public key. */
+  readonly states: Pick<OwnStates, "size">;
   readonly worker: string;
   /** The owner's own key: paired with this worker, with a ceiling that grants nothing by itself. */
   readonly owner_key: Uint8Array;
@@ -62,6 +65,7 @@ export function installsPort(options: InstallsOptions): ControlPorts["installs"]
     history: (id) => historyOf(id, options),
     use: (id) => useOf(id, options),
     diff: (id) => pendingDiff(id, options),
+    states: (id) => statesOf(id, options),
     plan: (request, signal) => planHere(request, options, signal),
     whyNot: (request, signal) => whyNotHere(request, options, signal),
     matrix: (request, signal) => matrixHere(request, options, signal),

@@ -2,11 +2,12 @@ import { durationText, type UpdateLook, type UpdateState, type UpdateView } from
 import { LIMITS } from "@oa/shared/core/limits.ts";
 import { permissionHash } from "@oa/shared/core/permission.ts";
 import { isRejection, reject } from "@oa/shared/core/refusal.ts";
+import { isOlder } from "@oa/shared/core/semver.ts";
 import type { InstallReleaseSeen } from "@oa/shared/generated/types.ts";
 import type { InstallCommand } from "@oa/shared/install/commands.ts";
 import { installDecider } from "@oa/shared/install/decider.ts";
 import { ageWanted_ms, firstSeen_ms, quarantine } from "@oa/shared/install/quarantine.ts";
-import { isOlder, rollbackAfter } from "@oa/shared/install/release-rules.ts";
+import { rollbackAfter } from "@oa/shared/install/release-rules.ts";
 import { isSetAside } from "@oa/shared/install/releases.ts";
 import { getInstall, type InstallView, listInstalls } from "@oa/shared/install/views.ts";
 import { follows, type Release } from "@oa/shared/nostr/30052-release.ts";

@@ -1,8 +1,10 @@
 import { randomUUID } from "node:crypto";
-import { chmod, copyFile, mkdir, open, readdir, rename, rm, writeFile } from "node:fs/promises";
+import { chmod, copyFile, mkdir, open, readdir, realpath, rename, rm, writeFile } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import type { ChainLink } from "@oa/shared/core/hash-chain.ts";
+import { LIMITS } from "@oa/shared/core/limits.ts";
 import { Fault } from "@oa/shared/core/refusal.ts";
+import { copyFolder, folderSize } from "../adapters/copy-folder.ts";
 import { fileFault } from "../adapters/file-faults.ts";
 import { loadKey } from "../adapters/keys.ts";
 import { writeTar } from "../adapters/tar.ts";
@@ -11,6 +13,7 @@ export interface Exported {
   readonly events: number;
   readonly artifacts: number;
   readonly installs: number;
+  readonly state_bytes: number;
   readonly keys: number;
 }
 
@@ -19,6 +22,7 @@ const KEY_NAMES = ["author", "owner", "worker"];
 const ABOUT = `events.jsonl    the event log; check it anywhere with \`oa audit verify events.jsonl\`
 installs.json   every release that was installed: its manifest, inputs and pins
 artifacts/      outputs of runs, each named by its SHA-256
+state/          what upgrades keep for themselves, by install and release; links in it are left out
 config.json     the settings
 keys/           secret keys, if you asked for them, encrypted with your passphrase (NIP-49)
 `;
@@ -43,11 +47,12 @@ export async function exportAll(request: {
     const { events, installs } = await writeEvents(request.events, join(draft, "events.jsonl"));
     await writeFile(join(draft, "installs.json"), `${JSON.stringify(installs, null, 2)}\n`, { mode: 0o600 });
     const artifacts = await copyArtifacts(join(data_dir, "artifacts"), join(draft, "artifacts"));
+    const state_bytes = await copyStates(join(data_dir, "state"), join(draft, "state"));
     await copySettings(join(data_dir, "config.json"), join(draft, "config.json"));
     const keys = passphrase === null ? 0 : await writeKeys(data_dir, passphrase, join(draft, "keys"));
     if (to.endsWith(".tar")) await writeTar(draft, to);
     else await rename(draft, to);
-    return { events, artifacts, installs: installs.length, keys };
+    return { events, artifacts, installs: installs.length, state_bytes, keys };
   } catch (error) {
     throw error instanceof Fault ? error : fileFault(error, "write", to);
   } finally {
@@ -96,6 +101,25 @@ async function copyArtifacts(from: string, to: string): Promise<number> {
     await chmod(join(to, name), 0o600);
   }
   return names.length;
+}
+
+/** The states that are whole; how many bytes their files have. */
+async function copyStates(from: string, to: string): Promise<number> {
+  let copied = 0;
+  for (const install_id of await readdir(from).catch(noneIfMissing)) {
+    for (const id of (await readdir(join(from, install_id))).filter((name) => /^[0-9]+$/.test(name))) {
+      await mkdir(join(to, install_id), { recursive: true, mode: 0o700 });
+      const target = join(to, install_id, id);
+      await copyFolder(await realpath(join(from, install_id, id)), target);
+      copied += (await folderSize(await realpath(target), LIMITS.state_files))?.bytes ?? 0;
+    }
+  }
+  return copied;
+}
+
+function noneIfMissing(error: NodeJS.ErrnoException): readonly string[] {
+  if (error.code === "ENOENT") return [];
+  throw error;
 }
 
 /** As they are: settings that hold a secret are refused when they are read. */

@@ -2,6 +2,7 @@ import { existsSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { resolve } from "node:path";
 import { isRejection, reject } from "@oa/shared/core/refusal.ts";
+import { byteSize } from "./byte-size.ts";
 import { type Command, defineCommand } from "./command.ts";
 
 const PASSPHRASE_CHARS = 12;
@@ -40,8 +41,9 @@ export const command: Command = defineCommand({
     const { exportAll } = await import("./export-folder.ts");
     const done = await exportAll({ data_dir, to, events, passphrase });
     print({ path: to, ...done }, () => {
-      const { events: count, artifacts, installs, keys } = done;
-      return `${to}: ${count} events, ${artifacts} outputs, ${installs} installs, ${keys} keys`;
+      const { events: count, artifacts, installs, state_bytes, keys } = done;
+      const state = `${byteSize(state_bytes)} of upgrades' own state`;
+      return `${to}: ${count} events, ${artifacts} outputs, ${installs} installs, ${state}, ${keys} keys`;
     });
     return 0;
   },

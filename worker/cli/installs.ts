@@ -1,7 +1,8 @@
-import type { InstallUse } from "@oa/shared/api/ports.ts";
+import type { InstallStates, InstallUse } from "@oa/shared/api/ports.ts";
 import { isRejection } from "@oa/shared/core/refusal.ts";
 import type { InstallView } from "@oa/shared/install/views.ts";
 import { sentenceOf } from "@oa/shared/upgrade/consent.ts";
+import { byteSize } from "./byte-size.ts";
 import { type Command, defineCommand } from "./command.ts";
 import { findInstall, upgradeOf } from "./find-install.ts";
 import { table } from "./table.ts";
@@ -19,7 +20,10 @@ export const command: Command = defineCommand({
       if (isRejection(install)) return install;
       const use = await client.get<InstallUse>(`/v1/installs/${install.install_id}/use`);
       const unused = isRejection(use) || !use.offered ? [] : use.unused;
-      print(install, () => [details(install), ...unusedLines(unused, args.install ?? "")].join("\n"));
+      const kept = await client.get<InstallStates>(`/v1/installs/${install.install_id}/state`);
+      const states = isRejection(kept) ? [] : kept.states;
+      const lines = () => [details(install), ...stateLines(states), ...unusedLines(unused, args.install ?? "")];
+      print({ ...install, states }, () => lines().join("\n"));
       return 0;
     }
     const answer = await client.get<{ readonly installs: readonly InstallView[] }>("/v1/installs");
@@ -69,6 +73,14 @@ function details(install: InstallView): string {
   ]
     .map(plain)
     .join("\n");
+}
+
+/** What it keeps for itself: the release that runs first. */
+function stateLines(states: InstallStates["states"]): readonly string[] {
+  if (states.length === 0) return [];
+  const line = ({ version, made, bytes, files, most_mb }: InstallStates["states"][number]): string =>
+    `    ${version}: ${made ? `${byteSize(bytes)} in ${files} files and folders` : "not used yet"}, at most ${most_mb} MB`;
+  return ["  It keeps for itself:", ...states.map(line)].map(plain);
 }
 
 /** After enough runs, what was never used is offered to be taken away. */

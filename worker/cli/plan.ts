@@ -1,5 +1,6 @@
 import type { DryRun, DryRunPlace } from "@oa/shared/api/dry-run.ts";
 import { isRejection } from "@oa/shared/core/refusal.ts";
+import { byteSize } from "./byte-size.ts";
 import { CHANNEL_OPTION, channelIn } from "./channel-option.ts";
 import { type Command, defineCommand } from "./command.ts";
 import { INPUT_OPTION, parseInputs } from "./input-texts.ts";
@@ -37,6 +38,7 @@ function lines(plan: DryRun): readonly string[] {
     `${plan.title} ${plan.version} would, at most:`,
     ...list("read", plan.reads.map(place)),
     ...list("write or replace", plan.writes.map(place)),
+    ...(plan.keeps_mb === 0 ? [] : [`  keep its own state on this computer, up to ${plan.keeps_mb} MB`]),
     ...list("call", plan.hosts),
     ...list(
       "write outside this machine",
@@ -68,10 +70,5 @@ function thirtyDays({ run_sats, thirty_days_sats: sats, thirty_days_runs: runs }
 function place({ glob, exists, files, bytes, complete }: DryRunPlace): string {
   if (!exists) return `${glob}: not there yet`;
   const count = `${complete ? "" : "at least "}${files} ${files === 1 ? "file" : "files"}`;
-  return `${glob}: ${count}, ${size(bytes)}`;
-}
-
-function size(bytes: number): string {
-  if (bytes < 1_000) return `${bytes} bytes`;
-  return bytes < 1_000_000 ? `${(bytes / 1_000).toFixed(1)} kB` : `${(bytes / 1_000_000).toFixed(1)} MB`;
+  return `${glob}: ${count}, ${byteSize(bytes)}`;
 }

@@ -3,6 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { canonicalize, parseStrict } from "@oa/shared/core/json.ts";
 import { LIMITS } from "@oa/shared/core/limits.ts";
+import { belowOwnState, OWN_STATE } from "@oa/shared/core/own-state.ts";
 import { Fault, isRejection, type Rejection, reject } from "@oa/shared/core/refusal.ts";
 import { clip } from "@oa/shared/core/text.ts";
 import type { InputValue, UpgradeFixtures, UpgradeManifest } from "@oa/shared/generated/types.ts";
@@ -10,6 +11,7 @@ import validators from "@oa/shared/generated/validators.cjs";
 import { planOf } from "@oa/shared/upgrade/plan.ts";
 import { systemClock } from "../adapters/clock.ts";
 import { openEgress } from "../adapters/egress.ts";
+import { openOwnStates } from "../adapters/own-states.ts";
 import { type ConfinedProcesses, openConfinedProcesses } from "../adapters/process.ts";
 import { thisMachinesSandbox } from "../adapters/sandbox.ts";
 import { typedInputs } from "../admin/install-inputs.ts";
@@ -59,6 +61,8 @@ export async function testUpgrade(manifest: UpgradeManifest, options: TestOption
   try {
     await mkdir(home, { mode: 0o700 });
     await cp(join(folder, "home"), home, { recursive: true }).catch(unlessMissing);
+    const state = openOwnStates(temporary).of({ install_id: "test", chain: [1], bytes_max: STATE_BYTES_MAX });
+    await cp(join(folder, "state"), await state.open(), { recursive: true }).catch(unlessMissing);
     const typed = typedInputs(manifest, options.inputs_text as Parameters<typeof typedInputs>[1], options.cwd);
     const given = { ...(fixtures.inputs as Readonly<Record<string, InputValue>>), ...typed };
     const plan = planOf(manifest, given, { home });
@@ -67,12 +71,12 @@ export async function testUpgrade(manifest: UpgradeManifest, options: TestOption
     if (recorder !== null) await rm(join(folder, "clones"), { recursive: true, force: true });
     const world: FixtureWorld = recorder ?? replayWorld(fixtures, folder, home, backends);
     const steps = await rehearse(plan, {
-      ...{ world, home, signal, clock: systemClock },
+      ...{ world, home, state, signal, clock: systemClock },
       processes: recorder === null ? NO_PROCESSES : openConfinedProcesses(await thisMachinesSandbox()),
       indexes: openSearchIndexes(join(temporary, "data")),
       report: (error) => process.stderr.write(`${error instanceof Error ? error.stack : String(error)}\n`),
     });
-    const files = [...(await filesOf(home, world.clones))];
+    const files = [...(await filesOf(home, world.clones)), ...(await filesOf(state.path, [], `${OWN_STATE}/`))];
     const published = [...world.published];
     const all = steps.every(({ status }) => status === "succeeded");
     if (recorder !== null && all)
@@ -85,6 +89,9 @@ export async function testUpgrade(manifest: UpgradeManifest, options: TestOption
     await rm(temporary, { recursive: true, force: true });
   }
 }
+
+/** As much as any manifest may ask for. */
+const STATE_BYTES_MAX = 1_073_741_824;
 
 const NO_PROCESSES: ConfinedProcesses = {
   sandbox: "none",
@@ -130,11 +137,11 @@ function differences(
   if (expect === undefined) return found;
   for (const file of expect.files) {
     const now = files.find(({ path }) => path === file.path);
-    if (now === undefined) found.push(`~/${file.path} was expected and is not there`);
+    if (now === undefined) found.push(`${named(file.path)} was expected and is not there`);
     else if (now.sha256 !== file.sha256) found.push(otherContent(file, now));
   }
   for (const { path } of files) {
-    if (!expect.files.some((file) => file.path === path)) found.push(`~/${path} was written and is not expected`);
+    if (!expect.files.some((file) => file.path === path)) found.push(`${named(path)} was written and is not expected`);
   }
   if (canonicalize(expect.published) === canonicalize(published)) return found;
   if (expect.published.length !== published.length) {
@@ -149,9 +156,13 @@ function differences(
 
 type FixtureFile = TestedUpgrade["files"][number];
 
+function named(path: string): string {
+  return belowOwnState(path) === null ? `~/${path}` : path;
+}
+
 /** Where both are texts, the first line that differs; else the hashes say all there is to say. */
 function otherContent(was: FixtureFile, is: FixtureFile): string {
-  const what = `~/${was.path} has other content than was recorded`;
+  const what = `${named(was.path)} has other content than was recorded`;
   if (was.text === undefined || is.text === undefined) return `${what} (sha256 ${is.sha256})`;
   const [recorded, found] = [was.text.split("\n"), is.text.split("\n")];
   const at = found.findIndex((line, index) => line !== recorded[index]);

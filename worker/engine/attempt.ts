@@ -122,10 +122,10 @@ export async function attemptStep(
   // The switch may have been engaged since the gate let the step through.
   if (outside && attempts.kill_switch.isOn()) return failed(killed());
   const pending: Promise<unknown>[] = [];
-  const { grant = [], install_id = null } = state.created ?? {};
+  const { grant = [], install_id = null, release_event_id = null } = state.created ?? {};
   const capped = new AbortController();
   const meter = metered(
-    attempts.effects(grant, { run_id, install_id }),
+    attempts.effects(grant, { run_id, install_id, release_event_id }),
     install_id === null ? {} : leftToday({ ...attempts, now_ms: clock.now_ms() }, install_id),
     clock,
   );

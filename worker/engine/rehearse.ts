@@ -9,6 +9,7 @@ import type { FixtureFile } from "@oa/shared/generated/types.ts";
 import type { Plan, PlannedStep } from "@oa/shared/upgrade/plan.ts";
 import type { Clock } from "../adapters/clock.ts";
 import { openGrantedFiles } from "../adapters/granted-files.ts";
+import type { OwnState } from "../adapters/own-states.ts";
 import type { ConfinedProcesses } from "../adapters/process.ts";
 import { textOf } from "../adapters/utf8.ts";
 import { OPS } from "../ops/index.ts";
@@ -36,6 +37,8 @@ export async function rehearse(
   options: {
     readonly world: FixtureWorld;
     readonly home: string;
+    /** What it keeps for itself. */
+    readonly state: OwnState;
     readonly processes: ConfinedProcesses;
     readonly indexes: SearchIndexes;
     readonly clock: Clock;
@@ -67,7 +70,7 @@ async function act(
   step: PlannedStep,
   plan: Plan,
   results: Readonly<Record<string, Json>>,
-  { world, home, processes, indexes, clock, signal, report }: Parameters<typeof rehearse>[1],
+  { world, home, state, processes, indexes, clock, signal, report }: Parameters<typeof rehearse>[1],
 ): Promise<Outcome> {
   const { id: step_id, op, effect, timeout_ms } = step;
   const table: Readonly<Record<string, Op<never, object> | undefined>> = { ...OPS, "git.clone": world.gitClone };
@@ -92,7 +95,7 @@ async function act(
     deadline_ms: null,
     effects: {
       ...{ processes, indexes, backends: world.backends, events: world.events },
-      files: openGrantedFiles(plan.grant, { home }),
+      files: openGrantedFiles(plan.grant, { home, state }),
       egress: world.egress(plan.grant),
     },
     log: () => {},
@@ -104,8 +107,8 @@ async function act(
   });
 }
 
-/** Every file below the test's home folder, clones left out, by path. */
-export async function filesOf(home: string, clones: readonly string[]): Promise<readonly FixtureFile[]> {
+/** Every file below a folder of the test, clones left out, by path; `as` comes before each. */
+export async function filesOf(home: string, clones: readonly string[], as = ""): Promise<readonly FixtureFile[]> {
   const tree = await openGrantedFiles([`filesystem:read:${home}/**`], { home }).tree(home);
   const files: FixtureFile[] = [];
   for await (const { path } of tree.list(new AbortController().signal)) {
@@ -113,7 +116,7 @@ export async function filesOf(home: string, clones: readonly string[]): Promise<
     const content = await readFile(`${home}/${path}`);
     const text = content.length > LIMITS.fixture_text_chars ? null : textOf(content);
     const sha256 = createHash("sha256").update(content).digest("hex");
-    files.push({ path, sha256, ...(text === null ? {} : { text }) });
+    files.push({ path: as + path, sha256, ...(text === null ? {} : { text }) });
   }
   return files.sort((a, b) => (a.path < b.path ? -1 : 1));
 }

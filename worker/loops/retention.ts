@@ -5,6 +5,7 @@ import { Fault, isRejection } from "@oa/shared/core/refusal.ts";
 import { forgetValues } from "@oa/shared/core/sealed-values.ts";
 import type { RetainedRun } from "@oa/shared/generated/types.ts";
 import { installDecider } from "@oa/shared/install/decider.ts";
+import { keptStates, stateChain } from "@oa/shared/install/own-state.ts";
 import {
   RETENTION_SUBJECT,
   type RetentionCommand,
@@ -12,14 +13,17 @@ import {
   retentionDays,
   retentionDecider,
 } from "@oa/shared/retention/decider.ts";
+import { countOpenRuns } from "@oa/shared/run/views.ts";
 import type { Artifacts } from "../adapters/artifacts.ts";
 import type { Clock } from "../adapters/clock.ts";
+import type { OwnStates } from "../adapters/own-states.ts";
 import type { SqliteDatabase } from "../adapters/sqlite.ts";
 
 export interface RetentionOptions {
   readonly store: EventStore;
   readonly database: SqliteDatabase;
   readonly artifacts: Pick<Artifacts, "sweep">;
+  readonly states: Pick<OwnStates, "sweep">;
   readonly clock: Clock;
   readonly report: (error: unknown) => void;
   readonly workspace_id: string;
@@ -37,7 +41,8 @@ export interface RetentionLoop {
 
 /**
  * Deletes the values and outputs of finished runs when their upgrade's time for them is over, in small batches. What
- * happened stays in the log, whose chain holds commitments; what it was about goes.
+ * happened stays in the log, whose chain holds commitments; what it was about goes. So do the files that releases kept
+ * for themselves which run no more and cannot be gone back to.
  */
 export function openRetentionLoop(options: RetentionOptions): RetentionLoop {
   const { store, database, clock } = options;
@@ -94,6 +99,7 @@ export function openRetentionLoop(options: RetentionOptions): RetentionLoop {
       database.all("PRAGMA secure_delete = FAST");
     }
     if (runs > 0) database.all("PRAGMA wal_checkpoint(TRUNCATE)");
+    await options.states.sweep((install_id) => neededStates(options, install_id));
     await options.artifacts.sweep(keptHashes(database), clock.now_ms() - LIMITS.retention_artifact_ms);
     return runs;
   };
@@ -111,6 +117,19 @@ export function openRetentionLoop(options: RetentionOptions): RetentionLoop {
       }
     },
   };
+}
+
+/**
+ * The states of an install that releases run with, or can be gone back to with; none once it is removed. Null while a run
+ * of it is open: it keeps the release it was started with.
+ */
+function neededStates(
+  { store, database }: Pick<RetentionOptions, "store" | "database">,
+  install_id: string,
+): readonly (readonly number[])[] | null {
+  if (countOpenRuns(database, install_id) > 0) return null;
+  const install = store.load(installDecider, install_id);
+  return keptStates(install).flatMap(({ pins }) => [stateChain(install, pins.release_event_id) ?? []]);
 }
 
 /** The outputs of every run that is kept. */

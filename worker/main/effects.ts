@@ -1,8 +1,11 @@
+import { realpathSync } from "node:fs";
+import type { EventStore } from "@oa/shared/core/event-store.ts";
 import { openCodePackages } from "../adapters/code-packages.ts";
 import { confinedWriter } from "../adapters/confined-writer.ts";
 import { openEgress, openHostRate } from "../adapters/egress.ts";
 import { openGrantedFiles } from "../adapters/granted-files.ts";
 import { openOwnSites } from "../adapters/own-sites.ts";
+import type { OwnStates } from "../adapters/own-states.ts";
 import { openConfinedProcesses, type Processes } from "../adapters/process.ts";
 import type { RunGuard } from "../adapters/run-usage.ts";
 import type { Sandbox } from "../adapters/sandbox.ts";
@@ -14,6 +17,7 @@ import { guardedEffects } from "../engine/guarded-effects.ts";
 import { eventPublisher } from "../engine/publisher.ts";
 import type { EngineOptions } from "../engine.ts";
 import { cappedIndexes, type SearchIndexes } from "../searchkit/indexes.ts";
+import { stateOfRun } from "./own-state.ts";
 
 /** What a run may touch, from its grant and nothing else; what all runs use together is opened once, here. */
 export function runEffects(
@@ -27,19 +31,23 @@ export function runEffects(
     readonly publisher: Parameters<typeof eventPublisher>[0];
     readonly secrecy: Secrecy;
     readonly guard: RunGuard;
+    readonly states: OwnStates;
+    readonly store: EventStore;
   },
 ): EngineOptions["effects"] {
   const { home, sandbox, backends, indexes, publisher, secrecy, guard } = options;
   const code = openCodePackages(data_dir, options.processes);
   const sites = openOwnSites({ data_dir, secret_key: publisher.secret_key, now_ms: Date.now });
   const rate = openHostRate();
+  const hidden = realpathSync(data_dir);
   return (grant, run) => {
     const usage = guard.usageOf(run);
     const processes = openConfinedProcesses(sandbox, usage);
     // Linux writes through an open folder; macOS renames by path, so it does it where nothing else can be written.
     const writer = sandbox.name === "seatbelt" ? { writer: confinedWriter(processes) } : {};
+    const state = stateOfRun(options, grant, run);
     const effects = {
-      files: openGrantedFiles(grant, { home, ...writer }),
+      files: openGrantedFiles(grant, { home, hidden, ...writer, ...(state && { state }) }),
       egress: openEgress(grant, { private_allow, rate, secrets: secrecy }),
       events: eventPublisher(publisher, grant),
       processes,

@@ -57,7 +57,7 @@ export function openLoops(
   },
 ): Loops {
   const { config, clock, report, database, own, owner, random, schnorr, home, secrecy, feed } = ground;
-  const { pool, mailbox, artifacts, capabilities } = outside;
+  const { pool, mailbox, artifacts, capabilities, states } = outside;
   const { relays, edge_url, aup } = config;
   const { store, consequences, engine, kill_switch, lookUp, keyStatements, ports } = options;
   const common = { clock, report, commit: database.commit, workspace_id: WORKSPACE };
@@ -70,7 +70,7 @@ export function openLoops(
     ...{ ...logged, pool, random, kill_switch, aup, secret_key: own.secret_key, owner: owner.public_key },
     ...{ enabled: config.attest_runs, relays: ownRelays(relays, edge_url) },
   });
-  const retention = openRetentionLoop({ ...logged, artifacts, retention_days: config.retention_days });
+  const retention = openRetentionLoop({ ...logged, artifacts, states, retention_days: config.retention_days });
   const intake = openIntake(logged);
   const installs = openInstallLoop({
     ...{ ...logged, schnorr, home, lookUp, intake, mailbox, secret_key: own.secret_key },

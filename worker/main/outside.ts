@@ -6,6 +6,7 @@ import { keptAnswers } from "../adapters/kept-answers.ts";
 import { thisMachine } from "../adapters/machine-state/machine.ts";
 import type { MachineState } from "../adapters/machine-state/port.ts";
 import { type Mailbox, openMailbox } from "../adapters/mailbox.ts";
+import { type OwnStates, openOwnStates } from "../adapters/own-states.ts";
 import { openProcesses, type Processes } from "../adapters/process.ts";
 import type { RelayPool } from "../adapters/relay-pool.ts";
 import { openRunGuard, type RunGuard } from "../adapters/run-usage.ts";
@@ -35,6 +36,8 @@ export interface Outside {
   readonly compliance: Compliance;
   readonly indexes: SearchIndexes;
   readonly artifacts: Artifacts;
+  /** What upgrades keep for themselves. */
+  readonly states: OwnStates;
   /** Null where no collector is set. */
   readonly traces: TraceExporter | null;
   /** What this machine can run, measured. */
@@ -64,6 +67,7 @@ export async function openOutside(ground: Ground): Promise<Outside> {
     machineState: thisMachine(processes, config.machine_state_file),
     indexes: openSearchIndexes(data_dir, clock.now_ms, secrecy.knows),
     artifacts: cleanArtifacts(await openArtifacts(data_dir, config.artifacts_bytes), secrecy),
+    states: openOwnStates(data_dir, config.artifacts_bytes),
     traces:
       otel_endpoint === null
         ? null

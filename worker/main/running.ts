@@ -28,7 +28,7 @@ export function openRunning(
     ops: OPS,
     measure: machineState.measure,
     notes: guardedPublisher(eventPublisher(publisher, null), secrecy),
-    effects: runEffects(config, { ...outside, home, publisher, secrecy }),
+    effects: runEffects(config, { ...outside, home, publisher, secrecy, store }),
     config: {
       workspace_id: WORKSPACE,
       worker: own.public_key,

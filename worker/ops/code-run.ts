@@ -60,6 +60,7 @@ export async function codeRun(params: CodeRunParams, context: OpContext): Promis
         ...{ ...limits, bounds: { ...bounds, read: [RUNNER, PACKAGE, ...bounds.read] } },
       });
   if (ended.code !== 0) throw failed(url, ended);
+  await files.settle();
   const { stdout, stderr } = ended;
   return { stdout, stderr, duration_ms: Math.round(performance.now() - started_ms) };
 }

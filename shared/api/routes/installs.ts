@@ -14,6 +14,7 @@ export function installRoutes({ installs, runs }: ControlPorts): Hono {
     return answer(context, isRejection(history) ? history : { history });
   });
   routes.get("/:id/use", (context) => answer(context, installs.use(context.req.param("id"))));
+  routes.get("/:id/state", async (context) => answer(context, await installs.states(context.req.param("id"))));
   routes.post("/:id/trial", async (context) =>
     answer(context, await runs.start(context.req.param("id"), { trial: true }), 201),
   );
