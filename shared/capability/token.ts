@@ -132,6 +132,12 @@ export function readToken(token: string): ReadToken | Rejection {
   }
 }
 
+/** Until when a token says that it works, Unix seconds; its signature is not verified. Refusal: capability_token_malformed. */
+export function endOfToken(token: string): number | Rejection {
+  const read = readToken(token);
+  return isRejection(read) ? read : effective(read.says).expires_at;
+}
+
 /** What all of a chain allows, and until when. */
 function effective({ root, delegations }: CapabilityToken): {
   readonly scope: CapabilityScope;

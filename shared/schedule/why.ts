@@ -71,7 +71,7 @@ export function explain(facts: WhyFacts): Why {
     ...trace.constraints.map((constraint) => constraintSentence(constraint, trace)),
     ...gateSentence("Licence", trace.licence),
     ...gateSentence("Budget", trace.budget),
-    outcomeSentence(decision, waits, zone),
+    outcomeSentence(decision, { waits, started: run !== null }, zone),
     ...resultSentences(facts, decision),
     ...(waits ? measured.filter(({ met }) => met !== "yes").map((now) => `Now: ${measurement(now)}.`) : []),
     ...next,
@@ -148,11 +148,15 @@ function gateSentence(name: string, gate: ScheduleTrace["licence"] | ScheduleTra
   return [`${name}: ${gate.message}${code}.`];
 }
 
-function outcomeSentence({ at_ms, trace }: Decision, waits: boolean, zone: string): string {
+function outcomeSentence(
+  { at_ms, trace }: Decision,
+  { waits, started }: { readonly waits: boolean; readonly started: boolean },
+  zone: string,
+): string {
   const { outcome, active_runs, overlap, wait_until_ms, waited_ms = 0 } = trace;
   const until = wait_until_ms === undefined ? "" : `, until ${shown(zone, wait_until_ms)} at the latest`;
   const verb = waits ? "waits" : "waited";
-  const start = `It started at ${shown(zone, at_ms)}`;
+  const start = `It ${started ? "started" : "was to start"} at ${shown(zone, at_ms)}`;
   const runs = active_runs === 1 ? "a run of it was going on" : `${active_runs} runs of it were going on`;
   switch (outcome) {
     case "on_time":

@@ -23,6 +23,7 @@ after(async () => {
 interface Made {
   readonly capability_id: string;
   readonly token: string;
+  readonly expires_at_ms: number;
 }
 async function token(...args: readonly string[]) {
   const said = await oa(["token", ...args, "--data", data_dir, "--json"], env);
@@ -77,6 +78,10 @@ describe("a capability token", () => {
     const { made: child } = await token("delegate", file, "--allow", "run:read", "--hours", "1");
     assert.deepEqual(await ask(child.token, "/v1/runs"), [200, null]);
     assert.deepEqual(await ask(child.token, "/v1/installs"), [403, "capability_scope_not_allowed"]);
+    const { made: unnamed } = await token("delegate", file, "--allow", "run:read");
+    assert.ok(unnamed.expires_at_ms <= parent.expires_at_ms, "without --hours it ends with the other one");
+    const longer = await token("delegate", file, "--allow", "run:read", "--hours", "25");
+    assert.deepEqual([longer.said.code, longer.made.error?.code], [3, "capability_widened"]);
     const wider = await token("delegate", file, "--allow", "run:start", "--hours", "1");
     assert.deepEqual([wider.said.code, wider.made.error?.code], [3, "capability_widened"]);
     await token("revoke", parent.capability_id, "--reason", "lost");

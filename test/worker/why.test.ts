@@ -196,6 +196,7 @@ test("a schedule that was changed while one waited says what ended the wait; a r
   });
   const { answer, sentences } = await worker.why();
   assert.equal(answer, "refused");
+  assert.ok(sentences.includes("It was to start at 2026-01-02 03:00+00:00 (UTC), on time."), sentences.join(" "));
   assert.ok(sentences.includes("No run was started: the disk is full (disk_full)."));
 });
 
