@@ -1,6 +1,7 @@
 /** A real model, real processes: what a crash, a cancellation and a cap do to them. */
 import assert from "node:assert/strict";
-import { execFileSync } from "node:child_process";
+import { execFileSync, spawn } from "node:child_process";
+import { once } from "node:events";
 import { existsSync, mkdtempSync, readFileSync, readlinkSync, realpathSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -103,6 +104,24 @@ describe("a model runs in a process of its own", () => {
     await backends.close();
     assert.deepEqual(hostsOf(llama), []);
     await idle.close();
+  });
+  it("leaves none behind when the worker is killed while it writes", { timeout: 60_000 }, async () => {
+    for (const confined of [false, true]) {
+      const script = `
+        import { openModelBackends } from ${JSON.stringify(import.meta.resolve("@oa/worker/backends/backends.ts"))};
+        import { thisMachinesSandbox } from ${JSON.stringify(import.meta.resolve("@oa/worker/adapters/sandbox.ts"))};
+        const config = { "llama.cpp": { generate_model_path: ${JSON.stringify(llama)}, threads: 1 } };
+        const options = ${confined} ? { sandbox: await thisMachinesSandbox() } : {};
+        await openModelBackends(config, options).generate({
+          ...{ backend: "llama.cpp", prompt: "Say hello", max_tokens: 1_000_000, temperature: 0, model: null },
+          ...{ signal: new AbortController().signal, progress: () => process.stdout.write("going on\\n") },
+        });`;
+      const worker = spawn(process.execPath, ["--input-type=module", "-e", script], { stdio: ["ignore", "pipe", 2] });
+      await once(worker.stdout, "data");
+      assert.equal(hostsOf(llama).filter((pid) => pid !== worker.pid).length, 1);
+      worker.kill("SIGKILL");
+      while (hostsOf(llama).length > 0) await sleep(50);
+    }
   });
   it("has nothing of the worker's environment but what every child has", { skip: !linux }, async () => {
     await generate(backends);

@@ -375,11 +375,11 @@ readonly trial?: boolean
  */
 export interface RunCaps {
 /**
- * MiB: all child processes of the run together, and what the run adds to the worker's own.
+ * MiB: all child processes of the run, the model it asks on this machine, and what the run adds to the worker's own, together.
  */
 readonly memory_mb?: number
 /**
- * Processor seconds of all child processes of the run, together.
+ * Processor seconds of the run's child processes, the models it asks on this machine, indexing and embedding, together.
  */
 readonly cpu_s?: number
 }

@@ -14,7 +14,7 @@ export const command: Command = defineCommand({
     "cpu-s": {
       type: "integer",
       value: "SECONDS",
-      summary: "Processor time of its child processes",
+      summary: "Processor time: its programs, models on this machine, indexing, embedding",
       min: 1,
       max: 604_800,
     },
