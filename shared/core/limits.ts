@@ -229,6 +229,9 @@ export const LIMITS = {
   log_file_bytes: 5_000_000,
   log_files: 10,
   log_ms: 1_209_600_000,
+  // An error that is said again within this time is counted, not kept; so many different ones are told apart.
+  log_again_ms: 60_000,
+  log_known_errors: 100,
 
   // Traces: what waits for a collector, what goes at once, and how long it is tried.
   traces_queued: 1_000,

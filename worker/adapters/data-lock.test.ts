@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
-import { spawn } from "node:child_process";
+import { spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
-import { mkdtempSync, rmSync, statSync } from "node:fs";
+import { mkdirSync, mkdtempSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, test } from "node:test";
@@ -46,4 +46,22 @@ test("a process that is killed leaves no lock behind", async () => {
   const lock = await takeDataLock(data_dir);
   assert.ok(lock);
   lock.release();
+});
+
+test("a full disk is named as what it is", (t) => {
+  mkdirSync(join(folder, "full"));
+  const script = `
+    import { writeFileSync } from "node:fs";
+    import { takeDataLock } from ${JSON.stringify(join(import.meta.dirname, "data-lock.ts"))};
+    (await takeDataLock("${folder}/full/data")).release();
+    try { writeFileSync("${folder}/full/rest", new Uint8Array(200_000)); } catch {}
+    const error = await takeDataLock("${folder}/full/data").catch((thrown) => thrown);
+    console.log(JSON.stringify([error.code, error.message]));`;
+  writeFileSync(join(folder, "full.mts"), script);
+  const mount = `mount -t tmpfs -o size=64k none "$1/full" && exec "$0" "$1/full.mts"`;
+  const args = ["--user", "--map-root-user", "--mount", "sh", "-c", mount, process.execPath, folder];
+  const result = spawnSync("unshare", args, { encoding: "utf8" });
+  if (result.status !== 0) return t.skip(`a small file system cannot be mounted here: ${result.stderr}`);
+  const sentence = `the disk with the data folder ${folder}/full/data is full: free some space`;
+  assert.deepEqual(JSON.parse(result.stdout), ["disk_full", sentence]);
 });

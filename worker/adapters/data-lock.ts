@@ -12,6 +12,7 @@ export interface DataLock {
 /**
  * Takes the data folder's lock, or null where another process holds it. It is an exclusive SQLite transaction on a
  * file of its own, so the operating system ends it with the process, however that ends. Creates the folder, mode 0700.
+ * Faults: disk_full, file_access.
  */
 export async function takeDataLock(data_dir: string): Promise<DataLock | null> {
   const file = join(data_dir, "lock.sqlite");
@@ -20,7 +21,7 @@ export async function takeDataLock(data_dir: string): Promise<DataLock | null> {
     db.exec("BEGIN EXCLUSIVE");
   } catch (error) {
     db.close();
-    if (((error as { errcode?: number }).errcode ?? 0) % 256 === 5) return null;
+    if (isResult(error, SQLITE_BUSY)) return null;
     throw cannotUse(data_dir, error);
   }
   await chmod(file, 0o600);
@@ -36,7 +37,19 @@ async function openLock(data_dir: string, file: string): Promise<DatabaseSync> {
   }
 }
 
+const SQLITE_BUSY = 5;
+const SQLITE_FULL = 13;
+
+/** Of an extended result code, the low byte says what happened. */
+function isResult(error: unknown, code: number): boolean {
+  return ((error as { errcode?: number }).errcode ?? 0) % 256 === code;
+}
+
 function cannotUse(data_dir: string, error: unknown): Fault {
+  if (isResult(error, SQLITE_FULL) || (error as NodeJS.ErrnoException).code === "ENOSPC") {
+    const message = `the disk with the data folder ${data_dir} is full: free some space`;
+    return new Fault("disk_full", message, { retryable: true, cause: error });
+  }
   return new Fault("file_access", `the data folder ${data_dir} cannot be used: ${(error as Error).message}`, {
     cause: error,
   });

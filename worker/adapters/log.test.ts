@@ -49,6 +49,33 @@ describe("the worker's log", () => {
     assert.equal(text.message, "text");
     assert.equal(said.length, 3);
   });
+  it("keeps an error that a loop says again and again once a minute, and says how often it came", () => {
+    let now_ms = 1_750_000_000_000;
+    const { log, lines, said } = open({ now_ms: () => now_ms });
+    const full = () => log.error(new Fault("disk_full", "the disk is full: nothing was written", { retryable: true }));
+    for (let count = 0; count < 60; count += 1) {
+      full();
+      now_ms += 1_000;
+    }
+    log.error(new Fault("timeout", "something else"));
+    full();
+    assert.deepEqual(
+      lines().map(({ code, repeated = 0 }) => [code, repeated]),
+      [...[["disk_full", 0]], ...[["timeout", 0]], ...[["disk_full", 59]]],
+    );
+    assert.equal(said.length, 3);
+  });
+  it("tells an error again where the clock was set back, and forgets the oldest of very many", () => {
+    let now_ms = 1_750_000_000_000;
+    const { log, lines } = open({ now_ms: () => now_ms });
+    log.error(new Fault("timeout", "it took too long"));
+    now_ms -= 3_600_000;
+    log.error(new Fault("timeout", "it took too long"));
+    assert.equal(lines().length, 2);
+    for (let count = 0; count < LIMITS.log_known_errors; count += 1) log.error(`another ${count}`);
+    log.error(new Fault("timeout", "it took too long"));
+    assert.equal(lines().length, 3 + LIMITS.log_known_errors);
+  });
   it("leaves out what its owner does not want to read", () => {
     const { log, lines, said } = open({ level: "warn" });
     log.write("debug", "a");

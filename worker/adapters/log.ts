@@ -11,7 +11,10 @@ export type LogFields = Readonly<Record<string, string | number | boolean | null
 /** The worker's own log: JSON lines without secrets. Nothing here ever throws: who logs has enough to do. */
 export interface Log {
   readonly write: (level: LogLevel, message: string, fields?: LogFields) => void;
-  /** What went wrong inside and nobody asked for; a bug with its stack. */
+  /**
+   * What went wrong inside and nobody asked for; a bug with its stack. What a loop says again and again is kept once a
+   * minute, with how often it was said since.
+   */
   readonly error: (error: unknown) => void;
 }
 
@@ -65,13 +68,38 @@ export function openLog(options: LogOptions): Log {
       bytes = -1;
     }
   };
+  const repeats = openRepeats(options.now_ms);
   return {
     write,
     error: (error) => {
-      if (error instanceof Fault) write("error", error.message, { code: error.code, retryable: error.retryable });
-      else if (error instanceof Error) write("error", error.message, { stack: error.stack ?? "" });
-      else write("error", String(error));
+      const [message, fields] = saidOf(error);
+      const times = repeats(`${String(fields.code)} ${message}`);
+      if (times !== null) write("error", message, times === 0 ? fields : { ...fields, repeated: times });
     },
+  };
+}
+
+function saidOf(error: unknown): readonly [string, LogFields] {
+  if (error instanceof Fault) return [error.message, { code: error.code, retryable: error.retryable }];
+  return error instanceof Error ? [error.message, { stack: error.stack ?? "" }] : [String(error), {}];
+}
+
+/** How often a text was kept back since it was last let through; null: it is kept back now. */
+function openRepeats(now_ms: () => number): (text: string) => number | null {
+  const known = new Map<string, { readonly at_ms: number; held: number }>();
+  return (text) => {
+    const before = known.get(text);
+    const since_ms = before === undefined ? Number.POSITIVE_INFINITY : now_ms() - before.at_ms;
+    // A clock that was set back must not keep it back for long.
+    if (before !== undefined && since_ms >= 0 && since_ms < LIMITS.log_again_ms) {
+      before.held += 1;
+      return null;
+    }
+    known.delete(text);
+    known.set(text, { at_ms: now_ms(), held: 0 });
+    const [oldest] = known.keys();
+    if (known.size > LIMITS.log_known_errors && oldest !== undefined) known.delete(oldest);
+    return before?.held ?? 0;
   };
 }
 
