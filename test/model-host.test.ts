@@ -116,7 +116,9 @@ describe("a model runs in a process of its own", () => {
           ...{ backend: "llama.cpp", prompt: "Say hello", max_tokens: 1_000_000, temperature: 0, model: null },
           ...{ signal: new AbortController().signal, progress: () => process.stdout.write("going on\\n") },
         });`;
-      const worker = spawn(process.execPath, ["--input-type=module", "-e", script], { stdio: ["ignore", "pipe", 2] });
+      const worker = spawn(process.execPath, ["--input-type=module", "-e", script], {
+        stdio: ["ignore", "pipe", "inherit"],
+      });
       await once(worker.stdout, "data");
       assert.equal(hostsOf(llama).filter((pid) => pid !== worker.pid).length, 1);
       worker.kill("SIGKILL");

@@ -24,7 +24,8 @@ describe("cancelling a run", () => {
     rmSync(folder, { recursive: true });
   });
 
-  for (const [index, name] of ["a tree of child processes", "a model's generation", "a download"].entries()) {
+  const names = ["a tree of child processes", "a server's generation", "a download", "a model on this machine"];
+  for (const [index, name] of names.entries()) {
     it(`ends ${name}, and with it the run`, async () => {
       const work = works[index];
       assert.ok(work !== undefined, name);

@@ -7,6 +7,7 @@ import { openEgress } from "@oa/worker/adapters/egress.ts";
 import { openProcesses } from "@oa/worker/adapters/process.ts";
 import { openModelBackends } from "@oa/worker/backends/backends.ts";
 import type { OpContext } from "@oa/worker/ops/op.ts";
+import { writeTinyLlama } from "./gguf.ts";
 
 /** Work outside this process that goes on until somebody ends it, and how to see whether it goes on. */
 export interface LongWork {
@@ -15,7 +16,7 @@ export interface LongWork {
   readonly isRunning: () => boolean;
 }
 
-/** A tree of child processes, a model's generation and a download, none of which ends by itself. */
+/** A tree of child processes, a server's generation, a download and a real model's generation, none of which ends by itself. */
 export async function openLongWork(
   folder: string,
 ): Promise<{ readonly works: readonly LongWork[]; readonly close: () => Promise<void> }> {
@@ -30,7 +31,13 @@ export async function openLongWork(
   });
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
   const host = `127.0.0.1:${(server.address() as AddressInfo).port}`;
-  const backends = openModelBackends({ ollama: { base_url: `http://${host}/v1`, generate_model: "m" } });
+  const gguf = join(folder, "tiny-llama.gguf");
+  writeTinyLlama(gguf);
+  const backends = openModelBackends({
+    ollama: { base_url: `http://${host}/v1`, generate_model: "m" },
+    "llama.cpp": { generate_model_path: gguf, threads: 1 },
+  });
+  const asking = { prompt: "?", temperature: null, model: null } as const;
   const egress = openEgress([`network:egress:${host}`], { private_allow: [host] });
   const pids = join(folder, "pids");
   // The grandchild writes down itself and its parent once it is deaf, so that the whole tree is there from then on.
@@ -49,9 +56,8 @@ export async function openLongWork(
       isRunning: () => (existsSync(pids) ? readFileSync(pids, "utf8").split(" ").some(isAlive) : false),
     },
     {
-      name: "a model's generation",
-      act: ({ signal }) =>
-        backends.generate({ backend: "ollama", prompt: "?", max_tokens: 10, temperature: null, model: null, signal }),
+      name: "a server's generation",
+      act: ({ signal }) => backends.generate({ ...asking, backend: "ollama", max_tokens: 10, signal }),
       isRunning: () => asked.has("model"),
     },
     {
@@ -62,6 +68,18 @@ export async function openLongWork(
           ...{ timeout_ms: 60_000, max_bytes: 1_000_000 },
         }),
       isRunning: () => asked.has("download"),
+    },
+    {
+      name: "the generation of a model on this machine",
+      act: ({ signal }) =>
+        backends
+          .generate({
+            ...{ ...asking, backend: "llama.cpp", max_tokens: 1_000_000, signal },
+            progress: () => void asked.add("llama"),
+          })
+          // Its process has said that it stopped, or has ended.
+          .finally(() => asked.delete("llama")),
+      isRunning: () => asked.has("llama"),
     },
   ];
   return {
