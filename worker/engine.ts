@@ -25,8 +25,8 @@ import { expireApprovals } from "./engine/approvals.ts";
 import type { Progress } from "./engine/attempt.ts";
 import type { Compliance } from "./engine/compliance.ts";
 import { openDriver } from "./engine/drive.ts";
-import type { KillSwitch } from "./engine/kill-switch.ts";
 import { openReleaseJudge } from "./engine/judged-release.ts";
+import type { KillSwitch } from "./engine/kill-switch.ts";
 import type { Effects, OpContract } from "./engine/perform.ts";
 import { plannedRun } from "./engine/planned-run.ts";
 import { startGates } from "./engine/start-gates.ts";
@@ -127,8 +127,8 @@ export interface Engine {
 export function openEngine(options: EngineOptions): Engine {
   const { store, database, clock, random, config } = options;
   const driver = openDriver(options, newId("engine", clock.now_ms(), random));
-  let waker = new AbortController();
   const judge = openReleaseJudge(options);
+  let waker = new AbortController();
   const wake = (): void => {
     waker.abort();
     waker = new AbortController();
@@ -149,8 +149,8 @@ export function openEngine(options: EngineOptions): Engine {
     reason,
     { due_ms, cause = due_ms, deadline_ms, trial = false, by = OWNER } = {},
   ) => {
-    const now_ms = clock.now_ms();
     const judged = await judge.ofStart(install_id, { reason, trial });
+    const now_ms = clock.now_ms();
     const run_id = newId("run", now_ms, random);
     const context: EventContext = {
       ...asked(now_ms, run_id, reason === "manual" ? by : machine),

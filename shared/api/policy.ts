@@ -5,7 +5,8 @@ import type { PolicyContext } from "../policy/rule.ts";
 import { validateManifest } from "../upgrade/validate.ts";
 
 /** What holds on this worker, whatever the asker says. */
-export type PolicySettings = Pick<PolicyContext, "now_ms" | "kill_switch" | "aup" | "found">;
+export type PolicySettings = Pick<PolicyContext, "now_ms" | "kill_switch" | "aup" | "found"> &
+  Partial<Pick<PolicyContext, "quotas">>;
 
 /** What a request says, for a model to read beside the rules; nothing where its manifest is not valid. */
 export function textsOfRequest(request: PolicyEvaluation): readonly PlacedText[] {
@@ -33,7 +34,7 @@ function circumstances(said: PolicyActionEvaluation["context"] = {}, settings: P
     zone: said.zone ?? "supervised",
     grant: said.grant ?? null,
     approvals: said.approvals ?? [],
-    quotas: said.quotas ?? [],
+    quotas: said.quotas ?? settings.quotas ?? [],
   };
 }
 

@@ -174,3 +174,19 @@ it("an approval's place that is not known covers nothing", () => {
     assert.equal(code(approved, { ...CONSUME, action: nowhere }), "approval_mismatch", scope);
   }
 });
+
+it("an approval of a payment is for that many sats and no others, and its use says how many", () => {
+  const pay: PolicyAction = { ...ACTION, action_type: "payment.execute", sats: 500 };
+  const request = { ...REQUEST, pins: pinsOf(pay) };
+  const consumed = approvalDecider.decide(given(request, APPROVE), { ...CONSUME, action: pay });
+  assert.ok(!isRejection(consumed));
+  assert.deepEqual(
+    consumed.map(({ data }) => (data as { sats?: number }).sats),
+    [500],
+  );
+  for (const sats of [501, 499, 0]) {
+    assert.equal(code(given(request, APPROVE), { ...CONSUME, action: { ...pay, sats } }), "approval_mismatch");
+  }
+  const free = approvalDecider.decide(given(REQUEST, APPROVE), CONSUME);
+  assert.ok(!isRejection(free) && !("sats" in (free[0]?.data ?? {})));
+});

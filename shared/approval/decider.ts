@@ -11,7 +11,7 @@ import type {
   PolicyAction,
   PolicyApproval,
 } from "../generated/types.ts";
-import { actionHash, approvalOf, covers } from "../policy/action.ts";
+import { actionHash, approvalOf, covers, satsOf } from "../policy/action.ts";
 
 export type ApprovalStatus = "none" | "requested" | "approved" | "denied" | "expired" | "revoked" | "consumed";
 
@@ -185,9 +185,11 @@ function consume(
     return reject("quota_exceeded", `the approval may be used ${uses_per_day} times a day, and was`);
   }
   const { install_id, step_id } = pins;
+  const sats = satsOf(action);
   const data: ApprovalConsumed["data"] = {
     ...{ install_id, run_id: action.run_id ?? pins.run_id ?? "", step_id: action.step_id ?? step_id },
     ...{ action_sha256, use, at_ms: now_ms },
+    ...(sats === 0 ? {} : { sats }),
   };
   return [{ event_type: "approval.consumed", data }];
 }

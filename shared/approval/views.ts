@@ -47,7 +47,7 @@ export const approvalProjection: Projection = {
        WHERE status IN ('requested', 'approved')`,
     `CREATE TABLE IF NOT EXISTS proj_approval_uses (
        install_id TEXT NOT NULL, at_ms INTEGER NOT NULL, approval_id TEXT NOT NULL, use TEXT NOT NULL,
-       PRIMARY KEY (install_id, at_ms, approval_id, use)) WITHOUT ROWID`,
+       sats INTEGER NOT NULL, PRIMARY KEY (install_id, at_ms, approval_id, use)) WITHOUT ROWID`,
   ],
   apply,
 };
@@ -90,8 +90,8 @@ function apply(sql: Sql, recorded: Recorded<EventDraft>): void {
       decided("revoked", event.data.reason);
       break;
     case "approval.consumed": {
-      const { install_id, use, at_ms } = event.data;
-      sql.run("INSERT INTO proj_approval_uses VALUES (?, ?, ?, ?)", install_id, at_ms, approval_id, use);
+      const { install_id, use, at_ms, sats = 0 } = event.data;
+      sql.run("INSERT INTO proj_approval_uses VALUES (?, ?, ?, ?, ?)", install_id, at_ms, approval_id, use, sats);
       sql.run(
         `UPDATE proj_approvals SET uses = uses + 1, last_used_at = ?,
            status = CASE scope WHEN 'once' THEN 'consumed' ELSE status END WHERE approval_id = ?`,
@@ -205,6 +205,39 @@ export function externalWriteFreeAt(
     ORDER BY at_ms DESC LIMIT 1 OFFSET ?`;
   const oldest = one<{ at_ms: number }>(sql, query, install_id, now_ms - window_ms, now_ms, limit - 1);
   return (oldest?.at_ms ?? now_ms - window_ms) + window_ms;
+}
+
+/** What an install was let spend since a time, in sats; without one use, which may go on. */
+export function satsSince(
+  sql: Sql,
+  install_id: string,
+  { since_ms, until_ms = Number.MAX_SAFE_INTEGER, but = "" }: { since_ms: number; until_ms?: number; but?: string },
+): number {
+  const query = `SELECT coalesce(sum(sats), 0) AS sats FROM proj_approval_uses
+    WHERE install_id = ? AND at_ms > ? AND at_ms <= ? AND use <> ?`;
+  return one<{ sats: number }>(sql, query, install_id, since_ms, until_ms, but)?.sats ?? 0;
+}
+
+/** When an install may spend so many sats more; null: never, with this limit. */
+export function satsFreeAt(
+  sql: Sql,
+  install_id: string,
+  { limit, amount, window_ms, now_ms }: { limit: number; amount: number; window_ms: number; now_ms: number },
+): number | null {
+  if (amount > limit) return null;
+  const uses = sql.all<{ at_ms: number; sats: number }>(
+    `SELECT at_ms, sats FROM proj_approval_uses WHERE install_id = ? AND at_ms > ? AND at_ms <= ? AND sats > 0
+     ORDER BY at_ms`,
+    ...[install_id, now_ms - window_ms, now_ms],
+  );
+  let used = uses.reduce((sum, { sats }) => sum + sats, 0);
+  let free_at_ms = now_ms;
+  for (const { at_ms, sats } of uses) {
+    if (used + amount <= limit) break;
+    used -= sats;
+    free_at_ms = at_ms + window_ms;
+  }
+  return free_at_ms;
 }
 
 function toView(row: Readonly<Record<string, SqlValue>>): ApprovalView {

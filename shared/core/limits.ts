@@ -321,12 +321,12 @@ export const LIMITS = {
   aup_classifier_questions: 8,
   aup_classifier_tokens: 1_000,
   aup_classifier_why_chars: 500,
-  policy_reasons: 50,
-  // Approvals: how long a question waits for the owner, how long what was approved holds, and how often.
-  approval_request_ms: 86_400_000,
   /** How many manifests' answers are kept, and how long starts go without asking a model that gave none. */
   aup_answers_kept: 1_000,
   aup_classifier_retry_ms: 60_000,
+  policy_reasons: 50,
+  // Approvals: how long a question waits for the owner, how long what was approved holds, and how often.
+  approval_request_ms: 86_400_000,
   approval_once_ms: 86_400_000,
   approval_ms: 31_536_000_000,
   approval_uses_per_day: 1_000,
@@ -343,4 +343,5 @@ export const LIMITS = {
   // Where the owner sets no others.
   external_writes_per_hour: 120,
   external_writes_per_day: 1_000,
+  spend_sats_per_day: 10_000,
 } as const;

@@ -1,7 +1,7 @@
 // Generated from schemas/ by `npm run codegen`. Do not edit.
 
 
-export type PolicyActionType = ("file.read" | "file.write" | "artifact.create" | "artifact.update" | "model.generate" | "program.start" | "upgrade.install" | "api.call.idempotent" | "api.call.mutating" | "event.publish" | "external.write" | "email.send" | "payment.execute")
+export type PolicyActionType = ("file.read" | "file.write" | "artifact.create" | "artifact.update" | "model.generate" | "program.start" | "upgrade.install" | "api.call.idempotent" | "api.call.mutating" | "event.publish" | "site.publish" | "external.write" | "email.send" | "payment.execute")
 /**
  * How far an approval goes; once where absent.
  */
@@ -1002,6 +1002,7 @@ readonly release_events: readonly NostrEvent[]
  * @maxItems 50
  */
 readonly older_release_events?: readonly NostrEvent[]
+readonly reputation_event?: NostrEvent2
 }
 /**
  * One upgrade as the catalog shows it, identified by its full address. Everything in it is read from the signed events, which the catalog keeps and serves unchanged.
@@ -1175,6 +1176,24 @@ readonly created_at: number
  * A signed Nostr event (NIP-01). Shape only: id and signature are checked by verifying it.
  */
 export interface NostrEvent1 {
+readonly id: string
+readonly pubkey: string
+/**
+ * Unix seconds.
+ */
+readonly created_at: number
+readonly kind: number
+/**
+ * @maxItems 2000
+ */
+readonly tags: readonly string[][]
+readonly content: string
+readonly sig: string
+}
+/**
+ * A signed Nostr event (NIP-01). Shape only: id and signature are checked by verifying it.
+ */
+export interface NostrEvent2 {
 readonly id: string
 readonly pubkey: string
 /**
@@ -1523,7 +1542,7 @@ readonly next_after: (string | null)
  */
 export interface ListingReputation {
 readonly rollup: ReputationRollUp
-readonly event: NostrEvent2
+readonly event: NostrEvent3
 /**
  * The roll-up in sentences.
  */
@@ -1709,7 +1728,7 @@ readonly event_ids?: readonly string[]
 /**
  * A signed Nostr event (NIP-01). Shape only: id and signature are checked by verifying it.
  */
-export interface NostrEvent2 {
+export interface NostrEvent3 {
 readonly id: string
 readonly pubkey: string
 /**
@@ -1888,6 +1907,10 @@ readonly method?: string
  * @maxItems 500
  */
 readonly needs?: readonly string[]
+/**
+ * What it would spend; the same as needing wallet:spend of it.
+ */
+readonly sats?: number
 /**
  * Its parameters; every text in them is read.
  */
@@ -2102,6 +2125,10 @@ readonly install_id: string
 readonly run_id: string
 readonly step_id: string
 readonly action_sha256: string
+/**
+ * What it would spend; absent where it spends nothing.
+ */
+readonly sats?: number
 /**
  * The idempotency key of what was done: another attempt at the same is the same use.
  */
@@ -4578,7 +4605,7 @@ readonly generate_model?: string
 readonly embed_model?: string
 }
 /**
- * A model that also reads what upgrades are for and what comes of them. It can only make a verdict stricter; where it gives no answer, strict denies.
+ * A model that also reads what upgrades are for and what comes of them. It can only make a verdict stricter; where it gives no answer, what it was to read is denied.
  */
 export interface AupClassifierConfig {
 readonly backend: ("llama.cpp" | "ollama" | "mlx" | "foundation_models")
@@ -4588,7 +4615,7 @@ readonly backend: ("llama.cpp" | "ollama" | "mlx" | "foundation_models")
 readonly model?: string
 }
 /**
- * The most that each install may use. Where absent: 120 external writes an hour, 1000 a day, and as much as it likes of the others.
+ * The most that each install may use. Where absent: 120 external writes an hour, 1000 a day, 10000 sats a day, and as much as it likes of the others.
  */
 export interface QuotasConfig {
 /**
@@ -4599,6 +4626,10 @@ readonly external_writes_per_hour?: number
  * Writes outside, within 24 hours.
  */
 readonly external_writes_per_day?: number
+/**
+ * Sats spent, within 24 hours; what could not be told to have failed counts. 0: nothing is ever spent.
+ */
+readonly sats_per_day?: number
 /**
  * Bytes sent and received over HTTP, within 24 hours.
  */
@@ -5116,12 +5147,12 @@ readonly notes: string
  * @maxItems 32
  */
 readonly artifacts?: readonly UpgradeArtifact[]
-readonly manifest_event?: NostrEvent3
+readonly manifest_event?: NostrEvent4
 }
 /**
  * A signed Nostr event (NIP-01). Shape only: id and signature are checked by verifying it.
  */
-export interface NostrEvent3 {
+export interface NostrEvent4 {
 readonly id: string
 readonly pubkey: string
 /**

@@ -37,6 +37,8 @@ export const ACTIONS: Readonly<Record<PolicyActionType, ActionClass>> = {
   "api.call.idempotent": { reversible: true, external: true, zone: "supervised" },
   "api.call.mutating": OUTSIDE_FOR_GOOD,
   "event.publish": OUTSIDE_FOR_GOOD,
+  // Another can be put in its place, but what was public was read and copied.
+  "site.publish": OUTSIDE_FOR_GOOD,
   "external.write": OUTSIDE_FOR_GOOD,
   "email.send": OUTSIDE_FOR_GOOD,
   "payment.execute": OUTSIDE_FOR_GOOD,
@@ -48,9 +50,27 @@ export function isExternalWrite({ action_type }: Pick<PolicyAction, "action_type
   return external && !reversible;
 }
 
-/** Everything it needs, its host included. */
-export function needsOf({ needs = [], host }: PolicyAction): readonly Permission[] {
-  return sortPermissions([...needs, ...(host === undefined ? [] : [`network:egress:${host.toLowerCase()}`])]);
+/** Everything it needs, its host and what it spends included. */
+export function needsOf({ needs = [], host, sats = 0 }: PolicyAction): readonly Permission[] {
+  const spends = sats === 0 || needs.some(isSpend) ? [] : [`wallet:spend:${sats}/run`];
+  return sortPermissions([
+    ...needs,
+    ...(host === undefined ? [] : [`network:egress:${host.toLowerCase()}`]),
+    ...spends,
+  ]);
+}
+
+/** The sats that it would spend: what it says, and no less than what it needs; what only the run can say does not count. */
+export function satsOf({ needs = [], sats = 0 }: Pick<PolicyAction, "needs" | "sats">): number {
+  const needed = needs.map((need) => Number(/^wallet:spend:(\d+)\//.exec(need)?.[1] ?? 0));
+  return Math.max(
+    sats,
+    needed.reduce((sum, one) => sum + one, 0),
+  );
+}
+
+function isSpend(need: Permission): boolean {
+  return need.startsWith("wallet:spend:");
 }
 
 const OUTWARD: ReadonlySet<string> = new Set(["network:egress", "event:publish", "wallet:spend"]);
@@ -85,6 +105,7 @@ export function actionOfStep({ effect, ...step }: StepAction): PolicyAction {
 }
 
 function typeOf(op: string, effect: StepAction["effect"], needs: readonly Permission[]): PolicyActionType {
+  if (needs.some(isSpend)) return "payment.execute";
   if (needs.includes("process:spawn") && effect !== "external_write") return "program.start";
   if (effect === "local_write") return "file.write";
   if (effect === "read") {

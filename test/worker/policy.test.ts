@@ -122,14 +122,15 @@ test("a model of the owner's is asked before anything is offered, installed, loo
   assert.ok(!isRejection(await preview(fine)));
   const installed = await order(fine);
   assert.ok(!isRejection(installed), JSON.stringify(installed));
+  const { install_id } = installed as { install_id: string };
   assert.equal((await policy.evaluate({ manifest: { ...lure } }, signal)).verdict, "deny");
-  const explained = await policy.explain(installed.install_id, signal);
+  const explained = await policy.explain(install_id, signal);
   assert.ok(!isRejection(explained) && explained.manifest.verdict === "allow");
   const against = await installs.whyNot({ source: { manifest: { ...lure } } }, signal);
   assert.ok(!isRejection(against) && against.obstacles.some(({ has }) => has === "aup_fraud"));
   assert.equal(asked(), 2);
   await server.close();
-  const started = await runs.start(installed.install_id);
+  const started = await runs.start(install_id, {});
   assert.ok(!isRejection(started), JSON.stringify(started));
   const other = await installs.whyNot({ source: { manifest: { ...manifest({ version: "1.0.1" }) } } }, signal);
   assert.ok(!isRejection(other));

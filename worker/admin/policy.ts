@@ -5,7 +5,7 @@ import type { EventStore } from "@oa/shared/core/event-store.ts";
 import { isRejection, type Rejection, reject } from "@oa/shared/core/refusal.ts";
 import type { Sql } from "@oa/shared/core/sql.ts";
 import { installDecider } from "@oa/shared/install/decider.ts";
-import { actionOfStep, approvalOf, isExternalWrite } from "@oa/shared/policy/action.ts";
+import { actionOfStep, approvalOf } from "@oa/shared/policy/action.ts";
 import { AUP_CATEGORIES } from "@oa/shared/policy/aup/categories.ts";
 import { textsOfManifest } from "@oa/shared/policy/aup/manifest-texts.ts";
 import { type ConductCommand, conductDecider, conductSubject } from "@oa/shared/policy/decider.ts";
@@ -14,7 +14,7 @@ import type { PolicyContext } from "@oa/shared/policy/rule.ts";
 import { POLICY_RULES } from "@oa/shared/policy/rules/index.ts";
 import { plannedAction } from "@oa/shared/upgrade/step-action.ts";
 import type { Config } from "../config.ts";
-import { circumstances, metricsOf, quotasOf } from "../engine/circumstances.ts";
+import { circumstances, quotasOf, usesOf } from "../engine/circumstances.ts";
 import { type Compliance, judgeRead } from "../engine/compliance.ts";
 import type { KillSwitch } from "../engine/kill-switch.ts";
 import { planRelease } from "../engine/planned-run.ts";
@@ -39,7 +39,12 @@ export function policyPort(options: PolicyOptions): ControlPorts["policy"] {
   const { aup } = config;
   const settings = () => ({ aup, kill_switch: kill_switch.isOn(), now_ms: now_ms() });
   return {
-    evaluate: (request, signal) => judgeRead(request, settings(), options.compliance, signal),
+    evaluate: (request, signal) => {
+      const { action = null } = "action" in request ? request : {};
+      const ledger = { database: options.sql, config, now_ms: now_ms() };
+      const quotas = action === null ? [] : quotasOf(ledger, action.install_id ?? "", usesOf(action));
+      return judgeRead(request, { ...settings(), quotas }, options.compliance, signal);
+    },
     explain: (install_id, signal) => explain(options, install_id, signal),
     describe: () => ({
       ...{ aup, kill_switch: kill_switch.isOn(), zone: config.zone, quotas: config.quotas },
@@ -97,7 +102,7 @@ async function explain(
     // Where only the run can say, there is nothing to hold against the grant yet.
     const action = actionOfStep({ ...planned, needs: planned.needs.filter((need) => !need.includes("${")) });
     const ledger = { database: sql, config, now_ms: context.now_ms };
-    const limits = quotasOf(ledger, install_id, metricsOf(action), isExternalWrite(action));
+    const limits = quotasOf(ledger, install_id, usesOf(action));
     return { step_id, op, decision: evaluate(action, { ...context, quotas: limits }) };
   });
   const found = await options.compliance.found(textsOfManifest(manifest, inputs), signal);

@@ -14,8 +14,8 @@ import { follows, type Release } from "@oa/shared/nostr/30052-release.ts";
 import { refuseManifest } from "../engine/compliance.ts";
 import type { Looking } from "../loops/release-watch.ts";
 import { type InstallsOptions, offerOf, signedOrder } from "./installs.ts";
-
 import { complianceOf } from "./look-ahead.ts";
+
 /**
  * Looks for a newer release of an install. One that is old enough for its owner, widens nothing and was not rolled back
  * is taken, on trial, where the owner chose so; everything else is only told. Never takes anything older.

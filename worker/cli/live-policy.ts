@@ -35,12 +35,14 @@ export async function judgedLive(
   { data_dir, env, api, signal }: Pick<CommandContext, "data_dir" | "env" | "api" | "signal">,
 ): Promise<PolicyDecision | Rejection> {
   if (await hasWorker(data_dir)) return (await api()).post<PolicyDecision>("/v1/policy/evaluate", request, signal);
-  const [{ readConfig }, { judgeRead }] = await Promise.all([
+  const [{ readConfig }, { judgeRead }, { limitsOn, usesOf }] = await Promise.all([
     import("../config.ts"),
     import("../engine/compliance.ts"),
+    import("../engine/circumstances.ts"),
   ]);
   const config = await readConfig(data_dir, env);
-  const settings = { aup: config.aup, kill_switch: config.kill_switch, now_ms: Date.now() };
+  const quotas = "action" in request ? limitsOn(config, usesOf(request.action)) : [];
+  const settings = { aup: config.aup, kill_switch: config.kill_switch, now_ms: Date.now(), quotas };
   return judgeRead(request, settings, await configuredCompliance(config), signal);
 }
 

@@ -22,7 +22,7 @@ import { evaluate, type PolicyDecision, type PolicyReason } from "@oa/shared/pol
 import { idempotencyKey, type RunState } from "@oa/shared/run/process.ts";
 import { performedAction, writeSentence } from "@oa/shared/upgrade/step-action.ts";
 import type { EngineOptions } from "../engine.ts";
-import { circumstances, metricsOf, quotasOf } from "./circumstances.ts";
+import { circumstances, quotasOf, usesOf } from "./circumstances.ts";
 
 export type JudgeOptions = Pick<EngineOptions, "store" | "database" | "clock" | "random" | "config" | "kill_switch">;
 
@@ -67,7 +67,10 @@ export function judgeStep(options: JudgeOptions, load: EventStore["load"], judge
   const decision = evaluate(action, {
     ...circumstances(options, load, install_id ?? null),
     ...{ now_ms, grant, approvals: uses },
-    quotas: install_id == null ? [] : quotasOf({ ...options, now_ms }, install_id, metricsOf(action), outside),
+    quotas:
+      install_id == null
+        ? []
+        : quotasOf({ ...options, now_ms }, install_id, usesOf(action), idempotencyKey(run_id, plan.step_id)),
   });
   if (decision.verdict === "deny") return denied(judged, decision, now_ms);
   if (decision.verdict === "require_approval") return ask(options, load, judged, step, action, decision);

@@ -8,7 +8,7 @@ import { evaluate } from "@oa/shared/policy/evaluate.ts";
 import type { RunCommand } from "@oa/shared/run/decider.ts";
 import type { RunState, RunStep } from "@oa/shared/run/process.ts";
 import type { EngineOptions } from "../engine.ts";
-import { circumstances, quotasOf } from "./circumstances.ts";
+import { circumstances, quotasOf, usesOf } from "./circumstances.ts";
 
 /** Posts the completion note and gives the command that records how it went; undefined: nothing to record. */
 export async function postNote(
@@ -74,7 +74,7 @@ function judgeNote(
     {
       ...circumstances(options, options.store.load, install_id),
       ...{ now_ms, grant: named.needs, approvals: [approval] },
-      quotas: install_id === null ? [] : quotasOf({ ...options, now_ms }, install_id, [], true),
+      quotas: install_id === null ? [] : quotasOf({ ...options, now_ms }, install_id, usesOf(named)),
     },
   );
   if (verdict === "allow") return null;

@@ -1,4 +1,4 @@
-import { externalWriteFreeAt } from "@oa/shared/approval/views.ts";
+import { externalWriteFreeAt, satsFreeAt } from "@oa/shared/approval/views.ts";
 import { LIMITS } from "@oa/shared/core/limits.ts";
 import { isRejection, type Rejection, reject } from "@oa/shared/core/refusal.ts";
 import type { BudgetTrace, PolicyQuota, RunStepPlan } from "@oa/shared/generated/types.ts";
@@ -8,11 +8,11 @@ import { type Licence, licenceFor } from "@oa/shared/license/gate.ts";
 import { licencesOf } from "@oa/shared/license/views.ts";
 import { pairingOf } from "@oa/shared/pairing/views.ts";
 import { conductSubject } from "@oa/shared/policy/decider.ts";
-import { METRICS, type Metric, usageFreeAt } from "@oa/shared/policy/views.ts";
+import { METRICS, usageFreeAt } from "@oa/shared/policy/views.ts";
 import type { StartGates } from "@oa/shared/schedule/decider.ts";
 import { plannedNeeds } from "@oa/shared/upgrade/use.ts";
 import type { EngineOptions } from "../engine.ts";
-import { metricsOf, quotasOf, WRITE_WINDOWS } from "./circumstances.ts";
+import { quotasOf, SPEND, type Uses, usesOf, WRITE_WINDOWS } from "./circumstances.ts";
 import { plannedSteps } from "./planned-run.ts";
 import { releaseToRun } from "./release.ts";
 
@@ -50,35 +50,37 @@ export function budgetOf(
   steps: readonly RunStepPlan[],
   now_ms: number,
 ): BudgetTrace | "not_applicable" {
-  const { outside, metrics } = usesOf(steps, config.home);
-  const quotas = quotasOf({ database, config, now_ms, until_ms: now_ms }, install_id, metrics, outside);
+  const quotas = quotasOf({ database, config, now_ms, until_ms: now_ms }, install_id, plannedUses(steps, config.home));
   if (quotas.length === 0) return "not_applicable";
-  const told = quotas.map(({ name, used, limit }) => {
-    if (used < limit) return { name, used, limit };
-    return { name, used, limit, free_at_ms: freeAt(database, install_id, { name, limit }, now_ms) };
+  const told = quotas.map((quota) => {
+    const { name, used, limit, amount } = quota;
+    if (used + amount <= limit) return { name, used, limit };
+    return { name, used, limit, free_at_ms: freeAt(database, install_id, quota, now_ms) };
   });
   const full = told.filter((quota) => "free_at_ms" in quota);
-  if (full.length > 0) return { allowed: false, message: full.map(fullSentence).join("; "), quotas: told };
+  if (full.length > 0)
+    return {
+      allowed: false,
+      message: full.map((quota) => fullSentence(quota, amountOf(quotas, quota.name))).join("; "),
+      quotas: told,
+    };
   const message = told.map(({ name, used, limit }) => `${name}: ${used} of ${limit} are used`).join("; ");
   return { allowed: true, message, quotas: told };
 }
 
-interface Uses {
-  readonly outside: boolean;
-  readonly metrics: readonly Metric[];
-}
 const known = new WeakMap<readonly RunStepPlan[], Uses>();
 
-/** What of that which is limited steps would use; worked out once for a plan. */
-function usesOf(steps: readonly RunStepPlan[], home: string): Uses {
+/** What of that which is limited steps would use, as far as it is known before they run; worked out once for a plan. */
+function plannedUses(steps: readonly RunStepPlan[], home: string): Uses {
   const before = known.get(steps);
   if (before !== undefined) return before;
-  const used = steps.flatMap((step) =>
-    metricsOf({ action_type: "file.read", op: step.op, needs: plannedNeeds(step, home) }),
-  );
+  const each = steps.map(({ op, params }) => {
+    return usesOf({ action_type: "file.read", op, needs: plannedNeeds({ op, params }, home) });
+  });
   const uses = {
     outside: steps.some(({ effect }) => effect === "external_write"),
-    metrics: METRICS.filter((metric) => used.includes(metric)),
+    metrics: METRICS.filter((metric) => each.some(({ metrics }) => metrics.includes(metric))),
+    sats: each.reduce((sum, { sats }) => sum + sats, 0),
   };
   known.set(steps, uses);
   return uses;
@@ -96,17 +98,25 @@ export function refuseStart({ licence, budget }: StartGates): Rejection | null {
 function freeAt(
   database: Options["database"],
   install_id: string,
-  { name, limit }: Pick<PolicyQuota, "name" | "limit">,
+  { name, limit, amount }: PolicyQuota,
   now_ms: number,
 ): number | null {
   const window_ms = WRITE_WINDOWS[name];
   if (window_ms !== undefined) return externalWriteFreeAt(database, install_id, { limit, window_ms, now_ms });
+  if (name === SPEND.name) {
+    return satsFreeAt(database, install_id, { limit, amount, window_ms: SPEND.window_ms, now_ms });
+  }
   const metric = METRICS.find((one) => name === `${one}_per_day`);
   return metric === undefined ? null : usageFreeAt(database, conductSubject(install_id), metric, { limit, now_ms });
 }
 
-function fullSentence({ name, used, limit, free_at_ms = null }: BudgetTrace["quotas"][number]): string {
+function amountOf(quotas: readonly PolicyQuota[], name: string): number {
+  return quotas.find((quota) => quota.name === name)?.amount ?? 1;
+}
+
+function fullSentence({ name, used, limit, free_at_ms = null }: BudgetTrace["quotas"][number], amount: number): string {
   const free =
     free_at_ms === null ? "none is ever free" : `there is room again at ${new Date(free_at_ms).toISOString()}`;
-  return `${name}: ${used} of ${limit} are used, and ${free}; \`quotas\` in config.json sets the limit`;
+  const more = amount === 1 ? "" : `, a run needs ${amount}`;
+  return `${name}: ${used} of ${limit} are used${more}, and ${free}; \`quotas\` in config.json sets the limit`;
 }
