@@ -1,5 +1,4 @@
 import { bytesToHex } from "@noble/hashes/utils.js";
-import type { EventEnvelope } from "../generated/types.ts";
 import type { EventContext, EventDraft, Recorded } from "./envelope.ts";
 import type { Sha256Hex } from "./hash.ts";
 import { type ChainLink, commitText, hashBody, type SealedValue, type StreamHead } from "./hash-chain.ts";
@@ -107,6 +106,9 @@ export function streamHeads(sql: Sql): readonly StreamHead[] {
     .map((row) => ({ stream: row.stream, seq: row.stream_seq, event_hash: row.event_hash }));
 }
 
+/** An event about to be written, and what it belongs to. */
+export type Pending = EventDraft & { readonly subject_id: string };
+
 /** An event that was just written, and its position in the log. */
 export interface Written {
   readonly event: Recorded;
@@ -120,25 +122,39 @@ export interface LogPorts {
   readonly sealed_fields: SealedFields;
 }
 
+/** Where a stream ends: what its next event follows. */
+export type Head = Readonly<{ stream_seq: number; event_hash: string }>;
+
+export type EventPlace = Readonly<{ position: number; event_id: string }>;
+
+/** The last event of the log, or of one subject; undefined where there is none. */
+export function lastPlace(sql: Sql, subject_id?: string): EventPlace | undefined {
+  const all = "SELECT position, event_id FROM evt_events";
+  const last = "ORDER BY position DESC LIMIT 1";
+  if (subject_id === undefined) return one<EventPlace>(sql, `${all} ${last}`);
+  return one<EventPlace>(sql, `${all} WHERE subject_id = ? ${last}`, subject_id);
+}
+
+export function streamHead(sql: Sql, stream: string): Head | undefined {
+  return one<Head>(sql, "SELECT stream_seq, event_hash FROM evt_stream_heads WHERE stream = ?", stream);
+}
+
 /**
- * Writes events at the end of their stream, each handed to `written` before the next. The caller holds the transaction,
- * and rolls it back on a refusal: event_too_large.
+ * Writes events at the end of the log and of their stream, each handed to `written` before the next. The caller holds the
+ * transaction, and rolls it back on a refusal: event_too_large.
  */
 export function appendEvents(
   sql: Sql,
   context: EventContext,
-  pending: readonly { readonly subject_id: string; readonly draft: EventDraft }[],
+  ends: { readonly position: number; readonly stream: string; readonly head: Head | undefined },
+  pending: readonly Pending[],
   ports: LogPorts,
   written: (written: Written) => void,
 ): Rejection | undefined {
-  if (pending.length === 0) return undefined;
-  const stream = `${context.stream_type}/${context.stream_id}`;
-  let head = one<Head>(sql, "SELECT stream_seq, event_hash FROM evt_stream_heads WHERE stream = ?", stream);
-  let position =
-    one<{ position: number | null }>(sql, "SELECT max(position) AS position FROM evt_events")?.position ?? 0;
-  for (const { subject_id, draft } of pending) {
+  let { position, head } = ends;
+  for (const draft of pending) {
     position += 1;
-    const appended = appendEvent(sql, context, { stream, head, position }, subject_id, draft, ports);
+    const appended = appendEvent(sql, context, { ...ends, head, position }, draft, ports);
     if (isRejection(appended)) return appended;
     head = appended.event;
     written(appended);
@@ -146,21 +162,18 @@ export function appendEvents(
   sql.run(
     `INSERT INTO evt_stream_heads (stream, stream_seq, event_hash) VALUES (?, ?, ?)
      ON CONFLICT (stream) DO UPDATE SET stream_seq = excluded.stream_seq, event_hash = excluded.event_hash`,
-    stream,
+    ends.stream,
     head?.stream_seq ?? 0,
     head?.event_hash ?? "",
   );
   return undefined;
 }
 
-type Head = { readonly stream_seq: number; readonly event_hash: string };
-
 function appendEvent(
   sql: Sql,
   context: EventContext,
   { stream, head, position }: { readonly stream: string; readonly head: Head | undefined; readonly position: number },
-  subject_id: string,
-  draft: EventDraft,
+  draft: Pending,
   { random, sha256, sealed_fields }: LogPorts,
 ): Written | Rejection {
   const at = new Date(context.now_ms).toISOString();
@@ -183,7 +196,7 @@ function appendEvent(
     stream_type: context.stream_type,
     stream_id: context.stream_id,
     stream_seq: (head?.stream_seq ?? 0) + 1,
-    subject_id,
+    subject_id: draft.subject_id,
     ...(context.idempotency_key === undefined ? {} : { idempotency_key: context.idempotency_key }),
     prev_event_hash: head?.event_hash ?? null,
   };
@@ -201,7 +214,7 @@ function appendEvent(
     what.event_id,
     stream,
     what.stream_seq,
-    subject_id,
+    draft.subject_id,
     draft.event_type,
     context.correlation_id,
     context.idempotency_key ?? null,
@@ -250,24 +263,24 @@ function seal(
 
 /** A row as the event its writer saw; sealed fields whose values were deleted are absent. */
 export function toEvent(sql: Sql, row: EventRow): Recorded {
-  const {
-    hash_version: _,
-    data,
-    ...envelope
-  } = JSON.parse(row.body) as Omit<EventEnvelope, "event_hash" | "recorded_at"> & {
-    readonly hash_version: 1;
-    readonly event_type: string;
-    readonly data: Record<string, unknown>;
-  };
-  if (row.body.includes(COMMITMENT)) {
-    const kept = sealedValues(sql, row);
-    for (const [field, value] of Object.entries(data)) {
-      const sealed = Object.hasOwn(kept, field) ? kept[field] : undefined;
-      if (sealed !== undefined) data[field] = sealed.value;
-      else if (isCommitment(value)) delete data[field];
-    }
+  const event = unsealed(row);
+  if (!row.body.includes(COMMITMENT)) return event;
+  const kept = sealedValues(sql, row);
+  const data: Record<string, unknown> = { ...event.data };
+  for (const [field, value] of Object.entries(data)) {
+    const sealed = Object.hasOwn(kept, field) ? kept[field] : undefined;
+    if (sealed !== undefined) data[field] = sealed.value;
+    else if (isCommitment(value)) delete data[field];
   }
-  return { ...envelope, data, event_hash: row.event_hash, recorded_at: row.recorded_at };
+  return { ...event, data };
+}
+
+/** A row as the event that was hashed: commitments stand where values are sealed. */
+export function unsealed(row: EventRow): Recorded {
+  const { hash_version: _, ...event } = JSON.parse(row.body) as Omit<Recorded, "event_hash" | "recorded_at"> & {
+    readonly hash_version: 1;
+  };
+  return { ...event, event_hash: row.event_hash, recorded_at: row.recorded_at };
 }
 
 const COMMITMENT = '"sealed_sha256"';

@@ -5,6 +5,7 @@ import {
   appendEvents,
   EVENT_LOG_DDL,
   eventRows,
+  type Pending,
   repeatedRows,
   type SealedFields,
   streamHeads,
@@ -16,7 +17,7 @@ import {
 import { type Sha256Hex, sha256Hex } from "./hash.ts";
 import { type ChainLink, type ChainReport, type StreamHead, verifyChain } from "./hash-chain.ts";
 import type { RandomBytes } from "./id.ts";
-import { LIMITS } from "./limits.ts";
+import { type Advanced, type LoadState, openLogMemory } from "./log-memory.ts";
 import type { Projection } from "./projection.ts";
 import { isRejection, type Rejection } from "./refusal.ts";
 import { one, type Sql } from "./sql.ts";
@@ -26,7 +27,6 @@ export interface Task {
   readonly subject_id: string;
   readonly run: (load: LoadState) => readonly EventDraft[] | Rejection;
 }
-type LoadState = <State, Event>(decider: Decider<State, Event, never>, subject_id: string) => State;
 
 /** Binds a decider, a subject and a command, keeping their types together. */
 export function task<State, Event extends EventDraft, Command>(
@@ -84,41 +84,49 @@ export function openEventStore(
       sql.run("INSERT OR REPLACE INTO evt_projections (name, version) VALUES (?, ?)", name, versionOf(projection));
     }
   });
-  const states = stateCache(sql);
+  const memory = openLogMemory(sql);
   const ports = { random, sha256, sealed_fields };
 
   const handle = (context: EventContext, tasks: Iterable<Task>): readonly Recorded[] | Rejection =>
     orRollBack(sql, () => {
       const before = repeatedRows(sql, context);
       if (before.length > 0) return before.map((row) => toEvent(sql, row));
-      const pending: { readonly subject_id: string; readonly draft: EventDraft }[] = [];
+      const position = memory.look();
+      const pending: Pending[] = [];
       const loaded: Loaded[] = [];
       const withPending: LoadState = <State, Event>(decider: Decider<State, Event, never>, subject_id: string) => {
         const known = loaded.find((other) => other.decider === decider && other.subject_id === subject_id);
-        const before = known === undefined ? states.load(decider, subject_id) : (known.state as State);
-        if (known === undefined) {
-          const advance = (written: readonly Written[]): void => states.advance(decider, subject_id, before, written);
-          loaded.push({ decider, subject_id, state: before, advance });
-        }
-        let state = before;
-        for (const item of pending) {
-          if (item.subject_id === subject_id) state = decider.evolve(state, item.draft as never);
-        }
-        return state;
+        const before = known === undefined ? memory.load(decider, subject_id) : (known.state as State);
+        const after = (events: Iterable<Pending>): State => {
+          let state = before;
+          for (const event of events)
+            if (event.subject_id === subject_id) state = decider.evolve(state, event as never);
+          return state;
+        };
+        if (known === undefined) loaded.push({ decider, subject_id, state: before, after });
+        return after(pending);
       };
       for (const { subject_id, run } of tasks) {
         const drafts = run(withPending);
         if (isRejection(drafts)) return drafts;
-        for (const draft of drafts) pending.push({ subject_id, draft });
+        for (const draft of drafts) pending.push({ ...draft, subject_id });
       }
+      if (pending.length === 0) return [];
+      const stream = `${context.stream_type}/${context.stream_id}`;
       const written: Written[] = [];
-      const refused = appendEvents(sql, context, pending, ports, (one) => {
+      const ends = { position, stream, head: memory.head(stream) };
+      const refused = appendEvents(sql, context, ends, pending, ports, (one) => {
         for (const projection of projections) projection.apply(sql, one.event);
         written.push(one);
       });
       if (refused !== undefined) return refused;
-      for (const { advance } of loaded) advance(written);
-      return written.map(({ event }) => event);
+      const events = written.map(({ event }) => event);
+      memory.appended(
+        stream,
+        written,
+        loaded.map(({ after, ...known }) => ({ ...known, state: after(events) })),
+      );
+      return events;
     });
 
   const after = function* (position: number) {
@@ -129,7 +137,10 @@ export function openEventStore(
   };
   return {
     handle,
-    load: states.load,
+    load: (decider, subject_id) => {
+      memory.look();
+      return memory.load(decider, subject_id);
+    },
     after,
     links,
     heads: () => streamHeads(sql),
@@ -142,35 +153,6 @@ export function openEventStore(
         replay(sql, projections);
       }),
   };
-}
-
-/** A state that was kept in the database, so that a long history need not be folded again after a restart. */
-function storedState(sql: Sql, name: string | undefined, subject_id: string): KeptState | undefined {
-  if (name === undefined) return undefined;
-  const row = one<EventPlace & { state: string }>(
-    sql,
-    "SELECT position, event_id, state FROM evt_states WHERE name = ? AND subject_id = ?",
-    name,
-    subject_id,
-  );
-  return row === undefined ? undefined : { ...row, state: JSON.parse(row.state) as unknown };
-}
-
-function storeState(
-  sql: Sql,
-  name: string | undefined,
-  subject_id: string,
-  { position, event_id, state }: KeptState,
-): void {
-  if (name === undefined) return;
-  const text = JSON.stringify(state);
-  sql.run("INSERT OR REPLACE INTO evt_states VALUES (?, ?, ?, ?, ?)", name, subject_id, position, event_id, text);
-}
-
-/** Whether the event after which a state was kept is still in the log. */
-function stands(sql: Sql, { position, event_id }: EventPlace): boolean {
-  const row = one<{ event_id: string }>(sql, "SELECT event_id FROM evt_events WHERE position = ?", position);
-  return row?.event_id === event_id;
 }
 
 function replay(sql: Sql, projections: readonly Projection[]): void {
@@ -190,76 +172,9 @@ function versionOf({ ddl, version = 1 }: Projection): string {
   return sha256Hex(`${version}\n${ddl.join("\n")}`);
 }
 
-type EventPlace = Readonly<{ position: number; event_id: string }>;
-/** A state, and the event after which it was so. */
-type KeptState = EventPlace & { readonly state: unknown };
-
-/** A subject's state as a decider folded it, and how it is taken on over what was then appended. */
-interface Loaded {
-  readonly decider: unknown;
-  readonly subject_id: string;
-  readonly state: unknown;
-  readonly advance: (written: readonly Written[]) => void;
-}
-
-/**
- * Folds subjects from the log, keeping recent states. A kept state is used only while its last event is still in the
- * log, so a rolled-back transaction can never leave a state that did not happen.
- */
-function stateCache(sql: Sql): {
-  readonly load: LoadState;
-  /** Takes a state on over events that were just appended. */
-  readonly advance: <State, Event>(
-    decider: Decider<State, Event, never>,
-    subject_id: string,
-    before: State,
-    written: readonly Written[],
-  ) => void;
-} {
-  const cache = new Map<unknown, Map<string, KeptState>>();
-  const keep = (decider: unknown, subject_id: string, entry: KeptState): void => {
-    let states = cache.get(decider);
-    if (states === undefined) {
-      states = new Map();
-      cache.set(decider, states);
-    }
-    if (states.size >= LIMITS.state_cache_entries) states.clear();
-    states.set(subject_id, entry);
-  };
-  const load = <State, Event>(decider: Decider<State, Event, never>, subject_id: string): State => {
-    const last = one<EventPlace>(
-      sql,
-      "SELECT position, event_id FROM evt_events WHERE subject_id = ? ORDER BY position DESC LIMIT 1",
-      subject_id,
-    );
-    if (last === undefined) return decider.initial;
-    const entry = cache.get(decider)?.get(subject_id);
-    if (entry?.event_id === last.event_id) return entry.state as State;
-    const known = entry ?? storedState(sql, decider.stored_as, subject_id);
-    const from = known !== undefined && stands(sql, known) ? known : { position: 0, state: decider.initial };
-    let state = from.state as State;
-    let folded = 0;
-    for (const row of eventRows(sql, from.position, "subject_id = ?", subject_id)) {
-      state = decider.evolve(state, toEvent(sql, row) as Event);
-      folded += 1;
-    }
-    if (folded >= LIMITS.stored_state_events) storeState(sql, decider.stored_as, subject_id, { ...last, state });
-    keep(decider, subject_id, { ...last, state });
-    return state;
-  };
-  return {
-    load,
-    advance: (decider, subject_id, before, written) => {
-      let state = before;
-      let last: EventPlace | null = null;
-      for (const { event, position } of written) {
-        if (event.subject_id !== subject_id) continue;
-        state = decider.evolve(state, event as never);
-        last = { position, event_id: event.event_id };
-      }
-      if (last !== null) keep(decider, subject_id, { ...last, state });
-    },
-  };
+/** A subject's state as a decider folded it, and how that goes on over events. */
+interface Loaded extends Advanced {
+  readonly after: (events: Iterable<Pending>) => unknown;
 }
 
 /** Carries a rejection out of a transaction, so that everything written before it is rolled back. */

@@ -1,5 +1,5 @@
 import type { Recorded } from "../core/envelope.ts";
-import type { ArtifactRef, RunEvent, RunPaused } from "../generated/types.ts";
+import type { ArtifactRef, RunEvent, RunPaused, RunStepStarted } from "../generated/types.ts";
 
 /** One attempt at a step. Times are ISO 8601 in UTC. */
 export interface StepAttempt {
@@ -11,6 +11,10 @@ export interface StepAttempt {
   readonly duration_ms: number | null;
   readonly code: string | null;
   readonly message: string | null;
+  /** When it is tried again, Unix milliseconds; null: it is not. */
+  readonly retry_at_ms: number | null;
+  /** What the programs it started were kept in; null for an op that starts none. */
+  readonly sandbox: NonNullable<RunStepStarted["data"]["sandbox"]> | null;
 }
 
 /** Time in which a step could not go on: until its turn, until it is tried again, or while its run was paused. */
@@ -47,12 +51,12 @@ function evolve(steps: readonly StepHistory[], event: Recorded<RunEvent>): reado
         return { step_id, op, status: "waiting", attempts: [], waits, artifacts: [] };
       });
     case "step.started": {
-      const { step_id, attempt } = event.data;
-      const open = { attempt, outcome: "running", started_at: at, ended_at: null, duration_ms: null } as const;
+      const { step_id, attempt, sandbox = null } = event.data;
+      const open = { attempt, outcome: "running", started_at: at, ended_at: null, duration_ms: null, sandbox } as const;
       return withStep(steps, step_id, (step) => ({
         ...step,
         status: "running",
-        attempts: [...step.attempts, { ...open, code: null, message: null }],
+        attempts: [...step.attempts, { ...open, code: null, message: null, retry_at_ms: null }],
         waits: ended(step.waits, at, ["turn", "retry"]),
       }));
     }
@@ -69,7 +73,7 @@ function evolve(steps: readonly StepHistory[], event: Recorded<RunEvent>): reado
         const started_at = step.attempts.at(-1)?.started_at ?? at;
         const duration_ms = msBetween(started_at, at);
         const outcome = interrupted ? "interrupted" : "failed";
-        const failed = withLast(step, { outcome, ended_at: at, duration_ms, code, message });
+        const failed = withLast(step, { outcome, ended_at: at, duration_ms, code, message, retry_at_ms });
         if (retry_at_ms === null) return { ...failed, status: "failed" };
         return { ...failed, status: "waiting", waits: [...step.waits, waitFor("retry", message, at)] };
       });

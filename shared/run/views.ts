@@ -1,9 +1,11 @@
 import type { EventDraft, Recorded } from "../core/envelope.ts";
+import { eventRows, unsealed } from "../core/event-log.ts";
 import { LIMITS } from "../core/limits.ts";
 import type { Projection } from "../core/projection.ts";
 import { one, type Sql, type SqlValue } from "../core/sql.ts";
 import type { ArtifactRef, RunCreated, RunEvent, RunPaused } from "../generated/types.ts";
 import type { RunStatus } from "./process.ts";
+import { type StepHistory, stepHistories } from "./steps.ts";
 
 /** A run as lists show it. Times are ISO 8601 in UTC. */
 export interface RunSummary {
@@ -55,10 +57,13 @@ export interface RunView extends RunSummary {
   readonly artifacts: readonly (ArtifactRef & { readonly step_id: string })[];
 }
 
-/** `proj_runs`, `proj_steps` and `proj_artifacts`. Sealed values are not copied here: they must stay deletable. */
+/**
+ * `proj_runs` and `proj_artifacts`. Sealed values are not copied here: they must stay deletable. Steps are read from the
+ * log, where they stand already: recording one writes to nothing else.
+ */
 export const runProjection: Projection = {
   name: "runs",
-  tables: ["proj_runs", "proj_steps", "proj_artifacts"],
+  tables: ["proj_runs", "proj_artifacts"],
   ddl: [
     `CREATE TABLE IF NOT EXISTS proj_runs (
        run_id TEXT PRIMARY KEY, install_id TEXT, upgrade_id TEXT NOT NULL, upgrade_version TEXT NOT NULL,
@@ -69,10 +74,6 @@ export const runProjection: Projection = {
     "CREATE INDEX IF NOT EXISTS proj_runs_open ON proj_runs (status, run_id) WHERE status IN ('queued', 'running')",
     "CREATE INDEX IF NOT EXISTS proj_runs_note ON proj_runs (run_id) WHERE note = 'pending'",
     "CREATE INDEX IF NOT EXISTS proj_runs_install ON proj_runs (install_id, run_id)",
-    `CREATE TABLE IF NOT EXISTS proj_steps (
-       run_id TEXT NOT NULL, position INTEGER NOT NULL, step_id TEXT NOT NULL, op TEXT NOT NULL, status TEXT NOT NULL,
-       attempt INTEGER NOT NULL, started_at TEXT, finished_at TEXT, duration_ms INTEGER, retry_at_ms INTEGER,
-       code TEXT, message TEXT, sandbox TEXT, PRIMARY KEY (run_id, step_id)) WITHOUT ROWID`,
     `CREATE TABLE IF NOT EXISTS proj_artifacts (
        artifact_id TEXT PRIMARY KEY, run_id TEXT NOT NULL, step_id TEXT NOT NULL, name TEXT NOT NULL,
        media_type TEXT NOT NULL, bytes INTEGER NOT NULL, sha256 TEXT NOT NULL, created_at TEXT NOT NULL) WITHOUT ROWID`,
@@ -113,39 +114,6 @@ function apply(sql: Sql, recorded: Recorded<EventDraft>): void {
     case "run.resumed":
     case "run.cancel_requested":
       paused(sql, run_id, null, null);
-      break;
-    case "step.started":
-      sql.run(
-        `UPDATE proj_steps SET status = 'running', attempt = ?, started_at = ?, finished_at = NULL, duration_ms = NULL,
-           retry_at_ms = NULL, code = NULL, message = NULL, sandbox = ? WHERE run_id = ? AND step_id = ?`,
-        event.data.attempt,
-        at,
-        event.data.sandbox ?? null,
-        run_id,
-        event.data.step_id,
-      );
-      break;
-    case "step.succeeded":
-      sql.run(
-        `UPDATE proj_steps SET status = 'succeeded', finished_at = ?, duration_ms = ? WHERE run_id = ? AND step_id = ?`,
-        at,
-        event.data.duration_ms,
-        run_id,
-        event.data.step_id,
-      );
-      break;
-    case "step.failed":
-      sql.run(
-        `UPDATE proj_steps SET status = ?, finished_at = ?, retry_at_ms = ?, code = ?, message = ?
-         WHERE run_id = ? AND step_id = ?`,
-        event.data.retry_at_ms === null ? "failed" : "waiting",
-        at,
-        event.data.retry_at_ms,
-        event.data.code,
-        event.data.message,
-        run_id,
-        event.data.step_id,
-      );
       break;
     case "artifact.created": {
       const { step_id, artifact } = event.data;
@@ -195,15 +163,6 @@ function created(sql: Sql, run_id: string, at: string, data: RunCreated["data"])
     at,
     data.deadline_ms ?? null,
   );
-  for (const [position, { step_id, op }] of data.steps.entries()) {
-    sql.run(
-      `INSERT INTO proj_steps (run_id, position, step_id, op, status, attempt) VALUES (?, ?, ?, ?, 'waiting', 0)`,
-      run_id,
-      position,
-      step_id,
-      op,
-    );
-  }
 }
 
 function started(sql: Sql, run_id: string, at: string): void {
@@ -242,9 +201,8 @@ function note(sql: Sql, run_id: string, value: RunSummary["note"]): void {
   sql.run("UPDATE proj_runs SET note = ? WHERE run_id = ?", value, run_id);
 }
 
-/** Counted when it is asked for: a step that ends writes to its own row alone. */
-const SELECT_RUN = `SELECT *, (SELECT count(*) FROM proj_steps
-     WHERE proj_steps.run_id = proj_runs.run_id AND proj_steps.status = 'succeeded') AS steps_done FROM proj_runs`;
+const SELECT_RUN = `SELECT *, iif(status = 'succeeded', steps_total, (SELECT count(*) FROM evt_events
+     WHERE subject_id = run_id AND event_type = 'step.succeeded')) AS steps_done FROM proj_runs`;
 
 /** Newest first. `before` is the run_id of the last one already seen; at most `limit`, which is at most 500. */
 export function listRuns(
@@ -285,21 +243,34 @@ export function listRuns(
   return rows as unknown as readonly RunSummary[];
 }
 
+/** One run as lists show it, or null where there is none. */
+export function runSummary(sql: Sql, run_id: string): RunSummary | null {
+  return (one(sql, `${SELECT_RUN} WHERE run_id = ?`, run_id) as RunSummary | undefined) ?? null;
+}
+
 /** One run with its steps and artifacts, or null where there is none. */
 export function getRun(sql: Sql, run_id: string): RunView | null {
-  const run = one(sql, `${SELECT_RUN} WHERE run_id = ?`, run_id);
-  if (run === undefined) return null;
-  const steps = sql.all(
-    `SELECT step_id, op, status, attempt, started_at, finished_at, duration_ms, retry_at_ms, code, message, sandbox
-     FROM proj_steps WHERE run_id = ? ORDER BY position`,
-    run_id,
-  );
+  const run = runSummary(sql, run_id);
+  if (run === null) return null;
+  const events = [...eventRows(sql, 0, "subject_id = ?", run_id)].map(unsealed) as readonly Recorded<RunEvent>[];
+  const steps = stepHistories(events).map(latest);
   const artifacts = sql.all(
     `SELECT artifact_id, step_id, name, media_type, bytes, sha256 FROM proj_artifacts
      WHERE run_id = ? ORDER BY artifact_id`,
     run_id,
   );
   return { ...run, steps, artifacts } as unknown as RunView;
+}
+
+/** A step as its latest attempt left it. */
+function latest({ step_id, op, status, attempts }: StepHistory): RunStepView {
+  const last = attempts.at(-1);
+  return {
+    ...{ step_id, op, status, attempt: last?.attempt ?? 0 },
+    ...{ started_at: last?.started_at ?? null, finished_at: last?.ended_at ?? null },
+    ...{ duration_ms: last?.duration_ms ?? null, retry_at_ms: last?.retry_at_ms ?? null },
+    ...{ code: last?.code ?? null, message: last?.message ?? null, sandbox: last?.sandbox ?? null },
+  };
 }
 
 /**

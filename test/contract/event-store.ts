@@ -177,6 +177,31 @@ export const EVENT_STORE_CONTRACT: Readonly<Record<string, (open: () => Sql) => 
     add(3);
     assert.equal(store.load(counter, "counter_1").total, 3);
   },
+  "sees what another store wrote to the same log, and chains on from it": (open) => {
+    const { sql, store, add } = given(open());
+    const { store: other, add: addThere } = given(sql);
+    assert.equal(other.load(counter, "counter_1").total, 0);
+    add(1);
+    assert.equal(other.load(counter, "counter_1").total, 1);
+    addThere(2);
+    addThere(10, "counter_2");
+    add(4);
+    for (const one of [store, other]) {
+      assert.equal(one.load(counter, "counter_1").total, 7);
+      assert.equal(one.load(counter, "counter_2").total, 10);
+      assert.deepEqual(one.verify(), { ok: true, events: 4, first_bad: null });
+    }
+  },
+  "folds a subject for every rule that reads it, whichever of them wrote": (open) => {
+    const { store, add } = given(open());
+    const events: Decider<number, CounterEvent, never> = { initial: 0, evolve: (count) => count + 1, decide: () => [] };
+    const read = () => [store.load(counter, "counter_1").total, store.load(events, "counter_1")];
+    assert.deepEqual(read(), [0, 0]);
+    add(5);
+    assert.deepEqual(read(), [5, 1]);
+    add(6);
+    assert.deepEqual(read(), [11, 2]);
+  },
   "rebuilds projections to the state they had": (open) => {
     const { sql, store, add } = given(open());
     for (let index = 0; index < 1200; index += 1)

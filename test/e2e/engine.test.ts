@@ -265,7 +265,7 @@ describe("the engine", () => {
     open({ "http.request": get, "fs.write": async () => written });
     await end(await startRun(world.install(fetchAndWrite)));
     const dump = () =>
-      ["proj_runs", "proj_steps", "proj_artifacts", "proj_installs", "proj_pairings"].map((table) =>
+      ["proj_runs", "proj_artifacts", "proj_installs", "proj_pairings"].map((table) =>
         world.database.all(`SELECT * FROM ${table}`),
       );
     const live = dump();

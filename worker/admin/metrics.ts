@@ -4,7 +4,8 @@ import type { EventStore } from "@oa/shared/core/event-store.ts";
 import { LIMITS } from "@oa/shared/core/limits.ts";
 import { one, type Sql } from "@oa/shared/core/sql.ts";
 import type { InstallEvent, RunEvent, ScheduleEvent, TriggerEvent } from "@oa/shared/generated/types.ts";
-import { getRun } from "@oa/shared/run/views.ts";
+import { runDecider } from "@oa/shared/run/decider.ts";
+import { runSummary } from "@oa/shared/run/views.ts";
 import { counter, gauge, histogram, type Metric, metricsText, totalOf } from "../adapters/metrics.ts";
 
 type Known = RunEvent | ScheduleEvent | TriggerEvent | InstallEvent;
@@ -18,7 +19,7 @@ const SECONDS = [0.01, 0.05, 0.1, 0.5, 1, 5, 15, 60, 300, 900, 3_600, 14_400];
  */
 export function openMetrics(options: { readonly store: EventStore; readonly sql: Sql }): () => Promise<string> {
   const { store, sql } = options;
-  const { metrics, count } = counted(sql);
+  const { metrics, count } = counted(sql, store.load);
   const all = [...metrics, ...gauges(sql), ...processMetrics()];
   let position = lastPosition(sql);
   let reading: Promise<void> | null = null;
@@ -46,7 +47,7 @@ export function openMetrics(options: { readonly store: EventStore; readonly sql:
   };
 }
 
-function counted(sql: Sql) {
+function counted(sql: Sql, load: EventStore["load"]) {
   const runs = counter("openagents_runs_total", "Runs that ended, by outcome and by what started them.");
   const run_seconds = histogram("openagents_run_duration_seconds", "From a run's first claim to its end.", SECONDS);
   const queue_seconds = histogram("openagents_run_queue_seconds", "From a run's creation to its first claim.", SECONDS);
@@ -64,15 +65,17 @@ function counted(sql: Sql) {
   const notes = counter("openagents_completion_notes_total", "Completion notes, by outcome.");
 
   const ended = (event: Recorded<Known>, outcome: string): void => {
-    const run = getRun(sql, event.subject_id);
+    const run = runSummary(sql, event.subject_id);
     runs.add({ outcome, reason: run?.reason ?? "unknown" });
     if (run?.started_at != null) run_seconds.observe({ outcome }, secondsBetween(run.started_at, event.occurred_at));
   };
+  const opOf = (run_id: string, step_id: string): string =>
+    load(runDecider, run_id).created?.steps.find((step) => step.step_id === step_id)?.op ?? "unknown";
   const decided = (outcome: string): void => decisions.add({ outcome });
   const count = (event: Recorded<Known>): void => {
     switch (event.event_type) {
       case "run.claimed": {
-        const run = event.data.fence === 1 ? getRun(sql, event.subject_id) : null;
+        const run = event.data.fence === 1 ? runSummary(sql, event.subject_id) : null;
         if (run !== null) queue_seconds.observe({}, secondsBetween(run.created_at, event.occurred_at));
         break;
       }
@@ -87,14 +90,14 @@ function counted(sql: Sql) {
         ended(event, "canceled");
         break;
       case "step.succeeded": {
-        const op = opOf(sql, event.subject_id, event.data.step_id);
+        const op = opOf(event.subject_id, event.data.step_id);
         steps.add({ op, outcome: "succeeded" });
         step_seconds.observe({ op }, event.data.duration_ms / 1_000);
         break;
       }
       case "step.failed": {
         const { code, retry_at_ms, step_id } = event.data;
-        steps.add({ op: opOf(sql, event.subject_id, step_id), outcome: retry_at_ms === null ? "failed" : "retried" });
+        steps.add({ op: opOf(event.subject_id, step_id), outcome: retry_at_ms === null ? "failed" : "retried" });
         step_failures.add({ code });
         if (retry_at_ms !== null) waits.add({ reason: "retry" });
         break;
@@ -214,11 +217,6 @@ function processMetrics(): readonly Metric[] {
 
 function lastPosition(sql: Sql): number {
   return one<{ value: number | null }>(sql, "SELECT max(position) AS value FROM evt_events")?.value ?? 0;
-}
-
-function opOf(sql: Sql, run_id: string, step_id: string): string {
-  const row = one<{ op: string }>(sql, "SELECT op FROM proj_steps WHERE run_id = ? AND step_id = ?", run_id, step_id);
-  return row?.op ?? "unknown";
 }
 
 function secondsBetween(from: string, until: string): number {

@@ -4,7 +4,7 @@ import { reject } from "@oa/shared/core/refusal.ts";
 import type { Sql } from "@oa/shared/core/sql.ts";
 import type { TriggerEvent } from "@oa/shared/generated/types.ts";
 import { getInstall } from "@oa/shared/install/views.ts";
-import { getRun, listRuns } from "@oa/shared/run/views.ts";
+import { listRuns, runSummary } from "@oa/shared/run/views.ts";
 import { evaluateConstraints, sensorsFor } from "@oa/shared/schedule/constraints.ts";
 import { dueTimeEntries, standingAt } from "@oa/shared/schedule/log.ts";
 import { getSchedule } from "@oa/shared/schedule/views.ts";
@@ -87,7 +87,7 @@ function causeOf({ events }: WhyOptions["feed"], { seq }: TriggerLogEntry) {
 }
 
 function runOf(sql: Sql, run_id: string) {
-  const run = getRun(sql, run_id);
+  const run = runSummary(sql, run_id);
   return run === null ? null : runFacts(run);
 }
 

@@ -13,7 +13,7 @@ import type {
 } from "@oa/shared/generated/types.ts";
 import { getInstall } from "@oa/shared/install/views.ts";
 import { getPairing } from "@oa/shared/pairing/views.ts";
-import { getRun } from "@oa/shared/run/views.ts";
+import { getRun, runSummary } from "@oa/shared/run/views.ts";
 
 /** Where a pairing stands; null where its secret has not been shown yet. */
 export function pairingStatus(sql: Sql, pairing_id: string, seq: number): PairingStatus | null {
@@ -63,7 +63,7 @@ function runStatus(sql: Sql, run_id: string): StatusRun | null {
 
 /** The install that a run is of; null: of none. */
 export function installOfRun(sql: Sql, run_id: string): string | null {
-  return getRun(sql, run_id)?.install_id ?? null;
+  return runSummary(sql, run_id)?.install_id ?? null;
 }
 
 /** An answer to an order, for the key that gave it. */

@@ -1,0 +1,145 @@
+import type { Decider } from "./decider.ts";
+import { type EventPlace, eventRows, type Head, lastPlace, streamHead, toEvent, type Written } from "./event-log.ts";
+import { LIMITS } from "./limits.ts";
+import { one, type Sql } from "./sql.ts";
+
+export type LoadState = <State, Event>(decider: Decider<State, Event, never>, subject_id: string) => State;
+
+/**
+ * What a store remembers of the log: the ends of its streams, and the states of subjects folded from it. All of it is
+ * believed while the log ends with the event this store wrote last. Where it ends with another one, since somebody else
+ * wrote or a transaction was rolled back, each state is held against the log before it is used again: a state that did
+ * not happen never is.
+ */
+export interface LogMemory {
+  /** Looks where the log ends, so that the rest is sure; the position of its last event, 0 where there is none. */
+  readonly look: () => number;
+  readonly head: (stream: string) => Head | undefined;
+  readonly load: LoadState;
+  /** Takes in what was just appended to a stream, and the states that were folded over it. */
+  readonly appended: (stream: string, written: readonly Written[], advanced: readonly Advanced[]) => void;
+}
+
+/** A subject's state, and the decider that folded it. */
+export interface Advanced {
+  readonly decider: unknown;
+  readonly subject_id: string;
+  readonly state: unknown;
+}
+
+/** A state, the event after which it was so, and since which look at the log that is known; null: to be held against it. */
+interface KeptState extends EventPlace {
+  readonly state: unknown;
+  readonly since: number | null;
+}
+
+const NOWHERE: EventPlace = { position: 0, event_id: "" };
+
+export function openLogMemory(sql: Sql): LogMemory {
+  const cache = new Map<unknown, Map<string, KeptState>>();
+  const heads = new Map<string, Head | undefined>();
+  let end = NOWHERE;
+  let looks = 0;
+
+  const keep = (decider: unknown, subject_id: string, entry: KeptState): void => {
+    let states = cache.get(decider);
+    if (states === undefined) {
+      states = new Map();
+      cache.set(decider, states);
+    }
+    if (states.size >= LIMITS.state_cache_entries) states.clear();
+    states.set(subject_id, entry);
+  };
+  return {
+    look: () => {
+      const last = lastPlace(sql) ?? NOWHERE;
+      if (last.event_id !== end.event_id) {
+        end = last;
+        looks += 1;
+        heads.clear();
+      }
+      return last.position;
+    },
+    head: (stream) => {
+      if (heads.has(stream)) return heads.get(stream);
+      if (heads.size >= LIMITS.state_cache_entries) heads.clear();
+      const head = streamHead(sql, stream);
+      heads.set(stream, head);
+      return head;
+    },
+    load: <State, Event>(decider: Decider<State, Event, never>, subject_id: string): State => {
+      const entry = cache.get(decider)?.get(subject_id);
+      if (entry?.since === looks) return entry.state as State;
+      const last = lastPlace(sql, subject_id) ?? NOWHERE;
+      const known = entry ?? storedState(sql, decider.stored_as, subject_id);
+      let state = decider.initial;
+      if (known?.event_id === last.event_id) state = known.state as State;
+      else if (last !== NOWHERE) {
+        const from = known !== undefined && stands(sql, known) ? known : { ...NOWHERE, state };
+        state = from.state as State;
+        let folded = 0;
+        for (const row of eventRows(sql, from.position, "subject_id = ?", subject_id)) {
+          state = decider.evolve(state, toEvent(sql, row) as Event);
+          folded += 1;
+        }
+        if (folded >= LIMITS.stored_state_events) storeState(sql, decider.stored_as, subject_id, { ...last, state });
+      }
+      keep(decider, subject_id, { ...last, state, since: looks });
+      return state;
+    },
+    appended: (stream, written, advanced) => {
+      const places = new Map(
+        written.map(({ event, position }) => [event.subject_id, { position, event_id: event.event_id }]),
+      );
+      for (const states of cache.values()) {
+        for (const subject_id of places.keys()) {
+          const entry = states.get(subject_id);
+          if (entry !== undefined) states.set(subject_id, { ...entry, since: null });
+        }
+      }
+      for (const { decider, subject_id, state } of advanced) {
+        const place = places.get(subject_id);
+        if (place === undefined) continue;
+        keep(decider, subject_id, { ...place, state, since: looks });
+      }
+      const last = written.at(-1);
+      if (last === undefined) return;
+      const { event_id, stream_seq, event_hash } = last.event;
+      end = { position: last.position, event_id };
+      heads.set(stream, { stream_seq, event_hash });
+    },
+  };
+}
+
+/** A state that was kept in the database, so that a long history need not be folded again after a restart. */
+function storedState(
+  sql: Sql,
+  name: string | undefined,
+  subject_id: string,
+): (EventPlace & { readonly state: unknown }) | undefined {
+  if (name === undefined) return undefined;
+  const row = one<EventPlace & { state: string }>(
+    sql,
+    "SELECT position, event_id, state FROM evt_states WHERE name = ? AND subject_id = ?",
+    name,
+    subject_id,
+  );
+  return row === undefined ? undefined : { ...row, state: JSON.parse(row.state) as unknown };
+}
+
+function storeState(
+  sql: Sql,
+  name: string | undefined,
+  subject_id: string,
+  { position, event_id, state }: EventPlace & { readonly state: unknown },
+): void {
+  if (name === undefined) return;
+  const text = JSON.stringify(state);
+  sql.run("INSERT OR REPLACE INTO evt_states VALUES (?, ?, ?, ?, ?)", name, subject_id, position, event_id, text);
+}
+
+/** Whether the event after which a state was kept is still in the log. */
+function stands(sql: Sql, { position, event_id }: EventPlace): boolean {
+  const row = one<{ event_id: string }>(sql, "SELECT event_id FROM evt_events WHERE position = ?", position);
+  return row?.event_id === event_id;
+}
