@@ -297,12 +297,14 @@ export const LIMITS = {
   worker_status_attempts: 6,
   worker_status_backoff_ms: 5_000,
 
-  // The coordinator's page: when it locks its key, how long its orders are good, how much it remembers.
+  // The coordinator's page: when it locks its key, how long its orders are good, how much it remembers, how long it waits
+  // for an edge, and how often it looks into its mailbox there.
   coordinator_idle_ms: 600_000,
   coordinator_order_s: 86_400,
   coordinator_runs: 20,
   coordinator_seen: 1_000,
   coordinator_answer_ms: 15_000,
+  coordinator_mailbox_ms: 15_000,
   coordinator_scrypt_log_n: 16,
   worker_disk_mb: 200,
 

@@ -10,9 +10,11 @@ import { decrypt, getConversationKey } from "nostr-tools/nip44";
 import { type EventTemplate, finalizeEvent } from "nostr-tools/pure";
 import type { Page } from "puppeteer-core";
 import { killDaemons } from "../cli/oa.ts";
+import { cameraOf, filmOf } from "../fakes/camera.ts";
 import { openFakeSigner } from "../fakes/remote-signer.ts";
 import { key } from "../fakes/signed-upgrade.ts";
 import { needs } from "../needs.ts";
+import { walk } from "./coordinator-walk.ts";
 import { type CoordinatorWorld, fill, open, openCoordinatorWorld, press, shows } from "./coordinator-world.ts";
 
 const PASSPHRASE = "correct horse battery";
@@ -22,10 +24,8 @@ const VIDEO = join(folder, "camera.y4m");
 describe("the coordinator's signers and its camera", { skip: needs("chromium") }, () => {
   let world: CoordinatorWorld;
   before(async () => {
-    world = await openCoordinatorWorld([
-      ...["--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream"],
-      `--use-file-for-fake-video-capture=${VIDEO}`,
-    ]);
+    writeFileSync(VIDEO, "");
+    world = await openCoordinatorWorld({ browser_args: cameraOf(VIDEO) });
   });
   after(async () => {
     await world?.close();
@@ -88,7 +88,7 @@ describe("the coordinator's signers and its camera", { skip: needs("chromium") }
     await page.close();
   });
 
-  it("pairs with the key of a signer elsewhere, by its address, and reaches it again with the passphrase alone", async () => {
+  it("goes the whole way with a signer elsewhere, by its address, and reaches it again with the passphrase alone", async () => {
     const signer = await openFakeSigner(world.relay, { author_key: key(23), signer_key: key(24) });
     const page = await world.visit();
     await open(page, "Key");
@@ -99,7 +99,7 @@ describe("the coordinator's signers and its camera", { skip: needs("chromium") }
     await fill(page, "bunker", signer.url);
     await press(page, "Connect");
     await shows(page, "Your key is open");
-    await pair(page, signer.public_key);
+    await walk(world, page, { public_key: signer.public_key, video: VIDEO });
     const stored = String(await page.evaluate("JSON.stringify(localStorage)"));
     assert.ok(stored.includes("ncryptsec") && !stored.includes("first-time-only"), "no one-time secret is kept");
     await open(page, "Key");
@@ -144,7 +144,7 @@ describe("the coordinator's signers and its camera", { skip: needs("chromium") }
 
   it("reads a machine's code by camera, in a browser that cannot read codes itself", async () => {
     const offer = await world.ask("pair", "add", "--label", "camera");
-    writeFileSync(VIDEO, film(qrLines(String(offer.invitation), false)));
+    writeFileSync(VIDEO, filmOf(qrLines(String(offer.invitation), false)));
     const page = await world.visit();
     await page.goto(`${world.url}/install/#/pair`);
     await press(page, "Scan the code");
@@ -154,25 +154,3 @@ describe("the coordinator's signers and its camera", { skip: needs("chromium") }
     await page.close();
   });
 });
-
-/** A film of one picture (YUV4MPEG2): the code as the terminal shows it, as a camera would see it. */
-function film(lines: readonly string[]): Uint8Array {
-  const light: Readonly<Record<string, readonly [boolean, boolean]>> = {
-    ...{ "█": [true, true], "▀": [true, false], "▄": [false, true], " ": [false, false] },
-  };
-  const rows = lines.flatMap((line) => [0, 1].map((half) => [...line].map((cell) => light[cell]?.[half] === true)));
-  const [scale, size] = [8, 640];
-  const luma = new Uint8Array(size * size).fill(235);
-  for (const [y, row] of rows.entries()) {
-    for (const [x, is_light] of row.entries()) {
-      if (is_light) continue;
-      for (let dy = 0; dy < scale; dy += 1) {
-        const at = (60 + y * scale + dy) * size + 60 + x * scale;
-        luma.fill(16, at, at + scale);
-      }
-    }
-  }
-  const head = new TextEncoder().encode(`YUV4MPEG2 W${size} H${size} F5:1 Ip A1:1 C420mpeg2\n`);
-  const frame = [new TextEncoder().encode("FRAME\n"), luma, new Uint8Array((size * size) / 2).fill(128)];
-  return Buffer.concat([head, ...frame, ...frame]);
-}

@@ -32,8 +32,11 @@ export interface CoordinatorWorld {
   readonly ask: (...args: readonly string[]) => Promise<Record<string, unknown>>;
   readonly daemon: Running;
   readonly address: string;
-  /** A page of a visitor of their own: nothing is remembered from others. */
-  readonly visit: (prepare?: (page: Page) => Promise<void>) => Promise<Page>;
+  /**
+   * A page of a visitor of their own: nothing is remembered from others. With `origin`, the browser's own visitor comes,
+   * who has its extensions, to the site by another of its names.
+   */
+  readonly visit: (prepare?: (page: Page) => Promise<void>, origin?: string) => Promise<Page>;
   readonly close: () => Promise<void>;
 }
 
@@ -54,7 +57,15 @@ function manifest(): UpgradeManifest {
   };
 }
 
-export async function openCoordinatorWorld(browser_args: readonly string[] = []): Promise<CoordinatorWorld> {
+export interface CoordinatorWorldOptions {
+  readonly browser_args?: readonly string[];
+  /** Folders of extensions that the browser has. */
+  readonly extensions?: readonly string[];
+  /** The relay that the worker reads, in place of the edge's. */
+  readonly worker_relay?: string;
+}
+
+export async function openCoordinatorWorld(options: CoordinatorWorldOptions = {}): Promise<CoordinatorWorld> {
   const folder = mkdtempSync(join(tmpdir(), "oa-coordinator-"));
   const builder = new Uint8Array(32).fill(8);
   const builder_key = { secret_key: builder, public_key: publicKeyOf(builder) };
@@ -92,22 +103,24 @@ export async function openCoordinatorWorld(browser_args: readonly string[] = [])
   if (isRejection(shown)) throw new Error(shown.message);
 
   const environment = { HOME: join(folder, "home") };
-  const daemon = await startOa(["up", "--data", data, "--port", "0", "--edge", url, "--relay", relay], environment);
+  const reads = ["--edge", url, "--relay", options.worker_relay ?? relay];
+  const daemon = await startOa(["up", "--data", data, "--port", "0", ...reads], environment);
   const browser = await puppeteer.launch({
     executablePath: process.env.OA_CHROMIUM ?? "/usr/bin/chromium",
     userDataDir: join(folder, "browser"),
-    args: ["--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", ...browser_args],
+    args: ["--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", ...(options.browser_args ?? [])],
+    enableExtensions: [...(options.extensions ?? [])],
     defaultViewport: { width: 390, height: 844, deviceScaleFactor: 1 },
   });
   return {
     ...{ edge, url, relay, folder, site, browser, daemon, address: published.address },
     ask: async (...args) => document(await oa([...args, "--data", data, "--json"], environment)),
-    visit: async (prepare) => {
-      const context = await browser.createBrowserContext();
+    visit: async (prepare, origin) => {
+      const context = origin === undefined ? await browser.createBrowserContext() : browser.defaultBrowserContext();
       const page = await context.newPage();
       page.setDefaultTimeout(20_000);
       await prepare?.(page);
-      await page.goto(`${url}/install/`);
+      await page.goto(`${origin ?? url}/install/`);
       return page;
     },
     close: async () => {
@@ -123,6 +136,12 @@ export async function openCoordinatorWorld(browser_args: readonly string[] = [])
 export async function press(page: Page, text: string): Promise<void> {
   const path = `::-p-xpath(//main//*[self::button or self::a][normalize-space()=${quoted(text)}])`;
   await page.locator(path).click();
+}
+
+/** Presses the button with this text where it is there and not at work. */
+export async function pressIfReady(page: Page, text: string): Promise<void> {
+  await page.evaluate(`[...document.querySelectorAll("main button:enabled")]
+    .find(({ textContent }) => textContent === ${JSON.stringify(text)})?.click()`);
 }
 
 /** Opens one of the page's four places. */

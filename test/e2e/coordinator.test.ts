@@ -305,20 +305,40 @@ describe("the coordinator in a browser", { skip: needs("chromium") }, () => {
     assert.deepEqual(errors, []);
   });
 
-  it("opens without a network, and says how old what it shows is", async () => {
+  it("opens without a network, and says how old what it shows is, and what cannot be done", async () => {
     await page.waitForFunction("navigator.serviceWorker.controller !== null");
+    await open(page, "Find");
+    await press(page, TITLE);
+    await shows(page, "What it may touch");
     await open(page, "Find");
     await shows(page, TITLE);
     // What is shown has been kept.
-    const kept = "caches.match(new URL('/v1/listings?limit=50', location.href)).then((answer) => answer !== undefined)";
-    await page.waitForFunction(kept);
+    const shelved =
+      "caches.match(new URL('/v1/listings?limit=50', location.href)).then((answer) => answer !== undefined)";
+    await page.waitForFunction(shelved);
     await world.edge.edge().close();
     await page.goto(`${world.url}/install/`);
-    await shows(page, /You are offline\. This is as it was .* ago/);
+    await shows(page, /This is as it was .* ago/);
     await shows(page, TITLE);
     await look("offline");
     await fill(page, "q", "never asked before");
     await shows(page, "No catalog can be reached");
+    await page.setOfflineMode(true);
+    await shows(page, "You are offline. What was kept here can be read; pairing, ordering, rating");
+    await look("offline-said");
+    await unlock();
+    await open(page, "Find");
+    await press(page, TITLE);
+    await press(page, "Install on a machine …");
+    await fill(page, "file", file());
+    await press(page, "Review what it may do");
+    await press(page, "Agree and send");
+    await shows(
+      page,
+      /Nothing was sent: no relay took it: .* cannot be reached; and the mailbox at .* cannot be reached\./,
+    );
+    const { installs } = await kept();
+    assert.equal(installs.length, 1, "an order that was not sent is not remembered as one");
   });
 });
 

@@ -37,7 +37,10 @@ const invitation = { worker: WORKER, secret: "s", relays: ["wss://r.example"], e
 const install: KnownInstall = {
   ...{ install_id: INSTALL, worker: WORKER, listing: "30051:x:y", title: "T", version: "1.0.0", inputs: {} },
   ...{ schedule: null, permissions: [], status: null, status_at: null, runs: [] },
-  order: { action: "install", revision: 5, event_id: "e".repeat(64), sent_at: 1, expires_at: 10, answer: null },
+  order: {
+    ...{ action: "install", revision: 5, event_id: "e".repeat(64), way: "relay", sent_at: 1, expires_at: 10 },
+    answer: null,
+  },
 };
 const status = (change: Partial<InstallStatus> = {}): InstallStatus => ({
   ...{ about: "install", seq: 10, install_id: INSTALL, listing: null, title: null, version: null, state: "enabled" },

@@ -5,7 +5,7 @@ import { type BuildPlugin, inBrowser } from "./plugin.ts";
 
 /** What browser code checks. All validators together are megabytes; these, with what they need, are a small part. */
 const USED: ReadonlySet<string> = new Set([
-  ...["isCatalogDetail", "isCatalogPage", "isInstallConfig", "isPairingClaim", "isReleaseContent"],
+  ...["isCatalogDetail", "isCatalogPage", "isInstallConfig", "isMailboxPage", "isPairingClaim", "isReleaseContent"],
   ...["isRemoteSigningAnswer", "isUpgradeManifest", "isWorkerStatus"],
   // Looked up by name, by the rules for a step's parameters.
   ...Object.values(OPS).map(({ title }) => `is${title}Params`),

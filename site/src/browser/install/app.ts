@@ -3,7 +3,7 @@ import { type Invitation, parseInvitation } from "@oa/shared/pairing/invitation.
 import { type Catalog, openCatalog } from "./catalog.ts";
 import { make, sentenceOfError } from "./elements.ts";
 import { type Box, openBox } from "./kept.ts";
-import { listenToWorkers } from "./listen.ts";
+import { type Listening, listenToWorkers } from "./listen.ts";
 import { openRelays, type Relays } from "./relays.ts";
 import { openSession, type Session } from "./session.ts";
 import { startOffline } from "./start-offline.ts";
@@ -24,6 +24,8 @@ export interface App {
   /** The browser's time zone. */
   readonly zone: string;
   readonly go: (path: string) => void;
+  /** Looks for what workers left in mailboxes. Faults: unreachable, signer_refused. */
+  readonly readMailbox: () => Promise<void>;
   /** An invitation that was scanned or opened, and not used yet: it holds a secret, so it is in memory alone. */
   invitation: Invitation | null;
 }
@@ -40,16 +42,17 @@ interface View {
 export function startCoordinator(): void {
   const screen = document.querySelector<HTMLElement>("#screen");
   const state = document.querySelector<HTMLElement>("#state");
-  if (screen === null || state === null) return;
+  const offline = document.querySelector<HTMLElement>("#offline");
+  if (screen === null || state === null || offline === null) return;
   const box = openBox(localStorage);
   let shown: View | null = null;
   let drawn = 0;
-  let stopListening = (): void => {};
+  let listening: Listening | null = null;
 
   const sessionChanged = (): void => {
-    stopListening();
+    listening?.stop();
     const signer = session.signer();
-    stopListening = signer === null ? () => {} : listenToWorkers(box, signer, relays, console.warn);
+    listening = signer === null ? null : listenToWorkers(box, signer, relays, console.warn);
     void drawState();
     if (shown?.live === true) void draw();
   };
@@ -63,6 +66,10 @@ export function startCoordinator(): void {
       if (location.hash === path) void draw();
       else location.hash = path;
     },
+    readMailbox: async () => {
+      session.require();
+      await listening?.readMailbox();
+    },
     invitation: null,
   };
 
@@ -70,6 +77,9 @@ export function startCoordinator(): void {
     const { key } = box.read();
     state.textContent = key === null ? "No key yet" : session.signer() === null ? "Locked" : "Unlocked";
     state.className = session.signer() === null ? "locked" : "open";
+  };
+  const drawNetwork = (): void => {
+    offline.hidden = navigator.onLine;
   };
   const draw = async (): Promise<void> => {
     drawn += 1;
@@ -104,12 +114,14 @@ export function startCoordinator(): void {
     if (shown?.live === true) void draw();
   });
   addEventListener("hashchange", arrive);
+  for (const name of ["online", "offline"]) addEventListener(name, drawNetwork);
   for (const sign of ["pointerdown", "keydown", "visibilitychange"]) {
     document.addEventListener(sign, () => session.touch(), { passive: true });
   }
   if (location.hash === "") history.replaceState(null, "", "#/");
   startOffline();
   drawState();
+  drawNetwork();
   arrive();
 }
 

@@ -1,3 +1,4 @@
+import { LIMITS } from "@oa/shared/core/limits.ts";
 import { Fault } from "@oa/shared/core/refusal.ts";
 import type { CatalogDetail, CatalogPage } from "@oa/shared/generated/types.ts";
 import validators from "@oa/shared/generated/validators.cjs";
@@ -15,9 +16,12 @@ export function openCatalog(edges: () => readonly string[]) {
   const ask = async (path: string): Promise<Answered<unknown>> => {
     let wrong = "there is no catalog to ask";
     for (const edge of edges()) {
-      const answer = await fetch(`${edge}${path}`, { headers: { accept: "application/json" } }).catch(() => null);
+      const answer = await fetch(`${edge}${path}`, {
+        headers: { accept: "application/json" },
+        signal: AbortSignal.timeout(LIMITS.coordinator_answer_ms),
+      }).catch(() => null);
       if (answer === null) {
-        wrong = "no catalog can be reached: you are offline, and this has not been looked at before";
+        wrong = "no catalog can be reached, and this has not been looked at before";
         continue;
       }
       const value: unknown = await answer.json().catch(() => null);
@@ -49,7 +53,8 @@ export function openCatalog(edges: () => readonly string[]) {
 
 export type Catalog = ReturnType<typeof openCatalog>;
 
-function messageIn(value: unknown): string | null {
+/** What an edge says it refuses for. */
+export function messageIn(value: unknown): string | null {
   const { error, message } = Object(value) as { readonly error?: unknown; readonly message?: unknown };
   const said = typeof message === "string" ? message : (Object(error) as { readonly message?: unknown }).message;
   return typeof said === "string" ? said.slice(0, 500) : null;
@@ -68,5 +73,5 @@ export function ageNotice(kept_at: Date | null, now_ms: number): string | null {
           ? `${Math.round(minutes / 60)} hours`
           : `${Math.round(minutes / 1_440)} days`;
   const at = kept_at.toISOString().slice(0, 16).replace("T", " ");
-  return `You are offline. This is as it was ${age} ago (${at} UTC); it may have changed or been taken down since.`;
+  return `The catalog cannot be reached. This is as it was ${age} ago (${at} UTC); it may have changed or been taken down since.`;
 }

@@ -1,13 +1,12 @@
-import { bytesToHex } from "@noble/hashes/utils.js";
 import { Fault, isRejection } from "@oa/shared/core/refusal.ts";
 import type { InstallConfig } from "@oa/shared/generated/types.ts";
 import { toEvent as configEvent, seal } from "@oa/shared/nostr/24051-install-config.ts";
 import { toEvent as claimEvent } from "@oa/shared/nostr/24052-pairing-claim.ts";
-import { httpAuthHeader, httpAuthTemplate } from "@oa/shared/nostr/27235-http-auth.ts";
 import { wrap } from "@oa/shared/nostr/gift-wrap.ts";
 import type { NostrEvent } from "@oa/shared/nostr/verify.ts";
 import type { Invitation } from "@oa/shared/pairing/invitation.ts";
 import type { KnownWorker } from "./kept.ts";
+import { openMailboxes } from "./mailbox.ts";
 import { nowSeconds, random } from "./random.ts";
 import type { Relays } from "./relays.ts";
 import type { Signer } from "./signer.ts";
@@ -29,26 +28,41 @@ export async function sendClaim(invitation: Invitation, signer: Signer, relays: 
   await toRelays(wrap(claim, invitation.worker, freshWrap()), invitation.relays, relays);
 }
 
+/** A signed order on its way. */
+export interface SentOrder {
+  readonly event_id: string;
+  readonly way: "relay" | "mailbox";
+}
+
 /**
  * Signs an order, seals it to its worker and sends it: to the worker's relays, and where none takes it into its mailbox
- * at an edge. Resolves to the id of the signed order. Faults: too_large, relay_refused, those of the signer.
+ * at an edge, by which the worker may then answer. Faults: too_large, relay_refused, those of the signer.
  */
 export async function sendOrder(
   config: InstallConfig,
   worker: KnownWorker,
-  signer: Signer,
-  relays: Relays,
-): Promise<string> {
-  const signed = await signer.sign(configEvent(config));
-  const sealed = seal(signed, worker.public_key, freshWrap());
+  by: { readonly signer: Signer; readonly relays: Relays; readonly known: readonly KnownWorker[] },
+): Promise<SentOrder> {
+  const { public_key, edge_url } = worker;
+  const signed = await by.signer.sign(configEvent(config));
+  const sealed = seal(signed, public_key, freshWrap());
   if (isRejection(sealed)) throw new Fault(sealed.code, sealed.message);
   try {
-    await toRelays(sealed, worker.relays, relays);
+    await toRelays(sealed, worker.relays, by.relays);
+    return { event_id: signed.id, way: "relay" };
   } catch (error) {
-    if (worker.edge_url === null) throw error;
-    await toMailbox(sealed, worker.public_key, worker.edge_url, signer);
+    if (edge_url === null || !(error instanceof Fault)) throw error;
+    const mailboxes = openMailboxes(edge_url, by.signer);
+    try {
+      // First, so that an order which arrived is never taken for one that was not sent.
+      await mailboxes.setWorkers(by.known.flatMap((one) => (one.edge_url === edge_url ? one.public_key : [])));
+      await mailboxes.leave(sealed, public_key);
+    } catch (late) {
+      if (!(late instanceof Fault) || late.code !== "unreachable") throw late;
+      throw new Fault("relay_refused", `nothing was sent: ${error.message}; and ${late.message}`);
+    }
+    return { event_id: signed.id, way: "mailbox" };
   }
-  return signed.id;
 }
 
 /** Whether an order with its events would be too large to send. */
@@ -68,17 +82,4 @@ async function toRelays(event: NostrEvent, to: readonly string[], relays: Relays
   if (answers.some(({ accepted }) => accepted)) return;
   const why = answers.map(({ relay, message }) => `${relay}: ${message}`).join("; ");
   throw new Fault("relay_refused", `no relay took it: ${why === "" ? "there is none" : why}`);
-}
-
-async function toMailbox(event: NostrEvent, worker: string, edge_url: string, signer: Signer): Promise<void> {
-  const url = `${edge_url}/v1/workers/${worker}/installs`;
-  const body = JSON.stringify({ event });
-  const { tags, ...auth } = httpAuthTemplate({ url, method: "POST", body }, nowSeconds(), bytesToHex(random(32)));
-  const authorization = httpAuthHeader(await signer.sign({ ...auth, tags }));
-  const answer = await fetch(url, {
-    ...{ method: "POST", body },
-    headers: { "content-type": "application/json", authorization },
-  });
-  if (!answer.ok)
-    throw new Fault("relay_refused", `neither a relay nor the worker's mailbox took it (${answer.status})`);
 }

@@ -1,3 +1,4 @@
+import { LIMITS } from "@oa/shared/core/limits.ts";
 import { Fault } from "@oa/shared/core/refusal.ts";
 import { isHex32 } from "@oa/shared/nostr/verify.ts";
 import { asAsked, type Signer } from "./signer.ts";
@@ -35,18 +36,29 @@ export async function extensionSigner(): Promise<Signer> {
       return asAsked(await asked(() => extension.signEvent(structuredClone(template))), template, public_key);
     },
     decrypt: async (from, payload) => {
-      const text = await nip44.decrypt(from, payload).catch(() => null); // not for this key, or not allowed to be read
+      const text = await asked(() => nip44.decrypt(from, payload)).catch((error: unknown) => {
+        if (error instanceof Fault && error.code === "signer_refused") return null; // not for this key, or not allowed
+        throw error;
+      });
       return typeof text === "string" ? text : null;
     },
     close: () => {},
   };
 }
 
+/** What the extension answers, within the time its owner has to allow it. */
 async function asked(ask: () => Promise<unknown>): Promise<unknown> {
+  const late = Promise.withResolvers<never>();
+  const after_ms = LIMITS.signer_auth_ms;
+  const fault = new Fault("timeout", `the extension did not answer within ${after_ms / 1_000} s`);
+  const timer = setTimeout(() => late.reject(fault), after_ms);
   try {
-    return await ask();
+    return await Promise.race([ask(), late.promise]);
   } catch (error) {
+    if (error === fault) throw fault;
     const words = error instanceof Error ? error.message : String(error);
     throw new Fault("signer_refused", `the extension refused: ${words.slice(0, 200)}`);
+  } finally {
+    clearTimeout(timer);
   }
 }

@@ -60,6 +60,8 @@ export interface KeptOrder {
   readonly action: InstallConfig["action"];
   readonly revision: number;
   readonly event_id: string;
+  /** mailbox: no relay took it, so the answer may come there too. */
+  readonly way: "relay" | "mailbox";
   /** Unix seconds. */
   readonly sent_at: number;
   readonly expires_at: number;

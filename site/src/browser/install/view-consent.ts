@@ -27,13 +27,14 @@ export function consentView(
     const envelope = { worker: worker.public_key, signer: signer.public_key, install_id, revision, now_s };
     const whole = orderOf(review, envelope, { embed: true });
     const order = fits(whole) ? whole : orderOf(review, envelope, { embed: false });
-    const event_id = await sendOrder(order, worker, signer, app.relays);
+    const known = app.box.read().workers;
+    const sent = await sendOrder(order, worker, { signer, relays: app.relays, known });
     app.box.change((kept) =>
       withOrder(kept, {
         ...{ install_id, worker: worker.public_key, listing: upgrade.listing.address },
         ...{ title: manifest.title, version: manifest.version, inputs: choices.inputs, schedule: choices.schedule },
         permissions: plan.permissions,
-        order: { action: "install", revision, event_id, sent_at: now_s, expires_at: order.expires_at, answer: null },
+        order: { action: "install", revision, ...sent, sent_at: now_s, expires_at: order.expires_at, answer: null },
         ...{ status: null, status_at: null, runs: [] },
       }),
     );

@@ -40,8 +40,9 @@ function installCard(app: App, install: KnownInstall, worker: KnownWorker | null
     const revision = nextRevision(app.box.read(), install_id, now_s);
     const envelope = { worker: worker.public_key, signer: signer.public_key, install_id, revision, now_s };
     const change = changeOf(action, envelope);
-    const event_id = await sendOrder(change, worker, signer, app.relays);
-    const order = { action, revision, event_id, sent_at: now_s, expires_at: change.expires_at, answer: null };
+    const known = app.box.read().workers;
+    const sent = await sendOrder(change, worker, { signer, relays: app.relays, known });
+    const order = { action, revision, ...sent, sent_at: now_s, expires_at: change.expires_at, answer: null };
     app.box.change((kept) => withOrder(kept, { ...install, order }));
   };
   const removed = status?.state === "removed";
@@ -60,6 +61,7 @@ function installCard(app: App, install: KnownInstall, worker: KnownWorker | null
       ? null
       : make("ul", {}, ...status.waits_for.map((reason) => make("li", {}, reason))),
     status_at === null ? null : make("p", { class: "quiet" }, `Its machine said so at ${clock(status_at)}.`),
+    install.order.way === "mailbox" ? mailboxNote(app) : null,
     runs.length === 0 ? null : make("ol", { class: "runs" }, ...runs.map(runLine)),
     removed
       ? null
@@ -72,6 +74,12 @@ function installCard(app: App, install: KnownInstall, worker: KnownWorker | null
           button("Remove", say("remove"), { class: "plain" }),
         ),
   );
+}
+
+/** No relay took the order. What a signer is asked for at every look, its owner may have to allow: so they look. */
+function mailboxNote(app: App): HTMLElement {
+  const text = "No relay of the machine took this order, so it went into its mailbox, where the machine answers too.";
+  return make("div", {}, make("p", { class: "quiet" }, text), button("Look for an answer", app.readMailbox));
 }
 
 interface Said {

@@ -91,19 +91,22 @@ function extensionChoice(keep: Keep): HTMLElement {
     const signer = await extensionSigner();
     keep({ kind: "extension", public_key: signer.public_key }, signer);
   };
-  return make(
-    "article",
-    { class: "card" },
-    make("h2", {}, "A browser extension"),
-    make(
-      "p",
-      {},
-      findExtension() === null
-        ? "This browser has none that signs for Nostr (NIP-07)."
-        : "Your extension keeps the key (NIP-07).",
-    ),
-    findExtension() === null ? null : button("Use the extension", connect),
-  );
+  const card = make("article", { class: "card" });
+  const draw = (): void => {
+    const none = findExtension() === null;
+    const text = none
+      ? "This browser has none that signs for Nostr (NIP-07)."
+      : "Your extension keeps the key (NIP-07).";
+    card.replaceChildren(
+      make("h2", {}, "A browser extension"),
+      make("p", {}, text),
+      ...(none ? [] : [button("Use the extension", connect)]),
+    );
+  };
+  draw();
+  // Some extensions come into a page after its own scripts.
+  if (document.readyState !== "complete") addEventListener("load", draw, { once: true });
+  return card;
 }
 
 function remoteChoice(keep: Keep): HTMLElement {
