@@ -112,13 +112,21 @@ test("a success in between starts the count anew", async () => {
   assert.equal(view().active?.upgrade_version, "2.0.0");
 });
 
-test("failures that are the owner's decision or the machine's lack bring nothing back", async () => {
-  const { run, update, view } = open(new Set(["2.0.0"]), "disk_full");
-  await run();
-  update("2.0.0");
-  for (let count = 0; count < LIMITS.rollback_failures + 2; count += 1) await run();
-  assert.equal(view().active?.upgrade_version, "2.0.0");
-});
+for (const code of [
+  "disk_full",
+  "vault_locked",
+  "secret_missing",
+  "sandbox_missing",
+  "action_zone_mismatch",
+] as const) {
+  test(`failures that are the owner's decision or the machine's lack bring nothing back: ${code}`, async () => {
+    const { run, update, view } = open(new Set(["2.0.0"]), code);
+    await run();
+    update("2.0.0");
+    for (let count = 0; count < LIMITS.rollback_failures + 2; count += 1) await run();
+    assert.equal(view().active?.upgrade_version, "2.0.0");
+  });
+}
 
 test("a release on trial runs at the next start; run through, it takes the place of the other", async () => {
   const { run, update, view, command } = open(new Set());

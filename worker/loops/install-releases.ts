@@ -14,7 +14,9 @@ const EXCUSED = [
   ...["kill_switch_active", "approval_required", "approval_denied", "approval_expired", "permission_revoked"],
   ...["policy_denied", "quota_exceeded", "install_quarantined", "interrupted", "disk_full", "disk_quota"],
   ...["database_locked", "database_damaged", "database_io", "database_read_only", "backend_unavailable"],
-  ...["memory_limit", "cpu_limit"],
+  ...["memory_limit", "cpu_limit", "vault_locked", "vault_damaged", "secret_missing", "secret_not_bound"],
+  ...["sandbox_missing", "code_packages_off", "classifier_unavailable", "external_write_requires_approval"],
+  ...["action_zone_mismatch", "action_irreversible_requires_high_stakes", "action_pre_approval_required"],
 ] as const;
 
 /** More than any owner or manifest may declare. */
