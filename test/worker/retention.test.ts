@@ -1,12 +1,14 @@
 /** What an upgrade's `data_retention_days` and an owner's `retention_days` delete, when, and what stays. */
 import assert from "node:assert/strict";
-import { mkdtempSync, readdirSync, readFileSync, rmSync, utimesSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, utimesSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, it } from "node:test";
 import { listApprovals } from "@oa/shared/approval/views.ts";
+import { task } from "@oa/shared/core/event-store.ts";
 import { isRejection } from "@oa/shared/core/refusal.ts";
 import type { UpgradeManifest } from "@oa/shared/generated/types.ts";
+import { installDecider } from "@oa/shared/install/decider.ts";
 import { retentionDays } from "@oa/shared/retention/decider.ts";
 import { retentionProjection, retiredAt } from "@oa/shared/retention/views.ts";
 import { type Artifacts, openArtifacts } from "@oa/worker/adapters/artifacts.ts";
@@ -14,7 +16,7 @@ import { openOwnStates } from "@oa/worker/adapters/own-states.ts";
 import { openRetentionLoop } from "@oa/worker/loops/retention.ts";
 import type { Op } from "@oa/worker/ops/op.ts";
 import { viewsOf } from "../fakes/dying-worker.ts";
-import { fakeClock, manifestOf, openRunWorld, type RunWorld, WORKSPACE } from "../fakes/runs.ts";
+import { contextOf, fakeClock, manifestOf, openRunWorld, type RunWorld, WORKSPACE } from "../fakes/runs.ts";
 
 const DAY_MS = 86_400_000;
 const SECRET = "the-answer-nobody-should-read-later";
@@ -119,6 +121,36 @@ describe("retention", () => {
     assert.equal(await apply(), 1);
     assert.ok(!stored().includes(SECRET), "no copy stays in the database's files");
     assert.equal(listApprovals(world.database, { limit: 2 })[0]?.summary, asked.summary, "that it was asked stays");
+  });
+
+  it("deletes what releases kept for themselves once they cannot be gone back to, and all of it once uninstalled", async () => {
+    const install_id = world.install(upgrade());
+    const made = (id: number): void => {
+      mkdirSync(join(folder, "state", install_id, String(id)), { recursive: true });
+      writeFileSync(join(folder, "state", install_id, String(id), "a.txt"), "kept");
+    };
+    made(1);
+    made(7);
+    const there = (): readonly string[] => readdirSync(join(folder, "state"), { recursive: true, encoding: "utf8" });
+    const started = await world.engine.start(install_id, "manual");
+    assert.ok(!isRejection(started));
+    await rest();
+    await apply();
+    assert.ok(there().includes(join(install_id, "7")), "a run that is open keeps what it was started with");
+    work();
+    await clock.pass(2_000);
+    await world.engine.wait(started.run_id, AbortSignal.timeout(5_000));
+    await apply();
+    assert.deepEqual(
+      [...there()].sort(),
+      ["", "1", "1/a.txt"].map((name) => join(install_id, name)),
+    );
+    const gone = world.store.handle(contextOf(clock.now_ms()), [
+      task(installDecider, install_id, { type: "remove", reason: "enough" }),
+    ]);
+    assert.ok(!isRejection(gone));
+    await apply();
+    assert.deepEqual(there(), []);
   });
 
   it("keeps everything until the upgrade's days are over, then deletes values, log lines and outputs", async () => {

@@ -137,7 +137,7 @@ export function openGrantedFiles(
         throw new Fault("path_not_granted", `"${real}" is inside git's own folder, which runs programs it names`);
       }
       try {
-        await own?.reserve(bytes.length, fs.lstatSync(real, { throwIfNoEntry: false })?.size ?? 0);
+        await own?.reserve(bytes.length, fs.lstatSync(real, { throwIfNoEntry: false })?.size ?? null);
         const { writer } = options;
         if (writer !== undefined) {
           const mode = modeOf(real);

@@ -23,8 +23,8 @@ export interface OwnState {
   readonly path: string;
   /** Makes it where it is not there yet: a copy of the state it begins with, whole or not at all. Faults: state_full, disk_quota, disk_full, file_access. */
   readonly open: () => Promise<string>;
-  /** Before `bytes` take the place of `replaced`. Faults: state_full, disk_quota. */
-  readonly reserve: (bytes: number, replaced: number) => Promise<void>;
+  /** Before `bytes` take the place of a file of so many, null: of none. Faults: state_full, disk_quota. */
+  readonly reserve: (bytes: number, replaced: number | null) => Promise<void>;
   /** Before and after something writes there whose bytes are not counted. Faults: state_full, disk_quota. */
   readonly measure: () => Promise<void>;
 }
@@ -44,7 +44,11 @@ export interface OwnStates {
 const MIB = 1_048_576;
 
 /** Opens `data_dir/state`: `<install>/<number>/`. `quota_bytes` is for all of them together. */
-export function openOwnStates(data_dir: string, quota_bytes: number = LIMITS.artifact_store_bytes): OwnStates {
+export function openOwnStates(
+  data_dir: string,
+  quota_bytes: number = LIMITS.artifact_store_bytes,
+  files_max: number = LIMITS.state_files,
+): OwnStates {
   const root = (): string => join(realpathSync(data_dir), "state");
   /** Being made, by folder: two steps that ask at once get one. */
   const making = new Map<string, Promise<void>>();
@@ -60,7 +64,7 @@ export function openOwnStates(data_dir: string, quota_bytes: number = LIMITS.art
       for (const install_id of list(root())) {
         for (const name of list(join(root(), install_id)).filter(isId)) {
           const path = join(root(), install_id, name);
-          sizes.set(path, (await folderSize(path, LIMITS.state_files))?.bytes ?? 0);
+          sizes.set(path, (await folderSize(path, files_max))?.bytes ?? 0);
         }
       }
       taken ??= sizes;
@@ -72,12 +76,11 @@ export function openOwnStates(data_dir: string, quota_bytes: number = LIMITS.art
     const [id, ...sources] = chain;
     assert(id !== undefined, "a state has a number");
     const path = folderOf(install_id, id);
-    let known: FolderSize | null = null;
     /** Refuses more than there may be; less than there was is always taken. */
     const keep = async (next: FolderSize, before_bytes: number): Promise<void> => {
       const sizes = await allTaken();
-      if (next.files > LIMITS.state_files) {
-        throw new Fault("state_full", `its own state has more than ${LIMITS.state_files} files`);
+      if (next.files > files_max) {
+        throw new Fault("state_full", `its own state has more than ${files_max} files and folders`);
       }
       if (next.bytes > bytes_max && next.bytes >= before_bytes) {
         const message = `its own state would have ${inMiB(next.bytes)} MB, over the ${inMiB(bytes_max)} MB its owner agreed to`;
@@ -89,13 +92,11 @@ export function openOwnStates(data_dir: string, quota_bytes: number = LIMITS.art
         throw new Fault("disk_quota", message);
       }
       sizes.set(path, next.bytes);
-      known = next;
     };
-    const measured = async (): Promise<FolderSize> =>
-      (await folderSize(path, LIMITS.state_files)) ?? { bytes: 0, files: 0 };
+    const measured = async (): Promise<FolderSize> => (await folderSize(path, files_max)) ?? { bytes: 0, files: 0 };
     const make = async (): Promise<void> => {
       const source = sources.map((one) => folderOf(install_id, one)).find((folder) => existsSync(folder));
-      const size = source === undefined ? null : await folderSize(source, LIMITS.state_files);
+      const size = source === undefined ? null : await folderSize(source, files_max);
       if (size !== null) await keep(size, 0);
       await putWhole(join(root(), install_id), String(id), source ?? null);
     };
@@ -110,8 +111,9 @@ export function openOwnStates(data_dir: string, quota_bytes: number = LIMITS.art
         return path;
       },
       reserve: async (bytes, replaced) => {
-        known ??= await measured();
-        await keep({ bytes: known.bytes - replaced + bytes, files: known.files + 1 }, known.bytes);
+        const now = await measured();
+        const files = now.files + (replaced === null ? 1 : 0);
+        await keep({ bytes: now.bytes - (replaced ?? 0) + bytes, files }, now.bytes);
       },
       measure: async () => {
         const now = await measured();
@@ -122,7 +124,7 @@ export function openOwnStates(data_dir: string, quota_bytes: number = LIMITS.art
 
   return {
     of,
-    size: (install_id, id) => folderSize(folderOf(install_id, id), LIMITS.state_files),
+    size: (install_id, id) => folderSize(folderOf(install_id, id), files_max),
     sweep: async (needed) => {
       let deleted = 0;
       for (const install_id of list(root())) {

@@ -13,6 +13,7 @@ import { needs } from "../../test/needs.ts";
 import { openCodePackages } from "../adapters/code-packages.ts";
 import { openEgress } from "../adapters/egress.ts";
 import { openGrantedFiles } from "../adapters/granted-files.ts";
+import { openOwnStates } from "../adapters/own-states.ts";
 import { type ConfinedProcesses, openConfinedProcesses, openProcesses } from "../adapters/process.ts";
 import { openRunUsage } from "../adapters/run-usage.ts";
 import { noSandbox, thisMachinesSandbox } from "../adapters/sandbox.ts";
@@ -101,6 +102,21 @@ test("a module reads what it was given to read and writes what it was given to w
   );
   assert.deepEqual([stdout, stderr], ["alpha", ""]);
   assert.equal(fs.readFileSync(join(home, "work/b.txt"), "utf8"), "beta");
+});
+
+test("a module keeps its own state from run to run, within what was agreed to", { skip }, async () => {
+  const state = openOwnStates(join(home, "data")).of({ install_id: "install_a", chain: [1], bytes_max: 8 });
+  const grant = ["state:keep:1", "process:spawn", `network:egress:${host()}`];
+  const files = () => openGrantedFiles(grant, { home, hidden: join(home, "data"), state });
+  const keep = (text: string) => (writer: Writer) =>
+    ifZero(writer.open(3, "a.txt", "create"), writer.say([...writer.opened], text), writer.say(i32(2), "no output"));
+  const own = { write: ["state:"] };
+  assert.equal((await run(keep("kept"), own, { files: files() })).stderr, "");
+  assert.equal(fs.readFileSync(join(home, "data/state/install_a/1/a.txt"), "utf8"), "kept");
+  const again = await run(show(3, "a.txt"), { read: ["state:"] }, { files: files() });
+  assert.equal(again.stdout, "kept");
+  await refuses("state_full", run(keep("more than that"), own, { files: files() }));
+  await refuses("state_full", run(keep("x"), own, { files: files() }), /over the/);
 });
 
 test("its input passes through, and it has no environment", { skip }, async () => {
