@@ -8,7 +8,8 @@ import { Fault, isRejection, type Rejection } from "@oa/shared/core/refusal.ts";
 import { clip } from "@oa/shared/core/text.ts";
 import type { MachineReadings, PolicyZone, QuotasConfig, RunCreated } from "@oa/shared/generated/types.ts";
 import { installDecider } from "@oa/shared/install/decider.ts";
-import { licenseDecider, licenseSubject } from "@oa/shared/license/decider.ts";
+import { licenseDecider } from "@oa/shared/license/decider.ts";
+import { type Payment, usePayment } from "@oa/shared/license/gate.ts";
 import type { AupMode } from "@oa/shared/policy/aup/assess.ts";
 import { type RunCommand, runDecider } from "@oa/shared/run/decider.ts";
 import { isFinished } from "@oa/shared/run/process.ts";
@@ -156,7 +157,7 @@ export function openEngine(options: EngineOptions): Engine {
       ...asked(now_ms, run_id, reason === "manual" ? by : machine),
       ...(cause === undefined ? {} : { idempotency_key: `run/${install_id}/${cause}` }),
     };
-    let payment_hash: string | null = null;
+    let payment: Payment | null = null;
     const create: Task = {
       subject_id: run_id,
       run: (load) => {
@@ -165,17 +166,18 @@ export function openEngine(options: EngineOptions): Engine {
         if (isRejection(planned)) return planned;
         const beyond = by.scope && refuseRun(by.scope, planned.data);
         if (beyond !== null) return beyond;
-        payment_hash = planned.payment_hash;
+        payment = planned.payment;
         const ends_ms = now_ms + Math.min(deadline_ms ?? LIMITS.run_deadline_ms, LIMITS.run_deadline_ms);
         const data = { ...planned.data, deadline_ms: ends_ms };
         return runDecider.decide(load(runDecider, run_id), { type: "create", data });
       },
     };
-    /** The run and what it takes of its licence, both or neither. */
+    /** The run and what it takes of its licence or trial, both or neither. */
     const tasks = function* (): Generator<Task> {
       yield create;
-      if (payment_hash === null) return;
-      yield task(licenseDecider, licenseSubject(payment_hash), { type: "use", install_id, run_id, now_ms });
+      if (payment === null) return;
+      const { subject_id, command } = usePayment(payment, { install_id, run_id, now_ms });
+      yield task(licenseDecider, subject_id, command);
     };
     const recorded = await database.commit(() => store.handle(context, tasks()));
     if (isRejection(recorded)) return recorded;

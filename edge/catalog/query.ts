@@ -7,6 +7,7 @@ import type {
   CatalogPage,
   CatalogQuery,
   SnapshotPage,
+  UpgradeManifest,
 } from "@oa/shared/generated/types.ts";
 import type { ReaderView } from "@oa/shared/moderation/reader.ts";
 import { fromEvent as listingFrom } from "@oa/shared/nostr/30051-manifest.ts";
@@ -204,7 +205,7 @@ function toListing(sql: Sql, raw: string, releases: readonly string[], view: Rea
     tags: [...(manifest.tags ?? [])],
     backends: [...manifest.capabilities.backends],
     platforms: [...manifest.capabilities.platforms],
-    pricing: { model: manifest.pricing?.model ?? "free", amount_sats: manifest.pricing?.amount_sats ?? 0 },
+    pricing: pricingOf(manifest),
     schedule_type: manifest.schedule.type,
     manifest_sha256: read.manifest_sha256,
     event_id: read.event_id,
@@ -218,4 +219,9 @@ function toListing(sql: Sql, raw: string, releases: readonly string[], view: Rea
       return [{ channel, version, event_id, manifest_event_id, manifest_sha256, created_at }];
     }),
   };
+}
+
+function pricingOf({ pricing }: UpgradeManifest): CatalogListing["pricing"] {
+  const { model = "free", amount_sats = 0, trial_runs } = pricing ?? {};
+  return { model, amount_sats, ...(trial_runs === undefined ? {} : { trial_runs }) };
 }

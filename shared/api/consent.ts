@@ -1,5 +1,5 @@
 import { assertNever } from "../core/refusal.ts";
-import type { UpgradePricing, UpgradeSchedule } from "../generated/types.ts";
+import type { UpgradeSchedule } from "../generated/types.ts";
 import type { PlannedTrigger } from "../upgrade/triggers.ts";
 
 /** When it runs, triggers included, as an owner reads it. */
@@ -33,10 +33,4 @@ function scheduleSentence(schedule: UpgradeSchedule): string {
     default:
       return assertNever(schedule.type);
   }
-}
-
-/** What it costs, as an owner reads it. */
-export function priceSentence(pricing: UpgradePricing | undefined): string {
-  if (pricing === undefined || pricing.model === "free") return "free";
-  return `${pricing.amount_sats ?? 0} sats per ${pricing.model === "per-run" ? "run" : "month"}`;
 }

@@ -1002,7 +1002,6 @@ readonly release_events: readonly NostrEvent[]
  * @maxItems 50
  */
 readonly older_release_events?: readonly NostrEvent[]
-readonly reputation_event?: NostrEvent2
 }
 /**
  * One upgrade as the catalog shows it, identified by its full address. Everything in it is read from the signed events, which the catalog keeps and serves unchanged.
@@ -1176,24 +1175,6 @@ readonly created_at: number
  * A signed Nostr event (NIP-01). Shape only: id and signature are checked by verifying it.
  */
 export interface NostrEvent1 {
-readonly id: string
-readonly pubkey: string
-/**
- * Unix seconds.
- */
-readonly created_at: number
-readonly kind: number
-/**
- * @maxItems 2000
- */
-readonly tags: readonly string[][]
-readonly content: string
-readonly sig: string
-}
-/**
- * A signed Nostr event (NIP-01). Shape only: id and signature are checked by verifying it.
- */
-export interface NostrEvent2 {
 readonly id: string
 readonly pubkey: string
 /**
@@ -1542,7 +1523,7 @@ readonly next_after: (string | null)
  */
 export interface ListingReputation {
 readonly rollup: ReputationRollUp
-readonly event: NostrEvent3
+readonly event: NostrEvent2
 /**
  * The roll-up in sentences.
  */
@@ -1728,7 +1709,7 @@ readonly event_ids?: readonly string[]
 /**
  * A signed Nostr event (NIP-01). Shape only: id and signature are checked by verifying it.
  */
-export interface NostrEvent3 {
+export interface NostrEvent2 {
 readonly id: string
 readonly pubkey: string
 /**
@@ -5147,12 +5128,12 @@ readonly notes: string
  * @maxItems 32
  */
 readonly artifacts?: readonly UpgradeArtifact[]
-readonly manifest_event?: NostrEvent4
+readonly manifest_event?: NostrEvent3
 }
 /**
  * A signed Nostr event (NIP-01). Shape only: id and signature are checked by verifying it.
  */
-export interface NostrEvent4 {
+export interface NostrEvent3 {
 readonly id: string
 readonly pubkey: string
 /**

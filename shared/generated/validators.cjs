@@ -16875,7 +16875,7 @@ return errors === 0;
 validate119.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
 
 exports.isCatalogDetail = validate120;
-const schema189 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/api/edge-listing-detail.json","title":"CatalogDetail","description":"GET /v1/listings/{address}: the listing with the signed events it was read from, so that a reader can check them.","type":"object","required":["listing","event","release_events"],"additionalProperties":false,"properties":{"listing":{"$ref":"https://openagents.dev/schemas/api/edge-listing.json"},"event":{"$ref":"https://openagents.dev/schemas/nostr/event.json","description":"The manifest event; its content is the manifest."},"release_events":{"type":"array","items":{"$ref":"https://openagents.dev/schemas/nostr/event.json"},"description":"In the order of listing.releases."},"older_release_events":{"type":"array","maxItems":50,"items":{"$ref":"https://openagents.dev/schemas/nostr/event.json"},"description":"The other releases that the catalog keeps, latest first; absent where there are none."},"reputation_event":{"$ref":"https://openagents.dev/schemas/nostr/event.json","description":"The roll-up that listing.reputation is read from, as the indexer signed it (NIP-85, kind 30384); absent where nobody has rated it."}}};
+const schema189 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/api/edge-listing-detail.json","title":"CatalogDetail","description":"GET /v1/listings/{address}: the listing with the signed events it was read from, so that a reader can check them.","type":"object","required":["listing","event","release_events"],"additionalProperties":false,"properties":{"listing":{"$ref":"https://openagents.dev/schemas/api/edge-listing.json"},"event":{"$ref":"https://openagents.dev/schemas/nostr/event.json","description":"The manifest event; its content is the manifest."},"release_events":{"type":"array","items":{"$ref":"https://openagents.dev/schemas/nostr/event.json"},"description":"In the order of listing.releases."},"older_release_events":{"type":"array","maxItems":50,"items":{"$ref":"https://openagents.dev/schemas/nostr/event.json"},"description":"The other releases that the catalog keeps, latest first; absent where there are none."}}};
 const schema190 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/api/edge-listing.json","title":"CatalogListing","description":"One upgrade as the catalog shows it, identified by its full address. Everything in it is read from the signed events, which the catalog keeps and serves unchanged.","type":"object","required":["address","pubkey","npub","slug","version","title","summary","license","categories","tags","backends","platforms","pricing","schedule_type","manifest_sha256","event_id","created_at","releases"],"additionalProperties":false,"properties":{"address":{"type":"string","description":"kind:pubkey:d"},"pubkey":{"type":"string","pattern":"^[0-9a-f]{64}$","description":"The author's key."},"npub":{"type":"string"},"slug":{"type":"string"},"version":{"type":"string"},"title":{"type":"string"},"summary":{"type":"string"},"author_name":{"type":"string","description":"What the author calls themselves: not checked."},"license":{"type":"string","description":"SPDX expression, or an empty text."},"categories":{"type":"array","items":{"type":"string"}},"tags":{"type":"array","items":{"type":"string"}},"backends":{"type":"array","items":{"type":"string"}},"platforms":{"type":"array","items":{"type":"string"}},"pricing":{"type":"object","required":["model","amount_sats"],"additionalProperties":false,"properties":{"model":{"enum":["free","per-run","per-month"]},"amount_sats":{"type":"integer","minimum":0},"trial_runs":{"type":"integer","minimum":1,"description":"How many runs need no licence."}}},"schedule_type":{"enum":["cron","manual","event"]},"manifest_sha256":{"type":"string","pattern":"^[0-9a-f]{64}$"},"event_id":{"type":"string","pattern":"^[0-9a-f]{64}$","description":"Of the manifest event."},"created_at":{"type":"integer","minimum":0,"description":"Unix seconds, as the author signed it."},"reputation":{"$ref":"https://openagents.dev/schemas/api/edge-listing-reputation.json","description":"Absent where nobody has rated it."},"moderation":{"$ref":"https://openagents.dev/schemas/api/edge-listing-moderation.json","description":"Absent where the moderators that apply say nothing of it."},"releases":{"type":"array","description":"The newest release of each channel, by SemVer precedence.","items":{"$ref":"#/$defs/CatalogRelease"}}},"$defs":{"CatalogRelease":{"type":"object","required":["channel","version","event_id","manifest_event_id","manifest_sha256","created_at"],"additionalProperties":false,"properties":{"channel":{"type":"string"},"version":{"type":"string"},"event_id":{"type":"string","pattern":"^[0-9a-f]{64}$"},"manifest_event_id":{"type":"string","pattern":"^[0-9a-f]{64}$"},"manifest_sha256":{"type":"string","pattern":"^[0-9a-f]{64}$"},"created_at":{"type":"integer","minimum":0}}}}};
 const schema191 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/api/edge-listing-reputation.json","title":"CatalogReputation","description":"A listing's reputation in short, from the roll-up that the indexer signed. Stars are in thousandths.","type":"object","required":["stars_milli","low_milli","high_milli","rank","raters","unknown","installs","licences","trend_30_milli","badges","as_of","event_id"],"additionalProperties":false,"properties":{"stars_milli":{"type":"integer","minimum":1000,"maximum":5000,"description":"The score."},"low_milli":{"type":"integer","minimum":1000,"maximum":5000,"description":"The lower end of its 95% interval, by which sort=rating orders."},"high_milli":{"type":"integer","minimum":1000,"maximum":5000,"description":"The upper end."},"rank":{"type":"integer","minimum":0,"maximum":100},"raters":{"type":"integer","minimum":0,"description":"Raters that count."},"unknown":{"type":"integer","minimum":0,"description":"Ratings by keys without proof, which do not count."},"installs":{"type":"integer","minimum":0,"description":"Workers that attested a run."},"licences":{"type":"integer","minimum":0,"description":"Buyers with a licence that stands."},"trend_30_milli":{"type":["integer","null"]},"badges":{"type":"array","uniqueItems":true,"items":{"type":"string","maxLength":64}},"as_of":{"type":"integer","minimum":0,"description":"Unix seconds."},"event_id":{"type":"string","pattern":"^[0-9a-f]{64}$","description":"Of the signed roll-up."}}};
 const schema195 = {"type":"object","required":["channel","version","event_id","manifest_event_id","manifest_sha256","created_at"],"additionalProperties":false,"properties":{"channel":{"type":"string"},"version":{"type":"string"},"event_id":{"type":"string","pattern":"^[0-9a-f]{64}$"},"manifest_event_id":{"type":"string","pattern":"^[0-9a-f]{64}$"},"manifest_sha256":{"type":"string","pattern":"^[0-9a-f]{64}$"},"created_at":{"type":"integer","minimum":0}}};
@@ -18927,7 +18927,7 @@ vErrors.push(err2);
 errors++;
 }
 for(const key0 in data){
-if(!(((((key0 === "listing") || (key0 === "event")) || (key0 === "release_events")) || (key0 === "older_release_events")) || (key0 === "reputation_event"))){
+if(!((((key0 === "listing") || (key0 === "event")) || (key0 === "release_events")) || (key0 === "older_release_events"))){
 const err3 = {instancePath,schemaPath:"#/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key0},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err3];
@@ -19979,345 +19979,14 @@ vErrors.push(err90);
 errors++;
 }
 }
-if(data.reputation_event !== undefined){
-let data33 = data.reputation_event;
-if(data33 && typeof data33 == "object" && !Array.isArray(data33)){
-if(data33.id === undefined){
-const err91 = {instancePath:instancePath+"/reputation_event",schemaPath:"https://openagents.dev/schemas/nostr/event.json/required",keyword:"required",params:{missingProperty: "id"},message:"must have required property '"+"id"+"'"};
+}
+else {
+const err91 = {instancePath,schemaPath:"#/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
 vErrors = [err91];
 }
 else {
 vErrors.push(err91);
-}
-errors++;
-}
-if(data33.pubkey === undefined){
-const err92 = {instancePath:instancePath+"/reputation_event",schemaPath:"https://openagents.dev/schemas/nostr/event.json/required",keyword:"required",params:{missingProperty: "pubkey"},message:"must have required property '"+"pubkey"+"'"};
-if(vErrors === null){
-vErrors = [err92];
-}
-else {
-vErrors.push(err92);
-}
-errors++;
-}
-if(data33.created_at === undefined){
-const err93 = {instancePath:instancePath+"/reputation_event",schemaPath:"https://openagents.dev/schemas/nostr/event.json/required",keyword:"required",params:{missingProperty: "created_at"},message:"must have required property '"+"created_at"+"'"};
-if(vErrors === null){
-vErrors = [err93];
-}
-else {
-vErrors.push(err93);
-}
-errors++;
-}
-if(data33.kind === undefined){
-const err94 = {instancePath:instancePath+"/reputation_event",schemaPath:"https://openagents.dev/schemas/nostr/event.json/required",keyword:"required",params:{missingProperty: "kind"},message:"must have required property '"+"kind"+"'"};
-if(vErrors === null){
-vErrors = [err94];
-}
-else {
-vErrors.push(err94);
-}
-errors++;
-}
-if(data33.tags === undefined){
-const err95 = {instancePath:instancePath+"/reputation_event",schemaPath:"https://openagents.dev/schemas/nostr/event.json/required",keyword:"required",params:{missingProperty: "tags"},message:"must have required property '"+"tags"+"'"};
-if(vErrors === null){
-vErrors = [err95];
-}
-else {
-vErrors.push(err95);
-}
-errors++;
-}
-if(data33.content === undefined){
-const err96 = {instancePath:instancePath+"/reputation_event",schemaPath:"https://openagents.dev/schemas/nostr/event.json/required",keyword:"required",params:{missingProperty: "content"},message:"must have required property '"+"content"+"'"};
-if(vErrors === null){
-vErrors = [err96];
-}
-else {
-vErrors.push(err96);
-}
-errors++;
-}
-if(data33.sig === undefined){
-const err97 = {instancePath:instancePath+"/reputation_event",schemaPath:"https://openagents.dev/schemas/nostr/event.json/required",keyword:"required",params:{missingProperty: "sig"},message:"must have required property '"+"sig"+"'"};
-if(vErrors === null){
-vErrors = [err97];
-}
-else {
-vErrors.push(err97);
-}
-errors++;
-}
-for(const key4 in data33){
-if(!(((((((key4 === "id") || (key4 === "pubkey")) || (key4 === "created_at")) || (key4 === "kind")) || (key4 === "tags")) || (key4 === "content")) || (key4 === "sig"))){
-const err98 = {instancePath:instancePath+"/reputation_event",schemaPath:"https://openagents.dev/schemas/nostr/event.json/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key4},message:"must NOT have additional properties"};
-if(vErrors === null){
-vErrors = [err98];
-}
-else {
-vErrors.push(err98);
-}
-errors++;
-}
-}
-if(data33.id !== undefined){
-let data34 = data33.id;
-if(typeof data34 === "string"){
-if(!pattern7.test(data34)){
-const err99 = {instancePath:instancePath+"/reputation_event/id",schemaPath:"https://openagents.dev/schemas/nostr/event.json/properties/id/pattern",keyword:"pattern",params:{pattern: "^[0-9a-f]{64}$"},message:"must match pattern \""+"^[0-9a-f]{64}$"+"\""};
-if(vErrors === null){
-vErrors = [err99];
-}
-else {
-vErrors.push(err99);
-}
-errors++;
-}
-}
-else {
-const err100 = {instancePath:instancePath+"/reputation_event/id",schemaPath:"https://openagents.dev/schemas/nostr/event.json/properties/id/type",keyword:"type",params:{type: "string"},message:"must be string"};
-if(vErrors === null){
-vErrors = [err100];
-}
-else {
-vErrors.push(err100);
-}
-errors++;
-}
-}
-if(data33.pubkey !== undefined){
-let data35 = data33.pubkey;
-if(typeof data35 === "string"){
-if(!pattern7.test(data35)){
-const err101 = {instancePath:instancePath+"/reputation_event/pubkey",schemaPath:"https://openagents.dev/schemas/nostr/event.json/properties/pubkey/pattern",keyword:"pattern",params:{pattern: "^[0-9a-f]{64}$"},message:"must match pattern \""+"^[0-9a-f]{64}$"+"\""};
-if(vErrors === null){
-vErrors = [err101];
-}
-else {
-vErrors.push(err101);
-}
-errors++;
-}
-}
-else {
-const err102 = {instancePath:instancePath+"/reputation_event/pubkey",schemaPath:"https://openagents.dev/schemas/nostr/event.json/properties/pubkey/type",keyword:"type",params:{type: "string"},message:"must be string"};
-if(vErrors === null){
-vErrors = [err102];
-}
-else {
-vErrors.push(err102);
-}
-errors++;
-}
-}
-if(data33.created_at !== undefined){
-let data36 = data33.created_at;
-if(!(((typeof data36 == "number") && (!(data36 % 1) && !isNaN(data36))) && (isFinite(data36)))){
-const err103 = {instancePath:instancePath+"/reputation_event/created_at",schemaPath:"https://openagents.dev/schemas/nostr/event.json/properties/created_at/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
-if(vErrors === null){
-vErrors = [err103];
-}
-else {
-vErrors.push(err103);
-}
-errors++;
-}
-if((typeof data36 == "number") && (isFinite(data36))){
-if(data36 > 9007199254740991 || isNaN(data36)){
-const err104 = {instancePath:instancePath+"/reputation_event/created_at",schemaPath:"https://openagents.dev/schemas/nostr/event.json/properties/created_at/maximum",keyword:"maximum",params:{comparison: "<=", limit: 9007199254740991},message:"must be <= 9007199254740991"};
-if(vErrors === null){
-vErrors = [err104];
-}
-else {
-vErrors.push(err104);
-}
-errors++;
-}
-if(data36 < 0 || isNaN(data36)){
-const err105 = {instancePath:instancePath+"/reputation_event/created_at",schemaPath:"https://openagents.dev/schemas/nostr/event.json/properties/created_at/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0},message:"must be >= 0"};
-if(vErrors === null){
-vErrors = [err105];
-}
-else {
-vErrors.push(err105);
-}
-errors++;
-}
-}
-}
-if(data33.kind !== undefined){
-let data37 = data33.kind;
-if(!(((typeof data37 == "number") && (!(data37 % 1) && !isNaN(data37))) && (isFinite(data37)))){
-const err106 = {instancePath:instancePath+"/reputation_event/kind",schemaPath:"https://openagents.dev/schemas/nostr/event.json/properties/kind/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
-if(vErrors === null){
-vErrors = [err106];
-}
-else {
-vErrors.push(err106);
-}
-errors++;
-}
-if((typeof data37 == "number") && (isFinite(data37))){
-if(data37 > 65535 || isNaN(data37)){
-const err107 = {instancePath:instancePath+"/reputation_event/kind",schemaPath:"https://openagents.dev/schemas/nostr/event.json/properties/kind/maximum",keyword:"maximum",params:{comparison: "<=", limit: 65535},message:"must be <= 65535"};
-if(vErrors === null){
-vErrors = [err107];
-}
-else {
-vErrors.push(err107);
-}
-errors++;
-}
-if(data37 < 0 || isNaN(data37)){
-const err108 = {instancePath:instancePath+"/reputation_event/kind",schemaPath:"https://openagents.dev/schemas/nostr/event.json/properties/kind/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0},message:"must be >= 0"};
-if(vErrors === null){
-vErrors = [err108];
-}
-else {
-vErrors.push(err108);
-}
-errors++;
-}
-}
-}
-if(data33.tags !== undefined){
-let data38 = data33.tags;
-if(Array.isArray(data38)){
-if(data38.length > 2000){
-const err109 = {instancePath:instancePath+"/reputation_event/tags",schemaPath:"https://openagents.dev/schemas/nostr/event.json/properties/tags/maxItems",keyword:"maxItems",params:{limit: 2000},message:"must NOT have more than 2000 items"};
-if(vErrors === null){
-vErrors = [err109];
-}
-else {
-vErrors.push(err109);
-}
-errors++;
-}
-const len8 = data38.length;
-for(let i8=0; i8<len8; i8++){
-let data39 = data38[i8];
-if(Array.isArray(data39)){
-if(data39.length > 100){
-const err110 = {instancePath:instancePath+"/reputation_event/tags/" + i8,schemaPath:"https://openagents.dev/schemas/nostr/event.json/properties/tags/items/maxItems",keyword:"maxItems",params:{limit: 100},message:"must NOT have more than 100 items"};
-if(vErrors === null){
-vErrors = [err110];
-}
-else {
-vErrors.push(err110);
-}
-errors++;
-}
-const len9 = data39.length;
-for(let i9=0; i9<len9; i9++){
-if(typeof data39[i9] !== "string"){
-const err111 = {instancePath:instancePath+"/reputation_event/tags/" + i8+"/" + i9,schemaPath:"https://openagents.dev/schemas/nostr/event.json/properties/tags/items/items/type",keyword:"type",params:{type: "string"},message:"must be string"};
-if(vErrors === null){
-vErrors = [err111];
-}
-else {
-vErrors.push(err111);
-}
-errors++;
-}
-}
-}
-else {
-const err112 = {instancePath:instancePath+"/reputation_event/tags/" + i8,schemaPath:"https://openagents.dev/schemas/nostr/event.json/properties/tags/items/type",keyword:"type",params:{type: "array"},message:"must be array"};
-if(vErrors === null){
-vErrors = [err112];
-}
-else {
-vErrors.push(err112);
-}
-errors++;
-}
-}
-}
-else {
-const err113 = {instancePath:instancePath+"/reputation_event/tags",schemaPath:"https://openagents.dev/schemas/nostr/event.json/properties/tags/type",keyword:"type",params:{type: "array"},message:"must be array"};
-if(vErrors === null){
-vErrors = [err113];
-}
-else {
-vErrors.push(err113);
-}
-errors++;
-}
-}
-if(data33.content !== undefined){
-let data41 = data33.content;
-if(typeof data41 === "string"){
-if(func1(data41) > 1000000){
-const err114 = {instancePath:instancePath+"/reputation_event/content",schemaPath:"https://openagents.dev/schemas/nostr/event.json/properties/content/maxLength",keyword:"maxLength",params:{limit: 1000000},message:"must NOT have more than 1000000 characters"};
-if(vErrors === null){
-vErrors = [err114];
-}
-else {
-vErrors.push(err114);
-}
-errors++;
-}
-}
-else {
-const err115 = {instancePath:instancePath+"/reputation_event/content",schemaPath:"https://openagents.dev/schemas/nostr/event.json/properties/content/type",keyword:"type",params:{type: "string"},message:"must be string"};
-if(vErrors === null){
-vErrors = [err115];
-}
-else {
-vErrors.push(err115);
-}
-errors++;
-}
-}
-if(data33.sig !== undefined){
-let data42 = data33.sig;
-if(typeof data42 === "string"){
-if(!pattern94.test(data42)){
-const err116 = {instancePath:instancePath+"/reputation_event/sig",schemaPath:"https://openagents.dev/schemas/nostr/event.json/properties/sig/pattern",keyword:"pattern",params:{pattern: "^[0-9a-f]{128}$"},message:"must match pattern \""+"^[0-9a-f]{128}$"+"\""};
-if(vErrors === null){
-vErrors = [err116];
-}
-else {
-vErrors.push(err116);
-}
-errors++;
-}
-}
-else {
-const err117 = {instancePath:instancePath+"/reputation_event/sig",schemaPath:"https://openagents.dev/schemas/nostr/event.json/properties/sig/type",keyword:"type",params:{type: "string"},message:"must be string"};
-if(vErrors === null){
-vErrors = [err117];
-}
-else {
-vErrors.push(err117);
-}
-errors++;
-}
-}
-}
-else {
-const err118 = {instancePath:instancePath+"/reputation_event",schemaPath:"https://openagents.dev/schemas/nostr/event.json/type",keyword:"type",params:{type: "object"},message:"must be object"};
-if(vErrors === null){
-vErrors = [err118];
-}
-else {
-vErrors.push(err118);
-}
-errors++;
-}
-}
-}
-else {
-const err119 = {instancePath,schemaPath:"#/type",keyword:"type",params:{type: "object"},message:"must be object"};
-if(vErrors === null){
-vErrors = [err119];
-}
-else {
-vErrors.push(err119);
 }
 errors++;
 }
@@ -20329,7 +19998,7 @@ validate120.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false}
 exports.isListingModeration = validate122;
 
 exports.isCatalogPage = validate127;
-const schema200 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/api/edge-listing-page.json","title":"CatalogPage","description":"GET /v1/listings.","type":"object","required":["listings","next_cursor"],"additionalProperties":false,"properties":{"listings":{"type":"array","items":{"$ref":"https://openagents.dev/schemas/api/edge-listing.json"}},"external":{"type":"array","description":"What other drafts list, where external=1 asked for it; listings is empty then. Nothing of it can be installed.","items":{"$ref":"https://openagents.dev/schemas/api/edge-external-listing.json"}},"next_cursor":{"type":["string","null"],"description":"Give it back as cursor for the next page; null on the last."}}};
+const schema199 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/api/edge-listing-page.json","title":"CatalogPage","description":"GET /v1/listings.","type":"object","required":["listings","next_cursor"],"additionalProperties":false,"properties":{"listings":{"type":"array","items":{"$ref":"https://openagents.dev/schemas/api/edge-listing.json"}},"external":{"type":"array","description":"What other drafts list, where external=1 asked for it; listings is empty then. Nothing of it can be installed.","items":{"$ref":"https://openagents.dev/schemas/api/edge-external-listing.json"}},"next_cursor":{"type":["string","null"],"description":"Give it back as cursor for the next page; null on the last."}}};
 
 function validate127(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 /*# sourceURL="https://openagents.dev/schemas/api/edge-listing-page.json" */;
@@ -20942,7 +20611,7 @@ errors++;
 if(data.next_cursor !== undefined){
 let data20 = data.next_cursor;
 if((typeof data20 !== "string") && (data20 !== null)){
-const err50 = {instancePath:instancePath+"/next_cursor",schemaPath:"#/properties/next_cursor/type",keyword:"type",params:{type: schema200.properties.next_cursor.type},message:"must be string,null"};
+const err50 = {instancePath:instancePath+"/next_cursor",schemaPath:"#/properties/next_cursor/type",keyword:"type",params:{type: schema199.properties.next_cursor.type},message:"must be string,null"};
 if(vErrors === null){
 vErrors = [err50];
 }
@@ -20969,10 +20638,10 @@ return errors === 0;
 validate127.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
 
 exports.isCatalogQuery = validate129;
-const schema202 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/api/edge-listing-query.json","title":"CatalogQuery","description":"The query string of GET /v1/listings. All conditions hold together.","type":"object","additionalProperties":false,"properties":{"text":{"type":"string","maxLength":256,"description":"Words, or beginnings of words, all of which must occur."},"backend":{"type":"string","maxLength":64},"platform":{"type":"string","maxLength":64},"tag":{"type":"string","maxLength":128},"category":{"type":"string","maxLength":128},"author":{"type":"string","maxLength":80,"description":"64 hex digits, or an npub."},"slug":{"type":"string","maxLength":128,"description":"Every author's upgrade of this name."},"price":{"type":"string","pattern":"^(free|paid|\\d{1,12})$","description":"free, paid, or the most it may cost in sats."},"sort":{"enum":["relevance","newest","title","price","rating"],"description":"relevance needs text, and is then the default; else newest is. rating: by the lower end of the score's interval."},"external":{"const":"1","description":"What other drafts list (NIP-82, SKL, ContextVM) in place of upgrades, where this edge keeps it: by text, author and tag, newest or by title."},"moderators":{"type":"string","maxLength":800,"pattern":"^(none|[0-9a-z]{63,64}(,[0-9a-z]{63,64}){0,9})$","description":"Whose decisions apply: keys in hex or npubs with commas between, or none. The edge's own list where absent."},"limit":{"type":"string","pattern":"^([1-9]\\d?|100)$","description":"1 to 100; 20 where absent."},"cursor":{"type":"string","maxLength":2000,"description":"next_cursor of the page before, with the same query."}}};
-const pattern198 = new RegExp("^(free|paid|\\d{1,12})$", "u");
-const pattern199 = new RegExp("^(none|[0-9a-z]{63,64}(,[0-9a-z]{63,64}){0,9})$", "u");
-const pattern200 = new RegExp("^([1-9]\\d?|100)$", "u");
+const schema201 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/api/edge-listing-query.json","title":"CatalogQuery","description":"The query string of GET /v1/listings. All conditions hold together.","type":"object","additionalProperties":false,"properties":{"text":{"type":"string","maxLength":256,"description":"Words, or beginnings of words, all of which must occur."},"backend":{"type":"string","maxLength":64},"platform":{"type":"string","maxLength":64},"tag":{"type":"string","maxLength":128},"category":{"type":"string","maxLength":128},"author":{"type":"string","maxLength":80,"description":"64 hex digits, or an npub."},"slug":{"type":"string","maxLength":128,"description":"Every author's upgrade of this name."},"price":{"type":"string","pattern":"^(free|paid|\\d{1,12})$","description":"free, paid, or the most it may cost in sats."},"sort":{"enum":["relevance","newest","title","price","rating"],"description":"relevance needs text, and is then the default; else newest is. rating: by the lower end of the score's interval."},"external":{"const":"1","description":"What other drafts list (NIP-82, SKL, ContextVM) in place of upgrades, where this edge keeps it: by text, author and tag, newest or by title."},"moderators":{"type":"string","maxLength":800,"pattern":"^(none|[0-9a-z]{63,64}(,[0-9a-z]{63,64}){0,9})$","description":"Whose decisions apply: keys in hex or npubs with commas between, or none. The edge's own list where absent."},"limit":{"type":"string","pattern":"^([1-9]\\d?|100)$","description":"1 to 100; 20 where absent."},"cursor":{"type":"string","maxLength":2000,"description":"next_cursor of the page before, with the same query."}}};
+const pattern195 = new RegExp("^(free|paid|\\d{1,12})$", "u");
+const pattern196 = new RegExp("^(none|[0-9a-z]{63,64}(,[0-9a-z]{63,64}){0,9})$", "u");
+const pattern197 = new RegExp("^([1-9]\\d?|100)$", "u");
 
 function validate129(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 /*# sourceURL="https://openagents.dev/schemas/api/edge-listing-query.json" */;
@@ -20987,7 +20656,7 @@ evaluated0.items = undefined;
 }
 if(data && typeof data == "object" && !Array.isArray(data)){
 for(const key0 in data){
-if(!(func12.call(schema202.properties, key0))){
+if(!(func12.call(schema201.properties, key0))){
 const err0 = {instancePath,schemaPath:"#/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key0},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err0];
@@ -21176,7 +20845,7 @@ errors++;
 if(data.price !== undefined){
 let data7 = data.price;
 if(typeof data7 === "string"){
-if(!pattern198.test(data7)){
+if(!pattern195.test(data7)){
 const err15 = {instancePath:instancePath+"/price",schemaPath:"#/properties/price/pattern",keyword:"pattern",params:{pattern: "^(free|paid|\\d{1,12})$"},message:"must match pattern \""+"^(free|paid|\\d{1,12})$"+"\""};
 if(vErrors === null){
 vErrors = [err15];
@@ -21201,7 +20870,7 @@ errors++;
 if(data.sort !== undefined){
 let data8 = data.sort;
 if(!(((((data8 === "relevance") || (data8 === "newest")) || (data8 === "title")) || (data8 === "price")) || (data8 === "rating"))){
-const err17 = {instancePath:instancePath+"/sort",schemaPath:"#/properties/sort/enum",keyword:"enum",params:{allowedValues: schema202.properties.sort.enum},message:"must be equal to one of the allowed values"};
+const err17 = {instancePath:instancePath+"/sort",schemaPath:"#/properties/sort/enum",keyword:"enum",params:{allowedValues: schema201.properties.sort.enum},message:"must be equal to one of the allowed values"};
 if(vErrors === null){
 vErrors = [err17];
 }
@@ -21236,7 +20905,7 @@ vErrors.push(err19);
 }
 errors++;
 }
-if(!pattern199.test(data10)){
+if(!pattern196.test(data10)){
 const err20 = {instancePath:instancePath+"/moderators",schemaPath:"#/properties/moderators/pattern",keyword:"pattern",params:{pattern: "^(none|[0-9a-z]{63,64}(,[0-9a-z]{63,64}){0,9})$"},message:"must match pattern \""+"^(none|[0-9a-z]{63,64}(,[0-9a-z]{63,64}){0,9})$"+"\""};
 if(vErrors === null){
 vErrors = [err20];
@@ -21261,7 +20930,7 @@ errors++;
 if(data.limit !== undefined){
 let data11 = data.limit;
 if(typeof data11 === "string"){
-if(!pattern200.test(data11)){
+if(!pattern197.test(data11)){
 const err22 = {instancePath:instancePath+"/limit",schemaPath:"#/properties/limit/pattern",keyword:"pattern",params:{pattern: "^([1-9]\\d?|100)$"},message:"must match pattern \""+"^([1-9]\\d?|100)$"+"\""};
 if(vErrors === null){
 vErrors = [err22];
@@ -21857,7 +21526,7 @@ validate130.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false}
 exports.isCatalogListing = validate121;
 
 exports.isMailboxDeposit = validate131;
-const schema204 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/api/edge-mailbox-deposit.json","title":"MailboxDeposit","description":"POST /v1/workers/{pubkey}/installs, signed by a paired signer: an install config sealed for the worker (a gift wrap, kind 1059, whose p tag is the worker).","type":"object","required":["event"],"additionalProperties":false,"properties":{"event":{"$ref":"https://openagents.dev/schemas/nostr/event.json"}}};
+const schema203 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/api/edge-mailbox-deposit.json","title":"MailboxDeposit","description":"POST /v1/workers/{pubkey}/installs, signed by a paired signer: an install config sealed for the worker (a gift wrap, kind 1059, whose p tag is the worker).","type":"object","required":["event"],"additionalProperties":false,"properties":{"event":{"$ref":"https://openagents.dev/schemas/nostr/event.json"}}};
 
 function validate131(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 /*# sourceURL="https://openagents.dev/schemas/api/edge-mailbox-deposit.json" */;
@@ -22241,8 +21910,8 @@ return errors === 0;
 validate131.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
 
 exports.isMailboxPage = validate132;
-const schema206 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/api/edge-mailbox-page.json","title":"MailboxPage","description":"GET /v1/workers/{pubkey}/installs, signed by the worker: deposits not yet acknowledged, oldest first.","type":"object","required":["installs","next_after"],"additionalProperties":false,"properties":{"installs":{"type":"array","items":{"$ref":"#/$defs/MailboxItem"}},"next_after":{"type":["integer","null"],"description":"Give it back as after for the rest; null when this is all."}},"$defs":{"MailboxItem":{"type":"object","required":["seq","deposit_id","signer","received_at","event"],"additionalProperties":false,"properties":{"seq":{"type":"integer","minimum":1},"deposit_id":{"type":"string","pattern":"^[0-9a-f]{64}$","description":"The sealed event's id."},"signer":{"type":"string","pattern":"^[0-9a-f]{64}$","description":"Who deposited it."},"received_at":{"type":"string","format":"date-time"},"event":{"$ref":"https://openagents.dev/schemas/nostr/event.json"}}}}};
-const schema207 = {"type":"object","required":["seq","deposit_id","signer","received_at","event"],"additionalProperties":false,"properties":{"seq":{"type":"integer","minimum":1},"deposit_id":{"type":"string","pattern":"^[0-9a-f]{64}$","description":"The sealed event's id."},"signer":{"type":"string","pattern":"^[0-9a-f]{64}$","description":"Who deposited it."},"received_at":{"type":"string","format":"date-time"},"event":{"$ref":"https://openagents.dev/schemas/nostr/event.json"}}};
+const schema205 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/api/edge-mailbox-page.json","title":"MailboxPage","description":"GET /v1/workers/{pubkey}/installs, signed by the worker: deposits not yet acknowledged, oldest first.","type":"object","required":["installs","next_after"],"additionalProperties":false,"properties":{"installs":{"type":"array","items":{"$ref":"#/$defs/MailboxItem"}},"next_after":{"type":["integer","null"],"description":"Give it back as after for the rest; null when this is all."}},"$defs":{"MailboxItem":{"type":"object","required":["seq","deposit_id","signer","received_at","event"],"additionalProperties":false,"properties":{"seq":{"type":"integer","minimum":1},"deposit_id":{"type":"string","pattern":"^[0-9a-f]{64}$","description":"The sealed event's id."},"signer":{"type":"string","pattern":"^[0-9a-f]{64}$","description":"Who deposited it."},"received_at":{"type":"string","format":"date-time"},"event":{"$ref":"https://openagents.dev/schemas/nostr/event.json"}}}}};
+const schema206 = {"type":"object","required":["seq","deposit_id","signer","received_at","event"],"additionalProperties":false,"properties":{"seq":{"type":"integer","minimum":1},"deposit_id":{"type":"string","pattern":"^[0-9a-f]{64}$","description":"The sealed event's id."},"signer":{"type":"string","pattern":"^[0-9a-f]{64}$","description":"Who deposited it."},"received_at":{"type":"string","format":"date-time"},"event":{"$ref":"https://openagents.dev/schemas/nostr/event.json"}}};
 
 function validate133(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 let vErrors = null;
@@ -22834,7 +22503,7 @@ errors++;
 if(data.next_after !== undefined){
 let data2 = data.next_after;
 if((!(((typeof data2 == "number") && (!(data2 % 1) && !isNaN(data2))) && (isFinite(data2)))) && (data2 !== null)){
-const err4 = {instancePath:instancePath+"/next_after",schemaPath:"#/properties/next_after/type",keyword:"type",params:{type: schema206.properties.next_after.type},message:"must be integer,null"};
+const err4 = {instancePath:instancePath+"/next_after",schemaPath:"#/properties/next_after/type",keyword:"type",params:{type: schema205.properties.next_after.type},message:"must be integer,null"};
 if(vErrors === null){
 vErrors = [err4];
 }
@@ -22861,7 +22530,7 @@ return errors === 0;
 validate132.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
 
 exports.isMailboxSigners = validate135;
-const schema209 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/api/edge-mailbox-signers.json","title":"MailboxSigners","description":"PUT /v1/workers/{pubkey}/signers, signed by the worker: the keys whose install configs its mailbox takes. Replaces the list.","type":"object","required":["signers"],"additionalProperties":false,"properties":{"signers":{"type":"array","maxItems":64,"uniqueItems":true,"items":{"type":"string","pattern":"^[0-9a-f]{64}$"}}}};
+const schema208 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/api/edge-mailbox-signers.json","title":"MailboxSigners","description":"PUT /v1/workers/{pubkey}/signers, signed by the worker: the keys whose install configs its mailbox takes. Replaces the list.","type":"object","required":["signers"],"additionalProperties":false,"properties":{"signers":{"type":"array","maxItems":64,"uniqueItems":true,"items":{"type":"string","pattern":"^[0-9a-f]{64}$"}}}};
 
 function validate135(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 /*# sourceURL="https://openagents.dev/schemas/api/edge-mailbox-signers.json" */;
@@ -22989,11 +22658,11 @@ return errors === 0;
 validate135.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
 
 exports.isModerationCasePage = validate136;
-const schema210 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/api/edge-moderation-case-page.json","title":"ModerationCasePage","description":"GET /v1/moderation/cases: those that wait first, the heaviest first.","type":"object","required":["cases","next_cursor"],"additionalProperties":false,"properties":{"cases":{"type":"array","maxItems":100,"items":{"$ref":"https://openagents.dev/schemas/api/edge-moderation-case.json"}},"next_cursor":{"type":["string","null"]}}};
-const schema211 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/api/edge-moderation-case.json","title":"ModerationCase","description":"A target with all that was reported and decided of it, for curators.","type":"object","required":["case_id","target","status","weight","reports_total","opened_at","updated_at","reports","decisions"],"additionalProperties":false,"properties":{"case_id":{"type":"string","pattern":"^case_[0-9a-f]{32}$"},"target":{"$ref":"https://openagents.dev/schemas/api/edge-moderation-decision.json#/$defs/ModerationTarget"},"status":{"enum":["open","held","appealed","decided","dismissed","restored"],"description":"open: reports wait for an answer; held: a hold waits for a decision; appealed: an appeal does."},"weight":{"type":"integer","minimum":0,"description":"Of the reports that no decision answered: by who reported, not by how many."},"reports_total":{"type":"integer","minimum":0},"opened_at":{"type":"string"},"updated_at":{"type":"string"},"reports":{"type":"array","items":{"$ref":"https://openagents.dev/schemas/event/moderation.json#/$defs/ModerationReport"}},"decisions":{"type":"array","items":{"$ref":"#/$defs/ModerationEntry"},"description":"Latest first."}},"$defs":{"ModerationEntry":{"type":"object","required":["decision","state","appeal","appealed","answered"],"additionalProperties":false,"properties":{"decision":{"$ref":"https://openagents.dev/schemas/api/edge-moderation-decision.json"},"state":{"enum":["standing","expired","reversed","void","answer"],"description":"void: who decided it is no curator any more; answer: it decides about another decision, or about reports."},"appeal":{"enum":["possible","open","upheld","restored"]},"appealed":{"anyOf":[{"$ref":"https://openagents.dev/schemas/api/edge-moderation-decision.json"},{"type":"null"}]},"answered":{"anyOf":[{"$ref":"https://openagents.dev/schemas/api/edge-moderation-decision.json"},{"type":"null"}],"description":"What reversed it, or upheld it on appeal."}}}}};
-const schema215 = {"type":"object","required":["event_id","created_at","reporter","reason","text","manifest_event_id","standing"],"additionalProperties":false,"properties":{"event_id":{"type":"string","pattern":"^[0-9a-f]{64}$"},"created_at":{"type":"integer","minimum":0,"description":"Unix seconds."},"reporter":{"type":"string","pattern":"^[0-9a-f]{64}$"},"reason":{"enum":["malware","spam","illegal","impersonation","nudity","profanity","other"],"description":"NIP-56's word."},"text":{"type":"string","maxLength":2000},"manifest_event_id":{"type":["string","null"],"pattern":"^[0-9a-f]{64}$"},"standing":{"enum":["curator","buyer","trusted_author","attested","unknown"],"description":"What is known of the reporter, which is what the report weighs by."}}};
-const pattern211 = new RegExp("^case_[0-9a-f]{32}$", "u");
-const schema217 = {"type":"object","required":["decision","state","appeal","appealed","answered"],"additionalProperties":false,"properties":{"decision":{"$ref":"https://openagents.dev/schemas/api/edge-moderation-decision.json"},"state":{"enum":["standing","expired","reversed","void","answer"],"description":"void: who decided it is no curator any more; answer: it decides about another decision, or about reports."},"appeal":{"enum":["possible","open","upheld","restored"]},"appealed":{"anyOf":[{"$ref":"https://openagents.dev/schemas/api/edge-moderation-decision.json"},{"type":"null"}]},"answered":{"anyOf":[{"$ref":"https://openagents.dev/schemas/api/edge-moderation-decision.json"},{"type":"null"}],"description":"What reversed it, or upheld it on appeal."}}};
+const schema209 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/api/edge-moderation-case-page.json","title":"ModerationCasePage","description":"GET /v1/moderation/cases: those that wait first, the heaviest first.","type":"object","required":["cases","next_cursor"],"additionalProperties":false,"properties":{"cases":{"type":"array","maxItems":100,"items":{"$ref":"https://openagents.dev/schemas/api/edge-moderation-case.json"}},"next_cursor":{"type":["string","null"]}}};
+const schema210 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/api/edge-moderation-case.json","title":"ModerationCase","description":"A target with all that was reported and decided of it, for curators.","type":"object","required":["case_id","target","status","weight","reports_total","opened_at","updated_at","reports","decisions"],"additionalProperties":false,"properties":{"case_id":{"type":"string","pattern":"^case_[0-9a-f]{32}$"},"target":{"$ref":"https://openagents.dev/schemas/api/edge-moderation-decision.json#/$defs/ModerationTarget"},"status":{"enum":["open","held","appealed","decided","dismissed","restored"],"description":"open: reports wait for an answer; held: a hold waits for a decision; appealed: an appeal does."},"weight":{"type":"integer","minimum":0,"description":"Of the reports that no decision answered: by who reported, not by how many."},"reports_total":{"type":"integer","minimum":0},"opened_at":{"type":"string"},"updated_at":{"type":"string"},"reports":{"type":"array","items":{"$ref":"https://openagents.dev/schemas/event/moderation.json#/$defs/ModerationReport"}},"decisions":{"type":"array","items":{"$ref":"#/$defs/ModerationEntry"},"description":"Latest first."}},"$defs":{"ModerationEntry":{"type":"object","required":["decision","state","appeal","appealed","answered"],"additionalProperties":false,"properties":{"decision":{"$ref":"https://openagents.dev/schemas/api/edge-moderation-decision.json"},"state":{"enum":["standing","expired","reversed","void","answer"],"description":"void: who decided it is no curator any more; answer: it decides about another decision, or about reports."},"appeal":{"enum":["possible","open","upheld","restored"]},"appealed":{"anyOf":[{"$ref":"https://openagents.dev/schemas/api/edge-moderation-decision.json"},{"type":"null"}]},"answered":{"anyOf":[{"$ref":"https://openagents.dev/schemas/api/edge-moderation-decision.json"},{"type":"null"}],"description":"What reversed it, or upheld it on appeal."}}}}};
+const schema214 = {"type":"object","required":["event_id","created_at","reporter","reason","text","manifest_event_id","standing"],"additionalProperties":false,"properties":{"event_id":{"type":"string","pattern":"^[0-9a-f]{64}$"},"created_at":{"type":"integer","minimum":0,"description":"Unix seconds."},"reporter":{"type":"string","pattern":"^[0-9a-f]{64}$"},"reason":{"enum":["malware","spam","illegal","impersonation","nudity","profanity","other"],"description":"NIP-56's word."},"text":{"type":"string","maxLength":2000},"manifest_event_id":{"type":["string","null"],"pattern":"^[0-9a-f]{64}$"},"standing":{"enum":["curator","buyer","trusted_author","attested","unknown"],"description":"What is known of the reporter, which is what the report weighs by."}}};
+const pattern208 = new RegExp("^case_[0-9a-f]{32}$", "u");
+const schema216 = {"type":"object","required":["decision","state","appeal","appealed","answered"],"additionalProperties":false,"properties":{"decision":{"$ref":"https://openagents.dev/schemas/api/edge-moderation-decision.json"},"state":{"enum":["standing","expired","reversed","void","answer"],"description":"void: who decided it is no curator any more; answer: it decides about another decision, or about reports."},"appeal":{"enum":["possible","open","upheld","restored"]},"appealed":{"anyOf":[{"$ref":"https://openagents.dev/schemas/api/edge-moderation-decision.json"},{"type":"null"}]},"answered":{"anyOf":[{"$ref":"https://openagents.dev/schemas/api/edge-moderation-decision.json"},{"type":"null"}],"description":"What reversed it, or upheld it on appeal."}}};
 
 function validate141(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 let vErrors = null;
@@ -23077,7 +22746,7 @@ errors = vErrors.length;
 if(data.state !== undefined){
 let data1 = data.state;
 if(!(((((data1 === "standing") || (data1 === "expired")) || (data1 === "reversed")) || (data1 === "void")) || (data1 === "answer"))){
-const err6 = {instancePath:instancePath+"/state",schemaPath:"#/properties/state/enum",keyword:"enum",params:{allowedValues: schema217.properties.state.enum},message:"must be equal to one of the allowed values"};
+const err6 = {instancePath:instancePath+"/state",schemaPath:"#/properties/state/enum",keyword:"enum",params:{allowedValues: schema216.properties.state.enum},message:"must be equal to one of the allowed values"};
 if(vErrors === null){
 vErrors = [err6];
 }
@@ -23090,7 +22759,7 @@ errors++;
 if(data.appeal !== undefined){
 let data2 = data.appeal;
 if(!((((data2 === "possible") || (data2 === "open")) || (data2 === "upheld")) || (data2 === "restored"))){
-const err7 = {instancePath:instancePath+"/appeal",schemaPath:"#/properties/appeal/enum",keyword:"enum",params:{allowedValues: schema217.properties.appeal.enum},message:"must be equal to one of the allowed values"};
+const err7 = {instancePath:instancePath+"/appeal",schemaPath:"#/properties/appeal/enum",keyword:"enum",params:{allowedValues: schema216.properties.appeal.enum},message:"must be equal to one of the allowed values"};
 if(vErrors === null){
 vErrors = [err7];
 }
@@ -23312,7 +22981,7 @@ vErrors.push(err8);
 errors++;
 }
 for(const key0 in data){
-if(!(func12.call(schema211.properties, key0))){
+if(!(func12.call(schema210.properties, key0))){
 const err9 = {instancePath,schemaPath:"#/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key0},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err9];
@@ -23326,7 +22995,7 @@ errors++;
 if(data.case_id !== undefined){
 let data0 = data.case_id;
 if(typeof data0 === "string"){
-if(!pattern211.test(data0)){
+if(!pattern208.test(data0)){
 const err10 = {instancePath:instancePath+"/case_id",schemaPath:"#/properties/case_id/pattern",keyword:"pattern",params:{pattern: "^case_[0-9a-f]{32}$"},message:"must match pattern \""+"^case_[0-9a-f]{32}$"+"\""};
 if(vErrors === null){
 vErrors = [err10];
@@ -23446,7 +23115,7 @@ errors++;
 if(data.status !== undefined){
 let data4 = data.status;
 if(!((((((data4 === "open") || (data4 === "held")) || (data4 === "appealed")) || (data4 === "decided")) || (data4 === "dismissed")) || (data4 === "restored"))){
-const err20 = {instancePath:instancePath+"/status",schemaPath:"#/properties/status/enum",keyword:"enum",params:{allowedValues: schema211.properties.status.enum},message:"must be equal to one of the allowed values"};
+const err20 = {instancePath:instancePath+"/status",schemaPath:"#/properties/status/enum",keyword:"enum",params:{allowedValues: schema210.properties.status.enum},message:"must be equal to one of the allowed values"};
 if(vErrors === null){
 vErrors = [err20];
 }
@@ -23697,7 +23366,7 @@ errors++;
 if(data10.reason !== undefined){
 let data14 = data10.reason;
 if(!(((((((data14 === "malware") || (data14 === "spam")) || (data14 === "illegal")) || (data14 === "impersonation")) || (data14 === "nudity")) || (data14 === "profanity")) || (data14 === "other"))){
-const err41 = {instancePath:instancePath+"/reports/" + i0+"/reason",schemaPath:"https://openagents.dev/schemas/event/moderation.json#/$defs/ModerationReport/properties/reason/enum",keyword:"enum",params:{allowedValues: schema215.properties.reason.enum},message:"must be equal to one of the allowed values"};
+const err41 = {instancePath:instancePath+"/reports/" + i0+"/reason",schemaPath:"https://openagents.dev/schemas/event/moderation.json#/$defs/ModerationReport/properties/reason/enum",keyword:"enum",params:{allowedValues: schema214.properties.reason.enum},message:"must be equal to one of the allowed values"};
 if(vErrors === null){
 vErrors = [err41];
 }
@@ -23735,7 +23404,7 @@ errors++;
 if(data10.manifest_event_id !== undefined){
 let data16 = data10.manifest_event_id;
 if((typeof data16 !== "string") && (data16 !== null)){
-const err44 = {instancePath:instancePath+"/reports/" + i0+"/manifest_event_id",schemaPath:"https://openagents.dev/schemas/event/moderation.json#/$defs/ModerationReport/properties/manifest_event_id/type",keyword:"type",params:{type: schema215.properties.manifest_event_id.type},message:"must be string,null"};
+const err44 = {instancePath:instancePath+"/reports/" + i0+"/manifest_event_id",schemaPath:"https://openagents.dev/schemas/event/moderation.json#/$defs/ModerationReport/properties/manifest_event_id/type",keyword:"type",params:{type: schema214.properties.manifest_event_id.type},message:"must be string,null"};
 if(vErrors === null){
 vErrors = [err44];
 }
@@ -23760,7 +23429,7 @@ errors++;
 if(data10.standing !== undefined){
 let data17 = data10.standing;
 if(!(((((data17 === "curator") || (data17 === "buyer")) || (data17 === "trusted_author")) || (data17 === "attested")) || (data17 === "unknown"))){
-const err46 = {instancePath:instancePath+"/reports/" + i0+"/standing",schemaPath:"https://openagents.dev/schemas/event/moderation.json#/$defs/ModerationReport/properties/standing/enum",keyword:"enum",params:{allowedValues: schema215.properties.standing.enum},message:"must be equal to one of the allowed values"};
+const err46 = {instancePath:instancePath+"/reports/" + i0+"/standing",schemaPath:"https://openagents.dev/schemas/event/moderation.json#/$defs/ModerationReport/properties/standing/enum",keyword:"enum",params:{allowedValues: schema214.properties.standing.enum},message:"must be equal to one of the allowed values"};
 if(vErrors === null){
 vErrors = [err46];
 }
@@ -23912,7 +23581,7 @@ errors++;
 if(data.next_cursor !== undefined){
 let data2 = data.next_cursor;
 if((typeof data2 !== "string") && (data2 !== null)){
-const err5 = {instancePath:instancePath+"/next_cursor",schemaPath:"#/properties/next_cursor/type",keyword:"type",params:{type: schema210.properties.next_cursor.type},message:"must be string,null"};
+const err5 = {instancePath:instancePath+"/next_cursor",schemaPath:"#/properties/next_cursor/type",keyword:"type",params:{type: schema209.properties.next_cursor.type},message:"must be string,null"};
 if(vErrors === null){
 vErrors = [err5];
 }
@@ -23943,7 +23612,7 @@ exports.isModerationCase = validate137;
 exports.isModerationDecision = validate123;
 
 exports.isModerationLedger = validate147;
-const schema218 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/api/edge-moderation-ledger.json","title":"ModerationLedger","description":"GET /v1/moderation/ledger: every hold, label and take-down that curators of this edge made, the latest first: who, why, until when, and whether it was appealed or reversed.","type":"object","required":["operator","entries","next_cursor"],"additionalProperties":false,"properties":{"operator":{"type":["string","null"],"pattern":"^[0-9a-f]{64}$"},"entries":{"type":"array","maxItems":100,"items":{"$ref":"https://openagents.dev/schemas/api/edge-moderation-case.json#/$defs/ModerationEntry"}},"next_cursor":{"type":["string","null"]}}};
+const schema217 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/api/edge-moderation-ledger.json","title":"ModerationLedger","description":"GET /v1/moderation/ledger: every hold, label and take-down that curators of this edge made, the latest first: who, why, until when, and whether it was appealed or reversed.","type":"object","required":["operator","entries","next_cursor"],"additionalProperties":false,"properties":{"operator":{"type":["string","null"],"pattern":"^[0-9a-f]{64}$"},"entries":{"type":"array","maxItems":100,"items":{"$ref":"https://openagents.dev/schemas/api/edge-moderation-case.json#/$defs/ModerationEntry"}},"next_cursor":{"type":["string","null"]}}};
 
 function validate148(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 let vErrors = null;
@@ -24027,7 +23696,7 @@ errors = vErrors.length;
 if(data.state !== undefined){
 let data1 = data.state;
 if(!(((((data1 === "standing") || (data1 === "expired")) || (data1 === "reversed")) || (data1 === "void")) || (data1 === "answer"))){
-const err6 = {instancePath:instancePath+"/state",schemaPath:"#/properties/state/enum",keyword:"enum",params:{allowedValues: schema217.properties.state.enum},message:"must be equal to one of the allowed values"};
+const err6 = {instancePath:instancePath+"/state",schemaPath:"#/properties/state/enum",keyword:"enum",params:{allowedValues: schema216.properties.state.enum},message:"must be equal to one of the allowed values"};
 if(vErrors === null){
 vErrors = [err6];
 }
@@ -24040,7 +23709,7 @@ errors++;
 if(data.appeal !== undefined){
 let data2 = data.appeal;
 if(!((((data2 === "possible") || (data2 === "open")) || (data2 === "upheld")) || (data2 === "restored"))){
-const err7 = {instancePath:instancePath+"/appeal",schemaPath:"#/properties/appeal/enum",keyword:"enum",params:{allowedValues: schema217.properties.appeal.enum},message:"must be equal to one of the allowed values"};
+const err7 = {instancePath:instancePath+"/appeal",schemaPath:"#/properties/appeal/enum",keyword:"enum",params:{allowedValues: schema216.properties.appeal.enum},message:"must be equal to one of the allowed values"};
 if(vErrors === null){
 vErrors = [err7];
 }
@@ -24216,7 +23885,7 @@ errors++;
 if(data.operator !== undefined){
 let data0 = data.operator;
 if((typeof data0 !== "string") && (data0 !== null)){
-const err4 = {instancePath:instancePath+"/operator",schemaPath:"#/properties/operator/type",keyword:"type",params:{type: schema218.properties.operator.type},message:"must be string,null"};
+const err4 = {instancePath:instancePath+"/operator",schemaPath:"#/properties/operator/type",keyword:"type",params:{type: schema217.properties.operator.type},message:"must be string,null"};
 if(vErrors === null){
 vErrors = [err4];
 }
@@ -24273,7 +23942,7 @@ errors++;
 if(data.next_cursor !== undefined){
 let data3 = data.next_cursor;
 if((typeof data3 !== "string") && (data3 !== null)){
-const err8 = {instancePath:instancePath+"/next_cursor",schemaPath:"#/properties/next_cursor/type",keyword:"type",params:{type: schema218.properties.next_cursor.type},message:"must be string,null"};
+const err8 = {instancePath:instancePath+"/next_cursor",schemaPath:"#/properties/next_cursor/type",keyword:"type",params:{type: schema217.properties.next_cursor.type},message:"must be string,null"};
 if(vErrors === null){
 vErrors = [err8];
 }
@@ -24300,7 +23969,7 @@ return errors === 0;
 validate147.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
 
 exports.isModerationRoles = validate153;
-const schema220 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/api/edge-moderation-roles.json","title":"ModerationRoles","description":"GET /v1/moderation/roles: who may decide here, with the list that the operator signed.","type":"object","required":["operator","event","curators"],"additionalProperties":false,"properties":{"operator":{"type":["string","null"],"pattern":"^[0-9a-f]{64}$","description":"The key that signs the list; null: this edge names none, and nobody moderates here."},"event":{"anyOf":[{"$ref":"https://openagents.dev/schemas/nostr/event.json"},{"type":"null"}],"description":"The signed list, to be checked by anybody."},"curators":{"type":"array","items":{"type":"object","required":["pubkey","npub","name","roles"],"additionalProperties":false,"properties":{"pubkey":{"type":"string","pattern":"^[0-9a-f]{64}$"},"npub":{"type":"string"},"name":{"type":"string"},"roles":{"type":"array","items":{"enum":["hold","label","take_down","restore","feature","relay"]}}}}}}};
+const schema219 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/api/edge-moderation-roles.json","title":"ModerationRoles","description":"GET /v1/moderation/roles: who may decide here, with the list that the operator signed.","type":"object","required":["operator","event","curators"],"additionalProperties":false,"properties":{"operator":{"type":["string","null"],"pattern":"^[0-9a-f]{64}$","description":"The key that signs the list; null: this edge names none, and nobody moderates here."},"event":{"anyOf":[{"$ref":"https://openagents.dev/schemas/nostr/event.json"},{"type":"null"}],"description":"The signed list, to be checked by anybody."},"curators":{"type":"array","items":{"type":"object","required":["pubkey","npub","name","roles"],"additionalProperties":false,"properties":{"pubkey":{"type":"string","pattern":"^[0-9a-f]{64}$"},"npub":{"type":"string"},"name":{"type":"string"},"roles":{"type":"array","items":{"enum":["hold","label","take_down","restore","feature","relay"]}}}}}}};
 
 function validate153(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 /*# sourceURL="https://openagents.dev/schemas/api/edge-moderation-roles.json" */;
@@ -24359,7 +24028,7 @@ errors++;
 if(data.operator !== undefined){
 let data0 = data.operator;
 if((typeof data0 !== "string") && (data0 !== null)){
-const err4 = {instancePath:instancePath+"/operator",schemaPath:"#/properties/operator/type",keyword:"type",params:{type: schema220.properties.operator.type},message:"must be string,null"};
+const err4 = {instancePath:instancePath+"/operator",schemaPath:"#/properties/operator/type",keyword:"type",params:{type: schema219.properties.operator.type},message:"must be string,null"};
 if(vErrors === null){
 vErrors = [err4];
 }
@@ -24866,7 +24535,7 @@ const len3 = data16.length;
 for(let i3=0; i3<len3; i3++){
 let data17 = data16[i3];
 if(!((((((data17 === "hold") || (data17 === "label")) || (data17 === "take_down")) || (data17 === "restore")) || (data17 === "feature")) || (data17 === "relay"))){
-const err45 = {instancePath:instancePath+"/curators/" + i2+"/roles/" + i3,schemaPath:"#/properties/curators/items/properties/roles/items/enum",keyword:"enum",params:{allowedValues: schema220.properties.curators.items.properties.roles.items.enum},message:"must be equal to one of the allowed values"};
+const err45 = {instancePath:instancePath+"/curators/" + i2+"/roles/" + i3,schemaPath:"#/properties/curators/items/properties/roles/items/enum",keyword:"enum",params:{allowedValues: schema219.properties.curators.items.properties.roles.items.enum},message:"must be equal to one of the allowed values"};
 if(vErrors === null){
 vErrors = [err45];
 }
@@ -24929,7 +24598,7 @@ return errors === 0;
 validate153.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
 
 exports.isModerationSubmission = validate154;
-const schema222 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/api/edge-moderation-submission.json","title":"ModerationSubmission","description":"POST /v1/moderation/…: a decision or an appeal, signed by whom sends it.","type":"object","required":["event"],"additionalProperties":false,"properties":{"event":{"$ref":"https://openagents.dev/schemas/nostr/event.json"}}};
+const schema221 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/api/edge-moderation-submission.json","title":"ModerationSubmission","description":"POST /v1/moderation/…: a decision or an appeal, signed by whom sends it.","type":"object","required":["event"],"additionalProperties":false,"properties":{"event":{"$ref":"https://openagents.dev/schemas/nostr/event.json"}}};
 
 function validate154(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 /*# sourceURL="https://openagents.dev/schemas/api/edge-moderation-submission.json" */;
@@ -25313,7 +24982,7 @@ return errors === 0;
 validate154.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
 
 exports.isReceiptBatch = validate155;
-const schema224 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/api/edge-receipt-batch.json","title":"ReceiptBatch","description":"POST /v1/receipts/verify: one receipt or several.","type":"object","required":["receipts"],"additionalProperties":false,"properties":{"receipts":{"type":"array","minItems":1,"maxItems":25,"items":{"$ref":"https://openagents.dev/schemas/api/edge-receipt-bundle.json"}}}};
+const schema223 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/api/edge-receipt-batch.json","title":"ReceiptBatch","description":"POST /v1/receipts/verify: one receipt or several.","type":"object","required":["receipts"],"additionalProperties":false,"properties":{"receipts":{"type":"array","minItems":1,"maxItems":25,"items":{"$ref":"https://openagents.dev/schemas/api/edge-receipt-bundle.json"}}}};
 
 function validate155(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 /*# sourceURL="https://openagents.dev/schemas/api/edge-receipt-batch.json" */;
@@ -25410,7 +25079,7 @@ validate155.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false}
 exports.isReceiptBundle = validate80;
 
 exports.isReceiptClaim = validate157;
-const schema225 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/api/edge-receipt-claim.json","title":"ReceiptClaim","description":"Which receipt holds a payment. It says nothing of the buyer.","type":"object","required":["payment_hash","receipt_event_id","claimed_at"],"additionalProperties":false,"properties":{"payment_hash":{"type":"string","pattern":"^[0-9a-f]{64}$"},"receipt_event_id":{"type":"string","pattern":"^[0-9a-f]{64}$"},"claimed_at":{"type":"string","format":"date-time","description":"UTC: when the payment was first claimed."}}};
+const schema224 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/api/edge-receipt-claim.json","title":"ReceiptClaim","description":"Which receipt holds a payment. It says nothing of the buyer.","type":"object","required":["payment_hash","receipt_event_id","claimed_at"],"additionalProperties":false,"properties":{"payment_hash":{"type":"string","pattern":"^[0-9a-f]{64}$"},"receipt_event_id":{"type":"string","pattern":"^[0-9a-f]{64}$"},"claimed_at":{"type":"string","format":"date-time","description":"UTC: when the payment was first claimed."}}};
 
 function validate157(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 /*# sourceURL="https://openagents.dev/schemas/api/edge-receipt-claim.json" */;
@@ -25558,7 +25227,7 @@ return errors === 0;
 validate157.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
 
 exports.isReceiptClaimed = validate158;
-const schema226 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/api/edge-receipt-claimed.json","title":"ReceiptClaimed","description":"POST /v1/receipts/claim: the payment is held by this receipt.","type":"object","required":["claim","proof"],"additionalProperties":false,"properties":{"claim":{"$ref":"https://openagents.dev/schemas/api/edge-receipt-claim.json"},"proof":{"anyOf":[{"$ref":"https://openagents.dev/schemas/nostr/event.json"},{"type":"null"}],"description":"A ReceiptProofEvent for a valid receipt, where the edge has a key."}}};
+const schema225 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/api/edge-receipt-claimed.json","title":"ReceiptClaimed","description":"POST /v1/receipts/claim: the payment is held by this receipt.","type":"object","required":["claim","proof"],"additionalProperties":false,"properties":{"claim":{"$ref":"https://openagents.dev/schemas/api/edge-receipt-claim.json"},"proof":{"anyOf":[{"$ref":"https://openagents.dev/schemas/nostr/event.json"},{"type":"null"}],"description":"A ReceiptProofEvent for a valid receipt, where the edge has a key."}}};
 
 function validate158(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 /*# sourceURL="https://openagents.dev/schemas/api/edge-receipt-claimed.json" */;
@@ -26123,9 +25792,9 @@ return errors === 0;
 validate158.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
 
 exports.isReceiptReport = validate159;
-const schema229 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/api/edge-receipt-report.json","title":"ReceiptReport","description":"Every check of a licence receipt. A check is true, false, or null where this verifier cannot decide it; one false makes the receipt invalid, else one null leaves it unproven.","type":"object","required":["verdict","checks"],"additionalProperties":false,"properties":{"verdict":{"enum":["valid","invalid","unproven"]},"checks":{"type":"array","items":{"$ref":"#/$defs/ReceiptCheck"}}},"$defs":{"ReceiptCheck":{"type":"object","required":["code","ok","message"],"additionalProperties":false,"properties":{"code":{"type":"string","pattern":"^receipt_[a-z_]+$"},"ok":{"type":["boolean","null"]},"message":{"type":"string"}}}}};
-const schema230 = {"type":"object","required":["code","ok","message"],"additionalProperties":false,"properties":{"code":{"type":"string","pattern":"^receipt_[a-z_]+$"},"ok":{"type":["boolean","null"]},"message":{"type":"string"}}};
-const pattern235 = new RegExp("^receipt_[a-z_]+$", "u");
+const schema228 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/api/edge-receipt-report.json","title":"ReceiptReport","description":"Every check of a licence receipt. A check is true, false, or null where this verifier cannot decide it; one false makes the receipt invalid, else one null leaves it unproven.","type":"object","required":["verdict","checks"],"additionalProperties":false,"properties":{"verdict":{"enum":["valid","invalid","unproven"]},"checks":{"type":"array","items":{"$ref":"#/$defs/ReceiptCheck"}}},"$defs":{"ReceiptCheck":{"type":"object","required":["code","ok","message"],"additionalProperties":false,"properties":{"code":{"type":"string","pattern":"^receipt_[a-z_]+$"},"ok":{"type":["boolean","null"]},"message":{"type":"string"}}}}};
+const schema229 = {"type":"object","required":["code","ok","message"],"additionalProperties":false,"properties":{"code":{"type":"string","pattern":"^receipt_[a-z_]+$"},"ok":{"type":["boolean","null"]},"message":{"type":"string"}}};
+const pattern232 = new RegExp("^receipt_[a-z_]+$", "u");
 
 function validate159(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 /*# sourceURL="https://openagents.dev/schemas/api/edge-receipt-report.json" */;
@@ -26174,7 +25843,7 @@ errors++;
 if(data.verdict !== undefined){
 let data0 = data.verdict;
 if(!(((data0 === "valid") || (data0 === "invalid")) || (data0 === "unproven"))){
-const err3 = {instancePath:instancePath+"/verdict",schemaPath:"#/properties/verdict/enum",keyword:"enum",params:{allowedValues: schema229.properties.verdict.enum},message:"must be equal to one of the allowed values"};
+const err3 = {instancePath:instancePath+"/verdict",schemaPath:"#/properties/verdict/enum",keyword:"enum",params:{allowedValues: schema228.properties.verdict.enum},message:"must be equal to one of the allowed values"};
 if(vErrors === null){
 vErrors = [err3];
 }
@@ -26236,7 +25905,7 @@ errors++;
 if(data2.code !== undefined){
 let data3 = data2.code;
 if(typeof data3 === "string"){
-if(!pattern235.test(data3)){
+if(!pattern232.test(data3)){
 const err8 = {instancePath:instancePath+"/checks/" + i0+"/code",schemaPath:"#/$defs/ReceiptCheck/properties/code/pattern",keyword:"pattern",params:{pattern: "^receipt_[a-z_]+$"},message:"must match pattern \""+"^receipt_[a-z_]+$"+"\""};
 if(vErrors === null){
 vErrors = [err8];
@@ -26261,7 +25930,7 @@ errors++;
 if(data2.ok !== undefined){
 let data4 = data2.ok;
 if((typeof data4 !== "boolean") && (data4 !== null)){
-const err10 = {instancePath:instancePath+"/checks/" + i0+"/ok",schemaPath:"#/$defs/ReceiptCheck/properties/ok/type",keyword:"type",params:{type: schema230.properties.ok.type},message:"must be boolean,null"};
+const err10 = {instancePath:instancePath+"/checks/" + i0+"/ok",schemaPath:"#/$defs/ReceiptCheck/properties/ok/type",keyword:"type",params:{type: schema229.properties.ok.type},message:"must be boolean,null"};
 if(vErrors === null){
 vErrors = [err10];
 }
@@ -26324,8 +25993,8 @@ return errors === 0;
 validate159.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
 
 exports.isReceiptVerification = validate160;
-const schema231 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/api/edge-receipt-verification.json","title":"ReceiptVerification","description":"What was found of each receipt, in the order they were sent.","type":"object","required":["results"],"additionalProperties":false,"properties":{"results":{"type":"array","items":{"$ref":"#/$defs/ReceiptResult"}}},"$defs":{"ReceiptResult":{"type":"object","required":["report","proof"],"additionalProperties":false,"properties":{"report":{"$ref":"https://openagents.dev/schemas/api/edge-receipt-report.json"},"proof":{"anyOf":[{"$ref":"https://openagents.dev/schemas/nostr/event.json"},{"type":"null"}],"description":"A ReceiptProofEvent for a valid receipt, where the edge has a key."}}}}};
-const schema232 = {"type":"object","required":["report","proof"],"additionalProperties":false,"properties":{"report":{"$ref":"https://openagents.dev/schemas/api/edge-receipt-report.json"},"proof":{"anyOf":[{"$ref":"https://openagents.dev/schemas/nostr/event.json"},{"type":"null"}],"description":"A ReceiptProofEvent for a valid receipt, where the edge has a key."}}};
+const schema230 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/api/edge-receipt-verification.json","title":"ReceiptVerification","description":"What was found of each receipt, in the order they were sent.","type":"object","required":["results"],"additionalProperties":false,"properties":{"results":{"type":"array","items":{"$ref":"#/$defs/ReceiptResult"}}},"$defs":{"ReceiptResult":{"type":"object","required":["report","proof"],"additionalProperties":false,"properties":{"report":{"$ref":"https://openagents.dev/schemas/api/edge-receipt-report.json"},"proof":{"anyOf":[{"$ref":"https://openagents.dev/schemas/nostr/event.json"},{"type":"null"}],"description":"A ReceiptProofEvent for a valid receipt, where the edge has a key."}}}}};
+const schema231 = {"type":"object","required":["report","proof"],"additionalProperties":false,"properties":{"report":{"$ref":"https://openagents.dev/schemas/api/edge-receipt-report.json"},"proof":{"anyOf":[{"$ref":"https://openagents.dev/schemas/nostr/event.json"},{"type":"null"}],"description":"A ReceiptProofEvent for a valid receipt, where the edge has a key."}}};
 
 function validate161(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 let vErrors = null;
@@ -26836,7 +26505,7 @@ return errors === 0;
 validate160.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
 
 exports.isRelayManagementRequest = validate164;
-const schema234 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/api/edge-relay-management.json","title":"RelayManagementRequest","description":"POST to the relay's own address (NIP-86), signed by a key that manages the relay.","type":"object","required":["method","params"],"additionalProperties":false,"properties":{"method":{"type":"string","minLength":1,"maxLength":64},"params":{"type":"array","maxItems":8,"items":{"type":["string","integer"],"maxLength":2000}}}};
+const schema233 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/api/edge-relay-management.json","title":"RelayManagementRequest","description":"POST to the relay's own address (NIP-86), signed by a key that manages the relay.","type":"object","required":["method","params"],"additionalProperties":false,"properties":{"method":{"type":"string","minLength":1,"maxLength":64},"params":{"type":"array","maxItems":8,"items":{"type":["string","integer"],"maxLength":2000}}}};
 
 function validate164(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 /*# sourceURL="https://openagents.dev/schemas/api/edge-relay-management.json" */;
@@ -26934,7 +26603,7 @@ const len0 = data1.length;
 for(let i0=0; i0<len0; i0++){
 let data2 = data1[i0];
 if((typeof data2 !== "string") && (!(((typeof data2 == "number") && (!(data2 % 1) && !isNaN(data2))) && (isFinite(data2))))){
-const err7 = {instancePath:instancePath+"/params/" + i0,schemaPath:"#/properties/params/items/type",keyword:"type",params:{type: schema234.properties.params.items.type},message:"must be string,integer"};
+const err7 = {instancePath:instancePath+"/params/" + i0,schemaPath:"#/properties/params/items/type",keyword:"type",params:{type: schema233.properties.params.items.type},message:"must be string,integer"};
 if(vErrors === null){
 vErrors = [err7];
 }
@@ -26985,7 +26654,7 @@ return errors === 0;
 validate164.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
 
 exports.isReputationInputs = validate165;
-const schema235 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/api/edge-reputation-inputs.json","title":"ReputationInputs","description":"GET /v1/listings/{address}/reputation/inputs: the ids of the events the roll-up was reckoned from, sorted, a page at a time.","type":"object","required":["root","count","event_ids","next_after"],"additionalProperties":false,"properties":{"root":{"type":"string","pattern":"^[0-9a-f]{64}$"},"count":{"type":"integer","minimum":0},"event_ids":{"type":"array","items":{"type":"string","pattern":"^[0-9a-f]{64}$"}},"next_after":{"anyOf":[{"type":"string","pattern":"^[0-9a-f]{64}$"},{"type":"null"}],"description":"The last id here, to ask on with ?after=; null at the end."}}};
+const schema234 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/api/edge-reputation-inputs.json","title":"ReputationInputs","description":"GET /v1/listings/{address}/reputation/inputs: the ids of the events the roll-up was reckoned from, sorted, a page at a time.","type":"object","required":["root","count","event_ids","next_after"],"additionalProperties":false,"properties":{"root":{"type":"string","pattern":"^[0-9a-f]{64}$"},"count":{"type":"integer","minimum":0},"event_ids":{"type":"array","items":{"type":"string","pattern":"^[0-9a-f]{64}$"}},"next_after":{"anyOf":[{"type":"string","pattern":"^[0-9a-f]{64}$"},{"type":"null"}],"description":"The last id here, to ask on with ?after=; null at the end."}}};
 
 function validate165(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 /*# sourceURL="https://openagents.dev/schemas/api/edge-reputation-inputs.json" */;
@@ -27223,10 +26892,10 @@ return errors === 0;
 validate165.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
 
 exports.isListingReputation = validate166;
-const schema236 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/api/edge-reputation.json","title":"ListingReputation","description":"GET /v1/listings/{address}/reputation: what the score is, why, and the signed event that says so.","type":"object","required":["rollup","event","explanation","rules","ratings","dropped"],"additionalProperties":false,"properties":{"rollup":{"$ref":"https://openagents.dev/schemas/nostr/reputation-content.json"},"event":{"$ref":"https://openagents.dev/schemas/nostr/event.json","description":"The roll-up as the indexer signed it (NIP-85, kind 30384)."},"explanation":{"type":"array","items":{"type":"string"},"description":"The roll-up in sentences."},"rules":{"type":"array","items":{"type":"object","required":["rule","says"],"additionalProperties":false,"properties":{"rule":{"type":"string"},"says":{"type":"string"}}},"description":"Every rule against abuse, whether it had anything to do or not."},"ratings":{"type":"array","maxItems":100,"items":{"$ref":"#/$defs/WeighedRating"},"description":"The newest ratings, with what each weighs and why."},"dropped":{"type":"object","additionalProperties":{"type":"integer"},"description":"How many events were left out, by code."}},"$defs":{"WeighedRating":{"type":"object","required":["event_id","rater","stars","review","created_at","class","weight_ppm","rules"],"additionalProperties":false,"properties":{"event_id":{"type":"string","pattern":"^[0-9a-f]{64}$"},"rater":{"type":"string","pattern":"^[0-9a-f]{64}$"},"stars":{"type":"integer","minimum":1,"maximum":5},"review":{"type":"string","description":"A stranger's words: never to be shown unescaped."},"created_at":{"type":"integer","minimum":0},"class":{"enum":["receipt","attested","trusted","unknown","own"],"description":"The best proof the rater has; unknown and own do not count."},"weight_ppm":{"type":"integer","minimum":0,"description":"In millionths of one rater."},"rules":{"type":"array","items":{"type":"object","required":["rule","kept_ppm"],"additionalProperties":false,"properties":{"rule":{"type":"string"},"kept_ppm":{"type":"integer","minimum":0}}}}}}}};
-const schema237 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/nostr/reputation-content.json","title":"ReputationRollUp","description":"A listing's reputation at one time: what anybody gets from the same events by the same formula. Stars are in thousandths.","type":"object","required":["formula","listing","as_of","score","rank","raters","stars","apart","trend","runs","licences","zaps","filters","filters_took_ppm","badges","settings","inputs"],"additionalProperties":false,"properties":{"formula":{"type":"integer","minimum":1,"description":"The version of the formula."},"listing":{"type":"string","pattern":"^30051:[0-9a-f]{64}:[a-z0-9_.-]{1,128}$"},"as_of":{"type":"integer","minimum":0,"description":"Unix seconds: ages are counted to here."},"score":{"type":"object","required":["stars_milli","low_milli","high_milli","effective_raters_milli"],"additionalProperties":false,"properties":{"stars_milli":{"type":"integer","minimum":1000,"maximum":5000,"description":"The Bayesian mean."},"low_milli":{"type":"integer","minimum":1000,"maximum":5000,"description":"The lower end of the 95% interval."},"high_milli":{"type":"integer","minimum":1000,"maximum":5000,"description":"The upper end."},"effective_raters_milli":{"type":"integer","minimum":0,"description":"How many raters of equal weight would be as good a sample."}}},"rank":{"type":"integer","minimum":0,"maximum":100,"description":"NIP-85's rank: where the interval's lower end stands between one and five stars."},"raters":{"type":"object","required":["receipt","attested","trusted"],"additionalProperties":false,"properties":{"receipt":{"type":"integer","minimum":0,"description":"Raters with a licence receipt."},"attested":{"type":"integer","minimum":0,"description":"Raters with an attested run and no receipt."},"trusted":{"type":"integer","minimum":0,"description":"Raters in the web of trust and with neither."}},"description":"Whose ratings count, by their best proof."},"stars":{"type":"array","minItems":5,"maxItems":5,"items":{"type":"integer","minimum":0},"description":"How many counted raters gave one, two, … five stars."},"apart":{"type":"object","required":["unknown","unknown_stars_milli","own"],"additionalProperties":false,"properties":{"unknown":{"type":"integer","minimum":0,"description":"Ratings by keys without any proof: never in the score."},"unknown_stars_milli":{"type":["integer","null"],"minimum":1000,"maximum":5000,"description":"Their plain average."},"own":{"type":"integer","minimum":0,"description":"Ratings by the listing's author: never in the score."}}},"trend":{"type":"object","required":["days_7_milli","days_30_milli","days_90_milli"],"additionalProperties":false,"properties":{"days_7_milli":{"type":["integer","null"],"minimum":-4000,"maximum":4000},"days_30_milli":{"type":["integer","null"],"minimum":-4000,"maximum":4000},"days_90_milli":{"type":["integer","null"],"minimum":-4000,"maximum":4000}},"description":"How the score changed since; null where nothing was counted then."},"runs":{"type":"object","required":["attested","workers"],"additionalProperties":false,"properties":{"attested":{"type":"integer","minimum":0,"description":"Attested runs, at most one a day for each worker."},"workers":{"type":"integer","minimum":0,"description":"Workers that attested any: what install_cnt counts."}}},"licences":{"type":"integer","minimum":0,"description":"Buyers with a licence that stands."},"zaps":{"type":"object","required":["count","senders","msats"],"additionalProperties":false,"properties":{"count":{"type":"integer","minimum":0},"senders":{"type":"integer","minimum":0},"msats":{"type":"integer","minimum":0,"description":"Signal only: zaps are never in the score."}}},"filters":{"type":"array","maxItems":16,"items":{"type":"object","required":["rule","ratings"],"additionalProperties":false,"properties":{"rule":{"type":"string","maxLength":64},"ratings":{"type":"integer","minimum":0,"description":"How many ratings it took weight from."}}},"description":"The rules against abuse that had something to do."},"filters_took_ppm":{"type":"integer","minimum":0,"maximum":1000000,"description":"The mean share of the counted raters' weight that they took."},"badges":{"type":"array","uniqueItems":true,"items":{"enum":["well_rated","rising","widely_used","few_ratings","disputed"]}},"settings":{"type":"object","required":["receipt_signers","zap_provider","anchors"],"additionalProperties":false,"properties":{"receipt_signers":{"type":"array","maxItems":64,"items":{"type":"string","pattern":"^[0-9a-f]{64}$"},"description":"Whose receipts count."},"zap_provider":{"type":["string","null"],"pattern":"^[0-9a-f]{64}$","description":"The key of the author's wallet that signs zap receipts, as its LNURL server named it; null: none, and no zap counts."},"anchors":{"type":"array","maxItems":64,"items":{"type":"string","pattern":"^[0-9a-f]{64}$"},"description":"Where the web of trust starts; empty: it was not used."}},"description":"What the indexer decided beside the formula."},"inputs":{"type":"object","required":["count","root"],"additionalProperties":false,"properties":{"count":{"type":"integer","minimum":0},"root":{"type":"string","pattern":"^[0-9a-f]{64}$","description":"Merkle root (RFC 9162) over the ids, sorted."},"event_ids":{"type":"array","maxItems":500,"items":{"type":"string","pattern":"^[0-9a-f]{64}$"},"description":"All of them, sorted; absent where there are more than 500."}},"description":"The events it was reckoned from."}}};
-const schema239 = {"type":"object","required":["event_id","rater","stars","review","created_at","class","weight_ppm","rules"],"additionalProperties":false,"properties":{"event_id":{"type":"string","pattern":"^[0-9a-f]{64}$"},"rater":{"type":"string","pattern":"^[0-9a-f]{64}$"},"stars":{"type":"integer","minimum":1,"maximum":5},"review":{"type":"string","description":"A stranger's words: never to be shown unescaped."},"created_at":{"type":"integer","minimum":0},"class":{"enum":["receipt","attested","trusted","unknown","own"],"description":"The best proof the rater has; unknown and own do not count."},"weight_ppm":{"type":"integer","minimum":0,"description":"In millionths of one rater."},"rules":{"type":"array","items":{"type":"object","required":["rule","kept_ppm"],"additionalProperties":false,"properties":{"rule":{"type":"string"},"kept_ppm":{"type":"integer","minimum":0}}}}}};
-const pattern242 = new RegExp("^30051:[0-9a-f]{64}:[a-z0-9_.-]{1,128}$", "u");
+const schema235 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/api/edge-reputation.json","title":"ListingReputation","description":"GET /v1/listings/{address}/reputation: what the score is, why, and the signed event that says so.","type":"object","required":["rollup","event","explanation","rules","ratings","dropped"],"additionalProperties":false,"properties":{"rollup":{"$ref":"https://openagents.dev/schemas/nostr/reputation-content.json"},"event":{"$ref":"https://openagents.dev/schemas/nostr/event.json","description":"The roll-up as the indexer signed it (NIP-85, kind 30384)."},"explanation":{"type":"array","items":{"type":"string"},"description":"The roll-up in sentences."},"rules":{"type":"array","items":{"type":"object","required":["rule","says"],"additionalProperties":false,"properties":{"rule":{"type":"string"},"says":{"type":"string"}}},"description":"Every rule against abuse, whether it had anything to do or not."},"ratings":{"type":"array","maxItems":100,"items":{"$ref":"#/$defs/WeighedRating"},"description":"The newest ratings, with what each weighs and why."},"dropped":{"type":"object","additionalProperties":{"type":"integer"},"description":"How many events were left out, by code."}},"$defs":{"WeighedRating":{"type":"object","required":["event_id","rater","stars","review","created_at","class","weight_ppm","rules"],"additionalProperties":false,"properties":{"event_id":{"type":"string","pattern":"^[0-9a-f]{64}$"},"rater":{"type":"string","pattern":"^[0-9a-f]{64}$"},"stars":{"type":"integer","minimum":1,"maximum":5},"review":{"type":"string","description":"A stranger's words: never to be shown unescaped."},"created_at":{"type":"integer","minimum":0},"class":{"enum":["receipt","attested","trusted","unknown","own"],"description":"The best proof the rater has; unknown and own do not count."},"weight_ppm":{"type":"integer","minimum":0,"description":"In millionths of one rater."},"rules":{"type":"array","items":{"type":"object","required":["rule","kept_ppm"],"additionalProperties":false,"properties":{"rule":{"type":"string"},"kept_ppm":{"type":"integer","minimum":0}}}}}}}};
+const schema236 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/nostr/reputation-content.json","title":"ReputationRollUp","description":"A listing's reputation at one time: what anybody gets from the same events by the same formula. Stars are in thousandths.","type":"object","required":["formula","listing","as_of","score","rank","raters","stars","apart","trend","runs","licences","zaps","filters","filters_took_ppm","badges","settings","inputs"],"additionalProperties":false,"properties":{"formula":{"type":"integer","minimum":1,"description":"The version of the formula."},"listing":{"type":"string","pattern":"^30051:[0-9a-f]{64}:[a-z0-9_.-]{1,128}$"},"as_of":{"type":"integer","minimum":0,"description":"Unix seconds: ages are counted to here."},"score":{"type":"object","required":["stars_milli","low_milli","high_milli","effective_raters_milli"],"additionalProperties":false,"properties":{"stars_milli":{"type":"integer","minimum":1000,"maximum":5000,"description":"The Bayesian mean."},"low_milli":{"type":"integer","minimum":1000,"maximum":5000,"description":"The lower end of the 95% interval."},"high_milli":{"type":"integer","minimum":1000,"maximum":5000,"description":"The upper end."},"effective_raters_milli":{"type":"integer","minimum":0,"description":"How many raters of equal weight would be as good a sample."}}},"rank":{"type":"integer","minimum":0,"maximum":100,"description":"NIP-85's rank: where the interval's lower end stands between one and five stars."},"raters":{"type":"object","required":["receipt","attested","trusted"],"additionalProperties":false,"properties":{"receipt":{"type":"integer","minimum":0,"description":"Raters with a licence receipt."},"attested":{"type":"integer","minimum":0,"description":"Raters with an attested run and no receipt."},"trusted":{"type":"integer","minimum":0,"description":"Raters in the web of trust and with neither."}},"description":"Whose ratings count, by their best proof."},"stars":{"type":"array","minItems":5,"maxItems":5,"items":{"type":"integer","minimum":0},"description":"How many counted raters gave one, two, … five stars."},"apart":{"type":"object","required":["unknown","unknown_stars_milli","own"],"additionalProperties":false,"properties":{"unknown":{"type":"integer","minimum":0,"description":"Ratings by keys without any proof: never in the score."},"unknown_stars_milli":{"type":["integer","null"],"minimum":1000,"maximum":5000,"description":"Their plain average."},"own":{"type":"integer","minimum":0,"description":"Ratings by the listing's author: never in the score."}}},"trend":{"type":"object","required":["days_7_milli","days_30_milli","days_90_milli"],"additionalProperties":false,"properties":{"days_7_milli":{"type":["integer","null"],"minimum":-4000,"maximum":4000},"days_30_milli":{"type":["integer","null"],"minimum":-4000,"maximum":4000},"days_90_milli":{"type":["integer","null"],"minimum":-4000,"maximum":4000}},"description":"How the score changed since; null where nothing was counted then."},"runs":{"type":"object","required":["attested","workers"],"additionalProperties":false,"properties":{"attested":{"type":"integer","minimum":0,"description":"Attested runs, at most one a day for each worker."},"workers":{"type":"integer","minimum":0,"description":"Workers that attested any: what install_cnt counts."}}},"licences":{"type":"integer","minimum":0,"description":"Buyers with a licence that stands."},"zaps":{"type":"object","required":["count","senders","msats"],"additionalProperties":false,"properties":{"count":{"type":"integer","minimum":0},"senders":{"type":"integer","minimum":0},"msats":{"type":"integer","minimum":0,"description":"Signal only: zaps are never in the score."}}},"filters":{"type":"array","maxItems":16,"items":{"type":"object","required":["rule","ratings"],"additionalProperties":false,"properties":{"rule":{"type":"string","maxLength":64},"ratings":{"type":"integer","minimum":0,"description":"How many ratings it took weight from."}}},"description":"The rules against abuse that had something to do."},"filters_took_ppm":{"type":"integer","minimum":0,"maximum":1000000,"description":"The mean share of the counted raters' weight that they took."},"badges":{"type":"array","uniqueItems":true,"items":{"enum":["well_rated","rising","widely_used","few_ratings","disputed"]}},"settings":{"type":"object","required":["receipt_signers","zap_provider","anchors"],"additionalProperties":false,"properties":{"receipt_signers":{"type":"array","maxItems":64,"items":{"type":"string","pattern":"^[0-9a-f]{64}$"},"description":"Whose receipts count."},"zap_provider":{"type":["string","null"],"pattern":"^[0-9a-f]{64}$","description":"The key of the author's wallet that signs zap receipts, as its LNURL server named it; null: none, and no zap counts."},"anchors":{"type":"array","maxItems":64,"items":{"type":"string","pattern":"^[0-9a-f]{64}$"},"description":"Where the web of trust starts; empty: it was not used."}},"description":"What the indexer decided beside the formula."},"inputs":{"type":"object","required":["count","root"],"additionalProperties":false,"properties":{"count":{"type":"integer","minimum":0},"root":{"type":"string","pattern":"^[0-9a-f]{64}$","description":"Merkle root (RFC 9162) over the ids, sorted."},"event_ids":{"type":"array","maxItems":500,"items":{"type":"string","pattern":"^[0-9a-f]{64}$"},"description":"All of them, sorted; absent where there are more than 500."}},"description":"The events it was reckoned from."}}};
+const schema238 = {"type":"object","required":["event_id","rater","stars","review","created_at","class","weight_ppm","rules"],"additionalProperties":false,"properties":{"event_id":{"type":"string","pattern":"^[0-9a-f]{64}$"},"rater":{"type":"string","pattern":"^[0-9a-f]{64}$"},"stars":{"type":"integer","minimum":1,"maximum":5},"review":{"type":"string","description":"A stranger's words: never to be shown unescaped."},"created_at":{"type":"integer","minimum":0},"class":{"enum":["receipt","attested","trusted","unknown","own"],"description":"The best proof the rater has; unknown and own do not count."},"weight_ppm":{"type":"integer","minimum":0,"description":"In millionths of one rater."},"rules":{"type":"array","items":{"type":"object","required":["rule","kept_ppm"],"additionalProperties":false,"properties":{"rule":{"type":"string"},"kept_ppm":{"type":"integer","minimum":0}}}}}};
+const pattern239 = new RegExp("^30051:[0-9a-f]{64}:[a-z0-9_.-]{1,128}$", "u");
 
 function validate166(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 /*# sourceURL="https://openagents.dev/schemas/api/edge-reputation.json" */;
@@ -27486,7 +27155,7 @@ vErrors.push(err23);
 errors++;
 }
 for(const key1 in data0){
-if(!(func12.call(schema237.properties, key1))){
+if(!(func12.call(schema236.properties, key1))){
 const err24 = {instancePath:instancePath+"/rollup",schemaPath:"https://openagents.dev/schemas/nostr/reputation-content.json/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key1},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err24];
@@ -27525,7 +27194,7 @@ errors++;
 if(data0.listing !== undefined){
 let data2 = data0.listing;
 if(typeof data2 === "string"){
-if(!pattern242.test(data2)){
+if(!pattern239.test(data2)){
 const err27 = {instancePath:instancePath+"/rollup/listing",schemaPath:"https://openagents.dev/schemas/nostr/reputation-content.json/properties/listing/pattern",keyword:"pattern",params:{pattern: "^30051:[0-9a-f]{64}:[a-z0-9_.-]{1,128}$"},message:"must match pattern \""+"^30051:[0-9a-f]{64}:[a-z0-9_.-]{1,128}$"+"\""};
 if(vErrors === null){
 vErrors = [err27];
@@ -28070,7 +27739,7 @@ errors++;
 if(data16.unknown_stars_milli !== undefined){
 let data18 = data16.unknown_stars_milli;
 if((!(((typeof data18 == "number") && (!(data18 % 1) && !isNaN(data18))) && (isFinite(data18)))) && (data18 !== null)){
-const err73 = {instancePath:instancePath+"/rollup/apart/unknown_stars_milli",schemaPath:"https://openagents.dev/schemas/nostr/reputation-content.json/properties/apart/properties/unknown_stars_milli/type",keyword:"type",params:{type: schema237.properties.apart.properties.unknown_stars_milli.type},message:"must be integer,null"};
+const err73 = {instancePath:instancePath+"/rollup/apart/unknown_stars_milli",schemaPath:"https://openagents.dev/schemas/nostr/reputation-content.json/properties/apart/properties/unknown_stars_milli/type",keyword:"type",params:{type: schema236.properties.apart.properties.unknown_stars_milli.type},message:"must be integer,null"};
 if(vErrors === null){
 vErrors = [err73];
 }
@@ -28187,7 +27856,7 @@ errors++;
 if(data20.days_7_milli !== undefined){
 let data21 = data20.days_7_milli;
 if((!(((typeof data21 == "number") && (!(data21 % 1) && !isNaN(data21))) && (isFinite(data21)))) && (data21 !== null)){
-const err83 = {instancePath:instancePath+"/rollup/trend/days_7_milli",schemaPath:"https://openagents.dev/schemas/nostr/reputation-content.json/properties/trend/properties/days_7_milli/type",keyword:"type",params:{type: schema237.properties.trend.properties.days_7_milli.type},message:"must be integer,null"};
+const err83 = {instancePath:instancePath+"/rollup/trend/days_7_milli",schemaPath:"https://openagents.dev/schemas/nostr/reputation-content.json/properties/trend/properties/days_7_milli/type",keyword:"type",params:{type: schema236.properties.trend.properties.days_7_milli.type},message:"must be integer,null"};
 if(vErrors === null){
 vErrors = [err83];
 }
@@ -28222,7 +27891,7 @@ errors++;
 if(data20.days_30_milli !== undefined){
 let data22 = data20.days_30_milli;
 if((!(((typeof data22 == "number") && (!(data22 % 1) && !isNaN(data22))) && (isFinite(data22)))) && (data22 !== null)){
-const err86 = {instancePath:instancePath+"/rollup/trend/days_30_milli",schemaPath:"https://openagents.dev/schemas/nostr/reputation-content.json/properties/trend/properties/days_30_milli/type",keyword:"type",params:{type: schema237.properties.trend.properties.days_30_milli.type},message:"must be integer,null"};
+const err86 = {instancePath:instancePath+"/rollup/trend/days_30_milli",schemaPath:"https://openagents.dev/schemas/nostr/reputation-content.json/properties/trend/properties/days_30_milli/type",keyword:"type",params:{type: schema236.properties.trend.properties.days_30_milli.type},message:"must be integer,null"};
 if(vErrors === null){
 vErrors = [err86];
 }
@@ -28257,7 +27926,7 @@ errors++;
 if(data20.days_90_milli !== undefined){
 let data23 = data20.days_90_milli;
 if((!(((typeof data23 == "number") && (!(data23 % 1) && !isNaN(data23))) && (isFinite(data23)))) && (data23 !== null)){
-const err89 = {instancePath:instancePath+"/rollup/trend/days_90_milli",schemaPath:"https://openagents.dev/schemas/nostr/reputation-content.json/properties/trend/properties/days_90_milli/type",keyword:"type",params:{type: schema237.properties.trend.properties.days_90_milli.type},message:"must be integer,null"};
+const err89 = {instancePath:instancePath+"/rollup/trend/days_90_milli",schemaPath:"https://openagents.dev/schemas/nostr/reputation-content.json/properties/trend/properties/days_90_milli/type",keyword:"type",params:{type: schema236.properties.trend.properties.days_90_milli.type},message:"must be integer,null"};
 if(vErrors === null){
 vErrors = [err89];
 }
@@ -28720,7 +28389,7 @@ const len2 = data37.length;
 for(let i2=0; i2<len2; i2++){
 let data38 = data37[i2];
 if(!(((((data38 === "well_rated") || (data38 === "rising")) || (data38 === "widely_used")) || (data38 === "few_ratings")) || (data38 === "disputed"))){
-const err127 = {instancePath:instancePath+"/rollup/badges/" + i2,schemaPath:"https://openagents.dev/schemas/nostr/reputation-content.json/properties/badges/items/enum",keyword:"enum",params:{allowedValues: schema237.properties.badges.items.enum},message:"must be equal to one of the allowed values"};
+const err127 = {instancePath:instancePath+"/rollup/badges/" + i2,schemaPath:"https://openagents.dev/schemas/nostr/reputation-content.json/properties/badges/items/enum",keyword:"enum",params:{allowedValues: schema236.properties.badges.items.enum},message:"must be equal to one of the allowed values"};
 if(vErrors === null){
 vErrors = [err127];
 }
@@ -28861,7 +28530,7 @@ errors++;
 if(data39.zap_provider !== undefined){
 let data42 = data39.zap_provider;
 if((typeof data42 !== "string") && (data42 !== null)){
-const err138 = {instancePath:instancePath+"/rollup/settings/zap_provider",schemaPath:"https://openagents.dev/schemas/nostr/reputation-content.json/properties/settings/properties/zap_provider/type",keyword:"type",params:{type: schema237.properties.settings.properties.zap_provider.type},message:"must be string,null"};
+const err138 = {instancePath:instancePath+"/rollup/settings/zap_provider",schemaPath:"https://openagents.dev/schemas/nostr/reputation-content.json/properties/settings/properties/zap_provider/type",keyword:"type",params:{type: schema236.properties.settings.properties.zap_provider.type},message:"must be string,null"};
 if(vErrors === null){
 vErrors = [err138];
 }
@@ -29786,7 +29455,7 @@ errors++;
 if(data67.class !== undefined){
 let data73 = data67.class;
 if(!(((((data73 === "receipt") || (data73 === "attested")) || (data73 === "trusted")) || (data73 === "unknown")) || (data73 === "own"))){
-const err215 = {instancePath:instancePath+"/ratings/" + i11+"/class",schemaPath:"#/$defs/WeighedRating/properties/class/enum",keyword:"enum",params:{allowedValues: schema239.properties.class.enum},message:"must be equal to one of the allowed values"};
+const err215 = {instancePath:instancePath+"/ratings/" + i11+"/class",schemaPath:"#/$defs/WeighedRating/properties/class/enum",keyword:"enum",params:{allowedValues: schema238.properties.class.enum},message:"must be equal to one of the allowed values"};
 if(vErrors === null){
 vErrors = [err215];
 }
@@ -29990,7 +29659,7 @@ return errors === 0;
 validate166.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
 
 exports.isSiteManifest = validate167;
-const schema240 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/api/edge-site-manifest.json","title":"SiteManifest","description":"PUT /v1/site: which stored objects make up the site from now on. Objects are named by the SHA-256 of their bytes.","type":"object","required":["created_at","root","listings","files","shards","packs"],"additionalProperties":false,"properties":{"created_at":{"type":"integer","minimum":0,"description":"Unix seconds; a site takes the place of an older one only."},"root":{"type":"string","pattern":"^[0-9a-f]{64}$","description":"Merkle root of the snapshot the pages are built from."},"listings":{"type":"integer","minimum":0},"files":{"type":"integer","minimum":1},"shards":{"type":"array","minItems":1,"maxItems":256,"items":{"type":"string","pattern":"^[0-9a-f]{64}$"},"description":"Objects that say where each path is; a path is in the one that the first byte of its SHA-256 names, modulo their number."},"packs":{"type":"array","minItems":1,"maxItems":4096,"items":{"type":"string","pattern":"^[0-9a-f]{64}$"},"description":"Objects with the files themselves, one after the other."}}};
+const schema239 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/api/edge-site-manifest.json","title":"SiteManifest","description":"PUT /v1/site: which stored objects make up the site from now on. Objects are named by the SHA-256 of their bytes.","type":"object","required":["created_at","root","listings","files","shards","packs"],"additionalProperties":false,"properties":{"created_at":{"type":"integer","minimum":0,"description":"Unix seconds; a site takes the place of an older one only."},"root":{"type":"string","pattern":"^[0-9a-f]{64}$","description":"Merkle root of the snapshot the pages are built from."},"listings":{"type":"integer","minimum":0},"files":{"type":"integer","minimum":1},"shards":{"type":"array","minItems":1,"maxItems":256,"items":{"type":"string","pattern":"^[0-9a-f]{64}$"},"description":"Objects that say where each path is; a path is in the one that the first byte of its SHA-256 names, modulo their number."},"packs":{"type":"array","minItems":1,"maxItems":4096,"items":{"type":"string","pattern":"^[0-9a-f]{64}$"},"description":"Objects with the files themselves, one after the other."}}};
 
 function validate167(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 /*# sourceURL="https://openagents.dev/schemas/api/edge-site-manifest.json" */;
@@ -30315,7 +29984,7 @@ return errors === 0;
 validate167.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
 
 exports.isSiteShard = validate168;
-const schema241 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/api/edge-site-shard.json","title":"SiteShard","description":"Where the files of a published site are, by path.","type":"object","maxProperties":100000,"additionalProperties":{"type":"object","required":["pack","offset","bytes","type","sha256","gzip"],"additionalProperties":false,"properties":{"pack":{"type":"integer","minimum":0,"maximum":4095},"offset":{"type":"integer","minimum":0},"bytes":{"type":"integer","minimum":0,"description":"As stored."},"type":{"type":"string","maxLength":100,"description":"Content-Type."},"sha256":{"type":"string","pattern":"^[0-9a-f]{64}$","description":"Of the file before it was compressed."},"gzip":{"type":"boolean"}}}};
+const schema240 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/api/edge-site-shard.json","title":"SiteShard","description":"Where the files of a published site are, by path.","type":"object","maxProperties":100000,"additionalProperties":{"type":"object","required":["pack","offset","bytes","type","sha256","gzip"],"additionalProperties":false,"properties":{"pack":{"type":"integer","minimum":0,"maximum":4095},"offset":{"type":"integer","minimum":0},"bytes":{"type":"integer","minimum":0,"description":"As stored."},"type":{"type":"string","maxLength":100,"description":"Content-Type."},"sha256":{"type":"string","pattern":"^[0-9a-f]{64}$","description":"Of the file before it was compressed."},"gzip":{"type":"boolean"}}}};
 
 function validate168(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 /*# sourceURL="https://openagents.dev/schemas/api/edge-site-shard.json" */;
@@ -30590,7 +30259,7 @@ return errors === 0;
 validate168.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
 
 exports.isSnapshotPage = validate169;
-const schema242 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/api/edge-snapshot-page.json","title":"SnapshotPage","description":"GET /v1/snapshot: every listing with its signed events, in the order of addresses, for mirrors.","type":"object","required":["version","listings_total","details","next_cursor"],"additionalProperties":false,"properties":{"version":{"type":"integer","minimum":0,"description":"Grows whenever the catalog changes: a mirror of the same version is up to date."},"listings_total":{"type":"integer","minimum":0},"details":{"type":"array","maxItems":100,"items":{"$ref":"https://openagents.dev/schemas/api/edge-listing-detail.json"}},"next_cursor":{"type":["string","null"],"description":"Give it back as cursor for the next page; null on the last."}}};
+const schema241 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/api/edge-snapshot-page.json","title":"SnapshotPage","description":"GET /v1/snapshot: every listing with its signed events, in the order of addresses, for mirrors.","type":"object","required":["version","listings_total","details","next_cursor"],"additionalProperties":false,"properties":{"version":{"type":"integer","minimum":0,"description":"Grows whenever the catalog changes: a mirror of the same version is up to date."},"listings_total":{"type":"integer","minimum":0},"details":{"type":"array","maxItems":100,"items":{"$ref":"https://openagents.dev/schemas/api/edge-listing-detail.json"}},"next_cursor":{"type":["string","null"],"description":"Give it back as cursor for the next page; null on the last."}}};
 
 function validate169(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 /*# sourceURL="https://openagents.dev/schemas/api/edge-snapshot-page.json" */;
@@ -30741,7 +30410,7 @@ errors++;
 if(data.next_cursor !== undefined){
 let data4 = data.next_cursor;
 if((typeof data4 !== "string") && (data4 !== null)){
-const err11 = {instancePath:instancePath+"/next_cursor",schemaPath:"#/properties/next_cursor/type",keyword:"type",params:{type: schema242.properties.next_cursor.type},message:"must be string,null"};
+const err11 = {instancePath:instancePath+"/next_cursor",schemaPath:"#/properties/next_cursor/type",keyword:"type",params:{type: schema241.properties.next_cursor.type},message:"must be string,null"};
 if(vErrors === null){
 vErrors = [err11];
 }
@@ -30768,8 +30437,8 @@ return errors === 0;
 validate169.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
 
 exports.isUpstreamPage = validate171;
-const schema243 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/api/edge-upstream-page.json","title":"UpstreamPage","description":"GET /v1/upstreams: the relays that events are pulled from.","type":"object","required":["relays","passed_over"],"additionalProperties":false,"properties":{"relays":{"type":"array","items":{"$ref":"#/$defs/UpstreamRelay"}},"passed_over":{"type":"object","description":"How many events were not taken, by code, over all relays.","additionalProperties":{"type":"integer","minimum":1}}},"$defs":{"UpstreamRelay":{"type":"object","required":["url","source","method","pulled_at_ms","next_at_ms","failures","taken","passed_over","missed_seconds","error"],"additionalProperties":false,"properties":{"url":{"type":"string"},"source":{"enum":["configured","relay list"],"description":"Named by this edge's settings, or by authors in their relay lists (NIP-65)."},"method":{"enum":["negentropy","paging",null],"description":"How it was last read: by comparison (NIP-77) or page by page; null before the first time."},"pulled_at_ms":{"type":["integer","null"],"description":"When it was last read to its end."},"next_at_ms":{"type":"integer","description":"When it is read next."},"failures":{"type":"integer","minimum":0,"description":"In a row; each makes the wait longer."},"taken":{"type":"integer","minimum":0,"description":"Events that were new here."},"passed_over":{"type":"integer","minimum":0,"description":"Events that were not taken."},"missed_seconds":{"type":"integer","minimum":0,"description":"Seconds that hold more events of one kind than the relay sends at once, so that some may be missing."},"error":{"type":["string","null"],"description":"What the last failure was."}}}}};
-const schema244 = {"type":"object","required":["url","source","method","pulled_at_ms","next_at_ms","failures","taken","passed_over","missed_seconds","error"],"additionalProperties":false,"properties":{"url":{"type":"string"},"source":{"enum":["configured","relay list"],"description":"Named by this edge's settings, or by authors in their relay lists (NIP-65)."},"method":{"enum":["negentropy","paging",null],"description":"How it was last read: by comparison (NIP-77) or page by page; null before the first time."},"pulled_at_ms":{"type":["integer","null"],"description":"When it was last read to its end."},"next_at_ms":{"type":"integer","description":"When it is read next."},"failures":{"type":"integer","minimum":0,"description":"In a row; each makes the wait longer."},"taken":{"type":"integer","minimum":0,"description":"Events that were new here."},"passed_over":{"type":"integer","minimum":0,"description":"Events that were not taken."},"missed_seconds":{"type":"integer","minimum":0,"description":"Seconds that hold more events of one kind than the relay sends at once, so that some may be missing."},"error":{"type":["string","null"],"description":"What the last failure was."}}};
+const schema242 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/api/edge-upstream-page.json","title":"UpstreamPage","description":"GET /v1/upstreams: the relays that events are pulled from.","type":"object","required":["relays","passed_over"],"additionalProperties":false,"properties":{"relays":{"type":"array","items":{"$ref":"#/$defs/UpstreamRelay"}},"passed_over":{"type":"object","description":"How many events were not taken, by code, over all relays.","additionalProperties":{"type":"integer","minimum":1}}},"$defs":{"UpstreamRelay":{"type":"object","required":["url","source","method","pulled_at_ms","next_at_ms","failures","taken","passed_over","missed_seconds","error"],"additionalProperties":false,"properties":{"url":{"type":"string"},"source":{"enum":["configured","relay list"],"description":"Named by this edge's settings, or by authors in their relay lists (NIP-65)."},"method":{"enum":["negentropy","paging",null],"description":"How it was last read: by comparison (NIP-77) or page by page; null before the first time."},"pulled_at_ms":{"type":["integer","null"],"description":"When it was last read to its end."},"next_at_ms":{"type":"integer","description":"When it is read next."},"failures":{"type":"integer","minimum":0,"description":"In a row; each makes the wait longer."},"taken":{"type":"integer","minimum":0,"description":"Events that were new here."},"passed_over":{"type":"integer","minimum":0,"description":"Events that were not taken."},"missed_seconds":{"type":"integer","minimum":0,"description":"Seconds that hold more events of one kind than the relay sends at once, so that some may be missing."},"error":{"type":["string","null"],"description":"What the last failure was."}}}}};
+const schema243 = {"type":"object","required":["url","source","method","pulled_at_ms","next_at_ms","failures","taken","passed_over","missed_seconds","error"],"additionalProperties":false,"properties":{"url":{"type":"string"},"source":{"enum":["configured","relay list"],"description":"Named by this edge's settings, or by authors in their relay lists (NIP-65)."},"method":{"enum":["negentropy","paging",null],"description":"How it was last read: by comparison (NIP-77) or page by page; null before the first time."},"pulled_at_ms":{"type":["integer","null"],"description":"When it was last read to its end."},"next_at_ms":{"type":"integer","description":"When it is read next."},"failures":{"type":"integer","minimum":0,"description":"In a row; each makes the wait longer."},"taken":{"type":"integer","minimum":0,"description":"Events that were new here."},"passed_over":{"type":"integer","minimum":0,"description":"Events that were not taken."},"missed_seconds":{"type":"integer","minimum":0,"description":"Seconds that hold more events of one kind than the relay sends at once, so that some may be missing."},"error":{"type":["string","null"],"description":"What the last failure was."}}};
 
 function validate171(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 /*# sourceURL="https://openagents.dev/schemas/api/edge-upstream-page.json" */;
@@ -30923,7 +30592,7 @@ vErrors.push(err12);
 errors++;
 }
 for(const key1 in data1){
-if(!(func12.call(schema244.properties, key1))){
+if(!(func12.call(schema243.properties, key1))){
 const err13 = {instancePath:instancePath+"/relays/" + i0,schemaPath:"#/$defs/UpstreamRelay/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key1},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err13];
@@ -30949,7 +30618,7 @@ errors++;
 if(data1.source !== undefined){
 let data3 = data1.source;
 if(!((data3 === "configured") || (data3 === "relay list"))){
-const err15 = {instancePath:instancePath+"/relays/" + i0+"/source",schemaPath:"#/$defs/UpstreamRelay/properties/source/enum",keyword:"enum",params:{allowedValues: schema244.properties.source.enum},message:"must be equal to one of the allowed values"};
+const err15 = {instancePath:instancePath+"/relays/" + i0+"/source",schemaPath:"#/$defs/UpstreamRelay/properties/source/enum",keyword:"enum",params:{allowedValues: schema243.properties.source.enum},message:"must be equal to one of the allowed values"};
 if(vErrors === null){
 vErrors = [err15];
 }
@@ -30962,7 +30631,7 @@ errors++;
 if(data1.method !== undefined){
 let data4 = data1.method;
 if(!(((data4 === "negentropy") || (data4 === "paging")) || (data4 === null))){
-const err16 = {instancePath:instancePath+"/relays/" + i0+"/method",schemaPath:"#/$defs/UpstreamRelay/properties/method/enum",keyword:"enum",params:{allowedValues: schema244.properties.method.enum},message:"must be equal to one of the allowed values"};
+const err16 = {instancePath:instancePath+"/relays/" + i0+"/method",schemaPath:"#/$defs/UpstreamRelay/properties/method/enum",keyword:"enum",params:{allowedValues: schema243.properties.method.enum},message:"must be equal to one of the allowed values"};
 if(vErrors === null){
 vErrors = [err16];
 }
@@ -30975,7 +30644,7 @@ errors++;
 if(data1.pulled_at_ms !== undefined){
 let data5 = data1.pulled_at_ms;
 if((!(((typeof data5 == "number") && (!(data5 % 1) && !isNaN(data5))) && (isFinite(data5)))) && (data5 !== null)){
-const err17 = {instancePath:instancePath+"/relays/" + i0+"/pulled_at_ms",schemaPath:"#/$defs/UpstreamRelay/properties/pulled_at_ms/type",keyword:"type",params:{type: schema244.properties.pulled_at_ms.type},message:"must be integer,null"};
+const err17 = {instancePath:instancePath+"/relays/" + i0+"/pulled_at_ms",schemaPath:"#/$defs/UpstreamRelay/properties/pulled_at_ms/type",keyword:"type",params:{type: schema243.properties.pulled_at_ms.type},message:"must be integer,null"};
 if(vErrors === null){
 vErrors = [err17];
 }
@@ -31101,7 +30770,7 @@ errors++;
 if(data1.error !== undefined){
 let data11 = data1.error;
 if((typeof data11 !== "string") && (data11 !== null)){
-const err27 = {instancePath:instancePath+"/relays/" + i0+"/error",schemaPath:"#/$defs/UpstreamRelay/properties/error/type",keyword:"type",params:{type: schema244.properties.error.type},message:"must be string,null"};
+const err27 = {instancePath:instancePath+"/relays/" + i0+"/error",schemaPath:"#/$defs/UpstreamRelay/properties/error/type",keyword:"type",params:{type: schema243.properties.error.type},message:"must be string,null"};
 if(vErrors === null){
 vErrors = [err27];
 }
@@ -31762,10 +31431,10 @@ return errors === 0;
 validate23.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
 
 exports.isPolicyEvaluation = validate172;
-const schema245 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/api/policy-evaluation.json","title":"PolicyEvaluation","description":"POST /v1/policy/evaluate: an action, or a manifest as something to install, and the circumstances. The worker's own kill switch and strictness hold whatever is said here.","oneOf":[{"title":"PolicyActionEvaluation","type":"object","required":["action"],"additionalProperties":false,"properties":{"action":{"$ref":"https://openagents.dev/schemas/api/policy-action.json"},"context":{"$ref":"#/$defs/PolicyCircumstances"}}},{"title":"PolicyManifestEvaluation","type":"object","required":["manifest"],"additionalProperties":false,"properties":{"manifest":{"type":"object","additionalProperties":true},"context":{"$ref":"#/$defs/PolicyCircumstances"}}}],"$defs":{"PolicyCircumstances":{"type":"object","additionalProperties":false,"description":"What is so; absent parts are the worker's own.","properties":{"grant":{"type":"array","maxItems":500,"items":{"type":"string","minLength":1,"maxLength":4096},"description":"What is granted. Absent: grants are not asked about."},"kill_switch":{"type":"boolean"},"zone":{"$ref":"https://openagents.dev/schemas/api/policy-action.json#/$defs/PolicyZone"},"approvals":{"type":"array","maxItems":500,"items":{"$ref":"https://openagents.dev/schemas/api/policy-action.json#/$defs/PolicyApproval"}},"quotas":{"type":"array","maxItems":100,"items":{"$ref":"https://openagents.dev/schemas/api/policy-action.json#/$defs/PolicyQuota"}}}}}};
-const schema246 = {"type":"object","additionalProperties":false,"description":"What is so; absent parts are the worker's own.","properties":{"grant":{"type":"array","maxItems":500,"items":{"type":"string","minLength":1,"maxLength":4096},"description":"What is granted. Absent: grants are not asked about."},"kill_switch":{"type":"boolean"},"zone":{"$ref":"https://openagents.dev/schemas/api/policy-action.json#/$defs/PolicyZone"},"approvals":{"type":"array","maxItems":500,"items":{"$ref":"https://openagents.dev/schemas/api/policy-action.json#/$defs/PolicyApproval"}},"quotas":{"type":"array","maxItems":100,"items":{"$ref":"https://openagents.dev/schemas/api/policy-action.json#/$defs/PolicyQuota"}}}};
-const schema251 = {"type":"object","required":["name","used","amount","limit"],"additionalProperties":false,"properties":{"name":{"type":"string","minLength":1,"maxLength":100},"used":{"type":"number","minimum":0},"amount":{"type":"number","minimum":0,"description":"What the action would add."},"limit":{"type":"number","minimum":0}}};
-const schema248 = {"type":"object","required":["approval_id","scope"],"additionalProperties":false,"description":"A decision of the owner. It covers an action that agrees with every field it has, and a template only one step's exact targets.","properties":{"approval_id":{"type":"string","minLength":1,"maxLength":200},"scope":{"$ref":"#/$defs/ApprovalScope"},"principal":{"type":"string","minLength":1,"maxLength":200},"install_id":{"type":"string","minLength":1,"maxLength":64},"run_id":{"type":"string","minLength":1,"maxLength":64},"room_id":{"type":"string","minLength":1,"maxLength":64},"action_sha256":{"type":"string","pattern":"^[0-9a-f]{64}$"},"pattern_sha256":{"type":"string","pattern":"^[0-9a-f]{64}$"},"manifest_sha256":{"type":"string","pattern":"^[0-9a-f]{64}$"},"step_id":{"type":"string","minLength":1,"maxLength":64},"op":{"type":"string","minLength":1,"maxLength":128},"action_type":{"$ref":"#/$defs/PolicyActionType"},"method":{"type":["string","null"],"maxLength":32},"targets":{"type":"array","maxItems":500,"items":{"type":"string","minLength":1,"maxLength":4096},"description":"The permissions that reach outside, all of them and no others."},"expires_at":{"type":"integer","minimum":0,"description":"Unix seconds."}}};
+const schema244 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/api/policy-evaluation.json","title":"PolicyEvaluation","description":"POST /v1/policy/evaluate: an action, or a manifest as something to install, and the circumstances. The worker's own kill switch and strictness hold whatever is said here.","oneOf":[{"title":"PolicyActionEvaluation","type":"object","required":["action"],"additionalProperties":false,"properties":{"action":{"$ref":"https://openagents.dev/schemas/api/policy-action.json"},"context":{"$ref":"#/$defs/PolicyCircumstances"}}},{"title":"PolicyManifestEvaluation","type":"object","required":["manifest"],"additionalProperties":false,"properties":{"manifest":{"type":"object","additionalProperties":true},"context":{"$ref":"#/$defs/PolicyCircumstances"}}}],"$defs":{"PolicyCircumstances":{"type":"object","additionalProperties":false,"description":"What is so; absent parts are the worker's own.","properties":{"grant":{"type":"array","maxItems":500,"items":{"type":"string","minLength":1,"maxLength":4096},"description":"What is granted. Absent: grants are not asked about."},"kill_switch":{"type":"boolean"},"zone":{"$ref":"https://openagents.dev/schemas/api/policy-action.json#/$defs/PolicyZone"},"approvals":{"type":"array","maxItems":500,"items":{"$ref":"https://openagents.dev/schemas/api/policy-action.json#/$defs/PolicyApproval"}},"quotas":{"type":"array","maxItems":100,"items":{"$ref":"https://openagents.dev/schemas/api/policy-action.json#/$defs/PolicyQuota"}}}}}};
+const schema245 = {"type":"object","additionalProperties":false,"description":"What is so; absent parts are the worker's own.","properties":{"grant":{"type":"array","maxItems":500,"items":{"type":"string","minLength":1,"maxLength":4096},"description":"What is granted. Absent: grants are not asked about."},"kill_switch":{"type":"boolean"},"zone":{"$ref":"https://openagents.dev/schemas/api/policy-action.json#/$defs/PolicyZone"},"approvals":{"type":"array","maxItems":500,"items":{"$ref":"https://openagents.dev/schemas/api/policy-action.json#/$defs/PolicyApproval"}},"quotas":{"type":"array","maxItems":100,"items":{"$ref":"https://openagents.dev/schemas/api/policy-action.json#/$defs/PolicyQuota"}}}};
+const schema250 = {"type":"object","required":["name","used","amount","limit"],"additionalProperties":false,"properties":{"name":{"type":"string","minLength":1,"maxLength":100},"used":{"type":"number","minimum":0},"amount":{"type":"number","minimum":0,"description":"What the action would add."},"limit":{"type":"number","minimum":0}}};
+const schema247 = {"type":"object","required":["approval_id","scope"],"additionalProperties":false,"description":"A decision of the owner. It covers an action that agrees with every field it has, and a template only one step's exact targets.","properties":{"approval_id":{"type":"string","minLength":1,"maxLength":200},"scope":{"$ref":"#/$defs/ApprovalScope"},"principal":{"type":"string","minLength":1,"maxLength":200},"install_id":{"type":"string","minLength":1,"maxLength":64},"run_id":{"type":"string","minLength":1,"maxLength":64},"room_id":{"type":"string","minLength":1,"maxLength":64},"action_sha256":{"type":"string","pattern":"^[0-9a-f]{64}$"},"pattern_sha256":{"type":"string","pattern":"^[0-9a-f]{64}$"},"manifest_sha256":{"type":"string","pattern":"^[0-9a-f]{64}$"},"step_id":{"type":"string","minLength":1,"maxLength":64},"op":{"type":"string","minLength":1,"maxLength":128},"action_type":{"$ref":"#/$defs/PolicyActionType"},"method":{"type":["string","null"],"maxLength":32},"targets":{"type":"array","maxItems":500,"items":{"type":"string","minLength":1,"maxLength":4096},"description":"The permissions that reach outside, all of them and no others."},"expires_at":{"type":"integer","minimum":0,"description":"Unix seconds."}}};
 
 function validate175(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 let vErrors = null;
@@ -31799,7 +31468,7 @@ vErrors.push(err1);
 errors++;
 }
 for(const key0 in data){
-if(!(func12.call(schema248.properties, key0))){
+if(!(func12.call(schema247.properties, key0))){
 const err2 = {instancePath,schemaPath:"#/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key0},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err2];
@@ -32159,7 +31828,7 @@ errors++;
 if(data.method !== undefined){
 let data12 = data.method;
 if((typeof data12 !== "string") && (data12 !== null)){
-const err32 = {instancePath:instancePath+"/method",schemaPath:"#/properties/method/type",keyword:"type",params:{type: schema248.properties.method.type},message:"must be string,null"};
+const err32 = {instancePath:instancePath+"/method",schemaPath:"#/properties/method/type",keyword:"type",params:{type: schema247.properties.method.type},message:"must be string,null"};
 if(vErrors === null){
 vErrors = [err32];
 }
@@ -32810,9 +32479,9 @@ return errors === 0;
 validate172.evaluated = {"dynamicProps":true,"dynamicItems":false};
 
 exports.isApprovalEvent = validate179;
-const schema252 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/event/approval.json","title":"ApprovalEvent","description":"What a step asked its owner for, or consent gave it, and what became of that. The subject is the approval, appr_….","oneOf":[{"title":"ApprovalRequested","description":"Something may be done only once its owner says so.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"approval.requested"},"data":{"type":"object","required":["pins","summary","reasons","expires_at_ms"],"additionalProperties":false,"properties":{"pins":{"$ref":"#/$defs/ApprovalPins"},"summary":{"type":"string","minLength":1,"maxLength":2000,"description":"One sentence: what would be done, without what it would be done with."},"request":{"type":"object","additionalProperties":true,"x-sealed":true,"description":"What it would be done with, credentials left out."},"reasons":{"type":"array","maxItems":100,"items":{"$ref":"https://openagents.dev/schemas/event/policy.json#/$defs/PolicyReasonRecord"}},"expires_at_ms":{"type":"integer","minimum":0,"maximum":9007199254740991,"description":"Unix time after which nobody can approve it any longer."}}}}},{"title":"ApprovalApproved","description":"Its owner said yes: at this machine, or by consenting to the install.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"approval.approved"},"data":{"type":"object","required":["by","scope","expires_at_ms","uses_per_day"],"additionalProperties":false,"properties":{"by":{"enum":["owner","consent"]},"scope":{"$ref":"https://openagents.dev/schemas/api/policy-action.json#/$defs/ApprovalScope"},"expires_at_ms":{"type":"integer","minimum":0,"maximum":9007199254740991,"description":"Unix time after which it approves nothing."},"uses_per_day":{"type":["integer","null"],"minimum":1,"description":"The most it is used within 24 hours; null: once in all."}}}}},{"title":"ApprovalDenied","description":"Its owner said no.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"approval.denied"},"data":{"type":"object","required":["reason"],"additionalProperties":false,"properties":{"reason":{"type":"string","minLength":1,"maxLength":500}}}}},{"title":"ApprovalExpired","description":"Nobody decided in time.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"approval.expired"},"data":{"type":"object","required":["at_ms"],"additionalProperties":false,"properties":{"at_ms":{"type":"integer","minimum":0,"maximum":9007199254740991}}}}},{"title":"ApprovalRevoked","description":"It approves nothing any longer.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"approval.revoked"},"data":{"type":"object","required":["reason"],"additionalProperties":false,"properties":{"reason":{"type":"string","minLength":1,"maxLength":500}}}}},{"title":"ApprovalConsumed","description":"It was used, in the transaction that recorded what was about to be done.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"approval.consumed"},"data":{"type":"object","required":["install_id","run_id","step_id","action_sha256","use","at_ms"],"additionalProperties":false,"properties":{"install_id":{"type":"string","minLength":1,"maxLength":64},"run_id":{"type":"string","minLength":1,"maxLength":64},"step_id":{"type":"string","minLength":1,"maxLength":64},"action_sha256":{"type":"string","pattern":"^[0-9a-f]{64}$"},"sats":{"type":"integer","minimum":1,"maximum":2100000000000000,"description":"What it would spend; absent where it spends nothing."},"use":{"type":"string","minLength":1,"maxLength":200,"description":"The idempotency key of what was done: another attempt at the same is the same use."},"at_ms":{"type":"integer","minimum":0,"maximum":9007199254740991}}}}}],"$defs":{"ApprovalPins":{"type":"object","description":"Exactly what is asked for. An approval of a scope is held to those of them that the scope keeps.","required":["principal","install_id","manifest_sha256","run_id","room_id","step_id","op","action_type","method","targets","pattern_sha256","action_sha256"],"additionalProperties":false,"properties":{"principal":{"type":"string","minLength":1,"maxLength":200,"description":"Who would do it: this worker's public key."},"install_id":{"type":"string","minLength":1,"maxLength":64},"manifest_sha256":{"type":"string","pattern":"^[0-9a-f]{64}$"},"run_id":{"type":["string","null"],"minLength":1,"maxLength":64},"room_id":{"type":["string","null"],"minLength":1,"maxLength":64},"step_id":{"type":"string","minLength":1,"maxLength":64},"op":{"type":"string","minLength":1,"maxLength":128},"action_type":{"$ref":"https://openagents.dev/schemas/api/policy-action.json#/$defs/PolicyActionType"},"method":{"type":["string","null"],"maxLength":32},"targets":{"type":"array","maxItems":500,"items":{"type":"string","minLength":1,"maxLength":4096},"description":"The permissions that reach outside, all of them and no others."},"pattern_sha256":{"type":"string","pattern":"^[0-9a-f]{64}$","description":"Of the step's parameters as the manifest wires them, inputs filled in."},"action_sha256":{"type":["string","null"],"pattern":"^[0-9a-f]{64}$","description":"Of the whole action with its values; null where they are known only once the step runs."}}}}};
-const schema256 = {"type":"object","required":["rule","verdict","code","message"],"additionalProperties":false,"properties":{"rule":{"type":"string","minLength":1,"maxLength":64},"verdict":{"enum":["allow","require_approval","deny"]},"code":{"type":"string","pattern":"^[a-z][a-z0-9_]*$","maxLength":64},"message":{"type":"string","minLength":1,"maxLength":2000}}};
-const schema253 = {"type":"object","description":"Exactly what is asked for. An approval of a scope is held to those of them that the scope keeps.","required":["principal","install_id","manifest_sha256","run_id","room_id","step_id","op","action_type","method","targets","pattern_sha256","action_sha256"],"additionalProperties":false,"properties":{"principal":{"type":"string","minLength":1,"maxLength":200,"description":"Who would do it: this worker's public key."},"install_id":{"type":"string","minLength":1,"maxLength":64},"manifest_sha256":{"type":"string","pattern":"^[0-9a-f]{64}$"},"run_id":{"type":["string","null"],"minLength":1,"maxLength":64},"room_id":{"type":["string","null"],"minLength":1,"maxLength":64},"step_id":{"type":"string","minLength":1,"maxLength":64},"op":{"type":"string","minLength":1,"maxLength":128},"action_type":{"$ref":"https://openagents.dev/schemas/api/policy-action.json#/$defs/PolicyActionType"},"method":{"type":["string","null"],"maxLength":32},"targets":{"type":"array","maxItems":500,"items":{"type":"string","minLength":1,"maxLength":4096},"description":"The permissions that reach outside, all of them and no others."},"pattern_sha256":{"type":"string","pattern":"^[0-9a-f]{64}$","description":"Of the step's parameters as the manifest wires them, inputs filled in."},"action_sha256":{"type":["string","null"],"pattern":"^[0-9a-f]{64}$","description":"Of the whole action with its values; null where they are known only once the step runs."}}};
+const schema251 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/event/approval.json","title":"ApprovalEvent","description":"What a step asked its owner for, or consent gave it, and what became of that. The subject is the approval, appr_….","oneOf":[{"title":"ApprovalRequested","description":"Something may be done only once its owner says so.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"approval.requested"},"data":{"type":"object","required":["pins","summary","reasons","expires_at_ms"],"additionalProperties":false,"properties":{"pins":{"$ref":"#/$defs/ApprovalPins"},"summary":{"type":"string","minLength":1,"maxLength":2000,"description":"One sentence: what would be done, without what it would be done with."},"request":{"type":"object","additionalProperties":true,"x-sealed":true,"description":"What it would be done with, credentials left out."},"reasons":{"type":"array","maxItems":100,"items":{"$ref":"https://openagents.dev/schemas/event/policy.json#/$defs/PolicyReasonRecord"}},"expires_at_ms":{"type":"integer","minimum":0,"maximum":9007199254740991,"description":"Unix time after which nobody can approve it any longer."}}}}},{"title":"ApprovalApproved","description":"Its owner said yes: at this machine, or by consenting to the install.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"approval.approved"},"data":{"type":"object","required":["by","scope","expires_at_ms","uses_per_day"],"additionalProperties":false,"properties":{"by":{"enum":["owner","consent"]},"scope":{"$ref":"https://openagents.dev/schemas/api/policy-action.json#/$defs/ApprovalScope"},"expires_at_ms":{"type":"integer","minimum":0,"maximum":9007199254740991,"description":"Unix time after which it approves nothing."},"uses_per_day":{"type":["integer","null"],"minimum":1,"description":"The most it is used within 24 hours; null: once in all."}}}}},{"title":"ApprovalDenied","description":"Its owner said no.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"approval.denied"},"data":{"type":"object","required":["reason"],"additionalProperties":false,"properties":{"reason":{"type":"string","minLength":1,"maxLength":500}}}}},{"title":"ApprovalExpired","description":"Nobody decided in time.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"approval.expired"},"data":{"type":"object","required":["at_ms"],"additionalProperties":false,"properties":{"at_ms":{"type":"integer","minimum":0,"maximum":9007199254740991}}}}},{"title":"ApprovalRevoked","description":"It approves nothing any longer.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"approval.revoked"},"data":{"type":"object","required":["reason"],"additionalProperties":false,"properties":{"reason":{"type":"string","minLength":1,"maxLength":500}}}}},{"title":"ApprovalConsumed","description":"It was used, in the transaction that recorded what was about to be done.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"approval.consumed"},"data":{"type":"object","required":["install_id","run_id","step_id","action_sha256","use","at_ms"],"additionalProperties":false,"properties":{"install_id":{"type":"string","minLength":1,"maxLength":64},"run_id":{"type":"string","minLength":1,"maxLength":64},"step_id":{"type":"string","minLength":1,"maxLength":64},"action_sha256":{"type":"string","pattern":"^[0-9a-f]{64}$"},"sats":{"type":"integer","minimum":1,"maximum":2100000000000000,"description":"What it would spend; absent where it spends nothing."},"use":{"type":"string","minLength":1,"maxLength":200,"description":"The idempotency key of what was done: another attempt at the same is the same use."},"at_ms":{"type":"integer","minimum":0,"maximum":9007199254740991}}}}}],"$defs":{"ApprovalPins":{"type":"object","description":"Exactly what is asked for. An approval of a scope is held to those of them that the scope keeps.","required":["principal","install_id","manifest_sha256","run_id","room_id","step_id","op","action_type","method","targets","pattern_sha256","action_sha256"],"additionalProperties":false,"properties":{"principal":{"type":"string","minLength":1,"maxLength":200,"description":"Who would do it: this worker's public key."},"install_id":{"type":"string","minLength":1,"maxLength":64},"manifest_sha256":{"type":"string","pattern":"^[0-9a-f]{64}$"},"run_id":{"type":["string","null"],"minLength":1,"maxLength":64},"room_id":{"type":["string","null"],"minLength":1,"maxLength":64},"step_id":{"type":"string","minLength":1,"maxLength":64},"op":{"type":"string","minLength":1,"maxLength":128},"action_type":{"$ref":"https://openagents.dev/schemas/api/policy-action.json#/$defs/PolicyActionType"},"method":{"type":["string","null"],"maxLength":32},"targets":{"type":"array","maxItems":500,"items":{"type":"string","minLength":1,"maxLength":4096},"description":"The permissions that reach outside, all of them and no others."},"pattern_sha256":{"type":"string","pattern":"^[0-9a-f]{64}$","description":"Of the step's parameters as the manifest wires them, inputs filled in."},"action_sha256":{"type":["string","null"],"pattern":"^[0-9a-f]{64}$","description":"Of the whole action with its values; null where they are known only once the step runs."}}}}};
+const schema255 = {"type":"object","required":["rule","verdict","code","message"],"additionalProperties":false,"properties":{"rule":{"type":"string","minLength":1,"maxLength":64},"verdict":{"enum":["allow","require_approval","deny"]},"code":{"type":"string","pattern":"^[a-z][a-z0-9_]*$","maxLength":64},"message":{"type":"string","minLength":1,"maxLength":2000}}};
+const schema252 = {"type":"object","description":"Exactly what is asked for. An approval of a scope is held to those of them that the scope keeps.","required":["principal","install_id","manifest_sha256","run_id","room_id","step_id","op","action_type","method","targets","pattern_sha256","action_sha256"],"additionalProperties":false,"properties":{"principal":{"type":"string","minLength":1,"maxLength":200,"description":"Who would do it: this worker's public key."},"install_id":{"type":"string","minLength":1,"maxLength":64},"manifest_sha256":{"type":"string","pattern":"^[0-9a-f]{64}$"},"run_id":{"type":["string","null"],"minLength":1,"maxLength":64},"room_id":{"type":["string","null"],"minLength":1,"maxLength":64},"step_id":{"type":"string","minLength":1,"maxLength":64},"op":{"type":"string","minLength":1,"maxLength":128},"action_type":{"$ref":"https://openagents.dev/schemas/api/policy-action.json#/$defs/PolicyActionType"},"method":{"type":["string","null"],"maxLength":32},"targets":{"type":"array","maxItems":500,"items":{"type":"string","minLength":1,"maxLength":4096},"description":"The permissions that reach outside, all of them and no others."},"pattern_sha256":{"type":"string","pattern":"^[0-9a-f]{64}$","description":"Of the step's parameters as the manifest wires them, inputs filled in."},"action_sha256":{"type":["string","null"],"pattern":"^[0-9a-f]{64}$","description":"Of the whole action with its values; null where they are known only once the step runs."}}};
 
 function validate180(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 let vErrors = null;
@@ -32946,7 +32615,7 @@ vErrors.push(err11);
 errors++;
 }
 for(const key0 in data){
-if(!(func12.call(schema253.properties, key0))){
+if(!(func12.call(schema252.properties, key0))){
 const err12 = {instancePath,schemaPath:"#/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key0},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err12];
@@ -33055,7 +32724,7 @@ errors++;
 if(data.run_id !== undefined){
 let data3 = data.run_id;
 if((typeof data3 !== "string") && (data3 !== null)){
-const err21 = {instancePath:instancePath+"/run_id",schemaPath:"#/properties/run_id/type",keyword:"type",params:{type: schema253.properties.run_id.type},message:"must be string,null"};
+const err21 = {instancePath:instancePath+"/run_id",schemaPath:"#/properties/run_id/type",keyword:"type",params:{type: schema252.properties.run_id.type},message:"must be string,null"};
 if(vErrors === null){
 vErrors = [err21];
 }
@@ -33090,7 +32759,7 @@ errors++;
 if(data.room_id !== undefined){
 let data4 = data.room_id;
 if((typeof data4 !== "string") && (data4 !== null)){
-const err24 = {instancePath:instancePath+"/room_id",schemaPath:"#/properties/room_id/type",keyword:"type",params:{type: schema253.properties.room_id.type},message:"must be string,null"};
+const err24 = {instancePath:instancePath+"/room_id",schemaPath:"#/properties/room_id/type",keyword:"type",params:{type: schema252.properties.room_id.type},message:"must be string,null"};
 if(vErrors === null){
 vErrors = [err24];
 }
@@ -33208,7 +32877,7 @@ errors++;
 if(data.method !== undefined){
 let data8 = data.method;
 if((typeof data8 !== "string") && (data8 !== null)){
-const err34 = {instancePath:instancePath+"/method",schemaPath:"#/properties/method/type",keyword:"type",params:{type: schema253.properties.method.type},message:"must be string,null"};
+const err34 = {instancePath:instancePath+"/method",schemaPath:"#/properties/method/type",keyword:"type",params:{type: schema252.properties.method.type},message:"must be string,null"};
 if(vErrors === null){
 vErrors = [err34];
 }
@@ -33319,7 +32988,7 @@ errors++;
 if(data.action_sha256 !== undefined){
 let data12 = data.action_sha256;
 if((typeof data12 !== "string") && (data12 !== null)){
-const err43 = {instancePath:instancePath+"/action_sha256",schemaPath:"#/properties/action_sha256/type",keyword:"type",params:{type: schema253.properties.action_sha256.type},message:"must be string,null"};
+const err43 = {instancePath:instancePath+"/action_sha256",schemaPath:"#/properties/action_sha256/type",keyword:"type",params:{type: schema252.properties.action_sha256.type},message:"must be string,null"};
 if(vErrors === null){
 vErrors = [err43];
 }
@@ -33636,7 +33305,7 @@ errors++;
 if(data6.verdict !== undefined){
 let data8 = data6.verdict;
 if(!(((data8 === "allow") || (data8 === "require_approval")) || (data8 === "deny"))){
-const err22 = {instancePath:instancePath+"/data/reasons/" + i0+"/verdict",schemaPath:"https://openagents.dev/schemas/event/policy.json#/$defs/PolicyReasonRecord/properties/verdict/enum",keyword:"enum",params:{allowedValues: schema256.properties.verdict.enum},message:"must be equal to one of the allowed values"};
+const err22 = {instancePath:instancePath+"/data/reasons/" + i0+"/verdict",schemaPath:"https://openagents.dev/schemas/event/policy.json#/$defs/PolicyReasonRecord/properties/verdict/enum",keyword:"enum",params:{allowedValues: schema255.properties.verdict.enum},message:"must be equal to one of the allowed values"};
 if(vErrors === null){
 vErrors = [err22];
 }
@@ -33908,7 +33577,7 @@ errors++;
 if(data13.by !== undefined){
 let data14 = data13.by;
 if(!((data14 === "owner") || (data14 === "consent"))){
-const err45 = {instancePath:instancePath+"/data/by",schemaPath:"#/oneOf/1/properties/data/properties/by/enum",keyword:"enum",params:{allowedValues: schema252.oneOf[1].properties.data.properties.by.enum},message:"must be equal to one of the allowed values"};
+const err45 = {instancePath:instancePath+"/data/by",schemaPath:"#/oneOf/1/properties/data/properties/by/enum",keyword:"enum",params:{allowedValues: schema251.oneOf[1].properties.data.properties.by.enum},message:"must be equal to one of the allowed values"};
 if(vErrors === null){
 vErrors = [err45];
 }
@@ -33969,7 +33638,7 @@ errors++;
 if(data13.uses_per_day !== undefined){
 let data17 = data13.uses_per_day;
 if((!(((typeof data17 == "number") && (!(data17 % 1) && !isNaN(data17))) && (isFinite(data17)))) && (data17 !== null)){
-const err50 = {instancePath:instancePath+"/data/uses_per_day",schemaPath:"#/oneOf/1/properties/data/properties/uses_per_day/type",keyword:"type",params:{type: schema252.oneOf[1].properties.data.properties.uses_per_day.type},message:"must be integer,null"};
+const err50 = {instancePath:instancePath+"/data/uses_per_day",schemaPath:"#/oneOf/1/properties/data/properties/uses_per_day/type",keyword:"type",params:{type: schema251.oneOf[1].properties.data.properties.uses_per_day.type},message:"must be integer,null"};
 if(vErrors === null){
 vErrors = [err50];
 }
@@ -34878,7 +34547,7 @@ return errors === 0;
 validate179.evaluated = {"dynamicProps":true,"dynamicItems":false};
 
 exports.isAttestationEvent = validate183;
-const schema261 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/event/attestation.json","title":"AttestationEvent","description":"What this worker attests in public of its runs, and since when its owner lets it. The subject is attestation, or attestation_<run>.","oneOf":[{"title":"AttestationEnabled","description":"The owner's settings let the worker attest runs that end from now on.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"attestation.enabled"},"data":{"type":"object","required":[],"additionalProperties":false,"properties":{}}}},{"title":"AttestationDisabled","description":"They no longer do.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"attestation.disabled"},"data":{"type":"object","required":[],"additionalProperties":false,"properties":{}}}},{"title":"AttestationPublished","description":"One run was attested.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"attestation.published"},"data":{"type":"object","required":["attestation_event_id","accepted","refused"],"additionalProperties":false,"properties":{"attestation_event_id":{"type":"string","pattern":"^[0-9a-f]{64}$"},"accepted":{"type":"array","maxItems":32,"items":{"type":"string","maxLength":500},"minItems":1},"refused":{"type":"array","maxItems":32,"items":{"type":"string","maxLength":2000}}}}}},{"title":"AttestationFailed","description":"It could not be, or may not be.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"attestation.failed"},"data":{"type":"object","required":["attempt","code","message","retry_at_ms"],"additionalProperties":false,"properties":{"attempt":{"type":"integer","minimum":1},"code":{"type":"string","minLength":1,"maxLength":64},"message":{"type":"string","maxLength":2000},"retry_at_ms":{"type":["integer","null"],"minimum":0,"description":"Null: it is not tried again."}}}}}]};
+const schema260 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/event/attestation.json","title":"AttestationEvent","description":"What this worker attests in public of its runs, and since when its owner lets it. The subject is attestation, or attestation_<run>.","oneOf":[{"title":"AttestationEnabled","description":"The owner's settings let the worker attest runs that end from now on.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"attestation.enabled"},"data":{"type":"object","required":[],"additionalProperties":false,"properties":{}}}},{"title":"AttestationDisabled","description":"They no longer do.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"attestation.disabled"},"data":{"type":"object","required":[],"additionalProperties":false,"properties":{}}}},{"title":"AttestationPublished","description":"One run was attested.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"attestation.published"},"data":{"type":"object","required":["attestation_event_id","accepted","refused"],"additionalProperties":false,"properties":{"attestation_event_id":{"type":"string","pattern":"^[0-9a-f]{64}$"},"accepted":{"type":"array","maxItems":32,"items":{"type":"string","maxLength":500},"minItems":1},"refused":{"type":"array","maxItems":32,"items":{"type":"string","maxLength":2000}}}}}},{"title":"AttestationFailed","description":"It could not be, or may not be.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"attestation.failed"},"data":{"type":"object","required":["attempt","code","message","retry_at_ms"],"additionalProperties":false,"properties":{"attempt":{"type":"integer","minimum":1},"code":{"type":"string","minLength":1,"maxLength":64},"message":{"type":"string","maxLength":2000},"retry_at_ms":{"type":["integer","null"],"minimum":0,"description":"Null: it is not tried again."}}}}}]};
 
 function validate183(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 /*# sourceURL="https://openagents.dev/schemas/event/attestation.json" */;
@@ -35530,7 +35199,7 @@ errors++;
 if(data12.retry_at_ms !== undefined){
 let data16 = data12.retry_at_ms;
 if((!(((typeof data16 == "number") && (!(data16 % 1) && !isNaN(data16))) && (isFinite(data16)))) && (data16 !== null)){
-const err51 = {instancePath:instancePath+"/data/retry_at_ms",schemaPath:"#/oneOf/3/properties/data/properties/retry_at_ms/type",keyword:"type",params:{type: schema261.oneOf[3].properties.data.properties.retry_at_ms.type},message:"must be integer,null"};
+const err51 = {instancePath:instancePath+"/data/retry_at_ms",schemaPath:"#/oneOf/3/properties/data/properties/retry_at_ms/type",keyword:"type",params:{type: schema260.oneOf[3].properties.data.properties.retry_at_ms.type},message:"must be integer,null"};
 if(vErrors === null){
 vErrors = [err51];
 }
@@ -35619,7 +35288,7 @@ return errors === 0;
 validate183.evaluated = {"dynamicProps":true,"dynamicItems":false};
 
 exports.isCapabilityEvent = validate184;
-const schema262 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/event/capability.json","title":"CapabilityEvent","description":"Capability tokens that were given out and taken back. The subject is the token, cap_…, whose text is never stored.","oneOf":[{"title":"CapabilityMinted","description":"The owner made a token.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"capability.minted"},"data":{"type":"object","required":["label","principal","scope","expires_at_ms"],"additionalProperties":false,"properties":{"label":{"type":"string","minLength":1,"maxLength":200},"principal":{"type":["string","null"],"minLength":1,"maxLength":200},"scope":{"$ref":"https://openagents.dev/schemas/api/capability-token.json#/$defs/CapabilityScope"},"expires_at_ms":{"type":"integer","minimum":0,"maximum":9007199254740991}}}}},{"title":"CapabilityDelegated","description":"A narrower token was made of another.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"capability.delegated"},"data":{"type":"object","required":["parent_id","depth","label","scope","expires_at_ms"],"additionalProperties":false,"properties":{"parent_id":{"type":"string","pattern":"^cap_[0-9a-f]{32}$"},"principal":{"type":["string","null"],"minLength":1,"maxLength":200,"description":"That of the token it was made of."},"depth":{"type":"integer","minimum":1,"maximum":3},"label":{"type":"string","minLength":1,"maxLength":200},"scope":{"$ref":"https://openagents.dev/schemas/api/capability-token.json#/$defs/CapabilityScope"},"expires_at_ms":{"type":"integer","minimum":0,"maximum":9007199254740991}}}}},{"title":"CapabilityRevoked","description":"It opens nothing any longer, and neither does what was made of it.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"capability.revoked"},"data":{"type":"object","required":["reason"],"additionalProperties":false,"properties":{"reason":{"type":"string","minLength":1,"maxLength":500}}}}}]};
+const schema261 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/event/capability.json","title":"CapabilityEvent","description":"Capability tokens that were given out and taken back. The subject is the token, cap_…, whose text is never stored.","oneOf":[{"title":"CapabilityMinted","description":"The owner made a token.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"capability.minted"},"data":{"type":"object","required":["label","principal","scope","expires_at_ms"],"additionalProperties":false,"properties":{"label":{"type":"string","minLength":1,"maxLength":200},"principal":{"type":["string","null"],"minLength":1,"maxLength":200},"scope":{"$ref":"https://openagents.dev/schemas/api/capability-token.json#/$defs/CapabilityScope"},"expires_at_ms":{"type":"integer","minimum":0,"maximum":9007199254740991}}}}},{"title":"CapabilityDelegated","description":"A narrower token was made of another.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"capability.delegated"},"data":{"type":"object","required":["parent_id","depth","label","scope","expires_at_ms"],"additionalProperties":false,"properties":{"parent_id":{"type":"string","pattern":"^cap_[0-9a-f]{32}$"},"principal":{"type":["string","null"],"minLength":1,"maxLength":200,"description":"That of the token it was made of."},"depth":{"type":"integer","minimum":1,"maximum":3},"label":{"type":"string","minLength":1,"maxLength":200},"scope":{"$ref":"https://openagents.dev/schemas/api/capability-token.json#/$defs/CapabilityScope"},"expires_at_ms":{"type":"integer","minimum":0,"maximum":9007199254740991}}}}},{"title":"CapabilityRevoked","description":"It opens nothing any longer, and neither does what was made of it.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"capability.revoked"},"data":{"type":"object","required":["reason"],"additionalProperties":false,"properties":{"reason":{"type":"string","minLength":1,"maxLength":500}}}}}]};
 
 function validate185(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 let vErrors = null;
@@ -36256,7 +35925,7 @@ return errors === 0;
 }
 validate185.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
 
-const pattern269 = new RegExp("^cap_[0-9a-f]{32}$", "u");
+const pattern266 = new RegExp("^cap_[0-9a-f]{32}$", "u");
 
 function validate184(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 /*# sourceURL="https://openagents.dev/schemas/event/capability.json" */;
@@ -36411,7 +36080,7 @@ errors++;
 if(data1.principal !== undefined){
 let data3 = data1.principal;
 if((typeof data3 !== "string") && (data3 !== null)){
-const err12 = {instancePath:instancePath+"/data/principal",schemaPath:"#/oneOf/0/properties/data/properties/principal/type",keyword:"type",params:{type: schema262.oneOf[0].properties.data.properties.principal.type},message:"must be string,null"};
+const err12 = {instancePath:instancePath+"/data/principal",schemaPath:"#/oneOf/0/properties/data/properties/principal/type",keyword:"type",params:{type: schema261.oneOf[0].properties.data.properties.principal.type},message:"must be string,null"};
 if(vErrors === null){
 vErrors = [err12];
 }
@@ -36627,7 +36296,7 @@ errors++;
 if(data7.parent_id !== undefined){
 let data8 = data7.parent_id;
 if(typeof data8 === "string"){
-if(!pattern269.test(data8)){
+if(!pattern266.test(data8)){
 const err30 = {instancePath:instancePath+"/data/parent_id",schemaPath:"#/oneOf/1/properties/data/properties/parent_id/pattern",keyword:"pattern",params:{pattern: "^cap_[0-9a-f]{32}$"},message:"must match pattern \""+"^cap_[0-9a-f]{32}$"+"\""};
 if(vErrors === null){
 vErrors = [err30];
@@ -36652,7 +36321,7 @@ errors++;
 if(data7.principal !== undefined){
 let data9 = data7.principal;
 if((typeof data9 !== "string") && (data9 !== null)){
-const err32 = {instancePath:instancePath+"/data/principal",schemaPath:"#/oneOf/1/properties/data/properties/principal/type",keyword:"type",params:{type: schema262.oneOf[1].properties.data.properties.principal.type},message:"must be string,null"};
+const err32 = {instancePath:instancePath+"/data/principal",schemaPath:"#/oneOf/1/properties/data/properties/principal/type",keyword:"type",params:{type: schema261.oneOf[1].properties.data.properties.principal.type},message:"must be string,null"};
 if(vErrors === null){
 vErrors = [err32];
 }
@@ -37003,8 +36672,8 @@ return errors === 0;
 validate184.evaluated = {"dynamicProps":true,"dynamicItems":false};
 
 exports.isClaimEvent = validate188;
-const schema265 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/event/claim.json","title":"ClaimEvent","description":"What happens to a payment as proof of a licence. The subject is payment_<payment hash>. No buyer, invoice or preimage is recorded.","oneOf":[{"title":"ClaimMade","description":"The first receipt to come holds the payment from now on.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"claim.made"},"data":{"$ref":"#/$defs/ClaimHolder"}}},{"title":"ClaimRenewed","description":"A later version of the receipt that holds the payment took its place.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"claim.renewed"},"data":{"$ref":"#/$defs/ClaimHolder"}}}],"$defs":{"ClaimHolder":{"type":"object","required":["payment_hash","receipt_event_id","receipt_created_at","receipt_address_sha256"],"additionalProperties":false,"properties":{"payment_hash":{"type":"string","pattern":"^[0-9a-f]{64}$"},"receipt_event_id":{"type":"string","pattern":"^[0-9a-f]{64}$"},"receipt_created_at":{"type":"integer","minimum":0,"description":"Unix seconds."},"receipt_address_sha256":{"type":"string","pattern":"^[0-9a-f]{64}$","description":"Of kind:signer:d, which names the buyer: the log keeps only its hash."}}}}};
-const schema266 = {"type":"object","required":["payment_hash","receipt_event_id","receipt_created_at","receipt_address_sha256"],"additionalProperties":false,"properties":{"payment_hash":{"type":"string","pattern":"^[0-9a-f]{64}$"},"receipt_event_id":{"type":"string","pattern":"^[0-9a-f]{64}$"},"receipt_created_at":{"type":"integer","minimum":0,"description":"Unix seconds."},"receipt_address_sha256":{"type":"string","pattern":"^[0-9a-f]{64}$","description":"Of kind:signer:d, which names the buyer: the log keeps only its hash."}}};
+const schema264 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/event/claim.json","title":"ClaimEvent","description":"What happens to a payment as proof of a licence. The subject is payment_<payment hash>. No buyer, invoice or preimage is recorded.","oneOf":[{"title":"ClaimMade","description":"The first receipt to come holds the payment from now on.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"claim.made"},"data":{"$ref":"#/$defs/ClaimHolder"}}},{"title":"ClaimRenewed","description":"A later version of the receipt that holds the payment took its place.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"claim.renewed"},"data":{"$ref":"#/$defs/ClaimHolder"}}}],"$defs":{"ClaimHolder":{"type":"object","required":["payment_hash","receipt_event_id","receipt_created_at","receipt_address_sha256"],"additionalProperties":false,"properties":{"payment_hash":{"type":"string","pattern":"^[0-9a-f]{64}$"},"receipt_event_id":{"type":"string","pattern":"^[0-9a-f]{64}$"},"receipt_created_at":{"type":"integer","minimum":0,"description":"Unix seconds."},"receipt_address_sha256":{"type":"string","pattern":"^[0-9a-f]{64}$","description":"Of kind:signer:d, which names the buyer: the log keeps only its hash."}}}}};
+const schema265 = {"type":"object","required":["payment_hash","receipt_event_id","receipt_created_at","receipt_address_sha256"],"additionalProperties":false,"properties":{"payment_hash":{"type":"string","pattern":"^[0-9a-f]{64}$"},"receipt_event_id":{"type":"string","pattern":"^[0-9a-f]{64}$"},"receipt_created_at":{"type":"integer","minimum":0,"description":"Unix seconds."},"receipt_address_sha256":{"type":"string","pattern":"^[0-9a-f]{64}$","description":"Of kind:signer:d, which names the buyer: the log keeps only its hash."}}};
 
 function validate188(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 /*# sourceURL="https://openagents.dev/schemas/event/claim.json" */;
@@ -37516,9 +37185,9 @@ return errors === 0;
 validate188.evaluated = {"dynamicProps":true,"dynamicItems":false};
 
 exports.isEventEnvelope = validate189;
-const schema268 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/event/envelope.json","title":"EventEnvelope","description":"What every event of the log carries beside its type and data. The event's hash covers all of it but recorded_at.","type":"object","required":["event_id","event_version","occurred_at","workspace_id","stream_type","stream_id","stream_seq","subject_id","actor_type","actor_id","correlation_id","prev_event_hash","event_hash","recorded_at"],"properties":{"event_id":{"type":"string","format":"uuid"},"event_version":{"const":1},"occurred_at":{"type":"string","format":"date-time","description":"UTC, milliseconds."},"recorded_at":{"type":"string","format":"date-time","description":"UTC, milliseconds. Not hashed."},"workspace_id":{"type":"string","minLength":1,"maxLength":200},"stream_type":{"enum":["workspace","room"]},"stream_id":{"type":"string","minLength":1,"maxLength":200},"stream_seq":{"type":"integer","minimum":1},"subject_id":{"type":"string","minLength":1,"maxLength":200,"description":"The thing the event is about, e.g. run_…, install_…; what a decider folds."},"actor_type":{"enum":["user","agent","service"]},"actor_id":{"type":"string","minLength":1,"maxLength":200},"correlation_id":{"type":"string","minLength":1,"maxLength":200},"causation_id":{"type":"string","minLength":1,"maxLength":200},"idempotency_key":{"type":"string","minLength":1,"maxLength":200},"prev_event_hash":{"type":["string","null"],"pattern":"^sha256:[0-9a-f]{64}$"},"event_hash":{"type":"string","pattern":"^sha256:[0-9a-f]{64}$"}}};
+const schema267 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/event/envelope.json","title":"EventEnvelope","description":"What every event of the log carries beside its type and data. The event's hash covers all of it but recorded_at.","type":"object","required":["event_id","event_version","occurred_at","workspace_id","stream_type","stream_id","stream_seq","subject_id","actor_type","actor_id","correlation_id","prev_event_hash","event_hash","recorded_at"],"properties":{"event_id":{"type":"string","format":"uuid"},"event_version":{"const":1},"occurred_at":{"type":"string","format":"date-time","description":"UTC, milliseconds."},"recorded_at":{"type":"string","format":"date-time","description":"UTC, milliseconds. Not hashed."},"workspace_id":{"type":"string","minLength":1,"maxLength":200},"stream_type":{"enum":["workspace","room"]},"stream_id":{"type":"string","minLength":1,"maxLength":200},"stream_seq":{"type":"integer","minimum":1},"subject_id":{"type":"string","minLength":1,"maxLength":200,"description":"The thing the event is about, e.g. run_…, install_…; what a decider folds."},"actor_type":{"enum":["user","agent","service"]},"actor_id":{"type":"string","minLength":1,"maxLength":200},"correlation_id":{"type":"string","minLength":1,"maxLength":200},"causation_id":{"type":"string","minLength":1,"maxLength":200},"idempotency_key":{"type":"string","minLength":1,"maxLength":200},"prev_event_hash":{"type":["string","null"],"pattern":"^sha256:[0-9a-f]{64}$"},"event_hash":{"type":"string","pattern":"^sha256:[0-9a-f]{64}$"}}};
 const formats12 = /^(?:urn:uuid:)?[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}$/i;
-const pattern276 = new RegExp("^sha256:[0-9a-f]{64}$", "u");
+const pattern273 = new RegExp("^sha256:[0-9a-f]{64}$", "u");
 
 function validate189(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 /*# sourceURL="https://openagents.dev/schemas/event/envelope.json" */;
@@ -37797,7 +37466,7 @@ errors++;
 if(data.stream_type !== undefined){
 let data5 = data.stream_type;
 if(!((data5 === "workspace") || (data5 === "room"))){
-const err24 = {instancePath:instancePath+"/stream_type",schemaPath:"#/properties/stream_type/enum",keyword:"enum",params:{allowedValues: schema268.properties.stream_type.enum},message:"must be equal to one of the allowed values"};
+const err24 = {instancePath:instancePath+"/stream_type",schemaPath:"#/properties/stream_type/enum",keyword:"enum",params:{allowedValues: schema267.properties.stream_type.enum},message:"must be equal to one of the allowed values"};
 if(vErrors === null){
 vErrors = [err24];
 }
@@ -37905,7 +37574,7 @@ errors++;
 if(data.actor_type !== undefined){
 let data9 = data.actor_type;
 if(!(((data9 === "user") || (data9 === "agent")) || (data9 === "service"))){
-const err33 = {instancePath:instancePath+"/actor_type",schemaPath:"#/properties/actor_type/enum",keyword:"enum",params:{allowedValues: schema268.properties.actor_type.enum},message:"must be equal to one of the allowed values"};
+const err33 = {instancePath:instancePath+"/actor_type",schemaPath:"#/properties/actor_type/enum",keyword:"enum",params:{allowedValues: schema267.properties.actor_type.enum},message:"must be equal to one of the allowed values"};
 if(vErrors === null){
 vErrors = [err33];
 }
@@ -38058,7 +37727,7 @@ errors++;
 if(data.prev_event_hash !== undefined){
 let data14 = data.prev_event_hash;
 if((typeof data14 !== "string") && (data14 !== null)){
-const err46 = {instancePath:instancePath+"/prev_event_hash",schemaPath:"#/properties/prev_event_hash/type",keyword:"type",params:{type: schema268.properties.prev_event_hash.type},message:"must be string,null"};
+const err46 = {instancePath:instancePath+"/prev_event_hash",schemaPath:"#/properties/prev_event_hash/type",keyword:"type",params:{type: schema267.properties.prev_event_hash.type},message:"must be string,null"};
 if(vErrors === null){
 vErrors = [err46];
 }
@@ -38068,7 +37737,7 @@ vErrors.push(err46);
 errors++;
 }
 if(typeof data14 === "string"){
-if(!pattern276.test(data14)){
+if(!pattern273.test(data14)){
 const err47 = {instancePath:instancePath+"/prev_event_hash",schemaPath:"#/properties/prev_event_hash/pattern",keyword:"pattern",params:{pattern: "^sha256:[0-9a-f]{64}$"},message:"must match pattern \""+"^sha256:[0-9a-f]{64}$"+"\""};
 if(vErrors === null){
 vErrors = [err47];
@@ -38083,7 +37752,7 @@ errors++;
 if(data.event_hash !== undefined){
 let data15 = data.event_hash;
 if(typeof data15 === "string"){
-if(!pattern276.test(data15)){
+if(!pattern273.test(data15)){
 const err48 = {instancePath:instancePath+"/event_hash",schemaPath:"#/properties/event_hash/pattern",keyword:"pattern",params:{pattern: "^sha256:[0-9a-f]{64}$"},message:"must match pattern \""+"^sha256:[0-9a-f]{64}$"+"\""};
 if(vErrors === null){
 vErrors = [err48];
@@ -49920,7 +49589,7 @@ return errors === 0;
 validate32.evaluated = {"dynamicProps":true,"dynamicItems":false};
 
 exports.isIntakeEvent = validate190;
-const schema269 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/event/intake.json","title":"IntakeEvent","description":"Bad input that reached the worker. The subject is intake.","oneOf":[{"title":"IntakeRefused","description":"Something from outside that the worker did not take.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"intake.refused"},"data":{"type":"object","required":["source","code","message","suppressed"],"additionalProperties":false,"properties":{"source":{"enum":["relay","mailbox","cli","api","file"]},"code":{"type":"string","pattern":"^[a-z][a-z0-9_]*$","maxLength":64},"message":{"type":"string","minLength":1,"maxLength":2000},"ref":{"type":"string","minLength":1,"maxLength":500,"description":"What it was: an event id, a path, a request."},"suppressed":{"type":"integer","minimum":0,"description":"Earlier refusals that were counted but not recorded, since they came too fast."}}}}}]};
+const schema268 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/event/intake.json","title":"IntakeEvent","description":"Bad input that reached the worker. The subject is intake.","oneOf":[{"title":"IntakeRefused","description":"Something from outside that the worker did not take.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"intake.refused"},"data":{"type":"object","required":["source","code","message","suppressed"],"additionalProperties":false,"properties":{"source":{"enum":["relay","mailbox","cli","api","file"]},"code":{"type":"string","pattern":"^[a-z][a-z0-9_]*$","maxLength":64},"message":{"type":"string","minLength":1,"maxLength":2000},"ref":{"type":"string","minLength":1,"maxLength":500,"description":"What it was: an event id, a path, a request."},"suppressed":{"type":"integer","minimum":0,"description":"Earlier refusals that were counted but not recorded, since they came too fast."}}}}}]};
 
 function validate190(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 /*# sourceURL="https://openagents.dev/schemas/event/intake.json" */;
@@ -50040,7 +49709,7 @@ errors++;
 if(data1.source !== undefined){
 let data2 = data1.source;
 if(!(((((data2 === "relay") || (data2 === "mailbox")) || (data2 === "cli")) || (data2 === "api")) || (data2 === "file"))){
-const err9 = {instancePath:instancePath+"/data/source",schemaPath:"#/oneOf/0/properties/data/properties/source/enum",keyword:"enum",params:{allowedValues: schema269.oneOf[0].properties.data.properties.source.enum},message:"must be equal to one of the allowed values"};
+const err9 = {instancePath:instancePath+"/data/source",schemaPath:"#/oneOf/0/properties/data/properties/source/enum",keyword:"enum",params:{allowedValues: schema268.oneOf[0].properties.data.properties.source.enum},message:"must be equal to one of the allowed values"};
 if(vErrors === null){
 vErrors = [err9];
 }
@@ -50237,7 +49906,7 @@ return errors === 0;
 validate190.evaluated = {"dynamicProps":true,"dynamicItems":false};
 
 exports.isKillSwitchEvent = validate191;
-const schema270 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/event/kill-switch.json","title":"KillSwitchEvent","description":"The switch that stops every write to the outside world. The subject is kill_switch.","oneOf":[{"title":"KillSwitchEngaged","description":"Nothing outside is written any longer, whatever was approved.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"kill_switch.engaged"},"data":{"type":"object","required":["reason"],"additionalProperties":false,"properties":{"reason":{"type":"string","minLength":1,"maxLength":500}}}}},{"title":"KillSwitchReleased","description":"What is approved may be written outside again.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"kill_switch.released"},"data":{"type":"object","required":["reason"],"additionalProperties":false,"properties":{"reason":{"type":"string","minLength":1,"maxLength":500}}}}}]};
+const schema269 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/event/kill-switch.json","title":"KillSwitchEvent","description":"The switch that stops every write to the outside world. The subject is kill_switch.","oneOf":[{"title":"KillSwitchEngaged","description":"Nothing outside is written any longer, whatever was approved.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"kill_switch.engaged"},"data":{"type":"object","required":["reason"],"additionalProperties":false,"properties":{"reason":{"type":"string","minLength":1,"maxLength":500}}}}},{"title":"KillSwitchReleased","description":"What is approved may be written outside again.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"kill_switch.released"},"data":{"type":"object","required":["reason"],"additionalProperties":false,"properties":{"reason":{"type":"string","minLength":1,"maxLength":500}}}}}]};
 
 function validate191(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 /*# sourceURL="https://openagents.dev/schemas/event/kill-switch.json" */;
@@ -50559,8 +50228,8 @@ return errors === 0;
 validate191.evaluated = {"dynamicProps":true,"dynamicItems":false};
 
 exports.isLicenseEvent = validate192;
-const schema271 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/event/license.json","title":"LicenseEvent","description":"The licences that this worker holds. The subject is license_<payment hash>: one payment is one licence; license_trial_<hash of the address> for runs on trial.","oneOf":[{"title":"LicenseAdded","description":"A receipt was verified and is held from now on; a later version of it takes the earlier one's place.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"license.added"},"data":{"type":"object","required":["receipt_event_id","receipt_address","receipt_created_at","listing","version","release_event_id","manifest_sha256","buyer","seller","payment_hash","network","amount_msats","model","quantity","expires_at","added_ms"],"additionalProperties":false,"properties":{"receipt_event_id":{"type":"string","pattern":"^[0-9a-f]{64}$"},"receipt_address":{"type":"string","minLength":1,"maxLength":1000,"description":"30053:<seller>:<d>"},"receipt_created_at":{"type":"integer","minimum":0,"maximum":253402300799,"description":"Unix seconds."},"listing":{"type":"string","pattern":"^30051:[0-9a-f]{64}:[^:]+$","maxLength":300},"version":{"type":"string","minLength":1,"maxLength":256},"release_event_id":{"type":"string","pattern":"^[0-9a-f]{64}$"},"manifest_sha256":{"type":"string","pattern":"^[0-9a-f]{64}$"},"buyer":{"type":"string","pattern":"^[0-9a-f]{64}$"},"seller":{"type":"string","pattern":"^[0-9a-f]{64}$"},"payment_hash":{"type":"string","pattern":"^[0-9a-f]{64}$"},"network":{"enum":["bitcoin","testnet","signet","regtest"]},"amount_msats":{"type":"integer","minimum":1,"maximum":9007199254740991},"model":{"enum":["per-run","per-month"]},"quantity":{"type":"integer","minimum":1,"maximum":1000000,"description":"Runs or months, as the model says."},"expires_at":{"anyOf":[{"type":"integer","minimum":0,"maximum":253402300799,"description":"Unix seconds."},{"type":"null"}],"description":"null: the licence does not end."},"added_ms":{"type":"integer","minimum":0,"maximum":9007199254740991},"bundle":{"$ref":"https://openagents.dev/schemas/api/edge-receipt-bundle.json","x-sealed":true,"description":"What proves it. Invoice and preimage are bearer evidence."}}}}},{"title":"LicenseProved","description":"An edge said that the receipt was not taken back and holds its payment.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"license.proved"},"data":{"type":"object","required":["payment_hash","receipt_event_id","proved_ms"],"additionalProperties":false,"properties":{"payment_hash":{"type":"string","pattern":"^[0-9a-f]{64}$"},"receipt_event_id":{"type":"string","pattern":"^[0-9a-f]{64}$"},"proved_ms":{"type":"integer","minimum":0,"maximum":9007199254740991,"description":"When the edge looked."}}}}},{"title":"LicenseUsed","description":"A run that a licence by runs pays for exists.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"license.used"},"data":{"type":"object","required":["payment_hash","install_id","run_id","used_ms"],"additionalProperties":false,"properties":{"payment_hash":{"type":"string","pattern":"^[0-9a-f]{64}$"},"install_id":{"type":"string","minLength":1,"maxLength":64},"run_id":{"type":"string","minLength":1,"maxLength":64},"used_ms":{"type":"integer","minimum":0,"maximum":9007199254740991}}}}},{"title":"LicenseTrialUsed","description":"A run exists that no licence pays for: it is one of those that the author gives away.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"license.trial_used"},"data":{"type":"object","required":["listing","install_id","run_id","used_ms"],"additionalProperties":false,"properties":{"listing":{"type":"string","pattern":"^30051:[0-9a-f]{64}:[^:]+$","maxLength":300},"install_id":{"type":"string","minLength":1,"maxLength":64},"run_id":{"type":"string","minLength":1,"maxLength":64},"used_ms":{"type":"integer","minimum":0,"maximum":9007199254740991}}}}}]};
-const pattern280 = new RegExp("^30051:[0-9a-f]{64}:[^:]+$", "u");
+const schema270 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/event/license.json","title":"LicenseEvent","description":"The licences that this worker holds. The subject is license_<payment hash>: one payment is one licence; license_trial_<hash of the address> for runs on trial.","oneOf":[{"title":"LicenseAdded","description":"A receipt was verified and is held from now on; a later version of it takes the earlier one's place.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"license.added"},"data":{"type":"object","required":["receipt_event_id","receipt_address","receipt_created_at","listing","version","release_event_id","manifest_sha256","buyer","seller","payment_hash","network","amount_msats","model","quantity","expires_at","added_ms"],"additionalProperties":false,"properties":{"receipt_event_id":{"type":"string","pattern":"^[0-9a-f]{64}$"},"receipt_address":{"type":"string","minLength":1,"maxLength":1000,"description":"30053:<seller>:<d>"},"receipt_created_at":{"type":"integer","minimum":0,"maximum":253402300799,"description":"Unix seconds."},"listing":{"type":"string","pattern":"^30051:[0-9a-f]{64}:[^:]+$","maxLength":300},"version":{"type":"string","minLength":1,"maxLength":256},"release_event_id":{"type":"string","pattern":"^[0-9a-f]{64}$"},"manifest_sha256":{"type":"string","pattern":"^[0-9a-f]{64}$"},"buyer":{"type":"string","pattern":"^[0-9a-f]{64}$"},"seller":{"type":"string","pattern":"^[0-9a-f]{64}$"},"payment_hash":{"type":"string","pattern":"^[0-9a-f]{64}$"},"network":{"enum":["bitcoin","testnet","signet","regtest"]},"amount_msats":{"type":"integer","minimum":1,"maximum":9007199254740991},"model":{"enum":["per-run","per-month"]},"quantity":{"type":"integer","minimum":1,"maximum":1000000,"description":"Runs or months, as the model says."},"expires_at":{"anyOf":[{"type":"integer","minimum":0,"maximum":253402300799,"description":"Unix seconds."},{"type":"null"}],"description":"null: the licence does not end."},"added_ms":{"type":"integer","minimum":0,"maximum":9007199254740991},"bundle":{"$ref":"https://openagents.dev/schemas/api/edge-receipt-bundle.json","x-sealed":true,"description":"What proves it. Invoice and preimage are bearer evidence."}}}}},{"title":"LicenseProved","description":"An edge said that the receipt was not taken back and holds its payment.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"license.proved"},"data":{"type":"object","required":["payment_hash","receipt_event_id","proved_ms"],"additionalProperties":false,"properties":{"payment_hash":{"type":"string","pattern":"^[0-9a-f]{64}$"},"receipt_event_id":{"type":"string","pattern":"^[0-9a-f]{64}$"},"proved_ms":{"type":"integer","minimum":0,"maximum":9007199254740991,"description":"When the edge looked."}}}}},{"title":"LicenseUsed","description":"A run that a licence by runs pays for exists.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"license.used"},"data":{"type":"object","required":["payment_hash","install_id","run_id","used_ms"],"additionalProperties":false,"properties":{"payment_hash":{"type":"string","pattern":"^[0-9a-f]{64}$"},"install_id":{"type":"string","minLength":1,"maxLength":64},"run_id":{"type":"string","minLength":1,"maxLength":64},"used_ms":{"type":"integer","minimum":0,"maximum":9007199254740991}}}}},{"title":"LicenseTrialUsed","description":"A run exists that no licence pays for: it is one of those that the author gives away.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"license.trial_used"},"data":{"type":"object","required":["listing","install_id","run_id","used_ms"],"additionalProperties":false,"properties":{"listing":{"type":"string","pattern":"^30051:[0-9a-f]{64}:[^:]+$","maxLength":300},"install_id":{"type":"string","minLength":1,"maxLength":64},"run_id":{"type":"string","minLength":1,"maxLength":64},"used_ms":{"type":"integer","minimum":0,"maximum":9007199254740991}}}}}]};
+const pattern277 = new RegExp("^30051:[0-9a-f]{64}:[^:]+$", "u");
 
 function validate192(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 /*# sourceURL="https://openagents.dev/schemas/event/license.json" */;
@@ -50786,7 +50455,7 @@ vErrors.push(err19);
 errors++;
 }
 for(const key1 in data1){
-if(!(func12.call(schema271.oneOf[0].properties.data.properties, key1))){
+if(!(func12.call(schema270.oneOf[0].properties.data.properties, key1))){
 const err20 = {instancePath:instancePath+"/data",schemaPath:"#/oneOf/0/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key1},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err20];
@@ -50905,7 +50574,7 @@ vErrors.push(err29);
 }
 errors++;
 }
-if(!pattern280.test(data5)){
+if(!pattern277.test(data5)){
 const err30 = {instancePath:instancePath+"/data/listing",schemaPath:"#/oneOf/0/properties/data/properties/listing/pattern",keyword:"pattern",params:{pattern: "^30051:[0-9a-f]{64}:[^:]+$"},message:"must match pattern \""+"^30051:[0-9a-f]{64}:[^:]+$"+"\""};
 if(vErrors === null){
 vErrors = [err30];
@@ -51090,7 +50759,7 @@ errors++;
 if(data1.network !== undefined){
 let data12 = data1.network;
 if(!((((data12 === "bitcoin") || (data12 === "testnet")) || (data12 === "signet")) || (data12 === "regtest"))){
-const err45 = {instancePath:instancePath+"/data/network",schemaPath:"#/oneOf/0/properties/data/properties/network/enum",keyword:"enum",params:{allowedValues: schema271.oneOf[0].properties.data.properties.network.enum},message:"must be equal to one of the allowed values"};
+const err45 = {instancePath:instancePath+"/data/network",schemaPath:"#/oneOf/0/properties/data/properties/network/enum",keyword:"enum",params:{allowedValues: schema270.oneOf[0].properties.data.properties.network.enum},message:"must be equal to one of the allowed values"};
 if(vErrors === null){
 vErrors = [err45];
 }
@@ -51138,7 +50807,7 @@ errors++;
 if(data1.model !== undefined){
 let data14 = data1.model;
 if(!((data14 === "per-run") || (data14 === "per-month"))){
-const err49 = {instancePath:instancePath+"/data/model",schemaPath:"#/oneOf/0/properties/data/properties/model/enum",keyword:"enum",params:{allowedValues: schema271.oneOf[0].properties.data.properties.model.enum},message:"must be equal to one of the allowed values"};
+const err49 = {instancePath:instancePath+"/data/model",schemaPath:"#/oneOf/0/properties/data/properties/model/enum",keyword:"enum",params:{allowedValues: schema270.oneOf[0].properties.data.properties.model.enum},message:"must be equal to one of the allowed values"};
 if(vErrors === null){
 vErrors = [err49];
 }
@@ -51920,7 +51589,7 @@ vErrors.push(err111);
 }
 errors++;
 }
-if(!pattern280.test(data32)){
+if(!pattern277.test(data32)){
 const err112 = {instancePath:instancePath+"/data/listing",schemaPath:"#/oneOf/3/properties/data/properties/listing/pattern",keyword:"pattern",params:{pattern: "^30051:[0-9a-f]{64}:[^:]+$"},message:"must match pattern \""+"^30051:[0-9a-f]{64}:[^:]+$"+"\""};
 if(vErrors === null){
 vErrors = [err112];
@@ -52114,10 +51783,10 @@ return errors === 0;
 validate192.evaluated = {"dynamicProps":true,"dynamicItems":false};
 
 exports.isMachineEvent = validate194;
-const schema272 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/event/machine.json","title":"MachineEvent","description":"What the worker noticed of the machine it runs on. The subject is machine.","oneOf":[{"title":"MachineMeasured","description":"What the machine's sensors said, whenever a decision depended on it and it had changed.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"machine.measured"},"data":{"type":"object","required":["at_ms","readings"],"additionalProperties":false,"properties":{"at_ms":{"type":"integer","minimum":0,"maximum":9007199254740991,"description":"Unix time of the measurement."},"readings":{"$ref":"#/$defs/MachineReadings"}}}}},{"title":"MachineClockJumped","description":"The schedule loop did not tick for a while, or wall time parted from monotonic time: sleep, a suspended process, or a clock that was set.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"machine.clock_jumped"},"data":{"type":"object","required":["at_ms","jump_ms","away_ms"],"additionalProperties":false,"properties":{"at_ms":{"type":"integer","minimum":0,"maximum":9007199254740991,"description":"Unix time at which it was noticed."},"jump_ms":{"type":"integer","description":"How far wall time ran ahead of monotonic time, or behind it."},"away_ms":{"type":"integer","minimum":0,"maximum":9007199254740991,"description":"How much longer the loop was away than it had meant to sleep, by wall time; 0 where the clock went back."}}}}}],"$defs":{"MachineReadings":{"type":"object","additionalProperties":false,"description":"What was measured; a sensor that could not know says why.","properties":{"plugged_in":{"anyOf":[{"type":"object","required":["value"],"additionalProperties":false,"properties":{"value":{"type":"boolean"}}},{"$ref":"#/$defs/UnknownReading"}]},"network":{"anyOf":[{"type":"object","required":["value"],"additionalProperties":false,"properties":{"value":{"$ref":"https://openagents.dev/schemas/manifest/machine-state.json#/$defs/MachineNetwork"}}},{"$ref":"#/$defs/UnknownReading"}]},"cpu_percentage":{"anyOf":[{"type":"object","required":["value"],"additionalProperties":false,"properties":{"value":{"type":"number","minimum":0,"maximum":100}}},{"$ref":"#/$defs/UnknownReading"}]},"idle_ms":{"anyOf":[{"type":"object","required":["value"],"additionalProperties":false,"properties":{"value":{"type":"integer","minimum":0,"maximum":9007199254740991}}},{"$ref":"#/$defs/UnknownReading"}]},"dnd":{"anyOf":[{"type":"object","required":["value"],"additionalProperties":false,"properties":{"value":{"type":"boolean"}}},{"$ref":"#/$defs/UnknownReading"}]}}},"UnknownReading":{"type":"object","required":["unknown"],"additionalProperties":false,"properties":{"unknown":{"type":"string","minLength":1,"maxLength":300,"description":"Why the sensor does not know."}}}}};
-const schema273 = {"type":"object","additionalProperties":false,"description":"What was measured; a sensor that could not know says why.","properties":{"plugged_in":{"anyOf":[{"type":"object","required":["value"],"additionalProperties":false,"properties":{"value":{"type":"boolean"}}},{"$ref":"#/$defs/UnknownReading"}]},"network":{"anyOf":[{"type":"object","required":["value"],"additionalProperties":false,"properties":{"value":{"$ref":"https://openagents.dev/schemas/manifest/machine-state.json#/$defs/MachineNetwork"}}},{"$ref":"#/$defs/UnknownReading"}]},"cpu_percentage":{"anyOf":[{"type":"object","required":["value"],"additionalProperties":false,"properties":{"value":{"type":"number","minimum":0,"maximum":100}}},{"$ref":"#/$defs/UnknownReading"}]},"idle_ms":{"anyOf":[{"type":"object","required":["value"],"additionalProperties":false,"properties":{"value":{"type":"integer","minimum":0,"maximum":9007199254740991}}},{"$ref":"#/$defs/UnknownReading"}]},"dnd":{"anyOf":[{"type":"object","required":["value"],"additionalProperties":false,"properties":{"value":{"type":"boolean"}}},{"$ref":"#/$defs/UnknownReading"}]}}};
-const schema274 = {"type":"object","required":["unknown"],"additionalProperties":false,"properties":{"unknown":{"type":"string","minLength":1,"maxLength":300,"description":"Why the sensor does not know."}}};
-const schema276 = {"enum":["wifi","wired","other","none"],"description":"What the default route goes through; none without one."};
+const schema271 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/event/machine.json","title":"MachineEvent","description":"What the worker noticed of the machine it runs on. The subject is machine.","oneOf":[{"title":"MachineMeasured","description":"What the machine's sensors said, whenever a decision depended on it and it had changed.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"machine.measured"},"data":{"type":"object","required":["at_ms","readings"],"additionalProperties":false,"properties":{"at_ms":{"type":"integer","minimum":0,"maximum":9007199254740991,"description":"Unix time of the measurement."},"readings":{"$ref":"#/$defs/MachineReadings"}}}}},{"title":"MachineClockJumped","description":"The schedule loop did not tick for a while, or wall time parted from monotonic time: sleep, a suspended process, or a clock that was set.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"machine.clock_jumped"},"data":{"type":"object","required":["at_ms","jump_ms","away_ms"],"additionalProperties":false,"properties":{"at_ms":{"type":"integer","minimum":0,"maximum":9007199254740991,"description":"Unix time at which it was noticed."},"jump_ms":{"type":"integer","description":"How far wall time ran ahead of monotonic time, or behind it."},"away_ms":{"type":"integer","minimum":0,"maximum":9007199254740991,"description":"How much longer the loop was away than it had meant to sleep, by wall time; 0 where the clock went back."}}}}}],"$defs":{"MachineReadings":{"type":"object","additionalProperties":false,"description":"What was measured; a sensor that could not know says why.","properties":{"plugged_in":{"anyOf":[{"type":"object","required":["value"],"additionalProperties":false,"properties":{"value":{"type":"boolean"}}},{"$ref":"#/$defs/UnknownReading"}]},"network":{"anyOf":[{"type":"object","required":["value"],"additionalProperties":false,"properties":{"value":{"$ref":"https://openagents.dev/schemas/manifest/machine-state.json#/$defs/MachineNetwork"}}},{"$ref":"#/$defs/UnknownReading"}]},"cpu_percentage":{"anyOf":[{"type":"object","required":["value"],"additionalProperties":false,"properties":{"value":{"type":"number","minimum":0,"maximum":100}}},{"$ref":"#/$defs/UnknownReading"}]},"idle_ms":{"anyOf":[{"type":"object","required":["value"],"additionalProperties":false,"properties":{"value":{"type":"integer","minimum":0,"maximum":9007199254740991}}},{"$ref":"#/$defs/UnknownReading"}]},"dnd":{"anyOf":[{"type":"object","required":["value"],"additionalProperties":false,"properties":{"value":{"type":"boolean"}}},{"$ref":"#/$defs/UnknownReading"}]}}},"UnknownReading":{"type":"object","required":["unknown"],"additionalProperties":false,"properties":{"unknown":{"type":"string","minLength":1,"maxLength":300,"description":"Why the sensor does not know."}}}}};
+const schema272 = {"type":"object","additionalProperties":false,"description":"What was measured; a sensor that could not know says why.","properties":{"plugged_in":{"anyOf":[{"type":"object","required":["value"],"additionalProperties":false,"properties":{"value":{"type":"boolean"}}},{"$ref":"#/$defs/UnknownReading"}]},"network":{"anyOf":[{"type":"object","required":["value"],"additionalProperties":false,"properties":{"value":{"$ref":"https://openagents.dev/schemas/manifest/machine-state.json#/$defs/MachineNetwork"}}},{"$ref":"#/$defs/UnknownReading"}]},"cpu_percentage":{"anyOf":[{"type":"object","required":["value"],"additionalProperties":false,"properties":{"value":{"type":"number","minimum":0,"maximum":100}}},{"$ref":"#/$defs/UnknownReading"}]},"idle_ms":{"anyOf":[{"type":"object","required":["value"],"additionalProperties":false,"properties":{"value":{"type":"integer","minimum":0,"maximum":9007199254740991}}},{"$ref":"#/$defs/UnknownReading"}]},"dnd":{"anyOf":[{"type":"object","required":["value"],"additionalProperties":false,"properties":{"value":{"type":"boolean"}}},{"$ref":"#/$defs/UnknownReading"}]}}};
+const schema273 = {"type":"object","required":["unknown"],"additionalProperties":false,"properties":{"unknown":{"type":"string","minLength":1,"maxLength":300,"description":"Why the sensor does not know."}}};
+const schema275 = {"enum":["wifi","wired","other","none"],"description":"What the default route goes through; none without one."};
 
 function validate195(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 let vErrors = null;
@@ -52328,7 +51997,7 @@ errors++;
 if(data3.value !== undefined){
 let data4 = data3.value;
 if(!((((data4 === "wifi") || (data4 === "wired")) || (data4 === "other")) || (data4 === "none"))){
-const err14 = {instancePath:instancePath+"/network/value",schemaPath:"https://openagents.dev/schemas/manifest/machine-state.json#/$defs/MachineNetwork/enum",keyword:"enum",params:{allowedValues: schema276.enum},message:"must be equal to one of the allowed values"};
+const err14 = {instancePath:instancePath+"/network/value",schemaPath:"https://openagents.dev/schemas/manifest/machine-state.json#/$defs/MachineNetwork/enum",keyword:"enum",params:{allowedValues: schema275.enum},message:"must be equal to one of the allowed values"};
 if(vErrors === null){
 vErrors = [err14];
 }
@@ -53385,7 +53054,7 @@ return errors === 0;
 validate194.evaluated = {"dynamicProps":true,"dynamicItems":false};
 
 exports.isMailboxEvent = validate198;
-const schema282 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/event/mailbox.json","title":"MailboxEvent","description":"What happens to the install mailbox of one worker. The subject is mailbox_<worker key>.","oneOf":[{"title":"MailboxSignersSet","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"mailbox.signers_set"},"data":{"type":"object","required":["signers"],"additionalProperties":false,"properties":{"signers":{"type":"array","maxItems":64,"items":{"type":"string","pattern":"^[0-9a-f]{64}$"}}}}}},{"title":"MailboxDeposited","description":"A paired signer left a sealed install config.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"mailbox.deposited"},"data":{"type":"object","required":["deposit_id","signer"],"additionalProperties":false,"properties":{"deposit_id":{"type":"string","pattern":"^[0-9a-f]{64}$","description":"The sealed event's id, which commits to its content; the content is kept beside the log until it is acknowledged."},"signer":{"type":"string","pattern":"^[0-9a-f]{64}$"}}}}},{"title":"MailboxAcknowledged","description":"The worker has taken the deposit; its content is deleted.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"mailbox.acknowledged"},"data":{"type":"object","required":["deposit_id"],"additionalProperties":false,"properties":{"deposit_id":{"type":"string","pattern":"^[0-9a-f]{64}$"}}}}},{"title":"MailboxExpired","description":"Deposits that waited for longer than any of them is valid are gone; their contents are deleted.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"mailbox.expired"},"data":{"type":"object","required":["deposit_ids"],"additionalProperties":false,"properties":{"deposit_ids":{"type":"array","minItems":1,"maxItems":500,"items":{"type":"string","pattern":"^[0-9a-f]{64}$"}}}}}}]};
+const schema281 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/event/mailbox.json","title":"MailboxEvent","description":"What happens to the install mailbox of one worker. The subject is mailbox_<worker key>.","oneOf":[{"title":"MailboxSignersSet","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"mailbox.signers_set"},"data":{"type":"object","required":["signers"],"additionalProperties":false,"properties":{"signers":{"type":"array","maxItems":64,"items":{"type":"string","pattern":"^[0-9a-f]{64}$"}}}}}},{"title":"MailboxDeposited","description":"A paired signer left a sealed install config.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"mailbox.deposited"},"data":{"type":"object","required":["deposit_id","signer"],"additionalProperties":false,"properties":{"deposit_id":{"type":"string","pattern":"^[0-9a-f]{64}$","description":"The sealed event's id, which commits to its content; the content is kept beside the log until it is acknowledged."},"signer":{"type":"string","pattern":"^[0-9a-f]{64}$"}}}}},{"title":"MailboxAcknowledged","description":"The worker has taken the deposit; its content is deleted.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"mailbox.acknowledged"},"data":{"type":"object","required":["deposit_id"],"additionalProperties":false,"properties":{"deposit_id":{"type":"string","pattern":"^[0-9a-f]{64}$"}}}}},{"title":"MailboxExpired","description":"Deposits that waited for longer than any of them is valid are gone; their contents are deleted.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"mailbox.expired"},"data":{"type":"object","required":["deposit_ids"],"additionalProperties":false,"properties":{"deposit_ids":{"type":"array","minItems":1,"maxItems":500,"items":{"type":"string","pattern":"^[0-9a-f]{64}$"}}}}}}]};
 
 function validate198(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 /*# sourceURL="https://openagents.dev/schemas/event/mailbox.json" */;
@@ -54050,7 +53719,7 @@ return errors === 0;
 validate198.evaluated = {"dynamicProps":true,"dynamicItems":false};
 
 exports.isModerationEvent = validate138;
-const schema213 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/event/moderation.json","title":"ModerationEvent","description":"What happens to a case of moderation. The subject is case_<hash of its target>.","oneOf":[{"title":"ModerationReported","description":"A key reported the target; only the first report of each counts.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"moderation.reported"},"data":{"type":"object","required":["target","report"],"additionalProperties":false,"properties":{"target":{"$ref":"https://openagents.dev/schemas/api/edge-moderation-decision.json#/$defs/ModerationTarget"},"report":{"$ref":"#/$defs/ModerationReport"}}}}},{"title":"ModerationDecided","description":"A curator decided, within the roles of the signed list that is named.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"moderation.decided"},"data":{"type":"object","required":["decision","roles_event_id"],"additionalProperties":false,"properties":{"decision":{"$ref":"https://openagents.dev/schemas/api/edge-moderation-decision.json"},"roles_event_id":{"type":["string","null"],"pattern":"^[0-9a-f]{64}$","description":"The list that gave the role; null: the operator decided."}}}}},{"title":"ModerationAppealed","description":"Whom a decision is about appealed against it.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"moderation.appealed"},"data":{"type":"object","required":["decision"],"additionalProperties":false,"properties":{"decision":{"$ref":"https://openagents.dev/schemas/api/edge-moderation-decision.json"}}}}}],"$defs":{"ModerationReport":{"type":"object","required":["event_id","created_at","reporter","reason","text","manifest_event_id","standing"],"additionalProperties":false,"properties":{"event_id":{"type":"string","pattern":"^[0-9a-f]{64}$"},"created_at":{"type":"integer","minimum":0,"description":"Unix seconds."},"reporter":{"type":"string","pattern":"^[0-9a-f]{64}$"},"reason":{"enum":["malware","spam","illegal","impersonation","nudity","profanity","other"],"description":"NIP-56's word."},"text":{"type":"string","maxLength":2000},"manifest_event_id":{"type":["string","null"],"pattern":"^[0-9a-f]{64}$"},"standing":{"enum":["curator","buyer","trusted_author","attested","unknown"],"description":"What is known of the reporter, which is what the report weighs by."}}}}};
+const schema212 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/event/moderation.json","title":"ModerationEvent","description":"What happens to a case of moderation. The subject is case_<hash of its target>.","oneOf":[{"title":"ModerationReported","description":"A key reported the target; only the first report of each counts.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"moderation.reported"},"data":{"type":"object","required":["target","report"],"additionalProperties":false,"properties":{"target":{"$ref":"https://openagents.dev/schemas/api/edge-moderation-decision.json#/$defs/ModerationTarget"},"report":{"$ref":"#/$defs/ModerationReport"}}}}},{"title":"ModerationDecided","description":"A curator decided, within the roles of the signed list that is named.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"moderation.decided"},"data":{"type":"object","required":["decision","roles_event_id"],"additionalProperties":false,"properties":{"decision":{"$ref":"https://openagents.dev/schemas/api/edge-moderation-decision.json"},"roles_event_id":{"type":["string","null"],"pattern":"^[0-9a-f]{64}$","description":"The list that gave the role; null: the operator decided."}}}}},{"title":"ModerationAppealed","description":"Whom a decision is about appealed against it.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"moderation.appealed"},"data":{"type":"object","required":["decision"],"additionalProperties":false,"properties":{"decision":{"$ref":"https://openagents.dev/schemas/api/edge-moderation-decision.json"}}}}}],"$defs":{"ModerationReport":{"type":"object","required":["event_id","created_at","reporter","reason","text","manifest_event_id","standing"],"additionalProperties":false,"properties":{"event_id":{"type":"string","pattern":"^[0-9a-f]{64}$"},"created_at":{"type":"integer","minimum":0,"description":"Unix seconds."},"reporter":{"type":"string","pattern":"^[0-9a-f]{64}$"},"reason":{"enum":["malware","spam","illegal","impersonation","nudity","profanity","other"],"description":"NIP-56's word."},"text":{"type":"string","maxLength":2000},"manifest_event_id":{"type":["string","null"],"pattern":"^[0-9a-f]{64}$"},"standing":{"enum":["curator","buyer","trusted_author","attested","unknown"],"description":"What is known of the reporter, which is what the report weighs by."}}}}};
 
 function validate138(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 /*# sourceURL="https://openagents.dev/schemas/event/moderation.json" */;
@@ -54405,7 +54074,7 @@ errors++;
 if(data5.reason !== undefined){
 let data9 = data5.reason;
 if(!(((((((data9 === "malware") || (data9 === "spam")) || (data9 === "illegal")) || (data9 === "impersonation")) || (data9 === "nudity")) || (data9 === "profanity")) || (data9 === "other"))){
-const err29 = {instancePath:instancePath+"/data/report/reason",schemaPath:"#/$defs/ModerationReport/properties/reason/enum",keyword:"enum",params:{allowedValues: schema215.properties.reason.enum},message:"must be equal to one of the allowed values"};
+const err29 = {instancePath:instancePath+"/data/report/reason",schemaPath:"#/$defs/ModerationReport/properties/reason/enum",keyword:"enum",params:{allowedValues: schema214.properties.reason.enum},message:"must be equal to one of the allowed values"};
 if(vErrors === null){
 vErrors = [err29];
 }
@@ -54443,7 +54112,7 @@ errors++;
 if(data5.manifest_event_id !== undefined){
 let data11 = data5.manifest_event_id;
 if((typeof data11 !== "string") && (data11 !== null)){
-const err32 = {instancePath:instancePath+"/data/report/manifest_event_id",schemaPath:"#/$defs/ModerationReport/properties/manifest_event_id/type",keyword:"type",params:{type: schema215.properties.manifest_event_id.type},message:"must be string,null"};
+const err32 = {instancePath:instancePath+"/data/report/manifest_event_id",schemaPath:"#/$defs/ModerationReport/properties/manifest_event_id/type",keyword:"type",params:{type: schema214.properties.manifest_event_id.type},message:"must be string,null"};
 if(vErrors === null){
 vErrors = [err32];
 }
@@ -54468,7 +54137,7 @@ errors++;
 if(data5.standing !== undefined){
 let data12 = data5.standing;
 if(!(((((data12 === "curator") || (data12 === "buyer")) || (data12 === "trusted_author")) || (data12 === "attested")) || (data12 === "unknown"))){
-const err34 = {instancePath:instancePath+"/data/report/standing",schemaPath:"#/$defs/ModerationReport/properties/standing/enum",keyword:"enum",params:{allowedValues: schema215.properties.standing.enum},message:"must be equal to one of the allowed values"};
+const err34 = {instancePath:instancePath+"/data/report/standing",schemaPath:"#/$defs/ModerationReport/properties/standing/enum",keyword:"enum",params:{allowedValues: schema214.properties.standing.enum},message:"must be equal to one of the allowed values"};
 if(vErrors === null){
 vErrors = [err34];
 }
@@ -54609,7 +54278,7 @@ errors = vErrors.length;
 if(data14.roles_event_id !== undefined){
 let data16 = data14.roles_event_id;
 if((typeof data16 !== "string") && (data16 !== null)){
-const err45 = {instancePath:instancePath+"/data/roles_event_id",schemaPath:"#/oneOf/1/properties/data/properties/roles_event_id/type",keyword:"type",params:{type: schema213.oneOf[1].properties.data.properties.roles_event_id.type},message:"must be string,null"};
+const err45 = {instancePath:instancePath+"/data/roles_event_id",schemaPath:"#/oneOf/1/properties/data/properties/roles_event_id/type",keyword:"type",params:{type: schema212.oneOf[1].properties.data.properties.roles_event_id.type},message:"must be string,null"};
 if(vErrors === null){
 vErrors = [err45];
 }
@@ -54810,8 +54479,8 @@ return errors === 0;
 validate138.evaluated = {"dynamicProps":true,"dynamicItems":false};
 
 exports.isPairingEvent = validate199;
-const schema283 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/event/pairing.json","title":"PairingEvent","description":"How a coordinator's key earns the right to order installs. The subject is the pairing, pair_….","oneOf":[{"title":"PairingOffered","description":"The owner made a one-time secret.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"pairing.offered"},"data":{"type":"object","required":["secret_sha256","expires_at_ms","ceiling","label"],"additionalProperties":false,"properties":{"secret_sha256":{"type":["string","null"],"pattern":"^[0-9a-f]{64}$","description":"SHA-256 of the one-time secret, which is shown once and never stored; null where the owner named the key instead."},"expires_at_ms":{"type":"integer","minimum":0,"description":"Unix time after which the secret is worthless."},"ceiling":{"type":"array","maxItems":500,"items":{"type":"string","minLength":1,"maxLength":4096},"description":"The most an install config from this signer can be granted without the owner."},"label":{"type":"string","minLength":1,"maxLength":200}}}}},{"title":"PairingClaimed","description":"Somebody showed the secret; it is used up.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"pairing.claimed"},"data":{"type":"object","required":["pubkey"],"additionalProperties":false,"properties":{"pubkey":{"type":"string","pattern":"^[0-9a-f]{64}$"}}}}},{"title":"PairingConfirmed","description":"The owner confirmed the key at the worker.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"pairing.confirmed"},"data":{"type":"object","required":["pubkey"],"additionalProperties":false,"properties":{"pubkey":{"type":"string","pattern":"^[0-9a-f]{64}$"}}}}},{"title":"PairingSharingSet","description":"Whether this worker tells that key what it measured about itself, as the owner chose.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"pairing.sharing_set"},"data":{"type":"object","required":["capabilities"],"additionalProperties":false,"properties":{"capabilities":{"type":"boolean"}}}}},{"title":"PairingResultsSet","description":"Whether this worker tells that key what becomes of what it orders, as the owner chose.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"pairing.results_set"},"data":{"type":"object","required":["results"],"additionalProperties":false,"properties":{"results":{"type":"boolean"}}}}},{"title":"PairingCapabilitiesReported","description":"What the paired worker says it measured about itself.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"pairing.capabilities_reported"},"data":{"type":"object","required":["capabilities","reported_at","report_event_id","taken_at_ms"],"additionalProperties":false,"properties":{"capabilities":{"$ref":"https://openagents.dev/schemas/nostr/worker-report-content.json"},"reported_at":{"type":"integer","minimum":0,"description":"By its own clock, Unix seconds."},"report_event_id":{"type":"string","pattern":"^[0-9a-f]{64}$"},"taken_at_ms":{"type":"integer","minimum":0,"description":"By this worker's clock, Unix milliseconds."}}}}},{"title":"PairingRemoved","description":"Nothing signed by that key is accepted any more.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"pairing.removed"},"data":{"type":"object","required":["reason"],"additionalProperties":false,"properties":{"reason":{"type":"string","minLength":1,"maxLength":500}}}}}]};
-const schema284 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/nostr/worker-report-content.json","title":"WorkerReport","description":"What a worker measured about itself; null: it could not be measured, which is not the same as none.","type":"object","additionalProperties":false,"required":["platform","os_release","arch","node_version","cpu_count","ram_mb","disk_free_mb","gpu","tools","sandbox","backends"],"properties":{"platform":{"type":"string","minLength":1,"maxLength":64},"os_release":{"type":"string","minLength":1,"maxLength":200},"arch":{"type":"string","minLength":1,"maxLength":64},"node_version":{"type":"string","minLength":1,"maxLength":64},"cpu_count":{"type":"integer","minimum":0,"maximum":100000},"ram_mb":{"type":"integer","minimum":0,"maximum":9007199254740991},"disk_free_mb":{"anyOf":[{"type":"integer","minimum":0,"maximum":9007199254740991},{"type":"null"}]},"gpu":{"type":"object","additionalProperties":false,"required":["present","name"],"properties":{"present":{"type":["boolean","null"]},"name":{"type":["string","null"],"maxLength":200}}},"tools":{"type":"object","additionalProperties":false,"required":["git"],"properties":{"git":{"type":["string","null"],"maxLength":200}}},"sandbox":{"type":["string","null"],"maxLength":64},"backends":{"type":"array","maxItems":32,"items":{"type":"object","additionalProperties":false,"required":["backend","available","reason"],"properties":{"backend":{"$ref":"https://openagents.dev/schemas/manifest/upgrade-manifest.json#/$defs/ModelBackend"},"available":{"type":"boolean"},"reason":{"type":"string","maxLength":1000}}}}}};
+const schema282 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/event/pairing.json","title":"PairingEvent","description":"How a coordinator's key earns the right to order installs. The subject is the pairing, pair_….","oneOf":[{"title":"PairingOffered","description":"The owner made a one-time secret.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"pairing.offered"},"data":{"type":"object","required":["secret_sha256","expires_at_ms","ceiling","label"],"additionalProperties":false,"properties":{"secret_sha256":{"type":["string","null"],"pattern":"^[0-9a-f]{64}$","description":"SHA-256 of the one-time secret, which is shown once and never stored; null where the owner named the key instead."},"expires_at_ms":{"type":"integer","minimum":0,"description":"Unix time after which the secret is worthless."},"ceiling":{"type":"array","maxItems":500,"items":{"type":"string","minLength":1,"maxLength":4096},"description":"The most an install config from this signer can be granted without the owner."},"label":{"type":"string","minLength":1,"maxLength":200}}}}},{"title":"PairingClaimed","description":"Somebody showed the secret; it is used up.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"pairing.claimed"},"data":{"type":"object","required":["pubkey"],"additionalProperties":false,"properties":{"pubkey":{"type":"string","pattern":"^[0-9a-f]{64}$"}}}}},{"title":"PairingConfirmed","description":"The owner confirmed the key at the worker.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"pairing.confirmed"},"data":{"type":"object","required":["pubkey"],"additionalProperties":false,"properties":{"pubkey":{"type":"string","pattern":"^[0-9a-f]{64}$"}}}}},{"title":"PairingSharingSet","description":"Whether this worker tells that key what it measured about itself, as the owner chose.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"pairing.sharing_set"},"data":{"type":"object","required":["capabilities"],"additionalProperties":false,"properties":{"capabilities":{"type":"boolean"}}}}},{"title":"PairingResultsSet","description":"Whether this worker tells that key what becomes of what it orders, as the owner chose.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"pairing.results_set"},"data":{"type":"object","required":["results"],"additionalProperties":false,"properties":{"results":{"type":"boolean"}}}}},{"title":"PairingCapabilitiesReported","description":"What the paired worker says it measured about itself.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"pairing.capabilities_reported"},"data":{"type":"object","required":["capabilities","reported_at","report_event_id","taken_at_ms"],"additionalProperties":false,"properties":{"capabilities":{"$ref":"https://openagents.dev/schemas/nostr/worker-report-content.json"},"reported_at":{"type":"integer","minimum":0,"description":"By its own clock, Unix seconds."},"report_event_id":{"type":"string","pattern":"^[0-9a-f]{64}$"},"taken_at_ms":{"type":"integer","minimum":0,"description":"By this worker's clock, Unix milliseconds."}}}}},{"title":"PairingRemoved","description":"Nothing signed by that key is accepted any more.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"pairing.removed"},"data":{"type":"object","required":["reason"],"additionalProperties":false,"properties":{"reason":{"type":"string","minLength":1,"maxLength":500}}}}}]};
+const schema283 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/nostr/worker-report-content.json","title":"WorkerReport","description":"What a worker measured about itself; null: it could not be measured, which is not the same as none.","type":"object","additionalProperties":false,"required":["platform","os_release","arch","node_version","cpu_count","ram_mb","disk_free_mb","gpu","tools","sandbox","backends"],"properties":{"platform":{"type":"string","minLength":1,"maxLength":64},"os_release":{"type":"string","minLength":1,"maxLength":200},"arch":{"type":"string","minLength":1,"maxLength":64},"node_version":{"type":"string","minLength":1,"maxLength":64},"cpu_count":{"type":"integer","minimum":0,"maximum":100000},"ram_mb":{"type":"integer","minimum":0,"maximum":9007199254740991},"disk_free_mb":{"anyOf":[{"type":"integer","minimum":0,"maximum":9007199254740991},{"type":"null"}]},"gpu":{"type":"object","additionalProperties":false,"required":["present","name"],"properties":{"present":{"type":["boolean","null"]},"name":{"type":["string","null"],"maxLength":200}}},"tools":{"type":"object","additionalProperties":false,"required":["git"],"properties":{"git":{"type":["string","null"],"maxLength":200}}},"sandbox":{"type":["string","null"],"maxLength":64},"backends":{"type":"array","maxItems":32,"items":{"type":"object","additionalProperties":false,"required":["backend","available","reason"],"properties":{"backend":{"$ref":"https://openagents.dev/schemas/manifest/upgrade-manifest.json#/$defs/ModelBackend"},"available":{"type":"boolean"},"reason":{"type":"string","maxLength":1000}}}}}};
 
 function validate200(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 /*# sourceURL="https://openagents.dev/schemas/nostr/worker-report-content.json" */;
@@ -54936,7 +54605,7 @@ vErrors.push(err10);
 errors++;
 }
 for(const key0 in data){
-if(!(func12.call(schema284.properties, key0))){
+if(!(func12.call(schema283.properties, key0))){
 const err11 = {instancePath,schemaPath:"#/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key0},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err11];
@@ -55269,7 +54938,7 @@ errors++;
 if(data7.present !== undefined){
 let data8 = data7.present;
 if((typeof data8 !== "boolean") && (data8 !== null)){
-const err38 = {instancePath:instancePath+"/gpu/present",schemaPath:"#/properties/gpu/properties/present/type",keyword:"type",params:{type: schema284.properties.gpu.properties.present.type},message:"must be boolean,null"};
+const err38 = {instancePath:instancePath+"/gpu/present",schemaPath:"#/properties/gpu/properties/present/type",keyword:"type",params:{type: schema283.properties.gpu.properties.present.type},message:"must be boolean,null"};
 if(vErrors === null){
 vErrors = [err38];
 }
@@ -55282,7 +54951,7 @@ errors++;
 if(data7.name !== undefined){
 let data9 = data7.name;
 if((typeof data9 !== "string") && (data9 !== null)){
-const err39 = {instancePath:instancePath+"/gpu/name",schemaPath:"#/properties/gpu/properties/name/type",keyword:"type",params:{type: schema284.properties.gpu.properties.name.type},message:"must be string,null"};
+const err39 = {instancePath:instancePath+"/gpu/name",schemaPath:"#/properties/gpu/properties/name/type",keyword:"type",params:{type: schema283.properties.gpu.properties.name.type},message:"must be string,null"};
 if(vErrors === null){
 vErrors = [err39];
 }
@@ -55344,7 +55013,7 @@ errors++;
 if(data10.git !== undefined){
 let data11 = data10.git;
 if((typeof data11 !== "string") && (data11 !== null)){
-const err44 = {instancePath:instancePath+"/tools/git",schemaPath:"#/properties/tools/properties/git/type",keyword:"type",params:{type: schema284.properties.tools.properties.git.type},message:"must be string,null"};
+const err44 = {instancePath:instancePath+"/tools/git",schemaPath:"#/properties/tools/properties/git/type",keyword:"type",params:{type: schema283.properties.tools.properties.git.type},message:"must be string,null"};
 if(vErrors === null){
 vErrors = [err44];
 }
@@ -55381,7 +55050,7 @@ errors++;
 if(data.sandbox !== undefined){
 let data12 = data.sandbox;
 if((typeof data12 !== "string") && (data12 !== null)){
-const err47 = {instancePath:instancePath+"/sandbox",schemaPath:"#/properties/sandbox/type",keyword:"type",params:{type: schema284.properties.sandbox.type},message:"must be string,null"};
+const err47 = {instancePath:instancePath+"/sandbox",schemaPath:"#/properties/sandbox/type",keyword:"type",params:{type: schema283.properties.sandbox.type},message:"must be string,null"};
 if(vErrors === null){
 vErrors = [err47];
 }
@@ -55671,7 +55340,7 @@ errors++;
 if(data1.secret_sha256 !== undefined){
 let data2 = data1.secret_sha256;
 if((typeof data2 !== "string") && (data2 !== null)){
-const err9 = {instancePath:instancePath+"/data/secret_sha256",schemaPath:"#/oneOf/0/properties/data/properties/secret_sha256/type",keyword:"type",params:{type: schema283.oneOf[0].properties.data.properties.secret_sha256.type},message:"must be string,null"};
+const err9 = {instancePath:instancePath+"/data/secret_sha256",schemaPath:"#/oneOf/0/properties/data/properties/secret_sha256/type",keyword:"type",params:{type: schema282.oneOf[0].properties.data.properties.secret_sha256.type},message:"must be string,null"};
 if(vErrors === null){
 vErrors = [err9];
 }
@@ -56739,8 +56408,8 @@ return errors === 0;
 validate199.evaluated = {"dynamicProps":true,"dynamicItems":false};
 
 exports.isPolicyEvent = validate182;
-const schema255 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/event/policy.json","title":"PolicyEvent","description":"How an install behaves, and what its owner made of that. The subject is policy/install_….","oneOf":[{"title":"PolicyDenied","description":"The policy gate stopped a step.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"policy.denied"},"data":{"type":"object","required":["run_id","step_id","op","code","reasons","at_ms"],"additionalProperties":false,"properties":{"run_id":{"type":"string","minLength":1,"maxLength":64},"step_id":{"type":"string","minLength":1,"maxLength":64},"op":{"type":"string","minLength":1,"maxLength":128},"code":{"type":"string","pattern":"^[a-z][a-z0-9_]*$","maxLength":64},"reasons":{"type":"array","maxItems":100,"items":{"$ref":"https://openagents.dev/schemas/event/policy.json#/$defs/PolicyReasonRecord"}},"at_ms":{"type":"integer","minimum":0,"maximum":9007199254740991}}}}},{"title":"PolicyQuarantined","description":"Nothing of the install starts until its owner lifts it.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"policy.quarantined"},"data":{"type":"object","required":["by","reason","at_ms"],"additionalProperties":false,"properties":{"by":{"enum":["worker","owner"]},"reason":{"type":"string","minLength":1,"maxLength":500},"at_ms":{"type":"integer","minimum":0,"maximum":9007199254740991}}}}},{"title":"PolicyQuarantineLifted","description":"It may start again.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"policy.quarantine_lifted"},"data":{"type":"object","required":["reason"],"additionalProperties":false,"properties":{"reason":{"type":"string","minLength":1,"maxLength":500}}}}},{"title":"PolicyZoneSet","description":"Its owner chose how much is at stake.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"policy.zone_set"},"data":{"type":"object","required":["zone"],"additionalProperties":false,"properties":{"zone":{"oneOf":[{"$ref":"https://openagents.dev/schemas/api/policy-action.json#/$defs/PolicyZone"},{"type":"null"}],"description":"null: the worker's default."}}}}},{"title":"PolicyMetered","description":"What one attempt at a step used.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"policy.metered"},"data":{"type":"object","required":["run_id","step_id","usage","at_ms"],"additionalProperties":false,"properties":{"run_id":{"type":"string","minLength":1,"maxLength":64},"step_id":{"type":"string","minLength":1,"maxLength":64},"usage":{"$ref":"#/$defs/PolicyUsage"},"at_ms":{"type":"integer","minimum":0,"maximum":9007199254740991}}}}}],"$defs":{"PolicyReasonRecord":{"type":"object","required":["rule","verdict","code","message"],"additionalProperties":false,"properties":{"rule":{"type":"string","minLength":1,"maxLength":64},"verdict":{"enum":["allow","require_approval","deny"]},"code":{"type":"string","pattern":"^[a-z][a-z0-9_]*$","maxLength":64},"message":{"type":"string","minLength":1,"maxLength":2000}}},"PolicyUsage":{"type":"object","additionalProperties":false,"minProperties":1,"properties":{"egress_bytes":{"type":"integer","minimum":1,"maximum":9007199254740991},"model_tokens":{"type":"integer","minimum":1,"maximum":9007199254740991},"model_ms":{"type":"integer","minimum":1,"maximum":9007199254740991}}}}};
-const schema258 = {"type":"object","additionalProperties":false,"minProperties":1,"properties":{"egress_bytes":{"type":"integer","minimum":1,"maximum":9007199254740991},"model_tokens":{"type":"integer","minimum":1,"maximum":9007199254740991},"model_ms":{"type":"integer","minimum":1,"maximum":9007199254740991}}};
+const schema254 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/event/policy.json","title":"PolicyEvent","description":"How an install behaves, and what its owner made of that. The subject is policy/install_….","oneOf":[{"title":"PolicyDenied","description":"The policy gate stopped a step.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"policy.denied"},"data":{"type":"object","required":["run_id","step_id","op","code","reasons","at_ms"],"additionalProperties":false,"properties":{"run_id":{"type":"string","minLength":1,"maxLength":64},"step_id":{"type":"string","minLength":1,"maxLength":64},"op":{"type":"string","minLength":1,"maxLength":128},"code":{"type":"string","pattern":"^[a-z][a-z0-9_]*$","maxLength":64},"reasons":{"type":"array","maxItems":100,"items":{"$ref":"https://openagents.dev/schemas/event/policy.json#/$defs/PolicyReasonRecord"}},"at_ms":{"type":"integer","minimum":0,"maximum":9007199254740991}}}}},{"title":"PolicyQuarantined","description":"Nothing of the install starts until its owner lifts it.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"policy.quarantined"},"data":{"type":"object","required":["by","reason","at_ms"],"additionalProperties":false,"properties":{"by":{"enum":["worker","owner"]},"reason":{"type":"string","minLength":1,"maxLength":500},"at_ms":{"type":"integer","minimum":0,"maximum":9007199254740991}}}}},{"title":"PolicyQuarantineLifted","description":"It may start again.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"policy.quarantine_lifted"},"data":{"type":"object","required":["reason"],"additionalProperties":false,"properties":{"reason":{"type":"string","minLength":1,"maxLength":500}}}}},{"title":"PolicyZoneSet","description":"Its owner chose how much is at stake.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"policy.zone_set"},"data":{"type":"object","required":["zone"],"additionalProperties":false,"properties":{"zone":{"oneOf":[{"$ref":"https://openagents.dev/schemas/api/policy-action.json#/$defs/PolicyZone"},{"type":"null"}],"description":"null: the worker's default."}}}}},{"title":"PolicyMetered","description":"What one attempt at a step used.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"policy.metered"},"data":{"type":"object","required":["run_id","step_id","usage","at_ms"],"additionalProperties":false,"properties":{"run_id":{"type":"string","minLength":1,"maxLength":64},"step_id":{"type":"string","minLength":1,"maxLength":64},"usage":{"$ref":"#/$defs/PolicyUsage"},"at_ms":{"type":"integer","minimum":0,"maximum":9007199254740991}}}}}],"$defs":{"PolicyReasonRecord":{"type":"object","required":["rule","verdict","code","message"],"additionalProperties":false,"properties":{"rule":{"type":"string","minLength":1,"maxLength":64},"verdict":{"enum":["allow","require_approval","deny"]},"code":{"type":"string","pattern":"^[a-z][a-z0-9_]*$","maxLength":64},"message":{"type":"string","minLength":1,"maxLength":2000}}},"PolicyUsage":{"type":"object","additionalProperties":false,"minProperties":1,"properties":{"egress_bytes":{"type":"integer","minimum":1,"maximum":9007199254740991},"model_tokens":{"type":"integer","minimum":1,"maximum":9007199254740991},"model_ms":{"type":"integer","minimum":1,"maximum":9007199254740991}}}}};
+const schema257 = {"type":"object","additionalProperties":false,"minProperties":1,"properties":{"egress_bytes":{"type":"integer","minimum":1,"maximum":9007199254740991},"model_tokens":{"type":"integer","minimum":1,"maximum":9007199254740991},"model_ms":{"type":"integer","minimum":1,"maximum":9007199254740991}}};
 
 function validate182(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 /*# sourceURL="https://openagents.dev/schemas/event/policy.json" */;
@@ -57124,7 +56793,7 @@ errors++;
 if(data7.verdict !== undefined){
 let data9 = data7.verdict;
 if(!(((data9 === "allow") || (data9 === "require_approval")) || (data9 === "deny"))){
-const err32 = {instancePath:instancePath+"/data/reasons/" + i0+"/verdict",schemaPath:"https://openagents.dev/schemas/event/policy.json#/$defs/PolicyReasonRecord/properties/verdict/enum",keyword:"enum",params:{allowedValues: schema256.properties.verdict.enum},message:"must be equal to one of the allowed values"};
+const err32 = {instancePath:instancePath+"/data/reasons/" + i0+"/verdict",schemaPath:"https://openagents.dev/schemas/event/policy.json#/$defs/PolicyReasonRecord/properties/verdict/enum",keyword:"enum",params:{allowedValues: schema255.properties.verdict.enum},message:"must be equal to one of the allowed values"};
 if(vErrors === null){
 vErrors = [err32];
 }
@@ -57386,7 +57055,7 @@ errors++;
 if(data14.by !== undefined){
 let data15 = data14.by;
 if(!((data15 === "worker") || (data15 === "owner"))){
-const err54 = {instancePath:instancePath+"/data/by",schemaPath:"#/oneOf/1/properties/data/properties/by/enum",keyword:"enum",params:{allowedValues: schema255.oneOf[1].properties.data.properties.by.enum},message:"must be equal to one of the allowed values"};
+const err54 = {instancePath:instancePath+"/data/by",schemaPath:"#/oneOf/1/properties/data/properties/by/enum",keyword:"enum",params:{allowedValues: schema254.oneOf[1].properties.data.properties.by.enum},message:"must be equal to one of the allowed values"};
 if(vErrors === null){
 vErrors = [err54];
 }
@@ -58232,8 +57901,8 @@ return errors === 0;
 validate182.evaluated = {"dynamicProps":true,"dynamicItems":false};
 
 exports.isRetentionEvent = validate202;
-const schema286 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/event/retention.json","title":"RetentionEvent","description":"What was deleted because its time was over. The subject is retention.","oneOf":[{"title":"RetentionApplied","description":"The values of finished runs (inputs, plans, parameters, results, log lines) were deleted; their outputs are deleted after it, unless a run that is kept has the same.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"retention.applied"},"data":{"type":"object","required":["runs"],"additionalProperties":false,"properties":{"runs":{"type":"array","minItems":1,"maxItems":100,"items":{"$ref":"#/$defs/RetainedRun"}}}}}}],"$defs":{"RetainedRun":{"type":"object","required":["run_id","days","values","artifacts"],"additionalProperties":false,"properties":{"run_id":{"type":"string","minLength":1,"maxLength":64},"days":{"type":"integer","minimum":0,"maximum":36500,"description":"How long they were to be kept."},"values":{"type":"integer","minimum":0,"description":"Values deleted from the log's side table; their commitments stay."},"artifacts":{"type":"integer","minimum":0,"description":"Outputs the run had."}}}}};
-const schema287 = {"type":"object","required":["run_id","days","values","artifacts"],"additionalProperties":false,"properties":{"run_id":{"type":"string","minLength":1,"maxLength":64},"days":{"type":"integer","minimum":0,"maximum":36500,"description":"How long they were to be kept."},"values":{"type":"integer","minimum":0,"description":"Values deleted from the log's side table; their commitments stay."},"artifacts":{"type":"integer","minimum":0,"description":"Outputs the run had."}}};
+const schema285 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/event/retention.json","title":"RetentionEvent","description":"What was deleted because its time was over. The subject is retention.","oneOf":[{"title":"RetentionApplied","description":"The values of finished runs (inputs, plans, parameters, results, log lines) were deleted; their outputs are deleted after it, unless a run that is kept has the same.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"retention.applied"},"data":{"type":"object","required":["runs"],"additionalProperties":false,"properties":{"runs":{"type":"array","minItems":1,"maxItems":100,"items":{"$ref":"#/$defs/RetainedRun"}}}}}}],"$defs":{"RetainedRun":{"type":"object","required":["run_id","days","values","artifacts"],"additionalProperties":false,"properties":{"run_id":{"type":"string","minLength":1,"maxLength":64},"days":{"type":"integer","minimum":0,"maximum":36500,"description":"How long they were to be kept."},"values":{"type":"integer","minimum":0,"description":"Values deleted from the log's side table; their commitments stay."},"artifacts":{"type":"integer","minimum":0,"description":"Outputs the run had."}}}}};
+const schema286 = {"type":"object","required":["run_id","days","values","artifacts"],"additionalProperties":false,"properties":{"run_id":{"type":"string","minLength":1,"maxLength":64},"days":{"type":"integer","minimum":0,"maximum":36500,"description":"How long they were to be kept."},"values":{"type":"integer","minimum":0,"description":"Values deleted from the log's side table; their commitments stay."},"artifacts":{"type":"integer","minimum":0,"description":"Outputs the run had."}}};
 
 function validate202(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 /*# sourceURL="https://openagents.dev/schemas/event/retention.json" */;
@@ -63659,9 +63328,9 @@ return errors === 0;
 validate92.evaluated = {"dynamicProps":true,"dynamicItems":false};
 
 exports.isScheduleEvent = validate203;
-const schema288 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/event/schedule.json","title":"ScheduleEvent","description":"When an install is due and what was decided about it. The subject is the install's schedule, schedule_….","oneOf":[{"title":"ScheduleSet","description":"The install runs on this schedule from now on.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"schedule.set"},"data":{"type":"object","required":["install_id","worker_id","schedule","at_ms","next"],"additionalProperties":false,"properties":{"install_id":{"type":"string","minLength":1,"maxLength":64},"worker_id":{"type":"string","minLength":1,"maxLength":128},"schedule":{"$ref":"#/$defs/CronSchedule"},"at_ms":{"type":"integer","minimum":0,"maximum":9007199254740991,"description":"Unix time of the decision."},"next":{"anyOf":[{"$ref":"#/$defs/ScheduleDue"},{"type":"null"}]}}}}},{"title":"ScheduleCleared","description":"The install has no schedule any more.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"schedule.cleared"},"data":{"type":"object","required":["install_id","reason"],"additionalProperties":false,"properties":{"install_id":{"type":"string","minLength":1,"maxLength":64},"reason":{"type":"string","maxLength":500}}}}},{"title":"ScheduleDeferred","description":"It was due and waits: for its window, for the machine's state, or for a run that goes on. next.fire_at_ms is when the wait ends at the latest, or when the window opens.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"schedule.deferred"},"data":{"type":"object","required":["install_id","at_ms","trace","next"],"additionalProperties":false,"properties":{"install_id":{"type":"string","minLength":1,"maxLength":64},"at_ms":{"type":"integer","minimum":0,"maximum":9007199254740991,"description":"Unix time of the decision."},"trace":{"$ref":"#/$defs/ScheduleTrace"},"next":{"anyOf":[{"$ref":"#/$defs/ScheduleDue"},{"type":"null"}]}}}}},{"title":"ScheduleSkipped","description":"It was due and does not run for this due time.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"schedule.skipped"},"data":{"type":"object","required":["install_id","at_ms","trace","next"],"additionalProperties":false,"properties":{"install_id":{"type":"string","minLength":1,"maxLength":64},"at_ms":{"type":"integer","minimum":0,"maximum":9007199254740991,"description":"Unix time of the decision."},"trace":{"$ref":"#/$defs/ScheduleTrace"},"next":{"anyOf":[{"$ref":"#/$defs/ScheduleDue"},{"type":"null"}]}}}}},{"title":"ScheduleFired","description":"It was due and one run is to be started for this due time.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"schedule.fired"},"data":{"type":"object","required":["install_id","at_ms","due_ms","reason","trace","next"],"additionalProperties":false,"properties":{"install_id":{"type":"string","minLength":1,"maxLength":64},"at_ms":{"type":"integer","minimum":0,"maximum":9007199254740991,"description":"Unix time of the decision."},"due_ms":{"type":"integer","minimum":0,"maximum":9007199254740991,"description":"The due time this run is for, jitter aside. With the install it identifies the run: started twice, it is one run."},"reason":{"enum":["schedule","catch_up"]},"trace":{"$ref":"#/$defs/ScheduleTrace"},"next":{"anyOf":[{"$ref":"#/$defs/ScheduleDue"},{"type":"null"}]}}}}},{"title":"ScheduleRealigned","description":"The clock went back, so the next due time was found anew. What has fired stays fired.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"schedule.realigned"},"data":{"type":"object","required":["install_id","at_ms","next"],"additionalProperties":false,"properties":{"install_id":{"type":"string","minLength":1,"maxLength":64},"at_ms":{"type":"integer","minimum":0,"maximum":9007199254740991,"description":"Unix time of the decision."},"next":{"anyOf":[{"$ref":"#/$defs/ScheduleDue"},{"type":"null"}]}}}}},{"title":"ScheduleRunStarted","description":"The run that was fired exists.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"schedule.run_started"},"data":{"type":"object","required":["install_id","due_ms","run_id"],"additionalProperties":false,"properties":{"install_id":{"type":"string","minLength":1,"maxLength":64},"due_ms":{"type":"integer","minimum":0,"maximum":9007199254740991},"run_id":{"type":"string","minLength":1,"maxLength":64}}}}},{"title":"ScheduleRunRefused","description":"The run that was fired could not be started.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"schedule.run_refused"},"data":{"type":"object","required":["install_id","due_ms","code","message"],"additionalProperties":false,"properties":{"install_id":{"type":"string","minLength":1,"maxLength":64},"due_ms":{"type":"integer","minimum":0,"maximum":9007199254740991},"code":{"type":"string","minLength":1,"maxLength":100},"message":{"type":"string","maxLength":2000}}}}}],"$defs":{"CronSchedule":{"type":"object","description":"A cron schedule with every default filled in. Events from before overlap and on_unknown lack them: skip, wait.","required":["expression","timezone","jitter_ms","on_missed"],"additionalProperties":false,"properties":{"expression":{"type":"string","minLength":1,"maxLength":200},"timezone":{"type":"string","minLength":1,"maxLength":64,"description":"IANA name."},"window":{"$ref":"https://openagents.dev/schemas/manifest/upgrade-manifest.json#/$defs/ScheduleWindow"},"constraints":{"$ref":"https://openagents.dev/schemas/manifest/upgrade-manifest.json#/$defs/ScheduleConstraints"},"jitter_ms":{"type":"integer","minimum":0,"maximum":86400000},"on_missed":{"enum":["skip","catch_up"],"description":"Also decides what a due time outside the window does: skipped, or run at the next opening."},"overlap":{"$ref":"https://openagents.dev/schemas/manifest/upgrade-manifest.json#/$defs/ScheduleOverlap"},"on_unknown":{"$ref":"https://openagents.dev/schemas/manifest/upgrade-manifest.json#/$defs/ScheduleOnUnknown"}}},"ScheduleDue":{"type":"object","required":["due_ms","fire_at_ms"],"additionalProperties":false,"properties":{"due_ms":{"type":"integer","minimum":0,"maximum":9007199254740991,"description":"What the cron expression says."},"fire_at_ms":{"type":"integer","minimum":0,"maximum":9007199254740991,"description":"With jitter, or when the window opens, or when a wait ends at the latest."},"jitter_ms":{"type":"integer","minimum":0,"maximum":86400000,"description":"What jitter adds in that."}}},"ScheduleTrace":{"type":"object","description":"Everything a decision about a due time was made from.","required":["due_ms","first_due_ms","fire_at_ms","late_ms","jitter_ms","due_times","window","constraints","on_unknown","on_missed","overlap","active_runs","licence","budget","outcome"],"additionalProperties":false,"properties":{"due_ms":{"type":"integer","minimum":0,"maximum":9007199254740991,"description":"The latest due time that had come."},"first_due_ms":{"type":"integer","minimum":0,"maximum":9007199254740991,"description":"The earliest due time that this decision answers for."},"fire_at_ms":{"type":"integer","minimum":0,"maximum":9007199254740991,"description":"When it was to start."},"late_ms":{"type":"integer","minimum":0,"maximum":9007199254740991,"description":"How long after that the decision was made."},"jitter_ms":{"type":"integer","minimum":0,"maximum":86400000,"description":"How much of that is jitter."},"due_times":{"type":"integer","minimum":1,"description":"How many due times this decision answers for; more than one where some were missed."},"counted_from_ms":{"type":"integer","minimum":0,"maximum":9007199254740991,"description":"Due times before this were not counted: they are older than may be caught up."},"window":{"anyOf":[{"$ref":"#/$defs/WindowTrace"},{"type":"null"}]},"constraints":{"type":"array","maxItems":32,"items":{"$ref":"#/$defs/ConstraintTrace"}},"on_unknown":{"$ref":"https://openagents.dev/schemas/manifest/upgrade-manifest.json#/$defs/ScheduleOnUnknown"},"on_missed":{"enum":["skip","catch_up"]},"overlap":{"$ref":"https://openagents.dev/schemas/manifest/upgrade-manifest.json#/$defs/ScheduleOverlap"},"active_runs":{"type":"integer","minimum":0,"description":"Runs of the install that had not finished."},"clock_jump_ms":{"type":"integer","description":"How far wall time ran ahead of (or behind) monotonic time since the check before: sleep, or a clock that was set."},"away_ms":{"type":"integer","minimum":0,"maximum":9007199254740991,"description":"How much longer than it had meant to sleep the loop was away before this decision."},"licence":{"anyOf":[{"enum":["not_applicable"]},{"$ref":"#/$defs/LicenceTrace"}],"description":"Whether it is paid for; not_applicable for what is free."},"budget":{"anyOf":[{"enum":["not_applicable"]},{"$ref":"#/$defs/BudgetTrace"}],"description":"Whether the quotas that its steps would use leave room; not_applicable where they use none."},"waited_ms":{"type":"integer","minimum":0,"maximum":9007199254740991,"description":"How long it had waited: for the machine's state, a licence, a quota or a run."},"wait_until_ms":{"type":"integer","minimum":0,"maximum":9007199254740991,"description":"When a wait ends at the latest; then the due time is skipped."},"outcome":{"enum":["on_time","caught_up","window_opened","constraints_met","run_ended","licence_given","budget_freed","waits_for_window","waits_for_constraints","waits_for_run","waits_for_licence","waits_for_budget","outside_window","missed","too_old","constraints_unmet","run_active","unlicensed","over_budget"]}}},"WindowTrace":{"type":"object","required":["start","end","open"],"additionalProperties":false,"properties":{"start":{"type":"string"},"end":{"type":"string"},"open":{"type":"boolean"}}},"ConstraintTrace":{"type":"object","required":["name","required","measured","met"],"additionalProperties":false,"properties":{"name":{"enum":["plugged_in","wifi_only","cpu_max_percentage","suspend_if_active","respect_dnd"]},"required":{"type":["boolean","integer"],"description":"As declared; false asks for nothing."},"measured":{"type":["boolean","number","string"],"description":"plugged_in: on mains power; wifi_only: wifi, wired, other or none; cpu_max_percentage: the whole machine's load in percent; suspend_if_active: milliseconds since the last input; respect_dnd: whether Do Not Disturb is on. \"unknown\" where no sensor knew, and where nothing was asked for."},"met":{"enum":["yes","no","unknown"]},"reason":{"type":"string","maxLength":300,"description":"Why it is unknown."}}},"LicenceTrace":{"type":"object","required":["allowed","message"],"additionalProperties":false,"properties":{"allowed":{"type":"boolean"},"code":{"enum":["licence_missing","licence_expired","licence_used_up","licence_unproven"],"description":"Why it is not allowed."},"message":{"type":"string","minLength":1,"maxLength":2000,"description":"Which licence it runs under, or what it lacks and what would end that."},"receipt_event_id":{"type":"string","pattern":"^[0-9a-f]{64}$","description":"Of the receipt that it is about."},"verdict":{"enum":["valid","unproven","trial"],"description":"unproven: nothing but its grace says that the receipt was not taken back. trial: there is no licence, and the author gives this run away."},"until_ms":{"type":"integer","minimum":0,"maximum":9007199254740991,"description":"When the licence, or the grace of an unproven one, ends."},"runs_left":{"type":"integer","minimum":0,"description":"Of a licence by runs, or of the trial, before this one."}}},"BudgetTrace":{"type":"object","required":["allowed","message","quotas"],"additionalProperties":false,"properties":{"allowed":{"type":"boolean"},"message":{"type":"string","minLength":1,"maxLength":2000},"quotas":{"type":"array","maxItems":16,"items":{"$ref":"#/$defs/QuotaTrace"}}}},"QuotaTrace":{"type":"object","required":["name","used","limit"],"additionalProperties":false,"properties":{"name":{"type":"string","minLength":1,"maxLength":100},"used":{"type":"integer","minimum":0,"maximum":9007199254740991},"limit":{"type":"integer","minimum":0,"maximum":9007199254740991},"free_at_ms":{"anyOf":[{"type":"integer","minimum":0,"maximum":9007199254740991},{"type":"null"}],"description":"Where it is used up: when there is room again; null: never, with this limit."}}}}};
-const schema294 = {"type":"object","required":["due_ms","fire_at_ms"],"additionalProperties":false,"properties":{"due_ms":{"type":"integer","minimum":0,"maximum":9007199254740991,"description":"What the cron expression says."},"fire_at_ms":{"type":"integer","minimum":0,"maximum":9007199254740991,"description":"With jitter, or when the window opens, or when a wait ends at the latest."},"jitter_ms":{"type":"integer","minimum":0,"maximum":86400000,"description":"What jitter adds in that."}}};
-const schema289 = {"type":"object","description":"A cron schedule with every default filled in. Events from before overlap and on_unknown lack them: skip, wait.","required":["expression","timezone","jitter_ms","on_missed"],"additionalProperties":false,"properties":{"expression":{"type":"string","minLength":1,"maxLength":200},"timezone":{"type":"string","minLength":1,"maxLength":64,"description":"IANA name."},"window":{"$ref":"https://openagents.dev/schemas/manifest/upgrade-manifest.json#/$defs/ScheduleWindow"},"constraints":{"$ref":"https://openagents.dev/schemas/manifest/upgrade-manifest.json#/$defs/ScheduleConstraints"},"jitter_ms":{"type":"integer","minimum":0,"maximum":86400000},"on_missed":{"enum":["skip","catch_up"],"description":"Also decides what a due time outside the window does: skipped, or run at the next opening."},"overlap":{"$ref":"https://openagents.dev/schemas/manifest/upgrade-manifest.json#/$defs/ScheduleOverlap"},"on_unknown":{"$ref":"https://openagents.dev/schemas/manifest/upgrade-manifest.json#/$defs/ScheduleOnUnknown"}}};
+const schema287 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/event/schedule.json","title":"ScheduleEvent","description":"When an install is due and what was decided about it. The subject is the install's schedule, schedule_….","oneOf":[{"title":"ScheduleSet","description":"The install runs on this schedule from now on.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"schedule.set"},"data":{"type":"object","required":["install_id","worker_id","schedule","at_ms","next"],"additionalProperties":false,"properties":{"install_id":{"type":"string","minLength":1,"maxLength":64},"worker_id":{"type":"string","minLength":1,"maxLength":128},"schedule":{"$ref":"#/$defs/CronSchedule"},"at_ms":{"type":"integer","minimum":0,"maximum":9007199254740991,"description":"Unix time of the decision."},"next":{"anyOf":[{"$ref":"#/$defs/ScheduleDue"},{"type":"null"}]}}}}},{"title":"ScheduleCleared","description":"The install has no schedule any more.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"schedule.cleared"},"data":{"type":"object","required":["install_id","reason"],"additionalProperties":false,"properties":{"install_id":{"type":"string","minLength":1,"maxLength":64},"reason":{"type":"string","maxLength":500}}}}},{"title":"ScheduleDeferred","description":"It was due and waits: for its window, for the machine's state, or for a run that goes on. next.fire_at_ms is when the wait ends at the latest, or when the window opens.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"schedule.deferred"},"data":{"type":"object","required":["install_id","at_ms","trace","next"],"additionalProperties":false,"properties":{"install_id":{"type":"string","minLength":1,"maxLength":64},"at_ms":{"type":"integer","minimum":0,"maximum":9007199254740991,"description":"Unix time of the decision."},"trace":{"$ref":"#/$defs/ScheduleTrace"},"next":{"anyOf":[{"$ref":"#/$defs/ScheduleDue"},{"type":"null"}]}}}}},{"title":"ScheduleSkipped","description":"It was due and does not run for this due time.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"schedule.skipped"},"data":{"type":"object","required":["install_id","at_ms","trace","next"],"additionalProperties":false,"properties":{"install_id":{"type":"string","minLength":1,"maxLength":64},"at_ms":{"type":"integer","minimum":0,"maximum":9007199254740991,"description":"Unix time of the decision."},"trace":{"$ref":"#/$defs/ScheduleTrace"},"next":{"anyOf":[{"$ref":"#/$defs/ScheduleDue"},{"type":"null"}]}}}}},{"title":"ScheduleFired","description":"It was due and one run is to be started for this due time.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"schedule.fired"},"data":{"type":"object","required":["install_id","at_ms","due_ms","reason","trace","next"],"additionalProperties":false,"properties":{"install_id":{"type":"string","minLength":1,"maxLength":64},"at_ms":{"type":"integer","minimum":0,"maximum":9007199254740991,"description":"Unix time of the decision."},"due_ms":{"type":"integer","minimum":0,"maximum":9007199254740991,"description":"The due time this run is for, jitter aside. With the install it identifies the run: started twice, it is one run."},"reason":{"enum":["schedule","catch_up"]},"trace":{"$ref":"#/$defs/ScheduleTrace"},"next":{"anyOf":[{"$ref":"#/$defs/ScheduleDue"},{"type":"null"}]}}}}},{"title":"ScheduleRealigned","description":"The clock went back, so the next due time was found anew. What has fired stays fired.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"schedule.realigned"},"data":{"type":"object","required":["install_id","at_ms","next"],"additionalProperties":false,"properties":{"install_id":{"type":"string","minLength":1,"maxLength":64},"at_ms":{"type":"integer","minimum":0,"maximum":9007199254740991,"description":"Unix time of the decision."},"next":{"anyOf":[{"$ref":"#/$defs/ScheduleDue"},{"type":"null"}]}}}}},{"title":"ScheduleRunStarted","description":"The run that was fired exists.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"schedule.run_started"},"data":{"type":"object","required":["install_id","due_ms","run_id"],"additionalProperties":false,"properties":{"install_id":{"type":"string","minLength":1,"maxLength":64},"due_ms":{"type":"integer","minimum":0,"maximum":9007199254740991},"run_id":{"type":"string","minLength":1,"maxLength":64}}}}},{"title":"ScheduleRunRefused","description":"The run that was fired could not be started.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"schedule.run_refused"},"data":{"type":"object","required":["install_id","due_ms","code","message"],"additionalProperties":false,"properties":{"install_id":{"type":"string","minLength":1,"maxLength":64},"due_ms":{"type":"integer","minimum":0,"maximum":9007199254740991},"code":{"type":"string","minLength":1,"maxLength":100},"message":{"type":"string","maxLength":2000}}}}}],"$defs":{"CronSchedule":{"type":"object","description":"A cron schedule with every default filled in. Events from before overlap and on_unknown lack them: skip, wait.","required":["expression","timezone","jitter_ms","on_missed"],"additionalProperties":false,"properties":{"expression":{"type":"string","minLength":1,"maxLength":200},"timezone":{"type":"string","minLength":1,"maxLength":64,"description":"IANA name."},"window":{"$ref":"https://openagents.dev/schemas/manifest/upgrade-manifest.json#/$defs/ScheduleWindow"},"constraints":{"$ref":"https://openagents.dev/schemas/manifest/upgrade-manifest.json#/$defs/ScheduleConstraints"},"jitter_ms":{"type":"integer","minimum":0,"maximum":86400000},"on_missed":{"enum":["skip","catch_up"],"description":"Also decides what a due time outside the window does: skipped, or run at the next opening."},"overlap":{"$ref":"https://openagents.dev/schemas/manifest/upgrade-manifest.json#/$defs/ScheduleOverlap"},"on_unknown":{"$ref":"https://openagents.dev/schemas/manifest/upgrade-manifest.json#/$defs/ScheduleOnUnknown"}}},"ScheduleDue":{"type":"object","required":["due_ms","fire_at_ms"],"additionalProperties":false,"properties":{"due_ms":{"type":"integer","minimum":0,"maximum":9007199254740991,"description":"What the cron expression says."},"fire_at_ms":{"type":"integer","minimum":0,"maximum":9007199254740991,"description":"With jitter, or when the window opens, or when a wait ends at the latest."},"jitter_ms":{"type":"integer","minimum":0,"maximum":86400000,"description":"What jitter adds in that."}}},"ScheduleTrace":{"type":"object","description":"Everything a decision about a due time was made from.","required":["due_ms","first_due_ms","fire_at_ms","late_ms","jitter_ms","due_times","window","constraints","on_unknown","on_missed","overlap","active_runs","licence","budget","outcome"],"additionalProperties":false,"properties":{"due_ms":{"type":"integer","minimum":0,"maximum":9007199254740991,"description":"The latest due time that had come."},"first_due_ms":{"type":"integer","minimum":0,"maximum":9007199254740991,"description":"The earliest due time that this decision answers for."},"fire_at_ms":{"type":"integer","minimum":0,"maximum":9007199254740991,"description":"When it was to start."},"late_ms":{"type":"integer","minimum":0,"maximum":9007199254740991,"description":"How long after that the decision was made."},"jitter_ms":{"type":"integer","minimum":0,"maximum":86400000,"description":"How much of that is jitter."},"due_times":{"type":"integer","minimum":1,"description":"How many due times this decision answers for; more than one where some were missed."},"counted_from_ms":{"type":"integer","minimum":0,"maximum":9007199254740991,"description":"Due times before this were not counted: they are older than may be caught up."},"window":{"anyOf":[{"$ref":"#/$defs/WindowTrace"},{"type":"null"}]},"constraints":{"type":"array","maxItems":32,"items":{"$ref":"#/$defs/ConstraintTrace"}},"on_unknown":{"$ref":"https://openagents.dev/schemas/manifest/upgrade-manifest.json#/$defs/ScheduleOnUnknown"},"on_missed":{"enum":["skip","catch_up"]},"overlap":{"$ref":"https://openagents.dev/schemas/manifest/upgrade-manifest.json#/$defs/ScheduleOverlap"},"active_runs":{"type":"integer","minimum":0,"description":"Runs of the install that had not finished."},"clock_jump_ms":{"type":"integer","description":"How far wall time ran ahead of (or behind) monotonic time since the check before: sleep, or a clock that was set."},"away_ms":{"type":"integer","minimum":0,"maximum":9007199254740991,"description":"How much longer than it had meant to sleep the loop was away before this decision."},"licence":{"anyOf":[{"enum":["not_applicable"]},{"$ref":"#/$defs/LicenceTrace"}],"description":"Whether it is paid for; not_applicable for what is free."},"budget":{"anyOf":[{"enum":["not_applicable"]},{"$ref":"#/$defs/BudgetTrace"}],"description":"Whether the quotas that its steps would use leave room; not_applicable where they use none."},"waited_ms":{"type":"integer","minimum":0,"maximum":9007199254740991,"description":"How long it had waited: for the machine's state, a licence, a quota or a run."},"wait_until_ms":{"type":"integer","minimum":0,"maximum":9007199254740991,"description":"When a wait ends at the latest; then the due time is skipped."},"outcome":{"enum":["on_time","caught_up","window_opened","constraints_met","run_ended","licence_given","budget_freed","waits_for_window","waits_for_constraints","waits_for_run","waits_for_licence","waits_for_budget","outside_window","missed","too_old","constraints_unmet","run_active","unlicensed","over_budget"]}}},"WindowTrace":{"type":"object","required":["start","end","open"],"additionalProperties":false,"properties":{"start":{"type":"string"},"end":{"type":"string"},"open":{"type":"boolean"}}},"ConstraintTrace":{"type":"object","required":["name","required","measured","met"],"additionalProperties":false,"properties":{"name":{"enum":["plugged_in","wifi_only","cpu_max_percentage","suspend_if_active","respect_dnd"]},"required":{"type":["boolean","integer"],"description":"As declared; false asks for nothing."},"measured":{"type":["boolean","number","string"],"description":"plugged_in: on mains power; wifi_only: wifi, wired, other or none; cpu_max_percentage: the whole machine's load in percent; suspend_if_active: milliseconds since the last input; respect_dnd: whether Do Not Disturb is on. \"unknown\" where no sensor knew, and where nothing was asked for."},"met":{"enum":["yes","no","unknown"]},"reason":{"type":"string","maxLength":300,"description":"Why it is unknown."}}},"LicenceTrace":{"type":"object","required":["allowed","message"],"additionalProperties":false,"properties":{"allowed":{"type":"boolean"},"code":{"enum":["licence_missing","licence_expired","licence_used_up","licence_unproven"],"description":"Why it is not allowed."},"message":{"type":"string","minLength":1,"maxLength":2000,"description":"Which licence it runs under, or what it lacks and what would end that."},"receipt_event_id":{"type":"string","pattern":"^[0-9a-f]{64}$","description":"Of the receipt that it is about."},"verdict":{"enum":["valid","unproven","trial"],"description":"unproven: nothing but its grace says that the receipt was not taken back. trial: there is no licence, and the author gives this run away."},"until_ms":{"type":"integer","minimum":0,"maximum":9007199254740991,"description":"When the licence, or the grace of an unproven one, ends."},"runs_left":{"type":"integer","minimum":0,"description":"Of a licence by runs, or of the trial, before this one."}}},"BudgetTrace":{"type":"object","required":["allowed","message","quotas"],"additionalProperties":false,"properties":{"allowed":{"type":"boolean"},"message":{"type":"string","minLength":1,"maxLength":2000},"quotas":{"type":"array","maxItems":16,"items":{"$ref":"#/$defs/QuotaTrace"}}}},"QuotaTrace":{"type":"object","required":["name","used","limit"],"additionalProperties":false,"properties":{"name":{"type":"string","minLength":1,"maxLength":100},"used":{"type":"integer","minimum":0,"maximum":9007199254740991},"limit":{"type":"integer","minimum":0,"maximum":9007199254740991},"free_at_ms":{"anyOf":[{"type":"integer","minimum":0,"maximum":9007199254740991},{"type":"null"}],"description":"Where it is used up: when there is room again; null: never, with this limit."}}}}};
+const schema293 = {"type":"object","required":["due_ms","fire_at_ms"],"additionalProperties":false,"properties":{"due_ms":{"type":"integer","minimum":0,"maximum":9007199254740991,"description":"What the cron expression says."},"fire_at_ms":{"type":"integer","minimum":0,"maximum":9007199254740991,"description":"With jitter, or when the window opens, or when a wait ends at the latest."},"jitter_ms":{"type":"integer","minimum":0,"maximum":86400000,"description":"What jitter adds in that."}}};
+const schema288 = {"type":"object","description":"A cron schedule with every default filled in. Events from before overlap and on_unknown lack them: skip, wait.","required":["expression","timezone","jitter_ms","on_missed"],"additionalProperties":false,"properties":{"expression":{"type":"string","minLength":1,"maxLength":200},"timezone":{"type":"string","minLength":1,"maxLength":64,"description":"IANA name."},"window":{"$ref":"https://openagents.dev/schemas/manifest/upgrade-manifest.json#/$defs/ScheduleWindow"},"constraints":{"$ref":"https://openagents.dev/schemas/manifest/upgrade-manifest.json#/$defs/ScheduleConstraints"},"jitter_ms":{"type":"integer","minimum":0,"maximum":86400000},"on_missed":{"enum":["skip","catch_up"],"description":"Also decides what a due time outside the window does: skipped, or run at the next opening."},"overlap":{"$ref":"https://openagents.dev/schemas/manifest/upgrade-manifest.json#/$defs/ScheduleOverlap"},"on_unknown":{"$ref":"https://openagents.dev/schemas/manifest/upgrade-manifest.json#/$defs/ScheduleOnUnknown"}}};
 
 function validate204(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 let vErrors = null;
@@ -64041,7 +63710,7 @@ errors++;
 if(data.on_missed !== undefined){
 let data12 = data.on_missed;
 if(!((data12 === "skip") || (data12 === "catch_up"))){
-const err31 = {instancePath:instancePath+"/on_missed",schemaPath:"#/properties/on_missed/enum",keyword:"enum",params:{allowedValues: schema289.properties.on_missed.enum},message:"must be equal to one of the allowed values"};
+const err31 = {instancePath:instancePath+"/on_missed",schemaPath:"#/properties/on_missed/enum",keyword:"enum",params:{allowedValues: schema288.properties.on_missed.enum},message:"must be equal to one of the allowed values"};
 if(vErrors === null){
 vErrors = [err31];
 }
@@ -64093,12 +63762,12 @@ return errors === 0;
 }
 validate204.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
 
-const schema295 = {"type":"object","description":"Everything a decision about a due time was made from.","required":["due_ms","first_due_ms","fire_at_ms","late_ms","jitter_ms","due_times","window","constraints","on_unknown","on_missed","overlap","active_runs","licence","budget","outcome"],"additionalProperties":false,"properties":{"due_ms":{"type":"integer","minimum":0,"maximum":9007199254740991,"description":"The latest due time that had come."},"first_due_ms":{"type":"integer","minimum":0,"maximum":9007199254740991,"description":"The earliest due time that this decision answers for."},"fire_at_ms":{"type":"integer","minimum":0,"maximum":9007199254740991,"description":"When it was to start."},"late_ms":{"type":"integer","minimum":0,"maximum":9007199254740991,"description":"How long after that the decision was made."},"jitter_ms":{"type":"integer","minimum":0,"maximum":86400000,"description":"How much of that is jitter."},"due_times":{"type":"integer","minimum":1,"description":"How many due times this decision answers for; more than one where some were missed."},"counted_from_ms":{"type":"integer","minimum":0,"maximum":9007199254740991,"description":"Due times before this were not counted: they are older than may be caught up."},"window":{"anyOf":[{"$ref":"#/$defs/WindowTrace"},{"type":"null"}]},"constraints":{"type":"array","maxItems":32,"items":{"$ref":"#/$defs/ConstraintTrace"}},"on_unknown":{"$ref":"https://openagents.dev/schemas/manifest/upgrade-manifest.json#/$defs/ScheduleOnUnknown"},"on_missed":{"enum":["skip","catch_up"]},"overlap":{"$ref":"https://openagents.dev/schemas/manifest/upgrade-manifest.json#/$defs/ScheduleOverlap"},"active_runs":{"type":"integer","minimum":0,"description":"Runs of the install that had not finished."},"clock_jump_ms":{"type":"integer","description":"How far wall time ran ahead of (or behind) monotonic time since the check before: sleep, or a clock that was set."},"away_ms":{"type":"integer","minimum":0,"maximum":9007199254740991,"description":"How much longer than it had meant to sleep the loop was away before this decision."},"licence":{"anyOf":[{"enum":["not_applicable"]},{"$ref":"#/$defs/LicenceTrace"}],"description":"Whether it is paid for; not_applicable for what is free."},"budget":{"anyOf":[{"enum":["not_applicable"]},{"$ref":"#/$defs/BudgetTrace"}],"description":"Whether the quotas that its steps would use leave room; not_applicable where they use none."},"waited_ms":{"type":"integer","minimum":0,"maximum":9007199254740991,"description":"How long it had waited: for the machine's state, a licence, a quota or a run."},"wait_until_ms":{"type":"integer","minimum":0,"maximum":9007199254740991,"description":"When a wait ends at the latest; then the due time is skipped."},"outcome":{"enum":["on_time","caught_up","window_opened","constraints_met","run_ended","licence_given","budget_freed","waits_for_window","waits_for_constraints","waits_for_run","waits_for_licence","waits_for_budget","outside_window","missed","too_old","constraints_unmet","run_active","unlicensed","over_budget"]}}};
-const schema296 = {"type":"object","required":["start","end","open"],"additionalProperties":false,"properties":{"start":{"type":"string"},"end":{"type":"string"},"open":{"type":"boolean"}}};
-const schema297 = {"type":"object","required":["name","required","measured","met"],"additionalProperties":false,"properties":{"name":{"enum":["plugged_in","wifi_only","cpu_max_percentage","suspend_if_active","respect_dnd"]},"required":{"type":["boolean","integer"],"description":"As declared; false asks for nothing."},"measured":{"type":["boolean","number","string"],"description":"plugged_in: on mains power; wifi_only: wifi, wired, other or none; cpu_max_percentage: the whole machine's load in percent; suspend_if_active: milliseconds since the last input; respect_dnd: whether Do Not Disturb is on. \"unknown\" where no sensor knew, and where nothing was asked for."},"met":{"enum":["yes","no","unknown"]},"reason":{"type":"string","maxLength":300,"description":"Why it is unknown."}}};
-const schema300 = {"type":"object","required":["allowed","message"],"additionalProperties":false,"properties":{"allowed":{"type":"boolean"},"code":{"enum":["licence_missing","licence_expired","licence_used_up","licence_unproven"],"description":"Why it is not allowed."},"message":{"type":"string","minLength":1,"maxLength":2000,"description":"Which licence it runs under, or what it lacks and what would end that."},"receipt_event_id":{"type":"string","pattern":"^[0-9a-f]{64}$","description":"Of the receipt that it is about."},"verdict":{"enum":["valid","unproven","trial"],"description":"unproven: nothing but its grace says that the receipt was not taken back. trial: there is no licence, and the author gives this run away."},"until_ms":{"type":"integer","minimum":0,"maximum":9007199254740991,"description":"When the licence, or the grace of an unproven one, ends."},"runs_left":{"type":"integer","minimum":0,"description":"Of a licence by runs, or of the trial, before this one."}}};
-const schema301 = {"type":"object","required":["allowed","message","quotas"],"additionalProperties":false,"properties":{"allowed":{"type":"boolean"},"message":{"type":"string","minLength":1,"maxLength":2000},"quotas":{"type":"array","maxItems":16,"items":{"$ref":"#/$defs/QuotaTrace"}}}};
-const schema302 = {"type":"object","required":["name","used","limit"],"additionalProperties":false,"properties":{"name":{"type":"string","minLength":1,"maxLength":100},"used":{"type":"integer","minimum":0,"maximum":9007199254740991},"limit":{"type":"integer","minimum":0,"maximum":9007199254740991},"free_at_ms":{"anyOf":[{"type":"integer","minimum":0,"maximum":9007199254740991},{"type":"null"}],"description":"Where it is used up: when there is room again; null: never, with this limit."}}};
+const schema294 = {"type":"object","description":"Everything a decision about a due time was made from.","required":["due_ms","first_due_ms","fire_at_ms","late_ms","jitter_ms","due_times","window","constraints","on_unknown","on_missed","overlap","active_runs","licence","budget","outcome"],"additionalProperties":false,"properties":{"due_ms":{"type":"integer","minimum":0,"maximum":9007199254740991,"description":"The latest due time that had come."},"first_due_ms":{"type":"integer","minimum":0,"maximum":9007199254740991,"description":"The earliest due time that this decision answers for."},"fire_at_ms":{"type":"integer","minimum":0,"maximum":9007199254740991,"description":"When it was to start."},"late_ms":{"type":"integer","minimum":0,"maximum":9007199254740991,"description":"How long after that the decision was made."},"jitter_ms":{"type":"integer","minimum":0,"maximum":86400000,"description":"How much of that is jitter."},"due_times":{"type":"integer","minimum":1,"description":"How many due times this decision answers for; more than one where some were missed."},"counted_from_ms":{"type":"integer","minimum":0,"maximum":9007199254740991,"description":"Due times before this were not counted: they are older than may be caught up."},"window":{"anyOf":[{"$ref":"#/$defs/WindowTrace"},{"type":"null"}]},"constraints":{"type":"array","maxItems":32,"items":{"$ref":"#/$defs/ConstraintTrace"}},"on_unknown":{"$ref":"https://openagents.dev/schemas/manifest/upgrade-manifest.json#/$defs/ScheduleOnUnknown"},"on_missed":{"enum":["skip","catch_up"]},"overlap":{"$ref":"https://openagents.dev/schemas/manifest/upgrade-manifest.json#/$defs/ScheduleOverlap"},"active_runs":{"type":"integer","minimum":0,"description":"Runs of the install that had not finished."},"clock_jump_ms":{"type":"integer","description":"How far wall time ran ahead of (or behind) monotonic time since the check before: sleep, or a clock that was set."},"away_ms":{"type":"integer","minimum":0,"maximum":9007199254740991,"description":"How much longer than it had meant to sleep the loop was away before this decision."},"licence":{"anyOf":[{"enum":["not_applicable"]},{"$ref":"#/$defs/LicenceTrace"}],"description":"Whether it is paid for; not_applicable for what is free."},"budget":{"anyOf":[{"enum":["not_applicable"]},{"$ref":"#/$defs/BudgetTrace"}],"description":"Whether the quotas that its steps would use leave room; not_applicable where they use none."},"waited_ms":{"type":"integer","minimum":0,"maximum":9007199254740991,"description":"How long it had waited: for the machine's state, a licence, a quota or a run."},"wait_until_ms":{"type":"integer","minimum":0,"maximum":9007199254740991,"description":"When a wait ends at the latest; then the due time is skipped."},"outcome":{"enum":["on_time","caught_up","window_opened","constraints_met","run_ended","licence_given","budget_freed","waits_for_window","waits_for_constraints","waits_for_run","waits_for_licence","waits_for_budget","outside_window","missed","too_old","constraints_unmet","run_active","unlicensed","over_budget"]}}};
+const schema295 = {"type":"object","required":["start","end","open"],"additionalProperties":false,"properties":{"start":{"type":"string"},"end":{"type":"string"},"open":{"type":"boolean"}}};
+const schema296 = {"type":"object","required":["name","required","measured","met"],"additionalProperties":false,"properties":{"name":{"enum":["plugged_in","wifi_only","cpu_max_percentage","suspend_if_active","respect_dnd"]},"required":{"type":["boolean","integer"],"description":"As declared; false asks for nothing."},"measured":{"type":["boolean","number","string"],"description":"plugged_in: on mains power; wifi_only: wifi, wired, other or none; cpu_max_percentage: the whole machine's load in percent; suspend_if_active: milliseconds since the last input; respect_dnd: whether Do Not Disturb is on. \"unknown\" where no sensor knew, and where nothing was asked for."},"met":{"enum":["yes","no","unknown"]},"reason":{"type":"string","maxLength":300,"description":"Why it is unknown."}}};
+const schema299 = {"type":"object","required":["allowed","message"],"additionalProperties":false,"properties":{"allowed":{"type":"boolean"},"code":{"enum":["licence_missing","licence_expired","licence_used_up","licence_unproven"],"description":"Why it is not allowed."},"message":{"type":"string","minLength":1,"maxLength":2000,"description":"Which licence it runs under, or what it lacks and what would end that."},"receipt_event_id":{"type":"string","pattern":"^[0-9a-f]{64}$","description":"Of the receipt that it is about."},"verdict":{"enum":["valid","unproven","trial"],"description":"unproven: nothing but its grace says that the receipt was not taken back. trial: there is no licence, and the author gives this run away."},"until_ms":{"type":"integer","minimum":0,"maximum":9007199254740991,"description":"When the licence, or the grace of an unproven one, ends."},"runs_left":{"type":"integer","minimum":0,"description":"Of a licence by runs, or of the trial, before this one."}}};
+const schema300 = {"type":"object","required":["allowed","message","quotas"],"additionalProperties":false,"properties":{"allowed":{"type":"boolean"},"message":{"type":"string","minLength":1,"maxLength":2000},"quotas":{"type":"array","maxItems":16,"items":{"$ref":"#/$defs/QuotaTrace"}}}};
+const schema301 = {"type":"object","required":["name","used","limit"],"additionalProperties":false,"properties":{"name":{"type":"string","minLength":1,"maxLength":100},"used":{"type":"integer","minimum":0,"maximum":9007199254740991},"limit":{"type":"integer","minimum":0,"maximum":9007199254740991},"free_at_ms":{"anyOf":[{"type":"integer","minimum":0,"maximum":9007199254740991},{"type":"null"}],"description":"Where it is used up: when there is room again; null: never, with this limit."}}};
 
 function validate207(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 let vErrors = null;
@@ -64641,7 +64310,7 @@ vErrors.push(err14);
 errors++;
 }
 for(const key0 in data){
-if(!(func12.call(schema295.properties, key0))){
+if(!(func12.call(schema294.properties, key0))){
 const err15 = {instancePath,schemaPath:"#/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key0},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err15];
@@ -65091,7 +64760,7 @@ errors++;
 if(data12.name !== undefined){
 let data13 = data12.name;
 if(!(((((data13 === "plugged_in") || (data13 === "wifi_only")) || (data13 === "cpu_max_percentage")) || (data13 === "suspend_if_active")) || (data13 === "respect_dnd"))){
-const err52 = {instancePath:instancePath+"/constraints/" + i0+"/name",schemaPath:"#/$defs/ConstraintTrace/properties/name/enum",keyword:"enum",params:{allowedValues: schema297.properties.name.enum},message:"must be equal to one of the allowed values"};
+const err52 = {instancePath:instancePath+"/constraints/" + i0+"/name",schemaPath:"#/$defs/ConstraintTrace/properties/name/enum",keyword:"enum",params:{allowedValues: schema296.properties.name.enum},message:"must be equal to one of the allowed values"};
 if(vErrors === null){
 vErrors = [err52];
 }
@@ -65104,7 +64773,7 @@ errors++;
 if(data12.required !== undefined){
 let data14 = data12.required;
 if((typeof data14 !== "boolean") && (!(((typeof data14 == "number") && (!(data14 % 1) && !isNaN(data14))) && (isFinite(data14))))){
-const err53 = {instancePath:instancePath+"/constraints/" + i0+"/required",schemaPath:"#/$defs/ConstraintTrace/properties/required/type",keyword:"type",params:{type: schema297.properties.required.type},message:"must be boolean,integer"};
+const err53 = {instancePath:instancePath+"/constraints/" + i0+"/required",schemaPath:"#/$defs/ConstraintTrace/properties/required/type",keyword:"type",params:{type: schema296.properties.required.type},message:"must be boolean,integer"};
 if(vErrors === null){
 vErrors = [err53];
 }
@@ -65117,7 +64786,7 @@ errors++;
 if(data12.measured !== undefined){
 let data15 = data12.measured;
 if(((typeof data15 !== "boolean") && (!((typeof data15 == "number") && (isFinite(data15))))) && (typeof data15 !== "string")){
-const err54 = {instancePath:instancePath+"/constraints/" + i0+"/measured",schemaPath:"#/$defs/ConstraintTrace/properties/measured/type",keyword:"type",params:{type: schema297.properties.measured.type},message:"must be boolean,number,string"};
+const err54 = {instancePath:instancePath+"/constraints/" + i0+"/measured",schemaPath:"#/$defs/ConstraintTrace/properties/measured/type",keyword:"type",params:{type: schema296.properties.measured.type},message:"must be boolean,number,string"};
 if(vErrors === null){
 vErrors = [err54];
 }
@@ -65130,7 +64799,7 @@ errors++;
 if(data12.met !== undefined){
 let data16 = data12.met;
 if(!(((data16 === "yes") || (data16 === "no")) || (data16 === "unknown"))){
-const err55 = {instancePath:instancePath+"/constraints/" + i0+"/met",schemaPath:"#/$defs/ConstraintTrace/properties/met/enum",keyword:"enum",params:{allowedValues: schema297.properties.met.enum},message:"must be equal to one of the allowed values"};
+const err55 = {instancePath:instancePath+"/constraints/" + i0+"/met",schemaPath:"#/$defs/ConstraintTrace/properties/met/enum",keyword:"enum",params:{allowedValues: schema296.properties.met.enum},message:"must be equal to one of the allowed values"};
 if(vErrors === null){
 vErrors = [err55];
 }
@@ -65205,7 +64874,7 @@ errors++;
 if(data.on_missed !== undefined){
 let data19 = data.on_missed;
 if(!((data19 === "skip") || (data19 === "catch_up"))){
-const err61 = {instancePath:instancePath+"/on_missed",schemaPath:"#/properties/on_missed/enum",keyword:"enum",params:{allowedValues: schema295.properties.on_missed.enum},message:"must be equal to one of the allowed values"};
+const err61 = {instancePath:instancePath+"/on_missed",schemaPath:"#/properties/on_missed/enum",keyword:"enum",params:{allowedValues: schema294.properties.on_missed.enum},message:"must be equal to one of the allowed values"};
 if(vErrors === null){
 vErrors = [err61];
 }
@@ -65307,7 +64976,7 @@ const _errs56 = errors;
 let valid10 = false;
 const _errs57 = errors;
 if(!(data24 === "not_applicable")){
-const err69 = {instancePath:instancePath+"/licence",schemaPath:"#/properties/licence/anyOf/0/enum",keyword:"enum",params:{allowedValues: schema295.properties.licence.anyOf[0].enum},message:"must be equal to one of the allowed values"};
+const err69 = {instancePath:instancePath+"/licence",schemaPath:"#/properties/licence/anyOf/0/enum",keyword:"enum",params:{allowedValues: schema294.properties.licence.anyOf[0].enum},message:"must be equal to one of the allowed values"};
 if(vErrors === null){
 vErrors = [err69];
 }
@@ -65367,7 +65036,7 @@ errors++;
 if(data24.code !== undefined){
 let data26 = data24.code;
 if(!((((data26 === "licence_missing") || (data26 === "licence_expired")) || (data26 === "licence_used_up")) || (data26 === "licence_unproven"))){
-const err74 = {instancePath:instancePath+"/licence/code",schemaPath:"#/$defs/LicenceTrace/properties/code/enum",keyword:"enum",params:{allowedValues: schema300.properties.code.enum},message:"must be equal to one of the allowed values"};
+const err74 = {instancePath:instancePath+"/licence/code",schemaPath:"#/$defs/LicenceTrace/properties/code/enum",keyword:"enum",params:{allowedValues: schema299.properties.code.enum},message:"must be equal to one of the allowed values"};
 if(vErrors === null){
 vErrors = [err74];
 }
@@ -65440,7 +65109,7 @@ errors++;
 if(data24.verdict !== undefined){
 let data29 = data24.verdict;
 if(!(((data29 === "valid") || (data29 === "unproven")) || (data29 === "trial"))){
-const err80 = {instancePath:instancePath+"/licence/verdict",schemaPath:"#/$defs/LicenceTrace/properties/verdict/enum",keyword:"enum",params:{allowedValues: schema300.properties.verdict.enum},message:"must be equal to one of the allowed values"};
+const err80 = {instancePath:instancePath+"/licence/verdict",schemaPath:"#/$defs/LicenceTrace/properties/verdict/enum",keyword:"enum",params:{allowedValues: schema299.properties.verdict.enum},message:"must be equal to one of the allowed values"};
 if(vErrors === null){
 vErrors = [err80];
 }
@@ -65551,7 +65220,7 @@ const _errs75 = errors;
 let valid13 = false;
 const _errs76 = errors;
 if(!(data32 === "not_applicable")){
-const err88 = {instancePath:instancePath+"/budget",schemaPath:"#/properties/budget/anyOf/0/enum",keyword:"enum",params:{allowedValues: schema295.properties.budget.anyOf[0].enum},message:"must be equal to one of the allowed values"};
+const err88 = {instancePath:instancePath+"/budget",schemaPath:"#/properties/budget/anyOf/0/enum",keyword:"enum",params:{allowedValues: schema294.properties.budget.anyOf[0].enum},message:"must be equal to one of the allowed values"};
 if(vErrors === null){
 vErrors = [err88];
 }
@@ -65664,7 +65333,7 @@ errors++;
 if(data.outcome !== undefined){
 let data35 = data.outcome;
 if(!(((((((((((((((((((data35 === "on_time") || (data35 === "caught_up")) || (data35 === "window_opened")) || (data35 === "constraints_met")) || (data35 === "run_ended")) || (data35 === "licence_given")) || (data35 === "budget_freed")) || (data35 === "waits_for_window")) || (data35 === "waits_for_constraints")) || (data35 === "waits_for_run")) || (data35 === "waits_for_licence")) || (data35 === "waits_for_budget")) || (data35 === "outside_window")) || (data35 === "missed")) || (data35 === "too_old")) || (data35 === "constraints_unmet")) || (data35 === "run_active")) || (data35 === "unlicensed")) || (data35 === "over_budget"))){
-const err96 = {instancePath:instancePath+"/outcome",schemaPath:"#/properties/outcome/enum",keyword:"enum",params:{allowedValues: schema295.properties.outcome.enum},message:"must be equal to one of the allowed values"};
+const err96 = {instancePath:instancePath+"/outcome",schemaPath:"#/properties/outcome/enum",keyword:"enum",params:{allowedValues: schema294.properties.outcome.enum},message:"must be equal to one of the allowed values"};
 if(vErrors === null){
 vErrors = [err96];
 }
@@ -67361,7 +67030,7 @@ errors++;
 if(data33.reason !== undefined){
 let data37 = data33.reason;
 if(!((data37 === "schedule") || (data37 === "catch_up"))){
-const err134 = {instancePath:instancePath+"/data/reason",schemaPath:"#/oneOf/4/properties/data/properties/reason/enum",keyword:"enum",params:{allowedValues: schema288.oneOf[4].properties.data.properties.reason.enum},message:"must be equal to one of the allowed values"};
+const err134 = {instancePath:instancePath+"/data/reason",schemaPath:"#/oneOf/4/properties/data/properties/reason/enum",keyword:"enum",params:{allowedValues: schema287.oneOf[4].properties.data.properties.reason.enum},message:"must be equal to one of the allowed values"};
 if(vErrors === null){
 vErrors = [err134];
 }
@@ -68526,11 +68195,11 @@ return errors === 0;
 validate203.evaluated = {"dynamicProps":true,"dynamicItems":false};
 
 exports.isTriggerEvent = validate212;
-const schema307 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/event/trigger.json","title":"TriggerEvent","description":"What an install waits for besides its schedule, what was noticed, and what came of it. The subject is the install's triggers, trigger_….","oneOf":[{"title":"TriggersSet","description":"The install's triggers are watched from now on; what happened before does not count.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"trigger.set"},"data":{"type":"object","required":["install_id","at_ms","watches"],"additionalProperties":false,"properties":{"install_id":{"type":"string","minLength":1,"maxLength":64},"at_ms":{"type":"integer","minimum":0,"maximum":9007199254740991,"description":"Unix time of the decision."},"watches":{"type":"array","maxItems":32,"items":{"$ref":"#/$defs/TriggerWatch"}}}}}},{"title":"TriggersCleared","description":"The install's triggers are not watched any more.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"trigger.cleared"},"data":{"type":"object","required":["install_id","reason"],"additionalProperties":false,"properties":{"install_id":{"type":"string","minLength":1,"maxLength":64},"reason":{"type":"string","maxLength":500}}}}},{"title":"TriggerNoted","description":"Something happened that the install is to run for.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"trigger.noted"},"data":{"type":"object","required":["install_id","trigger","at_ms"],"additionalProperties":false,"properties":{"install_id":{"type":"string","minLength":1,"maxLength":64},"trigger":{"type":"integer","minimum":0,"maximum":31,"description":"Place in the manifest's list of triggers."},"at_ms":{"type":"integer","minimum":0,"maximum":9007199254740991,"description":"Unix time of the decision."},"cause":{"$ref":"#/$defs/TriggerCause","x-sealed":true},"baseline":{"$ref":"#/$defs/FileBaseline"}}}}},{"title":"TriggerSettled","description":"What is there now counts as known, and no run starts for it.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"trigger.settled"},"data":{"type":"object","required":["install_id","trigger","at_ms","reason"],"additionalProperties":false,"properties":{"install_id":{"type":"string","minLength":1,"maxLength":64},"trigger":{"type":"integer","minimum":0,"maximum":31,"description":"Place in the manifest's list of triggers."},"at_ms":{"type":"integer","minimum":0,"maximum":9007199254740991,"description":"Unix time of the decision."},"reason":{"enum":["first_look","own_run","own_event","missed"],"description":"first_look: watching begins; own_run: it changed during a run of the install, or just after; own_event: this worker signed it; missed: it changed while the worker was not running, and the install skips what it missed."},"cause":{"$ref":"#/$defs/TriggerCause","x-sealed":true},"baseline":{"$ref":"#/$defs/FileBaseline"}}}}},{"title":"TriggerWatchFailed","description":"It cannot be watched for now: too many files match, a folder may not be read. It is tried again now and then.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"trigger.watch_failed"},"data":{"type":"object","required":["install_id","trigger","at_ms","refusal"],"additionalProperties":false,"properties":{"install_id":{"type":"string","minLength":1,"maxLength":64},"trigger":{"type":"integer","minimum":0,"maximum":31,"description":"Place in the manifest's list of triggers."},"at_ms":{"type":"integer","minimum":0,"maximum":9007199254740991,"description":"Unix time of the decision."},"refusal":{"$ref":"#/$defs/WatchRefusal"}}}}},{"title":"TriggerWatchRestored","description":"It is watched again after it could not be.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"trigger.watch_restored"},"data":{"type":"object","required":["install_id","trigger","at_ms"],"additionalProperties":false,"properties":{"install_id":{"type":"string","minLength":1,"maxLength":64},"trigger":{"type":"integer","minimum":0,"maximum":31,"description":"Place in the manifest's list of triggers."},"at_ms":{"type":"integer","minimum":0,"maximum":9007199254740991,"description":"Unix time of the decision."}}}}},{"title":"TriggerDeferred","description":"What was noted waits. One run follows when it may start.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"trigger.deferred"},"data":{"type":"object","required":["install_id","at_ms","reason","until_ms"],"additionalProperties":false,"properties":{"install_id":{"type":"string","minLength":1,"maxLength":64},"at_ms":{"type":"integer","minimum":0,"maximum":9007199254740991,"description":"Unix time of the decision."},"reason":{"enum":["rate","window","constraints"],"description":"rate: the install has run for its triggers as often as it may for now; window: its window is closed; constraints: the machine is not as the schedule asks."},"until_ms":{"type":"integer","minimum":0,"maximum":9007199254740991,"description":"When it is looked at again."},"constraints":{"type":"array","maxItems":32,"items":{"$ref":"https://openagents.dev/schemas/event/schedule.json#/$defs/ConstraintTrace"}}}}}},{"title":"TriggerFired","description":"One run is to be started for everything noted so far; `cause` is the first of it.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"trigger.fired"},"data":{"type":"object","required":["install_id","fire","trigger","at_ms","causes","first_ms"],"additionalProperties":false,"properties":{"install_id":{"type":"string","minLength":1,"maxLength":64},"fire":{"type":"integer","minimum":1,"maximum":9007199254740991,"description":"Counts the install's fires. With the install it identifies the run: started twice, it is one run."},"trigger":{"type":"integer","minimum":0,"maximum":31,"description":"Place in the manifest's list of triggers."},"at_ms":{"type":"integer","minimum":0,"maximum":9007199254740991,"description":"Unix time of the decision."},"cause":{"$ref":"#/$defs/TriggerCause","x-sealed":true},"causes":{"type":"integer","minimum":1,"description":"How many this run answers for."},"first_ms":{"type":"integer","minimum":0,"maximum":9007199254740991,"description":"When the first of them was noted."},"passed_over":{"type":"integer","minimum":1,"maximum":9007199254740991,"description":"Nostr events that came in a flood meanwhile, were not noted one by one, and are answered for too."},"constraints":{"type":"array","maxItems":32,"items":{"$ref":"https://openagents.dev/schemas/event/schedule.json#/$defs/ConstraintTrace"},"description":"Each declared constraint beside what was measured."}}}}},{"title":"TriggerRunStarted","description":"The run that was fired exists.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"trigger.run_started"},"data":{"type":"object","required":["install_id","fire","run_id"],"additionalProperties":false,"properties":{"install_id":{"type":"string","minLength":1,"maxLength":64},"fire":{"type":"integer","minimum":1,"maximum":9007199254740991,"description":"Counts the install's fires. With the install it identifies the run: started twice, it is one run."},"run_id":{"type":"string","minLength":1,"maxLength":64}}}}},{"title":"TriggerRunRefused","description":"The run that was fired could not be started.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"trigger.run_refused"},"data":{"type":"object","required":["install_id","fire","at_ms","code","message","again"],"additionalProperties":false,"properties":{"install_id":{"type":"string","minLength":1,"maxLength":64},"fire":{"type":"integer","minimum":1,"maximum":9007199254740991,"description":"Counts the install's fires. With the install it identifies the run: started twice, it is one run."},"at_ms":{"type":"integer","minimum":0,"maximum":9007199254740991,"description":"Unix time of the decision."},"code":{"type":"string","minLength":1,"maxLength":100},"message":{"type":"string","maxLength":2000},"again":{"type":"boolean","description":"It was only the wrong moment: the same cause fires again later."}}}}}],"$defs":{"TriggerCause":{"anyOf":[{"$ref":"#/$defs/FilesChanged"},{"$ref":"#/$defs/EventReceived"}]},"FilesChanged":{"type":"object","required":["kind","paths"],"additionalProperties":false,"properties":{"kind":{"const":"file_change"},"paths":{"type":"array","maxItems":20,"items":{"type":"string","minLength":1,"maxLength":1000},"description":"The first of them, in order. Empty where only the difference is known."},"changed":{"type":"integer","minimum":1,"description":"How many files came, changed or went. Absent: it happened while the worker was not running."}}},"EventReceived":{"type":"object","required":["kind","event_id","relay"],"additionalProperties":false,"properties":{"kind":{"const":"nostr_event"},"event_id":{"type":"string","pattern":"^[0-9a-f]{64}$"},"relay":{"type":"string","minLength":1,"maxLength":2000,"description":"The relay that brought it first."}}},"FileBaseline":{"type":"object","required":["fingerprint","files"],"additionalProperties":false,"description":"The watched files as they were.","properties":{"fingerprint":{"type":"string","pattern":"^[0-9a-f]{64}$","description":"SHA-256 over paths, sizes and times of change."},"files":{"type":"integer","minimum":0}}},"TriggerWatch":{"anyOf":[{"$ref":"#/$defs/FileWatchOrder"},{"$ref":"#/$defs/EventWatchOrder"}]},"FileWatchOrder":{"type":"object","required":["type","glob"],"additionalProperties":false,"properties":{"type":{"const":"file_change"},"glob":{"type":"string","minLength":1,"maxLength":4096,"description":"Absolute."},"refusal":{"$ref":"#/$defs/WatchRefusal"}}},"EventWatchOrder":{"type":"object","required":["type","filter"],"additionalProperties":false,"properties":{"type":{"const":"nostr_event"},"filter":{"type":"object","additionalProperties":true,"description":"NIP-01."},"refusal":{"$ref":"#/$defs/WatchRefusal"}}},"WatchRefusal":{"type":"object","required":["code","message"],"additionalProperties":false,"description":"Why it is not watched.","properties":{"code":{"type":"string","minLength":1,"maxLength":100},"message":{"type":"string","maxLength":2000}}}}};
-const schema316 = {"type":"object","required":["fingerprint","files"],"additionalProperties":false,"description":"The watched files as they were.","properties":{"fingerprint":{"type":"string","pattern":"^[0-9a-f]{64}$","description":"SHA-256 over paths, sizes and times of change."},"files":{"type":"integer","minimum":0}}};
-const schema310 = {"type":"object","required":["code","message"],"additionalProperties":false,"description":"Why it is not watched.","properties":{"code":{"type":"string","minLength":1,"maxLength":100},"message":{"type":"string","maxLength":2000}}};
-const schema308 = {"anyOf":[{"$ref":"#/$defs/FileWatchOrder"},{"$ref":"#/$defs/EventWatchOrder"}]};
-const schema309 = {"type":"object","required":["type","glob"],"additionalProperties":false,"properties":{"type":{"const":"file_change"},"glob":{"type":"string","minLength":1,"maxLength":4096,"description":"Absolute."},"refusal":{"$ref":"#/$defs/WatchRefusal"}}};
+const schema306 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/event/trigger.json","title":"TriggerEvent","description":"What an install waits for besides its schedule, what was noticed, and what came of it. The subject is the install's triggers, trigger_….","oneOf":[{"title":"TriggersSet","description":"The install's triggers are watched from now on; what happened before does not count.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"trigger.set"},"data":{"type":"object","required":["install_id","at_ms","watches"],"additionalProperties":false,"properties":{"install_id":{"type":"string","minLength":1,"maxLength":64},"at_ms":{"type":"integer","minimum":0,"maximum":9007199254740991,"description":"Unix time of the decision."},"watches":{"type":"array","maxItems":32,"items":{"$ref":"#/$defs/TriggerWatch"}}}}}},{"title":"TriggersCleared","description":"The install's triggers are not watched any more.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"trigger.cleared"},"data":{"type":"object","required":["install_id","reason"],"additionalProperties":false,"properties":{"install_id":{"type":"string","minLength":1,"maxLength":64},"reason":{"type":"string","maxLength":500}}}}},{"title":"TriggerNoted","description":"Something happened that the install is to run for.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"trigger.noted"},"data":{"type":"object","required":["install_id","trigger","at_ms"],"additionalProperties":false,"properties":{"install_id":{"type":"string","minLength":1,"maxLength":64},"trigger":{"type":"integer","minimum":0,"maximum":31,"description":"Place in the manifest's list of triggers."},"at_ms":{"type":"integer","minimum":0,"maximum":9007199254740991,"description":"Unix time of the decision."},"cause":{"$ref":"#/$defs/TriggerCause","x-sealed":true},"baseline":{"$ref":"#/$defs/FileBaseline"}}}}},{"title":"TriggerSettled","description":"What is there now counts as known, and no run starts for it.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"trigger.settled"},"data":{"type":"object","required":["install_id","trigger","at_ms","reason"],"additionalProperties":false,"properties":{"install_id":{"type":"string","minLength":1,"maxLength":64},"trigger":{"type":"integer","minimum":0,"maximum":31,"description":"Place in the manifest's list of triggers."},"at_ms":{"type":"integer","minimum":0,"maximum":9007199254740991,"description":"Unix time of the decision."},"reason":{"enum":["first_look","own_run","own_event","missed"],"description":"first_look: watching begins; own_run: it changed during a run of the install, or just after; own_event: this worker signed it; missed: it changed while the worker was not running, and the install skips what it missed."},"cause":{"$ref":"#/$defs/TriggerCause","x-sealed":true},"baseline":{"$ref":"#/$defs/FileBaseline"}}}}},{"title":"TriggerWatchFailed","description":"It cannot be watched for now: too many files match, a folder may not be read. It is tried again now and then.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"trigger.watch_failed"},"data":{"type":"object","required":["install_id","trigger","at_ms","refusal"],"additionalProperties":false,"properties":{"install_id":{"type":"string","minLength":1,"maxLength":64},"trigger":{"type":"integer","minimum":0,"maximum":31,"description":"Place in the manifest's list of triggers."},"at_ms":{"type":"integer","minimum":0,"maximum":9007199254740991,"description":"Unix time of the decision."},"refusal":{"$ref":"#/$defs/WatchRefusal"}}}}},{"title":"TriggerWatchRestored","description":"It is watched again after it could not be.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"trigger.watch_restored"},"data":{"type":"object","required":["install_id","trigger","at_ms"],"additionalProperties":false,"properties":{"install_id":{"type":"string","minLength":1,"maxLength":64},"trigger":{"type":"integer","minimum":0,"maximum":31,"description":"Place in the manifest's list of triggers."},"at_ms":{"type":"integer","minimum":0,"maximum":9007199254740991,"description":"Unix time of the decision."}}}}},{"title":"TriggerDeferred","description":"What was noted waits. One run follows when it may start.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"trigger.deferred"},"data":{"type":"object","required":["install_id","at_ms","reason","until_ms"],"additionalProperties":false,"properties":{"install_id":{"type":"string","minLength":1,"maxLength":64},"at_ms":{"type":"integer","minimum":0,"maximum":9007199254740991,"description":"Unix time of the decision."},"reason":{"enum":["rate","window","constraints"],"description":"rate: the install has run for its triggers as often as it may for now; window: its window is closed; constraints: the machine is not as the schedule asks."},"until_ms":{"type":"integer","minimum":0,"maximum":9007199254740991,"description":"When it is looked at again."},"constraints":{"type":"array","maxItems":32,"items":{"$ref":"https://openagents.dev/schemas/event/schedule.json#/$defs/ConstraintTrace"}}}}}},{"title":"TriggerFired","description":"One run is to be started for everything noted so far; `cause` is the first of it.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"trigger.fired"},"data":{"type":"object","required":["install_id","fire","trigger","at_ms","causes","first_ms"],"additionalProperties":false,"properties":{"install_id":{"type":"string","minLength":1,"maxLength":64},"fire":{"type":"integer","minimum":1,"maximum":9007199254740991,"description":"Counts the install's fires. With the install it identifies the run: started twice, it is one run."},"trigger":{"type":"integer","minimum":0,"maximum":31,"description":"Place in the manifest's list of triggers."},"at_ms":{"type":"integer","minimum":0,"maximum":9007199254740991,"description":"Unix time of the decision."},"cause":{"$ref":"#/$defs/TriggerCause","x-sealed":true},"causes":{"type":"integer","minimum":1,"description":"How many this run answers for."},"first_ms":{"type":"integer","minimum":0,"maximum":9007199254740991,"description":"When the first of them was noted."},"passed_over":{"type":"integer","minimum":1,"maximum":9007199254740991,"description":"Nostr events that came in a flood meanwhile, were not noted one by one, and are answered for too."},"constraints":{"type":"array","maxItems":32,"items":{"$ref":"https://openagents.dev/schemas/event/schedule.json#/$defs/ConstraintTrace"},"description":"Each declared constraint beside what was measured."}}}}},{"title":"TriggerRunStarted","description":"The run that was fired exists.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"trigger.run_started"},"data":{"type":"object","required":["install_id","fire","run_id"],"additionalProperties":false,"properties":{"install_id":{"type":"string","minLength":1,"maxLength":64},"fire":{"type":"integer","minimum":1,"maximum":9007199254740991,"description":"Counts the install's fires. With the install it identifies the run: started twice, it is one run."},"run_id":{"type":"string","minLength":1,"maxLength":64}}}}},{"title":"TriggerRunRefused","description":"The run that was fired could not be started.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"trigger.run_refused"},"data":{"type":"object","required":["install_id","fire","at_ms","code","message","again"],"additionalProperties":false,"properties":{"install_id":{"type":"string","minLength":1,"maxLength":64},"fire":{"type":"integer","minimum":1,"maximum":9007199254740991,"description":"Counts the install's fires. With the install it identifies the run: started twice, it is one run."},"at_ms":{"type":"integer","minimum":0,"maximum":9007199254740991,"description":"Unix time of the decision."},"code":{"type":"string","minLength":1,"maxLength":100},"message":{"type":"string","maxLength":2000},"again":{"type":"boolean","description":"It was only the wrong moment: the same cause fires again later."}}}}}],"$defs":{"TriggerCause":{"anyOf":[{"$ref":"#/$defs/FilesChanged"},{"$ref":"#/$defs/EventReceived"}]},"FilesChanged":{"type":"object","required":["kind","paths"],"additionalProperties":false,"properties":{"kind":{"const":"file_change"},"paths":{"type":"array","maxItems":20,"items":{"type":"string","minLength":1,"maxLength":1000},"description":"The first of them, in order. Empty where only the difference is known."},"changed":{"type":"integer","minimum":1,"description":"How many files came, changed or went. Absent: it happened while the worker was not running."}}},"EventReceived":{"type":"object","required":["kind","event_id","relay"],"additionalProperties":false,"properties":{"kind":{"const":"nostr_event"},"event_id":{"type":"string","pattern":"^[0-9a-f]{64}$"},"relay":{"type":"string","minLength":1,"maxLength":2000,"description":"The relay that brought it first."}}},"FileBaseline":{"type":"object","required":["fingerprint","files"],"additionalProperties":false,"description":"The watched files as they were.","properties":{"fingerprint":{"type":"string","pattern":"^[0-9a-f]{64}$","description":"SHA-256 over paths, sizes and times of change."},"files":{"type":"integer","minimum":0}}},"TriggerWatch":{"anyOf":[{"$ref":"#/$defs/FileWatchOrder"},{"$ref":"#/$defs/EventWatchOrder"}]},"FileWatchOrder":{"type":"object","required":["type","glob"],"additionalProperties":false,"properties":{"type":{"const":"file_change"},"glob":{"type":"string","minLength":1,"maxLength":4096,"description":"Absolute."},"refusal":{"$ref":"#/$defs/WatchRefusal"}}},"EventWatchOrder":{"type":"object","required":["type","filter"],"additionalProperties":false,"properties":{"type":{"const":"nostr_event"},"filter":{"type":"object","additionalProperties":true,"description":"NIP-01."},"refusal":{"$ref":"#/$defs/WatchRefusal"}}},"WatchRefusal":{"type":"object","required":["code","message"],"additionalProperties":false,"description":"Why it is not watched.","properties":{"code":{"type":"string","minLength":1,"maxLength":100},"message":{"type":"string","maxLength":2000}}}}};
+const schema315 = {"type":"object","required":["fingerprint","files"],"additionalProperties":false,"description":"The watched files as they were.","properties":{"fingerprint":{"type":"string","pattern":"^[0-9a-f]{64}$","description":"SHA-256 over paths, sizes and times of change."},"files":{"type":"integer","minimum":0}}};
+const schema309 = {"type":"object","required":["code","message"],"additionalProperties":false,"description":"Why it is not watched.","properties":{"code":{"type":"string","minLength":1,"maxLength":100},"message":{"type":"string","maxLength":2000}}};
+const schema307 = {"anyOf":[{"$ref":"#/$defs/FileWatchOrder"},{"$ref":"#/$defs/EventWatchOrder"}]};
+const schema308 = {"type":"object","required":["type","glob"],"additionalProperties":false,"properties":{"type":{"const":"file_change"},"glob":{"type":"string","minLength":1,"maxLength":4096,"description":"Absolute."},"refusal":{"$ref":"#/$defs/WatchRefusal"}}};
 
 function validate214(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 let vErrors = null;
@@ -68745,7 +68414,7 @@ return errors === 0;
 }
 validate214.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
 
-const schema311 = {"type":"object","required":["type","filter"],"additionalProperties":false,"properties":{"type":{"const":"nostr_event"},"filter":{"type":"object","additionalProperties":true,"description":"NIP-01."},"refusal":{"$ref":"#/$defs/WatchRefusal"}}};
+const schema310 = {"type":"object","required":["type","filter"],"additionalProperties":false,"properties":{"type":{"const":"nostr_event"},"filter":{"type":"object","additionalProperties":true,"description":"NIP-01."},"refusal":{"$ref":"#/$defs/WatchRefusal"}}};
 
 function validate216(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 let vErrors = null;
@@ -69002,9 +68671,9 @@ return errors === 0;
 }
 validate213.evaluated = {"dynamicProps":true,"dynamicItems":false};
 
-const schema313 = {"anyOf":[{"$ref":"#/$defs/FilesChanged"},{"$ref":"#/$defs/EventReceived"}]};
-const schema314 = {"type":"object","required":["kind","paths"],"additionalProperties":false,"properties":{"kind":{"const":"file_change"},"paths":{"type":"array","maxItems":20,"items":{"type":"string","minLength":1,"maxLength":1000},"description":"The first of them, in order. Empty where only the difference is known."},"changed":{"type":"integer","minimum":1,"description":"How many files came, changed or went. Absent: it happened while the worker was not running."}}};
-const schema315 = {"type":"object","required":["kind","event_id","relay"],"additionalProperties":false,"properties":{"kind":{"const":"nostr_event"},"event_id":{"type":"string","pattern":"^[0-9a-f]{64}$"},"relay":{"type":"string","minLength":1,"maxLength":2000,"description":"The relay that brought it first."}}};
+const schema312 = {"anyOf":[{"$ref":"#/$defs/FilesChanged"},{"$ref":"#/$defs/EventReceived"}]};
+const schema313 = {"type":"object","required":["kind","paths"],"additionalProperties":false,"properties":{"kind":{"const":"file_change"},"paths":{"type":"array","maxItems":20,"items":{"type":"string","minLength":1,"maxLength":1000},"description":"The first of them, in order. Empty where only the difference is known."},"changed":{"type":"integer","minimum":1,"description":"How many files came, changed or went. Absent: it happened while the worker was not running."}}};
+const schema314 = {"type":"object","required":["kind","event_id","relay"],"additionalProperties":false,"properties":{"kind":{"const":"nostr_event"},"event_id":{"type":"string","pattern":"^[0-9a-f]{64}$"},"relay":{"type":"string","minLength":1,"maxLength":2000,"description":"The relay that brought it first."}}};
 
 function validate219(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 let vErrors = null;
@@ -70285,7 +69954,7 @@ errors++;
 if(data20.reason !== undefined){
 let data24 = data20.reason;
 if(!((((data24 === "first_look") || (data24 === "own_run")) || (data24 === "own_event")) || (data24 === "missed"))){
-const err77 = {instancePath:instancePath+"/data/reason",schemaPath:"#/oneOf/3/properties/data/properties/reason/enum",keyword:"enum",params:{allowedValues: schema307.oneOf[3].properties.data.properties.reason.enum},message:"must be equal to one of the allowed values"};
+const err77 = {instancePath:instancePath+"/data/reason",schemaPath:"#/oneOf/3/properties/data/properties/reason/enum",keyword:"enum",params:{allowedValues: schema306.oneOf[3].properties.data.properties.reason.enum},message:"must be equal to one of the allowed values"};
 if(vErrors === null){
 vErrors = [err77];
 }
@@ -71189,7 +70858,7 @@ errors++;
 if(data43.reason !== undefined){
 let data46 = data43.reason;
 if(!(((data46 === "rate") || (data46 === "window")) || (data46 === "constraints"))){
-const err151 = {instancePath:instancePath+"/data/reason",schemaPath:"#/oneOf/6/properties/data/properties/reason/enum",keyword:"enum",params:{allowedValues: schema307.oneOf[6].properties.data.properties.reason.enum},message:"must be equal to one of the allowed values"};
+const err151 = {instancePath:instancePath+"/data/reason",schemaPath:"#/oneOf/6/properties/data/properties/reason/enum",keyword:"enum",params:{allowedValues: schema306.oneOf[6].properties.data.properties.reason.enum},message:"must be equal to one of the allowed values"};
 if(vErrors === null){
 vErrors = [err151];
 }
@@ -71306,7 +70975,7 @@ errors++;
 if(data49.name !== undefined){
 let data50 = data49.name;
 if(!(((((data50 === "plugged_in") || (data50 === "wifi_only")) || (data50 === "cpu_max_percentage")) || (data50 === "suspend_if_active")) || (data50 === "respect_dnd"))){
-const err161 = {instancePath:instancePath+"/data/constraints/" + i1+"/name",schemaPath:"https://openagents.dev/schemas/event/schedule.json#/$defs/ConstraintTrace/properties/name/enum",keyword:"enum",params:{allowedValues: schema297.properties.name.enum},message:"must be equal to one of the allowed values"};
+const err161 = {instancePath:instancePath+"/data/constraints/" + i1+"/name",schemaPath:"https://openagents.dev/schemas/event/schedule.json#/$defs/ConstraintTrace/properties/name/enum",keyword:"enum",params:{allowedValues: schema296.properties.name.enum},message:"must be equal to one of the allowed values"};
 if(vErrors === null){
 vErrors = [err161];
 }
@@ -71319,7 +70988,7 @@ errors++;
 if(data49.required !== undefined){
 let data51 = data49.required;
 if((typeof data51 !== "boolean") && (!(((typeof data51 == "number") && (!(data51 % 1) && !isNaN(data51))) && (isFinite(data51))))){
-const err162 = {instancePath:instancePath+"/data/constraints/" + i1+"/required",schemaPath:"https://openagents.dev/schemas/event/schedule.json#/$defs/ConstraintTrace/properties/required/type",keyword:"type",params:{type: schema297.properties.required.type},message:"must be boolean,integer"};
+const err162 = {instancePath:instancePath+"/data/constraints/" + i1+"/required",schemaPath:"https://openagents.dev/schemas/event/schedule.json#/$defs/ConstraintTrace/properties/required/type",keyword:"type",params:{type: schema296.properties.required.type},message:"must be boolean,integer"};
 if(vErrors === null){
 vErrors = [err162];
 }
@@ -71332,7 +71001,7 @@ errors++;
 if(data49.measured !== undefined){
 let data52 = data49.measured;
 if(((typeof data52 !== "boolean") && (!((typeof data52 == "number") && (isFinite(data52))))) && (typeof data52 !== "string")){
-const err163 = {instancePath:instancePath+"/data/constraints/" + i1+"/measured",schemaPath:"https://openagents.dev/schemas/event/schedule.json#/$defs/ConstraintTrace/properties/measured/type",keyword:"type",params:{type: schema297.properties.measured.type},message:"must be boolean,number,string"};
+const err163 = {instancePath:instancePath+"/data/constraints/" + i1+"/measured",schemaPath:"https://openagents.dev/schemas/event/schedule.json#/$defs/ConstraintTrace/properties/measured/type",keyword:"type",params:{type: schema296.properties.measured.type},message:"must be boolean,number,string"};
 if(vErrors === null){
 vErrors = [err163];
 }
@@ -71345,7 +71014,7 @@ errors++;
 if(data49.met !== undefined){
 let data53 = data49.met;
 if(!(((data53 === "yes") || (data53 === "no")) || (data53 === "unknown"))){
-const err164 = {instancePath:instancePath+"/data/constraints/" + i1+"/met",schemaPath:"https://openagents.dev/schemas/event/schedule.json#/$defs/ConstraintTrace/properties/met/enum",keyword:"enum",params:{allowedValues: schema297.properties.met.enum},message:"must be equal to one of the allowed values"};
+const err164 = {instancePath:instancePath+"/data/constraints/" + i1+"/met",schemaPath:"https://openagents.dev/schemas/event/schedule.json#/$defs/ConstraintTrace/properties/met/enum",keyword:"enum",params:{allowedValues: schema296.properties.met.enum},message:"must be equal to one of the allowed values"};
 if(vErrors === null){
 vErrors = [err164];
 }
@@ -71550,7 +71219,7 @@ vErrors.push(err180);
 errors++;
 }
 for(const key19 in data56){
-if(!(func12.call(schema307.oneOf[7].properties.data.properties, key19))){
+if(!(func12.call(schema306.oneOf[7].properties.data.properties, key19))){
 const err181 = {instancePath:instancePath+"/data",schemaPath:"#/oneOf/7/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key19},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err181];
@@ -71874,7 +71543,7 @@ errors++;
 if(data66.name !== undefined){
 let data67 = data66.name;
 if(!(((((data67 === "plugged_in") || (data67 === "wifi_only")) || (data67 === "cpu_max_percentage")) || (data67 === "suspend_if_active")) || (data67 === "respect_dnd"))){
-const err208 = {instancePath:instancePath+"/data/constraints/" + i2+"/name",schemaPath:"https://openagents.dev/schemas/event/schedule.json#/$defs/ConstraintTrace/properties/name/enum",keyword:"enum",params:{allowedValues: schema297.properties.name.enum},message:"must be equal to one of the allowed values"};
+const err208 = {instancePath:instancePath+"/data/constraints/" + i2+"/name",schemaPath:"https://openagents.dev/schemas/event/schedule.json#/$defs/ConstraintTrace/properties/name/enum",keyword:"enum",params:{allowedValues: schema296.properties.name.enum},message:"must be equal to one of the allowed values"};
 if(vErrors === null){
 vErrors = [err208];
 }
@@ -71887,7 +71556,7 @@ errors++;
 if(data66.required !== undefined){
 let data68 = data66.required;
 if((typeof data68 !== "boolean") && (!(((typeof data68 == "number") && (!(data68 % 1) && !isNaN(data68))) && (isFinite(data68))))){
-const err209 = {instancePath:instancePath+"/data/constraints/" + i2+"/required",schemaPath:"https://openagents.dev/schemas/event/schedule.json#/$defs/ConstraintTrace/properties/required/type",keyword:"type",params:{type: schema297.properties.required.type},message:"must be boolean,integer"};
+const err209 = {instancePath:instancePath+"/data/constraints/" + i2+"/required",schemaPath:"https://openagents.dev/schemas/event/schedule.json#/$defs/ConstraintTrace/properties/required/type",keyword:"type",params:{type: schema296.properties.required.type},message:"must be boolean,integer"};
 if(vErrors === null){
 vErrors = [err209];
 }
@@ -71900,7 +71569,7 @@ errors++;
 if(data66.measured !== undefined){
 let data69 = data66.measured;
 if(((typeof data69 !== "boolean") && (!((typeof data69 == "number") && (isFinite(data69))))) && (typeof data69 !== "string")){
-const err210 = {instancePath:instancePath+"/data/constraints/" + i2+"/measured",schemaPath:"https://openagents.dev/schemas/event/schedule.json#/$defs/ConstraintTrace/properties/measured/type",keyword:"type",params:{type: schema297.properties.measured.type},message:"must be boolean,number,string"};
+const err210 = {instancePath:instancePath+"/data/constraints/" + i2+"/measured",schemaPath:"https://openagents.dev/schemas/event/schedule.json#/$defs/ConstraintTrace/properties/measured/type",keyword:"type",params:{type: schema296.properties.measured.type},message:"must be boolean,number,string"};
 if(vErrors === null){
 vErrors = [err210];
 }
@@ -71913,7 +71582,7 @@ errors++;
 if(data66.met !== undefined){
 let data70 = data66.met;
 if(!(((data70 === "yes") || (data70 === "no")) || (data70 === "unknown"))){
-const err211 = {instancePath:instancePath+"/data/constraints/" + i2+"/met",schemaPath:"https://openagents.dev/schemas/event/schedule.json#/$defs/ConstraintTrace/properties/met/enum",keyword:"enum",params:{allowedValues: schema297.properties.met.enum},message:"must be equal to one of the allowed values"};
+const err211 = {instancePath:instancePath+"/data/constraints/" + i2+"/met",schemaPath:"https://openagents.dev/schemas/event/schedule.json#/$defs/ConstraintTrace/properties/met/enum",keyword:"enum",params:{allowedValues: schema296.properties.met.enum},message:"must be equal to one of the allowed values"};
 if(vErrors === null){
 vErrors = [err211];
 }
@@ -72611,14 +72280,14 @@ return errors === 0;
 validate212.evaluated = {"dynamicProps":true,"dynamicItems":false};
 
 exports.isInstallConfig = validate223;
-const schema321 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/manifest/install-config.json","title":"InstallConfig","description":"A coordinator's order to one worker: the content of a signed event (kind 24051) that only travels encrypted to that worker. It carries authority, so it names exactly what was approved.","anyOf":[{"$ref":"#/$defs/InstallOrder"},{"$ref":"#/$defs/InstallChange"}],"$defs":{"Hex64":{"type":"string","pattern":"^[0-9a-f]{64}$"},"InstallId":{"type":"string","pattern":"^install_[0-9A-Za-z]{26}$"},"ListingAddress":{"type":"string","pattern":"^30051:[0-9a-f]{64}:[a-z0-9_.-]{1,128}$","description":"kind:pubkey:d of the manifest."},"RelayUrl":{"type":"string","pattern":"^wss?://[^\\s\\u0000-\\u001f]+$","maxLength":500},"InstallRevision":{"type":"integer","minimum":1,"maximum":9007199254740991,"description":"Strictly greater than that of every config this signer sent before for this install."},"UnixSeconds":{"type":"integer","minimum":1,"maximum":32503680000,"description":"Seconds since 1970, as in Nostr."},"InstallOrder":{"type":"object","description":"Install, or update to another release, inputs or schedule.","required":["config_version","action","worker","signer","install_id","revision","issued_at","expires_at","listing","manifest_event_id","release_event_id","manifest_sha256","permission_hash","inputs"],"additionalProperties":false,"properties":{"config_version":{"const":1},"action":{"const":"install"},"worker":{"$ref":"#/$defs/Hex64"},"signer":{"$ref":"#/$defs/Hex64"},"install_id":{"$ref":"#/$defs/InstallId"},"revision":{"$ref":"#/$defs/InstallRevision"},"issued_at":{"$ref":"#/$defs/UnixSeconds"},"expires_at":{"$ref":"#/$defs/UnixSeconds"},"listing":{"$ref":"#/$defs/ListingAddress"},"manifest_event_id":{"$ref":"#/$defs/Hex64"},"release_event_id":{"$ref":"#/$defs/Hex64"},"manifest_sha256":{"$ref":"#/$defs/Hex64"},"permission_hash":{"type":"string","pattern":"^[0-9a-f]{64}$","description":"Of the permissions shown to the signer: the plan's, with these inputs, before ~ is expanded."},"inputs":{"type":"object","maxProperties":32,"propertyNames":{"pattern":"^[a-z][a-z0-9_]{0,63}$"},"additionalProperties":{"$ref":"https://openagents.dev/schemas/manifest/upgrade-manifest.json#/$defs/InputValue"}},"schedule":{"$ref":"https://openagents.dev/schemas/manifest/upgrade-manifest.json#/$defs/UpgradeSchedule"},"completion_relays":{"type":"array","maxItems":32,"items":{"$ref":"#/$defs/RelayUrl"},"description":"Where to post completion notes. Absent: the worker's own setting."},"manifest_event":{"$ref":"https://openagents.dev/schemas/nostr/event.json"},"release_event":{"$ref":"https://openagents.dev/schemas/nostr/event.json"}}},"InstallChange":{"type":"object","required":["config_version","action","worker","signer","install_id","revision","issued_at","expires_at"],"additionalProperties":false,"properties":{"config_version":{"const":1},"action":{"enum":["enable","disable","remove"]},"worker":{"$ref":"#/$defs/Hex64"},"signer":{"$ref":"#/$defs/Hex64"},"install_id":{"$ref":"#/$defs/InstallId"},"revision":{"$ref":"#/$defs/InstallRevision"},"issued_at":{"$ref":"#/$defs/UnixSeconds"},"expires_at":{"$ref":"#/$defs/UnixSeconds"}}}}};
-const schema322 = {"type":"object","description":"Install, or update to another release, inputs or schedule.","required":["config_version","action","worker","signer","install_id","revision","issued_at","expires_at","listing","manifest_event_id","release_event_id","manifest_sha256","permission_hash","inputs"],"additionalProperties":false,"properties":{"config_version":{"const":1},"action":{"const":"install"},"worker":{"$ref":"#/$defs/Hex64"},"signer":{"$ref":"#/$defs/Hex64"},"install_id":{"$ref":"#/$defs/InstallId"},"revision":{"$ref":"#/$defs/InstallRevision"},"issued_at":{"$ref":"#/$defs/UnixSeconds"},"expires_at":{"$ref":"#/$defs/UnixSeconds"},"listing":{"$ref":"#/$defs/ListingAddress"},"manifest_event_id":{"$ref":"#/$defs/Hex64"},"release_event_id":{"$ref":"#/$defs/Hex64"},"manifest_sha256":{"$ref":"#/$defs/Hex64"},"permission_hash":{"type":"string","pattern":"^[0-9a-f]{64}$","description":"Of the permissions shown to the signer: the plan's, with these inputs, before ~ is expanded."},"inputs":{"type":"object","maxProperties":32,"propertyNames":{"pattern":"^[a-z][a-z0-9_]{0,63}$"},"additionalProperties":{"$ref":"https://openagents.dev/schemas/manifest/upgrade-manifest.json#/$defs/InputValue"}},"schedule":{"$ref":"https://openagents.dev/schemas/manifest/upgrade-manifest.json#/$defs/UpgradeSchedule"},"completion_relays":{"type":"array","maxItems":32,"items":{"$ref":"#/$defs/RelayUrl"},"description":"Where to post completion notes. Absent: the worker's own setting."},"manifest_event":{"$ref":"https://openagents.dev/schemas/nostr/event.json"},"release_event":{"$ref":"https://openagents.dev/schemas/nostr/event.json"}}};
-const schema323 = {"type":"string","pattern":"^[0-9a-f]{64}$"};
-const schema325 = {"type":"string","pattern":"^install_[0-9A-Za-z]{26}$"};
-const schema326 = {"type":"integer","minimum":1,"maximum":9007199254740991,"description":"Strictly greater than that of every config this signer sent before for this install."};
-const schema327 = {"type":"integer","minimum":1,"maximum":32503680000,"description":"Seconds since 1970, as in Nostr."};
-const schema329 = {"type":"string","pattern":"^30051:[0-9a-f]{64}:[a-z0-9_.-]{1,128}$","description":"kind:pubkey:d of the manifest."};
-const schema339 = {"type":"string","pattern":"^wss?://[^\\s\\u0000-\\u001f]+$","maxLength":500};
+const schema320 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/manifest/install-config.json","title":"InstallConfig","description":"A coordinator's order to one worker: the content of a signed event (kind 24051) that only travels encrypted to that worker. It carries authority, so it names exactly what was approved.","anyOf":[{"$ref":"#/$defs/InstallOrder"},{"$ref":"#/$defs/InstallChange"}],"$defs":{"Hex64":{"type":"string","pattern":"^[0-9a-f]{64}$"},"InstallId":{"type":"string","pattern":"^install_[0-9A-Za-z]{26}$"},"ListingAddress":{"type":"string","pattern":"^30051:[0-9a-f]{64}:[a-z0-9_.-]{1,128}$","description":"kind:pubkey:d of the manifest."},"RelayUrl":{"type":"string","pattern":"^wss?://[^\\s\\u0000-\\u001f]+$","maxLength":500},"InstallRevision":{"type":"integer","minimum":1,"maximum":9007199254740991,"description":"Strictly greater than that of every config this signer sent before for this install."},"UnixSeconds":{"type":"integer","minimum":1,"maximum":32503680000,"description":"Seconds since 1970, as in Nostr."},"InstallOrder":{"type":"object","description":"Install, or update to another release, inputs or schedule.","required":["config_version","action","worker","signer","install_id","revision","issued_at","expires_at","listing","manifest_event_id","release_event_id","manifest_sha256","permission_hash","inputs"],"additionalProperties":false,"properties":{"config_version":{"const":1},"action":{"const":"install"},"worker":{"$ref":"#/$defs/Hex64"},"signer":{"$ref":"#/$defs/Hex64"},"install_id":{"$ref":"#/$defs/InstallId"},"revision":{"$ref":"#/$defs/InstallRevision"},"issued_at":{"$ref":"#/$defs/UnixSeconds"},"expires_at":{"$ref":"#/$defs/UnixSeconds"},"listing":{"$ref":"#/$defs/ListingAddress"},"manifest_event_id":{"$ref":"#/$defs/Hex64"},"release_event_id":{"$ref":"#/$defs/Hex64"},"manifest_sha256":{"$ref":"#/$defs/Hex64"},"permission_hash":{"type":"string","pattern":"^[0-9a-f]{64}$","description":"Of the permissions shown to the signer: the plan's, with these inputs, before ~ is expanded."},"inputs":{"type":"object","maxProperties":32,"propertyNames":{"pattern":"^[a-z][a-z0-9_]{0,63}$"},"additionalProperties":{"$ref":"https://openagents.dev/schemas/manifest/upgrade-manifest.json#/$defs/InputValue"}},"schedule":{"$ref":"https://openagents.dev/schemas/manifest/upgrade-manifest.json#/$defs/UpgradeSchedule"},"completion_relays":{"type":"array","maxItems":32,"items":{"$ref":"#/$defs/RelayUrl"},"description":"Where to post completion notes. Absent: the worker's own setting."},"manifest_event":{"$ref":"https://openagents.dev/schemas/nostr/event.json"},"release_event":{"$ref":"https://openagents.dev/schemas/nostr/event.json"}}},"InstallChange":{"type":"object","required":["config_version","action","worker","signer","install_id","revision","issued_at","expires_at"],"additionalProperties":false,"properties":{"config_version":{"const":1},"action":{"enum":["enable","disable","remove"]},"worker":{"$ref":"#/$defs/Hex64"},"signer":{"$ref":"#/$defs/Hex64"},"install_id":{"$ref":"#/$defs/InstallId"},"revision":{"$ref":"#/$defs/InstallRevision"},"issued_at":{"$ref":"#/$defs/UnixSeconds"},"expires_at":{"$ref":"#/$defs/UnixSeconds"}}}}};
+const schema321 = {"type":"object","description":"Install, or update to another release, inputs or schedule.","required":["config_version","action","worker","signer","install_id","revision","issued_at","expires_at","listing","manifest_event_id","release_event_id","manifest_sha256","permission_hash","inputs"],"additionalProperties":false,"properties":{"config_version":{"const":1},"action":{"const":"install"},"worker":{"$ref":"#/$defs/Hex64"},"signer":{"$ref":"#/$defs/Hex64"},"install_id":{"$ref":"#/$defs/InstallId"},"revision":{"$ref":"#/$defs/InstallRevision"},"issued_at":{"$ref":"#/$defs/UnixSeconds"},"expires_at":{"$ref":"#/$defs/UnixSeconds"},"listing":{"$ref":"#/$defs/ListingAddress"},"manifest_event_id":{"$ref":"#/$defs/Hex64"},"release_event_id":{"$ref":"#/$defs/Hex64"},"manifest_sha256":{"$ref":"#/$defs/Hex64"},"permission_hash":{"type":"string","pattern":"^[0-9a-f]{64}$","description":"Of the permissions shown to the signer: the plan's, with these inputs, before ~ is expanded."},"inputs":{"type":"object","maxProperties":32,"propertyNames":{"pattern":"^[a-z][a-z0-9_]{0,63}$"},"additionalProperties":{"$ref":"https://openagents.dev/schemas/manifest/upgrade-manifest.json#/$defs/InputValue"}},"schedule":{"$ref":"https://openagents.dev/schemas/manifest/upgrade-manifest.json#/$defs/UpgradeSchedule"},"completion_relays":{"type":"array","maxItems":32,"items":{"$ref":"#/$defs/RelayUrl"},"description":"Where to post completion notes. Absent: the worker's own setting."},"manifest_event":{"$ref":"https://openagents.dev/schemas/nostr/event.json"},"release_event":{"$ref":"https://openagents.dev/schemas/nostr/event.json"}}};
+const schema322 = {"type":"string","pattern":"^[0-9a-f]{64}$"};
+const schema324 = {"type":"string","pattern":"^install_[0-9A-Za-z]{26}$"};
+const schema325 = {"type":"integer","minimum":1,"maximum":9007199254740991,"description":"Strictly greater than that of every config this signer sent before for this install."};
+const schema326 = {"type":"integer","minimum":1,"maximum":32503680000,"description":"Seconds since 1970, as in Nostr."};
+const schema328 = {"type":"string","pattern":"^30051:[0-9a-f]{64}:[a-z0-9_.-]{1,128}$","description":"kind:pubkey:d of the manifest."};
+const schema338 = {"type":"string","pattern":"^wss?://[^\\s\\u0000-\\u001f]+$","maxLength":500};
 
 function validate225(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 let vErrors = null;
@@ -73166,7 +72835,7 @@ vErrors.push(err13);
 errors++;
 }
 for(const key0 in data){
-if(!(func12.call(schema322.properties, key0))){
+if(!(func12.call(schema321.properties, key0))){
 const err14 = {instancePath,schemaPath:"#/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key0},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err14];
@@ -73384,7 +73053,7 @@ errors++;
 if(data.listing !== undefined){
 let data8 = data.listing;
 if(typeof data8 === "string"){
-if(!pattern242.test(data8)){
+if(!pattern239.test(data8)){
 const err32 = {instancePath:instancePath+"/listing",schemaPath:"#/$defs/ListingAddress/pattern",keyword:"pattern",params:{pattern: "^30051:[0-9a-f]{64}:[a-z0-9_.-]{1,128}$"},message:"must match pattern \""+"^30051:[0-9a-f]{64}:[a-z0-9_.-]{1,128}$"+"\""};
 if(vErrors === null){
 vErrors = [err32];
@@ -74430,7 +74099,7 @@ return errors === 0;
 }
 validate224.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
 
-const schema342 = {"type":"object","required":["config_version","action","worker","signer","install_id","revision","issued_at","expires_at"],"additionalProperties":false,"properties":{"config_version":{"const":1},"action":{"enum":["enable","disable","remove"]},"worker":{"$ref":"#/$defs/Hex64"},"signer":{"$ref":"#/$defs/Hex64"},"install_id":{"$ref":"#/$defs/InstallId"},"revision":{"$ref":"#/$defs/InstallRevision"},"issued_at":{"$ref":"#/$defs/UnixSeconds"},"expires_at":{"$ref":"#/$defs/UnixSeconds"}}};
+const schema341 = {"type":"object","required":["config_version","action","worker","signer","install_id","revision","issued_at","expires_at"],"additionalProperties":false,"properties":{"config_version":{"const":1},"action":{"enum":["enable","disable","remove"]},"worker":{"$ref":"#/$defs/Hex64"},"signer":{"$ref":"#/$defs/Hex64"},"install_id":{"$ref":"#/$defs/InstallId"},"revision":{"$ref":"#/$defs/InstallRevision"},"issued_at":{"$ref":"#/$defs/UnixSeconds"},"expires_at":{"$ref":"#/$defs/UnixSeconds"}}};
 
 function validate228(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 let vErrors = null;
@@ -74550,7 +74219,7 @@ errors++;
 if(data.action !== undefined){
 let data1 = data.action;
 if(!(((data1 === "enable") || (data1 === "disable")) || (data1 === "remove"))){
-const err10 = {instancePath:instancePath+"/action",schemaPath:"#/properties/action/enum",keyword:"enum",params:{allowedValues: schema342.properties.action.enum},message:"must be equal to one of the allowed values"};
+const err10 = {instancePath:instancePath+"/action",schemaPath:"#/properties/action/enum",keyword:"enum",params:{allowedValues: schema341.properties.action.enum},message:"must be equal to one of the allowed values"};
 if(vErrors === null){
 vErrors = [err10];
 }
@@ -74820,7 +74489,7 @@ return errors === 0;
 validate223.evaluated = {"dynamicProps":true,"dynamicItems":false};
 
 exports.isMachineStateFile = validate196;
-const schema275 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/manifest/machine-state.json","title":"MachineStateFile","description":"A machine's state as its owner gives it, in the file that config.json names as machine_state_file: read instead of the sensors whenever a constraint is measured. What is absent is unknown.","type":"object","additionalProperties":false,"properties":{"plugged_in":{"type":"boolean","description":"On mains power."},"network":{"$ref":"#/$defs/MachineNetwork"},"cpu_percentage":{"type":"number","minimum":0,"maximum":100,"description":"Load of the whole machine."},"idle_ms":{"type":"integer","minimum":0,"maximum":9007199254740991,"description":"Since the last input of its user."},"dnd":{"type":"boolean","description":"Do Not Disturb, or a Focus, is on."}},"$defs":{"MachineNetwork":{"enum":["wifi","wired","other","none"],"description":"What the default route goes through; none without one."}}};
+const schema274 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/manifest/machine-state.json","title":"MachineStateFile","description":"A machine's state as its owner gives it, in the file that config.json names as machine_state_file: read instead of the sensors whenever a constraint is measured. What is absent is unknown.","type":"object","additionalProperties":false,"properties":{"plugged_in":{"type":"boolean","description":"On mains power."},"network":{"$ref":"#/$defs/MachineNetwork"},"cpu_percentage":{"type":"number","minimum":0,"maximum":100,"description":"Load of the whole machine."},"idle_ms":{"type":"integer","minimum":0,"maximum":9007199254740991,"description":"Since the last input of its user."},"dnd":{"type":"boolean","description":"Do Not Disturb, or a Focus, is on."}},"$defs":{"MachineNetwork":{"enum":["wifi","wired","other","none"],"description":"What the default route goes through; none without one."}}};
 
 function validate196(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 /*# sourceURL="https://openagents.dev/schemas/manifest/machine-state.json" */;
@@ -74861,7 +74530,7 @@ errors++;
 if(data.network !== undefined){
 let data1 = data.network;
 if(!((((data1 === "wifi") || (data1 === "wired")) || (data1 === "other")) || (data1 === "none"))){
-const err2 = {instancePath:instancePath+"/network",schemaPath:"#/$defs/MachineNetwork/enum",keyword:"enum",params:{allowedValues: schema276.enum},message:"must be equal to one of the allowed values"};
+const err2 = {instancePath:instancePath+"/network",schemaPath:"#/$defs/MachineNetwork/enum",keyword:"enum",params:{allowedValues: schema275.enum},message:"must be equal to one of the allowed values"};
 if(vErrors === null){
 vErrors = [err2];
 }
@@ -74970,10 +74639,10 @@ return errors === 0;
 validate196.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
 
 exports.isOpDefinition = validate230;
-const schema349 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/manifest/op-definition.json","title":"OpDefinition","description":"What an op's schema file declares about it, as data: validation, permission inference, consent and the runner read only this.","type":"object","required":["op","title","description","params","result","permissions","effect","retry","timeout_ms"],"additionalProperties":false,"properties":{"op":{"type":"string","pattern":"^[a-z][a-z0-9_]*\\.[a-z][a-z0-9_]*$"},"title":{"type":"string","description":"PascalCase; names the types of params and result."},"description":{"type":"string","description":"One sentence for people."},"params":{"type":"object","additionalProperties":true,"description":"JSON Schema of the step's parameters. x-secret marks text that may hold ${secrets.<name>}: what is sent, and to a host."},"result":{"type":"object","additionalProperties":true,"description":"JSON Schema of what ${steps.<id>.…} can refer to."},"permissions":{"type":"array","description":"What the op needs, worked out from its parameters. A parameter that is absent needs nothing.","items":{"$ref":"#/$defs/OpPermission"}},"effect":{"$ref":"#/$defs/OpEffect"},"sandboxed":{"type":"boolean","description":"Whether it starts other programs: each runs in the system's sandbox, and the step records which."},"retry":{"type":"object","required":["max_attempts","backoff_ms"],"additionalProperties":false,"properties":{"max_attempts":{"type":"integer","minimum":1,"maximum":10,"description":"1: never tried again."},"backoff_ms":{"type":"integer","minimum":0,"description":"Before the second attempt; doubles each time."}}},"timeout_ms":{"type":"integer","minimum":1,"description":"Default for a step that names none."}},"$defs":{"OpPermission":{"type":"object","required":["kind","param","as"],"additionalProperties":false,"properties":{"kind":{"enum":["filesystem:read","filesystem:write","network:egress","event:publish","env:read","process:spawn","wallet:spend"]},"param":{"type":"string","description":"The parameter the permission's subject comes from."},"as":{"enum":["path","tree","url","git_source","value"],"description":"path: that path. tree: the path and all below it. url: the URL's host (and port, if given). git_source: a URL's host as network:egress, or a local path's tree as filesystem:read. value: the value itself."}}},"OpEffect":{"type":"object","required":["class"],"additionalProperties":false,"description":"read: changes nothing outside the worker's own data. local_write: changes the owner's files, repeatable to the same result. external_write: changes the world, so the step records its intent and an idempotency key first.","properties":{"class":{"enum":["read","local_write","external_write"]},"unless":{"type":"object","required":["param","in","class"],"additionalProperties":false,"properties":{"param":{"type":"string"},"in":{"type":"array","items":{"type":"string"}},"class":{"enum":["read","local_write","external_write"]}}}}}}};
-const schema350 = {"type":"object","required":["kind","param","as"],"additionalProperties":false,"properties":{"kind":{"enum":["filesystem:read","filesystem:write","network:egress","event:publish","env:read","process:spawn","wallet:spend"]},"param":{"type":"string","description":"The parameter the permission's subject comes from."},"as":{"enum":["path","tree","url","git_source","value"],"description":"path: that path. tree: the path and all below it. url: the URL's host (and port, if given). git_source: a URL's host as network:egress, or a local path's tree as filesystem:read. value: the value itself."}}};
-const schema351 = {"type":"object","required":["class"],"additionalProperties":false,"description":"read: changes nothing outside the worker's own data. local_write: changes the owner's files, repeatable to the same result. external_write: changes the world, so the step records its intent and an idempotency key first.","properties":{"class":{"enum":["read","local_write","external_write"]},"unless":{"type":"object","required":["param","in","class"],"additionalProperties":false,"properties":{"param":{"type":"string"},"in":{"type":"array","items":{"type":"string"}},"class":{"enum":["read","local_write","external_write"]}}}}};
-const pattern322 = new RegExp("^[a-z][a-z0-9_]*\\.[a-z][a-z0-9_]*$", "u");
+const schema348 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/manifest/op-definition.json","title":"OpDefinition","description":"What an op's schema file declares about it, as data: validation, permission inference, consent and the runner read only this.","type":"object","required":["op","title","description","params","result","permissions","effect","retry","timeout_ms"],"additionalProperties":false,"properties":{"op":{"type":"string","pattern":"^[a-z][a-z0-9_]*\\.[a-z][a-z0-9_]*$"},"title":{"type":"string","description":"PascalCase; names the types of params and result."},"description":{"type":"string","description":"One sentence for people."},"params":{"type":"object","additionalProperties":true,"description":"JSON Schema of the step's parameters. x-secret marks text that may hold ${secrets.<name>}: what is sent, and to a host."},"result":{"type":"object","additionalProperties":true,"description":"JSON Schema of what ${steps.<id>.…} can refer to."},"permissions":{"type":"array","description":"What the op needs, worked out from its parameters. A parameter that is absent needs nothing.","items":{"$ref":"#/$defs/OpPermission"}},"effect":{"$ref":"#/$defs/OpEffect"},"sandboxed":{"type":"boolean","description":"Whether it starts other programs: each runs in the system's sandbox, and the step records which."},"retry":{"type":"object","required":["max_attempts","backoff_ms"],"additionalProperties":false,"properties":{"max_attempts":{"type":"integer","minimum":1,"maximum":10,"description":"1: never tried again."},"backoff_ms":{"type":"integer","minimum":0,"description":"Before the second attempt; doubles each time."}}},"timeout_ms":{"type":"integer","minimum":1,"description":"Default for a step that names none."}},"$defs":{"OpPermission":{"type":"object","required":["kind","param","as"],"additionalProperties":false,"properties":{"kind":{"enum":["filesystem:read","filesystem:write","network:egress","event:publish","env:read","process:spawn","wallet:spend"]},"param":{"type":"string","description":"The parameter the permission's subject comes from."},"as":{"enum":["path","tree","url","git_source","value"],"description":"path: that path. tree: the path and all below it. url: the URL's host (and port, if given). git_source: a URL's host as network:egress, or a local path's tree as filesystem:read. value: the value itself."}}},"OpEffect":{"type":"object","required":["class"],"additionalProperties":false,"description":"read: changes nothing outside the worker's own data. local_write: changes the owner's files, repeatable to the same result. external_write: changes the world, so the step records its intent and an idempotency key first.","properties":{"class":{"enum":["read","local_write","external_write"]},"unless":{"type":"object","required":["param","in","class"],"additionalProperties":false,"properties":{"param":{"type":"string"},"in":{"type":"array","items":{"type":"string"}},"class":{"enum":["read","local_write","external_write"]}}}}}}};
+const schema349 = {"type":"object","required":["kind","param","as"],"additionalProperties":false,"properties":{"kind":{"enum":["filesystem:read","filesystem:write","network:egress","event:publish","env:read","process:spawn","wallet:spend"]},"param":{"type":"string","description":"The parameter the permission's subject comes from."},"as":{"enum":["path","tree","url","git_source","value"],"description":"path: that path. tree: the path and all below it. url: the URL's host (and port, if given). git_source: a URL's host as network:egress, or a local path's tree as filesystem:read. value: the value itself."}}};
+const schema350 = {"type":"object","required":["class"],"additionalProperties":false,"description":"read: changes nothing outside the worker's own data. local_write: changes the owner's files, repeatable to the same result. external_write: changes the world, so the step records its intent and an idempotency key first.","properties":{"class":{"enum":["read","local_write","external_write"]},"unless":{"type":"object","required":["param","in","class"],"additionalProperties":false,"properties":{"param":{"type":"string"},"in":{"type":"array","items":{"type":"string"}},"class":{"enum":["read","local_write","external_write"]}}}}};
+const pattern319 = new RegExp("^[a-z][a-z0-9_]*\\.[a-z][a-z0-9_]*$", "u");
 
 function validate230(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 /*# sourceURL="https://openagents.dev/schemas/manifest/op-definition.json" */;
@@ -75078,7 +74747,7 @@ vErrors.push(err8);
 errors++;
 }
 for(const key0 in data){
-if(!(func12.call(schema349.properties, key0))){
+if(!(func12.call(schema348.properties, key0))){
 const err9 = {instancePath,schemaPath:"#/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key0},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err9];
@@ -75092,7 +74761,7 @@ errors++;
 if(data.op !== undefined){
 let data0 = data.op;
 if(typeof data0 === "string"){
-if(!pattern322.test(data0)){
+if(!pattern319.test(data0)){
 const err10 = {instancePath:instancePath+"/op",schemaPath:"#/properties/op/pattern",keyword:"pattern",params:{pattern: "^[a-z][a-z0-9_]*\\.[a-z][a-z0-9_]*$"},message:"must match pattern \""+"^[a-z][a-z0-9_]*\\.[a-z][a-z0-9_]*$"+"\""};
 if(vErrors === null){
 vErrors = [err10];
@@ -75220,7 +74889,7 @@ errors++;
 if(data6.kind !== undefined){
 let data7 = data6.kind;
 if(!(((((((data7 === "filesystem:read") || (data7 === "filesystem:write")) || (data7 === "network:egress")) || (data7 === "event:publish")) || (data7 === "env:read")) || (data7 === "process:spawn")) || (data7 === "wallet:spend"))){
-const err20 = {instancePath:instancePath+"/permissions/" + i0+"/kind",schemaPath:"#/$defs/OpPermission/properties/kind/enum",keyword:"enum",params:{allowedValues: schema350.properties.kind.enum},message:"must be equal to one of the allowed values"};
+const err20 = {instancePath:instancePath+"/permissions/" + i0+"/kind",schemaPath:"#/$defs/OpPermission/properties/kind/enum",keyword:"enum",params:{allowedValues: schema349.properties.kind.enum},message:"must be equal to one of the allowed values"};
 if(vErrors === null){
 vErrors = [err20];
 }
@@ -75245,7 +74914,7 @@ errors++;
 if(data6.as !== undefined){
 let data9 = data6.as;
 if(!(((((data9 === "path") || (data9 === "tree")) || (data9 === "url")) || (data9 === "git_source")) || (data9 === "value"))){
-const err22 = {instancePath:instancePath+"/permissions/" + i0+"/as",schemaPath:"#/$defs/OpPermission/properties/as/enum",keyword:"enum",params:{allowedValues: schema350.properties.as.enum},message:"must be equal to one of the allowed values"};
+const err22 = {instancePath:instancePath+"/permissions/" + i0+"/as",schemaPath:"#/$defs/OpPermission/properties/as/enum",keyword:"enum",params:{allowedValues: schema349.properties.as.enum},message:"must be equal to one of the allowed values"};
 if(vErrors === null){
 vErrors = [err22];
 }
@@ -75307,7 +74976,7 @@ errors++;
 if(data10.class !== undefined){
 let data11 = data10.class;
 if(!(((data11 === "read") || (data11 === "local_write")) || (data11 === "external_write"))){
-const err27 = {instancePath:instancePath+"/effect/class",schemaPath:"#/$defs/OpEffect/properties/class/enum",keyword:"enum",params:{allowedValues: schema351.properties.class.enum},message:"must be equal to one of the allowed values"};
+const err27 = {instancePath:instancePath+"/effect/class",schemaPath:"#/$defs/OpEffect/properties/class/enum",keyword:"enum",params:{allowedValues: schema350.properties.class.enum},message:"must be equal to one of the allowed values"};
 if(vErrors === null){
 vErrors = [err27];
 }
@@ -75405,7 +75074,7 @@ errors++;
 if(data12.class !== undefined){
 let data16 = data12.class;
 if(!(((data16 === "read") || (data16 === "local_write")) || (data16 === "external_write"))){
-const err35 = {instancePath:instancePath+"/effect/unless/class",schemaPath:"#/$defs/OpEffect/properties/unless/properties/class/enum",keyword:"enum",params:{allowedValues: schema351.properties.unless.properties.class.enum},message:"must be equal to one of the allowed values"};
+const err35 = {instancePath:instancePath+"/effect/unless/class",schemaPath:"#/$defs/OpEffect/properties/unless/properties/class/enum",keyword:"enum",params:{allowedValues: schema350.properties.unless.properties.class.enum},message:"must be equal to one of the allowed values"};
 if(vErrors === null){
 vErrors = [err35];
 }
@@ -75600,8 +75269,8 @@ return errors === 0;
 validate230.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
 
 exports.isUpgradeFixtures = validate231;
-const schema352 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/manifest/upgrade-fixtures.json","title":"UpgradeFixtures","description":"fixtures.json of a folder that `oa upgrade test` runs a pipeline against. Beside it: home/, the home folder before the run, and clones/<step>/, what git.clone brings.","type":"object","required":["inputs","http","generate","clones"],"additionalProperties":false,"properties":{"inputs":{"type":"object","maxProperties":32,"propertyNames":{"pattern":"^[a-z][a-z0-9_]{0,63}$"},"additionalProperties":{"$ref":"https://openagents.dev/schemas/manifest/upgrade-manifest.json#/$defs/InputValue"}},"http":{"type":"array","maxItems":1000,"description":"Answers of http.request. Each is given once, in order, to a request of the same method, address and body.","items":{"title":"FixtureHttp","type":"object","required":["method","url","status","headers","body","encoding"],"additionalProperties":false,"properties":{"method":{"type":"string","maxLength":16},"url":{"type":"string","maxLength":8192},"request_sha256":{"type":"string","pattern":"^[0-9a-f]{64}$","description":"Of the request's body. Absent: any body."},"status":{"type":"integer","minimum":100,"maximum":599},"headers":{"type":"object","additionalProperties":{"type":"string"}},"body":{"type":"string"},"encoding":{"enum":["utf8","base64"]}}}},"generate":{"type":"array","maxItems":1000,"description":"Answers of model.generate, each given once, in order.","items":{"title":"FixtureGenerate","type":"object","required":["backend","model","text"],"additionalProperties":false,"properties":{"backend":{"type":"string","maxLength":64},"prompt_sha256":{"type":"string","pattern":"^[0-9a-f]{64}$","description":"Of the prompt, the home folder written as ~. Absent: any prompt."},"model":{"type":"string","maxLength":500},"text":{"type":"string"}}}},"clones":{"type":"array","maxItems":64,"description":"Results of git.clone; the files lie in clones/<step>/.","items":{"title":"FixtureClone","type":"object","required":["step","repo","commit","branch"],"additionalProperties":false,"properties":{"step":{"type":"string","pattern":"^[A-Za-z0-9_][A-Za-z0-9_-]{0,63}$"},"repo":{"type":"string","maxLength":2048},"commit":{"type":"string","pattern":"^[0-9a-f]{40}([0-9a-f]{24})?$"},"branch":{"type":["string","null"]}}}},"expect":{"title":"FixtureExpectation","type":"object","required":["files","published"],"additionalProperties":false,"description":"What the run must leave behind, exactly. Absent: only that every step succeeds.","properties":{"files":{"type":"array","maxItems":10000,"items":{"title":"FixtureFile","type":"object","required":["path","sha256"],"additionalProperties":false,"properties":{"path":{"type":"string","maxLength":4096,"description":"Below the home folder, clones left out; state:/… is its own state."},"sha256":{"type":"string","pattern":"^[0-9a-f]{64}$"},"text":{"type":"string","maxLength":20000,"description":"Its content, where that is a short text: only to show what differs."}}}},"published":{"type":"array","maxItems":1000,"items":{"title":"FixtureEvent","type":"object","required":["kind","content","tags"],"additionalProperties":false,"properties":{"kind":{"type":"integer"},"content":{"type":"string"},"tags":{"type":"array","items":{"type":"array","items":{"type":"string"}}}}}}}}}};
-const pattern327 = new RegExp("^[0-9a-f]{40}([0-9a-f]{24})?$", "u");
+const schema351 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/manifest/upgrade-fixtures.json","title":"UpgradeFixtures","description":"fixtures.json of a folder that `oa upgrade test` runs a pipeline against. Beside it: home/, the home folder before the run, and clones/<step>/, what git.clone brings.","type":"object","required":["inputs","http","generate","clones"],"additionalProperties":false,"properties":{"inputs":{"type":"object","maxProperties":32,"propertyNames":{"pattern":"^[a-z][a-z0-9_]{0,63}$"},"additionalProperties":{"$ref":"https://openagents.dev/schemas/manifest/upgrade-manifest.json#/$defs/InputValue"}},"http":{"type":"array","maxItems":1000,"description":"Answers of http.request. Each is given once, in order, to a request of the same method, address and body.","items":{"title":"FixtureHttp","type":"object","required":["method","url","status","headers","body","encoding"],"additionalProperties":false,"properties":{"method":{"type":"string","maxLength":16},"url":{"type":"string","maxLength":8192},"request_sha256":{"type":"string","pattern":"^[0-9a-f]{64}$","description":"Of the request's body. Absent: any body."},"status":{"type":"integer","minimum":100,"maximum":599},"headers":{"type":"object","additionalProperties":{"type":"string"}},"body":{"type":"string"},"encoding":{"enum":["utf8","base64"]}}}},"generate":{"type":"array","maxItems":1000,"description":"Answers of model.generate, each given once, in order.","items":{"title":"FixtureGenerate","type":"object","required":["backend","model","text"],"additionalProperties":false,"properties":{"backend":{"type":"string","maxLength":64},"prompt_sha256":{"type":"string","pattern":"^[0-9a-f]{64}$","description":"Of the prompt, the home folder written as ~. Absent: any prompt."},"model":{"type":"string","maxLength":500},"text":{"type":"string"}}}},"clones":{"type":"array","maxItems":64,"description":"Results of git.clone; the files lie in clones/<step>/.","items":{"title":"FixtureClone","type":"object","required":["step","repo","commit","branch"],"additionalProperties":false,"properties":{"step":{"type":"string","pattern":"^[A-Za-z0-9_][A-Za-z0-9_-]{0,63}$"},"repo":{"type":"string","maxLength":2048},"commit":{"type":"string","pattern":"^[0-9a-f]{40}([0-9a-f]{24})?$"},"branch":{"type":["string","null"]}}}},"expect":{"title":"FixtureExpectation","type":"object","required":["files","published"],"additionalProperties":false,"description":"What the run must leave behind, exactly. Absent: only that every step succeeds.","properties":{"files":{"type":"array","maxItems":10000,"items":{"title":"FixtureFile","type":"object","required":["path","sha256"],"additionalProperties":false,"properties":{"path":{"type":"string","maxLength":4096,"description":"Below the home folder, clones left out; state:/… is its own state."},"sha256":{"type":"string","pattern":"^[0-9a-f]{64}$"},"text":{"type":"string","maxLength":20000,"description":"Its content, where that is a short text: only to show what differs."}}}},"published":{"type":"array","maxItems":1000,"items":{"title":"FixtureEvent","type":"object","required":["kind","content","tags"],"additionalProperties":false,"properties":{"kind":{"type":"integer"},"content":{"type":"string"},"tags":{"type":"array","items":{"type":"array","items":{"type":"string"}}}}}}}}}};
+const pattern324 = new RegExp("^[0-9a-f]{40}([0-9a-f]{24})?$", "u");
 
 function validate231(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 /*# sourceURL="https://openagents.dev/schemas/manifest/upgrade-fixtures.json" */;
@@ -76087,7 +75756,7 @@ errors++;
 if(data4.encoding !== undefined){
 let data12 = data4.encoding;
 if(!((data12 === "utf8") || (data12 === "base64"))){
-const err38 = {instancePath:instancePath+"/http/" + i1+"/encoding",schemaPath:"#/properties/http/items/properties/encoding/enum",keyword:"enum",params:{allowedValues: schema352.properties.http.items.properties.encoding.enum},message:"must be equal to one of the allowed values"};
+const err38 = {instancePath:instancePath+"/http/" + i1+"/encoding",schemaPath:"#/properties/http/items/properties/encoding/enum",keyword:"enum",params:{allowedValues: schema351.properties.http.items.properties.encoding.enum},message:"must be equal to one of the allowed values"};
 if(vErrors === null){
 vErrors = [err38];
 }
@@ -76413,7 +76082,7 @@ errors++;
 if(data20.commit !== undefined){
 let data23 = data20.commit;
 if(typeof data23 === "string"){
-if(!pattern327.test(data23)){
+if(!pattern324.test(data23)){
 const err65 = {instancePath:instancePath+"/clones/" + i3+"/commit",schemaPath:"#/properties/clones/items/properties/commit/pattern",keyword:"pattern",params:{pattern: "^[0-9a-f]{40}([0-9a-f]{24})?$"},message:"must match pattern \""+"^[0-9a-f]{40}([0-9a-f]{24})?$"+"\""};
 if(vErrors === null){
 vErrors = [err65];
@@ -76438,7 +76107,7 @@ errors++;
 if(data20.branch !== undefined){
 let data24 = data20.branch;
 if((typeof data24 !== "string") && (data24 !== null)){
-const err67 = {instancePath:instancePath+"/clones/" + i3+"/branch",schemaPath:"#/properties/clones/items/properties/branch/type",keyword:"type",params:{type: schema352.properties.clones.items.properties.branch.type},message:"must be string,null"};
+const err67 = {instancePath:instancePath+"/clones/" + i3+"/branch",schemaPath:"#/properties/clones/items/properties/branch/type",keyword:"type",params:{type: schema351.properties.clones.items.properties.branch.type},message:"must be string,null"};
 if(vErrors === null){
 vErrors = [err67];
 }
@@ -76838,13 +76507,13 @@ validate231.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false}
 exports.isUpgradeManifest = validate34;
 
 exports.isWorkerConfig = validate232;
-const schema354 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/manifest/worker-config.json","title":"WorkerConfig","description":"config.json in the worker's data folder: what its owner may set. Everything is optional; options of a command and OA_ variables win over it. Secrets never stand here.","type":"object","additionalProperties":false,"properties":{"$schema":{"type":"string"},"port":{"type":"integer","minimum":0,"maximum":65535,"description":"Of the control API on 127.0.0.1; 0 takes any free one. Default 6767."},"edge_url":{"type":"string","maxLength":500,"pattern":"^https?://[^\\s\\u0000-\\u001f]+$","description":"The edge whose catalog and mailbox this worker uses, e.g. https://edge.example."},"relays":{"type":"array","maxItems":32,"uniqueItems":true,"items":{"type":"string","maxLength":500,"pattern":"^wss?://[^\\s\\u0000-\\u001f]+$"},"description":"Relays read for install configs and listings."},"completion_note_relays":{"type":"array","maxItems":32,"uniqueItems":true,"items":{"type":"string","maxLength":500,"pattern":"^wss?://[^\\s\\u0000-\\u001f]+$"},"description":"Where a finished run is told of; none by default."},"private_allow":{"type":"array","maxItems":50,"uniqueItems":true,"items":{"type":"string","maxLength":260,"pattern":"^(\\[[0-9a-fA-F:.]+\\]|[A-Za-z0-9.-]+):[0-9]{1,5}$"},"description":"Exact host:port pairs in private address ranges that granted network access may reach."},"concurrency":{"type":"integer","minimum":1,"maximum":16,"description":"Runs at a time. Default 1."},"code_packages":{"type":"boolean","description":"Whether upgrades may bring programs of their own (code.run). Off by default; each install that does still waits for approval here."},"run_caps":{"$ref":"https://openagents.dev/schemas/event/install.json#/$defs/RunCaps"},"artifacts_mb":{"type":"integer","minimum":1,"maximum":104857600,"description":"MiB that the outputs of all runs may take together; the oldest make room. Default 10,240."},"log_mb":{"type":"integer","minimum":1,"maximum":102400,"description":"MiB that the worker's own log may take, older files included. Default 50."},"machine_state_file":{"type":"string","minLength":1,"maxLength":4096,"description":"A JSON file that stands for the machine's sensors (power, network, load, idle time, Do Not Disturb), to try schedules out. Without it the sensors are read."},"backends":{"$ref":"#/$defs/BackendsConfig"},"aup":{"enum":["strict","balanced","permissive"],"description":"How strictly what an upgrade is for is judged. strict, the default: any prohibited use is denied. balanced: those of high severity; others are shown. permissive: those of high severity."},"aup_classifier":{"title":"AupClassifierConfig","type":"object","required":["backend"],"additionalProperties":false,"description":"A model that also reads what upgrades are for and what comes of them. It can only make a verdict stricter; where it gives no answer, what it was to read is denied.","properties":{"backend":{"enum":["llama.cpp","ollama","mlx","foundation_models"]},"model":{"type":"string","minLength":1,"maxLength":200,"description":"Another model of a server than the configured one."}}},"kill_switch":{"type":"boolean","description":"Denies every write to the outside world, whatever was approved. Default false."},"zone":{"$ref":"https://openagents.dev/schemas/api/policy-action.json#/$defs/PolicyZone","description":"How much is at stake with installs whose owner did not say. Default supervised."},"quotas":{"$ref":"#/$defs/QuotasConfig"},"moderators":{"type":"array","maxItems":10,"uniqueItems":true,"items":{"type":"string","pattern":"^([0-9a-f]{64}|npub1[0-9a-z]{58})$"},"description":"Keys whose decisions apply to what is installed, with the curators that their signed lists name. Absent: the operator of the edge; empty: nobody."},"on_take_down":{"enum":["stop","tell"],"description":"What happens to an install that such a moderator takes down or holds: stop (default), or only tell."},"payment_networks":{"type":"array","minItems":1,"maxItems":4,"uniqueItems":true,"items":{"enum":["bitcoin","testnet","signet","regtest"]},"description":"The Lightning networks on which a payment for a licence counts. Default [\"bitcoin\"]; regtest is that of the development node, where anyone makes money."},"attest_runs":{"type":"boolean","description":"Tell the relays, under the worker's key, that a run of a published release succeeded: at most once a day for each install, naming release, manifest and you as its owner, and nothing of what the run did. It is the proof by which your ratings count. Default false."},"local_only":{"type":"boolean","description":"No relay, no edge, no completion note and no trace leaves this machine; only steps reach out, and only to the hosts their upgrades are granted."},"vault_passphrase_file":{"type":"string","minLength":1,"maxLength":4096,"description":"A file, readable by the owner alone, with the passphrase of the secrets vault. Absent: the service manager's credential oa-vault, else it is asked for."},"retention_days":{"type":"integer","minimum":0,"maximum":36500,"description":"Days after which what a finished run took and gave is deleted, where its upgrade does not say. Absent: kept."},"signer":{"type":"string","minLength":1,"maxLength":4096,"pattern":"^(?!.*[?&]secret=)[^\\u0000-\\u001f]+$","description":"What signs as author: local (this machine's author key, the default), the path of a key file (nsec, 64 hex digits or ncryptsec), or bunker://<key>?relay=… of a remote signer (NIP-46), without its secret."},"log_level":{"enum":["error","warn","info","debug"],"description":"The least that the worker's own log keeps. Default info."},"otel_endpoint":{"type":"string","maxLength":500,"pattern":"^https?://[^\\s\\u0000-\\u001f]+$","description":"An OpenTelemetry collector (OTLP over HTTP, JSON) that is sent traces of runs, e.g. http://127.0.0.1:4318. Absent: none are made."}},"$defs":{"BackendsConfig":{"type":"object","additionalProperties":false,"description":"Model backends on this machine. lexical-v1 needs none.","properties":{"llama.cpp":{"type":"object","additionalProperties":false,"properties":{"generate_model_path":{"type":"string","minLength":1,"maxLength":4096,"description":"A GGUF file."},"embed_model_path":{"type":"string","minLength":1,"maxLength":4096,"description":"A GGUF file."},"threads":{"type":"integer","minimum":1,"maximum":256,"description":"Processor threads it may use. Absent: as many as it likes."}}},"ollama":{"$ref":"#/$defs/OpenAiBackendConfig"},"mlx":{"$ref":"#/$defs/OpenAiBackendConfig"},"foundation_models":{"$ref":"#/$defs/OpenAiBackendConfig"}}},"OpenAiBackendConfig":{"type":"object","required":["base_url"],"additionalProperties":false,"description":"A server that speaks OpenAI's API.","properties":{"base_url":{"type":"string","maxLength":500,"pattern":"^https?://[^\\s\\u0000-\\u001f]+$","description":"E.g. http://127.0.0.1:11434/v1"},"generate_model":{"type":"string","minLength":1,"maxLength":200},"embed_model":{"type":"string","minLength":1,"maxLength":200}}},"QuotasConfig":{"type":"object","additionalProperties":false,"description":"The most that each install may use. Where absent: 120 external writes an hour, 1000 a day, 10000 sats a day, and as much as it likes of the others.","properties":{"external_writes_per_hour":{"type":"integer","minimum":0,"maximum":9007199254740991,"description":"Writes outside, within an hour."},"external_writes_per_day":{"type":"integer","minimum":0,"maximum":9007199254740991,"description":"Writes outside, within 24 hours."},"sats_per_day":{"type":"integer","minimum":0,"maximum":2100000000000000,"description":"Sats spent, within 24 hours; what could not be told to have failed counts. 0: nothing is ever spent."},"egress_bytes_per_day":{"type":"integer","minimum":0,"maximum":9007199254740991,"description":"Bytes sent and received over HTTP, within 24 hours."},"model_tokens_per_day":{"type":"integer","minimum":0,"maximum":9007199254740991,"description":"Tokens read and written by models, within 24 hours."},"model_ms_per_day":{"type":"integer","minimum":0,"maximum":9007199254740991,"description":"Milliseconds of models at work, within 24 hours."}}}}};
-const schema361 = {"type":"object","additionalProperties":false,"description":"The most that each install may use. Where absent: 120 external writes an hour, 1000 a day, 10000 sats a day, and as much as it likes of the others.","properties":{"external_writes_per_hour":{"type":"integer","minimum":0,"maximum":9007199254740991,"description":"Writes outside, within an hour."},"external_writes_per_day":{"type":"integer","minimum":0,"maximum":9007199254740991,"description":"Writes outside, within 24 hours."},"sats_per_day":{"type":"integer","minimum":0,"maximum":2100000000000000,"description":"Sats spent, within 24 hours; what could not be told to have failed counts. 0: nothing is ever spent."},"egress_bytes_per_day":{"type":"integer","minimum":0,"maximum":9007199254740991,"description":"Bytes sent and received over HTTP, within 24 hours."},"model_tokens_per_day":{"type":"integer","minimum":0,"maximum":9007199254740991,"description":"Tokens read and written by models, within 24 hours."},"model_ms_per_day":{"type":"integer","minimum":0,"maximum":9007199254740991,"description":"Milliseconds of models at work, within 24 hours."}}};
-const pattern332 = new RegExp("^(\\[[0-9a-fA-F:.]+\\]|[A-Za-z0-9.-]+):[0-9]{1,5}$", "u");
-const pattern336 = new RegExp("^([0-9a-f]{64}|npub1[0-9a-z]{58})$", "u");
-const pattern337 = new RegExp("^(?!.*[?&]secret=)[^\\u0000-\\u001f]+$", "u");
-const schema356 = {"type":"object","additionalProperties":false,"description":"Model backends on this machine. lexical-v1 needs none.","properties":{"llama.cpp":{"type":"object","additionalProperties":false,"properties":{"generate_model_path":{"type":"string","minLength":1,"maxLength":4096,"description":"A GGUF file."},"embed_model_path":{"type":"string","minLength":1,"maxLength":4096,"description":"A GGUF file."},"threads":{"type":"integer","minimum":1,"maximum":256,"description":"Processor threads it may use. Absent: as many as it likes."}}},"ollama":{"$ref":"#/$defs/OpenAiBackendConfig"},"mlx":{"$ref":"#/$defs/OpenAiBackendConfig"},"foundation_models":{"$ref":"#/$defs/OpenAiBackendConfig"}}};
-const schema357 = {"type":"object","required":["base_url"],"additionalProperties":false,"description":"A server that speaks OpenAI's API.","properties":{"base_url":{"type":"string","maxLength":500,"pattern":"^https?://[^\\s\\u0000-\\u001f]+$","description":"E.g. http://127.0.0.1:11434/v1"},"generate_model":{"type":"string","minLength":1,"maxLength":200},"embed_model":{"type":"string","minLength":1,"maxLength":200}}};
+const schema353 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/manifest/worker-config.json","title":"WorkerConfig","description":"config.json in the worker's data folder: what its owner may set. Everything is optional; options of a command and OA_ variables win over it. Secrets never stand here.","type":"object","additionalProperties":false,"properties":{"$schema":{"type":"string"},"port":{"type":"integer","minimum":0,"maximum":65535,"description":"Of the control API on 127.0.0.1; 0 takes any free one. Default 6767."},"edge_url":{"type":"string","maxLength":500,"pattern":"^https?://[^\\s\\u0000-\\u001f]+$","description":"The edge whose catalog and mailbox this worker uses, e.g. https://edge.example."},"relays":{"type":"array","maxItems":32,"uniqueItems":true,"items":{"type":"string","maxLength":500,"pattern":"^wss?://[^\\s\\u0000-\\u001f]+$"},"description":"Relays read for install configs and listings."},"completion_note_relays":{"type":"array","maxItems":32,"uniqueItems":true,"items":{"type":"string","maxLength":500,"pattern":"^wss?://[^\\s\\u0000-\\u001f]+$"},"description":"Where a finished run is told of; none by default."},"private_allow":{"type":"array","maxItems":50,"uniqueItems":true,"items":{"type":"string","maxLength":260,"pattern":"^(\\[[0-9a-fA-F:.]+\\]|[A-Za-z0-9.-]+):[0-9]{1,5}$"},"description":"Exact host:port pairs in private address ranges that granted network access may reach."},"concurrency":{"type":"integer","minimum":1,"maximum":16,"description":"Runs at a time. Default 1."},"code_packages":{"type":"boolean","description":"Whether upgrades may bring programs of their own (code.run). Off by default; each install that does still waits for approval here."},"run_caps":{"$ref":"https://openagents.dev/schemas/event/install.json#/$defs/RunCaps"},"artifacts_mb":{"type":"integer","minimum":1,"maximum":104857600,"description":"MiB that the outputs of all runs may take together; the oldest make room. Default 10,240."},"log_mb":{"type":"integer","minimum":1,"maximum":102400,"description":"MiB that the worker's own log may take, older files included. Default 50."},"machine_state_file":{"type":"string","minLength":1,"maxLength":4096,"description":"A JSON file that stands for the machine's sensors (power, network, load, idle time, Do Not Disturb), to try schedules out. Without it the sensors are read."},"backends":{"$ref":"#/$defs/BackendsConfig"},"aup":{"enum":["strict","balanced","permissive"],"description":"How strictly what an upgrade is for is judged. strict, the default: any prohibited use is denied. balanced: those of high severity; others are shown. permissive: those of high severity."},"aup_classifier":{"title":"AupClassifierConfig","type":"object","required":["backend"],"additionalProperties":false,"description":"A model that also reads what upgrades are for and what comes of them. It can only make a verdict stricter; where it gives no answer, what it was to read is denied.","properties":{"backend":{"enum":["llama.cpp","ollama","mlx","foundation_models"]},"model":{"type":"string","minLength":1,"maxLength":200,"description":"Another model of a server than the configured one."}}},"kill_switch":{"type":"boolean","description":"Denies every write to the outside world, whatever was approved. Default false."},"zone":{"$ref":"https://openagents.dev/schemas/api/policy-action.json#/$defs/PolicyZone","description":"How much is at stake with installs whose owner did not say. Default supervised."},"quotas":{"$ref":"#/$defs/QuotasConfig"},"moderators":{"type":"array","maxItems":10,"uniqueItems":true,"items":{"type":"string","pattern":"^([0-9a-f]{64}|npub1[0-9a-z]{58})$"},"description":"Keys whose decisions apply to what is installed, with the curators that their signed lists name. Absent: the operator of the edge; empty: nobody."},"on_take_down":{"enum":["stop","tell"],"description":"What happens to an install that such a moderator takes down or holds: stop (default), or only tell."},"payment_networks":{"type":"array","minItems":1,"maxItems":4,"uniqueItems":true,"items":{"enum":["bitcoin","testnet","signet","regtest"]},"description":"The Lightning networks on which a payment for a licence counts. Default [\"bitcoin\"]; regtest is that of the development node, where anyone makes money."},"attest_runs":{"type":"boolean","description":"Tell the relays, under the worker's key, that a run of a published release succeeded: at most once a day for each install, naming release, manifest and you as its owner, and nothing of what the run did. It is the proof by which your ratings count. Default false."},"local_only":{"type":"boolean","description":"No relay, no edge, no completion note and no trace leaves this machine; only steps reach out, and only to the hosts their upgrades are granted."},"vault_passphrase_file":{"type":"string","minLength":1,"maxLength":4096,"description":"A file, readable by the owner alone, with the passphrase of the secrets vault. Absent: the service manager's credential oa-vault, else it is asked for."},"retention_days":{"type":"integer","minimum":0,"maximum":36500,"description":"Days after which what a finished run took and gave is deleted, where its upgrade does not say. Absent: kept."},"signer":{"type":"string","minLength":1,"maxLength":4096,"pattern":"^(?!.*[?&]secret=)[^\\u0000-\\u001f]+$","description":"What signs as author: local (this machine's author key, the default), the path of a key file (nsec, 64 hex digits or ncryptsec), or bunker://<key>?relay=… of a remote signer (NIP-46), without its secret."},"log_level":{"enum":["error","warn","info","debug"],"description":"The least that the worker's own log keeps. Default info."},"otel_endpoint":{"type":"string","maxLength":500,"pattern":"^https?://[^\\s\\u0000-\\u001f]+$","description":"An OpenTelemetry collector (OTLP over HTTP, JSON) that is sent traces of runs, e.g. http://127.0.0.1:4318. Absent: none are made."}},"$defs":{"BackendsConfig":{"type":"object","additionalProperties":false,"description":"Model backends on this machine. lexical-v1 needs none.","properties":{"llama.cpp":{"type":"object","additionalProperties":false,"properties":{"generate_model_path":{"type":"string","minLength":1,"maxLength":4096,"description":"A GGUF file."},"embed_model_path":{"type":"string","minLength":1,"maxLength":4096,"description":"A GGUF file."},"threads":{"type":"integer","minimum":1,"maximum":256,"description":"Processor threads it may use. Absent: as many as it likes."}}},"ollama":{"$ref":"#/$defs/OpenAiBackendConfig"},"mlx":{"$ref":"#/$defs/OpenAiBackendConfig"},"foundation_models":{"$ref":"#/$defs/OpenAiBackendConfig"}}},"OpenAiBackendConfig":{"type":"object","required":["base_url"],"additionalProperties":false,"description":"A server that speaks OpenAI's API.","properties":{"base_url":{"type":"string","maxLength":500,"pattern":"^https?://[^\\s\\u0000-\\u001f]+$","description":"E.g. http://127.0.0.1:11434/v1"},"generate_model":{"type":"string","minLength":1,"maxLength":200},"embed_model":{"type":"string","minLength":1,"maxLength":200}}},"QuotasConfig":{"type":"object","additionalProperties":false,"description":"The most that each install may use. Where absent: 120 external writes an hour, 1000 a day, 10000 sats a day, and as much as it likes of the others.","properties":{"external_writes_per_hour":{"type":"integer","minimum":0,"maximum":9007199254740991,"description":"Writes outside, within an hour."},"external_writes_per_day":{"type":"integer","minimum":0,"maximum":9007199254740991,"description":"Writes outside, within 24 hours."},"sats_per_day":{"type":"integer","minimum":0,"maximum":2100000000000000,"description":"Sats spent, within 24 hours; what could not be told to have failed counts. 0: nothing is ever spent."},"egress_bytes_per_day":{"type":"integer","minimum":0,"maximum":9007199254740991,"description":"Bytes sent and received over HTTP, within 24 hours."},"model_tokens_per_day":{"type":"integer","minimum":0,"maximum":9007199254740991,"description":"Tokens read and written by models, within 24 hours."},"model_ms_per_day":{"type":"integer","minimum":0,"maximum":9007199254740991,"description":"Milliseconds of models at work, within 24 hours."}}}}};
+const schema360 = {"type":"object","additionalProperties":false,"description":"The most that each install may use. Where absent: 120 external writes an hour, 1000 a day, 10000 sats a day, and as much as it likes of the others.","properties":{"external_writes_per_hour":{"type":"integer","minimum":0,"maximum":9007199254740991,"description":"Writes outside, within an hour."},"external_writes_per_day":{"type":"integer","minimum":0,"maximum":9007199254740991,"description":"Writes outside, within 24 hours."},"sats_per_day":{"type":"integer","minimum":0,"maximum":2100000000000000,"description":"Sats spent, within 24 hours; what could not be told to have failed counts. 0: nothing is ever spent."},"egress_bytes_per_day":{"type":"integer","minimum":0,"maximum":9007199254740991,"description":"Bytes sent and received over HTTP, within 24 hours."},"model_tokens_per_day":{"type":"integer","minimum":0,"maximum":9007199254740991,"description":"Tokens read and written by models, within 24 hours."},"model_ms_per_day":{"type":"integer","minimum":0,"maximum":9007199254740991,"description":"Milliseconds of models at work, within 24 hours."}}};
+const pattern329 = new RegExp("^(\\[[0-9a-fA-F:.]+\\]|[A-Za-z0-9.-]+):[0-9]{1,5}$", "u");
+const pattern333 = new RegExp("^([0-9a-f]{64}|npub1[0-9a-z]{58})$", "u");
+const pattern334 = new RegExp("^(?!.*[?&]secret=)[^\\u0000-\\u001f]+$", "u");
+const schema355 = {"type":"object","additionalProperties":false,"description":"Model backends on this machine. lexical-v1 needs none.","properties":{"llama.cpp":{"type":"object","additionalProperties":false,"properties":{"generate_model_path":{"type":"string","minLength":1,"maxLength":4096,"description":"A GGUF file."},"embed_model_path":{"type":"string","minLength":1,"maxLength":4096,"description":"A GGUF file."},"threads":{"type":"integer","minimum":1,"maximum":256,"description":"Processor threads it may use. Absent: as many as it likes."}}},"ollama":{"$ref":"#/$defs/OpenAiBackendConfig"},"mlx":{"$ref":"#/$defs/OpenAiBackendConfig"},"foundation_models":{"$ref":"#/$defs/OpenAiBackendConfig"}}};
+const schema356 = {"type":"object","required":["base_url"],"additionalProperties":false,"description":"A server that speaks OpenAI's API.","properties":{"base_url":{"type":"string","maxLength":500,"pattern":"^https?://[^\\s\\u0000-\\u001f]+$","description":"E.g. http://127.0.0.1:11434/v1"},"generate_model":{"type":"string","minLength":1,"maxLength":200},"embed_model":{"type":"string","minLength":1,"maxLength":200}}};
 
 function validate233(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 let vErrors = null;
@@ -77457,7 +77126,7 @@ evaluated0.items = undefined;
 }
 if(data && typeof data == "object" && !Array.isArray(data)){
 for(const key0 in data){
-if(!(func12.call(schema354.properties, key0))){
+if(!(func12.call(schema353.properties, key0))){
 const err0 = {instancePath,schemaPath:"#/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key0},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err0];
@@ -77747,7 +77416,7 @@ vErrors.push(err21);
 }
 errors++;
 }
-if(!pattern332.test(data8)){
+if(!pattern329.test(data8)){
 const err22 = {instancePath:instancePath+"/private_allow/" + i4,schemaPath:"#/properties/private_allow/items/pattern",keyword:"pattern",params:{pattern: "^(\\[[0-9a-fA-F:.]+\\]|[A-Za-z0-9.-]+):[0-9]{1,5}$"},message:"must match pattern \""+"^(\\[[0-9a-fA-F:.]+\\]|[A-Za-z0-9.-]+):[0-9]{1,5}$"+"\""};
 if(vErrors === null){
 vErrors = [err22];
@@ -78063,7 +77732,7 @@ errors = vErrors.length;
 if(data.aup !== undefined){
 let data18 = data.aup;
 if(!(((data18 === "strict") || (data18 === "balanced")) || (data18 === "permissive"))){
-const err47 = {instancePath:instancePath+"/aup",schemaPath:"#/properties/aup/enum",keyword:"enum",params:{allowedValues: schema354.properties.aup.enum},message:"must be equal to one of the allowed values"};
+const err47 = {instancePath:instancePath+"/aup",schemaPath:"#/properties/aup/enum",keyword:"enum",params:{allowedValues: schema353.properties.aup.enum},message:"must be equal to one of the allowed values"};
 if(vErrors === null){
 vErrors = [err47];
 }
@@ -78101,7 +77770,7 @@ errors++;
 if(data19.backend !== undefined){
 let data20 = data19.backend;
 if(!((((data20 === "llama.cpp") || (data20 === "ollama")) || (data20 === "mlx")) || (data20 === "foundation_models"))){
-const err50 = {instancePath:instancePath+"/aup_classifier/backend",schemaPath:"#/properties/aup_classifier/properties/backend/enum",keyword:"enum",params:{allowedValues: schema354.properties.aup_classifier.properties.backend.enum},message:"must be equal to one of the allowed values"};
+const err50 = {instancePath:instancePath+"/aup_classifier/backend",schemaPath:"#/properties/aup_classifier/properties/backend/enum",keyword:"enum",params:{allowedValues: schema353.properties.aup_classifier.properties.backend.enum},message:"must be equal to one of the allowed values"};
 if(vErrors === null){
 vErrors = [err50];
 }
@@ -78437,7 +78106,7 @@ const len3 = data31.length;
 for(let i6=0; i6<len3; i6++){
 let data32 = data31[i6];
 if(typeof data32 === "string"){
-if(!pattern336.test(data32)){
+if(!pattern333.test(data32)){
 const err78 = {instancePath:instancePath+"/moderators/" + i6,schemaPath:"#/properties/moderators/items/pattern",keyword:"pattern",params:{pattern: "^([0-9a-f]{64}|npub1[0-9a-z]{58})$"},message:"must match pattern \""+"^([0-9a-f]{64}|npub1[0-9a-z]{58})$"+"\""};
 if(vErrors === null){
 vErrors = [err78];
@@ -78498,7 +78167,7 @@ errors++;
 if(data.on_take_down !== undefined){
 let data33 = data.on_take_down;
 if(!((data33 === "stop") || (data33 === "tell"))){
-const err82 = {instancePath:instancePath+"/on_take_down",schemaPath:"#/properties/on_take_down/enum",keyword:"enum",params:{allowedValues: schema354.properties.on_take_down.enum},message:"must be equal to one of the allowed values"};
+const err82 = {instancePath:instancePath+"/on_take_down",schemaPath:"#/properties/on_take_down/enum",keyword:"enum",params:{allowedValues: schema353.properties.on_take_down.enum},message:"must be equal to one of the allowed values"};
 if(vErrors === null){
 vErrors = [err82];
 }
@@ -78535,7 +78204,7 @@ const len4 = data34.length;
 for(let i8=0; i8<len4; i8++){
 let data35 = data34[i8];
 if(!((((data35 === "bitcoin") || (data35 === "testnet")) || (data35 === "signet")) || (data35 === "regtest"))){
-const err85 = {instancePath:instancePath+"/payment_networks/" + i8,schemaPath:"#/properties/payment_networks/items/enum",keyword:"enum",params:{allowedValues: schema354.properties.payment_networks.items.enum},message:"must be equal to one of the allowed values"};
+const err85 = {instancePath:instancePath+"/payment_networks/" + i8,schemaPath:"#/properties/payment_networks/items/enum",keyword:"enum",params:{allowedValues: schema353.properties.payment_networks.items.enum},message:"must be equal to one of the allowed values"};
 if(vErrors === null){
 vErrors = [err85];
 }
@@ -78694,7 +78363,7 @@ vErrors.push(err97);
 }
 errors++;
 }
-if(!pattern337.test(data40)){
+if(!pattern334.test(data40)){
 const err98 = {instancePath:instancePath+"/signer",schemaPath:"#/properties/signer/pattern",keyword:"pattern",params:{pattern: "^(?!.*[?&]secret=)[^\\u0000-\\u001f]+$"},message:"must match pattern \""+"^(?!.*[?&]secret=)[^\\u0000-\\u001f]+$"+"\""};
 if(vErrors === null){
 vErrors = [err98];
@@ -78719,7 +78388,7 @@ errors++;
 if(data.log_level !== undefined){
 let data41 = data.log_level;
 if(!((((data41 === "error") || (data41 === "warn")) || (data41 === "info")) || (data41 === "debug"))){
-const err100 = {instancePath:instancePath+"/log_level",schemaPath:"#/properties/log_level/enum",keyword:"enum",params:{allowedValues: schema354.properties.log_level.enum},message:"must be equal to one of the allowed values"};
+const err100 = {instancePath:instancePath+"/log_level",schemaPath:"#/properties/log_level/enum",keyword:"enum",params:{allowedValues: schema353.properties.log_level.enum},message:"must be equal to one of the allowed values"};
 if(vErrors === null){
 vErrors = [err100];
 }
@@ -78781,8 +78450,8 @@ return errors === 0;
 validate232.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
 
 exports.isCompletionNoteEvent = validate235;
-const schema362 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/nostr/00001-note.json","title":"CompletionNoteEvent","description":"The note a worker posts when a run has ended: which upgrade and how it went, nothing of what it did.","type":"object","required":["id","pubkey","created_at","kind","tags","content","sig"],"additionalProperties":false,"properties":{"id":{"type":"string","pattern":"^[0-9a-f]{64}$"},"pubkey":{"type":"string","pattern":"^[0-9a-f]{64}$"},"created_at":{"type":"integer","minimum":0,"description":"Unix seconds."},"kind":{"const":1},"tags":{"type":"array","maxItems":2000,"items":{"type":"array","maxItems":64,"items":{"type":"string"}},"allOf":[{"type":"array","contains":{"type":"array","prefixItems":[{"const":"a"},{"type":"string","pattern":"^30051:[0-9a-f]{64}:"}],"minItems":2,"maxItems":2}},{"type":"array","contains":{"type":"array","prefixItems":[{"const":"e"},{"type":"string","pattern":"^[0-9a-f]{64}$"}],"minItems":2,"maxItems":2}},{"type":"array","contains":{"type":"array","prefixItems":[{"const":"x"},{"type":"string","pattern":"^[0-9a-f]{64}$"}],"minItems":2,"maxItems":2}},{"type":"array","contains":{"type":"array","prefixItems":[{"const":"i"},{"type":"string","minLength":1}],"minItems":2,"maxItems":2}},{"type":"array","contains":{"type":"array","prefixItems":[{"const":"version"},{"type":"string","minLength":1}],"minItems":2,"maxItems":2}},{"type":"array","contains":{"type":"array","prefixItems":[{"const":"title"},{"type":"string","minLength":1}],"minItems":2,"maxItems":2}},{"type":"array","contains":{"type":"array","prefixItems":[{"const":"status"},{"enum":["succeeded","failed"]}],"minItems":2,"maxItems":2}},{"type":"array","contains":{"const":["L","openagents.upgrade"]}},{"type":"array","contains":{"const":["l","completion","openagents.upgrade"]}}]},"content":{"type":"string","maxLength":131072},"sig":{"type":"string","pattern":"^[0-9a-f]{128}$"}}};
-const pattern341 = new RegExp("^30051:[0-9a-f]{64}:", "u");
+const schema361 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/nostr/00001-note.json","title":"CompletionNoteEvent","description":"The note a worker posts when a run has ended: which upgrade and how it went, nothing of what it did.","type":"object","required":["id","pubkey","created_at","kind","tags","content","sig"],"additionalProperties":false,"properties":{"id":{"type":"string","pattern":"^[0-9a-f]{64}$"},"pubkey":{"type":"string","pattern":"^[0-9a-f]{64}$"},"created_at":{"type":"integer","minimum":0,"description":"Unix seconds."},"kind":{"const":1},"tags":{"type":"array","maxItems":2000,"items":{"type":"array","maxItems":64,"items":{"type":"string"}},"allOf":[{"type":"array","contains":{"type":"array","prefixItems":[{"const":"a"},{"type":"string","pattern":"^30051:[0-9a-f]{64}:"}],"minItems":2,"maxItems":2}},{"type":"array","contains":{"type":"array","prefixItems":[{"const":"e"},{"type":"string","pattern":"^[0-9a-f]{64}$"}],"minItems":2,"maxItems":2}},{"type":"array","contains":{"type":"array","prefixItems":[{"const":"x"},{"type":"string","pattern":"^[0-9a-f]{64}$"}],"minItems":2,"maxItems":2}},{"type":"array","contains":{"type":"array","prefixItems":[{"const":"i"},{"type":"string","minLength":1}],"minItems":2,"maxItems":2}},{"type":"array","contains":{"type":"array","prefixItems":[{"const":"version"},{"type":"string","minLength":1}],"minItems":2,"maxItems":2}},{"type":"array","contains":{"type":"array","prefixItems":[{"const":"title"},{"type":"string","minLength":1}],"minItems":2,"maxItems":2}},{"type":"array","contains":{"type":"array","prefixItems":[{"const":"status"},{"enum":["succeeded","failed"]}],"minItems":2,"maxItems":2}},{"type":"array","contains":{"const":["L","openagents.upgrade"]}},{"type":"array","contains":{"const":["l","completion","openagents.upgrade"]}}]},"content":{"type":"string","maxLength":131072},"sig":{"type":"string","pattern":"^[0-9a-f]{128}$"}}};
+const pattern338 = new RegExp("^30051:[0-9a-f]{64}:", "u");
 
 function validate235(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 /*# sourceURL="https://openagents.dev/schemas/nostr/00001-note.json" */;
@@ -79010,7 +78679,7 @@ errors++;
 if(len1 > 1){
 let data7 = data5[1];
 if(typeof data7 === "string"){
-if(!pattern341.test(data7)){
+if(!pattern338.test(data7)){
 const err18 = {instancePath:instancePath+"/tags/" + i0+"/1",schemaPath:"#/properties/tags/allOf/0/contains/prefixItems/1/pattern",keyword:"pattern",params:{pattern: "^30051:[0-9a-f]{64}:"},message:"must match pattern \""+"^30051:[0-9a-f]{64}:"+"\""};
 if(vErrors === null){
 vErrors = [err18];
@@ -79688,7 +79357,7 @@ errors++;
 if(len13 > 1){
 let data25 = data23[1];
 if(!((data25 === "succeeded") || (data25 === "failed"))){
-const err66 = {instancePath:instancePath+"/tags/" + i6+"/1",schemaPath:"#/properties/tags/allOf/6/contains/prefixItems/1/enum",keyword:"enum",params:{allowedValues: schema362.properties.tags.allOf[6].contains.prefixItems[1].enum},message:"must be equal to one of the allowed values"};
+const err66 = {instancePath:instancePath+"/tags/" + i6+"/1",schemaPath:"#/properties/tags/allOf/6/contains/prefixItems/1/enum",keyword:"enum",params:{allowedValues: schema361.properties.tags.allOf[6].contains.prefixItems[1].enum},message:"must be equal to one of the allowed values"};
 if(vErrors === null){
 vErrors = [err66];
 }
@@ -79751,8 +79420,8 @@ const _errs68 = errors;
 const len14 = data4.length;
 for(let i7=0; i7<len14; i7++){
 const _errs69 = errors;
-if(!func0(data4[i7], schema362.properties.tags.allOf[7].contains.const)){
-const err70 = {instancePath:instancePath+"/tags/" + i7,schemaPath:"#/properties/tags/allOf/7/contains/const",keyword:"const",params:{allowedValue: schema362.properties.tags.allOf[7].contains.const},message:"must be equal to constant"};
+if(!func0(data4[i7], schema361.properties.tags.allOf[7].contains.const)){
+const err70 = {instancePath:instancePath+"/tags/" + i7,schemaPath:"#/properties/tags/allOf/7/contains/const",keyword:"const",params:{allowedValue: schema361.properties.tags.allOf[7].contains.const},message:"must be equal to constant"};
 if(vErrors === null){
 vErrors = [err70];
 }
@@ -79803,8 +79472,8 @@ const _errs72 = errors;
 const len15 = data4.length;
 for(let i8=0; i8<len15; i8++){
 const _errs73 = errors;
-if(!func0(data4[i8], schema362.properties.tags.allOf[8].contains.const)){
-const err73 = {instancePath:instancePath+"/tags/" + i8,schemaPath:"#/properties/tags/allOf/8/contains/const",keyword:"const",params:{allowedValue: schema362.properties.tags.allOf[8].contains.const},message:"must be equal to constant"};
+if(!func0(data4[i8], schema361.properties.tags.allOf[8].contains.const)){
+const err73 = {instancePath:instancePath+"/tags/" + i8,schemaPath:"#/properties/tags/allOf/8/contains/const",keyword:"const",params:{allowedValue: schema361.properties.tags.allOf[8].contains.const},message:"must be equal to constant"};
 if(vErrors === null){
 vErrors = [err73];
 }
@@ -79979,7 +79648,7 @@ return errors === 0;
 validate235.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
 
 exports.isFollowListEvent = validate236;
-const schema363 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/nostr/00003-follows.json","title":"FollowListEvent","description":"Whom one key follows (NIP-02): an option of reputation's web of trust.","type":"object","required":["id","pubkey","created_at","kind","tags","content","sig"],"additionalProperties":false,"properties":{"id":{"type":"string","pattern":"^[0-9a-f]{64}$"},"pubkey":{"type":"string","pattern":"^[0-9a-f]{64}$"},"created_at":{"type":"integer","minimum":0,"description":"Unix seconds."},"kind":{"const":3},"tags":{"type":"array","maxItems":2000,"items":{"type":"array","maxItems":64,"items":{"type":"string"}},"allOf":[{"type":"array","items":{"type":"array","minItems":1}}]},"content":{"type":"string","maxLength":131072},"sig":{"type":"string","pattern":"^[0-9a-f]{128}$"}}};
+const schema362 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/nostr/00003-follows.json","title":"FollowListEvent","description":"Whom one key follows (NIP-02): an option of reputation's web of trust.","type":"object","required":["id","pubkey","created_at","kind","tags","content","sig"],"additionalProperties":false,"properties":{"id":{"type":"string","pattern":"^[0-9a-f]{64}$"},"pubkey":{"type":"string","pattern":"^[0-9a-f]{64}$"},"created_at":{"type":"integer","minimum":0,"description":"Unix seconds."},"kind":{"const":3},"tags":{"type":"array","maxItems":2000,"items":{"type":"array","maxItems":64,"items":{"type":"string"}},"allOf":[{"type":"array","items":{"type":"array","minItems":1}}]},"content":{"type":"string","maxLength":131072},"sig":{"type":"string","pattern":"^[0-9a-f]{128}$"}}};
 
 function validate236(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 /*# sourceURL="https://openagents.dev/schemas/nostr/00003-follows.json" */;
@@ -80331,7 +80000,7 @@ return errors === 0;
 validate236.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
 
 exports.isReportEvent = validate237;
-const schema364 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/nostr/01984-report.json","title":"ReportEvent","description":"A report of a listing for moderators (NIP-56).","type":"object","required":["id","pubkey","created_at","kind","tags","content","sig"],"additionalProperties":false,"properties":{"id":{"type":"string","pattern":"^[0-9a-f]{64}$"},"pubkey":{"type":"string","pattern":"^[0-9a-f]{64}$"},"created_at":{"type":"integer","minimum":0,"description":"Unix seconds."},"kind":{"const":1984},"tags":{"type":"array","maxItems":2000,"items":{"type":"array","maxItems":64,"items":{"type":"string"}},"allOf":[{"type":"array","contains":{"anyOf":[{"type":"array","prefixItems":[{"const":"a"},{"type":"string","pattern":"^30051:[0-9a-f]{64}:[a-z0-9_.-]{1,128}$"}],"minItems":2,"maxItems":2},{"type":"array","prefixItems":[{"const":"a"},{"type":"string","pattern":"^30051:[0-9a-f]{64}:[a-z0-9_.-]{1,128}$"},{"type":"string"}],"minItems":3,"maxItems":3},{"type":"array","prefixItems":[{"const":"a"},{"type":"string","pattern":"^30051:[0-9a-f]{64}:[a-z0-9_.-]{1,128}$"},{"type":"string"},{"type":"string"}],"minItems":4,"maxItems":4}]}},{"type":"array","contains":{"type":"array","prefixItems":[{"const":"p"},{"type":"string","pattern":"^[0-9a-f]{64}$"},{"enum":["malware","spam","illegal","impersonation","nudity","profanity","other"]}],"minItems":3,"maxItems":3}}]},"content":{"type":"string","maxLength":2000},"sig":{"type":"string","pattern":"^[0-9a-f]{128}$"}}};
+const schema363 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/nostr/01984-report.json","title":"ReportEvent","description":"A report of a listing for moderators (NIP-56).","type":"object","required":["id","pubkey","created_at","kind","tags","content","sig"],"additionalProperties":false,"properties":{"id":{"type":"string","pattern":"^[0-9a-f]{64}$"},"pubkey":{"type":"string","pattern":"^[0-9a-f]{64}$"},"created_at":{"type":"integer","minimum":0,"description":"Unix seconds."},"kind":{"const":1984},"tags":{"type":"array","maxItems":2000,"items":{"type":"array","maxItems":64,"items":{"type":"string"}},"allOf":[{"type":"array","contains":{"anyOf":[{"type":"array","prefixItems":[{"const":"a"},{"type":"string","pattern":"^30051:[0-9a-f]{64}:[a-z0-9_.-]{1,128}$"}],"minItems":2,"maxItems":2},{"type":"array","prefixItems":[{"const":"a"},{"type":"string","pattern":"^30051:[0-9a-f]{64}:[a-z0-9_.-]{1,128}$"},{"type":"string"}],"minItems":3,"maxItems":3},{"type":"array","prefixItems":[{"const":"a"},{"type":"string","pattern":"^30051:[0-9a-f]{64}:[a-z0-9_.-]{1,128}$"},{"type":"string"},{"type":"string"}],"minItems":4,"maxItems":4}]}},{"type":"array","contains":{"type":"array","prefixItems":[{"const":"p"},{"type":"string","pattern":"^[0-9a-f]{64}$"},{"enum":["malware","spam","illegal","impersonation","nudity","profanity","other"]}],"minItems":3,"maxItems":3}}]},"content":{"type":"string","maxLength":2000},"sig":{"type":"string","pattern":"^[0-9a-f]{128}$"}}};
 
 function validate237(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 /*# sourceURL="https://openagents.dev/schemas/nostr/01984-report.json" */;
@@ -80562,7 +80231,7 @@ errors++;
 if(len1 > 1){
 let data7 = data5[1];
 if(typeof data7 === "string"){
-if(!pattern242.test(data7)){
+if(!pattern239.test(data7)){
 const err18 = {instancePath:instancePath+"/tags/" + i0+"/1",schemaPath:"#/properties/tags/allOf/0/contains/anyOf/0/prefixItems/1/pattern",keyword:"pattern",params:{pattern: "^30051:[0-9a-f]{64}:[a-z0-9_.-]{1,128}$"},message:"must match pattern \""+"^30051:[0-9a-f]{64}:[a-z0-9_.-]{1,128}$"+"\""};
 if(vErrors === null){
 vErrors = [err18];
@@ -80638,7 +80307,7 @@ errors++;
 if(len2 > 1){
 let data9 = data5[1];
 if(typeof data9 === "string"){
-if(!pattern242.test(data9)){
+if(!pattern239.test(data9)){
 const err24 = {instancePath:instancePath+"/tags/" + i0+"/1",schemaPath:"#/properties/tags/allOf/0/contains/anyOf/1/prefixItems/1/pattern",keyword:"pattern",params:{pattern: "^30051:[0-9a-f]{64}:[a-z0-9_.-]{1,128}$"},message:"must match pattern \""+"^30051:[0-9a-f]{64}:[a-z0-9_.-]{1,128}$"+"\""};
 if(vErrors === null){
 vErrors = [err24];
@@ -80728,7 +80397,7 @@ errors++;
 if(len3 > 1){
 let data12 = data5[1];
 if(typeof data12 === "string"){
-if(!pattern242.test(data12)){
+if(!pattern239.test(data12)){
 const err31 = {instancePath:instancePath+"/tags/" + i0+"/1",schemaPath:"#/properties/tags/allOf/0/contains/anyOf/2/prefixItems/1/pattern",keyword:"pattern",params:{pattern: "^30051:[0-9a-f]{64}:[a-z0-9_.-]{1,128}$"},message:"must match pattern \""+"^30051:[0-9a-f]{64}:[a-z0-9_.-]{1,128}$"+"\""};
 if(vErrors === null){
 vErrors = [err31];
@@ -80918,7 +80587,7 @@ errors++;
 if(len5 > 2){
 let data18 = data15[2];
 if(!(((((((data18 === "malware") || (data18 === "spam")) || (data18 === "illegal")) || (data18 === "impersonation")) || (data18 === "nudity")) || (data18 === "profanity")) || (data18 === "other"))){
-const err44 = {instancePath:instancePath+"/tags/" + i1+"/2",schemaPath:"#/properties/tags/allOf/1/contains/prefixItems/2/enum",keyword:"enum",params:{allowedValues: schema364.properties.tags.allOf[1].contains.prefixItems[2].enum},message:"must be equal to one of the allowed values"};
+const err44 = {instancePath:instancePath+"/tags/" + i1+"/2",schemaPath:"#/properties/tags/allOf/1/contains/prefixItems/2/enum",keyword:"enum",params:{allowedValues: schema363.properties.tags.allOf[1].contains.prefixItems[2].enum},message:"must be equal to one of the allowed values"};
 if(vErrors === null){
 vErrors = [err44];
 }
@@ -81105,7 +80774,7 @@ return errors === 0;
 validate237.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
 
 exports.isModerationLabelEvent = validate238;
-const schema365 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/nostr/01985-moderation.json","title":"ModerationLabelEvent","description":"A moderator's decision about a listing (a), an event (e) or a key (p), or an author's appeal. When it ends is not in NIP-40's tag: relays keep what was decided.","type":"object","required":["id","pubkey","created_at","kind","tags","content","sig"],"additionalProperties":false,"properties":{"id":{"type":"string","pattern":"^[0-9a-f]{64}$"},"pubkey":{"type":"string","pattern":"^[0-9a-f]{64}$"},"created_at":{"type":"integer","minimum":0,"description":"Unix seconds."},"kind":{"const":1985},"tags":{"type":"array","maxItems":2000,"items":{"type":"array","maxItems":64,"items":{"type":"string"}},"allOf":[{"type":"array","contains":{"const":["L","openagents.upgrade"]}},{"type":"array","contains":{"const":["l","moderation","openagents.upgrade"]}},{"type":"array","contains":{"const":["L","openagents.moderation"]}},{"type":"array","contains":{"type":"array","prefixItems":[{"const":"l"},{"enum":["hold","label","take_down","feature","restore","uphold","dismiss","appeal"]},{"const":"openagents.moderation"}],"minItems":3,"maxItems":3}},{"type":"array","contains":{"anyOf":[{"anyOf":[{"type":"array","prefixItems":[{"const":"a"},{"type":"string","pattern":"^30051:[0-9a-f]{64}:[a-z0-9_.-]{1,128}$"}],"minItems":2,"maxItems":2},{"type":"array","prefixItems":[{"const":"a"},{"type":"string","pattern":"^30051:[0-9a-f]{64}:[a-z0-9_.-]{1,128}$"},{"type":"string"}],"minItems":3,"maxItems":3}]},{"anyOf":[{"type":"array","prefixItems":[{"enum":["e","p"]},{"type":"string","pattern":"^[0-9a-f]{64}$"}],"minItems":2,"maxItems":2},{"type":"array","prefixItems":[{"enum":["e","p"]},{"type":"string","pattern":"^[0-9a-f]{64}$"},{"type":"string"}],"minItems":3,"maxItems":3}]}]}},{"type":"array","not":{"type":"array","contains":{"type":"array","prefixItems":[{"const":"reason"},{"type":"string","not":{"enum":["malware","credential_theft","data_exfiltration","undeclared_behaviour","impersonation","infringement","illegal","prohibited_use","key_compromised","deceptive_pricing","spam","sensitive","broken","quality","disputed","other"]}}],"minItems":2,"maxItems":2}}},{"type":"array","not":{"type":"array","contains":{"type":"array","prefixItems":[{"const":"status"},{"type":"string","not":{"enum":["reviewed","unmaintained","sensitive","disputed","misleading","risky","unsafe"]}}],"minItems":2,"maxItems":2}}},{"type":"array","not":{"type":"array","contains":{"type":"array","prefixItems":[{"const":"blast_radius"},{"type":"string","not":{"enum":["none","output","files","accounts","money","machine"]}}],"minItems":2,"maxItems":2}}}]},"content":{"type":"string","maxLength":2000},"sig":{"type":"string","pattern":"^[0-9a-f]{128}$"}}};
+const schema364 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/nostr/01985-moderation.json","title":"ModerationLabelEvent","description":"A moderator's decision about a listing (a), an event (e) or a key (p), or an author's appeal. When it ends is not in NIP-40's tag: relays keep what was decided.","type":"object","required":["id","pubkey","created_at","kind","tags","content","sig"],"additionalProperties":false,"properties":{"id":{"type":"string","pattern":"^[0-9a-f]{64}$"},"pubkey":{"type":"string","pattern":"^[0-9a-f]{64}$"},"created_at":{"type":"integer","minimum":0,"description":"Unix seconds."},"kind":{"const":1985},"tags":{"type":"array","maxItems":2000,"items":{"type":"array","maxItems":64,"items":{"type":"string"}},"allOf":[{"type":"array","contains":{"const":["L","openagents.upgrade"]}},{"type":"array","contains":{"const":["l","moderation","openagents.upgrade"]}},{"type":"array","contains":{"const":["L","openagents.moderation"]}},{"type":"array","contains":{"type":"array","prefixItems":[{"const":"l"},{"enum":["hold","label","take_down","feature","restore","uphold","dismiss","appeal"]},{"const":"openagents.moderation"}],"minItems":3,"maxItems":3}},{"type":"array","contains":{"anyOf":[{"anyOf":[{"type":"array","prefixItems":[{"const":"a"},{"type":"string","pattern":"^30051:[0-9a-f]{64}:[a-z0-9_.-]{1,128}$"}],"minItems":2,"maxItems":2},{"type":"array","prefixItems":[{"const":"a"},{"type":"string","pattern":"^30051:[0-9a-f]{64}:[a-z0-9_.-]{1,128}$"},{"type":"string"}],"minItems":3,"maxItems":3}]},{"anyOf":[{"type":"array","prefixItems":[{"enum":["e","p"]},{"type":"string","pattern":"^[0-9a-f]{64}$"}],"minItems":2,"maxItems":2},{"type":"array","prefixItems":[{"enum":["e","p"]},{"type":"string","pattern":"^[0-9a-f]{64}$"},{"type":"string"}],"minItems":3,"maxItems":3}]}]}},{"type":"array","not":{"type":"array","contains":{"type":"array","prefixItems":[{"const":"reason"},{"type":"string","not":{"enum":["malware","credential_theft","data_exfiltration","undeclared_behaviour","impersonation","infringement","illegal","prohibited_use","key_compromised","deceptive_pricing","spam","sensitive","broken","quality","disputed","other"]}}],"minItems":2,"maxItems":2}}},{"type":"array","not":{"type":"array","contains":{"type":"array","prefixItems":[{"const":"status"},{"type":"string","not":{"enum":["reviewed","unmaintained","sensitive","disputed","misleading","risky","unsafe"]}}],"minItems":2,"maxItems":2}}},{"type":"array","not":{"type":"array","contains":{"type":"array","prefixItems":[{"const":"blast_radius"},{"type":"string","not":{"enum":["none","output","files","accounts","money","machine"]}}],"minItems":2,"maxItems":2}}}]},"content":{"type":"string","maxLength":2000},"sig":{"type":"string","pattern":"^[0-9a-f]{128}$"}}};
 
 function validate238(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 /*# sourceURL="https://openagents.dev/schemas/nostr/01985-moderation.json" */;
@@ -81295,8 +80964,8 @@ const _errs13 = errors;
 const len0 = data4.length;
 for(let i0=0; i0<len0; i0++){
 const _errs14 = errors;
-if(!func0(data4[i0], schema365.properties.tags.allOf[0].contains.const)){
-const err15 = {instancePath:instancePath+"/tags/" + i0,schemaPath:"#/properties/tags/allOf/0/contains/const",keyword:"const",params:{allowedValue: schema365.properties.tags.allOf[0].contains.const},message:"must be equal to constant"};
+if(!func0(data4[i0], schema364.properties.tags.allOf[0].contains.const)){
+const err15 = {instancePath:instancePath+"/tags/" + i0,schemaPath:"#/properties/tags/allOf/0/contains/const",keyword:"const",params:{allowedValue: schema364.properties.tags.allOf[0].contains.const},message:"must be equal to constant"};
 if(vErrors === null){
 vErrors = [err15];
 }
@@ -81347,8 +81016,8 @@ const _errs17 = errors;
 const len1 = data4.length;
 for(let i1=0; i1<len1; i1++){
 const _errs18 = errors;
-if(!func0(data4[i1], schema365.properties.tags.allOf[1].contains.const)){
-const err18 = {instancePath:instancePath+"/tags/" + i1,schemaPath:"#/properties/tags/allOf/1/contains/const",keyword:"const",params:{allowedValue: schema365.properties.tags.allOf[1].contains.const},message:"must be equal to constant"};
+if(!func0(data4[i1], schema364.properties.tags.allOf[1].contains.const)){
+const err18 = {instancePath:instancePath+"/tags/" + i1,schemaPath:"#/properties/tags/allOf/1/contains/const",keyword:"const",params:{allowedValue: schema364.properties.tags.allOf[1].contains.const},message:"must be equal to constant"};
 if(vErrors === null){
 vErrors = [err18];
 }
@@ -81399,8 +81068,8 @@ const _errs21 = errors;
 const len2 = data4.length;
 for(let i2=0; i2<len2; i2++){
 const _errs22 = errors;
-if(!func0(data4[i2], schema365.properties.tags.allOf[2].contains.const)){
-const err21 = {instancePath:instancePath+"/tags/" + i2,schemaPath:"#/properties/tags/allOf/2/contains/const",keyword:"const",params:{allowedValue: schema365.properties.tags.allOf[2].contains.const},message:"must be equal to constant"};
+if(!func0(data4[i2], schema364.properties.tags.allOf[2].contains.const)){
+const err21 = {instancePath:instancePath+"/tags/" + i2,schemaPath:"#/properties/tags/allOf/2/contains/const",keyword:"const",params:{allowedValue: schema364.properties.tags.allOf[2].contains.const},message:"must be equal to constant"};
 if(vErrors === null){
 vErrors = [err21];
 }
@@ -81489,7 +81158,7 @@ errors++;
 if(len4 > 1){
 let data10 = data8[1];
 if(!((((((((data10 === "hold") || (data10 === "label")) || (data10 === "take_down")) || (data10 === "feature")) || (data10 === "restore")) || (data10 === "uphold")) || (data10 === "dismiss")) || (data10 === "appeal"))){
-const err27 = {instancePath:instancePath+"/tags/" + i3+"/1",schemaPath:"#/properties/tags/allOf/3/contains/prefixItems/1/enum",keyword:"enum",params:{allowedValues: schema365.properties.tags.allOf[3].contains.prefixItems[1].enum},message:"must be equal to one of the allowed values"};
+const err27 = {instancePath:instancePath+"/tags/" + i3+"/1",schemaPath:"#/properties/tags/allOf/3/contains/prefixItems/1/enum",keyword:"enum",params:{allowedValues: schema364.properties.tags.allOf[3].contains.prefixItems[1].enum},message:"must be equal to one of the allowed values"};
 if(vErrors === null){
 vErrors = [err27];
 }
@@ -81608,7 +81277,7 @@ errors++;
 if(len6 > 1){
 let data14 = data12[1];
 if(typeof data14 === "string"){
-if(!pattern242.test(data14)){
+if(!pattern239.test(data14)){
 const err35 = {instancePath:instancePath+"/tags/" + i4+"/1",schemaPath:"#/properties/tags/allOf/4/contains/anyOf/0/anyOf/0/prefixItems/1/pattern",keyword:"pattern",params:{pattern: "^30051:[0-9a-f]{64}:[a-z0-9_.-]{1,128}$"},message:"must match pattern \""+"^30051:[0-9a-f]{64}:[a-z0-9_.-]{1,128}$"+"\""};
 if(vErrors === null){
 vErrors = [err35];
@@ -81684,7 +81353,7 @@ errors++;
 if(len7 > 1){
 let data16 = data12[1];
 if(typeof data16 === "string"){
-if(!pattern242.test(data16)){
+if(!pattern239.test(data16)){
 const err41 = {instancePath:instancePath+"/tags/" + i4+"/1",schemaPath:"#/properties/tags/allOf/4/contains/anyOf/0/anyOf/1/prefixItems/1/pattern",keyword:"pattern",params:{pattern: "^30051:[0-9a-f]{64}:[a-z0-9_.-]{1,128}$"},message:"must match pattern \""+"^30051:[0-9a-f]{64}:[a-z0-9_.-]{1,128}$"+"\""};
 if(vErrors === null){
 vErrors = [err41];
@@ -81788,7 +81457,7 @@ const len8 = data12.length;
 if(len8 > 0){
 let data18 = data12[0];
 if(!((data18 === "e") || (data18 === "p"))){
-const err48 = {instancePath:instancePath+"/tags/" + i4+"/0",schemaPath:"#/properties/tags/allOf/4/contains/anyOf/1/anyOf/0/prefixItems/0/enum",keyword:"enum",params:{allowedValues: schema365.properties.tags.allOf[4].contains.anyOf[1].anyOf[0].prefixItems[0].enum},message:"must be equal to one of the allowed values"};
+const err48 = {instancePath:instancePath+"/tags/" + i4+"/0",schemaPath:"#/properties/tags/allOf/4/contains/anyOf/1/anyOf/0/prefixItems/0/enum",keyword:"enum",params:{allowedValues: schema364.properties.tags.allOf[4].contains.anyOf[1].anyOf[0].prefixItems[0].enum},message:"must be equal to one of the allowed values"};
 if(vErrors === null){
 vErrors = [err48];
 }
@@ -81865,7 +81534,7 @@ const len9 = data12.length;
 if(len9 > 0){
 let data20 = data12[0];
 if(!((data20 === "e") || (data20 === "p"))){
-const err54 = {instancePath:instancePath+"/tags/" + i4+"/0",schemaPath:"#/properties/tags/allOf/4/contains/anyOf/1/anyOf/1/prefixItems/0/enum",keyword:"enum",params:{allowedValues: schema365.properties.tags.allOf[4].contains.anyOf[1].anyOf[1].prefixItems[0].enum},message:"must be equal to one of the allowed values"};
+const err54 = {instancePath:instancePath+"/tags/" + i4+"/0",schemaPath:"#/properties/tags/allOf/4/contains/anyOf/1/anyOf/1/prefixItems/0/enum",keyword:"enum",params:{allowedValues: schema364.properties.tags.allOf[4].contains.anyOf[1].anyOf[1].prefixItems[0].enum},message:"must be equal to one of the allowed values"};
 if(vErrors === null){
 vErrors = [err54];
 }
@@ -82694,7 +82363,7 @@ return errors === 0;
 validate238.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
 
 exports.isRunAttestationEvent = validate239;
-const schema366 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/nostr/01985-run-attestation.json","title":"RunAttestationEvent","description":"A worker's word that one run of one release succeeded there; nothing of what it did.","type":"object","required":["id","pubkey","created_at","kind","tags","content","sig"],"additionalProperties":false,"properties":{"id":{"type":"string","pattern":"^[0-9a-f]{64}$"},"pubkey":{"type":"string","pattern":"^[0-9a-f]{64}$"},"created_at":{"type":"integer","minimum":0,"description":"Unix seconds."},"kind":{"const":1985},"tags":{"type":"array","maxItems":2000,"items":{"type":"array","maxItems":64,"items":{"type":"string"}},"allOf":[{"type":"array","contains":{"const":["L","openagents.upgrade"]}},{"type":"array","contains":{"const":["l","run-succeeded","openagents.upgrade"]}},{"type":"array","contains":{"type":"array","prefixItems":[{"const":"a"},{"type":"string","pattern":"^30051:[0-9a-f]{64}:[a-z0-9_.-]{1,128}$"}],"minItems":2,"maxItems":2}},{"type":"array","contains":{"type":"array","prefixItems":[{"const":"e"},{"type":"string","pattern":"^[0-9a-f]{64}$"}],"minItems":2,"maxItems":2}},{"type":"array","contains":{"type":"array","prefixItems":[{"const":"x"},{"type":"string","pattern":"^[0-9a-f]{64}$"}],"minItems":2,"maxItems":2}},{"type":"array","contains":{"type":"array","prefixItems":[{"const":"run"},{"type":"string","pattern":"^[0-9a-f]{64}$"}],"minItems":2,"maxItems":2}}]},"content":{"type":"string","maxLength":0},"sig":{"type":"string","pattern":"^[0-9a-f]{128}$"}}};
+const schema365 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/nostr/01985-run-attestation.json","title":"RunAttestationEvent","description":"A worker's word that one run of one release succeeded there; nothing of what it did.","type":"object","required":["id","pubkey","created_at","kind","tags","content","sig"],"additionalProperties":false,"properties":{"id":{"type":"string","pattern":"^[0-9a-f]{64}$"},"pubkey":{"type":"string","pattern":"^[0-9a-f]{64}$"},"created_at":{"type":"integer","minimum":0,"description":"Unix seconds."},"kind":{"const":1985},"tags":{"type":"array","maxItems":2000,"items":{"type":"array","maxItems":64,"items":{"type":"string"}},"allOf":[{"type":"array","contains":{"const":["L","openagents.upgrade"]}},{"type":"array","contains":{"const":["l","run-succeeded","openagents.upgrade"]}},{"type":"array","contains":{"type":"array","prefixItems":[{"const":"a"},{"type":"string","pattern":"^30051:[0-9a-f]{64}:[a-z0-9_.-]{1,128}$"}],"minItems":2,"maxItems":2}},{"type":"array","contains":{"type":"array","prefixItems":[{"const":"e"},{"type":"string","pattern":"^[0-9a-f]{64}$"}],"minItems":2,"maxItems":2}},{"type":"array","contains":{"type":"array","prefixItems":[{"const":"x"},{"type":"string","pattern":"^[0-9a-f]{64}$"}],"minItems":2,"maxItems":2}},{"type":"array","contains":{"type":"array","prefixItems":[{"const":"run"},{"type":"string","pattern":"^[0-9a-f]{64}$"}],"minItems":2,"maxItems":2}}]},"content":{"type":"string","maxLength":0},"sig":{"type":"string","pattern":"^[0-9a-f]{128}$"}}};
 
 function validate239(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 /*# sourceURL="https://openagents.dev/schemas/nostr/01985-run-attestation.json" */;
@@ -82884,8 +82553,8 @@ const _errs13 = errors;
 const len0 = data4.length;
 for(let i0=0; i0<len0; i0++){
 const _errs14 = errors;
-if(!func0(data4[i0], schema366.properties.tags.allOf[0].contains.const)){
-const err15 = {instancePath:instancePath+"/tags/" + i0,schemaPath:"#/properties/tags/allOf/0/contains/const",keyword:"const",params:{allowedValue: schema366.properties.tags.allOf[0].contains.const},message:"must be equal to constant"};
+if(!func0(data4[i0], schema365.properties.tags.allOf[0].contains.const)){
+const err15 = {instancePath:instancePath+"/tags/" + i0,schemaPath:"#/properties/tags/allOf/0/contains/const",keyword:"const",params:{allowedValue: schema365.properties.tags.allOf[0].contains.const},message:"must be equal to constant"};
 if(vErrors === null){
 vErrors = [err15];
 }
@@ -82936,8 +82605,8 @@ const _errs17 = errors;
 const len1 = data4.length;
 for(let i1=0; i1<len1; i1++){
 const _errs18 = errors;
-if(!func0(data4[i1], schema366.properties.tags.allOf[1].contains.const)){
-const err18 = {instancePath:instancePath+"/tags/" + i1,schemaPath:"#/properties/tags/allOf/1/contains/const",keyword:"const",params:{allowedValue: schema366.properties.tags.allOf[1].contains.const},message:"must be equal to constant"};
+if(!func0(data4[i1], schema365.properties.tags.allOf[1].contains.const)){
+const err18 = {instancePath:instancePath+"/tags/" + i1,schemaPath:"#/properties/tags/allOf/1/contains/const",keyword:"const",params:{allowedValue: schema365.properties.tags.allOf[1].contains.const},message:"must be equal to constant"};
 if(vErrors === null){
 vErrors = [err18];
 }
@@ -83026,7 +82695,7 @@ errors++;
 if(len3 > 1){
 let data9 = data7[1];
 if(typeof data9 === "string"){
-if(!pattern242.test(data9)){
+if(!pattern239.test(data9)){
 const err24 = {instancePath:instancePath+"/tags/" + i2+"/1",schemaPath:"#/properties/tags/allOf/2/contains/prefixItems/1/pattern",keyword:"pattern",params:{pattern: "^30051:[0-9a-f]{64}:[a-z0-9_.-]{1,128}$"},message:"must match pattern \""+"^30051:[0-9a-f]{64}:[a-z0-9_.-]{1,128}$"+"\""};
 if(vErrors === null){
 vErrors = [err24];
@@ -83564,7 +83233,7 @@ return errors === 0;
 validate239.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
 
 exports.isKeyRotationEvent = validate240;
-const schema367 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/nostr/03164-key-rotation.json","title":"KeyRotationEvent","description":"A statement about its signer's own key, its content a KeyRotationContent. Label key-rotation: p names the successor. Label key-acceptance: p names the key that is succeeded; it stands inside a rotation as its proof. Label key-revocation: the key has none.","type":"object","required":["id","pubkey","created_at","kind","tags","content","sig"],"additionalProperties":false,"properties":{"id":{"type":"string","pattern":"^[0-9a-f]{64}$"},"pubkey":{"type":"string","pattern":"^[0-9a-f]{64}$"},"created_at":{"type":"integer","minimum":0,"description":"Unix seconds."},"kind":{"const":3164},"tags":{"type":"array","maxItems":2000,"items":{"type":"array","maxItems":64,"items":{"type":"string"}},"allOf":[{"type":"array","contains":{"const":["L","openagents.upgrade"]}},{"type":"array","contains":{"type":"array","prefixItems":[{"const":"l"},{"enum":["key-rotation","key-acceptance","key-revocation"]},{"const":"openagents.upgrade"}],"minItems":3,"maxItems":3}}]},"content":{"type":"string","maxLength":131072},"sig":{"type":"string","pattern":"^[0-9a-f]{128}$"}}};
+const schema366 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/nostr/03164-key-rotation.json","title":"KeyRotationEvent","description":"A statement about its signer's own key, its content a KeyRotationContent. Label key-rotation: p names the successor. Label key-acceptance: p names the key that is succeeded; it stands inside a rotation as its proof. Label key-revocation: the key has none.","type":"object","required":["id","pubkey","created_at","kind","tags","content","sig"],"additionalProperties":false,"properties":{"id":{"type":"string","pattern":"^[0-9a-f]{64}$"},"pubkey":{"type":"string","pattern":"^[0-9a-f]{64}$"},"created_at":{"type":"integer","minimum":0,"description":"Unix seconds."},"kind":{"const":3164},"tags":{"type":"array","maxItems":2000,"items":{"type":"array","maxItems":64,"items":{"type":"string"}},"allOf":[{"type":"array","contains":{"const":["L","openagents.upgrade"]}},{"type":"array","contains":{"type":"array","prefixItems":[{"const":"l"},{"enum":["key-rotation","key-acceptance","key-revocation"]},{"const":"openagents.upgrade"}],"minItems":3,"maxItems":3}}]},"content":{"type":"string","maxLength":131072},"sig":{"type":"string","pattern":"^[0-9a-f]{128}$"}}};
 
 function validate240(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 /*# sourceURL="https://openagents.dev/schemas/nostr/03164-key-rotation.json" */;
@@ -83754,8 +83423,8 @@ const _errs13 = errors;
 const len0 = data4.length;
 for(let i0=0; i0<len0; i0++){
 const _errs14 = errors;
-if(!func0(data4[i0], schema367.properties.tags.allOf[0].contains.const)){
-const err15 = {instancePath:instancePath+"/tags/" + i0,schemaPath:"#/properties/tags/allOf/0/contains/const",keyword:"const",params:{allowedValue: schema367.properties.tags.allOf[0].contains.const},message:"must be equal to constant"};
+if(!func0(data4[i0], schema366.properties.tags.allOf[0].contains.const)){
+const err15 = {instancePath:instancePath+"/tags/" + i0,schemaPath:"#/properties/tags/allOf/0/contains/const",keyword:"const",params:{allowedValue: schema366.properties.tags.allOf[0].contains.const},message:"must be equal to constant"};
 if(vErrors === null){
 vErrors = [err15];
 }
@@ -83844,7 +83513,7 @@ errors++;
 if(len2 > 1){
 let data8 = data6[1];
 if(!(((data8 === "key-rotation") || (data8 === "key-acceptance")) || (data8 === "key-revocation"))){
-const err21 = {instancePath:instancePath+"/tags/" + i1+"/1",schemaPath:"#/properties/tags/allOf/1/contains/prefixItems/1/enum",keyword:"enum",params:{allowedValues: schema367.properties.tags.allOf[1].contains.prefixItems[1].enum},message:"must be equal to one of the allowed values"};
+const err21 = {instancePath:instancePath+"/tags/" + i1+"/1",schemaPath:"#/properties/tags/allOf/1/contains/prefixItems/1/enum",keyword:"enum",params:{allowedValues: schema366.properties.tags.allOf[1].contains.prefixItems[1].enum},message:"must be equal to one of the allowed values"};
 if(vErrors === null){
 vErrors = [err21];
 }
@@ -84043,8 +83712,8 @@ return errors === 0;
 validate240.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
 
 exports.isZapReceiptEvent = validate241;
-const schema368 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/nostr/09735-zap.json","title":"ZapReceiptEvent","description":"A zap receipt for a listing (NIP-57), signed by the recipient's LNURL provider.","type":"object","required":["id","pubkey","created_at","kind","tags","content","sig"],"additionalProperties":false,"properties":{"id":{"type":"string","pattern":"^[0-9a-f]{64}$"},"pubkey":{"type":"string","pattern":"^[0-9a-f]{64}$"},"created_at":{"type":"integer","minimum":0,"description":"Unix seconds."},"kind":{"const":9735},"tags":{"type":"array","maxItems":2000,"items":{"type":"array","maxItems":64,"items":{"type":"string"}},"allOf":[{"type":"array","contains":{"anyOf":[{"type":"array","prefixItems":[{"const":"a"},{"type":"string","pattern":"^30051:[0-9a-f]{64}:[a-z0-9_.-]{1,128}$"}],"minItems":2,"maxItems":2},{"type":"array","prefixItems":[{"const":"a"},{"type":"string","pattern":"^30051:[0-9a-f]{64}:[a-z0-9_.-]{1,128}$"},{"type":"string"}],"minItems":3,"maxItems":3},{"type":"array","prefixItems":[{"const":"a"},{"type":"string","pattern":"^30051:[0-9a-f]{64}:[a-z0-9_.-]{1,128}$"},{"type":"string"},{"type":"string"}],"minItems":4,"maxItems":4}]}},{"type":"array","contains":{"anyOf":[{"type":"array","prefixItems":[{"const":"p"},{"type":"string","pattern":"^[0-9a-f]{64}$"}],"minItems":2,"maxItems":2},{"type":"array","prefixItems":[{"const":"p"},{"type":"string","pattern":"^[0-9a-f]{64}$"},{"type":"string"}],"minItems":3,"maxItems":3}]}},{"type":"array","contains":{"type":"array","prefixItems":[{"const":"bolt11"},{"type":"string","pattern":"^ln[a-z0-9]+$"}],"minItems":2,"maxItems":2}},{"type":"array","contains":{"type":"array","prefixItems":[{"const":"description"},{"type":"string","minLength":2}],"minItems":2,"maxItems":2}}]},"content":{"type":"string","maxLength":131072},"sig":{"type":"string","pattern":"^[0-9a-f]{128}$"}}};
-const pattern379 = new RegExp("^ln[a-z0-9]+$", "u");
+const schema367 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/nostr/09735-zap.json","title":"ZapReceiptEvent","description":"A zap receipt for a listing (NIP-57), signed by the recipient's LNURL provider.","type":"object","required":["id","pubkey","created_at","kind","tags","content","sig"],"additionalProperties":false,"properties":{"id":{"type":"string","pattern":"^[0-9a-f]{64}$"},"pubkey":{"type":"string","pattern":"^[0-9a-f]{64}$"},"created_at":{"type":"integer","minimum":0,"description":"Unix seconds."},"kind":{"const":9735},"tags":{"type":"array","maxItems":2000,"items":{"type":"array","maxItems":64,"items":{"type":"string"}},"allOf":[{"type":"array","contains":{"anyOf":[{"type":"array","prefixItems":[{"const":"a"},{"type":"string","pattern":"^30051:[0-9a-f]{64}:[a-z0-9_.-]{1,128}$"}],"minItems":2,"maxItems":2},{"type":"array","prefixItems":[{"const":"a"},{"type":"string","pattern":"^30051:[0-9a-f]{64}:[a-z0-9_.-]{1,128}$"},{"type":"string"}],"minItems":3,"maxItems":3},{"type":"array","prefixItems":[{"const":"a"},{"type":"string","pattern":"^30051:[0-9a-f]{64}:[a-z0-9_.-]{1,128}$"},{"type":"string"},{"type":"string"}],"minItems":4,"maxItems":4}]}},{"type":"array","contains":{"anyOf":[{"type":"array","prefixItems":[{"const":"p"},{"type":"string","pattern":"^[0-9a-f]{64}$"}],"minItems":2,"maxItems":2},{"type":"array","prefixItems":[{"const":"p"},{"type":"string","pattern":"^[0-9a-f]{64}$"},{"type":"string"}],"minItems":3,"maxItems":3}]}},{"type":"array","contains":{"type":"array","prefixItems":[{"const":"bolt11"},{"type":"string","pattern":"^ln[a-z0-9]+$"}],"minItems":2,"maxItems":2}},{"type":"array","contains":{"type":"array","prefixItems":[{"const":"description"},{"type":"string","minLength":2}],"minItems":2,"maxItems":2}}]},"content":{"type":"string","maxLength":131072},"sig":{"type":"string","pattern":"^[0-9a-f]{128}$"}}};
+const pattern376 = new RegExp("^ln[a-z0-9]+$", "u");
 
 function validate241(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 /*# sourceURL="https://openagents.dev/schemas/nostr/09735-zap.json" */;
@@ -84275,7 +83944,7 @@ errors++;
 if(len1 > 1){
 let data7 = data5[1];
 if(typeof data7 === "string"){
-if(!pattern242.test(data7)){
+if(!pattern239.test(data7)){
 const err18 = {instancePath:instancePath+"/tags/" + i0+"/1",schemaPath:"#/properties/tags/allOf/0/contains/anyOf/0/prefixItems/1/pattern",keyword:"pattern",params:{pattern: "^30051:[0-9a-f]{64}:[a-z0-9_.-]{1,128}$"},message:"must match pattern \""+"^30051:[0-9a-f]{64}:[a-z0-9_.-]{1,128}$"+"\""};
 if(vErrors === null){
 vErrors = [err18];
@@ -84351,7 +84020,7 @@ errors++;
 if(len2 > 1){
 let data9 = data5[1];
 if(typeof data9 === "string"){
-if(!pattern242.test(data9)){
+if(!pattern239.test(data9)){
 const err24 = {instancePath:instancePath+"/tags/" + i0+"/1",schemaPath:"#/properties/tags/allOf/0/contains/anyOf/1/prefixItems/1/pattern",keyword:"pattern",params:{pattern: "^30051:[0-9a-f]{64}:[a-z0-9_.-]{1,128}$"},message:"must match pattern \""+"^30051:[0-9a-f]{64}:[a-z0-9_.-]{1,128}$"+"\""};
 if(vErrors === null){
 vErrors = [err24];
@@ -84441,7 +84110,7 @@ errors++;
 if(len3 > 1){
 let data12 = data5[1];
 if(typeof data12 === "string"){
-if(!pattern242.test(data12)){
+if(!pattern239.test(data12)){
 const err31 = {instancePath:instancePath+"/tags/" + i0+"/1",schemaPath:"#/properties/tags/allOf/0/contains/anyOf/2/prefixItems/1/pattern",keyword:"pattern",params:{pattern: "^30051:[0-9a-f]{64}:[a-z0-9_.-]{1,128}$"},message:"must match pattern \""+"^30051:[0-9a-f]{64}:[a-z0-9_.-]{1,128}$"+"\""};
 if(vErrors === null){
 vErrors = [err31];
@@ -84838,7 +84507,7 @@ errors++;
 if(len8 > 1){
 let data23 = data21[1];
 if(typeof data23 === "string"){
-if(!pattern379.test(data23)){
+if(!pattern376.test(data23)){
 const err58 = {instancePath:instancePath+"/tags/" + i2+"/1",schemaPath:"#/properties/tags/allOf/2/contains/prefixItems/1/pattern",keyword:"pattern",params:{pattern: "^ln[a-z0-9]+$"},message:"must match pattern \""+"^ln[a-z0-9]+$"+"\""};
 if(vErrors === null){
 vErrors = [err58];
@@ -85150,7 +84819,7 @@ return errors === 0;
 validate241.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
 
 exports.isMuteListEvent = validate242;
-const schema369 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/nostr/10000-mutes.json","title":"MuteListEvent","description":"Keys that one key wants to see nothing of (NIP-51): a blocklist to those who choose it as a moderator. Its content, if any, is encrypted and not read.","type":"object","required":["id","pubkey","created_at","kind","tags","content","sig"],"additionalProperties":false,"properties":{"id":{"type":"string","pattern":"^[0-9a-f]{64}$"},"pubkey":{"type":"string","pattern":"^[0-9a-f]{64}$"},"created_at":{"type":"integer","minimum":0,"description":"Unix seconds."},"kind":{"const":10000},"tags":{"type":"array","maxItems":2000,"items":{"type":"array","maxItems":64,"items":{"type":"string"}},"allOf":[{"type":"array","contains":{"anyOf":[{"type":"array","prefixItems":[{"const":"p"},{"type":"string","pattern":"^[0-9a-f]{64}$"}],"minItems":2,"maxItems":2},{"type":"array","prefixItems":[{"const":"p"},{"type":"string","pattern":"^[0-9a-f]{64}$"},{"type":"string"}],"minItems":3,"maxItems":3},{"type":"array","prefixItems":[{"const":"p"},{"type":"string","pattern":"^[0-9a-f]{64}$"},{"type":"string"},{"type":"string"}],"minItems":4,"maxItems":4}]}}]},"content":{"type":"string"},"sig":{"type":"string","pattern":"^[0-9a-f]{128}$"}}};
+const schema368 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/nostr/10000-mutes.json","title":"MuteListEvent","description":"Keys that one key wants to see nothing of (NIP-51): a blocklist to those who choose it as a moderator. Its content, if any, is encrypted and not read.","type":"object","required":["id","pubkey","created_at","kind","tags","content","sig"],"additionalProperties":false,"properties":{"id":{"type":"string","pattern":"^[0-9a-f]{64}$"},"pubkey":{"type":"string","pattern":"^[0-9a-f]{64}$"},"created_at":{"type":"integer","minimum":0,"description":"Unix seconds."},"kind":{"const":10000},"tags":{"type":"array","maxItems":2000,"items":{"type":"array","maxItems":64,"items":{"type":"string"}},"allOf":[{"type":"array","contains":{"anyOf":[{"type":"array","prefixItems":[{"const":"p"},{"type":"string","pattern":"^[0-9a-f]{64}$"}],"minItems":2,"maxItems":2},{"type":"array","prefixItems":[{"const":"p"},{"type":"string","pattern":"^[0-9a-f]{64}$"},{"type":"string"}],"minItems":3,"maxItems":3},{"type":"array","prefixItems":[{"const":"p"},{"type":"string","pattern":"^[0-9a-f]{64}$"},{"type":"string"},{"type":"string"}],"minItems":4,"maxItems":4}]}}]},"content":{"type":"string"},"sig":{"type":"string","pattern":"^[0-9a-f]{128}$"}}};
 
 function validate242(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 /*# sourceURL="https://openagents.dev/schemas/nostr/10000-mutes.json" */;
@@ -85785,7 +85454,7 @@ return errors === 0;
 validate242.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
 
 exports.isInstallConfigEvent = validate243;
-const schema370 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/nostr/24051-install-config.json","title":"InstallConfigEvent","description":"The inner event of an install config, its content an InstallConfig. Never sent in the clear.","type":"object","required":["id","pubkey","created_at","kind","tags","content","sig"],"additionalProperties":false,"properties":{"id":{"type":"string","pattern":"^[0-9a-f]{64}$"},"pubkey":{"type":"string","pattern":"^[0-9a-f]{64}$"},"created_at":{"type":"integer","minimum":0,"description":"Unix seconds."},"kind":{"const":24051},"tags":{"type":"array","maxItems":2000,"items":{"type":"array","maxItems":64,"items":{"type":"string"}},"allOf":[{"type":"array","contains":{"type":"array","prefixItems":[{"const":"p"},{"type":"string","pattern":"^[0-9a-f]{64}$"}],"minItems":2,"maxItems":2}}]},"content":{"type":"string","maxLength":131072},"sig":{"type":"string","pattern":"^[0-9a-f]{128}$"}}};
+const schema369 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/nostr/24051-install-config.json","title":"InstallConfigEvent","description":"The inner event of an install config, its content an InstallConfig. Never sent in the clear.","type":"object","required":["id","pubkey","created_at","kind","tags","content","sig"],"additionalProperties":false,"properties":{"id":{"type":"string","pattern":"^[0-9a-f]{64}$"},"pubkey":{"type":"string","pattern":"^[0-9a-f]{64}$"},"created_at":{"type":"integer","minimum":0,"description":"Unix seconds."},"kind":{"const":24051},"tags":{"type":"array","maxItems":2000,"items":{"type":"array","maxItems":64,"items":{"type":"string"}},"allOf":[{"type":"array","contains":{"type":"array","prefixItems":[{"const":"p"},{"type":"string","pattern":"^[0-9a-f]{64}$"}],"minItems":2,"maxItems":2}}]},"content":{"type":"string","maxLength":131072},"sig":{"type":"string","pattern":"^[0-9a-f]{128}$"}}};
 
 function validate243(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 /*# sourceURL="https://openagents.dev/schemas/nostr/24051-install-config.json" */;
@@ -86212,7 +85881,7 @@ return errors === 0;
 validate243.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
 
 exports.isPairingClaimEvent = validate244;
-const schema371 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/nostr/24052-pairing-claim.json","title":"PairingClaimEvent","description":"The inner event of a pairing claim, its content a PairingClaim: a coordinator shows the one-time secret its owner read from the worker. Never sent in the clear.","type":"object","required":["id","pubkey","created_at","kind","tags","content","sig"],"additionalProperties":false,"properties":{"id":{"type":"string","pattern":"^[0-9a-f]{64}$"},"pubkey":{"type":"string","pattern":"^[0-9a-f]{64}$"},"created_at":{"type":"integer","minimum":0,"description":"Unix seconds."},"kind":{"const":24052},"tags":{"type":"array","maxItems":2000,"items":{"type":"array","maxItems":64,"items":{"type":"string"}},"allOf":[{"type":"array","contains":{"type":"array","prefixItems":[{"const":"p"},{"type":"string","pattern":"^[0-9a-f]{64}$"}],"minItems":2,"maxItems":2}}]},"content":{"type":"string","maxLength":1000},"sig":{"type":"string","pattern":"^[0-9a-f]{128}$"}}};
+const schema370 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/nostr/24052-pairing-claim.json","title":"PairingClaimEvent","description":"The inner event of a pairing claim, its content a PairingClaim: a coordinator shows the one-time secret its owner read from the worker. Never sent in the clear.","type":"object","required":["id","pubkey","created_at","kind","tags","content","sig"],"additionalProperties":false,"properties":{"id":{"type":"string","pattern":"^[0-9a-f]{64}$"},"pubkey":{"type":"string","pattern":"^[0-9a-f]{64}$"},"created_at":{"type":"integer","minimum":0,"description":"Unix seconds."},"kind":{"const":24052},"tags":{"type":"array","maxItems":2000,"items":{"type":"array","maxItems":64,"items":{"type":"string"}},"allOf":[{"type":"array","contains":{"type":"array","prefixItems":[{"const":"p"},{"type":"string","pattern":"^[0-9a-f]{64}$"}],"minItems":2,"maxItems":2}}]},"content":{"type":"string","maxLength":1000},"sig":{"type":"string","pattern":"^[0-9a-f]{128}$"}}};
 
 function validate244(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 /*# sourceURL="https://openagents.dev/schemas/nostr/24052-pairing-claim.json" */;
@@ -86639,8 +86308,8 @@ return errors === 0;
 validate244.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
 
 exports.isReceiptProofEvent = validate245;
-const schema372 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/nostr/24054-receipt-proof.json","title":"ReceiptProofEvent","description":"An edge says that it found a receipt valid: unrevoked, and its payment claimed by no other. Good until its expiration; checked offline with the edge's key.","type":"object","required":["id","pubkey","created_at","kind","tags","content","sig"],"additionalProperties":false,"properties":{"id":{"type":"string","pattern":"^[0-9a-f]{64}$"},"pubkey":{"type":"string","pattern":"^[0-9a-f]{64}$"},"created_at":{"type":"integer","minimum":0,"description":"Unix seconds."},"kind":{"const":24054},"tags":{"type":"array","maxItems":2000,"items":{"type":"array","maxItems":64,"items":{"type":"string"}},"allOf":[{"type":"array","contains":{"type":"array","prefixItems":[{"const":"e"},{"type":"string","pattern":"^[0-9a-f]{64}$"}],"minItems":2,"maxItems":2}},{"type":"array","contains":{"type":"array","prefixItems":[{"const":"payment_hash"},{"type":"string","pattern":"^[0-9a-f]{64}$"}],"minItems":2,"maxItems":2}},{"type":"array","contains":{"type":"array","prefixItems":[{"const":"expiration"},{"type":"string","pattern":"^[0-9]{1,12}$"}],"minItems":2,"maxItems":2}},{"type":"array","contains":{"const":["L","openagents.upgrade"]}},{"type":"array","contains":{"const":["l","receipt-proof","openagents.upgrade"]}}]},"content":{"type":"string","maxLength":1000},"sig":{"type":"string","pattern":"^[0-9a-f]{128}$"}}};
-const pattern399 = new RegExp("^[0-9]{1,12}$", "u");
+const schema371 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/nostr/24054-receipt-proof.json","title":"ReceiptProofEvent","description":"An edge says that it found a receipt valid: unrevoked, and its payment claimed by no other. Good until its expiration; checked offline with the edge's key.","type":"object","required":["id","pubkey","created_at","kind","tags","content","sig"],"additionalProperties":false,"properties":{"id":{"type":"string","pattern":"^[0-9a-f]{64}$"},"pubkey":{"type":"string","pattern":"^[0-9a-f]{64}$"},"created_at":{"type":"integer","minimum":0,"description":"Unix seconds."},"kind":{"const":24054},"tags":{"type":"array","maxItems":2000,"items":{"type":"array","maxItems":64,"items":{"type":"string"}},"allOf":[{"type":"array","contains":{"type":"array","prefixItems":[{"const":"e"},{"type":"string","pattern":"^[0-9a-f]{64}$"}],"minItems":2,"maxItems":2}},{"type":"array","contains":{"type":"array","prefixItems":[{"const":"payment_hash"},{"type":"string","pattern":"^[0-9a-f]{64}$"}],"minItems":2,"maxItems":2}},{"type":"array","contains":{"type":"array","prefixItems":[{"const":"expiration"},{"type":"string","pattern":"^[0-9]{1,12}$"}],"minItems":2,"maxItems":2}},{"type":"array","contains":{"const":["L","openagents.upgrade"]}},{"type":"array","contains":{"const":["l","receipt-proof","openagents.upgrade"]}}]},"content":{"type":"string","maxLength":1000},"sig":{"type":"string","pattern":"^[0-9a-f]{128}$"}}};
+const pattern396 = new RegExp("^[0-9]{1,12}$", "u");
 
 function validate245(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 /*# sourceURL="https://openagents.dev/schemas/nostr/24054-receipt-proof.json" */;
@@ -87094,7 +86763,7 @@ errors++;
 if(len5 > 1){
 let data13 = data11[1];
 if(typeof data13 === "string"){
-if(!pattern399.test(data13)){
+if(!pattern396.test(data13)){
 const err34 = {instancePath:instancePath+"/tags/" + i2+"/1",schemaPath:"#/properties/tags/allOf/2/contains/prefixItems/1/pattern",keyword:"pattern",params:{pattern: "^[0-9]{1,12}$"},message:"must match pattern \""+"^[0-9]{1,12}$"+"\""};
 if(vErrors === null){
 vErrors = [err34];
@@ -87169,8 +86838,8 @@ const _errs37 = errors;
 const len6 = data4.length;
 for(let i3=0; i3<len6; i3++){
 const _errs38 = errors;
-if(!func0(data4[i3], schema372.properties.tags.allOf[3].contains.const)){
-const err39 = {instancePath:instancePath+"/tags/" + i3,schemaPath:"#/properties/tags/allOf/3/contains/const",keyword:"const",params:{allowedValue: schema372.properties.tags.allOf[3].contains.const},message:"must be equal to constant"};
+if(!func0(data4[i3], schema371.properties.tags.allOf[3].contains.const)){
+const err39 = {instancePath:instancePath+"/tags/" + i3,schemaPath:"#/properties/tags/allOf/3/contains/const",keyword:"const",params:{allowedValue: schema371.properties.tags.allOf[3].contains.const},message:"must be equal to constant"};
 if(vErrors === null){
 vErrors = [err39];
 }
@@ -87221,8 +86890,8 @@ const _errs41 = errors;
 const len7 = data4.length;
 for(let i4=0; i4<len7; i4++){
 const _errs42 = errors;
-if(!func0(data4[i4], schema372.properties.tags.allOf[4].contains.const)){
-const err42 = {instancePath:instancePath+"/tags/" + i4,schemaPath:"#/properties/tags/allOf/4/contains/const",keyword:"const",params:{allowedValue: schema372.properties.tags.allOf[4].contains.const},message:"must be equal to constant"};
+if(!func0(data4[i4], schema371.properties.tags.allOf[4].contains.const)){
+const err42 = {instancePath:instancePath+"/tags/" + i4,schemaPath:"#/properties/tags/allOf/4/contains/const",keyword:"const",params:{allowedValue: schema371.properties.tags.allOf[4].contains.const},message:"must be equal to constant"};
 if(vErrors === null){
 vErrors = [err42];
 }
@@ -87397,7 +87066,7 @@ return errors === 0;
 validate245.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
 
 exports.isWorkerCapabilitiesEvent = validate246;
-const schema373 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/nostr/24055-worker-capabilities.json","title":"WorkerCapabilitiesEvent","description":"The inner event of a capability report, its content a WorkerReport: a worker tells a paired key what it measured about itself, since its owner chose so. Never sent in the clear.","type":"object","required":["id","pubkey","created_at","kind","tags","content","sig"],"additionalProperties":false,"properties":{"id":{"type":"string","pattern":"^[0-9a-f]{64}$"},"pubkey":{"type":"string","pattern":"^[0-9a-f]{64}$"},"created_at":{"type":"integer","minimum":0,"description":"Unix seconds."},"kind":{"const":24055},"tags":{"type":"array","maxItems":2000,"items":{"type":"array","maxItems":64,"items":{"type":"string"}},"allOf":[{"type":"array","contains":{"type":"array","prefixItems":[{"const":"p"},{"type":"string","pattern":"^[0-9a-f]{64}$"}],"minItems":2,"maxItems":2}}]},"content":{"type":"string","maxLength":20000},"sig":{"type":"string","pattern":"^[0-9a-f]{128}$"}}};
+const schema372 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/nostr/24055-worker-capabilities.json","title":"WorkerCapabilitiesEvent","description":"The inner event of a capability report, its content a WorkerReport: a worker tells a paired key what it measured about itself, since its owner chose so. Never sent in the clear.","type":"object","required":["id","pubkey","created_at","kind","tags","content","sig"],"additionalProperties":false,"properties":{"id":{"type":"string","pattern":"^[0-9a-f]{64}$"},"pubkey":{"type":"string","pattern":"^[0-9a-f]{64}$"},"created_at":{"type":"integer","minimum":0,"description":"Unix seconds."},"kind":{"const":24055},"tags":{"type":"array","maxItems":2000,"items":{"type":"array","maxItems":64,"items":{"type":"string"}},"allOf":[{"type":"array","contains":{"type":"array","prefixItems":[{"const":"p"},{"type":"string","pattern":"^[0-9a-f]{64}$"}],"minItems":2,"maxItems":2}}]},"content":{"type":"string","maxLength":20000},"sig":{"type":"string","pattern":"^[0-9a-f]{128}$"}}};
 
 function validate246(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 /*# sourceURL="https://openagents.dev/schemas/nostr/24055-worker-capabilities.json" */;
@@ -87824,7 +87493,7 @@ return errors === 0;
 validate246.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
 
 exports.isWorkerStatusEvent = validate247;
-const schema374 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/nostr/24056-worker-status.json","title":"WorkerStatusEvent","description":"The inner event of a status, its content a WorkerStatus: a worker tells a coordinator's key where its pairing stands and what became of what it ordered. Never sent in the clear.","type":"object","required":["id","pubkey","created_at","kind","tags","content","sig"],"additionalProperties":false,"properties":{"id":{"type":"string","pattern":"^[0-9a-f]{64}$"},"pubkey":{"type":"string","pattern":"^[0-9a-f]{64}$"},"created_at":{"type":"integer","minimum":0,"description":"Unix seconds."},"kind":{"const":24056},"tags":{"type":"array","maxItems":2000,"items":{"type":"array","maxItems":64,"items":{"type":"string"}},"allOf":[{"type":"array","contains":{"type":"array","prefixItems":[{"const":"p"},{"type":"string","pattern":"^[0-9a-f]{64}$"}],"minItems":2,"maxItems":2}}]},"content":{"type":"string","maxLength":60000},"sig":{"type":"string","pattern":"^[0-9a-f]{128}$"}}};
+const schema373 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/nostr/24056-worker-status.json","title":"WorkerStatusEvent","description":"The inner event of a status, its content a WorkerStatus: a worker tells a coordinator's key where its pairing stands and what became of what it ordered. Never sent in the clear.","type":"object","required":["id","pubkey","created_at","kind","tags","content","sig"],"additionalProperties":false,"properties":{"id":{"type":"string","pattern":"^[0-9a-f]{64}$"},"pubkey":{"type":"string","pattern":"^[0-9a-f]{64}$"},"created_at":{"type":"integer","minimum":0,"description":"Unix seconds."},"kind":{"const":24056},"tags":{"type":"array","maxItems":2000,"items":{"type":"array","maxItems":64,"items":{"type":"string"}},"allOf":[{"type":"array","contains":{"type":"array","prefixItems":[{"const":"p"},{"type":"string","pattern":"^[0-9a-f]{64}$"}],"minItems":2,"maxItems":2}}]},"content":{"type":"string","maxLength":60000},"sig":{"type":"string","pattern":"^[0-9a-f]{128}$"}}};
 
 function validate247(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 /*# sourceURL="https://openagents.dev/schemas/nostr/24056-worker-status.json" */;
@@ -88251,9 +87920,9 @@ return errors === 0;
 validate247.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
 
 exports.isHttpAuthEvent = validate248;
-const schema375 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/nostr/27235-http-auth.json","title":"HttpAuthEvent","description":"Authorises one HTTP request (NIP-98): its URL, its method and, where there is a body, the hash of its bytes.","type":"object","required":["id","pubkey","created_at","kind","tags","content","sig"],"additionalProperties":false,"properties":{"id":{"type":"string","pattern":"^[0-9a-f]{64}$"},"pubkey":{"type":"string","pattern":"^[0-9a-f]{64}$"},"created_at":{"type":"integer","minimum":0,"description":"Unix seconds."},"kind":{"const":27235},"tags":{"type":"array","maxItems":2000,"items":{"type":"array","maxItems":64,"items":{"type":"string"}},"allOf":[{"type":"array","contains":{"type":"array","prefixItems":[{"const":"u"},{"type":"string","pattern":"^https?://"}],"minItems":2,"maxItems":2}},{"type":"array","contains":{"type":"array","prefixItems":[{"const":"method"},{"type":"string","pattern":"^[A-Z]+$"}],"minItems":2,"maxItems":2}}]},"content":{"type":"string","maxLength":1000},"sig":{"type":"string","pattern":"^[0-9a-f]{128}$"}}};
-const pattern411 = new RegExp("^https?://", "u");
-const pattern412 = new RegExp("^[A-Z]+$", "u");
+const schema374 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/nostr/27235-http-auth.json","title":"HttpAuthEvent","description":"Authorises one HTTP request (NIP-98): its URL, its method and, where there is a body, the hash of its bytes.","type":"object","required":["id","pubkey","created_at","kind","tags","content","sig"],"additionalProperties":false,"properties":{"id":{"type":"string","pattern":"^[0-9a-f]{64}$"},"pubkey":{"type":"string","pattern":"^[0-9a-f]{64}$"},"created_at":{"type":"integer","minimum":0,"description":"Unix seconds."},"kind":{"const":27235},"tags":{"type":"array","maxItems":2000,"items":{"type":"array","maxItems":64,"items":{"type":"string"}},"allOf":[{"type":"array","contains":{"type":"array","prefixItems":[{"const":"u"},{"type":"string","pattern":"^https?://"}],"minItems":2,"maxItems":2}},{"type":"array","contains":{"type":"array","prefixItems":[{"const":"method"},{"type":"string","pattern":"^[A-Z]+$"}],"minItems":2,"maxItems":2}}]},"content":{"type":"string","maxLength":1000},"sig":{"type":"string","pattern":"^[0-9a-f]{128}$"}}};
+const pattern408 = new RegExp("^https?://", "u");
+const pattern409 = new RegExp("^[A-Z]+$", "u");
 
 function validate248(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 /*# sourceURL="https://openagents.dev/schemas/nostr/27235-http-auth.json" */;
@@ -88481,7 +88150,7 @@ errors++;
 if(len1 > 1){
 let data7 = data5[1];
 if(typeof data7 === "string"){
-if(!pattern411.test(data7)){
+if(!pattern408.test(data7)){
 const err18 = {instancePath:instancePath+"/tags/" + i0+"/1",schemaPath:"#/properties/tags/allOf/0/contains/prefixItems/1/pattern",keyword:"pattern",params:{pattern: "^https?://"},message:"must match pattern \""+"^https?://"+"\""};
 if(vErrors === null){
 vErrors = [err18];
@@ -88594,7 +88263,7 @@ errors++;
 if(len3 > 1){
 let data10 = data8[1];
 if(typeof data10 === "string"){
-if(!pattern412.test(data10)){
+if(!pattern409.test(data10)){
 const err26 = {instancePath:instancePath+"/tags/" + i1+"/1",schemaPath:"#/properties/tags/allOf/1/contains/prefixItems/1/pattern",keyword:"pattern",params:{pattern: "^[A-Z]+$"},message:"must match pattern \""+"^[A-Z]+$"+"\""};
 if(vErrors === null){
 vErrors = [err26];
@@ -88793,7 +88462,7 @@ return errors === 0;
 validate248.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
 
 exports.isPeopleListEvent = validate249;
-const schema376 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/nostr/30000-people.json","title":"PeopleListEvent","description":"Curators with their roles, or trusted authors, as one key names them (NIP-51 follow set).","type":"object","required":["id","pubkey","created_at","kind","tags","content","sig"],"additionalProperties":false,"properties":{"id":{"type":"string","pattern":"^[0-9a-f]{64}$"},"pubkey":{"type":"string","pattern":"^[0-9a-f]{64}$"},"created_at":{"type":"integer","minimum":0,"description":"Unix seconds."},"kind":{"const":30000},"tags":{"type":"array","maxItems":2000,"items":{"type":"array","maxItems":64,"items":{"type":"string"}},"allOf":[{"type":"array","contains":{"type":"array","prefixItems":[{"const":"d"},{"enum":["openagents.curators","openagents.trusted-authors"]}],"minItems":2,"maxItems":2}},{"type":"array","contains":{"const":["L","openagents.upgrade"]}},{"type":"array","contains":{"type":"array","prefixItems":[{"const":"l"},{"enum":["curators","trusted-authors"]},{"const":"openagents.upgrade"}],"minItems":3,"maxItems":3}}]},"content":{"type":"string","maxLength":0},"sig":{"type":"string","pattern":"^[0-9a-f]{128}$"}}};
+const schema375 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/nostr/30000-people.json","title":"PeopleListEvent","description":"Curators with their roles, or trusted authors, as one key names them (NIP-51 follow set).","type":"object","required":["id","pubkey","created_at","kind","tags","content","sig"],"additionalProperties":false,"properties":{"id":{"type":"string","pattern":"^[0-9a-f]{64}$"},"pubkey":{"type":"string","pattern":"^[0-9a-f]{64}$"},"created_at":{"type":"integer","minimum":0,"description":"Unix seconds."},"kind":{"const":30000},"tags":{"type":"array","maxItems":2000,"items":{"type":"array","maxItems":64,"items":{"type":"string"}},"allOf":[{"type":"array","contains":{"type":"array","prefixItems":[{"const":"d"},{"enum":["openagents.curators","openagents.trusted-authors"]}],"minItems":2,"maxItems":2}},{"type":"array","contains":{"const":["L","openagents.upgrade"]}},{"type":"array","contains":{"type":"array","prefixItems":[{"const":"l"},{"enum":["curators","trusted-authors"]},{"const":"openagents.upgrade"}],"minItems":3,"maxItems":3}}]},"content":{"type":"string","maxLength":0},"sig":{"type":"string","pattern":"^[0-9a-f]{128}$"}}};
 
 function validate249(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 /*# sourceURL="https://openagents.dev/schemas/nostr/30000-people.json" */;
@@ -89021,7 +88690,7 @@ errors++;
 if(len1 > 1){
 let data7 = data5[1];
 if(!((data7 === "openagents.curators") || (data7 === "openagents.trusted-authors"))){
-const err18 = {instancePath:instancePath+"/tags/" + i0+"/1",schemaPath:"#/properties/tags/allOf/0/contains/prefixItems/1/enum",keyword:"enum",params:{allowedValues: schema376.properties.tags.allOf[0].contains.prefixItems[1].enum},message:"must be equal to one of the allowed values"};
+const err18 = {instancePath:instancePath+"/tags/" + i0+"/1",schemaPath:"#/properties/tags/allOf/0/contains/prefixItems/1/enum",keyword:"enum",params:{allowedValues: schema375.properties.tags.allOf[0].contains.prefixItems[1].enum},message:"must be equal to one of the allowed values"};
 if(vErrors === null){
 vErrors = [err18];
 }
@@ -89084,8 +88753,8 @@ const _errs20 = errors;
 const len2 = data4.length;
 for(let i1=0; i1<len2; i1++){
 const _errs21 = errors;
-if(!func0(data4[i1], schema376.properties.tags.allOf[1].contains.const)){
-const err22 = {instancePath:instancePath+"/tags/" + i1,schemaPath:"#/properties/tags/allOf/1/contains/const",keyword:"const",params:{allowedValue: schema376.properties.tags.allOf[1].contains.const},message:"must be equal to constant"};
+if(!func0(data4[i1], schema375.properties.tags.allOf[1].contains.const)){
+const err22 = {instancePath:instancePath+"/tags/" + i1,schemaPath:"#/properties/tags/allOf/1/contains/const",keyword:"const",params:{allowedValue: schema375.properties.tags.allOf[1].contains.const},message:"must be equal to constant"};
 if(vErrors === null){
 vErrors = [err22];
 }
@@ -89174,7 +88843,7 @@ errors++;
 if(len4 > 1){
 let data11 = data9[1];
 if(!((data11 === "curators") || (data11 === "trusted-authors"))){
-const err28 = {instancePath:instancePath+"/tags/" + i2+"/1",schemaPath:"#/properties/tags/allOf/2/contains/prefixItems/1/enum",keyword:"enum",params:{allowedValues: schema376.properties.tags.allOf[2].contains.prefixItems[1].enum},message:"must be equal to one of the allowed values"};
+const err28 = {instancePath:instancePath+"/tags/" + i2+"/1",schemaPath:"#/properties/tags/allOf/2/contains/prefixItems/1/enum",keyword:"enum",params:{allowedValues: schema375.properties.tags.allOf[2].contains.prefixItems[1].enum},message:"must be equal to one of the allowed values"};
 if(vErrors === null){
 vErrors = [err28];
 }
@@ -89373,7 +89042,7 @@ return errors === 0;
 validate249.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
 
 exports.isOldListEvent = validate250;
-const schema377 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/nostr/30001-old-list.json","title":"OldListEvent","description":"A list of upgrades of the kind that NIP-51 gave up: read, never written.","type":"object","required":["id","pubkey","created_at","kind","tags","content","sig"],"additionalProperties":false,"properties":{"id":{"type":"string","pattern":"^[0-9a-f]{64}$"},"pubkey":{"type":"string","pattern":"^[0-9a-f]{64}$"},"created_at":{"type":"integer","minimum":0,"description":"Unix seconds."},"kind":{"const":30001},"tags":{"type":"array","maxItems":2000,"items":{"type":"array","maxItems":64,"items":{"type":"string"}},"allOf":[{"type":"array","contains":{"type":"array","prefixItems":[{"const":"d"},{"type":"string","pattern":"^[a-z0-9_.-]{1,64}$"}],"minItems":2,"maxItems":2}},{"type":"array","contains":{"anyOf":[{"type":"array","prefixItems":[{"const":"a"},{"type":"string","pattern":"^30051:[0-9a-f]{64}:[a-z0-9_.-]{1,128}$"}],"minItems":2,"maxItems":2},{"type":"array","prefixItems":[{"const":"a"},{"type":"string","pattern":"^30051:[0-9a-f]{64}:[a-z0-9_.-]{1,128}$"},{"type":"string"}],"minItems":3,"maxItems":3}]}}]},"content":{"type":"string"},"sig":{"type":"string","pattern":"^[0-9a-f]{128}$"}}};
+const schema376 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/nostr/30001-old-list.json","title":"OldListEvent","description":"A list of upgrades of the kind that NIP-51 gave up: read, never written.","type":"object","required":["id","pubkey","created_at","kind","tags","content","sig"],"additionalProperties":false,"properties":{"id":{"type":"string","pattern":"^[0-9a-f]{64}$"},"pubkey":{"type":"string","pattern":"^[0-9a-f]{64}$"},"created_at":{"type":"integer","minimum":0,"description":"Unix seconds."},"kind":{"const":30001},"tags":{"type":"array","maxItems":2000,"items":{"type":"array","maxItems":64,"items":{"type":"string"}},"allOf":[{"type":"array","contains":{"type":"array","prefixItems":[{"const":"d"},{"type":"string","pattern":"^[a-z0-9_.-]{1,64}$"}],"minItems":2,"maxItems":2}},{"type":"array","contains":{"anyOf":[{"type":"array","prefixItems":[{"const":"a"},{"type":"string","pattern":"^30051:[0-9a-f]{64}:[a-z0-9_.-]{1,128}$"}],"minItems":2,"maxItems":2},{"type":"array","prefixItems":[{"const":"a"},{"type":"string","pattern":"^30051:[0-9a-f]{64}:[a-z0-9_.-]{1,128}$"},{"type":"string"}],"minItems":3,"maxItems":3}]}}]},"content":{"type":"string"},"sig":{"type":"string","pattern":"^[0-9a-f]{128}$"}}};
 
 function validate250(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 /*# sourceURL="https://openagents.dev/schemas/nostr/30001-old-list.json" */;
@@ -89717,7 +89386,7 @@ errors++;
 if(len3 > 1){
 let data10 = data8[1];
 if(typeof data10 === "string"){
-if(!pattern242.test(data10)){
+if(!pattern239.test(data10)){
 const err26 = {instancePath:instancePath+"/tags/" + i1+"/1",schemaPath:"#/properties/tags/allOf/1/contains/anyOf/0/prefixItems/1/pattern",keyword:"pattern",params:{pattern: "^30051:[0-9a-f]{64}:[a-z0-9_.-]{1,128}$"},message:"must match pattern \""+"^30051:[0-9a-f]{64}:[a-z0-9_.-]{1,128}$"+"\""};
 if(vErrors === null){
 vErrors = [err26];
@@ -89793,7 +89462,7 @@ errors++;
 if(len4 > 1){
 let data12 = data8[1];
 if(typeof data12 === "string"){
-if(!pattern242.test(data12)){
+if(!pattern239.test(data12)){
 const err32 = {instancePath:instancePath+"/tags/" + i1+"/1",schemaPath:"#/properties/tags/allOf/1/contains/anyOf/1/prefixItems/1/pattern",keyword:"pattern",params:{pattern: "^30051:[0-9a-f]{64}:[a-z0-9_.-]{1,128}$"},message:"must match pattern \""+"^30051:[0-9a-f]{64}:[a-z0-9_.-]{1,128}$"+"\""};
 if(vErrors === null){
 vErrors = [err32];
@@ -90019,7 +89688,7 @@ return errors === 0;
 validate250.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
 
 exports.isKindMuteEvent = validate251;
-const schema378 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/nostr/30007-kind-mutes.json","title":"KindMuteEvent","description":"Authors whose upgrades one key wants to see nothing of (NIP-51): a blocklist.","type":"object","required":["id","pubkey","created_at","kind","tags","content","sig"],"additionalProperties":false,"properties":{"id":{"type":"string","pattern":"^[0-9a-f]{64}$"},"pubkey":{"type":"string","pattern":"^[0-9a-f]{64}$"},"created_at":{"type":"integer","minimum":0,"description":"Unix seconds."},"kind":{"const":30007},"tags":{"type":"array","maxItems":2000,"items":{"type":"array","maxItems":64,"items":{"type":"string"}},"allOf":[{"type":"array","contains":{"const":["d","30051"]}},{"type":"array","contains":{"anyOf":[{"type":"array","prefixItems":[{"const":"p"},{"type":"string","pattern":"^[0-9a-f]{64}$"}],"minItems":2,"maxItems":2},{"type":"array","prefixItems":[{"const":"p"},{"type":"string","pattern":"^[0-9a-f]{64}$"},{"type":"string"}],"minItems":3,"maxItems":3},{"type":"array","prefixItems":[{"const":"p"},{"type":"string","pattern":"^[0-9a-f]{64}$"},{"type":"string"},{"type":"string"}],"minItems":4,"maxItems":4}]}}]},"content":{"type":"string"},"sig":{"type":"string","pattern":"^[0-9a-f]{128}$"}}};
+const schema377 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/nostr/30007-kind-mutes.json","title":"KindMuteEvent","description":"Authors whose upgrades one key wants to see nothing of (NIP-51): a blocklist.","type":"object","required":["id","pubkey","created_at","kind","tags","content","sig"],"additionalProperties":false,"properties":{"id":{"type":"string","pattern":"^[0-9a-f]{64}$"},"pubkey":{"type":"string","pattern":"^[0-9a-f]{64}$"},"created_at":{"type":"integer","minimum":0,"description":"Unix seconds."},"kind":{"const":30007},"tags":{"type":"array","maxItems":2000,"items":{"type":"array","maxItems":64,"items":{"type":"string"}},"allOf":[{"type":"array","contains":{"const":["d","30051"]}},{"type":"array","contains":{"anyOf":[{"type":"array","prefixItems":[{"const":"p"},{"type":"string","pattern":"^[0-9a-f]{64}$"}],"minItems":2,"maxItems":2},{"type":"array","prefixItems":[{"const":"p"},{"type":"string","pattern":"^[0-9a-f]{64}$"},{"type":"string"}],"minItems":3,"maxItems":3},{"type":"array","prefixItems":[{"const":"p"},{"type":"string","pattern":"^[0-9a-f]{64}$"},{"type":"string"},{"type":"string"}],"minItems":4,"maxItems":4}]}}]},"content":{"type":"string"},"sig":{"type":"string","pattern":"^[0-9a-f]{128}$"}}};
 
 function validate251(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 /*# sourceURL="https://openagents.dev/schemas/nostr/30007-kind-mutes.json" */;
@@ -90209,8 +89878,8 @@ const _errs13 = errors;
 const len0 = data4.length;
 for(let i0=0; i0<len0; i0++){
 const _errs14 = errors;
-if(!func0(data4[i0], schema378.properties.tags.allOf[0].contains.const)){
-const err15 = {instancePath:instancePath+"/tags/" + i0,schemaPath:"#/properties/tags/allOf/0/contains/const",keyword:"const",params:{allowedValue: schema378.properties.tags.allOf[0].contains.const},message:"must be equal to constant"};
+if(!func0(data4[i0], schema377.properties.tags.allOf[0].contains.const)){
+const err15 = {instancePath:instancePath+"/tags/" + i0,schemaPath:"#/properties/tags/allOf/0/contains/const",keyword:"const",params:{allowedValue: schema377.properties.tags.allOf[0].contains.const},message:"must be equal to constant"};
 if(vErrors === null){
 vErrors = [err15];
 }
@@ -90706,7 +90375,7 @@ return errors === 0;
 validate251.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
 
 exports.isManifestEvent = validate252;
-const schema379 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/nostr/30051-manifest.json","title":"ManifestEvent","description":"An upgrade manifest as its author lists it: the manifest as content, its facts as tags.","type":"object","required":["id","pubkey","created_at","kind","tags","content","sig"],"additionalProperties":false,"properties":{"id":{"type":"string","pattern":"^[0-9a-f]{64}$"},"pubkey":{"type":"string","pattern":"^[0-9a-f]{64}$"},"created_at":{"type":"integer","minimum":0,"description":"Unix seconds."},"kind":{"const":30051},"tags":{"type":"array","maxItems":2000,"items":{"type":"array","maxItems":64,"items":{"type":"string"}},"allOf":[{"type":"array","contains":{"type":"array","prefixItems":[{"const":"d"},{"type":"string","minLength":1}],"minItems":2,"maxItems":2}},{"type":"array","contains":{"type":"array","prefixItems":[{"const":"version"},{"type":"string","minLength":1}],"minItems":2,"maxItems":2}},{"type":"array","contains":{"type":"array","prefixItems":[{"const":"x"},{"type":"string","pattern":"^[0-9a-f]{64}$"}],"minItems":2,"maxItems":2}},{"type":"array","contains":{"const":["L","openagents.upgrade"]}},{"type":"array","contains":{"const":["l","manifest","openagents.upgrade"]}}]},"content":{"type":"string","maxLength":131072},"sig":{"type":"string","pattern":"^[0-9a-f]{128}$"}}};
+const schema378 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/nostr/30051-manifest.json","title":"ManifestEvent","description":"An upgrade manifest as its author lists it: the manifest as content, its facts as tags.","type":"object","required":["id","pubkey","created_at","kind","tags","content","sig"],"additionalProperties":false,"properties":{"id":{"type":"string","pattern":"^[0-9a-f]{64}$"},"pubkey":{"type":"string","pattern":"^[0-9a-f]{64}$"},"created_at":{"type":"integer","minimum":0,"description":"Unix seconds."},"kind":{"const":30051},"tags":{"type":"array","maxItems":2000,"items":{"type":"array","maxItems":64,"items":{"type":"string"}},"allOf":[{"type":"array","contains":{"type":"array","prefixItems":[{"const":"d"},{"type":"string","minLength":1}],"minItems":2,"maxItems":2}},{"type":"array","contains":{"type":"array","prefixItems":[{"const":"version"},{"type":"string","minLength":1}],"minItems":2,"maxItems":2}},{"type":"array","contains":{"type":"array","prefixItems":[{"const":"x"},{"type":"string","pattern":"^[0-9a-f]{64}$"}],"minItems":2,"maxItems":2}},{"type":"array","contains":{"const":["L","openagents.upgrade"]}},{"type":"array","contains":{"const":["l","manifest","openagents.upgrade"]}}]},"content":{"type":"string","maxLength":131072},"sig":{"type":"string","pattern":"^[0-9a-f]{128}$"}}};
 
 function validate252(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 /*# sourceURL="https://openagents.dev/schemas/nostr/30051-manifest.json" */;
@@ -91235,8 +90904,8 @@ const _errs37 = errors;
 const len6 = data4.length;
 for(let i3=0; i3<len6; i3++){
 const _errs38 = errors;
-if(!func0(data4[i3], schema379.properties.tags.allOf[3].contains.const)){
-const err39 = {instancePath:instancePath+"/tags/" + i3,schemaPath:"#/properties/tags/allOf/3/contains/const",keyword:"const",params:{allowedValue: schema379.properties.tags.allOf[3].contains.const},message:"must be equal to constant"};
+if(!func0(data4[i3], schema378.properties.tags.allOf[3].contains.const)){
+const err39 = {instancePath:instancePath+"/tags/" + i3,schemaPath:"#/properties/tags/allOf/3/contains/const",keyword:"const",params:{allowedValue: schema378.properties.tags.allOf[3].contains.const},message:"must be equal to constant"};
 if(vErrors === null){
 vErrors = [err39];
 }
@@ -91287,8 +90956,8 @@ const _errs41 = errors;
 const len7 = data4.length;
 for(let i4=0; i4<len7; i4++){
 const _errs42 = errors;
-if(!func0(data4[i4], schema379.properties.tags.allOf[4].contains.const)){
-const err42 = {instancePath:instancePath+"/tags/" + i4,schemaPath:"#/properties/tags/allOf/4/contains/const",keyword:"const",params:{allowedValue: schema379.properties.tags.allOf[4].contains.const},message:"must be equal to constant"};
+if(!func0(data4[i4], schema378.properties.tags.allOf[4].contains.const)){
+const err42 = {instancePath:instancePath+"/tags/" + i4,schemaPath:"#/properties/tags/allOf/4/contains/const",keyword:"const",params:{allowedValue: schema378.properties.tags.allOf[4].contains.const},message:"must be equal to constant"};
 if(vErrors === null){
 vErrors = [err42];
 }
@@ -91463,7 +91132,7 @@ return errors === 0;
 validate252.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
 
 exports.isReleaseEvent = validate253;
-const schema380 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/nostr/30052-release.json","title":"ReleaseEvent","description":"One release: pins the manifest event and the manifest hash it was made from.","type":"object","required":["id","pubkey","created_at","kind","tags","content","sig"],"additionalProperties":false,"properties":{"id":{"type":"string","pattern":"^[0-9a-f]{64}$"},"pubkey":{"type":"string","pattern":"^[0-9a-f]{64}$"},"created_at":{"type":"integer","minimum":0,"description":"Unix seconds."},"kind":{"const":30052},"tags":{"type":"array","maxItems":2000,"items":{"type":"array","maxItems":64,"items":{"type":"string"}},"allOf":[{"type":"array","contains":{"type":"array","prefixItems":[{"const":"d"},{"type":"string","minLength":1}],"minItems":2,"maxItems":2}},{"type":"array","contains":{"type":"array","prefixItems":[{"const":"i"},{"type":"string","minLength":1}],"minItems":2,"maxItems":2}},{"type":"array","contains":{"type":"array","prefixItems":[{"const":"version"},{"type":"string","minLength":1}],"minItems":2,"maxItems":2}},{"type":"array","contains":{"type":"array","prefixItems":[{"const":"a"},{"type":"string","pattern":"^30051:[0-9a-f]{64}:"}],"minItems":2,"maxItems":2}},{"type":"array","contains":{"type":"array","prefixItems":[{"const":"e"},{"type":"string","pattern":"^[0-9a-f]{64}$"}],"minItems":2,"maxItems":2}},{"type":"array","contains":{"type":"array","prefixItems":[{"const":"x"},{"type":"string","pattern":"^[0-9a-f]{64}$"}],"minItems":2,"maxItems":2}},{"type":"array","contains":{"const":["L","openagents.upgrade"]}},{"type":"array","contains":{"const":["l","release","openagents.upgrade"]}}]},"content":{"type":"string","maxLength":131072},"sig":{"type":"string","pattern":"^[0-9a-f]{128}$"}}};
+const schema379 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/nostr/30052-release.json","title":"ReleaseEvent","description":"One release: pins the manifest event and the manifest hash it was made from.","type":"object","required":["id","pubkey","created_at","kind","tags","content","sig"],"additionalProperties":false,"properties":{"id":{"type":"string","pattern":"^[0-9a-f]{64}$"},"pubkey":{"type":"string","pattern":"^[0-9a-f]{64}$"},"created_at":{"type":"integer","minimum":0,"description":"Unix seconds."},"kind":{"const":30052},"tags":{"type":"array","maxItems":2000,"items":{"type":"array","maxItems":64,"items":{"type":"string"}},"allOf":[{"type":"array","contains":{"type":"array","prefixItems":[{"const":"d"},{"type":"string","minLength":1}],"minItems":2,"maxItems":2}},{"type":"array","contains":{"type":"array","prefixItems":[{"const":"i"},{"type":"string","minLength":1}],"minItems":2,"maxItems":2}},{"type":"array","contains":{"type":"array","prefixItems":[{"const":"version"},{"type":"string","minLength":1}],"minItems":2,"maxItems":2}},{"type":"array","contains":{"type":"array","prefixItems":[{"const":"a"},{"type":"string","pattern":"^30051:[0-9a-f]{64}:"}],"minItems":2,"maxItems":2}},{"type":"array","contains":{"type":"array","prefixItems":[{"const":"e"},{"type":"string","pattern":"^[0-9a-f]{64}$"}],"minItems":2,"maxItems":2}},{"type":"array","contains":{"type":"array","prefixItems":[{"const":"x"},{"type":"string","pattern":"^[0-9a-f]{64}$"}],"minItems":2,"maxItems":2}},{"type":"array","contains":{"const":["L","openagents.upgrade"]}},{"type":"array","contains":{"const":["l","release","openagents.upgrade"]}}]},"content":{"type":"string","maxLength":131072},"sig":{"type":"string","pattern":"^[0-9a-f]{128}$"}}};
 
 function validate253(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 /*# sourceURL="https://openagents.dev/schemas/nostr/30052-release.json" */;
@@ -92030,7 +91699,7 @@ errors++;
 if(len7 > 1){
 let data16 = data14[1];
 if(typeof data16 === "string"){
-if(!pattern341.test(data16)){
+if(!pattern338.test(data16)){
 const err42 = {instancePath:instancePath+"/tags/" + i3+"/1",schemaPath:"#/properties/tags/allOf/3/contains/prefixItems/1/pattern",keyword:"pattern",params:{pattern: "^30051:[0-9a-f]{64}:"},message:"must match pattern \""+"^30051:[0-9a-f]{64}:"+"\""};
 if(vErrors === null){
 vErrors = [err42];
@@ -92331,8 +92000,8 @@ const _errs61 = errors;
 const len12 = data4.length;
 for(let i6=0; i6<len12; i6++){
 const _errs62 = errors;
-if(!func0(data4[i6], schema380.properties.tags.allOf[6].contains.const)){
-const err63 = {instancePath:instancePath+"/tags/" + i6,schemaPath:"#/properties/tags/allOf/6/contains/const",keyword:"const",params:{allowedValue: schema380.properties.tags.allOf[6].contains.const},message:"must be equal to constant"};
+if(!func0(data4[i6], schema379.properties.tags.allOf[6].contains.const)){
+const err63 = {instancePath:instancePath+"/tags/" + i6,schemaPath:"#/properties/tags/allOf/6/contains/const",keyword:"const",params:{allowedValue: schema379.properties.tags.allOf[6].contains.const},message:"must be equal to constant"};
 if(vErrors === null){
 vErrors = [err63];
 }
@@ -92383,8 +92052,8 @@ const _errs65 = errors;
 const len13 = data4.length;
 for(let i7=0; i7<len13; i7++){
 const _errs66 = errors;
-if(!func0(data4[i7], schema380.properties.tags.allOf[7].contains.const)){
-const err66 = {instancePath:instancePath+"/tags/" + i7,schemaPath:"#/properties/tags/allOf/7/contains/const",keyword:"const",params:{allowedValue: schema380.properties.tags.allOf[7].contains.const},message:"must be equal to constant"};
+if(!func0(data4[i7], schema379.properties.tags.allOf[7].contains.const)){
+const err66 = {instancePath:instancePath+"/tags/" + i7,schemaPath:"#/properties/tags/allOf/7/contains/const",keyword:"const",params:{allowedValue: schema379.properties.tags.allOf[7].contains.const},message:"must be equal to constant"};
 if(vErrors === null){
 vErrors = [err66];
 }
@@ -92559,9 +92228,9 @@ return errors === 0;
 validate253.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
 
 exports.isLicenseReceiptEvent = validate254;
-const schema381 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/nostr/30053-license-receipt.json","title":"LicenseReceiptEvent","description":"A licence receipt: the seller says that a buyer has paid for one release. Its content is the LicenseOffer that was paid. Invoice and preimage are never in it.","type":"object","required":["id","pubkey","created_at","kind","tags","content","sig"],"additionalProperties":false,"properties":{"id":{"type":"string","pattern":"^[0-9a-f]{64}$"},"pubkey":{"type":"string","pattern":"^[0-9a-f]{64}$"},"created_at":{"type":"integer","minimum":0,"description":"Unix seconds."},"kind":{"const":30053},"tags":{"type":"array","maxItems":2000,"items":{"type":"array","maxItems":64,"items":{"type":"string"}},"allOf":[{"type":"array","contains":{"type":"array","prefixItems":[{"const":"d"},{"type":"string","pattern":"^.+@.+:[0-9a-f]{64}:[0-9a-f]{64}$"}],"minItems":2,"maxItems":2}},{"type":"array","contains":{"type":"array","prefixItems":[{"const":"a"},{"type":"string","pattern":"^30051:[0-9a-f]{64}:"}],"minItems":2,"maxItems":2}},{"type":"array","contains":{"type":"array","prefixItems":[{"const":"e"},{"type":"string","pattern":"^[0-9a-f]{64}$"}],"minItems":2,"maxItems":2}},{"type":"array","contains":{"type":"array","prefixItems":[{"const":"x"},{"type":"string","pattern":"^[0-9a-f]{64}$"}],"minItems":2,"maxItems":2}},{"type":"array","contains":{"type":"array","prefixItems":[{"const":"version"},{"type":"string","minLength":1}],"minItems":2,"maxItems":2}},{"type":"array","contains":{"type":"array","prefixItems":[{"const":"p"},{"type":"string","pattern":"^[0-9a-f]{64}$"},{"const":""},{"const":"buyer"}],"minItems":4,"maxItems":4}},{"type":"array","contains":{"type":"array","prefixItems":[{"const":"p"},{"type":"string","pattern":"^[0-9a-f]{64}$"},{"const":""},{"const":"author"}],"minItems":4,"maxItems":4}},{"type":"array","contains":{"type":"array","prefixItems":[{"const":"payment_hash"},{"type":"string","pattern":"^[0-9a-f]{64}$"}],"minItems":2,"maxItems":2}},{"type":"array","contains":{"type":"array","prefixItems":[{"const":"amount"},{"type":"string","pattern":"^[1-9][0-9]{0,15}$"}],"minItems":2,"maxItems":2}},{"type":"array","contains":{"type":"array","prefixItems":[{"const":"offer"},{"type":"string","pattern":"^[0-9a-f]{64}$"}],"minItems":2,"maxItems":2}},{"type":"array","contains":{"type":"array","prefixItems":[{"const":"status"},{"enum":["paid","revoked","refunded"]}],"minItems":2,"maxItems":2}},{"type":"array","contains":{"const":["L","openagents.upgrade"]}},{"type":"array","contains":{"const":["l","license-receipt","openagents.upgrade"]}}]},"content":{"type":"string","maxLength":8000,"description":"A LicenseOffer as JSON."},"sig":{"type":"string","pattern":"^[0-9a-f]{128}$"}}};
-const pattern441 = new RegExp("^.+@.+:[0-9a-f]{64}:[0-9a-f]{64}$", "u");
-const pattern448 = new RegExp("^[1-9][0-9]{0,15}$", "u");
+const schema380 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/nostr/30053-license-receipt.json","title":"LicenseReceiptEvent","description":"A licence receipt: the seller says that a buyer has paid for one release. Its content is the LicenseOffer that was paid. Invoice and preimage are never in it.","type":"object","required":["id","pubkey","created_at","kind","tags","content","sig"],"additionalProperties":false,"properties":{"id":{"type":"string","pattern":"^[0-9a-f]{64}$"},"pubkey":{"type":"string","pattern":"^[0-9a-f]{64}$"},"created_at":{"type":"integer","minimum":0,"description":"Unix seconds."},"kind":{"const":30053},"tags":{"type":"array","maxItems":2000,"items":{"type":"array","maxItems":64,"items":{"type":"string"}},"allOf":[{"type":"array","contains":{"type":"array","prefixItems":[{"const":"d"},{"type":"string","pattern":"^.+@.+:[0-9a-f]{64}:[0-9a-f]{64}$"}],"minItems":2,"maxItems":2}},{"type":"array","contains":{"type":"array","prefixItems":[{"const":"a"},{"type":"string","pattern":"^30051:[0-9a-f]{64}:"}],"minItems":2,"maxItems":2}},{"type":"array","contains":{"type":"array","prefixItems":[{"const":"e"},{"type":"string","pattern":"^[0-9a-f]{64}$"}],"minItems":2,"maxItems":2}},{"type":"array","contains":{"type":"array","prefixItems":[{"const":"x"},{"type":"string","pattern":"^[0-9a-f]{64}$"}],"minItems":2,"maxItems":2}},{"type":"array","contains":{"type":"array","prefixItems":[{"const":"version"},{"type":"string","minLength":1}],"minItems":2,"maxItems":2}},{"type":"array","contains":{"type":"array","prefixItems":[{"const":"p"},{"type":"string","pattern":"^[0-9a-f]{64}$"},{"const":""},{"const":"buyer"}],"minItems":4,"maxItems":4}},{"type":"array","contains":{"type":"array","prefixItems":[{"const":"p"},{"type":"string","pattern":"^[0-9a-f]{64}$"},{"const":""},{"const":"author"}],"minItems":4,"maxItems":4}},{"type":"array","contains":{"type":"array","prefixItems":[{"const":"payment_hash"},{"type":"string","pattern":"^[0-9a-f]{64}$"}],"minItems":2,"maxItems":2}},{"type":"array","contains":{"type":"array","prefixItems":[{"const":"amount"},{"type":"string","pattern":"^[1-9][0-9]{0,15}$"}],"minItems":2,"maxItems":2}},{"type":"array","contains":{"type":"array","prefixItems":[{"const":"offer"},{"type":"string","pattern":"^[0-9a-f]{64}$"}],"minItems":2,"maxItems":2}},{"type":"array","contains":{"type":"array","prefixItems":[{"const":"status"},{"enum":["paid","revoked","refunded"]}],"minItems":2,"maxItems":2}},{"type":"array","contains":{"const":["L","openagents.upgrade"]}},{"type":"array","contains":{"const":["l","license-receipt","openagents.upgrade"]}}]},"content":{"type":"string","maxLength":8000,"description":"A LicenseOffer as JSON."},"sig":{"type":"string","pattern":"^[0-9a-f]{128}$"}}};
+const pattern438 = new RegExp("^.+@.+:[0-9a-f]{64}:[0-9a-f]{64}$", "u");
+const pattern445 = new RegExp("^[1-9][0-9]{0,15}$", "u");
 
 function validate254(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 /*# sourceURL="https://openagents.dev/schemas/nostr/30053-license-receipt.json" */;
@@ -92789,7 +92458,7 @@ errors++;
 if(len1 > 1){
 let data7 = data5[1];
 if(typeof data7 === "string"){
-if(!pattern441.test(data7)){
+if(!pattern438.test(data7)){
 const err18 = {instancePath:instancePath+"/tags/" + i0+"/1",schemaPath:"#/properties/tags/allOf/0/contains/prefixItems/1/pattern",keyword:"pattern",params:{pattern: "^.+@.+:[0-9a-f]{64}:[0-9a-f]{64}$"},message:"must match pattern \""+"^.+@.+:[0-9a-f]{64}:[0-9a-f]{64}$"+"\""};
 if(vErrors === null){
 vErrors = [err18];
@@ -92902,7 +92571,7 @@ errors++;
 if(len3 > 1){
 let data10 = data8[1];
 if(typeof data10 === "string"){
-if(!pattern341.test(data10)){
+if(!pattern338.test(data10)){
 const err26 = {instancePath:instancePath+"/tags/" + i1+"/1",schemaPath:"#/properties/tags/allOf/1/contains/prefixItems/1/pattern",keyword:"pattern",params:{pattern: "^30051:[0-9a-f]{64}:"},message:"must match pattern \""+"^30051:[0-9a-f]{64}:"+"\""};
 if(vErrors === null){
 vErrors = [err26];
@@ -93741,7 +93410,7 @@ errors++;
 if(len17 > 1){
 let data35 = data33[1];
 if(typeof data35 === "string"){
-if(!pattern448.test(data35)){
+if(!pattern445.test(data35)){
 const err86 = {instancePath:instancePath+"/tags/" + i8+"/1",schemaPath:"#/properties/tags/allOf/8/contains/prefixItems/1/pattern",keyword:"pattern",params:{pattern: "^[1-9][0-9]{0,15}$"},message:"must match pattern \""+"^[1-9][0-9]{0,15}$"+"\""};
 if(vErrors === null){
 vErrors = [err86];
@@ -93967,7 +93636,7 @@ errors++;
 if(len21 > 1){
 let data41 = data39[1];
 if(!(((data41 === "paid") || (data41 === "revoked")) || (data41 === "refunded"))){
-const err102 = {instancePath:instancePath+"/tags/" + i10+"/1",schemaPath:"#/properties/tags/allOf/10/contains/prefixItems/1/enum",keyword:"enum",params:{allowedValues: schema381.properties.tags.allOf[10].contains.prefixItems[1].enum},message:"must be equal to one of the allowed values"};
+const err102 = {instancePath:instancePath+"/tags/" + i10+"/1",schemaPath:"#/properties/tags/allOf/10/contains/prefixItems/1/enum",keyword:"enum",params:{allowedValues: schema380.properties.tags.allOf[10].contains.prefixItems[1].enum},message:"must be equal to one of the allowed values"};
 if(vErrors === null){
 vErrors = [err102];
 }
@@ -94030,8 +93699,8 @@ const _errs104 = errors;
 const len22 = data4.length;
 for(let i11=0; i11<len22; i11++){
 const _errs105 = errors;
-if(!func0(data4[i11], schema381.properties.tags.allOf[11].contains.const)){
-const err106 = {instancePath:instancePath+"/tags/" + i11,schemaPath:"#/properties/tags/allOf/11/contains/const",keyword:"const",params:{allowedValue: schema381.properties.tags.allOf[11].contains.const},message:"must be equal to constant"};
+if(!func0(data4[i11], schema380.properties.tags.allOf[11].contains.const)){
+const err106 = {instancePath:instancePath+"/tags/" + i11,schemaPath:"#/properties/tags/allOf/11/contains/const",keyword:"const",params:{allowedValue: schema380.properties.tags.allOf[11].contains.const},message:"must be equal to constant"};
 if(vErrors === null){
 vErrors = [err106];
 }
@@ -94082,8 +93751,8 @@ const _errs108 = errors;
 const len23 = data4.length;
 for(let i12=0; i12<len23; i12++){
 const _errs109 = errors;
-if(!func0(data4[i12], schema381.properties.tags.allOf[12].contains.const)){
-const err109 = {instancePath:instancePath+"/tags/" + i12,schemaPath:"#/properties/tags/allOf/12/contains/const",keyword:"const",params:{allowedValue: schema381.properties.tags.allOf[12].contains.const},message:"must be equal to constant"};
+if(!func0(data4[i12], schema380.properties.tags.allOf[12].contains.const)){
+const err109 = {instancePath:instancePath+"/tags/" + i12,schemaPath:"#/properties/tags/allOf/12/contains/const",keyword:"const",params:{allowedValue: schema380.properties.tags.allOf[12].contains.const},message:"must be equal to constant"};
 if(vErrors === null){
 vErrors = [err109];
 }
@@ -94258,7 +93927,7 @@ return errors === 0;
 validate254.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
 
 exports.isRatingEvent = validate255;
-const schema382 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/nostr/30054-rating.json","title":"RatingEvent","description":"One rater's stars and review for one listing. Its d is the listing's full address, so each rater has one.","type":"object","required":["id","pubkey","created_at","kind","tags","content","sig"],"additionalProperties":false,"properties":{"id":{"type":"string","pattern":"^[0-9a-f]{64}$"},"pubkey":{"type":"string","pattern":"^[0-9a-f]{64}$"},"created_at":{"type":"integer","minimum":0,"description":"Unix seconds."},"kind":{"const":30054},"tags":{"type":"array","maxItems":2000,"items":{"type":"array","maxItems":64,"items":{"type":"string"}},"allOf":[{"type":"array","contains":{"type":"array","prefixItems":[{"const":"d"},{"type":"string","pattern":"^30051:[0-9a-f]{64}:[a-z0-9_.-]{1,128}$"}],"minItems":2,"maxItems":2}},{"type":"array","contains":{"type":"array","prefixItems":[{"const":"rating"},{"enum":["1","2","3","4","5"]}],"minItems":2,"maxItems":2}},{"type":"array","contains":{"const":["L","openagents.upgrade"]}},{"type":"array","contains":{"const":["l","rating","openagents.upgrade"]}}]},"content":{"type":"string","maxLength":2000},"sig":{"type":"string","pattern":"^[0-9a-f]{128}$"}}};
+const schema381 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/nostr/30054-rating.json","title":"RatingEvent","description":"One rater's stars and review for one listing. Its d is the listing's full address, so each rater has one.","type":"object","required":["id","pubkey","created_at","kind","tags","content","sig"],"additionalProperties":false,"properties":{"id":{"type":"string","pattern":"^[0-9a-f]{64}$"},"pubkey":{"type":"string","pattern":"^[0-9a-f]{64}$"},"created_at":{"type":"integer","minimum":0,"description":"Unix seconds."},"kind":{"const":30054},"tags":{"type":"array","maxItems":2000,"items":{"type":"array","maxItems":64,"items":{"type":"string"}},"allOf":[{"type":"array","contains":{"type":"array","prefixItems":[{"const":"d"},{"type":"string","pattern":"^30051:[0-9a-f]{64}:[a-z0-9_.-]{1,128}$"}],"minItems":2,"maxItems":2}},{"type":"array","contains":{"type":"array","prefixItems":[{"const":"rating"},{"enum":["1","2","3","4","5"]}],"minItems":2,"maxItems":2}},{"type":"array","contains":{"const":["L","openagents.upgrade"]}},{"type":"array","contains":{"const":["l","rating","openagents.upgrade"]}}]},"content":{"type":"string","maxLength":2000},"sig":{"type":"string","pattern":"^[0-9a-f]{128}$"}}};
 
 function validate255(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 /*# sourceURL="https://openagents.dev/schemas/nostr/30054-rating.json" */;
@@ -94486,7 +94155,7 @@ errors++;
 if(len1 > 1){
 let data7 = data5[1];
 if(typeof data7 === "string"){
-if(!pattern242.test(data7)){
+if(!pattern239.test(data7)){
 const err18 = {instancePath:instancePath+"/tags/" + i0+"/1",schemaPath:"#/properties/tags/allOf/0/contains/prefixItems/1/pattern",keyword:"pattern",params:{pattern: "^30051:[0-9a-f]{64}:[a-z0-9_.-]{1,128}$"},message:"must match pattern \""+"^30051:[0-9a-f]{64}:[a-z0-9_.-]{1,128}$"+"\""};
 if(vErrors === null){
 vErrors = [err18];
@@ -94599,7 +94268,7 @@ errors++;
 if(len3 > 1){
 let data10 = data8[1];
 if(!(((((data10 === "1") || (data10 === "2")) || (data10 === "3")) || (data10 === "4")) || (data10 === "5"))){
-const err26 = {instancePath:instancePath+"/tags/" + i1+"/1",schemaPath:"#/properties/tags/allOf/1/contains/prefixItems/1/enum",keyword:"enum",params:{allowedValues: schema382.properties.tags.allOf[1].contains.prefixItems[1].enum},message:"must be equal to one of the allowed values"};
+const err26 = {instancePath:instancePath+"/tags/" + i1+"/1",schemaPath:"#/properties/tags/allOf/1/contains/prefixItems/1/enum",keyword:"enum",params:{allowedValues: schema381.properties.tags.allOf[1].contains.prefixItems[1].enum},message:"must be equal to one of the allowed values"};
 if(vErrors === null){
 vErrors = [err26];
 }
@@ -94662,8 +94331,8 @@ const _errs28 = errors;
 const len4 = data4.length;
 for(let i2=0; i2<len4; i2++){
 const _errs29 = errors;
-if(!func0(data4[i2], schema382.properties.tags.allOf[2].contains.const)){
-const err30 = {instancePath:instancePath+"/tags/" + i2,schemaPath:"#/properties/tags/allOf/2/contains/const",keyword:"const",params:{allowedValue: schema382.properties.tags.allOf[2].contains.const},message:"must be equal to constant"};
+if(!func0(data4[i2], schema381.properties.tags.allOf[2].contains.const)){
+const err30 = {instancePath:instancePath+"/tags/" + i2,schemaPath:"#/properties/tags/allOf/2/contains/const",keyword:"const",params:{allowedValue: schema381.properties.tags.allOf[2].contains.const},message:"must be equal to constant"};
 if(vErrors === null){
 vErrors = [err30];
 }
@@ -94714,8 +94383,8 @@ const _errs32 = errors;
 const len5 = data4.length;
 for(let i3=0; i3<len5; i3++){
 const _errs33 = errors;
-if(!func0(data4[i3], schema382.properties.tags.allOf[3].contains.const)){
-const err33 = {instancePath:instancePath+"/tags/" + i3,schemaPath:"#/properties/tags/allOf/3/contains/const",keyword:"const",params:{allowedValue: schema382.properties.tags.allOf[3].contains.const},message:"must be equal to constant"};
+if(!func0(data4[i3], schema381.properties.tags.allOf[3].contains.const)){
+const err33 = {instancePath:instancePath+"/tags/" + i3,schemaPath:"#/properties/tags/allOf/3/contains/const",keyword:"const",params:{allowedValue: schema381.properties.tags.allOf[3].contains.const},message:"must be equal to constant"};
 if(vErrors === null){
 vErrors = [err33];
 }
@@ -94890,8 +94559,8 @@ return errors === 0;
 validate255.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
 
 exports.isSnapshotEvent = validate256;
-const schema383 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/nostr/30078-snapshot.json","title":"SnapshotEvent","description":"What a mirror of the catalog shows, as one Merkle root over event ids (application data, NIP-78).","type":"object","required":["id","pubkey","created_at","kind","tags","content","sig"],"additionalProperties":false,"properties":{"id":{"type":"string","pattern":"^[0-9a-f]{64}$"},"pubkey":{"type":"string","pattern":"^[0-9a-f]{64}$"},"created_at":{"type":"integer","minimum":0,"description":"Unix seconds."},"kind":{"const":30078},"tags":{"type":"array","maxItems":2000,"items":{"type":"array","maxItems":64,"items":{"type":"string"}},"allOf":[{"type":"array","contains":{"type":"array","prefixItems":[{"const":"d"},{"const":"openagents.upgrade.snapshot"}],"minItems":2,"maxItems":2}},{"type":"array","contains":{"type":"array","prefixItems":[{"const":"x"},{"type":"string","pattern":"^[0-9a-f]{64}$"}],"minItems":2,"maxItems":2}},{"type":"array","contains":{"type":"array","prefixItems":[{"const":"events"},{"type":"string","pattern":"^(0|[1-9][0-9]{0,9})$"}],"minItems":2,"maxItems":2}},{"type":"array","contains":{"type":"array","prefixItems":[{"const":"listings"},{"type":"string","pattern":"^(0|[1-9][0-9]{0,9})$"}],"minItems":2,"maxItems":2}},{"type":"array","contains":{"type":"array","prefixItems":[{"const":"L"},{"const":"openagents.upgrade"}],"minItems":2,"maxItems":2}}]},"content":{"type":"string","maxLength":1000},"sig":{"type":"string","pattern":"^[0-9a-f]{128}$"}}};
-const pattern458 = new RegExp("^(0|[1-9][0-9]{0,9})$", "u");
+const schema382 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/nostr/30078-snapshot.json","title":"SnapshotEvent","description":"What a mirror of the catalog shows, as one Merkle root over event ids (application data, NIP-78).","type":"object","required":["id","pubkey","created_at","kind","tags","content","sig"],"additionalProperties":false,"properties":{"id":{"type":"string","pattern":"^[0-9a-f]{64}$"},"pubkey":{"type":"string","pattern":"^[0-9a-f]{64}$"},"created_at":{"type":"integer","minimum":0,"description":"Unix seconds."},"kind":{"const":30078},"tags":{"type":"array","maxItems":2000,"items":{"type":"array","maxItems":64,"items":{"type":"string"}},"allOf":[{"type":"array","contains":{"type":"array","prefixItems":[{"const":"d"},{"const":"openagents.upgrade.snapshot"}],"minItems":2,"maxItems":2}},{"type":"array","contains":{"type":"array","prefixItems":[{"const":"x"},{"type":"string","pattern":"^[0-9a-f]{64}$"}],"minItems":2,"maxItems":2}},{"type":"array","contains":{"type":"array","prefixItems":[{"const":"events"},{"type":"string","pattern":"^(0|[1-9][0-9]{0,9})$"}],"minItems":2,"maxItems":2}},{"type":"array","contains":{"type":"array","prefixItems":[{"const":"listings"},{"type":"string","pattern":"^(0|[1-9][0-9]{0,9})$"}],"minItems":2,"maxItems":2}},{"type":"array","contains":{"type":"array","prefixItems":[{"const":"L"},{"const":"openagents.upgrade"}],"minItems":2,"maxItems":2}}]},"content":{"type":"string","maxLength":1000},"sig":{"type":"string","pattern":"^[0-9a-f]{128}$"}}};
+const pattern455 = new RegExp("^(0|[1-9][0-9]{0,9})$", "u");
 
 function validate256(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 /*# sourceURL="https://openagents.dev/schemas/nostr/30078-snapshot.json" */;
@@ -95332,7 +95001,7 @@ errors++;
 if(len5 > 1){
 let data13 = data11[1];
 if(typeof data13 === "string"){
-if(!pattern458.test(data13)){
+if(!pattern455.test(data13)){
 const err33 = {instancePath:instancePath+"/tags/" + i2+"/1",schemaPath:"#/properties/tags/allOf/2/contains/prefixItems/1/pattern",keyword:"pattern",params:{pattern: "^(0|[1-9][0-9]{0,9})$"},message:"must match pattern \""+"^(0|[1-9][0-9]{0,9})$"+"\""};
 if(vErrors === null){
 vErrors = [err33];
@@ -95445,7 +95114,7 @@ errors++;
 if(len7 > 1){
 let data16 = data14[1];
 if(typeof data16 === "string"){
-if(!pattern458.test(data16)){
+if(!pattern455.test(data16)){
 const err41 = {instancePath:instancePath+"/tags/" + i3+"/1",schemaPath:"#/properties/tags/allOf/3/contains/prefixItems/1/pattern",keyword:"pattern",params:{pattern: "^(0|[1-9][0-9]{0,9})$"},message:"must match pattern \""+"^(0|[1-9][0-9]{0,9})$"+"\""};
 if(vErrors === null){
 vErrors = [err41];
@@ -95744,7 +95413,7 @@ return errors === 0;
 validate256.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
 
 exports.isCuratedListEvent = validate257;
-const schema384 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/nostr/30267-curated.json","title":"CuratedListEvent","description":"Listings that one key put together (NIP-51 app curation set).","type":"object","required":["id","pubkey","created_at","kind","tags","content","sig"],"additionalProperties":false,"properties":{"id":{"type":"string","pattern":"^[0-9a-f]{64}$"},"pubkey":{"type":"string","pattern":"^[0-9a-f]{64}$"},"created_at":{"type":"integer","minimum":0,"description":"Unix seconds."},"kind":{"const":30267},"tags":{"type":"array","maxItems":2000,"items":{"type":"array","maxItems":64,"items":{"type":"string"}},"allOf":[{"type":"array","contains":{"type":"array","prefixItems":[{"const":"d"},{"type":"string","pattern":"^[a-z0-9_.-]{1,64}$"}],"minItems":2,"maxItems":2}},{"type":"array","contains":{"const":["L","openagents.upgrade"]}},{"type":"array","contains":{"const":["l","curated-list","openagents.upgrade"]}},{"type":"array","contains":{"anyOf":[{"type":"array","prefixItems":[{"const":"a"},{"type":"string","pattern":"^30051:[0-9a-f]{64}:[a-z0-9_.-]{1,128}$"}],"minItems":2,"maxItems":2},{"type":"array","prefixItems":[{"const":"a"},{"type":"string","pattern":"^30051:[0-9a-f]{64}:[a-z0-9_.-]{1,128}$"},{"type":"string"}],"minItems":3,"maxItems":3}]}}]},"content":{"type":"string","maxLength":0},"sig":{"type":"string","pattern":"^[0-9a-f]{128}$"}}};
+const schema383 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/nostr/30267-curated.json","title":"CuratedListEvent","description":"Listings that one key put together (NIP-51 app curation set).","type":"object","required":["id","pubkey","created_at","kind","tags","content","sig"],"additionalProperties":false,"properties":{"id":{"type":"string","pattern":"^[0-9a-f]{64}$"},"pubkey":{"type":"string","pattern":"^[0-9a-f]{64}$"},"created_at":{"type":"integer","minimum":0,"description":"Unix seconds."},"kind":{"const":30267},"tags":{"type":"array","maxItems":2000,"items":{"type":"array","maxItems":64,"items":{"type":"string"}},"allOf":[{"type":"array","contains":{"type":"array","prefixItems":[{"const":"d"},{"type":"string","pattern":"^[a-z0-9_.-]{1,64}$"}],"minItems":2,"maxItems":2}},{"type":"array","contains":{"const":["L","openagents.upgrade"]}},{"type":"array","contains":{"const":["l","curated-list","openagents.upgrade"]}},{"type":"array","contains":{"anyOf":[{"type":"array","prefixItems":[{"const":"a"},{"type":"string","pattern":"^30051:[0-9a-f]{64}:[a-z0-9_.-]{1,128}$"}],"minItems":2,"maxItems":2},{"type":"array","prefixItems":[{"const":"a"},{"type":"string","pattern":"^30051:[0-9a-f]{64}:[a-z0-9_.-]{1,128}$"},{"type":"string"}],"minItems":3,"maxItems":3}]}}]},"content":{"type":"string","maxLength":0},"sig":{"type":"string","pattern":"^[0-9a-f]{128}$"}}};
 
 function validate257(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 /*# sourceURL="https://openagents.dev/schemas/nostr/30267-curated.json" */;
@@ -96047,8 +95716,8 @@ const _errs21 = errors;
 const len2 = data4.length;
 for(let i1=0; i1<len2; i1++){
 const _errs22 = errors;
-if(!func0(data4[i1], schema384.properties.tags.allOf[1].contains.const)){
-const err23 = {instancePath:instancePath+"/tags/" + i1,schemaPath:"#/properties/tags/allOf/1/contains/const",keyword:"const",params:{allowedValue: schema384.properties.tags.allOf[1].contains.const},message:"must be equal to constant"};
+if(!func0(data4[i1], schema383.properties.tags.allOf[1].contains.const)){
+const err23 = {instancePath:instancePath+"/tags/" + i1,schemaPath:"#/properties/tags/allOf/1/contains/const",keyword:"const",params:{allowedValue: schema383.properties.tags.allOf[1].contains.const},message:"must be equal to constant"};
 if(vErrors === null){
 vErrors = [err23];
 }
@@ -96099,8 +95768,8 @@ const _errs25 = errors;
 const len3 = data4.length;
 for(let i2=0; i2<len3; i2++){
 const _errs26 = errors;
-if(!func0(data4[i2], schema384.properties.tags.allOf[2].contains.const)){
-const err26 = {instancePath:instancePath+"/tags/" + i2,schemaPath:"#/properties/tags/allOf/2/contains/const",keyword:"const",params:{allowedValue: schema384.properties.tags.allOf[2].contains.const},message:"must be equal to constant"};
+if(!func0(data4[i2], schema383.properties.tags.allOf[2].contains.const)){
+const err26 = {instancePath:instancePath+"/tags/" + i2,schemaPath:"#/properties/tags/allOf/2/contains/const",keyword:"const",params:{allowedValue: schema383.properties.tags.allOf[2].contains.const},message:"must be equal to constant"};
 if(vErrors === null){
 vErrors = [err26];
 }
@@ -96192,7 +95861,7 @@ errors++;
 if(len5 > 1){
 let data12 = data10[1];
 if(typeof data12 === "string"){
-if(!pattern242.test(data12)){
+if(!pattern239.test(data12)){
 const err32 = {instancePath:instancePath+"/tags/" + i3+"/1",schemaPath:"#/properties/tags/allOf/3/contains/anyOf/0/prefixItems/1/pattern",keyword:"pattern",params:{pattern: "^30051:[0-9a-f]{64}:[a-z0-9_.-]{1,128}$"},message:"must match pattern \""+"^30051:[0-9a-f]{64}:[a-z0-9_.-]{1,128}$"+"\""};
 if(vErrors === null){
 vErrors = [err32];
@@ -96268,7 +95937,7 @@ errors++;
 if(len6 > 1){
 let data14 = data10[1];
 if(typeof data14 === "string"){
-if(!pattern242.test(data14)){
+if(!pattern239.test(data14)){
 const err38 = {instancePath:instancePath+"/tags/" + i3+"/1",schemaPath:"#/properties/tags/allOf/3/contains/anyOf/1/prefixItems/1/pattern",keyword:"pattern",params:{pattern: "^30051:[0-9a-f]{64}:[a-z0-9_.-]{1,128}$"},message:"must match pattern \""+"^30051:[0-9a-f]{64}:[a-z0-9_.-]{1,128}$"+"\""};
 if(vErrors === null){
 vErrors = [err38];
@@ -96507,9 +96176,9 @@ return errors === 0;
 validate257.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
 
 exports.isReputationEvent = validate258;
-const schema385 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/nostr/30384-reputation.json","title":"ReputationEvent","description":"A listing's reputation as an indexer signs it (NIP-85); the content is a ReputationRollUp.","type":"object","required":["id","pubkey","created_at","kind","tags","content","sig"],"additionalProperties":false,"properties":{"id":{"type":"string","pattern":"^[0-9a-f]{64}$"},"pubkey":{"type":"string","pattern":"^[0-9a-f]{64}$"},"created_at":{"type":"integer","minimum":0,"description":"Unix seconds."},"kind":{"const":30384},"tags":{"type":"array","maxItems":2000,"items":{"type":"array","maxItems":64,"items":{"type":"string"}},"allOf":[{"type":"array","contains":{"type":"array","prefixItems":[{"const":"d"},{"type":"string","pattern":"^30051:[0-9a-f]{64}:[a-z0-9_.-]{1,128}$"}],"minItems":2,"maxItems":2}},{"type":"array","contains":{"type":"array","prefixItems":[{"const":"rank"},{"type":"string","pattern":"^([0-9]|[1-9][0-9]|100)$"}],"minItems":2,"maxItems":2}},{"type":"array","contains":{"type":"array","prefixItems":[{"const":"formula"},{"type":"string","pattern":"^[1-9][0-9]{0,5}$"}],"minItems":2,"maxItems":2}},{"type":"array","contains":{"type":"array","prefixItems":[{"const":"x"},{"type":"string","pattern":"^[0-9a-f]{64}$"}],"minItems":2,"maxItems":2}},{"type":"array","contains":{"const":["L","openagents.upgrade"]}},{"type":"array","contains":{"const":["l","reputation","openagents.upgrade"]}}]},"content":{"type":"string","maxLength":131072},"sig":{"type":"string","pattern":"^[0-9a-f]{128}$"}}};
-const pattern470 = new RegExp("^([0-9]|[1-9][0-9]|100)$", "u");
-const pattern471 = new RegExp("^[1-9][0-9]{0,5}$", "u");
+const schema384 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/nostr/30384-reputation.json","title":"ReputationEvent","description":"A listing's reputation as an indexer signs it (NIP-85); the content is a ReputationRollUp.","type":"object","required":["id","pubkey","created_at","kind","tags","content","sig"],"additionalProperties":false,"properties":{"id":{"type":"string","pattern":"^[0-9a-f]{64}$"},"pubkey":{"type":"string","pattern":"^[0-9a-f]{64}$"},"created_at":{"type":"integer","minimum":0,"description":"Unix seconds."},"kind":{"const":30384},"tags":{"type":"array","maxItems":2000,"items":{"type":"array","maxItems":64,"items":{"type":"string"}},"allOf":[{"type":"array","contains":{"type":"array","prefixItems":[{"const":"d"},{"type":"string","pattern":"^30051:[0-9a-f]{64}:[a-z0-9_.-]{1,128}$"}],"minItems":2,"maxItems":2}},{"type":"array","contains":{"type":"array","prefixItems":[{"const":"rank"},{"type":"string","pattern":"^([0-9]|[1-9][0-9]|100)$"}],"minItems":2,"maxItems":2}},{"type":"array","contains":{"type":"array","prefixItems":[{"const":"formula"},{"type":"string","pattern":"^[1-9][0-9]{0,5}$"}],"minItems":2,"maxItems":2}},{"type":"array","contains":{"type":"array","prefixItems":[{"const":"x"},{"type":"string","pattern":"^[0-9a-f]{64}$"}],"minItems":2,"maxItems":2}},{"type":"array","contains":{"const":["L","openagents.upgrade"]}},{"type":"array","contains":{"const":["l","reputation","openagents.upgrade"]}}]},"content":{"type":"string","maxLength":131072},"sig":{"type":"string","pattern":"^[0-9a-f]{128}$"}}};
+const pattern467 = new RegExp("^([0-9]|[1-9][0-9]|100)$", "u");
+const pattern468 = new RegExp("^[1-9][0-9]{0,5}$", "u");
 
 function validate258(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 /*# sourceURL="https://openagents.dev/schemas/nostr/30384-reputation.json" */;
@@ -96737,7 +96406,7 @@ errors++;
 if(len1 > 1){
 let data7 = data5[1];
 if(typeof data7 === "string"){
-if(!pattern242.test(data7)){
+if(!pattern239.test(data7)){
 const err18 = {instancePath:instancePath+"/tags/" + i0+"/1",schemaPath:"#/properties/tags/allOf/0/contains/prefixItems/1/pattern",keyword:"pattern",params:{pattern: "^30051:[0-9a-f]{64}:[a-z0-9_.-]{1,128}$"},message:"must match pattern \""+"^30051:[0-9a-f]{64}:[a-z0-9_.-]{1,128}$"+"\""};
 if(vErrors === null){
 vErrors = [err18];
@@ -96850,7 +96519,7 @@ errors++;
 if(len3 > 1){
 let data10 = data8[1];
 if(typeof data10 === "string"){
-if(!pattern470.test(data10)){
+if(!pattern467.test(data10)){
 const err26 = {instancePath:instancePath+"/tags/" + i1+"/1",schemaPath:"#/properties/tags/allOf/1/contains/prefixItems/1/pattern",keyword:"pattern",params:{pattern: "^([0-9]|[1-9][0-9]|100)$"},message:"must match pattern \""+"^([0-9]|[1-9][0-9]|100)$"+"\""};
 if(vErrors === null){
 vErrors = [err26];
@@ -96963,7 +96632,7 @@ errors++;
 if(len5 > 1){
 let data13 = data11[1];
 if(typeof data13 === "string"){
-if(!pattern471.test(data13)){
+if(!pattern468.test(data13)){
 const err34 = {instancePath:instancePath+"/tags/" + i2+"/1",schemaPath:"#/properties/tags/allOf/2/contains/prefixItems/1/pattern",keyword:"pattern",params:{pattern: "^[1-9][0-9]{0,5}$"},message:"must match pattern \""+"^[1-9][0-9]{0,5}$"+"\""};
 if(vErrors === null){
 vErrors = [err34];
@@ -97151,8 +96820,8 @@ const _errs45 = errors;
 const len8 = data4.length;
 for(let i4=0; i4<len8; i4++){
 const _errs46 = errors;
-if(!func0(data4[i4], schema385.properties.tags.allOf[4].contains.const)){
-const err47 = {instancePath:instancePath+"/tags/" + i4,schemaPath:"#/properties/tags/allOf/4/contains/const",keyword:"const",params:{allowedValue: schema385.properties.tags.allOf[4].contains.const},message:"must be equal to constant"};
+if(!func0(data4[i4], schema384.properties.tags.allOf[4].contains.const)){
+const err47 = {instancePath:instancePath+"/tags/" + i4,schemaPath:"#/properties/tags/allOf/4/contains/const",keyword:"const",params:{allowedValue: schema384.properties.tags.allOf[4].contains.const},message:"must be equal to constant"};
 if(vErrors === null){
 vErrors = [err47];
 }
@@ -97203,8 +96872,8 @@ const _errs49 = errors;
 const len9 = data4.length;
 for(let i5=0; i5<len9; i5++){
 const _errs50 = errors;
-if(!func0(data4[i5], schema385.properties.tags.allOf[5].contains.const)){
-const err50 = {instancePath:instancePath+"/tags/" + i5,schemaPath:"#/properties/tags/allOf/5/contains/const",keyword:"const",params:{allowedValue: schema385.properties.tags.allOf[5].contains.const},message:"must be equal to constant"};
+if(!func0(data4[i5], schema384.properties.tags.allOf[5].contains.const)){
+const err50 = {instancePath:instancePath+"/tags/" + i5,schemaPath:"#/properties/tags/allOf/5/contains/const",keyword:"const",params:{allowedValue: schema384.properties.tags.allOf[5].contains.const},message:"must be equal to constant"};
 if(vErrors === null){
 vErrors = [err50];
 }
@@ -97725,7 +97394,7 @@ return errors === 0;
 validate259.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
 
 exports.isKeyRotationContent = validate260;
-const schema387 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/nostr/key-rotation-content.json","title":"KeyRotationContent","description":"The content of a statement about its signer's own key (kind 3164). A rotation has the successor's own signed acceptance as proof.","type":"object","required":["reason"],"additionalProperties":false,"properties":{"reason":{"type":"string","maxLength":500},"proof":{"$ref":"https://openagents.dev/schemas/nostr/event.json"}}};
+const schema386 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/nostr/key-rotation-content.json","title":"KeyRotationContent","description":"The content of a statement about its signer's own key (kind 3164). A rotation has the successor's own signed acceptance as proof.","type":"object","required":["reason"],"additionalProperties":false,"properties":{"reason":{"type":"string","maxLength":500},"proof":{"$ref":"https://openagents.dev/schemas/nostr/event.json"}}};
 
 function validate260(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 /*# sourceURL="https://openagents.dev/schemas/nostr/key-rotation-content.json" */;
@@ -98134,8 +97803,8 @@ return errors === 0;
 validate260.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
 
 exports.isLicenseOffer = validate261;
-const schema389 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/nostr/license-offer.json","title":"LicenseOffer","description":"What a seller offers one buyer for one price, before the invoice. Its hash is the SHA-256 of its RFC 8785 form; the invoice commits to that hash, and the receipt carries the offer as its content.","type":"object","required":["offer_version","listing","version","release_event_id","manifest_sha256","buyer","seller","model","quantity","price_msats","network","node_pubkey","issued_at","expires_at","nonce"],"additionalProperties":false,"properties":{"offer_version":{"const":1},"listing":{"type":"string","pattern":"^30051:[0-9a-f]{64}:[^:]+$","maxLength":300,"description":"30051:<author>:<slug>"},"version":{"type":"string","minLength":1,"maxLength":256},"release_event_id":{"type":"string","pattern":"^[0-9a-f]{64}$"},"manifest_sha256":{"type":"string","pattern":"^[0-9a-f]{64}$"},"buyer":{"type":"string","pattern":"^[0-9a-f]{64}$","description":"The key that may use the licence."},"seller":{"type":"string","pattern":"^[0-9a-f]{64}$","description":"The key that will sign the receipt: the author, or the coordinator the manifest names."},"model":{"enum":["per-run","per-month"]},"quantity":{"type":"integer","minimum":1,"maximum":1000000,"description":"Runs or months, as the model says."},"price_msats":{"type":"integer","minimum":1,"maximum":9007199254740991},"network":{"enum":["bitcoin","testnet","signet","regtest"]},"node_pubkey":{"type":"string","pattern":"^0[23][0-9a-f]{64}$","description":"The Lightning node that will sign the invoice."},"issued_at":{"type":"integer","minimum":0,"maximum":253402300799,"description":"Unix seconds."},"expires_at":{"type":"integer","minimum":0,"maximum":253402300799,"description":"Unix seconds. An invoice made later is not for this offer."},"nonce":{"type":"string","pattern":"^[0-9a-f]{32}$","description":"Random: two offers of the same thing to the same buyer differ."}}};
-const pattern485 = new RegExp("^0[23][0-9a-f]{64}$", "u");
+const schema388 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/nostr/license-offer.json","title":"LicenseOffer","description":"What a seller offers one buyer for one price, before the invoice. Its hash is the SHA-256 of its RFC 8785 form; the invoice commits to that hash, and the receipt carries the offer as its content.","type":"object","required":["offer_version","listing","version","release_event_id","manifest_sha256","buyer","seller","model","quantity","price_msats","network","node_pubkey","issued_at","expires_at","nonce"],"additionalProperties":false,"properties":{"offer_version":{"const":1},"listing":{"type":"string","pattern":"^30051:[0-9a-f]{64}:[^:]+$","maxLength":300,"description":"30051:<author>:<slug>"},"version":{"type":"string","minLength":1,"maxLength":256},"release_event_id":{"type":"string","pattern":"^[0-9a-f]{64}$"},"manifest_sha256":{"type":"string","pattern":"^[0-9a-f]{64}$"},"buyer":{"type":"string","pattern":"^[0-9a-f]{64}$","description":"The key that may use the licence."},"seller":{"type":"string","pattern":"^[0-9a-f]{64}$","description":"The key that will sign the receipt: the author, or the coordinator the manifest names."},"model":{"enum":["per-run","per-month"]},"quantity":{"type":"integer","minimum":1,"maximum":1000000,"description":"Runs or months, as the model says."},"price_msats":{"type":"integer","minimum":1,"maximum":9007199254740991},"network":{"enum":["bitcoin","testnet","signet","regtest"]},"node_pubkey":{"type":"string","pattern":"^0[23][0-9a-f]{64}$","description":"The Lightning node that will sign the invoice."},"issued_at":{"type":"integer","minimum":0,"maximum":253402300799,"description":"Unix seconds."},"expires_at":{"type":"integer","minimum":0,"maximum":253402300799,"description":"Unix seconds. An invoice made later is not for this offer."},"nonce":{"type":"string","pattern":"^[0-9a-f]{32}$","description":"Random: two offers of the same thing to the same buyer differ."}}};
+const pattern482 = new RegExp("^0[23][0-9a-f]{64}$", "u");
 
 function validate261(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 /*# sourceURL="https://openagents.dev/schemas/nostr/license-offer.json" */;
@@ -98300,7 +97969,7 @@ vErrors.push(err14);
 errors++;
 }
 for(const key0 in data){
-if(!(func12.call(schema389.properties, key0))){
+if(!(func12.call(schema388.properties, key0))){
 const err15 = {instancePath,schemaPath:"#/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key0},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err15];
@@ -98336,7 +98005,7 @@ vErrors.push(err17);
 }
 errors++;
 }
-if(!pattern280.test(data1)){
+if(!pattern277.test(data1)){
 const err18 = {instancePath:instancePath+"/listing",schemaPath:"#/properties/listing/pattern",keyword:"pattern",params:{pattern: "^30051:[0-9a-f]{64}:[^:]+$"},message:"must match pattern \""+"^30051:[0-9a-f]{64}:[^:]+$"+"\""};
 if(vErrors === null){
 vErrors = [err18];
@@ -98496,7 +98165,7 @@ errors++;
 if(data.model !== undefined){
 let data7 = data.model;
 if(!((data7 === "per-run") || (data7 === "per-month"))){
-const err31 = {instancePath:instancePath+"/model",schemaPath:"#/properties/model/enum",keyword:"enum",params:{allowedValues: schema389.properties.model.enum},message:"must be equal to one of the allowed values"};
+const err31 = {instancePath:instancePath+"/model",schemaPath:"#/properties/model/enum",keyword:"enum",params:{allowedValues: schema388.properties.model.enum},message:"must be equal to one of the allowed values"};
 if(vErrors === null){
 vErrors = [err31];
 }
@@ -98579,7 +98248,7 @@ errors++;
 if(data.network !== undefined){
 let data10 = data.network;
 if(!((((data10 === "bitcoin") || (data10 === "testnet")) || (data10 === "signet")) || (data10 === "regtest"))){
-const err38 = {instancePath:instancePath+"/network",schemaPath:"#/properties/network/enum",keyword:"enum",params:{allowedValues: schema389.properties.network.enum},message:"must be equal to one of the allowed values"};
+const err38 = {instancePath:instancePath+"/network",schemaPath:"#/properties/network/enum",keyword:"enum",params:{allowedValues: schema388.properties.network.enum},message:"must be equal to one of the allowed values"};
 if(vErrors === null){
 vErrors = [err38];
 }
@@ -98592,7 +98261,7 @@ errors++;
 if(data.node_pubkey !== undefined){
 let data11 = data.node_pubkey;
 if(typeof data11 === "string"){
-if(!pattern485.test(data11)){
+if(!pattern482.test(data11)){
 const err39 = {instancePath:instancePath+"/node_pubkey",schemaPath:"#/properties/node_pubkey/pattern",keyword:"pattern",params:{pattern: "^0[23][0-9a-f]{64}$"},message:"must match pattern \""+"^0[23][0-9a-f]{64}$"+"\""};
 if(vErrors === null){
 vErrors = [err39];
@@ -98726,7 +98395,7 @@ return errors === 0;
 validate261.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
 
 exports.isPairingClaim = validate262;
-const schema390 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/nostr/pairing-claim-content.json","title":"PairingClaim","description":"The content of a pairing claim: the one-time secret that the worker showed its owner.","type":"object","required":["secret"],"additionalProperties":false,"properties":{"secret":{"type":"string","minLength":16,"maxLength":200}}};
+const schema389 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/nostr/pairing-claim-content.json","title":"PairingClaim","description":"The content of a pairing claim: the one-time secret that the worker showed its owner.","type":"object","required":["secret"],"additionalProperties":false,"properties":{"secret":{"type":"string","minLength":16,"maxLength":200}}};
 
 function validate262(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 /*# sourceURL="https://openagents.dev/schemas/nostr/pairing-claim-content.json" */;
@@ -98814,7 +98483,7 @@ return errors === 0;
 validate262.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
 
 exports.isReleaseContent = validate263;
-const schema391 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/nostr/release-content.json","title":"ReleaseContent","description":"The content of a release event (kind 30052).","type":"object","required":["notes"],"additionalProperties":false,"properties":{"notes":{"type":"string","maxLength":20000,"description":"What changed, as Markdown."},"artifacts":{"type":"array","maxItems":32,"items":{"$ref":"https://openagents.dev/schemas/manifest/upgrade-manifest.json#/$defs/UpgradeArtifact"}},"manifest_event":{"$ref":"https://openagents.dev/schemas/nostr/event.json","description":"The signed manifest that tag e names. A release of any channel but main carries it, since the listing goes on naming what followers of main get."}}};
+const schema390 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/nostr/release-content.json","title":"ReleaseContent","description":"The content of a release event (kind 30052).","type":"object","required":["notes"],"additionalProperties":false,"properties":{"notes":{"type":"string","maxLength":20000,"description":"What changed, as Markdown."},"artifacts":{"type":"array","maxItems":32,"items":{"$ref":"https://openagents.dev/schemas/manifest/upgrade-manifest.json#/$defs/UpgradeArtifact"}},"manifest_event":{"$ref":"https://openagents.dev/schemas/nostr/event.json","description":"The signed manifest that tag e names. A release of any channel but main carries it, since the listing goes on naming what followers of main get."}}};
 
 function validate264(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 let vErrors = null;
@@ -99470,7 +99139,7 @@ return errors === 0;
 validate263.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
 
 exports.isRemoteSigningAnswer = validate266;
-const schema395 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/nostr/remote-signing-answer.json","title":"RemoteSigningAnswer","description":"What a remote signer answers, decrypted (NIP-46, kind 24133). An answer with the result auth_url has an address for its owner as error; the real one comes later under the same id. Fields that are not listed are not looked at.","type":"object","required":["id"],"additionalProperties":true,"properties":{"id":{"type":"string","minLength":1,"maxLength":200},"result":{"type":["string","null"]},"error":{"type":["string","null"],"maxLength":10000}}};
+const schema394 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/nostr/remote-signing-answer.json","title":"RemoteSigningAnswer","description":"What a remote signer answers, decrypted (NIP-46, kind 24133). An answer with the result auth_url has an address for its owner as error; the real one comes later under the same id. Fields that are not listed are not looked at.","type":"object","required":["id"],"additionalProperties":true,"properties":{"id":{"type":"string","minLength":1,"maxLength":200},"result":{"type":["string","null"]},"error":{"type":["string","null"],"maxLength":10000}}};
 
 function validate266(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 /*# sourceURL="https://openagents.dev/schemas/nostr/remote-signing-answer.json" */;
@@ -99532,7 +99201,7 @@ errors++;
 if(data.result !== undefined){
 let data1 = data.result;
 if((typeof data1 !== "string") && (data1 !== null)){
-const err4 = {instancePath:instancePath+"/result",schemaPath:"#/properties/result/type",keyword:"type",params:{type: schema395.properties.result.type},message:"must be string,null"};
+const err4 = {instancePath:instancePath+"/result",schemaPath:"#/properties/result/type",keyword:"type",params:{type: schema394.properties.result.type},message:"must be string,null"};
 if(vErrors === null){
 vErrors = [err4];
 }
@@ -99545,7 +99214,7 @@ errors++;
 if(data.error !== undefined){
 let data2 = data.error;
 if((typeof data2 !== "string") && (data2 !== null)){
-const err5 = {instancePath:instancePath+"/error",schemaPath:"#/properties/error/type",keyword:"type",params:{type: schema395.properties.error.type},message:"must be string,null"};
+const err5 = {instancePath:instancePath+"/error",schemaPath:"#/properties/error/type",keyword:"type",params:{type: schema394.properties.error.type},message:"must be string,null"};
 if(vErrors === null){
 vErrors = [err5];
 }
@@ -99768,7 +99437,7 @@ vErrors.push(err16);
 errors++;
 }
 for(const key0 in data){
-if(!(func12.call(schema237.properties, key0))){
+if(!(func12.call(schema236.properties, key0))){
 const err17 = {instancePath,schemaPath:"#/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key0},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err17];
@@ -99807,7 +99476,7 @@ errors++;
 if(data.listing !== undefined){
 let data1 = data.listing;
 if(typeof data1 === "string"){
-if(!pattern242.test(data1)){
+if(!pattern239.test(data1)){
 const err20 = {instancePath:instancePath+"/listing",schemaPath:"#/properties/listing/pattern",keyword:"pattern",params:{pattern: "^30051:[0-9a-f]{64}:[a-z0-9_.-]{1,128}$"},message:"must match pattern \""+"^30051:[0-9a-f]{64}:[a-z0-9_.-]{1,128}$"+"\""};
 if(vErrors === null){
 vErrors = [err20];
@@ -100352,7 +100021,7 @@ errors++;
 if(data15.unknown_stars_milli !== undefined){
 let data17 = data15.unknown_stars_milli;
 if((!(((typeof data17 == "number") && (!(data17 % 1) && !isNaN(data17))) && (isFinite(data17)))) && (data17 !== null)){
-const err66 = {instancePath:instancePath+"/apart/unknown_stars_milli",schemaPath:"#/properties/apart/properties/unknown_stars_milli/type",keyword:"type",params:{type: schema237.properties.apart.properties.unknown_stars_milli.type},message:"must be integer,null"};
+const err66 = {instancePath:instancePath+"/apart/unknown_stars_milli",schemaPath:"#/properties/apart/properties/unknown_stars_milli/type",keyword:"type",params:{type: schema236.properties.apart.properties.unknown_stars_milli.type},message:"must be integer,null"};
 if(vErrors === null){
 vErrors = [err66];
 }
@@ -100469,7 +100138,7 @@ errors++;
 if(data19.days_7_milli !== undefined){
 let data20 = data19.days_7_milli;
 if((!(((typeof data20 == "number") && (!(data20 % 1) && !isNaN(data20))) && (isFinite(data20)))) && (data20 !== null)){
-const err76 = {instancePath:instancePath+"/trend/days_7_milli",schemaPath:"#/properties/trend/properties/days_7_milli/type",keyword:"type",params:{type: schema237.properties.trend.properties.days_7_milli.type},message:"must be integer,null"};
+const err76 = {instancePath:instancePath+"/trend/days_7_milli",schemaPath:"#/properties/trend/properties/days_7_milli/type",keyword:"type",params:{type: schema236.properties.trend.properties.days_7_milli.type},message:"must be integer,null"};
 if(vErrors === null){
 vErrors = [err76];
 }
@@ -100504,7 +100173,7 @@ errors++;
 if(data19.days_30_milli !== undefined){
 let data21 = data19.days_30_milli;
 if((!(((typeof data21 == "number") && (!(data21 % 1) && !isNaN(data21))) && (isFinite(data21)))) && (data21 !== null)){
-const err79 = {instancePath:instancePath+"/trend/days_30_milli",schemaPath:"#/properties/trend/properties/days_30_milli/type",keyword:"type",params:{type: schema237.properties.trend.properties.days_30_milli.type},message:"must be integer,null"};
+const err79 = {instancePath:instancePath+"/trend/days_30_milli",schemaPath:"#/properties/trend/properties/days_30_milli/type",keyword:"type",params:{type: schema236.properties.trend.properties.days_30_milli.type},message:"must be integer,null"};
 if(vErrors === null){
 vErrors = [err79];
 }
@@ -100539,7 +100208,7 @@ errors++;
 if(data19.days_90_milli !== undefined){
 let data22 = data19.days_90_milli;
 if((!(((typeof data22 == "number") && (!(data22 % 1) && !isNaN(data22))) && (isFinite(data22)))) && (data22 !== null)){
-const err82 = {instancePath:instancePath+"/trend/days_90_milli",schemaPath:"#/properties/trend/properties/days_90_milli/type",keyword:"type",params:{type: schema237.properties.trend.properties.days_90_milli.type},message:"must be integer,null"};
+const err82 = {instancePath:instancePath+"/trend/days_90_milli",schemaPath:"#/properties/trend/properties/days_90_milli/type",keyword:"type",params:{type: schema236.properties.trend.properties.days_90_milli.type},message:"must be integer,null"};
 if(vErrors === null){
 vErrors = [err82];
 }
@@ -101002,7 +100671,7 @@ const len2 = data36.length;
 for(let i2=0; i2<len2; i2++){
 let data37 = data36[i2];
 if(!(((((data37 === "well_rated") || (data37 === "rising")) || (data37 === "widely_used")) || (data37 === "few_ratings")) || (data37 === "disputed"))){
-const err120 = {instancePath:instancePath+"/badges/" + i2,schemaPath:"#/properties/badges/items/enum",keyword:"enum",params:{allowedValues: schema237.properties.badges.items.enum},message:"must be equal to one of the allowed values"};
+const err120 = {instancePath:instancePath+"/badges/" + i2,schemaPath:"#/properties/badges/items/enum",keyword:"enum",params:{allowedValues: schema236.properties.badges.items.enum},message:"must be equal to one of the allowed values"};
 if(vErrors === null){
 vErrors = [err120];
 }
@@ -101143,7 +100812,7 @@ errors++;
 if(data38.zap_provider !== undefined){
 let data41 = data38.zap_provider;
 if((typeof data41 !== "string") && (data41 !== null)){
-const err131 = {instancePath:instancePath+"/settings/zap_provider",schemaPath:"#/properties/settings/properties/zap_provider/type",keyword:"type",params:{type: schema237.properties.settings.properties.zap_provider.type},message:"must be string,null"};
+const err131 = {instancePath:instancePath+"/settings/zap_provider",schemaPath:"#/properties/settings/properties/zap_provider/type",keyword:"type",params:{type: schema236.properties.settings.properties.zap_provider.type},message:"must be string,null"};
 if(vErrors === null){
 vErrors = [err131];
 }
@@ -101395,9 +101064,9 @@ validate267.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false}
 exports.isWorkerReport = validate200;
 
 exports.isWorkerStatus = validate268;
-const schema397 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/nostr/worker-status-content.json","title":"WorkerStatus","description":"What a worker tells a coordinator: where things stand. The latest, by seq, of one pairing or install counts; finished runs add up.","oneOf":[{"$ref":"#/$defs/PairingStatus"},{"$ref":"#/$defs/InstallStatus"}],"$defs":{"StatusSeq":{"type":"integer","minimum":1,"maximum":9007199254740991,"description":"Rises with everything that happens on the worker."},"PairingStatus":{"type":"object","additionalProperties":false,"required":["about","seq","state","label","results","ceiling"],"properties":{"about":{"const":"pairing"},"seq":{"$ref":"#/$defs/StatusSeq"},"state":{"enum":["claimed","confirmed","removed"],"description":"claimed: the secret was right, and the owner has yet to confirm the key."},"label":{"type":"string","minLength":1,"maxLength":200},"results":{"type":"boolean","description":"Whether its owner lets the worker tell what becomes of orders and runs."},"ceiling":{"type":"array","maxItems":500,"items":{"type":"string","minLength":1,"maxLength":4096},"description":"What orders get without asking the owner."}}},"InstallStatus":{"type":"object","additionalProperties":false,"required":["about","seq","install_id","listing","title","version","state","waits_for","answer","run"],"properties":{"about":{"const":"install"},"seq":{"$ref":"#/$defs/StatusSeq"},"install_id":{"type":"string","pattern":"^install_[0-9A-Za-z]{26}$"},"listing":{"type":["string","null"],"maxLength":500,"description":"kind:pubkey:d of what runs, or waits; null: nothing does."},"title":{"type":["string","null"],"maxLength":500},"version":{"type":["string","null"],"maxLength":100},"state":{"enum":["none","pending","enabled","disabled","yanked","removed"],"description":"pending: it waits for the owner at the worker."},"waits_for":{"type":"array","maxItems":50,"items":{"type":"string","minLength":1,"maxLength":1000},"description":"Why the owner must approve, in sentences."},"answer":{"anyOf":[{"$ref":"#/$defs/StatusAnswer"},{"type":"null"}],"description":"To the order that led to this; null: something else did."},"run":{"anyOf":[{"$ref":"#/$defs/StatusRun"},{"type":"null"}],"description":"The run that ended; null: none did."}}},"StatusAnswer":{"type":"object","additionalProperties":false,"required":["config_event_id","revision","code","message"],"properties":{"config_event_id":{"type":"string","pattern":"^[0-9a-f]{64}$"},"revision":{"type":"integer","minimum":1},"code":{"type":["string","null"],"pattern":"^[a-z][a-z0-9_]*$","maxLength":64,"description":"Why it was refused; null: it was taken."},"message":{"type":["string","null"],"maxLength":2000}}},"StatusRun":{"type":"object","additionalProperties":false,"required":["run_id","status","reason","code","message","started_at","finished_at","steps_done","steps_total","outputs"],"properties":{"run_id":{"type":"string","pattern":"^run_[0-9A-Za-z]{26}$"},"status":{"enum":["succeeded","failed","canceled"]},"reason":{"enum":["manual","schedule","catch_up","trigger"]},"code":{"type":["string","null"],"maxLength":64},"message":{"type":["string","null"],"maxLength":2000},"started_at":{"type":["string","null"],"maxLength":40},"finished_at":{"type":"string","maxLength":40,"description":"ISO 8601 in UTC."},"steps_done":{"type":"integer","minimum":0},"steps_total":{"type":"integer","minimum":0},"outputs":{"type":"array","maxItems":50,"items":{"$ref":"#/$defs/StatusOutput"},"description":"What it made, by name and size: never what is in it."}}},"StatusOutput":{"type":"object","additionalProperties":false,"required":["name","media_type","bytes"],"properties":{"name":{"type":"string","maxLength":500},"media_type":{"type":"string","maxLength":200},"bytes":{"type":"integer","minimum":0}}}}};
-const schema398 = {"type":"object","additionalProperties":false,"required":["about","seq","state","label","results","ceiling"],"properties":{"about":{"const":"pairing"},"seq":{"$ref":"#/$defs/StatusSeq"},"state":{"enum":["claimed","confirmed","removed"],"description":"claimed: the secret was right, and the owner has yet to confirm the key."},"label":{"type":"string","minLength":1,"maxLength":200},"results":{"type":"boolean","description":"Whether its owner lets the worker tell what becomes of orders and runs."},"ceiling":{"type":"array","maxItems":500,"items":{"type":"string","minLength":1,"maxLength":4096},"description":"What orders get without asking the owner."}}};
-const schema399 = {"type":"integer","minimum":1,"maximum":9007199254740991,"description":"Rises with everything that happens on the worker."};
+const schema396 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/nostr/worker-status-content.json","title":"WorkerStatus","description":"What a worker tells a coordinator: where things stand. The latest, by seq, of one pairing or install counts; finished runs add up.","oneOf":[{"$ref":"#/$defs/PairingStatus"},{"$ref":"#/$defs/InstallStatus"}],"$defs":{"StatusSeq":{"type":"integer","minimum":1,"maximum":9007199254740991,"description":"Rises with everything that happens on the worker."},"PairingStatus":{"type":"object","additionalProperties":false,"required":["about","seq","state","label","results","ceiling"],"properties":{"about":{"const":"pairing"},"seq":{"$ref":"#/$defs/StatusSeq"},"state":{"enum":["claimed","confirmed","removed"],"description":"claimed: the secret was right, and the owner has yet to confirm the key."},"label":{"type":"string","minLength":1,"maxLength":200},"results":{"type":"boolean","description":"Whether its owner lets the worker tell what becomes of orders and runs."},"ceiling":{"type":"array","maxItems":500,"items":{"type":"string","minLength":1,"maxLength":4096},"description":"What orders get without asking the owner."}}},"InstallStatus":{"type":"object","additionalProperties":false,"required":["about","seq","install_id","listing","title","version","state","waits_for","answer","run"],"properties":{"about":{"const":"install"},"seq":{"$ref":"#/$defs/StatusSeq"},"install_id":{"type":"string","pattern":"^install_[0-9A-Za-z]{26}$"},"listing":{"type":["string","null"],"maxLength":500,"description":"kind:pubkey:d of what runs, or waits; null: nothing does."},"title":{"type":["string","null"],"maxLength":500},"version":{"type":["string","null"],"maxLength":100},"state":{"enum":["none","pending","enabled","disabled","yanked","removed"],"description":"pending: it waits for the owner at the worker."},"waits_for":{"type":"array","maxItems":50,"items":{"type":"string","minLength":1,"maxLength":1000},"description":"Why the owner must approve, in sentences."},"answer":{"anyOf":[{"$ref":"#/$defs/StatusAnswer"},{"type":"null"}],"description":"To the order that led to this; null: something else did."},"run":{"anyOf":[{"$ref":"#/$defs/StatusRun"},{"type":"null"}],"description":"The run that ended; null: none did."}}},"StatusAnswer":{"type":"object","additionalProperties":false,"required":["config_event_id","revision","code","message"],"properties":{"config_event_id":{"type":"string","pattern":"^[0-9a-f]{64}$"},"revision":{"type":"integer","minimum":1},"code":{"type":["string","null"],"pattern":"^[a-z][a-z0-9_]*$","maxLength":64,"description":"Why it was refused; null: it was taken."},"message":{"type":["string","null"],"maxLength":2000}}},"StatusRun":{"type":"object","additionalProperties":false,"required":["run_id","status","reason","code","message","started_at","finished_at","steps_done","steps_total","outputs"],"properties":{"run_id":{"type":"string","pattern":"^run_[0-9A-Za-z]{26}$"},"status":{"enum":["succeeded","failed","canceled"]},"reason":{"enum":["manual","schedule","catch_up","trigger"]},"code":{"type":["string","null"],"maxLength":64},"message":{"type":["string","null"],"maxLength":2000},"started_at":{"type":["string","null"],"maxLength":40},"finished_at":{"type":"string","maxLength":40,"description":"ISO 8601 in UTC."},"steps_done":{"type":"integer","minimum":0},"steps_total":{"type":"integer","minimum":0},"outputs":{"type":"array","maxItems":50,"items":{"$ref":"#/$defs/StatusOutput"},"description":"What it made, by name and size: never what is in it."}}},"StatusOutput":{"type":"object","additionalProperties":false,"required":["name","media_type","bytes"],"properties":{"name":{"type":"string","maxLength":500},"media_type":{"type":"string","maxLength":200},"bytes":{"type":"integer","minimum":0}}}}};
+const schema397 = {"type":"object","additionalProperties":false,"required":["about","seq","state","label","results","ceiling"],"properties":{"about":{"const":"pairing"},"seq":{"$ref":"#/$defs/StatusSeq"},"state":{"enum":["claimed","confirmed","removed"],"description":"claimed: the secret was right, and the owner has yet to confirm the key."},"label":{"type":"string","minLength":1,"maxLength":200},"results":{"type":"boolean","description":"Whether its owner lets the worker tell what becomes of orders and runs."},"ceiling":{"type":"array","maxItems":500,"items":{"type":"string","minLength":1,"maxLength":4096},"description":"What orders get without asking the owner."}}};
+const schema398 = {"type":"integer","minimum":1,"maximum":9007199254740991,"description":"Rises with everything that happens on the worker."};
 
 function validate269(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 let vErrors = null;
@@ -101532,7 +101201,7 @@ errors++;
 if(data.state !== undefined){
 let data2 = data.state;
 if(!(((data2 === "claimed") || (data2 === "confirmed")) || (data2 === "removed"))){
-const err11 = {instancePath:instancePath+"/state",schemaPath:"#/properties/state/enum",keyword:"enum",params:{allowedValues: schema398.properties.state.enum},message:"must be equal to one of the allowed values"};
+const err11 = {instancePath:instancePath+"/state",schemaPath:"#/properties/state/enum",keyword:"enum",params:{allowedValues: schema397.properties.state.enum},message:"must be equal to one of the allowed values"};
 if(vErrors === null){
 vErrors = [err11];
 }
@@ -101666,11 +101335,11 @@ return errors === 0;
 }
 validate269.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
 
-const schema400 = {"type":"object","additionalProperties":false,"required":["about","seq","install_id","listing","title","version","state","waits_for","answer","run"],"properties":{"about":{"const":"install"},"seq":{"$ref":"#/$defs/StatusSeq"},"install_id":{"type":"string","pattern":"^install_[0-9A-Za-z]{26}$"},"listing":{"type":["string","null"],"maxLength":500,"description":"kind:pubkey:d of what runs, or waits; null: nothing does."},"title":{"type":["string","null"],"maxLength":500},"version":{"type":["string","null"],"maxLength":100},"state":{"enum":["none","pending","enabled","disabled","yanked","removed"],"description":"pending: it waits for the owner at the worker."},"waits_for":{"type":"array","maxItems":50,"items":{"type":"string","minLength":1,"maxLength":1000},"description":"Why the owner must approve, in sentences."},"answer":{"anyOf":[{"$ref":"#/$defs/StatusAnswer"},{"type":"null"}],"description":"To the order that led to this; null: something else did."},"run":{"anyOf":[{"$ref":"#/$defs/StatusRun"},{"type":"null"}],"description":"The run that ended; null: none did."}}};
-const schema402 = {"type":"object","additionalProperties":false,"required":["config_event_id","revision","code","message"],"properties":{"config_event_id":{"type":"string","pattern":"^[0-9a-f]{64}$"},"revision":{"type":"integer","minimum":1},"code":{"type":["string","null"],"pattern":"^[a-z][a-z0-9_]*$","maxLength":64,"description":"Why it was refused; null: it was taken."},"message":{"type":["string","null"],"maxLength":2000}}};
-const schema403 = {"type":"object","additionalProperties":false,"required":["run_id","status","reason","code","message","started_at","finished_at","steps_done","steps_total","outputs"],"properties":{"run_id":{"type":"string","pattern":"^run_[0-9A-Za-z]{26}$"},"status":{"enum":["succeeded","failed","canceled"]},"reason":{"enum":["manual","schedule","catch_up","trigger"]},"code":{"type":["string","null"],"maxLength":64},"message":{"type":["string","null"],"maxLength":2000},"started_at":{"type":["string","null"],"maxLength":40},"finished_at":{"type":"string","maxLength":40,"description":"ISO 8601 in UTC."},"steps_done":{"type":"integer","minimum":0},"steps_total":{"type":"integer","minimum":0},"outputs":{"type":"array","maxItems":50,"items":{"$ref":"#/$defs/StatusOutput"},"description":"What it made, by name and size: never what is in it."}}};
-const schema404 = {"type":"object","additionalProperties":false,"required":["name","media_type","bytes"],"properties":{"name":{"type":"string","maxLength":500},"media_type":{"type":"string","maxLength":200},"bytes":{"type":"integer","minimum":0}}};
-const pattern502 = new RegExp("^run_[0-9A-Za-z]{26}$", "u");
+const schema399 = {"type":"object","additionalProperties":false,"required":["about","seq","install_id","listing","title","version","state","waits_for","answer","run"],"properties":{"about":{"const":"install"},"seq":{"$ref":"#/$defs/StatusSeq"},"install_id":{"type":"string","pattern":"^install_[0-9A-Za-z]{26}$"},"listing":{"type":["string","null"],"maxLength":500,"description":"kind:pubkey:d of what runs, or waits; null: nothing does."},"title":{"type":["string","null"],"maxLength":500},"version":{"type":["string","null"],"maxLength":100},"state":{"enum":["none","pending","enabled","disabled","yanked","removed"],"description":"pending: it waits for the owner at the worker."},"waits_for":{"type":"array","maxItems":50,"items":{"type":"string","minLength":1,"maxLength":1000},"description":"Why the owner must approve, in sentences."},"answer":{"anyOf":[{"$ref":"#/$defs/StatusAnswer"},{"type":"null"}],"description":"To the order that led to this; null: something else did."},"run":{"anyOf":[{"$ref":"#/$defs/StatusRun"},{"type":"null"}],"description":"The run that ended; null: none did."}}};
+const schema401 = {"type":"object","additionalProperties":false,"required":["config_event_id","revision","code","message"],"properties":{"config_event_id":{"type":"string","pattern":"^[0-9a-f]{64}$"},"revision":{"type":"integer","minimum":1},"code":{"type":["string","null"],"pattern":"^[a-z][a-z0-9_]*$","maxLength":64,"description":"Why it was refused; null: it was taken."},"message":{"type":["string","null"],"maxLength":2000}}};
+const schema402 = {"type":"object","additionalProperties":false,"required":["run_id","status","reason","code","message","started_at","finished_at","steps_done","steps_total","outputs"],"properties":{"run_id":{"type":"string","pattern":"^run_[0-9A-Za-z]{26}$"},"status":{"enum":["succeeded","failed","canceled"]},"reason":{"enum":["manual","schedule","catch_up","trigger"]},"code":{"type":["string","null"],"maxLength":64},"message":{"type":["string","null"],"maxLength":2000},"started_at":{"type":["string","null"],"maxLength":40},"finished_at":{"type":"string","maxLength":40,"description":"ISO 8601 in UTC."},"steps_done":{"type":"integer","minimum":0},"steps_total":{"type":"integer","minimum":0},"outputs":{"type":"array","maxItems":50,"items":{"$ref":"#/$defs/StatusOutput"},"description":"What it made, by name and size: never what is in it."}}};
+const schema403 = {"type":"object","additionalProperties":false,"required":["name","media_type","bytes"],"properties":{"name":{"type":"string","maxLength":500},"media_type":{"type":"string","maxLength":200},"bytes":{"type":"integer","minimum":0}}};
+const pattern499 = new RegExp("^run_[0-9A-Za-z]{26}$", "u");
 
 function validate272(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 let vErrors = null;
@@ -101784,7 +101453,7 @@ vErrors.push(err9);
 errors++;
 }
 for(const key0 in data){
-if(!(func12.call(schema403.properties, key0))){
+if(!(func12.call(schema402.properties, key0))){
 const err10 = {instancePath,schemaPath:"#/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key0},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err10];
@@ -101798,7 +101467,7 @@ errors++;
 if(data.run_id !== undefined){
 let data0 = data.run_id;
 if(typeof data0 === "string"){
-if(!pattern502.test(data0)){
+if(!pattern499.test(data0)){
 const err11 = {instancePath:instancePath+"/run_id",schemaPath:"#/properties/run_id/pattern",keyword:"pattern",params:{pattern: "^run_[0-9A-Za-z]{26}$"},message:"must match pattern \""+"^run_[0-9A-Za-z]{26}$"+"\""};
 if(vErrors === null){
 vErrors = [err11];
@@ -101823,7 +101492,7 @@ errors++;
 if(data.status !== undefined){
 let data1 = data.status;
 if(!(((data1 === "succeeded") || (data1 === "failed")) || (data1 === "canceled"))){
-const err13 = {instancePath:instancePath+"/status",schemaPath:"#/properties/status/enum",keyword:"enum",params:{allowedValues: schema403.properties.status.enum},message:"must be equal to one of the allowed values"};
+const err13 = {instancePath:instancePath+"/status",schemaPath:"#/properties/status/enum",keyword:"enum",params:{allowedValues: schema402.properties.status.enum},message:"must be equal to one of the allowed values"};
 if(vErrors === null){
 vErrors = [err13];
 }
@@ -101836,7 +101505,7 @@ errors++;
 if(data.reason !== undefined){
 let data2 = data.reason;
 if(!((((data2 === "manual") || (data2 === "schedule")) || (data2 === "catch_up")) || (data2 === "trigger"))){
-const err14 = {instancePath:instancePath+"/reason",schemaPath:"#/properties/reason/enum",keyword:"enum",params:{allowedValues: schema403.properties.reason.enum},message:"must be equal to one of the allowed values"};
+const err14 = {instancePath:instancePath+"/reason",schemaPath:"#/properties/reason/enum",keyword:"enum",params:{allowedValues: schema402.properties.reason.enum},message:"must be equal to one of the allowed values"};
 if(vErrors === null){
 vErrors = [err14];
 }
@@ -101849,7 +101518,7 @@ errors++;
 if(data.code !== undefined){
 let data3 = data.code;
 if((typeof data3 !== "string") && (data3 !== null)){
-const err15 = {instancePath:instancePath+"/code",schemaPath:"#/properties/code/type",keyword:"type",params:{type: schema403.properties.code.type},message:"must be string,null"};
+const err15 = {instancePath:instancePath+"/code",schemaPath:"#/properties/code/type",keyword:"type",params:{type: schema402.properties.code.type},message:"must be string,null"};
 if(vErrors === null){
 vErrors = [err15];
 }
@@ -101874,7 +101543,7 @@ errors++;
 if(data.message !== undefined){
 let data4 = data.message;
 if((typeof data4 !== "string") && (data4 !== null)){
-const err17 = {instancePath:instancePath+"/message",schemaPath:"#/properties/message/type",keyword:"type",params:{type: schema403.properties.message.type},message:"must be string,null"};
+const err17 = {instancePath:instancePath+"/message",schemaPath:"#/properties/message/type",keyword:"type",params:{type: schema402.properties.message.type},message:"must be string,null"};
 if(vErrors === null){
 vErrors = [err17];
 }
@@ -101899,7 +101568,7 @@ errors++;
 if(data.started_at !== undefined){
 let data5 = data.started_at;
 if((typeof data5 !== "string") && (data5 !== null)){
-const err19 = {instancePath:instancePath+"/started_at",schemaPath:"#/properties/started_at/type",keyword:"type",params:{type: schema403.properties.started_at.type},message:"must be string,null"};
+const err19 = {instancePath:instancePath+"/started_at",schemaPath:"#/properties/started_at/type",keyword:"type",params:{type: schema402.properties.started_at.type},message:"must be string,null"};
 if(vErrors === null){
 vErrors = [err19];
 }
@@ -102283,7 +101952,7 @@ vErrors.push(err9);
 errors++;
 }
 for(const key0 in data){
-if(!(func12.call(schema400.properties, key0))){
+if(!(func12.call(schema399.properties, key0))){
 const err10 = {instancePath,schemaPath:"#/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key0},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err10];
@@ -102369,7 +102038,7 @@ errors++;
 if(data.listing !== undefined){
 let data3 = data.listing;
 if((typeof data3 !== "string") && (data3 !== null)){
-const err17 = {instancePath:instancePath+"/listing",schemaPath:"#/properties/listing/type",keyword:"type",params:{type: schema400.properties.listing.type},message:"must be string,null"};
+const err17 = {instancePath:instancePath+"/listing",schemaPath:"#/properties/listing/type",keyword:"type",params:{type: schema399.properties.listing.type},message:"must be string,null"};
 if(vErrors === null){
 vErrors = [err17];
 }
@@ -102394,7 +102063,7 @@ errors++;
 if(data.title !== undefined){
 let data4 = data.title;
 if((typeof data4 !== "string") && (data4 !== null)){
-const err19 = {instancePath:instancePath+"/title",schemaPath:"#/properties/title/type",keyword:"type",params:{type: schema400.properties.title.type},message:"must be string,null"};
+const err19 = {instancePath:instancePath+"/title",schemaPath:"#/properties/title/type",keyword:"type",params:{type: schema399.properties.title.type},message:"must be string,null"};
 if(vErrors === null){
 vErrors = [err19];
 }
@@ -102419,7 +102088,7 @@ errors++;
 if(data.version !== undefined){
 let data5 = data.version;
 if((typeof data5 !== "string") && (data5 !== null)){
-const err21 = {instancePath:instancePath+"/version",schemaPath:"#/properties/version/type",keyword:"type",params:{type: schema400.properties.version.type},message:"must be string,null"};
+const err21 = {instancePath:instancePath+"/version",schemaPath:"#/properties/version/type",keyword:"type",params:{type: schema399.properties.version.type},message:"must be string,null"};
 if(vErrors === null){
 vErrors = [err21];
 }
@@ -102444,7 +102113,7 @@ errors++;
 if(data.state !== undefined){
 let data6 = data.state;
 if(!((((((data6 === "none") || (data6 === "pending")) || (data6 === "enabled")) || (data6 === "disabled")) || (data6 === "yanked")) || (data6 === "removed"))){
-const err23 = {instancePath:instancePath+"/state",schemaPath:"#/properties/state/enum",keyword:"enum",params:{allowedValues: schema400.properties.state.enum},message:"must be equal to one of the allowed values"};
+const err23 = {instancePath:instancePath+"/state",schemaPath:"#/properties/state/enum",keyword:"enum",params:{allowedValues: schema399.properties.state.enum},message:"must be equal to one of the allowed values"};
 if(vErrors === null){
 vErrors = [err23];
 }
@@ -102626,7 +102295,7 @@ errors++;
 if(data9.code !== undefined){
 let data12 = data9.code;
 if((typeof data12 !== "string") && (data12 !== null)){
-const err38 = {instancePath:instancePath+"/answer/code",schemaPath:"#/$defs/StatusAnswer/properties/code/type",keyword:"type",params:{type: schema402.properties.code.type},message:"must be string,null"};
+const err38 = {instancePath:instancePath+"/answer/code",schemaPath:"#/$defs/StatusAnswer/properties/code/type",keyword:"type",params:{type: schema401.properties.code.type},message:"must be string,null"};
 if(vErrors === null){
 vErrors = [err38];
 }
@@ -102661,7 +102330,7 @@ errors++;
 if(data9.message !== undefined){
 let data13 = data9.message;
 if((typeof data13 !== "string") && (data13 !== null)){
-const err41 = {instancePath:instancePath+"/answer/message",schemaPath:"#/$defs/StatusAnswer/properties/message/type",keyword:"type",params:{type: schema402.properties.message.type},message:"must be string,null"};
+const err41 = {instancePath:instancePath+"/answer/message",schemaPath:"#/$defs/StatusAnswer/properties/message/type",keyword:"type",params:{type: schema401.properties.message.type},message:"must be string,null"};
 if(vErrors === null){
 vErrors = [err41];
 }
@@ -102866,7 +102535,7 @@ return errors === 0;
 validate268.evaluated = {"dynamicProps":true,"dynamicItems":false};
 
 exports.isCodeRunParams = validate275;
-const schema405 = {"type":"object","required":["url","sha256","bytes"],"additionalProperties":false,"properties":{"kind":{"enum":["wasi","macos_plugin"],"default":"wasi","description":"A WebAssembly module for WASI preview 1, or a program for macOS that Apple has notarized."},"url":{"type":"string","pattern":"^https?://","maxLength":2000,"description":"Where it is fetched from, once; the same as in the manifest's artifacts."},"sha256":{"type":"string","pattern":"^[0-9a-f]{64}$"},"bytes":{"type":"integer","minimum":1,"maximum":67108864},"args":{"type":"array","maxItems":64,"items":{"type":"string","maxLength":4096}},"stdin":{"type":"string","maxLength":1000000},"read":{"type":"array","maxItems":16,"items":{"type":"string","minLength":1,"maxLength":4096},"description":"Folders it may read; the module sees them as /read/0, /read/1 and so on."},"write":{"type":"array","maxItems":16,"items":{"type":"string","minLength":1,"maxLength":4096},"description":"Folders it may read and write, which are there already: /write/0, /write/1 and so on."},"memory_mb":{"type":"integer","minimum":1,"maximum":4096,"default":256,"description":"The most memory the module may have."},"max_output_bytes":{"type":"integer","minimum":0,"maximum":200000,"default":100000}},"$id":"https://openagents.dev/schemas/op/code.run.json/params","title":"CodeRunParams"};
+const schema404 = {"type":"object","required":["url","sha256","bytes"],"additionalProperties":false,"properties":{"kind":{"enum":["wasi","macos_plugin"],"default":"wasi","description":"A WebAssembly module for WASI preview 1, or a program for macOS that Apple has notarized."},"url":{"type":"string","pattern":"^https?://","maxLength":2000,"description":"Where it is fetched from, once; the same as in the manifest's artifacts."},"sha256":{"type":"string","pattern":"^[0-9a-f]{64}$"},"bytes":{"type":"integer","minimum":1,"maximum":67108864},"args":{"type":"array","maxItems":64,"items":{"type":"string","maxLength":4096}},"stdin":{"type":"string","maxLength":1000000},"read":{"type":"array","maxItems":16,"items":{"type":"string","minLength":1,"maxLength":4096},"description":"Folders it may read; the module sees them as /read/0, /read/1 and so on."},"write":{"type":"array","maxItems":16,"items":{"type":"string","minLength":1,"maxLength":4096},"description":"Folders it may read and write, which are there already: /write/0, /write/1 and so on."},"memory_mb":{"type":"integer","minimum":1,"maximum":4096,"default":256,"description":"The most memory the module may have."},"max_output_bytes":{"type":"integer","minimum":0,"maximum":200000,"default":100000}},"$id":"https://openagents.dev/schemas/op/code.run.json/params","title":"CodeRunParams"};
 
 function validate275(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 /*# sourceURL="https://openagents.dev/schemas/op/code.run.json/params" */;
@@ -102911,7 +102580,7 @@ vErrors.push(err2);
 errors++;
 }
 for(const key0 in data){
-if(!(func12.call(schema405.properties, key0))){
+if(!(func12.call(schema404.properties, key0))){
 const err3 = {instancePath,schemaPath:"#/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key0},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err3];
@@ -102925,7 +102594,7 @@ errors++;
 if(data.kind !== undefined){
 let data0 = data.kind;
 if(!((data0 === "wasi") || (data0 === "macos_plugin"))){
-const err4 = {instancePath:instancePath+"/kind",schemaPath:"#/properties/kind/enum",keyword:"enum",params:{allowedValues: schema405.properties.kind.enum},message:"must be equal to one of the allowed values"};
+const err4 = {instancePath:instancePath+"/kind",schemaPath:"#/properties/kind/enum",keyword:"enum",params:{allowedValues: schema404.properties.kind.enum},message:"must be equal to one of the allowed values"};
 if(vErrors === null){
 vErrors = [err4];
 }
@@ -102948,7 +102617,7 @@ vErrors.push(err5);
 }
 errors++;
 }
-if(!pattern411.test(data1)){
+if(!pattern408.test(data1)){
 const err6 = {instancePath:instancePath+"/url",schemaPath:"#/properties/url/pattern",keyword:"pattern",params:{pattern: "^https?://"},message:"must match pattern \""+"^https?://"+"\""};
 if(vErrors === null){
 vErrors = [err6];
@@ -103315,7 +102984,7 @@ return errors === 0;
 validate275.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
 
 exports.isCodeRunResult = validate276;
-const schema406 = {"type":"object","required":["stdout","stderr","duration_ms"],"additionalProperties":false,"properties":{"stdout":{"type":"string"},"stderr":{"type":"string"},"duration_ms":{"type":"integer","minimum":0}},"$id":"https://openagents.dev/schemas/op/code.run.json/result","title":"CodeRunResult"};
+const schema405 = {"type":"object","required":["stdout","stderr","duration_ms"],"additionalProperties":false,"properties":{"stdout":{"type":"string"},"stderr":{"type":"string"},"duration_ms":{"type":"integer","minimum":0}},"$id":"https://openagents.dev/schemas/op/code.run.json/result","title":"CodeRunResult"};
 
 function validate276(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 /*# sourceURL="https://openagents.dev/schemas/op/code.run.json/result" */;
@@ -103437,7 +103106,7 @@ return errors === 0;
 validate276.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
 
 exports.isFsReadParams = validate277;
-const schema407 = {"type":"object","required":["path"],"additionalProperties":false,"properties":{"path":{"type":"string","minLength":1,"maxLength":4096},"max_bytes":{"type":"integer","minimum":1,"maximum":67108864,"default":200000},"encoding":{"enum":["utf8","base64"],"default":"utf8"},"if_missing":{"type":"string","maxLength":200000,"description":"The content where there is no such file, as on a first run; absent: that fails."}},"$id":"https://openagents.dev/schemas/op/fs.read.json/params","title":"FsReadParams"};
+const schema406 = {"type":"object","required":["path"],"additionalProperties":false,"properties":{"path":{"type":"string","minLength":1,"maxLength":4096},"max_bytes":{"type":"integer","minimum":1,"maximum":67108864,"default":200000},"encoding":{"enum":["utf8","base64"],"default":"utf8"},"if_missing":{"type":"string","maxLength":200000,"description":"The content where there is no such file, as on a first run; absent: that fails."}},"$id":"https://openagents.dev/schemas/op/fs.read.json/params","title":"FsReadParams"};
 
 function validate277(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 /*# sourceURL="https://openagents.dev/schemas/op/fs.read.json/params" */;
@@ -103546,7 +103215,7 @@ errors++;
 if(data.encoding !== undefined){
 let data2 = data.encoding;
 if(!((data2 === "utf8") || (data2 === "base64"))){
-const err8 = {instancePath:instancePath+"/encoding",schemaPath:"#/properties/encoding/enum",keyword:"enum",params:{allowedValues: schema407.properties.encoding.enum},message:"must be equal to one of the allowed values"};
+const err8 = {instancePath:instancePath+"/encoding",schemaPath:"#/properties/encoding/enum",keyword:"enum",params:{allowedValues: schema406.properties.encoding.enum},message:"must be equal to one of the allowed values"};
 if(vErrors === null){
 vErrors = [err8];
 }
@@ -103598,7 +103267,7 @@ return errors === 0;
 validate277.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
 
 exports.isFsReadResult = validate278;
-const schema408 = {"type":"object","required":["content","bytes","sha256"],"additionalProperties":false,"properties":{"content":{"type":"string"},"bytes":{"type":"integer"},"sha256":{"type":"string","pattern":"^[0-9a-f]{64}$"}},"$id":"https://openagents.dev/schemas/op/fs.read.json/result","title":"FsReadResult"};
+const schema407 = {"type":"object","required":["content","bytes","sha256"],"additionalProperties":false,"properties":{"content":{"type":"string"},"bytes":{"type":"integer"},"sha256":{"type":"string","pattern":"^[0-9a-f]{64}$"}},"$id":"https://openagents.dev/schemas/op/fs.read.json/result","title":"FsReadResult"};
 
 function validate278(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 /*# sourceURL="https://openagents.dev/schemas/op/fs.read.json/result" */;
@@ -103721,7 +103390,7 @@ return errors === 0;
 validate278.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
 
 exports.isFsWriteParams = validate279;
-const schema409 = {"type":"object","required":["path","content"],"additionalProperties":false,"properties":{"path":{"type":"string","minLength":1,"maxLength":4096},"content":{"type":["string","number","boolean","null","array","object"],"description":"Text as it is; any other value is written as indented JSON."}},"$id":"https://openagents.dev/schemas/op/fs.write.json/params","title":"FsWriteParams"};
+const schema408 = {"type":"object","required":["path","content"],"additionalProperties":false,"properties":{"path":{"type":"string","minLength":1,"maxLength":4096},"content":{"type":["string","number","boolean","null","array","object"],"description":"Text as it is; any other value is written as indented JSON."}},"$id":"https://openagents.dev/schemas/op/fs.write.json/params","title":"FsWriteParams"};
 
 function validate279(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 /*# sourceURL="https://openagents.dev/schemas/op/fs.write.json/params" */;
@@ -103805,7 +103474,7 @@ errors++;
 if(data.content !== undefined){
 let data1 = data.content;
 if((((typeof data1 != "object") && (typeof data1 !== "string")) && (!((typeof data1 == "number") && (isFinite(data1))))) && (typeof data1 !== "boolean")){
-const err6 = {instancePath:instancePath+"/content",schemaPath:"#/properties/content/type",keyword:"type",params:{type: schema409.properties.content.type},message:"must be string,number,boolean,null,array,object"};
+const err6 = {instancePath:instancePath+"/content",schemaPath:"#/properties/content/type",keyword:"type",params:{type: schema408.properties.content.type},message:"must be string,number,boolean,null,array,object"};
 if(vErrors === null){
 vErrors = [err6];
 }
@@ -103832,7 +103501,7 @@ return errors === 0;
 validate279.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
 
 exports.isFsWriteResult = validate280;
-const schema410 = {"type":"object","required":["path","bytes","sha256"],"additionalProperties":false,"properties":{"path":{"type":"string","description":"As the parameter named it."},"bytes":{"type":"integer"},"sha256":{"type":"string","pattern":"^[0-9a-f]{64}$"}},"$id":"https://openagents.dev/schemas/op/fs.write.json/result","title":"FsWriteResult"};
+const schema409 = {"type":"object","required":["path","bytes","sha256"],"additionalProperties":false,"properties":{"path":{"type":"string","description":"As the parameter named it."},"bytes":{"type":"integer"},"sha256":{"type":"string","pattern":"^[0-9a-f]{64}$"}},"$id":"https://openagents.dev/schemas/op/fs.write.json/result","title":"FsWriteResult"};
 
 function validate280(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 /*# sourceURL="https://openagents.dev/schemas/op/fs.write.json/result" */;
@@ -103955,8 +103624,8 @@ return errors === 0;
 validate280.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
 
 exports.isGitCloneParams = validate281;
-const schema411 = {"type":"object","required":["repo","dest"],"additionalProperties":false,"properties":{"repo":{"type":"string","minLength":1,"maxLength":2048,"description":"An https:// address, or the absolute path of a repository on this machine."},"dest":{"type":"string","minLength":1,"maxLength":4096,"description":"The folder of the clone."},"update":{"type":"boolean","default":true,"description":"Whether a clone that is already there is brought up to date; if not, it is left as it is."},"ref":{"type":"string","pattern":"^[A-Za-z0-9_][A-Za-z0-9._/+-]*$","maxLength":255,"description":"A branch, a tag or a full commit id; the repository's default branch where absent."},"depth":{"type":"integer","minimum":1,"maximum":1000000,"description":"Commits of history to fetch; all where absent."}},"$id":"https://openagents.dev/schemas/op/git.clone.json/params","title":"GitCloneParams"};
-const pattern507 = new RegExp("^[A-Za-z0-9_][A-Za-z0-9._/+-]*$", "u");
+const schema410 = {"type":"object","required":["repo","dest"],"additionalProperties":false,"properties":{"repo":{"type":"string","minLength":1,"maxLength":2048,"description":"An https:// address, or the absolute path of a repository on this machine."},"dest":{"type":"string","minLength":1,"maxLength":4096,"description":"The folder of the clone."},"update":{"type":"boolean","default":true,"description":"Whether a clone that is already there is brought up to date; if not, it is left as it is."},"ref":{"type":"string","pattern":"^[A-Za-z0-9_][A-Za-z0-9._/+-]*$","maxLength":255,"description":"A branch, a tag or a full commit id; the repository's default branch where absent."},"depth":{"type":"integer","minimum":1,"maximum":1000000,"description":"Commits of history to fetch; all where absent."}},"$id":"https://openagents.dev/schemas/op/git.clone.json/params","title":"GitCloneParams"};
+const pattern504 = new RegExp("^[A-Za-z0-9_][A-Za-z0-9._/+-]*$", "u");
 
 function validate281(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 /*# sourceURL="https://openagents.dev/schemas/op/git.clone.json/params" */;
@@ -104097,7 +103766,7 @@ vErrors.push(err10);
 }
 errors++;
 }
-if(!pattern507.test(data3)){
+if(!pattern504.test(data3)){
 const err11 = {instancePath:instancePath+"/ref",schemaPath:"#/properties/ref/pattern",keyword:"pattern",params:{pattern: "^[A-Za-z0-9_][A-Za-z0-9._/+-]*$"},message:"must match pattern \""+"^[A-Za-z0-9_][A-Za-z0-9._/+-]*$"+"\""};
 if(vErrors === null){
 vErrors = [err11];
@@ -104171,7 +103840,7 @@ return errors === 0;
 validate281.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
 
 exports.isGitCloneResult = validate282;
-const schema412 = {"type":"object","required":["path","commit","branch","updated"],"additionalProperties":false,"properties":{"path":{"type":"string","description":"The folder, as dest named it."},"commit":{"type":"string","pattern":"^[0-9a-f]{40}([0-9a-f]{24})?$"},"branch":{"type":["string","null"],"description":"null for a tag or a commit."},"updated":{"type":"boolean","description":"Whether the folder's content changed."}},"$id":"https://openagents.dev/schemas/op/git.clone.json/result","title":"GitCloneResult"};
+const schema411 = {"type":"object","required":["path","commit","branch","updated"],"additionalProperties":false,"properties":{"path":{"type":"string","description":"The folder, as dest named it."},"commit":{"type":"string","pattern":"^[0-9a-f]{40}([0-9a-f]{24})?$"},"branch":{"type":["string","null"],"description":"null for a tag or a commit."},"updated":{"type":"boolean","description":"Whether the folder's content changed."}},"$id":"https://openagents.dev/schemas/op/git.clone.json/result","title":"GitCloneResult"};
 
 function validate282(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 /*# sourceURL="https://openagents.dev/schemas/op/git.clone.json/result" */;
@@ -104252,7 +103921,7 @@ errors++;
 if(data.commit !== undefined){
 let data1 = data.commit;
 if(typeof data1 === "string"){
-if(!pattern327.test(data1)){
+if(!pattern324.test(data1)){
 const err6 = {instancePath:instancePath+"/commit",schemaPath:"#/properties/commit/pattern",keyword:"pattern",params:{pattern: "^[0-9a-f]{40}([0-9a-f]{24})?$"},message:"must match pattern \""+"^[0-9a-f]{40}([0-9a-f]{24})?$"+"\""};
 if(vErrors === null){
 vErrors = [err6];
@@ -104277,7 +103946,7 @@ errors++;
 if(data.branch !== undefined){
 let data2 = data.branch;
 if((typeof data2 !== "string") && (data2 !== null)){
-const err8 = {instancePath:instancePath+"/branch",schemaPath:"#/properties/branch/type",keyword:"type",params:{type: schema412.properties.branch.type},message:"must be string,null"};
+const err8 = {instancePath:instancePath+"/branch",schemaPath:"#/properties/branch/type",keyword:"type",params:{type: schema411.properties.branch.type},message:"must be string,null"};
 if(vErrors === null){
 vErrors = [err8];
 }
@@ -104316,8 +103985,8 @@ return errors === 0;
 validate282.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
 
 exports.isHttpRequestParams = validate283;
-const schema413 = {"type":"object","required":["url"],"additionalProperties":false,"properties":{"url":{"type":"string","pattern":"^https?://","maxLength":8192,"x-secret":true,"description":"A secret may stand in its path or query, never in its host."},"method":{"enum":["GET","HEAD","POST","PUT","PATCH","DELETE"],"default":"GET","description":"GET and HEAD read; the others change something out there and carry an Idempotency-Key."},"headers":{"type":"object","maxProperties":64,"propertyNames":{"pattern":"^[A-Za-z0-9!#$%&'*+.^_`|~-]+$"},"additionalProperties":{"type":"string","maxLength":8192,"x-secret":true}},"body":{"type":["string","number","boolean","null","array","object"],"description":"Text as it is; any other value is sent as JSON."},"expect_status":{"type":"array","minItems":1,"maxItems":32,"items":{"type":"integer","minimum":100,"maximum":599},"description":"The step fails on any other status; 200 to 299 where absent."},"max_bytes":{"type":"integer","minimum":1,"maximum":67108864,"default":200000}},"$id":"https://openagents.dev/schemas/op/http.request.json/params","title":"HttpRequestParams"};
-const pattern510 = new RegExp("^[A-Za-z0-9!#$%&'*+.^_`|~-]+$", "u");
+const schema412 = {"type":"object","required":["url"],"additionalProperties":false,"properties":{"url":{"type":"string","pattern":"^https?://","maxLength":8192,"x-secret":true,"description":"A secret may stand in its path or query, never in its host."},"method":{"enum":["GET","HEAD","POST","PUT","PATCH","DELETE"],"default":"GET","description":"GET and HEAD read; the others change something out there and carry an Idempotency-Key."},"headers":{"type":"object","maxProperties":64,"propertyNames":{"pattern":"^[A-Za-z0-9!#$%&'*+.^_`|~-]+$"},"additionalProperties":{"type":"string","maxLength":8192,"x-secret":true}},"body":{"type":["string","number","boolean","null","array","object"],"description":"Text as it is; any other value is sent as JSON."},"expect_status":{"type":"array","minItems":1,"maxItems":32,"items":{"type":"integer","minimum":100,"maximum":599},"description":"The step fails on any other status; 200 to 299 where absent."},"max_bytes":{"type":"integer","minimum":1,"maximum":67108864,"default":200000}},"$id":"https://openagents.dev/schemas/op/http.request.json/params","title":"HttpRequestParams"};
+const pattern507 = new RegExp("^[A-Za-z0-9!#$%&'*+.^_`|~-]+$", "u");
 
 function validate283(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 /*# sourceURL="https://openagents.dev/schemas/op/http.request.json/params" */;
@@ -104366,7 +104035,7 @@ vErrors.push(err2);
 }
 errors++;
 }
-if(!pattern411.test(data0)){
+if(!pattern408.test(data0)){
 const err3 = {instancePath:instancePath+"/url",schemaPath:"#/properties/url/pattern",keyword:"pattern",params:{pattern: "^https?://"},message:"must match pattern \""+"^https?://"+"\""};
 if(vErrors === null){
 vErrors = [err3];
@@ -104391,7 +104060,7 @@ errors++;
 if(data.method !== undefined){
 let data1 = data.method;
 if(!((((((data1 === "GET") || (data1 === "HEAD")) || (data1 === "POST")) || (data1 === "PUT")) || (data1 === "PATCH")) || (data1 === "DELETE"))){
-const err5 = {instancePath:instancePath+"/method",schemaPath:"#/properties/method/enum",keyword:"enum",params:{allowedValues: schema413.properties.method.enum},message:"must be equal to one of the allowed values"};
+const err5 = {instancePath:instancePath+"/method",schemaPath:"#/properties/method/enum",keyword:"enum",params:{allowedValues: schema412.properties.method.enum},message:"must be equal to one of the allowed values"};
 if(vErrors === null){
 vErrors = [err5];
 }
@@ -104417,7 +104086,7 @@ errors++;
 for(const key1 in data2){
 const _errs7 = errors;
 if(typeof key1 === "string"){
-if(!pattern510.test(key1)){
+if(!pattern507.test(key1)){
 const err7 = {instancePath:instancePath+"/headers",schemaPath:"#/properties/headers/propertyNames/pattern",keyword:"pattern",params:{pattern: "^[A-Za-z0-9!#$%&'*+.^_`|~-]+$"},message:"must match pattern \""+"^[A-Za-z0-9!#$%&'*+.^_`|~-]+$"+"\"",propertyName:key1};
 if(vErrors === null){
 vErrors = [err7];
@@ -104480,7 +104149,7 @@ errors++;
 if(data.body !== undefined){
 let data4 = data.body;
 if((((typeof data4 != "object") && (typeof data4 !== "string")) && (!((typeof data4 == "number") && (isFinite(data4))))) && (typeof data4 !== "boolean")){
-const err12 = {instancePath:instancePath+"/body",schemaPath:"#/properties/body/type",keyword:"type",params:{type: schema413.properties.body.type},message:"must be string,number,boolean,null,array,object"};
+const err12 = {instancePath:instancePath+"/body",schemaPath:"#/properties/body/type",keyword:"type",params:{type: schema412.properties.body.type},message:"must be string,number,boolean,null,array,object"};
 if(vErrors === null){
 vErrors = [err12];
 }
@@ -104613,7 +104282,7 @@ return errors === 0;
 validate283.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
 
 exports.isHttpRequestResult = validate284;
-const schema414 = {"type":"object","required":["status","url","headers","body","encoding","bytes"],"additionalProperties":false,"properties":{"status":{"type":"integer"},"url":{"type":"string","description":"Where the answer came from, after redirects."},"headers":{"type":"object","additionalProperties":{"type":"string"},"description":"Names in lower case."},"body":{"type":"string"},"encoding":{"enum":["utf8","base64"],"description":"How body holds the bytes: base64 where they are not text."},"json":{"type":["string","number","boolean","null","array","object"],"description":"The parsed body, where the answer says it is JSON and it is valid and exact."},"bytes":{"type":"integer"}},"$id":"https://openagents.dev/schemas/op/http.request.json/result","title":"HttpRequestResult"};
+const schema413 = {"type":"object","required":["status","url","headers","body","encoding","bytes"],"additionalProperties":false,"properties":{"status":{"type":"integer"},"url":{"type":"string","description":"Where the answer came from, after redirects."},"headers":{"type":"object","additionalProperties":{"type":"string"},"description":"Names in lower case."},"body":{"type":"string"},"encoding":{"enum":["utf8","base64"],"description":"How body holds the bytes: base64 where they are not text."},"json":{"type":["string","number","boolean","null","array","object"],"description":"The parsed body, where the answer says it is JSON and it is valid and exact."},"bytes":{"type":"integer"}},"$id":"https://openagents.dev/schemas/op/http.request.json/result","title":"HttpRequestResult"};
 
 function validate284(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 /*# sourceURL="https://openagents.dev/schemas/op/http.request.json/result" */;
@@ -104766,7 +104435,7 @@ errors++;
 if(data.encoding !== undefined){
 let data5 = data.encoding;
 if(!((data5 === "utf8") || (data5 === "base64"))){
-const err12 = {instancePath:instancePath+"/encoding",schemaPath:"#/properties/encoding/enum",keyword:"enum",params:{allowedValues: schema414.properties.encoding.enum},message:"must be equal to one of the allowed values"};
+const err12 = {instancePath:instancePath+"/encoding",schemaPath:"#/properties/encoding/enum",keyword:"enum",params:{allowedValues: schema413.properties.encoding.enum},message:"must be equal to one of the allowed values"};
 if(vErrors === null){
 vErrors = [err12];
 }
@@ -104779,7 +104448,7 @@ errors++;
 if(data.json !== undefined){
 let data6 = data.json;
 if((((typeof data6 != "object") && (typeof data6 !== "string")) && (!((typeof data6 == "number") && (isFinite(data6))))) && (typeof data6 !== "boolean")){
-const err13 = {instancePath:instancePath+"/json",schemaPath:"#/properties/json/type",keyword:"type",params:{type: schema414.properties.json.type},message:"must be string,number,boolean,null,array,object"};
+const err13 = {instancePath:instancePath+"/json",schemaPath:"#/properties/json/type",keyword:"type",params:{type: schema413.properties.json.type},message:"must be string,number,boolean,null,array,object"};
 if(vErrors === null){
 vErrors = [err13];
 }
@@ -104819,8 +104488,8 @@ return errors === 0;
 validate284.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
 
 exports.isModelEmbedParams = validate285;
-const schema415 = {"type":"object","required":["backend"],"additionalProperties":false,"properties":{"backend":{"enum":["lexical-v1","llama.cpp","ollama","mlx","foundation_models"]},"index":{"type":"string","pattern":"^[a-z0-9][a-z0-9._-]{0,63}$","description":"Embed this index's passages that have no vector yet."},"texts":{"type":"array","maxItems":1000,"items":{"type":"string","maxLength":100000},"description":"Embed these and return their vectors."},"dim":{"type":"integer","minimum":1,"maximum":16384,"description":"The vectors' length. A model has one length; lexical-v1 takes any up to 2048."}},"oneOf":[{"properties":{"index":{"type":"string"}},"required":["index"]},{"properties":{"texts":{"type":"array"}},"required":["texts"]}],"$id":"https://openagents.dev/schemas/op/model.embed.json/params","title":"ModelEmbedParams"};
-const pattern511 = new RegExp("^[a-z0-9][a-z0-9._-]{0,63}$", "u");
+const schema414 = {"type":"object","required":["backend"],"additionalProperties":false,"properties":{"backend":{"enum":["lexical-v1","llama.cpp","ollama","mlx","foundation_models"]},"index":{"type":"string","pattern":"^[a-z0-9][a-z0-9._-]{0,63}$","description":"Embed this index's passages that have no vector yet."},"texts":{"type":"array","maxItems":1000,"items":{"type":"string","maxLength":100000},"description":"Embed these and return their vectors."},"dim":{"type":"integer","minimum":1,"maximum":16384,"description":"The vectors' length. A model has one length; lexical-v1 takes any up to 2048."}},"oneOf":[{"properties":{"index":{"type":"string"}},"required":["index"]},{"properties":{"texts":{"type":"array"}},"required":["texts"]}],"$id":"https://openagents.dev/schemas/op/model.embed.json/params","title":"ModelEmbedParams"};
+const pattern508 = new RegExp("^[a-z0-9][a-z0-9._-]{0,63}$", "u");
 
 function validate285(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 /*# sourceURL="https://openagents.dev/schemas/op/model.embed.json/params" */;
@@ -104955,7 +104624,7 @@ errors++;
 if(data.backend !== undefined){
 let data2 = data.backend;
 if(!(((((data2 === "lexical-v1") || (data2 === "llama.cpp")) || (data2 === "ollama")) || (data2 === "mlx")) || (data2 === "foundation_models"))){
-const err7 = {instancePath:instancePath+"/backend",schemaPath:"#/properties/backend/enum",keyword:"enum",params:{allowedValues: schema415.properties.backend.enum},message:"must be equal to one of the allowed values"};
+const err7 = {instancePath:instancePath+"/backend",schemaPath:"#/properties/backend/enum",keyword:"enum",params:{allowedValues: schema414.properties.backend.enum},message:"must be equal to one of the allowed values"};
 if(vErrors === null){
 vErrors = [err7];
 }
@@ -104968,7 +104637,7 @@ errors++;
 if(data.index !== undefined){
 let data3 = data.index;
 if(typeof data3 === "string"){
-if(!pattern511.test(data3)){
+if(!pattern508.test(data3)){
 const err8 = {instancePath:instancePath+"/index",schemaPath:"#/properties/index/pattern",keyword:"pattern",params:{pattern: "^[a-z0-9][a-z0-9._-]{0,63}$"},message:"must match pattern \""+"^[a-z0-9][a-z0-9._-]{0,63}$"+"\""};
 if(vErrors === null){
 vErrors = [err8];
@@ -105093,7 +104762,7 @@ return errors === 0;
 validate285.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
 
 exports.isModelEmbedResult = validate286;
-const schema416 = {"type":"object","required":["embedded","total","dim","model"],"additionalProperties":false,"properties":{"embedded":{"type":"integer","minimum":0,"description":"Vectors made now."},"total":{"type":"integer","minimum":0,"description":"Vectors there are."},"dim":{"type":"integer","minimum":0},"model":{"type":"string"},"vectors":{"type":"array","items":{"type":"array","items":{"type":"number"}},"description":"Of length 1 each, in the order of texts; absent for an index."}},"$id":"https://openagents.dev/schemas/op/model.embed.json/result","title":"ModelEmbedResult"};
+const schema415 = {"type":"object","required":["embedded","total","dim","model"],"additionalProperties":false,"properties":{"embedded":{"type":"integer","minimum":0,"description":"Vectors made now."},"total":{"type":"integer","minimum":0,"description":"Vectors there are."},"dim":{"type":"integer","minimum":0},"model":{"type":"string"},"vectors":{"type":"array","items":{"type":"array","items":{"type":"number"}},"description":"Of length 1 each, in the order of texts; absent for an index."}},"$id":"https://openagents.dev/schemas/op/model.embed.json/result","title":"ModelEmbedResult"};
 
 function validate286(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 /*# sourceURL="https://openagents.dev/schemas/op/model.embed.json/result" */;
@@ -105308,7 +104977,7 @@ return errors === 0;
 validate286.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
 
 exports.isModelGenerateParams = validate287;
-const schema417 = {"type":"object","required":["backend","prompt","max_tokens"],"additionalProperties":false,"properties":{"backend":{"enum":["llama.cpp","ollama","mlx","foundation_models"]},"prompt":{"type":"string","minLength":1,"maxLength":400000},"max_tokens":{"type":"integer","minimum":1,"maximum":32768},"temperature":{"type":"number","minimum":0,"maximum":2},"model":{"type":"string","minLength":1,"maxLength":200,"description":"A hint: which model of a server to use instead of the configured one."}},"$id":"https://openagents.dev/schemas/op/model.generate.json/params","title":"ModelGenerateParams"};
+const schema416 = {"type":"object","required":["backend","prompt","max_tokens"],"additionalProperties":false,"properties":{"backend":{"enum":["llama.cpp","ollama","mlx","foundation_models"]},"prompt":{"type":"string","minLength":1,"maxLength":400000},"max_tokens":{"type":"integer","minimum":1,"maximum":32768},"temperature":{"type":"number","minimum":0,"maximum":2},"model":{"type":"string","minLength":1,"maxLength":200,"description":"A hint: which model of a server to use instead of the configured one."}},"$id":"https://openagents.dev/schemas/op/model.generate.json/params","title":"ModelGenerateParams"};
 
 function validate287(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 /*# sourceURL="https://openagents.dev/schemas/op/model.generate.json/params" */;
@@ -105367,7 +105036,7 @@ errors++;
 if(data.backend !== undefined){
 let data0 = data.backend;
 if(!((((data0 === "llama.cpp") || (data0 === "ollama")) || (data0 === "mlx")) || (data0 === "foundation_models"))){
-const err4 = {instancePath:instancePath+"/backend",schemaPath:"#/properties/backend/enum",keyword:"enum",params:{allowedValues: schema417.properties.backend.enum},message:"must be equal to one of the allowed values"};
+const err4 = {instancePath:instancePath+"/backend",schemaPath:"#/properties/backend/enum",keyword:"enum",params:{allowedValues: schema416.properties.backend.enum},message:"must be equal to one of the allowed values"};
 if(vErrors === null){
 vErrors = [err4];
 }
@@ -105534,7 +105203,7 @@ return errors === 0;
 validate287.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
 
 exports.isModelGenerateResult = validate288;
-const schema418 = {"type":"object","required":["text","model"],"additionalProperties":false,"properties":{"text":{"type":"string"},"tokens_in":{"type":"integer","minimum":0},"tokens_out":{"type":"integer","minimum":0},"model":{"type":"string","description":"The model that answered."}},"$id":"https://openagents.dev/schemas/op/model.generate.json/result","title":"ModelGenerateResult"};
+const schema417 = {"type":"object","required":["text","model"],"additionalProperties":false,"properties":{"text":{"type":"string"},"tokens_in":{"type":"integer","minimum":0},"tokens_out":{"type":"integer","minimum":0},"model":{"type":"string","description":"The model that answered."}},"$id":"https://openagents.dev/schemas/op/model.generate.json/result","title":"ModelGenerateResult"};
 
 function validate288(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 /*# sourceURL="https://openagents.dev/schemas/op/model.generate.json/result" */;
@@ -105671,8 +105340,8 @@ return errors === 0;
 validate288.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
 
 exports.isNostrPublishParams = validate289;
-const schema419 = {"type":"object","required":["kind","content"],"additionalProperties":false,"properties":{"kind":{"type":"integer","minimum":0,"maximum":65535},"content":{"type":"string","maxLength":131072},"tags":{"type":"array","maxItems":2000,"items":{"type":"array","minItems":1,"maxItems":64,"items":{"type":"string","maxLength":4096}},"default":[]},"relays":{"type":"array","minItems":1,"maxItems":32,"items":{"type":"string","pattern":"^wss?://","maxLength":2048},"description":"Some of the relays its owner chose; all of them where absent."}},"$id":"https://openagents.dev/schemas/op/nostr.publish.json/params","title":"NostrPublishParams"};
-const pattern512 = new RegExp("^wss?://", "u");
+const schema418 = {"type":"object","required":["kind","content"],"additionalProperties":false,"properties":{"kind":{"type":"integer","minimum":0,"maximum":65535},"content":{"type":"string","maxLength":131072},"tags":{"type":"array","maxItems":2000,"items":{"type":"array","minItems":1,"maxItems":64,"items":{"type":"string","maxLength":4096}},"default":[]},"relays":{"type":"array","minItems":1,"maxItems":32,"items":{"type":"string","pattern":"^wss?://","maxLength":2048},"description":"Some of the relays its owner chose; all of them where absent."}},"$id":"https://openagents.dev/schemas/op/nostr.publish.json/params","title":"NostrPublishParams"};
+const pattern509 = new RegExp("^wss?://", "u");
 
 function validate289(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 /*# sourceURL="https://openagents.dev/schemas/op/nostr.publish.json/params" */;
@@ -105902,7 +105571,7 @@ vErrors.push(err17);
 }
 errors++;
 }
-if(!pattern512.test(data6)){
+if(!pattern509.test(data6)){
 const err18 = {instancePath:instancePath+"/relays/" + i2,schemaPath:"#/properties/relays/items/pattern",keyword:"pattern",params:{pattern: "^wss?://"},message:"must match pattern \""+"^wss?://"+"\""};
 if(vErrors === null){
 vErrors = [err18];
@@ -105953,7 +105622,7 @@ return errors === 0;
 validate289.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
 
 exports.isNostrPublishResult = validate290;
-const schema420 = {"type":"object","required":["event_id","accepted","refused"],"additionalProperties":false,"properties":{"event_id":{"type":"string","pattern":"^[0-9a-f]{64}$"},"accepted":{"type":"array","items":{"type":"string"},"description":"Relays that acknowledged it."},"refused":{"type":"array","items":{"type":"string"},"description":"The others, each with its reason."}},"$id":"https://openagents.dev/schemas/op/nostr.publish.json/result","title":"NostrPublishResult"};
+const schema419 = {"type":"object","required":["event_id","accepted","refused"],"additionalProperties":false,"properties":{"event_id":{"type":"string","pattern":"^[0-9a-f]{64}$"},"accepted":{"type":"array","items":{"type":"string"},"description":"Relays that acknowledged it."},"refused":{"type":"array","items":{"type":"string"},"description":"The others, each with its reason."}},"$id":"https://openagents.dev/schemas/op/nostr.publish.json/result","title":"NostrPublishResult"};
 
 function validate290(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 /*# sourceURL="https://openagents.dev/schemas/op/nostr.publish.json/result" */;
@@ -106107,8 +105776,8 @@ return errors === 0;
 validate290.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
 
 exports.isSearchkitIndexParams = validate291;
-const schema421 = {"type":"object","required":["path","index"],"additionalProperties":false,"properties":{"path":{"type":"string","minLength":1,"description":"The folder to index, usually a git checkout."},"index":{"type":"string","pattern":"^[a-z0-9][a-z0-9._-]{0,63}$","description":"The index's name on this worker."},"languages":{"type":"array","maxItems":64,"items":{"type":"string","pattern":"^[A-Za-z0-9+#_.-]{1,32}$"},"description":"Index only these: a language (swift, ts, python) or a file extension. Absent or empty: every text file."},"include":{"type":"array","maxItems":256,"items":{"type":"string","minLength":1,"maxLength":1024},"description":"Index only paths that match one of these globs, relative to path. Absent or empty: all."},"exclude":{"type":"array","maxItems":256,"items":{"type":"string","minLength":1,"maxLength":1024},"description":"Never index paths that match one of these globs, relative to path."}},"$id":"https://openagents.dev/schemas/op/searchkit.index.json/params","title":"SearchkitIndexParams"};
-const pattern515 = new RegExp("^[A-Za-z0-9+#_.-]{1,32}$", "u");
+const schema420 = {"type":"object","required":["path","index"],"additionalProperties":false,"properties":{"path":{"type":"string","minLength":1,"description":"The folder to index, usually a git checkout."},"index":{"type":"string","pattern":"^[a-z0-9][a-z0-9._-]{0,63}$","description":"The index's name on this worker."},"languages":{"type":"array","maxItems":64,"items":{"type":"string","pattern":"^[A-Za-z0-9+#_.-]{1,32}$"},"description":"Index only these: a language (swift, ts, python) or a file extension. Absent or empty: every text file."},"include":{"type":"array","maxItems":256,"items":{"type":"string","minLength":1,"maxLength":1024},"description":"Index only paths that match one of these globs, relative to path. Absent or empty: all."},"exclude":{"type":"array","maxItems":256,"items":{"type":"string","minLength":1,"maxLength":1024},"description":"Never index paths that match one of these globs, relative to path."}},"$id":"https://openagents.dev/schemas/op/searchkit.index.json/params","title":"SearchkitIndexParams"};
+const pattern512 = new RegExp("^[A-Za-z0-9+#_.-]{1,32}$", "u");
 
 function validate291(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 /*# sourceURL="https://openagents.dev/schemas/op/searchkit.index.json/params" */;
@@ -106182,7 +105851,7 @@ errors++;
 if(data.index !== undefined){
 let data1 = data.index;
 if(typeof data1 === "string"){
-if(!pattern511.test(data1)){
+if(!pattern508.test(data1)){
 const err5 = {instancePath:instancePath+"/index",schemaPath:"#/properties/index/pattern",keyword:"pattern",params:{pattern: "^[a-z0-9][a-z0-9._-]{0,63}$"},message:"must match pattern \""+"^[a-z0-9][a-z0-9._-]{0,63}$"+"\""};
 if(vErrors === null){
 vErrors = [err5];
@@ -106221,7 +105890,7 @@ const len0 = data2.length;
 for(let i0=0; i0<len0; i0++){
 let data3 = data2[i0];
 if(typeof data3 === "string"){
-if(!pattern515.test(data3)){
+if(!pattern512.test(data3)){
 const err8 = {instancePath:instancePath+"/languages/" + i0,schemaPath:"#/properties/languages/items/pattern",keyword:"pattern",params:{pattern: "^[A-Za-z0-9+#_.-]{1,32}$"},message:"must match pattern \""+"^[A-Za-z0-9+#_.-]{1,32}$"+"\""};
 if(vErrors === null){
 vErrors = [err8];
@@ -106394,7 +106063,7 @@ return errors === 0;
 validate291.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
 
 exports.isSearchkitIndexResult = validate292;
-const schema422 = {"type":"object","required":["index","files","chunks","symbols","added","changed","removed","skipped","skipped_by_reason","commit"],"additionalProperties":false,"properties":{"index":{"type":"string"},"files":{"type":"integer","minimum":0,"description":"Text files in the index."},"chunks":{"type":"integer","minimum":0},"symbols":{"type":"integer","minimum":0},"added":{"type":"integer","minimum":0,"description":"Files that were not in the index before."},"changed":{"type":"integer","minimum":0,"description":"Files whose content is another than before."},"removed":{"type":"integer","minimum":0,"description":"Files that are gone or no longer wanted."},"skipped":{"type":"integer","minimum":0,"description":"Files in scope whose content is not stored."},"skipped_by_reason":{"type":"object","required":["binary","secret","too_large","unreadable"],"additionalProperties":false,"properties":{"binary":{"type":"integer","minimum":0},"secret":{"type":"integer","minimum":0},"too_large":{"type":"integer","minimum":0},"unreadable":{"type":"integer","minimum":0}}},"commit":{"type":["string","null"],"description":"HEAD of the git checkout, null where there is none."}},"$id":"https://openagents.dev/schemas/op/searchkit.index.json/result","title":"SearchkitIndexResult"};
+const schema421 = {"type":"object","required":["index","files","chunks","symbols","added","changed","removed","skipped","skipped_by_reason","commit"],"additionalProperties":false,"properties":{"index":{"type":"string"},"files":{"type":"integer","minimum":0,"description":"Text files in the index."},"chunks":{"type":"integer","minimum":0},"symbols":{"type":"integer","minimum":0},"added":{"type":"integer","minimum":0,"description":"Files that were not in the index before."},"changed":{"type":"integer","minimum":0,"description":"Files whose content is another than before."},"removed":{"type":"integer","minimum":0,"description":"Files that are gone or no longer wanted."},"skipped":{"type":"integer","minimum":0,"description":"Files in scope whose content is not stored."},"skipped_by_reason":{"type":"object","required":["binary","secret","too_large","unreadable"],"additionalProperties":false,"properties":{"binary":{"type":"integer","minimum":0},"secret":{"type":"integer","minimum":0},"too_large":{"type":"integer","minimum":0},"unreadable":{"type":"integer","minimum":0}}},"commit":{"type":["string","null"],"description":"HEAD of the git checkout, null where there is none."}},"$id":"https://openagents.dev/schemas/op/searchkit.index.json/result","title":"SearchkitIndexResult"};
 
 function validate292(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 /*# sourceURL="https://openagents.dev/schemas/op/searchkit.index.json/result" */;
@@ -106509,7 +106178,7 @@ vErrors.push(err9);
 errors++;
 }
 for(const key0 in data){
-if(!(func12.call(schema422.properties, key0))){
+if(!(func12.call(schema421.properties, key0))){
 const err10 = {instancePath,schemaPath:"#/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key0},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err10];
@@ -106877,7 +106546,7 @@ errors++;
 if(data.commit !== undefined){
 let data13 = data.commit;
 if((typeof data13 !== "string") && (data13 !== null)){
-const err40 = {instancePath:instancePath+"/commit",schemaPath:"#/properties/commit/type",keyword:"type",params:{type: schema422.properties.commit.type},message:"must be string,null"};
+const err40 = {instancePath:instancePath+"/commit",schemaPath:"#/properties/commit/type",keyword:"type",params:{type: schema421.properties.commit.type},message:"must be string,null"};
 if(vErrors === null){
 vErrors = [err40];
 }
@@ -106904,7 +106573,7 @@ return errors === 0;
 validate292.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
 
 exports.isSearchkitQueryParams = validate293;
-const schema423 = {"type":"object","required":["index","query"],"additionalProperties":false,"properties":{"index":{"type":"string","pattern":"^[a-z0-9][a-z0-9._-]{0,63}$","description":"The index's name on this worker."},"query":{"type":"string","minLength":1,"maxLength":1000,"description":"One line: a literal string, an identifier or a question."},"limit":{"type":"integer","minimum":1,"maximum":100,"default":10,"description":"How many hits text shows, and how many passages may follow the exact matches."}},"$id":"https://openagents.dev/schemas/op/searchkit.query.json/params","title":"SearchkitQueryParams"};
+const schema422 = {"type":"object","required":["index","query"],"additionalProperties":false,"properties":{"index":{"type":"string","pattern":"^[a-z0-9][a-z0-9._-]{0,63}$","description":"The index's name on this worker."},"query":{"type":"string","minLength":1,"maxLength":1000,"description":"One line: a literal string, an identifier or a question."},"limit":{"type":"integer","minimum":1,"maximum":100,"default":10,"description":"How many hits text shows, and how many passages may follow the exact matches."}},"$id":"https://openagents.dev/schemas/op/searchkit.query.json/params","title":"SearchkitQueryParams"};
 
 function validate293(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 /*# sourceURL="https://openagents.dev/schemas/op/searchkit.query.json/params" */;
@@ -106953,7 +106622,7 @@ errors++;
 if(data.index !== undefined){
 let data0 = data.index;
 if(typeof data0 === "string"){
-if(!pattern511.test(data0)){
+if(!pattern508.test(data0)){
 const err3 = {instancePath:instancePath+"/index",schemaPath:"#/properties/index/pattern",keyword:"pattern",params:{pattern: "^[a-z0-9][a-z0-9._-]{0,63}$"},message:"must match pattern \""+"^[a-z0-9][a-z0-9._-]{0,63}$"+"\""};
 if(vErrors === null){
 vErrors = [err3];
@@ -107062,9 +106731,9 @@ return errors === 0;
 validate293.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
 
 exports.isSearchkitQueryResult = validate294;
-const schema424 = {"type":"object","required":["hits","text","exact_matches_total","index"],"additionalProperties":false,"properties":{"hits":{"type":"array","items":{"$ref":"#/$defs/SearchHit"}},"text":{"type":"string","description":"The best hits as text, short enough for a prompt."},"exact_matches_total":{"type":"integer","minimum":0,"description":"Lines of indexed files that contain the query, case and all."},"index":{"$ref":"#/$defs/SearchedIndex"}},"$defs":{"SearchHit":{"type":"object","required":["path","line_start","line_end","symbol","score","reasons","snippet"],"additionalProperties":false,"properties":{"path":{"type":"string","description":"Relative to the indexed folder."},"line_start":{"type":"integer","minimum":1},"line_end":{"type":"integer","minimum":1,"description":"Inclusive."},"symbol":{"type":["string","null"],"description":"The innermost definition around line_start."},"score":{"type":"number"},"reasons":{"type":"array","items":{"enum":["exact","symbol","bm25","vector"]}},"exact_lines":{"type":"array","items":{"type":"integer","minimum":1},"description":"The lines between line_start and line_end that contain the query."},"snippet":{"type":"string"}}},"SearchedIndex":{"type":"object","required":["name","commit","stale_files","skipped_files","finished_at"],"additionalProperties":false,"properties":{"name":{"type":"string"},"commit":{"type":["string","null"],"description":"HEAD when the index was made."},"stale_files":{"type":["integer","null"],"minimum":0,"description":"Files changed, added or deleted since; null where the folder could not be compared."},"skipped_files":{"type":"integer","minimum":0,"description":"Files in scope that are not searched: binary, holding secrets, too large or unreadable."},"finished_at":{"type":"string","description":"When the index was last complete, ISO 8601 UTC."},"vectors":{"type":"string","description":"Which embedding took part, or why none did."}}}},"$id":"https://openagents.dev/schemas/op/searchkit.query.json/result","title":"SearchkitQueryResult"};
-const schema425 = {"type":"object","required":["path","line_start","line_end","symbol","score","reasons","snippet"],"additionalProperties":false,"properties":{"path":{"type":"string","description":"Relative to the indexed folder."},"line_start":{"type":"integer","minimum":1},"line_end":{"type":"integer","minimum":1,"description":"Inclusive."},"symbol":{"type":["string","null"],"description":"The innermost definition around line_start."},"score":{"type":"number"},"reasons":{"type":"array","items":{"enum":["exact","symbol","bm25","vector"]}},"exact_lines":{"type":"array","items":{"type":"integer","minimum":1},"description":"The lines between line_start and line_end that contain the query."},"snippet":{"type":"string"}}};
-const schema426 = {"type":"object","required":["name","commit","stale_files","skipped_files","finished_at"],"additionalProperties":false,"properties":{"name":{"type":"string"},"commit":{"type":["string","null"],"description":"HEAD when the index was made."},"stale_files":{"type":["integer","null"],"minimum":0,"description":"Files changed, added or deleted since; null where the folder could not be compared."},"skipped_files":{"type":"integer","minimum":0,"description":"Files in scope that are not searched: binary, holding secrets, too large or unreadable."},"finished_at":{"type":"string","description":"When the index was last complete, ISO 8601 UTC."},"vectors":{"type":"string","description":"Which embedding took part, or why none did."}}};
+const schema423 = {"type":"object","required":["hits","text","exact_matches_total","index"],"additionalProperties":false,"properties":{"hits":{"type":"array","items":{"$ref":"#/$defs/SearchHit"}},"text":{"type":"string","description":"The best hits as text, short enough for a prompt."},"exact_matches_total":{"type":"integer","minimum":0,"description":"Lines of indexed files that contain the query, case and all."},"index":{"$ref":"#/$defs/SearchedIndex"}},"$defs":{"SearchHit":{"type":"object","required":["path","line_start","line_end","symbol","score","reasons","snippet"],"additionalProperties":false,"properties":{"path":{"type":"string","description":"Relative to the indexed folder."},"line_start":{"type":"integer","minimum":1},"line_end":{"type":"integer","minimum":1,"description":"Inclusive."},"symbol":{"type":["string","null"],"description":"The innermost definition around line_start."},"score":{"type":"number"},"reasons":{"type":"array","items":{"enum":["exact","symbol","bm25","vector"]}},"exact_lines":{"type":"array","items":{"type":"integer","minimum":1},"description":"The lines between line_start and line_end that contain the query."},"snippet":{"type":"string"}}},"SearchedIndex":{"type":"object","required":["name","commit","stale_files","skipped_files","finished_at"],"additionalProperties":false,"properties":{"name":{"type":"string"},"commit":{"type":["string","null"],"description":"HEAD when the index was made."},"stale_files":{"type":["integer","null"],"minimum":0,"description":"Files changed, added or deleted since; null where the folder could not be compared."},"skipped_files":{"type":"integer","minimum":0,"description":"Files in scope that are not searched: binary, holding secrets, too large or unreadable."},"finished_at":{"type":"string","description":"When the index was last complete, ISO 8601 UTC."},"vectors":{"type":"string","description":"Which embedding took part, or why none did."}}}},"$id":"https://openagents.dev/schemas/op/searchkit.query.json/result","title":"SearchkitQueryResult"};
+const schema424 = {"type":"object","required":["path","line_start","line_end","symbol","score","reasons","snippet"],"additionalProperties":false,"properties":{"path":{"type":"string","description":"Relative to the indexed folder."},"line_start":{"type":"integer","minimum":1},"line_end":{"type":"integer","minimum":1,"description":"Inclusive."},"symbol":{"type":["string","null"],"description":"The innermost definition around line_start."},"score":{"type":"number"},"reasons":{"type":"array","items":{"enum":["exact","symbol","bm25","vector"]}},"exact_lines":{"type":"array","items":{"type":"integer","minimum":1},"description":"The lines between line_start and line_end that contain the query."},"snippet":{"type":"string"}}};
+const schema425 = {"type":"object","required":["name","commit","stale_files","skipped_files","finished_at"],"additionalProperties":false,"properties":{"name":{"type":"string"},"commit":{"type":["string","null"],"description":"HEAD when the index was made."},"stale_files":{"type":["integer","null"],"minimum":0,"description":"Files changed, added or deleted since; null where the folder could not be compared."},"skipped_files":{"type":"integer","minimum":0,"description":"Files in scope that are not searched: binary, holding secrets, too large or unreadable."},"finished_at":{"type":"string","description":"When the index was last complete, ISO 8601 UTC."},"vectors":{"type":"string","description":"Which embedding took part, or why none did."}}};
 
 function validate294(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 /*# sourceURL="https://openagents.dev/schemas/op/searchkit.query.json/result" */;
@@ -107284,7 +106953,7 @@ errors++;
 if(data1.symbol !== undefined){
 let data5 = data1.symbol;
 if((typeof data5 !== "string") && (data5 !== null)){
-const err18 = {instancePath:instancePath+"/hits/" + i0+"/symbol",schemaPath:"#/$defs/SearchHit/properties/symbol/type",keyword:"type",params:{type: schema425.properties.symbol.type},message:"must be string,null"};
+const err18 = {instancePath:instancePath+"/hits/" + i0+"/symbol",schemaPath:"#/$defs/SearchHit/properties/symbol/type",keyword:"type",params:{type: schema424.properties.symbol.type},message:"must be string,null"};
 if(vErrors === null){
 vErrors = [err18];
 }
@@ -107314,7 +106983,7 @@ const len1 = data7.length;
 for(let i1=0; i1<len1; i1++){
 let data8 = data7[i1];
 if(!((((data8 === "exact") || (data8 === "symbol")) || (data8 === "bm25")) || (data8 === "vector"))){
-const err20 = {instancePath:instancePath+"/hits/" + i0+"/reasons/" + i1,schemaPath:"#/$defs/SearchHit/properties/reasons/items/enum",keyword:"enum",params:{allowedValues: schema425.properties.reasons.items.enum},message:"must be equal to one of the allowed values"};
+const err20 = {instancePath:instancePath+"/hits/" + i0+"/reasons/" + i1,schemaPath:"#/$defs/SearchHit/properties/reasons/items/enum",keyword:"enum",params:{allowedValues: schema424.properties.reasons.items.enum},message:"must be equal to one of the allowed values"};
 if(vErrors === null){
 vErrors = [err20];
 }
@@ -107530,7 +107199,7 @@ errors++;
 if(data14.commit !== undefined){
 let data16 = data14.commit;
 if((typeof data16 !== "string") && (data16 !== null)){
-const err38 = {instancePath:instancePath+"/index/commit",schemaPath:"#/$defs/SearchedIndex/properties/commit/type",keyword:"type",params:{type: schema426.properties.commit.type},message:"must be string,null"};
+const err38 = {instancePath:instancePath+"/index/commit",schemaPath:"#/$defs/SearchedIndex/properties/commit/type",keyword:"type",params:{type: schema425.properties.commit.type},message:"must be string,null"};
 if(vErrors === null){
 vErrors = [err38];
 }
@@ -107543,7 +107212,7 @@ errors++;
 if(data14.stale_files !== undefined){
 let data17 = data14.stale_files;
 if((!(((typeof data17 == "number") && (!(data17 % 1) && !isNaN(data17))) && (isFinite(data17)))) && (data17 !== null)){
-const err39 = {instancePath:instancePath+"/index/stale_files",schemaPath:"#/$defs/SearchedIndex/properties/stale_files/type",keyword:"type",params:{type: schema426.properties.stale_files.type},message:"must be integer,null"};
+const err39 = {instancePath:instancePath+"/index/stale_files",schemaPath:"#/$defs/SearchedIndex/properties/stale_files/type",keyword:"type",params:{type: schema425.properties.stale_files.type},message:"must be integer,null"};
 if(vErrors === null){
 vErrors = [err39];
 }
@@ -107643,9 +107312,9 @@ return errors === 0;
 validate294.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
 
 exports.isSiteBuildParams = validate295;
-const schema427 = {"type":"object","required":["edge"],"additionalProperties":false,"properties":{"edge":{"type":"string","pattern":"^https?://[^/?#@]+$","maxLength":300,"description":"The edge whose catalog is mirrored, without a path."},"url":{"type":"string","pattern":"^https?://[^/?#@]+$","maxLength":300,"description":"Where the site will be served; the edge's address where absent. It is written into pages, not connected to."},"site":{"type":"string","pattern":"^[a-z0-9][a-z0-9-]{0,63}$","default":"mirror","description":"The site's name on this worker: its folder is below sites/ in the worker's data folder."},"files":{"type":"integer","minimum":1,"maximum":10000000,"default":20000,"description":"How many files the host takes; pictures of the oldest listings are left out."}},"$id":"https://openagents.dev/schemas/op/site.build.json/params","title":"SiteBuildParams"};
-const pattern517 = new RegExp("^https?://[^/?#@]+$", "u");
-const pattern519 = new RegExp("^[a-z0-9][a-z0-9-]{0,63}$", "u");
+const schema426 = {"type":"object","required":["edge"],"additionalProperties":false,"properties":{"edge":{"type":"string","pattern":"^https?://[^/?#@]+$","maxLength":300,"description":"The edge whose catalog is mirrored, without a path."},"url":{"type":"string","pattern":"^https?://[^/?#@]+$","maxLength":300,"description":"Where the site will be served; the edge's address where absent. It is written into pages, not connected to."},"site":{"type":"string","pattern":"^[a-z0-9][a-z0-9-]{0,63}$","default":"mirror","description":"The site's name on this worker: its folder is below sites/ in the worker's data folder."},"files":{"type":"integer","minimum":1,"maximum":10000000,"default":20000,"description":"How many files the host takes; pictures of the oldest listings are left out."}},"$id":"https://openagents.dev/schemas/op/site.build.json/params","title":"SiteBuildParams"};
+const pattern514 = new RegExp("^https?://[^/?#@]+$", "u");
+const pattern516 = new RegExp("^[a-z0-9][a-z0-9-]{0,63}$", "u");
 
 function validate295(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 /*# sourceURL="https://openagents.dev/schemas/op/site.build.json/params" */;
@@ -107694,7 +107363,7 @@ vErrors.push(err2);
 }
 errors++;
 }
-if(!pattern517.test(data0)){
+if(!pattern514.test(data0)){
 const err3 = {instancePath:instancePath+"/edge",schemaPath:"#/properties/edge/pattern",keyword:"pattern",params:{pattern: "^https?://[^/?#@]+$"},message:"must match pattern \""+"^https?://[^/?#@]+$"+"\""};
 if(vErrors === null){
 vErrors = [err3];
@@ -107729,7 +107398,7 @@ vErrors.push(err5);
 }
 errors++;
 }
-if(!pattern517.test(data1)){
+if(!pattern514.test(data1)){
 const err6 = {instancePath:instancePath+"/url",schemaPath:"#/properties/url/pattern",keyword:"pattern",params:{pattern: "^https?://[^/?#@]+$"},message:"must match pattern \""+"^https?://[^/?#@]+$"+"\""};
 if(vErrors === null){
 vErrors = [err6];
@@ -107754,7 +107423,7 @@ errors++;
 if(data.site !== undefined){
 let data2 = data.site;
 if(typeof data2 === "string"){
-if(!pattern519.test(data2)){
+if(!pattern516.test(data2)){
 const err8 = {instancePath:instancePath+"/site",schemaPath:"#/properties/site/pattern",keyword:"pattern",params:{pattern: "^[a-z0-9][a-z0-9-]{0,63}$"},message:"must match pattern \""+"^[a-z0-9][a-z0-9-]{0,63}$"+"\""};
 if(vErrors === null){
 vErrors = [err8];
@@ -107828,7 +107497,7 @@ return errors === 0;
 validate295.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
 
 exports.isSiteBuildResult = validate296;
-const schema428 = {"type":"object","required":["built","listings","root","created_at","path"],"additionalProperties":false,"properties":{"built":{"type":"boolean","description":"False: the site that is there is of the same catalog."},"listings":{"type":"integer","minimum":0},"root":{"type":"string","pattern":"^[0-9a-f]{64}$","description":"Merkle root of the events it shows."},"created_at":{"type":"integer","minimum":0,"description":"Unix seconds that its pages are dated with."},"path":{"type":"string","description":"The site's folder."}},"$id":"https://openagents.dev/schemas/op/site.build.json/result","title":"SiteBuildResult"};
+const schema427 = {"type":"object","required":["built","listings","root","created_at","path"],"additionalProperties":false,"properties":{"built":{"type":"boolean","description":"False: the site that is there is of the same catalog."},"listings":{"type":"integer","minimum":0},"root":{"type":"string","pattern":"^[0-9a-f]{64}$","description":"Merkle root of the events it shows."},"created_at":{"type":"integer","minimum":0,"description":"Unix seconds that its pages are dated with."},"path":{"type":"string","description":"The site's folder."}},"$id":"https://openagents.dev/schemas/op/site.build.json/result","title":"SiteBuildResult"};
 
 function validate296(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 /*# sourceURL="https://openagents.dev/schemas/op/site.build.json/result" */;

@@ -6,7 +6,7 @@ import { isRejection } from "../core/refusal.ts";
 import type { LicenseEvent, ReceiptBundle } from "../generated/types.ts";
 import validators from "../generated/validators.cjs";
 import { pureSchnorr } from "../nostr/schnorr.ts";
-import { heldReceipt, type LicenseCommand, licenseDecider } from "./decider.ts";
+import { heldReceipt, type LicenseCommand, licenseDecider, trialSubject } from "./decider.ts";
 import { readEvidence } from "./evidence.ts";
 import { judgeReceipt } from "./verify.ts";
 
@@ -86,4 +86,17 @@ test("a licence by runs pays for as many as were bought; one by months for all; 
   assert.equal(after(adding(bundle), using("run_1"), using("run_2"), using("run_3")), "licence_used_up");
   assert.deepEqual(after(adding(sell().bundle), using("run_1"), using("run_2")), []);
   assert.equal(after(using("run_1")), "licence_missing");
+});
+
+test("a trial is used up by its runs, whichever install starts them, and all of a listing's are one trial", () => {
+  const listing = `30051:${"a".repeat(64)}:linter-pro`;
+  const trying = (run_id: string, trial_runs = 2): LicenseCommand => ({
+    ...{ type: "try", listing, trial_runs, install_id: `install_${run_id}`, run_id, now_ms: 1 },
+  });
+  assert.deepEqual(after(trying("run_1")), ["license.trial_used"]);
+  assert.deepEqual(after(trying("run_1"), trying("run_2")), ["license.trial_used"]);
+  assert.equal(after(trying("run_1"), trying("run_2"), trying("run_3")), "licence_used_up");
+  assert.equal(after(trying("run_1"), trying("run_2", 1)), "licence_used_up", "a later release gives fewer away");
+  assert.equal(trialSubject(listing), trialSubject(listing));
+  assert.notEqual(trialSubject(listing), trialSubject(`${listing}x`));
 });

@@ -1,4 +1,5 @@
 import type { Decider } from "../core/decider.ts";
+import { sha256Hex } from "../core/hash.ts";
 import { assertNever, type Rejection, reject } from "../core/refusal.ts";
 import type { LicenseAdded, LicenseEvent, ReceiptBundle, ReceiptReport } from "../generated/types.ts";
 import type { Receipt } from "../nostr/30053-license-receipt.ts";
@@ -12,7 +13,7 @@ export interface LicenseState {
   readonly held: HeldReceipt | null;
   /** When an edge last said that the held receipt stands; null: never. */
   readonly proved_ms: number | null;
-  /** How many runs were paid for with it. */
+  /** How many runs were started with it. */
   readonly runs_used: number;
 }
 
@@ -26,17 +27,30 @@ export type LicenseCommand =
       /** When the edge looked that said so; null: none did. */
       readonly proved_ms: number | null;
     }
-  | { readonly type: "use"; readonly install_id: string; readonly run_id: string; readonly now_ms: number };
+  | ({ readonly type: "use" } & StartedRun)
+  | ({ readonly type: "try"; readonly listing: string; readonly trial_runs: number } & StartedRun);
+
+/** A run that begins to exist. */
+export interface StartedRun {
+  readonly install_id: string;
+  readonly run_id: string;
+  readonly now_ms: number;
+}
 
 /** One payment is one licence, whichever version of its receipt is held. */
 export function licenseSubject(payment_hash: string): string {
   return `license_${payment_hash}`;
 }
 
+/** All trial runs of a listing, `30051:<author>:<slug>`, are counted together, whichever install or release runs. */
+export function trialSubject(listing: string): string {
+  return `license_trial_${sha256Hex(listing)}`;
+}
+
 /**
  * The rules of a licence: a receipt is held unless a check of it fails, its payment pays once, and a licence by runs is
- * used up by them. Refusals: the code of the check that failed, receipt_claim, receipt_superseded, licence_missing,
- * licence_used_up.
+ * used up by them, as a trial is. Refusals: the code of the check that failed, receipt_claim, receipt_superseded,
+ * licence_missing, licence_used_up.
  */
 export const licenseDecider: Decider<LicenseState, LicenseEvent, LicenseCommand> = {
   initial: { held: null, proved_ms: null, runs_used: 0 },
@@ -53,6 +67,7 @@ function evolve(state: LicenseState, event: LicenseEvent): LicenseState {
     case "license.proved":
       return { ...state, proved_ms: event.data.proved_ms };
     case "license.used":
+    case "license.trial_used":
       return { ...state, runs_used: state.runs_used + 1 };
     default:
       return assertNever(event);
@@ -73,6 +88,13 @@ function decide(state: LicenseState, command: LicenseCommand): readonly LicenseE
       }
       const { payment_hash } = held;
       return [{ event_type: "license.used", data: { payment_hash, install_id, run_id, used_ms } }];
+    }
+    case "try": {
+      const { listing, trial_runs, install_id, run_id, now_ms: used_ms } = command;
+      if (state.runs_used >= trial_runs) {
+        return reject("licence_used_up", `the trial is over: ${state.runs_used} of ${trial_runs} runs are used`);
+      }
+      return [{ event_type: "license.trial_used", data: { listing, install_id, run_id, used_ms } }];
     }
     default:
       return assertNever(command);

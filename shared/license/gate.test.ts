@@ -26,26 +26,25 @@ function licence(change: Partial<LicenceView> = {}): LicenceView {
 }
 
 function told(held: readonly LicenceView[], change: Partial<LicenceFacts> = {}) {
-  const found = licenceFor({ pricing: PAID, pins, held, isOurs: (key) => key === BUYER, now_ms: NOW, ...change });
-  const { trace, payment_hash } = found;
+  const isOurs = (key: string): boolean => key === BUYER;
+  const { trace, payment } = licenceFor({ pricing: PAID, pins, held, isOurs, trial_used: 0, now_ms: NOW, ...change });
   assert.ok(trace !== "not_applicable");
-  assert.equal(payment_hash !== null, trace.allowed, "what may run names what pays for it, and nothing else does");
-  return { ...trace, payment_hash };
+  assert.equal(payment !== null, trace.allowed, "what may run names what pays for it, and nothing else does");
+  return { ...trace, payment, payment_hash: payment?.type === "licence" ? payment.payment_hash : null };
 }
 const codeOf = (...held: readonly LicenceView[]): string | undefined => told(held).code;
 
 test("what is free needs no licence, whatever is held", () => {
   for (const pricing of [undefined, { model: "free" } as const]) {
-    assert.deepEqual(licenceFor({ pricing, pins, held: [], isOurs: () => false, now_ms: NOW }), {
-      ...{ trace: "not_applicable", payment_hash: null },
-    });
+    const facts = { pricing, pins, held: [], isOurs: () => false, trial_used: 0, now_ms: NOW };
+    assert.deepEqual(licenceFor(facts), { trace: "not_applicable", payment: null });
   }
 });
 
 test("what costs does not run without a licence, and says its price and what to do", () => {
   const none = told([]);
   assert.deepEqual([none.allowed, none.code], [false, "licence_missing"]);
-  assert.match(none.message, /linter-pro 1\.2\.0 costs 50 sats per run .* `oa receipt add FILE`/);
+  assert.match(none.message, /linter-pro 1\.2\.0 costs 50 sats a run .* `oa receipt add FILE`/);
 });
 
 test("a licence for exactly this release, made out to a key of ours, lets it run until it ends", () => {
@@ -93,4 +92,20 @@ test("of several the one that may is taken, months before runs, then the one tha
   assert.equal(told([ended, run, month, sooner]).payment_hash, sooner.payment_hash);
   assert.equal(told([ended, run]).payment_hash, run.payment_hash);
   assert.equal(codeOf(ended, licence({ manifest_sha256: "d".repeat(64) })), "licence_expired");
+});
+
+test("where no licence lets it run, the trial's runs do, until they are used; a licence that may goes first", () => {
+  const pricing = { ...PAID, trial_runs: 3 };
+  const tried = told([], { pricing, trial_used: 1 });
+  assert.deepEqual([tried.allowed, tried.verdict, tried.runs_left], [true, "trial", 2]);
+  assert.deepEqual(tried.payment, { type: "trial", listing: pins.upgrade_address, trial_runs: 3 });
+  assert.match(tried.message, /2 of 3 runs that need no licence are left/);
+  const over = told([], { pricing, trial_used: 3 });
+  assert.deepEqual([over.allowed, over.code], [false, "licence_missing"]);
+  assert.match(over.message, /its 3 trial runs are used/);
+  assert.equal(told([licence({ expires_at: 1 })], { pricing, trial_used: 3 }).code, "licence_expired");
+  assert.equal(told([licence({ expires_at: 1 })], { pricing, trial_used: 2 }).verdict, "trial");
+  assert.equal(told([licence()], { pricing }).payment_hash, licence().payment_hash);
+  // A later release that gives fewer away has none left.
+  assert.equal(told([], { pricing: { ...PAID, trial_runs: 2 }, trial_used: 3 }).allowed, false);
 });

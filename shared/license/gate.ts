@@ -1,5 +1,8 @@
 import { LIMITS } from "../core/limits.ts";
+import { priceInWords } from "../core/price-words.ts";
+import { assertNever } from "../core/refusal.ts";
 import type { InstallPins, LicenceTrace, UpgradePricing } from "../generated/types.ts";
+import { type LicenseCommand, licenseSubject, type StartedRun, trialSubject } from "./decider.ts";
 import type { LicenceView } from "./views.ts";
 
 export interface LicenceFacts {
@@ -9,31 +12,66 @@ export interface LicenceFacts {
   readonly held: readonly LicenceView[];
   /** Whether a buyer is this worker, its owner, or a key that is paired with it. */
   readonly isOurs: (buyer: string) => boolean;
+  /** How many runs of the listing were started on trial. */
+  readonly trial_used: number;
   readonly now_ms: number;
 }
 
-/** Whether a run is paid for, and the payment that a run started now would use. */
+/** What a run that is started uses up: a licence, or the author's gift. */
+export type Payment =
+  | { readonly type: "licence"; readonly payment_hash: string }
+  | { readonly type: "trial"; readonly listing: string; readonly trial_runs: number };
+
+/** Whether a run is paid for, and what a run started now would use; null where it is free, and where it may not run. */
 export interface Licence {
   readonly trace: LicenceTrace | "not_applicable";
-  readonly payment_hash: string | null;
+  readonly payment: Payment | null;
 }
 
-const FREE: Licence = { trace: "not_applicable", payment_hash: null };
+const FREE: Licence = { trace: "not_applicable", payment: null };
 
 /**
  * Whether a release may run by its price: what is free may; what costs may under a receipt for exactly this release, made
  * out to a key of ours, that has neither ended nor been used up. One that no edge has vouched for within
- * `LIMITS.licence_grace_ms` of its being added counts no more: it may have been taken back. Pure; asks nobody.
+ * `LIMITS.licence_grace_ms` of its being added counts no more: it may have been taken back. Where no licence lets it run,
+ * the runs do that its author gives away. Pure; asks nobody.
  */
-export function licenceFor({ pricing, pins, held, isOurs, now_ms }: LicenceFacts): Licence {
+export function licenceFor({ pricing, pins, held, isOurs, trial_used, now_ms }: LicenceFacts): Licence {
   if (pricing === undefined || pricing.model === "free") return FREE;
   const weighed = held.filter(({ added_ms }) => added_ms <= now_ms).map((one) => weigh(one, pins, isOurs, now_ms));
   const best = weighed.sort((a, b) => a.rank - b.rank || a.ends_ms - b.ends_ms)[0];
-  if (best !== undefined) return { trace: best.trace, payment_hash: best.trace.allowed ? best.payment_hash : null };
-  const { upgrade_id, upgrade_version } = pins;
-  const price = `${pricing.amount_sats ?? 0} sats per ${pricing.model === "per-run" ? "run" : "month"}`;
-  const message = `${upgrade_id} ${upgrade_version} costs ${price} and no licence for it is held: ${BUY}`;
-  return { trace: { allowed: false, code: "licence_missing", message }, payment_hash: null };
+  if (best?.trace.allowed) return { trace: best.trace, payment: { type: "licence", payment_hash: best.payment_hash } };
+  const { upgrade_address: listing, upgrade_id, upgrade_version } = pins;
+  const { trial_runs = 0 } = pricing;
+  const runs_left = trial_runs - trial_used;
+  if (runs_left > 0) {
+    const message = `it runs on trial: ${runs_left} of ${trial_runs} runs that need no licence are left`;
+    const trace = { allowed: true, verdict: "trial", message, runs_left } as const;
+    return { trace, payment: { type: "trial", listing, trial_runs } };
+  }
+  if (best !== undefined) return { trace: best.trace, payment: null };
+  const { model, amount_sats = 0 } = pricing;
+  const price = priceInWords({ model, amount_sats });
+  const over = trial_runs > 0 ? `, its ${trial_runs} trial runs are used` : "";
+  const message = `${upgrade_id} ${upgrade_version} costs ${price}${over} and no licence for it is held: ${BUY}`;
+  return { trace: { allowed: false, code: "licence_missing", message }, payment: null };
+}
+
+/** What records that a run used up what pays for it. */
+export function usePayment(
+  payment: Payment,
+  run: StartedRun,
+): { readonly subject_id: string; readonly command: LicenseCommand } {
+  switch (payment.type) {
+    case "licence":
+      return { subject_id: licenseSubject(payment.payment_hash), command: { type: "use", ...run } };
+    case "trial": {
+      const { listing, trial_runs } = payment;
+      return { subject_id: trialSubject(listing), command: { type: "try", listing, trial_runs, ...run } };
+    }
+    default:
+      return assertNever(payment);
+  }
 }
 
 const BUY = "buy one from its seller and add the receipt with `oa receipt add FILE`";

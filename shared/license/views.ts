@@ -17,10 +17,10 @@ const COLUMNS = [
   ...["expires_at", "added_ms"],
 ] as const satisfies readonly (keyof HeldReceipt)[];
 
-/** `proj_licences`: one row a payment. Invoice and preimage are not copied here. */
+/** `proj_licences`: one row a payment, invoice and preimage not copied; `proj_trials`: one row a listing tried. */
 export const licenceProjection: Projection = {
   name: "licences",
-  tables: ["proj_licences"],
+  tables: ["proj_licences", "proj_trials"],
   ddl: [
     `CREATE TABLE IF NOT EXISTS proj_licences (
        payment_hash TEXT PRIMARY KEY, receipt_event_id TEXT NOT NULL, receipt_address TEXT NOT NULL,
@@ -29,6 +29,7 @@ export const licenceProjection: Projection = {
        network TEXT NOT NULL, amount_msats INTEGER NOT NULL, model TEXT NOT NULL, quantity INTEGER NOT NULL,
        expires_at INTEGER, added_ms INTEGER NOT NULL, proved_ms INTEGER, runs_used INTEGER NOT NULL DEFAULT 0)
      WITHOUT ROWID`,
+    "CREATE TABLE IF NOT EXISTS proj_trials (listing TEXT PRIMARY KEY, runs_used INTEGER NOT NULL) WITHOUT ROWID",
     "CREATE INDEX IF NOT EXISTS proj_licences_listing ON proj_licences (listing, added_ms)",
   ],
   apply,
@@ -54,6 +55,12 @@ function apply(sql: Sql, recorded: Recorded<EventDraft>): void {
     }
     case "license.used":
       sql.run("UPDATE proj_licences SET runs_used = runs_used + 1 WHERE payment_hash = ?", event.data.payment_hash);
+      break;
+    case "license.trial_used":
+      sql.run(
+        "INSERT INTO proj_trials VALUES (?, 1) ON CONFLICT (listing) DO UPDATE SET runs_used = runs_used + 1",
+        event.data.listing,
+      );
   }
 }
 
@@ -65,6 +72,12 @@ export function listLicences(sql: Sql, limit: number): readonly LicenceView[] {
 /** The licences for any release of a listing, `30051:<author>:<slug>`, the newest first. */
 export function licencesOf(sql: Sql, listing: string, limit: number): readonly LicenceView[] {
   return read(sql, "WHERE listing = ? ORDER BY added_ms DESC, payment_hash LIMIT ?", listing, limit);
+}
+
+/** How many runs of a listing were started on trial here. */
+export function trialRunsOf(sql: Sql, listing: string): number {
+  const [row] = sql.all<{ runs_used: number }>("SELECT runs_used FROM proj_trials WHERE listing = ?", listing);
+  return row?.runs_used ?? 0;
 }
 
 function read(sql: Sql, rest: string, ...values: readonly SqlValue[]): readonly LicenceView[] {

@@ -251,7 +251,7 @@ test("a manifest's schedule gets its defaults; one without times is no cron sche
   assert.equal(scheduleSubject(INSTALL), "schedule_01JABCDEFGHJKMNPQRSTVWXYZ0");
 });
 
-const UNPAID = { licence: { allowed: false, code: "licence_missing", message: "it costs 50 sats per run" } } as const;
+const UNPAID = { licence: { allowed: false, code: "licence_missing", message: "it costs 50 sats a run" } } as const;
 const HELD = { licence: { allowed: true, message: "it is paid for", verdict: "valid" } } as const;
 const FULL = {
   budget: {

@@ -102,6 +102,14 @@ test("a higher price widens, a lower one narrows, and ways to pay that cannot be
   }
 });
 
+test("fewer runs without a licence widen, more narrow, beside the price", () => {
+  const tries = (trial_runs?: number): Change => ({
+    pricing: { model: "per-run", amount_sats: 5, ...(trial_runs === undefined ? {} : { trial_runs }) },
+  });
+  mirrored(tries(3), tries(2), "price trial_runs");
+  mirrored(tries(1), tries(), "price trial_runs");
+});
+
 test("another author, another upgrade and an older version are never taken silently", () => {
   assert.deepEqual(names(diff({}, { author: { npub: OTHER } })).widened, ["author key"]);
   assert.deepEqual(names(diff({}, { id: "a.c" })).widened, ["author id"]);

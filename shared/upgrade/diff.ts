@@ -1,4 +1,5 @@
 import { leastPermissions, type Permission, parsePermission, permits } from "../core/permission.ts";
+import { priceInWords } from "../core/price-words.ts";
 import { isRejection, type Rejection, reject } from "../core/refusal.ts";
 import { compareSemver, parseSemver } from "../core/semver.ts";
 import type { UpgradeManifest, UpgradeSchedule } from "../generated/types.ts";
@@ -111,6 +112,11 @@ function diffPrice(before: UpgradeManifest, after: UpgradeManifest): readonly Fo
     const direction = !comparable || now.sats > old.sats ? "widened" : "narrowed";
     changes.push(found(direction, "price", "price", [old.text, now.text], `It costs ${now.text}, before ${old.text}.`));
   }
+  const [tried, tries] = [before.pricing?.trial_runs ?? 0, after.pricing?.trial_runs ?? 0];
+  if (tried !== tries) {
+    const sentence = `Its first ${tries} runs need no licence, before its first ${tried}.`;
+    changes.push(found(tries < tried ? "widened" : "narrowed", "price", "trial_runs", [tried, tries], sentence));
+  }
   for (const field of ["revenue_split", "coordinator"] as const) {
     const [was, is] = [before.pricing?.[field], after.pricing?.[field]];
     if (same(was, is)) continue;
@@ -128,8 +134,8 @@ function priceOf({ pricing }: UpgradeManifest): {
 } {
   const sats = pricing === undefined || pricing.model === "free" ? 0 : (pricing.amount_sats ?? 0);
   if (sats === 0) return { model: "free", sats, text: "nothing" };
-  const model = pricing?.model ?? "free";
-  return { model, sats, text: `${sats} sats per ${model === "per-run" ? "run" : "month"}` };
+  const { model } = pricing ?? { model: "free" };
+  return { model, sats, text: priceInWords({ model, amount_sats: sats }) };
 }
 
 function diffInputs(before: UpgradeManifest, after: UpgradeManifest): readonly Found[] {

@@ -65,6 +65,9 @@ export function checkPricing(pricing: NonNullable<UpgradeManifest["pricing"]>): 
   if (pricing.model !== "free" && amount === 0) {
     errors.push(problem("/pricing/amount_sats", "price_invalid", `must be at least 1 for the model ${pricing.model}`));
   }
+  if (pricing.model === "free" && pricing.trial_runs !== undefined) {
+    errors.push(problem("/pricing/trial_runs", "price_invalid", `is ${pricing.trial_runs}, but the model is free`));
+  }
   const shares = pricing.revenue_split ?? [];
   const sum = shares.reduce((total, share) => total + share.bps, 0);
   if (shares.length > 0 && sum !== 10_000) {

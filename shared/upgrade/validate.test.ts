@@ -80,6 +80,8 @@ test("prices and shares add up", () => {
   assert.deepEqual(found(shares(8000, 1999)), ["/pricing/revenue_split revenue_split_invalid"]);
   assert.deepEqual(found({ pricing: { model: "per-month" } }), ["/pricing/amount_sats price_invalid"]);
   assert.deepEqual(found({ pricing: { model: "free", amount_sats: 1 } }), ["/pricing/amount_sats price_invalid"]);
+  assert.deepEqual(found({ pricing: { model: "per-run", amount_sats: 5, trial_runs: 3 } }), []);
+  assert.deepEqual(found({ pricing: { model: "free", trial_runs: 3 } }), ["/pricing/trial_runs price_invalid"]);
 });
 
 test("an unknown op is refused with the ops there are", () => {

@@ -148,15 +148,18 @@ describe("NDK", () => {
     await make("and another").publish();
     await eventually(async () => heard.length === 2);
     live.stop();
+    // By another client: one hands whatever arrives to all of its subscriptions, and leaves a search out of the match.
+    const reader = new NDK({ explicitRelayUrls: [relay()], enableOutboxModel: false });
+    await reader.connect(5_000);
     const find = async (filter: NDKFilter): Promise<readonly string[]> =>
-      [...(await ndk.fetchEvents(filter, { groupable: false, cacheUsage: NDKSubscriptionCacheUsage.ONLY_RELAY }))].map(
-        ({ content }) => content,
-      );
+      [
+        ...(await reader.fetchEvents(filter, { groupable: false, cacheUsage: NDKSubscriptionCacheUsage.ONLY_RELAY })),
+      ].map(({ content }) => content);
     assert.deepEqual(await find({ authors, kinds: [1], search: "kit" }), ["by a dev kit"]);
     assert.equal((await ndk.count({ authors, kinds: [1] })).count, 2);
     await event.delete("a mistake");
     await eventually(async () => (await find({ authors, kinds: [1], since: NOW - 100 })).length === 1);
-    for (const each of ndk.pool.relays.values()) each.disconnect();
+    for (const { pool } of [ndk, reader]) for (const each of pool.relays.values()) each.disconnect();
   });
 
   test("NIP-42: signs in where the relay asks it to, and publishes what only its author may", async () => {

@@ -6,7 +6,7 @@ import { isRejection } from "@oa/shared/core/refusal.ts";
 import type { LicenseAdded, QuotasConfig, UpgradeManifest } from "@oa/shared/generated/types.ts";
 import { getInstall } from "@oa/shared/install/views.ts";
 import { licenseSubject } from "@oa/shared/license/decider.ts";
-import { listLicences } from "@oa/shared/license/views.ts";
+import { listLicences, trialRunsOf } from "@oa/shared/license/views.ts";
 import { machineProjection } from "@oa/shared/machine/views.ts";
 import { conductSubject } from "@oa/shared/policy/decider.ts";
 import { listRuns } from "@oa/shared/run/views.ts";
@@ -124,6 +124,22 @@ describe("the licence of a run", () => {
     licenceFor(side, install_id, { expires_at: START / 1_000 });
     assert.equal(await side.run(install_id), "licence_expired");
   });
+  it("is not asked for by the trial's runs, counted with the run over every install and release of the listing", async (context) => {
+    const side = open(context);
+    const install_id = side.world.install({ ...file, pricing: { model: "per-run", amount_sats: 50, trial_runs: 2 } });
+    const traceOf = () => side.world.engine.gates(install_id).licence;
+    const first = traceOf();
+    assert.ok(first !== "not_applicable" && first.verdict === "trial" && first.runs_left === 2);
+    assert.deepEqual([await side.run(install_id), await side.run(install_id)], ["ran", "ran"]);
+    const listing = getInstall(side.sql, install_id)?.active?.upgrade_address ?? "";
+    assert.equal(trialRunsOf(side.sql, listing), 2);
+    const over = await side.world.engine.start(install_id, "manual");
+    assert.ok(isRejection(over) && over.code === "licence_missing", "and a refused start uses nothing up");
+    assert.match(over.message, /costs 50 sats a run, its 2 trial runs are used/);
+    assert.equal(trialRunsOf(side.sql, listing), 2);
+    licenceFor(side, install_id);
+    assert.equal(await side.run(install_id), "ran");
+  });
   it("is waited for by the schedule, told by why and simulate, counted by the metrics, and starts the run", async (context) => {
     const side = open(context);
     const { clock, port, schedule, sql, world } = side;
@@ -138,7 +154,7 @@ describe("the licence of a run", () => {
     assert.ok(!isRejection(waits) && waits.answer === "waits");
     assert.match(
       waits.sentences.join(" "),
-      /Licence: .* costs 50 sats per run .* \(licence_missing\)\. It waits for a licence/,
+      /Licence: .* costs 50 sats a run .* \(licence_missing\)\. It waits for a licence/,
     );
     assert.match(await render(), /openagents_waits_total\{reason="licence"\} 1/);
     await clock.pass(60_000);

@@ -2,7 +2,7 @@ import { copyFile, link, mkdir, readdir, rename, rm, writeFile } from "node:fs/p
 import { join } from "node:path";
 import { LIMITS } from "@oa/shared/core/limits.ts";
 import type { CatalogDetail } from "@oa/shared/generated/types.ts";
-import { priceInWords } from "@oa/shared/upgrade/price-words.ts";
+import { priceInWords } from "@oa/shared/core/price-words.ts";
 import { IMAGE_VERSION, type ImageText, openImages } from "./site-image.ts";
 
 const SITE: ImageText = {

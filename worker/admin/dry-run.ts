@@ -1,10 +1,11 @@
 import { lstat } from "node:fs/promises";
-import { priceSentence, whenSentence } from "@oa/shared/api/consent.ts";
+import { whenSentence } from "@oa/shared/api/consent.ts";
 import type { DryRun, DryRunPlace } from "@oa/shared/api/dry-run.ts";
 import { matchGlob } from "@oa/shared/core/glob.ts";
 import type { Json } from "@oa/shared/core/json.ts";
 import { LIMITS } from "@oa/shared/core/limits.ts";
 import { escapeGlob, type Permission, parsePermission, stateMebibytes } from "@oa/shared/core/permission.ts";
+import { priceInWords } from "@oa/shared/core/price-words.ts";
 import { Fault, isRejection } from "@oa/shared/core/refusal.ts";
 import type { UpgradeManifest } from "@oa/shared/generated/types.ts";
 import { previewSchedule } from "@oa/shared/schedule/preview.ts";
@@ -42,14 +43,14 @@ export async function dryRun(
     ...{ address, title: manifest.title, version: manifest.version, inputs: plan.inputs },
     reads: await look(of("filesystem:read")),
     writes: await look(of("filesystem:write")),
-    hosts: of("network:egress"),
     keeps_mb: stateMebibytes(plan.grant),
+    hosts: of("network:egress"),
     environment: of("env:read"),
     publishes_kinds: of("event:publish").map(Number),
     starts_programs: plan.grant.includes("process:spawn"),
     external_writes: plan.steps.filter(({ effect }) => effect === "external_write").map(externalWrite),
     models: await modelsOf(plan.steps, options),
-    price: priceSentence(manifest.pricing),
+    price: priceInWords(manifest.pricing),
     cost: worstCaseCost(manifest, plan.grant, options),
     schedule: { sentence: whenSentence(manifest.schedule, plan.triggers), next: fires, next_local: local },
     permissions: plan.permissions.map((permission) => ({ permission, sentence: sentenceOf(permission) })),

@@ -1,10 +1,11 @@
-import { priceSentence, whenSentence } from "@oa/shared/api/consent.ts";
+import { whenSentence } from "@oa/shared/api/consent.ts";
 import type { ConsentView, ControlPorts } from "@oa/shared/api/ports.ts";
 import { ageSentence } from "@oa/shared/api/updates.ts";
 import type { EventStore } from "@oa/shared/core/event-store.ts";
 import { newId } from "@oa/shared/core/id.ts";
 import { LIMITS } from "@oa/shared/core/limits.ts";
 import { permissionHash } from "@oa/shared/core/permission.ts";
+import { priceInWords } from "@oa/shared/core/price-words.ts";
 import { isRejection, type Rejection, reject } from "@oa/shared/core/refusal.ts";
 import { checkChanges, mergedChanges, ownSchedule } from "@oa/shared/core/schedule-changes.ts";
 import type {
@@ -26,13 +27,13 @@ import { refuseCode, sandboxSentence } from "@oa/shared/upgrade/code-steps.ts";
 import { sentenceOf } from "@oa/shared/upgrade/consent.ts";
 import { type Plan, planOf } from "@oa/shared/upgrade/plan.ts";
 import { externalWrites } from "@oa/shared/upgrade/step-action.ts";
-import { diffInstalled } from "../loops/update-diff.ts";
 import type { OwnStates } from "../adapters/own-states.ts";
+import { diffInstalled } from "../loops/update-diff.ts";
 import type { Decide } from "./decide.ts";
 import { historyOf, useOf } from "./install-history.ts";
 import { inputsFor } from "./install-inputs.ts";
-import { complianceOf, type LookAheadOptions, matrixHere, planHere, whyNotHere } from "./look-ahead.ts";
 import { statesOf } from "./install-states.ts";
+import { complianceOf, type LookAheadOptions, matrixHere, planHere, whyNotHere } from "./look-ahead.ts";
 import { knownFor_ms, ownerCommand, updateChoices } from "./owner-commands.ts";
 import { successionOf } from "./succession.ts";
 import { type FoundUpgrade, findUpgrade, refuseChannel } from "./upgrade-source.ts";
@@ -40,8 +41,8 @@ import { channelOf } from "./upgrades.ts";
 
 export interface InstallsOptions extends LookAheadOptions {
   readonly decide: Decide;
-  /** This worker's public key. */
   readonly states: Pick<OwnStates, "size">;
+  /** This worker's public key. */
   readonly worker: string;
   /** The owner's own key: paired with this worker, with a ceiling that grants nothing by itself. */
   readonly owner_key: Uint8Array;
@@ -64,8 +65,8 @@ export function installsPort(options: InstallsOptions): ControlPorts["installs"]
     get,
     history: (id) => historyOf(id, options),
     use: (id) => useOf(id, options),
-    diff: (id) => pendingDiff(id, options),
     states: (id) => statesOf(id, options),
+    diff: (id) => pendingDiff(id, options),
     plan: (request, signal) => planHere(request, options, signal),
     whyNot: (request, signal) => whyNotHere(request, options, signal),
     matrix: (request, signal) => matrixHere(request, options, signal),
@@ -179,7 +180,7 @@ function consentView(
     author_name: manifest.author.name ?? null,
     schedule: whenSentence(ownSchedule(manifest.schedule, schedule_changes), plan.triggers),
     schedule_declared: schedule_changes === null ? null : whenSentence(manifest.schedule, plan.triggers),
-    price: priceSentence(manifest.pricing),
+    price: priceInWords(manifest.pricing),
     manifest_sha256: listing.manifest_sha256,
     permission_hash: permissionHash(plan.permissions),
     permissions: keptOf(plan, offer.known).map((permission) => ({ permission, sentence: sentenceOf(permission) })),

@@ -1,4 +1,4 @@
-import { priceSentence } from "@oa/shared/api/consent.ts";
+import { priceInWords } from "@oa/shared/core/price-words.ts";
 import { isRejection, type Rejection } from "@oa/shared/core/refusal.ts";
 import type { CatalogPage, CatalogQuery } from "@oa/shared/generated/types.ts";
 import { stars } from "@oa/shared/reputation/explain.ts";
@@ -39,7 +39,7 @@ export async function showListings(
 }
 
 function row({ title, version, pricing, reputation, address }: Listing): readonly string[] {
-  return [title, version, priceSentence(pricing), ratingText(reputation), address];
+  return [title, version, priceInWords(pricing), ratingText(reputation), address];
 }
 
 /** A score with how many it is of; nothing where nobody has rated. */

@@ -1,4 +1,4 @@
-import { priceSentence } from "@oa/shared/api/consent.ts";
+import { priceInWords } from "@oa/shared/core/price-words.ts";
 import { isRejection } from "@oa/shared/core/refusal.ts";
 import type { CatalogDetail } from "@oa/shared/generated/types.ts";
 import { sentenceOf } from "@oa/shared/moderation/words.ts";
@@ -25,7 +25,7 @@ function describe({ listing }: CatalogDetail): string {
   const rows: readonly (readonly [string, string])[] = [
     ["summary", listing.summary],
     ["author", listing.author_name === undefined ? listing.npub : `${listing.author_name} (${listing.npub})`],
-    ["price", priceSentence(listing.pricing)],
+    ["price", priceInWords(listing.pricing)],
     ["license", listing.license],
     ["runs on", [...listing.platforms, ...listing.backends].join(", ")],
     ["tags", [...listing.categories, ...listing.tags].join(", ")],

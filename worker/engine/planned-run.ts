@@ -4,6 +4,7 @@ import { OPS } from "@oa/shared/generated/ops.ts";
 import type { RunCreated, RunStepPlan } from "@oa/shared/generated/types.ts";
 import type { InstalledRelease } from "@oa/shared/install/release.ts";
 import type { InstallState } from "@oa/shared/install/state.ts";
+import type { Payment } from "@oa/shared/license/gate.ts";
 import { conductDecider, conductSubject } from "@oa/shared/policy/decider.ts";
 import { countOpenRuns } from "@oa/shared/run/views.ts";
 import { refuseUnsignedCode } from "@oa/shared/upgrade/code-steps.ts";
@@ -15,8 +16,8 @@ import { budgetOf, licenceOf, refuseStart } from "./start-gates.ts";
 
 export interface PlannedRun {
   readonly data: RunCreated["data"];
-  /** Of the licence that pays for it; null for what is free. */
-  readonly payment_hash: string | null;
+  /** What pays for it; null for what is free. */
+  readonly payment: Payment | null;
 }
 
 /** A new run of an install, with everything it will ever need pinned, or why there can be none now. */
@@ -84,7 +85,7 @@ export function plannedRun(
     plan: plan.steps,
     inputs: plan.inputs,
   };
-  return { data, payment_hash: licence.payment_hash };
+  return { data, payment: licence.payment };
 }
 
 const planned = new WeakMap<InstalledRelease, ReturnType<typeof planRelease>>();

@@ -5,7 +5,7 @@ import type { BudgetTrace, PolicyQuota, RunStepPlan } from "@oa/shared/generated
 import { installDecider } from "@oa/shared/install/decider.ts";
 import type { InstalledRelease } from "@oa/shared/install/release.ts";
 import { type Licence, licenceFor } from "@oa/shared/license/gate.ts";
-import { licencesOf } from "@oa/shared/license/views.ts";
+import { licencesOf, trialRunsOf } from "@oa/shared/license/views.ts";
 import { pairingOf } from "@oa/shared/pairing/views.ts";
 import { conductSubject } from "@oa/shared/policy/decider.ts";
 import { METRICS, usageFreeAt } from "@oa/shared/policy/views.ts";
@@ -40,7 +40,8 @@ export function licenceOf(
   const paid = pricing !== undefined && pricing.model !== "free";
   const held = paid ? licencesOf(database, pins.upgrade_address, LIMITS.licences_weighed) : [];
   const isOurs = (buyer: string): boolean => buyer === config.worker || pairingOf(database, buyer) !== null;
-  return licenceFor({ pricing, pins, held, isOurs, now_ms });
+  const trial_used = paid ? trialRunsOf(database, pins.upgrade_address) : 0;
+  return licenceFor({ pricing, pins, held, isOurs, trial_used, now_ms });
 }
 
 /** Whether the quotas that steps as planned would use have room for one more use. */

@@ -1,10 +1,10 @@
 import { parseCron } from "@oa/shared/core/cron.ts";
 import { cronInWords, zoneInWords } from "@oa/shared/core/cron-words.ts";
 import { normalizePermissions } from "@oa/shared/core/permission.ts";
+import { priceInWords } from "@oa/shared/core/price-words.ts";
 import { isRejection } from "@oa/shared/core/refusal.ts";
 import type { UpgradeManifest, UpgradeSchedule } from "@oa/shared/generated/types.ts";
 import { sentenceOf } from "@oa/shared/upgrade/consent.ts";
-import { priceInWords } from "@oa/shared/upgrade/price-words.ts";
 
 /**
  * What a listing's page says of its manifest, word for word. The page is written with it, and the check in the browser
@@ -33,7 +33,7 @@ export function saidOf(manifest: UpgradeManifest): Said {
     summary: [manifest.summary ?? ""],
     version: [manifest.version],
     author: [manifest.author.npub],
-    price: [priceInWords({ model: pricing?.model ?? "free", amount_sats: pricing?.amount_sats ?? 0 })],
+    price: [priceInWords(pricing)],
     schedule: [words],
     expression: expression === null ? [] : [expression],
     conditions: conditionsInWords(schedule),

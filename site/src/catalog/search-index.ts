@@ -1,4 +1,4 @@
-import { priceInWords } from "@oa/shared/upgrade/price-words.ts";
+import { priceInWords } from "@oa/shared/core/price-words.ts";
 import type { Indexed } from "../browser/indexed.ts";
 import type { Entry } from "./listings.ts";
 import { authorInWords } from "./words.ts";

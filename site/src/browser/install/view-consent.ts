@@ -1,4 +1,5 @@
-import { priceSentence, whenSentence } from "@oa/shared/api/consent.ts";
+import { whenSentence } from "@oa/shared/api/consent.ts";
+import { priceInWords } from "@oa/shared/core/price-words.ts";
 import { saidOf } from "../said.ts";
 import type { App } from "./app.ts";
 import { fits, sendOrder } from "./deliver.ts";
@@ -49,7 +50,7 @@ export function consentView(
       ["On", make("span", {}, worker.label ?? "worker", " ", shortKey(worker.public_key))],
       ["Runs", whenSentence(schedule, plan.triggers)],
       ...(schedule.type === "cron" ? [["That is", [...said.schedule, ...said.conditions].join("; ")] as const] : []),
-      ["Price", priceSentence(manifest.pricing)],
+      ["Price", priceInWords(manifest.pricing)],
       ...Object.entries(plan.inputs).map(([name, value]) => [name, make("code", {}, JSON.stringify(value))] as const),
     ]),
     make("h2", {}, "It may"),

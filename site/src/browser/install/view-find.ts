@@ -1,3 +1,4 @@
+import { priceInWords } from "@oa/shared/core/price-words.ts";
 import type { CatalogListing } from "@oa/shared/generated/types.ts";
 import type { App } from "./app.ts";
 import { ageNotice } from "./catalog.ts";
@@ -54,10 +55,6 @@ function card({
   npub,
   reputation,
 }: CatalogListing): HTMLElement {
-  const price =
-    pricing.model === "free"
-      ? "free"
-      : `${pricing.amount_sats} sats ${pricing.model === "per-run" ? "a run" : "a month"}`;
   return make(
     "li",
     {},
@@ -66,7 +63,7 @@ function card({
     make(
       "div",
       { class: "facts" },
-      make("span", { class: "price" }, price),
+      make("span", { class: "price" }, priceInWords(pricing)),
       make("span", {}, version),
       make("span", {}, author_name ?? `${npub.slice(0, 12)}…`),
       reputation === undefined ? null : make("span", {}, `★ ${(reputation.stars_milli / 1_000).toFixed(1)}`),
