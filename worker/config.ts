@@ -2,6 +2,7 @@ import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { LIMITS } from "@oa/shared/core/limits.ts";
 import { Fault } from "@oa/shared/core/refusal.ts";
+import { schemaSentence } from "@oa/shared/core/schema-sentence.ts";
 import { holdsSecret } from "@oa/shared/core/secrets.ts";
 import type { BackendsConfig, QuotasConfig, WorkerConfig } from "@oa/shared/generated/types.ts";
 import validators from "@oa/shared/generated/validators.cjs";
@@ -171,10 +172,10 @@ function checked(value: unknown, where: string): WorkerConfig {
     if (secret === null) return value;
     throw new Fault("config_invalid", `${where}: ${secret} holds a password or a key; secrets never stand in settings`);
   }
-  const [error] = validators.isWorkerConfig.errors ?? [];
-  const extra = error?.params.additionalProperty;
-  const path = `${error?.instancePath ?? ""}${typeof extra === "string" ? `/${extra}` : ""}`;
-  throw new Fault("config_invalid", `${where}: ${path === "" ? "it" : path} ${error?.message ?? "is not valid"}`);
+  throw new Fault(
+    "config_invalid",
+    `${where}: ${schemaSentence(validators.isWorkerConfig.errors, { what: "it", value })}`,
+  );
 }
 
 async function readJson(file: string): Promise<unknown> {

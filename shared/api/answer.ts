@@ -4,6 +4,7 @@ import { parseStrict } from "../core/json.ts";
 import { LIMITS } from "../core/limits.ts";
 import { REASONS } from "../core/reasons.ts";
 import { isRejection, type Rejection, reject } from "../core/refusal.ts";
+import { schemaSentence } from "../core/schema-sentence.ts";
 import type { Validator } from "../generated/validators.cjs";
 
 /** A result as JSON, a rejection as `{error: {code, message, details?}}` with its code's HTTP status. */
@@ -28,9 +29,7 @@ export async function readBody<T>(context: Context, validator: Validator<T>): Pr
   const parsed = parseStrict(text, { bytes: LIMITS.api_body_bytes });
   if (isRejection(parsed)) return parsed;
   if (validator(parsed.value)) return parsed.value;
-  const [error] = validator.errors ?? [];
-  const where = error?.instancePath === undefined || error.instancePath === "" ? "the body" : error.instancePath;
-  return reject("schema_invalid", `${where} ${error?.message ?? "is not valid"}`, {
+  return reject("schema_invalid", schemaSentence(validator.errors, { what: "the body" }), {
     errors: (validator.errors ?? []).slice(0, 20).map(({ instancePath, message, params }) => ({
       path: instancePath,
       message: message ?? "is not valid",

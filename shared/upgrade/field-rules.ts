@@ -3,11 +3,12 @@ import { LIMITS } from "../core/limits.ts";
 import { hostOfUrl, isGrantableHost, unsafePath } from "../core/permission.ts";
 import type { ReasonCode } from "../core/reasons.ts";
 import { isRejection } from "../core/refusal.ts";
+import { shown } from "../core/schema-sentence.ts";
 import { checkTimeZone } from "../core/time-zone.ts";
 import { parseTemplate } from "../core/wiring.ts";
 import type { InputValue, UpgradeInput, UpgradeManifest, UpgradeSchedule } from "../generated/types.ts";
 import { npubToHex } from "../nostr/npub.ts";
-import { type ManifestError, place, shown } from "./schema-errors.ts";
+import { type ManifestError, place } from "./schema-errors.ts";
 import type { Inputs } from "./step-rules.ts";
 
 const problem = (path: string, code: ReasonCode, text: string): ManifestError => ({

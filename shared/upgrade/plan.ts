@@ -1,6 +1,7 @@
 import type { Json } from "../core/json.ts";
 import { expandHome, leastPermissions, type Permission } from "../core/permission.ts";
 import { assert, isRejection, type Rejection, reject } from "../core/refusal.ts";
+import { shown } from "../core/schema-sentence.ts";
 import { resolvePartly } from "../core/wiring.ts";
 import type { InputValue, OpDefinition, UpgradeManifest, UpgradeStep } from "../generated/types.ts";
 import { declaredPermissions } from "./declared.ts";
@@ -8,7 +9,6 @@ import { misfitOf } from "./field-rules.ts";
 import { isOpen } from "./inference.ts";
 import { opDefinition } from "./op-definition.ts";
 import { paramsOf, type SchemaNode, stepId } from "./op-schema.ts";
-import { shown } from "./schema-errors.ts";
 import { checkPipeline } from "./step-rules.ts";
 import { type PlannedTrigger, plannedTriggers } from "./triggers.ts";
 import { defaultsOf } from "./validate.ts";

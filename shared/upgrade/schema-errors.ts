@@ -1,5 +1,6 @@
 import { LIMITS } from "../core/limits.ts";
 import type { ReasonCode } from "../core/reasons.ts";
+import { schemaRule, shown, valueAt } from "../core/schema-sentence.ts";
 import { pointerToken } from "../core/wiring.ts";
 import type { ValidationError } from "../generated/validators.cjs";
 
@@ -98,38 +99,18 @@ function codeOf(path: string): ReasonCode {
   return FORMS.find(([where]) => where.test(path))?.[1] ?? "schema_invalid";
 }
 
-function complaint({ keyword, params, message }: SchemaError, path: string): string {
-  switch (keyword) {
+function complaint(error: SchemaError, path: string): string {
+  switch (error.keyword) {
     case "pattern":
     case "anyOf":
     case "oneOf": {
       const form = FORMS.find(([where]) => where.test(path))?.[2];
-      return form === undefined ? `must match ${String(params.pattern ?? "one of its forms")}` : `must be ${form}`;
+      return form === undefined
+        ? `must match ${String(error.params.pattern ?? "one of its forms")}`
+        : `must be ${form}`;
     }
-    case "type":
-      return `must be of type ${[params.type].flat().join(" or ")}`;
-    case "enum":
-      return `must be one of ${[params.allowedValues].flat().join(", ")}`;
-    case "const":
-      return `must be ${shown(params.allowedValue)}`;
-    case "minLength":
-      return `must have at least ${params.limit} characters`;
-    case "maxLength":
-      return `must have at most ${params.limit} characters`;
-    case "minItems":
-      return `must have at least ${params.limit} entries`;
-    case "maxItems":
-      return `must have at most ${params.limit} entries`;
-    case "maxProperties":
-      return `must have at most ${params.limit} members`;
-    case "minimum":
-      return `must be at least ${params.limit}`;
-    case "maximum":
-      return `must be at most ${params.limit}`;
-    case "uniqueItems":
-      return "must not name the same thing twice";
     default:
-      return message ?? `breaks the rule ${keyword}`;
+      return schemaRule(error);
   }
 }
 
@@ -142,24 +123,4 @@ export function place(pointer: string): string {
     .map((token) => token.replaceAll("~1", "/").replaceAll("~0", "~"))
     .map((token, index) => (/^\d+$/.test(token) ? `[${token}]` : `${index === 0 ? "" : "."}${token}`))
     .join("");
-}
-
-/** A value as it stands in a sentence. */
-export function shown(value: unknown): string {
-  const text = JSON.stringify(value) ?? "nothing";
-  return text.length > 80 ? `${text.slice(0, 80)}…` : text;
-}
-
-function valueAt(value: unknown, pointer: string): unknown {
-  return pointer
-    .split("/")
-    .slice(1)
-    .map((token) => token.replaceAll("~1", "/").replaceAll("~0", "~"))
-    .reduce<unknown>(
-      (at, token) =>
-        typeof at === "object" && at !== null && Object.hasOwn(at, token)
-          ? (at as Readonly<Record<string, unknown>>)[token]
-          : undefined,
-      value,
-    );
 }

@@ -1,10 +1,10 @@
 import type { Json } from "../core/json.ts";
 import { escapeGlob, expandHome, normalizePath, type Permission, permits, unsafePath } from "../core/permission.ts";
 import { isRejection, type Rejection, reject } from "../core/refusal.ts";
+import { shown } from "../core/schema-sentence.ts";
 import { parseTemplate } from "../core/wiring.ts";
 import type { UpgradeManifest } from "../generated/types.ts";
 import { parseFilter } from "../nostr/filter.ts";
-import { shown } from "./schema-errors.ts";
 
 /** What an install waits for, inputs and home folder filled in. */
 export type PlannedTrigger =

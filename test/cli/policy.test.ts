@@ -55,6 +55,11 @@ test("a manifest that is not valid, and a file that holds nothing of the kind, a
     const said = await answer(odd);
     assert.deepEqual([said.verdict, said.code], ["deny", 3], odd);
   }
+  const { reasons: said } = document(await check({ action_type: "rocket.launch" })) as unknown as Decision;
+  assert.match(
+    said.map(({ message }) => message).join(" "),
+    /action_type must be one of file\.read, .*, not "rocket\.launch"/,
+  );
 });
 
 const post = { action_type: "api.call.mutating", host: "hooks.example.com", method: "POST" };

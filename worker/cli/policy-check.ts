@@ -34,16 +34,21 @@ async function requestIn(file: string): Promise<PolicyEvaluation | Rejection> {
     return reject("schema_invalid", `${file} holds neither a manifest nor an action`);
   }
   if (!("action_type" in value) && !("action" in value) && !("manifest" in value)) return { manifest: { ...value } };
-  const { default: validators } = await import("@oa/shared/generated/validators.cjs");
+  const [{ default: validators }, { schemaSentence }] = await Promise.all([
+    import("@oa/shared/generated/validators.cjs"),
+    import("@oa/shared/core/schema-sentence.ts"),
+  ]);
   const request = "action_type" in value ? { action: value } : value;
   if (validators.isPolicyEvaluation(request)) return request;
-  const kind = "action" in request ? validators.isPolicyAction : validators.isPolicyEvaluation;
-  kind("action" in request ? request.action : request);
-  const [error] = kind.errors ?? validators.isPolicyEvaluation.errors ?? [];
-  return reject(
-    "schema_invalid",
-    `${file}: ${error?.instancePath || "the action"} ${error?.message ?? "is not valid"}`,
-  );
+  const [kind, judged] =
+    "action" in request
+      ? ([validators.isPolicyAction, request.action] as const)
+      : ([validators.isPolicyEvaluation, request] as const);
+  kind(judged);
+  const sentence = schemaSentence(kind.errors ?? validators.isPolicyEvaluation.errors, {
+    ...{ what: "the action", value: judged },
+  });
+  return reject("schema_invalid", `${file}: ${sentence}`);
 }
 
 /** A decision for people: the verdict, and each reason with its rule and code. */

@@ -5,6 +5,7 @@ import { canonicalize, parseStrict } from "@oa/shared/core/json.ts";
 import { LIMITS } from "@oa/shared/core/limits.ts";
 import { belowOwnState, OWN_STATE } from "@oa/shared/core/own-state.ts";
 import { Fault, isRejection, type Rejection, reject } from "@oa/shared/core/refusal.ts";
+import { schemaSentence } from "@oa/shared/core/schema-sentence.ts";
 import { clip } from "@oa/shared/core/text.ts";
 import type { InputValue, UpgradeFixtures, UpgradeManifest } from "@oa/shared/generated/types.ts";
 import validators from "@oa/shared/generated/validators.cjs";
@@ -113,8 +114,8 @@ async function readFixtures(folder: string, record: boolean): Promise<UpgradeFix
     const parsed = parseStrict(await readFile(file, "utf8"), { bytes: LIMITS.fixture_bytes });
     if (isRejection(parsed)) return { ...parsed, message: `${file}: ${parsed.message}` };
     if (validators.isUpgradeFixtures(parsed.value)) return parsed.value;
-    const [error] = validators.isUpgradeFixtures.errors ?? [];
-    return reject("schema_invalid", `${file}: ${error?.instancePath || "it"} ${error?.message ?? "is not valid"}`);
+    const { errors } = validators.isUpgradeFixtures;
+    return reject("schema_invalid", `${file}: ${schemaSentence(errors, { what: "it", value: parsed.value })}`);
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== "ENOENT") throw error;
     if (record) return { inputs: {}, http: [], generate: [], clones: [] };

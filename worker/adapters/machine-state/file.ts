@@ -1,6 +1,7 @@
 import { parseStrict } from "@oa/shared/core/json.ts";
 import { LIMITS } from "@oa/shared/core/limits.ts";
 import { isRejection } from "@oa/shared/core/refusal.ts";
+import { schemaSentence } from "@oa/shared/core/schema-sentence.ts";
 import type { MachineStateFile } from "@oa/shared/generated/types.ts";
 import validators from "@oa/shared/generated/validators.cjs";
 import { type MachineSource, type Sensors, unknown } from "./port.ts";
@@ -27,6 +28,6 @@ async function readState(path: string, source: Pick<MachineSource, "read">): Pro
   const parsed = parseStrict(await source.read(path), { bytes: LIMITS.machine_file_bytes });
   if (isRejection(parsed)) throw new Error(`${path} is not JSON: ${parsed.message}`);
   if (validators.isMachineStateFile(parsed.value)) return parsed.value;
-  const [error] = validators.isMachineStateFile.errors ?? [];
-  throw new Error(`${path}: ${error?.instancePath || "it"} ${error?.message ?? "is not valid"}`);
+  const { errors } = validators.isMachineStateFile;
+  throw new Error(`${path}: ${schemaSentence(errors, { what: "it", value: parsed.value })}`);
 }
