@@ -4,6 +4,7 @@
  */
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
+import { createHash } from "node:crypto";
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { createServer, type IncomingMessage } from "node:http";
 import type { AddressInfo } from "node:net";
@@ -15,6 +16,8 @@ import { loadOrCreateKey } from "@oa/worker/adapters/keys.ts";
 import { document, down, killDaemons, oa, type Running, type Said, startOa } from "../cli/oa.ts";
 import { openFakeModelServer } from "../fakes/openai-server.ts";
 import { openFakeRelay } from "../fakes/relay.ts";
+import { call, fail, i32, ifZero, type Writer, wasiModule } from "../fakes/wasi-module.ts";
+import { needs } from "../needs.ts";
 
 const CANARY = 'cAnArY+/7f3&x=%41"z9~Q\\w';
 const PASSPHRASE = "correct horse battery staple";
@@ -46,7 +49,11 @@ const hits = (bytes: string): readonly string[] =>
   Object.entries(FORMS).flatMap(([form, value]) => (bytes.includes(value) ? [form] : []));
 
 const received: { readonly path: string; readonly headers: IncomingMessage["headers"]; readonly body: string }[] = [];
+/** Programs that upgrades bring, by path. */
+const programs = new Map<string, Uint8Array>();
 const server = createServer((request, response) => {
+  const program = programs.get(request.url ?? "");
+  if (program !== undefined) return response.end(program);
   let body = "";
   request.setEncoding("utf8").on("data", (chunk: string) => {
     body += chunk;
@@ -111,6 +118,7 @@ before(async () => {
   writeFileSync(
     join(data, "config.json"),
     JSON.stringify({
+      code_packages: true,
       backends: {
         ollama: { base_url: model.base_url, generate_model: "fake-chat" },
         mlx: { base_url: broken.base_url, generate_model: "x" },
@@ -126,6 +134,8 @@ before(async () => {
   mkdirSync(source);
   writeFileSync(join(source, "leak.txt"), `needle\n${everyForm}\n`);
   writeFileSync(join(source, "plain.txt"), "needle in plain sight\n");
+  writeFileSync(join(source, "late.txt"), `${"x".repeat(290)}${CANARY}`);
+  mkdirSync(join(home, "work"));
   const git = (...args: readonly string[]) =>
     execFileSync("git", ["-C", source, "-c", "user.name=A", "-c", "user.email=a@example.com", ...args], {
       stdio: "ignore",
@@ -146,13 +156,18 @@ after(async () => {
 
 let count = 0;
 /** Installs and runs a pipeline; gives the run's status and its failure's code. */
-async function run(pipeline: readonly object[], permissions: object = {}, inputs: readonly string[] = []) {
+async function run(
+  pipeline: readonly object[],
+  permissions: object = {},
+  inputs: readonly string[] = [],
+  artifacts: readonly object[] = [],
+) {
   count += 1;
   const file = join(root, `canary-${count}.json`);
   const manifest = {
     ...{ id: `canary.number${count}`, version: "1.0.0", title: `Canary ${count}`, author: { npub: author } },
     capabilities: { platforms: ["linux", "macos"], backends: ["ollama", "mlx", "lexical-v1"] },
-    ...{ permissions, schedule: { type: "manual" }, pipeline },
+    ...{ permissions, schedule: { type: "manual" }, pipeline, artifacts },
     ...(inputs.length === 0 ? {} : { inputs: { text: { type: "string" } } }),
   };
   writeFileSync(file, JSON.stringify(manifest));
@@ -233,6 +248,78 @@ describe("a canary in the vault", () => {
     assert.deepEqual(hits(JSON.stringify(relay.frames)), [], "nothing published holds it");
     const kept = relay.events.find(({ kind }) => kind === 1);
     assert.match(kept?.content ?? "", /\[redacted\]/);
+  });
+
+  /** Runs a program over what its steps gave, and over the folder that holds the canary. */
+  const runProgram = (
+    program: (writer: Writer) => readonly number[],
+    before: readonly object[],
+    after: readonly object[],
+  ) => {
+    const bytes = wasiModule(program);
+    const path = `/program-${programs.size}.wasm`;
+    programs.set(path, bytes);
+    const sha256 = createHash("sha256").update(bytes).digest("hex");
+    const artifact = { url: `http://${host}${path}`, sha256, bytes: bytes.length };
+    const [read, write] = [[join(home, "source")], [join(home, "work"), "${install.state}"]];
+    const given = { stdin: "${steps.read.content}", args: ["${steps.read.content}"] };
+    const code = { op: "code.run", id: "code", ...artifact, read, write, ...given };
+    const permissions = {
+      filesystem: [{ path: `${home}/**`, access: "read_write" }],
+      ...{ network: [host], process: true, state_mb: 1 },
+    };
+    const first = { op: "fs.read", id: "read", path: join(home, "source/leak.txt") };
+    return run([first, ...before, code, ...after], permissions, [], [{ type: "wasi", ...artifact }]);
+  };
+  /** Descriptors of a program's folders: what it may read, what it may write, and the upgrade's own state. */
+  const [SOURCE, WORK, STATE] = [3, 4, 5];
+
+  it("is not in what a program was given, said or left behind for others, once it has gone through the worker", {
+    skip: needs("bwrap"),
+  }, async () => {
+    const everywhere = ({ open, copy, opened }: Writer) => [
+      ...ifZero(open(STATE, "kept.txt", "create"), copy(i32(0), opened), fail),
+      ...ifZero(open(SOURCE, "leak.txt"), copy(opened, i32(1)), fail),
+      ...ifZero(open(SOURCE, "leak.txt"), copy(opened, i32(2)), fail),
+      ...ifZero(open(SOURCE, "leak.txt"), [...i32(20), ...opened, 0x36, 2, 0], fail),
+      ...ifZero(open(WORK, "copy.txt", "create"), copy([...i32(20), 0x28, 2, 0], opened), fail),
+    ];
+    const every = {
+      ...{ stdout: "${steps.code.stdout}", stderr: "${steps.code.stderr}" },
+      ...{ written: "${steps.back.content}", from_stdin: "${steps.kept.content}" },
+    };
+    const done = await runProgram(
+      everywhere,
+      [],
+      [
+        { op: "fs.read", id: "back", path: join(home, "work/copy.txt") },
+        { op: "fs.read", id: "kept", path: "${install.state}/kept.txt" },
+        { op: "fs.write", id: "keep", path: join(home, "said.json"), content: every },
+      ],
+    );
+    assert.deepEqual([done.status, done.code], ["succeeded", null], JSON.stringify(done));
+    assert.ok(hits(readFileSync(join(home, "work/copy.txt"), "latin1")).length > 3, "the program itself did have it");
+    const kept = JSON.parse(readFileSync(join(home, "said.json"), "utf8")) as Readonly<Record<string, string>>;
+    for (const [channel, words] of Object.entries(kept)) {
+      assert.deepEqual(hits(words), [], channel);
+      assert.match(words, /^needle\n.*\[redacted\]/, channel);
+    }
+  });
+
+  it("is not in how a program's failure is recorded, wherever its words are cut", {
+    skip: needs("bwrap"),
+  }, async () => {
+    for (const name of ["leak.txt", "late.txt"]) {
+      const breaking = ({ open, copy, opened }: Writer) => [
+        ...ifZero(open(SOURCE, name), copy(opened, i32(2)), fail),
+        ...call("proc_exit", i32(3)),
+      ];
+      const done = await runProgram(breaking, [], []);
+      assert.deepEqual([done.status, done.code], ["failed", "code_failed"]);
+      const record = JSON.stringify(done);
+      assert.match(record, /ended with 3: .*\[redacted\]/);
+      assert.ok(!record.includes(CANARY.slice(0, 6)), "not even its beginning");
+    }
   });
 
   const failures: readonly (readonly [string, () => readonly object[], string | null])[] = [

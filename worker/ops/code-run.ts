@@ -80,13 +80,13 @@ function gitFolders(write: readonly string[]): readonly string[] {
 }
 
 function failed(url: string, { code, stderr }: ProcessResult): Fault {
+  // Whole: it is cut where secrets are taken out first, since a cut would hide the end of one.
   const said =
     stderr
       .trim()
       .split("\n")
       .at(-1)
-      ?.replace(/\p{Cc}+/gu, " ")
-      .slice(0, 300) ?? "";
+      ?.replace(/\p{Cc}+/gu, " ") ?? "";
   const details = { exit_code: code };
   return new Fault("code_failed", `${url} ended with ${code}${said === "" ? "" : `: ${said}`}`, { details });
 }
