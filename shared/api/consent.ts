@@ -1,5 +1,5 @@
 import { assertNever } from "../core/refusal.ts";
-import type { UpgradeSchedule } from "../generated/types.ts";
+import type { UpgradeManifest, UpgradeSchedule } from "../generated/types.ts";
 import type { PlannedTrigger } from "../upgrade/triggers.ts";
 
 /** When it runs, triggers included, as an owner reads it. */
@@ -33,4 +33,14 @@ function scheduleSentence(schedule: UpgradeSchedule): string {
     default:
       return assertNever(schedule.type);
   }
+}
+
+/** What an author declares under `policy`, as an owner reads it before the first run; an update shows what changes of it. */
+export function declaredSentences({ policy = {} }: Pick<UpgradeManifest, "policy">): readonly string[] {
+  const { aup_flags = [], data_retention_days: days, telemetry_level } = policy;
+  return [
+    ...(aup_flags.length === 0 ? [] : [`It carries the policy flags ${aup_flags.join(", ")}.`]),
+    ...(days === undefined ? [] : [`What its runs gave is deleted after ${days} days.`]),
+    ...(telemetry_level === undefined ? [] : [`Its telemetry is ${telemetry_level}.`]),
+  ];
 }

@@ -69,6 +69,8 @@ export interface ConsentView {
   /** What the upgrade itself declares, where the owner chose otherwise. */
   readonly schedule_declared: string | null;
   readonly price: string;
+  /** What its author declares of it under `policy`: flags, how long data is kept, telemetry. */
+  readonly declares: readonly string[];
   readonly manifest_sha256: string;
   readonly permission_hash: string;
   readonly permissions: readonly { readonly permission: string; readonly sentence: string }[];

@@ -148,13 +148,15 @@ describe("an upgrade of one's own", () => {
   mkdirSync(data_dir, { mode: 0o700 });
 
   it("asks for consent, and installs nothing without it", async () => {
-    const file = await manifest(data_dir, { pipeline: [{ op: "fs.read", id: "read", path: text }] });
+    const policy = { aup_flags: ["no_guardrail_bypass"], data_retention_days: 3 };
+    const file = await manifest(data_dir, { pipeline: [{ op: "fs.read", id: "read", path: text }], policy });
     const said = await oa(["install", file, "--data", data_dir, "--json"], env);
     assert.equal(said.code, 3);
     const answer = document(said) as { error: { code: string }; consent: { permissions: { sentence: string }[] } };
     assert.equal(answer.error.code, "consent_needed");
     assert.ok(answer.consent.permissions.some(({ sentence }) => sentence.includes(text)));
     assert.match(said.stderr, /It may:/);
+    assert.match(said.stderr, /policy flags no_guardrail_bypass\.\n.*deleted after 3 days\./);
     assert.deepEqual(document(await oa(["installs", "--data", data_dir, "--json"], env)), { installs: [] });
   });
 

@@ -1,4 +1,4 @@
-import { whenSentence } from "@oa/shared/api/consent.ts";
+import { declaredSentences, whenSentence } from "@oa/shared/api/consent.ts";
 import type { ConsentView, ControlPorts } from "@oa/shared/api/ports.ts";
 import { ageSentence } from "@oa/shared/api/updates.ts";
 import type { EventStore } from "@oa/shared/core/event-store.ts";
@@ -181,6 +181,7 @@ function consentView(
     schedule: whenSentence(ownSchedule(manifest.schedule, schedule_changes), plan.triggers),
     schedule_declared: schedule_changes === null ? null : whenSentence(manifest.schedule, plan.triggers),
     price: priceInWords(manifest.pricing),
+    declares: declaredSentences(manifest),
     manifest_sha256: listing.manifest_sha256,
     permission_hash: permissionHash(plan.permissions),
     permissions: keptOf(plan, offer.known).map((permission) => ({ permission, sentence: sentenceOf(permission) })),

@@ -111,6 +111,7 @@ function consentLines(consent: ConsentView): readonly string[] {
       ? []
       : [`            (you chose that; it declares: ${consent.schedule_declared})`]),
     `  price     ${consent.price}`,
+    ...consent.declares.map((sentence) => `  declares  ${sentence}`),
     `  manifest  ${consent.manifest_sha256}`,
     `  age       ${consent.age}`,
     ...Object.entries(consent.inputs).map(([name, value]) => `  input     ${name} = ${JSON.stringify(value)}`),
