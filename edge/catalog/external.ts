@@ -1,5 +1,5 @@
 import { LIMITS } from "@oa/shared/core/limits.ts";
-import { isRejection, type Rejection, reject } from "@oa/shared/core/refusal.ts";
+import { assert, isRejection, type Rejection, reject } from "@oa/shared/core/refusal.ts";
 import { one, type Sql, type SqlValue } from "@oa/shared/core/sql.ts";
 import type { CatalogPage, CatalogQuery, ExternalCatalogListing } from "@oa/shared/generated/types.ts";
 import type { ReaderView } from "@oa/shared/moderation/reader.ts";
@@ -9,7 +9,7 @@ import { addressOf } from "@oa/shared/nostr/kinds.ts";
 import { hexToNpub } from "@oa/shared/nostr/npub.ts";
 import type { VerifiedEvent } from "@oa/shared/nostr/verify.ts";
 import { matchExpression } from "../relay/search.ts";
-import { visible } from "./moderation.ts";
+import { shownRows } from "./moderation.ts";
 import { authorHex, readCursor, writeCursor } from "./page-cursor.ts";
 
 /** Apart from upgrades in every way: tables, search and answers of their own, so that none is ever taken for one. */
@@ -130,29 +130,43 @@ export function listExternal(sql: Sql, query: CatalogQuery, view: ReaderView, no
     params.push(...values);
   };
   if (match !== null) add("l.row IN (SELECT rowid FROM cat_external_search WHERE cat_external_search MATCH ?)", match);
-  const shown = visible(view);
-  if (shown !== null) add(shown.text, ...shown.params);
   if (author !== null) add("l.pubkey = ?", author);
   if (query.tag !== undefined) {
     add("EXISTS (SELECT 1 FROM json_each(l.body, '$.tags') WHERE value = ?)", query.tag.toLowerCase());
   }
-  const [key, after, direction] = sort === "title" ? ["l.title_key", ">", "ASC"] : ["l.created_at", "<", "DESC"];
-  if (cursor !== null) {
-    add(`(${key} ${after} ? OR (${key} = ? AND l.address > ?))`, cursor.key, cursor.key, cursor.address);
-  }
+  const [key, beyond, direction] = sort === "title" ? ["l.title_key", ">", "ASC"] : ["l.created_at", "<", "DESC"];
   const limit = Number(query.limit ?? LIMITS.catalog_page_default);
-  const rows = sql.all<{ address: string; body: string; key: string | number }>(
-    `SELECT l.address, l.body, ${key} AS key FROM cat_external l WHERE ${parts.join(" AND ")}
-     ORDER BY ${key} ${direction}, l.address LIMIT ${limit + 1}`,
-    ...params,
-  );
+  const rows = shownRows<ExternalRow>(view, limit + 1, (last, count) => {
+    const after = last ?? cursor;
+    const place = after === null ? "" : `AND ${key} ${beyond}= ? AND (${key} ${beyond} ? OR l.address > ?)`;
+    return sql.all<ExternalRow>(
+      `SELECT l.row, l.address, l.pubkey, l.event_id, ${key} AS key FROM cat_external l
+       WHERE ${parts.join(" AND ")} ${place} ORDER BY ${key} ${direction}, l.address LIMIT ${count}`,
+      ...params,
+      ...(after === null ? [] : [after.key, after.key, after.address]),
+    );
+  });
   const page = rows.slice(0, limit);
   const last = rows.length > limit ? page.at(-1) : undefined;
   return {
     listings: [],
-    external: page.map(({ body }) => shownListing(sql, JSON.parse(body) as ExternalListing)),
+    external: page.map(({ row }) => shownListing(sql, bodyOf(sql, row))),
     next_cursor: last === undefined ? null : writeCursor({ sort, key: last.key, address: last.address }),
   };
+}
+
+interface ExternalRow extends Readonly<Record<string, SqlValue>> {
+  readonly row: number;
+  readonly address: string;
+  readonly pubkey: string;
+  readonly event_id: string;
+  readonly key: string | number;
+}
+
+function bodyOf(sql: Sql, row: number): ExternalListing {
+  const held = one<{ body: string }>(sql, "SELECT body FROM cat_external WHERE row = ?", row);
+  assert(held !== undefined, "a listing that was found is there");
+  return JSON.parse(held.body) as ExternalListing;
 }
 
 function shownListing(sql: Sql, listing: ExternalListing): ExternalCatalogListing {

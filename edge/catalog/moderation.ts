@@ -92,18 +92,18 @@ function count(sql: Sql, rows: string, ...params: readonly string[]): number {
   return one<{ count: number }>(sql, `SELECT count(*) AS count FROM ${rows}`, ...params)?.count ?? 0;
 }
 
-/** Removes the lists that a deletion names, of its own signer (NIP-09). What was decided stays: it is reversed instead. */
+/** Removes the lists that a deletion names, of its own signer (NIP-09), and says how many; what was decided stays. */
 export function deleteLists(
   sql: Sql,
   deletion: VerifiedEvent,
   ids: readonly string[],
   addresses: readonly string[],
-): void {
-  sql.run(
+): number {
+  return sql.all(
     `DELETE FROM cat_lists WHERE signer = ?1 AND (event_id IN (SELECT value FROM json_each(?2))
-       OR (address IN (SELECT value FROM json_each(?3)) AND created_at <= ?4))`,
+       OR (address IN (SELECT value FROM json_each(?3)) AND created_at <= ?4)) RETURNING address`,
     ...[deletion.pubkey, JSON.stringify(ids), JSON.stringify(addresses), deletion.created_at],
-  );
+  ).length;
 }
 
 /** What decisions come to for those who chose these keys, remembered until a decision comes or ends. */
@@ -166,21 +166,47 @@ function decisionsBy(sql: Sql, trust: Trust): readonly ModerationDecision[] {
   return [...said, ...mutes.flatMap(({ list }) => blocked(list))];
 }
 
-/** SQL that leaves out the listings `l` that a view hides, with its parameters; null where it hides none. */
-export function visible(view: ReaderView): { readonly text: string; readonly params: readonly string[] } | null {
-  if (view.hidden.size === 0) return null;
-  const of = (kind: string): readonly ModerationDecision[] =>
-    [...view.hidden.values()].filter(({ target }) => target.kind === kind);
-  const values = (kind: string): string => JSON.stringify(of(kind).map(({ target }) => target.value));
-  return {
-    text: `l.address NOT IN (SELECT value FROM json_each(?)) AND l.pubkey NOT IN (SELECT value FROM json_each(?))
-      AND NOT EXISTS (SELECT 1 FROM json_each(?) WHERE value ->> 0 = l.event_id AND value ->> 1 <> l.pubkey)`,
-    params: [
-      values("listing"),
-      values("key"),
-      JSON.stringify(of("event").map(({ target, moderator }) => [target.value, moderator])),
-    ],
-  };
+/**
+ * Of rows that are fetched a part at a time, those that a view shows, at most so many. `fetch` gives at most `count` rows
+ * after one, in order. What is hidden is passed over here and not in SQL: it is little of all, and yet may be more than
+ * one statement takes as parameters.
+ */
+export function shownRows<Row extends Judgeable>(
+  view: ReaderView,
+  wanted: number,
+  fetch: (after: Row | null, count: number) => readonly Row[],
+): readonly Row[] {
+  const shown: Row[] = [];
+  let after: Row | null = null;
+  for (let count = wanted; ; count = Math.min(2 * count, LIMITS.catalog_narrow)) {
+    const rows: readonly Row[] = fetch(after, count);
+    for (const row of rows) {
+      if (view.hidden.size === 0 || judge(view, row).hidden === null) shown.push(row);
+      if (shown.length === wanted) return shown;
+    }
+    after = rows.at(-1) ?? null;
+    if (after === null || rows.length < count) return shown;
+  }
+}
+
+const JUDGED = "address, pubkey, event_id";
+
+/** How many of the catalog's listings a view hides. */
+export function countHidden(sql: Sql, view: ReaderView): number {
+  const targets = [...view.hidden.values()].map(({ target }) => [target.kind, target.value] as const);
+  const hidden = new Set<string>();
+  for (let start = 0; start < targets.length; start += LIMITS.moderation_page) {
+    const part = targets.slice(start, start + LIMITS.moderation_page);
+    const of = (kind: string): string => JSON.stringify(part.flatMap(([of, value]) => (of === kind ? [value] : [])));
+    const rows = sql.all<Judgeable & Readonly<Record<string, string>>>(
+      ["address", "pubkey", "event_id"]
+        .map((name) => `SELECT ${JUDGED} FROM cat_listings WHERE ${name} IN (SELECT value FROM json_each(?))`)
+        .join(" UNION "),
+      ...["listing", "key", "event"].map(of),
+    );
+    for (const row of rows) if (judge(view, row).hidden !== null) hidden.add(row.address);
+  }
+  return hidden.size;
 }
 
 /** What stands of a listing that is shown; undefined where nothing does. */

@@ -1,5 +1,5 @@
 import { LIMITS } from "@oa/shared/core/limits.ts";
-import { isRejection, type Rejection } from "@oa/shared/core/refusal.ts";
+import { isRejection, type Rejection, reject } from "@oa/shared/core/refusal.ts";
 import { compareSemver, parseSemver } from "@oa/shared/core/semver.ts";
 import { one, type Sql } from "@oa/shared/core/sql.ts";
 import { type Listing, fromEvent as listingFrom } from "@oa/shared/nostr/30051-manifest.ts";
@@ -8,75 +8,36 @@ import { expirationOf } from "@oa/shared/nostr/expiration.ts";
 import { EXTERNAL_KINDS } from "@oa/shared/nostr/external.ts";
 import { KINDS } from "@oa/shared/nostr/kinds.ts";
 import { isHex32, type VerifiedEvent } from "@oa/shared/nostr/verify.ts";
-import { deleteExternal, EXTERNAL_DDL, takeExternal } from "./external.ts";
-import { deleteLists, MODERATION_DDL, MODERATION_KINDS, takeModeration } from "./moderation.ts";
-import { REPUTATION_DDL } from "./reputation.ts";
+import { deleteExternal, takeExternal } from "./external.ts";
+import { deleteLists, MODERATION_KINDS, takeModeration } from "./moderation.ts";
 
-const DDL = [
-  `CREATE TABLE IF NOT EXISTS cat_listings (
-     row INTEGER PRIMARY KEY,
-     address TEXT NOT NULL UNIQUE,
-     pubkey TEXT NOT NULL,
-     slug TEXT NOT NULL,
-     title_key TEXT NOT NULL,
-     price_sats INTEGER NOT NULL,
-     event_id TEXT NOT NULL,
-     created_at INTEGER NOT NULL,
-     expires_at INTEGER,
-     raw TEXT NOT NULL)`,
-  "CREATE INDEX IF NOT EXISTS cat_listings_newest ON cat_listings (created_at DESC, address)",
-  "CREATE INDEX IF NOT EXISTS cat_listings_title ON cat_listings (title_key, address)",
-  "CREATE INDEX IF NOT EXISTS cat_listings_price ON cat_listings (price_sats, address)",
-  "CREATE INDEX IF NOT EXISTS cat_listings_author ON cat_listings (pubkey, slug)",
-  "CREATE INDEX IF NOT EXISTS cat_listings_slug ON cat_listings (slug)",
-  // backend, platform, tag and category, in lower case.
-  `CREATE TABLE IF NOT EXISTS cat_facets (
-     facet TEXT NOT NULL, value TEXT NOT NULL, row INTEGER NOT NULL,
-     PRIMARY KEY (facet, value, row)) WITHOUT ROWID`,
-  "CREATE INDEX IF NOT EXISTS cat_facets_row ON cat_facets (row)",
-  `CREATE VIRTUAL TABLE IF NOT EXISTS cat_search USING fts5 (
-     title, slug, labels, summary, author, tokenize = 'porter unicode61 remove_diacritics 2')`,
-  `CREATE TABLE IF NOT EXISTS cat_releases (
-     address TEXT PRIMARY KEY,
-     listing TEXT NOT NULL,
-     channel TEXT NOT NULL,
-     version TEXT NOT NULL,
-     event_id TEXT NOT NULL,
-     created_at INTEGER NOT NULL,
-     expires_at INTEGER,
-     newest INTEGER NOT NULL,
-     raw TEXT NOT NULL)`,
-  "CREATE INDEX IF NOT EXISTS cat_releases_listing ON cat_releases (listing, channel)",
-  // One row: how often the catalog has changed.
-  "CREATE TABLE IF NOT EXISTS cat_version (version INTEGER NOT NULL)",
-  "INSERT INTO cat_version SELECT 0 WHERE NOT EXISTS (SELECT 1 FROM cat_version)",
-  ...REPUTATION_DDL,
-  ...MODERATION_DDL,
-  ...EXTERNAL_DDL,
-  // How many events were left out, by code.
-  "CREATE TABLE IF NOT EXISTS cat_dropped (code TEXT PRIMARY KEY, count INTEGER NOT NULL) WITHOUT ROWID",
-];
-
-export function createCatalogTables(sql: Sql): void {
-  sql.transaction(() => {
-    for (const statement of DDL) sql.run(statement);
-  });
+/** Who the edge's own list names, and whether there is room for listings that are not here yet. */
+export interface Intake {
+  readonly trusted: readonly string[];
+  readonly full: boolean;
 }
 
 /**
  * Takes one verified event into the catalog, inside the caller's transaction; taking it again changes nothing. What is
- * not ours or contradicts itself is left out and counted by code. `trusted` are those whom the edge's own list names.
+ * not ours, contradicts itself or finds no room is left out and counted by code.
  */
-export function takeEvent(sql: Sql, event: VerifiedEvent, trusted: readonly string[] = []): void {
+export function takeEvent(sql: Sql, event: VerifiedEvent, { trusted, full }: Intake): void {
   if (EXTERNAL_KINDS.includes(event.kind)) {
     // Not part of what mirrors build, so the catalog's version stays.
     const refused = takeExternal(sql, event);
     if (refused !== null) countDropped(sql, refused.code);
     return;
   }
-  const dropped = MODERATION_KINDS.includes(event.kind) ? takeModeration(sql, event, trusted) : takeKind(sql, event);
-  if (dropped !== null) countDropped(sql, dropped.code);
-  else sql.run("UPDATE cat_version SET version = version + 1");
+  const taken = MODERATION_KINDS.includes(event.kind)
+    ? (takeModeration(sql, event, trusted) ?? true)
+    : takeKind(sql, event, full);
+  if (isRejection(taken)) countDropped(sql, taken.code);
+  else if (taken) countChange(sql);
+}
+
+/** A mirror that has read this version reads everything again. */
+function countChange(sql: Sql): void {
+  sql.run("UPDATE cat_version SET version = version + 1");
 }
 
 export function countDropped(sql: Sql, code: string): void {
@@ -86,36 +47,35 @@ export function countDropped(sql: Sql, code: string): void {
   );
 }
 
-function takeKind(sql: Sql, event: VerifiedEvent): Rejection | null {
+/** Whether it changed anything, or why it was left out. */
+function takeKind(sql: Sql, event: VerifiedEvent, full: boolean): boolean | Rejection {
   switch (event.kind) {
     case KINDS.manifest.kind: {
       const listing = listingFrom(event);
-      if (isRejection(listing)) return listing;
-      takeListing(sql, event, listing);
-      return null;
+      return isRejection(listing) ? listing : takeListing(sql, event, listing, full);
     }
     case KINDS.release.kind: {
       const release = releaseFrom(event);
-      if (isRejection(release)) return release;
-      takeRelease(sql, event, release);
-      return null;
+      return isRejection(release) ? release : takeRelease(sql, event, release, full);
     }
     case KINDS.deletion.kind:
-      takeDeletion(sql, event);
-      return null;
+      return takeDeletion(sql, event);
     default:
-      return null;
+      return false;
   }
 }
 
-function takeListing(sql: Sql, event: VerifiedEvent, listing: Listing): void {
+function takeListing(sql: Sql, event: VerifiedEvent, listing: Listing, full: boolean): boolean | Rejection {
   const { address, manifest } = listing;
-  if (!isNewer(sql, "cat_listings", address, event)) return;
+  const held = heldAt(sql, "cat_listings", address);
+  if (held === undefined && full) return noRoom(address);
+  if (held !== undefined && !replaces(event, held)) return false;
   removeListing(sql, address);
   const row = one<{ row: number }>(
     sql,
-    `INSERT INTO cat_listings (address, pubkey, slug, title_key, price_sats, event_id, created_at, expires_at, raw)
-     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) RETURNING row`,
+    `INSERT INTO cat_listings (address, pubkey, slug, title_key, price_sats, low_milli, event_id, created_at, expires_at)
+     VALUES (?1, ?2, ?3, ?4, ?5, coalesce((SELECT low_milli FROM cat_reputation WHERE address = ?1), 0), ?6, ?7, ?8)
+     RETURNING row`,
     address,
     event.pubkey,
     manifest.id,
@@ -124,8 +84,9 @@ function takeListing(sql: Sql, event: VerifiedEvent, listing: Listing): void {
     event.id,
     event.created_at,
     expirationOf(event),
-    JSON.stringify(event),
   )?.row;
+  sql.run("UPDATE cat_version SET listings = listings + 1");
+  sql.run("INSERT INTO cat_events (row, raw) VALUES (?, ?)", row ?? 0, JSON.stringify(event));
   const facets = [
     ...manifest.capabilities.backends.map((value) => ["backend", value]),
     ...manifest.capabilities.platforms.map((value) => ["platform", value]),
@@ -147,26 +108,50 @@ function takeListing(sql: Sql, event: VerifiedEvent, listing: Listing): void {
     manifest.summary ?? "",
     manifest.author.name ?? "",
   );
+  return true;
 }
 
-function takeRelease(sql: Sql, event: VerifiedEvent, release: Release): void {
-  if (!isNewer(sql, "cat_releases", release.address, event)) return;
+function takeRelease(sql: Sql, event: VerifiedEvent, release: Release, full: boolean): boolean | Rejection {
+  const held = heldAt(sql, "cat_releases", release.address);
+  if (held === undefined && full) return noRoom(release.address);
+  if (held !== undefined && !replaces(event, held)) return false;
   const before = one<{ channel: string }>(sql, "SELECT channel FROM cat_releases WHERE address = ?", release.address);
   sql.run(
     `INSERT OR REPLACE INTO cat_releases
-       (address, listing, channel, version, event_id, created_at, expires_at, newest, raw)
-     VALUES (?, ?, ?, ?, ?, ?, ?, 0, ?)`,
+       (address, listing, channel, version, event_id, manifest_event_id, manifest_sha256, created_at, expires_at, newest, raw)
+     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, 0, ?)`,
     release.address,
     release.listing,
     release.channel,
     release.version,
     event.id,
+    release.manifest_event_id,
+    release.manifest_sha256,
     event.created_at,
     expirationOf(event),
     JSON.stringify(event),
   );
   markNewest(sql, release.listing, release.channel);
   if (before !== undefined && before.channel !== release.channel) markNewest(sql, release.listing, before.channel);
+  return true;
+}
+
+function noRoom(address: string): Rejection {
+  return reject("quota_exceeded", `the catalog is full: ${address} is not taken`);
+}
+
+/** Removes what has expired, so many at a time (NIP-40); true where more is left. */
+export function sweepExpired(sql: Sql, now_s: number): boolean {
+  const expired = (table: "cat_listings" | "cat_releases"): readonly { readonly address: string }[] =>
+    sql.all<{ address: string }>(
+      `SELECT address FROM ${table} WHERE expires_at <= ? ORDER BY expires_at LIMIT ${LIMITS.catalog_sweep}`,
+      now_s,
+    );
+  const [listings, releases] = [expired("cat_listings"), expired("cat_releases")];
+  for (const { address } of listings) removeListing(sql, address);
+  for (const { address } of releases) removeRelease(sql, address);
+  if (listings.length + releases.length > 0) countChange(sql);
+  return Math.max(listings.length, releases.length) === LIMITS.catalog_sweep;
 }
 
 /** Marks the release of a channel that comes last by SemVer precedence; the later signed among equals. */
@@ -179,11 +164,12 @@ function markNewest(sql: Sql, listing: string, channel: string): void {
   );
   let newest = rows[0];
   for (const row of rows) if (newest !== undefined && precedes(newest.version, row.version)) newest = row;
+  // No row is written that stays as it is: an author may have very many releases.
   sql.run(
-    "UPDATE cat_releases SET newest = (address = ?) WHERE listing = ? AND channel = ?",
-    newest?.address ?? "",
+    "UPDATE cat_releases SET newest = 1 - newest WHERE listing = ?1 AND channel = ?2 AND newest <> (address = ?3)",
     listing,
     channel,
+    newest?.address ?? "",
   );
 }
 
@@ -195,41 +181,46 @@ function precedes(a: string, b: string): boolean {
   return isRejection(left) || compareSemver(left, right) < 0;
 }
 
+interface Held extends Readonly<Record<string, string | number>> {
+  readonly created_at: number;
+  readonly event_id: string;
+}
+
+function heldAt(sql: Sql, table: "cat_listings" | "cat_releases", address: string): Held | undefined {
+  return one<Held>(sql, `SELECT created_at, event_id FROM ${table} WHERE address = ?`, address);
+}
+
 /** Whether the event replaces what is held at its address (NIP-01: newest, then lowest id). */
-function isNewer(sql: Sql, table: "cat_listings" | "cat_releases", address: string, event: VerifiedEvent): boolean {
-  const held = one<{ created_at: number; event_id: string }>(
-    sql,
-    `SELECT created_at, event_id FROM ${table} WHERE address = ?`,
-    address,
-  );
-  if (held === undefined) return true;
+function replaces(event: VerifiedEvent, held: Held): boolean {
   return event.created_at > held.created_at || (event.created_at === held.created_at && event.id < held.event_id);
 }
 
-/** Removes what a deletion names, of its own author only (NIP-09). */
-function takeDeletion(sql: Sql, deletion: VerifiedEvent): void {
-  const author = `${deletion.pubkey}:`;
+/** Removes what a deletion names, of its own author only (NIP-09): most name nothing that is here. */
+function takeDeletion(sql: Sql, deletion: VerifiedEvent): boolean {
+  let removed = 0;
   const ids = deletion.tags.flatMap(([name, value]) => (name === "e" && isHex32(value) ? [value] : []));
   const addresses = deletion.tags.flatMap(([name, value]) => (name === "a" && value !== undefined ? [value] : []));
   for (const { table, kind } of [
     { table: "cat_listings", kind: KINDS.manifest.kind },
     { table: "cat_releases", kind: KINDS.release.kind },
   ]) {
+    const own = `${kind}:${deletion.pubkey}:`;
     const doomed = sql.all<{ address: string }>(
-      `SELECT address FROM ${table} WHERE substr(address, 1, ?1) = ?2
-         AND (event_id IN (SELECT value FROM json_each(?3))
-           OR (address IN (SELECT value FROM json_each(?4)) AND created_at <= ?5))`,
-      `${kind}:${author}`.length,
-      `${kind}:${author}`,
+      `SELECT address FROM ${table} WHERE event_id IN (SELECT value FROM json_each(?1))
+       UNION SELECT address FROM ${table} WHERE address IN (SELECT value FROM json_each(?2)) AND created_at <= ?3`,
       JSON.stringify(ids),
       JSON.stringify(addresses),
       deletion.created_at,
     );
-    for (const { address } of doomed)
+    for (const { address } of doomed) {
+      if (!address.startsWith(own)) continue;
+      removed += 1;
       table === "cat_listings" ? removeListing(sql, address) : removeRelease(sql, address);
+    }
   }
-  deleteLists(sql, deletion, ids, addresses);
+  removed += deleteLists(sql, deletion, ids, addresses);
   deleteExternal(sql, deletion, ids, addresses);
+  return removed > 0;
 }
 
 function removeListing(sql: Sql, address: string): void {
@@ -237,7 +228,9 @@ function removeListing(sql: Sql, address: string): void {
   if (held === undefined) return;
   sql.run("DELETE FROM cat_facets WHERE row = ?", held.row);
   sql.run("DELETE FROM cat_search WHERE rowid = ?", held.row);
+  sql.run("DELETE FROM cat_events WHERE row = ?", held.row);
   sql.run("DELETE FROM cat_listings WHERE row = ?", held.row);
+  sql.run("UPDATE cat_version SET listings = listings - 1");
 }
 
 function removeRelease(sql: Sql, address: string): void {

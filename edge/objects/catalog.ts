@@ -1,4 +1,5 @@
 import { DurableObject } from "cloudflare:workers";
+import { LIMITS } from "@oa/shared/core/limits.ts";
 import { type Rejection, reject } from "@oa/shared/core/refusal.ts";
 import type { Sql } from "@oa/shared/core/sql.ts";
 import type {
@@ -10,15 +11,26 @@ import type {
   SnapshotPage,
 } from "@oa/shared/generated/types.ts";
 import type { ReaderView } from "@oa/shared/moderation/reader.ts";
+import { KINDS } from "@oa/shared/nostr/kinds.ts";
 import type { NostrEvent, VerifiedEvent } from "@oa/shared/nostr/verify.ts";
 import { durableSql } from "../adapters/durable-sql.ts";
 import { operatorOf } from "../adapters/operator.ts";
 import { listExternal } from "../catalog/external.ts";
-import { curatedLists, type Moderation, moderationEvents, openModeration } from "../catalog/moderation.ts";
+import {
+  curatedLists,
+  MODERATION_KINDS,
+  type Moderation,
+  moderationEvents,
+  openModeration,
+} from "../catalog/moderation.ts";
 import { countListings, droppedCounts, getListing, listListings, snapshotPage } from "../catalog/query.ts";
 import { takeReputation } from "../catalog/reputation.ts";
-import { countDropped, createCatalogTables, takeEvent } from "../catalog/store.ts";
+import { countDropped, sweepExpired, takeEvent } from "../catalog/store.ts";
+import { createCatalogTables } from "../catalog/tables.ts";
 import type { Env } from "../env.ts";
+
+/** After these, what decisions come to is reckoned again. */
+const MODERATED: ReadonlySet<number> = new Set([...MODERATION_KINDS, KINDS.deletion.kind]);
 
 /** What visitors find: the newest listing of each address, its releases, and search over them. */
 export class Catalog extends DurableObject<Env> {
@@ -34,13 +46,17 @@ export class Catalog extends DurableObject<Env> {
 
   /** Takes events the relay has verified and stored, in order. Safe to repeat. */
   take(events: readonly NostrEvent[]): void {
-    const trusted = [...this.#moderation.trust(this.#own()).keys()];
-    this.#moderation.changed();
+    const intake = {
+      trusted: [...this.#moderation.trust(this.#own()).keys()],
+      full: this.ctx.storage.sql.databaseSize > LIMITS.catalog_bytes,
+    };
+    if (events.some(({ kind }) => MODERATED.has(kind))) this.#moderation.changed();
     this.#sql.transaction(() => {
+      sweepExpired(this.#sql, nowSeconds());
       for (const event of events) {
         try {
           // Only the relay calls this, with what its own boundary has verified.
-          this.#sql.transaction(() => takeEvent(this.#sql, event as VerifiedEvent, trusted));
+          this.#sql.transaction(() => takeEvent(this.#sql, event as VerifiedEvent, intake));
         } catch (error) {
           // One event must not stop all that come after it.
           console.error(`event ${event.id} could not be taken into the catalog`, error);
@@ -76,9 +92,9 @@ export class Catalog extends DurableObject<Env> {
     return { lists: [...curatedLists(this.#sql, this.#moderation.trust(chosen ?? this.#own()).keys())] };
   }
 
-  /** Takes what a listing's reputation came to. Safe to repeat. */
-  takeReputation(address: string, summary: CatalogReputation): void {
-    this.#sql.transaction(() => takeReputation(this.#sql, address, summary));
+  /** Takes what a listing's reputation came to, as its indexer signed it. Safe to repeat. */
+  takeReputation(address: string, summary: CatalogReputation, event: NostrEvent): void {
+    this.#sql.transaction(() => takeReputation(this.#sql, address, summary, event));
   }
 
   #own(): readonly string[] {

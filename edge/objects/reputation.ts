@@ -2,12 +2,7 @@ import { DurableObject } from "cloudflare:workers";
 import { LIMITS } from "@oa/shared/core/limits.ts";
 import { assert, isRejection, type Rejection, reject } from "@oa/shared/core/refusal.ts";
 import { one, type Sql } from "@oa/shared/core/sql.ts";
-import type {
-  CatalogReputation,
-  ListingReputation,
-  ReputationInputs,
-  ReputationRollUp,
-} from "@oa/shared/generated/types.ts";
+import type { ListingReputation, ReputationInputs } from "@oa/shared/generated/types.ts";
 import { sellersOf } from "@oa/shared/license/evidence.ts";
 import { fromEvent as listingFrom } from "@oa/shared/nostr/30051-manifest.ts";
 import { authorOf } from "@oa/shared/nostr/30054-rating.ts";
@@ -22,6 +17,7 @@ import type { Input } from "@oa/shared/reputation/inputs.ts";
 import { readInput } from "@oa/shared/reputation/read.ts";
 import { type Reckoned, reckon } from "@oa/shared/reputation/roll-up.ts";
 import { ABUSE_RULES } from "@oa/shared/reputation/rules/index.ts";
+import { summaryOf } from "@oa/shared/reputation/summary.ts";
 import { durableSql } from "../adapters/durable-sql.ts";
 import { edgeSchnorr } from "../adapters/schnorr.ts";
 import { catalogOf, type Env, relayOf } from "../env.ts";
@@ -145,7 +141,7 @@ export class Reputation extends DurableObject<Env> {
       this.#keep("published", { event, answer: this.#answer(reckoned, event) });
       this.#keep("event_ids", reckoned.event_ids);
     });
-    await catalogOf(this.env).takeReputation(listing, summaryOf(reckoned.rollup, event.id));
+    await catalogOf(this.env).takeReputation(listing, summaryOf(reckoned.rollup, event.id), event);
   }
 
   async #settings(listing: string, now_ms: number): Promise<ReputationSettings> {
@@ -213,24 +209,6 @@ export class Reputation extends DurableObject<Env> {
   #keep<Name extends keyof Kept>(name: Name, value: Kept[Name]): void {
     this.#sql.run("INSERT OR REPLACE INTO rep_kept VALUES (?, ?)", name, JSON.stringify(value));
   }
-}
-
-function summaryOf(rollup: ReputationRollUp, event_id: string): CatalogReputation {
-  const { score, raters, apart, runs } = rollup;
-  return {
-    stars_milli: score.stars_milli,
-    low_milli: score.low_milli,
-    high_milli: score.high_milli,
-    rank: rollup.rank,
-    raters: raters.receipt + raters.attested + raters.trusted,
-    unknown: apart.unknown,
-    installs: runs.workers,
-    licences: rollup.licences,
-    trend_30_milli: rollup.trend.days_30_milli,
-    badges: [...rollup.badges],
-    as_of: rollup.as_of,
-    event_id,
-  };
 }
 
 /** Where this edge's web of trust starts; none unless its operator says so. */

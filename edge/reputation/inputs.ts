@@ -13,9 +13,10 @@ import { readInput } from "@oa/shared/reputation/read.ts";
  * has one. This is the fold's stored state: the same events, in any order, leave the same rows.
  */
 const DDL = [
+  // With row ids: an event in the key's own tree would take a page of its own.
   `CREATE TABLE IF NOT EXISTS rep_inputs (
      slot TEXT PRIMARY KEY, event_id TEXT NOT NULL, pubkey TEXT NOT NULL, type TEXT NOT NULL,
-     created_at INTEGER NOT NULL, expires_at INTEGER, raw TEXT NOT NULL) WITHOUT ROWID`,
+     created_at INTEGER NOT NULL, expires_at INTEGER, raw TEXT NOT NULL)`,
   "CREATE INDEX IF NOT EXISTS rep_inputs_event ON rep_inputs (event_id)",
   "CREATE INDEX IF NOT EXISTS rep_inputs_key ON rep_inputs (pubkey, type)",
   // What its author took back may not come again: an event by id, or an address's versions up to a time (NIP-09).

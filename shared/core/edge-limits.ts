@@ -107,6 +107,12 @@ export const EDGE_LIMITS = {
 
   // Catalog.
   catalog_page_default: 20,
+  // What few enough listings meet is looked at one by one; of words that very many have, the latest are ranked; what has
+  // expired is removed so many at a time; and nothing new is taken where the object is nearly full (10 GB).
+  catalog_narrow: 2_000,
+  catalog_ranked: 10_000,
+  catalog_sweep: 100,
+  catalog_bytes: 9_000_000_000,
   catalog_releases: 1_000,
   catalog_channels: 16,
   // What other drafts list: how much of each is shown, and how many are kept.

@@ -113,6 +113,10 @@ export type MailboxEvent = (MailboxSignersSet | MailboxDeposited | MailboxAcknow
  */
 export type ModerationEvent = (ModerationReported | ModerationDecided | ModerationAppealed)
 /**
+ * What left in the name of the owner, an author or this worker, outside of any run. The subject is one such thing, out_….
+ */
+export type OutwardEvent = (OutwardBegun | OutwardRefused | OutwardEnded)
+/**
  * How a coordinator's key earns the right to order installs. The subject is the pairing, pair_….
  */
 export type PairingEvent = (PairingOffered | PairingClaimed | PairingConfirmed | PairingSharingSet | PairingResultsSet | PairingCapabilitiesReported | PairingRemoved)
@@ -527,6 +531,37 @@ readonly days?: number
  */
 readonly decision?: string
 readonly note?: string
+}
+/**
+ * POST /v1/outward/:id/end: what came of it.
+ */
+export interface ControlOutwardEnd {
+/**
+ * @maxItems 64
+ */
+readonly accepted: readonly string[]
+/**
+ * @maxItems 64
+ */
+readonly refused: readonly string[]
+}
+/**
+ * POST /v1/outward: something is about to leave in the owner's or an author's name.
+ */
+export interface ControlOutward {
+readonly action_type: ("event.publish" | "site.publish")
+/**
+ * event:publish:<kind>, or network:egress:<host> of the edge that serves the site.
+ */
+readonly target: string
+/**
+ * The event's id, or the root of the catalog that the site shows.
+ */
+readonly content: string
+/**
+ * The owner's command or setting.
+ */
+readonly approval_id: string
 }
 /**
  * POST /v1/pairings/:id/{confirm,remove,share}.
@@ -1002,6 +1037,7 @@ readonly release_events: readonly NostrEvent[]
  * @maxItems 50
  */
 readonly older_release_events?: readonly NostrEvent[]
+readonly reputation_event?: NostrEvent2
 }
 /**
  * One upgrade as the catalog shows it, identified by its full address. Everything in it is read from the signed events, which the catalog keeps and serves unchanged.
@@ -1175,6 +1211,24 @@ readonly created_at: number
  * A signed Nostr event (NIP-01). Shape only: id and signature are checked by verifying it.
  */
 export interface NostrEvent1 {
+readonly id: string
+readonly pubkey: string
+/**
+ * Unix seconds.
+ */
+readonly created_at: number
+readonly kind: number
+/**
+ * @maxItems 2000
+ */
+readonly tags: readonly string[][]
+readonly content: string
+readonly sig: string
+}
+/**
+ * A signed Nostr event (NIP-01). Shape only: id and signature are checked by verifying it.
+ */
+export interface NostrEvent2 {
 readonly id: string
 readonly pubkey: string
 /**
@@ -1523,7 +1577,7 @@ readonly next_after: (string | null)
  */
 export interface ListingReputation {
 readonly rollup: ReputationRollUp
-readonly event: NostrEvent2
+readonly event: NostrEvent3
 /**
  * The roll-up in sentences.
  */
@@ -1709,7 +1763,7 @@ readonly event_ids?: readonly string[]
 /**
  * A signed Nostr event (NIP-01). Shape only: id and signature are checked by verifying it.
  */
-export interface NostrEvent2 {
+export interface NostrEvent3 {
 readonly id: string
 readonly pubkey: string
 /**
@@ -3154,6 +3208,67 @@ export interface ModerationAppealed {
 readonly event_type: "moderation.appealed"
 readonly data: {
 readonly decision: ModerationDecision
+}
+}
+/**
+ * The policy lets it leave, and it is about to. Without an end, nobody knows how far it came.
+ */
+export interface OutwardBegun {
+readonly event_type: "outward.begun"
+readonly data: {
+readonly write: OutwardWrite
+readonly at_ms: number
+}
+}
+/**
+ * What leaves, where to, and what approves it.
+ */
+export interface OutwardWrite {
+readonly action_type: ("event.publish" | "site.publish")
+/**
+ * event:publish:<kind>, or network:egress:<host> of the edge that serves the site.
+ */
+readonly target: string
+/**
+ * The event's id, or the root of the catalog that the site shows.
+ */
+readonly content: string
+/**
+ * The owner's command or setting.
+ */
+readonly approval_id: string
+}
+/**
+ * The policy does not let it leave.
+ */
+export interface OutwardRefused {
+readonly event_type: "outward.refused"
+readonly data: {
+readonly write: OutwardWrite
+readonly code: string
+readonly message: string
+readonly at_ms: number
+}
+}
+/**
+ * It was sent.
+ */
+export interface OutwardEnded {
+readonly event_type: "outward.ended"
+readonly data: {
+/**
+ * Who took it.
+ * 
+ * @maxItems 64
+ */
+readonly accepted: readonly string[]
+/**
+ * Who did not, with what they said.
+ * 
+ * @maxItems 64
+ */
+readonly refused: readonly string[]
+readonly at_ms: number
 }
 }
 /**
@@ -5128,12 +5243,12 @@ readonly notes: string
  * @maxItems 32
  */
 readonly artifacts?: readonly UpgradeArtifact[]
-readonly manifest_event?: NostrEvent3
+readonly manifest_event?: NostrEvent4
 }
 /**
  * A signed Nostr event (NIP-01). Shape only: id and signature are checked by verifying it.
  */
-export interface NostrEvent3 {
+export interface NostrEvent4 {
 readonly id: string
 readonly pubkey: string
 /**

@@ -17,9 +17,10 @@ import { generateSecretKey, getPublicKey } from "nostr-tools/pure";
 import sharp from "sharp";
 import { rank } from "../../site/src/browser/rank.ts";
 import type { Said } from "../../site/src/browser/said.ts";
-import { faultsOf } from "../../site/src/browser/verify.ts";
+import { faultsOf, reputationFaultsOf } from "../../site/src/browser/verify.ts";
 import { connect, eventually, NOW, openTestEdge, ROOT, signed, type TestEdge } from "../edge/fixture.ts";
 import { fakeCatalog } from "../fakes/catalog.ts";
+import { type Raters, rated } from "../fakes/roll-up.ts";
 
 const LISTINGS = 3;
 const author = generateSecretKey();
@@ -158,20 +159,73 @@ test("every listing has a picture of its own, whatever its author calls it, and 
 test("a score changes a page though no event of the catalog came", async () => {
   const html = (): string => page(`${pathOf(events[0] as NostrEvent)}index.html`);
   assert.ok(!html().includes("aggregateRating") && html().includes("Nobody has rated it yet."));
-  const reputation = {
-    ...{ stars_milli: 4_200, low_milli: 3_900, high_milli: 4_500, rank: 72, raters: 12, unknown: 3, installs: 20 },
-    ...{ licences: 5, trend_30_milli: 250, badges: [], as_of: NOW, event_id: "a".repeat(64) },
+  const given: Raters = {
+    ...{ stars_milli: 4_200, low_milli: 3_900, high_milli: 4_500, raters: 12, unknown: 3, installs: 20 },
+    ...{ licences: 5, trend_30_milli: 250, badges: ["well_rated"], as_of: NOW },
   };
-  const rated = await build(changed((detail) => ({ ...detail, listing: { ...detail.listing, reputation } })));
-  assert.ok(!isRejection(rated) && rated.built);
+  const site = await build(changed((detail) => rated(detail, given)));
+  assert.ok(!isRejection(site) && site.built);
   assert.match(html(), /"aggregateRating":\{"@type":"AggregateRating","ratingValue":"4.20","ratingCount":12/);
-  assert.match(html(), /by 12 raters with proof of use\. With 95% confidence it is between.*3\.9 and.*4\.5/);
+  assert.match(html(), /by 12 raters with proof of use\. With 95% confidence it is between 3\.9 and 4\.5\./);
   assert.match(html(), /▲ up 0\.25 stars in 30 days/);
   assert.match(html(), /3 ratings by unknown keys, shown apart: they are not in the score/);
-  const uncounted = { ...reputation, raters: 0, trend_30_milli: null };
-  await build(changed((detail) => ({ ...detail, listing: { ...detail.listing, reputation: uncounted } }), 1_000));
+  checkSignedReputation(html());
+  const uncounted: Raters = { ...given, raters: 0, trend_30_milli: null };
+  await build(changed((detail) => rated(detail, uncounted), 1_000));
   assert.ok(!html().includes("aggregateRating") && html().includes("No rating counts yet."));
+  checkSignedReputation(html());
   await build();
+});
+
+/** The snapshot has the roll-up among its events, the page shows it, and the check finds whatever differs from it. */
+function checkSignedReputation(html: string): void {
+  const rollup = JSON.parse(textOf(/<code id="rollup">([\s\S]*?)<\/code>/.exec(html)?.[1] ?? "")) as NostrEvent;
+  const shown = marked(html, "data-rated");
+  const listing = rollup.tags.find(([name]) => name === "d")?.[1] ?? "";
+  assert.ok(mirrored().some(({ id }) => id === rollup.id));
+  assert.deepEqual(reputationFaultsOf(rollup, listing, shown), []);
+  const bad: readonly [unknown, string, object, RegExp][] = [
+    [{ ...rollup, content: rollup.content.replace("4200", "4900") }, listing, shown, /does not verify/],
+    [rollup, listing.replace(/.$/, "9"), shown, /another listing/],
+    [rollup, listing, { ...shown, score: ["5.0 of 5 stars"] }, /shows "5\.0 of 5 stars" as its score/],
+    [rollup, listing, { ...shown, unproven: [] }, /shows nothing as its unproven/],
+    [rollup, listing, { ...shown, badges: [...(shown.badges ?? []), "rising"] }, /"rising" as its badges/],
+  ];
+  for (const [event, address, texts, fault] of bad) {
+    assert.match(reputationFaultsOf(event, address, texts as typeof shown)[0] ?? "", fault);
+  }
+}
+
+test("a reputation that no indexer signed about this listing is not mirrored", async () => {
+  const given: Raters = {
+    ...{ stars_milli: 4_200, low_milli: 3_900, high_milli: 4_500, raters: 12, unknown: 3, installs: 20 },
+    ...{ licences: 5, trend_30_milli: 250, badges: [], as_of: NOW },
+  };
+  const other = (detail: CatalogDetail): CatalogDetail => {
+    const { reputation_event } = rated(
+      { ...detail, listing: { ...detail.listing, address: `${detail.listing.address}x` } },
+      given,
+    );
+    const { listing } = rated(detail, given);
+    return reputation_event === undefined ? detail : { ...detail, listing, reputation_event };
+  };
+  const forged = (detail: CatalogDetail): CatalogDetail => {
+    const { listing, reputation_event } = rated(detail, given);
+    if (listing.reputation === undefined || reputation_event === undefined) throw new Error("it is rated");
+    return { ...detail, listing: { ...listing, reputation: { ...listing.reputation, raters: 13 } }, reputation_event };
+  };
+  const unsigned = (detail: CatalogDetail): CatalogDetail => ({ ...detail, listing: rated(detail, given).listing });
+  const untold = (detail: CatalogDetail): CatalogDetail => {
+    const { reputation_event } = rated(detail, given);
+    return reputation_event === undefined ? detail : { ...detail, reputation_event };
+  };
+  for (const change of [other, forged, unsigned, untold]) {
+    await assert.rejects(build(changed(change, 2_000)), (error) => {
+      return (
+        error instanceof Fault && error.code === "catalog_invalid" && /the reputation of 30051:/.test(error.message)
+      );
+    });
+  }
 });
 
 test("a host that takes few files gets the pages and no picture but the site's own", async () => {
@@ -218,18 +272,23 @@ test("the snapshot's signed head is the Merkle root of the events beside it", as
   assert.ok(!isRejection(head));
   const snapshot = snapshotFrom(head);
   assert.ok(!isRejection(snapshot));
-  const parts = JSON.parse(page("snapshot/parts.json")) as readonly string[];
-  const lines = parts.flatMap((part) =>
-    page(`snapshot/${part}`)
-      .split("\n")
-      .filter((line) => line !== ""),
-  );
-  const ids = lines.map((line) => (JSON.parse(line) as NostrEvent).id);
+  const ids = mirrored().map(({ id }) => id);
   assert.deepEqual(ids, events.map(({ id }) => id).sort());
   assert.deepEqual({ root: snapshotRoot(ids), events: ids.length }, { root: snapshot.root, events: snapshot.events });
   assert.equal(snapshot.builder, getPublicKey(builder));
   assert.ok(page("index.html").includes(snapshot.root.slice(0, 16)), "every page says which snapshot it is of");
 });
+
+/** The events that the site offers to whoever serves it again. */
+function mirrored(): readonly NostrEvent[] {
+  const parts = JSON.parse(page("snapshot/parts.json")) as readonly string[];
+  return parts.flatMap((part) =>
+    page(`snapshot/${part}`)
+      .split("\n")
+      .filter((line) => line !== "")
+      .map((line) => JSON.parse(line) as NostrEvent),
+  );
+}
 
 test("nothing is built while the catalog has not moved, and a change of it makes a new site", async () => {
   const same = await build();
@@ -307,21 +366,29 @@ test("search finds listings that have every word, those named so first, whatever
 
 /** What the browser's check would be given, read from the page as text. */
 function read(html: string) {
-  const text = (markup: string): string =>
-    markup
-      .replace(/<[^>]*>/g, "")
-      .replaceAll("&lt;", "<")
-      .replaceAll("&gt;", ">")
-      .replaceAll("&quot;", '"')
-      .replaceAll("&#34;", '"')
-      .replaceAll("&#39;", "'")
-      .replaceAll("&amp;", "&");
-  const embedded: unknown = JSON.parse(text(/<code id="event">(.*?)<\/code>/s.exec(html)?.[1] ?? ""));
-  const shown: { -readonly [Name in keyof Said]?: string[] } = {};
-  for (const [, , name, inner] of html.matchAll(/<(\w+)[^>]* data-said="(\w+)"[^>]*>(.*?)<\/\1>/gs)) {
-    const known = shown[name as keyof Said] ?? [];
-    shown[name as keyof Said] = [...known, text(inner ?? "")];
-  }
+  const embedded: unknown = JSON.parse(textOf(/<code id="event">(.*?)<\/code>/s.exec(html)?.[1] ?? ""));
+  const shown: { readonly [Name in keyof Said]?: readonly string[] } = marked(html, "data-said");
   assert.ok(Object.keys(shown).length >= 9, "the page marks what it says of the event");
   return { embedded, shown };
+}
+
+function marked(html: string, attribute: string): Readonly<Record<string, readonly string[]>> {
+  const shown: Record<string, readonly string[]> = {};
+  for (const [, , name = "", inner = ""] of html.matchAll(
+    new RegExp(`<(\\w+)[^>]* ${attribute}="(\\w+)"[^>]*>(.*?)</\\1>`, "gs"),
+  )) {
+    shown[name] = [...(shown[name] ?? []), textOf(inner)];
+  }
+  return shown;
+}
+
+function textOf(markup: string): string {
+  return markup
+    .replace(/<[^>]*>/g, "")
+    .replaceAll("&lt;", "<")
+    .replaceAll("&gt;", ">")
+    .replaceAll("&quot;", '"')
+    .replaceAll("&#34;", '"')
+    .replaceAll("&#39;", "'")
+    .replaceAll("&amp;", "&");
 }

@@ -2,7 +2,13 @@
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import { isRejection } from "@oa/shared/core/refusal.ts";
-import type { CatalogListing, CatalogPage, ListingReputation, ReputationInputs } from "@oa/shared/generated/types.ts";
+import type {
+  CatalogListing,
+  CatalogPage,
+  ListingReputation,
+  ReputationInputs,
+  SnapshotPage,
+} from "@oa/shared/generated/types.ts";
 import validators from "@oa/shared/generated/validators.cjs";
 import { toEvent as attestationEvent } from "@oa/shared/nostr/01985-run-attestation.ts";
 import { toEvent as ratingEvent, type Stars } from "@oa/shared/nostr/30054-rating.ts";
@@ -10,6 +16,7 @@ import { fromEvent as rollUpFrom } from "@oa/shared/nostr/30384-reputation.ts";
 import { pureSchnorr } from "@oa/shared/nostr/schnorr.ts";
 import { type EventTemplate, publicKeyOf } from "@oa/shared/nostr/template.ts";
 import { type NostrEvent, type VerifiedEvent, verifyEvent } from "@oa/shared/nostr/verify.ts";
+import { summaryOf } from "@oa/shared/reputation/summary.ts";
 import { generateSecretKey } from "nostr-tools/pure";
 import { type FakeLnurlServer, startFakeLnurlServer } from "../fakes/lnurl-server.ts";
 import { manifestBy, publish } from "../fakes/signed-upgrade.ts";
@@ -102,6 +109,15 @@ test("the catalog shows the score, and orders by the lower end of its interval",
   );
   assert.equal(listings[2]?.reputation, undefined);
   assert.deepEqual(listings[0]?.reputation?.badges, ["few_ratings"]);
+  const snapshot = await get<SnapshotPage>(`/v1/snapshot?cursor=${encodeURIComponent(best.listing.slice(0, -1))}`);
+  const [detail] = snapshot.details;
+  assert.equal(detail?.listing.address, best.listing);
+  assert.equal(detail?.reputation_event?.id, detail?.listing.reputation?.event_id);
+  const signed = verifyEvent(detail?.reputation_event, pureSchnorr);
+  assert.ok(!isRejection(signed));
+  const rollup = rollUpFrom(signed);
+  assert.ok(!isRejection(rollup));
+  assert.deepEqual(summaryOf(rollup, signed.id), detail?.listing.reputation, "a mirror can show it offline");
 });
 
 test("a rater has one rating: a newer one takes its place, an older one does not, a deletion takes it away", async () => {

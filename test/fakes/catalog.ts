@@ -1,7 +1,7 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { isRejection } from "@oa/shared/core/refusal.ts";
-import type { CatalogDetail, CatalogReputation, SnapshotPage, UpgradeManifest } from "@oa/shared/generated/types.ts";
+import type { CatalogDetail, SnapshotPage, UpgradeManifest } from "@oa/shared/generated/types.ts";
 import validators from "@oa/shared/generated/validators.cjs";
 import { fromEvent as listingFrom, toEvent as manifestEvent } from "@oa/shared/nostr/30051-manifest.ts";
 import { toEvent as releaseEvent, fromEvent as releaseFrom } from "@oa/shared/nostr/30052-release.ts";
@@ -9,6 +9,7 @@ import { hexToNpub } from "@oa/shared/nostr/npub.ts";
 import { publicKeyOf, signEvent } from "@oa/shared/nostr/template.ts";
 import type { VerifiedEvent } from "@oa/shared/nostr/verify.ts";
 import type { EdgeClient } from "@oa/worker/adapters/edge-client.ts";
+import { type Raters, rated } from "./roll-up.ts";
 
 const EXAMPLES = join(import.meta.dirname, "..", "..", "schemas", "examples", "upgrades");
 const PAGE = 100;
@@ -138,7 +139,6 @@ function detailOf(manifest: UpgradeManifest, index: number): CatalogDetail {
       platforms: [...manifest.capabilities.platforms],
       pricing: { model: pricing?.model ?? "free", amount_sats: pricing?.amount_sats ?? 0 },
       ...{ schedule_type: schedule.type, manifest_sha256: read.manifest_sha256, event_id: event.id, created_at },
-      ...(index % 3 === 2 ? {} : { reputation: reputationAt(index, event.id) }),
       releases: [newest].flatMap((raw) => {
         const { channel, version, event_id, manifest_event_id, manifest_sha256, created_at } = releaseAt(
           raw as VerifiedEvent,
@@ -151,7 +151,7 @@ function detailOf(manifest: UpgradeManifest, index: number): CatalogDetail {
     ...(older.length === 0 ? {} : { older_release_events: older }),
   };
   if (!validators.isCatalogDetail(detail)) throw new Error(JSON.stringify(validators.isCatalogDetail.errors));
-  return detail;
+  return index % 3 === 2 ? detail : rated(detail, ratersAt(index));
 }
 
 function releaseAt(event: VerifiedEvent) {
@@ -161,7 +161,7 @@ function releaseAt(event: VerifiedEvent) {
 }
 
 /** The fourth of every seven has only ratings that do not count. */
-function reputationAt(index: number, event_id: string): CatalogReputation {
+function ratersAt(index: number): Raters {
   const raters = index % 7 === 3 ? 0 : 3 + (index % 40);
   const stars_milli = raters === 0 ? 3_000 : 3_200 + ((index * 137) % 1_700);
   const spread = Math.round(1_600 / Math.sqrt(raters + 5));
@@ -171,9 +171,9 @@ function reputationAt(index: number, event_id: string): CatalogReputation {
       low_milli: Math.max(1_000, stars_milli - spread),
       high_milli: Math.min(5_000, stars_milli + spread),
     },
-    ...{ rank: Math.floor((stars_milli - spread - 1_000) / 40), raters, unknown: index % 11 },
+    ...{ raters, unknown: index % 11 },
     ...{ installs: raters * 2, licences: index % 5, trend_30_milli: raters === 0 ? null : ((index * 31) % 400) - 150 },
     badges: raters < 5 ? ["few_ratings"] : raters >= 10 && stars_milli - spread >= 4_000 ? ["well_rated"] : [],
-    ...{ as_of: PUBLISHED_AT, event_id },
+    as_of: PUBLISHED_AT,
   };
 }

@@ -4,7 +4,10 @@ import type { CatalogDetail, ModerationRoles, SnapshotPage } from "@oa/shared/ge
 import validators from "@oa/shared/generated/validators.cjs";
 import { fromEvent as listingFrom } from "@oa/shared/nostr/30051-manifest.ts";
 import { snapshotRoot } from "@oa/shared/nostr/30078-snapshot.ts";
+import { fromEvent as rollUpFrom } from "@oa/shared/nostr/30384-reputation.ts";
 import { type NostrEvent, type SchnorrVerify, type VerifiedEvent, verifyEvent } from "@oa/shared/nostr/verify.ts";
+import { differences } from "@oa/shared/reputation/compare.ts";
+import { summaryOf } from "@oa/shared/reputation/summary.ts";
 import type { EdgeClient } from "./edge-client.ts";
 
 /** A catalog as it was read: each signed event has been verified here, whatever the edge says of it. */
@@ -92,9 +95,10 @@ async function pageAfter(edge: EdgeClient, cursor: string, signal: AbortSignal):
   throw invalid("its snapshot does not keep the schema");
 }
 
-function verified(detail: CatalogDetail, schnorr: SchnorrVerify): readonly NostrEvent[] {
-  const { listing, event, release_events, older_release_events = [] } = detail;
-  const events = [event, ...release_events, ...older_release_events].map((raw) => {
+function verified(detail: CatalogDetail, schnorr: SchnorrVerify): readonly VerifiedEvent[] {
+  const { listing, event, release_events, older_release_events = [], reputation_event } = detail;
+  const rated = reputation_event === undefined ? [] : [reputation_event];
+  const events = [event, ...release_events, ...older_release_events, ...rated].map((raw): VerifiedEvent => {
     const checked = verifyEvent(raw, schnorr);
     if (isRejection(checked)) throw invalid(`an event of ${listing.address}: ${checked.message}`);
     return checked;
@@ -109,7 +113,18 @@ function verified(detail: CatalogDetail, schnorr: SchnorrVerify): readonly Nostr
   ) {
     throw invalid(`${listing.address} is not what its event says`);
   }
+  refuseUnsigned(listing, rated.length === 0 ? undefined : events.at(-1));
   return events;
+}
+
+/** What a listing is said to be worth is what an indexer signed about this listing, or nothing. */
+function refuseUnsigned({ address, reputation }: CatalogDetail["listing"], event: VerifiedEvent | undefined): void {
+  const rollup = event === undefined ? undefined : rollUpFrom(event);
+  if (rollup !== undefined && isRejection(rollup)) throw invalid(`the reputation of ${address}: ${rollup.message}`);
+  const signed = rollup === undefined || event === undefined ? undefined : summaryOf(rollup, event.id);
+  if (differences(reputation, signed).length > 0 || (rollup !== undefined && rollup.listing !== address)) {
+    throw invalid(`the reputation of ${address} is not what its event says`);
+  }
 }
 
 function invalid(why: string): Fault {

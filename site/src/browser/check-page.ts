@@ -11,22 +11,40 @@ export function startCheck(): void {
     const faults = await faultsOfPage(source.textContent ?? "");
     button.disabled = false;
     verdict.textContent =
-      faults.length === 0 ? "✓ Signed by its author, and this page shows what was signed." : `✗ ${faults.join(" ")}`;
+      faults.length === 0
+        ? `✓ Signed by its author${document.querySelector("#rollup") === null ? "" : ", its reputation by an indexer"}, and this page shows what was signed.`
+        : `✗ ${faults.join(" ")}`;
     verdict.className = faults.length === 0 ? "good" : "bad";
   });
 }
 
 async function faultsOfPage(event: string): Promise<readonly string[]> {
-  const shown: Record<string, string[]> = {};
-  for (const element of document.querySelectorAll("[data-said]")) {
-    const name = element.getAttribute("data-said") ?? "";
-    shown[name] = [...(shown[name] ?? []), element.textContent ?? ""];
-  }
   try {
     // Signatures take code that most visitors never need, so it comes when it is asked for.
-    const { faultsOf } = await import("./verify.ts");
-    return faultsOf(JSON.parse(event), shown);
+    const { faultsOf, reputationFaultsOf } = await import("./verify.ts");
+    const rollup = document.querySelector("#rollup")?.textContent ?? null;
+    const listing = document.querySelector("#address")?.textContent?.trim() ?? "";
+    return [
+      ...faultsOf(JSON.parse(event), shown("data-said")),
+      ...(rollup === null
+        ? unsigned(shown("data-rated"))
+        : reputationFaultsOf(JSON.parse(rollup), listing, shown("data-rated"))),
+    ];
   } catch (error) {
     return [`The page could not be checked: ${(error as Error).message}.`];
   }
+}
+
+function unsigned(rated: object): readonly string[] {
+  return Object.keys(rated).length === 0 ? [] : ["The page shows a reputation and not the event that says so."];
+}
+
+/** The texts that a page marks, by what they are marked as. */
+function shown(attribute: string): Readonly<Record<string, readonly string[]>> {
+  const texts: Record<string, string[]> = {};
+  for (const element of document.querySelectorAll(`[${attribute}]`)) {
+    const name = element.getAttribute(attribute) ?? "";
+    texts[name] = [...(texts[name] ?? []), element.textContent ?? ""];
+  }
+  return texts;
 }
