@@ -18,6 +18,7 @@ import type { NostrEvent } from "@oa/shared/nostr/verify.ts";
 import { openEdgeClient, openEdgeEgress } from "@oa/worker/adapters/edge-client.ts";
 import { loadOrCreateKey } from "@oa/worker/adapters/keys.ts";
 import { buildSite, type SiteBuild } from "@oa/worker/adapters/site-build.ts";
+import { publishSite } from "@oa/worker/adapters/site-publish.ts";
 import { generateSecretKey, getPublicKey } from "nostr-tools/pure";
 import { type Client, connect, eventually, NOW, openTestEdge, ROOT, signed, type TestEdge } from "../edge/fixture.ts";
 
@@ -73,7 +74,8 @@ async function build(): Promise<SiteBuild> {
 
 before(async () => {
   example = JSON.parse(await readFile(join(ROOT, "schemas/examples/upgrades/nightly-index.json"), "utf8"));
-  host = await openTestEdge({ OPERATOR: getPublicKey(operator) });
+  const { public_key } = await loadOrCreateKey(folder, "worker");
+  host = await openTestEdge({ OPERATOR: getPublicKey(operator), SITE_PUBLISHERS: public_key });
   client = await connect(host.edge().relay_url);
   const people = [{ pubkey: getPublicKey(mo), name: "Mo", roles: ["label", "take_down", "feature"] as const }];
   await publish(sign(peopleEvent({ list: "curators", people }, { created_at: NOW }), operator));
@@ -124,9 +126,45 @@ test("labels, lists and the ledger are on the pages, and what was taken down is 
   assert.match(top, /Top of the week/);
   assert.ok(top.includes(`/${at}/me.good/`) && !top.includes("me.bad/"));
   assert.match(page("lists"), /Top of the week/);
+  assert.match(top, /Not shown[\s\S]*me\.bad<\/code> was taken down: it harms the machine it runs on \(malware\)/);
+  assert.match(page(`${at}/me.good`), /href="\/install\/#\/report\/30051%3A[0-9a-f]{64}%3Ame\.good">Report it</);
+  const badge = /<span class="bad" title="It is labelled risky: it works as it says, and that can do harm, which could/;
+  for (const list of [".", "browse", "browse/top", "search", "categories/search", "tags/cron", `${at}/me.warned`]) {
+    assert.match(page(list), badge, list);
+    assert.ok(page(list).includes(">risky: disputed</span>"), list);
+  }
+  const { rows } = JSON.parse(readFileSync(join(target, "search", "index-0.json"), "utf8")) as {
+    readonly rows: readonly { readonly title: string; readonly badges?: readonly { readonly text: string }[] }[];
+  };
+  assert.deepEqual(
+    rows.map(({ title, badges = [] }) => [title, badges.map(({ text }) => text)]),
+    [
+      ["me.good", []],
+      ["me.warned", ["risky: disputed"]],
+    ],
+  );
   const events = readFileSync(join(target, "snapshot", "events-000.ndjson"), "utf8");
   assert.ok(events.includes(down.id), "anyone can check and serve the decisions again");
   assert.equal((await build()).built, false, "nothing moved");
+});
+
+test("what was taken down says why in its place, in the site's own dress and without scripts", async () => {
+  const { url } = host.edge();
+  const published = await publishSite({
+    ...{ folder: target, edge_url: url, egress: openEdgeEgress(url), key: await loadOrCreateKey(folder, "worker") },
+    ...{ of: await build(), now_ms: Date.now, signal: AbortSignal.timeout(60_000) },
+  });
+  assert.ok(!isRejection(published), JSON.stringify(published));
+  const gone = await fetch(`${url}/upgrades/${getPublicKey(author)}/me.bad/`);
+  const text = await gone.text();
+  assert.equal(gone.status, 410);
+  assert.match(text, /<title>This upgrade was taken down · Agent Upgrades<\/title>/);
+  assert.match(text, /<link rel="stylesheet" href="\/_astro\/[^"]*\.css">[\s\S]*<h1>This upgrade was taken down<\/h1>/);
+  assert.match(text, /It was taken down: it harms the machine it runs on \(malware\).*&lt;b&gt;See&lt;\/b&gt; the trace/);
+  assert.match(text, /<meta name="robots" content="noindex">/);
+  assert.doesNotMatch(text, /<script|There is no such page/);
+  assert.match(gone.headers.get("content-security-policy") ?? "", /default-src 'none'.*frame-ancestors 'none'/);
+  assert.equal(gone.headers.get("cache-control"), "no-store");
 });
 
 test("a decision that ends by itself brings the listing back with the next build", { timeout: 300_000 }, async () => {

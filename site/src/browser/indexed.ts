@@ -1,3 +1,5 @@
+import type { ModerationBadge } from "@oa/shared/moderation/badges.ts";
+
 /** One listing in the search index: what is matched and what a result shows. */
 export interface Indexed {
   readonly path: string;
@@ -10,6 +12,8 @@ export interface Indexed {
   readonly price_sats: number;
   readonly price: string;
   readonly version: string;
+  /** What curators say of it; absent where they say nothing. */
+  readonly badges?: readonly ModerationBadge[];
   /** Thousandths of a star: the score, and the lower end of its interval; absent where no rating counts. */
   readonly rating?: { readonly stars_milli: number; readonly low_milli: number; readonly raters: number };
 }

@@ -73,7 +73,17 @@ export function startSearch(): void {
 }
 
 /** Built from text alone: what authors wrote is never markup. */
-function card({ path, title, summary, price, version, author, categories, rating }: Indexed): HTMLLIElement {
+function card({
+  path,
+  title,
+  summary,
+  price,
+  version,
+  author,
+  categories,
+  rating,
+  badges = [],
+}: Indexed): HTMLLIElement {
   const make = (name: string, text: string, className = ""): HTMLElement => {
     const element = document.createElement(name);
     element.textContent = text;
@@ -86,6 +96,11 @@ function card({ path, title, summary, price, version, author, categories, rating
   const heading = document.createElement("h2");
   heading.append(link);
   const facts = make("div", "", "facts");
+  for (const { text, says, tone } of badges) {
+    const badge = make("span", text, tone);
+    badge.title = `It ${says}.`;
+    facts.append(badge);
+  }
   if (rating !== undefined) {
     const rated = make("span", `★ ${(rating.stars_milli / 1_000).toFixed(1)} `, "rating");
     rated.append(make("small", `(${rating.raters})`));

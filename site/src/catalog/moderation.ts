@@ -1,6 +1,5 @@
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
-import type { ModerationDecision } from "@oa/shared/generated/types.ts";
 import { type MirroredModeration, moderationView } from "@oa/shared/moderation/mirror.ts";
 import { type Judgeable, judge } from "@oa/shared/moderation/reader.ts";
 import type { CuratedList } from "@oa/shared/nostr/30267-curated.ts";
@@ -17,11 +16,8 @@ function read(folder: string | undefined): MirroredModeration {
   return moderationView(said, snapshot?.created_at ?? 0);
 }
 
-/** What stands of a listing that is shown. */
-export function saidOf({ address, pubkey, event_id }: Judgeable): {
-  readonly labels: readonly ModerationDecision[];
-  readonly featured: boolean;
-} {
+/** What stands of a listing. */
+export function saidOf({ address, pubkey, event_id }: Judgeable): ReturnType<typeof judge> {
   return judge(moderation, { address, pubkey, event_id });
 }
 

@@ -96,7 +96,9 @@ export function startCoordinator(): void {
       make("p", { class: "bad", role: "alert" }, sentenceOfError(error)),
     );
     // What was asked for before may be ready after.
-    if (turn === drawn) screen.replaceChildren(content);
+    if (turn !== drawn) return;
+    screen.replaceChildren(content);
+    content.querySelector("details[open]")?.scrollIntoView();
   };
   const arrive = (): void => {
     const invitation = location.hash.startsWith("#pair=") ? parseInvitation(location.hash) : null;
@@ -130,6 +132,8 @@ function viewOf(app: App, hash: string): View {
   switch (name) {
     case "listing":
       return { content: listingView(app, decodedPart(rest)), live: false };
+    case "report":
+      return { content: listingView(app, decodedPart(rest), { report: true }), live: false };
     case "change":
       return { content: changeView(app, decodedPart(rest)), live: false };
     case "installed":

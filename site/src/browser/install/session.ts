@@ -39,7 +39,7 @@ export function openSession(onChange: () => void, idle_ms: number = LIMITS.coord
     signer: () => signer,
     require: () => {
       touch();
-      if (signer === null) throw new Fault("signer_refused", "the key is locked: unlock it under Key");
+      if (signer === null) throw new Fault("signer_refused", "no key is open: make, connect or unlock one under Key");
       return signer;
     },
     open: (opened) => {

@@ -1,5 +1,6 @@
 import { priceInWords } from "@oa/shared/core/price-words.ts";
 import type { CatalogListing } from "@oa/shared/generated/types.ts";
+import { badgesOf } from "@oa/shared/moderation/badges.ts";
 import type { App } from "./app.ts";
 import { ageNotice } from "./catalog.ts";
 import { make, sentenceOfError } from "./elements.ts";
@@ -54,6 +55,7 @@ function card({
   author_name,
   npub,
   reputation,
+  moderation,
 }: CatalogListing): HTMLElement {
   return make(
     "li",
@@ -63,6 +65,9 @@ function card({
     make(
       "div",
       { class: "facts" },
+      ...badgesOf(moderation ?? { labels: [], featured: false }).map(({ text, says, tone }) =>
+        make("span", { class: tone, title: `It ${says}.` }, text),
+      ),
       make("span", { class: "price" }, priceInWords(pricing)),
       make("span", {}, version),
       make("span", {}, author_name ?? `${npub.slice(0, 12)}…`),

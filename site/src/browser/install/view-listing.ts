@@ -1,5 +1,6 @@
 import { isRejection } from "@oa/shared/core/refusal.ts";
 import type { CatalogDetail } from "@oa/shared/generated/types.ts";
+import { badgesOf } from "@oa/shared/moderation/badges.ts";
 import { hexToNpub } from "@oa/shared/nostr/npub.ts";
 import { saidOf } from "../said.ts";
 import type { App } from "./app.ts";
@@ -10,8 +11,13 @@ import { notice } from "./view-find.ts";
 import { opinionView } from "./view-opinion.ts";
 import { settingsView } from "./view-settings.ts";
 
+/** Whether its visitor came to report it. */
+interface Asked {
+  readonly report: boolean;
+}
+
 /** One listing: what its author signed, and the way to a worker. */
-export async function listingView(app: App, address: string): Promise<HTMLElement> {
+export async function listingView(app: App, address: string, asked: Asked = { report: false }): Promise<HTMLElement> {
   const { value: detail, kept_at } = await app.catalog.detail(address);
   const upgrade = checkUpgrade(detail, address);
   const screen = make("div");
@@ -22,7 +28,8 @@ export async function listingView(app: App, address: string): Promise<HTMLElemen
     );
     return screen;
   }
-  const details = detailsOf(app, detail, upgrade, () => screen.replaceChildren(settingsView(app, upgrade, null, back)));
+  const install = (): void => screen.replaceChildren(settingsView(app, upgrade, null, back));
+  const details = detailsOf(app, detail, upgrade, { install, asked });
   const back = (): void => screen.replaceChildren(...(age === null ? [] : [age]), details);
   const age = notice(kept_at);
   back();
@@ -39,12 +46,17 @@ export async function settingsOf(app: App, before: KnownInstall): Promise<HTMLEl
   return screen;
 }
 
-function detailsOf(app: App, detail: CatalogDetail, upgrade: CheckedUpgrade, install: () => void): HTMLElement {
+function detailsOf(
+  app: App,
+  detail: CatalogDetail,
+  upgrade: CheckedUpgrade,
+  { install, asked }: { readonly install: () => void; readonly asked: Asked },
+): HTMLElement {
   const { manifest, author } = upgrade.listing;
   const said = saidOf(manifest);
   const when = [...said.schedule, ...said.conditions, ...said.triggers].join("; ");
   const { reputation, moderation } = detail.listing;
-  const labels = moderation?.labels ?? [];
+  const badges = badgesOf(moderation ?? { labels: [], featured: false });
   const npub = hexToNpub(author);
   return make(
     "article",
@@ -63,13 +75,9 @@ function detailsOf(app: App, detail: CatalogDetail, upgrade: CheckedUpgrade, ins
           : `${(reputation.stars_milli / 1_000).toFixed(1)} of 5 by ${reputation.raters} that count`,
       ],
     ]),
-    labels.length === 0
+    badges.length === 0
       ? null
-      : make(
-          "p",
-          { class: "notice" },
-          `Curators say: ${labels.map(({ status, reason }) => status ?? reason ?? "see its page").join(", ")}.`,
-        ),
+      : make("p", { class: "notice" }, `Curators say: it ${badges.map(({ says }) => says).join("; it ")}.`),
     make("p", {}, make("a", { href: `/upgrades/${author}/${manifest.id}/` }, "All that is known of it")),
     make("h2", {}, "What it may touch"),
     said.permissions.length === 0
@@ -79,6 +87,6 @@ function detailsOf(app: App, detail: CatalogDetail, upgrade: CheckedUpgrade, ins
     make("ol", {}, ...said.steps.map((step) => make("li", {}, step))),
     make("p", { class: "quiet" }, "Its id, signature and manifest were checked in this browser."),
     button("Install on a machine …", install, { class: "main" }),
-    opinionView(app, upgrade),
+    opinionView(app, upgrade, asked),
   );
 }

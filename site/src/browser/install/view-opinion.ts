@@ -9,7 +9,7 @@ import { nowSeconds } from "./random.ts";
 import { ownRelay } from "./relays.ts";
 
 /** Rating and reporting a listing: in public, in the name of the coordinator's key. */
-export function opinionView(app: App, { listing }: CheckedUpgrade): HTMLElement {
+export function opinionView(app: App, { listing }: CheckedUpgrade, asked: { readonly report: boolean }): HTMLElement {
   const relays = (): readonly string[] => [
     ...new Set([ownRelay(location.origin), ...app.box.read().workers.flatMap((worker) => worker.relays)]),
   ];
@@ -47,6 +47,15 @@ export function opinionView(app: App, { listing }: CheckedUpgrade): HTMLElement 
   return make(
     "div",
     { class: "opinions" },
+    app.session.signer() === null
+      ? make(
+          "p",
+          { class: "notice" },
+          "Both are signed: first ",
+          make("a", { href: "#/key" }, app.box.read().key === null ? "make or connect a key" : "unlock your key"),
+          ".",
+        )
+      : null,
     make(
       "details",
       { class: "rate" },
@@ -63,7 +72,7 @@ export function opinionView(app: App, { listing }: CheckedUpgrade): HTMLElement 
     ),
     make(
       "details",
-      { class: "report" },
+      { class: "report", open: asked.report },
       make("summary", {}, "Report it"),
       make("p", { class: "quiet" }, "Everybody can read it, with your public key."),
       field("What is wrong", reason),
