@@ -10,7 +10,7 @@ import { after, describe, it } from "node:test";
 import { hexToNpub } from "@oa/shared/nostr/npub.ts";
 import { loadOrCreateKey } from "@oa/worker/adapters/keys.ts";
 import { document, oa } from "../cli/oa.ts";
-import { fakeCatalog } from "../fakes/catalog.ts";
+import { openCatalogServer } from "../fakes/catalog-server.ts";
 import { writeTinyLlama } from "../fakes/gguf.ts";
 
 const examples = join(import.meta.dirname, "..", "..", "schemas", "examples", "upgrades");
@@ -103,17 +103,10 @@ describe("the example upgrades", () => {
   });
 
   it("site-mirror builds a catalog's site, leaves it where nothing moved, and keeps it when a build fails", async () => {
-    const edge = fakeCatalog(3);
-    let healthy = true;
-    const server = createServer(async (request, response) => {
-      if (!healthy) response.writeHead(500);
-      response.end(JSON.stringify(healthy ? await edge.get(request.url ?? "/", AbortSignal.timeout(10_000)) : {}));
-    }).listen(0, "127.0.0.1");
-    await new Promise((resolve) => server.once("listening", resolve));
-    const { port } = server.address() as AddressInfo;
+    const edge = await openCatalogServer(3);
     try {
-      const config = { private_allow: [`127.0.0.1:${port}`] };
-      const inputs = { edge: `http://127.0.0.1:${port}`, url: "https://mirror.example" };
+      const config = { private_allow: [edge.host] };
+      const inputs = { edge: edge.url, url: "https://mirror.example" };
       const { data, run } = await perform("site-mirror", inputs, config);
       assert.equal(run.status, "succeeded");
       const home = (): string => readFileSync(join(data, "sites", "mirror", "index.html"), "utf8");
@@ -121,11 +114,11 @@ describe("the example upgrades", () => {
       const before = home();
       const again = async () => document(await oa(["run", String(run.install_id), "--data", data, "--json"], env));
       assert.equal((await again()).status, "succeeded");
-      healthy = false;
+      edge.setHealthy(false);
       assert.equal((await again()).status, "failed");
       assert.equal(home(), before, "neither built again nor lost");
     } finally {
-      server.close();
+      await edge.close();
     }
   });
 });

@@ -5,7 +5,7 @@
  */
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, it, type TestContext } from "node:test";
@@ -13,6 +13,7 @@ import type { UpgradeManifest } from "@oa/shared/generated/types.ts";
 import type { NostrEvent } from "@oa/shared/nostr/verify.ts";
 import { document, killDaemons, oa } from "../cli/oa.ts";
 import { connect, openTestEdge, type TestEdge } from "../edge/fixture.ts";
+import { type CatalogServer, openCatalogServer } from "../fakes/catalog-server.ts";
 import { type Deaths, deathsIn, examineLog, installIn, type Survived, survive } from "../fakes/dying-worker.ts";
 import { writeTinyLlama } from "../fakes/gguf.ts";
 import { openRecordingServer, type RecordingServer } from "../fakes/recording-server.ts";
@@ -39,6 +40,7 @@ const root = mkdtempSync(join(tmpdir(), "oa-faults-"));
 const repo = join(root, "repo");
 const model = join(root, "tiny.gguf");
 let server: RecordingServer;
+let catalog: CatalogServer;
 let edge: TestEdge;
 let relay: FakeRelay;
 const total = { kills: 0, duplicates: 0, gaps: 0, runs: 0, repeats_recognised: 0 };
@@ -96,6 +98,16 @@ const CASES: readonly Case[] = [
     inputs: (folder) => ({ repo, dest: join(folder, "clone"), file: join(folder, "digest.md") }),
     config: () => ({ backends: { "llama.cpp": { generate_model_path: model, threads: 1 } } }),
     file: { name: "digest.md", whole: isDigest },
+  },
+  {
+    name: "site-mirror",
+    manifest: example("site-mirror"),
+    inputs: () => ({ edge: catalog.url, url: "https://mirror.example" }),
+    config: () => ({ private_allow: [catalog.host] }),
+    file: {
+      name: "data/sites/mirror/index.html",
+      whole: (text) => text.includes("Code Index") && text.endsWith("</html>"),
+    },
   },
   {
     name: "order",
@@ -207,14 +219,24 @@ describe("kill -9 of a real worker", { concurrency: 2 }, () => {
     }
     writeTinyLlama(model);
     [server, edge, relay] = await Promise.all([openRecordingServer(PAGE, 5), openTestEdge(), openFakeRelay()]);
+    catalog = await openCatalogServer(3);
   });
   after(async () => {
     killDaemons();
-    await Promise.all([server.close(), edge.close(), relay.close()]);
+    await Promise.all([server.close(), edge.close(), relay.close(), catalog.close()]);
     rmSync(root, { recursive: true, force: true });
     const { runs, kills, duplicates, gaps, repeats_recognised } = total;
     console.log(
       `${runs} runs, ${kills} kills: ${duplicates} duplicates, ${gaps} gaps; ${repeats_recognised} repeated requests, each recognised by its idempotency key`,
+    );
+  });
+
+  it("is tried with every example upgrade", () => {
+    const examples = readdirSync(EXAMPLES).flatMap((name) => (name.endsWith(".json") ? [name.slice(0, -5)] : []));
+    const names = CASES.map(({ name }) => name);
+    assert.deepEqual(
+      examples.filter((name) => !names.includes(name)),
+      [],
     );
   });
 
