@@ -36,6 +36,12 @@ import type { EventPublisher, Op } from "./ops/op.ts";
 
 export type RunReason = RunCreated["data"]["reason"];
 
+/** Whose effects: a step of a run, of one release of an install. */
+export interface EffectsRef extends RunRef {
+  readonly release_event_id?: string | null;
+  readonly step_id?: string;
+}
+
 export interface EngineOptions {
   readonly store: EventStore;
   readonly database: SqliteDatabase;
@@ -43,7 +49,7 @@ export interface EngineOptions {
   /** What an op takes and gives; `contractOf` reads it from the ops' schemas. */
   readonly contractOf: (op: string) => OpContract | undefined;
   /** What a run may touch, from its grant and nothing else. */
-  readonly effects: (grant: readonly string[], run: RunRef & { readonly release_event_id?: string | null }) => Effects;
+  readonly effects: (grant: readonly string[], run: EffectsRef) => Effects;
   /** Watches the memory that runs take in this process; absent: nobody does. */
   readonly guard?: Pick<RunGuard, "enter">;
   /** Posts completion notes in the worker's name. */

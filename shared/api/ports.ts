@@ -31,6 +31,7 @@ import type {
   ControlUpgradeDiff,
   CronSchedule,
   InstallRelease,
+  ControlVaultPassphrase,
   ListingReputation,
   ModerationCase,
   ModerationCasePage,
@@ -49,6 +50,7 @@ import type { UpgradeDiff } from "../upgrade/change.ts";
 import type { ExternalWrite } from "../upgrade/step-action.ts";
 import type { Actor } from "./actor.ts";
 import type { DryRun, WhyNot, WhyNotMatrix } from "./dry-run.ts";
+import type { SecretUse } from "../vault/views.ts";
 import type { OwnListView, PublishedList } from "./moderation.ts";
 import type { PolicyDescription, PolicyExplanation } from "./policy.ts";
 import type { UpdateView } from "./updates.ts";
@@ -164,6 +166,13 @@ export interface SecretView {
   readonly set_at: string;
 }
 
+  /** The last time it was put into a request; null: no run has used it. */
+  readonly used: SecretUse | null;
+}
+
+/** `stale_passphrase_file`: what the worker reads its passphrase from when it starts, where that holds another one. */
+export interface PassphraseChange extends VaultView {
+  readonly stale_passphrase_file: string | null;
 export interface VaultView {
   readonly vault: { readonly status: "none" | "locked" | "open"; readonly kept_by: "keychain" | "passphrase" };
   /** Empty while it is locked: names are encrypted too. */
@@ -354,6 +363,8 @@ export interface ControlPorts {
   /** Told of what went wrong inside; the asker only learns that something did. */
   readonly report: (error: unknown) => void;
 }
+    /** Refusals: not_found, usage, secret_invalid. Fault: vault_passphrase_wrong. */
+    readonly changePassphrase: (request: ControlVaultPassphrase) => Answer<PassphraseChange>;
 
 export const APPROVAL_STATUSES = ["requested", "approved", "denied", "expired", "revoked", "consumed"] as const;
 export const INSTALL_ACTIONS = [

@@ -19,7 +19,8 @@ export const SEALED_FIELDS: Readonly<Record<string, readonly string[]>> = {
     "params"
   ],
   "step.succeeded": [
-    "result"
+    "result",
+    "next_params"
   ],
   "run.log": [
     "line"

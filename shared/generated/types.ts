@@ -143,6 +143,10 @@ export type TriggerEvent = (TriggersSet | TriggersCleared | TriggerNoted | Trigg
 export type TriggerWatch = (FileWatchOrder | EventWatchOrder)
 export type TriggerCause = (FilesChanged | EventReceived)
 /**
+ * What happens to the owner's secrets, by name and never with a value. The subject is vault, or vault/<run> for what a run used.
+ */
+export type VaultEvent = (VaultSecretSet | VaultSecretRemoved | VaultPassphraseChanged | VaultSecretUsed)
+/**
  * A coordinator's order to one worker: the content of a signed event (kind 24051) that only travels encrypted to that worker. It carries authority, so it names exactly what was approved.
  */
 export type InstallConfig = (InstallOrder | InstallChange)
@@ -935,6 +939,13 @@ readonly expires_in_ms: number
 export interface ControlUpgradeDiff {
 readonly before: ControlInstallSource
 readonly after: ControlInstallSource
+}
+/**
+ * POST /v1/secrets/passphrase: encrypt the vault anew under another passphrase.
+ */
+export interface ControlVaultPassphrase {
+readonly old_passphrase: string
+readonly new_passphrase: string
 }
 /**
  * POST /v1/secrets/unlock: open the vault until the worker stops, or make it where there is none.
@@ -1801,40 +1812,13 @@ readonly kept_ppm: number
 }[]
 }
 /**
- * PUT /v1/site: which stored objects make up the site from now on. Objects are named by the SHA-256 of their bytes.
+ * Where the files of a pack are in it, by path: the beginning of the pack.
  */
-export interface SiteManifest {
-/**
- * Unix seconds; a site takes the place of an older one only.
- */
-readonly created_at: number
-/**
- * Merkle root of the snapshot the pages are built from.
- */
-readonly root: string
-readonly listings: number
-readonly files: number
-/**
- * Objects that say where each path is; a path is in the one that the first byte of its SHA-256 names, modulo their number.
- * 
- * @minItems 1
- * @maxItems 256
- */
-readonly shards: readonly string[]
-/**
- * Objects with the files themselves, one after the other.
- * 
- * @minItems 1
- * @maxItems 4096
- */
-readonly packs: readonly string[]
-}
-/**
- * Where the files of a published site are, by path.
- */
-export interface SiteShard {
+export interface SiteIndex {
 [k: string]: {
-readonly pack: number
+/**
+ * From the end of the index.
+ */
 readonly offset: number
 /**
  * As stored.
@@ -1850,6 +1834,38 @@ readonly type: string
 readonly sha256: string
 readonly gzip: boolean
 } | undefined
+}
+/**
+ * PUT /v1/site: which stored objects make up the site from now on. Objects are named by the SHA-256 of their bytes.
+ */
+export interface SiteManifest {
+/**
+ * Unix seconds; a site takes the place of an older one only.
+ */
+readonly created_at: number
+/**
+ * Merkle root of the snapshot the pages are built from.
+ */
+readonly root: string
+readonly listings: number
+readonly files: number
+/**
+ * Objects with the files, in the order of their paths: a file is in the last pack whose first path is not after its own.
+ * 
+ * @minItems 1
+ * @maxItems 4096
+ */
+readonly packs: {
+/**
+ * The path of its first file.
+ */
+readonly first: string
+readonly object: string
+/**
+ * How much of its beginning says where its files are (SiteIndex); they stand behind that.
+ */
+readonly index_bytes: number
+}[]
 }
 /**
  * GET /v1/snapshot: every listing with its signed events, in the order of addresses, for mirrors.
@@ -3606,7 +3622,7 @@ readonly params?: {
 }
 }
 /**
- * The op answered; the step is never performed again.
+ * The op answered; the step is never performed again. Where the next one starts in the same breath, it is recorded here.
  */
 export interface RunStepSucceeded {
 readonly event_type: "step.succeeded"
@@ -3620,7 +3636,28 @@ readonly duration_ms: number
 readonly result?: {
 [k: string]: unknown | undefined
 }
+readonly next?: RunStepStart
+/**
+ * The parameters of that step.
+ */
+readonly next_params?: {
+[k: string]: unknown | undefined
 }
+}
+}
+/**
+ * The step that was started with it, as step.started says it; absent where none was.
+ */
+export interface RunStepStart {
+readonly step_id: string
+readonly attempt: number
+readonly op: string
+readonly effect: ("read" | "local_write" | "external_write")
+readonly idempotency_key: string
+/**
+ * What the programs it starts are kept in; absent for an op that starts none.
+ */
+readonly sandbox?: ("bubblewrap" | "seatbelt" | "none")
 }
 /**
  * The attempt did not succeed.
@@ -3793,6 +3830,20 @@ readonly code: string
 readonly message: string
 readonly retry_at_ms: (number | null)
 }
+}
+/**
+ * What is recorded of a step before its op acts.
+ */
+export interface RunStepStart1 {
+readonly step_id: string
+readonly attempt: number
+readonly op: string
+readonly effect: ("read" | "local_write" | "external_write")
+readonly idempotency_key: string
+/**
+ * What the programs it starts are kept in; absent for an op that starts none.
+ */
+readonly sandbox?: ("bubblewrap" | "seatbelt" | "none")
 }
 /**
  * The install runs on this schedule from now on.
@@ -4335,6 +4386,50 @@ readonly message: string
  * It was only the wrong moment: the same cause fires again later.
  */
 readonly again: boolean
+}
+}
+/**
+ * A secret was kept, or replaced.
+ */
+export interface VaultSecretSet {
+readonly event_type: "vault.secret_set"
+readonly data: {
+readonly name: string
+readonly replaced: boolean
+}
+}
+/**
+ * A secret was deleted.
+ */
+export interface VaultSecretRemoved {
+readonly event_type: "vault.secret_removed"
+readonly data: {
+readonly name: string
+}
+}
+/**
+ * The vault was encrypted anew, under another passphrase.
+ */
+export interface VaultPassphraseChanged {
+readonly event_type: "vault.passphrase_changed"
+readonly data: {
+
+}
+}
+/**
+ * A secret is put into a request of a step, which leaves once this is kept. Once for each step, secret and host.
+ */
+export interface VaultSecretUsed {
+readonly event_type: "vault.secret_used"
+readonly data: {
+readonly name: string
+/**
+ * Where it is sent: host or host:port.
+ */
+readonly host: string
+readonly run_id: string
+readonly step_id: (string | null)
+readonly install_id: (string | null)
 }
 }
 /**

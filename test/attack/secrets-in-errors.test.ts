@@ -8,12 +8,14 @@ import { after, before } from "node:test";
 import { controlApp } from "@oa/shared/api/app.ts";
 import type { ControlPorts } from "@oa/shared/api/ports.ts";
 import { isRejection } from "@oa/shared/core/refusal.ts";
+import { vaultProjection } from "@oa/shared/vault/views.ts";
 import { openEgress } from "@oa/worker/adapters/egress.ts";
 import { keychain } from "@oa/worker/adapters/keychain.ts";
 import { loadOrCreateKey } from "@oa/worker/adapters/keys.ts";
 import type { Processes } from "@oa/worker/adapters/process.ts";
 import { openRandom } from "@oa/worker/adapters/random.ts";
 import { openSecrecy } from "@oa/worker/adapters/secrecy.ts";
+import { openSqlite } from "@oa/worker/adapters/sqlite.ts";
 import { openVault } from "@oa/worker/adapters/vault.ts";
 import { readConfig } from "@oa/worker/config.ts";
 import { oa } from "../cli/oa.ts";
@@ -205,7 +207,10 @@ attackClass("secrets in errors", ({ harmless, works }) => {
 
 async function post(path: string, body: unknown): Promise<{ readonly status: number; readonly text: string }> {
   const { secretsPort } = await import("@oa/worker/admin/secrets.ts");
-  const secrets = secretsPort({ vault, now_ms: () => 0 });
+  const decide = async (): Promise<readonly []> => [];
+  const sql = openSqlite(":memory:");
+  for (const ddl of vaultProjection.ddl) sql.run(ddl);
+  const secrets = secretsPort({ vault, now_ms: () => 0, decide, sql });
   const report = (error: unknown): void => assert.fail(String(error));
   const ports = new Proxy(
     { secrets, report },

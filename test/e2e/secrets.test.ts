@@ -21,6 +21,7 @@ import { needs } from "../needs.ts";
 
 const CANARY = 'cAnArY+/7f3&x=%41"z9~Q\\w';
 const PASSPHRASE = "correct horse battery staple";
+const NEXT_PASSPHRASE = "staple battery horse correct";
 const root = mkdtempSync(join(tmpdir(), "oa-canary-"));
 const home = join(root, "home");
 const data = join(root, "data");
@@ -45,15 +46,19 @@ const FORMS: Readonly<Record<string, string>> = {
   "in hex in capitals": Buffer.from(CANARY).toString("hex").toUpperCase(),
 };
 const everyForm = Object.values(FORMS).join(" | ");
+const PHRASES = { "a passphrase": PASSPHRASE, "the next passphrase": NEXT_PASSPHRASE };
 const hits = (bytes: string): readonly string[] =>
-  Object.entries(FORMS).flatMap(([form, value]) => (bytes.includes(value) ? [form] : []));
+  Object.entries({ ...FORMS, ...PHRASES }).flatMap(([form, value]) => (bytes.includes(value) ? [form] : []));
 
 const received: { readonly path: string; readonly headers: IncomingMessage["headers"]; readonly body: string }[] = [];
 /** Programs that upgrades bring, by path. */
 const programs = new Map<string, Uint8Array>();
 const server = createServer((request, response) => {
   const program = programs.get(request.url ?? "");
-  if (program !== undefined) return response.end(program);
+  if (program !== undefined) {
+    response.end(program);
+    return;
+  }
   let body = "";
   request.setEncoding("utf8").on("data", (chunk: string) => {
     body += chunk;
@@ -182,6 +187,22 @@ async function run(
   return { status: ran.status, code: ran.error?.code ?? null, steps: ran.steps };
 }
 
+/** What the log holds of a type of event. */
+async function recorded(type: string): Promise<readonly Record<string, unknown>[]> {
+  const headers = { authorization: `Bearer ${readFileSync(daemon.token_path, "utf8").trim()}` };
+  const found: Record<string, unknown>[] = [];
+  for (let from_seq = 0; ; ) {
+    const answer = await fetch(`${daemon.url}/v1/events?limit=500&from_seq=${from_seq}`, { headers });
+    const page = (await answer.json()) as {
+      events: { event_type: string; data: Record<string, unknown> }[];
+      next_seq: number;
+    };
+    found.push(...page.events.filter(({ event_type }) => event_type === type).map(({ data }) => data));
+    if (page.events.length === 0) return found;
+    from_seq = page.next_seq;
+  }
+}
+
 const authorization = "Bearer ${secrets.CANARY}";
 const ask = (path: string, more: object = {}) => ({
   op: "http.request",
@@ -195,12 +216,12 @@ describe("a canary in the vault", () => {
     assert.equal(await tell(CANARY, "secrets", "set", "CANARY", "--host", host), 0);
     const listed = document(await words("secrets", "list")) as {
       vault: object;
-      secrets: { name: string; hosts: string[] }[];
+      secrets: { name: string; hosts: string[]; used: object | null }[];
     };
     assert.deepEqual(listed.vault, { status: "open", kept_by: "passphrase" });
     assert.deepEqual(
-      listed.secrets.map(({ name, hosts, ...rest }) => [name, hosts, Object.keys(rest)]),
-      [["CANARY", [host], ["set_at"]]],
+      listed.secrets.map(({ name, hosts, used, ...rest }) => [name, hosts, used, Object.keys(rest)]),
+      [["CANARY", [host], null, ["set_at"]]],
     );
   });
 
@@ -382,6 +403,39 @@ describe("a canary in the vault", () => {
     const given = await run([read, note("${inputs.text}")], {}, ["--input", `text=a ${CANARY} b`]);
     assert.deepEqual([given.status, given.code], ["refused", "secret_leak"]);
     said.splice(before); // the command showed its owner what its owner had just typed
+  });
+
+  it("is in the log by its name: when it was set, and which step of which run it was sent for", async () => {
+    const { secrets } = document(await words("secrets", "list")) as { secrets: { used: Record<string, string> }[] };
+    const { used_at, ...used } = secrets[0]?.used ?? {};
+    assert.ok(!Number.isNaN(Date.parse(String(used_at))));
+    assert.equal(used.host, host);
+    const set = await recorded("vault.secret_set");
+    assert.deepEqual(set, [{ name: "CANARY", replaced: false }]);
+    const uses = await recorded("vault.secret_used");
+    assert.deepEqual(Object.keys(uses[0] ?? {}).sort(), ["host", "install_id", "name", "run_id", "step_id"]);
+    assert.ok(uses.some(({ run_id, install_id }) => run_id === used.run_id && install_id === used.install_id));
+    assert.deepEqual([...new Set(uses.map(({ name, step_id }) => `${name} ${step_id}`))], ["CANARY ask"]);
+    assert.ok(!uses.some((use) => use.host !== host), "what was refused was not sent");
+  });
+
+  it("and its vault takes another passphrase from whoever has the one before, while the worker runs", async () => {
+    const change = async (OA_PASSPHRASE: string, OA_NEW_PASSPHRASE: string) => {
+      const answer = await oa(["secrets", "passphrase", "--json"], { ...env, OA_PASSPHRASE, OA_NEW_PASSPHRASE });
+      said.push(answer.stdout, answer.stderr);
+      return { code: answer.code, ...document(answer) } as { code: number; error?: { code: string } };
+    };
+    const wrong = await change("wrong horse battery staple", NEXT_PASSPHRASE);
+    assert.deepEqual([wrong.code === 0, wrong.error?.code], [false, "vault_passphrase_wrong"]);
+    assert.equal((await change(PASSPHRASE, "short")).error?.code, "secret_invalid");
+    assert.deepEqual(await recorded("vault.passphrase_changed"), []);
+    const stale_passphrase_file = join(root, "passphrase");
+    const changed = await change(PASSPHRASE, NEXT_PASSPHRASE);
+    assert.deepEqual(changed, { code: 0, changed: true, stale_passphrase_file } as object);
+    assert.deepEqual(await recorded("vault.passphrase_changed"), [{}]);
+    assert.equal((await change(PASSPHRASE, NEXT_PASSPHRASE)).error?.code, "vault_passphrase_wrong");
+    const done = await run([ask("/again", { headers: { authorization } })]);
+    assert.deepEqual([done.status, done.code], ["succeeded", null], "the vault is open as before");
   });
 
   it("and not one byte of what the worker wrote and said holds it", async (test: TestContext) => {

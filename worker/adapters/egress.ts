@@ -57,7 +57,9 @@ export interface EgressOptions {
   readonly rate?: HostRate;
   readonly lookup?: (hostname: string) => Promise<readonly Address[]>;
   /** Puts the owner's secrets where they belong, and lets none leave otherwise. */
-  readonly secrets?: Pick<Secrecy, "outgoing">;
+  readonly secrets?: Pick<Secrecy, "outgoing" | "named">;
+  /** Told which secrets go into a request, and to which host, before it leaves; it does not where this rejects. */
+  readonly onSecrets?: (names: readonly string[], host: string) => Promise<void>;
 }
 
 const lookupAll = (hostname: string): Promise<readonly Address[]> => systemLookup(hostname, { all: true });
@@ -128,6 +130,8 @@ export function openEgress(grant: readonly Permission[], options: EgressOptions)
       const sent = prepared({ url, headers, body });
       const addresses = await addressesOf(url, signal);
       rate.take(url.host);
+      const named = options.secrets?.named({ url, headers, body }) ?? [];
+      if (named.length > 0) await options.onSecrets?.(named, hostOf(url).withPort);
       const response = await exchange({ ...sent, method, addresses, max_bytes: request.max_bytes, signal });
       const location = response.headers.location;
       if (![301, 302, 303, 307, 308].includes(response.status) || location === undefined) {

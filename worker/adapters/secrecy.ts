@@ -39,6 +39,8 @@ export interface Secrecy {
    * secret_leak.
    */
   readonly outgoing: (request: Outgoing, grant: readonly Permission[]) => Outgoing;
+  /** The secrets that stand in a request before they are put in, by name. */
+  readonly named: (request: Outgoing) => readonly string[];
 }
 
 export function openSecrecy(vault: Pick<Vault, "status" | "all" | "get">, random: RandomBytes): Secrecy {
@@ -123,6 +125,10 @@ export function openSecrecy(vault: Pick<Vault, "status" | "all" | "get">, random
     },
     find: (text) => findSecrets(text, all())[0]?.name ?? null,
     knows: async (bytes) => (await inPieces(latin1(bytes), (piece) => all().find(piece))).length > 0,
+    named: ({ url, headers }) => {
+      const texts = [url.href, ...Object.values(headers)];
+      return [...new Set(texts.flatMap((text) => [...text.matchAll(slots)].flatMap(([, name]) => name ?? [])))];
+    },
     outgoing: ({ url, headers, body }, grant) => {
       const named = Object.entries(headers);
       refuseLeak("address", url.href, url, grant);

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { spawnSync } from "node:child_process";
 import {
   chmodSync,
   mkdtempSync,
@@ -10,9 +11,9 @@ import {
   writeFileSync,
 } from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { join, resolve } from "node:path";
 import { after, describe, it } from "node:test";
-import { Fault, isRejection, type Rejection } from "@oa/shared/core/refusal.ts";
+import { Fault, isRejection } from "@oa/shared/core/refusal.ts";
 import { keychain, type SecretStore } from "./keychain.ts";
 import type { Processes, ProcessResult } from "./process.ts";
 import { openRandom } from "./random.ts";
@@ -57,7 +58,7 @@ const refuses = (code: string, action: Promise<unknown>, pattern = /./) =>
     assert.match(error.message, pattern);
     return true;
   });
-const isRefused = (answer: Rejection | undefined, code: string, pattern = /./): void => {
+const isRefused = (answer: object | undefined, code: string, pattern = /./): void => {
   assert.ok(isRejection(answer));
   assert.equal(answer.code, code);
   assert.match(answer.message, pattern);
@@ -129,6 +130,98 @@ describe("the vault", () => {
     isRefused(await (await open(data_dir)).vault.unlock("short"), "secret_invalid", /at least 12/);
     assert.deepEqual(readdirSync(data_dir), []);
   });
+});
+
+describe("another passphrase", () => {
+  const NEXT = "staple battery horse correct";
+
+  it("takes the place of the old one, for what is there and what is set from then on", async () => {
+    const { data_dir, file } = await made();
+    const before = JSON.parse(readFileSync(file, "utf8"));
+    const { vault } = await open(data_dir);
+    assert.deepEqual(await vault.changePassphrase(PASSPHRASE, NEXT), { stale_passphrase_file: null });
+    assert.equal(vault.status(), "open", "whoever knows the old one may open it");
+    assert.equal(vault.get(TOKEN.name)?.value, TOKEN.value);
+    await vault.set({ ...TOKEN, name: "ANOTHER" });
+    const after = JSON.parse(readFileSync(file, "utf8"));
+    assert.ok(after.kdf.salt !== before.kdf.salt && after.check !== before.check, "with a salt of its own");
+    const again = (await open(data_dir)).vault;
+    await refuses("vault_passphrase_wrong", again.unlock(PASSPHRASE), /not the passphrase/);
+    assert.equal(await again.unlock(NEXT), undefined);
+    assert.deepEqual(
+      again.all().map(({ name }) => name),
+      [TOKEN.name, "ANOTHER"],
+    );
+    assert.deepEqual(readdirSync(data_dir), ["vault.json"]);
+  });
+
+  it("is taken from nobody who does not know the old one, open or locked", async () => {
+    const { data_dir, file } = await made();
+    const kept = readFileSync(file, "utf8");
+    const { vault } = await open(data_dir);
+    await refuses("vault_passphrase_wrong", vault.changePassphrase("wrong horse battery staple", NEXT), /not the/);
+    assert.equal(vault.status(), "locked");
+    await vault.unlock(PASSPHRASE);
+    await refuses("vault_passphrase_wrong", vault.changePassphrase("wrong horse battery staple", NEXT), /not the/);
+    assert.equal(vault.status(), "open", "it stays as it was");
+    assert.equal(readFileSync(file, "utf8"), kept);
+  });
+
+  it("is no short one, not the one it has, and there must be a vault", async () => {
+    const { data_dir, file } = await made();
+    const kept = readFileSync(file, "utf8");
+    const { vault } = await open(data_dir);
+    isRefused(await vault.changePassphrase(PASSPHRASE, "short"), "secret_invalid", /at least 12/);
+    isRefused(await vault.changePassphrase(PASSPHRASE, PASSPHRASE), "secret_invalid", /has already/);
+    assert.equal(readFileSync(file, "utf8"), kept);
+    const none = (await open(folder())).vault;
+    isRefused(await none.changePassphrase(PASSPHRASE, NEXT), "not_found", /no vault yet/);
+  });
+
+  it("names the file that the worker would still read the old one from", async () => {
+    const { data_dir } = await made();
+    const passphrase_file = join(data_dir, "oa-vault");
+    writeFileSync(passphrase_file, `${PASSPHRASE}\n`, { mode: 0o600 });
+    const { vault } = await open(data_dir, { passphrase_file });
+    assert.deepEqual(await vault.changePassphrase(PASSPHRASE, NEXT), { stale_passphrase_file: passphrase_file });
+    writeFileSync(passphrase_file, `${PASSPHRASE}\n`, { mode: 0o600 });
+    assert.deepEqual(await vault.changePassphrase(NEXT, PASSPHRASE), { stale_passphrase_file: null });
+  });
+
+  it("loses nothing that is set at the same moment", async () => {
+    const { data_dir } = await made();
+    const { vault } = await open(data_dir);
+    await vault.unlock(PASSPHRASE);
+    const names = ["A", "B", "C", "D"];
+    await Promise.all([
+      vault.set({ ...TOKEN, name: "A" }),
+      vault.changePassphrase(PASSPHRASE, NEXT),
+      ...names.slice(1).map((name) => vault.set({ ...TOKEN, name })),
+    ]);
+    const again = (await open(data_dir)).vault;
+    await again.unlock(NEXT);
+    assert.deepEqual(
+      again.all().map(({ name }) => name),
+      [TOKEN.name, ...names],
+    );
+  });
+
+  for (const [call, survivor] of [
+    ["open", PASSPHRASE],
+    ["rename", PASSPHRASE],
+    ["none", NEXT],
+  ] as const) {
+    it(`leaves the old or the new whole where the worker dies (${call === "none" ? "after" : `before ${call}`})`, async () => {
+      const { data_dir } = await made();
+      const program = resolve(import.meta.dirname, "../../test/fakes/dying-vault.ts");
+      const died = spawnSync(process.execPath, [program, data_dir, PASSPHRASE, NEXT, call], { encoding: "utf8" });
+      assert.equal(died.signal, "SIGKILL", died.stderr);
+      const { vault } = await open(data_dir);
+      assert.equal(await vault.unlock(survivor), undefined);
+      assert.equal(vault.get(TOKEN.name)?.value, TOKEN.value);
+      assert.equal(await vault.set({ ...TOKEN, name: "LATER" }), undefined, "and it goes on being written");
+    });
+  }
 });
 
 describe("a vault that somebody changed is not opened", () => {

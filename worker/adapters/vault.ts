@@ -30,6 +30,15 @@ export interface Vault {
   readonly get: (name: string) => VaultSecret | undefined;
   /** Opens it, or makes an empty one. Refusals: usage, secret_invalid. Faults: those of `openVault`. */
   readonly unlock: (passphrase: string) => Promise<Rejection | undefined>;
+  /**
+   * Encrypts it anew under another passphrase, whole or not at all; it is open then. Gives the file that a worker reads
+   * its passphrase from when it starts, where that holds another one. Refusals: usage, not_found, secret_invalid. Faults:
+   * vault_passphrase_wrong, vault_damaged, file_access.
+   */
+  readonly changePassphrase: (
+    old_passphrase: string,
+    new_passphrase: string,
+  ) => Promise<{ readonly stale_passphrase_file: string | null } | Rejection>;
   /** Refusals: secret_invalid, vault_locked, too_large. Fault: file_access. */
   readonly set: (secret: VaultSecret) => Promise<Rejection | undefined>;
   /** Refusals: vault_locked, not_found. Fault: file_access. */
@@ -37,6 +46,11 @@ export interface Vault {
 }
 
 const KEY_NAME = "vault";
+const NO_PASSPHRASE = reject("usage", "the Keychain keeps this vault's key: there is no passphrase");
+const TOO_SHORT = reject(
+  "secret_invalid",
+  `a vault's passphrase has at least ${LIMITS.vault_passphrase_chars_min} characters`,
+);
 
 /**
  * The vault of a data folder: one file, `vault.json`, mode 0600, written whole or not at all. Its key is kept by the
@@ -78,17 +92,27 @@ export async function openVault(options: {
     take(new Map(kept.map((secret) => [secret.name, secret])));
     sealer = opened.sealer;
   };
-  const save = async (next: ReadonlyMap<string, VaultSecret>): Promise<Rejection | undefined> => {
-    if (sealer === null) return reject("vault_locked", "the vault is locked: open it with `oa secrets unlock`");
+  const save = async (
+    next: ReadonlyMap<string, VaultSecret>,
+    under: Sealer | null = sealer,
+  ): Promise<Rejection | undefined> => {
+    if (under === null) return reject("vault_locked", "the vault is locked: open it with `oa secrets unlock`");
     const content = JSON.stringify([...next.values()]);
     if (content.length > LIMITS.vault_bytes / 2) return reject("too_large", "the vault is full: remove a secret first");
     try {
-      await writePrivate(path, seal(content, sealer, random));
+      await writePrivate(path, seal(content, under, random));
     } catch (error) {
       throw fileFault(error, "write", path);
     }
     take(next);
     return undefined;
+  };
+  /** One after the other: each writes the whole file from what the one before it left. */
+  let last: Promise<unknown> = Promise.resolve();
+  const inTurn = <T>(change: () => Promise<T>): Promise<T> => {
+    const turn = last.then(change, change);
+    last = turn.catch(() => undefined);
+    return turn;
   };
   const exists = (): boolean => readPrivate(path, LIMITS.vault_bytes) !== null;
 
@@ -104,29 +128,47 @@ export async function openVault(options: {
     status: () => (sealer !== null ? "open" : exists() ? "locked" : "none"),
     all: () => list,
     get: (name) => secrets.get(name),
-    unlock: async (given) => {
-      if (store !== null) return reject("usage", "the Keychain keeps this vault's key: there is no passphrase");
-      const least = LIMITS.vault_passphrase_chars_min;
-      if (!exists() && given.length < least) {
-        return reject("secret_invalid", `a vault's passphrase has at least ${least} characters`);
-      }
-      await open({ passphrase: given });
-      return undefined;
-    },
-    set: async (secret) => {
-      const wrong = flawOf(secret);
-      if (wrong !== null) return reject("secret_invalid", wrong);
-      if (sealer === null && store !== null) await open({ key: await keptKey(store) });
-      if (!secrets.has(secret.name) && secrets.size >= LIMITS.secrets) {
-        return reject("too_large", `the vault holds ${secrets.size} secrets, the most there may be`);
-      }
-      return save(new Map(secrets).set(secret.name, secret));
-    },
-    remove: async (name) => {
-      const next = new Map(secrets);
-      if (sealer !== null && !next.delete(name)) return reject("not_found", `the vault holds no secret called ${name}`);
-      return save(next);
-    },
+    unlock: (given) =>
+      inTurn(async () => {
+        if (store !== null) return NO_PASSPHRASE;
+        if (!exists() && given.length < LIMITS.vault_passphrase_chars_min) return TOO_SHORT;
+        await open({ passphrase: given });
+        return undefined;
+      }),
+    changePassphrase: (old_passphrase, new_passphrase) =>
+      inTurn(async () => {
+        if (store !== null) return NO_PASSPHRASE;
+        if (!exists()) return reject("not_found", "there is no vault yet: `oa secrets set` makes one");
+        await open({ passphrase: old_passphrase });
+        if (new_passphrase.length < LIMITS.vault_passphrase_chars_min) return TOO_SHORT;
+        if (new_passphrase.normalize("NFKC") === old_passphrase.normalize("NFKC")) {
+          return reject("secret_invalid", "the new passphrase is the one the vault has already");
+        }
+        const next = await newSealer({ passphrase: new_passphrase }, random, log_n);
+        const refused = await save(secrets, next);
+        if (refused !== undefined) return refused;
+        sealer = next;
+        const { passphrase_file: file } = options;
+        return { stale_passphrase_file: file !== null && passphraseIn(file) !== new_passphrase ? file : null };
+      }),
+    set: (secret) =>
+      inTurn(async () => {
+        const wrong = flawOf(secret);
+        if (wrong !== null) return reject("secret_invalid", wrong);
+        if (sealer === null && store !== null) await open({ key: await keptKey(store) });
+        if (!secrets.has(secret.name) && secrets.size >= LIMITS.secrets) {
+          return reject("too_large", `the vault holds ${secrets.size} secrets, the most there may be`);
+        }
+        return save(new Map(secrets).set(secret.name, secret));
+      }),
+    remove: (name) =>
+      inTurn(async () => {
+        const next = new Map(secrets);
+        if (sealer !== null && !next.delete(name)) {
+          return reject("not_found", `the vault holds no secret called ${name}`);
+        }
+        return save(next);
+      }),
   };
 
   async function keptKey(kept: SecretStore): Promise<Uint8Array> {

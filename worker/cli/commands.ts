@@ -98,6 +98,7 @@ export const COMMANDS: Readonly<Record<string, () => Promise<{ readonly command:
   "secrets list": () => import("./secrets-list.ts"),
   "secrets remove": () => import("./secrets-remove.ts"),
   "secrets unlock": () => import("./secrets-unlock.ts"),
+  "secrets passphrase": () => import("./secrets-passphrase.ts"),
   "pair add": () => import("./pair-add.ts"),
   "pair confirm": () => import("./pair-confirm.ts"),
   "pair list": () => import("./pair-list.ts"),

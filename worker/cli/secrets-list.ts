@@ -20,10 +20,14 @@ export const command: Command = defineCommand({
       if (vault.status === "locked") return "The vault is locked. `oa secrets unlock` opens it until the worker stops.";
       if (secrets.length === 0) return "The vault is empty. `oa secrets set NAME --host HOST` keeps a secret.";
       return table(
-        ["NAME", "HOSTS", "SET"],
-        secrets.map(({ name, hosts, set_at }) => [name, hosts.join(", "), set_at]),
+        ["NAME", "HOSTS", "SET", "LAST USED"],
+        secrets.map(({ name, hosts, set_at, used }) => [name, hosts.join(", "), set_at, usedText(used)]),
       );
     });
     return 0;
   },
 });
+
+function usedText(used: VaultView["secrets"][number]["used"]): string {
+  return used === null ? "never" : `${used.used_at}, for ${used.host}, by ${used.run_id}`;
+}

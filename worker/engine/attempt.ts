@@ -125,7 +125,7 @@ export async function attemptStep(
   const { grant = [], install_id = null, release_event_id = null } = state.created ?? {};
   const capped = new AbortController();
   const meter = metered(
-    attempts.effects(grant, { run_id, install_id, release_event_id }),
+    attempts.effects(grant, { run_id, install_id, release_event_id, step_id }),
     install_id === null ? {} : leftToday({ ...attempts, now_ms: clock.now_ms() }, install_id),
     clock,
   );

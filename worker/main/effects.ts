@@ -18,6 +18,7 @@ import { eventPublisher } from "../engine/publisher.ts";
 import type { EngineOptions } from "../engine.ts";
 import { cappedIndexes, type SearchIndexes } from "../searchkit/indexes.ts";
 import { stateOfRun } from "./own-state.ts";
+import type { secretUses } from "./secret-uses.ts";
 
 /** What a run may touch, from its grant and nothing else; what all runs use together is opened once, here. */
 export function runEffects(
@@ -33,6 +34,7 @@ export function runEffects(
     readonly guard: RunGuard;
     readonly states: OwnStates;
     readonly store: EventStore;
+    readonly onSecrets: ReturnType<typeof secretUses>;
   },
 ): EngineOptions["effects"] {
   const { home, sandbox, backends, indexes, publisher, secrecy, guard } = options;
@@ -48,7 +50,10 @@ export function runEffects(
     const state = stateOfRun(options, grant, run);
     const effects = {
       files: openGrantedFiles(grant, { home, hidden, ...writer, ...(state && { state }) }),
-      egress: openEgress(grant, { private_allow, rate, secrets: secrecy }),
+      egress: openEgress(grant, {
+        ...{ private_allow, rate, secrets: secrecy },
+        onSecrets: (names, host) => options.onSecrets(run, names, host),
+      }),
       events: eventPublisher(publisher, grant),
       processes,
       backends: cappedBackends(backends, usage),

@@ -11,6 +11,7 @@ import { retentionProjection } from "@oa/shared/retention/views.ts";
 import { runProjection } from "@oa/shared/run/views.ts";
 import { scheduleProjection } from "@oa/shared/schedule/views.ts";
 import { triggerProjection } from "@oa/shared/trigger/views.ts";
+import { vaultProjection } from "@oa/shared/vault/views.ts";
 
 /** Every view that is folded from the log. */
 export const PROJECTIONS = [
@@ -27,4 +28,5 @@ export const PROJECTIONS = [
   scheduleProjection,
   triggerProjection,
   usageProjection,
+  vaultProjection,
 ];

@@ -8,6 +8,7 @@ import { OPS } from "../ops/index.ts";
 import { runEffects } from "./effects.ts";
 import { type Ground, WORKSPACE } from "./ground.ts";
 import type { Outside } from "./outside.ts";
+import { secretUses } from "./secret-uses.ts";
 
 /** What carries out runs, and what it was opened with: an engine that joins another workspace is opened the same way. */
 export function openRunning(
@@ -23,12 +24,13 @@ export function openRunning(
     ...{ store, database, clock },
     config: { workspace_id: WORKSPACE, kill_switch: forced },
   });
+  const onSecrets = secretUses({ store, database, clock, workspace_id: WORKSPACE, worker: own.public_key });
   const options: EngineOptions = {
     ...{ store, kill_switch, database, clock, random, report, contractOf, artifacts, secrecy, guard, compliance },
     ops: OPS,
     measure: machineState.measure,
     notes: guardedPublisher(eventPublisher(publisher, null), secrecy),
-    effects: runEffects(config, { ...outside, home, publisher, secrecy, store }),
+    effects: runEffects(config, { ...outside, home, publisher, secrecy, store, onSecrets }),
     config: {
       workspace_id: WORKSPACE,
       worker: own.public_key,

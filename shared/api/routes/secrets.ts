@@ -20,5 +20,9 @@ export function secretRoutes({ secrets }: ControlPorts): Hono {
     const body = await readBody(context, validators.isControlVaultUnlock);
     return answer(context, isRejection(body) ? body : await secrets.unlock(body.passphrase));
   });
+  routes.post("/passphrase", async (context) => {
+    const body = await readBody(context, validators.isControlVaultPassphrase);
+    return answer(context, isRejection(body) ? body : await secrets.changePassphrase(body));
+  });
   return routes;
 }
