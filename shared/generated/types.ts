@@ -113,10 +113,6 @@ export type MailboxEvent = (MailboxSignersSet | MailboxDeposited | MailboxAcknow
  */
 export type ModerationEvent = (ModerationReported | ModerationDecided | ModerationAppealed)
 /**
- * What left in the name of the owner, an author or this worker, outside of any run. The subject is one such thing, out_….
- */
-export type OutwardEvent = (OutwardBegun | OutwardRefused | OutwardEnded)
-/**
  * How a coordinator's key earns the right to order installs. The subject is the pairing, pair_….
  */
 export type PairingEvent = (PairingOffered | PairingClaimed | PairingConfirmed | PairingSharingSet | PairingResultsSet | PairingCapabilitiesReported | PairingRemoved)
@@ -535,37 +531,6 @@ readonly days?: number
  */
 readonly decision?: string
 readonly note?: string
-}
-/**
- * POST /v1/outward/:id/end: what came of it.
- */
-export interface ControlOutwardEnd {
-/**
- * @maxItems 64
- */
-readonly accepted: readonly string[]
-/**
- * @maxItems 64
- */
-readonly refused: readonly string[]
-}
-/**
- * POST /v1/outward: something is about to leave in the owner's or an author's name.
- */
-export interface ControlOutward {
-readonly action_type: ("event.publish" | "site.publish")
-/**
- * event:publish:<kind>, or network:egress:<host> of the edge that serves the site.
- */
-readonly target: string
-/**
- * The event's id, or the root of the catalog that the site shows.
- */
-readonly content: string
-/**
- * The owner's command or setting.
- */
-readonly approval_id: string
 }
 /**
  * POST /v1/pairings/:id/{confirm,remove,share}.
@@ -1812,13 +1777,40 @@ readonly kept_ppm: number
 }[]
 }
 /**
- * Where the files of a pack are in it, by path: the beginning of the pack.
+ * PUT /v1/site: which stored objects make up the site from now on. Objects are named by the SHA-256 of their bytes.
  */
-export interface SiteIndex {
-[k: string]: {
+export interface SiteManifest {
 /**
- * From the end of the index.
+ * Unix seconds; a site takes the place of an older one only.
  */
+readonly created_at: number
+/**
+ * Merkle root of the snapshot the pages are built from.
+ */
+readonly root: string
+readonly listings: number
+readonly files: number
+/**
+ * Objects that say where each path is; a path is in the one that the first byte of its SHA-256 names, modulo their number.
+ * 
+ * @minItems 1
+ * @maxItems 256
+ */
+readonly shards: readonly string[]
+/**
+ * Objects with the files themselves, one after the other.
+ * 
+ * @minItems 1
+ * @maxItems 4096
+ */
+readonly packs: readonly string[]
+}
+/**
+ * Where the files of a published site are, by path.
+ */
+export interface SiteShard {
+[k: string]: {
+readonly pack: number
 readonly offset: number
 /**
  * As stored.
@@ -1834,38 +1826,6 @@ readonly type: string
 readonly sha256: string
 readonly gzip: boolean
 } | undefined
-}
-/**
- * PUT /v1/site: which stored objects make up the site from now on. Objects are named by the SHA-256 of their bytes.
- */
-export interface SiteManifest {
-/**
- * Unix seconds; a site takes the place of an older one only.
- */
-readonly created_at: number
-/**
- * Merkle root of the snapshot the pages are built from.
- */
-readonly root: string
-readonly listings: number
-readonly files: number
-/**
- * Objects with the files, in the order of their paths: a file is in the last pack whose first path is not after its own.
- * 
- * @minItems 1
- * @maxItems 4096
- */
-readonly packs: {
-/**
- * The path of its first file.
- */
-readonly first: string
-readonly object: string
-/**
- * How much of its beginning says where its files are (SiteIndex); they stand behind that.
- */
-readonly index_bytes: number
-}[]
 }
 /**
  * GET /v1/snapshot: every listing with its signed events, in the order of addresses, for mirrors.
@@ -3224,67 +3184,6 @@ export interface ModerationAppealed {
 readonly event_type: "moderation.appealed"
 readonly data: {
 readonly decision: ModerationDecision
-}
-}
-/**
- * The policy lets it leave, and it is about to. Without an end, nobody knows how far it came.
- */
-export interface OutwardBegun {
-readonly event_type: "outward.begun"
-readonly data: {
-readonly write: OutwardWrite
-readonly at_ms: number
-}
-}
-/**
- * What leaves, where to, and what approves it.
- */
-export interface OutwardWrite {
-readonly action_type: ("event.publish" | "site.publish")
-/**
- * event:publish:<kind>, or network:egress:<host> of the edge that serves the site.
- */
-readonly target: string
-/**
- * The event's id, or the root of the catalog that the site shows.
- */
-readonly content: string
-/**
- * The owner's command or setting.
- */
-readonly approval_id: string
-}
-/**
- * The policy does not let it leave.
- */
-export interface OutwardRefused {
-readonly event_type: "outward.refused"
-readonly data: {
-readonly write: OutwardWrite
-readonly code: string
-readonly message: string
-readonly at_ms: number
-}
-}
-/**
- * It was sent.
- */
-export interface OutwardEnded {
-readonly event_type: "outward.ended"
-readonly data: {
-/**
- * Who took it.
- * 
- * @maxItems 64
- */
-readonly accepted: readonly string[]
-/**
- * Who did not, with what they said.
- * 
- * @maxItems 64
- */
-readonly refused: readonly string[]
-readonly at_ms: number
 }
 }
 /**

@@ -10,6 +10,7 @@ import type {
   RunStepFailed,
   RunStepPlan,
 } from "../generated/types.ts";
+import { startWithin } from "./boundary.ts";
 
 /** How far one step has come. `interrupted` counts attempts that an engine's death cut short. */
 export interface StepState {
@@ -131,7 +132,9 @@ function evolve(state: RunState, event: RunEvent): RunState {
     case "step.succeeded": {
       const { step_id, result = {} } = event.data;
       const done = withStep(state, step_id, (step) => ({ ...step, status: "succeeded", failure: null }));
-      return { ...done, results: { ...state.results, [step_id]: result as Json } };
+      const after = { ...done, results: { ...state.results, [step_id]: result as Json } };
+      const start = startWithin(event);
+      return start === null ? after : evolve(after, start);
     }
     case "step.failed": {
       const { step_id, code, message, retry_at_ms, interrupted = false } = event.data;

@@ -1,5 +1,6 @@
 import type { Recorded } from "../core/envelope.ts";
 import type { ArtifactRef, RunEvent, RunPaused, RunStepStarted } from "../generated/types.ts";
+import { apart } from "./boundary.ts";
 
 /** One attempt at a step. Times are ISO 8601 in UTC. */
 export interface StepAttempt {
@@ -39,7 +40,7 @@ export interface StepHistory {
 
 /** The steps of one run, in order, from its events. A pause is the wait of the step that it held up. Pure. */
 export function stepHistories(events: readonly Recorded<RunEvent>[]): readonly StepHistory[] {
-  return events.reduce(evolve, []);
+  return apart(events).reduce(evolve, []);
 }
 
 function evolve(steps: readonly StepHistory[], event: Recorded<RunEvent>): readonly StepHistory[] {

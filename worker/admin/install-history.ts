@@ -10,6 +10,7 @@ import type { InstallEvent, InstallPins, InstallRelease, RunEvent } from "@oa/sh
 import { installDecider } from "@oa/shared/install/decider.ts";
 import { nameOf } from "@oa/shared/install/release.ts";
 import { getInstall } from "@oa/shared/install/views.ts";
+import { apart } from "@oa/shared/run/boundary.ts";
 import { listRuns } from "@oa/shared/run/views.ts";
 import { sentenceOf } from "@oa/shared/upgrade/consent.ts";
 import { permissionUse, type UsingRun } from "@oa/shared/upgrade/use.ts";
@@ -54,7 +55,8 @@ export function useOf(id: string, { store, sql, home }: HistoryOptions): Install
   };
 }
 
-function usingRun(events: readonly Recorded<RunEvent>[]): UsingRun {
+function usingRun(recorded: readonly Recorded<RunEvent>[]): UsingRun {
+  const events = apart(recorded);
   const results = new Map(
     events.flatMap((event) =>
       event.event_type === "step.succeeded" ? [[event.data.step_id, event.data.result] as const] : [],

@@ -6,6 +6,7 @@ import { assertNever, Fault, isRejection, type Rejection } from "@oa/shared/core
 import { clip } from "@oa/shared/core/text.ts";
 import type { RunEvent } from "@oa/shared/generated/types.ts";
 import { installDecider } from "@oa/shared/install/decider.ts";
+import { joined } from "@oa/shared/run/boundary.ts";
 import { type RunCommand, runDecider } from "@oa/shared/run/decider.ts";
 import { type RunState, type RunStep, runProcess } from "@oa/shared/run/process.ts";
 import type { EngineOptions } from "../engine.ts";
@@ -55,6 +56,12 @@ type Due = { readonly state: RunState } & (
   | (Extract<RunStep, { kind: "perform" }> & { readonly wired: Wired; readonly outside: boolean })
 );
 
+/** What has become known of a run, and what is recorded beside it. */
+interface Known {
+  readonly command: RunCommand;
+  readonly besides: readonly Task[];
+}
+
 const ENDS: ReadonlySet<string> = new Set(["run.completed", "run.failed", "run.canceled"]);
 const RETRY_FIRST_MS = 1_000;
 const RETRY_MOST_MS = 30_000;
@@ -103,11 +110,13 @@ export function openDriver(options: EngineOptions, engine_id: string): Driver {
   };
 
   /**
-   * Everything that needs no effect, in the transaction of whatever led to it: the outcome of one step and the start of
-   * the next are one commit. `keep` gets the effect that is due then, and what the policy gate has recorded with it.
+   * Takes a command, and does everything after it that needs no effect, in one transaction: the outcome of one step and
+   * the start of the next are one commit. `keep` gets the effect that is due then, and what the policy gate has recorded
+   * with it.
    */
   const onward = (
     run_id: string,
+    first: RunCommand,
     stop: AbortSignal,
     keep: (due: Due | undefined, besides: readonly Task[]) => void,
   ): Task => ({
@@ -115,11 +124,21 @@ export function openDriver(options: EngineOptions, engine_id: string): Driver {
     run: (load) => {
       const drafts: RunEvent[] = [];
       const besides: Task[] = [];
-      for (let state = load(runDecider, run_id); ; ) {
+      let state = load(runDecider, run_id);
+      const take = (asked: RunCommand): Rejection | null => {
+        const events = runDecider.decide(state, asked);
+        if (isRejection(events)) return events;
+        drafts.push(...events);
+        state = foldAll(runDecider, events, state);
+        return null;
+      };
+      const refused = take(first);
+      if (refused !== null) return refused;
+      for (;;) {
         const step = runProcess.next(state, clock.now_ms());
         if (step === undefined || step.kind === "wait" || step.kind === "post_note" || stop.aborted) {
           keep(step?.kind === "wait" || step?.kind === "post_note" ? { ...step, state } : undefined, besides);
-          return drafts;
+          return joined(drafts);
         }
         const wired = step.kind === "perform" ? wire(run_id, state, step.step.params) : {};
         let commands: readonly RunCommand[] | null = null;
@@ -131,15 +150,13 @@ export function openDriver(options: EngineOptions, engine_id: string): Driver {
           besides.push(...judged.tasks);
         }
         for (const asked of commands ?? [bookkeeping(run_id, state, step, wired)]) {
-          const events = runDecider.decide(state, asked);
-          if (isRejection(events)) return events;
-          drafts.push(...events);
-          state = foldAll(runDecider, events, state);
+          const refused = take(asked);
+          if (refused !== null) return refused;
         }
         const started = step.kind === "perform" && state.steps.find(({ plan }) => plan === step.step);
         if (step.kind === "perform" && started && started.status === "running") {
           keep({ ...step, wired, state, outside }, besides);
-          return drafts;
+          return joined(drafts);
         }
       }
     },
@@ -173,20 +190,21 @@ export function openDriver(options: EngineOptions, engine_id: string): Driver {
 
   const drive = async (run_id: string, driven: Driven, stop: AbortSignal): Promise<void> => {
     let due: Due | undefined;
-    let asked: readonly Task[] | undefined = [
-      command(run_id, { type: "claim", engine_id, now_ms: clock.now_ms(), takeover: true }),
-    ];
-    while (asked !== undefined) {
-      const before: readonly Task[] = asked;
+    let known: Known | undefined = {
+      command: { type: "claim", engine_id, now_ms: clock.now_ms(), takeover: true },
+      besides: [],
+    };
+    while (known !== undefined) {
+      const { command: first, besides: others }: Known = known;
       const tasks: Iterable<Task> = {
         *[Symbol.iterator]() {
           let gate: readonly Task[] = [];
-          yield* before;
-          yield onward(run_id, stop, (next, besides) => {
+          yield onward(run_id, first, stop, (next, besides) => {
             due = next;
             gate = besides;
           });
           yield* gate;
+          yield* others;
         },
       };
       const rejection = await record(run_id, tasks, stop);
@@ -198,7 +216,7 @@ export function openDriver(options: EngineOptions, engine_id: string): Driver {
         parked.set(run_id, due.until_ms);
         return;
       }
-      asked = await act(run_id, due, driven);
+      known = await act(run_id, due, driven);
     }
     if (!stop.aborted) later(run_id);
   };
@@ -208,17 +226,17 @@ export function openDriver(options: EngineOptions, engine_id: string): Driver {
     run_id: string,
     due: Exclude<Due, { kind: "wait" }>,
     driven: Driven,
-  ): Promise<readonly Task[] | undefined> => {
+  ): Promise<Known | undefined> => {
     if (due.kind === "post_note") {
       const noted = await postNote(options, engine_id, run_id, due, driven.controller.signal);
-      return noted && [command(run_id, noted)];
+      return noted && { command: noted, besides: [] };
     }
     const outcome = await attemptStep(attempts, run_id, due, driven);
     driven.progress = null;
     const { step_id } = due.step;
     const ended = outcomeCommand(attempts, step_id, due.attempt, outcome);
     const used = { run_id, step_id, usage: driven.usage, at_ms: clock.now_ms() };
-    return ended && [command(run_id, ended), ...usageTasks(due.state.created?.install_id, used)];
+    return ended && { command: ended, besides: usageTasks(due.state.created?.install_id, used) };
   };
 
   const isRemoved = ({ created }: RunState): boolean =>

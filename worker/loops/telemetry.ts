@@ -4,6 +4,7 @@ import type { EventStore } from "@oa/shared/core/event-store.ts";
 import { LIMITS } from "@oa/shared/core/limits.ts";
 import type { RunEvent } from "@oa/shared/generated/types.ts";
 import { installDecider } from "@oa/shared/install/decider.ts";
+import { apart } from "@oa/shared/run/boundary.ts";
 import { spansOf, type TelemetryLevel, telemetryLevel } from "@oa/shared/telemetry/trace.ts";
 import type { Log } from "../adapters/log.ts";
 import type { TraceExporter } from "../adapters/trace-export.ts";
@@ -37,7 +38,7 @@ export async function followEvents(
     const fields = { subject_id, seq: stream_seq, ...(typeof code === "string" ? { code } : {}) };
     log.write(TOLD.test(event_type) ? "info" : "debug", event_type, fields);
     if (traces !== null && ENDS.has(event_type))
-      traces.add(spansOf(runEvents(store, subject_id), levelOf(store, subject_id)));
+      traces.add(spansOf(apart(runEvents(store, subject_id)), levelOf(store, subject_id)));
   };
   for (let last = false; ; last = signal.aborted) {
     try {
