@@ -61,4 +61,11 @@ test("a run's steps are shown with their attempts and waits; its caps are set an
   assert.equal(code(document(await run("installs", "caps", "reader", "--memory-mb", "1"))), "usage");
   const back = document(await run("installs", "caps", "reader", "--default")) as { caps: unknown };
   assert.equal(back.caps, null);
+
+  // Why a run failed stands at its step, and on stderr, once each.
+  rmSync(join(folder, "notes.txt"));
+  const failed = await oa(["run", "reader", "--data", data_dir], env);
+  const why = /notes\.txt[^\n]*\([a-z_]+\)/g;
+  assert.equal(failed.stdout.match(why)?.length, 1, failed.stdout);
+  assert.equal(failed.stderr.match(why)?.length, 1, failed.stderr);
 });

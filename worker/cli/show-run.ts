@@ -4,7 +4,7 @@ import { plain } from "./terminal.ts";
 
 const MARKS = { waiting: "·", running: "…", succeeded: "✓", failed: "✗" } as const;
 
-/** A run for people: what it is, each step, its outputs, and why it failed. */
+/** A run for people: what it is, each step, its outputs, and why it failed where no step says it. */
 export function showRun(run: RunView): string {
   return [
     `${run.title} ${run.upgrade_version}: ${run.status}  (${run.run_id})`,
@@ -13,7 +13,9 @@ export function showRun(run: RunView): string {
       : [`  paused by ${run.paused_by === "owner" ? "you" : "the machine"}: ${run.paused_reason}`]),
     ...run.steps.map((step) => `  ${showStep(step)}`),
     ...run.artifacts.map(({ name, bytes, sha256 }) => `  → ${name}, ${bytes} bytes, sha256 ${sha256.slice(0, 12)}…`),
-    ...(run.message === null ? [] : [`  ${run.message} (${run.code})`]),
+    ...(run.message === null || run.steps.some(({ message }) => message === run.message)
+      ? []
+      : [`  ${run.message} (${run.code})`]),
   ]
     .map(plain)
     .join("\n");
