@@ -33,6 +33,7 @@ export const EXTERNAL_DDL = [
      address TEXT PRIMARY KEY, about TEXT NOT NULL, pubkey TEXT NOT NULL, event_id TEXT NOT NULL,
      created_at INTEGER NOT NULL, body TEXT NOT NULL) WITHOUT ROWID`,
   "CREATE INDEX IF NOT EXISTS cat_external_details_about ON cat_external_details (about, created_at)",
+  "CREATE INDEX IF NOT EXISTS cat_external_details_author ON cat_external_details (pubkey)",
 ];
 
 /** Takes an event of another draft. Refusals: foreign_event, quota_exceeded. */
