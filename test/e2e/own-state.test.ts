@@ -1,5 +1,6 @@
 /** What an upgrade keeps for itself, through the real command: across an update that breaks it, and back. */
 import assert from "node:assert/strict";
+import { execFileSync } from "node:child_process";
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, realpathSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -176,6 +177,46 @@ describe("what an upgrade keeps for itself", () => {
     assert.equal(readFileSync(out, "utf8").trim(), "1");
     await install("other-searcher", "1.0.0", { permissions, pipeline: search.slice(1) });
     assert.deepEqual(await run("other-searcher"), ["failed", "path_not_granted"]);
+  });
+
+  it("holds a clone, which the next release goes on with", async () => {
+    const source = join(home, "repo");
+    const git = (...args: readonly string[]) =>
+      execFileSync("git", ["-C", source, "-c", "user.name=A", "-c", "user.email=a@example.com", ...args], {
+        stdio: "ignore",
+      });
+    mkdirSync(source);
+    git("init", "-q", "-b", "main");
+    writeFileSync(join(source, "a.txt"), "one");
+    git("add", ".");
+    git("commit", "-qm", "first");
+    const cloner = {
+      permissions: {
+        filesystem: [
+          { path: `${source}/**`, access: "read" },
+          { path: out, access: "write" },
+        ],
+        ...{ tools: ["git.clone", "fs.read", "fs.write"], state_mb: 4 },
+      },
+      pipeline: [
+        { op: "git.clone", id: "clone", repo: source, dest: "${install.state}/clone" },
+        { op: "fs.read", id: "read", path: "${steps.clone.path}/a.txt" },
+        { op: "fs.write", id: "say", path: out, content: "${steps.clone.updated} ${steps.read.content}" },
+      ],
+    };
+    await install("cloner", "1.0.0", cloner);
+    assert.deepEqual(await run("cloner"), ["succeeded", null]);
+    assert.equal(readFileSync(out, "utf8"), "true one");
+    await install("cloner", "1.1.0", cloner);
+    assert.deepEqual(await run("cloner"), ["succeeded", null]);
+    assert.equal(readFileSync(out, "utf8"), "false one", "the copy is a clone that is up to date");
+    writeFileSync(join(source, "a.txt"), "two");
+    git("commit", "-aqm", "second");
+    assert.deepEqual(await run("cloner"), ["succeeded", null]);
+    assert.equal(readFileSync(out, "utf8"), "true two");
+    assert.equal((await words("rollback", "cloner")).code, 0);
+    assert.deepEqual(await run("cloner"), ["succeeded", null]);
+    assert.equal(readFileSync(out, "utf8"), "true two", "and the old release brings its own up to date");
   });
 
   it("is in an export, and its size is said", async () => {

@@ -47,6 +47,7 @@ export async function gitClone(params: GitCloneParams, context: OpContext): Prom
     const { commit, branch } = again
       ? await cloneAnew(dest, source, params, context)
       : await update(dest, marker, source, params, context);
+    await context.files.settle();
     return { path: params.dest, commit, branch, updated: marker === null || again || commit !== marker.commit };
   } catch (error) {
     throw error instanceof Fault ? error : fileFault(error, "write", dest);
