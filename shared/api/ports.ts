@@ -29,9 +29,9 @@ import type {
   ControlTokenDelegation,
   ControlTokenRequest,
   ControlUpgradeDiff,
+  ControlVaultPassphrase,
   CronSchedule,
   InstallRelease,
-  ControlVaultPassphrase,
   ListingReputation,
   ModerationCase,
   ModerationCasePage,
@@ -48,9 +48,9 @@ import type { StepHistory } from "../run/steps.ts";
 import type { Preview } from "../schedule/preview.ts";
 import type { UpgradeDiff } from "../upgrade/change.ts";
 import type { ExternalWrite } from "../upgrade/step-action.ts";
+import type { SecretUse } from "../vault/views.ts";
 import type { Actor } from "./actor.ts";
 import type { DryRun, WhyNot, WhyNotMatrix } from "./dry-run.ts";
-import type { SecretUse } from "../vault/views.ts";
 import type { OwnListView, PublishedList } from "./moderation.ts";
 import type { PolicyDescription, PolicyExplanation } from "./policy.ts";
 import type { UpdateView } from "./updates.ts";
@@ -164,8 +164,6 @@ export interface SecretView {
   /** The only hosts it may be sent to. */
   readonly hosts: readonly string[];
   readonly set_at: string;
-}
-
   /** The last time it was put into a request; null: no run has used it. */
   readonly used: SecretUse | null;
 }
@@ -173,6 +171,8 @@ export interface SecretView {
 /** `stale_passphrase_file`: what the worker reads its passphrase from when it starts, where that holds another one. */
 export interface PassphraseChange extends VaultView {
   readonly stale_passphrase_file: string | null;
+}
+
 export interface VaultView {
   readonly vault: { readonly status: "none" | "locked" | "open"; readonly kept_by: "keychain" | "passphrase" };
   /** Empty while it is locked: names are encrypted too. */
@@ -356,6 +356,8 @@ export interface ControlPorts {
     readonly set: (request: ControlSecretSet) => Answer<VaultView>;
     readonly remove: (name: string) => Answer<VaultView>;
     readonly unlock: (passphrase: string) => Answer<VaultView>;
+    /** Refusals: not_found, usage, secret_invalid. Fault: vault_passphrase_wrong. */
+    readonly changePassphrase: (request: ControlVaultPassphrase) => Answer<PassphraseChange>;
   };
   /** Prometheus' text format. */
   readonly metrics: () => Promise<string>;
@@ -363,8 +365,6 @@ export interface ControlPorts {
   /** Told of what went wrong inside; the asker only learns that something did. */
   readonly report: (error: unknown) => void;
 }
-    /** Refusals: not_found, usage, secret_invalid. Fault: vault_passphrase_wrong. */
-    readonly changePassphrase: (request: ControlVaultPassphrase) => Answer<PassphraseChange>;
 
 export const APPROVAL_STATUSES = ["requested", "approved", "denied", "expired", "revoked", "consumed"] as const;
 export const INSTALL_ACTIONS = [
