@@ -204,7 +204,7 @@ describe("each thing has one obvious place", () => {
       "worker/adapters/relay-pool.ts": "the pool itself",
       "worker/adapters/remote-signer.ts": "asks the signer its owner named, sealed to it alone",
       "worker/engine/publisher.ts": "steps and completion notes, which the engine has judged",
-      "worker/engine/own-publish.ts": "everything outside of runs; it asks refuseOwnPublish",
+      "worker/engine/own-publish.ts": "everything outside of runs; it asks refuseOwn, and records it",
       "worker/engine/compliance.ts": "hands on to the publisher of a run, once what is said was read",
       "worker/engine/guarded-effects.ts": "hands on to the publisher of a run",
       "worker/engine/note.ts": "asks evaluate, then hands on to the publisher of notes",
@@ -212,10 +212,29 @@ describe("each thing has one obvious place", () => {
     };
     const calls = sources.filter((path) => path.startsWith("worker/") && !isTest(path));
     assert.deepEqual(calls.filter((path) => /\.publish\(/.test(bare(path))).sort(), Object.keys(senders).sort());
-    assert.match(code("worker/engine/own-publish.ts"), /refuseOwnPublish\(event\.kind/);
+    // A function that was taken off the pool would not be seen above.
+    const taken = /\bpublish\b[^}]*\}\s*=\s*(?:options\.|this\.)?pool\b|\bpool\.publish\b(?!\()/;
+    assert.deepEqual(
+      calls.filter((path) => taken.test(bare(path))),
+      [],
+    );
+    assert.match(code("worker/engine/own-publish.ts"), /refuseOwn\(write/);
     for (const path of ["worker/engine/drive.ts", "worker/engine/join.ts"]) {
       assert.match(code(path), /judgeStep\(/, path);
     }
+  });
+  it("a site is published through the policy gate alone, and nothing hands in a decision around it", () => {
+    const doors = (to: string) =>
+      imports.filter((item) => item.to === to && !isTest(item.from)).map(({ from }) => from);
+    assert.deepEqual(doors("worker/adapters/site-publish.ts"), ["worker/engine/own-publish.ts"]);
+    const uploads = sources.filter((path) => path.startsWith("worker/") && /\/v1\/site\b/.test(bare(path)));
+    assert.deepEqual(uploads, ["worker/adapters/site-publish.ts"]);
+    const posts = sources.filter(
+      (path) => path.startsWith("worker/") && !isTest(path) && /\bedge\.post\b/.test(bare(path)),
+    );
+    // A receipt is handed in to be verified; a decision leaves in the owner's name.
+    assert.deepEqual(posts, ["worker/admin/moderation.ts", "worker/admin/receipts.ts"]);
+    assert.match(code("worker/admin/moderation.ts"), /passOwn\([^;]*edge\.post/);
   });
   it("only what the worker does for itself starts a program outside the sandbox", () => {
     const outside = [

@@ -13,6 +13,7 @@ import { authorize } from "./admin/tokens.ts";
 import type { Config } from "./config.ts";
 import { joinWorkspace, type Workspace } from "./engine/join.ts";
 import { openLeases } from "./engine/leases.ts";
+import { openOutward } from "./engine/outward.ts";
 import { followEvents } from "./loops/telemetry.ts";
 import { type Ground, hexOf, openGround, WORKSPACE } from "./main/ground.ts";
 import { openLoops } from "./main/loops.ts";
@@ -75,6 +76,7 @@ export async function openWorker(config: Config, token?: string): Promise<Worker
     measure: outside.machineState.measure,
     decideAll: (id, tasks) => database.commit(() => store.handle(ground.asOwner(id), tasks)),
     authorKey: () => authorKey(ground),
+    outward: openOutward({ ...ground, store, kill_switch, aup: config.aup, now_ms: ground.clock.now_ms }),
     ...witness,
     accept: loops.installs.accept,
     updates: { looks: () => loops.releases.looks, check: (signal) => loops.releases.check(signal) },

@@ -8,7 +8,7 @@ import { parseArgs } from "node:util";
 import type { ConsentView } from "@oa/shared/api/ports.ts";
 import { parseStrict } from "@oa/shared/core/json.ts";
 import { REASONS } from "@oa/shared/core/reasons.ts";
-import { Fault, isRejection, reject } from "@oa/shared/core/refusal.ts";
+import { Fault, isRejection, type Rejection, reject } from "@oa/shared/core/refusal.ts";
 import type { CatalogPage, SearchkitQueryResult, UpgradeManifest } from "@oa/shared/generated/types.ts";
 import type { InstallView } from "@oa/shared/install/views.ts";
 import type { RunView } from "@oa/shared/run/views.ts";
@@ -22,10 +22,12 @@ import { makeFolder } from "./adapters/make-folder.ts";
 import { loadSchnorr } from "./adapters/schnorr.ts";
 import { localSigner } from "./adapters/signer.ts";
 import { buildSite } from "./adapters/site-build.ts";
-import { publishSite } from "./adapters/site-publish.ts";
 import { type ControlClient, openControlClient, orThrow } from "./cli/control-client.ts";
+import { configuredCompliance, ownGate } from "./cli/live-policy.ts";
 import { publishUpgrade } from "./cli/publish-upgrade.ts";
-import { openCompliance } from "./engine/compliance.ts";
+import { readConfig } from "./config.ts";
+import type { Compliance } from "./engine/compliance.ts";
+import { type OwnGate, publishOwnSite } from "./engine/own-publish.ts";
 import { startDaemon } from "./main/daemon.ts";
 
 const ROOT = join(import.meta.dirname, "..");
@@ -97,21 +99,20 @@ async function catalog(edge: RunningEdge): Promise<CatalogPage["listings"]> {
 }
 
 /** Publishes what the catalog does not list yet in this version, and waits until it lists all of it. */
-async function publishExamples(edge: RunningEdge, data_dir: string, signal: AbortSignal): Promise<string> {
+async function publishExamples(
+  edge: RunningEdge,
+  { data_dir, gate, compliance, signal }: Publishing,
+): Promise<string | Rejection> {
   const signer = localSigner((await loadOrCreateKey(data_dir, "author")).secret_key);
   const examples = await readExamples();
   const listed = new Set((await catalog(edge)).map(({ slug, version }) => `${slug}@${version}`));
   const missing = examples.filter(({ id, version }) => !listed.has(`${id}@${version}`));
-  // To its own edge on this machine, before there is a worker whose kill switch could say anything.
-  const gate = { aup: "strict", kill_switch: { isOn: () => false }, now_ms: Date.now } as const;
-  const compliance = openCompliance("strict");
   for (const manifest of missing) {
-    const sent = orThrow(
-      await publishUpgrade(manifest, {
-        ...{ signer: async () => signer, compliance, signal, gate, author_from_key: true, relays: [edge.relay_url] },
-        ...{ notes: `${manifest.title} ${manifest.version}`, channel: "main" },
-      }),
-    );
+    const sent = await publishUpgrade(manifest, {
+      ...{ signer: async () => signer, compliance, signal, gate, author_from_key: true, relays: [edge.relay_url] },
+      ...{ notes: `${manifest.title} ${manifest.version}`, channel: "main" },
+    });
+    if (isRejection(sent)) return sent;
     const refused = sent.relays.find(({ accepted }) => !accepted);
     if (refused !== undefined) throw new Fault("relay_refused", `${refused.relay}: ${refused.message}`);
   }
@@ -193,7 +194,31 @@ async function mainJob(client: ControlClient, edge: RunningEdge, options: Option
   say(audit.ok ? "✓" : "✗", "audited", `${audit.events} events, ${audit.ok ? "chain intact" : "chain broken"}`);
 }
 
-async function site(edge: RunningEdge, data_dir: string, signal: AbortSignal): Promise<void> {
+/** What this machine publishes to its own edge passes the worker's gate, as everything else that leaves does. */
+interface Publishing {
+  readonly data_dir: string;
+  readonly gate: OwnGate;
+  readonly compliance: Compliance;
+  readonly signal: AbortSignal;
+}
+
+async function publish(client: ControlClient, edge: RunningEdge, data_dir: string, signal: AbortSignal): Promise<void> {
+  const config = await readConfig(data_dir, process.env);
+  const gate = orThrow(await ownGate({ data_dir, api: async () => client }, config));
+  const how = { data_dir, gate, compliance: await configuredCompliance(config), signal };
+  for (const [name, what] of [
+    ["published", publishExamples],
+    ["site", publishSite],
+  ] as const) {
+    const done = await what(edge, how);
+    if (!isRejection(done)) say("✓", name, done);
+    // What was published before is still there: nothing new leaves while the switch is on.
+    else if (done.code === "kill_switch_active") say("✗", name, done.message);
+    else throw new Fault(done.code, done.message);
+  }
+}
+
+async function publishSite(edge: RunningEdge, { data_dir, gate, signal }: Publishing): Promise<string | Rejection> {
   const folder = join(data_dir, "site");
   const egress = openEdgeEgress(edge.url);
   const key = await loadOrCreateKey(data_dir, "worker");
@@ -205,8 +230,9 @@ async function site(edge: RunningEdge, data_dir: string, signal: AbortSignal): P
     }),
   );
   const to = { folder, edge_url: edge.url, egress, key, of, signal, now_ms: Date.now };
-  const { sent } = orThrow(await publishSite(to));
-  say("✓", "site", `${edge.url}/  ${of.listings} listings${sent > 0 ? "" : ", unchanged"}`);
+  const published = await publishOwnSite(to, "command/start", gate);
+  if (isRejection(published)) return published;
+  return `${edge.url}/  ${of.listings} listings${published.sent > 0 ? "" : ", unchanged"}`;
 }
 
 async function main(): Promise<void> {
@@ -224,8 +250,6 @@ async function main(): Promise<void> {
   );
   try {
     say("✓", "edge", `${edge.url}  catalog and install mailbox; relay ${edge.relay_url}`);
-    say("✓", "published", await publishExamples(edge, data_dir, abort.signal));
-    await site(edge, data_dir, abort.signal);
     const settings = { edge_url: edge.url, relays: [edge.relay_url], completion_note_relays: [edge.relay_url] };
     const daemon = await withPort(WORKER_PORT, (port) =>
       startDaemon({ data_dir, env: process.env, options: { ...settings, port } }),
@@ -233,6 +257,7 @@ async function main(): Promise<void> {
     try {
       say("✓", "worker", `${daemon.url}  control API; key ${daemon.worker.slice(0, 16)}…`);
       const client = await openControlClient({ data_dir, env: process.env });
+      await publish(client, edge, data_dir, abort.signal);
       await mainJob(client, edge, options, abort.signal);
       if (options.once || abort.signal.aborted) return;
       const where = data_dir === DATA_DIR ? "" : ` --data ${data_dir}`;

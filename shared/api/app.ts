@@ -10,6 +10,7 @@ import { leaseRoutes } from "./routes/leases.ts";
 import { marketRoutes } from "./routes/market.ts";
 import { metricRoutes } from "./routes/metrics.ts";
 import { moderationRoutes } from "./routes/moderation.ts";
+import { outwardRoutes } from "./routes/outward.ts";
 import { pairingRoutes } from "./routes/pairings.ts";
 import { policyRoutes } from "./routes/policy.ts";
 import { receiptRoutes } from "./routes/receipts.ts";
@@ -47,6 +48,7 @@ export function controlApp(ports: ControlPorts): Hono {
   app.route("/v1/pairings", pairingRoutes(ports));
   app.route("/v1/policy", policyRoutes(ports));
   app.route("/v1/approvals", approvalRoutes(ports));
+  app.route("/v1/outward", outwardRoutes(ports));
   app.route("/v1/tokens", tokenRoutes(ports));
   app.route("/v1/secrets", secretRoutes(ports));
   app.route("/v1/receipts", receiptRoutes(ports));

@@ -10,6 +10,8 @@ import type {
   ControlInstallRequest,
   ControlKillSwitch,
   ControlModeration,
+  ControlOutward,
+  ControlOutwardEnd,
   ControlPairingChange,
   ControlPairingRequest,
   ControlPolicyChange,
@@ -326,6 +328,11 @@ export interface ControlPorts {
     readonly mint: (request: ControlTokenRequest) => Answer<object>;
     readonly delegate: (request: ControlTokenDelegation) => Answer<object>;
     readonly revoke: (id: string, reason: string) => Answer<object>;
+  };
+  /** What leaves in the owner's or an author's name, by another process of theirs. Refusals: those of `refuseOwn`, not_found, already_decided. */
+  readonly outward: {
+    readonly begin: (write: ControlOutward) => Answer<{ readonly outward_id: string }>;
+    readonly end: (outward_id: string, outcome: ControlOutwardEnd) => Answer<object>;
   };
   /** Refusals: not_found, approval_used, approval_missing, approval_denied, approval_expired, approval_revoked, approval_mismatch. */
   readonly approvals: {

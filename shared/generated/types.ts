@@ -113,6 +113,10 @@ export type MailboxEvent = (MailboxSignersSet | MailboxDeposited | MailboxAcknow
  */
 export type ModerationEvent = (ModerationReported | ModerationDecided | ModerationAppealed)
 /**
+ * What left in the name of the owner, an author or this worker, outside of any run. The subject is one such thing, out_….
+ */
+export type OutwardEvent = (OutwardBegun | OutwardRefused | OutwardEnded)
+/**
  * How a coordinator's key earns the right to order installs. The subject is the pairing, pair_….
  */
 export type PairingEvent = (PairingOffered | PairingClaimed | PairingConfirmed | PairingSharingSet | PairingResultsSet | PairingCapabilitiesReported | PairingRemoved)
@@ -531,6 +535,37 @@ readonly days?: number
  */
 readonly decision?: string
 readonly note?: string
+}
+/**
+ * POST /v1/outward/:id/end: what came of it.
+ */
+export interface ControlOutwardEnd {
+/**
+ * @maxItems 64
+ */
+readonly accepted: readonly string[]
+/**
+ * @maxItems 64
+ */
+readonly refused: readonly string[]
+}
+/**
+ * POST /v1/outward: something is about to leave in the owner's or an author's name.
+ */
+export interface ControlOutward {
+readonly action_type: ("event.publish" | "site.publish")
+/**
+ * event:publish:<kind>, or network:egress:<host> of the edge that serves the site.
+ */
+readonly target: string
+/**
+ * The event's id, or the root of the catalog that the site shows.
+ */
+readonly content: string
+/**
+ * The owner's command or setting.
+ */
+readonly approval_id: string
 }
 /**
  * POST /v1/pairings/:id/{confirm,remove,share}.
@@ -3184,6 +3219,67 @@ export interface ModerationAppealed {
 readonly event_type: "moderation.appealed"
 readonly data: {
 readonly decision: ModerationDecision
+}
+}
+/**
+ * The policy lets it leave, and it is about to. Without an end, nobody knows how far it came.
+ */
+export interface OutwardBegun {
+readonly event_type: "outward.begun"
+readonly data: {
+readonly write: OutwardWrite
+readonly at_ms: number
+}
+}
+/**
+ * What leaves, where to, and what approves it.
+ */
+export interface OutwardWrite {
+readonly action_type: ("event.publish" | "site.publish")
+/**
+ * event:publish:<kind>, or network:egress:<host> of the edge that serves the site.
+ */
+readonly target: string
+/**
+ * The event's id, or the root of the catalog that the site shows.
+ */
+readonly content: string
+/**
+ * The owner's command or setting.
+ */
+readonly approval_id: string
+}
+/**
+ * The policy does not let it leave.
+ */
+export interface OutwardRefused {
+readonly event_type: "outward.refused"
+readonly data: {
+readonly write: OutwardWrite
+readonly code: string
+readonly message: string
+readonly at_ms: number
+}
+}
+/**
+ * It was sent.
+ */
+export interface OutwardEnded {
+readonly event_type: "outward.ended"
+readonly data: {
+/**
+ * Who took it.
+ * 
+ * @maxItems 64
+ */
+readonly accepted: readonly string[]
+/**
+ * Who did not, with what they said.
+ * 
+ * @maxItems 64
+ */
+readonly refused: readonly string[]
+readonly at_ms: number
 }
 }
 /**

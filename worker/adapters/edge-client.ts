@@ -6,7 +6,7 @@ import type { HttpRequestClaim } from "@oa/shared/nostr/27235-http-auth.ts";
 import { type Egress, openEgress } from "./egress.ts";
 
 /** Makes the `Authorization` header of a request that a key signs (NIP-98). */
-export type SignRequest = (request: HttpRequestClaim) => string;
+export type SignRequest = (request: HttpRequestClaim) => Promise<string>;
 
 /** The edge's public API. */
 export interface EdgeClient {
@@ -30,11 +30,11 @@ export function openEdgeEgress(edge_url: string): Egress {
 }
 
 export function openEdgeClient(edge_url: string, egress: Pick<Egress, "fetch">): EdgeClient {
-  const send = (path: string, signal: AbortSignal, value?: object, sign?: SignRequest) => {
+  const send = async (path: string, signal: AbortSignal, value?: object, sign?: SignRequest) => {
     const url = `${edge_url}${path}`;
     const method = value === undefined ? "GET" : "POST";
     const body = value === undefined ? {} : { body: JSON.stringify(value) };
-    const authorization = sign === undefined ? {} : { authorization: sign({ url, method, ...body }) };
+    const authorization = sign === undefined ? {} : { authorization: await sign({ url, method, ...body }) };
     return egress.fetch({
       ...{ url, method, ...body },
       headers: {

@@ -15,7 +15,7 @@ import { fromEvent as mutesIn, toEvent as mutesTo } from "@oa/shared/nostr/30007
 import { fromEvent as curatedIn, toEvent as curatedTo } from "@oa/shared/nostr/30267-curated.ts";
 import { KINDS } from "@oa/shared/nostr/kinds.ts";
 import { hexToNpub, npubToHex } from "@oa/shared/nostr/npub.ts";
-import { type EventTemplate, publicKeyOf } from "@oa/shared/nostr/template.ts";
+import type { EventTemplate } from "@oa/shared/nostr/template.ts";
 import { isHex32, type VerifiedEvent } from "@oa/shared/nostr/verify.ts";
 import type { RelayFilter } from "../adapters/relay-pool.ts";
 import { type OwnPublishOptions, relaysFor, sendOwn, signOwn } from "./own-publish.ts";
@@ -64,7 +64,7 @@ export async function curate(
   const same = found !== null && JSON.stringify(changed) === JSON.stringify(found.list);
   if (found !== null && same) return sent(found.list, found.event, relays, options, signal);
   const created_at = Math.max(Math.floor(options.now_ms() / 1_000), (found?.event.created_at ?? 0) + 1);
-  const event = signOwn(templateOf(changed, created_at), "owner/curate", options);
+  const event = await signOwn(templateOf(changed, created_at), "owner/curate", options);
   return isRejection(event) ? event : sent(changed, event, relays, options, signal);
 }
 
@@ -75,7 +75,7 @@ async function sent(
   options: OwnPublishOptions,
   signal: AbortSignal,
 ): Promise<PublishedList | Rejection> {
-  const done = await sendOwn(event, relays, options, signal);
+  const done = await sendOwn(event, relays, "owner/curate", options, signal);
   return isRejection(done) ? done : { ...done, ...list };
 }
 
@@ -84,8 +84,8 @@ function kindOf(name: string): Kind {
   return name === "curators" || name === "blocklist" ? name : "listings";
 }
 
-function emptyList(name: string, { owner_key }: OwnPublishOptions): OwnListView {
-  const npub = hexToNpub(publicKeyOf(owner_key));
+function emptyList(name: string, { signer }: OwnPublishOptions): OwnListView {
+  const npub = hexToNpub(signer.public_key);
   return { name, kind: kindOf(name), npub, title: name, description: "", listings: [], people: [] };
 }
 
@@ -95,7 +95,7 @@ async function newestOf(
   options: OwnPublishOptions,
   signal: AbortSignal,
 ): Promise<Found | null> {
-  const authors = [publicKeyOf(options.owner_key)];
+  const authors = [options.signer.public_key];
   const kind = kindOf(name);
   const filters: readonly RelayFilter[] =
     kind === "listings"

@@ -1,5 +1,6 @@
 import type { ControlPorts } from "@oa/shared/api/ports.ts";
 import { sha256Hex } from "@oa/shared/core/hash.ts";
+import type { RandomBytes } from "@oa/shared/core/id.ts";
 import { LIMITS } from "@oa/shared/core/limits.ts";
 import { DECISION_DAYS, MODERATION_ACTIONS, MODERATION_REASONS } from "@oa/shared/core/moderation-words.ts";
 import { isRejection, type Rejection, reject } from "@oa/shared/core/refusal.ts";
@@ -16,8 +17,10 @@ import { fromEvent as decisionIn, toEvent as decisionTo, whyUnfit } from "@oa/sh
 import { httpAuthHeader, httpAuthTemplate } from "@oa/shared/nostr/27235-http-auth.ts";
 import { KINDS } from "@oa/shared/nostr/kinds.ts";
 import { npubToHex } from "@oa/shared/nostr/npub.ts";
-import { signEvent } from "@oa/shared/nostr/template.ts";
+import { ownEvent } from "@oa/shared/policy/own-publish.ts";
 import type { EdgeClient, SignRequest } from "../adapters/edge-client.ts";
+import type { Signer } from "../adapters/signer.ts";
+import { passOwn } from "../engine/own-publish.ts";
 import { curate, listShown } from "./curate.ts";
 import { NO_EDGE } from "./market.ts";
 import { type OwnPublishOptions, relaysFor, signOwn } from "./own-publish.ts";
@@ -25,16 +28,18 @@ import { parseAddress } from "./upgrade-source.ts";
 
 export interface ModerationOptions extends OwnPublishOptions {
   readonly edge: EdgeClient | null;
-  /** The key this machine publishes by: an appeal is its author's alone. */
-  readonly authorKey: () => Promise<Uint8Array>;
+  /** What publishes: an appeal is its author's alone. */
+  readonly author: () => Promise<Pick<Signer, "public_key" | "sign"> | Rejection>;
+  readonly random: RandomBytes;
 }
 
 const DAY_S = 86_400;
+const APPROVAL = "owner/moderate";
 
 /** What the owner decides as a curator, appeals as an author, and puts together in lists. */
 export function moderationPort(options: ModerationOptions): ControlPorts["moderation"] {
   const { edge } = options;
-  const sign = signer(options);
+  const sign = requestSigner(options);
   return {
     roles: async (signal) => (edge === null ? NO_EDGE : edge.get<ModerationRoles>("/v1/moderation/roles", signal)),
     ledger: async (cursor, signal) =>
@@ -51,11 +56,18 @@ export function moderationPort(options: ModerationOptions): ControlPorts["modera
       const said = await decisionOf(request, options, signal);
       if (isRejection(said)) return said;
       const { created_at, ...decision } = said;
-      const by = decision.action === "appeal" ? { ...options, owner_key: await options.authorKey() } : options;
-      const event = signOwn(decisionTo(decision, { created_at }), "owner/moderate", by);
+      const signer = decision.action === "appeal" ? await options.author() : options.signer;
+      if (isRejection(signer)) return signer;
+      const by = { ...options, signer };
+      const event = await signOwn(decisionTo(decision, { created_at }), APPROVAL, by);
       if (isRejection(event)) return event;
       const path = `/v1/moderation/${decision.action.replace("_", "-")}`;
-      const done = await edge.post<ModerationCase>(path, { event }, signal, signer(by));
+      const done = await passOwn(
+        { ...ownEvent(event.kind, APPROVAL), content: event.id },
+        options,
+        () => edge.post<ModerationCase>(path, { event }, signal, requestSigner(by)),
+        () => ({ accepted: ["the edge"], refused: [] }),
+      );
       return isRejection(done) ? done : { ...done, event_id: event.id };
     },
     list: (name, signal) => listShown(name, options, signal),
@@ -68,14 +80,14 @@ function paged(cursor: string | null): string {
 }
 
 /** Each request is signed by the same key as what it hands in, once. */
-function signer({
-  owner_key,
+function requestSigner({
+  signer,
   random,
   now_ms,
-}: Pick<ModerationOptions, "owner_key" | "random" | "now_ms">): SignRequest {
-  return (request) => {
+}: Pick<ModerationOptions, "signer" | "random" | "now_ms">): SignRequest {
+  return async (request) => {
     const template = httpAuthTemplate(request, Math.floor(now_ms() / 1_000), sha256Hex(random(32)));
-    return httpAuthHeader(signEvent(template, owner_key, random(32)));
+    return httpAuthHeader(await signer.sign(template));
   };
 }
 

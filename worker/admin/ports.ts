@@ -2,7 +2,7 @@ import type { ControlPorts, DoctorCheck } from "@oa/shared/api/ports.ts";
 import type { Recorded } from "@oa/shared/core/envelope.ts";
 import type { EventStore } from "@oa/shared/core/event-store.ts";
 import { escapeGlob } from "@oa/shared/core/permission.ts";
-import { isRejection, reject } from "@oa/shared/core/refusal.ts";
+import { isRejection, type Rejection, reject } from "@oa/shared/core/refusal.ts";
 import type { RunEvent } from "@oa/shared/generated/types.ts";
 import { stepHistories } from "@oa/shared/run/steps.ts";
 import { getRun, listRuns } from "@oa/shared/run/views.ts";
@@ -10,11 +10,13 @@ import type { EdgeClient } from "../adapters/edge-client.ts";
 import { openGrantedFiles } from "../adapters/granted-files.ts";
 import type { MachineState } from "../adapters/machine-state/port.ts";
 import type { RelayPool } from "../adapters/relay-pool.ts";
+import { localSigner, type Signer } from "../adapters/signer.ts";
 import type { Vault } from "../adapters/vault.ts";
 import type { ModelBackends } from "../backends/backend.ts";
 import type { Config } from "../config.ts";
 import type { Compliance } from "../engine/compliance.ts";
 import type { KillSwitch } from "../engine/kill-switch.ts";
+import type { OutwardRecord } from "../engine/own-publish.ts";
 import type { Engine } from "../engine.ts";
 import type { ReleaseWatch } from "../loops/release-watch.ts";
 import { answerSearch } from "../ops/searchkit-query.ts";
@@ -44,6 +46,7 @@ export interface PortsOptions extends Omit<InstallsOptions, "lookUp"> {
   readonly lookUp: InstallsOptions["lookUp"];
   readonly store: EventStore;
   readonly feed: EventFeed;
+  readonly outward: OutwardRecord;
   readonly engine: Engine;
   readonly kill_switch: KillSwitch;
   readonly decideAll: DecideAll;
@@ -71,7 +74,10 @@ export function controlPorts(options: PortsOptions): ControlPorts {
     const run = getRun(sql, id);
     return run === null ? reject("not_found", `there is no run ${id}`) : { ...run, progress: engine.progress(id) };
   };
+  const relays = ownRelays(config.relays, config.edge_url);
+  const own = { relays, aup: config.aup, signer: localSigner(options.owner_key), record: options.outward };
   return {
+    outward: options.outward,
     worker: {
       describe: async (signal) => ({
         worker: options.worker,
@@ -108,8 +114,8 @@ export function controlPorts(options: PortsOptions): ControlPorts {
     leases: options.leases,
     events: feed.events,
     market: marketPort(options.edge, config),
-    reputation: reputationPort({ ...options, relays: ownRelays(config.relays, config.edge_url), aup: config.aup }),
-    moderation: moderationPort({ ...options, relays: ownRelays(config.relays, config.edge_url), aup: config.aup }),
+    reputation: reputationPort({ ...options, ...own }),
+    moderation: moderationPort({ ...options, ...own, author: async () => authorHere(options) }),
     search: ({ query, index, limit }, signal) =>
       answerSearch(
         { query, index: index ?? null, limit },
@@ -136,4 +142,10 @@ async function treeOf(root: string, home: string) {
   } catch {
     return null; // the answer then says that the folder could not be compared
   }
+}
+
+/** This machine's own author key, where nothing else signs as author: what else there is may have to ask somebody. */
+async function authorHere({ config, authorKey }: PortsOptions): Promise<Signer | Rejection> {
+  if ((config.signer ?? "local") === "local") return localSigner(await authorKey());
+  return reject("usage", "what signs as author is elsewhere (signer in config.json): `oa moderate appeal` asks it");
 }

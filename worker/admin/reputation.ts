@@ -7,7 +7,7 @@ import { filter as attestationFilter, fromEvent as attestationFrom } from "@oa/s
 import { fromEvent as receiptFrom } from "@oa/shared/nostr/30053-license-receipt.ts";
 import { type RatingEvidence, toEvent as ratingEvent, STARS } from "@oa/shared/nostr/30054-rating.ts";
 import { KINDS } from "@oa/shared/nostr/kinds.ts";
-import { type EventTemplate, publicKeyOf } from "@oa/shared/nostr/template.ts";
+import type { EventTemplate } from "@oa/shared/nostr/template.ts";
 import { isHex32, type SchnorrVerify } from "@oa/shared/nostr/verify.ts";
 import type { EdgeClient } from "../adapters/edge-client.ts";
 import type { RelayFilter } from "../adapters/relay-pool.ts";
@@ -23,7 +23,7 @@ export interface ReputationOptions extends OwnPublishOptions {
 
 /** What the owner says of listings, and what is said of them. */
 export function reputationPort(options: ReputationOptions): ControlPorts["reputation"] {
-  const { edge, pool, owner_key, now_ms } = options;
+  const { edge, pool, signer, now_ms } = options;
   const query = (relays: readonly string[]) => (filters: readonly RelayFilter[], signal: AbortSignal) =>
     pool.query(relays, filters, { timeout_ms: LIMITS.publish_timeout_ms, signal });
 
@@ -33,8 +33,8 @@ export function reputationPort(options: ReputationOptions): ControlPorts["reputa
     relays: readonly string[],
     signal: AbortSignal,
   ): Promise<PublishedOwn | Rejection> => {
-    const event = signOwn(template, approval_id, options);
-    return isRejection(event) ? event : sendOwn(event, relays, options, signal);
+    const event = await signOwn(template, approval_id, options);
+    return isRejection(event) ? event : sendOwn(event, relays, approval_id, options, signal);
   };
 
   /** The best proof of use that relays have for the owner; a rating goes without where they have none. */
@@ -43,7 +43,7 @@ export function reputationPort(options: ReputationOptions): ControlPorts["reputa
     relays: readonly string[],
     signal: AbortSignal,
   ): Promise<RatingEvidence | null> => {
-    const owner = publicKeyOf(owner_key);
+    const owner = signer.public_key;
     const bought = { kinds: [KINDS.receipt.kind], "#a": [listing], "#p": [owner] };
     try {
       const ask = query(relays);

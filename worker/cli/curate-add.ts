@@ -2,6 +2,7 @@ import { MODERATION_ROLES } from "@oa/shared/core/moderation-words.ts";
 import type { ControlCurate } from "@oa/shared/generated/types.ts";
 import { type Command, defineCommand } from "./command.ts";
 import { curate, LIST, RELAY } from "./curate-list.ts";
+import { OWNER_SIGNER } from "./own-moderation.ts";
 
 export const command: Command = defineCommand({
   words: ["curate", "add"],
@@ -10,7 +11,7 @@ export const command: Command = defineCommand({
   options: {
     role: { type: "text", value: "ROLE", summary: "What a curator may do", choices: MODERATION_ROLES, repeat: true },
     name: { type: "text", value: "TEXT", summary: "What a key is called", default: "" },
-    relay: RELAY,
+    ...{ relay: RELAY, signer: OWNER_SIGNER },
   },
   examples: [
     "oa curate add top 30051:7f3…:me.watch",

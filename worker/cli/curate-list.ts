@@ -1,7 +1,8 @@
-import type { OwnListView, PublishedList } from "@oa/shared/api/moderation.ts";
+import type { OwnListView } from "@oa/shared/api/moderation.ts";
 import { isRejection, type Rejection } from "@oa/shared/core/refusal.ts";
 import type { ControlCurate } from "@oa/shared/generated/types.ts";
-import type { CommandContext, ExitCode } from "./command.ts";
+import type { ExitCode } from "./command.ts";
+import { moderating, type SignedContext } from "./own-moderation.ts";
 import { relayLines } from "./relay-lines.ts";
 import { plain } from "./terminal.ts";
 
@@ -15,13 +16,14 @@ export const RELAY = {
   repeat: true,
 } as const;
 
-/** Changes a list of the owner's and shows what it holds now. */
+/** Changes a list of the owner's, or of the signer's that was named, and shows what it holds now. */
 export async function curate(
-  { api, print, progress, signal, style }: Pick<CommandContext, "api" | "print" | "progress" | "signal" | "style">,
+  { options, ...context }: SignedContext,
   request: ControlCurate,
 ): Promise<ExitCode | Rejection> {
+  const { print, progress, signal, style } = context;
   progress("signing and sending the list …");
-  const done = await (await api()).post<PublishedList>("/v1/moderation/lists", request, signal);
+  const done = await moderating(options.signer, context, (moderation) => moderation.curate(request, signal));
   if (isRejection(done)) return done;
   print(done, () => [...listLines(done), ...relayLines(done.relays, style)].join("\n"));
   return 0;

@@ -8,19 +8,6 @@ import { type Compliance, openCompliance } from "../engine/compliance.ts";
 import type { OwnGate } from "../engine/own-publish.ts";
 import type { CommandContext } from "./command.ts";
 
-/**
- * The kill switch as it stands: what the data folder's worker says, running or not; of a folder that never had a
- * worker, what the settings say. Refusals: those of the control API. Faults: busy.
- */
-export async function liveKillSwitch(
-  { data_dir, api }: Pick<CommandContext, "data_dir" | "api">,
-  config: Pick<Config, "kill_switch">,
-): Promise<boolean | Rejection> {
-  if (config.kill_switch || !(await hasWorker(data_dir))) return config.kill_switch;
-  const status = await (await api()).get<{ readonly on: boolean }>("/v1/policy/kill-switch");
-  return isRejection(status) ? status : status.on;
-}
-
 /** Whether there is a worker in a data folder, running or not. */
 async function hasWorker(data_dir: string): Promise<boolean> {
   return (await stat(join(data_dir, "worker.sqlite")).catch(() => null)) !== null;
@@ -46,14 +33,27 @@ export async function judgedLive(
   return judgeRead(request, settings, await configuredCompliance(config), signal);
 }
 
-/** What a command that publishes passes first. */
+/**
+ * What a command that publishes passes: the data folder's worker, running or not, judges and keeps what leaves; of a
+ * folder that never had one, the settings judge, and there is no log to keep it in. Refusals: those of the control API.
+ * Faults: busy.
+ */
 export async function ownGate(
-  context: Pick<CommandContext, "data_dir" | "api">,
-  config: Pick<Config, "kill_switch" | "aup">,
+  { data_dir, api }: Pick<CommandContext, "data_dir" | "api">,
+  { aup, kill_switch }: Pick<Config, "kill_switch" | "aup">,
 ): Promise<OwnGate | Rejection> {
-  const on = await liveKillSwitch(context, config);
-  if (typeof on !== "boolean") return on;
-  return { aup: config.aup, kill_switch: { isOn: () => on }, now_ms: Date.now };
+  const gate = { aup, now_ms: Date.now };
+  if (!(await hasWorker(data_dir))) return { ...gate, kill_switch: { isOn: () => kill_switch }, record: null };
+  const client = await api();
+  const status = await client.get<{ readonly on: boolean }>("/v1/policy/kill-switch");
+  if (isRejection(status)) return status;
+  return {
+    ...{ ...gate, kill_switch: { isOn: () => status.on } },
+    record: {
+      begin: (write) => client.post<{ readonly outward_id: string }>("/v1/outward", write),
+      end: (id, outcome) => client.post<object>(`/v1/outward/${id}/end`, outcome),
+    },
+  };
 }
 
 /** The compliance gate as the settings have it, without a worker: nothing is kept of what a model answers. */

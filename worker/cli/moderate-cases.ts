@@ -1,17 +1,20 @@
 import { isRejection } from "@oa/shared/core/refusal.ts";
-import type { ModerationCasePage } from "@oa/shared/generated/types.ts";
 import { type Command, defineCommand } from "./command.ts";
+import { moderating, OWNER_SIGNER } from "./own-moderation.ts";
 import { table } from "./table.ts";
 
 export const command: Command = defineCommand({
   words: ["moderate", "cases"],
   summary: "List what waits for curators: appeals and holds first, then reports by who made them, not by how many",
-  options: { cursor: { type: "text", value: "TEXT", summary: "Go on from an earlier page's next_cursor" } },
+  options: {
+    cursor: { type: "text", value: "TEXT", summary: "Go on from an earlier page's next_cursor" },
+    signer: OWNER_SIGNER,
+  },
   examples: ["oa moderate cases", "oa moderate cases --json"],
-  run: async ({ api, options, print, progress, signal }) => {
+  run: async ({ options, ...context }) => {
+    const { print, progress, signal } = context;
     progress("asking the edge …");
-    const query = options.cursor === undefined ? "" : `?cursor=${encodeURIComponent(options.cursor)}`;
-    const page = await (await api()).get<ModerationCasePage>(`/v1/moderation/cases${query}`, signal);
+    const page = await moderating(options.signer, context, ({ cases }) => cases(options.cursor ?? null, signal));
     if (isRejection(page)) return page;
     print(page, () =>
       page.cases.length === 0

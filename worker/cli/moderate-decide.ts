@@ -3,9 +3,10 @@ import { readFile } from "node:fs/promises";
 import { resolve } from "node:path";
 import { MODERATION_REASONS } from "@oa/shared/core/moderation-words.ts";
 import { isRejection, type Rejection, reject } from "@oa/shared/core/refusal.ts";
-import type { ControlModeration, ModerationCase } from "@oa/shared/generated/types.ts";
+import type { ControlModeration } from "@oa/shared/generated/types.ts";
 import { sentenceOf } from "@oa/shared/moderation/words.ts";
-import type { CommandContext, ExitCode } from "./command.ts";
+import type { ExitCode } from "./command.ts";
+import { moderating, type SignedContext } from "./own-moderation.ts";
 import { plain } from "./terminal.ts";
 
 /** The words of the table that a measure may be for. */
@@ -52,13 +53,14 @@ export async function evidenceOf(
   }
 }
 
-/** Signs a decision in the owner's name, hands it to the edge, and shows where the case stands. */
+/** Signs a decision in the owner's name, or as the signer that was named, hands it to the edge, and shows where the case stands. */
 export async function decide(
-  { api, print, progress, signal }: Pick<CommandContext, "api" | "print" | "progress" | "signal">,
+  { options, ...context }: SignedContext,
   request: ControlModeration,
 ): Promise<ExitCode | Rejection> {
+  const { print, progress, signal } = context;
   progress("signing and handing it in …");
-  const done = await (await api()).post<Decided>("/v1/moderation/decisions", request, signal);
+  const done = await moderating(options.signer, context, (moderation) => moderation.decide(request, signal));
   if (isRejection(done)) return done;
   print(done, () => {
     const entry = done.decisions.find(({ decision }) => decision.event_id === done.event_id);
@@ -71,5 +73,3 @@ export async function decide(
   });
   return 0;
 }
-
-type Decided = ModerationCase & { readonly event_id: string };

@@ -2,6 +2,7 @@ import { isRejection } from "@oa/shared/core/refusal.ts";
 import type { ControlModeration } from "@oa/shared/generated/types.ts";
 import { type Command, defineCommand } from "./command.ts";
 import { DAYS, decide, EVIDENCE, evidenceOf, NOTE, reasonsFor, TARGET } from "./moderate-decide.ts";
+import { OWNER_SIGNER } from "./own-moderation.ts";
 
 export const command: Command = defineCommand({
   words: ["moderate", "hold"],
@@ -9,7 +10,7 @@ export const command: Command = defineCommand({
   arguments: TARGET,
   options: {
     reason: { type: "text", value: "WORD", summary: "Why", choices: reasonsFor("hold"), required: true },
-    ...{ evidence: EVIDENCE, days: DAYS, note: NOTE },
+    ...{ evidence: EVIDENCE, days: DAYS, note: NOTE, signer: OWNER_SIGNER },
   },
   examples: ["oa moderate hold 30051:7f3…:me.watch --reason malware --days 3"],
   run: async (context) => {

@@ -3,6 +3,7 @@ import { isRejection } from "@oa/shared/core/refusal.ts";
 import type { ControlModeration } from "@oa/shared/generated/types.ts";
 import { type Command, defineCommand } from "./command.ts";
 import { DAYS, decide, EVIDENCE, evidenceOf, NOTE, reasonsFor, TARGET } from "./moderate-decide.ts";
+import { OWNER_SIGNER } from "./own-moderation.ts";
 
 export const command: Command = defineCommand({
   words: ["moderate", "label"],
@@ -24,7 +25,7 @@ export const command: Command = defineCommand({
       required: true,
     },
     reason: { type: "text", value: "WORD", summary: "Why", choices: reasonsFor("label"), default: "quality" },
-    ...{ evidence: EVIDENCE, days: DAYS, note: NOTE },
+    ...{ evidence: EVIDENCE, days: DAYS, note: NOTE, signer: OWNER_SIGNER },
   },
   examples: [
     "oa moderate label 30051:7f3…:me.watch --status risky --radius money --note 'It can spend up to 5,000 sats a day.'",

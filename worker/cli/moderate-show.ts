@@ -2,17 +2,19 @@ import { isRejection } from "@oa/shared/core/refusal.ts";
 import type { ModerationCase } from "@oa/shared/generated/types.ts";
 import { type Command, defineCommand } from "./command.ts";
 import { entryLines } from "./moderate-lines.ts";
+import { moderating, OWNER_SIGNER } from "./own-moderation.ts";
 import { plain } from "./terminal.ts";
 
 export const command: Command = defineCommand({
   words: ["moderate", "show"],
   summary: "Show one case: its reports and what was decided",
   arguments: { case: { summary: "A case's id, or what it is about" } },
+  options: { signer: OWNER_SIGNER },
   examples: ["oa moderate show case_0a1…", "oa moderate show 30051:7f3…:me.watch --json"],
-  run: async ({ api, args, print, progress, signal }) => {
+  run: async ({ args, options, ...context }) => {
+    const { print, progress, signal } = context;
     progress("asking the edge …");
-    const path = `/v1/moderation/cases/${encodeURIComponent(args.case)}`;
-    const found = await (await api()).get<ModerationCase>(path, signal);
+    const found = await moderating(options.signer, context, (moderation) => moderation.case(args.case, signal));
     if (isRejection(found)) return found;
     print(found, () => describe(found));
     return 0;

@@ -2,6 +2,7 @@ import { isRejection } from "@oa/shared/core/refusal.ts";
 import type { ControlModeration } from "@oa/shared/generated/types.ts";
 import { type Command, defineCommand } from "./command.ts";
 import { DAYS, decide, EVIDENCE, evidenceOf, NOTE, reasonsFor, TARGET } from "./moderate-decide.ts";
+import { OWNER_SIGNER } from "./own-moderation.ts";
 
 export const command: Command = defineCommand({
   words: ["moderate", "take-down"],
@@ -10,7 +11,7 @@ export const command: Command = defineCommand({
   options: {
     reason: { type: "text", value: "WORD", summary: "Why", choices: reasonsFor("take_down"), required: true },
     evidence: { ...EVIDENCE, required: true },
-    ...{ days: DAYS, note: NOTE },
+    ...{ days: DAYS, note: NOTE, signer: OWNER_SIGNER },
   },
   examples: ["oa moderate take-down 30051:7f3…:me.watch --reason data_exfiltration --evidence trace.txt"],
   run: async (context) => {

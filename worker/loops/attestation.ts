@@ -70,7 +70,7 @@ export function openAttestationLoop(options: AttestationOptions): {
       const template = attestationOf(store.bySubject(run_id) as readonly Recorded<RunEvent>[], options.owner);
       if (template === null) return failed("not_found", "the run is of no published release", false);
       const event = signEvent(template, options.secret_key, options.random(32));
-      const gate = { ...options, now_ms: clock.now_ms };
+      const gate = { ...options, now_ms: clock.now_ms, record: null };
       const answers = await publishOwn(event, options.relays, "setting/attest_runs", gate, signal);
       if (isRejection(answers)) return failed(answers.code, answers.message, false);
       const accepted = answers.filter((answer) => answer.accepted).map(({ relay }) => relay);

@@ -13,7 +13,7 @@ import { signEvent } from "@oa/shared/nostr/template.ts";
 import type { NostrEvent } from "@oa/shared/nostr/verify.ts";
 import { getPairing, pairingOf } from "@oa/shared/pairing/views.ts";
 import type { AupMode } from "@oa/shared/policy/aup/assess.ts";
-import { refuseOwnPublish } from "@oa/shared/policy/own-publish.ts";
+import { ownEvent, refuseOwn } from "@oa/shared/policy/own-publish.ts";
 import type { Clock } from "../adapters/clock.ts";
 import type { ToldCursor } from "../adapters/told-cursor.ts";
 import { type AnswerTo, answerIn, installOfRun, installStatus, pairingStatus, signersOf } from "./status-content.ts";
@@ -63,7 +63,7 @@ export function openCoordinatorStatus(options: CoordinatorStatusOptions): {
     const now_ms = clock.now_ms();
     const { aup, secret_key, random } = options;
     const judged = { kill_switch: options.kill_switch.isOn(), aup, now_ms };
-    const refused = refuseOwnPublish(KINDS.gift_wrap.kind, "setting/pairing_results", judged);
+    const refused = refuseOwn(ownEvent(KINDS.gift_wrap.kind, "setting/pairing_results"), judged);
     if (refused !== null) throw new Fault(refused.code, refused.message, { retryable: true });
     const created_at = Math.floor(now_ms / 1_000);
     const inner = signEvent(toEvent(options.clean(status), { to, created_at }), secret_key, random(32));

@@ -81,7 +81,7 @@ export function openLoops(
   });
   const telling = {
     ...{ sql: database, clock, random, report, secret_key: own.secret_key },
-    send: sealedSend({ mailbox, pool, relays, aup, kill_switch, now_ms: clock.now_ms }),
+    send: sealedSend({ mailbox, pool, relays, aup, kill_switch, now_ms: clock.now_ms, record: null }),
   };
   const reports = openCapabilityReports({ ...telling, measure: capabilities });
   const statuses = openCoordinatorStatus({
