@@ -116,6 +116,9 @@ test("only the author's key takes a release back, and a release needs a version"
   assert.deepEqual([foreign.code, foreign.error?.code], [3, "author_mismatch"]);
   const bare = await words("upgrade", "yank", `30051:${"a".repeat(64)}:me.watch`, "--relay", relay.url);
   assert.deepEqual([bare.code, bare.error?.code], [2, "usage"]);
+  const mistaken = await words("upgrade", "yank", "me.wotch@1.0.0", "--relay", relay.url);
+  assert.equal(mistaken.release_event_id, null);
+  assert.match(String(mistaken.stderr), /none of these relays shows a release me\.wotch@1\.0\.0 of yours/);
 });
 
 test("a channel is followed only when it is asked for", async () => {

@@ -74,6 +74,8 @@ test("a file that is not there fails, and still gives one document", async () =>
   const said = await oa(["upgrade", "validate", join(folder, "none.json"), "--json"]);
   assert.equal(said.code, 1);
   assert.equal(document(said).valid, false);
+  const of = await oa(["upgrade", "validate", folder, "--json"]);
+  assert.deepEqual([of.code, (document(of).error as { code: string }).code], [1, "file_access"]);
 });
 
 test("init writes a valid manifest and never over another file", async () => {

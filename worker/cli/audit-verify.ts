@@ -27,7 +27,7 @@ export const command: Command = defineCommand({
       } catch (error) {
         const missing = (error as NodeJS.ErrnoException).code === "ENOENT";
         const message = missing ? `there is no file ${file}` : `${file} cannot be read: ${(error as Error).message}`;
-        return fail(reject(missing ? "not_found" : "internal", message), NOTHING);
+        return fail(reject(missing ? "not_found" : "file_access", message), NOTHING);
       }
     }
     const { first_bad } = report;

@@ -7,15 +7,15 @@ import type { CommandContext } from "./command.ts";
 
 /**
  * Everything there is to say about the manifest in a file; text that is not strict JSON is one error at the root.
- * Refusals: not_found and internal, where the file cannot be read.
+ * Refusals: not_found and file_access, where the file cannot be read.
  */
 export async function reportOn(file: string): Promise<ManifestReport | Rejection> {
   const parsed = await readJsonFile(file);
   if (!isRejection(parsed)) return validateManifest(parsed.value);
-  return parsed.code === "not_found" || parsed.code === "internal" ? parsed : failing(parsed);
+  return parsed.code === "not_found" || parsed.code === "file_access" ? parsed : failing(parsed);
 }
 
-/** The strict JSON of a file. Refusals: not_found, internal, too_large and the JSON codes. */
+/** The strict JSON of a file. Refusals: not_found, file_access, too_large and the JSON codes. */
 export async function readJsonFile(file: string): Promise<{ readonly value: Json } | Rejection> {
   try {
     if ((await stat(file)).size > LIMITS.json_bytes) {
@@ -26,7 +26,7 @@ export async function readJsonFile(file: string): Promise<{ readonly value: Json
     const { code, message } = error as NodeJS.ErrnoException;
     if (code === "ENOENT") return reject("not_found", `there is no file ${file}`);
     if (code === "ERR_ENCODING_INVALID_ENCODED_DATA") return reject("json_invalid", `${file} is not UTF-8 text`);
-    return reject("internal", `${file} cannot be read: ${message}`);
+    return reject("file_access", `${file} cannot be read: ${message}`);
   }
 }
 

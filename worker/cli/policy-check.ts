@@ -24,7 +24,7 @@ export const command: Command = defineCommand({
   },
 });
 
-/** What the file holds, by its shape. Refusals: not_found, internal, too_large, the JSON codes, schema_invalid. */
+/** What the file holds, by its shape. Refusals: not_found, file_access, too_large, the JSON codes, schema_invalid. */
 async function requestIn(file: string): Promise<PolicyEvaluation | Rejection> {
   const { readJsonFile } = await import("./manifest-file.ts");
   const parsed = await readJsonFile(file);

@@ -63,7 +63,7 @@ export const command: Command = defineCommand({
     } catch (error) {
       const { code, message } = error as NodeJS.ErrnoException;
       if (code === "EEXIST") return fail(reject("file_exists", `${file} is there already and was left as it is`));
-      return fail(reject("internal", `${file} cannot be written: ${message}`));
+      return fail(reject("file_access", `${file} cannot be written: ${message}`));
     }
     const test = fixtures === null ? "" : `\n      oa upgrade test ${file} --fixtures ${fixtures}`;
     print(

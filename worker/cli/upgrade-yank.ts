@@ -24,7 +24,7 @@ export const command: Command = defineCommand({
     "oa upgrade yank 30051:7f3…:me.watch@1.0.0 --reason 'leaks the token' --relay wss://relay.example.com",
   ],
   run: async ({ args, options, print, ...context }) => {
-    const { data_dir, env, signal, progress, style } = context;
+    const { data_dir, env, note, signal, progress, style } = context;
     const [{ parseAddress }, { openSigner }, { toEvents }, { KINDS }, { readConfig }] = await Promise.all([
       import("../admin/upgrade-source.ts"),
       import("./author-signer.ts"),
@@ -61,6 +61,10 @@ export const command: Command = defineCommand({
       const deadline = { timeout_ms: LIMITS.publish_timeout_ms, signal };
       const filter = { kinds: [KINDS.release.kind], authors: [author], "#d": [`${slug}@${version}`] };
       const [release] = await pool.query(relays, [filter], deadline).catch(() => []);
+      // A name with a mistake in it would leave the release that was meant where it is.
+      if (release === undefined) {
+        note(`none of these relays shows a release ${slug}@${version} of yours: check that it is called that`);
+      }
       const templates = toEvents(
         { author, slug, version, event_id: release?.id ?? null },
         { created_at: Math.floor(Date.now() / 1000), reason: options.reason },
