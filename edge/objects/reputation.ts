@@ -32,6 +32,7 @@ import {
   takeInput,
 } from "../reputation/inputs.ts";
 import { lud16Of, zapProviderOf } from "../reputation/lnurl.ts";
+import { createRolledTable, keepRolled, rolledAfter } from "../reputation/rolled.ts";
 
 /** What this object remembers beside the inputs, each as JSON. */
 interface Kept {
@@ -40,7 +41,6 @@ interface Kept {
   readonly changed_ms: number | null;
   readonly provider: { readonly lud16: string; readonly key: string | null; readonly until_ms: number };
   readonly published: { readonly event: NostrEvent; readonly answer: ListingReputation };
-  readonly event_ids: readonly string[];
 }
 
 /**
@@ -55,6 +55,7 @@ export class Reputation extends DurableObject<Env> {
     this.#sql = durableSql(context.storage);
     this.#sql.transaction(() => {
       createInputTables(this.#sql);
+      createRolledTable(this.#sql);
       this.#sql.run("CREATE TABLE IF NOT EXISTS rep_kept (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID");
     });
   }
@@ -99,12 +100,10 @@ export class Reputation extends DurableObject<Env> {
   /** The ids of the events of the last roll-up after one of them, sorted. Refusal: not_found. */
   inputs(after: string): ReputationInputs | Rejection {
     const published = this.#kept("published");
-    const all = this.#kept("event_ids");
-    if (published === undefined || all === undefined) return reject("not_found", "nobody has rated this listing yet");
-    const rest = all.filter((id) => id > after);
-    const event_ids = rest.slice(0, LIMITS.reputation_page);
+    if (published === undefined) return reject("not_found", "nobody has rated this listing yet");
     const { root, count } = published.answer.rollup.inputs;
-    return { root, count, event_ids, next_after: rest.length > event_ids.length ? (event_ids.at(-1) ?? null) : null };
+    const { event_ids, next_after } = rolledAfter(this.#sql, after);
+    return { root, count, event_ids: [...event_ids], next_after };
   }
 
   #takeOne(listing: string, event: VerifiedEvent): boolean {
@@ -139,7 +138,7 @@ export class Reputation extends DurableObject<Env> {
     if (refused !== null) throw new Error(`the roll-up was not published: ${refused}`);
     this.#sql.transaction(() => {
       this.#keep("published", { event, answer: this.#answer(reckoned, event) });
-      this.#keep("event_ids", reckoned.event_ids);
+      keepRolled(this.#sql, reckoned.event_ids);
     });
     await catalogOf(this.env).takeReputation(listing, summaryOf(reckoned.rollup, event.id), event);
   }

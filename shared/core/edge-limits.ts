@@ -154,7 +154,8 @@ export const EDGE_LIMITS = {
   reputation_quiet_ms: 1_000,
   reputation_wait_ms: 30_000,
   reputation_refresh_ms: 86_400_000,
-  reputation_inputs: 50_000,
+  // All inputs of a listing are in memory while it is reckoned, of which an object has 128 MB.
+  reputation_inputs: 20_000,
   reputation_inputs_per_key: 400,
   reputation_anchors: 50,
   reputation_raters_shown: 100,

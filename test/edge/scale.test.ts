@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import { LIMITS } from "@oa/shared/core/limits.ts";
 import { isRejection } from "@oa/shared/core/refusal.ts";
-import type { Sql, SqlValue } from "@oa/shared/core/sql.ts";
+import { one, type Sql, type SqlValue } from "@oa/shared/core/sql.ts";
 import type { CatalogListing, CatalogPage, CatalogQuery, SnapshotPage } from "@oa/shared/generated/types.ts";
 import validators from "@oa/shared/generated/validators.cjs";
 import type { ReaderView } from "@oa/shared/moderation/reader.ts";
@@ -13,6 +13,7 @@ import { getListing, listListings, snapshotPage } from "../../edge/catalog/query
 import { takeReputation } from "../../edge/catalog/reputation.ts";
 import { takeEvent } from "../../edge/catalog/store.ts";
 import { createCatalogTables } from "../../edge/catalog/tables.ts";
+import { createRolledTable, keepRolled, rolledAfter } from "../../edge/reputation/rolled.ts";
 import {
   type Filled,
   fill,
@@ -26,10 +27,12 @@ import {
   takeDowns,
 } from "../bench/scale/catalog.ts";
 import { claimCost, inputCost, relayCost } from "../bench/scale/costs.ts";
-import { market, PUBLISHED_AT } from "../bench/scale/market.ts";
+import { market, PUBLISHED_AT, publicKeyAt } from "../bench/scale/market.ts";
 import { MILLION, receiptSpread, relaySpread, reputationSpread } from "../bench/scale/spread.ts";
 
 const LISTINGS = 1_000;
+/** The most that a string or a row of a Durable Object's database may have. */
+const OBJECT_ROW_BYTES = 2_000_000;
 let catalog: ScaleCatalog;
 let filled: Filled;
 
@@ -194,6 +197,27 @@ test("what is spread stays whole: nothing is lost between shards, and a split ha
   const listings = reputationSpread(assumed);
   assert.ok(listings.largest > 100 * listings.mean, "ratings are as uneven as in a market");
   assert.equal(listings.full, 0);
+});
+
+test("the inputs of as many ratings as a listing keeps fit into rows, and are served in order", () => {
+  const sql = openSqlite(":memory:");
+  createRolledTable(sql);
+  const event_ids = Array.from({ length: LIMITS.reputation_inputs }, (_, index) => publicKeyAt(index)).sort();
+  keepRolled(sql, ["f".repeat(64)]);
+  keepRolled(sql, event_ids);
+  const largest = one<{ bytes: number }>(sql, "SELECT max(length(event_ids)) AS bytes FROM rep_rolled")?.bytes ?? 0;
+  assert.ok(largest > 0 && largest < OBJECT_ROW_BYTES, `${largest}`);
+  const read: string[] = [];
+  for (let after: string | null = ""; after !== null; ) {
+    const page = rolledAfter(sql, after);
+    assert.ok(page.event_ids.length <= LIMITS.reputation_page);
+    read.push(...page.event_ids);
+    after = page.next_after;
+  }
+  assert.deepEqual(read, event_ids);
+  const within = rolledAfter(sql, event_ids[10] ?? "");
+  assert.deepEqual(within.event_ids, event_ids.slice(11, 11 + LIMITS.reputation_page));
+  sql.close();
 });
 
 test("what a thing costs the other objects is measured with their own code", () => {
