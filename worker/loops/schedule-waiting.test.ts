@@ -147,6 +147,26 @@ test("when no more runs can be queued the fires are kept, and started later, but
   assert.ok(worker.types().includes("schedule.run_refused"));
 });
 
+test("what a model that gives no answer holds back is tried again, and keeps no other from starting", async (context) => {
+  let silent = true;
+  const worker = openScheduleWorld(context, (install_id, due_ms) =>
+    silent && install_id === "install_a"
+      ? reject("classifier_unavailable", "the model gave no answer")
+      : runs(install_id, due_ms),
+  );
+  worker.set("install_a");
+  worker.set("install_b");
+  worker.pass(at("01:00"));
+  await worker.tick();
+  assert.equal(unstartedFires(worker.side().database, 10).length, 1);
+  silent = false;
+  await worker.tick();
+  assert.deepEqual(
+    worker.types().filter((type) => type.startsWith("schedule.run_")),
+    ["schedule.run_started", "schedule.run_started"],
+  );
+});
+
 test("sleep is noticed also where the monotonic clock goes on in it", async (context) => {
   const worker = openScheduleWorld(context, runs);
   worker.set("install_a", { expression: "0 23 * * *" });
