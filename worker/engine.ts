@@ -56,7 +56,7 @@ export interface EngineOptions {
   readonly notes: EventPublisher;
   readonly artifacts: Artifacts;
   /** Without it no step can use a secret, and errors lose only what looks like one. */
-  readonly secrecy?: Pick<Secrecy, "slot" | "redact">;
+  readonly secrecy?: Pick<Secrecy, "slot" | "redact" | "clean">;
   readonly clock: Clock;
   readonly random: RandomBytes;
   /** Asks the machine's sensors; one that cannot know says so, and nothing is thrown. */
