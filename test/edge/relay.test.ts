@@ -85,6 +85,25 @@ test("NIP-01: stored events come newest first, lowest id first among equals, wit
   assert.deepEqual(ids(await client.query({ authors, limit: 1 }, { ids: [expected[3]?.id] })).length, 2);
 });
 
+test("a filter finds what each of its authors or kinds has, however many there are, the newest of all within the limit", async () => {
+  const keys = Array.from({ length: LIMITS.relay_branches + 4 }, () => generateSecretKey());
+  const events = keys.map((secret, index) =>
+    signed(secret, { kind: 1, created_at: NOW - index, tags: [L, ["t", "crowd"]], content: `${index}` }),
+  );
+  for (const event of events) assert.equal((await client.publish(event))[2], true);
+  for (const count of [1, 2, 5, 6, LIMITS.relay_branches, LIMITS.relay_branches + 1, keys.length]) {
+    const authors = keys.slice(0, count).map((secret) => getPublicKey(secret));
+    assert.deepEqual(ids(await client.query({ authors, kinds: [1] })), ids(events.slice(0, count)), `${count} authors`);
+    assert.deepEqual(ids(await client.query({ authors, limit: 2 })), ids(events.slice(0, Math.min(2, count))));
+    const kinds = [1, ...Array.from({ length: count - 1 }, (_, index) => 20_001 + index)];
+    const found = await client.query({ kinds, until: NOW, limit: 500 });
+    assert.ok(
+      events.every(({ id }) => ids(found).includes(id)),
+      `${count} kinds`,
+    );
+  }
+});
+
 test("NIP-01: of replaceable and addressable events the newest stays, the lowest id among equals", async () => {
   const own = generateSecretKey();
   const authors = [getPublicKey(own)];

@@ -60,7 +60,7 @@ export async function openOutside(ground: Ground): Promise<Outside> {
     ...{ processes, sandbox, backends, compliance: openCompliance(aup, classifier, report, keptAnswers(database)) },
     edge: edge_url === null || egress === null ? null : openEdgeClient(edge_url, egress),
     mailbox: edge_url === null || egress === null ? null : openMailbox({ edge_url, egress, secret_key, clock, random }),
-    pool: workerRelays(config, { schnorr, secret_key }),
+    pool: workerRelays(config, { schnorr, secret_key, report }),
     guard: openRunGuard({
       capsOf: ({ install_id }) => capsOf(config, install_id === null ? null : getInstall(database, install_id)),
     }),
