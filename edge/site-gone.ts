@@ -31,7 +31,7 @@ export async function gonePage(env: Env, request: Request): Promise<Response | n
   let found = known.get(address);
   if (found === undefined || now_ms >= found.until_ms) {
     found = { until_ms: now_ms + KEPT_MS, page: await pageOf(env, address, request.url) };
-    if (known.size >= LIMITS.site_shards_cached) known.clear();
+    if (known.size >= LIMITS.site_indexes_cached) known.clear();
     known.set(address, found);
   }
   if (found.page === null) return null;

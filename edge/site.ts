@@ -1,8 +1,8 @@
 import { parseStrict } from "@oa/shared/core/json.ts";
 import { LIMITS } from "@oa/shared/core/limits.ts";
 import { isRejection } from "@oa/shared/core/refusal.ts";
-import { filesFor, shardOf } from "@oa/shared/core/site-path.ts";
-import type { SiteManifest, SiteShard } from "@oa/shared/generated/types.ts";
+import { filesFor, packOf } from "@oa/shared/core/site-path.ts";
+import type { SiteIndex, SiteManifest } from "@oa/shared/generated/types.ts";
 import validators from "@oa/shared/generated/validators.cjs";
 import { boundsOf } from "./site-headers.ts";
 
@@ -13,7 +13,7 @@ export const objectKey = (sha256: string): string => `site/objects/${sha256}`;
 const CURRENT_MS = 2_000;
 
 let current: { readonly until_ms: number; readonly site: SiteManifest | null } | undefined;
-const shards = new Map<string, SiteShard>();
+const indexes = new Map<string, SiteIndex>();
 
 /** The site that is published, or null where there is none. */
 export async function currentSite(bucket: R2Bucket): Promise<SiteManifest | null> {
@@ -38,27 +38,33 @@ export async function siteFile(bucket: R2Bucket, request: Request): Promise<Resp
   if (site === null) return null;
   const url = new URL(request.url);
   for (const path of filesFor(decoded(url.pathname))) {
-    const file = (await shardFor(bucket, site, path))[path];
-    if (file === undefined) continue;
+    const file = await fileAt(bucket, site, path);
+    if (file === null) continue;
     if (path.endsWith("/index.html") && !url.pathname.endsWith("/") && !url.pathname.endsWith("/index.html")) {
       return new Response(null, { status: 308, headers: { Location: `${url.pathname}/${url.search}` } });
     }
-    return respond(bucket, site, request, file, path, 200);
+    return respond(bucket, request, file, 200);
   }
-  const missing = (await shardFor(bucket, site, "/404.html"))["/404.html"];
-  return missing === undefined ? null : respond(bucket, site, request, missing, "/404.html", 404);
+  const missing = await fileAt(bucket, site, "/404.html");
+  return missing === null ? null : respond(bucket, request, missing, 404);
 }
 
-type File = NonNullable<SiteShard[string]>;
+interface StoredFile extends NonNullable<SiteIndex[string]> {
+  readonly path: string;
+  readonly object: string;
+}
 
-async function respond(
-  bucket: R2Bucket,
-  site: SiteManifest,
-  request: Request,
-  file: File,
-  path: string,
-  status: 200 | 404,
-): Promise<Response> {
+/** Where a file is: its pack says so at its beginning. */
+async function fileAt(bucket: R2Bucket, site: SiteManifest, path: string): Promise<StoredFile | null> {
+  const pack = packOf(site.packs, path);
+  if (pack === undefined) return null;
+  const { object, index_bytes } = pack;
+  const file = (await indexOf(bucket, pack))[path];
+  return file === undefined ? null : { ...file, path, object, offset: index_bytes + file.offset };
+}
+
+async function respond(bucket: R2Bucket, request: Request, file: StoredFile, status: 200 | 404): Promise<Response> {
+  const { path, object, offset, bytes } = file;
   const etag = `"${file.sha256.slice(0, 32)}"`;
   const headers = new Headers({
     ...boundsOf(path, file.type),
@@ -72,28 +78,24 @@ async function respond(
   }
   const packed = file.gzip && accepts(request.headers.get("accept-encoding"));
   if (packed) headers.set("Content-Encoding", "gzip");
-  if (packed || !file.gzip) headers.set("Content-Length", String(file.bytes));
+  if (packed || !file.gzip) headers.set("Content-Length", String(bytes));
   if (request.method === "HEAD") return new Response(null, { status, headers });
-  const name = site.packs[file.pack];
-  const range = { offset: file.offset, length: file.bytes };
-  const stored = name === undefined ? null : await bucket.get(objectKey(name), { range });
+  const stored = await bucket.get(objectKey(object), { range: { offset, length: bytes } });
   if (stored === null) throw new Error(`the published site lacks a pack for ${path}`);
   if (packed) return new Response(stored.body, { status, headers, encodeBody: "manual" });
   const body = file.gzip ? stored.body.pipeThrough(new DecompressionStream("gzip")) : stored.body;
   return new Response(body, { status, headers });
 }
 
-async function shardFor(bucket: R2Bucket, site: SiteManifest, path: string): Promise<SiteShard> {
-  const name = site.shards[shardOf(path, site.shards.length)];
-  if (name === undefined) throw new Error("the site manifest has no shards");
-  const known = shards.get(name);
+async function indexOf(bucket: R2Bucket, { object, index_bytes }: SiteManifest["packs"][number]): Promise<SiteIndex> {
+  const known = indexes.get(object);
   if (known !== undefined) return known;
-  const stored = await bucket.get(objectKey(name));
+  const stored = await bucket.get(objectKey(object), { range: { offset: 0, length: index_bytes } });
   const parsed = stored === null ? null : parseStrict(await stored.text(), { bytes: LIMITS.site_object_bytes });
   const value = parsed === null || isRejection(parsed) ? null : parsed.value;
-  if (!validators.isSiteShard(value)) throw new Error(`the published site lacks the shard ${name}`);
-  if (shards.size >= LIMITS.site_shards_cached) shards.clear();
-  shards.set(name, value);
+  if (!validators.isSiteIndex(value)) throw new Error(`the published site lacks the index of ${object}`);
+  if (indexes.size >= LIMITS.site_indexes_cached) indexes.clear();
+  indexes.set(object, value);
   return value;
 }
 

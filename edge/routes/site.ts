@@ -65,25 +65,38 @@ async function publish(bucket: R2Bucket, site: SiteManifest): Promise<SiteManife
   if (before !== null && before.created_at > site.created_at) {
     return reject("event_superseded", "the site that is published was built later than this one");
   }
-  for (const name of [...site.shards, ...site.packs]) {
-    if ((await bucket.head(objectKey(name))) === null) {
-      return reject("not_found", `the object ${name} has not been put yet; nothing was changed`);
-    }
+  const unordered = site.packs.find(({ first }, index) => index > 0 && first <= (site.packs[index - 1]?.first ?? ""));
+  if (unordered !== undefined) {
+    return reject("schema_invalid", `packs are in the order of their first paths; ${unordered.first} is not`);
+  }
+  const stored = await storedKeys(bucket);
+  const missing = keysOf(site).find((key) => !stored.has(key));
+  if (missing !== undefined) {
+    return reject("not_found", `the object ${missing} has not been put yet; nothing was changed`);
   }
   await bucket.put(CURRENT, JSON.stringify(site));
   forgetCurrentSite();
-  await sweep(bucket, [site, ...(before === null ? [] : [before])]);
+  // Instances serve the one before for a moment; what neither uses goes.
+  const used = new Set([...keysOf(site), ...(before === null ? [] : keysOf(before))]);
+  const stale = [...stored].filter((key) => !used.has(key));
+  for (let at = 0; at < stale.length; at += R2_KEYS_MAX) await bucket.delete(stale.slice(at, at + R2_KEYS_MAX));
   return site;
 }
 
-/** Deletes what neither this site nor the one before it uses: instances serve the one before for a moment. */
-async function sweep(bucket: R2Bucket, sites: readonly SiteManifest[]): Promise<void> {
-  const used = new Set(sites.flatMap(({ shards, packs }) => [...shards, ...packs].map(objectKey)));
+/** How many keys R2 deletes at once. */
+const R2_KEYS_MAX = 1_000;
+
+function keysOf({ packs }: SiteManifest): readonly string[] {
+  return packs.map(({ object }) => objectKey(object));
+}
+
+/** Asking for names costs a request for every thousand; asking for each object would cost one for each. */
+async function storedKeys(bucket: R2Bucket): Promise<ReadonlySet<string>> {
+  const keys = new Set<string>();
   for (let cursor: string | undefined; ; ) {
     const page = await bucket.list({ prefix: objectKey(""), ...(cursor === undefined ? {} : { cursor }) });
-    const stale = page.objects.map(({ key }) => key).filter((key) => !used.has(key));
-    if (stale.length > 0) await bucket.delete(stale);
-    if (!page.truncated) return;
+    for (const { key } of page.objects) keys.add(key);
+    if (!page.truncated) return keys;
     cursor = page.cursor;
   }
 }

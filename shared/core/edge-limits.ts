@@ -128,16 +128,18 @@ export const EDGE_LIMITS = {
   snapshot_page: 100,
   snapshot_page_chars: 1_000_000,
   snapshot_listings: 1_000_000,
-  snapshot_part_bytes: 20_000_000,
+  snapshot_part_bytes: 4_000_000,
   site_list_page: 60,
   // Cloudflare takes 20,000 static assets of a Worker.
   site_files: 20_000,
   site_pictures_at_once: 4,
   site_object_bytes: 24_000_000,
-  site_pack_bytes: 8_000_000,
-  site_shard_files: 500,
-  site_shards_cached: 64,
-  site_manifest_bytes: 400_000,
+  // What a pack is to hold at least and at most on average, as the site grows, and in no case more than.
+  site_pack_bytes_min: 262_144,
+  site_pack_bytes: 8_388_608,
+  site_pack_bytes_max: 16_000_000,
+  site_indexes_cached: 128,
+  site_manifest_bytes: 1_500_000,
   site_upload_timeout_ms: 120_000,
 
   // Install mailbox of one worker.

@@ -1812,40 +1812,13 @@ readonly kept_ppm: number
 }[]
 }
 /**
- * PUT /v1/site: which stored objects make up the site from now on. Objects are named by the SHA-256 of their bytes.
+ * Where the files of a pack are in it, by path: the beginning of the pack.
  */
-export interface SiteManifest {
-/**
- * Unix seconds; a site takes the place of an older one only.
- */
-readonly created_at: number
-/**
- * Merkle root of the snapshot the pages are built from.
- */
-readonly root: string
-readonly listings: number
-readonly files: number
-/**
- * Objects that say where each path is; a path is in the one that the first byte of its SHA-256 names, modulo their number.
- * 
- * @minItems 1
- * @maxItems 256
- */
-readonly shards: readonly string[]
-/**
- * Objects with the files themselves, one after the other.
- * 
- * @minItems 1
- * @maxItems 4096
- */
-readonly packs: readonly string[]
-}
-/**
- * Where the files of a published site are, by path.
- */
-export interface SiteShard {
+export interface SiteIndex {
 [k: string]: {
-readonly pack: number
+/**
+ * From the end of the index.
+ */
 readonly offset: number
 /**
  * As stored.
@@ -1861,6 +1834,38 @@ readonly type: string
 readonly sha256: string
 readonly gzip: boolean
 } | undefined
+}
+/**
+ * PUT /v1/site: which stored objects make up the site from now on. Objects are named by the SHA-256 of their bytes.
+ */
+export interface SiteManifest {
+/**
+ * Unix seconds; a site takes the place of an older one only.
+ */
+readonly created_at: number
+/**
+ * Merkle root of the snapshot the pages are built from.
+ */
+readonly root: string
+readonly listings: number
+readonly files: number
+/**
+ * Objects with the files, in the order of their paths: a file is in the last pack whose first path is not after its own.
+ * 
+ * @minItems 1
+ * @maxItems 4096
+ */
+readonly packs: {
+/**
+ * The path of its first file.
+ */
+readonly first: string
+readonly object: string
+/**
+ * How much of its beginning says where its files are (SiteIndex); they stand behind that.
+ */
+readonly index_bytes: number
+}[]
 }
 /**
  * GET /v1/snapshot: every listing with its signed events, in the order of addresses, for mirrors.

@@ -143,7 +143,7 @@ test("labels, lists and the ledger are on the pages, and what was taken down is 
       ["me.warned", ["risky: disputed"]],
     ],
   );
-  const events = readFileSync(join(target, "snapshot", "events-000.ndjson"), "utf8");
+  const events = readFileSync(join(target, "snapshot", "events.ndjson"), "utf8");
   assert.ok(events.includes(down.id), "anyone can check and serve the decisions again");
   assert.equal((await build()).built, false, "nothing moved");
 });
@@ -160,7 +160,10 @@ test("what was taken down says why in its place, in the site's own dress and wit
   assert.equal(gone.status, 410);
   assert.match(text, /<title>This upgrade was taken down · Agent Upgrades<\/title>/);
   assert.match(text, /<link rel="stylesheet" href="\/_astro\/[^"]*\.css">[\s\S]*<h1>This upgrade was taken down<\/h1>/);
-  assert.match(text, /It was taken down: it harms the machine it runs on \(malware\).*&lt;b&gt;See&lt;\/b&gt; the trace/);
+  assert.match(
+    text,
+    /It was taken down: it harms the machine it runs on \(malware\).*&lt;b&gt;See&lt;\/b&gt; the trace/,
+  );
   assert.match(text, /<meta name="robots" content="noindex">/);
   assert.doesNotMatch(text, /<script|There is no such page/);
   assert.match(gone.headers.get("content-security-policy") ?? "", /default-src 'none'.*frame-ancestors 'none'/);

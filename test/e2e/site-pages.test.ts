@@ -189,6 +189,23 @@ describe("pages", { skip }, () => {
     }
   });
 
+  test("every page says how fresh it is, to the eye and to a reader of screens, without JavaScript", async () => {
+    const [, said] = /content:"(As of [^"]*)"/.exec(read("/snapshot/fresh.css")) ?? [];
+    assert.match(said ?? "", new RegExp(`^As of .* UTC: ${LISTINGS} listings, snapshot [0-9a-f]{16}…`));
+    for (const [name, path] of Object.entries(pages)) {
+      if (name === "coordinator") continue; // it asks the catalog as it is
+      const { page } = await open(path.replace(/\?.*/, ""), { script: false });
+      assert.equal(
+        await page.evaluate("getComputedStyle(document.querySelector('footer .fresh'), '::before').content"),
+        `"${said}"`,
+        name,
+      );
+      const heard = JSON.stringify(await page.accessibility.snapshot());
+      assert.ok(heard.includes(said?.trim() ?? ""), name);
+      await page.close();
+    }
+  });
+
   test("the list by rating goes by the lower end of each score, those whose ratings do not count last", () => {
     const { rows } = JSON.parse(read("/search/index-0.json")) as {
       readonly rows: readonly { readonly path: string; readonly rating?: { readonly low_milli: number } }[];

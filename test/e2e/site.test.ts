@@ -276,7 +276,9 @@ test("the snapshot's signed head is the Merkle root of the events beside it", as
   assert.deepEqual(ids, events.map(({ id }) => id).sort());
   assert.deepEqual({ root: snapshotRoot(ids), events: ids.length }, { root: snapshot.root, events: snapshot.events });
   assert.equal(snapshot.builder, getPublicKey(builder));
-  assert.ok(page("index.html").includes(snapshot.root.slice(0, 16)), "every page says which snapshot it is of");
+  const at = new Date(snapshot.created_at * 1_000).toISOString().slice(0, 16).replace("T", " ");
+  const fresh = `As of ${at} UTC: ${LISTINGS} listings, snapshot ${snapshot.root.slice(0, 16)}…`;
+  assert.ok(page("snapshot/fresh.css").includes(fresh), page("snapshot/fresh.css"));
 });
 
 /** The events that the site offers to whoever serves it again. */
@@ -293,9 +295,12 @@ function mirrored(): readonly NostrEvent[] {
 test("nothing is built while the catalog has not moved, and a change of it makes a new site", async () => {
   const same = await build();
   assert.ok(!isRejection(same) && !same.built);
+  const others = [`${pathOf(events[0] as NostrEvent)}index.html`, "docs/index.html", "404.html", "ledger/index.html"];
+  const before = others.map(page);
   await publish(LISTINGS, "One more");
   const moved = await build();
   assert.ok(!isRejection(moved) && moved.built && moved.root !== same.root);
+  assert.deepEqual(others.map(page), before, "what shows nothing of it is the same to the byte, and not sent again");
   assert.ok(existsSync(join(target, pathOf(events[LISTINGS] as NostrEvent), "index.html")));
 });
 

@@ -119,7 +119,7 @@ test("a new site takes the place of the old in one step, sends only what is new,
   write({ "index.html": "third" });
   const third = await publish(300);
   assert.ok(!isRejection(third));
-  const stored = async ({ packs }: SiteManifest) => (await get(`/v1/site/objects/${packs[0]}`)).status;
+  const stored = async ({ packs }: SiteManifest) => (await get(`/v1/site/objects/${packs[0]?.object}`)).status;
   assert.equal(await stored(third.site), 200);
   assert.equal(await stored(second.site), 200, "the one before is served for a moment still");
   write({ "index.html": "fourth" });
@@ -143,8 +143,11 @@ test("an object under another hash, a site whose objects are missing, an older s
   assert.deepEqual(await put(`/objects/${sha256("other")}`, "body"), { status: 422, code: "checksum_mismatch" });
   assert.deepEqual(await put("/objects/current", "body"), { status: 400, code: "usage" });
   const site = { ...(before as SiteManifest), created_at: 999 };
-  const lacking = JSON.stringify({ ...site, packs: [sha256("never put")] });
+  const [pack] = site.packs;
+  const lacking = JSON.stringify({ ...site, packs: [{ ...pack, object: sha256("never put") }] });
   assert.deepEqual(await put("", lacking), { status: 404, code: "not_found" });
+  const unordered = JSON.stringify({ ...site, packs: [pack, { ...pack, first: "/" }] });
+  assert.deepEqual(await put("", unordered), { status: 422, code: "schema_invalid" });
   assert.deepEqual(await put("", JSON.stringify({ ...site, created_at: 1 })), {
     status: 409,
     code: "event_superseded",

@@ -16,6 +16,7 @@ import { openProcesses } from "./process.ts";
 import { openRandom } from "./random.ts";
 import { IMAGE_VERSION } from "./site-image.ts";
 import { drawPictures, pictured } from "./site-pictures.ts";
+import { writeSnapshot } from "./site-snapshot.ts";
 
 /** What a site was built from. */
 export interface SiteBuild {
@@ -80,7 +81,7 @@ export async function buildSite(options: {
   const draft = `${target}.${process.pid}`;
   const snapshot = `${draft}.snapshot`;
   try {
-    await writeSnapshot(snapshot, mirror, signedHead(options.key, stamp, mirror));
+    await writeSnapshot(snapshot, mirror, { head: signedHead(options.key, stamp, mirror), created_at });
     const shown = pictured(details, files_max);
     await writeFile(join(snapshot, "pictures.json"), JSON.stringify(shown.map(({ listing }) => listing.event_id)));
     await together(signal, [
@@ -135,35 +136,6 @@ function said({ listings, root, created_at }: Stamp): Omit<SiteBuild, "built"> {
 function signedHead({ secret_key }: Key, { root, listings, created_at }: Stamp, { events }: Mirror): string {
   const template = snapshotEvent({ root, listings, created_at, events: events.length });
   return `${JSON.stringify(signEvent(template, secret_key, openRandom()(32)))}\n`;
-}
-
-/**
- * `catalog.ndjson`, `moderation.json` and `head.json` for the pages; in `public/` what anyone can serve again: the signed
- * head, and all events in the order of ids, one a line, in parts.
- */
-async function writeSnapshot(folder: string, { details, events, moderation }: Mirror, head: string): Promise<void> {
-  await mkdir(join(folder, "public"), { recursive: true });
-  await writeFile(join(folder, "catalog.ndjson"), details.map((detail) => `${JSON.stringify(detail)}\n`).join(""));
-  await writeFile(join(folder, "moderation.json"), `${JSON.stringify(moderation)}\n`);
-  await writeFile(join(folder, "head.json"), head);
-  const parts: string[] = [];
-  let [lines, bytes] = [[] as string[], 0];
-  const flush = async (): Promise<void> => {
-    const name = `events-${String(parts.length).padStart(3, "0")}.ndjson`;
-    await writeFile(join(folder, "public", name), lines.join(""));
-    parts.push(name);
-    [lines, bytes] = [[], 0];
-  };
-  for (const event of events) {
-    const line = `${JSON.stringify(event)}\n`;
-    const size = Buffer.byteLength(line);
-    if (bytes > 0 && bytes + size > LIMITS.snapshot_part_bytes) await flush();
-    lines.push(line);
-    bytes += size;
-  }
-  await flush();
-  await writeFile(join(folder, "public", "head.json"), head);
-  await writeFile(join(folder, "public", "parts.json"), `${JSON.stringify(parts)}\n`);
 }
 
 async function sourcesHash(site: string, site_url: string): Promise<string> {

@@ -3,6 +3,7 @@ import { LIMITS } from "@oa/shared/core/limits.ts";
 import { REASONS, type ReasonCode } from "@oa/shared/core/reasons.ts";
 import { isRejection, type Rejection, reject } from "@oa/shared/core/refusal.ts";
 import type { SiteManifest } from "@oa/shared/generated/types.ts";
+import validators from "@oa/shared/generated/validators.cjs";
 import { httpAuthHeader, httpAuthTemplate } from "@oa/shared/nostr/27235-http-auth.ts";
 import { signEvent } from "@oa/shared/nostr/template.ts";
 import type { Egress } from "./egress.ts";
@@ -49,9 +50,11 @@ export async function publishSite(options: {
     });
     return status === 200 ? null : refusalOf(edge_url, status, said);
   };
-  const { objects, shards, packs, files } = await packSite(options.folder);
+  const { objects, packs, files } = await packSite(options.folder);
+  const published = await publishedObjects(edge_url, egress, signal);
   let sent = 0;
   for (const [name, bytes] of objects) {
+    if (published.has(name)) continue;
     const missing = await send("GET", `/objects/${name}`);
     if (missing === null) continue;
     if (missing.code !== "not_found") return missing;
@@ -60,9 +63,25 @@ export async function publishSite(options: {
     sent += 1;
   }
   const { created_at, root, listings } = options.of;
-  const site: SiteManifest = { created_at, root, listings, files, shards, packs };
+  const site: SiteManifest = { created_at, root, listings, files, packs };
   const refused = await send("PUT", "", new TextEncoder().encode(JSON.stringify(site)));
   return refused ?? { site, sent, objects: objects.size };
+}
+
+/** What the published site is made of, which need not be asked for one by one; nothing where there is none. */
+async function publishedObjects(
+  edge_url: string,
+  egress: Pick<Egress, "fetch">,
+  signal: AbortSignal,
+): Promise<ReadonlySet<string>> {
+  const { status, body } = await egress.fetch({
+    ...{ url: `${edge_url}/v1/site`, method: "GET", headers: { accept: "application/json" }, signal },
+    timeout_ms: LIMITS.site_upload_timeout_ms,
+    max_bytes: LIMITS.site_manifest_bytes,
+  });
+  const parsed = parseStrict(new TextDecoder().decode(body), { bytes: LIMITS.site_manifest_bytes });
+  const site = status !== 200 || isRejection(parsed) ? null : parsed.value;
+  return new Set(validators.isSiteManifest(site) ? site.packs.map(({ object }) => object) : []);
 }
 
 function refusalOf(edge_url: string, status: number, body: Uint8Array): Rejection {
