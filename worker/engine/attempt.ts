@@ -137,7 +137,7 @@ export async function attemptStep(
     gate: watched.gate,
     idempotency_key: idempotencyKey(run_id, step_id),
     effects: judgedOutputs(meter.effects, compliance, log),
-    signals: [stop, capped.signal, ...(outside ? [attempts.kill_switch.signal()] : [])],
+    signal: AbortSignal.any([stop, capped.signal, ...(outside ? [attempts.kill_switch.signal()] : [])]),
     log,
     progress: (done, total, unit) => {
       watched.progress = { step_id, done, total, unit };
@@ -155,7 +155,9 @@ export async function attemptStep(
   const outcome = await perform(attempt).finally(unguard);
   await Promise.all(pending); // what a step said comes before how it ended
   watched.usage = meter.usage();
-  return outcome;
+  if (outcome.kind !== "succeeded") return outcome;
+  // Before the next step is given any of it, and before it goes to a workspace on another machine.
+  return { ...outcome, result: attempts.secrecy?.clean(outcome.result) ?? outcome.result };
 }
 
 /** Keeps a bounded number of lines; a line that cannot be kept is reported and does not fail the step. */
