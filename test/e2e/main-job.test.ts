@@ -87,6 +87,15 @@ describe("npm start -- --once", () => {
     assert.equal((installs.installs as readonly unknown[]).length, 1);
   });
 
+  it("lets nothing out while the kill switch is on, says so, and does the rest", async () => {
+    assert.equal((await oa(["kill-switch", "on", "--data", data, "--reason", "a test"])).code, 0);
+    const { code, output } = await start("--once", "--repo", repo);
+    assert.match(output, /✗ site +the policy does not let this be published: the kill switch is on/);
+    assert.match(output, /ran +succeeded/);
+    assert.equal(code, 0, output);
+    assert.equal((await oa(["kill-switch", "off", "--data", data, "--reason", "done"])).code, 0);
+  });
+
   it("says in one sentence what is wrong with a repository that is not there", async () => {
     const { code, output } = await start("--once", "--repo", join(folder, "nowhere"));
     assert.equal(code, 1);
