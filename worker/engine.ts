@@ -13,7 +13,7 @@ import { type Payment, usePayment } from "@oa/shared/license/gate.ts";
 import type { AupMode } from "@oa/shared/policy/aup/assess.ts";
 import { type RunCommand, runDecider } from "@oa/shared/run/decider.ts";
 import { isFinished } from "@oa/shared/run/process.ts";
-import { countOpenRuns, getRun, openRuns, type RunView } from "@oa/shared/run/views.ts";
+import { countOpenRuns, openRuns, type RunSummary, runSummary } from "@oa/shared/run/views.ts";
 import type { Sensor } from "@oa/shared/schedule/constraints.ts";
 import type { StartGates } from "@oa/shared/schedule/decider.ts";
 import type { Artifacts } from "./adapters/artifacts.ts";
@@ -118,7 +118,7 @@ export interface Engine {
   /** Stops a run; its running step is aborted. Refusals: not_found, run_finished. */
   readonly cancel: (run_id: string, reason: string, by?: Actor) => Promise<undefined | Rejection>;
   /** Resolves when the run has ended. Faults: not_found, canceled (the signal). */
-  readonly wait: (run_id: string, signal: AbortSignal) => Promise<RunView>;
+  readonly wait: (run_id: string, signal: AbortSignal) => Promise<RunSummary>;
   /** Whether the next run of an install is paid for, and its quotas have room; at a time, by default now. */
   readonly gates: (install_id: string, at_ms?: number) => StartGates;
   /** How far the running step of a run has come, where its op says so. */
@@ -221,7 +221,7 @@ export function openEngine(options: EngineOptions): Engine {
     for (;;) {
       const state = store.load(runDecider, run_id);
       if (state.created === null) throw new Fault("not_found", `there is no run ${run_id}`);
-      const view = isFinished(state) ? getRun(database, run_id) : null;
+      const view = isFinished(state) ? runSummary(database, run_id) : null;
       if (view !== null) return view;
       if (signal.aborted) throw new Fault("canceled", `waiting for run ${run_id} was canceled`);
       await new Promise<void>((resolve) => {

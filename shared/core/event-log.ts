@@ -3,7 +3,7 @@ import type { EventContext, EventDraft, Recorded } from "./envelope.ts";
 import type { Sha256Hex } from "./hash.ts";
 import { type ChainLink, commitText, hashBody, type SealedValue, type StreamHead } from "./hash-chain.ts";
 import { newUuid, type RandomBytes } from "./id.ts";
-import { canonicalize } from "./json.ts";
+import { canonicalize, sortedKeys } from "./json.ts";
 import { LIMITS } from "./limits.ts";
 import { isRejection, type Rejection, reject } from "./refusal.ts";
 import { one, type Sql, type SqlValue } from "./sql.ts";
@@ -29,7 +29,8 @@ export const EVENT_LOG_DDL = [
      body TEXT NOT NULL,
      event_hash TEXT NOT NULL,
      UNIQUE (stream, stream_seq))`,
-  "CREATE INDEX IF NOT EXISTS evt_events_subject ON evt_events (subject_id, position)",
+  // An index ends with the position of its row.
+  "CREATE INDEX IF NOT EXISTS evt_events_subject ON evt_events (subject_id)",
   `CREATE INDEX IF NOT EXISTS evt_events_idempotency ON evt_events (stream, idempotency_key)
      WHERE idempotency_key IS NOT NULL`,
   `CREATE TABLE IF NOT EXISTS evt_stream_heads (
@@ -230,7 +231,7 @@ function appendEvent(
 /** The canonical text of each member of an object, in the order of the keys. */
 function canonicalMembers(data: object): Map<string, string> {
   const members = new Map<string, string>();
-  for (const key of Object.keys(data).sort()) {
+  for (const key of sortedKeys(data)) {
     const member = (data as Readonly<Record<string, unknown>>)[key];
     if (member !== undefined) members.set(key, canonicalize(member));
   }

@@ -94,6 +94,11 @@ export function escapeTemplate(text: string): string {
   return text.includes("${") ? text.replace(/(?<!\$)\$+(?=\{)/g, "$&$&") : text;
 }
 
+/** A value as a template that gives it back: text of a value is text, whatever it looks like. */
+export function escapeTemplates(value: Json): Json {
+  return rebuild(value, escapeTemplate);
+}
+
 /** Every string value within `value` as a template with its JSON Pointer below `pointer`. Keys are never templates. */
 export function* templatesOf(
   value: unknown,
@@ -134,7 +139,7 @@ export function resolvePartly(value: Json, resolve: (reference: Reference) => Js
     const [only] = parts;
     if (parts.length === 1 && only !== undefined && typeof only !== "string") {
       const found = resolve(only);
-      return found === undefined ? text : rebuild(found, escapeTemplate);
+      return found === undefined ? text : escapeTemplates(found);
     }
     let template = "";
     let literal = "";
@@ -152,6 +157,7 @@ export function resolvePartly(value: Json, resolve: (reference: Reference) => Js
 
 function mapTemplates(value: Json, resolve: (reference: Reference) => Json): Json {
   return rebuild(value, (text) => {
+    if (!text.includes("${")) return text;
     const parts = parsed(text);
     const [only] = parts;
     if (parts.length === 1 && only !== undefined && typeof only !== "string") return resolve(only);

@@ -175,7 +175,9 @@ function evolve(state: RunState, event: RunEvent): RunState {
 }
 
 function withStep(state: RunState, step_id: string, change: (step: StepState) => StepState): RunState {
-  return { ...state, steps: state.steps.map((step) => (step.plan.step_id === step_id ? change(step) : step)) };
+  const at = state.steps.findIndex(({ plan }) => plan.step_id === step_id);
+  const step = state.steps[at];
+  return step === undefined ? state : { ...state, steps: state.steps.with(at, change(step)) };
 }
 
 function next(state: RunState, now_ms: number): RunStep | undefined {

@@ -2,7 +2,7 @@ import { sha256Hex } from "../core/hash.ts";
 import { canonicalize, type Json } from "../core/json.ts";
 import { expandHome, type Permission, parsePermission } from "../core/permission.ts";
 import { isRejection, type Rejection, reject } from "../core/refusal.ts";
-import { resolvePartly } from "../core/wiring.ts";
+import { escapeTemplates } from "../core/wiring.ts";
 import type { ApprovalPins } from "../generated/types.ts";
 import { actionOfStep, declaredPins, isExternalWrite, type StepAction, targetsOf } from "../policy/action.ts";
 import { neededBy } from "./inference.ts";
@@ -44,7 +44,7 @@ export function performedAction(
   values: Readonly<Record<string, unknown>>,
   owner: Owner,
 ): StepAction | Rejection {
-  const escaped = resolvePartly("${inputs.values}", () => values as Json);
+  const escaped = escapeTemplates(values as Json);
   const action = plannedAction({ ...step, params: escaped as Readonly<Record<string, unknown>> }, owner);
   if (isRejection(action) || action.effect !== "external_write") return action;
   return { ...action, params: values, pattern_sha256: sha256Hex(canonicalize(step.params)) };

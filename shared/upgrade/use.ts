@@ -1,7 +1,7 @@
 import type { Json } from "../core/json.ts";
 import { expandHome, hostOfUrl, type Permission, permits } from "../core/permission.ts";
 import { isRejection, type Rejection, reject } from "../core/refusal.ts";
-import { resolvePartly } from "../core/wiring.ts";
+import { escapeTemplates } from "../core/wiring.ts";
 import type { RevokedPermission } from "../generated/types.ts";
 import { isOpen, neededBy } from "./inference.ts";
 import { opDefinition } from "./op-definition.ts";
@@ -23,7 +23,7 @@ export function plannedNeeds({ op, params }: UsingStep, home: string): readonly 
 
 /** What a step needed with the values it was performed with: text of a value is text, whatever it looks like. */
 export function performedNeeds(step: UsingStep, home: string): readonly Permission[] {
-  const params = resolvePartly("${inputs.values}", () => step.params as Json);
+  const params = escapeTemplates(step.params as Json);
   const needs = plannedNeeds({ op: step.op, params: params as Readonly<Record<string, unknown>> }, home);
   // A secret stands in them by its name alone, as the manifest wrote it.
   const secrets = JSON.stringify(step.params).matchAll(/\$\{secrets\.([A-Za-z][A-Za-z0-9_]{0,63})\}/g);

@@ -22,6 +22,7 @@ import { after, afterEach, describe, it } from "node:test";
 import { LIMITS } from "@oa/shared/core/limits.ts";
 import { isRejection } from "@oa/shared/core/refusal.ts";
 import { one } from "@oa/shared/core/sql.ts";
+import { getRun } from "@oa/shared/run/views.ts";
 import { openSqlite } from "@oa/worker/adapters/sqlite.ts";
 import type { Op } from "@oa/worker/ops/op.ts";
 import { killDaemons, oa, startOa } from "../cli/oa.ts";
@@ -109,7 +110,7 @@ describe("an op that misbehaves", () => {
     await settled();
     const run = await ended(run_id);
     assert.deepEqual([run.status, run.code], ["failed", "too_large"]);
-    assert.equal(run.artifacts.length, LIMITS.run_artifacts);
+    assert.equal(getRun(world.database, run_id)?.artifacts.length, LIMITS.run_artifacts);
   });
 
   for (const [what, value] of [

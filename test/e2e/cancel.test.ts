@@ -4,6 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
 import { isRejection } from "@oa/shared/core/refusal.ts";
+import { getRun } from "@oa/shared/run/views.ts";
 import { type LongWork, openLongWork, until } from "../fakes/long-work.ts";
 import { manifestOf, openRunWorld } from "../fakes/runs.ts";
 
@@ -40,7 +41,8 @@ describe("cancelling a run", () => {
       await until(isRunning);
       await world.engine.cancel(run.run_id, "enough");
       const ended = await world.engine.wait(run.run_id, AbortSignal.timeout(20_000));
-      assert.deepEqual([ended.status, ended.steps[0]?.code], ["canceled", "canceled"]);
+      const [step] = getRun(world.database, run.run_id)?.steps ?? [];
+      assert.deepEqual([ended.status, step?.code], ["canceled", "canceled"]);
       await until(() => !isRunning());
       stop.abort();
       await looping;

@@ -6,7 +6,7 @@ import { Fault, isRejection } from "@oa/shared/core/refusal.ts";
 import type { RunEvent } from "@oa/shared/generated/types.ts";
 import { installDecider } from "@oa/shared/install/decider.ts";
 import { apart } from "@oa/shared/run/boundary.ts";
-import type { RunView } from "@oa/shared/run/views.ts";
+import { getRun, type RunView } from "@oa/shared/run/views.ts";
 import type { Op, OpContext } from "@oa/worker/ops/op.ts";
 import { contextOf, fakeClock, manifestOf, type Ops, openRunWorld, type RunWorld, settled } from "../fakes/runs.ts";
 
@@ -42,7 +42,10 @@ describe("the engine", () => {
   };
   const end = async (run_id: string): Promise<RunView> => {
     await settled();
-    return world.engine.wait(run_id, AbortSignal.timeout(5_000));
+    await world.engine.wait(run_id, AbortSignal.timeout(5_000));
+    const run = getRun(world.database, run_id);
+    assert.ok(run !== null);
+    return run;
   };
   afterEach(async () => {
     stop.abort();

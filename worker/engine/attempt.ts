@@ -137,7 +137,7 @@ export async function attemptStep(
     gate: watched.gate,
     idempotency_key: idempotencyKey(run_id, step_id),
     effects: judgedOutputs(meter.effects, compliance, log),
-    signal: AbortSignal.any([stop, capped.signal, ...(outside ? [attempts.kill_switch.signal()] : [])]),
+    signals: [stop, capped.signal, ...(outside ? [attempts.kill_switch.signal()] : [])],
     log,
     progress: (done, total, unit) => {
       watched.progress = { step_id, done, total, unit };

@@ -8,18 +8,19 @@ import { conductDecider, conductSubject } from "@oa/shared/policy/decider.ts";
 import type { PolicyContext } from "@oa/shared/policy/rule.ts";
 import { METRICS, type Metric, usedWithinADay } from "@oa/shared/policy/views.ts";
 import type { EngineOptions } from "../engine.ts";
+import type { KillSwitch } from "./kill-switch.ts";
 
 type Settings = Pick<EngineOptions["config"], "aup" | "zone" | "quotas">;
 
 /** What holds for an install on this worker, besides what the step itself brings. */
 export function circumstances(
-  { config, kill_switch }: { readonly config: Settings; readonly kill_switch: { readonly isOn: () => boolean } },
+  { config, kill_switch }: { readonly config: Settings; readonly kill_switch: Pick<KillSwitch, "isOn"> },
   load: EventStore["load"],
   install_id: string | null,
 ): Pick<PolicyContext, "kill_switch" | "aup" | "zone" | "quarantine"> {
   const { zone, quarantine } = install_id === null ? NO_CONDUCT : load(conductDecider, conductSubject(install_id));
   return {
-    kill_switch: kill_switch.isOn(),
+    kill_switch: kill_switch.isOn(load),
     aup: config.aup ?? "strict",
     zone: zone ?? config.zone ?? "supervised",
     quarantine: quarantine?.reason ?? null,

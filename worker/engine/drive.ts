@@ -1,5 +1,5 @@
 import type { EventContext } from "@oa/shared/core/envelope.ts";
-import { type Task, task } from "@oa/shared/core/event-store.ts";
+import { type EventStore, type Task, task } from "@oa/shared/core/event-store.ts";
 import { foldAll } from "@oa/shared/core/fold.ts";
 import { LIMITS } from "@oa/shared/core/limits.ts";
 import { assertNever, Fault, isRejection, type Rejection } from "@oa/shared/core/refusal.ts";
@@ -63,6 +63,7 @@ interface Known {
 }
 
 const ENDS: ReadonlySet<string> = new Set(["run.completed", "run.failed", "run.canceled"]);
+const REMOVED: RunCommand = { type: "cancel", reason: "its install was removed" };
 const RETRY_FIRST_MS = 1_000;
 const RETRY_MOST_MS = 30_000;
 
@@ -143,13 +144,14 @@ export function openDriver(options: EngineOptions, engine_id: string): Driver {
         const wired = step.kind === "perform" ? wire(run_id, state, step.step.params) : {};
         let commands: readonly RunCommand[] | null = null;
         let outside = false;
-        if (step.kind === "perform" && !(wired instanceof Fault) && !isRemoved(state)) {
+        const removed = step.kind === "perform" && isRemoved(load, state);
+        if (step.kind === "perform" && !(wired instanceof Fault) && !removed) {
           const judged = judgeStep(options, load, { run_id, state, plan: step.step, params: wired });
           commands = judgedCommands({ engine_id, run_id, now_ms: clock.now_ms() }, step, judged);
           outside = judged.kind === "go" && judged.outside;
           besides.push(...judged.tasks);
         }
-        for (const asked of commands ?? [bookkeeping(run_id, state, step, wired)]) {
+        for (const asked of commands ?? [removed ? REMOVED : bookkeeping(run_id, state, step, wired)]) {
           const refused = take(asked);
           if (refused !== null) return refused;
         }
@@ -169,7 +171,6 @@ export function openDriver(options: EngineOptions, engine_id: string): Driver {
   ): RunCommand => {
     switch (step.kind) {
       case "perform":
-        if (isRemoved(state)) return { type: "cancel", reason: "its install was removed" };
         return {
           ...{ type: "start_step", engine_id, run_id, step_id: step.step.step_id },
           params: wired instanceof Fault ? {} : wired,
@@ -239,8 +240,8 @@ export function openDriver(options: EngineOptions, engine_id: string): Driver {
     return ended && { command: ended, besides: usageTasks(due.state.created?.install_id, used) };
   };
 
-  const isRemoved = ({ created }: RunState): boolean =>
-    created?.install_id != null && store.load(installDecider, created.install_id).status === "removed";
+  const isRemoved = (load: EventStore["load"], { created }: RunState): boolean =>
+    created?.install_id != null && load(installDecider, created.install_id).status === "removed";
 
   /** A bug or a refused write must not leave a run open for ever: it fails, or is looked at again later. */
   const giveUp = async (run_id: string, error: unknown, stop: AbortSignal): Promise<void> => {

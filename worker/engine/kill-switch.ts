@@ -16,7 +16,8 @@ export interface KillSwitchStatus {
 /** Stops every write to the outside world at once. */
 export interface KillSwitch {
   readonly status: () => KillSwitchStatus;
-  readonly isOn: () => boolean;
+  /** `load`: sees what the transaction that asks has decided already. */
+  readonly isOn: (load?: EventStore["load"]) => boolean;
   /** Aborted with the fault `kill_switch_active` when the switch is next engaged. */
   readonly signal: () => AbortSignal;
   /** Resolves once the log holds it; what was being written outside has been aborted then. */
@@ -39,7 +40,7 @@ export function openKillSwitch(options: {
   };
   return {
     status,
-    isOn: () => forced || store.load(killSwitchDecider, KILL_SWITCH).on,
+    isOn: (load = store.load) => forced || load(killSwitchDecider, KILL_SWITCH).on,
     signal: () => current.signal,
     set: async (on, reason) => {
       const context: EventContext = {

@@ -33,8 +33,8 @@ export interface Attempt {
   readonly op: Op<never, object>;
   readonly contract: OpContract;
   readonly effects: Effects;
-  /** Aborted with a `Fault` that says why: `canceled`, or `interrupted` when the worker stops. */
-  readonly signal: AbortSignal;
+  /** Each ends it, aborted with a `Fault` that says why: `canceled`, or `interrupted` when the worker stops. */
+  readonly signals: readonly AbortSignal[];
   readonly clock: Clock;
   /** Shut while the run is paused. */
   readonly gate: Gate;
@@ -61,14 +61,14 @@ export type Outcome =
 
 /** Acts once, within the step's time limit and the run's grant, and says how it ended. Never throws. */
 export async function perform(attempt: Attempt): Promise<Outcome> {
-  const { clock } = attempt;
+  const { clock, signals } = attempt;
   const started_ms = clock.now_ms();
   const over = new AbortController();
   const end = new AbortController();
   const { signal } = end;
-  const follow = (): void => end.abort(attempt.signal.reason);
-  if (attempt.signal.aborted) follow();
-  attempt.signal.addEventListener("abort", follow, { once: true });
+  const follow = (): void => end.abort(signals.find(({ aborted }) => aborted)?.reason);
+  if (signals.some(({ aborted }) => aborted)) follow();
+  for (const one of signals) one.addEventListener("abort", follow, { once: true });
   void outOfTime(attempt, started_ms, over.signal).then((why) => {
     if (why !== null) end.abort(new Fault("timeout", why, { retryable: true }));
   });
@@ -78,7 +78,7 @@ export async function perform(attempt: Attempt): Promise<Outcome> {
   } catch (error) {
     return failure(signal.aborted ? signal.reason : error, attempt);
   } finally {
-    attempt.signal.removeEventListener("abort", follow);
+    for (const one of signals) one.removeEventListener("abort", follow);
     over.abort("the attempt is over");
   }
 }
@@ -164,9 +164,10 @@ export function contractOf(op: string): OpContract | undefined {
   return { params: checker(`is${title}Params`), result: checker(`is${title}Result`) };
 }
 
+const VALIDATORS: Readonly<Record<string, unknown>> = { ...validators };
+
 function checker(name: string): (value: unknown) => string | null {
-  const table: Readonly<Record<string, unknown>> = { ...validators };
-  const validator = table[name] as (typeof validators)["isEventEnvelope"];
+  const validator = VALIDATORS[name] as (typeof validators)["isEventEnvelope"];
   return (value) => {
     if (validator(value)) return null;
     const [error] = validator.errors ?? [];

@@ -88,7 +88,7 @@ async function act(
     throw error;
   }
   return perform({
-    ...{ run_id: RUN_ID, params, contract, clock, signal, report, redact, grant: plan.grant, op: run },
+    ...{ run_id: RUN_ID, params, contract, clock, report, redact, grant: plan.grant, op: run, signals: [signal] },
     plan: { step_id, op, params: step.params, effect, timeout_ms, max_attempts: 1, backoff_ms: 0 },
     idempotency_key: `${RUN_ID}/${step_id}`,
     gate: openGate(clock),
