@@ -31,11 +31,13 @@ export const LIMITS = {
   time_zone_cache_entries: 1_000,
   schedule_preview_years: 50,
 
-  // Schedule loop. A start later than `late` counts as missed; what was due longer ago than `catch_up` is not caught up.
+  // Schedule loop. A start later than `late` counts as missed; what was to start longer ago than `catch_up` is not caught
+  // up, unless the schedule declares another age, up to `catch_up_max`.
   schedule_sleep_ms: 30_000,
   schedule_retry_ms: 1_000,
   schedule_late_ms: 120_000,
-  schedule_catch_up_ms: 604_800_000,
+  schedule_catch_up_h: 168,
+  schedule_catch_up_max_h: 744,
   schedule_clock_back_ms: 5_000,
   schedule_clock_jump_ms: 5_000,
   schedule_fires_kept: 1_500,
@@ -262,6 +264,8 @@ export const LIMITS = {
   state_files: 10_000,
   releases_seen: 50,
   rollback_failures: 3,
+  rollback_unreached: 3,
+  rollback_witness_ms: 7_200_000,
   release_age_h: 72,
   release_clock_skew_ms: 5_000,
   unused_after_runs: 10,

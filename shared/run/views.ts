@@ -343,20 +343,31 @@ export function countOpenRuns(sql: Sql, install_id?: string): number {
 }
 
 /**
- * How many runs of one release failed in a row up to now, at most `limit`. Canceled runs, trial runs of others, and
- * failures with one of `excused` say nothing about it.
+ * The runs of one release that failed in a row up to now, the latest first, at most `limit`: why, and when (ISO 8601 in
+ * UTC). Canceled runs, trial runs of others, and failures with one of `excused` say nothing about it.
  */
 export function failuresInARow(
   sql: Sql,
   release: { readonly install_id: string; readonly manifest_sha256: string; readonly since: string },
   { excused, limit }: { readonly excused: readonly string[]; readonly limit: number },
-): number {
-  const rows = sql.all<{ status: RunStatus }>(
-    `SELECT status FROM proj_runs WHERE install_id = ? AND manifest_sha256 = ? AND created_at >= ?
+): readonly { readonly code: string; readonly finished_at: string }[] {
+  const rows = sql.all<{ status: RunStatus; code: string; finished_at: string }>(
+    `SELECT status, code, finished_at FROM proj_runs WHERE install_id = ? AND manifest_sha256 = ? AND created_at >= ?
        AND (status = 'succeeded' OR status = 'failed' AND code NOT IN (SELECT value FROM json_each(?)))
      ORDER BY run_id DESC LIMIT ?`,
     ...[release.install_id, release.manifest_sha256, release.since, JSON.stringify(excused), limit],
   );
   const end = rows.findIndex(({ status }) => status === "succeeded");
-  return end < 0 ? rows.length : end;
+  return end < 0 ? rows : rows.slice(0, end);
+}
+
+/** Whether a run of one of `install_ids` ended well between two times, ISO 8601 in UTC. */
+export function ranThroughBetween(sql: Sql, install_ids: readonly string[], from: string, until: string): boolean {
+  const found = one(
+    sql,
+    `SELECT 1 AS found FROM proj_runs WHERE install_id IN (SELECT value FROM json_each(?))
+       AND status = 'succeeded' AND finished_at BETWEEN ? AND ? LIMIT 1`,
+    ...[JSON.stringify(install_ids), from, until],
+  );
+  return found !== undefined;
 }

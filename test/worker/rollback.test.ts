@@ -82,8 +82,18 @@ function open(broken: Set<string>, code: Fault["code"] = "file_access") {
     const ended = await engine.wait(started.run_id, AbortSignal.timeout(10_000));
     return `${ended.upgrade_version} ${ended.status}`;
   };
+  /** Another upgrade's run, which ends well. */
+  const other = async ({ network = true } = {}): Promise<void> => {
+    const manifest = manifestOf([{ op: "fs.read", id: "read", path: "/data/other.txt" }], {
+      filesystem: [{ path: "/data/**", access: "read" }],
+      ...(network ? { network: ["example.com"] } : {}),
+    });
+    const started = await engine.start(world.install({ ...manifest, id: "example.other" }), "manual");
+    assert.ok(!isRejection(started), JSON.stringify(started));
+    assert.equal((await engine.wait(started.run_id, AbortSignal.timeout(10_000))).status, "succeeded");
+  };
   const view = (): InstallView => getInstall(database, install_id) as InstallView;
-  return { run, update, view, command, instead, engine, install_id };
+  return { run, update, view, other, command, instead, engine, install_id };
 }
 
 test("after as many failures in a row as the worker's number, the last good release runs again by itself", async () => {
@@ -127,6 +137,49 @@ for (const code of [
     assert.equal(view().active?.upgrade_version, "2.0.0");
   });
 }
+
+for (const code of ["egress_dns", "egress_unreachable", "egress_timeout"] as const) {
+  test(`a machine that is offline brings nothing back, however long it is: ${code}`, async () => {
+    const { run, update, view } = open(new Set(["2.0.0"]), code);
+    await run();
+    update("2.0.0");
+    for (let count = 0; count < (LIMITS.rollback_failures + 1) * LIMITS.rollback_unreached; count += 1) await run();
+    assert.equal(view().active?.upgrade_version, "2.0.0");
+  });
+}
+
+test("a host that is not found while another upgrade reaches its own is the release's, after three times as many", async () => {
+  const { run, update, view, other } = open(new Set(["2.0.0"]), "egress_dns");
+  await run();
+  update("2.0.0");
+  await other();
+  const enough = LIMITS.rollback_failures * LIMITS.rollback_unreached;
+  for (let count = 1; count < enough; count += 1) await run();
+  assert.equal(view().active?.upgrade_version, "2.0.0");
+  await run();
+  assert.equal(view().active?.upgrade_version, "1.0.0");
+  assert.match(view().rolled_back?.reason ?? "", /version 2\.0\.0 is broken/);
+});
+
+test("an upgrade that needs no network is no witness that there is one", async () => {
+  const { run, update, view, other } = open(new Set(["2.0.0"]), "egress_dns");
+  await run();
+  update("2.0.0");
+  await other({ network: false });
+  for (let count = 0; count < LIMITS.rollback_failures * LIMITS.rollback_unreached; count += 1) await run();
+  assert.equal(view().active?.upgrade_version, "2.0.0");
+});
+
+test("a trial without a network is not over at once, but it is bounded", async () => {
+  const { run, update, view, command } = open(new Set(["2.0.0"]), "egress_unreachable");
+  await run();
+  command({ type: "set_updates", auto_update: "narrow" });
+  update("2.0.0", { unattended: true, ceiling: [] });
+  for (let count = 1; count < LIMITS.rollback_unreached; count += 1) assert.equal(await run(), "2.0.0 failed");
+  assert.equal(view().candidate?.upgrade_version, "2.0.0");
+  assert.equal(await run(), "2.0.0 failed");
+  assert.deepEqual([view().active?.upgrade_version, view().candidate], ["1.0.0", null]);
+});
 
 test("a release on trial runs at the next start; run through, it takes the place of the other", async () => {
   const { run, update, view, command } = open(new Set());

@@ -1,13 +1,14 @@
 import type { EventContext, EventDraft, Recorded } from "@oa/shared/core/envelope.ts";
 import { type EventStore, task } from "@oa/shared/core/event-store.ts";
+import { LIMITS } from "@oa/shared/core/limits.ts";
 import { Fault, isRejection } from "@oa/shared/core/refusal.ts";
 import type { Sql } from "@oa/shared/core/sql.ts";
 import type { RunCreated, RunEvent } from "@oa/shared/generated/types.ts";
 import type { InstallCommand } from "@oa/shared/install/commands.ts";
 import { installDecider } from "@oa/shared/install/decider.ts";
-import { getInstall } from "@oa/shared/install/views.ts";
+import { getInstall, listInstalls } from "@oa/shared/install/views.ts";
 import { runDecider } from "@oa/shared/run/decider.ts";
-import { failuresInARow } from "@oa/shared/run/views.ts";
+import { failuresInARow, ranThroughBetween } from "@oa/shared/run/views.ts";
 
 /** What a run fails of that says nothing about its release: what the owner decided, and what this machine is short of. */
 const EXCUSED = [
@@ -19,8 +20,13 @@ const EXCUSED = [
   ...["action_zone_mismatch", "action_irreversible_requires_high_stakes", "action_pre_approval_required"],
 ] as const;
 
+/** What a run fails of while the machine is offline, or because its release names a wrong host: by itself not to tell apart. */
+const UNREACHED: ReadonlySet<string> = new Set([
+  ...["egress_dns", "egress_unreachable", "egress_timeout", "unreachable", "relay_unreachable"],
+]);
+
 /** More than any owner or manifest may declare. */
-const FAILURES = 101;
+const FAILURES = 101 * LIMITS.rollback_unreached;
 
 /**
  * The store, with installs that learn from their runs: in the transaction in which a run ends, its release is proved,
@@ -74,10 +80,34 @@ function whatFollows(
   if (event.event_type !== "run.failed") return null;
   const { code, message } = event.data;
   if (EXCUSED.some((excused) => excused === code)) return null;
-  const since = getInstall(sql, install_id)?.active_since ?? "";
-  const { manifest_sha256 } = created;
-  const failures = failuresInARow(sql, { install_id, manifest_sha256, since }, { excused: EXCUSED, limit: FAILURES });
+  const install = getInstall(sql, install_id);
+  const release = { install_id, manifest_sha256: created.manifest_sha256, since: install?.active_since ?? "" };
+  const row = failuresInARow(sql, release, { excused: EXCUSED, limit: FAILURES });
+  const unreached = row.filter((failure) => UNREACHED.has(failure.code));
+  const on_trial = install?.candidate?.release_event_id === release_event_id;
+  // A trial has nobody to wait for: what ran before goes on without it.
+  const telling = on_trial
+    ? unreached
+    : unreached.filter(({ finished_at }) => othersReached(sql, install_id, finished_at));
+  const failures = row.length - unreached.length + Math.floor(telling.length / LIMITS.rollback_unreached);
+  if (UNREACHED.has(code) && failures === 0) return null;
   return { type: "ran_aground", release_event_id, run_id, failures, message };
+}
+
+/** Whether another install that may use the network ran through about that time: the machine was not offline. */
+function othersReached(sql: Sql, install_id: string, at: string): boolean {
+  const others = listInstalls(sql, { limit: LIMITS.api_page }).filter(
+    (other) => other.install_id !== install_id && other.grant.some((one) => one.startsWith("network:egress:")),
+  );
+  const [from = "", until = ""] = [-1, 1].map((sign) =>
+    new Date(Date.parse(at) + sign * LIMITS.rollback_witness_ms).toISOString(),
+  );
+  return ranThroughBetween(
+    sql,
+    others.map((other) => other.install_id),
+    from,
+    until,
+  );
 }
 
 function ends(event: Recorded<EventDraft>): event is Recorded<RunEvent> {
