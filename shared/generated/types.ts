@@ -20,6 +20,10 @@ export type AutoUpdate = ("ask" | "narrow")
 export type ControlInstallSource = (ControlSourceAddress | ControlSourceEvents | ControlSourceManifest)
 export type InputValue = (string | number | boolean | string[])
 /**
+ * Hours. With on_missed: catch_up, what was to start longer ago than this is not caught up. Absent: 168, seven days.
+ */
+export type ScheduleCatchUpAge = number
+/**
  * What a constraint does that no sensor of the machine can measure. Absent: wait.
  */
 export type ScheduleOnUnknown = ("wait" | "run")
@@ -456,6 +460,7 @@ readonly timezone?: string
 readonly window?: (ScheduleWindow | null)
 readonly jitter_ms?: number
 readonly on_missed?: ("skip" | "catch_up")
+readonly catch_up_max_age_h?: ScheduleCatchUpAge
 readonly on_unknown?: ScheduleOnUnknown
 readonly overlap?: ScheduleOverlap
 /**
@@ -2417,6 +2422,7 @@ readonly window?: ScheduleWindow
 readonly constraints?: ScheduleConstraints
 readonly jitter_ms?: number
 readonly on_missed?: ("skip" | "catch_up")
+readonly catch_up_max_age_h?: ScheduleCatchUpAge
 readonly on_unknown?: ScheduleOnUnknown
 readonly overlap?: ScheduleOverlap
 }
@@ -3862,7 +3868,7 @@ readonly next: (ScheduleDue | null)
 }
 }
 /**
- * A cron schedule with every default filled in. Events from before overlap and on_unknown lack them: skip, wait.
+ * A cron schedule with every default filled in. Events from before overlap, on_unknown and catch_up_max_age_h lack them: skip, wait, 168.
  */
 export interface CronSchedule {
 readonly expression: string
@@ -3877,6 +3883,7 @@ readonly jitter_ms: number
  * Also decides what a due time outside the window does: skipped, or run at the next opening.
  */
 readonly on_missed: ("skip" | "catch_up")
+readonly catch_up_max_age_h?: ScheduleCatchUpAge
 readonly overlap?: ScheduleOverlap
 readonly on_unknown?: ScheduleOnUnknown
 }
@@ -3958,6 +3965,7 @@ readonly window: (WindowTrace | null)
 readonly constraints: readonly ConstraintTrace[]
 readonly on_unknown: ScheduleOnUnknown
 readonly on_missed: ("skip" | "catch_up")
+readonly catch_up_max_age_h?: ScheduleCatchUpAge
 readonly overlap: ScheduleOverlap
 /**
  * Runs of the install that had not finished.

@@ -1730,9 +1730,9 @@ validate30.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
 
 exports.isControlInstallChange = validate31;
 const schema42 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/api/control-install-change.json","title":"ControlInstallChange","description":"POST /v1/installs/:id/{inspect,approve,deny,enable,disable,remove,updates,caps,pin,unpin,rollback,narrow,override}.","type":"object","required":[],"additionalProperties":false,"properties":{"reason":{"type":"string","minLength":1,"maxLength":500,"description":"Kept in the log; override needs one."},"channel":{"$ref":"https://openagents.dev/schemas/event/install.json#/$defs/InstallChannel"},"auto_update":{"$ref":"https://openagents.dev/schemas/event/install.json#/$defs/AutoUpdate","description":"updates: whether to ask for those that widen nothing."},"permission_hash":{"type":"string","pattern":"^[0-9a-f]{64}$","description":"inspect, approve: of the permissions the owner was shown."},"caps":{"description":"caps: the most that one run may use; null: the worker's setting, again.","anyOf":[{"$ref":"https://openagents.dev/schemas/event/install.json#/$defs/RunCaps"},{"type":"null"}]},"staged":{"type":"boolean","description":"approve: the release runs on trial first, and what runs now stays until it has run through."},"enable":{"type":"boolean","description":"approve: false leaves a first install disabled until it is enabled. Absent: it is enabled."},"to":{"type":"string","minLength":1,"maxLength":200,"description":"rollback: a version that was approved before, or its release's event id. Absent: the last one that ran through."},"revoke":{"type":"array","minItems":1,"maxItems":500,"items":{"type":"string","minLength":1,"maxLength":4096},"description":"narrow: permissions to take away, as consent shows them."},"restore":{"type":"array","minItems":1,"maxItems":500,"items":{"type":"string","minLength":1,"maxLength":4096},"description":"narrow: permissions to give back."},"min_age_h":{"type":"integer","minimum":0,"maximum":8760,"description":"updates: how many hours this worker must have known a release before it takes it unasked."},"rollback_after":{"type":"integer","minimum":0,"maximum":100,"description":"updates: after how many failed runs in a row the last good release comes back; 0: never."},"trial":{"type":"boolean","description":"updates: whether what is taken unasked runs on trial first."}}};
-const schema89 = {"enum":["main","beta","nightly","dev"],"description":"What the owner follows: releases of this channel and of steadier ones."};
-const schema88 = {"enum":["ask","narrow"]};
-const schema94 = {"type":"object","additionalProperties":false,"description":"The most that one run may use; what is not named is the worker's setting.","properties":{"memory_mb":{"type":"integer","minimum":128,"maximum":1048576,"description":"MiB: all child processes of the run, the model it asks on this machine, and what the run adds to the worker's own, together."},"cpu_s":{"type":"integer","minimum":1,"maximum":604800,"description":"Processor seconds of the run's child processes, the models it asks on this machine, indexing and embedding, together."}}};
+const schema91 = {"enum":["main","beta","nightly","dev"],"description":"What the owner follows: releases of this channel and of steadier ones."};
+const schema90 = {"enum":["ask","narrow"]};
+const schema97 = {"type":"object","additionalProperties":false,"description":"The most that one run may use; what is not named is the worker's setting.","properties":{"memory_mb":{"type":"integer","minimum":128,"maximum":1048576,"description":"MiB: all child processes of the run, the model it asks on this machine, and what the run adds to the worker's own, together."},"cpu_s":{"type":"integer","minimum":1,"maximum":604800,"description":"Processor seconds of the run's child processes, the models it asks on this machine, indexing and embedding, together."}}};
 
 function validate31(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 /*# sourceURL="https://openagents.dev/schemas/api/control-install-change.json" */;
@@ -1796,7 +1796,7 @@ errors++;
 if(data.channel !== undefined){
 let data1 = data.channel;
 if(!((((data1 === "main") || (data1 === "beta")) || (data1 === "nightly")) || (data1 === "dev"))){
-const err4 = {instancePath:instancePath+"/channel",schemaPath:"https://openagents.dev/schemas/event/install.json#/$defs/InstallChannel/enum",keyword:"enum",params:{allowedValues: schema89.enum},message:"must be equal to one of the allowed values"};
+const err4 = {instancePath:instancePath+"/channel",schemaPath:"https://openagents.dev/schemas/event/install.json#/$defs/InstallChannel/enum",keyword:"enum",params:{allowedValues: schema91.enum},message:"must be equal to one of the allowed values"};
 if(vErrors === null){
 vErrors = [err4];
 }
@@ -1809,7 +1809,7 @@ errors++;
 if(data.auto_update !== undefined){
 let data2 = data.auto_update;
 if(!((data2 === "ask") || (data2 === "narrow"))){
-const err5 = {instancePath:instancePath+"/auto_update",schemaPath:"https://openagents.dev/schemas/event/install.json#/$defs/AutoUpdate/enum",keyword:"enum",params:{allowedValues: schema88.enum},message:"must be equal to one of the allowed values"};
+const err5 = {instancePath:instancePath+"/auto_update",schemaPath:"https://openagents.dev/schemas/event/install.json#/$defs/AutoUpdate/enum",keyword:"enum",params:{allowedValues: schema90.enum},message:"must be equal to one of the allowed values"};
 if(vErrors === null){
 vErrors = [err5];
 }
@@ -2280,10 +2280,10 @@ return errors === 0;
 validate31.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
 
 exports.isControlInstallPreview = validate63;
-const schema107 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/api/control-install-preview.json","title":"ControlInstallPreview","description":"POST /v1/installs/preview: what would be installed and what it would be allowed.","type":"object","required":["source"],"additionalProperties":false,"properties":{"source":{"$ref":"#/$defs/ControlInstallSource"},"inputs":{"type":"object","maxProperties":32,"propertyNames":{"pattern":"^[a-z][a-z0-9_]{0,63}$"},"additionalProperties":{"$ref":"https://openagents.dev/schemas/manifest/upgrade-manifest.json#/$defs/InputValue"}},"inputs_text":{"type":"object","maxProperties":32,"propertyNames":{"pattern":"^[a-z][a-z0-9_]{0,63}$"},"additionalProperties":{"type":"array","minItems":1,"maxItems":100,"items":{"type":"string","maxLength":4096}},"description":"Inputs as typed on a command line; the manifest says what each is."},"channel":{"$ref":"https://openagents.dev/schemas/event/install.json#/$defs/InstallChannel"},"cwd":{"type":"string","minLength":1,"maxLength":4096,"description":"What a relative path in inputs_text is relative to."},"schedule":{"$ref":"https://openagents.dev/schemas/event/install.json#/$defs/ScheduleChanges"}},"$defs":{"ControlInstallSource":{"description":"What to install: a listing's address (30051:pubkey:d or naddr1…), or its signed events, or a manifest by this worker's own author key.","oneOf":[{"title":"ControlSourceAddress","type":"object","required":["address"],"additionalProperties":false,"properties":{"address":{"type":"string","minLength":1,"maxLength":1000},"version":{"type":"string","minLength":1,"maxLength":100}}},{"title":"ControlSourceEvents","type":"object","required":["manifest_event"],"additionalProperties":false,"properties":{"manifest_event":{"$ref":"https://openagents.dev/schemas/nostr/event.json"},"release_event":{"$ref":"https://openagents.dev/schemas/nostr/event.json"}}},{"title":"ControlSourceManifest","type":"object","required":["manifest"],"additionalProperties":false,"properties":{"manifest":{"type":"object","additionalProperties":true}}}]}}};
+const schema110 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/api/control-install-preview.json","title":"ControlInstallPreview","description":"POST /v1/installs/preview: what would be installed and what it would be allowed.","type":"object","required":["source"],"additionalProperties":false,"properties":{"source":{"$ref":"#/$defs/ControlInstallSource"},"inputs":{"type":"object","maxProperties":32,"propertyNames":{"pattern":"^[a-z][a-z0-9_]{0,63}$"},"additionalProperties":{"$ref":"https://openagents.dev/schemas/manifest/upgrade-manifest.json#/$defs/InputValue"}},"inputs_text":{"type":"object","maxProperties":32,"propertyNames":{"pattern":"^[a-z][a-z0-9_]{0,63}$"},"additionalProperties":{"type":"array","minItems":1,"maxItems":100,"items":{"type":"string","maxLength":4096}},"description":"Inputs as typed on a command line; the manifest says what each is."},"channel":{"$ref":"https://openagents.dev/schemas/event/install.json#/$defs/InstallChannel"},"cwd":{"type":"string","minLength":1,"maxLength":4096,"description":"What a relative path in inputs_text is relative to."},"schedule":{"$ref":"https://openagents.dev/schemas/event/install.json#/$defs/ScheduleChanges"}},"$defs":{"ControlInstallSource":{"description":"What to install: a listing's address (30051:pubkey:d or naddr1…), or its signed events, or a manifest by this worker's own author key.","oneOf":[{"title":"ControlSourceAddress","type":"object","required":["address"],"additionalProperties":false,"properties":{"address":{"type":"string","minLength":1,"maxLength":1000},"version":{"type":"string","minLength":1,"maxLength":100}}},{"title":"ControlSourceEvents","type":"object","required":["manifest_event"],"additionalProperties":false,"properties":{"manifest_event":{"$ref":"https://openagents.dev/schemas/nostr/event.json"},"release_event":{"$ref":"https://openagents.dev/schemas/nostr/event.json"}}},{"title":"ControlSourceManifest","type":"object","required":["manifest"],"additionalProperties":false,"properties":{"manifest":{"type":"object","additionalProperties":true}}}]}}};
 const schema58 = {"anyOf":[{"type":"string","maxLength":10000},{"type":"number"},{"type":"boolean"},{"type":"array","maxItems":1000,"items":{"type":"string","maxLength":1000}}]};
-const schema108 = {"description":"What to install: a listing's address (30051:pubkey:d or naddr1…), or its signed events, or a manifest by this worker's own author key.","oneOf":[{"title":"ControlSourceAddress","type":"object","required":["address"],"additionalProperties":false,"properties":{"address":{"type":"string","minLength":1,"maxLength":1000},"version":{"type":"string","minLength":1,"maxLength":100}}},{"title":"ControlSourceEvents","type":"object","required":["manifest_event"],"additionalProperties":false,"properties":{"manifest_event":{"$ref":"https://openagents.dev/schemas/nostr/event.json"},"release_event":{"$ref":"https://openagents.dev/schemas/nostr/event.json"}}},{"title":"ControlSourceManifest","type":"object","required":["manifest"],"additionalProperties":false,"properties":{"manifest":{"type":"object","additionalProperties":true}}}]};
-const schema109 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/nostr/event.json","title":"NostrEvent","description":"A signed Nostr event (NIP-01). Shape only: id and signature are checked by verifying it.","type":"object","required":["id","pubkey","created_at","kind","tags","content","sig"],"additionalProperties":false,"properties":{"id":{"type":"string","pattern":"^[0-9a-f]{64}$"},"pubkey":{"type":"string","pattern":"^[0-9a-f]{64}$"},"created_at":{"type":"integer","minimum":0,"maximum":9007199254740991,"description":"Unix seconds."},"kind":{"type":"integer","minimum":0,"maximum":65535},"tags":{"type":"array","maxItems":2000,"items":{"type":"array","maxItems":100,"items":{"type":"string"}}},"content":{"type":"string","maxLength":1000000},"sig":{"type":"string","pattern":"^[0-9a-f]{128}$"}}};
+const schema111 = {"description":"What to install: a listing's address (30051:pubkey:d or naddr1…), or its signed events, or a manifest by this worker's own author key.","oneOf":[{"title":"ControlSourceAddress","type":"object","required":["address"],"additionalProperties":false,"properties":{"address":{"type":"string","minLength":1,"maxLength":1000},"version":{"type":"string","minLength":1,"maxLength":100}}},{"title":"ControlSourceEvents","type":"object","required":["manifest_event"],"additionalProperties":false,"properties":{"manifest_event":{"$ref":"https://openagents.dev/schemas/nostr/event.json"},"release_event":{"$ref":"https://openagents.dev/schemas/nostr/event.json"}}},{"title":"ControlSourceManifest","type":"object","required":["manifest"],"additionalProperties":false,"properties":{"manifest":{"type":"object","additionalProperties":true}}}]};
+const schema112 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/nostr/event.json","title":"NostrEvent","description":"A signed Nostr event (NIP-01). Shape only: id and signature are checked by verifying it.","type":"object","required":["id","pubkey","created_at","kind","tags","content","sig"],"additionalProperties":false,"properties":{"id":{"type":"string","pattern":"^[0-9a-f]{64}$"},"pubkey":{"type":"string","pattern":"^[0-9a-f]{64}$"},"created_at":{"type":"integer","minimum":0,"maximum":9007199254740991,"description":"Unix seconds."},"kind":{"type":"integer","minimum":0,"maximum":65535},"tags":{"type":"array","maxItems":2000,"items":{"type":"array","maxItems":100,"items":{"type":"string"}}},"content":{"type":"string","maxLength":1000000},"sig":{"type":"string","pattern":"^[0-9a-f]{128}$"}}};
 const pattern94 = new RegExp("^[0-9a-f]{128}$", "u");
 
 function validate64(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
@@ -3212,10 +3212,11 @@ return errors === 0;
 }
 validate64.evaluated = {"dynamicProps":true,"dynamicItems":false};
 
-const schema90 = {"type":"object","additionalProperties":false,"description":"Settings of the owner that take the place of the upgrade's own; what is not named follows the upgrade. null takes a window or a constraint away.","properties":{"expression":{"type":"string","minLength":1,"maxLength":200},"timezone":{"type":"string","minLength":1,"maxLength":64},"window":{"anyOf":[{"$ref":"https://openagents.dev/schemas/manifest/upgrade-manifest.json#/$defs/ScheduleWindow"},{"type":"null"}]},"jitter_ms":{"type":"integer","minimum":0,"maximum":86400000},"on_missed":{"enum":["skip","catch_up"]},"on_unknown":{"$ref":"https://openagents.dev/schemas/manifest/upgrade-manifest.json#/$defs/ScheduleOnUnknown"},"overlap":{"$ref":"https://openagents.dev/schemas/manifest/upgrade-manifest.json#/$defs/ScheduleOverlap"},"constraints":{"type":"object","additionalProperties":false,"description":"null takes a constraint away.","properties":{"plugged_in":{"type":["boolean","null"]},"wifi_only":{"type":["boolean","null"]},"cpu_max_percentage":{"type":["integer","null"],"minimum":1,"maximum":100},"suspend_if_active":{"type":["boolean","null"]},"respect_dnd":{"type":["boolean","null"]}}}}};
+const schema92 = {"type":"object","additionalProperties":false,"description":"Settings of the owner that take the place of the upgrade's own; what is not named follows the upgrade. null takes a window or a constraint away.","properties":{"expression":{"type":"string","minLength":1,"maxLength":200},"timezone":{"type":"string","minLength":1,"maxLength":64},"window":{"anyOf":[{"$ref":"https://openagents.dev/schemas/manifest/upgrade-manifest.json#/$defs/ScheduleWindow"},{"type":"null"}]},"jitter_ms":{"type":"integer","minimum":0,"maximum":86400000},"on_missed":{"enum":["skip","catch_up"]},"catch_up_max_age_h":{"$ref":"https://openagents.dev/schemas/manifest/upgrade-manifest.json#/$defs/ScheduleCatchUpAge"},"on_unknown":{"$ref":"https://openagents.dev/schemas/manifest/upgrade-manifest.json#/$defs/ScheduleOnUnknown"},"overlap":{"$ref":"https://openagents.dev/schemas/manifest/upgrade-manifest.json#/$defs/ScheduleOverlap"},"constraints":{"type":"object","additionalProperties":false,"description":"null takes a constraint away.","properties":{"plugged_in":{"type":["boolean","null"]},"wifi_only":{"type":["boolean","null"]},"cpu_max_percentage":{"type":["integer","null"],"minimum":1,"maximum":100},"suspend_if_active":{"type":["boolean","null"]},"respect_dnd":{"type":["boolean","null"]}}}}};
 const schema60 = {"type":"object","required":["start","end"],"additionalProperties":false,"description":"Local times between which a run may start; may cross midnight.","properties":{"start":{"type":"string","maxLength":5,"description":"HH:MM, included."},"end":{"type":"string","maxLength":5,"description":"HH:MM, excluded."}}};
-const schema62 = {"enum":["wait","run"],"description":"What a constraint does that no sensor of the machine can measure. Absent: wait."};
-const schema63 = {"enum":["skip","queue_one","cancel_running"],"description":"What a due time does while a run of the same install goes on: is skipped, waits for its end (later due times join it), or has it canceled. Absent: skip."};
+const schema62 = {"type":"integer","minimum":1,"maximum":744,"description":"Hours. With on_missed: catch_up, what was to start longer ago than this is not caught up. Absent: 168, seven days."};
+const schema63 = {"enum":["wait","run"],"description":"What a constraint does that no sensor of the machine can measure. Absent: wait."};
+const schema64 = {"enum":["skip","queue_one","cancel_running"],"description":"What a due time does while a run of the same install goes on: is skipped, waits for its end (later due times join it), or has it canceled. Absent: skip."};
 
 function validate66(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 let vErrors = null;
@@ -3229,7 +3230,7 @@ evaluated0.items = undefined;
 }
 if(data && typeof data == "object" && !Array.isArray(data)){
 for(const key0 in data){
-if(!((((((((key0 === "expression") || (key0 === "timezone")) || (key0 === "window")) || (key0 === "jitter_ms")) || (key0 === "on_missed")) || (key0 === "on_unknown")) || (key0 === "overlap")) || (key0 === "constraints"))){
+if(!(func12.call(schema92.properties, key0))){
 const err0 = {instancePath,schemaPath:"#/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key0},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err0];
@@ -3484,7 +3485,7 @@ errors++;
 if(data.on_missed !== undefined){
 let data6 = data.on_missed;
 if(!((data6 === "skip") || (data6 === "catch_up"))){
-const err20 = {instancePath:instancePath+"/on_missed",schemaPath:"#/properties/on_missed/enum",keyword:"enum",params:{allowedValues: schema90.properties.on_missed.enum},message:"must be equal to one of the allowed values"};
+const err20 = {instancePath:instancePath+"/on_missed",schemaPath:"#/properties/on_missed/enum",keyword:"enum",params:{allowedValues: schema92.properties.on_missed.enum},message:"must be equal to one of the allowed values"};
 if(vErrors === null){
 vErrors = [err20];
 }
@@ -3494,10 +3495,10 @@ vErrors.push(err20);
 errors++;
 }
 }
-if(data.on_unknown !== undefined){
-let data7 = data.on_unknown;
-if(!((data7 === "wait") || (data7 === "run"))){
-const err21 = {instancePath:instancePath+"/on_unknown",schemaPath:"https://openagents.dev/schemas/manifest/upgrade-manifest.json#/$defs/ScheduleOnUnknown/enum",keyword:"enum",params:{allowedValues: schema62.enum},message:"must be equal to one of the allowed values"};
+if(data.catch_up_max_age_h !== undefined){
+let data7 = data.catch_up_max_age_h;
+if(!(((typeof data7 == "number") && (!(data7 % 1) && !isNaN(data7))) && (isFinite(data7)))){
+const err21 = {instancePath:instancePath+"/catch_up_max_age_h",schemaPath:"https://openagents.dev/schemas/manifest/upgrade-manifest.json#/$defs/ScheduleCatchUpAge/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
 if(vErrors === null){
 vErrors = [err21];
 }
@@ -3506,11 +3507,9 @@ vErrors.push(err21);
 }
 errors++;
 }
-}
-if(data.overlap !== undefined){
-let data8 = data.overlap;
-if(!(((data8 === "skip") || (data8 === "queue_one")) || (data8 === "cancel_running"))){
-const err22 = {instancePath:instancePath+"/overlap",schemaPath:"https://openagents.dev/schemas/manifest/upgrade-manifest.json#/$defs/ScheduleOverlap/enum",keyword:"enum",params:{allowedValues: schema63.enum},message:"must be equal to one of the allowed values"};
+if((typeof data7 == "number") && (isFinite(data7))){
+if(data7 > 744 || isNaN(data7)){
+const err22 = {instancePath:instancePath+"/catch_up_max_age_h",schemaPath:"https://openagents.dev/schemas/manifest/upgrade-manifest.json#/$defs/ScheduleCatchUpAge/maximum",keyword:"maximum",params:{comparison: "<=", limit: 744},message:"must be <= 744"};
 if(vErrors === null){
 vErrors = [err22];
 }
@@ -3519,13 +3518,8 @@ vErrors.push(err22);
 }
 errors++;
 }
-}
-if(data.constraints !== undefined){
-let data9 = data.constraints;
-if(data9 && typeof data9 == "object" && !Array.isArray(data9)){
-for(const key2 in data9){
-if(!(((((key2 === "plugged_in") || (key2 === "wifi_only")) || (key2 === "cpu_max_percentage")) || (key2 === "suspend_if_active")) || (key2 === "respect_dnd"))){
-const err23 = {instancePath:instancePath+"/constraints",schemaPath:"#/properties/constraints/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key2},message:"must NOT have additional properties"};
+if(data7 < 1 || isNaN(data7)){
+const err23 = {instancePath:instancePath+"/catch_up_max_age_h",schemaPath:"https://openagents.dev/schemas/manifest/upgrade-manifest.json#/$defs/ScheduleCatchUpAge/minimum",keyword:"minimum",params:{comparison: ">=", limit: 1},message:"must be >= 1"};
 if(vErrors === null){
 vErrors = [err23];
 }
@@ -3535,10 +3529,11 @@ vErrors.push(err23);
 errors++;
 }
 }
-if(data9.plugged_in !== undefined){
-let data10 = data9.plugged_in;
-if((typeof data10 !== "boolean") && (data10 !== null)){
-const err24 = {instancePath:instancePath+"/constraints/plugged_in",schemaPath:"#/properties/constraints/properties/plugged_in/type",keyword:"type",params:{type: schema90.properties.constraints.properties.plugged_in.type},message:"must be boolean,null"};
+}
+if(data.on_unknown !== undefined){
+let data8 = data.on_unknown;
+if(!((data8 === "wait") || (data8 === "run"))){
+const err24 = {instancePath:instancePath+"/on_unknown",schemaPath:"https://openagents.dev/schemas/manifest/upgrade-manifest.json#/$defs/ScheduleOnUnknown/enum",keyword:"enum",params:{allowedValues: schema63.enum},message:"must be equal to one of the allowed values"};
 if(vErrors === null){
 vErrors = [err24];
 }
@@ -3548,10 +3543,10 @@ vErrors.push(err24);
 errors++;
 }
 }
-if(data9.wifi_only !== undefined){
-let data11 = data9.wifi_only;
-if((typeof data11 !== "boolean") && (data11 !== null)){
-const err25 = {instancePath:instancePath+"/constraints/wifi_only",schemaPath:"#/properties/constraints/properties/wifi_only/type",keyword:"type",params:{type: schema90.properties.constraints.properties.wifi_only.type},message:"must be boolean,null"};
+if(data.overlap !== undefined){
+let data9 = data.overlap;
+if(!(((data9 === "skip") || (data9 === "queue_one")) || (data9 === "cancel_running"))){
+const err25 = {instancePath:instancePath+"/overlap",schemaPath:"https://openagents.dev/schemas/manifest/upgrade-manifest.json#/$defs/ScheduleOverlap/enum",keyword:"enum",params:{allowedValues: schema64.enum},message:"must be equal to one of the allowed values"};
 if(vErrors === null){
 vErrors = [err25];
 }
@@ -3561,10 +3556,12 @@ vErrors.push(err25);
 errors++;
 }
 }
-if(data9.cpu_max_percentage !== undefined){
-let data12 = data9.cpu_max_percentage;
-if((!(((typeof data12 == "number") && (!(data12 % 1) && !isNaN(data12))) && (isFinite(data12)))) && (data12 !== null)){
-const err26 = {instancePath:instancePath+"/constraints/cpu_max_percentage",schemaPath:"#/properties/constraints/properties/cpu_max_percentage/type",keyword:"type",params:{type: schema90.properties.constraints.properties.cpu_max_percentage.type},message:"must be integer,null"};
+if(data.constraints !== undefined){
+let data10 = data.constraints;
+if(data10 && typeof data10 == "object" && !Array.isArray(data10)){
+for(const key2 in data10){
+if(!(((((key2 === "plugged_in") || (key2 === "wifi_only")) || (key2 === "cpu_max_percentage")) || (key2 === "suspend_if_active")) || (key2 === "respect_dnd"))){
+const err26 = {instancePath:instancePath+"/constraints",schemaPath:"#/properties/constraints/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key2},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err26];
 }
@@ -3573,9 +3570,11 @@ vErrors.push(err26);
 }
 errors++;
 }
-if((typeof data12 == "number") && (isFinite(data12))){
-if(data12 > 100 || isNaN(data12)){
-const err27 = {instancePath:instancePath+"/constraints/cpu_max_percentage",schemaPath:"#/properties/constraints/properties/cpu_max_percentage/maximum",keyword:"maximum",params:{comparison: "<=", limit: 100},message:"must be <= 100"};
+}
+if(data10.plugged_in !== undefined){
+let data11 = data10.plugged_in;
+if((typeof data11 !== "boolean") && (data11 !== null)){
+const err27 = {instancePath:instancePath+"/constraints/plugged_in",schemaPath:"#/properties/constraints/properties/plugged_in/type",keyword:"type",params:{type: schema92.properties.constraints.properties.plugged_in.type},message:"must be boolean,null"};
 if(vErrors === null){
 vErrors = [err27];
 }
@@ -3584,8 +3583,11 @@ vErrors.push(err27);
 }
 errors++;
 }
-if(data12 < 1 || isNaN(data12)){
-const err28 = {instancePath:instancePath+"/constraints/cpu_max_percentage",schemaPath:"#/properties/constraints/properties/cpu_max_percentage/minimum",keyword:"minimum",params:{comparison: ">=", limit: 1},message:"must be >= 1"};
+}
+if(data10.wifi_only !== undefined){
+let data12 = data10.wifi_only;
+if((typeof data12 !== "boolean") && (data12 !== null)){
+const err28 = {instancePath:instancePath+"/constraints/wifi_only",schemaPath:"#/properties/constraints/properties/wifi_only/type",keyword:"type",params:{type: schema92.properties.constraints.properties.wifi_only.type},message:"must be boolean,null"};
 if(vErrors === null){
 vErrors = [err28];
 }
@@ -3595,11 +3597,10 @@ vErrors.push(err28);
 errors++;
 }
 }
-}
-if(data9.suspend_if_active !== undefined){
-let data13 = data9.suspend_if_active;
-if((typeof data13 !== "boolean") && (data13 !== null)){
-const err29 = {instancePath:instancePath+"/constraints/suspend_if_active",schemaPath:"#/properties/constraints/properties/suspend_if_active/type",keyword:"type",params:{type: schema90.properties.constraints.properties.suspend_if_active.type},message:"must be boolean,null"};
+if(data10.cpu_max_percentage !== undefined){
+let data13 = data10.cpu_max_percentage;
+if((!(((typeof data13 == "number") && (!(data13 % 1) && !isNaN(data13))) && (isFinite(data13)))) && (data13 !== null)){
+const err29 = {instancePath:instancePath+"/constraints/cpu_max_percentage",schemaPath:"#/properties/constraints/properties/cpu_max_percentage/type",keyword:"type",params:{type: schema92.properties.constraints.properties.cpu_max_percentage.type},message:"must be integer,null"};
 if(vErrors === null){
 vErrors = [err29];
 }
@@ -3608,11 +3609,9 @@ vErrors.push(err29);
 }
 errors++;
 }
-}
-if(data9.respect_dnd !== undefined){
-let data14 = data9.respect_dnd;
-if((typeof data14 !== "boolean") && (data14 !== null)){
-const err30 = {instancePath:instancePath+"/constraints/respect_dnd",schemaPath:"#/properties/constraints/properties/respect_dnd/type",keyword:"type",params:{type: schema90.properties.constraints.properties.respect_dnd.type},message:"must be boolean,null"};
+if((typeof data13 == "number") && (isFinite(data13))){
+if(data13 > 100 || isNaN(data13)){
+const err30 = {instancePath:instancePath+"/constraints/cpu_max_percentage",schemaPath:"#/properties/constraints/properties/cpu_max_percentage/maximum",keyword:"maximum",params:{comparison: "<=", limit: 100},message:"must be <= 100"};
 if(vErrors === null){
 vErrors = [err30];
 }
@@ -3621,10 +3620,8 @@ vErrors.push(err30);
 }
 errors++;
 }
-}
-}
-else {
-const err31 = {instancePath:instancePath+"/constraints",schemaPath:"#/properties/constraints/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data13 < 1 || isNaN(data13)){
+const err31 = {instancePath:instancePath+"/constraints/cpu_max_percentage",schemaPath:"#/properties/constraints/properties/cpu_max_percentage/minimum",keyword:"minimum",params:{comparison: ">=", limit: 1},message:"must be >= 1"};
 if(vErrors === null){
 vErrors = [err31];
 }
@@ -3635,13 +3632,52 @@ errors++;
 }
 }
 }
-else {
-const err32 = {instancePath,schemaPath:"#/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data10.suspend_if_active !== undefined){
+let data14 = data10.suspend_if_active;
+if((typeof data14 !== "boolean") && (data14 !== null)){
+const err32 = {instancePath:instancePath+"/constraints/suspend_if_active",schemaPath:"#/properties/constraints/properties/suspend_if_active/type",keyword:"type",params:{type: schema92.properties.constraints.properties.suspend_if_active.type},message:"must be boolean,null"};
 if(vErrors === null){
 vErrors = [err32];
 }
 else {
 vErrors.push(err32);
+}
+errors++;
+}
+}
+if(data10.respect_dnd !== undefined){
+let data15 = data10.respect_dnd;
+if((typeof data15 !== "boolean") && (data15 !== null)){
+const err33 = {instancePath:instancePath+"/constraints/respect_dnd",schemaPath:"#/properties/constraints/properties/respect_dnd/type",keyword:"type",params:{type: schema92.properties.constraints.properties.respect_dnd.type},message:"must be boolean,null"};
+if(vErrors === null){
+vErrors = [err33];
+}
+else {
+vErrors.push(err33);
+}
+errors++;
+}
+}
+}
+else {
+const err34 = {instancePath:instancePath+"/constraints",schemaPath:"#/properties/constraints/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err34];
+}
+else {
+vErrors.push(err34);
+}
+errors++;
+}
+}
+}
+else {
+const err35 = {instancePath,schemaPath:"#/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err35];
+}
+else {
+vErrors.push(err35);
 }
 errors++;
 }
@@ -3986,7 +4022,7 @@ errors++;
 if(data.channel !== undefined){
 let data7 = data.channel;
 if(!((((data7 === "main") || (data7 === "beta")) || (data7 === "nightly")) || (data7 === "dev"))){
-const err24 = {instancePath:instancePath+"/channel",schemaPath:"https://openagents.dev/schemas/event/install.json#/$defs/InstallChannel/enum",keyword:"enum",params:{allowedValues: schema89.enum},message:"must be equal to one of the allowed values"};
+const err24 = {instancePath:instancePath+"/channel",schemaPath:"https://openagents.dev/schemas/event/install.json#/$defs/InstallChannel/enum",keyword:"enum",params:{allowedValues: schema91.enum},message:"must be equal to one of the allowed values"};
 if(vErrors === null){
 vErrors = [err24];
 }
@@ -4054,7 +4090,7 @@ return errors === 0;
 validate63.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
 
 exports.isControlInstallRequest = validate68;
-const schema117 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/api/control-install-request.json","title":"ControlInstallRequest","description":"POST /v1/installs: the owner's consent to exactly what the preview showed.","type":"object","required":["source","inputs","accepted"],"additionalProperties":false,"properties":{"source":{"$ref":"https://openagents.dev/schemas/api/control-install-preview.json#/$defs/ControlInstallSource"},"inputs":{"type":"object","maxProperties":32,"propertyNames":{"pattern":"^[a-z][a-z0-9_]{0,63}$"},"additionalProperties":{"$ref":"https://openagents.dev/schemas/manifest/upgrade-manifest.json#/$defs/InputValue"}},"channel":{"$ref":"https://openagents.dev/schemas/event/install.json#/$defs/InstallChannel"},"auto_update":{"$ref":"https://openagents.dev/schemas/event/install.json#/$defs/AutoUpdate"},"accepted":{"type":"object","required":["manifest_sha256","permission_hash"],"additionalProperties":false,"properties":{"manifest_sha256":{"type":"string","pattern":"^[0-9a-f]{64}$"},"permission_hash":{"type":"string","pattern":"^[0-9a-f]{64}$"}}},"schedule":{"$ref":"https://openagents.dev/schemas/event/install.json#/$defs/ScheduleChanges"},"staged":{"type":"boolean","description":"An update runs on trial first."},"enable":{"type":"boolean","description":"false: a first install is approved and stays disabled."}}};
+const schema121 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/api/control-install-request.json","title":"ControlInstallRequest","description":"POST /v1/installs: the owner's consent to exactly what the preview showed.","type":"object","required":["source","inputs","accepted"],"additionalProperties":false,"properties":{"source":{"$ref":"https://openagents.dev/schemas/api/control-install-preview.json#/$defs/ControlInstallSource"},"inputs":{"type":"object","maxProperties":32,"propertyNames":{"pattern":"^[a-z][a-z0-9_]{0,63}$"},"additionalProperties":{"$ref":"https://openagents.dev/schemas/manifest/upgrade-manifest.json#/$defs/InputValue"}},"channel":{"$ref":"https://openagents.dev/schemas/event/install.json#/$defs/InstallChannel"},"auto_update":{"$ref":"https://openagents.dev/schemas/event/install.json#/$defs/AutoUpdate"},"accepted":{"type":"object","required":["manifest_sha256","permission_hash"],"additionalProperties":false,"properties":{"manifest_sha256":{"type":"string","pattern":"^[0-9a-f]{64}$"},"permission_hash":{"type":"string","pattern":"^[0-9a-f]{64}$"}}},"schedule":{"$ref":"https://openagents.dev/schemas/event/install.json#/$defs/ScheduleChanges"},"staged":{"type":"boolean","description":"An update runs on trial first."},"enable":{"type":"boolean","description":"false: a first install is approved and stays disabled."}}};
 
 function validate69(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 let vErrors = null;
@@ -4995,7 +5031,7 @@ evaluated0.items = undefined;
 }
 if(data && typeof data == "object" && !Array.isArray(data)){
 for(const key0 in data){
-if(!((((((((key0 === "expression") || (key0 === "timezone")) || (key0 === "window")) || (key0 === "jitter_ms")) || (key0 === "on_missed")) || (key0 === "on_unknown")) || (key0 === "overlap")) || (key0 === "constraints"))){
+if(!(func12.call(schema92.properties, key0))){
 const err0 = {instancePath,schemaPath:"#/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key0},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err0];
@@ -5250,7 +5286,7 @@ errors++;
 if(data.on_missed !== undefined){
 let data6 = data.on_missed;
 if(!((data6 === "skip") || (data6 === "catch_up"))){
-const err20 = {instancePath:instancePath+"/on_missed",schemaPath:"#/properties/on_missed/enum",keyword:"enum",params:{allowedValues: schema90.properties.on_missed.enum},message:"must be equal to one of the allowed values"};
+const err20 = {instancePath:instancePath+"/on_missed",schemaPath:"#/properties/on_missed/enum",keyword:"enum",params:{allowedValues: schema92.properties.on_missed.enum},message:"must be equal to one of the allowed values"};
 if(vErrors === null){
 vErrors = [err20];
 }
@@ -5260,10 +5296,10 @@ vErrors.push(err20);
 errors++;
 }
 }
-if(data.on_unknown !== undefined){
-let data7 = data.on_unknown;
-if(!((data7 === "wait") || (data7 === "run"))){
-const err21 = {instancePath:instancePath+"/on_unknown",schemaPath:"https://openagents.dev/schemas/manifest/upgrade-manifest.json#/$defs/ScheduleOnUnknown/enum",keyword:"enum",params:{allowedValues: schema62.enum},message:"must be equal to one of the allowed values"};
+if(data.catch_up_max_age_h !== undefined){
+let data7 = data.catch_up_max_age_h;
+if(!(((typeof data7 == "number") && (!(data7 % 1) && !isNaN(data7))) && (isFinite(data7)))){
+const err21 = {instancePath:instancePath+"/catch_up_max_age_h",schemaPath:"https://openagents.dev/schemas/manifest/upgrade-manifest.json#/$defs/ScheduleCatchUpAge/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
 if(vErrors === null){
 vErrors = [err21];
 }
@@ -5272,11 +5308,9 @@ vErrors.push(err21);
 }
 errors++;
 }
-}
-if(data.overlap !== undefined){
-let data8 = data.overlap;
-if(!(((data8 === "skip") || (data8 === "queue_one")) || (data8 === "cancel_running"))){
-const err22 = {instancePath:instancePath+"/overlap",schemaPath:"https://openagents.dev/schemas/manifest/upgrade-manifest.json#/$defs/ScheduleOverlap/enum",keyword:"enum",params:{allowedValues: schema63.enum},message:"must be equal to one of the allowed values"};
+if((typeof data7 == "number") && (isFinite(data7))){
+if(data7 > 744 || isNaN(data7)){
+const err22 = {instancePath:instancePath+"/catch_up_max_age_h",schemaPath:"https://openagents.dev/schemas/manifest/upgrade-manifest.json#/$defs/ScheduleCatchUpAge/maximum",keyword:"maximum",params:{comparison: "<=", limit: 744},message:"must be <= 744"};
 if(vErrors === null){
 vErrors = [err22];
 }
@@ -5285,13 +5319,8 @@ vErrors.push(err22);
 }
 errors++;
 }
-}
-if(data.constraints !== undefined){
-let data9 = data.constraints;
-if(data9 && typeof data9 == "object" && !Array.isArray(data9)){
-for(const key2 in data9){
-if(!(((((key2 === "plugged_in") || (key2 === "wifi_only")) || (key2 === "cpu_max_percentage")) || (key2 === "suspend_if_active")) || (key2 === "respect_dnd"))){
-const err23 = {instancePath:instancePath+"/constraints",schemaPath:"#/properties/constraints/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key2},message:"must NOT have additional properties"};
+if(data7 < 1 || isNaN(data7)){
+const err23 = {instancePath:instancePath+"/catch_up_max_age_h",schemaPath:"https://openagents.dev/schemas/manifest/upgrade-manifest.json#/$defs/ScheduleCatchUpAge/minimum",keyword:"minimum",params:{comparison: ">=", limit: 1},message:"must be >= 1"};
 if(vErrors === null){
 vErrors = [err23];
 }
@@ -5301,10 +5330,11 @@ vErrors.push(err23);
 errors++;
 }
 }
-if(data9.plugged_in !== undefined){
-let data10 = data9.plugged_in;
-if((typeof data10 !== "boolean") && (data10 !== null)){
-const err24 = {instancePath:instancePath+"/constraints/plugged_in",schemaPath:"#/properties/constraints/properties/plugged_in/type",keyword:"type",params:{type: schema90.properties.constraints.properties.plugged_in.type},message:"must be boolean,null"};
+}
+if(data.on_unknown !== undefined){
+let data8 = data.on_unknown;
+if(!((data8 === "wait") || (data8 === "run"))){
+const err24 = {instancePath:instancePath+"/on_unknown",schemaPath:"https://openagents.dev/schemas/manifest/upgrade-manifest.json#/$defs/ScheduleOnUnknown/enum",keyword:"enum",params:{allowedValues: schema63.enum},message:"must be equal to one of the allowed values"};
 if(vErrors === null){
 vErrors = [err24];
 }
@@ -5314,10 +5344,10 @@ vErrors.push(err24);
 errors++;
 }
 }
-if(data9.wifi_only !== undefined){
-let data11 = data9.wifi_only;
-if((typeof data11 !== "boolean") && (data11 !== null)){
-const err25 = {instancePath:instancePath+"/constraints/wifi_only",schemaPath:"#/properties/constraints/properties/wifi_only/type",keyword:"type",params:{type: schema90.properties.constraints.properties.wifi_only.type},message:"must be boolean,null"};
+if(data.overlap !== undefined){
+let data9 = data.overlap;
+if(!(((data9 === "skip") || (data9 === "queue_one")) || (data9 === "cancel_running"))){
+const err25 = {instancePath:instancePath+"/overlap",schemaPath:"https://openagents.dev/schemas/manifest/upgrade-manifest.json#/$defs/ScheduleOverlap/enum",keyword:"enum",params:{allowedValues: schema64.enum},message:"must be equal to one of the allowed values"};
 if(vErrors === null){
 vErrors = [err25];
 }
@@ -5327,10 +5357,12 @@ vErrors.push(err25);
 errors++;
 }
 }
-if(data9.cpu_max_percentage !== undefined){
-let data12 = data9.cpu_max_percentage;
-if((!(((typeof data12 == "number") && (!(data12 % 1) && !isNaN(data12))) && (isFinite(data12)))) && (data12 !== null)){
-const err26 = {instancePath:instancePath+"/constraints/cpu_max_percentage",schemaPath:"#/properties/constraints/properties/cpu_max_percentage/type",keyword:"type",params:{type: schema90.properties.constraints.properties.cpu_max_percentage.type},message:"must be integer,null"};
+if(data.constraints !== undefined){
+let data10 = data.constraints;
+if(data10 && typeof data10 == "object" && !Array.isArray(data10)){
+for(const key2 in data10){
+if(!(((((key2 === "plugged_in") || (key2 === "wifi_only")) || (key2 === "cpu_max_percentage")) || (key2 === "suspend_if_active")) || (key2 === "respect_dnd"))){
+const err26 = {instancePath:instancePath+"/constraints",schemaPath:"#/properties/constraints/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key2},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err26];
 }
@@ -5339,9 +5371,11 @@ vErrors.push(err26);
 }
 errors++;
 }
-if((typeof data12 == "number") && (isFinite(data12))){
-if(data12 > 100 || isNaN(data12)){
-const err27 = {instancePath:instancePath+"/constraints/cpu_max_percentage",schemaPath:"#/properties/constraints/properties/cpu_max_percentage/maximum",keyword:"maximum",params:{comparison: "<=", limit: 100},message:"must be <= 100"};
+}
+if(data10.plugged_in !== undefined){
+let data11 = data10.plugged_in;
+if((typeof data11 !== "boolean") && (data11 !== null)){
+const err27 = {instancePath:instancePath+"/constraints/plugged_in",schemaPath:"#/properties/constraints/properties/plugged_in/type",keyword:"type",params:{type: schema92.properties.constraints.properties.plugged_in.type},message:"must be boolean,null"};
 if(vErrors === null){
 vErrors = [err27];
 }
@@ -5350,8 +5384,11 @@ vErrors.push(err27);
 }
 errors++;
 }
-if(data12 < 1 || isNaN(data12)){
-const err28 = {instancePath:instancePath+"/constraints/cpu_max_percentage",schemaPath:"#/properties/constraints/properties/cpu_max_percentage/minimum",keyword:"minimum",params:{comparison: ">=", limit: 1},message:"must be >= 1"};
+}
+if(data10.wifi_only !== undefined){
+let data12 = data10.wifi_only;
+if((typeof data12 !== "boolean") && (data12 !== null)){
+const err28 = {instancePath:instancePath+"/constraints/wifi_only",schemaPath:"#/properties/constraints/properties/wifi_only/type",keyword:"type",params:{type: schema92.properties.constraints.properties.wifi_only.type},message:"must be boolean,null"};
 if(vErrors === null){
 vErrors = [err28];
 }
@@ -5361,11 +5398,10 @@ vErrors.push(err28);
 errors++;
 }
 }
-}
-if(data9.suspend_if_active !== undefined){
-let data13 = data9.suspend_if_active;
-if((typeof data13 !== "boolean") && (data13 !== null)){
-const err29 = {instancePath:instancePath+"/constraints/suspend_if_active",schemaPath:"#/properties/constraints/properties/suspend_if_active/type",keyword:"type",params:{type: schema90.properties.constraints.properties.suspend_if_active.type},message:"must be boolean,null"};
+if(data10.cpu_max_percentage !== undefined){
+let data13 = data10.cpu_max_percentage;
+if((!(((typeof data13 == "number") && (!(data13 % 1) && !isNaN(data13))) && (isFinite(data13)))) && (data13 !== null)){
+const err29 = {instancePath:instancePath+"/constraints/cpu_max_percentage",schemaPath:"#/properties/constraints/properties/cpu_max_percentage/type",keyword:"type",params:{type: schema92.properties.constraints.properties.cpu_max_percentage.type},message:"must be integer,null"};
 if(vErrors === null){
 vErrors = [err29];
 }
@@ -5374,11 +5410,9 @@ vErrors.push(err29);
 }
 errors++;
 }
-}
-if(data9.respect_dnd !== undefined){
-let data14 = data9.respect_dnd;
-if((typeof data14 !== "boolean") && (data14 !== null)){
-const err30 = {instancePath:instancePath+"/constraints/respect_dnd",schemaPath:"#/properties/constraints/properties/respect_dnd/type",keyword:"type",params:{type: schema90.properties.constraints.properties.respect_dnd.type},message:"must be boolean,null"};
+if((typeof data13 == "number") && (isFinite(data13))){
+if(data13 > 100 || isNaN(data13)){
+const err30 = {instancePath:instancePath+"/constraints/cpu_max_percentage",schemaPath:"#/properties/constraints/properties/cpu_max_percentage/maximum",keyword:"maximum",params:{comparison: "<=", limit: 100},message:"must be <= 100"};
 if(vErrors === null){
 vErrors = [err30];
 }
@@ -5387,10 +5421,8 @@ vErrors.push(err30);
 }
 errors++;
 }
-}
-}
-else {
-const err31 = {instancePath:instancePath+"/constraints",schemaPath:"#/properties/constraints/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data13 < 1 || isNaN(data13)){
+const err31 = {instancePath:instancePath+"/constraints/cpu_max_percentage",schemaPath:"#/properties/constraints/properties/cpu_max_percentage/minimum",keyword:"minimum",params:{comparison: ">=", limit: 1},message:"must be >= 1"};
 if(vErrors === null){
 vErrors = [err31];
 }
@@ -5401,13 +5433,52 @@ errors++;
 }
 }
 }
-else {
-const err32 = {instancePath,schemaPath:"#/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data10.suspend_if_active !== undefined){
+let data14 = data10.suspend_if_active;
+if((typeof data14 !== "boolean") && (data14 !== null)){
+const err32 = {instancePath:instancePath+"/constraints/suspend_if_active",schemaPath:"#/properties/constraints/properties/suspend_if_active/type",keyword:"type",params:{type: schema92.properties.constraints.properties.suspend_if_active.type},message:"must be boolean,null"};
 if(vErrors === null){
 vErrors = [err32];
 }
 else {
 vErrors.push(err32);
+}
+errors++;
+}
+}
+if(data10.respect_dnd !== undefined){
+let data15 = data10.respect_dnd;
+if((typeof data15 !== "boolean") && (data15 !== null)){
+const err33 = {instancePath:instancePath+"/constraints/respect_dnd",schemaPath:"#/properties/constraints/properties/respect_dnd/type",keyword:"type",params:{type: schema92.properties.constraints.properties.respect_dnd.type},message:"must be boolean,null"};
+if(vErrors === null){
+vErrors = [err33];
+}
+else {
+vErrors.push(err33);
+}
+errors++;
+}
+}
+}
+else {
+const err34 = {instancePath:instancePath+"/constraints",schemaPath:"#/properties/constraints/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err34];
+}
+else {
+vErrors.push(err34);
+}
+errors++;
+}
+}
+}
+else {
+const err35 = {instancePath,schemaPath:"#/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err35];
+}
+else {
+vErrors.push(err35);
 }
 errors++;
 }
@@ -5659,7 +5730,7 @@ errors++;
 if(data.channel !== undefined){
 let data4 = data.channel;
 if(!((((data4 === "main") || (data4 === "beta")) || (data4 === "nightly")) || (data4 === "dev"))){
-const err17 = {instancePath:instancePath+"/channel",schemaPath:"https://openagents.dev/schemas/event/install.json#/$defs/InstallChannel/enum",keyword:"enum",params:{allowedValues: schema89.enum},message:"must be equal to one of the allowed values"};
+const err17 = {instancePath:instancePath+"/channel",schemaPath:"https://openagents.dev/schemas/event/install.json#/$defs/InstallChannel/enum",keyword:"enum",params:{allowedValues: schema91.enum},message:"must be equal to one of the allowed values"};
 if(vErrors === null){
 vErrors = [err17];
 }
@@ -5672,7 +5743,7 @@ errors++;
 if(data.auto_update !== undefined){
 let data5 = data.auto_update;
 if(!((data5 === "ask") || (data5 === "narrow"))){
-const err18 = {instancePath:instancePath+"/auto_update",schemaPath:"https://openagents.dev/schemas/event/install.json#/$defs/AutoUpdate/enum",keyword:"enum",params:{allowedValues: schema88.enum},message:"must be equal to one of the allowed values"};
+const err18 = {instancePath:instancePath+"/auto_update",schemaPath:"https://openagents.dev/schemas/event/install.json#/$defs/AutoUpdate/enum",keyword:"enum",params:{allowedValues: schema90.enum},message:"must be equal to one of the allowed values"};
 if(vErrors === null){
 vErrors = [err18];
 }
@@ -5826,7 +5897,7 @@ return errors === 0;
 validate68.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
 
 exports.isControlKillSwitch = validate73;
-const schema128 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/api/control-kill-switch.json","title":"ControlKillSwitch","description":"POST /v1/policy/kill-switch","type":"object","required":["on"],"additionalProperties":false,"properties":{"on":{"type":"boolean"},"reason":{"type":"string","minLength":1,"maxLength":500}}};
+const schema133 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/api/control-kill-switch.json","title":"ControlKillSwitch","description":"POST /v1/policy/kill-switch","type":"object","required":["on"],"additionalProperties":false,"properties":{"on":{"type":"boolean"},"reason":{"type":"string","minLength":1,"maxLength":500}}};
 
 function validate73(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 /*# sourceURL="https://openagents.dev/schemas/api/control-kill-switch.json" */;
@@ -5926,7 +5997,7 @@ return errors === 0;
 validate73.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
 
 exports.isControlModeration = validate74;
-const schema129 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/api/control-moderation.json","title":"ControlModeration","description":"POST /v1/moderation/decisions: what the owner decides as a curator, or appeals as an author. Signed by the owner's key and handed to the edge.","type":"object","required":["action"],"additionalProperties":false,"properties":{"action":{"enum":["hold","label","take_down","feature","restore","uphold","dismiss","appeal"]},"target":{"type":"string","minLength":1,"maxLength":400,"description":"A listing (30051:<key>:<name> or naddr1…), an event's id, or an npub for all of a key's listings. That of the decision where one is named."},"reason":{"enum":["malware","credential_theft","data_exfiltration","undeclared_behaviour","impersonation","infringement","illegal","prohibited_use","key_compromised","deceptive_pricing","spam","sensitive","broken","quality","disputed","other"]},"status":{"enum":["reviewed","unmaintained","sensitive","disputed","misleading","risky","unsafe"]},"blast_radius":{"enum":["none","output","files","accounts","money","machine"]},"evidence_sha256":{"type":"string","pattern":"^[0-9a-f]{64}$"},"days":{"type":"integer","minimum":1,"maximum":365,"description":"How long it holds; the longest that its reason allows where absent."},"decision":{"type":"string","pattern":"^[0-9a-f]{64}$","description":"The decision that is reversed, upheld or appealed against."},"note":{"type":"string","maxLength":2000}}};
+const schema134 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/api/control-moderation.json","title":"ControlModeration","description":"POST /v1/moderation/decisions: what the owner decides as a curator, or appeals as an author. Signed by the owner's key and handed to the edge.","type":"object","required":["action"],"additionalProperties":false,"properties":{"action":{"enum":["hold","label","take_down","feature","restore","uphold","dismiss","appeal"]},"target":{"type":"string","minLength":1,"maxLength":400,"description":"A listing (30051:<key>:<name> or naddr1…), an event's id, or an npub for all of a key's listings. That of the decision where one is named."},"reason":{"enum":["malware","credential_theft","data_exfiltration","undeclared_behaviour","impersonation","infringement","illegal","prohibited_use","key_compromised","deceptive_pricing","spam","sensitive","broken","quality","disputed","other"]},"status":{"enum":["reviewed","unmaintained","sensitive","disputed","misleading","risky","unsafe"]},"blast_radius":{"enum":["none","output","files","accounts","money","machine"]},"evidence_sha256":{"type":"string","pattern":"^[0-9a-f]{64}$"},"days":{"type":"integer","minimum":1,"maximum":365,"description":"How long it holds; the longest that its reason allows where absent."},"decision":{"type":"string","pattern":"^[0-9a-f]{64}$","description":"The decision that is reversed, upheld or appealed against."},"note":{"type":"string","maxLength":2000}}};
 
 function validate74(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 /*# sourceURL="https://openagents.dev/schemas/api/control-moderation.json" */;
@@ -5951,7 +6022,7 @@ vErrors.push(err0);
 errors++;
 }
 for(const key0 in data){
-if(!(func12.call(schema129.properties, key0))){
+if(!(func12.call(schema134.properties, key0))){
 const err1 = {instancePath,schemaPath:"#/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key0},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err1];
@@ -5965,7 +6036,7 @@ errors++;
 if(data.action !== undefined){
 let data0 = data.action;
 if(!((((((((data0 === "hold") || (data0 === "label")) || (data0 === "take_down")) || (data0 === "feature")) || (data0 === "restore")) || (data0 === "uphold")) || (data0 === "dismiss")) || (data0 === "appeal"))){
-const err2 = {instancePath:instancePath+"/action",schemaPath:"#/properties/action/enum",keyword:"enum",params:{allowedValues: schema129.properties.action.enum},message:"must be equal to one of the allowed values"};
+const err2 = {instancePath:instancePath+"/action",schemaPath:"#/properties/action/enum",keyword:"enum",params:{allowedValues: schema134.properties.action.enum},message:"must be equal to one of the allowed values"};
 if(vErrors === null){
 vErrors = [err2];
 }
@@ -6013,7 +6084,7 @@ errors++;
 if(data.reason !== undefined){
 let data2 = data.reason;
 if(!((((((((((((((((data2 === "malware") || (data2 === "credential_theft")) || (data2 === "data_exfiltration")) || (data2 === "undeclared_behaviour")) || (data2 === "impersonation")) || (data2 === "infringement")) || (data2 === "illegal")) || (data2 === "prohibited_use")) || (data2 === "key_compromised")) || (data2 === "deceptive_pricing")) || (data2 === "spam")) || (data2 === "sensitive")) || (data2 === "broken")) || (data2 === "quality")) || (data2 === "disputed")) || (data2 === "other"))){
-const err6 = {instancePath:instancePath+"/reason",schemaPath:"#/properties/reason/enum",keyword:"enum",params:{allowedValues: schema129.properties.reason.enum},message:"must be equal to one of the allowed values"};
+const err6 = {instancePath:instancePath+"/reason",schemaPath:"#/properties/reason/enum",keyword:"enum",params:{allowedValues: schema134.properties.reason.enum},message:"must be equal to one of the allowed values"};
 if(vErrors === null){
 vErrors = [err6];
 }
@@ -6026,7 +6097,7 @@ errors++;
 if(data.status !== undefined){
 let data3 = data.status;
 if(!(((((((data3 === "reviewed") || (data3 === "unmaintained")) || (data3 === "sensitive")) || (data3 === "disputed")) || (data3 === "misleading")) || (data3 === "risky")) || (data3 === "unsafe"))){
-const err7 = {instancePath:instancePath+"/status",schemaPath:"#/properties/status/enum",keyword:"enum",params:{allowedValues: schema129.properties.status.enum},message:"must be equal to one of the allowed values"};
+const err7 = {instancePath:instancePath+"/status",schemaPath:"#/properties/status/enum",keyword:"enum",params:{allowedValues: schema134.properties.status.enum},message:"must be equal to one of the allowed values"};
 if(vErrors === null){
 vErrors = [err7];
 }
@@ -6039,7 +6110,7 @@ errors++;
 if(data.blast_radius !== undefined){
 let data4 = data.blast_radius;
 if(!((((((data4 === "none") || (data4 === "output")) || (data4 === "files")) || (data4 === "accounts")) || (data4 === "money")) || (data4 === "machine"))){
-const err8 = {instancePath:instancePath+"/blast_radius",schemaPath:"#/properties/blast_radius/enum",keyword:"enum",params:{allowedValues: schema129.properties.blast_radius.enum},message:"must be equal to one of the allowed values"};
+const err8 = {instancePath:instancePath+"/blast_radius",schemaPath:"#/properties/blast_radius/enum",keyword:"enum",params:{allowedValues: schema134.properties.blast_radius.enum},message:"must be equal to one of the allowed values"};
 if(vErrors === null){
 vErrors = [err8];
 }
@@ -6176,7 +6247,7 @@ return errors === 0;
 validate74.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
 
 exports.isControlOutwardEnd = validate75;
-const schema130 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/api/control-outward-end.json","title":"ControlOutwardEnd","description":"POST /v1/outward/:id/end: what came of it.","type":"object","required":["accepted","refused"],"additionalProperties":false,"properties":{"accepted":{"type":"array","maxItems":64,"items":{"type":"string","minLength":1,"maxLength":2000}},"refused":{"type":"array","maxItems":64,"items":{"type":"string","minLength":1,"maxLength":2000}}}};
+const schema135 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/api/control-outward-end.json","title":"ControlOutwardEnd","description":"POST /v1/outward/:id/end: what came of it.","type":"object","required":["accepted","refused"],"additionalProperties":false,"properties":{"accepted":{"type":"array","maxItems":64,"items":{"type":"string","minLength":1,"maxLength":2000}},"refused":{"type":"array","maxItems":64,"items":{"type":"string","minLength":1,"maxLength":2000}}}};
 
 function validate75(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 /*# sourceURL="https://openagents.dev/schemas/api/control-outward-end.json" */;
@@ -6361,8 +6432,8 @@ return errors === 0;
 validate75.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
 
 exports.isControlOutward = validate76;
-const schema131 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/api/control-outward.json","title":"ControlOutward","description":"POST /v1/outward: something is about to leave in the owner's or an author's name.","$ref":"https://openagents.dev/schemas/event/outward.json#/$defs/OutwardWrite"};
-const schema133 = {"type":"object","required":["action_type","target","content","approval_id"],"additionalProperties":false,"description":"What leaves, where to, and what approves it.","properties":{"action_type":{"enum":["event.publish","site.publish"]},"target":{"type":"string","minLength":1,"maxLength":300,"description":"event:publish:<kind>, or network:egress:<host> of the edge that serves the site."},"content":{"type":"string","pattern":"^[0-9a-f]{64}$","description":"The event's id, or the root of the catalog that the site shows."},"approval_id":{"type":"string","minLength":1,"maxLength":200,"description":"The owner's command or setting."}}};
+const schema136 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/api/control-outward.json","title":"ControlOutward","description":"POST /v1/outward: something is about to leave in the owner's or an author's name.","$ref":"https://openagents.dev/schemas/event/outward.json#/$defs/OutwardWrite"};
+const schema138 = {"type":"object","required":["action_type","target","content","approval_id"],"additionalProperties":false,"description":"What leaves, where to, and what approves it.","properties":{"action_type":{"enum":["event.publish","site.publish"]},"target":{"type":"string","minLength":1,"maxLength":300,"description":"event:publish:<kind>, or network:egress:<host> of the edge that serves the site."},"content":{"type":"string","pattern":"^[0-9a-f]{64}$","description":"The event's id, or the root of the catalog that the site shows."},"approval_id":{"type":"string","minLength":1,"maxLength":200,"description":"The owner's command or setting."}}};
 
 function validate76(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 /*# sourceURL="https://openagents.dev/schemas/api/control-outward.json" */;
@@ -6431,7 +6502,7 @@ errors++;
 if(data.action_type !== undefined){
 let data0 = data.action_type;
 if(!((data0 === "event.publish") || (data0 === "site.publish"))){
-const err5 = {instancePath:instancePath+"/action_type",schemaPath:"https://openagents.dev/schemas/event/outward.json#/$defs/OutwardWrite/properties/action_type/enum",keyword:"enum",params:{allowedValues: schema133.properties.action_type.enum},message:"must be equal to one of the allowed values"};
+const err5 = {instancePath:instancePath+"/action_type",schemaPath:"https://openagents.dev/schemas/event/outward.json#/$defs/OutwardWrite/properties/action_type/enum",keyword:"enum",params:{allowedValues: schema138.properties.action_type.enum},message:"must be equal to one of the allowed values"};
 if(vErrors === null){
 vErrors = [err5];
 }
@@ -6553,7 +6624,7 @@ return errors === 0;
 validate76.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
 
 exports.isControlPairingChange = validate78;
-const schema136 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/api/control-pairing-change.json","title":"ControlPairingChange","description":"POST /v1/pairings/:id/{confirm,remove,share}.","type":"object","required":[],"additionalProperties":false,"properties":{"pubkey":{"type":"string","pattern":"^[0-9a-f]{64}$","description":"confirm: the key the owner compared."},"reason":{"type":"string","minLength":1,"maxLength":500},"capabilities":{"type":"boolean","description":"share: whether this key is told what this worker measured about itself."},"results":{"type":"boolean","description":"share: whether this key is told what becomes of what it orders."}}};
+const schema141 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/api/control-pairing-change.json","title":"ControlPairingChange","description":"POST /v1/pairings/:id/{confirm,remove,share}.","type":"object","required":[],"additionalProperties":false,"properties":{"pubkey":{"type":"string","pattern":"^[0-9a-f]{64}$","description":"confirm: the key the owner compared."},"reason":{"type":"string","minLength":1,"maxLength":500},"capabilities":{"type":"boolean","description":"share: whether this key is told what this worker measured about itself."},"results":{"type":"boolean","description":"share: whether this key is told what becomes of what it orders."}}};
 
 function validate78(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 /*# sourceURL="https://openagents.dev/schemas/api/control-pairing-change.json" */;
@@ -6680,7 +6751,7 @@ return errors === 0;
 validate78.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
 
 exports.isControlPairingRequest = validate79;
-const schema137 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/api/control-pairing-request.json","title":"ControlPairingRequest","description":"POST /v1/pairings: offer a coordinator a one-time secret, or pair a key the owner already knows.","type":"object","required":["label","ceiling"],"additionalProperties":false,"properties":{"label":{"type":"string","minLength":1,"maxLength":200},"ceiling":{"type":"array","maxItems":500,"items":{"type":"string","minLength":1,"maxLength":4096},"description":"The most this signer's configs are granted without asking."},"pubkey":{"type":"string","pattern":"^[0-9a-f]{64}$"},"expires_in_ms":{"type":"integer","minimum":1000,"maximum":86400000},"results":{"type":"boolean","description":"Whether the key is told what becomes of what it orders; not, where absent."}}};
+const schema142 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/api/control-pairing-request.json","title":"ControlPairingRequest","description":"POST /v1/pairings: offer a coordinator a one-time secret, or pair a key the owner already knows.","type":"object","required":["label","ceiling"],"additionalProperties":false,"properties":{"label":{"type":"string","minLength":1,"maxLength":200},"ceiling":{"type":"array","maxItems":500,"items":{"type":"string","minLength":1,"maxLength":4096},"description":"The most this signer's configs are granted without asking."},"pubkey":{"type":"string","pattern":"^[0-9a-f]{64}$"},"expires_in_ms":{"type":"integer","minimum":1000,"maximum":86400000},"results":{"type":"boolean","description":"Whether the key is told what becomes of what it orders; not, where absent."}}};
 
 function validate79(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 /*# sourceURL="https://openagents.dev/schemas/api/control-pairing-request.json" */;
@@ -6911,7 +6982,7 @@ return errors === 0;
 validate79.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
 
 exports.isControlPolicyChange = validate80;
-const schema138 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/api/control-policy-change.json","title":"ControlPolicyChange","description":"POST /v1/policy/installs/:id: how much is at stake with an install, or whether anything of it may start.","type":"object","additionalProperties":false,"minProperties":1,"properties":{"zone":{"oneOf":[{"$ref":"https://openagents.dev/schemas/api/policy-action.json#/$defs/PolicyZone"},{"type":"null"}],"description":"null: the worker's default."},"quarantined":{"type":"boolean"},"reason":{"type":"string","minLength":1,"maxLength":500}}};
+const schema143 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/api/control-policy-change.json","title":"ControlPolicyChange","description":"POST /v1/policy/installs/:id: how much is at stake with an install, or whether anything of it may start.","type":"object","additionalProperties":false,"minProperties":1,"properties":{"zone":{"oneOf":[{"$ref":"https://openagents.dev/schemas/api/policy-action.json#/$defs/PolicyZone"},{"type":"null"}],"description":"null: the worker's default."},"quarantined":{"type":"boolean"},"reason":{"type":"string","minLength":1,"maxLength":500}}};
 const schema36 = {"enum":["sandbox","supervised","high_stakes"],"description":"How much is at stake: nothing leaves a sandbox, what leaves the supervised zone for good needs approval."};
 
 function validate80(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
@@ -7077,7 +7148,7 @@ return errors === 0;
 validate80.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
 
 exports.isControlRating = validate81;
-const schema140 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/api/control-rating.json","title":"ControlRating","description":"POST /v1/reputation/{address}/rating: the owner's stars and review of a listing.","type":"object","required":["stars"],"additionalProperties":false,"properties":{"stars":{"type":"integer","minimum":1,"maximum":5},"review":{"type":"string","maxLength":2000},"relays":{"type":"array","maxItems":32,"uniqueItems":true,"items":{"type":"string","maxLength":500,"pattern":"^wss?://[^\\s\\u0000-\\u001f]+$"},"description":"The worker's own where absent."}}};
+const schema145 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/api/control-rating.json","title":"ControlRating","description":"POST /v1/reputation/{address}/rating: the owner's stars and review of a listing.","type":"object","required":["stars"],"additionalProperties":false,"properties":{"stars":{"type":"integer","minimum":1,"maximum":5},"review":{"type":"string","maxLength":2000},"relays":{"type":"array","maxItems":32,"uniqueItems":true,"items":{"type":"string","maxLength":500,"pattern":"^wss?://[^\\s\\u0000-\\u001f]+$"},"description":"The worker's own where absent."}}};
 
 function validate81(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 /*# sourceURL="https://openagents.dev/schemas/api/control-rating.json" */;
@@ -7275,8 +7346,8 @@ return errors === 0;
 validate81.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
 
 exports.isControlReceiptAdd = validate82;
-const schema141 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/api/control-receipt-add.json","title":"ControlReceiptAdd","description":"POST /v1/receipts: verify a licence receipt and hold it.","type":"object","required":["bundle"],"additionalProperties":false,"properties":{"bundle":{"$ref":"https://openagents.dev/schemas/api/edge-receipt-bundle.json"},"online":{"type":"boolean","description":"Ask the edge of the settings what only it can know; invoice and preimage are sent to it."},"trusted_edges":{"type":"array","maxItems":16,"items":{"type":"string","pattern":"^[0-9a-f]{64}$"},"description":"Keys of edges whose proof in the bundle counts."}}};
-const schema142 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/api/edge-receipt-bundle.json","title":"ReceiptBundle","description":"A licence receipt with what proves it. Invoice and preimage are bearer evidence: they travel privately and the edge keeps neither.","type":"object","required":["receipt","manifest","invoice","preimage"],"additionalProperties":false,"properties":{"receipt":{"$ref":"https://openagents.dev/schemas/nostr/event.json"},"manifest":{"$ref":"https://openagents.dev/schemas/nostr/event.json"},"invoice":{"type":"string","minLength":1,"maxLength":7089,"description":"The BOLT11 invoice that was paid."},"preimage":{"type":"string","pattern":"^[0-9a-f]{64}$","description":"What the payment revealed: its SHA-256 is the payment hash."},"proof":{"$ref":"https://openagents.dev/schemas/nostr/event.json"}}};
+const schema146 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/api/control-receipt-add.json","title":"ControlReceiptAdd","description":"POST /v1/receipts: verify a licence receipt and hold it.","type":"object","required":["bundle"],"additionalProperties":false,"properties":{"bundle":{"$ref":"https://openagents.dev/schemas/api/edge-receipt-bundle.json"},"online":{"type":"boolean","description":"Ask the edge of the settings what only it can know; invoice and preimage are sent to it."},"trusted_edges":{"type":"array","maxItems":16,"items":{"type":"string","pattern":"^[0-9a-f]{64}$"},"description":"Keys of edges whose proof in the bundle counts."}}};
+const schema147 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/api/edge-receipt-bundle.json","title":"ReceiptBundle","description":"A licence receipt with what proves it. Invoice and preimage are bearer evidence: they travel privately and the edge keeps neither.","type":"object","required":["receipt","manifest","invoice","preimage"],"additionalProperties":false,"properties":{"receipt":{"$ref":"https://openagents.dev/schemas/nostr/event.json"},"manifest":{"$ref":"https://openagents.dev/schemas/nostr/event.json"},"invoice":{"type":"string","minLength":1,"maxLength":7089,"description":"The BOLT11 invoice that was paid."},"preimage":{"type":"string","pattern":"^[0-9a-f]{64}$","description":"What the payment revealed: its SHA-256 is the payment hash."},"proof":{"$ref":"https://openagents.dev/schemas/nostr/event.json"}}};
 
 function validate83(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 /*# sourceURL="https://openagents.dev/schemas/api/edge-receipt-bundle.json" */;
@@ -8532,7 +8603,7 @@ return errors === 0;
 validate82.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
 
 exports.isControlReport = validate85;
-const schema146 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/api/control-report.json","title":"ControlReport","description":"POST /v1/reputation/{address}/report: the owner's report of a listing, for moderators.","type":"object","required":["reason"],"additionalProperties":false,"properties":{"reason":{"enum":["malware","spam","illegal","impersonation","nudity","profanity","other"]},"text":{"type":"string","maxLength":2000},"manifest_event_id":{"type":"string","pattern":"^[0-9a-f]{64}$","description":"The manifest as it was seen."},"relays":{"type":"array","maxItems":32,"uniqueItems":true,"items":{"type":"string","maxLength":500,"pattern":"^wss?://[^\\s\\u0000-\\u001f]+$"},"description":"The worker's own where absent."}}};
+const schema151 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/api/control-report.json","title":"ControlReport","description":"POST /v1/reputation/{address}/report: the owner's report of a listing, for moderators.","type":"object","required":["reason"],"additionalProperties":false,"properties":{"reason":{"enum":["malware","spam","illegal","impersonation","nudity","profanity","other"]},"text":{"type":"string","maxLength":2000},"manifest_event_id":{"type":"string","pattern":"^[0-9a-f]{64}$","description":"The manifest as it was seen."},"relays":{"type":"array","maxItems":32,"uniqueItems":true,"items":{"type":"string","maxLength":500,"pattern":"^wss?://[^\\s\\u0000-\\u001f]+$"},"description":"The worker's own where absent."}}};
 
 function validate85(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 /*# sourceURL="https://openagents.dev/schemas/api/control-report.json" */;
@@ -8571,7 +8642,7 @@ errors++;
 if(data.reason !== undefined){
 let data0 = data.reason;
 if(!(((((((data0 === "malware") || (data0 === "spam")) || (data0 === "illegal")) || (data0 === "impersonation")) || (data0 === "nudity")) || (data0 === "profanity")) || (data0 === "other"))){
-const err2 = {instancePath:instancePath+"/reason",schemaPath:"#/properties/reason/enum",keyword:"enum",params:{allowedValues: schema146.properties.reason.enum},message:"must be equal to one of the allowed values"};
+const err2 = {instancePath:instancePath+"/reason",schemaPath:"#/properties/reason/enum",keyword:"enum",params:{allowedValues: schema151.properties.reason.enum},message:"must be equal to one of the allowed values"};
 if(vErrors === null){
 vErrors = [err2];
 }
@@ -8733,7 +8804,7 @@ return errors === 0;
 validate85.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
 
 exports.isControlReputationVerify = validate86;
-const schema147 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/api/control-reputation-verify.json","title":"ControlReputationVerify","description":"POST /v1/reputation/{address}/verify: whose roll-up is to be reckoned again, and where it is read.","type":"object","additionalProperties":false,"properties":{"indexer":{"type":"string","pattern":"^[0-9a-f]{64}$","description":"Whoever's is newest where absent."},"relays":{"type":"array","maxItems":32,"uniqueItems":true,"items":{"type":"string","maxLength":500,"pattern":"^wss?://[^\\s\\u0000-\\u001f]+$"},"description":"The worker's own where absent."}}};
+const schema152 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/api/control-reputation-verify.json","title":"ControlReputationVerify","description":"POST /v1/reputation/{address}/verify: whose roll-up is to be reckoned again, and where it is read.","type":"object","additionalProperties":false,"properties":{"indexer":{"type":"string","pattern":"^[0-9a-f]{64}$","description":"Whoever's is newest where absent."},"relays":{"type":"array","maxItems":32,"uniqueItems":true,"items":{"type":"string","maxLength":500,"pattern":"^wss?://[^\\s\\u0000-\\u001f]+$"},"description":"The worker's own where absent."}}};
 
 function validate86(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 /*# sourceURL="https://openagents.dev/schemas/api/control-reputation-verify.json" */;
@@ -8886,7 +8957,7 @@ return errors === 0;
 validate86.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
 
 exports.isControlRunCancel = validate87;
-const schema148 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/api/control-run-cancel.json","title":"ControlRunCancel","description":"POST /v1/runs/:id/cancel.","type":"object","required":[],"additionalProperties":false,"properties":{"reason":{"type":"string","minLength":1,"maxLength":500}}};
+const schema153 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/api/control-run-cancel.json","title":"ControlRunCancel","description":"POST /v1/runs/:id/cancel.","type":"object","required":[],"additionalProperties":false,"properties":{"reason":{"type":"string","minLength":1,"maxLength":500}}};
 
 function validate87(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 /*# sourceURL="https://openagents.dev/schemas/api/control-run-cancel.json" */;
@@ -8964,7 +9035,7 @@ return errors === 0;
 validate87.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
 
 exports.isControlRunClaim = validate88;
-const schema149 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/api/control-run-claim.json","title":"ControlRunClaim","description":"POST /v1/runs/claim: an engine asks for a run that it may carry out.","type":"object","required":["engine_id","manifests"],"additionalProperties":false,"properties":{"engine_id":{"type":"string","pattern":"^engine_[0-9A-Z]{26}$"},"manifests":{"type":"array","minItems":1,"maxItems":1000,"items":{"type":"string","pattern":"^[0-9a-f]{64}$"},"description":"Hashes of the manifests that the engine has installed."},"lease_ms":{"type":"integer","minimum":1000,"maximum":600000,"description":"How long the claim lasts without a sign of life. Default a minute."}}};
+const schema154 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/api/control-run-claim.json","title":"ControlRunClaim","description":"POST /v1/runs/claim: an engine asks for a run that it may carry out.","type":"object","required":["engine_id","manifests"],"additionalProperties":false,"properties":{"engine_id":{"type":"string","pattern":"^engine_[0-9A-Z]{26}$"},"manifests":{"type":"array","minItems":1,"maxItems":1000,"items":{"type":"string","pattern":"^[0-9a-f]{64}$"},"description":"Hashes of the manifests that the engine has installed."},"lease_ms":{"type":"integer","minimum":1000,"maximum":600000,"description":"How long the claim lasts without a sign of life. Default a minute."}}};
 const pattern132 = new RegExp("^engine_[0-9A-Z]{26}$", "u");
 
 function validate88(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
@@ -9149,7 +9220,7 @@ return errors === 0;
 validate88.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
 
 exports.isControlRunFail = validate89;
-const schema150 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/api/control-run-fail.json","title":"ControlRunFail","description":"POST /v1/runs/:id/fail: the run cannot go on, or ends as its owner asked.","type":"object","required":["step_id","code","message"],"additionalProperties":false,"properties":{"claim_token":{"type":"string","pattern":"^[A-Za-z0-9_-]{43}$","description":"What the claim gave."},"step_id":{"type":["string","null"],"minLength":1,"maxLength":64},"code":{"type":"string","pattern":"^[a-z][a-z0-9_]*$","maxLength":64},"message":{"type":"string","minLength":1,"maxLength":2000}}};
+const schema155 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/api/control-run-fail.json","title":"ControlRunFail","description":"POST /v1/runs/:id/fail: the run cannot go on, or ends as its owner asked.","type":"object","required":["step_id","code","message"],"additionalProperties":false,"properties":{"claim_token":{"type":"string","pattern":"^[A-Za-z0-9_-]{43}$","description":"What the claim gave."},"step_id":{"type":["string","null"],"minLength":1,"maxLength":64},"code":{"type":"string","pattern":"^[a-z][a-z0-9_]*$","maxLength":64},"message":{"type":"string","minLength":1,"maxLength":2000}}};
 const pattern134 = new RegExp("^[A-Za-z0-9_-]{43}$", "u");
 const pattern90 = new RegExp("^[a-z][a-z0-9_]*$", "u");
 
@@ -9235,7 +9306,7 @@ errors++;
 if(data.step_id !== undefined){
 let data1 = data.step_id;
 if((typeof data1 !== "string") && (data1 !== null)){
-const err6 = {instancePath:instancePath+"/step_id",schemaPath:"#/properties/step_id/type",keyword:"type",params:{type: schema150.properties.step_id.type},message:"must be string,null"};
+const err6 = {instancePath:instancePath+"/step_id",schemaPath:"#/properties/step_id/type",keyword:"type",params:{type: schema155.properties.step_id.type},message:"must be string,null"};
 if(vErrors === null){
 vErrors = [err6];
 }
@@ -9354,7 +9425,7 @@ return errors === 0;
 validate89.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
 
 exports.isControlRunLease = validate90;
-const schema151 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/api/control-run-lease.json","title":"ControlRunLease","description":"POST /v1/runs/:id/lease/heartbeat, /v1/runs/:id/lease/release and /v1/runs/:id/complete.","type":"object","required":[],"additionalProperties":false,"properties":{"claim_token":{"type":"string","pattern":"^[A-Za-z0-9_-]{43}$","description":"What the claim gave."},"reason":{"type":"string","minLength":1,"maxLength":500},"lease_ms":{"type":"integer","minimum":1000,"maximum":600000,"description":"Of a heartbeat: how long the lease lasts from now on. Default a minute."}}};
+const schema156 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/api/control-run-lease.json","title":"ControlRunLease","description":"POST /v1/runs/:id/lease/heartbeat, /v1/runs/:id/lease/release and /v1/runs/:id/complete.","type":"object","required":[],"additionalProperties":false,"properties":{"claim_token":{"type":"string","pattern":"^[A-Za-z0-9_-]{43}$","description":"What the claim gave."},"reason":{"type":"string","minLength":1,"maxLength":500},"lease_ms":{"type":"integer","minimum":1000,"maximum":600000,"description":"Of a heartbeat: how long the lease lasts from now on. Default a minute."}}};
 
 function validate90(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 /*# sourceURL="https://openagents.dev/schemas/api/control-run-lease.json" */;
@@ -9492,7 +9563,7 @@ return errors === 0;
 validate90.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
 
 exports.isControlRunPause = validate91;
-const schema152 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/api/control-run-pause.json","title":"ControlRunPause","description":"POST /v1/runs/:id/pause and POST /v1/runs/:id/resume.","type":"object","required":[],"additionalProperties":false,"properties":{"reason":{"type":"string","minLength":1,"maxLength":500}}};
+const schema157 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/api/control-run-pause.json","title":"ControlRunPause","description":"POST /v1/runs/:id/pause and POST /v1/runs/:id/resume.","type":"object","required":[],"additionalProperties":false,"properties":{"reason":{"type":"string","minLength":1,"maxLength":500}}};
 
 function validate91(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 /*# sourceURL="https://openagents.dev/schemas/api/control-run-pause.json" */;
@@ -9570,7 +9641,7 @@ return errors === 0;
 validate91.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
 
 exports.isControlRunRequest = validate92;
-const schema153 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/api/control-run-request.json","title":"ControlRunRequest","description":"POST /v1/runs: start an install now.","type":"object","required":["install_id"],"additionalProperties":false,"properties":{"install_id":{"type":"string","pattern":"^install_[0-9A-Za-z]{26}$"},"deadline_ms":{"type":"integer","minimum":1000,"maximum":172800000,"description":"How long it may take from now on, waiting and pauses included."}}};
+const schema158 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/api/control-run-request.json","title":"ControlRunRequest","description":"POST /v1/runs: start an install now.","type":"object","required":["install_id"],"additionalProperties":false,"properties":{"install_id":{"type":"string","pattern":"^install_[0-9A-Za-z]{26}$"},"deadline_ms":{"type":"integer","minimum":1000,"maximum":172800000,"description":"How long it may take from now on, waiting and pauses included."}}};
 const pattern137 = new RegExp("^install_[0-9A-Za-z]{26}$", "u");
 
 function validate92(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
@@ -9684,7 +9755,7 @@ return errors === 0;
 validate92.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
 
 exports.isControlRunStart = validate93;
-const schema154 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/api/control-run-start.json","title":"ControlRunStart","description":"POST /v1/runs/:id/start: the engine says which of its own installs it runs this under.","type":"object","required":["manifest_sha256","permission_hash"],"additionalProperties":false,"properties":{"claim_token":{"type":"string","pattern":"^[A-Za-z0-9_-]{43}$","description":"What the claim gave."},"manifest_sha256":{"type":"string","pattern":"^[0-9a-f]{64}$"},"permission_hash":{"type":"string","pattern":"^[0-9a-f]{64}$"}}};
+const schema159 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/api/control-run-start.json","title":"ControlRunStart","description":"POST /v1/runs/:id/start: the engine says which of its own installs it runs this under.","type":"object","required":["manifest_sha256","permission_hash"],"additionalProperties":false,"properties":{"claim_token":{"type":"string","pattern":"^[A-Za-z0-9_-]{43}$","description":"What the claim gave."},"manifest_sha256":{"type":"string","pattern":"^[0-9a-f]{64}$"},"permission_hash":{"type":"string","pattern":"^[0-9a-f]{64}$"}}};
 
 function validate93(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 /*# sourceURL="https://openagents.dev/schemas/api/control-run-start.json" */;
@@ -9822,9 +9893,9 @@ return errors === 0;
 validate93.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
 
 exports.isControlRunStep = validate94;
-const schema155 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/api/control-run-step.json","title":"ControlRunStep","description":"POST /v1/runs/:id/steps: what the engine that holds the run did.","type":"object","required":["command"],"additionalProperties":false,"properties":{"claim_token":{"type":"string","pattern":"^[A-Za-z0-9_-]{43}$","description":"What the claim gave."},"command":{"oneOf":[{"title":"ControlStepStart","type":"object","required":["type","step_id","params"],"additionalProperties":false,"properties":{"type":{"const":"start_step"},"step_id":{"type":"string","minLength":1,"maxLength":64},"params":{"type":"object","additionalProperties":true},"sandbox":{"enum":["bubblewrap","seatbelt","none"]}}},{"title":"ControlStepSucceed","type":"object","required":["type","step_id","attempt","duration_ms","result"],"additionalProperties":false,"properties":{"type":{"const":"succeed_step"},"step_id":{"type":"string","minLength":1,"maxLength":64},"attempt":{"type":"integer","minimum":1},"duration_ms":{"type":"integer","minimum":0},"result":{"type":"object","additionalProperties":true}}},{"title":"ControlStepFail","type":"object","required":["type","step_id","attempt","code","message","retryable"],"additionalProperties":false,"properties":{"type":{"const":"fail_step"},"step_id":{"type":"string","minLength":1,"maxLength":64},"attempt":{"type":"integer","minimum":1},"code":{"type":"string","pattern":"^[a-z][a-z0-9_]*$","maxLength":64},"message":{"type":"string","minLength":1,"maxLength":2000},"retryable":{"type":"boolean"}}},{"title":"ControlStepSettle","type":"object","required":["type","step_id"],"additionalProperties":false,"properties":{"type":{"const":"settle_interrupted"},"step_id":{"type":"string","minLength":1,"maxLength":64}}},{"title":"ControlStepArtifact","type":"object","required":["type","step_id","artifact"],"additionalProperties":false,"properties":{"type":{"const":"add_artifact"},"step_id":{"type":"string","minLength":1,"maxLength":64},"artifact":{"$ref":"https://openagents.dev/schemas/event/run.json#/$defs/ArtifactRef"}}},{"title":"ControlStepLog","type":"object","required":["type","step_id","level","line"],"additionalProperties":false,"properties":{"type":{"const":"log"},"step_id":{"type":"string","minLength":1,"maxLength":64},"level":{"enum":["debug","info","warn"]},"line":{"$ref":"https://openagents.dev/schemas/event/run.json#/$defs/RunLogLine"}}}]}}};
-const schema161 = {"description":"An output of a run. Its bytes are kept by content under the worker's data folder.","type":"object","required":["artifact_id","name","media_type","bytes","sha256"],"additionalProperties":false,"properties":{"artifact_id":{"type":"string","minLength":1,"maxLength":64},"name":{"type":"string","minLength":1,"maxLength":200},"media_type":{"type":"string","minLength":1,"maxLength":200},"bytes":{"type":"integer","minimum":0},"sha256":{"type":"string","pattern":"^[0-9a-f]{64}$"}}};
-const schema162 = {"type":"object","required":["message"],"additionalProperties":false,"properties":{"message":{"type":"string","minLength":1,"maxLength":2000},"fields":{"type":"object","additionalProperties":true,"description":"Figures and names that belong to the message."}}};
+const schema160 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/api/control-run-step.json","title":"ControlRunStep","description":"POST /v1/runs/:id/steps: what the engine that holds the run did.","type":"object","required":["command"],"additionalProperties":false,"properties":{"claim_token":{"type":"string","pattern":"^[A-Za-z0-9_-]{43}$","description":"What the claim gave."},"command":{"oneOf":[{"title":"ControlStepStart","type":"object","required":["type","step_id","params"],"additionalProperties":false,"properties":{"type":{"const":"start_step"},"step_id":{"type":"string","minLength":1,"maxLength":64},"params":{"type":"object","additionalProperties":true},"sandbox":{"enum":["bubblewrap","seatbelt","none"]}}},{"title":"ControlStepSucceed","type":"object","required":["type","step_id","attempt","duration_ms","result"],"additionalProperties":false,"properties":{"type":{"const":"succeed_step"},"step_id":{"type":"string","minLength":1,"maxLength":64},"attempt":{"type":"integer","minimum":1},"duration_ms":{"type":"integer","minimum":0},"result":{"type":"object","additionalProperties":true}}},{"title":"ControlStepFail","type":"object","required":["type","step_id","attempt","code","message","retryable"],"additionalProperties":false,"properties":{"type":{"const":"fail_step"},"step_id":{"type":"string","minLength":1,"maxLength":64},"attempt":{"type":"integer","minimum":1},"code":{"type":"string","pattern":"^[a-z][a-z0-9_]*$","maxLength":64},"message":{"type":"string","minLength":1,"maxLength":2000},"retryable":{"type":"boolean"}}},{"title":"ControlStepSettle","type":"object","required":["type","step_id"],"additionalProperties":false,"properties":{"type":{"const":"settle_interrupted"},"step_id":{"type":"string","minLength":1,"maxLength":64}}},{"title":"ControlStepArtifact","type":"object","required":["type","step_id","artifact"],"additionalProperties":false,"properties":{"type":{"const":"add_artifact"},"step_id":{"type":"string","minLength":1,"maxLength":64},"artifact":{"$ref":"https://openagents.dev/schemas/event/run.json#/$defs/ArtifactRef"}}},{"title":"ControlStepLog","type":"object","required":["type","step_id","level","line"],"additionalProperties":false,"properties":{"type":{"const":"log"},"step_id":{"type":"string","minLength":1,"maxLength":64},"level":{"enum":["debug","info","warn"]},"line":{"$ref":"https://openagents.dev/schemas/event/run.json#/$defs/RunLogLine"}}}]}}};
+const schema166 = {"description":"An output of a run. Its bytes are kept by content under the worker's data folder.","type":"object","required":["artifact_id","name","media_type","bytes","sha256"],"additionalProperties":false,"properties":{"artifact_id":{"type":"string","minLength":1,"maxLength":64},"name":{"type":"string","minLength":1,"maxLength":200},"media_type":{"type":"string","minLength":1,"maxLength":200},"bytes":{"type":"integer","minimum":0},"sha256":{"type":"string","pattern":"^[0-9a-f]{64}$"}}};
+const schema167 = {"type":"object","required":["message"],"additionalProperties":false,"properties":{"message":{"type":"string","minLength":1,"maxLength":2000},"fields":{"type":"object","additionalProperties":true,"description":"Figures and names that belong to the message."}}};
 
 function validate94(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 /*# sourceURL="https://openagents.dev/schemas/api/control-run-step.json" */;
@@ -9999,7 +10070,7 @@ errors++;
 if(data1.sandbox !== undefined){
 let data5 = data1.sandbox;
 if(!(((data5 === "bubblewrap") || (data5 === "seatbelt")) || (data5 === "none"))){
-const err13 = {instancePath:instancePath+"/command/sandbox",schemaPath:"#/properties/command/oneOf/0/properties/sandbox/enum",keyword:"enum",params:{allowedValues: schema155.properties.command.oneOf[0].properties.sandbox.enum},message:"must be equal to one of the allowed values"};
+const err13 = {instancePath:instancePath+"/command/sandbox",schemaPath:"#/properties/command/oneOf/0/properties/sandbox/enum",keyword:"enum",params:{allowedValues: schema160.properties.command.oneOf[0].properties.sandbox.enum},message:"must be equal to one of the allowed values"};
 if(vErrors === null){
 vErrors = [err13];
 }
@@ -11034,7 +11105,7 @@ errors++;
 if(data1.level !== undefined){
 let data29 = data1.level;
 if(!(((data29 === "debug") || (data29 === "info")) || (data29 === "warn"))){
-const err98 = {instancePath:instancePath+"/command/level",schemaPath:"#/properties/command/oneOf/5/properties/level/enum",keyword:"enum",params:{allowedValues: schema155.properties.command.oneOf[5].properties.level.enum},message:"must be equal to one of the allowed values"};
+const err98 = {instancePath:instancePath+"/command/level",schemaPath:"#/properties/command/oneOf/5/properties/level/enum",keyword:"enum",params:{allowedValues: schema160.properties.command.oneOf[5].properties.level.enum},message:"must be equal to one of the allowed values"};
 if(vErrors === null){
 vErrors = [err98];
 }
@@ -11199,7 +11270,7 @@ return errors === 0;
 validate94.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
 
 exports.isControlSchedulePreview = validate96;
-const schema165 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/api/control-schedule-preview.json","title":"ControlSchedulePreview","description":"POST /v1/schedule/preview: when a schedule would fire.","type":"object","required":["expression","timezone","from","count"],"additionalProperties":false,"properties":{"expression":{"type":"string","minLength":1,"maxLength":200},"timezone":{"type":"string","minLength":1,"maxLength":100},"from":{"type":"string","format":"date-time","description":"Exclusive."},"count":{"type":"integer","minimum":1,"maximum":1000},"window":{"type":"object","required":["start","end"],"additionalProperties":false,"properties":{"start":{"type":"string","pattern":"^([01][0-9]|2[0-3]):[0-5][0-9]$"},"end":{"type":"string","pattern":"^([01][0-9]|2[0-3]):[0-5][0-9]$"}}}}};
+const schema170 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/api/control-schedule-preview.json","title":"ControlSchedulePreview","description":"POST /v1/schedule/preview: when a schedule would fire.","type":"object","required":["expression","timezone","from","count"],"additionalProperties":false,"properties":{"expression":{"type":"string","minLength":1,"maxLength":200},"timezone":{"type":"string","minLength":1,"maxLength":100},"from":{"type":"string","format":"date-time","description":"Exclusive."},"count":{"type":"integer","minimum":1,"maximum":1000},"window":{"type":"object","required":["start","end"],"additionalProperties":false,"properties":{"start":{"type":"string","pattern":"^([01][0-9]|2[0-3]):[0-5][0-9]$"},"end":{"type":"string","pattern":"^([01][0-9]|2[0-3]):[0-5][0-9]$"}}}}};
 const formats0 = require("ajv-formats/dist/formats").fullFormats["date-time"];
 const pattern156 = new RegExp("^([01][0-9]|2[0-3]):[0-5][0-9]$", "u");
 
@@ -11511,7 +11582,7 @@ return errors === 0;
 validate96.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
 
 exports.isControlScheduleSet = validate97;
-const schema166 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/api/control-schedule-set.json","title":"ControlScheduleSet","description":"POST /v1/schedule/{install_id}: settings of the owner, besides those chosen before; null: what the upgrade declares, again.","type":"object","required":["changes"],"additionalProperties":false,"properties":{"changes":{"anyOf":[{"$ref":"https://openagents.dev/schemas/event/install.json#/$defs/ScheduleChanges"},{"type":"null"}]}}};
+const schema171 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/api/control-schedule-set.json","title":"ControlScheduleSet","description":"POST /v1/schedule/{install_id}: settings of the owner, besides those chosen before; null: what the upgrade declares, again.","type":"object","required":["changes"],"additionalProperties":false,"properties":{"changes":{"anyOf":[{"$ref":"https://openagents.dev/schemas/event/install.json#/$defs/ScheduleChanges"},{"type":"null"}]}}};
 
 function validate98(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 let vErrors = null;
@@ -11525,7 +11596,7 @@ evaluated0.items = undefined;
 }
 if(data && typeof data == "object" && !Array.isArray(data)){
 for(const key0 in data){
-if(!((((((((key0 === "expression") || (key0 === "timezone")) || (key0 === "window")) || (key0 === "jitter_ms")) || (key0 === "on_missed")) || (key0 === "on_unknown")) || (key0 === "overlap")) || (key0 === "constraints"))){
+if(!(func12.call(schema92.properties, key0))){
 const err0 = {instancePath,schemaPath:"#/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key0},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err0];
@@ -11780,7 +11851,7 @@ errors++;
 if(data.on_missed !== undefined){
 let data6 = data.on_missed;
 if(!((data6 === "skip") || (data6 === "catch_up"))){
-const err20 = {instancePath:instancePath+"/on_missed",schemaPath:"#/properties/on_missed/enum",keyword:"enum",params:{allowedValues: schema90.properties.on_missed.enum},message:"must be equal to one of the allowed values"};
+const err20 = {instancePath:instancePath+"/on_missed",schemaPath:"#/properties/on_missed/enum",keyword:"enum",params:{allowedValues: schema92.properties.on_missed.enum},message:"must be equal to one of the allowed values"};
 if(vErrors === null){
 vErrors = [err20];
 }
@@ -11790,10 +11861,10 @@ vErrors.push(err20);
 errors++;
 }
 }
-if(data.on_unknown !== undefined){
-let data7 = data.on_unknown;
-if(!((data7 === "wait") || (data7 === "run"))){
-const err21 = {instancePath:instancePath+"/on_unknown",schemaPath:"https://openagents.dev/schemas/manifest/upgrade-manifest.json#/$defs/ScheduleOnUnknown/enum",keyword:"enum",params:{allowedValues: schema62.enum},message:"must be equal to one of the allowed values"};
+if(data.catch_up_max_age_h !== undefined){
+let data7 = data.catch_up_max_age_h;
+if(!(((typeof data7 == "number") && (!(data7 % 1) && !isNaN(data7))) && (isFinite(data7)))){
+const err21 = {instancePath:instancePath+"/catch_up_max_age_h",schemaPath:"https://openagents.dev/schemas/manifest/upgrade-manifest.json#/$defs/ScheduleCatchUpAge/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
 if(vErrors === null){
 vErrors = [err21];
 }
@@ -11802,11 +11873,9 @@ vErrors.push(err21);
 }
 errors++;
 }
-}
-if(data.overlap !== undefined){
-let data8 = data.overlap;
-if(!(((data8 === "skip") || (data8 === "queue_one")) || (data8 === "cancel_running"))){
-const err22 = {instancePath:instancePath+"/overlap",schemaPath:"https://openagents.dev/schemas/manifest/upgrade-manifest.json#/$defs/ScheduleOverlap/enum",keyword:"enum",params:{allowedValues: schema63.enum},message:"must be equal to one of the allowed values"};
+if((typeof data7 == "number") && (isFinite(data7))){
+if(data7 > 744 || isNaN(data7)){
+const err22 = {instancePath:instancePath+"/catch_up_max_age_h",schemaPath:"https://openagents.dev/schemas/manifest/upgrade-manifest.json#/$defs/ScheduleCatchUpAge/maximum",keyword:"maximum",params:{comparison: "<=", limit: 744},message:"must be <= 744"};
 if(vErrors === null){
 vErrors = [err22];
 }
@@ -11815,13 +11884,8 @@ vErrors.push(err22);
 }
 errors++;
 }
-}
-if(data.constraints !== undefined){
-let data9 = data.constraints;
-if(data9 && typeof data9 == "object" && !Array.isArray(data9)){
-for(const key2 in data9){
-if(!(((((key2 === "plugged_in") || (key2 === "wifi_only")) || (key2 === "cpu_max_percentage")) || (key2 === "suspend_if_active")) || (key2 === "respect_dnd"))){
-const err23 = {instancePath:instancePath+"/constraints",schemaPath:"#/properties/constraints/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key2},message:"must NOT have additional properties"};
+if(data7 < 1 || isNaN(data7)){
+const err23 = {instancePath:instancePath+"/catch_up_max_age_h",schemaPath:"https://openagents.dev/schemas/manifest/upgrade-manifest.json#/$defs/ScheduleCatchUpAge/minimum",keyword:"minimum",params:{comparison: ">=", limit: 1},message:"must be >= 1"};
 if(vErrors === null){
 vErrors = [err23];
 }
@@ -11831,10 +11895,11 @@ vErrors.push(err23);
 errors++;
 }
 }
-if(data9.plugged_in !== undefined){
-let data10 = data9.plugged_in;
-if((typeof data10 !== "boolean") && (data10 !== null)){
-const err24 = {instancePath:instancePath+"/constraints/plugged_in",schemaPath:"#/properties/constraints/properties/plugged_in/type",keyword:"type",params:{type: schema90.properties.constraints.properties.plugged_in.type},message:"must be boolean,null"};
+}
+if(data.on_unknown !== undefined){
+let data8 = data.on_unknown;
+if(!((data8 === "wait") || (data8 === "run"))){
+const err24 = {instancePath:instancePath+"/on_unknown",schemaPath:"https://openagents.dev/schemas/manifest/upgrade-manifest.json#/$defs/ScheduleOnUnknown/enum",keyword:"enum",params:{allowedValues: schema63.enum},message:"must be equal to one of the allowed values"};
 if(vErrors === null){
 vErrors = [err24];
 }
@@ -11844,10 +11909,10 @@ vErrors.push(err24);
 errors++;
 }
 }
-if(data9.wifi_only !== undefined){
-let data11 = data9.wifi_only;
-if((typeof data11 !== "boolean") && (data11 !== null)){
-const err25 = {instancePath:instancePath+"/constraints/wifi_only",schemaPath:"#/properties/constraints/properties/wifi_only/type",keyword:"type",params:{type: schema90.properties.constraints.properties.wifi_only.type},message:"must be boolean,null"};
+if(data.overlap !== undefined){
+let data9 = data.overlap;
+if(!(((data9 === "skip") || (data9 === "queue_one")) || (data9 === "cancel_running"))){
+const err25 = {instancePath:instancePath+"/overlap",schemaPath:"https://openagents.dev/schemas/manifest/upgrade-manifest.json#/$defs/ScheduleOverlap/enum",keyword:"enum",params:{allowedValues: schema64.enum},message:"must be equal to one of the allowed values"};
 if(vErrors === null){
 vErrors = [err25];
 }
@@ -11857,10 +11922,12 @@ vErrors.push(err25);
 errors++;
 }
 }
-if(data9.cpu_max_percentage !== undefined){
-let data12 = data9.cpu_max_percentage;
-if((!(((typeof data12 == "number") && (!(data12 % 1) && !isNaN(data12))) && (isFinite(data12)))) && (data12 !== null)){
-const err26 = {instancePath:instancePath+"/constraints/cpu_max_percentage",schemaPath:"#/properties/constraints/properties/cpu_max_percentage/type",keyword:"type",params:{type: schema90.properties.constraints.properties.cpu_max_percentage.type},message:"must be integer,null"};
+if(data.constraints !== undefined){
+let data10 = data.constraints;
+if(data10 && typeof data10 == "object" && !Array.isArray(data10)){
+for(const key2 in data10){
+if(!(((((key2 === "plugged_in") || (key2 === "wifi_only")) || (key2 === "cpu_max_percentage")) || (key2 === "suspend_if_active")) || (key2 === "respect_dnd"))){
+const err26 = {instancePath:instancePath+"/constraints",schemaPath:"#/properties/constraints/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key2},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err26];
 }
@@ -11869,9 +11936,11 @@ vErrors.push(err26);
 }
 errors++;
 }
-if((typeof data12 == "number") && (isFinite(data12))){
-if(data12 > 100 || isNaN(data12)){
-const err27 = {instancePath:instancePath+"/constraints/cpu_max_percentage",schemaPath:"#/properties/constraints/properties/cpu_max_percentage/maximum",keyword:"maximum",params:{comparison: "<=", limit: 100},message:"must be <= 100"};
+}
+if(data10.plugged_in !== undefined){
+let data11 = data10.plugged_in;
+if((typeof data11 !== "boolean") && (data11 !== null)){
+const err27 = {instancePath:instancePath+"/constraints/plugged_in",schemaPath:"#/properties/constraints/properties/plugged_in/type",keyword:"type",params:{type: schema92.properties.constraints.properties.plugged_in.type},message:"must be boolean,null"};
 if(vErrors === null){
 vErrors = [err27];
 }
@@ -11880,8 +11949,11 @@ vErrors.push(err27);
 }
 errors++;
 }
-if(data12 < 1 || isNaN(data12)){
-const err28 = {instancePath:instancePath+"/constraints/cpu_max_percentage",schemaPath:"#/properties/constraints/properties/cpu_max_percentage/minimum",keyword:"minimum",params:{comparison: ">=", limit: 1},message:"must be >= 1"};
+}
+if(data10.wifi_only !== undefined){
+let data12 = data10.wifi_only;
+if((typeof data12 !== "boolean") && (data12 !== null)){
+const err28 = {instancePath:instancePath+"/constraints/wifi_only",schemaPath:"#/properties/constraints/properties/wifi_only/type",keyword:"type",params:{type: schema92.properties.constraints.properties.wifi_only.type},message:"must be boolean,null"};
 if(vErrors === null){
 vErrors = [err28];
 }
@@ -11891,11 +11963,10 @@ vErrors.push(err28);
 errors++;
 }
 }
-}
-if(data9.suspend_if_active !== undefined){
-let data13 = data9.suspend_if_active;
-if((typeof data13 !== "boolean") && (data13 !== null)){
-const err29 = {instancePath:instancePath+"/constraints/suspend_if_active",schemaPath:"#/properties/constraints/properties/suspend_if_active/type",keyword:"type",params:{type: schema90.properties.constraints.properties.suspend_if_active.type},message:"must be boolean,null"};
+if(data10.cpu_max_percentage !== undefined){
+let data13 = data10.cpu_max_percentage;
+if((!(((typeof data13 == "number") && (!(data13 % 1) && !isNaN(data13))) && (isFinite(data13)))) && (data13 !== null)){
+const err29 = {instancePath:instancePath+"/constraints/cpu_max_percentage",schemaPath:"#/properties/constraints/properties/cpu_max_percentage/type",keyword:"type",params:{type: schema92.properties.constraints.properties.cpu_max_percentage.type},message:"must be integer,null"};
 if(vErrors === null){
 vErrors = [err29];
 }
@@ -11904,11 +11975,9 @@ vErrors.push(err29);
 }
 errors++;
 }
-}
-if(data9.respect_dnd !== undefined){
-let data14 = data9.respect_dnd;
-if((typeof data14 !== "boolean") && (data14 !== null)){
-const err30 = {instancePath:instancePath+"/constraints/respect_dnd",schemaPath:"#/properties/constraints/properties/respect_dnd/type",keyword:"type",params:{type: schema90.properties.constraints.properties.respect_dnd.type},message:"must be boolean,null"};
+if((typeof data13 == "number") && (isFinite(data13))){
+if(data13 > 100 || isNaN(data13)){
+const err30 = {instancePath:instancePath+"/constraints/cpu_max_percentage",schemaPath:"#/properties/constraints/properties/cpu_max_percentage/maximum",keyword:"maximum",params:{comparison: "<=", limit: 100},message:"must be <= 100"};
 if(vErrors === null){
 vErrors = [err30];
 }
@@ -11917,10 +11986,8 @@ vErrors.push(err30);
 }
 errors++;
 }
-}
-}
-else {
-const err31 = {instancePath:instancePath+"/constraints",schemaPath:"#/properties/constraints/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data13 < 1 || isNaN(data13)){
+const err31 = {instancePath:instancePath+"/constraints/cpu_max_percentage",schemaPath:"#/properties/constraints/properties/cpu_max_percentage/minimum",keyword:"minimum",params:{comparison: ">=", limit: 1},message:"must be >= 1"};
 if(vErrors === null){
 vErrors = [err31];
 }
@@ -11931,13 +11998,52 @@ errors++;
 }
 }
 }
-else {
-const err32 = {instancePath,schemaPath:"#/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data10.suspend_if_active !== undefined){
+let data14 = data10.suspend_if_active;
+if((typeof data14 !== "boolean") && (data14 !== null)){
+const err32 = {instancePath:instancePath+"/constraints/suspend_if_active",schemaPath:"#/properties/constraints/properties/suspend_if_active/type",keyword:"type",params:{type: schema92.properties.constraints.properties.suspend_if_active.type},message:"must be boolean,null"};
 if(vErrors === null){
 vErrors = [err32];
 }
 else {
 vErrors.push(err32);
+}
+errors++;
+}
+}
+if(data10.respect_dnd !== undefined){
+let data15 = data10.respect_dnd;
+if((typeof data15 !== "boolean") && (data15 !== null)){
+const err33 = {instancePath:instancePath+"/constraints/respect_dnd",schemaPath:"#/properties/constraints/properties/respect_dnd/type",keyword:"type",params:{type: schema92.properties.constraints.properties.respect_dnd.type},message:"must be boolean,null"};
+if(vErrors === null){
+vErrors = [err33];
+}
+else {
+vErrors.push(err33);
+}
+errors++;
+}
+}
+}
+else {
+const err34 = {instancePath:instancePath+"/constraints",schemaPath:"#/properties/constraints/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err34];
+}
+else {
+vErrors.push(err34);
+}
+errors++;
+}
+}
+}
+else {
+const err35 = {instancePath,schemaPath:"#/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err35];
+}
+else {
+vErrors.push(err35);
 }
 errors++;
 }
@@ -12044,7 +12150,7 @@ return errors === 0;
 validate97.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
 
 exports.isControlScheduleSimulation = validate100;
-const schema171 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/api/control-schedule-simulation.json","title":"ControlScheduleSimulation","description":"POST /v1/schedule/{install_id}/simulate: what an install's schedule, or one with other settings, would have done.","type":"object","additionalProperties":false,"properties":{"from":{"type":"string","format":"date-time","description":"Absent: a week before to."},"to":{"type":"string","format":"date-time","description":"Exclusive. Absent: now."},"changes":{"$ref":"https://openagents.dev/schemas/event/install.json#/$defs/ScheduleChanges"}}};
+const schema177 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/api/control-schedule-simulation.json","title":"ControlScheduleSimulation","description":"POST /v1/schedule/{install_id}/simulate: what an install's schedule, or one with other settings, would have done.","type":"object","additionalProperties":false,"properties":{"from":{"type":"string","format":"date-time","description":"Absent: a week before to."},"to":{"type":"string","format":"date-time","description":"Exclusive. Absent: now."},"changes":{"$ref":"https://openagents.dev/schemas/event/install.json#/$defs/ScheduleChanges"}}};
 
 function validate101(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 let vErrors = null;
@@ -12058,7 +12164,7 @@ evaluated0.items = undefined;
 }
 if(data && typeof data == "object" && !Array.isArray(data)){
 for(const key0 in data){
-if(!((((((((key0 === "expression") || (key0 === "timezone")) || (key0 === "window")) || (key0 === "jitter_ms")) || (key0 === "on_missed")) || (key0 === "on_unknown")) || (key0 === "overlap")) || (key0 === "constraints"))){
+if(!(func12.call(schema92.properties, key0))){
 const err0 = {instancePath,schemaPath:"#/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key0},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err0];
@@ -12313,7 +12419,7 @@ errors++;
 if(data.on_missed !== undefined){
 let data6 = data.on_missed;
 if(!((data6 === "skip") || (data6 === "catch_up"))){
-const err20 = {instancePath:instancePath+"/on_missed",schemaPath:"#/properties/on_missed/enum",keyword:"enum",params:{allowedValues: schema90.properties.on_missed.enum},message:"must be equal to one of the allowed values"};
+const err20 = {instancePath:instancePath+"/on_missed",schemaPath:"#/properties/on_missed/enum",keyword:"enum",params:{allowedValues: schema92.properties.on_missed.enum},message:"must be equal to one of the allowed values"};
 if(vErrors === null){
 vErrors = [err20];
 }
@@ -12323,10 +12429,10 @@ vErrors.push(err20);
 errors++;
 }
 }
-if(data.on_unknown !== undefined){
-let data7 = data.on_unknown;
-if(!((data7 === "wait") || (data7 === "run"))){
-const err21 = {instancePath:instancePath+"/on_unknown",schemaPath:"https://openagents.dev/schemas/manifest/upgrade-manifest.json#/$defs/ScheduleOnUnknown/enum",keyword:"enum",params:{allowedValues: schema62.enum},message:"must be equal to one of the allowed values"};
+if(data.catch_up_max_age_h !== undefined){
+let data7 = data.catch_up_max_age_h;
+if(!(((typeof data7 == "number") && (!(data7 % 1) && !isNaN(data7))) && (isFinite(data7)))){
+const err21 = {instancePath:instancePath+"/catch_up_max_age_h",schemaPath:"https://openagents.dev/schemas/manifest/upgrade-manifest.json#/$defs/ScheduleCatchUpAge/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
 if(vErrors === null){
 vErrors = [err21];
 }
@@ -12335,11 +12441,9 @@ vErrors.push(err21);
 }
 errors++;
 }
-}
-if(data.overlap !== undefined){
-let data8 = data.overlap;
-if(!(((data8 === "skip") || (data8 === "queue_one")) || (data8 === "cancel_running"))){
-const err22 = {instancePath:instancePath+"/overlap",schemaPath:"https://openagents.dev/schemas/manifest/upgrade-manifest.json#/$defs/ScheduleOverlap/enum",keyword:"enum",params:{allowedValues: schema63.enum},message:"must be equal to one of the allowed values"};
+if((typeof data7 == "number") && (isFinite(data7))){
+if(data7 > 744 || isNaN(data7)){
+const err22 = {instancePath:instancePath+"/catch_up_max_age_h",schemaPath:"https://openagents.dev/schemas/manifest/upgrade-manifest.json#/$defs/ScheduleCatchUpAge/maximum",keyword:"maximum",params:{comparison: "<=", limit: 744},message:"must be <= 744"};
 if(vErrors === null){
 vErrors = [err22];
 }
@@ -12348,13 +12452,8 @@ vErrors.push(err22);
 }
 errors++;
 }
-}
-if(data.constraints !== undefined){
-let data9 = data.constraints;
-if(data9 && typeof data9 == "object" && !Array.isArray(data9)){
-for(const key2 in data9){
-if(!(((((key2 === "plugged_in") || (key2 === "wifi_only")) || (key2 === "cpu_max_percentage")) || (key2 === "suspend_if_active")) || (key2 === "respect_dnd"))){
-const err23 = {instancePath:instancePath+"/constraints",schemaPath:"#/properties/constraints/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key2},message:"must NOT have additional properties"};
+if(data7 < 1 || isNaN(data7)){
+const err23 = {instancePath:instancePath+"/catch_up_max_age_h",schemaPath:"https://openagents.dev/schemas/manifest/upgrade-manifest.json#/$defs/ScheduleCatchUpAge/minimum",keyword:"minimum",params:{comparison: ">=", limit: 1},message:"must be >= 1"};
 if(vErrors === null){
 vErrors = [err23];
 }
@@ -12364,10 +12463,11 @@ vErrors.push(err23);
 errors++;
 }
 }
-if(data9.plugged_in !== undefined){
-let data10 = data9.plugged_in;
-if((typeof data10 !== "boolean") && (data10 !== null)){
-const err24 = {instancePath:instancePath+"/constraints/plugged_in",schemaPath:"#/properties/constraints/properties/plugged_in/type",keyword:"type",params:{type: schema90.properties.constraints.properties.plugged_in.type},message:"must be boolean,null"};
+}
+if(data.on_unknown !== undefined){
+let data8 = data.on_unknown;
+if(!((data8 === "wait") || (data8 === "run"))){
+const err24 = {instancePath:instancePath+"/on_unknown",schemaPath:"https://openagents.dev/schemas/manifest/upgrade-manifest.json#/$defs/ScheduleOnUnknown/enum",keyword:"enum",params:{allowedValues: schema63.enum},message:"must be equal to one of the allowed values"};
 if(vErrors === null){
 vErrors = [err24];
 }
@@ -12377,10 +12477,10 @@ vErrors.push(err24);
 errors++;
 }
 }
-if(data9.wifi_only !== undefined){
-let data11 = data9.wifi_only;
-if((typeof data11 !== "boolean") && (data11 !== null)){
-const err25 = {instancePath:instancePath+"/constraints/wifi_only",schemaPath:"#/properties/constraints/properties/wifi_only/type",keyword:"type",params:{type: schema90.properties.constraints.properties.wifi_only.type},message:"must be boolean,null"};
+if(data.overlap !== undefined){
+let data9 = data.overlap;
+if(!(((data9 === "skip") || (data9 === "queue_one")) || (data9 === "cancel_running"))){
+const err25 = {instancePath:instancePath+"/overlap",schemaPath:"https://openagents.dev/schemas/manifest/upgrade-manifest.json#/$defs/ScheduleOverlap/enum",keyword:"enum",params:{allowedValues: schema64.enum},message:"must be equal to one of the allowed values"};
 if(vErrors === null){
 vErrors = [err25];
 }
@@ -12390,10 +12490,12 @@ vErrors.push(err25);
 errors++;
 }
 }
-if(data9.cpu_max_percentage !== undefined){
-let data12 = data9.cpu_max_percentage;
-if((!(((typeof data12 == "number") && (!(data12 % 1) && !isNaN(data12))) && (isFinite(data12)))) && (data12 !== null)){
-const err26 = {instancePath:instancePath+"/constraints/cpu_max_percentage",schemaPath:"#/properties/constraints/properties/cpu_max_percentage/type",keyword:"type",params:{type: schema90.properties.constraints.properties.cpu_max_percentage.type},message:"must be integer,null"};
+if(data.constraints !== undefined){
+let data10 = data.constraints;
+if(data10 && typeof data10 == "object" && !Array.isArray(data10)){
+for(const key2 in data10){
+if(!(((((key2 === "plugged_in") || (key2 === "wifi_only")) || (key2 === "cpu_max_percentage")) || (key2 === "suspend_if_active")) || (key2 === "respect_dnd"))){
+const err26 = {instancePath:instancePath+"/constraints",schemaPath:"#/properties/constraints/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key2},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err26];
 }
@@ -12402,9 +12504,11 @@ vErrors.push(err26);
 }
 errors++;
 }
-if((typeof data12 == "number") && (isFinite(data12))){
-if(data12 > 100 || isNaN(data12)){
-const err27 = {instancePath:instancePath+"/constraints/cpu_max_percentage",schemaPath:"#/properties/constraints/properties/cpu_max_percentage/maximum",keyword:"maximum",params:{comparison: "<=", limit: 100},message:"must be <= 100"};
+}
+if(data10.plugged_in !== undefined){
+let data11 = data10.plugged_in;
+if((typeof data11 !== "boolean") && (data11 !== null)){
+const err27 = {instancePath:instancePath+"/constraints/plugged_in",schemaPath:"#/properties/constraints/properties/plugged_in/type",keyword:"type",params:{type: schema92.properties.constraints.properties.plugged_in.type},message:"must be boolean,null"};
 if(vErrors === null){
 vErrors = [err27];
 }
@@ -12413,8 +12517,11 @@ vErrors.push(err27);
 }
 errors++;
 }
-if(data12 < 1 || isNaN(data12)){
-const err28 = {instancePath:instancePath+"/constraints/cpu_max_percentage",schemaPath:"#/properties/constraints/properties/cpu_max_percentage/minimum",keyword:"minimum",params:{comparison: ">=", limit: 1},message:"must be >= 1"};
+}
+if(data10.wifi_only !== undefined){
+let data12 = data10.wifi_only;
+if((typeof data12 !== "boolean") && (data12 !== null)){
+const err28 = {instancePath:instancePath+"/constraints/wifi_only",schemaPath:"#/properties/constraints/properties/wifi_only/type",keyword:"type",params:{type: schema92.properties.constraints.properties.wifi_only.type},message:"must be boolean,null"};
 if(vErrors === null){
 vErrors = [err28];
 }
@@ -12424,11 +12531,10 @@ vErrors.push(err28);
 errors++;
 }
 }
-}
-if(data9.suspend_if_active !== undefined){
-let data13 = data9.suspend_if_active;
-if((typeof data13 !== "boolean") && (data13 !== null)){
-const err29 = {instancePath:instancePath+"/constraints/suspend_if_active",schemaPath:"#/properties/constraints/properties/suspend_if_active/type",keyword:"type",params:{type: schema90.properties.constraints.properties.suspend_if_active.type},message:"must be boolean,null"};
+if(data10.cpu_max_percentage !== undefined){
+let data13 = data10.cpu_max_percentage;
+if((!(((typeof data13 == "number") && (!(data13 % 1) && !isNaN(data13))) && (isFinite(data13)))) && (data13 !== null)){
+const err29 = {instancePath:instancePath+"/constraints/cpu_max_percentage",schemaPath:"#/properties/constraints/properties/cpu_max_percentage/type",keyword:"type",params:{type: schema92.properties.constraints.properties.cpu_max_percentage.type},message:"must be integer,null"};
 if(vErrors === null){
 vErrors = [err29];
 }
@@ -12437,11 +12543,9 @@ vErrors.push(err29);
 }
 errors++;
 }
-}
-if(data9.respect_dnd !== undefined){
-let data14 = data9.respect_dnd;
-if((typeof data14 !== "boolean") && (data14 !== null)){
-const err30 = {instancePath:instancePath+"/constraints/respect_dnd",schemaPath:"#/properties/constraints/properties/respect_dnd/type",keyword:"type",params:{type: schema90.properties.constraints.properties.respect_dnd.type},message:"must be boolean,null"};
+if((typeof data13 == "number") && (isFinite(data13))){
+if(data13 > 100 || isNaN(data13)){
+const err30 = {instancePath:instancePath+"/constraints/cpu_max_percentage",schemaPath:"#/properties/constraints/properties/cpu_max_percentage/maximum",keyword:"maximum",params:{comparison: "<=", limit: 100},message:"must be <= 100"};
 if(vErrors === null){
 vErrors = [err30];
 }
@@ -12450,10 +12554,8 @@ vErrors.push(err30);
 }
 errors++;
 }
-}
-}
-else {
-const err31 = {instancePath:instancePath+"/constraints",schemaPath:"#/properties/constraints/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data13 < 1 || isNaN(data13)){
+const err31 = {instancePath:instancePath+"/constraints/cpu_max_percentage",schemaPath:"#/properties/constraints/properties/cpu_max_percentage/minimum",keyword:"minimum",params:{comparison: ">=", limit: 1},message:"must be >= 1"};
 if(vErrors === null){
 vErrors = [err31];
 }
@@ -12464,13 +12566,52 @@ errors++;
 }
 }
 }
-else {
-const err32 = {instancePath,schemaPath:"#/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data10.suspend_if_active !== undefined){
+let data14 = data10.suspend_if_active;
+if((typeof data14 !== "boolean") && (data14 !== null)){
+const err32 = {instancePath:instancePath+"/constraints/suspend_if_active",schemaPath:"#/properties/constraints/properties/suspend_if_active/type",keyword:"type",params:{type: schema92.properties.constraints.properties.suspend_if_active.type},message:"must be boolean,null"};
 if(vErrors === null){
 vErrors = [err32];
 }
 else {
 vErrors.push(err32);
+}
+errors++;
+}
+}
+if(data10.respect_dnd !== undefined){
+let data15 = data10.respect_dnd;
+if((typeof data15 !== "boolean") && (data15 !== null)){
+const err33 = {instancePath:instancePath+"/constraints/respect_dnd",schemaPath:"#/properties/constraints/properties/respect_dnd/type",keyword:"type",params:{type: schema92.properties.constraints.properties.respect_dnd.type},message:"must be boolean,null"};
+if(vErrors === null){
+vErrors = [err33];
+}
+else {
+vErrors.push(err33);
+}
+errors++;
+}
+}
+}
+else {
+const err34 = {instancePath:instancePath+"/constraints",schemaPath:"#/properties/constraints/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err34];
+}
+else {
+vErrors.push(err34);
+}
+errors++;
+}
+}
+}
+else {
+const err35 = {instancePath,schemaPath:"#/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err35];
+}
+else {
+vErrors.push(err35);
 }
 errors++;
 }
@@ -12577,7 +12718,7 @@ return errors === 0;
 validate100.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
 
 exports.isControlSearchRequest = validate103;
-const schema176 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/api/control-search-request.json","title":"ControlSearchRequest","description":"POST /v1/search: literal and case-sensitive text, symbols and meaning in the indexed code.","type":"object","required":["query"],"additionalProperties":false,"properties":{"query":{"type":"string","minLength":1,"maxLength":1000},"index":{"type":"string","minLength":1,"maxLength":200},"limit":{"type":"integer","minimum":1,"maximum":200}}};
+const schema183 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/api/control-search-request.json","title":"ControlSearchRequest","description":"POST /v1/search: literal and case-sensitive text, symbols and meaning in the indexed code.","type":"object","required":["query"],"additionalProperties":false,"properties":{"query":{"type":"string","minLength":1,"maxLength":1000},"index":{"type":"string","minLength":1,"maxLength":200},"limit":{"type":"integer","minimum":1,"maximum":200}}};
 
 function validate103(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 /*# sourceURL="https://openagents.dev/schemas/api/control-search-request.json" */;
@@ -12735,7 +12876,7 @@ return errors === 0;
 validate103.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
 
 exports.isControlSecretRemove = validate104;
-const schema177 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/api/control-secret-remove.json","title":"ControlSecretRemove","description":"POST /v1/secrets/remove.","type":"object","required":["name"],"additionalProperties":false,"properties":{"name":{"type":"string","maxLength":64}}};
+const schema184 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/api/control-secret-remove.json","title":"ControlSecretRemove","description":"POST /v1/secrets/remove.","type":"object","required":["name"],"additionalProperties":false,"properties":{"name":{"type":"string","maxLength":64}}};
 
 function validate104(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 /*# sourceURL="https://openagents.dev/schemas/api/control-secret-remove.json" */;
@@ -12813,7 +12954,7 @@ return errors === 0;
 validate104.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
 
 exports.isControlSecretSet = validate105;
-const schema178 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/api/control-secret-set.json","title":"ControlSecretSet","description":"POST /v1/secrets: keep a secret in the vault, or replace it. No route gives its value back.","type":"object","required":["name","value","hosts"],"additionalProperties":false,"properties":{"name":{"type":"string","maxLength":64},"value":{"type":"string","maxLength":8192,"description":"Printable ASCII, one line."},"hosts":{"type":"array","minItems":1,"maxItems":16,"uniqueItems":true,"items":{"type":"string","minLength":1,"maxLength":260},"description":"Where it may be sent, whatever upgrades are granted: exact hosts, with a port where it is not the scheme's own."}}};
+const schema185 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/api/control-secret-set.json","title":"ControlSecretSet","description":"POST /v1/secrets: keep a secret in the vault, or replace it. No route gives its value back.","type":"object","required":["name","value","hosts"],"additionalProperties":false,"properties":{"name":{"type":"string","maxLength":64},"value":{"type":"string","maxLength":8192,"description":"Printable ASCII, one line."},"hosts":{"type":"array","minItems":1,"maxItems":16,"uniqueItems":true,"items":{"type":"string","minLength":1,"maxLength":260},"description":"Where it may be sent, whatever upgrades are granted: exact hosts, with a port where it is not the scheme's own."}}};
 
 function validate105(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 /*# sourceURL="https://openagents.dev/schemas/api/control-secret-set.json" */;
@@ -13031,7 +13172,7 @@ return errors === 0;
 validate105.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
 
 exports.isControlTokenChange = validate106;
-const schema179 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/api/control-token-change.json","title":"ControlTokenChange","description":"POST /v1/tokens/:id/revoke","type":"object","additionalProperties":false,"properties":{"reason":{"type":"string","minLength":1,"maxLength":500}}};
+const schema186 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/api/control-token-change.json","title":"ControlTokenChange","description":"POST /v1/tokens/:id/revoke","type":"object","additionalProperties":false,"properties":{"reason":{"type":"string","minLength":1,"maxLength":500}}};
 
 function validate106(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 /*# sourceURL="https://openagents.dev/schemas/api/control-token-change.json" */;
@@ -13109,7 +13250,7 @@ return errors === 0;
 validate106.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
 
 exports.isControlTokenDelegation = validate107;
-const schema180 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/api/control-token-delegation.json","title":"ControlTokenDelegation","description":"POST /v1/tokens/delegate","type":"object","required":["token","label","scope","expires_in_ms"],"additionalProperties":false,"properties":{"token":{"type":"string","minLength":1,"maxLength":8000},"label":{"type":"string","minLength":1,"maxLength":200},"scope":{"$ref":"https://openagents.dev/schemas/api/capability-token.json#/$defs/CapabilityScope"},"expires_in_ms":{"type":"integer","minimum":60000,"maximum":31536000000}}};
+const schema187 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/api/control-token-delegation.json","title":"ControlTokenDelegation","description":"POST /v1/tokens/delegate","type":"object","required":["token","label","scope","expires_in_ms"],"additionalProperties":false,"properties":{"token":{"type":"string","minLength":1,"maxLength":8000},"label":{"type":"string","minLength":1,"maxLength":200},"scope":{"$ref":"https://openagents.dev/schemas/api/capability-token.json#/$defs/CapabilityScope"},"expires_in_ms":{"type":"integer","minimum":60000,"maximum":31536000000}}};
 
 function validate108(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 let vErrors = null;
@@ -13939,7 +14080,7 @@ return errors === 0;
 validate107.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
 
 exports.isControlTokenRequest = validate110;
-const schema183 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/api/control-token-request.json","title":"ControlTokenRequest","description":"POST /v1/tokens","type":"object","required":["label","scope","expires_in_ms"],"additionalProperties":false,"properties":{"label":{"type":"string","minLength":1,"maxLength":200,"description":"What its owner will recognise it by."},"principal":{"type":"string","minLength":1,"maxLength":120,"pattern":"^[A-Za-z0-9][A-Za-z0-9 ._:-]*$","description":"Whose acts those with it are; absent: those of the token, by its id."},"scope":{"$ref":"https://openagents.dev/schemas/api/capability-token.json#/$defs/CapabilityScope"},"expires_in_ms":{"type":"integer","minimum":60000,"maximum":31536000000}}};
+const schema190 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/api/control-token-request.json","title":"ControlTokenRequest","description":"POST /v1/tokens","type":"object","required":["label","scope","expires_in_ms"],"additionalProperties":false,"properties":{"label":{"type":"string","minLength":1,"maxLength":200,"description":"What its owner will recognise it by."},"principal":{"type":"string","minLength":1,"maxLength":120,"pattern":"^[A-Za-z0-9][A-Za-z0-9 ._:-]*$","description":"Whose acts those with it are; absent: those of the token, by its id."},"scope":{"$ref":"https://openagents.dev/schemas/api/capability-token.json#/$defs/CapabilityScope"},"expires_in_ms":{"type":"integer","minimum":60000,"maximum":31536000000}}};
 
 function validate111(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 let vErrors = null;
@@ -14769,7 +14910,7 @@ return errors === 0;
 validate110.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
 
 exports.isControlUpgradeDiff = validate113;
-const schema186 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/api/control-upgrade-diff.json","title":"ControlUpgradeDiff","description":"POST /v1/upgrades/diff: what changes for an owner from one version to another. Manifests need no signature here.","type":"object","required":["before","after"],"additionalProperties":false,"properties":{"before":{"$ref":"https://openagents.dev/schemas/api/control-install-preview.json#/$defs/ControlInstallSource"},"after":{"$ref":"https://openagents.dev/schemas/api/control-install-preview.json#/$defs/ControlInstallSource"}}};
+const schema193 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/api/control-upgrade-diff.json","title":"ControlUpgradeDiff","description":"POST /v1/upgrades/diff: what changes for an owner from one version to another. Manifests need no signature here.","type":"object","required":["before","after"],"additionalProperties":false,"properties":{"before":{"$ref":"https://openagents.dev/schemas/api/control-install-preview.json#/$defs/ControlInstallSource"},"after":{"$ref":"https://openagents.dev/schemas/api/control-install-preview.json#/$defs/ControlInstallSource"}}};
 
 function validate114(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 let vErrors = null;
@@ -15771,7 +15912,7 @@ return errors === 0;
 validate113.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
 
 exports.isControlVaultPassphrase = validate117;
-const schema190 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/api/control-vault-passphrase.json","title":"ControlVaultPassphrase","description":"POST /v1/secrets/passphrase: encrypt the vault anew under another passphrase.","type":"object","required":["old_passphrase","new_passphrase"],"additionalProperties":false,"properties":{"old_passphrase":{"type":"string","minLength":1,"maxLength":4096},"new_passphrase":{"type":"string","minLength":1,"maxLength":4096}}};
+const schema197 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/api/control-vault-passphrase.json","title":"ControlVaultPassphrase","description":"POST /v1/secrets/passphrase: encrypt the vault anew under another passphrase.","type":"object","required":["old_passphrase","new_passphrase"],"additionalProperties":false,"properties":{"old_passphrase":{"type":"string","minLength":1,"maxLength":4096},"new_passphrase":{"type":"string","minLength":1,"maxLength":4096}}};
 
 function validate117(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 /*# sourceURL="https://openagents.dev/schemas/api/control-vault-passphrase.json" */;
@@ -15904,7 +16045,7 @@ return errors === 0;
 validate117.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
 
 exports.isControlVaultUnlock = validate118;
-const schema191 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/api/control-vault-unlock.json","title":"ControlVaultUnlock","description":"POST /v1/secrets/unlock: open the vault until the worker stops, or make it where there is none.","type":"object","required":["passphrase"],"additionalProperties":false,"properties":{"passphrase":{"type":"string","minLength":1,"maxLength":4096}}};
+const schema198 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/api/control-vault-unlock.json","title":"ControlVaultUnlock","description":"POST /v1/secrets/unlock: open the vault until the worker stops, or make it where there is none.","type":"object","required":["passphrase"],"additionalProperties":false,"properties":{"passphrase":{"type":"string","minLength":1,"maxLength":4096}}};
 
 function validate118(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 /*# sourceURL="https://openagents.dev/schemas/api/control-vault-unlock.json" */;
@@ -15992,8 +16133,8 @@ return errors === 0;
 validate118.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
 
 exports.isCuratedListPage = validate119;
-const schema192 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/api/edge-curated-list-page.json","title":"CuratedListPage","description":"GET /v1/lists: lists by the moderators that the reader chose, the edge's own where none are.","type":"object","required":["lists"],"additionalProperties":false,"properties":{"lists":{"type":"array","items":{"$ref":"https://openagents.dev/schemas/api/edge-curated-list.json"}}}};
-const schema193 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/api/edge-curated-list.json","title":"CuratedListView","description":"A list of listings that one key put together and signed.","type":"object","required":["address","npub","signer","name","title","description","created_at","event_id","listings","event"],"additionalProperties":false,"properties":{"address":{"type":"string"},"npub":{"type":"string"},"signer":{"type":"string","pattern":"^[0-9a-f]{64}$"},"name":{"type":"string"},"title":{"type":"string"},"description":{"type":"string"},"created_at":{"type":"integer","minimum":0,"description":"Unix seconds."},"event_id":{"type":"string","pattern":"^[0-9a-f]{64}$"},"listings":{"type":"array","items":{"type":"string"},"description":"Full addresses, in the signer's order."},"event":{"$ref":"https://openagents.dev/schemas/nostr/event.json"}}};
+const schema199 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/api/edge-curated-list-page.json","title":"CuratedListPage","description":"GET /v1/lists: lists by the moderators that the reader chose, the edge's own where none are.","type":"object","required":["lists"],"additionalProperties":false,"properties":{"lists":{"type":"array","items":{"$ref":"https://openagents.dev/schemas/api/edge-curated-list.json"}}}};
+const schema200 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/api/edge-curated-list.json","title":"CuratedListView","description":"A list of listings that one key put together and signed.","type":"object","required":["address","npub","signer","name","title","description","created_at","event_id","listings","event"],"additionalProperties":false,"properties":{"address":{"type":"string"},"npub":{"type":"string"},"signer":{"type":"string","pattern":"^[0-9a-f]{64}$"},"name":{"type":"string"},"title":{"type":"string"},"description":{"type":"string"},"created_at":{"type":"integer","minimum":0,"description":"Unix seconds."},"event_id":{"type":"string","pattern":"^[0-9a-f]{64}$"},"listings":{"type":"array","items":{"type":"string"},"description":"Full addresses, in the signer's order."},"event":{"$ref":"https://openagents.dev/schemas/nostr/event.json"}}};
 
 function validate120(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 /*# sourceURL="https://openagents.dev/schemas/api/edge-curated-list.json" */;
@@ -16108,7 +16249,7 @@ vErrors.push(err9);
 errors++;
 }
 for(const key0 in data){
-if(!(func12.call(schema193.properties, key0))){
+if(!(func12.call(schema200.properties, key0))){
 const err10 = {instancePath,schemaPath:"#/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key0},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err10];
@@ -16705,7 +16846,7 @@ validate119.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false}
 exports.isCuratedListView = validate120;
 
 exports.isApiError = validate122;
-const schema195 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/api/edge-error.json","title":"ApiError","description":"Every answer that is a no.","type":"object","required":["error"],"additionalProperties":false,"properties":{"error":{"type":"object","required":["code","message"],"additionalProperties":false,"properties":{"code":{"type":"string","description":"Stable: programs decide by it."},"message":{"type":"string","description":"One sentence for people."},"details":{"type":"object"}}}}};
+const schema202 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/api/edge-error.json","title":"ApiError","description":"Every answer that is a no.","type":"object","required":["error"],"additionalProperties":false,"properties":{"error":{"type":"object","required":["code","message"],"additionalProperties":false,"properties":{"code":{"type":"string","description":"Stable: programs decide by it."},"message":{"type":"string","description":"One sentence for people."},"details":{"type":"object"}}}}};
 
 function validate122(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 /*# sourceURL="https://openagents.dev/schemas/api/edge-error.json" */;
@@ -16842,7 +16983,7 @@ return errors === 0;
 validate122.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
 
 exports.isExternalCatalogListing = validate123;
-const schema196 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/api/edge-external-listing.json","title":"ExternalCatalogListing","description":"What another draft lists. It is shown with its source and never installed from here: it has no manifest, no permissions and no price that could be checked. All texts are its author's.","type":"object","required":["address","draft","kind","pubkey","npub","event_id","created_at","title","summary","version","url","tags","tools","installable"],"additionalProperties":false,"properties":{"address":{"type":"string","description":"kind:pubkey:d"},"draft":{"enum":["nip-82","skl","contextvm"],"description":"Where it is from: an application, a skill, or the announcement of an MCP server."},"kind":{"enum":[32267,33400,11316]},"pubkey":{"type":"string","pattern":"^[0-9a-f]{64}$"},"npub":{"type":"string"},"event_id":{"type":"string","pattern":"^[0-9a-f]{64}$","description":"The relay has the event."},"created_at":{"type":"integer","minimum":0},"title":{"type":"string","minLength":1,"maxLength":120},"summary":{"type":"string","maxLength":2000},"version":{"type":["string","null"],"maxLength":120},"url":{"type":["string","null"],"pattern":"^https://","maxLength":500},"tags":{"type":"array","maxItems":20,"items":{"type":"string","maxLength":64}},"tools":{"type":"array","maxItems":100,"items":{"type":"string","maxLength":120}},"installable":{"const":false}}};
+const schema203 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/api/edge-external-listing.json","title":"ExternalCatalogListing","description":"What another draft lists. It is shown with its source and never installed from here: it has no manifest, no permissions and no price that could be checked. All texts are its author's.","type":"object","required":["address","draft","kind","pubkey","npub","event_id","created_at","title","summary","version","url","tags","tools","installable"],"additionalProperties":false,"properties":{"address":{"type":"string","description":"kind:pubkey:d"},"draft":{"enum":["nip-82","skl","contextvm"],"description":"Where it is from: an application, a skill, or the announcement of an MCP server."},"kind":{"enum":[32267,33400,11316]},"pubkey":{"type":"string","pattern":"^[0-9a-f]{64}$"},"npub":{"type":"string"},"event_id":{"type":"string","pattern":"^[0-9a-f]{64}$","description":"The relay has the event."},"created_at":{"type":"integer","minimum":0},"title":{"type":"string","minLength":1,"maxLength":120},"summary":{"type":"string","maxLength":2000},"version":{"type":["string","null"],"maxLength":120},"url":{"type":["string","null"],"pattern":"^https://","maxLength":500},"tags":{"type":"array","maxItems":20,"items":{"type":"string","maxLength":64}},"tools":{"type":"array","maxItems":100,"items":{"type":"string","maxLength":120}},"installable":{"const":false}}};
 const pattern174 = new RegExp("^https://", "u");
 
 function validate123(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
@@ -16998,7 +17139,7 @@ vErrors.push(err13);
 errors++;
 }
 for(const key0 in data){
-if(!(func12.call(schema196.properties, key0))){
+if(!(func12.call(schema203.properties, key0))){
 const err14 = {instancePath,schemaPath:"#/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key0},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err14];
@@ -17024,7 +17165,7 @@ errors++;
 if(data.draft !== undefined){
 let data1 = data.draft;
 if(!(((data1 === "nip-82") || (data1 === "skl")) || (data1 === "contextvm"))){
-const err16 = {instancePath:instancePath+"/draft",schemaPath:"#/properties/draft/enum",keyword:"enum",params:{allowedValues: schema196.properties.draft.enum},message:"must be equal to one of the allowed values"};
+const err16 = {instancePath:instancePath+"/draft",schemaPath:"#/properties/draft/enum",keyword:"enum",params:{allowedValues: schema203.properties.draft.enum},message:"must be equal to one of the allowed values"};
 if(vErrors === null){
 vErrors = [err16];
 }
@@ -17037,7 +17178,7 @@ errors++;
 if(data.kind !== undefined){
 let data2 = data.kind;
 if(!(((data2 === 32267) || (data2 === 33400)) || (data2 === 11316))){
-const err17 = {instancePath:instancePath+"/kind",schemaPath:"#/properties/kind/enum",keyword:"enum",params:{allowedValues: schema196.properties.kind.enum},message:"must be equal to one of the allowed values"};
+const err17 = {instancePath:instancePath+"/kind",schemaPath:"#/properties/kind/enum",keyword:"enum",params:{allowedValues: schema203.properties.kind.enum},message:"must be equal to one of the allowed values"};
 if(vErrors === null){
 vErrors = [err17];
 }
@@ -17197,7 +17338,7 @@ errors++;
 if(data.version !== undefined){
 let data9 = data.version;
 if((typeof data9 !== "string") && (data9 !== null)){
-const err30 = {instancePath:instancePath+"/version",schemaPath:"#/properties/version/type",keyword:"type",params:{type: schema196.properties.version.type},message:"must be string,null"};
+const err30 = {instancePath:instancePath+"/version",schemaPath:"#/properties/version/type",keyword:"type",params:{type: schema203.properties.version.type},message:"must be string,null"};
 if(vErrors === null){
 vErrors = [err30];
 }
@@ -17222,7 +17363,7 @@ errors++;
 if(data.url !== undefined){
 let data10 = data.url;
 if((typeof data10 !== "string") && (data10 !== null)){
-const err32 = {instancePath:instancePath+"/url",schemaPath:"#/properties/url/type",keyword:"type",params:{type: schema196.properties.url.type},message:"must be string,null"};
+const err32 = {instancePath:instancePath+"/url",schemaPath:"#/properties/url/type",keyword:"type",params:{type: schema203.properties.url.type},message:"must be string,null"};
 if(vErrors === null){
 vErrors = [err32];
 }
@@ -17385,13 +17526,13 @@ return errors === 0;
 validate123.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
 
 exports.isCatalogDetail = validate124;
-const schema197 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/api/edge-listing-detail.json","title":"CatalogDetail","description":"GET /v1/listings/{address}: the listing with the signed events it was read from, so that a reader can check them.","type":"object","required":["listing","event","release_events"],"additionalProperties":false,"properties":{"listing":{"$ref":"https://openagents.dev/schemas/api/edge-listing.json"},"event":{"$ref":"https://openagents.dev/schemas/nostr/event.json","description":"The manifest event; its content is the manifest."},"release_events":{"type":"array","items":{"$ref":"https://openagents.dev/schemas/nostr/event.json"},"description":"In the order of listing.releases."},"older_release_events":{"type":"array","maxItems":50,"items":{"$ref":"https://openagents.dev/schemas/nostr/event.json"},"description":"The other releases that the catalog keeps, latest first; absent where there are none."},"reputation_event":{"$ref":"https://openagents.dev/schemas/nostr/event.json","description":"The roll-up that listing.reputation is read from, as the indexer signed it (NIP-85, kind 30384); absent where nobody has rated it."}}};
-const schema198 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/api/edge-listing.json","title":"CatalogListing","description":"One upgrade as the catalog shows it, identified by its full address. Everything in it is read from the signed events, which the catalog keeps and serves unchanged.","type":"object","required":["address","pubkey","npub","slug","version","title","summary","license","categories","tags","backends","platforms","pricing","schedule_type","manifest_sha256","event_id","created_at","releases"],"additionalProperties":false,"properties":{"address":{"type":"string","description":"kind:pubkey:d"},"pubkey":{"type":"string","pattern":"^[0-9a-f]{64}$","description":"The author's key."},"npub":{"type":"string"},"slug":{"type":"string"},"version":{"type":"string"},"title":{"type":"string"},"summary":{"type":"string"},"author_name":{"type":"string","description":"What the author calls themselves: not checked."},"license":{"type":"string","description":"SPDX expression, or an empty text."},"categories":{"type":"array","items":{"type":"string"}},"tags":{"type":"array","items":{"type":"string"}},"backends":{"type":"array","items":{"type":"string"}},"platforms":{"type":"array","items":{"type":"string"}},"pricing":{"type":"object","required":["model","amount_sats"],"additionalProperties":false,"properties":{"model":{"enum":["free","per-run","per-month"]},"amount_sats":{"type":"integer","minimum":0},"trial_runs":{"type":"integer","minimum":1,"description":"How many runs need no licence."}}},"schedule_type":{"enum":["cron","manual","event"]},"manifest_sha256":{"type":"string","pattern":"^[0-9a-f]{64}$"},"event_id":{"type":"string","pattern":"^[0-9a-f]{64}$","description":"Of the manifest event."},"created_at":{"type":"integer","minimum":0,"description":"Unix seconds, as the author signed it."},"reputation":{"$ref":"https://openagents.dev/schemas/api/edge-listing-reputation.json","description":"Absent where nobody has rated it."},"moderation":{"$ref":"https://openagents.dev/schemas/api/edge-listing-moderation.json","description":"Absent where the moderators that apply say nothing of it."},"releases":{"type":"array","description":"The newest release of each channel, by SemVer precedence.","items":{"$ref":"#/$defs/CatalogRelease"}}},"$defs":{"CatalogRelease":{"type":"object","required":["channel","version","event_id","manifest_event_id","manifest_sha256","created_at"],"additionalProperties":false,"properties":{"channel":{"type":"string"},"version":{"type":"string"},"event_id":{"type":"string","pattern":"^[0-9a-f]{64}$"},"manifest_event_id":{"type":"string","pattern":"^[0-9a-f]{64}$"},"manifest_sha256":{"type":"string","pattern":"^[0-9a-f]{64}$"},"created_at":{"type":"integer","minimum":0}}}}};
-const schema199 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/api/edge-listing-reputation.json","title":"CatalogReputation","description":"A listing's reputation in short, from the roll-up that the indexer signed. Stars are in thousandths.","type":"object","required":["stars_milli","low_milli","high_milli","rank","raters","unknown","installs","licences","trend_30_milli","badges","as_of","event_id"],"additionalProperties":false,"properties":{"stars_milli":{"type":"integer","minimum":1000,"maximum":5000,"description":"The score."},"low_milli":{"type":"integer","minimum":1000,"maximum":5000,"description":"The lower end of its 95% interval, by which sort=rating orders."},"high_milli":{"type":"integer","minimum":1000,"maximum":5000,"description":"The upper end."},"rank":{"type":"integer","minimum":0,"maximum":100},"raters":{"type":"integer","minimum":0,"description":"Raters that count."},"unknown":{"type":"integer","minimum":0,"description":"Ratings by keys without proof, which do not count."},"installs":{"type":"integer","minimum":0,"description":"Workers that attested a run."},"licences":{"type":"integer","minimum":0,"description":"Buyers with a licence that stands."},"trend_30_milli":{"type":["integer","null"]},"badges":{"type":"array","uniqueItems":true,"items":{"type":"string","maxLength":64}},"as_of":{"type":"integer","minimum":0,"description":"Unix seconds."},"event_id":{"type":"string","pattern":"^[0-9a-f]{64}$","description":"Of the signed roll-up."}}};
-const schema203 = {"type":"object","required":["channel","version","event_id","manifest_event_id","manifest_sha256","created_at"],"additionalProperties":false,"properties":{"channel":{"type":"string"},"version":{"type":"string"},"event_id":{"type":"string","pattern":"^[0-9a-f]{64}$"},"manifest_event_id":{"type":"string","pattern":"^[0-9a-f]{64}$"},"manifest_sha256":{"type":"string","pattern":"^[0-9a-f]{64}$"},"created_at":{"type":"integer","minimum":0}}};
-const schema200 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/api/edge-listing-moderation.json","title":"ListingModeration","description":"What the moderators that a reader chose say of a listing they show.","type":"object","required":["labels","featured"],"additionalProperties":false,"properties":{"labels":{"type":"array","items":{"$ref":"https://openagents.dev/schemas/api/edge-moderation-decision.json"},"description":"What stands: its status and its blast radius are two things."},"featured":{"type":"boolean"}}};
-const schema201 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/api/edge-moderation-decision.json","title":"ModerationDecision","description":"What one key says of one target, as its signed label (NIP-32) has it. Only whom a reader trusts decides anything for them.","type":"object","required":["event_id","created_at","moderator","action","target","reason","status","blast_radius","evidence_sha256","expires_at","answers","appeal","note"],"additionalProperties":false,"properties":{"event_id":{"type":"string","pattern":"^[0-9a-f]{64}$","description":"Of the signed label."},"created_at":{"type":"integer","minimum":0,"description":"Unix seconds."},"moderator":{"type":"string","pattern":"^[0-9a-f]{64}$","description":"Who signed it."},"action":{"enum":["hold","label","take_down","feature","restore","uphold","dismiss","appeal"]},"target":{"$ref":"#/$defs/ModerationTarget"},"reason":{"enum":["malware","credential_theft","data_exfiltration","undeclared_behaviour","impersonation","infringement","illegal","prohibited_use","key_compromised","deceptive_pricing","spam","sensitive","broken","quality","disputed","other",null],"description":"Of a hold, label or take-down."},"status":{"enum":["reviewed","unmaintained","sensitive","disputed","misleading","risky","unsafe",null],"description":"What a label says."},"blast_radius":{"enum":["none","output","files","accounts","money","machine",null],"description":"How far the harm could reach, apart from what the label says."},"evidence_sha256":{"type":["string","null"],"pattern":"^[0-9a-f]{64}$","description":"Of what it rests on."},"expires_at":{"type":["integer","null"],"minimum":1,"description":"Unix seconds; null: until it is reversed."},"answers":{"type":["string","null"],"pattern":"^[0-9a-f]{64}$","description":"The decision that this one reverses, upholds or appeals against."},"appeal":{"enum":["possible","open","upheld","restored"]},"note":{"type":"string","maxLength":2000}},"$defs":{"ModerationTarget":{"type":"object","required":["kind","value"],"additionalProperties":false,"properties":{"kind":{"enum":["listing","event","key"]},"value":{"type":"string","minLength":64,"maxLength":300}},"description":"A listing by its full address, one event by its id, or all of a key's listings."}}};
-const schema202 = {"type":"object","required":["kind","value"],"additionalProperties":false,"properties":{"kind":{"enum":["listing","event","key"]},"value":{"type":"string","minLength":64,"maxLength":300}},"description":"A listing by its full address, one event by its id, or all of a key's listings."};
+const schema204 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/api/edge-listing-detail.json","title":"CatalogDetail","description":"GET /v1/listings/{address}: the listing with the signed events it was read from, so that a reader can check them.","type":"object","required":["listing","event","release_events"],"additionalProperties":false,"properties":{"listing":{"$ref":"https://openagents.dev/schemas/api/edge-listing.json"},"event":{"$ref":"https://openagents.dev/schemas/nostr/event.json","description":"The manifest event; its content is the manifest."},"release_events":{"type":"array","items":{"$ref":"https://openagents.dev/schemas/nostr/event.json"},"description":"In the order of listing.releases."},"older_release_events":{"type":"array","maxItems":50,"items":{"$ref":"https://openagents.dev/schemas/nostr/event.json"},"description":"The other releases that the catalog keeps, latest first; absent where there are none."},"reputation_event":{"$ref":"https://openagents.dev/schemas/nostr/event.json","description":"The roll-up that listing.reputation is read from, as the indexer signed it (NIP-85, kind 30384); absent where nobody has rated it."}}};
+const schema205 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/api/edge-listing.json","title":"CatalogListing","description":"One upgrade as the catalog shows it, identified by its full address. Everything in it is read from the signed events, which the catalog keeps and serves unchanged.","type":"object","required":["address","pubkey","npub","slug","version","title","summary","license","categories","tags","backends","platforms","pricing","schedule_type","manifest_sha256","event_id","created_at","releases"],"additionalProperties":false,"properties":{"address":{"type":"string","description":"kind:pubkey:d"},"pubkey":{"type":"string","pattern":"^[0-9a-f]{64}$","description":"The author's key."},"npub":{"type":"string"},"slug":{"type":"string"},"version":{"type":"string"},"title":{"type":"string"},"summary":{"type":"string"},"author_name":{"type":"string","description":"What the author calls themselves: not checked."},"license":{"type":"string","description":"SPDX expression, or an empty text."},"categories":{"type":"array","items":{"type":"string"}},"tags":{"type":"array","items":{"type":"string"}},"backends":{"type":"array","items":{"type":"string"}},"platforms":{"type":"array","items":{"type":"string"}},"pricing":{"type":"object","required":["model","amount_sats"],"additionalProperties":false,"properties":{"model":{"enum":["free","per-run","per-month"]},"amount_sats":{"type":"integer","minimum":0},"trial_runs":{"type":"integer","minimum":1,"description":"How many runs need no licence."}}},"schedule_type":{"enum":["cron","manual","event"]},"manifest_sha256":{"type":"string","pattern":"^[0-9a-f]{64}$"},"event_id":{"type":"string","pattern":"^[0-9a-f]{64}$","description":"Of the manifest event."},"created_at":{"type":"integer","minimum":0,"description":"Unix seconds, as the author signed it."},"reputation":{"$ref":"https://openagents.dev/schemas/api/edge-listing-reputation.json","description":"Absent where nobody has rated it."},"moderation":{"$ref":"https://openagents.dev/schemas/api/edge-listing-moderation.json","description":"Absent where the moderators that apply say nothing of it."},"releases":{"type":"array","description":"The newest release of each channel, by SemVer precedence.","items":{"$ref":"#/$defs/CatalogRelease"}}},"$defs":{"CatalogRelease":{"type":"object","required":["channel","version","event_id","manifest_event_id","manifest_sha256","created_at"],"additionalProperties":false,"properties":{"channel":{"type":"string"},"version":{"type":"string"},"event_id":{"type":"string","pattern":"^[0-9a-f]{64}$"},"manifest_event_id":{"type":"string","pattern":"^[0-9a-f]{64}$"},"manifest_sha256":{"type":"string","pattern":"^[0-9a-f]{64}$"},"created_at":{"type":"integer","minimum":0}}}}};
+const schema206 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/api/edge-listing-reputation.json","title":"CatalogReputation","description":"A listing's reputation in short, from the roll-up that the indexer signed. Stars are in thousandths.","type":"object","required":["stars_milli","low_milli","high_milli","rank","raters","unknown","installs","licences","trend_30_milli","badges","as_of","event_id"],"additionalProperties":false,"properties":{"stars_milli":{"type":"integer","minimum":1000,"maximum":5000,"description":"The score."},"low_milli":{"type":"integer","minimum":1000,"maximum":5000,"description":"The lower end of its 95% interval, by which sort=rating orders."},"high_milli":{"type":"integer","minimum":1000,"maximum":5000,"description":"The upper end."},"rank":{"type":"integer","minimum":0,"maximum":100},"raters":{"type":"integer","minimum":0,"description":"Raters that count."},"unknown":{"type":"integer","minimum":0,"description":"Ratings by keys without proof, which do not count."},"installs":{"type":"integer","minimum":0,"description":"Workers that attested a run."},"licences":{"type":"integer","minimum":0,"description":"Buyers with a licence that stands."},"trend_30_milli":{"type":["integer","null"]},"badges":{"type":"array","uniqueItems":true,"items":{"type":"string","maxLength":64}},"as_of":{"type":"integer","minimum":0,"description":"Unix seconds."},"event_id":{"type":"string","pattern":"^[0-9a-f]{64}$","description":"Of the signed roll-up."}}};
+const schema210 = {"type":"object","required":["channel","version","event_id","manifest_event_id","manifest_sha256","created_at"],"additionalProperties":false,"properties":{"channel":{"type":"string"},"version":{"type":"string"},"event_id":{"type":"string","pattern":"^[0-9a-f]{64}$"},"manifest_event_id":{"type":"string","pattern":"^[0-9a-f]{64}$"},"manifest_sha256":{"type":"string","pattern":"^[0-9a-f]{64}$"},"created_at":{"type":"integer","minimum":0}}};
+const schema207 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/api/edge-listing-moderation.json","title":"ListingModeration","description":"What the moderators that a reader chose say of a listing they show.","type":"object","required":["labels","featured"],"additionalProperties":false,"properties":{"labels":{"type":"array","items":{"$ref":"https://openagents.dev/schemas/api/edge-moderation-decision.json"},"description":"What stands: its status and its blast radius are two things."},"featured":{"type":"boolean"}}};
+const schema208 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/api/edge-moderation-decision.json","title":"ModerationDecision","description":"What one key says of one target, as its signed label (NIP-32) has it. Only whom a reader trusts decides anything for them.","type":"object","required":["event_id","created_at","moderator","action","target","reason","status","blast_radius","evidence_sha256","expires_at","answers","appeal","note"],"additionalProperties":false,"properties":{"event_id":{"type":"string","pattern":"^[0-9a-f]{64}$","description":"Of the signed label."},"created_at":{"type":"integer","minimum":0,"description":"Unix seconds."},"moderator":{"type":"string","pattern":"^[0-9a-f]{64}$","description":"Who signed it."},"action":{"enum":["hold","label","take_down","feature","restore","uphold","dismiss","appeal"]},"target":{"$ref":"#/$defs/ModerationTarget"},"reason":{"enum":["malware","credential_theft","data_exfiltration","undeclared_behaviour","impersonation","infringement","illegal","prohibited_use","key_compromised","deceptive_pricing","spam","sensitive","broken","quality","disputed","other",null],"description":"Of a hold, label or take-down."},"status":{"enum":["reviewed","unmaintained","sensitive","disputed","misleading","risky","unsafe",null],"description":"What a label says."},"blast_radius":{"enum":["none","output","files","accounts","money","machine",null],"description":"How far the harm could reach, apart from what the label says."},"evidence_sha256":{"type":["string","null"],"pattern":"^[0-9a-f]{64}$","description":"Of what it rests on."},"expires_at":{"type":["integer","null"],"minimum":1,"description":"Unix seconds; null: until it is reversed."},"answers":{"type":["string","null"],"pattern":"^[0-9a-f]{64}$","description":"The decision that this one reverses, upholds or appeals against."},"appeal":{"enum":["possible","open","upheld","restored"]},"note":{"type":"string","maxLength":2000}},"$defs":{"ModerationTarget":{"type":"object","required":["kind","value"],"additionalProperties":false,"properties":{"kind":{"enum":["listing","event","key"]},"value":{"type":"string","minLength":64,"maxLength":300}},"description":"A listing by its full address, one event by its id, or all of a key's listings."}}};
+const schema209 = {"type":"object","required":["kind","value"],"additionalProperties":false,"properties":{"kind":{"enum":["listing","event","key"]},"value":{"type":"string","minLength":64,"maxLength":300}},"description":"A listing by its full address, one event by its id, or all of a key's listings."};
 
 function validate127(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 /*# sourceURL="https://openagents.dev/schemas/api/edge-moderation-decision.json" */;
@@ -17536,7 +17677,7 @@ vErrors.push(err12);
 errors++;
 }
 for(const key0 in data){
-if(!(func12.call(schema201.properties, key0))){
+if(!(func12.call(schema208.properties, key0))){
 const err13 = {instancePath,schemaPath:"#/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key0},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err13];
@@ -17625,7 +17766,7 @@ errors++;
 if(data.action !== undefined){
 let data3 = data.action;
 if(!((((((((data3 === "hold") || (data3 === "label")) || (data3 === "take_down")) || (data3 === "feature")) || (data3 === "restore")) || (data3 === "uphold")) || (data3 === "dismiss")) || (data3 === "appeal"))){
-const err20 = {instancePath:instancePath+"/action",schemaPath:"#/properties/action/enum",keyword:"enum",params:{allowedValues: schema201.properties.action.enum},message:"must be equal to one of the allowed values"};
+const err20 = {instancePath:instancePath+"/action",schemaPath:"#/properties/action/enum",keyword:"enum",params:{allowedValues: schema208.properties.action.enum},message:"must be equal to one of the allowed values"};
 if(vErrors === null){
 vErrors = [err20];
 }
@@ -17673,7 +17814,7 @@ errors++;
 if(data4.kind !== undefined){
 let data5 = data4.kind;
 if(!(((data5 === "listing") || (data5 === "event")) || (data5 === "key"))){
-const err24 = {instancePath:instancePath+"/target/kind",schemaPath:"#/$defs/ModerationTarget/properties/kind/enum",keyword:"enum",params:{allowedValues: schema202.properties.kind.enum},message:"must be equal to one of the allowed values"};
+const err24 = {instancePath:instancePath+"/target/kind",schemaPath:"#/$defs/ModerationTarget/properties/kind/enum",keyword:"enum",params:{allowedValues: schema209.properties.kind.enum},message:"must be equal to one of the allowed values"};
 if(vErrors === null){
 vErrors = [err24];
 }
@@ -17733,7 +17874,7 @@ errors++;
 if(data.reason !== undefined){
 let data7 = data.reason;
 if(!(((((((((((((((((data7 === "malware") || (data7 === "credential_theft")) || (data7 === "data_exfiltration")) || (data7 === "undeclared_behaviour")) || (data7 === "impersonation")) || (data7 === "infringement")) || (data7 === "illegal")) || (data7 === "prohibited_use")) || (data7 === "key_compromised")) || (data7 === "deceptive_pricing")) || (data7 === "spam")) || (data7 === "sensitive")) || (data7 === "broken")) || (data7 === "quality")) || (data7 === "disputed")) || (data7 === "other")) || (data7 === null))){
-const err29 = {instancePath:instancePath+"/reason",schemaPath:"#/properties/reason/enum",keyword:"enum",params:{allowedValues: schema201.properties.reason.enum},message:"must be equal to one of the allowed values"};
+const err29 = {instancePath:instancePath+"/reason",schemaPath:"#/properties/reason/enum",keyword:"enum",params:{allowedValues: schema208.properties.reason.enum},message:"must be equal to one of the allowed values"};
 if(vErrors === null){
 vErrors = [err29];
 }
@@ -17746,7 +17887,7 @@ errors++;
 if(data.status !== undefined){
 let data8 = data.status;
 if(!((((((((data8 === "reviewed") || (data8 === "unmaintained")) || (data8 === "sensitive")) || (data8 === "disputed")) || (data8 === "misleading")) || (data8 === "risky")) || (data8 === "unsafe")) || (data8 === null))){
-const err30 = {instancePath:instancePath+"/status",schemaPath:"#/properties/status/enum",keyword:"enum",params:{allowedValues: schema201.properties.status.enum},message:"must be equal to one of the allowed values"};
+const err30 = {instancePath:instancePath+"/status",schemaPath:"#/properties/status/enum",keyword:"enum",params:{allowedValues: schema208.properties.status.enum},message:"must be equal to one of the allowed values"};
 if(vErrors === null){
 vErrors = [err30];
 }
@@ -17759,7 +17900,7 @@ errors++;
 if(data.blast_radius !== undefined){
 let data9 = data.blast_radius;
 if(!(((((((data9 === "none") || (data9 === "output")) || (data9 === "files")) || (data9 === "accounts")) || (data9 === "money")) || (data9 === "machine")) || (data9 === null))){
-const err31 = {instancePath:instancePath+"/blast_radius",schemaPath:"#/properties/blast_radius/enum",keyword:"enum",params:{allowedValues: schema201.properties.blast_radius.enum},message:"must be equal to one of the allowed values"};
+const err31 = {instancePath:instancePath+"/blast_radius",schemaPath:"#/properties/blast_radius/enum",keyword:"enum",params:{allowedValues: schema208.properties.blast_radius.enum},message:"must be equal to one of the allowed values"};
 if(vErrors === null){
 vErrors = [err31];
 }
@@ -17772,7 +17913,7 @@ errors++;
 if(data.evidence_sha256 !== undefined){
 let data10 = data.evidence_sha256;
 if((typeof data10 !== "string") && (data10 !== null)){
-const err32 = {instancePath:instancePath+"/evidence_sha256",schemaPath:"#/properties/evidence_sha256/type",keyword:"type",params:{type: schema201.properties.evidence_sha256.type},message:"must be string,null"};
+const err32 = {instancePath:instancePath+"/evidence_sha256",schemaPath:"#/properties/evidence_sha256/type",keyword:"type",params:{type: schema208.properties.evidence_sha256.type},message:"must be string,null"};
 if(vErrors === null){
 vErrors = [err32];
 }
@@ -17797,7 +17938,7 @@ errors++;
 if(data.expires_at !== undefined){
 let data11 = data.expires_at;
 if((!(((typeof data11 == "number") && (!(data11 % 1) && !isNaN(data11))) && (isFinite(data11)))) && (data11 !== null)){
-const err34 = {instancePath:instancePath+"/expires_at",schemaPath:"#/properties/expires_at/type",keyword:"type",params:{type: schema201.properties.expires_at.type},message:"must be integer,null"};
+const err34 = {instancePath:instancePath+"/expires_at",schemaPath:"#/properties/expires_at/type",keyword:"type",params:{type: schema208.properties.expires_at.type},message:"must be integer,null"};
 if(vErrors === null){
 vErrors = [err34];
 }
@@ -17822,7 +17963,7 @@ errors++;
 if(data.answers !== undefined){
 let data12 = data.answers;
 if((typeof data12 !== "string") && (data12 !== null)){
-const err36 = {instancePath:instancePath+"/answers",schemaPath:"#/properties/answers/type",keyword:"type",params:{type: schema201.properties.answers.type},message:"must be string,null"};
+const err36 = {instancePath:instancePath+"/answers",schemaPath:"#/properties/answers/type",keyword:"type",params:{type: schema208.properties.answers.type},message:"must be string,null"};
 if(vErrors === null){
 vErrors = [err36];
 }
@@ -17847,7 +17988,7 @@ errors++;
 if(data.appeal !== undefined){
 let data13 = data.appeal;
 if(!((((data13 === "possible") || (data13 === "open")) || (data13 === "upheld")) || (data13 === "restored"))){
-const err38 = {instancePath:instancePath+"/appeal",schemaPath:"#/properties/appeal/enum",keyword:"enum",params:{allowedValues: schema201.properties.appeal.enum},message:"must be equal to one of the allowed values"};
+const err38 = {instancePath:instancePath+"/appeal",schemaPath:"#/properties/appeal/enum",keyword:"enum",params:{allowedValues: schema208.properties.appeal.enum},message:"must be equal to one of the allowed values"};
 if(vErrors === null){
 vErrors = [err38];
 }
@@ -18187,7 +18328,7 @@ vErrors.push(err17);
 errors++;
 }
 for(const key0 in data){
-if(!(func12.call(schema198.properties, key0))){
+if(!(func12.call(schema205.properties, key0))){
 const err18 = {instancePath,schemaPath:"#/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key0},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err18];
@@ -18469,7 +18610,7 @@ errors++;
 if(data17.model !== undefined){
 let data18 = data17.model;
 if(!(((data18 === "free") || (data18 === "per-run")) || (data18 === "per-month"))){
-const err40 = {instancePath:instancePath+"/pricing/model",schemaPath:"#/properties/pricing/properties/model/enum",keyword:"enum",params:{allowedValues: schema198.properties.pricing.properties.model.enum},message:"must be equal to one of the allowed values"};
+const err40 = {instancePath:instancePath+"/pricing/model",schemaPath:"#/properties/pricing/properties/model/enum",keyword:"enum",params:{allowedValues: schema205.properties.pricing.properties.model.enum},message:"must be equal to one of the allowed values"};
 if(vErrors === null){
 vErrors = [err40];
 }
@@ -18544,7 +18685,7 @@ errors++;
 if(data.schedule_type !== undefined){
 let data21 = data.schedule_type;
 if(!(((data21 === "cron") || (data21 === "manual")) || (data21 === "event"))){
-const err46 = {instancePath:instancePath+"/schedule_type",schemaPath:"#/properties/schedule_type/enum",keyword:"enum",params:{allowedValues: schema198.properties.schedule_type.enum},message:"must be equal to one of the allowed values"};
+const err46 = {instancePath:instancePath+"/schedule_type",schemaPath:"#/properties/schedule_type/enum",keyword:"enum",params:{allowedValues: schema205.properties.schedule_type.enum},message:"must be equal to one of the allowed values"};
 if(vErrors === null){
 vErrors = [err46];
 }
@@ -18753,7 +18894,7 @@ vErrors.push(err64);
 errors++;
 }
 for(const key2 in data25){
-if(!(func12.call(schema199.properties, key2))){
+if(!(func12.call(schema206.properties, key2))){
 const err65 = {instancePath:instancePath+"/reputation",schemaPath:"https://openagents.dev/schemas/api/edge-listing-reputation.json/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key2},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err65];
@@ -19007,7 +19148,7 @@ errors++;
 if(data25.trend_30_milli !== undefined){
 let data34 = data25.trend_30_milli;
 if((!(((typeof data34 == "number") && (!(data34 % 1) && !isNaN(data34))) && (isFinite(data34)))) && (data34 !== null)){
-const err86 = {instancePath:instancePath+"/reputation/trend_30_milli",schemaPath:"https://openagents.dev/schemas/api/edge-listing-reputation.json/properties/trend_30_milli/type",keyword:"type",params:{type: schema199.properties.trend_30_milli.type},message:"must be integer,null"};
+const err86 = {instancePath:instancePath+"/reputation/trend_30_milli",schemaPath:"https://openagents.dev/schemas/api/edge-listing-reputation.json/properties/trend_30_milli/type",keyword:"type",params:{type: schema206.properties.trend_30_milli.type},message:"must be integer,null"};
 if(vErrors === null){
 vErrors = [err86];
 }
@@ -20839,7 +20980,7 @@ validate124.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false}
 exports.isListingModeration = validate126;
 
 exports.isCatalogPage = validate131;
-const schema208 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/api/edge-listing-page.json","title":"CatalogPage","description":"GET /v1/listings.","type":"object","required":["listings","next_cursor"],"additionalProperties":false,"properties":{"listings":{"type":"array","items":{"$ref":"https://openagents.dev/schemas/api/edge-listing.json"}},"external":{"type":"array","description":"What other drafts list, where external=1 asked for it; listings is empty then. Nothing of it can be installed.","items":{"$ref":"https://openagents.dev/schemas/api/edge-external-listing.json"}},"next_cursor":{"type":["string","null"],"description":"Give it back as cursor for the next page; null on the last."}}};
+const schema215 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/api/edge-listing-page.json","title":"CatalogPage","description":"GET /v1/listings.","type":"object","required":["listings","next_cursor"],"additionalProperties":false,"properties":{"listings":{"type":"array","items":{"$ref":"https://openagents.dev/schemas/api/edge-listing.json"}},"external":{"type":"array","description":"What other drafts list, where external=1 asked for it; listings is empty then. Nothing of it can be installed.","items":{"$ref":"https://openagents.dev/schemas/api/edge-external-listing.json"}},"next_cursor":{"type":["string","null"],"description":"Give it back as cursor for the next page; null on the last."}}};
 
 function validate131(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 /*# sourceURL="https://openagents.dev/schemas/api/edge-listing-page.json" */;
@@ -21055,7 +21196,7 @@ vErrors.push(err17);
 errors++;
 }
 for(const key1 in data3){
-if(!(func12.call(schema196.properties, key1))){
+if(!(func12.call(schema203.properties, key1))){
 const err18 = {instancePath:instancePath+"/external/" + i1,schemaPath:"https://openagents.dev/schemas/api/edge-external-listing.json/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key1},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err18];
@@ -21081,7 +21222,7 @@ errors++;
 if(data3.draft !== undefined){
 let data5 = data3.draft;
 if(!(((data5 === "nip-82") || (data5 === "skl")) || (data5 === "contextvm"))){
-const err20 = {instancePath:instancePath+"/external/" + i1+"/draft",schemaPath:"https://openagents.dev/schemas/api/edge-external-listing.json/properties/draft/enum",keyword:"enum",params:{allowedValues: schema196.properties.draft.enum},message:"must be equal to one of the allowed values"};
+const err20 = {instancePath:instancePath+"/external/" + i1+"/draft",schemaPath:"https://openagents.dev/schemas/api/edge-external-listing.json/properties/draft/enum",keyword:"enum",params:{allowedValues: schema203.properties.draft.enum},message:"must be equal to one of the allowed values"};
 if(vErrors === null){
 vErrors = [err20];
 }
@@ -21094,7 +21235,7 @@ errors++;
 if(data3.kind !== undefined){
 let data6 = data3.kind;
 if(!(((data6 === 32267) || (data6 === 33400)) || (data6 === 11316))){
-const err21 = {instancePath:instancePath+"/external/" + i1+"/kind",schemaPath:"https://openagents.dev/schemas/api/edge-external-listing.json/properties/kind/enum",keyword:"enum",params:{allowedValues: schema196.properties.kind.enum},message:"must be equal to one of the allowed values"};
+const err21 = {instancePath:instancePath+"/external/" + i1+"/kind",schemaPath:"https://openagents.dev/schemas/api/edge-external-listing.json/properties/kind/enum",keyword:"enum",params:{allowedValues: schema203.properties.kind.enum},message:"must be equal to one of the allowed values"};
 if(vErrors === null){
 vErrors = [err21];
 }
@@ -21254,7 +21395,7 @@ errors++;
 if(data3.version !== undefined){
 let data13 = data3.version;
 if((typeof data13 !== "string") && (data13 !== null)){
-const err34 = {instancePath:instancePath+"/external/" + i1+"/version",schemaPath:"https://openagents.dev/schemas/api/edge-external-listing.json/properties/version/type",keyword:"type",params:{type: schema196.properties.version.type},message:"must be string,null"};
+const err34 = {instancePath:instancePath+"/external/" + i1+"/version",schemaPath:"https://openagents.dev/schemas/api/edge-external-listing.json/properties/version/type",keyword:"type",params:{type: schema203.properties.version.type},message:"must be string,null"};
 if(vErrors === null){
 vErrors = [err34];
 }
@@ -21279,7 +21420,7 @@ errors++;
 if(data3.url !== undefined){
 let data14 = data3.url;
 if((typeof data14 !== "string") && (data14 !== null)){
-const err36 = {instancePath:instancePath+"/external/" + i1+"/url",schemaPath:"https://openagents.dev/schemas/api/edge-external-listing.json/properties/url/type",keyword:"type",params:{type: schema196.properties.url.type},message:"must be string,null"};
+const err36 = {instancePath:instancePath+"/external/" + i1+"/url",schemaPath:"https://openagents.dev/schemas/api/edge-external-listing.json/properties/url/type",keyword:"type",params:{type: schema203.properties.url.type},message:"must be string,null"};
 if(vErrors === null){
 vErrors = [err36];
 }
@@ -21452,7 +21593,7 @@ errors++;
 if(data.next_cursor !== undefined){
 let data20 = data.next_cursor;
 if((typeof data20 !== "string") && (data20 !== null)){
-const err50 = {instancePath:instancePath+"/next_cursor",schemaPath:"#/properties/next_cursor/type",keyword:"type",params:{type: schema208.properties.next_cursor.type},message:"must be string,null"};
+const err50 = {instancePath:instancePath+"/next_cursor",schemaPath:"#/properties/next_cursor/type",keyword:"type",params:{type: schema215.properties.next_cursor.type},message:"must be string,null"};
 if(vErrors === null){
 vErrors = [err50];
 }
@@ -21479,7 +21620,7 @@ return errors === 0;
 validate131.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
 
 exports.isCatalogQuery = validate133;
-const schema210 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/api/edge-listing-query.json","title":"CatalogQuery","description":"The query string of GET /v1/listings. All conditions hold together.","type":"object","additionalProperties":false,"properties":{"text":{"type":"string","maxLength":256,"description":"Words, or beginnings of words, all of which must occur."},"backend":{"type":"string","maxLength":64},"platform":{"type":"string","maxLength":64},"tag":{"type":"string","maxLength":128},"category":{"type":"string","maxLength":128},"author":{"type":"string","maxLength":80,"description":"64 hex digits, or an npub."},"slug":{"type":"string","maxLength":128,"description":"Every author's upgrade of this name."},"price":{"type":"string","pattern":"^(free|paid|\\d{1,12})$","description":"free, paid, or the most it may cost in sats."},"sort":{"enum":["relevance","newest","title","price","rating"],"description":"relevance needs text, and is then the default; else newest is. rating: by the lower end of the score's interval."},"external":{"const":"1","description":"What other drafts list (NIP-82, SKL, ContextVM) in place of upgrades, where this edge keeps it: by text, author and tag, newest or by title."},"moderators":{"type":"string","maxLength":800,"pattern":"^(none|[0-9a-z]{63,64}(,[0-9a-z]{63,64}){0,9})$","description":"Whose decisions apply: keys in hex or npubs with commas between, or none. The edge's own list where absent."},"limit":{"type":"string","pattern":"^([1-9]\\d?|100)$","description":"1 to 100; 20 where absent."},"cursor":{"type":"string","maxLength":2000,"description":"next_cursor of the page before, with the same query."}}};
+const schema217 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/api/edge-listing-query.json","title":"CatalogQuery","description":"The query string of GET /v1/listings. All conditions hold together.","type":"object","additionalProperties":false,"properties":{"text":{"type":"string","maxLength":256,"description":"Words, or beginnings of words, all of which must occur."},"backend":{"type":"string","maxLength":64},"platform":{"type":"string","maxLength":64},"tag":{"type":"string","maxLength":128},"category":{"type":"string","maxLength":128},"author":{"type":"string","maxLength":80,"description":"64 hex digits, or an npub."},"slug":{"type":"string","maxLength":128,"description":"Every author's upgrade of this name."},"price":{"type":"string","pattern":"^(free|paid|\\d{1,12})$","description":"free, paid, or the most it may cost in sats."},"sort":{"enum":["relevance","newest","title","price","rating"],"description":"relevance needs text, and is then the default; else newest is. rating: by the lower end of the score's interval."},"external":{"const":"1","description":"What other drafts list (NIP-82, SKL, ContextVM) in place of upgrades, where this edge keeps it: by text, author and tag, newest or by title."},"moderators":{"type":"string","maxLength":800,"pattern":"^(none|[0-9a-z]{63,64}(,[0-9a-z]{63,64}){0,9})$","description":"Whose decisions apply: keys in hex or npubs with commas between, or none. The edge's own list where absent."},"limit":{"type":"string","pattern":"^([1-9]\\d?|100)$","description":"1 to 100; 20 where absent."},"cursor":{"type":"string","maxLength":2000,"description":"next_cursor of the page before, with the same query."}}};
 const pattern201 = new RegExp("^(free|paid|\\d{1,12})$", "u");
 const pattern202 = new RegExp("^(none|[0-9a-z]{63,64}(,[0-9a-z]{63,64}){0,9})$", "u");
 const pattern203 = new RegExp("^([1-9]\\d?|100)$", "u");
@@ -21497,7 +21638,7 @@ evaluated0.items = undefined;
 }
 if(data && typeof data == "object" && !Array.isArray(data)){
 for(const key0 in data){
-if(!(func12.call(schema210.properties, key0))){
+if(!(func12.call(schema217.properties, key0))){
 const err0 = {instancePath,schemaPath:"#/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key0},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err0];
@@ -21711,7 +21852,7 @@ errors++;
 if(data.sort !== undefined){
 let data8 = data.sort;
 if(!(((((data8 === "relevance") || (data8 === "newest")) || (data8 === "title")) || (data8 === "price")) || (data8 === "rating"))){
-const err17 = {instancePath:instancePath+"/sort",schemaPath:"#/properties/sort/enum",keyword:"enum",params:{allowedValues: schema210.properties.sort.enum},message:"must be equal to one of the allowed values"};
+const err17 = {instancePath:instancePath+"/sort",schemaPath:"#/properties/sort/enum",keyword:"enum",params:{allowedValues: schema217.properties.sort.enum},message:"must be equal to one of the allowed values"};
 if(vErrors === null){
 vErrors = [err17];
 }
@@ -21969,7 +22110,7 @@ vErrors.push(err11);
 errors++;
 }
 for(const key0 in data){
-if(!(func12.call(schema199.properties, key0))){
+if(!(func12.call(schema206.properties, key0))){
 const err12 = {instancePath,schemaPath:"#/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key0},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err12];
@@ -22223,7 +22364,7 @@ errors++;
 if(data.trend_30_milli !== undefined){
 let data8 = data.trend_30_milli;
 if((!(((typeof data8 == "number") && (!(data8 % 1) && !isNaN(data8))) && (isFinite(data8)))) && (data8 !== null)){
-const err33 = {instancePath:instancePath+"/trend_30_milli",schemaPath:"#/properties/trend_30_milli/type",keyword:"type",params:{type: schema199.properties.trend_30_milli.type},message:"must be integer,null"};
+const err33 = {instancePath:instancePath+"/trend_30_milli",schemaPath:"#/properties/trend_30_milli/type",keyword:"type",params:{type: schema206.properties.trend_30_milli.type},message:"must be integer,null"};
 if(vErrors === null){
 vErrors = [err33];
 }
@@ -22367,7 +22508,7 @@ validate134.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false}
 exports.isCatalogListing = validate125;
 
 exports.isMailboxDeposit = validate135;
-const schema212 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/api/edge-mailbox-deposit.json","title":"MailboxDeposit","description":"POST /v1/workers/{pubkey}/installs, signed by a paired signer: an install config sealed for the worker (a gift wrap, kind 1059, whose p tag is the worker).","type":"object","required":["event"],"additionalProperties":false,"properties":{"event":{"$ref":"https://openagents.dev/schemas/nostr/event.json"}}};
+const schema219 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/api/edge-mailbox-deposit.json","title":"MailboxDeposit","description":"POST /v1/workers/{pubkey}/installs, signed by a paired signer: an install config sealed for the worker (a gift wrap, kind 1059, whose p tag is the worker).","type":"object","required":["event"],"additionalProperties":false,"properties":{"event":{"$ref":"https://openagents.dev/schemas/nostr/event.json"}}};
 
 function validate135(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 /*# sourceURL="https://openagents.dev/schemas/api/edge-mailbox-deposit.json" */;
@@ -22751,8 +22892,8 @@ return errors === 0;
 validate135.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
 
 exports.isMailboxPage = validate136;
-const schema214 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/api/edge-mailbox-page.json","title":"MailboxPage","description":"GET /v1/workers/{pubkey}/installs, signed by the worker: deposits not yet acknowledged, oldest first.","type":"object","required":["installs","next_after"],"additionalProperties":false,"properties":{"installs":{"type":"array","items":{"$ref":"#/$defs/MailboxItem"}},"next_after":{"type":["integer","null"],"description":"Give it back as after for the rest; null when this is all."}},"$defs":{"MailboxItem":{"type":"object","required":["seq","deposit_id","signer","received_at","event"],"additionalProperties":false,"properties":{"seq":{"type":"integer","minimum":1},"deposit_id":{"type":"string","pattern":"^[0-9a-f]{64}$","description":"The sealed event's id."},"signer":{"type":"string","pattern":"^[0-9a-f]{64}$","description":"Who deposited it."},"received_at":{"type":"string","format":"date-time"},"event":{"$ref":"https://openagents.dev/schemas/nostr/event.json"}}}}};
-const schema215 = {"type":"object","required":["seq","deposit_id","signer","received_at","event"],"additionalProperties":false,"properties":{"seq":{"type":"integer","minimum":1},"deposit_id":{"type":"string","pattern":"^[0-9a-f]{64}$","description":"The sealed event's id."},"signer":{"type":"string","pattern":"^[0-9a-f]{64}$","description":"Who deposited it."},"received_at":{"type":"string","format":"date-time"},"event":{"$ref":"https://openagents.dev/schemas/nostr/event.json"}}};
+const schema221 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/api/edge-mailbox-page.json","title":"MailboxPage","description":"GET /v1/workers/{pubkey}/installs, signed by the worker: deposits not yet acknowledged, oldest first.","type":"object","required":["installs","next_after"],"additionalProperties":false,"properties":{"installs":{"type":"array","items":{"$ref":"#/$defs/MailboxItem"}},"next_after":{"type":["integer","null"],"description":"Give it back as after for the rest; null when this is all."}},"$defs":{"MailboxItem":{"type":"object","required":["seq","deposit_id","signer","received_at","event"],"additionalProperties":false,"properties":{"seq":{"type":"integer","minimum":1},"deposit_id":{"type":"string","pattern":"^[0-9a-f]{64}$","description":"The sealed event's id."},"signer":{"type":"string","pattern":"^[0-9a-f]{64}$","description":"Who deposited it."},"received_at":{"type":"string","format":"date-time"},"event":{"$ref":"https://openagents.dev/schemas/nostr/event.json"}}}}};
+const schema222 = {"type":"object","required":["seq","deposit_id","signer","received_at","event"],"additionalProperties":false,"properties":{"seq":{"type":"integer","minimum":1},"deposit_id":{"type":"string","pattern":"^[0-9a-f]{64}$","description":"The sealed event's id."},"signer":{"type":"string","pattern":"^[0-9a-f]{64}$","description":"Who deposited it."},"received_at":{"type":"string","format":"date-time"},"event":{"$ref":"https://openagents.dev/schemas/nostr/event.json"}}};
 
 function validate137(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 let vErrors = null;
@@ -23344,7 +23485,7 @@ errors++;
 if(data.next_after !== undefined){
 let data2 = data.next_after;
 if((!(((typeof data2 == "number") && (!(data2 % 1) && !isNaN(data2))) && (isFinite(data2)))) && (data2 !== null)){
-const err4 = {instancePath:instancePath+"/next_after",schemaPath:"#/properties/next_after/type",keyword:"type",params:{type: schema214.properties.next_after.type},message:"must be integer,null"};
+const err4 = {instancePath:instancePath+"/next_after",schemaPath:"#/properties/next_after/type",keyword:"type",params:{type: schema221.properties.next_after.type},message:"must be integer,null"};
 if(vErrors === null){
 vErrors = [err4];
 }
@@ -23371,7 +23512,7 @@ return errors === 0;
 validate136.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
 
 exports.isMailboxSigners = validate139;
-const schema217 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/api/edge-mailbox-signers.json","title":"MailboxSigners","description":"PUT /v1/workers/{pubkey}/signers, signed by the worker: the keys whose install configs its mailbox takes. Replaces the list.","type":"object","required":["signers"],"additionalProperties":false,"properties":{"signers":{"type":"array","maxItems":64,"uniqueItems":true,"items":{"type":"string","pattern":"^[0-9a-f]{64}$"}}}};
+const schema224 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/api/edge-mailbox-signers.json","title":"MailboxSigners","description":"PUT /v1/workers/{pubkey}/signers, signed by the worker: the keys whose install configs its mailbox takes. Replaces the list.","type":"object","required":["signers"],"additionalProperties":false,"properties":{"signers":{"type":"array","maxItems":64,"uniqueItems":true,"items":{"type":"string","pattern":"^[0-9a-f]{64}$"}}}};
 
 function validate139(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 /*# sourceURL="https://openagents.dev/schemas/api/edge-mailbox-signers.json" */;
@@ -23499,11 +23640,11 @@ return errors === 0;
 validate139.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
 
 exports.isModerationCasePage = validate140;
-const schema218 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/api/edge-moderation-case-page.json","title":"ModerationCasePage","description":"GET /v1/moderation/cases: those that wait first, the heaviest first.","type":"object","required":["cases","next_cursor"],"additionalProperties":false,"properties":{"cases":{"type":"array","maxItems":100,"items":{"$ref":"https://openagents.dev/schemas/api/edge-moderation-case.json"}},"next_cursor":{"type":["string","null"]}}};
-const schema219 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/api/edge-moderation-case.json","title":"ModerationCase","description":"A target with all that was reported and decided of it, for curators.","type":"object","required":["case_id","target","status","weight","reports_total","opened_at","updated_at","reports","decisions"],"additionalProperties":false,"properties":{"case_id":{"type":"string","pattern":"^case_[0-9a-f]{32}$"},"target":{"$ref":"https://openagents.dev/schemas/api/edge-moderation-decision.json#/$defs/ModerationTarget"},"status":{"enum":["open","held","appealed","decided","dismissed","restored"],"description":"open: reports wait for an answer; held: a hold waits for a decision; appealed: an appeal does."},"weight":{"type":"integer","minimum":0,"description":"Of the reports that no decision answered: by who reported, not by how many."},"reports_total":{"type":"integer","minimum":0},"opened_at":{"type":"string"},"updated_at":{"type":"string"},"reports":{"type":"array","items":{"$ref":"https://openagents.dev/schemas/event/moderation.json#/$defs/ModerationReport"}},"decisions":{"type":"array","items":{"$ref":"#/$defs/ModerationEntry"},"description":"Latest first."}},"$defs":{"ModerationEntry":{"type":"object","required":["decision","state","appeal","appealed","answered"],"additionalProperties":false,"properties":{"decision":{"$ref":"https://openagents.dev/schemas/api/edge-moderation-decision.json"},"state":{"enum":["standing","expired","reversed","void","answer"],"description":"void: who decided it is no curator any more; answer: it decides about another decision, or about reports."},"appeal":{"enum":["possible","open","upheld","restored"]},"appealed":{"anyOf":[{"$ref":"https://openagents.dev/schemas/api/edge-moderation-decision.json"},{"type":"null"}]},"answered":{"anyOf":[{"$ref":"https://openagents.dev/schemas/api/edge-moderation-decision.json"},{"type":"null"}],"description":"What reversed it, or upheld it on appeal."}}}}};
-const schema223 = {"type":"object","required":["event_id","created_at","reporter","reason","text","manifest_event_id","standing"],"additionalProperties":false,"properties":{"event_id":{"type":"string","pattern":"^[0-9a-f]{64}$"},"created_at":{"type":"integer","minimum":0,"description":"Unix seconds."},"reporter":{"type":"string","pattern":"^[0-9a-f]{64}$"},"reason":{"enum":["malware","spam","illegal","impersonation","nudity","profanity","other"],"description":"NIP-56's word."},"text":{"type":"string","maxLength":2000},"manifest_event_id":{"type":["string","null"],"pattern":"^[0-9a-f]{64}$"},"standing":{"enum":["curator","buyer","trusted_author","attested","unknown"],"description":"What is known of the reporter, which is what the report weighs by."}}};
+const schema225 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/api/edge-moderation-case-page.json","title":"ModerationCasePage","description":"GET /v1/moderation/cases: those that wait first, the heaviest first.","type":"object","required":["cases","next_cursor"],"additionalProperties":false,"properties":{"cases":{"type":"array","maxItems":100,"items":{"$ref":"https://openagents.dev/schemas/api/edge-moderation-case.json"}},"next_cursor":{"type":["string","null"]}}};
+const schema226 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/api/edge-moderation-case.json","title":"ModerationCase","description":"A target with all that was reported and decided of it, for curators.","type":"object","required":["case_id","target","status","weight","reports_total","opened_at","updated_at","reports","decisions"],"additionalProperties":false,"properties":{"case_id":{"type":"string","pattern":"^case_[0-9a-f]{32}$"},"target":{"$ref":"https://openagents.dev/schemas/api/edge-moderation-decision.json#/$defs/ModerationTarget"},"status":{"enum":["open","held","appealed","decided","dismissed","restored"],"description":"open: reports wait for an answer; held: a hold waits for a decision; appealed: an appeal does."},"weight":{"type":"integer","minimum":0,"description":"Of the reports that no decision answered: by who reported, not by how many."},"reports_total":{"type":"integer","minimum":0},"opened_at":{"type":"string"},"updated_at":{"type":"string"},"reports":{"type":"array","items":{"$ref":"https://openagents.dev/schemas/event/moderation.json#/$defs/ModerationReport"}},"decisions":{"type":"array","items":{"$ref":"#/$defs/ModerationEntry"},"description":"Latest first."}},"$defs":{"ModerationEntry":{"type":"object","required":["decision","state","appeal","appealed","answered"],"additionalProperties":false,"properties":{"decision":{"$ref":"https://openagents.dev/schemas/api/edge-moderation-decision.json"},"state":{"enum":["standing","expired","reversed","void","answer"],"description":"void: who decided it is no curator any more; answer: it decides about another decision, or about reports."},"appeal":{"enum":["possible","open","upheld","restored"]},"appealed":{"anyOf":[{"$ref":"https://openagents.dev/schemas/api/edge-moderation-decision.json"},{"type":"null"}]},"answered":{"anyOf":[{"$ref":"https://openagents.dev/schemas/api/edge-moderation-decision.json"},{"type":"null"}],"description":"What reversed it, or upheld it on appeal."}}}}};
+const schema230 = {"type":"object","required":["event_id","created_at","reporter","reason","text","manifest_event_id","standing"],"additionalProperties":false,"properties":{"event_id":{"type":"string","pattern":"^[0-9a-f]{64}$"},"created_at":{"type":"integer","minimum":0,"description":"Unix seconds."},"reporter":{"type":"string","pattern":"^[0-9a-f]{64}$"},"reason":{"enum":["malware","spam","illegal","impersonation","nudity","profanity","other"],"description":"NIP-56's word."},"text":{"type":"string","maxLength":2000},"manifest_event_id":{"type":["string","null"],"pattern":"^[0-9a-f]{64}$"},"standing":{"enum":["curator","buyer","trusted_author","attested","unknown"],"description":"What is known of the reporter, which is what the report weighs by."}}};
 const pattern214 = new RegExp("^case_[0-9a-f]{32}$", "u");
-const schema225 = {"type":"object","required":["decision","state","appeal","appealed","answered"],"additionalProperties":false,"properties":{"decision":{"$ref":"https://openagents.dev/schemas/api/edge-moderation-decision.json"},"state":{"enum":["standing","expired","reversed","void","answer"],"description":"void: who decided it is no curator any more; answer: it decides about another decision, or about reports."},"appeal":{"enum":["possible","open","upheld","restored"]},"appealed":{"anyOf":[{"$ref":"https://openagents.dev/schemas/api/edge-moderation-decision.json"},{"type":"null"}]},"answered":{"anyOf":[{"$ref":"https://openagents.dev/schemas/api/edge-moderation-decision.json"},{"type":"null"}],"description":"What reversed it, or upheld it on appeal."}}};
+const schema232 = {"type":"object","required":["decision","state","appeal","appealed","answered"],"additionalProperties":false,"properties":{"decision":{"$ref":"https://openagents.dev/schemas/api/edge-moderation-decision.json"},"state":{"enum":["standing","expired","reversed","void","answer"],"description":"void: who decided it is no curator any more; answer: it decides about another decision, or about reports."},"appeal":{"enum":["possible","open","upheld","restored"]},"appealed":{"anyOf":[{"$ref":"https://openagents.dev/schemas/api/edge-moderation-decision.json"},{"type":"null"}]},"answered":{"anyOf":[{"$ref":"https://openagents.dev/schemas/api/edge-moderation-decision.json"},{"type":"null"}],"description":"What reversed it, or upheld it on appeal."}}};
 
 function validate145(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 let vErrors = null;
@@ -23587,7 +23728,7 @@ errors = vErrors.length;
 if(data.state !== undefined){
 let data1 = data.state;
 if(!(((((data1 === "standing") || (data1 === "expired")) || (data1 === "reversed")) || (data1 === "void")) || (data1 === "answer"))){
-const err6 = {instancePath:instancePath+"/state",schemaPath:"#/properties/state/enum",keyword:"enum",params:{allowedValues: schema225.properties.state.enum},message:"must be equal to one of the allowed values"};
+const err6 = {instancePath:instancePath+"/state",schemaPath:"#/properties/state/enum",keyword:"enum",params:{allowedValues: schema232.properties.state.enum},message:"must be equal to one of the allowed values"};
 if(vErrors === null){
 vErrors = [err6];
 }
@@ -23600,7 +23741,7 @@ errors++;
 if(data.appeal !== undefined){
 let data2 = data.appeal;
 if(!((((data2 === "possible") || (data2 === "open")) || (data2 === "upheld")) || (data2 === "restored"))){
-const err7 = {instancePath:instancePath+"/appeal",schemaPath:"#/properties/appeal/enum",keyword:"enum",params:{allowedValues: schema225.properties.appeal.enum},message:"must be equal to one of the allowed values"};
+const err7 = {instancePath:instancePath+"/appeal",schemaPath:"#/properties/appeal/enum",keyword:"enum",params:{allowedValues: schema232.properties.appeal.enum},message:"must be equal to one of the allowed values"};
 if(vErrors === null){
 vErrors = [err7];
 }
@@ -23822,7 +23963,7 @@ vErrors.push(err8);
 errors++;
 }
 for(const key0 in data){
-if(!(func12.call(schema219.properties, key0))){
+if(!(func12.call(schema226.properties, key0))){
 const err9 = {instancePath,schemaPath:"#/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key0},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err9];
@@ -23896,7 +24037,7 @@ errors++;
 if(data1.kind !== undefined){
 let data2 = data1.kind;
 if(!(((data2 === "listing") || (data2 === "event")) || (data2 === "key"))){
-const err15 = {instancePath:instancePath+"/target/kind",schemaPath:"https://openagents.dev/schemas/api/edge-moderation-decision.json#/$defs/ModerationTarget/properties/kind/enum",keyword:"enum",params:{allowedValues: schema202.properties.kind.enum},message:"must be equal to one of the allowed values"};
+const err15 = {instancePath:instancePath+"/target/kind",schemaPath:"https://openagents.dev/schemas/api/edge-moderation-decision.json#/$defs/ModerationTarget/properties/kind/enum",keyword:"enum",params:{allowedValues: schema209.properties.kind.enum},message:"must be equal to one of the allowed values"};
 if(vErrors === null){
 vErrors = [err15];
 }
@@ -23956,7 +24097,7 @@ errors++;
 if(data.status !== undefined){
 let data4 = data.status;
 if(!((((((data4 === "open") || (data4 === "held")) || (data4 === "appealed")) || (data4 === "decided")) || (data4 === "dismissed")) || (data4 === "restored"))){
-const err20 = {instancePath:instancePath+"/status",schemaPath:"#/properties/status/enum",keyword:"enum",params:{allowedValues: schema219.properties.status.enum},message:"must be equal to one of the allowed values"};
+const err20 = {instancePath:instancePath+"/status",schemaPath:"#/properties/status/enum",keyword:"enum",params:{allowedValues: schema226.properties.status.enum},message:"must be equal to one of the allowed values"};
 if(vErrors === null){
 vErrors = [err20];
 }
@@ -24207,7 +24348,7 @@ errors++;
 if(data10.reason !== undefined){
 let data14 = data10.reason;
 if(!(((((((data14 === "malware") || (data14 === "spam")) || (data14 === "illegal")) || (data14 === "impersonation")) || (data14 === "nudity")) || (data14 === "profanity")) || (data14 === "other"))){
-const err41 = {instancePath:instancePath+"/reports/" + i0+"/reason",schemaPath:"https://openagents.dev/schemas/event/moderation.json#/$defs/ModerationReport/properties/reason/enum",keyword:"enum",params:{allowedValues: schema223.properties.reason.enum},message:"must be equal to one of the allowed values"};
+const err41 = {instancePath:instancePath+"/reports/" + i0+"/reason",schemaPath:"https://openagents.dev/schemas/event/moderation.json#/$defs/ModerationReport/properties/reason/enum",keyword:"enum",params:{allowedValues: schema230.properties.reason.enum},message:"must be equal to one of the allowed values"};
 if(vErrors === null){
 vErrors = [err41];
 }
@@ -24245,7 +24386,7 @@ errors++;
 if(data10.manifest_event_id !== undefined){
 let data16 = data10.manifest_event_id;
 if((typeof data16 !== "string") && (data16 !== null)){
-const err44 = {instancePath:instancePath+"/reports/" + i0+"/manifest_event_id",schemaPath:"https://openagents.dev/schemas/event/moderation.json#/$defs/ModerationReport/properties/manifest_event_id/type",keyword:"type",params:{type: schema223.properties.manifest_event_id.type},message:"must be string,null"};
+const err44 = {instancePath:instancePath+"/reports/" + i0+"/manifest_event_id",schemaPath:"https://openagents.dev/schemas/event/moderation.json#/$defs/ModerationReport/properties/manifest_event_id/type",keyword:"type",params:{type: schema230.properties.manifest_event_id.type},message:"must be string,null"};
 if(vErrors === null){
 vErrors = [err44];
 }
@@ -24270,7 +24411,7 @@ errors++;
 if(data10.standing !== undefined){
 let data17 = data10.standing;
 if(!(((((data17 === "curator") || (data17 === "buyer")) || (data17 === "trusted_author")) || (data17 === "attested")) || (data17 === "unknown"))){
-const err46 = {instancePath:instancePath+"/reports/" + i0+"/standing",schemaPath:"https://openagents.dev/schemas/event/moderation.json#/$defs/ModerationReport/properties/standing/enum",keyword:"enum",params:{allowedValues: schema223.properties.standing.enum},message:"must be equal to one of the allowed values"};
+const err46 = {instancePath:instancePath+"/reports/" + i0+"/standing",schemaPath:"https://openagents.dev/schemas/event/moderation.json#/$defs/ModerationReport/properties/standing/enum",keyword:"enum",params:{allowedValues: schema230.properties.standing.enum},message:"must be equal to one of the allowed values"};
 if(vErrors === null){
 vErrors = [err46];
 }
@@ -24422,7 +24563,7 @@ errors++;
 if(data.next_cursor !== undefined){
 let data2 = data.next_cursor;
 if((typeof data2 !== "string") && (data2 !== null)){
-const err5 = {instancePath:instancePath+"/next_cursor",schemaPath:"#/properties/next_cursor/type",keyword:"type",params:{type: schema218.properties.next_cursor.type},message:"must be string,null"};
+const err5 = {instancePath:instancePath+"/next_cursor",schemaPath:"#/properties/next_cursor/type",keyword:"type",params:{type: schema225.properties.next_cursor.type},message:"must be string,null"};
 if(vErrors === null){
 vErrors = [err5];
 }
@@ -24453,7 +24594,7 @@ exports.isModerationCase = validate141;
 exports.isModerationDecision = validate127;
 
 exports.isModerationLedger = validate151;
-const schema226 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/api/edge-moderation-ledger.json","title":"ModerationLedger","description":"GET /v1/moderation/ledger: every hold, label and take-down that curators of this edge made, the latest first: who, why, until when, and whether it was appealed or reversed.","type":"object","required":["operator","entries","next_cursor"],"additionalProperties":false,"properties":{"operator":{"type":["string","null"],"pattern":"^[0-9a-f]{64}$"},"entries":{"type":"array","maxItems":100,"items":{"$ref":"https://openagents.dev/schemas/api/edge-moderation-case.json#/$defs/ModerationEntry"}},"next_cursor":{"type":["string","null"]}}};
+const schema233 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/api/edge-moderation-ledger.json","title":"ModerationLedger","description":"GET /v1/moderation/ledger: every hold, label and take-down that curators of this edge made, the latest first: who, why, until when, and whether it was appealed or reversed.","type":"object","required":["operator","entries","next_cursor"],"additionalProperties":false,"properties":{"operator":{"type":["string","null"],"pattern":"^[0-9a-f]{64}$"},"entries":{"type":"array","maxItems":100,"items":{"$ref":"https://openagents.dev/schemas/api/edge-moderation-case.json#/$defs/ModerationEntry"}},"next_cursor":{"type":["string","null"]}}};
 
 function validate152(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 let vErrors = null;
@@ -24537,7 +24678,7 @@ errors = vErrors.length;
 if(data.state !== undefined){
 let data1 = data.state;
 if(!(((((data1 === "standing") || (data1 === "expired")) || (data1 === "reversed")) || (data1 === "void")) || (data1 === "answer"))){
-const err6 = {instancePath:instancePath+"/state",schemaPath:"#/properties/state/enum",keyword:"enum",params:{allowedValues: schema225.properties.state.enum},message:"must be equal to one of the allowed values"};
+const err6 = {instancePath:instancePath+"/state",schemaPath:"#/properties/state/enum",keyword:"enum",params:{allowedValues: schema232.properties.state.enum},message:"must be equal to one of the allowed values"};
 if(vErrors === null){
 vErrors = [err6];
 }
@@ -24550,7 +24691,7 @@ errors++;
 if(data.appeal !== undefined){
 let data2 = data.appeal;
 if(!((((data2 === "possible") || (data2 === "open")) || (data2 === "upheld")) || (data2 === "restored"))){
-const err7 = {instancePath:instancePath+"/appeal",schemaPath:"#/properties/appeal/enum",keyword:"enum",params:{allowedValues: schema225.properties.appeal.enum},message:"must be equal to one of the allowed values"};
+const err7 = {instancePath:instancePath+"/appeal",schemaPath:"#/properties/appeal/enum",keyword:"enum",params:{allowedValues: schema232.properties.appeal.enum},message:"must be equal to one of the allowed values"};
 if(vErrors === null){
 vErrors = [err7];
 }
@@ -24726,7 +24867,7 @@ errors++;
 if(data.operator !== undefined){
 let data0 = data.operator;
 if((typeof data0 !== "string") && (data0 !== null)){
-const err4 = {instancePath:instancePath+"/operator",schemaPath:"#/properties/operator/type",keyword:"type",params:{type: schema226.properties.operator.type},message:"must be string,null"};
+const err4 = {instancePath:instancePath+"/operator",schemaPath:"#/properties/operator/type",keyword:"type",params:{type: schema233.properties.operator.type},message:"must be string,null"};
 if(vErrors === null){
 vErrors = [err4];
 }
@@ -24783,7 +24924,7 @@ errors++;
 if(data.next_cursor !== undefined){
 let data3 = data.next_cursor;
 if((typeof data3 !== "string") && (data3 !== null)){
-const err8 = {instancePath:instancePath+"/next_cursor",schemaPath:"#/properties/next_cursor/type",keyword:"type",params:{type: schema226.properties.next_cursor.type},message:"must be string,null"};
+const err8 = {instancePath:instancePath+"/next_cursor",schemaPath:"#/properties/next_cursor/type",keyword:"type",params:{type: schema233.properties.next_cursor.type},message:"must be string,null"};
 if(vErrors === null){
 vErrors = [err8];
 }
@@ -24810,7 +24951,7 @@ return errors === 0;
 validate151.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
 
 exports.isModerationRoles = validate157;
-const schema228 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/api/edge-moderation-roles.json","title":"ModerationRoles","description":"GET /v1/moderation/roles: who may decide here, with the list that the operator signed.","type":"object","required":["operator","event","curators"],"additionalProperties":false,"properties":{"operator":{"type":["string","null"],"pattern":"^[0-9a-f]{64}$","description":"The key that signs the list; null: this edge names none, and nobody moderates here."},"event":{"anyOf":[{"$ref":"https://openagents.dev/schemas/nostr/event.json"},{"type":"null"}],"description":"The signed list, to be checked by anybody."},"curators":{"type":"array","items":{"type":"object","required":["pubkey","npub","name","roles"],"additionalProperties":false,"properties":{"pubkey":{"type":"string","pattern":"^[0-9a-f]{64}$"},"npub":{"type":"string"},"name":{"type":"string"},"roles":{"type":"array","items":{"enum":["hold","label","take_down","restore","feature","relay"]}}}}}}};
+const schema235 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/api/edge-moderation-roles.json","title":"ModerationRoles","description":"GET /v1/moderation/roles: who may decide here, with the list that the operator signed.","type":"object","required":["operator","event","curators"],"additionalProperties":false,"properties":{"operator":{"type":["string","null"],"pattern":"^[0-9a-f]{64}$","description":"The key that signs the list; null: this edge names none, and nobody moderates here."},"event":{"anyOf":[{"$ref":"https://openagents.dev/schemas/nostr/event.json"},{"type":"null"}],"description":"The signed list, to be checked by anybody."},"curators":{"type":"array","items":{"type":"object","required":["pubkey","npub","name","roles"],"additionalProperties":false,"properties":{"pubkey":{"type":"string","pattern":"^[0-9a-f]{64}$"},"npub":{"type":"string"},"name":{"type":"string"},"roles":{"type":"array","items":{"enum":["hold","label","take_down","restore","feature","relay"]}}}}}}};
 
 function validate157(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 /*# sourceURL="https://openagents.dev/schemas/api/edge-moderation-roles.json" */;
@@ -24869,7 +25010,7 @@ errors++;
 if(data.operator !== undefined){
 let data0 = data.operator;
 if((typeof data0 !== "string") && (data0 !== null)){
-const err4 = {instancePath:instancePath+"/operator",schemaPath:"#/properties/operator/type",keyword:"type",params:{type: schema228.properties.operator.type},message:"must be string,null"};
+const err4 = {instancePath:instancePath+"/operator",schemaPath:"#/properties/operator/type",keyword:"type",params:{type: schema235.properties.operator.type},message:"must be string,null"};
 if(vErrors === null){
 vErrors = [err4];
 }
@@ -25376,7 +25517,7 @@ const len3 = data16.length;
 for(let i3=0; i3<len3; i3++){
 let data17 = data16[i3];
 if(!((((((data17 === "hold") || (data17 === "label")) || (data17 === "take_down")) || (data17 === "restore")) || (data17 === "feature")) || (data17 === "relay"))){
-const err45 = {instancePath:instancePath+"/curators/" + i2+"/roles/" + i3,schemaPath:"#/properties/curators/items/properties/roles/items/enum",keyword:"enum",params:{allowedValues: schema228.properties.curators.items.properties.roles.items.enum},message:"must be equal to one of the allowed values"};
+const err45 = {instancePath:instancePath+"/curators/" + i2+"/roles/" + i3,schemaPath:"#/properties/curators/items/properties/roles/items/enum",keyword:"enum",params:{allowedValues: schema235.properties.curators.items.properties.roles.items.enum},message:"must be equal to one of the allowed values"};
 if(vErrors === null){
 vErrors = [err45];
 }
@@ -25439,7 +25580,7 @@ return errors === 0;
 validate157.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
 
 exports.isModerationSubmission = validate158;
-const schema230 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/api/edge-moderation-submission.json","title":"ModerationSubmission","description":"POST /v1/moderation/…: a decision or an appeal, signed by whom sends it.","type":"object","required":["event"],"additionalProperties":false,"properties":{"event":{"$ref":"https://openagents.dev/schemas/nostr/event.json"}}};
+const schema237 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/api/edge-moderation-submission.json","title":"ModerationSubmission","description":"POST /v1/moderation/…: a decision or an appeal, signed by whom sends it.","type":"object","required":["event"],"additionalProperties":false,"properties":{"event":{"$ref":"https://openagents.dev/schemas/nostr/event.json"}}};
 
 function validate158(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 /*# sourceURL="https://openagents.dev/schemas/api/edge-moderation-submission.json" */;
@@ -25823,7 +25964,7 @@ return errors === 0;
 validate158.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
 
 exports.isReceiptBatch = validate159;
-const schema232 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/api/edge-receipt-batch.json","title":"ReceiptBatch","description":"POST /v1/receipts/verify: one receipt or several.","type":"object","required":["receipts"],"additionalProperties":false,"properties":{"receipts":{"type":"array","minItems":1,"maxItems":25,"items":{"$ref":"https://openagents.dev/schemas/api/edge-receipt-bundle.json"}}}};
+const schema239 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/api/edge-receipt-batch.json","title":"ReceiptBatch","description":"POST /v1/receipts/verify: one receipt or several.","type":"object","required":["receipts"],"additionalProperties":false,"properties":{"receipts":{"type":"array","minItems":1,"maxItems":25,"items":{"$ref":"https://openagents.dev/schemas/api/edge-receipt-bundle.json"}}}};
 
 function validate159(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 /*# sourceURL="https://openagents.dev/schemas/api/edge-receipt-batch.json" */;
@@ -25920,7 +26061,7 @@ validate159.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false}
 exports.isReceiptBundle = validate83;
 
 exports.isReceiptClaim = validate161;
-const schema233 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/api/edge-receipt-claim.json","title":"ReceiptClaim","description":"Which receipt holds a payment. It says nothing of the buyer.","type":"object","required":["payment_hash","receipt_event_id","claimed_at"],"additionalProperties":false,"properties":{"payment_hash":{"type":"string","pattern":"^[0-9a-f]{64}$"},"receipt_event_id":{"type":"string","pattern":"^[0-9a-f]{64}$"},"claimed_at":{"type":"string","format":"date-time","description":"UTC: when the payment was first claimed."}}};
+const schema240 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/api/edge-receipt-claim.json","title":"ReceiptClaim","description":"Which receipt holds a payment. It says nothing of the buyer.","type":"object","required":["payment_hash","receipt_event_id","claimed_at"],"additionalProperties":false,"properties":{"payment_hash":{"type":"string","pattern":"^[0-9a-f]{64}$"},"receipt_event_id":{"type":"string","pattern":"^[0-9a-f]{64}$"},"claimed_at":{"type":"string","format":"date-time","description":"UTC: when the payment was first claimed."}}};
 
 function validate161(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 /*# sourceURL="https://openagents.dev/schemas/api/edge-receipt-claim.json" */;
@@ -26068,7 +26209,7 @@ return errors === 0;
 validate161.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
 
 exports.isReceiptClaimed = validate162;
-const schema234 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/api/edge-receipt-claimed.json","title":"ReceiptClaimed","description":"POST /v1/receipts/claim: the payment is held by this receipt.","type":"object","required":["claim","proof"],"additionalProperties":false,"properties":{"claim":{"$ref":"https://openagents.dev/schemas/api/edge-receipt-claim.json"},"proof":{"anyOf":[{"$ref":"https://openagents.dev/schemas/nostr/event.json"},{"type":"null"}],"description":"A ReceiptProofEvent for a valid receipt, where the edge has a key."}}};
+const schema241 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/api/edge-receipt-claimed.json","title":"ReceiptClaimed","description":"POST /v1/receipts/claim: the payment is held by this receipt.","type":"object","required":["claim","proof"],"additionalProperties":false,"properties":{"claim":{"$ref":"https://openagents.dev/schemas/api/edge-receipt-claim.json"},"proof":{"anyOf":[{"$ref":"https://openagents.dev/schemas/nostr/event.json"},{"type":"null"}],"description":"A ReceiptProofEvent for a valid receipt, where the edge has a key."}}};
 
 function validate162(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 /*# sourceURL="https://openagents.dev/schemas/api/edge-receipt-claimed.json" */;
@@ -26633,8 +26774,8 @@ return errors === 0;
 validate162.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
 
 exports.isReceiptReport = validate163;
-const schema237 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/api/edge-receipt-report.json","title":"ReceiptReport","description":"Every check of a licence receipt. A check is true, false, or null where this verifier cannot decide it; one false makes the receipt invalid, else one null leaves it unproven.","type":"object","required":["verdict","checks"],"additionalProperties":false,"properties":{"verdict":{"enum":["valid","invalid","unproven"]},"checks":{"type":"array","items":{"$ref":"#/$defs/ReceiptCheck"}}},"$defs":{"ReceiptCheck":{"type":"object","required":["code","ok","message"],"additionalProperties":false,"properties":{"code":{"type":"string","pattern":"^receipt_[a-z_]+$"},"ok":{"type":["boolean","null"]},"message":{"type":"string"}}}}};
-const schema238 = {"type":"object","required":["code","ok","message"],"additionalProperties":false,"properties":{"code":{"type":"string","pattern":"^receipt_[a-z_]+$"},"ok":{"type":["boolean","null"]},"message":{"type":"string"}}};
+const schema244 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/api/edge-receipt-report.json","title":"ReceiptReport","description":"Every check of a licence receipt. A check is true, false, or null where this verifier cannot decide it; one false makes the receipt invalid, else one null leaves it unproven.","type":"object","required":["verdict","checks"],"additionalProperties":false,"properties":{"verdict":{"enum":["valid","invalid","unproven"]},"checks":{"type":"array","items":{"$ref":"#/$defs/ReceiptCheck"}}},"$defs":{"ReceiptCheck":{"type":"object","required":["code","ok","message"],"additionalProperties":false,"properties":{"code":{"type":"string","pattern":"^receipt_[a-z_]+$"},"ok":{"type":["boolean","null"]},"message":{"type":"string"}}}}};
+const schema245 = {"type":"object","required":["code","ok","message"],"additionalProperties":false,"properties":{"code":{"type":"string","pattern":"^receipt_[a-z_]+$"},"ok":{"type":["boolean","null"]},"message":{"type":"string"}}};
 const pattern238 = new RegExp("^receipt_[a-z_]+$", "u");
 
 function validate163(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
@@ -26684,7 +26825,7 @@ errors++;
 if(data.verdict !== undefined){
 let data0 = data.verdict;
 if(!(((data0 === "valid") || (data0 === "invalid")) || (data0 === "unproven"))){
-const err3 = {instancePath:instancePath+"/verdict",schemaPath:"#/properties/verdict/enum",keyword:"enum",params:{allowedValues: schema237.properties.verdict.enum},message:"must be equal to one of the allowed values"};
+const err3 = {instancePath:instancePath+"/verdict",schemaPath:"#/properties/verdict/enum",keyword:"enum",params:{allowedValues: schema244.properties.verdict.enum},message:"must be equal to one of the allowed values"};
 if(vErrors === null){
 vErrors = [err3];
 }
@@ -26771,7 +26912,7 @@ errors++;
 if(data2.ok !== undefined){
 let data4 = data2.ok;
 if((typeof data4 !== "boolean") && (data4 !== null)){
-const err10 = {instancePath:instancePath+"/checks/" + i0+"/ok",schemaPath:"#/$defs/ReceiptCheck/properties/ok/type",keyword:"type",params:{type: schema238.properties.ok.type},message:"must be boolean,null"};
+const err10 = {instancePath:instancePath+"/checks/" + i0+"/ok",schemaPath:"#/$defs/ReceiptCheck/properties/ok/type",keyword:"type",params:{type: schema245.properties.ok.type},message:"must be boolean,null"};
 if(vErrors === null){
 vErrors = [err10];
 }
@@ -26834,8 +26975,8 @@ return errors === 0;
 validate163.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
 
 exports.isReceiptVerification = validate164;
-const schema239 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/api/edge-receipt-verification.json","title":"ReceiptVerification","description":"What was found of each receipt, in the order they were sent.","type":"object","required":["results"],"additionalProperties":false,"properties":{"results":{"type":"array","items":{"$ref":"#/$defs/ReceiptResult"}}},"$defs":{"ReceiptResult":{"type":"object","required":["report","proof"],"additionalProperties":false,"properties":{"report":{"$ref":"https://openagents.dev/schemas/api/edge-receipt-report.json"},"proof":{"anyOf":[{"$ref":"https://openagents.dev/schemas/nostr/event.json"},{"type":"null"}],"description":"A ReceiptProofEvent for a valid receipt, where the edge has a key."}}}}};
-const schema240 = {"type":"object","required":["report","proof"],"additionalProperties":false,"properties":{"report":{"$ref":"https://openagents.dev/schemas/api/edge-receipt-report.json"},"proof":{"anyOf":[{"$ref":"https://openagents.dev/schemas/nostr/event.json"},{"type":"null"}],"description":"A ReceiptProofEvent for a valid receipt, where the edge has a key."}}};
+const schema246 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/api/edge-receipt-verification.json","title":"ReceiptVerification","description":"What was found of each receipt, in the order they were sent.","type":"object","required":["results"],"additionalProperties":false,"properties":{"results":{"type":"array","items":{"$ref":"#/$defs/ReceiptResult"}}},"$defs":{"ReceiptResult":{"type":"object","required":["report","proof"],"additionalProperties":false,"properties":{"report":{"$ref":"https://openagents.dev/schemas/api/edge-receipt-report.json"},"proof":{"anyOf":[{"$ref":"https://openagents.dev/schemas/nostr/event.json"},{"type":"null"}],"description":"A ReceiptProofEvent for a valid receipt, where the edge has a key."}}}}};
+const schema247 = {"type":"object","required":["report","proof"],"additionalProperties":false,"properties":{"report":{"$ref":"https://openagents.dev/schemas/api/edge-receipt-report.json"},"proof":{"anyOf":[{"$ref":"https://openagents.dev/schemas/nostr/event.json"},{"type":"null"}],"description":"A ReceiptProofEvent for a valid receipt, where the edge has a key."}}};
 
 function validate165(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 let vErrors = null;
@@ -27346,7 +27487,7 @@ return errors === 0;
 validate164.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
 
 exports.isRelayManagementRequest = validate168;
-const schema242 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/api/edge-relay-management.json","title":"RelayManagementRequest","description":"POST to the relay's own address (NIP-86), signed by a key that manages the relay.","type":"object","required":["method","params"],"additionalProperties":false,"properties":{"method":{"type":"string","minLength":1,"maxLength":64},"params":{"type":"array","maxItems":8,"items":{"type":["string","integer"],"maxLength":2000}}}};
+const schema249 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/api/edge-relay-management.json","title":"RelayManagementRequest","description":"POST to the relay's own address (NIP-86), signed by a key that manages the relay.","type":"object","required":["method","params"],"additionalProperties":false,"properties":{"method":{"type":"string","minLength":1,"maxLength":64},"params":{"type":"array","maxItems":8,"items":{"type":["string","integer"],"maxLength":2000}}}};
 
 function validate168(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 /*# sourceURL="https://openagents.dev/schemas/api/edge-relay-management.json" */;
@@ -27444,7 +27585,7 @@ const len0 = data1.length;
 for(let i0=0; i0<len0; i0++){
 let data2 = data1[i0];
 if((typeof data2 !== "string") && (!(((typeof data2 == "number") && (!(data2 % 1) && !isNaN(data2))) && (isFinite(data2))))){
-const err7 = {instancePath:instancePath+"/params/" + i0,schemaPath:"#/properties/params/items/type",keyword:"type",params:{type: schema242.properties.params.items.type},message:"must be string,integer"};
+const err7 = {instancePath:instancePath+"/params/" + i0,schemaPath:"#/properties/params/items/type",keyword:"type",params:{type: schema249.properties.params.items.type},message:"must be string,integer"};
 if(vErrors === null){
 vErrors = [err7];
 }
@@ -27495,7 +27636,7 @@ return errors === 0;
 validate168.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
 
 exports.isReputationInputs = validate169;
-const schema243 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/api/edge-reputation-inputs.json","title":"ReputationInputs","description":"GET /v1/listings/{address}/reputation/inputs: the ids of the events the roll-up was reckoned from, sorted, a page at a time.","type":"object","required":["root","count","event_ids","next_after"],"additionalProperties":false,"properties":{"root":{"type":"string","pattern":"^[0-9a-f]{64}$"},"count":{"type":"integer","minimum":0},"event_ids":{"type":"array","items":{"type":"string","pattern":"^[0-9a-f]{64}$"}},"next_after":{"anyOf":[{"type":"string","pattern":"^[0-9a-f]{64}$"},{"type":"null"}],"description":"The last id here, to ask on with ?after=; null at the end."}}};
+const schema250 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/api/edge-reputation-inputs.json","title":"ReputationInputs","description":"GET /v1/listings/{address}/reputation/inputs: the ids of the events the roll-up was reckoned from, sorted, a page at a time.","type":"object","required":["root","count","event_ids","next_after"],"additionalProperties":false,"properties":{"root":{"type":"string","pattern":"^[0-9a-f]{64}$"},"count":{"type":"integer","minimum":0},"event_ids":{"type":"array","items":{"type":"string","pattern":"^[0-9a-f]{64}$"}},"next_after":{"anyOf":[{"type":"string","pattern":"^[0-9a-f]{64}$"},{"type":"null"}],"description":"The last id here, to ask on with ?after=; null at the end."}}};
 
 function validate169(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 /*# sourceURL="https://openagents.dev/schemas/api/edge-reputation-inputs.json" */;
@@ -27733,9 +27874,9 @@ return errors === 0;
 validate169.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
 
 exports.isListingReputation = validate170;
-const schema244 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/api/edge-reputation.json","title":"ListingReputation","description":"GET /v1/listings/{address}/reputation: what the score is, why, and the signed event that says so.","type":"object","required":["rollup","event","explanation","rules","ratings","dropped"],"additionalProperties":false,"properties":{"rollup":{"$ref":"https://openagents.dev/schemas/nostr/reputation-content.json"},"event":{"$ref":"https://openagents.dev/schemas/nostr/event.json","description":"The roll-up as the indexer signed it (NIP-85, kind 30384)."},"explanation":{"type":"array","items":{"type":"string"},"description":"The roll-up in sentences."},"rules":{"type":"array","items":{"type":"object","required":["rule","says"],"additionalProperties":false,"properties":{"rule":{"type":"string"},"says":{"type":"string"}}},"description":"Every rule against abuse, whether it had anything to do or not."},"ratings":{"type":"array","maxItems":100,"items":{"$ref":"#/$defs/WeighedRating"},"description":"The newest ratings, with what each weighs and why."},"dropped":{"type":"object","additionalProperties":{"type":"integer"},"description":"How many events were left out, by code."}},"$defs":{"WeighedRating":{"type":"object","required":["event_id","rater","stars","review","created_at","class","weight_ppm","rules"],"additionalProperties":false,"properties":{"event_id":{"type":"string","pattern":"^[0-9a-f]{64}$"},"rater":{"type":"string","pattern":"^[0-9a-f]{64}$"},"stars":{"type":"integer","minimum":1,"maximum":5},"review":{"type":"string","description":"A stranger's words: never to be shown unescaped."},"created_at":{"type":"integer","minimum":0},"class":{"enum":["receipt","attested","trusted","unknown","own"],"description":"The best proof the rater has; unknown and own do not count."},"weight_ppm":{"type":"integer","minimum":0,"description":"In millionths of one rater."},"rules":{"type":"array","items":{"type":"object","required":["rule","kept_ppm"],"additionalProperties":false,"properties":{"rule":{"type":"string"},"kept_ppm":{"type":"integer","minimum":0}}}}}}}};
-const schema245 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/nostr/reputation-content.json","title":"ReputationRollUp","description":"A listing's reputation at one time: what anybody gets from the same events by the same formula. Stars are in thousandths.","type":"object","required":["formula","listing","as_of","score","rank","raters","stars","apart","trend","runs","licences","zaps","filters","filters_took_ppm","badges","settings","inputs"],"additionalProperties":false,"properties":{"formula":{"type":"integer","minimum":1,"description":"The version of the formula."},"listing":{"type":"string","pattern":"^30051:[0-9a-f]{64}:[a-z0-9_.-]{1,128}$"},"as_of":{"type":"integer","minimum":0,"description":"Unix seconds: ages are counted to here."},"score":{"type":"object","required":["stars_milli","low_milli","high_milli","effective_raters_milli"],"additionalProperties":false,"properties":{"stars_milli":{"type":"integer","minimum":1000,"maximum":5000,"description":"The Bayesian mean."},"low_milli":{"type":"integer","minimum":1000,"maximum":5000,"description":"The lower end of the 95% interval."},"high_milli":{"type":"integer","minimum":1000,"maximum":5000,"description":"The upper end."},"effective_raters_milli":{"type":"integer","minimum":0,"description":"How many raters of equal weight would be as good a sample."}}},"rank":{"type":"integer","minimum":0,"maximum":100,"description":"NIP-85's rank: where the interval's lower end stands between one and five stars."},"raters":{"type":"object","required":["receipt","attested","trusted"],"additionalProperties":false,"properties":{"receipt":{"type":"integer","minimum":0,"description":"Raters with a licence receipt."},"attested":{"type":"integer","minimum":0,"description":"Raters with an attested run and no receipt."},"trusted":{"type":"integer","minimum":0,"description":"Raters in the web of trust and with neither."}},"description":"Whose ratings count, by their best proof."},"stars":{"type":"array","minItems":5,"maxItems":5,"items":{"type":"integer","minimum":0},"description":"How many counted raters gave one, two, … five stars."},"apart":{"type":"object","required":["unknown","unknown_stars_milli","own"],"additionalProperties":false,"properties":{"unknown":{"type":"integer","minimum":0,"description":"Ratings by keys without any proof: never in the score."},"unknown_stars_milli":{"type":["integer","null"],"minimum":1000,"maximum":5000,"description":"Their plain average."},"own":{"type":"integer","minimum":0,"description":"Ratings by the listing's author: never in the score."}}},"trend":{"type":"object","required":["days_7_milli","days_30_milli","days_90_milli"],"additionalProperties":false,"properties":{"days_7_milli":{"type":["integer","null"],"minimum":-4000,"maximum":4000},"days_30_milli":{"type":["integer","null"],"minimum":-4000,"maximum":4000},"days_90_milli":{"type":["integer","null"],"minimum":-4000,"maximum":4000}},"description":"How the score changed since; null where nothing was counted then."},"runs":{"type":"object","required":["attested","workers"],"additionalProperties":false,"properties":{"attested":{"type":"integer","minimum":0,"description":"Attested runs, at most one a day for each worker."},"workers":{"type":"integer","minimum":0,"description":"Workers that attested any: what install_cnt counts."}}},"licences":{"type":"integer","minimum":0,"description":"Buyers with a licence that stands."},"zaps":{"type":"object","required":["count","senders","msats"],"additionalProperties":false,"properties":{"count":{"type":"integer","minimum":0},"senders":{"type":"integer","minimum":0},"msats":{"type":"integer","minimum":0,"description":"Signal only: zaps are never in the score."}}},"filters":{"type":"array","maxItems":16,"items":{"type":"object","required":["rule","ratings"],"additionalProperties":false,"properties":{"rule":{"type":"string","maxLength":64},"ratings":{"type":"integer","minimum":0,"description":"How many ratings it took weight from."}}},"description":"The rules against abuse that had something to do."},"filters_took_ppm":{"type":"integer","minimum":0,"maximum":1000000,"description":"The mean share of the counted raters' weight that they took."},"badges":{"type":"array","uniqueItems":true,"items":{"enum":["well_rated","rising","widely_used","few_ratings","disputed"]}},"settings":{"type":"object","required":["receipt_signers","zap_provider","anchors"],"additionalProperties":false,"properties":{"receipt_signers":{"type":"array","maxItems":64,"items":{"type":"string","pattern":"^[0-9a-f]{64}$"},"description":"Whose receipts count."},"zap_provider":{"type":["string","null"],"pattern":"^[0-9a-f]{64}$","description":"The key of the author's wallet that signs zap receipts, as its LNURL server named it; null: none, and no zap counts."},"anchors":{"type":"array","maxItems":64,"items":{"type":"string","pattern":"^[0-9a-f]{64}$"},"description":"Where the web of trust starts; empty: it was not used."}},"description":"What the indexer decided beside the formula."},"inputs":{"type":"object","required":["count","root"],"additionalProperties":false,"properties":{"count":{"type":"integer","minimum":0},"root":{"type":"string","pattern":"^[0-9a-f]{64}$","description":"Merkle root (RFC 9162) over the ids, sorted."},"event_ids":{"type":"array","maxItems":500,"items":{"type":"string","pattern":"^[0-9a-f]{64}$"},"description":"All of them, sorted; absent where there are more than 500."}},"description":"The events it was reckoned from."}}};
-const schema247 = {"type":"object","required":["event_id","rater","stars","review","created_at","class","weight_ppm","rules"],"additionalProperties":false,"properties":{"event_id":{"type":"string","pattern":"^[0-9a-f]{64}$"},"rater":{"type":"string","pattern":"^[0-9a-f]{64}$"},"stars":{"type":"integer","minimum":1,"maximum":5},"review":{"type":"string","description":"A stranger's words: never to be shown unescaped."},"created_at":{"type":"integer","minimum":0},"class":{"enum":["receipt","attested","trusted","unknown","own"],"description":"The best proof the rater has; unknown and own do not count."},"weight_ppm":{"type":"integer","minimum":0,"description":"In millionths of one rater."},"rules":{"type":"array","items":{"type":"object","required":["rule","kept_ppm"],"additionalProperties":false,"properties":{"rule":{"type":"string"},"kept_ppm":{"type":"integer","minimum":0}}}}}};
+const schema251 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/api/edge-reputation.json","title":"ListingReputation","description":"GET /v1/listings/{address}/reputation: what the score is, why, and the signed event that says so.","type":"object","required":["rollup","event","explanation","rules","ratings","dropped"],"additionalProperties":false,"properties":{"rollup":{"$ref":"https://openagents.dev/schemas/nostr/reputation-content.json"},"event":{"$ref":"https://openagents.dev/schemas/nostr/event.json","description":"The roll-up as the indexer signed it (NIP-85, kind 30384)."},"explanation":{"type":"array","items":{"type":"string"},"description":"The roll-up in sentences."},"rules":{"type":"array","items":{"type":"object","required":["rule","says"],"additionalProperties":false,"properties":{"rule":{"type":"string"},"says":{"type":"string"}}},"description":"Every rule against abuse, whether it had anything to do or not."},"ratings":{"type":"array","maxItems":100,"items":{"$ref":"#/$defs/WeighedRating"},"description":"The newest ratings, with what each weighs and why."},"dropped":{"type":"object","additionalProperties":{"type":"integer"},"description":"How many events were left out, by code."}},"$defs":{"WeighedRating":{"type":"object","required":["event_id","rater","stars","review","created_at","class","weight_ppm","rules"],"additionalProperties":false,"properties":{"event_id":{"type":"string","pattern":"^[0-9a-f]{64}$"},"rater":{"type":"string","pattern":"^[0-9a-f]{64}$"},"stars":{"type":"integer","minimum":1,"maximum":5},"review":{"type":"string","description":"A stranger's words: never to be shown unescaped."},"created_at":{"type":"integer","minimum":0},"class":{"enum":["receipt","attested","trusted","unknown","own"],"description":"The best proof the rater has; unknown and own do not count."},"weight_ppm":{"type":"integer","minimum":0,"description":"In millionths of one rater."},"rules":{"type":"array","items":{"type":"object","required":["rule","kept_ppm"],"additionalProperties":false,"properties":{"rule":{"type":"string"},"kept_ppm":{"type":"integer","minimum":0}}}}}}}};
+const schema252 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/nostr/reputation-content.json","title":"ReputationRollUp","description":"A listing's reputation at one time: what anybody gets from the same events by the same formula. Stars are in thousandths.","type":"object","required":["formula","listing","as_of","score","rank","raters","stars","apart","trend","runs","licences","zaps","filters","filters_took_ppm","badges","settings","inputs"],"additionalProperties":false,"properties":{"formula":{"type":"integer","minimum":1,"description":"The version of the formula."},"listing":{"type":"string","pattern":"^30051:[0-9a-f]{64}:[a-z0-9_.-]{1,128}$"},"as_of":{"type":"integer","minimum":0,"description":"Unix seconds: ages are counted to here."},"score":{"type":"object","required":["stars_milli","low_milli","high_milli","effective_raters_milli"],"additionalProperties":false,"properties":{"stars_milli":{"type":"integer","minimum":1000,"maximum":5000,"description":"The Bayesian mean."},"low_milli":{"type":"integer","minimum":1000,"maximum":5000,"description":"The lower end of the 95% interval."},"high_milli":{"type":"integer","minimum":1000,"maximum":5000,"description":"The upper end."},"effective_raters_milli":{"type":"integer","minimum":0,"description":"How many raters of equal weight would be as good a sample."}}},"rank":{"type":"integer","minimum":0,"maximum":100,"description":"NIP-85's rank: where the interval's lower end stands between one and five stars."},"raters":{"type":"object","required":["receipt","attested","trusted"],"additionalProperties":false,"properties":{"receipt":{"type":"integer","minimum":0,"description":"Raters with a licence receipt."},"attested":{"type":"integer","minimum":0,"description":"Raters with an attested run and no receipt."},"trusted":{"type":"integer","minimum":0,"description":"Raters in the web of trust and with neither."}},"description":"Whose ratings count, by their best proof."},"stars":{"type":"array","minItems":5,"maxItems":5,"items":{"type":"integer","minimum":0},"description":"How many counted raters gave one, two, … five stars."},"apart":{"type":"object","required":["unknown","unknown_stars_milli","own"],"additionalProperties":false,"properties":{"unknown":{"type":"integer","minimum":0,"description":"Ratings by keys without any proof: never in the score."},"unknown_stars_milli":{"type":["integer","null"],"minimum":1000,"maximum":5000,"description":"Their plain average."},"own":{"type":"integer","minimum":0,"description":"Ratings by the listing's author: never in the score."}}},"trend":{"type":"object","required":["days_7_milli","days_30_milli","days_90_milli"],"additionalProperties":false,"properties":{"days_7_milli":{"type":["integer","null"],"minimum":-4000,"maximum":4000},"days_30_milli":{"type":["integer","null"],"minimum":-4000,"maximum":4000},"days_90_milli":{"type":["integer","null"],"minimum":-4000,"maximum":4000}},"description":"How the score changed since; null where nothing was counted then."},"runs":{"type":"object","required":["attested","workers"],"additionalProperties":false,"properties":{"attested":{"type":"integer","minimum":0,"description":"Attested runs, at most one a day for each worker."},"workers":{"type":"integer","minimum":0,"description":"Workers that attested any: what install_cnt counts."}}},"licences":{"type":"integer","minimum":0,"description":"Buyers with a licence that stands."},"zaps":{"type":"object","required":["count","senders","msats"],"additionalProperties":false,"properties":{"count":{"type":"integer","minimum":0},"senders":{"type":"integer","minimum":0},"msats":{"type":"integer","minimum":0,"description":"Signal only: zaps are never in the score."}}},"filters":{"type":"array","maxItems":16,"items":{"type":"object","required":["rule","ratings"],"additionalProperties":false,"properties":{"rule":{"type":"string","maxLength":64},"ratings":{"type":"integer","minimum":0,"description":"How many ratings it took weight from."}}},"description":"The rules against abuse that had something to do."},"filters_took_ppm":{"type":"integer","minimum":0,"maximum":1000000,"description":"The mean share of the counted raters' weight that they took."},"badges":{"type":"array","uniqueItems":true,"items":{"enum":["well_rated","rising","widely_used","few_ratings","disputed"]}},"settings":{"type":"object","required":["receipt_signers","zap_provider","anchors"],"additionalProperties":false,"properties":{"receipt_signers":{"type":"array","maxItems":64,"items":{"type":"string","pattern":"^[0-9a-f]{64}$"},"description":"Whose receipts count."},"zap_provider":{"type":["string","null"],"pattern":"^[0-9a-f]{64}$","description":"The key of the author's wallet that signs zap receipts, as its LNURL server named it; null: none, and no zap counts."},"anchors":{"type":"array","maxItems":64,"items":{"type":"string","pattern":"^[0-9a-f]{64}$"},"description":"Where the web of trust starts; empty: it was not used."}},"description":"What the indexer decided beside the formula."},"inputs":{"type":"object","required":["count","root"],"additionalProperties":false,"properties":{"count":{"type":"integer","minimum":0},"root":{"type":"string","pattern":"^[0-9a-f]{64}$","description":"Merkle root (RFC 9162) over the ids, sorted."},"event_ids":{"type":"array","maxItems":500,"items":{"type":"string","pattern":"^[0-9a-f]{64}$"},"description":"All of them, sorted; absent where there are more than 500."}},"description":"The events it was reckoned from."}}};
+const schema254 = {"type":"object","required":["event_id","rater","stars","review","created_at","class","weight_ppm","rules"],"additionalProperties":false,"properties":{"event_id":{"type":"string","pattern":"^[0-9a-f]{64}$"},"rater":{"type":"string","pattern":"^[0-9a-f]{64}$"},"stars":{"type":"integer","minimum":1,"maximum":5},"review":{"type":"string","description":"A stranger's words: never to be shown unescaped."},"created_at":{"type":"integer","minimum":0},"class":{"enum":["receipt","attested","trusted","unknown","own"],"description":"The best proof the rater has; unknown and own do not count."},"weight_ppm":{"type":"integer","minimum":0,"description":"In millionths of one rater."},"rules":{"type":"array","items":{"type":"object","required":["rule","kept_ppm"],"additionalProperties":false,"properties":{"rule":{"type":"string"},"kept_ppm":{"type":"integer","minimum":0}}}}}};
 const pattern245 = new RegExp("^30051:[0-9a-f]{64}:[a-z0-9_.-]{1,128}$", "u");
 
 function validate170(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
@@ -27996,7 +28137,7 @@ vErrors.push(err23);
 errors++;
 }
 for(const key1 in data0){
-if(!(func12.call(schema245.properties, key1))){
+if(!(func12.call(schema252.properties, key1))){
 const err24 = {instancePath:instancePath+"/rollup",schemaPath:"https://openagents.dev/schemas/nostr/reputation-content.json/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key1},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err24];
@@ -28580,7 +28721,7 @@ errors++;
 if(data16.unknown_stars_milli !== undefined){
 let data18 = data16.unknown_stars_milli;
 if((!(((typeof data18 == "number") && (!(data18 % 1) && !isNaN(data18))) && (isFinite(data18)))) && (data18 !== null)){
-const err73 = {instancePath:instancePath+"/rollup/apart/unknown_stars_milli",schemaPath:"https://openagents.dev/schemas/nostr/reputation-content.json/properties/apart/properties/unknown_stars_milli/type",keyword:"type",params:{type: schema245.properties.apart.properties.unknown_stars_milli.type},message:"must be integer,null"};
+const err73 = {instancePath:instancePath+"/rollup/apart/unknown_stars_milli",schemaPath:"https://openagents.dev/schemas/nostr/reputation-content.json/properties/apart/properties/unknown_stars_milli/type",keyword:"type",params:{type: schema252.properties.apart.properties.unknown_stars_milli.type},message:"must be integer,null"};
 if(vErrors === null){
 vErrors = [err73];
 }
@@ -28697,7 +28838,7 @@ errors++;
 if(data20.days_7_milli !== undefined){
 let data21 = data20.days_7_milli;
 if((!(((typeof data21 == "number") && (!(data21 % 1) && !isNaN(data21))) && (isFinite(data21)))) && (data21 !== null)){
-const err83 = {instancePath:instancePath+"/rollup/trend/days_7_milli",schemaPath:"https://openagents.dev/schemas/nostr/reputation-content.json/properties/trend/properties/days_7_milli/type",keyword:"type",params:{type: schema245.properties.trend.properties.days_7_milli.type},message:"must be integer,null"};
+const err83 = {instancePath:instancePath+"/rollup/trend/days_7_milli",schemaPath:"https://openagents.dev/schemas/nostr/reputation-content.json/properties/trend/properties/days_7_milli/type",keyword:"type",params:{type: schema252.properties.trend.properties.days_7_milli.type},message:"must be integer,null"};
 if(vErrors === null){
 vErrors = [err83];
 }
@@ -28732,7 +28873,7 @@ errors++;
 if(data20.days_30_milli !== undefined){
 let data22 = data20.days_30_milli;
 if((!(((typeof data22 == "number") && (!(data22 % 1) && !isNaN(data22))) && (isFinite(data22)))) && (data22 !== null)){
-const err86 = {instancePath:instancePath+"/rollup/trend/days_30_milli",schemaPath:"https://openagents.dev/schemas/nostr/reputation-content.json/properties/trend/properties/days_30_milli/type",keyword:"type",params:{type: schema245.properties.trend.properties.days_30_milli.type},message:"must be integer,null"};
+const err86 = {instancePath:instancePath+"/rollup/trend/days_30_milli",schemaPath:"https://openagents.dev/schemas/nostr/reputation-content.json/properties/trend/properties/days_30_milli/type",keyword:"type",params:{type: schema252.properties.trend.properties.days_30_milli.type},message:"must be integer,null"};
 if(vErrors === null){
 vErrors = [err86];
 }
@@ -28767,7 +28908,7 @@ errors++;
 if(data20.days_90_milli !== undefined){
 let data23 = data20.days_90_milli;
 if((!(((typeof data23 == "number") && (!(data23 % 1) && !isNaN(data23))) && (isFinite(data23)))) && (data23 !== null)){
-const err89 = {instancePath:instancePath+"/rollup/trend/days_90_milli",schemaPath:"https://openagents.dev/schemas/nostr/reputation-content.json/properties/trend/properties/days_90_milli/type",keyword:"type",params:{type: schema245.properties.trend.properties.days_90_milli.type},message:"must be integer,null"};
+const err89 = {instancePath:instancePath+"/rollup/trend/days_90_milli",schemaPath:"https://openagents.dev/schemas/nostr/reputation-content.json/properties/trend/properties/days_90_milli/type",keyword:"type",params:{type: schema252.properties.trend.properties.days_90_milli.type},message:"must be integer,null"};
 if(vErrors === null){
 vErrors = [err89];
 }
@@ -29230,7 +29371,7 @@ const len2 = data37.length;
 for(let i2=0; i2<len2; i2++){
 let data38 = data37[i2];
 if(!(((((data38 === "well_rated") || (data38 === "rising")) || (data38 === "widely_used")) || (data38 === "few_ratings")) || (data38 === "disputed"))){
-const err127 = {instancePath:instancePath+"/rollup/badges/" + i2,schemaPath:"https://openagents.dev/schemas/nostr/reputation-content.json/properties/badges/items/enum",keyword:"enum",params:{allowedValues: schema245.properties.badges.items.enum},message:"must be equal to one of the allowed values"};
+const err127 = {instancePath:instancePath+"/rollup/badges/" + i2,schemaPath:"https://openagents.dev/schemas/nostr/reputation-content.json/properties/badges/items/enum",keyword:"enum",params:{allowedValues: schema252.properties.badges.items.enum},message:"must be equal to one of the allowed values"};
 if(vErrors === null){
 vErrors = [err127];
 }
@@ -29371,7 +29512,7 @@ errors++;
 if(data39.zap_provider !== undefined){
 let data42 = data39.zap_provider;
 if((typeof data42 !== "string") && (data42 !== null)){
-const err138 = {instancePath:instancePath+"/rollup/settings/zap_provider",schemaPath:"https://openagents.dev/schemas/nostr/reputation-content.json/properties/settings/properties/zap_provider/type",keyword:"type",params:{type: schema245.properties.settings.properties.zap_provider.type},message:"must be string,null"};
+const err138 = {instancePath:instancePath+"/rollup/settings/zap_provider",schemaPath:"https://openagents.dev/schemas/nostr/reputation-content.json/properties/settings/properties/zap_provider/type",keyword:"type",params:{type: schema252.properties.settings.properties.zap_provider.type},message:"must be string,null"};
 if(vErrors === null){
 vErrors = [err138];
 }
@@ -30296,7 +30437,7 @@ errors++;
 if(data67.class !== undefined){
 let data73 = data67.class;
 if(!(((((data73 === "receipt") || (data73 === "attested")) || (data73 === "trusted")) || (data73 === "unknown")) || (data73 === "own"))){
-const err215 = {instancePath:instancePath+"/ratings/" + i11+"/class",schemaPath:"#/$defs/WeighedRating/properties/class/enum",keyword:"enum",params:{allowedValues: schema247.properties.class.enum},message:"must be equal to one of the allowed values"};
+const err215 = {instancePath:instancePath+"/ratings/" + i11+"/class",schemaPath:"#/$defs/WeighedRating/properties/class/enum",keyword:"enum",params:{allowedValues: schema254.properties.class.enum},message:"must be equal to one of the allowed values"};
 if(vErrors === null){
 vErrors = [err215];
 }
@@ -30500,7 +30641,7 @@ return errors === 0;
 validate170.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
 
 exports.isSiteIndex = validate171;
-const schema248 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/api/edge-site-index.json","title":"SiteIndex","description":"Where the files of a pack are in it, by path: the beginning of the pack.","type":"object","maxProperties":100000,"additionalProperties":{"type":"object","required":["offset","bytes","type","sha256","gzip"],"additionalProperties":false,"properties":{"offset":{"type":"integer","minimum":0,"description":"From the end of the index."},"bytes":{"type":"integer","minimum":0,"description":"As stored."},"type":{"type":"string","maxLength":100,"description":"Content-Type."},"sha256":{"type":"string","pattern":"^[0-9a-f]{64}$","description":"Of the file before it was compressed."},"gzip":{"type":"boolean"}}}};
+const schema255 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/api/edge-site-index.json","title":"SiteIndex","description":"Where the files of a pack are in it, by path: the beginning of the pack.","type":"object","maxProperties":100000,"additionalProperties":{"type":"object","required":["offset","bytes","type","sha256","gzip"],"additionalProperties":false,"properties":{"offset":{"type":"integer","minimum":0,"description":"From the end of the index."},"bytes":{"type":"integer","minimum":0,"description":"As stored."},"type":{"type":"string","maxLength":100,"description":"Content-Type."},"sha256":{"type":"string","pattern":"^[0-9a-f]{64}$","description":"Of the file before it was compressed."},"gzip":{"type":"boolean"}}}};
 
 function validate171(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 /*# sourceURL="https://openagents.dev/schemas/api/edge-site-index.json" */;
@@ -30730,7 +30871,7 @@ return errors === 0;
 validate171.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
 
 exports.isSiteManifest = validate172;
-const schema249 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/api/edge-site-manifest.json","title":"SiteManifest","description":"PUT /v1/site: which stored objects make up the site from now on. Objects are named by the SHA-256 of their bytes.","type":"object","required":["created_at","root","listings","files","packs"],"additionalProperties":false,"properties":{"created_at":{"type":"integer","minimum":0,"description":"Unix seconds; a site takes the place of an older one only."},"root":{"type":"string","pattern":"^[0-9a-f]{64}$","description":"Merkle root of the snapshot the pages are built from."},"listings":{"type":"integer","minimum":0},"files":{"type":"integer","minimum":1},"packs":{"type":"array","minItems":1,"maxItems":4096,"description":"Objects with the files, in the order of their paths: a file is in the last pack whose first path is not after its own.","items":{"type":"object","required":["first","object","index_bytes"],"additionalProperties":false,"properties":{"first":{"type":"string","pattern":"^/","maxLength":2000,"description":"The path of its first file."},"object":{"type":"string","pattern":"^[0-9a-f]{64}$"},"index_bytes":{"type":"integer","minimum":2,"maximum":24000000,"description":"How much of its beginning says where its files are (SiteIndex); they stand behind that."}}}}}};
+const schema256 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/api/edge-site-manifest.json","title":"SiteManifest","description":"PUT /v1/site: which stored objects make up the site from now on. Objects are named by the SHA-256 of their bytes.","type":"object","required":["created_at","root","listings","files","packs"],"additionalProperties":false,"properties":{"created_at":{"type":"integer","minimum":0,"description":"Unix seconds; a site takes the place of an older one only."},"root":{"type":"string","pattern":"^[0-9a-f]{64}$","description":"Merkle root of the snapshot the pages are built from."},"listings":{"type":"integer","minimum":0},"files":{"type":"integer","minimum":1},"packs":{"type":"array","minItems":1,"maxItems":4096,"description":"Objects with the files, in the order of their paths: a file is in the last pack whose first path is not after its own.","items":{"type":"object","required":["first","object","index_bytes"],"additionalProperties":false,"properties":{"first":{"type":"string","pattern":"^/","maxLength":2000,"description":"The path of its first file."},"object":{"type":"string","pattern":"^[0-9a-f]{64}$"},"index_bytes":{"type":"integer","minimum":2,"maximum":24000000,"description":"How much of its beginning says where its files are (SiteIndex); they stand behind that."}}}}}};
 const pattern258 = new RegExp("^/", "u");
 
 function validate172(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
@@ -31112,7 +31253,7 @@ return errors === 0;
 validate172.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
 
 exports.isSnapshotPage = validate173;
-const schema250 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/api/edge-snapshot-page.json","title":"SnapshotPage","description":"GET /v1/snapshot: every listing with its signed events, in the order of addresses, for mirrors.","type":"object","required":["version","listings_total","details","next_cursor"],"additionalProperties":false,"properties":{"version":{"type":"integer","minimum":0,"description":"Grows whenever the catalog changes: a mirror of the same version is up to date."},"listings_total":{"type":"integer","minimum":0},"details":{"type":"array","maxItems":100,"items":{"$ref":"https://openagents.dev/schemas/api/edge-listing-detail.json"}},"next_cursor":{"type":["string","null"],"description":"Give it back as cursor for the next page; null on the last."}}};
+const schema257 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/api/edge-snapshot-page.json","title":"SnapshotPage","description":"GET /v1/snapshot: every listing with its signed events, in the order of addresses, for mirrors.","type":"object","required":["version","listings_total","details","next_cursor"],"additionalProperties":false,"properties":{"version":{"type":"integer","minimum":0,"description":"Grows whenever the catalog changes: a mirror of the same version is up to date."},"listings_total":{"type":"integer","minimum":0},"details":{"type":"array","maxItems":100,"items":{"$ref":"https://openagents.dev/schemas/api/edge-listing-detail.json"}},"next_cursor":{"type":["string","null"],"description":"Give it back as cursor for the next page; null on the last."}}};
 
 function validate173(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 /*# sourceURL="https://openagents.dev/schemas/api/edge-snapshot-page.json" */;
@@ -31263,7 +31404,7 @@ errors++;
 if(data.next_cursor !== undefined){
 let data4 = data.next_cursor;
 if((typeof data4 !== "string") && (data4 !== null)){
-const err11 = {instancePath:instancePath+"/next_cursor",schemaPath:"#/properties/next_cursor/type",keyword:"type",params:{type: schema250.properties.next_cursor.type},message:"must be string,null"};
+const err11 = {instancePath:instancePath+"/next_cursor",schemaPath:"#/properties/next_cursor/type",keyword:"type",params:{type: schema257.properties.next_cursor.type},message:"must be string,null"};
 if(vErrors === null){
 vErrors = [err11];
 }
@@ -31290,8 +31431,8 @@ return errors === 0;
 validate173.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
 
 exports.isUpstreamPage = validate175;
-const schema251 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/api/edge-upstream-page.json","title":"UpstreamPage","description":"GET /v1/upstreams: the relays that events are pulled from.","type":"object","required":["relays","passed_over"],"additionalProperties":false,"properties":{"relays":{"type":"array","items":{"$ref":"#/$defs/UpstreamRelay"}},"passed_over":{"type":"object","description":"How many events were not taken, by code, over all relays.","additionalProperties":{"type":"integer","minimum":1}}},"$defs":{"UpstreamRelay":{"type":"object","required":["url","source","method","pulled_at_ms","next_at_ms","failures","taken","passed_over","missed_seconds","error"],"additionalProperties":false,"properties":{"url":{"type":"string"},"source":{"enum":["configured","relay list"],"description":"Named by this edge's settings, or by authors in their relay lists (NIP-65)."},"method":{"enum":["negentropy","paging",null],"description":"How it was last read: by comparison (NIP-77) or page by page; null before the first time."},"pulled_at_ms":{"type":["integer","null"],"description":"When it was last read to its end."},"next_at_ms":{"type":"integer","description":"When it is read next."},"failures":{"type":"integer","minimum":0,"description":"In a row; each makes the wait longer."},"taken":{"type":"integer","minimum":0,"description":"Events that were new here."},"passed_over":{"type":"integer","minimum":0,"description":"Events that were not taken."},"missed_seconds":{"type":"integer","minimum":0,"description":"Seconds that hold more events of one kind than the relay sends at once, so that some may be missing."},"error":{"type":["string","null"],"description":"What the last failure was."}}}}};
-const schema252 = {"type":"object","required":["url","source","method","pulled_at_ms","next_at_ms","failures","taken","passed_over","missed_seconds","error"],"additionalProperties":false,"properties":{"url":{"type":"string"},"source":{"enum":["configured","relay list"],"description":"Named by this edge's settings, or by authors in their relay lists (NIP-65)."},"method":{"enum":["negentropy","paging",null],"description":"How it was last read: by comparison (NIP-77) or page by page; null before the first time."},"pulled_at_ms":{"type":["integer","null"],"description":"When it was last read to its end."},"next_at_ms":{"type":"integer","description":"When it is read next."},"failures":{"type":"integer","minimum":0,"description":"In a row; each makes the wait longer."},"taken":{"type":"integer","minimum":0,"description":"Events that were new here."},"passed_over":{"type":"integer","minimum":0,"description":"Events that were not taken."},"missed_seconds":{"type":"integer","minimum":0,"description":"Seconds that hold more events of one kind than the relay sends at once, so that some may be missing."},"error":{"type":["string","null"],"description":"What the last failure was."}}};
+const schema258 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/api/edge-upstream-page.json","title":"UpstreamPage","description":"GET /v1/upstreams: the relays that events are pulled from.","type":"object","required":["relays","passed_over"],"additionalProperties":false,"properties":{"relays":{"type":"array","items":{"$ref":"#/$defs/UpstreamRelay"}},"passed_over":{"type":"object","description":"How many events were not taken, by code, over all relays.","additionalProperties":{"type":"integer","minimum":1}}},"$defs":{"UpstreamRelay":{"type":"object","required":["url","source","method","pulled_at_ms","next_at_ms","failures","taken","passed_over","missed_seconds","error"],"additionalProperties":false,"properties":{"url":{"type":"string"},"source":{"enum":["configured","relay list"],"description":"Named by this edge's settings, or by authors in their relay lists (NIP-65)."},"method":{"enum":["negentropy","paging",null],"description":"How it was last read: by comparison (NIP-77) or page by page; null before the first time."},"pulled_at_ms":{"type":["integer","null"],"description":"When it was last read to its end."},"next_at_ms":{"type":"integer","description":"When it is read next."},"failures":{"type":"integer","minimum":0,"description":"In a row; each makes the wait longer."},"taken":{"type":"integer","minimum":0,"description":"Events that were new here."},"passed_over":{"type":"integer","minimum":0,"description":"Events that were not taken."},"missed_seconds":{"type":"integer","minimum":0,"description":"Seconds that hold more events of one kind than the relay sends at once, so that some may be missing."},"error":{"type":["string","null"],"description":"What the last failure was."}}}}};
+const schema259 = {"type":"object","required":["url","source","method","pulled_at_ms","next_at_ms","failures","taken","passed_over","missed_seconds","error"],"additionalProperties":false,"properties":{"url":{"type":"string"},"source":{"enum":["configured","relay list"],"description":"Named by this edge's settings, or by authors in their relay lists (NIP-65)."},"method":{"enum":["negentropy","paging",null],"description":"How it was last read: by comparison (NIP-77) or page by page; null before the first time."},"pulled_at_ms":{"type":["integer","null"],"description":"When it was last read to its end."},"next_at_ms":{"type":"integer","description":"When it is read next."},"failures":{"type":"integer","minimum":0,"description":"In a row; each makes the wait longer."},"taken":{"type":"integer","minimum":0,"description":"Events that were new here."},"passed_over":{"type":"integer","minimum":0,"description":"Events that were not taken."},"missed_seconds":{"type":"integer","minimum":0,"description":"Seconds that hold more events of one kind than the relay sends at once, so that some may be missing."},"error":{"type":["string","null"],"description":"What the last failure was."}}};
 
 function validate175(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 /*# sourceURL="https://openagents.dev/schemas/api/edge-upstream-page.json" */;
@@ -31445,7 +31586,7 @@ vErrors.push(err12);
 errors++;
 }
 for(const key1 in data1){
-if(!(func12.call(schema252.properties, key1))){
+if(!(func12.call(schema259.properties, key1))){
 const err13 = {instancePath:instancePath+"/relays/" + i0,schemaPath:"#/$defs/UpstreamRelay/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key1},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err13];
@@ -31471,7 +31612,7 @@ errors++;
 if(data1.source !== undefined){
 let data3 = data1.source;
 if(!((data3 === "configured") || (data3 === "relay list"))){
-const err15 = {instancePath:instancePath+"/relays/" + i0+"/source",schemaPath:"#/$defs/UpstreamRelay/properties/source/enum",keyword:"enum",params:{allowedValues: schema252.properties.source.enum},message:"must be equal to one of the allowed values"};
+const err15 = {instancePath:instancePath+"/relays/" + i0+"/source",schemaPath:"#/$defs/UpstreamRelay/properties/source/enum",keyword:"enum",params:{allowedValues: schema259.properties.source.enum},message:"must be equal to one of the allowed values"};
 if(vErrors === null){
 vErrors = [err15];
 }
@@ -31484,7 +31625,7 @@ errors++;
 if(data1.method !== undefined){
 let data4 = data1.method;
 if(!(((data4 === "negentropy") || (data4 === "paging")) || (data4 === null))){
-const err16 = {instancePath:instancePath+"/relays/" + i0+"/method",schemaPath:"#/$defs/UpstreamRelay/properties/method/enum",keyword:"enum",params:{allowedValues: schema252.properties.method.enum},message:"must be equal to one of the allowed values"};
+const err16 = {instancePath:instancePath+"/relays/" + i0+"/method",schemaPath:"#/$defs/UpstreamRelay/properties/method/enum",keyword:"enum",params:{allowedValues: schema259.properties.method.enum},message:"must be equal to one of the allowed values"};
 if(vErrors === null){
 vErrors = [err16];
 }
@@ -31497,7 +31638,7 @@ errors++;
 if(data1.pulled_at_ms !== undefined){
 let data5 = data1.pulled_at_ms;
 if((!(((typeof data5 == "number") && (!(data5 % 1) && !isNaN(data5))) && (isFinite(data5)))) && (data5 !== null)){
-const err17 = {instancePath:instancePath+"/relays/" + i0+"/pulled_at_ms",schemaPath:"#/$defs/UpstreamRelay/properties/pulled_at_ms/type",keyword:"type",params:{type: schema252.properties.pulled_at_ms.type},message:"must be integer,null"};
+const err17 = {instancePath:instancePath+"/relays/" + i0+"/pulled_at_ms",schemaPath:"#/$defs/UpstreamRelay/properties/pulled_at_ms/type",keyword:"type",params:{type: schema259.properties.pulled_at_ms.type},message:"must be integer,null"};
 if(vErrors === null){
 vErrors = [err17];
 }
@@ -31623,7 +31764,7 @@ errors++;
 if(data1.error !== undefined){
 let data11 = data1.error;
 if((typeof data11 !== "string") && (data11 !== null)){
-const err27 = {instancePath:instancePath+"/relays/" + i0+"/error",schemaPath:"#/$defs/UpstreamRelay/properties/error/type",keyword:"type",params:{type: schema252.properties.error.type},message:"must be string,null"};
+const err27 = {instancePath:instancePath+"/relays/" + i0+"/error",schemaPath:"#/$defs/UpstreamRelay/properties/error/type",keyword:"type",params:{type: schema259.properties.error.type},message:"must be string,null"};
 if(vErrors === null){
 vErrors = [err27];
 }
@@ -32284,10 +32425,10 @@ return errors === 0;
 validate23.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
 
 exports.isPolicyEvaluation = validate176;
-const schema253 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/api/policy-evaluation.json","title":"PolicyEvaluation","description":"POST /v1/policy/evaluate: an action, or a manifest as something to install, and the circumstances. The worker's own kill switch and strictness hold whatever is said here.","oneOf":[{"title":"PolicyActionEvaluation","type":"object","required":["action"],"additionalProperties":false,"properties":{"action":{"$ref":"https://openagents.dev/schemas/api/policy-action.json"},"context":{"$ref":"#/$defs/PolicyCircumstances"}}},{"title":"PolicyManifestEvaluation","type":"object","required":["manifest"],"additionalProperties":false,"properties":{"manifest":{"type":"object","additionalProperties":true},"context":{"$ref":"#/$defs/PolicyCircumstances"}}}],"$defs":{"PolicyCircumstances":{"type":"object","additionalProperties":false,"description":"What is so; absent parts are the worker's own.","properties":{"grant":{"type":"array","maxItems":500,"items":{"type":"string","minLength":1,"maxLength":4096},"description":"What is granted. Absent: grants are not asked about."},"kill_switch":{"type":"boolean"},"zone":{"$ref":"https://openagents.dev/schemas/api/policy-action.json#/$defs/PolicyZone"},"approvals":{"type":"array","maxItems":500,"items":{"$ref":"https://openagents.dev/schemas/api/policy-action.json#/$defs/PolicyApproval"}},"quotas":{"type":"array","maxItems":100,"items":{"$ref":"https://openagents.dev/schemas/api/policy-action.json#/$defs/PolicyQuota"}}}}}};
-const schema254 = {"type":"object","additionalProperties":false,"description":"What is so; absent parts are the worker's own.","properties":{"grant":{"type":"array","maxItems":500,"items":{"type":"string","minLength":1,"maxLength":4096},"description":"What is granted. Absent: grants are not asked about."},"kill_switch":{"type":"boolean"},"zone":{"$ref":"https://openagents.dev/schemas/api/policy-action.json#/$defs/PolicyZone"},"approvals":{"type":"array","maxItems":500,"items":{"$ref":"https://openagents.dev/schemas/api/policy-action.json#/$defs/PolicyApproval"}},"quotas":{"type":"array","maxItems":100,"items":{"$ref":"https://openagents.dev/schemas/api/policy-action.json#/$defs/PolicyQuota"}}}};
-const schema259 = {"type":"object","required":["name","used","amount","limit"],"additionalProperties":false,"properties":{"name":{"type":"string","minLength":1,"maxLength":100},"used":{"type":"number","minimum":0},"amount":{"type":"number","minimum":0,"description":"What the action would add."},"limit":{"type":"number","minimum":0}}};
-const schema256 = {"type":"object","required":["approval_id","scope"],"additionalProperties":false,"description":"A decision of the owner. It covers an action that agrees with every field it has, and a template only one step's exact targets.","properties":{"approval_id":{"type":"string","minLength":1,"maxLength":200},"scope":{"$ref":"#/$defs/ApprovalScope"},"principal":{"type":"string","minLength":1,"maxLength":200},"install_id":{"type":"string","minLength":1,"maxLength":64},"run_id":{"type":"string","minLength":1,"maxLength":64},"room_id":{"type":"string","minLength":1,"maxLength":64},"action_sha256":{"type":"string","pattern":"^[0-9a-f]{64}$"},"pattern_sha256":{"type":"string","pattern":"^[0-9a-f]{64}$"},"manifest_sha256":{"type":"string","pattern":"^[0-9a-f]{64}$"},"step_id":{"type":"string","minLength":1,"maxLength":64},"op":{"type":"string","minLength":1,"maxLength":128},"action_type":{"$ref":"#/$defs/PolicyActionType"},"method":{"type":["string","null"],"maxLength":32},"targets":{"type":"array","maxItems":500,"items":{"type":"string","minLength":1,"maxLength":4096},"description":"The permissions that reach outside, all of them and no others."},"expires_at":{"type":"integer","minimum":0,"description":"Unix seconds."}}};
+const schema260 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/api/policy-evaluation.json","title":"PolicyEvaluation","description":"POST /v1/policy/evaluate: an action, or a manifest as something to install, and the circumstances. The worker's own kill switch and strictness hold whatever is said here.","oneOf":[{"title":"PolicyActionEvaluation","type":"object","required":["action"],"additionalProperties":false,"properties":{"action":{"$ref":"https://openagents.dev/schemas/api/policy-action.json"},"context":{"$ref":"#/$defs/PolicyCircumstances"}}},{"title":"PolicyManifestEvaluation","type":"object","required":["manifest"],"additionalProperties":false,"properties":{"manifest":{"type":"object","additionalProperties":true},"context":{"$ref":"#/$defs/PolicyCircumstances"}}}],"$defs":{"PolicyCircumstances":{"type":"object","additionalProperties":false,"description":"What is so; absent parts are the worker's own.","properties":{"grant":{"type":"array","maxItems":500,"items":{"type":"string","minLength":1,"maxLength":4096},"description":"What is granted. Absent: grants are not asked about."},"kill_switch":{"type":"boolean"},"zone":{"$ref":"https://openagents.dev/schemas/api/policy-action.json#/$defs/PolicyZone"},"approvals":{"type":"array","maxItems":500,"items":{"$ref":"https://openagents.dev/schemas/api/policy-action.json#/$defs/PolicyApproval"}},"quotas":{"type":"array","maxItems":100,"items":{"$ref":"https://openagents.dev/schemas/api/policy-action.json#/$defs/PolicyQuota"}}}}}};
+const schema261 = {"type":"object","additionalProperties":false,"description":"What is so; absent parts are the worker's own.","properties":{"grant":{"type":"array","maxItems":500,"items":{"type":"string","minLength":1,"maxLength":4096},"description":"What is granted. Absent: grants are not asked about."},"kill_switch":{"type":"boolean"},"zone":{"$ref":"https://openagents.dev/schemas/api/policy-action.json#/$defs/PolicyZone"},"approvals":{"type":"array","maxItems":500,"items":{"$ref":"https://openagents.dev/schemas/api/policy-action.json#/$defs/PolicyApproval"}},"quotas":{"type":"array","maxItems":100,"items":{"$ref":"https://openagents.dev/schemas/api/policy-action.json#/$defs/PolicyQuota"}}}};
+const schema266 = {"type":"object","required":["name","used","amount","limit"],"additionalProperties":false,"properties":{"name":{"type":"string","minLength":1,"maxLength":100},"used":{"type":"number","minimum":0},"amount":{"type":"number","minimum":0,"description":"What the action would add."},"limit":{"type":"number","minimum":0}}};
+const schema263 = {"type":"object","required":["approval_id","scope"],"additionalProperties":false,"description":"A decision of the owner. It covers an action that agrees with every field it has, and a template only one step's exact targets.","properties":{"approval_id":{"type":"string","minLength":1,"maxLength":200},"scope":{"$ref":"#/$defs/ApprovalScope"},"principal":{"type":"string","minLength":1,"maxLength":200},"install_id":{"type":"string","minLength":1,"maxLength":64},"run_id":{"type":"string","minLength":1,"maxLength":64},"room_id":{"type":"string","minLength":1,"maxLength":64},"action_sha256":{"type":"string","pattern":"^[0-9a-f]{64}$"},"pattern_sha256":{"type":"string","pattern":"^[0-9a-f]{64}$"},"manifest_sha256":{"type":"string","pattern":"^[0-9a-f]{64}$"},"step_id":{"type":"string","minLength":1,"maxLength":64},"op":{"type":"string","minLength":1,"maxLength":128},"action_type":{"$ref":"#/$defs/PolicyActionType"},"method":{"type":["string","null"],"maxLength":32},"targets":{"type":"array","maxItems":500,"items":{"type":"string","minLength":1,"maxLength":4096},"description":"The permissions that reach outside, all of them and no others."},"expires_at":{"type":"integer","minimum":0,"description":"Unix seconds."}}};
 
 function validate179(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 let vErrors = null;
@@ -32321,7 +32462,7 @@ vErrors.push(err1);
 errors++;
 }
 for(const key0 in data){
-if(!(func12.call(schema256.properties, key0))){
+if(!(func12.call(schema263.properties, key0))){
 const err2 = {instancePath,schemaPath:"#/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key0},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err2];
@@ -32681,7 +32822,7 @@ errors++;
 if(data.method !== undefined){
 let data12 = data.method;
 if((typeof data12 !== "string") && (data12 !== null)){
-const err32 = {instancePath:instancePath+"/method",schemaPath:"#/properties/method/type",keyword:"type",params:{type: schema256.properties.method.type},message:"must be string,null"};
+const err32 = {instancePath:instancePath+"/method",schemaPath:"#/properties/method/type",keyword:"type",params:{type: schema263.properties.method.type},message:"must be string,null"};
 if(vErrors === null){
 vErrors = [err32];
 }
@@ -33332,9 +33473,9 @@ return errors === 0;
 validate176.evaluated = {"dynamicProps":true,"dynamicItems":false};
 
 exports.isApprovalEvent = validate183;
-const schema260 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/event/approval.json","title":"ApprovalEvent","description":"What a step asked its owner for, or consent gave it, and what became of that. The subject is the approval, appr_….","oneOf":[{"title":"ApprovalRequested","description":"Something may be done only once its owner says so.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"approval.requested"},"data":{"type":"object","required":["pins","summary","reasons","expires_at_ms"],"additionalProperties":false,"properties":{"pins":{"$ref":"#/$defs/ApprovalPins"},"summary":{"type":"string","minLength":1,"maxLength":2000,"description":"One sentence: what would be done, without what it would be done with."},"request":{"type":"object","additionalProperties":true,"x-sealed":true,"description":"What it would be done with, credentials left out."},"reasons":{"type":"array","maxItems":100,"items":{"$ref":"https://openagents.dev/schemas/event/policy.json#/$defs/PolicyReasonRecord"}},"expires_at_ms":{"type":"integer","minimum":0,"maximum":9007199254740991,"description":"Unix time after which nobody can approve it any longer."}}}}},{"title":"ApprovalApproved","description":"Its owner said yes: at this machine, or by consenting to the install.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"approval.approved"},"data":{"type":"object","required":["by","scope","expires_at_ms","uses_per_day"],"additionalProperties":false,"properties":{"by":{"enum":["owner","consent"]},"scope":{"$ref":"https://openagents.dev/schemas/api/policy-action.json#/$defs/ApprovalScope"},"expires_at_ms":{"type":"integer","minimum":0,"maximum":9007199254740991,"description":"Unix time after which it approves nothing."},"uses_per_day":{"type":["integer","null"],"minimum":1,"description":"The most it is used within 24 hours; null: once in all."}}}}},{"title":"ApprovalDenied","description":"Its owner said no.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"approval.denied"},"data":{"type":"object","required":["reason"],"additionalProperties":false,"properties":{"reason":{"type":"string","minLength":1,"maxLength":500}}}}},{"title":"ApprovalExpired","description":"Nobody decided in time.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"approval.expired"},"data":{"type":"object","required":["at_ms"],"additionalProperties":false,"properties":{"at_ms":{"type":"integer","minimum":0,"maximum":9007199254740991}}}}},{"title":"ApprovalRevoked","description":"It approves nothing any longer.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"approval.revoked"},"data":{"type":"object","required":["reason"],"additionalProperties":false,"properties":{"reason":{"type":"string","minLength":1,"maxLength":500}}}}},{"title":"ApprovalConsumed","description":"It was used, in the transaction that recorded what was about to be done.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"approval.consumed"},"data":{"type":"object","required":["install_id","run_id","step_id","action_sha256","use","at_ms"],"additionalProperties":false,"properties":{"install_id":{"type":"string","minLength":1,"maxLength":64},"run_id":{"type":"string","minLength":1,"maxLength":64},"step_id":{"type":"string","minLength":1,"maxLength":64},"action_sha256":{"type":"string","pattern":"^[0-9a-f]{64}$"},"sats":{"type":"integer","minimum":1,"maximum":2100000000000000,"description":"What it would spend; absent where it spends nothing."},"use":{"type":"string","minLength":1,"maxLength":200,"description":"The idempotency key of what was done: another attempt at the same is the same use."},"at_ms":{"type":"integer","minimum":0,"maximum":9007199254740991}}}}}],"$defs":{"ApprovalPins":{"type":"object","description":"Exactly what is asked for. An approval of a scope is held to those of them that the scope keeps.","required":["principal","install_id","manifest_sha256","run_id","room_id","step_id","op","action_type","method","targets","pattern_sha256","action_sha256"],"additionalProperties":false,"properties":{"principal":{"type":"string","minLength":1,"maxLength":200,"description":"Who would do it: this worker's public key."},"install_id":{"type":"string","minLength":1,"maxLength":64},"manifest_sha256":{"type":"string","pattern":"^[0-9a-f]{64}$"},"run_id":{"type":["string","null"],"minLength":1,"maxLength":64},"room_id":{"type":["string","null"],"minLength":1,"maxLength":64},"step_id":{"type":"string","minLength":1,"maxLength":64},"op":{"type":"string","minLength":1,"maxLength":128},"action_type":{"$ref":"https://openagents.dev/schemas/api/policy-action.json#/$defs/PolicyActionType"},"method":{"type":["string","null"],"maxLength":32},"targets":{"type":"array","maxItems":500,"items":{"type":"string","minLength":1,"maxLength":4096},"description":"The permissions that reach outside, all of them and no others."},"pattern_sha256":{"type":"string","pattern":"^[0-9a-f]{64}$","description":"Of the step's parameters as the manifest wires them, inputs filled in."},"action_sha256":{"type":["string","null"],"pattern":"^[0-9a-f]{64}$","description":"Of the whole action with its values; null where they are known only once the step runs."}}}}};
-const schema264 = {"type":"object","required":["rule","verdict","code","message"],"additionalProperties":false,"properties":{"rule":{"type":"string","minLength":1,"maxLength":64},"verdict":{"enum":["allow","require_approval","deny"]},"code":{"type":"string","pattern":"^[a-z][a-z0-9_]*$","maxLength":64},"message":{"type":"string","minLength":1,"maxLength":2000}}};
-const schema261 = {"type":"object","description":"Exactly what is asked for. An approval of a scope is held to those of them that the scope keeps.","required":["principal","install_id","manifest_sha256","run_id","room_id","step_id","op","action_type","method","targets","pattern_sha256","action_sha256"],"additionalProperties":false,"properties":{"principal":{"type":"string","minLength":1,"maxLength":200,"description":"Who would do it: this worker's public key."},"install_id":{"type":"string","minLength":1,"maxLength":64},"manifest_sha256":{"type":"string","pattern":"^[0-9a-f]{64}$"},"run_id":{"type":["string","null"],"minLength":1,"maxLength":64},"room_id":{"type":["string","null"],"minLength":1,"maxLength":64},"step_id":{"type":"string","minLength":1,"maxLength":64},"op":{"type":"string","minLength":1,"maxLength":128},"action_type":{"$ref":"https://openagents.dev/schemas/api/policy-action.json#/$defs/PolicyActionType"},"method":{"type":["string","null"],"maxLength":32},"targets":{"type":"array","maxItems":500,"items":{"type":"string","minLength":1,"maxLength":4096},"description":"The permissions that reach outside, all of them and no others."},"pattern_sha256":{"type":"string","pattern":"^[0-9a-f]{64}$","description":"Of the step's parameters as the manifest wires them, inputs filled in."},"action_sha256":{"type":["string","null"],"pattern":"^[0-9a-f]{64}$","description":"Of the whole action with its values; null where they are known only once the step runs."}}};
+const schema267 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/event/approval.json","title":"ApprovalEvent","description":"What a step asked its owner for, or consent gave it, and what became of that. The subject is the approval, appr_….","oneOf":[{"title":"ApprovalRequested","description":"Something may be done only once its owner says so.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"approval.requested"},"data":{"type":"object","required":["pins","summary","reasons","expires_at_ms"],"additionalProperties":false,"properties":{"pins":{"$ref":"#/$defs/ApprovalPins"},"summary":{"type":"string","minLength":1,"maxLength":2000,"description":"One sentence: what would be done, without what it would be done with."},"request":{"type":"object","additionalProperties":true,"x-sealed":true,"description":"What it would be done with, credentials left out."},"reasons":{"type":"array","maxItems":100,"items":{"$ref":"https://openagents.dev/schemas/event/policy.json#/$defs/PolicyReasonRecord"}},"expires_at_ms":{"type":"integer","minimum":0,"maximum":9007199254740991,"description":"Unix time after which nobody can approve it any longer."}}}}},{"title":"ApprovalApproved","description":"Its owner said yes: at this machine, or by consenting to the install.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"approval.approved"},"data":{"type":"object","required":["by","scope","expires_at_ms","uses_per_day"],"additionalProperties":false,"properties":{"by":{"enum":["owner","consent"]},"scope":{"$ref":"https://openagents.dev/schemas/api/policy-action.json#/$defs/ApprovalScope"},"expires_at_ms":{"type":"integer","minimum":0,"maximum":9007199254740991,"description":"Unix time after which it approves nothing."},"uses_per_day":{"type":["integer","null"],"minimum":1,"description":"The most it is used within 24 hours; null: once in all."}}}}},{"title":"ApprovalDenied","description":"Its owner said no.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"approval.denied"},"data":{"type":"object","required":["reason"],"additionalProperties":false,"properties":{"reason":{"type":"string","minLength":1,"maxLength":500}}}}},{"title":"ApprovalExpired","description":"Nobody decided in time.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"approval.expired"},"data":{"type":"object","required":["at_ms"],"additionalProperties":false,"properties":{"at_ms":{"type":"integer","minimum":0,"maximum":9007199254740991}}}}},{"title":"ApprovalRevoked","description":"It approves nothing any longer.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"approval.revoked"},"data":{"type":"object","required":["reason"],"additionalProperties":false,"properties":{"reason":{"type":"string","minLength":1,"maxLength":500}}}}},{"title":"ApprovalConsumed","description":"It was used, in the transaction that recorded what was about to be done.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"approval.consumed"},"data":{"type":"object","required":["install_id","run_id","step_id","action_sha256","use","at_ms"],"additionalProperties":false,"properties":{"install_id":{"type":"string","minLength":1,"maxLength":64},"run_id":{"type":"string","minLength":1,"maxLength":64},"step_id":{"type":"string","minLength":1,"maxLength":64},"action_sha256":{"type":"string","pattern":"^[0-9a-f]{64}$"},"sats":{"type":"integer","minimum":1,"maximum":2100000000000000,"description":"What it would spend; absent where it spends nothing."},"use":{"type":"string","minLength":1,"maxLength":200,"description":"The idempotency key of what was done: another attempt at the same is the same use."},"at_ms":{"type":"integer","minimum":0,"maximum":9007199254740991}}}}}],"$defs":{"ApprovalPins":{"type":"object","description":"Exactly what is asked for. An approval of a scope is held to those of them that the scope keeps.","required":["principal","install_id","manifest_sha256","run_id","room_id","step_id","op","action_type","method","targets","pattern_sha256","action_sha256"],"additionalProperties":false,"properties":{"principal":{"type":"string","minLength":1,"maxLength":200,"description":"Who would do it: this worker's public key."},"install_id":{"type":"string","minLength":1,"maxLength":64},"manifest_sha256":{"type":"string","pattern":"^[0-9a-f]{64}$"},"run_id":{"type":["string","null"],"minLength":1,"maxLength":64},"room_id":{"type":["string","null"],"minLength":1,"maxLength":64},"step_id":{"type":"string","minLength":1,"maxLength":64},"op":{"type":"string","minLength":1,"maxLength":128},"action_type":{"$ref":"https://openagents.dev/schemas/api/policy-action.json#/$defs/PolicyActionType"},"method":{"type":["string","null"],"maxLength":32},"targets":{"type":"array","maxItems":500,"items":{"type":"string","minLength":1,"maxLength":4096},"description":"The permissions that reach outside, all of them and no others."},"pattern_sha256":{"type":"string","pattern":"^[0-9a-f]{64}$","description":"Of the step's parameters as the manifest wires them, inputs filled in."},"action_sha256":{"type":["string","null"],"pattern":"^[0-9a-f]{64}$","description":"Of the whole action with its values; null where they are known only once the step runs."}}}}};
+const schema271 = {"type":"object","required":["rule","verdict","code","message"],"additionalProperties":false,"properties":{"rule":{"type":"string","minLength":1,"maxLength":64},"verdict":{"enum":["allow","require_approval","deny"]},"code":{"type":"string","pattern":"^[a-z][a-z0-9_]*$","maxLength":64},"message":{"type":"string","minLength":1,"maxLength":2000}}};
+const schema268 = {"type":"object","description":"Exactly what is asked for. An approval of a scope is held to those of them that the scope keeps.","required":["principal","install_id","manifest_sha256","run_id","room_id","step_id","op","action_type","method","targets","pattern_sha256","action_sha256"],"additionalProperties":false,"properties":{"principal":{"type":"string","minLength":1,"maxLength":200,"description":"Who would do it: this worker's public key."},"install_id":{"type":"string","minLength":1,"maxLength":64},"manifest_sha256":{"type":"string","pattern":"^[0-9a-f]{64}$"},"run_id":{"type":["string","null"],"minLength":1,"maxLength":64},"room_id":{"type":["string","null"],"minLength":1,"maxLength":64},"step_id":{"type":"string","minLength":1,"maxLength":64},"op":{"type":"string","minLength":1,"maxLength":128},"action_type":{"$ref":"https://openagents.dev/schemas/api/policy-action.json#/$defs/PolicyActionType"},"method":{"type":["string","null"],"maxLength":32},"targets":{"type":"array","maxItems":500,"items":{"type":"string","minLength":1,"maxLength":4096},"description":"The permissions that reach outside, all of them and no others."},"pattern_sha256":{"type":"string","pattern":"^[0-9a-f]{64}$","description":"Of the step's parameters as the manifest wires them, inputs filled in."},"action_sha256":{"type":["string","null"],"pattern":"^[0-9a-f]{64}$","description":"Of the whole action with its values; null where they are known only once the step runs."}}};
 
 function validate184(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 let vErrors = null;
@@ -33468,7 +33609,7 @@ vErrors.push(err11);
 errors++;
 }
 for(const key0 in data){
-if(!(func12.call(schema261.properties, key0))){
+if(!(func12.call(schema268.properties, key0))){
 const err12 = {instancePath,schemaPath:"#/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key0},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err12];
@@ -33577,7 +33718,7 @@ errors++;
 if(data.run_id !== undefined){
 let data3 = data.run_id;
 if((typeof data3 !== "string") && (data3 !== null)){
-const err21 = {instancePath:instancePath+"/run_id",schemaPath:"#/properties/run_id/type",keyword:"type",params:{type: schema261.properties.run_id.type},message:"must be string,null"};
+const err21 = {instancePath:instancePath+"/run_id",schemaPath:"#/properties/run_id/type",keyword:"type",params:{type: schema268.properties.run_id.type},message:"must be string,null"};
 if(vErrors === null){
 vErrors = [err21];
 }
@@ -33612,7 +33753,7 @@ errors++;
 if(data.room_id !== undefined){
 let data4 = data.room_id;
 if((typeof data4 !== "string") && (data4 !== null)){
-const err24 = {instancePath:instancePath+"/room_id",schemaPath:"#/properties/room_id/type",keyword:"type",params:{type: schema261.properties.room_id.type},message:"must be string,null"};
+const err24 = {instancePath:instancePath+"/room_id",schemaPath:"#/properties/room_id/type",keyword:"type",params:{type: schema268.properties.room_id.type},message:"must be string,null"};
 if(vErrors === null){
 vErrors = [err24];
 }
@@ -33730,7 +33871,7 @@ errors++;
 if(data.method !== undefined){
 let data8 = data.method;
 if((typeof data8 !== "string") && (data8 !== null)){
-const err34 = {instancePath:instancePath+"/method",schemaPath:"#/properties/method/type",keyword:"type",params:{type: schema261.properties.method.type},message:"must be string,null"};
+const err34 = {instancePath:instancePath+"/method",schemaPath:"#/properties/method/type",keyword:"type",params:{type: schema268.properties.method.type},message:"must be string,null"};
 if(vErrors === null){
 vErrors = [err34];
 }
@@ -33841,7 +33982,7 @@ errors++;
 if(data.action_sha256 !== undefined){
 let data12 = data.action_sha256;
 if((typeof data12 !== "string") && (data12 !== null)){
-const err43 = {instancePath:instancePath+"/action_sha256",schemaPath:"#/properties/action_sha256/type",keyword:"type",params:{type: schema261.properties.action_sha256.type},message:"must be string,null"};
+const err43 = {instancePath:instancePath+"/action_sha256",schemaPath:"#/properties/action_sha256/type",keyword:"type",params:{type: schema268.properties.action_sha256.type},message:"must be string,null"};
 if(vErrors === null){
 vErrors = [err43];
 }
@@ -34158,7 +34299,7 @@ errors++;
 if(data6.verdict !== undefined){
 let data8 = data6.verdict;
 if(!(((data8 === "allow") || (data8 === "require_approval")) || (data8 === "deny"))){
-const err22 = {instancePath:instancePath+"/data/reasons/" + i0+"/verdict",schemaPath:"https://openagents.dev/schemas/event/policy.json#/$defs/PolicyReasonRecord/properties/verdict/enum",keyword:"enum",params:{allowedValues: schema264.properties.verdict.enum},message:"must be equal to one of the allowed values"};
+const err22 = {instancePath:instancePath+"/data/reasons/" + i0+"/verdict",schemaPath:"https://openagents.dev/schemas/event/policy.json#/$defs/PolicyReasonRecord/properties/verdict/enum",keyword:"enum",params:{allowedValues: schema271.properties.verdict.enum},message:"must be equal to one of the allowed values"};
 if(vErrors === null){
 vErrors = [err22];
 }
@@ -34430,7 +34571,7 @@ errors++;
 if(data13.by !== undefined){
 let data14 = data13.by;
 if(!((data14 === "owner") || (data14 === "consent"))){
-const err45 = {instancePath:instancePath+"/data/by",schemaPath:"#/oneOf/1/properties/data/properties/by/enum",keyword:"enum",params:{allowedValues: schema260.oneOf[1].properties.data.properties.by.enum},message:"must be equal to one of the allowed values"};
+const err45 = {instancePath:instancePath+"/data/by",schemaPath:"#/oneOf/1/properties/data/properties/by/enum",keyword:"enum",params:{allowedValues: schema267.oneOf[1].properties.data.properties.by.enum},message:"must be equal to one of the allowed values"};
 if(vErrors === null){
 vErrors = [err45];
 }
@@ -34491,7 +34632,7 @@ errors++;
 if(data13.uses_per_day !== undefined){
 let data17 = data13.uses_per_day;
 if((!(((typeof data17 == "number") && (!(data17 % 1) && !isNaN(data17))) && (isFinite(data17)))) && (data17 !== null)){
-const err50 = {instancePath:instancePath+"/data/uses_per_day",schemaPath:"#/oneOf/1/properties/data/properties/uses_per_day/type",keyword:"type",params:{type: schema260.oneOf[1].properties.data.properties.uses_per_day.type},message:"must be integer,null"};
+const err50 = {instancePath:instancePath+"/data/uses_per_day",schemaPath:"#/oneOf/1/properties/data/properties/uses_per_day/type",keyword:"type",params:{type: schema267.oneOf[1].properties.data.properties.uses_per_day.type},message:"must be integer,null"};
 if(vErrors === null){
 vErrors = [err50];
 }
@@ -35400,7 +35541,7 @@ return errors === 0;
 validate183.evaluated = {"dynamicProps":true,"dynamicItems":false};
 
 exports.isAttestationEvent = validate187;
-const schema269 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/event/attestation.json","title":"AttestationEvent","description":"What this worker attests in public of its runs, and since when its owner lets it. The subject is attestation, or attestation_<run>.","oneOf":[{"title":"AttestationEnabled","description":"The owner's settings let the worker attest runs that end from now on.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"attestation.enabled"},"data":{"type":"object","required":[],"additionalProperties":false,"properties":{}}}},{"title":"AttestationDisabled","description":"They no longer do.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"attestation.disabled"},"data":{"type":"object","required":[],"additionalProperties":false,"properties":{}}}},{"title":"AttestationPublished","description":"One run was attested.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"attestation.published"},"data":{"type":"object","required":["attestation_event_id","accepted","refused"],"additionalProperties":false,"properties":{"attestation_event_id":{"type":"string","pattern":"^[0-9a-f]{64}$"},"accepted":{"type":"array","maxItems":32,"items":{"type":"string","maxLength":500},"minItems":1},"refused":{"type":"array","maxItems":32,"items":{"type":"string","maxLength":2000}}}}}},{"title":"AttestationFailed","description":"It could not be, or may not be.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"attestation.failed"},"data":{"type":"object","required":["attempt","code","message","retry_at_ms"],"additionalProperties":false,"properties":{"attempt":{"type":"integer","minimum":1},"code":{"type":"string","minLength":1,"maxLength":64},"message":{"type":"string","maxLength":2000},"retry_at_ms":{"type":["integer","null"],"minimum":0,"description":"Null: it is not tried again."}}}}}]};
+const schema276 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/event/attestation.json","title":"AttestationEvent","description":"What this worker attests in public of its runs, and since when its owner lets it. The subject is attestation, or attestation_<run>.","oneOf":[{"title":"AttestationEnabled","description":"The owner's settings let the worker attest runs that end from now on.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"attestation.enabled"},"data":{"type":"object","required":[],"additionalProperties":false,"properties":{}}}},{"title":"AttestationDisabled","description":"They no longer do.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"attestation.disabled"},"data":{"type":"object","required":[],"additionalProperties":false,"properties":{}}}},{"title":"AttestationPublished","description":"One run was attested.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"attestation.published"},"data":{"type":"object","required":["attestation_event_id","accepted","refused"],"additionalProperties":false,"properties":{"attestation_event_id":{"type":"string","pattern":"^[0-9a-f]{64}$"},"accepted":{"type":"array","maxItems":32,"items":{"type":"string","maxLength":500},"minItems":1},"refused":{"type":"array","maxItems":32,"items":{"type":"string","maxLength":2000}}}}}},{"title":"AttestationFailed","description":"It could not be, or may not be.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"attestation.failed"},"data":{"type":"object","required":["attempt","code","message","retry_at_ms"],"additionalProperties":false,"properties":{"attempt":{"type":"integer","minimum":1},"code":{"type":"string","minLength":1,"maxLength":64},"message":{"type":"string","maxLength":2000},"retry_at_ms":{"type":["integer","null"],"minimum":0,"description":"Null: it is not tried again."}}}}}]};
 
 function validate187(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 /*# sourceURL="https://openagents.dev/schemas/event/attestation.json" */;
@@ -36052,7 +36193,7 @@ errors++;
 if(data12.retry_at_ms !== undefined){
 let data16 = data12.retry_at_ms;
 if((!(((typeof data16 == "number") && (!(data16 % 1) && !isNaN(data16))) && (isFinite(data16)))) && (data16 !== null)){
-const err51 = {instancePath:instancePath+"/data/retry_at_ms",schemaPath:"#/oneOf/3/properties/data/properties/retry_at_ms/type",keyword:"type",params:{type: schema269.oneOf[3].properties.data.properties.retry_at_ms.type},message:"must be integer,null"};
+const err51 = {instancePath:instancePath+"/data/retry_at_ms",schemaPath:"#/oneOf/3/properties/data/properties/retry_at_ms/type",keyword:"type",params:{type: schema276.oneOf[3].properties.data.properties.retry_at_ms.type},message:"must be integer,null"};
 if(vErrors === null){
 vErrors = [err51];
 }
@@ -36141,7 +36282,7 @@ return errors === 0;
 validate187.evaluated = {"dynamicProps":true,"dynamicItems":false};
 
 exports.isCapabilityEvent = validate188;
-const schema270 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/event/capability.json","title":"CapabilityEvent","description":"Capability tokens that were given out and taken back. The subject is the token, cap_…, whose text is never stored.","oneOf":[{"title":"CapabilityMinted","description":"The owner made a token.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"capability.minted"},"data":{"type":"object","required":["label","principal","scope","expires_at_ms"],"additionalProperties":false,"properties":{"label":{"type":"string","minLength":1,"maxLength":200},"principal":{"type":["string","null"],"minLength":1,"maxLength":200},"scope":{"$ref":"https://openagents.dev/schemas/api/capability-token.json#/$defs/CapabilityScope"},"expires_at_ms":{"type":"integer","minimum":0,"maximum":9007199254740991}}}}},{"title":"CapabilityDelegated","description":"A narrower token was made of another.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"capability.delegated"},"data":{"type":"object","required":["parent_id","depth","label","scope","expires_at_ms"],"additionalProperties":false,"properties":{"parent_id":{"type":"string","pattern":"^cap_[0-9a-f]{32}$"},"principal":{"type":["string","null"],"minLength":1,"maxLength":200,"description":"That of the token it was made of."},"depth":{"type":"integer","minimum":1,"maximum":3},"label":{"type":"string","minLength":1,"maxLength":200},"scope":{"$ref":"https://openagents.dev/schemas/api/capability-token.json#/$defs/CapabilityScope"},"expires_at_ms":{"type":"integer","minimum":0,"maximum":9007199254740991}}}}},{"title":"CapabilityRevoked","description":"It opens nothing any longer, and neither does what was made of it.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"capability.revoked"},"data":{"type":"object","required":["reason"],"additionalProperties":false,"properties":{"reason":{"type":"string","minLength":1,"maxLength":500}}}}}]};
+const schema277 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/event/capability.json","title":"CapabilityEvent","description":"Capability tokens that were given out and taken back. The subject is the token, cap_…, whose text is never stored.","oneOf":[{"title":"CapabilityMinted","description":"The owner made a token.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"capability.minted"},"data":{"type":"object","required":["label","principal","scope","expires_at_ms"],"additionalProperties":false,"properties":{"label":{"type":"string","minLength":1,"maxLength":200},"principal":{"type":["string","null"],"minLength":1,"maxLength":200},"scope":{"$ref":"https://openagents.dev/schemas/api/capability-token.json#/$defs/CapabilityScope"},"expires_at_ms":{"type":"integer","minimum":0,"maximum":9007199254740991}}}}},{"title":"CapabilityDelegated","description":"A narrower token was made of another.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"capability.delegated"},"data":{"type":"object","required":["parent_id","depth","label","scope","expires_at_ms"],"additionalProperties":false,"properties":{"parent_id":{"type":"string","pattern":"^cap_[0-9a-f]{32}$"},"principal":{"type":["string","null"],"minLength":1,"maxLength":200,"description":"That of the token it was made of."},"depth":{"type":"integer","minimum":1,"maximum":3},"label":{"type":"string","minLength":1,"maxLength":200},"scope":{"$ref":"https://openagents.dev/schemas/api/capability-token.json#/$defs/CapabilityScope"},"expires_at_ms":{"type":"integer","minimum":0,"maximum":9007199254740991}}}}},{"title":"CapabilityRevoked","description":"It opens nothing any longer, and neither does what was made of it.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"capability.revoked"},"data":{"type":"object","required":["reason"],"additionalProperties":false,"properties":{"reason":{"type":"string","minLength":1,"maxLength":500}}}}}]};
 
 function validate189(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 let vErrors = null;
@@ -36933,7 +37074,7 @@ errors++;
 if(data1.principal !== undefined){
 let data3 = data1.principal;
 if((typeof data3 !== "string") && (data3 !== null)){
-const err12 = {instancePath:instancePath+"/data/principal",schemaPath:"#/oneOf/0/properties/data/properties/principal/type",keyword:"type",params:{type: schema270.oneOf[0].properties.data.properties.principal.type},message:"must be string,null"};
+const err12 = {instancePath:instancePath+"/data/principal",schemaPath:"#/oneOf/0/properties/data/properties/principal/type",keyword:"type",params:{type: schema277.oneOf[0].properties.data.properties.principal.type},message:"must be string,null"};
 if(vErrors === null){
 vErrors = [err12];
 }
@@ -37174,7 +37315,7 @@ errors++;
 if(data7.principal !== undefined){
 let data9 = data7.principal;
 if((typeof data9 !== "string") && (data9 !== null)){
-const err32 = {instancePath:instancePath+"/data/principal",schemaPath:"#/oneOf/1/properties/data/properties/principal/type",keyword:"type",params:{type: schema270.oneOf[1].properties.data.properties.principal.type},message:"must be string,null"};
+const err32 = {instancePath:instancePath+"/data/principal",schemaPath:"#/oneOf/1/properties/data/properties/principal/type",keyword:"type",params:{type: schema277.oneOf[1].properties.data.properties.principal.type},message:"must be string,null"};
 if(vErrors === null){
 vErrors = [err32];
 }
@@ -37525,8 +37666,8 @@ return errors === 0;
 validate188.evaluated = {"dynamicProps":true,"dynamicItems":false};
 
 exports.isClaimEvent = validate192;
-const schema273 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/event/claim.json","title":"ClaimEvent","description":"What happens to a payment as proof of a licence. The subject is payment_<payment hash>. No buyer, invoice or preimage is recorded.","oneOf":[{"title":"ClaimMade","description":"The first receipt to come holds the payment from now on.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"claim.made"},"data":{"$ref":"#/$defs/ClaimHolder"}}},{"title":"ClaimRenewed","description":"A later version of the receipt that holds the payment took its place.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"claim.renewed"},"data":{"$ref":"#/$defs/ClaimHolder"}}}],"$defs":{"ClaimHolder":{"type":"object","required":["payment_hash","receipt_event_id","receipt_created_at","receipt_address_sha256"],"additionalProperties":false,"properties":{"payment_hash":{"type":"string","pattern":"^[0-9a-f]{64}$"},"receipt_event_id":{"type":"string","pattern":"^[0-9a-f]{64}$"},"receipt_created_at":{"type":"integer","minimum":0,"description":"Unix seconds."},"receipt_address_sha256":{"type":"string","pattern":"^[0-9a-f]{64}$","description":"Of kind:signer:d, which names the buyer: the log keeps only its hash."}}}}};
-const schema274 = {"type":"object","required":["payment_hash","receipt_event_id","receipt_created_at","receipt_address_sha256"],"additionalProperties":false,"properties":{"payment_hash":{"type":"string","pattern":"^[0-9a-f]{64}$"},"receipt_event_id":{"type":"string","pattern":"^[0-9a-f]{64}$"},"receipt_created_at":{"type":"integer","minimum":0,"description":"Unix seconds."},"receipt_address_sha256":{"type":"string","pattern":"^[0-9a-f]{64}$","description":"Of kind:signer:d, which names the buyer: the log keeps only its hash."}}};
+const schema280 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/event/claim.json","title":"ClaimEvent","description":"What happens to a payment as proof of a licence. The subject is payment_<payment hash>. No buyer, invoice or preimage is recorded.","oneOf":[{"title":"ClaimMade","description":"The first receipt to come holds the payment from now on.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"claim.made"},"data":{"$ref":"#/$defs/ClaimHolder"}}},{"title":"ClaimRenewed","description":"A later version of the receipt that holds the payment took its place.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"claim.renewed"},"data":{"$ref":"#/$defs/ClaimHolder"}}}],"$defs":{"ClaimHolder":{"type":"object","required":["payment_hash","receipt_event_id","receipt_created_at","receipt_address_sha256"],"additionalProperties":false,"properties":{"payment_hash":{"type":"string","pattern":"^[0-9a-f]{64}$"},"receipt_event_id":{"type":"string","pattern":"^[0-9a-f]{64}$"},"receipt_created_at":{"type":"integer","minimum":0,"description":"Unix seconds."},"receipt_address_sha256":{"type":"string","pattern":"^[0-9a-f]{64}$","description":"Of kind:signer:d, which names the buyer: the log keeps only its hash."}}}}};
+const schema281 = {"type":"object","required":["payment_hash","receipt_event_id","receipt_created_at","receipt_address_sha256"],"additionalProperties":false,"properties":{"payment_hash":{"type":"string","pattern":"^[0-9a-f]{64}$"},"receipt_event_id":{"type":"string","pattern":"^[0-9a-f]{64}$"},"receipt_created_at":{"type":"integer","minimum":0,"description":"Unix seconds."},"receipt_address_sha256":{"type":"string","pattern":"^[0-9a-f]{64}$","description":"Of kind:signer:d, which names the buyer: the log keeps only its hash."}}};
 
 function validate192(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 /*# sourceURL="https://openagents.dev/schemas/event/claim.json" */;
@@ -38038,7 +38179,7 @@ return errors === 0;
 validate192.evaluated = {"dynamicProps":true,"dynamicItems":false};
 
 exports.isEventEnvelope = validate193;
-const schema276 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/event/envelope.json","title":"EventEnvelope","description":"What every event of the log carries beside its type and data. The event's hash covers all of it but recorded_at.","type":"object","required":["event_id","event_version","occurred_at","workspace_id","stream_type","stream_id","stream_seq","subject_id","actor_type","actor_id","correlation_id","prev_event_hash","event_hash","recorded_at"],"properties":{"event_id":{"type":"string","format":"uuid"},"event_version":{"const":1},"occurred_at":{"type":"string","format":"date-time","description":"UTC, milliseconds."},"recorded_at":{"type":"string","format":"date-time","description":"UTC, milliseconds. Not hashed."},"workspace_id":{"type":"string","minLength":1,"maxLength":200},"stream_type":{"enum":["workspace","room"]},"stream_id":{"type":"string","minLength":1,"maxLength":200},"stream_seq":{"type":"integer","minimum":1},"subject_id":{"type":"string","minLength":1,"maxLength":200,"description":"The thing the event is about, e.g. run_…, install_…; what a decider folds."},"actor_type":{"enum":["user","agent","service"]},"actor_id":{"type":"string","minLength":1,"maxLength":200},"correlation_id":{"type":"string","minLength":1,"maxLength":200},"causation_id":{"type":"string","minLength":1,"maxLength":200},"idempotency_key":{"type":"string","minLength":1,"maxLength":200},"prev_event_hash":{"type":["string","null"],"pattern":"^sha256:[0-9a-f]{64}$"},"event_hash":{"type":"string","pattern":"^sha256:[0-9a-f]{64}$"}}};
+const schema283 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/event/envelope.json","title":"EventEnvelope","description":"What every event of the log carries beside its type and data. The event's hash covers all of it but recorded_at.","type":"object","required":["event_id","event_version","occurred_at","workspace_id","stream_type","stream_id","stream_seq","subject_id","actor_type","actor_id","correlation_id","prev_event_hash","event_hash","recorded_at"],"properties":{"event_id":{"type":"string","format":"uuid"},"event_version":{"const":1},"occurred_at":{"type":"string","format":"date-time","description":"UTC, milliseconds."},"recorded_at":{"type":"string","format":"date-time","description":"UTC, milliseconds. Not hashed."},"workspace_id":{"type":"string","minLength":1,"maxLength":200},"stream_type":{"enum":["workspace","room"]},"stream_id":{"type":"string","minLength":1,"maxLength":200},"stream_seq":{"type":"integer","minimum":1},"subject_id":{"type":"string","minLength":1,"maxLength":200,"description":"The thing the event is about, e.g. run_…, install_…; what a decider folds."},"actor_type":{"enum":["user","agent","service"]},"actor_id":{"type":"string","minLength":1,"maxLength":200},"correlation_id":{"type":"string","minLength":1,"maxLength":200},"causation_id":{"type":"string","minLength":1,"maxLength":200},"idempotency_key":{"type":"string","minLength":1,"maxLength":200},"prev_event_hash":{"type":["string","null"],"pattern":"^sha256:[0-9a-f]{64}$"},"event_hash":{"type":"string","pattern":"^sha256:[0-9a-f]{64}$"}}};
 const formats12 = /^(?:urn:uuid:)?[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}$/i;
 const pattern279 = new RegExp("^sha256:[0-9a-f]{64}$", "u");
 
@@ -38319,7 +38460,7 @@ errors++;
 if(data.stream_type !== undefined){
 let data5 = data.stream_type;
 if(!((data5 === "workspace") || (data5 === "room"))){
-const err24 = {instancePath:instancePath+"/stream_type",schemaPath:"#/properties/stream_type/enum",keyword:"enum",params:{allowedValues: schema276.properties.stream_type.enum},message:"must be equal to one of the allowed values"};
+const err24 = {instancePath:instancePath+"/stream_type",schemaPath:"#/properties/stream_type/enum",keyword:"enum",params:{allowedValues: schema283.properties.stream_type.enum},message:"must be equal to one of the allowed values"};
 if(vErrors === null){
 vErrors = [err24];
 }
@@ -38427,7 +38568,7 @@ errors++;
 if(data.actor_type !== undefined){
 let data9 = data.actor_type;
 if(!(((data9 === "user") || (data9 === "agent")) || (data9 === "service"))){
-const err33 = {instancePath:instancePath+"/actor_type",schemaPath:"#/properties/actor_type/enum",keyword:"enum",params:{allowedValues: schema276.properties.actor_type.enum},message:"must be equal to one of the allowed values"};
+const err33 = {instancePath:instancePath+"/actor_type",schemaPath:"#/properties/actor_type/enum",keyword:"enum",params:{allowedValues: schema283.properties.actor_type.enum},message:"must be equal to one of the allowed values"};
 if(vErrors === null){
 vErrors = [err33];
 }
@@ -38580,7 +38721,7 @@ errors++;
 if(data.prev_event_hash !== undefined){
 let data14 = data.prev_event_hash;
 if((typeof data14 !== "string") && (data14 !== null)){
-const err46 = {instancePath:instancePath+"/prev_event_hash",schemaPath:"#/properties/prev_event_hash/type",keyword:"type",params:{type: schema276.properties.prev_event_hash.type},message:"must be string,null"};
+const err46 = {instancePath:instancePath+"/prev_event_hash",schemaPath:"#/properties/prev_event_hash/type",keyword:"type",params:{type: schema283.properties.prev_event_hash.type},message:"must be string,null"};
 if(vErrors === null){
 vErrors = [err46];
 }
@@ -38644,12 +38785,12 @@ return errors === 0;
 validate193.evaluated = {"props":{"event_id":true,"event_version":true,"occurred_at":true,"recorded_at":true,"workspace_id":true,"stream_type":true,"stream_id":true,"stream_seq":true,"subject_id":true,"actor_type":true,"actor_id":true,"correlation_id":true,"causation_id":true,"idempotency_key":true,"prev_event_hash":true,"event_hash":true},"dynamicProps":false,"dynamicItems":false};
 
 exports.isInstallEvent = validate32;
-const schema43 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/event/install.json","title":"InstallEvent","description":"What happens to an install. The subject is the install, install_….","oneOf":[{"title":"InstallRequested","description":"Fetched: a signed config that passed every check, with its manifest, verified. The manifest is kept, so that the network is never needed again.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"install.requested"},"data":{"type":"object","required":["pins","approval_reasons"],"additionalProperties":false,"properties":{"pins":{"$ref":"#/$defs/InstallPins"},"approval_reasons":{"type":"array","maxItems":50,"items":{"type":"string","minLength":1,"maxLength":1000},"description":"Why the owner must approve at the worker; empty: covered by the signer's ceiling."},"manifest":{"$ref":"https://openagents.dev/schemas/manifest/upgrade-manifest.json","x-sealed":true},"inputs":{"type":"object","additionalProperties":true,"description":"The values the owner gave.","x-sealed":true}}}}},{"title":"InstallApproved","description":"The requested pins are agreed to: they run from now on, or, staged, on trial first.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"install.approved"},"data":{"type":"object","required":["config_event_id","approved_by","permission_hash","grant"],"additionalProperties":false,"properties":{"config_event_id":{"type":"string","pattern":"^[0-9a-f]{64}$"},"approved_by":{"enum":["ceiling","owner","auto_update"],"description":"auto_update: an update that widened nothing, taken as the owner had chosen."},"permission_hash":{"type":"string","pattern":"^[0-9a-f]{64}$"},"grant":{"type":"array","maxItems":500,"items":{"type":"string","minLength":1,"maxLength":4096},"description":"The permissions granted, home folder expanded."},"release":{"$ref":"#/$defs/InstallRelease"},"staged":{"const":true,"description":"It runs on trial first; what ran before stays."}}}}},{"title":"InstallEnabled","description":"It runs on its schedule.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"install.enabled"},"data":{"type":"object","required":[],"additionalProperties":false,"properties":{"signed_by":{"$ref":"#/$defs/InstallSigner"},"release":{"$ref":"#/$defs/InstallRelease"}}}}},{"title":"InstallDisabled","description":"It keeps its pins and does not run.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"install.disabled"},"data":{"type":"object","required":["reason"],"additionalProperties":false,"properties":{"reason":{"type":"string","minLength":1,"maxLength":500},"signed_by":{"$ref":"#/$defs/InstallSigner"}}}}},{"title":"InstallRemoved","description":"It is gone; only a higher revision of a signed config brings it back.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"install.removed"},"data":{"type":"object","required":["reason"],"additionalProperties":false,"properties":{"reason":{"type":"string","minLength":1,"maxLength":500},"signed_by":{"$ref":"#/$defs/InstallSigner"}}}}},{"title":"InstallUpdatesSet","description":"What the owner chose for updates: to be asked, or to take what widens nothing without being asked.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"install.updates_set"},"data":{"type":"object","required":["auto_update","channel"],"additionalProperties":false,"properties":{"auto_update":{"$ref":"#/$defs/AutoUpdate"},"channel":{"$ref":"#/$defs/InstallChannel"},"pinned":{"type":"boolean","description":"No other release takes its place until it is unpinned. Absent: not pinned."},"min_age_h":{"type":"integer","minimum":0,"maximum":8760,"description":"How long this worker must have known a release before it takes it unasked. Absent: the worker's own number."},"rollback_after":{"type":"integer","minimum":0,"maximum":100,"description":"After how many failed runs in a row the last good release comes back; 0: never. Absent: as the manifest says."},"trial":{"type":"boolean","description":"Whether an update that is taken unasked runs on trial first. Absent: yes."}}}}},{"title":"InstallScheduleSet","description":"What the owner chose in place of the upgrade's own schedule; null: what the upgrade declares, again.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"install.schedule_set"},"data":{"type":"object","required":["changes"],"additionalProperties":false,"properties":{"changes":{"anyOf":[{"$ref":"#/$defs/ScheduleChanges"},{"type":"null"}]}}}}},{"title":"InstallCapsSet","description":"The most that a run of it may use, as the owner chose; null: the worker's setting, again.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"install.caps_set"},"data":{"type":"object","required":["caps"],"additionalProperties":false,"properties":{"caps":{"anyOf":[{"$ref":"#/$defs/RunCaps"},{"type":"null"}]}}}}},{"title":"InstallYanked","description":"Its author took the release back: nothing new runs of it.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"install.yanked"},"data":{"type":"object","required":["release_event_id","yank_event_id","reason"],"additionalProperties":false,"properties":{"release_event_id":{"type":"string","pattern":"^[0-9a-f]{64}$"},"yank_event_id":{"type":"string","pattern":"^[0-9a-f]{64}$","description":"The author's deletion or label."},"reason":{"type":"string","maxLength":500}}}}},{"title":"InstallTakenDown","description":"A moderator that the owner trusts hides what is installed.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"install.taken_down"},"data":{"type":"object","required":["decision_event_id","moderator","action","why","expires_at","stopped","blocks"],"additionalProperties":false,"properties":{"decision_event_id":{"type":"string","pattern":"^[0-9a-f]{64}$","description":"Of the moderator's signed label or blocklist."},"moderator":{"type":"string","pattern":"^[0-9a-f]{64}$"},"action":{"enum":["hold","take_down"]},"why":{"type":"string","minLength":1,"maxLength":3000,"description":"A sentence."},"expires_at":{"type":["integer","null"],"minimum":1,"description":"Unix seconds; null: until it is reversed."},"stopped":{"type":"boolean","description":"It ran until then, and runs no more because of this."},"blocks":{"type":"boolean","description":"It may not be enabled while this stands, unless its owner overrides it."}}}}},{"title":"InstallTakedownLifted","description":"What a moderator decided of it ended, was reversed, or is by nobody the owner trusts any more.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"install.takedown_lifted"},"data":{"type":"object","required":["decision_event_id","by"],"additionalProperties":false,"properties":{"decision_event_id":{"type":"string","pattern":"^[0-9a-f]{64}$"},"by":{"enum":["end","reversal","choice"]}}}}},{"title":"InstallTakedownOverridden","description":"Its owner runs it all the same.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"install.takedown_overridden"},"data":{"type":"object","required":["decision_event_id","reason"],"additionalProperties":false,"properties":{"decision_event_id":{"type":"string","pattern":"^[0-9a-f]{64}$"},"reason":{"type":"string","minLength":1,"maxLength":500}}}}},{"title":"InstallInspected","description":"What it may do was looked at before anything was agreed to: by the owner, by who signed the order, or by the rule the owner chose for updates that widen nothing.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"install.inspected"},"data":{"type":"object","required":["release","shown_to","widened"],"additionalProperties":false,"properties":{"release":{"$ref":"#/$defs/InstallRelease"},"shown_to":{"enum":["owner","signer","rule"]},"widened":{"type":"array","maxItems":100,"items":{"type":"string","minLength":1,"maxLength":1000},"description":"What it may do beyond the release that ran then, in sentences."},"known_for_ms":{"type":"integer","minimum":0,"description":"How long this worker had known the release. Absent: it saw it for the first time."}}}}},{"title":"InstallPromoted","description":"The release on trial ran through: it takes the place of the one that ran before, which is kept.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"install.promoted"},"data":{"type":"object","required":["release","run_id"],"additionalProperties":false,"properties":{"release":{"$ref":"#/$defs/InstallRelease"},"run_id":{"type":"string","minLength":1,"maxLength":100}}}}},{"title":"InstallProved","description":"The release ran through for the first time: it is one to go back to.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"install.proved"},"data":{"type":"object","required":["release","run_id"],"additionalProperties":false,"properties":{"release":{"$ref":"#/$defs/InstallRelease"},"run_id":{"type":"string","minLength":1,"maxLength":100}}}}},{"title":"InstallRolledBack","description":"An earlier release that was approved here runs again. The one it replaces is not taken again unasked.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"install.rolled_back"},"data":{"type":"object","required":["from","to","by","reason"],"additionalProperties":false,"properties":{"from":{"$ref":"#/$defs/InstallRelease"},"to":{"$ref":"#/$defs/InstallRelease"},"by":{"enum":["owner","failures","trial"],"description":"failures: too many in a row. trial: the release on trial failed, and never took the other's place."},"reason":{"type":"string","minLength":1,"maxLength":500},"run_id":{"type":"string","minLength":1,"maxLength":100,"description":"The run that failed last."}}}}},{"title":"InstallRevocationsSet","description":"What the owner takes away of what the upgrade asks for, all of it: it stays taken away whatever release runs, until it is given back.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"install.revocations_set"},"data":{"type":"object","required":["revoked","release","grant"],"additionalProperties":false,"properties":{"revoked":{"type":"array","maxItems":500,"items":{"$ref":"#/$defs/RevokedPermission"}},"release":{"$ref":"#/$defs/InstallRelease"},"grant":{"type":"array","maxItems":500,"items":{"type":"string","minLength":1,"maxLength":4096},"description":"What its runs may touch from now on, home folder expanded."}}}}},{"title":"InstallReleaseSeen","description":"This worker saw a release of it for the first time, by its own clock: an author can write any date.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"install.release_seen"},"data":{"type":"object","required":["release_event_id","manifest_sha256","upgrade_version","channel","released_at","seen_at_ms"],"additionalProperties":false,"properties":{"release_event_id":{"type":"string","pattern":"^[0-9a-f]{64}$"},"manifest_sha256":{"type":"string","pattern":"^[0-9a-f]{64}$"},"upgrade_version":{"type":"string","minLength":1,"maxLength":200},"channel":{"$ref":"#/$defs/InstallChannel"},"released_at":{"type":"integer","minimum":0,"description":"When the author says the release was made, Unix seconds."},"seen_at_ms":{"type":"integer","minimum":0,"description":"Unix milliseconds."}}}}},{"title":"InstallRefused","description":"A correctly signed config of a paired signer that was not accepted.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"install.refused"},"data":{"type":"object","required":["signed_by","code","message"],"additionalProperties":false,"properties":{"signed_by":{"$ref":"#/$defs/InstallSigner"},"code":{"type":"string","pattern":"^[a-z][a-z0-9_]*$","maxLength":64},"message":{"type":"string","minLength":1,"maxLength":2000}}}}}],"$defs":{"AutoUpdate":{"enum":["ask","narrow"]},"InstallChannel":{"enum":["main","beta","nightly","dev"],"description":"What the owner follows: releases of this channel and of steadier ones."},"InstallSigner":{"description":"The signed config behind an order; absent where the owner acted at the worker.","type":"object","required":["signer","revision","config_event_id"],"additionalProperties":false,"properties":{"signer":{"type":"string","pattern":"^[0-9a-f]{64}$","description":"Public key that signed the install config."},"revision":{"type":"integer","minimum":1},"config_event_id":{"type":"string","pattern":"^[0-9a-f]{64}$"}}},"InstallPins":{"description":"What exactly was asked for: nothing here can be changed by replacing an addressable event. The schedule is the config's, else the manifest's.","type":"object","required":["signed_by","upgrade_address","upgrade_id","upgrade_version","title","author_pubkey","manifest_event_id","release_event_id","manifest_sha256","permission_hash","permissions","schedule"],"additionalProperties":false,"properties":{"signed_by":{"$ref":"#/$defs/InstallSigner"},"upgrade_address":{"type":"string","minLength":1,"maxLength":500,"description":"kind:pubkey:d of the listing."},"upgrade_id":{"type":"string","minLength":1,"maxLength":200},"upgrade_version":{"type":"string","minLength":1,"maxLength":200},"title":{"type":"string","minLength":1,"maxLength":500},"author_pubkey":{"type":"string","pattern":"^[0-9a-f]{64}$"},"manifest_event_id":{"type":"string","pattern":"^[0-9a-f]{64}$"},"release_event_id":{"type":"string","pattern":"^[0-9a-f]{64}$"},"manifest_sha256":{"type":"string","pattern":"^[0-9a-f]{64}$"},"permission_hash":{"type":"string","pattern":"^[0-9a-f]{64}$","description":"Of permissions."},"permissions":{"type":"array","maxItems":500,"items":{"type":"string","minLength":1,"maxLength":4096},"description":"What the signer was shown: the plan's, with these inputs, before ~ is expanded."},"schedule":{"$ref":"https://openagents.dev/schemas/manifest/upgrade-manifest.json#/$defs/UpgradeSchedule"},"released_at":{"type":"integer","minimum":0,"description":"When the author says the release was made, Unix seconds."},"completion_relays":{"type":"array","maxItems":50,"items":{"type":"string","minLength":1,"maxLength":500},"description":"Where to post completion notes. Absent: the worker's own setting."}}},"ScheduleChanges":{"type":"object","additionalProperties":false,"description":"Settings of the owner that take the place of the upgrade's own; what is not named follows the upgrade. null takes a window or a constraint away.","properties":{"expression":{"type":"string","minLength":1,"maxLength":200},"timezone":{"type":"string","minLength":1,"maxLength":64},"window":{"anyOf":[{"$ref":"https://openagents.dev/schemas/manifest/upgrade-manifest.json#/$defs/ScheduleWindow"},{"type":"null"}]},"jitter_ms":{"type":"integer","minimum":0,"maximum":86400000},"on_missed":{"enum":["skip","catch_up"]},"on_unknown":{"$ref":"https://openagents.dev/schemas/manifest/upgrade-manifest.json#/$defs/ScheduleOnUnknown"},"overlap":{"$ref":"https://openagents.dev/schemas/manifest/upgrade-manifest.json#/$defs/ScheduleOverlap"},"constraints":{"type":"object","additionalProperties":false,"description":"null takes a constraint away.","properties":{"plugged_in":{"type":["boolean","null"]},"wifi_only":{"type":["boolean","null"]},"cpu_max_percentage":{"type":["integer","null"],"minimum":1,"maximum":100},"suspend_if_active":{"type":["boolean","null"]},"respect_dnd":{"type":["boolean","null"]}}}}},"RunCaps":{"type":"object","additionalProperties":false,"description":"The most that one run may use; what is not named is the worker's setting.","properties":{"memory_mb":{"type":"integer","minimum":128,"maximum":1048576,"description":"MiB: all child processes of the run, the model it asks on this machine, and what the run adds to the worker's own, together."},"cpu_s":{"type":"integer","minimum":1,"maximum":604800,"description":"Processor seconds of the run's child processes, the models it asks on this machine, indexing and embedding, together."}}},"InstallRelease":{"description":"Names a release exactly.","type":"object","additionalProperties":false,"required":["upgrade_version","manifest_event_id","release_event_id","manifest_sha256","permission_hash"],"properties":{"upgrade_version":{"type":"string","minLength":1,"maxLength":200},"manifest_event_id":{"type":"string","pattern":"^[0-9a-f]{64}$"},"release_event_id":{"type":"string","pattern":"^[0-9a-f]{64}$"},"manifest_sha256":{"type":"string","pattern":"^[0-9a-f]{64}$"},"permission_hash":{"type":"string","pattern":"^[0-9a-f]{64}$","description":"Of what it may do, without what the owner took away."}}},"RevokedPermission":{"type":"object","additionalProperties":false,"required":["permission","granted"],"properties":{"permission":{"type":"string","minLength":1,"maxLength":4096,"description":"As consent shows it."},"granted":{"type":"string","minLength":1,"maxLength":4096,"description":"The same with the home folder expanded."}}}}};
-const schema83 = {"description":"Names a release exactly.","type":"object","additionalProperties":false,"required":["upgrade_version","manifest_event_id","release_event_id","manifest_sha256","permission_hash"],"properties":{"upgrade_version":{"type":"string","minLength":1,"maxLength":200},"manifest_event_id":{"type":"string","pattern":"^[0-9a-f]{64}$"},"release_event_id":{"type":"string","pattern":"^[0-9a-f]{64}$"},"manifest_sha256":{"type":"string","pattern":"^[0-9a-f]{64}$"},"permission_hash":{"type":"string","pattern":"^[0-9a-f]{64}$","description":"Of what it may do, without what the owner took away."}}};
+const schema43 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/event/install.json","title":"InstallEvent","description":"What happens to an install. The subject is the install, install_….","oneOf":[{"title":"InstallRequested","description":"Fetched: a signed config that passed every check, with its manifest, verified. The manifest is kept, so that the network is never needed again.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"install.requested"},"data":{"type":"object","required":["pins","approval_reasons"],"additionalProperties":false,"properties":{"pins":{"$ref":"#/$defs/InstallPins"},"approval_reasons":{"type":"array","maxItems":50,"items":{"type":"string","minLength":1,"maxLength":1000},"description":"Why the owner must approve at the worker; empty: covered by the signer's ceiling."},"manifest":{"$ref":"https://openagents.dev/schemas/manifest/upgrade-manifest.json","x-sealed":true},"inputs":{"type":"object","additionalProperties":true,"description":"The values the owner gave.","x-sealed":true}}}}},{"title":"InstallApproved","description":"The requested pins are agreed to: they run from now on, or, staged, on trial first.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"install.approved"},"data":{"type":"object","required":["config_event_id","approved_by","permission_hash","grant"],"additionalProperties":false,"properties":{"config_event_id":{"type":"string","pattern":"^[0-9a-f]{64}$"},"approved_by":{"enum":["ceiling","owner","auto_update"],"description":"auto_update: an update that widened nothing, taken as the owner had chosen."},"permission_hash":{"type":"string","pattern":"^[0-9a-f]{64}$"},"grant":{"type":"array","maxItems":500,"items":{"type":"string","minLength":1,"maxLength":4096},"description":"The permissions granted, home folder expanded."},"release":{"$ref":"#/$defs/InstallRelease"},"staged":{"const":true,"description":"It runs on trial first; what ran before stays."}}}}},{"title":"InstallEnabled","description":"It runs on its schedule.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"install.enabled"},"data":{"type":"object","required":[],"additionalProperties":false,"properties":{"signed_by":{"$ref":"#/$defs/InstallSigner"},"release":{"$ref":"#/$defs/InstallRelease"}}}}},{"title":"InstallDisabled","description":"It keeps its pins and does not run.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"install.disabled"},"data":{"type":"object","required":["reason"],"additionalProperties":false,"properties":{"reason":{"type":"string","minLength":1,"maxLength":500},"signed_by":{"$ref":"#/$defs/InstallSigner"}}}}},{"title":"InstallRemoved","description":"It is gone; only a higher revision of a signed config brings it back.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"install.removed"},"data":{"type":"object","required":["reason"],"additionalProperties":false,"properties":{"reason":{"type":"string","minLength":1,"maxLength":500},"signed_by":{"$ref":"#/$defs/InstallSigner"}}}}},{"title":"InstallUpdatesSet","description":"What the owner chose for updates: to be asked, or to take what widens nothing without being asked.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"install.updates_set"},"data":{"type":"object","required":["auto_update","channel"],"additionalProperties":false,"properties":{"auto_update":{"$ref":"#/$defs/AutoUpdate"},"channel":{"$ref":"#/$defs/InstallChannel"},"pinned":{"type":"boolean","description":"No other release takes its place until it is unpinned. Absent: not pinned."},"min_age_h":{"type":"integer","minimum":0,"maximum":8760,"description":"How long this worker must have known a release before it takes it unasked. Absent: the worker's own number."},"rollback_after":{"type":"integer","minimum":0,"maximum":100,"description":"After how many failed runs in a row the last good release comes back; 0: never. Absent: as the manifest says."},"trial":{"type":"boolean","description":"Whether an update that is taken unasked runs on trial first. Absent: yes."}}}}},{"title":"InstallScheduleSet","description":"What the owner chose in place of the upgrade's own schedule; null: what the upgrade declares, again.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"install.schedule_set"},"data":{"type":"object","required":["changes"],"additionalProperties":false,"properties":{"changes":{"anyOf":[{"$ref":"#/$defs/ScheduleChanges"},{"type":"null"}]}}}}},{"title":"InstallCapsSet","description":"The most that a run of it may use, as the owner chose; null: the worker's setting, again.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"install.caps_set"},"data":{"type":"object","required":["caps"],"additionalProperties":false,"properties":{"caps":{"anyOf":[{"$ref":"#/$defs/RunCaps"},{"type":"null"}]}}}}},{"title":"InstallYanked","description":"Its author took the release back: nothing new runs of it.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"install.yanked"},"data":{"type":"object","required":["release_event_id","yank_event_id","reason"],"additionalProperties":false,"properties":{"release_event_id":{"type":"string","pattern":"^[0-9a-f]{64}$"},"yank_event_id":{"type":"string","pattern":"^[0-9a-f]{64}$","description":"The author's deletion or label."},"reason":{"type":"string","maxLength":500}}}}},{"title":"InstallTakenDown","description":"A moderator that the owner trusts hides what is installed.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"install.taken_down"},"data":{"type":"object","required":["decision_event_id","moderator","action","why","expires_at","stopped","blocks"],"additionalProperties":false,"properties":{"decision_event_id":{"type":"string","pattern":"^[0-9a-f]{64}$","description":"Of the moderator's signed label or blocklist."},"moderator":{"type":"string","pattern":"^[0-9a-f]{64}$"},"action":{"enum":["hold","take_down"]},"why":{"type":"string","minLength":1,"maxLength":3000,"description":"A sentence."},"expires_at":{"type":["integer","null"],"minimum":1,"description":"Unix seconds; null: until it is reversed."},"stopped":{"type":"boolean","description":"It ran until then, and runs no more because of this."},"blocks":{"type":"boolean","description":"It may not be enabled while this stands, unless its owner overrides it."}}}}},{"title":"InstallTakedownLifted","description":"What a moderator decided of it ended, was reversed, or is by nobody the owner trusts any more.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"install.takedown_lifted"},"data":{"type":"object","required":["decision_event_id","by"],"additionalProperties":false,"properties":{"decision_event_id":{"type":"string","pattern":"^[0-9a-f]{64}$"},"by":{"enum":["end","reversal","choice"]}}}}},{"title":"InstallTakedownOverridden","description":"Its owner runs it all the same.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"install.takedown_overridden"},"data":{"type":"object","required":["decision_event_id","reason"],"additionalProperties":false,"properties":{"decision_event_id":{"type":"string","pattern":"^[0-9a-f]{64}$"},"reason":{"type":"string","minLength":1,"maxLength":500}}}}},{"title":"InstallInspected","description":"What it may do was looked at before anything was agreed to: by the owner, by who signed the order, or by the rule the owner chose for updates that widen nothing.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"install.inspected"},"data":{"type":"object","required":["release","shown_to","widened"],"additionalProperties":false,"properties":{"release":{"$ref":"#/$defs/InstallRelease"},"shown_to":{"enum":["owner","signer","rule"]},"widened":{"type":"array","maxItems":100,"items":{"type":"string","minLength":1,"maxLength":1000},"description":"What it may do beyond the release that ran then, in sentences."},"known_for_ms":{"type":"integer","minimum":0,"description":"How long this worker had known the release. Absent: it saw it for the first time."}}}}},{"title":"InstallPromoted","description":"The release on trial ran through: it takes the place of the one that ran before, which is kept.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"install.promoted"},"data":{"type":"object","required":["release","run_id"],"additionalProperties":false,"properties":{"release":{"$ref":"#/$defs/InstallRelease"},"run_id":{"type":"string","minLength":1,"maxLength":100}}}}},{"title":"InstallProved","description":"The release ran through for the first time: it is one to go back to.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"install.proved"},"data":{"type":"object","required":["release","run_id"],"additionalProperties":false,"properties":{"release":{"$ref":"#/$defs/InstallRelease"},"run_id":{"type":"string","minLength":1,"maxLength":100}}}}},{"title":"InstallRolledBack","description":"An earlier release that was approved here runs again. The one it replaces is not taken again unasked.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"install.rolled_back"},"data":{"type":"object","required":["from","to","by","reason"],"additionalProperties":false,"properties":{"from":{"$ref":"#/$defs/InstallRelease"},"to":{"$ref":"#/$defs/InstallRelease"},"by":{"enum":["owner","failures","trial"],"description":"failures: too many in a row. trial: the release on trial failed, and never took the other's place."},"reason":{"type":"string","minLength":1,"maxLength":500},"run_id":{"type":"string","minLength":1,"maxLength":100,"description":"The run that failed last."}}}}},{"title":"InstallRevocationsSet","description":"What the owner takes away of what the upgrade asks for, all of it: it stays taken away whatever release runs, until it is given back.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"install.revocations_set"},"data":{"type":"object","required":["revoked","release","grant"],"additionalProperties":false,"properties":{"revoked":{"type":"array","maxItems":500,"items":{"$ref":"#/$defs/RevokedPermission"}},"release":{"$ref":"#/$defs/InstallRelease"},"grant":{"type":"array","maxItems":500,"items":{"type":"string","minLength":1,"maxLength":4096},"description":"What its runs may touch from now on, home folder expanded."}}}}},{"title":"InstallReleaseSeen","description":"This worker saw a release of it for the first time, by its own clock: an author can write any date.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"install.release_seen"},"data":{"type":"object","required":["release_event_id","manifest_sha256","upgrade_version","channel","released_at","seen_at_ms"],"additionalProperties":false,"properties":{"release_event_id":{"type":"string","pattern":"^[0-9a-f]{64}$"},"manifest_sha256":{"type":"string","pattern":"^[0-9a-f]{64}$"},"upgrade_version":{"type":"string","minLength":1,"maxLength":200},"channel":{"$ref":"#/$defs/InstallChannel"},"released_at":{"type":"integer","minimum":0,"description":"When the author says the release was made, Unix seconds."},"seen_at_ms":{"type":"integer","minimum":0,"description":"Unix milliseconds."}}}}},{"title":"InstallRefused","description":"A correctly signed config of a paired signer that was not accepted.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"install.refused"},"data":{"type":"object","required":["signed_by","code","message"],"additionalProperties":false,"properties":{"signed_by":{"$ref":"#/$defs/InstallSigner"},"code":{"type":"string","pattern":"^[a-z][a-z0-9_]*$","maxLength":64},"message":{"type":"string","minLength":1,"maxLength":2000}}}}}],"$defs":{"AutoUpdate":{"enum":["ask","narrow"]},"InstallChannel":{"enum":["main","beta","nightly","dev"],"description":"What the owner follows: releases of this channel and of steadier ones."},"InstallSigner":{"description":"The signed config behind an order; absent where the owner acted at the worker.","type":"object","required":["signer","revision","config_event_id"],"additionalProperties":false,"properties":{"signer":{"type":"string","pattern":"^[0-9a-f]{64}$","description":"Public key that signed the install config."},"revision":{"type":"integer","minimum":1},"config_event_id":{"type":"string","pattern":"^[0-9a-f]{64}$"}}},"InstallPins":{"description":"What exactly was asked for: nothing here can be changed by replacing an addressable event. The schedule is the config's, else the manifest's.","type":"object","required":["signed_by","upgrade_address","upgrade_id","upgrade_version","title","author_pubkey","manifest_event_id","release_event_id","manifest_sha256","permission_hash","permissions","schedule"],"additionalProperties":false,"properties":{"signed_by":{"$ref":"#/$defs/InstallSigner"},"upgrade_address":{"type":"string","minLength":1,"maxLength":500,"description":"kind:pubkey:d of the listing."},"upgrade_id":{"type":"string","minLength":1,"maxLength":200},"upgrade_version":{"type":"string","minLength":1,"maxLength":200},"title":{"type":"string","minLength":1,"maxLength":500},"author_pubkey":{"type":"string","pattern":"^[0-9a-f]{64}$"},"manifest_event_id":{"type":"string","pattern":"^[0-9a-f]{64}$"},"release_event_id":{"type":"string","pattern":"^[0-9a-f]{64}$"},"manifest_sha256":{"type":"string","pattern":"^[0-9a-f]{64}$"},"permission_hash":{"type":"string","pattern":"^[0-9a-f]{64}$","description":"Of permissions."},"permissions":{"type":"array","maxItems":500,"items":{"type":"string","minLength":1,"maxLength":4096},"description":"What the signer was shown: the plan's, with these inputs, before ~ is expanded."},"schedule":{"$ref":"https://openagents.dev/schemas/manifest/upgrade-manifest.json#/$defs/UpgradeSchedule"},"released_at":{"type":"integer","minimum":0,"description":"When the author says the release was made, Unix seconds."},"completion_relays":{"type":"array","maxItems":50,"items":{"type":"string","minLength":1,"maxLength":500},"description":"Where to post completion notes. Absent: the worker's own setting."}}},"ScheduleChanges":{"type":"object","additionalProperties":false,"description":"Settings of the owner that take the place of the upgrade's own; what is not named follows the upgrade. null takes a window or a constraint away.","properties":{"expression":{"type":"string","minLength":1,"maxLength":200},"timezone":{"type":"string","minLength":1,"maxLength":64},"window":{"anyOf":[{"$ref":"https://openagents.dev/schemas/manifest/upgrade-manifest.json#/$defs/ScheduleWindow"},{"type":"null"}]},"jitter_ms":{"type":"integer","minimum":0,"maximum":86400000},"on_missed":{"enum":["skip","catch_up"]},"catch_up_max_age_h":{"$ref":"https://openagents.dev/schemas/manifest/upgrade-manifest.json#/$defs/ScheduleCatchUpAge"},"on_unknown":{"$ref":"https://openagents.dev/schemas/manifest/upgrade-manifest.json#/$defs/ScheduleOnUnknown"},"overlap":{"$ref":"https://openagents.dev/schemas/manifest/upgrade-manifest.json#/$defs/ScheduleOverlap"},"constraints":{"type":"object","additionalProperties":false,"description":"null takes a constraint away.","properties":{"plugged_in":{"type":["boolean","null"]},"wifi_only":{"type":["boolean","null"]},"cpu_max_percentage":{"type":["integer","null"],"minimum":1,"maximum":100},"suspend_if_active":{"type":["boolean","null"]},"respect_dnd":{"type":["boolean","null"]}}}}},"RunCaps":{"type":"object","additionalProperties":false,"description":"The most that one run may use; what is not named is the worker's setting.","properties":{"memory_mb":{"type":"integer","minimum":128,"maximum":1048576,"description":"MiB: all child processes of the run, the model it asks on this machine, and what the run adds to the worker's own, together."},"cpu_s":{"type":"integer","minimum":1,"maximum":604800,"description":"Processor seconds of the run's child processes, the models it asks on this machine, indexing and embedding, together."}}},"InstallRelease":{"description":"Names a release exactly.","type":"object","additionalProperties":false,"required":["upgrade_version","manifest_event_id","release_event_id","manifest_sha256","permission_hash"],"properties":{"upgrade_version":{"type":"string","minLength":1,"maxLength":200},"manifest_event_id":{"type":"string","pattern":"^[0-9a-f]{64}$"},"release_event_id":{"type":"string","pattern":"^[0-9a-f]{64}$"},"manifest_sha256":{"type":"string","pattern":"^[0-9a-f]{64}$"},"permission_hash":{"type":"string","pattern":"^[0-9a-f]{64}$","description":"Of what it may do, without what the owner took away."}}},"RevokedPermission":{"type":"object","additionalProperties":false,"required":["permission","granted"],"properties":{"permission":{"type":"string","minLength":1,"maxLength":4096,"description":"As consent shows it."},"granted":{"type":"string","minLength":1,"maxLength":4096,"description":"The same with the home folder expanded."}}}}};
+const schema85 = {"description":"Names a release exactly.","type":"object","additionalProperties":false,"required":["upgrade_version","manifest_event_id","release_event_id","manifest_sha256","permission_hash"],"properties":{"upgrade_version":{"type":"string","minLength":1,"maxLength":200},"manifest_event_id":{"type":"string","pattern":"^[0-9a-f]{64}$"},"release_event_id":{"type":"string","pattern":"^[0-9a-f]{64}$"},"manifest_sha256":{"type":"string","pattern":"^[0-9a-f]{64}$"},"permission_hash":{"type":"string","pattern":"^[0-9a-f]{64}$","description":"Of what it may do, without what the owner took away."}}};
 const schema45 = {"description":"The signed config behind an order; absent where the owner acted at the worker.","type":"object","required":["signer","revision","config_event_id"],"additionalProperties":false,"properties":{"signer":{"type":"string","pattern":"^[0-9a-f]{64}$","description":"Public key that signed the install config."},"revision":{"type":"integer","minimum":1},"config_event_id":{"type":"string","pattern":"^[0-9a-f]{64}$"}}};
-const schema100 = {"type":"object","additionalProperties":false,"required":["permission","granted"],"properties":{"permission":{"type":"string","minLength":1,"maxLength":4096,"description":"As consent shows it."},"granted":{"type":"string","minLength":1,"maxLength":4096,"description":"The same with the home folder expanded."}}};
+const schema103 = {"type":"object","additionalProperties":false,"required":["permission","granted"],"properties":{"permission":{"type":"string","minLength":1,"maxLength":4096,"description":"As consent shows it."},"granted":{"type":"string","minLength":1,"maxLength":4096,"description":"The same with the home folder expanded."}}};
 const schema44 = {"description":"What exactly was asked for: nothing here can be changed by replacing an addressable event. The schedule is the config's, else the manifest's.","type":"object","required":["signed_by","upgrade_address","upgrade_id","upgrade_version","title","author_pubkey","manifest_event_id","release_event_id","manifest_sha256","permission_hash","permissions","schedule"],"additionalProperties":false,"properties":{"signed_by":{"$ref":"#/$defs/InstallSigner"},"upgrade_address":{"type":"string","minLength":1,"maxLength":500,"description":"kind:pubkey:d of the listing."},"upgrade_id":{"type":"string","minLength":1,"maxLength":200},"upgrade_version":{"type":"string","minLength":1,"maxLength":200},"title":{"type":"string","minLength":1,"maxLength":500},"author_pubkey":{"type":"string","pattern":"^[0-9a-f]{64}$"},"manifest_event_id":{"type":"string","pattern":"^[0-9a-f]{64}$"},"release_event_id":{"type":"string","pattern":"^[0-9a-f]{64}$"},"manifest_sha256":{"type":"string","pattern":"^[0-9a-f]{64}$"},"permission_hash":{"type":"string","pattern":"^[0-9a-f]{64}$","description":"Of permissions."},"permissions":{"type":"array","maxItems":500,"items":{"type":"string","minLength":1,"maxLength":4096},"description":"What the signer was shown: the plan's, with these inputs, before ~ is expanded."},"schedule":{"$ref":"https://openagents.dev/schemas/manifest/upgrade-manifest.json#/$defs/UpgradeSchedule"},"released_at":{"type":"integer","minimum":0,"description":"When the author says the release was made, Unix seconds."},"completion_relays":{"type":"array","maxItems":50,"items":{"type":"string","minLength":1,"maxLength":500},"description":"Where to post completion notes. Absent: the worker's own setting."}}};
-const schema59 = {"type":"object","required":["type"],"additionalProperties":false,"properties":{"type":{"enum":["cron","manual","event"]},"expression":{"type":"string","maxLength":200,"description":"Five fields: minute hour day-of-month month day-of-week."},"timezone":{"type":"string","maxLength":64,"description":"IANA name. Absent: the worker's own zone."},"window":{"$ref":"#/$defs/ScheduleWindow"},"constraints":{"$ref":"#/$defs/ScheduleConstraints"},"jitter_ms":{"type":"integer","minimum":0,"maximum":86400000},"on_missed":{"enum":["skip","catch_up"]},"on_unknown":{"$ref":"#/$defs/ScheduleOnUnknown"},"overlap":{"$ref":"#/$defs/ScheduleOverlap"}}};
+const schema59 = {"type":"object","required":["type"],"additionalProperties":false,"properties":{"type":{"enum":["cron","manual","event"]},"expression":{"type":"string","maxLength":200,"description":"Five fields: minute hour day-of-month month day-of-week."},"timezone":{"type":"string","maxLength":64,"description":"IANA name. Absent: the worker's own zone."},"window":{"$ref":"#/$defs/ScheduleWindow"},"constraints":{"$ref":"#/$defs/ScheduleConstraints"},"jitter_ms":{"type":"integer","minimum":0,"maximum":86400000},"on_missed":{"enum":["skip","catch_up"]},"catch_up_max_age_h":{"$ref":"#/$defs/ScheduleCatchUpAge"},"on_unknown":{"$ref":"#/$defs/ScheduleOnUnknown"},"overlap":{"$ref":"#/$defs/ScheduleOverlap"}}};
 const schema61 = {"type":"object","additionalProperties":false,"properties":{"plugged_in":{"type":"boolean"},"wifi_only":{"type":"boolean"},"cpu_max_percentage":{"type":"integer","minimum":1,"maximum":100},"suspend_if_active":{"type":"boolean"},"respect_dnd":{"type":"boolean"}}};
 
 function validate57(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
@@ -39003,10 +39144,10 @@ vErrors.push(err27);
 errors++;
 }
 }
-if(data.on_unknown !== undefined){
-let data14 = data.on_unknown;
-if(!((data14 === "wait") || (data14 === "run"))){
-const err28 = {instancePath:instancePath+"/on_unknown",schemaPath:"#/$defs/ScheduleOnUnknown/enum",keyword:"enum",params:{allowedValues: schema62.enum},message:"must be equal to one of the allowed values"};
+if(data.catch_up_max_age_h !== undefined){
+let data14 = data.catch_up_max_age_h;
+if(!(((typeof data14 == "number") && (!(data14 % 1) && !isNaN(data14))) && (isFinite(data14)))){
+const err28 = {instancePath:instancePath+"/catch_up_max_age_h",schemaPath:"#/$defs/ScheduleCatchUpAge/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
 if(vErrors === null){
 vErrors = [err28];
 }
@@ -39015,11 +39156,9 @@ vErrors.push(err28);
 }
 errors++;
 }
-}
-if(data.overlap !== undefined){
-let data15 = data.overlap;
-if(!(((data15 === "skip") || (data15 === "queue_one")) || (data15 === "cancel_running"))){
-const err29 = {instancePath:instancePath+"/overlap",schemaPath:"#/$defs/ScheduleOverlap/enum",keyword:"enum",params:{allowedValues: schema63.enum},message:"must be equal to one of the allowed values"};
+if((typeof data14 == "number") && (isFinite(data14))){
+if(data14 > 744 || isNaN(data14)){
+const err29 = {instancePath:instancePath+"/catch_up_max_age_h",schemaPath:"#/$defs/ScheduleCatchUpAge/maximum",keyword:"maximum",params:{comparison: "<=", limit: 744},message:"must be <= 744"};
 if(vErrors === null){
 vErrors = [err29];
 }
@@ -39028,15 +39167,52 @@ vErrors.push(err29);
 }
 errors++;
 }
-}
-}
-else {
-const err30 = {instancePath,schemaPath:"#/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data14 < 1 || isNaN(data14)){
+const err30 = {instancePath:instancePath+"/catch_up_max_age_h",schemaPath:"#/$defs/ScheduleCatchUpAge/minimum",keyword:"minimum",params:{comparison: ">=", limit: 1},message:"must be >= 1"};
 if(vErrors === null){
 vErrors = [err30];
 }
 else {
 vErrors.push(err30);
+}
+errors++;
+}
+}
+}
+if(data.on_unknown !== undefined){
+let data15 = data.on_unknown;
+if(!((data15 === "wait") || (data15 === "run"))){
+const err31 = {instancePath:instancePath+"/on_unknown",schemaPath:"#/$defs/ScheduleOnUnknown/enum",keyword:"enum",params:{allowedValues: schema63.enum},message:"must be equal to one of the allowed values"};
+if(vErrors === null){
+vErrors = [err31];
+}
+else {
+vErrors.push(err31);
+}
+errors++;
+}
+}
+if(data.overlap !== undefined){
+let data16 = data.overlap;
+if(!(((data16 === "skip") || (data16 === "queue_one")) || (data16 === "cancel_running"))){
+const err32 = {instancePath:instancePath+"/overlap",schemaPath:"#/$defs/ScheduleOverlap/enum",keyword:"enum",params:{allowedValues: schema64.enum},message:"must be equal to one of the allowed values"};
+if(vErrors === null){
+vErrors = [err32];
+}
+else {
+vErrors.push(err32);
+}
+errors++;
+}
+}
+}
+else {
+const err33 = {instancePath,schemaPath:"#/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err33];
+}
+else {
+vErrors.push(err33);
 }
 errors++;
 }
@@ -39755,10 +39931,10 @@ return errors === 0;
 }
 validate33.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
 
-const schema46 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/manifest/upgrade-manifest.json","title":"UpgradeManifest","description":"Upgrade manifest v0.1: what an upgrade does, when, with what permissions and at what price. A field that is not listed is refused, never ignored: it could be a rule this version does not know, or a misspelt one.","type":"object","required":["id","version","title","author","capabilities","schedule","pipeline"],"additionalProperties":false,"properties":{"$schema":{"type":"string","maxLength":200,"description":"https://openagents.dev/schemas/upgrade-manifest-v0.1.json; for editors, not interpreted."},"id":{"type":"string","pattern":"^[a-z0-9_.-]+$","maxLength":128,"description":"The slug; tag d of its events."},"version":{"type":"string","maxLength":128,"pattern":"^(0|[1-9]\\d*)\\.(0|[1-9]\\d*)\\.(0|[1-9]\\d*)(?:-((?:0|[1-9]\\d*|\\d*[a-zA-Z-][0-9a-zA-Z-]*)(?:\\.(?:0|[1-9]\\d*|\\d*[a-zA-Z-][0-9a-zA-Z-]*))*))?(?:\\+([0-9a-zA-Z-]+(?:\\.[0-9a-zA-Z-]+)*))?$","description":"SemVer 2.0.0."},"title":{"type":"string","minLength":3,"maxLength":120},"summary":{"type":"string","maxLength":1000},"author":{"$ref":"#/$defs/UpgradeAuthor"},"license":{"type":"string","minLength":1,"maxLength":100,"description":"SPDX expression."},"homepage":{"$ref":"#/$defs/WebUrl"},"categories":{"$ref":"#/$defs/Labels"},"tags":{"$ref":"#/$defs/Labels"},"capabilities":{"$ref":"#/$defs/UpgradeCapabilities"},"permissions":{"$ref":"#/$defs/UpgradePermissions"},"inputs":{"type":"object","maxProperties":32,"propertyNames":{"pattern":"^[a-z][a-z0-9_]{0,63}$"},"additionalProperties":{"$ref":"#/$defs/UpgradeInput"},"description":"What the owner may set when installing, by name; ${inputs.<name>} in the pipeline."},"schedule":{"$ref":"#/$defs/UpgradeSchedule"},"triggers":{"type":"array","maxItems":32,"items":{"$ref":"#/$defs/UpgradeTrigger"}},"pipeline":{"type":"array","minItems":1,"maxItems":64,"items":{"$ref":"#/$defs/UpgradeStep"}},"pricing":{"$ref":"#/$defs/UpgradePricing"},"policy":{"$ref":"#/$defs/UpgradePolicy"},"artifacts":{"type":"array","maxItems":32,"items":{"$ref":"#/$defs/UpgradeArtifact"}},"signing":{"type":"object","additionalProperties":false,"description":"Informative: hash, event id and signature are taken from the signed event, never from here.","properties":{"manifest_sha256":{"type":"string","maxLength":200},"nostr_event_id":{"type":"string","maxLength":200},"sig_author":{"type":"string","maxLength":200}}}},"$defs":{"Npub":{"type":"string","pattern":"^npub1[02-9ac-hj-np-z]{58}$","description":"A public key in NIP-19 form."},"WebUrl":{"type":"string","pattern":"^https?://[^\\s\\u0000-\\u001f]+$","maxLength":2000},"Labels":{"type":"array","maxItems":32,"uniqueItems":true,"items":{"type":"string","minLength":1,"maxLength":64}},"UpgradeAuthor":{"type":"object","required":["npub"],"additionalProperties":false,"properties":{"name":{"type":"string","maxLength":120},"npub":{"$ref":"#/$defs/Npub"},"contact":{"type":"string","maxLength":300}}},"Platform":{"enum":["macos","linux","windows"]},"ModelBackend":{"enum":["foundation_models","mlx","ollama","llama.cpp","lexical-v1"]},"UpgradeCapabilities":{"type":"object","required":["platforms","backends"],"additionalProperties":false,"properties":{"platforms":{"type":"array","minItems":1,"uniqueItems":true,"items":{"$ref":"#/$defs/Platform"}},"backends":{"type":"array","uniqueItems":true,"items":{"$ref":"#/$defs/ModelBackend"},"description":"Empty for an upgrade that calls no model."},"requires":{"type":"object","additionalProperties":false,"properties":{"disk_mb":{"type":"integer","minimum":0},"ram_mb":{"type":"integer","minimum":0},"gpu":{"type":"boolean"}}}}},"UpgradePermissions":{"type":"object","additionalProperties":false,"description":"What the upgrade asks for. What it needs is worked out from the pipeline; the two are compared.","properties":{"filesystem":{"type":"array","maxItems":64,"items":{"$ref":"#/$defs/FilesystemPermission"}},"network":{"type":"array","maxItems":64,"items":{"type":"string","minLength":1,"maxLength":260},"description":"Hosts: exact, host:port, or *.example.com."},"tools":{"type":"array","maxItems":64,"items":{"type":"string","pattern":"^[a-z0-9][a-z0-9_.-]*(/[a-zA-Z0-9_.-]+)?$","maxLength":128},"description":"Ops, or agents' tools as <agent_id>/<tool>."},"env":{"type":"array","maxItems":32,"items":{"type":"string","pattern":"^[A-Za-z_][A-Za-z0-9_]*$","maxLength":128},"description":"Names of environment variables."},"events":{"type":"array","maxItems":32,"items":{"type":"integer","minimum":0,"maximum":65535},"description":"Kinds of Nostr events it may publish in the worker's name."},"secrets":{"type":"array","maxItems":16,"description":"Secrets of the owner's vault and the one host each is sent to; ${secrets.<name>} in a parameter that takes one.","items":{"type":"object","required":["name","host"],"additionalProperties":false,"properties":{"name":{"type":"string","pattern":"^[A-Za-z][A-Za-z0-9_]{0,63}$"},"host":{"type":"string","minLength":1,"maxLength":260,"description":"Exact: host or host:port."}}}},"spend":{"type":"object","required":["sats","period"],"additionalProperties":false,"properties":{"sats":{"type":"integer","minimum":1,"maximum":2100000000000000},"period":{"enum":["run","day","week","month"]}}},"state_mb":{"type":"integer","minimum":1,"maximum":1024,"description":"May keep its own files, up to so many mebibytes: ${install.state} in a path of its steps. Each release has its own; a new one starts with a copy."},"process":{"type":"boolean","description":"May start processes."}}},"FilesystemPermission":{"description":"A glob below ~/ or an absolute one. A bare string means read and write; an object narrows it.","anyOf":[{"type":"string","minLength":1,"maxLength":1000},{"type":"object","required":["path","access"],"additionalProperties":false,"properties":{"path":{"type":"string","minLength":1,"maxLength":1000},"access":{"enum":["read","write","read_write"]}}}]},"UpgradeInput":{"type":"object","required":["type"],"additionalProperties":false,"description":"One input. Without a default the install must give it.","properties":{"type":{"enum":["string","path","integer","number","boolean","string_list"]},"description":{"type":"string","maxLength":500},"default":{"$ref":"#/$defs/InputValue"}}},"InputValue":{"anyOf":[{"type":"string","maxLength":10000},{"type":"number"},{"type":"boolean"},{"type":"array","maxItems":1000,"items":{"type":"string","maxLength":1000}}]},"UpgradeSchedule":{"type":"object","required":["type"],"additionalProperties":false,"properties":{"type":{"enum":["cron","manual","event"]},"expression":{"type":"string","maxLength":200,"description":"Five fields: minute hour day-of-month month day-of-week."},"timezone":{"type":"string","maxLength":64,"description":"IANA name. Absent: the worker's own zone."},"window":{"$ref":"#/$defs/ScheduleWindow"},"constraints":{"$ref":"#/$defs/ScheduleConstraints"},"jitter_ms":{"type":"integer","minimum":0,"maximum":86400000},"on_missed":{"enum":["skip","catch_up"]},"on_unknown":{"$ref":"#/$defs/ScheduleOnUnknown"},"overlap":{"$ref":"#/$defs/ScheduleOverlap"}}},"ScheduleOnUnknown":{"enum":["wait","run"],"description":"What a constraint does that no sensor of the machine can measure. Absent: wait."},"ScheduleOverlap":{"enum":["skip","queue_one","cancel_running"],"description":"What a due time does while a run of the same install goes on: is skipped, waits for its end (later due times join it), or has it canceled. Absent: skip."},"ScheduleWindow":{"type":"object","required":["start","end"],"additionalProperties":false,"description":"Local times between which a run may start; may cross midnight.","properties":{"start":{"type":"string","maxLength":5,"description":"HH:MM, included."},"end":{"type":"string","maxLength":5,"description":"HH:MM, excluded."}}},"ScheduleConstraints":{"type":"object","additionalProperties":false,"properties":{"plugged_in":{"type":"boolean"},"wifi_only":{"type":"boolean"},"cpu_max_percentage":{"type":"integer","minimum":1,"maximum":100},"suspend_if_active":{"type":"boolean"},"respect_dnd":{"type":"boolean"}}},"UpgradeTrigger":{"anyOf":[{"$ref":"#/$defs/FileChangeTrigger"},{"$ref":"#/$defs/NostrEventTrigger"}]},"FileChangeTrigger":{"type":"object","required":["type","glob"],"additionalProperties":false,"properties":{"type":{"const":"file_change"},"glob":{"type":"string","minLength":1,"maxLength":1000}}},"NostrEventTrigger":{"type":"object","required":["type","kinds"],"additionalProperties":false,"properties":{"type":{"const":"nostr_event"},"kinds":{"type":"array","minItems":1,"maxItems":32,"items":{"type":"integer","minimum":0,"maximum":65535}},"filter":{"type":"object","additionalProperties":false,"description":"More of a NIP-01 filter.","properties":{"ids":{"$ref":"#/$defs/HexList"},"authors":{"$ref":"#/$defs/HexList"}},"patternProperties":{"^#[a-zA-Z]$":{"type":"array","minItems":1,"maxItems":64,"items":{"type":"string","maxLength":200}}}}}},"HexList":{"type":"array","minItems":1,"maxItems":64,"items":{"type":"string","pattern":"^[0-9a-f]{64}$"}},"UpgradeStep":{"type":"object","required":["op"],"description":"One step: its op and that op's parameters, beside the four fields below.","properties":{"op":{"type":"string","minLength":1,"maxLength":128},"id":{"type":"string","pattern":"^[A-Za-z0-9_][A-Za-z0-9_-]{0,63}$","description":"For ${steps.<id>.<field>}. Absent: step_<n>, counted from 1."},"timeout_ms":{"type":"integer","minimum":1,"maximum":86400000,"description":"Absent: the op's own."},"retry":{"$ref":"#/$defs/StepRetry"}},"additionalProperties":true},"StepRetry":{"type":"object","required":["max_attempts"],"additionalProperties":false,"description":"Absent: the op's own.","properties":{"max_attempts":{"type":"integer","minimum":1,"maximum":10,"description":"1: never tried again."},"backoff_ms":{"type":"integer","minimum":0,"maximum":3600000,"description":"Before the second attempt; doubles each time."}}},"UpgradePricing":{"type":"object","required":["model"],"additionalProperties":false,"properties":{"model":{"enum":["free","per-run","per-month"]},"amount_sats":{"type":"integer","minimum":0,"maximum":2100000000000000},"trial_runs":{"type":"integer","minimum":1,"maximum":1000,"description":"How many runs a worker may start without a licence, counted over all releases of the listing. Absent: none."},"revenue_split":{"type":"array","maxItems":32,"items":{"$ref":"#/$defs/RevenueShare"}},"coordinator":{"$ref":"#/$defs/Npub"}}},"RevenueShare":{"type":"object","required":["npub","bps"],"additionalProperties":false,"properties":{"npub":{"$ref":"#/$defs/Npub"},"bps":{"type":"integer","minimum":1,"maximum":10000,"description":"Basis points; all shares sum to 10000."}}},"UpgradePolicy":{"type":"object","additionalProperties":false,"properties":{"aup_flags":{"type":"array","maxItems":32,"uniqueItems":true,"items":{"type":"string","pattern":"^[a-z0-9_]+$","maxLength":64}},"data_retention_days":{"type":"integer","minimum":0,"maximum":36500},"rollback_after_failures":{"type":"integer","minimum":1,"maximum":100,"description":"After how many failed runs in a row the last good release takes its place, unless the owner says otherwise."},"telemetry_level":{"type":"string","pattern":"^[a-z0-9_]+$","maxLength":32,"description":"none, basic or full; any other word counts as none."}}},"UpgradeArtifact":{"type":"object","required":["type","url"],"additionalProperties":false,"properties":{"type":{"type":"string","pattern":"^[a-z0-9_-]+$","maxLength":32},"url":{"$ref":"#/$defs/WebUrl"},"sha256":{"type":"string","pattern":"^[0-9a-f]{64}$"},"bytes":{"type":"integer","minimum":0,"maximum":9007199254740991,"description":"Its size. What is published states it and sha256; nothing else of an artifact is ever used."},"title":{"type":"string","maxLength":200}}}}};
+const schema46 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/manifest/upgrade-manifest.json","title":"UpgradeManifest","description":"Upgrade manifest v0.1: what an upgrade does, when, with what permissions and at what price. A field that is not listed is refused, never ignored: it could be a rule this version does not know, or a misspelt one.","type":"object","required":["id","version","title","author","capabilities","schedule","pipeline"],"additionalProperties":false,"properties":{"$schema":{"type":"string","maxLength":200,"description":"https://openagents.dev/schemas/upgrade-manifest-v0.1.json; for editors, not interpreted."},"id":{"type":"string","pattern":"^[a-z0-9_.-]+$","maxLength":128,"description":"The slug; tag d of its events."},"version":{"type":"string","maxLength":128,"pattern":"^(0|[1-9]\\d*)\\.(0|[1-9]\\d*)\\.(0|[1-9]\\d*)(?:-((?:0|[1-9]\\d*|\\d*[a-zA-Z-][0-9a-zA-Z-]*)(?:\\.(?:0|[1-9]\\d*|\\d*[a-zA-Z-][0-9a-zA-Z-]*))*))?(?:\\+([0-9a-zA-Z-]+(?:\\.[0-9a-zA-Z-]+)*))?$","description":"SemVer 2.0.0."},"title":{"type":"string","minLength":3,"maxLength":120},"summary":{"type":"string","maxLength":1000},"author":{"$ref":"#/$defs/UpgradeAuthor"},"license":{"type":"string","minLength":1,"maxLength":100,"description":"SPDX expression."},"homepage":{"$ref":"#/$defs/WebUrl"},"categories":{"$ref":"#/$defs/Labels"},"tags":{"$ref":"#/$defs/Labels"},"capabilities":{"$ref":"#/$defs/UpgradeCapabilities"},"permissions":{"$ref":"#/$defs/UpgradePermissions"},"inputs":{"type":"object","maxProperties":32,"propertyNames":{"pattern":"^[a-z][a-z0-9_]{0,63}$"},"additionalProperties":{"$ref":"#/$defs/UpgradeInput"},"description":"What the owner may set when installing, by name; ${inputs.<name>} in the pipeline."},"schedule":{"$ref":"#/$defs/UpgradeSchedule"},"triggers":{"type":"array","maxItems":32,"items":{"$ref":"#/$defs/UpgradeTrigger"}},"pipeline":{"type":"array","minItems":1,"maxItems":64,"items":{"$ref":"#/$defs/UpgradeStep"}},"pricing":{"$ref":"#/$defs/UpgradePricing"},"policy":{"$ref":"#/$defs/UpgradePolicy"},"artifacts":{"type":"array","maxItems":32,"items":{"$ref":"#/$defs/UpgradeArtifact"}},"signing":{"type":"object","additionalProperties":false,"description":"Informative: hash, event id and signature are taken from the signed event, never from here.","properties":{"manifest_sha256":{"type":"string","maxLength":200},"nostr_event_id":{"type":"string","maxLength":200},"sig_author":{"type":"string","maxLength":200}}}},"$defs":{"Npub":{"type":"string","pattern":"^npub1[02-9ac-hj-np-z]{58}$","description":"A public key in NIP-19 form."},"WebUrl":{"type":"string","pattern":"^https?://[^\\s\\u0000-\\u001f]+$","maxLength":2000},"Labels":{"type":"array","maxItems":32,"uniqueItems":true,"items":{"type":"string","minLength":1,"maxLength":64}},"UpgradeAuthor":{"type":"object","required":["npub"],"additionalProperties":false,"properties":{"name":{"type":"string","maxLength":120},"npub":{"$ref":"#/$defs/Npub"},"contact":{"type":"string","maxLength":300}}},"Platform":{"enum":["macos","linux","windows"]},"ModelBackend":{"enum":["foundation_models","mlx","ollama","llama.cpp","lexical-v1"]},"UpgradeCapabilities":{"type":"object","required":["platforms","backends"],"additionalProperties":false,"properties":{"platforms":{"type":"array","minItems":1,"uniqueItems":true,"items":{"$ref":"#/$defs/Platform"}},"backends":{"type":"array","uniqueItems":true,"items":{"$ref":"#/$defs/ModelBackend"},"description":"Empty for an upgrade that calls no model."},"requires":{"type":"object","additionalProperties":false,"properties":{"disk_mb":{"type":"integer","minimum":0},"ram_mb":{"type":"integer","minimum":0},"gpu":{"type":"boolean"}}}}},"UpgradePermissions":{"type":"object","additionalProperties":false,"description":"What the upgrade asks for. What it needs is worked out from the pipeline; the two are compared.","properties":{"filesystem":{"type":"array","maxItems":64,"items":{"$ref":"#/$defs/FilesystemPermission"}},"network":{"type":"array","maxItems":64,"items":{"type":"string","minLength":1,"maxLength":260},"description":"Hosts: exact, host:port, or *.example.com."},"tools":{"type":"array","maxItems":64,"items":{"type":"string","pattern":"^[a-z0-9][a-z0-9_.-]*(/[a-zA-Z0-9_.-]+)?$","maxLength":128},"description":"Ops, or agents' tools as <agent_id>/<tool>."},"env":{"type":"array","maxItems":32,"items":{"type":"string","pattern":"^[A-Za-z_][A-Za-z0-9_]*$","maxLength":128},"description":"Names of environment variables."},"events":{"type":"array","maxItems":32,"items":{"type":"integer","minimum":0,"maximum":65535},"description":"Kinds of Nostr events it may publish in the worker's name."},"secrets":{"type":"array","maxItems":16,"description":"Secrets of the owner's vault and the one host each is sent to; ${secrets.<name>} in a parameter that takes one.","items":{"type":"object","required":["name","host"],"additionalProperties":false,"properties":{"name":{"type":"string","pattern":"^[A-Za-z][A-Za-z0-9_]{0,63}$"},"host":{"type":"string","minLength":1,"maxLength":260,"description":"Exact: host or host:port."}}}},"spend":{"type":"object","required":["sats","period"],"additionalProperties":false,"properties":{"sats":{"type":"integer","minimum":1,"maximum":2100000000000000},"period":{"enum":["run","day","week","month"]}}},"state_mb":{"type":"integer","minimum":1,"maximum":1024,"description":"May keep its own files, up to so many mebibytes: ${install.state} in a path of its steps. Each release has its own; a new one starts with a copy."},"process":{"type":"boolean","description":"May start processes."}}},"FilesystemPermission":{"description":"A glob below ~/ or an absolute one. A bare string means read and write; an object narrows it.","anyOf":[{"type":"string","minLength":1,"maxLength":1000},{"type":"object","required":["path","access"],"additionalProperties":false,"properties":{"path":{"type":"string","minLength":1,"maxLength":1000},"access":{"enum":["read","write","read_write"]}}}]},"UpgradeInput":{"type":"object","required":["type"],"additionalProperties":false,"description":"One input. Without a default the install must give it.","properties":{"type":{"enum":["string","path","integer","number","boolean","string_list"]},"description":{"type":"string","maxLength":500},"default":{"$ref":"#/$defs/InputValue"}}},"InputValue":{"anyOf":[{"type":"string","maxLength":10000},{"type":"number"},{"type":"boolean"},{"type":"array","maxItems":1000,"items":{"type":"string","maxLength":1000}}]},"UpgradeSchedule":{"type":"object","required":["type"],"additionalProperties":false,"properties":{"type":{"enum":["cron","manual","event"]},"expression":{"type":"string","maxLength":200,"description":"Five fields: minute hour day-of-month month day-of-week."},"timezone":{"type":"string","maxLength":64,"description":"IANA name. Absent: the worker's own zone."},"window":{"$ref":"#/$defs/ScheduleWindow"},"constraints":{"$ref":"#/$defs/ScheduleConstraints"},"jitter_ms":{"type":"integer","minimum":0,"maximum":86400000},"on_missed":{"enum":["skip","catch_up"]},"catch_up_max_age_h":{"$ref":"#/$defs/ScheduleCatchUpAge"},"on_unknown":{"$ref":"#/$defs/ScheduleOnUnknown"},"overlap":{"$ref":"#/$defs/ScheduleOverlap"}}},"ScheduleCatchUpAge":{"type":"integer","minimum":1,"maximum":744,"description":"Hours. With on_missed: catch_up, what was to start longer ago than this is not caught up. Absent: 168, seven days."},"ScheduleOnUnknown":{"enum":["wait","run"],"description":"What a constraint does that no sensor of the machine can measure. Absent: wait."},"ScheduleOverlap":{"enum":["skip","queue_one","cancel_running"],"description":"What a due time does while a run of the same install goes on: is skipped, waits for its end (later due times join it), or has it canceled. Absent: skip."},"ScheduleWindow":{"type":"object","required":["start","end"],"additionalProperties":false,"description":"Local times between which a run may start; may cross midnight.","properties":{"start":{"type":"string","maxLength":5,"description":"HH:MM, included."},"end":{"type":"string","maxLength":5,"description":"HH:MM, excluded."}}},"ScheduleConstraints":{"type":"object","additionalProperties":false,"properties":{"plugged_in":{"type":"boolean"},"wifi_only":{"type":"boolean"},"cpu_max_percentage":{"type":"integer","minimum":1,"maximum":100},"suspend_if_active":{"type":"boolean"},"respect_dnd":{"type":"boolean"}}},"UpgradeTrigger":{"anyOf":[{"$ref":"#/$defs/FileChangeTrigger"},{"$ref":"#/$defs/NostrEventTrigger"}]},"FileChangeTrigger":{"type":"object","required":["type","glob"],"additionalProperties":false,"properties":{"type":{"const":"file_change"},"glob":{"type":"string","minLength":1,"maxLength":1000}}},"NostrEventTrigger":{"type":"object","required":["type","kinds"],"additionalProperties":false,"properties":{"type":{"const":"nostr_event"},"kinds":{"type":"array","minItems":1,"maxItems":32,"items":{"type":"integer","minimum":0,"maximum":65535}},"filter":{"type":"object","additionalProperties":false,"description":"More of a NIP-01 filter.","properties":{"ids":{"$ref":"#/$defs/HexList"},"authors":{"$ref":"#/$defs/HexList"}},"patternProperties":{"^#[a-zA-Z]$":{"type":"array","minItems":1,"maxItems":64,"items":{"type":"string","maxLength":200}}}}}},"HexList":{"type":"array","minItems":1,"maxItems":64,"items":{"type":"string","pattern":"^[0-9a-f]{64}$"}},"UpgradeStep":{"type":"object","required":["op"],"description":"One step: its op and that op's parameters, beside the four fields below.","properties":{"op":{"type":"string","minLength":1,"maxLength":128},"id":{"type":"string","pattern":"^[A-Za-z0-9_][A-Za-z0-9_-]{0,63}$","description":"For ${steps.<id>.<field>}. Absent: step_<n>, counted from 1."},"timeout_ms":{"type":"integer","minimum":1,"maximum":86400000,"description":"Absent: the op's own."},"retry":{"$ref":"#/$defs/StepRetry"}},"additionalProperties":true},"StepRetry":{"type":"object","required":["max_attempts"],"additionalProperties":false,"description":"Absent: the op's own.","properties":{"max_attempts":{"type":"integer","minimum":1,"maximum":10,"description":"1: never tried again."},"backoff_ms":{"type":"integer","minimum":0,"maximum":3600000,"description":"Before the second attempt; doubles each time."}}},"UpgradePricing":{"type":"object","required":["model"],"additionalProperties":false,"properties":{"model":{"enum":["free","per-run","per-month"]},"amount_sats":{"type":"integer","minimum":0,"maximum":2100000000000000},"trial_runs":{"type":"integer","minimum":1,"maximum":1000,"description":"How many runs a worker may start without a licence, counted over all releases of the listing. Absent: none."},"revenue_split":{"type":"array","maxItems":32,"items":{"$ref":"#/$defs/RevenueShare"}},"coordinator":{"$ref":"#/$defs/Npub"}}},"RevenueShare":{"type":"object","required":["npub","bps"],"additionalProperties":false,"properties":{"npub":{"$ref":"#/$defs/Npub"},"bps":{"type":"integer","minimum":1,"maximum":10000,"description":"Basis points; all shares sum to 10000."}}},"UpgradePolicy":{"type":"object","additionalProperties":false,"properties":{"aup_flags":{"type":"array","maxItems":32,"uniqueItems":true,"items":{"type":"string","pattern":"^[a-z0-9_]+$","maxLength":64}},"data_retention_days":{"type":"integer","minimum":0,"maximum":36500},"rollback_after_failures":{"type":"integer","minimum":1,"maximum":100,"description":"After how many failed runs in a row the last good release takes its place, unless the owner says otherwise."},"telemetry_level":{"type":"string","pattern":"^[a-z0-9_]+$","maxLength":32,"description":"none, basic or full; any other word counts as none."}}},"UpgradeArtifact":{"type":"object","required":["type","url"],"additionalProperties":false,"properties":{"type":{"type":"string","pattern":"^[a-z0-9_-]+$","maxLength":32},"url":{"$ref":"#/$defs/WebUrl"},"sha256":{"type":"string","pattern":"^[0-9a-f]{64}$"},"bytes":{"type":"integer","minimum":0,"maximum":9007199254740991,"description":"Its size. What is published states it and sha256; nothing else of an artifact is ever used."},"title":{"type":"string","maxLength":200}}}}};
 const schema49 = {"type":"string","pattern":"^https?://[^\\s\\u0000-\\u001f]+$","maxLength":2000};
 const schema50 = {"type":"array","maxItems":32,"uniqueItems":true,"items":{"type":"string","minLength":1,"maxLength":64}};
-const schema75 = {"type":"object","additionalProperties":false,"properties":{"aup_flags":{"type":"array","maxItems":32,"uniqueItems":true,"items":{"type":"string","pattern":"^[a-z0-9_]+$","maxLength":64}},"data_retention_days":{"type":"integer","minimum":0,"maximum":36500},"rollback_after_failures":{"type":"integer","minimum":1,"maximum":100,"description":"After how many failed runs in a row the last good release takes its place, unless the owner says otherwise."},"telemetry_level":{"type":"string","pattern":"^[a-z0-9_]+$","maxLength":32,"description":"none, basic or full; any other word counts as none."}}};
+const schema76 = {"type":"object","additionalProperties":false,"properties":{"aup_flags":{"type":"array","maxItems":32,"uniqueItems":true,"items":{"type":"string","pattern":"^[a-z0-9_]+$","maxLength":64}},"data_retention_days":{"type":"integer","minimum":0,"maximum":36500},"rollback_after_failures":{"type":"integer","minimum":1,"maximum":100,"description":"After how many failed runs in a row the last good release takes its place, unless the owner says otherwise."},"telemetry_level":{"type":"string","pattern":"^[a-z0-9_]+$","maxLength":32,"description":"none, basic or full; any other word counts as none."}}};
 const pattern20 = new RegExp("^[a-z0-9_.-]+$", "u");
 const pattern21 = new RegExp("^(0|[1-9]\\d*)\\.(0|[1-9]\\d*)\\.(0|[1-9]\\d*)(?:-((?:0|[1-9]\\d*|\\d*[a-zA-Z-][0-9a-zA-Z-]*)(?:\\.(?:0|[1-9]\\d*|\\d*[a-zA-Z-][0-9a-zA-Z-]*))*))?(?:\\+([0-9a-zA-Z-]+(?:\\.[0-9a-zA-Z-]+)*))?$", "u");
 const pattern23 = new RegExp("^https?://[^\\s\\u0000-\\u001f]+$", "u");
@@ -41466,10 +41642,10 @@ vErrors.push(err27);
 errors++;
 }
 }
-if(data.on_unknown !== undefined){
-let data14 = data.on_unknown;
-if(!((data14 === "wait") || (data14 === "run"))){
-const err28 = {instancePath:instancePath+"/on_unknown",schemaPath:"#/$defs/ScheduleOnUnknown/enum",keyword:"enum",params:{allowedValues: schema62.enum},message:"must be equal to one of the allowed values"};
+if(data.catch_up_max_age_h !== undefined){
+let data14 = data.catch_up_max_age_h;
+if(!(((typeof data14 == "number") && (!(data14 % 1) && !isNaN(data14))) && (isFinite(data14)))){
+const err28 = {instancePath:instancePath+"/catch_up_max_age_h",schemaPath:"#/$defs/ScheduleCatchUpAge/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
 if(vErrors === null){
 vErrors = [err28];
 }
@@ -41478,11 +41654,9 @@ vErrors.push(err28);
 }
 errors++;
 }
-}
-if(data.overlap !== undefined){
-let data15 = data.overlap;
-if(!(((data15 === "skip") || (data15 === "queue_one")) || (data15 === "cancel_running"))){
-const err29 = {instancePath:instancePath+"/overlap",schemaPath:"#/$defs/ScheduleOverlap/enum",keyword:"enum",params:{allowedValues: schema63.enum},message:"must be equal to one of the allowed values"};
+if((typeof data14 == "number") && (isFinite(data14))){
+if(data14 > 744 || isNaN(data14)){
+const err29 = {instancePath:instancePath+"/catch_up_max_age_h",schemaPath:"#/$defs/ScheduleCatchUpAge/maximum",keyword:"maximum",params:{comparison: "<=", limit: 744},message:"must be <= 744"};
 if(vErrors === null){
 vErrors = [err29];
 }
@@ -41491,10 +41665,8 @@ vErrors.push(err29);
 }
 errors++;
 }
-}
-}
-else {
-const err30 = {instancePath,schemaPath:"#/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data14 < 1 || isNaN(data14)){
+const err30 = {instancePath:instancePath+"/catch_up_max_age_h",schemaPath:"#/$defs/ScheduleCatchUpAge/minimum",keyword:"minimum",params:{comparison: ">=", limit: 1},message:"must be >= 1"};
 if(vErrors === null){
 vErrors = [err30];
 }
@@ -41503,15 +41675,54 @@ vErrors.push(err30);
 }
 errors++;
 }
+}
+}
+if(data.on_unknown !== undefined){
+let data15 = data.on_unknown;
+if(!((data15 === "wait") || (data15 === "run"))){
+const err31 = {instancePath:instancePath+"/on_unknown",schemaPath:"#/$defs/ScheduleOnUnknown/enum",keyword:"enum",params:{allowedValues: schema63.enum},message:"must be equal to one of the allowed values"};
+if(vErrors === null){
+vErrors = [err31];
+}
+else {
+vErrors.push(err31);
+}
+errors++;
+}
+}
+if(data.overlap !== undefined){
+let data16 = data.overlap;
+if(!(((data16 === "skip") || (data16 === "queue_one")) || (data16 === "cancel_running"))){
+const err32 = {instancePath:instancePath+"/overlap",schemaPath:"#/$defs/ScheduleOverlap/enum",keyword:"enum",params:{allowedValues: schema64.enum},message:"must be equal to one of the allowed values"};
+if(vErrors === null){
+vErrors = [err32];
+}
+else {
+vErrors.push(err32);
+}
+errors++;
+}
+}
+}
+else {
+const err33 = {instancePath,schemaPath:"#/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err33];
+}
+else {
+vErrors.push(err33);
+}
+errors++;
+}
 validate43.errors = vErrors;
 return errors === 0;
 }
 validate43.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
 
-const schema64 = {"anyOf":[{"$ref":"#/$defs/FileChangeTrigger"},{"$ref":"#/$defs/NostrEventTrigger"}]};
-const schema65 = {"type":"object","required":["type","glob"],"additionalProperties":false,"properties":{"type":{"const":"file_change"},"glob":{"type":"string","minLength":1,"maxLength":1000}}};
-const schema66 = {"type":"object","required":["type","kinds"],"additionalProperties":false,"properties":{"type":{"const":"nostr_event"},"kinds":{"type":"array","minItems":1,"maxItems":32,"items":{"type":"integer","minimum":0,"maximum":65535}},"filter":{"type":"object","additionalProperties":false,"description":"More of a NIP-01 filter.","properties":{"ids":{"$ref":"#/$defs/HexList"},"authors":{"$ref":"#/$defs/HexList"}},"patternProperties":{"^#[a-zA-Z]$":{"type":"array","minItems":1,"maxItems":64,"items":{"type":"string","maxLength":200}}}}}};
-const schema67 = {"type":"array","minItems":1,"maxItems":64,"items":{"type":"string","pattern":"^[0-9a-f]{64}$"}};
+const schema65 = {"anyOf":[{"$ref":"#/$defs/FileChangeTrigger"},{"$ref":"#/$defs/NostrEventTrigger"}]};
+const schema66 = {"type":"object","required":["type","glob"],"additionalProperties":false,"properties":{"type":{"const":"file_change"},"glob":{"type":"string","minLength":1,"maxLength":1000}}};
+const schema67 = {"type":"object","required":["type","kinds"],"additionalProperties":false,"properties":{"type":{"const":"nostr_event"},"kinds":{"type":"array","minItems":1,"maxItems":32,"items":{"type":"integer","minimum":0,"maximum":65535}},"filter":{"type":"object","additionalProperties":false,"description":"More of a NIP-01 filter.","properties":{"ids":{"$ref":"#/$defs/HexList"},"authors":{"$ref":"#/$defs/HexList"}},"patternProperties":{"^#[a-zA-Z]$":{"type":"array","minItems":1,"maxItems":64,"items":{"type":"string","maxLength":200}}}}}};
+const schema68 = {"type":"array","minItems":1,"maxItems":64,"items":{"type":"string","pattern":"^[0-9a-f]{64}$"}};
 const pattern28 = new RegExp("^#[a-zA-Z]$", "u");
 
 function validate46(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
@@ -42017,8 +42228,8 @@ return errors === 0;
 }
 validate45.evaluated = {"dynamicProps":true,"dynamicItems":false};
 
-const schema69 = {"type":"object","required":["op"],"description":"One step: its op and that op's parameters, beside the four fields below.","properties":{"op":{"type":"string","minLength":1,"maxLength":128},"id":{"type":"string","pattern":"^[A-Za-z0-9_][A-Za-z0-9_-]{0,63}$","description":"For ${steps.<id>.<field>}. Absent: step_<n>, counted from 1."},"timeout_ms":{"type":"integer","minimum":1,"maximum":86400000,"description":"Absent: the op's own."},"retry":{"$ref":"#/$defs/StepRetry"}},"additionalProperties":true};
-const schema70 = {"type":"object","required":["max_attempts"],"additionalProperties":false,"description":"Absent: the op's own.","properties":{"max_attempts":{"type":"integer","minimum":1,"maximum":10,"description":"1: never tried again."},"backoff_ms":{"type":"integer","minimum":0,"maximum":3600000,"description":"Before the second attempt; doubles each time."}}};
+const schema70 = {"type":"object","required":["op"],"description":"One step: its op and that op's parameters, beside the four fields below.","properties":{"op":{"type":"string","minLength":1,"maxLength":128},"id":{"type":"string","pattern":"^[A-Za-z0-9_][A-Za-z0-9_-]{0,63}$","description":"For ${steps.<id>.<field>}. Absent: step_<n>, counted from 1."},"timeout_ms":{"type":"integer","minimum":1,"maximum":86400000,"description":"Absent: the op's own."},"retry":{"$ref":"#/$defs/StepRetry"}},"additionalProperties":true};
+const schema71 = {"type":"object","required":["max_attempts"],"additionalProperties":false,"description":"Absent: the op's own.","properties":{"max_attempts":{"type":"integer","minimum":1,"maximum":10,"description":"1: never tried again."},"backoff_ms":{"type":"integer","minimum":0,"maximum":3600000,"description":"Before the second attempt; doubles each time."}}};
 const pattern32 = new RegExp("^[A-Za-z0-9_][A-Za-z0-9_-]{0,63}$", "u");
 
 function validate49(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
@@ -42260,8 +42471,8 @@ return errors === 0;
 }
 validate49.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
 
-const schema71 = {"type":"object","required":["model"],"additionalProperties":false,"properties":{"model":{"enum":["free","per-run","per-month"]},"amount_sats":{"type":"integer","minimum":0,"maximum":2100000000000000},"trial_runs":{"type":"integer","minimum":1,"maximum":1000,"description":"How many runs a worker may start without a licence, counted over all releases of the listing. Absent: none."},"revenue_split":{"type":"array","maxItems":32,"items":{"$ref":"#/$defs/RevenueShare"}},"coordinator":{"$ref":"#/$defs/Npub"}}};
-const schema72 = {"type":"object","required":["npub","bps"],"additionalProperties":false,"properties":{"npub":{"$ref":"#/$defs/Npub"},"bps":{"type":"integer","minimum":1,"maximum":10000,"description":"Basis points; all shares sum to 10000."}}};
+const schema72 = {"type":"object","required":["model"],"additionalProperties":false,"properties":{"model":{"enum":["free","per-run","per-month"]},"amount_sats":{"type":"integer","minimum":0,"maximum":2100000000000000},"trial_runs":{"type":"integer","minimum":1,"maximum":1000,"description":"How many runs a worker may start without a licence, counted over all releases of the listing. Absent: none."},"revenue_split":{"type":"array","maxItems":32,"items":{"$ref":"#/$defs/RevenueShare"}},"coordinator":{"$ref":"#/$defs/Npub"}}};
+const schema73 = {"type":"object","required":["npub","bps"],"additionalProperties":false,"properties":{"npub":{"$ref":"#/$defs/Npub"},"bps":{"type":"integer","minimum":1,"maximum":10000,"description":"Basis points; all shares sum to 10000."}}};
 
 function validate52(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 let vErrors = null;
@@ -42419,7 +42630,7 @@ errors++;
 if(data.model !== undefined){
 let data0 = data.model;
 if(!(((data0 === "free") || (data0 === "per-run")) || (data0 === "per-month"))){
-const err2 = {instancePath:instancePath+"/model",schemaPath:"#/properties/model/enum",keyword:"enum",params:{allowedValues: schema71.properties.model.enum},message:"must be equal to one of the allowed values"};
+const err2 = {instancePath:instancePath+"/model",schemaPath:"#/properties/model/enum",keyword:"enum",params:{allowedValues: schema72.properties.model.enum},message:"must be equal to one of the allowed values"};
 if(vErrors === null){
 vErrors = [err2];
 }
@@ -42572,7 +42783,7 @@ return errors === 0;
 }
 validate51.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
 
-const schema76 = {"type":"object","required":["type","url"],"additionalProperties":false,"properties":{"type":{"type":"string","pattern":"^[a-z0-9_-]+$","maxLength":32},"url":{"$ref":"#/$defs/WebUrl"},"sha256":{"type":"string","pattern":"^[0-9a-f]{64}$"},"bytes":{"type":"integer","minimum":0,"maximum":9007199254740991,"description":"Its size. What is published states it and sha256; nothing else of an artifact is ever used."},"title":{"type":"string","maxLength":200}}};
+const schema77 = {"type":"object","required":["type","url"],"additionalProperties":false,"properties":{"type":{"type":"string","pattern":"^[a-z0-9_-]+$","maxLength":32},"url":{"$ref":"#/$defs/WebUrl"},"sha256":{"type":"string","pattern":"^[0-9a-f]{64}$"},"bytes":{"type":"integer","minimum":0,"maximum":9007199254740991,"description":"Its size. What is published states it and sha256; nothing else of an artifact is ever used."},"title":{"type":"string","maxLength":200}}};
 const pattern37 = new RegExp("^[a-z0-9_-]+$", "u");
 
 function validate55(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
@@ -43820,7 +44031,7 @@ evaluated0.items = undefined;
 }
 if(data && typeof data == "object" && !Array.isArray(data)){
 for(const key0 in data){
-if(!((((((((key0 === "expression") || (key0 === "timezone")) || (key0 === "window")) || (key0 === "jitter_ms")) || (key0 === "on_missed")) || (key0 === "on_unknown")) || (key0 === "overlap")) || (key0 === "constraints"))){
+if(!(func12.call(schema92.properties, key0))){
 const err0 = {instancePath,schemaPath:"#/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key0},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err0];
@@ -44075,7 +44286,7 @@ errors++;
 if(data.on_missed !== undefined){
 let data6 = data.on_missed;
 if(!((data6 === "skip") || (data6 === "catch_up"))){
-const err20 = {instancePath:instancePath+"/on_missed",schemaPath:"#/properties/on_missed/enum",keyword:"enum",params:{allowedValues: schema90.properties.on_missed.enum},message:"must be equal to one of the allowed values"};
+const err20 = {instancePath:instancePath+"/on_missed",schemaPath:"#/properties/on_missed/enum",keyword:"enum",params:{allowedValues: schema92.properties.on_missed.enum},message:"must be equal to one of the allowed values"};
 if(vErrors === null){
 vErrors = [err20];
 }
@@ -44085,10 +44296,10 @@ vErrors.push(err20);
 errors++;
 }
 }
-if(data.on_unknown !== undefined){
-let data7 = data.on_unknown;
-if(!((data7 === "wait") || (data7 === "run"))){
-const err21 = {instancePath:instancePath+"/on_unknown",schemaPath:"https://openagents.dev/schemas/manifest/upgrade-manifest.json#/$defs/ScheduleOnUnknown/enum",keyword:"enum",params:{allowedValues: schema62.enum},message:"must be equal to one of the allowed values"};
+if(data.catch_up_max_age_h !== undefined){
+let data7 = data.catch_up_max_age_h;
+if(!(((typeof data7 == "number") && (!(data7 % 1) && !isNaN(data7))) && (isFinite(data7)))){
+const err21 = {instancePath:instancePath+"/catch_up_max_age_h",schemaPath:"https://openagents.dev/schemas/manifest/upgrade-manifest.json#/$defs/ScheduleCatchUpAge/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
 if(vErrors === null){
 vErrors = [err21];
 }
@@ -44097,11 +44308,9 @@ vErrors.push(err21);
 }
 errors++;
 }
-}
-if(data.overlap !== undefined){
-let data8 = data.overlap;
-if(!(((data8 === "skip") || (data8 === "queue_one")) || (data8 === "cancel_running"))){
-const err22 = {instancePath:instancePath+"/overlap",schemaPath:"https://openagents.dev/schemas/manifest/upgrade-manifest.json#/$defs/ScheduleOverlap/enum",keyword:"enum",params:{allowedValues: schema63.enum},message:"must be equal to one of the allowed values"};
+if((typeof data7 == "number") && (isFinite(data7))){
+if(data7 > 744 || isNaN(data7)){
+const err22 = {instancePath:instancePath+"/catch_up_max_age_h",schemaPath:"https://openagents.dev/schemas/manifest/upgrade-manifest.json#/$defs/ScheduleCatchUpAge/maximum",keyword:"maximum",params:{comparison: "<=", limit: 744},message:"must be <= 744"};
 if(vErrors === null){
 vErrors = [err22];
 }
@@ -44110,13 +44319,8 @@ vErrors.push(err22);
 }
 errors++;
 }
-}
-if(data.constraints !== undefined){
-let data9 = data.constraints;
-if(data9 && typeof data9 == "object" && !Array.isArray(data9)){
-for(const key2 in data9){
-if(!(((((key2 === "plugged_in") || (key2 === "wifi_only")) || (key2 === "cpu_max_percentage")) || (key2 === "suspend_if_active")) || (key2 === "respect_dnd"))){
-const err23 = {instancePath:instancePath+"/constraints",schemaPath:"#/properties/constraints/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key2},message:"must NOT have additional properties"};
+if(data7 < 1 || isNaN(data7)){
+const err23 = {instancePath:instancePath+"/catch_up_max_age_h",schemaPath:"https://openagents.dev/schemas/manifest/upgrade-manifest.json#/$defs/ScheduleCatchUpAge/minimum",keyword:"minimum",params:{comparison: ">=", limit: 1},message:"must be >= 1"};
 if(vErrors === null){
 vErrors = [err23];
 }
@@ -44126,10 +44330,11 @@ vErrors.push(err23);
 errors++;
 }
 }
-if(data9.plugged_in !== undefined){
-let data10 = data9.plugged_in;
-if((typeof data10 !== "boolean") && (data10 !== null)){
-const err24 = {instancePath:instancePath+"/constraints/plugged_in",schemaPath:"#/properties/constraints/properties/plugged_in/type",keyword:"type",params:{type: schema90.properties.constraints.properties.plugged_in.type},message:"must be boolean,null"};
+}
+if(data.on_unknown !== undefined){
+let data8 = data.on_unknown;
+if(!((data8 === "wait") || (data8 === "run"))){
+const err24 = {instancePath:instancePath+"/on_unknown",schemaPath:"https://openagents.dev/schemas/manifest/upgrade-manifest.json#/$defs/ScheduleOnUnknown/enum",keyword:"enum",params:{allowedValues: schema63.enum},message:"must be equal to one of the allowed values"};
 if(vErrors === null){
 vErrors = [err24];
 }
@@ -44139,10 +44344,10 @@ vErrors.push(err24);
 errors++;
 }
 }
-if(data9.wifi_only !== undefined){
-let data11 = data9.wifi_only;
-if((typeof data11 !== "boolean") && (data11 !== null)){
-const err25 = {instancePath:instancePath+"/constraints/wifi_only",schemaPath:"#/properties/constraints/properties/wifi_only/type",keyword:"type",params:{type: schema90.properties.constraints.properties.wifi_only.type},message:"must be boolean,null"};
+if(data.overlap !== undefined){
+let data9 = data.overlap;
+if(!(((data9 === "skip") || (data9 === "queue_one")) || (data9 === "cancel_running"))){
+const err25 = {instancePath:instancePath+"/overlap",schemaPath:"https://openagents.dev/schemas/manifest/upgrade-manifest.json#/$defs/ScheduleOverlap/enum",keyword:"enum",params:{allowedValues: schema64.enum},message:"must be equal to one of the allowed values"};
 if(vErrors === null){
 vErrors = [err25];
 }
@@ -44152,10 +44357,12 @@ vErrors.push(err25);
 errors++;
 }
 }
-if(data9.cpu_max_percentage !== undefined){
-let data12 = data9.cpu_max_percentage;
-if((!(((typeof data12 == "number") && (!(data12 % 1) && !isNaN(data12))) && (isFinite(data12)))) && (data12 !== null)){
-const err26 = {instancePath:instancePath+"/constraints/cpu_max_percentage",schemaPath:"#/properties/constraints/properties/cpu_max_percentage/type",keyword:"type",params:{type: schema90.properties.constraints.properties.cpu_max_percentage.type},message:"must be integer,null"};
+if(data.constraints !== undefined){
+let data10 = data.constraints;
+if(data10 && typeof data10 == "object" && !Array.isArray(data10)){
+for(const key2 in data10){
+if(!(((((key2 === "plugged_in") || (key2 === "wifi_only")) || (key2 === "cpu_max_percentage")) || (key2 === "suspend_if_active")) || (key2 === "respect_dnd"))){
+const err26 = {instancePath:instancePath+"/constraints",schemaPath:"#/properties/constraints/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key2},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err26];
 }
@@ -44164,9 +44371,11 @@ vErrors.push(err26);
 }
 errors++;
 }
-if((typeof data12 == "number") && (isFinite(data12))){
-if(data12 > 100 || isNaN(data12)){
-const err27 = {instancePath:instancePath+"/constraints/cpu_max_percentage",schemaPath:"#/properties/constraints/properties/cpu_max_percentage/maximum",keyword:"maximum",params:{comparison: "<=", limit: 100},message:"must be <= 100"};
+}
+if(data10.plugged_in !== undefined){
+let data11 = data10.plugged_in;
+if((typeof data11 !== "boolean") && (data11 !== null)){
+const err27 = {instancePath:instancePath+"/constraints/plugged_in",schemaPath:"#/properties/constraints/properties/plugged_in/type",keyword:"type",params:{type: schema92.properties.constraints.properties.plugged_in.type},message:"must be boolean,null"};
 if(vErrors === null){
 vErrors = [err27];
 }
@@ -44175,8 +44384,11 @@ vErrors.push(err27);
 }
 errors++;
 }
-if(data12 < 1 || isNaN(data12)){
-const err28 = {instancePath:instancePath+"/constraints/cpu_max_percentage",schemaPath:"#/properties/constraints/properties/cpu_max_percentage/minimum",keyword:"minimum",params:{comparison: ">=", limit: 1},message:"must be >= 1"};
+}
+if(data10.wifi_only !== undefined){
+let data12 = data10.wifi_only;
+if((typeof data12 !== "boolean") && (data12 !== null)){
+const err28 = {instancePath:instancePath+"/constraints/wifi_only",schemaPath:"#/properties/constraints/properties/wifi_only/type",keyword:"type",params:{type: schema92.properties.constraints.properties.wifi_only.type},message:"must be boolean,null"};
 if(vErrors === null){
 vErrors = [err28];
 }
@@ -44186,11 +44398,10 @@ vErrors.push(err28);
 errors++;
 }
 }
-}
-if(data9.suspend_if_active !== undefined){
-let data13 = data9.suspend_if_active;
-if((typeof data13 !== "boolean") && (data13 !== null)){
-const err29 = {instancePath:instancePath+"/constraints/suspend_if_active",schemaPath:"#/properties/constraints/properties/suspend_if_active/type",keyword:"type",params:{type: schema90.properties.constraints.properties.suspend_if_active.type},message:"must be boolean,null"};
+if(data10.cpu_max_percentage !== undefined){
+let data13 = data10.cpu_max_percentage;
+if((!(((typeof data13 == "number") && (!(data13 % 1) && !isNaN(data13))) && (isFinite(data13)))) && (data13 !== null)){
+const err29 = {instancePath:instancePath+"/constraints/cpu_max_percentage",schemaPath:"#/properties/constraints/properties/cpu_max_percentage/type",keyword:"type",params:{type: schema92.properties.constraints.properties.cpu_max_percentage.type},message:"must be integer,null"};
 if(vErrors === null){
 vErrors = [err29];
 }
@@ -44199,11 +44410,9 @@ vErrors.push(err29);
 }
 errors++;
 }
-}
-if(data9.respect_dnd !== undefined){
-let data14 = data9.respect_dnd;
-if((typeof data14 !== "boolean") && (data14 !== null)){
-const err30 = {instancePath:instancePath+"/constraints/respect_dnd",schemaPath:"#/properties/constraints/properties/respect_dnd/type",keyword:"type",params:{type: schema90.properties.constraints.properties.respect_dnd.type},message:"must be boolean,null"};
+if((typeof data13 == "number") && (isFinite(data13))){
+if(data13 > 100 || isNaN(data13)){
+const err30 = {instancePath:instancePath+"/constraints/cpu_max_percentage",schemaPath:"#/properties/constraints/properties/cpu_max_percentage/maximum",keyword:"maximum",params:{comparison: "<=", limit: 100},message:"must be <= 100"};
 if(vErrors === null){
 vErrors = [err30];
 }
@@ -44212,10 +44421,8 @@ vErrors.push(err30);
 }
 errors++;
 }
-}
-}
-else {
-const err31 = {instancePath:instancePath+"/constraints",schemaPath:"#/properties/constraints/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data13 < 1 || isNaN(data13)){
+const err31 = {instancePath:instancePath+"/constraints/cpu_max_percentage",schemaPath:"#/properties/constraints/properties/cpu_max_percentage/minimum",keyword:"minimum",params:{comparison: ">=", limit: 1},message:"must be >= 1"};
 if(vErrors === null){
 vErrors = [err31];
 }
@@ -44226,13 +44433,52 @@ errors++;
 }
 }
 }
-else {
-const err32 = {instancePath,schemaPath:"#/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data10.suspend_if_active !== undefined){
+let data14 = data10.suspend_if_active;
+if((typeof data14 !== "boolean") && (data14 !== null)){
+const err32 = {instancePath:instancePath+"/constraints/suspend_if_active",schemaPath:"#/properties/constraints/properties/suspend_if_active/type",keyword:"type",params:{type: schema92.properties.constraints.properties.suspend_if_active.type},message:"must be boolean,null"};
 if(vErrors === null){
 vErrors = [err32];
 }
 else {
 vErrors.push(err32);
+}
+errors++;
+}
+}
+if(data10.respect_dnd !== undefined){
+let data15 = data10.respect_dnd;
+if((typeof data15 !== "boolean") && (data15 !== null)){
+const err33 = {instancePath:instancePath+"/constraints/respect_dnd",schemaPath:"#/properties/constraints/properties/respect_dnd/type",keyword:"type",params:{type: schema92.properties.constraints.properties.respect_dnd.type},message:"must be boolean,null"};
+if(vErrors === null){
+vErrors = [err33];
+}
+else {
+vErrors.push(err33);
+}
+errors++;
+}
+}
+}
+else {
+const err34 = {instancePath:instancePath+"/constraints",schemaPath:"#/properties/constraints/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err34];
+}
+else {
+vErrors.push(err34);
+}
+errors++;
+}
+}
+}
+else {
+const err35 = {instancePath,schemaPath:"#/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err35];
+}
+else {
+vErrors.push(err35);
 }
 errors++;
 }
@@ -46012,7 +46258,7 @@ errors++;
 if(data48.auto_update !== undefined){
 let data49 = data48.auto_update;
 if(!((data49 === "ask") || (data49 === "narrow"))){
-const err142 = {instancePath:instancePath+"/data/auto_update",schemaPath:"#/$defs/AutoUpdate/enum",keyword:"enum",params:{allowedValues: schema88.enum},message:"must be equal to one of the allowed values"};
+const err142 = {instancePath:instancePath+"/data/auto_update",schemaPath:"#/$defs/AutoUpdate/enum",keyword:"enum",params:{allowedValues: schema90.enum},message:"must be equal to one of the allowed values"};
 if(vErrors === null){
 vErrors = [err142];
 }
@@ -46025,7 +46271,7 @@ errors++;
 if(data48.channel !== undefined){
 let data50 = data48.channel;
 if(!((((data50 === "main") || (data50 === "beta")) || (data50 === "nightly")) || (data50 === "dev"))){
-const err143 = {instancePath:instancePath+"/data/channel",schemaPath:"#/$defs/InstallChannel/enum",keyword:"enum",params:{allowedValues: schema89.enum},message:"must be equal to one of the allowed values"};
+const err143 = {instancePath:instancePath+"/data/channel",schemaPath:"#/$defs/InstallChannel/enum",keyword:"enum",params:{allowedValues: schema91.enum},message:"must be equal to one of the allowed values"};
 if(vErrors === null){
 vErrors = [err143];
 }
@@ -49971,7 +50217,7 @@ errors++;
 if(data147.channel !== undefined){
 let data151 = data147.channel;
 if(!((((data151 === "main") || (data151 === "beta")) || (data151 === "nightly")) || (data151 === "dev"))){
-const err463 = {instancePath:instancePath+"/data/channel",schemaPath:"#/$defs/InstallChannel/enum",keyword:"enum",params:{allowedValues: schema89.enum},message:"must be equal to one of the allowed values"};
+const err463 = {instancePath:instancePath+"/data/channel",schemaPath:"#/$defs/InstallChannel/enum",keyword:"enum",params:{allowedValues: schema91.enum},message:"must be equal to one of the allowed values"};
 if(vErrors === null){
 vErrors = [err463];
 }
@@ -50442,7 +50688,7 @@ return errors === 0;
 validate32.evaluated = {"dynamicProps":true,"dynamicItems":false};
 
 exports.isIntakeEvent = validate194;
-const schema277 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/event/intake.json","title":"IntakeEvent","description":"Bad input that reached the worker. The subject is intake.","oneOf":[{"title":"IntakeRefused","description":"Something from outside that the worker did not take.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"intake.refused"},"data":{"type":"object","required":["source","code","message","suppressed"],"additionalProperties":false,"properties":{"source":{"enum":["relay","mailbox","cli","api","file"]},"code":{"type":"string","pattern":"^[a-z][a-z0-9_]*$","maxLength":64},"message":{"type":"string","minLength":1,"maxLength":2000},"ref":{"type":"string","minLength":1,"maxLength":500,"description":"What it was: an event id, a path, a request."},"suppressed":{"type":"integer","minimum":0,"description":"Earlier refusals that were counted but not recorded, since they came too fast."}}}}}]};
+const schema284 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/event/intake.json","title":"IntakeEvent","description":"Bad input that reached the worker. The subject is intake.","oneOf":[{"title":"IntakeRefused","description":"Something from outside that the worker did not take.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"intake.refused"},"data":{"type":"object","required":["source","code","message","suppressed"],"additionalProperties":false,"properties":{"source":{"enum":["relay","mailbox","cli","api","file"]},"code":{"type":"string","pattern":"^[a-z][a-z0-9_]*$","maxLength":64},"message":{"type":"string","minLength":1,"maxLength":2000},"ref":{"type":"string","minLength":1,"maxLength":500,"description":"What it was: an event id, a path, a request."},"suppressed":{"type":"integer","minimum":0,"description":"Earlier refusals that were counted but not recorded, since they came too fast."}}}}}]};
 
 function validate194(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 /*# sourceURL="https://openagents.dev/schemas/event/intake.json" */;
@@ -50562,7 +50808,7 @@ errors++;
 if(data1.source !== undefined){
 let data2 = data1.source;
 if(!(((((data2 === "relay") || (data2 === "mailbox")) || (data2 === "cli")) || (data2 === "api")) || (data2 === "file"))){
-const err9 = {instancePath:instancePath+"/data/source",schemaPath:"#/oneOf/0/properties/data/properties/source/enum",keyword:"enum",params:{allowedValues: schema277.oneOf[0].properties.data.properties.source.enum},message:"must be equal to one of the allowed values"};
+const err9 = {instancePath:instancePath+"/data/source",schemaPath:"#/oneOf/0/properties/data/properties/source/enum",keyword:"enum",params:{allowedValues: schema284.oneOf[0].properties.data.properties.source.enum},message:"must be equal to one of the allowed values"};
 if(vErrors === null){
 vErrors = [err9];
 }
@@ -50759,7 +51005,7 @@ return errors === 0;
 validate194.evaluated = {"dynamicProps":true,"dynamicItems":false};
 
 exports.isKillSwitchEvent = validate195;
-const schema278 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/event/kill-switch.json","title":"KillSwitchEvent","description":"The switch that stops every write to the outside world. The subject is kill_switch.","oneOf":[{"title":"KillSwitchEngaged","description":"Nothing outside is written any longer, whatever was approved.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"kill_switch.engaged"},"data":{"type":"object","required":["reason"],"additionalProperties":false,"properties":{"reason":{"type":"string","minLength":1,"maxLength":500}}}}},{"title":"KillSwitchReleased","description":"What is approved may be written outside again.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"kill_switch.released"},"data":{"type":"object","required":["reason"],"additionalProperties":false,"properties":{"reason":{"type":"string","minLength":1,"maxLength":500}}}}}]};
+const schema285 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/event/kill-switch.json","title":"KillSwitchEvent","description":"The switch that stops every write to the outside world. The subject is kill_switch.","oneOf":[{"title":"KillSwitchEngaged","description":"Nothing outside is written any longer, whatever was approved.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"kill_switch.engaged"},"data":{"type":"object","required":["reason"],"additionalProperties":false,"properties":{"reason":{"type":"string","minLength":1,"maxLength":500}}}}},{"title":"KillSwitchReleased","description":"What is approved may be written outside again.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"kill_switch.released"},"data":{"type":"object","required":["reason"],"additionalProperties":false,"properties":{"reason":{"type":"string","minLength":1,"maxLength":500}}}}}]};
 
 function validate195(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 /*# sourceURL="https://openagents.dev/schemas/event/kill-switch.json" */;
@@ -51081,7 +51327,7 @@ return errors === 0;
 validate195.evaluated = {"dynamicProps":true,"dynamicItems":false};
 
 exports.isLicenseEvent = validate196;
-const schema279 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/event/license.json","title":"LicenseEvent","description":"The licences that this worker holds. The subject is license_<payment hash>: one payment is one licence; license_trial_<hash of the address> for runs on trial.","oneOf":[{"title":"LicenseAdded","description":"A receipt was verified and is held from now on; a later version of it takes the earlier one's place.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"license.added"},"data":{"type":"object","required":["receipt_event_id","receipt_address","receipt_created_at","listing","version","release_event_id","manifest_sha256","buyer","seller","payment_hash","network","amount_msats","model","quantity","expires_at","added_ms"],"additionalProperties":false,"properties":{"receipt_event_id":{"type":"string","pattern":"^[0-9a-f]{64}$"},"receipt_address":{"type":"string","minLength":1,"maxLength":1000,"description":"30053:<seller>:<d>"},"receipt_created_at":{"type":"integer","minimum":0,"maximum":253402300799,"description":"Unix seconds."},"listing":{"type":"string","pattern":"^30051:[0-9a-f]{64}:[^:]+$","maxLength":300},"version":{"type":"string","minLength":1,"maxLength":256},"release_event_id":{"type":"string","pattern":"^[0-9a-f]{64}$"},"manifest_sha256":{"type":"string","pattern":"^[0-9a-f]{64}$"},"buyer":{"type":"string","pattern":"^[0-9a-f]{64}$"},"seller":{"type":"string","pattern":"^[0-9a-f]{64}$"},"payment_hash":{"type":"string","pattern":"^[0-9a-f]{64}$"},"network":{"enum":["bitcoin","testnet","signet","regtest"]},"amount_msats":{"type":"integer","minimum":1,"maximum":9007199254740991},"model":{"enum":["per-run","per-month"]},"quantity":{"type":"integer","minimum":1,"maximum":1000000,"description":"Runs or months, as the model says."},"expires_at":{"anyOf":[{"type":"integer","minimum":0,"maximum":253402300799,"description":"Unix seconds."},{"type":"null"}],"description":"null: the licence does not end."},"added_ms":{"type":"integer","minimum":0,"maximum":9007199254740991},"bundle":{"$ref":"https://openagents.dev/schemas/api/edge-receipt-bundle.json","x-sealed":true,"description":"What proves it. Invoice and preimage are bearer evidence."}}}}},{"title":"LicenseProved","description":"An edge said that the receipt was not taken back and holds its payment.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"license.proved"},"data":{"type":"object","required":["payment_hash","receipt_event_id","proved_ms"],"additionalProperties":false,"properties":{"payment_hash":{"type":"string","pattern":"^[0-9a-f]{64}$"},"receipt_event_id":{"type":"string","pattern":"^[0-9a-f]{64}$"},"proved_ms":{"type":"integer","minimum":0,"maximum":9007199254740991,"description":"When the edge looked."}}}}},{"title":"LicenseUsed","description":"A run that a licence by runs pays for exists.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"license.used"},"data":{"type":"object","required":["payment_hash","install_id","run_id","used_ms"],"additionalProperties":false,"properties":{"payment_hash":{"type":"string","pattern":"^[0-9a-f]{64}$"},"install_id":{"type":"string","minLength":1,"maxLength":64},"run_id":{"type":"string","minLength":1,"maxLength":64},"used_ms":{"type":"integer","minimum":0,"maximum":9007199254740991}}}}},{"title":"LicenseTrialUsed","description":"A run exists that no licence pays for: it is one of those that the author gives away.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"license.trial_used"},"data":{"type":"object","required":["listing","install_id","run_id","used_ms"],"additionalProperties":false,"properties":{"listing":{"type":"string","pattern":"^30051:[0-9a-f]{64}:[^:]+$","maxLength":300},"install_id":{"type":"string","minLength":1,"maxLength":64},"run_id":{"type":"string","minLength":1,"maxLength":64},"used_ms":{"type":"integer","minimum":0,"maximum":9007199254740991}}}}}]};
+const schema286 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/event/license.json","title":"LicenseEvent","description":"The licences that this worker holds. The subject is license_<payment hash>: one payment is one licence; license_trial_<hash of the address> for runs on trial.","oneOf":[{"title":"LicenseAdded","description":"A receipt was verified and is held from now on; a later version of it takes the earlier one's place.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"license.added"},"data":{"type":"object","required":["receipt_event_id","receipt_address","receipt_created_at","listing","version","release_event_id","manifest_sha256","buyer","seller","payment_hash","network","amount_msats","model","quantity","expires_at","added_ms"],"additionalProperties":false,"properties":{"receipt_event_id":{"type":"string","pattern":"^[0-9a-f]{64}$"},"receipt_address":{"type":"string","minLength":1,"maxLength":1000,"description":"30053:<seller>:<d>"},"receipt_created_at":{"type":"integer","minimum":0,"maximum":253402300799,"description":"Unix seconds."},"listing":{"type":"string","pattern":"^30051:[0-9a-f]{64}:[^:]+$","maxLength":300},"version":{"type":"string","minLength":1,"maxLength":256},"release_event_id":{"type":"string","pattern":"^[0-9a-f]{64}$"},"manifest_sha256":{"type":"string","pattern":"^[0-9a-f]{64}$"},"buyer":{"type":"string","pattern":"^[0-9a-f]{64}$"},"seller":{"type":"string","pattern":"^[0-9a-f]{64}$"},"payment_hash":{"type":"string","pattern":"^[0-9a-f]{64}$"},"network":{"enum":["bitcoin","testnet","signet","regtest"]},"amount_msats":{"type":"integer","minimum":1,"maximum":9007199254740991},"model":{"enum":["per-run","per-month"]},"quantity":{"type":"integer","minimum":1,"maximum":1000000,"description":"Runs or months, as the model says."},"expires_at":{"anyOf":[{"type":"integer","minimum":0,"maximum":253402300799,"description":"Unix seconds."},{"type":"null"}],"description":"null: the licence does not end."},"added_ms":{"type":"integer","minimum":0,"maximum":9007199254740991},"bundle":{"$ref":"https://openagents.dev/schemas/api/edge-receipt-bundle.json","x-sealed":true,"description":"What proves it. Invoice and preimage are bearer evidence."}}}}},{"title":"LicenseProved","description":"An edge said that the receipt was not taken back and holds its payment.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"license.proved"},"data":{"type":"object","required":["payment_hash","receipt_event_id","proved_ms"],"additionalProperties":false,"properties":{"payment_hash":{"type":"string","pattern":"^[0-9a-f]{64}$"},"receipt_event_id":{"type":"string","pattern":"^[0-9a-f]{64}$"},"proved_ms":{"type":"integer","minimum":0,"maximum":9007199254740991,"description":"When the edge looked."}}}}},{"title":"LicenseUsed","description":"A run that a licence by runs pays for exists.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"license.used"},"data":{"type":"object","required":["payment_hash","install_id","run_id","used_ms"],"additionalProperties":false,"properties":{"payment_hash":{"type":"string","pattern":"^[0-9a-f]{64}$"},"install_id":{"type":"string","minLength":1,"maxLength":64},"run_id":{"type":"string","minLength":1,"maxLength":64},"used_ms":{"type":"integer","minimum":0,"maximum":9007199254740991}}}}},{"title":"LicenseTrialUsed","description":"A run exists that no licence pays for: it is one of those that the author gives away.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"license.trial_used"},"data":{"type":"object","required":["listing","install_id","run_id","used_ms"],"additionalProperties":false,"properties":{"listing":{"type":"string","pattern":"^30051:[0-9a-f]{64}:[^:]+$","maxLength":300},"install_id":{"type":"string","minLength":1,"maxLength":64},"run_id":{"type":"string","minLength":1,"maxLength":64},"used_ms":{"type":"integer","minimum":0,"maximum":9007199254740991}}}}}]};
 const pattern283 = new RegExp("^30051:[0-9a-f]{64}:[^:]+$", "u");
 
 function validate196(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
@@ -51308,7 +51554,7 @@ vErrors.push(err19);
 errors++;
 }
 for(const key1 in data1){
-if(!(func12.call(schema279.oneOf[0].properties.data.properties, key1))){
+if(!(func12.call(schema286.oneOf[0].properties.data.properties, key1))){
 const err20 = {instancePath:instancePath+"/data",schemaPath:"#/oneOf/0/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key1},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err20];
@@ -51612,7 +51858,7 @@ errors++;
 if(data1.network !== undefined){
 let data12 = data1.network;
 if(!((((data12 === "bitcoin") || (data12 === "testnet")) || (data12 === "signet")) || (data12 === "regtest"))){
-const err45 = {instancePath:instancePath+"/data/network",schemaPath:"#/oneOf/0/properties/data/properties/network/enum",keyword:"enum",params:{allowedValues: schema279.oneOf[0].properties.data.properties.network.enum},message:"must be equal to one of the allowed values"};
+const err45 = {instancePath:instancePath+"/data/network",schemaPath:"#/oneOf/0/properties/data/properties/network/enum",keyword:"enum",params:{allowedValues: schema286.oneOf[0].properties.data.properties.network.enum},message:"must be equal to one of the allowed values"};
 if(vErrors === null){
 vErrors = [err45];
 }
@@ -51660,7 +51906,7 @@ errors++;
 if(data1.model !== undefined){
 let data14 = data1.model;
 if(!((data14 === "per-run") || (data14 === "per-month"))){
-const err49 = {instancePath:instancePath+"/data/model",schemaPath:"#/oneOf/0/properties/data/properties/model/enum",keyword:"enum",params:{allowedValues: schema279.oneOf[0].properties.data.properties.model.enum},message:"must be equal to one of the allowed values"};
+const err49 = {instancePath:instancePath+"/data/model",schemaPath:"#/oneOf/0/properties/data/properties/model/enum",keyword:"enum",params:{allowedValues: schema286.oneOf[0].properties.data.properties.model.enum},message:"must be equal to one of the allowed values"};
 if(vErrors === null){
 vErrors = [err49];
 }
@@ -52636,10 +52882,10 @@ return errors === 0;
 validate196.evaluated = {"dynamicProps":true,"dynamicItems":false};
 
 exports.isMachineEvent = validate198;
-const schema280 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/event/machine.json","title":"MachineEvent","description":"What the worker noticed of the machine it runs on. The subject is machine.","oneOf":[{"title":"MachineMeasured","description":"What the machine's sensors said, whenever a decision depended on it and it had changed.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"machine.measured"},"data":{"type":"object","required":["at_ms","readings"],"additionalProperties":false,"properties":{"at_ms":{"type":"integer","minimum":0,"maximum":9007199254740991,"description":"Unix time of the measurement."},"readings":{"$ref":"#/$defs/MachineReadings"}}}}},{"title":"MachineClockJumped","description":"The schedule loop did not tick for a while, or wall time parted from monotonic time: sleep, a suspended process, or a clock that was set.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"machine.clock_jumped"},"data":{"type":"object","required":["at_ms","jump_ms","away_ms"],"additionalProperties":false,"properties":{"at_ms":{"type":"integer","minimum":0,"maximum":9007199254740991,"description":"Unix time at which it was noticed."},"jump_ms":{"type":"integer","description":"How far wall time ran ahead of monotonic time, or behind it."},"away_ms":{"type":"integer","minimum":0,"maximum":9007199254740991,"description":"How much longer the loop was away than it had meant to sleep, by wall time; 0 where the clock went back."}}}}}],"$defs":{"MachineReadings":{"type":"object","additionalProperties":false,"description":"What was measured; a sensor that could not know says why.","properties":{"plugged_in":{"anyOf":[{"type":"object","required":["value"],"additionalProperties":false,"properties":{"value":{"type":"boolean"}}},{"$ref":"#/$defs/UnknownReading"}]},"network":{"anyOf":[{"type":"object","required":["value"],"additionalProperties":false,"properties":{"value":{"$ref":"https://openagents.dev/schemas/manifest/machine-state.json#/$defs/MachineNetwork"}}},{"$ref":"#/$defs/UnknownReading"}]},"cpu_percentage":{"anyOf":[{"type":"object","required":["value"],"additionalProperties":false,"properties":{"value":{"type":"number","minimum":0,"maximum":100}}},{"$ref":"#/$defs/UnknownReading"}]},"idle_ms":{"anyOf":[{"type":"object","required":["value"],"additionalProperties":false,"properties":{"value":{"type":"integer","minimum":0,"maximum":9007199254740991}}},{"$ref":"#/$defs/UnknownReading"}]},"dnd":{"anyOf":[{"type":"object","required":["value"],"additionalProperties":false,"properties":{"value":{"type":"boolean"}}},{"$ref":"#/$defs/UnknownReading"}]}}},"UnknownReading":{"type":"object","required":["unknown"],"additionalProperties":false,"properties":{"unknown":{"type":"string","minLength":1,"maxLength":300,"description":"Why the sensor does not know."}}}}};
-const schema281 = {"type":"object","additionalProperties":false,"description":"What was measured; a sensor that could not know says why.","properties":{"plugged_in":{"anyOf":[{"type":"object","required":["value"],"additionalProperties":false,"properties":{"value":{"type":"boolean"}}},{"$ref":"#/$defs/UnknownReading"}]},"network":{"anyOf":[{"type":"object","required":["value"],"additionalProperties":false,"properties":{"value":{"$ref":"https://openagents.dev/schemas/manifest/machine-state.json#/$defs/MachineNetwork"}}},{"$ref":"#/$defs/UnknownReading"}]},"cpu_percentage":{"anyOf":[{"type":"object","required":["value"],"additionalProperties":false,"properties":{"value":{"type":"number","minimum":0,"maximum":100}}},{"$ref":"#/$defs/UnknownReading"}]},"idle_ms":{"anyOf":[{"type":"object","required":["value"],"additionalProperties":false,"properties":{"value":{"type":"integer","minimum":0,"maximum":9007199254740991}}},{"$ref":"#/$defs/UnknownReading"}]},"dnd":{"anyOf":[{"type":"object","required":["value"],"additionalProperties":false,"properties":{"value":{"type":"boolean"}}},{"$ref":"#/$defs/UnknownReading"}]}}};
-const schema282 = {"type":"object","required":["unknown"],"additionalProperties":false,"properties":{"unknown":{"type":"string","minLength":1,"maxLength":300,"description":"Why the sensor does not know."}}};
-const schema284 = {"enum":["wifi","wired","other","none"],"description":"What the default route goes through; none without one."};
+const schema287 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/event/machine.json","title":"MachineEvent","description":"What the worker noticed of the machine it runs on. The subject is machine.","oneOf":[{"title":"MachineMeasured","description":"What the machine's sensors said, whenever a decision depended on it and it had changed.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"machine.measured"},"data":{"type":"object","required":["at_ms","readings"],"additionalProperties":false,"properties":{"at_ms":{"type":"integer","minimum":0,"maximum":9007199254740991,"description":"Unix time of the measurement."},"readings":{"$ref":"#/$defs/MachineReadings"}}}}},{"title":"MachineClockJumped","description":"The schedule loop did not tick for a while, or wall time parted from monotonic time: sleep, a suspended process, or a clock that was set.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"machine.clock_jumped"},"data":{"type":"object","required":["at_ms","jump_ms","away_ms"],"additionalProperties":false,"properties":{"at_ms":{"type":"integer","minimum":0,"maximum":9007199254740991,"description":"Unix time at which it was noticed."},"jump_ms":{"type":"integer","description":"How far wall time ran ahead of monotonic time, or behind it."},"away_ms":{"type":"integer","minimum":0,"maximum":9007199254740991,"description":"How much longer the loop was away than it had meant to sleep, by wall time; 0 where the clock went back."}}}}}],"$defs":{"MachineReadings":{"type":"object","additionalProperties":false,"description":"What was measured; a sensor that could not know says why.","properties":{"plugged_in":{"anyOf":[{"type":"object","required":["value"],"additionalProperties":false,"properties":{"value":{"type":"boolean"}}},{"$ref":"#/$defs/UnknownReading"}]},"network":{"anyOf":[{"type":"object","required":["value"],"additionalProperties":false,"properties":{"value":{"$ref":"https://openagents.dev/schemas/manifest/machine-state.json#/$defs/MachineNetwork"}}},{"$ref":"#/$defs/UnknownReading"}]},"cpu_percentage":{"anyOf":[{"type":"object","required":["value"],"additionalProperties":false,"properties":{"value":{"type":"number","minimum":0,"maximum":100}}},{"$ref":"#/$defs/UnknownReading"}]},"idle_ms":{"anyOf":[{"type":"object","required":["value"],"additionalProperties":false,"properties":{"value":{"type":"integer","minimum":0,"maximum":9007199254740991}}},{"$ref":"#/$defs/UnknownReading"}]},"dnd":{"anyOf":[{"type":"object","required":["value"],"additionalProperties":false,"properties":{"value":{"type":"boolean"}}},{"$ref":"#/$defs/UnknownReading"}]}}},"UnknownReading":{"type":"object","required":["unknown"],"additionalProperties":false,"properties":{"unknown":{"type":"string","minLength":1,"maxLength":300,"description":"Why the sensor does not know."}}}}};
+const schema288 = {"type":"object","additionalProperties":false,"description":"What was measured; a sensor that could not know says why.","properties":{"plugged_in":{"anyOf":[{"type":"object","required":["value"],"additionalProperties":false,"properties":{"value":{"type":"boolean"}}},{"$ref":"#/$defs/UnknownReading"}]},"network":{"anyOf":[{"type":"object","required":["value"],"additionalProperties":false,"properties":{"value":{"$ref":"https://openagents.dev/schemas/manifest/machine-state.json#/$defs/MachineNetwork"}}},{"$ref":"#/$defs/UnknownReading"}]},"cpu_percentage":{"anyOf":[{"type":"object","required":["value"],"additionalProperties":false,"properties":{"value":{"type":"number","minimum":0,"maximum":100}}},{"$ref":"#/$defs/UnknownReading"}]},"idle_ms":{"anyOf":[{"type":"object","required":["value"],"additionalProperties":false,"properties":{"value":{"type":"integer","minimum":0,"maximum":9007199254740991}}},{"$ref":"#/$defs/UnknownReading"}]},"dnd":{"anyOf":[{"type":"object","required":["value"],"additionalProperties":false,"properties":{"value":{"type":"boolean"}}},{"$ref":"#/$defs/UnknownReading"}]}}};
+const schema289 = {"type":"object","required":["unknown"],"additionalProperties":false,"properties":{"unknown":{"type":"string","minLength":1,"maxLength":300,"description":"Why the sensor does not know."}}};
+const schema291 = {"enum":["wifi","wired","other","none"],"description":"What the default route goes through; none without one."};
 
 function validate199(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 let vErrors = null;
@@ -52850,7 +53096,7 @@ errors++;
 if(data3.value !== undefined){
 let data4 = data3.value;
 if(!((((data4 === "wifi") || (data4 === "wired")) || (data4 === "other")) || (data4 === "none"))){
-const err14 = {instancePath:instancePath+"/network/value",schemaPath:"https://openagents.dev/schemas/manifest/machine-state.json#/$defs/MachineNetwork/enum",keyword:"enum",params:{allowedValues: schema284.enum},message:"must be equal to one of the allowed values"};
+const err14 = {instancePath:instancePath+"/network/value",schemaPath:"https://openagents.dev/schemas/manifest/machine-state.json#/$defs/MachineNetwork/enum",keyword:"enum",params:{allowedValues: schema291.enum},message:"must be equal to one of the allowed values"};
 if(vErrors === null){
 vErrors = [err14];
 }
@@ -53907,7 +54153,7 @@ return errors === 0;
 validate198.evaluated = {"dynamicProps":true,"dynamicItems":false};
 
 exports.isMailboxEvent = validate202;
-const schema290 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/event/mailbox.json","title":"MailboxEvent","description":"What happens to the install mailbox of one worker. The subject is mailbox_<worker key>.","oneOf":[{"title":"MailboxSignersSet","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"mailbox.signers_set"},"data":{"type":"object","required":["signers"],"additionalProperties":false,"properties":{"signers":{"type":"array","maxItems":64,"items":{"type":"string","pattern":"^[0-9a-f]{64}$"}}}}}},{"title":"MailboxDeposited","description":"A paired signer left a sealed install config.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"mailbox.deposited"},"data":{"type":"object","required":["deposit_id","signer"],"additionalProperties":false,"properties":{"deposit_id":{"type":"string","pattern":"^[0-9a-f]{64}$","description":"The sealed event's id, which commits to its content; the content is kept beside the log until it is acknowledged."},"signer":{"type":"string","pattern":"^[0-9a-f]{64}$"}}}}},{"title":"MailboxAcknowledged","description":"The worker has taken the deposit; its content is deleted.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"mailbox.acknowledged"},"data":{"type":"object","required":["deposit_id"],"additionalProperties":false,"properties":{"deposit_id":{"type":"string","pattern":"^[0-9a-f]{64}$"}}}}},{"title":"MailboxExpired","description":"Deposits that waited for longer than any of them is valid are gone; their contents are deleted.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"mailbox.expired"},"data":{"type":"object","required":["deposit_ids"],"additionalProperties":false,"properties":{"deposit_ids":{"type":"array","minItems":1,"maxItems":500,"items":{"type":"string","pattern":"^[0-9a-f]{64}$"}}}}}}]};
+const schema297 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/event/mailbox.json","title":"MailboxEvent","description":"What happens to the install mailbox of one worker. The subject is mailbox_<worker key>.","oneOf":[{"title":"MailboxSignersSet","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"mailbox.signers_set"},"data":{"type":"object","required":["signers"],"additionalProperties":false,"properties":{"signers":{"type":"array","maxItems":64,"items":{"type":"string","pattern":"^[0-9a-f]{64}$"}}}}}},{"title":"MailboxDeposited","description":"A paired signer left a sealed install config.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"mailbox.deposited"},"data":{"type":"object","required":["deposit_id","signer"],"additionalProperties":false,"properties":{"deposit_id":{"type":"string","pattern":"^[0-9a-f]{64}$","description":"The sealed event's id, which commits to its content; the content is kept beside the log until it is acknowledged."},"signer":{"type":"string","pattern":"^[0-9a-f]{64}$"}}}}},{"title":"MailboxAcknowledged","description":"The worker has taken the deposit; its content is deleted.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"mailbox.acknowledged"},"data":{"type":"object","required":["deposit_id"],"additionalProperties":false,"properties":{"deposit_id":{"type":"string","pattern":"^[0-9a-f]{64}$"}}}}},{"title":"MailboxExpired","description":"Deposits that waited for longer than any of them is valid are gone; their contents are deleted.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"mailbox.expired"},"data":{"type":"object","required":["deposit_ids"],"additionalProperties":false,"properties":{"deposit_ids":{"type":"array","minItems":1,"maxItems":500,"items":{"type":"string","pattern":"^[0-9a-f]{64}$"}}}}}}]};
 
 function validate202(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 /*# sourceURL="https://openagents.dev/schemas/event/mailbox.json" */;
@@ -54572,7 +54818,7 @@ return errors === 0;
 validate202.evaluated = {"dynamicProps":true,"dynamicItems":false};
 
 exports.isModerationEvent = validate142;
-const schema221 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/event/moderation.json","title":"ModerationEvent","description":"What happens to a case of moderation. The subject is case_<hash of its target>.","oneOf":[{"title":"ModerationReported","description":"A key reported the target; only the first report of each counts.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"moderation.reported"},"data":{"type":"object","required":["target","report"],"additionalProperties":false,"properties":{"target":{"$ref":"https://openagents.dev/schemas/api/edge-moderation-decision.json#/$defs/ModerationTarget"},"report":{"$ref":"#/$defs/ModerationReport"}}}}},{"title":"ModerationDecided","description":"A curator decided, within the roles of the signed list that is named.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"moderation.decided"},"data":{"type":"object","required":["decision","roles_event_id"],"additionalProperties":false,"properties":{"decision":{"$ref":"https://openagents.dev/schemas/api/edge-moderation-decision.json"},"roles_event_id":{"type":["string","null"],"pattern":"^[0-9a-f]{64}$","description":"The list that gave the role; null: the operator decided."}}}}},{"title":"ModerationAppealed","description":"Whom a decision is about appealed against it.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"moderation.appealed"},"data":{"type":"object","required":["decision"],"additionalProperties":false,"properties":{"decision":{"$ref":"https://openagents.dev/schemas/api/edge-moderation-decision.json"}}}}}],"$defs":{"ModerationReport":{"type":"object","required":["event_id","created_at","reporter","reason","text","manifest_event_id","standing"],"additionalProperties":false,"properties":{"event_id":{"type":"string","pattern":"^[0-9a-f]{64}$"},"created_at":{"type":"integer","minimum":0,"description":"Unix seconds."},"reporter":{"type":"string","pattern":"^[0-9a-f]{64}$"},"reason":{"enum":["malware","spam","illegal","impersonation","nudity","profanity","other"],"description":"NIP-56's word."},"text":{"type":"string","maxLength":2000},"manifest_event_id":{"type":["string","null"],"pattern":"^[0-9a-f]{64}$"},"standing":{"enum":["curator","buyer","trusted_author","attested","unknown"],"description":"What is known of the reporter, which is what the report weighs by."}}}}};
+const schema228 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/event/moderation.json","title":"ModerationEvent","description":"What happens to a case of moderation. The subject is case_<hash of its target>.","oneOf":[{"title":"ModerationReported","description":"A key reported the target; only the first report of each counts.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"moderation.reported"},"data":{"type":"object","required":["target","report"],"additionalProperties":false,"properties":{"target":{"$ref":"https://openagents.dev/schemas/api/edge-moderation-decision.json#/$defs/ModerationTarget"},"report":{"$ref":"#/$defs/ModerationReport"}}}}},{"title":"ModerationDecided","description":"A curator decided, within the roles of the signed list that is named.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"moderation.decided"},"data":{"type":"object","required":["decision","roles_event_id"],"additionalProperties":false,"properties":{"decision":{"$ref":"https://openagents.dev/schemas/api/edge-moderation-decision.json"},"roles_event_id":{"type":["string","null"],"pattern":"^[0-9a-f]{64}$","description":"The list that gave the role; null: the operator decided."}}}}},{"title":"ModerationAppealed","description":"Whom a decision is about appealed against it.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"moderation.appealed"},"data":{"type":"object","required":["decision"],"additionalProperties":false,"properties":{"decision":{"$ref":"https://openagents.dev/schemas/api/edge-moderation-decision.json"}}}}}],"$defs":{"ModerationReport":{"type":"object","required":["event_id","created_at","reporter","reason","text","manifest_event_id","standing"],"additionalProperties":false,"properties":{"event_id":{"type":"string","pattern":"^[0-9a-f]{64}$"},"created_at":{"type":"integer","minimum":0,"description":"Unix seconds."},"reporter":{"type":"string","pattern":"^[0-9a-f]{64}$"},"reason":{"enum":["malware","spam","illegal","impersonation","nudity","profanity","other"],"description":"NIP-56's word."},"text":{"type":"string","maxLength":2000},"manifest_event_id":{"type":["string","null"],"pattern":"^[0-9a-f]{64}$"},"standing":{"enum":["curator","buyer","trusted_author","attested","unknown"],"description":"What is known of the reporter, which is what the report weighs by."}}}}};
 
 function validate142(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 /*# sourceURL="https://openagents.dev/schemas/event/moderation.json" */;
@@ -54707,7 +54953,7 @@ errors++;
 if(data2.kind !== undefined){
 let data3 = data2.kind;
 if(!(((data3 === "listing") || (data3 === "event")) || (data3 === "key"))){
-const err10 = {instancePath:instancePath+"/data/target/kind",schemaPath:"https://openagents.dev/schemas/api/edge-moderation-decision.json#/$defs/ModerationTarget/properties/kind/enum",keyword:"enum",params:{allowedValues: schema202.properties.kind.enum},message:"must be equal to one of the allowed values"};
+const err10 = {instancePath:instancePath+"/data/target/kind",schemaPath:"https://openagents.dev/schemas/api/edge-moderation-decision.json#/$defs/ModerationTarget/properties/kind/enum",keyword:"enum",params:{allowedValues: schema209.properties.kind.enum},message:"must be equal to one of the allowed values"};
 if(vErrors === null){
 vErrors = [err10];
 }
@@ -54927,7 +55173,7 @@ errors++;
 if(data5.reason !== undefined){
 let data9 = data5.reason;
 if(!(((((((data9 === "malware") || (data9 === "spam")) || (data9 === "illegal")) || (data9 === "impersonation")) || (data9 === "nudity")) || (data9 === "profanity")) || (data9 === "other"))){
-const err29 = {instancePath:instancePath+"/data/report/reason",schemaPath:"#/$defs/ModerationReport/properties/reason/enum",keyword:"enum",params:{allowedValues: schema223.properties.reason.enum},message:"must be equal to one of the allowed values"};
+const err29 = {instancePath:instancePath+"/data/report/reason",schemaPath:"#/$defs/ModerationReport/properties/reason/enum",keyword:"enum",params:{allowedValues: schema230.properties.reason.enum},message:"must be equal to one of the allowed values"};
 if(vErrors === null){
 vErrors = [err29];
 }
@@ -54965,7 +55211,7 @@ errors++;
 if(data5.manifest_event_id !== undefined){
 let data11 = data5.manifest_event_id;
 if((typeof data11 !== "string") && (data11 !== null)){
-const err32 = {instancePath:instancePath+"/data/report/manifest_event_id",schemaPath:"#/$defs/ModerationReport/properties/manifest_event_id/type",keyword:"type",params:{type: schema223.properties.manifest_event_id.type},message:"must be string,null"};
+const err32 = {instancePath:instancePath+"/data/report/manifest_event_id",schemaPath:"#/$defs/ModerationReport/properties/manifest_event_id/type",keyword:"type",params:{type: schema230.properties.manifest_event_id.type},message:"must be string,null"};
 if(vErrors === null){
 vErrors = [err32];
 }
@@ -54990,7 +55236,7 @@ errors++;
 if(data5.standing !== undefined){
 let data12 = data5.standing;
 if(!(((((data12 === "curator") || (data12 === "buyer")) || (data12 === "trusted_author")) || (data12 === "attested")) || (data12 === "unknown"))){
-const err34 = {instancePath:instancePath+"/data/report/standing",schemaPath:"#/$defs/ModerationReport/properties/standing/enum",keyword:"enum",params:{allowedValues: schema223.properties.standing.enum},message:"must be equal to one of the allowed values"};
+const err34 = {instancePath:instancePath+"/data/report/standing",schemaPath:"#/$defs/ModerationReport/properties/standing/enum",keyword:"enum",params:{allowedValues: schema230.properties.standing.enum},message:"must be equal to one of the allowed values"};
 if(vErrors === null){
 vErrors = [err34];
 }
@@ -55131,7 +55377,7 @@ errors = vErrors.length;
 if(data14.roles_event_id !== undefined){
 let data16 = data14.roles_event_id;
 if((typeof data16 !== "string") && (data16 !== null)){
-const err45 = {instancePath:instancePath+"/data/roles_event_id",schemaPath:"#/oneOf/1/properties/data/properties/roles_event_id/type",keyword:"type",params:{type: schema221.oneOf[1].properties.data.properties.roles_event_id.type},message:"must be string,null"};
+const err45 = {instancePath:instancePath+"/data/roles_event_id",schemaPath:"#/oneOf/1/properties/data/properties/roles_event_id/type",keyword:"type",params:{type: schema228.oneOf[1].properties.data.properties.roles_event_id.type},message:"must be string,null"};
 if(vErrors === null){
 vErrors = [err45];
 }
@@ -55332,7 +55578,7 @@ return errors === 0;
 validate142.evaluated = {"dynamicProps":true,"dynamicItems":false};
 
 exports.isOutwardEvent = validate77;
-const schema132 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/event/outward.json","title":"OutwardEvent","description":"What left in the name of the owner, an author or this worker, outside of any run. The subject is one such thing, out_….","oneOf":[{"title":"OutwardBegun","description":"The policy lets it leave, and it is about to. Without an end, nobody knows how far it came.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"outward.begun"},"data":{"type":"object","required":["write","at_ms"],"additionalProperties":false,"properties":{"write":{"$ref":"#/$defs/OutwardWrite"},"at_ms":{"type":"integer","minimum":0,"maximum":9007199254740991}}}}},{"title":"OutwardRefused","description":"The policy does not let it leave.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"outward.refused"},"data":{"type":"object","required":["write","code","message","at_ms"],"additionalProperties":false,"properties":{"write":{"$ref":"#/$defs/OutwardWrite"},"code":{"type":"string","minLength":1,"maxLength":64},"message":{"type":"string","minLength":1,"maxLength":2000},"at_ms":{"type":"integer","minimum":0,"maximum":9007199254740991}}}}},{"title":"OutwardEnded","description":"It was sent.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"outward.ended"},"data":{"type":"object","required":["accepted","refused","at_ms"],"additionalProperties":false,"properties":{"accepted":{"type":"array","maxItems":64,"items":{"type":"string","minLength":1,"maxLength":2000},"description":"Who took it."},"refused":{"type":"array","maxItems":64,"items":{"type":"string","minLength":1,"maxLength":2000},"description":"Who did not, with what they said."},"at_ms":{"type":"integer","minimum":0,"maximum":9007199254740991}}}}}],"$defs":{"OutwardWrite":{"type":"object","required":["action_type","target","content","approval_id"],"additionalProperties":false,"description":"What leaves, where to, and what approves it.","properties":{"action_type":{"enum":["event.publish","site.publish"]},"target":{"type":"string","minLength":1,"maxLength":300,"description":"event:publish:<kind>, or network:egress:<host> of the edge that serves the site."},"content":{"type":"string","pattern":"^[0-9a-f]{64}$","description":"The event's id, or the root of the catalog that the site shows."},"approval_id":{"type":"string","minLength":1,"maxLength":200,"description":"The owner's command or setting."}}}}};
+const schema137 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/event/outward.json","title":"OutwardEvent","description":"What left in the name of the owner, an author or this worker, outside of any run. The subject is one such thing, out_….","oneOf":[{"title":"OutwardBegun","description":"The policy lets it leave, and it is about to. Without an end, nobody knows how far it came.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"outward.begun"},"data":{"type":"object","required":["write","at_ms"],"additionalProperties":false,"properties":{"write":{"$ref":"#/$defs/OutwardWrite"},"at_ms":{"type":"integer","minimum":0,"maximum":9007199254740991}}}}},{"title":"OutwardRefused","description":"The policy does not let it leave.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"outward.refused"},"data":{"type":"object","required":["write","code","message","at_ms"],"additionalProperties":false,"properties":{"write":{"$ref":"#/$defs/OutwardWrite"},"code":{"type":"string","minLength":1,"maxLength":64},"message":{"type":"string","minLength":1,"maxLength":2000},"at_ms":{"type":"integer","minimum":0,"maximum":9007199254740991}}}}},{"title":"OutwardEnded","description":"It was sent.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"outward.ended"},"data":{"type":"object","required":["accepted","refused","at_ms"],"additionalProperties":false,"properties":{"accepted":{"type":"array","maxItems":64,"items":{"type":"string","minLength":1,"maxLength":2000},"description":"Who took it."},"refused":{"type":"array","maxItems":64,"items":{"type":"string","minLength":1,"maxLength":2000},"description":"Who did not, with what they said."},"at_ms":{"type":"integer","minimum":0,"maximum":9007199254740991}}}}}],"$defs":{"OutwardWrite":{"type":"object","required":["action_type","target","content","approval_id"],"additionalProperties":false,"description":"What leaves, where to, and what approves it.","properties":{"action_type":{"enum":["event.publish","site.publish"]},"target":{"type":"string","minLength":1,"maxLength":300,"description":"event:publish:<kind>, or network:egress:<host> of the edge that serves the site."},"content":{"type":"string","pattern":"^[0-9a-f]{64}$","description":"The event's id, or the root of the catalog that the site shows."},"approval_id":{"type":"string","minLength":1,"maxLength":200,"description":"The owner's command or setting."}}}}};
 
 function validate77(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 /*# sourceURL="https://openagents.dev/schemas/event/outward.json" */;
@@ -55487,7 +55733,7 @@ errors++;
 if(data2.action_type !== undefined){
 let data3 = data2.action_type;
 if(!((data3 === "event.publish") || (data3 === "site.publish"))){
-const err12 = {instancePath:instancePath+"/data/write/action_type",schemaPath:"#/$defs/OutwardWrite/properties/action_type/enum",keyword:"enum",params:{allowedValues: schema133.properties.action_type.enum},message:"must be equal to one of the allowed values"};
+const err12 = {instancePath:instancePath+"/data/write/action_type",schemaPath:"#/$defs/OutwardWrite/properties/action_type/enum",keyword:"enum",params:{allowedValues: schema138.properties.action_type.enum},message:"must be equal to one of the allowed values"};
 if(vErrors === null){
 vErrors = [err12];
 }
@@ -55827,7 +56073,7 @@ errors++;
 if(data10.action_type !== undefined){
 let data11 = data10.action_type;
 if(!((data11 === "event.publish") || (data11 === "site.publish"))){
-const err41 = {instancePath:instancePath+"/data/write/action_type",schemaPath:"#/$defs/OutwardWrite/properties/action_type/enum",keyword:"enum",params:{allowedValues: schema133.properties.action_type.enum},message:"must be equal to one of the allowed values"};
+const err41 = {instancePath:instancePath+"/data/write/action_type",schemaPath:"#/$defs/OutwardWrite/properties/action_type/enum",keyword:"enum",params:{allowedValues: schema138.properties.action_type.enum},message:"must be equal to one of the allowed values"};
 if(vErrors === null){
 vErrors = [err41];
 }
@@ -56399,8 +56645,8 @@ return errors === 0;
 validate77.evaluated = {"dynamicProps":true,"dynamicItems":false};
 
 exports.isPairingEvent = validate203;
-const schema291 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/event/pairing.json","title":"PairingEvent","description":"How a coordinator's key earns the right to order installs. The subject is the pairing, pair_….","oneOf":[{"title":"PairingOffered","description":"The owner made a one-time secret.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"pairing.offered"},"data":{"type":"object","required":["secret_sha256","expires_at_ms","ceiling","label"],"additionalProperties":false,"properties":{"secret_sha256":{"type":["string","null"],"pattern":"^[0-9a-f]{64}$","description":"SHA-256 of the one-time secret, which is shown once and never stored; null where the owner named the key instead."},"expires_at_ms":{"type":"integer","minimum":0,"description":"Unix time after which the secret is worthless."},"ceiling":{"type":"array","maxItems":500,"items":{"type":"string","minLength":1,"maxLength":4096},"description":"The most an install config from this signer can be granted without the owner."},"label":{"type":"string","minLength":1,"maxLength":200}}}}},{"title":"PairingClaimed","description":"Somebody showed the secret; it is used up.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"pairing.claimed"},"data":{"type":"object","required":["pubkey"],"additionalProperties":false,"properties":{"pubkey":{"type":"string","pattern":"^[0-9a-f]{64}$"}}}}},{"title":"PairingConfirmed","description":"The owner confirmed the key at the worker.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"pairing.confirmed"},"data":{"type":"object","required":["pubkey"],"additionalProperties":false,"properties":{"pubkey":{"type":"string","pattern":"^[0-9a-f]{64}$"}}}}},{"title":"PairingSharingSet","description":"Whether this worker tells that key what it measured about itself, as the owner chose.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"pairing.sharing_set"},"data":{"type":"object","required":["capabilities"],"additionalProperties":false,"properties":{"capabilities":{"type":"boolean"}}}}},{"title":"PairingResultsSet","description":"Whether this worker tells that key what becomes of what it orders, as the owner chose.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"pairing.results_set"},"data":{"type":"object","required":["results"],"additionalProperties":false,"properties":{"results":{"type":"boolean"}}}}},{"title":"PairingCapabilitiesReported","description":"What the paired worker says it measured about itself.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"pairing.capabilities_reported"},"data":{"type":"object","required":["capabilities","reported_at","report_event_id","taken_at_ms"],"additionalProperties":false,"properties":{"capabilities":{"$ref":"https://openagents.dev/schemas/nostr/worker-report-content.json"},"reported_at":{"type":"integer","minimum":0,"description":"By its own clock, Unix seconds."},"report_event_id":{"type":"string","pattern":"^[0-9a-f]{64}$"},"taken_at_ms":{"type":"integer","minimum":0,"description":"By this worker's clock, Unix milliseconds."}}}}},{"title":"PairingRemoved","description":"Nothing signed by that key is accepted any more.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"pairing.removed"},"data":{"type":"object","required":["reason"],"additionalProperties":false,"properties":{"reason":{"type":"string","minLength":1,"maxLength":500}}}}}]};
-const schema292 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/nostr/worker-report-content.json","title":"WorkerReport","description":"What a worker measured about itself; null: it could not be measured, which is not the same as none.","type":"object","additionalProperties":false,"required":["platform","os_release","arch","node_version","cpu_count","ram_mb","disk_free_mb","gpu","tools","sandbox","backends"],"properties":{"platform":{"type":"string","minLength":1,"maxLength":64},"os_release":{"type":"string","minLength":1,"maxLength":200},"arch":{"type":"string","minLength":1,"maxLength":64},"node_version":{"type":"string","minLength":1,"maxLength":64},"cpu_count":{"type":"integer","minimum":0,"maximum":100000},"ram_mb":{"type":"integer","minimum":0,"maximum":9007199254740991},"disk_free_mb":{"anyOf":[{"type":"integer","minimum":0,"maximum":9007199254740991},{"type":"null"}]},"gpu":{"type":"object","additionalProperties":false,"required":["present","name"],"properties":{"present":{"type":["boolean","null"]},"name":{"type":["string","null"],"maxLength":200}}},"tools":{"type":"object","additionalProperties":false,"required":["git"],"properties":{"git":{"type":["string","null"],"maxLength":200}}},"sandbox":{"type":["string","null"],"maxLength":64},"backends":{"type":"array","maxItems":32,"items":{"type":"object","additionalProperties":false,"required":["backend","available","reason"],"properties":{"backend":{"$ref":"https://openagents.dev/schemas/manifest/upgrade-manifest.json#/$defs/ModelBackend"},"available":{"type":"boolean"},"reason":{"type":"string","maxLength":1000}}}}}};
+const schema298 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/event/pairing.json","title":"PairingEvent","description":"How a coordinator's key earns the right to order installs. The subject is the pairing, pair_….","oneOf":[{"title":"PairingOffered","description":"The owner made a one-time secret.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"pairing.offered"},"data":{"type":"object","required":["secret_sha256","expires_at_ms","ceiling","label"],"additionalProperties":false,"properties":{"secret_sha256":{"type":["string","null"],"pattern":"^[0-9a-f]{64}$","description":"SHA-256 of the one-time secret, which is shown once and never stored; null where the owner named the key instead."},"expires_at_ms":{"type":"integer","minimum":0,"description":"Unix time after which the secret is worthless."},"ceiling":{"type":"array","maxItems":500,"items":{"type":"string","minLength":1,"maxLength":4096},"description":"The most an install config from this signer can be granted without the owner."},"label":{"type":"string","minLength":1,"maxLength":200}}}}},{"title":"PairingClaimed","description":"Somebody showed the secret; it is used up.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"pairing.claimed"},"data":{"type":"object","required":["pubkey"],"additionalProperties":false,"properties":{"pubkey":{"type":"string","pattern":"^[0-9a-f]{64}$"}}}}},{"title":"PairingConfirmed","description":"The owner confirmed the key at the worker.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"pairing.confirmed"},"data":{"type":"object","required":["pubkey"],"additionalProperties":false,"properties":{"pubkey":{"type":"string","pattern":"^[0-9a-f]{64}$"}}}}},{"title":"PairingSharingSet","description":"Whether this worker tells that key what it measured about itself, as the owner chose.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"pairing.sharing_set"},"data":{"type":"object","required":["capabilities"],"additionalProperties":false,"properties":{"capabilities":{"type":"boolean"}}}}},{"title":"PairingResultsSet","description":"Whether this worker tells that key what becomes of what it orders, as the owner chose.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"pairing.results_set"},"data":{"type":"object","required":["results"],"additionalProperties":false,"properties":{"results":{"type":"boolean"}}}}},{"title":"PairingCapabilitiesReported","description":"What the paired worker says it measured about itself.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"pairing.capabilities_reported"},"data":{"type":"object","required":["capabilities","reported_at","report_event_id","taken_at_ms"],"additionalProperties":false,"properties":{"capabilities":{"$ref":"https://openagents.dev/schemas/nostr/worker-report-content.json"},"reported_at":{"type":"integer","minimum":0,"description":"By its own clock, Unix seconds."},"report_event_id":{"type":"string","pattern":"^[0-9a-f]{64}$"},"taken_at_ms":{"type":"integer","minimum":0,"description":"By this worker's clock, Unix milliseconds."}}}}},{"title":"PairingRemoved","description":"Nothing signed by that key is accepted any more.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"pairing.removed"},"data":{"type":"object","required":["reason"],"additionalProperties":false,"properties":{"reason":{"type":"string","minLength":1,"maxLength":500}}}}}]};
+const schema299 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/nostr/worker-report-content.json","title":"WorkerReport","description":"What a worker measured about itself; null: it could not be measured, which is not the same as none.","type":"object","additionalProperties":false,"required":["platform","os_release","arch","node_version","cpu_count","ram_mb","disk_free_mb","gpu","tools","sandbox","backends"],"properties":{"platform":{"type":"string","minLength":1,"maxLength":64},"os_release":{"type":"string","minLength":1,"maxLength":200},"arch":{"type":"string","minLength":1,"maxLength":64},"node_version":{"type":"string","minLength":1,"maxLength":64},"cpu_count":{"type":"integer","minimum":0,"maximum":100000},"ram_mb":{"type":"integer","minimum":0,"maximum":9007199254740991},"disk_free_mb":{"anyOf":[{"type":"integer","minimum":0,"maximum":9007199254740991},{"type":"null"}]},"gpu":{"type":"object","additionalProperties":false,"required":["present","name"],"properties":{"present":{"type":["boolean","null"]},"name":{"type":["string","null"],"maxLength":200}}},"tools":{"type":"object","additionalProperties":false,"required":["git"],"properties":{"git":{"type":["string","null"],"maxLength":200}}},"sandbox":{"type":["string","null"],"maxLength":64},"backends":{"type":"array","maxItems":32,"items":{"type":"object","additionalProperties":false,"required":["backend","available","reason"],"properties":{"backend":{"$ref":"https://openagents.dev/schemas/manifest/upgrade-manifest.json#/$defs/ModelBackend"},"available":{"type":"boolean"},"reason":{"type":"string","maxLength":1000}}}}}};
 
 function validate204(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 /*# sourceURL="https://openagents.dev/schemas/nostr/worker-report-content.json" */;
@@ -56525,7 +56771,7 @@ vErrors.push(err10);
 errors++;
 }
 for(const key0 in data){
-if(!(func12.call(schema292.properties, key0))){
+if(!(func12.call(schema299.properties, key0))){
 const err11 = {instancePath,schemaPath:"#/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key0},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err11];
@@ -56858,7 +57104,7 @@ errors++;
 if(data7.present !== undefined){
 let data8 = data7.present;
 if((typeof data8 !== "boolean") && (data8 !== null)){
-const err38 = {instancePath:instancePath+"/gpu/present",schemaPath:"#/properties/gpu/properties/present/type",keyword:"type",params:{type: schema292.properties.gpu.properties.present.type},message:"must be boolean,null"};
+const err38 = {instancePath:instancePath+"/gpu/present",schemaPath:"#/properties/gpu/properties/present/type",keyword:"type",params:{type: schema299.properties.gpu.properties.present.type},message:"must be boolean,null"};
 if(vErrors === null){
 vErrors = [err38];
 }
@@ -56871,7 +57117,7 @@ errors++;
 if(data7.name !== undefined){
 let data9 = data7.name;
 if((typeof data9 !== "string") && (data9 !== null)){
-const err39 = {instancePath:instancePath+"/gpu/name",schemaPath:"#/properties/gpu/properties/name/type",keyword:"type",params:{type: schema292.properties.gpu.properties.name.type},message:"must be string,null"};
+const err39 = {instancePath:instancePath+"/gpu/name",schemaPath:"#/properties/gpu/properties/name/type",keyword:"type",params:{type: schema299.properties.gpu.properties.name.type},message:"must be string,null"};
 if(vErrors === null){
 vErrors = [err39];
 }
@@ -56933,7 +57179,7 @@ errors++;
 if(data10.git !== undefined){
 let data11 = data10.git;
 if((typeof data11 !== "string") && (data11 !== null)){
-const err44 = {instancePath:instancePath+"/tools/git",schemaPath:"#/properties/tools/properties/git/type",keyword:"type",params:{type: schema292.properties.tools.properties.git.type},message:"must be string,null"};
+const err44 = {instancePath:instancePath+"/tools/git",schemaPath:"#/properties/tools/properties/git/type",keyword:"type",params:{type: schema299.properties.tools.properties.git.type},message:"must be string,null"};
 if(vErrors === null){
 vErrors = [err44];
 }
@@ -56970,7 +57216,7 @@ errors++;
 if(data.sandbox !== undefined){
 let data12 = data.sandbox;
 if((typeof data12 !== "string") && (data12 !== null)){
-const err47 = {instancePath:instancePath+"/sandbox",schemaPath:"#/properties/sandbox/type",keyword:"type",params:{type: schema292.properties.sandbox.type},message:"must be string,null"};
+const err47 = {instancePath:instancePath+"/sandbox",schemaPath:"#/properties/sandbox/type",keyword:"type",params:{type: schema299.properties.sandbox.type},message:"must be string,null"};
 if(vErrors === null){
 vErrors = [err47];
 }
@@ -57260,7 +57506,7 @@ errors++;
 if(data1.secret_sha256 !== undefined){
 let data2 = data1.secret_sha256;
 if((typeof data2 !== "string") && (data2 !== null)){
-const err9 = {instancePath:instancePath+"/data/secret_sha256",schemaPath:"#/oneOf/0/properties/data/properties/secret_sha256/type",keyword:"type",params:{type: schema291.oneOf[0].properties.data.properties.secret_sha256.type},message:"must be string,null"};
+const err9 = {instancePath:instancePath+"/data/secret_sha256",schemaPath:"#/oneOf/0/properties/data/properties/secret_sha256/type",keyword:"type",params:{type: schema298.oneOf[0].properties.data.properties.secret_sha256.type},message:"must be string,null"};
 if(vErrors === null){
 vErrors = [err9];
 }
@@ -58328,8 +58574,8 @@ return errors === 0;
 validate203.evaluated = {"dynamicProps":true,"dynamicItems":false};
 
 exports.isPolicyEvent = validate186;
-const schema263 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/event/policy.json","title":"PolicyEvent","description":"How an install behaves, and what its owner made of that. The subject is policy/install_….","oneOf":[{"title":"PolicyDenied","description":"The policy gate stopped a step.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"policy.denied"},"data":{"type":"object","required":["run_id","step_id","op","code","reasons","at_ms"],"additionalProperties":false,"properties":{"run_id":{"type":"string","minLength":1,"maxLength":64},"step_id":{"type":"string","minLength":1,"maxLength":64},"op":{"type":"string","minLength":1,"maxLength":128},"code":{"type":"string","pattern":"^[a-z][a-z0-9_]*$","maxLength":64},"reasons":{"type":"array","maxItems":100,"items":{"$ref":"https://openagents.dev/schemas/event/policy.json#/$defs/PolicyReasonRecord"}},"at_ms":{"type":"integer","minimum":0,"maximum":9007199254740991}}}}},{"title":"PolicyQuarantined","description":"Nothing of the install starts until its owner lifts it.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"policy.quarantined"},"data":{"type":"object","required":["by","reason","at_ms"],"additionalProperties":false,"properties":{"by":{"enum":["worker","owner"]},"reason":{"type":"string","minLength":1,"maxLength":500},"at_ms":{"type":"integer","minimum":0,"maximum":9007199254740991}}}}},{"title":"PolicyQuarantineLifted","description":"It may start again.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"policy.quarantine_lifted"},"data":{"type":"object","required":["reason"],"additionalProperties":false,"properties":{"reason":{"type":"string","minLength":1,"maxLength":500}}}}},{"title":"PolicyZoneSet","description":"Its owner chose how much is at stake.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"policy.zone_set"},"data":{"type":"object","required":["zone"],"additionalProperties":false,"properties":{"zone":{"oneOf":[{"$ref":"https://openagents.dev/schemas/api/policy-action.json#/$defs/PolicyZone"},{"type":"null"}],"description":"null: the worker's default."}}}}},{"title":"PolicyMetered","description":"What one attempt at a step used.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"policy.metered"},"data":{"type":"object","required":["run_id","step_id","usage","at_ms"],"additionalProperties":false,"properties":{"run_id":{"type":"string","minLength":1,"maxLength":64},"step_id":{"type":"string","minLength":1,"maxLength":64},"usage":{"$ref":"#/$defs/PolicyUsage"},"at_ms":{"type":"integer","minimum":0,"maximum":9007199254740991}}}}}],"$defs":{"PolicyReasonRecord":{"type":"object","required":["rule","verdict","code","message"],"additionalProperties":false,"properties":{"rule":{"type":"string","minLength":1,"maxLength":64},"verdict":{"enum":["allow","require_approval","deny"]},"code":{"type":"string","pattern":"^[a-z][a-z0-9_]*$","maxLength":64},"message":{"type":"string","minLength":1,"maxLength":2000}}},"PolicyUsage":{"type":"object","additionalProperties":false,"minProperties":1,"properties":{"egress_bytes":{"type":"integer","minimum":1,"maximum":9007199254740991},"model_tokens":{"type":"integer","minimum":1,"maximum":9007199254740991},"model_ms":{"type":"integer","minimum":1,"maximum":9007199254740991}}}}};
-const schema266 = {"type":"object","additionalProperties":false,"minProperties":1,"properties":{"egress_bytes":{"type":"integer","minimum":1,"maximum":9007199254740991},"model_tokens":{"type":"integer","minimum":1,"maximum":9007199254740991},"model_ms":{"type":"integer","minimum":1,"maximum":9007199254740991}}};
+const schema270 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/event/policy.json","title":"PolicyEvent","description":"How an install behaves, and what its owner made of that. The subject is policy/install_….","oneOf":[{"title":"PolicyDenied","description":"The policy gate stopped a step.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"policy.denied"},"data":{"type":"object","required":["run_id","step_id","op","code","reasons","at_ms"],"additionalProperties":false,"properties":{"run_id":{"type":"string","minLength":1,"maxLength":64},"step_id":{"type":"string","minLength":1,"maxLength":64},"op":{"type":"string","minLength":1,"maxLength":128},"code":{"type":"string","pattern":"^[a-z][a-z0-9_]*$","maxLength":64},"reasons":{"type":"array","maxItems":100,"items":{"$ref":"https://openagents.dev/schemas/event/policy.json#/$defs/PolicyReasonRecord"}},"at_ms":{"type":"integer","minimum":0,"maximum":9007199254740991}}}}},{"title":"PolicyQuarantined","description":"Nothing of the install starts until its owner lifts it.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"policy.quarantined"},"data":{"type":"object","required":["by","reason","at_ms"],"additionalProperties":false,"properties":{"by":{"enum":["worker","owner"]},"reason":{"type":"string","minLength":1,"maxLength":500},"at_ms":{"type":"integer","minimum":0,"maximum":9007199254740991}}}}},{"title":"PolicyQuarantineLifted","description":"It may start again.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"policy.quarantine_lifted"},"data":{"type":"object","required":["reason"],"additionalProperties":false,"properties":{"reason":{"type":"string","minLength":1,"maxLength":500}}}}},{"title":"PolicyZoneSet","description":"Its owner chose how much is at stake.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"policy.zone_set"},"data":{"type":"object","required":["zone"],"additionalProperties":false,"properties":{"zone":{"oneOf":[{"$ref":"https://openagents.dev/schemas/api/policy-action.json#/$defs/PolicyZone"},{"type":"null"}],"description":"null: the worker's default."}}}}},{"title":"PolicyMetered","description":"What one attempt at a step used.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"policy.metered"},"data":{"type":"object","required":["run_id","step_id","usage","at_ms"],"additionalProperties":false,"properties":{"run_id":{"type":"string","minLength":1,"maxLength":64},"step_id":{"type":"string","minLength":1,"maxLength":64},"usage":{"$ref":"#/$defs/PolicyUsage"},"at_ms":{"type":"integer","minimum":0,"maximum":9007199254740991}}}}}],"$defs":{"PolicyReasonRecord":{"type":"object","required":["rule","verdict","code","message"],"additionalProperties":false,"properties":{"rule":{"type":"string","minLength":1,"maxLength":64},"verdict":{"enum":["allow","require_approval","deny"]},"code":{"type":"string","pattern":"^[a-z][a-z0-9_]*$","maxLength":64},"message":{"type":"string","minLength":1,"maxLength":2000}}},"PolicyUsage":{"type":"object","additionalProperties":false,"minProperties":1,"properties":{"egress_bytes":{"type":"integer","minimum":1,"maximum":9007199254740991},"model_tokens":{"type":"integer","minimum":1,"maximum":9007199254740991},"model_ms":{"type":"integer","minimum":1,"maximum":9007199254740991}}}}};
+const schema273 = {"type":"object","additionalProperties":false,"minProperties":1,"properties":{"egress_bytes":{"type":"integer","minimum":1,"maximum":9007199254740991},"model_tokens":{"type":"integer","minimum":1,"maximum":9007199254740991},"model_ms":{"type":"integer","minimum":1,"maximum":9007199254740991}}};
 
 function validate186(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 /*# sourceURL="https://openagents.dev/schemas/event/policy.json" */;
@@ -58713,7 +58959,7 @@ errors++;
 if(data7.verdict !== undefined){
 let data9 = data7.verdict;
 if(!(((data9 === "allow") || (data9 === "require_approval")) || (data9 === "deny"))){
-const err32 = {instancePath:instancePath+"/data/reasons/" + i0+"/verdict",schemaPath:"https://openagents.dev/schemas/event/policy.json#/$defs/PolicyReasonRecord/properties/verdict/enum",keyword:"enum",params:{allowedValues: schema264.properties.verdict.enum},message:"must be equal to one of the allowed values"};
+const err32 = {instancePath:instancePath+"/data/reasons/" + i0+"/verdict",schemaPath:"https://openagents.dev/schemas/event/policy.json#/$defs/PolicyReasonRecord/properties/verdict/enum",keyword:"enum",params:{allowedValues: schema271.properties.verdict.enum},message:"must be equal to one of the allowed values"};
 if(vErrors === null){
 vErrors = [err32];
 }
@@ -58975,7 +59221,7 @@ errors++;
 if(data14.by !== undefined){
 let data15 = data14.by;
 if(!((data15 === "worker") || (data15 === "owner"))){
-const err54 = {instancePath:instancePath+"/data/by",schemaPath:"#/oneOf/1/properties/data/properties/by/enum",keyword:"enum",params:{allowedValues: schema263.oneOf[1].properties.data.properties.by.enum},message:"must be equal to one of the allowed values"};
+const err54 = {instancePath:instancePath+"/data/by",schemaPath:"#/oneOf/1/properties/data/properties/by/enum",keyword:"enum",params:{allowedValues: schema270.oneOf[1].properties.data.properties.by.enum},message:"must be equal to one of the allowed values"};
 if(vErrors === null){
 vErrors = [err54];
 }
@@ -59821,8 +60067,8 @@ return errors === 0;
 validate186.evaluated = {"dynamicProps":true,"dynamicItems":false};
 
 exports.isRetentionEvent = validate206;
-const schema294 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/event/retention.json","title":"RetentionEvent","description":"What was deleted because its time was over. The subject is retention.","oneOf":[{"title":"RetentionApplied","description":"The values of finished runs (inputs, plans, parameters, results, log lines) were deleted; their outputs are deleted after it, unless a run that is kept has the same.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"retention.applied"},"data":{"type":"object","required":["runs"],"additionalProperties":false,"properties":{"runs":{"type":"array","minItems":1,"maxItems":100,"items":{"$ref":"#/$defs/RetainedRun"}}}}}}],"$defs":{"RetainedRun":{"type":"object","required":["run_id","days","values","artifacts"],"additionalProperties":false,"properties":{"run_id":{"type":"string","minLength":1,"maxLength":64},"days":{"type":"integer","minimum":0,"maximum":36500,"description":"How long they were to be kept."},"values":{"type":"integer","minimum":0,"description":"Values deleted from the log's side table; their commitments stay."},"artifacts":{"type":"integer","minimum":0,"description":"Outputs the run had."}}}}};
-const schema295 = {"type":"object","required":["run_id","days","values","artifacts"],"additionalProperties":false,"properties":{"run_id":{"type":"string","minLength":1,"maxLength":64},"days":{"type":"integer","minimum":0,"maximum":36500,"description":"How long they were to be kept."},"values":{"type":"integer","minimum":0,"description":"Values deleted from the log's side table; their commitments stay."},"artifacts":{"type":"integer","minimum":0,"description":"Outputs the run had."}}};
+const schema301 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/event/retention.json","title":"RetentionEvent","description":"What was deleted because its time was over. The subject is retention.","oneOf":[{"title":"RetentionApplied","description":"The values of finished runs (inputs, plans, parameters, results, log lines) were deleted; their outputs are deleted after it, unless a run that is kept has the same.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"retention.applied"},"data":{"type":"object","required":["runs"],"additionalProperties":false,"properties":{"runs":{"type":"array","minItems":1,"maxItems":100,"items":{"$ref":"#/$defs/RetainedRun"}}}}}}],"$defs":{"RetainedRun":{"type":"object","required":["run_id","days","values","artifacts"],"additionalProperties":false,"properties":{"run_id":{"type":"string","minLength":1,"maxLength":64},"days":{"type":"integer","minimum":0,"maximum":36500,"description":"How long they were to be kept."},"values":{"type":"integer","minimum":0,"description":"Values deleted from the log's side table; their commitments stay."},"artifacts":{"type":"integer","minimum":0,"description":"Outputs the run had."}}}}};
+const schema302 = {"type":"object","required":["run_id","days","values","artifacts"],"additionalProperties":false,"properties":{"run_id":{"type":"string","minLength":1,"maxLength":64},"days":{"type":"integer","minimum":0,"maximum":36500,"description":"How long they were to be kept."},"values":{"type":"integer","minimum":0,"description":"Values deleted from the log's side table; their commitments stay."},"artifacts":{"type":"integer","minimum":0,"description":"Outputs the run had."}}};
 
 function validate206(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 /*# sourceURL="https://openagents.dev/schemas/event/retention.json" */;
@@ -60189,10 +60435,10 @@ return errors === 0;
 validate206.evaluated = {"dynamicProps":true,"dynamicItems":false};
 
 exports.isRunEvent = validate95;
-const schema156 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/event/run.json","title":"RunEvent","description":"What happens to a run. The subject is the run, run_….","oneOf":[{"title":"RunCreated","description":"Somebody or something asked for a run; it waits for an engine.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"run.created"},"data":{"type":"object","required":["install_id","reason","upgrade_address","upgrade_id","upgrade_version","title","manifest_sha256","manifest_event_id","release_event_id","permission_hash","grant","steps"],"additionalProperties":false,"properties":{"install_id":{"type":["string","null"],"minLength":1,"maxLength":64},"reason":{"enum":["manual","schedule","catch_up","trigger"]},"due_ms":{"type":"integer","minimum":0,"description":"The schedule's due time this run is for."},"upgrade_id":{"type":"string","minLength":1,"maxLength":200},"upgrade_version":{"type":"string","minLength":1,"maxLength":100},"title":{"type":"string","minLength":1,"maxLength":500},"upgrade_address":{"type":"string","minLength":1,"maxLength":500,"description":"kind:pubkey:d of the listing."},"manifest_sha256":{"type":"string","pattern":"^[0-9a-f]{64}$"},"manifest_event_id":{"type":["string","null"],"pattern":"^[0-9a-f]{64}$"},"release_event_id":{"type":["string","null"],"pattern":"^[0-9a-f]{64}$"},"permission_hash":{"type":"string","pattern":"^[0-9a-f]{64}$"},"grant":{"type":"array","maxItems":500,"items":{"type":"string","minLength":1,"maxLength":4096},"description":"Everything the run may touch, pinned for its whole life."},"steps":{"type":"array","maxItems":64,"items":{"$ref":"#/$defs/RunStepName"}},"plan":{"type":"array","maxItems":64,"items":{"$ref":"#/$defs/RunStepPlan"},"x-sealed":true,"description":"The steps as they will be performed, in order."},"inputs":{"type":"object","additionalProperties":true,"description":"Inputs with defaults filled in.","x-sealed":true},"deadline_ms":{"type":"integer","minimum":0,"description":"When the run fails if it has not ended, in Unix milliseconds."},"revoked":{"type":"array","maxItems":500,"items":{"$ref":"https://openagents.dev/schemas/event/install.json#/$defs/RevokedPermission"},"description":"What its release asks for and its owner took away."},"trial":{"const":true,"description":"A run of a release that has not yet taken the other's place."}}}}},{"title":"RunClaimed","description":"An engine took the run.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"run.claimed"},"data":{"type":"object","required":["engine_id","fence"],"additionalProperties":false,"properties":{"engine_id":{"type":"string","minLength":1,"maxLength":64},"fence":{"type":"integer","minimum":1,"description":"Grows with every claim; a writer with an older one is refused."},"lease_until_ms":{"type":"integer","minimum":0,"description":"From then on another engine may claim it. Absent: until this engine's process is gone."},"lease_token_sha256":{"type":"string","pattern":"^[0-9a-f]{64}$","description":"Whoever writes for this lease shows the token. Absent: an engine of the worker itself."}}}}},{"title":"RunStepStarted","description":"Recorded before the op acts: for an external write this is the recorded intent.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"step.started"},"data":{"type":"object","required":["step_id","attempt","op","effect","idempotency_key"],"additionalProperties":false,"properties":{"step_id":{"type":"string","minLength":1,"maxLength":64},"attempt":{"type":"integer","minimum":1},"op":{"type":"string","minLength":1,"maxLength":100},"effect":{"enum":["read","local_write","external_write"]},"idempotency_key":{"type":"string","minLength":1,"maxLength":200},"sandbox":{"enum":["bubblewrap","seatbelt","none"],"description":"What the programs it starts are kept in; absent for an op that starts none."},"params":{"type":"object","additionalProperties":true,"description":"Parameters with every ${…} resolved.","x-sealed":true}}}}},{"title":"RunStepSucceeded","description":"The op answered; the step is never performed again. Where the next one starts in the same breath, it is recorded here.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"step.succeeded"},"data":{"type":"object","required":["step_id","attempt","duration_ms"],"additionalProperties":false,"properties":{"step_id":{"type":"string","minLength":1,"maxLength":64},"attempt":{"type":"integer","minimum":1},"duration_ms":{"type":"integer","minimum":0},"result":{"type":"object","additionalProperties":true,"description":"What ${steps.<id>.…} refers to.","x-sealed":true},"next":{"$ref":"#/$defs/RunStepStart","description":"The step that was started with it, as step.started says it; absent where none was."},"next_params":{"type":"object","additionalProperties":true,"description":"The parameters of that step.","x-sealed":true}}}}},{"title":"RunStepFailed","description":"The attempt did not succeed.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"step.failed"},"data":{"type":"object","required":["step_id","attempt","code","message","retry_at_ms"],"additionalProperties":false,"properties":{"step_id":{"type":"string","minLength":1,"maxLength":64},"attempt":{"type":"integer","minimum":1},"code":{"type":"string","pattern":"^[a-z][a-z0-9_]*$","maxLength":64},"message":{"type":"string","minLength":1,"maxLength":2000},"interrupted":{"type":"boolean","description":"The engine died or stopped during the attempt, so how it ended is not known."},"retry_at_ms":{"type":["integer","null"],"minimum":0,"description":"When the next attempt is due; null where there is none."}}}}},{"title":"RunArtifactCreated","description":"A step produced an output.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"artifact.created"},"data":{"type":"object","required":["step_id","artifact"],"additionalProperties":false,"properties":{"step_id":{"type":"string","minLength":1,"maxLength":64},"artifact":{"$ref":"#/$defs/ArtifactRef"}}}}},{"title":"RunLogged","description":"What an op reported on the way.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"run.log"},"data":{"type":"object","required":["step_id","level"],"additionalProperties":false,"properties":{"step_id":{"type":"string","minLength":1,"maxLength":64},"level":{"enum":["debug","info","warn"]},"line":{"$ref":"#/$defs/RunLogLine","x-sealed":true}}}}},{"title":"RunCancelRequested","description":"The run is to stop at once.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"run.cancel_requested"},"data":{"type":"object","required":["reason"],"additionalProperties":false,"properties":{"reason":{"type":"string","minLength":1,"maxLength":500}}}}},{"title":"RunPaused","description":"The run goes no further than the next step or checkpoint.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"run.paused"},"data":{"type":"object","required":["by","reason"],"additionalProperties":false,"properties":{"by":{"enum":["owner","machine","approval"],"description":"machine: a constraint of the schedule is not met any longer. approval: a step waits for its owner's decision."},"reason":{"type":"string","minLength":1,"maxLength":500}}}}},{"title":"RunResumed","description":"The run may go on.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"run.resumed"},"data":{"type":"object","required":["by","reason"],"additionalProperties":false,"properties":{"by":{"enum":["owner","machine","approval"],"description":"machine: a constraint of the schedule is not met any longer. approval: a step waits for its owner's decision."},"reason":{"type":"string","minLength":1,"maxLength":500}}}}},{"title":"RunStarted","description":"The engine that holds the lease has an install and a grant of its own for exactly this.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"run.started"},"data":{"type":"object","required":["manifest_sha256","permission_hash"],"additionalProperties":false,"properties":{"manifest_sha256":{"type":"string","pattern":"^[0-9a-f]{64}$"},"permission_hash":{"type":"string","pattern":"^[0-9a-f]{64}$"}}}}},{"title":"RunLeaseExtended","description":"The engine that holds the run is alive.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"run.lease_extended"},"data":{"type":"object","required":["fence","lease_until_ms"],"additionalProperties":false,"properties":{"fence":{"type":"integer","minimum":1},"lease_until_ms":{"type":"integer","minimum":0,"description":"From then on another engine may claim it."}}}}},{"title":"RunReleased","description":"The engine gave the run back; another may claim it.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"run.released"},"data":{"type":"object","required":["fence","reason"],"additionalProperties":false,"properties":{"fence":{"type":"integer","minimum":1},"reason":{"type":"string","minLength":1,"maxLength":500}}}}},{"title":"RunCompleted","description":"Every step succeeded.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"run.completed"},"data":{"type":"object","required":["note_relays"],"additionalProperties":false,"properties":{"note_relays":{"type":"array","maxItems":50,"items":{"type":"string","minLength":1,"maxLength":500},"description":"Where the owner wants the completion note; empty: nowhere."}}}}},{"title":"RunFailed","description":"A step failed for good, or the run could not go on.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"run.failed"},"data":{"type":"object","required":["step_id","code","message"],"additionalProperties":false,"properties":{"step_id":{"type":["string","null"],"minLength":1,"maxLength":64},"code":{"type":"string","pattern":"^[a-z][a-z0-9_]*$","maxLength":64},"message":{"type":"string","minLength":1,"maxLength":2000}}}}},{"title":"RunCanceled","description":"The run stopped as asked.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"run.canceled"},"data":{"type":"object","required":["reason"],"additionalProperties":false,"properties":{"reason":{"type":"string","minLength":1,"maxLength":500}}}}},{"title":"RunNotePosted","description":"At least one relay took the completion note.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"note.posted"},"data":{"type":"object","required":["note_event_id","accepted","refused"],"additionalProperties":false,"properties":{"note_event_id":{"type":"string","pattern":"^[0-9a-f]{64}$"},"accepted":{"type":"array","maxItems":50,"items":{"type":"string","minLength":1,"maxLength":500}},"refused":{"type":"array","maxItems":50,"items":{"type":"string","minLength":1,"maxLength":500}}}}}},{"title":"RunNoteFailed","description":"No relay took the completion note; the run stays completed.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"note.failed"},"data":{"type":"object","required":["attempt","code","message","retry_at_ms"],"additionalProperties":false,"properties":{"attempt":{"type":"integer","minimum":1},"code":{"type":"string","pattern":"^[a-z][a-z0-9_]*$","maxLength":64},"message":{"type":"string","minLength":1,"maxLength":2000},"retry_at_ms":{"type":["integer","null"],"minimum":0}}}}}],"$defs":{"RunStepStart":{"title":"RunStepStart","description":"What is recorded of a step before its op acts.","type":"object","required":["step_id","attempt","op","effect","idempotency_key"],"additionalProperties":false,"properties":{"step_id":{"type":"string","minLength":1,"maxLength":64},"attempt":{"type":"integer","minimum":1},"op":{"type":"string","minLength":1,"maxLength":100},"effect":{"enum":["read","local_write","external_write"]},"idempotency_key":{"type":"string","minLength":1,"maxLength":200},"sandbox":{"enum":["bubblewrap","seatbelt","none"],"description":"What the programs it starts are kept in; absent for an op that starts none."}}},"RunStepName":{"type":"object","required":["step_id","op"],"additionalProperties":false,"properties":{"step_id":{"type":"string","minLength":1,"maxLength":64},"op":{"type":"string","minLength":1,"maxLength":100}}},"RunStepPlan":{"type":"object","required":["step_id","op","params","effect","timeout_ms","max_attempts","backoff_ms"],"additionalProperties":false,"properties":{"step_id":{"type":"string","minLength":1,"maxLength":64},"op":{"type":"string","minLength":1,"maxLength":100},"params":{"type":"object","additionalProperties":true,"description":"Parameters, ${…} not yet resolved."},"effect":{"enum":["read","local_write","external_write"]},"timeout_ms":{"type":"integer","minimum":1},"max_attempts":{"type":"integer","minimum":1,"description":"1: an external write whose outcome is unknown is never repeated."},"backoff_ms":{"type":"integer","minimum":0}}},"RunLogLine":{"type":"object","required":["message"],"additionalProperties":false,"properties":{"message":{"type":"string","minLength":1,"maxLength":2000},"fields":{"type":"object","additionalProperties":true,"description":"Figures and names that belong to the message."}}},"ArtifactRef":{"description":"An output of a run. Its bytes are kept by content under the worker's data folder.","type":"object","required":["artifact_id","name","media_type","bytes","sha256"],"additionalProperties":false,"properties":{"artifact_id":{"type":"string","minLength":1,"maxLength":64},"name":{"type":"string","minLength":1,"maxLength":200},"media_type":{"type":"string","minLength":1,"maxLength":200},"bytes":{"type":"integer","minimum":0},"sha256":{"type":"string","pattern":"^[0-9a-f]{64}$"}}}}};
-const schema157 = {"type":"object","required":["step_id","op"],"additionalProperties":false,"properties":{"step_id":{"type":"string","minLength":1,"maxLength":64},"op":{"type":"string","minLength":1,"maxLength":100}}};
-const schema158 = {"type":"object","required":["step_id","op","params","effect","timeout_ms","max_attempts","backoff_ms"],"additionalProperties":false,"properties":{"step_id":{"type":"string","minLength":1,"maxLength":64},"op":{"type":"string","minLength":1,"maxLength":100},"params":{"type":"object","additionalProperties":true,"description":"Parameters, ${…} not yet resolved."},"effect":{"enum":["read","local_write","external_write"]},"timeout_ms":{"type":"integer","minimum":1},"max_attempts":{"type":"integer","minimum":1,"description":"1: an external write whose outcome is unknown is never repeated."},"backoff_ms":{"type":"integer","minimum":0}}};
-const schema160 = {"title":"RunStepStart","description":"What is recorded of a step before its op acts.","type":"object","required":["step_id","attempt","op","effect","idempotency_key"],"additionalProperties":false,"properties":{"step_id":{"type":"string","minLength":1,"maxLength":64},"attempt":{"type":"integer","minimum":1},"op":{"type":"string","minLength":1,"maxLength":100},"effect":{"enum":["read","local_write","external_write"]},"idempotency_key":{"type":"string","minLength":1,"maxLength":200},"sandbox":{"enum":["bubblewrap","seatbelt","none"],"description":"What the programs it starts are kept in; absent for an op that starts none."}}};
+const schema161 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/event/run.json","title":"RunEvent","description":"What happens to a run. The subject is the run, run_….","oneOf":[{"title":"RunCreated","description":"Somebody or something asked for a run; it waits for an engine.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"run.created"},"data":{"type":"object","required":["install_id","reason","upgrade_address","upgrade_id","upgrade_version","title","manifest_sha256","manifest_event_id","release_event_id","permission_hash","grant","steps"],"additionalProperties":false,"properties":{"install_id":{"type":["string","null"],"minLength":1,"maxLength":64},"reason":{"enum":["manual","schedule","catch_up","trigger"]},"due_ms":{"type":"integer","minimum":0,"description":"The schedule's due time this run is for."},"upgrade_id":{"type":"string","minLength":1,"maxLength":200},"upgrade_version":{"type":"string","minLength":1,"maxLength":100},"title":{"type":"string","minLength":1,"maxLength":500},"upgrade_address":{"type":"string","minLength":1,"maxLength":500,"description":"kind:pubkey:d of the listing."},"manifest_sha256":{"type":"string","pattern":"^[0-9a-f]{64}$"},"manifest_event_id":{"type":["string","null"],"pattern":"^[0-9a-f]{64}$"},"release_event_id":{"type":["string","null"],"pattern":"^[0-9a-f]{64}$"},"permission_hash":{"type":"string","pattern":"^[0-9a-f]{64}$"},"grant":{"type":"array","maxItems":500,"items":{"type":"string","minLength":1,"maxLength":4096},"description":"Everything the run may touch, pinned for its whole life."},"steps":{"type":"array","maxItems":64,"items":{"$ref":"#/$defs/RunStepName"}},"plan":{"type":"array","maxItems":64,"items":{"$ref":"#/$defs/RunStepPlan"},"x-sealed":true,"description":"The steps as they will be performed, in order."},"inputs":{"type":"object","additionalProperties":true,"description":"Inputs with defaults filled in.","x-sealed":true},"deadline_ms":{"type":"integer","minimum":0,"description":"When the run fails if it has not ended, in Unix milliseconds."},"revoked":{"type":"array","maxItems":500,"items":{"$ref":"https://openagents.dev/schemas/event/install.json#/$defs/RevokedPermission"},"description":"What its release asks for and its owner took away."},"trial":{"const":true,"description":"A run of a release that has not yet taken the other's place."}}}}},{"title":"RunClaimed","description":"An engine took the run.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"run.claimed"},"data":{"type":"object","required":["engine_id","fence"],"additionalProperties":false,"properties":{"engine_id":{"type":"string","minLength":1,"maxLength":64},"fence":{"type":"integer","minimum":1,"description":"Grows with every claim; a writer with an older one is refused."},"lease_until_ms":{"type":"integer","minimum":0,"description":"From then on another engine may claim it. Absent: until this engine's process is gone."},"lease_token_sha256":{"type":"string","pattern":"^[0-9a-f]{64}$","description":"Whoever writes for this lease shows the token. Absent: an engine of the worker itself."}}}}},{"title":"RunStepStarted","description":"Recorded before the op acts: for an external write this is the recorded intent.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"step.started"},"data":{"type":"object","required":["step_id","attempt","op","effect","idempotency_key"],"additionalProperties":false,"properties":{"step_id":{"type":"string","minLength":1,"maxLength":64},"attempt":{"type":"integer","minimum":1},"op":{"type":"string","minLength":1,"maxLength":100},"effect":{"enum":["read","local_write","external_write"]},"idempotency_key":{"type":"string","minLength":1,"maxLength":200},"sandbox":{"enum":["bubblewrap","seatbelt","none"],"description":"What the programs it starts are kept in; absent for an op that starts none."},"params":{"type":"object","additionalProperties":true,"description":"Parameters with every ${…} resolved.","x-sealed":true}}}}},{"title":"RunStepSucceeded","description":"The op answered; the step is never performed again. Where the next one starts in the same breath, it is recorded here.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"step.succeeded"},"data":{"type":"object","required":["step_id","attempt","duration_ms"],"additionalProperties":false,"properties":{"step_id":{"type":"string","minLength":1,"maxLength":64},"attempt":{"type":"integer","minimum":1},"duration_ms":{"type":"integer","minimum":0},"result":{"type":"object","additionalProperties":true,"description":"What ${steps.<id>.…} refers to.","x-sealed":true},"next":{"$ref":"#/$defs/RunStepStart","description":"The step that was started with it, as step.started says it; absent where none was."},"next_params":{"type":"object","additionalProperties":true,"description":"The parameters of that step.","x-sealed":true}}}}},{"title":"RunStepFailed","description":"The attempt did not succeed.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"step.failed"},"data":{"type":"object","required":["step_id","attempt","code","message","retry_at_ms"],"additionalProperties":false,"properties":{"step_id":{"type":"string","minLength":1,"maxLength":64},"attempt":{"type":"integer","minimum":1},"code":{"type":"string","pattern":"^[a-z][a-z0-9_]*$","maxLength":64},"message":{"type":"string","minLength":1,"maxLength":2000},"interrupted":{"type":"boolean","description":"The engine died or stopped during the attempt, so how it ended is not known."},"retry_at_ms":{"type":["integer","null"],"minimum":0,"description":"When the next attempt is due; null where there is none."}}}}},{"title":"RunArtifactCreated","description":"A step produced an output.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"artifact.created"},"data":{"type":"object","required":["step_id","artifact"],"additionalProperties":false,"properties":{"step_id":{"type":"string","minLength":1,"maxLength":64},"artifact":{"$ref":"#/$defs/ArtifactRef"}}}}},{"title":"RunLogged","description":"What an op reported on the way.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"run.log"},"data":{"type":"object","required":["step_id","level"],"additionalProperties":false,"properties":{"step_id":{"type":"string","minLength":1,"maxLength":64},"level":{"enum":["debug","info","warn"]},"line":{"$ref":"#/$defs/RunLogLine","x-sealed":true}}}}},{"title":"RunCancelRequested","description":"The run is to stop at once.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"run.cancel_requested"},"data":{"type":"object","required":["reason"],"additionalProperties":false,"properties":{"reason":{"type":"string","minLength":1,"maxLength":500}}}}},{"title":"RunPaused","description":"The run goes no further than the next step or checkpoint.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"run.paused"},"data":{"type":"object","required":["by","reason"],"additionalProperties":false,"properties":{"by":{"enum":["owner","machine","approval"],"description":"machine: a constraint of the schedule is not met any longer. approval: a step waits for its owner's decision."},"reason":{"type":"string","minLength":1,"maxLength":500}}}}},{"title":"RunResumed","description":"The run may go on.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"run.resumed"},"data":{"type":"object","required":["by","reason"],"additionalProperties":false,"properties":{"by":{"enum":["owner","machine","approval"],"description":"machine: a constraint of the schedule is not met any longer. approval: a step waits for its owner's decision."},"reason":{"type":"string","minLength":1,"maxLength":500}}}}},{"title":"RunStarted","description":"The engine that holds the lease has an install and a grant of its own for exactly this.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"run.started"},"data":{"type":"object","required":["manifest_sha256","permission_hash"],"additionalProperties":false,"properties":{"manifest_sha256":{"type":"string","pattern":"^[0-9a-f]{64}$"},"permission_hash":{"type":"string","pattern":"^[0-9a-f]{64}$"}}}}},{"title":"RunLeaseExtended","description":"The engine that holds the run is alive.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"run.lease_extended"},"data":{"type":"object","required":["fence","lease_until_ms"],"additionalProperties":false,"properties":{"fence":{"type":"integer","minimum":1},"lease_until_ms":{"type":"integer","minimum":0,"description":"From then on another engine may claim it."}}}}},{"title":"RunReleased","description":"The engine gave the run back; another may claim it.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"run.released"},"data":{"type":"object","required":["fence","reason"],"additionalProperties":false,"properties":{"fence":{"type":"integer","minimum":1},"reason":{"type":"string","minLength":1,"maxLength":500}}}}},{"title":"RunCompleted","description":"Every step succeeded.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"run.completed"},"data":{"type":"object","required":["note_relays"],"additionalProperties":false,"properties":{"note_relays":{"type":"array","maxItems":50,"items":{"type":"string","minLength":1,"maxLength":500},"description":"Where the owner wants the completion note; empty: nowhere."}}}}},{"title":"RunFailed","description":"A step failed for good, or the run could not go on.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"run.failed"},"data":{"type":"object","required":["step_id","code","message"],"additionalProperties":false,"properties":{"step_id":{"type":["string","null"],"minLength":1,"maxLength":64},"code":{"type":"string","pattern":"^[a-z][a-z0-9_]*$","maxLength":64},"message":{"type":"string","minLength":1,"maxLength":2000}}}}},{"title":"RunCanceled","description":"The run stopped as asked.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"run.canceled"},"data":{"type":"object","required":["reason"],"additionalProperties":false,"properties":{"reason":{"type":"string","minLength":1,"maxLength":500}}}}},{"title":"RunNotePosted","description":"At least one relay took the completion note.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"note.posted"},"data":{"type":"object","required":["note_event_id","accepted","refused"],"additionalProperties":false,"properties":{"note_event_id":{"type":"string","pattern":"^[0-9a-f]{64}$"},"accepted":{"type":"array","maxItems":50,"items":{"type":"string","minLength":1,"maxLength":500}},"refused":{"type":"array","maxItems":50,"items":{"type":"string","minLength":1,"maxLength":500}}}}}},{"title":"RunNoteFailed","description":"No relay took the completion note; the run stays completed.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"note.failed"},"data":{"type":"object","required":["attempt","code","message","retry_at_ms"],"additionalProperties":false,"properties":{"attempt":{"type":"integer","minimum":1},"code":{"type":"string","pattern":"^[a-z][a-z0-9_]*$","maxLength":64},"message":{"type":"string","minLength":1,"maxLength":2000},"retry_at_ms":{"type":["integer","null"],"minimum":0}}}}}],"$defs":{"RunStepStart":{"title":"RunStepStart","description":"What is recorded of a step before its op acts.","type":"object","required":["step_id","attempt","op","effect","idempotency_key"],"additionalProperties":false,"properties":{"step_id":{"type":"string","minLength":1,"maxLength":64},"attempt":{"type":"integer","minimum":1},"op":{"type":"string","minLength":1,"maxLength":100},"effect":{"enum":["read","local_write","external_write"]},"idempotency_key":{"type":"string","minLength":1,"maxLength":200},"sandbox":{"enum":["bubblewrap","seatbelt","none"],"description":"What the programs it starts are kept in; absent for an op that starts none."}}},"RunStepName":{"type":"object","required":["step_id","op"],"additionalProperties":false,"properties":{"step_id":{"type":"string","minLength":1,"maxLength":64},"op":{"type":"string","minLength":1,"maxLength":100}}},"RunStepPlan":{"type":"object","required":["step_id","op","params","effect","timeout_ms","max_attempts","backoff_ms"],"additionalProperties":false,"properties":{"step_id":{"type":"string","minLength":1,"maxLength":64},"op":{"type":"string","minLength":1,"maxLength":100},"params":{"type":"object","additionalProperties":true,"description":"Parameters, ${…} not yet resolved."},"effect":{"enum":["read","local_write","external_write"]},"timeout_ms":{"type":"integer","minimum":1},"max_attempts":{"type":"integer","minimum":1,"description":"1: an external write whose outcome is unknown is never repeated."},"backoff_ms":{"type":"integer","minimum":0}}},"RunLogLine":{"type":"object","required":["message"],"additionalProperties":false,"properties":{"message":{"type":"string","minLength":1,"maxLength":2000},"fields":{"type":"object","additionalProperties":true,"description":"Figures and names that belong to the message."}}},"ArtifactRef":{"description":"An output of a run. Its bytes are kept by content under the worker's data folder.","type":"object","required":["artifact_id","name","media_type","bytes","sha256"],"additionalProperties":false,"properties":{"artifact_id":{"type":"string","minLength":1,"maxLength":64},"name":{"type":"string","minLength":1,"maxLength":200},"media_type":{"type":"string","minLength":1,"maxLength":200},"bytes":{"type":"integer","minimum":0},"sha256":{"type":"string","pattern":"^[0-9a-f]{64}$"}}}}};
+const schema162 = {"type":"object","required":["step_id","op"],"additionalProperties":false,"properties":{"step_id":{"type":"string","minLength":1,"maxLength":64},"op":{"type":"string","minLength":1,"maxLength":100}}};
+const schema163 = {"type":"object","required":["step_id","op","params","effect","timeout_ms","max_attempts","backoff_ms"],"additionalProperties":false,"properties":{"step_id":{"type":"string","minLength":1,"maxLength":64},"op":{"type":"string","minLength":1,"maxLength":100},"params":{"type":"object","additionalProperties":true,"description":"Parameters, ${…} not yet resolved."},"effect":{"enum":["read","local_write","external_write"]},"timeout_ms":{"type":"integer","minimum":1},"max_attempts":{"type":"integer","minimum":1,"description":"1: an external write whose outcome is unknown is never repeated."},"backoff_ms":{"type":"integer","minimum":0}}};
+const schema165 = {"title":"RunStepStart","description":"What is recorded of a step before its op acts.","type":"object","required":["step_id","attempt","op","effect","idempotency_key"],"additionalProperties":false,"properties":{"step_id":{"type":"string","minLength":1,"maxLength":64},"attempt":{"type":"integer","minimum":1},"op":{"type":"string","minLength":1,"maxLength":100},"effect":{"enum":["read","local_write","external_write"]},"idempotency_key":{"type":"string","minLength":1,"maxLength":200},"sandbox":{"enum":["bubblewrap","seatbelt","none"],"description":"What the programs it starts are kept in; absent for an op that starts none."}}};
 
 function validate95(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 /*# sourceURL="https://openagents.dev/schemas/event/run.json" */;
@@ -60378,7 +60624,7 @@ vErrors.push(err15);
 errors++;
 }
 for(const key1 in data1){
-if(!(func12.call(schema156.oneOf[0].properties.data.properties, key1))){
+if(!(func12.call(schema161.oneOf[0].properties.data.properties, key1))){
 const err16 = {instancePath:instancePath+"/data",schemaPath:"#/oneOf/0/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key1},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err16];
@@ -60392,7 +60638,7 @@ errors++;
 if(data1.install_id !== undefined){
 let data2 = data1.install_id;
 if((typeof data2 !== "string") && (data2 !== null)){
-const err17 = {instancePath:instancePath+"/data/install_id",schemaPath:"#/oneOf/0/properties/data/properties/install_id/type",keyword:"type",params:{type: schema156.oneOf[0].properties.data.properties.install_id.type},message:"must be string,null"};
+const err17 = {instancePath:instancePath+"/data/install_id",schemaPath:"#/oneOf/0/properties/data/properties/install_id/type",keyword:"type",params:{type: schema161.oneOf[0].properties.data.properties.install_id.type},message:"must be string,null"};
 if(vErrors === null){
 vErrors = [err17];
 }
@@ -60427,7 +60673,7 @@ errors++;
 if(data1.reason !== undefined){
 let data3 = data1.reason;
 if(!((((data3 === "manual") || (data3 === "schedule")) || (data3 === "catch_up")) || (data3 === "trigger"))){
-const err20 = {instancePath:instancePath+"/data/reason",schemaPath:"#/oneOf/0/properties/data/properties/reason/enum",keyword:"enum",params:{allowedValues: schema156.oneOf[0].properties.data.properties.reason.enum},message:"must be equal to one of the allowed values"};
+const err20 = {instancePath:instancePath+"/data/reason",schemaPath:"#/oneOf/0/properties/data/properties/reason/enum",keyword:"enum",params:{allowedValues: schema161.oneOf[0].properties.data.properties.reason.enum},message:"must be equal to one of the allowed values"};
 if(vErrors === null){
 vErrors = [err20];
 }
@@ -60630,7 +60876,7 @@ errors++;
 if(data1.manifest_event_id !== undefined){
 let data10 = data1.manifest_event_id;
 if((typeof data10 !== "string") && (data10 !== null)){
-const err37 = {instancePath:instancePath+"/data/manifest_event_id",schemaPath:"#/oneOf/0/properties/data/properties/manifest_event_id/type",keyword:"type",params:{type: schema156.oneOf[0].properties.data.properties.manifest_event_id.type},message:"must be string,null"};
+const err37 = {instancePath:instancePath+"/data/manifest_event_id",schemaPath:"#/oneOf/0/properties/data/properties/manifest_event_id/type",keyword:"type",params:{type: schema161.oneOf[0].properties.data.properties.manifest_event_id.type},message:"must be string,null"};
 if(vErrors === null){
 vErrors = [err37];
 }
@@ -60655,7 +60901,7 @@ errors++;
 if(data1.release_event_id !== undefined){
 let data11 = data1.release_event_id;
 if((typeof data11 !== "string") && (data11 !== null)){
-const err39 = {instancePath:instancePath+"/data/release_event_id",schemaPath:"#/oneOf/0/properties/data/properties/release_event_id/type",keyword:"type",params:{type: schema156.oneOf[0].properties.data.properties.release_event_id.type},message:"must be string,null"};
+const err39 = {instancePath:instancePath+"/data/release_event_id",schemaPath:"#/oneOf/0/properties/data/properties/release_event_id/type",keyword:"type",params:{type: schema161.oneOf[0].properties.data.properties.release_event_id.type},message:"must be string,null"};
 if(vErrors === null){
 vErrors = [err39];
 }
@@ -61093,7 +61339,7 @@ errors++;
 if(data20.effect !== undefined){
 let data24 = data20.effect;
 if(!(((data24 === "read") || (data24 === "local_write")) || (data24 === "external_write"))){
-const err76 = {instancePath:instancePath+"/data/plan/" + i2+"/effect",schemaPath:"#/$defs/RunStepPlan/properties/effect/enum",keyword:"enum",params:{allowedValues: schema158.properties.effect.enum},message:"must be equal to one of the allowed values"};
+const err76 = {instancePath:instancePath+"/data/plan/" + i2+"/effect",schemaPath:"#/$defs/RunStepPlan/properties/effect/enum",keyword:"enum",params:{allowedValues: schema163.properties.effect.enum},message:"must be equal to one of the allowed values"};
 if(vErrors === null){
 vErrors = [err76];
 }
@@ -61862,7 +62108,7 @@ errors++;
 if(data42.effect !== undefined){
 let data46 = data42.effect;
 if(!(((data46 === "read") || (data46 === "local_write")) || (data46 === "external_write"))){
-const err139 = {instancePath:instancePath+"/data/effect",schemaPath:"#/oneOf/2/properties/data/properties/effect/enum",keyword:"enum",params:{allowedValues: schema156.oneOf[2].properties.data.properties.effect.enum},message:"must be equal to one of the allowed values"};
+const err139 = {instancePath:instancePath+"/data/effect",schemaPath:"#/oneOf/2/properties/data/properties/effect/enum",keyword:"enum",params:{allowedValues: schema161.oneOf[2].properties.data.properties.effect.enum},message:"must be equal to one of the allowed values"};
 if(vErrors === null){
 vErrors = [err139];
 }
@@ -61910,7 +62156,7 @@ errors++;
 if(data42.sandbox !== undefined){
 let data48 = data42.sandbox;
 if(!(((data48 === "bubblewrap") || (data48 === "seatbelt")) || (data48 === "none"))){
-const err143 = {instancePath:instancePath+"/data/sandbox",schemaPath:"#/oneOf/2/properties/data/properties/sandbox/enum",keyword:"enum",params:{allowedValues: schema156.oneOf[2].properties.data.properties.sandbox.enum},message:"must be equal to one of the allowed values"};
+const err143 = {instancePath:instancePath+"/data/sandbox",schemaPath:"#/oneOf/2/properties/data/properties/sandbox/enum",keyword:"enum",params:{allowedValues: schema161.oneOf[2].properties.data.properties.sandbox.enum},message:"must be equal to one of the allowed values"};
 if(vErrors === null){
 vErrors = [err143];
 }
@@ -62325,7 +62571,7 @@ errors++;
 if(data56.effect !== undefined){
 let data60 = data56.effect;
 if(!(((data60 === "read") || (data60 === "local_write")) || (data60 === "external_write"))){
-const err177 = {instancePath:instancePath+"/data/next/effect",schemaPath:"#/$defs/RunStepStart/properties/effect/enum",keyword:"enum",params:{allowedValues: schema160.properties.effect.enum},message:"must be equal to one of the allowed values"};
+const err177 = {instancePath:instancePath+"/data/next/effect",schemaPath:"#/$defs/RunStepStart/properties/effect/enum",keyword:"enum",params:{allowedValues: schema165.properties.effect.enum},message:"must be equal to one of the allowed values"};
 if(vErrors === null){
 vErrors = [err177];
 }
@@ -62373,7 +62619,7 @@ errors++;
 if(data56.sandbox !== undefined){
 let data62 = data56.sandbox;
 if(!(((data62 === "bubblewrap") || (data62 === "seatbelt")) || (data62 === "none"))){
-const err181 = {instancePath:instancePath+"/data/next/sandbox",schemaPath:"#/$defs/RunStepStart/properties/sandbox/enum",keyword:"enum",params:{allowedValues: schema160.properties.sandbox.enum},message:"must be equal to one of the allowed values"};
+const err181 = {instancePath:instancePath+"/data/next/sandbox",schemaPath:"#/$defs/RunStepStart/properties/sandbox/enum",keyword:"enum",params:{allowedValues: schema165.properties.sandbox.enum},message:"must be equal to one of the allowed values"};
 if(vErrors === null){
 vErrors = [err181];
 }
@@ -62702,7 +62948,7 @@ errors++;
 if(data65.retry_at_ms !== undefined){
 let data71 = data65.retry_at_ms;
 if((!(((typeof data71 == "number") && (!(data71 % 1) && !isNaN(data71))) && (isFinite(data71)))) && (data71 !== null)){
-const err208 = {instancePath:instancePath+"/data/retry_at_ms",schemaPath:"#/oneOf/4/properties/data/properties/retry_at_ms/type",keyword:"type",params:{type: schema156.oneOf[4].properties.data.properties.retry_at_ms.type},message:"must be integer,null"};
+const err208 = {instancePath:instancePath+"/data/retry_at_ms",schemaPath:"#/oneOf/4/properties/data/properties/retry_at_ms/type",keyword:"type",params:{type: schema161.oneOf[4].properties.data.properties.retry_at_ms.type},message:"must be integer,null"};
 if(vErrors === null){
 vErrors = [err208];
 }
@@ -63263,7 +63509,7 @@ errors++;
 if(data82.level !== undefined){
 let data84 = data82.level;
 if(!(((data84 === "debug") || (data84 === "info")) || (data84 === "warn"))){
-const err254 = {instancePath:instancePath+"/data/level",schemaPath:"#/oneOf/6/properties/data/properties/level/enum",keyword:"enum",params:{allowedValues: schema156.oneOf[6].properties.data.properties.level.enum},message:"must be equal to one of the allowed values"};
+const err254 = {instancePath:instancePath+"/data/level",schemaPath:"#/oneOf/6/properties/data/properties/level/enum",keyword:"enum",params:{allowedValues: schema161.oneOf[6].properties.data.properties.level.enum},message:"must be equal to one of the allowed values"};
 if(vErrors === null){
 vErrors = [err254];
 }
@@ -63622,7 +63868,7 @@ errors++;
 if(data92.by !== undefined){
 let data93 = data92.by;
 if(!(((data93 === "owner") || (data93 === "machine")) || (data93 === "approval"))){
-const err282 = {instancePath:instancePath+"/data/by",schemaPath:"#/oneOf/8/properties/data/properties/by/enum",keyword:"enum",params:{allowedValues: schema156.oneOf[8].properties.data.properties.by.enum},message:"must be equal to one of the allowed values"};
+const err282 = {instancePath:instancePath+"/data/by",schemaPath:"#/oneOf/8/properties/data/properties/by/enum",keyword:"enum",params:{allowedValues: schema161.oneOf[8].properties.data.properties.by.enum},message:"must be equal to one of the allowed values"};
 if(vErrors === null){
 vErrors = [err282];
 }
@@ -63787,7 +64033,7 @@ errors++;
 if(data96.by !== undefined){
 let data97 = data96.by;
 if(!(((data97 === "owner") || (data97 === "machine")) || (data97 === "approval"))){
-const err295 = {instancePath:instancePath+"/data/by",schemaPath:"#/oneOf/9/properties/data/properties/by/enum",keyword:"enum",params:{allowedValues: schema156.oneOf[9].properties.data.properties.by.enum},message:"must be equal to one of the allowed values"};
+const err295 = {instancePath:instancePath+"/data/by",schemaPath:"#/oneOf/9/properties/data/properties/by/enum",keyword:"enum",params:{allowedValues: schema161.oneOf[9].properties.data.properties.by.enum},message:"must be equal to one of the allowed values"};
 if(vErrors === null){
 vErrors = [err295];
 }
@@ -64641,7 +64887,7 @@ errors++;
 if(data116.step_id !== undefined){
 let data117 = data116.step_id;
 if((typeof data117 !== "string") && (data117 !== null)){
-const err362 = {instancePath:instancePath+"/data/step_id",schemaPath:"#/oneOf/14/properties/data/properties/step_id/type",keyword:"type",params:{type: schema156.oneOf[14].properties.data.properties.step_id.type},message:"must be string,null"};
+const err362 = {instancePath:instancePath+"/data/step_id",schemaPath:"#/oneOf/14/properties/data/properties/step_id/type",keyword:"type",params:{type: schema161.oneOf[14].properties.data.properties.step_id.type},message:"must be string,null"};
 if(vErrors === null){
 vErrors = [err362];
 }
@@ -65394,7 +65640,7 @@ errors++;
 if(data131.retry_at_ms !== undefined){
 let data135 = data131.retry_at_ms;
 if((!(((typeof data135 == "number") && (!(data135 % 1) && !isNaN(data135))) && (isFinite(data135)))) && (data135 !== null)){
-const err423 = {instancePath:instancePath+"/data/retry_at_ms",schemaPath:"#/oneOf/17/properties/data/properties/retry_at_ms/type",keyword:"type",params:{type: schema156.oneOf[17].properties.data.properties.retry_at_ms.type},message:"must be integer,null"};
+const err423 = {instancePath:instancePath+"/data/retry_at_ms",schemaPath:"#/oneOf/17/properties/data/properties/retry_at_ms/type",keyword:"type",params:{type: schema161.oneOf[17].properties.data.properties.retry_at_ms.type},message:"must be integer,null"};
 if(vErrors === null){
 vErrors = [err423];
 }
@@ -65497,9 +65743,9 @@ return errors === 0;
 validate95.evaluated = {"dynamicProps":true,"dynamicItems":false};
 
 exports.isScheduleEvent = validate207;
-const schema296 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/event/schedule.json","title":"ScheduleEvent","description":"When an install is due and what was decided about it. The subject is the install's schedule, schedule_….","oneOf":[{"title":"ScheduleSet","description":"The install runs on this schedule from now on.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"schedule.set"},"data":{"type":"object","required":["install_id","worker_id","schedule","at_ms","next"],"additionalProperties":false,"properties":{"install_id":{"type":"string","minLength":1,"maxLength":64},"worker_id":{"type":"string","minLength":1,"maxLength":128},"schedule":{"$ref":"#/$defs/CronSchedule"},"at_ms":{"type":"integer","minimum":0,"maximum":9007199254740991,"description":"Unix time of the decision."},"next":{"anyOf":[{"$ref":"#/$defs/ScheduleDue"},{"type":"null"}]}}}}},{"title":"ScheduleCleared","description":"The install has no schedule any more.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"schedule.cleared"},"data":{"type":"object","required":["install_id","reason"],"additionalProperties":false,"properties":{"install_id":{"type":"string","minLength":1,"maxLength":64},"reason":{"type":"string","maxLength":500}}}}},{"title":"ScheduleDeferred","description":"It was due and waits: for its window, for the machine's state, or for a run that goes on. next.fire_at_ms is when the wait ends at the latest, or when the window opens.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"schedule.deferred"},"data":{"type":"object","required":["install_id","at_ms","trace","next"],"additionalProperties":false,"properties":{"install_id":{"type":"string","minLength":1,"maxLength":64},"at_ms":{"type":"integer","minimum":0,"maximum":9007199254740991,"description":"Unix time of the decision."},"trace":{"$ref":"#/$defs/ScheduleTrace"},"next":{"anyOf":[{"$ref":"#/$defs/ScheduleDue"},{"type":"null"}]}}}}},{"title":"ScheduleSkipped","description":"It was due and does not run for this due time.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"schedule.skipped"},"data":{"type":"object","required":["install_id","at_ms","trace","next"],"additionalProperties":false,"properties":{"install_id":{"type":"string","minLength":1,"maxLength":64},"at_ms":{"type":"integer","minimum":0,"maximum":9007199254740991,"description":"Unix time of the decision."},"trace":{"$ref":"#/$defs/ScheduleTrace"},"next":{"anyOf":[{"$ref":"#/$defs/ScheduleDue"},{"type":"null"}]}}}}},{"title":"ScheduleFired","description":"It was due and one run is to be started for this due time.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"schedule.fired"},"data":{"type":"object","required":["install_id","at_ms","due_ms","reason","trace","next"],"additionalProperties":false,"properties":{"install_id":{"type":"string","minLength":1,"maxLength":64},"at_ms":{"type":"integer","minimum":0,"maximum":9007199254740991,"description":"Unix time of the decision."},"due_ms":{"type":"integer","minimum":0,"maximum":9007199254740991,"description":"The due time this run is for, jitter aside. With the install it identifies the run: started twice, it is one run."},"reason":{"enum":["schedule","catch_up"]},"trace":{"$ref":"#/$defs/ScheduleTrace"},"next":{"anyOf":[{"$ref":"#/$defs/ScheduleDue"},{"type":"null"}]}}}}},{"title":"ScheduleRealigned","description":"The clock went back, so the next due time was found anew. What has fired stays fired.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"schedule.realigned"},"data":{"type":"object","required":["install_id","at_ms","next"],"additionalProperties":false,"properties":{"install_id":{"type":"string","minLength":1,"maxLength":64},"at_ms":{"type":"integer","minimum":0,"maximum":9007199254740991,"description":"Unix time of the decision."},"next":{"anyOf":[{"$ref":"#/$defs/ScheduleDue"},{"type":"null"}]}}}}},{"title":"ScheduleRunStarted","description":"The run that was fired exists.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"schedule.run_started"},"data":{"type":"object","required":["install_id","due_ms","run_id"],"additionalProperties":false,"properties":{"install_id":{"type":"string","minLength":1,"maxLength":64},"due_ms":{"type":"integer","minimum":0,"maximum":9007199254740991},"run_id":{"type":"string","minLength":1,"maxLength":64}}}}},{"title":"ScheduleRunRefused","description":"The run that was fired could not be started.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"schedule.run_refused"},"data":{"type":"object","required":["install_id","due_ms","code","message"],"additionalProperties":false,"properties":{"install_id":{"type":"string","minLength":1,"maxLength":64},"due_ms":{"type":"integer","minimum":0,"maximum":9007199254740991},"code":{"type":"string","minLength":1,"maxLength":100},"message":{"type":"string","maxLength":2000}}}}}],"$defs":{"CronSchedule":{"type":"object","description":"A cron schedule with every default filled in. Events from before overlap and on_unknown lack them: skip, wait.","required":["expression","timezone","jitter_ms","on_missed"],"additionalProperties":false,"properties":{"expression":{"type":"string","minLength":1,"maxLength":200},"timezone":{"type":"string","minLength":1,"maxLength":64,"description":"IANA name."},"window":{"$ref":"https://openagents.dev/schemas/manifest/upgrade-manifest.json#/$defs/ScheduleWindow"},"constraints":{"$ref":"https://openagents.dev/schemas/manifest/upgrade-manifest.json#/$defs/ScheduleConstraints"},"jitter_ms":{"type":"integer","minimum":0,"maximum":86400000},"on_missed":{"enum":["skip","catch_up"],"description":"Also decides what a due time outside the window does: skipped, or run at the next opening."},"overlap":{"$ref":"https://openagents.dev/schemas/manifest/upgrade-manifest.json#/$defs/ScheduleOverlap"},"on_unknown":{"$ref":"https://openagents.dev/schemas/manifest/upgrade-manifest.json#/$defs/ScheduleOnUnknown"}}},"ScheduleDue":{"type":"object","required":["due_ms","fire_at_ms"],"additionalProperties":false,"properties":{"due_ms":{"type":"integer","minimum":0,"maximum":9007199254740991,"description":"What the cron expression says."},"fire_at_ms":{"type":"integer","minimum":0,"maximum":9007199254740991,"description":"With jitter, or when the window opens, or when a wait ends at the latest."},"jitter_ms":{"type":"integer","minimum":0,"maximum":86400000,"description":"What jitter adds in that."}}},"ScheduleTrace":{"type":"object","description":"Everything a decision about a due time was made from.","required":["due_ms","first_due_ms","fire_at_ms","late_ms","jitter_ms","due_times","window","constraints","on_unknown","on_missed","overlap","active_runs","licence","budget","outcome"],"additionalProperties":false,"properties":{"due_ms":{"type":"integer","minimum":0,"maximum":9007199254740991,"description":"The latest due time that had come."},"first_due_ms":{"type":"integer","minimum":0,"maximum":9007199254740991,"description":"The earliest due time that this decision answers for."},"fire_at_ms":{"type":"integer","minimum":0,"maximum":9007199254740991,"description":"When it was to start."},"late_ms":{"type":"integer","minimum":0,"maximum":9007199254740991,"description":"How long after that the decision was made."},"jitter_ms":{"type":"integer","minimum":0,"maximum":86400000,"description":"How much of that is jitter."},"due_times":{"type":"integer","minimum":1,"description":"How many due times this decision answers for; more than one where some were missed."},"counted_from_ms":{"type":"integer","minimum":0,"maximum":9007199254740991,"description":"Due times before this were not counted: they are older than may be caught up."},"window":{"anyOf":[{"$ref":"#/$defs/WindowTrace"},{"type":"null"}]},"constraints":{"type":"array","maxItems":32,"items":{"$ref":"#/$defs/ConstraintTrace"}},"on_unknown":{"$ref":"https://openagents.dev/schemas/manifest/upgrade-manifest.json#/$defs/ScheduleOnUnknown"},"on_missed":{"enum":["skip","catch_up"]},"overlap":{"$ref":"https://openagents.dev/schemas/manifest/upgrade-manifest.json#/$defs/ScheduleOverlap"},"active_runs":{"type":"integer","minimum":0,"description":"Runs of the install that had not finished."},"clock_jump_ms":{"type":"integer","description":"How far wall time ran ahead of (or behind) monotonic time since the check before: sleep, or a clock that was set."},"away_ms":{"type":"integer","minimum":0,"maximum":9007199254740991,"description":"How much longer than it had meant to sleep the loop was away before this decision."},"licence":{"anyOf":[{"enum":["not_applicable"]},{"$ref":"#/$defs/LicenceTrace"}],"description":"Whether it is paid for; not_applicable for what is free."},"budget":{"anyOf":[{"enum":["not_applicable"]},{"$ref":"#/$defs/BudgetTrace"}],"description":"Whether the quotas that its steps would use leave room; not_applicable where they use none."},"waited_ms":{"type":"integer","minimum":0,"maximum":9007199254740991,"description":"How long it had waited: for the machine's state, a licence, a quota or a run."},"wait_until_ms":{"type":"integer","minimum":0,"maximum":9007199254740991,"description":"When a wait ends at the latest; then the due time is skipped."},"outcome":{"enum":["on_time","caught_up","window_opened","constraints_met","run_ended","licence_given","budget_freed","waits_for_window","waits_for_constraints","waits_for_run","waits_for_licence","waits_for_budget","outside_window","missed","too_old","constraints_unmet","run_active","unlicensed","over_budget"]}}},"WindowTrace":{"type":"object","required":["start","end","open"],"additionalProperties":false,"properties":{"start":{"type":"string"},"end":{"type":"string"},"open":{"type":"boolean"}}},"ConstraintTrace":{"type":"object","required":["name","required","measured","met"],"additionalProperties":false,"properties":{"name":{"enum":["plugged_in","wifi_only","cpu_max_percentage","suspend_if_active","respect_dnd"]},"required":{"type":["boolean","integer"],"description":"As declared; false asks for nothing."},"measured":{"type":["boolean","number","string"],"description":"plugged_in: on mains power; wifi_only: wifi, wired, other or none; cpu_max_percentage: the whole machine's load in percent; suspend_if_active: milliseconds since the last input; respect_dnd: whether Do Not Disturb is on. \"unknown\" where no sensor knew, and where nothing was asked for."},"met":{"enum":["yes","no","unknown"]},"reason":{"type":"string","maxLength":300,"description":"Why it is unknown."}}},"LicenceTrace":{"type":"object","required":["allowed","message"],"additionalProperties":false,"properties":{"allowed":{"type":"boolean"},"code":{"enum":["licence_missing","licence_expired","licence_used_up","licence_unproven"],"description":"Why it is not allowed."},"message":{"type":"string","minLength":1,"maxLength":2000,"description":"Which licence it runs under, or what it lacks and what would end that."},"receipt_event_id":{"type":"string","pattern":"^[0-9a-f]{64}$","description":"Of the receipt that it is about."},"verdict":{"enum":["valid","unproven","trial"],"description":"unproven: nothing but its grace says that the receipt was not taken back. trial: there is no licence, and the author gives this run away."},"until_ms":{"type":"integer","minimum":0,"maximum":9007199254740991,"description":"When the licence, or the grace of an unproven one, ends."},"runs_left":{"type":"integer","minimum":0,"description":"Of a licence by runs, or of the trial, before this one."}}},"BudgetTrace":{"type":"object","required":["allowed","message","quotas"],"additionalProperties":false,"properties":{"allowed":{"type":"boolean"},"message":{"type":"string","minLength":1,"maxLength":2000},"quotas":{"type":"array","maxItems":16,"items":{"$ref":"#/$defs/QuotaTrace"}}}},"QuotaTrace":{"type":"object","required":["name","used","limit"],"additionalProperties":false,"properties":{"name":{"type":"string","minLength":1,"maxLength":100},"used":{"type":"integer","minimum":0,"maximum":9007199254740991},"limit":{"type":"integer","minimum":0,"maximum":9007199254740991},"free_at_ms":{"anyOf":[{"type":"integer","minimum":0,"maximum":9007199254740991},{"type":"null"}],"description":"Where it is used up: when there is room again; null: never, with this limit."}}}}};
-const schema302 = {"type":"object","required":["due_ms","fire_at_ms"],"additionalProperties":false,"properties":{"due_ms":{"type":"integer","minimum":0,"maximum":9007199254740991,"description":"What the cron expression says."},"fire_at_ms":{"type":"integer","minimum":0,"maximum":9007199254740991,"description":"With jitter, or when the window opens, or when a wait ends at the latest."},"jitter_ms":{"type":"integer","minimum":0,"maximum":86400000,"description":"What jitter adds in that."}}};
-const schema297 = {"type":"object","description":"A cron schedule with every default filled in. Events from before overlap and on_unknown lack them: skip, wait.","required":["expression","timezone","jitter_ms","on_missed"],"additionalProperties":false,"properties":{"expression":{"type":"string","minLength":1,"maxLength":200},"timezone":{"type":"string","minLength":1,"maxLength":64,"description":"IANA name."},"window":{"$ref":"https://openagents.dev/schemas/manifest/upgrade-manifest.json#/$defs/ScheduleWindow"},"constraints":{"$ref":"https://openagents.dev/schemas/manifest/upgrade-manifest.json#/$defs/ScheduleConstraints"},"jitter_ms":{"type":"integer","minimum":0,"maximum":86400000},"on_missed":{"enum":["skip","catch_up"],"description":"Also decides what a due time outside the window does: skipped, or run at the next opening."},"overlap":{"$ref":"https://openagents.dev/schemas/manifest/upgrade-manifest.json#/$defs/ScheduleOverlap"},"on_unknown":{"$ref":"https://openagents.dev/schemas/manifest/upgrade-manifest.json#/$defs/ScheduleOnUnknown"}}};
+const schema303 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/event/schedule.json","title":"ScheduleEvent","description":"When an install is due and what was decided about it. The subject is the install's schedule, schedule_….","oneOf":[{"title":"ScheduleSet","description":"The install runs on this schedule from now on.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"schedule.set"},"data":{"type":"object","required":["install_id","worker_id","schedule","at_ms","next"],"additionalProperties":false,"properties":{"install_id":{"type":"string","minLength":1,"maxLength":64},"worker_id":{"type":"string","minLength":1,"maxLength":128},"schedule":{"$ref":"#/$defs/CronSchedule"},"at_ms":{"type":"integer","minimum":0,"maximum":9007199254740991,"description":"Unix time of the decision."},"next":{"anyOf":[{"$ref":"#/$defs/ScheduleDue"},{"type":"null"}]}}}}},{"title":"ScheduleCleared","description":"The install has no schedule any more.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"schedule.cleared"},"data":{"type":"object","required":["install_id","reason"],"additionalProperties":false,"properties":{"install_id":{"type":"string","minLength":1,"maxLength":64},"reason":{"type":"string","maxLength":500}}}}},{"title":"ScheduleDeferred","description":"It was due and waits: for its window, for the machine's state, or for a run that goes on. next.fire_at_ms is when the wait ends at the latest, or when the window opens.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"schedule.deferred"},"data":{"type":"object","required":["install_id","at_ms","trace","next"],"additionalProperties":false,"properties":{"install_id":{"type":"string","minLength":1,"maxLength":64},"at_ms":{"type":"integer","minimum":0,"maximum":9007199254740991,"description":"Unix time of the decision."},"trace":{"$ref":"#/$defs/ScheduleTrace"},"next":{"anyOf":[{"$ref":"#/$defs/ScheduleDue"},{"type":"null"}]}}}}},{"title":"ScheduleSkipped","description":"It was due and does not run for this due time.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"schedule.skipped"},"data":{"type":"object","required":["install_id","at_ms","trace","next"],"additionalProperties":false,"properties":{"install_id":{"type":"string","minLength":1,"maxLength":64},"at_ms":{"type":"integer","minimum":0,"maximum":9007199254740991,"description":"Unix time of the decision."},"trace":{"$ref":"#/$defs/ScheduleTrace"},"next":{"anyOf":[{"$ref":"#/$defs/ScheduleDue"},{"type":"null"}]}}}}},{"title":"ScheduleFired","description":"It was due and one run is to be started for this due time.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"schedule.fired"},"data":{"type":"object","required":["install_id","at_ms","due_ms","reason","trace","next"],"additionalProperties":false,"properties":{"install_id":{"type":"string","minLength":1,"maxLength":64},"at_ms":{"type":"integer","minimum":0,"maximum":9007199254740991,"description":"Unix time of the decision."},"due_ms":{"type":"integer","minimum":0,"maximum":9007199254740991,"description":"The due time this run is for, jitter aside. With the install it identifies the run: started twice, it is one run."},"reason":{"enum":["schedule","catch_up"]},"trace":{"$ref":"#/$defs/ScheduleTrace"},"next":{"anyOf":[{"$ref":"#/$defs/ScheduleDue"},{"type":"null"}]}}}}},{"title":"ScheduleRealigned","description":"The clock went back, so the next due time was found anew. What has fired stays fired.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"schedule.realigned"},"data":{"type":"object","required":["install_id","at_ms","next"],"additionalProperties":false,"properties":{"install_id":{"type":"string","minLength":1,"maxLength":64},"at_ms":{"type":"integer","minimum":0,"maximum":9007199254740991,"description":"Unix time of the decision."},"next":{"anyOf":[{"$ref":"#/$defs/ScheduleDue"},{"type":"null"}]}}}}},{"title":"ScheduleRunStarted","description":"The run that was fired exists.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"schedule.run_started"},"data":{"type":"object","required":["install_id","due_ms","run_id"],"additionalProperties":false,"properties":{"install_id":{"type":"string","minLength":1,"maxLength":64},"due_ms":{"type":"integer","minimum":0,"maximum":9007199254740991},"run_id":{"type":"string","minLength":1,"maxLength":64}}}}},{"title":"ScheduleRunRefused","description":"The run that was fired could not be started.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"schedule.run_refused"},"data":{"type":"object","required":["install_id","due_ms","code","message"],"additionalProperties":false,"properties":{"install_id":{"type":"string","minLength":1,"maxLength":64},"due_ms":{"type":"integer","minimum":0,"maximum":9007199254740991},"code":{"type":"string","minLength":1,"maxLength":100},"message":{"type":"string","maxLength":2000}}}}}],"$defs":{"CronSchedule":{"type":"object","description":"A cron schedule with every default filled in. Events from before overlap, on_unknown and catch_up_max_age_h lack them: skip, wait, 168.","required":["expression","timezone","jitter_ms","on_missed"],"additionalProperties":false,"properties":{"expression":{"type":"string","minLength":1,"maxLength":200},"timezone":{"type":"string","minLength":1,"maxLength":64,"description":"IANA name."},"window":{"$ref":"https://openagents.dev/schemas/manifest/upgrade-manifest.json#/$defs/ScheduleWindow"},"constraints":{"$ref":"https://openagents.dev/schemas/manifest/upgrade-manifest.json#/$defs/ScheduleConstraints"},"jitter_ms":{"type":"integer","minimum":0,"maximum":86400000},"on_missed":{"enum":["skip","catch_up"],"description":"Also decides what a due time outside the window does: skipped, or run at the next opening."},"catch_up_max_age_h":{"$ref":"https://openagents.dev/schemas/manifest/upgrade-manifest.json#/$defs/ScheduleCatchUpAge"},"overlap":{"$ref":"https://openagents.dev/schemas/manifest/upgrade-manifest.json#/$defs/ScheduleOverlap"},"on_unknown":{"$ref":"https://openagents.dev/schemas/manifest/upgrade-manifest.json#/$defs/ScheduleOnUnknown"}}},"ScheduleDue":{"type":"object","required":["due_ms","fire_at_ms"],"additionalProperties":false,"properties":{"due_ms":{"type":"integer","minimum":0,"maximum":9007199254740991,"description":"What the cron expression says."},"fire_at_ms":{"type":"integer","minimum":0,"maximum":9007199254740991,"description":"With jitter, or when the window opens, or when a wait ends at the latest."},"jitter_ms":{"type":"integer","minimum":0,"maximum":86400000,"description":"What jitter adds in that."}}},"ScheduleTrace":{"type":"object","description":"Everything a decision about a due time was made from.","required":["due_ms","first_due_ms","fire_at_ms","late_ms","jitter_ms","due_times","window","constraints","on_unknown","on_missed","overlap","active_runs","licence","budget","outcome"],"additionalProperties":false,"properties":{"due_ms":{"type":"integer","minimum":0,"maximum":9007199254740991,"description":"The latest due time that had come."},"first_due_ms":{"type":"integer","minimum":0,"maximum":9007199254740991,"description":"The earliest due time that this decision answers for."},"fire_at_ms":{"type":"integer","minimum":0,"maximum":9007199254740991,"description":"When it was to start."},"late_ms":{"type":"integer","minimum":0,"maximum":9007199254740991,"description":"How long after that the decision was made."},"jitter_ms":{"type":"integer","minimum":0,"maximum":86400000,"description":"How much of that is jitter."},"due_times":{"type":"integer","minimum":1,"description":"How many due times this decision answers for; more than one where some were missed."},"counted_from_ms":{"type":"integer","minimum":0,"maximum":9007199254740991,"description":"Due times before this were not counted: they are older than may be caught up."},"window":{"anyOf":[{"$ref":"#/$defs/WindowTrace"},{"type":"null"}]},"constraints":{"type":"array","maxItems":32,"items":{"$ref":"#/$defs/ConstraintTrace"}},"on_unknown":{"$ref":"https://openagents.dev/schemas/manifest/upgrade-manifest.json#/$defs/ScheduleOnUnknown"},"on_missed":{"enum":["skip","catch_up"]},"catch_up_max_age_h":{"$ref":"https://openagents.dev/schemas/manifest/upgrade-manifest.json#/$defs/ScheduleCatchUpAge"},"overlap":{"$ref":"https://openagents.dev/schemas/manifest/upgrade-manifest.json#/$defs/ScheduleOverlap"},"active_runs":{"type":"integer","minimum":0,"description":"Runs of the install that had not finished."},"clock_jump_ms":{"type":"integer","description":"How far wall time ran ahead of (or behind) monotonic time since the check before: sleep, or a clock that was set."},"away_ms":{"type":"integer","minimum":0,"maximum":9007199254740991,"description":"How much longer than it had meant to sleep the loop was away before this decision."},"licence":{"anyOf":[{"enum":["not_applicable"]},{"$ref":"#/$defs/LicenceTrace"}],"description":"Whether it is paid for; not_applicable for what is free."},"budget":{"anyOf":[{"enum":["not_applicable"]},{"$ref":"#/$defs/BudgetTrace"}],"description":"Whether the quotas that its steps would use leave room; not_applicable where they use none."},"waited_ms":{"type":"integer","minimum":0,"maximum":9007199254740991,"description":"How long it had waited: for the machine's state, a licence, a quota or a run."},"wait_until_ms":{"type":"integer","minimum":0,"maximum":9007199254740991,"description":"When a wait ends at the latest; then the due time is skipped."},"outcome":{"enum":["on_time","caught_up","window_opened","constraints_met","run_ended","licence_given","budget_freed","waits_for_window","waits_for_constraints","waits_for_run","waits_for_licence","waits_for_budget","outside_window","missed","too_old","constraints_unmet","run_active","unlicensed","over_budget"]}}},"WindowTrace":{"type":"object","required":["start","end","open"],"additionalProperties":false,"properties":{"start":{"type":"string"},"end":{"type":"string"},"open":{"type":"boolean"}}},"ConstraintTrace":{"type":"object","required":["name","required","measured","met"],"additionalProperties":false,"properties":{"name":{"enum":["plugged_in","wifi_only","cpu_max_percentage","suspend_if_active","respect_dnd"]},"required":{"type":["boolean","integer"],"description":"As declared; false asks for nothing."},"measured":{"type":["boolean","number","string"],"description":"plugged_in: on mains power; wifi_only: wifi, wired, other or none; cpu_max_percentage: the whole machine's load in percent; suspend_if_active: milliseconds since the last input; respect_dnd: whether Do Not Disturb is on. \"unknown\" where no sensor knew, and where nothing was asked for."},"met":{"enum":["yes","no","unknown"]},"reason":{"type":"string","maxLength":300,"description":"Why it is unknown."}}},"LicenceTrace":{"type":"object","required":["allowed","message"],"additionalProperties":false,"properties":{"allowed":{"type":"boolean"},"code":{"enum":["licence_missing","licence_expired","licence_used_up","licence_unproven"],"description":"Why it is not allowed."},"message":{"type":"string","minLength":1,"maxLength":2000,"description":"Which licence it runs under, or what it lacks and what would end that."},"receipt_event_id":{"type":"string","pattern":"^[0-9a-f]{64}$","description":"Of the receipt that it is about."},"verdict":{"enum":["valid","unproven","trial"],"description":"unproven: nothing but its grace says that the receipt was not taken back. trial: there is no licence, and the author gives this run away."},"until_ms":{"type":"integer","minimum":0,"maximum":9007199254740991,"description":"When the licence, or the grace of an unproven one, ends."},"runs_left":{"type":"integer","minimum":0,"description":"Of a licence by runs, or of the trial, before this one."}}},"BudgetTrace":{"type":"object","required":["allowed","message","quotas"],"additionalProperties":false,"properties":{"allowed":{"type":"boolean"},"message":{"type":"string","minLength":1,"maxLength":2000},"quotas":{"type":"array","maxItems":16,"items":{"$ref":"#/$defs/QuotaTrace"}}}},"QuotaTrace":{"type":"object","required":["name","used","limit"],"additionalProperties":false,"properties":{"name":{"type":"string","minLength":1,"maxLength":100},"used":{"type":"integer","minimum":0,"maximum":9007199254740991},"limit":{"type":"integer","minimum":0,"maximum":9007199254740991},"free_at_ms":{"anyOf":[{"type":"integer","minimum":0,"maximum":9007199254740991},{"type":"null"}],"description":"Where it is used up: when there is room again; null: never, with this limit."}}}}};
+const schema310 = {"type":"object","required":["due_ms","fire_at_ms"],"additionalProperties":false,"properties":{"due_ms":{"type":"integer","minimum":0,"maximum":9007199254740991,"description":"What the cron expression says."},"fire_at_ms":{"type":"integer","minimum":0,"maximum":9007199254740991,"description":"With jitter, or when the window opens, or when a wait ends at the latest."},"jitter_ms":{"type":"integer","minimum":0,"maximum":86400000,"description":"What jitter adds in that."}}};
+const schema304 = {"type":"object","description":"A cron schedule with every default filled in. Events from before overlap, on_unknown and catch_up_max_age_h lack them: skip, wait, 168.","required":["expression","timezone","jitter_ms","on_missed"],"additionalProperties":false,"properties":{"expression":{"type":"string","minLength":1,"maxLength":200},"timezone":{"type":"string","minLength":1,"maxLength":64,"description":"IANA name."},"window":{"$ref":"https://openagents.dev/schemas/manifest/upgrade-manifest.json#/$defs/ScheduleWindow"},"constraints":{"$ref":"https://openagents.dev/schemas/manifest/upgrade-manifest.json#/$defs/ScheduleConstraints"},"jitter_ms":{"type":"integer","minimum":0,"maximum":86400000},"on_missed":{"enum":["skip","catch_up"],"description":"Also decides what a due time outside the window does: skipped, or run at the next opening."},"catch_up_max_age_h":{"$ref":"https://openagents.dev/schemas/manifest/upgrade-manifest.json#/$defs/ScheduleCatchUpAge"},"overlap":{"$ref":"https://openagents.dev/schemas/manifest/upgrade-manifest.json#/$defs/ScheduleOverlap"},"on_unknown":{"$ref":"https://openagents.dev/schemas/manifest/upgrade-manifest.json#/$defs/ScheduleOnUnknown"}}};
 
 function validate208(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 let vErrors = null;
@@ -65553,7 +65799,7 @@ vErrors.push(err3);
 errors++;
 }
 for(const key0 in data){
-if(!((((((((key0 === "expression") || (key0 === "timezone")) || (key0 === "window")) || (key0 === "constraints")) || (key0 === "jitter_ms")) || (key0 === "on_missed")) || (key0 === "overlap")) || (key0 === "on_unknown"))){
+if(!(func12.call(schema304.properties, key0))){
 const err4 = {instancePath,schemaPath:"#/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key0},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err4];
@@ -65879,7 +66125,7 @@ errors++;
 if(data.on_missed !== undefined){
 let data12 = data.on_missed;
 if(!((data12 === "skip") || (data12 === "catch_up"))){
-const err31 = {instancePath:instancePath+"/on_missed",schemaPath:"#/properties/on_missed/enum",keyword:"enum",params:{allowedValues: schema297.properties.on_missed.enum},message:"must be equal to one of the allowed values"};
+const err31 = {instancePath:instancePath+"/on_missed",schemaPath:"#/properties/on_missed/enum",keyword:"enum",params:{allowedValues: schema304.properties.on_missed.enum},message:"must be equal to one of the allowed values"};
 if(vErrors === null){
 vErrors = [err31];
 }
@@ -65889,10 +66135,10 @@ vErrors.push(err31);
 errors++;
 }
 }
-if(data.overlap !== undefined){
-let data13 = data.overlap;
-if(!(((data13 === "skip") || (data13 === "queue_one")) || (data13 === "cancel_running"))){
-const err32 = {instancePath:instancePath+"/overlap",schemaPath:"https://openagents.dev/schemas/manifest/upgrade-manifest.json#/$defs/ScheduleOverlap/enum",keyword:"enum",params:{allowedValues: schema63.enum},message:"must be equal to one of the allowed values"};
+if(data.catch_up_max_age_h !== undefined){
+let data13 = data.catch_up_max_age_h;
+if(!(((typeof data13 == "number") && (!(data13 % 1) && !isNaN(data13))) && (isFinite(data13)))){
+const err32 = {instancePath:instancePath+"/catch_up_max_age_h",schemaPath:"https://openagents.dev/schemas/manifest/upgrade-manifest.json#/$defs/ScheduleCatchUpAge/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
 if(vErrors === null){
 vErrors = [err32];
 }
@@ -65901,11 +66147,9 @@ vErrors.push(err32);
 }
 errors++;
 }
-}
-if(data.on_unknown !== undefined){
-let data14 = data.on_unknown;
-if(!((data14 === "wait") || (data14 === "run"))){
-const err33 = {instancePath:instancePath+"/on_unknown",schemaPath:"https://openagents.dev/schemas/manifest/upgrade-manifest.json#/$defs/ScheduleOnUnknown/enum",keyword:"enum",params:{allowedValues: schema62.enum},message:"must be equal to one of the allowed values"};
+if((typeof data13 == "number") && (isFinite(data13))){
+if(data13 > 744 || isNaN(data13)){
+const err33 = {instancePath:instancePath+"/catch_up_max_age_h",schemaPath:"https://openagents.dev/schemas/manifest/upgrade-manifest.json#/$defs/ScheduleCatchUpAge/maximum",keyword:"maximum",params:{comparison: "<=", limit: 744},message:"must be <= 744"};
 if(vErrors === null){
 vErrors = [err33];
 }
@@ -65914,10 +66158,8 @@ vErrors.push(err33);
 }
 errors++;
 }
-}
-}
-else {
-const err34 = {instancePath,schemaPath:"#/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data13 < 1 || isNaN(data13)){
+const err34 = {instancePath:instancePath+"/catch_up_max_age_h",schemaPath:"https://openagents.dev/schemas/manifest/upgrade-manifest.json#/$defs/ScheduleCatchUpAge/minimum",keyword:"minimum",params:{comparison: ">=", limit: 1},message:"must be >= 1"};
 if(vErrors === null){
 vErrors = [err34];
 }
@@ -65926,17 +66168,56 @@ vErrors.push(err34);
 }
 errors++;
 }
+}
+}
+if(data.overlap !== undefined){
+let data14 = data.overlap;
+if(!(((data14 === "skip") || (data14 === "queue_one")) || (data14 === "cancel_running"))){
+const err35 = {instancePath:instancePath+"/overlap",schemaPath:"https://openagents.dev/schemas/manifest/upgrade-manifest.json#/$defs/ScheduleOverlap/enum",keyword:"enum",params:{allowedValues: schema64.enum},message:"must be equal to one of the allowed values"};
+if(vErrors === null){
+vErrors = [err35];
+}
+else {
+vErrors.push(err35);
+}
+errors++;
+}
+}
+if(data.on_unknown !== undefined){
+let data15 = data.on_unknown;
+if(!((data15 === "wait") || (data15 === "run"))){
+const err36 = {instancePath:instancePath+"/on_unknown",schemaPath:"https://openagents.dev/schemas/manifest/upgrade-manifest.json#/$defs/ScheduleOnUnknown/enum",keyword:"enum",params:{allowedValues: schema63.enum},message:"must be equal to one of the allowed values"};
+if(vErrors === null){
+vErrors = [err36];
+}
+else {
+vErrors.push(err36);
+}
+errors++;
+}
+}
+}
+else {
+const err37 = {instancePath,schemaPath:"#/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err37];
+}
+else {
+vErrors.push(err37);
+}
+errors++;
+}
 validate208.errors = vErrors;
 return errors === 0;
 }
 validate208.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
 
-const schema303 = {"type":"object","description":"Everything a decision about a due time was made from.","required":["due_ms","first_due_ms","fire_at_ms","late_ms","jitter_ms","due_times","window","constraints","on_unknown","on_missed","overlap","active_runs","licence","budget","outcome"],"additionalProperties":false,"properties":{"due_ms":{"type":"integer","minimum":0,"maximum":9007199254740991,"description":"The latest due time that had come."},"first_due_ms":{"type":"integer","minimum":0,"maximum":9007199254740991,"description":"The earliest due time that this decision answers for."},"fire_at_ms":{"type":"integer","minimum":0,"maximum":9007199254740991,"description":"When it was to start."},"late_ms":{"type":"integer","minimum":0,"maximum":9007199254740991,"description":"How long after that the decision was made."},"jitter_ms":{"type":"integer","minimum":0,"maximum":86400000,"description":"How much of that is jitter."},"due_times":{"type":"integer","minimum":1,"description":"How many due times this decision answers for; more than one where some were missed."},"counted_from_ms":{"type":"integer","minimum":0,"maximum":9007199254740991,"description":"Due times before this were not counted: they are older than may be caught up."},"window":{"anyOf":[{"$ref":"#/$defs/WindowTrace"},{"type":"null"}]},"constraints":{"type":"array","maxItems":32,"items":{"$ref":"#/$defs/ConstraintTrace"}},"on_unknown":{"$ref":"https://openagents.dev/schemas/manifest/upgrade-manifest.json#/$defs/ScheduleOnUnknown"},"on_missed":{"enum":["skip","catch_up"]},"overlap":{"$ref":"https://openagents.dev/schemas/manifest/upgrade-manifest.json#/$defs/ScheduleOverlap"},"active_runs":{"type":"integer","minimum":0,"description":"Runs of the install that had not finished."},"clock_jump_ms":{"type":"integer","description":"How far wall time ran ahead of (or behind) monotonic time since the check before: sleep, or a clock that was set."},"away_ms":{"type":"integer","minimum":0,"maximum":9007199254740991,"description":"How much longer than it had meant to sleep the loop was away before this decision."},"licence":{"anyOf":[{"enum":["not_applicable"]},{"$ref":"#/$defs/LicenceTrace"}],"description":"Whether it is paid for; not_applicable for what is free."},"budget":{"anyOf":[{"enum":["not_applicable"]},{"$ref":"#/$defs/BudgetTrace"}],"description":"Whether the quotas that its steps would use leave room; not_applicable where they use none."},"waited_ms":{"type":"integer","minimum":0,"maximum":9007199254740991,"description":"How long it had waited: for the machine's state, a licence, a quota or a run."},"wait_until_ms":{"type":"integer","minimum":0,"maximum":9007199254740991,"description":"When a wait ends at the latest; then the due time is skipped."},"outcome":{"enum":["on_time","caught_up","window_opened","constraints_met","run_ended","licence_given","budget_freed","waits_for_window","waits_for_constraints","waits_for_run","waits_for_licence","waits_for_budget","outside_window","missed","too_old","constraints_unmet","run_active","unlicensed","over_budget"]}}};
-const schema304 = {"type":"object","required":["start","end","open"],"additionalProperties":false,"properties":{"start":{"type":"string"},"end":{"type":"string"},"open":{"type":"boolean"}}};
-const schema305 = {"type":"object","required":["name","required","measured","met"],"additionalProperties":false,"properties":{"name":{"enum":["plugged_in","wifi_only","cpu_max_percentage","suspend_if_active","respect_dnd"]},"required":{"type":["boolean","integer"],"description":"As declared; false asks for nothing."},"measured":{"type":["boolean","number","string"],"description":"plugged_in: on mains power; wifi_only: wifi, wired, other or none; cpu_max_percentage: the whole machine's load in percent; suspend_if_active: milliseconds since the last input; respect_dnd: whether Do Not Disturb is on. \"unknown\" where no sensor knew, and where nothing was asked for."},"met":{"enum":["yes","no","unknown"]},"reason":{"type":"string","maxLength":300,"description":"Why it is unknown."}}};
-const schema308 = {"type":"object","required":["allowed","message"],"additionalProperties":false,"properties":{"allowed":{"type":"boolean"},"code":{"enum":["licence_missing","licence_expired","licence_used_up","licence_unproven"],"description":"Why it is not allowed."},"message":{"type":"string","minLength":1,"maxLength":2000,"description":"Which licence it runs under, or what it lacks and what would end that."},"receipt_event_id":{"type":"string","pattern":"^[0-9a-f]{64}$","description":"Of the receipt that it is about."},"verdict":{"enum":["valid","unproven","trial"],"description":"unproven: nothing but its grace says that the receipt was not taken back. trial: there is no licence, and the author gives this run away."},"until_ms":{"type":"integer","minimum":0,"maximum":9007199254740991,"description":"When the licence, or the grace of an unproven one, ends."},"runs_left":{"type":"integer","minimum":0,"description":"Of a licence by runs, or of the trial, before this one."}}};
-const schema309 = {"type":"object","required":["allowed","message","quotas"],"additionalProperties":false,"properties":{"allowed":{"type":"boolean"},"message":{"type":"string","minLength":1,"maxLength":2000},"quotas":{"type":"array","maxItems":16,"items":{"$ref":"#/$defs/QuotaTrace"}}}};
-const schema310 = {"type":"object","required":["name","used","limit"],"additionalProperties":false,"properties":{"name":{"type":"string","minLength":1,"maxLength":100},"used":{"type":"integer","minimum":0,"maximum":9007199254740991},"limit":{"type":"integer","minimum":0,"maximum":9007199254740991},"free_at_ms":{"anyOf":[{"type":"integer","minimum":0,"maximum":9007199254740991},{"type":"null"}],"description":"Where it is used up: when there is room again; null: never, with this limit."}}};
+const schema311 = {"type":"object","description":"Everything a decision about a due time was made from.","required":["due_ms","first_due_ms","fire_at_ms","late_ms","jitter_ms","due_times","window","constraints","on_unknown","on_missed","overlap","active_runs","licence","budget","outcome"],"additionalProperties":false,"properties":{"due_ms":{"type":"integer","minimum":0,"maximum":9007199254740991,"description":"The latest due time that had come."},"first_due_ms":{"type":"integer","minimum":0,"maximum":9007199254740991,"description":"The earliest due time that this decision answers for."},"fire_at_ms":{"type":"integer","minimum":0,"maximum":9007199254740991,"description":"When it was to start."},"late_ms":{"type":"integer","minimum":0,"maximum":9007199254740991,"description":"How long after that the decision was made."},"jitter_ms":{"type":"integer","minimum":0,"maximum":86400000,"description":"How much of that is jitter."},"due_times":{"type":"integer","minimum":1,"description":"How many due times this decision answers for; more than one where some were missed."},"counted_from_ms":{"type":"integer","minimum":0,"maximum":9007199254740991,"description":"Due times before this were not counted: they are older than may be caught up."},"window":{"anyOf":[{"$ref":"#/$defs/WindowTrace"},{"type":"null"}]},"constraints":{"type":"array","maxItems":32,"items":{"$ref":"#/$defs/ConstraintTrace"}},"on_unknown":{"$ref":"https://openagents.dev/schemas/manifest/upgrade-manifest.json#/$defs/ScheduleOnUnknown"},"on_missed":{"enum":["skip","catch_up"]},"catch_up_max_age_h":{"$ref":"https://openagents.dev/schemas/manifest/upgrade-manifest.json#/$defs/ScheduleCatchUpAge"},"overlap":{"$ref":"https://openagents.dev/schemas/manifest/upgrade-manifest.json#/$defs/ScheduleOverlap"},"active_runs":{"type":"integer","minimum":0,"description":"Runs of the install that had not finished."},"clock_jump_ms":{"type":"integer","description":"How far wall time ran ahead of (or behind) monotonic time since the check before: sleep, or a clock that was set."},"away_ms":{"type":"integer","minimum":0,"maximum":9007199254740991,"description":"How much longer than it had meant to sleep the loop was away before this decision."},"licence":{"anyOf":[{"enum":["not_applicable"]},{"$ref":"#/$defs/LicenceTrace"}],"description":"Whether it is paid for; not_applicable for what is free."},"budget":{"anyOf":[{"enum":["not_applicable"]},{"$ref":"#/$defs/BudgetTrace"}],"description":"Whether the quotas that its steps would use leave room; not_applicable where they use none."},"waited_ms":{"type":"integer","minimum":0,"maximum":9007199254740991,"description":"How long it had waited: for the machine's state, a licence, a quota or a run."},"wait_until_ms":{"type":"integer","minimum":0,"maximum":9007199254740991,"description":"When a wait ends at the latest; then the due time is skipped."},"outcome":{"enum":["on_time","caught_up","window_opened","constraints_met","run_ended","licence_given","budget_freed","waits_for_window","waits_for_constraints","waits_for_run","waits_for_licence","waits_for_budget","outside_window","missed","too_old","constraints_unmet","run_active","unlicensed","over_budget"]}}};
+const schema312 = {"type":"object","required":["start","end","open"],"additionalProperties":false,"properties":{"start":{"type":"string"},"end":{"type":"string"},"open":{"type":"boolean"}}};
+const schema313 = {"type":"object","required":["name","required","measured","met"],"additionalProperties":false,"properties":{"name":{"enum":["plugged_in","wifi_only","cpu_max_percentage","suspend_if_active","respect_dnd"]},"required":{"type":["boolean","integer"],"description":"As declared; false asks for nothing."},"measured":{"type":["boolean","number","string"],"description":"plugged_in: on mains power; wifi_only: wifi, wired, other or none; cpu_max_percentage: the whole machine's load in percent; suspend_if_active: milliseconds since the last input; respect_dnd: whether Do Not Disturb is on. \"unknown\" where no sensor knew, and where nothing was asked for."},"met":{"enum":["yes","no","unknown"]},"reason":{"type":"string","maxLength":300,"description":"Why it is unknown."}}};
+const schema317 = {"type":"object","required":["allowed","message"],"additionalProperties":false,"properties":{"allowed":{"type":"boolean"},"code":{"enum":["licence_missing","licence_expired","licence_used_up","licence_unproven"],"description":"Why it is not allowed."},"message":{"type":"string","minLength":1,"maxLength":2000,"description":"Which licence it runs under, or what it lacks and what would end that."},"receipt_event_id":{"type":"string","pattern":"^[0-9a-f]{64}$","description":"Of the receipt that it is about."},"verdict":{"enum":["valid","unproven","trial"],"description":"unproven: nothing but its grace says that the receipt was not taken back. trial: there is no licence, and the author gives this run away."},"until_ms":{"type":"integer","minimum":0,"maximum":9007199254740991,"description":"When the licence, or the grace of an unproven one, ends."},"runs_left":{"type":"integer","minimum":0,"description":"Of a licence by runs, or of the trial, before this one."}}};
+const schema318 = {"type":"object","required":["allowed","message","quotas"],"additionalProperties":false,"properties":{"allowed":{"type":"boolean"},"message":{"type":"string","minLength":1,"maxLength":2000},"quotas":{"type":"array","maxItems":16,"items":{"$ref":"#/$defs/QuotaTrace"}}}};
+const schema319 = {"type":"object","required":["name","used","limit"],"additionalProperties":false,"properties":{"name":{"type":"string","minLength":1,"maxLength":100},"used":{"type":"integer","minimum":0,"maximum":9007199254740991},"limit":{"type":"integer","minimum":0,"maximum":9007199254740991},"free_at_ms":{"anyOf":[{"type":"integer","minimum":0,"maximum":9007199254740991},{"type":"null"}],"description":"Where it is used up: when there is room again; null: never, with this limit."}}};
 
 function validate211(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 let vErrors = null;
@@ -66479,7 +66760,7 @@ vErrors.push(err14);
 errors++;
 }
 for(const key0 in data){
-if(!(func12.call(schema303.properties, key0))){
+if(!(func12.call(schema311.properties, key0))){
 const err15 = {instancePath,schemaPath:"#/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key0},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err15];
@@ -66929,7 +67210,7 @@ errors++;
 if(data12.name !== undefined){
 let data13 = data12.name;
 if(!(((((data13 === "plugged_in") || (data13 === "wifi_only")) || (data13 === "cpu_max_percentage")) || (data13 === "suspend_if_active")) || (data13 === "respect_dnd"))){
-const err52 = {instancePath:instancePath+"/constraints/" + i0+"/name",schemaPath:"#/$defs/ConstraintTrace/properties/name/enum",keyword:"enum",params:{allowedValues: schema305.properties.name.enum},message:"must be equal to one of the allowed values"};
+const err52 = {instancePath:instancePath+"/constraints/" + i0+"/name",schemaPath:"#/$defs/ConstraintTrace/properties/name/enum",keyword:"enum",params:{allowedValues: schema313.properties.name.enum},message:"must be equal to one of the allowed values"};
 if(vErrors === null){
 vErrors = [err52];
 }
@@ -66942,7 +67223,7 @@ errors++;
 if(data12.required !== undefined){
 let data14 = data12.required;
 if((typeof data14 !== "boolean") && (!(((typeof data14 == "number") && (!(data14 % 1) && !isNaN(data14))) && (isFinite(data14))))){
-const err53 = {instancePath:instancePath+"/constraints/" + i0+"/required",schemaPath:"#/$defs/ConstraintTrace/properties/required/type",keyword:"type",params:{type: schema305.properties.required.type},message:"must be boolean,integer"};
+const err53 = {instancePath:instancePath+"/constraints/" + i0+"/required",schemaPath:"#/$defs/ConstraintTrace/properties/required/type",keyword:"type",params:{type: schema313.properties.required.type},message:"must be boolean,integer"};
 if(vErrors === null){
 vErrors = [err53];
 }
@@ -66955,7 +67236,7 @@ errors++;
 if(data12.measured !== undefined){
 let data15 = data12.measured;
 if(((typeof data15 !== "boolean") && (!((typeof data15 == "number") && (isFinite(data15))))) && (typeof data15 !== "string")){
-const err54 = {instancePath:instancePath+"/constraints/" + i0+"/measured",schemaPath:"#/$defs/ConstraintTrace/properties/measured/type",keyword:"type",params:{type: schema305.properties.measured.type},message:"must be boolean,number,string"};
+const err54 = {instancePath:instancePath+"/constraints/" + i0+"/measured",schemaPath:"#/$defs/ConstraintTrace/properties/measured/type",keyword:"type",params:{type: schema313.properties.measured.type},message:"must be boolean,number,string"};
 if(vErrors === null){
 vErrors = [err54];
 }
@@ -66968,7 +67249,7 @@ errors++;
 if(data12.met !== undefined){
 let data16 = data12.met;
 if(!(((data16 === "yes") || (data16 === "no")) || (data16 === "unknown"))){
-const err55 = {instancePath:instancePath+"/constraints/" + i0+"/met",schemaPath:"#/$defs/ConstraintTrace/properties/met/enum",keyword:"enum",params:{allowedValues: schema305.properties.met.enum},message:"must be equal to one of the allowed values"};
+const err55 = {instancePath:instancePath+"/constraints/" + i0+"/met",schemaPath:"#/$defs/ConstraintTrace/properties/met/enum",keyword:"enum",params:{allowedValues: schema313.properties.met.enum},message:"must be equal to one of the allowed values"};
 if(vErrors === null){
 vErrors = [err55];
 }
@@ -67030,7 +67311,7 @@ errors++;
 if(data.on_unknown !== undefined){
 let data18 = data.on_unknown;
 if(!((data18 === "wait") || (data18 === "run"))){
-const err60 = {instancePath:instancePath+"/on_unknown",schemaPath:"https://openagents.dev/schemas/manifest/upgrade-manifest.json#/$defs/ScheduleOnUnknown/enum",keyword:"enum",params:{allowedValues: schema62.enum},message:"must be equal to one of the allowed values"};
+const err60 = {instancePath:instancePath+"/on_unknown",schemaPath:"https://openagents.dev/schemas/manifest/upgrade-manifest.json#/$defs/ScheduleOnUnknown/enum",keyword:"enum",params:{allowedValues: schema63.enum},message:"must be equal to one of the allowed values"};
 if(vErrors === null){
 vErrors = [err60];
 }
@@ -67043,7 +67324,7 @@ errors++;
 if(data.on_missed !== undefined){
 let data19 = data.on_missed;
 if(!((data19 === "skip") || (data19 === "catch_up"))){
-const err61 = {instancePath:instancePath+"/on_missed",schemaPath:"#/properties/on_missed/enum",keyword:"enum",params:{allowedValues: schema303.properties.on_missed.enum},message:"must be equal to one of the allowed values"};
+const err61 = {instancePath:instancePath+"/on_missed",schemaPath:"#/properties/on_missed/enum",keyword:"enum",params:{allowedValues: schema311.properties.on_missed.enum},message:"must be equal to one of the allowed values"};
 if(vErrors === null){
 vErrors = [err61];
 }
@@ -67053,10 +67334,10 @@ vErrors.push(err61);
 errors++;
 }
 }
-if(data.overlap !== undefined){
-let data20 = data.overlap;
-if(!(((data20 === "skip") || (data20 === "queue_one")) || (data20 === "cancel_running"))){
-const err62 = {instancePath:instancePath+"/overlap",schemaPath:"https://openagents.dev/schemas/manifest/upgrade-manifest.json#/$defs/ScheduleOverlap/enum",keyword:"enum",params:{allowedValues: schema63.enum},message:"must be equal to one of the allowed values"};
+if(data.catch_up_max_age_h !== undefined){
+let data20 = data.catch_up_max_age_h;
+if(!(((typeof data20 == "number") && (!(data20 % 1) && !isNaN(data20))) && (isFinite(data20)))){
+const err62 = {instancePath:instancePath+"/catch_up_max_age_h",schemaPath:"https://openagents.dev/schemas/manifest/upgrade-manifest.json#/$defs/ScheduleCatchUpAge/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
 if(vErrors === null){
 vErrors = [err62];
 }
@@ -67065,11 +67346,9 @@ vErrors.push(err62);
 }
 errors++;
 }
-}
-if(data.active_runs !== undefined){
-let data21 = data.active_runs;
-if(!(((typeof data21 == "number") && (!(data21 % 1) && !isNaN(data21))) && (isFinite(data21)))){
-const err63 = {instancePath:instancePath+"/active_runs",schemaPath:"#/properties/active_runs/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
+if((typeof data20 == "number") && (isFinite(data20))){
+if(data20 > 744 || isNaN(data20)){
+const err63 = {instancePath:instancePath+"/catch_up_max_age_h",schemaPath:"https://openagents.dev/schemas/manifest/upgrade-manifest.json#/$defs/ScheduleCatchUpAge/maximum",keyword:"maximum",params:{comparison: "<=", limit: 744},message:"must be <= 744"};
 if(vErrors === null){
 vErrors = [err63];
 }
@@ -67078,9 +67357,8 @@ vErrors.push(err63);
 }
 errors++;
 }
-if((typeof data21 == "number") && (isFinite(data21))){
-if(data21 < 0 || isNaN(data21)){
-const err64 = {instancePath:instancePath+"/active_runs",schemaPath:"#/properties/active_runs/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0},message:"must be >= 0"};
+if(data20 < 1 || isNaN(data20)){
+const err64 = {instancePath:instancePath+"/catch_up_max_age_h",schemaPath:"https://openagents.dev/schemas/manifest/upgrade-manifest.json#/$defs/ScheduleCatchUpAge/minimum",keyword:"minimum",params:{comparison: ">=", limit: 1},message:"must be >= 1"};
 if(vErrors === null){
 vErrors = [err64];
 }
@@ -67091,10 +67369,10 @@ errors++;
 }
 }
 }
-if(data.clock_jump_ms !== undefined){
-let data22 = data.clock_jump_ms;
-if(!(((typeof data22 == "number") && (!(data22 % 1) && !isNaN(data22))) && (isFinite(data22)))){
-const err65 = {instancePath:instancePath+"/clock_jump_ms",schemaPath:"#/properties/clock_jump_ms/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
+if(data.overlap !== undefined){
+let data21 = data.overlap;
+if(!(((data21 === "skip") || (data21 === "queue_one")) || (data21 === "cancel_running"))){
+const err65 = {instancePath:instancePath+"/overlap",schemaPath:"https://openagents.dev/schemas/manifest/upgrade-manifest.json#/$defs/ScheduleOverlap/enum",keyword:"enum",params:{allowedValues: schema64.enum},message:"must be equal to one of the allowed values"};
 if(vErrors === null){
 vErrors = [err65];
 }
@@ -67104,10 +67382,10 @@ vErrors.push(err65);
 errors++;
 }
 }
-if(data.away_ms !== undefined){
-let data23 = data.away_ms;
-if(!(((typeof data23 == "number") && (!(data23 % 1) && !isNaN(data23))) && (isFinite(data23)))){
-const err66 = {instancePath:instancePath+"/away_ms",schemaPath:"#/properties/away_ms/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
+if(data.active_runs !== undefined){
+let data22 = data.active_runs;
+if(!(((typeof data22 == "number") && (!(data22 % 1) && !isNaN(data22))) && (isFinite(data22)))){
+const err66 = {instancePath:instancePath+"/active_runs",schemaPath:"#/properties/active_runs/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
 if(vErrors === null){
 vErrors = [err66];
 }
@@ -67116,9 +67394,9 @@ vErrors.push(err66);
 }
 errors++;
 }
-if((typeof data23 == "number") && (isFinite(data23))){
-if(data23 > 9007199254740991 || isNaN(data23)){
-const err67 = {instancePath:instancePath+"/away_ms",schemaPath:"#/properties/away_ms/maximum",keyword:"maximum",params:{comparison: "<=", limit: 9007199254740991},message:"must be <= 9007199254740991"};
+if((typeof data22 == "number") && (isFinite(data22))){
+if(data22 < 0 || isNaN(data22)){
+const err67 = {instancePath:instancePath+"/active_runs",schemaPath:"#/properties/active_runs/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0},message:"must be >= 0"};
 if(vErrors === null){
 vErrors = [err67];
 }
@@ -67127,8 +67405,12 @@ vErrors.push(err67);
 }
 errors++;
 }
-if(data23 < 0 || isNaN(data23)){
-const err68 = {instancePath:instancePath+"/away_ms",schemaPath:"#/properties/away_ms/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0},message:"must be >= 0"};
+}
+}
+if(data.clock_jump_ms !== undefined){
+let data23 = data.clock_jump_ms;
+if(!(((typeof data23 == "number") && (!(data23 % 1) && !isNaN(data23))) && (isFinite(data23)))){
+const err68 = {instancePath:instancePath+"/clock_jump_ms",schemaPath:"#/properties/clock_jump_ms/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
 if(vErrors === null){
 vErrors = [err68];
 }
@@ -67138,14 +67420,10 @@ vErrors.push(err68);
 errors++;
 }
 }
-}
-if(data.licence !== undefined){
-let data24 = data.licence;
-const _errs56 = errors;
-let valid10 = false;
-const _errs57 = errors;
-if(!(data24 === "not_applicable")){
-const err69 = {instancePath:instancePath+"/licence",schemaPath:"#/properties/licence/anyOf/0/enum",keyword:"enum",params:{allowedValues: schema303.properties.licence.anyOf[0].enum},message:"must be equal to one of the allowed values"};
+if(data.away_ms !== undefined){
+let data24 = data.away_ms;
+if(!(((typeof data24 == "number") && (!(data24 % 1) && !isNaN(data24))) && (isFinite(data24)))){
+const err69 = {instancePath:instancePath+"/away_ms",schemaPath:"#/properties/away_ms/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
 if(vErrors === null){
 vErrors = [err69];
 }
@@ -67154,12 +67432,9 @@ vErrors.push(err69);
 }
 errors++;
 }
-var _valid1 = _errs57 === errors;
-valid10 = valid10 || _valid1;
-const _errs58 = errors;
-if(data24 && typeof data24 == "object" && !Array.isArray(data24)){
-if(data24.allowed === undefined){
-const err70 = {instancePath:instancePath+"/licence",schemaPath:"#/$defs/LicenceTrace/required",keyword:"required",params:{missingProperty: "allowed"},message:"must have required property '"+"allowed"+"'"};
+if((typeof data24 == "number") && (isFinite(data24))){
+if(data24 > 9007199254740991 || isNaN(data24)){
+const err70 = {instancePath:instancePath+"/away_ms",schemaPath:"#/properties/away_ms/maximum",keyword:"maximum",params:{comparison: "<=", limit: 9007199254740991},message:"must be <= 9007199254740991"};
 if(vErrors === null){
 vErrors = [err70];
 }
@@ -67168,8 +67443,8 @@ vErrors.push(err70);
 }
 errors++;
 }
-if(data24.message === undefined){
-const err71 = {instancePath:instancePath+"/licence",schemaPath:"#/$defs/LicenceTrace/required",keyword:"required",params:{missingProperty: "message"},message:"must have required property '"+"message"+"'"};
+if(data24 < 0 || isNaN(data24)){
+const err71 = {instancePath:instancePath+"/away_ms",schemaPath:"#/properties/away_ms/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0},message:"must be >= 0"};
 if(vErrors === null){
 vErrors = [err71];
 }
@@ -67178,9 +67453,15 @@ vErrors.push(err71);
 }
 errors++;
 }
-for(const key3 in data24){
-if(!(((((((key3 === "allowed") || (key3 === "code")) || (key3 === "message")) || (key3 === "receipt_event_id")) || (key3 === "verdict")) || (key3 === "until_ms")) || (key3 === "runs_left"))){
-const err72 = {instancePath:instancePath+"/licence",schemaPath:"#/$defs/LicenceTrace/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key3},message:"must NOT have additional properties"};
+}
+}
+if(data.licence !== undefined){
+let data25 = data.licence;
+const _errs59 = errors;
+let valid11 = false;
+const _errs60 = errors;
+if(!(data25 === "not_applicable")){
+const err72 = {instancePath:instancePath+"/licence",schemaPath:"#/properties/licence/anyOf/0/enum",keyword:"enum",params:{allowedValues: schema311.properties.licence.anyOf[0].enum},message:"must be equal to one of the allowed values"};
 if(vErrors === null){
 vErrors = [err72];
 }
@@ -67189,10 +67470,12 @@ vErrors.push(err72);
 }
 errors++;
 }
-}
-if(data24.allowed !== undefined){
-if(typeof data24.allowed !== "boolean"){
-const err73 = {instancePath:instancePath+"/licence/allowed",schemaPath:"#/$defs/LicenceTrace/properties/allowed/type",keyword:"type",params:{type: "boolean"},message:"must be boolean"};
+var _valid1 = _errs60 === errors;
+valid11 = valid11 || _valid1;
+const _errs61 = errors;
+if(data25 && typeof data25 == "object" && !Array.isArray(data25)){
+if(data25.allowed === undefined){
+const err73 = {instancePath:instancePath+"/licence",schemaPath:"#/$defs/LicenceTrace/required",keyword:"required",params:{missingProperty: "allowed"},message:"must have required property '"+"allowed"+"'"};
 if(vErrors === null){
 vErrors = [err73];
 }
@@ -67201,11 +67484,8 @@ vErrors.push(err73);
 }
 errors++;
 }
-}
-if(data24.code !== undefined){
-let data26 = data24.code;
-if(!((((data26 === "licence_missing") || (data26 === "licence_expired")) || (data26 === "licence_used_up")) || (data26 === "licence_unproven"))){
-const err74 = {instancePath:instancePath+"/licence/code",schemaPath:"#/$defs/LicenceTrace/properties/code/enum",keyword:"enum",params:{allowedValues: schema308.properties.code.enum},message:"must be equal to one of the allowed values"};
+if(data25.message === undefined){
+const err74 = {instancePath:instancePath+"/licence",schemaPath:"#/$defs/LicenceTrace/required",keyword:"required",params:{missingProperty: "message"},message:"must have required property '"+"message"+"'"};
 if(vErrors === null){
 vErrors = [err74];
 }
@@ -67214,12 +67494,9 @@ vErrors.push(err74);
 }
 errors++;
 }
-}
-if(data24.message !== undefined){
-let data27 = data24.message;
-if(typeof data27 === "string"){
-if(func1(data27) > 2000){
-const err75 = {instancePath:instancePath+"/licence/message",schemaPath:"#/$defs/LicenceTrace/properties/message/maxLength",keyword:"maxLength",params:{limit: 2000},message:"must NOT have more than 2000 characters"};
+for(const key3 in data25){
+if(!(((((((key3 === "allowed") || (key3 === "code")) || (key3 === "message")) || (key3 === "receipt_event_id")) || (key3 === "verdict")) || (key3 === "until_ms")) || (key3 === "runs_left"))){
+const err75 = {instancePath:instancePath+"/licence",schemaPath:"#/$defs/LicenceTrace/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key3},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err75];
 }
@@ -67228,8 +67505,10 @@ vErrors.push(err75);
 }
 errors++;
 }
-if(func1(data27) < 1){
-const err76 = {instancePath:instancePath+"/licence/message",schemaPath:"#/$defs/LicenceTrace/properties/message/minLength",keyword:"minLength",params:{limit: 1},message:"must NOT have fewer than 1 characters"};
+}
+if(data25.allowed !== undefined){
+if(typeof data25.allowed !== "boolean"){
+const err76 = {instancePath:instancePath+"/licence/allowed",schemaPath:"#/$defs/LicenceTrace/properties/allowed/type",keyword:"type",params:{type: "boolean"},message:"must be boolean"};
 if(vErrors === null){
 vErrors = [err76];
 }
@@ -67239,8 +67518,10 @@ vErrors.push(err76);
 errors++;
 }
 }
-else {
-const err77 = {instancePath:instancePath+"/licence/message",schemaPath:"#/$defs/LicenceTrace/properties/message/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data25.code !== undefined){
+let data27 = data25.code;
+if(!((((data27 === "licence_missing") || (data27 === "licence_expired")) || (data27 === "licence_used_up")) || (data27 === "licence_unproven"))){
+const err77 = {instancePath:instancePath+"/licence/code",schemaPath:"#/$defs/LicenceTrace/properties/code/enum",keyword:"enum",params:{allowedValues: schema317.properties.code.enum},message:"must be equal to one of the allowed values"};
 if(vErrors === null){
 vErrors = [err77];
 }
@@ -67250,11 +67531,11 @@ vErrors.push(err77);
 errors++;
 }
 }
-if(data24.receipt_event_id !== undefined){
-let data28 = data24.receipt_event_id;
+if(data25.message !== undefined){
+let data28 = data25.message;
 if(typeof data28 === "string"){
-if(!pattern7.test(data28)){
-const err78 = {instancePath:instancePath+"/licence/receipt_event_id",schemaPath:"#/$defs/LicenceTrace/properties/receipt_event_id/pattern",keyword:"pattern",params:{pattern: "^[0-9a-f]{64}$"},message:"must match pattern \""+"^[0-9a-f]{64}$"+"\""};
+if(func1(data28) > 2000){
+const err78 = {instancePath:instancePath+"/licence/message",schemaPath:"#/$defs/LicenceTrace/properties/message/maxLength",keyword:"maxLength",params:{limit: 2000},message:"must NOT have more than 2000 characters"};
 if(vErrors === null){
 vErrors = [err78];
 }
@@ -67263,9 +67544,8 @@ vErrors.push(err78);
 }
 errors++;
 }
-}
-else {
-const err79 = {instancePath:instancePath+"/licence/receipt_event_id",schemaPath:"#/$defs/LicenceTrace/properties/receipt_event_id/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(func1(data28) < 1){
+const err79 = {instancePath:instancePath+"/licence/message",schemaPath:"#/$defs/LicenceTrace/properties/message/minLength",keyword:"minLength",params:{limit: 1},message:"must NOT have fewer than 1 characters"};
 if(vErrors === null){
 vErrors = [err79];
 }
@@ -67275,10 +67555,8 @@ vErrors.push(err79);
 errors++;
 }
 }
-if(data24.verdict !== undefined){
-let data29 = data24.verdict;
-if(!(((data29 === "valid") || (data29 === "unproven")) || (data29 === "trial"))){
-const err80 = {instancePath:instancePath+"/licence/verdict",schemaPath:"#/$defs/LicenceTrace/properties/verdict/enum",keyword:"enum",params:{allowedValues: schema308.properties.verdict.enum},message:"must be equal to one of the allowed values"};
+else {
+const err80 = {instancePath:instancePath+"/licence/message",schemaPath:"#/$defs/LicenceTrace/properties/message/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err80];
 }
@@ -67288,10 +67566,11 @@ vErrors.push(err80);
 errors++;
 }
 }
-if(data24.until_ms !== undefined){
-let data30 = data24.until_ms;
-if(!(((typeof data30 == "number") && (!(data30 % 1) && !isNaN(data30))) && (isFinite(data30)))){
-const err81 = {instancePath:instancePath+"/licence/until_ms",schemaPath:"#/$defs/LicenceTrace/properties/until_ms/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
+if(data25.receipt_event_id !== undefined){
+let data29 = data25.receipt_event_id;
+if(typeof data29 === "string"){
+if(!pattern7.test(data29)){
+const err81 = {instancePath:instancePath+"/licence/receipt_event_id",schemaPath:"#/$defs/LicenceTrace/properties/receipt_event_id/pattern",keyword:"pattern",params:{pattern: "^[0-9a-f]{64}$"},message:"must match pattern \""+"^[0-9a-f]{64}$"+"\""};
 if(vErrors === null){
 vErrors = [err81];
 }
@@ -67300,9 +67579,9 @@ vErrors.push(err81);
 }
 errors++;
 }
-if((typeof data30 == "number") && (isFinite(data30))){
-if(data30 > 9007199254740991 || isNaN(data30)){
-const err82 = {instancePath:instancePath+"/licence/until_ms",schemaPath:"#/$defs/LicenceTrace/properties/until_ms/maximum",keyword:"maximum",params:{comparison: "<=", limit: 9007199254740991},message:"must be <= 9007199254740991"};
+}
+else {
+const err82 = {instancePath:instancePath+"/licence/receipt_event_id",schemaPath:"#/$defs/LicenceTrace/properties/receipt_event_id/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err82];
 }
@@ -67311,8 +67590,11 @@ vErrors.push(err82);
 }
 errors++;
 }
-if(data30 < 0 || isNaN(data30)){
-const err83 = {instancePath:instancePath+"/licence/until_ms",schemaPath:"#/$defs/LicenceTrace/properties/until_ms/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0},message:"must be >= 0"};
+}
+if(data25.verdict !== undefined){
+let data30 = data25.verdict;
+if(!(((data30 === "valid") || (data30 === "unproven")) || (data30 === "trial"))){
+const err83 = {instancePath:instancePath+"/licence/verdict",schemaPath:"#/$defs/LicenceTrace/properties/verdict/enum",keyword:"enum",params:{allowedValues: schema317.properties.verdict.enum},message:"must be equal to one of the allowed values"};
 if(vErrors === null){
 vErrors = [err83];
 }
@@ -67322,11 +67604,10 @@ vErrors.push(err83);
 errors++;
 }
 }
-}
-if(data24.runs_left !== undefined){
-let data31 = data24.runs_left;
+if(data25.until_ms !== undefined){
+let data31 = data25.until_ms;
 if(!(((typeof data31 == "number") && (!(data31 % 1) && !isNaN(data31))) && (isFinite(data31)))){
-const err84 = {instancePath:instancePath+"/licence/runs_left",schemaPath:"#/$defs/LicenceTrace/properties/runs_left/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
+const err84 = {instancePath:instancePath+"/licence/until_ms",schemaPath:"#/$defs/LicenceTrace/properties/until_ms/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
 if(vErrors === null){
 vErrors = [err84];
 }
@@ -67336,8 +67617,8 @@ vErrors.push(err84);
 errors++;
 }
 if((typeof data31 == "number") && (isFinite(data31))){
-if(data31 < 0 || isNaN(data31)){
-const err85 = {instancePath:instancePath+"/licence/runs_left",schemaPath:"#/$defs/LicenceTrace/properties/runs_left/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0},message:"must be >= 0"};
+if(data31 > 9007199254740991 || isNaN(data31)){
+const err85 = {instancePath:instancePath+"/licence/until_ms",schemaPath:"#/$defs/LicenceTrace/properties/until_ms/maximum",keyword:"maximum",params:{comparison: "<=", limit: 9007199254740991},message:"must be <= 9007199254740991"};
 if(vErrors === null){
 vErrors = [err85];
 }
@@ -67346,11 +67627,8 @@ vErrors.push(err85);
 }
 errors++;
 }
-}
-}
-}
-else {
-const err86 = {instancePath:instancePath+"/licence",schemaPath:"#/$defs/LicenceTrace/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data31 < 0 || isNaN(data31)){
+const err86 = {instancePath:instancePath+"/licence/until_ms",schemaPath:"#/$defs/LicenceTrace/properties/until_ms/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0},message:"must be >= 0"};
 if(vErrors === null){
 vErrors = [err86];
 }
@@ -67359,10 +67637,12 @@ vErrors.push(err86);
 }
 errors++;
 }
-var _valid1 = _errs58 === errors;
-valid10 = valid10 || _valid1;
-if(!valid10){
-const err87 = {instancePath:instancePath+"/licence",schemaPath:"#/properties/licence/anyOf",keyword:"anyOf",params:{},message:"must match a schema in anyOf"};
+}
+}
+if(data25.runs_left !== undefined){
+let data32 = data25.runs_left;
+if(!(((typeof data32 == "number") && (!(data32 % 1) && !isNaN(data32))) && (isFinite(data32)))){
+const err87 = {instancePath:instancePath+"/licence/runs_left",schemaPath:"#/$defs/LicenceTrace/properties/runs_left/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
 if(vErrors === null){
 vErrors = [err87];
 }
@@ -67371,25 +67651,9 @@ vErrors.push(err87);
 }
 errors++;
 }
-else {
-errors = _errs56;
-if(vErrors !== null){
-if(_errs56){
-vErrors.length = _errs56;
-}
-else {
-vErrors = null;
-}
-}
-}
-}
-if(data.budget !== undefined){
-let data32 = data.budget;
-const _errs75 = errors;
-let valid13 = false;
-const _errs76 = errors;
-if(!(data32 === "not_applicable")){
-const err88 = {instancePath:instancePath+"/budget",schemaPath:"#/properties/budget/anyOf/0/enum",keyword:"enum",params:{allowedValues: schema303.properties.budget.anyOf[0].enum},message:"must be equal to one of the allowed values"};
+if((typeof data32 == "number") && (isFinite(data32))){
+if(data32 < 0 || isNaN(data32)){
+const err88 = {instancePath:instancePath+"/licence/runs_left",schemaPath:"#/$defs/LicenceTrace/properties/runs_left/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0},message:"must be >= 0"};
 if(vErrors === null){
 vErrors = [err88];
 }
@@ -67398,17 +67662,11 @@ vErrors.push(err88);
 }
 errors++;
 }
-var _valid2 = _errs76 === errors;
-valid13 = valid13 || _valid2;
-const _errs77 = errors;
-if(!(validate211(data32, {instancePath:instancePath+"/budget",parentData:data,parentDataProperty:"budget",rootData,dynamicAnchors}))){
-vErrors = vErrors === null ? validate211.errors : vErrors.concat(validate211.errors);
-errors = vErrors.length;
 }
-var _valid2 = _errs77 === errors;
-valid13 = valid13 || _valid2;
-if(!valid13){
-const err89 = {instancePath:instancePath+"/budget",schemaPath:"#/properties/budget/anyOf",keyword:"anyOf",params:{},message:"must match a schema in anyOf"};
+}
+}
+else {
+const err89 = {instancePath:instancePath+"/licence",schemaPath:"#/$defs/LicenceTrace/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
 vErrors = [err89];
 }
@@ -67417,22 +67675,10 @@ vErrors.push(err89);
 }
 errors++;
 }
-else {
-errors = _errs75;
-if(vErrors !== null){
-if(_errs75){
-vErrors.length = _errs75;
-}
-else {
-vErrors = null;
-}
-}
-}
-}
-if(data.waited_ms !== undefined){
-let data33 = data.waited_ms;
-if(!(((typeof data33 == "number") && (!(data33 % 1) && !isNaN(data33))) && (isFinite(data33)))){
-const err90 = {instancePath:instancePath+"/waited_ms",schemaPath:"#/properties/waited_ms/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
+var _valid1 = _errs61 === errors;
+valid11 = valid11 || _valid1;
+if(!valid11){
+const err90 = {instancePath:instancePath+"/licence",schemaPath:"#/properties/licence/anyOf",keyword:"anyOf",params:{},message:"must match a schema in anyOf"};
 if(vErrors === null){
 vErrors = [err90];
 }
@@ -67441,9 +67687,25 @@ vErrors.push(err90);
 }
 errors++;
 }
-if((typeof data33 == "number") && (isFinite(data33))){
-if(data33 > 9007199254740991 || isNaN(data33)){
-const err91 = {instancePath:instancePath+"/waited_ms",schemaPath:"#/properties/waited_ms/maximum",keyword:"maximum",params:{comparison: "<=", limit: 9007199254740991},message:"must be <= 9007199254740991"};
+else {
+errors = _errs59;
+if(vErrors !== null){
+if(_errs59){
+vErrors.length = _errs59;
+}
+else {
+vErrors = null;
+}
+}
+}
+}
+if(data.budget !== undefined){
+let data33 = data.budget;
+const _errs78 = errors;
+let valid14 = false;
+const _errs79 = errors;
+if(!(data33 === "not_applicable")){
+const err91 = {instancePath:instancePath+"/budget",schemaPath:"#/properties/budget/anyOf/0/enum",keyword:"enum",params:{allowedValues: schema311.properties.budget.anyOf[0].enum},message:"must be equal to one of the allowed values"};
 if(vErrors === null){
 vErrors = [err91];
 }
@@ -67452,8 +67714,17 @@ vErrors.push(err91);
 }
 errors++;
 }
-if(data33 < 0 || isNaN(data33)){
-const err92 = {instancePath:instancePath+"/waited_ms",schemaPath:"#/properties/waited_ms/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0},message:"must be >= 0"};
+var _valid2 = _errs79 === errors;
+valid14 = valid14 || _valid2;
+const _errs80 = errors;
+if(!(validate211(data33, {instancePath:instancePath+"/budget",parentData:data,parentDataProperty:"budget",rootData,dynamicAnchors}))){
+vErrors = vErrors === null ? validate211.errors : vErrors.concat(validate211.errors);
+errors = vErrors.length;
+}
+var _valid2 = _errs80 === errors;
+valid14 = valid14 || _valid2;
+if(!valid14){
+const err92 = {instancePath:instancePath+"/budget",schemaPath:"#/properties/budget/anyOf",keyword:"anyOf",params:{},message:"must match a schema in anyOf"};
 if(vErrors === null){
 vErrors = [err92];
 }
@@ -67462,12 +67733,22 @@ vErrors.push(err92);
 }
 errors++;
 }
+else {
+errors = _errs78;
+if(vErrors !== null){
+if(_errs78){
+vErrors.length = _errs78;
+}
+else {
+vErrors = null;
 }
 }
-if(data.wait_until_ms !== undefined){
-let data34 = data.wait_until_ms;
+}
+}
+if(data.waited_ms !== undefined){
+let data34 = data.waited_ms;
 if(!(((typeof data34 == "number") && (!(data34 % 1) && !isNaN(data34))) && (isFinite(data34)))){
-const err93 = {instancePath:instancePath+"/wait_until_ms",schemaPath:"#/properties/wait_until_ms/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
+const err93 = {instancePath:instancePath+"/waited_ms",schemaPath:"#/properties/waited_ms/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
 if(vErrors === null){
 vErrors = [err93];
 }
@@ -67478,7 +67759,7 @@ errors++;
 }
 if((typeof data34 == "number") && (isFinite(data34))){
 if(data34 > 9007199254740991 || isNaN(data34)){
-const err94 = {instancePath:instancePath+"/wait_until_ms",schemaPath:"#/properties/wait_until_ms/maximum",keyword:"maximum",params:{comparison: "<=", limit: 9007199254740991},message:"must be <= 9007199254740991"};
+const err94 = {instancePath:instancePath+"/waited_ms",schemaPath:"#/properties/waited_ms/maximum",keyword:"maximum",params:{comparison: "<=", limit: 9007199254740991},message:"must be <= 9007199254740991"};
 if(vErrors === null){
 vErrors = [err94];
 }
@@ -67488,7 +67769,7 @@ vErrors.push(err94);
 errors++;
 }
 if(data34 < 0 || isNaN(data34)){
-const err95 = {instancePath:instancePath+"/wait_until_ms",schemaPath:"#/properties/wait_until_ms/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0},message:"must be >= 0"};
+const err95 = {instancePath:instancePath+"/waited_ms",schemaPath:"#/properties/waited_ms/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0},message:"must be >= 0"};
 if(vErrors === null){
 vErrors = [err95];
 }
@@ -67499,10 +67780,10 @@ errors++;
 }
 }
 }
-if(data.outcome !== undefined){
-let data35 = data.outcome;
-if(!(((((((((((((((((((data35 === "on_time") || (data35 === "caught_up")) || (data35 === "window_opened")) || (data35 === "constraints_met")) || (data35 === "run_ended")) || (data35 === "licence_given")) || (data35 === "budget_freed")) || (data35 === "waits_for_window")) || (data35 === "waits_for_constraints")) || (data35 === "waits_for_run")) || (data35 === "waits_for_licence")) || (data35 === "waits_for_budget")) || (data35 === "outside_window")) || (data35 === "missed")) || (data35 === "too_old")) || (data35 === "constraints_unmet")) || (data35 === "run_active")) || (data35 === "unlicensed")) || (data35 === "over_budget"))){
-const err96 = {instancePath:instancePath+"/outcome",schemaPath:"#/properties/outcome/enum",keyword:"enum",params:{allowedValues: schema303.properties.outcome.enum},message:"must be equal to one of the allowed values"};
+if(data.wait_until_ms !== undefined){
+let data35 = data.wait_until_ms;
+if(!(((typeof data35 == "number") && (!(data35 % 1) && !isNaN(data35))) && (isFinite(data35)))){
+const err96 = {instancePath:instancePath+"/wait_until_ms",schemaPath:"#/properties/wait_until_ms/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
 if(vErrors === null){
 vErrors = [err96];
 }
@@ -67511,15 +67792,50 @@ vErrors.push(err96);
 }
 errors++;
 }
-}
-}
-else {
-const err97 = {instancePath,schemaPath:"#/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if((typeof data35 == "number") && (isFinite(data35))){
+if(data35 > 9007199254740991 || isNaN(data35)){
+const err97 = {instancePath:instancePath+"/wait_until_ms",schemaPath:"#/properties/wait_until_ms/maximum",keyword:"maximum",params:{comparison: "<=", limit: 9007199254740991},message:"must be <= 9007199254740991"};
 if(vErrors === null){
 vErrors = [err97];
 }
 else {
 vErrors.push(err97);
+}
+errors++;
+}
+if(data35 < 0 || isNaN(data35)){
+const err98 = {instancePath:instancePath+"/wait_until_ms",schemaPath:"#/properties/wait_until_ms/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0},message:"must be >= 0"};
+if(vErrors === null){
+vErrors = [err98];
+}
+else {
+vErrors.push(err98);
+}
+errors++;
+}
+}
+}
+if(data.outcome !== undefined){
+let data36 = data.outcome;
+if(!(((((((((((((((((((data36 === "on_time") || (data36 === "caught_up")) || (data36 === "window_opened")) || (data36 === "constraints_met")) || (data36 === "run_ended")) || (data36 === "licence_given")) || (data36 === "budget_freed")) || (data36 === "waits_for_window")) || (data36 === "waits_for_constraints")) || (data36 === "waits_for_run")) || (data36 === "waits_for_licence")) || (data36 === "waits_for_budget")) || (data36 === "outside_window")) || (data36 === "missed")) || (data36 === "too_old")) || (data36 === "constraints_unmet")) || (data36 === "run_active")) || (data36 === "unlicensed")) || (data36 === "over_budget"))){
+const err99 = {instancePath:instancePath+"/outcome",schemaPath:"#/properties/outcome/enum",keyword:"enum",params:{allowedValues: schema311.properties.outcome.enum},message:"must be equal to one of the allowed values"};
+if(vErrors === null){
+vErrors = [err99];
+}
+else {
+vErrors.push(err99);
+}
+errors++;
+}
+}
+}
+else {
+const err100 = {instancePath,schemaPath:"#/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err100];
+}
+else {
+vErrors.push(err100);
 }
 errors++;
 }
@@ -69199,7 +69515,7 @@ errors++;
 if(data33.reason !== undefined){
 let data37 = data33.reason;
 if(!((data37 === "schedule") || (data37 === "catch_up"))){
-const err134 = {instancePath:instancePath+"/data/reason",schemaPath:"#/oneOf/4/properties/data/properties/reason/enum",keyword:"enum",params:{allowedValues: schema296.oneOf[4].properties.data.properties.reason.enum},message:"must be equal to one of the allowed values"};
+const err134 = {instancePath:instancePath+"/data/reason",schemaPath:"#/oneOf/4/properties/data/properties/reason/enum",keyword:"enum",params:{allowedValues: schema303.oneOf[4].properties.data.properties.reason.enum},message:"must be equal to one of the allowed values"};
 if(vErrors === null){
 vErrors = [err134];
 }
@@ -70364,11 +70680,11 @@ return errors === 0;
 validate207.evaluated = {"dynamicProps":true,"dynamicItems":false};
 
 exports.isTriggerEvent = validate216;
-const schema315 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/event/trigger.json","title":"TriggerEvent","description":"What an install waits for besides its schedule, what was noticed, and what came of it. The subject is the install's triggers, trigger_….","oneOf":[{"title":"TriggersSet","description":"The install's triggers are watched from now on; what happened before does not count.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"trigger.set"},"data":{"type":"object","required":["install_id","at_ms","watches"],"additionalProperties":false,"properties":{"install_id":{"type":"string","minLength":1,"maxLength":64},"at_ms":{"type":"integer","minimum":0,"maximum":9007199254740991,"description":"Unix time of the decision."},"watches":{"type":"array","maxItems":32,"items":{"$ref":"#/$defs/TriggerWatch"}}}}}},{"title":"TriggersCleared","description":"The install's triggers are not watched any more.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"trigger.cleared"},"data":{"type":"object","required":["install_id","reason"],"additionalProperties":false,"properties":{"install_id":{"type":"string","minLength":1,"maxLength":64},"reason":{"type":"string","maxLength":500}}}}},{"title":"TriggerNoted","description":"Something happened that the install is to run for.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"trigger.noted"},"data":{"type":"object","required":["install_id","trigger","at_ms"],"additionalProperties":false,"properties":{"install_id":{"type":"string","minLength":1,"maxLength":64},"trigger":{"type":"integer","minimum":0,"maximum":31,"description":"Place in the manifest's list of triggers."},"at_ms":{"type":"integer","minimum":0,"maximum":9007199254740991,"description":"Unix time of the decision."},"cause":{"$ref":"#/$defs/TriggerCause","x-sealed":true},"baseline":{"$ref":"#/$defs/FileBaseline"}}}}},{"title":"TriggerSettled","description":"What is there now counts as known, and no run starts for it.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"trigger.settled"},"data":{"type":"object","required":["install_id","trigger","at_ms","reason"],"additionalProperties":false,"properties":{"install_id":{"type":"string","minLength":1,"maxLength":64},"trigger":{"type":"integer","minimum":0,"maximum":31,"description":"Place in the manifest's list of triggers."},"at_ms":{"type":"integer","minimum":0,"maximum":9007199254740991,"description":"Unix time of the decision."},"reason":{"enum":["first_look","own_run","own_event","missed"],"description":"first_look: watching begins; own_run: it changed during a run of the install, or just after; own_event: this worker signed it; missed: it changed while the worker was not running, and the install skips what it missed."},"cause":{"$ref":"#/$defs/TriggerCause","x-sealed":true},"baseline":{"$ref":"#/$defs/FileBaseline"}}}}},{"title":"TriggerWatchFailed","description":"It cannot be watched for now: too many files match, a folder may not be read. It is tried again now and then.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"trigger.watch_failed"},"data":{"type":"object","required":["install_id","trigger","at_ms","refusal"],"additionalProperties":false,"properties":{"install_id":{"type":"string","minLength":1,"maxLength":64},"trigger":{"type":"integer","minimum":0,"maximum":31,"description":"Place in the manifest's list of triggers."},"at_ms":{"type":"integer","minimum":0,"maximum":9007199254740991,"description":"Unix time of the decision."},"refusal":{"$ref":"#/$defs/WatchRefusal"}}}}},{"title":"TriggerWatchRestored","description":"It is watched again after it could not be.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"trigger.watch_restored"},"data":{"type":"object","required":["install_id","trigger","at_ms"],"additionalProperties":false,"properties":{"install_id":{"type":"string","minLength":1,"maxLength":64},"trigger":{"type":"integer","minimum":0,"maximum":31,"description":"Place in the manifest's list of triggers."},"at_ms":{"type":"integer","minimum":0,"maximum":9007199254740991,"description":"Unix time of the decision."}}}}},{"title":"TriggerDeferred","description":"What was noted waits. One run follows when it may start.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"trigger.deferred"},"data":{"type":"object","required":["install_id","at_ms","reason","until_ms"],"additionalProperties":false,"properties":{"install_id":{"type":"string","minLength":1,"maxLength":64},"at_ms":{"type":"integer","minimum":0,"maximum":9007199254740991,"description":"Unix time of the decision."},"reason":{"enum":["rate","window","constraints"],"description":"rate: the install has run for its triggers as often as it may for now; window: its window is closed; constraints: the machine is not as the schedule asks."},"until_ms":{"type":"integer","minimum":0,"maximum":9007199254740991,"description":"When it is looked at again."},"constraints":{"type":"array","maxItems":32,"items":{"$ref":"https://openagents.dev/schemas/event/schedule.json#/$defs/ConstraintTrace"}}}}}},{"title":"TriggerFired","description":"One run is to be started for everything noted so far; `cause` is the first of it.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"trigger.fired"},"data":{"type":"object","required":["install_id","fire","trigger","at_ms","causes","first_ms"],"additionalProperties":false,"properties":{"install_id":{"type":"string","minLength":1,"maxLength":64},"fire":{"type":"integer","minimum":1,"maximum":9007199254740991,"description":"Counts the install's fires. With the install it identifies the run: started twice, it is one run."},"trigger":{"type":"integer","minimum":0,"maximum":31,"description":"Place in the manifest's list of triggers."},"at_ms":{"type":"integer","minimum":0,"maximum":9007199254740991,"description":"Unix time of the decision."},"cause":{"$ref":"#/$defs/TriggerCause","x-sealed":true},"causes":{"type":"integer","minimum":1,"description":"How many this run answers for."},"first_ms":{"type":"integer","minimum":0,"maximum":9007199254740991,"description":"When the first of them was noted."},"passed_over":{"type":"integer","minimum":1,"maximum":9007199254740991,"description":"Nostr events that came in a flood meanwhile, were not noted one by one, and are answered for too."},"constraints":{"type":"array","maxItems":32,"items":{"$ref":"https://openagents.dev/schemas/event/schedule.json#/$defs/ConstraintTrace"},"description":"Each declared constraint beside what was measured."}}}}},{"title":"TriggerRunStarted","description":"The run that was fired exists.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"trigger.run_started"},"data":{"type":"object","required":["install_id","fire","run_id"],"additionalProperties":false,"properties":{"install_id":{"type":"string","minLength":1,"maxLength":64},"fire":{"type":"integer","minimum":1,"maximum":9007199254740991,"description":"Counts the install's fires. With the install it identifies the run: started twice, it is one run."},"run_id":{"type":"string","minLength":1,"maxLength":64}}}}},{"title":"TriggerRunRefused","description":"The run that was fired could not be started.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"trigger.run_refused"},"data":{"type":"object","required":["install_id","fire","at_ms","code","message","again"],"additionalProperties":false,"properties":{"install_id":{"type":"string","minLength":1,"maxLength":64},"fire":{"type":"integer","minimum":1,"maximum":9007199254740991,"description":"Counts the install's fires. With the install it identifies the run: started twice, it is one run."},"at_ms":{"type":"integer","minimum":0,"maximum":9007199254740991,"description":"Unix time of the decision."},"code":{"type":"string","minLength":1,"maxLength":100},"message":{"type":"string","maxLength":2000},"again":{"type":"boolean","description":"It was only the wrong moment: the same cause fires again later."}}}}}],"$defs":{"TriggerCause":{"anyOf":[{"$ref":"#/$defs/FilesChanged"},{"$ref":"#/$defs/EventReceived"}]},"FilesChanged":{"type":"object","required":["kind","paths"],"additionalProperties":false,"properties":{"kind":{"const":"file_change"},"paths":{"type":"array","maxItems":20,"items":{"type":"string","minLength":1,"maxLength":1000},"description":"The first of them, in order. Empty where only the difference is known."},"changed":{"type":"integer","minimum":1,"description":"How many files came, changed or went. Absent: it happened while the worker was not running."}}},"EventReceived":{"type":"object","required":["kind","event_id","relay"],"additionalProperties":false,"properties":{"kind":{"const":"nostr_event"},"event_id":{"type":"string","pattern":"^[0-9a-f]{64}$"},"relay":{"type":"string","minLength":1,"maxLength":2000,"description":"The relay that brought it first."}}},"FileBaseline":{"type":"object","required":["fingerprint","files"],"additionalProperties":false,"description":"The watched files as they were.","properties":{"fingerprint":{"type":"string","pattern":"^[0-9a-f]{64}$","description":"SHA-256 over paths, sizes and times of change."},"files":{"type":"integer","minimum":0}}},"TriggerWatch":{"anyOf":[{"$ref":"#/$defs/FileWatchOrder"},{"$ref":"#/$defs/EventWatchOrder"}]},"FileWatchOrder":{"type":"object","required":["type","glob"],"additionalProperties":false,"properties":{"type":{"const":"file_change"},"glob":{"type":"string","minLength":1,"maxLength":4096,"description":"Absolute."},"refusal":{"$ref":"#/$defs/WatchRefusal"}}},"EventWatchOrder":{"type":"object","required":["type","filter"],"additionalProperties":false,"properties":{"type":{"const":"nostr_event"},"filter":{"type":"object","additionalProperties":true,"description":"NIP-01."},"refusal":{"$ref":"#/$defs/WatchRefusal"}}},"WatchRefusal":{"type":"object","required":["code","message"],"additionalProperties":false,"description":"Why it is not watched.","properties":{"code":{"type":"string","minLength":1,"maxLength":100},"message":{"type":"string","maxLength":2000}}}}};
-const schema324 = {"type":"object","required":["fingerprint","files"],"additionalProperties":false,"description":"The watched files as they were.","properties":{"fingerprint":{"type":"string","pattern":"^[0-9a-f]{64}$","description":"SHA-256 over paths, sizes and times of change."},"files":{"type":"integer","minimum":0}}};
-const schema318 = {"type":"object","required":["code","message"],"additionalProperties":false,"description":"Why it is not watched.","properties":{"code":{"type":"string","minLength":1,"maxLength":100},"message":{"type":"string","maxLength":2000}}};
-const schema316 = {"anyOf":[{"$ref":"#/$defs/FileWatchOrder"},{"$ref":"#/$defs/EventWatchOrder"}]};
-const schema317 = {"type":"object","required":["type","glob"],"additionalProperties":false,"properties":{"type":{"const":"file_change"},"glob":{"type":"string","minLength":1,"maxLength":4096,"description":"Absolute."},"refusal":{"$ref":"#/$defs/WatchRefusal"}}};
+const schema324 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/event/trigger.json","title":"TriggerEvent","description":"What an install waits for besides its schedule, what was noticed, and what came of it. The subject is the install's triggers, trigger_….","oneOf":[{"title":"TriggersSet","description":"The install's triggers are watched from now on; what happened before does not count.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"trigger.set"},"data":{"type":"object","required":["install_id","at_ms","watches"],"additionalProperties":false,"properties":{"install_id":{"type":"string","minLength":1,"maxLength":64},"at_ms":{"type":"integer","minimum":0,"maximum":9007199254740991,"description":"Unix time of the decision."},"watches":{"type":"array","maxItems":32,"items":{"$ref":"#/$defs/TriggerWatch"}}}}}},{"title":"TriggersCleared","description":"The install's triggers are not watched any more.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"trigger.cleared"},"data":{"type":"object","required":["install_id","reason"],"additionalProperties":false,"properties":{"install_id":{"type":"string","minLength":1,"maxLength":64},"reason":{"type":"string","maxLength":500}}}}},{"title":"TriggerNoted","description":"Something happened that the install is to run for.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"trigger.noted"},"data":{"type":"object","required":["install_id","trigger","at_ms"],"additionalProperties":false,"properties":{"install_id":{"type":"string","minLength":1,"maxLength":64},"trigger":{"type":"integer","minimum":0,"maximum":31,"description":"Place in the manifest's list of triggers."},"at_ms":{"type":"integer","minimum":0,"maximum":9007199254740991,"description":"Unix time of the decision."},"cause":{"$ref":"#/$defs/TriggerCause","x-sealed":true},"baseline":{"$ref":"#/$defs/FileBaseline"}}}}},{"title":"TriggerSettled","description":"What is there now counts as known, and no run starts for it.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"trigger.settled"},"data":{"type":"object","required":["install_id","trigger","at_ms","reason"],"additionalProperties":false,"properties":{"install_id":{"type":"string","minLength":1,"maxLength":64},"trigger":{"type":"integer","minimum":0,"maximum":31,"description":"Place in the manifest's list of triggers."},"at_ms":{"type":"integer","minimum":0,"maximum":9007199254740991,"description":"Unix time of the decision."},"reason":{"enum":["first_look","own_run","own_event","missed"],"description":"first_look: watching begins; own_run: it changed during a run of the install, or just after; own_event: this worker signed it; missed: it changed while the worker was not running, and the install skips what it missed."},"cause":{"$ref":"#/$defs/TriggerCause","x-sealed":true},"baseline":{"$ref":"#/$defs/FileBaseline"}}}}},{"title":"TriggerWatchFailed","description":"It cannot be watched for now: too many files match, a folder may not be read. It is tried again now and then.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"trigger.watch_failed"},"data":{"type":"object","required":["install_id","trigger","at_ms","refusal"],"additionalProperties":false,"properties":{"install_id":{"type":"string","minLength":1,"maxLength":64},"trigger":{"type":"integer","minimum":0,"maximum":31,"description":"Place in the manifest's list of triggers."},"at_ms":{"type":"integer","minimum":0,"maximum":9007199254740991,"description":"Unix time of the decision."},"refusal":{"$ref":"#/$defs/WatchRefusal"}}}}},{"title":"TriggerWatchRestored","description":"It is watched again after it could not be.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"trigger.watch_restored"},"data":{"type":"object","required":["install_id","trigger","at_ms"],"additionalProperties":false,"properties":{"install_id":{"type":"string","minLength":1,"maxLength":64},"trigger":{"type":"integer","minimum":0,"maximum":31,"description":"Place in the manifest's list of triggers."},"at_ms":{"type":"integer","minimum":0,"maximum":9007199254740991,"description":"Unix time of the decision."}}}}},{"title":"TriggerDeferred","description":"What was noted waits. One run follows when it may start.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"trigger.deferred"},"data":{"type":"object","required":["install_id","at_ms","reason","until_ms"],"additionalProperties":false,"properties":{"install_id":{"type":"string","minLength":1,"maxLength":64},"at_ms":{"type":"integer","minimum":0,"maximum":9007199254740991,"description":"Unix time of the decision."},"reason":{"enum":["rate","window","constraints"],"description":"rate: the install has run for its triggers as often as it may for now; window: its window is closed; constraints: the machine is not as the schedule asks."},"until_ms":{"type":"integer","minimum":0,"maximum":9007199254740991,"description":"When it is looked at again."},"constraints":{"type":"array","maxItems":32,"items":{"$ref":"https://openagents.dev/schemas/event/schedule.json#/$defs/ConstraintTrace"}}}}}},{"title":"TriggerFired","description":"One run is to be started for everything noted so far; `cause` is the first of it.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"trigger.fired"},"data":{"type":"object","required":["install_id","fire","trigger","at_ms","causes","first_ms"],"additionalProperties":false,"properties":{"install_id":{"type":"string","minLength":1,"maxLength":64},"fire":{"type":"integer","minimum":1,"maximum":9007199254740991,"description":"Counts the install's fires. With the install it identifies the run: started twice, it is one run."},"trigger":{"type":"integer","minimum":0,"maximum":31,"description":"Place in the manifest's list of triggers."},"at_ms":{"type":"integer","minimum":0,"maximum":9007199254740991,"description":"Unix time of the decision."},"cause":{"$ref":"#/$defs/TriggerCause","x-sealed":true},"causes":{"type":"integer","minimum":1,"description":"How many this run answers for."},"first_ms":{"type":"integer","minimum":0,"maximum":9007199254740991,"description":"When the first of them was noted."},"passed_over":{"type":"integer","minimum":1,"maximum":9007199254740991,"description":"Nostr events that came in a flood meanwhile, were not noted one by one, and are answered for too."},"constraints":{"type":"array","maxItems":32,"items":{"$ref":"https://openagents.dev/schemas/event/schedule.json#/$defs/ConstraintTrace"},"description":"Each declared constraint beside what was measured."}}}}},{"title":"TriggerRunStarted","description":"The run that was fired exists.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"trigger.run_started"},"data":{"type":"object","required":["install_id","fire","run_id"],"additionalProperties":false,"properties":{"install_id":{"type":"string","minLength":1,"maxLength":64},"fire":{"type":"integer","minimum":1,"maximum":9007199254740991,"description":"Counts the install's fires. With the install it identifies the run: started twice, it is one run."},"run_id":{"type":"string","minLength":1,"maxLength":64}}}}},{"title":"TriggerRunRefused","description":"The run that was fired could not be started.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"trigger.run_refused"},"data":{"type":"object","required":["install_id","fire","at_ms","code","message","again"],"additionalProperties":false,"properties":{"install_id":{"type":"string","minLength":1,"maxLength":64},"fire":{"type":"integer","minimum":1,"maximum":9007199254740991,"description":"Counts the install's fires. With the install it identifies the run: started twice, it is one run."},"at_ms":{"type":"integer","minimum":0,"maximum":9007199254740991,"description":"Unix time of the decision."},"code":{"type":"string","minLength":1,"maxLength":100},"message":{"type":"string","maxLength":2000},"again":{"type":"boolean","description":"It was only the wrong moment: the same cause fires again later."}}}}}],"$defs":{"TriggerCause":{"anyOf":[{"$ref":"#/$defs/FilesChanged"},{"$ref":"#/$defs/EventReceived"}]},"FilesChanged":{"type":"object","required":["kind","paths"],"additionalProperties":false,"properties":{"kind":{"const":"file_change"},"paths":{"type":"array","maxItems":20,"items":{"type":"string","minLength":1,"maxLength":1000},"description":"The first of them, in order. Empty where only the difference is known."},"changed":{"type":"integer","minimum":1,"description":"How many files came, changed or went. Absent: it happened while the worker was not running."}}},"EventReceived":{"type":"object","required":["kind","event_id","relay"],"additionalProperties":false,"properties":{"kind":{"const":"nostr_event"},"event_id":{"type":"string","pattern":"^[0-9a-f]{64}$"},"relay":{"type":"string","minLength":1,"maxLength":2000,"description":"The relay that brought it first."}}},"FileBaseline":{"type":"object","required":["fingerprint","files"],"additionalProperties":false,"description":"The watched files as they were.","properties":{"fingerprint":{"type":"string","pattern":"^[0-9a-f]{64}$","description":"SHA-256 over paths, sizes and times of change."},"files":{"type":"integer","minimum":0}}},"TriggerWatch":{"anyOf":[{"$ref":"#/$defs/FileWatchOrder"},{"$ref":"#/$defs/EventWatchOrder"}]},"FileWatchOrder":{"type":"object","required":["type","glob"],"additionalProperties":false,"properties":{"type":{"const":"file_change"},"glob":{"type":"string","minLength":1,"maxLength":4096,"description":"Absolute."},"refusal":{"$ref":"#/$defs/WatchRefusal"}}},"EventWatchOrder":{"type":"object","required":["type","filter"],"additionalProperties":false,"properties":{"type":{"const":"nostr_event"},"filter":{"type":"object","additionalProperties":true,"description":"NIP-01."},"refusal":{"$ref":"#/$defs/WatchRefusal"}}},"WatchRefusal":{"type":"object","required":["code","message"],"additionalProperties":false,"description":"Why it is not watched.","properties":{"code":{"type":"string","minLength":1,"maxLength":100},"message":{"type":"string","maxLength":2000}}}}};
+const schema333 = {"type":"object","required":["fingerprint","files"],"additionalProperties":false,"description":"The watched files as they were.","properties":{"fingerprint":{"type":"string","pattern":"^[0-9a-f]{64}$","description":"SHA-256 over paths, sizes and times of change."},"files":{"type":"integer","minimum":0}}};
+const schema327 = {"type":"object","required":["code","message"],"additionalProperties":false,"description":"Why it is not watched.","properties":{"code":{"type":"string","minLength":1,"maxLength":100},"message":{"type":"string","maxLength":2000}}};
+const schema325 = {"anyOf":[{"$ref":"#/$defs/FileWatchOrder"},{"$ref":"#/$defs/EventWatchOrder"}]};
+const schema326 = {"type":"object","required":["type","glob"],"additionalProperties":false,"properties":{"type":{"const":"file_change"},"glob":{"type":"string","minLength":1,"maxLength":4096,"description":"Absolute."},"refusal":{"$ref":"#/$defs/WatchRefusal"}}};
 
 function validate218(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 let vErrors = null;
@@ -70583,7 +70899,7 @@ return errors === 0;
 }
 validate218.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
 
-const schema319 = {"type":"object","required":["type","filter"],"additionalProperties":false,"properties":{"type":{"const":"nostr_event"},"filter":{"type":"object","additionalProperties":true,"description":"NIP-01."},"refusal":{"$ref":"#/$defs/WatchRefusal"}}};
+const schema328 = {"type":"object","required":["type","filter"],"additionalProperties":false,"properties":{"type":{"const":"nostr_event"},"filter":{"type":"object","additionalProperties":true,"description":"NIP-01."},"refusal":{"$ref":"#/$defs/WatchRefusal"}}};
 
 function validate220(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 let vErrors = null;
@@ -70840,9 +71156,9 @@ return errors === 0;
 }
 validate217.evaluated = {"dynamicProps":true,"dynamicItems":false};
 
-const schema321 = {"anyOf":[{"$ref":"#/$defs/FilesChanged"},{"$ref":"#/$defs/EventReceived"}]};
-const schema322 = {"type":"object","required":["kind","paths"],"additionalProperties":false,"properties":{"kind":{"const":"file_change"},"paths":{"type":"array","maxItems":20,"items":{"type":"string","minLength":1,"maxLength":1000},"description":"The first of them, in order. Empty where only the difference is known."},"changed":{"type":"integer","minimum":1,"description":"How many files came, changed or went. Absent: it happened while the worker was not running."}}};
-const schema323 = {"type":"object","required":["kind","event_id","relay"],"additionalProperties":false,"properties":{"kind":{"const":"nostr_event"},"event_id":{"type":"string","pattern":"^[0-9a-f]{64}$"},"relay":{"type":"string","minLength":1,"maxLength":2000,"description":"The relay that brought it first."}}};
+const schema330 = {"anyOf":[{"$ref":"#/$defs/FilesChanged"},{"$ref":"#/$defs/EventReceived"}]};
+const schema331 = {"type":"object","required":["kind","paths"],"additionalProperties":false,"properties":{"kind":{"const":"file_change"},"paths":{"type":"array","maxItems":20,"items":{"type":"string","minLength":1,"maxLength":1000},"description":"The first of them, in order. Empty where only the difference is known."},"changed":{"type":"integer","minimum":1,"description":"How many files came, changed or went. Absent: it happened while the worker was not running."}}};
+const schema332 = {"type":"object","required":["kind","event_id","relay"],"additionalProperties":false,"properties":{"kind":{"const":"nostr_event"},"event_id":{"type":"string","pattern":"^[0-9a-f]{64}$"},"relay":{"type":"string","minLength":1,"maxLength":2000,"description":"The relay that brought it first."}}};
 
 function validate223(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 let vErrors = null;
@@ -72123,7 +72439,7 @@ errors++;
 if(data20.reason !== undefined){
 let data24 = data20.reason;
 if(!((((data24 === "first_look") || (data24 === "own_run")) || (data24 === "own_event")) || (data24 === "missed"))){
-const err77 = {instancePath:instancePath+"/data/reason",schemaPath:"#/oneOf/3/properties/data/properties/reason/enum",keyword:"enum",params:{allowedValues: schema315.oneOf[3].properties.data.properties.reason.enum},message:"must be equal to one of the allowed values"};
+const err77 = {instancePath:instancePath+"/data/reason",schemaPath:"#/oneOf/3/properties/data/properties/reason/enum",keyword:"enum",params:{allowedValues: schema324.oneOf[3].properties.data.properties.reason.enum},message:"must be equal to one of the allowed values"};
 if(vErrors === null){
 vErrors = [err77];
 }
@@ -73027,7 +73343,7 @@ errors++;
 if(data43.reason !== undefined){
 let data46 = data43.reason;
 if(!(((data46 === "rate") || (data46 === "window")) || (data46 === "constraints"))){
-const err151 = {instancePath:instancePath+"/data/reason",schemaPath:"#/oneOf/6/properties/data/properties/reason/enum",keyword:"enum",params:{allowedValues: schema315.oneOf[6].properties.data.properties.reason.enum},message:"must be equal to one of the allowed values"};
+const err151 = {instancePath:instancePath+"/data/reason",schemaPath:"#/oneOf/6/properties/data/properties/reason/enum",keyword:"enum",params:{allowedValues: schema324.oneOf[6].properties.data.properties.reason.enum},message:"must be equal to one of the allowed values"};
 if(vErrors === null){
 vErrors = [err151];
 }
@@ -73144,7 +73460,7 @@ errors++;
 if(data49.name !== undefined){
 let data50 = data49.name;
 if(!(((((data50 === "plugged_in") || (data50 === "wifi_only")) || (data50 === "cpu_max_percentage")) || (data50 === "suspend_if_active")) || (data50 === "respect_dnd"))){
-const err161 = {instancePath:instancePath+"/data/constraints/" + i1+"/name",schemaPath:"https://openagents.dev/schemas/event/schedule.json#/$defs/ConstraintTrace/properties/name/enum",keyword:"enum",params:{allowedValues: schema305.properties.name.enum},message:"must be equal to one of the allowed values"};
+const err161 = {instancePath:instancePath+"/data/constraints/" + i1+"/name",schemaPath:"https://openagents.dev/schemas/event/schedule.json#/$defs/ConstraintTrace/properties/name/enum",keyword:"enum",params:{allowedValues: schema313.properties.name.enum},message:"must be equal to one of the allowed values"};
 if(vErrors === null){
 vErrors = [err161];
 }
@@ -73157,7 +73473,7 @@ errors++;
 if(data49.required !== undefined){
 let data51 = data49.required;
 if((typeof data51 !== "boolean") && (!(((typeof data51 == "number") && (!(data51 % 1) && !isNaN(data51))) && (isFinite(data51))))){
-const err162 = {instancePath:instancePath+"/data/constraints/" + i1+"/required",schemaPath:"https://openagents.dev/schemas/event/schedule.json#/$defs/ConstraintTrace/properties/required/type",keyword:"type",params:{type: schema305.properties.required.type},message:"must be boolean,integer"};
+const err162 = {instancePath:instancePath+"/data/constraints/" + i1+"/required",schemaPath:"https://openagents.dev/schemas/event/schedule.json#/$defs/ConstraintTrace/properties/required/type",keyword:"type",params:{type: schema313.properties.required.type},message:"must be boolean,integer"};
 if(vErrors === null){
 vErrors = [err162];
 }
@@ -73170,7 +73486,7 @@ errors++;
 if(data49.measured !== undefined){
 let data52 = data49.measured;
 if(((typeof data52 !== "boolean") && (!((typeof data52 == "number") && (isFinite(data52))))) && (typeof data52 !== "string")){
-const err163 = {instancePath:instancePath+"/data/constraints/" + i1+"/measured",schemaPath:"https://openagents.dev/schemas/event/schedule.json#/$defs/ConstraintTrace/properties/measured/type",keyword:"type",params:{type: schema305.properties.measured.type},message:"must be boolean,number,string"};
+const err163 = {instancePath:instancePath+"/data/constraints/" + i1+"/measured",schemaPath:"https://openagents.dev/schemas/event/schedule.json#/$defs/ConstraintTrace/properties/measured/type",keyword:"type",params:{type: schema313.properties.measured.type},message:"must be boolean,number,string"};
 if(vErrors === null){
 vErrors = [err163];
 }
@@ -73183,7 +73499,7 @@ errors++;
 if(data49.met !== undefined){
 let data53 = data49.met;
 if(!(((data53 === "yes") || (data53 === "no")) || (data53 === "unknown"))){
-const err164 = {instancePath:instancePath+"/data/constraints/" + i1+"/met",schemaPath:"https://openagents.dev/schemas/event/schedule.json#/$defs/ConstraintTrace/properties/met/enum",keyword:"enum",params:{allowedValues: schema305.properties.met.enum},message:"must be equal to one of the allowed values"};
+const err164 = {instancePath:instancePath+"/data/constraints/" + i1+"/met",schemaPath:"https://openagents.dev/schemas/event/schedule.json#/$defs/ConstraintTrace/properties/met/enum",keyword:"enum",params:{allowedValues: schema313.properties.met.enum},message:"must be equal to one of the allowed values"};
 if(vErrors === null){
 vErrors = [err164];
 }
@@ -73388,7 +73704,7 @@ vErrors.push(err180);
 errors++;
 }
 for(const key19 in data56){
-if(!(func12.call(schema315.oneOf[7].properties.data.properties, key19))){
+if(!(func12.call(schema324.oneOf[7].properties.data.properties, key19))){
 const err181 = {instancePath:instancePath+"/data",schemaPath:"#/oneOf/7/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key19},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err181];
@@ -73712,7 +74028,7 @@ errors++;
 if(data66.name !== undefined){
 let data67 = data66.name;
 if(!(((((data67 === "plugged_in") || (data67 === "wifi_only")) || (data67 === "cpu_max_percentage")) || (data67 === "suspend_if_active")) || (data67 === "respect_dnd"))){
-const err208 = {instancePath:instancePath+"/data/constraints/" + i2+"/name",schemaPath:"https://openagents.dev/schemas/event/schedule.json#/$defs/ConstraintTrace/properties/name/enum",keyword:"enum",params:{allowedValues: schema305.properties.name.enum},message:"must be equal to one of the allowed values"};
+const err208 = {instancePath:instancePath+"/data/constraints/" + i2+"/name",schemaPath:"https://openagents.dev/schemas/event/schedule.json#/$defs/ConstraintTrace/properties/name/enum",keyword:"enum",params:{allowedValues: schema313.properties.name.enum},message:"must be equal to one of the allowed values"};
 if(vErrors === null){
 vErrors = [err208];
 }
@@ -73725,7 +74041,7 @@ errors++;
 if(data66.required !== undefined){
 let data68 = data66.required;
 if((typeof data68 !== "boolean") && (!(((typeof data68 == "number") && (!(data68 % 1) && !isNaN(data68))) && (isFinite(data68))))){
-const err209 = {instancePath:instancePath+"/data/constraints/" + i2+"/required",schemaPath:"https://openagents.dev/schemas/event/schedule.json#/$defs/ConstraintTrace/properties/required/type",keyword:"type",params:{type: schema305.properties.required.type},message:"must be boolean,integer"};
+const err209 = {instancePath:instancePath+"/data/constraints/" + i2+"/required",schemaPath:"https://openagents.dev/schemas/event/schedule.json#/$defs/ConstraintTrace/properties/required/type",keyword:"type",params:{type: schema313.properties.required.type},message:"must be boolean,integer"};
 if(vErrors === null){
 vErrors = [err209];
 }
@@ -73738,7 +74054,7 @@ errors++;
 if(data66.measured !== undefined){
 let data69 = data66.measured;
 if(((typeof data69 !== "boolean") && (!((typeof data69 == "number") && (isFinite(data69))))) && (typeof data69 !== "string")){
-const err210 = {instancePath:instancePath+"/data/constraints/" + i2+"/measured",schemaPath:"https://openagents.dev/schemas/event/schedule.json#/$defs/ConstraintTrace/properties/measured/type",keyword:"type",params:{type: schema305.properties.measured.type},message:"must be boolean,number,string"};
+const err210 = {instancePath:instancePath+"/data/constraints/" + i2+"/measured",schemaPath:"https://openagents.dev/schemas/event/schedule.json#/$defs/ConstraintTrace/properties/measured/type",keyword:"type",params:{type: schema313.properties.measured.type},message:"must be boolean,number,string"};
 if(vErrors === null){
 vErrors = [err210];
 }
@@ -73751,7 +74067,7 @@ errors++;
 if(data66.met !== undefined){
 let data70 = data66.met;
 if(!(((data70 === "yes") || (data70 === "no")) || (data70 === "unknown"))){
-const err211 = {instancePath:instancePath+"/data/constraints/" + i2+"/met",schemaPath:"https://openagents.dev/schemas/event/schedule.json#/$defs/ConstraintTrace/properties/met/enum",keyword:"enum",params:{allowedValues: schema305.properties.met.enum},message:"must be equal to one of the allowed values"};
+const err211 = {instancePath:instancePath+"/data/constraints/" + i2+"/met",schemaPath:"https://openagents.dev/schemas/event/schedule.json#/$defs/ConstraintTrace/properties/met/enum",keyword:"enum",params:{allowedValues: schema313.properties.met.enum},message:"must be equal to one of the allowed values"};
 if(vErrors === null){
 vErrors = [err211];
 }
@@ -74449,7 +74765,7 @@ return errors === 0;
 validate216.evaluated = {"dynamicProps":true,"dynamicItems":false};
 
 exports.isVaultEvent = validate227;
-const schema329 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/event/vault.json","title":"VaultEvent","description":"What happens to the owner's secrets, by name and never with a value. The subject is vault, or vault/<run> for what a run used.","oneOf":[{"title":"VaultSecretSet","description":"A secret was kept, or replaced.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"vault.secret_set"},"data":{"type":"object","required":["name","replaced"],"additionalProperties":false,"properties":{"name":{"type":"string","pattern":"^[A-Za-z][A-Za-z0-9_]{0,63}$"},"replaced":{"type":"boolean"}}}}},{"title":"VaultSecretRemoved","description":"A secret was deleted.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"vault.secret_removed"},"data":{"type":"object","required":["name"],"additionalProperties":false,"properties":{"name":{"type":"string","pattern":"^[A-Za-z][A-Za-z0-9_]{0,63}$"}}}}},{"title":"VaultPassphraseChanged","description":"The vault was encrypted anew, under another passphrase.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"vault.passphrase_changed"},"data":{"type":"object","required":[],"additionalProperties":false,"properties":{}}}},{"title":"VaultSecretUsed","description":"A secret is put into a request of a step, which leaves once this is kept. Once for each step, secret and host.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"vault.secret_used"},"data":{"type":"object","required":["name","host","run_id","step_id","install_id"],"additionalProperties":false,"properties":{"name":{"type":"string","pattern":"^[A-Za-z][A-Za-z0-9_]{0,63}$"},"host":{"type":"string","minLength":1,"maxLength":260,"description":"Where it is sent: host or host:port."},"run_id":{"type":"string","minLength":1,"maxLength":64},"step_id":{"type":["string","null"],"minLength":1,"maxLength":64},"install_id":{"type":["string","null"],"minLength":1,"maxLength":64}}}}}]};
+const schema338 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/event/vault.json","title":"VaultEvent","description":"What happens to the owner's secrets, by name and never with a value. The subject is vault, or vault/<run> for what a run used.","oneOf":[{"title":"VaultSecretSet","description":"A secret was kept, or replaced.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"vault.secret_set"},"data":{"type":"object","required":["name","replaced"],"additionalProperties":false,"properties":{"name":{"type":"string","pattern":"^[A-Za-z][A-Za-z0-9_]{0,63}$"},"replaced":{"type":"boolean"}}}}},{"title":"VaultSecretRemoved","description":"A secret was deleted.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"vault.secret_removed"},"data":{"type":"object","required":["name"],"additionalProperties":false,"properties":{"name":{"type":"string","pattern":"^[A-Za-z][A-Za-z0-9_]{0,63}$"}}}}},{"title":"VaultPassphraseChanged","description":"The vault was encrypted anew, under another passphrase.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"vault.passphrase_changed"},"data":{"type":"object","required":[],"additionalProperties":false,"properties":{}}}},{"title":"VaultSecretUsed","description":"A secret is put into a request of a step, which leaves once this is kept. Once for each step, secret and host.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"vault.secret_used"},"data":{"type":"object","required":["name","host","run_id","step_id","install_id"],"additionalProperties":false,"properties":{"name":{"type":"string","pattern":"^[A-Za-z][A-Za-z0-9_]{0,63}$"},"host":{"type":"string","minLength":1,"maxLength":260,"description":"Where it is sent: host or host:port."},"run_id":{"type":"string","minLength":1,"maxLength":64},"step_id":{"type":["string","null"],"minLength":1,"maxLength":64},"install_id":{"type":["string","null"],"minLength":1,"maxLength":64}}}}}]};
 
 function validate227(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 /*# sourceURL="https://openagents.dev/schemas/event/vault.json" */;
@@ -75048,7 +75364,7 @@ errors++;
 if(data10.step_id !== undefined){
 let data14 = data10.step_id;
 if((typeof data14 !== "string") && (data14 !== null)){
-const err47 = {instancePath:instancePath+"/data/step_id",schemaPath:"#/oneOf/3/properties/data/properties/step_id/type",keyword:"type",params:{type: schema329.oneOf[3].properties.data.properties.step_id.type},message:"must be string,null"};
+const err47 = {instancePath:instancePath+"/data/step_id",schemaPath:"#/oneOf/3/properties/data/properties/step_id/type",keyword:"type",params:{type: schema338.oneOf[3].properties.data.properties.step_id.type},message:"must be string,null"};
 if(vErrors === null){
 vErrors = [err47];
 }
@@ -75083,7 +75399,7 @@ errors++;
 if(data10.install_id !== undefined){
 let data15 = data10.install_id;
 if((typeof data15 !== "string") && (data15 !== null)){
-const err50 = {instancePath:instancePath+"/data/install_id",schemaPath:"#/oneOf/3/properties/data/properties/install_id/type",keyword:"type",params:{type: schema329.oneOf[3].properties.data.properties.install_id.type},message:"must be string,null"};
+const err50 = {instancePath:instancePath+"/data/install_id",schemaPath:"#/oneOf/3/properties/data/properties/install_id/type",keyword:"type",params:{type: schema338.oneOf[3].properties.data.properties.install_id.type},message:"must be string,null"};
 if(vErrors === null){
 vErrors = [err50];
 }
@@ -75182,14 +75498,14 @@ return errors === 0;
 validate227.evaluated = {"dynamicProps":true,"dynamicItems":false};
 
 exports.isInstallConfig = validate228;
-const schema330 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/manifest/install-config.json","title":"InstallConfig","description":"A coordinator's order to one worker: the content of a signed event (kind 24051) that only travels encrypted to that worker. It carries authority, so it names exactly what was approved.","anyOf":[{"$ref":"#/$defs/InstallOrder"},{"$ref":"#/$defs/InstallChange"}],"$defs":{"Hex64":{"type":"string","pattern":"^[0-9a-f]{64}$"},"InstallId":{"type":"string","pattern":"^install_[0-9A-Za-z]{26}$"},"ListingAddress":{"type":"string","pattern":"^30051:[0-9a-f]{64}:[a-z0-9_.-]{1,128}$","description":"kind:pubkey:d of the manifest."},"RelayUrl":{"type":"string","pattern":"^wss?://[^\\s\\u0000-\\u001f]+$","maxLength":500},"InstallRevision":{"type":"integer","minimum":1,"maximum":9007199254740991,"description":"Strictly greater than that of every config this signer sent before for this install."},"UnixSeconds":{"type":"integer","minimum":1,"maximum":32503680000,"description":"Seconds since 1970, as in Nostr."},"InstallOrder":{"type":"object","description":"Install, or update to another release, inputs or schedule.","required":["config_version","action","worker","signer","install_id","revision","issued_at","expires_at","listing","manifest_event_id","release_event_id","manifest_sha256","permission_hash","inputs"],"additionalProperties":false,"properties":{"config_version":{"const":1},"action":{"const":"install"},"worker":{"$ref":"#/$defs/Hex64"},"signer":{"$ref":"#/$defs/Hex64"},"install_id":{"$ref":"#/$defs/InstallId"},"revision":{"$ref":"#/$defs/InstallRevision"},"issued_at":{"$ref":"#/$defs/UnixSeconds"},"expires_at":{"$ref":"#/$defs/UnixSeconds"},"listing":{"$ref":"#/$defs/ListingAddress"},"manifest_event_id":{"$ref":"#/$defs/Hex64"},"release_event_id":{"$ref":"#/$defs/Hex64"},"manifest_sha256":{"$ref":"#/$defs/Hex64"},"permission_hash":{"type":"string","pattern":"^[0-9a-f]{64}$","description":"Of the permissions shown to the signer: the plan's, with these inputs, before ~ is expanded."},"inputs":{"type":"object","maxProperties":32,"propertyNames":{"pattern":"^[a-z][a-z0-9_]{0,63}$"},"additionalProperties":{"$ref":"https://openagents.dev/schemas/manifest/upgrade-manifest.json#/$defs/InputValue"}},"schedule":{"$ref":"https://openagents.dev/schemas/manifest/upgrade-manifest.json#/$defs/UpgradeSchedule"},"completion_relays":{"type":"array","maxItems":32,"items":{"$ref":"#/$defs/RelayUrl"},"description":"Where to post completion notes. Absent: the worker's own setting."},"manifest_event":{"$ref":"https://openagents.dev/schemas/nostr/event.json"},"release_event":{"$ref":"https://openagents.dev/schemas/nostr/event.json"}}},"InstallChange":{"type":"object","required":["config_version","action","worker","signer","install_id","revision","issued_at","expires_at"],"additionalProperties":false,"properties":{"config_version":{"const":1},"action":{"enum":["enable","disable","remove"]},"worker":{"$ref":"#/$defs/Hex64"},"signer":{"$ref":"#/$defs/Hex64"},"install_id":{"$ref":"#/$defs/InstallId"},"revision":{"$ref":"#/$defs/InstallRevision"},"issued_at":{"$ref":"#/$defs/UnixSeconds"},"expires_at":{"$ref":"#/$defs/UnixSeconds"}}}}};
-const schema331 = {"type":"object","description":"Install, or update to another release, inputs or schedule.","required":["config_version","action","worker","signer","install_id","revision","issued_at","expires_at","listing","manifest_event_id","release_event_id","manifest_sha256","permission_hash","inputs"],"additionalProperties":false,"properties":{"config_version":{"const":1},"action":{"const":"install"},"worker":{"$ref":"#/$defs/Hex64"},"signer":{"$ref":"#/$defs/Hex64"},"install_id":{"$ref":"#/$defs/InstallId"},"revision":{"$ref":"#/$defs/InstallRevision"},"issued_at":{"$ref":"#/$defs/UnixSeconds"},"expires_at":{"$ref":"#/$defs/UnixSeconds"},"listing":{"$ref":"#/$defs/ListingAddress"},"manifest_event_id":{"$ref":"#/$defs/Hex64"},"release_event_id":{"$ref":"#/$defs/Hex64"},"manifest_sha256":{"$ref":"#/$defs/Hex64"},"permission_hash":{"type":"string","pattern":"^[0-9a-f]{64}$","description":"Of the permissions shown to the signer: the plan's, with these inputs, before ~ is expanded."},"inputs":{"type":"object","maxProperties":32,"propertyNames":{"pattern":"^[a-z][a-z0-9_]{0,63}$"},"additionalProperties":{"$ref":"https://openagents.dev/schemas/manifest/upgrade-manifest.json#/$defs/InputValue"}},"schedule":{"$ref":"https://openagents.dev/schemas/manifest/upgrade-manifest.json#/$defs/UpgradeSchedule"},"completion_relays":{"type":"array","maxItems":32,"items":{"$ref":"#/$defs/RelayUrl"},"description":"Where to post completion notes. Absent: the worker's own setting."},"manifest_event":{"$ref":"https://openagents.dev/schemas/nostr/event.json"},"release_event":{"$ref":"https://openagents.dev/schemas/nostr/event.json"}}};
-const schema332 = {"type":"string","pattern":"^[0-9a-f]{64}$"};
-const schema334 = {"type":"string","pattern":"^install_[0-9A-Za-z]{26}$"};
-const schema335 = {"type":"integer","minimum":1,"maximum":9007199254740991,"description":"Strictly greater than that of every config this signer sent before for this install."};
-const schema336 = {"type":"integer","minimum":1,"maximum":32503680000,"description":"Seconds since 1970, as in Nostr."};
-const schema338 = {"type":"string","pattern":"^30051:[0-9a-f]{64}:[a-z0-9_.-]{1,128}$","description":"kind:pubkey:d of the manifest."};
-const schema348 = {"type":"string","pattern":"^wss?://[^\\s\\u0000-\\u001f]+$","maxLength":500};
+const schema339 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/manifest/install-config.json","title":"InstallConfig","description":"A coordinator's order to one worker: the content of a signed event (kind 24051) that only travels encrypted to that worker. It carries authority, so it names exactly what was approved.","anyOf":[{"$ref":"#/$defs/InstallOrder"},{"$ref":"#/$defs/InstallChange"}],"$defs":{"Hex64":{"type":"string","pattern":"^[0-9a-f]{64}$"},"InstallId":{"type":"string","pattern":"^install_[0-9A-Za-z]{26}$"},"ListingAddress":{"type":"string","pattern":"^30051:[0-9a-f]{64}:[a-z0-9_.-]{1,128}$","description":"kind:pubkey:d of the manifest."},"RelayUrl":{"type":"string","pattern":"^wss?://[^\\s\\u0000-\\u001f]+$","maxLength":500},"InstallRevision":{"type":"integer","minimum":1,"maximum":9007199254740991,"description":"Strictly greater than that of every config this signer sent before for this install."},"UnixSeconds":{"type":"integer","minimum":1,"maximum":32503680000,"description":"Seconds since 1970, as in Nostr."},"InstallOrder":{"type":"object","description":"Install, or update to another release, inputs or schedule.","required":["config_version","action","worker","signer","install_id","revision","issued_at","expires_at","listing","manifest_event_id","release_event_id","manifest_sha256","permission_hash","inputs"],"additionalProperties":false,"properties":{"config_version":{"const":1},"action":{"const":"install"},"worker":{"$ref":"#/$defs/Hex64"},"signer":{"$ref":"#/$defs/Hex64"},"install_id":{"$ref":"#/$defs/InstallId"},"revision":{"$ref":"#/$defs/InstallRevision"},"issued_at":{"$ref":"#/$defs/UnixSeconds"},"expires_at":{"$ref":"#/$defs/UnixSeconds"},"listing":{"$ref":"#/$defs/ListingAddress"},"manifest_event_id":{"$ref":"#/$defs/Hex64"},"release_event_id":{"$ref":"#/$defs/Hex64"},"manifest_sha256":{"$ref":"#/$defs/Hex64"},"permission_hash":{"type":"string","pattern":"^[0-9a-f]{64}$","description":"Of the permissions shown to the signer: the plan's, with these inputs, before ~ is expanded."},"inputs":{"type":"object","maxProperties":32,"propertyNames":{"pattern":"^[a-z][a-z0-9_]{0,63}$"},"additionalProperties":{"$ref":"https://openagents.dev/schemas/manifest/upgrade-manifest.json#/$defs/InputValue"}},"schedule":{"$ref":"https://openagents.dev/schemas/manifest/upgrade-manifest.json#/$defs/UpgradeSchedule"},"completion_relays":{"type":"array","maxItems":32,"items":{"$ref":"#/$defs/RelayUrl"},"description":"Where to post completion notes. Absent: the worker's own setting."},"manifest_event":{"$ref":"https://openagents.dev/schemas/nostr/event.json"},"release_event":{"$ref":"https://openagents.dev/schemas/nostr/event.json"}}},"InstallChange":{"type":"object","required":["config_version","action","worker","signer","install_id","revision","issued_at","expires_at"],"additionalProperties":false,"properties":{"config_version":{"const":1},"action":{"enum":["enable","disable","remove"]},"worker":{"$ref":"#/$defs/Hex64"},"signer":{"$ref":"#/$defs/Hex64"},"install_id":{"$ref":"#/$defs/InstallId"},"revision":{"$ref":"#/$defs/InstallRevision"},"issued_at":{"$ref":"#/$defs/UnixSeconds"},"expires_at":{"$ref":"#/$defs/UnixSeconds"}}}}};
+const schema340 = {"type":"object","description":"Install, or update to another release, inputs or schedule.","required":["config_version","action","worker","signer","install_id","revision","issued_at","expires_at","listing","manifest_event_id","release_event_id","manifest_sha256","permission_hash","inputs"],"additionalProperties":false,"properties":{"config_version":{"const":1},"action":{"const":"install"},"worker":{"$ref":"#/$defs/Hex64"},"signer":{"$ref":"#/$defs/Hex64"},"install_id":{"$ref":"#/$defs/InstallId"},"revision":{"$ref":"#/$defs/InstallRevision"},"issued_at":{"$ref":"#/$defs/UnixSeconds"},"expires_at":{"$ref":"#/$defs/UnixSeconds"},"listing":{"$ref":"#/$defs/ListingAddress"},"manifest_event_id":{"$ref":"#/$defs/Hex64"},"release_event_id":{"$ref":"#/$defs/Hex64"},"manifest_sha256":{"$ref":"#/$defs/Hex64"},"permission_hash":{"type":"string","pattern":"^[0-9a-f]{64}$","description":"Of the permissions shown to the signer: the plan's, with these inputs, before ~ is expanded."},"inputs":{"type":"object","maxProperties":32,"propertyNames":{"pattern":"^[a-z][a-z0-9_]{0,63}$"},"additionalProperties":{"$ref":"https://openagents.dev/schemas/manifest/upgrade-manifest.json#/$defs/InputValue"}},"schedule":{"$ref":"https://openagents.dev/schemas/manifest/upgrade-manifest.json#/$defs/UpgradeSchedule"},"completion_relays":{"type":"array","maxItems":32,"items":{"$ref":"#/$defs/RelayUrl"},"description":"Where to post completion notes. Absent: the worker's own setting."},"manifest_event":{"$ref":"https://openagents.dev/schemas/nostr/event.json"},"release_event":{"$ref":"https://openagents.dev/schemas/nostr/event.json"}}};
+const schema341 = {"type":"string","pattern":"^[0-9a-f]{64}$"};
+const schema343 = {"type":"string","pattern":"^install_[0-9A-Za-z]{26}$"};
+const schema344 = {"type":"integer","minimum":1,"maximum":9007199254740991,"description":"Strictly greater than that of every config this signer sent before for this install."};
+const schema345 = {"type":"integer","minimum":1,"maximum":32503680000,"description":"Seconds since 1970, as in Nostr."};
+const schema347 = {"type":"string","pattern":"^30051:[0-9a-f]{64}:[a-z0-9_.-]{1,128}$","description":"kind:pubkey:d of the manifest."};
+const schema358 = {"type":"string","pattern":"^wss?://[^\\s\\u0000-\\u001f]+$","maxLength":500};
 
 function validate230(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 let vErrors = null;
@@ -75542,10 +75858,10 @@ vErrors.push(err27);
 errors++;
 }
 }
-if(data.on_unknown !== undefined){
-let data14 = data.on_unknown;
-if(!((data14 === "wait") || (data14 === "run"))){
-const err28 = {instancePath:instancePath+"/on_unknown",schemaPath:"#/$defs/ScheduleOnUnknown/enum",keyword:"enum",params:{allowedValues: schema62.enum},message:"must be equal to one of the allowed values"};
+if(data.catch_up_max_age_h !== undefined){
+let data14 = data.catch_up_max_age_h;
+if(!(((typeof data14 == "number") && (!(data14 % 1) && !isNaN(data14))) && (isFinite(data14)))){
+const err28 = {instancePath:instancePath+"/catch_up_max_age_h",schemaPath:"#/$defs/ScheduleCatchUpAge/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
 if(vErrors === null){
 vErrors = [err28];
 }
@@ -75554,11 +75870,9 @@ vErrors.push(err28);
 }
 errors++;
 }
-}
-if(data.overlap !== undefined){
-let data15 = data.overlap;
-if(!(((data15 === "skip") || (data15 === "queue_one")) || (data15 === "cancel_running"))){
-const err29 = {instancePath:instancePath+"/overlap",schemaPath:"#/$defs/ScheduleOverlap/enum",keyword:"enum",params:{allowedValues: schema63.enum},message:"must be equal to one of the allowed values"};
+if((typeof data14 == "number") && (isFinite(data14))){
+if(data14 > 744 || isNaN(data14)){
+const err29 = {instancePath:instancePath+"/catch_up_max_age_h",schemaPath:"#/$defs/ScheduleCatchUpAge/maximum",keyword:"maximum",params:{comparison: "<=", limit: 744},message:"must be <= 744"};
 if(vErrors === null){
 vErrors = [err29];
 }
@@ -75567,15 +75881,52 @@ vErrors.push(err29);
 }
 errors++;
 }
-}
-}
-else {
-const err30 = {instancePath,schemaPath:"#/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data14 < 1 || isNaN(data14)){
+const err30 = {instancePath:instancePath+"/catch_up_max_age_h",schemaPath:"#/$defs/ScheduleCatchUpAge/minimum",keyword:"minimum",params:{comparison: ">=", limit: 1},message:"must be >= 1"};
 if(vErrors === null){
 vErrors = [err30];
 }
 else {
 vErrors.push(err30);
+}
+errors++;
+}
+}
+}
+if(data.on_unknown !== undefined){
+let data15 = data.on_unknown;
+if(!((data15 === "wait") || (data15 === "run"))){
+const err31 = {instancePath:instancePath+"/on_unknown",schemaPath:"#/$defs/ScheduleOnUnknown/enum",keyword:"enum",params:{allowedValues: schema63.enum},message:"must be equal to one of the allowed values"};
+if(vErrors === null){
+vErrors = [err31];
+}
+else {
+vErrors.push(err31);
+}
+errors++;
+}
+}
+if(data.overlap !== undefined){
+let data16 = data.overlap;
+if(!(((data16 === "skip") || (data16 === "queue_one")) || (data16 === "cancel_running"))){
+const err32 = {instancePath:instancePath+"/overlap",schemaPath:"#/$defs/ScheduleOverlap/enum",keyword:"enum",params:{allowedValues: schema64.enum},message:"must be equal to one of the allowed values"};
+if(vErrors === null){
+vErrors = [err32];
+}
+else {
+vErrors.push(err32);
+}
+errors++;
+}
+}
+}
+else {
+const err33 = {instancePath,schemaPath:"#/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err33];
+}
+else {
+vErrors.push(err33);
 }
 errors++;
 }
@@ -75737,7 +76088,7 @@ vErrors.push(err13);
 errors++;
 }
 for(const key0 in data){
-if(!(func12.call(schema331.properties, key0))){
+if(!(func12.call(schema340.properties, key0))){
 const err14 = {instancePath,schemaPath:"#/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key0},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err14];
@@ -77001,7 +77352,7 @@ return errors === 0;
 }
 validate229.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
 
-const schema351 = {"type":"object","required":["config_version","action","worker","signer","install_id","revision","issued_at","expires_at"],"additionalProperties":false,"properties":{"config_version":{"const":1},"action":{"enum":["enable","disable","remove"]},"worker":{"$ref":"#/$defs/Hex64"},"signer":{"$ref":"#/$defs/Hex64"},"install_id":{"$ref":"#/$defs/InstallId"},"revision":{"$ref":"#/$defs/InstallRevision"},"issued_at":{"$ref":"#/$defs/UnixSeconds"},"expires_at":{"$ref":"#/$defs/UnixSeconds"}}};
+const schema361 = {"type":"object","required":["config_version","action","worker","signer","install_id","revision","issued_at","expires_at"],"additionalProperties":false,"properties":{"config_version":{"const":1},"action":{"enum":["enable","disable","remove"]},"worker":{"$ref":"#/$defs/Hex64"},"signer":{"$ref":"#/$defs/Hex64"},"install_id":{"$ref":"#/$defs/InstallId"},"revision":{"$ref":"#/$defs/InstallRevision"},"issued_at":{"$ref":"#/$defs/UnixSeconds"},"expires_at":{"$ref":"#/$defs/UnixSeconds"}}};
 
 function validate233(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 let vErrors = null;
@@ -77121,7 +77472,7 @@ errors++;
 if(data.action !== undefined){
 let data1 = data.action;
 if(!(((data1 === "enable") || (data1 === "disable")) || (data1 === "remove"))){
-const err10 = {instancePath:instancePath+"/action",schemaPath:"#/properties/action/enum",keyword:"enum",params:{allowedValues: schema351.properties.action.enum},message:"must be equal to one of the allowed values"};
+const err10 = {instancePath:instancePath+"/action",schemaPath:"#/properties/action/enum",keyword:"enum",params:{allowedValues: schema361.properties.action.enum},message:"must be equal to one of the allowed values"};
 if(vErrors === null){
 vErrors = [err10];
 }
@@ -77391,7 +77742,7 @@ return errors === 0;
 validate228.evaluated = {"dynamicProps":true,"dynamicItems":false};
 
 exports.isMachineStateFile = validate200;
-const schema283 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/manifest/machine-state.json","title":"MachineStateFile","description":"A machine's state as its owner gives it, in the file that config.json names as machine_state_file: read instead of the sensors whenever a constraint is measured. What is absent is unknown.","type":"object","additionalProperties":false,"properties":{"plugged_in":{"type":"boolean","description":"On mains power."},"network":{"$ref":"#/$defs/MachineNetwork"},"cpu_percentage":{"type":"number","minimum":0,"maximum":100,"description":"Load of the whole machine."},"idle_ms":{"type":"integer","minimum":0,"maximum":9007199254740991,"description":"Since the last input of its user."},"dnd":{"type":"boolean","description":"Do Not Disturb, or a Focus, is on."}},"$defs":{"MachineNetwork":{"enum":["wifi","wired","other","none"],"description":"What the default route goes through; none without one."}}};
+const schema290 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/manifest/machine-state.json","title":"MachineStateFile","description":"A machine's state as its owner gives it, in the file that config.json names as machine_state_file: read instead of the sensors whenever a constraint is measured. What is absent is unknown.","type":"object","additionalProperties":false,"properties":{"plugged_in":{"type":"boolean","description":"On mains power."},"network":{"$ref":"#/$defs/MachineNetwork"},"cpu_percentage":{"type":"number","minimum":0,"maximum":100,"description":"Load of the whole machine."},"idle_ms":{"type":"integer","minimum":0,"maximum":9007199254740991,"description":"Since the last input of its user."},"dnd":{"type":"boolean","description":"Do Not Disturb, or a Focus, is on."}},"$defs":{"MachineNetwork":{"enum":["wifi","wired","other","none"],"description":"What the default route goes through; none without one."}}};
 
 function validate200(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 /*# sourceURL="https://openagents.dev/schemas/manifest/machine-state.json" */;
@@ -77432,7 +77783,7 @@ errors++;
 if(data.network !== undefined){
 let data1 = data.network;
 if(!((((data1 === "wifi") || (data1 === "wired")) || (data1 === "other")) || (data1 === "none"))){
-const err2 = {instancePath:instancePath+"/network",schemaPath:"#/$defs/MachineNetwork/enum",keyword:"enum",params:{allowedValues: schema284.enum},message:"must be equal to one of the allowed values"};
+const err2 = {instancePath:instancePath+"/network",schemaPath:"#/$defs/MachineNetwork/enum",keyword:"enum",params:{allowedValues: schema291.enum},message:"must be equal to one of the allowed values"};
 if(vErrors === null){
 vErrors = [err2];
 }
@@ -77541,9 +77892,9 @@ return errors === 0;
 validate200.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
 
 exports.isOpDefinition = validate235;
-const schema358 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/manifest/op-definition.json","title":"OpDefinition","description":"What an op's schema file declares about it, as data: validation, permission inference, consent and the runner read only this.","type":"object","required":["op","title","description","params","result","permissions","effect","retry","timeout_ms"],"additionalProperties":false,"properties":{"op":{"type":"string","pattern":"^[a-z][a-z0-9_]*\\.[a-z][a-z0-9_]*$"},"title":{"type":"string","description":"PascalCase; names the types of params and result."},"description":{"type":"string","description":"One sentence for people."},"params":{"type":"object","additionalProperties":true,"description":"JSON Schema of the step's parameters. x-secret marks text that may hold ${secrets.<name>}: what is sent, and to a host."},"result":{"type":"object","additionalProperties":true,"description":"JSON Schema of what ${steps.<id>.…} can refer to."},"permissions":{"type":"array","description":"What the op needs, worked out from its parameters. A parameter that is absent needs nothing.","items":{"$ref":"#/$defs/OpPermission"}},"effect":{"$ref":"#/$defs/OpEffect"},"sandboxed":{"type":"boolean","description":"Whether it starts other programs: each runs in the system's sandbox, and the step records which."},"retry":{"type":"object","required":["max_attempts","backoff_ms"],"additionalProperties":false,"properties":{"max_attempts":{"type":"integer","minimum":1,"maximum":10,"description":"1: never tried again."},"backoff_ms":{"type":"integer","minimum":0,"description":"Before the second attempt; doubles each time."}}},"timeout_ms":{"type":"integer","minimum":1,"description":"Default for a step that names none."}},"$defs":{"OpPermission":{"type":"object","required":["kind","param","as"],"additionalProperties":false,"properties":{"kind":{"enum":["filesystem:read","filesystem:write","network:egress","event:publish","env:read","process:spawn","wallet:spend"]},"param":{"type":"string","description":"The parameter the permission's subject comes from."},"as":{"enum":["path","tree","url","git_source","value"],"description":"path: that path. tree: the path and all below it. url: the URL's host (and port, if given). git_source: a URL's host as network:egress, or a local path's tree as filesystem:read. value: the value itself."}}},"OpEffect":{"type":"object","required":["class"],"additionalProperties":false,"description":"read: changes nothing outside the worker's own data. local_write: changes the owner's files, repeatable to the same result. external_write: changes the world, so the step records its intent and an idempotency key first.","properties":{"class":{"enum":["read","local_write","external_write"]},"unless":{"type":"object","required":["param","in","class"],"additionalProperties":false,"properties":{"param":{"type":"string"},"in":{"type":"array","items":{"type":"string"}},"class":{"enum":["read","local_write","external_write"]}}}}}}};
-const schema359 = {"type":"object","required":["kind","param","as"],"additionalProperties":false,"properties":{"kind":{"enum":["filesystem:read","filesystem:write","network:egress","event:publish","env:read","process:spawn","wallet:spend"]},"param":{"type":"string","description":"The parameter the permission's subject comes from."},"as":{"enum":["path","tree","url","git_source","value"],"description":"path: that path. tree: the path and all below it. url: the URL's host (and port, if given). git_source: a URL's host as network:egress, or a local path's tree as filesystem:read. value: the value itself."}}};
-const schema360 = {"type":"object","required":["class"],"additionalProperties":false,"description":"read: changes nothing outside the worker's own data. local_write: changes the owner's files, repeatable to the same result. external_write: changes the world, so the step records its intent and an idempotency key first.","properties":{"class":{"enum":["read","local_write","external_write"]},"unless":{"type":"object","required":["param","in","class"],"additionalProperties":false,"properties":{"param":{"type":"string"},"in":{"type":"array","items":{"type":"string"}},"class":{"enum":["read","local_write","external_write"]}}}}};
+const schema368 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/manifest/op-definition.json","title":"OpDefinition","description":"What an op's schema file declares about it, as data: validation, permission inference, consent and the runner read only this.","type":"object","required":["op","title","description","params","result","permissions","effect","retry","timeout_ms"],"additionalProperties":false,"properties":{"op":{"type":"string","pattern":"^[a-z][a-z0-9_]*\\.[a-z][a-z0-9_]*$"},"title":{"type":"string","description":"PascalCase; names the types of params and result."},"description":{"type":"string","description":"One sentence for people."},"params":{"type":"object","additionalProperties":true,"description":"JSON Schema of the step's parameters. x-secret marks text that may hold ${secrets.<name>}: what is sent, and to a host."},"result":{"type":"object","additionalProperties":true,"description":"JSON Schema of what ${steps.<id>.…} can refer to."},"permissions":{"type":"array","description":"What the op needs, worked out from its parameters. A parameter that is absent needs nothing.","items":{"$ref":"#/$defs/OpPermission"}},"effect":{"$ref":"#/$defs/OpEffect"},"sandboxed":{"type":"boolean","description":"Whether it starts other programs: each runs in the system's sandbox, and the step records which."},"retry":{"type":"object","required":["max_attempts","backoff_ms"],"additionalProperties":false,"properties":{"max_attempts":{"type":"integer","minimum":1,"maximum":10,"description":"1: never tried again."},"backoff_ms":{"type":"integer","minimum":0,"description":"Before the second attempt; doubles each time."}}},"timeout_ms":{"type":"integer","minimum":1,"description":"Default for a step that names none."}},"$defs":{"OpPermission":{"type":"object","required":["kind","param","as"],"additionalProperties":false,"properties":{"kind":{"enum":["filesystem:read","filesystem:write","network:egress","event:publish","env:read","process:spawn","wallet:spend"]},"param":{"type":"string","description":"The parameter the permission's subject comes from."},"as":{"enum":["path","tree","url","git_source","value"],"description":"path: that path. tree: the path and all below it. url: the URL's host (and port, if given). git_source: a URL's host as network:egress, or a local path's tree as filesystem:read. value: the value itself."}}},"OpEffect":{"type":"object","required":["class"],"additionalProperties":false,"description":"read: changes nothing outside the worker's own data. local_write: changes the owner's files, repeatable to the same result. external_write: changes the world, so the step records its intent and an idempotency key first.","properties":{"class":{"enum":["read","local_write","external_write"]},"unless":{"type":"object","required":["param","in","class"],"additionalProperties":false,"properties":{"param":{"type":"string"},"in":{"type":"array","items":{"type":"string"}},"class":{"enum":["read","local_write","external_write"]}}}}}}};
+const schema369 = {"type":"object","required":["kind","param","as"],"additionalProperties":false,"properties":{"kind":{"enum":["filesystem:read","filesystem:write","network:egress","event:publish","env:read","process:spawn","wallet:spend"]},"param":{"type":"string","description":"The parameter the permission's subject comes from."},"as":{"enum":["path","tree","url","git_source","value"],"description":"path: that path. tree: the path and all below it. url: the URL's host (and port, if given). git_source: a URL's host as network:egress, or a local path's tree as filesystem:read. value: the value itself."}}};
+const schema370 = {"type":"object","required":["class"],"additionalProperties":false,"description":"read: changes nothing outside the worker's own data. local_write: changes the owner's files, repeatable to the same result. external_write: changes the world, so the step records its intent and an idempotency key first.","properties":{"class":{"enum":["read","local_write","external_write"]},"unless":{"type":"object","required":["param","in","class"],"additionalProperties":false,"properties":{"param":{"type":"string"},"in":{"type":"array","items":{"type":"string"}},"class":{"enum":["read","local_write","external_write"]}}}}};
 const pattern328 = new RegExp("^[a-z][a-z0-9_]*\\.[a-z][a-z0-9_]*$", "u");
 
 function validate235(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
@@ -77649,7 +78000,7 @@ vErrors.push(err8);
 errors++;
 }
 for(const key0 in data){
-if(!(func12.call(schema358.properties, key0))){
+if(!(func12.call(schema368.properties, key0))){
 const err9 = {instancePath,schemaPath:"#/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key0},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err9];
@@ -77791,7 +78142,7 @@ errors++;
 if(data6.kind !== undefined){
 let data7 = data6.kind;
 if(!(((((((data7 === "filesystem:read") || (data7 === "filesystem:write")) || (data7 === "network:egress")) || (data7 === "event:publish")) || (data7 === "env:read")) || (data7 === "process:spawn")) || (data7 === "wallet:spend"))){
-const err20 = {instancePath:instancePath+"/permissions/" + i0+"/kind",schemaPath:"#/$defs/OpPermission/properties/kind/enum",keyword:"enum",params:{allowedValues: schema359.properties.kind.enum},message:"must be equal to one of the allowed values"};
+const err20 = {instancePath:instancePath+"/permissions/" + i0+"/kind",schemaPath:"#/$defs/OpPermission/properties/kind/enum",keyword:"enum",params:{allowedValues: schema369.properties.kind.enum},message:"must be equal to one of the allowed values"};
 if(vErrors === null){
 vErrors = [err20];
 }
@@ -77816,7 +78167,7 @@ errors++;
 if(data6.as !== undefined){
 let data9 = data6.as;
 if(!(((((data9 === "path") || (data9 === "tree")) || (data9 === "url")) || (data9 === "git_source")) || (data9 === "value"))){
-const err22 = {instancePath:instancePath+"/permissions/" + i0+"/as",schemaPath:"#/$defs/OpPermission/properties/as/enum",keyword:"enum",params:{allowedValues: schema359.properties.as.enum},message:"must be equal to one of the allowed values"};
+const err22 = {instancePath:instancePath+"/permissions/" + i0+"/as",schemaPath:"#/$defs/OpPermission/properties/as/enum",keyword:"enum",params:{allowedValues: schema369.properties.as.enum},message:"must be equal to one of the allowed values"};
 if(vErrors === null){
 vErrors = [err22];
 }
@@ -77878,7 +78229,7 @@ errors++;
 if(data10.class !== undefined){
 let data11 = data10.class;
 if(!(((data11 === "read") || (data11 === "local_write")) || (data11 === "external_write"))){
-const err27 = {instancePath:instancePath+"/effect/class",schemaPath:"#/$defs/OpEffect/properties/class/enum",keyword:"enum",params:{allowedValues: schema360.properties.class.enum},message:"must be equal to one of the allowed values"};
+const err27 = {instancePath:instancePath+"/effect/class",schemaPath:"#/$defs/OpEffect/properties/class/enum",keyword:"enum",params:{allowedValues: schema370.properties.class.enum},message:"must be equal to one of the allowed values"};
 if(vErrors === null){
 vErrors = [err27];
 }
@@ -77976,7 +78327,7 @@ errors++;
 if(data12.class !== undefined){
 let data16 = data12.class;
 if(!(((data16 === "read") || (data16 === "local_write")) || (data16 === "external_write"))){
-const err35 = {instancePath:instancePath+"/effect/unless/class",schemaPath:"#/$defs/OpEffect/properties/unless/properties/class/enum",keyword:"enum",params:{allowedValues: schema360.properties.unless.properties.class.enum},message:"must be equal to one of the allowed values"};
+const err35 = {instancePath:instancePath+"/effect/unless/class",schemaPath:"#/$defs/OpEffect/properties/unless/properties/class/enum",keyword:"enum",params:{allowedValues: schema370.properties.unless.properties.class.enum},message:"must be equal to one of the allowed values"};
 if(vErrors === null){
 vErrors = [err35];
 }
@@ -78171,7 +78522,7 @@ return errors === 0;
 validate235.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
 
 exports.isUpgradeFixtures = validate236;
-const schema361 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/manifest/upgrade-fixtures.json","title":"UpgradeFixtures","description":"fixtures.json of a folder that `oa upgrade test` runs a pipeline against. Beside it: home/, the home folder before the run, and clones/<step>/, what git.clone brings.","type":"object","required":["inputs","http","generate","clones"],"additionalProperties":false,"properties":{"inputs":{"type":"object","maxProperties":32,"propertyNames":{"pattern":"^[a-z][a-z0-9_]{0,63}$"},"additionalProperties":{"$ref":"https://openagents.dev/schemas/manifest/upgrade-manifest.json#/$defs/InputValue"}},"http":{"type":"array","maxItems":1000,"description":"Answers of http.request. Each is given once, in order, to a request of the same method, address and body.","items":{"title":"FixtureHttp","type":"object","required":["method","url","status","headers","body","encoding"],"additionalProperties":false,"properties":{"method":{"type":"string","maxLength":16},"url":{"type":"string","maxLength":8192},"request_sha256":{"type":"string","pattern":"^[0-9a-f]{64}$","description":"Of the request's body. Absent: any body."},"status":{"type":"integer","minimum":100,"maximum":599},"headers":{"type":"object","additionalProperties":{"type":"string"}},"body":{"type":"string"},"encoding":{"enum":["utf8","base64"]}}}},"generate":{"type":"array","maxItems":1000,"description":"Answers of model.generate, each given once, in order.","items":{"title":"FixtureGenerate","type":"object","required":["backend","model","text"],"additionalProperties":false,"properties":{"backend":{"type":"string","maxLength":64},"prompt_sha256":{"type":"string","pattern":"^[0-9a-f]{64}$","description":"Of the prompt, the home folder written as ~. Absent: any prompt."},"model":{"type":"string","maxLength":500},"text":{"type":"string"}}}},"clones":{"type":"array","maxItems":64,"description":"Results of git.clone; the files lie in clones/<step>/.","items":{"title":"FixtureClone","type":"object","required":["step","repo","commit","branch"],"additionalProperties":false,"properties":{"step":{"type":"string","pattern":"^[A-Za-z0-9_][A-Za-z0-9_-]{0,63}$"},"repo":{"type":"string","maxLength":2048},"commit":{"type":"string","pattern":"^[0-9a-f]{40}([0-9a-f]{24})?$"},"branch":{"type":["string","null"]}}}},"expect":{"title":"FixtureExpectation","type":"object","required":["files","published"],"additionalProperties":false,"description":"What the run must leave behind, exactly. Absent: only that every step succeeds.","properties":{"files":{"type":"array","maxItems":10000,"items":{"title":"FixtureFile","type":"object","required":["path","sha256"],"additionalProperties":false,"properties":{"path":{"type":"string","maxLength":4096,"description":"Below the home folder, clones left out; state:/… is its own state."},"sha256":{"type":"string","pattern":"^[0-9a-f]{64}$"},"text":{"type":"string","maxLength":20000,"description":"Its content, where that is a short text: only to show what differs."}}}},"published":{"type":"array","maxItems":1000,"items":{"title":"FixtureEvent","type":"object","required":["kind","content","tags"],"additionalProperties":false,"properties":{"kind":{"type":"integer"},"content":{"type":"string"},"tags":{"type":"array","items":{"type":"array","items":{"type":"string"}}}}}}}}}};
+const schema371 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/manifest/upgrade-fixtures.json","title":"UpgradeFixtures","description":"fixtures.json of a folder that `oa upgrade test` runs a pipeline against. Beside it: home/, the home folder before the run, and clones/<step>/, what git.clone brings.","type":"object","required":["inputs","http","generate","clones"],"additionalProperties":false,"properties":{"inputs":{"type":"object","maxProperties":32,"propertyNames":{"pattern":"^[a-z][a-z0-9_]{0,63}$"},"additionalProperties":{"$ref":"https://openagents.dev/schemas/manifest/upgrade-manifest.json#/$defs/InputValue"}},"http":{"type":"array","maxItems":1000,"description":"Answers of http.request. Each is given once, in order, to a request of the same method, address and body.","items":{"title":"FixtureHttp","type":"object","required":["method","url","status","headers","body","encoding"],"additionalProperties":false,"properties":{"method":{"type":"string","maxLength":16},"url":{"type":"string","maxLength":8192},"request_sha256":{"type":"string","pattern":"^[0-9a-f]{64}$","description":"Of the request's body. Absent: any body."},"status":{"type":"integer","minimum":100,"maximum":599},"headers":{"type":"object","additionalProperties":{"type":"string"}},"body":{"type":"string"},"encoding":{"enum":["utf8","base64"]}}}},"generate":{"type":"array","maxItems":1000,"description":"Answers of model.generate, each given once, in order.","items":{"title":"FixtureGenerate","type":"object","required":["backend","model","text"],"additionalProperties":false,"properties":{"backend":{"type":"string","maxLength":64},"prompt_sha256":{"type":"string","pattern":"^[0-9a-f]{64}$","description":"Of the prompt, the home folder written as ~. Absent: any prompt."},"model":{"type":"string","maxLength":500},"text":{"type":"string"}}}},"clones":{"type":"array","maxItems":64,"description":"Results of git.clone; the files lie in clones/<step>/.","items":{"title":"FixtureClone","type":"object","required":["step","repo","commit","branch"],"additionalProperties":false,"properties":{"step":{"type":"string","pattern":"^[A-Za-z0-9_][A-Za-z0-9_-]{0,63}$"},"repo":{"type":"string","maxLength":2048},"commit":{"type":"string","pattern":"^[0-9a-f]{40}([0-9a-f]{24})?$"},"branch":{"type":["string","null"]}}}},"expect":{"title":"FixtureExpectation","type":"object","required":["files","published"],"additionalProperties":false,"description":"What the run must leave behind, exactly. Absent: only that every step succeeds.","properties":{"files":{"type":"array","maxItems":10000,"items":{"title":"FixtureFile","type":"object","required":["path","sha256"],"additionalProperties":false,"properties":{"path":{"type":"string","maxLength":4096,"description":"Below the home folder, clones left out; state:/… is its own state."},"sha256":{"type":"string","pattern":"^[0-9a-f]{64}$"},"text":{"type":"string","maxLength":20000,"description":"Its content, where that is a short text: only to show what differs."}}}},"published":{"type":"array","maxItems":1000,"items":{"title":"FixtureEvent","type":"object","required":["kind","content","tags"],"additionalProperties":false,"properties":{"kind":{"type":"integer"},"content":{"type":"string"},"tags":{"type":"array","items":{"type":"array","items":{"type":"string"}}}}}}}}}};
 const pattern333 = new RegExp("^[0-9a-f]{40}([0-9a-f]{24})?$", "u");
 
 function validate236(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
@@ -78658,7 +79009,7 @@ errors++;
 if(data4.encoding !== undefined){
 let data12 = data4.encoding;
 if(!((data12 === "utf8") || (data12 === "base64"))){
-const err38 = {instancePath:instancePath+"/http/" + i1+"/encoding",schemaPath:"#/properties/http/items/properties/encoding/enum",keyword:"enum",params:{allowedValues: schema361.properties.http.items.properties.encoding.enum},message:"must be equal to one of the allowed values"};
+const err38 = {instancePath:instancePath+"/http/" + i1+"/encoding",schemaPath:"#/properties/http/items/properties/encoding/enum",keyword:"enum",params:{allowedValues: schema371.properties.http.items.properties.encoding.enum},message:"must be equal to one of the allowed values"};
 if(vErrors === null){
 vErrors = [err38];
 }
@@ -79009,7 +79360,7 @@ errors++;
 if(data20.branch !== undefined){
 let data24 = data20.branch;
 if((typeof data24 !== "string") && (data24 !== null)){
-const err67 = {instancePath:instancePath+"/clones/" + i3+"/branch",schemaPath:"#/properties/clones/items/properties/branch/type",keyword:"type",params:{type: schema361.properties.clones.items.properties.branch.type},message:"must be string,null"};
+const err67 = {instancePath:instancePath+"/clones/" + i3+"/branch",schemaPath:"#/properties/clones/items/properties/branch/type",keyword:"type",params:{type: schema371.properties.clones.items.properties.branch.type},message:"must be string,null"};
 if(vErrors === null){
 vErrors = [err67];
 }
@@ -79409,13 +79760,13 @@ validate236.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false}
 exports.isUpgradeManifest = validate34;
 
 exports.isWorkerConfig = validate237;
-const schema363 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/manifest/worker-config.json","title":"WorkerConfig","description":"config.json in the worker's data folder: what its owner may set. Everything is optional; options of a command and OA_ variables win over it. Secrets never stand here.","type":"object","additionalProperties":false,"properties":{"$schema":{"type":"string"},"port":{"type":"integer","minimum":0,"maximum":65535,"description":"Of the control API on 127.0.0.1; 0 takes any free one. Default 6767."},"edge_url":{"type":"string","maxLength":500,"pattern":"^https?://[^\\s\\u0000-\\u001f]+$","description":"The edge whose catalog and mailbox this worker uses, e.g. https://edge.example."},"relays":{"type":"array","maxItems":32,"uniqueItems":true,"items":{"type":"string","maxLength":500,"pattern":"^wss?://[^\\s\\u0000-\\u001f]+$"},"description":"Relays read for install configs and listings."},"completion_note_relays":{"type":"array","maxItems":32,"uniqueItems":true,"items":{"type":"string","maxLength":500,"pattern":"^wss?://[^\\s\\u0000-\\u001f]+$"},"description":"Where a finished run is told of; none by default."},"private_allow":{"type":"array","maxItems":50,"uniqueItems":true,"items":{"type":"string","maxLength":260,"pattern":"^(\\[[0-9a-fA-F:.]+\\]|[A-Za-z0-9.-]+):[0-9]{1,5}$"},"description":"Exact host:port pairs in private address ranges that granted network access may reach."},"concurrency":{"type":"integer","minimum":1,"maximum":16,"description":"Runs at a time. Default 1."},"code_packages":{"type":"boolean","description":"Whether upgrades may bring programs of their own (code.run). Off by default; each install that does still waits for approval here."},"run_caps":{"$ref":"https://openagents.dev/schemas/event/install.json#/$defs/RunCaps"},"artifacts_mb":{"type":"integer","minimum":1,"maximum":104857600,"description":"MiB that the outputs of all runs may take together; the oldest make room. Default 10,240."},"log_mb":{"type":"integer","minimum":1,"maximum":102400,"description":"MiB that the worker's own log may take, older files included. Default 50."},"machine_state_file":{"type":"string","minLength":1,"maxLength":4096,"description":"A JSON file that stands for the machine's sensors (power, network, load, idle time, Do Not Disturb), to try schedules out. Without it the sensors are read."},"backends":{"$ref":"#/$defs/BackendsConfig"},"aup":{"enum":["strict","balanced","permissive"],"description":"How strictly what an upgrade is for is judged. strict, the default: any prohibited use is denied. balanced: those of high severity; others are shown. permissive: those of high severity."},"aup_classifier":{"title":"AupClassifierConfig","type":"object","required":["backend"],"additionalProperties":false,"description":"A model that also reads what upgrades are for and what comes of them. It can only make a verdict stricter; where it gives no answer, what it was to read is denied.","properties":{"backend":{"enum":["llama.cpp","ollama","mlx","foundation_models"]},"model":{"type":"string","minLength":1,"maxLength":200,"description":"Another model of a server than the configured one."}}},"kill_switch":{"type":"boolean","description":"Denies every write to the outside world, whatever was approved. Default false."},"zone":{"$ref":"https://openagents.dev/schemas/api/policy-action.json#/$defs/PolicyZone","description":"How much is at stake with installs whose owner did not say. Default supervised."},"quotas":{"$ref":"#/$defs/QuotasConfig"},"moderators":{"type":"array","maxItems":10,"uniqueItems":true,"items":{"type":"string","pattern":"^([0-9a-f]{64}|npub1[0-9a-z]{58})$"},"description":"Keys whose decisions apply to what is installed, with the curators that their signed lists name. Absent: the operator of the edge; empty: nobody."},"on_take_down":{"enum":["stop","tell"],"description":"What happens to an install that such a moderator takes down or holds: stop (default), or only tell."},"payment_networks":{"type":"array","minItems":1,"maxItems":4,"uniqueItems":true,"items":{"enum":["bitcoin","testnet","signet","regtest"]},"description":"The Lightning networks on which a payment for a licence counts. Default [\"bitcoin\"]; regtest is that of the development node, where anyone makes money."},"attest_runs":{"type":"boolean","description":"Tell the relays, under the worker's key, that a run of a published release succeeded: at most once a day for each install, naming release, manifest and you as its owner, and nothing of what the run did. It is the proof by which your ratings count. Default false."},"local_only":{"type":"boolean","description":"No relay, no edge, no completion note and no trace leaves this machine; only steps reach out, and only to the hosts their upgrades are granted."},"vault_passphrase_file":{"type":"string","minLength":1,"maxLength":4096,"description":"A file, readable by the owner alone, with the passphrase of the secrets vault. Absent: the service manager's credential oa-vault, else it is asked for."},"retention_days":{"type":"integer","minimum":0,"maximum":36500,"description":"Days after which what a finished run took and gave is deleted, where its upgrade does not say. Absent: kept."},"signer":{"type":"string","minLength":1,"maxLength":4096,"pattern":"^(?!.*[?&]secret=)[^\\u0000-\\u001f]+$","description":"What signs as author: local (this machine's author key, the default), the path of a key file (nsec, 64 hex digits or ncryptsec), or bunker://<key>?relay=… of a remote signer (NIP-46), without its secret."},"log_level":{"enum":["error","warn","info","debug"],"description":"The least that the worker's own log keeps. Default info."},"otel_endpoint":{"type":"string","maxLength":500,"pattern":"^https?://[^\\s\\u0000-\\u001f]+$","description":"An OpenTelemetry collector (OTLP over HTTP, JSON) that is sent traces of runs, e.g. http://127.0.0.1:4318. Absent: none are made."}},"$defs":{"BackendsConfig":{"type":"object","additionalProperties":false,"description":"Model backends on this machine. lexical-v1 needs none.","properties":{"llama.cpp":{"type":"object","additionalProperties":false,"properties":{"generate_model_path":{"type":"string","minLength":1,"maxLength":4096,"description":"A GGUF file."},"embed_model_path":{"type":"string","minLength":1,"maxLength":4096,"description":"A GGUF file."},"threads":{"type":"integer","minimum":1,"maximum":256,"description":"Processor threads it may use. Absent: as many as it likes."}}},"ollama":{"$ref":"#/$defs/OpenAiBackendConfig"},"mlx":{"$ref":"#/$defs/OpenAiBackendConfig"},"foundation_models":{"$ref":"#/$defs/OpenAiBackendConfig"}}},"OpenAiBackendConfig":{"type":"object","required":["base_url"],"additionalProperties":false,"description":"A server that speaks OpenAI's API.","properties":{"base_url":{"type":"string","maxLength":500,"pattern":"^https?://[^\\s\\u0000-\\u001f]+$","description":"E.g. http://127.0.0.1:11434/v1"},"generate_model":{"type":"string","minLength":1,"maxLength":200},"embed_model":{"type":"string","minLength":1,"maxLength":200}}},"QuotasConfig":{"type":"object","additionalProperties":false,"description":"The most that each install may use. Where absent: 120 external writes an hour, 1000 a day, 10000 sats a day, and as much as it likes of the others.","properties":{"external_writes_per_hour":{"type":"integer","minimum":0,"maximum":9007199254740991,"description":"Writes outside, within an hour."},"external_writes_per_day":{"type":"integer","minimum":0,"maximum":9007199254740991,"description":"Writes outside, within 24 hours."},"sats_per_day":{"type":"integer","minimum":0,"maximum":2100000000000000,"description":"Sats spent, within 24 hours; what could not be told to have failed counts. 0: nothing is ever spent."},"egress_bytes_per_day":{"type":"integer","minimum":0,"maximum":9007199254740991,"description":"Bytes sent and received over HTTP, within 24 hours."},"model_tokens_per_day":{"type":"integer","minimum":0,"maximum":9007199254740991,"description":"Tokens read and written by models, within 24 hours."},"model_ms_per_day":{"type":"integer","minimum":0,"maximum":9007199254740991,"description":"Milliseconds of models at work, within 24 hours."}}}}};
-const schema370 = {"type":"object","additionalProperties":false,"description":"The most that each install may use. Where absent: 120 external writes an hour, 1000 a day, 10000 sats a day, and as much as it likes of the others.","properties":{"external_writes_per_hour":{"type":"integer","minimum":0,"maximum":9007199254740991,"description":"Writes outside, within an hour."},"external_writes_per_day":{"type":"integer","minimum":0,"maximum":9007199254740991,"description":"Writes outside, within 24 hours."},"sats_per_day":{"type":"integer","minimum":0,"maximum":2100000000000000,"description":"Sats spent, within 24 hours; what could not be told to have failed counts. 0: nothing is ever spent."},"egress_bytes_per_day":{"type":"integer","minimum":0,"maximum":9007199254740991,"description":"Bytes sent and received over HTTP, within 24 hours."},"model_tokens_per_day":{"type":"integer","minimum":0,"maximum":9007199254740991,"description":"Tokens read and written by models, within 24 hours."},"model_ms_per_day":{"type":"integer","minimum":0,"maximum":9007199254740991,"description":"Milliseconds of models at work, within 24 hours."}}};
+const schema373 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/manifest/worker-config.json","title":"WorkerConfig","description":"config.json in the worker's data folder: what its owner may set. Everything is optional; options of a command and OA_ variables win over it. Secrets never stand here.","type":"object","additionalProperties":false,"properties":{"$schema":{"type":"string"},"port":{"type":"integer","minimum":0,"maximum":65535,"description":"Of the control API on 127.0.0.1; 0 takes any free one. Default 6767."},"edge_url":{"type":"string","maxLength":500,"pattern":"^https?://[^\\s\\u0000-\\u001f]+$","description":"The edge whose catalog and mailbox this worker uses, e.g. https://edge.example."},"relays":{"type":"array","maxItems":32,"uniqueItems":true,"items":{"type":"string","maxLength":500,"pattern":"^wss?://[^\\s\\u0000-\\u001f]+$"},"description":"Relays read for install configs and listings."},"completion_note_relays":{"type":"array","maxItems":32,"uniqueItems":true,"items":{"type":"string","maxLength":500,"pattern":"^wss?://[^\\s\\u0000-\\u001f]+$"},"description":"Where a finished run is told of; none by default."},"private_allow":{"type":"array","maxItems":50,"uniqueItems":true,"items":{"type":"string","maxLength":260,"pattern":"^(\\[[0-9a-fA-F:.]+\\]|[A-Za-z0-9.-]+):[0-9]{1,5}$"},"description":"Exact host:port pairs in private address ranges that granted network access may reach."},"concurrency":{"type":"integer","minimum":1,"maximum":16,"description":"Runs at a time. Default 1."},"code_packages":{"type":"boolean","description":"Whether upgrades may bring programs of their own (code.run). Off by default; each install that does still waits for approval here."},"run_caps":{"$ref":"https://openagents.dev/schemas/event/install.json#/$defs/RunCaps"},"artifacts_mb":{"type":"integer","minimum":1,"maximum":104857600,"description":"MiB that the outputs of all runs may take together; the oldest make room. Default 10,240."},"log_mb":{"type":"integer","minimum":1,"maximum":102400,"description":"MiB that the worker's own log may take, older files included. Default 50."},"machine_state_file":{"type":"string","minLength":1,"maxLength":4096,"description":"A JSON file that stands for the machine's sensors (power, network, load, idle time, Do Not Disturb), to try schedules out. Without it the sensors are read."},"backends":{"$ref":"#/$defs/BackendsConfig"},"aup":{"enum":["strict","balanced","permissive"],"description":"How strictly what an upgrade is for is judged. strict, the default: any prohibited use is denied. balanced: those of high severity; others are shown. permissive: those of high severity."},"aup_classifier":{"title":"AupClassifierConfig","type":"object","required":["backend"],"additionalProperties":false,"description":"A model that also reads what upgrades are for and what comes of them. It can only make a verdict stricter; where it gives no answer, what it was to read is denied.","properties":{"backend":{"enum":["llama.cpp","ollama","mlx","foundation_models"]},"model":{"type":"string","minLength":1,"maxLength":200,"description":"Another model of a server than the configured one."}}},"kill_switch":{"type":"boolean","description":"Denies every write to the outside world, whatever was approved. Default false."},"zone":{"$ref":"https://openagents.dev/schemas/api/policy-action.json#/$defs/PolicyZone","description":"How much is at stake with installs whose owner did not say. Default supervised."},"quotas":{"$ref":"#/$defs/QuotasConfig"},"moderators":{"type":"array","maxItems":10,"uniqueItems":true,"items":{"type":"string","pattern":"^([0-9a-f]{64}|npub1[0-9a-z]{58})$"},"description":"Keys whose decisions apply to what is installed, with the curators that their signed lists name. Absent: the operator of the edge; empty: nobody."},"on_take_down":{"enum":["stop","tell"],"description":"What happens to an install that such a moderator takes down or holds: stop (default), or only tell."},"payment_networks":{"type":"array","minItems":1,"maxItems":4,"uniqueItems":true,"items":{"enum":["bitcoin","testnet","signet","regtest"]},"description":"The Lightning networks on which a payment for a licence counts. Default [\"bitcoin\"]; regtest is that of the development node, where anyone makes money."},"attest_runs":{"type":"boolean","description":"Tell the relays, under the worker's key, that a run of a published release succeeded: at most once a day for each install, naming release, manifest and you as its owner, and nothing of what the run did. It is the proof by which your ratings count. Default false."},"local_only":{"type":"boolean","description":"No relay, no edge, no completion note and no trace leaves this machine; only steps reach out, and only to the hosts their upgrades are granted."},"vault_passphrase_file":{"type":"string","minLength":1,"maxLength":4096,"description":"A file, readable by the owner alone, with the passphrase of the secrets vault. Absent: the service manager's credential oa-vault, else it is asked for."},"retention_days":{"type":"integer","minimum":0,"maximum":36500,"description":"Days after which what a finished run took and gave is deleted, where its upgrade does not say. Absent: kept."},"signer":{"type":"string","minLength":1,"maxLength":4096,"pattern":"^(?!.*[?&]secret=)[^\\u0000-\\u001f]+$","description":"What signs as author: local (this machine's author key, the default), the path of a key file (nsec, 64 hex digits or ncryptsec), or bunker://<key>?relay=… of a remote signer (NIP-46), without its secret."},"log_level":{"enum":["error","warn","info","debug"],"description":"The least that the worker's own log keeps. Default info."},"otel_endpoint":{"type":"string","maxLength":500,"pattern":"^https?://[^\\s\\u0000-\\u001f]+$","description":"An OpenTelemetry collector (OTLP over HTTP, JSON) that is sent traces of runs, e.g. http://127.0.0.1:4318. Absent: none are made."}},"$defs":{"BackendsConfig":{"type":"object","additionalProperties":false,"description":"Model backends on this machine. lexical-v1 needs none.","properties":{"llama.cpp":{"type":"object","additionalProperties":false,"properties":{"generate_model_path":{"type":"string","minLength":1,"maxLength":4096,"description":"A GGUF file."},"embed_model_path":{"type":"string","minLength":1,"maxLength":4096,"description":"A GGUF file."},"threads":{"type":"integer","minimum":1,"maximum":256,"description":"Processor threads it may use. Absent: as many as it likes."}}},"ollama":{"$ref":"#/$defs/OpenAiBackendConfig"},"mlx":{"$ref":"#/$defs/OpenAiBackendConfig"},"foundation_models":{"$ref":"#/$defs/OpenAiBackendConfig"}}},"OpenAiBackendConfig":{"type":"object","required":["base_url"],"additionalProperties":false,"description":"A server that speaks OpenAI's API.","properties":{"base_url":{"type":"string","maxLength":500,"pattern":"^https?://[^\\s\\u0000-\\u001f]+$","description":"E.g. http://127.0.0.1:11434/v1"},"generate_model":{"type":"string","minLength":1,"maxLength":200},"embed_model":{"type":"string","minLength":1,"maxLength":200}}},"QuotasConfig":{"type":"object","additionalProperties":false,"description":"The most that each install may use. Where absent: 120 external writes an hour, 1000 a day, 10000 sats a day, and as much as it likes of the others.","properties":{"external_writes_per_hour":{"type":"integer","minimum":0,"maximum":9007199254740991,"description":"Writes outside, within an hour."},"external_writes_per_day":{"type":"integer","minimum":0,"maximum":9007199254740991,"description":"Writes outside, within 24 hours."},"sats_per_day":{"type":"integer","minimum":0,"maximum":2100000000000000,"description":"Sats spent, within 24 hours; what could not be told to have failed counts. 0: nothing is ever spent."},"egress_bytes_per_day":{"type":"integer","minimum":0,"maximum":9007199254740991,"description":"Bytes sent and received over HTTP, within 24 hours."},"model_tokens_per_day":{"type":"integer","minimum":0,"maximum":9007199254740991,"description":"Tokens read and written by models, within 24 hours."},"model_ms_per_day":{"type":"integer","minimum":0,"maximum":9007199254740991,"description":"Milliseconds of models at work, within 24 hours."}}}}};
+const schema380 = {"type":"object","additionalProperties":false,"description":"The most that each install may use. Where absent: 120 external writes an hour, 1000 a day, 10000 sats a day, and as much as it likes of the others.","properties":{"external_writes_per_hour":{"type":"integer","minimum":0,"maximum":9007199254740991,"description":"Writes outside, within an hour."},"external_writes_per_day":{"type":"integer","minimum":0,"maximum":9007199254740991,"description":"Writes outside, within 24 hours."},"sats_per_day":{"type":"integer","minimum":0,"maximum":2100000000000000,"description":"Sats spent, within 24 hours; what could not be told to have failed counts. 0: nothing is ever spent."},"egress_bytes_per_day":{"type":"integer","minimum":0,"maximum":9007199254740991,"description":"Bytes sent and received over HTTP, within 24 hours."},"model_tokens_per_day":{"type":"integer","minimum":0,"maximum":9007199254740991,"description":"Tokens read and written by models, within 24 hours."},"model_ms_per_day":{"type":"integer","minimum":0,"maximum":9007199254740991,"description":"Milliseconds of models at work, within 24 hours."}}};
 const pattern338 = new RegExp("^(\\[[0-9a-fA-F:.]+\\]|[A-Za-z0-9.-]+):[0-9]{1,5}$", "u");
 const pattern342 = new RegExp("^([0-9a-f]{64}|npub1[0-9a-z]{58})$", "u");
 const pattern343 = new RegExp("^(?!.*[?&]secret=)[^\\u0000-\\u001f]+$", "u");
-const schema365 = {"type":"object","additionalProperties":false,"description":"Model backends on this machine. lexical-v1 needs none.","properties":{"llama.cpp":{"type":"object","additionalProperties":false,"properties":{"generate_model_path":{"type":"string","minLength":1,"maxLength":4096,"description":"A GGUF file."},"embed_model_path":{"type":"string","minLength":1,"maxLength":4096,"description":"A GGUF file."},"threads":{"type":"integer","minimum":1,"maximum":256,"description":"Processor threads it may use. Absent: as many as it likes."}}},"ollama":{"$ref":"#/$defs/OpenAiBackendConfig"},"mlx":{"$ref":"#/$defs/OpenAiBackendConfig"},"foundation_models":{"$ref":"#/$defs/OpenAiBackendConfig"}}};
-const schema366 = {"type":"object","required":["base_url"],"additionalProperties":false,"description":"A server that speaks OpenAI's API.","properties":{"base_url":{"type":"string","maxLength":500,"pattern":"^https?://[^\\s\\u0000-\\u001f]+$","description":"E.g. http://127.0.0.1:11434/v1"},"generate_model":{"type":"string","minLength":1,"maxLength":200},"embed_model":{"type":"string","minLength":1,"maxLength":200}}};
+const schema375 = {"type":"object","additionalProperties":false,"description":"Model backends on this machine. lexical-v1 needs none.","properties":{"llama.cpp":{"type":"object","additionalProperties":false,"properties":{"generate_model_path":{"type":"string","minLength":1,"maxLength":4096,"description":"A GGUF file."},"embed_model_path":{"type":"string","minLength":1,"maxLength":4096,"description":"A GGUF file."},"threads":{"type":"integer","minimum":1,"maximum":256,"description":"Processor threads it may use. Absent: as many as it likes."}}},"ollama":{"$ref":"#/$defs/OpenAiBackendConfig"},"mlx":{"$ref":"#/$defs/OpenAiBackendConfig"},"foundation_models":{"$ref":"#/$defs/OpenAiBackendConfig"}}};
+const schema376 = {"type":"object","required":["base_url"],"additionalProperties":false,"description":"A server that speaks OpenAI's API.","properties":{"base_url":{"type":"string","maxLength":500,"pattern":"^https?://[^\\s\\u0000-\\u001f]+$","description":"E.g. http://127.0.0.1:11434/v1"},"generate_model":{"type":"string","minLength":1,"maxLength":200},"embed_model":{"type":"string","minLength":1,"maxLength":200}}};
 
 function validate238(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 let vErrors = null;
@@ -80028,7 +80379,7 @@ evaluated0.items = undefined;
 }
 if(data && typeof data == "object" && !Array.isArray(data)){
 for(const key0 in data){
-if(!(func12.call(schema363.properties, key0))){
+if(!(func12.call(schema373.properties, key0))){
 const err0 = {instancePath,schemaPath:"#/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key0},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err0];
@@ -80634,7 +80985,7 @@ errors = vErrors.length;
 if(data.aup !== undefined){
 let data18 = data.aup;
 if(!(((data18 === "strict") || (data18 === "balanced")) || (data18 === "permissive"))){
-const err47 = {instancePath:instancePath+"/aup",schemaPath:"#/properties/aup/enum",keyword:"enum",params:{allowedValues: schema363.properties.aup.enum},message:"must be equal to one of the allowed values"};
+const err47 = {instancePath:instancePath+"/aup",schemaPath:"#/properties/aup/enum",keyword:"enum",params:{allowedValues: schema373.properties.aup.enum},message:"must be equal to one of the allowed values"};
 if(vErrors === null){
 vErrors = [err47];
 }
@@ -80672,7 +81023,7 @@ errors++;
 if(data19.backend !== undefined){
 let data20 = data19.backend;
 if(!((((data20 === "llama.cpp") || (data20 === "ollama")) || (data20 === "mlx")) || (data20 === "foundation_models"))){
-const err50 = {instancePath:instancePath+"/aup_classifier/backend",schemaPath:"#/properties/aup_classifier/properties/backend/enum",keyword:"enum",params:{allowedValues: schema363.properties.aup_classifier.properties.backend.enum},message:"must be equal to one of the allowed values"};
+const err50 = {instancePath:instancePath+"/aup_classifier/backend",schemaPath:"#/properties/aup_classifier/properties/backend/enum",keyword:"enum",params:{allowedValues: schema373.properties.aup_classifier.properties.backend.enum},message:"must be equal to one of the allowed values"};
 if(vErrors === null){
 vErrors = [err50];
 }
@@ -81069,7 +81420,7 @@ errors++;
 if(data.on_take_down !== undefined){
 let data33 = data.on_take_down;
 if(!((data33 === "stop") || (data33 === "tell"))){
-const err82 = {instancePath:instancePath+"/on_take_down",schemaPath:"#/properties/on_take_down/enum",keyword:"enum",params:{allowedValues: schema363.properties.on_take_down.enum},message:"must be equal to one of the allowed values"};
+const err82 = {instancePath:instancePath+"/on_take_down",schemaPath:"#/properties/on_take_down/enum",keyword:"enum",params:{allowedValues: schema373.properties.on_take_down.enum},message:"must be equal to one of the allowed values"};
 if(vErrors === null){
 vErrors = [err82];
 }
@@ -81106,7 +81457,7 @@ const len4 = data34.length;
 for(let i8=0; i8<len4; i8++){
 let data35 = data34[i8];
 if(!((((data35 === "bitcoin") || (data35 === "testnet")) || (data35 === "signet")) || (data35 === "regtest"))){
-const err85 = {instancePath:instancePath+"/payment_networks/" + i8,schemaPath:"#/properties/payment_networks/items/enum",keyword:"enum",params:{allowedValues: schema363.properties.payment_networks.items.enum},message:"must be equal to one of the allowed values"};
+const err85 = {instancePath:instancePath+"/payment_networks/" + i8,schemaPath:"#/properties/payment_networks/items/enum",keyword:"enum",params:{allowedValues: schema373.properties.payment_networks.items.enum},message:"must be equal to one of the allowed values"};
 if(vErrors === null){
 vErrors = [err85];
 }
@@ -81290,7 +81641,7 @@ errors++;
 if(data.log_level !== undefined){
 let data41 = data.log_level;
 if(!((((data41 === "error") || (data41 === "warn")) || (data41 === "info")) || (data41 === "debug"))){
-const err100 = {instancePath:instancePath+"/log_level",schemaPath:"#/properties/log_level/enum",keyword:"enum",params:{allowedValues: schema363.properties.log_level.enum},message:"must be equal to one of the allowed values"};
+const err100 = {instancePath:instancePath+"/log_level",schemaPath:"#/properties/log_level/enum",keyword:"enum",params:{allowedValues: schema373.properties.log_level.enum},message:"must be equal to one of the allowed values"};
 if(vErrors === null){
 vErrors = [err100];
 }
@@ -81352,7 +81703,7 @@ return errors === 0;
 validate237.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
 
 exports.isCompletionNoteEvent = validate240;
-const schema371 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/nostr/00001-note.json","title":"CompletionNoteEvent","description":"The note a worker posts when a run has ended: which upgrade and how it went, nothing of what it did.","type":"object","required":["id","pubkey","created_at","kind","tags","content","sig"],"additionalProperties":false,"properties":{"id":{"type":"string","pattern":"^[0-9a-f]{64}$"},"pubkey":{"type":"string","pattern":"^[0-9a-f]{64}$"},"created_at":{"type":"integer","minimum":0,"description":"Unix seconds."},"kind":{"const":1},"tags":{"type":"array","maxItems":2000,"items":{"type":"array","maxItems":64,"items":{"type":"string"}},"allOf":[{"type":"array","contains":{"type":"array","prefixItems":[{"const":"a"},{"type":"string","pattern":"^30051:[0-9a-f]{64}:"}],"minItems":2,"maxItems":2}},{"type":"array","contains":{"type":"array","prefixItems":[{"const":"e"},{"type":"string","pattern":"^[0-9a-f]{64}$"}],"minItems":2,"maxItems":2}},{"type":"array","contains":{"type":"array","prefixItems":[{"const":"x"},{"type":"string","pattern":"^[0-9a-f]{64}$"}],"minItems":2,"maxItems":2}},{"type":"array","contains":{"type":"array","prefixItems":[{"const":"i"},{"type":"string","minLength":1}],"minItems":2,"maxItems":2}},{"type":"array","contains":{"type":"array","prefixItems":[{"const":"version"},{"type":"string","minLength":1}],"minItems":2,"maxItems":2}},{"type":"array","contains":{"type":"array","prefixItems":[{"const":"title"},{"type":"string","minLength":1}],"minItems":2,"maxItems":2}},{"type":"array","contains":{"type":"array","prefixItems":[{"const":"status"},{"enum":["succeeded","failed"]}],"minItems":2,"maxItems":2}},{"type":"array","contains":{"const":["L","openagents.upgrade"]}},{"type":"array","contains":{"const":["l","completion","openagents.upgrade"]}}]},"content":{"type":"string","maxLength":131072},"sig":{"type":"string","pattern":"^[0-9a-f]{128}$"}}};
+const schema381 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/nostr/00001-note.json","title":"CompletionNoteEvent","description":"The note a worker posts when a run has ended: which upgrade and how it went, nothing of what it did.","type":"object","required":["id","pubkey","created_at","kind","tags","content","sig"],"additionalProperties":false,"properties":{"id":{"type":"string","pattern":"^[0-9a-f]{64}$"},"pubkey":{"type":"string","pattern":"^[0-9a-f]{64}$"},"created_at":{"type":"integer","minimum":0,"description":"Unix seconds."},"kind":{"const":1},"tags":{"type":"array","maxItems":2000,"items":{"type":"array","maxItems":64,"items":{"type":"string"}},"allOf":[{"type":"array","contains":{"type":"array","prefixItems":[{"const":"a"},{"type":"string","pattern":"^30051:[0-9a-f]{64}:"}],"minItems":2,"maxItems":2}},{"type":"array","contains":{"type":"array","prefixItems":[{"const":"e"},{"type":"string","pattern":"^[0-9a-f]{64}$"}],"minItems":2,"maxItems":2}},{"type":"array","contains":{"type":"array","prefixItems":[{"const":"x"},{"type":"string","pattern":"^[0-9a-f]{64}$"}],"minItems":2,"maxItems":2}},{"type":"array","contains":{"type":"array","prefixItems":[{"const":"i"},{"type":"string","minLength":1}],"minItems":2,"maxItems":2}},{"type":"array","contains":{"type":"array","prefixItems":[{"const":"version"},{"type":"string","minLength":1}],"minItems":2,"maxItems":2}},{"type":"array","contains":{"type":"array","prefixItems":[{"const":"title"},{"type":"string","minLength":1}],"minItems":2,"maxItems":2}},{"type":"array","contains":{"type":"array","prefixItems":[{"const":"status"},{"enum":["succeeded","failed"]}],"minItems":2,"maxItems":2}},{"type":"array","contains":{"const":["L","openagents.upgrade"]}},{"type":"array","contains":{"const":["l","completion","openagents.upgrade"]}}]},"content":{"type":"string","maxLength":131072},"sig":{"type":"string","pattern":"^[0-9a-f]{128}$"}}};
 const pattern347 = new RegExp("^30051:[0-9a-f]{64}:", "u");
 
 function validate240(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
@@ -82259,7 +82610,7 @@ errors++;
 if(len13 > 1){
 let data25 = data23[1];
 if(!((data25 === "succeeded") || (data25 === "failed"))){
-const err66 = {instancePath:instancePath+"/tags/" + i6+"/1",schemaPath:"#/properties/tags/allOf/6/contains/prefixItems/1/enum",keyword:"enum",params:{allowedValues: schema371.properties.tags.allOf[6].contains.prefixItems[1].enum},message:"must be equal to one of the allowed values"};
+const err66 = {instancePath:instancePath+"/tags/" + i6+"/1",schemaPath:"#/properties/tags/allOf/6/contains/prefixItems/1/enum",keyword:"enum",params:{allowedValues: schema381.properties.tags.allOf[6].contains.prefixItems[1].enum},message:"must be equal to one of the allowed values"};
 if(vErrors === null){
 vErrors = [err66];
 }
@@ -82322,8 +82673,8 @@ const _errs68 = errors;
 const len14 = data4.length;
 for(let i7=0; i7<len14; i7++){
 const _errs69 = errors;
-if(!func0(data4[i7], schema371.properties.tags.allOf[7].contains.const)){
-const err70 = {instancePath:instancePath+"/tags/" + i7,schemaPath:"#/properties/tags/allOf/7/contains/const",keyword:"const",params:{allowedValue: schema371.properties.tags.allOf[7].contains.const},message:"must be equal to constant"};
+if(!func0(data4[i7], schema381.properties.tags.allOf[7].contains.const)){
+const err70 = {instancePath:instancePath+"/tags/" + i7,schemaPath:"#/properties/tags/allOf/7/contains/const",keyword:"const",params:{allowedValue: schema381.properties.tags.allOf[7].contains.const},message:"must be equal to constant"};
 if(vErrors === null){
 vErrors = [err70];
 }
@@ -82374,8 +82725,8 @@ const _errs72 = errors;
 const len15 = data4.length;
 for(let i8=0; i8<len15; i8++){
 const _errs73 = errors;
-if(!func0(data4[i8], schema371.properties.tags.allOf[8].contains.const)){
-const err73 = {instancePath:instancePath+"/tags/" + i8,schemaPath:"#/properties/tags/allOf/8/contains/const",keyword:"const",params:{allowedValue: schema371.properties.tags.allOf[8].contains.const},message:"must be equal to constant"};
+if(!func0(data4[i8], schema381.properties.tags.allOf[8].contains.const)){
+const err73 = {instancePath:instancePath+"/tags/" + i8,schemaPath:"#/properties/tags/allOf/8/contains/const",keyword:"const",params:{allowedValue: schema381.properties.tags.allOf[8].contains.const},message:"must be equal to constant"};
 if(vErrors === null){
 vErrors = [err73];
 }
@@ -82550,7 +82901,7 @@ return errors === 0;
 validate240.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
 
 exports.isFollowListEvent = validate241;
-const schema372 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/nostr/00003-follows.json","title":"FollowListEvent","description":"Whom one key follows (NIP-02): an option of reputation's web of trust.","type":"object","required":["id","pubkey","created_at","kind","tags","content","sig"],"additionalProperties":false,"properties":{"id":{"type":"string","pattern":"^[0-9a-f]{64}$"},"pubkey":{"type":"string","pattern":"^[0-9a-f]{64}$"},"created_at":{"type":"integer","minimum":0,"description":"Unix seconds."},"kind":{"const":3},"tags":{"type":"array","maxItems":2000,"items":{"type":"array","maxItems":64,"items":{"type":"string"}},"allOf":[{"type":"array","items":{"type":"array","minItems":1}}]},"content":{"type":"string","maxLength":131072},"sig":{"type":"string","pattern":"^[0-9a-f]{128}$"}}};
+const schema382 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/nostr/00003-follows.json","title":"FollowListEvent","description":"Whom one key follows (NIP-02): an option of reputation's web of trust.","type":"object","required":["id","pubkey","created_at","kind","tags","content","sig"],"additionalProperties":false,"properties":{"id":{"type":"string","pattern":"^[0-9a-f]{64}$"},"pubkey":{"type":"string","pattern":"^[0-9a-f]{64}$"},"created_at":{"type":"integer","minimum":0,"description":"Unix seconds."},"kind":{"const":3},"tags":{"type":"array","maxItems":2000,"items":{"type":"array","maxItems":64,"items":{"type":"string"}},"allOf":[{"type":"array","items":{"type":"array","minItems":1}}]},"content":{"type":"string","maxLength":131072},"sig":{"type":"string","pattern":"^[0-9a-f]{128}$"}}};
 
 function validate241(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 /*# sourceURL="https://openagents.dev/schemas/nostr/00003-follows.json" */;
@@ -82902,7 +83253,7 @@ return errors === 0;
 validate241.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
 
 exports.isReportEvent = validate242;
-const schema373 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/nostr/01984-report.json","title":"ReportEvent","description":"A report of a listing for moderators (NIP-56).","type":"object","required":["id","pubkey","created_at","kind","tags","content","sig"],"additionalProperties":false,"properties":{"id":{"type":"string","pattern":"^[0-9a-f]{64}$"},"pubkey":{"type":"string","pattern":"^[0-9a-f]{64}$"},"created_at":{"type":"integer","minimum":0,"description":"Unix seconds."},"kind":{"const":1984},"tags":{"type":"array","maxItems":2000,"items":{"type":"array","maxItems":64,"items":{"type":"string"}},"allOf":[{"type":"array","contains":{"anyOf":[{"type":"array","prefixItems":[{"const":"a"},{"type":"string","pattern":"^30051:[0-9a-f]{64}:[a-z0-9_.-]{1,128}$"}],"minItems":2,"maxItems":2},{"type":"array","prefixItems":[{"const":"a"},{"type":"string","pattern":"^30051:[0-9a-f]{64}:[a-z0-9_.-]{1,128}$"},{"type":"string"}],"minItems":3,"maxItems":3},{"type":"array","prefixItems":[{"const":"a"},{"type":"string","pattern":"^30051:[0-9a-f]{64}:[a-z0-9_.-]{1,128}$"},{"type":"string"},{"type":"string"}],"minItems":4,"maxItems":4}]}},{"type":"array","contains":{"type":"array","prefixItems":[{"const":"p"},{"type":"string","pattern":"^[0-9a-f]{64}$"},{"enum":["malware","spam","illegal","impersonation","nudity","profanity","other"]}],"minItems":3,"maxItems":3}}]},"content":{"type":"string","maxLength":2000},"sig":{"type":"string","pattern":"^[0-9a-f]{128}$"}}};
+const schema383 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/nostr/01984-report.json","title":"ReportEvent","description":"A report of a listing for moderators (NIP-56).","type":"object","required":["id","pubkey","created_at","kind","tags","content","sig"],"additionalProperties":false,"properties":{"id":{"type":"string","pattern":"^[0-9a-f]{64}$"},"pubkey":{"type":"string","pattern":"^[0-9a-f]{64}$"},"created_at":{"type":"integer","minimum":0,"description":"Unix seconds."},"kind":{"const":1984},"tags":{"type":"array","maxItems":2000,"items":{"type":"array","maxItems":64,"items":{"type":"string"}},"allOf":[{"type":"array","contains":{"anyOf":[{"type":"array","prefixItems":[{"const":"a"},{"type":"string","pattern":"^30051:[0-9a-f]{64}:[a-z0-9_.-]{1,128}$"}],"minItems":2,"maxItems":2},{"type":"array","prefixItems":[{"const":"a"},{"type":"string","pattern":"^30051:[0-9a-f]{64}:[a-z0-9_.-]{1,128}$"},{"type":"string"}],"minItems":3,"maxItems":3},{"type":"array","prefixItems":[{"const":"a"},{"type":"string","pattern":"^30051:[0-9a-f]{64}:[a-z0-9_.-]{1,128}$"},{"type":"string"},{"type":"string"}],"minItems":4,"maxItems":4}]}},{"type":"array","contains":{"type":"array","prefixItems":[{"const":"p"},{"type":"string","pattern":"^[0-9a-f]{64}$"},{"enum":["malware","spam","illegal","impersonation","nudity","profanity","other"]}],"minItems":3,"maxItems":3}}]},"content":{"type":"string","maxLength":2000},"sig":{"type":"string","pattern":"^[0-9a-f]{128}$"}}};
 
 function validate242(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 /*# sourceURL="https://openagents.dev/schemas/nostr/01984-report.json" */;
@@ -83489,7 +83840,7 @@ errors++;
 if(len5 > 2){
 let data18 = data15[2];
 if(!(((((((data18 === "malware") || (data18 === "spam")) || (data18 === "illegal")) || (data18 === "impersonation")) || (data18 === "nudity")) || (data18 === "profanity")) || (data18 === "other"))){
-const err44 = {instancePath:instancePath+"/tags/" + i1+"/2",schemaPath:"#/properties/tags/allOf/1/contains/prefixItems/2/enum",keyword:"enum",params:{allowedValues: schema373.properties.tags.allOf[1].contains.prefixItems[2].enum},message:"must be equal to one of the allowed values"};
+const err44 = {instancePath:instancePath+"/tags/" + i1+"/2",schemaPath:"#/properties/tags/allOf/1/contains/prefixItems/2/enum",keyword:"enum",params:{allowedValues: schema383.properties.tags.allOf[1].contains.prefixItems[2].enum},message:"must be equal to one of the allowed values"};
 if(vErrors === null){
 vErrors = [err44];
 }
@@ -83676,7 +84027,7 @@ return errors === 0;
 validate242.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
 
 exports.isModerationLabelEvent = validate243;
-const schema374 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/nostr/01985-moderation.json","title":"ModerationLabelEvent","description":"A moderator's decision about a listing (a), an event (e) or a key (p), or an author's appeal. When it ends is not in NIP-40's tag: relays keep what was decided.","type":"object","required":["id","pubkey","created_at","kind","tags","content","sig"],"additionalProperties":false,"properties":{"id":{"type":"string","pattern":"^[0-9a-f]{64}$"},"pubkey":{"type":"string","pattern":"^[0-9a-f]{64}$"},"created_at":{"type":"integer","minimum":0,"description":"Unix seconds."},"kind":{"const":1985},"tags":{"type":"array","maxItems":2000,"items":{"type":"array","maxItems":64,"items":{"type":"string"}},"allOf":[{"type":"array","contains":{"const":["L","openagents.upgrade"]}},{"type":"array","contains":{"const":["l","moderation","openagents.upgrade"]}},{"type":"array","contains":{"const":["L","openagents.moderation"]}},{"type":"array","contains":{"type":"array","prefixItems":[{"const":"l"},{"enum":["hold","label","take_down","feature","restore","uphold","dismiss","appeal"]},{"const":"openagents.moderation"}],"minItems":3,"maxItems":3}},{"type":"array","contains":{"anyOf":[{"anyOf":[{"type":"array","prefixItems":[{"const":"a"},{"type":"string","pattern":"^30051:[0-9a-f]{64}:[a-z0-9_.-]{1,128}$"}],"minItems":2,"maxItems":2},{"type":"array","prefixItems":[{"const":"a"},{"type":"string","pattern":"^30051:[0-9a-f]{64}:[a-z0-9_.-]{1,128}$"},{"type":"string"}],"minItems":3,"maxItems":3}]},{"anyOf":[{"type":"array","prefixItems":[{"enum":["e","p"]},{"type":"string","pattern":"^[0-9a-f]{64}$"}],"minItems":2,"maxItems":2},{"type":"array","prefixItems":[{"enum":["e","p"]},{"type":"string","pattern":"^[0-9a-f]{64}$"},{"type":"string"}],"minItems":3,"maxItems":3}]}]}},{"type":"array","not":{"type":"array","contains":{"type":"array","prefixItems":[{"const":"reason"},{"type":"string","not":{"enum":["malware","credential_theft","data_exfiltration","undeclared_behaviour","impersonation","infringement","illegal","prohibited_use","key_compromised","deceptive_pricing","spam","sensitive","broken","quality","disputed","other"]}}],"minItems":2,"maxItems":2}}},{"type":"array","not":{"type":"array","contains":{"type":"array","prefixItems":[{"const":"status"},{"type":"string","not":{"enum":["reviewed","unmaintained","sensitive","disputed","misleading","risky","unsafe"]}}],"minItems":2,"maxItems":2}}},{"type":"array","not":{"type":"array","contains":{"type":"array","prefixItems":[{"const":"blast_radius"},{"type":"string","not":{"enum":["none","output","files","accounts","money","machine"]}}],"minItems":2,"maxItems":2}}}]},"content":{"type":"string","maxLength":2000},"sig":{"type":"string","pattern":"^[0-9a-f]{128}$"}}};
+const schema384 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/nostr/01985-moderation.json","title":"ModerationLabelEvent","description":"A moderator's decision about a listing (a), an event (e) or a key (p), or an author's appeal. When it ends is not in NIP-40's tag: relays keep what was decided.","type":"object","required":["id","pubkey","created_at","kind","tags","content","sig"],"additionalProperties":false,"properties":{"id":{"type":"string","pattern":"^[0-9a-f]{64}$"},"pubkey":{"type":"string","pattern":"^[0-9a-f]{64}$"},"created_at":{"type":"integer","minimum":0,"description":"Unix seconds."},"kind":{"const":1985},"tags":{"type":"array","maxItems":2000,"items":{"type":"array","maxItems":64,"items":{"type":"string"}},"allOf":[{"type":"array","contains":{"const":["L","openagents.upgrade"]}},{"type":"array","contains":{"const":["l","moderation","openagents.upgrade"]}},{"type":"array","contains":{"const":["L","openagents.moderation"]}},{"type":"array","contains":{"type":"array","prefixItems":[{"const":"l"},{"enum":["hold","label","take_down","feature","restore","uphold","dismiss","appeal"]},{"const":"openagents.moderation"}],"minItems":3,"maxItems":3}},{"type":"array","contains":{"anyOf":[{"anyOf":[{"type":"array","prefixItems":[{"const":"a"},{"type":"string","pattern":"^30051:[0-9a-f]{64}:[a-z0-9_.-]{1,128}$"}],"minItems":2,"maxItems":2},{"type":"array","prefixItems":[{"const":"a"},{"type":"string","pattern":"^30051:[0-9a-f]{64}:[a-z0-9_.-]{1,128}$"},{"type":"string"}],"minItems":3,"maxItems":3}]},{"anyOf":[{"type":"array","prefixItems":[{"enum":["e","p"]},{"type":"string","pattern":"^[0-9a-f]{64}$"}],"minItems":2,"maxItems":2},{"type":"array","prefixItems":[{"enum":["e","p"]},{"type":"string","pattern":"^[0-9a-f]{64}$"},{"type":"string"}],"minItems":3,"maxItems":3}]}]}},{"type":"array","not":{"type":"array","contains":{"type":"array","prefixItems":[{"const":"reason"},{"type":"string","not":{"enum":["malware","credential_theft","data_exfiltration","undeclared_behaviour","impersonation","infringement","illegal","prohibited_use","key_compromised","deceptive_pricing","spam","sensitive","broken","quality","disputed","other"]}}],"minItems":2,"maxItems":2}}},{"type":"array","not":{"type":"array","contains":{"type":"array","prefixItems":[{"const":"status"},{"type":"string","not":{"enum":["reviewed","unmaintained","sensitive","disputed","misleading","risky","unsafe"]}}],"minItems":2,"maxItems":2}}},{"type":"array","not":{"type":"array","contains":{"type":"array","prefixItems":[{"const":"blast_radius"},{"type":"string","not":{"enum":["none","output","files","accounts","money","machine"]}}],"minItems":2,"maxItems":2}}}]},"content":{"type":"string","maxLength":2000},"sig":{"type":"string","pattern":"^[0-9a-f]{128}$"}}};
 
 function validate243(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 /*# sourceURL="https://openagents.dev/schemas/nostr/01985-moderation.json" */;
@@ -83866,8 +84217,8 @@ const _errs13 = errors;
 const len0 = data4.length;
 for(let i0=0; i0<len0; i0++){
 const _errs14 = errors;
-if(!func0(data4[i0], schema374.properties.tags.allOf[0].contains.const)){
-const err15 = {instancePath:instancePath+"/tags/" + i0,schemaPath:"#/properties/tags/allOf/0/contains/const",keyword:"const",params:{allowedValue: schema374.properties.tags.allOf[0].contains.const},message:"must be equal to constant"};
+if(!func0(data4[i0], schema384.properties.tags.allOf[0].contains.const)){
+const err15 = {instancePath:instancePath+"/tags/" + i0,schemaPath:"#/properties/tags/allOf/0/contains/const",keyword:"const",params:{allowedValue: schema384.properties.tags.allOf[0].contains.const},message:"must be equal to constant"};
 if(vErrors === null){
 vErrors = [err15];
 }
@@ -83918,8 +84269,8 @@ const _errs17 = errors;
 const len1 = data4.length;
 for(let i1=0; i1<len1; i1++){
 const _errs18 = errors;
-if(!func0(data4[i1], schema374.properties.tags.allOf[1].contains.const)){
-const err18 = {instancePath:instancePath+"/tags/" + i1,schemaPath:"#/properties/tags/allOf/1/contains/const",keyword:"const",params:{allowedValue: schema374.properties.tags.allOf[1].contains.const},message:"must be equal to constant"};
+if(!func0(data4[i1], schema384.properties.tags.allOf[1].contains.const)){
+const err18 = {instancePath:instancePath+"/tags/" + i1,schemaPath:"#/properties/tags/allOf/1/contains/const",keyword:"const",params:{allowedValue: schema384.properties.tags.allOf[1].contains.const},message:"must be equal to constant"};
 if(vErrors === null){
 vErrors = [err18];
 }
@@ -83970,8 +84321,8 @@ const _errs21 = errors;
 const len2 = data4.length;
 for(let i2=0; i2<len2; i2++){
 const _errs22 = errors;
-if(!func0(data4[i2], schema374.properties.tags.allOf[2].contains.const)){
-const err21 = {instancePath:instancePath+"/tags/" + i2,schemaPath:"#/properties/tags/allOf/2/contains/const",keyword:"const",params:{allowedValue: schema374.properties.tags.allOf[2].contains.const},message:"must be equal to constant"};
+if(!func0(data4[i2], schema384.properties.tags.allOf[2].contains.const)){
+const err21 = {instancePath:instancePath+"/tags/" + i2,schemaPath:"#/properties/tags/allOf/2/contains/const",keyword:"const",params:{allowedValue: schema384.properties.tags.allOf[2].contains.const},message:"must be equal to constant"};
 if(vErrors === null){
 vErrors = [err21];
 }
@@ -84060,7 +84411,7 @@ errors++;
 if(len4 > 1){
 let data10 = data8[1];
 if(!((((((((data10 === "hold") || (data10 === "label")) || (data10 === "take_down")) || (data10 === "feature")) || (data10 === "restore")) || (data10 === "uphold")) || (data10 === "dismiss")) || (data10 === "appeal"))){
-const err27 = {instancePath:instancePath+"/tags/" + i3+"/1",schemaPath:"#/properties/tags/allOf/3/contains/prefixItems/1/enum",keyword:"enum",params:{allowedValues: schema374.properties.tags.allOf[3].contains.prefixItems[1].enum},message:"must be equal to one of the allowed values"};
+const err27 = {instancePath:instancePath+"/tags/" + i3+"/1",schemaPath:"#/properties/tags/allOf/3/contains/prefixItems/1/enum",keyword:"enum",params:{allowedValues: schema384.properties.tags.allOf[3].contains.prefixItems[1].enum},message:"must be equal to one of the allowed values"};
 if(vErrors === null){
 vErrors = [err27];
 }
@@ -84359,7 +84710,7 @@ const len8 = data12.length;
 if(len8 > 0){
 let data18 = data12[0];
 if(!((data18 === "e") || (data18 === "p"))){
-const err48 = {instancePath:instancePath+"/tags/" + i4+"/0",schemaPath:"#/properties/tags/allOf/4/contains/anyOf/1/anyOf/0/prefixItems/0/enum",keyword:"enum",params:{allowedValues: schema374.properties.tags.allOf[4].contains.anyOf[1].anyOf[0].prefixItems[0].enum},message:"must be equal to one of the allowed values"};
+const err48 = {instancePath:instancePath+"/tags/" + i4+"/0",schemaPath:"#/properties/tags/allOf/4/contains/anyOf/1/anyOf/0/prefixItems/0/enum",keyword:"enum",params:{allowedValues: schema384.properties.tags.allOf[4].contains.anyOf[1].anyOf[0].prefixItems[0].enum},message:"must be equal to one of the allowed values"};
 if(vErrors === null){
 vErrors = [err48];
 }
@@ -84436,7 +84787,7 @@ const len9 = data12.length;
 if(len9 > 0){
 let data20 = data12[0];
 if(!((data20 === "e") || (data20 === "p"))){
-const err54 = {instancePath:instancePath+"/tags/" + i4+"/0",schemaPath:"#/properties/tags/allOf/4/contains/anyOf/1/anyOf/1/prefixItems/0/enum",keyword:"enum",params:{allowedValues: schema374.properties.tags.allOf[4].contains.anyOf[1].anyOf[1].prefixItems[0].enum},message:"must be equal to one of the allowed values"};
+const err54 = {instancePath:instancePath+"/tags/" + i4+"/0",schemaPath:"#/properties/tags/allOf/4/contains/anyOf/1/anyOf/1/prefixItems/0/enum",keyword:"enum",params:{allowedValues: schema384.properties.tags.allOf[4].contains.anyOf[1].anyOf[1].prefixItems[0].enum},message:"must be equal to one of the allowed values"};
 if(vErrors === null){
 vErrors = [err54];
 }
@@ -85265,7 +85616,7 @@ return errors === 0;
 validate243.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
 
 exports.isRunAttestationEvent = validate244;
-const schema375 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/nostr/01985-run-attestation.json","title":"RunAttestationEvent","description":"A worker's word that one run of one release succeeded there; nothing of what it did.","type":"object","required":["id","pubkey","created_at","kind","tags","content","sig"],"additionalProperties":false,"properties":{"id":{"type":"string","pattern":"^[0-9a-f]{64}$"},"pubkey":{"type":"string","pattern":"^[0-9a-f]{64}$"},"created_at":{"type":"integer","minimum":0,"description":"Unix seconds."},"kind":{"const":1985},"tags":{"type":"array","maxItems":2000,"items":{"type":"array","maxItems":64,"items":{"type":"string"}},"allOf":[{"type":"array","contains":{"const":["L","openagents.upgrade"]}},{"type":"array","contains":{"const":["l","run-succeeded","openagents.upgrade"]}},{"type":"array","contains":{"type":"array","prefixItems":[{"const":"a"},{"type":"string","pattern":"^30051:[0-9a-f]{64}:[a-z0-9_.-]{1,128}$"}],"minItems":2,"maxItems":2}},{"type":"array","contains":{"type":"array","prefixItems":[{"const":"e"},{"type":"string","pattern":"^[0-9a-f]{64}$"}],"minItems":2,"maxItems":2}},{"type":"array","contains":{"type":"array","prefixItems":[{"const":"x"},{"type":"string","pattern":"^[0-9a-f]{64}$"}],"minItems":2,"maxItems":2}},{"type":"array","contains":{"type":"array","prefixItems":[{"const":"run"},{"type":"string","pattern":"^[0-9a-f]{64}$"}],"minItems":2,"maxItems":2}}]},"content":{"type":"string","maxLength":0},"sig":{"type":"string","pattern":"^[0-9a-f]{128}$"}}};
+const schema385 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/nostr/01985-run-attestation.json","title":"RunAttestationEvent","description":"A worker's word that one run of one release succeeded there; nothing of what it did.","type":"object","required":["id","pubkey","created_at","kind","tags","content","sig"],"additionalProperties":false,"properties":{"id":{"type":"string","pattern":"^[0-9a-f]{64}$"},"pubkey":{"type":"string","pattern":"^[0-9a-f]{64}$"},"created_at":{"type":"integer","minimum":0,"description":"Unix seconds."},"kind":{"const":1985},"tags":{"type":"array","maxItems":2000,"items":{"type":"array","maxItems":64,"items":{"type":"string"}},"allOf":[{"type":"array","contains":{"const":["L","openagents.upgrade"]}},{"type":"array","contains":{"const":["l","run-succeeded","openagents.upgrade"]}},{"type":"array","contains":{"type":"array","prefixItems":[{"const":"a"},{"type":"string","pattern":"^30051:[0-9a-f]{64}:[a-z0-9_.-]{1,128}$"}],"minItems":2,"maxItems":2}},{"type":"array","contains":{"type":"array","prefixItems":[{"const":"e"},{"type":"string","pattern":"^[0-9a-f]{64}$"}],"minItems":2,"maxItems":2}},{"type":"array","contains":{"type":"array","prefixItems":[{"const":"x"},{"type":"string","pattern":"^[0-9a-f]{64}$"}],"minItems":2,"maxItems":2}},{"type":"array","contains":{"type":"array","prefixItems":[{"const":"run"},{"type":"string","pattern":"^[0-9a-f]{64}$"}],"minItems":2,"maxItems":2}}]},"content":{"type":"string","maxLength":0},"sig":{"type":"string","pattern":"^[0-9a-f]{128}$"}}};
 
 function validate244(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 /*# sourceURL="https://openagents.dev/schemas/nostr/01985-run-attestation.json" */;
@@ -85455,8 +85806,8 @@ const _errs13 = errors;
 const len0 = data4.length;
 for(let i0=0; i0<len0; i0++){
 const _errs14 = errors;
-if(!func0(data4[i0], schema375.properties.tags.allOf[0].contains.const)){
-const err15 = {instancePath:instancePath+"/tags/" + i0,schemaPath:"#/properties/tags/allOf/0/contains/const",keyword:"const",params:{allowedValue: schema375.properties.tags.allOf[0].contains.const},message:"must be equal to constant"};
+if(!func0(data4[i0], schema385.properties.tags.allOf[0].contains.const)){
+const err15 = {instancePath:instancePath+"/tags/" + i0,schemaPath:"#/properties/tags/allOf/0/contains/const",keyword:"const",params:{allowedValue: schema385.properties.tags.allOf[0].contains.const},message:"must be equal to constant"};
 if(vErrors === null){
 vErrors = [err15];
 }
@@ -85507,8 +85858,8 @@ const _errs17 = errors;
 const len1 = data4.length;
 for(let i1=0; i1<len1; i1++){
 const _errs18 = errors;
-if(!func0(data4[i1], schema375.properties.tags.allOf[1].contains.const)){
-const err18 = {instancePath:instancePath+"/tags/" + i1,schemaPath:"#/properties/tags/allOf/1/contains/const",keyword:"const",params:{allowedValue: schema375.properties.tags.allOf[1].contains.const},message:"must be equal to constant"};
+if(!func0(data4[i1], schema385.properties.tags.allOf[1].contains.const)){
+const err18 = {instancePath:instancePath+"/tags/" + i1,schemaPath:"#/properties/tags/allOf/1/contains/const",keyword:"const",params:{allowedValue: schema385.properties.tags.allOf[1].contains.const},message:"must be equal to constant"};
 if(vErrors === null){
 vErrors = [err18];
 }
@@ -86135,7 +86486,7 @@ return errors === 0;
 validate244.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
 
 exports.isKeyRotationEvent = validate245;
-const schema376 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/nostr/03164-key-rotation.json","title":"KeyRotationEvent","description":"A statement about its signer's own key, its content a KeyRotationContent. Label key-rotation: p names the successor. Label key-acceptance: p names the key that is succeeded; it stands inside a rotation as its proof. Label key-revocation: the key has none.","type":"object","required":["id","pubkey","created_at","kind","tags","content","sig"],"additionalProperties":false,"properties":{"id":{"type":"string","pattern":"^[0-9a-f]{64}$"},"pubkey":{"type":"string","pattern":"^[0-9a-f]{64}$"},"created_at":{"type":"integer","minimum":0,"description":"Unix seconds."},"kind":{"const":3164},"tags":{"type":"array","maxItems":2000,"items":{"type":"array","maxItems":64,"items":{"type":"string"}},"allOf":[{"type":"array","contains":{"const":["L","openagents.upgrade"]}},{"type":"array","contains":{"type":"array","prefixItems":[{"const":"l"},{"enum":["key-rotation","key-acceptance","key-revocation"]},{"const":"openagents.upgrade"}],"minItems":3,"maxItems":3}}]},"content":{"type":"string","maxLength":131072},"sig":{"type":"string","pattern":"^[0-9a-f]{128}$"}}};
+const schema386 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/nostr/03164-key-rotation.json","title":"KeyRotationEvent","description":"A statement about its signer's own key, its content a KeyRotationContent. Label key-rotation: p names the successor. Label key-acceptance: p names the key that is succeeded; it stands inside a rotation as its proof. Label key-revocation: the key has none.","type":"object","required":["id","pubkey","created_at","kind","tags","content","sig"],"additionalProperties":false,"properties":{"id":{"type":"string","pattern":"^[0-9a-f]{64}$"},"pubkey":{"type":"string","pattern":"^[0-9a-f]{64}$"},"created_at":{"type":"integer","minimum":0,"description":"Unix seconds."},"kind":{"const":3164},"tags":{"type":"array","maxItems":2000,"items":{"type":"array","maxItems":64,"items":{"type":"string"}},"allOf":[{"type":"array","contains":{"const":["L","openagents.upgrade"]}},{"type":"array","contains":{"type":"array","prefixItems":[{"const":"l"},{"enum":["key-rotation","key-acceptance","key-revocation"]},{"const":"openagents.upgrade"}],"minItems":3,"maxItems":3}}]},"content":{"type":"string","maxLength":131072},"sig":{"type":"string","pattern":"^[0-9a-f]{128}$"}}};
 
 function validate245(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 /*# sourceURL="https://openagents.dev/schemas/nostr/03164-key-rotation.json" */;
@@ -86325,8 +86676,8 @@ const _errs13 = errors;
 const len0 = data4.length;
 for(let i0=0; i0<len0; i0++){
 const _errs14 = errors;
-if(!func0(data4[i0], schema376.properties.tags.allOf[0].contains.const)){
-const err15 = {instancePath:instancePath+"/tags/" + i0,schemaPath:"#/properties/tags/allOf/0/contains/const",keyword:"const",params:{allowedValue: schema376.properties.tags.allOf[0].contains.const},message:"must be equal to constant"};
+if(!func0(data4[i0], schema386.properties.tags.allOf[0].contains.const)){
+const err15 = {instancePath:instancePath+"/tags/" + i0,schemaPath:"#/properties/tags/allOf/0/contains/const",keyword:"const",params:{allowedValue: schema386.properties.tags.allOf[0].contains.const},message:"must be equal to constant"};
 if(vErrors === null){
 vErrors = [err15];
 }
@@ -86415,7 +86766,7 @@ errors++;
 if(len2 > 1){
 let data8 = data6[1];
 if(!(((data8 === "key-rotation") || (data8 === "key-acceptance")) || (data8 === "key-revocation"))){
-const err21 = {instancePath:instancePath+"/tags/" + i1+"/1",schemaPath:"#/properties/tags/allOf/1/contains/prefixItems/1/enum",keyword:"enum",params:{allowedValues: schema376.properties.tags.allOf[1].contains.prefixItems[1].enum},message:"must be equal to one of the allowed values"};
+const err21 = {instancePath:instancePath+"/tags/" + i1+"/1",schemaPath:"#/properties/tags/allOf/1/contains/prefixItems/1/enum",keyword:"enum",params:{allowedValues: schema386.properties.tags.allOf[1].contains.prefixItems[1].enum},message:"must be equal to one of the allowed values"};
 if(vErrors === null){
 vErrors = [err21];
 }
@@ -86614,7 +86965,7 @@ return errors === 0;
 validate245.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
 
 exports.isZapReceiptEvent = validate246;
-const schema377 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/nostr/09735-zap.json","title":"ZapReceiptEvent","description":"A zap receipt for a listing (NIP-57), signed by the recipient's LNURL provider.","type":"object","required":["id","pubkey","created_at","kind","tags","content","sig"],"additionalProperties":false,"properties":{"id":{"type":"string","pattern":"^[0-9a-f]{64}$"},"pubkey":{"type":"string","pattern":"^[0-9a-f]{64}$"},"created_at":{"type":"integer","minimum":0,"description":"Unix seconds."},"kind":{"const":9735},"tags":{"type":"array","maxItems":2000,"items":{"type":"array","maxItems":64,"items":{"type":"string"}},"allOf":[{"type":"array","contains":{"anyOf":[{"type":"array","prefixItems":[{"const":"a"},{"type":"string","pattern":"^30051:[0-9a-f]{64}:[a-z0-9_.-]{1,128}$"}],"minItems":2,"maxItems":2},{"type":"array","prefixItems":[{"const":"a"},{"type":"string","pattern":"^30051:[0-9a-f]{64}:[a-z0-9_.-]{1,128}$"},{"type":"string"}],"minItems":3,"maxItems":3},{"type":"array","prefixItems":[{"const":"a"},{"type":"string","pattern":"^30051:[0-9a-f]{64}:[a-z0-9_.-]{1,128}$"},{"type":"string"},{"type":"string"}],"minItems":4,"maxItems":4}]}},{"type":"array","contains":{"anyOf":[{"type":"array","prefixItems":[{"const":"p"},{"type":"string","pattern":"^[0-9a-f]{64}$"}],"minItems":2,"maxItems":2},{"type":"array","prefixItems":[{"const":"p"},{"type":"string","pattern":"^[0-9a-f]{64}$"},{"type":"string"}],"minItems":3,"maxItems":3}]}},{"type":"array","contains":{"type":"array","prefixItems":[{"const":"bolt11"},{"type":"string","pattern":"^ln[a-z0-9]+$"}],"minItems":2,"maxItems":2}},{"type":"array","contains":{"type":"array","prefixItems":[{"const":"description"},{"type":"string","minLength":2}],"minItems":2,"maxItems":2}}]},"content":{"type":"string","maxLength":131072},"sig":{"type":"string","pattern":"^[0-9a-f]{128}$"}}};
+const schema387 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/nostr/09735-zap.json","title":"ZapReceiptEvent","description":"A zap receipt for a listing (NIP-57), signed by the recipient's LNURL provider.","type":"object","required":["id","pubkey","created_at","kind","tags","content","sig"],"additionalProperties":false,"properties":{"id":{"type":"string","pattern":"^[0-9a-f]{64}$"},"pubkey":{"type":"string","pattern":"^[0-9a-f]{64}$"},"created_at":{"type":"integer","minimum":0,"description":"Unix seconds."},"kind":{"const":9735},"tags":{"type":"array","maxItems":2000,"items":{"type":"array","maxItems":64,"items":{"type":"string"}},"allOf":[{"type":"array","contains":{"anyOf":[{"type":"array","prefixItems":[{"const":"a"},{"type":"string","pattern":"^30051:[0-9a-f]{64}:[a-z0-9_.-]{1,128}$"}],"minItems":2,"maxItems":2},{"type":"array","prefixItems":[{"const":"a"},{"type":"string","pattern":"^30051:[0-9a-f]{64}:[a-z0-9_.-]{1,128}$"},{"type":"string"}],"minItems":3,"maxItems":3},{"type":"array","prefixItems":[{"const":"a"},{"type":"string","pattern":"^30051:[0-9a-f]{64}:[a-z0-9_.-]{1,128}$"},{"type":"string"},{"type":"string"}],"minItems":4,"maxItems":4}]}},{"type":"array","contains":{"anyOf":[{"type":"array","prefixItems":[{"const":"p"},{"type":"string","pattern":"^[0-9a-f]{64}$"}],"minItems":2,"maxItems":2},{"type":"array","prefixItems":[{"const":"p"},{"type":"string","pattern":"^[0-9a-f]{64}$"},{"type":"string"}],"minItems":3,"maxItems":3}]}},{"type":"array","contains":{"type":"array","prefixItems":[{"const":"bolt11"},{"type":"string","pattern":"^ln[a-z0-9]+$"}],"minItems":2,"maxItems":2}},{"type":"array","contains":{"type":"array","prefixItems":[{"const":"description"},{"type":"string","minLength":2}],"minItems":2,"maxItems":2}}]},"content":{"type":"string","maxLength":131072},"sig":{"type":"string","pattern":"^[0-9a-f]{128}$"}}};
 const pattern385 = new RegExp("^ln[a-z0-9]+$", "u");
 
 function validate246(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
@@ -87721,7 +88072,7 @@ return errors === 0;
 validate246.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
 
 exports.isMuteListEvent = validate247;
-const schema378 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/nostr/10000-mutes.json","title":"MuteListEvent","description":"Keys that one key wants to see nothing of (NIP-51): a blocklist to those who choose it as a moderator. Its content, if any, is encrypted and not read.","type":"object","required":["id","pubkey","created_at","kind","tags","content","sig"],"additionalProperties":false,"properties":{"id":{"type":"string","pattern":"^[0-9a-f]{64}$"},"pubkey":{"type":"string","pattern":"^[0-9a-f]{64}$"},"created_at":{"type":"integer","minimum":0,"description":"Unix seconds."},"kind":{"const":10000},"tags":{"type":"array","maxItems":2000,"items":{"type":"array","maxItems":64,"items":{"type":"string"}},"allOf":[{"type":"array","contains":{"anyOf":[{"type":"array","prefixItems":[{"const":"p"},{"type":"string","pattern":"^[0-9a-f]{64}$"}],"minItems":2,"maxItems":2},{"type":"array","prefixItems":[{"const":"p"},{"type":"string","pattern":"^[0-9a-f]{64}$"},{"type":"string"}],"minItems":3,"maxItems":3},{"type":"array","prefixItems":[{"const":"p"},{"type":"string","pattern":"^[0-9a-f]{64}$"},{"type":"string"},{"type":"string"}],"minItems":4,"maxItems":4}]}}]},"content":{"type":"string"},"sig":{"type":"string","pattern":"^[0-9a-f]{128}$"}}};
+const schema388 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/nostr/10000-mutes.json","title":"MuteListEvent","description":"Keys that one key wants to see nothing of (NIP-51): a blocklist to those who choose it as a moderator. Its content, if any, is encrypted and not read.","type":"object","required":["id","pubkey","created_at","kind","tags","content","sig"],"additionalProperties":false,"properties":{"id":{"type":"string","pattern":"^[0-9a-f]{64}$"},"pubkey":{"type":"string","pattern":"^[0-9a-f]{64}$"},"created_at":{"type":"integer","minimum":0,"description":"Unix seconds."},"kind":{"const":10000},"tags":{"type":"array","maxItems":2000,"items":{"type":"array","maxItems":64,"items":{"type":"string"}},"allOf":[{"type":"array","contains":{"anyOf":[{"type":"array","prefixItems":[{"const":"p"},{"type":"string","pattern":"^[0-9a-f]{64}$"}],"minItems":2,"maxItems":2},{"type":"array","prefixItems":[{"const":"p"},{"type":"string","pattern":"^[0-9a-f]{64}$"},{"type":"string"}],"minItems":3,"maxItems":3},{"type":"array","prefixItems":[{"const":"p"},{"type":"string","pattern":"^[0-9a-f]{64}$"},{"type":"string"},{"type":"string"}],"minItems":4,"maxItems":4}]}}]},"content":{"type":"string"},"sig":{"type":"string","pattern":"^[0-9a-f]{128}$"}}};
 
 function validate247(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 /*# sourceURL="https://openagents.dev/schemas/nostr/10000-mutes.json" */;
@@ -88356,7 +88707,7 @@ return errors === 0;
 validate247.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
 
 exports.isInstallConfigEvent = validate248;
-const schema379 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/nostr/24051-install-config.json","title":"InstallConfigEvent","description":"The inner event of an install config, its content an InstallConfig. Never sent in the clear.","type":"object","required":["id","pubkey","created_at","kind","tags","content","sig"],"additionalProperties":false,"properties":{"id":{"type":"string","pattern":"^[0-9a-f]{64}$"},"pubkey":{"type":"string","pattern":"^[0-9a-f]{64}$"},"created_at":{"type":"integer","minimum":0,"description":"Unix seconds."},"kind":{"const":24051},"tags":{"type":"array","maxItems":2000,"items":{"type":"array","maxItems":64,"items":{"type":"string"}},"allOf":[{"type":"array","contains":{"type":"array","prefixItems":[{"const":"p"},{"type":"string","pattern":"^[0-9a-f]{64}$"}],"minItems":2,"maxItems":2}}]},"content":{"type":"string","maxLength":131072},"sig":{"type":"string","pattern":"^[0-9a-f]{128}$"}}};
+const schema389 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/nostr/24051-install-config.json","title":"InstallConfigEvent","description":"The inner event of an install config, its content an InstallConfig. Never sent in the clear.","type":"object","required":["id","pubkey","created_at","kind","tags","content","sig"],"additionalProperties":false,"properties":{"id":{"type":"string","pattern":"^[0-9a-f]{64}$"},"pubkey":{"type":"string","pattern":"^[0-9a-f]{64}$"},"created_at":{"type":"integer","minimum":0,"description":"Unix seconds."},"kind":{"const":24051},"tags":{"type":"array","maxItems":2000,"items":{"type":"array","maxItems":64,"items":{"type":"string"}},"allOf":[{"type":"array","contains":{"type":"array","prefixItems":[{"const":"p"},{"type":"string","pattern":"^[0-9a-f]{64}$"}],"minItems":2,"maxItems":2}}]},"content":{"type":"string","maxLength":131072},"sig":{"type":"string","pattern":"^[0-9a-f]{128}$"}}};
 
 function validate248(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 /*# sourceURL="https://openagents.dev/schemas/nostr/24051-install-config.json" */;
@@ -88783,7 +89134,7 @@ return errors === 0;
 validate248.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
 
 exports.isPairingClaimEvent = validate249;
-const schema380 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/nostr/24052-pairing-claim.json","title":"PairingClaimEvent","description":"The inner event of a pairing claim, its content a PairingClaim: a coordinator shows the one-time secret its owner read from the worker. Never sent in the clear.","type":"object","required":["id","pubkey","created_at","kind","tags","content","sig"],"additionalProperties":false,"properties":{"id":{"type":"string","pattern":"^[0-9a-f]{64}$"},"pubkey":{"type":"string","pattern":"^[0-9a-f]{64}$"},"created_at":{"type":"integer","minimum":0,"description":"Unix seconds."},"kind":{"const":24052},"tags":{"type":"array","maxItems":2000,"items":{"type":"array","maxItems":64,"items":{"type":"string"}},"allOf":[{"type":"array","contains":{"type":"array","prefixItems":[{"const":"p"},{"type":"string","pattern":"^[0-9a-f]{64}$"}],"minItems":2,"maxItems":2}}]},"content":{"type":"string","maxLength":1000},"sig":{"type":"string","pattern":"^[0-9a-f]{128}$"}}};
+const schema390 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/nostr/24052-pairing-claim.json","title":"PairingClaimEvent","description":"The inner event of a pairing claim, its content a PairingClaim: a coordinator shows the one-time secret its owner read from the worker. Never sent in the clear.","type":"object","required":["id","pubkey","created_at","kind","tags","content","sig"],"additionalProperties":false,"properties":{"id":{"type":"string","pattern":"^[0-9a-f]{64}$"},"pubkey":{"type":"string","pattern":"^[0-9a-f]{64}$"},"created_at":{"type":"integer","minimum":0,"description":"Unix seconds."},"kind":{"const":24052},"tags":{"type":"array","maxItems":2000,"items":{"type":"array","maxItems":64,"items":{"type":"string"}},"allOf":[{"type":"array","contains":{"type":"array","prefixItems":[{"const":"p"},{"type":"string","pattern":"^[0-9a-f]{64}$"}],"minItems":2,"maxItems":2}}]},"content":{"type":"string","maxLength":1000},"sig":{"type":"string","pattern":"^[0-9a-f]{128}$"}}};
 
 function validate249(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 /*# sourceURL="https://openagents.dev/schemas/nostr/24052-pairing-claim.json" */;
@@ -89210,7 +89561,7 @@ return errors === 0;
 validate249.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
 
 exports.isReceiptProofEvent = validate250;
-const schema381 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/nostr/24054-receipt-proof.json","title":"ReceiptProofEvent","description":"An edge says that it found a receipt valid: unrevoked, and its payment claimed by no other. Good until its expiration; checked offline with the edge's key.","type":"object","required":["id","pubkey","created_at","kind","tags","content","sig"],"additionalProperties":false,"properties":{"id":{"type":"string","pattern":"^[0-9a-f]{64}$"},"pubkey":{"type":"string","pattern":"^[0-9a-f]{64}$"},"created_at":{"type":"integer","minimum":0,"description":"Unix seconds."},"kind":{"const":24054},"tags":{"type":"array","maxItems":2000,"items":{"type":"array","maxItems":64,"items":{"type":"string"}},"allOf":[{"type":"array","contains":{"type":"array","prefixItems":[{"const":"e"},{"type":"string","pattern":"^[0-9a-f]{64}$"}],"minItems":2,"maxItems":2}},{"type":"array","contains":{"type":"array","prefixItems":[{"const":"payment_hash"},{"type":"string","pattern":"^[0-9a-f]{64}$"}],"minItems":2,"maxItems":2}},{"type":"array","contains":{"type":"array","prefixItems":[{"const":"expiration"},{"type":"string","pattern":"^[0-9]{1,12}$"}],"minItems":2,"maxItems":2}},{"type":"array","contains":{"const":["L","openagents.upgrade"]}},{"type":"array","contains":{"const":["l","receipt-proof","openagents.upgrade"]}}]},"content":{"type":"string","maxLength":1000},"sig":{"type":"string","pattern":"^[0-9a-f]{128}$"}}};
+const schema391 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/nostr/24054-receipt-proof.json","title":"ReceiptProofEvent","description":"An edge says that it found a receipt valid: unrevoked, and its payment claimed by no other. Good until its expiration; checked offline with the edge's key.","type":"object","required":["id","pubkey","created_at","kind","tags","content","sig"],"additionalProperties":false,"properties":{"id":{"type":"string","pattern":"^[0-9a-f]{64}$"},"pubkey":{"type":"string","pattern":"^[0-9a-f]{64}$"},"created_at":{"type":"integer","minimum":0,"description":"Unix seconds."},"kind":{"const":24054},"tags":{"type":"array","maxItems":2000,"items":{"type":"array","maxItems":64,"items":{"type":"string"}},"allOf":[{"type":"array","contains":{"type":"array","prefixItems":[{"const":"e"},{"type":"string","pattern":"^[0-9a-f]{64}$"}],"minItems":2,"maxItems":2}},{"type":"array","contains":{"type":"array","prefixItems":[{"const":"payment_hash"},{"type":"string","pattern":"^[0-9a-f]{64}$"}],"minItems":2,"maxItems":2}},{"type":"array","contains":{"type":"array","prefixItems":[{"const":"expiration"},{"type":"string","pattern":"^[0-9]{1,12}$"}],"minItems":2,"maxItems":2}},{"type":"array","contains":{"const":["L","openagents.upgrade"]}},{"type":"array","contains":{"const":["l","receipt-proof","openagents.upgrade"]}}]},"content":{"type":"string","maxLength":1000},"sig":{"type":"string","pattern":"^[0-9a-f]{128}$"}}};
 const pattern405 = new RegExp("^[0-9]{1,12}$", "u");
 
 function validate250(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
@@ -89740,8 +90091,8 @@ const _errs37 = errors;
 const len6 = data4.length;
 for(let i3=0; i3<len6; i3++){
 const _errs38 = errors;
-if(!func0(data4[i3], schema381.properties.tags.allOf[3].contains.const)){
-const err39 = {instancePath:instancePath+"/tags/" + i3,schemaPath:"#/properties/tags/allOf/3/contains/const",keyword:"const",params:{allowedValue: schema381.properties.tags.allOf[3].contains.const},message:"must be equal to constant"};
+if(!func0(data4[i3], schema391.properties.tags.allOf[3].contains.const)){
+const err39 = {instancePath:instancePath+"/tags/" + i3,schemaPath:"#/properties/tags/allOf/3/contains/const",keyword:"const",params:{allowedValue: schema391.properties.tags.allOf[3].contains.const},message:"must be equal to constant"};
 if(vErrors === null){
 vErrors = [err39];
 }
@@ -89792,8 +90143,8 @@ const _errs41 = errors;
 const len7 = data4.length;
 for(let i4=0; i4<len7; i4++){
 const _errs42 = errors;
-if(!func0(data4[i4], schema381.properties.tags.allOf[4].contains.const)){
-const err42 = {instancePath:instancePath+"/tags/" + i4,schemaPath:"#/properties/tags/allOf/4/contains/const",keyword:"const",params:{allowedValue: schema381.properties.tags.allOf[4].contains.const},message:"must be equal to constant"};
+if(!func0(data4[i4], schema391.properties.tags.allOf[4].contains.const)){
+const err42 = {instancePath:instancePath+"/tags/" + i4,schemaPath:"#/properties/tags/allOf/4/contains/const",keyword:"const",params:{allowedValue: schema391.properties.tags.allOf[4].contains.const},message:"must be equal to constant"};
 if(vErrors === null){
 vErrors = [err42];
 }
@@ -89968,7 +90319,7 @@ return errors === 0;
 validate250.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
 
 exports.isWorkerCapabilitiesEvent = validate251;
-const schema382 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/nostr/24055-worker-capabilities.json","title":"WorkerCapabilitiesEvent","description":"The inner event of a capability report, its content a WorkerReport: a worker tells a paired key what it measured about itself, since its owner chose so. Never sent in the clear.","type":"object","required":["id","pubkey","created_at","kind","tags","content","sig"],"additionalProperties":false,"properties":{"id":{"type":"string","pattern":"^[0-9a-f]{64}$"},"pubkey":{"type":"string","pattern":"^[0-9a-f]{64}$"},"created_at":{"type":"integer","minimum":0,"description":"Unix seconds."},"kind":{"const":24055},"tags":{"type":"array","maxItems":2000,"items":{"type":"array","maxItems":64,"items":{"type":"string"}},"allOf":[{"type":"array","contains":{"type":"array","prefixItems":[{"const":"p"},{"type":"string","pattern":"^[0-9a-f]{64}$"}],"minItems":2,"maxItems":2}}]},"content":{"type":"string","maxLength":20000},"sig":{"type":"string","pattern":"^[0-9a-f]{128}$"}}};
+const schema392 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/nostr/24055-worker-capabilities.json","title":"WorkerCapabilitiesEvent","description":"The inner event of a capability report, its content a WorkerReport: a worker tells a paired key what it measured about itself, since its owner chose so. Never sent in the clear.","type":"object","required":["id","pubkey","created_at","kind","tags","content","sig"],"additionalProperties":false,"properties":{"id":{"type":"string","pattern":"^[0-9a-f]{64}$"},"pubkey":{"type":"string","pattern":"^[0-9a-f]{64}$"},"created_at":{"type":"integer","minimum":0,"description":"Unix seconds."},"kind":{"const":24055},"tags":{"type":"array","maxItems":2000,"items":{"type":"array","maxItems":64,"items":{"type":"string"}},"allOf":[{"type":"array","contains":{"type":"array","prefixItems":[{"const":"p"},{"type":"string","pattern":"^[0-9a-f]{64}$"}],"minItems":2,"maxItems":2}}]},"content":{"type":"string","maxLength":20000},"sig":{"type":"string","pattern":"^[0-9a-f]{128}$"}}};
 
 function validate251(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 /*# sourceURL="https://openagents.dev/schemas/nostr/24055-worker-capabilities.json" */;
@@ -90395,7 +90746,7 @@ return errors === 0;
 validate251.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
 
 exports.isWorkerStatusEvent = validate252;
-const schema383 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/nostr/24056-worker-status.json","title":"WorkerStatusEvent","description":"The inner event of a status, its content a WorkerStatus: a worker tells a coordinator's key where its pairing stands and what became of what it ordered. Never sent in the clear.","type":"object","required":["id","pubkey","created_at","kind","tags","content","sig"],"additionalProperties":false,"properties":{"id":{"type":"string","pattern":"^[0-9a-f]{64}$"},"pubkey":{"type":"string","pattern":"^[0-9a-f]{64}$"},"created_at":{"type":"integer","minimum":0,"description":"Unix seconds."},"kind":{"const":24056},"tags":{"type":"array","maxItems":2000,"items":{"type":"array","maxItems":64,"items":{"type":"string"}},"allOf":[{"type":"array","contains":{"type":"array","prefixItems":[{"const":"p"},{"type":"string","pattern":"^[0-9a-f]{64}$"}],"minItems":2,"maxItems":2}}]},"content":{"type":"string","maxLength":60000},"sig":{"type":"string","pattern":"^[0-9a-f]{128}$"}}};
+const schema393 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/nostr/24056-worker-status.json","title":"WorkerStatusEvent","description":"The inner event of a status, its content a WorkerStatus: a worker tells a coordinator's key where its pairing stands and what became of what it ordered. Never sent in the clear.","type":"object","required":["id","pubkey","created_at","kind","tags","content","sig"],"additionalProperties":false,"properties":{"id":{"type":"string","pattern":"^[0-9a-f]{64}$"},"pubkey":{"type":"string","pattern":"^[0-9a-f]{64}$"},"created_at":{"type":"integer","minimum":0,"description":"Unix seconds."},"kind":{"const":24056},"tags":{"type":"array","maxItems":2000,"items":{"type":"array","maxItems":64,"items":{"type":"string"}},"allOf":[{"type":"array","contains":{"type":"array","prefixItems":[{"const":"p"},{"type":"string","pattern":"^[0-9a-f]{64}$"}],"minItems":2,"maxItems":2}}]},"content":{"type":"string","maxLength":60000},"sig":{"type":"string","pattern":"^[0-9a-f]{128}$"}}};
 
 function validate252(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 /*# sourceURL="https://openagents.dev/schemas/nostr/24056-worker-status.json" */;
@@ -90822,7 +91173,7 @@ return errors === 0;
 validate252.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
 
 exports.isHttpAuthEvent = validate253;
-const schema384 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/nostr/27235-http-auth.json","title":"HttpAuthEvent","description":"Authorises one HTTP request (NIP-98): its URL, its method and, where there is a body, the hash of its bytes.","type":"object","required":["id","pubkey","created_at","kind","tags","content","sig"],"additionalProperties":false,"properties":{"id":{"type":"string","pattern":"^[0-9a-f]{64}$"},"pubkey":{"type":"string","pattern":"^[0-9a-f]{64}$"},"created_at":{"type":"integer","minimum":0,"description":"Unix seconds."},"kind":{"const":27235},"tags":{"type":"array","maxItems":2000,"items":{"type":"array","maxItems":64,"items":{"type":"string"}},"allOf":[{"type":"array","contains":{"type":"array","prefixItems":[{"const":"u"},{"type":"string","pattern":"^https?://"}],"minItems":2,"maxItems":2}},{"type":"array","contains":{"type":"array","prefixItems":[{"const":"method"},{"type":"string","pattern":"^[A-Z]+$"}],"minItems":2,"maxItems":2}}]},"content":{"type":"string","maxLength":1000},"sig":{"type":"string","pattern":"^[0-9a-f]{128}$"}}};
+const schema394 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/nostr/27235-http-auth.json","title":"HttpAuthEvent","description":"Authorises one HTTP request (NIP-98): its URL, its method and, where there is a body, the hash of its bytes.","type":"object","required":["id","pubkey","created_at","kind","tags","content","sig"],"additionalProperties":false,"properties":{"id":{"type":"string","pattern":"^[0-9a-f]{64}$"},"pubkey":{"type":"string","pattern":"^[0-9a-f]{64}$"},"created_at":{"type":"integer","minimum":0,"description":"Unix seconds."},"kind":{"const":27235},"tags":{"type":"array","maxItems":2000,"items":{"type":"array","maxItems":64,"items":{"type":"string"}},"allOf":[{"type":"array","contains":{"type":"array","prefixItems":[{"const":"u"},{"type":"string","pattern":"^https?://"}],"minItems":2,"maxItems":2}},{"type":"array","contains":{"type":"array","prefixItems":[{"const":"method"},{"type":"string","pattern":"^[A-Z]+$"}],"minItems":2,"maxItems":2}}]},"content":{"type":"string","maxLength":1000},"sig":{"type":"string","pattern":"^[0-9a-f]{128}$"}}};
 const pattern417 = new RegExp("^https?://", "u");
 const pattern418 = new RegExp("^[A-Z]+$", "u");
 
@@ -91364,7 +91715,7 @@ return errors === 0;
 validate253.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
 
 exports.isPeopleListEvent = validate254;
-const schema385 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/nostr/30000-people.json","title":"PeopleListEvent","description":"Curators with their roles, or trusted authors, as one key names them (NIP-51 follow set).","type":"object","required":["id","pubkey","created_at","kind","tags","content","sig"],"additionalProperties":false,"properties":{"id":{"type":"string","pattern":"^[0-9a-f]{64}$"},"pubkey":{"type":"string","pattern":"^[0-9a-f]{64}$"},"created_at":{"type":"integer","minimum":0,"description":"Unix seconds."},"kind":{"const":30000},"tags":{"type":"array","maxItems":2000,"items":{"type":"array","maxItems":64,"items":{"type":"string"}},"allOf":[{"type":"array","contains":{"type":"array","prefixItems":[{"const":"d"},{"enum":["openagents.curators","openagents.trusted-authors"]}],"minItems":2,"maxItems":2}},{"type":"array","contains":{"const":["L","openagents.upgrade"]}},{"type":"array","contains":{"type":"array","prefixItems":[{"const":"l"},{"enum":["curators","trusted-authors"]},{"const":"openagents.upgrade"}],"minItems":3,"maxItems":3}}]},"content":{"type":"string","maxLength":0},"sig":{"type":"string","pattern":"^[0-9a-f]{128}$"}}};
+const schema395 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/nostr/30000-people.json","title":"PeopleListEvent","description":"Curators with their roles, or trusted authors, as one key names them (NIP-51 follow set).","type":"object","required":["id","pubkey","created_at","kind","tags","content","sig"],"additionalProperties":false,"properties":{"id":{"type":"string","pattern":"^[0-9a-f]{64}$"},"pubkey":{"type":"string","pattern":"^[0-9a-f]{64}$"},"created_at":{"type":"integer","minimum":0,"description":"Unix seconds."},"kind":{"const":30000},"tags":{"type":"array","maxItems":2000,"items":{"type":"array","maxItems":64,"items":{"type":"string"}},"allOf":[{"type":"array","contains":{"type":"array","prefixItems":[{"const":"d"},{"enum":["openagents.curators","openagents.trusted-authors"]}],"minItems":2,"maxItems":2}},{"type":"array","contains":{"const":["L","openagents.upgrade"]}},{"type":"array","contains":{"type":"array","prefixItems":[{"const":"l"},{"enum":["curators","trusted-authors"]},{"const":"openagents.upgrade"}],"minItems":3,"maxItems":3}}]},"content":{"type":"string","maxLength":0},"sig":{"type":"string","pattern":"^[0-9a-f]{128}$"}}};
 
 function validate254(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 /*# sourceURL="https://openagents.dev/schemas/nostr/30000-people.json" */;
@@ -91592,7 +91943,7 @@ errors++;
 if(len1 > 1){
 let data7 = data5[1];
 if(!((data7 === "openagents.curators") || (data7 === "openagents.trusted-authors"))){
-const err18 = {instancePath:instancePath+"/tags/" + i0+"/1",schemaPath:"#/properties/tags/allOf/0/contains/prefixItems/1/enum",keyword:"enum",params:{allowedValues: schema385.properties.tags.allOf[0].contains.prefixItems[1].enum},message:"must be equal to one of the allowed values"};
+const err18 = {instancePath:instancePath+"/tags/" + i0+"/1",schemaPath:"#/properties/tags/allOf/0/contains/prefixItems/1/enum",keyword:"enum",params:{allowedValues: schema395.properties.tags.allOf[0].contains.prefixItems[1].enum},message:"must be equal to one of the allowed values"};
 if(vErrors === null){
 vErrors = [err18];
 }
@@ -91655,8 +92006,8 @@ const _errs20 = errors;
 const len2 = data4.length;
 for(let i1=0; i1<len2; i1++){
 const _errs21 = errors;
-if(!func0(data4[i1], schema385.properties.tags.allOf[1].contains.const)){
-const err22 = {instancePath:instancePath+"/tags/" + i1,schemaPath:"#/properties/tags/allOf/1/contains/const",keyword:"const",params:{allowedValue: schema385.properties.tags.allOf[1].contains.const},message:"must be equal to constant"};
+if(!func0(data4[i1], schema395.properties.tags.allOf[1].contains.const)){
+const err22 = {instancePath:instancePath+"/tags/" + i1,schemaPath:"#/properties/tags/allOf/1/contains/const",keyword:"const",params:{allowedValue: schema395.properties.tags.allOf[1].contains.const},message:"must be equal to constant"};
 if(vErrors === null){
 vErrors = [err22];
 }
@@ -91745,7 +92096,7 @@ errors++;
 if(len4 > 1){
 let data11 = data9[1];
 if(!((data11 === "curators") || (data11 === "trusted-authors"))){
-const err28 = {instancePath:instancePath+"/tags/" + i2+"/1",schemaPath:"#/properties/tags/allOf/2/contains/prefixItems/1/enum",keyword:"enum",params:{allowedValues: schema385.properties.tags.allOf[2].contains.prefixItems[1].enum},message:"must be equal to one of the allowed values"};
+const err28 = {instancePath:instancePath+"/tags/" + i2+"/1",schemaPath:"#/properties/tags/allOf/2/contains/prefixItems/1/enum",keyword:"enum",params:{allowedValues: schema395.properties.tags.allOf[2].contains.prefixItems[1].enum},message:"must be equal to one of the allowed values"};
 if(vErrors === null){
 vErrors = [err28];
 }
@@ -91944,7 +92295,7 @@ return errors === 0;
 validate254.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
 
 exports.isOldListEvent = validate255;
-const schema386 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/nostr/30001-old-list.json","title":"OldListEvent","description":"A list of upgrades of the kind that NIP-51 gave up: read, never written.","type":"object","required":["id","pubkey","created_at","kind","tags","content","sig"],"additionalProperties":false,"properties":{"id":{"type":"string","pattern":"^[0-9a-f]{64}$"},"pubkey":{"type":"string","pattern":"^[0-9a-f]{64}$"},"created_at":{"type":"integer","minimum":0,"description":"Unix seconds."},"kind":{"const":30001},"tags":{"type":"array","maxItems":2000,"items":{"type":"array","maxItems":64,"items":{"type":"string"}},"allOf":[{"type":"array","contains":{"type":"array","prefixItems":[{"const":"d"},{"type":"string","pattern":"^[a-z0-9_.-]{1,64}$"}],"minItems":2,"maxItems":2}},{"type":"array","contains":{"anyOf":[{"type":"array","prefixItems":[{"const":"a"},{"type":"string","pattern":"^30051:[0-9a-f]{64}:[a-z0-9_.-]{1,128}$"}],"minItems":2,"maxItems":2},{"type":"array","prefixItems":[{"const":"a"},{"type":"string","pattern":"^30051:[0-9a-f]{64}:[a-z0-9_.-]{1,128}$"},{"type":"string"}],"minItems":3,"maxItems":3}]}}]},"content":{"type":"string"},"sig":{"type":"string","pattern":"^[0-9a-f]{128}$"}}};
+const schema396 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/nostr/30001-old-list.json","title":"OldListEvent","description":"A list of upgrades of the kind that NIP-51 gave up: read, never written.","type":"object","required":["id","pubkey","created_at","kind","tags","content","sig"],"additionalProperties":false,"properties":{"id":{"type":"string","pattern":"^[0-9a-f]{64}$"},"pubkey":{"type":"string","pattern":"^[0-9a-f]{64}$"},"created_at":{"type":"integer","minimum":0,"description":"Unix seconds."},"kind":{"const":30001},"tags":{"type":"array","maxItems":2000,"items":{"type":"array","maxItems":64,"items":{"type":"string"}},"allOf":[{"type":"array","contains":{"type":"array","prefixItems":[{"const":"d"},{"type":"string","pattern":"^[a-z0-9_.-]{1,64}$"}],"minItems":2,"maxItems":2}},{"type":"array","contains":{"anyOf":[{"type":"array","prefixItems":[{"const":"a"},{"type":"string","pattern":"^30051:[0-9a-f]{64}:[a-z0-9_.-]{1,128}$"}],"minItems":2,"maxItems":2},{"type":"array","prefixItems":[{"const":"a"},{"type":"string","pattern":"^30051:[0-9a-f]{64}:[a-z0-9_.-]{1,128}$"},{"type":"string"}],"minItems":3,"maxItems":3}]}}]},"content":{"type":"string"},"sig":{"type":"string","pattern":"^[0-9a-f]{128}$"}}};
 
 function validate255(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 /*# sourceURL="https://openagents.dev/schemas/nostr/30001-old-list.json" */;
@@ -92590,7 +92941,7 @@ return errors === 0;
 validate255.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
 
 exports.isKindMuteEvent = validate256;
-const schema387 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/nostr/30007-kind-mutes.json","title":"KindMuteEvent","description":"Authors whose upgrades one key wants to see nothing of (NIP-51): a blocklist.","type":"object","required":["id","pubkey","created_at","kind","tags","content","sig"],"additionalProperties":false,"properties":{"id":{"type":"string","pattern":"^[0-9a-f]{64}$"},"pubkey":{"type":"string","pattern":"^[0-9a-f]{64}$"},"created_at":{"type":"integer","minimum":0,"description":"Unix seconds."},"kind":{"const":30007},"tags":{"type":"array","maxItems":2000,"items":{"type":"array","maxItems":64,"items":{"type":"string"}},"allOf":[{"type":"array","contains":{"const":["d","30051"]}},{"type":"array","contains":{"anyOf":[{"type":"array","prefixItems":[{"const":"p"},{"type":"string","pattern":"^[0-9a-f]{64}$"}],"minItems":2,"maxItems":2},{"type":"array","prefixItems":[{"const":"p"},{"type":"string","pattern":"^[0-9a-f]{64}$"},{"type":"string"}],"minItems":3,"maxItems":3},{"type":"array","prefixItems":[{"const":"p"},{"type":"string","pattern":"^[0-9a-f]{64}$"},{"type":"string"},{"type":"string"}],"minItems":4,"maxItems":4}]}}]},"content":{"type":"string"},"sig":{"type":"string","pattern":"^[0-9a-f]{128}$"}}};
+const schema397 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/nostr/30007-kind-mutes.json","title":"KindMuteEvent","description":"Authors whose upgrades one key wants to see nothing of (NIP-51): a blocklist.","type":"object","required":["id","pubkey","created_at","kind","tags","content","sig"],"additionalProperties":false,"properties":{"id":{"type":"string","pattern":"^[0-9a-f]{64}$"},"pubkey":{"type":"string","pattern":"^[0-9a-f]{64}$"},"created_at":{"type":"integer","minimum":0,"description":"Unix seconds."},"kind":{"const":30007},"tags":{"type":"array","maxItems":2000,"items":{"type":"array","maxItems":64,"items":{"type":"string"}},"allOf":[{"type":"array","contains":{"const":["d","30051"]}},{"type":"array","contains":{"anyOf":[{"type":"array","prefixItems":[{"const":"p"},{"type":"string","pattern":"^[0-9a-f]{64}$"}],"minItems":2,"maxItems":2},{"type":"array","prefixItems":[{"const":"p"},{"type":"string","pattern":"^[0-9a-f]{64}$"},{"type":"string"}],"minItems":3,"maxItems":3},{"type":"array","prefixItems":[{"const":"p"},{"type":"string","pattern":"^[0-9a-f]{64}$"},{"type":"string"},{"type":"string"}],"minItems":4,"maxItems":4}]}}]},"content":{"type":"string"},"sig":{"type":"string","pattern":"^[0-9a-f]{128}$"}}};
 
 function validate256(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 /*# sourceURL="https://openagents.dev/schemas/nostr/30007-kind-mutes.json" */;
@@ -92780,8 +93131,8 @@ const _errs13 = errors;
 const len0 = data4.length;
 for(let i0=0; i0<len0; i0++){
 const _errs14 = errors;
-if(!func0(data4[i0], schema387.properties.tags.allOf[0].contains.const)){
-const err15 = {instancePath:instancePath+"/tags/" + i0,schemaPath:"#/properties/tags/allOf/0/contains/const",keyword:"const",params:{allowedValue: schema387.properties.tags.allOf[0].contains.const},message:"must be equal to constant"};
+if(!func0(data4[i0], schema397.properties.tags.allOf[0].contains.const)){
+const err15 = {instancePath:instancePath+"/tags/" + i0,schemaPath:"#/properties/tags/allOf/0/contains/const",keyword:"const",params:{allowedValue: schema397.properties.tags.allOf[0].contains.const},message:"must be equal to constant"};
 if(vErrors === null){
 vErrors = [err15];
 }
@@ -93277,7 +93628,7 @@ return errors === 0;
 validate256.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
 
 exports.isManifestEvent = validate257;
-const schema388 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/nostr/30051-manifest.json","title":"ManifestEvent","description":"An upgrade manifest as its author lists it: the manifest as content, its facts as tags.","type":"object","required":["id","pubkey","created_at","kind","tags","content","sig"],"additionalProperties":false,"properties":{"id":{"type":"string","pattern":"^[0-9a-f]{64}$"},"pubkey":{"type":"string","pattern":"^[0-9a-f]{64}$"},"created_at":{"type":"integer","minimum":0,"description":"Unix seconds."},"kind":{"const":30051},"tags":{"type":"array","maxItems":2000,"items":{"type":"array","maxItems":64,"items":{"type":"string"}},"allOf":[{"type":"array","contains":{"type":"array","prefixItems":[{"const":"d"},{"type":"string","minLength":1}],"minItems":2,"maxItems":2}},{"type":"array","contains":{"type":"array","prefixItems":[{"const":"version"},{"type":"string","minLength":1}],"minItems":2,"maxItems":2}},{"type":"array","contains":{"type":"array","prefixItems":[{"const":"x"},{"type":"string","pattern":"^[0-9a-f]{64}$"}],"minItems":2,"maxItems":2}},{"type":"array","contains":{"const":["L","openagents.upgrade"]}},{"type":"array","contains":{"const":["l","manifest","openagents.upgrade"]}}]},"content":{"type":"string","maxLength":131072},"sig":{"type":"string","pattern":"^[0-9a-f]{128}$"}}};
+const schema398 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/nostr/30051-manifest.json","title":"ManifestEvent","description":"An upgrade manifest as its author lists it: the manifest as content, its facts as tags.","type":"object","required":["id","pubkey","created_at","kind","tags","content","sig"],"additionalProperties":false,"properties":{"id":{"type":"string","pattern":"^[0-9a-f]{64}$"},"pubkey":{"type":"string","pattern":"^[0-9a-f]{64}$"},"created_at":{"type":"integer","minimum":0,"description":"Unix seconds."},"kind":{"const":30051},"tags":{"type":"array","maxItems":2000,"items":{"type":"array","maxItems":64,"items":{"type":"string"}},"allOf":[{"type":"array","contains":{"type":"array","prefixItems":[{"const":"d"},{"type":"string","minLength":1}],"minItems":2,"maxItems":2}},{"type":"array","contains":{"type":"array","prefixItems":[{"const":"version"},{"type":"string","minLength":1}],"minItems":2,"maxItems":2}},{"type":"array","contains":{"type":"array","prefixItems":[{"const":"x"},{"type":"string","pattern":"^[0-9a-f]{64}$"}],"minItems":2,"maxItems":2}},{"type":"array","contains":{"const":["L","openagents.upgrade"]}},{"type":"array","contains":{"const":["l","manifest","openagents.upgrade"]}}]},"content":{"type":"string","maxLength":131072},"sig":{"type":"string","pattern":"^[0-9a-f]{128}$"}}};
 
 function validate257(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 /*# sourceURL="https://openagents.dev/schemas/nostr/30051-manifest.json" */;
@@ -93806,8 +94157,8 @@ const _errs37 = errors;
 const len6 = data4.length;
 for(let i3=0; i3<len6; i3++){
 const _errs38 = errors;
-if(!func0(data4[i3], schema388.properties.tags.allOf[3].contains.const)){
-const err39 = {instancePath:instancePath+"/tags/" + i3,schemaPath:"#/properties/tags/allOf/3/contains/const",keyword:"const",params:{allowedValue: schema388.properties.tags.allOf[3].contains.const},message:"must be equal to constant"};
+if(!func0(data4[i3], schema398.properties.tags.allOf[3].contains.const)){
+const err39 = {instancePath:instancePath+"/tags/" + i3,schemaPath:"#/properties/tags/allOf/3/contains/const",keyword:"const",params:{allowedValue: schema398.properties.tags.allOf[3].contains.const},message:"must be equal to constant"};
 if(vErrors === null){
 vErrors = [err39];
 }
@@ -93858,8 +94209,8 @@ const _errs41 = errors;
 const len7 = data4.length;
 for(let i4=0; i4<len7; i4++){
 const _errs42 = errors;
-if(!func0(data4[i4], schema388.properties.tags.allOf[4].contains.const)){
-const err42 = {instancePath:instancePath+"/tags/" + i4,schemaPath:"#/properties/tags/allOf/4/contains/const",keyword:"const",params:{allowedValue: schema388.properties.tags.allOf[4].contains.const},message:"must be equal to constant"};
+if(!func0(data4[i4], schema398.properties.tags.allOf[4].contains.const)){
+const err42 = {instancePath:instancePath+"/tags/" + i4,schemaPath:"#/properties/tags/allOf/4/contains/const",keyword:"const",params:{allowedValue: schema398.properties.tags.allOf[4].contains.const},message:"must be equal to constant"};
 if(vErrors === null){
 vErrors = [err42];
 }
@@ -94034,7 +94385,7 @@ return errors === 0;
 validate257.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
 
 exports.isReleaseEvent = validate258;
-const schema389 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/nostr/30052-release.json","title":"ReleaseEvent","description":"One release: pins the manifest event and the manifest hash it was made from.","type":"object","required":["id","pubkey","created_at","kind","tags","content","sig"],"additionalProperties":false,"properties":{"id":{"type":"string","pattern":"^[0-9a-f]{64}$"},"pubkey":{"type":"string","pattern":"^[0-9a-f]{64}$"},"created_at":{"type":"integer","minimum":0,"description":"Unix seconds."},"kind":{"const":30052},"tags":{"type":"array","maxItems":2000,"items":{"type":"array","maxItems":64,"items":{"type":"string"}},"allOf":[{"type":"array","contains":{"type":"array","prefixItems":[{"const":"d"},{"type":"string","minLength":1}],"minItems":2,"maxItems":2}},{"type":"array","contains":{"type":"array","prefixItems":[{"const":"i"},{"type":"string","minLength":1}],"minItems":2,"maxItems":2}},{"type":"array","contains":{"type":"array","prefixItems":[{"const":"version"},{"type":"string","minLength":1}],"minItems":2,"maxItems":2}},{"type":"array","contains":{"type":"array","prefixItems":[{"const":"a"},{"type":"string","pattern":"^30051:[0-9a-f]{64}:"}],"minItems":2,"maxItems":2}},{"type":"array","contains":{"type":"array","prefixItems":[{"const":"e"},{"type":"string","pattern":"^[0-9a-f]{64}$"}],"minItems":2,"maxItems":2}},{"type":"array","contains":{"type":"array","prefixItems":[{"const":"x"},{"type":"string","pattern":"^[0-9a-f]{64}$"}],"minItems":2,"maxItems":2}},{"type":"array","contains":{"const":["L","openagents.upgrade"]}},{"type":"array","contains":{"const":["l","release","openagents.upgrade"]}}]},"content":{"type":"string","maxLength":131072},"sig":{"type":"string","pattern":"^[0-9a-f]{128}$"}}};
+const schema399 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/nostr/30052-release.json","title":"ReleaseEvent","description":"One release: pins the manifest event and the manifest hash it was made from.","type":"object","required":["id","pubkey","created_at","kind","tags","content","sig"],"additionalProperties":false,"properties":{"id":{"type":"string","pattern":"^[0-9a-f]{64}$"},"pubkey":{"type":"string","pattern":"^[0-9a-f]{64}$"},"created_at":{"type":"integer","minimum":0,"description":"Unix seconds."},"kind":{"const":30052},"tags":{"type":"array","maxItems":2000,"items":{"type":"array","maxItems":64,"items":{"type":"string"}},"allOf":[{"type":"array","contains":{"type":"array","prefixItems":[{"const":"d"},{"type":"string","minLength":1}],"minItems":2,"maxItems":2}},{"type":"array","contains":{"type":"array","prefixItems":[{"const":"i"},{"type":"string","minLength":1}],"minItems":2,"maxItems":2}},{"type":"array","contains":{"type":"array","prefixItems":[{"const":"version"},{"type":"string","minLength":1}],"minItems":2,"maxItems":2}},{"type":"array","contains":{"type":"array","prefixItems":[{"const":"a"},{"type":"string","pattern":"^30051:[0-9a-f]{64}:"}],"minItems":2,"maxItems":2}},{"type":"array","contains":{"type":"array","prefixItems":[{"const":"e"},{"type":"string","pattern":"^[0-9a-f]{64}$"}],"minItems":2,"maxItems":2}},{"type":"array","contains":{"type":"array","prefixItems":[{"const":"x"},{"type":"string","pattern":"^[0-9a-f]{64}$"}],"minItems":2,"maxItems":2}},{"type":"array","contains":{"const":["L","openagents.upgrade"]}},{"type":"array","contains":{"const":["l","release","openagents.upgrade"]}}]},"content":{"type":"string","maxLength":131072},"sig":{"type":"string","pattern":"^[0-9a-f]{128}$"}}};
 
 function validate258(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 /*# sourceURL="https://openagents.dev/schemas/nostr/30052-release.json" */;
@@ -94902,8 +95253,8 @@ const _errs61 = errors;
 const len12 = data4.length;
 for(let i6=0; i6<len12; i6++){
 const _errs62 = errors;
-if(!func0(data4[i6], schema389.properties.tags.allOf[6].contains.const)){
-const err63 = {instancePath:instancePath+"/tags/" + i6,schemaPath:"#/properties/tags/allOf/6/contains/const",keyword:"const",params:{allowedValue: schema389.properties.tags.allOf[6].contains.const},message:"must be equal to constant"};
+if(!func0(data4[i6], schema399.properties.tags.allOf[6].contains.const)){
+const err63 = {instancePath:instancePath+"/tags/" + i6,schemaPath:"#/properties/tags/allOf/6/contains/const",keyword:"const",params:{allowedValue: schema399.properties.tags.allOf[6].contains.const},message:"must be equal to constant"};
 if(vErrors === null){
 vErrors = [err63];
 }
@@ -94954,8 +95305,8 @@ const _errs65 = errors;
 const len13 = data4.length;
 for(let i7=0; i7<len13; i7++){
 const _errs66 = errors;
-if(!func0(data4[i7], schema389.properties.tags.allOf[7].contains.const)){
-const err66 = {instancePath:instancePath+"/tags/" + i7,schemaPath:"#/properties/tags/allOf/7/contains/const",keyword:"const",params:{allowedValue: schema389.properties.tags.allOf[7].contains.const},message:"must be equal to constant"};
+if(!func0(data4[i7], schema399.properties.tags.allOf[7].contains.const)){
+const err66 = {instancePath:instancePath+"/tags/" + i7,schemaPath:"#/properties/tags/allOf/7/contains/const",keyword:"const",params:{allowedValue: schema399.properties.tags.allOf[7].contains.const},message:"must be equal to constant"};
 if(vErrors === null){
 vErrors = [err66];
 }
@@ -95130,7 +95481,7 @@ return errors === 0;
 validate258.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
 
 exports.isLicenseReceiptEvent = validate259;
-const schema390 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/nostr/30053-license-receipt.json","title":"LicenseReceiptEvent","description":"A licence receipt: the seller says that a buyer has paid for one release. Its content is the LicenseOffer that was paid. Invoice and preimage are never in it.","type":"object","required":["id","pubkey","created_at","kind","tags","content","sig"],"additionalProperties":false,"properties":{"id":{"type":"string","pattern":"^[0-9a-f]{64}$"},"pubkey":{"type":"string","pattern":"^[0-9a-f]{64}$"},"created_at":{"type":"integer","minimum":0,"description":"Unix seconds."},"kind":{"const":30053},"tags":{"type":"array","maxItems":2000,"items":{"type":"array","maxItems":64,"items":{"type":"string"}},"allOf":[{"type":"array","contains":{"type":"array","prefixItems":[{"const":"d"},{"type":"string","pattern":"^.+@.+:[0-9a-f]{64}:[0-9a-f]{64}$"}],"minItems":2,"maxItems":2}},{"type":"array","contains":{"type":"array","prefixItems":[{"const":"a"},{"type":"string","pattern":"^30051:[0-9a-f]{64}:"}],"minItems":2,"maxItems":2}},{"type":"array","contains":{"type":"array","prefixItems":[{"const":"e"},{"type":"string","pattern":"^[0-9a-f]{64}$"}],"minItems":2,"maxItems":2}},{"type":"array","contains":{"type":"array","prefixItems":[{"const":"x"},{"type":"string","pattern":"^[0-9a-f]{64}$"}],"minItems":2,"maxItems":2}},{"type":"array","contains":{"type":"array","prefixItems":[{"const":"version"},{"type":"string","minLength":1}],"minItems":2,"maxItems":2}},{"type":"array","contains":{"type":"array","prefixItems":[{"const":"p"},{"type":"string","pattern":"^[0-9a-f]{64}$"},{"const":""},{"const":"buyer"}],"minItems":4,"maxItems":4}},{"type":"array","contains":{"type":"array","prefixItems":[{"const":"p"},{"type":"string","pattern":"^[0-9a-f]{64}$"},{"const":""},{"const":"author"}],"minItems":4,"maxItems":4}},{"type":"array","contains":{"type":"array","prefixItems":[{"const":"payment_hash"},{"type":"string","pattern":"^[0-9a-f]{64}$"}],"minItems":2,"maxItems":2}},{"type":"array","contains":{"type":"array","prefixItems":[{"const":"amount"},{"type":"string","pattern":"^[1-9][0-9]{0,15}$"}],"minItems":2,"maxItems":2}},{"type":"array","contains":{"type":"array","prefixItems":[{"const":"offer"},{"type":"string","pattern":"^[0-9a-f]{64}$"}],"minItems":2,"maxItems":2}},{"type":"array","contains":{"type":"array","prefixItems":[{"const":"status"},{"enum":["paid","revoked","refunded"]}],"minItems":2,"maxItems":2}},{"type":"array","contains":{"const":["L","openagents.upgrade"]}},{"type":"array","contains":{"const":["l","license-receipt","openagents.upgrade"]}}]},"content":{"type":"string","maxLength":8000,"description":"A LicenseOffer as JSON."},"sig":{"type":"string","pattern":"^[0-9a-f]{128}$"}}};
+const schema400 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/nostr/30053-license-receipt.json","title":"LicenseReceiptEvent","description":"A licence receipt: the seller says that a buyer has paid for one release. Its content is the LicenseOffer that was paid. Invoice and preimage are never in it.","type":"object","required":["id","pubkey","created_at","kind","tags","content","sig"],"additionalProperties":false,"properties":{"id":{"type":"string","pattern":"^[0-9a-f]{64}$"},"pubkey":{"type":"string","pattern":"^[0-9a-f]{64}$"},"created_at":{"type":"integer","minimum":0,"description":"Unix seconds."},"kind":{"const":30053},"tags":{"type":"array","maxItems":2000,"items":{"type":"array","maxItems":64,"items":{"type":"string"}},"allOf":[{"type":"array","contains":{"type":"array","prefixItems":[{"const":"d"},{"type":"string","pattern":"^.+@.+:[0-9a-f]{64}:[0-9a-f]{64}$"}],"minItems":2,"maxItems":2}},{"type":"array","contains":{"type":"array","prefixItems":[{"const":"a"},{"type":"string","pattern":"^30051:[0-9a-f]{64}:"}],"minItems":2,"maxItems":2}},{"type":"array","contains":{"type":"array","prefixItems":[{"const":"e"},{"type":"string","pattern":"^[0-9a-f]{64}$"}],"minItems":2,"maxItems":2}},{"type":"array","contains":{"type":"array","prefixItems":[{"const":"x"},{"type":"string","pattern":"^[0-9a-f]{64}$"}],"minItems":2,"maxItems":2}},{"type":"array","contains":{"type":"array","prefixItems":[{"const":"version"},{"type":"string","minLength":1}],"minItems":2,"maxItems":2}},{"type":"array","contains":{"type":"array","prefixItems":[{"const":"p"},{"type":"string","pattern":"^[0-9a-f]{64}$"},{"const":""},{"const":"buyer"}],"minItems":4,"maxItems":4}},{"type":"array","contains":{"type":"array","prefixItems":[{"const":"p"},{"type":"string","pattern":"^[0-9a-f]{64}$"},{"const":""},{"const":"author"}],"minItems":4,"maxItems":4}},{"type":"array","contains":{"type":"array","prefixItems":[{"const":"payment_hash"},{"type":"string","pattern":"^[0-9a-f]{64}$"}],"minItems":2,"maxItems":2}},{"type":"array","contains":{"type":"array","prefixItems":[{"const":"amount"},{"type":"string","pattern":"^[1-9][0-9]{0,15}$"}],"minItems":2,"maxItems":2}},{"type":"array","contains":{"type":"array","prefixItems":[{"const":"offer"},{"type":"string","pattern":"^[0-9a-f]{64}$"}],"minItems":2,"maxItems":2}},{"type":"array","contains":{"type":"array","prefixItems":[{"const":"status"},{"enum":["paid","revoked","refunded"]}],"minItems":2,"maxItems":2}},{"type":"array","contains":{"const":["L","openagents.upgrade"]}},{"type":"array","contains":{"const":["l","license-receipt","openagents.upgrade"]}}]},"content":{"type":"string","maxLength":8000,"description":"A LicenseOffer as JSON."},"sig":{"type":"string","pattern":"^[0-9a-f]{128}$"}}};
 const pattern447 = new RegExp("^.+@.+:[0-9a-f]{64}:[0-9a-f]{64}$", "u");
 const pattern454 = new RegExp("^[1-9][0-9]{0,15}$", "u");
 
@@ -96538,7 +96889,7 @@ errors++;
 if(len21 > 1){
 let data41 = data39[1];
 if(!(((data41 === "paid") || (data41 === "revoked")) || (data41 === "refunded"))){
-const err102 = {instancePath:instancePath+"/tags/" + i10+"/1",schemaPath:"#/properties/tags/allOf/10/contains/prefixItems/1/enum",keyword:"enum",params:{allowedValues: schema390.properties.tags.allOf[10].contains.prefixItems[1].enum},message:"must be equal to one of the allowed values"};
+const err102 = {instancePath:instancePath+"/tags/" + i10+"/1",schemaPath:"#/properties/tags/allOf/10/contains/prefixItems/1/enum",keyword:"enum",params:{allowedValues: schema400.properties.tags.allOf[10].contains.prefixItems[1].enum},message:"must be equal to one of the allowed values"};
 if(vErrors === null){
 vErrors = [err102];
 }
@@ -96601,8 +96952,8 @@ const _errs104 = errors;
 const len22 = data4.length;
 for(let i11=0; i11<len22; i11++){
 const _errs105 = errors;
-if(!func0(data4[i11], schema390.properties.tags.allOf[11].contains.const)){
-const err106 = {instancePath:instancePath+"/tags/" + i11,schemaPath:"#/properties/tags/allOf/11/contains/const",keyword:"const",params:{allowedValue: schema390.properties.tags.allOf[11].contains.const},message:"must be equal to constant"};
+if(!func0(data4[i11], schema400.properties.tags.allOf[11].contains.const)){
+const err106 = {instancePath:instancePath+"/tags/" + i11,schemaPath:"#/properties/tags/allOf/11/contains/const",keyword:"const",params:{allowedValue: schema400.properties.tags.allOf[11].contains.const},message:"must be equal to constant"};
 if(vErrors === null){
 vErrors = [err106];
 }
@@ -96653,8 +97004,8 @@ const _errs108 = errors;
 const len23 = data4.length;
 for(let i12=0; i12<len23; i12++){
 const _errs109 = errors;
-if(!func0(data4[i12], schema390.properties.tags.allOf[12].contains.const)){
-const err109 = {instancePath:instancePath+"/tags/" + i12,schemaPath:"#/properties/tags/allOf/12/contains/const",keyword:"const",params:{allowedValue: schema390.properties.tags.allOf[12].contains.const},message:"must be equal to constant"};
+if(!func0(data4[i12], schema400.properties.tags.allOf[12].contains.const)){
+const err109 = {instancePath:instancePath+"/tags/" + i12,schemaPath:"#/properties/tags/allOf/12/contains/const",keyword:"const",params:{allowedValue: schema400.properties.tags.allOf[12].contains.const},message:"must be equal to constant"};
 if(vErrors === null){
 vErrors = [err109];
 }
@@ -96829,7 +97180,7 @@ return errors === 0;
 validate259.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
 
 exports.isRatingEvent = validate260;
-const schema391 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/nostr/30054-rating.json","title":"RatingEvent","description":"One rater's stars and review for one listing. Its d is the listing's full address, so each rater has one.","type":"object","required":["id","pubkey","created_at","kind","tags","content","sig"],"additionalProperties":false,"properties":{"id":{"type":"string","pattern":"^[0-9a-f]{64}$"},"pubkey":{"type":"string","pattern":"^[0-9a-f]{64}$"},"created_at":{"type":"integer","minimum":0,"description":"Unix seconds."},"kind":{"const":30054},"tags":{"type":"array","maxItems":2000,"items":{"type":"array","maxItems":64,"items":{"type":"string"}},"allOf":[{"type":"array","contains":{"type":"array","prefixItems":[{"const":"d"},{"type":"string","pattern":"^30051:[0-9a-f]{64}:[a-z0-9_.-]{1,128}$"}],"minItems":2,"maxItems":2}},{"type":"array","contains":{"type":"array","prefixItems":[{"const":"rating"},{"enum":["1","2","3","4","5"]}],"minItems":2,"maxItems":2}},{"type":"array","contains":{"const":["L","openagents.upgrade"]}},{"type":"array","contains":{"const":["l","rating","openagents.upgrade"]}}]},"content":{"type":"string","maxLength":2000},"sig":{"type":"string","pattern":"^[0-9a-f]{128}$"}}};
+const schema401 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/nostr/30054-rating.json","title":"RatingEvent","description":"One rater's stars and review for one listing. Its d is the listing's full address, so each rater has one.","type":"object","required":["id","pubkey","created_at","kind","tags","content","sig"],"additionalProperties":false,"properties":{"id":{"type":"string","pattern":"^[0-9a-f]{64}$"},"pubkey":{"type":"string","pattern":"^[0-9a-f]{64}$"},"created_at":{"type":"integer","minimum":0,"description":"Unix seconds."},"kind":{"const":30054},"tags":{"type":"array","maxItems":2000,"items":{"type":"array","maxItems":64,"items":{"type":"string"}},"allOf":[{"type":"array","contains":{"type":"array","prefixItems":[{"const":"d"},{"type":"string","pattern":"^30051:[0-9a-f]{64}:[a-z0-9_.-]{1,128}$"}],"minItems":2,"maxItems":2}},{"type":"array","contains":{"type":"array","prefixItems":[{"const":"rating"},{"enum":["1","2","3","4","5"]}],"minItems":2,"maxItems":2}},{"type":"array","contains":{"const":["L","openagents.upgrade"]}},{"type":"array","contains":{"const":["l","rating","openagents.upgrade"]}}]},"content":{"type":"string","maxLength":2000},"sig":{"type":"string","pattern":"^[0-9a-f]{128}$"}}};
 
 function validate260(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 /*# sourceURL="https://openagents.dev/schemas/nostr/30054-rating.json" */;
@@ -97170,7 +97521,7 @@ errors++;
 if(len3 > 1){
 let data10 = data8[1];
 if(!(((((data10 === "1") || (data10 === "2")) || (data10 === "3")) || (data10 === "4")) || (data10 === "5"))){
-const err26 = {instancePath:instancePath+"/tags/" + i1+"/1",schemaPath:"#/properties/tags/allOf/1/contains/prefixItems/1/enum",keyword:"enum",params:{allowedValues: schema391.properties.tags.allOf[1].contains.prefixItems[1].enum},message:"must be equal to one of the allowed values"};
+const err26 = {instancePath:instancePath+"/tags/" + i1+"/1",schemaPath:"#/properties/tags/allOf/1/contains/prefixItems/1/enum",keyword:"enum",params:{allowedValues: schema401.properties.tags.allOf[1].contains.prefixItems[1].enum},message:"must be equal to one of the allowed values"};
 if(vErrors === null){
 vErrors = [err26];
 }
@@ -97233,8 +97584,8 @@ const _errs28 = errors;
 const len4 = data4.length;
 for(let i2=0; i2<len4; i2++){
 const _errs29 = errors;
-if(!func0(data4[i2], schema391.properties.tags.allOf[2].contains.const)){
-const err30 = {instancePath:instancePath+"/tags/" + i2,schemaPath:"#/properties/tags/allOf/2/contains/const",keyword:"const",params:{allowedValue: schema391.properties.tags.allOf[2].contains.const},message:"must be equal to constant"};
+if(!func0(data4[i2], schema401.properties.tags.allOf[2].contains.const)){
+const err30 = {instancePath:instancePath+"/tags/" + i2,schemaPath:"#/properties/tags/allOf/2/contains/const",keyword:"const",params:{allowedValue: schema401.properties.tags.allOf[2].contains.const},message:"must be equal to constant"};
 if(vErrors === null){
 vErrors = [err30];
 }
@@ -97285,8 +97636,8 @@ const _errs32 = errors;
 const len5 = data4.length;
 for(let i3=0; i3<len5; i3++){
 const _errs33 = errors;
-if(!func0(data4[i3], schema391.properties.tags.allOf[3].contains.const)){
-const err33 = {instancePath:instancePath+"/tags/" + i3,schemaPath:"#/properties/tags/allOf/3/contains/const",keyword:"const",params:{allowedValue: schema391.properties.tags.allOf[3].contains.const},message:"must be equal to constant"};
+if(!func0(data4[i3], schema401.properties.tags.allOf[3].contains.const)){
+const err33 = {instancePath:instancePath+"/tags/" + i3,schemaPath:"#/properties/tags/allOf/3/contains/const",keyword:"const",params:{allowedValue: schema401.properties.tags.allOf[3].contains.const},message:"must be equal to constant"};
 if(vErrors === null){
 vErrors = [err33];
 }
@@ -97461,7 +97812,7 @@ return errors === 0;
 validate260.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
 
 exports.isSnapshotEvent = validate261;
-const schema392 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/nostr/30078-snapshot.json","title":"SnapshotEvent","description":"What a mirror of the catalog shows, as one Merkle root over event ids (application data, NIP-78).","type":"object","required":["id","pubkey","created_at","kind","tags","content","sig"],"additionalProperties":false,"properties":{"id":{"type":"string","pattern":"^[0-9a-f]{64}$"},"pubkey":{"type":"string","pattern":"^[0-9a-f]{64}$"},"created_at":{"type":"integer","minimum":0,"description":"Unix seconds."},"kind":{"const":30078},"tags":{"type":"array","maxItems":2000,"items":{"type":"array","maxItems":64,"items":{"type":"string"}},"allOf":[{"type":"array","contains":{"type":"array","prefixItems":[{"const":"d"},{"const":"openagents.upgrade.snapshot"}],"minItems":2,"maxItems":2}},{"type":"array","contains":{"type":"array","prefixItems":[{"const":"x"},{"type":"string","pattern":"^[0-9a-f]{64}$"}],"minItems":2,"maxItems":2}},{"type":"array","contains":{"type":"array","prefixItems":[{"const":"events"},{"type":"string","pattern":"^(0|[1-9][0-9]{0,9})$"}],"minItems":2,"maxItems":2}},{"type":"array","contains":{"type":"array","prefixItems":[{"const":"listings"},{"type":"string","pattern":"^(0|[1-9][0-9]{0,9})$"}],"minItems":2,"maxItems":2}},{"type":"array","contains":{"type":"array","prefixItems":[{"const":"L"},{"const":"openagents.upgrade"}],"minItems":2,"maxItems":2}}]},"content":{"type":"string","maxLength":1000},"sig":{"type":"string","pattern":"^[0-9a-f]{128}$"}}};
+const schema402 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/nostr/30078-snapshot.json","title":"SnapshotEvent","description":"What a mirror of the catalog shows, as one Merkle root over event ids (application data, NIP-78).","type":"object","required":["id","pubkey","created_at","kind","tags","content","sig"],"additionalProperties":false,"properties":{"id":{"type":"string","pattern":"^[0-9a-f]{64}$"},"pubkey":{"type":"string","pattern":"^[0-9a-f]{64}$"},"created_at":{"type":"integer","minimum":0,"description":"Unix seconds."},"kind":{"const":30078},"tags":{"type":"array","maxItems":2000,"items":{"type":"array","maxItems":64,"items":{"type":"string"}},"allOf":[{"type":"array","contains":{"type":"array","prefixItems":[{"const":"d"},{"const":"openagents.upgrade.snapshot"}],"minItems":2,"maxItems":2}},{"type":"array","contains":{"type":"array","prefixItems":[{"const":"x"},{"type":"string","pattern":"^[0-9a-f]{64}$"}],"minItems":2,"maxItems":2}},{"type":"array","contains":{"type":"array","prefixItems":[{"const":"events"},{"type":"string","pattern":"^(0|[1-9][0-9]{0,9})$"}],"minItems":2,"maxItems":2}},{"type":"array","contains":{"type":"array","prefixItems":[{"const":"listings"},{"type":"string","pattern":"^(0|[1-9][0-9]{0,9})$"}],"minItems":2,"maxItems":2}},{"type":"array","contains":{"type":"array","prefixItems":[{"const":"L"},{"const":"openagents.upgrade"}],"minItems":2,"maxItems":2}}]},"content":{"type":"string","maxLength":1000},"sig":{"type":"string","pattern":"^[0-9a-f]{128}$"}}};
 const pattern464 = new RegExp("^(0|[1-9][0-9]{0,9})$", "u");
 
 function validate261(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
@@ -98315,7 +98666,7 @@ return errors === 0;
 validate261.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
 
 exports.isCuratedListEvent = validate262;
-const schema393 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/nostr/30267-curated.json","title":"CuratedListEvent","description":"Listings that one key put together (NIP-51 app curation set).","type":"object","required":["id","pubkey","created_at","kind","tags","content","sig"],"additionalProperties":false,"properties":{"id":{"type":"string","pattern":"^[0-9a-f]{64}$"},"pubkey":{"type":"string","pattern":"^[0-9a-f]{64}$"},"created_at":{"type":"integer","minimum":0,"description":"Unix seconds."},"kind":{"const":30267},"tags":{"type":"array","maxItems":2000,"items":{"type":"array","maxItems":64,"items":{"type":"string"}},"allOf":[{"type":"array","contains":{"type":"array","prefixItems":[{"const":"d"},{"type":"string","pattern":"^[a-z0-9_.-]{1,64}$"}],"minItems":2,"maxItems":2}},{"type":"array","contains":{"const":["L","openagents.upgrade"]}},{"type":"array","contains":{"const":["l","curated-list","openagents.upgrade"]}},{"type":"array","contains":{"anyOf":[{"type":"array","prefixItems":[{"const":"a"},{"type":"string","pattern":"^30051:[0-9a-f]{64}:[a-z0-9_.-]{1,128}$"}],"minItems":2,"maxItems":2},{"type":"array","prefixItems":[{"const":"a"},{"type":"string","pattern":"^30051:[0-9a-f]{64}:[a-z0-9_.-]{1,128}$"},{"type":"string"}],"minItems":3,"maxItems":3}]}}]},"content":{"type":"string","maxLength":0},"sig":{"type":"string","pattern":"^[0-9a-f]{128}$"}}};
+const schema403 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/nostr/30267-curated.json","title":"CuratedListEvent","description":"Listings that one key put together (NIP-51 app curation set).","type":"object","required":["id","pubkey","created_at","kind","tags","content","sig"],"additionalProperties":false,"properties":{"id":{"type":"string","pattern":"^[0-9a-f]{64}$"},"pubkey":{"type":"string","pattern":"^[0-9a-f]{64}$"},"created_at":{"type":"integer","minimum":0,"description":"Unix seconds."},"kind":{"const":30267},"tags":{"type":"array","maxItems":2000,"items":{"type":"array","maxItems":64,"items":{"type":"string"}},"allOf":[{"type":"array","contains":{"type":"array","prefixItems":[{"const":"d"},{"type":"string","pattern":"^[a-z0-9_.-]{1,64}$"}],"minItems":2,"maxItems":2}},{"type":"array","contains":{"const":["L","openagents.upgrade"]}},{"type":"array","contains":{"const":["l","curated-list","openagents.upgrade"]}},{"type":"array","contains":{"anyOf":[{"type":"array","prefixItems":[{"const":"a"},{"type":"string","pattern":"^30051:[0-9a-f]{64}:[a-z0-9_.-]{1,128}$"}],"minItems":2,"maxItems":2},{"type":"array","prefixItems":[{"const":"a"},{"type":"string","pattern":"^30051:[0-9a-f]{64}:[a-z0-9_.-]{1,128}$"},{"type":"string"}],"minItems":3,"maxItems":3}]}}]},"content":{"type":"string","maxLength":0},"sig":{"type":"string","pattern":"^[0-9a-f]{128}$"}}};
 
 function validate262(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 /*# sourceURL="https://openagents.dev/schemas/nostr/30267-curated.json" */;
@@ -98618,8 +98969,8 @@ const _errs21 = errors;
 const len2 = data4.length;
 for(let i1=0; i1<len2; i1++){
 const _errs22 = errors;
-if(!func0(data4[i1], schema393.properties.tags.allOf[1].contains.const)){
-const err23 = {instancePath:instancePath+"/tags/" + i1,schemaPath:"#/properties/tags/allOf/1/contains/const",keyword:"const",params:{allowedValue: schema393.properties.tags.allOf[1].contains.const},message:"must be equal to constant"};
+if(!func0(data4[i1], schema403.properties.tags.allOf[1].contains.const)){
+const err23 = {instancePath:instancePath+"/tags/" + i1,schemaPath:"#/properties/tags/allOf/1/contains/const",keyword:"const",params:{allowedValue: schema403.properties.tags.allOf[1].contains.const},message:"must be equal to constant"};
 if(vErrors === null){
 vErrors = [err23];
 }
@@ -98670,8 +99021,8 @@ const _errs25 = errors;
 const len3 = data4.length;
 for(let i2=0; i2<len3; i2++){
 const _errs26 = errors;
-if(!func0(data4[i2], schema393.properties.tags.allOf[2].contains.const)){
-const err26 = {instancePath:instancePath+"/tags/" + i2,schemaPath:"#/properties/tags/allOf/2/contains/const",keyword:"const",params:{allowedValue: schema393.properties.tags.allOf[2].contains.const},message:"must be equal to constant"};
+if(!func0(data4[i2], schema403.properties.tags.allOf[2].contains.const)){
+const err26 = {instancePath:instancePath+"/tags/" + i2,schemaPath:"#/properties/tags/allOf/2/contains/const",keyword:"const",params:{allowedValue: schema403.properties.tags.allOf[2].contains.const},message:"must be equal to constant"};
 if(vErrors === null){
 vErrors = [err26];
 }
@@ -99078,7 +99429,7 @@ return errors === 0;
 validate262.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
 
 exports.isReputationEvent = validate263;
-const schema394 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/nostr/30384-reputation.json","title":"ReputationEvent","description":"A listing's reputation as an indexer signs it (NIP-85); the content is a ReputationRollUp.","type":"object","required":["id","pubkey","created_at","kind","tags","content","sig"],"additionalProperties":false,"properties":{"id":{"type":"string","pattern":"^[0-9a-f]{64}$"},"pubkey":{"type":"string","pattern":"^[0-9a-f]{64}$"},"created_at":{"type":"integer","minimum":0,"description":"Unix seconds."},"kind":{"const":30384},"tags":{"type":"array","maxItems":2000,"items":{"type":"array","maxItems":64,"items":{"type":"string"}},"allOf":[{"type":"array","contains":{"type":"array","prefixItems":[{"const":"d"},{"type":"string","pattern":"^30051:[0-9a-f]{64}:[a-z0-9_.-]{1,128}$"}],"minItems":2,"maxItems":2}},{"type":"array","contains":{"type":"array","prefixItems":[{"const":"rank"},{"type":"string","pattern":"^([0-9]|[1-9][0-9]|100)$"}],"minItems":2,"maxItems":2}},{"type":"array","contains":{"type":"array","prefixItems":[{"const":"formula"},{"type":"string","pattern":"^[1-9][0-9]{0,5}$"}],"minItems":2,"maxItems":2}},{"type":"array","contains":{"type":"array","prefixItems":[{"const":"x"},{"type":"string","pattern":"^[0-9a-f]{64}$"}],"minItems":2,"maxItems":2}},{"type":"array","contains":{"const":["L","openagents.upgrade"]}},{"type":"array","contains":{"const":["l","reputation","openagents.upgrade"]}}]},"content":{"type":"string","maxLength":131072},"sig":{"type":"string","pattern":"^[0-9a-f]{128}$"}}};
+const schema404 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/nostr/30384-reputation.json","title":"ReputationEvent","description":"A listing's reputation as an indexer signs it (NIP-85); the content is a ReputationRollUp.","type":"object","required":["id","pubkey","created_at","kind","tags","content","sig"],"additionalProperties":false,"properties":{"id":{"type":"string","pattern":"^[0-9a-f]{64}$"},"pubkey":{"type":"string","pattern":"^[0-9a-f]{64}$"},"created_at":{"type":"integer","minimum":0,"description":"Unix seconds."},"kind":{"const":30384},"tags":{"type":"array","maxItems":2000,"items":{"type":"array","maxItems":64,"items":{"type":"string"}},"allOf":[{"type":"array","contains":{"type":"array","prefixItems":[{"const":"d"},{"type":"string","pattern":"^30051:[0-9a-f]{64}:[a-z0-9_.-]{1,128}$"}],"minItems":2,"maxItems":2}},{"type":"array","contains":{"type":"array","prefixItems":[{"const":"rank"},{"type":"string","pattern":"^([0-9]|[1-9][0-9]|100)$"}],"minItems":2,"maxItems":2}},{"type":"array","contains":{"type":"array","prefixItems":[{"const":"formula"},{"type":"string","pattern":"^[1-9][0-9]{0,5}$"}],"minItems":2,"maxItems":2}},{"type":"array","contains":{"type":"array","prefixItems":[{"const":"x"},{"type":"string","pattern":"^[0-9a-f]{64}$"}],"minItems":2,"maxItems":2}},{"type":"array","contains":{"const":["L","openagents.upgrade"]}},{"type":"array","contains":{"const":["l","reputation","openagents.upgrade"]}}]},"content":{"type":"string","maxLength":131072},"sig":{"type":"string","pattern":"^[0-9a-f]{128}$"}}};
 const pattern476 = new RegExp("^([0-9]|[1-9][0-9]|100)$", "u");
 const pattern477 = new RegExp("^[1-9][0-9]{0,5}$", "u");
 
@@ -99722,8 +100073,8 @@ const _errs45 = errors;
 const len8 = data4.length;
 for(let i4=0; i4<len8; i4++){
 const _errs46 = errors;
-if(!func0(data4[i4], schema394.properties.tags.allOf[4].contains.const)){
-const err47 = {instancePath:instancePath+"/tags/" + i4,schemaPath:"#/properties/tags/allOf/4/contains/const",keyword:"const",params:{allowedValue: schema394.properties.tags.allOf[4].contains.const},message:"must be equal to constant"};
+if(!func0(data4[i4], schema404.properties.tags.allOf[4].contains.const)){
+const err47 = {instancePath:instancePath+"/tags/" + i4,schemaPath:"#/properties/tags/allOf/4/contains/const",keyword:"const",params:{allowedValue: schema404.properties.tags.allOf[4].contains.const},message:"must be equal to constant"};
 if(vErrors === null){
 vErrors = [err47];
 }
@@ -99774,8 +100125,8 @@ const _errs49 = errors;
 const len9 = data4.length;
 for(let i5=0; i5<len9; i5++){
 const _errs50 = errors;
-if(!func0(data4[i5], schema394.properties.tags.allOf[5].contains.const)){
-const err50 = {instancePath:instancePath+"/tags/" + i5,schemaPath:"#/properties/tags/allOf/5/contains/const",keyword:"const",params:{allowedValue: schema394.properties.tags.allOf[5].contains.const},message:"must be equal to constant"};
+if(!func0(data4[i5], schema404.properties.tags.allOf[5].contains.const)){
+const err50 = {instancePath:instancePath+"/tags/" + i5,schemaPath:"#/properties/tags/allOf/5/contains/const",keyword:"const",params:{allowedValue: schema404.properties.tags.allOf[5].contains.const},message:"must be equal to constant"};
 if(vErrors === null){
 vErrors = [err50];
 }
@@ -100296,7 +100647,7 @@ return errors === 0;
 validate264.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
 
 exports.isKeyRotationContent = validate265;
-const schema396 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/nostr/key-rotation-content.json","title":"KeyRotationContent","description":"The content of a statement about its signer's own key (kind 3164). A rotation has the successor's own signed acceptance as proof.","type":"object","required":["reason"],"additionalProperties":false,"properties":{"reason":{"type":"string","maxLength":500},"proof":{"$ref":"https://openagents.dev/schemas/nostr/event.json"}}};
+const schema406 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/nostr/key-rotation-content.json","title":"KeyRotationContent","description":"The content of a statement about its signer's own key (kind 3164). A rotation has the successor's own signed acceptance as proof.","type":"object","required":["reason"],"additionalProperties":false,"properties":{"reason":{"type":"string","maxLength":500},"proof":{"$ref":"https://openagents.dev/schemas/nostr/event.json"}}};
 
 function validate265(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 /*# sourceURL="https://openagents.dev/schemas/nostr/key-rotation-content.json" */;
@@ -100705,7 +101056,7 @@ return errors === 0;
 validate265.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
 
 exports.isLicenseOffer = validate266;
-const schema398 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/nostr/license-offer.json","title":"LicenseOffer","description":"What a seller offers one buyer for one price, before the invoice. Its hash is the SHA-256 of its RFC 8785 form; the invoice commits to that hash, and the receipt carries the offer as its content.","type":"object","required":["offer_version","listing","version","release_event_id","manifest_sha256","buyer","seller","model","quantity","price_msats","network","node_pubkey","issued_at","expires_at","nonce"],"additionalProperties":false,"properties":{"offer_version":{"const":1},"listing":{"type":"string","pattern":"^30051:[0-9a-f]{64}:[^:]+$","maxLength":300,"description":"30051:<author>:<slug>"},"version":{"type":"string","minLength":1,"maxLength":256},"release_event_id":{"type":"string","pattern":"^[0-9a-f]{64}$"},"manifest_sha256":{"type":"string","pattern":"^[0-9a-f]{64}$"},"buyer":{"type":"string","pattern":"^[0-9a-f]{64}$","description":"The key that may use the licence."},"seller":{"type":"string","pattern":"^[0-9a-f]{64}$","description":"The key that will sign the receipt: the author, or the coordinator the manifest names."},"model":{"enum":["per-run","per-month"]},"quantity":{"type":"integer","minimum":1,"maximum":1000000,"description":"Runs or months, as the model says."},"price_msats":{"type":"integer","minimum":1,"maximum":9007199254740991},"network":{"enum":["bitcoin","testnet","signet","regtest"]},"node_pubkey":{"type":"string","pattern":"^0[23][0-9a-f]{64}$","description":"The Lightning node that will sign the invoice."},"issued_at":{"type":"integer","minimum":0,"maximum":253402300799,"description":"Unix seconds."},"expires_at":{"type":"integer","minimum":0,"maximum":253402300799,"description":"Unix seconds. An invoice made later is not for this offer."},"nonce":{"type":"string","pattern":"^[0-9a-f]{32}$","description":"Random: two offers of the same thing to the same buyer differ."}}};
+const schema408 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/nostr/license-offer.json","title":"LicenseOffer","description":"What a seller offers one buyer for one price, before the invoice. Its hash is the SHA-256 of its RFC 8785 form; the invoice commits to that hash, and the receipt carries the offer as its content.","type":"object","required":["offer_version","listing","version","release_event_id","manifest_sha256","buyer","seller","model","quantity","price_msats","network","node_pubkey","issued_at","expires_at","nonce"],"additionalProperties":false,"properties":{"offer_version":{"const":1},"listing":{"type":"string","pattern":"^30051:[0-9a-f]{64}:[^:]+$","maxLength":300,"description":"30051:<author>:<slug>"},"version":{"type":"string","minLength":1,"maxLength":256},"release_event_id":{"type":"string","pattern":"^[0-9a-f]{64}$"},"manifest_sha256":{"type":"string","pattern":"^[0-9a-f]{64}$"},"buyer":{"type":"string","pattern":"^[0-9a-f]{64}$","description":"The key that may use the licence."},"seller":{"type":"string","pattern":"^[0-9a-f]{64}$","description":"The key that will sign the receipt: the author, or the coordinator the manifest names."},"model":{"enum":["per-run","per-month"]},"quantity":{"type":"integer","minimum":1,"maximum":1000000,"description":"Runs or months, as the model says."},"price_msats":{"type":"integer","minimum":1,"maximum":9007199254740991},"network":{"enum":["bitcoin","testnet","signet","regtest"]},"node_pubkey":{"type":"string","pattern":"^0[23][0-9a-f]{64}$","description":"The Lightning node that will sign the invoice."},"issued_at":{"type":"integer","minimum":0,"maximum":253402300799,"description":"Unix seconds."},"expires_at":{"type":"integer","minimum":0,"maximum":253402300799,"description":"Unix seconds. An invoice made later is not for this offer."},"nonce":{"type":"string","pattern":"^[0-9a-f]{32}$","description":"Random: two offers of the same thing to the same buyer differ."}}};
 const pattern491 = new RegExp("^0[23][0-9a-f]{64}$", "u");
 
 function validate266(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
@@ -100871,7 +101222,7 @@ vErrors.push(err14);
 errors++;
 }
 for(const key0 in data){
-if(!(func12.call(schema398.properties, key0))){
+if(!(func12.call(schema408.properties, key0))){
 const err15 = {instancePath,schemaPath:"#/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key0},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err15];
@@ -101067,7 +101418,7 @@ errors++;
 if(data.model !== undefined){
 let data7 = data.model;
 if(!((data7 === "per-run") || (data7 === "per-month"))){
-const err31 = {instancePath:instancePath+"/model",schemaPath:"#/properties/model/enum",keyword:"enum",params:{allowedValues: schema398.properties.model.enum},message:"must be equal to one of the allowed values"};
+const err31 = {instancePath:instancePath+"/model",schemaPath:"#/properties/model/enum",keyword:"enum",params:{allowedValues: schema408.properties.model.enum},message:"must be equal to one of the allowed values"};
 if(vErrors === null){
 vErrors = [err31];
 }
@@ -101150,7 +101501,7 @@ errors++;
 if(data.network !== undefined){
 let data10 = data.network;
 if(!((((data10 === "bitcoin") || (data10 === "testnet")) || (data10 === "signet")) || (data10 === "regtest"))){
-const err38 = {instancePath:instancePath+"/network",schemaPath:"#/properties/network/enum",keyword:"enum",params:{allowedValues: schema398.properties.network.enum},message:"must be equal to one of the allowed values"};
+const err38 = {instancePath:instancePath+"/network",schemaPath:"#/properties/network/enum",keyword:"enum",params:{allowedValues: schema408.properties.network.enum},message:"must be equal to one of the allowed values"};
 if(vErrors === null){
 vErrors = [err38];
 }
@@ -101297,7 +101648,7 @@ return errors === 0;
 validate266.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
 
 exports.isPairingClaim = validate267;
-const schema399 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/nostr/pairing-claim-content.json","title":"PairingClaim","description":"The content of a pairing claim: the one-time secret that the worker showed its owner.","type":"object","required":["secret"],"additionalProperties":false,"properties":{"secret":{"type":"string","minLength":16,"maxLength":200}}};
+const schema409 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/nostr/pairing-claim-content.json","title":"PairingClaim","description":"The content of a pairing claim: the one-time secret that the worker showed its owner.","type":"object","required":["secret"],"additionalProperties":false,"properties":{"secret":{"type":"string","minLength":16,"maxLength":200}}};
 
 function validate267(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 /*# sourceURL="https://openagents.dev/schemas/nostr/pairing-claim-content.json" */;
@@ -101385,7 +101736,7 @@ return errors === 0;
 validate267.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
 
 exports.isReleaseContent = validate268;
-const schema400 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/nostr/release-content.json","title":"ReleaseContent","description":"The content of a release event (kind 30052).","type":"object","required":["notes"],"additionalProperties":false,"properties":{"notes":{"type":"string","maxLength":20000,"description":"What changed, as Markdown."},"artifacts":{"type":"array","maxItems":32,"items":{"$ref":"https://openagents.dev/schemas/manifest/upgrade-manifest.json#/$defs/UpgradeArtifact"}},"manifest_event":{"$ref":"https://openagents.dev/schemas/nostr/event.json","description":"The signed manifest that tag e names. A release of any channel but main carries it, since the listing goes on naming what followers of main get."}}};
+const schema410 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/nostr/release-content.json","title":"ReleaseContent","description":"The content of a release event (kind 30052).","type":"object","required":["notes"],"additionalProperties":false,"properties":{"notes":{"type":"string","maxLength":20000,"description":"What changed, as Markdown."},"artifacts":{"type":"array","maxItems":32,"items":{"$ref":"https://openagents.dev/schemas/manifest/upgrade-manifest.json#/$defs/UpgradeArtifact"}},"manifest_event":{"$ref":"https://openagents.dev/schemas/nostr/event.json","description":"The signed manifest that tag e names. A release of any channel but main carries it, since the listing goes on naming what followers of main get."}}};
 
 function validate269(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 let vErrors = null;
@@ -102041,7 +102392,7 @@ return errors === 0;
 validate268.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
 
 exports.isRemoteSigningAnswer = validate271;
-const schema404 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/nostr/remote-signing-answer.json","title":"RemoteSigningAnswer","description":"What a remote signer answers, decrypted (NIP-46, kind 24133). An answer with the result auth_url has an address for its owner as error; the real one comes later under the same id. Fields that are not listed are not looked at.","type":"object","required":["id"],"additionalProperties":true,"properties":{"id":{"type":"string","minLength":1,"maxLength":200},"result":{"type":["string","null"]},"error":{"type":["string","null"],"maxLength":10000}}};
+const schema414 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/nostr/remote-signing-answer.json","title":"RemoteSigningAnswer","description":"What a remote signer answers, decrypted (NIP-46, kind 24133). An answer with the result auth_url has an address for its owner as error; the real one comes later under the same id. Fields that are not listed are not looked at.","type":"object","required":["id"],"additionalProperties":true,"properties":{"id":{"type":"string","minLength":1,"maxLength":200},"result":{"type":["string","null"]},"error":{"type":["string","null"],"maxLength":10000}}};
 
 function validate271(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 /*# sourceURL="https://openagents.dev/schemas/nostr/remote-signing-answer.json" */;
@@ -102103,7 +102454,7 @@ errors++;
 if(data.result !== undefined){
 let data1 = data.result;
 if((typeof data1 !== "string") && (data1 !== null)){
-const err4 = {instancePath:instancePath+"/result",schemaPath:"#/properties/result/type",keyword:"type",params:{type: schema404.properties.result.type},message:"must be string,null"};
+const err4 = {instancePath:instancePath+"/result",schemaPath:"#/properties/result/type",keyword:"type",params:{type: schema414.properties.result.type},message:"must be string,null"};
 if(vErrors === null){
 vErrors = [err4];
 }
@@ -102116,7 +102467,7 @@ errors++;
 if(data.error !== undefined){
 let data2 = data.error;
 if((typeof data2 !== "string") && (data2 !== null)){
-const err5 = {instancePath:instancePath+"/error",schemaPath:"#/properties/error/type",keyword:"type",params:{type: schema404.properties.error.type},message:"must be string,null"};
+const err5 = {instancePath:instancePath+"/error",schemaPath:"#/properties/error/type",keyword:"type",params:{type: schema414.properties.error.type},message:"must be string,null"};
 if(vErrors === null){
 vErrors = [err5];
 }
@@ -102339,7 +102690,7 @@ vErrors.push(err16);
 errors++;
 }
 for(const key0 in data){
-if(!(func12.call(schema245.properties, key0))){
+if(!(func12.call(schema252.properties, key0))){
 const err17 = {instancePath,schemaPath:"#/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key0},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err17];
@@ -102923,7 +103274,7 @@ errors++;
 if(data15.unknown_stars_milli !== undefined){
 let data17 = data15.unknown_stars_milli;
 if((!(((typeof data17 == "number") && (!(data17 % 1) && !isNaN(data17))) && (isFinite(data17)))) && (data17 !== null)){
-const err66 = {instancePath:instancePath+"/apart/unknown_stars_milli",schemaPath:"#/properties/apart/properties/unknown_stars_milli/type",keyword:"type",params:{type: schema245.properties.apart.properties.unknown_stars_milli.type},message:"must be integer,null"};
+const err66 = {instancePath:instancePath+"/apart/unknown_stars_milli",schemaPath:"#/properties/apart/properties/unknown_stars_milli/type",keyword:"type",params:{type: schema252.properties.apart.properties.unknown_stars_milli.type},message:"must be integer,null"};
 if(vErrors === null){
 vErrors = [err66];
 }
@@ -103040,7 +103391,7 @@ errors++;
 if(data19.days_7_milli !== undefined){
 let data20 = data19.days_7_milli;
 if((!(((typeof data20 == "number") && (!(data20 % 1) && !isNaN(data20))) && (isFinite(data20)))) && (data20 !== null)){
-const err76 = {instancePath:instancePath+"/trend/days_7_milli",schemaPath:"#/properties/trend/properties/days_7_milli/type",keyword:"type",params:{type: schema245.properties.trend.properties.days_7_milli.type},message:"must be integer,null"};
+const err76 = {instancePath:instancePath+"/trend/days_7_milli",schemaPath:"#/properties/trend/properties/days_7_milli/type",keyword:"type",params:{type: schema252.properties.trend.properties.days_7_milli.type},message:"must be integer,null"};
 if(vErrors === null){
 vErrors = [err76];
 }
@@ -103075,7 +103426,7 @@ errors++;
 if(data19.days_30_milli !== undefined){
 let data21 = data19.days_30_milli;
 if((!(((typeof data21 == "number") && (!(data21 % 1) && !isNaN(data21))) && (isFinite(data21)))) && (data21 !== null)){
-const err79 = {instancePath:instancePath+"/trend/days_30_milli",schemaPath:"#/properties/trend/properties/days_30_milli/type",keyword:"type",params:{type: schema245.properties.trend.properties.days_30_milli.type},message:"must be integer,null"};
+const err79 = {instancePath:instancePath+"/trend/days_30_milli",schemaPath:"#/properties/trend/properties/days_30_milli/type",keyword:"type",params:{type: schema252.properties.trend.properties.days_30_milli.type},message:"must be integer,null"};
 if(vErrors === null){
 vErrors = [err79];
 }
@@ -103110,7 +103461,7 @@ errors++;
 if(data19.days_90_milli !== undefined){
 let data22 = data19.days_90_milli;
 if((!(((typeof data22 == "number") && (!(data22 % 1) && !isNaN(data22))) && (isFinite(data22)))) && (data22 !== null)){
-const err82 = {instancePath:instancePath+"/trend/days_90_milli",schemaPath:"#/properties/trend/properties/days_90_milli/type",keyword:"type",params:{type: schema245.properties.trend.properties.days_90_milli.type},message:"must be integer,null"};
+const err82 = {instancePath:instancePath+"/trend/days_90_milli",schemaPath:"#/properties/trend/properties/days_90_milli/type",keyword:"type",params:{type: schema252.properties.trend.properties.days_90_milli.type},message:"must be integer,null"};
 if(vErrors === null){
 vErrors = [err82];
 }
@@ -103573,7 +103924,7 @@ const len2 = data36.length;
 for(let i2=0; i2<len2; i2++){
 let data37 = data36[i2];
 if(!(((((data37 === "well_rated") || (data37 === "rising")) || (data37 === "widely_used")) || (data37 === "few_ratings")) || (data37 === "disputed"))){
-const err120 = {instancePath:instancePath+"/badges/" + i2,schemaPath:"#/properties/badges/items/enum",keyword:"enum",params:{allowedValues: schema245.properties.badges.items.enum},message:"must be equal to one of the allowed values"};
+const err120 = {instancePath:instancePath+"/badges/" + i2,schemaPath:"#/properties/badges/items/enum",keyword:"enum",params:{allowedValues: schema252.properties.badges.items.enum},message:"must be equal to one of the allowed values"};
 if(vErrors === null){
 vErrors = [err120];
 }
@@ -103714,7 +104065,7 @@ errors++;
 if(data38.zap_provider !== undefined){
 let data41 = data38.zap_provider;
 if((typeof data41 !== "string") && (data41 !== null)){
-const err131 = {instancePath:instancePath+"/settings/zap_provider",schemaPath:"#/properties/settings/properties/zap_provider/type",keyword:"type",params:{type: schema245.properties.settings.properties.zap_provider.type},message:"must be string,null"};
+const err131 = {instancePath:instancePath+"/settings/zap_provider",schemaPath:"#/properties/settings/properties/zap_provider/type",keyword:"type",params:{type: schema252.properties.settings.properties.zap_provider.type},message:"must be string,null"};
 if(vErrors === null){
 vErrors = [err131];
 }
@@ -103966,9 +104317,9 @@ validate272.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false}
 exports.isWorkerReport = validate204;
 
 exports.isWorkerStatus = validate273;
-const schema406 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/nostr/worker-status-content.json","title":"WorkerStatus","description":"What a worker tells a coordinator: where things stand. The latest, by seq, of one pairing or install counts; finished runs add up.","oneOf":[{"$ref":"#/$defs/PairingStatus"},{"$ref":"#/$defs/InstallStatus"}],"$defs":{"StatusSeq":{"type":"integer","minimum":1,"maximum":9007199254740991,"description":"Rises with everything that happens on the worker."},"PairingStatus":{"type":"object","additionalProperties":false,"required":["about","seq","state","label","results","ceiling"],"properties":{"about":{"const":"pairing"},"seq":{"$ref":"#/$defs/StatusSeq"},"state":{"enum":["claimed","confirmed","removed"],"description":"claimed: the secret was right, and the owner has yet to confirm the key."},"label":{"type":"string","minLength":1,"maxLength":200},"results":{"type":"boolean","description":"Whether its owner lets the worker tell what becomes of orders and runs."},"ceiling":{"type":"array","maxItems":500,"items":{"type":"string","minLength":1,"maxLength":4096},"description":"What orders get without asking the owner."}}},"InstallStatus":{"type":"object","additionalProperties":false,"required":["about","seq","install_id","listing","title","version","state","waits_for","answer","run"],"properties":{"about":{"const":"install"},"seq":{"$ref":"#/$defs/StatusSeq"},"install_id":{"type":"string","pattern":"^install_[0-9A-Za-z]{26}$"},"listing":{"type":["string","null"],"maxLength":500,"description":"kind:pubkey:d of what runs, or waits; null: nothing does."},"title":{"type":["string","null"],"maxLength":500},"version":{"type":["string","null"],"maxLength":100},"state":{"enum":["none","pending","enabled","disabled","yanked","removed"],"description":"pending: it waits for the owner at the worker."},"waits_for":{"type":"array","maxItems":50,"items":{"type":"string","minLength":1,"maxLength":1000},"description":"Why the owner must approve, in sentences."},"answer":{"anyOf":[{"$ref":"#/$defs/StatusAnswer"},{"type":"null"}],"description":"To the order that led to this; null: something else did."},"run":{"anyOf":[{"$ref":"#/$defs/StatusRun"},{"type":"null"}],"description":"The run that ended; null: none did."}}},"StatusAnswer":{"type":"object","additionalProperties":false,"required":["config_event_id","revision","code","message"],"properties":{"config_event_id":{"type":"string","pattern":"^[0-9a-f]{64}$"},"revision":{"type":"integer","minimum":1},"code":{"type":["string","null"],"pattern":"^[a-z][a-z0-9_]*$","maxLength":64,"description":"Why it was refused; null: it was taken."},"message":{"type":["string","null"],"maxLength":2000}}},"StatusRun":{"type":"object","additionalProperties":false,"required":["run_id","status","reason","code","message","started_at","finished_at","steps_done","steps_total","outputs"],"properties":{"run_id":{"type":"string","pattern":"^run_[0-9A-Za-z]{26}$"},"status":{"enum":["succeeded","failed","canceled"]},"reason":{"enum":["manual","schedule","catch_up","trigger"]},"code":{"type":["string","null"],"maxLength":64},"message":{"type":["string","null"],"maxLength":2000},"started_at":{"type":["string","null"],"maxLength":40},"finished_at":{"type":"string","maxLength":40,"description":"ISO 8601 in UTC."},"steps_done":{"type":"integer","minimum":0},"steps_total":{"type":"integer","minimum":0},"outputs":{"type":"array","maxItems":50,"items":{"$ref":"#/$defs/StatusOutput"},"description":"What it made, by name and size: never what is in it."}}},"StatusOutput":{"type":"object","additionalProperties":false,"required":["name","media_type","bytes"],"properties":{"name":{"type":"string","maxLength":500},"media_type":{"type":"string","maxLength":200},"bytes":{"type":"integer","minimum":0}}}}};
-const schema407 = {"type":"object","additionalProperties":false,"required":["about","seq","state","label","results","ceiling"],"properties":{"about":{"const":"pairing"},"seq":{"$ref":"#/$defs/StatusSeq"},"state":{"enum":["claimed","confirmed","removed"],"description":"claimed: the secret was right, and the owner has yet to confirm the key."},"label":{"type":"string","minLength":1,"maxLength":200},"results":{"type":"boolean","description":"Whether its owner lets the worker tell what becomes of orders and runs."},"ceiling":{"type":"array","maxItems":500,"items":{"type":"string","minLength":1,"maxLength":4096},"description":"What orders get without asking the owner."}}};
-const schema408 = {"type":"integer","minimum":1,"maximum":9007199254740991,"description":"Rises with everything that happens on the worker."};
+const schema416 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/nostr/worker-status-content.json","title":"WorkerStatus","description":"What a worker tells a coordinator: where things stand. The latest, by seq, of one pairing or install counts; finished runs add up.","oneOf":[{"$ref":"#/$defs/PairingStatus"},{"$ref":"#/$defs/InstallStatus"}],"$defs":{"StatusSeq":{"type":"integer","minimum":1,"maximum":9007199254740991,"description":"Rises with everything that happens on the worker."},"PairingStatus":{"type":"object","additionalProperties":false,"required":["about","seq","state","label","results","ceiling"],"properties":{"about":{"const":"pairing"},"seq":{"$ref":"#/$defs/StatusSeq"},"state":{"enum":["claimed","confirmed","removed"],"description":"claimed: the secret was right, and the owner has yet to confirm the key."},"label":{"type":"string","minLength":1,"maxLength":200},"results":{"type":"boolean","description":"Whether its owner lets the worker tell what becomes of orders and runs."},"ceiling":{"type":"array","maxItems":500,"items":{"type":"string","minLength":1,"maxLength":4096},"description":"What orders get without asking the owner."}}},"InstallStatus":{"type":"object","additionalProperties":false,"required":["about","seq","install_id","listing","title","version","state","waits_for","answer","run"],"properties":{"about":{"const":"install"},"seq":{"$ref":"#/$defs/StatusSeq"},"install_id":{"type":"string","pattern":"^install_[0-9A-Za-z]{26}$"},"listing":{"type":["string","null"],"maxLength":500,"description":"kind:pubkey:d of what runs, or waits; null: nothing does."},"title":{"type":["string","null"],"maxLength":500},"version":{"type":["string","null"],"maxLength":100},"state":{"enum":["none","pending","enabled","disabled","yanked","removed"],"description":"pending: it waits for the owner at the worker."},"waits_for":{"type":"array","maxItems":50,"items":{"type":"string","minLength":1,"maxLength":1000},"description":"Why the owner must approve, in sentences."},"answer":{"anyOf":[{"$ref":"#/$defs/StatusAnswer"},{"type":"null"}],"description":"To the order that led to this; null: something else did."},"run":{"anyOf":[{"$ref":"#/$defs/StatusRun"},{"type":"null"}],"description":"The run that ended; null: none did."}}},"StatusAnswer":{"type":"object","additionalProperties":false,"required":["config_event_id","revision","code","message"],"properties":{"config_event_id":{"type":"string","pattern":"^[0-9a-f]{64}$"},"revision":{"type":"integer","minimum":1},"code":{"type":["string","null"],"pattern":"^[a-z][a-z0-9_]*$","maxLength":64,"description":"Why it was refused; null: it was taken."},"message":{"type":["string","null"],"maxLength":2000}}},"StatusRun":{"type":"object","additionalProperties":false,"required":["run_id","status","reason","code","message","started_at","finished_at","steps_done","steps_total","outputs"],"properties":{"run_id":{"type":"string","pattern":"^run_[0-9A-Za-z]{26}$"},"status":{"enum":["succeeded","failed","canceled"]},"reason":{"enum":["manual","schedule","catch_up","trigger"]},"code":{"type":["string","null"],"maxLength":64},"message":{"type":["string","null"],"maxLength":2000},"started_at":{"type":["string","null"],"maxLength":40},"finished_at":{"type":"string","maxLength":40,"description":"ISO 8601 in UTC."},"steps_done":{"type":"integer","minimum":0},"steps_total":{"type":"integer","minimum":0},"outputs":{"type":"array","maxItems":50,"items":{"$ref":"#/$defs/StatusOutput"},"description":"What it made, by name and size: never what is in it."}}},"StatusOutput":{"type":"object","additionalProperties":false,"required":["name","media_type","bytes"],"properties":{"name":{"type":"string","maxLength":500},"media_type":{"type":"string","maxLength":200},"bytes":{"type":"integer","minimum":0}}}}};
+const schema417 = {"type":"object","additionalProperties":false,"required":["about","seq","state","label","results","ceiling"],"properties":{"about":{"const":"pairing"},"seq":{"$ref":"#/$defs/StatusSeq"},"state":{"enum":["claimed","confirmed","removed"],"description":"claimed: the secret was right, and the owner has yet to confirm the key."},"label":{"type":"string","minLength":1,"maxLength":200},"results":{"type":"boolean","description":"Whether its owner lets the worker tell what becomes of orders and runs."},"ceiling":{"type":"array","maxItems":500,"items":{"type":"string","minLength":1,"maxLength":4096},"description":"What orders get without asking the owner."}}};
+const schema418 = {"type":"integer","minimum":1,"maximum":9007199254740991,"description":"Rises with everything that happens on the worker."};
 
 function validate274(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 let vErrors = null;
@@ -104103,7 +104454,7 @@ errors++;
 if(data.state !== undefined){
 let data2 = data.state;
 if(!(((data2 === "claimed") || (data2 === "confirmed")) || (data2 === "removed"))){
-const err11 = {instancePath:instancePath+"/state",schemaPath:"#/properties/state/enum",keyword:"enum",params:{allowedValues: schema407.properties.state.enum},message:"must be equal to one of the allowed values"};
+const err11 = {instancePath:instancePath+"/state",schemaPath:"#/properties/state/enum",keyword:"enum",params:{allowedValues: schema417.properties.state.enum},message:"must be equal to one of the allowed values"};
 if(vErrors === null){
 vErrors = [err11];
 }
@@ -104237,10 +104588,10 @@ return errors === 0;
 }
 validate274.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
 
-const schema409 = {"type":"object","additionalProperties":false,"required":["about","seq","install_id","listing","title","version","state","waits_for","answer","run"],"properties":{"about":{"const":"install"},"seq":{"$ref":"#/$defs/StatusSeq"},"install_id":{"type":"string","pattern":"^install_[0-9A-Za-z]{26}$"},"listing":{"type":["string","null"],"maxLength":500,"description":"kind:pubkey:d of what runs, or waits; null: nothing does."},"title":{"type":["string","null"],"maxLength":500},"version":{"type":["string","null"],"maxLength":100},"state":{"enum":["none","pending","enabled","disabled","yanked","removed"],"description":"pending: it waits for the owner at the worker."},"waits_for":{"type":"array","maxItems":50,"items":{"type":"string","minLength":1,"maxLength":1000},"description":"Why the owner must approve, in sentences."},"answer":{"anyOf":[{"$ref":"#/$defs/StatusAnswer"},{"type":"null"}],"description":"To the order that led to this; null: something else did."},"run":{"anyOf":[{"$ref":"#/$defs/StatusRun"},{"type":"null"}],"description":"The run that ended; null: none did."}}};
-const schema411 = {"type":"object","additionalProperties":false,"required":["config_event_id","revision","code","message"],"properties":{"config_event_id":{"type":"string","pattern":"^[0-9a-f]{64}$"},"revision":{"type":"integer","minimum":1},"code":{"type":["string","null"],"pattern":"^[a-z][a-z0-9_]*$","maxLength":64,"description":"Why it was refused; null: it was taken."},"message":{"type":["string","null"],"maxLength":2000}}};
-const schema412 = {"type":"object","additionalProperties":false,"required":["run_id","status","reason","code","message","started_at","finished_at","steps_done","steps_total","outputs"],"properties":{"run_id":{"type":"string","pattern":"^run_[0-9A-Za-z]{26}$"},"status":{"enum":["succeeded","failed","canceled"]},"reason":{"enum":["manual","schedule","catch_up","trigger"]},"code":{"type":["string","null"],"maxLength":64},"message":{"type":["string","null"],"maxLength":2000},"started_at":{"type":["string","null"],"maxLength":40},"finished_at":{"type":"string","maxLength":40,"description":"ISO 8601 in UTC."},"steps_done":{"type":"integer","minimum":0},"steps_total":{"type":"integer","minimum":0},"outputs":{"type":"array","maxItems":50,"items":{"$ref":"#/$defs/StatusOutput"},"description":"What it made, by name and size: never what is in it."}}};
-const schema413 = {"type":"object","additionalProperties":false,"required":["name","media_type","bytes"],"properties":{"name":{"type":"string","maxLength":500},"media_type":{"type":"string","maxLength":200},"bytes":{"type":"integer","minimum":0}}};
+const schema419 = {"type":"object","additionalProperties":false,"required":["about","seq","install_id","listing","title","version","state","waits_for","answer","run"],"properties":{"about":{"const":"install"},"seq":{"$ref":"#/$defs/StatusSeq"},"install_id":{"type":"string","pattern":"^install_[0-9A-Za-z]{26}$"},"listing":{"type":["string","null"],"maxLength":500,"description":"kind:pubkey:d of what runs, or waits; null: nothing does."},"title":{"type":["string","null"],"maxLength":500},"version":{"type":["string","null"],"maxLength":100},"state":{"enum":["none","pending","enabled","disabled","yanked","removed"],"description":"pending: it waits for the owner at the worker."},"waits_for":{"type":"array","maxItems":50,"items":{"type":"string","minLength":1,"maxLength":1000},"description":"Why the owner must approve, in sentences."},"answer":{"anyOf":[{"$ref":"#/$defs/StatusAnswer"},{"type":"null"}],"description":"To the order that led to this; null: something else did."},"run":{"anyOf":[{"$ref":"#/$defs/StatusRun"},{"type":"null"}],"description":"The run that ended; null: none did."}}};
+const schema421 = {"type":"object","additionalProperties":false,"required":["config_event_id","revision","code","message"],"properties":{"config_event_id":{"type":"string","pattern":"^[0-9a-f]{64}$"},"revision":{"type":"integer","minimum":1},"code":{"type":["string","null"],"pattern":"^[a-z][a-z0-9_]*$","maxLength":64,"description":"Why it was refused; null: it was taken."},"message":{"type":["string","null"],"maxLength":2000}}};
+const schema422 = {"type":"object","additionalProperties":false,"required":["run_id","status","reason","code","message","started_at","finished_at","steps_done","steps_total","outputs"],"properties":{"run_id":{"type":"string","pattern":"^run_[0-9A-Za-z]{26}$"},"status":{"enum":["succeeded","failed","canceled"]},"reason":{"enum":["manual","schedule","catch_up","trigger"]},"code":{"type":["string","null"],"maxLength":64},"message":{"type":["string","null"],"maxLength":2000},"started_at":{"type":["string","null"],"maxLength":40},"finished_at":{"type":"string","maxLength":40,"description":"ISO 8601 in UTC."},"steps_done":{"type":"integer","minimum":0},"steps_total":{"type":"integer","minimum":0},"outputs":{"type":"array","maxItems":50,"items":{"$ref":"#/$defs/StatusOutput"},"description":"What it made, by name and size: never what is in it."}}};
+const schema423 = {"type":"object","additionalProperties":false,"required":["name","media_type","bytes"],"properties":{"name":{"type":"string","maxLength":500},"media_type":{"type":"string","maxLength":200},"bytes":{"type":"integer","minimum":0}}};
 const pattern508 = new RegExp("^run_[0-9A-Za-z]{26}$", "u");
 
 function validate277(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
@@ -104355,7 +104706,7 @@ vErrors.push(err9);
 errors++;
 }
 for(const key0 in data){
-if(!(func12.call(schema412.properties, key0))){
+if(!(func12.call(schema422.properties, key0))){
 const err10 = {instancePath,schemaPath:"#/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key0},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err10];
@@ -104394,7 +104745,7 @@ errors++;
 if(data.status !== undefined){
 let data1 = data.status;
 if(!(((data1 === "succeeded") || (data1 === "failed")) || (data1 === "canceled"))){
-const err13 = {instancePath:instancePath+"/status",schemaPath:"#/properties/status/enum",keyword:"enum",params:{allowedValues: schema412.properties.status.enum},message:"must be equal to one of the allowed values"};
+const err13 = {instancePath:instancePath+"/status",schemaPath:"#/properties/status/enum",keyword:"enum",params:{allowedValues: schema422.properties.status.enum},message:"must be equal to one of the allowed values"};
 if(vErrors === null){
 vErrors = [err13];
 }
@@ -104407,7 +104758,7 @@ errors++;
 if(data.reason !== undefined){
 let data2 = data.reason;
 if(!((((data2 === "manual") || (data2 === "schedule")) || (data2 === "catch_up")) || (data2 === "trigger"))){
-const err14 = {instancePath:instancePath+"/reason",schemaPath:"#/properties/reason/enum",keyword:"enum",params:{allowedValues: schema412.properties.reason.enum},message:"must be equal to one of the allowed values"};
+const err14 = {instancePath:instancePath+"/reason",schemaPath:"#/properties/reason/enum",keyword:"enum",params:{allowedValues: schema422.properties.reason.enum},message:"must be equal to one of the allowed values"};
 if(vErrors === null){
 vErrors = [err14];
 }
@@ -104420,7 +104771,7 @@ errors++;
 if(data.code !== undefined){
 let data3 = data.code;
 if((typeof data3 !== "string") && (data3 !== null)){
-const err15 = {instancePath:instancePath+"/code",schemaPath:"#/properties/code/type",keyword:"type",params:{type: schema412.properties.code.type},message:"must be string,null"};
+const err15 = {instancePath:instancePath+"/code",schemaPath:"#/properties/code/type",keyword:"type",params:{type: schema422.properties.code.type},message:"must be string,null"};
 if(vErrors === null){
 vErrors = [err15];
 }
@@ -104445,7 +104796,7 @@ errors++;
 if(data.message !== undefined){
 let data4 = data.message;
 if((typeof data4 !== "string") && (data4 !== null)){
-const err17 = {instancePath:instancePath+"/message",schemaPath:"#/properties/message/type",keyword:"type",params:{type: schema412.properties.message.type},message:"must be string,null"};
+const err17 = {instancePath:instancePath+"/message",schemaPath:"#/properties/message/type",keyword:"type",params:{type: schema422.properties.message.type},message:"must be string,null"};
 if(vErrors === null){
 vErrors = [err17];
 }
@@ -104470,7 +104821,7 @@ errors++;
 if(data.started_at !== undefined){
 let data5 = data.started_at;
 if((typeof data5 !== "string") && (data5 !== null)){
-const err19 = {instancePath:instancePath+"/started_at",schemaPath:"#/properties/started_at/type",keyword:"type",params:{type: schema412.properties.started_at.type},message:"must be string,null"};
+const err19 = {instancePath:instancePath+"/started_at",schemaPath:"#/properties/started_at/type",keyword:"type",params:{type: schema422.properties.started_at.type},message:"must be string,null"};
 if(vErrors === null){
 vErrors = [err19];
 }
@@ -104854,7 +105205,7 @@ vErrors.push(err9);
 errors++;
 }
 for(const key0 in data){
-if(!(func12.call(schema409.properties, key0))){
+if(!(func12.call(schema419.properties, key0))){
 const err10 = {instancePath,schemaPath:"#/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key0},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err10];
@@ -104940,7 +105291,7 @@ errors++;
 if(data.listing !== undefined){
 let data3 = data.listing;
 if((typeof data3 !== "string") && (data3 !== null)){
-const err17 = {instancePath:instancePath+"/listing",schemaPath:"#/properties/listing/type",keyword:"type",params:{type: schema409.properties.listing.type},message:"must be string,null"};
+const err17 = {instancePath:instancePath+"/listing",schemaPath:"#/properties/listing/type",keyword:"type",params:{type: schema419.properties.listing.type},message:"must be string,null"};
 if(vErrors === null){
 vErrors = [err17];
 }
@@ -104965,7 +105316,7 @@ errors++;
 if(data.title !== undefined){
 let data4 = data.title;
 if((typeof data4 !== "string") && (data4 !== null)){
-const err19 = {instancePath:instancePath+"/title",schemaPath:"#/properties/title/type",keyword:"type",params:{type: schema409.properties.title.type},message:"must be string,null"};
+const err19 = {instancePath:instancePath+"/title",schemaPath:"#/properties/title/type",keyword:"type",params:{type: schema419.properties.title.type},message:"must be string,null"};
 if(vErrors === null){
 vErrors = [err19];
 }
@@ -104990,7 +105341,7 @@ errors++;
 if(data.version !== undefined){
 let data5 = data.version;
 if((typeof data5 !== "string") && (data5 !== null)){
-const err21 = {instancePath:instancePath+"/version",schemaPath:"#/properties/version/type",keyword:"type",params:{type: schema409.properties.version.type},message:"must be string,null"};
+const err21 = {instancePath:instancePath+"/version",schemaPath:"#/properties/version/type",keyword:"type",params:{type: schema419.properties.version.type},message:"must be string,null"};
 if(vErrors === null){
 vErrors = [err21];
 }
@@ -105015,7 +105366,7 @@ errors++;
 if(data.state !== undefined){
 let data6 = data.state;
 if(!((((((data6 === "none") || (data6 === "pending")) || (data6 === "enabled")) || (data6 === "disabled")) || (data6 === "yanked")) || (data6 === "removed"))){
-const err23 = {instancePath:instancePath+"/state",schemaPath:"#/properties/state/enum",keyword:"enum",params:{allowedValues: schema409.properties.state.enum},message:"must be equal to one of the allowed values"};
+const err23 = {instancePath:instancePath+"/state",schemaPath:"#/properties/state/enum",keyword:"enum",params:{allowedValues: schema419.properties.state.enum},message:"must be equal to one of the allowed values"};
 if(vErrors === null){
 vErrors = [err23];
 }
@@ -105197,7 +105548,7 @@ errors++;
 if(data9.code !== undefined){
 let data12 = data9.code;
 if((typeof data12 !== "string") && (data12 !== null)){
-const err38 = {instancePath:instancePath+"/answer/code",schemaPath:"#/$defs/StatusAnswer/properties/code/type",keyword:"type",params:{type: schema411.properties.code.type},message:"must be string,null"};
+const err38 = {instancePath:instancePath+"/answer/code",schemaPath:"#/$defs/StatusAnswer/properties/code/type",keyword:"type",params:{type: schema421.properties.code.type},message:"must be string,null"};
 if(vErrors === null){
 vErrors = [err38];
 }
@@ -105232,7 +105583,7 @@ errors++;
 if(data9.message !== undefined){
 let data13 = data9.message;
 if((typeof data13 !== "string") && (data13 !== null)){
-const err41 = {instancePath:instancePath+"/answer/message",schemaPath:"#/$defs/StatusAnswer/properties/message/type",keyword:"type",params:{type: schema411.properties.message.type},message:"must be string,null"};
+const err41 = {instancePath:instancePath+"/answer/message",schemaPath:"#/$defs/StatusAnswer/properties/message/type",keyword:"type",params:{type: schema421.properties.message.type},message:"must be string,null"};
 if(vErrors === null){
 vErrors = [err41];
 }
@@ -105437,7 +105788,7 @@ return errors === 0;
 validate273.evaluated = {"dynamicProps":true,"dynamicItems":false};
 
 exports.isCodeRunParams = validate280;
-const schema414 = {"type":"object","required":["url","sha256","bytes"],"additionalProperties":false,"properties":{"kind":{"enum":["wasi","macos_plugin"],"default":"wasi","description":"A WebAssembly module for WASI preview 1, or a program for macOS that Apple has notarized."},"url":{"type":"string","pattern":"^https?://","maxLength":2000,"description":"Where it is fetched from, once; the same as in the manifest's artifacts."},"sha256":{"type":"string","pattern":"^[0-9a-f]{64}$"},"bytes":{"type":"integer","minimum":1,"maximum":67108864},"args":{"type":"array","maxItems":64,"items":{"type":"string","maxLength":4096}},"stdin":{"type":"string","maxLength":1000000},"read":{"type":"array","maxItems":16,"items":{"type":"string","minLength":1,"maxLength":4096},"description":"Folders it may read; the module sees them as /read/0, /read/1 and so on."},"write":{"type":"array","maxItems":16,"items":{"type":"string","minLength":1,"maxLength":4096},"description":"Folders it may read and write, which are there already: /write/0, /write/1 and so on."},"memory_mb":{"type":"integer","minimum":1,"maximum":4096,"default":256,"description":"The most memory the module may have."},"max_output_bytes":{"type":"integer","minimum":0,"maximum":200000,"default":100000}},"$id":"https://openagents.dev/schemas/op/code.run.json/params","title":"CodeRunParams"};
+const schema424 = {"type":"object","required":["url","sha256","bytes"],"additionalProperties":false,"properties":{"kind":{"enum":["wasi","macos_plugin"],"default":"wasi","description":"A WebAssembly module for WASI preview 1, or a program for macOS that Apple has notarized."},"url":{"type":"string","pattern":"^https?://","maxLength":2000,"description":"Where it is fetched from, once; the same as in the manifest's artifacts."},"sha256":{"type":"string","pattern":"^[0-9a-f]{64}$"},"bytes":{"type":"integer","minimum":1,"maximum":67108864},"args":{"type":"array","maxItems":64,"items":{"type":"string","maxLength":4096}},"stdin":{"type":"string","maxLength":1000000},"read":{"type":"array","maxItems":16,"items":{"type":"string","minLength":1,"maxLength":4096},"description":"Folders it may read; the module sees them as /read/0, /read/1 and so on."},"write":{"type":"array","maxItems":16,"items":{"type":"string","minLength":1,"maxLength":4096},"description":"Folders it may read and write, which are there already: /write/0, /write/1 and so on."},"memory_mb":{"type":"integer","minimum":1,"maximum":4096,"default":256,"description":"The most memory the module may have."},"max_output_bytes":{"type":"integer","minimum":0,"maximum":200000,"default":100000}},"$id":"https://openagents.dev/schemas/op/code.run.json/params","title":"CodeRunParams"};
 
 function validate280(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 /*# sourceURL="https://openagents.dev/schemas/op/code.run.json/params" */;
@@ -105482,7 +105833,7 @@ vErrors.push(err2);
 errors++;
 }
 for(const key0 in data){
-if(!(func12.call(schema414.properties, key0))){
+if(!(func12.call(schema424.properties, key0))){
 const err3 = {instancePath,schemaPath:"#/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key0},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err3];
@@ -105496,7 +105847,7 @@ errors++;
 if(data.kind !== undefined){
 let data0 = data.kind;
 if(!((data0 === "wasi") || (data0 === "macos_plugin"))){
-const err4 = {instancePath:instancePath+"/kind",schemaPath:"#/properties/kind/enum",keyword:"enum",params:{allowedValues: schema414.properties.kind.enum},message:"must be equal to one of the allowed values"};
+const err4 = {instancePath:instancePath+"/kind",schemaPath:"#/properties/kind/enum",keyword:"enum",params:{allowedValues: schema424.properties.kind.enum},message:"must be equal to one of the allowed values"};
 if(vErrors === null){
 vErrors = [err4];
 }
@@ -105886,7 +106237,7 @@ return errors === 0;
 validate280.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
 
 exports.isCodeRunResult = validate281;
-const schema415 = {"type":"object","required":["stdout","stderr","duration_ms"],"additionalProperties":false,"properties":{"stdout":{"type":"string"},"stderr":{"type":"string"},"duration_ms":{"type":"integer","minimum":0}},"$id":"https://openagents.dev/schemas/op/code.run.json/result","title":"CodeRunResult"};
+const schema425 = {"type":"object","required":["stdout","stderr","duration_ms"],"additionalProperties":false,"properties":{"stdout":{"type":"string"},"stderr":{"type":"string"},"duration_ms":{"type":"integer","minimum":0}},"$id":"https://openagents.dev/schemas/op/code.run.json/result","title":"CodeRunResult"};
 
 function validate281(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 /*# sourceURL="https://openagents.dev/schemas/op/code.run.json/result" */;
@@ -106008,7 +106359,7 @@ return errors === 0;
 validate281.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
 
 exports.isFsReadParams = validate282;
-const schema416 = {"type":"object","required":["path"],"additionalProperties":false,"properties":{"path":{"type":"string","minLength":1,"maxLength":4096},"max_bytes":{"type":"integer","minimum":1,"maximum":67108864,"default":200000},"encoding":{"enum":["utf8","base64"],"default":"utf8"},"if_missing":{"type":"string","maxLength":200000,"description":"The content where there is no such file, as on a first run; absent: that fails."}},"$id":"https://openagents.dev/schemas/op/fs.read.json/params","title":"FsReadParams"};
+const schema426 = {"type":"object","required":["path"],"additionalProperties":false,"properties":{"path":{"type":"string","minLength":1,"maxLength":4096},"max_bytes":{"type":"integer","minimum":1,"maximum":67108864,"default":200000},"encoding":{"enum":["utf8","base64"],"default":"utf8"},"if_missing":{"type":"string","maxLength":200000,"description":"The content where there is no such file, as on a first run; absent: that fails."}},"$id":"https://openagents.dev/schemas/op/fs.read.json/params","title":"FsReadParams"};
 
 function validate282(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 /*# sourceURL="https://openagents.dev/schemas/op/fs.read.json/params" */;
@@ -106117,7 +106468,7 @@ errors++;
 if(data.encoding !== undefined){
 let data2 = data.encoding;
 if(!((data2 === "utf8") || (data2 === "base64"))){
-const err8 = {instancePath:instancePath+"/encoding",schemaPath:"#/properties/encoding/enum",keyword:"enum",params:{allowedValues: schema416.properties.encoding.enum},message:"must be equal to one of the allowed values"};
+const err8 = {instancePath:instancePath+"/encoding",schemaPath:"#/properties/encoding/enum",keyword:"enum",params:{allowedValues: schema426.properties.encoding.enum},message:"must be equal to one of the allowed values"};
 if(vErrors === null){
 vErrors = [err8];
 }
@@ -106169,7 +106520,7 @@ return errors === 0;
 validate282.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
 
 exports.isFsReadResult = validate283;
-const schema417 = {"type":"object","required":["content","bytes","sha256"],"additionalProperties":false,"properties":{"content":{"type":"string"},"bytes":{"type":"integer"},"sha256":{"type":"string","pattern":"^[0-9a-f]{64}$"}},"$id":"https://openagents.dev/schemas/op/fs.read.json/result","title":"FsReadResult"};
+const schema427 = {"type":"object","required":["content","bytes","sha256"],"additionalProperties":false,"properties":{"content":{"type":"string"},"bytes":{"type":"integer"},"sha256":{"type":"string","pattern":"^[0-9a-f]{64}$"}},"$id":"https://openagents.dev/schemas/op/fs.read.json/result","title":"FsReadResult"};
 
 function validate283(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 /*# sourceURL="https://openagents.dev/schemas/op/fs.read.json/result" */;
@@ -106292,7 +106643,7 @@ return errors === 0;
 validate283.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
 
 exports.isFsWriteParams = validate284;
-const schema418 = {"type":"object","required":["path","content"],"additionalProperties":false,"properties":{"path":{"type":"string","minLength":1,"maxLength":4096},"content":{"type":["string","number","boolean","null","array","object"],"description":"Text as it is; any other value is written as indented JSON."}},"$id":"https://openagents.dev/schemas/op/fs.write.json/params","title":"FsWriteParams"};
+const schema428 = {"type":"object","required":["path","content"],"additionalProperties":false,"properties":{"path":{"type":"string","minLength":1,"maxLength":4096},"content":{"type":["string","number","boolean","null","array","object"],"description":"Text as it is; any other value is written as indented JSON."}},"$id":"https://openagents.dev/schemas/op/fs.write.json/params","title":"FsWriteParams"};
 
 function validate284(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 /*# sourceURL="https://openagents.dev/schemas/op/fs.write.json/params" */;
@@ -106376,7 +106727,7 @@ errors++;
 if(data.content !== undefined){
 let data1 = data.content;
 if((((typeof data1 != "object") && (typeof data1 !== "string")) && (!((typeof data1 == "number") && (isFinite(data1))))) && (typeof data1 !== "boolean")){
-const err6 = {instancePath:instancePath+"/content",schemaPath:"#/properties/content/type",keyword:"type",params:{type: schema418.properties.content.type},message:"must be string,number,boolean,null,array,object"};
+const err6 = {instancePath:instancePath+"/content",schemaPath:"#/properties/content/type",keyword:"type",params:{type: schema428.properties.content.type},message:"must be string,number,boolean,null,array,object"};
 if(vErrors === null){
 vErrors = [err6];
 }
@@ -106403,7 +106754,7 @@ return errors === 0;
 validate284.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
 
 exports.isFsWriteResult = validate285;
-const schema419 = {"type":"object","required":["path","bytes","sha256"],"additionalProperties":false,"properties":{"path":{"type":"string","description":"As the parameter named it."},"bytes":{"type":"integer"},"sha256":{"type":"string","pattern":"^[0-9a-f]{64}$"}},"$id":"https://openagents.dev/schemas/op/fs.write.json/result","title":"FsWriteResult"};
+const schema429 = {"type":"object","required":["path","bytes","sha256"],"additionalProperties":false,"properties":{"path":{"type":"string","description":"As the parameter named it."},"bytes":{"type":"integer"},"sha256":{"type":"string","pattern":"^[0-9a-f]{64}$"}},"$id":"https://openagents.dev/schemas/op/fs.write.json/result","title":"FsWriteResult"};
 
 function validate285(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 /*# sourceURL="https://openagents.dev/schemas/op/fs.write.json/result" */;
@@ -106526,7 +106877,7 @@ return errors === 0;
 validate285.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
 
 exports.isGitCloneParams = validate286;
-const schema420 = {"type":"object","required":["repo","dest"],"additionalProperties":false,"properties":{"repo":{"type":"string","minLength":1,"maxLength":2048,"description":"An https:// address, or the absolute path of a repository on this machine."},"dest":{"type":"string","minLength":1,"maxLength":4096,"description":"The folder of the clone."},"update":{"type":"boolean","default":true,"description":"Whether a clone that is already there is brought up to date; if not, it is left as it is."},"ref":{"type":"string","pattern":"^[A-Za-z0-9_][A-Za-z0-9._/+-]*$","maxLength":255,"description":"A branch, a tag or a full commit id; the repository's default branch where absent."},"depth":{"type":"integer","minimum":1,"maximum":1000000,"description":"Commits of history to fetch; all where absent."}},"$id":"https://openagents.dev/schemas/op/git.clone.json/params","title":"GitCloneParams"};
+const schema430 = {"type":"object","required":["repo","dest"],"additionalProperties":false,"properties":{"repo":{"type":"string","minLength":1,"maxLength":2048,"description":"An https:// address, or the absolute path of a repository on this machine."},"dest":{"type":"string","minLength":1,"maxLength":4096,"description":"The folder of the clone."},"update":{"type":"boolean","default":true,"description":"Whether a clone that is already there is brought up to date; if not, it is left as it is."},"ref":{"type":"string","pattern":"^[A-Za-z0-9_][A-Za-z0-9._/+-]*$","maxLength":255,"description":"A branch, a tag or a full commit id; the repository's default branch where absent."},"depth":{"type":"integer","minimum":1,"maximum":1000000,"description":"Commits of history to fetch; all where absent."}},"$id":"https://openagents.dev/schemas/op/git.clone.json/params","title":"GitCloneParams"};
 const pattern513 = new RegExp("^[A-Za-z0-9_][A-Za-z0-9._/+-]*$", "u");
 
 function validate286(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
@@ -106742,7 +107093,7 @@ return errors === 0;
 validate286.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
 
 exports.isGitCloneResult = validate287;
-const schema421 = {"type":"object","required":["path","commit","branch","updated"],"additionalProperties":false,"properties":{"path":{"type":"string","description":"The folder, as dest named it."},"commit":{"type":"string","pattern":"^[0-9a-f]{40}([0-9a-f]{24})?$"},"branch":{"type":["string","null"],"description":"null for a tag or a commit."},"updated":{"type":"boolean","description":"Whether the folder's content changed."}},"$id":"https://openagents.dev/schemas/op/git.clone.json/result","title":"GitCloneResult"};
+const schema431 = {"type":"object","required":["path","commit","branch","updated"],"additionalProperties":false,"properties":{"path":{"type":"string","description":"The folder, as dest named it."},"commit":{"type":"string","pattern":"^[0-9a-f]{40}([0-9a-f]{24})?$"},"branch":{"type":["string","null"],"description":"null for a tag or a commit."},"updated":{"type":"boolean","description":"Whether the folder's content changed."}},"$id":"https://openagents.dev/schemas/op/git.clone.json/result","title":"GitCloneResult"};
 
 function validate287(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 /*# sourceURL="https://openagents.dev/schemas/op/git.clone.json/result" */;
@@ -106848,7 +107199,7 @@ errors++;
 if(data.branch !== undefined){
 let data2 = data.branch;
 if((typeof data2 !== "string") && (data2 !== null)){
-const err8 = {instancePath:instancePath+"/branch",schemaPath:"#/properties/branch/type",keyword:"type",params:{type: schema421.properties.branch.type},message:"must be string,null"};
+const err8 = {instancePath:instancePath+"/branch",schemaPath:"#/properties/branch/type",keyword:"type",params:{type: schema431.properties.branch.type},message:"must be string,null"};
 if(vErrors === null){
 vErrors = [err8];
 }
@@ -106887,7 +107238,7 @@ return errors === 0;
 validate287.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
 
 exports.isHttpRequestParams = validate288;
-const schema422 = {"type":"object","required":["url"],"additionalProperties":false,"properties":{"url":{"type":"string","pattern":"^https?://","maxLength":8192,"x-secret":true,"description":"A secret may stand in its path or query, never in its host."},"method":{"enum":["GET","HEAD","POST","PUT","PATCH","DELETE"],"default":"GET","description":"GET and HEAD read; the others change something out there and carry an Idempotency-Key."},"headers":{"type":"object","maxProperties":64,"propertyNames":{"pattern":"^[A-Za-z0-9!#$%&'*+.^_`|~-]+$"},"additionalProperties":{"type":"string","maxLength":8192,"x-secret":true}},"body":{"type":["string","number","boolean","null","array","object"],"description":"Text as it is; any other value is sent as JSON."},"expect_status":{"type":"array","minItems":1,"maxItems":32,"items":{"type":"integer","minimum":100,"maximum":599},"description":"The step fails on any other status; 200 to 299 where absent."},"max_bytes":{"type":"integer","minimum":1,"maximum":67108864,"default":200000}},"$id":"https://openagents.dev/schemas/op/http.request.json/params","title":"HttpRequestParams"};
+const schema432 = {"type":"object","required":["url"],"additionalProperties":false,"properties":{"url":{"type":"string","pattern":"^https?://","maxLength":8192,"x-secret":true,"description":"A secret may stand in its path or query, never in its host."},"method":{"enum":["GET","HEAD","POST","PUT","PATCH","DELETE"],"default":"GET","description":"GET and HEAD read; the others change something out there and carry an Idempotency-Key."},"headers":{"type":"object","maxProperties":64,"propertyNames":{"pattern":"^[A-Za-z0-9!#$%&'*+.^_`|~-]+$"},"additionalProperties":{"type":"string","maxLength":8192,"x-secret":true}},"body":{"type":["string","number","boolean","null","array","object"],"description":"Text as it is; any other value is sent as JSON."},"expect_status":{"type":"array","minItems":1,"maxItems":32,"items":{"type":"integer","minimum":100,"maximum":599},"description":"The step fails on any other status; 200 to 299 where absent."},"max_bytes":{"type":"integer","minimum":1,"maximum":67108864,"default":200000}},"$id":"https://openagents.dev/schemas/op/http.request.json/params","title":"HttpRequestParams"};
 const pattern516 = new RegExp("^[A-Za-z0-9!#$%&'*+.^_`|~-]+$", "u");
 
 function validate288(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
@@ -106962,7 +107313,7 @@ errors++;
 if(data.method !== undefined){
 let data1 = data.method;
 if(!((((((data1 === "GET") || (data1 === "HEAD")) || (data1 === "POST")) || (data1 === "PUT")) || (data1 === "PATCH")) || (data1 === "DELETE"))){
-const err5 = {instancePath:instancePath+"/method",schemaPath:"#/properties/method/enum",keyword:"enum",params:{allowedValues: schema422.properties.method.enum},message:"must be equal to one of the allowed values"};
+const err5 = {instancePath:instancePath+"/method",schemaPath:"#/properties/method/enum",keyword:"enum",params:{allowedValues: schema432.properties.method.enum},message:"must be equal to one of the allowed values"};
 if(vErrors === null){
 vErrors = [err5];
 }
@@ -107051,7 +107402,7 @@ errors++;
 if(data.body !== undefined){
 let data4 = data.body;
 if((((typeof data4 != "object") && (typeof data4 !== "string")) && (!((typeof data4 == "number") && (isFinite(data4))))) && (typeof data4 !== "boolean")){
-const err12 = {instancePath:instancePath+"/body",schemaPath:"#/properties/body/type",keyword:"type",params:{type: schema422.properties.body.type},message:"must be string,number,boolean,null,array,object"};
+const err12 = {instancePath:instancePath+"/body",schemaPath:"#/properties/body/type",keyword:"type",params:{type: schema432.properties.body.type},message:"must be string,number,boolean,null,array,object"};
 if(vErrors === null){
 vErrors = [err12];
 }
@@ -107184,7 +107535,7 @@ return errors === 0;
 validate288.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
 
 exports.isHttpRequestResult = validate289;
-const schema423 = {"type":"object","required":["status","url","headers","body","encoding","bytes"],"additionalProperties":false,"properties":{"status":{"type":"integer"},"url":{"type":"string","description":"Where the answer came from, after redirects."},"headers":{"type":"object","additionalProperties":{"type":"string"},"description":"Names in lower case."},"body":{"type":"string"},"encoding":{"enum":["utf8","base64"],"description":"How body holds the bytes: base64 where they are not text."},"json":{"type":["string","number","boolean","null","array","object"],"description":"The parsed body, where the answer says it is JSON and it is valid and exact."},"bytes":{"type":"integer"}},"$id":"https://openagents.dev/schemas/op/http.request.json/result","title":"HttpRequestResult"};
+const schema433 = {"type":"object","required":["status","url","headers","body","encoding","bytes"],"additionalProperties":false,"properties":{"status":{"type":"integer"},"url":{"type":"string","description":"Where the answer came from, after redirects."},"headers":{"type":"object","additionalProperties":{"type":"string"},"description":"Names in lower case."},"body":{"type":"string"},"encoding":{"enum":["utf8","base64"],"description":"How body holds the bytes: base64 where they are not text."},"json":{"type":["string","number","boolean","null","array","object"],"description":"The parsed body, where the answer says it is JSON and it is valid and exact."},"bytes":{"type":"integer"}},"$id":"https://openagents.dev/schemas/op/http.request.json/result","title":"HttpRequestResult"};
 
 function validate289(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 /*# sourceURL="https://openagents.dev/schemas/op/http.request.json/result" */;
@@ -107337,7 +107688,7 @@ errors++;
 if(data.encoding !== undefined){
 let data5 = data.encoding;
 if(!((data5 === "utf8") || (data5 === "base64"))){
-const err12 = {instancePath:instancePath+"/encoding",schemaPath:"#/properties/encoding/enum",keyword:"enum",params:{allowedValues: schema423.properties.encoding.enum},message:"must be equal to one of the allowed values"};
+const err12 = {instancePath:instancePath+"/encoding",schemaPath:"#/properties/encoding/enum",keyword:"enum",params:{allowedValues: schema433.properties.encoding.enum},message:"must be equal to one of the allowed values"};
 if(vErrors === null){
 vErrors = [err12];
 }
@@ -107350,7 +107701,7 @@ errors++;
 if(data.json !== undefined){
 let data6 = data.json;
 if((((typeof data6 != "object") && (typeof data6 !== "string")) && (!((typeof data6 == "number") && (isFinite(data6))))) && (typeof data6 !== "boolean")){
-const err13 = {instancePath:instancePath+"/json",schemaPath:"#/properties/json/type",keyword:"type",params:{type: schema423.properties.json.type},message:"must be string,number,boolean,null,array,object"};
+const err13 = {instancePath:instancePath+"/json",schemaPath:"#/properties/json/type",keyword:"type",params:{type: schema433.properties.json.type},message:"must be string,number,boolean,null,array,object"};
 if(vErrors === null){
 vErrors = [err13];
 }
@@ -107390,7 +107741,7 @@ return errors === 0;
 validate289.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
 
 exports.isModelEmbedParams = validate290;
-const schema424 = {"type":"object","required":["backend"],"additionalProperties":false,"properties":{"backend":{"enum":["lexical-v1","llama.cpp","ollama","mlx","foundation_models"]},"index":{"type":"string","pattern":"^[a-z0-9][a-z0-9._-]{0,63}$","description":"Embed this index's passages that have no vector yet."},"texts":{"type":"array","maxItems":1000,"items":{"type":"string","maxLength":100000},"description":"Embed these and return their vectors."},"dim":{"type":"integer","minimum":1,"maximum":16384,"description":"The vectors' length. A model has one length; lexical-v1 takes any up to 2048."}},"oneOf":[{"properties":{"index":{"type":"string"}},"required":["index"]},{"properties":{"texts":{"type":"array"}},"required":["texts"]}],"$id":"https://openagents.dev/schemas/op/model.embed.json/params","title":"ModelEmbedParams"};
+const schema434 = {"type":"object","required":["backend"],"additionalProperties":false,"properties":{"backend":{"enum":["lexical-v1","llama.cpp","ollama","mlx","foundation_models"]},"index":{"type":"string","pattern":"^[a-z0-9][a-z0-9._-]{0,63}$","description":"Embed this index's passages that have no vector yet."},"texts":{"type":"array","maxItems":1000,"items":{"type":"string","maxLength":100000},"description":"Embed these and return their vectors."},"dim":{"type":"integer","minimum":1,"maximum":16384,"description":"The vectors' length. A model has one length; lexical-v1 takes any up to 2048."}},"oneOf":[{"properties":{"index":{"type":"string"}},"required":["index"]},{"properties":{"texts":{"type":"array"}},"required":["texts"]}],"$id":"https://openagents.dev/schemas/op/model.embed.json/params","title":"ModelEmbedParams"};
 const pattern517 = new RegExp("^[a-z0-9][a-z0-9._-]{0,63}$", "u");
 
 function validate290(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
@@ -107526,7 +107877,7 @@ errors++;
 if(data.backend !== undefined){
 let data2 = data.backend;
 if(!(((((data2 === "lexical-v1") || (data2 === "llama.cpp")) || (data2 === "ollama")) || (data2 === "mlx")) || (data2 === "foundation_models"))){
-const err7 = {instancePath:instancePath+"/backend",schemaPath:"#/properties/backend/enum",keyword:"enum",params:{allowedValues: schema424.properties.backend.enum},message:"must be equal to one of the allowed values"};
+const err7 = {instancePath:instancePath+"/backend",schemaPath:"#/properties/backend/enum",keyword:"enum",params:{allowedValues: schema434.properties.backend.enum},message:"must be equal to one of the allowed values"};
 if(vErrors === null){
 vErrors = [err7];
 }
@@ -107664,7 +108015,7 @@ return errors === 0;
 validate290.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
 
 exports.isModelEmbedResult = validate291;
-const schema425 = {"type":"object","required":["embedded","total","dim","model"],"additionalProperties":false,"properties":{"embedded":{"type":"integer","minimum":0,"description":"Vectors made now."},"total":{"type":"integer","minimum":0,"description":"Vectors there are."},"dim":{"type":"integer","minimum":0},"model":{"type":"string"},"vectors":{"type":"array","items":{"type":"array","items":{"type":"number"}},"description":"Of length 1 each, in the order of texts; absent for an index."}},"$id":"https://openagents.dev/schemas/op/model.embed.json/result","title":"ModelEmbedResult"};
+const schema435 = {"type":"object","required":["embedded","total","dim","model"],"additionalProperties":false,"properties":{"embedded":{"type":"integer","minimum":0,"description":"Vectors made now."},"total":{"type":"integer","minimum":0,"description":"Vectors there are."},"dim":{"type":"integer","minimum":0},"model":{"type":"string"},"vectors":{"type":"array","items":{"type":"array","items":{"type":"number"}},"description":"Of length 1 each, in the order of texts; absent for an index."}},"$id":"https://openagents.dev/schemas/op/model.embed.json/result","title":"ModelEmbedResult"};
 
 function validate291(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 /*# sourceURL="https://openagents.dev/schemas/op/model.embed.json/result" */;
@@ -107879,7 +108230,7 @@ return errors === 0;
 validate291.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
 
 exports.isModelGenerateParams = validate292;
-const schema426 = {"type":"object","required":["backend","prompt","max_tokens"],"additionalProperties":false,"properties":{"backend":{"enum":["llama.cpp","ollama","mlx","foundation_models"]},"prompt":{"type":"string","minLength":1,"maxLength":400000},"max_tokens":{"type":"integer","minimum":1,"maximum":32768},"temperature":{"type":"number","minimum":0,"maximum":2},"model":{"type":"string","minLength":1,"maxLength":200,"description":"A hint: which model of a server to use instead of the configured one."}},"$id":"https://openagents.dev/schemas/op/model.generate.json/params","title":"ModelGenerateParams"};
+const schema436 = {"type":"object","required":["backend","prompt","max_tokens"],"additionalProperties":false,"properties":{"backend":{"enum":["llama.cpp","ollama","mlx","foundation_models"]},"prompt":{"type":"string","minLength":1,"maxLength":400000},"max_tokens":{"type":"integer","minimum":1,"maximum":32768},"temperature":{"type":"number","minimum":0,"maximum":2},"model":{"type":"string","minLength":1,"maxLength":200,"description":"A hint: which model of a server to use instead of the configured one."}},"$id":"https://openagents.dev/schemas/op/model.generate.json/params","title":"ModelGenerateParams"};
 
 function validate292(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 /*# sourceURL="https://openagents.dev/schemas/op/model.generate.json/params" */;
@@ -107938,7 +108289,7 @@ errors++;
 if(data.backend !== undefined){
 let data0 = data.backend;
 if(!((((data0 === "llama.cpp") || (data0 === "ollama")) || (data0 === "mlx")) || (data0 === "foundation_models"))){
-const err4 = {instancePath:instancePath+"/backend",schemaPath:"#/properties/backend/enum",keyword:"enum",params:{allowedValues: schema426.properties.backend.enum},message:"must be equal to one of the allowed values"};
+const err4 = {instancePath:instancePath+"/backend",schemaPath:"#/properties/backend/enum",keyword:"enum",params:{allowedValues: schema436.properties.backend.enum},message:"must be equal to one of the allowed values"};
 if(vErrors === null){
 vErrors = [err4];
 }
@@ -108105,7 +108456,7 @@ return errors === 0;
 validate292.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
 
 exports.isModelGenerateResult = validate293;
-const schema427 = {"type":"object","required":["text","model"],"additionalProperties":false,"properties":{"text":{"type":"string"},"tokens_in":{"type":"integer","minimum":0},"tokens_out":{"type":"integer","minimum":0},"model":{"type":"string","description":"The model that answered."}},"$id":"https://openagents.dev/schemas/op/model.generate.json/result","title":"ModelGenerateResult"};
+const schema437 = {"type":"object","required":["text","model"],"additionalProperties":false,"properties":{"text":{"type":"string"},"tokens_in":{"type":"integer","minimum":0},"tokens_out":{"type":"integer","minimum":0},"model":{"type":"string","description":"The model that answered."}},"$id":"https://openagents.dev/schemas/op/model.generate.json/result","title":"ModelGenerateResult"};
 
 function validate293(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 /*# sourceURL="https://openagents.dev/schemas/op/model.generate.json/result" */;
@@ -108242,7 +108593,7 @@ return errors === 0;
 validate293.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
 
 exports.isNostrPublishParams = validate294;
-const schema428 = {"type":"object","required":["kind","content"],"additionalProperties":false,"properties":{"kind":{"type":"integer","minimum":0,"maximum":65535},"content":{"type":"string","maxLength":131072},"tags":{"type":"array","maxItems":2000,"items":{"type":"array","minItems":1,"maxItems":64,"items":{"type":"string","maxLength":4096}},"default":[]},"relays":{"type":"array","minItems":1,"maxItems":32,"items":{"type":"string","pattern":"^wss?://","maxLength":2048},"description":"Some of the relays its owner chose; all of them where absent."}},"$id":"https://openagents.dev/schemas/op/nostr.publish.json/params","title":"NostrPublishParams"};
+const schema438 = {"type":"object","required":["kind","content"],"additionalProperties":false,"properties":{"kind":{"type":"integer","minimum":0,"maximum":65535},"content":{"type":"string","maxLength":131072},"tags":{"type":"array","maxItems":2000,"items":{"type":"array","minItems":1,"maxItems":64,"items":{"type":"string","maxLength":4096}},"default":[]},"relays":{"type":"array","minItems":1,"maxItems":32,"items":{"type":"string","pattern":"^wss?://","maxLength":2048},"description":"Some of the relays its owner chose; all of them where absent."}},"$id":"https://openagents.dev/schemas/op/nostr.publish.json/params","title":"NostrPublishParams"};
 const pattern518 = new RegExp("^wss?://", "u");
 
 function validate294(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
@@ -108524,7 +108875,7 @@ return errors === 0;
 validate294.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
 
 exports.isNostrPublishResult = validate295;
-const schema429 = {"type":"object","required":["event_id","accepted","refused"],"additionalProperties":false,"properties":{"event_id":{"type":"string","pattern":"^[0-9a-f]{64}$"},"accepted":{"type":"array","items":{"type":"string"},"description":"Relays that acknowledged it."},"refused":{"type":"array","items":{"type":"string"},"description":"The others, each with its reason."}},"$id":"https://openagents.dev/schemas/op/nostr.publish.json/result","title":"NostrPublishResult"};
+const schema439 = {"type":"object","required":["event_id","accepted","refused"],"additionalProperties":false,"properties":{"event_id":{"type":"string","pattern":"^[0-9a-f]{64}$"},"accepted":{"type":"array","items":{"type":"string"},"description":"Relays that acknowledged it."},"refused":{"type":"array","items":{"type":"string"},"description":"The others, each with its reason."}},"$id":"https://openagents.dev/schemas/op/nostr.publish.json/result","title":"NostrPublishResult"};
 
 function validate295(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 /*# sourceURL="https://openagents.dev/schemas/op/nostr.publish.json/result" */;
@@ -108678,7 +109029,7 @@ return errors === 0;
 validate295.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
 
 exports.isSearchkitIndexParams = validate296;
-const schema430 = {"type":"object","required":["path","index"],"additionalProperties":false,"properties":{"path":{"type":"string","minLength":1,"description":"The folder to index, usually a git checkout."},"index":{"type":"string","pattern":"^[a-z0-9][a-z0-9._-]{0,63}$","description":"The index's name on this worker."},"languages":{"type":"array","maxItems":64,"items":{"type":"string","pattern":"^[A-Za-z0-9+#_.-]{1,32}$"},"description":"Index only these: a language (swift, ts, python) or a file extension. Absent or empty: every text file."},"include":{"type":"array","maxItems":256,"items":{"type":"string","minLength":1,"maxLength":1024},"description":"Index only paths that match one of these globs, relative to path. Absent or empty: all."},"exclude":{"type":"array","maxItems":256,"items":{"type":"string","minLength":1,"maxLength":1024},"description":"Never index paths that match one of these globs, relative to path."}},"$id":"https://openagents.dev/schemas/op/searchkit.index.json/params","title":"SearchkitIndexParams"};
+const schema440 = {"type":"object","required":["path","index"],"additionalProperties":false,"properties":{"path":{"type":"string","minLength":1,"description":"The folder to index, usually a git checkout."},"index":{"type":"string","pattern":"^[a-z0-9][a-z0-9._-]{0,63}$","description":"The index's name on this worker."},"languages":{"type":"array","maxItems":64,"items":{"type":"string","pattern":"^[A-Za-z0-9+#_.-]{1,32}$"},"description":"Index only these: a language (swift, ts, python) or a file extension. Absent or empty: every text file."},"include":{"type":"array","maxItems":256,"items":{"type":"string","minLength":1,"maxLength":1024},"description":"Index only paths that match one of these globs, relative to path. Absent or empty: all."},"exclude":{"type":"array","maxItems":256,"items":{"type":"string","minLength":1,"maxLength":1024},"description":"Never index paths that match one of these globs, relative to path."}},"$id":"https://openagents.dev/schemas/op/searchkit.index.json/params","title":"SearchkitIndexParams"};
 const pattern521 = new RegExp("^[A-Za-z0-9+#_.-]{1,32}$", "u");
 
 function validate296(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
@@ -108965,7 +109316,7 @@ return errors === 0;
 validate296.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
 
 exports.isSearchkitIndexResult = validate297;
-const schema431 = {"type":"object","required":["index","files","chunks","symbols","added","changed","removed","skipped","skipped_by_reason","commit"],"additionalProperties":false,"properties":{"index":{"type":"string"},"files":{"type":"integer","minimum":0,"description":"Text files in the index."},"chunks":{"type":"integer","minimum":0},"symbols":{"type":"integer","minimum":0},"added":{"type":"integer","minimum":0,"description":"Files that were not in the index before."},"changed":{"type":"integer","minimum":0,"description":"Files whose content is another than before."},"removed":{"type":"integer","minimum":0,"description":"Files that are gone or no longer wanted."},"skipped":{"type":"integer","minimum":0,"description":"Files in scope whose content is not stored."},"skipped_by_reason":{"type":"object","required":["binary","secret","too_large","unreadable"],"additionalProperties":false,"properties":{"binary":{"type":"integer","minimum":0},"secret":{"type":"integer","minimum":0},"too_large":{"type":"integer","minimum":0},"unreadable":{"type":"integer","minimum":0}}},"commit":{"type":["string","null"],"description":"HEAD of the git checkout, null where there is none."}},"$id":"https://openagents.dev/schemas/op/searchkit.index.json/result","title":"SearchkitIndexResult"};
+const schema441 = {"type":"object","required":["index","files","chunks","symbols","added","changed","removed","skipped","skipped_by_reason","commit"],"additionalProperties":false,"properties":{"index":{"type":"string"},"files":{"type":"integer","minimum":0,"description":"Text files in the index."},"chunks":{"type":"integer","minimum":0},"symbols":{"type":"integer","minimum":0},"added":{"type":"integer","minimum":0,"description":"Files that were not in the index before."},"changed":{"type":"integer","minimum":0,"description":"Files whose content is another than before."},"removed":{"type":"integer","minimum":0,"description":"Files that are gone or no longer wanted."},"skipped":{"type":"integer","minimum":0,"description":"Files in scope whose content is not stored."},"skipped_by_reason":{"type":"object","required":["binary","secret","too_large","unreadable"],"additionalProperties":false,"properties":{"binary":{"type":"integer","minimum":0},"secret":{"type":"integer","minimum":0},"too_large":{"type":"integer","minimum":0},"unreadable":{"type":"integer","minimum":0}}},"commit":{"type":["string","null"],"description":"HEAD of the git checkout, null where there is none."}},"$id":"https://openagents.dev/schemas/op/searchkit.index.json/result","title":"SearchkitIndexResult"};
 
 function validate297(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 /*# sourceURL="https://openagents.dev/schemas/op/searchkit.index.json/result" */;
@@ -109080,7 +109431,7 @@ vErrors.push(err9);
 errors++;
 }
 for(const key0 in data){
-if(!(func12.call(schema431.properties, key0))){
+if(!(func12.call(schema441.properties, key0))){
 const err10 = {instancePath,schemaPath:"#/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key0},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err10];
@@ -109448,7 +109799,7 @@ errors++;
 if(data.commit !== undefined){
 let data13 = data.commit;
 if((typeof data13 !== "string") && (data13 !== null)){
-const err40 = {instancePath:instancePath+"/commit",schemaPath:"#/properties/commit/type",keyword:"type",params:{type: schema431.properties.commit.type},message:"must be string,null"};
+const err40 = {instancePath:instancePath+"/commit",schemaPath:"#/properties/commit/type",keyword:"type",params:{type: schema441.properties.commit.type},message:"must be string,null"};
 if(vErrors === null){
 vErrors = [err40];
 }
@@ -109475,7 +109826,7 @@ return errors === 0;
 validate297.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
 
 exports.isSearchkitQueryParams = validate298;
-const schema432 = {"type":"object","required":["index","query"],"additionalProperties":false,"properties":{"index":{"type":"string","pattern":"^[a-z0-9][a-z0-9._-]{0,63}$","description":"The index's name on this worker."},"query":{"type":"string","minLength":1,"maxLength":1000,"description":"One line: a literal string, an identifier or a question."},"limit":{"type":"integer","minimum":1,"maximum":100,"default":10,"description":"How many hits text shows, and how many passages may follow the exact matches."}},"$id":"https://openagents.dev/schemas/op/searchkit.query.json/params","title":"SearchkitQueryParams"};
+const schema442 = {"type":"object","required":["index","query"],"additionalProperties":false,"properties":{"index":{"type":"string","pattern":"^[a-z0-9][a-z0-9._-]{0,63}$","description":"The index's name on this worker."},"query":{"type":"string","minLength":1,"maxLength":1000,"description":"One line: a literal string, an identifier or a question."},"limit":{"type":"integer","minimum":1,"maximum":100,"default":10,"description":"How many hits text shows, and how many passages may follow the exact matches."}},"$id":"https://openagents.dev/schemas/op/searchkit.query.json/params","title":"SearchkitQueryParams"};
 
 function validate298(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 /*# sourceURL="https://openagents.dev/schemas/op/searchkit.query.json/params" */;
@@ -109633,9 +109984,9 @@ return errors === 0;
 validate298.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
 
 exports.isSearchkitQueryResult = validate299;
-const schema433 = {"type":"object","required":["hits","text","exact_matches_total","index"],"additionalProperties":false,"properties":{"hits":{"type":"array","items":{"$ref":"#/$defs/SearchHit"}},"text":{"type":"string","description":"The best hits as text, short enough for a prompt."},"exact_matches_total":{"type":"integer","minimum":0,"description":"Lines of indexed files that contain the query, case and all."},"index":{"$ref":"#/$defs/SearchedIndex"}},"$defs":{"SearchHit":{"type":"object","required":["path","line_start","line_end","symbol","score","reasons","snippet"],"additionalProperties":false,"properties":{"path":{"type":"string","description":"Relative to the indexed folder."},"line_start":{"type":"integer","minimum":1},"line_end":{"type":"integer","minimum":1,"description":"Inclusive."},"symbol":{"type":["string","null"],"description":"The innermost definition around line_start."},"score":{"type":"number"},"reasons":{"type":"array","items":{"enum":["exact","symbol","bm25","vector"]}},"exact_lines":{"type":"array","items":{"type":"integer","minimum":1},"description":"The lines between line_start and line_end that contain the query."},"snippet":{"type":"string"}}},"SearchedIndex":{"type":"object","required":["name","commit","stale_files","skipped_files","finished_at"],"additionalProperties":false,"properties":{"name":{"type":"string"},"commit":{"type":["string","null"],"description":"HEAD when the index was made."},"stale_files":{"type":["integer","null"],"minimum":0,"description":"Files changed, added or deleted since; null where the folder could not be compared."},"skipped_files":{"type":"integer","minimum":0,"description":"Files in scope that are not searched: binary, holding secrets, too large or unreadable."},"finished_at":{"type":"string","description":"When the index was last complete, ISO 8601 UTC."},"vectors":{"type":"string","description":"Which embedding took part, or why none did."}}}},"$id":"https://openagents.dev/schemas/op/searchkit.query.json/result","title":"SearchkitQueryResult"};
-const schema434 = {"type":"object","required":["path","line_start","line_end","symbol","score","reasons","snippet"],"additionalProperties":false,"properties":{"path":{"type":"string","description":"Relative to the indexed folder."},"line_start":{"type":"integer","minimum":1},"line_end":{"type":"integer","minimum":1,"description":"Inclusive."},"symbol":{"type":["string","null"],"description":"The innermost definition around line_start."},"score":{"type":"number"},"reasons":{"type":"array","items":{"enum":["exact","symbol","bm25","vector"]}},"exact_lines":{"type":"array","items":{"type":"integer","minimum":1},"description":"The lines between line_start and line_end that contain the query."},"snippet":{"type":"string"}}};
-const schema435 = {"type":"object","required":["name","commit","stale_files","skipped_files","finished_at"],"additionalProperties":false,"properties":{"name":{"type":"string"},"commit":{"type":["string","null"],"description":"HEAD when the index was made."},"stale_files":{"type":["integer","null"],"minimum":0,"description":"Files changed, added or deleted since; null where the folder could not be compared."},"skipped_files":{"type":"integer","minimum":0,"description":"Files in scope that are not searched: binary, holding secrets, too large or unreadable."},"finished_at":{"type":"string","description":"When the index was last complete, ISO 8601 UTC."},"vectors":{"type":"string","description":"Which embedding took part, or why none did."}}};
+const schema443 = {"type":"object","required":["hits","text","exact_matches_total","index"],"additionalProperties":false,"properties":{"hits":{"type":"array","items":{"$ref":"#/$defs/SearchHit"}},"text":{"type":"string","description":"The best hits as text, short enough for a prompt."},"exact_matches_total":{"type":"integer","minimum":0,"description":"Lines of indexed files that contain the query, case and all."},"index":{"$ref":"#/$defs/SearchedIndex"}},"$defs":{"SearchHit":{"type":"object","required":["path","line_start","line_end","symbol","score","reasons","snippet"],"additionalProperties":false,"properties":{"path":{"type":"string","description":"Relative to the indexed folder."},"line_start":{"type":"integer","minimum":1},"line_end":{"type":"integer","minimum":1,"description":"Inclusive."},"symbol":{"type":["string","null"],"description":"The innermost definition around line_start."},"score":{"type":"number"},"reasons":{"type":"array","items":{"enum":["exact","symbol","bm25","vector"]}},"exact_lines":{"type":"array","items":{"type":"integer","minimum":1},"description":"The lines between line_start and line_end that contain the query."},"snippet":{"type":"string"}}},"SearchedIndex":{"type":"object","required":["name","commit","stale_files","skipped_files","finished_at"],"additionalProperties":false,"properties":{"name":{"type":"string"},"commit":{"type":["string","null"],"description":"HEAD when the index was made."},"stale_files":{"type":["integer","null"],"minimum":0,"description":"Files changed, added or deleted since; null where the folder could not be compared."},"skipped_files":{"type":"integer","minimum":0,"description":"Files in scope that are not searched: binary, holding secrets, too large or unreadable."},"finished_at":{"type":"string","description":"When the index was last complete, ISO 8601 UTC."},"vectors":{"type":"string","description":"Which embedding took part, or why none did."}}}},"$id":"https://openagents.dev/schemas/op/searchkit.query.json/result","title":"SearchkitQueryResult"};
+const schema444 = {"type":"object","required":["path","line_start","line_end","symbol","score","reasons","snippet"],"additionalProperties":false,"properties":{"path":{"type":"string","description":"Relative to the indexed folder."},"line_start":{"type":"integer","minimum":1},"line_end":{"type":"integer","minimum":1,"description":"Inclusive."},"symbol":{"type":["string","null"],"description":"The innermost definition around line_start."},"score":{"type":"number"},"reasons":{"type":"array","items":{"enum":["exact","symbol","bm25","vector"]}},"exact_lines":{"type":"array","items":{"type":"integer","minimum":1},"description":"The lines between line_start and line_end that contain the query."},"snippet":{"type":"string"}}};
+const schema445 = {"type":"object","required":["name","commit","stale_files","skipped_files","finished_at"],"additionalProperties":false,"properties":{"name":{"type":"string"},"commit":{"type":["string","null"],"description":"HEAD when the index was made."},"stale_files":{"type":["integer","null"],"minimum":0,"description":"Files changed, added or deleted since; null where the folder could not be compared."},"skipped_files":{"type":"integer","minimum":0,"description":"Files in scope that are not searched: binary, holding secrets, too large or unreadable."},"finished_at":{"type":"string","description":"When the index was last complete, ISO 8601 UTC."},"vectors":{"type":"string","description":"Which embedding took part, or why none did."}}};
 
 function validate299(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 /*# sourceURL="https://openagents.dev/schemas/op/searchkit.query.json/result" */;
@@ -109855,7 +110206,7 @@ errors++;
 if(data1.symbol !== undefined){
 let data5 = data1.symbol;
 if((typeof data5 !== "string") && (data5 !== null)){
-const err18 = {instancePath:instancePath+"/hits/" + i0+"/symbol",schemaPath:"#/$defs/SearchHit/properties/symbol/type",keyword:"type",params:{type: schema434.properties.symbol.type},message:"must be string,null"};
+const err18 = {instancePath:instancePath+"/hits/" + i0+"/symbol",schemaPath:"#/$defs/SearchHit/properties/symbol/type",keyword:"type",params:{type: schema444.properties.symbol.type},message:"must be string,null"};
 if(vErrors === null){
 vErrors = [err18];
 }
@@ -109885,7 +110236,7 @@ const len1 = data7.length;
 for(let i1=0; i1<len1; i1++){
 let data8 = data7[i1];
 if(!((((data8 === "exact") || (data8 === "symbol")) || (data8 === "bm25")) || (data8 === "vector"))){
-const err20 = {instancePath:instancePath+"/hits/" + i0+"/reasons/" + i1,schemaPath:"#/$defs/SearchHit/properties/reasons/items/enum",keyword:"enum",params:{allowedValues: schema434.properties.reasons.items.enum},message:"must be equal to one of the allowed values"};
+const err20 = {instancePath:instancePath+"/hits/" + i0+"/reasons/" + i1,schemaPath:"#/$defs/SearchHit/properties/reasons/items/enum",keyword:"enum",params:{allowedValues: schema444.properties.reasons.items.enum},message:"must be equal to one of the allowed values"};
 if(vErrors === null){
 vErrors = [err20];
 }
@@ -110101,7 +110452,7 @@ errors++;
 if(data14.commit !== undefined){
 let data16 = data14.commit;
 if((typeof data16 !== "string") && (data16 !== null)){
-const err38 = {instancePath:instancePath+"/index/commit",schemaPath:"#/$defs/SearchedIndex/properties/commit/type",keyword:"type",params:{type: schema435.properties.commit.type},message:"must be string,null"};
+const err38 = {instancePath:instancePath+"/index/commit",schemaPath:"#/$defs/SearchedIndex/properties/commit/type",keyword:"type",params:{type: schema445.properties.commit.type},message:"must be string,null"};
 if(vErrors === null){
 vErrors = [err38];
 }
@@ -110114,7 +110465,7 @@ errors++;
 if(data14.stale_files !== undefined){
 let data17 = data14.stale_files;
 if((!(((typeof data17 == "number") && (!(data17 % 1) && !isNaN(data17))) && (isFinite(data17)))) && (data17 !== null)){
-const err39 = {instancePath:instancePath+"/index/stale_files",schemaPath:"#/$defs/SearchedIndex/properties/stale_files/type",keyword:"type",params:{type: schema435.properties.stale_files.type},message:"must be integer,null"};
+const err39 = {instancePath:instancePath+"/index/stale_files",schemaPath:"#/$defs/SearchedIndex/properties/stale_files/type",keyword:"type",params:{type: schema445.properties.stale_files.type},message:"must be integer,null"};
 if(vErrors === null){
 vErrors = [err39];
 }
@@ -110214,7 +110565,7 @@ return errors === 0;
 validate299.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
 
 exports.isSiteBuildParams = validate300;
-const schema436 = {"type":"object","required":["edge"],"additionalProperties":false,"properties":{"edge":{"type":"string","pattern":"^https?://[^/?#@]+$","maxLength":300,"description":"The edge whose catalog is mirrored, without a path."},"url":{"type":"string","pattern":"^https?://[^/?#@]+$","maxLength":300,"description":"Where the site will be served; the edge's address where absent. It is written into pages, not connected to."},"site":{"type":"string","pattern":"^[a-z0-9][a-z0-9-]{0,63}$","default":"mirror","description":"The site's name on this worker: its folder is below sites/ in the worker's data folder."},"files":{"type":"integer","minimum":1,"maximum":10000000,"default":20000,"description":"How many files the host takes; pictures of the oldest listings are left out."}},"$id":"https://openagents.dev/schemas/op/site.build.json/params","title":"SiteBuildParams"};
+const schema446 = {"type":"object","required":["edge"],"additionalProperties":false,"properties":{"edge":{"type":"string","pattern":"^https?://[^/?#@]+$","maxLength":300,"description":"The edge whose catalog is mirrored, without a path."},"url":{"type":"string","pattern":"^https?://[^/?#@]+$","maxLength":300,"description":"Where the site will be served; the edge's address where absent. It is written into pages, not connected to."},"site":{"type":"string","pattern":"^[a-z0-9][a-z0-9-]{0,63}$","default":"mirror","description":"The site's name on this worker: its folder is below sites/ in the worker's data folder."},"files":{"type":"integer","minimum":1,"maximum":10000000,"default":20000,"description":"How many files the host takes; pictures of the oldest listings are left out."}},"$id":"https://openagents.dev/schemas/op/site.build.json/params","title":"SiteBuildParams"};
 const pattern523 = new RegExp("^https?://[^/?#@]+$", "u");
 const pattern525 = new RegExp("^[a-z0-9][a-z0-9-]{0,63}$", "u");
 
@@ -110399,7 +110750,7 @@ return errors === 0;
 validate300.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
 
 exports.isSiteBuildResult = validate301;
-const schema437 = {"type":"object","required":["built","listings","root","created_at","path"],"additionalProperties":false,"properties":{"built":{"type":"boolean","description":"False: the site that is there is of the same catalog."},"listings":{"type":"integer","minimum":0},"root":{"type":"string","pattern":"^[0-9a-f]{64}$","description":"Merkle root of the events it shows."},"created_at":{"type":"integer","minimum":0,"description":"Unix seconds that its pages are dated with."},"path":{"type":"string","description":"The site's folder."}},"$id":"https://openagents.dev/schemas/op/site.build.json/result","title":"SiteBuildResult"};
+const schema447 = {"type":"object","required":["built","listings","root","created_at","path"],"additionalProperties":false,"properties":{"built":{"type":"boolean","description":"False: the site that is there is of the same catalog."},"listings":{"type":"integer","minimum":0},"root":{"type":"string","pattern":"^[0-9a-f]{64}$","description":"Merkle root of the events it shows."},"created_at":{"type":"integer","minimum":0,"description":"Unix seconds that its pages are dated with."},"path":{"type":"string","description":"The site's folder."}},"$id":"https://openagents.dev/schemas/op/site.build.json/result","title":"SiteBuildResult"};
 
 function validate301(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 /*# sourceURL="https://openagents.dev/schemas/op/site.build.json/result" */;

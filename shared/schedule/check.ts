@@ -7,6 +7,8 @@ import type { ScheduleCheck, ScheduleState, StartGates, Waiting } from "./decide
 import { type Timing, timingOf } from "./timing.ts";
 import { isAllowed, WAITS_FOR, type WaitReason } from "./waits.ts";
 
+const HOUR_MS = 3_600_000;
+
 /**
  * Decides about what is due, in this order: missed, too old, window, constraints, licence, budget, overlap. What waits,
  * for its window aside, is looked at again at each check, and given up when its patience ends; nothing is recorded in between.
@@ -25,7 +27,7 @@ export function decideCheck(state: ScheduleState, check: ScheduleCheck): readonl
   const given_up = held !== null && state.next.fire_at_ms <= at_ms;
   const passed = given_up
     ? { latest: held.due, count: 1, next: timing.dueAfter(held.due.due_ms, state.fired), counted_from_ms: null }
-    : passedDues(held?.due ?? state.next, state.fired, timing, at_ms);
+    : passedDues(held?.due ?? state.next, state.fired, timing, { now_ms: at_ms, age_h: catchUpAge(schedule) });
   const trace = traceOf({ state, check, timing, held, given_up, passed });
   if (held !== null && trace.outcome === `waits_for_${held.for}`) return [];
   return [eventOf(trace, { install_id, at_ms, timing, next: passed.next })];
@@ -36,6 +38,11 @@ interface Passed {
   readonly count: number;
   readonly next: ScheduleDue | null;
   readonly counted_from_ms: number | null;
+}
+
+/** How long after it was to start something is still caught up, in hours. */
+function catchUpAge({ catch_up_max_age_h = LIMITS.schedule_catch_up_h }: CronSchedule): number {
+  return catch_up_max_age_h;
 }
 
 /** Everything the decision is made from, and the decision. */
@@ -60,7 +67,7 @@ function traceOf(facts: {
   const outcome = outcomeOf({
     ...{ on_missed, overlap, verdict, active_runs, open, given_up, waiting: state.waiting, gates: check.gates },
     on_time: late_ms <= LIMITS.schedule_late_ms,
-    too_old: at_ms - latest.due_ms > LIMITS.schedule_catch_up_ms,
+    too_old: late_ms > catchUpAge(schedule) * HOUR_MS,
   });
   const waits = outcome !== "waits_for_window" && outcome in WAITS_FOR;
   // Where the machine slept past the end of the wait, what is so now is not why nothing was started.
@@ -76,7 +83,7 @@ function traceOf(facts: {
     ...(counted_from_ms === null ? {} : { counted_from_ms }),
     window: window === undefined ? null : { ...window, open },
     constraints: measured.constraints,
-    ...{ on_unknown, on_missed, overlap, active_runs },
+    ...{ on_unknown, on_missed, catch_up_max_age_h: catchUpAge(schedule), overlap, active_runs },
     ...(check.clock_jump_ms === 0 ? {} : { clock_jump_ms: check.clock_jump_ms }),
     ...(check.away_ms === 0 ? {} : { away_ms: check.away_ms }),
     licence: measured.licence,
@@ -103,7 +110,7 @@ function outcomeOf(facts: {
   if (facts.given_up) return GIVEN_UP[waiting?.for ?? "constraints"];
   const held = waiting !== null && waiting.for !== "window";
   if (!held && !facts.on_time && on_missed === "skip") return "missed";
-  if (facts.too_old) return "too_old";
+  if (!held && facts.too_old) return "too_old";
   if (!facts.open) return on_missed === "catch_up" ? "waits_for_window" : "outside_window";
   if (facts.verdict === "wait") return "waits_for_constraints";
   if (!isAllowed(gates.licence)) return "waits_for_licence";
@@ -172,11 +179,16 @@ function eventOf(
 }
 
 /** All due times that have come since the last decision: the latest stands for them, `next` is the one to come. */
-function passedDues(first: ScheduleDue, fired: readonly number[], timing: Timing, now_ms: number): Passed {
+function passedDues(
+  first: ScheduleDue,
+  fired: readonly number[],
+  timing: Timing,
+  { now_ms, age_h }: { readonly now_ms: number; readonly age_h: number },
+): Passed {
   let latest = first;
   let count = 1;
-  // After a long sleep only those young enough to be caught up are gone through one by one.
-  const oldest_ms = now_ms - LIMITS.schedule_catch_up_ms;
+  // After a long sleep only those young enough to be caught up, and at least a week's, are gone through one by one.
+  const oldest_ms = now_ms - Math.max(age_h, LIMITS.schedule_catch_up_h) * HOUR_MS;
   const counted_from_ms = first.due_ms < oldest_ms ? oldest_ms : null;
   let next = timing.dueAfter(Math.max(first.due_ms, oldest_ms), fired);
   while (next !== null && next.fire_at_ms <= now_ms) {

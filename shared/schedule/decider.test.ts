@@ -7,6 +7,7 @@ import { jitterOf } from "../core/jitter.ts";
 import { LIMITS } from "../core/limits.ts";
 import { isRejection } from "../core/refusal.ts";
 import type { ScheduleEvent } from "../generated/types.ts";
+import validators from "../generated/validators.cjs";
 import { scheduleDecider, scheduleSubject } from "./decider.ts";
 import { toCronSchedule } from "./timing.ts";
 
@@ -33,6 +34,7 @@ test("a due time fires once, with the trace of the decision", () => {
       constraints: [{ name: "plugged_in", required: true, measured: true, met: "yes" }],
       on_unknown: "wait",
       on_missed: "catch_up",
+      catch_up_max_age_h: 168,
       overlap: "skip",
       active_runs: 0,
       licence: "not_applicable",
@@ -69,12 +71,52 @@ test("what is too old is not caught up", () => {
   assert.equal(schedule.next(), "2026-03-01T02:00");
 });
 
+test("a schedule declares how old a start may be that is caught up, and the decision says which age held", () => {
+  const outcomeAt = (catch_up_max_age_h: number, text: string): string => {
+    const schedule = drive({ expression: "0 2 1 * *", catch_up_max_age_h }, "2026-01-15T00:00");
+    const outcome = schedule.check(text);
+    const trace = schedule.events.flatMap(({ data }) => ("trace" in data ? [data.trace] : []));
+    assert.deepEqual(trace[0]?.catch_up_max_age_h, catch_up_max_age_h);
+    return outcome;
+  };
+  assert.equal(outcomeAt(6, "2026-02-01T08:00"), "caught_up");
+  assert.equal(outcomeAt(6, "2026-02-01T08:00:01"), "too_old");
+  assert.equal(outcomeAt(LIMITS.schedule_catch_up_max_h, "2026-02-28T02:00"), "caught_up");
+});
+
+test("of several that were missed the latest is measured, and all of a week are counted however short the age", () => {
+  const schedule = drive({ expression: "0 2,3 * * *", catch_up_max_age_h: 2 }, "2026-01-01T12:00");
+  assert.equal(schedule.check("2026-01-03T04:00"), "caught_up");
+  const fired = schedule.events[1];
+  assert.ok(fired?.event_type === "schedule.fired");
+  assert.deepEqual([fired.data.trace.due_times, fired.data.trace.counted_from_ms], [4, undefined]);
+  assert.equal(schedule.check("2026-01-05T09:00"), "too_old");
+});
+
+test("the age is that of what was missed: what waits for its window or the machine grows no older by it", () => {
+  const windowed = drive({ ...WINDOW, expression: "0 22 * * *", catch_up_max_age_h: 1 }, "2026-01-01T12:00");
+  assert.equal(windowed.check("2026-01-01T22:00"), "waits_for_window");
+  assert.equal(windowed.check("2026-01-02T01:00"), "window_opened");
+  assert.equal(windowed.check("2026-01-02T22:00"), "waits_for_window");
+  assert.equal(windowed.check("2026-01-03T03:00"), "too_old", "it was to start when the window opened");
+  const held = drive({ constraints: { plugged_in: true }, catch_up_max_age_h: 1 }, "2026-01-01T12:00");
+  held.checkWith("2026-01-02T02:00", { plugged_in: { value: false } });
+  assert.equal(held.checkWith("2026-01-02T06:00", { plugged_in: { value: true } }), "constraints_met");
+});
+
+test("the schema takes an age of an hour to the limit, and no other", () => {
+  const takes = (catch_up_max_age_h: number): boolean =>
+    validators.isControlScheduleSet({ changes: { catch_up_max_age_h } });
+  assert.deepEqual([1, LIMITS.schedule_catch_up_h, LIMITS.schedule_catch_up_max_h].map(takes), [true, true, true]);
+  assert.deepEqual([0, 1.5, -1, LIMITS.schedule_catch_up_max_h + 1].map(takes), [false, false, false, false]);
+});
+
 test("after a year asleep the answer is quick, and says from when it counted", () => {
   const schedule = drive({ expression: "* * * * *" }, "2025-01-01T00:00");
   assert.equal(schedule.check("2026-01-01T00:00:30"), "on_time");
   const event = schedule.events[1];
   assert.ok(event?.event_type === "schedule.fired");
-  assert.equal(event.data.trace.counted_from_ms, at("2026-01-01T00:00:30") - LIMITS.schedule_catch_up_ms);
+  assert.equal(event.data.trace.counted_from_ms, at("2026-01-01T00:00:30") - LIMITS.schedule_catch_up_h * HOUR_MS);
 });
 
 test("a due time outside the window waits for its opening, and then runs", () => {
@@ -244,6 +286,7 @@ test("a manifest's schedule gets its defaults; one without times is no cron sche
     timezone: "Asia/Tokyo",
     jitter_ms: 0,
     on_missed: "catch_up",
+    catch_up_max_age_h: 168,
     on_unknown: "wait",
     overlap: "skip",
   });

@@ -52,6 +52,10 @@ test("while the machine slept nothing is decided, and afterwards what was missed
     "03-02T07:00 missed",
     "03-03T02:00 on_time",
   ]);
+  assert.deepEqual(simulate({ absences, schedule: { ...NIGHTLY, catch_up_max_age_h: 4 } }), [
+    "03-02T07:00 too_old",
+    "03-03T02:00 on_time",
+  ]);
 });
 
 test("runs as long as they usually are overlap as the policy says", () => {

@@ -20,7 +20,7 @@ export interface Timing {
 /** A manifest's schedule with its defaults filled in; null where it names no times (manual and event upgrades). */
 export function toCronSchedule(schedule: UpgradeSchedule, worker_time_zone: string): CronSchedule | null {
   const { type, expression, timezone, window, constraints, jitter_ms = 0, on_missed = "catch_up" } = schedule;
-  const { overlap = "skip", on_unknown = "wait" } = schedule;
+  const { overlap = "skip", on_unknown = "wait", catch_up_max_age_h = LIMITS.schedule_catch_up_h } = schedule;
   if (type !== "cron" || expression === undefined) return null;
   return {
     expression,
@@ -29,6 +29,7 @@ export function toCronSchedule(schedule: UpgradeSchedule, worker_time_zone: stri
     ...(constraints === undefined ? {} : { constraints }),
     jitter_ms,
     on_missed,
+    catch_up_max_age_h,
     on_unknown,
     overlap,
   };

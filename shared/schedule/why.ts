@@ -154,6 +154,7 @@ function outcomeSentence(
   zone: string,
 ): string {
   const { outcome, active_runs, overlap, wait_until_ms, waited_ms = 0 } = trace;
+  const { catch_up_max_age_h = LIMITS.schedule_catch_up_h } = trace;
   const until = wait_until_ms === undefined ? "" : `, until ${shown(zone, wait_until_ms)} at the latest`;
   const verb = waits ? "waits" : "waited";
   const start = `It ${started ? "started" : "was to start"} at ${shown(zone, at_ms)}`;
@@ -190,7 +191,7 @@ function outcomeSentence(
     case "missed":
       return "It was skipped: it was missed (on_missed: skip).";
     case "too_old":
-      return `It was skipped: it was missed more than ${duration(LIMITS.schedule_catch_up_ms)} ago.`;
+      return `It was skipped: it was missed more than ${duration(catch_up_max_age_h * 3_600_000)} ago (catch_up_max_age_h: ${catch_up_max_age_h}).`;
     case "constraints_unmet":
       return `It was skipped: what it asks for was not met in time (it waited ${duration(waited_ms)}).`;
     case "unlicensed":

@@ -1,4 +1,6 @@
 import { nextWall, parseCron } from "../core/cron.ts";
+import { LIMITS } from "../core/limits.ts";
+import { duration } from "../core/local-time.ts";
 import { isRejection } from "../core/refusal.ts";
 import { parseWindow } from "../core/window.ts";
 import type { ScheduleWindow, UpgradeSchedule } from "../generated/types.ts";
@@ -34,6 +36,7 @@ function diffSchedule(before: UpgradeSchedule, after: UpgradeSchedule): readonly
     const pair = [missed(before), missed(after)] as const;
     changes.push(found(more ? "widened" : "narrowed", "schedule", "on_missed", pair, sentence));
   }
+  if (bothRun && missed(before) === "catch_up" && missed(after) === "catch_up") changes.push(...diffAge(before, after));
   for (const field of ["jitter_ms", "overlap"] as const) {
     if (!bothRun || before[field] === after[field]) continue;
     const [was, is] = [before[field], after[field]];
@@ -41,6 +44,15 @@ function diffSchedule(before: UpgradeSchedule, after: UpgradeSchedule): readonly
     changes.push(found("changed", "schedule", field, [was, is], sentence));
   }
   return changes;
+}
+
+function diffAge(before: UpgradeSchedule, after: UpgradeSchedule): readonly Found[] {
+  const { catch_up_max_age_h: was = LIMITS.schedule_catch_up_h } = before;
+  const { catch_up_max_age_h: is = LIMITS.schedule_catch_up_h } = after;
+  if (was === is) return [];
+  const text = (hours: number): string => duration(hours * 3_600_000);
+  const sentence = `It catches up on starts it missed up to ${text(is)} ago, before up to ${text(was)}.`;
+  return [found(is > was ? "widened" : "narrowed", "schedule", "catch_up_max_age_h", [was, is], sentence)];
 }
 
 /** By the calendar alone; a manual or event upgrade has no starts of its own. */

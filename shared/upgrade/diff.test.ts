@@ -155,6 +155,21 @@ test("a condition that no longer holds it back widens", () => {
   mirrored(schedule({ on_missed: "skip" }), {}, "schedule on_missed");
 });
 
+test("catching up on older starts widens, on younger ones only narrows, and an age nothing is measured by says nothing", () => {
+  const age = (catch_up_max_age_h: number, on_missed = "catch_up"): Change =>
+    schedule({ catch_up_max_age_h, on_missed });
+  mirrored({}, age(169), "schedule catch_up_max_age_h");
+  mirrored(age(24), {}, "schedule catch_up_max_age_h");
+  const same = { widened: [], narrowed: [], changed: [] };
+  assert.deepEqual(names(diff({}, age(168))), same);
+  assert.deepEqual(names(diff(age(24, "skip"), age(48, "skip"))), same);
+  assert.ok(
+    diff({}, age(24)).narrowed.some(
+      ({ sentence }) => sentence === "It catches up on starts it missed up to 24 h ago, before up to 7 days.",
+    ),
+  );
+});
+
 test("a new trigger widens", () => {
   const trigger = { triggers: [{ type: "file_change", glob: "~/notes/today/*.md" }] };
   mirrored({}, trigger, "trigger file_change");

@@ -42,6 +42,7 @@ test("settings are read as the schedule has them; none takes one away; unknown o
       "tz=UTC",
       "window=01:00-05:00",
       "jitter_ms=0",
+      "catch_up_max_age_h=24",
       "overlap=queue_one",
       "plugged_in=none",
     ]),
@@ -50,6 +51,7 @@ test("settings are read as the schedule has them; none takes one away; unknown o
       timezone: "UTC",
       window: { start: "01:00", end: "05:00" },
       jitter_ms: 0,
+      catch_up_max_age_h: 24,
       overlap: "queue_one",
       constraints: { plugged_in: null },
     },
@@ -133,6 +135,8 @@ test("an installed schedule is listed, explained and simulated; wrong settings a
   );
   for (const [setting, code] of [
     ["overlap=always", "schema_invalid"],
+    ["catch_up_max_age_h=745", "schema_invalid"],
+    ["catch_up_max_age_h=a while", "schema_invalid"],
     ["cron=61 * * * *", "cron_invalid"],
     ["window=03:00", "window_invalid"],
     ["nothing", "usage"],

@@ -6,7 +6,7 @@ import type { ControlPorts } from "@oa/shared/api/ports.ts";
 import type { WhyAnswer } from "@oa/shared/api/why.ts";
 import { task } from "@oa/shared/core/event-store.ts";
 import { isRejection } from "@oa/shared/core/refusal.ts";
-import type { MachineReadings, UpgradeSchedule } from "@oa/shared/generated/types.ts";
+import type { CronSchedule, MachineReadings, UpgradeSchedule } from "@oa/shared/generated/types.ts";
 import { installDecider } from "@oa/shared/install/decider.ts";
 import { machineProjection } from "@oa/shared/machine/views.ts";
 import type { ScheduleCommand } from "@oa/shared/schedule/decider.ts";
@@ -122,6 +122,23 @@ test("what was missed says how late it was noticed, and for how many due times i
       "It was skipped: it was missed (on_missed: skip).",
     ]);
   }
+});
+
+test("what was missed too long ago to be caught up names the age that its schedule declares", async (context) => {
+  const worker = open(context, { catch_up_max_age_h: 6 });
+  worker.check("2026-01-02T09:00", { away_ms: 7 * 3_600_000 });
+  const { answer, sentences, trace } = await worker.why();
+  assert.deepEqual([answer, trace?.catch_up_max_age_h], ["skipped", 6]);
+  assert.ok(
+    sentences.includes("It was skipped: it was missed more than 6 h ago (catch_up_max_age_h: 6)."),
+    sentences.join(" "),
+  );
+  const simulation = worker.port.simulate(worker.install_id, {
+    from: "2026-01-01T00:00:00Z",
+    changes: { catch_up_max_age_h: 12 },
+  });
+  assert.ok(!isRejection(simulation) && "schedule" in simulation);
+  assert.deepEqual((simulation.schedule as CronSchedule).catch_up_max_age_h, 12);
 });
 
 test("what nobody was there to decide is said to be so", async (context) => {

@@ -8,7 +8,7 @@ export const SET_OPTION = {
   value: "NAME=VALUE",
   repeat: true,
   summary:
-    "A setting to change: cron, tz, window (HH:MM-HH:MM or none), jitter_ms, on_missed, on_unknown, overlap, or a constraint (none takes it away)",
+    "A setting to change: cron, tz, window (HH:MM-HH:MM or none), jitter_ms, on_missed, catch_up_max_age_h, on_unknown, overlap, or a constraint (none takes it away)",
 } as const;
 
 /** The settings that owners change most, each with an option of its own. */
@@ -51,6 +51,7 @@ export function readScheduleOptions(
 
 const NAMES: Readonly<Record<string, string>> = { cron: "expression", tz: "timezone" };
 const TEXTS = new Set(["expression", "timezone", "on_missed", "on_unknown", "overlap"]);
+const NUMBERS = new Set(["jitter_ms", "catch_up_max_age_h"]);
 const SWITCHES = new Set(["plugged_in", "wifi_only", "suspend_if_active", "respect_dnd"]);
 
 /** What the worker's own check of the values refuses is left to it. */
@@ -64,7 +65,7 @@ export function readChanges(texts: readonly string[]): ScheduleChanges | Rejecti
     const value = text.slice(cut + 1);
     const none = value === "none" ? null : undefined;
     if (TEXTS.has(name)) changes[name] = value;
-    else if (name === "jitter_ms") changes[name] = Number(value);
+    else if (NUMBERS.has(name)) changes[name] = Number(value);
     else if (name === "window") changes[name] = none === null ? null : readWindow(value);
     else if (name === "cpu_max_percentage") constraints[name] = none === null ? null : Number(value);
     else if (SWITCHES.has(name))
