@@ -71,7 +71,7 @@ export async function openWorker(config: Config, token?: string): Promise<Worker
   });
   const options: PortsOptions = {
     ...{ ...ground, ...outside, sql: database, decide, store, engine, kill_switch, lookUp },
-    ...{ worker: own.public_key, owner_key: ground.owner.secret_key, workspace_id: WORKSPACE, aup: config.aup },
+    ...{ worker: own.public_key, owner_key: ground.owner.secret_key, workspace_id: WORKSPACE },
     ...{ token_key: ground.capability.secret_key, now_ms: ground.clock.now_ms, leases: openLeases(engineOptions) },
     measure: outside.machineState.measure,
     decideAll: (id, tasks) => database.commit(() => store.handle(ground.asOwner(id), tasks)),
