@@ -96,7 +96,10 @@ describe("llama.cpp runs GGUF models each in a process of its own", () => {
     });
     const [first, second] = [1, 2].map((part) => join(folder, `parts-0000${part}-of-00002.gguf`));
     for (const path of [first, second]) writeFileSync(path ?? "", Buffer.alloc(80_000));
-    const split = cappedBackends(openModelBackends({ "llama.cpp": { embed_model_path: first ?? "" } }), memoryCap(100_000));
+    const split = cappedBackends(
+      openModelBackends({ "llama.cpp": { embed_model_path: first ?? "" } }),
+      memoryCap(100_000),
+    );
     await assert.rejects(split.embed({ ...embed, backend: "llama.cpp", texts: ["a"] }), { code: "memory_limit" });
     const roomy = cappedBackends(small, memoryCap(1e9));
     assert.equal((await roomy.generate({ ...ask, backend: "llama.cpp" })).model, "tiny-llama");
