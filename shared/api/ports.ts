@@ -44,8 +44,10 @@ import type {
   UpgradeManifest,
   UpgradeSchedule,
 } from "../generated/types.ts";
+import type { InstallView } from "../install/views.ts";
 import type { AupAssessment } from "../policy/aup/assess.ts";
 import type { PolicyDecision } from "../policy/evaluate.ts";
+import type { Quarantine } from "../policy/views.ts";
 import type { StepHistory } from "../run/steps.ts";
 import type { Preview } from "../schedule/preview.ts";
 import type { UpgradeDiff } from "../upgrade/change.ts";
@@ -97,6 +99,11 @@ export interface ConsentView {
     /** Null where the manifest that runs was deleted here: all of it is asked for. */
     readonly diff: UpgradeDiff | null;
   } | null;
+}
+
+/** An install as the API shows it; `quarantine`: why nothing of it starts, whatever its status. */
+export interface ShownInstall extends InstallView {
+  readonly quarantine: Quarantine | null;
 }
 
 /** What an install runs by: what its upgrade declares, with what the owner chose in its place. */
@@ -199,8 +206,8 @@ export interface EventPage {
 export interface ControlPorts {
   readonly worker: { readonly describe: (signal: AbortSignal) => Promise<object> };
   readonly installs: {
-    readonly list: () => readonly object[];
-    readonly get: (id: string) => object | Rejection;
+    readonly list: () => readonly ShownInstall[];
+    readonly get: (id: string) => ShownInstall | Rejection;
     /** Everything that happened to it, oldest first: who, when, and of which release. */
     readonly history: (id: string) => readonly InstallHistoryEntry[] | Rejection;
     /** Which of its permissions its runs used. */
@@ -216,8 +223,8 @@ export interface ControlPorts {
     /** The same for every paired worker that told what it has. */
     readonly matrix: (request: ControlInstallPreview, signal: AbortSignal) => Answer<WhyNotMatrix>;
     readonly preview: (request: ControlInstallPreview, signal: AbortSignal) => Answer<ConsentView>;
-    readonly request: (request: ControlInstallRequest, signal: AbortSignal) => Answer<object>;
-    readonly change: (id: string, action: InstallAction, options: ControlInstallChange) => Answer<object>;
+    readonly request: (request: ControlInstallRequest, signal: AbortSignal) => Answer<ShownInstall>;
+    readonly change: (id: string, action: InstallAction, options: ControlInstallChange) => Answer<ShownInstall>;
   };
   readonly updates: {
     readonly list: () => readonly UpdateView[];

@@ -1,5 +1,6 @@
 import { shownTime } from "../core/local-time.ts";
 import type { ScheduleChanges, UpgradeSchedule } from "../generated/types.ts";
+import type { Quarantine } from "../policy/views.ts";
 import type { RunSummary } from "../run/views.ts";
 import type { Why as ScheduleWhy } from "../schedule/why.ts";
 import type { TriggerWhy } from "../trigger/why.ts";
@@ -15,6 +16,8 @@ export interface WhyAnswer extends Omit<ScheduleWhy, "answer"> {
   readonly manual: Pick<RunSummary, "run_id" | "status" | "message" | "created_at"> | null;
   /** What the owner chose in place of what the upgrade declares. */
   readonly schedule_changes: ScheduleChanges | null;
+  /** Why nothing of it starts now, whatever happened last. */
+  readonly quarantine: Quarantine | null;
 }
 
 /** One answer from the stories of schedule, triggers and owner: all are told, and the latest of them decides. Pure. */
@@ -25,12 +28,17 @@ export function whyAnswer(facts: {
   readonly declared: UpgradeSchedule | null;
   readonly schedule_changes: ScheduleChanges | null;
   readonly time_zone: string;
+  /** As it is now; it is told where it began before `at_ms`, which is what is asked about. */
+  readonly quarantine: Quarantine | null;
+  readonly at_ms: number;
 }): WhyAnswer {
   const { schedule, triggers, manual, schedule_changes } = facts;
-  const told = { triggers, manual, schedule_changes };
+  const quarantine = facts.quarantine !== null && facts.quarantine.at_ms <= facts.at_ms ? facts.quarantine : null;
+  const told = { triggers, manual, schedule_changes, quarantine };
   // An install that only triggers start is not explained by a schedule that it never had.
   const aside = triggers !== null && schedule.answer === "not_scheduled" && schedule.entries.length === 0;
   const sentences = [
+    ...quarantineSentences(quarantine, facts),
     ...(aside ? [] : schedule.sentences),
     ...(triggers?.sentences ?? []),
     ...manualSentences(facts, aside ? null : schedule.decided_at),
@@ -61,6 +69,19 @@ function manualSentences(
   const message = manual.message === null ? "" : `: ${manual.message}`;
   const at = shownTime(time_zone, Date.parse(manual.created_at));
   return [`You last started it yourself at ${at}: run ${manual.run_id} has the status ${manual.status}${message}.`];
+}
+
+function quarantineSentences(
+  quarantine: Quarantine | null,
+  { schedule, time_zone }: Parameters<typeof whyAnswer>[0],
+): readonly string[] {
+  if (quarantine === null) return [];
+  const { by, reason, at_ms } = quarantine;
+  const who = by === "owner" ? "you" : "the policy";
+  return [
+    `Nothing of it starts: ${who} quarantined it at ${shownTime(time_zone, at_ms)} (${reason}).`,
+    `To let it run again: oa policy lift ${schedule.install_id}.`,
+  ];
 }
 
 function ownSentences({ declared, schedule_changes }: Parameters<typeof whyAnswer>[0]): readonly string[] {

@@ -5405,9 +5405,9 @@ readonly listing: (string | null)
 readonly title: (string | null)
 readonly version: (string | null)
 /**
- * pending: it waits for the owner at the worker.
+ * pending: it waits for the owner at the worker. quarantined: enabled, and nothing of it starts until its owner lifts that.
  */
-readonly state: ("none" | "pending" | "enabled" | "disabled" | "yanked" | "removed")
+readonly state: ("none" | "pending" | "enabled" | "quarantined" | "disabled" | "yanked" | "removed")
 /**
  * Why the owner must approve, in sentences.
  * 

@@ -1,7 +1,10 @@
 import type { EventDraft, Recorded } from "../core/envelope.ts";
 import type { Projection } from "../core/projection.ts";
 import { one, type Sql } from "../core/sql.ts";
-import type { PolicyEvent, PolicyUsage } from "../generated/types.ts";
+import type { PolicyEvent, PolicyQuarantined, PolicyUsage } from "../generated/types.ts";
+
+/** Why nothing of an install starts, who decided it, and since when. */
+export type Quarantine = PolicyQuarantined["data"];
 
 export type Metric = keyof PolicyUsage;
 export const METRICS: readonly Metric[] = ["egress_bytes", "model_tokens", "model_ms"];
@@ -33,6 +36,32 @@ function apply(sql: Sql, recorded: Recorded<EventDraft>): void {
       ...[event.subject_id, Math.floor(at_ms / HOUR_MS), metric, amount],
     );
   }
+}
+
+/** `proj_policy_quarantines`: the installs of which nothing starts. */
+export const quarantineProjection: Projection = {
+  name: "policy_quarantines",
+  tables: ["proj_policy_quarantines"],
+  ddl: [
+    `CREATE TABLE IF NOT EXISTS proj_policy_quarantines (
+       subject_id TEXT PRIMARY KEY, "by" TEXT NOT NULL, reason TEXT NOT NULL, at_ms INTEGER NOT NULL) WITHOUT ROWID`,
+  ],
+  apply: (sql, recorded) => {
+    const event = recorded as Recorded<PolicyEvent>;
+    if (event.event_type === "policy.quarantine_lifted") {
+      sql.run("DELETE FROM proj_policy_quarantines WHERE subject_id = ?", event.subject_id);
+    }
+    if (event.event_type !== "policy.quarantined") return;
+    const { by, reason, at_ms } = event.data;
+    sql.run("INSERT OR REPLACE INTO proj_policy_quarantines VALUES (?, ?, ?, ?)", event.subject_id, by, reason, at_ms);
+  },
+};
+
+/** The quarantine of a subject, as `conductSubject` names it; null: it is in none. */
+export function getQuarantine(sql: Sql, subject_id: string): Quarantine | null {
+  const query = `SELECT "by", reason, at_ms FROM proj_policy_quarantines WHERE subject_id = ?`;
+  const row = one<{ by: Quarantine["by"]; reason: string; at_ms: number }>(sql, query, subject_id);
+  return row === undefined ? null : { ...row };
 }
 
 /** What an install used within 24 hours, whole hours of the clock: the one that the 24 hours begin in counts wholly. */

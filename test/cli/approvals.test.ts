@@ -133,6 +133,15 @@ describe("the owner at the command line", () => {
     await said("policy", "quarantine", "follow", "--reason", "odd");
     const refused = await said("run", "follow");
     assert.equal((refused.value.error as { code: string }).code, "install_quarantined");
+    const { value: install } = await said("installs", "follow");
+    assert.equal((install as { quarantine: { reason: string } }).quarantine.reason, "odd");
+    const [list, one] = [
+      await oa(["installs", "--data", data_dir], env),
+      await oa(["installs", "follow", "--data", data_dir], env),
+    ];
+    assert.match(list.stdout, /me\.follow .*enabled, quarantined/);
+    assert.match(one.stdout, /QUARANTINED since .*nothing of it starts: odd\n.*oa policy lift install_/);
+    assert.match((await oa(["why", "follow", "--data", data_dir], env)).stdout, /you quarantined it at .* \(odd\)/);
     const { value: lifted } = await said("policy", "lift", "follow");
     assert.equal((lifted as { quarantine: null }).quarantine, null);
   });

@@ -13,7 +13,7 @@ import { installDecider } from "@oa/shared/install/decider.ts";
 import { installProjection } from "@oa/shared/install/views.ts";
 import { licenceProjection } from "@oa/shared/license/views.ts";
 import { pairingProjection } from "@oa/shared/pairing/views.ts";
-import { usageProjection } from "@oa/shared/policy/views.ts";
+import { quarantineProjection, usageProjection } from "@oa/shared/policy/views.ts";
 import { runProjection } from "@oa/shared/run/views.ts";
 import { planOf } from "@oa/shared/upgrade/plan.ts";
 import type { Artifacts } from "@oa/worker/adapters/artifacts.ts";
@@ -72,7 +72,7 @@ export function openRunWorld(options: {
   const database = (options.wrap ?? ((same) => same))(openSqlite(options.path ?? ":memory:"));
   const projections = [
     ...[runProjection, installProjection, pairingProjection, approvalProjection, usageProjection],
-    licenceProjection,
+    ...[licenceProjection, quarantineProjection],
     ...(options.projections ?? []),
   ];
   const log = openEventStore(database, projections, random, SEALED_FIELDS, nativeSha256);

@@ -14,6 +14,7 @@ import { pureSchnorr } from "@oa/shared/nostr/schnorr.ts";
 import { publicKeyOf, signEvent } from "@oa/shared/nostr/template.ts";
 import { type NostrEvent, verifyEvent } from "@oa/shared/nostr/verify.ts";
 import { type PairingCommand, pairingDecider } from "@oa/shared/pairing/decider.ts";
+import { type ConductCommand, conductDecider, conductSubject } from "@oa/shared/policy/decider.ts";
 import { planOf } from "@oa/shared/upgrade/plan.ts";
 import { toldCursor } from "@oa/worker/adapters/told-cursor.ts";
 import { openEventFeed } from "@oa/worker/admin/event-feed.ts";
@@ -133,7 +134,12 @@ async function open(change: { readonly results?: boolean; readonly body?: string
     assert.deepEqual(store.verify().first_bad, null);
     world.close();
   };
+  const conduct = (command: ConductCommand): void => {
+    const done = store.handle(contextOf(clock.now_ms()), [task(conductDecider, conductSubject(INSTALL), command)]);
+    assert.ok(!isRejection(done), JSON.stringify(done));
+  };
   return {
+    conduct,
     ...{ clock, claim, confirm, pairing, order, run, tell, told, ofInstalls, sent, reports, published },
     restart: async (between: () => Promise<void>) => {
       await stopFollowing();
@@ -191,6 +197,22 @@ test("an order is answered to its signer, sealed, with where the install stands 
       answer: { config_event_id: signed.id, revision: 1, code: null, message: null },
     },
   );
+});
+
+test("a coordinator is told that an install is quarantined, not why, and that it is no longer", async () => {
+  const { order, tell, ofInstalls, conduct, clock } = await paired();
+  await order(1);
+  await tell();
+  conduct({ type: "quarantine", reason: "private words", now_ms: clock.now_ms() });
+  await tell();
+  conduct({ type: "lift", reason: "looked at" });
+  await tell();
+  const told = ofInstalls();
+  assert.deepEqual(
+    told.map(({ state }) => state),
+    ["enabled", "quarantined", "enabled"],
+  );
+  assert.ok(!JSON.stringify(told).includes("private words"));
 });
 
 test("a refused order is answered with its reason", async () => {

@@ -9,6 +9,7 @@ import { isRejection } from "@oa/shared/core/refusal.ts";
 import type { CronSchedule, MachineReadings, UpgradeSchedule } from "@oa/shared/generated/types.ts";
 import { installDecider } from "@oa/shared/install/decider.ts";
 import { machineProjection } from "@oa/shared/machine/views.ts";
+import { type ConductCommand, conductDecider, conductSubject } from "@oa/shared/policy/decider.ts";
 import type { ScheduleCommand } from "@oa/shared/schedule/decider.ts";
 import { toCronSchedule } from "@oa/shared/schedule/timing.ts";
 import { scheduleProjection } from "@oa/shared/schedule/views.ts";
@@ -284,6 +285,31 @@ test("a start by hand is told, and is the answer where nothing came after it", a
   const later = await worker.why();
   assert.equal(later.answer, "skipped");
   assert.doesNotMatch(later.sentences.join(" "), /yourself/);
+});
+
+test("a quarantine is said of a started and of a scheduled upgrade, from when it began until it is lifted", async (context) => {
+  const worker = open(context);
+  const { store } = worker.world;
+  const before_ms = at("2026-01-01T12:00");
+  const conduct = (command: ConductCommand): void => {
+    const done = store.handle(contextOf(before_ms), [task(conductDecider, conductSubject(worker.install_id), command)]);
+    assert.ok(!isRejection(done), isRejection(done) ? done.message : "");
+  };
+  const listed = () => (worker.port.list()[0] as { quarantine?: unknown }).quarantine;
+  assert.ok(!isRejection(await worker.world.engine.start(worker.install_id, "manual")));
+  assert.deepEqual([(await worker.why()).quarantine, listed()], [null, null]);
+  conduct({ type: "quarantine", reason: "odd requests", now_ms: before_ms });
+  const quarantine = { by: "owner", reason: "odd requests", at_ms: before_ms };
+  const why = await worker.why();
+  assert.deepEqual([why.quarantine, listed()], [quarantine, quarantine]);
+  assert.match(why.sentences[0] ?? "", /^Nothing of it starts: you quarantined it at .* \(odd requests\)\.$/);
+  assert.equal(why.sentences[1], `To let it run again: oa policy lift ${worker.install_id}.`);
+  assert.match(why.sentences.join(" "), /You last started it yourself/);
+  const earlier = await worker.port.why(worker.install_id, before_ms - 1, new AbortController().signal);
+  assert.ok(!isRejection(earlier));
+  assert.equal(earlier.quarantine, null, "it had not begun then");
+  conduct({ type: "lift", reason: "looked at" });
+  assert.deepEqual([(await worker.why()).quarantine, listed()], [null, null]);
 });
 
 test("what the owner chose is said beside what the upgrade declares", async (context) => {

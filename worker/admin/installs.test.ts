@@ -14,6 +14,7 @@ import { hexToNpub } from "@oa/shared/nostr/npub.ts";
 import { pureSchnorr } from "@oa/shared/nostr/schnorr.ts";
 import { publicKeyOf, signEvent } from "@oa/shared/nostr/template.ts";
 import { type NostrEvent, verifyEvent } from "@oa/shared/nostr/verify.ts";
+import { quarantineProjection } from "@oa/shared/policy/views.ts";
 import { openSqlite } from "../adapters/sqlite.ts";
 import { ownerDecides } from "./decide.ts";
 import { installsPort } from "./installs.ts";
@@ -66,7 +67,7 @@ function worker(
   widened: (version: string) => readonly string[] | null = () => null,
 ) {
   const sql = openSqlite(":memory:");
-  const store = openEventStore(sql, [installProjection], random);
+  const store = openEventStore(sql, [installProjection, quarantineProjection], random);
   const context = (correlation_id: string): EventContext => ({
     now_ms: NOW,
     workspace_id: "local",

@@ -1,5 +1,5 @@
 import { declaredSentences, whenSentence } from "@oa/shared/api/consent.ts";
-import type { ConsentView, ControlPorts } from "@oa/shared/api/ports.ts";
+import type { ConsentView, ControlPorts, ShownInstall } from "@oa/shared/api/ports.ts";
 import { ageSentence } from "@oa/shared/api/updates.ts";
 import type { EventStore } from "@oa/shared/core/event-store.ts";
 import { newId } from "@oa/shared/core/id.ts";
@@ -22,6 +22,8 @@ import { toEvent as configTo } from "@oa/shared/nostr/24051-install-config.ts";
 import { publicKeyOf, signEvent } from "@oa/shared/nostr/template.ts";
 import { type VerifiedEvent, verifyEvent } from "@oa/shared/nostr/verify.ts";
 import { type AupAssessment, refuseDenied } from "@oa/shared/policy/aup/assess.ts";
+import { conductSubject } from "@oa/shared/policy/decider.ts";
+import { getQuarantine } from "@oa/shared/policy/views.ts";
 import type { UpgradeDiff } from "@oa/shared/upgrade/change.ts";
 import { refuseCode, sandboxSentence } from "@oa/shared/upgrade/code-steps.ts";
 import { sentenceOf } from "@oa/shared/upgrade/consent.ts";
@@ -58,10 +60,16 @@ export interface InstallsOptions extends LookAheadOptions {
 /** Installs: what there is, consent to more, and the owner's changes. */
 export function installsPort(options: InstallsOptions): ControlPorts["installs"] {
   const { sql, decide } = options;
-  const get = (id: string): InstallView | Rejection =>
-    getInstall(sql, id) ?? reject("not_found", `there is no install ${id}`);
+  const shown = (install: InstallView): ShownInstall => ({
+    ...install,
+    quarantine: getQuarantine(sql, conductSubject(install.install_id)),
+  });
+  const get = (id: string): ShownInstall | Rejection => {
+    const install = getInstall(sql, id);
+    return install === null ? reject("not_found", `there is no install ${id}`) : shown(install);
+  };
   return {
-    list: () => listInstalls(sql, { limit: LIMITS.api_page }),
+    list: () => listInstalls(sql, { limit: LIMITS.api_page }).map(shown),
     get,
     history: (id) => historyOf(id, options),
     use: (id) => useOf(id, options),
@@ -78,7 +86,10 @@ export function installsPort(options: InstallsOptions): ControlPorts["installs"]
       const view = consentView(offer, policy, options);
       return refuseDenied(view.policy) ?? view;
     },
-    request: (request, signal) => order(request, options, signal),
+    request: async (request, signal) => {
+      const install = await order(request, options, signal);
+      return isRejection(install) ? install : shown(install);
+    },
     change: async (id, action, given) => {
       const install = get(id);
       if (isRejection(install)) return install;

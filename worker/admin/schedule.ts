@@ -8,6 +8,8 @@ import type { CronSchedule, UpgradeSchedule } from "@oa/shared/generated/types.t
 import { installDecider } from "@oa/shared/install/decider.ts";
 import { getInstall } from "@oa/shared/install/views.ts";
 import { machineAbsences, machineRecords } from "@oa/shared/machine/views.ts";
+import { conductSubject } from "@oa/shared/policy/decider.ts";
+import { getQuarantine } from "@oa/shared/policy/views.ts";
 import { listRuns } from "@oa/shared/run/views.ts";
 import { decisionEntries } from "@oa/shared/schedule/log.ts";
 import { type Preview, previewSchedule } from "@oa/shared/schedule/preview.ts";
@@ -43,7 +45,8 @@ export function schedulePort(options: ScheduleOptions): ControlPorts["schedule"]
       listSchedules(sql, LIMITS.api_page).map((schedule) => {
         const install = getInstall(sql, schedule.install_id);
         const { schedule_changes = null } = install ?? {};
-        return { ...schedule, title: install?.active?.title ?? schedule.install_id, schedule_changes };
+        const quarantine = getQuarantine(sql, conductSubject(schedule.install_id));
+        return { ...schedule, title: install?.active?.title ?? schedule.install_id, schedule_changes, quarantine };
       }),
     get: (install_id, from_ms, count) => describeSchedule(options, install_id, from_ms, count),
     set: async (install_id, changes) => {

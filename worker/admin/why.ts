@@ -4,6 +4,8 @@ import { reject } from "@oa/shared/core/refusal.ts";
 import type { Sql } from "@oa/shared/core/sql.ts";
 import type { TriggerEvent } from "@oa/shared/generated/types.ts";
 import { getInstall } from "@oa/shared/install/views.ts";
+import { conductSubject } from "@oa/shared/policy/decider.ts";
+import { getQuarantine } from "@oa/shared/policy/views.ts";
 import { listRuns, runSummary } from "@oa/shared/run/views.ts";
 import { evaluateConstraints, sensorsFor } from "@oa/shared/schedule/constraints.ts";
 import { dueTimeEntries, standingAt } from "@oa/shared/schedule/log.ts";
@@ -53,6 +55,8 @@ export function whyPort(options: WhyOptions): ControlPorts["schedule"]["why"] {
       manual: manual && { ...runFacts(manual), created_at: manual.created_at },
       declared: pins?.schedule ?? null,
       schedule_changes: install.schedule_changes,
+      quarantine: getQuarantine(sql, conductSubject(install_id)),
+      at_ms: at_ms ?? now_ms,
       time_zone: zone,
     });
   };

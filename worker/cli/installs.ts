@@ -1,6 +1,5 @@
-import type { InstallStates, InstallUse } from "@oa/shared/api/ports.ts";
+import type { InstallStates, InstallUse, ShownInstall } from "@oa/shared/api/ports.ts";
 import { isRejection } from "@oa/shared/core/refusal.ts";
-import type { InstallView } from "@oa/shared/install/views.ts";
 import { sentenceOf } from "@oa/shared/upgrade/consent.ts";
 import { byteSize } from "./byte-size.ts";
 import { type Command, defineCommand } from "./command.ts";
@@ -26,7 +25,7 @@ export const command: Command = defineCommand({
       print({ ...install, states }, () => lines().join("\n"));
       return 0;
     }
-    const answer = await client.get<{ readonly installs: readonly InstallView[] }>("/v1/installs");
+    const answer = await client.get<{ readonly installs: readonly ShownInstall[] }>("/v1/installs");
     if (isRejection(answer)) return answer;
     print(answer, () =>
       answer.installs.length === 0
@@ -37,16 +36,17 @@ export const command: Command = defineCommand({
   },
 });
 
-function row(install: InstallView): readonly string[] {
+function row(install: ShownInstall): readonly string[] {
   const upgrade = upgradeOf(install);
   const waiting =
     install.active !== null && install.pending !== null ? `, ${install.pending.upgrade_version} waits` : "";
   const moderated = install.takedown === null || install.takedown.overridden ? "" : ", moderated";
-  const status = `${install.status}${waiting}${moderated}`;
+  const quarantined = install.quarantine === null ? "" : ", quarantined";
+  const status = `${install.status}${quarantined}${waiting}${moderated}`;
   return [install.install_id, upgrade?.upgrade_id ?? "", upgrade?.upgrade_version ?? "", status];
 }
 
-function details(install: InstallView): string {
+function details(install: ShownInstall): string {
   const upgrade = upgradeOf(install);
   const permissions = install.pending?.permissions ?? install.active?.permissions ?? [];
   return [
@@ -63,6 +63,7 @@ function details(install: InstallView): string {
     ...(install.earlier.length === 0
       ? []
       : [`  earlier   ${install.earlier.map((one) => one.upgrade_version).join(", ")} (oa rollback)`]),
+    ...quarantineLines(install),
     ...takedownLines(install),
     "  It may:",
     ...permissions.map((permission) => `    ${sentenceOf(permission)}`),
@@ -92,7 +93,16 @@ function unusedLines(unused: InstallUse["unused"], name: string): readonly strin
   ].map(plain);
 }
 
-function takedownLines({ takedown, install_id }: InstallView): readonly string[] {
+function quarantineLines({ quarantine, install_id }: ShownInstall): readonly string[] {
+  if (quarantine === null) return [];
+  const since = new Date(quarantine.at_ms).toISOString();
+  return [
+    `  QUARANTINED since ${since}, nothing of it starts: ${quarantine.reason}`,
+    `    to let it run again: oa policy lift ${install_id}`,
+  ];
+}
+
+function takedownLines({ takedown, install_id }: ShownInstall): readonly string[] {
   if (takedown === null) return [];
   const { why, moderator, decision_event_id, stopped, overridden } = takedown;
   return [

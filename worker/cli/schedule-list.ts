@@ -1,10 +1,15 @@
 import { isRejection } from "@oa/shared/core/refusal.ts";
 import type { ScheduleChanges } from "@oa/shared/generated/types.ts";
+import type { Quarantine } from "@oa/shared/policy/views.ts";
 import type { ScheduleView } from "@oa/shared/schedule/views.ts";
 import { type Command, defineCommand } from "./command.ts";
 import { table } from "./table.ts";
 
-type Listed = ScheduleView & { readonly title: string; readonly schedule_changes: ScheduleChanges | null };
+interface Listed extends ScheduleView {
+  readonly title: string;
+  readonly schedule_changes: ScheduleChanges | null;
+  readonly quarantine: Quarantine | null;
+}
 
 export const command: Command = defineCommand({
   words: ["schedule", "list"],
@@ -30,6 +35,7 @@ function row({
   waiting_for,
   last_outcome,
   schedule_changes,
+  quarantine,
 }: Listed): readonly string[] {
   const start = next_fire_ms === null ? "never" : new Date(next_fire_ms).toISOString().slice(0, 16).replace("T", " ");
   const next = waiting_for === null || waiting_for === "window" ? start : `waits, until ${start}`;
@@ -37,7 +43,7 @@ function row({
     install_id,
     title,
     `${schedule.expression} ${schedule.timezone}${schedule_changes === null ? "" : " (yours)"}`,
-    `${next} UTC`,
+    quarantine === null ? `${next} UTC` : "never, quarantined",
     last_outcome ?? "not yet",
   ];
 }

@@ -13,6 +13,7 @@ import { signEvent } from "@oa/shared/nostr/template.ts";
 import type { NostrEvent } from "@oa/shared/nostr/verify.ts";
 import { getPairing, pairingOf } from "@oa/shared/pairing/views.ts";
 import type { AupMode } from "@oa/shared/policy/aup/assess.ts";
+import { conductSubject } from "@oa/shared/policy/decider.ts";
 import { ownEvent, refuseOwn } from "@oa/shared/policy/own-publish.ts";
 import type { Clock } from "../adapters/clock.ts";
 import type { ToldCursor } from "../adapters/told-cursor.ts";
@@ -39,6 +40,7 @@ export interface CoordinatorStatusOptions {
 const PAIRING: ReadonlySet<string> = new Set(
   ["claimed", "confirmed", "removed", "results_set"].map((what) => `pairing.${what}`),
 );
+const QUARANTINE: ReadonlySet<string> = new Set(["policy.quarantined", "policy.quarantine_lifted"]);
 const ENDS: ReadonlySet<string> = new Set(["run.completed", "run.failed", "run.canceled"]);
 
 /** One thing to tell one key, as it stands when it is sent. */
@@ -142,6 +144,9 @@ function tellingsOf(
       const answer = answerIn(event as Recorded<InstallEvent>);
       if (answer !== null) answers.set(subject_id, answer);
       tellInstall(subject_id, event, null);
+    } else if (QUARANTINE.has(event_type)) {
+      for (const { install_id } of listInstalls(sql, { limit: LIMITS.api_page }))
+        if (conductSubject(install_id) === subject_id) tellInstall(install_id, event, null);
     } else if (ENDS.has(event_type)) {
       const install_id = installOfRun(sql, subject_id);
       if (install_id !== null) tellInstall(install_id, event, subject_id);

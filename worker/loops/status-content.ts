@@ -13,6 +13,8 @@ import type {
 } from "@oa/shared/generated/types.ts";
 import { getInstall } from "@oa/shared/install/views.ts";
 import { getPairing } from "@oa/shared/pairing/views.ts";
+import { conductSubject } from "@oa/shared/policy/decider.ts";
+import { getQuarantine } from "@oa/shared/policy/views.ts";
 import { getRun, runSummary } from "@oa/shared/run/views.ts";
 
 /** Where a pairing stands; null where its secret has not been shown yet. */
@@ -34,13 +36,14 @@ export function installStatus(
   }: { readonly seq: number; readonly answer: StatusAnswer | null; readonly run_id: string | null },
 ): InstallStatus {
   const install = getInstall(sql, install_id);
+  const stopped = install?.status === "enabled" && getQuarantine(sql, conductSubject(install_id)) !== null;
   const pins = install?.active ?? install?.pending ?? null;
   return {
     ...{ about: "install", seq, install_id, answer },
     listing: pins?.upgrade_address ?? null,
     title: pins?.title ?? null,
     version: pins?.upgrade_version ?? null,
-    state: install?.status ?? "none",
+    state: stopped ? "quarantined" : (install?.status ?? "none"),
     waits_for: install?.approval_reasons ?? [],
     run: run_id === null ? null : runStatus(sql, run_id),
   };

@@ -6,7 +6,7 @@ import { intakeProjection } from "@oa/shared/intake/views.ts";
 import { licenceProjection } from "@oa/shared/license/views.ts";
 import { machineProjection } from "@oa/shared/machine/views.ts";
 import { pairingProjection } from "@oa/shared/pairing/views.ts";
-import { usageProjection } from "@oa/shared/policy/views.ts";
+import { quarantineProjection, usageProjection } from "@oa/shared/policy/views.ts";
 import { retentionProjection } from "@oa/shared/retention/views.ts";
 import { runProjection } from "@oa/shared/run/views.ts";
 import { scheduleProjection } from "@oa/shared/schedule/views.ts";
@@ -23,6 +23,7 @@ export const PROJECTIONS = [
   machineProjection,
   pairingProjection,
   attestationProjection,
+  quarantineProjection,
   retentionProjection,
   runProjection,
   scheduleProjection,

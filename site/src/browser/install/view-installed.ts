@@ -109,6 +109,8 @@ export function stateOf({ order, status }: KnownInstall, worker: KnownWorker | n
       return status.waits_for.length === 0
         ? { tone: "good", text: "Installed and enabled." }
         : { tone: "waiting", text: "Enabled as before; the change waits for your approval at the machine:" };
+    case "quarantined":
+      return { tone: "bad", text: "Stopped: the machine quarantined it; its owner lifts that there." };
     case "pending":
       return { tone: "waiting", text: "Waits for your approval at the machine:" };
     case "disabled":
