@@ -12,6 +12,7 @@ import { pureSchnorr } from "@oa/shared/nostr/schnorr.ts";
 import { publicKeyOf } from "@oa/shared/nostr/template.ts";
 import { pairingDecider } from "@oa/shared/pairing/decider.ts";
 import { pairingProjection } from "@oa/shared/pairing/views.ts";
+import { quarantineProjection } from "@oa/shared/policy/views.ts";
 import { runDecider } from "@oa/shared/run/decider.ts";
 import { runProjection } from "@oa/shared/run/views.ts";
 import type { Publication } from "@oa/shared/upgrade/publication.ts";
@@ -49,7 +50,11 @@ function versionOf(version: string, change: object = {}): Publication {
 /** A worker's installs with its real door; the network is what a test offers. */
 function open() {
   const sql = openSqlite(":memory:");
-  const store = openEventStore(sql, [installProjection, pairingProjection, runProjection], random);
+  const store = openEventStore(
+    sql,
+    [installProjection, pairingProjection, quarantineProjection, runProjection],
+    random,
+  );
   const context = (correlation_id: string): EventContext => ({
     ...{ now_ms, workspace_id: WORKSPACE, stream_type: "workspace", stream_id: WORKSPACE },
     ...{ actor_type: "user", actor_id: "owner", correlation_id },
