@@ -110,6 +110,35 @@ describe("the daemon", () => {
   });
 });
 
+describe("the daemon of a service", () => {
+  it("waits after a row of crashes, ends at once when it is stopped then, and a person's start never waits", async () => {
+    const data_dir = join(folder, "service");
+    const start = ["up", "--service", "--data", data_dir, "--port", "0"];
+    const noted = join(data_dir, "service-starts.json");
+    for (const crashes of [0, 1]) {
+      await down(await startOa(start, env), "SIGKILL");
+      assert.equal(readFileSync(noted, "utf8"), `{"crashes":${crashes}}\n`);
+    }
+    writeFileSync(noted, '{"crashes":9}\n'); // as after eight more
+    const waiting = spawnOa(start, env);
+    waiting.stdout.resume();
+    let said = "";
+    for await (const text of waiting.stderr.setEncoding("utf8")) {
+      said += text;
+      if (said.includes("\n")) break;
+    }
+    assert.equal(said, "The worker ended 10 times in a row without being stopped: it starts again in 5 min.\n");
+    await down(await up(data_dir), "SIGKILL");
+    const exited = once(waiting, "exit");
+    waiting.kill("SIGTERM");
+    assert.deepEqual(await exited, [0, null]);
+    const next = await startOa(start, env);
+    assert.equal(await down(next), 0);
+    assert.equal(next.stderr(), "");
+    assert.equal(existsSync(noted), false);
+  });
+});
+
 describe("the daemon's port", () => {
   const data_dir = join(folder, "port-attacks");
   it("answers nobody who is not the owner at this machine", async () => {

@@ -26,8 +26,9 @@ export function checkOrder({ node, cli, data_dir }: ServiceOrder): Rejection | n
   return null;
 }
 
+/** `--service`: `oa up` waits longer after each crash itself, since not every manager can. */
 function commandOf({ node, cli, data_dir }: ServiceOrder): readonly string[] {
-  return [node, "--disable-warning=ExperimentalWarning", cli, "up", "--data", data_dir];
+  return [node, "--disable-warning=ExperimentalWarning", cli, "up", "--service", "--data", data_dir];
 }
 
 /** Where programs are looked for: this Node, then the usual places. Never the installing shell's own list. */
@@ -90,16 +91,11 @@ ${strings.join("\n")}
 }
 
 /**
- * The systemd user unit: started with the user's manager and after a failure, later each time where systemd knows how
- * (254 and later), but not where `oa up` says that its settings are wrong. Hardened as far as a user's manager can
+ * The systemd user unit: started with the user's manager and after a failure, but not where `oa up` says that its settings are wrong. Hardened as far as a user's manager can
  * without taking away what upgrades need: files, the network, programs in their own sandboxes, and V8's compiler.
  * systemd.service(5), systemd.exec(5).
  */
-export function systemdUnit(order: ServiceOrder, systemd_version: number): string {
-  const backOff =
-    systemd_version >= 254
-      ? [`RestartSteps=${LIMITS.service_restart_steps}`, `RestartMaxDelaySec=${LIMITS.service_restart_s_max}`]
-      : [];
+export function systemdUnit(order: ServiceOrder): string {
   return `${[
     "[Unit]",
     "Description=OpenAgents worker",
@@ -112,7 +108,6 @@ export function systemdUnit(order: ServiceOrder, systemd_version: number): strin
     "Restart=on-failure",
     "RestartPreventExitStatus=2 3",
     `RestartSec=${LIMITS.service_restart_s}`,
-    ...backOff,
     "KillMode=mixed",
     `TimeoutStopSec=${LIMITS.service_stop_s}`,
     "Nice=10",

@@ -135,7 +135,7 @@ async function systemd(host: ServiceHost, order: ServiceOrder, signal: AbortSign
   const config = host.env.XDG_CONFIG_HOME;
   const base = config?.startsWith("/") === true ? config : join(host.home, ".config");
   const path = join(base, "systemd", "user", SYSTEMD_UNIT);
-  const text = systemdUnit(order, Number(number));
+  const text = systemdUnit(order);
   /** A user's manager may be missing although systemd is there: in a container, or in a shell of another user. */
   const ask = async (args: readonly string[], during: AbortSignal): Promise<ProcessResult> => {
     const result = await run(args, during);

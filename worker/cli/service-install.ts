@@ -3,6 +3,7 @@ import { LIMITS } from "@oa/shared/core/limits.ts";
 import { isRejection, type Rejection, reject } from "@oa/shared/core/refusal.ts";
 import { type DaemonFile, readDaemonFile } from "../adapters/daemon-file.ts";
 import { takeDataLock } from "../adapters/data-lock.ts";
+import { forgetServiceStarts } from "../adapters/service-starts.ts";
 import { type Command, defineCommand } from "./command.ts";
 import { serviceOf } from "./service-of.ts";
 
@@ -25,6 +26,7 @@ export const command: Command = defineCommand({
     if (busy !== null) return busy;
     progress(`asking ${manager} to start the worker …`);
     const old = await readDaemonFile(data_dir);
+    await forgetServiceStarts(data_dir);
     await unit.install(signal);
     const daemon = await cameUp(data_dir, old, signal);
     if (daemon === null) {

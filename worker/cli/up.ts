@@ -1,9 +1,10 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { LIMITS } from "@oa/shared/core/limits.ts";
-import { reject } from "@oa/shared/core/refusal.ts";
+import { type Rejection, reject } from "@oa/shared/core/refusal.ts";
 import { readDaemonFile } from "../adapters/daemon-file.ts";
 import { type DataLock, takeDataLock } from "../adapters/data-lock.ts";
-import { type Command, defineCommand } from "./command.ts";
+import type { startDaemon } from "../main/daemon.ts";
+import { type Command, type CommandContext, defineCommand, type ExitCode } from "./command.ts";
 
 export const command: Command = defineCommand({
   words: ["up"],
@@ -18,44 +19,61 @@ export const command: Command = defineCommand({
     },
     edge: { type: "text", value: "URL", summary: "The edge whose catalog and mailbox it uses" },
     relay: { type: "text", value: "URL", summary: "A relay it reads", repeat: true },
+    service: {
+      type: "flag",
+      summary: "Started by a service manager: after each crash it waits longer before it starts",
+    },
   },
   examples: [
     "oa up",
     "oa up --edge http://127.0.0.1:8787 --relay ws://127.0.0.1:8787/",
     "oa up --data ./data --port 0 --json",
   ],
-  run: async ({ data_dir, env, options, print, signal }) => {
-    const lock = await ownDataFolder(data_dir, signal);
-    if ("rejected" in lock) return lock;
-    try {
-      const { startDaemon } = await import("../main/daemon.ts");
-      const daemon = await startDaemon({
-        data_dir,
-        env,
-        options: {
-          ...(options.port === undefined ? {} : { port: options.port }),
-          ...(options.edge === undefined ? {} : { edge_url: options.edge }),
-          ...(options.relay.length === 0 ? {} : { relays: options.relay }),
-        },
-      });
-      try {
-        const { url, pid, token_path, worker } = daemon;
-        print({ url, pid, data_dir, token_path, worker }, `The worker is up: ${url} (data in ${data_dir})`);
-        const stopped = new Promise<null>((resolve) => {
-          if (signal.aborted) resolve(null);
-          else signal.addEventListener("abort", () => resolve(null), { once: true });
-        });
-        const broken = await Promise.race([stopped, daemon.broken]);
-        if (broken !== null) return reject(broken.code, `the worker has stopped: ${broken.message}`);
-      } finally {
-        await daemon.close();
-      }
-      return 0;
-    } finally {
-      lock.release();
-    }
+  run: async (context) => {
+    const { data_dir, note, options, signal } = context;
+    const { port, edge, relay } = options;
+    const chosen = {
+      ...(port === undefined ? {} : { port }),
+      ...(edge === undefined ? {} : { edge_url: edge }),
+      ...(relay.length === 0 ? {} : { relays: relay }),
+    };
+    if (!options.service) return serve(context, chosen);
+    const { awaitServiceStart } = await import("../adapters/service-starts.ts");
+    const start = await awaitServiceStart(data_dir, { signal, note });
+    if (start === null) return 0;
+    const ended = await serve(context, chosen);
+    if (signal.aborted) await start.stopped();
+    return ended;
   },
 });
+
+/** Runs the daemon until it is stopped, or broken. */
+async function serve(
+  { data_dir, env, print, signal }: Pick<CommandContext, "data_dir" | "env" | "print" | "signal">,
+  options: Parameters<typeof startDaemon>[0]["options"],
+): Promise<ExitCode | Rejection> {
+  const lock = await ownDataFolder(data_dir, signal);
+  if ("rejected" in lock) return lock;
+  try {
+    const { startDaemon } = await import("../main/daemon.ts");
+    const daemon = await startDaemon({ data_dir, env, options });
+    try {
+      const { url, pid, token_path, worker } = daemon;
+      print({ url, pid, data_dir, token_path, worker }, `The worker is up: ${url} (data in ${data_dir})`);
+      const stopped = new Promise<null>((resolve) => {
+        if (signal.aborted) resolve(null);
+        else signal.addEventListener("abort", () => resolve(null), { once: true });
+      });
+      const broken = await Promise.race([stopped, daemon.broken]);
+      if (broken !== null) return reject(broken.code, `the worker has stopped: ${broken.message}`);
+    } finally {
+      await daemon.close();
+    }
+    return 0;
+  } finally {
+    lock.release();
+  }
+}
 
 /** Waits for a short command to finish; a running daemon is named at once. */
 async function ownDataFolder(data_dir: string, signal: AbortSignal): Promise<DataLock | ReturnType<typeof reject>> {
