@@ -124,6 +124,7 @@ test("the check finds a forged event, and whatever a page says other than its au
     [{ price: ["5 sats a run"] }, /as its price where the author signed "free"/],
     [{ permissions: shown.permissions?.slice(1) }, /permissions/],
     [{ permissions: [] }, /shows nothing as its permissions/],
+    [{ declares: shown.declares?.slice(1) }, /declares/],
     [{ steps: shown.steps?.toReversed() }, /steps/],
     [{ choices: [...(shown.choices ?? []), "password: yours"] }, /where the author signed nothing/],
     [{ author: [hexToNpub("ab".repeat(32))] }, /author/],

@@ -143,6 +143,30 @@ describe("an order", () => {
     assert.equal(orderOf(review, envelope, { embed: false }).manifest_event, undefined);
     assert.ok(order.expires_at > 1_000);
   });
+  it("says what its author declares and what it keeps for itself, as the worker's own consent does", () => {
+    const state: UpgradeManifest = {
+      ...manifest,
+      permissions: { filesystem: [], tools: ["fs.write"], state_mb: 16 },
+      pipeline: [{ op: "fs.write", id: "keep", path: "${install.state}/seen.json", content: "{}" }],
+      policy: { aup_flags: ["no_legal_advice"], data_retention_days: 14, telemetry_level: "basic" },
+    };
+    const { inputs: _, ...own } = state;
+    const signed = publish(own);
+    const found = { listing: {}, event: signed.manifest_event, release_events: [signed.release_event] };
+    const upgrade = checkUpgrade(found as unknown as CatalogDetail, signed.address);
+    assert.ok(!isRejection(upgrade), JSON.stringify(upgrade));
+    const review = reviewOrder(upgrade, { inputs: {}, schedule: null }, context);
+    assert.ok(!isRejection(review), JSON.stringify(review));
+    assert.deepEqual(review.declares, [
+      "It carries the policy flags no_legal_advice.",
+      "What its runs gave is deleted after 14 days.",
+      "Its telemetry is basic.",
+    ]);
+    assert.ok(review.permissions.some(({ sentence }) => /own state .*up to 16 MB/.test(sentence)));
+    const plainly = reviewOrder(checked(), { inputs: {}, schedule: null }, context);
+    assert.ok(!isRejection(plainly));
+    assert.deepEqual(plainly.declares, [], "what is not declared is not said");
+  });
   it("marks what was not agreed to with the order before", () => {
     const before = { ...install, permissions: ["tool:invoke:http.request"] };
     const review = reviewOrder(checked(), { inputs: {}, schedule: null }, { ...context, before });

@@ -1,3 +1,4 @@
+import { declaredSentences } from "@oa/shared/api/consent.ts";
 import { parseCron } from "@oa/shared/core/cron.ts";
 import { cronInWords, zoneInWords } from "@oa/shared/core/cron-words.ts";
 import { normalizePermissions } from "@oa/shared/core/permission.ts";
@@ -21,6 +22,7 @@ export interface Said {
   readonly conditions: readonly string[];
   readonly triggers: readonly string[];
   readonly permissions: readonly string[];
+  readonly declares: readonly string[];
   readonly steps: readonly string[];
   readonly choices: readonly string[];
 }
@@ -39,6 +41,7 @@ export function saidOf(manifest: UpgradeManifest): Said {
     conditions: conditionsInWords(schedule),
     triggers: triggersInWords(manifest),
     permissions: normalizePermissions(manifest.permissions).map((permission) => withChoices(sentenceOf(permission))),
+    declares: declaredSentences(manifest),
     steps: pipeline.map((step) => `${step.op} ${withChoices(stepInWords(step))}`.trim()),
     choices: choicesInWords(manifest),
   };

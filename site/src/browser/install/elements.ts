@@ -14,6 +14,13 @@ export function make<Name extends keyof HTMLElementTagNameMap>(
   return element;
 }
 
+/** What an author declares of an upgrade, under its own heading; null: nothing. */
+export function declared(sentences: readonly string[]): HTMLElement | null {
+  if (sentences.length === 0) return null;
+  const items = sentences.map((sentence) => make("li", {}, sentence));
+  return make("section", { class: "declares" }, make("h2", {}, "What its author declares"), make("ul", {}, ...items));
+}
+
 /** A button that cannot be pressed twice while what it does goes on; what goes wrong is said beside it. */
 export function button(
   label: string,

@@ -1,3 +1,4 @@
+import { declaredSentences } from "@oa/shared/api/consent.ts";
 import { newId, type RandomBytes } from "@oa/shared/core/id.ts";
 import { LIMITS } from "@oa/shared/core/limits.ts";
 import { type Permission, permissionHash, permits } from "@oa/shared/core/permission.ts";
@@ -75,6 +76,8 @@ export interface Review {
     readonly fresh: boolean;
     readonly asks: boolean;
   }[];
+  /** What the author declares besides: policy flags, how long results are kept, telemetry. */
+  readonly declares: readonly string[];
 }
 
 /** The worker's own home folder is not known here: `~` stays as it is written, and so is what is agreed to. */
@@ -100,7 +103,7 @@ export function reviewOrder(
     fresh: before !== null && !permits(before.permissions, permission),
     asks: !permits(ceiling, permission),
   }));
-  return { upgrade, choices, plan, schedule, permissions };
+  return { upgrade, choices, plan, schedule, permissions, declares: declaredSentences(manifest) };
 }
 
 /** The envelope of every order. `revision` is above all before. Times are Unix seconds. */

@@ -3,7 +3,7 @@ import { priceInWords } from "@oa/shared/core/price-words.ts";
 import { saidOf } from "../said.ts";
 import type { App } from "./app.ts";
 import { fits, sendOrder } from "./deliver.ts";
-import { button, facts, make, shortKey } from "./elements.ts";
+import { button, declared, facts, make, shortKey } from "./elements.ts";
 import { type KnownInstall, type KnownWorker, nextRevision, withOrder } from "./kept.ts";
 import { newInstallId, orderOf, type Review } from "./orders.ts";
 import { nowSeconds, random } from "./random.ts";
@@ -16,7 +16,7 @@ export function consentView(
   before: KnownInstall | null,
   back: () => void,
 ): HTMLElement {
-  const { upgrade, plan, schedule, permissions, choices } = review;
+  const { upgrade, plan, schedule, permissions, declares, choices } = review;
   const { manifest, manifest_sha256 } = upgrade.listing;
   const said = saidOf({ ...manifest, schedule });
   const waits = permissions.filter(({ asks }) => asks).length;
@@ -69,6 +69,7 @@ export function consentView(
             ),
           ),
         ),
+    declared(declares),
     waits === 0
       ? null
       : make(

@@ -4,7 +4,7 @@ import { badgesOf } from "@oa/shared/moderation/badges.ts";
 import { hexToNpub } from "@oa/shared/nostr/npub.ts";
 import { saidOf } from "../said.ts";
 import type { App } from "./app.ts";
-import { button, facts, make } from "./elements.ts";
+import { button, declared, facts, make } from "./elements.ts";
 import type { KnownInstall } from "./kept.ts";
 import { type CheckedUpgrade, checkUpgrade } from "./orders.ts";
 import { notice } from "./view-find.ts";
@@ -83,6 +83,7 @@ function detailsOf(
     said.permissions.length === 0
       ? make("p", {}, "Nothing: it asks for no permission.")
       : make("ul", {}, ...said.permissions.map((sentence) => make("li", {}, sentence))),
+    declared(said.declares),
     make("h2", {}, "What it does"),
     make("ol", {}, ...said.steps.map((step) => make("li", {}, step))),
     make("p", { class: "quiet" }, "Its id, signature and manifest were checked in this browser."),
