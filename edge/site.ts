@@ -76,7 +76,7 @@ async function respond(bucket: R2Bucket, request: Request, file: StoredFile, sta
   if (status === 200 && matches(request.headers.get("if-none-match"), etag)) {
     return new Response(null, { status: 304, headers });
   }
-  const packed = file.gzip && accepts(request.headers.get("accept-encoding"));
+  const packed = file.gzip && accepts(encodingsOf(request));
   if (packed) headers.set("Content-Encoding", "gzip");
   if (packed || !file.gzip) headers.set("Content-Length", String(bytes));
   if (request.method === "HEAD") return new Response(null, { status, headers });
@@ -111,7 +111,13 @@ function matches(header: string | null, etag: string): boolean {
   return (header ?? "").split(",").some((text) => [etag, `W/${etag}`, "*"].includes(text.trim()));
 }
 
+/** What the client takes: a network in front of a worker puts its own word into the header, and the client's beside. */
+function encodingsOf(request: Request): string {
+  const asked = request.cf?.clientAcceptEncoding;
+  return typeof asked === "string" ? asked : (request.headers.get("accept-encoding") ?? "");
+}
+
 /** Whether a client that says so takes gzip (RFC 9110 §12.5.3); one that says nothing gets the plain bytes. */
-function accepts(header: string | null): boolean {
-  return (header ?? "").split(",").some((part) => /^\s*(gzip|\*)\s*(;\s*q=(?!0(\.0+)?\s*$).*)?$/i.test(part));
+function accepts(header: string): boolean {
+  return header.split(",").some((part) => /^\s*(gzip|\*)\s*(;\s*q=(?!0(\.0+)?\s*$).*)?$/i.test(part));
 }

@@ -90,6 +90,7 @@ test("a published site is served with its types, and its pages at their paths wi
 test("pages go out compressed to who takes that and plain to who does not", async () => {
   const packed = await raw("/", { "Accept-Encoding": "gzip" });
   assert.ok(packed.encoding === "gzip" && packed.bytes < LONG.length / 5, JSON.stringify(packed));
+  assert.deepEqual(await raw("/", {}), { encoding: undefined, bytes: LONG.length }, "who says nothing gets it plain");
   for (const asked of ["identity", "gzip;q=0"]) {
     assert.deepEqual(await raw("/", { "Accept-Encoding": asked }), { encoding: undefined, bytes: LONG.length }, asked);
   }

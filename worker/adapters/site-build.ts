@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import { existsSync } from "node:fs";
 import { cp, mkdir, mkdtemp, readdir, readFile, rename, rm, stat, writeFile } from "node:fs/promises";
-import { join } from "node:path";
+import { join, relative, sep } from "node:path";
 import { parseStrict } from "@oa/shared/core/json.ts";
 import { LIMITS } from "@oa/shared/core/limits.ts";
 import { Fault, isRejection, type Rejection } from "@oa/shared/core/refusal.ts";
@@ -149,7 +149,10 @@ async function sourcesHash(site: string, site_url: string): Promise<string> {
       (entry) => entry.isFile() && !/[/\\]node_modules(?:[/\\]|$)|\.test\.ts$/.test(join(entry.parentPath, entry.name)),
     )
     .map((entry) => join(entry.parentPath, entry.name));
-  for (const file of [join(site, "astro.config.mjs"), ...files.sort()]) hash.update(file).update(await readFile(file));
+  // Named from the checkout, wherever it is: in CI it may be elsewhere each time.
+  for (const file of [join(site, "astro.config.mjs"), ...files.sort()]) {
+    hash.update(relative(site, file).split(sep).join("/")).update(await readFile(file));
+  }
   return hash.digest("hex");
 }
 
