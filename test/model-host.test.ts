@@ -105,6 +105,14 @@ describe("a model runs in a process of its own", () => {
     assert.deepEqual(hostsOf(llama), []);
     await idle.close();
   });
+  it("tells what it uses while nobody asks it, and nothing once it has ended", async () => {
+    await generate(backends);
+    const [host, ...others] = await backends.hosts();
+    assert.deepEqual(others, []);
+    assert.ok(host !== undefined && host.memory_bytes > MIB && host.cpu_ms > 0, JSON.stringify(host));
+    await backends.close();
+    assert.deepEqual(await backends.hosts(), []);
+  });
   it("leaves none behind when the worker is killed while it writes", { timeout: 60_000 }, async () => {
     for (const confined of [false, true]) {
       const script = `

@@ -91,6 +91,7 @@ export function openRunWorld(options: {
       put: async (bytes) => ({ sha256: "c".repeat(64), bytes: bytes.byteLength }),
       get: async () => new Uint8Array(),
       sweep: async () => 0,
+      room: () => ({ bytes: 0, quota_bytes: 0 }),
     },
     measure: options.measure ?? (async () => ({})),
     ...(options.guard === undefined ? {} : { guard: options.guard }),

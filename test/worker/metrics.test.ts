@@ -1,5 +1,8 @@
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { describe, it, type TestContext } from "node:test";
 import { controlApp } from "@oa/shared/api/app.ts";
 import type { ControlPorts } from "@oa/shared/api/ports.ts";
@@ -8,9 +11,13 @@ import { Fault, isRejection } from "@oa/shared/core/refusal.ts";
 import type { ScheduleTrace } from "@oa/shared/generated/types.ts";
 import { scheduleProjection } from "@oa/shared/schedule/views.ts";
 import { triggerProjection } from "@oa/shared/trigger/views.ts";
+import { openArtifacts } from "@oa/worker/adapters/artifacts.ts";
 import { counter, gauge, histogram, metricsText } from "@oa/worker/adapters/metrics.ts";
+import { openOwnStates } from "@oa/worker/adapters/own-states.ts";
+import { openRunGuard } from "@oa/worker/adapters/run-usage.ts";
 import { guardedApp } from "@oa/worker/admin/guard.ts";
 import { openMetrics } from "@oa/worker/admin/metrics.ts";
+import { resourceMetrics } from "@oa/worker/admin/resource-metrics.ts";
 import type { Op } from "@oa/worker/ops/op.ts";
 import { contextOf, fakeClock, manifestOf, openRunWorld, settled } from "../fakes/runs.ts";
 import { needs } from "../needs.ts";
@@ -113,6 +120,90 @@ describe("the worker's metrics", () => {
     const { render, run, record } = open(context);
     await run();
     record("trigger.run_refused", { install_id: "i", fire: 1, at_ms: 1, code: "busy", message: "", again: true });
+    const checked = spawnSync("promtool", ["check", "metrics"], { input: await render(), encoding: "utf8" });
+    assert.deepEqual([checked.status, checked.stdout, checked.stderr], [0, "", ""]);
+  });
+});
+
+describe("what is told of the machine", () => {
+  /** Real stores in a folder, and the figures of runs and model processes as a test says. */
+  async function resources(context: TestContext, changes: Partial<Parameters<typeof resourceMetrics>[0]> = {}) {
+    const data_dir = mkdtempSync(join(tmpdir(), "oa-metrics-"));
+    context.after(() => rmSync(data_dir, { recursive: true, force: true }));
+    const artifacts = await openArtifacts(data_dir, 5_000);
+    await artifacts.put(new Uint8Array(1_200));
+    const states = openOwnStates(data_dir, 7_000);
+    const state = states.of({ install_id: "install_1", chain: [1], bytes_max: 5_000 });
+    writeFileSync(join(await state.open(), "kept"), "x".repeat(300));
+    await state.measure();
+    const guard = openRunGuard({ capsOf: () => ({ memory_bytes: 1e12, cpu_ms: 1e12 }) });
+    const child = guard.usageOf({ run_id: "run_1", install_id: null }).enter(() => {});
+    child.sample({ memory_bytes: 4_096, cpu_ms: 1_500 }, "git");
+    const reports: unknown[] = [];
+    const world = openRunWorld({ ops: {}, projections: [scheduleProjection, triggerProjection] });
+    context.after(() => world.close());
+    const backends = {
+      hosts: async () => [
+        { memory_bytes: 10_000, cpu_ms: 250 },
+        { memory_bytes: 5_000, cpu_ms: 0 },
+      ],
+    };
+    const report = (error: unknown): void => void reports.push(error);
+    const options = { guard, backends, artifacts, states, data_dir, report, ...changes };
+    const render = openMetrics({ store: world.store, sql: world.database, resources: resourceMetrics(options) });
+    const lines = (text: string): readonly string[] =>
+      text.split("\n").filter((line) => /^openagents_(run_(cpu|children|memory)|model|store|disk)/.test(line));
+    return { render, reports, child, artifacts, lines: async () => lines(await render()) };
+  }
+
+  it("is what runs, models and outputs take of it, and what is left", async (context) => {
+    const { lines, child, artifacts } = await resources(context);
+    const [free = "", size = "", ...more] = (await lines()).filter((line) => line.includes("_disk_"));
+    assert.match(free, /^openagents_disk_free_bytes [1-9]\d*$/);
+    assert.match(size, /^openagents_disk_size_bytes [1-9]\d*$/);
+    assert.deepEqual(more, []);
+    const others = async () => (await lines()).filter((line) => !line.includes("_disk_"));
+    assert.deepEqual(await others(), [
+      "openagents_run_cpu_seconds_total 1.5",
+      'openagents_run_children{kind="process"} 1',
+      'openagents_run_children{kind="thread"} 0',
+      'openagents_run_memory_bytes{kind="process"} 4096',
+      'openagents_run_memory_bytes{kind="thread"} 0',
+      'openagents_run_memory_bytes{kind="worker"} 0',
+      "openagents_model_hosts 2",
+      "openagents_model_host_memory_bytes 15000",
+      "openagents_model_host_cpu_seconds 0.25",
+      'openagents_store_bytes{store="artifacts"} 1200',
+      'openagents_store_bytes{store="states"} 300',
+      'openagents_store_quota_bytes{store="artifacts"} 5000',
+      'openagents_store_quota_bytes{store="states"} 7000',
+    ]);
+    child.leave();
+    await artifacts.sweep(new Set(), Number.POSITIVE_INFINITY);
+    const later = await others();
+    assert.ok(later.includes("openagents_run_cpu_seconds_total 1.5"), "what was used stays counted");
+    assert.ok(later.includes('openagents_run_children{kind="process"} 0'));
+    assert.ok(later.includes('openagents_store_bytes{store="artifacts"} 0'));
+  });
+  it("leaves out what cannot be measured, reports why, and tells the rest", async (context) => {
+    const broken = new Fault("file_access", "the folder cannot be read");
+    const { lines, reports } = await resources(context, {
+      data_dir: "/nonexistent/folder",
+      states: { room: () => Promise.reject(broken) },
+      backends: { hosts: () => Promise.reject(broken) },
+    });
+    const told = await lines();
+    assert.equal(
+      told.some((line) => /disk|states/.test(line)),
+      false,
+      told.join("\n"),
+    );
+    assert.ok(told.includes('openagents_store_bytes{store="artifacts"} 1200'));
+    assert.ok(told.includes("openagents_model_hosts 0"));
+    assert.equal(reports.length, 3);
+  });
+  it("is what Prometheus' own checker takes", { skip: needs("promtool") }, async (context) => {
+    const { render } = await resources(context);
     const checked = spawnSync("promtool", ["check", "metrics"], { input: await render(), encoding: "utf8" });
     assert.deepEqual([checked.status, checked.stdout, checked.stderr], [0, "", ""]);
   });

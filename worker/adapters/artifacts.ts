@@ -20,6 +20,13 @@ export interface Artifacts {
   readonly get: (sha256: string) => Promise<Uint8Array>;
   /** Deletes what is not in `kept` and was last put before a time. Fault: file_access. */
   readonly sweep: (kept: ReadonlySet<string>, before_ms: number) => Promise<number>;
+  readonly room: () => StoreRoom;
+}
+
+/** What a store holds of what it may hold. */
+export interface StoreRoom {
+  readonly bytes: number;
+  readonly quota_bytes: number;
 }
 
 const TEMPORARY = ".part-";
@@ -34,6 +41,7 @@ export async function openArtifacts(
   for (const name of await readdir(folder)) if (name.startsWith(TEMPORARY)) await rm(join(folder, name));
   const room = openRoom(folder, quota_bytes);
   return {
+    room: () => ({ bytes: room.taken(), quota_bytes }),
     put: async (bytes) => {
       if (bytes.byteLength > LIMITS.artifact_bytes) {
         throw new Fault("too_large", `an artifact of ${bytes.byteLength} bytes is over ${LIMITS.artifact_bytes}`);
@@ -93,6 +101,7 @@ interface Room {
   /** Takes room, making it by deleting the oldest outputs. Fault: disk_quota. */
   readonly reserve: (bytes: number) => void;
   readonly free: (bytes: number) => void;
+  readonly taken: () => number;
 }
 
 function openRoom(folder: string, quota_bytes: number): Room {
@@ -128,6 +137,7 @@ function openRoom(folder: string, quota_bytes: number): Room {
     free: (bytes) => {
       taken -= bytes;
     },
+    taken: () => taken,
   };
 }
 

@@ -3,6 +3,7 @@ import { rm } from "node:fs/promises";
 import { join } from "node:path";
 import { LIMITS } from "@oa/shared/core/limits.ts";
 import { assert, Fault } from "@oa/shared/core/refusal.ts";
+import type { StoreRoom } from "./artifacts.ts";
 import { copyFolder, type FolderSize, folderSize } from "./copy-folder.ts";
 import { fileFault } from "./file-faults.ts";
 import { makeFolder } from "./make-folder.ts";
@@ -34,6 +35,8 @@ export interface OwnStates {
   readonly of: (place: StatePlace) => OwnState;
   /** Null where it was never used. */
   readonly size: (install_id: string, id: number) => Promise<FolderSize | null>;
+  /** Of all of them together, as each was last measured. Fault: file_access. */
+  readonly room: () => Promise<StoreRoom>;
   /**
    * Deletes what is not needed any more: `needed` gives the chains of an install's states that are, null where it is to
    * be left alone. A state that another begins with is kept until that one is made.
@@ -124,6 +127,7 @@ export function openOwnStates(
 
   return {
     of,
+    room: async () => ({ bytes: [...(await allTaken()).values()].reduce((sum, bytes) => sum + bytes, 0), quota_bytes }),
     size: (install_id, id) => folderSize(folderOf(install_id, id), files_max),
     sweep: async (needed) => {
       let deleted = 0;

@@ -222,6 +222,8 @@ export interface HeldProcess {
    * somebody waits for it, so does the worker's own end.
    */
   readonly watch: (usage: RunUsage, stop: (why: Fault) => void) => ReturnType<typeof watchUsage>;
+  /** What it uses now, all it has computed included; null where that cannot be known, or it has ended. */
+  readonly measure: () => Promise<TreeUsage | null>;
   /** Ends it with everything it started. */
   readonly kill: () => void;
   /** How it ended, in words. */
@@ -273,15 +275,16 @@ export async function holdProcess(
     throw error;
   }
   hold(false);
+  const measure = async (): Promise<TreeUsage | null> =>
+    child.pid === undefined ? null : measureTree(child.pid, `${MARK}=${mark}`, listProcesses);
   return {
-    ended,
+    ...{ ended, measure },
     listen: (line_bytes, onLine) => eachLine(child.stdout, line_bytes, onLine, kill),
     send: (line) => void child.stdin?.write(`${line}\n`),
     kill,
     watch: (usage, stop) => {
       hold(true);
-      const before = child.pid === undefined ? undefined : measureTree(child.pid, `${MARK}=${mark}`, listProcesses);
-      const { sample, unwatch } = watchUsage(name, child.pid, mark, usage, stop, before);
+      const { sample, unwatch } = watchUsage(name, child.pid, mark, usage, stop, measure());
       return {
         sample,
         unwatch: () => {

@@ -152,3 +152,25 @@ test("processor time of processes that ended is counted on Linux", { skip: proce
   const limits = { timeout_ms: 60_000, max_output_bytes: 1_000, signal: new AbortController().signal };
   await assert.rejects(capped.run("sh", ["-c", `${script}; ${script}; ${script}`], limits), { code: "cpu_limit" });
 });
+
+test("what all runs use is told together, and their processor time only grows: also of those that ended or were forgotten", () => {
+  const { guard } = guarded({ memory_bytes: 1e12, cpu_ms: 1e12 });
+  const usage = guard.usageOf(RUN);
+  const [git, reader] = [usage.enter(() => {}), usage.enter(() => {}, "thread")];
+  git.sample({ memory_bytes: 3 * MIB, cpu_ms: 40 }, "git");
+  reader.sample({ memory_bytes: 2 * MIB, cpu_ms: 10 }, "reader");
+  const leave = guard.enter(RUN, () => {});
+  usage.grow(5 * MIB);
+  const counts = { processes: 1, process_bytes: 3 * MIB, threads: 1, thread_bytes: 2 * MIB };
+  assert.deepEqual(guard.used(), { ...counts, cpu_ms: 50, inside_bytes: 5 * MIB });
+  git.leave();
+  reader.leave();
+  leave();
+  const none = { processes: 0, process_bytes: 0, threads: 0, thread_bytes: 0, inside_bytes: 0 };
+  assert.deepEqual(guard.used(), { ...none, cpu_ms: 50 });
+  for (let other = 0; other <= LIMITS.runs_queued; other += 1) {
+    guard.usageOf({ run_id: `run_other_${other}`, install_id: null });
+  }
+  assert.notEqual(guard.usageOf(RUN), usage, "it was forgotten");
+  assert.deepEqual(guard.used(), { ...none, cpu_ms: 50 });
+});

@@ -32,8 +32,17 @@ export interface RunUsage {
   /** Counts what the run added to (or gave back of) this process; the reason where that is over the cap. */
   readonly grow: (bytes: number) => Fault | null;
   readonly inside_bytes: () => number;
-  readonly thread_bytes: () => number;
+  readonly used: () => RunUsed;
   readonly isBusy: () => boolean;
+}
+
+/** What works for runs now, and the processor time of all that ever did. */
+export interface RunUsed {
+  readonly processes: number;
+  readonly process_bytes: number;
+  readonly threads: number;
+  readonly thread_bytes: number;
+  readonly cpu_ms: number;
 }
 
 export function openRunUsage(caps: UsageCaps = DEFAULT_CAPS): RunUsage {
@@ -41,12 +50,18 @@ export function openRunUsage(caps: UsageCaps = DEFAULT_CAPS): RunUsage {
   let ended_cpu_ms = 0;
   let inside_bytes = 0;
 
-  const excess = (what: string): Fault | null => {
-    let [memory_bytes, cpu_ms] = [inside_bytes, ended_cpu_ms];
-    for (const { usage } of children.values()) {
-      memory_bytes += usage.memory_bytes;
-      cpu_ms += usage.cpu_ms;
+  const used = (): RunUsed => {
+    const all = { processes: 0, process_bytes: 0, threads: 0, thread_bytes: 0, cpu_ms: ended_cpu_ms };
+    for (const { kind, usage } of children.values()) {
+      all[kind === "thread" ? "threads" : "processes"] += 1;
+      all[kind === "thread" ? "thread_bytes" : "process_bytes"] += usage.memory_bytes;
+      all.cpu_ms += usage.cpu_ms;
     }
+    return all;
+  };
+  const excess = (what: string): Fault | null => {
+    const { process_bytes, thread_bytes, cpu_ms } = used();
+    const memory_bytes = inside_bytes + process_bytes + thread_bytes;
     if (memory_bytes > caps.memory_bytes) {
       const [used, most] = [mebibytes(memory_bytes), mebibytes(caps.memory_bytes)];
       return new Fault("memory_limit", `${what} used ${used} of memory; a run may use ${most}`);
@@ -91,10 +106,7 @@ export function openRunUsage(caps: UsageCaps = DEFAULT_CAPS): RunUsage {
       return bytes > 0 ? excess("the run and what it keeps in the worker") : null;
     },
     inside_bytes: () => inside_bytes,
-    thread_bytes: () => {
-      const threads = [...children.values()].filter(({ kind }) => kind === "thread");
-      return threads.reduce((sum, { usage }) => sum + usage.memory_bytes, 0);
-    },
+    used,
     isBusy: () => children.size > 0,
   };
 }
@@ -114,6 +126,8 @@ export interface RunGuard {
    * heap is nearly full. Gives the way to end it.
    */
   readonly enter: (run: RunRef, stop: (why: Fault) => void) => () => void;
+  /** What all runs use together, and what those that are carried out now made this process grow by. */
+  readonly used: () => RunUsed & { readonly inside_bytes: number };
 }
 
 export interface RunGuardOptions {
@@ -131,6 +145,7 @@ export function openRunGuard(options: RunGuardOptions): RunGuard {
   const running = new Map<symbol, { readonly usage: RunUsage; readonly stop: (why: Fault) => void }>();
   let timer: NodeJS.Timeout | undefined;
   let last_bytes = 0;
+  let forgotten_cpu_ms = 0;
 
   const usageOf = (run: RunRef): RunUsage => {
     const { run_id } = run;
@@ -139,14 +154,17 @@ export function openRunGuard(options: RunGuardOptions): RunGuard {
     usages.set(run_id, usage); // the last used stand last
     if (usages.size > LIMITS.runs_queued) {
       const [oldest] = [...usages].filter(([, one]) => !one.isBusy());
-      if (oldest !== undefined) usages.delete(oldest[0]);
+      if (oldest !== undefined) {
+        forgotten_cpu_ms += oldest[1].used().cpu_ms;
+        usages.delete(oldest[0]);
+      }
     }
     return usage;
   };
+  const carriedOut = (): ReadonlySet<RunUsage> => new Set([...running.values()].map(({ usage }) => usage));
   /** Without the threads, which are counted to their runs. */
   const shared_bytes = (): number => {
-    const usages = new Set([...running.values()].map(({ usage }) => usage));
-    return [...usages].reduce((bytes, usage) => bytes - usage.thread_bytes(), resident_bytes());
+    return [...carriedOut()].reduce((bytes, usage) => bytes - usage.used().thread_bytes, resident_bytes());
   };
   const sample = (): void => {
     const bytes = shared_bytes();
@@ -168,6 +186,11 @@ export function openRunGuard(options: RunGuardOptions): RunGuard {
   };
   return {
     usageOf,
+    used: () => {
+      const none = { processes: 0, process_bytes: 0, threads: 0, thread_bytes: 0, cpu_ms: forgotten_cpu_ms };
+      const all = [...usages.values()].map((usage) => usage.used()).reduce(added, none);
+      return { ...all, inside_bytes: [...carriedOut()].reduce((sum, usage) => sum + usage.inside_bytes(), 0) };
+    },
     enter: (run, stop) => {
       const key = Symbol(run.run_id);
       if (running.size === 0) last_bytes = shared_bytes();
@@ -181,6 +204,16 @@ export function openRunGuard(options: RunGuardOptions): RunGuard {
         timer = undefined;
       };
     },
+  };
+}
+
+function added(one: RunUsed, other: RunUsed): RunUsed {
+  return {
+    processes: one.processes + other.processes,
+    process_bytes: one.process_bytes + other.process_bytes,
+    threads: one.threads + other.threads,
+    thread_bytes: one.thread_bytes + other.thread_bytes,
+    cpu_ms: one.cpu_ms + other.cpu_ms,
   };
 }
 

@@ -7,6 +7,7 @@ import type { InstallEvent, RunEvent, ScheduleEvent, TriggerEvent } from "@oa/sh
 import { runDecider } from "@oa/shared/run/decider.ts";
 import { runSummary } from "@oa/shared/run/views.ts";
 import { counter, gauge, histogram, type Metric, metricsText, totalOf } from "../adapters/metrics.ts";
+import type { ResourceMetrics } from "./resource-metrics.ts";
 
 type Known = RunEvent | ScheduleEvent | TriggerEvent | InstallEvent;
 
@@ -17,10 +18,15 @@ const SECONDS = [0.01, 0.05, 0.1, 0.5, 1, 5, 15, 60, 300, 900, 3_600, 14_400];
  * they are asked for, so that they hold what was committed and cost nothing otherwise; gauges are read from the
  * projections. No label names an install, an upgrade, a path or a key.
  */
-export function openMetrics(options: { readonly store: EventStore; readonly sql: Sql }): () => Promise<string> {
-  const { store, sql } = options;
+export function openMetrics(options: {
+  readonly store: EventStore;
+  readonly sql: Sql;
+  /** Absent: nothing is said of what the machine gives. */
+  readonly resources?: ResourceMetrics;
+}): () => Promise<string> {
+  const { store, sql, resources } = options;
   const { metrics, count } = counted(sql, store.load);
-  const all = [...metrics, ...gauges(sql), ...processMetrics()];
+  const all = [...metrics, ...gauges(sql), ...processMetrics(), ...(resources?.metrics ?? [])];
   let position = lastPosition(sql);
   let reading: Promise<void> | null = null;
   const catchUp = async (): Promise<void> => {
@@ -42,7 +48,7 @@ export function openMetrics(options: { readonly store: EventStore; readonly sql:
     reading ??= catchUp().finally(() => {
       reading = null;
     });
-    await reading;
+    await Promise.all([reading, resources?.measure()]);
     return metricsText(all);
   };
 }

@@ -6,10 +6,13 @@ import { isRejection, type Rejection, reject } from "@oa/shared/core/refusal.ts"
 import type { RunEvent } from "@oa/shared/generated/types.ts";
 import { stepHistories } from "@oa/shared/run/steps.ts";
 import { getRun, listRuns } from "@oa/shared/run/views.ts";
+import type { Artifacts } from "../adapters/artifacts.ts";
 import type { EdgeClient } from "../adapters/edge-client.ts";
 import { openGrantedFiles } from "../adapters/granted-files.ts";
 import type { MachineState } from "../adapters/machine-state/port.ts";
+import type { OwnStates } from "../adapters/own-states.ts";
 import type { RelayPool } from "../adapters/relay-pool.ts";
+import type { RunGuard } from "../adapters/run-usage.ts";
 import { localSigner, type Signer } from "../adapters/signer.ts";
 import type { Vault } from "../adapters/vault.ts";
 import type { ModelBackends } from "../backends/backend.ts";
@@ -21,6 +24,7 @@ import type { Engine } from "../engine.ts";
 import type { ReleaseWatch } from "../loops/release-watch.ts";
 import { answerSearch } from "../ops/searchkit-query.ts";
 import type { SearchIndexes } from "../searchkit/indexes.ts";
+import { readSchema } from "./api-schemas.ts";
 import { approvalsPort } from "./approvals.ts";
 import { exportLines } from "./audit.ts";
 import type { DecideAll } from "./decide.ts";
@@ -33,6 +37,7 @@ import { moderationPort } from "./moderation.ts";
 import { pairingsPort } from "./pairings.ts";
 import { policyPort } from "./policy.ts";
 import { ownRelays, reputationPort } from "./reputation.ts";
+import { resourceMetrics } from "./resource-metrics.ts";
 import { schedulePort } from "./schedule.ts";
 import { secretsPort } from "./secrets.ts";
 import { tokensPort } from "./tokens.ts";
@@ -56,6 +61,9 @@ export interface PortsOptions extends Omit<InstallsOptions, "lookUp"> {
   readonly indexes: SearchIndexes;
   readonly vault: Vault;
   readonly backends: ModelBackends;
+  readonly guard: Pick<RunGuard, "used">;
+  readonly artifacts: Pick<Artifacts, "room">;
+  readonly states: Pick<OwnStates, "room" | "size">;
   readonly edge: EdgeClient | null;
   readonly pool: Pick<RelayPool, "publish" | "query">;
   readonly doctor: (signal: AbortSignal) => Promise<readonly DoctorCheck[]>;
@@ -78,6 +86,7 @@ export function controlPorts(options: PortsOptions): ControlPorts {
   const own = { relays, aup: config.aup, signer: localSigner(options.owner_key), record: options.outward };
   return {
     outward: options.outward,
+    readSchema,
     worker: {
       describe: async (signal) => ({
         worker: options.worker,
@@ -129,7 +138,7 @@ export function controlPorts(options: PortsOptions): ControlPorts {
     receipts: licencesPort(options),
     approvals: approvalsPort(options),
     tokens: tokensPort(options),
-    metrics: openMetrics({ store, sql }),
+    metrics: openMetrics({ store, sql, resources: resourceMetrics({ ...options, data_dir: config.data_dir }) }),
     doctor: options.doctor,
     report: options.report,
   };

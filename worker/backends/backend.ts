@@ -1,4 +1,5 @@
 import type { ModelEmbedParams, ModelGenerateParams } from "@oa/shared/generated/types.ts";
+import type { TreeUsage } from "../adapters/process-usage.ts";
 import type { RunUsage } from "../adapters/run-usage.ts";
 
 export type EmbedBackendName = ModelEmbedParams["backend"];
@@ -48,6 +49,8 @@ export interface Backend {
   readonly generate: (request: GenerateRequest) => Promise<Generation>;
   /** Null when it could be used now, else the sentence that says what is missing. Loads no model. */
   readonly missing: (signal: AbortSignal) => Promise<string | null>;
+  /** What its processes on this machine use now, one by one. Absent: it has none of its own. */
+  readonly hosts?: () => Promise<readonly TreeUsage[]>;
   readonly close: () => Promise<void>;
 }
 
@@ -65,6 +68,8 @@ export interface ModelBackends {
   /** Adds texts to the statistics that the backend weighs words by; null: this backend needs none. */
   readonly learn: (backend: EmbedBackendName, texts: readonly string[], corpus: Uint8Array | null) => Uint8Array | null;
   readonly available: (signal: AbortSignal) => Promise<readonly BackendStatus[]>;
+  /** What each process that holds a model uses now, whoever asks it and when nobody does. */
+  readonly hosts: () => Promise<readonly TreeUsage[]>;
   /** Unloads models. */
   readonly close: () => Promise<void>;
 }

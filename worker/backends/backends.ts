@@ -35,6 +35,7 @@ export function openModelBackends(config: BackendsConfig, options: LlamaCppOptio
           return { backend, available: missing === null, reason: missing ?? what(backend, config, options) };
         }),
       ),
+    hosts: async () => (await Promise.all(names.map((name) => backends[name].hosts?.() ?? []))).flat(),
     close: async () => {
       await Promise.all(names.map((name) => backends[name].close()));
     },

@@ -95,6 +95,10 @@ export function openLlamaCpp(config: Config | undefined, options: LlamaCppOption
       const reasons = (set.length > 0 ? set : fields).map((field) => absence(config, field));
       return reasons.find((reason) => reason === null) === null ? null : (reasons[0] ?? null);
     },
+    hosts: async () => {
+      const alive = [...hosts.values()].filter((host) => host.isAlive());
+      return (await Promise.all(alive.map((host) => host.measure()))).filter((usage) => usage !== null);
+    },
     close: async () => {
       if (idle !== null) clearTimeout(idle);
       await queue;

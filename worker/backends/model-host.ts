@@ -5,6 +5,7 @@ import { LIMITS } from "@oa/shared/core/limits.ts";
 import { Fault } from "@oa/shared/core/refusal.ts";
 import { cancellation } from "../adapters/canceled.ts";
 import { type HeldProcess, holdProcess } from "../adapters/process.ts";
+import type { TreeUsage } from "../adapters/process-usage.ts";
 import { openRunUsage, type RunUsage } from "../adapters/run-usage.ts";
 import type { Sandbox } from "../adapters/sandbox.ts";
 import type { HostAnswer, HostEmbed, HostGenerate, HostRequest, HostSetup } from "./llama-host.ts";
@@ -28,6 +29,8 @@ export interface ModelHost {
   ) => Promise<Done>;
   /** Whether it can still be asked. */
   readonly isAlive: () => boolean;
+  /** What it uses now; null where that is not known. */
+  readonly measure: () => Promise<TreeUsage | null>;
   readonly close: () => Promise<void>;
 }
 
@@ -69,6 +72,7 @@ export async function openModelHost(
 
   return {
     isAlive: () => alive,
+    measure: child.measure,
     close: async () => {
       kill();
       await child.ended;
