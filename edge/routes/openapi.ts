@@ -30,12 +30,8 @@ import upstreamPage from "@oa/schemas/api/edge-upstream-page.json" with { type: 
 import moderationEvent from "@oa/schemas/event/moderation.json" with { type: "json" };
 import nostrEvent from "@oa/schemas/nostr/event.json" with { type: "json" };
 import rollUp from "@oa/schemas/nostr/reputation-content.json" with { type: "json" };
+import { componentsOf, jsonContent, type SchemaFile } from "@oa/shared/core/openapi.ts";
 
-interface SchemaFile {
-  readonly $id: string;
-  readonly title: string;
-  readonly $defs?: Readonly<Record<string, unknown>>;
-}
 const FILES: readonly SchemaFile[] = [
   apiError,
   listing,
@@ -70,11 +66,9 @@ const FILES: readonly SchemaFile[] = [
   moderationSubmission,
 ];
 
-const ref = (title: string) => ({ $ref: `#/components/schemas/${title}` });
-const json = (title: string) => ({ "application/json": { schema: ref(title) } });
 const ok = (description: string, title: string) => ({
-  "200": { description, content: json(title) },
-  default: { description: "No, and why", content: json(apiError.title) },
+  "200": { description, content: jsonContent(title) },
+  default: { description: "No, and why", content: jsonContent(apiError.title) },
 });
 const path = (name: string, description: string) => ({
   name,
@@ -103,7 +97,7 @@ const DECISIONS = {
 
 function decisionPaths(): object {
   const entries = Object.entries(DECISIONS).map(([name, summary]) => {
-    const body = { required: true, content: json(moderationSubmission.title) };
+    const body = { required: true, content: jsonContent(moderationSubmission.title) };
     const post = { summary, security: SIGNED, requestBody: body, responses: ok("The case", moderationCase.title) };
     return [`/v1/moderation/${name}`, { post }] as const;
   });
@@ -135,7 +129,7 @@ export function openApi(origin: string): object {
           parameters: [ADDRESS, MODERATORS],
           responses: {
             ...ok("The listing", listingDetail.title),
-            "410": { description: "It was taken down, and why", content: json(apiError.title) },
+            "410": { description: "It was taken down, and why", content: jsonContent(apiError.title) },
           },
         },
       },
@@ -162,7 +156,7 @@ export function openApi(origin: string): object {
       "/v1/receipts/verify": {
         post: {
           summary: "Verify licence receipts: every check of each, and a proof for the valid ones",
-          requestBody: { required: true, content: json(receiptBatch.title) },
+          requestBody: { required: true, content: jsonContent(receiptBatch.title) },
           responses: ok("What was found of each, in order", receiptVerification.title),
         },
       },
@@ -170,7 +164,7 @@ export function openApi(origin: string): object {
         post: {
           summary: "Claim a receipt's payment, as its buyer: once in the world, a repeat gives the same answer",
           security: SIGNED,
-          requestBody: { required: true, content: json(receiptBundle.title) },
+          requestBody: { required: true, content: jsonContent(receiptBundle.title) },
           responses: ok("The payment is held by this receipt", receiptClaimed.title),
         },
       },
@@ -244,7 +238,7 @@ export function openApi(origin: string): object {
           summary: "Name the signers whose install configs the mailbox takes",
           security: SIGNED,
           parameters: [WORKER],
-          requestBody: { required: true, content: json(mailboxSigners.title) },
+          requestBody: { required: true, content: jsonContent(mailboxSigners.title) },
           responses: acted("Named"),
         },
       },
@@ -259,7 +253,7 @@ export function openApi(origin: string): object {
           summary: "Leave a sealed install config",
           security: SIGNED,
           parameters: [WORKER],
-          requestBody: { required: true, content: json(mailboxDeposit.title) },
+          requestBody: { required: true, content: jsonContent(mailboxDeposit.title) },
           responses: acted("Left", "201"),
         },
       },
@@ -273,7 +267,7 @@ export function openApi(origin: string): object {
       },
     },
     components: {
-      schemas: components(),
+      schemas: componentsOf(FILES),
       securitySchemes: {
         nip98: {
           type: "http",
@@ -286,24 +280,5 @@ export function openApi(origin: string): object {
 }
 
 function acted(description: string, status = "200") {
-  return { [status]: { description }, default: { description: "No, and why", content: json(apiError.title) } };
-}
-
-/** The schema files by title, with references between files made local. */
-function components(): Readonly<Record<string, unknown>> {
-  const titles = new Map(FILES.map(({ $id, title }) => [$id, title]));
-  const local = (node: unknown): unknown => {
-    if (Array.isArray(node)) return node.map(local);
-    if (typeof node !== "object" || node === null) return node;
-    return Object.fromEntries(
-      Object.entries(node).flatMap(([key, value]) => {
-        if (key === "$schema" || key === "$id" || key === "$defs") return [];
-        if (key !== "$ref" || typeof value !== "string") return [[key, local(value)]];
-        const name = value.includes("#/$defs/") ? value.split("#/$defs/")[1] : titles.get(value);
-        return [[key, `#/components/schemas/${name}`]];
-      }),
-    );
-  };
-  const all = FILES.flatMap((file) => [[file.title, file] as const, ...Object.entries(file.$defs ?? {})]);
-  return Object.fromEntries(all.map(([name, schema]) => [name, local(schema)]));
+  return { [status]: { description }, default: { description: "No, and why", content: jsonContent(apiError.title) } };
 }

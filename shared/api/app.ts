@@ -1,6 +1,7 @@
 import { Hono } from "hono";
 import { Fault, reject } from "../core/refusal.ts";
 import { answer } from "./answer.ts";
+import { controlOpenApi } from "./openapi.ts";
 import type { ControlPorts } from "./ports.ts";
 import { approvalRoutes } from "./routes/approvals.ts";
 import { auditRoutes } from "./routes/audit.ts";
@@ -30,6 +31,9 @@ import { upgradeRoutes } from "./routes/upgrades.ts";
 export function controlApp(ports: ControlPorts): Hono {
   const app = new Hono();
   app.get("/health", (context) => context.json({ status: "ok" }));
+  app.get("/openapi.json", (context) =>
+    context.json(controlOpenApi(new URL(context.req.url).origin, ports.readSchema)),
+  );
   app.get("/v1/worker", async (context) => context.json(await ports.worker.describe(context.req.raw.signal)));
   app.get("/v1/doctor", async (context) => context.json({ checks: await ports.doctor(context.req.raw.signal) }));
   app.route("/metrics", metricRoutes(ports));

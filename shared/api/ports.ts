@@ -56,6 +56,7 @@ import type { SecretUse } from "../vault/views.ts";
 import type { Actor } from "./actor.ts";
 import type { DryRun, WhyNot, WhyNotMatrix } from "./dry-run.ts";
 import type { OwnListView, PublishedList } from "./moderation.ts";
+import type { ReadSchema } from "./openapi.ts";
 import type { PolicyDescription, PolicyExplanation } from "./policy.ts";
 import type { UpdateView } from "./updates.ts";
 import type { WhyAnswer } from "./why.ts";
@@ -205,6 +206,8 @@ export interface EventPage {
 /** Everything the control API can do; the worker gives the one implementation. */
 export interface ControlPorts {
   readonly worker: { readonly describe: (signal: AbortSignal) => Promise<object> };
+  /** The schema files that the API's own document is made of. */
+  readonly readSchema: ReadSchema;
   readonly installs: {
     readonly list: () => readonly ShownInstall[];
     readonly get: (id: string) => ShownInstall | Rejection;

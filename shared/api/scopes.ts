@@ -10,7 +10,7 @@ import type { CapabilityScope } from "../generated/types.ts";
 const ROUTES: readonly (readonly [string, RegExp, readonly string[]])[] = [
   // An engine that joins asks whom it has joined.
   ["GET", /^\/v1\/worker$/, ["worker:read", "run:claim"]],
-  ["GET", /^\/v1\/doctor$/, ["worker:read"]],
+  ["GET", /^\/(v1\/doctor|openapi\.json)$/, ["worker:read"]],
   ["GET", /^\/metrics$/, ["metric:read"]],
   ["GET", /^\/v1\/installs(\/[^/]+(\/diff)?)?$/, ["install:read"]],
   ["GET", /^\/v1\/runs(\/[^/]+(\/steps)?)?$/, ["run:read"]],
