@@ -244,6 +244,7 @@ describe("each thing has one obvious place", () => {
       "worker/adapters/sandbox.ts",
       "worker/adapters/site-build.ts",
       "worker/cli/service-of.ts",
+      "worker/main/doctor-alone.ts",
       "worker/main/outside.ts",
       "worker/main/secrets.ts",
     ];

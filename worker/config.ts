@@ -90,6 +90,11 @@ export async function readConfig(
     ...checked(fromEnvironment(env), "the environment"),
     ...checked(options, "the command line"),
   };
+  return configOf(data_dir, settings, env);
+}
+
+/** Settings that were checked, with the defaults for what they do not say. Fault: config_invalid. */
+export function configOf(data_dir: string, settings: WorkerConfig, env: Environment): Config {
   const local_only = settings.local_only ?? false;
   if (local_only) refuseRemoteBackends(settings.backends ?? {});
   return {

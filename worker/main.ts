@@ -80,7 +80,8 @@ export async function openWorker(config: Config, token?: string): Promise<Worker
     ...witness,
     accept: loops.installs.accept,
     updates: { looks: () => loops.releases.looks, check: (signal) => loops.releases.check(signal) },
-    doctor: (signal) => examine(machine(config, { database, processes, sandbox, backends, pool }), signal),
+    doctor: (signal) =>
+      examine(machine(config, { database, processes, sandbox, backends, pool, vault: ground.vault }), signal),
   };
 
   const stop = new AbortController();

@@ -297,6 +297,25 @@ describe("oa doctor", () => {
     );
     assert.equal(checks.find(({ name }) => name === "sqlite")?.status, "ok");
   });
+
+  it("says why no worker can be started, and looks at the rest all the same", async () => {
+    const data = join(folder, "doctor-damaged");
+    mkdirSync(data, { mode: 0o700 });
+    writeFileSync(join(data, "worker.sqlite"), "this is no database\n".repeat(500));
+    const damaged = await oa(["doctor", "--data", data, "--json"], env);
+    const { checks } = document(damaged) as { checks: { name: string; status: string; found: string }[] };
+    assert.equal(damaged.code, 1);
+    assert.deepEqual([checks[0]?.name, checks[0]?.status], ["worker", "fail"]);
+    assert.match(checks[0]?.found ?? "", /\(database_damaged\)$/);
+    assert.equal(checks.find(({ name }) => name === "data folder")?.status, "ok");
+    assert.equal(statSync(join(data, "worker.sqlite")).size, 20 * 500, "nothing was written over it");
+    rmSync(join(data, "worker.sqlite"));
+    writeFileSync(join(data, "config.json"), '{"no_such_setting": 1}');
+    const wrong = await oa(["doctor", "--data", data], env);
+    assert.equal(wrong.code, 1);
+    assert.match(wrong.stdout, /^fail {2}worker .*no_such_setting.*\(config_invalid\)\n.*correct that setting/);
+    assert.match(wrong.stdout, /\nok +sqlite/);
+  });
 });
 
 describe("a run that the daemon's death cuts short", () => {

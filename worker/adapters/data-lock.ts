@@ -19,12 +19,12 @@ export async function takeDataLock(data_dir: string): Promise<DataLock | null> {
   const db = await openLock(data_dir, file);
   try {
     db.exec("BEGIN EXCLUSIVE");
+    await chmod(file, 0o600);
   } catch (error) {
     db.close();
     if (isResult(error, SQLITE_BUSY)) return null;
     throw cannotUse(data_dir, error);
   }
-  await chmod(file, 0o600);
   return { release: () => db.close() };
 }
 

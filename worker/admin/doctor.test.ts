@@ -3,6 +3,7 @@ import { chmodSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, test } from "node:test";
+import { Fault } from "@oa/shared/core/refusal.ts";
 import { openSqlite } from "../adapters/sqlite.ts";
 import { type DoctorOptions, examine } from "./doctor.ts";
 
@@ -55,6 +56,7 @@ const healthy: DoctorOptions = {
   sandbox: { name: "bubblewrap", missing: null },
   backends: async () => [{ backend: "lexical-v1", available: true, reason: "built in" }],
   refused: () => [],
+  vault: { status: () => "none", kept_by: "passphrase" },
 };
 
 async function look(changes: Partial<DoctorOptions>) {
@@ -67,7 +69,7 @@ test("a healthy machine has nothing to fix", async () => {
   for (const check of Object.values(checks)) {
     if (check.name !== "disk space") assert.deepEqual([check.status, check.fix], ["ok", null], check.name);
   }
-  assert.equal(Object.keys(checks).length, 11);
+  assert.equal(Object.keys(checks).length, 12);
 });
 
 test("whatever is not well says what fixes it", async () => {
@@ -97,6 +99,7 @@ test("whatever is not well says what fixes it", async () => {
       relay: "warn",
       ollama: "warn",
       sandbox: "warn",
+      vault: "ok",
       "refused input": "ok",
     },
   );
@@ -140,4 +143,25 @@ test("what was refused from outside is told, with how often and when", async () 
   } as const;
   const checks = await look({ refused: () => [view] });
   assert.equal(checks["refused input"]?.found, "3 × signer_unknown from relay, last at 2026-01-01");
+});
+
+test("a vault that is locked is a warning that says how it is opened, and so is one whose key is at hand", async () => {
+  const vault = { status: () => "locked" as const, kept_by: "passphrase" as const };
+  const { vault: locked } = await look({ vault });
+  assert.equal(locked?.status, "warn");
+  assert.match(locked?.found ?? "", /^locked: .*vault_locked$/);
+  assert.match(locked?.fix ?? "", /oa secrets unlock.*vault_passphrase_file/);
+  const config = { ...healthy.config, vault_passphrase_file: "/run/passphrase" };
+  const { vault: stale } = await look({ vault, config });
+  assert.match(`${stale?.status} ${stale?.found}`, /^warn .*although its key is at hand$/);
+  const { vault: open } = await look({ vault: { ...vault, status: () => "open" as const } });
+  assert.deepEqual([open?.status, open?.found], ["ok", "open, by its passphrase"]);
+});
+
+test("where no worker can be started, why and what fixes it come first, and the machine is looked at all the same", async () => {
+  const stopped = new Fault("disk_full", "the disk is full");
+  const { worker, vault, git, node, "refused input": refused } = await look({ stopped, vault: null, refused: null });
+  assert.deepEqual([worker?.status, worker?.found], ["fail", "cannot work: the disk is full (disk_full)"]);
+  assert.match(worker?.fix ?? "", /free some space/);
+  assert.deepEqual([git?.status, node?.status, vault, refused], ["ok", "ok", undefined, undefined]);
 });

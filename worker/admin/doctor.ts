@@ -1,8 +1,11 @@
-import { stat, statfs } from "node:fs/promises";
+import { access, constants, stat, statfs } from "node:fs/promises";
 import type { DoctorCheck } from "@oa/shared/api/ports.ts";
+import type { ReasonCode } from "@oa/shared/core/reasons.ts";
+import type { Fault } from "@oa/shared/core/refusal.ts";
 import { one, type Sql } from "@oa/shared/core/sql.ts";
 import type { IntakeView } from "@oa/shared/intake/views.ts";
 import type { Sandbox } from "../adapters/sandbox.ts";
+import type { Vault } from "../adapters/vault.ts";
 import type { BackendStatus } from "../backends/backend.ts";
 import type { Config } from "../config.ts";
 
@@ -21,8 +24,12 @@ export interface DoctorOptions {
   readonly relay: (url: string, signal: AbortSignal) => Promise<void>;
   readonly sandbox: Pick<Sandbox, "name" | "missing">;
   readonly backends: (signal: AbortSignal) => Promise<readonly BackendStatus[]>;
-  /** What came from outside and was not taken. */
-  readonly refused: () => readonly IntakeView[];
+  /** What came from outside and was not taken; null: there is no record to look it up in. */
+  readonly refused: (() => readonly IntakeView[]) | null;
+  /** The owner's vault; null: it was not opened. */
+  readonly vault: Pick<Vault, "status" | "kept_by"> | null;
+  /** Why no worker can be started over the data folder. */
+  readonly stopped?: Fault;
 }
 
 const MB = 1_000_000;
@@ -37,6 +44,7 @@ const fail = (name: string, found: string, fix: string): DoctorCheck => ({ name,
 /** Looks at everything a night run depends on, at once. A look that breaks is a failed check, never an exception. */
 export async function examine(options: DoctorOptions, signal: AbortSignal): Promise<readonly DoctorCheck[]> {
   const looks: readonly [string, () => Promise<readonly DoctorCheck[]>][] = [
+    ["worker", async () => (options.stopped === undefined ? [] : [stoppedCheck(options.stopped)])],
     ["node", async () => [nodeCheck(options.node_version)]],
     ["sqlite", async () => [sqliteCheck(options.sql)]],
     ["git", async () => [await gitCheck(options, signal)]],
@@ -46,7 +54,8 @@ export async function examine(options: DoctorOptions, signal: AbortSignal): Prom
     ["relays", async () => relayChecks(options, signal)],
     ["backends", async () => (await options.backends(signal)).map(backendCheck)],
     ["sandbox", async () => [sandboxCheck(options)]],
-    ["refused input", async () => [refusedCheck(options.refused())]],
+    ["vault", async () => (options.vault === null ? [] : [vaultCheck(options.vault, options.config)])],
+    ["refused input", async () => (options.refused === null ? [] : [refusedCheck(options.refused())])],
   ];
   const found = await Promise.all(
     looks.map(async ([name, look]) => {
@@ -58,6 +67,37 @@ export async function examine(options: DoctorOptions, signal: AbortSignal): Prom
     }),
   );
   return found.flat();
+}
+
+/** What an owner does about a worker that cannot start; the sentence of any other fault says it itself. */
+const STARTS_AGAIN: Partial<Readonly<Record<ReasonCode, string>>> = {
+  disk_full: "free some space on the disk of the data folder; nothing is lost meanwhile",
+  database_damaged: "put a copy of worker.sqlite back, or move it away to begin anew",
+  database_read_only: "give this user the files of the data folder to write",
+  database_io: "look after the disk, and put a copy of worker.sqlite back on a sound one",
+  config_invalid: "correct that setting; until then the checks below are of the defaults",
+  unreachable: "end the process that is named, and start the worker again",
+};
+
+function stoppedCheck({ code, message }: Fault): DoctorCheck {
+  return fail("worker", `cannot work: ${message} (${code})`, STARTS_AGAIN[code] ?? "do what the sentence says");
+}
+
+/** Locked is no failure: only steps that need a secret are held back. */
+function vaultCheck({ status, kept_by }: Pick<Vault, "status" | "kept_by">, config: Config): DoctorCheck {
+  const stands = status();
+  if (stands === "none") return ok("vault", "none yet: no secret was kept");
+  if (stands === "open")
+    return ok("vault", `open, by its ${kept_by === "keychain" ? "key in the keychain" : "passphrase"}`);
+  const found = "locked: steps that need a secret fail with vault_locked";
+  const at_hand = kept_by === "keychain" || config.vault_passphrase_file !== null;
+  return warn(
+    "vault",
+    at_hand ? `${found}, although its key is at hand` : found,
+    at_hand
+      ? "the worker's log says why the key does not open it; `oa secrets unlock` takes a passphrase"
+      : "oa secrets unlock, after each start; or name vault_passphrase_file in config.json",
+  );
 }
 
 function nodeCheck(version: string): DoctorCheck {
@@ -85,6 +125,14 @@ async function folderCheck({ config, platform }: DoctorOptions): Promise<DoctorC
   const { mode } = await stat(data_dir);
   const open = platform !== "win32" && (mode & 0o077) !== 0;
   const shown = `${data_dir}, mode ${(mode & 0o777).toString(8)}`;
+  const refused = await access(data_dir, constants.W_OK | constants.X_OK).then(
+    () => null,
+    (error: NodeJS.ErrnoException) => error.code ?? error.message,
+  );
+  if (refused !== null) {
+    const fix = "give this user the folder and its disk to write, or name another with --data";
+    return fail("data folder", `${shown}: this user may not write there (${refused})`, fix);
+  }
   return open
     ? fail("data folder", `${shown}: others on this machine can look into it`, `chmod 700 '${data_dir}'`)
     : ok("data folder", shown);

@@ -21,6 +21,7 @@ export function machine(
     readonly sandbox: Sandbox;
     readonly backends: ModelBackends;
     readonly pool: RelayPool;
+    readonly vault: DoctorOptions["vault"];
   },
 ): DoctorOptions {
   return {
@@ -44,6 +45,7 @@ export function machine(
       await ports.pool.query([url], [{ kinds: [1], limit: 1 }], { timeout_ms: ASK_MS, signal });
     },
     sandbox: ports.sandbox,
+    vault: ports.vault,
     refused: () => listIntake(ports.database),
     backends: (signal) => ports.backends.available(signal),
   };

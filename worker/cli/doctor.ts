@@ -1,6 +1,6 @@
 import type { DoctorCheck } from "@oa/shared/api/ports.ts";
-import { isRejection } from "@oa/shared/core/refusal.ts";
-import { type Command, defineCommand } from "./command.ts";
+import { Fault, isRejection, type Rejection } from "@oa/shared/core/refusal.ts";
+import { type Command, type CommandContext, defineCommand } from "./command.ts";
 import { plain } from "./terminal.ts";
 
 const COLOURS = { ok: "green", warn: "yellow", fail: "red" } as const;
@@ -9,11 +9,11 @@ export const command: Command = defineCommand({
   words: ["doctor"],
   summary: "Check this machine and say what fixes it",
   examples: ["oa doctor", "oa doctor --json"],
-  run: async ({ api, print, progress, signal, style }) => {
+  run: async (context) => {
+    const { print, progress, style } = context;
     progress("looking around …");
-    const answer = await (await api()).get<{ readonly checks: readonly DoctorCheck[] }>("/v1/doctor", signal);
-    if (isRejection(answer)) return answer;
-    const { checks } = answer;
+    const checks = await looked(context);
+    if (isRejection(checks)) return checks;
     const ok = checks.every(({ status }) => status !== "fail");
     print({ ok, checks }, () =>
       checks
@@ -26,3 +26,22 @@ export const command: Command = defineCommand({
     return ok ? 0 : 1;
   },
 });
+
+/** What the worker finds; where none can be started, what can be found without one, and why. */
+async function looked({
+  api,
+  data_dir,
+  env,
+  signal,
+}: Pick<CommandContext, "api" | "data_dir" | "env" | "signal">): Promise<readonly DoctorCheck[] | Rejection> {
+  try {
+    const answer = await (await api()).get<{ readonly checks: readonly DoctorCheck[] }>("/v1/doctor", signal);
+    return isRejection(answer) ? answer : answer.checks;
+  } catch (error) {
+    // Another command has the folder for a moment, or this one was stopped: nothing is wrong.
+    if (error instanceof Fault && (error.code === "busy" || error.code === "canceled")) throw error;
+    const { examineAlone } = await import("../main/doctor-alone.ts");
+    const why = error instanceof Error ? error.message : String(error);
+    return examineAlone({ data_dir, env }, error instanceof Fault ? error : new Fault("internal", why), signal);
+  }
+}
