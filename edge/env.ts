@@ -1,15 +1,22 @@
 import { LIMITS } from "@oa/shared/core/limits.ts";
+import { relayShards, shardName } from "@oa/shared/nostr/relay-shard.ts";
 import type { Catalog } from "./objects/catalog.ts";
 import type { Mailbox } from "./objects/mailbox.ts";
 import type { Moderation } from "./objects/moderation.ts";
 import type { Receipts } from "./objects/receipts.ts";
-import type { Relay } from "./objects/relay.ts";
+import type { RelayDoor } from "./objects/relay-door.ts";
+import type { RelayShard } from "./objects/relay-shard.ts";
 import type { Reputation } from "./objects/reputation.ts";
 import type { Upstreams } from "./objects/upstreams.ts";
 
 /** The Worker's bindings, as wrangler.toml declares them. */
 export interface Env {
-  readonly RELAY: DurableObjectNamespace<Relay>;
+  readonly RELAY_DOOR: DurableObjectNamespace<RelayDoor>;
+  readonly RELAY_SHARD: DurableObjectNamespace<RelayShard>;
+  /** How many shards keep the relay's events, a power of two: one where it is not set. See ADR 7 before it is changed. */
+  readonly RELAY_SHARDS?: string;
+  /** How many doors hold the relay's connections: one where it is not set. */
+  readonly RELAY_DOORS?: string;
   readonly CATALOG: DurableObjectNamespace<Catalog>;
   readonly MAILBOX: DurableObjectNamespace<Mailbox>;
   readonly RECEIPTS: DurableObjectNamespace<Receipts>;
@@ -48,11 +55,17 @@ export interface Env {
   readonly BENCH?: string;
 }
 
-/** There is one relay and one catalog; mailboxes are one for each worker key. */
-export function relayOf(env: Env): DurableObjectStub<Relay> {
-  return env.RELAY.getByName("main");
+/** The relay's events by ranges of keys; see `shardOfKey`. */
+export function shardOf(env: Env, shard: number): DurableObjectStub<RelayShard> {
+  return env.RELAY_SHARD.getByName(shardName(shard, relayShards(env.RELAY_SHARDS)));
 }
 
+/** A door of the relay by its id. */
+export function doorOf(env: Env, id: string): DurableObjectStub<RelayDoor> {
+  return env.RELAY_DOOR.get(env.RELAY_DOOR.idFromString(id));
+}
+
+/** There is one catalog; mailboxes are one for each worker key. */
 export function catalogOf(env: Env): DurableObjectStub<Catalog> {
   return env.CATALOG.getByName("main");
 }

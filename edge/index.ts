@@ -4,15 +4,18 @@ import { type Context, Hono } from "hono";
 import { cors } from "hono/cors";
 import { edgePublicKey } from "./adapters/edge-key.ts";
 import { operatorOf } from "./adapters/operator.ts";
-import { catalogOf, type Env, relayOf, upstreamsOf } from "./env.ts";
+import { catalogOf, type Env, upstreamsOf } from "./env.ts";
 import { Catalog } from "./objects/catalog.ts";
 import { Mailbox } from "./objects/mailbox.ts";
 import { Moderation } from "./objects/moderation.ts";
 import { Receipts } from "./objects/receipts.ts";
-import { Relay } from "./objects/relay.ts";
+import { RelayDoor } from "./objects/relay-door.ts";
+import { RelayShard } from "./objects/relay-shard.ts";
 import { Reputation } from "./objects/reputation.ts";
 import { Upstreams } from "./objects/upstreams.ts";
+import { doorFor } from "./relay/doors.ts";
 import { relayInformation } from "./relay/information.ts";
+import { relayOf } from "./relay/whole.ts";
 import { benchRoutes } from "./routes/bench.ts";
 import { installRoutes } from "./routes/installs.ts";
 import { listingRoutes } from "./routes/listings.ts";
@@ -41,7 +44,8 @@ app.use("/v1/*", async (context, next) => {
 
 /** One address, three answers: the relay to WebSockets, its information (NIP-11) to clients, the site to browsers. */
 app.get("/", async (context) => {
-  if (context.req.header("upgrade")?.toLowerCase() === "websocket") return relayOf(context.env).fetch(context.req.raw);
+  if (context.req.header("upgrade")?.toLowerCase() === "websocket")
+    return doorFor(context.env, context.req.raw).fetch(context.req.raw);
   if (context.req.header("accept")?.includes("application/nostr+json")) {
     const keys = { self: edgePublicKey(context.env), operator: operatorOf(context.env) };
     return context.body(JSON.stringify(relayInformation(keys, await relayOf(context.env).settings())), 200, {
@@ -113,7 +117,7 @@ function bounded(path: string, file: Response): Response {
 }
 
 // The runtime finds the Durable Object classes among the exports of this module.
-export { Catalog, Mailbox, Moderation, Receipts, Relay, Reputation, Upstreams };
+export { Catalog, Mailbox, Moderation, Receipts, RelayDoor, RelayShard, Reputation, Upstreams };
 /** Requests, and the schedule, which makes sure that pulling from other relays goes on. */
 export default {
   fetch: app.fetch,

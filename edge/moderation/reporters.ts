@@ -8,14 +8,14 @@ import { fromEvent as receiptIn } from "@oa/shared/nostr/30053-license-receipt.t
 import { authorOf } from "@oa/shared/nostr/30054-rating.ts";
 import { KINDS } from "@oa/shared/nostr/kinds.ts";
 import type { NostrEvent, VerifiedEvent } from "@oa/shared/nostr/verify.ts";
-import type { Relay } from "../objects/relay.ts";
+import type { WholeRelay } from "../relay/whole.ts";
 
 /** How much of what the relay has on a reporter is looked at. */
 const EVIDENCE = 20;
 
 /** What is known of a reporter, from what the relay has verified; null where there is no such listing. */
 export async function standings(
-  relay: DurableObjectStub<Relay>,
+  relay: WholeRelay,
   { listing, reporter }: Pick<Report, "listing" | "reporter">,
   trust: Trust,
   trusted_authors: readonly string[],
@@ -44,7 +44,7 @@ export async function standings(
 }
 
 /** Whose a target is: the author of a listing, the signer of an event that the relay has, the key itself; else null. */
-export async function keyBehind(relay: DurableObjectStub<Relay>, target: ModerationTarget): Promise<string | null> {
+export async function keyBehind(relay: WholeRelay, target: ModerationTarget): Promise<string | null> {
   if (target.kind !== "event") return keyOfTarget(target);
   const [[raw] = []] = await relay.find([[{ ids: [target.value], limit: 1 }]]);
   return raw === undefined ? null : (JSON.parse(raw) as NostrEvent).pubkey;

@@ -27,8 +27,9 @@ import type { NostrEvent, VerifiedEvent } from "@oa/shared/nostr/verify.ts";
 import { durableSql } from "../adapters/durable-sql.ts";
 import { operatorOf } from "../adapters/operator.ts";
 import { type Caller, SPENT_AUTH_DDL, spendAuth } from "../adapters/spent-auth.ts";
-import { type Env, relayOf } from "../env.ts";
+import type { Env } from "../env.ts";
 import { keyBehind, standings } from "../moderation/reporters.ts";
+import { relayOf } from "../relay/whole.ts";
 
 const random: RandomBytes = (count) => crypto.getRandomValues(new Uint8Array(count));
 const DAY_S = 86_400;

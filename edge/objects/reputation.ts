@@ -20,7 +20,8 @@ import { ABUSE_RULES } from "@oa/shared/reputation/rules/index.ts";
 import { summaryOf } from "@oa/shared/reputation/summary.ts";
 import { durableSql } from "../adapters/durable-sql.ts";
 import { edgeSchnorr } from "../adapters/schnorr.ts";
-import { catalogOf, type Env, relayOf } from "../env.ts";
+import { catalogOf, type Env } from "../env.ts";
+import { relayOf } from "../relay/whole.ts";
 import { indexerKey } from "../reputation/indexer-key.ts";
 import {
   createInputTables,

@@ -5,7 +5,8 @@ import type { Sql } from "@oa/shared/core/sql.ts";
 import type { UpstreamPage } from "@oa/shared/generated/types.ts";
 import { publicRelay } from "@oa/shared/nostr/relay-list.ts";
 import { durableSql } from "../adapters/durable-sql.ts";
-import { type Env, relayOf } from "../env.ts";
+import type { Env } from "../env.ts";
+import { relayOf } from "../relay/whole.ts";
 import { type Connect, connectUpstream } from "../upstream/connection.ts";
 import { configuredFilters, listedFilters, listedRelays } from "../upstream/plan.ts";
 import { pullFrom } from "../upstream/pull.ts";
@@ -107,8 +108,8 @@ export class Upstreams extends DurableObject<Env> {
             ? listedFilters(this.#listed.get(url) ?? [])
             : configuredFilters(knownAuthors(this.#sql), this.env.EXTERNAL_LISTINGS === "1");
         const relay = {
-          takeForeign: (filter: object, events: readonly unknown[]) => own.takeForeign(filter, JSON.stringify(events)),
-          comparable: (filter: object) => own.comparable(filter),
+          takeForeign: own.takeForeign,
+          comparable: own.comparable,
         };
         const pull = { ...{ sql: this.#sql, url, relay, no_sync_until_ms }, now: () => Date.now() };
         const { method, more } = await pullFrom(pull, connection, filters);

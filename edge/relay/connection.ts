@@ -2,10 +2,15 @@ import { LIMITS } from "@oa/shared/core/limits.ts";
 import { one, type Sql } from "@oa/shared/core/sql.ts";
 import type { NostrFilter } from "@oa/shared/nostr/filter.ts";
 import type { SyncSet } from "@oa/shared/nostr/negentropy.ts";
+import type { Replies } from "./replies.ts";
+import { answeredBefore, type Subscription } from "./subscription.ts";
+
+export const CONNECTIONS_DDL =
+  "CREATE TABLE IF NOT EXISTS relay_subscriptions (connection TEXT PRIMARY KEY, body TEXT NOT NULL) WITHOUT ROWID";
 
 /**
- * One client. All of it but the rate and comparisons survives hibernation: it is written to the socket's attachment, and its
- * subscriptions to a table where they are too large for that.
+ * One client. All of it but the rate, comparisons and answers under way survives hibernation: it is written to the
+ * socket's attachment, and its subscriptions to a table where they are too large for that.
  */
 export interface Connection {
   readonly id: string;
@@ -14,7 +19,8 @@ export interface Connection {
   challenge: string | null;
   /** Keys that have authenticated. */
   readonly keys: Set<string>;
-  readonly subscriptions: Map<string, readonly NostrFilter[]>;
+  readonly subscriptions: Map<string, Subscription>;
+  readonly replies: Replies;
   /** Comparisons (NIP-77) that are under way. They do not survive: the other side begins again. */
   readonly syncs: Map<string, SyncSession>;
   /** What a limit for addresses applies to; null where none does. */
@@ -26,7 +32,8 @@ export interface Connection {
 }
 
 export interface SyncSession {
-  readonly set: SyncSet;
+  /** Null while it opens. */
+  set: SyncSet | null;
   used_at_ms: number;
 }
 
@@ -47,6 +54,7 @@ export function newConnection(id: string, host: string, address: string | null):
     challenge: null,
     keys: new Set(),
     subscriptions: new Map(),
+    replies: [],
     syncs: new Map(),
     address,
     in_table: false,
@@ -57,7 +65,7 @@ export function newConnection(id: string, host: string, address: string | null):
 
 /** Writes what must survive hibernation. Called after each change of subscriptions or keys. */
 export function saveConnection(sql: Sql, socket: WebSocket, connection: Connection): void {
-  const text = JSON.stringify([...connection.subscriptions]);
+  const text = JSON.stringify([...connection.subscriptions].map(([id, { filters }]) => [id, filters]));
   const fits = text.length <= LIMITS.relay_attachment_chars;
   if (fits) forgetConnection(sql, connection);
   else sql.run("INSERT OR REPLACE INTO relay_subscriptions (connection, body) VALUES (?, ?)", connection.id, text);
@@ -85,7 +93,9 @@ export function restoreConnection(sql: Sql, socket: WebSocket): Connection {
     challenge: attachment.challenge,
     in_table: attachment.subscriptions === null,
     keys: new Set(attachment.keys),
-    subscriptions: new Map(JSON.parse(text) as [string, NostrFilter[]][]),
+    subscriptions: new Map(
+      (JSON.parse(text) as [string, NostrFilter[]][]).map(([id, filters]) => [id, answeredBefore(filters)]),
+    ),
   };
 }
 

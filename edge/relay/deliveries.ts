@@ -1,33 +1,20 @@
-import { matchesFilter } from "@oa/shared/nostr/filter.ts";
-import type { NostrEvent } from "@oa/shared/nostr/verify.ts";
 import type { Connection } from "./connection.ts";
-import { frames } from "./protocol.ts";
 import { mayRead } from "./sealed.ts";
-
-export interface Reply {
-  readonly socket: WebSocket;
-  readonly frame: string;
-}
+import { isWaitedFor, type LiveEvent, liveFrame } from "./subscription.ts";
 
 /** New events for the subscriptions that wait for them. */
-export function deliveries(
+export function deliver(
   connections: ReadonlyMap<WebSocket, Connection>,
-  events: readonly NostrEvent[],
-): readonly Reply[] {
-  if (events.length === 0) return [];
-  const replies: Reply[] = [];
-  const raw = new Map<NostrEvent, string>();
+  events: readonly LiveEvent[],
+  send: (socket: WebSocket, frame: string) => void,
+): void {
   for (const [socket, { subscriptions, keys }] of connections) {
-    for (const [subscription, filters] of subscriptions) {
-      // A search is answered from what is stored: a new event has no rank yet.
-      const live = filters.filter(({ search }) => search === undefined);
-      for (const event of events) {
-        if (!live.some((filter) => matchesFilter(filter, event)) || !mayRead(event, keys)) continue;
-        const text = raw.get(event) ?? JSON.stringify(event);
-        raw.set(event, text);
-        replies.push({ socket, frame: frames.event(subscription, text) });
+    for (const [id, subscription] of subscriptions) {
+      for (const live of events) {
+        if (!isWaitedFor(subscription, live.event) || !mayRead(live.event, keys)) continue;
+        const frame = liveFrame(id, subscription, live);
+        if (frame !== null) send(socket, frame);
       }
     }
   }
-  return replies;
 }

@@ -1,27 +1,29 @@
 import type { Rejection } from "@oa/shared/core/refusal.ts";
-import type { Sql } from "@oa/shared/core/sql.ts";
 import type { SchnorrVerify } from "@oa/shared/nostr/verify.ts";
 import type { Connection } from "./connection.ts";
 import { frames } from "./protocol.ts";
+import type { Answer } from "./replies.ts";
+import type { ShardTasks } from "./shard-tasks.ts";
+import type { LiveEvent } from "./subscription.ts";
 
-/** What one message leads to: frames for its sender, and whether its connection must be saved. */
-export interface Outcome {
-  readonly replies: readonly string[];
-  readonly changed?: true;
-}
-
+/** What handling a client's messages may use. */
 export interface SessionContext {
-  readonly sql: Sql;
+  readonly tasks: ShardTasks;
   readonly schnorr: SchnorrVerify;
   readonly now_ms: number;
   readonly newChallenge: () => string;
   /** How many comparisons are under way on all connections. */
   readonly openSyncs: () => number;
+  /** Writes down what of a connection must survive hibernation. */
+  readonly save: (connection: Connection) => void;
+  /** What a client of this door has just published, for the others here. */
+  readonly tell: (live: LiveEvent) => void;
 }
 
 /** A refusal's answer; where authenticating helps, after the challenge to answer (NIP-42). */
-export function askWho(context: SessionContext, connection: Connection, { code }: Rejection, answer: string): Outcome {
-  if (code !== "auth_required") return { replies: [answer] };
+export function askWho(context: SessionContext, connection: Connection, { code }: Rejection, answer: string): Answer {
+  if (code !== "auth_required") return [answer];
   connection.challenge ??= context.newChallenge();
-  return { replies: [frames.auth(connection.challenge), answer], changed: true };
+  context.save(connection);
+  return [frames.auth(connection.challenge), answer];
 }

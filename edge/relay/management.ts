@@ -43,6 +43,11 @@ const METHODS: Readonly<Record<string, Call>> = {
 const NEEDING_MODERATION = "listeventsneedingmoderation";
 export const METHOD_NAMES: readonly string[] = [...Object.keys(METHODS), NEEDING_MODERATION].sort();
 
+/** Whether a call is about what the relay takes, and so about every shard; else the first answers alone. */
+export function concernsAllShards({ method }: RelayManagementRequest): boolean {
+  return /^((un)?ban|(dis)?allow)/.test(method);
+}
+
 export function needsCases({ method }: RelayManagementRequest): boolean {
   return method === NEEDING_MODERATION;
 }

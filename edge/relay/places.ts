@@ -11,7 +11,10 @@ export interface Place {
   readonly seq: number;
   readonly created_at: number;
   readonly id: string;
+  readonly rank: number | null;
 }
+
+type PlaceRow = { seq: number; created_at: number; id: string; rank: number | null };
 
 interface Condition {
   readonly text: string;
@@ -34,20 +37,18 @@ export function placesOf(
   const driver = driverOf(sql, filter);
   const { text, params } = conditionOf(filter, reader, now_s, { driver });
   const select = (condition: string): string =>
-    `SELECT e.seq, e.created_at, e.id FROM relay_events e WHERE ${condition}
+    `SELECT e.seq, e.created_at, e.id, NULL AS rank FROM relay_events e WHERE ${condition}
      ORDER BY e.created_at DESC, e.id LIMIT ${limit}`;
   const column = driver === "authors" ? "pubkey" : driver === "kinds" ? "kind" : null;
   const values = driver === "authors" ? filter.authors : driver === "kinds" ? filter.kinds : undefined;
   if (column === null || values === undefined || values.length === 0 || values.length > LIMITS.relay_branches) {
-    return sql.all<{ seq: number; created_at: number; id: string }>(select(text), ...params);
+    return sql.all<PlaceRow>(select(text), ...params);
   }
   // One ordered walk over the index for each value, which ends at the limit; a list of values would sort all they have.
   // Each by itself, as a Durable Object joins no more than five of them into one statement.
   const value = `?${params.length + 1}`;
   const walk = select(`e.${column} = ${value} AND ${text}`);
-  const found = [...new Set<string | number>(values)].flatMap((one) =>
-    sql.all<{ seq: number; created_at: number; id: string }>(walk, ...params, one),
-  );
+  const found = [...new Set<string | number>(values)].flatMap((one) => sql.all<PlaceRow>(walk, ...params, one));
   return found.sort((a, b) => b.created_at - a.created_at || (a.id < b.id ? -1 : 1)).slice(0, limit);
 }
 
@@ -66,12 +67,12 @@ function placesByWords(
     match,
   );
   // Ranking reads every match, so a word that nearly all events have is answered by the newest instead.
-  return sql.all<{ seq: number; created_at: number; id: string }>(
+  return sql.all<PlaceRow>(
     (met?.count ?? 0) <= most
-      ? `SELECT e.seq, e.created_at, e.id FROM relay_search JOIN relay_events e ON e.seq = relay_search.rowid
+      ? `SELECT e.seq, e.created_at, e.id, relay_search.rank FROM relay_search JOIN relay_events e ON e.seq = relay_search.rowid
          WHERE relay_search MATCH ${words} AND ${text}
          ORDER BY relay_search.rank, e.created_at DESC, e.id LIMIT ${limit}`
-      : `SELECT e.seq, e.created_at, e.id FROM
+      : `SELECT e.seq, e.created_at, e.id, NULL AS rank FROM
            (SELECT rowid AS seq FROM relay_search WHERE relay_search MATCH ${words} ORDER BY rowid DESC LIMIT ${most}) s
          JOIN relay_events e ON e.seq = s.seq WHERE ${text} ORDER BY e.created_at DESC, e.id LIMIT ${limit}`,
     ...params,

@@ -6,31 +6,67 @@ import type { SyncItem } from "@oa/shared/nostr/negentropy.ts";
 import { conditionOf, type Place, placesOf, type Reader } from "./places.ts";
 import { matchExpression } from "./search.ts";
 
+/** A stored event that meets some of the filters. */
+export interface FoundRow {
+  readonly seq: number;
+  readonly created_at: number;
+  readonly id: string;
+  /** How well it meets the words of a search, the lower the better; null where it is found by its time. */
+  readonly rank: number | null;
+  /** The filters within whose limit it is, as bits. */
+  readonly filters: number;
+  /** Its JSON; null where the answer has no more room. */
+  readonly raw: string | null;
+}
+
+/** How many events a filter is answered with at most. */
+export function limitOf({ limit }: NostrFilter): number {
+  return Math.min(limit ?? LIMITS.relay_limit_default, LIMITS.relay_limit);
+}
+
+/** Newest first, lowest id first among equals; by relevance where all are found so. */
+export function orderRows<T extends Pick<FoundRow, "created_at" | "id" | "rank">>(rows: readonly T[]): readonly T[] {
+  const byTime = (a: T, b: T): number => b.created_at - a.created_at || (a.id < b.id ? -1 : 1);
+  if (!rows.every(({ rank }) => rank !== null)) return rows.toSorted(byTime);
+  return rows.toSorted((a, b) => (a.rank ?? 0) - (b.rank ?? 0) || byTime(a, b));
+}
+
 /**
- * Stored events that meet any of the filters, each within its own limit, newest first (lowest id first among equals);
- * by relevance where there is one filter and it searches, unless it meets very many, of which the newest are looked at.
- * As the JSON they were stored as, within the byte limit.
+ * Stored events that meet any of the filters, each within its own limit, in the order of `orderRows`; where one filter
+ * searches and meets very many, the newest are looked at. Their JSON as far as `chars` goes.
  */
-export function queryEvents(
+export function findRows(
   sql: Sql,
   filters: readonly NostrFilter[],
   reader: Reader,
   now_s: number,
-): readonly string[] {
-  const found = new Map<number, Place>();
-  for (const filter of filters) {
-    const limit = Math.min(filter.limit ?? LIMITS.relay_limit_default, LIMITS.relay_limit);
+  chars: number,
+): { readonly rows: readonly FoundRow[]; readonly chars: number } {
+  const found = new Map<number, Place & { filters: number }>();
+  for (const [index, filter] of filters.entries()) {
+    const limit = limitOf(filter);
     if (limit === 0) continue;
-    for (const row of placesOf(sql, filter, reader, limit, now_s)) found.set(row.seq, row);
+    for (const place of placesOf(sql, filter, reader, limit, now_s)) {
+      // Relevance orders nothing where another filter has its own events beside.
+      const rank = filters.length === 1 ? place.rank : null;
+      found.set(place.seq, { ...place, rank, filters: (found.get(place.seq)?.filters ?? 0) | (1 << index) });
+    }
   }
-  const ordered = [...found.values()];
-  if (filters.length > 1 || filters[0]?.search === undefined) {
-    ordered.sort((a, b) => b.created_at - a.created_at || (a.id < b.id ? -1 : 1));
-  }
-  return readRaw(
+  const ordered = orderRows([...found.values()]);
+  const raws = readRaws(
     sql,
     ordered.map(({ seq }) => seq),
+    chars,
   );
+  return {
+    rows: ordered.map((place, index) => ({ ...place, raw: raws[index] ?? null })),
+    chars: raws.reduce((sum, raw) => sum + (raw?.length ?? 0), 0),
+  };
+}
+
+/** The refusal of a comparison of more events than are compared at once. */
+export function tooManyItems(): Rejection {
+  return reject("sync_too_large", `over ${LIMITS.sync_events} events meet this filter: ask for less of them at a time`);
 }
 
 /** What a comparison (NIP-77) compares of the stored events that meet a filter. Refusal: sync_too_large. */
@@ -43,11 +79,15 @@ export function syncItems(
   const { text, params } = conditionOf(filter, reader, now_s);
   const limit = Math.min(filter.limit ?? Number.POSITIVE_INFINITY, LIMITS.sync_events + 1);
   const items = sql.all<{ created_at: number; id: string }>(
-    `SELECT e.created_at, e.id FROM relay_events e WHERE ${text} ORDER BY e.created_at DESC LIMIT ${limit}`,
+    `SELECT e.created_at, e.id FROM relay_events e WHERE ${text} ORDER BY e.created_at DESC, e.id LIMIT ${limit}`,
     ...params,
   );
-  if (items.length <= LIMITS.sync_events) return items;
-  return reject("sync_too_large", `over ${LIMITS.sync_events} events meet this filter: ask for less of them at a time`);
+  return items.length <= LIMITS.sync_events ? items : tooManyItems();
+}
+
+export interface Counted {
+  readonly count: number;
+  readonly approximate: boolean;
 }
 
 /** How many stored events meet any of the filters (NIP-45), counted no further than the limit. Refusal: filter_invalid. */
@@ -56,7 +96,7 @@ export function countEvents(
   filters: readonly NostrFilter[],
   reader: Reader,
   now_s: number,
-): { readonly count: number; readonly approximate: boolean } | Rejection {
+): Counted | Rejection {
   const params: SqlValue[] = [];
   const where = filters.map((filter) => {
     const condition = conditionOf(filter, reader, now_s, { before: params.length });
@@ -80,20 +120,20 @@ export function countEvents(
 
 const PAGE = 50;
 
-function readRaw(sql: Sql, seqs: readonly number[]): readonly string[] {
-  const events: string[] = [];
-  let chars = 0;
+/** Events' JSON by their place in the store, in the order asked for, as many as `chars` has room for; null for one that is gone. */
+export function readRaws(sql: Sql, seqs: readonly number[], chars: number): readonly (string | null)[] {
+  const raws: (string | null)[] = [];
+  let room = chars;
   for (let start = 0; start < seqs.length; start += PAGE) {
-    const rows = sql.all<{ raw: string }>(
-      `SELECT e.raw FROM json_each(?) wanted JOIN relay_events e ON e.seq = wanted.value ORDER BY wanted.key`,
+    const rows = sql.all<{ raw: string | null }>(
+      `SELECT e.raw FROM json_each(?) wanted LEFT JOIN relay_events e ON e.seq = wanted.value ORDER BY wanted.key`,
       JSON.stringify(seqs.slice(start, start + PAGE)),
     );
     for (const { raw } of rows) {
-      chars += raw.length;
-      // The newest come first, so a client that reads on with `until` gets the rest.
-      if (chars > LIMITS.relay_answer_chars) return events;
-      events.push(raw);
+      room -= raw?.length ?? 0;
+      if (room < 0) return raws;
+      raws.push(raw);
     }
   }
-  return events;
+  return raws;
 }

@@ -59,12 +59,12 @@ export function connectionsFrom(connections: Iterable<Connection>, address: stri
   return count;
 }
 
-/** Takes `cost` from who's allowance; false where it is used up. A cost of nothing asks whether one more fits. */
+/** Takes `cost` from who's allowance; false where it is used up. */
 export function takeFrom(allowances: Allowances, who: string, cost: number, rate: Rate, now_ms: number): boolean {
   const held = allowances.get(who) ?? { tokens: rate.burst, at_ms: now_ms };
   const earned = (Math.max(0, now_ms - held.at_ms) * rate.per_s) / 1000;
   const tokens = Math.min(rate.burst, held.tokens + earned);
-  const enough = tokens >= Math.max(cost, 1);
+  const enough = tokens >= cost;
   allowances.delete(who);
   allowances.set(who, { tokens: enough ? tokens - cost : tokens, at_ms: now_ms });
   if (allowances.size > LIMITS.relay_allowances) {
@@ -74,6 +74,12 @@ export function takeFrom(allowances: Allowances, who: string, cost: number, rate
     }
   }
   return enough;
+}
+
+/** Gives back one that was taken for nothing. */
+export function giveBack(allowances: Allowances, who: string): void {
+  const held = allowances.get(who);
+  if (held !== undefined) held.tokens += 1;
 }
 
 /**

@@ -1,92 +1,113 @@
 import { LIMITS } from "@oa/shared/core/limits.ts";
 import { assertNever, isRejection, type Rejection, reject } from "@oa/shared/core/refusal.ts";
+import type { NostrFilter } from "@oa/shared/nostr/filter.ts";
 import { KINDS, refuseKind, tagValue } from "@oa/shared/nostr/kinds.ts";
+import { shardOfEvent, shardOfKey } from "@oa/shared/nostr/relay-shard.ts";
 import { type VerifiedEvent, verifyEvent } from "@oa/shared/nostr/verify.ts";
 import type { Connection } from "./connection.ts";
-import { askWho, type Outcome, type SessionContext } from "./exchange.ts";
+import { askWho, type SessionContext } from "./exchange.ts";
+import { countAcross, findAcross } from "./fan-out.ts";
 import { type ClientMessage, frames, nostrReason, refusalFrame } from "./protocol.ts";
-import { countEvents, queryEvents } from "./query.ts";
+import type { Answer, LateAnswer } from "./replies.ts";
 import { refuseSealed } from "./sealed.ts";
+import { catchUp, newSubscription } from "./subscription.ts";
 import { handleSync } from "./sync.ts";
 
-/** Handles one message that is not an EVENT, inside the batch's transaction. */
-export function handleMessage(
-  context: SessionContext,
-  connection: Connection,
-  message: Exclude<ClientMessage, { readonly verb: "EVENT" }>,
-): Outcome {
-  const now_s = Math.floor(context.now_ms / 1000);
+type Said<V extends ClientMessage["verb"]> = Extract<ClientMessage, { readonly verb: V }>;
+
+/** Handles one message: what it asks of shards is gathered in the context's tasks. */
+export function handleMessage(context: SessionContext, connection: Connection, message: ClientMessage): Answer {
   switch (message.verb) {
+    case "EVENT":
+      return publish(context, connection, message);
     case "AUTH":
-      return authenticate(context, connection, message, now_s);
-    case "REQ": {
-      const { subscription, filters } = message;
-      const sealed = refuseSealed(filters, connection.keys);
-      if (sealed !== null) return askWho(context, connection, sealed, refusalFrame(message, sealed));
-      if (!connection.subscriptions.has(subscription) && connection.subscriptions.size >= LIMITS.relay_subscriptions) {
-        return closed(
-          subscription,
-          reject("rate_limited", `one connection has at most ${LIMITS.relay_subscriptions} subscriptions`),
-        );
-      }
-      connection.subscriptions.set(subscription, filters);
-      const events = queryEvents(context.sql, filters, connection.keys, now_s).map((raw) =>
-        frames.event(subscription, raw),
-      );
-      return { replies: [...events, frames.eose(subscription)], changed: true };
-    }
+      return authenticate(context, connection, message);
+    case "REQ":
     case "COUNT": {
       const sealed = refuseSealed(message.filters, connection.keys);
       if (sealed !== null) return askWho(context, connection, sealed, refusalFrame(message, sealed));
-      const counted = countEvents(context.sql, message.filters, connection.keys, now_s);
-      if (isRejection(counted)) return closed(message.subscription, counted);
-      return { replies: [frames.count(message.subscription, counted.count, counted.approximate)] };
+      const { subscription, filters } = message;
+      return message.verb === "REQ"
+        ? subscribe(context, connection, subscription, filters)
+        : count(context, connection, subscription, filters);
     }
     case "CLOSE":
       connection.subscriptions.delete(message.subscription);
-      return { replies: [], changed: true };
+      context.save(connection);
+      return [];
     case "NEG-OPEN":
     case "NEG-MSG":
     case "NEG-CLOSE":
       return handleSync(context, connection, message);
     case "REFUSED":
-      return { replies: [refusalFrame(message, message.rejection)] };
+      return [refusalFrame(message, message.rejection)];
     default:
       return assertNever(message);
   }
 }
 
-function closed(subscription: string, rejection: Rejection): Outcome {
-  return { replies: [frames.closed(subscription, nostrReason(rejection))] };
+function closed(subscription: string, rejection: Rejection): readonly string[] {
+  return [frames.closed(subscription, nostrReason(rejection))];
 }
 
-interface Carried {
-  readonly event: unknown;
-  readonly id: string;
-}
-
-/** The event of an EVENT message if this client may store it here, else the answer it gets. */
-export function admit(
+/** It waits for new events from now on; they are told after what is stored. */
+function subscribe(
   context: SessionContext,
   connection: Connection,
-  message: Carried,
-): { readonly admitted: VerifiedEvent } | Outcome {
+  id: string,
+  filters: readonly NostrFilter[],
+): Answer {
+  const { subscriptions } = connection;
+  if (!subscriptions.has(id) && subscriptions.size >= LIMITS.relay_subscriptions) {
+    return closed(id, reject("rate_limited", `one connection has at most ${LIMITS.relay_subscriptions} subscriptions`));
+  }
+  const subscription = newSubscription(filters);
+  subscriptions.set(id, subscription);
+  context.save(connection);
+  return findAcross(context.tasks, filters, connection.keys, true).then((found) =>
+    later(() => {
+      const isOpen = subscriptions.get(id) === subscription;
+      const end = (rejection: Rejection): readonly string[] => {
+        if (isOpen) subscriptions.delete(id);
+        context.save(connection);
+        return closed(id, rejection);
+      };
+      if (isRejection(found)) return end(found);
+      const meanwhile = catchUp(id, subscription, found.marks);
+      if (meanwhile === null && isOpen)
+        return end(reject("busy", "too much was published during this answer: ask again"));
+      return [...found.raws.map((raw) => frames.event(id, raw)), frames.eose(id), ...(isOpen ? (meanwhile ?? []) : [])];
+    }),
+  );
+}
+
+function count(context: SessionContext, connection: Connection, id: string, filters: readonly NostrFilter[]): Answer {
+  return countAcross(context.tasks, filters, connection.keys).then((counted) =>
+    later(() => (isRejection(counted) ? closed(id, counted) : [frames.count(id, counted.count, counted.approximate)])),
+  );
+}
+
+/** Stores an event if this client may publish it here. */
+function publish(context: SessionContext, connection: Connection, message: Said<"EVENT">): Answer {
   const event = verifyEvent(message.event, context.schnorr);
-  if (isRejection(event)) return { replies: [frames.ok(message.id, false, nostrReason(event))] };
+  if (isRejection(event)) return [frames.ok(message.id, false, nostrReason(event))];
   const refusal = refuseKind(event) ?? refuseProtected(event, connection);
   if (refusal !== null) {
     return askWho(context, connection, refusal, frames.ok(event.id, false, nostrReason(refusal)));
   }
-  return { admitted: event };
+  const shard = shardOfEvent(event, context.tasks.count);
+  const raw = JSON.stringify(event);
+  return context.tasks.ask<"store">(shard, { verb: "store", raw }).then((stored) => {
+    if (isRejection(stored)) {
+      // NIP-01: an event the relay already has counts as accepted.
+      return later(() => [frames.ok(event.id, stored.code === "event_duplicate", nostrReason(stored))]);
+    }
+    return {
+      frames: () => [frames.ok(event.id, true, "")],
+      then_do: () => context.tell({ event, raw, shard, mark: stored.mark }),
+    };
+  });
 }
-
-/** The answer to an admitted event, by what storing it said. */
-export function storedReply(event: VerifiedEvent, rejection: Rejection | null): string {
-  if (rejection === null) return frames.ok(event.id, true, "");
-  // NIP-01: an event the relay already has counts as accepted.
-  return frames.ok(event.id, rejection.code === "event_duplicate", nostrReason(rejection));
-}
-
 /** NIP-70: an event with `-` is taken only from its author. */
 function refuseProtected(event: VerifiedEvent, connection: Connection): Rejection | null {
   if (!event.tags.some(([name]) => name === "-") || connection.keys.has(event.pubkey)) return null;
@@ -96,10 +117,8 @@ function refuseProtected(event: VerifiedEvent, connection: Connection): Rejectio
 }
 
 /** NIP-42: the event names this connection's challenge and this relay's host, and is fresh. */
-function authenticate(context: SessionContext, connection: Connection, message: Carried, now_s: number): Outcome {
-  const refuse = (rejection: Rejection): Outcome => ({
-    replies: [frames.ok(message.id, false, nostrReason(rejection))],
-  });
+function authenticate(context: SessionContext, connection: Connection, message: Said<"AUTH">): Answer {
+  const refuse = (rejection: Rejection): Answer => [frames.ok(message.id, false, nostrReason(rejection))];
   const event = verifyEvent(message.event, context.schnorr);
   if (isRejection(event)) return refuse(event);
   if (event.kind !== KINDS.relay_auth.kind) return refuse(reject("auth_invalid", "an AUTH event is of kind 22242"));
@@ -109,14 +128,27 @@ function authenticate(context: SessionContext, connection: Connection, message: 
   if (hostOf(tagValue(event, "relay")) !== connection.host) {
     return refuse(reject("auth_invalid", `the AUTH event is for another relay than ${connection.host}`));
   }
-  if (Math.abs(event.created_at - now_s) > LIMITS.nostr_auth_skew_s) {
+  if (Math.abs(event.created_at - context.now_ms / 1000) > LIMITS.nostr_auth_skew_s) {
     return refuse(reject("auth_stale", `the AUTH event is over ${LIMITS.nostr_auth_skew_s / 60} minutes off`));
   }
   if (connection.keys.size >= LIMITS.relay_authenticated_keys) {
     return refuse(reject("rate_limited", `one connection has at most ${LIMITS.relay_authenticated_keys} keys`));
   }
   connection.keys.add(event.pubkey);
-  return { replies: [frames.ok(event.id, true, "")], changed: true };
+  context.save(connection);
+  const accepted = [frames.ok(event.id, true, "")];
+  if (connection.subscriptions.size === 0) return accepted;
+  // Sealed events to this key are new to the subscriptions that are open: their shard must tell this door from now on.
+  const listen = { verb: "find", filters: [], reader: [], live: true } as const;
+  return context.tasks
+    .ask<"find">(shardOfKey(event.pubkey, context.tasks.count), listen)
+    .then((listening) =>
+      later(() => (isRejection(listening) ? [frames.ok(event.id, false, nostrReason(listening))] : accepted)),
+    );
+}
+
+function later(frames: LateAnswer["frames"]): LateAnswer {
+  return { frames };
 }
 
 function hostOf(url: string | undefined): string | null {

@@ -1,5 +1,5 @@
 import { LIMITS } from "@oa/shared/core/limits.ts";
-import { type Rejection, reject } from "@oa/shared/core/refusal.ts";
+import { assert, type Rejection, reject } from "@oa/shared/core/refusal.ts";
 import { one, type Sql, type SqlValue } from "@oa/shared/core/sql.ts";
 import { expirationOf, keptUntil } from "@oa/shared/nostr/expiration.ts";
 import { addressOf, KINDS, retentionOf } from "@oa/shared/nostr/kinds.ts";
@@ -33,15 +33,34 @@ const DDL = [
   `CREATE TABLE IF NOT EXISTS relay_deletions (
      target TEXT NOT NULL, pubkey TEXT NOT NULL, until INTEGER NOT NULL,
      PRIMARY KEY (target, pubkey)) WITHOUT ROWID`,
+  // The number of shards that this one was made for.
+  "CREATE TABLE IF NOT EXISTS relay_range (made_for INTEGER NOT NULL)",
   "CREATE TABLE IF NOT EXISTS relay_cursors (name TEXT PRIMARY KEY, seq INTEGER NOT NULL) WITHOUT ROWID",
   ...BANS_DDL,
-  "CREATE TABLE IF NOT EXISTS relay_subscriptions (connection TEXT PRIMARY KEY, body TEXT NOT NULL) WITHOUT ROWID",
 ];
+
+/**
+ * Makes sure that a shard's range is the one it was made for: with another number of shards some of its events would be
+ * looked for elsewhere. Throws where it is not.
+ */
+export function holdToShards(sql: Sql, shards: number): void {
+  sql.run("INSERT INTO relay_range (made_for) SELECT ?1 WHERE NOT EXISTS (SELECT 1 FROM relay_range)", shards);
+  const made_for = one<{ made_for: number }>(sql, "SELECT made_for FROM relay_range")?.made_for;
+  assert(
+    made_for === shards,
+    `RELAY_SHARDS is ${shards}, and this relay's events were stored with ${made_for} (ADR 7)`,
+  );
+}
 
 export function createRelayTables(sql: Sql): void {
   sql.transaction(() => {
     for (const statement of DDL) sql.run(statement);
   });
+}
+
+/** The place of the newest event in the store: what is stored later has a higher one, whatever is deleted. */
+export function lastMark(sql: Sql): number {
+  return one<{ seq: number | null }>(sql, "SELECT max(seq) AS seq FROM relay_events")?.seq ?? 0;
 }
 
 /**

@@ -5,8 +5,9 @@ import { checkHttpAuth } from "@oa/shared/nostr/27235-http-auth.ts";
 import type { VerifiedEvent } from "@oa/shared/nostr/verify.ts";
 import type { Context } from "hono";
 import { edgeSchnorr } from "../adapters/schnorr.ts";
-import { type Env, moderationOf, relayOf } from "../env.ts";
+import { type Env, moderationOf } from "../env.ts";
 import { needsCases } from "../relay/management.ts";
+import { relayOf } from "../relay/whole.ts";
 import { readBytes, readValue } from "./request.ts";
 
 export const MANAGEMENT_TYPE = "application/nostr+json+rpc";

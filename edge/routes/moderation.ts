@@ -7,8 +7,9 @@ import { fromEvent as decisionIn } from "@oa/shared/nostr/01985-moderation.ts";
 import { verifyEvent } from "@oa/shared/nostr/verify.ts";
 import { type Context, Hono } from "hono";
 import { edgeSchnorr } from "../adapters/schnorr.ts";
-import { catalogOf, type Env, moderationOf, relayOf } from "../env.ts";
+import { catalogOf, type Env, moderationOf } from "../env.ts";
 import { keyBehind } from "../moderation/reporters.ts";
+import { relayOf } from "../relay/whole.ts";
 import { authenticate, chosenIn, readValue } from "./request.ts";
 
 /**

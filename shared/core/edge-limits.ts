@@ -39,6 +39,15 @@ export const EDGE_LIMITS = {
 
   // Into how many ranges the relay can cut the keys: what their first two digits tell apart.
   relay_shards: 256,
+  // The relay's doors, which hold the connections, and its shards, which hold the events: what a call between them may
+  // take and carry, and how much that is new waits for one door.
+  relay_doors: 64,
+  relay_call_ms: 10_000,
+  relay_call_chars: 8_000_000,
+  relay_outbox_chars: 16_000_000,
+  // How many messages a door has in hand, and how many new events wait for the stored ones before them.
+  relay_in_hand: 2_048,
+  relay_waiting_events: 1_000,
 
   // Relay, for all connections together.
   relay_queue_chars: 48_000_000,

@@ -122,8 +122,13 @@ export function refuseKind(event: Tagged): Rejection | null {
       `this relay takes a ${entry.name} (kind ${event.kind}) only about a listing, which it names in its a tag`,
     );
   }
-  if (entry.requires === "recipient" && tagValue(event, "p") === undefined) {
-    return reject("kind_not_relayed", `this relay takes a ${entry.name} (kind ${event.kind}) only with a p tag`);
+  if (entry.requires === "recipient") {
+    const recipients = event.tags.filter(([name, value]) => name === "p" && value !== undefined).length;
+    // A sealed one is kept with its recipient's, of whom there is one (NIP-59).
+    if (recipients === 0 || (recipients > 1 && SEALED_KINDS.includes(event.kind))) {
+      const many = SEALED_KINDS.includes(event.kind) ? "one p tag" : "a p tag";
+      return reject("kind_not_relayed", `this relay takes a ${entry.name} (kind ${event.kind}) only with ${many}`);
+    }
   }
   return null;
 }

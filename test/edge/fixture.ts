@@ -11,7 +11,8 @@ export const ROOT = dirname(dirname(dirname(fileURLToPath(import.meta.url))));
 /** The built edge in workerd on a folder of its own, which can be stopped and started again. */
 export interface TestEdge {
   readonly edge: () => RunningEdge;
-  readonly restart: () => Promise<void>;
+  /** Stops and starts it; `changed`: settings that are others from then on until the next start. */
+  readonly restart: (changed?: Readonly<Record<string, string>>) => Promise<void>;
   /** Stops it, lets something be done to its databases, and starts it again. */
   readonly whileStopped: (change: () => Promise<void>) => Promise<void>;
   readonly close: () => Promise<void>;
@@ -21,17 +22,27 @@ export interface TestEdge {
   readonly log: string[];
 }
 
+/** The relay in several parts, as it is deployed. OA_SHARDS=1 OA_DOORS=1: in one, as on an owner's machine. */
+const PARTS = { RELAY_SHARDS: process.env.OA_SHARDS ?? "4", RELAY_DOORS: process.env.OA_DOORS ?? "2" };
+
 export async function openTestEdge(bindings: Readonly<Record<string, string>> = {}): Promise<TestEdge> {
   const data_dir = await mkdtemp(join(tmpdir(), "oa-edge-"));
   const log: string[] = [];
-  const start = () => startEdge({ port: 0, data_dir, root: ROOT, bindings, log: (line) => void log.push(line) });
+  const start = (changed: Readonly<Record<string, string>> = {}) =>
+    startEdge({
+      port: 0,
+      data_dir,
+      root: ROOT,
+      bindings: { ...PARTS, ...bindings, ...changed },
+      log: (line) => void log.push(line),
+    });
   let running = await start();
   return {
     edge: () => running,
     data_dir,
-    restart: async () => {
+    restart: async (changed) => {
       await running.close();
-      running = await start();
+      running = await start(changed);
     },
     whileStopped: async (change) => {
       await running.close();
@@ -67,8 +78,11 @@ export interface Client {
 /** Long enough for a busy machine: what comes sooner waits no longer. */
 const ANSWER_MS_MAX = 30_000;
 
-export async function connect(url: string): Promise<Client> {
-  const socket = new WebSocket(url);
+/** `address`: where Cloudflare would say that the client is; by default on this machine. */
+export async function connect(url: string, address?: string): Promise<Client> {
+  // Node's own WebSocket takes headers, which the web's does not.
+  const init = { headers: address === undefined ? {} : { "CF-Connecting-IP": address } };
+  const socket = new WebSocket(url, init as unknown as string[]);
   const frames: Frame[] = [];
   let wake = (): void => undefined;
   let closed = false;

@@ -15,7 +15,8 @@ const events: NostrEvent[] = Array.from({ length: 300 }, (_, index) =>
 let host: TestEdge;
 let client: Client;
 before(async () => {
-  host = await openTestEdge();
+  // One door: each has a limit of its own.
+  host = await openTestEdge({ RELAY_DOORS: "1" });
   client = await connect(host.edge().relay_url);
   for (const event of events) client.send(["EVENT", event]);
   for (const _ of events) assert.equal((await client.next())[2], true);

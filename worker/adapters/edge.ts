@@ -34,7 +34,8 @@ const COMPATIBILITY_DATE = "2026-06-01";
 /** As in wrangler.toml, which says why. */
 const COMPATIBILITY_FLAGS = ["no_web_socket_compression"];
 const OBJECTS = {
-  RELAY: "Relay",
+  RELAY_DOOR: "RelayDoor",
+  RELAY_SHARD: "RelayShard",
   CATALOG: "Catalog",
   MAILBOX: "Mailbox",
   RECEIPTS: "Receipts",

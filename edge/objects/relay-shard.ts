@@ -1,0 +1,260 @@
+import { DurableObject } from "cloudflare:workers";
+import { LIMITS } from "@oa/shared/core/limits.ts";
+import { assertNever, isRejection, reject } from "@oa/shared/core/refusal.ts";
+import type { RelayManagementRequest } from "@oa/shared/generated/types.ts";
+import { keptUntil } from "@oa/shared/nostr/expiration.ts";
+import { retentionOf } from "@oa/shared/nostr/kinds.ts";
+import type { RelayList } from "@oa/shared/nostr/relay-list.ts";
+import { relayShards } from "@oa/shared/nostr/relay-shard.ts";
+import type { VerifiedEvent } from "@oa/shared/nostr/verify.ts";
+import { durableSql } from "../adapters/durable-sql.ts";
+import { type Caller, SPENT_AUTH_DDL, spendAuth } from "../adapters/spent-auth.ts";
+import { catalogOf, doorOf, type Env, moderationOf, reputationOf, shardOf } from "../env.ts";
+import { handOver, hasPending, isHandedOn, type Lane, type Taker } from "../ingest.ts";
+import { inTime } from "../relay/in-time.ts";
+import { concernsAllShards, manage, needsCases, type RelaySettings, settingsOf } from "../relay/management.ts";
+import type { Reader } from "../relay/places.ts";
+import { countEvents, findRows, readRaws, syncItems } from "../relay/query.ts";
+import { type Allowances, AUTHOR_RATE, giveBack, takeFrom } from "../relay/rates.ts";
+import type { Fresh, ShardAnswer, ShardTask, WireReader } from "../relay/shard-tasks.ts";
+import { createRelayTables, holdToShards, lastMark, storeEvents, sweepExpired } from "../relay/store.ts";
+import { type Told, tellDoors } from "../relay/tell-doors.ts";
+import { authorsAfter, relayListsHere } from "../relay/upstream.ts";
+import { createLaneTables, reputationLane } from "../reputation/lane.ts";
+
+/** Who asks: a door, by its id, or the edge itself. */
+interface Asking {
+  readonly shard: number;
+  readonly door: string | null;
+}
+
+interface Performed {
+  readonly answers: ShardAnswer[];
+  readonly accepted: VerifiedEvent[];
+  readonly fresh: Fresh[];
+}
+
+/**
+ * The events of one range of keys; see `shardOfEvent`. Nobody but the edge reaches it, with events that a boundary has
+ * verified. What arrives together is done in order in one transaction, and answered after it: the storage's output gate
+ * holds the answer until what it says is durable.
+ */
+export class RelayShard extends DurableObject<Env> {
+  readonly #sql;
+  readonly #told: Told;
+  readonly #handing_over = new Set<Lane>();
+  #alarm_ms: number | null = null;
+  /** By author. Forgotten when this object sleeps: whoever waits for that sends little meanwhile. */
+  readonly #authors: Allowances = new Map();
+
+  constructor(context: DurableObjectState, env: Env) {
+    super(context, env);
+    this.#sql = durableSql(context.storage);
+    createRelayTables(this.#sql);
+    holdToShards(this.#sql, relayShards(env.RELAY_SHARDS));
+    createLaneTables(this.#sql);
+    this.#sql.run(SPENT_AUTH_DDL);
+    this.#told = tellDoors(this.#sql, (door) => doorOf(env, door));
+    context.blockConcurrencyWhile(async () => {
+      this.#alarm_ms = await context.storage.getAlarm();
+      if (hasPending(this.#sql)) this.#wake(Date.now());
+    });
+  }
+
+  /** Does tasks in order: an answer for each. What is new is told to the doors, but for the one that asks. */
+  perform(from: Asking, tasks: readonly ShardTask[]): readonly ShardAnswer[] {
+    // Before it looks, so that between what it finds and what it is told of nothing is missing.
+    if (from.door !== null && tasks.some((task) => task.verb === "find" && task.live)) this.#told.listen(from.door);
+    const { answers, accepted, fresh } = this.#commit(from, tasks);
+    if (fresh.length > 0) this.ctx.waitUntil(this.#told.tell(from, fresh));
+    if (accepted.some(({ kind }) => isHandedOn(kind))) this.ctx.waitUntil(this.#handOver());
+    return answers;
+  }
+
+  /** Stored events as JSON by their place in the store; see `ShardPort`. */
+  raws(seqs: readonly number[]): readonly (string | null)[] {
+    return readRaws(this.#sql, seqs, LIMITS.relay_call_chars);
+  }
+
+  /** Authors of listings in the order of their keys, a page of them. */
+  authorsAfter(pubkey: string): readonly string[] {
+    return authorsAfter(this.#sql, pubkey);
+  }
+
+  /** Where authors of listings say they publish (NIP-65); `also`: addresses that count though they are not public. */
+  relayLists(also: readonly string[]): readonly RelayList[] {
+    return relayListsHere(this.#sql, also);
+  }
+
+  /** What its managers changed of what the relay says of itself. Asked of the first shard. */
+  settings(): RelaySettings {
+    return settingsOf(this.#sql);
+  }
+
+  /**
+   * One management call (NIP-86) by a key that may make it: its result as JSON, or a sentence why not. Made to the first
+   * shard, which has the others follow; where one does not, the call has failed and is to be repeated.
+   */
+  async manage(
+    caller: Caller,
+    request: RelayManagementRequest,
+  ): Promise<{ readonly result: string } | { readonly error: string; readonly replayed: boolean }> {
+    const now_s = Math.floor(Date.now() / 1000);
+    const replayed = this.#sql.transaction(() => spendAuth(this.#sql, caller, now_s));
+    if (replayed !== null) return { error: replayed.message, replayed: true };
+    const done = needsCases(request) ? { result: "[]" } : this.follow(request);
+    if ("error" in done || !concernsAllShards(request)) return { replayed: false, ...done };
+    const others = Array.from({ length: relayShards(this.env.RELAY_SHARDS) - 1 }, (_, index) => index + 1);
+    const followed = await Promise.allSettled(
+      others.map((shard) => inTime(async () => await shardOf(this.env, shard).follow(request))),
+    );
+    const failed = followed.flatMap((each) => {
+      return each.status === "rejected" ? [each.reason] : "error" in each.value ? [each.value.error] : [];
+    });
+    if (failed.length === 0) return done;
+    console.error(`${failed.length} shards of the relay did not follow ${request.method}`, failed[0]);
+    return { error: "a part of the relay has not done this: make the same call again", replayed: false };
+  }
+
+  /** Does what the relay's managers decided. Doing it again changes nothing. */
+  follow(request: RelayManagementRequest): { readonly result: string } | { readonly error: string } {
+    const result = this.#sql.transaction(() => manage(this.#sql, request, Math.floor(Date.now() / 1000)));
+    // What a lifted ban brings back is handed on again.
+    if (hasPending(this.#sql)) this.#wake(Date.now());
+    return isRejection(result) ? { error: result.message } : { result: JSON.stringify(result) };
+  }
+
+  /** Finishes a hand-over that a crash or the catalog's absence interrupted, and removes what has expired. */
+  override async alarm(): Promise<void> {
+    this.#alarm_ms = null;
+    const now_ms = Date.now();
+    const next_s = sweepExpired(this.#sql, Math.floor(now_ms / 1000));
+    if (next_s !== null) this.#wake(Math.max(next_s * 1000, now_ms + 1_000));
+    await this.#handOver();
+  }
+
+  /** Does tasks in one transaction; where that fails, each in its own, so that one cannot fail the others. */
+  #commit(from: Asking, tasks: readonly ShardTask[]): Performed {
+    try {
+      return this.#sql.transaction(() => {
+        const performed = this.#performAll(from, tasks);
+        this.#wakeFor(performed.accepted);
+        return performed;
+      });
+    } catch (error) {
+      if (tasks.length > 1) {
+        const each = tasks.map((task) => this.#commit(from, [task]));
+        return {
+          answers: each.flatMap(({ answers }) => answers),
+          accepted: each.flatMap(({ accepted }) => accepted),
+          fresh: each.flatMap(({ fresh }) => fresh),
+        };
+      }
+      console.error("the relay could not do what it was asked", error);
+      const rejection = reject("internal", "the relay could not do this: nothing was written, try again");
+      return { answers: tasks.map(() => rejection), accepted: [], fresh: [] };
+    }
+  }
+
+  /** In order; events that follow one another are stored together, before anything else is answered. */
+  #performAll({ door }: Asking, tasks: readonly ShardTask[]): Performed {
+    const performed: Performed = { answers: [], accepted: [], fresh: [] };
+    let chars = LIMITS.relay_call_chars;
+    let raws: string[] = [];
+    const store = (): void => {
+      if (raws.length > 0) this.#store(raws, door !== null, performed);
+      raws = [];
+    };
+    for (const task of tasks) {
+      if (task.verb === "store") raws.push(task.raw);
+      else {
+        store();
+        const now_s = Math.floor(Date.now() / 1000);
+        if (task.verb === "find") {
+          const found = findRows(this.#sql, task.filters, readerOf(task.reader), now_s, chars);
+          chars -= found.chars;
+          performed.answers.push({ rows: found.rows, mark: lastMark(this.#sql) });
+        } else if (task.verb === "count") {
+          performed.answers.push(countEvents(this.#sql, task.filters, readerOf(task.reader), now_s));
+        } else if (task.verb === "items") {
+          performed.answers.push(syncItems(this.#sql, task.filter, readerOf(task.reader), now_s));
+        } else assertNever(task);
+      }
+    }
+    store();
+    return performed;
+  }
+
+  /** Stores verified events. Clients' count for how much their authors may publish; what the edge brings itself does not. */
+  #store(raws: readonly string[], limited: boolean, { answers, accepted, fresh }: Performed): void {
+    const now_ms = Date.now();
+    const events = raws.map((raw) => JSON.parse(raw) as VerifiedEvent);
+    const may = events.map(({ pubkey }) => !limited || takeFrom(this.#authors, pubkey, 1, AUTHOR_RATE, now_ms));
+    const stored = storeEvents(
+      this.#sql,
+      events.filter((_, index) => may[index]),
+      Math.floor(now_ms / 1000),
+    ).values();
+    const mark = lastMark(this.#sql);
+    for (const [index, event] of events.entries()) {
+      const rejection = may[index]
+        ? (stored.next().value ?? null)
+        : reject("rate_limited", "this author has published too much of late: try again later");
+      const told = { mark: isEphemeral(event) ? null : mark };
+      answers.push(rejection ?? told);
+      if (rejection !== null) {
+        // Only what is new counts: whoever repeats an author's events must not use up what the author may send.
+        if (limited && may[index]) giveBack(this.#authors, event.pubkey);
+        continue;
+      }
+      accepted.push(event);
+      fresh.push({ raw: raws[index] ?? "", ...told });
+    }
+  }
+
+  async #handOver(): Promise<void> {
+    const reputation = reputationLane(this.#sql, (listing) => reputationOf(this.env, listing));
+    await Promise.all([
+      this.#handTo("catalog", catalogOf(this.env)),
+      this.#handTo("reputation", reputation),
+      this.#handTo("moderation", moderationOf(this.env)),
+    ]);
+  }
+
+  async #handTo(lane: Lane, taker: Taker): Promise<void> {
+    if (this.#handing_over.has(lane)) return;
+    this.#handing_over.add(lane);
+    try {
+      await handOver(this.#sql, lane, taker);
+    } catch (error) {
+      console.error(`the ${lane} did not take events; they will be handed over again`, error);
+      this.#wake(Date.now() + LIMITS.relay_handover_retry_ms);
+    } finally {
+      this.#handing_over.delete(lane);
+    }
+  }
+
+  /** Makes sure that this object wakes to hand these events over, and to remove those that expire. */
+  #wakeFor(accepted: readonly VerifiedEvent[]): void {
+    if (accepted.some(({ kind }) => isHandedOn(kind))) this.#wake(Date.now() + LIMITS.relay_handover_retry_ms);
+    for (const event of accepted) {
+      const expires_at_s = keptUntil(event, Math.floor(Date.now() / 1000));
+      if (expires_at_s !== null) this.#wake(expires_at_s * 1000);
+    }
+  }
+
+  /** Sets the alarm, unless an earlier one is set. */
+  #wake(at_ms: number): void {
+    if (this.#alarm_ms !== null && this.#alarm_ms <= at_ms) return;
+    this.#alarm_ms = at_ms;
+    void this.ctx.storage.setAlarm(at_ms);
+  }
+}
+
+function isEphemeral({ kind }: VerifiedEvent): boolean {
+  return retentionOf(kind) === "ephemeral";
+}
+
+function readerOf(reader: WireReader): Reader {
+  return reader === "edge" ? reader : new Set(reader);
+}
