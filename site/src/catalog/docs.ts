@@ -10,7 +10,7 @@ export interface DocGroup {
 
 /** What each reader comes for; a guide that is named nowhere is in the last group of guides. */
 const READERS: readonly { readonly name: string; readonly guides: readonly string[] }[] = [
-  { name: "Begin", guides: ["five-minutes", "consent", "running"] },
+  { name: "Begin", guides: ["five-minutes", "coordinator", "consent", "running"] },
   { name: "Run it unattended", guides: ["service", "scheduling", "triggers", "updates", "data-and-telemetry"] },
   { name: "Keep it in bounds", guides: ["policy", "approvals", "secrets", "sandbox", "threats"] },
   { name: "Publish and be paid", guides: ["publishing", "receipts", "reputation"] },

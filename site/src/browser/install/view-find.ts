@@ -21,7 +21,7 @@ export function findView(app: App): HTMLElement {
     turn += 1;
     const mine = turn;
     const shown: readonly (HTMLElement | null)[] = await app.catalog.search(input.value).then(
-      ({ value, kept_at }) => [notice(kept_at), list(value)],
+      ({ value, kept_at }) => [notice(kept_at), list(value, input.value.trim() !== "")],
       (error: unknown) => [make("p", { class: "bad" }, sentenceOfError(error))],
     );
     if (mine === turn) results.replaceChildren(...shown.flatMap((child) => child ?? []));
@@ -41,8 +41,10 @@ export function notice(kept_at: Date | null): HTMLElement | null {
   return age === null ? null : make("p", { class: "notice stale" }, age);
 }
 
-function list(listings: readonly CatalogListing[]): HTMLElement {
-  if (listings.length === 0) return make("p", {}, "Nothing was found.");
+function list(listings: readonly CatalogListing[], asked: boolean): HTMLElement {
+  if (listings.length === 0) {
+    return make("p", {}, asked ? "Nothing was found." : "Nothing has been published to this catalog yet.");
+  }
   return make("ul", { class: "listings" }, ...listings.map(card));
 }
 
