@@ -80,7 +80,8 @@ export function openEventStore(
     }
     if (changed.length > 0) replay(sql, changed);
     for (const projection of changed) {
-      const { name } = projection;
+      const { name, reading_ddl = [] } = projection;
+      for (const statement of reading_ddl) sql.run(statement);
       sql.run("INSERT OR REPLACE INTO evt_projections (name, version) VALUES (?, ?)", name, versionOf(projection));
     }
   });
@@ -168,8 +169,8 @@ function isCurrent(sql: Sql, projection: Projection): boolean {
   return stored?.version === versionOf(projection);
 }
 
-function versionOf({ ddl, version = 1 }: Projection): string {
-  return sha256Hex(`${version}\n${ddl.join("\n")}`);
+function versionOf({ ddl, reading_ddl = [], version = 1 }: Projection): string {
+  return sha256Hex(`${version}\n${[...ddl, ...reading_ddl].join("\n")}`);
 }
 
 /** A subject's state as a decider folded it, and how that goes on over events. */

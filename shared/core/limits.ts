@@ -9,6 +9,7 @@ export const LIMITS = {
 
   // SQL: the Durable Object's limits, kept by both adapters.
   sql_params: 100,
+  sql_cache_kib: 16_384,
   sql_statement_bytes: 100_000,
 
   // JSON from outside.

@@ -1,12 +1,12 @@
 import type { Recorded } from "../core/envelope.ts";
-import { canonicalize } from "../core/json.ts";
 import { LIMITS } from "../core/limits.ts";
+import { assertNever } from "../core/refusal.ts";
 import { one, type Sql, type SqlValue } from "../core/sql.ts";
-import type { CronSchedule, ScheduleEvent, ScheduleTrace } from "../generated/types.ts";
+import type { ScheduleEvent, ScheduleTrace } from "../generated/types.ts";
 
 /** What happened to an install's schedule, decisions of the last weeks only. Times are Unix milliseconds. */
 export type ScheduleLogEntry =
-  | { readonly kind: "set"; readonly at_ms: number; readonly schedule: CronSchedule }
+  | { readonly kind: "set"; readonly at_ms: number }
   | { readonly kind: "cleared"; readonly at_ms: number; readonly reason: string }
   | { readonly kind: "realigned"; readonly at_ms: number }
   | { readonly kind: "deferred" | "skipped" | "fired"; readonly at_ms: number; readonly trace: ScheduleTrace }
@@ -20,30 +20,57 @@ export const SCHEDULE_LOG_DDL = [
   `CREATE TABLE IF NOT EXISTS ${SCHEDULE_LOG_TABLE} (
      install_id TEXT NOT NULL, seq INTEGER NOT NULL, at_ms INTEGER NOT NULL, kind TEXT NOT NULL,
      first_due_ms INTEGER, due_ms INTEGER, data TEXT NOT NULL, PRIMARY KEY (install_id, seq)) WITHOUT ROWID`,
+  `CREATE INDEX IF NOT EXISTS proj_schedule_log_age ON ${SCHEDULE_LOG_TABLE} (at_ms) WHERE due_ms IS NOT NULL`,
+];
+export const SCHEDULE_LOG_READING_DDL = [
   `CREATE INDEX IF NOT EXISTS proj_schedule_log_due ON ${SCHEDULE_LOG_TABLE} (install_id, due_ms, seq)
      WHERE due_ms IS NOT NULL`,
   `CREATE INDEX IF NOT EXISTS proj_schedule_log_set ON ${SCHEDULE_LOG_TABLE} (install_id, at_ms) WHERE due_ms IS NULL`,
-  `CREATE INDEX IF NOT EXISTS proj_schedule_log_age ON ${SCHEDULE_LOG_TABLE} (at_ms) WHERE due_ms IS NOT NULL`,
 ];
 
-/** Adds an event to the log, and forgets decisions that are `LIMITS.schedule_log_ms` older. */
+/**
+ * Adds an event to the log, and with a decision forgets those that are `LIMITS.schedule_log_ms` older. An event was read
+ * from its canonical form, live and in a rebuild, so that its JSON is the same text again.
+ */
 export function writeScheduleLog(sql: Sql, event: Recorded<ScheduleEvent>): void {
-  const { install_id, ...data } = event.data;
+  const { data } = event;
   const at_ms = Date.parse(event.occurred_at);
   const trace = "trace" in data ? data.trace : null;
   const due_ms = trace?.due_ms ?? ("due_ms" in data ? data.due_ms : null);
   sql.run(
     `INSERT INTO ${SCHEDULE_LOG_TABLE} VALUES (?, ?, ?, ?, ?, ?, ?)`,
-    install_id,
+    data.install_id,
     event.stream_seq,
     at_ms,
     event.event_type.replace("schedule.", ""),
     trace?.first_due_ms ?? due_ms,
     due_ms,
-    canonicalize(trace === null ? data : { trace }),
+    JSON.stringify(toldOf(event)),
   );
+  if (due_ms === null) return;
   const oldest_ms = at_ms - LIMITS.schedule_log_ms;
   sql.run(`DELETE FROM ${SCHEDULE_LOG_TABLE} WHERE due_ms IS NOT NULL AND at_ms < ?`, oldest_ms);
+}
+
+/** What of an event an entry tells. */
+function toldOf({ event_type, data }: ScheduleEvent): object {
+  switch (event_type) {
+    case "schedule.deferred":
+    case "schedule.skipped":
+    case "schedule.fired":
+      return { trace: data.trace };
+    case "schedule.cleared":
+      return { reason: data.reason };
+    case "schedule.run_started":
+      return { run_id: data.run_id };
+    case "schedule.run_refused":
+      return { code: data.code, message: data.message };
+    case "schedule.set": // stands in `proj_schedules`, and earlier ones in the event log
+    case "schedule.realigned":
+      return {};
+    default:
+      return assertNever(event_type);
+  }
 }
 
 /**

@@ -1,5 +1,4 @@
 import type { EventDraft, Recorded } from "../core/envelope.ts";
-import { canonicalize } from "../core/json.ts";
 import { LIMITS } from "../core/limits.ts";
 import type { Projection } from "../core/projection.ts";
 import { one, type Sql, type SqlValue } from "../core/sql.ts";
@@ -13,7 +12,7 @@ import type {
   ScheduleOverlap,
   ScheduleTrace,
 } from "../generated/types.ts";
-import { SCHEDULE_LOG_DDL, SCHEDULE_LOG_TABLE, writeScheduleLog } from "./log.ts";
+import { SCHEDULE_LOG_DDL, SCHEDULE_LOG_READING_DDL, SCHEDULE_LOG_TABLE, writeScheduleLog } from "./log.ts";
 import { WAITS_FOR, type WaitReason } from "./waits.ts";
 
 /** A schedule as lists show it. Times are Unix milliseconds; `next_due_ms` is the cron time, `next_fire_ms` the start. */
@@ -63,6 +62,9 @@ export const scheduleProjection: Projection = {
        next_due_ms INTEGER, next_fire_ms INTEGER, waiting_for TEXT,
        at_ms INTEGER NOT NULL, last_due_ms INTEGER, last_outcome TEXT,
        unstarted_due_ms INTEGER, unstarted_reason TEXT, unstarted_at_ms INTEGER) WITHOUT ROWID`,
+    ...SCHEDULE_LOG_DDL,
+  ],
+  reading_ddl: [
     `CREATE INDEX IF NOT EXISTS proj_schedules_next ON proj_schedules (next_fire_ms, install_id)
        WHERE next_fire_ms IS NOT NULL`,
     "CREATE INDEX IF NOT EXISTS proj_schedules_at ON proj_schedules (at_ms)",
@@ -70,7 +72,7 @@ export const scheduleProjection: Projection = {
        WHERE waiting_for IS NOT NULL`,
     `CREATE INDEX IF NOT EXISTS proj_schedules_unstarted ON proj_schedules (unstarted_due_ms)
        WHERE unstarted_due_ms IS NOT NULL`,
-    ...SCHEDULE_LOG_DDL,
+    ...SCHEDULE_LOG_READING_DDL,
   ],
   apply,
 };
@@ -90,8 +92,8 @@ function apply(sql: Sql, recorded: Recorded<EventDraft>): void {
            overlap = excluded.overlap, next_due_ms = excluded.next_due_ms, next_fire_ms = excluded.next_fire_ms,
            at_ms = excluded.at_ms, waiting_for = NULL`,
         install_id,
-        canonicalize(schedule),
-        constraints === undefined ? null : canonicalize({ constraints, on_unknown }),
+        JSON.stringify(schedule), // of an event's canonical form: alike is the same text
+        constraints === undefined ? null : JSON.stringify({ constraints, on_unknown }),
         overlap,
         next?.due_ms ?? null,
         next?.fire_at_ms ?? null,

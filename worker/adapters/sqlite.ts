@@ -174,6 +174,8 @@ function openFile(path: string): DatabaseSync {
     if (path !== ":memory:" && existsSync(path)) accessSync(path, constants.W_OK);
     db = new DatabaseSync(path, { timeout: 5_000 });
     db.exec("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA fullfsync = 1; PRAGMA foreign_keys = ON");
+    // A transaction that changes more than fits writes the same pages again and again: the 2 MB of SQLite itself are few.
+    db.exec(`PRAGMA cache_size = -${LIMITS.sql_cache_kib}`);
     // What moves within the file leaves nothing behind where it was: retention could not find it there.
     db.exec("PRAGMA secure_delete = FAST");
     return db;
