@@ -1,6 +1,7 @@
 import { parseStrict } from "@oa/shared/core/json.ts";
 import { LIMITS } from "@oa/shared/core/limits.ts";
 import { isRejection, type Rejection, reject } from "@oa/shared/core/refusal.ts";
+import { schemaSentence } from "@oa/shared/core/schema-sentence.ts";
 import type { Validator } from "@oa/shared/generated/validators.cjs";
 import { checkHttpAuth } from "@oa/shared/nostr/27235-http-auth.ts";
 import type { Context } from "hono";
@@ -62,13 +63,17 @@ export function readValue<T>(body: Uint8Array, validator: Validator<T>): T | Rej
   }
   const parsed = parseStrict(text);
   if (isRejection(parsed)) return parsed;
-  return validator(parsed.value) ? parsed.value : invalid("the body", validator);
+  return validator(parsed.value)
+    ? parsed.value
+    : reject("schema_invalid", schemaSentence(validator.errors, { what: "the body" }));
 }
 
 /** The query string as a value valid by its schema. Refusal: schema_invalid. */
 export function readQuery<T>(context: Context, validator: Validator<T>): T | Rejection {
   const query: unknown = { ...context.req.query() }; // Hono’s has no prototype, which cannot be sent to an object
-  return validator(query) ? query : invalid("the query", validator);
+  return validator(query)
+    ? query
+    : reject("schema_invalid", schemaSentence(validator.errors, { what: "the query", value: query }));
 }
 
 /**
@@ -89,12 +94,4 @@ export function chosenIn(text: string | undefined): { readonly keys: readonly st
     keys.push(key);
   }
   return { keys };
-}
-
-function invalid(what: string, validator: Validator<unknown>): Rejection {
-  const [error] = validator.errors ?? [];
-  const where = error === undefined || error.instancePath === "" ? what : error.instancePath.slice(1);
-  const named = error?.params.additionalProperty;
-  const extra = typeof named === "string" ? ` (${JSON.stringify(named.slice(0, 60))})` : "";
-  return reject("schema_invalid", `${where} ${error?.message ?? "is not valid"}${extra}`);
 }

@@ -310,6 +310,14 @@ test("a wrong question gets one sentence with a code", async () => {
   assert.equal(await ask("/v1/listings?price=cheap"), "422 schema_invalid");
   assert.equal(await ask("/v1/listings?colour=blue"), "422 schema_invalid");
   assert.equal(await ask("/v1/listings?limit=0"), "422 schema_invalid");
+  const said = async (query: string) => {
+    const refused = (await (await fetch(`${host.edge().url}/v1/listings?${query}`)).json()) as {
+      error: { message: string };
+    };
+    return refused.error.message;
+  };
+  assert.match(await said("price=cheap"), /^\/price must be one of .*, not "cheap"$/);
+  assert.equal(await said("colour=blue"), "/colour is not a field this version knows");
   assert.equal(await ask("/v1/listings?sort=relevance"), "400 usage");
   assert.equal(await ask("/v1/listings?cursor=bm9uZQ"), "400 usage");
   assert.equal(await ask(`/v1/listings?sort=title&cursor=${btoa('["newest",1,"x"]')}`), "400 usage");
