@@ -138,7 +138,14 @@ test("plan and why-not look at a file without changing anything of the world", a
     [join(folder, "out.txt")],
   );
   const why = await words("why-not", file);
-  assert.deepEqual([why.code, why.verdict], [0, "no"]);
+  assert.deepEqual([why.code, why.verdict], [3, "no"]);
+  const all = await words("why-not", file, "--all");
+  assert.deepEqual([all.code, all.verdict], [3, "no"], "no worker can");
+  const here = await words(
+    "why-not",
+    manifest("3.0.0", { capabilities: { platforms: ["linux", "macos"], backends: [] } }),
+  );
+  assert.deepEqual([here.code, here.verdict], [0, "yes"]);
   assert.deepEqual(
     (why.obstacles as { subject: string }[]).map(({ subject }) => subject),
     ["platform"],

@@ -34,7 +34,8 @@ export const command: Command = defineCommand({
           )
         : workers.flatMap((worker) => workerLines(worker, `${plain(title)} ${version}`, style)).join("\n"),
     );
-    return 0;
+    const verdicts = workers === undefined ? [verdict] : workers.map((worker) => worker.verdict);
+    return verdicts.includes("yes") ? 0 : verdicts.includes("maybe") ? 1 : 3;
   },
 });
 
