@@ -316,7 +316,8 @@ test("a wrong question gets one sentence with a code", async () => {
     };
     return refused.error.message;
   };
-  assert.match(await said("price=cheap"), /^\/price must be one of .*, not "cheap"$/);
+  assert.match(await said("price=cheap"), /^\/price must match pattern .*, not "cheap"$/);
+  assert.match(await said("sort=luck"), /^\/sort must be one of relevance, .*, not "luck"$/);
   assert.equal(await said("colour=blue"), "/colour is not a field this version knows");
   assert.equal(await ask("/v1/listings?sort=relevance"), "400 usage");
   assert.equal(await ask("/v1/listings?cursor=bm9uZQ"), "400 usage");
