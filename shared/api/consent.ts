@@ -1,13 +1,31 @@
+import { duration } from "../core/local-time.ts";
 import { assertNever } from "../core/refusal.ts";
+import { conditionsInWords } from "../core/schedule-conditions.ts";
 import type { UpgradeManifest, UpgradeSchedule } from "../generated/types.ts";
 import type { PlannedTrigger } from "../upgrade/triggers.ts";
 
 /** When it runs, triggers included, as an owner reads it. */
 export function whenSentence(schedule: UpgradeSchedule, triggers: readonly PlannedTrigger[]): string {
-  if (triggers.length === 0) return scheduleSentence(schedule);
+  const limits = restrictions(schedule).join(", ");
+  if (triggers.length === 0) {
+    // What its owner starts is held back by nothing.
+    const held = schedule.type !== "manual" && limits !== "";
+    return `${scheduleSentence(schedule)}${held ? `, ${limits}` : ""}`;
+  }
   const causes = triggers.map(triggerPhrase).join(", or ");
-  if (schedule.type === "event") return `when ${causes}`;
-  return `${schedule.type === "manual" ? "when you start it" : scheduleSentence(schedule)}; also when ${causes}`;
+  const own = schedule.type === "manual" ? "when you start it" : scheduleSentence(schedule);
+  const all = schedule.type === "event" ? `when ${causes}` : `${own}; also when ${causes}`;
+  return `${all}${limits === "" ? "" : `; by itself ${limits}`}`;
+}
+
+/** When nothing starts by itself, though it is due or triggered. */
+function restrictions(schedule: UpgradeSchedule): readonly string[] {
+  const { window } = schedule;
+  const conditions = conditionsInWords(schedule);
+  return [
+    ...(window === undefined ? [] : [`only between ${window.start} and ${window.end}`]),
+    ...(conditions === null ? [] : [`only while ${conditions}`]),
+  ];
 }
 
 function triggerPhrase(trigger: PlannedTrigger): string {
@@ -25,14 +43,19 @@ function scheduleSentence(schedule: UpgradeSchedule): string {
     case "event":
       return "when one of its triggers fires";
     case "cron": {
-      const { window } = schedule;
       const zone = schedule.timezone ?? "this machine's time zone";
-      const hours = window === undefined ? "" : `, only between ${window.start} and ${window.end}`;
-      return `on the schedule ${schedule.expression ?? ""} (${zone})${hours}`;
+      return `on the schedule ${schedule.expression ?? ""} (${zone})${missedPhrase(schedule)}`;
     }
     default:
       return assertNever(schedule.type);
   }
+}
+
+/** What becomes of missed starts, where that is declared. */
+function missedPhrase({ on_missed, catch_up_max_age_h }: UpgradeSchedule): string {
+  if (on_missed === "skip") return ", never catching up on a start it missed";
+  if (catch_up_max_age_h === undefined) return "";
+  return `, catching up on a start it missed up to ${duration(catch_up_max_age_h * 3_600_000)} ago`;
 }
 
 /** What an author declares under `policy`, as an owner reads it before the first run; an update shows what changes of it. */

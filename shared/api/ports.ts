@@ -114,6 +114,8 @@ export interface ScheduleDescription extends Preview {
   readonly status: string;
   /** Null for an install that no time starts. */
   readonly schedule: CronSchedule | null;
+  /** Of its times, and of what is told of it: this worker's where it names none. */
+  readonly timezone: string;
   readonly sentence: string;
   readonly declared: UpgradeSchedule;
   readonly declared_sentence: string;

@@ -2,6 +2,7 @@ import { nextWall, parseCron } from "../core/cron.ts";
 import { LIMITS } from "../core/limits.ts";
 import { duration } from "../core/local-time.ts";
 import { isRejection } from "../core/refusal.ts";
+import { CONDITIONS, HOLDS } from "../core/schedule-conditions.ts";
 import { parseWindow } from "../core/window.ts";
 import type { ScheduleWindow, UpgradeSchedule } from "../generated/types.ts";
 import { type Direction, type Found, found, same } from "./change.ts";
@@ -99,18 +100,10 @@ function minutesOf(window: ScheduleWindow | undefined): readonly boolean[] {
   return Array.from({ length: 24 * 60 }, (_, minute) => open(minute));
 }
 
-const CONSTRAINTS = ["plugged_in", "wifi_only", "suspend_if_active", "respect_dnd"] as const;
-const HOLDS = {
-  plugged_in: "the machine is plugged in",
-  wifi_only: "it is on Wi-Fi",
-  suspend_if_active: "nobody is using the machine",
-  respect_dnd: "do-not-disturb is off",
-} as const;
-
 function diffConstraints(before: UpgradeSchedule, after: UpgradeSchedule): readonly Found[] {
   if (before.type !== "cron" || after.type !== "cron") return [];
   const [old, now] = [before.constraints ?? {}, after.constraints ?? {}];
-  const changes: Found[] = CONSTRAINTS.flatMap((name) => {
+  const changes: Found[] = CONDITIONS.flatMap((name) => {
     const [was, is] = [old[name] === true, now[name] === true];
     if (was === is) return [];
     const sentence = is ? `It now waits until ${HOLDS[name]}.` : `It no longer waits until ${HOLDS[name]}.`;

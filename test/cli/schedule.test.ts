@@ -26,8 +26,46 @@ test("a time without an offset is this machine's; a time of day is the last one"
   assert.equal(readLocalTime("--at", "2026-03-08T02:15-05:00", NOW), Date.UTC(2026, 2, 8, 7, 15));
 });
 
+test("a time without an offset is read in the zone that is asked for, and the last time of day is that zone's", () => {
+  const now = Date.UTC(2026, 2, 10, 12, 30); // 21:30 in Tokyo, 07:30 in Chicago
+  const read = (text: string, zone: string): string => {
+    const at_ms = readLocalTime("--at", text, now, zone);
+    assert.ok(!isRejection(at_ms), isRejection(at_ms) ? at_ms.message : "");
+    return new Date(at_ms).toISOString().slice(0, 16);
+  };
+  assert.equal(read("21:00", "Asia/Tokyo"), "2026-03-10T12:00");
+  assert.equal(read("22:00", "Asia/Tokyo"), "2026-03-09T13:00");
+  assert.equal(read("08:00", "America/Chicago"), "2026-03-09T13:00");
+  assert.equal(read("00:00", "Asia/Tokyo"), "2026-03-09T15:00");
+  assert.equal(read("2026-03-09 02:15", "America/Chicago"), "2026-03-09T07:15");
+  assert.equal(read("2026-03-10", "Asia/Tokyo"), "2026-03-09T15:00");
+  assert.equal(read("2026-03-09T02:15Z", "Asia/Tokyo"), "2026-03-09T02:15", "an offset says more than a zone");
+});
+
+test("a time that clocks skip is one after the change, and one that comes twice is the first, or the last that has come", () => {
+  const read = (text: string, now: string): string => {
+    const at_ms = readLocalTime("--at", text, Date.parse(now), "America/Chicago");
+    assert.ok(!isRejection(at_ms), isRejection(at_ms) ? at_ms.message : "");
+    return new Date(at_ms).toISOString().slice(0, 16);
+  };
+  assert.equal(read("2026-03-08 02:30", "2026-03-10T00:00Z"), "2026-03-08T08:30");
+  assert.equal(read("02:30", "2026-03-08T12:00Z"), "2026-03-08T08:30");
+  assert.equal(read("2026-11-01 01:30", "2026-11-10T00:00Z"), "2026-11-01T06:30");
+  assert.equal(read("01:30", "2026-11-01T07:00Z"), "2026-11-01T06:30");
+  assert.equal(read("01:30", "2026-11-01T08:00Z"), "2026-11-01T07:30");
+});
+
 test("what is no time is refused, with what was typed", () => {
-  for (const text of ["", "yesterday", "25:00", "2026-13-01", "2026-03-08T02:15+99:00", "8.3.2026", "1e3"]) {
+  for (const text of [
+    "",
+    "yesterday",
+    "25:00",
+    "2026-13-01",
+    "2026-03-08T02:15+99:00",
+    "8.3.2026",
+    "1e3",
+    "2026-02-30 25:00",
+  ]) {
     const answer = readLocalTime("--at", text, NOW);
     assert.ok(isRejection(answer) && answer.code === "usage", text);
     assert.ok(answer.message.includes(JSON.stringify(text)), answer.message);
@@ -73,6 +111,19 @@ test("a preview says when clocks change, on the day it begins and the day it end
   );
   assert.match(said.stdout, /^2011-12-31 00:00\+14:00 {3}2011-12-30T10:00:00\.000Z {3}← gap$/m);
   assert.match(said.stdout, /^2011-12-30 00:00 to 2011-12-31 00:00 in Pacific\/Apia does not exist; .* once/m);
+});
+
+test("a preview without a zone is of this machine's, and says so", async () => {
+  const said = await oa(["schedule", "next", "--cron", "0 12 * * *", "--count", "1"], { TZ: "Asia/Tokyo" });
+  assert.equal(said.code, 0, said.stderr);
+  assert.match(said.stdout, /^\d{4}-\d\d-\d\d 12:00\+09:00 {3}\S+T03:00:00\.000Z$/m);
+  assert.match(said.stderr, /this machine's time zone, Asia\/Tokyo/);
+  const named = await oa(["schedule", "next", "--cron", "0 12 * * *", "--tz", "UTC", "--json"], { TZ: "Asia/Tokyo" });
+  assert.deepEqual([document(named).time_zone, named.stderr], ["UTC", ""]);
+  for (const args of [["--tz", "UTC"], []]) {
+    const refused = await oa(["schedule", "next", ...args, "--json"]);
+    assert.equal((document(refused) as { error: { code: string } }).error.code, "usage");
+  }
 });
 
 test("an installed schedule is listed, explained and simulated; wrong settings are refused by the worker", async () => {
@@ -166,10 +217,13 @@ test("an installed schedule is listed, explained and simulated; wrong settings a
   const next = await oa(["schedule", "next", "nightly", "--count", "2", "--data", data_dir], env);
   assert.match(
     next.stdout,
-    /^Nightly runs on the schedule 30 3 \* \* \* \(Asia\/Tokyo\), only between 03:00 and 05:00\.\nYou chose that; the upgrade declares: on the schedule 0 2/,
+    /^Nightly runs on the schedule 30 3 \* \* \* \(Asia\/Tokyo\), only between 03:00 and 05:00, only while the machine is plugged in\.\nYou chose that; the upgrade declares: on the schedule 0 2/,
   );
   assert.equal(next.stdout.match(/^\d{4}-\d\d-\d\d 03:30\+09:00 {3}\S+Z$/gm)?.length, 2, next.stdout);
   assert.match((await oa(["schedule", "list", "--data", data_dir], env)).stdout, /30 3 \* \* \* Asia\/Tokyo \(yours\)/);
+  // The machine is in UTC: what is asked and what is answered are both in the schedule's zone.
+  const night = await oa(["why", "nightly", "--at", "02:00", "--data", data_dir], env);
+  assert.match(night.stdout, /^Nightly was not installed with a schedule yet at \S+ 02:00\+09:00 \(Asia\/Tokyo\)\.$/m);
   const codeOf = async (...args: string[]): Promise<string> =>
     (document(await run("schedule", "set", "nightly", ...args)) as { error: { code: string } }).error.code;
   assert.equal(await codeOf("--schedule", "0 0 30 2 *"), "cron_invalid");
@@ -179,6 +233,8 @@ test("an installed schedule is listed, explained and simulated; wrong settings a
   assert.equal(await codeOf("--declared", "--overlap", "skip"), "usage");
   const declared = document(await run("schedule", "set", "nightly", "--declared")) as { schedule_changes: unknown };
   assert.equal(declared.schedule_changes, null);
+  const planned = await oa(["plan", file, "--data", data_dir], env);
+  assert.match(planned.stdout, /^ {2}run on the schedule 0 2 \* \* \* \(UTC\), only while the machine is plugged in$/m);
   // Again, with a schedule chosen while consenting.
   const bad = document(await run("install", file, "--yes", "--schedule", "99 * * * *")) as { error: { code: string } };
   assert.equal(bad.error.code, "cron_invalid");
@@ -188,7 +244,7 @@ test("an installed schedule is listed, explained and simulated; wrong settings a
   );
   assert.match(
     again.stderr,
-    /runs {6}on the schedule 45 4 \* \* \* \(UTC\)\n.*you chose that; it declares: on the schedule 0 2/,
+    /runs {6}on the schedule 45 4 \* \* \* \(UTC\), only while the machine is plugged in\n.*you chose that; it declares: on the schedule 0 2/,
   );
   const { schedules: after } = document(await run("schedule", "list")) as {
     schedules: { schedule: { expression: string; overlap: string } }[];

@@ -77,6 +77,7 @@ function describeSchedule(
   if (isRejection(next)) return next;
   return {
     ...{ install_id, title: pins.title, status: install.status, schedule, schedule_changes, ...next },
+    timezone: own.timezone ?? hostTimeZone(),
     declared: pins.schedule,
     sentence: whenSentence(own, []),
     declared_sentence: whenSentence(pins.schedule, []),

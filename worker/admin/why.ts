@@ -1,6 +1,7 @@
 import type { ControlPorts } from "@oa/shared/api/ports.ts";
 import { whyAnswer } from "@oa/shared/api/why.ts";
 import { reject } from "@oa/shared/core/refusal.ts";
+import { ownSchedule } from "@oa/shared/core/schedule-changes.ts";
 import type { Sql } from "@oa/shared/core/sql.ts";
 import type { TriggerEvent } from "@oa/shared/generated/types.ts";
 import { getInstall } from "@oa/shared/install/views.ts";
@@ -38,15 +39,16 @@ export function whyPort(options: WhyOptions): ControlPorts["schedule"]["why"] {
     const readings = sensors.length === 0 ? {} : await measure(sensors, signal);
     const now_ms = options.now_ms();
     const pins = install.active ?? install.pending;
+    const own = pins === null ? null : ownSchedule(pins.schedule, install.schedule_changes);
+    const zone = schedule?.schedule.timezone ?? own?.timezone ?? time_zone;
     const told = explain({
-      ...{ install_id, at_ms, now_ms, time_zone, schedule, entries },
+      ...{ install_id, at_ms, now_ms, time_zone: zone, schedule, entries },
       title: pins?.title ?? install_id,
       status: install.status,
       standing: standingAt(sql, install_id, at_ms ?? now_ms),
       run: started?.kind === "run_started" ? runOf(sql, started.run_id) : null,
       measured: sensors.length === 0 ? [] : evaluateConstraints(constraints, readings, on_unknown).constraints,
     });
-    const zone = schedule?.schedule.timezone ?? time_zone;
     const until = new Date(at_ms ?? now_ms).toISOString();
     const [manual = null] = listRuns(sql, { install_id, limit: 1, reason: "manual", created_until: until });
     return whyAnswer({

@@ -5,45 +5,46 @@ import { type Command, type CommandContext, defineCommand, type ExitCode } from 
 import { findInstall } from "./find-install.ts";
 import { describeOwn } from "./schedule-set.ts";
 import { plain } from "./terminal.ts";
-import { readInstant, readWindow } from "./time-options.ts";
+import { machineTimeZone, readInstant, readWindow } from "./time-options.ts";
 
 export const command: Command = defineCommand({
   words: ["schedule", "next"],
   summary: "Show when an install, or a cron schedule, fires next, jitter aside",
   arguments: {
-    install: { summary: "An install's id or its upgrade's name; without it, --cron and --tz", optional: true },
+    install: { summary: "An install's id or its upgrade's name; without it, --cron", optional: true },
   },
   options: {
     cron: { type: "text", value: "EXPRESSION", summary: "Five fields, or an alias such as @daily" },
-    tz: { type: "text", value: "ZONE", summary: "IANA time zone, e.g. America/Chicago" },
+    tz: { type: "text", value: "ZONE", summary: "IANA time zone, e.g. America/Chicago; without it, this machine's" },
     from: { type: "text", value: "INSTANT", summary: "ISO 8601 instant, exclusive; without it, now" },
     count: { type: "integer", value: "N", summary: "How many", min: 1, max: 10_000, default: 5 },
     window: { type: "text", value: "HH:MM-HH:MM", summary: "Leave out fires outside this time of day" },
   },
   examples: [
     "oa schedule next nightly-index --count 10",
+    'oa schedule next --cron "30 6 * * 1-5"',
     'oa schedule next --cron "0 2 * * *" --tz America/Chicago',
     'oa schedule next --cron "*/15 * * * MON-FRI" --tz Europe/London --from 2026-03-28T00:00:00Z --count 10 --window 22:00-06:00 --json',
   ],
   run: async (context) => {
-    const { args, options, fail, print } = context;
-    const { cron: expression, tz: time_zone, count } = options;
+    const { args, options, fail, note, print } = context;
+    const { cron: expression, count } = options;
     if (args.install !== undefined) {
-      if (expression !== undefined || time_zone !== undefined || options.window !== undefined) {
+      if (expression !== undefined || options.tz !== undefined || options.window !== undefined) {
         return reject("usage", "an install has its own times: leave --cron, --tz and --window out");
       }
       return nextOfInstall(context, args.install, options);
     }
-    if (expression === undefined || time_zone === undefined) {
-      return reject("usage", "name an install, or a schedule by --cron and --tz");
-    }
+    if (expression === undefined) return reject("usage", "name an install, or a schedule by --cron");
+    const time_zone = options.tz ?? machineTimeZone();
     const { previewSchedule } = await import("@oa/shared/schedule/preview.ts");
     const from_ms = options.from === undefined ? Date.now() : readInstant("--from", options.from);
     if (isRejection(from_ms)) return fail(from_ms, NONE);
     const window = options.window === undefined ? {} : { window: readWindow(options.window) };
     const preview = previewSchedule({ expression, time_zone, from_ms, count, ...window });
     if (isRejection(preview)) return fail(preview, NONE);
-    print(preview, () => describe(preview, time_zone));
+    if (options.tz === undefined) note(`In this machine's time zone, ${time_zone}; --tz names another.`);
+    print({ time_zone, ...preview }, () => describe(preview, time_zone));
     return 0;
   },
 });

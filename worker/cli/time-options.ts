@@ -1,5 +1,7 @@
 import { type Rejection, reject } from "@oa/shared/core/refusal.ts";
+import { fromWall, offsetAt, toWall } from "@oa/shared/core/time-zone.ts";
 
+const DAY_MS = 86_400_000;
 const INSTANT = /^\d{4}-\d\d-\d\d(?:T\d\d:\d\d(?::\d\d(?:\.\d{1,9})?)?(?:Z|[+-]\d\d:\d\d))?$/;
 
 /** The instant in milliseconds. A date alone is midnight in UTC; a time needs its offset. */
@@ -10,25 +12,42 @@ export function readInstant(option: string, text: string): number | Rejection {
 }
 
 /**
- * As `readInstant`, and also a time without an offset, which is this machine's: `2026-03-08 02:00`, a date alone, or
- * `02:00` for the last time it was that.
+ * As `readInstant`, and also a time without an offset, which is of the zone: `2026-03-08 02:00`, a date alone, or `02:00`
+ * for the last time it was that. One that its clocks skip is as long after the change as it seems to be.
  */
-export function readLocalTime(option: string, text: string, now_ms: number): number | Rejection {
+export function readLocalTime(
+  option: string,
+  text: string,
+  now_ms: number,
+  time_zone: string = machineTimeZone(),
+): number | Rejection {
   if (/[Z+]|T.*-/.test(text)) return readInstant(option, text);
   const [, hour, minute] = /^([01]?\d|2[0-3]):([0-5]\d)$/.exec(text) ?? [];
   if (hour !== undefined) {
-    const at = new Date(now_ms);
-    at.setHours(Number(hour), Number(minute), 0, 0);
-    if (at.getTime() > now_ms) at.setDate(at.getDate() - 1);
-    return at.getTime();
+    const today_ms = Math.floor(toWall(time_zone, now_ms) / DAY_MS) * DAY_MS;
+    const wall_ms = today_ms + (Number(hour) * 60 + Number(minute)) * 60_000;
+    const passed = [wall_ms - DAY_MS, wall_ms].flatMap((wall) => instantsOf(time_zone, wall));
+    return passed.filter((at_ms) => at_ms <= now_ms).at(-1) ?? now_ms;
   }
   const [, date, time = "00:00"] = /^(\d{4}-\d\d-\d\d)(?:[T ](\d\d:\d\d))?$/.exec(text) ?? [];
-  const at_ms = date === undefined ? Number.NaN : new Date(`${date}T${time}`).getTime();
+  const wall_ms = date === undefined ? Number.NaN : Date.parse(`${date}T${time}Z`);
+  const [at_ms = Number.NaN] = Number.isNaN(wall_ms) ? [] : instantsOf(time_zone, wall_ms);
   if (!Number.isNaN(at_ms)) return at_ms;
   return reject(
     "usage",
     `${option} takes a time like 02:00, "2026-03-08 02:00" or 2026-03-08T02:00:00Z, not ${quoted(text)}`,
   );
+}
+
+/** Of this machine's clocks. */
+export function machineTimeZone(): string {
+  return Intl.DateTimeFormat().resolvedOptions().timeZone;
+}
+
+/** When the zone's clocks show a time, in order: twice where they are set back. */
+function instantsOf(time_zone: string, wall_ms: number): readonly number[] {
+  const found = fromWall(time_zone, wall_ms);
+  return found.length > 0 ? found : [wall_ms - offsetAt(time_zone, wall_ms - offsetAt(time_zone, wall_ms) - DAY_MS)];
 }
 
 /** `HH:MM-HH:MM`; what is missing is left for the window's own check to refuse. */
