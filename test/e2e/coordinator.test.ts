@@ -302,7 +302,7 @@ describe("the coordinator in a browser", { skip: needs("chromium") }, () => {
         /(?<![.\w$])eval\s*\(|new\s+Function\b|WebAssembly[.[]\w|importScripts|innerHTML|outerHTML|insertAdjacentHTML/,
         path,
       );
-      assert.doesNotMatch(code, /child_process|node:fs|DurableObject/, path);
+      assert.doesNotMatch(code, /["'`]node:|child_process|DurableObject/, path);
     }
     assert.deepEqual(errors, []);
   });
