@@ -138,6 +138,8 @@ export const LIMITS = {
   relay_pages: 1_000,
   relay_pending_events: 20_000,
   relay_query_events: 20_000,
+  git_submodules: 64,
+  git_submodule_depth: 4,
   git_ms: 3_600_000,
 
   // The worker's control API.

@@ -324,6 +324,18 @@ export const OPS: Readonly<Record<OpName, OpDefinition>> = {
           "minimum": 1,
           "maximum": 1000000,
           "description": "Commits of history to fetch; all where absent."
+        },
+        "submodules": {
+          "type": "array",
+          "minItems": 1,
+          "maxItems": 32,
+          "uniqueItems": true,
+          "items": {
+            "type": "string",
+            "minLength": 1,
+            "maxLength": 2048
+          },
+          "description": "Where the submodules are that are brought along, those of submodules too: each as repo is written. No other is followed; its folder stays empty."
         }
       }
     },
@@ -355,6 +367,33 @@ export const OPS: Readonly<Record<OpName, OpDefinition>> = {
         "updated": {
           "type": "boolean",
           "description": "Whether the folder's content changed."
+        },
+        "submodules": {
+          "type": "array",
+          "maxItems": 64,
+          "items": {
+            "type": "object",
+            "required": [
+              "path",
+              "repo",
+              "commit"
+            ],
+            "additionalProperties": false,
+            "properties": {
+              "path": {
+                "type": "string",
+                "description": "The folder, as dest named it."
+              },
+              "repo": {
+                "type": "string"
+              },
+              "commit": {
+                "type": "string",
+                "pattern": "^[0-9a-f]{40}([0-9a-f]{24})?$"
+              }
+            }
+          },
+          "description": "What was brought along; absent where nothing was asked for."
         }
       }
     },
@@ -362,6 +401,11 @@ export const OPS: Readonly<Record<OpName, OpDefinition>> = {
       {
         "kind": "network:egress",
         "param": "repo",
+        "as": "git_source"
+      },
+      {
+        "kind": "network:egress",
+        "param": "submodules",
         "as": "git_source"
       },
       {

@@ -5548,6 +5548,13 @@ readonly ref?: string
  * Commits of history to fetch; all where absent.
  */
 readonly depth?: number
+/**
+ * Where the submodules are that are brought along, those of submodules too: each as repo is written. No other is followed; its folder stays empty.
+ * 
+ * @minItems 1
+ * @maxItems 32
+ */
+readonly submodules?: readonly string[]
 }
 export interface GitCloneResult {
 /**
@@ -5563,6 +5570,19 @@ readonly branch: (string | null)
  * Whether the folder's content changed.
  */
 readonly updated: boolean
+/**
+ * What was brought along; absent where nothing was asked for.
+ * 
+ * @maxItems 64
+ */
+readonly submodules?: {
+/**
+ * The folder, as dest named it.
+ */
+readonly path: string
+readonly repo: string
+readonly commit: string
+}[]
 }
 export interface HttpRequestParams {
 /**

@@ -106877,7 +106877,7 @@ return errors === 0;
 validate285.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
 
 exports.isGitCloneParams = validate286;
-const schema430 = {"type":"object","required":["repo","dest"],"additionalProperties":false,"properties":{"repo":{"type":"string","minLength":1,"maxLength":2048,"description":"An https:// address, or the absolute path of a repository on this machine."},"dest":{"type":"string","minLength":1,"maxLength":4096,"description":"The folder of the clone."},"update":{"type":"boolean","default":true,"description":"Whether a clone that is already there is brought up to date; if not, it is left as it is."},"ref":{"type":"string","pattern":"^[A-Za-z0-9_][A-Za-z0-9._/+-]*$","maxLength":255,"description":"A branch, a tag or a full commit id; the repository's default branch where absent."},"depth":{"type":"integer","minimum":1,"maximum":1000000,"description":"Commits of history to fetch; all where absent."}},"$id":"https://openagents.dev/schemas/op/git.clone.json/params","title":"GitCloneParams"};
+const schema430 = {"type":"object","required":["repo","dest"],"additionalProperties":false,"properties":{"repo":{"type":"string","minLength":1,"maxLength":2048,"description":"An https:// address, or the absolute path of a repository on this machine."},"dest":{"type":"string","minLength":1,"maxLength":4096,"description":"The folder of the clone."},"update":{"type":"boolean","default":true,"description":"Whether a clone that is already there is brought up to date; if not, it is left as it is."},"ref":{"type":"string","pattern":"^[A-Za-z0-9_][A-Za-z0-9._/+-]*$","maxLength":255,"description":"A branch, a tag or a full commit id; the repository's default branch where absent."},"depth":{"type":"integer","minimum":1,"maximum":1000000,"description":"Commits of history to fetch; all where absent."},"submodules":{"type":"array","minItems":1,"maxItems":32,"uniqueItems":true,"items":{"type":"string","minLength":1,"maxLength":2048},"description":"Where the submodules are that are brought along, those of submodules too: each as repo is written. No other is followed; its folder stays empty."}},"$id":"https://openagents.dev/schemas/op/git.clone.json/params","title":"GitCloneParams"};
 const pattern513 = new RegExp("^[A-Za-z0-9_][A-Za-z0-9._/+-]*$", "u");
 
 function validate286(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
@@ -106913,7 +106913,7 @@ vErrors.push(err1);
 errors++;
 }
 for(const key0 in data){
-if(!(((((key0 === "repo") || (key0 === "dest")) || (key0 === "update")) || (key0 === "ref")) || (key0 === "depth"))){
+if(!((((((key0 === "repo") || (key0 === "dest")) || (key0 === "update")) || (key0 === "ref")) || (key0 === "depth")) || (key0 === "submodules"))){
 const err2 = {instancePath,schemaPath:"#/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key0},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err2];
@@ -107076,14 +107076,109 @@ errors++;
 }
 }
 }
-}
-else {
-const err16 = {instancePath,schemaPath:"#/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data.submodules !== undefined){
+let data5 = data.submodules;
+if(Array.isArray(data5)){
+if(data5.length > 32){
+const err16 = {instancePath:instancePath+"/submodules",schemaPath:"#/properties/submodules/maxItems",keyword:"maxItems",params:{limit: 32},message:"must NOT have more than 32 items"};
 if(vErrors === null){
 vErrors = [err16];
 }
 else {
 vErrors.push(err16);
+}
+errors++;
+}
+if(data5.length < 1){
+const err17 = {instancePath:instancePath+"/submodules",schemaPath:"#/properties/submodules/minItems",keyword:"minItems",params:{limit: 1},message:"must NOT have fewer than 1 items"};
+if(vErrors === null){
+vErrors = [err17];
+}
+else {
+vErrors.push(err17);
+}
+errors++;
+}
+const len0 = data5.length;
+for(let i0=0; i0<len0; i0++){
+let data6 = data5[i0];
+if(typeof data6 === "string"){
+if(func1(data6) > 2048){
+const err18 = {instancePath:instancePath+"/submodules/" + i0,schemaPath:"#/properties/submodules/items/maxLength",keyword:"maxLength",params:{limit: 2048},message:"must NOT have more than 2048 characters"};
+if(vErrors === null){
+vErrors = [err18];
+}
+else {
+vErrors.push(err18);
+}
+errors++;
+}
+if(func1(data6) < 1){
+const err19 = {instancePath:instancePath+"/submodules/" + i0,schemaPath:"#/properties/submodules/items/minLength",keyword:"minLength",params:{limit: 1},message:"must NOT have fewer than 1 characters"};
+if(vErrors === null){
+vErrors = [err19];
+}
+else {
+vErrors.push(err19);
+}
+errors++;
+}
+}
+else {
+const err20 = {instancePath:instancePath+"/submodules/" + i0,schemaPath:"#/properties/submodules/items/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err20];
+}
+else {
+vErrors.push(err20);
+}
+errors++;
+}
+}
+let i1 = data5.length;
+let j0;
+if(i1 > 1){
+const indices0 = {};
+for(;i1--;){
+let item0 = data5[i1];
+if(typeof item0 !== "string"){
+continue;
+}
+if(typeof indices0[item0] == "number"){
+j0 = indices0[item0];
+const err21 = {instancePath:instancePath+"/submodules",schemaPath:"#/properties/submodules/uniqueItems",keyword:"uniqueItems",params:{i: i1, j: j0},message:"must NOT have duplicate items (items ## "+j0+" and "+i1+" are identical)"};
+if(vErrors === null){
+vErrors = [err21];
+}
+else {
+vErrors.push(err21);
+}
+errors++;
+break;
+}
+indices0[item0] = i1;
+}
+}
+}
+else {
+const err22 = {instancePath:instancePath+"/submodules",schemaPath:"#/properties/submodules/type",keyword:"type",params:{type: "array"},message:"must be array"};
+if(vErrors === null){
+vErrors = [err22];
+}
+else {
+vErrors.push(err22);
+}
+errors++;
+}
+}
+}
+else {
+const err23 = {instancePath,schemaPath:"#/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err23];
+}
+else {
+vErrors.push(err23);
 }
 errors++;
 }
@@ -107093,7 +107188,7 @@ return errors === 0;
 validate286.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
 
 exports.isGitCloneResult = validate287;
-const schema431 = {"type":"object","required":["path","commit","branch","updated"],"additionalProperties":false,"properties":{"path":{"type":"string","description":"The folder, as dest named it."},"commit":{"type":"string","pattern":"^[0-9a-f]{40}([0-9a-f]{24})?$"},"branch":{"type":["string","null"],"description":"null for a tag or a commit."},"updated":{"type":"boolean","description":"Whether the folder's content changed."}},"$id":"https://openagents.dev/schemas/op/git.clone.json/result","title":"GitCloneResult"};
+const schema431 = {"type":"object","required":["path","commit","branch","updated"],"additionalProperties":false,"properties":{"path":{"type":"string","description":"The folder, as dest named it."},"commit":{"type":"string","pattern":"^[0-9a-f]{40}([0-9a-f]{24})?$"},"branch":{"type":["string","null"],"description":"null for a tag or a commit."},"updated":{"type":"boolean","description":"Whether the folder's content changed."},"submodules":{"type":"array","maxItems":64,"items":{"type":"object","required":["path","repo","commit"],"additionalProperties":false,"properties":{"path":{"type":"string","description":"The folder, as dest named it."},"repo":{"type":"string"},"commit":{"type":"string","pattern":"^[0-9a-f]{40}([0-9a-f]{24})?$"}}},"description":"What was brought along; absent where nothing was asked for."}},"$id":"https://openagents.dev/schemas/op/git.clone.json/result","title":"GitCloneResult"};
 
 function validate287(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 /*# sourceURL="https://openagents.dev/schemas/op/git.clone.json/result" */;
@@ -107148,7 +107243,7 @@ vErrors.push(err3);
 errors++;
 }
 for(const key0 in data){
-if(!((((key0 === "path") || (key0 === "commit")) || (key0 === "branch")) || (key0 === "updated"))){
+if(!(((((key0 === "path") || (key0 === "commit")) || (key0 === "branch")) || (key0 === "updated")) || (key0 === "submodules"))){
 const err4 = {instancePath,schemaPath:"#/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key0},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err4];
@@ -107221,14 +107316,146 @@ vErrors.push(err9);
 errors++;
 }
 }
-}
-else {
-const err10 = {instancePath,schemaPath:"#/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data.submodules !== undefined){
+let data4 = data.submodules;
+if(Array.isArray(data4)){
+if(data4.length > 64){
+const err10 = {instancePath:instancePath+"/submodules",schemaPath:"#/properties/submodules/maxItems",keyword:"maxItems",params:{limit: 64},message:"must NOT have more than 64 items"};
 if(vErrors === null){
 vErrors = [err10];
 }
 else {
 vErrors.push(err10);
+}
+errors++;
+}
+const len0 = data4.length;
+for(let i0=0; i0<len0; i0++){
+let data5 = data4[i0];
+if(data5 && typeof data5 == "object" && !Array.isArray(data5)){
+if(data5.path === undefined){
+const err11 = {instancePath:instancePath+"/submodules/" + i0,schemaPath:"#/properties/submodules/items/required",keyword:"required",params:{missingProperty: "path"},message:"must have required property '"+"path"+"'"};
+if(vErrors === null){
+vErrors = [err11];
+}
+else {
+vErrors.push(err11);
+}
+errors++;
+}
+if(data5.repo === undefined){
+const err12 = {instancePath:instancePath+"/submodules/" + i0,schemaPath:"#/properties/submodules/items/required",keyword:"required",params:{missingProperty: "repo"},message:"must have required property '"+"repo"+"'"};
+if(vErrors === null){
+vErrors = [err12];
+}
+else {
+vErrors.push(err12);
+}
+errors++;
+}
+if(data5.commit === undefined){
+const err13 = {instancePath:instancePath+"/submodules/" + i0,schemaPath:"#/properties/submodules/items/required",keyword:"required",params:{missingProperty: "commit"},message:"must have required property '"+"commit"+"'"};
+if(vErrors === null){
+vErrors = [err13];
+}
+else {
+vErrors.push(err13);
+}
+errors++;
+}
+for(const key1 in data5){
+if(!(((key1 === "path") || (key1 === "repo")) || (key1 === "commit"))){
+const err14 = {instancePath:instancePath+"/submodules/" + i0,schemaPath:"#/properties/submodules/items/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key1},message:"must NOT have additional properties"};
+if(vErrors === null){
+vErrors = [err14];
+}
+else {
+vErrors.push(err14);
+}
+errors++;
+}
+}
+if(data5.path !== undefined){
+if(typeof data5.path !== "string"){
+const err15 = {instancePath:instancePath+"/submodules/" + i0+"/path",schemaPath:"#/properties/submodules/items/properties/path/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err15];
+}
+else {
+vErrors.push(err15);
+}
+errors++;
+}
+}
+if(data5.repo !== undefined){
+if(typeof data5.repo !== "string"){
+const err16 = {instancePath:instancePath+"/submodules/" + i0+"/repo",schemaPath:"#/properties/submodules/items/properties/repo/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err16];
+}
+else {
+vErrors.push(err16);
+}
+errors++;
+}
+}
+if(data5.commit !== undefined){
+let data8 = data5.commit;
+if(typeof data8 === "string"){
+if(!pattern333.test(data8)){
+const err17 = {instancePath:instancePath+"/submodules/" + i0+"/commit",schemaPath:"#/properties/submodules/items/properties/commit/pattern",keyword:"pattern",params:{pattern: "^[0-9a-f]{40}([0-9a-f]{24})?$"},message:"must match pattern \""+"^[0-9a-f]{40}([0-9a-f]{24})?$"+"\""};
+if(vErrors === null){
+vErrors = [err17];
+}
+else {
+vErrors.push(err17);
+}
+errors++;
+}
+}
+else {
+const err18 = {instancePath:instancePath+"/submodules/" + i0+"/commit",schemaPath:"#/properties/submodules/items/properties/commit/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err18];
+}
+else {
+vErrors.push(err18);
+}
+errors++;
+}
+}
+}
+else {
+const err19 = {instancePath:instancePath+"/submodules/" + i0,schemaPath:"#/properties/submodules/items/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err19];
+}
+else {
+vErrors.push(err19);
+}
+errors++;
+}
+}
+}
+else {
+const err20 = {instancePath:instancePath+"/submodules",schemaPath:"#/properties/submodules/type",keyword:"type",params:{type: "array"},message:"must be array"};
+if(vErrors === null){
+vErrors = [err20];
+}
+else {
+vErrors.push(err20);
+}
+errors++;
+}
+}
+}
+else {
+const err21 = {instancePath,schemaPath:"#/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err21];
+}
+else {
+vErrors.push(err21);
 }
 errors++;
 }
@@ -107239,7 +107466,7 @@ validate287.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false}
 
 exports.isHttpRequestParams = validate288;
 const schema432 = {"type":"object","required":["url"],"additionalProperties":false,"properties":{"url":{"type":"string","pattern":"^https?://","maxLength":8192,"x-secret":true,"description":"A secret may stand in its path or query, never in its host."},"method":{"enum":["GET","HEAD","POST","PUT","PATCH","DELETE"],"default":"GET","description":"GET and HEAD read; the others change something out there and carry an Idempotency-Key."},"headers":{"type":"object","maxProperties":64,"propertyNames":{"pattern":"^[A-Za-z0-9!#$%&'*+.^_`|~-]+$"},"additionalProperties":{"type":"string","maxLength":8192,"x-secret":true}},"body":{"type":["string","number","boolean","null","array","object"],"description":"Text as it is; any other value is sent as JSON."},"expect_status":{"type":"array","minItems":1,"maxItems":32,"items":{"type":"integer","minimum":100,"maximum":599},"description":"The step fails on any other status; 200 to 299 where absent."},"max_bytes":{"type":"integer","minimum":1,"maximum":67108864,"default":200000}},"$id":"https://openagents.dev/schemas/op/http.request.json/params","title":"HttpRequestParams"};
-const pattern516 = new RegExp("^[A-Za-z0-9!#$%&'*+.^_`|~-]+$", "u");
+const pattern517 = new RegExp("^[A-Za-z0-9!#$%&'*+.^_`|~-]+$", "u");
 
 function validate288(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 /*# sourceURL="https://openagents.dev/schemas/op/http.request.json/params" */;
@@ -107339,7 +107566,7 @@ errors++;
 for(const key1 in data2){
 const _errs7 = errors;
 if(typeof key1 === "string"){
-if(!pattern516.test(key1)){
+if(!pattern517.test(key1)){
 const err7 = {instancePath:instancePath+"/headers",schemaPath:"#/properties/headers/propertyNames/pattern",keyword:"pattern",params:{pattern: "^[A-Za-z0-9!#$%&'*+.^_`|~-]+$"},message:"must match pattern \""+"^[A-Za-z0-9!#$%&'*+.^_`|~-]+$"+"\"",propertyName:key1};
 if(vErrors === null){
 vErrors = [err7];
@@ -107742,7 +107969,7 @@ validate289.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false}
 
 exports.isModelEmbedParams = validate290;
 const schema434 = {"type":"object","required":["backend"],"additionalProperties":false,"properties":{"backend":{"enum":["lexical-v1","llama.cpp","ollama","mlx","foundation_models"]},"index":{"type":"string","pattern":"^[a-z0-9][a-z0-9._-]{0,63}$","description":"Embed this index's passages that have no vector yet."},"texts":{"type":"array","maxItems":1000,"items":{"type":"string","maxLength":100000},"description":"Embed these and return their vectors."},"dim":{"type":"integer","minimum":1,"maximum":16384,"description":"The vectors' length. A model has one length; lexical-v1 takes any up to 2048."}},"oneOf":[{"properties":{"index":{"type":"string"}},"required":["index"]},{"properties":{"texts":{"type":"array"}},"required":["texts"]}],"$id":"https://openagents.dev/schemas/op/model.embed.json/params","title":"ModelEmbedParams"};
-const pattern517 = new RegExp("^[a-z0-9][a-z0-9._-]{0,63}$", "u");
+const pattern518 = new RegExp("^[a-z0-9][a-z0-9._-]{0,63}$", "u");
 
 function validate290(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 /*# sourceURL="https://openagents.dev/schemas/op/model.embed.json/params" */;
@@ -107890,7 +108117,7 @@ errors++;
 if(data.index !== undefined){
 let data3 = data.index;
 if(typeof data3 === "string"){
-if(!pattern517.test(data3)){
+if(!pattern518.test(data3)){
 const err8 = {instancePath:instancePath+"/index",schemaPath:"#/properties/index/pattern",keyword:"pattern",params:{pattern: "^[a-z0-9][a-z0-9._-]{0,63}$"},message:"must match pattern \""+"^[a-z0-9][a-z0-9._-]{0,63}$"+"\""};
 if(vErrors === null){
 vErrors = [err8];
@@ -108594,7 +108821,7 @@ validate293.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false}
 
 exports.isNostrPublishParams = validate294;
 const schema438 = {"type":"object","required":["kind","content"],"additionalProperties":false,"properties":{"kind":{"type":"integer","minimum":0,"maximum":65535},"content":{"type":"string","maxLength":131072},"tags":{"type":"array","maxItems":2000,"items":{"type":"array","minItems":1,"maxItems":64,"items":{"type":"string","maxLength":4096}},"default":[]},"relays":{"type":"array","minItems":1,"maxItems":32,"items":{"type":"string","pattern":"^wss?://","maxLength":2048},"description":"Some of the relays its owner chose; all of them where absent."}},"$id":"https://openagents.dev/schemas/op/nostr.publish.json/params","title":"NostrPublishParams"};
-const pattern518 = new RegExp("^wss?://", "u");
+const pattern519 = new RegExp("^wss?://", "u");
 
 function validate294(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 /*# sourceURL="https://openagents.dev/schemas/op/nostr.publish.json/params" */;
@@ -108824,7 +109051,7 @@ vErrors.push(err17);
 }
 errors++;
 }
-if(!pattern518.test(data6)){
+if(!pattern519.test(data6)){
 const err18 = {instancePath:instancePath+"/relays/" + i2,schemaPath:"#/properties/relays/items/pattern",keyword:"pattern",params:{pattern: "^wss?://"},message:"must match pattern \""+"^wss?://"+"\""};
 if(vErrors === null){
 vErrors = [err18];
@@ -109030,7 +109257,7 @@ validate295.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false}
 
 exports.isSearchkitIndexParams = validate296;
 const schema440 = {"type":"object","required":["path","index"],"additionalProperties":false,"properties":{"path":{"type":"string","minLength":1,"description":"The folder to index, usually a git checkout."},"index":{"type":"string","pattern":"^[a-z0-9][a-z0-9._-]{0,63}$","description":"The index's name on this worker."},"languages":{"type":"array","maxItems":64,"items":{"type":"string","pattern":"^[A-Za-z0-9+#_.-]{1,32}$"},"description":"Index only these: a language (swift, ts, python) or a file extension. Absent or empty: every text file."},"include":{"type":"array","maxItems":256,"items":{"type":"string","minLength":1,"maxLength":1024},"description":"Index only paths that match one of these globs, relative to path. Absent or empty: all."},"exclude":{"type":"array","maxItems":256,"items":{"type":"string","minLength":1,"maxLength":1024},"description":"Never index paths that match one of these globs, relative to path."}},"$id":"https://openagents.dev/schemas/op/searchkit.index.json/params","title":"SearchkitIndexParams"};
-const pattern521 = new RegExp("^[A-Za-z0-9+#_.-]{1,32}$", "u");
+const pattern522 = new RegExp("^[A-Za-z0-9+#_.-]{1,32}$", "u");
 
 function validate296(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 /*# sourceURL="https://openagents.dev/schemas/op/searchkit.index.json/params" */;
@@ -109104,7 +109331,7 @@ errors++;
 if(data.index !== undefined){
 let data1 = data.index;
 if(typeof data1 === "string"){
-if(!pattern517.test(data1)){
+if(!pattern518.test(data1)){
 const err5 = {instancePath:instancePath+"/index",schemaPath:"#/properties/index/pattern",keyword:"pattern",params:{pattern: "^[a-z0-9][a-z0-9._-]{0,63}$"},message:"must match pattern \""+"^[a-z0-9][a-z0-9._-]{0,63}$"+"\""};
 if(vErrors === null){
 vErrors = [err5];
@@ -109143,7 +109370,7 @@ const len0 = data2.length;
 for(let i0=0; i0<len0; i0++){
 let data3 = data2[i0];
 if(typeof data3 === "string"){
-if(!pattern521.test(data3)){
+if(!pattern522.test(data3)){
 const err8 = {instancePath:instancePath+"/languages/" + i0,schemaPath:"#/properties/languages/items/pattern",keyword:"pattern",params:{pattern: "^[A-Za-z0-9+#_.-]{1,32}$"},message:"must match pattern \""+"^[A-Za-z0-9+#_.-]{1,32}$"+"\""};
 if(vErrors === null){
 vErrors = [err8];
@@ -109875,7 +110102,7 @@ errors++;
 if(data.index !== undefined){
 let data0 = data.index;
 if(typeof data0 === "string"){
-if(!pattern517.test(data0)){
+if(!pattern518.test(data0)){
 const err3 = {instancePath:instancePath+"/index",schemaPath:"#/properties/index/pattern",keyword:"pattern",params:{pattern: "^[a-z0-9][a-z0-9._-]{0,63}$"},message:"must match pattern \""+"^[a-z0-9][a-z0-9._-]{0,63}$"+"\""};
 if(vErrors === null){
 vErrors = [err3];
@@ -110566,8 +110793,8 @@ validate299.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false}
 
 exports.isSiteBuildParams = validate300;
 const schema446 = {"type":"object","required":["edge"],"additionalProperties":false,"properties":{"edge":{"type":"string","pattern":"^https?://[^/?#@]+$","maxLength":300,"description":"The edge whose catalog is mirrored, without a path."},"url":{"type":"string","pattern":"^https?://[^/?#@]+$","maxLength":300,"description":"Where the site will be served; the edge's address where absent. It is written into pages, not connected to."},"site":{"type":"string","pattern":"^[a-z0-9][a-z0-9-]{0,63}$","default":"mirror","description":"The site's name on this worker: its folder is below sites/ in the worker's data folder."},"files":{"type":"integer","minimum":1,"maximum":10000000,"default":20000,"description":"How many files the host takes; pictures of the oldest listings are left out."}},"$id":"https://openagents.dev/schemas/op/site.build.json/params","title":"SiteBuildParams"};
-const pattern523 = new RegExp("^https?://[^/?#@]+$", "u");
-const pattern525 = new RegExp("^[a-z0-9][a-z0-9-]{0,63}$", "u");
+const pattern524 = new RegExp("^https?://[^/?#@]+$", "u");
+const pattern526 = new RegExp("^[a-z0-9][a-z0-9-]{0,63}$", "u");
 
 function validate300(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 /*# sourceURL="https://openagents.dev/schemas/op/site.build.json/params" */;
@@ -110616,7 +110843,7 @@ vErrors.push(err2);
 }
 errors++;
 }
-if(!pattern523.test(data0)){
+if(!pattern524.test(data0)){
 const err3 = {instancePath:instancePath+"/edge",schemaPath:"#/properties/edge/pattern",keyword:"pattern",params:{pattern: "^https?://[^/?#@]+$"},message:"must match pattern \""+"^https?://[^/?#@]+$"+"\""};
 if(vErrors === null){
 vErrors = [err3];
@@ -110651,7 +110878,7 @@ vErrors.push(err5);
 }
 errors++;
 }
-if(!pattern523.test(data1)){
+if(!pattern524.test(data1)){
 const err6 = {instancePath:instancePath+"/url",schemaPath:"#/properties/url/pattern",keyword:"pattern",params:{pattern: "^https?://[^/?#@]+$"},message:"must match pattern \""+"^https?://[^/?#@]+$"+"\""};
 if(vErrors === null){
 vErrors = [err6];
@@ -110676,7 +110903,7 @@ errors++;
 if(data.site !== undefined){
 let data2 = data.site;
 if(typeof data2 === "string"){
-if(!pattern525.test(data2)){
+if(!pattern526.test(data2)){
 const err8 = {instancePath:instancePath+"/site",schemaPath:"#/properties/site/pattern",keyword:"pattern",params:{pattern: "^[a-z0-9][a-z0-9-]{0,63}$"},message:"must match pattern \""+"^[a-z0-9][a-z0-9-]{0,63}$"+"\""};
 if(vErrors === null){
 vErrors = [err8];

@@ -13,6 +13,8 @@ export interface CloneMarker {
   readonly branch: string | null;
   /** Whose run made it, where it was an install's: its other releases may replace it. */
   readonly install_id: string | null;
+  /** The submodules that were brought along, by their folders below: each has a marker of its own. */
+  readonly submodules?: readonly string[];
   readonly config_sha256: string;
   readonly status_sha256: string;
 }
@@ -74,6 +76,8 @@ function parse(text: string): CloneMarker | null {
     texts.every((field) => typeof field === "string") &&
     (marker?.state === "ready" || marker?.state === "updating") &&
     (marker.install_id === undefined || marker.install_id === null || typeof marker.install_id === "string") &&
+    (marker.submodules === undefined ||
+      (Array.isArray(marker.submodules) && marker.submodules.every((one) => typeof one === "string"))) &&
     (marker.branch === null || typeof marker.branch === "string") &&
     (marker.depth === null || typeof marker.depth === "number");
   return whole ? ({ ...marker, install_id: marker.install_id ?? null } as CloneMarker) : null;

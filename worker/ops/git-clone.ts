@@ -1,12 +1,14 @@
 import { createHash } from "node:crypto";
 import * as fs from "node:fs";
 import { basename, dirname } from "node:path";
+import { LIMITS } from "@oa/shared/core/limits.ts";
 import { Fault } from "@oa/shared/core/refusal.ts";
 import type { GitCloneParams, GitCloneResult } from "@oa/shared/generated/types.ts";
 import { fileFault, isGitFolder } from "../adapters/file-faults.ts";
 import { type Git, openGit } from "../adapters/git-command.ts";
 import { type CloneMarker, readMarker, writeMarker } from "../adapters/git-marker.ts";
 import { type GitSource, localPath, openGitSource } from "../adapters/git-source.ts";
+import { refuseLinked, type Submodule, submodulesOf } from "../adapters/git-submodules.ts";
 import { openDirectory, syncDirectory } from "../adapters/open-beneath.ts";
 import { sweepTemporaries, temporaryName } from "../adapters/temporaries.ts";
 import type { OpContext } from "./op.ts";
@@ -21,6 +23,28 @@ const busy = new Set<string>();
  * those of `GrantedFiles`, `Egress` and `Processes`.
  */
 export async function gitClone(params: GitCloneParams, context: OpContext): Promise<GitCloneResult> {
+  const { submodules } = params;
+  if (submodules === undefined) return await cloneOne(params, context);
+  const named = new Map<string, string>();
+  for (const repo of submodules) named.set(await identityOf(repo, context), repo);
+  const tree: Tree = { named, brought: [], depth: 0 };
+  const cloned = await cloneOne(params, context, tree);
+  const brought = new Set(tree.brought.map(({ repo }) => repo));
+  const missing = [...named].find(([identity]) => !brought.has(identity));
+  if (missing !== undefined && (cloned.updated || params.update !== false)) {
+    throw new Fault("git_source_missing", `${params.repo} has no submodule from ${missing[1]} where it was cloned`);
+  }
+  return { ...cloned, submodules: tree.brought };
+}
+
+/** The submodules of one call: which may be followed, by what `identityOf` makes of them, and which were. */
+interface Tree {
+  readonly named: ReadonlyMap<string, string>;
+  readonly brought: { readonly path: string; readonly repo: string; readonly commit: string }[];
+  readonly depth: number;
+}
+
+async function cloneOne(params: GitCloneParams, context: OpContext, tree?: Tree): Promise<GitCloneResult> {
   const dest = await context.files.resolve(params.dest, "write");
   if (fs.lstatSync(dest, { throwIfNoEntry: false })?.isFile() === true) {
     throw new Fault("git_dest_foreign", `"${dest}" is a file, not a folder for a clone`);
@@ -47,13 +71,63 @@ export async function gitClone(params: GitCloneParams, context: OpContext): Prom
     const { commit, branch } = again
       ? await cloneAnew(dest, source, params, context)
       : await update(dest, marker, source, params, context);
+    const below = tree === undefined ? false : await bringSubmodules(dest, source, params, context, tree);
     await context.files.settle();
-    return { path: params.dest, commit, branch, updated: marker === null || again || commit !== marker.commit };
+    return {
+      path: params.dest,
+      commit,
+      branch,
+      updated: below || marker === null || again || commit !== marker.commit,
+    };
   } catch (error) {
     throw error instanceof Fault ? error : fileFault(error, "write", dest);
   } finally {
     busy.delete(dest);
   }
+}
+
+/** Clones the named submodules of what is checked out, each by the same checks as its parent; whether one changed. */
+async function bringSubmodules(
+  dest: string,
+  source: GitSource,
+  params: GitCloneParams,
+  context: OpContext,
+  tree: Tree,
+): Promise<boolean> {
+  const found = await submodulesOf(gitIn(dest, source, context), source.identity);
+  const wanted: (Submodule & { readonly identity: string })[] = [];
+  for (const one of found) {
+    // Of those that nobody named, not even the address is looked at any closer.
+    const identity = await identityOf(one.repo, context).catch(() => null);
+    if (identity !== null && tree.named.has(identity)) wanted.push({ ...one, identity });
+  }
+  if (wanted.length === 0) return false;
+  if (tree.depth >= LIMITS.git_submodule_depth) {
+    throw new Fault("git_source_invalid", `submodules of ${source.identity} lie deeper than ${tree.depth} levels`);
+  }
+  const marker = readMarker(dest);
+  if (marker !== null) writeMarker(dest, { ...marker, submodules: wanted.map(({ path }) => path) });
+  let updated = false;
+  for (const { path, identity, commit } of wanted) {
+    if (tree.brought.length >= LIMITS.git_submodules) {
+      throw new Fault("git_source_invalid", `more than ${LIMITS.git_submodules} submodules would be followed`);
+    }
+    refuseLinked(dest, path);
+    const folder = `${params.dest.replace(/\/+$/, "")}/${path}`;
+    tree.brought.push({ path: folder, repo: identity, commit });
+    const { depth } = params;
+    const asked = { repo: identity, dest: folder, ref: commit, ...(depth === undefined ? {} : { depth }) };
+    const cloned = await cloneOne(asked, context, { ...tree, depth: tree.depth + 1 });
+    // A branch can be called like the commit, and be another.
+    if (cloned.commit !== commit) {
+      throw new Fault(
+        "git_source_invalid",
+        `${identity} gave another commit than ${commit}, which ${folder} must be at`,
+      );
+    }
+    updated ||= cloned.updated;
+  }
+  return updated;
 }
 
 /** The repository a marker would name, without asking for it. */
@@ -78,8 +152,13 @@ function refuseOther(marker: CloneMarker, identity: string, dest: string): void 
 async function refuseForeign(marker: CloneMarker, source: GitSource, dest: string, context: OpContext): Promise<void> {
   if (!isOurs(marker, context) || marker.state !== "ready") return refuseOther(marker, source.identity, dest);
   const git = await unchanged(dest, marker, source, context);
-  if ((await git.run(["status", "--porcelain", "--untracked-files=normal", "--ignored"])) === "") return;
-  throw changed(dest, "has had files put into it");
+  const status = ["status", "--porcelain", "--untracked-files=normal", "--ignored", "--ignore-submodules=all"];
+  if ((await git.run(status)) !== "") throw changed(dest, "has had files put into it");
+  for (const path of marker.submodules ?? []) {
+    const below = readMarker(`${dest}/${path}`);
+    if (below === null) throw changed(`${dest}/${path}`, "has been changed");
+    await refuseForeign(below, source, `${dest}/${path}`, context);
+  }
 }
 
 function isOurs(marker: CloneMarker, { install_id = null }: OpContext): boolean {
@@ -156,7 +235,9 @@ async function update(
   const git = await unchanged(dest, marker, source, context);
   writeMarker(dest, { ...marker, state: "updating" });
   const checkout = await bring(git, source, params, context);
-  await record(dest, git, { repo: marker.repo, depth: marker.depth, state: "ready", ...checkout, ...by(context) });
+  const { repo, depth, submodules } = marker;
+  const below = submodules === undefined ? {} : { submodules };
+  await record(dest, git, { repo, depth, state: "ready", ...checkout, ...by(context), ...below });
   return checkout;
 }
 
