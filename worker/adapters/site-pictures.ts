@@ -1,8 +1,8 @@
 import { copyFile, link, mkdir, readdir, rename, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { LIMITS } from "@oa/shared/core/limits.ts";
-import type { CatalogDetail } from "@oa/shared/generated/types.ts";
 import { priceInWords } from "@oa/shared/core/price-words.ts";
+import type { CatalogDetail } from "@oa/shared/generated/types.ts";
 import { IMAGE_VERSION, type ImageText, openImages } from "./site-image.ts";
 
 const SITE: ImageText = {
