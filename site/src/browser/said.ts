@@ -4,6 +4,7 @@ import { cronInWords, zoneInWords } from "@oa/shared/core/cron-words.ts";
 import { normalizePermissions } from "@oa/shared/core/permission.ts";
 import { priceInWords } from "@oa/shared/core/price-words.ts";
 import { isRejection } from "@oa/shared/core/refusal.ts";
+import { conditionsInWords } from "@oa/shared/core/schedule-conditions.ts";
 import type { UpgradeManifest, UpgradeSchedule } from "@oa/shared/generated/types.ts";
 import { sentenceOf } from "@oa/shared/upgrade/consent.ts";
 
@@ -38,7 +39,7 @@ export function saidOf(manifest: UpgradeManifest): Said {
     price: [priceInWords(pricing)],
     schedule: [words],
     expression: expression === null ? [] : [expression],
-    conditions: conditionsInWords(schedule),
+    conditions: heldBackBy(schedule),
     triggers: triggersInWords(manifest),
     permissions: normalizePermissions(manifest.permissions).map((permission) => withChoices(sentenceOf(permission))),
     declares: declaredSentences(manifest),
@@ -69,16 +70,10 @@ function scheduleInWords(schedule: UpgradeSchedule): { readonly words: string; r
   return { words: `${words}${between}`, expression: timezone === undefined ? expression : `${expression} ${timezone}` };
 }
 
-/** What must be so for a run to start. */
-function conditionsInWords({ constraints = {} }: UpgradeSchedule): readonly string[] {
-  const { plugged_in, wifi_only, cpu_max_percentage, suspend_if_active, respect_dnd } = constraints;
-  return [
-    ...(plugged_in === true ? ["while plugged in"] : []),
-    ...(wifi_only === true ? ["on Wi-Fi"] : []),
-    ...(cpu_max_percentage === undefined ? [] : [`with the processor below ${cpu_max_percentage}%`]),
-    ...(suspend_if_active === true ? ["pauses while you work"] : []),
-    ...(respect_dnd === true ? ["not in Do Not Disturb"] : []),
-  ];
+/** What must be so for a run to start by itself. */
+function heldBackBy(schedule: UpgradeSchedule): readonly string[] {
+  const words = conditionsInWords(schedule);
+  return words === null ? [] : [`only while ${words}`];
 }
 
 /** What else starts it. */

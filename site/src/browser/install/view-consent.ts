@@ -49,7 +49,7 @@ export function consentView(
     facts([
       ["On", make("span", {}, worker.label ?? "worker", " ", shortKey(worker.public_key))],
       ["Runs", whenSentence(schedule, plan.triggers)],
-      ...(schedule.type === "cron" ? [["That is", [...said.schedule, ...said.conditions].join("; ")] as const] : []),
+      ...(schedule.type === "cron" ? [["That is", said.schedule.join("; ")] as const] : []),
       ["Price", priceInWords(manifest.pricing)],
       ...Object.entries(plan.inputs).map(([name, value]) => [name, make("code", {}, JSON.stringify(value))] as const),
     ]),
