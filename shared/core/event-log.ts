@@ -177,89 +177,111 @@ function appendEvent(
   draft: Pending,
   { random, sha256, sealed_fields }: LogPorts,
 ): Written | Rejection {
-  const at = new Date(context.now_ms).toISOString();
+  const { actor_type, actor_id, causation_id, correlation_id, idempotency_key } = context;
+  const { workspace_id, stream_type, stream_id } = context;
+  const { event_type, subject_id } = draft;
+  const occurred_at = new Date(context.now_ms).toISOString();
+  const stream_seq = (head?.stream_seq ?? 0) + 1;
   const members = canonicalMembers(draft.data);
   // Read from its canonical form, so that a projection sees the same keys in the same order live and in a rebuild.
-  const plain = JSON.parse(objectOf(members)) as Readonly<Record<string, unknown>>;
-  const sealed = seal(members, random, sha256, sealed_fields[draft.event_type] ?? []);
-  const who = {
-    actor_type: context.actor_type,
-    actor_id: context.actor_id,
-    correlation_id: context.correlation_id,
-    ...(context.causation_id === undefined ? {} : { causation_id: context.causation_id }),
-  };
-  const what = {
+  const data = JSON.parse(objectOf(members)) as Readonly<Record<string, unknown>>;
+  const sealed = seal(members, random, sha256, sealed_fields[event_type] ?? []);
+  const event: Unhashed = {
     event_id: newUuid(context.now_ms, random),
-    event_type: draft.event_type,
-    event_version: 1 as const,
-    occurred_at: at,
-    workspace_id: context.workspace_id,
-    stream_type: context.stream_type,
-    stream_id: context.stream_id,
-    stream_seq: (head?.stream_seq ?? 0) + 1,
-    subject_id: draft.subject_id,
-    ...(context.idempotency_key === undefined ? {} : { idempotency_key: context.idempotency_key }),
+    event_type,
+    event_version: 1,
+    occurred_at,
+    workspace_id,
+    stream_type,
+    stream_id,
+    stream_seq,
+    subject_id,
+    actor_type,
+    actor_id,
+    correlation_id,
     prev_event_hash: head?.event_hash ?? null,
+    data,
+    ...(causation_id === undefined ? {} : { causation_id }),
+    ...(idempotency_key === undefined ? {} : { idempotency_key }),
   };
-  // In the order of their names, `data` stands between those two.
-  const [first, last] = [canonicalize(who).slice(0, -1), canonicalize({ hash_version: 1, ...what }).slice(1)];
-  const body = `${first},"data":${objectOf(members)},${last}`;
+  const body = bodyOf(event, objectOf(members));
   if (body.length > LIMITS.event_chars) {
-    const message = `a ${draft.event_type} event of ${body.length} characters is over the limit of ${LIMITS.event_chars}`;
+    const message = `a ${event_type} event of ${body.length} characters is over the limit of ${LIMITS.event_chars}`;
     return reject("event_too_large", message);
   }
   const event_hash = hashBody(body, sha256);
   sql.run(
     `INSERT INTO evt_events (event_id, stream, stream_seq, subject_id, event_type, correlation_id, idempotency_key,
        recorded_at, body, event_hash, position) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
-    what.event_id,
+    event.event_id,
     stream,
-    what.stream_seq,
-    draft.subject_id,
-    draft.event_type,
-    context.correlation_id,
-    context.idempotency_key ?? null,
-    at,
+    stream_seq,
+    subject_id,
+    event_type,
+    correlation_id,
+    idempotency_key ?? null,
+    occurred_at,
     body,
     event_hash,
     position,
   );
   if (sealed !== null) sql.run("INSERT INTO evt_sealed VALUES (?, ?)", position, sealed);
-  return { event: { ...what, ...who, data: plain, event_hash, recorded_at: at }, position };
+  return { event: { ...event, event_hash, recorded_at: occurred_at }, position };
 }
 
-/** The canonical text of each member of an object, in the order of the keys. */
-function canonicalMembers(data: object): Map<string, string> {
-  const members = new Map<string, string>();
+type Unhashed = Omit<Recorded, "event_hash" | "recorded_at">;
+
+/** What is hashed of an event: its canonical form, with its data as they stand in the log. */
+function bodyOf(event: Unhashed, data: string): string {
+  const text = canonicalize;
+  const { causation_id, idempotency_key } = event;
+  // Each name at its place among the others.
+  return (
+    `{"actor_id":${text(event.actor_id)},"actor_type":${text(event.actor_type)},` +
+    `${causation_id === undefined ? "" : `"causation_id":${text(causation_id)},`}` +
+    `"correlation_id":${text(event.correlation_id)},"data":${data},"event_id":${text(event.event_id)},` +
+    `"event_type":${text(event.event_type)},"event_version":${text(event.event_version)},"hash_version":1,` +
+    `${idempotency_key === undefined ? "" : `"idempotency_key":${text(idempotency_key)},`}` +
+    `"occurred_at":${text(event.occurred_at)},"prev_event_hash":${text(event.prev_event_hash)},` +
+    `"stream_id":${text(event.stream_id)},"stream_seq":${text(event.stream_seq)},` +
+    `"stream_type":${text(event.stream_type)},"subject_id":${text(event.subject_id)},` +
+    `"workspace_id":${text(event.workspace_id)}}`
+  );
+}
+
+/** One member of an object, its value in canonical form. */
+interface Member {
+  readonly key: string;
+  readonly value: string;
+}
+
+/** The members of an object in the order of their keys. */
+function canonicalMembers(data: object): Member[] {
+  const members: Member[] = [];
   for (const key of sortedKeys(data)) {
     const member = (data as Readonly<Record<string, unknown>>)[key];
-    if (member !== undefined) members.set(key, canonicalize(member));
+    if (member !== undefined) members.push({ key, value: canonicalize(member) });
   }
   return members;
 }
 
-function objectOf(members: ReadonlyMap<string, string>): string {
+function objectOf(members: readonly Member[]): string {
   let text = "";
-  for (const [key, member] of members) text += `${text === "" ? "" : ","}${canonicalize(key)}:${member}`;
+  for (const { key, value } of members) text += `${text === "" ? "" : ","}${canonicalize(key)}:${value}`;
   return `{${text}}`;
 }
 
 /** Replaces the members that are sealed by salted commitments to them; gives the values by field, as JSON, or null. */
-function seal(
-  members: Map<string, string>,
-  random: RandomBytes,
-  sha256: Sha256Hex,
-  fields: readonly string[],
-): string | null {
-  const sealed = new Map<string, string>();
-  for (const field of fields) {
-    const value = members.get(field);
-    if (value === undefined) continue;
+function seal(members: Member[], random: RandomBytes, sha256: Sha256Hex, fields: readonly string[]): string | null {
+  if (fields.length === 0) return null;
+  const sealed: Member[] = [];
+  for (const [at, { key, value }] of members.entries()) {
+    if (!fields.includes(key)) continue;
     const salt = bytesToHex(random(16));
-    members.set(field, canonicalize(commitText(salt, value, sha256)));
-    sealed.set(field, `{"salt":"${salt}","value":${value}}`);
+    members[at] = { key, value: canonicalize(commitText(salt, value, sha256)) };
+    sealed.push({ key, value: `{"salt":"${salt}","value":${value}}` });
   }
-  return sealed.size === 0 ? null : objectOf(sealed);
+  return sealed.length === 0 ? null : objectOf(sealed);
 }
 
 /** A row as the event its writer saw; sealed fields whose values were deleted are absent. */
@@ -278,9 +300,7 @@ export function toEvent(sql: Sql, row: EventRow): Recorded {
 
 /** A row as the event that was hashed: commitments stand where values are sealed. */
 export function unsealed(row: EventRow): Recorded {
-  const { hash_version: _, ...event } = JSON.parse(row.body) as Omit<Recorded, "event_hash" | "recorded_at"> & {
-    readonly hash_version: 1;
-  };
+  const { hash_version: _, ...event } = JSON.parse(row.body) as Unhashed & { readonly hash_version: 1 };
   return { ...event, event_hash: row.event_hash, recorded_at: row.recorded_at };
 }
 

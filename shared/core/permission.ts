@@ -39,7 +39,7 @@ const KINDS: readonly PermissionKind[] = [
 export function parsePermission(
   permission: Permission,
 ): { readonly kind: PermissionKind; readonly subject: string } | null {
-  const kind = KINDS.find((name) => permission === name || permission.startsWith(`${name}:`));
+  const kind = KINDS.find((name) => permission.startsWith(name) && (permission[name.length] ?? ":") === ":");
   if (kind === undefined) return null;
   const subject = permission.slice(kind.length + 1);
   return (subject === "") === (kind === "process:spawn") ? { kind, subject } : null;

@@ -4,6 +4,7 @@ import type { Decider } from "@oa/shared/core/decider.ts";
 import type { EventContext } from "@oa/shared/core/envelope.ts";
 import { type EventStore, openEventStore, task } from "@oa/shared/core/event-store.ts";
 import { verifyChain } from "@oa/shared/core/hash-chain.ts";
+import { canonicalize } from "@oa/shared/core/json.ts";
 import type { Projection } from "@oa/shared/core/projection.ts";
 import { isRejection, reject } from "@oa/shared/core/refusal.ts";
 import type { Sql } from "@oa/shared/core/sql.ts";
@@ -109,6 +110,25 @@ export const EVENT_STORE_CONTRACT: Readonly<Record<string, (open: () => Sql) => 
     assert.deepEqual(recorded, store.bySubject("counter_1"));
     assert.ok(!isRejection(recorded));
     assert.equal(JSON.stringify(recorded[0]?.data), JSON.stringify(store.bySubject("counter_1")[0]?.data));
+  },
+  "hashes the canonical form of an event, whatever its envelope has": (open) => {
+    const { sql, store } = given(open());
+    const odd = { ...context, actor_id: 'a "quoted"\u2028 \u00e9', stream_id: "ws\\test" };
+    for (const [at, more] of [
+      {},
+      { causation_id: "c_0" },
+      { idempotency_key: "once" },
+      { causation_id: "c", idempotency_key: "k" },
+    ].entries()) {
+      store.handle({ ...odd, ...more }, [task(counter, `counter_${at}`, { type: "add", amount: at, note: "n" })]);
+    }
+    const bodies = sql.all<{ body: string }>("SELECT body FROM evt_events ORDER BY position").map(({ body }) => body);
+    assert.equal(bodies.length, 4);
+    for (const body of bodies) assert.equal(body, canonicalize(JSON.parse(body)));
+    assert.deepEqual(
+      Object.keys(JSON.parse(bodies[3] ?? "")).length,
+      Object.keys(JSON.parse(bodies[0] ?? "")).length + 2,
+    );
   },
   "orders two streams apart and verifies both": (open) => {
     const { store } = given(open());
