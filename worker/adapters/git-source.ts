@@ -111,25 +111,28 @@ function only(url: URL, addresses: readonly string[]): Connect {
 }
 
 async function local(path: string, { files, signal }: SourceContext): Promise<GitSource> {
-  const root = await files.folder(path, "read");
+  const root = await files.resolve(path, "read");
   const missing = new Fault("git_source_missing", `"${root}" is not a git repository`);
   if (!existsSync(root)) throw new Fault("git_source_missing", `there is no repository at "${root}"`);
   const line = async (file: string): Promise<string> => {
     const bytes = await files.read(file, { max_bytes: LIMITS.git_marker_bytes, signal });
     return new TextDecoder().decode(bytes).trimEnd();
   };
+  // Of what is checked out git needs nothing: a worker's own folder can lie there.
+  const place = existsSync(`${root}/.git`) ? `${root}/.git` : root;
   // A repository can be scattered: a file or link for .git, a shared folder, borrowed objects. All of it is read.
-  let own = existsSync(`${root}/.git`) ? await files.resolve(`${root}/.git`, "read") : root;
+  let own = await files.resolve(place, "read");
   if (lstatSync(own).isFile()) {
     const named = /^gitdir: (.+)$/.exec(await line(own))?.[1];
     if (named === undefined) throw missing;
-    own = await files.resolve(resolve(root, named), "read");
+    own = resolve(root, named);
   }
+  own = await files.folder(own, "read");
   const shared = existsSync(`${own}/commondir`) ? resolve(own, await line(`${own}/commondir`)) : own;
-  const common = await files.resolve(shared, "read");
+  const common = await files.folder(shared, "read");
   if (!existsSync(`${common}/HEAD`) || !existsSync(`${common}/objects`)) throw missing;
   const parts = ["/HEAD", "/config", "/packed-refs", "/refs", "/objects", "/objects/info", "/objects/pack"];
-  const read = [root, own, common];
+  const read = [place, own, common];
   for (const name of parts) read.push(await files.resolve(`${common}${name}`, "read"));
   const alternates = `${common}/objects/info/alternates`;
   if (existsSync(alternates)) {

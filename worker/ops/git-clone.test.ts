@@ -35,13 +35,17 @@ const commit = (folder: string, file: string, text: string): string => {
 };
 
 /** What an op of a run is given, for a grant; the parts that git.clone has no use for are absent. */
-function context(grant?: readonly string[], signal = new AbortController().signal): OpContext {
+function context(
+  grant?: readonly string[],
+  signal = new AbortController().signal,
+  more: { readonly hidden?: string } = {},
+): OpContext {
   const permissions = grant ?? [
     ...["filesystem:read:~/src/**", "filesystem:write:~/dest/**"],
     ...[`network:egress:127.0.0.1:${port()}`, `network:egress:localhost:${port()}`],
   ];
   return {
-    files: openGrantedFiles(permissions, { home }),
+    files: openGrantedFiles(permissions, { home, ...more }),
     egress: openEgress(permissions, { private_allow: [`localhost:${port()}`] }),
     processes: openConfinedProcesses(sandbox),
     signal,
@@ -134,6 +138,18 @@ test("a local repository is cloned with its history, and the folder named as it 
   assert.equal(git(join(home, "dest/repo"), "rev-list", "--count", "HEAD"), "2");
   assert.equal(git(join(home, "dest/repo"), "status", "--porcelain"), "");
   nothingLeft();
+});
+
+test("a repository is cloned though the worker's own folder lies in it: of what is checked out git is shown nothing", async () => {
+  const hidden = join(source, ".data");
+  fs.mkdirSync(hidden, { recursive: true });
+  fs.writeFileSync(join(hidden, "key"), "a secret");
+  const inside = context(undefined, undefined, { hidden });
+  const { commit } = await gitClone({ repo: "~/src", dest: "~/dest/repo" }, inside);
+  assert.equal(commit, git(source, "rev-parse", "HEAD").trim());
+  assert.equal(fs.existsSync(join(home, "dest/repo/.data")), false);
+  await refuses("path_not_granted", inside.files.folder("~/src", "read"));
+  fs.rmSync(hidden, { recursive: true });
 });
 
 test("a clone is brought up to date, keeps files git does not track, and is left alone where nothing is new", async () => {
