@@ -8,6 +8,7 @@ import { canonicalize } from "@oa/shared/core/json.ts";
 import type { Projection } from "@oa/shared/core/projection.ts";
 import { isRejection, reject } from "@oa/shared/core/refusal.ts";
 import type { Sql } from "@oa/shared/core/sql.ts";
+import { SQL_CONTRACT } from "./sql.ts";
 
 type CounterEvent =
   | {
@@ -371,39 +372,7 @@ export const EVENT_STORE_CONTRACT: Readonly<Record<string, (open: () => Sql) => 
     assert.equal(({} as { polluted?: boolean }).polluted, undefined);
     assert.equal(store.verify().ok, true);
   },
-  "refuses an async transaction body and keeps none of it": (open) => {
-    const sql = open();
-    given(sql);
-    assert.throws(
-      () =>
-        sql.transaction(async () => {
-          sql.run("INSERT INTO proj_totals VALUES ('x', 1)");
-        }),
-      /must not be async/,
-    );
-    assert.deepEqual(rows(sql), []);
-  },
-  "nests transactions: an inner failure keeps the outer work": (open) => {
-    const sql = open();
-    given(sql);
-    sql.transaction(() => {
-      sql.run("INSERT INTO proj_totals VALUES ('outer', 1)");
-      assert.throws(() =>
-        sql.transaction(() => {
-          sql.run("INSERT INTO proj_totals VALUES ('inner', 1)");
-          throw new Error("inner");
-        }),
-      );
-    });
-    assert.deepEqual(rows(sql), [{ subject_id: "outer", total: 1 }]);
-  },
-  "carries text, numbers, null and bytes through the database unchanged": (open) => {
-    const sql = open();
-    sql.run("CREATE TABLE IF NOT EXISTS proj_values (a, b, c, d)");
-    const bytes = new Uint8Array([0, 1, 254, 255]);
-    sql.run("INSERT INTO proj_values VALUES (?, ?, ?, ?)", "ü\u0000x", 1.5, null, bytes);
-    assert.deepEqual({ ...sql.all("SELECT * FROM proj_values")[0] }, { a: "ü\u0000x", b: 1.5, c: null, d: bytes });
-  },
+  ...SQL_CONTRACT,
 };
 
 /** Keys in RFC 8785 order, so that objects can be compared as text, own `__proto__` included. */
