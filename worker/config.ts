@@ -177,10 +177,8 @@ function checked(value: unknown, where: string): WorkerConfig {
     if (secret === null) return value;
     throw new Fault("config_invalid", `${where}: ${secret} holds a password or a key; secrets never stand in settings`);
   }
-  throw new Fault(
-    "config_invalid",
-    `${where}: ${schemaSentence(validators.isWorkerConfig.errors, { what: "it", value })}`,
-  );
+  // Without the value: a password in the wrong place looks like any other word.
+  throw new Fault("config_invalid", `${where}: ${schemaSentence(validators.isWorkerConfig.errors, { what: "it" })}`);
 }
 
 async function readJson(file: string): Promise<unknown> {

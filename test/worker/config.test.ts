@@ -87,10 +87,7 @@ test("the policy is strict and the kill switch off unless somebody says otherwis
   assert.deepEqual([aup, kill_switch], ["strict", false]);
   const changed = await readConfig(folder, { OA_AUP: "permissive", OA_KILL_SWITCH: "1" });
   assert.deepEqual([changed.aup, changed.kill_switch], ["permissive", true]);
-  await assert.rejects(
-    readConfig(folder, { OA_AUP: "off" }),
-    /\/aup must be one of strict, balanced, permissive, not "off"/,
-  );
+  await assert.rejects(readConfig(folder, { OA_AUP: "off" }), /\/aup must be one of strict, balanced, permissive$/);
 });
 
 test("a worker that is local only has its models on this machine", async () => {
@@ -127,7 +124,7 @@ test("an empty variable is no setting", async () => {
 const bad: readonly [string, string, Record<string, string>, RegExp][] = [
   ["text that is not JSON", "{port: 1}", {}, /config\.json is not JSON/],
   ["a misspelt key", '{"prot": 1}', {}, /\/prot is not a field this version knows/],
-  ["a port that is text", '{"port": "6767"}', {}, /\/port must be of type integer, not "6767"/],
+  ["a port that is text", '{"port": "6767"}', {}, /\/port must be of type integer$/],
   ["a port from the environment that is no number", "{}", { OA_PORT: "http" }, /the environment: \/port/],
   ["a relay that is no WebSocket", "{}", { OA_RELAYS: "https://relay.example" }, /\/relays\/0/],
   ["a range of private addresses", '{"private_allow": ["10.0.0.0/8"]}', {}, /\/private_allow\/0/],
