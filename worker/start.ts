@@ -7,7 +7,7 @@ import { join, resolve } from "node:path";
 import { parseArgs } from "node:util";
 import type { ConsentView } from "@oa/shared/api/ports.ts";
 import { parseStrict } from "@oa/shared/core/json.ts";
-import { REASONS } from "@oa/shared/core/reasons.ts";
+import { knownReason, REASONS } from "@oa/shared/core/reasons.ts";
 import { Fault, isRejection, type Rejection, reject } from "@oa/shared/core/refusal.ts";
 import type { CatalogPage, SearchkitQueryResult, UpgradeManifest } from "@oa/shared/generated/types.ts";
 import type { InstallView } from "@oa/shared/install/views.ts";
@@ -183,7 +183,8 @@ async function mainJob(client: ControlClient, edge: RunningEdge, options: Option
   const { expression, timezone } = scheduled.schedule;
   say("✓", "scheduled", `${expression} ${timezone}; next ${new Date(scheduled.next_fire_ms).toISOString()}`);
   const run = await runOnce(client, installed.install_id, signal);
-  if (run.status !== "succeeded") throw new Fault("internal", `the run ${run.status}: ${run.message} (${run.code})`);
+  if (run.status !== "succeeded")
+    throw new Fault(knownReason(run.code, "internal"), `the run ${run.status}: ${run.message}`);
   say("✓", "ran", stepsInWords(run));
   say(run.note === "posted" ? "✓" : "✗", "noted", `completion note ${run.note ?? "not wanted"} on ${edge.relay_url}`);
   const found = orThrow(await client.post<SearchkitQueryResult>("/v1/search", { query: options.query, limit: 5 }));

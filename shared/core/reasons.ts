@@ -300,3 +300,8 @@ export const REASONS = {
 } as const satisfies Record<string, Reason>;
 
 export type ReasonCode = keyof typeof REASONS;
+
+/** A code that came from elsewhere; `otherwise` where this version does not know it. */
+export function knownReason(code: string | null | undefined, otherwise: ReasonCode): ReasonCode {
+  return code != null && Object.hasOwn(REASONS, code) ? (code as ReasonCode) : otherwise;
+}

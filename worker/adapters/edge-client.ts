@@ -1,6 +1,6 @@
 import { parseStrict } from "@oa/shared/core/json.ts";
 import { LIMITS } from "@oa/shared/core/limits.ts";
-import { REASONS, type ReasonCode } from "@oa/shared/core/reasons.ts";
+import { knownReason } from "@oa/shared/core/reasons.ts";
 import { isRejection, type Rejection, reject } from "@oa/shared/core/refusal.ts";
 import type { HttpRequestClaim } from "@oa/shared/nostr/27235-http-auth.ts";
 import { type Egress, openEgress } from "./egress.ts";
@@ -61,9 +61,7 @@ export function openEdgeClient(edge_url: string, egress: Pick<Egress, "fetch">):
     const { error } = (parsed.value ?? {}) as {
       readonly error?: { readonly code?: string; readonly message?: string };
     };
-    const known = error?.code !== undefined && Object.hasOwn(REASONS, error.code);
-    const code: ReasonCode = known ? (error?.code as ReasonCode) : "unreachable";
-    return reject(code, error?.message ?? `${edge_url} answered ${status}`);
+    return reject(knownReason(error?.code, "unreachable"), error?.message ?? `${edge_url} answered ${status}`);
   };
   return {
     get: (path, signal, sign) => ask(path, signal, undefined, sign),

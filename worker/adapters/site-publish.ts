@@ -1,6 +1,6 @@
 import { parseStrict } from "@oa/shared/core/json.ts";
 import { LIMITS } from "@oa/shared/core/limits.ts";
-import { REASONS, type ReasonCode } from "@oa/shared/core/reasons.ts";
+import { knownReason } from "@oa/shared/core/reasons.ts";
 import { isRejection, type Rejection, reject } from "@oa/shared/core/refusal.ts";
 import type { SiteManifest } from "@oa/shared/generated/types.ts";
 import validators from "@oa/shared/generated/validators.cjs";
@@ -88,9 +88,5 @@ function refusalOf(edge_url: string, status: number, body: Uint8Array): Rejectio
   const parsed = parseStrict(new TextDecoder().decode(body));
   const value = isRejection(parsed) ? null : parsed.value;
   const { error } = (value ?? {}) as { readonly error?: { readonly code?: string; readonly message?: string } };
-  const known = error?.code !== undefined && Object.hasOwn(REASONS, error.code);
-  return reject(
-    known ? (error?.code as ReasonCode) : "unreachable",
-    error?.message ?? `${edge_url} answered ${status}`,
-  );
+  return reject(knownReason(error?.code, "unreachable"), error?.message ?? `${edge_url} answered ${status}`);
 }

@@ -1,7 +1,7 @@
 import { readFile } from "node:fs/promises";
 import { setTimeout as sleep } from "node:timers/promises";
 import { LIMITS } from "@oa/shared/core/limits.ts";
-import { REASONS, type ReasonCode } from "@oa/shared/core/reasons.ts";
+import { knownReason } from "@oa/shared/core/reasons.ts";
 import { Fault, isRejection, type Rejection, reject } from "@oa/shared/core/refusal.ts";
 import { type DaemonFile, readDaemonFile, removeDaemonFile } from "../adapters/daemon-file.ts";
 import { takeDataLock } from "../adapters/data-lock.ts";
@@ -135,9 +135,11 @@ function client(send: Send, rest: Pick<ControlClient, "daemon" | "work" | "close
 /** An error body as the rejection it was; a code this version does not know still fails. */
 function asRejection(value: unknown, status: number): Rejection {
   const { error } = value as { readonly error?: { code?: string; message?: string; details?: Rejection["details"] } };
-  const code: ReasonCode =
-    error?.code !== undefined && Object.hasOwn(REASONS, error.code) ? (error.code as ReasonCode) : "internal";
-  return reject(code, error?.message ?? `the worker answered ${status}`, error?.details);
+  return reject(
+    knownReason(error?.code, "internal"),
+    error?.message ?? `the worker answered ${status}`,
+    error?.details,
+  );
 }
 
 /** Takes a rejection as a fault, for code that cannot go on without the answer. */

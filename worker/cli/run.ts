@@ -1,4 +1,4 @@
-import { REASONS, type ReasonCode } from "@oa/shared/core/reasons.ts";
+import { knownReason, REASONS } from "@oa/shared/core/reasons.ts";
 import { isRejection, type Rejection, reject } from "@oa/shared/core/refusal.ts";
 import type { RunSummary, RunView } from "@oa/shared/run/views.ts";
 import { type Command, type CommandContext, defineCommand, type ExitCode } from "./command.ts";
@@ -101,5 +101,5 @@ function answer(
   const message = run.message ?? "the run failed";
   print({ ...run, error: { code, message } }, () => showRun(run));
   note(`oa: ${message} (${code})`);
-  return Object.hasOwn(REASONS, code) ? REASONS[code as ReasonCode].exit : 1;
+  return REASONS[knownReason(code, "internal")].exit;
 }
