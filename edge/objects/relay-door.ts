@@ -14,7 +14,7 @@ import {
   restoreConnection,
   saveConnection,
 } from "../relay/connection.ts";
-import { deliver } from "../relay/deliveries.ts";
+import { closeMissed, deliver } from "../relay/deliveries.ts";
 import type { SessionContext } from "../relay/exchange.ts";
 import { type ClientMessage, frames, parseMessage, refusalFrame } from "../relay/protocol.ts";
 import { type Allowances, connectionsFrom, limitedAddress, overRate } from "../relay/rates.ts";
@@ -81,8 +81,12 @@ export class RelayDoor extends DurableObject<Env> {
     return new Response(null, { status: 101, webSocket: client });
   }
 
-  /** What a shard has just stored, in order; whether this door wants to hear more. */
-  deliver(shard: number, fresh: readonly Fresh[]): boolean {
+  /**
+   * What a shard has just stored, in order; whether this door wants to hear more. `missed`: others before it may not have
+   * arrived, which those who waited for them are told.
+   */
+  deliver(shard: number, fresh: readonly Fresh[], missed: boolean): boolean {
+    if (missed) this.#closeMissed(shard);
     this.#tell(fresh.map(({ raw, mark }) => ({ event: JSON.parse(raw) as NostrEvent, raw, shard, mark })));
     return this.#isWaiting();
   }
@@ -180,7 +184,7 @@ export class RelayDoor extends DurableObject<Env> {
       });
     const port: ShardPort = {
       perform: (from, tasks) => or(stub.perform(from, tasks)),
-      raws: (seqs) => or(stub.raws(seqs)),
+      raws: (seqs, chars) => or(stub.raws(seqs, chars)),
     };
     this.#stubs.set(shard, port);
     return port;
@@ -193,6 +197,15 @@ export class RelayDoor extends DurableObject<Env> {
 
   #tell(events: readonly LiveEvent[]): void {
     deliver(this.#connections, events, (socket, frame) => this.#send(socket, frame));
+  }
+
+  #closeMissed(shard: number): void {
+    closeMissed(
+      this.#connections,
+      { shard, count: this.#shards },
+      (socket, frame) => this.#send(socket, frame),
+      (socket, connection) => saveConnection(this.#sql, socket, connection),
+    );
   }
 
   #send(socket: WebSocket, frame: string): void {

@@ -72,8 +72,8 @@ export class RelayShard extends DurableObject<Env> {
   }
 
   /** Stored events as JSON by their place in the store; see `ShardPort`. */
-  raws(seqs: readonly number[]): readonly (string | null)[] {
-    return readRaws(this.#sql, seqs, LIMITS.relay_call_chars);
+  raws(seqs: readonly number[], chars: number): readonly (string | null)[] {
+    return readRaws(this.#sql, seqs, Math.min(chars, LIMITS.relay_call_chars));
   }
 
   /** Authors of listings in the order of their keys, a page of them. */
@@ -159,7 +159,8 @@ export class RelayShard extends DurableObject<Env> {
   /** In order; events that follow one another are stored together, before anything else is answered. */
   #performAll({ door }: Asking, tasks: readonly ShardTask[]): Performed {
     const performed: Performed = { answers: [], accepted: [], fresh: [] };
-    let chars = LIMITS.relay_call_chars;
+    // A door may ask all shards at once: together they answer what it can hold.
+    let chars = Math.floor(LIMITS.relay_call_chars / relayShards(this.env.RELAY_SHARDS));
     let raws: string[] = [];
     const store = (): void => {
       if (raws.length > 0) this.#store(raws, door !== null, performed);

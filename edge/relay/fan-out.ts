@@ -110,10 +110,15 @@ function withinLimits(filters: readonly NostrFilter[], rows: readonly Row[]): re
   });
 }
 
-/** The events' JSON, in order, within the byte limit: what the answers had no room for is asked for. */
+/**
+ * The events' JSON, in order, within the byte limit: what the answers had no room for is asked for. Of each shard as much
+ * at a time as leaves room for the others': together they have more than a door holds.
+ */
 async function rawsOf(tasks: ShardTasks, rows: readonly Row[]): Promise<readonly string[] | Rejection> {
   const held = new Map<Row, string | null>();
   for (const row of rows) if (row.raw !== null) held.set(row, row.raw);
+  const shards = new Set(rows.map(({ shard }) => shard)).size;
+  const share = Math.max(Math.floor(LIMITS.relay_call_chars / shards), LIMITS.relay_message_chars);
   const raws: string[] = [];
   let chars = 0;
   for (const [index, row] of rows.entries()) {
@@ -122,6 +127,7 @@ async function rawsOf(tasks: ShardTasks, rows: readonly Row[]): Promise<readonly
       const answer = await tasks.raws(
         row.shard,
         missing.map(({ seq }) => seq),
+        share,
       );
       if (isRejection(answer)) return answer;
       for (const [at, raw] of answer.entries()) {

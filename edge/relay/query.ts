@@ -1,5 +1,5 @@
 import { LIMITS } from "@oa/shared/core/limits.ts";
-import { type Rejection, reject } from "@oa/shared/core/refusal.ts";
+import { assert, type Rejection, reject } from "@oa/shared/core/refusal.ts";
 import { one, type Sql, type SqlValue } from "@oa/shared/core/sql.ts";
 import type { NostrFilter } from "@oa/shared/nostr/filter.ts";
 import type { SyncItem } from "@oa/shared/nostr/negentropy.ts";
@@ -42,6 +42,7 @@ export function findRows(
   now_s: number,
   chars: number,
 ): { readonly rows: readonly FoundRow[]; readonly chars: number } {
+  assert(filters.length < 32, "filters are bits of one whole number");
   const found = new Map<number, Place & { filters: number }>();
   for (const [index, filter] of filters.entries()) {
     const limit = limitOf(filter);

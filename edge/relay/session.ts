@@ -75,7 +75,7 @@ function subscribe(
       if (isRejection(found)) return end(found);
       const meanwhile = catchUp(id, subscription, found.marks);
       if (meanwhile === null && isOpen)
-        return end(reject("busy", "too much was published during this answer: ask again"));
+        return end(reject("busy", "some of what was published during this answer did not arrive: ask again"));
       return [...found.raws.map((raw) => frames.event(id, raw)), frames.eose(id), ...(isOpen ? (meanwhile ?? []) : [])];
     }),
   );

@@ -51,8 +51,8 @@ export interface ShardPort {
     from: { readonly shard: number; readonly door: string | null },
     tasks: readonly ShardTask[],
   ) => Promise<readonly ShardAnswer[]>;
-  /** Stored events as JSON by their place in the store, as many as fit into one answer; null for those that are gone. */
-  readonly raws: (seqs: readonly number[]) => Promise<readonly (string | null)[]>;
+  /** Stored events as JSON by their place in the store, as many as `chars` has room for; null for those that are gone. */
+  readonly raws: (seqs: readonly number[], chars: number) => Promise<readonly (string | null)[]>;
 }
 
 /** One call to a shard. */
@@ -71,7 +71,11 @@ export interface ShardTasks {
     shard: number,
     task: Extract<ShardTask, { readonly verb: V }>,
   ) => Promise<ShardAnswers[V] | Rejection>;
-  readonly raws: (shard: number, seqs: readonly number[]) => Promise<readonly (string | null)[] | Rejection>;
+  readonly raws: (
+    shard: number,
+    seqs: readonly number[],
+    chars: number,
+  ) => Promise<readonly (string | null)[] | Rejection>;
   readonly send: () => void;
 }
 
@@ -97,7 +101,7 @@ export function gatherTasks(count: number, door: string | null, portOf: (shard: 
         // The shard answers each task by its verb.
         call.settle.push((answer) => resolve(answer as ShardAnswers[V] | Rejection));
       }),
-    raws: (shard, seqs) => answered(shard, () => portOf(shard).raws(seqs)),
+    raws: (shard, seqs, chars) => answered(shard, () => portOf(shard).raws(seqs, chars)),
     send: () => {
       for (const { shard, tasks, settle } of calls) {
         void answered(shard, () => portOf(shard).perform({ shard, door }, tasks)).then((answers) => {

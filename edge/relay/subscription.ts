@@ -20,17 +20,19 @@ export interface Subscription {
   readonly filters: readonly NostrFilter[];
   /** Null once what is stored has been told. */
   waiting: LiveEvent[] | null;
+  /** Whether new events were lost while it waited. */
+  missed: boolean;
   /** By shard: up to which mark it was looked through. */
   marks: ReadonlyMap<number, number>;
 }
 
 export function newSubscription(filters: readonly NostrFilter[]): Subscription {
-  return { filters, waiting: [], marks: new Map() };
+  return { filters, waiting: [], missed: false, marks: new Map() };
 }
 
 /** A subscription that outlived this object's memory: nothing that it was told of can come again. */
 export function answeredBefore(filters: readonly NostrFilter[]): Subscription {
-  return { filters, waiting: null, marks: new Map() };
+  return { filters, waiting: null, missed: false, marks: new Map() };
 }
 
 export function isWaitedFor({ filters }: Subscription, event: NostrEvent): boolean {
@@ -49,7 +51,7 @@ export function liveFrame(id: string, subscription: Subscription, live: LiveEven
   return frames.event(id, live.raw);
 }
 
-/** What is stored has been told: the frames of what came meanwhile and was not among it; null where too much came. */
+/** What is stored has been told: the frames of what came meanwhile and was not among it; null where some of it is lost. */
 export function catchUp(
   id: string,
   subscription: Subscription,
@@ -58,6 +60,6 @@ export function catchUp(
   const waited = subscription.waiting ?? [];
   subscription.waiting = null;
   subscription.marks = marks;
-  if (waited.length > LIMITS.relay_waiting_events) return null;
+  if (subscription.missed || waited.length > LIMITS.relay_waiting_events) return null;
   return waited.flatMap((live) => liveFrame(id, subscription, live) ?? []);
 }

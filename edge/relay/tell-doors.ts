@@ -7,8 +7,8 @@ export const LISTENERS_DDL = "CREATE TABLE IF NOT EXISTS relay_listeners (door T
 
 /** A door, as a shard sees it. */
 interface DoorPort {
-  /** Whether the door has any subscription still. */
-  readonly deliver: (shard: number, fresh: readonly Fresh[]) => Promise<boolean>;
+  /** Whether the door has any subscription still. `missed`: before these there were others that may not have arrived. */
+  readonly deliver: (shard: number, fresh: readonly Fresh[], missed: boolean) => Promise<boolean>;
 }
 
 /** Tells doors of what a shard has just stored. */
@@ -26,29 +26,41 @@ interface Listener {
   waiting: Fresh[];
   waiting_chars: number;
   sending: boolean;
+  /** Whether something for this door was lost, which it does not know yet. */
+  missed: boolean;
   /** How often the door has asked to be told: it may have a new subscription while it says that it has none. */
   asked: number;
 }
 
-/** One call at a time to each door: what comes meanwhile goes with the next, so that a door hears everything in order. */
+/** How often a door is told once more that it missed something, when nothing else is to be told. */
+const MISSED_CALLS = 2;
+
+/**
+ * One call at a time to each door: what comes meanwhile goes with the next, so that a door hears everything in order.
+ * What a door could not be told is not told again, but that it missed something is.
+ */
 export function tellDoors(sql: Sql, portOf: (door: string) => DoorPort): Told {
   sql.run(LISTENERS_DDL);
   const listeners = new Map<string, Listener>();
   for (const { door } of sql.all<{ door: string }>("SELECT door FROM relay_listeners")) {
-    listeners.set(door, { waiting: [], waiting_chars: 0, sending: false, asked: 0 });
+    listeners.set(door, newListener());
   }
   const send = async (shard: number, door: string, listener: Listener): Promise<void> => {
     listener.sending = true;
-    while (listener.waiting.length > 0) {
-      const { asked } = listener;
+    for (let failures = 0; listener.waiting.length > 0 || (listener.missed && failures < MISSED_CALLS); ) {
+      const { asked, missed } = listener;
+      listener.missed = false;
       try {
         const fresh = takeOneCall(listener);
-        const listens = await inTime(() => portOf(door).deliver(shard, fresh));
+        const listens = await inTime(() => portOf(door).deliver(shard, fresh, missed));
+        failures = 0;
         if (listens || listener.asked !== asked) continue;
         listeners.delete(door);
         sql.run("DELETE FROM relay_listeners WHERE door = ?", door);
         break;
       } catch (error) {
+        listener.missed = true;
+        failures += 1;
         console.error("a door of the relay could not be told of new events", error);
       }
     }
@@ -62,13 +74,14 @@ export function tellDoors(sql: Sql, portOf: (door: string) => DoorPort): Told {
         return;
       }
       sql.run("INSERT OR IGNORE INTO relay_listeners (door) VALUES (?)", door);
-      listeners.set(door, { waiting: [], waiting_chars: 0, sending: false, asked: 0 });
+      listeners.set(door, newListener());
     },
     tell: async (from, fresh) => {
       const chars = fresh.reduce((sum, { raw }) => sum + raw.length, 0);
       const sent = [...listeners].flatMap(([door, listener]) => {
         if (door === from.door) return [];
         if (listener.waiting_chars + chars > LIMITS.relay_outbox_chars) {
+          listener.missed = true;
           console.error(`a door of the relay is too slow: ${fresh.length} new events do not reach it`);
           return [];
         }
@@ -81,7 +94,11 @@ export function tellDoors(sql: Sql, portOf: (door: string) => DoorPort): Told {
   };
 }
 
-/** Takes what waits for a door, as much as one call carries: at least one event. */
+function newListener(): Listener {
+  return { waiting: [], waiting_chars: 0, sending: false, missed: false, asked: 0 };
+}
+
+/** Takes what waits for a door, as much as one call carries: at least one event where any waits. */
 function takeOneCall(listener: Listener): readonly Fresh[] {
   const { waiting } = listener;
   let [count, chars] = [0, 0];
