@@ -12,7 +12,6 @@ export function explain(rollup: ReputationRollUp): readonly string[] {
     `${raters.attested} with an attested run`,
     ...(settings.anchors.length === 0 ? [] : [`${raters.trusted} in the web of trust`]),
   ];
-  const changed = trend.days_30_milli;
   return [
     `${stars(score.stars_milli)} stars; with 95% confidence between ${stars(score.low_milli)} and ${stars(score.high_milli)}.`,
     `${people(counted)}: ${kinds.join(", ")}. They are worth as much as ${stars(score.effective_raters_milli)} raters of equal weight.`,
@@ -23,7 +22,7 @@ export function explain(rollup: ReputationRollUp): readonly string[] {
           `Apart, and not in the score: ${apart.unknown} by keys without proof of use, on average ${stars(apart.unknown_stars_milli ?? 0)}.`,
         ]),
     ...(apart.own === 0 ? [] : ["Its author rated it too, which does not count."]),
-    ...(changed === null ? [] : [`In 30 days it changed by ${changed < 0 ? "-" : "+"}${stars(Math.abs(changed))}.`]),
+    ...changes(trend),
     `${runs.workers} workers attested ${runs.attested} runs, ${licences} buyers hold a licence, ${zaps.count} zaps sent ${Math.floor(zaps.msats / 1_000)} sats; none of these is in the score.`,
     ...filters.map(({ rule, ratings }) => {
       const says = ABUSE_RULES.find(({ name }) => name === rule)?.says ?? "";
@@ -32,6 +31,14 @@ export function explain(rollup: ReputationRollUp): readonly string[] {
     ...badges.map((badge) => `${badge}: ${BADGES.find((one) => one.badge === badge)?.says ?? ""}`),
     `Formula ${rollup.formula}, from ${rollup.inputs.count} signed events. Check it: oa reputation verify ${rollup.listing}`,
   ];
+}
+
+/** By how much the score has changed since each time at which there was one. */
+function changes({ days_7_milli, days_30_milli, days_90_milli }: ReputationRollUp["trend"]): readonly string[] {
+  const since = (days: number, milli: number | null): readonly string[] =>
+    milli === null ? [] : [`${milli < 0 ? "-" : "+"}${stars(Math.abs(milli))} in ${days} days`];
+  const said = [...since(7, days_7_milli), ...since(30, days_30_milli), ...since(90, days_90_milli)];
+  return said.length === 0 ? [] : [`It changed by ${said.join(", ")}.`];
 }
 
 function people(count: number): string {

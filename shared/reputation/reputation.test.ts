@@ -5,6 +5,7 @@ import validators from "../generated/validators.cjs";
 import type { Stars } from "../nostr/30054-rating.ts";
 import { decay, divide, squareRoot } from "./arithmetic.ts";
 import { differences } from "./compare.ts";
+import { explain } from "./explain.ts";
 import type { ReputationSettings } from "./facts.ts";
 import { DAY_S, FORMULA } from "./formula.ts";
 import { type Input, standing } from "./inputs.ts";
@@ -123,9 +124,12 @@ describe("the score", () => {
       rates(name, index < 6 ? 2 : 5, index < 6 ? 60 + index : index),
       bought(name, { created_at: NOW - 80 * DAY_S }),
     ]);
-    const { trend } = rollUpOf(inputs);
+    const rollup = rollUpOf(inputs);
+    const { trend } = rollup;
     assert.ok((trend.days_30_milli ?? 0) > 500);
     assert.equal(trend.days_90_milli, null);
+    const told = explain(rollup).filter((sentence) => sentence.startsWith("It changed by "));
+    assert.match(told.join("|"), /^It changed by \+\d\.\d\d in 7 days, \+\d\.\d\d in 30 days\.$/);
     const future = rates("rater 0", 5, -1);
     assert.deepEqual(rollUpOf([...inputs, future]), rollUpOf(inputs));
   });
