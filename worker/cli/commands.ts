@@ -7,6 +7,7 @@ export const COMMANDS: Readonly<Record<string, () => Promise<{ readonly command:
   edge: () => import("./edge.ts"),
   "site build": () => import("./site-build.ts"),
   "site publish": () => import("./site-publish.ts"),
+  "site verify": () => import("./site-verify.ts"),
   "upgrade init": () => import("./upgrade-init.ts"),
   "upgrade validate": () => import("./upgrade-validate.ts"),
   "upgrade diff": () => import("./upgrade-diff.ts"),
