@@ -3,7 +3,8 @@ import type { EventContext } from "@oa/shared/core/envelope.ts";
 import { type EventStore, openEventStore, task } from "@oa/shared/core/event-store.ts";
 import { newUuid, type RandomBytes } from "@oa/shared/core/id.ts";
 import { LIMITS } from "@oa/shared/core/limits.ts";
-import { assert, isRejection, type Rejection, reject } from "@oa/shared/core/refusal.ts";
+import { MODERATION_ACTIONS } from "@oa/shared/core/moderation-words.ts";
+import { assert, Fault, isRejection, type Rejection, reject } from "@oa/shared/core/refusal.ts";
 import { one, type Sql } from "@oa/shared/core/sql.ts";
 import type {
   ModerationCase,
@@ -18,7 +19,12 @@ import { moderationCase } from "@oa/shared/moderation/decider.ts";
 import { type Trust, trustIn } from "@oa/shared/moderation/trust.ts";
 import { countUnknownCases, getCase, ledgerPage, listCases, moderationView } from "@oa/shared/moderation/views.ts";
 import { fromEvent as reportIn } from "@oa/shared/nostr/01984-report.ts";
-import { fromEvent as decisionIn, isModeration } from "@oa/shared/nostr/01985-moderation.ts";
+import {
+  fromEvent as decisionIn,
+  isModeration,
+  MODERATION_NAMESPACE,
+  TARGET_TAGS,
+} from "@oa/shared/nostr/01985-moderation.ts";
 import { type PeopleList, fromEvent as peopleIn } from "@oa/shared/nostr/30000-people.ts";
 import { authorOf } from "@oa/shared/nostr/30054-rating.ts";
 import { KINDS } from "@oa/shared/nostr/kinds.ts";
@@ -59,15 +65,19 @@ export class Moderation extends DurableObject<Env> {
     this.#store = openEventStore(this.#sql, [moderationView], random);
   }
 
-  /** Takes events the relay has verified and stored, in order. Safe to repeat. */
+  /**
+   * Takes events the relay has verified and stored, in the order of their shard; shards know none among each other. Safe
+   * to repeat. Faults: the relay's, where a part of it cannot be asked: then the rest is to be handed over again.
+   */
   async take(events: readonly NostrEvent[]): Promise<void> {
     // Only the relay calls this, with what its own boundary has verified.
     for (const event of events as readonly VerifiedEvent[]) {
       try {
-        if (event.kind === KINDS.people.kind) this.#takeList(event);
+        if (event.kind === KINDS.people.kind) await this.#takeList(event);
         else if (event.kind === KINDS.report.kind) await this.#takeReport(event);
-        else await this.#takeLabel(event);
+        else await this.#takeLabel(event, true);
       } catch (error) {
+        if (error instanceof Fault && error.retryable) throw error;
         // One event must not stop all that come after it.
         console.error(`event ${event.id} could not be taken into moderation`, error);
       }
@@ -130,15 +140,26 @@ export class Moderation extends DurableObject<Env> {
     return reports.flatMap(({ manifest_event_id: id, reason }) => (id === null ? [] : [{ id, reason }]));
   }
 
-  #takeList(event: VerifiedEvent): void {
+  async #takeList(event: VerifiedEvent): Promise<void> {
     const list = peopleIn(event);
     if (isRejection(list) || list.signer !== operatorOf(this.env)) return;
+    const before = this.#trust();
     this.#sql.run(
       `INSERT INTO mod_lists (list, created_at, event_id, raw) VALUES (?1, ?2, ?3, ?4)
        ON CONFLICT (list) DO UPDATE SET created_at = ?2, event_id = ?3, raw = ?4
        WHERE created_at < ?2 OR (created_at = ?2 AND event_id > ?3)`,
       ...[list.list, list.created_at, event.id, JSON.stringify(event)],
     );
+    const grown = [...this.#trust()].filter(([key, roles]) => [...roles].some((role) => !before.get(key)?.has(role)));
+    const authors = grown.map(([key]) => key).slice(0, LIMITS.filter_values);
+    if (authors.length > 0) await this.#takeEarlier({ authors }, true);
+  }
+
+  /** Labels that came before the list that names their signer, or before what they answer, as they are on the relay. */
+  async #takeEarlier(narrow: object, follow: boolean): Promise<void> {
+    const filter = { kinds: [KINDS.label.kind], "#L": [MODERATION_NAMESPACE], ...narrow };
+    const [found = []] = await relayOf(this.env).find([[filter]]);
+    for (const raw of found.toReversed()) await this.#takeLabel(JSON.parse(raw) as VerifiedEvent, follow);
   }
 
   async #takeReport(event: VerifiedEvent): Promise<void> {
@@ -152,7 +173,10 @@ export class Moderation extends DurableObject<Env> {
     if (before.reports.some(({ reporter }) => reporter === report.reporter)) return;
     const now_s = nowSeconds();
     if (!this.#admitReporter(report.reporter, event.id, now_s)) return;
-    const known = await standings(relayOf(this.env), report, this.#trust(), this.#trustedAuthors());
+    const known = await standings(relayOf(this.env), report, this.#trust(), this.#trustedAuthors()).catch((error) => {
+      this.#admitAgain(report.reporter, now_s);
+      throw error;
+    });
     if (known === null) return; // there is no such listing
     if (
       before.target === null &&
@@ -176,14 +200,21 @@ export class Moderation extends DurableObject<Env> {
     assert(!isRejection(done) || done.code === "case_full", "a report is taken, or one too many");
   }
 
-  /** A decision that came to the relay itself counts like one that was handed in. */
-  async #takeLabel(event: VerifiedEvent): Promise<void> {
+  /** A decision that came to the relay itself counts like one that was handed in. `follow`: with what answers it. */
+  async #takeLabel(event: VerifiedEvent, follow: boolean): Promise<void> {
     const decision = isModeration(event) ? decisionIn(event) : null;
     if (decision === null || isRejection(decision)) return;
     if (decision.action !== "appeal" && !this.#trust().has(decision.moderator)) return;
+    const { decisions } = this.#store.load(moderationCase, caseIdOf(decision.target));
+    if (decisions.some(({ event_id }) => event_id === decision.event_id)) return;
     const target_key = await keyBehind(relayOf(this.env), decision.target);
     // It was fresh when the relay took it: it may have waited since.
-    this.#sql.transaction(() => void this.#record(decision, target_key, decision.created_at));
+    const refused = this.#sql.transaction(() => this.#record(decision, target_key, decision.created_at));
+    if (refused !== null || !follow || !MODERATION_ACTIONS[decision.action].measure) return;
+    const letter = TARGET_TAGS[decision.target.kind];
+    const authors = [...this.#trust().keys(), ...(target_key === null ? [] : [target_key])];
+    const narrow = { authors: authors.slice(-LIMITS.filter_values), [`#${letter}`]: [decision.target.value] };
+    await this.#takeEarlier(narrow, false);
   }
 
   #record(decision: ModerationDecision, target_key: string | null, now_s: number): Rejection | null {
@@ -210,6 +241,12 @@ export class Moderation extends DurableObject<Env> {
     const admitted = (row?.reports ?? 0) <= LIMITS.moderation_reports_per_key_day;
     if (!admitted) console.warn(`report ${event_id} is left out: ${pubkey} reported enough today`);
     return admitted;
+  }
+
+  /** What was not looked at did not use up what its reporter may report. */
+  #admitAgain(pubkey: string, now_s: number): void {
+    const day = Math.floor(now_s / DAY_S);
+    this.#sql.run("UPDATE mod_reporters SET reports = reports - 1 WHERE pubkey = ? AND day = ?", pubkey, day);
   }
 
   #refuseReader(caller: Caller): Rejection | null {

@@ -1,6 +1,6 @@
 import { LIMITS } from "@oa/shared/core/limits.ts";
 import type { ReasonCode } from "@oa/shared/core/reasons.ts";
-import { assert, isRejection, type Rejection } from "@oa/shared/core/refusal.ts";
+import { assert, Fault, isRejection, type Rejection } from "@oa/shared/core/refusal.ts";
 import type { RelayManagementRequest } from "@oa/shared/generated/types.ts";
 import { type NostrFilter, parseFilter } from "@oa/shared/nostr/filter.ts";
 import type { SyncItem } from "@oa/shared/nostr/negentropy.ts";
@@ -15,7 +15,7 @@ import type { RelaySettings } from "./management.ts";
 import { gatherTasks, type ShardTasks } from "./shard-tasks.ts";
 import { foreignEvents } from "./upstream.ts";
 
-/** The relay as the rest of the edge uses it: all of its shards as one. Where one cannot be asked, each of these throws. */
+/** The relay as the rest of the edge uses it: all of its shards as one. Where one cannot be asked, each of these throws: asked again later, it may answer. */
 export interface WholeRelay {
   /** For each list of filters, the stored events that meet any of them, as JSON. */
   readonly find: (lists: readonly (readonly object[])[]) => Promise<readonly (readonly string[])[]>;
@@ -66,7 +66,7 @@ export function relayOf(env: Env): WholeRelay {
         Promise.all(
           lists.map(async (list) => {
             const found = await findAcross(tasks, list.map(asked), "edge", false);
-            if (isRejection(found)) throw new Error(found.message);
+            if (isRejection(found)) throw new Fault(found.code, found.message, { retryable: true });
             return found.raws;
           }),
         ),

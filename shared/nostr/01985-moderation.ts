@@ -16,6 +16,8 @@ import { isHex32, type VerifiedEvent } from "./verify.ts";
 
 /** Namespace of what is said in a decision, beside that of everything of ours. */
 export const MODERATION_NAMESPACE = "openagents.moderation";
+/** The tag that names a target, by its kind. */
+export const TARGET_TAGS = { listing: "a", event: "e", key: "p" } as const;
 const LABEL = "moderation";
 const DAY_S = 86_400;
 
@@ -28,7 +30,7 @@ export function toEvent(
   options: { readonly created_at: number },
 ): EventTemplate {
   const { action, target, reason, status, blast_radius, evidence_sha256, expires_at, answers, appeal } = decision;
-  const letter = { listing: "a", event: "e", key: "p" }[target.kind];
+  const letter = TARGET_TAGS[target.kind];
   const optional = (name: string, value: string | number | null) => (value === null ? [] : [[name, String(value)]]);
   return {
     kind: KINDS.label.kind,

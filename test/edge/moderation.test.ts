@@ -357,6 +357,30 @@ test("the page of a taken-down listing is 410 with the reason, and nothing said 
   assert.equal(head.status, 410);
 });
 
+test("the order in which decisions, answers to them and the list of curators arrive changes nothing", async () => {
+  const address = await list();
+  const late = generateSecretKey();
+  const decision = label(about(address), late);
+  const answer = label(answering(decision.id, address, "restore"), bo);
+  await publish(answer);
+  await publish(decision);
+  // Both have arrived, and neither counts yet.
+  const marker = await list();
+  await publish(label(about(marker), mo));
+  await eventually(async () => (await ledgerOf(marker)).length === 1);
+  assert.deepEqual(await ledgerOf(address), []);
+  const people = [
+    person(late, "take_down"),
+    person(mo, "hold", "label", "take_down", "feature"),
+    person(bo, "hold", "take_down", "restore"),
+  ];
+  await publish(sign(peopleEvent({ list: "curators", people }, { created_at: NOW - 9 }), operator));
+  await eventually(async () => (await ledgerOf(address)).at(-1)?.state === "reversed");
+  const entry = (await ledgerOf(address)).find((one) => one.decision.event_id === decision.id);
+  assert.equal(entry?.answered?.event_id, answer.id);
+  assert.equal(await statusOf(address), 200);
+});
+
 test("whoever is taken off the list decides nothing any more, and what they decided is void", async () => {
   const address = await list();
   await say(about(address), mo);
