@@ -9,7 +9,7 @@ import { authorOf } from "@oa/shared/nostr/30054-rating.ts";
 import { toEvent } from "@oa/shared/nostr/30384-reputation.ts";
 import { KINDS } from "@oa/shared/nostr/kinds.ts";
 import { signEvent } from "@oa/shared/nostr/template.ts";
-import { isHex32, type NostrEvent, type VerifiedEvent } from "@oa/shared/nostr/verify.ts";
+import type { NostrEvent, VerifiedEvent } from "@oa/shared/nostr/verify.ts";
 import { askContext } from "@oa/shared/reputation/context.ts";
 import { explain } from "@oa/shared/reputation/explain.ts";
 import type { ReputationSettings } from "@oa/shared/reputation/facts.ts";
@@ -22,6 +22,7 @@ import { durableSql } from "../adapters/durable-sql.ts";
 import { edgeSchnorr } from "../adapters/schnorr.ts";
 import { catalogOf, type Env } from "../env.ts";
 import { relayOf } from "../relay/whole.ts";
+import { anchorsOf } from "../reputation/anchors.ts";
 import { indexerKey } from "../reputation/indexer-key.ts";
 import {
   createInputTables,
@@ -212,7 +213,3 @@ export class Reputation extends DurableObject<Env> {
 }
 
 /** Where this edge's web of trust starts; none unless its operator says so. */
-function anchorsOf(env: Env): readonly string[] {
-  const keys = (env.TRUST_ANCHORS ?? "").split(",").map((key) => key.trim());
-  return [...new Set(keys.filter(isHex32))].slice(0, LIMITS.reputation_anchors);
-}

@@ -13,10 +13,15 @@ const OF_AUTHORS: readonly number[] = [KINDS.profile.kind, KINDS.deletion.kind, 
 /** What others say of them. */
 const ABOUT_AUTHORS: readonly number[] = [KINDS.zap.kind, KINDS.report.kind];
 
-/** What a relay that this edge's settings name is asked for. */
-export function configuredFilters(authors: readonly string[], external: boolean): readonly WireFilter[] {
+/** What a relay that this edge's settings name is asked for. `followers`: whose follow lists are wanted. */
+export function configuredFilters(
+  authors: readonly string[],
+  followers: readonly string[],
+  external: boolean,
+): readonly WireFilter[] {
   return [
     { kinds: LABELLED, "#L": [LABEL_NAMESPACE] },
+    ...inParts(followers).map((part) => ({ kinds: [KINDS.follows.kind], authors: part })),
     ...inParts(authors).flatMap((part): readonly WireFilter[] => [
       { kinds: OF_AUTHORS, authors: part },
       { kinds: ABOUT_AUTHORS, "#p": part },

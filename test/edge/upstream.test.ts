@@ -267,3 +267,18 @@ test("NIP-65: relays that an author writes to are asked for that author's events
   );
   assert.deepEqual([...new Set(filters.flatMap(({ authors }) => authors ?? ["anybody"]))], [getPublicKey(author)]);
 });
+
+test("NIP-02: follow lists are pulled of the anchors and of whom they follow, and of nobody else", async () => {
+  const [anchor, near, far] = [generateSecretKey(), generateSecretKey(), generateSecretKey()];
+  const upstream = await open(openFakeRelay());
+  const follows = (by: Uint8Array, whom: Uint8Array): NostrEvent =>
+    signed(by, { kind: 3, tags: [["p", getPublicKey(whom)]], created_at: NOW - 5 });
+  for (const event of [follows(anchor, near), follows(near, far), follows(far, anchor)]) upstream.add(event);
+  const TRUST_ANCHORS = getPublicKey(anchor);
+  const host = await open(openTestEdge({ UPSTREAM_RELAYS: upstream.url, TRUST_ANCHORS, ...EVERY_SECOND }));
+  const reader = await open(connect(host.edge().relay_url));
+  await eventually(async () => (await reader.query({ kinds: [3] })).length === 2);
+  await caughtUp(host, 2);
+  const signers = (await reader.query({ kinds: [3] })).map(({ pubkey }) => pubkey).sort();
+  assert.deepEqual(signers, [getPublicKey(anchor), getPublicKey(near)].sort());
+});
