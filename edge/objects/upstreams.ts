@@ -5,11 +5,11 @@ import type { Sql } from "@oa/shared/core/sql.ts";
 import type { UpstreamPage } from "@oa/shared/generated/types.ts";
 import { publicRelay } from "@oa/shared/nostr/relay-list.ts";
 import { durableSql } from "../adapters/durable-sql.ts";
-import type { Env } from "../env.ts";
+import { type Env, moderationOf } from "../env.ts";
 import { relayOf } from "../relay/whole.ts";
 import { anchorsOf, trustedFollowers } from "../reputation/anchors.ts";
 import { type Connect, connectUpstream } from "../upstream/connection.ts";
-import { configuredFilters, listedFilters, listedRelays } from "../upstream/plan.ts";
+import { configuredFilters, type ListMakers, listedFilters, listedRelays } from "../upstream/plan.ts";
 import { pullFrom } from "../upstream/pull.ts";
 import {
   createUpstreamTables,
@@ -33,8 +33,7 @@ export class Upstreams extends DurableObject<Env> {
   readonly #sql: Sql;
   /** Which authors each listed relay is asked for, as of the last look at their lists. */
   #listed: ReadonlyMap<string, readonly string[]> = new Map();
-  /** Whose follow lists the web of trust reads, as of then. */
-  #followers: readonly string[] = [];
+  #makers: ListMakers = { followers: [], moderators: [] };
 
   constructor(context: DurableObjectState, env: Env) {
     super(context, env);
@@ -91,7 +90,11 @@ export class Upstreams extends DurableObject<Env> {
       if (authors.length < LIMITS.upstream_authors_page) break;
       after = authors.at(-1) ?? after;
     }
-    this.#followers = await trustedFollowers(relay, anchorsOf(this.env));
+    const { operator, curators } = await moderationOf(this.env).roles();
+    this.#makers = {
+      followers: await trustedFollowers(relay, anchorsOf(this.env)),
+      moderators: [...new Set([...(operator === null ? [] : [operator]), ...curators.map(({ pubkey }) => pubkey)])],
+    };
     const configured = this.#configured();
     if (this.env.FOLLOW_RELAY_LISTS === "1") {
       const lists = await relay.relayLists(addressesIn(this.env.LISTED_RELAYS));
@@ -110,7 +113,7 @@ export class Upstreams extends DurableObject<Env> {
         const filters =
           due.listed === 1
             ? listedFilters(this.#listed.get(url) ?? [])
-            : configuredFilters(knownAuthors(this.#sql), this.#followers, this.env.EXTERNAL_LISTINGS === "1");
+            : configuredFilters(knownAuthors(this.#sql), this.#makers, this.env.EXTERNAL_LISTINGS === "1");
         const relay = {
           takeForeign: own.takeForeign,
           comparable: own.comparable,

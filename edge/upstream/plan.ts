@@ -13,15 +13,27 @@ const OF_AUTHORS: readonly number[] = [KINDS.profile.kind, KINDS.deletion.kind, 
 /** What others say of them. */
 const ABOUT_AUTHORS: readonly number[] = [KINDS.zap.kind, KINDS.report.kind];
 
-/** What a relay that this edge's settings name is asked for. `followers`: whose follow lists are wanted. */
+/** Lists by which other applications mute and curate: they know no label of ours. */
+const OF_MODERATORS: readonly number[] = [KINDS.mutes.kind, KINDS.kind_mutes.kind, KINDS.old_list.kind];
+
+/** Whose unlabelled lists are wanted. */
+export interface ListMakers {
+  /** Whose follow lists the web of trust reads. */
+  readonly followers: readonly string[];
+  /** The operator and whom its list of curators names. */
+  readonly moderators: readonly string[];
+}
+
+/** What a relay that this edge's settings name is asked for. */
 export function configuredFilters(
   authors: readonly string[],
-  followers: readonly string[],
+  { followers, moderators }: ListMakers,
   external: boolean,
 ): readonly WireFilter[] {
   return [
     { kinds: LABELLED, "#L": [LABEL_NAMESPACE] },
     ...inParts(followers).map((part) => ({ kinds: [KINDS.follows.kind], authors: part })),
+    ...inParts(moderators).map((part) => ({ kinds: OF_MODERATORS, authors: part })),
     ...inParts(authors).flatMap((part): readonly WireFilter[] => [
       { kinds: OF_AUTHORS, authors: part },
       { kinds: ABOUT_AUTHORS, "#p": part },

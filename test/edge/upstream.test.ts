@@ -268,17 +268,27 @@ test("NIP-65: relays that an author writes to are asked for that author's events
   assert.deepEqual([...new Set(filters.flatMap(({ authors }) => authors ?? ["anybody"]))], [getPublicKey(author)]);
 });
 
-test("NIP-02: follow lists are pulled of the anchors and of whom they follow, and of nobody else", async () => {
+test("lists of other applications are pulled of those whom this edge trusts, and of nobody else", async () => {
   const [anchor, near, far] = [generateSecretKey(), generateSecretKey(), generateSecretKey()];
   const upstream = await open(openFakeRelay());
-  const follows = (by: Uint8Array, whom: Uint8Array): NostrEvent =>
-    signed(by, { kind: 3, tags: [["p", getPublicKey(whom)]], created_at: NOW - 5 });
-  for (const event of [follows(anchor, near), follows(near, far), follows(far, anchor)]) upstream.add(event);
-  const TRUST_ANCHORS = getPublicKey(anchor);
-  const host = await open(openTestEdge({ UPSTREAM_RELAYS: upstream.url, TRUST_ANCHORS, ...EVERY_SECOND }));
+  const names = (by: Uint8Array, kind: number, whom: Uint8Array): NostrEvent =>
+    signed(by, {
+      kind,
+      tags: [
+        ["d", "30051"],
+        ["p", getPublicKey(whom)],
+      ],
+      created_at: NOW - 5,
+    });
+  // Follow lists (NIP-02) of the anchor and of whom it follows; mute lists (NIP-51) of the operator.
+  const wanted = [names(anchor, 3, near), names(near, 3, far), names(near, 10_000, far), names(near, 30_007, far)];
+  const others = [names(far, 3, anchor), names(far, 10_000, near), names(anchor, 30_007, near)];
+  for (const event of [...wanted, ...others]) upstream.add(event);
+  const [TRUST_ANCHORS, OPERATOR] = [getPublicKey(anchor), getPublicKey(near)];
+  const host = await open(openTestEdge({ UPSTREAM_RELAYS: upstream.url, TRUST_ANCHORS, OPERATOR, ...EVERY_SECOND }));
   const reader = await open(connect(host.edge().relay_url));
-  await eventually(async () => (await reader.query({ kinds: [3] })).length === 2);
+  const pulled = async () => (await reader.query({ kinds: [3, 10_000, 30_007] })).map(({ id }) => id).sort();
+  await eventually(async () => (await pulled()).length === wanted.length);
   await caughtUp(host, 2);
-  const signers = (await reader.query({ kinds: [3] })).map(({ pubkey }) => pubkey).sort();
-  assert.deepEqual(signers, [getPublicKey(anchor), getPublicKey(near)].sort());
+  assert.deepEqual(await pulled(), wanted.map(({ id }) => id).sort());
 });
