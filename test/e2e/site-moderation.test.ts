@@ -94,15 +94,9 @@ test("labels, lists and the ledger are on the pages, and what was taken down is 
   timeout: 300_000,
 }, async () => {
   const [good, warned, bad] = [await list("me.good"), await list("me.warned"), await list("me.bad")];
-  await publish(
-    sign(
-      curatedEvent(
-        { name: "top", title: "Top of the week", description: "", listings: [good, bad] },
-        { created_at: NOW },
-      ),
-      mo,
-    ),
-  );
+  const best = { name: "top", title: "Top of the week", description: "", listings: [good, bad] };
+  const curated = sign(curatedEvent(best, { created_at: NOW }), mo);
+  await publish(curated);
   await say(warned, {
     action: "label",
     reason: "disputed",
@@ -125,6 +119,14 @@ test("labels, lists and the ledger are on the pages, and what was taken down is 
   const top = page(`lists/${getPublicKey(mo)}/top`);
   assert.match(top, /Top of the week/);
   assert.ok(top.includes(`/${at}/me.good/`) && !top.includes("me.bad/"));
+  for (const [html, event] of [
+    [top, curated],
+    [ledger, down],
+  ] as const) {
+    const [, link = ""] =
+      new RegExp(`download="${event.id}.json" href="data:application/json,([^"]+)"`).exec(html) ?? [];
+    assert.deepEqual(JSON.parse(decodeURIComponent(link)), event);
+  }
   assert.match(page("lists"), /Top of the week/);
   assert.match(top, /Not shown[\s\S]*me\.bad<\/code> was taken down: it harms the machine it runs on \(malware\)/);
   assert.match(page(`${at}/me.good`), /href="\/install\/#\/report\/30051%3A[0-9a-f]{64}%3Ame\.good">Report it</);
