@@ -16,6 +16,7 @@ import {
 } from "../relay/connection.ts";
 import { closeMissed, deliver } from "../relay/deliveries.ts";
 import type { SessionContext } from "../relay/exchange.ts";
+import { answerRoom } from "../relay/fan-out.ts";
 import { type ClientMessage, frames, parseMessage, refusalFrame } from "../relay/protocol.ts";
 import { type Allowances, connectionsFrom, limitedAddress, overRate } from "../relay/rates.ts";
 import { type Answer, reply } from "../relay/replies.ts";
@@ -44,6 +45,7 @@ export class RelayDoor extends DurableObject<Env> {
   /** Of messages that wait or are in hand. */
   #held_chars = 0;
   #in_hand = 0;
+  readonly #room = answerRoom(LIMITS.relay_answers_chars);
   #flushing = false;
   /** By address. Forgotten when this object sleeps, as those who wait are full again by then. */
   readonly #addresses: Allowances = new Map();
@@ -162,7 +164,7 @@ export class RelayDoor extends DurableObject<Env> {
     const limited = overRate(connection, message.verb, this.#addresses, now_ms);
     if (limited !== null) return [refusalFrame(message, limited)];
     const context: SessionContext = {
-      ...{ tasks, schnorr: edgeSchnorr(), now_ms, newChallenge: () => crypto.randomUUID() },
+      ...{ tasks, room: this.#room, schnorr: edgeSchnorr(), now_ms, newChallenge: () => crypto.randomUUID() },
       openSyncs: () => openSyncs(this.#connections.values(), Date.now()),
       save: () => {
         if (this.#connections.has(socket)) saveConnection(this.#sql, socket, connection);

@@ -1,6 +1,7 @@
 import type { Rejection } from "@oa/shared/core/refusal.ts";
 import type { SchnorrVerify } from "@oa/shared/nostr/verify.ts";
 import type { Connection } from "./connection.ts";
+import type { AnswerRoom } from "./fan-out.ts";
 import { frames } from "./protocol.ts";
 import type { Answer } from "./replies.ts";
 import type { ShardTasks } from "./shard-tasks.ts";
@@ -9,6 +10,7 @@ import type { LiveEvent } from "./subscription.ts";
 /** What handling a client's messages may use. */
 export interface SessionContext {
   readonly tasks: ShardTasks;
+  readonly room: AnswerRoom;
   readonly schnorr: SchnorrVerify;
   readonly now_ms: number;
   readonly newChallenge: () => string;

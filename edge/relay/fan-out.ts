@@ -1,5 +1,5 @@
 import { LIMITS } from "@oa/shared/core/limits.ts";
-import { isRejection, type Rejection } from "@oa/shared/core/refusal.ts";
+import { isRejection, type Rejection, reject } from "@oa/shared/core/refusal.ts";
 import type { NostrFilter } from "@oa/shared/nostr/filter.ts";
 import type { SyncItem } from "@oa/shared/nostr/negentropy.ts";
 import { shardsOfFilter } from "@oa/shared/nostr/relay-shard.ts";
@@ -12,18 +12,44 @@ export interface FoundAcross {
   readonly raws: readonly string[];
   /** By shard: see `Found`. */
   readonly marks: ReadonlyMap<number, number>;
+  /** What it took of the room for answers, to be given back when it has left. */
+  readonly held: number;
+}
+
+/** What all answers that have not left may hold together, in characters. */
+export interface AnswerRoom {
+  /** False where there is not as much: nothing is taken then. */
+  readonly take: (chars: number) => boolean;
+  readonly give: (chars: number) => void;
+}
+
+const BOUNDLESS: AnswerRoom = { take: () => true, give: () => undefined };
+
+export function answerRoom(chars: number): AnswerRoom {
+  let left = chars;
+  return {
+    take: (wanted) => {
+      if (wanted > left) return false;
+      left -= wanted;
+      return true;
+    },
+    give: (back) => {
+      left += back;
+    },
+  };
 }
 
 /**
  * Stored events that meet any of the filters, of all shards that may have some: each filter within its own limit, in the
  * order of `orderRows`, within the byte limit. `live`: the door that asks is told from now on of what is new.
- * Refusals: as a shard answers.
+ * Refusals: busy, where the room does not hold it; as a shard answers.
  */
 export async function findAcross(
   tasks: ShardTasks,
   filters: readonly NostrFilter[],
   reader: Reader,
   live: boolean,
+  room: AnswerRoom = BOUNDLESS,
 ): Promise<FoundAcross | Rejection> {
   const wire = wireReader(reader);
   const answers = await Promise.all(
@@ -38,8 +64,21 @@ export async function findAcross(
     marks.set(shard, found.mark);
     for (const row of found.rows) rows.push({ ...row, shard });
   }
-  const raws = await rawsOf(tasks, answers.length === 1 ? rows : withinLimits(filters, orderRows(rows)));
-  return isRejection(raws) ? raws : { raws, marks };
+  let held = 0;
+  const hold = (some: readonly (string | null)[]): boolean => {
+    const chars = some.reduce((sum, raw) => sum + (raw?.length ?? 0), 0);
+    const taken = room.take(chars);
+    if (taken) held += chars;
+    return taken;
+  };
+  const found = hold(rows.map(({ raw }) => raw))
+    ? await rawsOf(tasks, answers.length === 1 ? rows : withinLimits(filters, orderRows(rows)), hold)
+    : tooBusy();
+  if (isRejection(found)) {
+    room.give(held);
+    return found;
+  }
+  return { raws: found, marks, held };
 }
 
 /** How many stored events meet any of the filters (NIP-45): an event is in one shard only. Refusals: as a shard answers. */
@@ -88,6 +127,10 @@ export async function itemsAcross(
 
 type Row = FoundRow & { readonly shard: number };
 
+function tooBusy(): Rejection {
+  return reject("busy", "the relay has too many large answers under way: ask again in a few seconds");
+}
+
 function wireReader(reader: Reader): WireReader {
   return reader === "edge" ? reader : [...reader];
 }
@@ -114,7 +157,11 @@ function withinLimits(filters: readonly NostrFilter[], rows: readonly Row[]): re
  * The events' JSON, in order, within the byte limit: what the answers had no room for is asked for. Of each shard as much
  * at a time as leaves room for the others': together they have more than a door holds.
  */
-async function rawsOf(tasks: ShardTasks, rows: readonly Row[]): Promise<readonly string[] | Rejection> {
+async function rawsOf(
+  tasks: ShardTasks,
+  rows: readonly Row[],
+  hold: (some: readonly (string | null)[]) => boolean,
+): Promise<readonly string[] | Rejection> {
   const held = new Map<Row, string | null>();
   for (const row of rows) if (row.raw !== null) held.set(row, row.raw);
   const shards = new Set(rows.map(({ shard }) => shard)).size;
@@ -130,6 +177,7 @@ async function rawsOf(tasks: ShardTasks, rows: readonly Row[]): Promise<readonly
         share,
       );
       if (isRejection(answer)) return answer;
+      if (!hold(answer)) return tooBusy();
       for (const [at, raw] of answer.entries()) {
         const each = missing[at];
         if (each !== undefined) held.set(each, raw);

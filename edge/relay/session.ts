@@ -64,7 +64,7 @@ function subscribe(
   const subscription = newSubscription(filters);
   subscriptions.set(id, subscription);
   context.save(connection);
-  return findAcross(context.tasks, filters, connection.keys, true).then((found) =>
+  return findAcross(context.tasks, filters, connection.keys, true, context.room).then((found) =>
     later(() => {
       const isOpen = subscriptions.get(id) === subscription;
       const end = (rejection: Rejection): readonly string[] => {
@@ -73,6 +73,7 @@ function subscribe(
         return closed(id, rejection);
       };
       if (isRejection(found)) return end(found);
+      context.room.give(found.held);
       const meanwhile = catchUp(id, subscription, found.marks);
       if (meanwhile === null && isOpen)
         return end(reject("busy", "some of what was published during this answer did not arrive: ask again"));

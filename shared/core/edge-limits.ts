@@ -51,6 +51,7 @@ export const EDGE_LIMITS = {
 
   // Relay, for all connections together.
   relay_queue_chars: 48_000_000,
+  relay_answers_chars: 48_000_000,
   relay_batch: 256,
   relay_connections: 2_000,
   relay_connections_per_address: 100,

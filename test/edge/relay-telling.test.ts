@@ -5,7 +5,7 @@ import type { Sql } from "@oa/shared/core/sql.ts";
 import { openSqlite } from "@oa/worker/adapters/sqlite.ts";
 import { type Connection, newConnection } from "../../edge/relay/connection.ts";
 import { closeMissed } from "../../edge/relay/deliveries.ts";
-import { findAcross } from "../../edge/relay/fan-out.ts";
+import { answerRoom, findAcross } from "../../edge/relay/fan-out.ts";
 import { gatherTasks } from "../../edge/relay/shard-tasks.ts";
 import { answeredBefore, catchUp, newSubscription } from "../../edge/relay/subscription.ts";
 import { tellDoors } from "../../edge/relay/tell-doors.ts";
@@ -167,4 +167,33 @@ test("an answer of many large events is fetched a share at a time from each shar
   const answered = found.raws.reduce((sum, { length }) => sum + length, 0);
   assert.ok(answered > LIMITS.relay_answer_chars - 2 * raw.length && answered <= LIMITS.relay_answer_chars);
   assert.ok(fetched <= LIMITS.relay_answer_chars + LIMITS.relay_call_chars, `${fetched} characters were fetched`);
+});
+
+test("answers that have not left hold no more together than there is room for, and give it back", async () => {
+  const raw = "e".repeat(100);
+  const row = { seq: 1, created_at: 1, id: "a", rank: null, filters: 1 };
+  const rows = [
+    { ...row, raw },
+    { ...row, seq: 2, id: "b", raw: null },
+  ];
+  const ask = async (room: ReturnType<typeof answerRoom>) => {
+    const perform = async () => [{ rows, mark: 2 }];
+    const tasks = gatherTasks(1, null, () => ({ perform, raws: async () => [raw] }));
+    const asked = findAcross(tasks, [{ kinds: [1], tags: {} }], new Set<string>(), true, room);
+    tasks.send();
+    return asked;
+  };
+  const room = answerRoom(350);
+  const first = await ask(room);
+  assert.ok("held" in first);
+  assert.deepEqual([first.raws.length, first.held], [2, 200]);
+  for (const _ of [1, 2]) {
+    const second = await ask(room);
+    assert.ok("code" in second);
+    assert.equal(second.code, "busy");
+  }
+  room.give(first.held);
+  assert.ok("held" in (await ask(room)));
+  assert.equal(room.take(151), false);
+  assert.equal(room.take(150), true);
 });
