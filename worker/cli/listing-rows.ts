@@ -42,7 +42,8 @@ function row({ title, version, pricing, reputation, address }: Listing): readonl
   return [title, version, priceInWords(pricing), ratingText(reputation), address];
 }
 
-/** A score with how many it is of; nothing where nobody has rated. */
+/** A score with how many it is of; nothing where nobody has rated, a dash where nobody whose word counts has. */
 export function ratingText(reputation: Listing["reputation"]): string {
-  return reputation === undefined ? "" : `${stars(reputation.stars_milli)} (${reputation.raters})`;
+  if (reputation === undefined) return "";
+  return reputation.raters === 0 ? "–" : `${stars(reputation.stars_milli)} (${reputation.raters})`;
 }
