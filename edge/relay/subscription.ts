@@ -20,6 +20,7 @@ export interface Subscription {
   readonly filters: readonly NostrFilter[];
   /** Null once what is stored has been told. */
   waiting: LiveEvent[] | null;
+  waiting_chars: number;
   /** Whether new events were lost while it waited. */
   missed: boolean;
   /** By shard: up to which mark it was looked through. */
@@ -27,12 +28,12 @@ export interface Subscription {
 }
 
 export function newSubscription(filters: readonly NostrFilter[]): Subscription {
-  return { filters, waiting: [], missed: false, marks: new Map() };
+  return { filters, waiting: [], waiting_chars: 0, missed: false, marks: new Map() };
 }
 
 /** A subscription that outlived this object's memory: nothing that it was told of can come again. */
 export function answeredBefore(filters: readonly NostrFilter[]): Subscription {
-  return { filters, waiting: null, missed: false, marks: new Map() };
+  return { filters, waiting: null, waiting_chars: 0, missed: false, marks: new Map() };
 }
 
 export function isWaitedFor({ filters }: Subscription, event: NostrEvent): boolean {
@@ -44,7 +45,12 @@ export function isWaitedFor({ filters }: Subscription, event: NostrEvent): boole
 export function liveFrame(id: string, subscription: Subscription, live: LiveEvent): string | null {
   const { waiting, marks } = subscription;
   if (waiting !== null) {
-    if (waiting.length <= LIMITS.relay_waiting_events) waiting.push(live);
+    subscription.waiting_chars += live.raw.length;
+    const full =
+      waiting.length >= LIMITS.relay_waiting_events || subscription.waiting_chars > LIMITS.relay_waiting_chars;
+    subscription.missed ||= full;
+    if (subscription.missed) waiting.length = 0;
+    else waiting.push(live);
     return null;
   }
   if (live.mark !== null && live.mark <= (marks.get(live.shard) ?? -1)) return null;
@@ -60,6 +66,6 @@ export function catchUp(
   const waited = subscription.waiting ?? [];
   subscription.waiting = null;
   subscription.marks = marks;
-  if (subscription.missed || waited.length > LIMITS.relay_waiting_events) return null;
+  if (subscription.missed) return null;
   return waited.flatMap((live) => liveFrame(id, subscription, live) ?? []);
 }

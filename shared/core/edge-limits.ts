@@ -48,6 +48,7 @@ export const EDGE_LIMITS = {
   // How many messages a door has in hand, and how many new events wait for the stored ones before them.
   relay_in_hand: 2_048,
   relay_waiting_events: 1_000,
+  relay_waiting_chars: 4_000_000,
 
   // Relay, for all connections together.
   relay_queue_chars: 48_000_000,

@@ -2,12 +2,13 @@ import assert from "node:assert/strict";
 import { beforeEach, mock, test } from "node:test";
 import { LIMITS } from "@oa/shared/core/limits.ts";
 import type { Sql } from "@oa/shared/core/sql.ts";
+import type { NostrEvent } from "@oa/shared/nostr/verify.ts";
 import { openSqlite } from "@oa/worker/adapters/sqlite.ts";
 import { type Connection, newConnection } from "../../edge/relay/connection.ts";
 import { closeMissed } from "../../edge/relay/deliveries.ts";
 import { answerRoom, findAcross } from "../../edge/relay/fan-out.ts";
 import { gatherTasks } from "../../edge/relay/shard-tasks.ts";
-import { answeredBefore, catchUp, newSubscription } from "../../edge/relay/subscription.ts";
+import { answeredBefore, catchUp, liveFrame, newSubscription } from "../../edge/relay/subscription.ts";
 import { tellDoors } from "../../edge/relay/tell-doors.ts";
 
 /** What a shard tells its doors, where a door is slow or away. */
@@ -130,6 +131,21 @@ test("what is new of a shard and did not arrive closes the subscriptions that wa
   assert.deepEqual([...connection.subscriptions.keys()], ["other", "words", "answering"]);
   assert.equal(saved, 1);
   assert.equal(catchUp("answering", answering, new Map()), null);
+});
+
+test("what waits for a stored answer is bounded by number and by size; beyond it the client asks again", () => {
+  const live = (raw: string) => ({ event: {} as NostrEvent, raw, shard: 1, mark: 1 });
+  const waitFor = (count: number, raw: string) => {
+    const subscription = newSubscription([{ tags: {} }]);
+    for (let index = 0; index < count; index += 1) assert.equal(liveFrame("s", subscription, live(raw)), null);
+    return { held: subscription.waiting?.length, frames: catchUp("s", subscription, new Map())?.length ?? null };
+  };
+  const most = LIMITS.relay_waiting_events;
+  assert.deepEqual(waitFor(most, "1"), { held: most, frames: most });
+  assert.deepEqual(waitFor(most + 1, "1"), { held: 0, frames: null });
+  const large = "e".repeat(LIMITS.relay_waiting_chars / 4);
+  assert.deepEqual(waitFor(4, large), { held: 4, frames: 4 });
+  assert.deepEqual(waitFor(6, large), { held: 0, frames: null });
 });
 
 test("an answer of many large events is fetched a share at a time from each shard, whole and in order", async () => {
