@@ -1142,7 +1142,12 @@ readonly installs: number
  * Buyers with a licence that stands.
  */
 readonly licences: number
+/**
+ * Thousandths of a star since 7 days ago; null: there was no score then.
+ */
+readonly trend_7_milli: (number | null)
 readonly trend_30_milli: (number | null)
+readonly trend_90_milli: (number | null)
 readonly badges: readonly string[]
 /**
  * Unix seconds.
@@ -1361,7 +1366,12 @@ readonly installs: number
  * Buyers with a licence that stands.
  */
 readonly licences: number
+/**
+ * Thousandths of a star since 7 days ago; null: there was no score then.
+ */
+readonly trend_7_milli: (number | null)
 readonly trend_30_milli: (number | null)
+readonly trend_90_milli: (number | null)
 readonly badges: readonly string[]
 /**
  * Unix seconds.

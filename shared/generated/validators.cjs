@@ -17528,7 +17528,7 @@ validate123.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false}
 exports.isCatalogDetail = validate124;
 const schema204 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/api/edge-listing-detail.json","title":"CatalogDetail","description":"GET /v1/listings/{address}: the listing with the signed events it was read from, so that a reader can check them.","type":"object","required":["listing","event","release_events"],"additionalProperties":false,"properties":{"listing":{"$ref":"https://openagents.dev/schemas/api/edge-listing.json"},"event":{"$ref":"https://openagents.dev/schemas/nostr/event.json","description":"The manifest event; its content is the manifest."},"release_events":{"type":"array","items":{"$ref":"https://openagents.dev/schemas/nostr/event.json"},"description":"In the order of listing.releases."},"older_release_events":{"type":"array","maxItems":50,"items":{"$ref":"https://openagents.dev/schemas/nostr/event.json"},"description":"The other releases that the catalog keeps, latest first; absent where there are none."},"reputation_event":{"$ref":"https://openagents.dev/schemas/nostr/event.json","description":"The roll-up that listing.reputation is read from, as the indexer signed it (NIP-85, kind 30384); absent where nobody has rated it."}}};
 const schema205 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/api/edge-listing.json","title":"CatalogListing","description":"One upgrade as the catalog shows it, identified by its full address. Everything in it is read from the signed events, which the catalog keeps and serves unchanged.","type":"object","required":["address","pubkey","npub","slug","version","title","summary","license","categories","tags","backends","platforms","pricing","schedule_type","manifest_sha256","event_id","created_at","releases"],"additionalProperties":false,"properties":{"address":{"type":"string","description":"kind:pubkey:d"},"pubkey":{"type":"string","pattern":"^[0-9a-f]{64}$","description":"The author's key."},"npub":{"type":"string"},"slug":{"type":"string"},"version":{"type":"string"},"title":{"type":"string"},"summary":{"type":"string"},"author_name":{"type":"string","description":"What the author calls themselves: not checked."},"license":{"type":"string","description":"SPDX expression, or an empty text."},"categories":{"type":"array","items":{"type":"string"}},"tags":{"type":"array","items":{"type":"string"}},"backends":{"type":"array","items":{"type":"string"}},"platforms":{"type":"array","items":{"type":"string"}},"pricing":{"type":"object","required":["model","amount_sats"],"additionalProperties":false,"properties":{"model":{"enum":["free","per-run","per-month"]},"amount_sats":{"type":"integer","minimum":0},"trial_runs":{"type":"integer","minimum":1,"description":"How many runs need no licence."}}},"schedule_type":{"enum":["cron","manual","event"]},"manifest_sha256":{"type":"string","pattern":"^[0-9a-f]{64}$"},"event_id":{"type":"string","pattern":"^[0-9a-f]{64}$","description":"Of the manifest event."},"created_at":{"type":"integer","minimum":0,"description":"Unix seconds, as the author signed it."},"reputation":{"$ref":"https://openagents.dev/schemas/api/edge-listing-reputation.json","description":"Absent where nobody has rated it."},"moderation":{"$ref":"https://openagents.dev/schemas/api/edge-listing-moderation.json","description":"Absent where the moderators that apply say nothing of it."},"releases":{"type":"array","description":"The newest release of each channel, by SemVer precedence.","items":{"$ref":"#/$defs/CatalogRelease"}}},"$defs":{"CatalogRelease":{"type":"object","required":["channel","version","event_id","manifest_event_id","manifest_sha256","created_at"],"additionalProperties":false,"properties":{"channel":{"type":"string"},"version":{"type":"string"},"event_id":{"type":"string","pattern":"^[0-9a-f]{64}$"},"manifest_event_id":{"type":"string","pattern":"^[0-9a-f]{64}$"},"manifest_sha256":{"type":"string","pattern":"^[0-9a-f]{64}$"},"created_at":{"type":"integer","minimum":0}}}}};
-const schema206 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/api/edge-listing-reputation.json","title":"CatalogReputation","description":"A listing's reputation in short, from the roll-up that the indexer signed. Stars are in thousandths.","type":"object","required":["stars_milli","low_milli","high_milli","rank","raters","unknown","installs","licences","trend_30_milli","badges","as_of","event_id"],"additionalProperties":false,"properties":{"stars_milli":{"type":"integer","minimum":1000,"maximum":5000,"description":"The score."},"low_milli":{"type":"integer","minimum":1000,"maximum":5000,"description":"The lower end of its 95% interval, by which sort=rating orders."},"high_milli":{"type":"integer","minimum":1000,"maximum":5000,"description":"The upper end."},"rank":{"type":"integer","minimum":0,"maximum":100},"raters":{"type":"integer","minimum":0,"description":"Raters that count."},"unknown":{"type":"integer","minimum":0,"description":"Ratings by keys without proof, which do not count."},"installs":{"type":"integer","minimum":0,"description":"Workers that attested a run."},"licences":{"type":"integer","minimum":0,"description":"Buyers with a licence that stands."},"trend_30_milli":{"type":["integer","null"]},"badges":{"type":"array","uniqueItems":true,"items":{"type":"string","maxLength":64}},"as_of":{"type":"integer","minimum":0,"description":"Unix seconds."},"event_id":{"type":"string","pattern":"^[0-9a-f]{64}$","description":"Of the signed roll-up."}}};
+const schema206 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/api/edge-listing-reputation.json","title":"CatalogReputation","description":"A listing's reputation in short, from the roll-up that the indexer signed. Stars are in thousandths.","type":"object","required":["stars_milli","low_milli","high_milli","rank","raters","unknown","installs","licences","trend_7_milli","trend_30_milli","trend_90_milli","badges","as_of","event_id"],"additionalProperties":false,"properties":{"stars_milli":{"type":"integer","minimum":1000,"maximum":5000,"description":"The score."},"low_milli":{"type":"integer","minimum":1000,"maximum":5000,"description":"The lower end of its 95% interval, by which sort=rating orders."},"high_milli":{"type":"integer","minimum":1000,"maximum":5000,"description":"The upper end."},"rank":{"type":"integer","minimum":0,"maximum":100},"raters":{"type":"integer","minimum":0,"description":"Raters that count."},"unknown":{"type":"integer","minimum":0,"description":"Ratings by keys without proof, which do not count."},"installs":{"type":"integer","minimum":0,"description":"Workers that attested a run."},"licences":{"type":"integer","minimum":0,"description":"Buyers with a licence that stands."},"trend_7_milli":{"type":["integer","null"],"description":"Thousandths of a star since 7 days ago; null: there was no score then."},"trend_30_milli":{"type":["integer","null"]},"trend_90_milli":{"type":["integer","null"]},"badges":{"type":"array","uniqueItems":true,"items":{"type":"string","maxLength":64}},"as_of":{"type":"integer","minimum":0,"description":"Unix seconds."},"event_id":{"type":"string","pattern":"^[0-9a-f]{64}$","description":"Of the signed roll-up."}}};
 const schema210 = {"type":"object","required":["channel","version","event_id","manifest_event_id","manifest_sha256","created_at"],"additionalProperties":false,"properties":{"channel":{"type":"string"},"version":{"type":"string"},"event_id":{"type":"string","pattern":"^[0-9a-f]{64}$"},"manifest_event_id":{"type":"string","pattern":"^[0-9a-f]{64}$"},"manifest_sha256":{"type":"string","pattern":"^[0-9a-f]{64}$"},"created_at":{"type":"integer","minimum":0}}};
 const schema207 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/api/edge-listing-moderation.json","title":"ListingModeration","description":"What the moderators that a reader chose say of a listing they show.","type":"object","required":["labels","featured"],"additionalProperties":false,"properties":{"labels":{"type":"array","items":{"$ref":"https://openagents.dev/schemas/api/edge-moderation-decision.json"},"description":"What stands: its status and its blast radius are two things."},"featured":{"type":"boolean"}}};
 const schema208 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/api/edge-moderation-decision.json","title":"ModerationDecision","description":"What one key says of one target, as its signed label (NIP-32) has it. Only whom a reader trusts decides anything for them.","type":"object","required":["event_id","created_at","moderator","action","target","reason","status","blast_radius","evidence_sha256","expires_at","answers","appeal","note"],"additionalProperties":false,"properties":{"event_id":{"type":"string","pattern":"^[0-9a-f]{64}$","description":"Of the signed label."},"created_at":{"type":"integer","minimum":0,"description":"Unix seconds."},"moderator":{"type":"string","pattern":"^[0-9a-f]{64}$","description":"Who signed it."},"action":{"enum":["hold","label","take_down","feature","restore","uphold","dismiss","appeal"]},"target":{"$ref":"#/$defs/ModerationTarget"},"reason":{"enum":["malware","credential_theft","data_exfiltration","undeclared_behaviour","impersonation","infringement","illegal","prohibited_use","key_compromised","deceptive_pricing","spam","sensitive","broken","quality","disputed","other",null],"description":"Of a hold, label or take-down."},"status":{"enum":["reviewed","unmaintained","sensitive","disputed","misleading","risky","unsafe",null],"description":"What a label says."},"blast_radius":{"enum":["none","output","files","accounts","money","machine",null],"description":"How far the harm could reach, apart from what the label says."},"evidence_sha256":{"type":["string","null"],"pattern":"^[0-9a-f]{64}$","description":"Of what it rests on."},"expires_at":{"type":["integer","null"],"minimum":1,"description":"Unix seconds; null: until it is reversed."},"answers":{"type":["string","null"],"pattern":"^[0-9a-f]{64}$","description":"The decision that this one reverses, upholds or appeals against."},"appeal":{"enum":["possible","open","upheld","restored"]},"note":{"type":"string","maxLength":2000}},"$defs":{"ModerationTarget":{"type":"object","required":["kind","value"],"additionalProperties":false,"properties":{"kind":{"enum":["listing","event","key"]},"value":{"type":"string","minLength":64,"maxLength":300}},"description":"A listing by its full address, one event by its id, or all of a key's listings."}}};
@@ -18853,8 +18853,8 @@ vErrors.push(err60);
 }
 errors++;
 }
-if(data25.trend_30_milli === undefined){
-const err61 = {instancePath:instancePath+"/reputation",schemaPath:"https://openagents.dev/schemas/api/edge-listing-reputation.json/required",keyword:"required",params:{missingProperty: "trend_30_milli"},message:"must have required property '"+"trend_30_milli"+"'"};
+if(data25.trend_7_milli === undefined){
+const err61 = {instancePath:instancePath+"/reputation",schemaPath:"https://openagents.dev/schemas/api/edge-listing-reputation.json/required",keyword:"required",params:{missingProperty: "trend_7_milli"},message:"must have required property '"+"trend_7_milli"+"'"};
 if(vErrors === null){
 vErrors = [err61];
 }
@@ -18863,8 +18863,8 @@ vErrors.push(err61);
 }
 errors++;
 }
-if(data25.badges === undefined){
-const err62 = {instancePath:instancePath+"/reputation",schemaPath:"https://openagents.dev/schemas/api/edge-listing-reputation.json/required",keyword:"required",params:{missingProperty: "badges"},message:"must have required property '"+"badges"+"'"};
+if(data25.trend_30_milli === undefined){
+const err62 = {instancePath:instancePath+"/reputation",schemaPath:"https://openagents.dev/schemas/api/edge-listing-reputation.json/required",keyword:"required",params:{missingProperty: "trend_30_milli"},message:"must have required property '"+"trend_30_milli"+"'"};
 if(vErrors === null){
 vErrors = [err62];
 }
@@ -18873,8 +18873,8 @@ vErrors.push(err62);
 }
 errors++;
 }
-if(data25.as_of === undefined){
-const err63 = {instancePath:instancePath+"/reputation",schemaPath:"https://openagents.dev/schemas/api/edge-listing-reputation.json/required",keyword:"required",params:{missingProperty: "as_of"},message:"must have required property '"+"as_of"+"'"};
+if(data25.trend_90_milli === undefined){
+const err63 = {instancePath:instancePath+"/reputation",schemaPath:"https://openagents.dev/schemas/api/edge-listing-reputation.json/required",keyword:"required",params:{missingProperty: "trend_90_milli"},message:"must have required property '"+"trend_90_milli"+"'"};
 if(vErrors === null){
 vErrors = [err63];
 }
@@ -18883,8 +18883,8 @@ vErrors.push(err63);
 }
 errors++;
 }
-if(data25.event_id === undefined){
-const err64 = {instancePath:instancePath+"/reputation",schemaPath:"https://openagents.dev/schemas/api/edge-listing-reputation.json/required",keyword:"required",params:{missingProperty: "event_id"},message:"must have required property '"+"event_id"+"'"};
+if(data25.badges === undefined){
+const err64 = {instancePath:instancePath+"/reputation",schemaPath:"https://openagents.dev/schemas/api/edge-listing-reputation.json/required",keyword:"required",params:{missingProperty: "badges"},message:"must have required property '"+"badges"+"'"};
 if(vErrors === null){
 vErrors = [err64];
 }
@@ -18893,9 +18893,8 @@ vErrors.push(err64);
 }
 errors++;
 }
-for(const key2 in data25){
-if(!(func12.call(schema206.properties, key2))){
-const err65 = {instancePath:instancePath+"/reputation",schemaPath:"https://openagents.dev/schemas/api/edge-listing-reputation.json/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key2},message:"must NOT have additional properties"};
+if(data25.as_of === undefined){
+const err65 = {instancePath:instancePath+"/reputation",schemaPath:"https://openagents.dev/schemas/api/edge-listing-reputation.json/required",keyword:"required",params:{missingProperty: "as_of"},message:"must have required property '"+"as_of"+"'"};
 if(vErrors === null){
 vErrors = [err65];
 }
@@ -18904,11 +18903,8 @@ vErrors.push(err65);
 }
 errors++;
 }
-}
-if(data25.stars_milli !== undefined){
-let data26 = data25.stars_milli;
-if(!(((typeof data26 == "number") && (!(data26 % 1) && !isNaN(data26))) && (isFinite(data26)))){
-const err66 = {instancePath:instancePath+"/reputation/stars_milli",schemaPath:"https://openagents.dev/schemas/api/edge-listing-reputation.json/properties/stars_milli/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
+if(data25.event_id === undefined){
+const err66 = {instancePath:instancePath+"/reputation",schemaPath:"https://openagents.dev/schemas/api/edge-listing-reputation.json/required",keyword:"required",params:{missingProperty: "event_id"},message:"must have required property '"+"event_id"+"'"};
 if(vErrors === null){
 vErrors = [err66];
 }
@@ -18917,9 +18913,9 @@ vErrors.push(err66);
 }
 errors++;
 }
-if((typeof data26 == "number") && (isFinite(data26))){
-if(data26 > 5000 || isNaN(data26)){
-const err67 = {instancePath:instancePath+"/reputation/stars_milli",schemaPath:"https://openagents.dev/schemas/api/edge-listing-reputation.json/properties/stars_milli/maximum",keyword:"maximum",params:{comparison: "<=", limit: 5000},message:"must be <= 5000"};
+for(const key2 in data25){
+if(!(func12.call(schema206.properties, key2))){
+const err67 = {instancePath:instancePath+"/reputation",schemaPath:"https://openagents.dev/schemas/api/edge-listing-reputation.json/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key2},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err67];
 }
@@ -18928,8 +18924,11 @@ vErrors.push(err67);
 }
 errors++;
 }
-if(data26 < 1000 || isNaN(data26)){
-const err68 = {instancePath:instancePath+"/reputation/stars_milli",schemaPath:"https://openagents.dev/schemas/api/edge-listing-reputation.json/properties/stars_milli/minimum",keyword:"minimum",params:{comparison: ">=", limit: 1000},message:"must be >= 1000"};
+}
+if(data25.stars_milli !== undefined){
+let data26 = data25.stars_milli;
+if(!(((typeof data26 == "number") && (!(data26 % 1) && !isNaN(data26))) && (isFinite(data26)))){
+const err68 = {instancePath:instancePath+"/reputation/stars_milli",schemaPath:"https://openagents.dev/schemas/api/edge-listing-reputation.json/properties/stars_milli/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
 if(vErrors === null){
 vErrors = [err68];
 }
@@ -18938,12 +18937,9 @@ vErrors.push(err68);
 }
 errors++;
 }
-}
-}
-if(data25.low_milli !== undefined){
-let data27 = data25.low_milli;
-if(!(((typeof data27 == "number") && (!(data27 % 1) && !isNaN(data27))) && (isFinite(data27)))){
-const err69 = {instancePath:instancePath+"/reputation/low_milli",schemaPath:"https://openagents.dev/schemas/api/edge-listing-reputation.json/properties/low_milli/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
+if((typeof data26 == "number") && (isFinite(data26))){
+if(data26 > 5000 || isNaN(data26)){
+const err69 = {instancePath:instancePath+"/reputation/stars_milli",schemaPath:"https://openagents.dev/schemas/api/edge-listing-reputation.json/properties/stars_milli/maximum",keyword:"maximum",params:{comparison: "<=", limit: 5000},message:"must be <= 5000"};
 if(vErrors === null){
 vErrors = [err69];
 }
@@ -18952,9 +18948,8 @@ vErrors.push(err69);
 }
 errors++;
 }
-if((typeof data27 == "number") && (isFinite(data27))){
-if(data27 > 5000 || isNaN(data27)){
-const err70 = {instancePath:instancePath+"/reputation/low_milli",schemaPath:"https://openagents.dev/schemas/api/edge-listing-reputation.json/properties/low_milli/maximum",keyword:"maximum",params:{comparison: "<=", limit: 5000},message:"must be <= 5000"};
+if(data26 < 1000 || isNaN(data26)){
+const err70 = {instancePath:instancePath+"/reputation/stars_milli",schemaPath:"https://openagents.dev/schemas/api/edge-listing-reputation.json/properties/stars_milli/minimum",keyword:"minimum",params:{comparison: ">=", limit: 1000},message:"must be >= 1000"};
 if(vErrors === null){
 vErrors = [err70];
 }
@@ -18963,8 +18958,12 @@ vErrors.push(err70);
 }
 errors++;
 }
-if(data27 < 1000 || isNaN(data27)){
-const err71 = {instancePath:instancePath+"/reputation/low_milli",schemaPath:"https://openagents.dev/schemas/api/edge-listing-reputation.json/properties/low_milli/minimum",keyword:"minimum",params:{comparison: ">=", limit: 1000},message:"must be >= 1000"};
+}
+}
+if(data25.low_milli !== undefined){
+let data27 = data25.low_milli;
+if(!(((typeof data27 == "number") && (!(data27 % 1) && !isNaN(data27))) && (isFinite(data27)))){
+const err71 = {instancePath:instancePath+"/reputation/low_milli",schemaPath:"https://openagents.dev/schemas/api/edge-listing-reputation.json/properties/low_milli/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
 if(vErrors === null){
 vErrors = [err71];
 }
@@ -18973,12 +18972,9 @@ vErrors.push(err71);
 }
 errors++;
 }
-}
-}
-if(data25.high_milli !== undefined){
-let data28 = data25.high_milli;
-if(!(((typeof data28 == "number") && (!(data28 % 1) && !isNaN(data28))) && (isFinite(data28)))){
-const err72 = {instancePath:instancePath+"/reputation/high_milli",schemaPath:"https://openagents.dev/schemas/api/edge-listing-reputation.json/properties/high_milli/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
+if((typeof data27 == "number") && (isFinite(data27))){
+if(data27 > 5000 || isNaN(data27)){
+const err72 = {instancePath:instancePath+"/reputation/low_milli",schemaPath:"https://openagents.dev/schemas/api/edge-listing-reputation.json/properties/low_milli/maximum",keyword:"maximum",params:{comparison: "<=", limit: 5000},message:"must be <= 5000"};
 if(vErrors === null){
 vErrors = [err72];
 }
@@ -18987,9 +18983,8 @@ vErrors.push(err72);
 }
 errors++;
 }
-if((typeof data28 == "number") && (isFinite(data28))){
-if(data28 > 5000 || isNaN(data28)){
-const err73 = {instancePath:instancePath+"/reputation/high_milli",schemaPath:"https://openagents.dev/schemas/api/edge-listing-reputation.json/properties/high_milli/maximum",keyword:"maximum",params:{comparison: "<=", limit: 5000},message:"must be <= 5000"};
+if(data27 < 1000 || isNaN(data27)){
+const err73 = {instancePath:instancePath+"/reputation/low_milli",schemaPath:"https://openagents.dev/schemas/api/edge-listing-reputation.json/properties/low_milli/minimum",keyword:"minimum",params:{comparison: ">=", limit: 1000},message:"must be >= 1000"};
 if(vErrors === null){
 vErrors = [err73];
 }
@@ -18998,8 +18993,12 @@ vErrors.push(err73);
 }
 errors++;
 }
-if(data28 < 1000 || isNaN(data28)){
-const err74 = {instancePath:instancePath+"/reputation/high_milli",schemaPath:"https://openagents.dev/schemas/api/edge-listing-reputation.json/properties/high_milli/minimum",keyword:"minimum",params:{comparison: ">=", limit: 1000},message:"must be >= 1000"};
+}
+}
+if(data25.high_milli !== undefined){
+let data28 = data25.high_milli;
+if(!(((typeof data28 == "number") && (!(data28 % 1) && !isNaN(data28))) && (isFinite(data28)))){
+const err74 = {instancePath:instancePath+"/reputation/high_milli",schemaPath:"https://openagents.dev/schemas/api/edge-listing-reputation.json/properties/high_milli/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
 if(vErrors === null){
 vErrors = [err74];
 }
@@ -19008,12 +19007,9 @@ vErrors.push(err74);
 }
 errors++;
 }
-}
-}
-if(data25.rank !== undefined){
-let data29 = data25.rank;
-if(!(((typeof data29 == "number") && (!(data29 % 1) && !isNaN(data29))) && (isFinite(data29)))){
-const err75 = {instancePath:instancePath+"/reputation/rank",schemaPath:"https://openagents.dev/schemas/api/edge-listing-reputation.json/properties/rank/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
+if((typeof data28 == "number") && (isFinite(data28))){
+if(data28 > 5000 || isNaN(data28)){
+const err75 = {instancePath:instancePath+"/reputation/high_milli",schemaPath:"https://openagents.dev/schemas/api/edge-listing-reputation.json/properties/high_milli/maximum",keyword:"maximum",params:{comparison: "<=", limit: 5000},message:"must be <= 5000"};
 if(vErrors === null){
 vErrors = [err75];
 }
@@ -19022,9 +19018,8 @@ vErrors.push(err75);
 }
 errors++;
 }
-if((typeof data29 == "number") && (isFinite(data29))){
-if(data29 > 100 || isNaN(data29)){
-const err76 = {instancePath:instancePath+"/reputation/rank",schemaPath:"https://openagents.dev/schemas/api/edge-listing-reputation.json/properties/rank/maximum",keyword:"maximum",params:{comparison: "<=", limit: 100},message:"must be <= 100"};
+if(data28 < 1000 || isNaN(data28)){
+const err76 = {instancePath:instancePath+"/reputation/high_milli",schemaPath:"https://openagents.dev/schemas/api/edge-listing-reputation.json/properties/high_milli/minimum",keyword:"minimum",params:{comparison: ">=", limit: 1000},message:"must be >= 1000"};
 if(vErrors === null){
 vErrors = [err76];
 }
@@ -19033,8 +19028,12 @@ vErrors.push(err76);
 }
 errors++;
 }
-if(data29 < 0 || isNaN(data29)){
-const err77 = {instancePath:instancePath+"/reputation/rank",schemaPath:"https://openagents.dev/schemas/api/edge-listing-reputation.json/properties/rank/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0},message:"must be >= 0"};
+}
+}
+if(data25.rank !== undefined){
+let data29 = data25.rank;
+if(!(((typeof data29 == "number") && (!(data29 % 1) && !isNaN(data29))) && (isFinite(data29)))){
+const err77 = {instancePath:instancePath+"/reputation/rank",schemaPath:"https://openagents.dev/schemas/api/edge-listing-reputation.json/properties/rank/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
 if(vErrors === null){
 vErrors = [err77];
 }
@@ -19043,12 +19042,9 @@ vErrors.push(err77);
 }
 errors++;
 }
-}
-}
-if(data25.raters !== undefined){
-let data30 = data25.raters;
-if(!(((typeof data30 == "number") && (!(data30 % 1) && !isNaN(data30))) && (isFinite(data30)))){
-const err78 = {instancePath:instancePath+"/reputation/raters",schemaPath:"https://openagents.dev/schemas/api/edge-listing-reputation.json/properties/raters/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
+if((typeof data29 == "number") && (isFinite(data29))){
+if(data29 > 100 || isNaN(data29)){
+const err78 = {instancePath:instancePath+"/reputation/rank",schemaPath:"https://openagents.dev/schemas/api/edge-listing-reputation.json/properties/rank/maximum",keyword:"maximum",params:{comparison: "<=", limit: 100},message:"must be <= 100"};
 if(vErrors === null){
 vErrors = [err78];
 }
@@ -19057,9 +19053,8 @@ vErrors.push(err78);
 }
 errors++;
 }
-if((typeof data30 == "number") && (isFinite(data30))){
-if(data30 < 0 || isNaN(data30)){
-const err79 = {instancePath:instancePath+"/reputation/raters",schemaPath:"https://openagents.dev/schemas/api/edge-listing-reputation.json/properties/raters/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0},message:"must be >= 0"};
+if(data29 < 0 || isNaN(data29)){
+const err79 = {instancePath:instancePath+"/reputation/rank",schemaPath:"https://openagents.dev/schemas/api/edge-listing-reputation.json/properties/rank/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0},message:"must be >= 0"};
 if(vErrors === null){
 vErrors = [err79];
 }
@@ -19070,10 +19065,10 @@ errors++;
 }
 }
 }
-if(data25.unknown !== undefined){
-let data31 = data25.unknown;
-if(!(((typeof data31 == "number") && (!(data31 % 1) && !isNaN(data31))) && (isFinite(data31)))){
-const err80 = {instancePath:instancePath+"/reputation/unknown",schemaPath:"https://openagents.dev/schemas/api/edge-listing-reputation.json/properties/unknown/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
+if(data25.raters !== undefined){
+let data30 = data25.raters;
+if(!(((typeof data30 == "number") && (!(data30 % 1) && !isNaN(data30))) && (isFinite(data30)))){
+const err80 = {instancePath:instancePath+"/reputation/raters",schemaPath:"https://openagents.dev/schemas/api/edge-listing-reputation.json/properties/raters/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
 if(vErrors === null){
 vErrors = [err80];
 }
@@ -19082,9 +19077,9 @@ vErrors.push(err80);
 }
 errors++;
 }
-if((typeof data31 == "number") && (isFinite(data31))){
-if(data31 < 0 || isNaN(data31)){
-const err81 = {instancePath:instancePath+"/reputation/unknown",schemaPath:"https://openagents.dev/schemas/api/edge-listing-reputation.json/properties/unknown/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0},message:"must be >= 0"};
+if((typeof data30 == "number") && (isFinite(data30))){
+if(data30 < 0 || isNaN(data30)){
+const err81 = {instancePath:instancePath+"/reputation/raters",schemaPath:"https://openagents.dev/schemas/api/edge-listing-reputation.json/properties/raters/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0},message:"must be >= 0"};
 if(vErrors === null){
 vErrors = [err81];
 }
@@ -19095,10 +19090,10 @@ errors++;
 }
 }
 }
-if(data25.installs !== undefined){
-let data32 = data25.installs;
-if(!(((typeof data32 == "number") && (!(data32 % 1) && !isNaN(data32))) && (isFinite(data32)))){
-const err82 = {instancePath:instancePath+"/reputation/installs",schemaPath:"https://openagents.dev/schemas/api/edge-listing-reputation.json/properties/installs/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
+if(data25.unknown !== undefined){
+let data31 = data25.unknown;
+if(!(((typeof data31 == "number") && (!(data31 % 1) && !isNaN(data31))) && (isFinite(data31)))){
+const err82 = {instancePath:instancePath+"/reputation/unknown",schemaPath:"https://openagents.dev/schemas/api/edge-listing-reputation.json/properties/unknown/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
 if(vErrors === null){
 vErrors = [err82];
 }
@@ -19107,9 +19102,9 @@ vErrors.push(err82);
 }
 errors++;
 }
-if((typeof data32 == "number") && (isFinite(data32))){
-if(data32 < 0 || isNaN(data32)){
-const err83 = {instancePath:instancePath+"/reputation/installs",schemaPath:"https://openagents.dev/schemas/api/edge-listing-reputation.json/properties/installs/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0},message:"must be >= 0"};
+if((typeof data31 == "number") && (isFinite(data31))){
+if(data31 < 0 || isNaN(data31)){
+const err83 = {instancePath:instancePath+"/reputation/unknown",schemaPath:"https://openagents.dev/schemas/api/edge-listing-reputation.json/properties/unknown/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0},message:"must be >= 0"};
 if(vErrors === null){
 vErrors = [err83];
 }
@@ -19120,10 +19115,10 @@ errors++;
 }
 }
 }
-if(data25.licences !== undefined){
-let data33 = data25.licences;
-if(!(((typeof data33 == "number") && (!(data33 % 1) && !isNaN(data33))) && (isFinite(data33)))){
-const err84 = {instancePath:instancePath+"/reputation/licences",schemaPath:"https://openagents.dev/schemas/api/edge-listing-reputation.json/properties/licences/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
+if(data25.installs !== undefined){
+let data32 = data25.installs;
+if(!(((typeof data32 == "number") && (!(data32 % 1) && !isNaN(data32))) && (isFinite(data32)))){
+const err84 = {instancePath:instancePath+"/reputation/installs",schemaPath:"https://openagents.dev/schemas/api/edge-listing-reputation.json/properties/installs/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
 if(vErrors === null){
 vErrors = [err84];
 }
@@ -19132,9 +19127,9 @@ vErrors.push(err84);
 }
 errors++;
 }
-if((typeof data33 == "number") && (isFinite(data33))){
-if(data33 < 0 || isNaN(data33)){
-const err85 = {instancePath:instancePath+"/reputation/licences",schemaPath:"https://openagents.dev/schemas/api/edge-listing-reputation.json/properties/licences/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0},message:"must be >= 0"};
+if((typeof data32 == "number") && (isFinite(data32))){
+if(data32 < 0 || isNaN(data32)){
+const err85 = {instancePath:instancePath+"/reputation/installs",schemaPath:"https://openagents.dev/schemas/api/edge-listing-reputation.json/properties/installs/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0},message:"must be >= 0"};
 if(vErrors === null){
 vErrors = [err85];
 }
@@ -19145,10 +19140,10 @@ errors++;
 }
 }
 }
-if(data25.trend_30_milli !== undefined){
-let data34 = data25.trend_30_milli;
-if((!(((typeof data34 == "number") && (!(data34 % 1) && !isNaN(data34))) && (isFinite(data34)))) && (data34 !== null)){
-const err86 = {instancePath:instancePath+"/reputation/trend_30_milli",schemaPath:"https://openagents.dev/schemas/api/edge-listing-reputation.json/properties/trend_30_milli/type",keyword:"type",params:{type: schema206.properties.trend_30_milli.type},message:"must be integer,null"};
+if(data25.licences !== undefined){
+let data33 = data25.licences;
+if(!(((typeof data33 == "number") && (!(data33 % 1) && !isNaN(data33))) && (isFinite(data33)))){
+const err86 = {instancePath:instancePath+"/reputation/licences",schemaPath:"https://openagents.dev/schemas/api/edge-listing-reputation.json/properties/licences/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
 if(vErrors === null){
 vErrors = [err86];
 }
@@ -19157,16 +19152,9 @@ vErrors.push(err86);
 }
 errors++;
 }
-}
-if(data25.badges !== undefined){
-let data35 = data25.badges;
-if(Array.isArray(data35)){
-const len4 = data35.length;
-for(let i4=0; i4<len4; i4++){
-let data36 = data35[i4];
-if(typeof data36 === "string"){
-if(func1(data36) > 64){
-const err87 = {instancePath:instancePath+"/reputation/badges/" + i4,schemaPath:"https://openagents.dev/schemas/api/edge-listing-reputation.json/properties/badges/items/maxLength",keyword:"maxLength",params:{limit: 64},message:"must NOT have more than 64 characters"};
+if((typeof data33 == "number") && (isFinite(data33))){
+if(data33 < 0 || isNaN(data33)){
+const err87 = {instancePath:instancePath+"/reputation/licences",schemaPath:"https://openagents.dev/schemas/api/edge-listing-reputation.json/properties/licences/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0},message:"must be >= 0"};
 if(vErrors === null){
 vErrors = [err87];
 }
@@ -19176,8 +19164,11 @@ vErrors.push(err87);
 errors++;
 }
 }
-else {
-const err88 = {instancePath:instancePath+"/reputation/badges/" + i4,schemaPath:"https://openagents.dev/schemas/api/edge-listing-reputation.json/properties/badges/items/type",keyword:"type",params:{type: "string"},message:"must be string"};
+}
+if(data25.trend_7_milli !== undefined){
+let data34 = data25.trend_7_milli;
+if((!(((typeof data34 == "number") && (!(data34 % 1) && !isNaN(data34))) && (isFinite(data34)))) && (data34 !== null)){
+const err88 = {instancePath:instancePath+"/reputation/trend_7_milli",schemaPath:"https://openagents.dev/schemas/api/edge-listing-reputation.json/properties/trend_7_milli/type",keyword:"type",params:{type: schema206.properties.trend_7_milli.type},message:"must be integer,null"};
 if(vErrors === null){
 vErrors = [err88];
 }
@@ -19187,18 +19178,10 @@ vErrors.push(err88);
 errors++;
 }
 }
-let i5 = data35.length;
-let j0;
-if(i5 > 1){
-const indices0 = {};
-for(;i5--;){
-let item0 = data35[i5];
-if(typeof item0 !== "string"){
-continue;
-}
-if(typeof indices0[item0] == "number"){
-j0 = indices0[item0];
-const err89 = {instancePath:instancePath+"/reputation/badges",schemaPath:"https://openagents.dev/schemas/api/edge-listing-reputation.json/properties/badges/uniqueItems",keyword:"uniqueItems",params:{i: i5, j: j0},message:"must NOT have duplicate items (items ## "+j0+" and "+i5+" are identical)"};
+if(data25.trend_30_milli !== undefined){
+let data35 = data25.trend_30_milli;
+if((!(((typeof data35 == "number") && (!(data35 % 1) && !isNaN(data35))) && (isFinite(data35)))) && (data35 !== null)){
+const err89 = {instancePath:instancePath+"/reputation/trend_30_milli",schemaPath:"https://openagents.dev/schemas/api/edge-listing-reputation.json/properties/trend_30_milli/type",keyword:"type",params:{type: schema206.properties.trend_30_milli.type},message:"must be integer,null"};
 if(vErrors === null){
 vErrors = [err89];
 }
@@ -19206,14 +19189,12 @@ else {
 vErrors.push(err89);
 }
 errors++;
-break;
-}
-indices0[item0] = i5;
 }
 }
-}
-else {
-const err90 = {instancePath:instancePath+"/reputation/badges",schemaPath:"https://openagents.dev/schemas/api/edge-listing-reputation.json/properties/badges/type",keyword:"type",params:{type: "array"},message:"must be array"};
+if(data25.trend_90_milli !== undefined){
+let data36 = data25.trend_90_milli;
+if((!(((typeof data36 == "number") && (!(data36 % 1) && !isNaN(data36))) && (isFinite(data36)))) && (data36 !== null)){
+const err90 = {instancePath:instancePath+"/reputation/trend_90_milli",schemaPath:"https://openagents.dev/schemas/api/edge-listing-reputation.json/properties/trend_90_milli/type",keyword:"type",params:{type: schema206.properties.trend_90_milli.type},message:"must be integer,null"};
 if(vErrors === null){
 vErrors = [err90];
 }
@@ -19223,10 +19204,15 @@ vErrors.push(err90);
 errors++;
 }
 }
-if(data25.as_of !== undefined){
-let data37 = data25.as_of;
-if(!(((typeof data37 == "number") && (!(data37 % 1) && !isNaN(data37))) && (isFinite(data37)))){
-const err91 = {instancePath:instancePath+"/reputation/as_of",schemaPath:"https://openagents.dev/schemas/api/edge-listing-reputation.json/properties/as_of/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
+if(data25.badges !== undefined){
+let data37 = data25.badges;
+if(Array.isArray(data37)){
+const len4 = data37.length;
+for(let i4=0; i4<len4; i4++){
+let data38 = data37[i4];
+if(typeof data38 === "string"){
+if(func1(data38) > 64){
+const err91 = {instancePath:instancePath+"/reputation/badges/" + i4,schemaPath:"https://openagents.dev/schemas/api/edge-listing-reputation.json/properties/badges/items/maxLength",keyword:"maxLength",params:{limit: 64},message:"must NOT have more than 64 characters"};
 if(vErrors === null){
 vErrors = [err91];
 }
@@ -19235,9 +19221,9 @@ vErrors.push(err91);
 }
 errors++;
 }
-if((typeof data37 == "number") && (isFinite(data37))){
-if(data37 < 0 || isNaN(data37)){
-const err92 = {instancePath:instancePath+"/reputation/as_of",schemaPath:"https://openagents.dev/schemas/api/edge-listing-reputation.json/properties/as_of/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0},message:"must be >= 0"};
+}
+else {
+const err92 = {instancePath:instancePath+"/reputation/badges/" + i4,schemaPath:"https://openagents.dev/schemas/api/edge-listing-reputation.json/properties/badges/items/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err92];
 }
@@ -19247,12 +19233,18 @@ vErrors.push(err92);
 errors++;
 }
 }
+let i5 = data37.length;
+let j0;
+if(i5 > 1){
+const indices0 = {};
+for(;i5--;){
+let item0 = data37[i5];
+if(typeof item0 !== "string"){
+continue;
 }
-if(data25.event_id !== undefined){
-let data38 = data25.event_id;
-if(typeof data38 === "string"){
-if(!pattern7.test(data38)){
-const err93 = {instancePath:instancePath+"/reputation/event_id",schemaPath:"https://openagents.dev/schemas/api/edge-listing-reputation.json/properties/event_id/pattern",keyword:"pattern",params:{pattern: "^[0-9a-f]{64}$"},message:"must match pattern \""+"^[0-9a-f]{64}$"+"\""};
+if(typeof indices0[item0] == "number"){
+j0 = indices0[item0];
+const err93 = {instancePath:instancePath+"/reputation/badges",schemaPath:"https://openagents.dev/schemas/api/edge-listing-reputation.json/properties/badges/uniqueItems",keyword:"uniqueItems",params:{i: i5, j: j0},message:"must NOT have duplicate items (items ## "+j0+" and "+i5+" are identical)"};
 if(vErrors === null){
 vErrors = [err93];
 }
@@ -19260,10 +19252,14 @@ else {
 vErrors.push(err93);
 }
 errors++;
+break;
+}
+indices0[item0] = i5;
+}
 }
 }
 else {
-const err94 = {instancePath:instancePath+"/reputation/event_id",schemaPath:"https://openagents.dev/schemas/api/edge-listing-reputation.json/properties/event_id/type",keyword:"type",params:{type: "string"},message:"must be string"};
+const err94 = {instancePath:instancePath+"/reputation/badges",schemaPath:"https://openagents.dev/schemas/api/edge-listing-reputation.json/properties/badges/type",keyword:"type",params:{type: "array"},message:"must be array"};
 if(vErrors === null){
 vErrors = [err94];
 }
@@ -19273,14 +19269,64 @@ vErrors.push(err94);
 errors++;
 }
 }
-}
-else {
-const err95 = {instancePath:instancePath+"/reputation",schemaPath:"https://openagents.dev/schemas/api/edge-listing-reputation.json/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data25.as_of !== undefined){
+let data39 = data25.as_of;
+if(!(((typeof data39 == "number") && (!(data39 % 1) && !isNaN(data39))) && (isFinite(data39)))){
+const err95 = {instancePath:instancePath+"/reputation/as_of",schemaPath:"https://openagents.dev/schemas/api/edge-listing-reputation.json/properties/as_of/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
 if(vErrors === null){
 vErrors = [err95];
 }
 else {
 vErrors.push(err95);
+}
+errors++;
+}
+if((typeof data39 == "number") && (isFinite(data39))){
+if(data39 < 0 || isNaN(data39)){
+const err96 = {instancePath:instancePath+"/reputation/as_of",schemaPath:"https://openagents.dev/schemas/api/edge-listing-reputation.json/properties/as_of/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0},message:"must be >= 0"};
+if(vErrors === null){
+vErrors = [err96];
+}
+else {
+vErrors.push(err96);
+}
+errors++;
+}
+}
+}
+if(data25.event_id !== undefined){
+let data40 = data25.event_id;
+if(typeof data40 === "string"){
+if(!pattern7.test(data40)){
+const err97 = {instancePath:instancePath+"/reputation/event_id",schemaPath:"https://openagents.dev/schemas/api/edge-listing-reputation.json/properties/event_id/pattern",keyword:"pattern",params:{pattern: "^[0-9a-f]{64}$"},message:"must match pattern \""+"^[0-9a-f]{64}$"+"\""};
+if(vErrors === null){
+vErrors = [err97];
+}
+else {
+vErrors.push(err97);
+}
+errors++;
+}
+}
+else {
+const err98 = {instancePath:instancePath+"/reputation/event_id",schemaPath:"https://openagents.dev/schemas/api/edge-listing-reputation.json/properties/event_id/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err98];
+}
+else {
+vErrors.push(err98);
+}
+errors++;
+}
+}
+}
+else {
+const err99 = {instancePath:instancePath+"/reputation",schemaPath:"https://openagents.dev/schemas/api/edge-listing-reputation.json/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err99];
+}
+else {
+vErrors.push(err99);
 }
 errors++;
 }
@@ -19292,54 +19338,14 @@ errors = vErrors.length;
 }
 }
 if(data.releases !== undefined){
-let data40 = data.releases;
-if(Array.isArray(data40)){
-const len5 = data40.length;
+let data42 = data.releases;
+if(Array.isArray(data42)){
+const len5 = data42.length;
 for(let i6=0; i6<len5; i6++){
-let data41 = data40[i6];
-if(data41 && typeof data41 == "object" && !Array.isArray(data41)){
-if(data41.channel === undefined){
-const err96 = {instancePath:instancePath+"/releases/" + i6,schemaPath:"#/$defs/CatalogRelease/required",keyword:"required",params:{missingProperty: "channel"},message:"must have required property '"+"channel"+"'"};
-if(vErrors === null){
-vErrors = [err96];
-}
-else {
-vErrors.push(err96);
-}
-errors++;
-}
-if(data41.version === undefined){
-const err97 = {instancePath:instancePath+"/releases/" + i6,schemaPath:"#/$defs/CatalogRelease/required",keyword:"required",params:{missingProperty: "version"},message:"must have required property '"+"version"+"'"};
-if(vErrors === null){
-vErrors = [err97];
-}
-else {
-vErrors.push(err97);
-}
-errors++;
-}
-if(data41.event_id === undefined){
-const err98 = {instancePath:instancePath+"/releases/" + i6,schemaPath:"#/$defs/CatalogRelease/required",keyword:"required",params:{missingProperty: "event_id"},message:"must have required property '"+"event_id"+"'"};
-if(vErrors === null){
-vErrors = [err98];
-}
-else {
-vErrors.push(err98);
-}
-errors++;
-}
-if(data41.manifest_event_id === undefined){
-const err99 = {instancePath:instancePath+"/releases/" + i6,schemaPath:"#/$defs/CatalogRelease/required",keyword:"required",params:{missingProperty: "manifest_event_id"},message:"must have required property '"+"manifest_event_id"+"'"};
-if(vErrors === null){
-vErrors = [err99];
-}
-else {
-vErrors.push(err99);
-}
-errors++;
-}
-if(data41.manifest_sha256 === undefined){
-const err100 = {instancePath:instancePath+"/releases/" + i6,schemaPath:"#/$defs/CatalogRelease/required",keyword:"required",params:{missingProperty: "manifest_sha256"},message:"must have required property '"+"manifest_sha256"+"'"};
+let data43 = data42[i6];
+if(data43 && typeof data43 == "object" && !Array.isArray(data43)){
+if(data43.channel === undefined){
+const err100 = {instancePath:instancePath+"/releases/" + i6,schemaPath:"#/$defs/CatalogRelease/required",keyword:"required",params:{missingProperty: "channel"},message:"must have required property '"+"channel"+"'"};
 if(vErrors === null){
 vErrors = [err100];
 }
@@ -19348,8 +19354,8 @@ vErrors.push(err100);
 }
 errors++;
 }
-if(data41.created_at === undefined){
-const err101 = {instancePath:instancePath+"/releases/" + i6,schemaPath:"#/$defs/CatalogRelease/required",keyword:"required",params:{missingProperty: "created_at"},message:"must have required property '"+"created_at"+"'"};
+if(data43.version === undefined){
+const err101 = {instancePath:instancePath+"/releases/" + i6,schemaPath:"#/$defs/CatalogRelease/required",keyword:"required",params:{missingProperty: "version"},message:"must have required property '"+"version"+"'"};
 if(vErrors === null){
 vErrors = [err101];
 }
@@ -19358,9 +19364,8 @@ vErrors.push(err101);
 }
 errors++;
 }
-for(const key3 in data41){
-if(!((((((key3 === "channel") || (key3 === "version")) || (key3 === "event_id")) || (key3 === "manifest_event_id")) || (key3 === "manifest_sha256")) || (key3 === "created_at"))){
-const err102 = {instancePath:instancePath+"/releases/" + i6,schemaPath:"#/$defs/CatalogRelease/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key3},message:"must NOT have additional properties"};
+if(data43.event_id === undefined){
+const err102 = {instancePath:instancePath+"/releases/" + i6,schemaPath:"#/$defs/CatalogRelease/required",keyword:"required",params:{missingProperty: "event_id"},message:"must have required property '"+"event_id"+"'"};
 if(vErrors === null){
 vErrors = [err102];
 }
@@ -19369,10 +19374,8 @@ vErrors.push(err102);
 }
 errors++;
 }
-}
-if(data41.channel !== undefined){
-if(typeof data41.channel !== "string"){
-const err103 = {instancePath:instancePath+"/releases/" + i6+"/channel",schemaPath:"#/$defs/CatalogRelease/properties/channel/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data43.manifest_event_id === undefined){
+const err103 = {instancePath:instancePath+"/releases/" + i6,schemaPath:"#/$defs/CatalogRelease/required",keyword:"required",params:{missingProperty: "manifest_event_id"},message:"must have required property '"+"manifest_event_id"+"'"};
 if(vErrors === null){
 vErrors = [err103];
 }
@@ -19381,10 +19384,8 @@ vErrors.push(err103);
 }
 errors++;
 }
-}
-if(data41.version !== undefined){
-if(typeof data41.version !== "string"){
-const err104 = {instancePath:instancePath+"/releases/" + i6+"/version",schemaPath:"#/$defs/CatalogRelease/properties/version/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data43.manifest_sha256 === undefined){
+const err104 = {instancePath:instancePath+"/releases/" + i6,schemaPath:"#/$defs/CatalogRelease/required",keyword:"required",params:{missingProperty: "manifest_sha256"},message:"must have required property '"+"manifest_sha256"+"'"};
 if(vErrors === null){
 vErrors = [err104];
 }
@@ -19393,12 +19394,8 @@ vErrors.push(err104);
 }
 errors++;
 }
-}
-if(data41.event_id !== undefined){
-let data44 = data41.event_id;
-if(typeof data44 === "string"){
-if(!pattern7.test(data44)){
-const err105 = {instancePath:instancePath+"/releases/" + i6+"/event_id",schemaPath:"#/$defs/CatalogRelease/properties/event_id/pattern",keyword:"pattern",params:{pattern: "^[0-9a-f]{64}$"},message:"must match pattern \""+"^[0-9a-f]{64}$"+"\""};
+if(data43.created_at === undefined){
+const err105 = {instancePath:instancePath+"/releases/" + i6,schemaPath:"#/$defs/CatalogRelease/required",keyword:"required",params:{missingProperty: "created_at"},message:"must have required property '"+"created_at"+"'"};
 if(vErrors === null){
 vErrors = [err105];
 }
@@ -19407,9 +19404,9 @@ vErrors.push(err105);
 }
 errors++;
 }
-}
-else {
-const err106 = {instancePath:instancePath+"/releases/" + i6+"/event_id",schemaPath:"#/$defs/CatalogRelease/properties/event_id/type",keyword:"type",params:{type: "string"},message:"must be string"};
+for(const key3 in data43){
+if(!((((((key3 === "channel") || (key3 === "version")) || (key3 === "event_id")) || (key3 === "manifest_event_id")) || (key3 === "manifest_sha256")) || (key3 === "created_at"))){
+const err106 = {instancePath:instancePath+"/releases/" + i6,schemaPath:"#/$defs/CatalogRelease/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key3},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err106];
 }
@@ -19419,11 +19416,9 @@ vErrors.push(err106);
 errors++;
 }
 }
-if(data41.manifest_event_id !== undefined){
-let data45 = data41.manifest_event_id;
-if(typeof data45 === "string"){
-if(!pattern7.test(data45)){
-const err107 = {instancePath:instancePath+"/releases/" + i6+"/manifest_event_id",schemaPath:"#/$defs/CatalogRelease/properties/manifest_event_id/pattern",keyword:"pattern",params:{pattern: "^[0-9a-f]{64}$"},message:"must match pattern \""+"^[0-9a-f]{64}$"+"\""};
+if(data43.channel !== undefined){
+if(typeof data43.channel !== "string"){
+const err107 = {instancePath:instancePath+"/releases/" + i6+"/channel",schemaPath:"#/$defs/CatalogRelease/properties/channel/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err107];
 }
@@ -19433,8 +19428,9 @@ vErrors.push(err107);
 errors++;
 }
 }
-else {
-const err108 = {instancePath:instancePath+"/releases/" + i6+"/manifest_event_id",schemaPath:"#/$defs/CatalogRelease/properties/manifest_event_id/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data43.version !== undefined){
+if(typeof data43.version !== "string"){
+const err108 = {instancePath:instancePath+"/releases/" + i6+"/version",schemaPath:"#/$defs/CatalogRelease/properties/version/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err108];
 }
@@ -19444,11 +19440,11 @@ vErrors.push(err108);
 errors++;
 }
 }
-if(data41.manifest_sha256 !== undefined){
-let data46 = data41.manifest_sha256;
+if(data43.event_id !== undefined){
+let data46 = data43.event_id;
 if(typeof data46 === "string"){
 if(!pattern7.test(data46)){
-const err109 = {instancePath:instancePath+"/releases/" + i6+"/manifest_sha256",schemaPath:"#/$defs/CatalogRelease/properties/manifest_sha256/pattern",keyword:"pattern",params:{pattern: "^[0-9a-f]{64}$"},message:"must match pattern \""+"^[0-9a-f]{64}$"+"\""};
+const err109 = {instancePath:instancePath+"/releases/" + i6+"/event_id",schemaPath:"#/$defs/CatalogRelease/properties/event_id/pattern",keyword:"pattern",params:{pattern: "^[0-9a-f]{64}$"},message:"must match pattern \""+"^[0-9a-f]{64}$"+"\""};
 if(vErrors === null){
 vErrors = [err109];
 }
@@ -19459,7 +19455,7 @@ errors++;
 }
 }
 else {
-const err110 = {instancePath:instancePath+"/releases/" + i6+"/manifest_sha256",schemaPath:"#/$defs/CatalogRelease/properties/manifest_sha256/type",keyword:"type",params:{type: "string"},message:"must be string"};
+const err110 = {instancePath:instancePath+"/releases/" + i6+"/event_id",schemaPath:"#/$defs/CatalogRelease/properties/event_id/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err110];
 }
@@ -19469,10 +19465,11 @@ vErrors.push(err110);
 errors++;
 }
 }
-if(data41.created_at !== undefined){
-let data47 = data41.created_at;
-if(!(((typeof data47 == "number") && (!(data47 % 1) && !isNaN(data47))) && (isFinite(data47)))){
-const err111 = {instancePath:instancePath+"/releases/" + i6+"/created_at",schemaPath:"#/$defs/CatalogRelease/properties/created_at/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
+if(data43.manifest_event_id !== undefined){
+let data47 = data43.manifest_event_id;
+if(typeof data47 === "string"){
+if(!pattern7.test(data47)){
+const err111 = {instancePath:instancePath+"/releases/" + i6+"/manifest_event_id",schemaPath:"#/$defs/CatalogRelease/properties/manifest_event_id/pattern",keyword:"pattern",params:{pattern: "^[0-9a-f]{64}$"},message:"must match pattern \""+"^[0-9a-f]{64}$"+"\""};
 if(vErrors === null){
 vErrors = [err111];
 }
@@ -19481,9 +19478,9 @@ vErrors.push(err111);
 }
 errors++;
 }
-if((typeof data47 == "number") && (isFinite(data47))){
-if(data47 < 0 || isNaN(data47)){
-const err112 = {instancePath:instancePath+"/releases/" + i6+"/created_at",schemaPath:"#/$defs/CatalogRelease/properties/created_at/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0},message:"must be >= 0"};
+}
+else {
+const err112 = {instancePath:instancePath+"/releases/" + i6+"/manifest_event_id",schemaPath:"#/$defs/CatalogRelease/properties/manifest_event_id/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err112];
 }
@@ -19493,10 +19490,11 @@ vErrors.push(err112);
 errors++;
 }
 }
-}
-}
-else {
-const err113 = {instancePath:instancePath+"/releases/" + i6,schemaPath:"#/$defs/CatalogRelease/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data43.manifest_sha256 !== undefined){
+let data48 = data43.manifest_sha256;
+if(typeof data48 === "string"){
+if(!pattern7.test(data48)){
+const err113 = {instancePath:instancePath+"/releases/" + i6+"/manifest_sha256",schemaPath:"#/$defs/CatalogRelease/properties/manifest_sha256/pattern",keyword:"pattern",params:{pattern: "^[0-9a-f]{64}$"},message:"must match pattern \""+"^[0-9a-f]{64}$"+"\""};
 if(vErrors === null){
 vErrors = [err113];
 }
@@ -19506,9 +19504,8 @@ vErrors.push(err113);
 errors++;
 }
 }
-}
 else {
-const err114 = {instancePath:instancePath+"/releases",schemaPath:"#/properties/releases/type",keyword:"type",params:{type: "array"},message:"must be array"};
+const err114 = {instancePath:instancePath+"/releases/" + i6+"/manifest_sha256",schemaPath:"#/$defs/CatalogRelease/properties/manifest_sha256/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err114];
 }
@@ -19518,14 +19515,63 @@ vErrors.push(err114);
 errors++;
 }
 }
-}
-else {
-const err115 = {instancePath,schemaPath:"#/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data43.created_at !== undefined){
+let data49 = data43.created_at;
+if(!(((typeof data49 == "number") && (!(data49 % 1) && !isNaN(data49))) && (isFinite(data49)))){
+const err115 = {instancePath:instancePath+"/releases/" + i6+"/created_at",schemaPath:"#/$defs/CatalogRelease/properties/created_at/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
 if(vErrors === null){
 vErrors = [err115];
 }
 else {
 vErrors.push(err115);
+}
+errors++;
+}
+if((typeof data49 == "number") && (isFinite(data49))){
+if(data49 < 0 || isNaN(data49)){
+const err116 = {instancePath:instancePath+"/releases/" + i6+"/created_at",schemaPath:"#/$defs/CatalogRelease/properties/created_at/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0},message:"must be >= 0"};
+if(vErrors === null){
+vErrors = [err116];
+}
+else {
+vErrors.push(err116);
+}
+errors++;
+}
+}
+}
+}
+else {
+const err117 = {instancePath:instancePath+"/releases/" + i6,schemaPath:"#/$defs/CatalogRelease/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err117];
+}
+else {
+vErrors.push(err117);
+}
+errors++;
+}
+}
+}
+else {
+const err118 = {instancePath:instancePath+"/releases",schemaPath:"#/properties/releases/type",keyword:"type",params:{type: "array"},message:"must be array"};
+if(vErrors === null){
+vErrors = [err118];
+}
+else {
+vErrors.push(err118);
+}
+errors++;
+}
+}
+}
+else {
+const err119 = {instancePath,schemaPath:"#/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err119];
+}
+else {
+vErrors.push(err119);
 }
 errors++;
 }
@@ -22069,8 +22115,8 @@ vErrors.push(err7);
 }
 errors++;
 }
-if(data.trend_30_milli === undefined){
-const err8 = {instancePath,schemaPath:"#/required",keyword:"required",params:{missingProperty: "trend_30_milli"},message:"must have required property '"+"trend_30_milli"+"'"};
+if(data.trend_7_milli === undefined){
+const err8 = {instancePath,schemaPath:"#/required",keyword:"required",params:{missingProperty: "trend_7_milli"},message:"must have required property '"+"trend_7_milli"+"'"};
 if(vErrors === null){
 vErrors = [err8];
 }
@@ -22079,8 +22125,8 @@ vErrors.push(err8);
 }
 errors++;
 }
-if(data.badges === undefined){
-const err9 = {instancePath,schemaPath:"#/required",keyword:"required",params:{missingProperty: "badges"},message:"must have required property '"+"badges"+"'"};
+if(data.trend_30_milli === undefined){
+const err9 = {instancePath,schemaPath:"#/required",keyword:"required",params:{missingProperty: "trend_30_milli"},message:"must have required property '"+"trend_30_milli"+"'"};
 if(vErrors === null){
 vErrors = [err9];
 }
@@ -22089,8 +22135,8 @@ vErrors.push(err9);
 }
 errors++;
 }
-if(data.as_of === undefined){
-const err10 = {instancePath,schemaPath:"#/required",keyword:"required",params:{missingProperty: "as_of"},message:"must have required property '"+"as_of"+"'"};
+if(data.trend_90_milli === undefined){
+const err10 = {instancePath,schemaPath:"#/required",keyword:"required",params:{missingProperty: "trend_90_milli"},message:"must have required property '"+"trend_90_milli"+"'"};
 if(vErrors === null){
 vErrors = [err10];
 }
@@ -22099,8 +22145,8 @@ vErrors.push(err10);
 }
 errors++;
 }
-if(data.event_id === undefined){
-const err11 = {instancePath,schemaPath:"#/required",keyword:"required",params:{missingProperty: "event_id"},message:"must have required property '"+"event_id"+"'"};
+if(data.badges === undefined){
+const err11 = {instancePath,schemaPath:"#/required",keyword:"required",params:{missingProperty: "badges"},message:"must have required property '"+"badges"+"'"};
 if(vErrors === null){
 vErrors = [err11];
 }
@@ -22109,9 +22155,8 @@ vErrors.push(err11);
 }
 errors++;
 }
-for(const key0 in data){
-if(!(func12.call(schema206.properties, key0))){
-const err12 = {instancePath,schemaPath:"#/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key0},message:"must NOT have additional properties"};
+if(data.as_of === undefined){
+const err12 = {instancePath,schemaPath:"#/required",keyword:"required",params:{missingProperty: "as_of"},message:"must have required property '"+"as_of"+"'"};
 if(vErrors === null){
 vErrors = [err12];
 }
@@ -22120,11 +22165,8 @@ vErrors.push(err12);
 }
 errors++;
 }
-}
-if(data.stars_milli !== undefined){
-let data0 = data.stars_milli;
-if(!(((typeof data0 == "number") && (!(data0 % 1) && !isNaN(data0))) && (isFinite(data0)))){
-const err13 = {instancePath:instancePath+"/stars_milli",schemaPath:"#/properties/stars_milli/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
+if(data.event_id === undefined){
+const err13 = {instancePath,schemaPath:"#/required",keyword:"required",params:{missingProperty: "event_id"},message:"must have required property '"+"event_id"+"'"};
 if(vErrors === null){
 vErrors = [err13];
 }
@@ -22133,9 +22175,9 @@ vErrors.push(err13);
 }
 errors++;
 }
-if((typeof data0 == "number") && (isFinite(data0))){
-if(data0 > 5000 || isNaN(data0)){
-const err14 = {instancePath:instancePath+"/stars_milli",schemaPath:"#/properties/stars_milli/maximum",keyword:"maximum",params:{comparison: "<=", limit: 5000},message:"must be <= 5000"};
+for(const key0 in data){
+if(!(func12.call(schema206.properties, key0))){
+const err14 = {instancePath,schemaPath:"#/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key0},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err14];
 }
@@ -22144,8 +22186,11 @@ vErrors.push(err14);
 }
 errors++;
 }
-if(data0 < 1000 || isNaN(data0)){
-const err15 = {instancePath:instancePath+"/stars_milli",schemaPath:"#/properties/stars_milli/minimum",keyword:"minimum",params:{comparison: ">=", limit: 1000},message:"must be >= 1000"};
+}
+if(data.stars_milli !== undefined){
+let data0 = data.stars_milli;
+if(!(((typeof data0 == "number") && (!(data0 % 1) && !isNaN(data0))) && (isFinite(data0)))){
+const err15 = {instancePath:instancePath+"/stars_milli",schemaPath:"#/properties/stars_milli/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
 if(vErrors === null){
 vErrors = [err15];
 }
@@ -22154,12 +22199,9 @@ vErrors.push(err15);
 }
 errors++;
 }
-}
-}
-if(data.low_milli !== undefined){
-let data1 = data.low_milli;
-if(!(((typeof data1 == "number") && (!(data1 % 1) && !isNaN(data1))) && (isFinite(data1)))){
-const err16 = {instancePath:instancePath+"/low_milli",schemaPath:"#/properties/low_milli/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
+if((typeof data0 == "number") && (isFinite(data0))){
+if(data0 > 5000 || isNaN(data0)){
+const err16 = {instancePath:instancePath+"/stars_milli",schemaPath:"#/properties/stars_milli/maximum",keyword:"maximum",params:{comparison: "<=", limit: 5000},message:"must be <= 5000"};
 if(vErrors === null){
 vErrors = [err16];
 }
@@ -22168,9 +22210,8 @@ vErrors.push(err16);
 }
 errors++;
 }
-if((typeof data1 == "number") && (isFinite(data1))){
-if(data1 > 5000 || isNaN(data1)){
-const err17 = {instancePath:instancePath+"/low_milli",schemaPath:"#/properties/low_milli/maximum",keyword:"maximum",params:{comparison: "<=", limit: 5000},message:"must be <= 5000"};
+if(data0 < 1000 || isNaN(data0)){
+const err17 = {instancePath:instancePath+"/stars_milli",schemaPath:"#/properties/stars_milli/minimum",keyword:"minimum",params:{comparison: ">=", limit: 1000},message:"must be >= 1000"};
 if(vErrors === null){
 vErrors = [err17];
 }
@@ -22179,8 +22220,12 @@ vErrors.push(err17);
 }
 errors++;
 }
-if(data1 < 1000 || isNaN(data1)){
-const err18 = {instancePath:instancePath+"/low_milli",schemaPath:"#/properties/low_milli/minimum",keyword:"minimum",params:{comparison: ">=", limit: 1000},message:"must be >= 1000"};
+}
+}
+if(data.low_milli !== undefined){
+let data1 = data.low_milli;
+if(!(((typeof data1 == "number") && (!(data1 % 1) && !isNaN(data1))) && (isFinite(data1)))){
+const err18 = {instancePath:instancePath+"/low_milli",schemaPath:"#/properties/low_milli/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
 if(vErrors === null){
 vErrors = [err18];
 }
@@ -22189,12 +22234,9 @@ vErrors.push(err18);
 }
 errors++;
 }
-}
-}
-if(data.high_milli !== undefined){
-let data2 = data.high_milli;
-if(!(((typeof data2 == "number") && (!(data2 % 1) && !isNaN(data2))) && (isFinite(data2)))){
-const err19 = {instancePath:instancePath+"/high_milli",schemaPath:"#/properties/high_milli/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
+if((typeof data1 == "number") && (isFinite(data1))){
+if(data1 > 5000 || isNaN(data1)){
+const err19 = {instancePath:instancePath+"/low_milli",schemaPath:"#/properties/low_milli/maximum",keyword:"maximum",params:{comparison: "<=", limit: 5000},message:"must be <= 5000"};
 if(vErrors === null){
 vErrors = [err19];
 }
@@ -22203,9 +22245,8 @@ vErrors.push(err19);
 }
 errors++;
 }
-if((typeof data2 == "number") && (isFinite(data2))){
-if(data2 > 5000 || isNaN(data2)){
-const err20 = {instancePath:instancePath+"/high_milli",schemaPath:"#/properties/high_milli/maximum",keyword:"maximum",params:{comparison: "<=", limit: 5000},message:"must be <= 5000"};
+if(data1 < 1000 || isNaN(data1)){
+const err20 = {instancePath:instancePath+"/low_milli",schemaPath:"#/properties/low_milli/minimum",keyword:"minimum",params:{comparison: ">=", limit: 1000},message:"must be >= 1000"};
 if(vErrors === null){
 vErrors = [err20];
 }
@@ -22214,8 +22255,12 @@ vErrors.push(err20);
 }
 errors++;
 }
-if(data2 < 1000 || isNaN(data2)){
-const err21 = {instancePath:instancePath+"/high_milli",schemaPath:"#/properties/high_milli/minimum",keyword:"minimum",params:{comparison: ">=", limit: 1000},message:"must be >= 1000"};
+}
+}
+if(data.high_milli !== undefined){
+let data2 = data.high_milli;
+if(!(((typeof data2 == "number") && (!(data2 % 1) && !isNaN(data2))) && (isFinite(data2)))){
+const err21 = {instancePath:instancePath+"/high_milli",schemaPath:"#/properties/high_milli/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
 if(vErrors === null){
 vErrors = [err21];
 }
@@ -22224,12 +22269,9 @@ vErrors.push(err21);
 }
 errors++;
 }
-}
-}
-if(data.rank !== undefined){
-let data3 = data.rank;
-if(!(((typeof data3 == "number") && (!(data3 % 1) && !isNaN(data3))) && (isFinite(data3)))){
-const err22 = {instancePath:instancePath+"/rank",schemaPath:"#/properties/rank/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
+if((typeof data2 == "number") && (isFinite(data2))){
+if(data2 > 5000 || isNaN(data2)){
+const err22 = {instancePath:instancePath+"/high_milli",schemaPath:"#/properties/high_milli/maximum",keyword:"maximum",params:{comparison: "<=", limit: 5000},message:"must be <= 5000"};
 if(vErrors === null){
 vErrors = [err22];
 }
@@ -22238,9 +22280,8 @@ vErrors.push(err22);
 }
 errors++;
 }
-if((typeof data3 == "number") && (isFinite(data3))){
-if(data3 > 100 || isNaN(data3)){
-const err23 = {instancePath:instancePath+"/rank",schemaPath:"#/properties/rank/maximum",keyword:"maximum",params:{comparison: "<=", limit: 100},message:"must be <= 100"};
+if(data2 < 1000 || isNaN(data2)){
+const err23 = {instancePath:instancePath+"/high_milli",schemaPath:"#/properties/high_milli/minimum",keyword:"minimum",params:{comparison: ">=", limit: 1000},message:"must be >= 1000"};
 if(vErrors === null){
 vErrors = [err23];
 }
@@ -22249,8 +22290,12 @@ vErrors.push(err23);
 }
 errors++;
 }
-if(data3 < 0 || isNaN(data3)){
-const err24 = {instancePath:instancePath+"/rank",schemaPath:"#/properties/rank/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0},message:"must be >= 0"};
+}
+}
+if(data.rank !== undefined){
+let data3 = data.rank;
+if(!(((typeof data3 == "number") && (!(data3 % 1) && !isNaN(data3))) && (isFinite(data3)))){
+const err24 = {instancePath:instancePath+"/rank",schemaPath:"#/properties/rank/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
 if(vErrors === null){
 vErrors = [err24];
 }
@@ -22259,12 +22304,9 @@ vErrors.push(err24);
 }
 errors++;
 }
-}
-}
-if(data.raters !== undefined){
-let data4 = data.raters;
-if(!(((typeof data4 == "number") && (!(data4 % 1) && !isNaN(data4))) && (isFinite(data4)))){
-const err25 = {instancePath:instancePath+"/raters",schemaPath:"#/properties/raters/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
+if((typeof data3 == "number") && (isFinite(data3))){
+if(data3 > 100 || isNaN(data3)){
+const err25 = {instancePath:instancePath+"/rank",schemaPath:"#/properties/rank/maximum",keyword:"maximum",params:{comparison: "<=", limit: 100},message:"must be <= 100"};
 if(vErrors === null){
 vErrors = [err25];
 }
@@ -22273,9 +22315,8 @@ vErrors.push(err25);
 }
 errors++;
 }
-if((typeof data4 == "number") && (isFinite(data4))){
-if(data4 < 0 || isNaN(data4)){
-const err26 = {instancePath:instancePath+"/raters",schemaPath:"#/properties/raters/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0},message:"must be >= 0"};
+if(data3 < 0 || isNaN(data3)){
+const err26 = {instancePath:instancePath+"/rank",schemaPath:"#/properties/rank/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0},message:"must be >= 0"};
 if(vErrors === null){
 vErrors = [err26];
 }
@@ -22286,10 +22327,10 @@ errors++;
 }
 }
 }
-if(data.unknown !== undefined){
-let data5 = data.unknown;
-if(!(((typeof data5 == "number") && (!(data5 % 1) && !isNaN(data5))) && (isFinite(data5)))){
-const err27 = {instancePath:instancePath+"/unknown",schemaPath:"#/properties/unknown/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
+if(data.raters !== undefined){
+let data4 = data.raters;
+if(!(((typeof data4 == "number") && (!(data4 % 1) && !isNaN(data4))) && (isFinite(data4)))){
+const err27 = {instancePath:instancePath+"/raters",schemaPath:"#/properties/raters/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
 if(vErrors === null){
 vErrors = [err27];
 }
@@ -22298,9 +22339,9 @@ vErrors.push(err27);
 }
 errors++;
 }
-if((typeof data5 == "number") && (isFinite(data5))){
-if(data5 < 0 || isNaN(data5)){
-const err28 = {instancePath:instancePath+"/unknown",schemaPath:"#/properties/unknown/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0},message:"must be >= 0"};
+if((typeof data4 == "number") && (isFinite(data4))){
+if(data4 < 0 || isNaN(data4)){
+const err28 = {instancePath:instancePath+"/raters",schemaPath:"#/properties/raters/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0},message:"must be >= 0"};
 if(vErrors === null){
 vErrors = [err28];
 }
@@ -22311,10 +22352,10 @@ errors++;
 }
 }
 }
-if(data.installs !== undefined){
-let data6 = data.installs;
-if(!(((typeof data6 == "number") && (!(data6 % 1) && !isNaN(data6))) && (isFinite(data6)))){
-const err29 = {instancePath:instancePath+"/installs",schemaPath:"#/properties/installs/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
+if(data.unknown !== undefined){
+let data5 = data.unknown;
+if(!(((typeof data5 == "number") && (!(data5 % 1) && !isNaN(data5))) && (isFinite(data5)))){
+const err29 = {instancePath:instancePath+"/unknown",schemaPath:"#/properties/unknown/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
 if(vErrors === null){
 vErrors = [err29];
 }
@@ -22323,9 +22364,9 @@ vErrors.push(err29);
 }
 errors++;
 }
-if((typeof data6 == "number") && (isFinite(data6))){
-if(data6 < 0 || isNaN(data6)){
-const err30 = {instancePath:instancePath+"/installs",schemaPath:"#/properties/installs/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0},message:"must be >= 0"};
+if((typeof data5 == "number") && (isFinite(data5))){
+if(data5 < 0 || isNaN(data5)){
+const err30 = {instancePath:instancePath+"/unknown",schemaPath:"#/properties/unknown/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0},message:"must be >= 0"};
 if(vErrors === null){
 vErrors = [err30];
 }
@@ -22336,10 +22377,10 @@ errors++;
 }
 }
 }
-if(data.licences !== undefined){
-let data7 = data.licences;
-if(!(((typeof data7 == "number") && (!(data7 % 1) && !isNaN(data7))) && (isFinite(data7)))){
-const err31 = {instancePath:instancePath+"/licences",schemaPath:"#/properties/licences/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
+if(data.installs !== undefined){
+let data6 = data.installs;
+if(!(((typeof data6 == "number") && (!(data6 % 1) && !isNaN(data6))) && (isFinite(data6)))){
+const err31 = {instancePath:instancePath+"/installs",schemaPath:"#/properties/installs/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
 if(vErrors === null){
 vErrors = [err31];
 }
@@ -22348,9 +22389,9 @@ vErrors.push(err31);
 }
 errors++;
 }
-if((typeof data7 == "number") && (isFinite(data7))){
-if(data7 < 0 || isNaN(data7)){
-const err32 = {instancePath:instancePath+"/licences",schemaPath:"#/properties/licences/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0},message:"must be >= 0"};
+if((typeof data6 == "number") && (isFinite(data6))){
+if(data6 < 0 || isNaN(data6)){
+const err32 = {instancePath:instancePath+"/installs",schemaPath:"#/properties/installs/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0},message:"must be >= 0"};
 if(vErrors === null){
 vErrors = [err32];
 }
@@ -22361,10 +22402,10 @@ errors++;
 }
 }
 }
-if(data.trend_30_milli !== undefined){
-let data8 = data.trend_30_milli;
-if((!(((typeof data8 == "number") && (!(data8 % 1) && !isNaN(data8))) && (isFinite(data8)))) && (data8 !== null)){
-const err33 = {instancePath:instancePath+"/trend_30_milli",schemaPath:"#/properties/trend_30_milli/type",keyword:"type",params:{type: schema206.properties.trend_30_milli.type},message:"must be integer,null"};
+if(data.licences !== undefined){
+let data7 = data.licences;
+if(!(((typeof data7 == "number") && (!(data7 % 1) && !isNaN(data7))) && (isFinite(data7)))){
+const err33 = {instancePath:instancePath+"/licences",schemaPath:"#/properties/licences/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
 if(vErrors === null){
 vErrors = [err33];
 }
@@ -22373,16 +22414,9 @@ vErrors.push(err33);
 }
 errors++;
 }
-}
-if(data.badges !== undefined){
-let data9 = data.badges;
-if(Array.isArray(data9)){
-const len0 = data9.length;
-for(let i0=0; i0<len0; i0++){
-let data10 = data9[i0];
-if(typeof data10 === "string"){
-if(func1(data10) > 64){
-const err34 = {instancePath:instancePath+"/badges/" + i0,schemaPath:"#/properties/badges/items/maxLength",keyword:"maxLength",params:{limit: 64},message:"must NOT have more than 64 characters"};
+if((typeof data7 == "number") && (isFinite(data7))){
+if(data7 < 0 || isNaN(data7)){
+const err34 = {instancePath:instancePath+"/licences",schemaPath:"#/properties/licences/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0},message:"must be >= 0"};
 if(vErrors === null){
 vErrors = [err34];
 }
@@ -22392,8 +22426,11 @@ vErrors.push(err34);
 errors++;
 }
 }
-else {
-const err35 = {instancePath:instancePath+"/badges/" + i0,schemaPath:"#/properties/badges/items/type",keyword:"type",params:{type: "string"},message:"must be string"};
+}
+if(data.trend_7_milli !== undefined){
+let data8 = data.trend_7_milli;
+if((!(((typeof data8 == "number") && (!(data8 % 1) && !isNaN(data8))) && (isFinite(data8)))) && (data8 !== null)){
+const err35 = {instancePath:instancePath+"/trend_7_milli",schemaPath:"#/properties/trend_7_milli/type",keyword:"type",params:{type: schema206.properties.trend_7_milli.type},message:"must be integer,null"};
 if(vErrors === null){
 vErrors = [err35];
 }
@@ -22403,18 +22440,10 @@ vErrors.push(err35);
 errors++;
 }
 }
-let i1 = data9.length;
-let j0;
-if(i1 > 1){
-const indices0 = {};
-for(;i1--;){
-let item0 = data9[i1];
-if(typeof item0 !== "string"){
-continue;
-}
-if(typeof indices0[item0] == "number"){
-j0 = indices0[item0];
-const err36 = {instancePath:instancePath+"/badges",schemaPath:"#/properties/badges/uniqueItems",keyword:"uniqueItems",params:{i: i1, j: j0},message:"must NOT have duplicate items (items ## "+j0+" and "+i1+" are identical)"};
+if(data.trend_30_milli !== undefined){
+let data9 = data.trend_30_milli;
+if((!(((typeof data9 == "number") && (!(data9 % 1) && !isNaN(data9))) && (isFinite(data9)))) && (data9 !== null)){
+const err36 = {instancePath:instancePath+"/trend_30_milli",schemaPath:"#/properties/trend_30_milli/type",keyword:"type",params:{type: schema206.properties.trend_30_milli.type},message:"must be integer,null"};
 if(vErrors === null){
 vErrors = [err36];
 }
@@ -22422,14 +22451,12 @@ else {
 vErrors.push(err36);
 }
 errors++;
-break;
-}
-indices0[item0] = i1;
 }
 }
-}
-else {
-const err37 = {instancePath:instancePath+"/badges",schemaPath:"#/properties/badges/type",keyword:"type",params:{type: "array"},message:"must be array"};
+if(data.trend_90_milli !== undefined){
+let data10 = data.trend_90_milli;
+if((!(((typeof data10 == "number") && (!(data10 % 1) && !isNaN(data10))) && (isFinite(data10)))) && (data10 !== null)){
+const err37 = {instancePath:instancePath+"/trend_90_milli",schemaPath:"#/properties/trend_90_milli/type",keyword:"type",params:{type: schema206.properties.trend_90_milli.type},message:"must be integer,null"};
 if(vErrors === null){
 vErrors = [err37];
 }
@@ -22439,10 +22466,15 @@ vErrors.push(err37);
 errors++;
 }
 }
-if(data.as_of !== undefined){
-let data11 = data.as_of;
-if(!(((typeof data11 == "number") && (!(data11 % 1) && !isNaN(data11))) && (isFinite(data11)))){
-const err38 = {instancePath:instancePath+"/as_of",schemaPath:"#/properties/as_of/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
+if(data.badges !== undefined){
+let data11 = data.badges;
+if(Array.isArray(data11)){
+const len0 = data11.length;
+for(let i0=0; i0<len0; i0++){
+let data12 = data11[i0];
+if(typeof data12 === "string"){
+if(func1(data12) > 64){
+const err38 = {instancePath:instancePath+"/badges/" + i0,schemaPath:"#/properties/badges/items/maxLength",keyword:"maxLength",params:{limit: 64},message:"must NOT have more than 64 characters"};
 if(vErrors === null){
 vErrors = [err38];
 }
@@ -22451,9 +22483,9 @@ vErrors.push(err38);
 }
 errors++;
 }
-if((typeof data11 == "number") && (isFinite(data11))){
-if(data11 < 0 || isNaN(data11)){
-const err39 = {instancePath:instancePath+"/as_of",schemaPath:"#/properties/as_of/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0},message:"must be >= 0"};
+}
+else {
+const err39 = {instancePath:instancePath+"/badges/" + i0,schemaPath:"#/properties/badges/items/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err39];
 }
@@ -22463,12 +22495,18 @@ vErrors.push(err39);
 errors++;
 }
 }
+let i1 = data11.length;
+let j0;
+if(i1 > 1){
+const indices0 = {};
+for(;i1--;){
+let item0 = data11[i1];
+if(typeof item0 !== "string"){
+continue;
 }
-if(data.event_id !== undefined){
-let data12 = data.event_id;
-if(typeof data12 === "string"){
-if(!pattern7.test(data12)){
-const err40 = {instancePath:instancePath+"/event_id",schemaPath:"#/properties/event_id/pattern",keyword:"pattern",params:{pattern: "^[0-9a-f]{64}$"},message:"must match pattern \""+"^[0-9a-f]{64}$"+"\""};
+if(typeof indices0[item0] == "number"){
+j0 = indices0[item0];
+const err40 = {instancePath:instancePath+"/badges",schemaPath:"#/properties/badges/uniqueItems",keyword:"uniqueItems",params:{i: i1, j: j0},message:"must NOT have duplicate items (items ## "+j0+" and "+i1+" are identical)"};
 if(vErrors === null){
 vErrors = [err40];
 }
@@ -22476,10 +22514,14 @@ else {
 vErrors.push(err40);
 }
 errors++;
+break;
+}
+indices0[item0] = i1;
+}
 }
 }
 else {
-const err41 = {instancePath:instancePath+"/event_id",schemaPath:"#/properties/event_id/type",keyword:"type",params:{type: "string"},message:"must be string"};
+const err41 = {instancePath:instancePath+"/badges",schemaPath:"#/properties/badges/type",keyword:"type",params:{type: "array"},message:"must be array"};
 if(vErrors === null){
 vErrors = [err41];
 }
@@ -22489,14 +22531,64 @@ vErrors.push(err41);
 errors++;
 }
 }
-}
-else {
-const err42 = {instancePath,schemaPath:"#/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data.as_of !== undefined){
+let data13 = data.as_of;
+if(!(((typeof data13 == "number") && (!(data13 % 1) && !isNaN(data13))) && (isFinite(data13)))){
+const err42 = {instancePath:instancePath+"/as_of",schemaPath:"#/properties/as_of/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
 if(vErrors === null){
 vErrors = [err42];
 }
 else {
 vErrors.push(err42);
+}
+errors++;
+}
+if((typeof data13 == "number") && (isFinite(data13))){
+if(data13 < 0 || isNaN(data13)){
+const err43 = {instancePath:instancePath+"/as_of",schemaPath:"#/properties/as_of/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0},message:"must be >= 0"};
+if(vErrors === null){
+vErrors = [err43];
+}
+else {
+vErrors.push(err43);
+}
+errors++;
+}
+}
+}
+if(data.event_id !== undefined){
+let data14 = data.event_id;
+if(typeof data14 === "string"){
+if(!pattern7.test(data14)){
+const err44 = {instancePath:instancePath+"/event_id",schemaPath:"#/properties/event_id/pattern",keyword:"pattern",params:{pattern: "^[0-9a-f]{64}$"},message:"must match pattern \""+"^[0-9a-f]{64}$"+"\""};
+if(vErrors === null){
+vErrors = [err44];
+}
+else {
+vErrors.push(err44);
+}
+errors++;
+}
+}
+else {
+const err45 = {instancePath:instancePath+"/event_id",schemaPath:"#/properties/event_id/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err45];
+}
+else {
+vErrors.push(err45);
+}
+errors++;
+}
+}
+}
+else {
+const err46 = {instancePath,schemaPath:"#/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err46];
+}
+else {
+vErrors.push(err46);
 }
 errors++;
 }

@@ -162,13 +162,14 @@ test("a score changes a page though no event of the catalog came", async () => {
   assert.ok(!html().includes("aggregateRating") && html().includes("Nobody has rated it yet."));
   const given: Raters = {
     ...{ stars_milli: 4_200, low_milli: 3_900, high_milli: 4_500, raters: 12, unknown: 3, installs: 20 },
-    ...{ licences: 5, trend_30_milli: 250, badges: ["well_rated"], as_of: NOW },
+    ...{ licences: 5, trend_7_milli: 0, trend_30_milli: 250, trend_90_milli: -30 },
+    ...{ badges: ["well_rated"], as_of: NOW },
   };
   const site = await build(changed((detail) => rated(detail, given)));
   assert.ok(!isRejection(site) && site.built);
   assert.match(html(), /"aggregateRating":\{"@type":"AggregateRating","ratingValue":"4.20","ratingCount":12/);
   assert.match(html(), /by 12 raters with proof of use\. With 95% confidence it is between 3\.9 and 4\.5\./);
-  assert.match(html(), /▲ up 0\.25 stars in 30 days/);
+  assert.match(html(), /unchanged in 7 days, ▲ up 0\.25 stars in 30 days, ▼ down 0\.03 stars in 90 days/);
   assert.match(html(), /3 ratings by unknown keys, shown apart: they are not in the score/);
   checkSignedReputation(html());
   const uncounted: Raters = { ...given, raters: 0, trend_30_milli: null };

@@ -11,7 +11,10 @@ const RATED = JSON.parse((JSON.parse(readFileSync(EXAMPLE, "utf8")) as NostrEven
 const INDEXER = new Uint8Array(32).fill(11);
 
 /** What a test says of a listing's raters. */
-export interface Raters extends Omit<CatalogReputation, "rank" | "badges" | "event_id"> {
+export interface Raters
+  extends Omit<CatalogReputation, "rank" | "badges" | "event_id" | "trend_7_milli" | "trend_90_milli"> {
+  readonly trend_7_milli?: number;
+  readonly trend_90_milli?: number;
   readonly badges: ReputationRollUp["badges"];
 }
 
@@ -24,7 +27,11 @@ export function rollUpOf(listing: string, given: Raters): ReputationRollUp {
     rank: Math.floor((low_milli - 1_000) / 40),
     raters: { receipt: raters, attested: 0, trusted: 0 },
     apart: { ...RATED.apart, unknown },
-    trend: { ...RATED.trend, days_30_milli: given.trend_30_milli },
+    trend: {
+      days_7_milli: given.trend_7_milli ?? null,
+      days_30_milli: given.trend_30_milli,
+      days_90_milli: given.trend_90_milli ?? null,
+    },
     runs: { attested: installs, workers: installs },
   };
 }

@@ -15,7 +15,7 @@ export interface Rated {
 }
 
 export function ratedOf(reputation: CatalogReputation): Rated {
-  const { raters, low_milli, high_milli, unknown, installs, licences, trend_30_milli: trend } = reputation;
+  const { raters, low_milli, high_milli, unknown, installs, licences } = reputation;
   return {
     score: [raters === 0 ? "No rating counts yet." : `${stars(reputation.stars_milli)} of 5 stars`],
     sure:
@@ -24,7 +24,7 @@ export function ratedOf(reputation: CatalogReputation): Rated {
         : [
             `by ${counted(raters, "rater")} with proof of use. With 95% confidence it is between ${stars(low_milli)} and ${stars(high_milli)}.`,
           ],
-    trend: trend === null ? [] : [trendInWords(trend)],
+    trend: trendInWords(reputation),
     unproven: [
       unknown === 0
         ? "no rating by an unknown key"
@@ -35,7 +35,16 @@ export function ratedOf(reputation: CatalogReputation): Rated {
   };
 }
 
-function trendInWords(milli: number): string {
-  if (milli === 0) return "unchanged in 30 days";
-  return `${milli > 0 ? "▲ up" : "▼ down"} ${(Math.abs(milli) / 1_000).toFixed(2)} stars in 30 days`;
+function trendInWords({ trend_7_milli, trend_30_milli, trend_90_milli }: CatalogReputation): readonly string[] {
+  const told = [
+    [trend_7_milli, 7],
+    [trend_30_milli, 30],
+    [trend_90_milli, 90],
+  ] as const;
+  const parts = told.flatMap(([milli, days]) => (milli === null ? [] : [`${movement(milli)} in ${days} days`]));
+  return parts.length === 0 ? [] : [parts.join(", ")];
+}
+
+function movement(milli: number): string {
+  return milli === 0 ? "unchanged" : `${milli > 0 ? "▲ up" : "▼ down"} ${(Math.abs(milli) / 1_000).toFixed(2)} stars`;
 }
