@@ -297,6 +297,34 @@ describe("under the edge's policy", { skip }, () => {
     assert.match(forged, /^✗ The event does not verify/);
   });
 
+  test("decisions and lists are checked one by one, each against its own event", async () => {
+    const check = async (path: string, change: string): Promise<string> => {
+      const { page, complaints } = await open(path);
+      await page.evaluate("for (const details of document.querySelectorAll('details')) details.open = true");
+      await page.evaluate(change);
+      await page.click("[data-signed] button.verify");
+      await until(page, "/^[✓✗]/.test(document.querySelector('.verdict').textContent)");
+      assert.deepEqual(complaints, []);
+      const verdict = await textOf(page, ".verdict");
+      await page.close();
+      return verdict;
+    };
+    for (const [path, name] of [
+      ["/ledger/", "decision"],
+      [pages["curated list"] ?? "", "title"],
+    ] as const) {
+      assert.match(await check(path, ""), /^✓ Signed by the key that is named/);
+      const first = `document.querySelector('[data-signed] [data-said=${name}]')`;
+      assert.match(
+        await check(path, `${first}.textContent = 'something else'`),
+        new RegExp(`^✗ .* as its ${name} where`),
+      );
+      const event = "document.querySelector('[data-signed] code.event')";
+      const forged = `${event}.textContent = ${event}.textContent.replace(/"created_at": ./, '"created_at": 9')`;
+      assert.match(await check(path, forged), /^✗ The event does not verify/);
+    }
+  });
+
   test("search answers as one types, keeps the question in the address, and is reached by keyboard", async () => {
     const { page, complaints } = await open("/search/");
     await page.keyboard.press("Tab");

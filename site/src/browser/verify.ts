@@ -1,6 +1,9 @@
 import { manifestHash } from "@oa/shared/core/manifest-hash.ts";
 import { isRejection } from "@oa/shared/core/refusal.ts";
 import type { ReputationRollUp, UpgradeManifest } from "@oa/shared/generated/types.ts";
+import { sentenceOf } from "@oa/shared/moderation/words.ts";
+import { fromEvent as decisionIn, isModeration } from "@oa/shared/nostr/01985-moderation.ts";
+import { listIn } from "@oa/shared/nostr/30267-curated.ts";
 import { KINDS, tagValue } from "@oa/shared/nostr/kinds.ts";
 import { hexToNpub } from "@oa/shared/nostr/npub.ts";
 import { pureSchnorr } from "@oa/shared/nostr/schnorr.ts";
@@ -41,6 +44,19 @@ export function reputationFaultsOf(raw: unknown, listing: string, shown: Shown):
     return ["The reputation is of another listing."];
   }
   return unlike(shown, ratedOf(summaryOf(rollup, event.id)), "the indexer signed");
+}
+
+/** What is wrong with what a page shows of a moderator's decision or of a curated list, beside its event. */
+export function signedFaultsOf(raw: unknown, shown: Shown): readonly string[] {
+  const event = verifyEvent(raw, pureSchnorr);
+  if (isRejection(event)) return [`The event does not verify: ${event.message}.`];
+  const said = isModeration(event) ? decisionIn(event) : listIn(event);
+  if (isRejection(said)) return [`The event says nothing that could stand here: ${said.message}.`];
+  const texts =
+    "target" in said
+      ? { decision: [`It ${sentenceOf(said)}.`], target: [said.target.value] }
+      : { title: [said.title], description: said.description === "" ? [] : [said.description] };
+  return unlike(shown, { ...texts, signer: [hexToNpub(event.pubkey)], event: [event.id] }, "its signer signed");
 }
 
 /** Where a page shows something else than what was signed, by name. */
