@@ -162,8 +162,7 @@ test("a score changes a page though no event of the catalog came", async () => {
   assert.ok(!html().includes("aggregateRating") && html().includes("Nobody has rated it yet."));
   const given: Raters = {
     ...{ stars_milli: 4_200, low_milli: 3_900, high_milli: 4_500, raters: 12, unknown: 3, installs: 20 },
-    ...{ licences: 5, trend_7_milli: 0, trend_30_milli: 250, trend_90_milli: -30 },
-    ...{ badges: ["well_rated"], as_of: NOW },
+    ...{ licences: 5, trend_7_milli: 0, trend_30_milli: 250, trend_90_milli: -30, badges: ["well_rated"], as_of: NOW },
   };
   const site = await build(changed((detail) => rated(detail, given)));
   assert.ok(!isRejection(site) && site.built);
