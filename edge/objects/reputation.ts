@@ -33,7 +33,7 @@ import {
   standingInputs,
   takeInput,
 } from "../reputation/inputs.ts";
-import { lud16Of, zapProviderOf } from "../reputation/lnurl.ts";
+import { payAddressOf, zapProviderOf } from "../reputation/lnurl.ts";
 import { createRolledTable, keepRolled, rolledAfter } from "../reputation/rolled.ts";
 
 /** What this object remembers beside the inputs, each as JSON. */
@@ -41,7 +41,7 @@ interface Kept {
   readonly listing: string;
   /** When the oldest change that is not reckoned yet came, Unix milliseconds. */
   readonly changed_ms: number | null;
-  readonly provider: { readonly lud16: string; readonly key: string | null; readonly until_ms: number };
+  readonly provider: { readonly address: string; readonly key: string | null; readonly until_ms: number };
   readonly published: { readonly event: NostrEvent; readonly answer: ListingReputation };
 }
 
@@ -160,19 +160,19 @@ export class Reputation extends DurableObject<Env> {
   /** The key of the author's wallet, asked of its LNURL server at most once a day. */
   async #zapProvider(author: string, now_ms: number): Promise<string | null> {
     const [profile] = await this.#query({ kinds: [KINDS.profile.kind], authors: [author] });
-    const lud16 = profile === undefined ? null : lud16Of(profile.content);
-    if (lud16 === null) return null;
+    const address = profile === undefined ? null : payAddressOf(profile.content);
+    if (address === null) return null;
     const known = this.#kept("provider");
-    if (known !== undefined && known.lud16 === lud16 && known.until_ms > now_ms) return known.key;
-    const asked = await zapProviderOf(lud16, (this.env.LNURL_HOSTS ?? "").split(","));
+    if (known !== undefined && known.address === address && known.until_ms > now_ms) return known.key;
+    const asked = await zapProviderOf(address, (this.env.LNURL_HOSTS ?? "").split(","));
     if (isRejection(asked)) {
       // A server that is away takes nothing back: what it said last stands until it says otherwise.
-      const key = known?.lud16 === lud16 ? known.key : null;
-      this.#keep("provider", { lud16, key, until_ms: now_ms + LIMITS.lnurl_failed_ms });
+      const key = known?.address === address ? known.key : null;
+      this.#keep("provider", { address, key, until_ms: now_ms + LIMITS.lnurl_failed_ms });
       return key;
     }
     forgetForeignZaps(this.#sql, asked);
-    this.#keep("provider", { lud16, key: asked, until_ms: now_ms + LIMITS.lnurl_kept_ms });
+    this.#keep("provider", { address, key: asked, until_ms: now_ms + LIMITS.lnurl_kept_ms });
     return asked;
   }
 

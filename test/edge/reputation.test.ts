@@ -17,6 +17,7 @@ import { pureSchnorr } from "@oa/shared/nostr/schnorr.ts";
 import { type EventTemplate, publicKeyOf } from "@oa/shared/nostr/template.ts";
 import { type NostrEvent, type VerifiedEvent, verifyEvent } from "@oa/shared/nostr/verify.ts";
 import { summaryOf } from "@oa/shared/reputation/summary.ts";
+import { encodeBytes } from "nostr-tools/nip19";
 import { generateSecretKey } from "nostr-tools/pure";
 import { type FakeLnurlServer, startFakeLnurlServer } from "../fakes/lnurl-server.ts";
 import { manifestBy, publish } from "../fakes/signed-upgrade.ts";
@@ -181,6 +182,22 @@ test("zaps count when the author's wallet signed them; anybody else's are ignore
   await send(rates(listing, generateSecretKey(), 3));
   await until(listing, ({ ratings }) => ratings.length === 1);
   assert.equal(lnurl.asked(), asked);
+});
+
+test("an author's wallet is found by an lnurl as by a lightning address", async () => {
+  const { author, listing } = await list();
+  const address = new TextEncoder().encode(`https://${lnurl.host}/.well-known/lnurlp/ada`);
+  const lud06 = encodeBytes("lnurl", address);
+  await send(signed(author, { kind: 0, content: JSON.stringify({ lud16: "", lud06 }) }));
+  const tags = [
+    ["relays", "wss://relay.example"],
+    ["amount", "21000"],
+    ["p", publicKeyOf(author)],
+    ["a", listing],
+  ];
+  await send(lnurl.zap(signed(generateSecretKey(), { kind: 9734, tags }), 21_000));
+  const { rollup } = await until(listing, ({ rollup: { zaps } }) => zaps.count > 0);
+  assert.equal(rollup.settings.zap_provider, publicKeyOf(wallet));
 });
 
 test("an author's retaliation target and praise ring are found among ratings of other listings", async () => {
