@@ -9,24 +9,30 @@ import { edgeSchnorr } from "../adapters/schnorr.ts";
 import type { Caller } from "../adapters/spent-auth.ts";
 import { authorHex } from "../catalog/page-cursor.ts";
 
-/** The body's exact bytes, which a signature covers; refused as soon as it is too large. Refusal: too_large. */
-export async function readBytes(request: Request | Response, bytes_max: number): Promise<Uint8Array | Rejection> {
+/**
+ * The body's exact bytes, which a signature covers. A request that is too large is read on for a while, and thrown away:
+ * who is answered while still sending may lose the answer with the connection, and the next request on it.
+ * Refusal: too_large.
+ */
+export async function readBytes(message: Request | Response, bytes_max: number): Promise<Uint8Array | Rejection> {
   const tooLarge = (): Rejection => reject("too_large", `the body is larger than ${bytes_max} bytes`);
-  if (Number(request.headers.get("content-length") ?? 0) > bytes_max) return tooLarge();
-  if (request.body === null) return new Uint8Array();
+  const read_max = bytes_max + (message instanceof Request ? LIMITS.body_drained_bytes : 0);
+  if (Number(message.headers.get("content-length") ?? 0) > read_max) return tooLarge();
+  if (message.body === null) return new Uint8Array();
   const chunks: Uint8Array[] = [];
   let bytes = 0;
-  const reader = request.body.getReader();
+  const reader = message.body.getReader();
   for (;;) {
     const { done, value } = await reader.read();
     if (done) break;
     bytes += value.byteLength;
-    if (bytes > bytes_max) {
+    if (bytes > read_max) {
       await reader.cancel();
       return tooLarge();
     }
-    chunks.push(value);
+    if (bytes <= bytes_max) chunks.push(value);
   }
+  if (bytes > bytes_max) return tooLarge();
   const whole = new Uint8Array(bytes);
   let at = 0;
   for (const chunk of chunks) {

@@ -1,5 +1,8 @@
 /** The numbers of what the edge keeps and serves, and of what everybody may send it; part of `LIMITS`. */
 export const EDGE_LIMITS = {
+  // Of a request's body beyond its limit, what is still read so that the client hears why.
+  body_drained_bytes: 1_000_000,
+
   // Site.
   site_build_timeout_ms: 1_800_000,
   build_output_bytes: 1_000_000,

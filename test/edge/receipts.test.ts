@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { randomUUID } from "node:crypto";
 import { readdirSync, readFileSync } from "node:fs";
+import { Agent, request } from "node:http";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { LIMITS } from "@oa/shared/core/limits.ts";
@@ -254,6 +255,23 @@ test("too many, too large, and what is no JSON or no receipt is refused", async 
   assert.ok(!JSON.stringify(short.body).includes("secret-preimage"));
   assert.equal(code(await read(await fetch(url("/not-a-hash")))), "400 usage");
   assert.equal(code(await read(await fetch(url("/verify"), { method: "PUT" }))), "404 not_found");
+});
+
+test("who sends too much hears so, and its connection serves its next request", async () => {
+  const agent = new Agent({ keepAlive: true, maxSockets: 1 });
+  const send = (bytes: number) =>
+    new Promise<{ status: number | undefined; reused: boolean }>((resolve, reject) => {
+      const asking = request(url("/verify"), { method: "POST", agent }, (answer) => {
+        answer.resume().on("end", () => resolve({ status: answer.statusCode, reused: asking.reusedSocket }));
+      });
+      asking.on("error", reject).end("x".repeat(bytes));
+    });
+  const much = LIMITS.receipt_body_bytes + LIMITS.body_drained_bytes;
+  assert.deepEqual(await send(much), { status: 413, reused: false });
+  for (const bytes of [much, 2]) {
+    assert.deepEqual(await send(bytes), { status: bytes === 2 ? 400 : 413, reused: true });
+  }
+  agent.destroy();
 });
 
 test("a sale's invoice, preimage and buyer are nowhere in what the edge keeps or logs", async () => {
