@@ -1,9 +1,9 @@
+import { readBytes } from "@oa/shared/api/body.ts";
 import { parseStrict } from "@oa/shared/core/json.ts";
 import { LIMITS } from "@oa/shared/core/limits.ts";
 import { payServer } from "@oa/shared/core/lnurl.ts";
 import { isRejection, type Rejection, reject } from "@oa/shared/core/refusal.ts";
 import { isHex32 } from "@oa/shared/nostr/verify.ts";
-import { readBytes } from "../routes/request.ts";
 
 /**
  * The key that signs zap receipts for a profile's `lud16` or `lud06`: `nostrPubkey` of its LNURL server (NIP-57). Only

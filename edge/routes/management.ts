@@ -1,3 +1,4 @@
+import { readBytes } from "@oa/shared/api/body.ts";
 import { LIMITS } from "@oa/shared/core/limits.ts";
 import { isRejection, type Rejection, reject } from "@oa/shared/core/refusal.ts";
 import validators from "@oa/shared/generated/validators.cjs";
@@ -8,7 +9,7 @@ import { edgeSchnorr } from "../adapters/schnorr.ts";
 import { type Env, moderationOf } from "../env.ts";
 import { needsCases } from "../relay/management.ts";
 import { relayOf } from "../relay/whole.ts";
-import { readBytes, readValue } from "./request.ts";
+import { readValue } from "./request.ts";
 
 export const MANAGEMENT_TYPE = "application/nostr+json+rpc";
 

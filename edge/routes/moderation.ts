@@ -39,7 +39,10 @@ moderationRoutes.get("/ledger", async (context) => {
 
 moderationRoutes.get("/events", async (context) => {
   const after = cursorIn(context);
-  return answer(context, isRejection(after) ? after : await catalogOf(context.env).moderationEvents(after.at ?? 0));
+  if (isRejection(after)) return answer(context, after);
+  const chosen = chosenIn(context.req.query("moderators"));
+  if (isRejection(chosen)) return answer(context, chosen);
+  return answer(context, await catalogOf(context.env).moderationEvents(after.at ?? 0, chosen.keys));
 });
 
 moderationRoutes.get("/cases", async (context) => {

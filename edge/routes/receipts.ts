@@ -1,4 +1,5 @@
 import { answer } from "@oa/shared/api/answer.ts";
+import { readBytes } from "@oa/shared/api/body.ts";
 import { LIMITS } from "@oa/shared/core/limits.ts";
 import { isRejection, reject } from "@oa/shared/core/refusal.ts";
 import validators from "@oa/shared/generated/validators.cjs";
@@ -6,7 +7,7 @@ import { isHex32 } from "@oa/shared/nostr/verify.ts";
 import { Hono } from "hono";
 import { type Env, receiptsOf } from "../env.ts";
 import { claimPayment, publicClaim, verifyReceipts } from "../receipts.ts";
-import { authenticate, readBytes, readValue } from "./request.ts";
+import { authenticate, readValue } from "./request.ts";
 
 /** `/v1/receipts`: licence receipts. Invoice and preimage are read from a body, never kept and never logged. */
 export const receiptRoutes = new Hono<{ Bindings: Env }>();

@@ -1,3 +1,4 @@
+import { asText, readBytes } from "@oa/shared/api/body.ts";
 import { parseStrict } from "@oa/shared/core/json.ts";
 import { LIMITS } from "@oa/shared/core/limits.ts";
 import { isRejection, type Rejection, reject } from "@oa/shared/core/refusal.ts";
@@ -8,39 +9,6 @@ import type { Context } from "hono";
 import { edgeSchnorr } from "../adapters/schnorr.ts";
 import type { Caller } from "../adapters/spent-auth.ts";
 import { authorHex } from "../catalog/page-cursor.ts";
-
-/**
- * The body's exact bytes, which a signature covers. A request that is too large is read on for a while, and thrown away:
- * who is answered while still sending may lose the answer with the connection, and the next request on it.
- * Refusal: too_large.
- */
-export async function readBytes(message: Request | Response, bytes_max: number): Promise<Uint8Array | Rejection> {
-  const tooLarge = (): Rejection => reject("too_large", `the body is larger than ${bytes_max} bytes`);
-  const read_max = bytes_max + (message instanceof Request ? LIMITS.body_drained_bytes : 0);
-  if (Number(message.headers.get("content-length") ?? 0) > read_max) return tooLarge();
-  if (message.body === null) return new Uint8Array();
-  const chunks: Uint8Array[] = [];
-  let bytes = 0;
-  const reader = message.body.getReader();
-  for (;;) {
-    const { done, value } = await reader.read();
-    if (done) break;
-    bytes += value.byteLength;
-    if (bytes > read_max) {
-      await reader.cancel();
-      return tooLarge();
-    }
-    if (bytes <= bytes_max) chunks.push(value);
-  }
-  if (bytes > bytes_max) return tooLarge();
-  const whole = new Uint8Array(bytes);
-  let at = 0;
-  for (const chunk of chunks) {
-    whole.set(chunk, at);
-    at += chunk.byteLength;
-  }
-  return whole;
-}
 
 /** Who signed this request (NIP-98), and its body. Refusals: too_large, auth_required, auth_invalid, auth_stale. */
 export async function authenticate(
@@ -61,12 +29,8 @@ export async function authenticate(
 
 /** A body's bytes as a value valid by its schema. Refusals: the JSON codes and schema_invalid. */
 export function readValue<T>(body: Uint8Array, validator: Validator<T>): T | Rejection {
-  let text: string;
-  try {
-    text = new TextDecoder("utf-8", { fatal: true, ignoreBOM: false }).decode(body);
-  } catch {
-    return reject("json_invalid", "the body is not UTF-8");
-  }
+  const text = asText(body);
+  if (isRejection(text)) return text;
   const parsed = parseStrict(text);
   if (isRejection(parsed)) return parsed;
   return validator(parsed.value)

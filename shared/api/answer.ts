@@ -6,6 +6,7 @@ import { REASONS } from "../core/reasons.ts";
 import { isRejection, type Rejection, reject } from "../core/refusal.ts";
 import { schemaSentence } from "../core/schema-sentence.ts";
 import type { Validator } from "../generated/validators.cjs";
+import { asText, readBytes } from "./body.ts";
 
 /** A result as JSON, a rejection as `{error: {code, message, details?}}` with its code's HTTP status. */
 export function answer(context: Context, result: object | Rejection, status: ContentfulStatusCode = 200): Response {
@@ -24,7 +25,9 @@ export async function readBody<T>(context: Context, validator: Validator<T>): Pr
   if (type !== "application/json") {
     return reject("media_type", `the body must be application/json, not ${type ?? "unnamed"}`);
   }
-  const text = await readText(context.req.raw, LIMITS.api_body_bytes);
+  const bytes = await readBytes(context.req.raw, LIMITS.api_body_bytes);
+  if (isRejection(bytes)) return bytes;
+  const text = asText(bytes);
   if (isRejection(text)) return text;
   const parsed = parseStrict(text, { bytes: LIMITS.api_body_bytes });
   if (isRejection(parsed)) return parsed;
@@ -36,31 +39,6 @@ export async function readBody<T>(context: Context, validator: Validator<T>): Pr
       params,
     })),
   });
-}
-
-async function readText(request: Request, bytes_max: number): Promise<string | Rejection> {
-  const tooLarge = (): Rejection => reject("too_large", `the body is larger than ${bytes_max} bytes`);
-  if (Number(request.headers.get("content-length") ?? 0) > bytes_max) return tooLarge();
-  if (request.body === null) return "";
-  const decoder = new TextDecoder("utf-8", { fatal: true });
-  const reader = request.body.getReader();
-  let text = "";
-  let bytes = 0;
-  try {
-    for (;;) {
-      const { done, value } = await reader.read();
-      if (done) return text + decoder.decode();
-      bytes += value.byteLength;
-      if (bytes > bytes_max) {
-        await reader.cancel();
-        return tooLarge();
-      }
-      text += decoder.decode(value, { stream: true });
-    }
-  } catch (error) {
-    if (error instanceof TypeError) return reject("json_invalid", "the body is not UTF-8");
-    throw error;
-  }
 }
 
 /** A whole number of the query string, or what to take where it is absent. */

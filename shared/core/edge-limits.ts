@@ -1,8 +1,5 @@
 /** The numbers of what the edge keeps and serves, and of what everybody may send it; part of `LIMITS`. */
 export const EDGE_LIMITS = {
-  // Of a request's body beyond its limit, what is still read so that the client hears why.
-  body_drained_bytes: 1_000_000,
-
   // Site.
   site_build_timeout_ms: 1_800_000,
   build_output_bytes: 1_000_000,
@@ -200,6 +197,7 @@ export const EDGE_LIMITS = {
   moderation_decisions: 100_000,
   moderation_lists: 10_000,
   moderation_chosen: 10,
+  moderation_offered: 50,
   moderation_views_cached: 32,
   moderation_page: 100,
   moderation_body_bytes: 50_000,

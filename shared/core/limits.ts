@@ -144,6 +144,8 @@ export const LIMITS = {
 
   // The worker's control API.
   api_body_bytes: 1_000_000,
+  // Of a request's body beyond its limit, what is still read so that its sender hears why.
+  body_drained_bytes: 1_000_000,
   api_page: 500,
   api_event_streams: 32,
   api_event_wait_ms: 15_000,
