@@ -1,6 +1,7 @@
 import { LIMITS } from "@oa/shared/core/limits.ts";
 import { Fault } from "@oa/shared/core/refusal.ts";
 import type { NostrFilter } from "@oa/shared/nostr/filter.ts";
+import { parseFrame } from "@oa/shared/nostr/frame.ts";
 
 /** One connection to one relay, which is not trusted with anything: time, size or sense. */
 export interface UpstreamConnection {
@@ -171,13 +172,4 @@ async function open(url: string, connect: Connect): Promise<WebSocket> {
   }
   response.webSocket.accept();
   return response.webSocket;
-}
-
-function parseFrame(text: string): readonly unknown[] | null {
-  try {
-    const value: unknown = JSON.parse(text);
-    return Array.isArray(value) ? value : null;
-  } catch {
-    return null;
-  }
 }

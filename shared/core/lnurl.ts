@@ -1,4 +1,5 @@
 import { bech32 } from "@scure/base";
+import { LIMITS } from "./limits.ts";
 import { type Rejection, reject } from "./refusal.ts";
 
 /** Where a receiver of payments is asked how to pay them. */
@@ -9,8 +10,6 @@ export interface PayServer {
   readonly path: string;
 }
 
-const CHARS = 2_000;
-
 /**
  * The server behind a lightning address `name@host` (LUD-16) or a bech32 `lnurl1…` (LUD-01, LUD-06) that holds an
  * https address. Whether the host may be asked is not looked at. Refusal: usage.
@@ -19,8 +18,8 @@ export function payServer(given: string): PayServer | Rejection {
   const [, name, host = ""] = /^([a-z0-9._+-]{1,64})@([A-Za-z0-9.:-]{1,253})$/.exec(given) ?? [];
   if (name !== undefined) return { host, path: `/.well-known/lnurlp/${name}` };
   const none = reject("usage", "the author's profile has no lightning address");
-  if (given.length > CHARS || !/^(lnurl1[a-z0-9]+|LNURL1[A-Z0-9]+)$/.test(given)) return none;
-  const decoded = bech32.decodeUnsafe(given.toLowerCase(), CHARS);
+  if (given.length > LIMITS.lnurl_chars || !/^(lnurl1[a-z0-9]+|LNURL1[A-Z0-9]+)$/.test(given)) return none;
+  const decoded = bech32.decodeUnsafe(given.toLowerCase(), LIMITS.lnurl_chars);
   const bytes = decoded === undefined ? undefined : bech32.fromWordsUnsafe(decoded.words);
   if (bytes === undefined) return none;
   // No key or password before the host, no port that is none, no fragment in what is asked.

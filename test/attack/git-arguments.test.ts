@@ -6,12 +6,9 @@ import { join } from "node:path";
 import { after } from "node:test";
 import type { GitCloneParams } from "@oa/shared/generated/types.ts";
 import validators from "@oa/shared/generated/validators.cjs";
-import { openEgress } from "@oa/worker/adapters/egress.ts";
-import { openGrantedFiles } from "@oa/worker/adapters/granted-files.ts";
-import { openProcesses } from "@oa/worker/adapters/process.ts";
 import { gitClone } from "@oa/worker/ops/git-clone.ts";
-import type { OpContext } from "@oa/worker/ops/op.ts";
 import { attackClass } from "./attack.ts";
+import { cloneContext } from "./clone-context.ts";
 
 const home = realpathSync(mkdtempSync(join(tmpdir(), "oa-git-args-")));
 after(() => rmSync(home, { recursive: true, force: true }));
@@ -29,14 +26,7 @@ git("add", ".");
 git("commit", "-qm", "one");
 
 const grant = ["filesystem:read:~/src/**", "filesystem:write:~/dest/**", "network:egress:github.com"];
-const context = {
-  files: openGrantedFiles(grant, { home }),
-  egress: openEgress(grant, { private_allow: [], lookup: async () => [{ address: "127.0.0.1", family: 4 }] }),
-  processes: openProcesses(),
-  signal: new AbortController().signal,
-  progress: () => undefined,
-  log: () => undefined,
-} as unknown as OpContext;
+const context = cloneContext(grant, home);
 let count = 0;
 const clone = (params: Partial<GitCloneParams>) => {
   count += 1;

@@ -7,14 +7,11 @@ import { after } from "node:test";
 import { isRejection } from "@oa/shared/core/refusal.ts";
 import type { GitCloneParams } from "@oa/shared/generated/types.ts";
 import { planOf } from "@oa/shared/upgrade/plan.ts";
-import { openEgress } from "@oa/worker/adapters/egress.ts";
 import { refuseLinked } from "@oa/worker/adapters/git-submodules.ts";
-import { openGrantedFiles } from "@oa/worker/adapters/granted-files.ts";
-import { openProcesses } from "@oa/worker/adapters/process.ts";
 import { gitClone } from "@oa/worker/ops/git-clone.ts";
-import type { OpContext } from "@oa/worker/ops/op.ts";
 import { manifestOf } from "../fakes/runs.ts";
 import { attackClass } from "./attack.ts";
+import { cloneContext } from "./clone-context.ts";
 
 const home = fs.realpathSync(fs.mkdtempSync(join(tmpdir(), "oa-git-modules-")));
 after(() => fs.rmSync(home, { recursive: true, force: true }));
@@ -48,14 +45,7 @@ const module = (name: string, path: string, url: string, commit: string): string
 };
 
 const grant = ["filesystem:read:~/src/**", "filesystem:write:~/dest/**"];
-const context = {
-  files: openGrantedFiles(grant, { home }),
-  egress: openEgress(grant, { private_allow: [], lookup: async () => [{ address: "127.0.0.1", family: 4 }] }),
-  processes: openProcesses(),
-  signal: new AbortController().signal,
-  progress: () => undefined,
-  log: () => undefined,
-} as unknown as OpContext;
+const context = cloneContext(grant, home);
 const clone = (name: string, params: Partial<GitCloneParams> = {}, install_id: string | null = null) =>
   gitClone({ repo: `~/src/${name}`, dest: `~/dest/${name}`, ...params }, { ...context, install_id });
 const inClone = (path: string): string => join(home, "dest", path);

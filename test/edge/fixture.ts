@@ -11,6 +11,8 @@ export const ROOT = dirname(dirname(dirname(fileURLToPath(import.meta.url))));
 /** The built edge in workerd on a folder of its own, which can be stopped and started again. */
 export interface TestEdge {
   readonly edge: () => RunningEdge;
+  /** A client of its relay, which is closed with it. */
+  readonly client: () => Promise<Client>;
   /** Stops and starts it; `changed`: settings that are others from then on until the next start. */
   readonly restart: (changed?: Readonly<Record<string, string>>) => Promise<void>;
   /** Stops it, lets something be done to its databases, and starts it again. */
@@ -37,8 +39,14 @@ export async function openTestEdge(bindings: Readonly<Record<string, string>> = 
       log: (line) => void log.push(line),
     });
   let running = await start();
+  const clients: Client[] = [];
   return {
     edge: () => running,
+    client: async () => {
+      const client = await connect(running.relay_url);
+      clients.push(client);
+      return client;
+    },
     data_dir,
     restart: async (changed) => {
       await running.close();
@@ -50,6 +58,7 @@ export async function openTestEdge(bindings: Readonly<Record<string, string>> = 
       running = await start();
     },
     close: async () => {
+      for (const client of clients) await client.close();
       await running.close();
       await rm(data_dir, { recursive: true, force: true });
     },

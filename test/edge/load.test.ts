@@ -5,26 +5,22 @@ import { LIMITS } from "@oa/shared/core/limits.ts";
 import type { NostrEvent } from "@oa/shared/nostr/verify.ts";
 import { generateSecretKey, getPublicKey } from "nostr-tools/pure";
 import { WebSocket } from "ws";
-import { type Client, connect, eventually, NOW, openTestEdge, signed, type TestEdge } from "./fixture.ts";
+import { type Client, eventually, NOW, openTestEdge, signed, type TestEdge } from "./fixture.ts";
 
 const L = ["L", "openagents.upgrade"];
 /** How many events are replayed: OA_REPLAY=100000 for the whole of it. */
 const REPLAYED = Number(process.env.OA_REPLAY ?? 10_000);
 const SCRIPT = `<script>alert(1)</script><img src=x onerror="alert(1)"> '); DROP TABLE relay_events; -- \${process.exit()} {{7*7}}`;
-const clients: { close: () => Promise<void> }[] = [];
+const addressed: Addressed[] = [];
 let host: TestEdge;
 before(async () => {
   host = await openTestEdge();
 });
 after(async () => {
-  for (const each of clients) await each.close();
+  for (const each of addressed) await each.close();
   await host.close();
 });
-const open = async (): Promise<Client> => {
-  const client = await connect(host.edge().relay_url);
-  clients.push(client);
-  return client;
-};
+const open = () => host.client();
 const label = (key: Uint8Array, content: string, created_at = NOW): NostrEvent =>
   signed(key, { kind: 1985, tags: [L], content, created_at });
 
@@ -59,7 +55,7 @@ async function openFrom(address: string): Promise<Addressed | null> {
       await once(socket, "close");
     },
   };
-  clients.push(client);
+  addressed.push(client);
   return client;
 }
 

@@ -4,28 +4,20 @@ import { LIMITS } from "@oa/shared/core/limits.ts";
 import type { NostrEvent } from "@oa/shared/nostr/verify.ts";
 import { finalizeEvent, generateSecretKey, getPublicKey } from "nostr-tools/pure";
 import { Relay } from "nostr-tools/relay";
-import { type Client, connect, NOW, openTestEdge, signed, type TestEdge } from "./fixture.ts";
+import { type Client, NOW, openTestEdge, signed, type TestEdge } from "./fixture.ts";
 
 const L = ["L", "openagents.upgrade"];
 const key = generateSecretKey();
 const author = getPublicKey(key);
 let host: TestEdge;
 let client: Client;
-const clients: Client[] = [];
 
 before(async () => {
   host = await openTestEdge();
   client = await open();
 });
-after(async () => {
-  for (const each of clients) await each.close();
-  await host.close();
-});
-const open = async (): Promise<Client> => {
-  const opened = await connect(host.edge().relay_url);
-  clients.push(opened);
-  return opened;
-};
+after(() => host.close());
+const open = () => host.client();
 const ids = (events: readonly NostrEvent[]) => events.map(({ id }) => id);
 const refusal = (frame: readonly unknown[]) => [frame[2], String(frame[3]).split(":")[0]];
 

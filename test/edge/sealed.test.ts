@@ -7,24 +7,16 @@ import type { NostrEvent } from "@oa/shared/nostr/verify.ts";
 import { openRelayPool } from "@oa/worker/adapters/relay-pool.ts";
 import { loadSchnorr } from "@oa/worker/adapters/schnorr.ts";
 import { generateSecretKey, getPublicKey } from "nostr-tools/pure";
-import { type Client, connect, eventually, NOW, openTestEdge, signed, type TestEdge } from "./fixture.ts";
+import { type Client, eventually, NOW, openTestEdge, signed, type TestEdge } from "./fixture.ts";
 
 const [alice, bob] = [generateSecretKey(), generateSecretKey()];
 const [ALICE, BOB] = [getPublicKey(alice), getPublicKey(bob)];
 let host: TestEdge;
-const clients: Client[] = [];
 before(async () => {
   host = await openTestEdge();
 });
-after(async () => {
-  for (const each of clients) await each.close();
-  await host.close();
-});
-const open = async (): Promise<Client> => {
-  const client = await connect(host.edge().relay_url);
-  clients.push(client);
-  return client;
-};
+after(() => host.close());
+const open = () => host.client();
 let count = 0;
 const wrap = (recipient: string, kind = 1059): NostrEvent => {
   count += 1;

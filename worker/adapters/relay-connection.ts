@@ -1,5 +1,6 @@
 import { LIMITS } from "@oa/shared/core/limits.ts";
 import { Fault } from "@oa/shared/core/refusal.ts";
+import { parseFrame } from "@oa/shared/nostr/frame.ts";
 import type { NostrEvent } from "@oa/shared/nostr/verify.ts";
 import { WebSocket } from "ws";
 import { cancellation } from "./canceled.ts";
@@ -160,15 +161,6 @@ export async function connectRelay(
       };
     },
   };
-}
-
-function parseFrame(text: string): readonly unknown[] | null {
-  try {
-    const value: unknown = JSON.parse(text);
-    return Array.isArray(value) ? value : null;
-  } catch {
-    return null;
-  }
 }
 
 /** The most that a UTF-16 unit takes on the wire. */
