@@ -7,7 +7,7 @@ import { loadOrCreateKey } from "./adapters/keys.ts";
 import { ownerDecides } from "./admin/decide.ts";
 import { examine } from "./admin/doctor.ts";
 import { machine } from "./admin/machine.ts";
-import { listingLookUp } from "./admin/market.ts";
+import { catalogOf, listingLookUp } from "./admin/market.ts";
 import { controlPorts, type PortsOptions } from "./admin/ports.ts";
 import { authorize } from "./admin/tokens.ts";
 import type { Config } from "./config.ts";
@@ -70,6 +70,7 @@ export async function openWorker(config: Config, token?: string): Promise<Worker
     ports: () => options,
   });
   const options: PortsOptions = {
+    catalog: catalogOf(edge, config),
     ...{ ...ground, ...outside, sql: database, decide, store, engine, kill_switch, lookUp },
     ...{ worker: own.public_key, owner_key: ground.owner.secret_key, workspace_id: WORKSPACE },
     ...{ token_key: ground.capability.secret_key, now_ms: ground.clock.now_ms, leases: openLeases(engineOptions) },

@@ -44,7 +44,7 @@ export const CONTROL_ROUTES: Readonly<Record<string, ControlRoute>> = {
   "GET /v1/worker": { summary: "Which worker this is, and what it has" },
   "GET /v1/doctor": { summary: "What is wrong with this machine, and what fixes it" },
   "GET /v1/installs": { summary: "What is installed" },
-  "GET /v1/installs/:id": { summary: "One install" },
+  "GET /v1/installs/:id": { summary: "One install, by its id or any other name of it" },
   "GET /v1/installs/:id/history": { summary: "Every consent and what became of it" },
   "GET /v1/installs/:id/use": { summary: "Which of its permissions its runs used" },
   "GET /v1/installs/:id/state": { summary: "What its releases keep for themselves" },

@@ -15,7 +15,7 @@ export type InstallChannel = ("main" | "beta" | "nightly" | "dev")
  */
 export type AutoUpdate = ("ask" | "narrow")
 /**
- * What to install: a listing's address (30051:pubkey:d or naddr1…), or its signed events, or a manifest by this worker's own author key.
+ * What to install: a listing's address (30051:pubkey:d or naddr1…) or what names an install of it, or its signed events, or a manifest by this worker's own author key.
  */
 export type ControlInstallSource = (ControlSourceAddress | ControlSourceEvents | ControlSourceManifest)
 export type InputValue = (string | number | boolean | string[])

@@ -229,6 +229,18 @@ export function listInstalls(
   return rows.map(toView);
 }
 
+/** Installs, newest first, that have a text in a release of theirs: a name, an address, an event id. Not removed ones. */
+export function installsHolding(sql: Sql, text: string): readonly InstallView[] {
+  return sql
+    .all(
+      `SELECT * FROM proj_installs WHERE status <> 'removed'
+         AND instr(ifnull(active, '') || ifnull(pending, '') || ifnull(releases, ''), ?) > 0
+       ORDER BY install_id DESC`,
+      text,
+    )
+    .map(toView);
+}
+
 /** One install, removed ones too, or null where there is none. */
 export function getInstall(sql: Sql, install_id: string): InstallView | null {
   const row = one(sql, "SELECT * FROM proj_installs WHERE install_id = ?", install_id);

@@ -130,6 +130,29 @@ test("a channel is followed only when it is asked for", async () => {
   assert.deepEqual([taken.code, taken.channel], [0, "beta"]);
 });
 
+test("what is installed has one set of names, for commands about installs and about listings alike", async () => {
+  const { install_id, active } = (await install()) as Install & { active: { release_event_id: string } };
+  for (const name of ["watch", "me.watch", install_id, active.release_event_id]) {
+    const why = await words("why-not", name);
+    assert.deepEqual([why.code, why.verdict, why.version], [0, "yes", "1.2.0"], JSON.stringify(why));
+    assert.equal((await words("installs", name)).install_id, install_id, name);
+  }
+  assert.equal((await words("plan", "watch")).title, "Watch");
+  assert.deepEqual((await words("upgrade", "artifacts", "watch")).artifacts, []);
+  const diff = await words("upgrade", "diff", "watch@1.2.0", manifest("1.3.0", { title: "Watch more" }));
+  assert.equal(diff.code, 0, JSON.stringify(diff));
+  // The name is understood; that there is no edge is another matter.
+  assert.equal((await words("market", "show", "watch")).error?.code, "unreachable");
+  assert.equal((await words("market", "show", "wotch")).error?.code, "not_found");
+  const mistaken = await words("why-not", "wotch");
+  assert.equal(mistaken.error?.code, "not_found");
+  assert.match(
+    (await words("installs", "me.wotch")).stderr,
+    /nothing called me\.wotch is installed; did you mean me\.watch/,
+  );
+  assert.match((await words("plan", "no-such.json")).stderr, /there is no file no-such\.json/);
+});
+
 test("plan and why-not look at a file without changing anything of the world", async () => {
   const file = manifest("3.0.0", { capabilities: { platforms: ["windows"], backends: [] } });
   const plan = await words("plan", file);

@@ -18,8 +18,8 @@ import { hexToNpub, npubToHex } from "@oa/shared/nostr/npub.ts";
 import type { EventTemplate } from "@oa/shared/nostr/template.ts";
 import { isHex32, type VerifiedEvent } from "@oa/shared/nostr/verify.ts";
 import type { RelayFilter } from "../adapters/relay-pool.ts";
+import type { AddressNamed } from "./naming.ts";
 import { type OwnPublishOptions, relaysFor, sendOwn, signOwn } from "./own-publish.ts";
-import { parseAddress } from "./upgrade-source.ts";
 
 type Kind = "curators" | "trusted_authors" | "blocklist" | "listings";
 
@@ -46,7 +46,7 @@ export async function listShown(
  */
 export async function curate(
   request: ControlCurate,
-  options: OwnPublishOptions,
+  options: OwnPublishOptions & { readonly addressNamed: AddressNamed },
   signal: AbortSignal,
 ): Promise<PublishedList | Rejection> {
   const { list: name, create = false } = request;
@@ -59,7 +59,9 @@ export async function curate(
   if (found === null && !create && kindOf(name) === "listings") {
     return reject("not_found", `your relays have no list ${name} of yours; oa curate create makes one`);
   }
-  const changed = change(found?.list ?? emptyList(name, options), request);
+  const changed = await change(found?.list ?? emptyList(name, options), request, (text) =>
+    options.addressNamed(text, signal),
+  );
   if (isRejection(changed)) return changed;
   const same = found !== null && JSON.stringify(changed) === JSON.stringify(found.list);
   if (found !== null && same) return sent(found.list, found.event, relays, options, signal);
@@ -149,17 +151,21 @@ function templateOf(
   );
 }
 
-function change(list: OwnListView, request: ControlCurate): OwnListView | Rejection {
+async function change(
+  list: OwnListView,
+  request: ControlCurate,
+  addressOf: (text: string) => Promise<string | Rejection>,
+): Promise<OwnListView | Rejection> {
   const { title = list.title, description = list.description, add = [], remove = [] } = request;
   if (list.kind === "listings") {
     if ((request.roles ?? []).length > 0) return reject("usage", "only curators have roles");
-    const [added, removed] = [all(add, addressOf), all(remove, addressOf)];
+    const [added, removed] = [await all(add, addressOf), await all(remove, addressOf)];
     if (isRejection(added)) return added;
     if (isRejection(removed)) return removed;
     const listings = [...new Set([...list.listings, ...added])].filter((one) => !removed.includes(one));
     return { ...list, title, description, listings };
   }
-  const [added, removed] = [all(add, keyOf), all(remove, keyOf)];
+  const [added, removed] = [await all(add, keyOf), await all(remove, keyOf)];
   if (isRejection(added)) return added;
   if (isRejection(removed)) return removed;
   const { roles = [], name = "" } = request;
@@ -171,19 +177,17 @@ function change(list: OwnListView, request: ControlCurate): OwnListView | Reject
   return { ...list, people: [...kept, ...added.map((key) => person(key, name, roles))] };
 }
 
-function all(texts: readonly string[], read: (text: string) => string | Rejection): readonly string[] | Rejection {
+async function all(
+  texts: readonly string[],
+  read: (text: string) => Promise<string | Rejection> | string | Rejection,
+): Promise<readonly string[] | Rejection> {
   const values: string[] = [];
   for (const text of texts) {
-    const value = read(text);
+    const value = await read(text);
     if (isRejection(value)) return value;
     values.push(value);
   }
   return values;
-}
-
-function addressOf(text: string): string | Rejection {
-  const address = parseAddress(text);
-  return isRejection(address) ? address : `${KINDS.manifest.kind}:${address.author}:${address.slug}`;
 }
 
 function keyOf(text: string): string | Rejection {

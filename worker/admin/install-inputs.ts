@@ -1,10 +1,9 @@
 import { resolve } from "node:path";
 import type { EventStore } from "@oa/shared/core/event-store.ts";
-import { LIMITS } from "@oa/shared/core/limits.ts";
 import type { Sql } from "@oa/shared/core/sql.ts";
 import type { ControlInstallPreview, InputValue, UpgradeInput, UpgradeManifest } from "@oa/shared/generated/types.ts";
 import { installDecider } from "@oa/shared/install/decider.ts";
-import { type InstallView, listInstalls } from "@oa/shared/install/views.ts";
+import { type InstallView, installsHolding } from "@oa/shared/install/views.ts";
 import { misfitOf } from "@oa/shared/upgrade/field-rules.ts";
 
 /** What the owner gave before, gives now and typed, as far as the manifest takes it. */
@@ -47,8 +46,10 @@ function typedInput(type: UpgradeInput["type"], values: string[], cwd: string | 
 
 /** The install of a listing, if there is one. */
 export function installOf(address: string, sql: Sql): InstallView | null {
-  const all = listInstalls(sql, { limit: LIMITS.api_page });
-  return all.find(({ active, pending }) => (active ?? pending)?.upgrade_address === address) ?? null;
+  return (
+    installsHolding(sql, address).find(({ active, pending }) => (active ?? pending)?.upgrade_address === address) ??
+    null
+  );
 }
 
 /** An update goes on with the values the owner gave, as far as it still takes them. */

@@ -79,7 +79,7 @@ function worker(
   });
   const [owner_key, own] = [key(), publicKeyOf(key())];
   const port = installsPort({
-    ...{ sql, store, states: { size: async () => null } },
+    ...{ sql, store, catalog: null, states: { size: async () => null } },
     config: { private_allow: [], code_packages: false },
     sandbox: { name: "none", missing: "this is a test" },
     engine: { gates: () => ({ licence: "not_applicable", budget: "not_applicable" }) },
@@ -193,9 +193,32 @@ test("an address is looked up, and what others signed under it is not taken", as
   assert.equal(code(await port.preview({ source: { address, version: "2.0.0" }, inputs_text }, signal)), "not_found");
   const nobody = `30051:${"a".repeat(64)}:test.upgrade.watch`;
   assert.equal(code(await port.preview({ source: { address: nobody }, inputs_text }, signal)), "not_found");
-  for (const wrong of ["watch", "30052:x:y", "naddr1broken", `30051:${"a".repeat(64)}:UPPER`]) {
+  for (const wrong of ["a watch", "30052:x:y", "naddr1broken", `30051:${"a".repeat(64)}:UPPER`]) {
     assert.equal(code(await port.preview({ source: { address: wrong }, inputs_text }, signal)), "usage", wrong);
   }
+});
+
+test("what is installed is looked at by its name, in the version that is installed, though nobody else has it", async () => {
+  const port = worker();
+  const { manifest_event, release_event } = published(author);
+  const only = { manifest_event, release_event } as never;
+  const { inputs, manifest_sha256, permission_hash } = consent(
+    await port.preview({ source: only, inputs_text }, signal),
+  );
+  const accepted = { manifest_sha256, permission_hash };
+  const done = await port.request({ source: only, inputs: inputs as InstallOrder["inputs"], accepted }, signal);
+  const { install_id } = done as InstallView;
+  for (const name of ["watch", "test.upgrade.watch", install_id, manifest_event.id, release_event.id]) {
+    const plan = await port.plan({ source: { address: name } }, signal);
+    assert.ok(!isRejection(plan), `${name}: ${JSON.stringify(plan)}`);
+    assert.deepEqual([plan.title, plan.version], ["Watch a file", "1.0.0"]);
+    assert.equal((port.get(name) as InstallView).install_id, install_id);
+  }
+  // An update by its name is looked for like one by its address: in the catalog and on relays, where nobody has it.
+  assert.equal(code(await port.preview({ source: { address: "watch" } }, signal)), "not_found");
+  const disabled = await port.change("watch", "disable", {});
+  assert.equal((disabled as InstallView).status, "disabled");
+  assert.equal(code(await port.change("wotch", "disable", {})), "not_found");
 });
 
 test("a manifest in a file is signed here only where this machine is its author", async () => {

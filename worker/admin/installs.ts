@@ -36,6 +36,7 @@ import { historyOf, useOf } from "./install-history.ts";
 import { inputsFor } from "./install-inputs.ts";
 import { statesOf } from "./install-states.ts";
 import { complianceOf, type LookAheadOptions, matrixHere, planHere, whyNotHere } from "./look-ahead.ts";
+import { installNamed, sourceNamed } from "./naming.ts";
 import { knownFor_ms, ownerCommand, updateChoices } from "./owner-commands.ts";
 import { successionOf } from "./succession.ts";
 import { type FoundUpgrade, findUpgrade, refuseChannel } from "./upgrade-source.ts";
@@ -65,8 +66,8 @@ export function installsPort(options: InstallsOptions): ControlPorts["installs"]
     quarantine: getQuarantine(sql, conductSubject(install.install_id)),
   });
   const get = (id: string): ShownInstall | Rejection => {
-    const install = getInstall(sql, id);
-    return install === null ? reject("not_found", `there is no install ${id}`) : shown(install);
+    const install = installNamed(id, sql);
+    return isRejection(install) ? install : shown(install);
   };
   return {
     list: () => listInstalls(sql, { limit: LIMITS.api_page }).map(shown),
@@ -93,13 +94,14 @@ export function installsPort(options: InstallsOptions): ControlPorts["installs"]
     change: async (id, action, given) => {
       const install = get(id);
       if (isRejection(install)) return install;
+      const { install_id } = install;
       const { home, now_ms } = options;
-      const diff = action === "inspect" ? pendingDiff(id, options) : null;
+      const diff = action === "inspect" ? pendingDiff(install_id, options) : null;
       const widened = diff === null || isRejection(diff) ? [] : diff.widened.map(({ sentence }) => sentence);
       const command = ownerCommand(install, action, given, { home, now_ms: now_ms(), widened });
       if (isRejection(command)) return command;
-      const done = await decide(installDecider, id, command);
-      return isRejection(done) ? done : get(id);
+      const done = await decide(installDecider, install_id, command);
+      return isRejection(done) ? done : get(install_id);
     },
   };
 }
@@ -119,15 +121,17 @@ export async function offerOf(
   options: InstallsOptions,
   signal: AbortSignal,
 ): Promise<Offer | Rejection> {
-  const channel = request.channel ?? channelOf(request.source, options.sql);
-  const signed = await findUpgrade(request.source, options, signal, channel);
+  const source = await sourceNamed(request.source, options, signal, { installed: false });
+  if (isRejection(source)) return source;
+  const channel = request.channel ?? channelOf(source, options.sql);
+  const signed = await findUpgrade(source, options, signal, channel);
   if (isRejection(signed)) return signed;
   const succession = await successionOf(signed.listing, options, signal);
   if (isRejection(succession)) return succession;
   const { known, rotations } = succession;
   const found = { ...signed, rotations };
   const { manifest } = found.listing;
-  const unfollowed = refuseChannel(request.source, channel, signed);
+  const unfollowed = refuseChannel(source, channel, signed);
   if (unfollowed !== null) return unfollowed;
   const off = refuseCode(manifest, options.config);
   if (off !== null) return off;

@@ -1,12 +1,13 @@
 import type { ControlPorts } from "@oa/shared/api/ports.ts";
 import { Fault, isRejection, type Rejection, reject } from "@oa/shared/core/refusal.ts";
-import type { CatalogDetail } from "@oa/shared/generated/types.ts";
+import type { CatalogDetail, CatalogPage } from "@oa/shared/generated/types.ts";
 import { KINDS } from "@oa/shared/nostr/kinds.ts";
 import { filters as yankFilters } from "@oa/shared/nostr/yank.ts";
 import type { EdgeClient } from "../adapters/edge-client.ts";
 import type { RelayFilter } from "../adapters/relay-pool.ts";
 import type { Config } from "../config.ts";
-import { type ListingAddress, parseAddress } from "./upgrade-source.ts";
+import { type AddressNamed, addressText, type CatalogList } from "./naming.ts";
+import type { ListingAddress } from "./upgrade-source.ts";
 
 /** What is asked of the edge is answered so where there is none. */
 export const NO_EDGE = reject(
@@ -15,27 +16,35 @@ export const NO_EDGE = reject(
 );
 
 /** The edge's catalog, as the moderators that the owner chose leave it. */
-export function marketPort(
-  edge: EdgeClient | null,
-  { moderators }: Pick<Config, "moderators">,
-): ControlPorts["market"] {
+export function catalogOf(edge: EdgeClient | null, { moderators }: Pick<Config, "moderators">): CatalogList | null {
+  if (edge === null) return null;
+  return (query, signal) => {
+    const asked = new URLSearchParams(query);
+    if (moderators !== null && !asked.has("moderators")) asked.set("moderators", chosenText(moderators));
+    return edge.get<CatalogPage>(`/v1/listings?${asked}`, signal);
+  };
+}
+
+/** The catalog and its listings, by whatever names them. */
+export function marketPort(options: {
+  readonly edge: EdgeClient | null;
+  readonly catalog: CatalogList | null;
+  readonly config: Pick<Config, "moderators">;
+  readonly addressNamed: AddressNamed;
+}): ControlPorts["market"] {
+  const { edge, catalog, config } = options;
   return {
-    list: async (query, signal) => {
-      if (edge === null) return NO_EDGE;
-      const asked = new URLSearchParams(query);
-      if (moderators !== null && !asked.has("moderators")) asked.set("moderators", chosenText(moderators));
-      return edge.get(`/v1/listings?${asked}`, signal);
-    },
+    list: async (query, signal) => (catalog === null ? NO_EDGE : catalog(query, signal)),
     get: async (text, signal) => {
-      const address = parseAddress(text);
+      const address = await options.addressNamed(text, signal);
       if (isRejection(address)) return address;
-      return edge === null ? NO_EDGE : edge.get(listingPath(address, moderators), signal);
+      return edge === null ? NO_EDGE : edge.get(listingPath(address, config.moderators), signal);
     },
   };
 }
 
-function listingPath(address: ListingAddress, moderators: readonly string[] | null): string {
-  const path = `/v1/listings/${encodeURIComponent(addressText(address))}`;
+function listingPath(address: string, moderators: readonly string[] | null): string {
+  const path = `/v1/listings/${encodeURIComponent(address)}`;
   return moderators === null ? path : `${path}?moderators=${chosenText(moderators)}`;
 }
 
@@ -64,7 +73,8 @@ export function listingLookUp(options: {
 }): (address: ListingAddress, signal: AbortSignal) => Promise<readonly unknown[] | Rejection> {
   const { edge, queryRelays } = options;
   return async (address, signal) => {
-    const found = edge === null ? NO_EDGE : await fromCatalog(edge, listingPath(address, options.moderators), signal);
+    const found =
+      edge === null ? NO_EDGE : await fromCatalog(edge, listingPath(addressText(address), options.moderators), signal);
     if (!isRejection(found)) return found;
     if (found.code === "listing_taken_down" || found.code === "listing_held") return found;
     const relays = [...new Set([...address.relays, ...options.relays])];
@@ -91,8 +101,4 @@ async function fromCatalog(
     if (error instanceof Fault && !signal.aborted) return reject(error.code, error.message);
     throw error;
   }
-}
-
-function addressText({ author, slug }: ListingAddress): string {
-  return `${KINDS.manifest.kind}:${author}:${slug}`;
 }

@@ -23,14 +23,15 @@ import type { Signer } from "../adapters/signer.ts";
 import { passOwn } from "../engine/own-publish.ts";
 import { curate, listShown } from "./curate.ts";
 import { NO_EDGE } from "./market.ts";
+import type { AddressNamed } from "./naming.ts";
 import { type OwnPublishOptions, relaysFor, signOwn } from "./own-publish.ts";
-import { parseAddress } from "./upgrade-source.ts";
 
 export interface ModerationOptions extends OwnPublishOptions {
   readonly edge: EdgeClient | null;
   /** What publishes: an appeal is its author's alone. */
   readonly author: () => Promise<Pick<Signer, "public_key" | "sign"> | Rejection>;
   readonly random: RandomBytes;
+  readonly addressNamed: AddressNamed;
 }
 
 const DAY_S = 86_400;
@@ -47,7 +48,7 @@ export function moderationPort(options: ModerationOptions): ControlPorts["modera
     cases: async (cursor, signal) =>
       edge === null ? NO_EDGE : edge.get(`/v1/moderation/cases${paged(cursor)}`, signal, sign),
     case: async (text, signal) => {
-      const id = caseName(text);
+      const id = await caseName(text, options, signal);
       if (isRejection(id)) return id;
       return edge === null ? NO_EDGE : edge.get<ModerationCase>(`/v1/moderation/cases/${id}`, signal, sign);
     },
@@ -92,9 +93,9 @@ function requestSigner({
 }
 
 /** A case by its id, or by what it is about. */
-function caseName(text: string): string | Rejection {
+async function caseName(text: string, options: ModerationOptions, signal: AbortSignal): Promise<string | Rejection> {
   if (/^case_[0-9a-f]{32}$/.test(text)) return text;
-  const target = targetOf(text);
+  const target = await targetOf(text, options, signal);
   return isRejection(target) ? target : caseIdOf(target);
 }
 
@@ -135,7 +136,7 @@ async function targetIn(
   options: ModerationOptions,
   signal: AbortSignal,
 ): Promise<ModerationTarget | Rejection> {
-  if (target !== undefined) return targetOf(target);
+  if (target !== undefined) return targetOf(target, options, signal);
   if (decision === undefined) return reject("usage", "name what it is about: a listing, an event's id or an npub");
   const relays = relaysFor(options, undefined);
   if (isRejection(relays)) return relays;
@@ -147,12 +148,15 @@ async function targetIn(
   return found.target;
 }
 
-/** A listing by its address, an event by its id, or a key by its npub. Refusal: usage. */
-function targetOf(text: string): ModerationTarget | Rejection {
+/** An event by its id, a key by its npub, or a listing by what names one. Refusals: those of `listingNamed`. */
+async function targetOf(
+  text: string,
+  { addressNamed }: ModerationOptions,
+  signal: AbortSignal,
+): Promise<ModerationTarget | Rejection> {
   if (/^[0-9a-f]{64}$/.test(text)) return { kind: "event", value: text };
   const key = text.startsWith("npub1") ? npubToHex(text) : null;
   if (key !== null) return { kind: "key", value: key };
-  const address = parseAddress(text);
-  if (isRejection(address)) return address;
-  return { kind: "listing", value: `${KINDS.manifest.kind}:${address.author}:${address.slug}` };
+  const address = await addressNamed(text, signal);
+  return isRejection(address) ? address : { kind: "listing", value: address };
 }

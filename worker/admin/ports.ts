@@ -34,6 +34,7 @@ import { licencesPort } from "./licences.ts";
 import { marketPort } from "./market.ts";
 import { openMetrics } from "./metrics.ts";
 import { moderationPort } from "./moderation.ts";
+import { type AddressNamed, addressNamed } from "./naming.ts";
 import { pairingsPort } from "./pairings.ts";
 import { policyPort } from "./policy.ts";
 import { ownRelays, reputationPort } from "./reputation.ts";
@@ -84,6 +85,9 @@ export function controlPorts(options: PortsOptions): ControlPorts {
   };
   const relays = ownRelays(config.relays, config.edge_url);
   const own = { relays, aup: config.aup, signer: localSigner(options.owner_key), record: options.outward };
+  const naming: { readonly addressNamed: AddressNamed } = {
+    addressNamed: (name, signal) => addressNamed(name, options, signal),
+  };
   return {
     outward: options.outward,
     readSchema,
@@ -122,9 +126,9 @@ export function controlPorts(options: PortsOptions): ControlPorts {
     },
     leases: options.leases,
     events: feed.events,
-    market: marketPort(options.edge, config),
-    reputation: reputationPort({ ...options, ...own }),
-    moderation: moderationPort({ ...options, ...own, author: async () => authorHere(options) }),
+    market: marketPort({ ...options, ...naming }),
+    reputation: reputationPort({ ...options, ...own, ...naming }),
+    moderation: moderationPort({ ...options, ...own, ...naming, author: async () => authorHere(options) }),
     search: ({ query, index, limit }, signal) =>
       answerSearch(
         { query, index: index ?? null, limit },

@@ -12,13 +12,14 @@ import { isHex32, type SchnorrVerify } from "@oa/shared/nostr/verify.ts";
 import type { EdgeClient } from "../adapters/edge-client.ts";
 import type { RelayFilter } from "../adapters/relay-pool.ts";
 import { NO_EDGE } from "./market.ts";
+import type { AddressNamed } from "./naming.ts";
 import { type OwnPublishOptions, relaysFor, sendOwn, signOwn } from "./own-publish.ts";
 import { verifyReputation } from "./reputation-verify.ts";
-import { parseAddress } from "./upgrade-source.ts";
 
 export interface ReputationOptions extends OwnPublishOptions {
   readonly edge: EdgeClient | null;
   readonly schnorr: SchnorrVerify;
+  readonly addressNamed: AddressNamed;
 }
 
 /** What the owner says of listings, and what is said of them. */
@@ -65,13 +66,13 @@ export function reputationPort(options: ReputationOptions): ControlPorts["reputa
 
   return {
     get: async (text, signal) => {
-      const listing = addressOf(text);
+      const listing = await options.addressNamed(text, signal);
       if (isRejection(listing)) return listing;
       if (edge === null) return NO_EDGE;
       return edge.get<ListingReputation>(`/v1/listings/${encodeURIComponent(listing)}/reputation`, signal);
     },
     rate: async (text, request, signal) => {
-      const listing = addressOf(text);
+      const listing = await options.addressNamed(text, signal);
       const relays = relaysFor(options, request.relays);
       const stars = STARS.find((value) => value === request.stars);
       if (isRejection(listing)) return listing;
@@ -86,7 +87,7 @@ export function reputationPort(options: ReputationOptions): ControlPorts["reputa
       return isRejection(done) ? done : { ...done, listing, stars, evidence };
     },
     report: async (text, request, signal) => {
-      const listing = addressOf(text);
+      const listing = await options.addressNamed(text, signal);
       const relays = relaysFor(options, request.relays);
       if (isRejection(listing)) return listing;
       if (isRejection(relays)) return relays;
@@ -99,7 +100,7 @@ export function reputationPort(options: ReputationOptions): ControlPorts["reputa
       return isRejection(done) ? done : { ...done, listing, reason };
     },
     verify: async (text, { indexer = null, relays: named }, signal) => {
-      const listing = addressOf(text);
+      const listing = await options.addressNamed(text, signal);
       const relays = relaysFor(options, named);
       if (isRejection(listing)) return listing;
       if (isRejection(relays)) return relays;
@@ -121,9 +122,4 @@ export function reputationPort(options: ReputationOptions): ControlPorts["reputa
 export function ownRelays(relays: readonly string[], edge_url: string | null): readonly string[] {
   if (relays.length > 0 || edge_url === null) return relays;
   return [`${edge_url.replace(/^http/, "ws")}/`];
-}
-
-function addressOf(text: string): string | Rejection {
-  const address = parseAddress(text);
-  return isRejection(address) ? address : `${KINDS.manifest.kind}:${address.author}:${address.slug}`;
 }

@@ -12,10 +12,10 @@ import { type SchnorrVerify, verifyEvent } from "@oa/shared/nostr/verify.ts";
 import type { UpgradeDiff } from "@oa/shared/upgrade/change.ts";
 import { diffUpgrades, sideOf, type UpgradeSide } from "@oa/shared/upgrade/diff.ts";
 import { installOf } from "./install-inputs.ts";
+import { addressText, type NamingOptions, sourceNamed } from "./naming.ts";
 import { findUpgrade, parseAddress, refuseChannel, type UpgradeSourceOptions } from "./upgrade-source.ts";
 
-export interface UpgradesOptions extends UpgradeSourceOptions {
-  readonly sql: Sql;
+export interface UpgradesOptions extends UpgradeSourceOptions, NamingOptions {
   readonly store: EventStore;
 }
 
@@ -68,15 +68,18 @@ export interface FoundManifest {
 
 /**
  * A manifest to look at, not to run: it need not be signed. Of a listing, the latest for followers of the channel that
- * is asked for, else of the one that its install follows, else of main. Refusals: those of `findUpgrade`,
+ * is asked for, else of the one that its install follows, else of main; of what is named as an install, the one that is
+ * installed. Refusals: those of `findUpgrade`,
  * channel_not_followed.
  */
 export async function findManifest(
-  source: ControlInstallSource,
+  given: ControlInstallSource,
   options: UpgradesOptions,
   signal: AbortSignal,
   asked?: InstallChannel,
 ): Promise<FoundManifest | Rejection> {
+  const source = await sourceNamed(given, options, signal, { installed: asked === undefined });
+  if (isRejection(source)) return source;
   if (!("address" in source)) {
     const side = heldSide(source, options.schnorr);
     if (isRejection(side)) return side;
@@ -84,8 +87,7 @@ export async function findManifest(
     return { manifest, address: "manifest" in source ? null : `${KINDS.manifest.kind}:${author}:${manifest.id}` };
   }
   const installed = source.version === undefined ? null : installedManifest(source.address, source.version, options);
-  if (isRejection(installed)) return installed;
-  if (installed !== null) return { manifest: installed, address: source.address };
+  if (installed !== null) return installed;
   const channel = asked ?? channelOf(source, options.sql);
   const found = await findUpgrade(source, options, signal, channel);
   if (isRejection(found)) return found;
@@ -98,7 +100,7 @@ export async function findManifest(
 export function channelOf(source: ControlInstallSource, sql: Sql): InstallChannel {
   const address = "address" in source ? parseAddress(source.address) : null;
   if (address === null || isRejection(address)) return "main";
-  return installOf(`${KINDS.manifest.kind}:${address.author}:${address.slug}`, sql)?.channel ?? "main";
+  return installOf(addressText(address), sql)?.channel ?? "main";
 }
 
 /** A version that relays have replaced by a newer one is still here where it is installed. */
@@ -106,10 +108,10 @@ function installedManifest(
   text: string,
   version: string,
   { sql, store }: UpgradesOptions,
-): UpgradeManifest | null | Rejection {
+): FoundManifest | null | Rejection {
   const address = parseAddress(text);
   if (isRejection(address)) return address;
-  const listing = `${KINDS.manifest.kind}:${address.author}:${address.slug}`;
+  const listing = addressText(address);
   for (const { install_id, active, pending } of listInstalls(sql, { limit: LIMITS.api_page })) {
     const which = [active, pending].findIndex(
       (pins) => pins?.upgrade_address === listing && pins.upgrade_version === version,
@@ -118,7 +120,7 @@ function installedManifest(
     const state = store.load(installDecider, install_id);
     const manifest = (which === 0 ? state.active : state.pending)?.manifest ?? null;
     if (manifest === null) return reject("not_found", `the manifest of ${listing} ${version} was deleted here`);
-    return manifest;
+    return { manifest, address: listing };
   }
   return null;
 }

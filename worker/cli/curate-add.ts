@@ -2,12 +2,13 @@ import { MODERATION_ROLES } from "@oa/shared/core/moderation-words.ts";
 import type { ControlCurate } from "@oa/shared/generated/types.ts";
 import { type Command, defineCommand } from "./command.ts";
 import { curate, LIST, RELAY } from "./curate-list.ts";
+import { LISTING_NAME } from "./find-install.ts";
 import { OWNER_SIGNER } from "./own-moderation.ts";
 
 export const command: Command = defineCommand({
   words: ["curate", "add"],
   summary: "Add to a list of yours and publish it: listings, or keys with what they may do",
-  arguments: { ...LIST, item: { summary: "A listing's address, or a key in hex or npub", repeat: true } },
+  arguments: { ...LIST, item: { summary: `${LISTING_NAME}; or a key in hex or npub`, repeat: true } },
   options: {
     role: { type: "text", value: "ROLE", summary: "What a curator may do", choices: MODERATION_ROLES, repeat: true },
     name: { type: "text", value: "TEXT", summary: "What a key is called", default: "" },

@@ -1,5 +1,6 @@
 import { type Command, defineCommand } from "./command.ts";
 import { curate, LIST, RELAY } from "./curate-list.ts";
+import { LISTING_NAME } from "./find-install.ts";
 import { OWNER_SIGNER } from "./own-moderation.ts";
 
 export const command: Command = defineCommand({
@@ -9,7 +10,7 @@ export const command: Command = defineCommand({
   options: {
     title: { type: "text", value: "TEXT", summary: "What it is called", required: true },
     description: { type: "text", value: "TEXT", summary: "What is in it, and why", default: "" },
-    add: { type: "text", value: "ADDRESS", summary: "A listing, 30051:<key>:<name> or naddr1…", repeat: true },
+    add: { type: "text", value: "ADDRESS", summary: LISTING_NAME, repeat: true },
     ...{ relay: RELAY, signer: OWNER_SIGNER },
   },
   examples: ["oa curate create top --title 'Top upgrades' --add 30051:7f3…:me.watch"],

@@ -4,26 +4,17 @@ import type { InstallView } from "@oa/shared/install/views.ts";
 import type { ControlClient } from "./control-client.ts";
 import { suggestion } from "./parse.ts";
 
-/** The install a person means: its id, its upgrade's id, or the last part of that, where only one has it. */
+/** How help says what names an install, a listing, and what may be a file as well. */
+export const INSTALL_NAME = "An install's id, its upgrade's name or address, or the id of an event of its release";
+export const LISTING_NAME = "A listing's address (30051:… or naddr1…), or what names an install of it";
+export const UPGRADE_NAME = `${LISTING_NAME}, or a file with a manifest or its signed events`;
+
+/** The install a person means, as the worker reads names. Refusals: not_found, usage where several have the name. */
 export async function findInstall(api: ControlClient, name: string): Promise<ShownInstall | Rejection> {
-  if (name.startsWith("install_")) return api.get<ShownInstall>(`/v1/installs/${encodeURIComponent(name)}`);
-  const answer = await api.get<{ readonly installs: readonly ShownInstall[] }>("/v1/installs");
-  if (isRejection(answer)) return answer;
-  const named = answer.installs.map((install) => ({ install, upgrade_id: upgradeOf(install)?.upgrade_id ?? "" }));
-  const exact = named.filter(({ upgrade_id }) => upgrade_id === name);
-  const found = exact.length > 0 ? exact : named.filter(({ upgrade_id }) => upgrade_id.endsWith(`.${name}`));
-  const [one, two] = found;
-  if (one === undefined) {
-    const near = suggestion(
-      name,
-      named.map(({ upgrade_id }) => upgrade_id),
-      "",
-    );
-    return reject("not_found", `nothing called ${name} is installed${near}; see oa installs`);
-  }
-  if (two === undefined) return one.install;
-  const ids = found.map(({ install }) => install.install_id).join(", ");
-  return reject("usage", `${name} is installed more than once; name one of ${ids}`);
+  const found = await api.get<ShownInstall>(`/v1/installs/${encodeURIComponent(name)}`);
+  if (!isRejection(found) || found.details?.known === undefined) return found;
+  const near = suggestion(name, found.details.known as readonly string[], "");
+  return reject(found.code, `${found.message}${near}; see oa installs`);
 }
 
 /** What an install is of: what runs, else what waits for approval. */

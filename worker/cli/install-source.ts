@@ -7,15 +7,25 @@ import type { ControlInstallSource } from "@oa/shared/generated/types.ts";
 import validators from "@oa/shared/generated/validators.cjs";
 import { KINDS } from "@oa/shared/nostr/kinds.ts";
 
-/** How people write a listing's address. */
-export const LISTING_ADDRESS = /^(30051:[0-9a-f]{64}:.+|naddr1[a-z0-9]+)$/;
+const ADDRESS = /^(30051:[0-9a-f]{64}:.+|naddr1[a-z0-9]+)$/;
+/** What may name an install: with a slash or the ending of a manifest's file, a file was meant. */
+const NAME = /^(?!\.)(?!.*\.jsonl?$)[A-Za-z0-9_.-]{1,128}$/;
+
+/** A listing as its address or another name of it, for the worker to read; null: a file is meant, and wins where there is one. */
+export async function listingIn(what: string, cwd: string): Promise<{ readonly address: string } | null> {
+  if (ADDRESS.test(what)) return { address: what };
+  if (!NAME.test(what)) return null;
+  const there = await stat(resolve(cwd, what)).catch(() => null);
+  return there?.isFile() === true ? null : { address: what };
+}
 
 /**
- * What `oa install <what>` means: a listing's address, or a file with a manifest, with its signed event, or with the
+ * What `oa install <what>` means: what names a listing, or a file with a manifest, with its signed event, or with the
  * signed events of manifest and release (an array, an object, or one a line).
  */
 export async function installSource(what: string, cwd: string): Promise<ControlInstallSource | Rejection> {
-  if (LISTING_ADDRESS.test(what)) return { address: what };
+  const listing = await listingIn(what, cwd);
+  if (listing !== null) return listing;
   const path = resolve(cwd, what);
   let text: string;
   try {
@@ -26,10 +36,7 @@ export async function installSource(what: string, cwd: string): Promise<ControlI
     if ((error as NodeJS.ErrnoException).code !== "ENOENT") {
       return reject("not_found", `${path} cannot be read: ${(error as Error).message}`);
     }
-    return reject(
-      "not_found",
-      `${what} is neither a file nor a listing's address (30051:<key>:<name> or naddr1…); oa market search finds addresses`,
-    );
+    return reject("not_found", `there is no file ${what}; oa market search finds listings' addresses`);
   }
   const values = parseDocuments(text);
   if (isRejection(values)) return { ...values, message: `${path}: ${values.message}` };

@@ -3,6 +3,7 @@ import { isRejection, reject } from "@oa/shared/core/refusal.ts";
 import type { InstallView } from "@oa/shared/install/views.ts";
 import { type Command, defineCommand } from "./command.ts";
 import { diffLines } from "./diff-lines.ts";
+import { UPGRADE_NAME } from "./find-install.ts";
 import { INPUT_OPTION, parseInputs } from "./input-texts.ts";
 import { installSource } from "./install-source.ts";
 import { readScheduleOptions, SCHEDULE_OPTIONS } from "./schedule-options.ts";
@@ -15,7 +16,7 @@ export const command: Command = defineCommand({
   words: ["install"],
   summary: "Install an upgrade, after showing what it may do",
   arguments: {
-    what: { summary: "A listing's address (30051:… or naddr1…), or a file with a manifest or its signed events" },
+    what: { summary: UPGRADE_NAME },
   },
   options: {
     input: INPUT_OPTION,

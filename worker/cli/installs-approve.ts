@@ -1,13 +1,14 @@
 import { isRejection, reject } from "@oa/shared/core/refusal.ts";
 import type { InstallView } from "@oa/shared/install/views.ts";
 import { type Command, defineCommand } from "./command.ts";
+import { INSTALL_NAME } from "./find-install.ts";
 import { inspectInstall } from "./inspect-install.ts";
 import { plain } from "./terminal.ts";
 
 export const command: Command = defineCommand({
   words: ["installs", "approve"],
   summary: "Approve an install that waits for you, after showing what it may do",
-  arguments: { install: { summary: "An install's id or its upgrade's name" } },
+  arguments: { install: { summary: INSTALL_NAME } },
   options: {
     staged: { type: "flag", summary: "Run an update on trial first: what runs now stays until it ran through" },
     disabled: { type: "flag", summary: "Approve a first install without enabling it" },

@@ -2,13 +2,13 @@ import { isRejection, reject } from "@oa/shared/core/refusal.ts";
 import type { RunCaps } from "@oa/shared/generated/types.ts";
 import type { InstallView } from "@oa/shared/install/views.ts";
 import { type Command, defineCommand } from "./command.ts";
-import { findInstall, upgradeOf } from "./find-install.ts";
+import { findInstall, INSTALL_NAME, upgradeOf } from "./find-install.ts";
 import { plain } from "./terminal.ts";
 
 export const command: Command = defineCommand({
   words: ["installs", "caps"],
   summary: "Choose the most that one run of an install may use; what is not named is the worker's setting",
-  arguments: { install: { summary: "An install's id or its upgrade's name" } },
+  arguments: { install: { summary: INSTALL_NAME } },
   options: {
     "memory-mb": { type: "integer", value: "MIB", summary: "Memory", min: 128, max: 1_048_576 },
     "cpu-s": {

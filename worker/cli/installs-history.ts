@@ -1,13 +1,13 @@
 import type { InstallHistoryEntry } from "@oa/shared/api/ports.ts";
 import { isRejection } from "@oa/shared/core/refusal.ts";
 import { type Command, defineCommand } from "./command.ts";
-import { findInstall } from "./find-install.ts";
+import { findInstall, INSTALL_NAME } from "./find-install.ts";
 import { plain } from "./terminal.ts";
 
 export const command: Command = defineCommand({
   words: ["installs", "history"],
   summary: "Show every consent to an install and what became of it: who, when, and of which release",
-  arguments: { install: { summary: "An install's id or its upgrade's name" } },
+  arguments: { install: { summary: INSTALL_NAME } },
   examples: ["oa installs history nightly-index", "oa installs history me.watch --json"],
   run: async ({ api, args, print, style }) => {
     const client = await api();

@@ -1,12 +1,13 @@
 import { isRejection } from "@oa/shared/core/refusal.ts";
 import { type Command, defineCommand } from "./command.ts";
+import { INSTALL_NAME } from "./find-install.ts";
 import { inspectInstall } from "./inspect-install.ts";
 import { plain } from "./terminal.ts";
 
 export const command: Command = defineCommand({
   words: ["installs", "inspect"],
   summary: "Look at what waits for your approval, without approving it",
-  arguments: { install: { summary: "An install's id or its upgrade's name" } },
+  arguments: { install: { summary: INSTALL_NAME } },
   examples: ["oa installs inspect nightly-index"],
   run: async (context) => {
     const inspected = await inspectInstall(context, context.args.install);

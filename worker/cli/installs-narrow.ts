@@ -2,13 +2,13 @@ import { isRejection, reject } from "@oa/shared/core/refusal.ts";
 import type { InstallView } from "@oa/shared/install/views.ts";
 import { sentenceOf } from "@oa/shared/upgrade/consent.ts";
 import { type Command, defineCommand } from "./command.ts";
-import { findInstall, upgradeOf } from "./find-install.ts";
+import { findInstall, INSTALL_NAME, upgradeOf } from "./find-install.ts";
 import { plain } from "./terminal.ts";
 
 export const command: Command = defineCommand({
   words: ["installs", "narrow"],
   summary: "Take permissions away from an install, or give them back; it stays so through updates and rollbacks",
-  arguments: { install: { summary: "An install's id or its upgrade's name" } },
+  arguments: { install: { summary: INSTALL_NAME } },
   options: {
     revoke: {
       type: "text",

@@ -1,11 +1,11 @@
 import { isRejection } from "@oa/shared/core/refusal.ts";
 import { type Command, defineCommand } from "./command.ts";
-import { findInstall } from "./find-install.ts";
+import { findInstall, INSTALL_NAME } from "./find-install.ts";
 
 export const command: Command = defineCommand({
   words: ["installs", "try"],
   summary: "Start the release that is on trial now, instead of at the next start",
-  arguments: { install: { summary: "An install's id or its upgrade's name" } },
+  arguments: { install: { summary: INSTALL_NAME } },
   examples: ["oa installs try nightly-index"],
   run: async ({ api, args, print }) => {
     const client = await api();

@@ -1,13 +1,13 @@
 import type { InstallUse } from "@oa/shared/api/ports.ts";
 import { isRejection } from "@oa/shared/core/refusal.ts";
 import { type Command, defineCommand } from "./command.ts";
-import { findInstall } from "./find-install.ts";
+import { findInstall, INSTALL_NAME } from "./find-install.ts";
 import { plain } from "./terminal.ts";
 
 export const command: Command = defineCommand({
   words: ["installs", "unused"],
   summary: "Show which permissions the runs of an install never used",
-  arguments: { install: { summary: "An install's id or its upgrade's name" } },
+  arguments: { install: { summary: INSTALL_NAME } },
   examples: ["oa installs unused nightly-index", "oa installs unused me.watch --json"],
   run: async ({ api, args, print }) => {
     const client = await api();

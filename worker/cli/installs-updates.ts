@@ -1,13 +1,13 @@
 import { isRejection, reject } from "@oa/shared/core/refusal.ts";
 import type { InstallView } from "@oa/shared/install/views.ts";
 import { type Command, defineCommand } from "./command.ts";
-import { findInstall, upgradeOf } from "./find-install.ts";
+import { findInstall, INSTALL_NAME, upgradeOf } from "./find-install.ts";
 import { plain } from "./terminal.ts";
 
 export const command: Command = defineCommand({
   words: ["installs", "updates"],
   summary: "Choose which updates of an install are asked about, and which channel it follows",
-  arguments: { install: { summary: "An install's id or its upgrade's name" } },
+  arguments: { install: { summary: INSTALL_NAME } },
   options: {
     "auto-update": {
       type: "text",

@@ -3,14 +3,14 @@ import { isRejection } from "@oa/shared/core/refusal.ts";
 import { sentenceOf } from "@oa/shared/upgrade/consent.ts";
 import { byteSize } from "./byte-size.ts";
 import { type Command, defineCommand } from "./command.ts";
-import { findInstall, upgradeOf } from "./find-install.ts";
+import { findInstall, INSTALL_NAME, upgradeOf } from "./find-install.ts";
 import { table } from "./table.ts";
 import { plain } from "./terminal.ts";
 
 export const command: Command = defineCommand({
   words: ["installs"],
   summary: "List what is installed, or show one install",
-  arguments: { install: { summary: "An install's id or its upgrade's name", optional: true } },
+  arguments: { install: { summary: INSTALL_NAME, optional: true } },
   examples: ["oa installs", "oa installs nightly-index", "oa installs --json"],
   run: async ({ api, args, print }) => {
     const client = await api();

@@ -3,13 +3,14 @@ import { isRejection } from "@oa/shared/core/refusal.ts";
 import type { CatalogDetail } from "@oa/shared/generated/types.ts";
 import { sentenceOf } from "@oa/shared/moderation/words.ts";
 import { type Command, defineCommand } from "./command.ts";
+import { LISTING_NAME } from "./find-install.ts";
 import { ratingText } from "./listing-rows.ts";
 import { plain } from "./terminal.ts";
 
 export const command: Command = defineCommand({
   words: ["market", "show"],
   summary: "Show one listing of the catalog, with its signed events in --json",
-  arguments: { address: { summary: "30051:<key>:<name> or naddr1…" } },
+  arguments: { address: { summary: LISTING_NAME } },
   examples: ["oa market show naddr1qq…", "oa market show 30051:7f3…:openagents.upgrade.nightly-index --json"],
   run: async ({ api, args, print, progress, signal }) => {
     progress("asking the catalog …");

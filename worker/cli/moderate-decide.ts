@@ -6,6 +6,7 @@ import { isRejection, type Rejection, reject } from "@oa/shared/core/refusal.ts"
 import type { ControlModeration } from "@oa/shared/generated/types.ts";
 import { sentenceOf } from "@oa/shared/moderation/words.ts";
 import type { ExitCode } from "./command.ts";
+import { LISTING_NAME } from "./find-install.ts";
 import { moderating, type SignedContext } from "./own-moderation.ts";
 import { plain } from "./terminal.ts";
 
@@ -17,7 +18,7 @@ export function reasonsFor(measure: "hold" | "label" | "take_down"): readonly st
 }
 
 export const TARGET = {
-  target: { summary: "A listing (30051:<key>:<name> or naddr1…), an event's id, or an npub for all of a key's" },
+  target: { summary: `${LISTING_NAME}; an event's id, or an npub for all of a key's` },
 } as const;
 export const DECISION = {
   decision: { summary: "The event id of the decision it is about (oa moderate ledger)" },

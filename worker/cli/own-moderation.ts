@@ -1,5 +1,6 @@
 import type { ControlPorts } from "@oa/shared/api/ports.ts";
 import { isRejection, type Rejection } from "@oa/shared/core/refusal.ts";
+import type { AddressNamed } from "../admin/naming.ts";
 import type { CommandContext, TextOption } from "./command.ts";
 
 /** `--signer` of every command that says something in its owner's name. */
@@ -69,6 +70,7 @@ async function signedHere(named: string, context: Context): Promise<OwnModeratio
   const moderation = moderationPort({
     ...{ ...gate, pool, signer, author: async () => signer, random: openRandom() },
     relays: ownRelays(config.relays, edge_url),
+    addressNamed: addressOverApi(context),
     edge: edge_url === null ? null : openEdgeClient(edge_url, openEdgeEgress(edge_url)),
   });
   const close = (): void => {
@@ -76,6 +78,23 @@ async function signedHere(named: string, context: Context): Promise<OwnModeratio
     pool.close();
   };
   return { ...moderation, close };
+}
+
+/** What is not an address names an install, and those are the worker's to know. */
+function addressOverApi({ api }: Context): AddressNamed {
+  return async (name, signal) => {
+    if (/^(30051:|naddr1)/.test(name)) {
+      const [{ parseAddress }, { addressText }] = await Promise.all([
+        import("../admin/upgrade-source.ts"),
+        import("../admin/naming.ts"),
+      ]);
+      const address = parseAddress(name);
+      return isRejection(address) ? address : addressText(address);
+    }
+    type Found = { readonly address: string };
+    const found = await (await api()).post<Found>("/v1/upgrades/manifest", { source: { address: name } }, signal);
+    return isRejection(found) ? found : found.address;
+  };
 }
 
 /** Does one thing with it and closes it, whatever came of it. */

@@ -3,18 +3,23 @@ import { isRejection } from "@oa/shared/core/refusal.ts";
 import { byteSize } from "./byte-size.ts";
 import { CHANNEL_OPTION, channelIn } from "./channel-option.ts";
 import { type Command, defineCommand } from "./command.ts";
+import { UPGRADE_NAME } from "./find-install.ts";
 import { INPUT_OPTION, parseInputs } from "./input-texts.ts";
 import { plain } from "./terminal.ts";
 
 export const command: Command = defineCommand({
   words: ["plan"],
   summary: "Show what an upgrade would read, write, call and cost on this machine; changes nothing",
-  arguments: { what: { summary: "A listing's address (30051:… or naddr1…), or a file with a manifest or its events" } },
+  arguments: { what: { summary: UPGRADE_NAME } },
   options: {
     input: INPUT_OPTION,
     channel: CHANNEL_OPTION,
   },
-  examples: ["oa plan ./upgrade.json", "oa plan naddr1qq… --input repo=~/Projects/site --json"],
+  examples: [
+    "oa plan ./upgrade.json",
+    "oa plan nightly-index",
+    "oa plan naddr1qq… --input repo=~/Projects/site --json",
+  ],
   run: async ({ api, args, cwd, options, print, progress, signal }) => {
     const { installSource } = await import("./install-source.ts");
     const inputs_text = parseInputs(options.input);

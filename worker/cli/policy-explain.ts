@@ -1,14 +1,14 @@
 import type { PolicyDescription, PolicyExplanation } from "@oa/shared/api/policy.ts";
 import { isRejection } from "@oa/shared/core/refusal.ts";
 import { type Command, defineCommand } from "./command.ts";
-import { findInstall } from "./find-install.ts";
+import { findInstall, INSTALL_NAME } from "./find-install.ts";
 import { decisionLines } from "./policy-check.ts";
 import { plain } from "./terminal.ts";
 
 export const command: Command = defineCommand({
   words: ["policy", "explain"],
   summary: "Show what the policy says of an install, step by step, or which rules there are",
-  arguments: { install: { summary: "An install's id or its upgrade's name; without it, the rules", optional: true } },
+  arguments: { install: { summary: `${INSTALL_NAME}; without it, the rules`, optional: true } },
   examples: ["oa policy explain", "oa policy explain nightly-index --json"],
   run: async ({ api, args, print, style, signal }) => {
     const client = await api();

@@ -1,11 +1,12 @@
 import { changePolicy } from "./change-policy.ts";
 import { type Command, defineCommand } from "./command.ts";
+import { INSTALL_NAME } from "./find-install.ts";
 
 export const command: Command = defineCommand({
   words: ["policy", "zone"],
   summary: "Say how much is at stake with an install",
   arguments: {
-    install: { summary: "An install's id or its upgrade's name" },
+    install: { summary: INSTALL_NAME },
     zone: { summary: "sandbox, supervised, high_stakes, or default" },
   },
   examples: ["oa policy zone nightly-index sandbox", "oa policy zone nightly-index default"],

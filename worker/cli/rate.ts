@@ -2,12 +2,13 @@ import type { PublishedOwn } from "@oa/shared/api/ports.ts";
 import { isRejection } from "@oa/shared/core/refusal.ts";
 import type { RatingEvidence } from "@oa/shared/nostr/30054-rating.ts";
 import { type Command, defineCommand } from "./command.ts";
+import { LISTING_NAME } from "./find-install.ts";
 import { relayLines } from "./relay-lines.ts";
 
 export const command: Command = defineCommand({
   words: ["rate"],
   summary: "Rate a listing in your own name; rating again replaces it",
-  arguments: { listing: { summary: "30051:<key>:<name> or naddr1…" } },
+  arguments: { listing: { summary: LISTING_NAME } },
   options: {
     stars: { type: "integer", value: "N", summary: "1 to 5", min: 1, max: 5, required: true },
     text: { type: "text", value: "TEXT", summary: "A review, for everybody to read", default: "" },

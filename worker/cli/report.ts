@@ -2,12 +2,13 @@ import type { PublishedOwn } from "@oa/shared/api/ports.ts";
 import { isRejection } from "@oa/shared/core/refusal.ts";
 import { REPORT_REASONS } from "@oa/shared/nostr/01984-report.ts";
 import { type Command, defineCommand } from "./command.ts";
+import { LISTING_NAME } from "./find-install.ts";
 import { relayLines } from "./relay-lines.ts";
 
 export const command: Command = defineCommand({
   words: ["report"],
   summary: "Report a listing to moderators, in your own name and in public",
-  arguments: { listing: { summary: "30051:<key>:<name> or naddr1…" } },
+  arguments: { listing: { summary: LISTING_NAME } },
   options: {
     reason: { type: "text", value: "WORD", summary: "What is wrong with it", choices: REPORT_REASONS, required: true },
     text: { type: "text", value: "TEXT", summary: "What you saw", default: "" },

@@ -1,12 +1,13 @@
 import { isRejection } from "@oa/shared/core/refusal.ts";
 import type { ListingReputation } from "@oa/shared/generated/types.ts";
 import { type Command, defineCommand } from "./command.ts";
+import { LISTING_NAME } from "./find-install.ts";
 import { plain } from "./terminal.ts";
 
 export const command: Command = defineCommand({
   words: ["reputation", "show"],
   summary: "Show a listing's score, why it is so, and its newest ratings",
-  arguments: { listing: { summary: "30051:<key>:<name> or naddr1…" } },
+  arguments: { listing: { summary: LISTING_NAME } },
   examples: ["oa reputation show naddr1qq…", "oa reputation show 30051:7f3…:openagents.upgrade.nightly-index --json"],
   run: async ({ api, args, print, progress, signal }) => {
     progress("asking the edge …");

@@ -2,12 +2,13 @@ import { isRejection, reject } from "@oa/shared/core/refusal.ts";
 import { stars } from "@oa/shared/reputation/explain.ts";
 import type { ReputationVerification } from "../admin/reputation-verify.ts";
 import { type Command, defineCommand } from "./command.ts";
+import { LISTING_NAME } from "./find-install.ts";
 import { plain } from "./terminal.ts";
 
 export const command: Command = defineCommand({
   words: ["reputation", "verify"],
   summary: "Reckon a published score again from its signed events, and say what differs",
-  arguments: { listing: { summary: "30051:<key>:<name> or naddr1…" } },
+  arguments: { listing: { summary: LISTING_NAME } },
   options: {
     indexer: { type: "text", value: "KEY", summary: "Whose roll-up, as hex; whoever's is newest" },
     relay: { type: "text", value: "URL", summary: "A relay to read from; your own where none is given", repeat: true },

@@ -1,13 +1,13 @@
 import { isRejection } from "@oa/shared/core/refusal.ts";
 import type { InstallView } from "@oa/shared/install/views.ts";
 import { type Command, defineCommand } from "./command.ts";
-import { findInstall, upgradeOf } from "./find-install.ts";
+import { findInstall, INSTALL_NAME, upgradeOf } from "./find-install.ts";
 import { plain } from "./terminal.ts";
 
 export const command: Command = defineCommand({
   words: ["rollback"],
   summary: "Go back to a release that was approved here before; the one it replaces is not taken again unasked",
-  arguments: { install: { summary: "An install's id or its upgrade's name" } },
+  arguments: { install: { summary: INSTALL_NAME } },
   options: {
     to: { type: "text", value: "VERSION", summary: "Which one; the last that ran through, where it is not named" },
     reason: { type: "text", value: "TEXT", summary: "Why; kept in the log" },

@@ -3,7 +3,7 @@ import { isRejection, type Rejection, reject } from "@oa/shared/core/refusal.ts"
 import type { RunSummary, RunView } from "@oa/shared/run/views.ts";
 import { type Command, type CommandContext, defineCommand, type ExitCode } from "./command.ts";
 import type { ControlClient } from "./control-client.ts";
-import { findInstall } from "./find-install.ts";
+import { findInstall, INSTALL_NAME } from "./find-install.ts";
 import { showRun, showStep } from "./show-run.ts";
 
 const WAIT_MS = 2_000;
@@ -11,7 +11,7 @@ const WAIT_MS = 2_000;
 export const command: Command = defineCommand({
   words: ["run"],
   summary: "Run an install now, and wait for it",
-  arguments: { install: { summary: "An install's id or its upgrade's name" } },
+  arguments: { install: { summary: INSTALL_NAME } },
   options: {
     wait: { type: "flag", summary: "Wait and show each step (what it does anyway)" },
     detach: { type: "flag", summary: "Do not wait: print the run's id and leave it to the worker" },

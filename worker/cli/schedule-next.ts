@@ -2,7 +2,7 @@ import type { ScheduleDescription } from "@oa/shared/api/ports.ts";
 import { isRejection, type Rejection, reject } from "@oa/shared/core/refusal.ts";
 import type { ClockChange, Preview } from "@oa/shared/schedule/preview.ts";
 import { type Command, type CommandContext, defineCommand, type ExitCode } from "./command.ts";
-import { findInstall } from "./find-install.ts";
+import { findInstall, INSTALL_NAME } from "./find-install.ts";
 import { describeOwn } from "./schedule-set.ts";
 import { plain } from "./terminal.ts";
 import { machineTimeZone, readInstant, readWindow } from "./time-options.ts";
@@ -11,7 +11,7 @@ export const command: Command = defineCommand({
   words: ["schedule", "next"],
   summary: "Show when an install, or a cron schedule, fires next, jitter aside",
   arguments: {
-    install: { summary: "An install's id or its upgrade's name; without it, --cron", optional: true },
+    install: { summary: `${INSTALL_NAME}; without it, --cron`, optional: true },
   },
   options: {
     cron: { type: "text", value: "EXPRESSION", summary: "Five fields, or an alias such as @daily" },

@@ -2,14 +2,14 @@ import type { ScheduleDescription } from "@oa/shared/api/ports.ts";
 import { isRejection, reject } from "@oa/shared/core/refusal.ts";
 import type { ControlScheduleSet } from "@oa/shared/generated/types.ts";
 import { type Command, defineCommand } from "./command.ts";
-import { findInstall } from "./find-install.ts";
+import { findInstall, INSTALL_NAME } from "./find-install.ts";
 import { readScheduleOptions, SCHEDULE_OPTIONS, SET_OPTION } from "./schedule-options.ts";
 import { plain } from "./terminal.ts";
 
 export const command: Command = defineCommand({
   words: ["schedule", "set"],
   summary: "Run an install at other times than its upgrade declares, or by other rules",
-  arguments: { install: { summary: "An install's id or its upgrade's name" } },
+  arguments: { install: { summary: INSTALL_NAME } },
   options: {
     ...SCHEDULE_OPTIONS,
     set: SET_OPTION,

@@ -3,7 +3,7 @@ import type { ControlScheduleSimulation, CronSchedule } from "@oa/shared/generat
 import type { ScheduleLogEntry } from "@oa/shared/schedule/log.ts";
 import type { Simulation } from "@oa/shared/schedule/simulate.ts";
 import { type Command, defineCommand } from "./command.ts";
-import { findInstall } from "./find-install.ts";
+import { findInstall, INSTALL_NAME } from "./find-install.ts";
 import { readChanges, SET_OPTION } from "./schedule-options.ts";
 import { table } from "./table.ts";
 import { readLocalTime } from "./time-options.ts";
@@ -19,7 +19,7 @@ interface Answer extends Simulation {
 export const command: Command = defineCommand({
   words: ["schedule", "simulate"],
   summary: "Go through last week again, with other settings, and show what would have run when",
-  arguments: { install: { summary: "An install's id or its upgrade's name" } },
+  arguments: { install: { summary: INSTALL_NAME } },
   options: {
     from: { type: "text", value: "TIME", summary: "Of this machine; without it, a week before --to" },
     to: { type: "text", value: "TIME", summary: "Of this machine; without it, now" },

@@ -3,12 +3,12 @@ import { isRejection, type Rejection, reject } from "@oa/shared/core/refusal.ts"
 import type { UpgradeArtifact, UpgradeManifest } from "@oa/shared/generated/types.ts";
 import { CHANNEL_OPTION, channelIn } from "./channel-option.ts";
 import { type Command, type CommandContext, defineCommand, type ExitCode } from "./command.ts";
-import { LISTING_ADDRESS } from "./install-source.ts";
+import { UPGRADE_NAME } from "./find-install.ts";
 
 export const command: Command = defineCommand({
   words: ["upgrade", "artifacts"],
   summary: "Fetch what a manifest's artifacts are and check it against their checksums",
-  arguments: { what: { summary: "The manifest, a JSON file, or a listing's address (30051:… or naddr1…)" } },
+  arguments: { what: { summary: UPGRADE_NAME } },
   options: {
     channel: CHANNEL_OPTION,
     to: { type: "text", value: "DIR", summary: "Keep what passed in this folder" },
@@ -71,8 +71,10 @@ async function manifestOf(
     readonly options: { readonly channel?: string | undefined };
   },
 ): Promise<UpgradeManifest | ExitCode | Rejection> {
-  if (LISTING_ADDRESS.test(what)) {
-    const body = { source: { address: what }, ...channelIn(options.channel) };
+  const { listingIn } = await import("./install-source.ts");
+  const source = await listingIn(what, cwd);
+  if (source !== null) {
+    const body = { source, ...channelIn(options.channel) };
     type Found = { readonly manifest: UpgradeManifest };
     const found = await (await api()).post<Found>("/v1/upgrades/manifest", body, signal);
     return isRejection(found) ? found : found.manifest;

@@ -3,16 +3,18 @@ import type { ControlInstallSource } from "@oa/shared/generated/types.ts";
 import type { UpgradeDiff } from "@oa/shared/upgrade/change.ts";
 import { type Command, type CommandContext, defineCommand } from "./command.ts";
 import { diffLines } from "./diff-lines.ts";
+import { UPGRADE_NAME } from "./find-install.ts";
 
 export const command: Command = defineCommand({
   words: ["upgrade", "diff"],
   summary: "Show what changes for an owner from one version to another",
   arguments: {
-    before: { summary: "A file, a listing's address, or address@version (the present one, or an installed one)" },
+    before: { summary: `${UPGRADE_NAME}; NAME@VERSION for a version of a listing` },
     after: { summary: "The same, for the later version" },
   },
   examples: [
     "oa upgrade diff old.json new.json",
+    "oa upgrade diff nightly-index ./upgrade.json",
     "oa upgrade diff 30051:7f3…:me.watch@1.0.0 30051:7f3…:me.watch --json",
   ],
   run: async (context) => {
@@ -28,9 +30,10 @@ export const command: Command = defineCommand({
 });
 
 async function sideSource(text: string, { cwd }: CommandContext): Promise<ControlInstallSource | Rejection> {
-  const { installSource } = await import("./install-source.ts");
-  const [, address, version] = /^((?:30051:[0-9a-f]{64}:|naddr1)[^@]+)@(.+)$/.exec(text) ?? [];
-  return address === undefined || version === undefined ? installSource(text, cwd) : { address, version };
+  const { installSource, listingIn } = await import("./install-source.ts");
+  const [, name = "", version = ""] = /^([^@]+)@([^@/]+)$/.exec(text) ?? [];
+  const listing = version === "" ? null : await listingIn(name, cwd);
+  return listing === null ? installSource(text, cwd) : { ...listing, version };
 }
 
 /** Two files are compared right here; only an address needs the worker. */

@@ -2,19 +2,20 @@ import type { WhyNot, WhyNotMatrix } from "@oa/shared/api/dry-run.ts";
 import { isRejection } from "@oa/shared/core/refusal.ts";
 import { CHANNEL_OPTION, channelIn } from "./channel-option.ts";
 import { type Command, type CommandContext, defineCommand } from "./command.ts";
+import { UPGRADE_NAME } from "./find-install.ts";
 import { INPUT_OPTION, parseInputs } from "./input-texts.ts";
 import { plain } from "./terminal.ts";
 
 export const command: Command = defineCommand({
   words: ["why-not"],
   summary: "Say every reason why an upgrade could not run here, and what would fix it",
-  arguments: { what: { summary: "A listing's address (30051:… or naddr1…), or a file with a manifest or its events" } },
+  arguments: { what: { summary: UPGRADE_NAME } },
   options: {
     input: INPUT_OPTION,
     channel: CHANNEL_OPTION,
     all: { type: "flag", summary: "Ask it of every paired worker that told what it has, too" },
   },
-  examples: ["oa why-not naddr1qq…", "oa why-not ./upgrade.json --all --json"],
+  examples: ["oa why-not nightly-index", "oa why-not naddr1qq…", "oa why-not ./upgrade.json --all --json"],
   run: async ({ api, args, cwd, options, print, progress, signal, style }) => {
     const { installSource } = await import("./install-source.ts");
     const inputs_text = parseInputs(options.input);

@@ -3,14 +3,14 @@ import type { WhyAnswer } from "@oa/shared/api/why.ts";
 import { isRejection, type Rejection } from "@oa/shared/core/refusal.ts";
 import { type Command, defineCommand } from "./command.ts";
 import type { ControlClient } from "./control-client.ts";
-import { findInstall } from "./find-install.ts";
+import { findInstall, INSTALL_NAME } from "./find-install.ts";
 import { plain } from "./terminal.ts";
 import { readLocalTime } from "./time-options.ts";
 
 export const command: Command = defineCommand({
   words: ["why"],
   summary: "Say why an install did or did not run: its schedule, its triggers, its owner",
-  arguments: { install: { summary: "An install's id or its upgrade's name" } },
+  arguments: { install: { summary: INSTALL_NAME } },
   options: {
     at: {
       type: "text",
