@@ -36,31 +36,42 @@ const READERS = new Map<number, (event: VerifiedEvent) => object | Rejection>([
 ]);
 export const MODERATION_KINDS: readonly number[] = [KINDS.label.kind, ...READERS.keys()];
 
-/** Takes a decision or a list, inside the caller's transaction; null, or why it was left out. Safe to repeat. */
-export function takeModeration(sql: Sql, event: VerifiedEvent, trusted: readonly string[]): Rejection | null {
-  if (event.kind === KINDS.label.kind) return isModeration(event) ? takeLabel(sql, event, trusted) : null;
-  const list = READERS.get(event.kind)?.(event);
-  if (list === undefined || isRejection(list)) return list ?? null;
-  return takeList(sql, event, trusted);
+/** Who has more room than keys that nobody here knows. */
+export interface Known {
+  /** The operator and the curators that its list names. */
+  readonly trusted: readonly string[];
+  /** The moderators that it offers to readers, and whom their lists name. */
+  readonly offered: readonly string[];
 }
 
-function takeLabel(sql: Sql, event: VerifiedEvent, trusted: readonly string[]): Rejection | null {
+/** Takes a decision or a list, inside the caller's transaction; null, or why it was left out. Safe to repeat. */
+export function takeModeration(sql: Sql, event: VerifiedEvent, known: Known): Rejection | null {
+  if (event.kind === KINDS.label.kind) return isModeration(event) ? takeLabel(sql, event, known) : null;
+  const list = READERS.get(event.kind)?.(event);
+  if (list === undefined || isRejection(list)) return list ?? null;
+  return takeList(sql, event, known);
+}
+
+function takeLabel(sql: Sql, event: VerifiedEvent, { trusted, offered }: Known): Rejection | null {
   const decision = decisionIn(event);
   if (isRejection(decision)) return decision;
-  const known = trusted.includes(event.pubkey);
-  const room = known ? LIMITS.moderation_decisions_per_curator : LIMITS.moderation_decisions_per_key;
+  const own = trusted.includes(event.pubkey);
+  const room = own
+    ? LIMITS.moderation_decisions_per_curator
+    : offered.includes(event.pubkey)
+      ? LIMITS.moderation_decisions_per_offered
+      : LIMITS.moderation_decisions_per_key;
   if (count(sql, "cat_labels WHERE signer = ?", event.pubkey) >= room) {
     return reject("rate_limited", `the key ${event.pubkey} has no room for another decision`);
   }
-  if (!known) {
-    // Keys cost nothing: those that nobody here chose share a room, and each has a share of it.
-    if (count(sql, "cat_labels") >= LIMITS.moderation_decisions) {
-      sql.run(
-        `DELETE FROM cat_labels WHERE seq = (
-           SELECT min(seq) FROM cat_labels WHERE signer NOT IN (SELECT value FROM json_each(?)))`,
-        JSON.stringify(trusted),
-      );
-    }
+  if (!own && count(sql, "cat_labels") >= LIMITS.moderation_decisions) {
+    // Keys cost nothing: those that nobody here knows share a room, and give way, the oldest decision first.
+    const gone = sql.all(
+      `DELETE FROM cat_labels WHERE seq = (
+         SELECT min(seq) FROM cat_labels WHERE signer NOT IN (SELECT value FROM json_each(?))) RETURNING seq`,
+      JSON.stringify([...trusted, ...offered]),
+    );
+    if (gone.length === 0) return reject("rate_limited", "there is no room for another decision");
   }
   sql.run(
     "INSERT OR IGNORE INTO cat_labels (event_id, signer, raw) VALUES (?, ?, ?)",
@@ -69,10 +80,10 @@ function takeLabel(sql: Sql, event: VerifiedEvent, trusted: readonly string[]): 
   return null;
 }
 
-function takeList(sql: Sql, event: VerifiedEvent, trusted: readonly string[]): Rejection | null {
+function takeList(sql: Sql, event: VerifiedEvent, { trusted, offered }: Known): Rejection | null {
   const address = addressOf(event);
-  const known = one(sql, "SELECT 1 AS here FROM cat_lists WHERE address = ?", address) !== undefined;
-  const stranger = !known && !trusted.includes(event.pubkey);
+  const here = one(sql, "SELECT 1 AS here FROM cat_lists WHERE address = ?", address) !== undefined;
+  const stranger = !here && ![...trusted, ...offered].includes(event.pubkey);
   if (stranger && count(sql, "cat_lists WHERE signer = ?", event.pubkey) >= LIMITS.curated_lists_per_key) {
     return reject("rate_limited", `the key ${event.pubkey} has no room for another list`);
   }
@@ -110,23 +121,42 @@ export function deleteLists(
 export interface Moderation {
   readonly view: (chosen: readonly string[], now_s: number) => ReaderView;
   readonly trust: (chosen: readonly string[]) => Trust;
+  /** The moderators that an operator's signed list offers to readers, at most `moderation_offered`. */
+  readonly offered: (operator: string | null) => readonly string[];
   /** Something was taken: what was remembered is so no more. */
   readonly changed: () => void;
 }
 
 export function openModeration(sql: Sql): Moderation {
   const views = new Map<string, ReaderView>();
+  const trusts = new Map<string, Trust>();
+  const trust: Moderation["trust"] = (chosen) => {
+    const name = chosen.join();
+    const found = trusts.get(name) ?? trustIn(chosen, peopleLists(sql, chosen));
+    if (trusts.size >= LIMITS.moderation_views_cached) trusts.clear();
+    trusts.set(name, found);
+    return found;
+  };
   const view: Moderation["view"] = (chosen, now_s) => {
     const name = [...chosen].sort().join();
     const known = views.get(name);
     if (known !== undefined && (known.until ?? Number.POSITIVE_INFINITY) > now_s) return known;
-    const trust = trustIn(chosen, peopleLists(sql, chosen));
-    const fresh = readerView(decisionsBy(sql, trust), trust, now_s);
+    const whose = trust(chosen);
+    const fresh = readerView(decisionsBy(sql, whose), whose, now_s);
     if (views.size >= LIMITS.moderation_views_cached) views.clear();
     views.set(name, fresh);
     return fresh;
   };
-  return { view, trust: (chosen) => trustIn(chosen, peopleLists(sql, chosen)), changed: () => views.clear() };
+  const offered: Moderation["offered"] = (operator) => {
+    if (operator === null) return [];
+    const list = peopleLists(sql, [operator]).find((one) => one.list === "moderators");
+    return (list?.people ?? []).slice(0, LIMITS.moderation_offered).map(({ pubkey }) => pubkey);
+  };
+  const changed = (): void => {
+    views.clear();
+    trusts.clear();
+  };
+  return { view, trust, offered, changed };
 }
 
 function listsBy<List extends object>(
@@ -240,11 +270,11 @@ export function curatedLists(sql: Sql, signers: Iterable<string>): readonly Cura
   }));
 }
 
-/** Signed decisions, appeals and lists after a place, as a mirror reads them: of those trusted, and appeals to them. */
+/** Signed decisions and lists of those trusted after a place, and with `appeals` everybody's appeals, as mirrors read them. */
 export function moderationEvents(
   sql: Sql,
   trust: Trust,
-  after: number,
+  { after, appeals }: { readonly after: number; readonly appeals: boolean },
 ): { readonly events: readonly NostrEvent[]; readonly next_cursor: string | null } {
   const keys = JSON.stringify([...trust.keys()]);
   const lists = sql.all<{ raw: string }>(
@@ -252,8 +282,9 @@ export function moderationEvents(
     keys,
   );
   const rows = sql.all<{ seq: number; signer: string; raw: string }>(
-    `SELECT seq, signer, raw FROM cat_labels WHERE seq > ? ORDER BY seq LIMIT ${LIMITS.moderation_page + 1}`,
-    after,
+    `SELECT seq, signer, raw FROM cat_labels WHERE seq > ? AND (? OR signer IN (SELECT value FROM json_each(?)))
+     ORDER BY seq LIMIT ${LIMITS.moderation_page + 1}`,
+    ...[after, appeals ? 1 : 0, keys],
   );
   const page = rows.slice(0, LIMITS.moderation_page);
   const wanted = page.filter(({ signer, raw }) => {

@@ -9,11 +9,11 @@ import { EXTERNAL_KINDS } from "@oa/shared/nostr/external.ts";
 import { KINDS } from "@oa/shared/nostr/kinds.ts";
 import { isHex32, type VerifiedEvent } from "@oa/shared/nostr/verify.ts";
 import { deleteExternal, takeExternal } from "./external.ts";
-import { deleteLists, MODERATION_KINDS, takeModeration } from "./moderation.ts";
+import { deleteLists, type Known, MODERATION_KINDS, takeModeration } from "./moderation.ts";
 
-/** Who the edge's own list names, and whether there is room for listings that are not here yet. */
+/** Who moderates, and whether there is room for listings that are not here yet. */
 export interface Intake {
-  readonly trusted: readonly string[];
+  readonly moderators: Known;
   readonly full: boolean;
 }
 
@@ -21,7 +21,7 @@ export interface Intake {
  * Takes one verified event into the catalog, inside the caller's transaction; taking it again changes nothing. What is
  * not ours, contradicts itself or finds no room is left out and counted by code.
  */
-export function takeEvent(sql: Sql, event: VerifiedEvent, { trusted, full }: Intake): void {
+export function takeEvent(sql: Sql, event: VerifiedEvent, { moderators, full }: Intake): void {
   if (EXTERNAL_KINDS.includes(event.kind)) {
     // Not part of what mirrors build, so the catalog's version stays.
     const refused = takeExternal(sql, event);
@@ -29,7 +29,7 @@ export function takeEvent(sql: Sql, event: VerifiedEvent, { trusted, full }: Int
     return;
   }
   const taken = MODERATION_KINDS.includes(event.kind)
-    ? (takeModeration(sql, event, trusted) ?? true)
+    ? (takeModeration(sql, event, moderators) ?? true)
     : takeKind(sql, event, full);
   if (isRejection(taken)) countDropped(sql, taken.code);
   else if (taken) countChange(sql);

@@ -47,7 +47,7 @@ export class Catalog extends DurableObject<Env> {
   /** Takes events the relay has verified and stored, in order. Safe to repeat. */
   take(events: readonly NostrEvent[]): void {
     const intake = {
-      trusted: [...this.#moderation.trust(this.#own()).keys()],
+      moderators: { trusted: [...this.#moderation.trust(this.#own()).keys()], offered: this.moderators() },
       full: this.ctx.storage.sql.databaseSize > LIMITS.catalog_bytes,
     };
     if (events.some(({ kind }) => MODERATED.has(kind))) this.#moderation.changed();
@@ -79,12 +79,23 @@ export class Catalog extends DurableObject<Env> {
   }
 
   snapshot(after: string): SnapshotPage {
-    return snapshotPage(this.#sql, after, this.#view(null), nowSeconds());
+    // A mirror has pages of what every moderator said, so the end of any decision makes it another.
+    const { ended } = this.#view(this.#kept());
+    return snapshotPage(this.#sql, after, { ...this.#view(null), ended }, nowSeconds());
   }
 
-  /** Signed decisions and lists of those whom the edge's list names, for who checks or mirrors them. */
-  moderationEvents(after: number): { readonly events: readonly NostrEvent[]; readonly next_cursor: string | null } {
-    return moderationEvents(this.#sql, this.#moderation.trust(this.#own()), after);
+  /** Whose decisions and lists are kept and pulled: the operator, whom it offers, and whom the lists of all these name. */
+  moderators(): readonly string[] {
+    return [...this.#moderation.trust(this.#kept()).keys()];
+  }
+
+  /** Signed decisions and lists, for who checks or mirrors them: by those who were chosen, or by all that are kept. */
+  moderationEvents(
+    after: number,
+    chosen: readonly string[] | null,
+  ): { readonly events: readonly NostrEvent[]; readonly next_cursor: string | null } {
+    const trust = this.#moderation.trust(chosen ?? this.#kept());
+    return moderationEvents(this.#sql, trust, { after, appeals: chosen === null });
   }
 
   /** Curated lists by the keys that were chosen and by whom they trust. */
@@ -95,6 +106,11 @@ export class Catalog extends DurableObject<Env> {
   /** Takes what a listing's reputation came to, as its indexer signed it. Safe to repeat. */
   takeReputation(address: string, summary: CatalogReputation, event: NostrEvent): void {
     this.#sql.transaction(() => takeReputation(this.#sql, address, summary, event));
+  }
+
+  #kept(): readonly string[] {
+    const own = this.#own();
+    return [...new Set([...own, ...this.#moderation.offered(own[0] ?? null)])];
   }
 
   #own(): readonly string[] {

@@ -25,7 +25,7 @@ import {
   MODERATION_NAMESPACE,
   TARGET_TAGS,
 } from "@oa/shared/nostr/01985-moderation.ts";
-import { type PeopleList, fromEvent as peopleIn } from "@oa/shared/nostr/30000-people.ts";
+import { type PeopleList, type Person, fromEvent as peopleIn } from "@oa/shared/nostr/30000-people.ts";
 import { authorOf } from "@oa/shared/nostr/30054-rating.ts";
 import { KINDS } from "@oa/shared/nostr/kinds.ts";
 import { hexToNpub } from "@oa/shared/nostr/npub.ts";
@@ -119,12 +119,14 @@ export class Moderation extends DurableObject<Env> {
 
   roles(): ModerationRoles {
     const event = this.#list("curators");
-    const list = event === null ? null : peopleIn(event);
-    const people = list === null || isRejection(list) ? [] : list.people;
+    const people = this.#people("curators");
     return {
       operator: operatorOf(this.env),
       event: event as ModerationRoles["event"],
       curators: people.map(({ pubkey, name, roles }) => ({ pubkey, npub: hexToNpub(pubkey), name, roles: [...roles] })),
+      moderators: this.#people("moderators")
+        .slice(0, LIMITS.moderation_offered)
+        .map(({ pubkey, name }) => ({ pubkey, npub: hexToNpub(pubkey), name })),
     };
   }
 
@@ -274,9 +276,14 @@ export class Moderation extends DurableObject<Env> {
   }
 
   #trustedAuthors(): readonly string[] {
-    const event = this.#list("trusted_authors");
+    return this.#people("trusted_authors").map(({ pubkey }) => pubkey);
+  }
+
+  /** Whom the operator's newest list of that name names. */
+  #people(name: PeopleList): readonly Person[] {
+    const event = this.#list(name);
     const list = event === null ? null : peopleIn(event);
-    return list === null || isRejection(list) ? [] : list.people.map(({ pubkey }) => pubkey);
+    return list === null || isRejection(list) ? [] : list.people;
   }
 
   /** The newest list of that name, while it is the operator's: another operator starts with none. */

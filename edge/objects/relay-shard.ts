@@ -81,9 +81,12 @@ export class RelayShard extends DurableObject<Env> {
     return authorsAfter(this.#sql, pubkey);
   }
 
-  /** Where authors of listings say they publish (NIP-65); `also`: addresses that count though they are not public. */
-  relayLists(also: readonly string[]): readonly RelayList[] {
-    return relayListsHere(this.#sql, also);
+  /**
+   * Where authors of listings, and moderators, say they publish (NIP-65); `also`: addresses that count though they are not
+   * public.
+   */
+  relayLists(also: readonly string[], moderators: readonly string[]): readonly RelayList[] {
+    return relayListsHere(this.#sql, also, moderators);
   }
 
   /** What its managers changed of what the relay says of itself. Asked of the first shard. */

@@ -5,7 +5,7 @@ import type { Sql } from "@oa/shared/core/sql.ts";
 import type { UpstreamPage } from "@oa/shared/generated/types.ts";
 import { publicRelay } from "@oa/shared/nostr/relay-list.ts";
 import { durableSql } from "../adapters/durable-sql.ts";
-import { type Env, moderationOf } from "../env.ts";
+import { catalogOf, type Env } from "../env.ts";
 import { relayOf } from "../relay/whole.ts";
 import { anchorsOf, trustedFollowers } from "../reputation/anchors.ts";
 import { type Connect, connectUpstream } from "../upstream/connection.ts";
@@ -90,14 +90,13 @@ export class Upstreams extends DurableObject<Env> {
       if (authors.length < LIMITS.upstream_authors_page) break;
       after = authors.at(-1) ?? after;
     }
-    const { operator, curators } = await moderationOf(this.env).roles();
     this.#makers = {
       followers: await trustedFollowers(relay, anchorsOf(this.env)),
-      moderators: [...new Set([...(operator === null ? [] : [operator]), ...curators.map(({ pubkey }) => pubkey)])],
+      moderators: (await catalogOf(this.env).moderators()).slice(0, LIMITS.upstream_moderators),
     };
     const configured = this.#configured();
     if (this.env.FOLLOW_RELAY_LISTS === "1") {
-      const lists = await relay.relayLists(addressesIn(this.env.LISTED_RELAYS));
+      const lists = await relay.relayLists(addressesIn(this.env.LISTED_RELAYS), this.#makers.moderators);
       this.#listed = listedRelays(lists, configured);
     }
     setRelays(this.#sql, configured, [...this.#listed.keys()], Date.now());
@@ -112,7 +111,7 @@ export class Upstreams extends DurableObject<Env> {
         const own = relayOf(this.env);
         const filters =
           due.listed === 1
-            ? listedFilters(this.#listed.get(url) ?? [])
+            ? listedFilters(this.#listed.get(url) ?? [], this.#makers)
             : configuredFilters(knownAuthors(this.#sql), this.#makers, this.env.EXTERNAL_LISTINGS === "1");
         const relay = {
           takeForeign: own.takeForeign,

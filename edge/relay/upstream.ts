@@ -46,13 +46,14 @@ export function authorsAfter(sql: Sql, pubkey: string): readonly string[] {
     .map((row) => row.pubkey);
 }
 
-/** The relay lists of authors of listings, as far as they are here. */
-export function relayListsHere(sql: Sql, also: readonly string[]): readonly RelayList[] {
+/** The relay lists of authors of listings and of moderators, as far as they are here. */
+export function relayListsHere(sql: Sql, also: readonly string[], moderators: readonly string[]): readonly RelayList[] {
   const rows = sql.all<{ raw: string }>(
     `SELECT raw FROM relay_events WHERE kind = ?
-       AND pubkey IN (SELECT pubkey FROM relay_events WHERE kind = ?) LIMIT ?`,
+       AND pubkey IN (SELECT pubkey FROM relay_events WHERE kind = ? UNION SELECT value FROM json_each(?)) LIMIT ?`,
     KINDS.relay_list.kind,
     KINDS.manifest.kind,
+    JSON.stringify(moderators),
     LIMITS.upstream_authors,
   );
   return rows.flatMap(({ raw }) => {

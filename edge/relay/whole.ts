@@ -32,8 +32,11 @@ export interface WholeRelay {
   readonly comparable: (wire: object) => Promise<readonly SyncItem[] | null>;
   /** Authors of listings in the order of their keys, a page of them. */
   readonly authorsAfter: (pubkey: string) => Promise<readonly string[]>;
-  /** Where authors of listings say they publish (NIP-65); `also`: addresses that count though they are not public. */
-  readonly relayLists: (also: readonly string[]) => Promise<readonly RelayList[]>;
+  /**
+   * Where authors of listings, and moderators, say they publish (NIP-65); `also`: addresses that count though they are not
+   * public.
+   */
+  readonly relayLists: (also: readonly string[], moderators: readonly string[]) => Promise<readonly RelayList[]>;
   /** What its managers changed of what it says of itself. */
   readonly settings: () => Promise<RelaySettings>;
   /** One management call (NIP-86) by a key that may make it: its result as JSON, or a sentence why not. */
@@ -98,8 +101,8 @@ export function relayOf(env: Env): WholeRelay {
       const pages = await Promise.all(shards.map((shard) => shard.authorsAfter(pubkey)));
       return pages.flat().slice(0, LIMITS.upstream_authors_page);
     },
-    relayLists: async (also) => {
-      const lists = await Promise.all(shards.map((shard) => shard.relayLists(also)));
+    relayLists: async (also, moderators) => {
+      const lists = await Promise.all(shards.map((shard) => shard.relayLists(also, moderators)));
       return lists.flat().slice(0, LIMITS.upstream_authors);
     },
     settings: () => first.settings(),

@@ -212,7 +212,7 @@ export function openApi(origin: string): object {
       "/v1/moderation/events": {
         get: {
           summary: "The signed decisions, appeals and lists themselves, for who checks or mirrors them",
-          parameters: [CURSOR],
+          parameters: [CURSOR, MODERATORS],
           responses: { "200": { description: "{events, next_cursor}" } },
         },
       },

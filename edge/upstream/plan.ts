@@ -13,14 +13,17 @@ const OF_AUTHORS: readonly number[] = [KINDS.profile.kind, KINDS.deletion.kind, 
 /** What others say of them. */
 const ABOUT_AUTHORS: readonly number[] = [KINDS.zap.kind, KINDS.report.kind];
 
-/** Lists by which other applications mute and curate: they know no label of ours. */
-const OF_MODERATORS: readonly number[] = [KINDS.mutes.kind, KINDS.kind_mutes.kind, KINDS.old_list.kind];
+/** Lists by which other applications mute and curate, which know no label of ours; and where moderators publish. */
+const OF_MODERATORS: readonly number[] = [
+  ...[KINDS.mutes.kind, KINDS.kind_mutes.kind, KINDS.old_list.kind],
+  ...[KINDS.relay_list.kind, KINDS.deletion.kind],
+];
 
 /** Whose unlabelled lists are wanted. */
 export interface ListMakers {
   /** Whose follow lists the web of trust reads. */
   readonly followers: readonly string[];
-  /** The operator and whom its list of curators names. */
+  /** The operator, the moderators it offers to readers, and the curators that the lists of all of them name. */
   readonly moderators: readonly string[];
 }
 
@@ -44,12 +47,18 @@ export function configuredFilters(
   ];
 }
 
-/** What a relay that authors list is asked for: what these authors themselves published. */
-export function listedFilters(authors: readonly string[]): readonly WireFilter[] {
-  return inParts(authors).flatMap((part): readonly WireFilter[] => [
-    { kinds: LABELLED, "#L": [LABEL_NAMESPACE], authors: part },
-    { kinds: OF_AUTHORS, authors: part },
-  ]);
+/** What a relay that authors or moderators list is asked for: what these keys themselves published. */
+export function listedFilters(
+  keys: readonly string[],
+  { moderators }: Pick<ListMakers, "moderators">,
+): readonly WireFilter[] {
+  return [
+    ...inParts(keys).flatMap((part): readonly WireFilter[] => [
+      { kinds: LABELLED, "#L": [LABEL_NAMESPACE], authors: part },
+      { kinds: OF_AUTHORS, authors: part },
+    ]),
+    ...inParts(keys.filter((key) => moderators.includes(key))).map((part) => ({ kinds: OF_MODERATORS, authors: part })),
+  ];
 }
 
 /** Which authors to ask which listed relay for: the relays that most of them write to, without those that are `known`. */

@@ -4,7 +4,7 @@ import type { PublishedOwn } from "./ports.ts";
 /** A list of the owner's: of listings, or of keys. */
 export interface OwnListView {
   readonly name: string;
-  readonly kind: "curators" | "trusted_authors" | "blocklist" | "listings";
+  readonly kind: "curators" | "moderators" | "trusted_authors" | "blocklist" | "listings";
   /** Whose it is. */
   readonly npub: string;
   readonly title: string;

@@ -288,7 +288,7 @@ readonly action_sha256?: string
 readonly reason?: string
 }
 /**
- * POST /v1/moderation/lists: changes a list of the owner's and publishes it. curators, trusted-authors and blocklist are lists of keys; every other name is a list of listings.
+ * POST /v1/moderation/lists: changes a list of the owner's and publishes it. curators, moderators, trusted-authors and blocklist are lists of keys; every other name is a list of listings.
  */
 export interface ControlCurate {
 readonly list: string
@@ -1512,6 +1512,16 @@ readonly pubkey: string
 readonly npub: string
 readonly name: string
 readonly roles: readonly ("hold" | "label" | "take_down" | "restore" | "feature" | "relay")[]
+}[]
+/**
+ * Further moderators whose decisions are kept and served here, by another list that the operator signed. They apply to those who choose them.
+ * 
+ * @maxItems 50
+ */
+readonly moderators: {
+readonly pubkey: string
+readonly npub: string
+readonly name: string
 }[]
 }
 /**

@@ -66,17 +66,22 @@ export function readerView(decisions: readonly ModerationDecision[], trust: Trus
   return { hidden, labels, featured, ended, until };
 }
 
+/** What decisions about a listing may name as their target, as `keyOf` writes it. */
+export function targetsOf({ address, pubkey, event_id }: Judgeable): readonly string[] {
+  return [`listing ${address}`, `key ${pubkey}`, `event ${event_id}`];
+}
+
 /** What a view says of one listing; a moderator's word about their own counts for nothing. */
 export function judge(
   view: ReaderView,
-  { address, pubkey, event_id }: Judgeable,
+  listing: Judgeable,
 ): {
   readonly hidden: ModerationDecision | null;
   readonly labels: readonly ModerationDecision[];
   readonly featured: boolean;
 } {
-  const keys = [`listing ${address}`, `key ${pubkey}`, `event ${event_id}`];
-  const others = (decision: ModerationDecision): boolean => decision.moderator !== pubkey;
+  const keys = targetsOf(listing);
+  const others = (decision: ModerationDecision): boolean => decision.moderator !== listing.pubkey;
   const found = keys.flatMap((key) => view.hidden.get(key) ?? []).filter(others);
   const labels = keys.flatMap((key) => view.labels.get(key) ?? []).filter(others);
   return {
@@ -134,10 +139,11 @@ export function keyOf({ kind, value }: ModerationTarget): string {
   return `${kind} ${value}`;
 }
 
-function push<Key>(map: Map<Key, ModerationDecision[]>, key: Key, decision: ModerationDecision): void {
+/** Adds to the list at a key. */
+export function push<Key, Value>(map: Map<Key, Value[]>, key: Key, value: Value): void {
   const held = map.get(key);
-  if (held === undefined) map.set(key, [decision]);
-  else held.push(decision);
+  if (held === undefined) map.set(key, [value]);
+  else held.push(value);
 }
 
 function later(a: ModerationDecision, b: ModerationDecision): number {

@@ -5,9 +5,21 @@ import { isOurs, KINDS, LABEL_NAMESPACE, tagValue } from "./kinds.ts";
 import type { EventTemplate } from "./template.ts";
 import { isHex32, type VerifiedEvent } from "./verify.ts";
 
-/** What a list of people is for. `curators`: whose decisions its signer makes its own, each within their roles. */
-export const PEOPLE_LISTS = { curators: "openagents.curators", trusted_authors: "openagents.trusted-authors" } as const;
+/**
+ * What a list of people is for. `curators`: whose decisions its signer makes its own, each within their roles.
+ * `moderators`: whose decisions an operator keeps for the readers who choose them, and does not make its own.
+ */
+export const PEOPLE_LISTS = {
+  curators: "openagents.curators",
+  trusted_authors: "openagents.trusted-authors",
+  moderators: "openagents.moderators",
+} as const;
 export type PeopleList = keyof typeof PEOPLE_LISTS;
+const TITLES = {
+  curators: "Curators",
+  trusted_authors: "Trusted authors",
+  moderators: "Moderators to choose",
+} as const;
 
 export interface Person {
   readonly pubkey: string;
@@ -36,9 +48,9 @@ export function toEvent(
     content: "",
     tags: [
       ["d", PEOPLE_LISTS[list]],
-      ["title", list === "curators" ? "Curators" : "Trusted authors"],
+      ["title", TITLES[list]],
       ["L", LABEL_NAMESPACE],
-      ["l", labelOf(list), LABEL_NAMESPACE],
+      ["l", list.replace("_", "-"), LABEL_NAMESPACE],
       ...people.map(({ pubkey, name, roles }) =>
         list === "curators" ? ["p", pubkey, "", name, ...roles] : ["p", pubkey, "", name],
       ),
@@ -50,7 +62,7 @@ export function toEvent(
 export function fromEvent(event: VerifiedEvent): People | Rejection {
   const list = (Object.keys(PEOPLE_LISTS) as PeopleList[]).find((name) => PEOPLE_LISTS[name] === tagValue(event, "d"));
   if (event.kind !== KINDS.people.kind || !isOurs(event) || list === undefined) {
-    return reject("foreign_event", `event ${event.id} is not a list of curators or trusted authors`);
+    return reject("foreign_event", `event ${event.id} is not a list of curators, trusted authors or moderators`);
   }
   const tags = event.tags.filter(([name, key]) => name === "p" && isHex32(key));
   if (tags.length > LIMITS.moderation_people) {
@@ -68,8 +80,4 @@ export function fromEvent(event: VerifiedEvent): People | Rejection {
 /** The lists of these signers. */
 export function filter(signers: readonly string[]) {
   return { kinds: [KINDS.people.kind], authors: signers, "#d": Object.values(PEOPLE_LISTS) };
-}
-
-function labelOf(list: PeopleList): string {
-  return list === "curators" ? "curators" : "trusted-authors";
 }

@@ -137,7 +137,7 @@ test("no question walks a table: each enters an index, whatever is asked togethe
     },
   };
   createCatalogTables(database);
-  const intake = { trusted: [], full: false };
+  const intake = { moderators: { trusted: [], offered: [] }, full: false };
   const addresses: string[] = [];
   for (const { address, events, reputation } of market(50)) {
     for (const event of events) takeEvent(watched, event as VerifiedEvent, intake);

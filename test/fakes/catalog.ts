@@ -61,7 +61,8 @@ export function fakeCatalog(
   return {
     get: async <T extends object>(path: string) => {
       const { pathname, searchParams } = new URL(path, "http://edge/");
-      if (pathname === "/v1/moderation/roles") return { operator: null, event: null, curators: [] } as unknown as T;
+      if (pathname === "/v1/moderation/roles")
+        return { operator: null, event: null, curators: [], moderators: [] } as unknown as T;
       if (pathname === "/v1/moderation/events") return { events: [], next_cursor: null } as unknown as T;
       return page(searchParams.get("cursor") ?? "") as unknown as T;
     },

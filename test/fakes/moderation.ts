@@ -23,7 +23,7 @@ export function moderated(edge: EdgeClient): EdgeClient {
     ...edge,
     get: async <T extends object>(path: string, signal: AbortSignal) => {
       if (path.startsWith("/v1/moderation/roles")) {
-        return { operator: publicKeyOf(OPERATOR), event: null, curators: [] } as unknown as T;
+        return { operator: publicKeyOf(OPERATOR), event: null, curators: [], moderators: [] } as unknown as T;
       }
       if (!path.startsWith("/v1/moderation/events")) return edge.get<T>(path, signal);
       said ??= decisionsOf(edge, signal);

@@ -5,7 +5,7 @@ import { join, relative, sep } from "node:path";
 import { parseStrict } from "@oa/shared/core/json.ts";
 import { LIMITS } from "@oa/shared/core/limits.ts";
 import { Fault, isRejection, type Rejection } from "@oa/shared/core/refusal.ts";
-import { moderationView } from "@oa/shared/moderation/mirror.ts";
+import { endedIn } from "@oa/shared/moderation/mirror.ts";
 import { toEvent as snapshotEvent } from "@oa/shared/nostr/30078-snapshot.ts";
 import { signEvent } from "@oa/shared/nostr/template.ts";
 import type { SchnorrVerify } from "@oa/shared/nostr/verify.ts";
@@ -71,7 +71,7 @@ export async function buildSite(options: {
   if (isRejection(mirror)) return mirror;
   const { version, root, details } = mirror;
   const created_at = Math.floor(options.now_ms / 1000);
-  const { ended } = moderationView(mirror.moderation, created_at);
+  const ended = endedIn(mirror.moderation.events, created_at);
   const inputs = createHash("sha256").update(JSON.stringify(details)).digest("hex");
   if (before?.sources === sources && before.root === root && before.ended === ended && before.inputs === inputs) {
     await writeStamp(target, { ...before, version });

@@ -21,7 +21,7 @@ import type { RelayFilter } from "../adapters/relay-pool.ts";
 import type { AddressNamed } from "./naming.ts";
 import { type OwnPublishOptions, relaysFor, sendOwn, signOwn } from "./own-publish.ts";
 
-type Kind = "curators" | "trusted_authors" | "blocklist" | "listings";
+type Kind = OwnListView["kind"];
 
 interface Found {
   readonly list: OwnListView;
@@ -83,7 +83,7 @@ async function sent(
 
 function kindOf(name: string): Kind {
   if (name === "trusted-authors") return "trusted_authors";
-  return name === "curators" || name === "blocklist" ? name : "listings";
+  return name === "curators" || name === "moderators" || name === "blocklist" ? name : "listings";
 }
 
 function emptyList(name: string, { signer }: OwnPublishOptions): OwnListView {

@@ -17,6 +17,7 @@ export const command: Command = defineCommand({
   examples: [
     "oa curate add top 30051:7f3…:me.watch",
     "oa curate add curators npub1… --name Mo --role hold --role label --role take_down",
+    "oa curate add moderators npub1… --name Watch",
     "oa curate add blocklist npub1…",
   ],
   run: (context) => {

@@ -7,7 +7,7 @@ import { relayLines } from "./relay-lines.ts";
 import { plain } from "./terminal.ts";
 
 export const LIST = {
-  list: { summary: "A list's name; curators, trusted-authors and blocklist are lists of keys" },
+  list: { summary: "A list's name; curators, moderators, trusted-authors and blocklist are lists of keys" },
 } as const;
 export const RELAY = {
   type: "text",
