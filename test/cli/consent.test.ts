@@ -131,7 +131,9 @@ test("a channel is followed only when it is asked for", async () => {
 });
 
 test("what is installed has one set of names, for commands about installs and about listings alike", async () => {
-  const { install_id, active } = (await install()) as Install & { active: { release_event_id: string } };
+  const { install_id, active } = (await install()) as Install & {
+    readonly active: { readonly release_event_id: string };
+  };
   for (const name of ["watch", "me.watch", install_id, active.release_event_id]) {
     const why = await words("why-not", name);
     assert.deepEqual([why.code, why.verdict, why.version], [0, "yes", "1.2.0"], JSON.stringify(why));
@@ -147,10 +149,10 @@ test("what is installed has one set of names, for commands about installs and ab
   const mistaken = await words("why-not", "wotch");
   assert.equal(mistaken.error?.code, "not_found");
   assert.match(
-    (await words("installs", "me.wotch")).stderr,
+    String((await words("installs", "me.wotch")).stderr),
     /nothing called me\.wotch is installed; did you mean me\.watch/,
   );
-  assert.match((await words("plan", "no-such.json")).stderr, /there is no file no-such\.json/);
+  assert.match(String((await words("plan", "no-such.json")).stderr), /there is no file no-such\.json/);
 });
 
 test("plan and why-not look at a file without changing anything of the world", async () => {

@@ -119,6 +119,17 @@ test("nobody installs it any more from there, and the ledger tells everybody why
     entries.map((entry) => [entry.decision.event_id, entry.state, entry.decision.reason]),
     [[decision, "standing", "data_exfiltration"]],
   );
+  // For people: whose listing, by the operator's name for the curator, and no key in hex.
+  const args = ["moderate", "ledger", "--data", author];
+  const env = { ...base, OA_EDGE_URL: edge.url };
+  const { stdout } = await oa(args, env);
+  const npub = hexToNpub(await keyOf(curator));
+  assert.match(stdout, /^test\.upgrade\.reader by npub1\w{8}…\w{6}$/m);
+  assert.match(stdout, new RegExp(`by Mo \\(${npub.slice(0, 13)}…${npub.slice(-6)}\\) in ${decision}`));
+  assert.deepEqual(stdout.match(/\b[0-9a-f]{64}\b/g), [decision]);
+  assert.match((await oa([...args, "--full"], env)).stdout, new RegExp(`by Mo \\(${npub}\\) in`));
+  const { keys } = await ask<{ readonly keys: readonly object[] }>(author, "moderate", "ledger");
+  assert.deepEqual(keys, [{ pubkey: await keyOf(curator), npub, name: "Mo" }]);
 });
 
 test("who chose no moderators sees and installs it all the same", { timeout: 60_000 }, async () => {

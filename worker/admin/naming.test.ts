@@ -120,7 +120,7 @@ test("a catalog that does not answer is said; there being none is no fault", asy
 
 test("what is neither a name nor an address is wrong usage", async () => {
   const sql = worker({ author: ANN, slug: "me.watch" });
-  for (const wrong of ["naddr1broken", "30052:x:y", `30051:${ANN}:UPPER`, "./watch", "a watch", ""]) {
+  for (const wrong of ["naddr1broken", "npub1x", "30052:x:y", `30051:${ANN}:UPPER`, "./watch", "a watch", ""]) {
     assert.equal(code(await listingNamed(wrong, { sql, catalog: null }, signal)), "usage", wrong);
   }
 });

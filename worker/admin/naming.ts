@@ -58,7 +58,7 @@ export async function listingNamed(
   if (!isRejection(written)) {
     return { address: written, install: matches(addressText(written), sql)[0]?.install ?? null, version: null };
   }
-  if (!NAME.test(name) || name.startsWith("naddr1")) return written;
+  if (!NAME.test(name) || BECH32.test(name)) return written;
   const found = name.startsWith("install_") ? byId(name, sql) : matches(name, sql);
   if (isRejection(found)) return found;
   const addresses = new Set(found.map(({ install }) => pinsOf(install)?.upgrade_address ?? ""));
@@ -103,6 +103,8 @@ export function addressText({ author, slug }: Pick<ListingAddress, "author" | "s
 
 /** A name, an event's id or an install's: nothing that a path or an address needs. */
 const NAME = /^[A-Za-z0-9_.-]{1,128}$/;
+/** What Nostr writes other things as (NIP-19), whole or mistyped. */
+const BECH32 = /^(naddr|nevent|note|nprofile|npub|nsec)1/;
 
 function byId(name: string, sql: Sql): readonly Match[] | Rejection {
   const install = getInstall(sql, name);

@@ -6,6 +6,7 @@ import { sentenceOf } from "@oa/shared/upgrade/consent.ts";
 import type { CommandContext } from "./command.ts";
 import { diffLines } from "./diff-lines.ts";
 import { findInstall } from "./find-install.ts";
+import { keyText } from "./key-text.ts";
 import { plain } from "./terminal.ts";
 
 /** Shows what waits for approval and records that it was looked at. Refusal: not_found, where nothing waits. */
@@ -18,7 +19,7 @@ export async function inspectInstall(
   if (isRejection(found)) return found;
   const { pending, install_id, seen } = found;
   if (pending === null) return reject("not_found", `nothing waits for approval in ${install_id}`);
-  note(plain(`${pending.title} ${pending.upgrade_version} by ${pending.author_pubkey} may:`));
+  note(plain(`${pending.title} ${pending.upgrade_version} by ${keyText(pending.author_pubkey, { full: true })} may:`));
   for (const permission of pending.permissions) note(plain(`  ${sentenceOf(permission)}`));
   const known = seen.find(({ release_event_id }) => release_event_id === pending.release_event_id);
   const known_for_ms = known === undefined ? null : Date.now() - known.seen_at_ms;

@@ -6,6 +6,7 @@ import { diffLines } from "./diff-lines.ts";
 import { UPGRADE_NAME } from "./find-install.ts";
 import { INPUT_OPTION, parseInputs } from "./input-texts.ts";
 import { installSource } from "./install-source.ts";
+import { keyText } from "./key-text.ts";
 import { readScheduleOptions, SCHEDULE_OPTIONS } from "./schedule-options.ts";
 import { plain } from "./terminal.ts";
 
@@ -101,8 +102,8 @@ function updateLines(update: ConsentView["update"]): readonly string[] {
 
 /** Who, what, when, how much and which permissions: everything consent is about. */
 function consentLines(consent: ConsentView): readonly string[] {
-  const author =
-    consent.author_name === null ? consent.author_pubkey : `${consent.author_name} (${consent.author_pubkey})`;
+  const npub = keyText(consent.author_pubkey, { full: true });
+  const author = consent.author_name === null ? npub : `${consent.author_name} (${npub})`;
   return [
     `${consent.title} ${consent.version}`,
     ...(consent.summary === null ? [] : [`  ${consent.summary}`]),

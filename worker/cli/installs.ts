@@ -4,6 +4,7 @@ import { sentenceOf } from "@oa/shared/upgrade/consent.ts";
 import { byteSize } from "./byte-size.ts";
 import { type Command, defineCommand } from "./command.ts";
 import { findInstall, INSTALL_NAME, upgradeOf } from "./find-install.ts";
+import { keyText } from "./key-text.ts";
 import { table } from "./table.ts";
 import { plain } from "./terminal.ts";
 
@@ -107,7 +108,7 @@ function takedownLines({ takedown, install_id }: ShownInstall): readonly string[
   const { why, moderator, decision_event_id, stopped, overridden } = takedown;
   return [
     `  MODERATED: it ${why}`,
-    `    decided by ${moderator} in ${decision_event_id}`,
+    `    decided by ${keyText(moderator, { full: true })} in ${decision_event_id}`,
     overridden
       ? "    you run it all the same"
       : stopped

@@ -1,6 +1,7 @@
 import { isRejection, reject } from "@oa/shared/core/refusal.ts";
 import { relaysOf, SIGNER_OPTION } from "./author-options.ts";
 import { type Command, defineCommand } from "./command.ts";
+import { keyText } from "./key-text.ts";
 
 export const command: Command = defineCommand({
   words: ["key", "revoke"],
@@ -35,8 +36,9 @@ export const command: Command = defineCommand({
     if (isRejection(signer)) return signer;
     try {
       const { public_key } = signer;
+      const npub = keyText(public_key, { full: true });
       if (!options.yes) {
-        const agreed = await confirm(`Everything by ${public_key} stops wherever this is heard. Revoke the key?`);
+        const agreed = await confirm(`Everything by ${npub} stops wherever this is heard. Revoke the key?`);
         if (agreed === undefined) return reject("consent_needed", "this cannot be taken back: add --yes");
         if (!agreed) return reject("canceled", "nothing was signed");
       }
@@ -44,7 +46,7 @@ export const command: Command = defineCommand({
       const answers = await sendStatement(revocation, relays, context, config);
       if (isRejection(answers)) return answers;
       print({ public_key, revocation_event_id: revocation.id, relays: answers }, () =>
-        [`${public_key} is revoked`, ...relayLines(answers, style)].join("\n"),
+        [`${npub} is revoked`, ...relayLines(answers, style)].join("\n"),
       );
       return toldAnybody(answers);
     } finally {

@@ -1,6 +1,7 @@
 import { isRejection, reject } from "@oa/shared/core/refusal.ts";
 import { relaysOf, SIGNER_OPTION } from "./author-options.ts";
 import { type Command, defineCommand } from "./command.ts";
+import { keyText } from "./key-text.ts";
 
 export const command: Command = defineCommand({
   words: ["key", "rotate"],
@@ -45,9 +46,10 @@ export const command: Command = defineCommand({
     }
     try {
       const [from, to] = [old.public_key, next.public_key];
-      if (from === to) return reject("usage", `both signers sign as ${from}: there is nothing to hand over`);
+      const [by, successor] = [keyText(from, { full: true }), keyText(to, { full: true })];
+      if (from === to) return reject("usage", `both signers sign as ${by}: there is nothing to hand over`);
       if (!options.yes) {
-        const agreed = await confirm(`Nothing new by ${from} will be taken once it names ${to}. Hand over?`);
+        const agreed = await confirm(`Nothing new by ${by} will be taken once it names ${successor}. Hand over?`);
         if (agreed === undefined) return reject("consent_needed", "this cannot be taken back: add --yes");
         if (!agreed) return reject("canceled", "nothing was signed");
       }
@@ -57,7 +59,7 @@ export const command: Command = defineCommand({
       const answers = await sendStatement(rotation, relays, context, config);
       if (isRejection(answers)) return answers;
       print({ from, to, rotation_event_id: rotation.id, relays: answers }, () =>
-        [`${from} hands over to ${to}`, ...relayLines(answers, style)].join("\n"),
+        [`${by} hands over to ${successor}`, ...relayLines(answers, style)].join("\n"),
       );
       return toldAnybody(answers);
     } finally {

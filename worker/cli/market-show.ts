@@ -4,6 +4,7 @@ import type { CatalogDetail } from "@oa/shared/generated/types.ts";
 import { sentenceOf } from "@oa/shared/moderation/words.ts";
 import { type Command, defineCommand } from "./command.ts";
 import { LISTING_NAME } from "./find-install.ts";
+import { keyText } from "./key-text.ts";
 import { ratingText } from "./listing-rows.ts";
 import { plain } from "./terminal.ts";
 
@@ -39,7 +40,7 @@ function describe({ listing }: CatalogDetail): string {
     `${listing.title} ${listing.version}`,
     ...(listing.moderation?.featured === true ? ["  recommended by a curator"] : []),
     ...(listing.moderation?.labels ?? []).map(
-      (label) => `  MODERATED: it ${sentenceOf(label)} (by ${label.moderator})`,
+      (label) => `  MODERATED: it ${sentenceOf(label)} (by ${keyText(label.moderator, { full: true })})`,
     ),
     ...rows.filter(([, value]) => value !== "").map(([name, value]) => `  ${name.padEnd(8)}  ${value}`),
     `Install it: oa install ${listing.address}`,

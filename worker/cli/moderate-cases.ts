@@ -1,5 +1,6 @@
 import { isRejection } from "@oa/shared/core/refusal.ts";
 import { type Command, defineCommand } from "./command.ts";
+import { FULL_OPTION, targetText } from "./key-text.ts";
 import { moderating, OWNER_SIGNER } from "./own-moderation.ts";
 import { table } from "./table.ts";
 
@@ -7,6 +8,7 @@ export const command: Command = defineCommand({
   words: ["moderate", "cases"],
   summary: "List what waits for curators: appeals and holds first, then reports by who made them, not by how many",
   options: {
+    full: FULL_OPTION,
     cursor: { type: "text", value: "TEXT", summary: "Go on from an earlier page's next_cursor" },
     signer: OWNER_SIGNER,
   },
@@ -22,7 +24,7 @@ export const command: Command = defineCommand({
         : table(
             ["CASE", "STATUS", "WEIGHT", "REPORTS", "ABOUT"],
             page.cases.map(({ case_id, status, weight, reports_total, target }) => [
-              ...[case_id, status, String(weight), String(reports_total), target.value],
+              ...[case_id, status, String(weight), String(reports_total), targetText(target, { full: options.full })],
             ]),
           ),
     );

@@ -7,6 +7,7 @@ import type { ControlModeration } from "@oa/shared/generated/types.ts";
 import { sentenceOf } from "@oa/shared/moderation/words.ts";
 import type { ExitCode } from "./command.ts";
 import { LISTING_NAME } from "./find-install.ts";
+import { targetText } from "./key-text.ts";
 import { moderating, type SignedContext } from "./own-moderation.ts";
 import { plain } from "./terminal.ts";
 
@@ -67,7 +68,7 @@ export async function decide(
     const entry = done.decisions.find(({ decision }) => decision.event_id === done.event_id);
     const said = entry === undefined ? request.action : sentenceOf(entry.decision);
     return [
-      plain(`${done.target.value}: ${said}`),
+      plain(`${targetText(done.target, { full: true })}: ${said}`),
       `  decision  ${done.event_id}`,
       `  case      ${done.case_id}, ${done.status}`,
     ].join("\n");

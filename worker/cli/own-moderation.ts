@@ -13,7 +13,7 @@ export const OWNER_SIGNER = {
 
 /** What a curator does, wherever the curator's key is. */
 export interface OwnModeration
-  extends Pick<ControlPorts["moderation"], "cases" | "case" | "decide" | "list" | "curate"> {
+  extends Pick<ControlPorts["moderation"], "roles" | "cases" | "case" | "decide" | "list" | "curate"> {
   readonly close: () => void;
 }
 
@@ -36,6 +36,7 @@ async function overApi({ api }: Context): Promise<OwnModeration> {
   const { get, post } = await api();
   const at = (part: string): string => `/v1/moderation/${part}`;
   return {
+    roles: (signal) => get(at("roles"), signal),
     cases: (cursor, signal) =>
       get(at(`cases${cursor === null ? "" : `?cursor=${encodeURIComponent(cursor)}`}`), signal),
     case: (id, signal) => get(at(`cases/${encodeURIComponent(id)}`), signal),

@@ -2,6 +2,7 @@ import { isRejection, reject } from "@oa/shared/core/refusal.ts";
 import { npubToHex } from "@oa/shared/nostr/npub.ts";
 import type { PairingView } from "@oa/shared/pairing/views.ts";
 import { type Command, defineCommand } from "./command.ts";
+import { keyText } from "./key-text.ts";
 import { qrLines } from "./qr-code.ts";
 import { plain } from "./terminal.ts";
 
@@ -55,7 +56,7 @@ export const command: Command = defineCommand({
     const colored = style("bold", "") !== "";
     print(pairing, () =>
       pairing.secret === undefined
-        ? plain(`Paired ${pairing.label}: ${pairing.pubkey}`)
+        ? plain(`Paired ${pairing.label}: ${keyText(pairing.pubkey, { full: true })}`)
         : [...codeLines(pairing.invitation, colored), ...secretLines(pairing, minutes)].join("\n"),
     );
     return 0;

@@ -3,6 +3,7 @@ import { stars } from "@oa/shared/reputation/explain.ts";
 import type { ReputationVerification } from "../admin/reputation-verify.ts";
 import { type Command, defineCommand } from "./command.ts";
 import { LISTING_NAME } from "./find-install.ts";
+import { keyText } from "./key-text.ts";
 import { plain } from "./terminal.ts";
 
 export const command: Command = defineCommand({
@@ -29,7 +30,7 @@ export const command: Command = defineCommand({
       print(found, () =>
         [
           `${style("green", "same")}: ${stars(claimed.score.stars_milli)} stars is what formula ${found.formula} gives for ${found.events} signed events`,
-          `  roll-up ${found.event_id} by ${found.indexer}, as of ${new Date(found.as_of * 1_000).toISOString()}`,
+          `  roll-up ${found.event_id} by ${keyText(found.indexer, { full: true })}, as of ${new Date(found.as_of * 1_000).toISOString()}`,
         ].join("\n"),
       );
       return 0;

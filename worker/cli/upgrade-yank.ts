@@ -4,6 +4,7 @@ import type { NostrEvent } from "@oa/shared/nostr/verify.ts";
 import type { RelayAnswer } from "../adapters/relay-pool.ts";
 import { relaysOf, SIGNER_OPTION } from "./author-options.ts";
 import { type Command, defineCommand } from "./command.ts";
+import { keyText } from "./key-text.ts";
 
 export const command: Command = defineCommand({
   words: ["upgrade", "yank"],
@@ -54,7 +55,8 @@ export const command: Command = defineCommand({
     const { author, slug } = address ?? { author: signer.public_key, slug: text };
     try {
       if (signer.public_key !== author) {
-        const message = `only ${author} can take its releases back, and the key is ${signer.public_key}`;
+        const [theirs, own] = [keyText(author, { full: true }), keyText(signer.public_key, { full: true })];
+        const message = `only ${theirs} can take its releases back, and the key is ${own}`;
         return reject("author_mismatch", message);
       }
       progress(`Telling ${relays.join(", ")}`);

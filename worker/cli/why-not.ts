@@ -4,6 +4,7 @@ import { CHANNEL_OPTION, channelIn } from "./channel-option.ts";
 import { type Command, type CommandContext, defineCommand } from "./command.ts";
 import { UPGRADE_NAME } from "./find-install.ts";
 import { INPUT_OPTION, parseInputs } from "./input-texts.ts";
+import { keyText } from "./key-text.ts";
 import { plain } from "./terminal.ts";
 
 export const command: Command = defineCommand({
@@ -68,7 +69,7 @@ function workerLines(
   const said = { yes: style("green", "yes"), maybe: style("yellow", "maybe"), no: style("red", "no") }[verdict];
   const when = reported_at === null ? "" : `, as it said on ${reported_at}`;
   return [
-    `${said}  ${what} on ${style("bold", plain(label))} (${worker.slice(0, 12)}…${when})`,
+    `${said}  ${what} on ${style("bold", plain(label))} (${keyText(worker, { full: false })}${when})`,
     ...obstacles.flatMap((one) => obstacleLines(one, style)),
   ];
 }
