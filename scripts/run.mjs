@@ -99,6 +99,8 @@ const tasks = {
 };
 const script = tasks[task];
 if (script === undefined) fail(`unknown task ${JSON.stringify(task)}; one of: ${Object.keys(tasks).join(", ")}`);
+// What Node has compiled once serves every later process of this checkout: half of a command's start.
+env.NODE_COMPILE_CACHE ??= join(root, "node_modules", ".cache", "compiled");
 // A checkout's commands speak to the worker that its `npm start` made, unless they are told otherwise.
 if (task === "oa") env.OA_DATA ??= join(root, ".data");
 // A CLI command sees the folder its user stands in; npm would otherwise have moved to the root.
