@@ -7,7 +7,7 @@ import { escapeTemplate, parseTemplate, resolvePartly, resolveWiring } from "./w
 
 const scope = {
   inputs: { n: 3, list: ["a", "b"], text: "hi", evil: "${run.id}", cost: "5$" },
-  steps: { clone: { commit: "abc", nested: { deep: [1, { x: null }] } } },
+  steps: new Map([["clone", { commit: "abc", nested: { deep: [1, { x: null }] } }]]),
   run: { id: "run_1" },
 };
 const resolved = (value: Json): Json => resolveWiring(value, scope);

@@ -21,7 +21,7 @@ export type TemplatePart = string | Reference;
 export interface WiringScope {
   readonly inputs: Readonly<Record<string, Json>>;
   /** Results by step id. */
-  readonly steps: Readonly<Record<string, Json>>;
+  readonly steps: Pick<ReadonlyMap<string, Json>, "get">;
   readonly run: { readonly id: string };
   /** What stands for a secret until it is sent; without it, no secret has a value. */
   readonly secret?: (name: string) => string;
@@ -185,7 +185,7 @@ function lookUp(reference: Reference, scope: WiringScope): Json | undefined {
     case "inputs":
       return member(scope.inputs, reference.name);
     case "steps":
-      return reference.path.reduce<Json | undefined>(member, member(scope.steps, reference.step));
+      return reference.path.reduce<Json | undefined>(member, scope.steps.get(reference.step));
     case "run":
       return scope.run.id;
     case "install":

@@ -11,7 +11,15 @@ import type {
   RunStepPlan,
   RunStepStarted,
 } from "../generated/types.ts";
-import { idempotencyKey, isFinished, isRepeatable, type RunState, runProcess, type StepState } from "./process.ts";
+import {
+  idempotencyKey,
+  isFinished,
+  isRepeatable,
+  placeOf,
+  type RunState,
+  runProcess,
+  type StepState,
+} from "./process.ts";
 
 /** What can be asked of a run. Commands with an `engine_id` are refused unless that engine holds the claim. */
 export type RunCommand =
@@ -203,7 +211,7 @@ function decideEngine(state: RunState, command: EngineCommand): readonly RunEven
     case "fail_step":
     case "settle_interrupted":
     case "add_artifact": {
-      const step = state.steps.find(({ plan }) => plan.step_id === command.step_id);
+      const step = state.steps[placeOf(state, command.step_id)];
       return step === undefined
         ? reject("not_found", `the run has no step ${command.step_id}`)
         : decideStep(state, step, command);
@@ -215,7 +223,7 @@ function decideEngine(state: RunState, command: EngineCommand): readonly RunEven
     case "start":
       return []; // decided above
     case "complete":
-      if (state.steps.some(({ status }) => status !== "succeeded")) {
+      if (state.done < state.steps.length) {
         return reject("busy", "the run still has steps to do");
       }
       return [{ event_type: "run.completed", data: { note_relays: command.note_relays } }];
@@ -268,8 +276,7 @@ function decideStep(state: RunState, step: StepState, command: StepCommand): rea
   const { step_id } = plan;
   if (command.type === "start_step") {
     if (step.status !== "waiting") return reject("busy", `step ${step_id} is ${step.status}`);
-    const before = state.steps.slice(0, state.steps.indexOf(step));
-    if (before.some(({ status }) => status !== "succeeded")) {
+    if (state.steps[state.done] !== step) {
       return reject("busy", `a step before ${step_id} has not succeeded`);
     }
     const idempotency_key = idempotencyKey(command.run_id, step_id);

@@ -21,6 +21,8 @@ export interface StepState {
   readonly interrupted: number;
   readonly retry_at_ms: number | null;
   readonly failure: Pick<RunStepFailed["data"], "code" | "message"> | null;
+  /** What it gave, for the steps after it; null: it has not succeeded. */
+  readonly result: Json | null;
 }
 
 export type RunStatus = "queued" | "running" | "succeeded" | "failed" | "canceled";
@@ -43,8 +45,8 @@ export interface RunState {
   readonly paused: RunPaused["data"] | null;
   readonly cancel_reason: string | null;
   readonly steps: readonly StepState[];
-  /** Results of the steps that succeeded, by step id: what `${steps.…}` refers to. */
-  readonly results: Readonly<Record<string, Json>>;
+  /** How many of them, from the first on, have succeeded: the place of the one that is next. */
+  readonly done: number;
   readonly artifacts: readonly RunArtifactCreated["data"][];
   readonly log_lines: number;
   /** The completion note still to be posted, if its owner wants one. */
@@ -77,7 +79,7 @@ export const runProcess: Process<RunState, RunEvent, RunStep> = {
     paused: null,
     cancel_reason: null,
     steps: [],
-    results: {},
+    done: 0,
     artifacts: [],
     log_lines: 0,
     note: null,
@@ -103,8 +105,9 @@ export function isFinished(state: RunState): boolean {
 function evolve(state: RunState, event: RunEvent): RunState {
   switch (event.event_type) {
     case "run.created": {
-      const waiting = { status: "waiting", attempt: 0, interrupted: 0, retry_at_ms: null, failure: null } as const;
-      return { ...state, created: event.data, steps: (event.data.plan ?? []).map((plan) => ({ plan, ...waiting })) };
+      const fresh = { status: "waiting", attempt: 0, interrupted: 0, retry_at_ms: null } as const;
+      const steps = (event.data.plan ?? []).map((plan) => ({ plan, ...fresh, failure: null, result: null }));
+      return { ...state, created: event.data, steps };
     }
     case "run.claimed": {
       const { engine_id, fence, lease_until_ms = null, lease_token_sha256: token_sha256 = null } = event.data;
@@ -131,8 +134,8 @@ function evolve(state: RunState, event: RunEvent): RunState {
     }
     case "step.succeeded": {
       const { step_id, result = {} } = event.data;
-      const done = withStep(state, step_id, (step) => ({ ...step, status: "succeeded", failure: null }));
-      const after = { ...done, results: { ...state.results, [step_id]: result as Json } };
+      const succeeded = { status: "succeeded", failure: null, result: result as Json } as const;
+      const after = withStep(state, step_id, (step) => ({ ...step, ...succeeded }));
       const start = startWithin(event);
       return start === null ? after : evolve(after, start);
     }
@@ -175,15 +178,29 @@ function evolve(state: RunState, event: RunEvent): RunState {
 }
 
 function withStep(state: RunState, step_id: string, change: (step: StepState) => StepState): RunState {
-  const at = state.steps.findIndex(({ plan }) => plan.step_id === step_id);
+  const at = placeOf(state, step_id);
   const step = state.steps[at];
-  return step === undefined ? state : { ...state, steps: state.steps.with(at, change(step)) };
+  if (step === undefined) return state;
+  const steps = state.steps.with(at, change(step));
+  let done = Math.min(state.done, at);
+  while (steps[done]?.status === "succeeded") done += 1;
+  return { ...state, steps, done };
+}
+
+/** Where a step stands among the others, -1 where there is none such; mostly it is the one that is next. */
+export function placeOf({ steps, done }: RunState, step_id: string): number {
+  return steps[done]?.plan.step_id === step_id ? done : steps.findIndex(({ plan }) => plan.step_id === step_id);
+}
+
+/** What a step gave: what `${steps.…}` refers to. Undefined where it has not succeeded. */
+export function resultOf(state: RunState, step_id: string): Json | undefined {
+  return state.steps[placeOf(state, step_id)]?.result ?? undefined;
 }
 
 function next(state: RunState, now_ms: number): RunStep | undefined {
   if (state.created === null) return undefined;
   if (isFinished(state)) return nextNote(state, now_ms);
-  const current = state.steps.find((step) => step.status !== "succeeded");
+  const current = state.steps[state.done];
   if (current?.status === "running") {
     return { kind: "settle_interrupted", step_id: current.plan.step_id, attempt: current.attempt };
   }

@@ -5,7 +5,7 @@ import { LIMITS } from "../core/limits.ts";
 import { isRejection } from "../core/refusal.ts";
 import type { RunEvent, RunStepPlan } from "../generated/types.ts";
 import { type RunCommand, runDecider } from "./decider.ts";
-import { runProcess } from "./process.ts";
+import { resultOf, runProcess } from "./process.ts";
 
 const HASH = "a".repeat(64);
 const plan = (step_id: string, change: Partial<RunStepPlan> = {}): RunStepPlan => ({
@@ -74,7 +74,10 @@ describe("a run", () => {
     assert.deepEqual(nextOf(two), { kind: "perform", step: plan("a"), attempt: 1 });
     const after = [...two, started("a"), succeeded("a", 1, { size: 3 })];
     assert.deepEqual(nextOf(after), { kind: "perform", step: plan("b"), attempt: 1 });
-    assert.deepEqual(foldAll(runProcess, after).results, { a: { size: 3 } });
+    const state = foldAll(runProcess, after);
+    assert.deepEqual(resultOf(state, "a"), { size: 3 });
+    assert.equal(resultOf(state, "b"), undefined);
+    assert.equal(resultOf(state, "constructor"), undefined);
     assert.deepEqual(nextOf([...after, started("b"), succeeded("b")]), { kind: "complete" });
   });
 

@@ -101,7 +101,7 @@ describe("the state that an upgrade keeps for itself", () => {
   });
 
   it("is a name in what steps are performed with, and needs the same permission there", () => {
-    const scope = { inputs: {}, steps: {}, run: { id: "run_1" } };
+    const scope = { inputs: {}, steps: new Map(), run: { id: "run_1" } };
     const path = resolveWiring("${install.state}/a/${run.id}.json", scope);
     assert.equal(path, "state:/a/run_1.json");
     assert.deepEqual(performedNeeds({ op: "fs.read", params: { path } }, "/home/me"), [

@@ -85,7 +85,7 @@ test("the permissions follow the actual inputs: a URL needs its host, a folder n
 
 test("an input that looks like a reference stays the text it is", () => {
   const { steps } = planned(clone, { repo: "/r", text: "${run.id}" });
-  const scope = { inputs: {}, steps: { c: { commit: "abc" } }, run: { id: "run_1" } };
+  const scope = { inputs: {}, steps: new Map([["c", { commit: "abc" }]]), run: { id: "run_1" } };
   assert.equal(resolveWiring(steps[1]?.params.content ?? null, scope), "${run.id} at abc");
 });
 

@@ -4,8 +4,9 @@ import { isRejection } from "../core/refusal.ts";
 import { resolveWiring } from "../core/wiring.ts";
 import type { UpgradeManifest } from "../generated/types.ts";
 import { sentenceOf } from "./consent.ts";
-import { diffUpgrades, sideOf } from "./diff.ts";
+import { diffUpgrades } from "./diff.ts";
 import { planOf } from "./plan.ts";
+import { sideOf } from "./side.ts";
 import { performedNeeds } from "./use.ts";
 import { validateManifest } from "./validate.ts";
 
@@ -120,7 +121,7 @@ describe("a secret that a step refers to", () => {
     assert.ok(found({ permissions: { secrets: [{ name: "a.b", host: "api.example" }] } }).length > 0);
   });
   it("has no value but where something stands for it", () => {
-    const scope = { inputs: {}, steps: {}, run: { id: "run" } };
+    const scope = { inputs: {}, steps: new Map(), run: { id: "run" } };
     assert.throws(() => resolveWiring("${secrets.TOKEN}", scope), { code: "reference_unresolved" });
     assert.equal(resolveWiring("a ${secrets.TOKEN}", { ...scope, secret: (name) => `<${name}>` }), "a <TOKEN>");
   });
@@ -135,7 +136,7 @@ describe("a secret that a step refers to", () => {
     );
   });
   it("cannot be named by a value", () => {
-    const scope = { inputs: { a: "${secrets.TOKEN}" }, steps: {}, run: { id: "run" }, secret: () => "value" };
+    const scope = { inputs: { a: "${secrets.TOKEN}" }, steps: new Map(), run: { id: "run" }, secret: () => "value" };
     assert.equal(resolveWiring("${inputs.a}", scope), "${secrets.TOKEN}");
   });
 });

@@ -141,7 +141,7 @@ function probeParams(
         holes.push(pointer);
         return value;
       }
-      return resolveWiring(value, { inputs: values, steps: {}, run: { id: "" } });
+      return resolveWiring(value, { inputs: values, steps: new Map(), run: { id: "" } });
     }
     if (Array.isArray(value)) return value.map((item: Json, index) => walk(item, `${pointer}/${index}`));
     if (typeof value !== "object" || value === null) return value;

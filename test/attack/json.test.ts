@@ -93,7 +93,7 @@ attackClass("prototype pollution and deep or huge JSON", ({ fails, harmless, wor
     harmless(`a result of ${text.slice(0, 60)} that is wired on`, () => {
       const value = parseStrict(text);
       assert.ok(!isRejection(value));
-      const scope = { inputs: {}, steps: { a: value.value }, run: { id: "run" } };
+      const scope = { inputs: {}, steps: new Map([["a", value.value]]), run: { id: "run" } };
       for (const path of ["constructor.prototype", "__proto__.x", "toString.name", "a.constructor"]) {
         try {
           const found = resolveWiring(`\${steps.a.${path}}`, scope);
@@ -116,7 +116,7 @@ attackClass("prototype pollution and deep or huge JSON", ({ fails, harmless, wor
     "${steps.constructor.name}",
   ]) {
     fails(`the reference ${reference}`, "reference_unresolved", () => {
-      return resolveWiring(reference, { inputs: {}, steps: {}, run: { id: "run" } });
+      return resolveWiring(reference, { inputs: {}, steps: new Map(), run: { id: "run" } });
     });
   }
   for (const [what, [code, text]] of Object.entries(REFUSED)) {
@@ -156,7 +156,7 @@ attackClass("prototype pollution and deep or huge JSON", ({ fails, harmless, wor
     const parsed = parseStrict(text);
     assert.ok(!isRejection(parsed));
     assert.equal(canonicalize(parsed.value), text);
-    const scope = { inputs: {}, steps: { a: parsed.value }, run: { id: "run" } };
+    const scope = { inputs: {}, steps: new Map([["a", parsed.value]]), run: { id: "run" } };
     assert.equal(resolveWiring("${steps.a.constructor} ${steps.a.__proto__.a}", scope), "2 1");
   });
   works("a request's body", async () => {

@@ -8,7 +8,7 @@ import { formatReference, resolveWiring } from "@oa/shared/core/wiring.ts";
 import { OPS } from "@oa/shared/generated/ops.ts";
 import type { PolicyUsage, RunStepPlan } from "@oa/shared/generated/types.ts";
 import type { RunCommand } from "@oa/shared/run/decider.ts";
-import { idempotencyKey, type RunState } from "@oa/shared/run/process.ts";
+import { idempotencyKey, type RunState, resultOf } from "@oa/shared/run/process.ts";
 import { performedNeeds, refuseRevoked } from "@oa/shared/upgrade/use.ts";
 import type { Clock } from "../adapters/clock.ts";
 import type { SandboxName } from "../adapters/sandbox.ts";
@@ -77,7 +77,8 @@ export function wire(
   params: object,
   secret = (name: string): string => formatReference({ root: "secrets", name }),
 ): Wired {
-  const scope = { inputs: (state.created?.inputs ?? {}) as never, steps: state.results, run: { id: run_id }, secret };
+  const steps = { get: (step_id: string) => resultOf(state, step_id) };
+  const scope = { inputs: (state.created?.inputs ?? {}) as never, steps, run: { id: run_id }, secret };
   try {
     return resolveWiring(params as Json, scope) as Readonly<Record<string, unknown>>;
   } catch (error) {

@@ -155,8 +155,8 @@ export function openDriver(options: EngineOptions, engine_id: string): Driver {
           const refused = take(asked);
           if (refused !== null) return refused;
         }
-        const started = step.kind === "perform" && state.steps.find(({ plan }) => plan === step.step);
-        if (step.kind === "perform" && started && started.status === "running") {
+        const current = state.steps[state.done];
+        if (step.kind === "perform" && current?.plan === step.step && current.status === "running") {
           keep({ ...step, wired, state, outside }, besides);
           return joined(drafts);
         }

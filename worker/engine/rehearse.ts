@@ -46,7 +46,7 @@ export async function rehearse(
     readonly report: (error: unknown) => void;
   },
 ): Promise<readonly RehearsedStep[]> {
-  const results: Record<string, Json> = {};
+  const results = new Map<string, Json>();
   const done: RehearsedStep[] = [];
   for (const step of plan.steps) {
     const { id: step_id, op } = step;
@@ -56,7 +56,7 @@ export async function rehearse(
     }
     const outcome = await act(step, plan, results, options);
     if (outcome.kind === "succeeded") {
-      results[step_id] = outcome.result as Json;
+      results.set(step_id, outcome.result as Json);
       done.push({ step_id, op, status: "succeeded", result: outcome.result });
     } else {
       const { code, message } = outcome.kind === "failed" ? outcome : { code: "canceled", message: "stopped" };
@@ -69,7 +69,7 @@ export async function rehearse(
 async function act(
   step: PlannedStep,
   plan: Plan,
-  results: Readonly<Record<string, Json>>,
+  results: ReadonlyMap<string, Json>,
   { world, home, state, processes, indexes, clock, signal, report }: Parameters<typeof rehearse>[1],
 ): Promise<Outcome> {
   const { id: step_id, op, effect, timeout_ms } = step;
