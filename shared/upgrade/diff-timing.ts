@@ -6,7 +6,7 @@ import { CONDITIONS, HOLDS } from "../core/schedule-conditions.ts";
 import { parseWindow } from "../core/window.ts";
 import type { ScheduleWindow, UpgradeSchedule } from "../generated/types.ts";
 import { type Direction, type Found, found, same } from "./change.ts";
-import type { UpgradeSide } from "./diff.ts";
+import type { UpgradeSide } from "./side.ts";
 
 /** When it starts: how often, within which hours, under which conditions, and at what triggers. */
 export function diffTiming(before: UpgradeSide, after: UpgradeSide): readonly Found[] {

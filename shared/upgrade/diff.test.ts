@@ -3,7 +3,8 @@ import { readFileSync } from "node:fs";
 import { test } from "node:test";
 import { isRejection } from "../core/refusal.ts";
 import type { UpgradeDiff } from "./change.ts";
-import { diffUpgrades, sideOf } from "./diff.ts";
+import { diffUpgrades } from "./diff.ts";
+import { sideOf } from "./side.ts";
 
 const NPUB = "npub1rwzv24nmzfjypx2a8m264ws9vht3uxp5vpypnluuzl67n4waq78suk0wul";
 const OTHER = "npub1f49ke5fkzqev4x7j46uajq92f4zan6kcpty5yvm5c3g6wf2dqanqn7qsy2";

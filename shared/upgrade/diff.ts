@@ -1,43 +1,13 @@
-import { leastPermissions, type Permission, parsePermission, permits } from "../core/permission.ts";
+import { type Permission, parsePermission, permits } from "../core/permission.ts";
 import { priceInWords } from "../core/price-words.ts";
-import { isRejection, type Rejection, reject } from "../core/refusal.ts";
+import { isRejection } from "../core/refusal.ts";
 import { compareSemver, parseSemver } from "../core/semver.ts";
-import type { UpgradeManifest, UpgradeSchedule } from "../generated/types.ts";
-import { npubToHex } from "../nostr/npub.ts";
+import type { UpgradeManifest } from "../generated/types.ts";
 import { type Change, type Direction, type Found, found, same, type UpgradeDiff } from "./change.ts";
 import { diffPermissions, sentenceOf } from "./consent.ts";
-import { declaredPermissions } from "./declared.ts";
 import { diffSteps } from "./diff-steps.ts";
 import { diffTiming } from "./diff-timing.ts";
-import { defaultsOf, validateManifest } from "./validate.ts";
-
-/** A version of an upgrade as it would run: with an install's inputs and schedule, or by itself. */
-export interface UpgradeSide {
-  readonly manifest: UpgradeManifest;
-  /** Public key in hex. */
-  readonly author: string;
-  /** What consent shows. */
-  readonly permissions: readonly Permission[];
-  readonly schedule: UpgradeSchedule;
-}
-
-/**
- * A manifest by itself, inputs at their defaults; what hangs on others stays as `${inputs.<name>}`. Refusals: those of
- * `validateManifest`.
- */
-export function sideOf(value: unknown): UpgradeSide | Rejection {
-  const { manifest, permissions, errors } = validateManifest(value);
-  if (manifest === null) {
-    const [first] = errors;
-    return reject(first?.code ?? "schema_invalid", `the manifest is not valid: ${first?.message}`, { errors });
-  }
-  return {
-    manifest,
-    author: npubToHex(manifest.author.npub) ?? manifest.author.npub,
-    permissions: leastPermissions([...declaredPermissions(manifest, defaultsOf(manifest)), ...permissions]),
-    schedule: manifest.schedule,
-  };
-}
+import type { UpgradeSide } from "./side.ts";
 
 /**
  * What changes for an owner between two versions. Widening is whatever the owner did not agree to: a permission not

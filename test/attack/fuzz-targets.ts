@@ -35,8 +35,9 @@ import { eventHash, type NostrEvent, verifyEvent } from "@oa/shared/nostr/verify
 import { assessManifest } from "@oa/shared/policy/aup/assess.ts";
 import { previewSchedule } from "@oa/shared/schedule/preview.ts";
 import { sentenceOf } from "@oa/shared/upgrade/consent.ts";
-import { diffUpgrades, sideOf } from "@oa/shared/upgrade/diff.ts";
+import { diffUpgrades } from "@oa/shared/upgrade/diff.ts";
 import { planOf } from "@oa/shared/upgrade/plan.ts";
+import { sideOf } from "@oa/shared/upgrade/side.ts";
 import { validateManifest } from "@oa/shared/upgrade/validate.ts";
 import { unseal } from "@oa/worker/adapters/vault-box.ts";
 import { plain } from "@oa/worker/cli/terminal.ts";

@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { isRejection } from "@oa/shared/core/refusal.ts";
 import { compareSemver, parseSemver } from "@oa/shared/core/semver.ts";
-import { diffUpgrades, sideOf } from "@oa/shared/upgrade/diff.ts";
+import { diffUpgrades } from "@oa/shared/upgrade/diff.ts";
+import { sideOf } from "@oa/shared/upgrade/side.ts";
 import { AUTHOR, manifestBy, publish } from "../fakes/signed-upgrade.ts";
 import { attackClass } from "./attack.ts";
 import { inWorld } from "./install-world.ts";

@@ -3,7 +3,8 @@ import { isRejection } from "@oa/shared/core/refusal.ts";
 import type { CatalogDetail, UpgradeManifest } from "@oa/shared/generated/types.ts";
 import { type Release, fromEvent as releaseFrom } from "@oa/shared/nostr/30052-release.ts";
 import type { NostrEvent, VerifiedEvent } from "@oa/shared/nostr/verify.ts";
-import { diffUpgrades, sideOf } from "@oa/shared/upgrade/diff.ts";
+import { diffUpgrades } from "@oa/shared/upgrade/diff.ts";
+import { sideOf } from "@oa/shared/upgrade/side.ts";
 
 /** A release as its listing's page shows it. */
 export interface PastRelease {
