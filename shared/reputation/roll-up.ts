@@ -5,9 +5,10 @@ import { BADGES } from "./badges.ts";
 import { factsOf, type ReputationFacts, type ReputationSettings } from "./facts.ts";
 import { DAY_S, FORMULA, WHOLE_PPM } from "./formula.ts";
 import type { Input } from "./inputs.ts";
+import type { RaterClass } from "./rater.ts";
 import { ABUSE_RULES } from "./rules/index.ts";
 import { rankOf, scoreOf } from "./score.ts";
-import { type RaterClass, type Weighed, weigh } from "./weigh.ts";
+import { type Weighed, weigh } from "./weigh.ts";
 
 /** A listing's reputation at one time, and what each rating had to do with it. */
 export interface Reckoned {

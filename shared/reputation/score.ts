@@ -1,6 +1,6 @@
 import { divide, squareRoot } from "./arithmetic.ts";
 import { FORMULA, WHOLE_PPM } from "./formula.ts";
-import type { Weighed } from "./weigh.ts";
+import type { Rater } from "./rater.ts";
 
 /** A score with how sure it is; stars in thousandths. */
 export interface Score {
@@ -19,7 +19,7 @@ const [LEAST, MOST] = [1_000n, 5_000n];
  * The Bayesian mean of weighed ratings: the prior counts as raters of its own. The interval is that of a weighed mean
  * with as many raters as the sample is worth (Kish) and the prior's, whose own spread keeps it wide while few have rated.
  */
-export function scoreOf(weighed: readonly Pick<Weighed, "rating" | "weight">[]): Score {
+export function scoreOf(weighed: readonly Pick<Rater, "rating" | "weight">[]): Score {
   const prior = BigInt(FORMULA.prior_raters) * WHOLE_PPM;
   const middle = BigInt(FORMULA.prior_stars_milli);
   let [total, squares, stars] = [0n, 0n, 0n];

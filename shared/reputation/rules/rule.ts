@@ -1,5 +1,5 @@
 import type { ReputationFacts } from "../facts.ts";
-import type { Weighed } from "../weigh.ts";
+import type { Rater } from "../rater.ts";
 
 /** What a rule leaves of one rater's weight, in millionths. */
 export interface Kept {
@@ -13,5 +13,5 @@ export interface AbuseRule<Name extends string = string> {
   /** One sentence for people. */
   readonly says: string;
   /** The raters it takes weight from; those it does not name keep all of it. */
-  readonly judge: (raters: readonly Weighed[], facts: ReputationFacts) => readonly Kept[];
+  readonly judge: (raters: readonly Rater[], facts: ReputationFacts) => readonly Kept[];
 }
