@@ -15,7 +15,7 @@ import { type RunCommand, runDecider } from "@oa/shared/run/decider.ts";
 import { isFinished } from "@oa/shared/run/process.ts";
 import { countOpenRuns, openRuns, type RunSummary, runSummary } from "@oa/shared/run/views.ts";
 import type { Sensor } from "@oa/shared/schedule/constraints.ts";
-import type { StartGates } from "@oa/shared/schedule/decider.ts";
+import type { StartGates } from "@oa/shared/schedule/waits.ts";
 import type { Artifacts } from "./adapters/artifacts.ts";
 import type { Clock } from "./adapters/clock.ts";
 import type { RunGuard, RunRef } from "./adapters/run-usage.ts";

@@ -1,13 +1,28 @@
 import { LIMITS } from "../core/limits.ts";
 import { assertNever } from "../core/refusal.ts";
 import { isOpen } from "../core/window.ts";
-import type { CronSchedule, ScheduleDue, ScheduleEvent, ScheduleTrace } from "../generated/types.ts";
+import type { CronSchedule, MachineReadings, ScheduleDue, ScheduleEvent, ScheduleTrace } from "../generated/types.ts";
 import { evaluateConstraints } from "./constraints.ts";
-import type { ScheduleCheck, ScheduleState, StartGates, Waiting } from "./decider.ts";
+import type { ScheduleState, Waiting } from "./state.ts";
 import { type Timing, timingOf } from "./timing.ts";
-import { isAllowed, WAITS_FOR, type WaitReason } from "./waits.ts";
+import { isAllowed, type StartGates, WAITS_FOR, type WaitReason } from "./waits.ts";
 
 const HOUR_MS = 3_600_000;
+
+/** Decides about what is due. */
+export interface ScheduleCheck {
+  readonly type: "check";
+  readonly now_ms: number;
+  /** The install's runs that have not finished. */
+  readonly active_runs: number;
+  readonly gates: StartGates;
+  /** What the sensors say; one that was not asked is absent. */
+  readonly machine: MachineReadings;
+  /** How far wall time ran ahead of monotonic time since the check before; 0 for not at all. */
+  readonly clock_jump_ms: number;
+  /** How much longer than it meant to sleep the loop was away; 0 for not at all. */
+  readonly away_ms: number;
+}
 
 /**
  * Decides about what is due, in this order: missed, too old, window, constraints, licence, budget, overlap. What waits,

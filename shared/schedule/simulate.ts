@@ -2,7 +2,8 @@ import { foldAll } from "../core/fold.ts";
 import { LIMITS } from "../core/limits.ts";
 import { isRejection, type Rejection } from "../core/refusal.ts";
 import type { CronSchedule, MachineReadings, ScheduleEvent, ScheduleTrace } from "../generated/types.ts";
-import { type StartGates, scheduleDecider } from "./decider.ts";
+import { scheduleDecider } from "./decider.ts";
+import type { StartGates } from "./waits.ts";
 
 /** A stretch of the past (or future) to go through again. Times are Unix milliseconds, `until_ms` exclusive. */
 export interface SimulationRequest {

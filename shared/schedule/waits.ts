@@ -12,6 +12,9 @@ export const WAITS_FOR: Readonly<Partial<Record<ScheduleTrace["outcome"], WaitRe
   waits_for_run: "run",
 };
 
+/** What a start depends on besides the machine, found outside: a price that is paid, quotas with room. */
+export type StartGates = Pick<ScheduleTrace, "licence" | "budget">;
+
 /** Whether the licence, or the budget, of a start lets it go on. */
 export function isAllowed(gate: ScheduleTrace["licence"] | ScheduleTrace["budget"]): boolean {
   return gate === "not_applicable" || gate.allowed;

@@ -2,12 +2,9 @@ import assert from "node:assert/strict";
 import { isRejection } from "@oa/shared/core/refusal.ts";
 import type { CronSchedule, MachineReadings, ScheduleEvent } from "@oa/shared/generated/types.ts";
 import validators from "@oa/shared/generated/validators.cjs";
-import {
-  type ScheduleCommand,
-  type ScheduleState,
-  type StartGates,
-  scheduleDecider,
-} from "@oa/shared/schedule/decider.ts";
+import { type ScheduleCommand, scheduleDecider } from "@oa/shared/schedule/decider.ts";
+import type { ScheduleState } from "@oa/shared/schedule/state.ts";
+import type { StartGates } from "@oa/shared/schedule/waits.ts";
 
 export const INSTALL = "install_01JABCDEFGHJKMNPQRSTVWXYZ0";
 export const MINUTE_MS = 60_000;

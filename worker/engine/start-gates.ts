@@ -9,7 +9,7 @@ import { licencesOf, trialRunsOf } from "@oa/shared/license/views.ts";
 import { pairingOf } from "@oa/shared/pairing/views.ts";
 import { conductSubject } from "@oa/shared/policy/decider.ts";
 import { METRICS, usageFreeAt } from "@oa/shared/policy/views.ts";
-import type { StartGates } from "@oa/shared/schedule/decider.ts";
+import type { StartGates } from "@oa/shared/schedule/waits.ts";
 import { plannedNeeds } from "@oa/shared/upgrade/use.ts";
 import type { EngineOptions } from "../engine.ts";
 import { quotasOf, SPEND, type Uses, usesOf, WRITE_WINDOWS } from "./circumstances.ts";

@@ -6,12 +6,7 @@ import type { Sql } from "@oa/shared/core/sql.ts";
 import type { MachineReadings } from "@oa/shared/generated/types.ts";
 import { MACHINE_SUBJECT, type MachineCommand, machineDecider } from "@oa/shared/machine/decider.ts";
 import { evaluateConstraints, type Sensor, sensorsFor } from "@oa/shared/schedule/constraints.ts";
-import {
-  type ScheduleCommand,
-  type StartGates,
-  scheduleDecider,
-  scheduleSubject,
-} from "@oa/shared/schedule/decider.ts";
+import { type ScheduleCommand, scheduleDecider, scheduleSubject } from "@oa/shared/schedule/decider.ts";
 import {
   type DueInstall,
   dueInstalls,
@@ -23,7 +18,7 @@ import {
   type WaitingInstall,
   waitingInstalls,
 } from "@oa/shared/schedule/views.ts";
-import { isAllowed } from "@oa/shared/schedule/waits.ts";
+import { isAllowed, type StartGates } from "@oa/shared/schedule/waits.ts";
 import type { MonotonicClock } from "../adapters/clock.ts";
 
 export interface SchedulePorts {
