@@ -1,16 +1,15 @@
 import { isOlder } from "../core/semver.ts";
-import type { GrantedRelease } from "./release.ts";
-import type { Releases } from "./releases.ts";
+import type { GrantedRelease, StateRef } from "./release.ts";
 
-type Known = Pick<Releases<GrantedRelease>, "active" | "candidate" | "earlier" | "set_aside" | "yanked" | "states">;
-
-/**
- * Where a release keeps its own state: a number of its install, never used twice, and that of the release whose state
- * it begins as a copy of; null: it begins empty.
- */
-export interface StateRef {
-  readonly id: number;
-  readonly from: number | null;
+/** What of the releases of an install says where they keep their states. */
+interface Known {
+  readonly active: GrantedRelease | null;
+  readonly candidate: GrantedRelease | null;
+  readonly earlier: readonly GrantedRelease[];
+  readonly set_aside: readonly { readonly release_event_id: string }[];
+  readonly yanked: readonly string[];
+  /** How many were ever given. */
+  readonly states: number;
 }
 
 /**

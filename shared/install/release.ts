@@ -1,6 +1,14 @@
 import { type Permission, permissionHash, sortPermissions } from "../core/permission.ts";
 import type { InstallPins, InstallRelease, RevokedPermission, UpgradeManifest } from "../generated/types.ts";
-import type { StateRef } from "./own-state.ts";
+
+/**
+ * Where a release keeps its own state: a number of its install, never used twice, and that of the release whose state
+ * it begins as a copy of; null: it begins empty.
+ */
+export interface StateRef {
+  readonly id: number;
+  readonly from: number | null;
+}
 
 /**
  * A release as it was agreed to, less what the owner took away: `pins` and `grant` are what is left, and what runs are
