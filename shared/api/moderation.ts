@@ -1,5 +1,5 @@
 import type { ModerationRole } from "../core/moderation-words.ts";
-import type { PublishedOwn } from "./ports.ts";
+import type { PublishedOwn } from "./published.ts";
 
 /** A list of the owner's: of listings, or of keys. */
 export interface OwnListView {

@@ -1,4 +1,4 @@
-import { componentsOf, jsonContent, type SchemaFile } from "../core/openapi.ts";
+import { componentsOf, jsonContent, type ReadSchema, type SchemaFile } from "../core/openapi.ts";
 import { APPROVAL_STATUSES, type InstallAction } from "./ports.ts";
 import { scopesOf } from "./scopes.ts";
 
@@ -134,9 +134,6 @@ export const CONTROL_ROUTES: Readonly<Record<string, ControlRoute>> = {
   "GET /v1/receipts": { summary: "The licences this worker holds" },
   "POST /v1/receipts": { summary: "Add a receipt", body: "control-receipt-add", status: 201 },
 };
-
-/** Gives a schema file by its path below `schemas/`. */
-export type ReadSchema = (path: string) => SchemaFile;
 
 const ERROR = "api/edge-error.json";
 

@@ -1,5 +1,6 @@
 import type { Recorded } from "../core/envelope.ts";
 import type { ChainReport } from "../core/hash-chain.ts";
+import type { ReadSchema } from "../core/openapi.ts";
 import type { Rejection } from "../core/refusal.ts";
 import type {
   AutoUpdate,
@@ -56,8 +57,8 @@ import type { SecretUse } from "../vault/views.ts";
 import type { Actor } from "./actor.ts";
 import type { DryRun, WhyNot, WhyNotMatrix } from "./dry-run.ts";
 import type { OwnListView, PublishedList } from "./moderation.ts";
-import type { ReadSchema } from "./openapi.ts";
 import type { PolicyDescription, PolicyExplanation } from "./policy.ts";
+import type { PublishedOwn } from "./published.ts";
 import type { UpdateView } from "./updates.ts";
 import type { WhyAnswer } from "./why.ts";
 
@@ -189,14 +190,6 @@ export interface VaultView {
   readonly vault: { readonly status: "none" | "locked" | "open"; readonly kept_by: "keychain" | "passphrase" };
   /** Empty while it is locked: names are encrypted too. */
   readonly secrets: readonly SecretView[];
-}
-
-/** An event that was signed in the owner's name, and what each relay said. */
-export interface PublishedOwn {
-  readonly event_id: string;
-  /** The key that signed it. */
-  readonly by: string;
-  readonly relays: readonly { readonly relay: string; readonly accepted: boolean; readonly message: string }[];
 }
 
 /** A page of the workspace's events, oldest first, with the sequence number to go on from. */

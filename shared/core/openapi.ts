@@ -5,6 +5,9 @@ export interface SchemaFile {
   readonly $defs?: Readonly<Record<string, unknown>>;
 }
 
+/** Gives a schema file by its path below `schemas/`. */
+export type ReadSchema = (path: string) => SchemaFile;
+
 /** A reference to a schema of the same document. */
 export function schemaRef(title: string): { readonly $ref: string } {
   return { $ref: `#/components/schemas/${title}` };

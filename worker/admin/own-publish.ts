@@ -1,4 +1,4 @@
-import type { PublishedOwn } from "@oa/shared/api/ports.ts";
+import type { PublishedOwn } from "@oa/shared/api/published.ts";
 import { isRejection, type Rejection, reject } from "@oa/shared/core/refusal.ts";
 import type { EventTemplate } from "@oa/shared/nostr/template.ts";
 import type { NostrEvent } from "@oa/shared/nostr/verify.ts";

@@ -1,4 +1,5 @@
-import type { ControlPorts, PublishedOwn } from "@oa/shared/api/ports.ts";
+import type { ControlPorts } from "@oa/shared/api/ports.ts";
+import type { PublishedOwn } from "@oa/shared/api/published.ts";
 import { LIMITS } from "@oa/shared/core/limits.ts";
 import { Fault, isRejection, type Rejection, reject } from "@oa/shared/core/refusal.ts";
 import type { ListingReputation, ReputationInputs } from "@oa/shared/generated/types.ts";

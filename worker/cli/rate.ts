@@ -1,4 +1,4 @@
-import type { PublishedOwn } from "@oa/shared/api/ports.ts";
+import type { PublishedOwn } from "@oa/shared/api/published.ts";
 import { isRejection } from "@oa/shared/core/refusal.ts";
 import type { RatingEvidence } from "@oa/shared/nostr/30054-rating.ts";
 import { type Command, defineCommand } from "./command.ts";

@@ -1,4 +1,4 @@
-import type { PublishedOwn } from "@oa/shared/api/ports.ts";
+import type { PublishedOwn } from "@oa/shared/api/published.ts";
 import type { CommandContext } from "./command.ts";
 import { plain } from "./terminal.ts";
 

@@ -1,4 +1,4 @@
-import type { PublishedOwn } from "@oa/shared/api/ports.ts";
+import type { PublishedOwn } from "@oa/shared/api/published.ts";
 import { isRejection } from "@oa/shared/core/refusal.ts";
 import { REPORT_REASONS } from "@oa/shared/nostr/01984-report.ts";
 import { type Command, defineCommand } from "./command.ts";
