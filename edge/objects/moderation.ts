@@ -1,4 +1,5 @@
 import { DurableObject } from "cloudflare:workers";
+import { DAY_S } from "@oa/shared/core/durations.ts";
 import type { EventContext } from "@oa/shared/core/envelope.ts";
 import { type EventStore, openEventStore, task } from "@oa/shared/core/event-store.ts";
 import { newUuid, type RandomBytes } from "@oa/shared/core/id.ts";
@@ -38,7 +39,6 @@ import { keyBehind, standings } from "../moderation/reporters.ts";
 import { relayOf } from "../relay/whole.ts";
 
 const random: RandomBytes = (count) => crypto.getRandomValues(new Uint8Array(count));
-const DAY_S = 86_400;
 const DDL = [
   SPENT_AUTH_DDL,
   // The operator's own lists, the newest of each.

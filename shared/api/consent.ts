@@ -1,3 +1,4 @@
+import { HOUR_MS } from "../core/durations.ts";
 import { duration } from "../core/local-time.ts";
 import { assertNever } from "../core/refusal.ts";
 import { conditionsInWords } from "../core/schedule-conditions.ts";
@@ -55,7 +56,7 @@ function scheduleSentence(schedule: UpgradeSchedule): string {
 function missedPhrase({ on_missed, catch_up_max_age_h }: UpgradeSchedule): string {
   if (on_missed === "skip") return ", never catching up on a start it missed";
   if (catch_up_max_age_h === undefined) return "";
-  return `, catching up on a start it missed up to ${duration(catch_up_max_age_h * 3_600_000)} ago`;
+  return `, catching up on a start it missed up to ${duration(catch_up_max_age_h * HOUR_MS)} ago`;
 }
 
 /** What an author declares under `policy`, as an owner reads it before the first run; an update shows what changes of it. */

@@ -1,4 +1,5 @@
 import type { Decider } from "../core/decider.ts";
+import { DAY_MS } from "../core/durations.ts";
 import { LIMITS } from "../core/limits.ts";
 import { assertNever, type Rejection, reject } from "../core/refusal.ts";
 import type {
@@ -55,8 +56,6 @@ export type ApprovalCommand =
       readonly use: string;
       readonly now_ms: number;
     };
-
-const DAY_MS = 86_400_000;
 
 /**
  * The rules of an approval: requested, then approved, denied, expired or revoked; approved ones are consumed, those of

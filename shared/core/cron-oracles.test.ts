@@ -2,6 +2,7 @@
  * Cron against three oracles that share no code with it: croner on a clock without daylight saving, a walk through
  * every minute of `Intl`'s clock that applies the declared policy, and `systemd-analyze calendar` where there is one.
  */
+
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
 import { test } from "node:test";
@@ -9,10 +10,9 @@ import { Cron as Croner } from "croner";
 import fc from "fast-check";
 import { needs } from "../../test/needs.ts";
 import { nextFire, parseCron } from "./cron.ts";
+import { DAY_MS, MINUTE_MS } from "./durations.ts";
 import { isRejection } from "./refusal.ts";
 
-const MINUTE_MS = 60_000;
-const DAY_MS = 86_400_000;
 const SEED = 20_260_308;
 
 function fires(expression: string, time_zone: string, from_ms: number, until_ms: number, count: number): number[] {

@@ -1,3 +1,4 @@
+import { DAY_MS, MINUTE_MS } from "./durations.ts";
 import { LIMITS } from "./limits.ts";
 import { type Rejection, reject } from "./refusal.ts";
 import { type Segment, segmentAt } from "./time-zone.ts";
@@ -78,8 +79,6 @@ const ALIASES: ReadonlyMap<string, string> = new Map(
   }),
 );
 
-const MINUTE_MS = 60_000;
-const DAY_MS = 86_400_000;
 /** The Gregorian calendar repeats after 400 years: a day not found by then never comes. */
 const CALENDAR_MONTHS = 400 * 12;
 

@@ -1,10 +1,9 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
+import { HOUR_MS, MINUTE_MS } from "./durations.ts";
 import { checkTimeZone, fromWall, nextTransition, offsetAt, segmentAt, toWall } from "./time-zone.ts";
 
-const MINUTE_MS = 60_000;
-const HOUR_MS = 3_600_000;
 const at = (iso: string): number => Date.parse(iso);
 const ZONES = [
   "America/Chicago",

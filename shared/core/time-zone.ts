@@ -1,3 +1,4 @@
+import { DAY_MS } from "./durations.ts";
 import { LIMITS } from "./limits.ts";
 import { assert, type Rejection, reject } from "./refusal.ts";
 
@@ -25,7 +26,6 @@ interface Zone {
   readonly years: Map<number, readonly Segment[]>;
 }
 
-const DAY_MS = 86_400_000;
 const PROBE_MS = 3 * DAY_MS; // no zone has changed its offset and back within it
 const zones = new Map<string, Zone>();
 

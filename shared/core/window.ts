@@ -1,4 +1,5 @@
 import { type Cron, nextFire, parseCron } from "./cron.ts";
+import { MINUTE_MS } from "./durations.ts";
 import { assert, isRejection, type Rejection, reject } from "./refusal.ts";
 import { nextTransition, toWall } from "./time-zone.ts";
 
@@ -8,7 +9,6 @@ export interface Window {
   readonly end_minute: number;
 }
 
-const MINUTE_MS = 60_000;
 const DAY_MINUTES = 24 * 60;
 
 /** Parses `{start, end}` in 24-hour `HH:MM`. Refusal: `window_invalid`, also where both are the same. */

@@ -1,7 +1,6 @@
+import { HOUR_MS } from "../core/durations.ts";
 import { LIMITS } from "../core/limits.ts";
 import type { InstallReleaseSeen, InstallUpdatesSet } from "../generated/types.ts";
-
-const HOUR_MS = 3_600_000;
 
 /** How long a release must have been known here before it is taken unasked, in milliseconds. */
 export function ageWanted_ms({

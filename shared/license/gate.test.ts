@@ -1,12 +1,12 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { DAY_MS } from "../core/durations.ts";
 import { LIMITS } from "../core/limits.ts";
 import type { UpgradePricing } from "../generated/types.ts";
 import { type LicenceFacts, licenceFor } from "./gate.ts";
 import type { LicenceView } from "./views.ts";
 
 const NOW = Date.UTC(2026, 0, 10);
-const DAY_MS = 86_400_000;
 const BUYER = "b".repeat(64);
 const PAID: UpgradePricing = { model: "per-run", amount_sats: 50 };
 const pins = {

@@ -1,3 +1,4 @@
+import { DAY_S } from "../core/durations.ts";
 import { LIMITS } from "../core/limits.ts";
 import {
   APPEAL_STATES,
@@ -19,7 +20,6 @@ export const MODERATION_NAMESPACE = "openagents.moderation";
 /** The tag that names a target, by its kind. */
 export const TARGET_TAGS = { listing: "a", event: "e", key: "p" } as const;
 const LABEL = "moderation";
-const DAY_S = 86_400;
 
 /**
  * The label (NIP-32, kind 1985) of a decision. When it ends is in a tag of its own, not in NIP-40's: relays would forget

@@ -1,3 +1,4 @@
+import { HOUR_MS } from "../core/durations.ts";
 import type { EventDraft, Recorded } from "../core/envelope.ts";
 import type { Projection } from "../core/projection.ts";
 import { one, type Sql } from "../core/sql.ts";
@@ -8,8 +9,6 @@ export type Quarantine = PolicyQuarantined["data"];
 
 export type Metric = keyof PolicyUsage;
 export const METRICS: readonly Metric[] = ["egress_bytes", "model_tokens", "model_ms"];
-
-const HOUR_MS = 3_600_000;
 
 /** `proj_policy_usage`: what each install used, by the hour. */
 export const usageProjection: Projection = {

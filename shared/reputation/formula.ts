@@ -25,6 +25,5 @@ export const FORMULA = {
   trust: { followers: 2, first_ppm: 1_000_000, second_ppm: 500_000 },
 } as const;
 
-export const DAY_S = 86_400;
 /** One whole, in millionths. */
 export const WHOLE_PPM = 1_000_000n;

@@ -1,8 +1,8 @@
+import { DAY_S } from "../core/durations.ts";
 import type { FollowList } from "../nostr/00003-follows.ts";
 import type { RunAttestation } from "../nostr/01985-run-attestation.ts";
 import type { Zap } from "../nostr/09735-zap.ts";
 import type { Rating } from "../nostr/30054-rating.ts";
-import { DAY_S } from "./formula.ts";
 
 /** A licence receipt as far as reputation asks: who bought what, and who says so. */
 export interface LicenceProof {

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
+import { DAY_S } from "../core/durations.ts";
 import { sha256Hex } from "../core/hash.ts";
 import validators from "../generated/validators.cjs";
 import type { Stars } from "../nostr/30054-rating.ts";
@@ -7,7 +8,7 @@ import { decay, divide, squareRoot } from "./arithmetic.ts";
 import { differences } from "./compare.ts";
 import { explain } from "./explain.ts";
 import type { ReputationSettings } from "./facts.ts";
-import { DAY_S, FORMULA } from "./formula.ts";
+import { FORMULA } from "./formula.ts";
 import { type Input, standing } from "./inputs.ts";
 import { reckon } from "./roll-up.ts";
 import { trustOf } from "./trust.ts";

@@ -1,9 +1,10 @@
+import { DAY_S } from "../core/durations.ts";
 import { merkleRoot } from "../core/merkle.ts";
 import type { ReputationRollUp } from "../generated/types.ts";
 import { divide } from "./arithmetic.ts";
 import { BADGES } from "./badges.ts";
 import { factsOf, type ReputationFacts, type ReputationSettings } from "./facts.ts";
-import { DAY_S, FORMULA, WHOLE_PPM } from "./formula.ts";
+import { FORMULA, WHOLE_PPM } from "./formula.ts";
 import type { Input } from "./inputs.ts";
 import type { RaterClass } from "./rater.ts";
 import { ABUSE_RULES } from "./rules/index.ts";

@@ -1,7 +1,7 @@
+import { DAY_S } from "../core/durations.ts";
 import { sha256Hex } from "../core/hash.ts";
 import { authorOf, type Rating, type Stars } from "../nostr/30054-rating.ts";
 import { factsOf, type ReputationSettings } from "./facts.ts";
-import { DAY_S } from "./formula.ts";
 import type { Input } from "./inputs.ts";
 import { ABUSE_RULES, type AbuseRuleName } from "./rules/index.ts";
 import { scoreOf } from "./score.ts";

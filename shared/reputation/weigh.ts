@@ -1,6 +1,7 @@
+import { DAY_S } from "../core/durations.ts";
 import { decay, part } from "./arithmetic.ts";
 import type { ReputationFacts } from "./facts.ts";
-import { DAY_S, FORMULA, WHOLE_PPM } from "./formula.ts";
+import { FORMULA, WHOLE_PPM } from "./formula.ts";
 import { type Rater, ratersOf } from "./rater.ts";
 import { ABUSE_RULES, type AbuseRuleName } from "./rules/index.ts";
 

@@ -1,9 +1,9 @@
 import type { Decider } from "../core/decider.ts";
+import { DAY_MS } from "../core/durations.ts";
 import type { RetainedRun, RetentionEvent, UpgradeManifest } from "../generated/types.ts";
 
 /** Retention is of the whole worker: one subject. */
 export const RETENTION_SUBJECT = "retention";
-const DAY_MS = 86_400_000;
 
 export interface RetentionCommand {
   readonly type: "apply";

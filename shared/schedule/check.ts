@@ -1,3 +1,4 @@
+import { HOUR_MS } from "../core/durations.ts";
 import { LIMITS } from "../core/limits.ts";
 import { assertNever } from "../core/refusal.ts";
 import { isOpen } from "../core/window.ts";
@@ -6,8 +7,6 @@ import { evaluateConstraints } from "./constraints.ts";
 import type { ScheduleState, Waiting } from "./state.ts";
 import { type Timing, timingOf } from "./timing.ts";
 import { isAllowed, type StartGates, WAITS_FOR, type WaitReason } from "./waits.ts";
-
-const HOUR_MS = 3_600_000;
 
 /** Decides about what is due. */
 export interface ScheduleCheck {

@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
-import { at, DAY_MS, drive, HOUR_MS, INSTALL, MINUTE_MS, NIGHTLY, OPEN, WINDOW } from "../../test/fakes/schedule.ts";
+import { at, drive, INSTALL, NIGHTLY, OPEN, WINDOW } from "../../test/fakes/schedule.ts";
+import { DAY_MS, HOUR_MS, MINUTE_MS } from "../core/durations.ts";
 import { foldAll } from "../core/fold.ts";
 import { jitterOf } from "../core/jitter.ts";
 import { LIMITS } from "../core/limits.ts";

@@ -1,4 +1,5 @@
 import { type Cron, hasWall, nextFire, parseCron, shownBefore } from "../core/cron.ts";
+import { DAY_MS } from "../core/durations.ts";
 import { LIMITS } from "../core/limits.ts";
 import { localText, wallText } from "../core/local-time.ts";
 import { isRejection, type Rejection, reject } from "../core/refusal.ts";
@@ -32,7 +33,7 @@ export interface Preview {
   readonly clock_changes: readonly ClockChange[];
 }
 
-const YEAR_MS = 366 * 86_400_000;
+const YEAR_MS = 366 * DAY_MS;
 const LAST_MS = Date.UTC(9999, 11, 31);
 
 /**

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { at, HOUR_MS, INSTALL, MINUTE_MS, NIGHTLY, OPEN, WINDOW } from "../../test/fakes/schedule.ts";
+import { at, INSTALL, NIGHTLY, OPEN, WINDOW } from "../../test/fakes/schedule.ts";
+import { HOUR_MS, MINUTE_MS } from "../core/durations.ts";
 import { isRejection } from "../core/refusal.ts";
 import { type SimulationRequest, simulateSchedule } from "./simulate.ts";
 

@@ -1,3 +1,4 @@
+import { HOUR_MS } from "../core/durations.ts";
 import { foldAll } from "../core/fold.ts";
 import { LIMITS } from "../core/limits.ts";
 import { isRejection, type Rejection } from "../core/refusal.ts";
@@ -34,7 +35,6 @@ export interface Simulation {
   readonly complete: boolean;
 }
 
-const HOUR_MS = 3_600_000;
 /** How long a measurement speaks for the machine: while something waits, one is recorded at least this often. */
 const VALID_MS = LIMITS.machine_record_ms + 2 * LIMITS.machine_measure_ms;
 

@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
-import { at, drive, HOUR_MS, MINUTE_MS, WINDOW } from "../../test/fakes/schedule.ts";
+import { at, drive, WINDOW } from "../../test/fakes/schedule.ts";
+import { HOUR_MS, MINUTE_MS } from "../core/durations.ts";
 import { foldAll } from "../core/fold.ts";
 import { scheduleDecider } from "./decider.ts";
 

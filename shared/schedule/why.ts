@@ -1,3 +1,4 @@
+import { HOUR_MS } from "../core/durations.ts";
 import { LIMITS } from "../core/limits.ts";
 import { duration, shownTime as shown } from "../core/local-time.ts";
 import { measurement } from "../core/measurement.ts";
@@ -191,7 +192,7 @@ function outcomeSentence(
     case "missed":
       return "It was skipped: it was missed (on_missed: skip).";
     case "too_old":
-      return `It was skipped: it was missed more than ${duration(catch_up_max_age_h * 3_600_000)} ago (catch_up_max_age_h: ${catch_up_max_age_h}).`;
+      return `It was skipped: it was missed more than ${duration(catch_up_max_age_h * HOUR_MS)} ago (catch_up_max_age_h: ${catch_up_max_age_h}).`;
     case "constraints_unmet":
       return `It was skipped: what it asks for was not met in time (it waited ${duration(waited_ms)}).`;
     case "unlicensed":

@@ -1,4 +1,5 @@
 import { nextFire, parseCron } from "../core/cron.ts";
+import { DAY_MS } from "../core/durations.ts";
 import { LIMITS } from "../core/limits.ts";
 import { type Permission, parsePermission } from "../core/permission.ts";
 import { isRejection } from "../core/refusal.ts";
@@ -15,7 +16,7 @@ export interface WorstCaseCost {
 }
 
 const PERIODS_IN_THIRTY_DAYS = { day: 30, week: 5, month: 1 } as const;
-const THIRTY_DAYS_MS = 30 * 86_400_000;
+const THIRTY_DAYS_MS = 30 * DAY_MS;
 
 export function worstCaseCost(
   manifest: UpgradeManifest,

@@ -1,4 +1,5 @@
 import { nextWall, parseCron } from "../core/cron.ts";
+import { HOUR_MS } from "../core/durations.ts";
 import { LIMITS } from "../core/limits.ts";
 import { duration } from "../core/local-time.ts";
 import { isRejection } from "../core/refusal.ts";
@@ -51,7 +52,7 @@ function diffAge(before: UpgradeSchedule, after: UpgradeSchedule): readonly Foun
   const { catch_up_max_age_h: was = LIMITS.schedule_catch_up_h } = before;
   const { catch_up_max_age_h: is = LIMITS.schedule_catch_up_h } = after;
   if (was === is) return [];
-  const text = (hours: number): string => duration(hours * 3_600_000);
+  const text = (hours: number): string => duration(hours * HOUR_MS);
   const sentence = `It catches up on starts it missed up to ${text(is)} ago, before up to ${text(was)}.`;
   return [found(is > was ? "widened" : "narrowed", "schedule", "catch_up_max_age_h", [was, is], sentence)];
 }

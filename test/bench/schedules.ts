@@ -3,6 +3,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
+import { DAY_MS } from "@oa/shared/core/durations.ts";
 import { type EventStore, openEventStore } from "@oa/shared/core/event-store.ts";
 import { isRejection } from "@oa/shared/core/refusal.ts";
 import type { CronSchedule } from "@oa/shared/generated/types.ts";
@@ -21,7 +22,7 @@ const IDLE_MS = Math.max(1, Number(process.env.OA_BENCH_IDLE_S ?? 10)) * 1_000;
 const DUE_TOGETHER = 5_000;
 /** Far enough ahead that nothing is due while the loop idles. */
 const NOW_MS = Date.now();
-const AHEAD = new Date(NOW_MS + 3 * 86_400_000);
+const AHEAD = new Date(NOW_MS + 3 * DAY_MS);
 
 const context = (now_ms: number, correlation_id: string) =>
   ({

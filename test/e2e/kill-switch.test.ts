@@ -4,6 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, describe, it } from "node:test";
 import { externalWritesSince } from "@oa/shared/approval/views.ts";
+import { HOUR_MS } from "@oa/shared/core/durations.ts";
 import { task } from "@oa/shared/core/event-store.ts";
 import { isRejection } from "@oa/shared/core/refusal.ts";
 import { conductDecider, conductSubject } from "@oa/shared/policy/decider.ts";
@@ -180,7 +181,7 @@ describe("quotas", () => {
     for (let turn = 0; turn < 2; turn += 1) assert.deepEqual(ended(await world.start(install_id)), ["succeeded", null]);
     assert.equal(usedWithinADay(world.database, conductSubject(install_id), "model_tokens", world.clock.now_ms()), 80);
     await assert.rejects(world.start(install_id), /quota_exceeded: model_tokens_per_day: 80 of 50 are used/);
-    await world.clock.jump(25 * 3_600_000);
+    await world.clock.jump(25 * HOUR_MS);
     assert.deepEqual(ended(await world.start(install_id)), ["succeeded", null]);
   });
 });
@@ -229,7 +230,7 @@ describe("an install that is denied again and again", () => {
     const install_id = world.install(FOLLOWS);
     for (let turn = 0; turn < 4; turn += 1) {
       await deniedOnce(install_id);
-      await world.clock.jump(13 * 3_600_000);
+      await world.clock.jump(13 * HOUR_MS);
     }
     assert.equal(conduct(install_id).quarantine, null);
   });

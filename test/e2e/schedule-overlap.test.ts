@@ -1,6 +1,8 @@
 /** The schedule loop and the engine together, on one clock that the test moves. */
+
 import assert from "node:assert/strict";
 import { type TestContext, test } from "node:test";
+import { HOUR_MS } from "@oa/shared/core/durations.ts";
 import type { Recorded } from "@oa/shared/core/envelope.ts";
 import type { EventStore } from "@oa/shared/core/event-store.ts";
 import { isRejection } from "@oa/shared/core/refusal.ts";
@@ -15,7 +17,6 @@ import type { Op } from "@oa/worker/ops/op.ts";
 import { contextOf, fakeClock, manifestOf, openRunWorld, settled, WORKSPACE } from "../fakes/runs.ts";
 
 const START = Date.parse("2026-01-01T00:30Z");
-const HOUR_MS = 3_600_000;
 
 /** An hourly install whose runs go on until the test lets them end, or they are canceled. */
 function open(context: TestContext, overlap: ScheduleOverlap) {

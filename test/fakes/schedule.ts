@@ -7,9 +7,6 @@ import type { ScheduleState } from "@oa/shared/schedule/state.ts";
 import type { StartGates } from "@oa/shared/schedule/waits.ts";
 
 export const INSTALL = "install_01JABCDEFGHJKMNPQRSTVWXYZ0";
-export const MINUTE_MS = 60_000;
-export const HOUR_MS = 3_600_000;
-export const DAY_MS = 86_400_000;
 export const at = (text: string): number => Date.parse(`${text}Z`);
 export const NIGHTLY: CronSchedule = { expression: "0 2 * * *", timezone: "UTC", jitter_ms: 0, on_missed: "catch_up" };
 /** Nothing to pay, and no quota that would be used. */

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { afterEach, beforeEach, describe, it, mock } from "node:test";
+import { DAY_MS, HOUR_MS } from "@oa/shared/core/durations.ts";
 import { permissionHash } from "@oa/shared/core/permission.ts";
 import { Fault, isRejection } from "@oa/shared/core/refusal.ts";
 import type {
@@ -271,7 +272,7 @@ describe("a listing that was kept", () => {
   it("says how old it is, and one of now says nothing", () => {
     const now_ms = Date.UTC(2026, 0, 2);
     assert.equal(ageNotice(null, now_ms), null);
-    assert.match(ageNotice(new Date(now_ms - 3 * 3_600_000), now_ms) ?? "", /3 hours ago \(2026-01-01 21:00 UTC\)/);
-    assert.match(ageNotice(new Date(now_ms - 5 * 86_400_000), now_ms) ?? "", /5 days ago/);
+    assert.match(ageNotice(new Date(now_ms - 3 * HOUR_MS), now_ms) ?? "", /3 hours ago \(2026-01-01 21:00 UTC\)/);
+    assert.match(ageNotice(new Date(now_ms - 5 * DAY_MS), now_ms) ?? "", /5 days ago/);
   });
 });

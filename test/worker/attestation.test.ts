@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { attestationDecider } from "@oa/shared/attestation/decider.ts";
 import { attestationProjection, attestingSince } from "@oa/shared/attestation/views.ts";
+import { DAY_MS } from "@oa/shared/core/durations.ts";
 import { foldAll } from "@oa/shared/core/fold.ts";
 import { isRejection } from "@oa/shared/core/refusal.ts";
 import { fromEvent } from "@oa/shared/nostr/01985-run-attestation.ts";
@@ -56,7 +57,6 @@ function open(
   const attest = (on = enabled): Promise<number> => loopOf(on).attest(never);
   return { world, clock, sent, run, attest };
 }
-const DAY_MS = 86_400_000;
 
 test("nothing is told by default, and local_only keeps it so whatever is set", async () => {
   const folder = "/nowhere/oa";

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { afterEach, test } from "node:test";
+import { DAY_MS } from "@oa/shared/core/durations.ts";
 import { task } from "@oa/shared/core/event-store.ts";
 import { LIMITS } from "@oa/shared/core/limits.ts";
 import { isRejection } from "@oa/shared/core/refusal.ts";
@@ -161,7 +162,7 @@ test("the clock is believed at the second look, and anew only after it was set o
   await settled();
   await clock.pass(LIMITS.release_check_ms_min);
   assert.deepEqual([believed[0], await look()], [false, true]);
-  set_ms += 365 * 86_400_000;
+  set_ms += 365 * DAY_MS;
   await clock.pass(LIMITS.release_check_ms_min);
   assert.equal(await look(), false);
   await clock.pass(LIMITS.release_check_ms_min);

@@ -1,10 +1,12 @@
 /** What an upgrade's `data_retention_days` and an owner's `retention_days` delete, when, and what stays. */
+
 import assert from "node:assert/strict";
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, utimesSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, it } from "node:test";
 import { listApprovals } from "@oa/shared/approval/views.ts";
+import { DAY_MS } from "@oa/shared/core/durations.ts";
 import { task } from "@oa/shared/core/event-store.ts";
 import { isRejection } from "@oa/shared/core/refusal.ts";
 import type { UpgradeManifest } from "@oa/shared/generated/types.ts";
@@ -18,7 +20,6 @@ import type { Op } from "@oa/worker/ops/op.ts";
 import { viewsOf } from "../fakes/dying-worker.ts";
 import { contextOf, fakeClock, manifestOf, openRunWorld, type RunWorld, WORKSPACE } from "../fakes/runs.ts";
 
-const DAY_MS = 86_400_000;
 const SECRET = "the-answer-nobody-should-read-later";
 
 const upgrade = (days?: number): UpgradeManifest => ({

@@ -1,6 +1,8 @@
 /** What holds a run back before it starts besides the machine: a price that is not paid, a quota that is used up. */
+
 import assert from "node:assert/strict";
 import { describe, it, type TestContext } from "node:test";
+import { HOUR_MS } from "@oa/shared/core/durations.ts";
 import { LIMITS } from "@oa/shared/core/limits.ts";
 import { isRejection } from "@oa/shared/core/refusal.ts";
 import type { LicenseAdded, QuotasConfig, UpgradeManifest } from "@oa/shared/generated/types.ts";
@@ -18,7 +20,6 @@ import { openScheduleLoop, scheduleTask } from "@oa/worker/loops/schedule.ts";
 import { contextOf, fakeClock, KEY, manifestOf, openRunWorld, settled, WORKSPACE, whySide } from "../fakes/runs.ts";
 
 const PAYMENT = "7".repeat(64);
-const HOUR_MS = 3_600_000;
 const READ = { content: "x", bytes: 1, sha256: "e".repeat(64) };
 /** The hour at which `fakeClock` starts, so that hours of the clock can be counted from it. */
 const START = Math.floor(fakeClock().now_ms() / HOUR_MS) * HOUR_MS;

@@ -1,9 +1,11 @@
 /** Why an install did or did not run, and what it would have done, read from a worker's own database. */
+
 import assert from "node:assert/strict";
 import { type TestContext, test } from "node:test";
 import { controlApp } from "@oa/shared/api/app.ts";
 import type { ControlPorts } from "@oa/shared/api/ports.ts";
 import type { WhyAnswer } from "@oa/shared/api/why.ts";
+import { HOUR_MS } from "@oa/shared/core/durations.ts";
 import { task } from "@oa/shared/core/event-store.ts";
 import { isRejection } from "@oa/shared/core/refusal.ts";
 import type { CronSchedule, MachineReadings, UpgradeSchedule } from "@oa/shared/generated/types.ts";
@@ -127,7 +129,7 @@ test("what was missed says how late it was noticed, and for how many due times i
 
 test("what was missed too long ago to be caught up names the age that its schedule declares", async (context) => {
   const worker = open(context, { catch_up_max_age_h: 6 });
-  worker.check("2026-01-02T09:00", { away_ms: 7 * 3_600_000 });
+  worker.check("2026-01-02T09:00", { away_ms: 7 * HOUR_MS });
   const { answer, sentences, trace } = await worker.why();
   assert.deepEqual([answer, trace?.catch_up_max_age_h], ["skipped", 6]);
   assert.ok(

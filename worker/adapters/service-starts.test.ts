@@ -1,4 +1,5 @@
 /** Processes that are really killed: each is a start of a service, with waits of milliseconds. */
+
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { once } from "node:events";
@@ -7,6 +8,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, describe, it } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
+import { DAY_MS } from "@oa/shared/core/durations.ts";
 import { LIMITS } from "@oa/shared/core/limits.ts";
 import { type Pace, waitAfter } from "./service-starts.ts";
 
@@ -17,7 +19,6 @@ after(() => {
   rmSync(folder, { recursive: true, force: true });
 });
 
-const DAY_MS = 86_400_000;
 const QUICK: Pace = { crashes_free: 2, wait_ms: 40, wait_ms_max: 100, healthy_ms: DAY_MS };
 const CHILD = `
 import { awaitServiceStart } from ${JSON.stringify(new URL("./service-starts.ts", import.meta.url).href)};

@@ -1,4 +1,5 @@
 import type { ControlPorts } from "@oa/shared/api/ports.ts";
+import { DAY_S } from "@oa/shared/core/durations.ts";
 import { sha256Hex } from "@oa/shared/core/hash.ts";
 import type { RandomBytes } from "@oa/shared/core/id.ts";
 import { LIMITS } from "@oa/shared/core/limits.ts";
@@ -34,7 +35,6 @@ export interface ModerationOptions extends OwnPublishOptions {
   readonly addressNamed: AddressNamed;
 }
 
-const DAY_S = 86_400;
 const APPROVAL = "owner/moderate";
 
 /** What the owner decides as a curator, appeals as an author, and puts together in lists. */

@@ -1,5 +1,6 @@
 import { whenSentence } from "@oa/shared/api/consent.ts";
 import type { ControlPorts, ScheduleDescription } from "@oa/shared/api/ports.ts";
+import { DAY_MS } from "@oa/shared/core/durations.ts";
 import { LIMITS } from "@oa/shared/core/limits.ts";
 import { isRejection, type Rejection, reject } from "@oa/shared/core/refusal.ts";
 import { ownSchedule, withChanges } from "@oa/shared/core/schedule-changes.ts";
@@ -26,7 +27,7 @@ export interface ScheduleOptions extends Omit<WhyOptions, "time_zone"> {
   readonly engine: Pick<Engine, "gates">;
 }
 
-const WEEK_MS = 7 * 86_400_000;
+const WEEK_MS = 7 * DAY_MS;
 const RUNS_LOOKED_AT = 20;
 
 /** Schedules as the control API shows and changes them. */

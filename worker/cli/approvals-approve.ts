@@ -1,3 +1,4 @@
+import { HOUR_MS } from "@oa/shared/core/durations.ts";
 import { type Command, defineCommand } from "./command.ts";
 import { decideApproval } from "./decide-approval.ts";
 
@@ -29,7 +30,7 @@ export const command: Command = defineCommand({
     return decideApproval(context, context.args.approval, {
       decision: "approve",
       scope: scope as "once", // one of the choices above
-      ...(hours === undefined ? {} : { expires_in_ms: hours * 3_600_000 }),
+      ...(hours === undefined ? {} : { expires_in_ms: hours * HOUR_MS }),
       ...(uses_per_day === undefined ? {} : { uses_per_day }),
       ...(action === undefined ? {} : { action_sha256: action }),
     });

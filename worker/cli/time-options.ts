@@ -1,7 +1,7 @@
+import { DAY_MS } from "@oa/shared/core/durations.ts";
 import { type Rejection, reject } from "@oa/shared/core/refusal.ts";
 import { fromWall, offsetAt, toWall } from "@oa/shared/core/time-zone.ts";
 
-const DAY_MS = 86_400_000;
 const INSTANT = /^\d{4}-\d\d-\d\d(?:T\d\d:\d\d(?::\d\d(?:\.\d{1,9})?)?(?:Z|[+-]\d\d:\d\d))?$/;
 
 /** The instant in milliseconds. A date alone is midnight in UTC; a time needs its offset. */

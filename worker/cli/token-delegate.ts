@@ -1,4 +1,5 @@
 import type { CapabilityView } from "@oa/shared/capability/views.ts";
+import { HOUR_MS } from "@oa/shared/core/durations.ts";
 import { isRejection, type Rejection } from "@oa/shared/core/refusal.ts";
 import { type Command, defineCommand } from "./command.ts";
 import { readToken, writeToken } from "./token-file.ts";
@@ -24,7 +25,7 @@ export const command: Command = defineCommand({
     const token = await readToken(cwd, args.file);
     if (isRejection(token)) return token;
     const { label, hours, out } = options;
-    const expires_in_ms = hours === undefined ? await lastingOf(token) : hours * 3_600_000;
+    const expires_in_ms = hours === undefined ? await lastingOf(token) : hours * HOUR_MS;
     if (isRejection(expires_in_ms)) return expires_in_ms;
     const body = { token, label, scope: scopeIn(options), expires_in_ms };
     const made = await (await api()).post<CapabilityView & { readonly token: string }>("/v1/tokens/delegate", body);

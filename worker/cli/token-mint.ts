@@ -1,4 +1,5 @@
 import type { CapabilityView } from "@oa/shared/capability/views.ts";
+import { HOUR_MS } from "@oa/shared/core/durations.ts";
 import { isRejection } from "@oa/shared/core/refusal.ts";
 import { type Command, defineCommand } from "./command.ts";
 import { writeToken } from "./token-file.ts";
@@ -19,7 +20,7 @@ export const command: Command = defineCommand({
   run: async ({ api, cwd, options, print }) => {
     const { label, hours, principal, out } = options;
     const body = {
-      ...{ label, scope: scopeIn(options), expires_in_ms: hours * 3_600_000 },
+      ...{ label, scope: scopeIn(options), expires_in_ms: hours * HOUR_MS },
       ...(principal === undefined ? {} : { principal }),
     };
     const made = await (await api()).post<CapabilityView & { readonly token: string }>("/v1/tokens", body);

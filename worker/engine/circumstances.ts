@@ -1,4 +1,5 @@
 import { externalWritesSince, satsSince } from "@oa/shared/approval/views.ts";
+import { DAY_MS, HOUR_MS } from "@oa/shared/core/durations.ts";
 import type { EventStore } from "@oa/shared/core/event-store.ts";
 import { LIMITS } from "@oa/shared/core/limits.ts";
 import type { Sql } from "@oa/shared/core/sql.ts";
@@ -38,8 +39,6 @@ interface Ledger {
   readonly until_ms?: number;
 }
 
-const HOUR_MS = 3_600_000;
-const DAY_MS = 24 * HOUR_MS;
 /** Over how long each quota of external writes counts. */
 export const WRITE_WINDOWS: Readonly<Record<string, number>> = {
   external_writes_per_hour: HOUR_MS,

@@ -1,3 +1,4 @@
+import { MINUTE_MS } from "@oa/shared/core/durations.ts";
 import type { EventStore, Task } from "@oa/shared/core/event-store.ts";
 import { LIMITS } from "@oa/shared/core/limits.ts";
 import { isRejection, type Rejection } from "@oa/shared/core/refusal.ts";
@@ -14,8 +15,6 @@ export interface Intake {
   /** Records a count that no later refusal took along. Called now and then. */
   readonly flush: () => Promise<void>;
 }
-
-const MINUTE_MS = 60_000;
 
 /** Says yes at most `most` times a minute. */
 export function perMinute(clock: Clock, most: number): () => boolean {

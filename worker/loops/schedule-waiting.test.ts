@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { HOUR_MS } from "@oa/shared/core/durations.ts";
 import { LIMITS } from "@oa/shared/core/limits.ts";
 import { reject } from "@oa/shared/core/refusal.ts";
 import { machineAbsences, machineRecords } from "@oa/shared/machine/views.ts";
@@ -178,8 +179,8 @@ test("sleep is noticed also where the monotonic clock goes on in it", async (con
   const jumps = [...worker.side().store.after(0)].filter(({ event }) => event.event_type === "machine.clock_jumped");
   const [asleep, back] = jumps.map(({ event }) => event.data as { jump_ms: number; away_ms: number });
   assert.equal(asleep?.jump_ms, 0);
-  assert.ok((asleep?.away_ms ?? 0) > 8 * 3_600_000);
-  assert.deepEqual(back, { at_ms: at("03:00"), jump_ms: -6 * 3_600_000, away_ms: 0 });
+  assert.ok((asleep?.away_ms ?? 0) > 8 * HOUR_MS);
+  assert.deepEqual(back, { at_ms: at("03:00"), jump_ms: -6 * HOUR_MS, away_ms: 0 });
   assert.equal(machineAbsences(worker.side().database, 0, at("23:00"), 10).length, 1);
 });
 

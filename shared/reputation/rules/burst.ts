@@ -1,5 +1,6 @@
+import { DAY_S } from "../../core/durations.ts";
 import { divide } from "../arithmetic.ts";
-import { DAY_S, FORMULA, WHOLE_PPM } from "../formula.ts";
+import { FORMULA, WHOLE_PPM } from "../formula.ts";
 import type { AbuseRule } from "./rule.ts";
 
 const { day_raters, times_average, window_days } = FORMULA.burst;

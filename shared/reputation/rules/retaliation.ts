@@ -1,4 +1,5 @@
-import { DAY_S, FORMULA } from "../formula.ts";
+import { DAY_S } from "../../core/durations.ts";
+import { FORMULA } from "../formula.ts";
 import type { AbuseRule } from "./rule.ts";
 
 const { low_stars, within_days, keep_ppm } = FORMULA.retaliation;
