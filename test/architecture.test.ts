@@ -219,7 +219,7 @@ describe("each thing has one obvious place", () => {
       [],
     );
     assert.match(code("worker/engine/own-publish.ts"), /refuseOwn\(write/);
-    for (const path of ["worker/engine/drive.ts", "worker/engine/join.ts"]) {
+    for (const path of ["worker/engine/drive.ts", "worker/engine/held-steps.ts"]) {
       assert.match(code(path), /judgeStep\(/, path);
     }
   });

@@ -798,6 +798,17 @@ readonly duration_ms: number
 readonly result: {
 [k: string]: unknown | undefined
 }
+readonly next?: ControlStepNext
+}
+/**
+ * Starts the step after it in the same transaction, as one event with the success. What may not start now (the run is paused or canceled, the kill switch is on) is left out without a refusal: the events of the answer say whether it was started, and start_step says why not.
+ */
+export interface ControlStepNext {
+readonly step_id: string
+readonly params: {
+[k: string]: unknown | undefined
+}
+readonly sandbox?: ("bubblewrap" | "seatbelt" | "none")
 }
 export interface ControlStepFail {
 readonly type: "fail_step"

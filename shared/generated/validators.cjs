@@ -9893,7 +9893,7 @@ return errors === 0;
 validate93.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
 
 exports.isControlRunStep = validate94;
-const schema160 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/api/control-run-step.json","title":"ControlRunStep","description":"POST /v1/runs/:id/steps: what the engine that holds the run did.","type":"object","required":["command"],"additionalProperties":false,"properties":{"claim_token":{"type":"string","pattern":"^[A-Za-z0-9_-]{43}$","description":"What the claim gave."},"command":{"oneOf":[{"title":"ControlStepStart","type":"object","required":["type","step_id","params"],"additionalProperties":false,"properties":{"type":{"const":"start_step"},"step_id":{"type":"string","minLength":1,"maxLength":64},"params":{"type":"object","additionalProperties":true},"sandbox":{"enum":["bubblewrap","seatbelt","none"]}}},{"title":"ControlStepSucceed","type":"object","required":["type","step_id","attempt","duration_ms","result"],"additionalProperties":false,"properties":{"type":{"const":"succeed_step"},"step_id":{"type":"string","minLength":1,"maxLength":64},"attempt":{"type":"integer","minimum":1},"duration_ms":{"type":"integer","minimum":0},"result":{"type":"object","additionalProperties":true}}},{"title":"ControlStepFail","type":"object","required":["type","step_id","attempt","code","message","retryable"],"additionalProperties":false,"properties":{"type":{"const":"fail_step"},"step_id":{"type":"string","minLength":1,"maxLength":64},"attempt":{"type":"integer","minimum":1},"code":{"type":"string","pattern":"^[a-z][a-z0-9_]*$","maxLength":64},"message":{"type":"string","minLength":1,"maxLength":2000},"retryable":{"type":"boolean"}}},{"title":"ControlStepSettle","type":"object","required":["type","step_id"],"additionalProperties":false,"properties":{"type":{"const":"settle_interrupted"},"step_id":{"type":"string","minLength":1,"maxLength":64}}},{"title":"ControlStepArtifact","type":"object","required":["type","step_id","artifact"],"additionalProperties":false,"properties":{"type":{"const":"add_artifact"},"step_id":{"type":"string","minLength":1,"maxLength":64},"artifact":{"$ref":"https://openagents.dev/schemas/event/run.json#/$defs/ArtifactRef"}}},{"title":"ControlStepLog","type":"object","required":["type","step_id","level","line"],"additionalProperties":false,"properties":{"type":{"const":"log"},"step_id":{"type":"string","minLength":1,"maxLength":64},"level":{"enum":["debug","info","warn"]},"line":{"$ref":"https://openagents.dev/schemas/event/run.json#/$defs/RunLogLine"}}}]}}};
+const schema160 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/api/control-run-step.json","title":"ControlRunStep","description":"POST /v1/runs/:id/steps: what the engine that holds the run did.","type":"object","required":["command"],"additionalProperties":false,"properties":{"claim_token":{"type":"string","pattern":"^[A-Za-z0-9_-]{43}$","description":"What the claim gave."},"command":{"oneOf":[{"title":"ControlStepStart","type":"object","required":["type","step_id","params"],"additionalProperties":false,"properties":{"type":{"const":"start_step"},"step_id":{"type":"string","minLength":1,"maxLength":64},"params":{"type":"object","additionalProperties":true},"sandbox":{"enum":["bubblewrap","seatbelt","none"]}}},{"title":"ControlStepSucceed","type":"object","required":["type","step_id","attempt","duration_ms","result"],"additionalProperties":false,"properties":{"type":{"const":"succeed_step"},"step_id":{"type":"string","minLength":1,"maxLength":64},"attempt":{"type":"integer","minimum":1},"duration_ms":{"type":"integer","minimum":0},"result":{"type":"object","additionalProperties":true},"next":{"title":"ControlStepNext","description":"Starts the step after it in the same transaction, as one event with the success. What may not start now (the run is paused or canceled, the kill switch is on) is left out without a refusal: the events of the answer say whether it was started, and start_step says why not.","type":"object","required":["step_id","params"],"additionalProperties":false,"properties":{"step_id":{"type":"string","minLength":1,"maxLength":64},"params":{"type":"object","additionalProperties":true},"sandbox":{"enum":["bubblewrap","seatbelt","none"]}}}}},{"title":"ControlStepFail","type":"object","required":["type","step_id","attempt","code","message","retryable"],"additionalProperties":false,"properties":{"type":{"const":"fail_step"},"step_id":{"type":"string","minLength":1,"maxLength":64},"attempt":{"type":"integer","minimum":1},"code":{"type":"string","pattern":"^[a-z][a-z0-9_]*$","maxLength":64},"message":{"type":"string","minLength":1,"maxLength":2000},"retryable":{"type":"boolean"}}},{"title":"ControlStepSettle","type":"object","required":["type","step_id"],"additionalProperties":false,"properties":{"type":{"const":"settle_interrupted"},"step_id":{"type":"string","minLength":1,"maxLength":64}}},{"title":"ControlStepArtifact","type":"object","required":["type","step_id","artifact"],"additionalProperties":false,"properties":{"type":{"const":"add_artifact"},"step_id":{"type":"string","minLength":1,"maxLength":64},"artifact":{"$ref":"https://openagents.dev/schemas/event/run.json#/$defs/ArtifactRef"}}},{"title":"ControlStepLog","type":"object","required":["type","step_id","level","line"],"additionalProperties":false,"properties":{"type":{"const":"log"},"step_id":{"type":"string","minLength":1,"maxLength":64},"level":{"enum":["debug","info","warn"]},"line":{"$ref":"https://openagents.dev/schemas/event/run.json#/$defs/RunLogLine"}}}]}}};
 const schema166 = {"description":"An output of a run. Its bytes are kept by content under the worker's data folder.","type":"object","required":["artifact_id","name","media_type","bytes","sha256"],"additionalProperties":false,"properties":{"artifact_id":{"type":"string","minLength":1,"maxLength":64},"name":{"type":"string","minLength":1,"maxLength":200},"media_type":{"type":"string","minLength":1,"maxLength":200},"bytes":{"type":"integer","minimum":0},"sha256":{"type":"string","pattern":"^[0-9a-f]{64}$"}}};
 const schema167 = {"type":"object","required":["message"],"additionalProperties":false,"properties":{"message":{"type":"string","minLength":1,"maxLength":2000},"fields":{"type":"object","additionalProperties":true,"description":"Figures and names that belong to the message."}}};
 
@@ -10150,7 +10150,7 @@ vErrors.push(err19);
 errors++;
 }
 for(const key2 in data1){
-if(!(((((key2 === "type") || (key2 === "step_id")) || (key2 === "attempt")) || (key2 === "duration_ms")) || (key2 === "result"))){
+if(!((((((key2 === "type") || (key2 === "step_id")) || (key2 === "attempt")) || (key2 === "duration_ms")) || (key2 === "result")) || (key2 === "next"))){
 const err20 = {instancePath:instancePath+"/command",schemaPath:"#/properties/command/oneOf/1/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key2},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err20];
@@ -10273,14 +10273,124 @@ vErrors.push(err29);
 errors++;
 }
 }
-}
-else {
-const err30 = {instancePath:instancePath+"/command",schemaPath:"#/properties/command/oneOf/1/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data1.next !== undefined){
+let data11 = data1.next;
+if(data11 && typeof data11 == "object" && !Array.isArray(data11)){
+if(data11.step_id === undefined){
+const err30 = {instancePath:instancePath+"/command/next",schemaPath:"#/properties/command/oneOf/1/properties/next/required",keyword:"required",params:{missingProperty: "step_id"},message:"must have required property '"+"step_id"+"'"};
 if(vErrors === null){
 vErrors = [err30];
 }
 else {
 vErrors.push(err30);
+}
+errors++;
+}
+if(data11.params === undefined){
+const err31 = {instancePath:instancePath+"/command/next",schemaPath:"#/properties/command/oneOf/1/properties/next/required",keyword:"required",params:{missingProperty: "params"},message:"must have required property '"+"params"+"'"};
+if(vErrors === null){
+vErrors = [err31];
+}
+else {
+vErrors.push(err31);
+}
+errors++;
+}
+for(const key3 in data11){
+if(!(((key3 === "step_id") || (key3 === "params")) || (key3 === "sandbox"))){
+const err32 = {instancePath:instancePath+"/command/next",schemaPath:"#/properties/command/oneOf/1/properties/next/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key3},message:"must NOT have additional properties"};
+if(vErrors === null){
+vErrors = [err32];
+}
+else {
+vErrors.push(err32);
+}
+errors++;
+}
+}
+if(data11.step_id !== undefined){
+let data12 = data11.step_id;
+if(typeof data12 === "string"){
+if(func1(data12) > 64){
+const err33 = {instancePath:instancePath+"/command/next/step_id",schemaPath:"#/properties/command/oneOf/1/properties/next/properties/step_id/maxLength",keyword:"maxLength",params:{limit: 64},message:"must NOT have more than 64 characters"};
+if(vErrors === null){
+vErrors = [err33];
+}
+else {
+vErrors.push(err33);
+}
+errors++;
+}
+if(func1(data12) < 1){
+const err34 = {instancePath:instancePath+"/command/next/step_id",schemaPath:"#/properties/command/oneOf/1/properties/next/properties/step_id/minLength",keyword:"minLength",params:{limit: 1},message:"must NOT have fewer than 1 characters"};
+if(vErrors === null){
+vErrors = [err34];
+}
+else {
+vErrors.push(err34);
+}
+errors++;
+}
+}
+else {
+const err35 = {instancePath:instancePath+"/command/next/step_id",schemaPath:"#/properties/command/oneOf/1/properties/next/properties/step_id/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err35];
+}
+else {
+vErrors.push(err35);
+}
+errors++;
+}
+}
+if(data11.params !== undefined){
+let data13 = data11.params;
+if(data13 && typeof data13 == "object" && !Array.isArray(data13)){
+}
+else {
+const err36 = {instancePath:instancePath+"/command/next/params",schemaPath:"#/properties/command/oneOf/1/properties/next/properties/params/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err36];
+}
+else {
+vErrors.push(err36);
+}
+errors++;
+}
+}
+if(data11.sandbox !== undefined){
+let data14 = data11.sandbox;
+if(!(((data14 === "bubblewrap") || (data14 === "seatbelt")) || (data14 === "none"))){
+const err37 = {instancePath:instancePath+"/command/next/sandbox",schemaPath:"#/properties/command/oneOf/1/properties/next/properties/sandbox/enum",keyword:"enum",params:{allowedValues: schema160.properties.command.oneOf[1].properties.next.properties.sandbox.enum},message:"must be equal to one of the allowed values"};
+if(vErrors === null){
+vErrors = [err37];
+}
+else {
+vErrors.push(err37);
+}
+errors++;
+}
+}
+}
+else {
+const err38 = {instancePath:instancePath+"/command/next",schemaPath:"#/properties/command/oneOf/1/properties/next/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err38];
+}
+else {
+vErrors.push(err38);
+}
+errors++;
+}
+}
+}
+else {
+const err39 = {instancePath:instancePath+"/command",schemaPath:"#/properties/command/oneOf/1/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err39];
+}
+else {
+vErrors.push(err39);
 }
 errors++;
 }
@@ -10297,107 +10407,10 @@ if(props0 !== true){
 props0 = true;
 }
 }
-const _errs29 = errors;
+const _errs38 = errors;
 if(data1 && typeof data1 == "object" && !Array.isArray(data1)){
 if(data1.type === undefined){
-const err31 = {instancePath:instancePath+"/command",schemaPath:"#/properties/command/oneOf/2/required",keyword:"required",params:{missingProperty: "type"},message:"must have required property '"+"type"+"'"};
-if(vErrors === null){
-vErrors = [err31];
-}
-else {
-vErrors.push(err31);
-}
-errors++;
-}
-if(data1.step_id === undefined){
-const err32 = {instancePath:instancePath+"/command",schemaPath:"#/properties/command/oneOf/2/required",keyword:"required",params:{missingProperty: "step_id"},message:"must have required property '"+"step_id"+"'"};
-if(vErrors === null){
-vErrors = [err32];
-}
-else {
-vErrors.push(err32);
-}
-errors++;
-}
-if(data1.attempt === undefined){
-const err33 = {instancePath:instancePath+"/command",schemaPath:"#/properties/command/oneOf/2/required",keyword:"required",params:{missingProperty: "attempt"},message:"must have required property '"+"attempt"+"'"};
-if(vErrors === null){
-vErrors = [err33];
-}
-else {
-vErrors.push(err33);
-}
-errors++;
-}
-if(data1.code === undefined){
-const err34 = {instancePath:instancePath+"/command",schemaPath:"#/properties/command/oneOf/2/required",keyword:"required",params:{missingProperty: "code"},message:"must have required property '"+"code"+"'"};
-if(vErrors === null){
-vErrors = [err34];
-}
-else {
-vErrors.push(err34);
-}
-errors++;
-}
-if(data1.message === undefined){
-const err35 = {instancePath:instancePath+"/command",schemaPath:"#/properties/command/oneOf/2/required",keyword:"required",params:{missingProperty: "message"},message:"must have required property '"+"message"+"'"};
-if(vErrors === null){
-vErrors = [err35];
-}
-else {
-vErrors.push(err35);
-}
-errors++;
-}
-if(data1.retryable === undefined){
-const err36 = {instancePath:instancePath+"/command",schemaPath:"#/properties/command/oneOf/2/required",keyword:"required",params:{missingProperty: "retryable"},message:"must have required property '"+"retryable"+"'"};
-if(vErrors === null){
-vErrors = [err36];
-}
-else {
-vErrors.push(err36);
-}
-errors++;
-}
-for(const key3 in data1){
-if(!((((((key3 === "type") || (key3 === "step_id")) || (key3 === "attempt")) || (key3 === "code")) || (key3 === "message")) || (key3 === "retryable"))){
-const err37 = {instancePath:instancePath+"/command",schemaPath:"#/properties/command/oneOf/2/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key3},message:"must NOT have additional properties"};
-if(vErrors === null){
-vErrors = [err37];
-}
-else {
-vErrors.push(err37);
-}
-errors++;
-}
-}
-if(data1.type !== undefined){
-if("fail_step" !== data1.type){
-const err38 = {instancePath:instancePath+"/command/type",schemaPath:"#/properties/command/oneOf/2/properties/type/const",keyword:"const",params:{allowedValue: "fail_step"},message:"must be equal to constant"};
-if(vErrors === null){
-vErrors = [err38];
-}
-else {
-vErrors.push(err38);
-}
-errors++;
-}
-}
-if(data1.step_id !== undefined){
-let data12 = data1.step_id;
-if(typeof data12 === "string"){
-if(func1(data12) > 64){
-const err39 = {instancePath:instancePath+"/command/step_id",schemaPath:"#/properties/command/oneOf/2/properties/step_id/maxLength",keyword:"maxLength",params:{limit: 64},message:"must NOT have more than 64 characters"};
-if(vErrors === null){
-vErrors = [err39];
-}
-else {
-vErrors.push(err39);
-}
-errors++;
-}
-if(func1(data12) < 1){
-const err40 = {instancePath:instancePath+"/command/step_id",schemaPath:"#/properties/command/oneOf/2/properties/step_id/minLength",keyword:"minLength",params:{limit: 1},message:"must NOT have fewer than 1 characters"};
+const err40 = {instancePath:instancePath+"/command",schemaPath:"#/properties/command/oneOf/2/required",keyword:"required",params:{missingProperty: "type"},message:"must have required property '"+"type"+"'"};
 if(vErrors === null){
 vErrors = [err40];
 }
@@ -10406,9 +10419,8 @@ vErrors.push(err40);
 }
 errors++;
 }
-}
-else {
-const err41 = {instancePath:instancePath+"/command/step_id",schemaPath:"#/properties/command/oneOf/2/properties/step_id/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data1.step_id === undefined){
+const err41 = {instancePath:instancePath+"/command",schemaPath:"#/properties/command/oneOf/2/required",keyword:"required",params:{missingProperty: "step_id"},message:"must have required property '"+"step_id"+"'"};
 if(vErrors === null){
 vErrors = [err41];
 }
@@ -10417,11 +10429,8 @@ vErrors.push(err41);
 }
 errors++;
 }
-}
-if(data1.attempt !== undefined){
-let data13 = data1.attempt;
-if(!(((typeof data13 == "number") && (!(data13 % 1) && !isNaN(data13))) && (isFinite(data13)))){
-const err42 = {instancePath:instancePath+"/command/attempt",schemaPath:"#/properties/command/oneOf/2/properties/attempt/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
+if(data1.attempt === undefined){
+const err42 = {instancePath:instancePath+"/command",schemaPath:"#/properties/command/oneOf/2/required",keyword:"required",params:{missingProperty: "attempt"},message:"must have required property '"+"attempt"+"'"};
 if(vErrors === null){
 vErrors = [err42];
 }
@@ -10430,9 +10439,8 @@ vErrors.push(err42);
 }
 errors++;
 }
-if((typeof data13 == "number") && (isFinite(data13))){
-if(data13 < 1 || isNaN(data13)){
-const err43 = {instancePath:instancePath+"/command/attempt",schemaPath:"#/properties/command/oneOf/2/properties/attempt/minimum",keyword:"minimum",params:{comparison: ">=", limit: 1},message:"must be >= 1"};
+if(data1.code === undefined){
+const err43 = {instancePath:instancePath+"/command",schemaPath:"#/properties/command/oneOf/2/required",keyword:"required",params:{missingProperty: "code"},message:"must have required property '"+"code"+"'"};
 if(vErrors === null){
 vErrors = [err43];
 }
@@ -10441,13 +10449,8 @@ vErrors.push(err43);
 }
 errors++;
 }
-}
-}
-if(data1.code !== undefined){
-let data14 = data1.code;
-if(typeof data14 === "string"){
-if(func1(data14) > 64){
-const err44 = {instancePath:instancePath+"/command/code",schemaPath:"#/properties/command/oneOf/2/properties/code/maxLength",keyword:"maxLength",params:{limit: 64},message:"must NOT have more than 64 characters"};
+if(data1.message === undefined){
+const err44 = {instancePath:instancePath+"/command",schemaPath:"#/properties/command/oneOf/2/required",keyword:"required",params:{missingProperty: "message"},message:"must have required property '"+"message"+"'"};
 if(vErrors === null){
 vErrors = [err44];
 }
@@ -10456,8 +10459,8 @@ vErrors.push(err44);
 }
 errors++;
 }
-if(!pattern90.test(data14)){
-const err45 = {instancePath:instancePath+"/command/code",schemaPath:"#/properties/command/oneOf/2/properties/code/pattern",keyword:"pattern",params:{pattern: "^[a-z][a-z0-9_]*$"},message:"must match pattern \""+"^[a-z][a-z0-9_]*$"+"\""};
+if(data1.retryable === undefined){
+const err45 = {instancePath:instancePath+"/command",schemaPath:"#/properties/command/oneOf/2/required",keyword:"required",params:{missingProperty: "retryable"},message:"must have required property '"+"retryable"+"'"};
 if(vErrors === null){
 vErrors = [err45];
 }
@@ -10466,9 +10469,9 @@ vErrors.push(err45);
 }
 errors++;
 }
-}
-else {
-const err46 = {instancePath:instancePath+"/command/code",schemaPath:"#/properties/command/oneOf/2/properties/code/type",keyword:"type",params:{type: "string"},message:"must be string"};
+for(const key4 in data1){
+if(!((((((key4 === "type") || (key4 === "step_id")) || (key4 === "attempt")) || (key4 === "code")) || (key4 === "message")) || (key4 === "retryable"))){
+const err46 = {instancePath:instancePath+"/command",schemaPath:"#/properties/command/oneOf/2/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key4},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err46];
 }
@@ -10478,11 +10481,9 @@ vErrors.push(err46);
 errors++;
 }
 }
-if(data1.message !== undefined){
-let data15 = data1.message;
-if(typeof data15 === "string"){
-if(func1(data15) > 2000){
-const err47 = {instancePath:instancePath+"/command/message",schemaPath:"#/properties/command/oneOf/2/properties/message/maxLength",keyword:"maxLength",params:{limit: 2000},message:"must NOT have more than 2000 characters"};
+if(data1.type !== undefined){
+if("fail_step" !== data1.type){
+const err47 = {instancePath:instancePath+"/command/type",schemaPath:"#/properties/command/oneOf/2/properties/type/const",keyword:"const",params:{allowedValue: "fail_step"},message:"must be equal to constant"};
 if(vErrors === null){
 vErrors = [err47];
 }
@@ -10491,8 +10492,12 @@ vErrors.push(err47);
 }
 errors++;
 }
-if(func1(data15) < 1){
-const err48 = {instancePath:instancePath+"/command/message",schemaPath:"#/properties/command/oneOf/2/properties/message/minLength",keyword:"minLength",params:{limit: 1},message:"must NOT have fewer than 1 characters"};
+}
+if(data1.step_id !== undefined){
+let data16 = data1.step_id;
+if(typeof data16 === "string"){
+if(func1(data16) > 64){
+const err48 = {instancePath:instancePath+"/command/step_id",schemaPath:"#/properties/command/oneOf/2/properties/step_id/maxLength",keyword:"maxLength",params:{limit: 64},message:"must NOT have more than 64 characters"};
 if(vErrors === null){
 vErrors = [err48];
 }
@@ -10501,9 +10506,8 @@ vErrors.push(err48);
 }
 errors++;
 }
-}
-else {
-const err49 = {instancePath:instancePath+"/command/message",schemaPath:"#/properties/command/oneOf/2/properties/message/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(func1(data16) < 1){
+const err49 = {instancePath:instancePath+"/command/step_id",schemaPath:"#/properties/command/oneOf/2/properties/step_id/minLength",keyword:"minLength",params:{limit: 1},message:"must NOT have fewer than 1 characters"};
 if(vErrors === null){
 vErrors = [err49];
 }
@@ -10513,9 +10517,8 @@ vErrors.push(err49);
 errors++;
 }
 }
-if(data1.retryable !== undefined){
-if(typeof data1.retryable !== "boolean"){
-const err50 = {instancePath:instancePath+"/command/retryable",schemaPath:"#/properties/command/oneOf/2/properties/retryable/type",keyword:"type",params:{type: "boolean"},message:"must be boolean"};
+else {
+const err50 = {instancePath:instancePath+"/command/step_id",schemaPath:"#/properties/command/oneOf/2/properties/step_id/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err50];
 }
@@ -10525,9 +10528,10 @@ vErrors.push(err50);
 errors++;
 }
 }
-}
-else {
-const err51 = {instancePath:instancePath+"/command",schemaPath:"#/properties/command/oneOf/2/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data1.attempt !== undefined){
+let data17 = data1.attempt;
+if(!(((typeof data17 == "number") && (!(data17 % 1) && !isNaN(data17))) && (isFinite(data17)))){
+const err51 = {instancePath:instancePath+"/command/attempt",schemaPath:"#/properties/command/oneOf/2/properties/attempt/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
 if(vErrors === null){
 vErrors = [err51];
 }
@@ -10536,7 +10540,113 @@ vErrors.push(err51);
 }
 errors++;
 }
-var _valid0 = _errs29 === errors;
+if((typeof data17 == "number") && (isFinite(data17))){
+if(data17 < 1 || isNaN(data17)){
+const err52 = {instancePath:instancePath+"/command/attempt",schemaPath:"#/properties/command/oneOf/2/properties/attempt/minimum",keyword:"minimum",params:{comparison: ">=", limit: 1},message:"must be >= 1"};
+if(vErrors === null){
+vErrors = [err52];
+}
+else {
+vErrors.push(err52);
+}
+errors++;
+}
+}
+}
+if(data1.code !== undefined){
+let data18 = data1.code;
+if(typeof data18 === "string"){
+if(func1(data18) > 64){
+const err53 = {instancePath:instancePath+"/command/code",schemaPath:"#/properties/command/oneOf/2/properties/code/maxLength",keyword:"maxLength",params:{limit: 64},message:"must NOT have more than 64 characters"};
+if(vErrors === null){
+vErrors = [err53];
+}
+else {
+vErrors.push(err53);
+}
+errors++;
+}
+if(!pattern90.test(data18)){
+const err54 = {instancePath:instancePath+"/command/code",schemaPath:"#/properties/command/oneOf/2/properties/code/pattern",keyword:"pattern",params:{pattern: "^[a-z][a-z0-9_]*$"},message:"must match pattern \""+"^[a-z][a-z0-9_]*$"+"\""};
+if(vErrors === null){
+vErrors = [err54];
+}
+else {
+vErrors.push(err54);
+}
+errors++;
+}
+}
+else {
+const err55 = {instancePath:instancePath+"/command/code",schemaPath:"#/properties/command/oneOf/2/properties/code/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err55];
+}
+else {
+vErrors.push(err55);
+}
+errors++;
+}
+}
+if(data1.message !== undefined){
+let data19 = data1.message;
+if(typeof data19 === "string"){
+if(func1(data19) > 2000){
+const err56 = {instancePath:instancePath+"/command/message",schemaPath:"#/properties/command/oneOf/2/properties/message/maxLength",keyword:"maxLength",params:{limit: 2000},message:"must NOT have more than 2000 characters"};
+if(vErrors === null){
+vErrors = [err56];
+}
+else {
+vErrors.push(err56);
+}
+errors++;
+}
+if(func1(data19) < 1){
+const err57 = {instancePath:instancePath+"/command/message",schemaPath:"#/properties/command/oneOf/2/properties/message/minLength",keyword:"minLength",params:{limit: 1},message:"must NOT have fewer than 1 characters"};
+if(vErrors === null){
+vErrors = [err57];
+}
+else {
+vErrors.push(err57);
+}
+errors++;
+}
+}
+else {
+const err58 = {instancePath:instancePath+"/command/message",schemaPath:"#/properties/command/oneOf/2/properties/message/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err58];
+}
+else {
+vErrors.push(err58);
+}
+errors++;
+}
+}
+if(data1.retryable !== undefined){
+if(typeof data1.retryable !== "boolean"){
+const err59 = {instancePath:instancePath+"/command/retryable",schemaPath:"#/properties/command/oneOf/2/properties/retryable/type",keyword:"type",params:{type: "boolean"},message:"must be boolean"};
+if(vErrors === null){
+vErrors = [err59];
+}
+else {
+vErrors.push(err59);
+}
+errors++;
+}
+}
+}
+else {
+const err60 = {instancePath:instancePath+"/command",schemaPath:"#/properties/command/oneOf/2/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err60];
+}
+else {
+vErrors.push(err60);
+}
+errors++;
+}
+var _valid0 = _errs38 === errors;
 if(_valid0 && valid1){
 valid1 = false;
 passing0 = [passing0, 2];
@@ -10549,99 +10659,99 @@ if(props0 !== true){
 props0 = true;
 }
 }
-const _errs43 = errors;
+const _errs52 = errors;
 if(data1 && typeof data1 == "object" && !Array.isArray(data1)){
 if(data1.type === undefined){
-const err52 = {instancePath:instancePath+"/command",schemaPath:"#/properties/command/oneOf/3/required",keyword:"required",params:{missingProperty: "type"},message:"must have required property '"+"type"+"'"};
+const err61 = {instancePath:instancePath+"/command",schemaPath:"#/properties/command/oneOf/3/required",keyword:"required",params:{missingProperty: "type"},message:"must have required property '"+"type"+"'"};
 if(vErrors === null){
-vErrors = [err52];
+vErrors = [err61];
 }
 else {
-vErrors.push(err52);
+vErrors.push(err61);
 }
 errors++;
 }
 if(data1.step_id === undefined){
-const err53 = {instancePath:instancePath+"/command",schemaPath:"#/properties/command/oneOf/3/required",keyword:"required",params:{missingProperty: "step_id"},message:"must have required property '"+"step_id"+"'"};
+const err62 = {instancePath:instancePath+"/command",schemaPath:"#/properties/command/oneOf/3/required",keyword:"required",params:{missingProperty: "step_id"},message:"must have required property '"+"step_id"+"'"};
 if(vErrors === null){
-vErrors = [err53];
+vErrors = [err62];
 }
 else {
-vErrors.push(err53);
+vErrors.push(err62);
 }
 errors++;
 }
-for(const key4 in data1){
-if(!((key4 === "type") || (key4 === "step_id"))){
-const err54 = {instancePath:instancePath+"/command",schemaPath:"#/properties/command/oneOf/3/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key4},message:"must NOT have additional properties"};
+for(const key5 in data1){
+if(!((key5 === "type") || (key5 === "step_id"))){
+const err63 = {instancePath:instancePath+"/command",schemaPath:"#/properties/command/oneOf/3/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key5},message:"must NOT have additional properties"};
 if(vErrors === null){
-vErrors = [err54];
+vErrors = [err63];
 }
 else {
-vErrors.push(err54);
+vErrors.push(err63);
 }
 errors++;
 }
 }
 if(data1.type !== undefined){
 if("settle_interrupted" !== data1.type){
-const err55 = {instancePath:instancePath+"/command/type",schemaPath:"#/properties/command/oneOf/3/properties/type/const",keyword:"const",params:{allowedValue: "settle_interrupted"},message:"must be equal to constant"};
+const err64 = {instancePath:instancePath+"/command/type",schemaPath:"#/properties/command/oneOf/3/properties/type/const",keyword:"const",params:{allowedValue: "settle_interrupted"},message:"must be equal to constant"};
 if(vErrors === null){
-vErrors = [err55];
+vErrors = [err64];
 }
 else {
-vErrors.push(err55);
+vErrors.push(err64);
 }
 errors++;
 }
 }
 if(data1.step_id !== undefined){
-let data18 = data1.step_id;
-if(typeof data18 === "string"){
-if(func1(data18) > 64){
-const err56 = {instancePath:instancePath+"/command/step_id",schemaPath:"#/properties/command/oneOf/3/properties/step_id/maxLength",keyword:"maxLength",params:{limit: 64},message:"must NOT have more than 64 characters"};
+let data22 = data1.step_id;
+if(typeof data22 === "string"){
+if(func1(data22) > 64){
+const err65 = {instancePath:instancePath+"/command/step_id",schemaPath:"#/properties/command/oneOf/3/properties/step_id/maxLength",keyword:"maxLength",params:{limit: 64},message:"must NOT have more than 64 characters"};
 if(vErrors === null){
-vErrors = [err56];
+vErrors = [err65];
 }
 else {
-vErrors.push(err56);
+vErrors.push(err65);
 }
 errors++;
 }
-if(func1(data18) < 1){
-const err57 = {instancePath:instancePath+"/command/step_id",schemaPath:"#/properties/command/oneOf/3/properties/step_id/minLength",keyword:"minLength",params:{limit: 1},message:"must NOT have fewer than 1 characters"};
+if(func1(data22) < 1){
+const err66 = {instancePath:instancePath+"/command/step_id",schemaPath:"#/properties/command/oneOf/3/properties/step_id/minLength",keyword:"minLength",params:{limit: 1},message:"must NOT have fewer than 1 characters"};
 if(vErrors === null){
-vErrors = [err57];
+vErrors = [err66];
 }
 else {
-vErrors.push(err57);
-}
-errors++;
-}
-}
-else {
-const err58 = {instancePath:instancePath+"/command/step_id",schemaPath:"#/properties/command/oneOf/3/properties/step_id/type",keyword:"type",params:{type: "string"},message:"must be string"};
-if(vErrors === null){
-vErrors = [err58];
-}
-else {
-vErrors.push(err58);
+vErrors.push(err66);
 }
 errors++;
 }
 }
-}
 else {
-const err59 = {instancePath:instancePath+"/command",schemaPath:"#/properties/command/oneOf/3/type",keyword:"type",params:{type: "object"},message:"must be object"};
+const err67 = {instancePath:instancePath+"/command/step_id",schemaPath:"#/properties/command/oneOf/3/properties/step_id/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
-vErrors = [err59];
+vErrors = [err67];
 }
 else {
-vErrors.push(err59);
+vErrors.push(err67);
 }
 errors++;
 }
-var _valid0 = _errs43 === errors;
+}
+}
+else {
+const err68 = {instancePath:instancePath+"/command",schemaPath:"#/properties/command/oneOf/3/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err68];
+}
+else {
+vErrors.push(err68);
+}
+errors++;
+}
+var _valid0 = _errs52 === errors;
 if(_valid0 && valid1){
 valid1 = false;
 passing0 = [passing0, 3];
@@ -10654,112 +10764,10 @@ if(props0 !== true){
 props0 = true;
 }
 }
-const _errs49 = errors;
+const _errs58 = errors;
 if(data1 && typeof data1 == "object" && !Array.isArray(data1)){
 if(data1.type === undefined){
-const err60 = {instancePath:instancePath+"/command",schemaPath:"#/properties/command/oneOf/4/required",keyword:"required",params:{missingProperty: "type"},message:"must have required property '"+"type"+"'"};
-if(vErrors === null){
-vErrors = [err60];
-}
-else {
-vErrors.push(err60);
-}
-errors++;
-}
-if(data1.step_id === undefined){
-const err61 = {instancePath:instancePath+"/command",schemaPath:"#/properties/command/oneOf/4/required",keyword:"required",params:{missingProperty: "step_id"},message:"must have required property '"+"step_id"+"'"};
-if(vErrors === null){
-vErrors = [err61];
-}
-else {
-vErrors.push(err61);
-}
-errors++;
-}
-if(data1.artifact === undefined){
-const err62 = {instancePath:instancePath+"/command",schemaPath:"#/properties/command/oneOf/4/required",keyword:"required",params:{missingProperty: "artifact"},message:"must have required property '"+"artifact"+"'"};
-if(vErrors === null){
-vErrors = [err62];
-}
-else {
-vErrors.push(err62);
-}
-errors++;
-}
-for(const key5 in data1){
-if(!(((key5 === "type") || (key5 === "step_id")) || (key5 === "artifact"))){
-const err63 = {instancePath:instancePath+"/command",schemaPath:"#/properties/command/oneOf/4/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key5},message:"must NOT have additional properties"};
-if(vErrors === null){
-vErrors = [err63];
-}
-else {
-vErrors.push(err63);
-}
-errors++;
-}
-}
-if(data1.type !== undefined){
-if("add_artifact" !== data1.type){
-const err64 = {instancePath:instancePath+"/command/type",schemaPath:"#/properties/command/oneOf/4/properties/type/const",keyword:"const",params:{allowedValue: "add_artifact"},message:"must be equal to constant"};
-if(vErrors === null){
-vErrors = [err64];
-}
-else {
-vErrors.push(err64);
-}
-errors++;
-}
-}
-if(data1.step_id !== undefined){
-let data20 = data1.step_id;
-if(typeof data20 === "string"){
-if(func1(data20) > 64){
-const err65 = {instancePath:instancePath+"/command/step_id",schemaPath:"#/properties/command/oneOf/4/properties/step_id/maxLength",keyword:"maxLength",params:{limit: 64},message:"must NOT have more than 64 characters"};
-if(vErrors === null){
-vErrors = [err65];
-}
-else {
-vErrors.push(err65);
-}
-errors++;
-}
-if(func1(data20) < 1){
-const err66 = {instancePath:instancePath+"/command/step_id",schemaPath:"#/properties/command/oneOf/4/properties/step_id/minLength",keyword:"minLength",params:{limit: 1},message:"must NOT have fewer than 1 characters"};
-if(vErrors === null){
-vErrors = [err66];
-}
-else {
-vErrors.push(err66);
-}
-errors++;
-}
-}
-else {
-const err67 = {instancePath:instancePath+"/command/step_id",schemaPath:"#/properties/command/oneOf/4/properties/step_id/type",keyword:"type",params:{type: "string"},message:"must be string"};
-if(vErrors === null){
-vErrors = [err67];
-}
-else {
-vErrors.push(err67);
-}
-errors++;
-}
-}
-if(data1.artifact !== undefined){
-let data21 = data1.artifact;
-if(data21 && typeof data21 == "object" && !Array.isArray(data21)){
-if(data21.artifact_id === undefined){
-const err68 = {instancePath:instancePath+"/command/artifact",schemaPath:"https://openagents.dev/schemas/event/run.json#/$defs/ArtifactRef/required",keyword:"required",params:{missingProperty: "artifact_id"},message:"must have required property '"+"artifact_id"+"'"};
-if(vErrors === null){
-vErrors = [err68];
-}
-else {
-vErrors.push(err68);
-}
-errors++;
-}
-if(data21.name === undefined){
-const err69 = {instancePath:instancePath+"/command/artifact",schemaPath:"https://openagents.dev/schemas/event/run.json#/$defs/ArtifactRef/required",keyword:"required",params:{missingProperty: "name"},message:"must have required property '"+"name"+"'"};
+const err69 = {instancePath:instancePath+"/command",schemaPath:"#/properties/command/oneOf/4/required",keyword:"required",params:{missingProperty: "type"},message:"must have required property '"+"type"+"'"};
 if(vErrors === null){
 vErrors = [err69];
 }
@@ -10768,8 +10776,8 @@ vErrors.push(err69);
 }
 errors++;
 }
-if(data21.media_type === undefined){
-const err70 = {instancePath:instancePath+"/command/artifact",schemaPath:"https://openagents.dev/schemas/event/run.json#/$defs/ArtifactRef/required",keyword:"required",params:{missingProperty: "media_type"},message:"must have required property '"+"media_type"+"'"};
+if(data1.step_id === undefined){
+const err70 = {instancePath:instancePath+"/command",schemaPath:"#/properties/command/oneOf/4/required",keyword:"required",params:{missingProperty: "step_id"},message:"must have required property '"+"step_id"+"'"};
 if(vErrors === null){
 vErrors = [err70];
 }
@@ -10778,8 +10786,8 @@ vErrors.push(err70);
 }
 errors++;
 }
-if(data21.bytes === undefined){
-const err71 = {instancePath:instancePath+"/command/artifact",schemaPath:"https://openagents.dev/schemas/event/run.json#/$defs/ArtifactRef/required",keyword:"required",params:{missingProperty: "bytes"},message:"must have required property '"+"bytes"+"'"};
+if(data1.artifact === undefined){
+const err71 = {instancePath:instancePath+"/command",schemaPath:"#/properties/command/oneOf/4/required",keyword:"required",params:{missingProperty: "artifact"},message:"must have required property '"+"artifact"+"'"};
 if(vErrors === null){
 vErrors = [err71];
 }
@@ -10788,8 +10796,9 @@ vErrors.push(err71);
 }
 errors++;
 }
-if(data21.sha256 === undefined){
-const err72 = {instancePath:instancePath+"/command/artifact",schemaPath:"https://openagents.dev/schemas/event/run.json#/$defs/ArtifactRef/required",keyword:"required",params:{missingProperty: "sha256"},message:"must have required property '"+"sha256"+"'"};
+for(const key6 in data1){
+if(!(((key6 === "type") || (key6 === "step_id")) || (key6 === "artifact"))){
+const err72 = {instancePath:instancePath+"/command",schemaPath:"#/properties/command/oneOf/4/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key6},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err72];
 }
@@ -10798,9 +10807,10 @@ vErrors.push(err72);
 }
 errors++;
 }
-for(const key6 in data21){
-if(!(((((key6 === "artifact_id") || (key6 === "name")) || (key6 === "media_type")) || (key6 === "bytes")) || (key6 === "sha256"))){
-const err73 = {instancePath:instancePath+"/command/artifact",schemaPath:"https://openagents.dev/schemas/event/run.json#/$defs/ArtifactRef/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key6},message:"must NOT have additional properties"};
+}
+if(data1.type !== undefined){
+if("add_artifact" !== data1.type){
+const err73 = {instancePath:instancePath+"/command/type",schemaPath:"#/properties/command/oneOf/4/properties/type/const",keyword:"const",params:{allowedValue: "add_artifact"},message:"must be equal to constant"};
 if(vErrors === null){
 vErrors = [err73];
 }
@@ -10810,11 +10820,11 @@ vErrors.push(err73);
 errors++;
 }
 }
-if(data21.artifact_id !== undefined){
-let data22 = data21.artifact_id;
-if(typeof data22 === "string"){
-if(func1(data22) > 64){
-const err74 = {instancePath:instancePath+"/command/artifact/artifact_id",schemaPath:"https://openagents.dev/schemas/event/run.json#/$defs/ArtifactRef/properties/artifact_id/maxLength",keyword:"maxLength",params:{limit: 64},message:"must NOT have more than 64 characters"};
+if(data1.step_id !== undefined){
+let data24 = data1.step_id;
+if(typeof data24 === "string"){
+if(func1(data24) > 64){
+const err74 = {instancePath:instancePath+"/command/step_id",schemaPath:"#/properties/command/oneOf/4/properties/step_id/maxLength",keyword:"maxLength",params:{limit: 64},message:"must NOT have more than 64 characters"};
 if(vErrors === null){
 vErrors = [err74];
 }
@@ -10823,8 +10833,8 @@ vErrors.push(err74);
 }
 errors++;
 }
-if(func1(data22) < 1){
-const err75 = {instancePath:instancePath+"/command/artifact/artifact_id",schemaPath:"https://openagents.dev/schemas/event/run.json#/$defs/ArtifactRef/properties/artifact_id/minLength",keyword:"minLength",params:{limit: 1},message:"must NOT have fewer than 1 characters"};
+if(func1(data24) < 1){
+const err75 = {instancePath:instancePath+"/command/step_id",schemaPath:"#/properties/command/oneOf/4/properties/step_id/minLength",keyword:"minLength",params:{limit: 1},message:"must NOT have fewer than 1 characters"};
 if(vErrors === null){
 vErrors = [err75];
 }
@@ -10835,7 +10845,7 @@ errors++;
 }
 }
 else {
-const err76 = {instancePath:instancePath+"/command/artifact/artifact_id",schemaPath:"https://openagents.dev/schemas/event/run.json#/$defs/ArtifactRef/properties/artifact_id/type",keyword:"type",params:{type: "string"},message:"must be string"};
+const err76 = {instancePath:instancePath+"/command/step_id",schemaPath:"#/properties/command/oneOf/4/properties/step_id/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err76];
 }
@@ -10845,11 +10855,11 @@ vErrors.push(err76);
 errors++;
 }
 }
-if(data21.name !== undefined){
-let data23 = data21.name;
-if(typeof data23 === "string"){
-if(func1(data23) > 200){
-const err77 = {instancePath:instancePath+"/command/artifact/name",schemaPath:"https://openagents.dev/schemas/event/run.json#/$defs/ArtifactRef/properties/name/maxLength",keyword:"maxLength",params:{limit: 200},message:"must NOT have more than 200 characters"};
+if(data1.artifact !== undefined){
+let data25 = data1.artifact;
+if(data25 && typeof data25 == "object" && !Array.isArray(data25)){
+if(data25.artifact_id === undefined){
+const err77 = {instancePath:instancePath+"/command/artifact",schemaPath:"https://openagents.dev/schemas/event/run.json#/$defs/ArtifactRef/required",keyword:"required",params:{missingProperty: "artifact_id"},message:"must have required property '"+"artifact_id"+"'"};
 if(vErrors === null){
 vErrors = [err77];
 }
@@ -10858,8 +10868,8 @@ vErrors.push(err77);
 }
 errors++;
 }
-if(func1(data23) < 1){
-const err78 = {instancePath:instancePath+"/command/artifact/name",schemaPath:"https://openagents.dev/schemas/event/run.json#/$defs/ArtifactRef/properties/name/minLength",keyword:"minLength",params:{limit: 1},message:"must NOT have fewer than 1 characters"};
+if(data25.name === undefined){
+const err78 = {instancePath:instancePath+"/command/artifact",schemaPath:"https://openagents.dev/schemas/event/run.json#/$defs/ArtifactRef/required",keyword:"required",params:{missingProperty: "name"},message:"must have required property '"+"name"+"'"};
 if(vErrors === null){
 vErrors = [err78];
 }
@@ -10868,9 +10878,8 @@ vErrors.push(err78);
 }
 errors++;
 }
-}
-else {
-const err79 = {instancePath:instancePath+"/command/artifact/name",schemaPath:"https://openagents.dev/schemas/event/run.json#/$defs/ArtifactRef/properties/name/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data25.media_type === undefined){
+const err79 = {instancePath:instancePath+"/command/artifact",schemaPath:"https://openagents.dev/schemas/event/run.json#/$defs/ArtifactRef/required",keyword:"required",params:{missingProperty: "media_type"},message:"must have required property '"+"media_type"+"'"};
 if(vErrors === null){
 vErrors = [err79];
 }
@@ -10879,12 +10888,8 @@ vErrors.push(err79);
 }
 errors++;
 }
-}
-if(data21.media_type !== undefined){
-let data24 = data21.media_type;
-if(typeof data24 === "string"){
-if(func1(data24) > 200){
-const err80 = {instancePath:instancePath+"/command/artifact/media_type",schemaPath:"https://openagents.dev/schemas/event/run.json#/$defs/ArtifactRef/properties/media_type/maxLength",keyword:"maxLength",params:{limit: 200},message:"must NOT have more than 200 characters"};
+if(data25.bytes === undefined){
+const err80 = {instancePath:instancePath+"/command/artifact",schemaPath:"https://openagents.dev/schemas/event/run.json#/$defs/ArtifactRef/required",keyword:"required",params:{missingProperty: "bytes"},message:"must have required property '"+"bytes"+"'"};
 if(vErrors === null){
 vErrors = [err80];
 }
@@ -10893,8 +10898,8 @@ vErrors.push(err80);
 }
 errors++;
 }
-if(func1(data24) < 1){
-const err81 = {instancePath:instancePath+"/command/artifact/media_type",schemaPath:"https://openagents.dev/schemas/event/run.json#/$defs/ArtifactRef/properties/media_type/minLength",keyword:"minLength",params:{limit: 1},message:"must NOT have fewer than 1 characters"};
+if(data25.sha256 === undefined){
+const err81 = {instancePath:instancePath+"/command/artifact",schemaPath:"https://openagents.dev/schemas/event/run.json#/$defs/ArtifactRef/required",keyword:"required",params:{missingProperty: "sha256"},message:"must have required property '"+"sha256"+"'"};
 if(vErrors === null){
 vErrors = [err81];
 }
@@ -10903,9 +10908,9 @@ vErrors.push(err81);
 }
 errors++;
 }
-}
-else {
-const err82 = {instancePath:instancePath+"/command/artifact/media_type",schemaPath:"https://openagents.dev/schemas/event/run.json#/$defs/ArtifactRef/properties/media_type/type",keyword:"type",params:{type: "string"},message:"must be string"};
+for(const key7 in data25){
+if(!(((((key7 === "artifact_id") || (key7 === "name")) || (key7 === "media_type")) || (key7 === "bytes")) || (key7 === "sha256"))){
+const err82 = {instancePath:instancePath+"/command/artifact",schemaPath:"https://openagents.dev/schemas/event/run.json#/$defs/ArtifactRef/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key7},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err82];
 }
@@ -10915,10 +10920,11 @@ vErrors.push(err82);
 errors++;
 }
 }
-if(data21.bytes !== undefined){
-let data25 = data21.bytes;
-if(!(((typeof data25 == "number") && (!(data25 % 1) && !isNaN(data25))) && (isFinite(data25)))){
-const err83 = {instancePath:instancePath+"/command/artifact/bytes",schemaPath:"https://openagents.dev/schemas/event/run.json#/$defs/ArtifactRef/properties/bytes/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
+if(data25.artifact_id !== undefined){
+let data26 = data25.artifact_id;
+if(typeof data26 === "string"){
+if(func1(data26) > 64){
+const err83 = {instancePath:instancePath+"/command/artifact/artifact_id",schemaPath:"https://openagents.dev/schemas/event/run.json#/$defs/ArtifactRef/properties/artifact_id/maxLength",keyword:"maxLength",params:{limit: 64},message:"must NOT have more than 64 characters"};
 if(vErrors === null){
 vErrors = [err83];
 }
@@ -10927,9 +10933,8 @@ vErrors.push(err83);
 }
 errors++;
 }
-if((typeof data25 == "number") && (isFinite(data25))){
-if(data25 < 0 || isNaN(data25)){
-const err84 = {instancePath:instancePath+"/command/artifact/bytes",schemaPath:"https://openagents.dev/schemas/event/run.json#/$defs/ArtifactRef/properties/bytes/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0},message:"must be >= 0"};
+if(func1(data26) < 1){
+const err84 = {instancePath:instancePath+"/command/artifact/artifact_id",schemaPath:"https://openagents.dev/schemas/event/run.json#/$defs/ArtifactRef/properties/artifact_id/minLength",keyword:"minLength",params:{limit: 1},message:"must NOT have fewer than 1 characters"};
 if(vErrors === null){
 vErrors = [err84];
 }
@@ -10939,12 +10944,8 @@ vErrors.push(err84);
 errors++;
 }
 }
-}
-if(data21.sha256 !== undefined){
-let data26 = data21.sha256;
-if(typeof data26 === "string"){
-if(!pattern7.test(data26)){
-const err85 = {instancePath:instancePath+"/command/artifact/sha256",schemaPath:"https://openagents.dev/schemas/event/run.json#/$defs/ArtifactRef/properties/sha256/pattern",keyword:"pattern",params:{pattern: "^[0-9a-f]{64}$"},message:"must match pattern \""+"^[0-9a-f]{64}$"+"\""};
+else {
+const err85 = {instancePath:instancePath+"/command/artifact/artifact_id",schemaPath:"https://openagents.dev/schemas/event/run.json#/$defs/ArtifactRef/properties/artifact_id/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err85];
 }
@@ -10954,8 +10955,11 @@ vErrors.push(err85);
 errors++;
 }
 }
-else {
-const err86 = {instancePath:instancePath+"/command/artifact/sha256",schemaPath:"https://openagents.dev/schemas/event/run.json#/$defs/ArtifactRef/properties/sha256/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data25.name !== undefined){
+let data27 = data25.name;
+if(typeof data27 === "string"){
+if(func1(data27) > 200){
+const err86 = {instancePath:instancePath+"/command/artifact/name",schemaPath:"https://openagents.dev/schemas/event/run.json#/$defs/ArtifactRef/properties/name/maxLength",keyword:"maxLength",params:{limit: 200},message:"must NOT have more than 200 characters"};
 if(vErrors === null){
 vErrors = [err86];
 }
@@ -10964,10 +10968,8 @@ vErrors.push(err86);
 }
 errors++;
 }
-}
-}
-else {
-const err87 = {instancePath:instancePath+"/command/artifact",schemaPath:"https://openagents.dev/schemas/event/run.json#/$defs/ArtifactRef/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(func1(data27) < 1){
+const err87 = {instancePath:instancePath+"/command/artifact/name",schemaPath:"https://openagents.dev/schemas/event/run.json#/$defs/ArtifactRef/properties/name/minLength",keyword:"minLength",params:{limit: 1},message:"must NOT have fewer than 1 characters"};
 if(vErrors === null){
 vErrors = [err87];
 }
@@ -10977,9 +10979,8 @@ vErrors.push(err87);
 errors++;
 }
 }
-}
 else {
-const err88 = {instancePath:instancePath+"/command",schemaPath:"#/properties/command/oneOf/4/type",keyword:"type",params:{type: "object"},message:"must be object"};
+const err88 = {instancePath:instancePath+"/command/artifact/name",schemaPath:"https://openagents.dev/schemas/event/run.json#/$defs/ArtifactRef/properties/name/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err88];
 }
@@ -10988,7 +10989,116 @@ vErrors.push(err88);
 }
 errors++;
 }
-var _valid0 = _errs49 === errors;
+}
+if(data25.media_type !== undefined){
+let data28 = data25.media_type;
+if(typeof data28 === "string"){
+if(func1(data28) > 200){
+const err89 = {instancePath:instancePath+"/command/artifact/media_type",schemaPath:"https://openagents.dev/schemas/event/run.json#/$defs/ArtifactRef/properties/media_type/maxLength",keyword:"maxLength",params:{limit: 200},message:"must NOT have more than 200 characters"};
+if(vErrors === null){
+vErrors = [err89];
+}
+else {
+vErrors.push(err89);
+}
+errors++;
+}
+if(func1(data28) < 1){
+const err90 = {instancePath:instancePath+"/command/artifact/media_type",schemaPath:"https://openagents.dev/schemas/event/run.json#/$defs/ArtifactRef/properties/media_type/minLength",keyword:"minLength",params:{limit: 1},message:"must NOT have fewer than 1 characters"};
+if(vErrors === null){
+vErrors = [err90];
+}
+else {
+vErrors.push(err90);
+}
+errors++;
+}
+}
+else {
+const err91 = {instancePath:instancePath+"/command/artifact/media_type",schemaPath:"https://openagents.dev/schemas/event/run.json#/$defs/ArtifactRef/properties/media_type/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err91];
+}
+else {
+vErrors.push(err91);
+}
+errors++;
+}
+}
+if(data25.bytes !== undefined){
+let data29 = data25.bytes;
+if(!(((typeof data29 == "number") && (!(data29 % 1) && !isNaN(data29))) && (isFinite(data29)))){
+const err92 = {instancePath:instancePath+"/command/artifact/bytes",schemaPath:"https://openagents.dev/schemas/event/run.json#/$defs/ArtifactRef/properties/bytes/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
+if(vErrors === null){
+vErrors = [err92];
+}
+else {
+vErrors.push(err92);
+}
+errors++;
+}
+if((typeof data29 == "number") && (isFinite(data29))){
+if(data29 < 0 || isNaN(data29)){
+const err93 = {instancePath:instancePath+"/command/artifact/bytes",schemaPath:"https://openagents.dev/schemas/event/run.json#/$defs/ArtifactRef/properties/bytes/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0},message:"must be >= 0"};
+if(vErrors === null){
+vErrors = [err93];
+}
+else {
+vErrors.push(err93);
+}
+errors++;
+}
+}
+}
+if(data25.sha256 !== undefined){
+let data30 = data25.sha256;
+if(typeof data30 === "string"){
+if(!pattern7.test(data30)){
+const err94 = {instancePath:instancePath+"/command/artifact/sha256",schemaPath:"https://openagents.dev/schemas/event/run.json#/$defs/ArtifactRef/properties/sha256/pattern",keyword:"pattern",params:{pattern: "^[0-9a-f]{64}$"},message:"must match pattern \""+"^[0-9a-f]{64}$"+"\""};
+if(vErrors === null){
+vErrors = [err94];
+}
+else {
+vErrors.push(err94);
+}
+errors++;
+}
+}
+else {
+const err95 = {instancePath:instancePath+"/command/artifact/sha256",schemaPath:"https://openagents.dev/schemas/event/run.json#/$defs/ArtifactRef/properties/sha256/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err95];
+}
+else {
+vErrors.push(err95);
+}
+errors++;
+}
+}
+}
+else {
+const err96 = {instancePath:instancePath+"/command/artifact",schemaPath:"https://openagents.dev/schemas/event/run.json#/$defs/ArtifactRef/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err96];
+}
+else {
+vErrors.push(err96);
+}
+errors++;
+}
+}
+}
+else {
+const err97 = {instancePath:instancePath+"/command",schemaPath:"#/properties/command/oneOf/4/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err97];
+}
+else {
+vErrors.push(err97);
+}
+errors++;
+}
+var _valid0 = _errs58 === errors;
 if(_valid0 && valid1){
 valid1 = false;
 passing0 = [passing0, 4];
@@ -11001,111 +11111,10 @@ if(props0 !== true){
 props0 = true;
 }
 }
-const _errs69 = errors;
+const _errs78 = errors;
 if(data1 && typeof data1 == "object" && !Array.isArray(data1)){
 if(data1.type === undefined){
-const err89 = {instancePath:instancePath+"/command",schemaPath:"#/properties/command/oneOf/5/required",keyword:"required",params:{missingProperty: "type"},message:"must have required property '"+"type"+"'"};
-if(vErrors === null){
-vErrors = [err89];
-}
-else {
-vErrors.push(err89);
-}
-errors++;
-}
-if(data1.step_id === undefined){
-const err90 = {instancePath:instancePath+"/command",schemaPath:"#/properties/command/oneOf/5/required",keyword:"required",params:{missingProperty: "step_id"},message:"must have required property '"+"step_id"+"'"};
-if(vErrors === null){
-vErrors = [err90];
-}
-else {
-vErrors.push(err90);
-}
-errors++;
-}
-if(data1.level === undefined){
-const err91 = {instancePath:instancePath+"/command",schemaPath:"#/properties/command/oneOf/5/required",keyword:"required",params:{missingProperty: "level"},message:"must have required property '"+"level"+"'"};
-if(vErrors === null){
-vErrors = [err91];
-}
-else {
-vErrors.push(err91);
-}
-errors++;
-}
-if(data1.line === undefined){
-const err92 = {instancePath:instancePath+"/command",schemaPath:"#/properties/command/oneOf/5/required",keyword:"required",params:{missingProperty: "line"},message:"must have required property '"+"line"+"'"};
-if(vErrors === null){
-vErrors = [err92];
-}
-else {
-vErrors.push(err92);
-}
-errors++;
-}
-for(const key7 in data1){
-if(!((((key7 === "type") || (key7 === "step_id")) || (key7 === "level")) || (key7 === "line"))){
-const err93 = {instancePath:instancePath+"/command",schemaPath:"#/properties/command/oneOf/5/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key7},message:"must NOT have additional properties"};
-if(vErrors === null){
-vErrors = [err93];
-}
-else {
-vErrors.push(err93);
-}
-errors++;
-}
-}
-if(data1.type !== undefined){
-if("log" !== data1.type){
-const err94 = {instancePath:instancePath+"/command/type",schemaPath:"#/properties/command/oneOf/5/properties/type/const",keyword:"const",params:{allowedValue: "log"},message:"must be equal to constant"};
-if(vErrors === null){
-vErrors = [err94];
-}
-else {
-vErrors.push(err94);
-}
-errors++;
-}
-}
-if(data1.step_id !== undefined){
-let data28 = data1.step_id;
-if(typeof data28 === "string"){
-if(func1(data28) > 64){
-const err95 = {instancePath:instancePath+"/command/step_id",schemaPath:"#/properties/command/oneOf/5/properties/step_id/maxLength",keyword:"maxLength",params:{limit: 64},message:"must NOT have more than 64 characters"};
-if(vErrors === null){
-vErrors = [err95];
-}
-else {
-vErrors.push(err95);
-}
-errors++;
-}
-if(func1(data28) < 1){
-const err96 = {instancePath:instancePath+"/command/step_id",schemaPath:"#/properties/command/oneOf/5/properties/step_id/minLength",keyword:"minLength",params:{limit: 1},message:"must NOT have fewer than 1 characters"};
-if(vErrors === null){
-vErrors = [err96];
-}
-else {
-vErrors.push(err96);
-}
-errors++;
-}
-}
-else {
-const err97 = {instancePath:instancePath+"/command/step_id",schemaPath:"#/properties/command/oneOf/5/properties/step_id/type",keyword:"type",params:{type: "string"},message:"must be string"};
-if(vErrors === null){
-vErrors = [err97];
-}
-else {
-vErrors.push(err97);
-}
-errors++;
-}
-}
-if(data1.level !== undefined){
-let data29 = data1.level;
-if(!(((data29 === "debug") || (data29 === "info")) || (data29 === "warn"))){
-const err98 = {instancePath:instancePath+"/command/level",schemaPath:"#/properties/command/oneOf/5/properties/level/enum",keyword:"enum",params:{allowedValues: schema160.properties.command.oneOf[5].properties.level.enum},message:"must be equal to one of the allowed values"};
+const err98 = {instancePath:instancePath+"/command",schemaPath:"#/properties/command/oneOf/5/required",keyword:"required",params:{missingProperty: "type"},message:"must have required property '"+"type"+"'"};
 if(vErrors === null){
 vErrors = [err98];
 }
@@ -11114,12 +11123,8 @@ vErrors.push(err98);
 }
 errors++;
 }
-}
-if(data1.line !== undefined){
-let data30 = data1.line;
-if(data30 && typeof data30 == "object" && !Array.isArray(data30)){
-if(data30.message === undefined){
-const err99 = {instancePath:instancePath+"/command/line",schemaPath:"https://openagents.dev/schemas/event/run.json#/$defs/RunLogLine/required",keyword:"required",params:{missingProperty: "message"},message:"must have required property '"+"message"+"'"};
+if(data1.step_id === undefined){
+const err99 = {instancePath:instancePath+"/command",schemaPath:"#/properties/command/oneOf/5/required",keyword:"required",params:{missingProperty: "step_id"},message:"must have required property '"+"step_id"+"'"};
 if(vErrors === null){
 vErrors = [err99];
 }
@@ -11128,9 +11133,8 @@ vErrors.push(err99);
 }
 errors++;
 }
-for(const key8 in data30){
-if(!((key8 === "message") || (key8 === "fields"))){
-const err100 = {instancePath:instancePath+"/command/line",schemaPath:"https://openagents.dev/schemas/event/run.json#/$defs/RunLogLine/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key8},message:"must NOT have additional properties"};
+if(data1.level === undefined){
+const err100 = {instancePath:instancePath+"/command",schemaPath:"#/properties/command/oneOf/5/required",keyword:"required",params:{missingProperty: "level"},message:"must have required property '"+"level"+"'"};
 if(vErrors === null){
 vErrors = [err100];
 }
@@ -11139,12 +11143,8 @@ vErrors.push(err100);
 }
 errors++;
 }
-}
-if(data30.message !== undefined){
-let data31 = data30.message;
-if(typeof data31 === "string"){
-if(func1(data31) > 2000){
-const err101 = {instancePath:instancePath+"/command/line/message",schemaPath:"https://openagents.dev/schemas/event/run.json#/$defs/RunLogLine/properties/message/maxLength",keyword:"maxLength",params:{limit: 2000},message:"must NOT have more than 2000 characters"};
+if(data1.line === undefined){
+const err101 = {instancePath:instancePath+"/command",schemaPath:"#/properties/command/oneOf/5/required",keyword:"required",params:{missingProperty: "line"},message:"must have required property '"+"line"+"'"};
 if(vErrors === null){
 vErrors = [err101];
 }
@@ -11153,8 +11153,9 @@ vErrors.push(err101);
 }
 errors++;
 }
-if(func1(data31) < 1){
-const err102 = {instancePath:instancePath+"/command/line/message",schemaPath:"https://openagents.dev/schemas/event/run.json#/$defs/RunLogLine/properties/message/minLength",keyword:"minLength",params:{limit: 1},message:"must NOT have fewer than 1 characters"};
+for(const key8 in data1){
+if(!((((key8 === "type") || (key8 === "step_id")) || (key8 === "level")) || (key8 === "line"))){
+const err102 = {instancePath:instancePath+"/command",schemaPath:"#/properties/command/oneOf/5/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key8},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err102];
 }
@@ -11164,8 +11165,9 @@ vErrors.push(err102);
 errors++;
 }
 }
-else {
-const err103 = {instancePath:instancePath+"/command/line/message",schemaPath:"https://openagents.dev/schemas/event/run.json#/$defs/RunLogLine/properties/message/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data1.type !== undefined){
+if("log" !== data1.type){
+const err103 = {instancePath:instancePath+"/command/type",schemaPath:"#/properties/command/oneOf/5/properties/type/const",keyword:"const",params:{allowedValue: "log"},message:"must be equal to constant"};
 if(vErrors === null){
 vErrors = [err103];
 }
@@ -11175,12 +11177,11 @@ vErrors.push(err103);
 errors++;
 }
 }
-if(data30.fields !== undefined){
-let data32 = data30.fields;
-if(data32 && typeof data32 == "object" && !Array.isArray(data32)){
-}
-else {
-const err104 = {instancePath:instancePath+"/command/line/fields",schemaPath:"https://openagents.dev/schemas/event/run.json#/$defs/RunLogLine/properties/fields/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data1.step_id !== undefined){
+let data32 = data1.step_id;
+if(typeof data32 === "string"){
+if(func1(data32) > 64){
+const err104 = {instancePath:instancePath+"/command/step_id",schemaPath:"#/properties/command/oneOf/5/properties/step_id/maxLength",keyword:"maxLength",params:{limit: 64},message:"must NOT have more than 64 characters"};
 if(vErrors === null){
 vErrors = [err104];
 }
@@ -11189,10 +11190,8 @@ vErrors.push(err104);
 }
 errors++;
 }
-}
-}
-else {
-const err105 = {instancePath:instancePath+"/command/line",schemaPath:"https://openagents.dev/schemas/event/run.json#/$defs/RunLogLine/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(func1(data32) < 1){
+const err105 = {instancePath:instancePath+"/command/step_id",schemaPath:"#/properties/command/oneOf/5/properties/step_id/minLength",keyword:"minLength",params:{limit: 1},message:"must NOT have fewer than 1 characters"};
 if(vErrors === null){
 vErrors = [err105];
 }
@@ -11202,9 +11201,8 @@ vErrors.push(err105);
 errors++;
 }
 }
-}
 else {
-const err106 = {instancePath:instancePath+"/command",schemaPath:"#/properties/command/oneOf/5/type",keyword:"type",params:{type: "object"},message:"must be object"};
+const err106 = {instancePath:instancePath+"/command/step_id",schemaPath:"#/properties/command/oneOf/5/properties/step_id/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err106];
 }
@@ -11213,7 +11211,119 @@ vErrors.push(err106);
 }
 errors++;
 }
-var _valid0 = _errs69 === errors;
+}
+if(data1.level !== undefined){
+let data33 = data1.level;
+if(!(((data33 === "debug") || (data33 === "info")) || (data33 === "warn"))){
+const err107 = {instancePath:instancePath+"/command/level",schemaPath:"#/properties/command/oneOf/5/properties/level/enum",keyword:"enum",params:{allowedValues: schema160.properties.command.oneOf[5].properties.level.enum},message:"must be equal to one of the allowed values"};
+if(vErrors === null){
+vErrors = [err107];
+}
+else {
+vErrors.push(err107);
+}
+errors++;
+}
+}
+if(data1.line !== undefined){
+let data34 = data1.line;
+if(data34 && typeof data34 == "object" && !Array.isArray(data34)){
+if(data34.message === undefined){
+const err108 = {instancePath:instancePath+"/command/line",schemaPath:"https://openagents.dev/schemas/event/run.json#/$defs/RunLogLine/required",keyword:"required",params:{missingProperty: "message"},message:"must have required property '"+"message"+"'"};
+if(vErrors === null){
+vErrors = [err108];
+}
+else {
+vErrors.push(err108);
+}
+errors++;
+}
+for(const key9 in data34){
+if(!((key9 === "message") || (key9 === "fields"))){
+const err109 = {instancePath:instancePath+"/command/line",schemaPath:"https://openagents.dev/schemas/event/run.json#/$defs/RunLogLine/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key9},message:"must NOT have additional properties"};
+if(vErrors === null){
+vErrors = [err109];
+}
+else {
+vErrors.push(err109);
+}
+errors++;
+}
+}
+if(data34.message !== undefined){
+let data35 = data34.message;
+if(typeof data35 === "string"){
+if(func1(data35) > 2000){
+const err110 = {instancePath:instancePath+"/command/line/message",schemaPath:"https://openagents.dev/schemas/event/run.json#/$defs/RunLogLine/properties/message/maxLength",keyword:"maxLength",params:{limit: 2000},message:"must NOT have more than 2000 characters"};
+if(vErrors === null){
+vErrors = [err110];
+}
+else {
+vErrors.push(err110);
+}
+errors++;
+}
+if(func1(data35) < 1){
+const err111 = {instancePath:instancePath+"/command/line/message",schemaPath:"https://openagents.dev/schemas/event/run.json#/$defs/RunLogLine/properties/message/minLength",keyword:"minLength",params:{limit: 1},message:"must NOT have fewer than 1 characters"};
+if(vErrors === null){
+vErrors = [err111];
+}
+else {
+vErrors.push(err111);
+}
+errors++;
+}
+}
+else {
+const err112 = {instancePath:instancePath+"/command/line/message",schemaPath:"https://openagents.dev/schemas/event/run.json#/$defs/RunLogLine/properties/message/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err112];
+}
+else {
+vErrors.push(err112);
+}
+errors++;
+}
+}
+if(data34.fields !== undefined){
+let data36 = data34.fields;
+if(data36 && typeof data36 == "object" && !Array.isArray(data36)){
+}
+else {
+const err113 = {instancePath:instancePath+"/command/line/fields",schemaPath:"https://openagents.dev/schemas/event/run.json#/$defs/RunLogLine/properties/fields/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err113];
+}
+else {
+vErrors.push(err113);
+}
+errors++;
+}
+}
+}
+else {
+const err114 = {instancePath:instancePath+"/command/line",schemaPath:"https://openagents.dev/schemas/event/run.json#/$defs/RunLogLine/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err114];
+}
+else {
+vErrors.push(err114);
+}
+errors++;
+}
+}
+}
+else {
+const err115 = {instancePath:instancePath+"/command",schemaPath:"#/properties/command/oneOf/5/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err115];
+}
+else {
+vErrors.push(err115);
+}
+errors++;
+}
+var _valid0 = _errs78 === errors;
 if(_valid0 && valid1){
 valid1 = false;
 passing0 = [passing0, 5];
@@ -11232,12 +11342,12 @@ props0 = true;
 }
 }
 if(!valid1){
-const err107 = {instancePath:instancePath+"/command",schemaPath:"#/properties/command/oneOf",keyword:"oneOf",params:{passingSchemas: passing0},message:"must match exactly one schema in oneOf"};
+const err116 = {instancePath:instancePath+"/command",schemaPath:"#/properties/command/oneOf",keyword:"oneOf",params:{passingSchemas: passing0},message:"must match exactly one schema in oneOf"};
 if(vErrors === null){
-vErrors = [err107];
+vErrors = [err116];
 }
 else {
-vErrors.push(err107);
+vErrors.push(err116);
 }
 errors++;
 }
@@ -11255,12 +11365,12 @@ vErrors = null;
 }
 }
 else {
-const err108 = {instancePath,schemaPath:"#/type",keyword:"type",params:{type: "object"},message:"must be object"};
+const err117 = {instancePath,schemaPath:"#/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
-vErrors = [err108];
+vErrors = [err117];
 }
 else {
-vErrors.push(err108);
+vErrors.push(err117);
 }
 errors++;
 }

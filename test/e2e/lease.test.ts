@@ -8,9 +8,12 @@ import { afterEach, beforeEach, describe, it } from "node:test";
 import { setTimeout as delay } from "node:timers/promises";
 import { approvalDecider } from "@oa/shared/approval/decider.ts";
 import { getApproval, listApprovals } from "@oa/shared/approval/views.ts";
+import type { Recorded } from "@oa/shared/core/envelope.ts";
 import { task } from "@oa/shared/core/event-store.ts";
 import { Fault, isRejection } from "@oa/shared/core/refusal.ts";
-import type { UpgradeManifest } from "@oa/shared/generated/types.ts";
+import type { RunEvent, UpgradeManifest } from "@oa/shared/generated/types.ts";
+import { apart } from "@oa/shared/run/boundary.ts";
+import { runDecider } from "@oa/shared/run/decider.ts";
 import { getRun, type RunView } from "@oa/shared/run/views.ts";
 import type { AdminServer } from "@oa/worker/admin/server.ts";
 import { joinWorkspace } from "@oa/worker/engine/join.ts";
@@ -74,9 +77,9 @@ describe("a second engine", () => {
     }
     throw new Error("it never came to that");
   };
+  const events = (run_id: string) => home.store.bySubject(run_id) as unknown as readonly Recorded<RunEvent>[];
   const steps = (run_id: string, type: string): readonly string[] =>
-    home.store
-      .bySubject(run_id)
+    apart(events(run_id))
       .filter(({ event_type }) => event_type === type)
       .map(({ data }) => (data as { readonly step_id: string }).step_id);
   const ask = async (path: string, body: object): Promise<string> => {
@@ -97,6 +100,17 @@ describe("a second engine", () => {
     const run = await until(run_id, ({ finished_at }) => finished_at !== null);
     assert.equal(run.status, "succeeded", run.message ?? "");
     assert.deepEqual(steps(run_id, "step.succeeded"), ["fetch", "post", "keep"]);
+    const recorded = events(run_id).filter(({ event_type }) => event_type.startsWith("step."));
+    assert.deepEqual(
+      recorded.map(({ event_type, data }) => [event_type, "next" in data ? data.next?.step_id : undefined]),
+      [
+        ["step.started", undefined],
+        ["step.succeeded", "post"],
+        ["step.succeeded", "keep"],
+        ["step.succeeded", undefined],
+      ],
+      "one event a step, as where the worker carries the run out itself",
+    );
     assert.equal(run.artifacts.length, 1);
     assert.equal(readFileSync(join(folder, "out.txt"), "utf8"), "page");
   });
@@ -200,6 +214,34 @@ describe("a second engine", () => {
     assert.ok(!isRejection(answer), JSON.stringify(answer));
     return answer.claim_token;
   };
+
+  it("may say success and start in two calls or one, and the one starts nothing that may not start", async () => {
+    const run_id = await start(CRASH_MANIFEST);
+    const claim_token = await claim();
+    const { created } = home.store.load(runDecider, run_id);
+    const { manifest_sha256, permission_hash } = created ?? {};
+    const say = (command: object) => ask(`/v1/runs/${run_id}/steps`, { claim_token, command });
+    assert.equal(await ask(`/v1/runs/${run_id}/start`, { claim_token, manifest_sha256, permission_hash }), "done");
+    const success = (step_id: string, next?: string) => ({
+      ...{ type: "succeed_step", step_id, attempt: 1, duration_ms: 1, result: {} },
+      ...(next && { next: { step_id: next, params: {} } }),
+    });
+    assert.equal(await say({ type: "start_step", step_id: "fetch", params: {} }), "done");
+    // `post` writes outside, and the workspace's switch is on: the success is kept, and the start says why not.
+    await home.options.kill_switch.set(true, "stop");
+    assert.equal(await say(success("fetch", "post")), "done");
+    assert.deepEqual([steps(run_id, "step.succeeded"), steps(run_id, "step.started")], [["fetch"], ["fetch"]]);
+    assert.equal(await say({ type: "start_step", step_id: "post", params: {} }), "kill_switch_active");
+    await home.options.kill_switch.set(false, "go on");
+    assert.equal(await say({ type: "start_step", step_id: "post", params: {} }), "done");
+    // Said again, neither is done twice.
+    assert.equal(await say(success("post", "keep")), "done");
+    assert.equal(await say(success("post", "keep")), "lease_lost");
+    assert.deepEqual(steps(run_id, "step.started"), ["fetch", "post", "keep"]);
+    assert.equal(await say({ ...success("keep"), next: { step_id: "keep" } }), "schema_invalid");
+    assert.equal(await say(success("keep")), "done");
+    assert.equal(await ask(`/v1/runs/${run_id}/complete`, { claim_token }), "done");
+  });
 
   it("is not given a run that another one holds", async () => {
     await start(CRASH_MANIFEST);

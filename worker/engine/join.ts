@@ -1,21 +1,18 @@
 import type { Recorded } from "@oa/shared/core/envelope.ts";
-import type { Task } from "@oa/shared/core/event-store.ts";
 import { foldAll } from "@oa/shared/core/fold.ts";
 import { newId } from "@oa/shared/core/id.ts";
 import { LIMITS } from "@oa/shared/core/limits.ts";
 import { Fault, isRejection, type Rejection } from "@oa/shared/core/refusal.ts";
 import { clip } from "@oa/shared/core/text.ts";
-import type { RunEvent } from "@oa/shared/generated/types.ts";
+import type { ControlStepNext, RunEvent } from "@oa/shared/generated/types.ts";
 import type { InstalledRelease } from "@oa/shared/install/release.ts";
 import { type RunCommand, runDecider } from "@oa/shared/run/decider.ts";
 import { isFinished, type RunState, type RunStep, runProcess } from "@oa/shared/run/process.ts";
 import type { EngineOptions } from "../engine.ts";
-import { type Attempts, attemptStep, outcomeCommand, sandboxOf, type Watched, watch, wire } from "./attempt.ts";
-import { judgedCommands } from "./drive.ts";
-import { type JudgedStep, type Judgement, judgeStep } from "./judge.ts";
+import { type Attempts, watch } from "./attempt.ts";
+import { type AppendHeld, type HeldRun, lost, orThrow, performSteps } from "./held-steps.ts";
 import { openReleaseJudge, type ReleaseJudge } from "./judged-release.ts";
 import { killed } from "./kill-switch.ts";
-import { usageTasks } from "./meter.ts";
 import { identity, judgedState, ownReleases } from "./own-release.ts";
 
 /** The control API of the worker whose runs are carried out; an answer that says no is a rejection. */
@@ -31,13 +28,10 @@ interface Claim {
 }
 
 /** One claimed run: its state as the workspace tells it, and what stands between its step and the workspace. */
-interface Held extends Watched {
+interface Held extends HeldRun {
   readonly claim: Claim;
   readonly release: InstalledRelease;
-  state: RunState;
   lease_until_ms: number;
-  /** Whether the step that is being performed writes to the outside world. */
-  outside: boolean;
 }
 
 /**
@@ -104,7 +98,7 @@ async function one(
         options,
         workspace,
         engine_id,
-        { ...watch(options.clock), claim, release, state, lease_until_ms: 0, outside: false },
+        { ...watch(options.clock), claim, run_id, release, state, lease_until_ms: 0, outside: false },
         stop,
       );
       return true;
@@ -136,18 +130,18 @@ async function carryOut(
   const stopping = (): void => held.controller.abort(new Fault("interrupted", "the worker is stopping"));
   stop.addEventListener("abort", stopping, { once: true });
   const beating = beat(options, workspace, held, over.signal);
-  const append = async (command: RunCommand): Promise<Rejection | undefined> => {
-    const [path, body] = request(command);
+  const append: AppendHeld = async (command, next) => {
+    const [path, body] = request(command, next);
     return send(options, workspace, held, path, { claim_token, ...body }, over.signal);
   };
-  const attempts: Attempts = { ...options, engine_id, append: (_, command) => append(command) };
+  const attempts: Attempts & EngineOptions = { ...options, engine_id, append: (_, command) => append(command) };
   try {
     while (!stop.aborted && !lost(held) && !isFinished(held.state)) {
       const step = runProcess.next(held.state, clock.now_ms());
       if (step === undefined) await clock.sleep(LIMITS.engine_poll_ms, stop);
       else if (step.kind === "wait")
         await clock.sleep(Math.min(step.until_ms - clock.now_ms(), LIMITS.engine_poll_ms), stop);
-      else if (step.kind === "perform") await performStep(attempts, append, held, step, options, stop);
+      else if (step.kind === "perform") await performSteps(attempts, append, held, step, stop);
       else if (step.kind === "post_note") return;
       else orThrow(await append(bookkeeping(engine_id, step, clock.now_ms())));
     }
@@ -161,70 +155,6 @@ async function carryOut(
       await workspace.post(`/v1/runs/${run_id}/lease/release`, body, limit).catch(options.report);
     }
   }
-}
-
-async function performStep(
-  attempts: Attempts,
-  append: (command: RunCommand) => Promise<Rejection | undefined>,
-  held: Held,
-  due: Extract<RunStep, { kind: "perform" }>,
-  options: EngineOptions,
-  stop: AbortSignal,
-): Promise<void> {
-  const { step, attempt } = due;
-  const { engine_id } = attempts;
-  const { run_id } = held.claim;
-  const wired = wire(run_id, held.state, step.params);
-  let outside = false;
-  if (!(wired instanceof Fault)) {
-    const judged = await judgeHere(options, { run_id, state: held.state, plan: step, params: wired });
-    // The owner of this machine is asked, at this machine; the workspace's run goes on being held meanwhile.
-    if (judged.kind === "wait") return options.clock.sleep(LIMITS.engine_poll_ms, stop);
-    if (judged.kind === "stop") {
-      const commands = judgedCommands({ engine_id, run_id, now_ms: options.clock.now_ms() }, due, judged);
-      for (const command of commands ?? []) orThrow(await append(command));
-      return;
-    }
-    outside = judged.outside;
-  }
-  const params = wired instanceof Fault ? {} : wired;
-  const kept = sandboxOf(step.op, attempts.config);
-  const refused = await append({ type: "start_step", engine_id, run_id, step_id: step.step_id, params, ...kept });
-  if (refused?.code === "kill_switch_active") {
-    const { code, message } = refused;
-    return orThrow(await append({ type: "fail", engine_id, step_id: step.step_id, code, message }));
-  }
-  orThrow(refused);
-  held.outside = outside;
-  const outcome = await attemptStep(attempts, run_id, { state: held.state, step, wired, outside }, held);
-  held.progress = null;
-  held.outside = false;
-  const used = { run_id, step_id: step.step_id, usage: held.usage, at_ms: options.clock.now_ms() };
-  await keepHere(options, run_id, usageTasks(held.state.created?.install_id, used));
-  const command = lost(held) ? undefined : outcomeCommand(attempts, step.step_id, attempt, outcome);
-  if (command !== undefined) orThrow(await append(command));
-}
-
-/** Judges by this worker's own rules, and keeps in its own log what goes with that: an approval is used up here. */
-async function judgeHere(options: EngineOptions, judged: JudgedStep): Promise<Judgement> {
-  const judgement = judgeStep(options, options.store.load, judged);
-  await keepHere(options, judged.run_id, judgement.tasks);
-  return judgement;
-}
-
-async function keepHere(
-  { store, database, clock, config }: EngineOptions,
-  correlation_id: string,
-  tasks: readonly Task[],
-): Promise<void> {
-  if (tasks.length === 0) return;
-  const { workspace_id, worker: actor_id } = config;
-  const context = {
-    ...({ now_ms: clock.now_ms(), workspace_id, stream_type: "workspace", stream_id: workspace_id } as const),
-    ...({ actor_type: "service", actor_id, correlation_id } as const),
-  };
-  const done = await database.commit(() => store.handle(context, tasks));
-  if (isRejection(done)) throw new Fault(done.code, done.message);
 }
 
 function bookkeeping(
@@ -245,7 +175,7 @@ function bookkeeping(
 }
 
 /** Where a command goes and what of it: the workspace knows the rest itself. */
-function request(command: RunCommand): readonly [string, object] {
+function request(command: RunCommand, next: ControlStepNext | undefined): readonly [string, object] {
   switch (command.type) {
     case "complete":
       return ["complete", {}];
@@ -266,7 +196,7 @@ function request(command: RunCommand): readonly [string, object] {
         readonly now_ms?: number;
         readonly jitter?: number;
       };
-      return ["steps", { command: own }];
+      return ["steps", { command: next === undefined ? own : { ...own, next } }];
     }
   }
 }
@@ -346,12 +276,4 @@ function loseLease({ controller }: Held, why: string): Fault {
   const fault = new Fault("lease_lost", `the run is no longer this engine's: ${why}`);
   controller.abort(fault);
   return fault;
-}
-
-function lost({ controller: { signal } }: Held): boolean {
-  return signal.aborted && signal.reason instanceof Fault && signal.reason.code === "lease_lost";
-}
-
-function orThrow(refused: Rejection | undefined): void {
-  if (refused !== undefined) throw new Fault(refused.code, refused.message);
 }

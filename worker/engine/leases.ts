@@ -3,11 +3,13 @@ import type { Actor } from "@oa/shared/api/actor.ts";
 import type { ControlPorts } from "@oa/shared/api/ports.ts";
 import { refuseRun } from "@oa/shared/capability/scope.ts";
 import type { EventContext } from "@oa/shared/core/envelope.ts";
-import { task } from "@oa/shared/core/event-store.ts";
+import { type Task, task } from "@oa/shared/core/event-store.ts";
 import { LIMITS } from "@oa/shared/core/limits.ts";
 import { isRejection, type Rejection, reject } from "@oa/shared/core/refusal.ts";
 import type { ControlRunStep } from "@oa/shared/generated/types.ts";
-import { type EngineCommand, type RunCommand, runDecider } from "@oa/shared/run/decider.ts";
+import { type EngineCommand, type LeaseProof, type RunCommand, runDecider } from "@oa/shared/run/decider.ts";
+import { succeedAndStart } from "@oa/shared/run/onward.ts";
+import type { RunState } from "@oa/shared/run/process.ts";
 import { claimableRuns } from "@oa/shared/run/views.ts";
 import type { EngineOptions } from "../engine.ts";
 import { noteRelays } from "./note.ts";
@@ -15,10 +17,16 @@ import { noteRelays } from "./note.ts";
 type LeaseOptions = Pick<EngineOptions, "store" | "database" | "clock" | "random" | "config" | "kill_switch">;
 const CLAIM_TRIES = 8;
 
+/** Who writes under the lease, as the workspace knows it. */
+interface Holder {
+  readonly engine_id: string;
+  readonly lease: LeaseProof;
+}
+
 /** The workspace's side of leases: engines of other processes claim runs and write what they did. */
 export function openLeases(options: LeaseOptions): ControlPorts["leases"] {
   const { store, database, clock, random, config } = options;
-  const append = (run_id: string, engine_id: string, command: RunCommand, by: Actor | undefined) => {
+  const append = (run_id: string, engine_id: string, asked: Task, by: Actor | undefined) => {
     const { actor_type, actor_id } = by?.scope ? by : ({ actor_type: "service", actor_id: engine_id } as const);
     const context: EventContext = {
       now_ms: clock.now_ms(),
@@ -29,15 +37,15 @@ export function openLeases(options: LeaseOptions): ControlPorts["leases"] {
       actor_id,
       correlation_id: run_id,
     };
-    return database.commit(() => store.handle(context, [task(runDecider, run_id, command)]));
+    return database.commit(() => store.handle(context, [asked]));
   };
 
   /** Writes for the engine whose token this is, and gives the events; the decider says whether it holds the run. */
-  const held = async (
+  const heldTask = async (
     run_id: string,
     token: string | undefined,
     by: Actor | undefined,
-    ask: () => EngineCommand,
+    ask: (holder: Holder) => Task,
   ): Promise<object | Rejection> => {
     if (token === undefined) return reject("missing_claim_token", "send the claim_token that the claim gave");
     const { created, claim } = store.load(runDecider, run_id);
@@ -45,18 +53,42 @@ export function openLeases(options: LeaseOptions): ControlPorts["leases"] {
     if (claim === null) return reject("lease_lost", "nobody holds the run: claim it again");
     if (claim.token_sha256 === null) return reject("lease_token_mismatch", "the worker carries the run out itself");
     const lease = { token_sha256: hashOf(token, by), now_ms: clock.now_ms() };
-    const command = { ...ask(), engine_id: claim.engine_id, lease };
-    const recorded = await append(run_id, claim.engine_id, command, by);
+    const recorded = await append(run_id, claim.engine_id, ask({ engine_id: claim.engine_id, lease }), by);
     return isRejection(recorded) ? recorded : { events: recorded };
   };
+  const held = (
+    run_id: string,
+    token: string | undefined,
+    by: Actor | undefined,
+    ask: () => EngineCommand,
+  ): Promise<object | Rejection> =>
+    heldTask(run_id, token, by, (holder) => task(runDecider, run_id, { ...ask(), ...holder }));
 
   /** The workspace's own switch holds for whoever carries its runs out. */
-  const stopped = (run_id: string, command: ControlRunStep["command"]): Rejection | null => {
-    if (command.type !== "start_step" || !options.kill_switch.isOn()) return null;
-    const step = store.load(runDecider, run_id).steps.find(({ plan }) => plan.step_id === command.step_id);
-    if (step?.plan.effect !== "external_write") return null;
-    return reject("kill_switch_active", `the kill switch is on: step ${command.step_id} is not started`);
-  };
+  const isStopped = ({ steps }: RunState, step_id: string): boolean =>
+    options.kill_switch.isOn() &&
+    steps.some(({ plan }) => plan.step_id === step_id && plan.effect === "external_write");
+
+  /** What an engine did of a step; with a success, the start of the next where that may start. */
+  const stepTask =
+    (run_id: string, command: ControlRunStep["command"]) =>
+    (holder: Holder): Task => ({
+      subject_id: run_id,
+      run: (load) => {
+        const state = load(runDecider, run_id);
+        const now_ms = clock.now_ms();
+        if (command.type === "start_step" && isStopped(state, command.step_id)) {
+          return reject("kill_switch_active", `the kill switch is on: step ${command.step_id} is not started`);
+        }
+        if (command.type === "succeed_step") {
+          const { next, ...success } = command;
+          const done = { ...success, ...holder };
+          if (next === undefined || isStopped(state, next.step_id)) return runDecider.decide(state, done);
+          return succeedAndStart(state, done, { type: "start_step", run_id, ...next, ...holder }, now_ms);
+        }
+        return runDecider.decide(state, { ...whole(run_id, command, now_ms, random), ...holder });
+      },
+    });
 
   const leaseUntil = (lease_ms: number = LIMITS.run_lease_ms): number => clock.now_ms() + lease_ms;
 
@@ -69,7 +101,7 @@ export function openLeases(options: LeaseOptions): ControlPorts["leases"] {
         const until_ms = leaseUntil(lease_ms);
         const lease = { until_ms, token_sha256: hashOf(claim_token, by) };
         const claim: RunCommand = { type: "claim", engine_id, now_ms: clock.now_ms(), takeover: false, lease };
-        const recorded = await append(run_id, engine_id, claim, by);
+        const recorded = await append(run_id, engine_id, task(runDecider, run_id, claim), by);
         if (isRejection(recorded)) continue; // somebody was faster
         const { fence } = store.load(runDecider, run_id);
         return { run_id, claim_token, fence, lease_until_ms: until_ms };
@@ -98,8 +130,7 @@ export function openLeases(options: LeaseOptions): ControlPorts["leases"] {
       const done = await held(id, claim_token, by, () => ({ type: "start", manifest_sha256, permission_hash }));
       return isRejection(done) ? done : { events: store.bySubject(id) };
     },
-    step: async (id, { claim_token, command }, by) =>
-      stopped(id, command) ?? held(id, claim_token, by, () => whole(id, command, clock.now_ms(), random)),
+    step: (id, { claim_token, command }, by) => heldTask(id, claim_token, by, stepTask(id, command)),
     complete: (id, { claim_token }, by) =>
       held(id, claim_token, by, () => ({
         type: "complete",
@@ -117,7 +148,7 @@ export function openLeases(options: LeaseOptions): ControlPorts["leases"] {
 /** The engine's command with what only the workspace may say. */
 function whole(
   run_id: string,
-  command: ControlRunStep["command"],
+  command: Exclude<ControlRunStep["command"], { readonly type: "succeed_step" }>,
   now_ms: number,
   random: EngineOptions["random"],
 ): EngineCommand {

@@ -1,0 +1,169 @@
+import type { Task } from "@oa/shared/core/event-store.ts";
+import { LIMITS } from "@oa/shared/core/limits.ts";
+import { Fault, isRejection, type Rejection } from "@oa/shared/core/refusal.ts";
+import type { ControlStepNext } from "@oa/shared/generated/types.ts";
+import type { RunCommand } from "@oa/shared/run/decider.ts";
+import type { StepCommand } from "@oa/shared/run/onward.ts";
+import { type RunState, type RunStep, runProcess } from "@oa/shared/run/process.ts";
+import type { EngineOptions } from "../engine.ts";
+import { type Attempts, attemptStep, outcomeCommand, sandboxOf, type Watched, type Wired, wire } from "./attempt.ts";
+import { judgedCommands } from "./drive.ts";
+import { type JudgedStep, type Judgement, judgeStep } from "./judge.ts";
+import { usageTasks } from "./meter.ts";
+
+/** A run that is held under a lease: its state as the workspace tells it. */
+export interface HeldRun extends Watched {
+  readonly run_id: string;
+  state: RunState;
+  /** Whether the step that is being performed writes to the outside world. */
+  outside: boolean;
+}
+
+/** Writes to the workspace, which records the start of the next step together with a success where that may start. */
+export type AppendHeld = (command: RunCommand, next?: ControlStepNext) => Promise<Rejection | undefined>;
+
+type Due = Extract<RunStep, { kind: "perform" }>;
+
+/** A step that this machine's own rules let through, with its parameters. */
+interface Cleared {
+  readonly due: Due;
+  readonly wired: Wired;
+  readonly outside: boolean;
+}
+
+/**
+ * Performs a step, and those after it for as long as each success brings the start of the next with it: one call and one
+ * event a step. Whatever else comes between two steps is the caller's.
+ */
+export async function performSteps(
+  attempts: Attempts & EngineOptions,
+  append: AppendHeld,
+  held: HeldRun,
+  due: Due,
+  stop: AbortSignal,
+): Promise<void> {
+  let begun = await begin(attempts, append, held, due, stop);
+  while (begun !== undefined) begun = await performBegun(attempts, append, held, begun, stop);
+}
+
+/** Has the start recorded; undefined: the step waits, or was told not to be done. */
+async function begin(
+  attempts: Attempts & EngineOptions,
+  append: AppendHeld,
+  held: HeldRun,
+  due: Due,
+  stop: AbortSignal,
+): Promise<Cleared | undefined> {
+  const { engine_id, clock } = attempts;
+  const { run_id } = held;
+  const { judged, wired } = await clear(attempts, held, held.state, due);
+  // The owner of this machine is asked, at this machine; the workspace's run goes on being held meanwhile.
+  if (judged?.kind === "wait") {
+    await clock.sleep(LIMITS.engine_poll_ms, stop);
+    return undefined;
+  }
+  if (judged?.kind === "stop") {
+    const commands = judgedCommands({ engine_id, run_id, now_ms: clock.now_ms() }, due, judged);
+    for (const command of commands ?? []) orThrow(await append(command));
+    return undefined;
+  }
+  const next = startOf(attempts, due, wired);
+  const refused = await append({ type: "start_step", engine_id, run_id, ...next });
+  if (refused?.code === "kill_switch_active") {
+    const { code, message } = refused;
+    orThrow(await append({ type: "fail", engine_id, step_id: next.step_id, code, message }));
+    return undefined;
+  }
+  orThrow(refused);
+  return { due, wired, outside: judged?.outside ?? false };
+}
+
+/** Performs a step whose start is recorded, and has its outcome recorded; gives the next one where that has begun too. */
+async function performBegun(
+  attempts: Attempts & EngineOptions,
+  append: AppendHeld,
+  held: HeldRun,
+  { due: { step, attempt }, wired, outside }: Cleared,
+  stop: AbortSignal,
+): Promise<Cleared | undefined> {
+  const { run_id } = held;
+  const { step_id } = step;
+  held.outside = outside;
+  const outcome = await attemptStep(attempts, run_id, { state: held.state, step, wired, outside }, held);
+  held.progress = null;
+  held.outside = false;
+  const used = { run_id, step_id, usage: held.usage, at_ms: attempts.clock.now_ms() };
+  await keepHere(attempts, run_id, usageTasks(held.state.created?.install_id, used));
+  const command = lost(held) ? undefined : outcomeCommand(attempts, step_id, attempt, outcome);
+  if (command === undefined) return undefined;
+  const next = command.type === "succeed_step" && !stop.aborted ? await following(attempts, held, command) : undefined;
+  orThrow(await append(command, next && startOf(attempts, next.due, next.wired)));
+  const now = held.state.steps[held.state.done];
+  return now?.status === "running" && now.plan.step_id === next?.due.step.step_id ? next : undefined;
+}
+
+/** The step that a success leads to, where this machine lets it begin at once and one call can carry both. */
+async function following(
+  attempts: Attempts & EngineOptions,
+  held: HeldRun,
+  { step_id, attempt, duration_ms, result }: StepCommand<"succeed_step">,
+): Promise<Cleared | undefined> {
+  const success = { step_id, attempt, duration_ms, result };
+  const after = runProcess.evolve(held.state, { event_type: "step.succeeded", data: success });
+  const due = runProcess.next(after, attempts.clock.now_ms());
+  if (due?.kind !== "perform") return undefined;
+  const { judged, wired } = await clear(attempts, held, after, due);
+  if (judged !== null && judged.kind !== "go") return undefined;
+  const bytes = Buffer.byteLength(JSON.stringify([success, startOf(attempts, due, wired)]));
+  return bytes + ENVELOPE_BYTES > LIMITS.api_body_bytes ? undefined : { due, wired, outside: judged?.outside ?? false };
+}
+
+/** What a call has around a success and a start: the token and the names. */
+const ENVELOPE_BYTES = 1_000;
+
+/** A step's parameters, and what is said of it here; null: they cannot be had, which the attempt says. */
+async function clear(
+  attempts: EngineOptions,
+  { run_id }: HeldRun,
+  state: RunState,
+  { step }: Due,
+): Promise<{ readonly wired: Wired; readonly judged: Judgement | null }> {
+  const wired = wire(run_id, state, step.params);
+  if (wired instanceof Fault) return { wired, judged: null };
+  return { wired, judged: await judgeHere(attempts, { run_id, state, plan: step, params: wired }) };
+}
+
+function startOf({ config }: EngineOptions, { step }: Due, wired: Wired): ControlStepNext {
+  return { step_id: step.step_id, params: wired instanceof Fault ? {} : wired, ...sandboxOf(step.op, config) };
+}
+
+/** Judges by this worker's own rules, and keeps in its own log what goes with that: an approval is used up here. */
+async function judgeHere(options: EngineOptions, judged: JudgedStep): Promise<Judgement> {
+  const judgement = judgeStep(options, options.store.load, judged);
+  await keepHere(options, judged.run_id, judgement.tasks);
+  return judgement;
+}
+
+async function keepHere(
+  { store, database, clock, config }: EngineOptions,
+  correlation_id: string,
+  tasks: readonly Task[],
+): Promise<void> {
+  if (tasks.length === 0) return;
+  const { workspace_id, worker: actor_id } = config;
+  const context = {
+    ...({ now_ms: clock.now_ms(), workspace_id, stream_type: "workspace", stream_id: workspace_id } as const),
+    ...({ actor_type: "service", actor_id, correlation_id } as const),
+  };
+  const done = await database.commit(() => store.handle(context, tasks));
+  if (isRejection(done)) throw new Fault(done.code, done.message);
+}
+
+/** Whether another engine may have the run by now: nothing more is done or written here. */
+export function lost({ controller: { signal } }: Watched): boolean {
+  return signal.aborted && signal.reason instanceof Fault && signal.reason.code === "lease_lost";
+}
+
+export function orThrow(refused: Rejection | undefined): void {
+  if (refused !== undefined) throw new Fault(refused.code, refused.message);
+}
