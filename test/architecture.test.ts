@@ -240,8 +240,8 @@ describe("each thing has one obvious place", () => {
     const outside = [
       "worker/adapters/edge-build.ts",
       "worker/adapters/keys.ts",
+      "worker/adapters/machine-sandbox.ts",
       "worker/adapters/process.ts",
-      "worker/adapters/sandbox.ts",
       "worker/adapters/site-build.ts",
       "worker/cli/service-of.ts",
       "worker/main/doctor-alone.ts",

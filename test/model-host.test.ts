@@ -8,8 +8,9 @@ import { join } from "node:path";
 import { after, afterEach, before, describe, it } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { Fault } from "@oa/shared/core/refusal.ts";
+import { thisMachinesSandbox } from "@oa/worker/adapters/machine-sandbox.ts";
 import { openRunUsage, type UsageCaps } from "@oa/worker/adapters/run-usage.ts";
-import { type Sandbox, thisMachinesSandbox } from "@oa/worker/adapters/sandbox.ts";
+import type { Sandbox } from "@oa/worker/adapters/sandbox.ts";
 import type { GenerateRequest, Generation, ModelBackends } from "@oa/worker/backends/backend.ts";
 import { cappedBackends, openModelBackends } from "@oa/worker/backends/backends.ts";
 import { writeTinyBert, writeTinyLlama } from "./fakes/gguf.ts";
@@ -117,7 +118,7 @@ describe("a model runs in a process of its own", () => {
     for (const confined of [false, true]) {
       const script = `
         import { openModelBackends } from ${JSON.stringify(import.meta.resolve("@oa/worker/backends/backends.ts"))};
-        import { thisMachinesSandbox } from ${JSON.stringify(import.meta.resolve("@oa/worker/adapters/sandbox.ts"))};
+        import { thisMachinesSandbox } from ${JSON.stringify(import.meta.resolve("@oa/worker/adapters/machine-sandbox.ts"))};
         const config = { "llama.cpp": { generate_model_path: ${JSON.stringify(llama)}, threads: 1 } };
         const options = ${confined} ? { sandbox: await thisMachinesSandbox() } : {};
         await openModelBackends(config, options).generate({

@@ -1,8 +1,8 @@
 import { mkdtempSync, realpathSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
+import { thisMachinesSandbox } from "@oa/worker/adapters/machine-sandbox.ts";
 import { openRunUsage } from "@oa/worker/adapters/run-usage.ts";
-import { thisMachinesSandbox } from "@oa/worker/adapters/sandbox.ts";
 import { cappedBackends, openModelBackends } from "@oa/worker/backends/backends.ts";
 import { writeTinyBert, writeTinyLlama } from "../fakes/gguf.ts";
 import type { Bench } from "./run.ts";

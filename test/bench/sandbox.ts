@@ -3,8 +3,9 @@ import { createHash } from "node:crypto";
 import { mkdtempSync, realpathSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
+import { thisMachinesSandbox } from "@oa/worker/adapters/machine-sandbox.ts";
 import { type ConfinedProcesses, openConfinedProcesses, openProcesses } from "@oa/worker/adapters/process.ts";
-import { type Connect, thisMachinesSandbox } from "@oa/worker/adapters/sandbox.ts";
+import type { Connect } from "@oa/worker/adapters/tunnel.ts";
 import { wasiModule } from "../fakes/wasi-module.ts";
 import type { Bench } from "./run.ts";
 

@@ -7,8 +7,9 @@ import { Fault } from "@oa/shared/core/refusal.ts";
 import { needs } from "../../test/needs.ts";
 import { confinedWriter } from "./confined-writer.ts";
 import { openGrantedFiles } from "./granted-files.ts";
+import { thisMachinesSandbox } from "./machine-sandbox.ts";
 import { openConfinedProcesses } from "./process.ts";
-import { type Sandbox, thisMachinesSandbox } from "./sandbox.ts";
+import type { Sandbox } from "./sandbox.ts";
 
 /** What macOS does for every write, here in the sandbox that this machine has. */
 const skip = needs("bwrap");

@@ -6,7 +6,7 @@ import { Fault } from "@oa/shared/core/refusal.ts";
 import type { Egress } from "./egress.ts";
 import type { GrantedFiles } from "./granted-files.ts";
 import { ipFamily } from "./ip-address.ts";
-import type { Connect } from "./sandbox.ts";
+import type { Connect } from "./tunnel.ts";
 
 /** A repository that has been checked and may be fetched from. */
 export interface GitSource {

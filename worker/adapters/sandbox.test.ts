@@ -8,10 +8,13 @@ import { after, before, test } from "node:test";
 import { setTimeout } from "node:timers/promises";
 import { Fault } from "@oa/shared/core/refusal.ts";
 import { needs } from "../../test/needs.ts";
+import { openSandbox, thisMachinesSandbox } from "./machine-sandbox.ts";
+import { noSandbox } from "./no-sandbox.ts";
 import { openConfinedProcesses, openProcesses } from "./process.ts";
 import { openRunUsage } from "./run-usage.ts";
-import { type Bounds, type Connect, noSandbox, openSandbox, type Sandbox, thisMachinesSandbox } from "./sandbox.ts";
+import type { Bounds, Sandbox } from "./sandbox.ts";
 import { profileOf } from "./seatbelt.ts";
+import type { Connect } from "./tunnel.ts";
 
 const skip = needs("bwrap");
 let home = "";

@@ -4,7 +4,9 @@ import { createServer, connect as dial, type Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { LIMITS } from "@oa/shared/core/limits.ts";
-import type { Connect } from "./sandbox.ts";
+
+/** The checked addresses a connection may go to. A `Fault` where it may go nowhere. */
+export type Connect = (host: string, port: number, signal: AbortSignal) => Promise<readonly string[]>;
 
 /** The one way out for a child process: a SOCKS 5 server (RFC 1928, 1929) of its own that asks before each connection. */
 export interface Tunnel {

@@ -1,8 +1,8 @@
 import type { DoctorCheck } from "@oa/shared/api/ports.ts";
 import { Fault } from "@oa/shared/core/refusal.ts";
+import { thisMachinesSandbox } from "../adapters/machine-sandbox.ts";
 import { openProcesses } from "../adapters/process.ts";
 import { openRandom } from "../adapters/random.ts";
-import { thisMachinesSandbox } from "../adapters/sandbox.ts";
 import { loadSchnorr } from "../adapters/schnorr.ts";
 import { openSqlite } from "../adapters/sqlite.ts";
 import { examine } from "../admin/doctor.ts";

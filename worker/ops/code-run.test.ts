@@ -13,10 +13,11 @@ import { needs } from "../../test/needs.ts";
 import { openCodePackages } from "../adapters/code-packages.ts";
 import { openEgress } from "../adapters/egress.ts";
 import { openGrantedFiles } from "../adapters/granted-files.ts";
+import { thisMachinesSandbox } from "../adapters/machine-sandbox.ts";
+import { noSandbox } from "../adapters/no-sandbox.ts";
 import { openOwnStates } from "../adapters/own-states.ts";
 import { type ConfinedProcesses, openConfinedProcesses, openProcesses } from "../adapters/process.ts";
 import { openRunUsage } from "../adapters/run-usage.ts";
-import { noSandbox, thisMachinesSandbox } from "../adapters/sandbox.ts";
 import { codeRun } from "./code-run.ts";
 import type { OpContext } from "./op.ts";
 

@@ -10,8 +10,8 @@ import { Fault } from "@oa/shared/core/refusal.ts";
 import type { GitCloneParams } from "@oa/shared/generated/types.ts";
 import { openEgress } from "../adapters/egress.ts";
 import { openGrantedFiles } from "../adapters/granted-files.ts";
+import { thisMachinesSandbox } from "../adapters/machine-sandbox.ts";
 import { openConfinedProcesses } from "../adapters/process.ts";
-import { thisMachinesSandbox } from "../adapters/sandbox.ts";
 import { gitClone } from "./git-clone.ts";
 import type { OpContext } from "./op.ts";
 
