@@ -91,6 +91,8 @@ export interface CommandContext<O extends Options = Options, A extends Arguments
   /** Asks on the terminal; false for anything but yes. Undefined where there is no terminal to ask on. */
   readonly confirm: (question: string) => Promise<boolean | undefined>;
   readonly style: (format: "bold" | "dim" | "green" | "red" | "yellow", text: string) => string;
+  /** Every command there is. */
+  readonly commands: () => Promise<readonly Command[]>;
   /** The control API of the data folder's worker: the running daemon's, else an in-process one. */
   readonly api: () => Promise<ControlClient>;
 }

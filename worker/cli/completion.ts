@@ -1,5 +1,4 @@
 import { type Command, defineCommand } from "./command.ts";
-import { COMMANDS } from "./commands.ts";
 import { GLOBAL_OPTIONS } from "./parse.ts";
 
 export const command: Command = defineCommand({
@@ -11,9 +10,8 @@ export const command: Command = defineCommand({
     'oa completion zsh > "$' + '{fpath[1]}/_oa"',
     "oa completion fish > ~/.config/fish/completions/oa.fish",
   ],
-  run: async ({ args, print }) => {
-    const commands = await Promise.all(Object.values(COMMANDS).map(async (load) => (await load()).command));
-    const script = scriptFor(args.shell, commands);
+  run: async ({ args, commands, print }) => {
+    const script = scriptFor(args.shell, await commands());
     if (script === undefined) {
       return { rejected: true, code: "usage", message: `no completion for ${args.shell}; one of: bash, zsh, fish` };
     }

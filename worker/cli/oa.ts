@@ -81,9 +81,7 @@ async function withoutCommand(
   );
   if (isRejection(parsed)) return terminal.fail(parsed);
   if (parsed.globals.version) return printVersion(terminal);
-  const load = words.length > 0 ? group : names;
-  const commands = await Promise.all(load.flatMap((name) => COMMANDS[name]?.() ?? []));
-  const list = commands.map(({ command }) => command);
+  const list = await loaded(words.length > 0 ? group : names);
   const text = words.length > 0 ? groupHelp(words, list) : rootHelp(list, version());
   if (parsed.globals.help || help) {
     terminal.print({ version: version(), commands: list.map(helpData) }, text);
@@ -91,6 +89,11 @@ async function withoutCommand(
   }
   if (!terminal.json) terminal.note(text);
   return terminal.fail(reject("usage", words.length > 0 ? `oa ${words[0]} needs one more word` : "name a command"));
+}
+
+async function loaded(names: readonly string[]): Promise<readonly Command[]> {
+  const commands = await Promise.all(names.flatMap((name) => COMMANDS[name]?.() ?? []));
+  return commands.map(({ command }) => command);
 }
 
 function printVersion(terminal: Terminal): ExitCode {
@@ -121,6 +124,7 @@ async function run(
     cwd: process.cwd(),
     env: process.env,
     signal: abort.signal,
+    commands: () => loaded(Object.keys(COMMANDS)),
     api: () => {
       client ??= import("./control-client.ts").then(({ openControlClient }) =>
         openControlClient({ data_dir, env: process.env }),
