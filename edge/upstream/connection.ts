@@ -1,6 +1,6 @@
 import { LIMITS } from "@oa/shared/core/limits.ts";
 import { Fault } from "@oa/shared/core/refusal.ts";
-import type { NostrFilter } from "@oa/shared/nostr/filter.ts";
+import type { WireFilter } from "@oa/shared/nostr/filter.ts";
 import { parseFrame } from "@oa/shared/nostr/frame.ts";
 
 /** One connection to one relay, which is not trusted with anything: time, size or sense. */
@@ -14,9 +14,6 @@ export interface UpstreamConnection {
 
 /** How a comparison went: the relay may not know how (`unknown`), or not want to for this filter (`refused`). */
 export type Comparison = "done" | "refused" | "unknown";
-
-/** A filter as NIP-01 writes it. */
-export type WireFilter = Omit<NostrFilter, "tags" | "search"> & { readonly [tag: `#${string}`]: readonly string[] };
 
 /** Where connections are made: the runtime's own, or one that reaches public addresses only. */
 export type Connect = (url: string, init: RequestInit) => Promise<Response>;

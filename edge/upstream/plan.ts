@@ -1,8 +1,8 @@
 import { LIMITS } from "@oa/shared/core/limits.ts";
 import { EXTERNAL_KINDS } from "@oa/shared/nostr/external.ts";
+import type { WireFilter } from "@oa/shared/nostr/filter.ts";
 import { KINDS, LABEL_NAMESPACE } from "@oa/shared/nostr/kinds.ts";
 import type { RelayList } from "@oa/shared/nostr/relay-list.ts";
-import type { WireFilter } from "./connection.ts";
 
 /** Kinds of our namespace that are mirrored. Completion notes are between a worker and its own relays. */
 const LABELLED: readonly number[] = Object.values(KINDS).flatMap(({ kind, relayed, requires, label }) =>

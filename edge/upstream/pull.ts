@@ -4,9 +4,10 @@ import { LIMITS } from "@oa/shared/core/limits.ts";
 import type { ReasonCode } from "@oa/shared/core/reasons.ts";
 import { Fault, isRejection } from "@oa/shared/core/refusal.ts";
 import type { Sql } from "@oa/shared/core/sql.ts";
+import type { WireFilter } from "@oa/shared/nostr/filter.ts";
 import { beginSync, continueSync, type SyncItem, syncSet } from "@oa/shared/nostr/negentropy.ts";
 import { isHex32 } from "@oa/shared/nostr/verify.ts";
-import type { UpstreamConnection, WireFilter } from "./connection.ts";
+import type { UpstreamConnection } from "./connection.ts";
 import {
   noteMissedSecond,
   noteNoSync,

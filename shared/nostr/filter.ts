@@ -16,6 +16,11 @@ export interface NostrFilter {
   readonly tags: Readonly<Record<string, readonly string[]>>;
 }
 
+/** A filter as NIP-01 writes it: what a relay is asked. */
+export type WireFilter = Omit<NostrFilter, "tags"> & {
+  readonly [tag: `#${string}`]: readonly string[] | undefined;
+};
+
 const HEX_TAGS = new Set(["e", "p"]);
 
 /**

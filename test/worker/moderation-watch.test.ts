@@ -6,10 +6,10 @@ import { getInstall, type InstallView } from "@oa/shared/install/views.ts";
 import { toEvent } from "@oa/shared/nostr/01985-moderation.ts";
 import { toEvent as peopleEvent } from "@oa/shared/nostr/30000-people.ts";
 import { toEvent as kindMutes } from "@oa/shared/nostr/30007-kind-mutes.ts";
+import type { WireFilter } from "@oa/shared/nostr/filter.ts";
 import { pureSchnorr } from "@oa/shared/nostr/schnorr.ts";
 import { type EventTemplate, publicKeyOf, signEvent } from "@oa/shared/nostr/template.ts";
 import { type VerifiedEvent, verifyEvent } from "@oa/shared/nostr/verify.ts";
-import type { RelayFilter } from "@oa/worker/adapters/relay-pool.ts";
 import { openModerationWatch } from "@oa/worker/loops/moderation-watch.ts";
 import { fakeClock, manifestOf, openRunWorld, settled, WORKSPACE } from "../fakes/runs.ts";
 
@@ -30,7 +30,7 @@ function sign(template: EventTemplate, by: Uint8Array): VerifiedEvent {
 function open(change: { readonly stops?: boolean; readonly chosen?: readonly string[] | null } = {}) {
   const world = openRunWorld({ ops: {}, clock });
   const install_id = world.install(manifest);
-  const heard: { filters: readonly RelayFilter[]; on_event: (event: VerifiedEvent) => Promise<void> }[] = [];
+  const heard: { filters: readonly WireFilter[]; on_event: (event: VerifiedEvent) => Promise<void> }[] = [];
   const canceled: string[] = [];
   const reports: unknown[] = [];
   const watch = openModerationWatch({

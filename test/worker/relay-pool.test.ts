@@ -6,12 +6,8 @@ import { LIMITS } from "@oa/shared/core/limits.ts";
 import type { Fault } from "@oa/shared/core/refusal.ts";
 import { signEvent } from "@oa/shared/nostr/template.ts";
 import type { NostrEvent, SchnorrVerify, VerifiedEvent } from "@oa/shared/nostr/verify.ts";
-import {
-  type CursorStore,
-  openRelayPool,
-  type RelayPool,
-  type RelayPoolOptions,
-} from "@oa/worker/adapters/relay-pool.ts";
+import { openRelayPool, type RelayPool, type RelayPoolOptions } from "@oa/worker/adapters/relay-pool.ts";
+import type { CursorStore } from "@oa/worker/adapters/relay-subscription.ts";
 import { loadSchnorr } from "@oa/worker/adapters/schnorr.ts";
 import { type FakeRelay, type FakeRelayOptions, openFakeRelay } from "../fakes/relay.ts";
 

@@ -1,12 +1,12 @@
 import { LIMITS } from "@oa/shared/core/limits.ts";
 import { Fault } from "@oa/shared/core/refusal.ts";
+import type { WireFilter } from "@oa/shared/nostr/filter.ts";
 import { parseFrame } from "@oa/shared/nostr/frame.ts";
 import type { NostrEvent } from "@oa/shared/nostr/verify.ts";
 import { WebSocket } from "ws";
 import { cancellation } from "./canceled.ts";
 import { pinnedLookup } from "./http-exchange.ts";
 import { ipFamily } from "./ip-address.ts";
-import type { RelayFilter } from "./relay-pool.ts";
 
 /** Signs NIP-42's event for a relay that asks who is there. */
 export type SignAuth = (template: {
@@ -33,7 +33,7 @@ export interface RelayConnection {
   /** The relay's answer to an event; a lost connection is an answer too. */
   readonly publish: (event: NostrEvent, signal: AbortSignal) => Promise<{ accepted: boolean; message: string }>;
   /** Returns what ends the subscription. */
-  readonly request: (filters: readonly RelayFilter[], listener: RelayListener) => () => void;
+  readonly request: (filters: readonly WireFilter[], listener: RelayListener) => () => void;
   readonly close: (reason: string) => void;
 }
 
@@ -52,10 +52,7 @@ export async function connectRelay(
 ): Promise<RelayConnection> {
   const socket = await openSocket(url, options);
   const answers = new Map<string, (answer: Answer) => void>();
-  const subscriptions = new Map<
-    string,
-    { filters: readonly RelayFilter[]; listener: RelayListener; authed: boolean }
-  >();
+  const subscriptions = new Map<string, { filters: readonly WireFilter[]; listener: RelayListener; authed: boolean }>();
   let ended: string | null = null;
   let challenge: string | null = null;
   let count = 0;

@@ -1,6 +1,6 @@
 import { LIMITS } from "@oa/shared/core/limits.ts";
 import { one, type Sql } from "@oa/shared/core/sql.ts";
-import type { CursorStore } from "./relay-pool.ts";
+import type { CursorStore } from "./relay-subscription.ts";
 
 /**
  * How far each relay has been read, kept in the worker's database so that a restart goes on from there. Written now and

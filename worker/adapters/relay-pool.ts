@@ -1,28 +1,11 @@
 import { LIMITS } from "@oa/shared/core/limits.ts";
 import { Fault, isRejection } from "@oa/shared/core/refusal.ts";
+import type { WireFilter } from "@oa/shared/nostr/filter.ts";
 import { type NostrEvent, type SchnorrVerify, type VerifiedEvent, verifyEvent } from "@oa/shared/nostr/verify.ts";
 import { matchFilter } from "nostr-tools/filter";
 import { throwIfCanceled } from "./canceled.ts";
 import { connectRelay, type RelayAddresses, type RelayConnection, type SignAuth } from "./relay-connection.ts";
-import { type Delivery, followRelay } from "./relay-subscription.ts";
-
-/** A NIP-01 filter, as it is sent. */
-export interface RelayFilter {
-  readonly ids?: readonly string[];
-  readonly authors?: readonly string[];
-  readonly kinds?: readonly number[];
-  readonly since?: number;
-  readonly until?: number;
-  readonly limit?: number;
-  readonly search?: string;
-  readonly [tag: `#${string}`]: readonly string[] | undefined;
-}
-
-/** By relay and subscription: the `created_at`, in seconds, up to which everything has been handled. */
-export interface CursorStore {
-  readonly get: (relay: string, subscription: string) => number | null;
-  readonly set: (relay: string, subscription: string, created_at: number) => void;
-}
+import { type CursorStore, type Delivery, followRelay } from "./relay-subscription.ts";
 
 /** One relay's answer to an event: `message` is a sentence where it was not accepted. */
 export interface RelayAnswer {
@@ -33,7 +16,7 @@ export interface RelayAnswer {
 
 export interface Subscription {
   readonly relays: readonly string[];
-  readonly filters: readonly RelayFilter[];
+  readonly filters: readonly WireFilter[];
   /** Where each relay was left off; kept for this call alone where absent. */
   readonly since?: CursorStore;
   /** Once per event, one at a time, whichever relay brought it. A throw makes that relay send it again later. */
@@ -58,7 +41,7 @@ export interface RelayPool {
    */
   readonly query: (
     relays: readonly string[],
-    filters: readonly RelayFilter[],
+    filters: readonly WireFilter[],
     options: { readonly timeout_ms: number; readonly signal: AbortSignal },
   ) => Promise<readonly VerifiedEvent[]>;
   readonly close: () => void;
@@ -73,7 +56,7 @@ export interface RelayPoolOptions {
 }
 
 /** Whether an event is what one of the filters asks for; `search` is the relay's own judgement. */
-function isWanted(filters: readonly RelayFilter[], event: VerifiedEvent): boolean {
+function isWanted(filters: readonly WireFilter[], event: VerifiedEvent): boolean {
   return filters.some((filter) =>
     matchFilter(filter as Parameters<typeof matchFilter>[0], event as unknown as Parameters<typeof matchFilter>[1]),
   );
@@ -105,7 +88,7 @@ export function openRelayPool(options: RelayPoolOptions): RelayPool {
     made.catch(() => connections.get(url) === made && connections.delete(url));
     return made;
   };
-  const verified = (raw: unknown, filters: readonly RelayFilter[], url: string): VerifiedEvent | null => {
+  const verified = (raw: unknown, filters: readonly WireFilter[], url: string): VerifiedEvent | null => {
     const event = verifyEvent(raw, options.schnorr);
     if (isRejection(event)) {
       log(`${url} sent an event that is refused: ${event.message}`);
@@ -193,7 +176,7 @@ export function openRelayPool(options: RelayPoolOptions): RelayPool {
 /** The stored events until the relay says that there are no more. What came before the signal is kept. */
 function stored(
   connection: RelayConnection,
-  filters: readonly RelayFilter[],
+  filters: readonly WireFilter[],
   signal: AbortSignal,
 ): Promise<readonly unknown[]> {
   return new Promise((resolve, reject) => {

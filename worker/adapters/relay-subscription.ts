@@ -3,17 +3,23 @@ import { sha256Hex } from "@oa/shared/core/hash.ts";
 import { canonicalize } from "@oa/shared/core/json.ts";
 import { LIMITS } from "@oa/shared/core/limits.ts";
 import { Fault } from "@oa/shared/core/refusal.ts";
+import type { WireFilter } from "@oa/shared/nostr/filter.ts";
 import { KINDS } from "@oa/shared/nostr/kinds.ts";
 import type { VerifiedEvent } from "@oa/shared/nostr/verify.ts";
 import type { RelayConnection } from "./relay-connection.ts";
-import type { CursorStore, RelayFilter } from "./relay-pool.ts";
+
+/** By relay and subscription: the `created_at`, in seconds, up to which everything has been handled. */
+export interface CursorStore {
+  readonly get: (relay: string, subscription: string) => number | null;
+  readonly set: (relay: string, subscription: string, created_at: number) => void;
+}
 
 /** Hands an event on; settles when it has been handled, rejects when it must be brought again. */
 export type Delivery = (event: VerifiedEvent, relay: string) => Promise<void>;
 
 export interface Follow {
   readonly relay: string;
-  readonly filters: readonly RelayFilter[];
+  readonly filters: readonly WireFilter[];
   readonly cursors: CursorStore;
   /** The event if it is valid and asked for. */
   readonly check: (raw: unknown) => VerifiedEvent | null;
@@ -118,7 +124,7 @@ async function session(
 async function* olderPages(
   follow: Follow,
   connection: RelayConnection,
-  filter: RelayFilter,
+  filter: WireFilter,
   first: readonly VerifiedEvent[],
   over: AbortSignal,
 ): AsyncGenerator<VerifiedEvent> {
@@ -141,7 +147,7 @@ async function* olderPages(
 function onePage(
   follow: Follow,
   connection: RelayConnection,
-  filter: RelayFilter,
+  filter: WireFilter,
   over: AbortSignal,
 ): Promise<readonly VerifiedEvent[]> {
   return new Promise((resolve, reject) => {
@@ -163,12 +169,12 @@ function onePage(
 }
 
 /** Gift wraps are dated up to two days back (NIP-59), so what is new there can look old. */
-function overlapOf(filters: readonly RelayFilter[]): number {
+function overlapOf(filters: readonly WireFilter[]): number {
   const wraps = filters.some(({ kinds }) => kinds === undefined || kinds.includes(KINDS.gift_wrap.kind));
   return wraps ? LIMITS.relay_overlap_wraps_s : LIMITS.relay_overlap_s;
 }
 
-function sinceFilter(filter: RelayFilter, since: number | null): RelayFilter {
+function sinceFilter(filter: WireFilter, since: number | null): WireFilter {
   return since === null ? filter : { ...filter, since: Math.max(filter.since ?? 0, since) };
 }
 

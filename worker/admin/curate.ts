@@ -13,11 +13,11 @@ import {
 import { fromEvent as oldListIn } from "@oa/shared/nostr/30001-old-list.ts";
 import { fromEvent as mutesIn, toEvent as mutesTo } from "@oa/shared/nostr/30007-kind-mutes.ts";
 import { fromEvent as curatedIn, toEvent as curatedTo } from "@oa/shared/nostr/30267-curated.ts";
+import type { WireFilter } from "@oa/shared/nostr/filter.ts";
 import { KINDS } from "@oa/shared/nostr/kinds.ts";
 import { hexToNpub, npubToHex } from "@oa/shared/nostr/npub.ts";
 import type { EventTemplate } from "@oa/shared/nostr/template.ts";
 import { isHex32, type VerifiedEvent } from "@oa/shared/nostr/verify.ts";
-import type { RelayFilter } from "../adapters/relay-pool.ts";
 import type { AddressNamed } from "./naming.ts";
 import { type OwnPublishOptions, relaysFor, sendOwn, signOwn } from "./own-publish.ts";
 
@@ -99,7 +99,7 @@ async function newestOf(
 ): Promise<Found | null> {
   const authors = [options.signer.public_key];
   const kind = kindOf(name);
-  const filters: readonly RelayFilter[] =
+  const filters: readonly WireFilter[] =
     kind === "listings"
       ? [{ kinds: [KINDS.curated.kind, KINDS.old_list.kind], authors, "#d": [name] }]
       : kind === "blocklist"

@@ -1,10 +1,10 @@
 import type { ControlPorts } from "@oa/shared/api/ports.ts";
 import { Fault, isRejection, type Rejection, reject } from "@oa/shared/core/refusal.ts";
 import type { CatalogDetail, CatalogPage } from "@oa/shared/generated/types.ts";
+import type { WireFilter } from "@oa/shared/nostr/filter.ts";
 import { KINDS } from "@oa/shared/nostr/kinds.ts";
 import { filters as yankFilters } from "@oa/shared/nostr/yank.ts";
 import type { EdgeClient } from "../adapters/edge-client.ts";
-import type { RelayFilter } from "../adapters/relay-pool.ts";
 import type { Config } from "../config.ts";
 import { type AddressNamed, addressText, type CatalogList } from "./naming.ts";
 import type { ListingAddress } from "./upgrade-source.ts";
@@ -55,7 +55,7 @@ function chosenText(moderators: readonly string[]): string {
 
 /** Relays as far as looking up a listing needs them; each answer is a signed event that was verified. */
 export type QueryRelays = (
-  filters: readonly RelayFilter[],
+  filters: readonly WireFilter[],
   relays: readonly string[],
   signal: AbortSignal,
 ) => Promise<readonly unknown[]>;

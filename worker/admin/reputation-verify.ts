@@ -6,13 +6,13 @@ import { sellersOf } from "@oa/shared/license/evidence.ts";
 import { fromEvent as listingFrom } from "@oa/shared/nostr/30051-manifest.ts";
 import { authorOf, fromEvent as ratingFrom, filter as ratingsFilter } from "@oa/shared/nostr/30054-rating.ts";
 import { filter as rollUpFilter, fromEvent as rollUpFrom } from "@oa/shared/nostr/30384-reputation.ts";
+import type { WireFilter } from "@oa/shared/nostr/filter.ts";
 import { KINDS } from "@oa/shared/nostr/kinds.ts";
 import type { SchnorrVerify, VerifiedEvent } from "@oa/shared/nostr/verify.ts";
 import { type Difference, differences } from "@oa/shared/reputation/compare.ts";
 import { FORMULA } from "@oa/shared/reputation/formula.ts";
 import { readInput } from "@oa/shared/reputation/read.ts";
 import { reckon } from "@oa/shared/reputation/roll-up.ts";
-import type { RelayFilter } from "../adapters/relay-pool.ts";
 
 /** What came of checking one roll-up. */
 export interface ReputationVerification {
@@ -38,7 +38,7 @@ export interface ReputationVerification {
 }
 
 export interface VerifyPorts {
-  readonly query: (filters: readonly RelayFilter[], signal: AbortSignal) => Promise<readonly VerifiedEvent[]>;
+  readonly query: (filters: readonly WireFilter[], signal: AbortSignal) => Promise<readonly VerifiedEvent[]>;
   /** The ids of many inputs, from the indexer's edge; null where no edge is set. */
   readonly inputs:
     | ((listing: string, after: string, signal: AbortSignal) => Promise<ReputationInputs | Rejection>)

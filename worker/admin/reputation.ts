@@ -7,11 +7,11 @@ import { toEvent as reportEvent } from "@oa/shared/nostr/01984-report.ts";
 import { filter as attestationFilter, fromEvent as attestationFrom } from "@oa/shared/nostr/01985-run-attestation.ts";
 import { fromEvent as receiptFrom } from "@oa/shared/nostr/30053-license-receipt.ts";
 import { type RatingEvidence, toEvent as ratingEvent, STARS } from "@oa/shared/nostr/30054-rating.ts";
+import type { WireFilter } from "@oa/shared/nostr/filter.ts";
 import { KINDS } from "@oa/shared/nostr/kinds.ts";
 import type { EventTemplate } from "@oa/shared/nostr/template.ts";
 import { isHex32, type SchnorrVerify } from "@oa/shared/nostr/verify.ts";
 import type { EdgeClient } from "../adapters/edge-client.ts";
-import type { RelayFilter } from "../adapters/relay-pool.ts";
 import { NO_EDGE } from "./market.ts";
 import type { AddressNamed } from "./naming.ts";
 import { type OwnPublishOptions, relaysFor, sendOwn, signOwn } from "./own-publish.ts";
@@ -26,7 +26,7 @@ export interface ReputationOptions extends OwnPublishOptions {
 /** What the owner says of listings, and what is said of them. */
 export function reputationPort(options: ReputationOptions): ControlPorts["reputation"] {
   const { edge, pool, signer, now_ms } = options;
-  const query = (relays: readonly string[]) => (filters: readonly RelayFilter[], signal: AbortSignal) =>
+  const query = (relays: readonly string[]) => (filters: readonly WireFilter[], signal: AbortSignal) =>
     pool.query(relays, filters, { timeout_ms: LIMITS.publish_timeout_ms, signal });
 
   const publish = async (

@@ -14,10 +14,10 @@ import { filter as decisionFilter, fromEvent as decisionIn } from "@oa/shared/no
 import { type Mutes, filter as muteFilter, fromEvent as mutesIn } from "@oa/shared/nostr/10000-mutes.ts";
 import { type People, filter as peopleFilter, fromEvent as peopleIn } from "@oa/shared/nostr/30000-people.ts";
 import { filter as kindMuteFilter, fromEvent as kindMutesIn } from "@oa/shared/nostr/30007-kind-mutes.ts";
+import type { WireFilter } from "@oa/shared/nostr/filter.ts";
 import { KINDS } from "@oa/shared/nostr/kinds.ts";
 import type { VerifiedEvent } from "@oa/shared/nostr/verify.ts";
 import type { Clock } from "../adapters/clock.ts";
-import type { RelayFilter } from "../adapters/relay-pool.ts";
 
 export interface ModerationWatchOptions {
   readonly store: EventStore;
@@ -33,11 +33,7 @@ export interface ModerationWatchOptions {
   readonly stops: boolean;
   /** Hears what meets the filters, also from before, until the signal aborts; null without relays. */
   readonly listen:
-    | ((
-        filters: readonly RelayFilter[],
-        on_event: (event: VerifiedEvent) => Promise<void>,
-        signal: AbortSignal,
-      ) => void)
+    | ((filters: readonly WireFilter[], on_event: (event: VerifiedEvent) => Promise<void>, signal: AbortSignal) => void)
     | null;
   /** Ends what is running of an install. */
   readonly cancelRuns: (install_id: string, reason: string) => Promise<void>;
@@ -195,7 +191,7 @@ function liftedBy(
 }
 
 /** What is asked of relays: the lists of whom the owner chose, and what those decide of what is installed. */
-function filtersFor(chosen: readonly string[], trust: Trust, installs: readonly InstallView[]): readonly RelayFilter[] {
+function filtersFor(chosen: readonly string[], trust: Trust, installs: readonly InstallView[]): readonly WireFilter[] {
   const pins = installs.flatMap(({ active, pending }) => active ?? pending ?? []).slice(0, LIMITS.filter_values);
   if (chosen.length === 0 || pins.length === 0) return [];
   const moderators = [...trust.keys()].sort().slice(0, LIMITS.filter_values);

@@ -9,6 +9,7 @@ import { installDecider } from "@oa/shared/install/decider.ts";
 import type { InstalledRelease } from "@oa/shared/install/release.ts";
 import { scheduleOf } from "@oa/shared/install/state.ts";
 import { listInstalls } from "@oa/shared/install/views.ts";
+import type { WireFilter } from "@oa/shared/nostr/filter.ts";
 import type { VerifiedEvent } from "@oa/shared/nostr/verify.ts";
 import type { Sensor } from "@oa/shared/schedule/constraints.ts";
 import { readyAt, type TriggerCommand, triggerDecider, triggerSubject } from "@oa/shared/trigger/decider.ts";
@@ -18,7 +19,6 @@ import { mergeInputs } from "@oa/shared/upgrade/plan.ts";
 import { plannedTriggers } from "@oa/shared/upgrade/triggers.ts";
 import type { Clock } from "../adapters/clock.ts";
 import type { FileWatch } from "../adapters/file-watch.ts";
-import type { RelayFilter } from "../adapters/relay-pool.ts";
 import { acceptEvents } from "./trigger-events.ts";
 import { gateOf } from "./trigger-gate.ts";
 import { openWatchedFiles, type RunsOfInstall, type WatchedFilesLoop } from "./watched-files.ts";
@@ -47,7 +47,7 @@ export interface TriggerPorts {
   /** Verified events that match a NIP-01 filter, from `from_s` on; `scope` names who listens. Null without a relay. */
   readonly listen:
     | ((
-        order: { readonly scope: string; readonly filter: RelayFilter; readonly from_s: number },
+        order: { readonly scope: string; readonly filter: WireFilter; readonly from_s: number },
         on_event: (event: VerifiedEvent, relay: string) => Promise<void>,
         signal: AbortSignal,
       ) => void)
@@ -137,7 +137,7 @@ export function openTriggerLoop(ports: TriggerPorts): TriggerLoop {
           append: (command) => append(install_id, command),
         });
         // Checked by `parseFilter` when it was planned.
-        ports.listen?.({ scope, filter: filter as RelayFilter, from_s }, accept, stop.signal);
+        ports.listen?.({ scope, filter: filter as WireFilter, from_s }, accept, stop.signal);
       }
     }
     watched.set(install_id, { release, stop, files });

@@ -2,11 +2,13 @@ import { realpathSync } from "node:fs";
 import type { EventStore } from "@oa/shared/core/event-store.ts";
 import { filter as wrapFilter } from "@oa/shared/nostr/24051-install-config.ts";
 import { filter as releaseFilter } from "@oa/shared/nostr/30052-release.ts";
+import type { WireFilter } from "@oa/shared/nostr/filter.ts";
 import { filters as yankFilters } from "@oa/shared/nostr/yank.ts";
 import { countOpenRuns, openRunsOf } from "@oa/shared/run/views.ts";
 import { openFileWatch } from "../adapters/file-watch.ts";
 import { relayCursors } from "../adapters/relay-cursors.ts";
-import type { CursorStore, RelayFilter, RelayPool } from "../adapters/relay-pool.ts";
+import type { RelayPool } from "../adapters/relay-pool.ts";
+import type { CursorStore } from "../adapters/relay-subscription.ts";
 import { toldCursor } from "../adapters/told-cursor.ts";
 import { chosenModerators } from "../admin/moderators.ts";
 import type { PortsOptions } from "../admin/ports.ts";
@@ -62,7 +64,7 @@ export function openLoops(
   const { store, consequences, engine, kill_switch, lookUp, keyStatements, ports } = options;
   const common = { clock, report, commit: database.commit, workspace_id: WORKSPACE };
   const logged = { ...common, store, sql: database, database, worker: own.public_key };
-  const fromRelays = (filters: readonly RelayFilter[], on_event: OnEvent, signal: AbortSignal) =>
+  const fromRelays = (filters: readonly WireFilter[], on_event: OnEvent, signal: AbortSignal) =>
     pool.subscribe({ relays, filters, since: FROM_THE_START, on_event }, signal);
 
   const { schedule, triggers } = openStarters(ground, outside, logged, engine);
