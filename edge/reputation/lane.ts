@@ -3,7 +3,6 @@ import { isListingAddress } from "@oa/shared/nostr/30054-rating.ts";
 import { addressOf, KINDS, retentionOf, tagValue } from "@oa/shared/nostr/kinds.ts";
 import { tagValues } from "@oa/shared/nostr/template.ts";
 import type { NostrEvent } from "@oa/shared/nostr/verify.ts";
-import type { Taker } from "../ingest.ts";
 
 /** Kinds that are handed to a listing's reputation. */
 export const REPUTATION_KINDS: readonly number[] = [
@@ -28,7 +27,7 @@ export function createLaneTables(sql: Sql): void {
 export function reputationLane(
   sql: Sql,
   objectOf: (listing: string) => { take: (listing: string, events: readonly NostrEvent[]) => Promise<unknown> },
-): Taker {
+): { readonly take: (events: readonly NostrEvent[]) => Promise<void> } {
   return {
     take: async (events) => {
       const byListing = new Map<string, NostrEvent[]>();
