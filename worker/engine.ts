@@ -1,93 +1,27 @@
 import { type Actor, OWNER } from "@oa/shared/api/actor.ts";
 import { refuseRun } from "@oa/shared/capability/scope.ts";
 import type { EventContext } from "@oa/shared/core/envelope.ts";
-import { type EventStore, type Task, task } from "@oa/shared/core/event-store.ts";
-import { newId, type RandomBytes } from "@oa/shared/core/id.ts";
+import { type Task, task } from "@oa/shared/core/event-store.ts";
+import { newId } from "@oa/shared/core/id.ts";
 import { LIMITS } from "@oa/shared/core/limits.ts";
 import { Fault, isRejection, type Rejection } from "@oa/shared/core/refusal.ts";
 import { clip } from "@oa/shared/core/text.ts";
-import type { MachineReadings, PolicyZone, QuotasConfig, RunCreated } from "@oa/shared/generated/types.ts";
 import { installDecider } from "@oa/shared/install/decider.ts";
 import { licenseDecider } from "@oa/shared/license/decider.ts";
 import { type Payment, usePayment } from "@oa/shared/license/gate.ts";
-import type { AupMode } from "@oa/shared/policy/aup/assess.ts";
 import { type RunCommand, runDecider } from "@oa/shared/run/decider.ts";
 import { isFinished } from "@oa/shared/run/process.ts";
 import { countOpenRuns, openRuns, type RunSummary, runSummary } from "@oa/shared/run/views.ts";
-import type { Sensor } from "@oa/shared/schedule/constraints.ts";
 import type { StartGates } from "@oa/shared/schedule/waits.ts";
-import type { Artifacts } from "./adapters/artifacts.ts";
-import type { Clock } from "./adapters/clock.ts";
-import type { RunGuard, RunRef } from "./adapters/run-usage.ts";
-import type { SandboxName } from "./adapters/sandbox.ts";
-import type { Secrecy } from "./adapters/secrecy.ts";
-import type { SqliteDatabase } from "./adapters/sqlite.ts";
 import { expireApprovals } from "./engine/approvals.ts";
 import type { Progress } from "./engine/attempt.ts";
-import type { Compliance } from "./engine/compliance.ts";
 import { openDriver } from "./engine/drive.ts";
 import { openReleaseJudge } from "./engine/judged-release.ts";
-import type { KillSwitch } from "./engine/kill-switch.ts";
-import type { Effects, OpContract } from "./engine/perform.ts";
+import type { EngineOptions } from "./engine/options.ts";
 import { plannedRun } from "./engine/planned-run.ts";
+import type { RunReason } from "./engine/release.ts";
 import { startGates } from "./engine/start-gates.ts";
 import { type PausedBy, watchMachine } from "./engine/watch.ts";
-import type { EventPublisher, Op } from "./ops/op.ts";
-
-export type RunReason = RunCreated["data"]["reason"];
-
-/** Whose effects: a step of a run, of one release of an install. */
-export interface EffectsRef extends RunRef {
-  readonly release_event_id?: string | null;
-  readonly step_id?: string;
-}
-
-export interface EngineOptions {
-  readonly store: EventStore;
-  readonly database: SqliteDatabase;
-  readonly ops: Readonly<Record<string, Op<never, object>>>;
-  /** What an op takes and gives; `contractOf` reads it from the ops' schemas. */
-  readonly contractOf: (op: string) => OpContract | undefined;
-  /** What a run may touch, from its grant and nothing else. */
-  readonly effects: (grant: readonly string[], run: EffectsRef) => Effects;
-  /** Watches the memory that runs take in this process; absent: nobody does. */
-  readonly guard?: Pick<RunGuard, "enter">;
-  /** Posts completion notes in the worker's name. */
-  readonly notes: EventPublisher;
-  readonly artifacts: Artifacts;
-  /** Without it no step can use a secret, and errors lose only what looks like one. */
-  readonly secrecy?: Pick<Secrecy, "slot" | "redact" | "clean">;
-  readonly clock: Clock;
-  readonly random: RandomBytes;
-  /** Asks the machine's sensors; one that cannot know says so, and nothing is thrown. */
-  readonly measure: (sensors: readonly Sensor[], signal: AbortSignal) => Promise<MachineReadings>;
-  /** Stops every write to the outside world at once. */
-  readonly kill_switch: KillSwitch;
-  /** Reads what is about to be run, what models write and what is made public; by the rules alone where absent. */
-  readonly compliance?: Compliance;
-  /** Told of what went wrong inside; no event holds it. */
-  readonly report: (error: unknown) => void;
-  readonly config: {
-    readonly workspace_id: string;
-    /** This worker's public key: who acts, in the events. */
-    readonly worker: string;
-    readonly home: string;
-    /** Runs at a time. */
-    readonly concurrency: number;
-    /** Where installs do not say; null: no note is posted, whatever they say. */
-    readonly completion_note_relays: readonly string[] | null;
-    /** How strictly manifests are judged; strict where absent. */
-    readonly aup?: AupMode;
-    /** Holds the kill switch on, whatever was switched. */
-    readonly kill_switch?: boolean;
-    /** What programs that steps start are kept in. */
-    readonly sandbox?: SandboxName;
-    /** How much is at stake with installs whose owner did not say; `supervised` where absent. */
-    readonly zone?: PolicyZone;
-    /** The most that each install may use. */
-    readonly quotas?: QuotasConfig;
-  };
-}
 
 export interface Engine {
   /**

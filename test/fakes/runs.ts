@@ -23,8 +23,9 @@ import { openSqlite, type SqliteDatabase } from "@oa/worker/adapters/sqlite.ts";
 import { ownerDecides } from "@oa/worker/admin/decide.ts";
 import { openEventFeed } from "@oa/worker/admin/event-feed.ts";
 import { openKillSwitch } from "@oa/worker/engine/kill-switch.ts";
+import type { EngineOptions } from "@oa/worker/engine/options.ts";
 import { contractOf, type Effects } from "@oa/worker/engine/perform.ts";
-import { type Engine, type EngineOptions, openEngine } from "@oa/worker/engine.ts";
+import { type Engine, openEngine } from "@oa/worker/engine.ts";
 import { withInstallApprovals } from "@oa/worker/loops/install-approvals.ts";
 import type { EventPublisher, Op } from "@oa/worker/ops/op.ts";
 

@@ -9,7 +9,7 @@ import type { Sandbox } from "../adapters/sandbox.ts";
 import type { Vault } from "../adapters/vault.ts";
 import type { Config } from "../config.ts";
 import { type Compliance, openCompliance } from "../engine/compliance.ts";
-import { planRelease } from "../engine/planned-run.ts";
+import { planRelease } from "../engine/planned-steps.ts";
 import { refuseRevokedSteps } from "../engine/release.ts";
 import { refuseStart } from "../engine/start-gates.ts";
 import type { Engine } from "../engine.ts";

@@ -17,7 +17,7 @@ import type { Config } from "../config.ts";
 import { circumstances, quotasOf, usesOf } from "../engine/circumstances.ts";
 import { type Compliance, judgeRead } from "../engine/compliance.ts";
 import type { KillSwitch } from "../engine/kill-switch.ts";
-import { planRelease } from "../engine/planned-run.ts";
+import { planRelease } from "../engine/planned-steps.ts";
 import type { Decide } from "./decide.ts";
 
 export interface PolicyOptions {

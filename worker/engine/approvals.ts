@@ -4,7 +4,7 @@ import { type Task, task } from "@oa/shared/core/event-store.ts";
 import { LIMITS } from "@oa/shared/core/limits.ts";
 import { Fault, isRejection } from "@oa/shared/core/refusal.ts";
 import { runDecider } from "@oa/shared/run/decider.ts";
-import type { EngineOptions } from "../engine.ts";
+import type { EngineOptions } from "./options.ts";
 
 /** Lets a run on that waits for an approval, whatever was decided: its step is judged again. Does nothing to others. */
 export function letOn(run_id: string, reason: string): Task {

@@ -12,12 +12,12 @@ import { idempotencyKey, type RunState, resultOf } from "@oa/shared/run/process.
 import { performedNeeds, refuseRevoked } from "@oa/shared/upgrade/use.ts";
 import type { Clock } from "../adapters/clock.ts";
 import type { SandboxName } from "../adapters/sandbox.ts";
-import type { EngineOptions } from "../engine.ts";
 import { leftToday } from "./circumstances.ts";
 import { judgedOutputs, openCompliance } from "./compliance.ts";
 import { type Gate, openGate } from "./gate.ts";
 import { killed } from "./kill-switch.ts";
 import { metered } from "./meter.ts";
+import type { EngineOptions } from "./options.ts";
 import { type Attempt, type Outcome, perform } from "./perform.ts";
 
 /** How far a running step has come, as its op reports it. Shown, never stored. */

@@ -8,8 +8,8 @@ import { isExternalWrite, satsOf } from "@oa/shared/policy/action.ts";
 import { conductDecider, conductSubject } from "@oa/shared/policy/decider.ts";
 import type { PolicyContext } from "@oa/shared/policy/rule.ts";
 import { METRICS, type Metric, usedWithinADay } from "@oa/shared/policy/views.ts";
-import type { EngineOptions } from "../engine.ts";
 import type { KillSwitch } from "./kill-switch.ts";
+import type { EngineOptions } from "./options.ts";
 
 type Settings = Pick<EngineOptions["config"], "aup" | "zone" | "quotas">;
 

@@ -9,7 +9,6 @@ import { installDecider } from "@oa/shared/install/decider.ts";
 import { joined } from "@oa/shared/run/boundary.ts";
 import { type RunCommand, runDecider } from "@oa/shared/run/decider.ts";
 import { type RunState, type RunStep, runProcess } from "@oa/shared/run/process.ts";
-import type { EngineOptions } from "../engine.ts";
 import {
   type Attempts,
   attemptStep,
@@ -24,6 +23,7 @@ import {
 import { type Judgement, judgeStep } from "./judge.ts";
 import { usageTasks } from "./meter.ts";
 import { noteRelays, postNote } from "./note.ts";
+import type { EngineOptions } from "./options.ts";
 
 /** Drives runs: fold, perform what is next, append, repeat. One run is driven at most once at a time. */
 export interface Driver {

@@ -5,11 +5,11 @@ import type { ControlStepNext } from "@oa/shared/generated/types.ts";
 import type { RunCommand } from "@oa/shared/run/decider.ts";
 import type { StepCommand } from "@oa/shared/run/onward.ts";
 import { type RunState, type RunStep, runProcess } from "@oa/shared/run/process.ts";
-import type { EngineOptions } from "../engine.ts";
 import { type Attempts, attemptStep, outcomeCommand, sandboxOf, type Watched, type Wired, wire } from "./attempt.ts";
 import { judgedCommands } from "./drive.ts";
 import { type JudgedStep, type Judgement, judgeStep } from "./judge.ts";
 import { usageTasks } from "./meter.ts";
+import type { EngineOptions } from "./options.ts";
 
 /** A run that is held under a lease: its state as the workspace tells it. */
 export interface HeldRun extends Watched {

@@ -8,11 +8,11 @@ import type { ControlStepNext, RunEvent } from "@oa/shared/generated/types.ts";
 import type { InstalledRelease } from "@oa/shared/install/release.ts";
 import { type RunCommand, runDecider } from "@oa/shared/run/decider.ts";
 import { isFinished, type RunState, type RunStep, runProcess } from "@oa/shared/run/process.ts";
-import type { EngineOptions } from "../engine.ts";
 import { type Attempts, watch } from "./attempt.ts";
 import { type AppendHeld, type HeldRun, lost, orThrow, performSteps } from "./held-steps.ts";
 import { openReleaseJudge, type ReleaseJudge } from "./judged-release.ts";
 import { killed } from "./kill-switch.ts";
+import type { EngineOptions } from "./options.ts";
 import { identity, judgedState, ownReleases } from "./own-release.ts";
 
 /** The control API of the worker whose runs are carried out; an answer that says no is a rejection. */

@@ -21,8 +21,8 @@ import { conductDecider, conductSubject } from "@oa/shared/policy/decider.ts";
 import { evaluate, type PolicyDecision, type PolicyReason } from "@oa/shared/policy/evaluate.ts";
 import { idempotencyKey, type RunState } from "@oa/shared/run/process.ts";
 import { performedAction, writeSentence } from "@oa/shared/upgrade/step-action.ts";
-import type { EngineOptions } from "../engine.ts";
 import { circumstances, quotasOf, usesOf } from "./circumstances.ts";
+import type { EngineOptions } from "./options.ts";
 
 export type JudgeOptions = Pick<EngineOptions, "store" | "database" | "clock" | "random" | "config" | "kill_switch">;
 

@@ -2,9 +2,9 @@ import { LIMITS } from "@oa/shared/core/limits.ts";
 import { isRejection, type Rejection, reject } from "@oa/shared/core/refusal.ts";
 import { installDecider } from "@oa/shared/install/decider.ts";
 import type { InstalledRelease } from "@oa/shared/install/release.ts";
-import type { EngineOptions, RunReason } from "../engine.ts";
 import { openCompliance, refuseManifest } from "./compliance.ts";
-import { releaseToRun } from "./release.ts";
+import type { EngineOptions } from "./options.ts";
+import { type RunReason, releaseToRun } from "./release.ts";
 
 /** What the compliance gate has against a release with its inputs; null: nothing. */
 export interface JudgedRelease {

@@ -11,8 +11,8 @@ import { type EngineCommand, type LeaseProof, type RunCommand, runDecider } from
 import { succeedAndStart } from "@oa/shared/run/onward.ts";
 import type { RunState } from "@oa/shared/run/process.ts";
 import { claimableRuns } from "@oa/shared/run/views.ts";
-import type { EngineOptions } from "../engine.ts";
 import { noteRelays } from "./note.ts";
+import type { EngineOptions } from "./options.ts";
 
 type LeaseOptions = Pick<EngineOptions, "store" | "database" | "clock" | "random" | "config" | "kill_switch">;
 const CLAIM_TRIES = 8;

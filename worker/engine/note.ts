@@ -7,8 +7,8 @@ import { toEvent } from "@oa/shared/nostr/00001-note.ts";
 import { evaluate } from "@oa/shared/policy/evaluate.ts";
 import type { RunCommand } from "@oa/shared/run/decider.ts";
 import type { RunState, RunStep } from "@oa/shared/run/process.ts";
-import type { EngineOptions } from "../engine.ts";
 import { circumstances, quotasOf, usesOf } from "./circumstances.ts";
+import type { EngineOptions } from "./options.ts";
 
 /** Posts the completion note and gives the command that records how it went; undefined: nothing to record. */
 export async function postNote(

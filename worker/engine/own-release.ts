@@ -8,9 +8,9 @@ import type { InstalledRelease } from "@oa/shared/install/release.ts";
 import { listInstalls } from "@oa/shared/install/views.ts";
 import { runDecider } from "@oa/shared/run/decider.ts";
 import type { RunState } from "@oa/shared/run/process.ts";
-import type { EngineOptions } from "../engine.ts";
 import type { ReleaseJudge } from "./judged-release.ts";
-import { planRelease } from "./planned-run.ts";
+import type { EngineOptions } from "./options.ts";
+import { planRelease } from "./planned-steps.ts";
 
 /** By what a workspace names a release. */
 export function identity({ manifest_sha256, permission_hash }: InstalledRelease["pins"]): string {

@@ -7,6 +7,9 @@ import type { InstallState } from "@oa/shared/install/state.ts";
 import type { Plan } from "@oa/shared/upgrade/plan.ts";
 import { plannedNeeds, refuseRevoked } from "@oa/shared/upgrade/use.ts";
 
+/** What starts a run. */
+export type RunReason = RunCreated["data"]["reason"];
+
 /**
  * Which release a start runs: the one on trial where nobody started it by hand, or where that is asked for, else the one
  * that is agreed to. Refusals: approval_required, not_found (no release is on trial).
@@ -14,7 +17,7 @@ import { plannedNeeds, refuseRevoked } from "@oa/shared/upgrade/use.ts";
 export function releaseToRun(
   { active, candidate }: Pick<InstallState, "active" | "candidate">,
   install_id: string,
-  start: { readonly reason: RunCreated["data"]["reason"]; readonly trial: boolean },
+  start: { readonly reason: RunReason; readonly trial: boolean },
 ): { readonly release: InstalledRelease; readonly trial: boolean } | Rejection {
   if (active === null) return reject("approval_required", `install ${install_id} waits for the owner's approval`);
   if (start.trial && candidate === null) return reject("not_found", `no release of ${install_id} is on trial`);

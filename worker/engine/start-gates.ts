@@ -11,9 +11,9 @@ import { conductSubject } from "@oa/shared/policy/decider.ts";
 import { METRICS, usageFreeAt } from "@oa/shared/policy/views.ts";
 import type { StartGates } from "@oa/shared/schedule/waits.ts";
 import { plannedNeeds } from "@oa/shared/upgrade/use.ts";
-import type { EngineOptions } from "../engine.ts";
 import { quotasOf, SPEND, type Uses, usesOf, WRITE_WINDOWS } from "./circumstances.ts";
-import { plannedSteps } from "./planned-run.ts";
+import type { EngineOptions } from "./options.ts";
+import { plannedSteps } from "./planned-steps.ts";
 import { releaseToRun } from "./release.ts";
 
 type Options = Pick<EngineOptions, "store" | "database" | "config">;

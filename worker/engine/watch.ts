@@ -8,7 +8,7 @@ import { scheduleOf } from "@oa/shared/install/state.ts";
 import { countOpenRuns, watchedRuns } from "@oa/shared/run/views.ts";
 import { evaluateConstraints, sensorsFor } from "@oa/shared/schedule/constraints.ts";
 import type { Clock } from "../adapters/clock.ts";
-import type { EngineOptions } from "../engine.ts";
+import type { EngineOptions } from "./options.ts";
 
 export type PausedBy = RunPaused["data"]["by"];
 

@@ -10,7 +10,7 @@ import type { Sql } from "@oa/shared/core/sql.ts";
 import { installDecider } from "@oa/shared/install/decider.ts";
 import { declaredWrites } from "@oa/shared/upgrade/step-action.ts";
 import { letOn } from "../engine/approvals.ts";
-import { planRelease } from "../engine/planned-run.ts";
+import { planRelease } from "../engine/planned-steps.ts";
 
 export interface InstallApprovalsOptions {
   readonly sql: Sql;

@@ -1,9 +1,10 @@
 import type { EventStore } from "@oa/shared/core/event-store.ts";
 import { guardedPublisher } from "../engine/guarded-effects.ts";
 import { type KillSwitch, openKillSwitch } from "../engine/kill-switch.ts";
+import type { EngineOptions } from "../engine/options.ts";
 import { contractOf } from "../engine/perform.ts";
 import { eventPublisher } from "../engine/publisher.ts";
-import { type Engine, type EngineOptions, openEngine } from "../engine.ts";
+import { type Engine, openEngine } from "../engine.ts";
 import { OPS } from "../ops/index.ts";
 import { runEffects } from "./effects.ts";
 import { type Ground, WORKSPACE } from "./ground.ts";
