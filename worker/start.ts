@@ -23,6 +23,7 @@ import { loadSchnorr } from "./adapters/schnorr.ts";
 import { localSigner } from "./adapters/signer.ts";
 import { buildSite } from "./adapters/site-build.ts";
 import { type ControlClient, openControlClient, orThrow } from "./cli/control-client.ts";
+import { keyText } from "./cli/key-text.ts";
 import { configuredCompliance, ownGate } from "./cli/live-policy.ts";
 import { publishUpgrade } from "./cli/publish-upgrade.ts";
 import { readConfig } from "./config.ts";
@@ -256,7 +257,7 @@ async function main(): Promise<void> {
       startDaemon({ data_dir, env: process.env, options: { ...settings, port } }),
     );
     try {
-      say("✓", "worker", `${daemon.url}  control API; key ${daemon.worker.slice(0, 16)}…`);
+      say("✓", "worker", `${daemon.url}  control API; key ${keyText(daemon.worker, { full: false })}`);
       const client = await openControlClient({ data_dir, env: process.env });
       await publish(client, edge, data_dir, abort.signal);
       await mainJob(client, edge, options, abort.signal);

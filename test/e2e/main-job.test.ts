@@ -57,6 +57,23 @@ describe("npm start -- --once", () => {
     assert.match(output, /audited +\d+ events, chain intact/);
   });
 
+  it("prints what the README shows, line for line, but for names, numbers and times", () => {
+    const shape = (text: string): readonly string[] =>
+      text
+        .split("\n")
+        .filter((line) => line.startsWith("✓ "))
+        .map((line) =>
+          line
+            .replace(/npub1\w+…\w{6}/, "KEY")
+            .replace(/install_\w+/, "INSTALL")
+            .replace(/ for \/\S+/, " for FOLDER")
+            .replace(/\d{4}-\d\d-\d\dT\S+Z/, "TIME")
+            .replace(/".*": \d+ lines match exactly; first \S+:\d+ \((?:exact|symbol|bm25|vector|, )+\)/, "FOUND")
+            .replace(/\d+(\.\d+)*/g, "N"),
+        );
+    assert.deepEqual(shape(readFileSync(join(root, "README.md"), "utf8")), shape(first));
+  });
+
   it("left a static site that lists what was published, whose scripts hold no op, runner or backend", () => {
     const page = readFileSync(join(data, "site", "index.html"), "utf8");
     assert.match(page, /Nightly Code Index Refresh/);

@@ -1,5 +1,6 @@
 import type { ModerationRoles } from "@oa/shared/generated/types.ts";
 import { hexToNpub } from "@oa/shared/nostr/npub.ts";
+import type { PairingView } from "@oa/shared/pairing/views.ts";
 
 /** `--full` of every command that lists keys. */
 export const FULL_OPTION = { type: "flag", summary: "Whole keys and addresses, to copy or compare" } as const;
@@ -39,6 +40,11 @@ export function targetText(
 export function curatorNames(roles: Pick<ModerationRoles, "curators" | "moderators"> | null): KeyNames {
   if (roles === null) return new Map();
   return new Map([...roles.moderators, ...roles.curators].map(({ pubkey, name }) => [pubkey, name]));
+}
+
+/** What the owner calls the keys that are paired with this worker. */
+export function pairingNames(pairings: readonly Pick<PairingView, "pubkey" | "label">[]): KeyNames {
+  return new Map(pairings.flatMap(({ pubkey, label }) => (pubkey === null ? [] : [[pubkey, label] as const])));
 }
 
 /** The keys of an answer for `--json`, whole: each in hex, as its npub, and by the name that is known. */
