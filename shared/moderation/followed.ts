@@ -79,7 +79,9 @@ export function openFollowed(
       const targets = targetsOf(listing);
       const raws = new Set(targets.flatMap((target) => labels.get(target) ?? []));
       const decisions = verified<ModerationDecision>([...raws], decisionIn);
-      const view = readerView([...decisions, ...targets.flatMap((target) => blocksOf.get(target) ?? [])], trust, now_s);
+      // The same one may be handed over for each who is followed.
+      const once = [...new Map(decisions.map((decision) => [decision.event_id, decision])).values()];
+      const view = readerView([...once, ...targets.flatMap((target) => blocksOf.get(target) ?? [])], trust, now_s);
       return judge(view, listing);
     },
     left_out: () => left_out,

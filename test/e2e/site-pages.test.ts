@@ -1,33 +1,22 @@
 /** The built site as its visitors meet it: served by the edge, in a real browser. */
 import assert from "node:assert/strict";
-import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { readdirSync, readFileSync } from "node:fs";
 import { join, relative, sep } from "node:path";
 import { after, before, describe, test } from "node:test";
 import { gzipSync } from "node:zlib";
-import { isRejection } from "@oa/shared/core/refusal.ts";
-import { publicKeyOf } from "@oa/shared/nostr/template.ts";
-import { openEdgeEgress } from "@oa/worker/adapters/edge-client.ts";
-import { loadSchnorr } from "@oa/worker/adapters/schnorr.ts";
-import { buildSite } from "@oa/worker/adapters/site-build.ts";
-import { publishSite } from "@oa/worker/adapters/site-publish.ts";
+import { hexToNpub } from "@oa/shared/nostr/npub.ts";
 import axe from "axe-core";
 import { HtmlValidate } from "html-validate";
-import puppeteer, { type Browser, type Page } from "puppeteer-core";
-import { openTestEdge, ROOT, type TestEdge } from "../edge/fixture.ts";
-import { fakeCatalog, PUBLISHED_AT } from "../fakes/catalog.ts";
-import { CURATOR_KEY, moderated } from "../fakes/moderation.ts";
+import { fakeCatalog } from "../fakes/catalog.ts";
+import { CURATOR_KEY, moderated, WATCH_KEY } from "../fakes/moderation.ts";
 import { needs } from "../needs.ts";
+import { openSiteWorld, type SiteWorld, textOf, until } from "./site-world.ts";
 
 const LISTINGS = 70;
 /** HTML and style sheet of a page, compressed, as a visitor without JavaScript loads them. */
 const PAGE_BYTES_MAX = 40_000;
-const key = { secret_key: new Uint8Array(32).fill(9), public_key: publicKeyOf(new Uint8Array(32).fill(9)) };
-const folder = mkdtempSync(join(tmpdir(), "oa-pages-"));
-const target = join(folder, "site");
-const signal = new AbortController().signal;
-let host: TestEdge;
-let browser: Browser;
+let world: SiteWorld;
+let target: string;
 /** One of each kind. */
 let pages: Readonly<Record<string, string>>;
 
@@ -35,18 +24,9 @@ const skip = needs("chromium");
 
 before(async () => {
   if (skip !== false) return;
-  host = await openTestEdge({ SITE_PUBLISHERS: key.public_key });
-  const { url } = host.edge();
-  const edge = moderated(fakeCatalog(LISTINGS));
-  const built = await buildSite({
-    ...{ root: ROOT, target, site_url: url, edge, schnorr: await loadSchnorr(), key },
-    ...{ now_ms: (PUBLISHED_AT + 86_400) * 1_000, signal },
-  });
-  assert.ok(!isRejection(built));
-  const published = await publishSite({
-    ...{ folder: target, edge_url: url, egress: openEdgeEgress(url), key, of: built, now_ms: Date.now, signal },
-  });
-  assert.ok(!isRejection(published), JSON.stringify(published));
+  world = await openSiteWorld(moderated(fakeCatalog(LISTINGS)));
+  target = world.target;
+  const { listing } = world;
   pages = {
     ...{ home: "/", browse: "/browse/", "browse, page 2": "/browse/2/", "best rated": "/browse/top/" },
     ...{ search: "/search/?q=index&sort=rating", category: "/categories/search/", tag: "/tags/cron/" },
@@ -54,29 +34,15 @@ before(async () => {
     ...{ "listing with a long title": listing("example.upgrade-4"), author: `/authors/${first("authors")}/` },
     ...{ about: "/about/", documentation: "/docs/", guide: "/docs/guides/reputation/", missing: "/nothing/here/" },
     ...{ ledger: "/ledger/", "curated lists": "/lists/", "curated list": `/lists/${CURATOR_KEY}/top/` },
+    ...{ moderator: `/moderators/${hexToNpub(WATCH_KEY)}/` },
     ...{ "documentation of tables": "/docs/adr/0013-the-site-is-a-mirror-of-a-signed-snapshot/" },
     ...{ coordinator: "/install/" },
   };
-  browser = await puppeteer.launch({
-    executablePath: process.env.OA_CHROMIUM ?? "/usr/bin/chromium",
-    args: ["--no-sandbox"],
-  });
 });
-after(async () => {
-  await browser?.close();
-  await host?.close();
-  rmSync(folder, { recursive: true, force: true });
-});
+after(() => world?.close());
 
 function first(path: string): string {
   return readdirSync(join(target, path))[0] ?? "";
-}
-
-function listing(slug: string): string {
-  const author = readdirSync(join(target, "upgrades")).find((name) =>
-    readdirSync(join(target, "upgrades", name)).includes(slug),
-  );
-  return `/upgrades/${author}/${slug}/`;
 }
 
 const files = (): readonly string[] =>
@@ -89,43 +55,6 @@ const fileOf = (path: string): string => {
   return plain.endsWith("/") ? `${plain}index.html` : plain;
 };
 const read = (file: string): string => readFileSync(join(target, file), "utf8");
-
-/** A page as the edge serves it, with everything that its policy kept from happening. */
-async function open(
-  path: string,
-  options: { readonly width?: number; readonly scheme?: string; readonly script?: boolean } = {},
-) {
-  const page = await browser.newPage();
-  const complaints: string[] = [];
-  page.on("console", (message) => {
-    if (message.type() === "error" && !message.text().includes("status of 404")) complaints.push(message.text());
-  });
-  page.on("pageerror", (error) => complaints.push(String(error)));
-  await page.setJavaScriptEnabled(options.script ?? true);
-  await page.setViewport({ width: options.width ?? 1280, height: 900 });
-  await page.emulateMediaFeatures([{ name: "prefers-color-scheme", value: options.scheme ?? "light" }]);
-  await page.evaluateOnNewDocument(`
-    globalThis.shifts = [];
-    new PerformanceObserver((list) => shifts.push(...list.getEntries().map(({ value }) => value)))
-      .observe({ type: "layout-shift", buffered: true });`);
-  await page.goto(`${host.edge().url}${path}`, { waitUntil: "load" });
-  if (path.startsWith("/search/?")) await until(page, "/ found/.test(document.querySelector('#found').textContent)");
-  return { page, complaints };
-}
-
-const textOf = async (page: Page, selector: string): Promise<string> => {
-  const text = await page.evaluate(`document.querySelector(${JSON.stringify(selector)})?.textContent`);
-  return String(text).replace(/\s+/g, " ").trim();
-};
-
-/** Asked over the browser's own protocol, which a page's policy does not bind. */
-async function until(page: Page, expression: string): Promise<void> {
-  const over = Date.now() + 10_000;
-  while ((await page.evaluate(expression)) !== true) {
-    assert.ok(Date.now() < over, `it never came true: ${expression}`);
-    await new Promise((resolve) => setTimeout(resolve, 50));
-  }
-}
 
 describe("pages", { skip }, () => {
   test("every kind of page is valid HTML", async () => {
@@ -173,7 +102,7 @@ describe("pages", { skip }, () => {
 
   test("no page breaks a rule of accessibility, light or dark, wide or narrow, and nothing moves or sticks out", async () => {
     for (const [name, path] of Object.entries(pages)) {
-      const { page, complaints } = await open(path, { width: 390, scheme: "dark" });
+      const { page, complaints } = await world.open(path, { width: 390, scheme: "dark" });
       const moved = Number(await page.evaluate("shifts.reduce((sum, value) => sum + value, 0)"));
       assert.ok(moved < 0.01, `${name}: what was there moved by ${moved}`);
       await page.evaluate(axe.source);
@@ -201,7 +130,7 @@ describe("pages", { skip }, () => {
     assert.match(said ?? "", new RegExp(`^As of .* UTC: ${LISTINGS} listings, snapshot [0-9a-f]{16}…`));
     for (const [name, path] of Object.entries(pages)) {
       if (name === "coordinator") continue; // it asks the catalog as it is
-      const { page } = await open(path.replace(/\?.*/, ""), { script: false });
+      const { page } = await world.open(path.replace(/\?.*/, ""), { script: false });
       assert.equal(
         await page.evaluate("getComputedStyle(document.querySelector('footer .fresh'), '::before').content"),
         `"${said}"`,
@@ -236,7 +165,7 @@ describe("pages", { skip }, () => {
       const bytes = [html, ...sheets].reduce((sum, text) => sum + gzipSync(text).byteLength, 0);
       assert.ok(bytes < PAGE_BYTES_MAX, `${name} is ${bytes} bytes`);
     }
-    const { page } = await open(pages.listing ?? "", { script: false });
+    const { page } = await world.open(pages.listing ?? "", { script: false });
     assert.match(
       await textOf(page, ".when"),
       /every day at 02:00 in Chicago, only between 01:00 and 05:00 0 2 \* \* \*/,
@@ -253,7 +182,7 @@ describe("pages", { skip }, () => {
 
 describe("under the edge's policy", { skip }, () => {
   test("pages may run their own scripts and nothing inline, and cannot be framed", async () => {
-    const { url } = host.edge();
+    const { url } = world.host.edge();
     const policy = (await fetch(`${url}/`)).headers.get("content-security-policy") ?? "";
     assert.match(policy, /default-src 'none'.*script-src 'self';.*frame-ancestors 'none'/);
     assert.doesNotMatch(policy, /unsafe/);
@@ -262,7 +191,7 @@ describe("under the edge's policy", { skip }, () => {
       [feed.get("content-security-policy"), feed.get("x-content-type-options")],
       ["default-src 'none'; frame-ancestors 'none'", "nosniff"],
     );
-    const { page, complaints } = await open("/");
+    const { page, complaints } = await world.open("/");
     const ran = await page.evaluate(`new Promise((resolve) => {
       const script = document.createElement("script");
       script.textContent = "globalThis.ran = true";
@@ -278,7 +207,7 @@ describe("under the edge's policy", { skip }, () => {
 
   test("'verify this page' finds a true page true, and names what was changed on another", async () => {
     const check = async (change: string): Promise<string> => {
-      const { page, complaints } = await open(pages.listing ?? "");
+      const { page, complaints } = await world.open(pages.listing ?? "");
       await page.evaluate(change);
       await page.focus("#verify");
       await page.keyboard.press("Enter");
@@ -299,7 +228,7 @@ describe("under the edge's policy", { skip }, () => {
 
   test("decisions and lists are checked one by one, each against its own event", async () => {
     const check = async (path: string, change: string): Promise<string> => {
-      const { page, complaints } = await open(path);
+      const { page, complaints } = await world.open(path);
       await page.evaluate("for (const details of document.querySelectorAll('details')) details.open = true");
       await page.evaluate(change);
       await page.click("[data-signed] button.verify");
@@ -326,7 +255,7 @@ describe("under the edge's policy", { skip }, () => {
   });
 
   test("search answers as one types, keeps the question in the address, and is reached by keyboard", async () => {
-    const { page, complaints } = await open("/search/");
+    const { page, complaints } = await world.open("/search/");
     await page.keyboard.press("Tab");
     assert.equal(await page.evaluate("document.activeElement.textContent"), "Skip to content");
     await page.focus("#q");
@@ -345,7 +274,7 @@ describe("under the edge's policy", { skip }, () => {
   });
 
   test("what an author wrote is text in results too", async () => {
-    const { page, complaints } = await open("/search/?q=onerror");
+    const { page, complaints } = await world.open("/search/?q=onerror");
     await until(page, "document.querySelector('#found').textContent === '1 found'");
     assert.equal(await page.$("#results img, #results script"), null);
     assert.deepEqual(complaints, []);
@@ -353,7 +282,7 @@ describe("under the edge's policy", { skip }, () => {
   });
 
   test("on paper a listing is itself, without what only a screen can use", async () => {
-    const { page } = await open(pages.listing ?? "");
+    const { page } = await world.open(pages.listing ?? "");
     await page.emulateMediaType("print");
     const shown = await page.evaluate(
       `["h1", ".permissions", ".top nav", "#verify"].map((name) => document.querySelector(name).offsetParent !== null)`,

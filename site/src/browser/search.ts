@@ -1,3 +1,6 @@
+import { badgesOf } from "@oa/shared/moderation/badges.ts";
+import { readChoice } from "./choice.ts";
+import type { Following, Judged } from "./following.ts";
 import type { Indexed } from "./indexed.ts";
 import { rank } from "./rank.ts";
 
@@ -53,12 +56,15 @@ export function startSearch(): void {
       return;
     }
     try {
-      const hits = rank(await index(), question);
-      const more = hits.length > SHOWN ? `; the first ${SHOWN} are shown` : "";
-      found.textContent = hits.length === 0 ? "Nothing was found: try fewer words." : `${hits.length} found${more}`;
+      const [rows, following] = await Promise.all([index(), followed()]);
+      const { shown, withheld, total } = judgedHits(rank(rows, question), following);
+      const more = total > shown.length ? `; the first ${SHOWN} are shown` : "";
+      const left = withheld === 0 ? "" : `; ${withheld} not shown, by whom you follow`;
+      found.textContent =
+        total === 0 && withheld === 0 ? "Nothing was found: try fewer words." : `${total} found${more}${left}`;
       const list = document.createElement("ul");
       list.className = "listings";
-      list.append(...hits.slice(0, SHOWN).map(card));
+      list.append(...shown.map(({ row, badges }) => card(row, badges)));
       results.replaceChildren(list);
     } catch {
       found.textContent = "The search index could not be loaded; try again.";
@@ -72,18 +78,39 @@ export function startSearch(): void {
   void search();
 }
 
+/** What the moderators of the reader's choice say; null where they chose none, or where it cannot be had, as the page says. */
+async function followed(): Promise<Following | null> {
+  const chosen = readChoice();
+  if (chosen === null) return null;
+  const { follow } = await import("./following.ts");
+  return follow(chosen).catch(() => null);
+}
+
+interface Judgement {
+  readonly shown: readonly { readonly row: Indexed; readonly badges: NonNullable<Indexed["badges"]> }[];
+  readonly withheld: number;
+  readonly total: number;
+}
+
+/** The first hits that the reader's moderators show, with what those say of them. */
+function judgedHits(hits: readonly Indexed[], following: Following | null): Judgement {
+  const shown: { row: Indexed; badges: NonNullable<Indexed["badges"]> }[] = [];
+  let withheld = 0;
+  for (const row of hits) {
+    if (shown.length === SHOWN) break;
+    const judged: Judged | null = following === null ? null : following.judge(row.path, row.event_id);
+    if (judged === null) shown.push({ row, badges: row.badges ?? [] });
+    else if (judged.hidden === null) shown.push({ row, badges: badgesOf(judged) });
+    else withheld += 1;
+  }
+  return { shown, withheld, total: hits.length - withheld };
+}
+
 /** Built from text alone: what authors wrote is never markup. */
-function card({
-  path,
-  title,
-  summary,
-  price,
-  version,
-  author,
-  categories,
-  rating,
-  badges = [],
-}: Indexed): HTMLLIElement {
+function card(
+  { path, title, summary, price, version, author, categories, rating }: Indexed,
+  badges: NonNullable<Indexed["badges"]>,
+): HTMLLIElement {
   const make = (name: string, text: string, className = ""): HTMLElement => {
     const element = document.createElement(name);
     element.textContent = text;

@@ -1,6 +1,6 @@
 import { getCollection } from "astro:content";
 import { allListings, authorPath, groupedBy, segment } from "./listings.ts";
-import { listPath, moderation } from "./moderation.ts";
+import { allLists, listPath, moderatorPath, moderators } from "./moderation.ts";
 
 export interface Place {
   readonly path: string;
@@ -25,7 +25,8 @@ export async function sitemapParts(): Promise<readonly (readonly Place[])[]> {
     ...entries.map(({ path, listing }) => ({ path, modified: listing.created_at })),
     ...[...authors].map(([path, modified]) => ({ path, modified })),
     ...categories.map(({ value }) => ({ path: `/categories/${segment(value)}/` })),
-    ...moderation.lists.map((list) => ({ path: listPath(list), modified: list.created_at })),
+    ...allLists.map((list) => ({ path: listPath(list), modified: list.created_at })),
+    ...moderators.flatMap((one) => (one.standing === "operator" ? [] : [{ path: moderatorPath(one) }])),
     ...tags.map(({ value }) => ({ path: `/tags/${segment(value)}/` })),
   ];
   return Array.from({ length: Math.ceil(places.length / PART) }, (_, part) =>
