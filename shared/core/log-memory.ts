@@ -40,6 +40,8 @@ export function openLogMemory(sql: Sql): LogMemory {
   const heads = new Map<string, Head | undefined>();
   let end = NOWHERE;
   let looks = 0;
+  // The moment at which the log ended there.
+  let seen: number | null = null;
 
   const keep = (decider: unknown, subject_id: string, entry: KeptState): void => {
     let states = cache.get(decider);
@@ -52,12 +54,15 @@ export function openLogMemory(sql: Sql): LogMemory {
   };
   return {
     look: () => {
+      const moment = sql.moment?.() ?? null;
+      if (moment !== null && moment === seen) return end.position;
       const last = lastPlace(sql) ?? NOWHERE;
       if (last.event_id !== end.event_id) {
         end = last;
         looks += 1;
         heads.clear();
       }
+      seen = moment;
       return last.position;
     },
     head: (stream) => {
@@ -106,6 +111,7 @@ export function openLogMemory(sql: Sql): LogMemory {
       if (last === undefined) return;
       const { event_id, stream_seq, event_hash } = last.event;
       end = { position: last.position, event_id };
+      seen = sql.moment?.() ?? null;
       heads.set(stream, { stream_seq, event_hash });
     },
   };

@@ -18,6 +18,11 @@ export interface Sql {
    * ended before the promise did.
    */
   transaction<T>(body: () => T): T;
+  /**
+   * Stands for what the database holds now: while it is the same number, nobody has written and nothing was rolled back.
+   * Null where that is not known, since others may write; absent where it never is.
+   */
+  moment?(): number | null;
 }
 
 /** The first row, or undefined. */

@@ -213,6 +213,31 @@ export const EVENT_STORE_CONTRACT: Readonly<Record<string, (open: () => Sql) => 
       assert.deepEqual(one.verify(), { ok: true, events: 4, first_bad: null });
     }
   },
+  "sees the same within one transaction, and what was rolled back in it": (open) => {
+    const { sql, store, add } = given(open());
+    const { store: other, add: addThere } = given(sql);
+    sql.transaction(() => {
+      add(1);
+      addThere(2);
+      add(3);
+      assert.equal(other.load(counter, "counter_1").total, 6);
+      assert.throws(() =>
+        sql.transaction(() => {
+          add(10);
+          throw new Error("inner");
+        }),
+      );
+      assert.equal(store.load(counter, "counter_1").total, 6);
+      add(4);
+      add(5);
+      assert.equal(other.load(counter, "counter_1").total, 15);
+    });
+    add(6);
+    for (const one of [store, other]) {
+      assert.equal(one.load(counter, "counter_1").total, 21);
+      assert.deepEqual(one.verify(), { ok: true, events: 6, first_bad: null });
+    }
+  },
   "folds a subject for every rule that reads it, whichever of them wrote": (open) => {
     const { store, add } = given(open());
     const events: Decider<number, CounterEvent, never> = { initial: 0, evolve: (count) => count + 1, decide: () => [] };

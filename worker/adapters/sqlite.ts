@@ -33,6 +33,8 @@ export function openSqlite(path: string): SqliteDatabase {
   // How many savepoints are open (the transaction is the first), and whether anything was written since the last one.
   let depth = 0;
   let written = false;
+  // Grows with every transaction, write and rollback: while one is open, nobody else writes.
+  let moment = 0;
   let queue: Queued[] = [];
   let scheduled = false;
 
@@ -61,6 +63,7 @@ export function openSqlite(path: string): SqliteDatabase {
     const own = depth === 0 || written;
     if (own) {
       control(depth === 0 ? "BEGIN IMMEDIATE" : `SAVEPOINT s${depth}`);
+      if (depth === 0) moment += 1;
       depth += 1;
       written = false;
     }
@@ -81,7 +84,12 @@ export function openSqlite(path: string): SqliteDatabase {
       if (own) depth -= 1;
     }
   };
+  const wrote = (): void => {
+    written = true;
+    moment += 1;
+  };
   const undo = (ends: boolean): void => {
+    moment += 1;
     if (depth > 1) control(`ROLLBACK TO s${depth - 1}`);
     else control("ROLLBACK");
     if (ends && depth > 1) control(`RELEASE s${depth - 1}`);
@@ -136,14 +144,14 @@ export function openSqlite(path: string): SqliteDatabase {
   return {
     run: (statement, ...params) => {
       try {
-        written = true;
+        wrote();
         prepare(statement, params.length).run(...params);
       } catch (error) {
         throw asFault(error);
       }
     },
     all: <Row extends Readonly<Record<string, SqlValue>>>(statement: string, ...params: readonly SqlValue[]) => {
-      if (!statement.startsWith("SELECT")) written = true; // with RETURNING
+      if (!statement.startsWith("SELECT")) wrote(); // with RETURNING
       try {
         return prepare(statement, params.length).all(...params) as unknown as readonly Row[];
       } catch (error) {
@@ -151,6 +159,7 @@ export function openSqlite(path: string): SqliteDatabase {
       }
     },
     transaction,
+    moment: () => (depth === 0 ? null : moment),
     commit: <T>(body: () => T) =>
       new Promise<T>((resolve, reject) => {
         if (queue.length >= LIMITS.commit_queue) {
