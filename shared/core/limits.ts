@@ -79,12 +79,14 @@ export const LIMITS = {
   trigger_installs: 10_000,
 
   // The worker as a service: how long after a crash it is started again, and how long it is waited for. After more than
-  // `crashes_free` ends in a row it waits itself, twice as long each time, until one run has lasted `healthy`.
+  // `crashes_free` ends in a row it waits itself, twice as long each time, until one run has lasted `healthy`. Settings
+  // that were refused it reads again every `settings`.
   service_restart_s: 10,
   service_crashes_free: 2,
   service_wait_ms: 10_000,
   service_wait_ms_max: 300_000,
   service_healthy_ms: 600_000,
+  service_settings_ms: 10_000,
   service_stop_s: 30,
   service_command_ms: 60_000,
   service_output_bytes: 200_000,

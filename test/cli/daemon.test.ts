@@ -139,6 +139,31 @@ describe("the daemon of a service", () => {
   });
 });
 
+describe("the daemon of a service with wrong settings", () => {
+  it("ends with their refusal once; started again it waits for others", async () => {
+    const data_dir = join(folder, "wrong-settings");
+    mkdirSync(data_dir, { mode: 0o700 });
+    writeFileSync(join(data_dir, "config.json"), '{"port":"many"}');
+    const start = ["up", "--service", "--data", data_dir];
+    const refused = await oa(start, env);
+    assert.equal(refused.code, 3);
+    assert.match(refused.stderr, /config\.json: .*port.*\(config_invalid\)/);
+    const { crashes, refused: kept } = JSON.parse(readFileSync(join(data_dir, "service-starts.json"), "utf8"));
+    assert.deepEqual([crashes, kept.code], [0, "config_invalid"]);
+    const waiting = spawnOa(start, env);
+    waiting.stdout.resume();
+    let said = "";
+    for await (const text of waiting.stderr.setEncoding("utf8")) {
+      said += text;
+      if (said.includes("\n")) break;
+    }
+    assert.match(said, /^The worker starts once its settings are right: .*port.*\(config_invalid\)\n$/);
+    const exited = once(waiting, "exit");
+    waiting.kill("SIGTERM");
+    assert.deepEqual(await exited, [0, null]);
+  });
+});
+
 describe("the daemon's port", () => {
   const data_dir = join(folder, "port-attacks");
   it("answers nobody who is not the owner at this machine", async () => {

@@ -3,7 +3,7 @@ import { LIMITS } from "@oa/shared/core/limits.ts";
 import { isRejection, type Rejection, reject } from "@oa/shared/core/refusal.ts";
 import { type DaemonFile, readDaemonFile } from "../adapters/daemon-file.ts";
 import { takeDataLock } from "../adapters/data-lock.ts";
-import { forgetServiceStarts } from "../adapters/service-starts.ts";
+import { forgetServiceStarts, readServiceNote } from "../adapters/service-starts.ts";
 import { type Command, defineCommand } from "./command.ts";
 import { serviceOf } from "./service-of.ts";
 
@@ -30,6 +30,8 @@ export const command: Command = defineCommand({
     await unit.install(signal);
     const daemon = await cameUp(data_dir, old, signal);
     if (daemon === null) {
+      const refused = (await readServiceNote(data_dir))?.refused;
+      if (refused !== undefined) return reject(refused.code, `${manager} has the service, but: ${refused.message}`);
       return reject("timeout", `${manager} has the service, but the worker did not come up; its output: ${log}`);
     }
     if (manager === "systemd") note("To go on after you log out: loginctl enable-linger");

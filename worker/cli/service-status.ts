@@ -1,8 +1,11 @@
+import { duration, localText } from "@oa/shared/core/local-time.ts";
 import { isRejection } from "@oa/shared/core/refusal.ts";
 import { readDaemonFile } from "../adapters/daemon-file.ts";
-import { readCrashes } from "../adapters/service-starts.ts";
+import { readServiceNote, type ServiceNote } from "../adapters/service-starts.ts";
+import type { ServiceStatus } from "../adapters/service-unit.ts";
 import { type Command, defineCommand } from "./command.ts";
 import { serviceOf } from "./service-of.ts";
+import { plain } from "./terminal.ts";
 
 export const command: Command = defineCommand({
   words: ["service", "status"],
@@ -15,17 +18,17 @@ export const command: Command = defineCommand({
     const { manager, path, log } = unit;
     const status = await unit.status(signal);
     const url = status.running ? ((await readDaemonFile(data_dir))?.url ?? null) : null;
-    const crashes = (await readCrashes(data_dir)) ?? 0;
-    print({ manager, path, ...status, url, log, crashes }, () => {
+    const noted = await readServiceNote(data_dir);
+    const { crashes, waiting_until_ms = null, refused = null } = noted ?? { crashes: 0 };
+    const held = waiting_until_ms === null || !status.running ? null : new Date(waiting_until_ms).toISOString();
+    print({ manager, path, ...status, url, log, crashes, waiting_until: held, refused }, () => {
       if (!status.installed) return `The worker is not a ${manager} service; oa service install makes it one.`;
-      const state = status.running
-        ? `running (pid ${status.pid ?? "?"}${url === null ? "" : `, ${url}`})`
-        : `not running${status.last_exit === null ? "" : `; it ended with status ${status.last_exit}`}`;
+      const state = stateOf(status, noted, url, Date.now());
       const stale = status.current
         ? []
         : ["The unit is not what this oa would write for this data folder; oa service install writes it anew."];
       const row =
-        crashes === 0
+        crashes === 0 || held !== null
           ? []
           : [`Before its last start it ended ${crashes} times in a row without being stopped; its output says why.`];
       return [
@@ -39,3 +42,29 @@ export const command: Command = defineCommand({
     return status.running ? 0 : 1;
   },
 });
+
+/** What the process does, in words: what waits before it opens anything runs, and is no worker yet. */
+export function stateOf(
+  { running, pid, last_exit }: Pick<ServiceStatus, "running" | "pid" | "last_exit">,
+  noted: ServiceNote | null,
+  url: string | null,
+  now_ms: number,
+): string {
+  const { refused, waiting_until_ms, crashes = 0 } = noted ?? {};
+  const ended = last_exit === null ? "" : `; it ended with status ${last_exit}`;
+  if (refused !== undefined) {
+    const what = running ? "waiting until its settings are right" : `not running${ended}, since its settings are wrong`;
+    return plain(`${what}: ${refused.message} (${refused.code})`);
+  }
+  if (!running) return `not running${ended}`;
+  if (waiting_until_ms !== undefined) {
+    return `waiting until ${clockTime(waiting_until_ms, now_ms)} after ${crashes + 1} crashes`;
+  }
+  return `running (pid ${pid ?? "?"}${url === null ? "" : `, ${url}`})`;
+}
+
+/** HH:MM as this machine's clocks show it, with what is left. */
+function clockTime(at_ms: number, now_ms: number): string {
+  const zone = Intl.DateTimeFormat().resolvedOptions().timeZone;
+  return `${localText(zone, at_ms).slice(11, 16)} (in ${duration(Math.max(0, at_ms - now_ms))})`;
+}

@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { LIMITS } from "@oa/shared/core/limits.ts";
-import { type Rejection, reject } from "@oa/shared/core/refusal.ts";
+import { Fault, isRejection, type Rejection, reject } from "@oa/shared/core/refusal.ts";
+import { chosenIn } from "@oa/shared/moderation/chosen.ts";
 import { readDaemonFile } from "../adapters/daemon-file.ts";
 import { type DataLock, takeDataLock } from "../adapters/data-lock.ts";
 import type { startDaemon } from "../main/daemon.ts";
@@ -19,6 +20,12 @@ export const command: Command = defineCommand({
     },
     edge: { type: "text", value: "URL", summary: "The edge whose catalog and mailbox it uses" },
     relay: { type: "text", value: "URL", summary: "A relay it reads", repeat: true },
+    moderators: {
+      type: "text",
+      value: "KEYS",
+      summary:
+        "Whose decisions apply to what is shown, installed and run: npubs or hex keys with commas between, or none",
+    },
     service: {
       type: "flag",
       summary: "Started by a service manager: after each crash it waits longer before it starts",
@@ -32,20 +39,39 @@ export const command: Command = defineCommand({
   run: async (context) => {
     const { data_dir, note, options, signal } = context;
     const { port, edge, relay } = options;
+    const moderators = options.moderators === undefined ? undefined : chosenIn(options.moderators);
+    if (isRejection(moderators)) return moderators;
     const chosen = {
       ...(port === undefined ? {} : { port }),
       ...(edge === undefined ? {} : { edge_url: edge }),
       ...(relay.length === 0 ? {} : { relays: relay }),
+      ...(moderators === undefined ? {} : { moderators: [...moderators] }),
     };
     if (!options.service) return serve(context, chosen);
     const { awaitServiceStart } = await import("../adapters/service-starts.ts");
-    const start = await awaitServiceStart(data_dir, { signal, note });
+    const settings = () => wrongSettings(context, chosen);
+    const start = await awaitServiceStart(data_dir, { signal, note, settings });
     if (start === null) return 0;
+    if (isRejection(start)) return start;
     const ended = await serve(context, chosen);
     if (signal.aborted) await start.stopped();
     return ended;
   },
 });
+
+/** Why the settings cannot be taken, where they cannot. What else goes wrong is for the start itself to say. */
+async function wrongSettings(
+  { data_dir, env }: Pick<CommandContext, "data_dir" | "env">,
+  options: Parameters<typeof startDaemon>[0]["options"],
+): Promise<Rejection | null> {
+  const { readConfig } = await import("../config.ts");
+  try {
+    await readConfig(data_dir, env, options);
+    return null;
+  } catch (error) {
+    return error instanceof Fault && error.code === "config_invalid" ? reject(error.code, error.message) : null;
+  }
+}
 
 /** Runs the daemon until it is stopped, or broken. */
 async function serve(
