@@ -22,7 +22,7 @@ export type Lane = keyof typeof LANES;
 
 /** Who takes events the relay has accepted. Taking one twice must change nothing. */
 export interface Taker {
-  readonly take: (events: readonly NostrEvent[]) => Promise<unknown>;
+  readonly take: (events: readonly NostrEvent[]) => Promise<void>;
 }
 
 export function isHandedOn(kind: number): boolean {

@@ -20,7 +20,8 @@ import type { VerifiedEvent } from "@oa/shared/nostr/verify.ts";
 import { edgeKey } from "./adapters/edge-key.ts";
 import { edgeSchnorr } from "./adapters/schnorr.ts";
 import type { Caller } from "./adapters/spent-auth.ts";
-import { type Env, receiptsOf } from "./env.ts";
+import { receiptsOf } from "./addresses.ts";
+import type { Env } from "./env.ts";
 import { relayOf } from "./relay/whole.ts";
 
 /** Every check of each receipt, with a proof for those that are valid. */

@@ -3,7 +3,8 @@ import { isRejection } from "@oa/shared/core/refusal.ts";
 import type { ModerationDecision } from "@oa/shared/generated/types.ts";
 import { sentenceOf } from "@oa/shared/moderation/words.ts";
 import { hexToNpub } from "@oa/shared/nostr/npub.ts";
-import { catalogOf, type Env } from "./env.ts";
+import { catalogOf } from "./addresses.ts";
+import type { Env } from "./env.ts";
 import { siteFile } from "./site.ts";
 import { boundsOf } from "./site-headers.ts";
 

@@ -27,17 +27,17 @@ import { countListings, droppedCounts, getListing, listListings, snapshotPage } 
 import { takeReputation } from "../catalog/reputation.ts";
 import { countDropped, sweepExpired, takeEvent } from "../catalog/store.ts";
 import { createCatalogTables } from "../catalog/tables.ts";
-import type { Env } from "../env.ts";
+import type { Settings } from "../settings.ts";
 
 /** After these, what decisions come to is reckoned again. */
 const MODERATED: ReadonlySet<number> = new Set([...MODERATION_KINDS, KINDS.deletion.kind]);
 
 /** What visitors find: the newest listing of each address, its releases, and search over them. */
-export class Catalog extends DurableObject<Env> {
+export class Catalog extends DurableObject<Settings> {
   readonly #sql: Sql;
   readonly #moderation: Moderation;
 
-  constructor(context: DurableObjectState, env: Env) {
+  constructor(context: DurableObjectState, env: Settings) {
     super(context, env);
     this.#sql = durableSql(context.storage);
     createCatalogTables(this.#sql);

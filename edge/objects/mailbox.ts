@@ -11,7 +11,7 @@ import { tagValue } from "@oa/shared/nostr/kinds.ts";
 import type { NostrEvent } from "@oa/shared/nostr/verify.ts";
 import { durableSql } from "../adapters/durable-sql.ts";
 import { type Caller, hasSpentAuth, SPENT_AUTH_DDL, spendAuth } from "../adapters/spent-auth.ts";
-import type { Env } from "../env.ts";
+import type { Settings } from "../settings.ts";
 
 const DDL = [
   SPENT_AUTH_DDL,
@@ -23,11 +23,11 @@ const random: RandomBytes = (count) => crypto.getRandomValues(new Uint8Array(cou
  * The install mailbox of one worker. Its log records who left what and when; the sealed contents stand beside it and go
  * when they are acknowledged. Nothing is written until the worker itself has named signers.
  */
-export class Mailbox extends DurableObject<Env> {
+export class Mailbox extends DurableObject<Settings> {
   readonly #sql: Sql;
   #store: EventStore | null = null;
 
-  constructor(context: DurableObjectState, env: Env) {
+  constructor(context: DurableObjectState, env: Settings) {
     super(context, env);
     this.#sql = durableSql(context.storage);
     if (hasSpentAuth(this.#sql)) this.#open();

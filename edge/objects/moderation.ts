@@ -34,9 +34,8 @@ import type { NostrEvent, VerifiedEvent } from "@oa/shared/nostr/verify.ts";
 import { durableSql } from "../adapters/durable-sql.ts";
 import { operatorOf } from "../adapters/operator.ts";
 import { type Caller, SPENT_AUTH_DDL, spendAuth } from "../adapters/spent-auth.ts";
-import type { Env } from "../env.ts";
 import { keyBehind, standings } from "../moderation/reporters.ts";
-import { relayOf } from "../relay/whole.ts";
+import { type RelayEnv, relayOf } from "../relay/whole.ts";
 
 const random: RandomBytes = (count) => crypto.getRandomValues(new Uint8Array(count));
 const DDL = [
@@ -52,11 +51,11 @@ const DDL = [
  * Moderation: cases made of reports and of what curators decided, in a log that nothing is taken out of, and the public
  * ledger. The roles come from the list that the operator signed. It signs nothing itself.
  */
-export class Moderation extends DurableObject<Env> {
+export class Moderation extends DurableObject<RelayEnv> {
   readonly #sql: Sql;
   readonly #store: EventStore;
 
-  constructor(context: DurableObjectState, env: Env) {
+  constructor(context: DurableObjectState, env: RelayEnv) {
     super(context, env);
     this.#sql = durableSql(context.storage);
     this.#sql.transaction(() => {

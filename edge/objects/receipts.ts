@@ -7,7 +7,7 @@ import { assert, isRejection, type Rejection } from "@oa/shared/core/refusal.ts"
 import type { Sql } from "@oa/shared/core/sql.ts";
 import { durableSql } from "../adapters/durable-sql.ts";
 import { type Caller, hasSpentAuth, SPENT_AUTH_DDL, spendAuth } from "../adapters/spent-auth.ts";
-import type { Env } from "../env.ts";
+import type { Settings } from "../settings.ts";
 
 const random: RandomBytes = (count) => crypto.getRandomValues(new Uint8Array(count));
 
@@ -15,11 +15,11 @@ const random: RandomBytes = (count) => crypto.getRandomValues(new Uint8Array(cou
  * Which receipt holds each payment, for the payment hashes that begin alike. There is one such object in the world for
  * each beginning and it does one thing at a time, so that of any number of claims of one payment exactly one wins.
  */
-export class Receipts extends DurableObject<Env> {
+export class Receipts extends DurableObject<Settings> {
   readonly #sql: Sql;
   #store: EventStore | null = null;
 
-  constructor(context: DurableObjectState, env: Env) {
+  constructor(context: DurableObjectState, env: Settings) {
     super(context, env);
     this.#sql = durableSql(context.storage);
     if (hasSpentAuth(this.#sql)) this.#open();

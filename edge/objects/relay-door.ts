@@ -5,7 +5,7 @@ import { relayShards } from "@oa/shared/nostr/relay-shard.ts";
 import type { NostrEvent } from "@oa/shared/nostr/verify.ts";
 import { durableSql } from "../adapters/durable-sql.ts";
 import { edgeSchnorr } from "../adapters/schnorr.ts";
-import { type Env, shardOf } from "../env.ts";
+import { type Binds, shardOf } from "../addresses.ts";
 import {
   CONNECTIONS_DDL,
   type Connection,
@@ -24,6 +24,10 @@ import { handleMessage } from "../relay/session.ts";
 import { type Fresh, gatherTasks, type ShardPort, type ShardTasks } from "../relay/shard-tasks.ts";
 import type { LiveEvent } from "../relay/subscription.ts";
 import { openSyncs } from "../relay/sync.ts";
+import type { Settings } from "../settings.ts";
+import type { RelayShard } from "./relay-shard.ts";
+
+type DoorEnv = Settings & Binds<"RELAY_SHARD", RelayShard>;
 
 interface Waiting {
   readonly socket: WebSocket;
@@ -35,7 +39,7 @@ interface Waiting {
  * It verifies events; the shards store them. Messages that arrive together lead to one call to each shard that they
  * touch, and their answers leave after the shards', and so after what they acknowledge is durable.
  */
-export class RelayDoor extends DurableObject<Env> {
+export class RelayDoor extends DurableObject<DoorEnv> {
   readonly #sql;
   readonly #shards: number;
   readonly #connections = new Map<WebSocket, Connection>();
@@ -50,7 +54,7 @@ export class RelayDoor extends DurableObject<Env> {
   /** By address. Forgotten when this object sleeps, as those who wait are full again by then. */
   readonly #addresses: Allowances = new Map();
 
-  constructor(context: DurableObjectState, env: Env) {
+  constructor(context: DurableObjectState, env: DoorEnv) {
     super(context, env);
     this.#sql = durableSql(context.storage);
     this.#shards = relayShards(env.RELAY_SHARDS);

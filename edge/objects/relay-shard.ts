@@ -9,7 +9,7 @@ import { relayShards } from "@oa/shared/nostr/relay-shard.ts";
 import type { VerifiedEvent } from "@oa/shared/nostr/verify.ts";
 import { durableSql } from "../adapters/durable-sql.ts";
 import { type Caller, SPENT_AUTH_DDL, spendAuth } from "../adapters/spent-auth.ts";
-import { catalogOf, doorOf, type Env, moderationOf, reputationOf, shardOf } from "../env.ts";
+import { type Binds, type Called, catalogOf, doorOf, moderationOf, reputationOf, shardOf } from "../addresses.ts";
 import { handOver, hasPending, isHandedOn, type Lane, type Taker } from "../ingest.ts";
 import { inTime } from "../relay/in-time.ts";
 import { concernsAllShards, manage, needsCases, type RelaySettings, settingsOf } from "../relay/management.ts";
@@ -18,9 +18,17 @@ import { countEvents, findRows, readRaws, syncItems } from "../relay/query.ts";
 import { type Allowances, AUTHOR_RATE, giveBack, takeFrom } from "../relay/rates.ts";
 import type { Fresh, ShardAnswer, ShardTask, WireReader } from "../relay/shard-tasks.ts";
 import { createRelayTables, holdToShards, lastMark, storeEvents, sweepExpired } from "../relay/store.ts";
-import { type Told, tellDoors } from "../relay/tell-doors.ts";
+import { type DoorPort, type Told, tellDoors } from "../relay/tell-doors.ts";
 import { authorsAfter, relayListsHere } from "../relay/upstream.ts";
-import { createLaneTables, reputationLane } from "../reputation/lane.ts";
+import { createLaneTables, type ListingTaker, reputationLane } from "../reputation/lane.ts";
+import type { Settings } from "../settings.ts";
+
+/** Whom a shard calls. They call shards in turn, so that it knows them by what it asks of them alone. */
+export type ShardEnv = Settings &
+  Binds<"RELAY_SHARD", RelayShard> &
+  Binds<"RELAY_DOOR", DoorPort & Called> &
+  Binds<"CATALOG" | "MODERATION", Taker & Called> &
+  Binds<"REPUTATION", ListingTaker & Called>;
 
 /** Who asks: a door, by its id, or the edge itself. */
 interface Asking {
@@ -39,7 +47,7 @@ interface Performed {
  * verified. What arrives together is done in order in one transaction, and answered after it: the storage's output gate
  * holds the answer until what it says is durable.
  */
-export class RelayShard extends DurableObject<Env> {
+export class RelayShard extends DurableObject<ShardEnv> {
   readonly #sql;
   readonly #told: Told;
   readonly #handing_over = new Set<Lane>();
@@ -47,7 +55,7 @@ export class RelayShard extends DurableObject<Env> {
   /** By author. Forgotten when this object sleeps: whoever waits for that sends little meanwhile. */
   readonly #authors: Allowances = new Map();
 
-  constructor(context: DurableObjectState, env: Env) {
+  constructor(context: DurableObjectState, env: ShardEnv) {
     super(context, env);
     this.#sql = durableSql(context.storage);
     createRelayTables(this.#sql);

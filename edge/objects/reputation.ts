@@ -20,8 +20,8 @@ import { ABUSE_RULES } from "@oa/shared/reputation/rules/index.ts";
 import { summaryOf } from "@oa/shared/reputation/summary.ts";
 import { durableSql } from "../adapters/durable-sql.ts";
 import { edgeSchnorr } from "../adapters/schnorr.ts";
-import { catalogOf, type Env } from "../env.ts";
-import { relayOf } from "../relay/whole.ts";
+import { type Binds, catalogOf } from "../addresses.ts";
+import { type RelayEnv, relayOf } from "../relay/whole.ts";
 import { anchorsOf } from "../reputation/anchors.ts";
 import { indexerKey } from "../reputation/indexer-key.ts";
 import {
@@ -35,6 +35,9 @@ import {
 } from "../reputation/inputs.ts";
 import { payAddressOf, zapProviderOf } from "../reputation/lnurl.ts";
 import { createRolledTable, keepRolled, rolledAfter } from "../reputation/rolled.ts";
+import type { Catalog } from "./catalog.ts";
+
+export type ReputationEnv = RelayEnv & Binds<"CATALOG", Catalog>;
 
 /** What this object remembers beside the inputs, each as JSON. */
 interface Kept {
@@ -49,10 +52,10 @@ interface Kept {
  * The reputation of one listing. It keeps the signed events that stand about it and reckons the score again soon after
  * they change, and once a day since ratings age; each roll-up is signed, published and told to the catalog.
  */
-export class Reputation extends DurableObject<Env> {
+export class Reputation extends DurableObject<ReputationEnv> {
   readonly #sql: Sql;
 
-  constructor(context: DurableObjectState, env: Env) {
+  constructor(context: DurableObjectState, env: ReputationEnv) {
     super(context, env);
     this.#sql = durableSql(context.storage);
     this.#sql.transaction(() => {

@@ -5,8 +5,8 @@ import type { Sql } from "@oa/shared/core/sql.ts";
 import type { UpstreamPage } from "@oa/shared/generated/types.ts";
 import { publicRelay } from "@oa/shared/nostr/relay-list.ts";
 import { durableSql } from "../adapters/durable-sql.ts";
-import { catalogOf, type Env } from "../env.ts";
-import { relayOf } from "../relay/whole.ts";
+import { type Binds, catalogOf } from "../addresses.ts";
+import { type RelayEnv, relayOf } from "../relay/whole.ts";
 import { anchorsOf, trustedFollowers } from "../reputation/anchors.ts";
 import { type Connect, connectUpstream } from "../upstream/connection.ts";
 import { configuredFilters, type ListMakers, listedFilters, listedRelays } from "../upstream/plan.ts";
@@ -24,18 +24,24 @@ import {
   setRelays,
   upstreamStatus,
 } from "../upstream/store.ts";
+import type { Catalog } from "./catalog.ts";
+
+export interface UpstreamsEnv extends RelayEnv, Binds<"CATALOG", Catalog> {
+  /** A way out that reaches public addresses only; Cloudflare's own network is one already. */
+  readonly PUBLIC_NETWORK?: Fetcher;
+}
 
 /**
  * Pulls from other relays, a few at a time, each on its own schedule. It runs on an alarm that sets the next one, so it
  * goes on by itself once anything has touched it; the Worker's cron trigger does.
  */
-export class Upstreams extends DurableObject<Env> {
+export class Upstreams extends DurableObject<UpstreamsEnv> {
   readonly #sql: Sql;
   /** Which authors each listed relay is asked for, as of the last look at their lists. */
   #listed: ReadonlyMap<string, readonly string[]> = new Map();
   #makers: ListMakers = { followers: [], moderators: [] };
 
-  constructor(context: DurableObjectState, env: Env) {
+  constructor(context: DurableObjectState, env: UpstreamsEnv) {
     super(context, env);
     this.#sql = durableSql(context.storage);
     createUpstreamTables(this.#sql);

@@ -6,7 +6,7 @@ import type { Fresh } from "./shard-tasks.ts";
 export const LISTENERS_DDL = "CREATE TABLE IF NOT EXISTS relay_listeners (door TEXT PRIMARY KEY) WITHOUT ROWID";
 
 /** A door, as a shard sees it. */
-interface DoorPort {
+export interface DoorPort {
   /** Whether the door has any subscription still. `missed`: before these there were others that may not have arrived. */
   readonly deliver: (shard: number, fresh: readonly Fresh[], missed: boolean) => Promise<boolean>;
 }

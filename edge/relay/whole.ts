@@ -9,7 +9,9 @@ import { relayShards, shardOfEvent } from "@oa/shared/nostr/relay-shard.ts";
 import type { NostrEvent } from "@oa/shared/nostr/verify.ts";
 import { edgeSchnorr } from "../adapters/schnorr.ts";
 import type { Caller } from "../adapters/spent-auth.ts";
-import { type Env, shardOf } from "../env.ts";
+import { type Binds, shardOf } from "../addresses.ts";
+import type { RelayShard } from "../objects/relay-shard.ts";
+import type { Settings } from "../settings.ts";
 import { findAcross, itemsAcross } from "./fan-out.ts";
 import type { RelaySettings } from "./management.ts";
 import { gatherTasks, type ShardTasks } from "./shard-tasks.ts";
@@ -46,7 +48,10 @@ export interface WholeRelay {
   ) => Promise<{ readonly result: string } | { readonly error: string; readonly replayed: boolean }>;
 }
 
-export function relayOf(env: Env): WholeRelay {
+/** What an object needs to reach the relay. */
+export type RelayEnv = Settings & Binds<"RELAY_SHARD", RelayShard>;
+
+export function relayOf(env: RelayEnv): WholeRelay {
   const count = relayShards(env.RELAY_SHARDS);
   const shards = Array.from({ length: count }, (_, shard) => shardOf(env, shard));
   const first = shardOf(env, 0);

@@ -2,11 +2,11 @@ import { LIMITS } from "@oa/shared/core/limits.ts";
 import { isRejection } from "@oa/shared/core/refusal.ts";
 import { filter, fromEvent } from "@oa/shared/nostr/00003-follows.ts";
 import { isHex32, type VerifiedEvent } from "@oa/shared/nostr/verify.ts";
-import type { Env } from "../env.ts";
 import type { WholeRelay } from "../relay/whole.ts";
+import type { Settings } from "../settings.ts";
 
 /** The keys that the web of trust starts from; none where the setting names none. */
-export function anchorsOf(env: Env): readonly string[] {
+export function anchorsOf(env: Pick<Settings, "TRUST_ANCHORS">): readonly string[] {
   const keys = (env.TRUST_ANCHORS ?? "").split(",").map((key) => key.trim());
   return [...new Set(keys.filter(isHex32))].slice(0, LIMITS.reputation_anchors);
 }

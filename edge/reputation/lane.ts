@@ -23,10 +23,15 @@ export function createLaneTables(sql: Sql): void {
   sql.run(INDEX);
 }
 
+/** Takes what is about one listing. */
+export interface ListingTaker {
+  readonly take: (listing: string, events: readonly NostrEvent[]) => Promise<void>;
+}
+
 /** Sends each event to the object of the listing that it is about. */
 export function reputationLane(
   sql: Sql,
-  objectOf: (listing: string) => { take: (listing: string, events: readonly NostrEvent[]) => Promise<unknown> },
+  objectOf: (listing: string) => ListingTaker,
 ): { readonly take: (events: readonly NostrEvent[]) => Promise<void> } {
   return {
     take: async (events) => {

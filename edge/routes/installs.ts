@@ -5,8 +5,8 @@ import { KINDS } from "@oa/shared/nostr/kinds.ts";
 import { isHex32, verifyEvent } from "@oa/shared/nostr/verify.ts";
 import { Hono } from "hono";
 import { edgeSchnorr } from "../adapters/schnorr.ts";
+import { mailboxOf } from "../addresses.ts";
 import type { Env } from "../env.ts";
-import type { Mailbox } from "../objects/mailbox.ts";
 import { authenticate, readValue } from "./request.ts";
 
 /** `/v1/workers/:pubkey`: the install mailbox of one worker. Every request is signed (NIP-98). */
@@ -61,8 +61,4 @@ installRoutes.delete("/:pubkey/installs/:deposit_id", async (context) => {
 function workerOf(pubkey: string): string | Rejection {
   if (isHex32(pubkey)) return pubkey;
   return reject("usage", "a worker is named in the path by its key: 64 lower-case hex digits");
-}
-
-function mailboxOf(env: Env, worker: string): DurableObjectStub<Mailbox> {
-  return env.MAILBOX.getByName(worker);
 }

@@ -2,7 +2,8 @@ import { answer } from "@oa/shared/api/answer.ts";
 import { isRejection } from "@oa/shared/core/refusal.ts";
 import validators from "@oa/shared/generated/validators.cjs";
 import { Hono } from "hono";
-import { catalogOf, type Env } from "../env.ts";
+import { catalogOf } from "../addresses.ts";
+import type { Env } from "../env.ts";
 import { chosenIn, readQuery } from "./request.ts";
 
 /** `/v1/listings`: the catalog, for reading. */

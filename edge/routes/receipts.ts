@@ -5,7 +5,8 @@ import { isRejection, reject } from "@oa/shared/core/refusal.ts";
 import validators from "@oa/shared/generated/validators.cjs";
 import { isHex32 } from "@oa/shared/nostr/verify.ts";
 import { Hono } from "hono";
-import { type Env, receiptsOf } from "../env.ts";
+import { receiptsOf } from "../addresses.ts";
+import type { Env } from "../env.ts";
 import { claimPayment, publicClaim, verifyReceipts } from "../receipts.ts";
 import { authenticate, readValue } from "./request.ts";
 

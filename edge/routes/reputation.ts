@@ -3,7 +3,8 @@ import { isRejection, type Rejection, reject } from "@oa/shared/core/refusal.ts"
 import { isListingAddress } from "@oa/shared/nostr/30054-rating.ts";
 import { isHex32 } from "@oa/shared/nostr/verify.ts";
 import { Hono } from "hono";
-import { type Env, reputationOf } from "../env.ts";
+import { reputationOf } from "../addresses.ts";
+import type { Env } from "../env.ts";
 
 /** `/v1/listings/:address/reputation`: the score, why it is so, and what it was reckoned from. */
 export const reputationRoutes = new Hono<{ Bindings: Env }>();

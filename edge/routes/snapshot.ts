@@ -1,6 +1,7 @@
 import { answer } from "@oa/shared/api/answer.ts";
 import { Hono } from "hono";
-import { catalogOf, type Env } from "../env.ts";
+import { catalogOf } from "../addresses.ts";
+import type { Env } from "../env.ts";
 
 /** `/v1/snapshot`: the whole catalog, page by page, for whoever mirrors it. */
 export const snapshotRoutes = new Hono<{ Bindings: Env }>();

@@ -1,6 +1,7 @@
 import { answer } from "@oa/shared/api/answer.ts";
 import { Hono } from "hono";
-import { type Env, upstreamsOf } from "../env.ts";
+import { upstreamsOf } from "../addresses.ts";
+import type { Env } from "../env.ts";
 
 /** `/v1/upstreams`: which relays events are pulled from, and how that goes. */
 export const upstreamRoutes = new Hono<{ Bindings: Env }>();
