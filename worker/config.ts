@@ -200,7 +200,7 @@ function fromEnvironment(env: Environment): object {
   const list = (text: string): readonly string[] => text.split(",").map((item) => item.trim());
   const found = [
     ["port", env.OA_PORT, numeric],
-    ["moderators", env.OA_MODERATORS, list],
+    ["moderators", env.OA_MODERATORS, (text: string) => (text === "none" ? [] : list(text))],
     ["edge_url", env.OA_EDGE_URL, String],
     ["relays", env.OA_RELAYS, list],
     ["completion_note_relays", env.OA_COMPLETION_NOTE_RELAYS, list],

@@ -57,7 +57,7 @@ export async function openWorker(config: Config, token?: string): Promise<Worker
   const { relays } = config;
   const timeout_ms = LIMITS.publish_timeout_ms;
   const lookUp = listingLookUp({
-    ...{ edge, relays, moderators: config.moderators },
+    ...{ edge, relays, config, now_ms: ground.clock.now_ms },
     queryRelays: (filters, from, signal) => pool.query(from, filters, { timeout_ms, signal }),
   });
   const witness: Pick<PortsOptions, "keyStatements"> =

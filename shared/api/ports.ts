@@ -275,7 +275,8 @@ export interface ControlPorts {
   };
   readonly market: {
     readonly list: (query: URLSearchParams, signal: AbortSignal) => Answer<object>;
-    readonly get: (address: string, signal: AbortSignal) => Answer<object>;
+    /** `moderators`: whose decisions apply; null: those of the setting. */
+    readonly get: (address: string, moderators: string | null, signal: AbortSignal) => Answer<object>;
   };
   readonly reputation: {
     readonly get: (address: string, signal: AbortSignal) => Answer<ListingReputation>;

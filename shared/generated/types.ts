@@ -423,6 +423,10 @@ readonly schedule?: ScheduleChanges
 export interface ControlSourceAddress {
 readonly address: string
 readonly version?: string
+/**
+ * Whose decisions apply to looking it up: keys in hex or npubs with commas between, or none. Those of the setting where absent.
+ */
+readonly moderators?: string
 }
 export interface ControlSourceEvents {
 readonly manifest_event: NostrEvent

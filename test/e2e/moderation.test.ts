@@ -132,6 +132,27 @@ test("nobody installs it any more from there, and the ledger tells everybody why
   assert.deepEqual(keys, [{ pubkey: await keyOf(curator), npub, name: "Mo" }]);
 });
 
+test("a command takes other moderators than the setting, for itself alone", { timeout: 60_000 }, async () => {
+  const mo = hexToNpub(await keyOf(curator));
+  for (const [chosen, code] of [
+    ["none", "done"],
+    [await keyOf(author), "done"],
+    [mo, "listing_taken_down"],
+    [`${await keyOf(author)},${mo}`, "listing_taken_down"],
+    ["somebody", "usage"],
+  ] as const) {
+    for (const words of [["market", "show"], ["plan"]]) {
+      assert.equal(await codeOf(owner, ...words, address, "--moderators", chosen), code, `${words} by ${chosen}`);
+    }
+  }
+  const found = async (...args: readonly string[]): Promise<number> =>
+    (await ask<CatalogPage>(owner, "market", ...args)).listings.length;
+  assert.deepEqual(await Promise.all([found("list"), found("search", "reader")]), [0, 0]);
+  const free = ["--moderators", "none"];
+  assert.deepEqual(await Promise.all([found("list", ...free), found("search", "reader", ...free)]), [1, 1]);
+  assert.equal(await codeOf(owner, "install", join(folder, "reader.json"), "--yes", ...free), "usage", "a file");
+});
+
 test("who chose no moderators sees and installs it all the same", { timeout: 60_000 }, async () => {
   const free = join(folder, "free");
   const env = { ...base, OA_EDGE_URL: edge.url, OA_MODERATORS: "" };

@@ -154,6 +154,11 @@ test("moderators are keys in hex or npub, and one with a wrong checksum is refus
   const npub = hexToNpub(hex);
   assert.deepEqual((await readConfig("/nowhere", {}, { moderators: [npub] })).moderators, [hex]);
   assert.deepEqual((await readConfig("/nowhere", {}, { moderators: [] })).moderators, []);
+  assert.deepEqual((await readConfig("/nowhere", { OA_MODERATORS: `${npub},${"a".repeat(64)}` })).moderators, [
+    hex,
+    "a".repeat(64),
+  ]);
+  assert.deepEqual((await readConfig("/nowhere", { OA_MODERATORS: "none" })).moderators, []);
   const wrong = `${npub.slice(0, -1)}${npub.endsWith("q") ? "p" : "q"}`;
   await assert.rejects(readConfig("/nowhere", {}, { moderators: [wrong] }), /checksum/);
   await assert.rejects(readConfig("/nowhere", {}, { moderators: ["somebody"] }), /moderators/);

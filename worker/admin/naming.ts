@@ -93,7 +93,7 @@ export async function sourceNamed(
   if (isRejection(named)) return named;
   const own = installed && named.install !== null ? pinsOf(named.install)?.upgrade_version : undefined;
   const version = source.version ?? named.version ?? own;
-  return { address: addressText(named.address), ...(version === undefined ? {} : { version }) };
+  return { ...source, address: addressText(named.address), ...(version === undefined ? {} : { version }) };
 }
 
 /** `30051:<key>:<name>`. */

@@ -1,6 +1,7 @@
 import { isRejection, type Rejection, reject } from "@oa/shared/core/refusal.ts";
 import { compareSemver, parseSemver } from "@oa/shared/core/semver.ts";
 import type { ControlInstallSource } from "@oa/shared/generated/types.ts";
+import { chosenIn } from "@oa/shared/moderation/chosen.ts";
 import { type Listing, fromEvent as listingFrom } from "@oa/shared/nostr/30051-manifest.ts";
 import {
   type Channel,
@@ -37,11 +38,18 @@ export interface ListingAddress {
   readonly relays: readonly string[];
 }
 
+/** `moderators`: whose decisions apply, in place of those of the setting. */
+export type LookUp = (
+  address: ListingAddress,
+  signal: AbortSignal,
+  moderators?: readonly string[],
+) => Promise<readonly unknown[] | Rejection>;
+
 export interface UpgradeSourceOptions extends KeyWitness {
   /** The key that manifests on this machine are signed with, made when it is first needed. */
   readonly authorKey: () => Promise<Uint8Array>;
   /** Every signed event that may be of the listing or its releases, from the catalog or relays, not yet verified. */
-  readonly lookUp: (address: ListingAddress, signal: AbortSignal) => Promise<readonly unknown[] | Rejection>;
+  readonly lookUp: LookUp;
   readonly now_ms: () => number;
   readonly random: (count: number) => Uint8Array;
 }
@@ -60,7 +68,11 @@ export async function findUpgrade(
   if ("manifest" in source) return signOwn(source.manifest, options);
   if ("address" in source) {
     const address = parseAddress(source.address);
-    return isRejection(address) ? address : lookUp(address, source.version, channel, options, signal);
+    if (isRejection(address)) return address;
+    const moderators = source.moderators === undefined ? undefined : chosenIn(source.moderators);
+    if (isRejection(moderators)) return moderators;
+    const events = await eventsOf(address, options, signal, moderators);
+    return isRejection(events) ? events : inListing(address, events, source.version, channel);
   }
   const manifest_event = verifyEvent(source.manifest_event, options.schnorr);
   if (isRejection(manifest_event)) return manifest_event;
@@ -107,8 +119,9 @@ async function eventsOf(
   address: ListingAddress,
   options: UpgradeSourceOptions,
   signal: AbortSignal,
+  moderators?: readonly string[],
 ): Promise<readonly VerifiedEvent[] | Rejection> {
-  const raw = await options.lookUp(address, signal);
+  const raw = await options.lookUp(address, signal, moderators);
   if (isRejection(raw)) return raw;
   // What does not verify, or is by somebody else, is not an answer.
   const events = raw.flatMap((value) => {
@@ -118,15 +131,13 @@ async function eventsOf(
   return withCarried(events, options.schnorr);
 }
 
-async function lookUp(
+/** Of a listing's events the version that is meant, else the latest on a followed channel. */
+function inListing(
   address: ListingAddress,
+  events: readonly VerifiedEvent[],
   version: string | undefined,
   channel: Channel,
-  options: UpgradeSourceOptions,
-  signal: AbortSignal,
-): Promise<FoundUpgrade | Rejection> {
-  const events = await eventsOf(address, options, signal);
-  if (isRejection(events)) return events;
+): FoundUpgrade | Rejection {
   const manifests = events.filter(
     ({ kind, tags }) =>
       kind === KINDS.manifest.kind && tags.some(([name, value]) => name === "d" && value === address.slug),

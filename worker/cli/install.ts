@@ -7,6 +7,7 @@ import { UPGRADE_NAME } from "./find-install.ts";
 import { INPUT_OPTION, parseInputs } from "./input-texts.ts";
 import { installSource } from "./install-source.ts";
 import { keyText } from "./key-text.ts";
+import { lookedUpBy, MODERATORS_OPTION } from "./moderators-option.ts";
 import { readScheduleOptions, SCHEDULE_OPTIONS } from "./schedule-options.ts";
 import { plain } from "./terminal.ts";
 
@@ -34,6 +35,7 @@ export const command: Command = defineCommand({
       choices: AUTO_UPDATE,
     },
     ...SCHEDULE_OPTIONS,
+    moderators: MODERATORS_OPTION,
     staged: { type: "flag", summary: "Run an update on trial first: what runs now stays until it ran through" },
     disabled: { type: "flag", summary: "Approve a first install without enabling it" },
     yes: { type: "flag", summary: "Consent without being asked" },
@@ -47,7 +49,7 @@ export const command: Command = defineCommand({
     const { args, confirm, cwd, fail, note, options, print, progress, signal } = context;
     const inputs_text = parseInputs(options.input);
     if (isRejection(inputs_text)) return inputs_text;
-    const source = await installSource(args.what, cwd);
+    const source = lookedUpBy(await installSource(args.what, cwd), options.moderators);
     if (isRejection(source)) return source;
     const channel = CHANNELS.find((name) => name === options.channel);
     const auto_update = AUTO_UPDATE.find((name) => name === options["auto-update"]);

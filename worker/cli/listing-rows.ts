@@ -3,6 +3,7 @@ import { isRejection, type Rejection } from "@oa/shared/core/refusal.ts";
 import type { CatalogPage, CatalogQuery } from "@oa/shared/generated/types.ts";
 import { stars } from "@oa/shared/reputation/explain.ts";
 import type { CommandContext, ExitCode } from "./command.ts";
+import { moderatorsIn } from "./moderators-option.ts";
 import { table } from "./table.ts";
 
 type Listing = CatalogPage["listings"][number];
@@ -13,7 +14,10 @@ export async function showListings(
   query: { readonly [Name in keyof CatalogQuery]: CatalogQuery[Name] | undefined },
 ): Promise<ExitCode | Rejection> {
   const search = new URLSearchParams();
-  for (const [name, value] of Object.entries(query)) if (value !== undefined) search.set(name, value);
+  const moderators = moderatorsIn(query.moderators);
+  if (isRejection(moderators)) return moderators;
+  for (const [name, value] of Object.entries({ ...query, moderators }))
+    if (value !== undefined) search.set(name, value);
   progress("asking the catalog …");
   const client = await api();
   const answer = await client.get<CatalogPage>(`/v1/market/listings?${search}`, signal);

@@ -1,5 +1,6 @@
 import { type Command, defineCommand } from "./command.ts";
 import { showListings } from "./listing-rows.ts";
+import { MODERATORS_OPTION } from "./moderators-option.ts";
 
 const SORTS = ["newest", "rating", "price", "title"] as const;
 
@@ -20,16 +21,21 @@ export const command: Command = defineCommand({
       choices: SORTS,
       default: "newest",
     },
+    moderators: MODERATORS_OPTION,
     limit: { type: "integer", value: "N", summary: "How many", min: 1, max: 100, default: 50 },
     cursor: { type: "text", value: "TEXT", summary: "Go on from an earlier page's next_cursor" },
   },
-  examples: ["oa market list", "oa market list --category developer-tools --price free --json"],
+  examples: [
+    "oa market list",
+    "oa market list --category developer-tools --price free --json",
+    "oa market list --moderators npub1…,npub1…",
+  ],
   run: (context) => {
-    const { backend, category, tag, author, price, limit, cursor } = context.options;
+    const { backend, category, tag, author, price, moderators, limit, cursor } = context.options;
     const sort = SORTS.find((name) => name === context.options.sort);
     const external = context.options.external ? "1" : undefined;
     return showListings(context, {
-      ...{ backend, category, tag, author, price, sort, external, limit: String(limit), cursor },
+      ...{ backend, category, tag, author, price, sort, external, moderators, limit: String(limit), cursor },
     });
   },
 });

@@ -6,16 +6,21 @@ import { type Command, defineCommand } from "./command.ts";
 import { LISTING_NAME } from "./find-install.ts";
 import { keyText } from "./key-text.ts";
 import { ratingText } from "./listing-rows.ts";
+import { MODERATORS_OPTION, moderatorsIn } from "./moderators-option.ts";
 import { plain } from "./terminal.ts";
 
 export const command: Command = defineCommand({
   words: ["market", "show"],
   summary: "Show one listing of the catalog, with its signed events in --json",
   arguments: { address: { summary: LISTING_NAME } },
+  options: { moderators: MODERATORS_OPTION },
   examples: ["oa market show naddr1qq…", "oa market show 30051:7f3…:openagents.upgrade.nightly-index --json"],
-  run: async ({ api, args, print, progress, signal }) => {
+  run: async ({ api, args, options, print, progress, signal }) => {
+    const moderators = moderatorsIn(options.moderators);
+    if (isRejection(moderators)) return moderators;
     progress("asking the catalog …");
-    const path = `/v1/market/listings/${encodeURIComponent(args.address)}`;
+    const query = moderators === undefined ? "" : `?moderators=${moderators}`;
+    const path = `/v1/market/listings/${encodeURIComponent(args.address)}${query}`;
     const detail = await (await api()).get<CatalogDetail>(path, signal);
     if (isRejection(detail)) return detail;
     print(detail, () => describe(detail));

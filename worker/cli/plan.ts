@@ -5,6 +5,7 @@ import { CHANNEL_OPTION, channelIn } from "./channel-option.ts";
 import { type Command, defineCommand } from "./command.ts";
 import { UPGRADE_NAME } from "./find-install.ts";
 import { INPUT_OPTION, parseInputs } from "./input-texts.ts";
+import { lookedUpBy, MODERATORS_OPTION } from "./moderators-option.ts";
 import { plain } from "./terminal.ts";
 
 export const command: Command = defineCommand({
@@ -14,6 +15,7 @@ export const command: Command = defineCommand({
   options: {
     input: INPUT_OPTION,
     channel: CHANNEL_OPTION,
+    moderators: MODERATORS_OPTION,
   },
   examples: [
     "oa plan ./upgrade.json",
@@ -24,7 +26,7 @@ export const command: Command = defineCommand({
     const { installSource } = await import("./install-source.ts");
     const inputs_text = parseInputs(options.input);
     if (isRejection(inputs_text)) return inputs_text;
-    const source = await installSource(args.what, cwd);
+    const source = lookedUpBy(await installSource(args.what, cwd), options.moderators);
     if (isRejection(source)) return source;
     progress("looking around …");
     const body = { source, inputs_text, cwd, ...channelIn(options.channel) };

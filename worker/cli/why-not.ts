@@ -5,6 +5,7 @@ import { type Command, type CommandContext, defineCommand } from "./command.ts";
 import { UPGRADE_NAME } from "./find-install.ts";
 import { INPUT_OPTION, parseInputs } from "./input-texts.ts";
 import { keyText } from "./key-text.ts";
+import { lookedUpBy, MODERATORS_OPTION } from "./moderators-option.ts";
 import { plain } from "./terminal.ts";
 
 export const command: Command = defineCommand({
@@ -14,6 +15,7 @@ export const command: Command = defineCommand({
   options: {
     input: INPUT_OPTION,
     channel: CHANNEL_OPTION,
+    moderators: MODERATORS_OPTION,
     all: { type: "flag", summary: "Ask it of every paired worker that told what it has, too" },
   },
   examples: ["oa why-not nightly-index", "oa why-not naddr1qq…", "oa why-not ./upgrade.json --all --json"],
@@ -21,7 +23,7 @@ export const command: Command = defineCommand({
     const { installSource } = await import("./install-source.ts");
     const inputs_text = parseInputs(options.input);
     if (isRejection(inputs_text)) return inputs_text;
-    const source = await installSource(args.what, cwd);
+    const source = lookedUpBy(await installSource(args.what, cwd), options.moderators);
     if (isRejection(source)) return source;
     progress("measuring …");
     const body = { source, inputs_text, cwd, ...channelIn(options.channel) };

@@ -7,13 +7,14 @@ import type { ModerationDecision } from "@oa/shared/generated/types.ts";
 import type { InstallCommand } from "@oa/shared/install/commands.ts";
 import { installDecider } from "@oa/shared/install/decider.ts";
 import { type InstallView, listInstalls } from "@oa/shared/install/views.ts";
+import { moderationFilters } from "@oa/shared/moderation/asked.ts";
 import { blocked, judge, type ReaderView, readerView } from "@oa/shared/moderation/reader.ts";
 import { type Trust, trustIn } from "@oa/shared/moderation/trust.ts";
 import { sentenceOf } from "@oa/shared/moderation/words.ts";
-import { filter as decisionFilter, fromEvent as decisionIn } from "@oa/shared/nostr/01985-moderation.ts";
-import { type Mutes, filter as muteFilter, fromEvent as mutesIn } from "@oa/shared/nostr/10000-mutes.ts";
-import { type People, filter as peopleFilter, fromEvent as peopleIn } from "@oa/shared/nostr/30000-people.ts";
-import { filter as kindMuteFilter, fromEvent as kindMutesIn } from "@oa/shared/nostr/30007-kind-mutes.ts";
+import { fromEvent as decisionIn } from "@oa/shared/nostr/01985-moderation.ts";
+import { type Mutes, fromEvent as mutesIn } from "@oa/shared/nostr/10000-mutes.ts";
+import { type People, fromEvent as peopleIn } from "@oa/shared/nostr/30000-people.ts";
+import { fromEvent as kindMutesIn } from "@oa/shared/nostr/30007-kind-mutes.ts";
 import type { WireFilter } from "@oa/shared/nostr/filter.ts";
 import { KINDS } from "@oa/shared/nostr/kinds.ts";
 import type { VerifiedEvent } from "@oa/shared/nostr/verify.ts";
@@ -192,19 +193,11 @@ function liftedBy(
 
 /** What is asked of relays: the lists of whom the owner chose, and what those decide of what is installed. */
 function filtersFor(chosen: readonly string[], trust: Trust, installs: readonly InstallView[]): readonly WireFilter[] {
-  const pins = installs.flatMap(({ active, pending }) => active ?? pending ?? []).slice(0, LIMITS.filter_values);
-  if (chosen.length === 0 || pins.length === 0) return [];
-  const moderators = [...trust.keys()].sort().slice(0, LIMITS.filter_values);
-  const decided = decisionFilter({ moderators });
-  const values = (of: (pin: (typeof pins)[number]) => string): readonly string[] => [...new Set(pins.map(of))].sort();
-  return [
-    peopleFilter([...chosen].sort()),
-    muteFilter(moderators),
-    kindMuteFilter(moderators),
-    { ...decided, "#a": values((pin) => pin.upgrade_address) },
-    { ...decided, "#p": values((pin) => pin.author_pubkey) },
-    { ...decided, "#e": values((pin) => pin.manifest_event_id) },
-  ];
+  const pins = installs.flatMap(({ active, pending }) => active ?? pending ?? []);
+  const listings = pins.map(({ upgrade_address: address, author_pubkey: pubkey, manifest_event_id: event_id }) => ({
+    ...{ address, pubkey, event_id },
+  }));
+  return moderationFilters(chosen, trust, listings);
 }
 
 /** What moderators decide is done by the worker itself, under the owner's choice. */

@@ -9,7 +9,10 @@ export function marketRoutes({ market }: ControlPorts): Hono {
     answer(context, await market.list(new URL(context.req.url).searchParams, context.req.raw.signal)),
   );
   routes.get("/listings/:address", async (context) =>
-    answer(context, await market.get(context.req.param("address"), context.req.raw.signal)),
+    answer(
+      context,
+      await market.get(context.req.param("address"), context.req.query("moderators") ?? null, context.req.raw.signal),
+    ),
   );
   return routes;
 }
