@@ -104,6 +104,31 @@ function objection({ from, to }: Import): string | null {
   return "edge, worker and site never import each other";
 }
 
+/** Files that import each other, directly or around corners, in groups (Tarjan's strongly connected components). */
+function circlesOf(edges: readonly Import[]): readonly (readonly string[])[] {
+  const next = new Map<string, string[]>();
+  for (const { from, to } of edges) next.set(from, [...(next.get(from) ?? []), to]);
+  const circles: (readonly string[])[] = [];
+  const path: string[] = [];
+  const found = new Map<string, number>();
+  /** The earliest file of the path that can be come back to from this one; Infinity for none. */
+  const visit = (file: string): number => {
+    const known = found.get(file);
+    if (known !== undefined) return known;
+    const own = found.size;
+    found.set(file, own);
+    path.push(file);
+    const earliest = Math.min(own, ...(next.get(file) ?? []).map(visit));
+    if (earliest < own) return earliest;
+    const group = path.splice(path.indexOf(file));
+    for (const each of group) found.set(each, Number.POSITIVE_INFINITY);
+    if (group.length > 1 || next.get(file)?.includes(file)) circles.push(group);
+    return Number.POSITIVE_INFINITY;
+  };
+  for (const file of next.keys()) visit(file);
+  return circles;
+}
+
 describe("dependencies point one way", () => {
   it("every folder of the worker has its place in the order", () => {
     const rooms = new Set(sources.filter((path) => path.startsWith("worker/")).map(room));
@@ -118,6 +143,17 @@ describe("dependencies point one way", () => {
       .map((item) => ({ ...item, why: objection(item) }))
       .filter(({ why }) => why !== null);
     assert.deepEqual(broken, []);
+  });
+  it("no file imports itself around corners", () => {
+    const circles = circlesOf(imports).map((group) =>
+      imports.flatMap(({ from, to }) => (group.includes(from) && group.includes(to) ? [`${from} imports ${to}`] : [])),
+    );
+    assert.deepEqual(circles, []);
+  });
+  it("the search for circles finds them, and the one file that imports itself", () => {
+    const edges = ["a b", "b c", "c a", "c d", "d e", "f f", "e g"].map((edge) => edge.split(" "));
+    const circles = circlesOf(edges.map(([from = "", to = ""]) => ({ from, to })));
+    assert.deepEqual(circles.map((group) => [...group].sort()).sort(), [["a", "b", "c"], ["f"]]);
   });
   it("shared uses only its allowed packages", () => {
     const common = ["nostr-tools", "@noble/curves", "@noble/hashes", "@noble/ciphers", "@scure/base", "@scure/bip39"];
