@@ -12,7 +12,7 @@ import { thisMachinesSandbox } from "@oa/worker/adapters/machine-sandbox.ts";
 import { openRunUsage, type UsageCaps } from "@oa/worker/adapters/run-usage.ts";
 import type { Sandbox } from "@oa/worker/adapters/sandbox.ts";
 import type { GenerateRequest, Generation, ModelBackends } from "@oa/worker/backends/backend.ts";
-import { cappedBackends, openModelBackends } from "@oa/worker/backends/backends.ts";
+import { cappedBackends, type OwnCaps, openModelBackends } from "@oa/worker/backends/backends.ts";
 import { writeTinyBert, writeTinyLlama } from "./fakes/gguf.ts";
 
 const MIB = 1_048_576;
@@ -62,6 +62,63 @@ const underWay = async (signal: AbortSignal = never) => {
   assert.ok(pid !== undefined);
   return { ended, pid };
 };
+
+describe("a call for no run", () => {
+  const own = (own_caps: Partial<OwnCaps>): ModelBackends =>
+    openModelBackends({ "llama.cpp": { generate_model_path: llama, threads: 1 } }, { sandbox, own_caps });
+
+  it("is refused a model that is larger than what it may take, before any of it is loaded", async () => {
+    const small = own({ memory_bytes: 100_000 });
+    const fault = await generate(small).catch((error: unknown) => error);
+    assert.ok(fault instanceof Fault);
+    assert.equal(fault.code, "memory_limit");
+    assert.match(fault.message, /takes at least 1 MiB of memory, and a call for no run may use 1 MiB/);
+    assert.deepEqual(hostsOf(llama), []);
+    await small.close();
+  });
+  it("is stopped over its processor time, with its process, and the next call has a new one", async () => {
+    const brief = own({ cpu_ms: 1 });
+    const fault = await generate(brief, { max_tokens: 30_000 }).catch((error: unknown) => error);
+    assert.ok(fault instanceof Fault);
+    assert.equal(fault.code, "cpu_limit");
+    assert.match(fault.message, /of processor time; a call for no run may use 0\.0 s/);
+    assert.deepEqual(hostsOf(llama), []);
+    assert.equal((await generate(cappedBackends(brief, openRunUsage()))).model, "tiny-llama");
+    await brief.close();
+  });
+  it("is ended when its time is over, while it waits for its turn behind a run's too", async () => {
+    const brief = own({ time_ms: 300 });
+    await assert.rejects(generate(brief, { max_tokens: 30_000 }), {
+      code: "timeout",
+      message: "llama.cpp did not answer within 0.3 s, which a call for no run may take",
+    });
+    const stop = new AbortController();
+    const begun = Promise.withResolvers<void>();
+    let running = true;
+    const progress = (): void => begun.resolve();
+    const run = cappedBackends(brief, openRunUsage());
+    const first = generate(run, { max_tokens: 30_000, signal: stop.signal, progress }).catch((error: unknown) => {
+      running = false;
+      return error;
+    });
+    await begun.promise;
+    await assert.rejects(generate(brief), { code: "timeout" });
+    assert.equal(running, true, "the run's call goes on");
+    stop.abort();
+    assert.equal(((await first) as Fault).code, "canceled");
+    await brief.close();
+  });
+  it("is counted with a backend that needs no process too, and what its asker cancels is canceled", async () => {
+    const none = openModelBackends({}, { own_caps: { cpu_ms: 0 } });
+    const texts = Array.from({ length: 200 }, (_, at) => `a text of its own ${at} `.repeat(100));
+    const embed = { backend: "lexical-v1", texts, dim: null, corpus: null, signal: never } as const;
+    await assert.rejects(none.embed(embed), { code: "cpu_limit" });
+    assert.equal((await openModelBackends({}).embed(embed)).vectors.length, 200);
+    const backends = own({});
+    await assert.rejects(generate(backends, { signal: AbortSignal.abort() }), { code: "canceled" });
+    await backends.close();
+  });
+});
 
 describe("a model runs in a process of its own", () => {
   it("one that is killed in the middle fails the call, which may be tried again, and the next call has a new one", async () => {

@@ -196,6 +196,9 @@ export const LIMITS = {
   model_idle_ms: 300_000,
   model_cancel_ms: 500,
   model_call_ms: 600_000,
+  // One call that is for no run: the owner's own search, the model that reads for the policy. Its memory is bounded as a run's.
+  own_model_ms: 300_000,
+  own_model_cpu_ms: 1_200_000,
   model_response_bytes: 20_000_000,
   model_probe_ms: 3_000,
 

@@ -22,6 +22,8 @@ export interface RunChild {
 /** What one run uses: its children, as sampled, and its share of what this process grew by. */
 export interface RunUsage {
   readonly caps: UsageCaps;
+  /** Whose caps they are, as refusals say it. */
+  readonly who: string;
   /**
    * Counts a child until `leave`, whose processor time stays counted; `stop` ends it. `thread`: its memory is this
    * process's own, and no part of what the runs share.
@@ -45,7 +47,7 @@ export interface RunUsed {
   readonly cpu_ms: number;
 }
 
-export function openRunUsage(caps: UsageCaps = DEFAULT_CAPS): RunUsage {
+export function openRunUsage(caps: UsageCaps = DEFAULT_CAPS, who = "a run"): RunUsage {
   const children = new Map<symbol, { readonly stop: (why: Fault) => void; readonly kind: string; usage: TreeUsage }>();
   let ended_cpu_ms = 0;
   let inside_bytes = 0;
@@ -64,16 +66,16 @@ export function openRunUsage(caps: UsageCaps = DEFAULT_CAPS): RunUsage {
     const memory_bytes = inside_bytes + process_bytes + thread_bytes;
     if (memory_bytes > caps.memory_bytes) {
       const [used, most] = [mebibytes(memory_bytes), mebibytes(caps.memory_bytes)];
-      return new Fault("memory_limit", `${what} used ${used} of memory; a run may use ${most}`);
+      return new Fault("memory_limit", `${what} used ${used} of memory; ${who} may use ${most}`);
     }
     if (cpu_ms > caps.cpu_ms) {
       const [used, most] = [seconds(cpu_ms), seconds(caps.cpu_ms)];
-      return new Fault("cpu_limit", `${what} used ${used} of processor time; a run may use ${most}`);
+      return new Fault("cpu_limit", `${what} used ${used} of processor time; ${who} may use ${most}`);
     }
     return null;
   };
   return {
-    caps,
+    ...{ caps, who },
     enter: (stop, kind = "process") => {
       const key = Symbol("child");
       children.set(key, { stop, kind, usage: { memory_bytes: 0, cpu_ms: 0 } });

@@ -11,7 +11,10 @@ export interface EmbedRequest {
   readonly dim: number | null;
   /** What `learn` made of the collection the texts belong to; models with fixed weights take no notice. */
   readonly corpus: Uint8Array | null;
-  /** Of the run that asks: what is done on this machine is counted to it. Faults: `memory_limit`, `cpu_limit`. */
+  /**
+   * Of the run that asks: what is done on this machine is counted to it. Faults: `memory_limit`, `cpu_limit`. Without a
+   * run the call has caps of its own, and a time: `timeout`.
+   */
   readonly usage?: RunUsage;
   readonly signal: AbortSignal;
 }
@@ -31,7 +34,7 @@ export interface GenerateRequest {
   readonly model: string | null;
   /** Told how many tokens were written so far, by a backend that can tell. */
   readonly progress?: (tokens: number) => void;
-  /** Of the run that asks: what is done on this machine is counted to it. Faults: `memory_limit`, `cpu_limit`. */
+  /** As in `EmbedRequest`. */
   readonly usage?: RunUsage;
   readonly signal: AbortSignal;
 }

@@ -1,14 +1,32 @@
+import { LIMITS } from "@oa/shared/core/limits.ts";
 import { Fault } from "@oa/shared/core/refusal.ts";
 import type { BackendsConfig } from "@oa/shared/generated/types.ts";
 import { type Egress, openEgress } from "../adapters/egress.ts";
-import type { RunUsage } from "../adapters/run-usage.ts";
+import { openRunUsage, type RunUsage, type UsageCaps } from "../adapters/run-usage.ts";
 import type { Backend, EmbedBackendName, ModelBackends } from "./backend.ts";
 import { embedLexical, LEXICAL_MODEL, learnLexical } from "./lexical-v1.ts";
 import { type LlamaCppOptions, openLlamaCpp, sandboxOf } from "./llama-cpp.ts";
 import { openOpenAiCompatible } from "./openai-compatible.ts";
 
+/** What a call that is for no run may take, and how long it may last, its wait for a turn included. */
+export interface OwnCaps extends UsageCaps {
+  readonly time_ms: number;
+}
+
+const OWN_CAPS: OwnCaps = {
+  memory_bytes: LIMITS.run_memory_bytes,
+  cpu_ms: LIMITS.own_model_cpu_ms,
+  time_ms: LIMITS.own_model_ms,
+};
+
+export interface ModelBackendsOptions extends LlamaCppOptions {
+  /** Of calls that are for no run, where it is not `LIMITS`' own. */
+  readonly own_caps?: Partial<OwnCaps>;
+}
+
 /** Opens the backends the owner configured. Nothing is started, loaded or contacted before it is used. */
-export function openModelBackends(config: BackendsConfig, options: LlamaCppOptions = {}): ModelBackends {
+export function openModelBackends(config: BackendsConfig, options: ModelBackendsOptions = {}): ModelBackends {
+  const own = { ...OWN_CAPS, ...options.own_caps };
   const backends: Readonly<Record<EmbedBackendName, Backend>> = {
     "lexical-v1": {
       embed: async (request) => computing(request.usage, () => embedLexical(request)),
@@ -25,8 +43,8 @@ export function openModelBackends(config: BackendsConfig, options: LlamaCppOptio
   };
   const names = Object.keys(backends) as readonly EmbedBackendName[];
   return {
-    embed: ({ backend, ...request }) => backends[backend].embed(request),
-    generate: ({ backend, ...request }) => backends[backend].generate(request),
+    embed: ({ backend, ...request }) => bounded(backend, request, own, backends[backend].embed),
+    generate: ({ backend, ...request }) => bounded(backend, request, own, backends[backend].generate),
     learn: (backend, texts, corpus) => (backend === LEXICAL_MODEL ? learnLexical(texts, corpus) : null),
     available: (signal) =>
       Promise.all(
@@ -50,6 +68,31 @@ export function cappedBackends(backends: ModelBackends, usage: RunUsage): ModelB
     generate: (request) => backends.generate({ ...request, usage }),
     learn: (...texts) => computing(usage, () => backends.learn(...texts)),
   };
+}
+
+/**
+ * A call of a run is within the run's caps and its step's time; any other within `own`. Faults: timeout, and those of the
+ * work, `memory_limit` and `cpu_limit` among them.
+ */
+async function bounded<Request extends { readonly usage?: RunUsage; readonly signal: AbortSignal }, Answer>(
+  backend: EmbedBackendName,
+  request: Request,
+  own: OwnCaps,
+  work: (request: Request) => Promise<Answer>,
+): Promise<Answer> {
+  if (request.usage !== undefined) return work(request);
+  const deadline = AbortSignal.timeout(own.time_ms);
+  const late = (): Fault =>
+    new Fault("timeout", `${backend} did not answer within ${own.time_ms / 1_000} s, which a call for no run may take`);
+  // One that only waits for its turn behind a run's call is not kept waiting for that.
+  const over = new Promise<never>((_, fail) => {
+    deadline.addEventListener("abort", () => fail(late()), { once: true });
+  });
+  const signal = AbortSignal.any([request.signal, deadline]);
+  const done = work({ ...request, signal, usage: openRunUsage(own, "a call for no run") });
+  return Promise.race([done, over]).catch((error: unknown) => {
+    throw deadline.aborted && !request.signal.aborted ? late() : error;
+  });
 }
 
 function computing<T>(usage: RunUsage | undefined, work: () => T): T {

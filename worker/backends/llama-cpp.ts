@@ -5,7 +5,7 @@ import { LIMITS } from "@oa/shared/core/limits.ts";
 import { Fault } from "@oa/shared/core/refusal.ts";
 import type { BackendsConfig } from "@oa/shared/generated/types.ts";
 import { throwIfCanceled } from "../adapters/canceled.ts";
-import type { RunUsage } from "../adapters/run-usage.ts";
+import { openRunUsage, type RunUsage } from "../adapters/run-usage.ts";
 import type { Sandbox } from "../adapters/sandbox.ts";
 import type { Backend } from "./backend.ts";
 import { type HostCall, type ModelHost, openModelHost } from "./model-host.ts";
@@ -74,7 +74,7 @@ export function openLlamaCpp(config: Config | undefined, options: LlamaCppOption
   };
 
   return {
-    embed: ({ texts, dim, signal, usage }) =>
+    embed: ({ texts, dim, signal, usage = openRunUsage() }) =>
       runAlone("embed_model_path", { signal, usage }, async (host, name) => {
         const answer = await host.ask({ embed: { texts } }, { signal, usage });
         const made = "embedded" in answer ? answer.embedded : [];
@@ -82,7 +82,7 @@ export function openLlamaCpp(config: Config | undefined, options: LlamaCppOption
         const vectors = made.map((base64) => unitVector(numbersOf(base64), dim, name));
         return { vectors, model: name, dim: vectors[0]?.length ?? dim ?? 0 };
       }),
-    generate: ({ prompt, max_tokens, temperature, signal, usage, progress }) =>
+    generate: ({ prompt, max_tokens, temperature, signal, usage = openRunUsage(), progress }) =>
       runAlone("generate_model_path", { signal, usage }, async (host, name) => {
         const generate = { prompt, max_tokens, temperature };
         const answer = await host.ask({ generate }, { signal, usage, progress });
@@ -135,12 +135,11 @@ function filesOf(path: string): readonly string[] {
  * A model takes at least the size of its files; what its context takes besides is found out while it runs.
  * Fault: memory_limit.
  */
-function refuseLarge(path: string, files: readonly string[], usage: RunUsage | undefined): void {
-  const memory_bytes = usage?.caps.memory_bytes ?? Number.POSITIVE_INFINITY;
+function refuseLarge(path: string, files: readonly string[], { caps: { memory_bytes }, who }: RunUsage): void {
   const bytes = files.reduce((total, file) => total + (statSync(file, { throwIfNoEntry: false })?.size ?? 0), 0);
   if (bytes <= memory_bytes) return;
   const [needs, most] = [bytes, memory_bytes].map((size) => `${Math.ceil(size / 1_048_576)} MiB`);
-  const message = `the model "${path}" takes at least ${needs} of memory, and a run may use ${most}: choose a smaller one, or raise run_caps.memory_mb`;
+  const message = `the model "${path}" takes at least ${needs} of memory, and ${who} may use ${most}: choose a smaller one, or raise run_caps.memory_mb`;
   throw new Fault("memory_limit", message);
 }
 

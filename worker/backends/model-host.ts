@@ -6,7 +6,7 @@ import { Fault } from "@oa/shared/core/refusal.ts";
 import { cancellation } from "../adapters/canceled.ts";
 import { type HeldProcess, holdProcess } from "../adapters/process.ts";
 import type { TreeUsage } from "../adapters/process-usage.ts";
-import { openRunUsage, type RunUsage } from "../adapters/run-usage.ts";
+import type { RunUsage } from "../adapters/run-usage.ts";
 import type { Sandbox } from "../adapters/sandbox.ts";
 import type { HostAnswer, HostEmbed, HostGenerate, HostRequest, HostSetup } from "./llama-host.ts";
 
@@ -36,8 +36,7 @@ export interface ModelHost {
 
 export interface HostCall {
   readonly signal: AbortSignal;
-  /** Undefined: not for a run, so without caps. */
-  readonly usage: RunUsage | undefined;
+  readonly usage: RunUsage;
   /** Told how many tokens were written so far. */
   readonly progress?: ((tokens: number) => void) | undefined;
 }
@@ -77,7 +76,7 @@ export async function openModelHost(
       kill();
       await child.ended;
     },
-    ask: (request, { signal, usage = openRunUsage(UNCAPPED), progress }) =>
+    ask: (request, { signal, usage, progress }) =>
       new Promise<Done>((done, fail) => {
         asked += 1;
         const id = asked;
@@ -129,8 +128,6 @@ export async function openModelHost(
       }),
   };
 }
-
-const UNCAPPED = { memory_bytes: Number.POSITIVE_INFINITY, cpu_ms: Number.POSITIVE_INFINITY };
 
 /**
  * The model's path without links, and what has to be read for it. Parts are found by their names, so a model in parts

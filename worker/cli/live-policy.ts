@@ -61,13 +61,15 @@ export async function configuredCompliance({
   aup,
   aup_classifier,
   backends,
-}: Pick<Config, "aup" | "aup_classifier" | "backends">): Promise<Compliance> {
+  run_caps,
+}: Pick<Config, "aup" | "aup_classifier" | "backends" | "run_caps">): Promise<Compliance> {
   if (aup_classifier === null) return openCompliance(aup);
   const [{ openModelBackends }, { aupClassifier }, { withoutSecrets }] = await Promise.all([
     import("../backends/backends.ts"),
     import("../backends/aup-classifier.ts"),
     import("@oa/shared/core/secrets.ts"),
   ]);
+  const own_caps = { memory_bytes: run_caps.memory_bytes };
   const asking = { clean: withoutSecrets, configured: backends };
-  return openCompliance(aup, aupClassifier(aup_classifier, openModelBackends(backends), asking));
+  return openCompliance(aup, aupClassifier(aup_classifier, openModelBackends(backends, { own_caps }), asking));
 }

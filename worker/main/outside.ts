@@ -52,7 +52,10 @@ export async function openOutside(ground: Ground): Promise<Outside> {
   const egress = edge_url === null ? null : openEdgeEgress(edge_url);
   const processes = openProcesses();
   const sandbox = await thisMachinesSandbox();
-  const backends = openModelBackends(config.backends, { sandbox });
+  const backends = openModelBackends(config.backends, {
+    sandbox,
+    own_caps: { memory_bytes: config.run_caps.memory_bytes },
+  });
   const { aup, aup_classifier: chosen } = config;
   const asking = { clean: secrecy.clean, configured: config.backends };
   const classifier = chosen === null ? null : aupClassifier(chosen, backends, asking);
