@@ -78,7 +78,8 @@ function words(title: string, address: string, decision: ModerationDecision): st
 <dt>Decided</dt><dd>${day}, by <code>${hexToNpub(decision.moderator)}</code></dd>
 <dt>Signed decision</dt><dd><code>${decision.event_id}</code></dd></dl>
 <p>Every decision, its reason, and what became of an appeal is in the <a href="/ledger/">ledger</a>. Its author may appeal:
-<code>oa moderate appeal ${decision.event_id}</code>. Other moderators may see it otherwise: whose decisions apply is each reader's choice.</p>
+<code>oa moderate appeal ${decision.event_id}</code>. Other moderators may see it otherwise, and <a href="/ledger/#whose">whose decisions apply is each reader's choice</a>: who chose
+others than decided this reads it <a href="/install/#/listing/${encodeURIComponent(address)}">in the coordinator</a>.</p>
 `;
 }
 

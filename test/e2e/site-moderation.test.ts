@@ -20,7 +20,10 @@ import { loadOrCreateKey } from "@oa/worker/adapters/keys.ts";
 import { buildSite, type SiteBuild } from "@oa/worker/adapters/site-build.ts";
 import { publishSite } from "@oa/worker/adapters/site-publish.ts";
 import { generateSecretKey, getPublicKey } from "nostr-tools/pure";
+import puppeteer from "puppeteer-core";
 import { type Client, connect, eventually, NOW, openTestEdge, ROOT, signed, type TestEdge } from "../edge/fixture.ts";
+import { needs } from "../needs.ts";
+import { textOf, until } from "./site-world.ts";
 
 const [operator, mo, author] = [0, 0, 0].map(() => generateSecretKey()) as [Uint8Array, Uint8Array, Uint8Array];
 const folder = mkdtempSync(join(tmpdir(), "oa-site-moderation-"));
@@ -170,6 +173,50 @@ test("what was taken down says why in its place, in the site's own dress and wit
   assert.doesNotMatch(text, /<script|There is no such page/);
   assert.match(gone.headers.get("content-security-policy") ?? "", /default-src 'none'.*frame-ancestors 'none'/);
   assert.equal(gone.headers.get("cache-control"), "no-store");
+});
+
+test("who chose other moderators reads it in the coordinator, and is told who hides it", {
+  skip: needs("chromium"),
+  timeout: 120_000,
+}, async () => {
+  const { url } = host.edge();
+  const bad = `30051:${getPublicKey(author)}:me.bad`;
+  const gone = await (await fetch(`${url}/upgrades/${getPublicKey(author)}/me.bad/`)).text();
+  const [, way = ""] = /href="(\/install\/#\/listing\/[^"]*)"/.exec(gone) ?? [];
+  assert.equal(decodeURIComponent(way), `/install/#/listing/${bad}`);
+  const browser = await puppeteer.launch({
+    executablePath: process.env.OA_CHROMIUM ?? "/usr/bin/chromium",
+    args: ["--no-sandbox"],
+  });
+  try {
+    const screen = async (path: string, chosen: readonly string[] | null): Promise<string> => {
+      const visitor = await browser.createBrowserContext();
+      const page = await visitor.newPage();
+      const kept = `localStorage.setItem("oa.moderators", '${JSON.stringify(chosen)}')`;
+      if (chosen !== null) await page.evaluateOnNewDocument(kept);
+      await page.goto(`${url}${path}`, { waitUntil: "load" });
+      await until(
+        page,
+        "/cannot be installed|taken down|class=.listings/.test(document.querySelector('#screen').innerHTML)",
+      );
+      const text = await textOf(page, "#screen");
+      await visitor.close();
+      return text;
+    };
+    assert.match(await screen(way, null), /was taken down: it harms the machine it runs on/);
+    assert.match(await screen(way, [getPublicKey(mo)]), /was taken down: it harms the machine it runs on/);
+    const shown = await screen(way, [getPublicKey(author)]);
+    assert.match(
+      shown,
+      /^The catalog’s own moderators hide it; you do not follow them, so it is shown\. They say: .*malware/,
+    );
+    assert.match(shown, /This listing cannot be installed.*release/, "it is looked at: it has no release");
+    assert.match(await screen("/install/", null), /by the catalog’s own moderators apply.*me\.good/);
+    assert.doesNotMatch(await screen("/install/", null), /me\.bad/);
+    assert.match(await screen("/install/", []), /Nobody’s decisions apply here, as you chose\..*me\.bad/);
+  } finally {
+    await browser.close();
+  }
 });
 
 test("a decision that ends by itself brings the listing back with the next build", { timeout: 300_000 }, async () => {

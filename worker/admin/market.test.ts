@@ -64,7 +64,12 @@ async function lookUp({ events = [manifest], moderators = null, edge = null, ask
     ...{ edge, relays: RELAYS, config: { moderators, local_only: false }, now_ms: () => NOW * 1_000 },
     queryRelays: async (filters) =>
       events.filter((event) =>
-        filters.some((filter) => matchFilter(filter as object, event as unknown as Parameters<typeof matchFilter>[1])),
+        filters.some((filter) =>
+          matchFilter(
+            filter as Parameters<typeof matchFilter>[0],
+            event as unknown as Parameters<typeof matchFilter>[1],
+          ),
+        ),
       ),
   });
   const result = await found(address, signal, asked);

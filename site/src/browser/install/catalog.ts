@@ -2,6 +2,7 @@ import { LIMITS } from "@oa/shared/core/limits.ts";
 import { Fault } from "@oa/shared/core/refusal.ts";
 import type { CatalogDetail, CatalogPage } from "@oa/shared/generated/types.ts";
 import validators from "@oa/shared/generated/validators.cjs";
+import { chosenText } from "@oa/shared/moderation/chosen.ts";
 
 /** What a catalog answered, and since when it is known: null, it was answered just now. */
 export interface Answered<T> {
@@ -12,7 +13,12 @@ export interface Answered<T> {
 /** Marks an answer that was kept, with the time it was given; set by the page's own service worker. */
 export const KEPT_AT = "x-oa-kept-at";
 
-export function openCatalog(edges: () => readonly string[]) {
+/** `chosen`: whose decisions the reader of this browser chose; null: nothing was chosen, and each catalog's own apply. */
+export function openCatalog(edges: () => readonly string[], chosen: () => readonly string[] | null) {
+  const whose = (sign: "?" | "&"): string => {
+    const keys = chosen();
+    return keys === null ? "" : `${sign}moderators=${chosenText(keys)}`;
+  };
   const ask = async (path: string): Promise<Answered<unknown>> => {
     let wrong = "there is no catalog to ask";
     for (const edge of edges()) {
@@ -35,18 +41,32 @@ export function openCatalog(edges: () => readonly string[]) {
     /** Listings, newest or best first. Fault: unreachable. */
     search: async (text: string): Promise<Answered<CatalogPage["listings"]>> => {
       const words = text.trim() === "" ? "" : `&text=${encodeURIComponent(text.trim().slice(0, 256))}`;
-      const { value, kept_at } = await ask(`/v1/listings?limit=50${words}`);
+      const { value, kept_at } = await ask(`/v1/listings?limit=50${words}${whose("&")}`);
       if (!validators.isCatalogPage(value))
         throw new Fault("unreachable", "the catalog gave something that is no list");
       return { value: value.listings, kept_at };
     },
     /** One listing with its signed events, not yet verified. Faults: unreachable, with the catalog's words. */
     detail: async (address: string): Promise<Answered<CatalogDetail>> => {
-      const { value, kept_at } = await ask(`/v1/listings/${encodeURIComponent(address)}`);
+      const { value, kept_at } = await ask(`/v1/listings/${encodeURIComponent(address)}${whose("?")}`);
       if (!validators.isCatalogDetail(value)) {
         throw new Fault("unreachable", "the catalog gave something that is no listing");
       }
       return { value, kept_at };
+    },
+    /** What the catalog says to those who chose no moderators of a listing that it hides from them; null: it shows it. */
+    hidden: async (address: string): Promise<string | null> => {
+      if (chosen() === null) return null;
+      for (const edge of edges()) {
+        const answer = await fetch(`${edge}/v1/listings/${encodeURIComponent(address)}`, {
+          headers: { accept: "application/json" },
+          signal: AbortSignal.timeout(LIMITS.coordinator_answer_ms),
+        }).catch(() => null);
+        if (answer === null) continue;
+        const hides = answer.status === 410 || answer.status === 403;
+        return hides ? (messageIn(await answer.json().catch(() => null)) ?? "It gives no reason") : null;
+      }
+      return null;
     },
   };
 }

@@ -1,5 +1,6 @@
 import { isRejection } from "@oa/shared/core/refusal.ts";
 import { parseInvitation } from "@oa/shared/pairing/invitation.ts";
+import { readChoice } from "../choice.ts";
 import type { App } from "./app.ts";
 import { openCatalog } from "./catalog.ts";
 import { make, sentenceOfError } from "./elements.ts";
@@ -46,7 +47,10 @@ export function startCoordinator(): void {
   const relays = openRelays((template) => session.require().sign(template));
   const app: App = {
     ...{ box, session, relays },
-    catalog: openCatalog(() => [location.origin, ...box.read().workers.flatMap(({ edge_url }) => edge_url ?? [])]),
+    catalog: openCatalog(
+      () => [location.origin, ...box.read().workers.flatMap(({ edge_url }) => edge_url ?? [])],
+      readChoice,
+    ),
     zone: Intl.DateTimeFormat().resolvedOptions().timeZone,
     go: (path) => {
       if (location.hash === path) void draw();

@@ -1,6 +1,7 @@
 import { priceInWords } from "@oa/shared/core/price-words.ts";
 import type { CatalogListing } from "@oa/shared/generated/types.ts";
 import { badgesOf } from "@oa/shared/moderation/badges.ts";
+import { readChoice } from "../choice.ts";
 import type { App } from "./app.ts";
 import { ageNotice } from "./catalog.ts";
 import { make, sentenceOfError } from "./elements.ts";
@@ -32,7 +33,22 @@ export function findView(app: App): HTMLElement {
     timer = setTimeout(() => void search(), TYPING_MS);
   });
   void search();
-  return make("section", {}, make("h1", {}, "Find an upgrade"), make("div", { class: "search" }, input), results);
+  return make(
+    "section",
+    {},
+    make("h1", {}, "Find an upgrade"),
+    make("div", { class: "search" }, input),
+    make("p", { class: "quiet" }, whoseInWords(), " ", make("a", { href: "/ledger/#whose" }, "Whose decisions apply")),
+    results,
+  );
+}
+
+/** Whose decisions the catalog is asked to apply. */
+function whoseInWords(): string {
+  const chosen = readChoice();
+  if (chosen === null) return "Decisions by the catalog’s own moderators apply here.";
+  if (chosen.length === 0) return "Nobody’s decisions apply here, as you chose.";
+  return `Decisions by ${chosen.length === 1 ? "the moderator" : `${chosen.length} moderators`} of your choice apply here.`;
 }
 
 /** How old what is shown is, where it is not of now. */

@@ -20,9 +20,12 @@ interface Asked {
 export async function listingView(app: App, address: string, asked: Asked = { report: false }): Promise<HTMLElement> {
   const { value: detail, kept_at } = await app.catalog.detail(address);
   const upgrade = checkUpgrade(detail, address);
+  const hidden = await app.catalog.hidden(address);
+  const notices = [notice(kept_at), hidden === null ? null : hiddenNotice(hidden)].flatMap((one) => one ?? []);
   const screen = make("div");
   if (isRejection(upgrade)) {
     screen.append(
+      ...notices,
       make("h1", {}, "This listing cannot be installed"),
       make("p", { class: "bad" }, `${upgrade.message}.`),
     );
@@ -30,10 +33,15 @@ export async function listingView(app: App, address: string, asked: Asked = { re
   }
   const install = (): void => screen.replaceChildren(settingsView(app, upgrade, null, back));
   const details = detailsOf(app, detail, upgrade, { install, asked });
-  const back = (): void => screen.replaceChildren(...(age === null ? [] : [age]), details);
-  const age = notice(kept_at);
+  const back = (): void => screen.replaceChildren(...notices, details);
   back();
   return screen;
+}
+
+/** The catalog's own moderators hide it, and whoever reads it follows others. */
+function hiddenNotice(says: string): HTMLElement {
+  const who = "The catalog’s own moderators hide it; you do not follow them, so it is shown.";
+  return make("p", { class: "notice" }, make("strong", {}, who), ` They say: ${says}`);
 }
 
 /** A listing of something installed, at its settings. */
