@@ -122,11 +122,12 @@ export function openEventStore(
       });
       if (refused !== undefined) return refused;
       const events = written.map(({ event }) => event);
-      memory.appended(
-        stream,
-        written,
-        loaded.map(({ after, ...known }) => ({ ...known, state: after(events) })),
-      );
+      const advanced: Advanced[] = [];
+      for (const { decider, subject_id, after } of loaded) {
+        if (pending.some((event) => event.subject_id === subject_id))
+          advanced.push({ decider, subject_id, state: after(events) });
+      }
+      memory.appended(stream, written, advanced);
       return events;
     });
 

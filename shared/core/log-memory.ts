@@ -30,13 +30,14 @@ export interface Advanced {
 /** A state, the event after which it was so, and since which look at the log that is known; null: to be held against it. */
 interface KeptState extends EventPlace {
   readonly state: unknown;
-  readonly since: number | null;
+  since: number | null;
 }
 
 const NOWHERE: EventPlace = { position: 0, event_id: "" };
 
 export function openLogMemory(sql: Sql): LogMemory {
-  const cache = new Map<unknown, Map<string, KeptState>>();
+  // By subject, then by decider.
+  const cache = new Map<string, Map<unknown, KeptState>>();
   const heads = new Map<string, Head | undefined>();
   let end = NOWHERE;
   let looks = 0;
@@ -44,13 +45,13 @@ export function openLogMemory(sql: Sql): LogMemory {
   let seen: number | null = null;
 
   const keep = (decider: unknown, subject_id: string, entry: KeptState): void => {
-    let states = cache.get(decider);
+    let states = cache.get(subject_id);
     if (states === undefined) {
+      if (cache.size >= LIMITS.state_cache_entries) cache.clear();
       states = new Map();
-      cache.set(decider, states);
+      cache.set(subject_id, states);
     }
-    if (states.size >= LIMITS.state_cache_entries) states.clear();
-    states.set(subject_id, entry);
+    states.set(decider, entry);
   };
   return {
     look: () => {
@@ -73,7 +74,7 @@ export function openLogMemory(sql: Sql): LogMemory {
       return head;
     },
     load: <State, Event>(decider: Decider<State, Event, never>, subject_id: string): State => {
-      const entry = cache.get(decider)?.get(subject_id);
+      const entry = cache.get(subject_id)?.get(decider);
       if (entry?.since === looks) return entry.state as State;
       const last = lastPlace(sql, subject_id) ?? NOWHERE;
       const known = entry ?? storedState(sql, decider.stored_as, subject_id);
@@ -96,11 +97,8 @@ export function openLogMemory(sql: Sql): LogMemory {
       const places = new Map(
         written.map(({ event, position }) => [event.subject_id, { position, event_id: event.event_id }]),
       );
-      for (const states of cache.values()) {
-        for (const subject_id of places.keys()) {
-          const entry = states.get(subject_id);
-          if (entry !== undefined) states.set(subject_id, { ...entry, since: null });
-        }
+      for (const subject_id of places.keys()) {
+        for (const entry of cache.get(subject_id)?.values() ?? []) entry.since = null;
       }
       for (const { decider, subject_id, state } of advanced) {
         const place = places.get(subject_id);

@@ -39,10 +39,12 @@ const KINDS: readonly PermissionKind[] = [
 export function parsePermission(
   permission: Permission,
 ): { readonly kind: PermissionKind; readonly subject: string } | null {
-  const kind = KINDS.find((name) => permission.startsWith(name) && (permission[name.length] ?? ":") === ":");
-  if (kind === undefined) return null;
-  const subject = permission.slice(kind.length + 1);
-  return (subject === "") === (kind === "process:spawn") ? { kind, subject } : null;
+  for (const kind of KINDS) {
+    if (!permission.startsWith(kind) || (permission[kind.length] ?? ":") !== ":") continue;
+    const subject = permission.slice(kind.length + 1);
+    return (subject === "") === (kind === "process:spawn") ? { kind, subject } : null;
+  }
+  return null;
 }
 
 /** A manifest's `permissions` object as canonical text, sorted and unique. */
@@ -70,12 +72,15 @@ export function normalizePermissions(declared: UpgradePermissions | undefined): 
 }
 
 /** Sorted by UTF-16 code units, each once: the order that is hashed and shown. */
-export function sortPermissions(permissions: Iterable<Permission>): readonly Permission[] {
-  return [...new Set(permissions)].sort();
+export function sortPermissions(permissions: readonly Permission[]): readonly Permission[] {
+  // Most that come here stand in that order already.
+  return permissions.every((one, at) => at === 0 || (permissions[at - 1] ?? "") < one)
+    ? permissions
+    : [...new Set(permissions)].sort();
 }
 
 /** Without those that another one already covers. */
-export function leastPermissions(permissions: Iterable<Permission>): readonly Permission[] {
+export function leastPermissions(permissions: readonly Permission[]): readonly Permission[] {
   const all = sortPermissions(permissions);
   return all.filter((one) => !all.some((other) => other !== one && permits([other], one) && !permits([one], other)));
 }
@@ -99,7 +104,7 @@ export function permits(granted: readonly Permission[], needed: Permission): boo
   const need = parsePermission(needed);
   if (need === null) return false;
   return granted.some((permission) => {
-    const grant = parsePermission(permission);
+    const grant = permission.startsWith(need.kind) ? parsePermission(permission) : null;
     return grant !== null && grant.kind === need.kind && covers(need.kind, grant.subject, need.subject);
   });
 }

@@ -32,6 +32,7 @@ export function neededBy(definition: OpDefinition, params: Readonly<Record<strin
 /** Every secret that the parameters refer to, to every host the step connects to, which must be known before it runs. */
 function secretNeeds(params: Readonly<Record<string, Json>>, needs: readonly Need[]): readonly Need[] {
   return Object.entries(params).flatMap(([param, value]) => {
+    if (typeof value === "string" && !value.includes("${")) return [];
     const names = new Set(
       [...templatesOf(value)].flatMap(({ text }) => {
         const parts = parseTemplate(text);
