@@ -131,7 +131,8 @@ describe("an owner rates, reports and checks", { timeout: 120_000 }, () => {
   });
   it("what cannot be rated is refused with a sentence and the right status", async () => {
     const cases: readonly (readonly [readonly string[], number, string])[] = [
-      [["rate", "me.watch", "--stars", "5"], 2, "usage"],
+      [["rate", "me.watch", "--stars", "5"], 1, "not_found"],
+      [["rate", "./me.watch", "--stars", "5"], 2, "usage"],
       [["rate", listing, "--stars", "6"], 2, "usage"],
       [["rate", listing], 2, "usage"],
       [["rate", listing, "--stars", "5", "--text", "x".repeat(2_001)], 3, "schema_invalid"],
