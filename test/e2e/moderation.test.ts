@@ -4,7 +4,7 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
-import type { CatalogPage, ModerationCase, ModerationLedger } from "@oa/shared/generated/types.ts";
+import type { CatalogPage, ModerationCase, ModerationLedger, ModerationRoles } from "@oa/shared/generated/types.ts";
 import type { InstallView } from "@oa/shared/install/views.ts";
 import { hexToNpub } from "@oa/shared/nostr/npub.ts";
 import { loadOrCreateKey } from "@oa/worker/adapters/keys.ts";
@@ -204,4 +204,20 @@ test("a curator's list is made, changed, shown and sent again", { timeout: 60_00
   assert.equal(await codeOf(curator, "curate", "add", "none", address), "not_found");
   assert.equal(await codeOf(curator, "curate", "add", "curators", await keyOf(owner)), "usage");
   assert.equal(await codeOf(curator, "curate", "add", "top", "npub1x"), "usage");
+});
+
+test("an operator offers moderators by a list of its own, which gives no roles and can be taken back", {
+  timeout: 60_000,
+}, async () => {
+  const watch = await keyOf(author);
+  const offered = async (): Promise<readonly string[]> => {
+    const roles = (await (await fetch(`${edge.url}/v1/moderation/roles`)).json()) as ModerationRoles;
+    return roles.moderators.map(({ pubkey, name }) => `${name} ${pubkey}`);
+  };
+  assert.equal(await codeOf(operator, "curate", "add", "moderators", watch, "--role", "hold"), "usage");
+  await ask(operator, "curate", "add", "moderators", watch, "--name", "Watch");
+  await until(offered, (names) => names.join() === `Watch ${watch}`);
+  assert.equal(await codeOf(author, "moderate", "cases"), "not_permitted");
+  await ask(operator, "curate", "remove", "moderators", watch);
+  await until(offered, (names) => names.length === 0);
 });
