@@ -199,18 +199,29 @@ export function manifestOf(
 export function fakeClock(start_ms = 1_750_000_000_000): Clock & { readonly pass: (ms: number) => Promise<void> } {
   let now_ms = start_ms;
   const sleepers = new Set<{ readonly at_ms: number; readonly wake: () => void }>();
+  const alarm: Clock["alarm"] = (ms, ring) => {
+    const sleeper = {
+      at_ms: now_ms + ms,
+      wake: () => {
+        sleepers.delete(sleeper);
+        ring();
+      },
+    };
+    sleepers.add(sleeper);
+    return () => void sleepers.delete(sleeper);
+  };
   return {
     now_ms: () => now_ms,
+    alarm,
     sleep: (ms, signal) =>
       new Promise((resolve) => {
         if (signal.aborted) return resolve();
-        const sleeper = { at_ms: now_ms + ms, wake: () => end() };
         const end = (): void => {
-          sleepers.delete(sleeper);
+          cancel();
           signal.removeEventListener("abort", end);
           resolve();
         };
-        sleepers.add(sleeper);
+        const cancel = alarm(ms, end);
         signal.addEventListener("abort", end, { once: true });
       }),
     pass: async (ms) => {

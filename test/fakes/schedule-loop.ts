@@ -28,6 +28,7 @@ function fakeClock() {
   const clock: { -readonly [Key in keyof MonotonicClock]: MonotonicClock[Key] } = {
     now_ms: () => now,
     monotonic_ms: () => monotonic,
+    alarm: () => () => {},
     sleep: async (ms, signal) => {
       sleeps.push(ms);
       await new Promise((resolve) => setImmediate(resolve));

@@ -83,7 +83,7 @@ function open() {
       listen: null,
     },
     ...{ commit: sql.commit, workspace_id: WORKSPACE, report: assert.fail },
-    clock: { now_ms: () => now_ms, sleep: async () => {} },
+    clock: { now_ms: () => now_ms, sleep: async () => {}, alarm: () => () => {} },
     intake: { refuse: async () => {}, flush: async () => {} },
     mailbox: null,
     listen: null,

@@ -30,7 +30,7 @@ function open(context: TestContext, changes: Partial<UpgradeSchedule> = {}) {
   const machine: { readings: MachineReadings } = { readings: {} };
   const world = openRunWorld({
     ops: {},
-    clock: { now_ms: () => now_ms, sleep: async () => {} },
+    clock: { now_ms: () => now_ms, sleep: async () => {}, alarm: () => () => {} },
     projections: [scheduleProjection, machineProjection, triggerProjection],
   });
   context.after(() => world.close());

@@ -4,6 +4,8 @@ export interface Clock {
   readonly now_ms: () => number;
   /** Resolves after `ms`, or at once when the signal aborts; never rejects. */
   readonly sleep: (ms: number, signal: AbortSignal) => Promise<void>;
+  /** Calls `ring` after `ms`, unless what it gives is called before. */
+  readonly alarm: (ms: number, ring: () => void) => () => void;
 }
 
 /** A clock that also has a time nobody can set: where the two part, the machine slept or its clock was set. */
@@ -25,4 +27,8 @@ export const systemClock: MonotonicClock = {
       const timer = setTimeout(done, signal.aborted ? 0 : ms);
       signal.addEventListener("abort", done, { once: true });
     }),
+  alarm: (ms, ring) => {
+    const timer = setTimeout(ring, ms);
+    return () => clearTimeout(timer);
+  },
 };

@@ -63,42 +63,53 @@ export type Outcome =
 export async function perform(attempt: Attempt): Promise<Outcome> {
   const { clock, signals } = attempt;
   const started_ms = clock.now_ms();
-  const over = new AbortController();
   const end = new AbortController();
   const { signal } = end;
-  const follow = (): void => end.abort(signals.find(({ aborted }) => aborted)?.reason);
+  const hopeless = Promise.withResolvers<never>();
+  let unwait = (): void => {};
+  const stop = (why: unknown): void => {
+    if (signal.aborted) return;
+    // The run does not wait for ever for an op that goes on after its signal.
+    unwait = clock.alarm(LIMITS.step_stop_ms, () => hopeless.reject(signal.reason));
+    end.abort(why);
+  };
+  const follow = (): void => stop(signals.find(({ aborted }) => aborted)?.reason);
   if (signals.some(({ aborted }) => aborted)) follow();
   for (const one of signals) one.addEventListener("abort", follow, { once: true });
-  void outOfTime(attempt, started_ms, over.signal).then((why) => {
-    if (why !== null) end.abort(new Fault("timeout", why, { retryable: true }));
-  });
+  const unwatch = watchTime(attempt, started_ms, (why) => stop(new Fault("timeout", why, { retryable: true })));
   try {
-    const result = await Promise.race([act(attempt, signal), unresponsive(signal, over.signal, clock)]);
+    const result = await Promise.race([act(attempt, signal), hopeless.promise]);
     return { kind: "succeeded", result, duration_ms: Math.max(0, Math.round(clock.now_ms() - started_ms)) };
   } catch (error) {
     return failure(signal.aborted ? signal.reason : error, attempt);
   } finally {
     for (const one of signals) one.removeEventListener("abort", follow);
-    over.abort("the attempt is over");
+    unwatch();
+    unwait();
   }
 }
 
-/** Waits for the end of the step's time, without that for which its run was paused, or of the run's; null: it is over. */
-async function outOfTime(
+/**
+ * Says once when the step's time is over, without that for which its run was paused, or the run's, unless what it gives
+ * is called before.
+ */
+function watchTime(
   { clock, plan, gate, deadline_ms }: Attempt,
   started_ms: number,
-  over: AbortSignal,
-): Promise<string | null> {
+  over: (why: string) => void,
+): () => void {
   const run_ms = deadline_ms === null ? Number.POSITIVE_INFINITY : deadline_ms - started_ms;
   const before_ms = gate.held_ms();
-  for (;;) {
+  let cancel = (): void => {};
+  const look = (): void => {
     const held_ms = gate.held_ms() - before_ms;
     const passed_ms = clock.now_ms() - started_ms;
-    if (passed_ms >= run_ms) return `${plan.op} was still running at the run's deadline`;
-    if (passed_ms - held_ms >= plan.timeout_ms) return `${plan.op} took longer than ${plan.timeout_ms} ms`;
-    await clock.sleep(Math.min(run_ms - passed_ms, plan.timeout_ms - (passed_ms - held_ms)), over);
-    if (over.aborted) return null;
-  }
+    if (passed_ms >= run_ms) over(`${plan.op} was still running at the run's deadline`);
+    else if (passed_ms - held_ms >= plan.timeout_ms) over(`${plan.op} took longer than ${plan.timeout_ms} ms`);
+    else cancel = clock.alarm(Math.min(run_ms - passed_ms, plan.timeout_ms - (passed_ms - held_ms)), look);
+  };
+  look();
+  return () => cancel();
 }
 
 async function act(attempt: Attempt, signal: AbortSignal): Promise<Readonly<Record<string, unknown>>> {
@@ -134,15 +145,6 @@ function canonical(result: object, op: string): string {
   } catch (cause) {
     throw new Fault("result_invalid", `${op} gave a result that JSON cannot hold exactly`, { cause });
   }
-}
-
-/** Rejects when an op goes on after its signal: the run does not wait for it any longer. */
-function unresponsive(signal: AbortSignal, over: AbortSignal, clock: Clock): Promise<never> {
-  return new Promise((_, reject) => {
-    const wait = (): void => void clock.sleep(LIMITS.step_stop_ms, over).then(() => reject(signal.reason));
-    if (signal.aborted) wait();
-    else signal.addEventListener("abort", wait, { once: true });
-  });
 }
 
 function failure(error: unknown, { plan, redact, report }: Attempt): Outcome {
