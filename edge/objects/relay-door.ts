@@ -17,22 +17,20 @@ import {
 import { closeMissed, deliver } from "../relay/deliveries.ts";
 import type { SessionContext } from "../relay/exchange.ts";
 import { answerRoom } from "../relay/fan-out.ts";
+import { type HeardNews, heardNews } from "../relay/heard-news.ts";
 import { type ClientMessage, frames, parseMessage, refusalFrame } from "../relay/protocol.ts";
 import { type Allowances, connectionsFrom, limitedAddress, overRate } from "../relay/rates.ts";
-import { type Answer, reply } from "../relay/replies.ts";
+import { type Answer, type LateAnswer, reply } from "../relay/replies.ts";
 import { handleMessage } from "../relay/session.ts";
-import { type Fresh, gatherTasks, type ShardPort, type ShardTasks } from "../relay/shard-tasks.ts";
+import { shardCalls } from "../relay/shard-calls.ts";
+import { gatherTasks, type ShardTasks } from "../relay/shard-tasks.ts";
 import type { LiveEvent } from "../relay/subscription.ts";
-import { openSyncs } from "../relay/sync.ts";
+import type { News } from "../relay/tell-doors.ts";
+import { type Said, takingTurns } from "../relay/turns.ts";
 import type { Settings } from "../settings.ts";
 import type { RelayShard } from "./relay-shard.ts";
 
 type DoorEnv = Settings & Binds<"RELAY_SHARD", RelayShard>;
-
-interface Waiting {
-  readonly socket: WebSocket;
-  readonly text: string;
-}
 
 /**
  * Connections to the relay, which has several doors: clients, their subscriptions and keys, and what they may still send.
@@ -43,12 +41,9 @@ export class RelayDoor extends DurableObject<DoorEnv> {
   readonly #sql;
   readonly #shards: number;
   readonly #connections = new Map<WebSocket, Connection>();
-  /** One stub for each shard: calls through one arrive in the order they were made. */
-  readonly #stubs = new Map<number, ShardPort>();
-  #queue: Waiting[] = [];
-  /** Of messages that wait or are in hand. */
-  #held_chars = 0;
-  #in_hand = 0;
+  readonly #called = shardCalls((shard) => shardOf(this.env, shard));
+  readonly #heard: HeardNews;
+  readonly #turns = takingTurns<WebSocket>({ chars: LIMITS.relay_queue_chars, in_hand: LIMITS.relay_in_hand });
   readonly #room = answerRoom(LIMITS.relay_answers_chars);
   #flushing = false;
   /** By address. Forgotten when this object sleeps, as those who wait are full again by then. */
@@ -63,7 +58,8 @@ export class RelayDoor extends DurableObject<DoorEnv> {
       this.#connections.set(socket, restoreConnection(this.#sql, socket));
     }
     const live = JSON.stringify([...this.#connections.values()].map(({ id }) => id));
-    this.#sql.run("DELETE FROM relay_subscriptions WHERE connection NOT IN (SELECT value FROM json_each(?))", live);
+    this.#sql.run("DELETE FROM relay_filters WHERE connection NOT IN (SELECT value FROM json_each(?))", live);
+    this.#heard = heardNews(this.#sql, this.#connections.size === 0);
     context.setWebSocketAutoResponse(new WebSocketRequestResponsePair("ping", "pong"));
   }
 
@@ -88,12 +84,12 @@ export class RelayDoor extends DurableObject<DoorEnv> {
   }
 
   /**
-   * What a shard has just stored, in order; whether this door wants to hear more. `missed`: others before it may not have
-   * arrived, which those who waited for them are told.
+   * News of a shard; whether this door wants to hear more. What may not have arrived those who waited for it are told of.
    */
-  deliver(shard: number, fresh: readonly Fresh[], missed: boolean): boolean {
-    if (missed) this.#closeMissed(shard);
-    this.#tell(fresh.map(({ raw, mark }) => ({ event: JSON.parse(raw) as NostrEvent, raw, shard, mark })));
+  deliver(shard: number, news: News): boolean {
+    const first = this.#heard(shard, news);
+    if (first === null || news.missed) this.#closeMissed(shard);
+    this.#tell((first ?? []).map(({ raw, mark }) => ({ event: JSON.parse(raw) as NostrEvent, raw, shard, mark })));
     return this.#isWaiting();
   }
 
@@ -102,14 +98,12 @@ export class RelayDoor extends DurableObject<DoorEnv> {
       socket.send(frames.notice("invalid: this relay speaks text, not binary messages"));
       return;
     }
-    if (this.#held_chars + message.length > LIMITS.relay_queue_chars) {
-      const rejection = reject("busy", "the relay is busy: try again in a few seconds");
-      this.#send(socket, refusalFrame(parseMessage(message), rejection));
+    if (this.#turns.put(socket, message)) {
+      this.#schedule();
       return;
     }
-    this.#queue.push({ socket, text: message });
-    this.#held_chars += message.length;
-    this.#schedule();
+    const rejection = reject("busy", "the relay is busy: try again in a few seconds");
+    this.#send(socket, refusalFrame(parseMessage(message), rejection));
   }
 
   override webSocketClose(socket: WebSocket): void {
@@ -121,7 +115,7 @@ export class RelayDoor extends DurableObject<DoorEnv> {
   }
 
   #schedule(): void {
-    if (this.#flushing || this.#queue.length === 0 || this.#in_hand >= LIMITS.relay_in_hand) return;
+    if (this.#flushing || !this.#turns.isWaiting()) return;
     this.#flushing = true;
     // A timer, not a microtask: what has already arrived shares the calls to the shards.
     setTimeout(() => this.#flush(), 0);
@@ -129,23 +123,30 @@ export class RelayDoor extends DurableObject<DoorEnv> {
 
   #flush(): void {
     this.#flushing = false;
-    const tasks = gatherTasks(this.#shards, this.ctx.id.toString(), (shard) => this.#shard(shard));
-    for (const { socket, text } of this.#queue.splice(0, LIMITS.relay_batch)) {
-      const connection = this.#connections.get(socket);
-      if (connection === undefined) {
-        this.#held_chars -= text.length; // closed while it waited
-        continue;
-      }
-      this.#in_hand += 1;
-      const send = (frame: string): void => this.#send(socket, frame);
-      reply(connection.replies, this.#handle(tasks, socket, connection, text), send, () => {
-        this.#in_hand -= 1;
-        this.#held_chars -= text.length;
-        this.#schedule();
-      });
-    }
+    const tasks = gatherTasks(this.#shards, this.ctx.id.toString(), this.#called);
+    const taken = this.#turns.take(LIMITS.relay_batch);
+    for (const said of taken) this.#reply(tasks, said);
     tasks.send();
-    this.#schedule();
+    // Where none could be taken, an answer makes room for more.
+    if (taken.length > 0) this.#schedule();
+  }
+
+  #reply(tasks: ShardTasks, said: Said<WebSocket>): void {
+    const { sender, text } = said;
+    const connection = this.#connections.get(sender);
+    const answer = connection === undefined ? [] : this.#handle(tasks, sender, connection, text);
+    const answered = (): void => {
+      this.#turns.answered(said);
+      this.#schedule();
+    };
+    if (answer instanceof Promise) void answer.then(answered);
+    else answered();
+    reply(
+      connection?.replies ?? [],
+      answer,
+      (frame) => this.#send(sender, frame),
+      () => this.#turns.left(said),
+    );
   }
 
   /** The answer to one message. One that cannot be handled says so, and does not fail the others. */
@@ -155,9 +156,16 @@ export class RelayDoor extends DurableObject<DoorEnv> {
       console.error("a message could not be handled", error);
       return [refusalFrame(message, reject("internal", "the relay could not do this: try again"))];
     };
+    const guarded = (frames: LateAnswer) => (): readonly string[] => {
+      try {
+        return frames();
+      } catch (error) {
+        return failed(error);
+      }
+    };
     try {
       const answer = this.#answer(tasks, socket, connection, message);
-      return answer instanceof Promise ? answer.catch((error) => ({ frames: () => failed(error) })) : answer;
+      return answer instanceof Promise ? answer.then(guarded, (error) => () => failed(error)) : answer;
     } catch (error) {
       return failed(error);
     }
@@ -169,31 +177,12 @@ export class RelayDoor extends DurableObject<DoorEnv> {
     if (limited !== null) return [refusalFrame(message, limited)];
     const context: SessionContext = {
       ...{ tasks, room: this.#room, schnorr: edgeSchnorr(), now_ms, newChallenge: () => crypto.randomUUID() },
-      openSyncs: () => openSyncs(this.#connections.values(), Date.now()),
-      save: () => {
-        if (this.#connections.has(socket)) saveConnection(this.#sql, socket, connection);
+      connections: () => this.#connections.values(),
+      save: (_, changed) => {
+        if (this.#connections.has(socket)) saveConnection(this.#sql, socket, connection, changed);
       },
-      tell: (live) => this.#tell([live]),
     };
     return handleMessage(context, connection, message);
-  }
-
-  #shard(shard: number): ShardPort {
-    const known = this.#stubs.get(shard);
-    if (known !== undefined) return known;
-    const stub = shardOf(this.env, shard);
-    // A stub that has failed once stays broken.
-    const or = <T>(call: Promise<T>): Promise<T> =>
-      call.catch((error) => {
-        this.#stubs.delete(shard);
-        throw error;
-      });
-    const port: ShardPort = {
-      perform: (from, tasks) => or(stub.perform(from, tasks)),
-      raws: (seqs, chars) => or(stub.raws(seqs, chars)),
-    };
-    this.#stubs.set(shard, port);
-    return port;
   }
 
   #isWaiting(): boolean {
@@ -210,7 +199,7 @@ export class RelayDoor extends DurableObject<DoorEnv> {
       this.#connections,
       { shard, count: this.#shards },
       (socket, frame) => this.#send(socket, frame),
-      (socket, connection) => saveConnection(this.#sql, socket, connection),
+      (socket, connection, changed) => saveConnection(this.#sql, socket, connection, changed),
     );
   }
 
@@ -226,6 +215,7 @@ export class RelayDoor extends DurableObject<DoorEnv> {
     const connection = this.#connections.get(socket);
     if (connection === undefined) return;
     this.#connections.delete(socket);
+    this.#turns.drop(socket);
     forgetConnection(this.#sql, connection);
     try {
       socket.close();

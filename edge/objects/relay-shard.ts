@@ -1,11 +1,10 @@
 import { DurableObject } from "cloudflare:workers";
 import { LIMITS } from "@oa/shared/core/limits.ts";
-import { assertNever, isRejection, reject } from "@oa/shared/core/refusal.ts";
+import { assert, assertNever, isRejection, reject } from "@oa/shared/core/refusal.ts";
 import type { RelayManagementRequest } from "@oa/shared/generated/types.ts";
 import { keptUntil } from "@oa/shared/nostr/expiration.ts";
-import { retentionOf } from "@oa/shared/nostr/kinds.ts";
 import type { RelayList } from "@oa/shared/nostr/relay-list.ts";
-import { relayShards } from "@oa/shared/nostr/relay-shard.ts";
+import { relayShards, shardOfKey } from "@oa/shared/nostr/relay-shard.ts";
 import type { VerifiedEvent } from "@oa/shared/nostr/verify.ts";
 import { durableSql } from "../adapters/durable-sql.ts";
 import { type Caller, SPENT_AUTH_DDL, spendAuth } from "../adapters/spent-auth.ts";
@@ -13,11 +12,13 @@ import { type Binds, type Called, catalogOf, doorOf, moderationOf, reputationOf,
 import { handOver, hasPending, isHandedOn, type Lane, type Taker } from "../ingest.ts";
 import { inTime } from "../relay/in-time.ts";
 import { concernsAllShards, manage, needsCases, type RelaySettings, settingsOf } from "../relay/management.ts";
+import { type Moved, RANGE_DDL } from "../relay/move.ts";
 import type { Reader } from "../relay/places.ts";
 import { countEvents, findRows, readRaws, syncItems } from "../relay/query.ts";
+import { type ShardRange, shardRange } from "../relay/range.ts";
 import { type Allowances, AUTHOR_RATE, giveBack, takeFrom } from "../relay/rates.ts";
 import type { Fresh, ShardAnswer, ShardTask, WireReader } from "../relay/shard-tasks.ts";
-import { createRelayTables, holdToShards, lastMark, storeEvents, sweepExpired } from "../relay/store.ts";
+import { createRelayTables, lastMark, storeEvents, sweepExpired } from "../relay/store.ts";
 import { type DoorPort, type Told, tellDoors } from "../relay/tell-doors.ts";
 import { authorsAfter, relayListsHere } from "../relay/upstream.ts";
 import { createLaneTables, type ListingTaker, reputationLane } from "../reputation/lane.ts";
@@ -30,11 +31,7 @@ export type ShardEnv = Settings &
   Binds<"CATALOG" | "MODERATION", Taker & Called> &
   Binds<"REPUTATION", ListingTaker & Called>;
 
-/** Who asks: a door, by its id, or the edge itself. */
-interface Asking {
-  readonly shard: number;
-  readonly door: string | null;
-}
+const MOVING = "the relay is moving its events to another number of shards: try again later";
 
 interface Performed {
   readonly answers: ShardAnswer[];
@@ -51,6 +48,7 @@ export class RelayShard extends DurableObject<ShardEnv> {
   readonly #sql;
   readonly #told: Told;
   readonly #handing_over = new Set<Lane>();
+  readonly #range: ShardRange;
   #alarm_ms: number | null = null;
   /** By author. Forgotten when this object sleeps: whoever waits for that sends little meanwhile. */
   readonly #authors: Allowances = new Map();
@@ -59,22 +57,33 @@ export class RelayShard extends DurableObject<ShardEnv> {
     super(context, env);
     this.#sql = durableSql(context.storage);
     createRelayTables(this.#sql);
-    holdToShards(this.#sql, relayShards(env.RELAY_SHARDS));
+    this.#sql.run(RANGE_DDL);
     createLaneTables(this.#sql);
     this.#sql.run(SPENT_AUTH_DDL);
-    this.#told = tellDoors(this.#sql, (door) => doorOf(env, door));
+    assert(context.id.name !== undefined, "a shard is found by its name, which is where its range begins");
+    const { name } = context.id;
+    const count = relayShards(env.RELAY_SHARDS);
+    this.#range = shardRange(this.#sql, {
+      name,
+      count,
+      portOf: (other) => env.RELAY_SHARD.getByName(other),
+      wake: (at_ms) => this.#wake(at_ms),
+      log: (text, error) => console.error(text, ...(error === undefined ? [] : [error])),
+    });
+    this.#told = tellDoors(this.#sql, shardOfKey(name, count), (door) => doorOf(env, door));
     context.blockConcurrencyWhile(async () => {
       this.#alarm_ms = await context.storage.getAlarm();
-      if (hasPending(this.#sql)) this.#wake(Date.now());
+      if (hasPending(this.#sql) || this.#told.owes() || !this.#range.isPlaced()) this.#wake(Date.now());
     });
   }
 
-  /** Does tasks in order: an answer for each. What is new is told to the doors, but for the one that asks. */
-  perform(from: Asking, tasks: readonly ShardTask[]): readonly ShardAnswer[] {
+  /** Does tasks in order: an answer for each. What is new is told to the doors. `door`: the one that asks, by its id. */
+  async perform(door: string | null, tasks: readonly ShardTask[]): Promise<readonly ShardAnswer[]> {
+    if (!this.#range.isPlaced() && !(await this.#range.ask())) return tasks.map(() => reject("internal", MOVING));
     // Before it looks, so that between what it finds and what it is told of nothing is missing.
-    if (from.door !== null && tasks.some((task) => task.verb === "find" && task.live)) this.#told.listen(from.door);
-    const { answers, accepted, fresh } = this.#commit(from, tasks);
-    if (fresh.length > 0) this.ctx.waitUntil(this.#told.tell(from, fresh));
+    if (door !== null && tasks.some((task) => task.verb === "find" && task.live)) this.#told.listen(door);
+    const { answers, accepted, fresh } = this.#commit(door, tasks);
+    if (fresh.length > 0 || this.#told.owes()) this.ctx.waitUntil(this.#told.tell(fresh));
     if (accepted.some(({ kind }) => isHandedOn(kind))) this.ctx.waitUntil(this.#handOver());
     return answers;
   }
@@ -85,7 +94,8 @@ export class RelayShard extends DurableObject<ShardEnv> {
   }
 
   /** Authors of listings in the order of their keys, a page of them. */
-  authorsAfter(pubkey: string): readonly string[] {
+  async authorsAfter(pubkey: string): Promise<readonly string[]> {
+    if (!this.#range.isPlaced() && !(await this.#range.ask())) throw new Error(MOVING);
     return authorsAfter(this.#sql, pubkey);
   }
 
@@ -93,7 +103,8 @@ export class RelayShard extends DurableObject<ShardEnv> {
    * Where authors of listings, and moderators, say they publish (NIP-65); `also`: addresses that count though they are not
    * public.
    */
-  relayLists(also: readonly string[], moderators: readonly string[]): readonly RelayList[] {
+  async relayLists(also: readonly string[], moderators: readonly string[]): Promise<readonly RelayList[]> {
+    if (!this.#range.isPlaced() && !(await this.#range.ask())) throw new Error(MOVING);
     return relayListsHere(this.#sql, also, moderators);
   }
 
@@ -113,6 +124,7 @@ export class RelayShard extends DurableObject<ShardEnv> {
     const now_s = Math.floor(Date.now() / 1000);
     const replayed = this.#sql.transaction(() => spendAuth(this.#sql, caller, now_s));
     if (replayed !== null) return { error: replayed.message, replayed: true };
+    if (!this.#range.isPlaced() && !(await this.#range.ask())) return { error: MOVING, replayed: false };
     const done = needsCases(request) ? { result: "[]" } : this.follow(request);
     if ("error" in done || !concernsAllShards(request)) return { replayed: false, ...done };
     const others = Array.from({ length: relayShards(this.env.RELAY_SHARDS) - 1 }, (_, index) => index + 1);
@@ -130,31 +142,56 @@ export class RelayShard extends DurableObject<ShardEnv> {
   /** Does what the relay's managers decided. Doing it again changes nothing. */
   follow(request: RelayManagementRequest): { readonly result: string } | { readonly error: string } {
     const result = this.#sql.transaction(() => manage(this.#sql, request, Math.floor(Date.now() / 1000)));
+    this.#told.passOver();
     // What a lifted ban brings back is handed on again.
     if (hasPending(this.#sql)) this.#wake(Date.now());
     return isRejection(result) ? { error: result.message } : { result: JSON.stringify(result) };
   }
 
-  /** Finishes a hand-over that a crash or the catalog's absence interrupted, and removes what has expired. */
+  /** See `ShardRange`. Asked of the first shard. */
+  placed(count: number): boolean {
+    return this.#range.placed(count);
+  }
+
+  /** See `ShardRange`. Asked by the first shard. */
+  giveAway(count: number): Promise<boolean> {
+    return this.#range.giveAway(count);
+  }
+
+  /** See `ShardRange`. Asked by other shards. */
+  take(count: number, moved: Moved): void {
+    this.#range.take(count, moved);
+    this.#told.passOver();
+    // To hand on what the other had not, and to remove what expires.
+    this.#wake(Date.now() + LIMITS.relay_handover_retry_ms);
+  }
+
+  /** Finishes telling and handing over that a crash, or the absence of who takes it, interrupted; removes what has expired. */
   override async alarm(): Promise<void> {
     this.#alarm_ms = null;
     const now_ms = Date.now();
     const next_s = sweepExpired(this.#sql, Math.floor(now_ms / 1000));
     if (next_s !== null) this.#wake(Math.max(next_s * 1000, now_ms + 1_000));
-    await this.#handOver();
+    await this.#range.move();
+    await Promise.all([this.#tellAgain(), this.#handOver()]);
+  }
+
+  async #tellAgain(): Promise<void> {
+    const wait_ms = await this.#told.settle();
+    if (wait_ms !== null) this.#wake(Date.now() + wait_ms);
   }
 
   /** Does tasks in one transaction; where that fails, each in its own, so that one cannot fail the others. */
-  #commit(from: Asking, tasks: readonly ShardTask[]): Performed {
+  #commit(door: string | null, tasks: readonly ShardTask[]): Performed {
     try {
       return this.#sql.transaction(() => {
-        const performed = this.#performAll(from, tasks);
-        this.#wakeFor(performed.accepted);
+        const performed = this.#performAll(door, tasks);
+        this.#wakeFor(performed);
         return performed;
       });
     } catch (error) {
       if (tasks.length > 1) {
-        const each = tasks.map((task) => this.#commit(from, [task]));
+        const each = tasks.map((task) => this.#commit(door, [task]));
         return {
           answers: each.flatMap(({ answers }) => answers),
           accepted: each.flatMap(({ accepted }) => accepted),
@@ -168,7 +205,7 @@ export class RelayShard extends DurableObject<ShardEnv> {
   }
 
   /** In order; events that follow one another are stored together, before anything else is answered. */
-  #performAll({ door }: Asking, tasks: readonly ShardTask[]): Performed {
+  #performAll(door: string | null, tasks: readonly ShardTask[]): Performed {
     const performed: Performed = { answers: [], accepted: [], fresh: [] };
     // A door may ask all shards at once: together they answer what it can hold.
     let chars = Math.floor(LIMITS.relay_call_chars / relayShards(this.env.RELAY_SHARDS));
@@ -189,7 +226,7 @@ export class RelayShard extends DurableObject<ShardEnv> {
         } else if (task.verb === "count") {
           performed.answers.push(countEvents(this.#sql, task.filters, readerOf(task.reader), now_s));
         } else if (task.verb === "items") {
-          performed.answers.push(syncItems(this.#sql, task.filter, readerOf(task.reader), now_s));
+          performed.answers.push(syncItems(this.#sql, { ...task, reader: readerOf(task.reader) }, now_s));
         } else assertNever(task);
       }
     }
@@ -207,20 +244,19 @@ export class RelayShard extends DurableObject<ShardEnv> {
       events.filter((_, index) => may[index]),
       Math.floor(now_ms / 1000),
     ).values();
-    const mark = lastMark(this.#sql);
     for (const [index, event] of events.entries()) {
-      const rejection = may[index]
-        ? (stored.next().value ?? null)
+      const result = may[index]
+        ? stored.next().value
         : reject("rate_limited", "this author has published too much of late: try again later");
-      const told = { mark: isEphemeral(event) ? null : mark };
-      answers.push(rejection ?? told);
-      if (rejection !== null) {
+      if (result === undefined || isRejection(result)) {
         // Only what is new counts: whoever repeats an author's events must not use up what the author may send.
         if (limited && may[index]) giveBack(this.#authors, event.pubkey);
+        answers.push(result ?? reject("internal", "the relay could not store this event"));
         continue;
       }
+      answers.push("stored");
       accepted.push(event);
-      fresh.push({ raw: raws[index] ?? "", ...told });
+      fresh.push({ raw: raws[index] ?? "", mark: result });
     }
   }
 
@@ -246,9 +282,11 @@ export class RelayShard extends DurableObject<ShardEnv> {
     }
   }
 
-  /** Makes sure that this object wakes to hand these events over, and to remove those that expire. */
-  #wakeFor(accepted: readonly VerifiedEvent[]): void {
-    if (accepted.some(({ kind }) => isHandedOn(kind))) this.#wake(Date.now() + LIMITS.relay_handover_retry_ms);
+  /** Makes sure that this object wakes to tell of these events and to hand them over, and to remove those that expire. */
+  #wakeFor({ accepted, fresh }: Performed): void {
+    const isTold = this.#told.hasListeners() && fresh.some(({ mark }) => mark !== null);
+    if (isTold || accepted.some(({ kind }) => isHandedOn(kind)))
+      this.#wake(Date.now() + LIMITS.relay_handover_retry_ms);
     for (const event of accepted) {
       const expires_at_s = keptUntil(event, Math.floor(Date.now() / 1000));
       if (expires_at_s !== null) this.#wake(expires_at_s * 1000);
@@ -261,10 +299,6 @@ export class RelayShard extends DurableObject<ShardEnv> {
     this.#alarm_ms = at_ms;
     void this.ctx.storage.setAlarm(at_ms);
   }
-}
-
-function isEphemeral({ kind }: VerifiedEvent): boolean {
-  return retentionOf(kind) === "ephemeral";
 }
 
 function readerOf(reader: WireReader): Reader {

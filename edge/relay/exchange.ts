@@ -5,7 +5,6 @@ import type { AnswerRoom } from "./fan-out.ts";
 import { frames } from "./protocol.ts";
 import type { Answer } from "./replies.ts";
 import type { ShardTasks } from "./shard-tasks.ts";
-import type { LiveEvent } from "./subscription.ts";
 
 /** What handling a client's messages may use. */
 export interface SessionContext {
@@ -14,12 +13,10 @@ export interface SessionContext {
   readonly schnorr: SchnorrVerify;
   readonly now_ms: number;
   readonly newChallenge: () => string;
-  /** How many comparisons are under way on all connections. */
-  readonly openSyncs: () => number;
-  /** Writes down what of a connection must survive hibernation. */
-  readonly save: (connection: Connection) => void;
-  /** What a client of this door has just published, for the others here. */
-  readonly tell: (live: LiveEvent) => void;
+  /** All connections of this door. */
+  readonly connections: () => Iterable<Connection>;
+  /** Writes down what of a connection must survive hibernation. `changed`: the subscription that is opened or closed. */
+  readonly save: (connection: Connection, changed?: string) => void;
 }
 
 /** A refusal's answer; where authenticating helps, after the challenge to answer (NIP-42). */

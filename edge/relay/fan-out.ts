@@ -4,7 +4,7 @@ import type { NostrFilter } from "@oa/shared/nostr/filter.ts";
 import type { SyncItem } from "@oa/shared/nostr/negentropy.ts";
 import { shardsOfFilter } from "@oa/shared/nostr/relay-shard.ts";
 import type { Reader } from "./places.ts";
-import { type Counted, type FoundRow, limitOf, orderRows, tooManyItems } from "./query.ts";
+import { type Counted, type FoundRow, limitOf, orderRows } from "./query.ts";
 import type { ShardTasks, WireReader } from "./shard-tasks.ts";
 
 export interface FoundAcross {
@@ -102,27 +102,30 @@ export async function countAcross(
   return { count: Math.min(count, LIMITS.relay_count_max), approximate };
 }
 
-/** What a comparison (NIP-77) compares of the stored events that meet a filter. Refusals: sync_too_large; as a shard answers. */
+/**
+ * What a comparison (NIP-77) compares of the stored events that meet a filter. One shard is asked after the other, each for
+ * what there is still room for: all at once could answer more than a door holds. Refusals: sync_too_large; as a shard answers.
+ */
 export async function itemsAcross(
   tasks: ShardTasks,
   filter: NostrFilter,
   reader: Reader,
 ): Promise<readonly SyncItem[] | Rejection> {
   const wire = wireReader(reader);
-  const answers = await Promise.all(
-    touched(tasks, [filter], reader).map((shard) => tasks.ask<"items">(shard, { verb: "items", filter, reader: wire })),
-  );
-  let items: SyncItem[] = [];
-  for (const each of answers) {
-    if (isRejection(each)) return each;
-    items = items.concat(each);
-  }
   const { limit = Number.POSITIVE_INFINITY } = filter;
-  if (items.length > limit) {
+  let items: SyncItem[] = [];
+  for (const [index, shard] of touched(tasks, [filter], reader).entries()) {
+    const most = limit <= LIMITS.sync_events ? limit : LIMITS.sync_events - items.length;
+    const asked = tasks.ask<"items">(shard, { verb: "items", filter, reader: wire, most });
+    if (index > 0) tasks.send(); // the caller has sent the first
+    const found = await asked;
+    if (isRejection(found)) return found;
+    items = items.concat(found);
+    if (items.length <= limit) continue;
     items.sort((a, b) => b.created_at - a.created_at || (a.id < b.id ? -1 : 1));
     items.length = limit;
   }
-  return items.length <= LIMITS.sync_events ? items : tooManyItems();
+  return items;
 }
 
 type Row = FoundRow & { readonly shard: number };

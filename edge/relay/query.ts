@@ -65,25 +65,20 @@ export function findRows(
   };
 }
 
-/** The refusal of a comparison of more events than are compared at once. */
-export function tooManyItems(): Rejection {
-  return reject("sync_too_large", `over ${LIMITS.sync_events} events meet this filter: ask for less of them at a time`);
-}
-
-/** What a comparison (NIP-77) compares of the stored events that meet a filter. Refusal: sync_too_large. */
+/** What a comparison (NIP-77) compares of the stored events that meet a filter. Refusal: sync_too_large, over `most`. */
 export function syncItems(
   sql: Sql,
-  filter: NostrFilter,
-  reader: Reader,
+  { filter, reader, most }: { readonly filter: NostrFilter; readonly reader: Reader; readonly most: number },
   now_s: number,
 ): readonly SyncItem[] | Rejection {
   const { text, params } = conditionOf(filter, reader, now_s);
-  const limit = Math.min(filter.limit ?? Number.POSITIVE_INFINITY, LIMITS.sync_events + 1);
+  const limit = Math.min(filter.limit ?? Number.POSITIVE_INFINITY, most + 1);
   const items = sql.all<{ created_at: number; id: string }>(
     `SELECT e.created_at, e.id FROM relay_events e WHERE ${text} ORDER BY e.created_at DESC, e.id LIMIT ${limit}`,
     ...params,
   );
-  return items.length <= LIMITS.sync_events ? items : tooManyItems();
+  if (items.length <= most) return items;
+  return reject("sync_too_large", `over ${LIMITS.sync_events} events meet this filter: ask for less of them at a time`);
 }
 
 export interface Counted {

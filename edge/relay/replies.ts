@@ -1,19 +1,15 @@
 /** What a message is answered with: frames now, or later. */
 export type Answer = readonly string[] | Promise<LateAnswer>;
 
-export interface LateAnswer {
-  /** Made when they leave, once all answers before them have left. */
-  readonly frames: () => readonly string[];
-  /** What follows when the answer is known, after its frames where they can leave at once. */
-  readonly then_do?: () => void;
-}
+/** Made when its frames leave, once all answers before them have left. */
+export type LateAnswer = () => readonly string[];
 
 /** Answers of one connection that have not left: they leave in the order of what they answer. */
 export type Replies = Slot[];
 
 interface Slot {
   /** Null until it is known. */
-  frames: (() => readonly string[]) | null;
+  frames: LateAnswer | null;
   readonly left: () => void;
 }
 
@@ -21,15 +17,14 @@ interface Slot {
 export function reply(replies: Replies, answer: Answer, send: (frame: string) => void, left: () => void): void {
   const slot: Slot = { frames: null, left };
   replies.push(slot);
-  const known = ({ frames, then_do }: LateAnswer): void => {
+  const known = (frames: LateAnswer): void => {
     slot.frames = frames;
     for (let next = replies[0]; next !== undefined && next.frames !== null; next = replies[0]) {
       replies.shift();
       for (const frame of next.frames()) send(frame);
       next.left();
     }
-    then_do?.();
   };
   if (answer instanceof Promise) void answer.then(known);
-  else known({ frames: () => answer });
+  else known(() => answer);
 }

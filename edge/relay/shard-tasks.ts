@@ -1,8 +1,7 @@
 import { LIMITS } from "@oa/shared/core/limits.ts";
-import { isRejection, type Rejection, reject } from "@oa/shared/core/refusal.ts";
+import { type Rejection, reject } from "@oa/shared/core/refusal.ts";
 import type { NostrFilter } from "@oa/shared/nostr/filter.ts";
 import type { SyncItem } from "@oa/shared/nostr/negentropy.ts";
-import { inTime } from "./in-time.ts";
 import type { Counted, FoundRow } from "./query.ts";
 
 /** What is asked of one shard. What travels in one call is done in order, in one transaction. */
@@ -17,14 +16,14 @@ export type ShardTask =
       readonly live: boolean;
     }
   | { readonly verb: "count"; readonly filters: readonly NostrFilter[]; readonly reader: WireReader }
-  | { readonly verb: "items"; readonly filter: NostrFilter; readonly reader: WireReader };
+  /** `most`: how many are refused beyond. */
+  | { readonly verb: "items"; readonly filter: NostrFilter; readonly reader: WireReader; readonly most: number };
 
 /** Who reads, as it travels: the keys that have authenticated, or the edge itself. */
 export type WireReader = readonly string[] | "edge";
 
 export interface ShardAnswers {
-  /** `mark`: see `Found`; null for an ephemeral event, which is not kept. */
-  readonly store: { readonly mark: number | null };
+  readonly store: "stored";
   readonly find: Found;
   readonly count: Counted;
   readonly items: readonly SyncItem[];
@@ -38,22 +37,26 @@ export interface Found {
 
 export type ShardAnswer = ShardAnswers[ShardTask["verb"]] | Rejection;
 
-/** An event that a shard has just stored, for its doors. */
+/** A new event, for the shard's doors. */
 export interface Fresh {
   readonly raw: string;
+  /** Its place in the store: what is stored later has a higher one. Null for an ephemeral one, which is not stored. */
   readonly mark: number | null;
 }
 
 /** One shard, as those who call it see it. */
 export interface ShardPort {
-  /** `door`: the id of the door that asks, which is told by the answer of what is new; null for the edge itself. */
-  readonly perform: (
-    from: { readonly shard: number; readonly door: string | null },
-    tasks: readonly ShardTask[],
-  ) => Promise<readonly ShardAnswer[]>;
+  /** `door`: the id of the door that asks; null for the edge itself. */
+  readonly perform: (door: string | null, tasks: readonly ShardTask[]) => Promise<readonly ShardAnswer[]>;
   /** Stored events as JSON by their place in the store, as many as `chars` has room for; null for those that are gone. */
   readonly raws: (seqs: readonly number[], chars: number) => Promise<readonly (string | null)[]>;
 }
+
+/** What a call came to: an answer, or none. `made`: the shard was called, and may have done what it was asked. */
+export type Outcome<T> = { readonly answer: T } | { readonly made: boolean };
+
+/** Calls a shard. It never throws, and always ends. */
+export type CallShard = <T>(shard: number, call: (port: ShardPort) => Promise<T>) => Promise<Outcome<T>>;
 
 /** One call to a shard. */
 interface Call {
@@ -79,7 +82,7 @@ export interface ShardTasks {
   readonly send: () => void;
 }
 
-export function gatherTasks(count: number, door: string | null, portOf: (shard: number) => ShardPort): ShardTasks {
+export function gatherTasks(count: number, door: string | null, called: CallShard): ShardTasks {
   let calls: Call[] = [];
   const open = new Map<number, Call>();
   const callWithRoom = (shard: number, chars: number): Call => {
@@ -101,12 +104,16 @@ export function gatherTasks(count: number, door: string | null, portOf: (shard: 
         // The shard answers each task by its verb.
         call.settle.push((answer) => resolve(answer as ShardAnswers[V] | Rejection));
       }),
-    raws: (shard, seqs, chars) => answered(shard, () => portOf(shard).raws(seqs, chars)),
+    raws: async (shard, seqs, chars) => {
+      const outcome = await called(shard, (port) => port.raws(seqs, chars));
+      return "answer" in outcome ? outcome.answer : unavailable();
+    },
     send: () => {
       for (const { shard, tasks, settle } of calls) {
-        void answered(shard, () => portOf(shard).perform({ shard, door }, tasks)).then((answers) => {
+        void called(shard, (port) => port.perform(door, tasks)).then((outcome) => {
           for (const [index, each] of settle.entries()) {
-            each(isRejection(answers) ? answers : (answers[index] ?? unavailable()));
+            if ("answer" in outcome) each(outcome.answer[index] ?? unavailable());
+            else each(outcome.made && tasks[index]?.verb === "store" ? perhapsStored() : unavailable());
           }
         });
       }
@@ -120,12 +127,7 @@ function unavailable(): Rejection {
   return reject("internal", "a part of the relay cannot do this at present: try again later");
 }
 
-/** What a call came to; one that fails, or takes too long, is refused and logged. */
-async function answered<T>(shard: number, call: () => Promise<T>): Promise<T | Rejection> {
-  try {
-    return await inTime(call);
-  } catch (error) {
-    console.error(`shard ${shard} of the relay did not do what it was asked`, error);
-    return unavailable();
-  }
+/** The call was made, and its answer did not come: the shard may have done what it was asked. */
+function perhapsStored(): Rejection {
+  return reject("internal", "it is not known whether this event was stored: publish it again, which is safe");
 }

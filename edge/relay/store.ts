@@ -1,11 +1,12 @@
 import { LIMITS } from "@oa/shared/core/limits.ts";
-import { assert, type Rejection, reject } from "@oa/shared/core/refusal.ts";
+import { type Rejection, reject } from "@oa/shared/core/refusal.ts";
 import { one, type Sql, type SqlValue } from "@oa/shared/core/sql.ts";
 import { expirationOf, keptUntil } from "@oa/shared/nostr/expiration.ts";
 import { addressOf, KINDS, retentionOf } from "@oa/shared/nostr/kinds.ts";
 import { isHex32, type NostrEvent, type VerifiedEvent } from "@oa/shared/nostr/verify.ts";
 import { BANS_DDL, hasBans, refuseBanned } from "./bans.ts";
 import { searchText } from "./search.ts";
+import type { Fresh } from "./shard-tasks.ts";
 
 const DDL = [
   `CREATE TABLE IF NOT EXISTS relay_events (
@@ -33,24 +34,9 @@ const DDL = [
   `CREATE TABLE IF NOT EXISTS relay_deletions (
      target TEXT NOT NULL, pubkey TEXT NOT NULL, until INTEGER NOT NULL,
      PRIMARY KEY (target, pubkey)) WITHOUT ROWID`,
-  // The number of shards that this one was made for.
-  "CREATE TABLE IF NOT EXISTS relay_range (made_for INTEGER NOT NULL)",
   "CREATE TABLE IF NOT EXISTS relay_cursors (name TEXT PRIMARY KEY, seq INTEGER NOT NULL) WITHOUT ROWID",
   ...BANS_DDL,
 ];
-
-/**
- * Makes sure that a shard's range is the one it was made for: with another number of shards some of its events would be
- * looked for elsewhere. Throws where it is not.
- */
-export function holdToShards(sql: Sql, shards: number): void {
-  sql.run("INSERT INTO relay_range (made_for) SELECT ?1 WHERE NOT EXISTS (SELECT 1 FROM relay_range)", shards);
-  const made_for = one<{ made_for: number }>(sql, "SELECT made_for FROM relay_range")?.made_for;
-  assert(
-    made_for === shards,
-    `RELAY_SHARDS is ${shards}, and this relay's events were stored with ${made_for} (ADR 7)`,
-  );
-}
 
 export function createRelayTables(sql: Sql): void {
   sql.transaction(() => {
@@ -58,18 +44,42 @@ export function createRelayTables(sql: Sql): void {
   });
 }
 
-/** The place of the newest event in the store: what is stored later has a higher one, whatever is deleted. */
+/** The place of the newest event that was ever stored: what is stored later has a higher one, whatever is deleted. */
 export function lastMark(sql: Sql): number {
-  return one<{ seq: number | null }>(sql, "SELECT max(seq) AS seq FROM relay_events")?.seq ?? 0;
+  return one<{ seq: number }>(sql, "SELECT seq FROM sqlite_sequence WHERE name = 'relay_events'")?.seq ?? 0;
 }
 
+/** How many rows are read at a time: of the largest events, about what a call carries. */
+const PAGE = 32;
+
+/** What was stored after a mark, in that order, as much as there is room for; one at least where there is any. */
+export function eventsAfter(sql: Sql, mark: number, chars: number): readonly Fresh[] {
+  const found: Fresh[] = [];
+  let room = chars;
+  for (let after = mark; ; ) {
+    const rows = sql.all<{ mark: number; raw: string }>(
+      `SELECT seq AS mark, raw FROM relay_events WHERE seq > ? ORDER BY seq LIMIT ${PAGE}`,
+      after,
+    );
+    for (const row of rows) {
+      room -= row.raw.length;
+      if (room < 0 && found.length > 0) return found;
+      found.push(row);
+      after = row.mark;
+    }
+    if (rows.length < PAGE) return found;
+  }
+}
+
+/** The place of an event that is new and now stored; null for an ephemeral one, which is only new; or why it is not. */
+type Stored = number | null | Rejection;
+
 /**
- * Stores verified events in order, as their kinds are kept (NIP-01), inside the caller's transaction. For each: null
- * where it is new and now stored (an ephemeral one is only new), or a refusal: event_duplicate, event_superseded,
- * event_deleted, event_expired, event_in_future. NIP-01, 09, 40.
+ * Stores verified events in order, as their kinds are kept (NIP-01), inside the caller's transaction. Refusals:
+ * event_duplicate, event_superseded, event_deleted, event_expired, event_in_future. NIP-01, 09, 40.
  */
-export function storeEvents(sql: Sql, events: readonly VerifiedEvent[], now_s: number): readonly (Rejection | null)[] {
-  const results: (Rejection | null)[] = [];
+export function storeEvents(sql: Sql, events: readonly VerifiedEvent[], now_s: number): readonly Stored[] {
+  const results: Stored[] = [];
   let group: Entry[] = [];
   const taken = new Set<string>();
   const flush = (): void => {
@@ -114,7 +124,7 @@ function refuseTime(event: NostrEvent, now_s: number): Rejection | null {
 }
 
 /** Events with ids and addresses of their own; a deletion is the last. A statement costs more than a row. */
-function storeGroup(sql: Sql, group: readonly Entry[], results: (Rejection | null)[], now_s: number): void {
+function storeGroup(sql: Sql, group: readonly Entry[], results: Stored[], now_s: number): void {
   if (group.length === 0) return;
   const { known, deleted } = knownTargets(sql, group);
   const held = heldVersions(sql, group);
@@ -133,7 +143,7 @@ function storeGroup(sql: Sql, group: readonly Entry[], results: (Rejection | nul
     return false;
   });
   deleteEvents(sql, replaced);
-  insertAll(sql, fresh, now_s);
+  insertAll(sql, fresh, results, now_s);
   for (const { event } of fresh) if (event.kind === KINDS.deletion.kind) applyDeletion(sql, event);
 }
 
@@ -189,7 +199,7 @@ function supersedes(event: NostrEvent, held: Version): boolean {
 const EVENT_ROWS = Math.floor(LIMITS.sql_params / 7);
 const WORD_ROWS = Math.floor(LIMITS.sql_params / 2);
 
-function insertAll(sql: Sql, entries: readonly Entry[], now_s: number): void {
+function insertAll(sql: Sql, entries: readonly Entry[], results: Stored[], now_s: number): void {
   const tags: (readonly [string, string, number])[] = [];
   const words: (readonly [number, string])[] = [];
   for (const part of chunks(entries, EVENT_ROWS)) {
@@ -207,8 +217,9 @@ function insertAll(sql: Sql, entries: readonly Entry[], now_s: number): void {
       ]),
     );
     const seqs = new Map(rows.map(({ id, seq }) => [id, seq]));
-    for (const { event } of part) {
+    for (const { event, index } of part) {
       const seq = seqs.get(event.id) ?? 0;
+      results[index] = seq;
       for (const [name = "", value] of event.tags) {
         if (value !== undefined && /^[A-Za-z]$/.test(name)) tags.push([name, value, seq]);
       }

@@ -3,12 +3,12 @@ import { matchesFilter, type NostrFilter } from "@oa/shared/nostr/filter.ts";
 import type { NostrEvent } from "@oa/shared/nostr/verify.ts";
 import { frames } from "./protocol.ts";
 
-/** An event that a shard has just stored. */
+/** A new event, as a shard told of it. */
 export interface LiveEvent {
   readonly event: NostrEvent;
   readonly raw: string;
   readonly shard: number;
-  /** Its mark among what that shard tells its doors (see `Found`); null for an ephemeral one. */
+  /** Its place in that shard's store (see `Fresh`); null for an ephemeral one. */
   readonly mark: number | null;
 }
 
@@ -18,6 +18,8 @@ export interface LiveEvent {
  */
 export interface Subscription {
   readonly filters: readonly NostrFilter[];
+  /** Of the filters as JSON: about what they hold of memory. */
+  readonly chars: number;
   /** Null once what is stored has been told. */
   waiting: LiveEvent[] | null;
   waiting_chars: number;
@@ -28,12 +30,13 @@ export interface Subscription {
 }
 
 export function newSubscription(filters: readonly NostrFilter[]): Subscription {
-  return { filters, waiting: [], waiting_chars: 0, missed: false, marks: new Map() };
+  return { ...answeredBefore(filters), waiting: [] };
 }
 
-/** A subscription that outlived this object's memory: nothing that it was told of can come again. */
+/** A subscription that outlived this object's memory: nothing that it was told of can come again (see `heardNews`). */
 export function answeredBefore(filters: readonly NostrFilter[]): Subscription {
-  return { filters, waiting: null, waiting_chars: 0, missed: false, marks: new Map() };
+  const { length: chars } = JSON.stringify(filters);
+  return { filters, chars, waiting: null, waiting_chars: 0, missed: false, marks: new Map() };
 }
 
 export function isWaitedFor({ filters }: Subscription, event: NostrEvent): boolean {

@@ -23,7 +23,7 @@ export function handleSync(context: SessionContext, connection: Connection, mess
         session.used_at_ms = context.now_ms;
         return say(connection, message.subscription, answerSync(session.set, message.message));
       };
-      return Promise.resolve({ frames: continued });
+      return Promise.resolve(continued);
     }
     case "NEG-CLOSE":
       connection.syncs.delete(message.subscription);
@@ -42,22 +42,32 @@ function open(
   const sealed = refuseSealed([filter], connection.keys);
   if (sealed !== null) return askWho(context, connection, sealed, failed(sealed).join());
   connection.syncs.delete(subscription);
-  if (connection.syncs.size >= LIMITS.sync_sessions_per_connection || context.openSyncs() >= LIMITS.sync_sessions) {
-    return failed(reject("rate_limited", "too many comparisons are under way: try again later"));
-  }
-  const session: SyncSession = { set: null, used_at_ms: context.now_ms };
+  const held_events = Math.min(filter.limit ?? LIMITS.sync_events, LIMITS.sync_events);
+  const refusal = refuseMore(context, connection, held_events);
+  if (refusal !== null) return failed(refusal);
+  const session: SyncSession = { set: null, held_events, used_at_ms: context.now_ms };
   connection.syncs.set(subscription, session);
-  return itemsAcross(context.tasks, filter, connection.keys).then((items) => ({
-    frames: () => {
-      if (connection.syncs.get(subscription) !== session) return []; // closed, or opened anew, meanwhile
-      if (isRejection(items)) {
-        connection.syncs.delete(subscription);
-        return failed(items);
-      }
-      session.set = syncSet(items);
-      return say(connection, subscription, answerSync(session.set, message));
-    },
-  }));
+  return itemsAcross(context.tasks, filter, connection.keys).then((items) => () => {
+    if (connection.syncs.get(subscription) !== session) return []; // closed, or opened anew, meanwhile
+    if (isRejection(items)) {
+      connection.syncs.delete(subscription);
+      return failed(items);
+    }
+    session.set = syncSet(items);
+    session.held_events = session.set.size;
+    return say(connection, subscription, answerSync(session.set, message));
+  });
+}
+
+/** Why a client may not begin one more comparison, of so many events at most. Refusals: rate_limited, sync_too_large. */
+function refuseMore(context: SessionContext, connection: Connection, events: number): Rejection | null {
+  const open = openSyncs(context.connections(), context.now_ms);
+  if (connection.syncs.size >= LIMITS.sync_sessions_per_connection || open.count >= LIMITS.sync_sessions) {
+    return reject("rate_limited", "too many comparisons are under way: try again later");
+  }
+  const room = Math.max(0, LIMITS.sync_held_events - open.held_events);
+  if (events <= room) return null;
+  return reject("sync_too_large", `there is room for comparing ${room} events at present: give a limit, or ask later`);
 }
 
 function say(connection: Connection, subscription: string, answer: string | Rejection): readonly string[] {
@@ -66,13 +76,16 @@ function say(connection: Connection, subscription: string, answer: string | Reje
   return [frames.syncError(subscription, nostrReason(answer))];
 }
 
-/** How many comparisons are under way; those that were left alone are forgotten. */
-export function openSyncs(connections: Iterable<Connection>, now_ms: number): number {
-  let open = 0;
+/** The comparisons that are under way; those that were left alone are forgotten. */
+function openSyncs(connections: Iterable<Connection>, now_ms: number): { count: number; held_events: number } {
+  const open = { count: 0, held_events: 0 };
   for (const { syncs } of connections) {
-    for (const [id, { used_at_ms }] of syncs) {
+    for (const [id, { used_at_ms, held_events }] of syncs) {
       if (now_ms - used_at_ms > LIMITS.sync_idle_ms) syncs.delete(id);
-      else open += 1;
+      else {
+        open.count += 1;
+        open.held_events += held_events;
+      }
     }
   }
   return open;

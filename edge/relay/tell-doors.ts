@@ -2,112 +2,224 @@ import { LIMITS } from "@oa/shared/core/limits.ts";
 import type { Sql } from "@oa/shared/core/sql.ts";
 import { inTime } from "./in-time.ts";
 import type { Fresh } from "./shard-tasks.ts";
+import { eventsAfter, lastMark } from "./store.ts";
 
-export const LISTENERS_DDL = "CREATE TABLE IF NOT EXISTS relay_listeners (door TEXT PRIMARY KEY) WITHOUT ROWID";
+/** Each door that is told, and the mark up to which it was told for certain. */
+const LISTENERS_DDL =
+  "CREATE TABLE IF NOT EXISTS relay_told (door TEXT PRIMARY KEY, mark INTEGER NOT NULL) WITHOUT ROWID";
+
+/** What a shard tells a door in one call. */
+export interface News {
+  /** What is new, in the order of its marks; a door may have heard of some of it before. */
+  readonly fresh: readonly Fresh[];
+  /** The mark of the newest event that this shard ever stored. */
+  readonly mark: number;
+  /** Whether there were others that may not have arrived and do not come any more. */
+  readonly missed: boolean;
+}
 
 /** A door, as a shard sees it. */
 export interface DoorPort {
-  /** Whether the door has any subscription still. `missed`: before these there were others that may not have arrived. */
-  readonly deliver: (shard: number, fresh: readonly Fresh[], missed: boolean) => Promise<boolean>;
+  /** Whether the door has any subscription still. */
+  readonly deliver: (shard: number, news: News) => Promise<boolean>;
 }
 
-/** Tells doors of what a shard has just stored. */
+/** Tells doors of what a shard has stored: of each event that stays stored until all of them know. */
 export interface Told {
   /** From now on the door is told, until it says that it has no subscription any more. */
   readonly listen: (door: string) => void;
-  /** Resolves when the doors know, or could not be told. `door`: the one that knows already. */
-  readonly tell: (
-    from: { readonly shard: number; readonly door: string | null },
-    fresh: readonly Fresh[],
-  ) => Promise<void>;
+  /** Tells of what has just been stored, in order. Resolves when the doors know, or could not be told. */
+  readonly tell: (fresh: readonly Fresh[]) => Promise<void>;
+  /** What was stored without being new, such as what another shard gave: nobody is told of it. */
+  readonly passOver: () => void;
+  /** Whether there is any door to tell. */
+  readonly hasListeners: () => boolean;
+  /** Whether some door may not know of something. */
+  readonly owes: () => boolean;
+  /**
+   * Tells again those that could not be told, and writes down what all of them know. Resolves to how many milliseconds
+   * to wait before it is done again; null where nothing is owed.
+   */
+  readonly settle: () => Promise<number | null>;
 }
 
 interface Listener {
-  waiting: Fresh[];
-  waiting_chars: number;
+  /** The mark up to which it knows, and what of that is written down. */
+  told: number;
+  saved: number;
+  /** Ephemeral events that wait: they are not stored, and told at most once. */
+  passing: Fresh[];
+  passing_chars: number;
   sending: boolean;
-  /** Whether something for this door was lost, which it does not know yet. */
+  /** Whether an ephemeral event for this door was lost, which it does not know yet. */
   missed: boolean;
+  failures: number;
   /** How often the door has asked to be told: it may have a new subscription while it says that it has none. */
   asked: number;
 }
 
-/** How often a door is told once more that it missed something, when nothing else is to be told. */
-const MISSED_CALLS = 2;
+/** How often a door is called in a row while it fails. After that it waits for the next `settle`, or for its asking. */
+const CALLS = 2;
 
 /**
  * One call at a time to each door: what comes meanwhile goes with the next, so that a door hears everything in order.
- * What a door could not be told is not told again, but that it missed something is.
+ * What it knows is written down only now and then: a shard that dies before tells some of it again, and the door, which
+ * knows the marks, passes over that. A door that lacks too much is told that it missed something instead.
  */
-export function tellDoors(sql: Sql, portOf: (door: string) => DoorPort): Told {
+export function tellDoors(sql: Sql, shard: number, portOf: (door: string) => DoorPort): Told {
   sql.run(LISTENERS_DDL);
+  let newest = lastMark(sql);
+  let fruitless = 0;
+  const recent = recentEvents(newest);
   const listeners = new Map<string, Listener>();
-  for (const { door } of sql.all<{ door: string }>("SELECT door FROM relay_listeners")) {
-    listeners.set(door, newListener());
+  for (const { door, mark } of sql.all<{ door: string; mark: number }>("SELECT door, mark FROM relay_told")) {
+    listeners.set(door, newListener(mark));
   }
-  const send = async (shard: number, door: string, listener: Listener): Promise<void> => {
+  const isOwed = ({ told, passing, missed }: Listener): boolean => told < newest || passing.length > 0 || missed;
+  const save = (door: string, listener: Listener): void => {
+    if (listener.saved === listener.told) return;
+    sql.run("UPDATE relay_told SET mark = ? WHERE door = ?", listener.told, door);
+    listener.saved = listener.told;
+  };
+  const next = (listener: Listener): { readonly news: News; readonly told: number } => {
+    const { passing, told } = listener;
+    const lacks = newest - told > LIMITS.relay_owed_events;
+    const missed = listener.missed || lacks;
+    const room = LIMITS.relay_call_chars - listener.passing_chars;
+    const stored = lacks ? [] : (recent.after(told, room) ?? eventsAfter(sql, told, room));
+    listener.passing = [];
+    listener.passing_chars = 0;
+    listener.missed = false;
+    return {
+      news: { fresh: [...stored, ...passing], mark: newest, missed },
+      told: stored.at(-1)?.mark ?? newest,
+    };
+  };
+  const send = async (door: string, listener: Listener): Promise<void> => {
     listener.sending = true;
-    for (let failures = 0; listener.waiting.length > 0 || (listener.missed && failures < MISSED_CALLS); ) {
-      const { asked, missed } = listener;
-      listener.missed = false;
+    while (isOwed(listener) && listener.failures < CALLS) {
+      const { asked } = listener;
+      const { news, told } = next(listener);
       try {
-        const fresh = takeOneCall(listener);
-        const listens = await inTime(() => portOf(door).deliver(shard, fresh, missed));
-        failures = 0;
+        const isNothing = news.fresh.length === 0 && !news.missed; // what was owed may be deleted since
+        const listens = isNothing || (await inTime(() => portOf(door).deliver(shard, news)));
+        listener.told = told;
+        listener.failures = 0;
+        if (listener.told - listener.saved > LIMITS.relay_owed_events / 2) save(door, listener);
         if (listens || listener.asked !== asked) continue;
         listeners.delete(door);
-        sql.run("DELETE FROM relay_listeners WHERE door = ?", door);
+        sql.run("DELETE FROM relay_told WHERE door = ?", door);
         break;
       } catch (error) {
-        listener.missed = true;
-        failures += 1;
+        listener.missed ||= news.missed || news.fresh.some(({ mark }) => mark === null);
+        listener.failures += 1;
         console.error("a door of the relay could not be told of new events", error);
       }
     }
     listener.sending = false;
   };
+  const sendAll = async (): Promise<void> => {
+    const sent = [...listeners].flatMap(([door, listener]) => {
+      return listener.sending || listener.failures >= CALLS || !isOwed(listener) ? [] : [send(door, listener)];
+    });
+    await Promise.all(sent);
+  };
+  const passOn = (fresh: readonly Fresh[]): void => {
+    const chars = fresh.reduce((sum, { raw }) => sum + raw.length, 0);
+    if (chars === 0) return;
+    for (const listener of listeners.values()) {
+      if (listener.passing_chars + chars > LIMITS.relay_call_chars / 2) {
+        listener.missed = true;
+        console.error(`a door of the relay is too slow: ${fresh.length} ephemeral events do not reach it`);
+        continue;
+      }
+      listener.passing.push(...fresh);
+      listener.passing_chars += chars;
+    }
+  };
   return {
     listen: (door) => {
       const listener = listeners.get(door);
-      if (listener !== undefined) {
-        listener.asked += 1;
+      if (listener === undefined) {
+        sql.run("INSERT OR REPLACE INTO relay_told (door, mark) VALUES (?, ?)", door, newest);
+        listeners.set(door, newListener(newest));
         return;
       }
-      sql.run("INSERT OR IGNORE INTO relay_listeners (door) VALUES (?)", door);
-      listeners.set(door, newListener());
+      listener.asked += 1;
+      listener.failures = 0;
     },
-    tell: async (from, fresh) => {
-      const chars = fresh.reduce((sum, { raw }) => sum + raw.length, 0);
-      const sent = [...listeners].flatMap(([door, listener]) => {
-        if (door === from.door) return [];
-        if (listener.waiting_chars + chars > LIMITS.relay_outbox_chars) {
-          listener.missed = true;
-          console.error(`a door of the relay is too slow: ${fresh.length} new events do not reach it`);
-          return [];
-        }
-        listener.waiting.push(...fresh);
-        listener.waiting_chars += chars;
-        return listener.sending ? [] : [send(from.shard, door, listener)];
-      });
-      await Promise.all(sent);
+    tell: async (fresh) => {
+      const stored = fresh.filter(({ mark }) => mark !== null);
+      newest = stored.at(-1)?.mark ?? newest;
+      recent.add(stored);
+      recent.drop(Math.min(newest, ...[...listeners.values()].map(({ told }) => told)));
+      passOn(fresh.filter(({ mark }) => mark === null));
+      await sendAll();
+    },
+    passOver: () => {
+      const before = newest;
+      newest = lastMark(sql);
+      for (const listener of listeners.values()) if (listener.told === before) listener.told = newest;
+    },
+    hasListeners: () => listeners.size > 0,
+    owes: () => [...listeners.values()].some(isOwed),
+    settle: async () => {
+      for (const listener of listeners.values()) listener.failures = 0;
+      await sendAll();
+      let owes = false;
+      for (const [door, listener] of listeners) {
+        save(door, listener);
+        owes ||= isOwed(listener);
+      }
+      fruitless = owes ? fruitless + 1 : 0;
+      return owes ? LIMITS.relay_handover_retry_ms * 2 ** Math.min(fruitless - 1, 6) : null;
     },
   };
 }
 
-function newListener(): Listener {
-  return { waiting: [], waiting_chars: 0, sending: false, missed: false, asked: 0 };
+function newListener(told: number): Listener {
+  const start = { told, saved: told, passing: [], passing_chars: 0 };
+  return { ...start, sending: false, missed: false, failures: 0, asked: 0 };
 }
 
-/** Takes what waits for a door, as much as one call carries: at least one event where any waits. */
-function takeOneCall(listener: Listener): readonly Fresh[] {
-  const { waiting } = listener;
-  let [count, chars] = [0, 0];
-  for (const { raw } of waiting) {
-    if (count > 0 && chars + raw.length > LIMITS.relay_call_chars) break;
-    chars += raw.length;
-    count += 1;
-  }
-  const taken = waiting.splice(0, count);
-  listener.waiting_chars -= chars;
-  return taken;
+interface RecentEvents {
+  readonly add: (stored: readonly Fresh[]) => void;
+  /** Up to this mark nobody needs them any more. */
+  readonly drop: (mark: number) => void;
+  /** The events after a mark, as many as there is room for and one at least; null where they are not here any more. */
+  readonly after: (mark: number, chars: number) => readonly Fresh[] | null;
+}
+
+/** What was stored of late and not told to all, as far as memory goes: doors that are not far behind cost no look into the store. */
+function recentEvents(newest: number): RecentEvents {
+  const events: Fresh[] = [];
+  let [from, held] = [newest, 0];
+  const dropWhile = (isDropped: (mark: number) => boolean): void => {
+    let gone = 0;
+    for (const { mark, raw } of events) {
+      if (mark === null || !isDropped(mark)) break;
+      held -= raw.length;
+      from = mark;
+      gone += 1;
+    }
+    events.splice(0, gone);
+  };
+  return {
+    add: (stored) => {
+      events.push(...stored);
+      for (const { raw } of stored) held += raw.length;
+      dropWhile(() => held > LIMITS.relay_outbox_chars);
+    },
+    drop: (mark) => dropWhile((each) => each <= mark),
+    after: (mark, chars) => {
+      if (mark < from) return null;
+      let room = chars;
+      const later = events.slice(events.findLastIndex((event) => (event.mark ?? 0) <= mark) + 1);
+      const end = later.findIndex(({ raw }, index) => {
+        room -= raw.length;
+        return index > 0 && room < 0;
+      });
+      return end === -1 ? later : later.slice(0, end);
+    },
+  };
 }

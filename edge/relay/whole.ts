@@ -13,7 +13,9 @@ import { type Binds, shardOf } from "../addresses.ts";
 import type { RelayShard } from "../objects/relay-shard.ts";
 import type { Settings } from "../settings.ts";
 import { findAcross, itemsAcross } from "./fan-out.ts";
+import { inTime } from "./in-time.ts";
 import type { RelaySettings } from "./management.ts";
+import { shardCalls } from "./shard-calls.ts";
 import { gatherTasks, type ShardTasks } from "./shard-tasks.ts";
 import { foreignEvents } from "./upstream.ts";
 
@@ -55,9 +57,10 @@ export function relayOf(env: RelayEnv): WholeRelay {
   const count = relayShards(env.RELAY_SHARDS);
   const shards = Array.from({ length: count }, (_, shard) => shardOf(env, shard));
   const first = shardOf(env, 0);
+  const called = shardCalls((shard) => shardOf(env, shard));
   /** Asks, and sends what was asked. */
   const done = async <T>(ask: (tasks: ShardTasks) => Promise<T>): Promise<T> => {
-    const tasks = gatherTasks(count, null, (shard) => shardOf(env, shard));
+    const tasks = gatherTasks(count, null, called);
     const answer = ask(tasks);
     tasks.send();
     return answer;
@@ -103,14 +106,16 @@ export function relayOf(env: RelayEnv): WholeRelay {
     },
     authorsAfter: async (pubkey) => {
       // Shards are in the order of keys, as the authors in each are.
-      const pages = await Promise.all(shards.map((shard) => shard.authorsAfter(pubkey)));
+      const pages = await Promise.all(shards.map((shard) => inTime(async () => await shard.authorsAfter(pubkey))));
       return pages.flat().slice(0, LIMITS.upstream_authors_page);
     },
     relayLists: async (also, moderators) => {
-      const lists = await Promise.all(shards.map((shard) => shard.relayLists(also, moderators)));
+      const lists = await Promise.all(
+        shards.map((shard) => inTime(async () => await shard.relayLists(also, moderators))),
+      );
       return lists.flat().slice(0, LIMITS.upstream_authors);
     },
-    settings: () => first.settings(),
+    settings: () => inTime(async () => await first.settings()),
     manage: (caller, request) => first.manage(caller, request),
   };
 }

@@ -27,6 +27,7 @@ export const EDGE_LIMITS = {
   relay_message_chars: 262_144,
   relay_subscriptions: 20,
   relay_filters: 10,
+  relay_filter_chars: 300_000,
   relay_subscription_id_chars: 64,
   relay_limit: 500,
   relay_limit_default: 500,
@@ -40,11 +41,22 @@ export const EDGE_LIMITS = {
   // Into how many ranges the relay can cut the keys: what their first two digits tell apart.
   relay_shards: 256,
   // The relay's doors, which hold the connections, and its shards, which hold the events: what a call between them may
-  // take and carry, and how much that is new waits for one door.
+  // take and carry, for how long a shard may answer a door nothing, and not one call of many.
   relay_doors: 64,
   relay_call_ms: 10_000,
+  relay_silent_ms: 5_000,
+  relay_answer_ms: 30_000,
   relay_call_chars: 8_000_000,
+  // What a shard keeps in memory of what is new until all doors know, and how many events it tells a door that was away.
   relay_outbox_chars: 16_000_000,
+  relay_owed_events: 10_000,
+  relay_heard_ms: 1_000,
+  // What a shard gives another in one call when the number of shards has changed.
+  relay_move_chars: 1_000_000,
+  relay_move_rows: 500,
+  relay_move_banned: 50,
+  // How many such calls one alarm makes: Cloudflare allows 1,000 requests.
+  relay_move_calls: 500,
   // How many messages a door has in hand, and how many new events wait for the stored ones before them.
   relay_in_hand: 2_048,
   relay_waiting_events: 1_000,
@@ -52,6 +64,7 @@ export const EDGE_LIMITS = {
 
   // Relay, for all connections together.
   relay_queue_chars: 48_000_000,
+  relay_filters_chars: 24_000_000,
   relay_answers_chars: 48_000_000,
   relay_batch: 256,
   relay_connections: 2_000,
@@ -73,10 +86,12 @@ export const EDGE_LIMITS = {
   relay_handover_batch: 50,
   relay_handover_retry_ms: 5_000,
 
-  // Comparing sets of events (NIP-77): what one message carries, what one comparison covers, and how many are open.
+  // Comparing sets of events (NIP-77): what one message carries, what one comparison covers, how many are open, and how
+  // many events they hold together.
   sync_frame_bytes: 60_000,
   sync_events: 50_000,
   sync_sessions: 8,
+  sync_held_events: 200_000,
   sync_idle_ms: 60_000,
   sync_cost: 200,
   sync_sessions_per_connection: 2,

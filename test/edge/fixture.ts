@@ -27,7 +27,8 @@ export interface TestEdge {
 /** The relay in several parts, as it is deployed. OA_SHARDS=1 OA_DOORS=1: in one, as on an owner's machine. */
 const PARTS = { RELAY_SHARDS: process.env.OA_SHARDS ?? "4", RELAY_DOORS: process.env.OA_DOORS ?? "2" };
 
-export async function openTestEdge(bindings: Readonly<Record<string, string>> = {}): Promise<TestEdge> {
+/** `entry`: a module in place of the edge's own; see `EdgeOptions`. */
+export async function openTestEdge(bindings: Readonly<Record<string, string>> = {}, entry?: string): Promise<TestEdge> {
   const data_dir = await mkdtemp(join(tmpdir(), "oa-edge-"));
   const log: string[] = [];
   const start = (changed: Readonly<Record<string, string>> = {}) =>
@@ -36,6 +37,7 @@ export async function openTestEdge(bindings: Readonly<Record<string, string>> = 
       data_dir,
       root: ROOT,
       bindings: { ...PARTS, ...bindings, ...changed },
+      ...(entry === undefined ? {} : { entry }),
       log: (line) => void log.push(line),
     });
   let running = await start();

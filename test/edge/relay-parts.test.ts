@@ -275,29 +275,6 @@ test("one shard and sixteen answer the same", async () => {
   }
 });
 
-test("under another number of shards than its events were stored with the relay says so, and shows no part of them", async () => {
-  const other = await openTestEdge(PARTS);
-  const event = note(3, "moved");
-  try {
-    const client = await connect(other.edge().relay_url);
-    await publishAll(client, [event]);
-    assert.deepEqual(await client.query({ ids: [event.id] }), [event]);
-    await client.close();
-    await other.restart({ RELAY_SHARDS: "2" });
-    const wrong = await connect(other.edge().relay_url);
-    wrong.send(["REQ", "q", { ids: [event.id] }]);
-    assert.match(JSON.stringify(await wrong.next()), /^\["CLOSED","q","error: /);
-    assert.match(other.log.join(), /RELAY_SHARDS is 2, and this relay's events were stored with 4/);
-    await wrong.close();
-    await other.restart();
-    const right = await connect(other.edge().relay_url);
-    assert.deepEqual(await right.query({ ids: [event.id] }), [event]);
-    await right.close();
-  } finally {
-    await other.close();
-  }
-});
-
 describe("a shard that fails", () => {
   const broken = 2;
   const well = [0, 1, 3];

@@ -1,34 +1,52 @@
 import assert from "node:assert/strict";
 import { beforeEach, mock, test } from "node:test";
+import { sha256Hex } from "@oa/shared/core/hash.ts";
 import { LIMITS } from "@oa/shared/core/limits.ts";
 import type { Sql } from "@oa/shared/core/sql.ts";
-import type { NostrEvent } from "@oa/shared/nostr/verify.ts";
+import type { NostrEvent, VerifiedEvent } from "@oa/shared/nostr/verify.ts";
 import { openSqlite } from "@oa/worker/adapters/sqlite.ts";
-import { type Connection, newConnection } from "../../edge/relay/connection.ts";
+import { type Connection, newConnection, setSubscription } from "../../edge/relay/connection.ts";
 import { closeMissed } from "../../edge/relay/deliveries.ts";
 import { answerRoom, findAcross } from "../../edge/relay/fan-out.ts";
-import { gatherTasks } from "../../edge/relay/shard-tasks.ts";
+import { heardNews } from "../../edge/relay/heard-news.ts";
+import { shardCalls } from "../../edge/relay/shard-calls.ts";
+import { type Fresh, gatherTasks } from "../../edge/relay/shard-tasks.ts";
+import { createRelayTables, storeEvents } from "../../edge/relay/store.ts";
 import { answeredBefore, catchUp, liveFrame, newSubscription } from "../../edge/relay/subscription.ts";
-import { tellDoors } from "../../edge/relay/tell-doors.ts";
+import { type News, tellDoors } from "../../edge/relay/tell-doors.ts";
 
-/** What a shard tells its doors, where a door is slow or away. */
-const FROM = { shard: 1, door: "own" };
-const fresh = (raw: string) => ({ raw, mark: 1 });
-const memory = (): Sql => openSqlite(":memory:");
-
+/** What a shard tells its doors, where a door is slow or away, and what a door that is told hears. */
 // The shard says in its log what a door did not hear.
 beforeEach(() => void mock.method(console, "error", () => undefined));
 
+/** A shard's store in memory, and what was stored there just now. */
+function shard(): { sql: Sql; store: (...contents: readonly string[]) => readonly Fresh[] } {
+  const sql = openSqlite(":memory:");
+  createRelayTables(sql);
+  const store = (...contents: readonly string[]): readonly Fresh[] =>
+    contents.map((content) => {
+      // Nothing here looks at a signature: it stands for an event that a boundary has verified.
+      const id = sha256Hex(content + Math.random());
+      const event = { id, pubkey: "a".repeat(64), kind: 1, created_at: 1, tags: [], content, sig: "" } as const;
+      const [mark] = storeEvents(sql, [event as unknown as VerifiedEvent], 1);
+      assert.ok(typeof mark === "number");
+      return { raw: JSON.stringify(event), mark };
+    });
+  return { sql, store };
+}
+const passing = (content: string): Fresh => ({ raw: JSON.stringify({ content }), mark: null });
+
+/** What a door was told: of contents, and whether it missed something. */
 interface Call {
-  readonly raws: readonly string[];
+  readonly told: readonly string[];
   readonly missed: boolean;
 }
 
 /** A door that answers as it is told to: a failure, or whether it wants to hear more. */
-function door(answers: ("fails" | boolean)[]): { calls: Call[]; port: () => { deliver: typeof deliver } } {
+function door(...answers: ("fails" | boolean)[]): { calls: Call[]; port: () => { deliver: typeof deliver } } {
   const calls: Call[] = [];
-  async function deliver(_shard: number, events: readonly { raw: string }[], missed: boolean): Promise<boolean> {
-    calls.push({ raws: events.map(({ raw }) => raw), missed });
+  async function deliver(_shard: number, { fresh, missed }: News): Promise<boolean> {
+    calls.push({ told: fresh.map(({ raw }) => (JSON.parse(raw) as NostrEvent).content), missed });
     const answer = answers.shift() ?? true;
     if (answer === "fails") throw new Error("the door is away");
     return answer;
@@ -36,69 +54,132 @@ function door(answers: ("fails" | boolean)[]): { calls: Call[]; port: () => { de
   return { calls, port: () => ({ deliver }) };
 }
 
-test("a door that could not be told is told that it missed something, in the next call and once", async () => {
-  const { calls, port } = door(["fails"]);
-  const told = tellDoors(memory(), port);
+test("a door that could not be told is told again, at once and then when the shard settles, with all that came meanwhile", async () => {
+  const { calls, port } = door("fails", true, "fails", "fails", "fails", "fails");
+  const { sql, store } = shard();
+  const told = tellDoors(sql, 1, port);
   told.listen("far");
-  await told.tell(FROM, [fresh("one")]);
-  await told.tell(FROM, [fresh("two")]);
+  await told.tell(store("one"));
+  assert.deepEqual(calls.splice(0), [
+    { told: ["one"], missed: false },
+    { told: ["one"], missed: false },
+  ]);
+  await told.tell(store("two"));
+  assert.equal(calls.splice(0).length, 2);
+  await told.tell(store("three"));
+  assert.deepEqual(calls, [], "it is not called without end");
+  const waits = [await told.settle(), await told.settle()];
+  assert.deepEqual(waits, [LIMITS.relay_handover_retry_ms, null]);
+  assert.deepEqual(calls.at(-1), { told: ["two", "three"], missed: false });
+});
+
+test("a shard that starts anew tells its doors what they are not known to have heard, and nothing where all is known", async () => {
+  const { sql, store } = shard();
+  const first = door();
+  const before = tellDoors(sql, 1, first.port);
+  before.listen("far");
+  await before.tell(store("one"));
+  assert.equal(await before.settle(), null);
+  await before.tell(store("two"));
+  store("three");
+  const { calls, port } = door();
+  const again = tellDoors(sql, 1, port);
+  assert.equal(again.owes(), true);
+  assert.equal(await again.settle(), null);
+  assert.deepEqual(calls, [{ told: ["two", "three"], missed: false }]);
+  assert.equal(tellDoors(sql, 1, port).owes(), false);
+});
+
+test("a door that lacks too much is told that it missed something, and then what comes next", async () => {
+  const { sql, store } = shard();
+  const { calls, port } = door();
+  store("heard");
+  tellDoors(sql, 1, port).listen("far");
+  sql.run("UPDATE sqlite_sequence SET seq = seq + ? WHERE name = 'relay_events'", LIMITS.relay_owed_events);
+  store("many");
+  const told = tellDoors(sql, 1, port);
+  await told.settle();
+  await told.tell(store("next"));
   assert.deepEqual(calls, [
-    { raws: ["one"], missed: false },
-    { raws: [], missed: true },
-    { raws: ["two"], missed: false },
+    { told: [], missed: true },
+    { told: ["next"], missed: false },
   ]);
 });
 
-test("a door that stays away is not called without end, and learns what it missed when it is back", async () => {
-  const { calls, port } = door(["fails", "fails", "fails", "fails"]);
-  const told = tellDoors(memory(), port);
-  told.listen("far");
-  await told.tell(FROM, [fresh("one")]);
-  assert.equal(calls.length, 2);
-  await told.tell(FROM, [fresh("two")]);
-  assert.equal(calls.length, 4);
-  await told.tell(FROM, [fresh("three")]);
-  assert.deepEqual(calls.at(-1), { raws: ["three"], missed: true });
-});
-
-test("a door that is too slow for all that is new learns that some of it was left out", async () => {
+test("a door that is slow hears all that is stored in order, from the store where memory has no room, and each call is bounded", async () => {
   let go = (): void => undefined;
   const waits = new Promise<void>((resolve) => {
     go = resolve;
   });
-  const calls: Call[] = [];
-  const told = tellDoors(memory(), () => ({
-    deliver: async (_shard, events, missed) => {
-      calls.push({ raws: events.map(({ raw }) => raw.slice(0, 1)), missed });
-      if (calls.length === 1) await waits;
+  const heard: string[] = [];
+  const calls: number[] = [];
+  const { sql, store } = shard();
+  const told = tellDoors(sql, 1, () => ({
+    deliver: async (_shard, { fresh, missed }) => {
+      assert.equal(missed, false);
+      if (heard.length === 0) await waits;
+      heard.push(...fresh.map(({ raw }) => (JSON.parse(raw) as NostrEvent).content.slice(0, 2)));
+      calls.push(fresh.reduce((sum, { raw }) => sum + raw.length, 0));
       return true;
     },
   }));
   told.listen("far");
-  const telling = told.tell(FROM, [fresh("a")]);
-  const half = LIMITS.relay_outbox_chars / 2;
-  await told.tell(FROM, [fresh("b".repeat(half))]);
-  await told.tell(FROM, [fresh("c".repeat(half))]);
-  await told.tell(FROM, [fresh("d")]);
+  const telling = told.tell(store("00"));
+  const each = LIMITS.relay_outbox_chars / 10;
+  const names = Array.from({ length: 24 }, (_, index) => String(index + 1).padStart(2, "0"));
+  for (const name of names) void told.tell(store(name + "x".repeat(each)));
   go();
   await telling;
+  assert.deepEqual(heard, ["00", ...names]);
+  assert.ok(calls.every((chars) => chars <= LIMITS.relay_call_chars));
+});
+
+test("an ephemeral event is told once at most: where it may be lost the door is told that something is", async () => {
+  const { calls, port } = door("fails");
+  const { sql, store } = shard();
+  const told = tellDoors(sql, 1, port);
+  told.listen("far");
+  await told.tell([passing("gone"), ...store("kept")]);
   assert.deepEqual(calls, [
-    { raws: ["a"], missed: false },
-    { raws: ["b"], missed: true },
-    { raws: ["c"], missed: false },
+    { told: ["kept", "gone"], missed: false },
+    { told: ["kept"], missed: true },
   ]);
 });
 
 test("a door that wants no more is forgotten, unless it has asked again meanwhile", async () => {
-  const { calls, port } = door([false]);
-  const told = tellDoors(memory(), port);
+  const { calls, port } = door(false);
+  const { sql, store } = shard();
+  const told = tellDoors(sql, 1, port);
   told.listen("far");
-  await told.tell(FROM, [fresh("one")]);
-  await told.tell(FROM, [fresh("two")]);
+  await told.tell(store("one"));
+  await told.tell(store("two"));
   assert.equal(calls.length, 1);
   told.listen("far");
-  await told.tell(FROM, [fresh("three")]);
-  assert.deepEqual(calls.at(-1), { raws: ["three"], missed: false });
+  await told.tell(store("three"));
+  assert.deepEqual(calls.at(-1), { told: ["three"], missed: false });
+});
+
+test("a door passes over what it has heard, also after it slept, and notices a shard that was set back", () => {
+  mock.timers.enable({ apis: ["setTimeout"] });
+  const sql = openSqlite(":memory:");
+  const fresh = (...marks: readonly (number | null)[]): readonly Fresh[] => marks.map((mark) => ({ raw: "{}", mark }));
+  const marksOf = (first: readonly Fresh[] | null) => first?.map(({ mark }) => mark) ?? null;
+  const hear = heardNews(sql, true);
+  const news = (mark: number, ...marks: readonly (number | null)[]): News => ({
+    fresh: fresh(...marks),
+    mark,
+    missed: false,
+  });
+  assert.deepEqual(marksOf(hear(1, news(5, 3, 5, null))), [3, 5, null]);
+  assert.deepEqual(marksOf(hear(1, news(6, 3, 5, 6))), [6]);
+  assert.deepEqual(marksOf(hear(2, news(6, 3, 5, 6))), [3, 5, 6]);
+  mock.timers.tick(LIMITS.relay_heard_ms);
+  const awake = heardNews(sql, false);
+  assert.deepEqual(marksOf(awake(1, news(7, 5, 6, 7))), [7]);
+  assert.equal(awake(1, news(4, 4)), null);
+  assert.deepEqual(marksOf(awake(1, news(5, 5))), [5]);
+  assert.deepEqual(marksOf(heardNews(sql, true)(1, news(5, 5))), [5], "nobody is left who heard it");
+  mock.timers.reset();
 });
 
 test("what is new of a shard and did not arrive closes the subscriptions that waited for it, and no others", () => {
@@ -109,27 +190,25 @@ test("what is new of a shard and did not arrive closes the subscriptions that wa
   ];
   const connection: Connection = newConnection("c", "relay.example", null);
   const answering = newSubscription([here]);
-  connection.subscriptions.set("told", answeredBefore([elsewhere, here]));
-  connection.subscriptions.set("all", answeredBefore([{ tags: {} }]));
-  connection.subscriptions.set("other", answeredBefore([elsewhere]));
-  connection.subscriptions.set("words", answeredBefore([{ search: "digest", tags: {} }]));
-  connection.subscriptions.set("answering", answering);
+  setSubscription(connection, "told", answeredBefore([elsewhere, here]));
+  setSubscription(connection, "all", answeredBefore([{ tags: {} }]));
+  setSubscription(connection, "other", answeredBefore([elsewhere]));
+  setSubscription(connection, "words", answeredBefore([{ search: "digest", tags: {} }]));
+  setSubscription(connection, "answering", answering);
   // A socket is a name here: nothing is sent through it.
   const socket = {} as WebSocket;
   const sent: string[] = [];
-  let saved = 0;
+  const saved: string[] = [];
   closeMissed(
     new Map([[socket, connection]]),
     { shard: 1, count: 4 },
     (_, frame) => void sent.push(frame),
-    () => {
-      saved += 1;
-    },
+    (_socket, _connection, changed) => void saved.push(changed),
   );
   const reason = "rate-limited: some new events did not arrive: ask again";
   assert.deepEqual(sent, [JSON.stringify(["CLOSED", "told", reason]), JSON.stringify(["CLOSED", "all", reason])]);
   assert.deepEqual([...connection.subscriptions.keys()], ["other", "words", "answering"]);
-  assert.equal(saved, 1);
+  assert.deepEqual(saved, ["told", "all"]);
   assert.equal(catchUp("answering", answering, new Map()), null);
 });
 
@@ -167,7 +246,7 @@ test("an answer of many large events is fetched a share at a time from each shar
       return some;
     },
   });
-  const tasks = gatherTasks(shards, null, portOf);
+  const tasks = gatherTasks(shards, null, shardCalls(portOf));
   const asked = findAcross(tasks, [{ kinds: [1], limit: 500, tags: {} }], "edge", false);
   tasks.send();
   const found = await asked;
@@ -194,7 +273,11 @@ test("answers that have not left hold no more together than there is room for, a
   ];
   const ask = async (room: ReturnType<typeof answerRoom>) => {
     const perform = async () => [{ rows, mark: 2 }];
-    const tasks = gatherTasks(1, null, () => ({ perform, raws: async () => [raw] }));
+    const tasks = gatherTasks(
+      1,
+      null,
+      shardCalls(() => ({ perform, raws: async () => [raw] })),
+    );
     const asked = findAcross(tasks, [{ kinds: [1], tags: {} }], new Set<string>(), true, room);
     tasks.send();
     return asked;

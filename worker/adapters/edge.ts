@@ -25,6 +25,8 @@ export interface EdgeOptions {
   readonly root: string;
   /** Extra text bindings, for a benchmark. */
   readonly bindings?: Readonly<Record<string, string>>;
+  /** JavaScript to start in place of the edge's own module, which it imports as `./index.js`: a test's faults. */
+  readonly entry?: string;
   /** What the edge writes to its log; stderr where absent. */
   readonly log?: (line: string) => void;
 }
@@ -94,7 +96,7 @@ function keepingSignals<T>(start: () => T): T {
 }
 
 function configuration(options: EdgeOptions, modules: Modules): ConstructorParameters<typeof Miniflare>[0] {
-  const { port, data_dir, bindings = {} } = options;
+  const { port, data_dir, bindings = {}, entry } = options;
   const log = options.log ?? ((line: string) => void process.stderr.write(`edge: ${line}\n`));
   const objects = Object.entries(OBJECTS).map(
     ([binding, exportName]) => [binding, { type: "durable-object" as const, worker: NAME, exportName }] as const,
@@ -118,7 +120,10 @@ function configuration(options: EdgeOptions, modules: Modules): ConstructorParam
           name: NAME,
           compatibilityDate: COMPATIBILITY_DATE,
           compatibilityFlags: COMPATIBILITY_FLAGS,
-          manifest: { mainModule: "index.js", modules },
+          manifest:
+            entry === undefined
+              ? { mainModule: "index.js", modules }
+              : { mainModule: "entry.js", modules: { ...modules, "entry.js": { type: "esm", contents: entry } } },
           env: {
             ...Object.fromEntries([...objects, ...texts]),
             SITE: { type: "r2" as const, name: "site" },
