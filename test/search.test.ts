@@ -328,7 +328,7 @@ describe("ranking", () => {
         indexes,
         signal: never,
         treeOf,
-        backends: { ...away, embed: () => backends.generate({ backend: "ollama" } as never) as never },
+        backends: { ...away, embed: () => backends.generate({ backend: "ollama", signal: never } as never) as never },
       },
     );
     assert.equal(gone.exact_matches_total, 3);

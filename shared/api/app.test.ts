@@ -117,6 +117,20 @@ for (const [what, path, body, headers, code] of bad) {
   });
 }
 
+test("the largest result that a step may have is taken from another engine", async () => {
+  const sizes: number[] = [];
+  const step = async (_: string, { command }: { readonly command: object }) => {
+    sizes.push(JSON.stringify("result" in command ? command.result : null).length);
+    return { events: [] };
+  };
+  const { ask } = appOver({ leases: { step } } as never);
+  const result = { text: "x".repeat(LIMITS.step_result_bytes - '{"text":""}'.length) };
+  const command = { type: "succeed_step", step_id: "s".repeat(64), attempt: 1, duration_ms: 1e9, result };
+  const body = JSON.stringify({ claim_token: "t".repeat(43), command });
+  const answer = await ask("POST", "/v1/runs/run_1/steps", body, json);
+  assert.deepEqual([answer.status, sizes], [200, [LIMITS.step_result_bytes]], JSON.stringify(answer.body));
+});
+
 test("a body without a declared length is stopped at the limit", async () => {
   const { app } = appOver({});
   let sent = 0;

@@ -145,7 +145,8 @@ export const LIMITS = {
   git_ms: 3_600_000,
 
   // The worker's control API.
-  api_body_bytes: 1_000_000,
+  // A whole result of a step, and what a call has around it.
+  api_body_bytes: 1_050_000,
   // Of a request's body beyond its limit, what is still read so that its sender hears why.
   body_drained_bytes: 1_000_000,
   api_page: 500,

@@ -41,6 +41,18 @@ describe("cutting a file into chunks", () => {
     const lines = ["a", "x".repeat(LIMITS.search_chunk_chars * 3), "b"];
     assert.equal(chunkLines(lines, []).length, 3);
   });
+  it("ends a chunk with the empty lines after it, and begins none with them", () => {
+    const lines = ["", "a", "", "", "f {", "  1", "}", "", " ", "b"];
+    assert.deepEqual(chunkLines(lines, [block("f", 5, 7)]), [
+      { line_start: 1, line_end: 4, symbol: null },
+      { line_start: 5, line_end: 9, symbol: "f" },
+      { line_start: 10, line_end: 10, symbol: null },
+    ]);
+    const empty = Array.from({ length: LIMITS.search_chunk_lines * 3 }, () => "");
+    for (const { line_start, line_end } of chunkLines(empty, [])) {
+      assert.ok(line_end - line_start < LIMITS.search_chunk_lines);
+    }
+  });
   it("gives an empty file no chunk", () => {
     assert.deepEqual(chunkLines(linesOf(""), []), []);
   });

@@ -36,6 +36,13 @@ export function chunkLines(lines: readonly string[], definitions: readonly Defin
   let next = 1;
   const emit = (line_end: number, symbol: string | null): void => {
     while (next <= line_end) {
+      const before = chunks.at(-1);
+      // Empty lines end what is above them: alone, or ahead of what follows, they would be what a hit shows.
+      if (before !== undefined && isBlank(lines, next) && next - before.line_start < LIMITS.search_chunk_lines) {
+        chunks[chunks.length - 1] = { ...before, line_end: next };
+        next += 1;
+        continue;
+      }
       const end = windowEnd(lines, next, line_end);
       chunks.push({ line_start: next, line_end: end, symbol });
       next = end + 1;
@@ -53,6 +60,10 @@ export function chunkLines(lines: readonly string[], definitions: readonly Defin
   };
   walk(nest(definitions, lines.length), lines.length, null);
   return chunks;
+}
+
+function isBlank(lines: readonly string[], line: number): boolean {
+  return (lines[line - 1] ?? "").trim() === "";
 }
 
 /** The last line of a chunk that starts at `from`: as many lines as the bounds allow, and always at least one. */

@@ -181,7 +181,14 @@ function chunkReader(db: IndexDatabase): (id: number) => ChunkRow | undefined {
     `SELECT c.id, f.path, c.line_start, c.line_end, c.symbol, c.text
      FROM chunks c JOIN files f ON f.id = c.file_id WHERE c.id = ?`,
   );
-  return (id) => statement.get(id) as unknown as ChunkRow | undefined;
+  return (id) => {
+    const chunk = statement.get(id) as unknown as ChunkRow | undefined;
+    if (chunk === undefined) return undefined;
+    // The empty lines that end a chunk are nothing to show.
+    const text = chunk.text.trimEnd();
+    const lines = text.split("\n").length;
+    return { ...chunk, text, line_end: Math.min(chunk.line_end, chunk.line_start + lines - 1) };
+  };
 }
 
 /** Definitions that the whole query names or begins, and those that single words of it name. */
