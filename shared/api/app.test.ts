@@ -33,7 +33,7 @@ const event = (stream_seq: number): Recorded => ({
 function appOver(given: { readonly [Name in keyof ControlPorts]?: Partial<ControlPorts[Name]> | ControlPorts[Name] }) {
   const reported: unknown[] = [];
   const absent = new Proxy({}, { get: () => unexpected });
-  const names = ["worker", "installs", "runs", "events", "market", "schedule", "audit", "pairings"] as const;
+  const names = ["worker", "installs", "runs", "events", "market", "schedule", "audit", "pairings", "leases"] as const;
   const ports = Object.fromEntries(names.map((name) => [name, given[name] ?? absent]));
   const app = controlApp({
     search: unexpected,
@@ -123,7 +123,7 @@ test("the largest result that a step may have is taken from another engine", asy
     sizes.push(JSON.stringify("result" in command ? command.result : null).length);
     return { events: [] };
   };
-  const { ask } = appOver({ leases: { step } } as never);
+  const { ask } = appOver({ leases: { step } });
   const result = { text: "x".repeat(LIMITS.step_result_bytes - '{"text":""}'.length) };
   const command = { type: "succeed_step", step_id: "s".repeat(64), attempt: 1, duration_ms: 1e9, result };
   const body = JSON.stringify({ claim_token: "t".repeat(43), command });
