@@ -131,7 +131,12 @@ export interface Validator<T> {
 }
 ${names.map((name) => `export const is${name}: Validator<types.${name}>;`).join("\n")}
 `;
-  return { code: `${BANNER}${code}\n`, declarations };
+  return { code: `${BANNER}${ascii(code)}\n`, declarations };
+}
+
+/** The same program in ASCII alone, which every process that starts reads in half the time: it is megabytes. */
+function ascii(code: string): string {
+  return code.replace(/[^\0-\x7f]/g, (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, "0")}`);
 }
 
 /** Event types whose data has fields marked `x-sealed`. They must be optional: retention deletes their values. */
