@@ -19,7 +19,7 @@ import type { SessionContext } from "../relay/exchange.ts";
 import { answerRoom } from "../relay/fan-out.ts";
 import { type HeardNews, heardNews } from "../relay/heard-news.ts";
 import { type ClientMessage, frames, parseMessage, refusalFrame } from "../relay/protocol.ts";
-import { type Allowances, connectionsFrom, limitedAddress, overRate } from "../relay/rates.ts";
+import { type Allowances, connectionsFrom, limitedAddress, maySend, overRate } from "../relay/rates.ts";
 import { type Answer, type LateAnswer, reply } from "../relay/replies.ts";
 import { handleMessage } from "../relay/session.ts";
 import { shardCalls } from "../relay/shard-calls.ts";
@@ -48,6 +48,7 @@ export class RelayDoor extends DurableObject<DoorEnv> {
   #flushing = false;
   /** By address. Forgotten when this object sleeps, as those who wait are full again by then. */
   readonly #addresses: Allowances = new Map();
+  readonly #sent: Allowances = new Map();
 
   constructor(context: DurableObjectState, env: DoorEnv) {
     super(context, env);
@@ -178,9 +179,7 @@ export class RelayDoor extends DurableObject<DoorEnv> {
     const context: SessionContext = {
       ...{ tasks, room: this.#room, schnorr: edgeSchnorr(), now_ms, newChallenge: () => crypto.randomUUID() },
       connections: () => this.#connections.values(),
-      save: (_, changed) => {
-        if (this.#connections.has(socket)) saveConnection(this.#sql, socket, connection, changed);
-      },
+      ...this.#telling(socket),
     };
     return handleMessage(context, connection, message);
   }
@@ -191,7 +190,21 @@ export class RelayDoor extends DurableObject<DoorEnv> {
   }
 
   #tell(events: readonly LiveEvent[]): void {
-    deliver(this.#connections, events, (socket, frame) => this.#send(socket, frame));
+    deliver(
+      this.#connections,
+      events,
+      (socket) => this.#telling(socket),
+      (socket, frame) => this.#send(socket, frame),
+    );
+  }
+
+  #telling(socket: WebSocket): Pick<SessionContext, "maySend" | "save"> {
+    return {
+      maySend: (connection, chars) => maySend(this.#sent, connection, chars, Date.now()),
+      save: (connection, changed) => {
+        if (this.#connections.has(socket)) saveConnection(this.#sql, socket, connection, changed);
+      },
+    };
   }
 
   #closeMissed(shard: number): void {

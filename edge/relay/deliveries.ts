@@ -1,34 +1,57 @@
-import { reject } from "@oa/shared/core/refusal.ts";
+import { type Rejection, reject } from "@oa/shared/core/refusal.ts";
 import { shardsOfFilter } from "@oa/shared/nostr/relay-shard.ts";
 import { type Connection, setSubscription } from "./connection.ts";
 import { frames, nostrReason } from "./protocol.ts";
 import { mayRead } from "./sealed.ts";
 import { isWaitedFor, type LiveEvent, liveFrame } from "./subscription.ts";
 
+/** What telling clients of new events may use. */
+export interface Telling {
+  /** Whether a client may be sent so many characters more. */
+  readonly maySend: (connection: Connection, chars: number) => boolean;
+  /** Writes down what of a connection must survive hibernation. `changed`: the subscription that is closed. */
+  readonly save: (connection: Connection, changed: string) => void;
+}
+
 /** New events for the subscriptions that wait for them; one that the client itself publishes comes after its OK. */
 export function deliver(
   connections: ReadonlyMap<WebSocket, Connection>,
   events: readonly LiveEvent[],
+  tellingOf: (socket: WebSocket) => Telling,
   send: (socket: WebSocket, frame: string) => void,
 ): void {
   for (const [socket, connection] of connections) {
     if (connection.subscriptions.size === 0) continue;
     for (const live of events) {
       if (connection.publishing.has(live.event.id)) connection.publishing.set(live.event.id, live);
-      else for (const frame of liveFrames(connection, live)) send(socket, frame);
+      else for (const frame of liveFrames(connection, live, tellingOf(socket))) send(socket, frame);
     }
   }
 }
 
-/** What a client is told of a new event: a frame for each of its subscriptions that waits for it. */
-export function liveFrames({ subscriptions, keys }: Connection, live: LiveEvent): readonly string[] {
+/**
+ * What a client is told of a new event: a frame for each of its subscriptions that waits for it. One that would be sent too
+ * much is closed.
+ */
+export function liveFrames(connection: Connection, live: LiveEvent, { maySend, save }: Telling): readonly string[] {
   const told: string[] = [];
-  for (const [id, subscription] of subscriptions) {
-    if (!isWaitedFor(subscription, live.event) || !mayRead(live.event, keys)) continue;
+  for (const [id, subscription] of connection.subscriptions) {
+    if (!isWaitedFor(subscription, live.event) || !mayRead(live.event, connection.keys)) continue;
     const frame = liveFrame(id, subscription, live);
-    if (frame !== null) told.push(frame);
+    if (frame === null) continue;
+    if (maySend(connection, frame.length)) told.push(frame);
+    else {
+      setSubscription(connection, id, null);
+      save(connection, id);
+      told.push(frames.closed(id, nostrReason(sentTooMuch())));
+    }
   }
   return told;
+}
+
+/** The refusal to whom too much was sent. */
+export function sentTooMuch(): Rejection {
+  return reject("rate_limited", "your address was sent very much of late: ask for less, or later");
 }
 
 /**

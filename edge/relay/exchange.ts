@@ -15,6 +15,8 @@ export interface SessionContext {
   readonly newChallenge: () => string;
   /** All connections of this door. */
   readonly connections: () => Iterable<Connection>;
+  /** Whether a client may be sent so many characters more. */
+  readonly maySend: (connection: Connection, chars: number) => boolean;
   /** Writes down what of a connection must survive hibernation. `changed`: the subscription that is opened or closed. */
   readonly save: (connection: Connection, changed?: string) => void;
 }

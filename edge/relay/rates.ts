@@ -19,6 +19,7 @@ export type Allowances = Map<string, Allowance>;
 
 export const AUTHOR_RATE: Rate = { burst: LIMITS.relay_key_burst, per_s: LIMITS.relay_key_per_s };
 const ADDRESS_RATE: Rate = { burst: LIMITS.relay_address_burst, per_s: LIMITS.relay_address_per_s };
+const SENT_RATE: Rate = { burst: LIMITS.relay_sent_burst_chars, per_s: LIMITS.relay_sent_chars_per_s };
 /** What a message costs of an allowance, where it is not one. */
 const COSTS: Partial<Readonly<Record<ClientMessage["verb"], number>>> = {
   REQ: LIMITS.relay_read_cost,
@@ -41,6 +42,11 @@ export function overRate(
   const { address } = connection;
   if (address === null || takeFrom(addresses, address, cost, ADDRESS_RATE, now_ms)) return null;
   return reject("rate_limited", "too many messages from your address: slow down");
+}
+
+/** Whether so many characters more may be sent to an address: what it does not read waits in this object's memory. */
+export function maySend(sent: Allowances, { address }: Connection, chars: number, now_ms: number): boolean {
+  return address === null || takeFrom(sent, address, chars, SENT_RATE, now_ms);
 }
 
 /** Takes `cost` from the connection's allowance; false when it is used up. */

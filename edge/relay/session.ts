@@ -5,7 +5,7 @@ import { KINDS, refuseKind, tagValue } from "@oa/shared/nostr/kinds.ts";
 import { shardOfEvent, shardOfKey } from "@oa/shared/nostr/relay-shard.ts";
 import { type VerifiedEvent, verifyEvent } from "@oa/shared/nostr/verify.ts";
 import { type Connection, setSubscription } from "./connection.ts";
-import { liveFrames, missedFrames } from "./deliveries.ts";
+import { liveFrames, missedFrames, sentTooMuch } from "./deliveries.ts";
 import { askWho, type SessionContext } from "./exchange.ts";
 import { countAcross, findAcross } from "./fan-out.ts";
 import { type ClientMessage, frames, nostrReason, refusalFrame } from "./protocol.ts";
@@ -81,6 +81,7 @@ function subscribe(
     };
     if (isRejection(found)) return end(found);
     context.room.give(found.held);
+    if (!context.maySend(connection, found.held)) return end(sentTooMuch());
     const meanwhile = catchUp(id, subscription, found.marks);
     if (meanwhile === null && isOpen)
       return end(reject("busy", "some of what was published during this answer did not arrive: ask again"));
@@ -134,7 +135,7 @@ function publish(context: SessionContext, connection: Connection, message: Said<
     const ok = isRejection(stored)
       ? frames.ok(event.id, stored.code === "event_duplicate", nostrReason(stored))
       : frames.ok(event.id, true, "");
-    return [ok, ...(live === null ? [] : liveFrames(connection, live))];
+    return [ok, ...(live === null ? [] : liveFrames(connection, live, context))];
   });
 }
 

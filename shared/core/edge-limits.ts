@@ -75,6 +75,9 @@ export const EDGE_LIMITS = {
   relay_key_burst: 2_000,
   relay_key_per_s: 5,
   relay_allowances: 20_000,
+  // What one address is sent: one large event goes to each of its subscriptions, and what it does not read waits here.
+  relay_sent_burst_chars: 48_000_000,
+  relay_sent_chars_per_s: 4_000_000,
   // Searches and counts that meet more than this look no further.
   relay_search_candidates: 2_000,
   // A filter's authors or kinds that are walked one by one, and how rare a tag must be to be looked up first.

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import { LIMITS } from "@oa/shared/core/limits.ts";
 import { generateSecretKey } from "nostr-tools/pure";
-import { type Client, openTestEdge, signed, type TestEdge } from "./fixture.ts";
+import { type Client, connect, openTestEdge, signed, type TestEdge } from "./fixture.ts";
 
 /** What one client can take of a door's memory and time, and what is left for others. */
 const L = ["L", "openagents.upgrade"];
@@ -66,4 +66,36 @@ test("a client that says very much waits behind itself, and others have their tu
   assert.ok(answered < copies / 2, `${answered} were answered before`);
   await all;
   assert.deepEqual(host.log, []);
+});
+
+test("an address is sent a limited amount: its subscriptions close then, and those of others hear the event", async () => {
+  const [greedy, calm] = ["203.0.113.9", "203.0.113.10"];
+  const content = "x".repeat(LIMITS.nostr_content_bytes - 100);
+  const listen = async (address: string, subscriptions: number): Promise<Client> => {
+    const client = await connect(host.edge().relay_url, address);
+    for (let index = 0; index < subscriptions; index += 1) client.send(["REQ", `s${index}`, { "#t": ["large"] }]);
+    for (let index = 0; index < subscriptions; index += 1) assert.equal((await client.next())[0], "EOSE");
+    return client;
+  };
+  const each = LIMITS.relay_subscriptions;
+  const needed = Math.ceil(LIMITS.relay_sent_burst_chars / content.length / each) + 2;
+  const many: Client[] = [];
+  for (let count = 0; count < needed; count += 1) many.push(await listen(greedy, each));
+  const other = await listen(calm, 1);
+  const publisher = await host.client();
+  const publish = async (): Promise<string> => {
+    const event = signed(generateSecretKey(), { kind: 1, tags: [L, ["t", "large"]], content });
+    assert.equal((await publisher.publish(event))[2], true);
+    return event.id;
+  };
+  const id = await publish();
+  const frames: unknown[] = [];
+  for (const client of many) for (let count = 0; count < each; count += 1) frames.push((await client.next())[0]);
+  const told = frames.filter((verb) => verb === "EVENT").length;
+  assert.ok(told > 0 && frames.includes("CLOSED") && frames.every((verb) => verb === "EVENT" || verb === "CLOSED"));
+  assert.ok(told * content.length < LIMITS.relay_sent_burst_chars * 2, `${told}`);
+  assert.equal(((await other.next())[2] as { id: string }).id, id);
+  const next = await publish();
+  assert.equal(((await other.next())[2] as { id: string }).id, next);
+  for (const client of [...many, other]) await client.close();
 });
