@@ -1,6 +1,6 @@
 /** What the edge is told in wrangler.toml, and its secrets. */
 export interface Settings {
-  /** How many shards keep the relay's events, a power of two: one where it is not set. See ADR 7 before it is changed. */
+  /** How many shards keep the relay's events, a power of two: one where it is not set. Changed, the events move. */
   readonly RELAY_SHARDS?: string;
   /** How many doors hold the relay's connections: one where it is not set. */
   readonly RELAY_DOORS?: string;
