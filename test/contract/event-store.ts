@@ -216,27 +216,14 @@ export const EVENT_STORE_CONTRACT: Readonly<Record<string, (open: () => Sql) => 
   "sees the same within one transaction, and what was rolled back in it": (open) => {
     const { sql, store, add } = given(open());
     const { store: other, add: addThere } = given(sql);
+    const undone = () => sql.transaction(() => assert.fail(`undone: ${add(10)}`));
     sql.transaction(() => {
-      add(1);
-      addThere(2);
-      add(3);
-      assert.equal(other.load(counter, "counter_1").total, 6);
-      assert.throws(() =>
-        sql.transaction(() => {
-          add(10);
-          throw new Error("inner");
-        }),
-      );
-      assert.equal(store.load(counter, "counter_1").total, 6);
-      add(4);
-      add(5);
-      assert.equal(other.load(counter, "counter_1").total, 15);
+      for (const write of [add, addThere, add]) write(1);
+      assert.equal(other.load(counter, "counter_1").total, 3);
+      assert.throws(undone, /undone/);
+      assert.equal(store.load(counter, "counter_1").total, 3);
     });
-    add(6);
-    for (const one of [store, other]) {
-      assert.equal(one.load(counter, "counter_1").total, 21);
-      assert.deepEqual(one.verify(), { ok: true, events: 6, first_bad: null });
-    }
+    assert.equal(store.verify().events, 3);
   },
   "folds a subject for every rule that reads it, whichever of them wrote": (open) => {
     const { store, add } = given(open());
