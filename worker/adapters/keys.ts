@@ -2,9 +2,9 @@ import { randomBytes } from "node:crypto";
 import * as fs from "node:fs";
 import { join } from "node:path";
 import { Fault } from "@oa/shared/core/refusal.ts";
-import { publicKeyOf } from "@oa/shared/nostr/template.ts";
 import { keychain, type SecretStore } from "./keychain.ts";
 import { openProcesses } from "./process.ts";
+import { nativePublicKeyOf } from "./public-key.ts";
 
 export interface Key {
   /** 32 bytes. */
@@ -67,7 +67,7 @@ function keyOf(hex: string, where: string): Key {
   if (!/^[0-9a-f]{64}$/.test(hex)) throw invalid();
   const secret_key = new Uint8Array(Buffer.from(hex, "hex"));
   try {
-    return { secret_key, public_key: publicKeyOf(secret_key) };
+    return { secret_key, public_key: nativePublicKeyOf(secret_key) };
   } catch {
     throw invalid(); // zero or above the curve's order; the cause could quote the secret
   }

@@ -5,10 +5,11 @@ import { Fault, isRejection } from "@oa/shared/core/refusal.ts";
 import type { MailboxPage } from "@oa/shared/generated/types.ts";
 import validators from "@oa/shared/generated/validators.cjs";
 import { httpAuthHeader, httpAuthTemplate } from "@oa/shared/nostr/27235-http-auth.ts";
-import { publicKeyOf, signEvent } from "@oa/shared/nostr/template.ts";
+import { signEvent } from "@oa/shared/nostr/template.ts";
 import type { NostrEvent } from "@oa/shared/nostr/verify.ts";
 import type { Clock } from "./clock.ts";
 import type { Egress } from "./egress.ts";
+import { nativePublicKeyOf } from "./public-key.ts";
 
 /** This worker's mailbox at an edge. Every request is signed with the worker's key (NIP-98), each once. */
 export interface Mailbox {
@@ -30,7 +31,7 @@ export function openMailbox(options: {
   readonly random: (count: number) => Uint8Array;
 }): Mailbox {
   const { edge_url, secret_key, egress, clock, random } = options;
-  const own = publicKeyOf(secret_key);
+  const own = nativePublicKeyOf(secret_key);
 
   const send = async (method: string, path: string, signal: AbortSignal, value?: object, worker = own) => {
     const url = `${edge_url}/v1/workers/${worker}${path}`;

@@ -1,6 +1,7 @@
 import { randomBytes } from "node:crypto";
-import { type EventTemplate, publicKeyOf, signEvent } from "@oa/shared/nostr/template.ts";
+import { type EventTemplate, signEvent } from "@oa/shared/nostr/template.ts";
 import type { NostrEvent } from "@oa/shared/nostr/verify.ts";
+import { nativePublicKeyOf } from "./public-key.ts";
 
 /** Signs as one author, wherever the key is. */
 export interface Signer {
@@ -17,7 +18,7 @@ export interface Signer {
 /** A key at hand. */
 export function localSigner(secret_key: Uint8Array): Signer {
   return {
-    public_key: publicKeyOf(secret_key),
+    public_key: nativePublicKeyOf(secret_key),
     sign: async (template) => signEvent(template, secret_key, randomBytes(32)),
     close: () => undefined,
   };
