@@ -91,6 +91,8 @@ export interface ConsentView {
   readonly policy: AupAssessment;
   /** How far the programs it starts can reach here; null where it starts none. */
   readonly sandbox: string | null;
+  /** Why the owner's own setting of moderators would stop it again, where it was looked up by others; null: it would not. */
+  readonly stopped_by: string | null;
   /** What it would write outside this machine; consent approves those that are `approved`. */
   readonly writes: readonly ExternalWrite[];
   /** What it takes the place of, and what that changes; null for a first install. */

@@ -153,6 +153,25 @@ test("a command takes other moderators than the setting, for itself alone", { ti
   assert.equal(await codeOf(owner, "install", join(folder, "reader.json"), "--yes", ...free), "usage", "a file");
 });
 
+test("consent by other moderators than the setting says that the upgrade will be stopped again", {
+  timeout: 60_000,
+}, async () => {
+  const consent = async (...args: readonly string[]) => {
+    const { code, stdout, stderr } = await oa(["install", address, "--data", owner, ...args], base);
+    return { code, said: `${stdout}${stderr}` };
+  };
+  const free = await consent("--moderators", "none");
+  assert.notEqual(free.code, 0, "nobody agreed");
+  assert.match(free.said, /Your own setting of moderators hides it, and what runs goes by that setting:/);
+  assert.match(
+    free.said,
+    /was taken down: it sends data where it does not say.*\n.*stopped again.*oa installs override/,
+  );
+  const asked = document(await run(owner, "install", address, "--moderators", "none"));
+  const { consent: view } = asked as { readonly consent?: { readonly stopped_by: string | null } };
+  assert.match(String(view?.stopped_by), /was taken down/);
+});
+
 test("who chose no moderators sees and installs it all the same", { timeout: 60_000 }, async () => {
   const free = join(folder, "free");
   const env = { ...base, OA_EDGE_URL: edge.url, OA_MODERATORS: "" };
@@ -217,6 +236,12 @@ test("an operator offers moderators by a list of its own, which gives no roles a
   assert.equal(await codeOf(operator, "curate", "add", "moderators", watch, "--role", "hold"), "usage");
   await ask(operator, "curate", "add", "moderators", watch, "--name", "Watch");
   await until(offered, (names) => names.join() === `Watch ${watch}`);
+  const { moderators, curators } = await ask<ModerationRoles>(author, "moderate", "roles");
+  assert.deepEqual([moderators.map(({ name }) => name), curators.map(({ name }) => name)], [["Watch"], ["Mo"]]);
+  const { stdout } = await oa(["moderate", "roles", "--full", "--data", author], { ...base, OA_EDGE_URL: edge.url });
+  assert.match(stdout, new RegExp(`the operator +${hexToNpub(await keyOf(operator))} +operator`));
+  assert.match(stdout, new RegExp(`Mo +${hexToNpub(await keyOf(curator))} +curator +hold, label, take down, restore`));
+  assert.match(stdout, new RegExp(`Watch +${hexToNpub(watch)} +offered`));
   assert.equal(await codeOf(author, "moderate", "cases"), "not_permitted");
   await ask(operator, "curate", "remove", "moderators", watch);
   await until(offered, (names) => names.length === 0);

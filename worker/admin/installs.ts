@@ -84,7 +84,8 @@ export function installsPort(options: InstallsOptions): ControlPorts["installs"]
       if (isRejection(offer)) return offer;
       const { manifest } = offer.found.listing;
       const policy = await complianceOf(options).manifest(manifest, offer.plan.inputs, signal);
-      const view = consentView(offer, policy, options);
+      const stopped_by = await stoppedBy(request.source, offer, options, signal);
+      const view = { ...consentView(offer, policy, options), stopped_by };
       return refuseDenied(view.policy) ?? view;
     },
     request: async (request, signal) => {
@@ -178,11 +179,25 @@ function updateOf({ found, plan, known }: Offer, store: EventStore): ConsentView
   };
 }
 
+/** What the owner's own setting says of a listing that was looked up by other moderators; it is what runs go by. */
+async function stoppedBy(
+  source: ControlInstallPreview["source"],
+  { found }: Offer,
+  { lookUp }: InstallsOptions,
+  signal: AbortSignal,
+): Promise<string | null> {
+  if (!("address" in source) || source.moderators === undefined) return null;
+  const { author, manifest } = found.listing;
+  const own = await lookUp({ author, slug: manifest.id, relays: [] }, signal);
+  const hidden = isRejection(own) && (own.code === "listing_taken_down" || own.code === "listing_held");
+  return hidden ? own.message : null;
+}
+
 function consentView(
   offer: Offer,
   policy: AupAssessment,
   { store, now_ms, home, sandbox }: InstallsOptions,
-): ConsentView {
+): Omit<ConsentView, "stopped_by"> {
   const { found, plan, schedule_changes } = offer;
   const { listing } = found;
   const { manifest } = listing;

@@ -27,6 +27,7 @@ export const COMMANDS: Readonly<Record<string, () => Promise<{ readonly command:
   "moderate cases": () => import("./moderate-cases.ts"),
   "moderate show": () => import("./moderate-show.ts"),
   "moderate ledger": () => import("./moderate-ledger.ts"),
+  "moderate roles": () => import("./moderate-roles.ts"),
   "moderate hold": () => import("./moderate-hold.ts"),
   "moderate label": () => import("./moderate-label.ts"),
   "moderate take-down": () => import("./moderate-take-down.ts"),

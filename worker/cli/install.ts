@@ -102,6 +102,16 @@ function updateLines(update: ConsentView["update"]): readonly string[] {
   return [`Updates ${version}:`, ...(lines.length === 0 ? ["  nothing changes for you"] : lines)];
 }
 
+/** What becomes of it after this command, which alone was by other moderators. */
+function stoppedLines(stopped_by: string | null): readonly string[] {
+  if (stopped_by === null) return [];
+  return [
+    "  Your own setting of moderators hides it, and what runs goes by that setting:",
+    `    ${stopped_by}`,
+    "    It will be stopped again soon after it is installed, until you run oa installs override.",
+  ];
+}
+
 /** Who, what, when, how much and which permissions: everything consent is about. */
 function consentLines(consent: ConsentView): readonly string[] {
   const npub = keyText(consent.author_pubkey, { full: true });
@@ -126,6 +136,7 @@ function consentLines(consent: ConsentView): readonly string[] {
     ...consent.writes.map(({ sentence }) => `    ${sentence}`),
     ...(consent.policy.reasons.length === 0 ? [] : ["  The policy lets it pass, but says:"]),
     ...consent.policy.reasons.map(({ message, where }) => `    ${message} (${where})`),
+    ...stoppedLines(consent.stopped_by),
     ...updateLines(consent.update),
   ];
 }
