@@ -6,8 +6,10 @@ import type { VerifiedEvent } from "@oa/shared/nostr/verify.ts";
 import { deleteEvents, eventsAfter, storeEvents } from "./store.ts";
 
 // `made_for`: the number of shards that all events of the relay lie by, as far as this one knows. `widest`: the largest
-// number by which some of them may still lie.
-export const RANGE_DDL = "CREATE TABLE IF NOT EXISTS relay_range (made_for INTEGER NOT NULL, widest INTEGER NOT NULL)";
+// number by which some of them may still lie. The first shard's: to which number they are moved, and of how many objects
+// all is done.
+export const RANGE_DDL = `CREATE TABLE IF NOT EXISTS relay_range (
+  made_for INTEGER NOT NULL, widest INTEGER NOT NULL, moved_to INTEGER NOT NULL DEFAULT 0, done INTEGER NOT NULL DEFAULT 0)`;
 
 /** What one shard gives another, whose range it now belongs to. */
 export interface Moved {
@@ -57,17 +59,26 @@ export function forgetRange(sql: Sql): void {
   sql.run("DELETE FROM relay_range");
 }
 
-/** The first shard's: the largest number by which some events may lie, from when a move to `count` begins. */
-export function widestRange(sql: Sql, count: number): number {
-  sql.run("UPDATE relay_range SET widest = max(widest, ?)", count);
-  return one<{ widest: number }>(sql, "SELECT widest FROM relay_range")?.widest ?? count;
+/** The first shard's: where a move to `count` stands, which may be its beginning. */
+export function moveTo(sql: Sql, count: number): { readonly widest: number; readonly done: number } {
+  sql.run(
+    `UPDATE relay_range SET widest = max(widest, ?1), done = CASE WHEN moved_to = ?1 THEN done ELSE 0 END, moved_to = ?1`,
+    count,
+  );
+  return one(sql, "SELECT widest, done FROM relay_range") ?? { widest: count, done: 0 };
+}
+
+/** The first shard's: so many objects, in order, have nothing any more that belongs to others. */
+export function setMoved(sql: Sql, done: number): void {
+  sql.run("UPDATE relay_range SET done = ?", done);
 }
 
 /**
  * What an object, which is named by where its range begins or began, has of the ranges of others among `count` shards, a
- * part at a time. Begun again it gives what was not forgotten.
+ * part at a time; null after a page of its own, since all at once would be too long. Begun again it gives what was not
+ * forgotten.
  */
-export function* partsElsewhere(sql: Sql, name: string, count: number): Generator<Part> {
+export function* partsElsewhere(sql: Sql, name: string, count: number): Generator<Part | null> {
   const byShard = <T>(
     items: readonly T[],
     shardOf: (item: T) => number,
@@ -85,6 +96,7 @@ export function* partsElsewhere(sql: Sql, name: string, count: number): Generato
       const raws = events.map(({ raw }) => raw);
       yield { to, moved: { raws }, forget: () => sql.transaction(() => deleteEvents(sql, marks)) };
     }
+    yield null;
   }
   const nextDeletions = ({ target, pubkey }: Pick<Deletion, "target" | "pubkey">) =>
     sql.all<Deletion>(
@@ -98,6 +110,7 @@ export function* partsElsewhere(sql: Sql, name: string, count: number): Generato
       // What an author has deleted stays deleted: nobody asks here for it any more.
       yield { to, moved: { deletions: some }, forget: () => undefined };
     }
+    yield null;
   }
   const nextBanned = (id: string) =>
     sql.all<Banned>(

@@ -9,10 +9,11 @@ import {
   forgetRange,
   liesBy,
   type Moved,
+  moveTo,
   partsElsewhere,
   setLiesBy,
+  setMoved,
   takeMoved,
-  widestRange,
 } from "./move.ts";
 
 /** What shards ask each other when their number has changed; see `ShardRange`. `count`: the number, which all must have. */
@@ -69,13 +70,14 @@ export function shardRange(sql: Sql, { name, count, portOf, wake, log }: Surroun
   };
   /** False where there is more than one alarm may do. */
   const giveAll = async (): Promise<boolean> => {
-    const widest = widestRange(sql, count);
+    const { widest, done } = moveTo(sql, count);
     let calls = 0;
-    for (let at = 0; at < widest; at += 1) {
+    for (let at = done; at < widest; at += 1) {
       while (!(await inTime(() => portOf(shardName(at, widest)).giveAway(count)))) {
         calls += 1;
         if (calls > LIMITS.relay_move_calls) return false;
       }
+      setMoved(sql, at + 1);
     }
     const bans = allBans(sql);
     for (let index = 1; index < count; index += 1) await inTime(() => shard(index).take(count, { bans }));
@@ -104,6 +106,7 @@ export function shardRange(sql: Sql, { name, count, portOf, wake, log }: Surroun
         giving = null;
         return true;
       }
+      if (next.value === null) return false;
       const { to, moved, forget } = next.value;
       try {
         await inTime(() => shard(to).take(count, moved));

@@ -1,11 +1,17 @@
 import assert from "node:assert/strict";
 import { randomUUID } from "node:crypto";
 import { after, before, test } from "node:test";
+import { sha256Hex } from "@oa/shared/core/hash.ts";
+import { LIMITS } from "@oa/shared/core/limits.ts";
 import { httpAuthHeader, httpAuthTemplate } from "@oa/shared/nostr/27235-http-auth.ts";
 import { toEvent as peopleEvent } from "@oa/shared/nostr/30000-people.ts";
 import { shardOfKey } from "@oa/shared/nostr/relay-shard.ts";
-import type { NostrEvent } from "@oa/shared/nostr/verify.ts";
+import type { NostrEvent, VerifiedEvent } from "@oa/shared/nostr/verify.ts";
+import { openSqlite } from "@oa/worker/adapters/sqlite.ts";
 import { finalizeEvent, generateSecretKey, getPublicKey } from "nostr-tools/pure";
+import { partsElsewhere, RANGE_DDL } from "../../edge/relay/move.ts";
+import { shardRange } from "../../edge/relay/range.ts";
+import { createRelayTables, storeEvents } from "../../edge/relay/store.ts";
 import { type Client, connect, eventually, NOW, openTestEdge, signed, type TestEdge } from "./fixture.ts";
 
 /** The relay started with another number of shards than its events were stored with. */
@@ -95,6 +101,58 @@ test("a relay is filled: with versions, deletions, a ban and what is sealed", as
   await eventually(async () => (await manage("banevent", banned.id, "a test")).result === true);
   await client.close();
   await assertAllThere();
+});
+
+test("a shard looks through what is its own a part at a time, and gives the rest", async () => {
+  const sql = openSqlite(":memory:");
+  createRelayTables(sql);
+  const at = (key: string, index: number): VerifiedEvent =>
+    // Nothing here looks at a signature: it stands for an event that was stored.
+    ({
+      ...{ id: sha256Hex(`${key} ${index}`), pubkey: key.repeat(64), kind: 1, created_at: 1, tags: [], sig: "" },
+      content: "x".repeat(LIMITS.relay_move_chars / 4),
+    }) as unknown as VerifiedEvent;
+  const events = Array.from({ length: 12 }, (_, index) => at(index === 9 ? "f" : "1", index));
+  storeEvents(sql, events, 1);
+  const parts = [...partsElsewhere(sql, "00", 2)];
+  assert.deepEqual(
+    parts.map((part) => part?.to ?? null),
+    [null, null, null, 1, null],
+  );
+});
+
+test("a move of more than one alarm goes on where it was, and begins no object again; to another number it begins anew", async () => {
+  const sql = openSqlite(":memory:");
+  sql.run(RANGE_DDL);
+  const calls: string[] = [];
+  const woken: number[] = [];
+  // Fake objects, each of which has much to give away.
+  const portOf = (name: string) => ({
+    placed: async () => false,
+    take: async () => undefined,
+    giveAway: async () => calls.push(name) % LIMITS.relay_move_calls === 0,
+  });
+  createRelayTables(sql);
+  shardRange(sql, { name: "00", count: 2, portOf, wake: () => undefined, log: () => undefined });
+  const range = shardRange(sql, {
+    name: "00",
+    count: 4,
+    portOf,
+    wake: (at_ms) => woken.push(at_ms),
+    log: () => undefined,
+  });
+  assert.equal(range.isPlaced(), false);
+  for (let alarms = 0; !range.isPlaced(); alarms += 1) {
+    assert.ok(alarms < 10, "it ends");
+    await range.move();
+  }
+  assert.ok(woken.length > 2);
+  const of = (name: string): number => calls.filter((each) => each === name).length;
+  assert.deepEqual(["00", "40", "80", "c0"].map(of), Array(4).fill(LIMITS.relay_move_calls));
+  calls.length = 0;
+  const narrow = shardRange(sql, { name: "00", count: 1, portOf, wake: () => undefined, log: () => undefined });
+  while (!narrow.isPlaced()) await narrow.move();
+  assert.deepEqual(["00", "40", "80", "c0"].map(of), Array(4).fill(LIMITS.relay_move_calls));
 });
 
 for (const RELAY_SHARDS of ["8", "4", "1"]) {
