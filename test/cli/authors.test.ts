@@ -11,7 +11,7 @@ import { toEvents } from "@oa/shared/nostr/yank.ts";
 import { finalizeEvent } from "nostr-tools/pure";
 import { connect, openTestEdge, type TestEdge } from "../edge/fixture.ts";
 import { openRecordingServer } from "../fakes/recording-server.ts";
-import { document, down, killDaemons, oa, type Running, startOa } from "./oa.ts";
+import { document, down, inLaterSecond, killDaemons, oa, type Running, startOa } from "./oa.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "oa-authors-"));
 const data = join(folder, "data");
@@ -67,8 +67,8 @@ async function publish(
   };
   const file = join(folder, `${id}-${version}.json`);
   writeFileSync(file, JSON.stringify(manifest));
-  await sleep(1_100); // an addressable event replaces another of a later second only
-  const sent = await words("upgrade", "publish", file, "--author-from-key", "--signer", keyOf(author), ...more);
+  const how = ["--author-from-key", "--signer", keyOf(author), ...more];
+  const sent = await inLaterSecond(hex(author), () => words("upgrade", "publish", file, ...how));
   assert.equal(sent.exit, 0, JSON.stringify(sent));
   return String(sent.address);
 }
@@ -88,7 +88,9 @@ async function until(id: string, what: (install: Install) => boolean): Promise<I
   throw new Error(`it did not come to that: ${JSON.stringify(await installed(id))}`);
 }
 const rotate = (from: number, to: number): Promise<Answer> =>
-  words("key", "rotate", "--signer", keyOf(from), "--to", keyOf(to), "--reason", "a new machine", "--yes");
+  inLaterSecond(hex(from), () =>
+    words("key", "rotate", "--signer", keyOf(from), "--to", keyOf(to), "--reason", "a new machine", "--yes"),
+  );
 
 test("another key takes over only where both signed and the owner agreed; the old one is then a stranger", async () => {
   const old = await publish(11, "me.moves", "1.0.0");
@@ -152,7 +154,8 @@ test("a key that is revoked stops everything by it at once, and nothing by it is
   const [one, two] = [await publish(31, "me.gone", "1.0.0"), await publish(31, "me.gone2", "1.0.0")];
   const kept = await publish(32, "me.kept", "1.0.0");
   for (const address of [one, two, kept]) assert.equal((await words("install", address, "--yes")).exit, 0);
-  const revoked = await words("key", "revoke", "--signer", keyOf(31), "--reason", "stolen", "--yes");
+  const revoke = ["key", "revoke", "--signer", keyOf(31), "--reason", "stolen", "--yes"];
+  const revoked = await inLaterSecond(hex(31), () => words(...revoke));
   assert.equal(revoked.exit, 0, JSON.stringify(revoked));
   for (const id of ["me.gone", "me.gone2"]) {
     const stopped = await until(id, ({ status }) => status === "yanked");

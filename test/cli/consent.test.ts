@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { after, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { openFakeRelay } from "../fakes/relay.ts";
-import { document, down, killDaemons, oa, startOa } from "./oa.ts";
+import { document, down, inLaterSecond, killDaemons, oa, startOa } from "./oa.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "oa-consent-"));
 const data = join(folder, "data");
@@ -52,7 +52,8 @@ function manifest(version: string, change: object = {}): string {
   return file;
 }
 async function publish(file: string, ...more: readonly string[]): Promise<string> {
-  const said = await words("upgrade", "publish", file, "--author-from-key", "--relay", relay.url, ...more);
+  const how = ["--author-from-key", "--relay", relay.url, ...more];
+  const said = await inLaterSecond("me", () => words("upgrade", "publish", file, ...how));
   assert.equal(said.code, 0, JSON.stringify(said));
   return String(said.address);
 }
@@ -73,14 +74,12 @@ test("install, narrow update, widening update, yank: what is asked, what is take
   assert.deepEqual([(await install()).auto_update, (await install()).channel], ["narrow", "main"]);
 
   // Nothing is widened: consent is not asked for, although there is no terminal and no --yes.
-  await sleep(1_100); // an addressable event replaces another of a later second only
   await publish(manifest("1.1.0", { summary: "It says what it does." }));
   const narrow = await words("install", address);
   assert.equal(narrow.code, 0, JSON.stringify(narrow));
   assert.equal((await install()).active.upgrade_version, "1.1.0");
 
   // Something is: the same command asks, and says what for.
-  await sleep(1_100);
   const wider = { schedule: { type: "cron", expression: "0 3 * * *" } };
   await publish(manifest("1.2.0", wider));
   const asked = await words("install", address);
@@ -122,7 +121,6 @@ test("only the author's key takes a release back, and a release needs a version"
 });
 
 test("a channel is followed only when it is asked for", async () => {
-  await sleep(1_100);
   const address = await publish(manifest("2.0.0-beta.1", { id: "me.beta" }), "--channel", "beta");
   const refused = await words("install", address, "--yes");
   assert.equal(refused.error?.code, "channel_not_followed");

@@ -1,6 +1,7 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
 
 const entry = join(import.meta.dirname, "..", "..", "worker", "cli", "oa.ts");
 
@@ -42,6 +43,20 @@ export function document(said: Said): Record<string, unknown> {
     throw new Error(`stdout is not one line of JSON: ${said.stdout.slice(0, 500)}\n${said.stderr.slice(0, 2000)}`);
   }
   return JSON.parse(said.stdout) as Record<string, unknown>;
+}
+
+const signed = new Map<string, number>();
+
+/**
+ * Lets an author sign in a later second than it last did, and waits for that second only where it is not there yet: an
+ * addressable event replaces another of a later second only.
+ */
+export async function inLaterSecond<T>(author: string, act: () => Promise<T>): Promise<T> {
+  const second = (): number => Math.floor(Date.now() / 1_000);
+  while (second() <= (signed.get(author) ?? 0)) await sleep(1_000 - (Date.now() % 1_000));
+  const done = await act();
+  signed.set(author, second());
+  return done;
 }
 
 /** A long-running `oa` that has said, with --json, that it is ready. */

@@ -6,7 +6,7 @@ import { after, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { UpdateView } from "@oa/shared/api/updates.ts";
 import { openFakeRelay } from "../fakes/relay.ts";
-import { document, down, killDaemons, oa, startOa } from "./oa.ts";
+import { document, down, inLaterSecond, killDaemons, oa, startOa } from "./oa.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "oa-updates-"));
 const data = join(folder, "data");
@@ -41,7 +41,6 @@ const checked = async (): Promise<UpdateView> => {
 
 const WRITE = `filesystem:write:${join(folder, "out.txt")}`;
 async function publish(version: string, schedule: object = { type: "manual" }): Promise<string> {
-  await sleep(1_100); // an addressable event replaces another of a later second only
   const file = join(folder, `watch-${version}.json`);
   const manifest = {
     ...{ id: "me.watch", version, title: "Watch", summary: `This is ${version}.` },
@@ -52,7 +51,8 @@ async function publish(version: string, schedule: object = { type: "manual" }): 
     pipeline: [{ id: "write", op: "fs.write", path: join(folder, "out.txt"), content: version }],
   };
   writeFileSync(file, JSON.stringify(manifest));
-  const said = await must("upgrade", "publish", file, "--author-from-key", "--relay", relay.url);
+  const how = ["--author-from-key", "--relay", relay.url];
+  const said = await inLaterSecond("me", () => must("upgrade", "publish", file, ...how));
   return String(said.address);
 }
 async function types(): Promise<readonly string[]> {
