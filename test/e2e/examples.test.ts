@@ -33,7 +33,11 @@ function repository(): string {
 }
 
 /** Installs and runs one example in a data folder of its own; gives the finished run. */
-async function perform(name: string, inputs: Readonly<Record<string, string>>, config: object = {}) {
+async function perform(
+  name: string,
+  inputs: Readonly<Record<string, string>>,
+  { config = {}, retry = {} }: { readonly config?: object; readonly retry?: object } = {},
+) {
   const data = join(folder, `data-${name}`);
   mkdirSync(data, { mode: 0o700 });
   writeFileSync(join(data, "config.json"), JSON.stringify(config));
@@ -41,8 +45,9 @@ async function perform(name: string, inputs: Readonly<Record<string, string>>, c
   const file = join(examples, `${name}.json`);
   const signed = join(folder, `${name}.json`);
   // The examples name their publisher; a local install is signed by this machine's own author key.
-  const manifest = JSON.parse(readFileSync(file, "utf8")) as { author: { npub: string } };
+  const manifest = JSON.parse(readFileSync(file, "utf8")) as { author: { npub: string }; pipeline: object[] };
   manifest.author.npub = hexToNpub((await loadOrCreateKey(data, "author")).public_key);
+  manifest.pipeline = manifest.pipeline.map((step) => ({ ...step, ...retry }));
   writeFileSync(signed, JSON.stringify(manifest));
   const installed = await oa(["install", signed, ...options, "--yes", "--data", data, "--json"], env);
   assert.equal(installed.code, 0, installed.stderr);
@@ -79,7 +84,7 @@ describe("the example upgrades", () => {
     try {
       const config = { private_allow: [`127.0.0.1:${port}`] };
       const inputs = { url: `http://127.0.0.1:${port}/latest`, file };
-      const { run } = await perform("release-watch", inputs, config);
+      const { run } = await perform("release-watch", inputs, { config });
       assert.equal(run.status, "succeeded");
     } finally {
       server.close();
@@ -94,7 +99,7 @@ describe("the example upgrades", () => {
     const file = join(folder, "digest.md");
     const inputs = { repo: join(folder, "repo"), dest: join(folder, "clone-digest"), file };
     const config = { backends: { "llama.cpp": { generate_model_path: model, threads: 1 } } };
-    const { run } = await perform("repo-digest", inputs, config);
+    const { run } = await perform("repo-digest", inputs, { config });
     assert.equal(run.status, "succeeded");
     assert.match(
       readFileSync(file, "utf8"),
@@ -107,7 +112,9 @@ describe("the example upgrades", () => {
     try {
       const config = { private_allow: [edge.host] };
       const inputs = { edge: edge.url, url: "https://mirror.example" };
-      const { data, run } = await perform("site-mirror", inputs, config);
+      // As many attempts as the op has of itself; by itself it waits a minute and a half between them.
+      const retry = { retry: { max_attempts: 3, backoff_ms: 100 } };
+      const { data, run } = await perform("site-mirror", inputs, { config, retry });
       assert.equal(run.status, "succeeded");
       const home = (): string => readFileSync(join(data, "sites", "mirror", "index.html"), "utf8");
       assert.match(home(), /Nightly Code Index Refresh/);

@@ -42,8 +42,11 @@ export async function installIn(
   return String(document(said).install_id);
 }
 
-/** A home of its own, and the compiled modules of the one before: what is killed could not keep them. */
-const envOf = (data: string) => ({ HOME: data, NODE_COMPILE_CACHE: join(data, "..", "..", "compiled") });
+/** A home of its own, and the compiled modules of others before it: what is killed could not keep them. */
+const envOf = (data: string) => ({
+  HOME: data,
+  NODE_COMPILE_CACHE: process.env.NODE_COMPILE_CACHE ?? join(data, "..", "..", "compiled"),
+});
 
 /**
  * Runs an install once with real daemons that are killed (-9) as `deaths` says, each followed by another, until the run
