@@ -158,14 +158,17 @@ async function install(client: ControlClient, edge: RunningEdge, options: Option
   return orThrow(await client.post<InstallView>("/v1/installs", { source, inputs, accepted }));
 }
 
-async function runOnce(client: ControlClient, install_id: string, signal: AbortSignal): Promise<RunView> {
+async function runOnce(
+  client: ControlClient,
+  { install_id, note_wait_ms, signal }: Following & { readonly install_id: string },
+): Promise<RunView> {
   const { run_id } = orThrow(await client.post<{ readonly run_id: string }>("/v1/runs", { install_id }));
   let noted_by = Number.POSITIVE_INFINITY;
   for (;;) {
     const run = orThrow(await client.get<RunView>(`/v1/runs/${run_id}`, signal));
     // The completion note follows the run; a relay that is slow to take it must not hold the result back for long.
-    if (run.finished_at !== null) noted_by = Math.min(noted_by, Date.now() + NOTE_WAIT_MS);
-    if (run.finished_at !== null && (run.note !== "pending" || Date.now() > noted_by)) return run;
+    if (run.finished_at !== null) noted_by = Math.min(noted_by, Date.now() + note_wait_ms);
+    if (run.finished_at !== null && (run.note !== "pending" || Date.now() >= noted_by)) return run;
     await new Promise((done) => setTimeout(done, 50));
   }
 }
@@ -175,7 +178,13 @@ function stepsInWords(run: RunView): string {
   return `${run.status}: ${steps.join(", ")}`;
 }
 
-async function mainJob(client: ControlClient, edge: RunningEdge, options: Options, signal: AbortSignal) {
+/** How a run is followed. */
+interface Following {
+  readonly note_wait_ms: number;
+  readonly signal: AbortSignal;
+}
+
+async function mainJob(client: ControlClient, edge: RunningEdge, options: Options, following: Following) {
   const installed = await install(client, edge, options);
   say("✓", "installed", `${installed.active?.title ?? INSTALLED} for ${options.repo} (${installed.install_id})`);
   const { schedules } = orThrow(await client.get<{ readonly schedules: readonly ScheduleView[] }>("/v1/schedule"));
@@ -183,7 +192,7 @@ async function mainJob(client: ControlClient, edge: RunningEdge, options: Option
   if (scheduled?.next_fire_ms == null) throw new Fault("internal", "the install has no next run");
   const { expression, timezone } = scheduled.schedule;
   say("✓", "scheduled", `${expression} ${timezone}; next ${new Date(scheduled.next_fire_ms).toISOString()}`);
-  const run = await runOnce(client, installed.install_id, signal);
+  const run = await runOnce(client, { install_id: installed.install_id, ...following });
   if (run.status !== "succeeded")
     throw new Fault(knownReason(run.code, "internal"), `the run ${run.status}: ${run.message}`);
   say("✓", "ran", stepsInWords(run));
@@ -204,7 +213,14 @@ interface Publishing {
   readonly signal: AbortSignal;
 }
 
-async function publish(client: ControlClient, edge: RunningEdge, data_dir: string, signal: AbortSignal): Promise<void> {
+/** False where the kill switch keeps everything in. */
+async function publish(
+  client: ControlClient,
+  edge: RunningEdge,
+  data_dir: string,
+  signal: AbortSignal,
+): Promise<boolean> {
+  let leaves = true;
   const config = await readConfig(data_dir, process.env);
   const gate = orThrow(await ownGate({ data_dir, api: async () => client }, config));
   const how = { data_dir, gate, compliance: await configuredCompliance(config), signal };
@@ -215,9 +231,12 @@ async function publish(client: ControlClient, edge: RunningEdge, data_dir: strin
     const done = await what(edge, how);
     if (!isRejection(done)) say("✓", name, done);
     // What was published before is still there: nothing new leaves while the switch is on.
-    else if (done.code === "kill_switch_active") say("✗", name, done.message);
-    else throw new Fault(done.code, done.message);
+    else if (done.code === "kill_switch_active") {
+      leaves = false;
+      say("✗", name, done.message);
+    } else throw new Fault(done.code, done.message);
   }
+  return leaves;
 }
 
 async function publishSite(edge: RunningEdge, { data_dir, gate, signal }: Publishing): Promise<string | Rejection> {
@@ -259,8 +278,10 @@ async function main(): Promise<void> {
     try {
       say("✓", "worker", `${daemon.url}  control API; key ${keyText(daemon.worker, { full: false })}`);
       const client = await openControlClient({ data_dir, env: process.env });
-      await publish(client, edge, data_dir, abort.signal);
-      await mainJob(client, edge, options, abort.signal);
+      const leaves = await publish(client, edge, data_dir, abort.signal);
+      // What may not leave is not waited for.
+      const note_wait_ms = leaves ? NOTE_WAIT_MS : 0;
+      await mainJob(client, edge, options, { note_wait_ms, signal: abort.signal });
       if (options.once || abort.signal.aborted) return;
       const where = data_dir === DATA_DIR ? "" : ` --data ${data_dir}`;
       process.stdout.write(`\nUp until Ctrl-C. Next: npm run -s oa -- search TEXT${where}\n`);
