@@ -11,8 +11,9 @@ import { httpAuthHeader, httpAuthTemplate } from "@oa/shared/nostr/27235-http-au
 import { type Sale, sell, sign } from "../fakes/receipts.ts";
 import { NOW, openTestEdge, ROOT } from "./fixture.ts";
 
-const RECEIPTS = 500;
-const CLAIMS = 3_000;
+const RECEIPTS = 200;
+const CLAIMS = 1_200;
+/** What races: after the first of these many the payment is taken, and the rest finds it so. */
 const IN_FLIGHT = 128;
 
 interface Rival {

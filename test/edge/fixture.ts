@@ -178,11 +178,14 @@ export function signed(
   return JSON.parse(JSON.stringify(finalizeEvent({ kind, tags, content, created_at }, key)));
 }
 
-/** Waits until `check` says so, for what happens after the answer. */
+/**
+ * Waits until `check` says so, for what happens after the answer. It is asked often at first and then ever more seldom,
+ * since asking costs what is waited for its processor time.
+ */
 export async function eventually(check: () => Promise<boolean>, wait_ms = ANSWER_MS_MAX): Promise<void> {
   const deadline = Date.now() + wait_ms;
-  while (!(await check())) {
+  for (let pause_ms = 10; !(await check()); pause_ms = Math.min(2 * pause_ms, 200)) {
     if (Date.now() > deadline) throw new Error("it did not happen in time");
-    await new Promise((resolve) => setTimeout(resolve, 25));
+    await new Promise((resolve) => setTimeout(resolve, pause_ms));
   }
 }
