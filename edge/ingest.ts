@@ -4,6 +4,7 @@ import { EXTERNAL_KINDS } from "@oa/shared/nostr/external.ts";
 import { KINDS } from "@oa/shared/nostr/kinds.ts";
 import type { NostrEvent } from "@oa/shared/nostr/verify.ts";
 import { MODERATION_KINDS } from "./catalog/moderation.ts";
+import { lastMark } from "./relay/store.ts";
 import { REPUTATION_KINDS } from "./reputation/lane.ts";
 
 /** Kinds that leave the relay for the catalog. */
@@ -35,28 +36,47 @@ export function isHandedOn(kind: number): boolean {
  */
 export async function handOver(sql: Sql, lane: Lane, taker: Taker): Promise<void> {
   for (;;) {
-    const rows = pending(sql, lane, LIMITS.relay_handover_batch);
+    const newest = lastMark(sql);
+    const cursor = cursorOf(sql, lane);
+    const rows = pending(sql, lane, cursor, LIMITS.relay_handover_batch);
     const last = rows.at(-1);
-    if (last === undefined) return;
+    if (last === undefined) {
+      // What is not for this lane is passed over, now and then: else each look would begin at the lane's last event.
+      if (newest - cursor > LIMITS.relay_handover_skipped) moveCursor(sql, lane, newest);
+      return;
+    }
     await taker.take(rows.map(({ raw }) => JSON.parse(raw) as NostrEvent));
-    sql.run(
-      `INSERT INTO relay_cursors (name, seq) VALUES (?, ?)
-       ON CONFLICT (name) DO UPDATE SET seq = max(seq, excluded.seq)`,
-      lane,
-      last.seq,
-    );
+    moveCursor(sql, lane, last.seq);
   }
 }
 
 /** Whether events wait to be handed over. */
 export function hasPending(sql: Sql): boolean {
-  return Object.keys(LANES).some((lane) => pending(sql, lane as Lane, 1).length > 0);
+  return Object.keys(LANES).some((lane) => pending(sql, lane as Lane, cursorOf(sql, lane as Lane), 1).length > 0);
 }
 
-function pending(sql: Sql, lane: Lane, limit: number): readonly { readonly seq: number; readonly raw: string }[] {
-  const cursor = one<{ seq: number }>(sql, "SELECT seq FROM relay_cursors WHERE name = ?", lane)?.seq ?? 0;
+function cursorOf(sql: Sql, lane: Lane): number {
+  return one<{ seq: number }>(sql, "SELECT seq FROM relay_cursors WHERE name = ?", lane)?.seq ?? 0;
+}
+
+function moveCursor(sql: Sql, lane: Lane, seq: number): void {
+  sql.run(
+    `INSERT INTO relay_cursors (name, seq) VALUES (?, ?)
+     ON CONFLICT (name) DO UPDATE SET seq = max(seq, excluded.seq)`,
+    lane,
+    seq,
+  );
+}
+
+function pending(
+  sql: Sql,
+  lane: Lane,
+  cursor: number,
+  limit: number,
+): readonly { readonly seq: number; readonly raw: string }[] {
+  // With `+` what came after the cursor is looked at: by kind, all that ever came would be.
   return sql.all<{ seq: number; raw: string }>(
-    `SELECT seq, raw FROM relay_events WHERE seq > ? AND kind IN (SELECT value FROM json_each(?))
+    `SELECT seq, raw FROM relay_events WHERE seq > ? AND +kind IN (SELECT value FROM json_each(?))
      ORDER BY seq LIMIT ${limit}`,
     cursor,
     JSON.stringify(LANES[lane]),

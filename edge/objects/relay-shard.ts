@@ -48,6 +48,7 @@ export class RelayShard extends DurableObject<ShardEnv> {
   readonly #sql;
   readonly #told: Told;
   readonly #handing_over = new Set<Lane>();
+  readonly #count: number;
   readonly #range: ShardRange;
   #alarm_ms: number | null = null;
   /** By author. Forgotten when this object sleeps: whoever waits for that sends little meanwhile. */
@@ -63,9 +64,9 @@ export class RelayShard extends DurableObject<ShardEnv> {
     assert(context.id.name !== undefined, "a shard is found by its name, which is where its range begins");
     const { name } = context.id;
     const count = relayShards(env.RELAY_SHARDS);
+    this.#count = count;
     this.#range = shardRange(this.#sql, {
-      name,
-      count,
+      ...{ name, count },
       portOf: (other) => env.RELAY_SHARD.getByName(other),
       wake: (at_ms) => this.#wake(at_ms),
       log: (text, error) => console.error(text, ...(error === undefined ? [] : [error])),
@@ -73,13 +74,17 @@ export class RelayShard extends DurableObject<ShardEnv> {
     this.#told = tellDoors(this.#sql, shardOfKey(name, count), (door) => doorOf(env, door));
     context.blockConcurrencyWhile(async () => {
       this.#alarm_ms = await context.storage.getAlarm();
-      if (hasPending(this.#sql) || this.#told.owes() || !this.#range.isPlaced()) this.#wake(Date.now());
+      if (hasPending(this.#sql) || this.#told.owes() || this.#range.mustMove()) this.#wake(Date.now());
     });
   }
 
-  /** Does tasks in order: an answer for each. What is new is told to the doors. `door`: the one that asks, by its id. */
-  async perform(door: string | null, tasks: readonly ShardTask[]): Promise<readonly ShardAnswer[]> {
-    if (!this.#range.isPlaced() && !(await this.#range.ask())) return tasks.map(() => reject("internal", MOVING));
+  /**
+   * Does tasks in order: an answer for each. What is new is told to the doors. `count`: how many shards the asking one
+   * knows. `door`: the door that asks, by its id.
+   */
+  async perform(count: number, door: string | null, tasks: readonly ShardTask[]): Promise<readonly ShardAnswer[]> {
+    if (!this.#range.isPlaced(count) && !(await this.#range.ask(count)))
+      return tasks.map(() => reject("internal", MOVING));
     // Before it looks, so that between what it finds and what it is told of nothing is missing.
     if (door !== null && tasks.some((task) => task.verb === "find" && task.live)) this.#told.listen(door);
     const { answers, accepted, fresh } = this.#commit(door, tasks);
@@ -89,13 +94,15 @@ export class RelayShard extends DurableObject<ShardEnv> {
   }
 
   /** Stored events as JSON by their place in the store; see `ShardPort`. */
-  raws(seqs: readonly number[], chars: number): readonly (string | null)[] {
+  raws(count: number, seqs: readonly number[], chars: number): readonly (string | null)[] {
+    // It was placed when they were found here.
+    if (!this.#range.isPlaced(count)) throw new Error(MOVING);
     return readRaws(this.#sql, seqs, Math.min(chars, LIMITS.relay_call_chars));
   }
 
   /** Authors of listings in the order of their keys, a page of them. */
   async authorsAfter(pubkey: string): Promise<readonly string[]> {
-    if (!this.#range.isPlaced() && !(await this.#range.ask())) throw new Error(MOVING);
+    if (!(await this.#range.ask(this.#count))) throw new Error(MOVING);
     return authorsAfter(this.#sql, pubkey);
   }
 
@@ -104,7 +111,7 @@ export class RelayShard extends DurableObject<ShardEnv> {
    * public.
    */
   async relayLists(also: readonly string[], moderators: readonly string[]): Promise<readonly RelayList[]> {
-    if (!this.#range.isPlaced() && !(await this.#range.ask())) throw new Error(MOVING);
+    if (!(await this.#range.ask(this.#count))) throw new Error(MOVING);
     return relayListsHere(this.#sql, also, moderators);
   }
 
@@ -124,10 +131,10 @@ export class RelayShard extends DurableObject<ShardEnv> {
     const now_s = Math.floor(Date.now() / 1000);
     const replayed = this.#sql.transaction(() => spendAuth(this.#sql, caller, now_s));
     if (replayed !== null) return { error: replayed.message, replayed: true };
-    if (!this.#range.isPlaced() && !(await this.#range.ask())) return { error: MOVING, replayed: false };
+    if (!(await this.#range.ask(this.#count))) return { error: MOVING, replayed: false };
     const done = needsCases(request) ? { result: "[]" } : this.follow(request);
     if ("error" in done || !concernsAllShards(request)) return { replayed: false, ...done };
-    const others = Array.from({ length: relayShards(this.env.RELAY_SHARDS) - 1 }, (_, index) => index + 1);
+    const others = Array.from({ length: this.#count - 1 }, (_, index) => index + 1);
     const followed = await Promise.allSettled(
       others.map((shard) => inTime(async () => await shardOf(this.env, shard).follow(request))),
     );
@@ -208,7 +215,7 @@ export class RelayShard extends DurableObject<ShardEnv> {
   #performAll(door: string | null, tasks: readonly ShardTask[]): Performed {
     const performed: Performed = { answers: [], accepted: [], fresh: [] };
     // A door may ask all shards at once: together they answer what it can hold.
-    let chars = Math.floor(LIMITS.relay_call_chars / relayShards(this.env.RELAY_SHARDS));
+    let chars = Math.floor(LIMITS.relay_call_chars / this.#count);
     let raws: string[] = [];
     const store = (): void => {
       if (raws.length > 0) this.#store(raws, door !== null, performed);

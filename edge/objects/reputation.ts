@@ -138,7 +138,7 @@ export class Reputation extends DurableObject<ReputationEnv> {
     const key = indexerKey(this.env);
     assert(key !== null, "who signs roll-ups is known");
     const event = signEvent(toEvent(reckoned.rollup), key, crypto.getRandomValues(new Uint8Array(32)));
-    const refused = await relayOf(this.env).publishOwn(event);
+    const refused = await relayOf(this.env).publish(event);
     // Another of the same second, say: it is reckoned again.
     if (refused !== null) throw new Error(`the roll-up was not published: ${refused}`);
     this.#sql.transaction(() => {

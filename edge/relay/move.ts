@@ -1,23 +1,27 @@
 import { LIMITS } from "@oa/shared/core/limits.ts";
-import { assert, isRejection } from "@oa/shared/core/refusal.ts";
 import { one, type Sql } from "@oa/shared/core/sql.ts";
+import { KINDS } from "@oa/shared/nostr/kinds.ts";
 import { shardName, shardOfEvent, shardOfKey } from "@oa/shared/nostr/relay-shard.ts";
 import type { VerifiedEvent } from "@oa/shared/nostr/verify.ts";
-import { deleteEvents, eventsAfter, storeEvents } from "./store.ts";
+import { keepSubjects, type Subject, subjectsNamed } from "../reputation/lane.ts";
+import { deleteEvents, type Expiry, eventsAfter, expireSooner, expiriesOf, storeEvents } from "./store.ts";
 
-// `made_for`: the number of shards that all events of the relay lie by, as far as this one knows. `widest`: the largest
-// number by which some of them may still lie. The first shard's: to which number they are moved, and of how many objects
-// all is done.
-export const RANGE_DDL = `CREATE TABLE IF NOT EXISTS relay_range (
-  made_for INTEGER NOT NULL, widest INTEGER NOT NULL, moved_to INTEGER NOT NULL DEFAULT 0, done INTEGER NOT NULL DEFAULT 0)`;
+// `made_for`: the number of shards that all events of the relay lie by, as far as this one knows; 0 from when a move
+// begins: some lie by another number then, also where the relay is started with the old one again. `widest`: the largest
+// number by which some of them may still lie.
+export const RANGE_DDL = "CREATE TABLE IF NOT EXISTS relay_range (made_for INTEGER NOT NULL, widest INTEGER NOT NULL)";
 
 /** What one shard gives another, whose range it now belongs to. */
 export interface Moved {
   /** Events as JSON, in the order in which they were stored. */
   readonly raws?: readonly string[];
+  /** When some of them go, in Unix seconds: a sealed one's month does not begin again. */
+  readonly expiries?: readonly Expiry[];
+  /** What deletions among them name, which the other may have to hand on. */
+  readonly subjects?: readonly Subject[];
   readonly deletions?: readonly Deletion[];
   readonly banned?: readonly Banned[];
-  /** All bans there are: each shard has all of them. */
+  /** All bans there are, in place of those it has: each shard has all of them. */
   readonly bans?: readonly Ban[];
 }
 type Deletion = { readonly target: string; readonly pubkey: string; readonly until: number };
@@ -59,24 +63,15 @@ export function forgetRange(sql: Sql): void {
   sql.run("DELETE FROM relay_range");
 }
 
-/** The first shard's: where a move to `count` stands, which may be its beginning. */
-export function moveTo(sql: Sql, count: number): { readonly widest: number; readonly done: number } {
-  sql.run(
-    `UPDATE relay_range SET widest = max(widest, ?1), done = CASE WHEN moved_to = ?1 THEN done ELSE 0 END, moved_to = ?1`,
-    count,
-  );
-  return one(sql, "SELECT widest, done FROM relay_range") ?? { widest: count, done: 0 };
-}
-
-/** The first shard's: so many objects, in order, have nothing any more that belongs to others. */
-export function setMoved(sql: Sql, done: number): void {
-  sql.run("UPDATE relay_range SET done = ?", done);
+/** The first shard's: a move to `count` begins. The largest number by which some events may lie. */
+export function beginMove(sql: Sql, count: number): number {
+  sql.run("UPDATE relay_range SET made_for = 0, widest = max(widest, ?)", count);
+  return one<{ widest: number }>(sql, "SELECT widest FROM relay_range")?.widest ?? count;
 }
 
 /**
  * What an object, which is named by where its range begins or began, has of the ranges of others among `count` shards, a
- * part at a time; null after a page of its own, since all at once would be too long. Begun again it gives what was not
- * forgotten.
+ * part at a time; null after each look that went no further than a part goes. Begun again it gives what was not forgotten.
  */
 export function* partsElsewhere(sql: Sql, name: string, count: number): Generator<Part | null> {
   const byShard = <T>(
@@ -87,14 +82,17 @@ export function* partsElsewhere(sql: Sql, name: string, count: number): Generato
     for (const item of items) groups.set(shardOf(item), [...(groups.get(shardOf(item)) ?? []), item]);
     return [...groups].filter(([shard]) => shardName(shard, count) !== name);
   };
-  const shardOfRaw = (raw: string): number => shardOfEvent(JSON.parse(raw) as VerifiedEvent, count);
+  const eventOf = ({ raw }: { readonly raw: string }) => JSON.parse(raw) as VerifiedEvent;
 
   const nextEvents = (mark: number) => eventsAfter(sql, mark, LIMITS.relay_move_chars);
   for (let page = nextEvents(0); page.length > 0; page = nextEvents(page.at(-1)?.mark ?? 0)) {
-    for (const [to, events] of byShard(page, ({ raw }) => shardOfRaw(raw))) {
-      const marks = events.flatMap(({ mark }) => mark ?? []);
-      const raws = events.map(({ raw }) => raw);
-      yield { to, moved: { raws }, forget: () => sql.transaction(() => deleteEvents(sql, marks)) };
+    const read = page.map((fresh) => ({ ...fresh, event: eventOf(fresh) }));
+    for (const [to, some] of byShard(read, ({ event }) => shardOfEvent(event, count))) {
+      const marks = some.flatMap(({ mark }) => mark ?? []);
+      const raws = some.map(({ raw }) => raw);
+      const deletions = some.flatMap(({ event }) => (event.kind === KINDS.deletion.kind ? [event] : []));
+      const moved = { raws, expiries: expiriesOf(sql, marks), subjects: subjectsNamed(sql, deletions) };
+      yield { to, moved, forget: () => sql.transaction(() => deleteEvents(sql, marks)) };
     }
     yield null;
   }
@@ -118,25 +116,25 @@ export function* partsElsewhere(sql: Sql, name: string, count: number): Generato
       id,
     );
   for (let banned = nextBanned(""); banned.length > 0; banned = nextBanned(banned.at(-1)?.id ?? "")) {
-    for (const [to, some] of byShard(banned, ({ raw }) => shardOfRaw(raw))) {
+    for (const [to, some] of byShard(banned, (each) => shardOfEvent(eventOf(each), count))) {
       const ids = JSON.stringify(some.map(({ id }) => id));
       const forget = (): void =>
         sql.run("DELETE FROM relay_banned_events WHERE id IN (SELECT value FROM json_each(?))", ids);
       yield { to, moved: { banned: some }, forget };
     }
+    yield null;
   }
 }
 
-/** Why a moved event may not be stored anew: it is here already, or its author or its time have ended it. */
-const SETTLED: readonly string[] = ["event_duplicate", "event_superseded", "event_deleted", "event_expired"];
-
 /** Takes what another shard gives, inside the caller's transaction. Taking it twice changes nothing. */
-export function takeMoved(sql: Sql, { raws = [], deletions = [], banned = [], bans = [] }: Moved, now_s: number): void {
-  // The relay verified them before it first stored them.
+export function takeMoved(sql: Sql, moved: Moved, now_s: number): void {
+  const { raws = [], expiries = [], subjects = [], deletions = [], banned = [], bans } = moved;
+  keepSubjects(sql, subjects);
+  // The relay verified and took them once: that a kind is not taken at present, say, is no reason to lose them. What is
+  // here already, or was replaced or deleted, stays as it is.
   const events = raws.map((raw) => JSON.parse(raw) as VerifiedEvent);
-  for (const stored of storeEvents(sql, events, now_s)) {
-    assert(!isRejection(stored) || SETTLED.includes(stored.code), "what was stored once may be stored");
-  }
+  storeEvents(sql, events, now_s, () => null);
+  expireSooner(sql, expiries);
   for (const { target, pubkey, until } of deletions) {
     sql.run(
       `INSERT INTO relay_deletions (target, pubkey, until) VALUES (?, ?, ?)
@@ -147,8 +145,11 @@ export function takeMoved(sql: Sql, { raws = [], deletions = [], banned = [], ba
   for (const { id, pubkey, raw } of banned) {
     sql.run("INSERT OR IGNORE INTO relay_banned_events (id, pubkey, raw) VALUES (?, ?, ?)", id, pubkey, raw);
   }
+  if (bans === undefined) return;
+  // Those that were lifted while this object was no part of the relay must not come back.
+  sql.run("DELETE FROM relay_bans");
   for (const { kind, value, reason } of bans) {
-    sql.run("INSERT OR REPLACE INTO relay_bans (kind, value, reason) VALUES (?, ?, ?)", kind, value, reason);
+    sql.run("INSERT INTO relay_bans (kind, value, reason) VALUES (?, ?, ?)", kind, value, reason);
   }
 }
 

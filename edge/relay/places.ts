@@ -133,7 +133,9 @@ export function conditionOf(
     parts.push(`${plain("authors")}e.pubkey ${listed(authors)}`);
   if (kinds !== undefined && !isWalked("kinds", kinds)) parts.push(`${plain("kinds")}e.kind ${listed(kinds)}`);
   const time = driver === "ids" || typeof driver === "object" ? "+" : "";
-  if (filter.since !== undefined) parts.push(`${time}e.created_at >= ${given(filter.since)}`);
+  // Where nothing else is said, since ever: of few events the planner would sort all there are rather than walk the index.
+  const since = filter.since ?? (driver === "time" ? 0 : undefined);
+  if (since !== undefined) parts.push(`${time}e.created_at >= ${given(since)}`);
   if (filter.until !== undefined) parts.push(`${time}e.created_at <= ${given(filter.until)}`);
   for (const [name, values] of Object.entries(filter.tags)) {
     const isDriver = driver === undefined || (typeof driver === "object" && driver.tag === name);

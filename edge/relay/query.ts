@@ -71,7 +71,8 @@ export function syncItems(
   { filter, reader, most }: { readonly filter: NostrFilter; readonly reader: Reader; readonly most: number },
   now_s: number,
 ): readonly SyncItem[] | Rejection {
-  const { text, params } = conditionOf(filter, reader, now_s);
+  // From a time on, always: see `conditionOf`.
+  const { text, params } = conditionOf({ since: 0, ...filter }, reader, now_s);
   const limit = Math.min(filter.limit ?? Number.POSITIVE_INFINITY, most + 1);
   const items = sql.all<{ created_at: number; id: string }>(
     `SELECT e.created_at, e.id FROM relay_events e WHERE ${text} ORDER BY e.created_at DESC, e.id LIMIT ${limit}`,

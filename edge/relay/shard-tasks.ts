@@ -44,12 +44,16 @@ export interface Fresh {
   readonly mark: number | null;
 }
 
-/** One shard, as those who call it see it. */
+/** One shard, as those who call it see it. `count`: how many shards they know; one that knows of others refuses. */
 export interface ShardPort {
   /** `door`: the id of the door that asks; null for the edge itself. */
-  readonly perform: (door: string | null, tasks: readonly ShardTask[]) => Promise<readonly ShardAnswer[]>;
+  readonly perform: (
+    count: number,
+    door: string | null,
+    tasks: readonly ShardTask[],
+  ) => Promise<readonly ShardAnswer[]>;
   /** Stored events as JSON by their place in the store, as many as `chars` has room for; null for those that are gone. */
-  readonly raws: (seqs: readonly number[], chars: number) => Promise<readonly (string | null)[]>;
+  readonly raws: (count: number, seqs: readonly number[], chars: number) => Promise<readonly (string | null)[]>;
 }
 
 /** What a call came to: an answer, or none. `made`: the shard was called, and may have done what it was asked. */
@@ -105,12 +109,12 @@ export function gatherTasks(count: number, door: string | null, called: CallShar
         call.settle.push((answer) => resolve(answer as ShardAnswers[V] | Rejection));
       }),
     raws: async (shard, seqs, chars) => {
-      const outcome = await called(shard, (port) => port.raws(seqs, chars));
+      const outcome = await called(shard, (port) => port.raws(count, seqs, chars));
       return "answer" in outcome ? outcome.answer : unavailable();
     },
     send: () => {
       for (const { shard, tasks, settle } of calls) {
-        void called(shard, (port) => port.perform(door, tasks)).then((outcome) => {
+        void called(shard, (port) => port.perform(count, door, tasks)).then((outcome) => {
           for (const [index, each] of settle.entries()) {
             if ("answer" in outcome) each(outcome.answer[index] ?? unavailable());
             else each(outcome.made && tasks[index]?.verb === "store" ? perhapsStored() : unavailable());

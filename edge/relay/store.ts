@@ -71,14 +71,22 @@ export function eventsAfter(sql: Sql, mark: number, chars: number): readonly Fre
   }
 }
 
+/** When a stored event goes, in Unix seconds. */
+export type Expiry = { readonly id: string; readonly expires_at: number };
+
 /** The place of an event that is new and now stored; null for an ephemeral one, which is only new; or why it is not. */
 type Stored = number | null | Rejection;
 
 /**
- * Stores verified events in order, as their kinds are kept (NIP-01), inside the caller's transaction. Refusals:
- * event_duplicate, event_superseded, event_deleted, event_expired, event_in_future. NIP-01, 09, 40.
+ * Stores verified events in order, as their kinds are kept (NIP-01), inside the caller's transaction. `refuse`: why one
+ * may not come in at present. Refusals: its own; event_duplicate, event_superseded, event_deleted. NIP-01, 09.
  */
-export function storeEvents(sql: Sql, events: readonly VerifiedEvent[], now_s: number): readonly Stored[] {
+export function storeEvents(
+  sql: Sql,
+  events: readonly VerifiedEvent[],
+  now_s: number,
+  refuse = refuseNew(sql, now_s),
+): readonly Stored[] {
   const results: Stored[] = [];
   let group: Entry[] = [];
   const taken = new Set<string>();
@@ -87,9 +95,8 @@ export function storeEvents(sql: Sql, events: readonly VerifiedEvent[], now_s: n
     group = [];
     taken.clear();
   };
-  const banning = hasBans(sql);
   events.forEach((event, index) => {
-    const refusal = refuseTime(event, now_s) ?? (banning ? refuseBanned(sql, event) : null);
+    const refusal = refuse(event);
     results.push(refusal);
     const retention = retentionOf(event.kind);
     if (refusal !== null || retention === "ephemeral") return;
@@ -110,6 +117,12 @@ interface Entry {
   readonly event: VerifiedEvent;
   readonly address: string | null;
   readonly index: number;
+}
+
+/** Refusals: event_expired (NIP-40), event_in_future; as bans refuse. */
+function refuseNew(sql: Sql, now_s: number): (event: VerifiedEvent) => Rejection | null {
+  const banning = hasBans(sql);
+  return (event) => refuseTime(event, now_s) ?? (banning ? refuseBanned(sql, event) : null);
 }
 
 function refuseTime(event: NostrEvent, now_s: number): Rejection | null {
@@ -291,6 +304,22 @@ export function deleteEvents(sql: Sql, seqs: readonly number[]): void {
   );
   sql.run("DELETE FROM relay_search WHERE rowid IN (SELECT value FROM json_each(?))", list);
   sql.run("DELETE FROM relay_events WHERE seq IN (SELECT value FROM json_each(?))", list);
+}
+
+/** When stored events go, of those that do. */
+export function expiriesOf(sql: Sql, seqs: readonly number[]): readonly Expiry[] {
+  return sql.all<Expiry>(
+    `SELECT id, expires_at FROM relay_events
+     WHERE seq IN (SELECT value FROM json_each(?)) AND +expires_at IS NOT NULL`,
+    JSON.stringify(seqs),
+  );
+}
+
+/** Has stored events go at these times, where they would go later. */
+export function expireSooner(sql: Sql, expiries: readonly Expiry[]): void {
+  for (const { id, expires_at } of expiries) {
+    sql.run("UPDATE relay_events SET expires_at = ?1 WHERE id = ?2 AND expires_at > ?1", expires_at, id);
+  }
 }
 
 /** Removes events that have expired (NIP-40), and says when the next one will, in Unix seconds. */

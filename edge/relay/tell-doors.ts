@@ -4,9 +4,9 @@ import { inTime } from "./in-time.ts";
 import type { Fresh } from "./shard-tasks.ts";
 import { eventsAfter, lastMark } from "./store.ts";
 
-/** Each door that is told, and the mark up to which it was told for certain. */
-const LISTENERS_DDL =
-  "CREATE TABLE IF NOT EXISTS relay_told (door TEXT PRIMARY KEY, mark INTEGER NOT NULL) WITHOUT ROWID";
+/** Each door that is told, the mark up to which it was told for certain, and since when it could not be told. */
+const LISTENERS_DDL = `CREATE TABLE IF NOT EXISTS relay_told (
+  door TEXT PRIMARY KEY, mark INTEGER NOT NULL, away_since_ms INTEGER) WITHOUT ROWID`;
 
 /** What a shard tells a door in one call. */
 export interface News {
@@ -38,15 +38,24 @@ export interface Told {
   readonly owes: () => boolean;
   /**
    * Tells again those that could not be told, and writes down what all of them know. Resolves to how many milliseconds
-   * to wait before it is done again; null where nothing is owed.
+   * to wait before it is done again: about as long as a door has been away. Null where nothing is owed, or only to doors
+   * that have been away for so long that nobody is to wake for them any more.
    */
   readonly settle: () => Promise<number | null>;
 }
 
+interface ListenerRow {
+  readonly mark: number;
+  readonly away_since_ms: number | null;
+}
+
 interface Listener {
-  /** The mark up to which it knows, and what of that is written down. */
+  /** The mark up to which it knows. */
   told: number;
-  saved: number;
+  /** Since when it could not be told, as the last `settle` found; null where it could. */
+  away_since_ms: number | null;
+  /** What of these is written down. */
+  saved: ListenerRow;
   /** Ephemeral events that wait: they are not stored, and told at most once. */
   passing: Fresh[];
   passing_chars: number;
@@ -69,17 +78,19 @@ const CALLS = 2;
 export function tellDoors(sql: Sql, shard: number, portOf: (door: string) => DoorPort): Told {
   sql.run(LISTENERS_DDL);
   let newest = lastMark(sql);
-  let fruitless = 0;
   const recent = recentEvents(newest);
   const listeners = new Map<string, Listener>();
-  for (const { door, mark } of sql.all<{ door: string; mark: number }>("SELECT door, mark FROM relay_told")) {
-    listeners.set(door, newListener(mark));
+  for (const { door, ...row } of sql.all<{ door: string; mark: number; away_since_ms: number | null }>(
+    "SELECT door, mark, away_since_ms FROM relay_told",
+  )) {
+    listeners.set(door, newListener(row));
   }
   const isOwed = ({ told, passing, missed }: Listener): boolean => told < newest || passing.length > 0 || missed;
   const save = (door: string, listener: Listener): void => {
-    if (listener.saved === listener.told) return;
-    sql.run("UPDATE relay_told SET mark = ? WHERE door = ?", listener.told, door);
-    listener.saved = listener.told;
+    const { told: mark, away_since_ms, saved } = listener;
+    if (saved.mark === mark && saved.away_since_ms === away_since_ms) return;
+    sql.run("UPDATE relay_told SET mark = ?, away_since_ms = ? WHERE door = ?", mark, away_since_ms, door);
+    listener.saved = { mark, away_since_ms };
   };
   const next = (listener: Listener): { readonly news: News; readonly told: number } => {
     const { passing, told } = listener;
@@ -105,7 +116,7 @@ export function tellDoors(sql: Sql, shard: number, portOf: (door: string) => Doo
         const listens = isNothing || (await inTime(() => portOf(door).deliver(shard, news)));
         listener.told = told;
         listener.failures = 0;
-        if (listener.told - listener.saved > LIMITS.relay_owed_events / 2) save(door, listener);
+        if (listener.told - listener.saved.mark > LIMITS.relay_owed_events / 2) save(door, listener);
         if (listens || listener.asked !== asked) continue;
         listeners.delete(door);
         sql.run("DELETE FROM relay_told WHERE door = ?", door);
@@ -142,7 +153,7 @@ export function tellDoors(sql: Sql, shard: number, portOf: (door: string) => Doo
       const listener = listeners.get(door);
       if (listener === undefined) {
         sql.run("INSERT OR REPLACE INTO relay_told (door, mark) VALUES (?, ?)", door, newest);
-        listeners.set(door, newListener(newest));
+        listeners.set(door, newListener({ mark: newest, away_since_ms: null }));
         return;
       }
       listener.asked += 1;
@@ -166,19 +177,21 @@ export function tellDoors(sql: Sql, shard: number, portOf: (door: string) => Doo
     settle: async () => {
       for (const listener of listeners.values()) listener.failures = 0;
       await sendAll();
-      let owes = false;
-      for (const [door, listener] of listeners) {
+      const now_ms = Date.now();
+      const waits = [...listeners].flatMap(([door, listener]) => {
+        const isAway = isOwed(listener) && listener.failures > 0;
+        listener.away_since_ms = isAway ? (listener.away_since_ms ?? now_ms) : null;
         save(door, listener);
-        owes ||= isOwed(listener);
-      }
-      fruitless = owes ? fruitless + 1 : 0;
-      return owes ? LIMITS.relay_handover_retry_ms * 2 ** Math.min(fruitless - 1, 6) : null;
+        const away_ms = now_ms - (listener.away_since_ms ?? now_ms);
+        return isOwed(listener) && away_ms < LIMITS.relay_away_ms ? [away_ms] : [];
+      });
+      return waits.length === 0 ? null : Math.max(LIMITS.relay_handover_retry_ms, Math.min(...waits));
     },
   };
 }
 
-function newListener(told: number): Listener {
-  const start = { told, saved: told, passing: [], passing_chars: 0 };
+function newListener(row: ListenerRow): Listener {
+  const start = { told: row.mark, away_since_ms: row.away_since_ms, saved: row, passing: [], passing_chars: 0 };
   return { ...start, sending: false, missed: false, failures: 0, asked: 0 };
 }
 

@@ -1,6 +1,6 @@
 import { LIMITS } from "@oa/shared/core/limits.ts";
 import type { ReasonCode } from "@oa/shared/core/reasons.ts";
-import { assert, Fault, isRejection, type Rejection } from "@oa/shared/core/refusal.ts";
+import { assert, Fault, isRejection } from "@oa/shared/core/refusal.ts";
 import type { RelayManagementRequest } from "@oa/shared/generated/types.ts";
 import { type NostrFilter, parseFilter } from "@oa/shared/nostr/filter.ts";
 import type { SyncItem } from "@oa/shared/nostr/negentropy.ts";
@@ -23,10 +23,11 @@ import { foreignEvents } from "./upstream.ts";
 export interface WholeRelay {
   /** For each list of filters, the stored events that meet any of them, as JSON. */
   readonly find: (lists: readonly (readonly object[])[]) => Promise<readonly (readonly string[])[]>;
-  /** Stores an event that this edge itself signed, and tells who waits for it; null, or a sentence why not. */
-  readonly publishOwn: (event: NostrEvent) => Promise<string | null>;
-  /** Stores an event that another part of the edge verified; null where the relay has it now, or a sentence why not. */
-  readonly publishChecked: (event: NostrEvent) => Promise<string | null>;
+  /**
+   * Stores an event that another part of the edge verified or signed, and tells who waits for it; null where the relay has
+   * it now, or a sentence why not.
+   */
+  readonly publish: (event: NostrEvent) => Promise<string | null>;
   /**
    * Takes what another relay sent for a filter: nobody has checked it yet. For each: null where it is new here, else the
    * code why it is not taken.
@@ -67,10 +68,6 @@ export function relayOf(env: RelayEnv): WholeRelay {
   };
   const store = (tasks: ShardTasks, event: NostrEvent) =>
     tasks.ask<"store">(shardOfEvent(event, count), { verb: "store", raw: JSON.stringify(event) });
-  const publish = async (event: NostrEvent): Promise<Rejection | null> => {
-    const answer = await done((tasks) => store(tasks, event));
-    return isRejection(answer) ? answer : null;
-  };
   return {
     find: (lists) =>
       done((tasks) =>
@@ -82,10 +79,9 @@ export function relayOf(env: RelayEnv): WholeRelay {
           }),
         ),
       ),
-    publishOwn: async (event) => (await publish(event))?.message ?? null,
-    publishChecked: async (event) => {
-      const rejection = await publish(event);
-      return rejection === null || rejection.code === "event_duplicate" ? null : rejection.message;
+    publish: async (event) => {
+      const answer = await done((tasks) => store(tasks, event));
+      return isRejection(answer) && answer.code !== "event_duplicate" ? answer.message : null;
     },
     takeForeign: async (wire, events) => {
       const foreign = foreignEvents(asked(wire), events, edgeSchnorr(), env.EXTERNAL_LISTINGS === "1");

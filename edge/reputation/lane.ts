@@ -1,4 +1,4 @@
-import { one, type Sql } from "@oa/shared/core/sql.ts";
+import type { Sql } from "@oa/shared/core/sql.ts";
 import { isListingAddress } from "@oa/shared/nostr/30054-rating.ts";
 import { addressOf, KINDS, retentionOf, tagValue } from "@oa/shared/nostr/kinds.ts";
 import { tagValues } from "@oa/shared/nostr/template.ts";
@@ -22,6 +22,14 @@ export function createLaneTables(sql: Sql): void {
   sql.run(DDL);
   sql.run(INDEX);
 }
+
+/** Which listing an event is, or was, about. */
+export type Subject = {
+  readonly place: string;
+  readonly event_id: string;
+  readonly pubkey: string;
+  readonly listing: string;
+};
 
 /** Takes what is about one listing. */
 export interface ListingTaker {
@@ -51,20 +59,35 @@ function listingsOf(sql: Sql, event: NostrEvent): readonly string[] {
   const listing = tagValue(event, event.kind === KINDS.rating.kind ? "d" : "a");
   if (!isListingAddress(listing)) return [];
   const place = retentionOf(event.kind) === "regular" ? event.id : addressOf(event);
-  sql.run("INSERT OR REPLACE INTO relay_subjects VALUES (?, ?, ?, ?)", place, event.id, event.pubkey, listing);
+  keepSubjects(sql, [{ place, event_id: event.id, pubkey: event.pubkey, listing }]);
   return [listing];
 }
 
+export function keepSubjects(sql: Sql, subjects: readonly Subject[]): void {
+  for (const { place, event_id, pubkey, listing } of subjects) {
+    sql.run("INSERT OR REPLACE INTO relay_subjects VALUES (?, ?, ?, ?)", place, event_id, pubkey, listing);
+  }
+}
+
+/** What deletions name, of their own authors. */
+export function subjectsNamed(sql: Sql, deletions: readonly NostrEvent[]): readonly Subject[] {
+  return deletions.flatMap((deletion) => [
+    ...tagValues(deletion, "a").flatMap((address) => subjects(sql, deletion, "place", address)),
+    ...tagValues(deletion, "e").flatMap((id) => subjects(sql, deletion, "event_id", id)),
+  ]);
+}
+
+function subjects(sql: Sql, { pubkey }: NostrEvent, column: "event_id" | "place", target: string): readonly Subject[] {
+  return sql.all<Subject>(
+    `SELECT place, event_id, pubkey, listing FROM relay_subjects WHERE ${column} = ? AND pubkey = ? LIMIT 1`,
+    target,
+    pubkey,
+  );
+}
+
 function deletedListings(sql: Sql, deletion: NostrEvent): readonly string[] {
-  const known = (column: "event_id" | "place", target: string): readonly string[] => {
-    const row = one<{ listing: string }>(
-      sql,
-      `SELECT listing FROM relay_subjects WHERE ${column} = ? AND pubkey = ?`,
-      target,
-      deletion.pubkey,
-    );
-    return row === undefined ? [] : [row.listing];
-  };
+  const known = (column: "event_id" | "place", target: string): readonly string[] =>
+    subjects(sql, deletion, column, target).map(({ listing }) => listing);
   const rated = `${KINDS.rating.kind}:${deletion.pubkey}:`;
   const addresses = tagValues(deletion, "a").flatMap((address) => {
     // A rating's address holds its listing's, so that the deletion arrives even before the rating.

@@ -50,13 +50,16 @@ export const EDGE_LIMITS = {
   // What a shard keeps in memory of what is new until all doors know, and how many events it tells a door that was away.
   relay_outbox_chars: 16_000_000,
   relay_owed_events: 10_000,
+  // How long a shard wakes for the sake of a door that it cannot reach.
+  relay_away_ms: 86_400_000,
   relay_heard_ms: 1_000,
   // What a shard gives another in one call when the number of shards has changed.
   relay_move_chars: 1_000_000,
   relay_move_rows: 500,
   relay_move_banned: 50,
-  // How many such calls one alarm makes: Cloudflare allows 1,000 requests.
+  // How many such calls one alarm makes (Cloudflare allows 1,000 requests), and how many at once: all may be for one shard.
   relay_move_calls: 500,
+  relay_move_at_once: 4,
   // How many messages a door has in hand, and how many new events wait for the stored ones before them.
   relay_in_hand: 2_048,
   relay_waiting_events: 1_000,
@@ -88,6 +91,8 @@ export const EDGE_LIMITS = {
   gift_wrap_kept_s: 2_592_000,
   relay_handover_batch: 50,
   relay_handover_retry_ms: 5_000,
+  // How many events that are not for a lane it looks at more than once.
+  relay_handover_skipped: 1_000,
 
   // Comparing sets of events (NIP-77): what one message carries, what one comparison covers, how many are open, and how
   // many events they hold together.

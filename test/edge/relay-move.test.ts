@@ -9,8 +9,7 @@ import { shardOfKey } from "@oa/shared/nostr/relay-shard.ts";
 import type { NostrEvent, VerifiedEvent } from "@oa/shared/nostr/verify.ts";
 import { openSqlite } from "@oa/worker/adapters/sqlite.ts";
 import { finalizeEvent, generateSecretKey, getPublicKey } from "nostr-tools/pure";
-import { partsElsewhere, RANGE_DDL } from "../../edge/relay/move.ts";
-import { shardRange } from "../../edge/relay/range.ts";
+import { partsElsewhere } from "../../edge/relay/move.ts";
 import { createRelayTables, storeEvents } from "../../edge/relay/store.ts";
 import { type Client, connect, eventually, NOW, openTestEdge, signed, type TestEdge } from "./fixture.ts";
 
@@ -99,6 +98,8 @@ test("a relay is filled: with versions, deletions, a ban and what is sealed", as
   const { tags, ...list } = peopleEvent({ list: "curators", people }, { created_at: NOW });
   assert.equal((await client.publish(signed(manager, { ...list, tags: tags.map((tag) => [...tag]) })))[2], true);
   await eventually(async () => (await manage("banevent", banned.id, "a test")).result === true);
+  // What is here stays, and moves.
+  assert.equal((await manage("disallowkind", wrap.kind)).result, true);
   await client.close();
   await assertAllThere();
 });
@@ -119,40 +120,6 @@ test("a shard looks through what is its own a part at a time, and gives the rest
     parts.map((part) => part?.to ?? null),
     [null, null, null, 1, null],
   );
-});
-
-test("a move of more than one alarm goes on where it was, and begins no object again; to another number it begins anew", async () => {
-  const sql = openSqlite(":memory:");
-  sql.run(RANGE_DDL);
-  const calls: string[] = [];
-  const woken: number[] = [];
-  // Fake objects, each of which has much to give away.
-  const portOf = (name: string) => ({
-    placed: async () => false,
-    take: async () => undefined,
-    giveAway: async () => calls.push(name) % LIMITS.relay_move_calls === 0,
-  });
-  createRelayTables(sql);
-  shardRange(sql, { name: "00", count: 2, portOf, wake: () => undefined, log: () => undefined });
-  const range = shardRange(sql, {
-    name: "00",
-    count: 4,
-    portOf,
-    wake: (at_ms) => woken.push(at_ms),
-    log: () => undefined,
-  });
-  assert.equal(range.isPlaced(), false);
-  for (let alarms = 0; !range.isPlaced(); alarms += 1) {
-    assert.ok(alarms < 10, "it ends");
-    await range.move();
-  }
-  assert.ok(woken.length > 2);
-  const of = (name: string): number => calls.filter((each) => each === name).length;
-  assert.deepEqual(["00", "40", "80", "c0"].map(of), Array(4).fill(LIMITS.relay_move_calls));
-  calls.length = 0;
-  const narrow = shardRange(sql, { name: "00", count: 1, portOf, wake: () => undefined, log: () => undefined });
-  while (!narrow.isPlaced()) await narrow.move();
-  assert.deepEqual(["00", "40", "80", "c0"].map(of), Array(4).fill(LIMITS.relay_move_calls));
 });
 
 for (const RELAY_SHARDS of ["8", "4", "1"]) {

@@ -73,6 +73,41 @@ test("a door that could not be told is told again, at once and then when the sha
   assert.deepEqual(calls.at(-1), { told: ["two", "three"], missed: false });
 });
 
+test("for a door that stays away a shard wakes ever more seldom, also where it slept meanwhile, and not for ever", async () => {
+  mock.timers.enable({ apis: ["Date"], now: 1 });
+  const { sql, store } = shard();
+  let isAway = true;
+  const port = () => ({
+    deliver: async () => {
+      if (isAway) throw new Error("the door is away");
+      return true;
+    },
+  });
+  tellDoors(sql, 1, port).listen("far");
+  store("one");
+  const waits: number[] = [];
+  for (;;) {
+    const wait_ms = await tellDoors(sql, 1, port).settle();
+    if (wait_ms === null) break;
+    waits.push(wait_ms);
+    mock.timers.tick(wait_ms);
+  }
+  assert.deepEqual(
+    waits.slice(0, 4),
+    [1, 1, 2, 4].map((times) => times * LIMITS.relay_handover_retry_ms),
+  );
+  assert.ok(waits.length < 20, `it wakes ${waits.length} times`);
+  const told = tellDoors(sql, 1, port);
+  assert.equal(told.owes(), true, "it is told when the shard wakes for another reason");
+  isAway = false;
+  assert.equal(await told.settle(), null);
+  assert.equal(told.owes(), false);
+  isAway = true;
+  await told.tell(store("two"));
+  assert.equal(await told.settle(), LIMITS.relay_handover_retry_ms, "it is new that it is away");
+  mock.timers.reset();
+});
+
 test("a shard that starts anew tells its doors what they are not known to have heard, and nothing where all is known", async () => {
   const { sql, store } = shard();
   const first = door();
@@ -240,7 +275,7 @@ test("an answer of many large events is fetched a share at a time from each shar
       });
       return [{ rows, mark: each }];
     },
-    raws: async (seqs: readonly number[], chars: number) => {
+    raws: async (_count: number, seqs: readonly number[], chars: number) => {
       const some = seqs.slice(0, Math.floor(chars / raw.length)).map((seq) => `${raw}${shard} ${seq}`);
       fetched += some.reduce((sum, { length }) => sum + length, 0);
       return some;

@@ -70,7 +70,7 @@ function fakeShard(...stubs: readonly ("hangs" | "fails" | "answers")[]) {
     made.push(how);
     return {
       perform: async () => [],
-      raws: (seqs) => {
+      raws: (_count, seqs) => {
         if (how === "hangs" && seqs[0] !== 0) return new Promise(() => undefined);
         if (how === "fails") return Promise.reject(new Error("the stub is broken"));
         return Promise.resolve([how]);
@@ -80,7 +80,8 @@ function fakeShard(...stubs: readonly ("hangs" | "fails" | "answers")[]) {
   return { made, called: shardCalls(portOf) };
 }
 /** A call that hangs in a stub that hangs, unless it asks for the event at 0. */
-const ask = (called: ReturnType<typeof shardCalls>, shard = 1, seq = 1) => called(shard, (port) => port.raws([seq], 1));
+const ask = (called: ReturnType<typeof shardCalls>, shard = 1, seq = 1) =>
+  called(shard, (port) => port.raws(4, [seq], 1));
 const settled = async (): Promise<void> => {
   for (let turn = 0; turn < 20; turn += 1) await Promise.resolve();
 };
@@ -133,7 +134,7 @@ test("a stub of a shard that has started anew is replaced and the call made agai
       const [how, error] = [broken, new Error("the object started anew")];
       broken = null;
       if (how === "overloaded") Object.assign(error, { overloaded: true });
-      return how === null ? port.raws([1], 1) : Promise.reject(error);
+      return how === null ? port.raws(4, [1], 1) : Promise.reject(error);
     });
   assert.deepEqual(await call(), { answer: ["answers"] });
   broken = "overloaded";

@@ -1,5 +1,6 @@
 // A fake for tests of failures: the edge's own objects in workerd, but for a shard that fails as the events that it is
-// given, and the questions that it is asked, say in a tag `t`. It says in the log what it tells its doors.
+// given, and the questions that it is asked, say in a tag `t`. It says in the log what it tells its doors, and of each
+// alarm whether another is set.
 import { RelayShard as RealShard } from "./index.js";
 
 export * from "./index.js";
@@ -34,11 +35,11 @@ export class RelayShard extends RealShard {
     super(context, { ...env, RELAY_DOOR: { idFromString: (id) => env.RELAY_DOOR.idFromString(id), get } });
   }
 
-  async perform(door, tasks) {
+  async perform(count, door, tasks) {
     const has = (fault) => JSON.stringify(tasks).includes(fault);
     if (has("hangs")) await asleep(LONG_MS);
     if (tasks.some(({ verb, filters }) => verb === "find" && filters.length === 0)) throw new Error("a test's fault");
-    const answers = super.perform(door, tasks);
+    const answers = super.perform(count, door, tasks);
     const lost = (await this.ctx.storage.get("lost")) ?? 0;
     if (!has("loses its answer") || lost === 2) return answers;
     await this.ctx.storage.put("lost", lost + 1);
@@ -50,6 +51,8 @@ export class RelayShard extends RealShard {
     // Away for so long that a door with nothing to do sleeps meanwhile.
     const died_at_ms = await this.ctx.storage.get("dies after it tells");
     if (died_at_ms !== undefined) await asleep(Math.max(0, died_at_ms + 14_000 - Date.now()));
-    return super.alarm();
+    await super.alarm();
+    const next_ms = await this.ctx.storage.getAlarm();
+    console.error(`alarm of ${this.ctx.id.name}: ${next_ms === null ? "none after it" : "another after it"}`);
   }
 }
