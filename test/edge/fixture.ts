@@ -4,7 +4,7 @@ import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import type { NostrEvent } from "@oa/shared/nostr/verify.ts";
 import { type RunningEdge, startEdge } from "@oa/worker/adapters/edge.ts";
-import { finalizeEvent } from "nostr-tools/pure";
+import { signQuickly } from "../sign.ts";
 
 export const ROOT = dirname(dirname(dirname(fileURLToPath(import.meta.url))));
 
@@ -169,13 +169,13 @@ export async function connect(url: string, address?: string): Promise<Client> {
 
 export const NOW = Math.floor(Date.now() / 1000);
 
-/** A signed event, as plain data: nostr-tools marks its own as verified. */
+/** A signed event. */
 export function signed(
   key: Uint8Array,
   event: { readonly kind: number; readonly tags?: string[][]; readonly content?: string; readonly created_at?: number },
 ): NostrEvent {
   const { kind, tags = [], content = "", created_at = NOW } = event;
-  return JSON.parse(JSON.stringify(finalizeEvent({ kind, tags, content, created_at }, key)));
+  return signQuickly({ kind, tags, content, created_at }, key);
 }
 
 /**

@@ -7,8 +7,9 @@ import { offerHash, offerText } from "@oa/shared/core/offer-hash.ts";
 import type { LicenseOffer, NostrEvent, ReceiptBundle } from "@oa/shared/generated/types.ts";
 import { type ReceiptDraft, toEvent } from "@oa/shared/nostr/30053-license-receipt.ts";
 import { hexToNpub } from "@oa/shared/nostr/npub.ts";
-import { type EventTemplate, publicKeyOf, signEvent } from "@oa/shared/nostr/template.ts";
+import { type EventTemplate, publicKeyOf } from "@oa/shared/nostr/template.ts";
 import type { Publication } from "@oa/shared/upgrade/publication.ts";
+import { signQuickly } from "../sign.ts";
 import { AUTHOR, key, manifestBy, publish } from "./signed-upgrade.ts";
 
 export const SOLD_AT = 1_766_000_000;
@@ -107,7 +108,7 @@ export function replacing({ draft, seller, bundle }: Sale, change: Partial<Recei
 }
 
 export function sign(template: EventTemplate, by: Uint8Array): NostrEvent {
-  return plain(signEvent(template, by, randomBytes(32)));
+  return signQuickly(template, by);
 }
 
 /** As it comes out of JSON. */
