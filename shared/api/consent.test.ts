@@ -71,8 +71,10 @@ test("the owner reads what the author declares of it, and nothing where nothing 
     telemetry_level: "basic",
   };
   assert.deepEqual(declaredSentences({ policy }), [
-    "It carries the policy flags no_legal_advice, collects_names.",
+    "It says of its use: no legal advice, collects names.",
     "What its runs gave is deleted after 14 days.",
-    "Its telemetry is basic.",
+    "Its runs send basic telemetry to a collector of yours, where you have set one up, and nowhere else.",
   ]);
+  const none = declaredSentences({ policy: { data_retention_days: 1, telemetry_level: "loud" } });
+  assert.deepEqual(none, ["What its runs gave is deleted after one day.", "Its runs send no telemetry."]);
 });

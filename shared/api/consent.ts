@@ -59,12 +59,17 @@ function missedPhrase({ on_missed, catch_up_max_age_h }: UpgradeSchedule): strin
   return `, catching up on a start it missed up to ${duration(catch_up_max_age_h * HOUR_MS)} ago`;
 }
 
+function telemetrySentence(level: string): string {
+  if (level !== "basic" && level !== "full") return "Its runs send no telemetry.";
+  return `Its runs send ${level} telemetry to a collector of yours, where you have set one up, and nowhere else.`;
+}
+
 /** What an author declares under `policy`, as an owner reads it before the first run; an update shows what changes of it. */
 export function declaredSentences({ policy = {} }: Pick<UpgradeManifest, "policy">): readonly string[] {
   const { aup_flags = [], data_retention_days: days, telemetry_level } = policy;
   return [
-    ...(aup_flags.length === 0 ? [] : [`It carries the policy flags ${aup_flags.join(", ")}.`]),
-    ...(days === undefined ? [] : [`What its runs gave is deleted after ${days} days.`]),
-    ...(telemetry_level === undefined ? [] : [`Its telemetry is ${telemetry_level}.`]),
+    ...(aup_flags.length === 0 ? [] : [`It says of its use: ${aup_flags.join(", ").replaceAll("_", " ")}.`]),
+    ...(days === undefined ? [] : [`What its runs gave is deleted after ${days === 1 ? "one day" : `${days} days`}.`]),
+    ...(telemetry_level === undefined ? [] : [telemetrySentence(telemetry_level)]),
   ];
 }

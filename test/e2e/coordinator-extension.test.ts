@@ -49,14 +49,14 @@ describe("the coordinator with a browser extension", { skip: needs("chromium") }
     await open(page, "Key");
     await shows(page, "Your extension keeps the key");
     await press(page, "Use the extension");
-    await shows(page, "Your key is open");
+    await shows(page, "Your key is unlocked");
     await walk(world, page, { public_key: publicKeyOf(WORLD_KEY), video: VIDEO });
     assert.ok(!String(await page.evaluate("JSON.stringify(localStorage)")).includes("ncryptsec"));
     await open(page, "Key");
     await press(page, "Lock now");
     await shows(page, "Your key is locked");
     await press(page, "Unlock");
-    await shows(page, "Your key is open");
+    await shows(page, "Your key is unlocked");
     await page.close();
   });
 
@@ -64,7 +64,7 @@ describe("the coordinator with a browser extension", { skip: needs("chromium") }
     const page = await visit("localhost");
     await open(page, "Key");
     await press(page, "Use the extension");
-    await shows(page, "Your key is open");
+    await shows(page, "Your key is unlocked");
     const refusal = "The extension refused: its owner said no to kind 1984.";
     await walk(world, page, { public_key: publicKeyOf(ELEMENT_KEY), video: VIDEO, refusal });
     await page.close();

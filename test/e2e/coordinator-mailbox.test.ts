@@ -38,7 +38,7 @@ describe("the coordinator where no relay takes an order", { skip: needs("chromiu
     await open(page, "Key");
     await fill(page, "new-passphrase", PASSPHRASE);
     await press(page, "Make the key");
-    await shows(page, "Your key is open");
+    await shows(page, "Your key is unlocked");
     const offer = await world.ask("pair", "add", "--label", "phone", "--results", "--allow", "filesystem:read:**");
     await page.goto(String(offer.invitation));
     await press(page, "Pair");

@@ -65,7 +65,7 @@ describe("the coordinator's signers and its camera", { skip: needs("chromium") }
     const page = await world.visit(extension(key(21)));
     await open(page, "Key");
     await press(page, "Use the extension");
-    await shows(page, "Your key is open");
+    await shows(page, "Your key is unlocked");
     await pair(page, publicKeyOf(key(21)));
     assert.ok(!String(await page.evaluate("JSON.stringify(localStorage)")).includes("ncryptsec"));
     await page.close();
@@ -98,7 +98,7 @@ describe("the coordinator's signers and its camera", { skip: needs("chromium") }
     await shows(page, "The signer's address has no key of 64 hex digits");
     await fill(page, "bunker", signer.url);
     await press(page, "Connect");
-    await shows(page, "Your key is open");
+    await shows(page, "Your key is unlocked");
     await walk(world, page, { public_key: signer.public_key, video: VIDEO });
     const stored = String(await page.evaluate("JSON.stringify(localStorage)"));
     assert.ok(stored.includes("ncryptsec") && !stored.includes("first-time-only"), "no one-time secret is kept");
@@ -109,7 +109,7 @@ describe("the coordinator's signers and its camera", { skip: needs("chromium") }
     await shows(page, "The passphrase does not open it.");
     await fill(page, "passphrase", PASSPHRASE);
     await press(page, "Unlock");
-    await shows(page, "Your key is open");
+    await shows(page, "Your key is unlocked");
     assert.deepEqual([...new Set(signer.asked.map(({ method }) => method))].sort(), [
       ...["connect", "get_public_key", "nip44_decrypt", "sign_event"],
     ]);
@@ -130,7 +130,7 @@ describe("the coordinator's signers and its camera", { skip: needs("chromium") }
     await shows(page, /nostrconnect:\/\//);
     assert.equal(await page.evaluate("document.querySelectorAll('canvas.qr').length"), 1);
     signer.connectTo(String(await page.evaluate("document.querySelector('.address').textContent")));
-    await shows(page, "Your key is open");
+    await shows(page, "Your key is unlocked");
     refuses = true;
     const offer = await world.ask("pair", "add", "--label", "third");
     await page.goto(`${world.url}/install/#/pair`);

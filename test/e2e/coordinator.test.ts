@@ -66,6 +66,20 @@ describe("the coordinator in a browser", { skip: needs("chromium") }, () => {
   const kept = async (): Promise<Remembered> =>
     JSON.parse((await page.evaluate("localStorage.getItem('oa.coordinator')")) as string);
 
+  it("takes a reader without a mouse along, and names each screen, from the newcomer's first on", async () => {
+    await shows(page, /Once, in this order:\s+.*Make a key/);
+    await look("find-first");
+    await open(page, "Machines");
+    await shows(page, "None is paired yet.");
+    const heading = "document.activeElement === document.querySelector('main h1')";
+    await page.waitForFunction(`document.title === 'Machines · Agent Upgrades' && ${heading}`);
+    await press(page, "Pair a machine");
+    await page.waitForFunction(`document.title === 'Pair a machine · Agent Upgrades' && ${heading}`);
+    await page.goto(`${world.url}/install/#/listing/nonsense`);
+    await shows(page, "It cannot be shown");
+    await press(page, "Find an upgrade");
+  });
+
   it("makes a key, which is kept encrypted alone", async () => {
     await open(page, "Key");
     await look("key-none");
@@ -74,7 +88,7 @@ describe("the coordinator in a browser", { skip: needs("chromium") }, () => {
     await shows(page, "A passphrase has at least 8 characters.");
     await fill(page, "new-passphrase", PASSPHRASE);
     await press(page, "Make the key");
-    await shows(page, "Your key is open");
+    await shows(page, "Your key is unlocked");
     const { key } = await kept();
     const opened = await openEncryptedKey(key.ncryptsec, async () => PASSPHRASE);
     assert.ok(!isRejection(opened));
@@ -164,8 +178,16 @@ describe("the coordinator in a browser", { skip: needs("chromium") }, () => {
     await press(page, "Review what it may do");
     await shows(page, "No value was given for file");
     await fill(page, "file", file());
-    await page.select('select[name="how"]', "cron");
+    await shows(page, /It runs every day at 02:00 in Chicago\./);
+    await page.select('select[name="how"]', "daily");
     await fill(page, "timezone", "Europe/Berlin");
+    await page.select('select[name="days"]', "1-5");
+    await shows(
+      page,
+      /It runs Monday to Friday at 02:00 in Berlin\.[\s\S]*\w{3} 20\d\d-\d\d-\d\d, 02:00 \(UTC\+0[12]:00\)/,
+    );
+    await look("settings-daily");
+    await page.select('select[name="how"]', "cron");
     await fill(page, "expression", "30 2 * 3 SUN");
     await shows(page, /Clocks skip 20\d\d-03-\d\d 02:00 to 03:00: it fires right after\./);
     await fill(page, "expression", "61 2 * * *");
@@ -265,6 +287,8 @@ describe("the coordinator in a browser", { skip: needs("chromium") }, () => {
     await unlock();
     await page.goto(`${world.url}/install/#/listing/${encodeURIComponent(world.address)}`);
     await page.locator("details.rate summary").click();
+    await press(page, "Publish the rating");
+    await shows(page, "Choose from one to five stars.");
     await page.select('select[name="stars"]', "4");
     await fill(page, "review", "Ready every morning.");
     await press(page, "Publish the rating");
@@ -286,6 +310,18 @@ describe("the coordinator in a browser", { skip: needs("chromium") }, () => {
         ({ tags, content }) => tags.some(([n, v]) => n === "rating" && v === "4") && content.startsWith("Ready"),
       ),
     );
+  });
+
+  it("removes by the second press alone, and takes what is over off its list", async () => {
+    await open(page, "Installed");
+    await press(page, "Remove");
+    await shows(page, "Press again to remove it");
+    await page.focus("nav.tabs a");
+    assert.doesNotMatch(await words(page), /Press again|order to remove/);
+    await press(page, "Remove");
+    await press(page, "Press again to remove it");
+    await press(page, "Take it off this list");
+    await shows(page, "Nothing has been ordered from here yet.");
   });
 
   it("has no barrier in any view, on a phone", () => assert.deepEqual(barriers, []));
@@ -340,7 +376,7 @@ describe("the coordinator in a browser", { skip: needs("chromium") }, () => {
       /Nothing was sent: no relay took it: .* cannot be reached; and the mailbox at .* cannot be reached\./,
     );
     const { installs } = await kept();
-    assert.equal(installs.length, 1, "an order that was not sent is not remembered as one");
+    assert.equal(installs.length, 0, "an order that was not sent is not remembered as one");
   });
 });
 

@@ -137,7 +137,7 @@ describe("choosing on the ledger", { skip }, () => {
       [true, false],
     ]);
     await page.click("#whose .own");
-    await says("/^You chose nothing/");
+    await says("/^This mirror’s own moderators apply/");
     assert.equal(await kept(), null);
     assert.equal(await page.$(".ledger .not-followed"), null);
     await page.click(`#whose input[value="${OPERATOR_KEY}"]`);

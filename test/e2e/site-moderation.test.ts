@@ -189,31 +189,58 @@ test("who chose other moderators reads it in the coordinator, and is told who hi
     args: ["--no-sandbox"],
   });
   try {
-    const screen = async (path: string, chosen: readonly string[] | null): Promise<string> => {
+    /** `events`: what the catalog gives in place of its moderators' signed events. */
+    const screen = async (
+      path: string,
+      chosen: readonly string[] | null,
+      events?: (page: { readonly events: readonly NostrEvent[] }) => readonly NostrEvent[],
+    ): Promise<string> => {
       const visitor = await browser.createBrowserContext();
       const page = await visitor.newPage();
+      if (events !== undefined) {
+        await page.setRequestInterception(true);
+        page.on("request", (request) => {
+          if (!request.url().includes("/v1/moderation/events")) return void request.continue();
+          return void fetch(request.url())
+            .then((answer) => answer.json() as Promise<{ readonly events: readonly NostrEvent[] }>)
+            .then((body) => request.respond({ body: JSON.stringify({ ...body, events: events(body) }) }));
+        });
+      }
       const kept = `localStorage.setItem("oa.moderators", '${JSON.stringify(chosen)}')`;
       if (chosen !== null) await page.evaluateOnNewDocument(kept);
       await page.goto(`${url}${path}`, { waitUntil: "load" });
       await until(
         page,
-        "/cannot be installed|taken down|class=.listings/.test(document.querySelector('#screen').innerHTML)",
+        "/cannot be installed|taken down|catalog hides it|class=.listings/.test(document.querySelector('#screen').innerHTML)",
       );
       const text = await textOf(page, "#screen");
       await visitor.close();
       return text;
     };
-    assert.match(await screen(way, null), /was taken down: it harms the machine it runs on/);
-    assert.match(await screen(way, [getPublicKey(mo)]), /was taken down: it harms the machine it runs on/);
+    const npub = hexToNpub(getPublicKey(mo));
+    const down = "Taken down ?It was taken down: it harms the machine it runs on";
+    const checked = `${npub} ?Signed decision ?[0-9a-f]{64} ?Its signature was checked in this browser`;
+    assert.match(await screen(way, null), new RegExp(`^${down}.*by ?Mo, who moderates this catalog ${checked}`));
+    const followed = new RegExp(`^${down}.*${npub.slice(0, 12)}…, whom you follow ${checked}`);
+    assert.match(await screen(way, [getPublicKey(mo)]), followed);
     const shown = await screen(way, [getPublicKey(author)]);
     assert.match(
       shown,
-      /^The catalog’s own moderators hide it; you do not follow them, so it is shown\. They say: .*malware/,
+      /^The catalog’s own moderators hide it; you do not follow them, so it is shown\. It was taken down: .*malware.*Signed decision [0-9a-f]{64} by Mo, checked in this browser\./,
     );
+    const forged = await screen(way, null, ({ events }) =>
+      events.map((event) => (event.kind === 1985 ? { ...event, content: "Worse than it is." } : event)),
+    );
+    assert.match(forged, /^This catalog hides it ?The catalog says: .*was taken down.*the catalog’s word alone/);
+    assert.doesNotMatch(forged, /checked in this browser\.? ?Find/);
+    const others = await screen(way, null, ({ events }) => events.filter(({ kind }) => kind !== 30_000));
+    assert.match(others, /the catalog’s word alone/, "nobody says that its signer moderates here");
+    const unheard = await screen(way, [getPublicKey(author)], () => []);
+    assert.match(unheard, /^A catalog hides it\. It says: .*malware.*the catalog’s word alone/);
     assert.match(shown, /This listing cannot be installed.*release/, "it is looked at: it has no release");
-    assert.match(await screen("/install/", null), /by the catalog’s own moderators apply.*me\.good/);
+    assert.match(await screen("/install/", null), /me\.good.*by the catalog’s own moderators apply/);
     assert.doesNotMatch(await screen("/install/", null), /me\.bad/);
-    assert.match(await screen("/install/", []), /Nobody’s decisions apply here, as you chose\..*me\.bad/);
+    assert.match(await screen("/install/", []), /me\.bad.*Nobody’s decisions apply here, as you chose\./);
   } finally {
     await browser.close();
   }

@@ -7,7 +7,7 @@ import { gzipSync } from "node:zlib";
 import { hexToNpub } from "@oa/shared/nostr/npub.ts";
 import axe from "axe-core";
 import { HtmlValidate } from "html-validate";
-import { fakeCatalog } from "../fakes/catalog.ts";
+import { ARABIC, fakeCatalog } from "../fakes/catalog.ts";
 import { CURATOR_KEY, moderated, WATCH_KEY } from "../fakes/moderation.ts";
 import { needs } from "../needs.ts";
 import { openSiteWorld, type SiteWorld, textOf, until } from "./site-world.ts";
@@ -125,6 +125,36 @@ describe("pages", { skip }, () => {
     }
   });
 
+  test("what authors write from right to left is shown so, in pages and in results", async () => {
+    const { page } = await world.open(world.listing("example.upgrade-5"), { width: 390 });
+    const directions = `["h1", ".lead", "h2"].map((name) => getComputedStyle(document.querySelector(name)).direction)`;
+    assert.deepEqual(await page.evaluate(directions), ["rtl", "rtl", "ltr"]);
+    await page.close();
+    const words = encodeURIComponent(ARABIC.title);
+    const results = await world.open(`/search/?q=${words}`);
+    assert.equal(
+      await results.page.evaluate("getComputedStyle(document.querySelector('#results h2')).direction"),
+      "rtl",
+    );
+    await results.page.close();
+  });
+
+  test("no page sticks out of a small phone, or of a large one at 200 per cent", async () => {
+    const long = [5, 6, 7].map((index) => world.listing(`example.upgrade-${index}`));
+    const { page } = await world.open("/");
+    for (const path of [...Object.values(pages), ...long]) {
+      await page.setViewport({ width: 320, height: 640 });
+      await page.goto(`${world.host.edge().url}${path}`, { waitUntil: "load" });
+      await page.evaluate('for (const one of document.querySelectorAll("details")) one.open = true');
+      for (const width of [320, 195]) {
+        await page.setViewport({ width, height: 640 });
+        const wide = Number(await page.evaluate("document.documentElement.scrollWidth - innerWidth"));
+        assert.ok(wide <= 0, `${path}, ${width} wide: it is ${wide} pixels wider than the window`);
+      }
+    }
+    await page.close();
+  });
+
   test("every page says how fresh it is, to the eye and to a reader of screens, without JavaScript", async () => {
     const [, said] = /content:"(As of [^"]*)"/.exec(read("/snapshot/fresh.css")) ?? [];
     assert.match(said ?? "", new RegExp(`^As of .* UTC: ${LISTINGS} listings, snapshot [0-9a-f]{16}…`));
@@ -148,7 +178,7 @@ describe("pages", { skip }, () => {
     };
     const low = new Map(rows.map(({ path, rating }) => [path, rating?.low_milli ?? 0]));
     const shown = ["/browse/top/index.html", "/browse/top/2/index.html"].flatMap((file) =>
-      [...read(file).matchAll(/<h2><a href="([^"]*)"/g)].map(([, path = ""]) => low.get(path)),
+      [...read(file).matchAll(/<h2 dir="auto"><a href="([^"]*)"/g)].map(([, path = ""]) => low.get(path)),
     );
     assert.equal(shown.length, LISTINGS);
     assert.deepEqual(
@@ -171,6 +201,8 @@ describe("pages", { skip }, () => {
       /every day at 02:00 in Chicago, only between 01:00 and 05:00 0 2 \* \* \*/,
     );
     assert.match(await textOf(page, "[aria-labelledby=reputation]"), /oa reputation verify 30051:/);
+    assert.match(await textOf(page, ".install dl"), /Runs on ?macOS, Linux ?Model backends it works with ?lexical-v1/);
+    assert.match(await textOf(page, "[aria-labelledby=touches]"), /Read everything in “dest” \(your choice\)\./);
     assert.match(await textOf(page, ".releases"), /0\.2\.0 this page.*0\.0\.2 beta.*0\.0\.1/);
     const event = String(await page.evaluate("document.querySelector('a[download]').href"));
     const shown = JSON.parse(await textOf(page, "#event"));
@@ -269,6 +301,28 @@ describe("under the edge's policy", { skip }, () => {
       if ((await page.evaluate("document.activeElement.matches('#results a')")) === true) break;
     }
     assert.equal(await page.evaluate("document.activeElement.matches('#results a')"), true, "a result has the focus");
+    assert.deepEqual(complaints, []);
+    await page.close();
+  });
+
+  test("a search that finds nothing shows the way to all there is", async () => {
+    const { page, complaints } = await world.open("/search/");
+    await page.type("#q", "zzzz");
+    await until(page, "/^Nothing was found/.test(document.querySelector('#found').textContent)");
+    assert.equal(await page.evaluate("document.querySelector('#results a').pathname"), "/browse/");
+    assert.deepEqual(complaints, []);
+    await page.close();
+  });
+
+  test("the command that installs is copied by a button, which is not there without JavaScript", async () => {
+    const plain = await world.open(pages.listing ?? "", { script: false });
+    assert.equal(await plain.page.evaluate("document.querySelector('button.copy').hidden"), true);
+    await plain.page.close();
+    const { page, complaints } = await world.open(pages.listing ?? "");
+    await page.evaluate("navigator.clipboard.writeText = async (text) => { globalThis.copied = text; }");
+    await page.click("button.copy");
+    await until(page, "document.querySelector('button.copy').textContent === 'Copied'");
+    assert.equal(await page.evaluate("copied"), await textOf(page, ".install pre"));
     assert.deepEqual(complaints, []);
     await page.close();
   });

@@ -35,7 +35,8 @@ const PRICES: readonly NonNullable<UpgradeManifest["pricing"]>[] = [
 
 /**
  * A fake edge, for the site: `GET /v1/snapshot` over so many listings, truly signed, of one author for every five. The
- * first three are the example upgrades; the fourth has markup for a title, the fifth a long one in several scripts.
+ * first three are the example upgrades; the fourth has markup for a title, the fifth a long one in several scripts, the
+ * sixth is in Arabic, the seventh full of emoji, the eighth of words without an end.
  */
 export function fakeCatalog(
   listings: number,
@@ -84,6 +85,20 @@ export const LONG_TITLE =
     120,
   );
 
+export const ARABIC = {
+  title: "فهرسة مستودعك كل ليلة (v2)",
+  summary: "تقرأ المستودع وتكتب فهرسًا محليًا. لا شيء يغادر جهازك.",
+};
+const WORD = "Donaudampfschifffahrtselektrizitaetenhauptbetriebswerkbauunterbe"; // 64 letters
+/** What authors write beside plain English, by place in the catalog. */
+const WRITTEN: Readonly<Record<number, Pick<UpgradeManifest, "title" | "summary">>> = {
+  3: { title: HOSTILE_TITLE },
+  4: { title: LONG_TITLE },
+  5: ARABIC,
+  6: { title: "🌙✨ Nacht‑Index 🧑🏽‍💻 👨‍👩‍👧‍👦", summary: "🗂️ ➡️ 🔎 while you 😴, 🆓" },
+  7: { title: WORD, summary: `${WORD} ${WORD}` },
+};
+
 function manifestAt(base: UpgradeManifest, index: number): UpgradeManifest {
   const npub = hexToNpub(publicKeyOf(keyOf(index)));
   const author = { name: index < 5 ? "OpenAgents" : `Author ${Math.floor(index / 5)}`, npub };
@@ -91,7 +106,7 @@ function manifestAt(base: UpgradeManifest, index: number): UpgradeManifest {
   const title = `${SUBJECTS[index % SUBJECTS.length]} ${MOODS[index % MOODS.length]}, ${index}`;
   return {
     ...{ ...base, id: `example.upgrade-${index}`, author, version: `1.${index % 9}.0` },
-    title: index === 3 ? HOSTILE_TITLE : index === 4 ? LONG_TITLE : title,
+    ...{ title, ...WRITTEN[index] },
     pricing: PRICES[index % PRICES.length],
     tags: [...(base.tags ?? []), `tag-${index % 40}`],
   } as UpgradeManifest;

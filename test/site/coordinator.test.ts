@@ -159,9 +159,9 @@ describe("an order", () => {
     const review = reviewOrder(upgrade, { inputs: {}, schedule: null }, context);
     assert.ok(!isRejection(review), JSON.stringify(review));
     assert.deepEqual(review.declares, [
-      "It carries the policy flags no_legal_advice.",
+      "It says of its use: no legal advice.",
       "What its runs gave is deleted after 14 days.",
-      "Its telemetry is basic.",
+      "Its runs send basic telemetry to a collector of yours, where you have set one up, and nowhere else.",
     ]);
     assert.ok(review.permissions.some(({ sentence }) => /own state .*up to 16 MB/.test(sentence)));
     const plainly = reviewOrder(checked(), { inputs: {}, schedule: null }, context);
@@ -226,11 +226,24 @@ describe("the form", () => {
     assert.deepEqual(fieldsOf(declared, chosen, "UTC").cpu_max, "50");
     assert.equal(scheduleOf(declared, { ...fields, how: "manual" })?.type, "manual");
   });
+  it("takes a time of day and days as people have them, and finds them again in what was chosen", () => {
+    const fields = fieldsOf(declared, null, "Europe/Berlin");
+    assert.deepEqual([fields.how, fields.at, fields.days], ["declared", "02:00", "*"]);
+    const chosen = scheduleOf(declared, { ...fields, how: "daily", at: "06:30", days: "1-5", timezone: "UTC" });
+    assert.equal(chosen?.expression, "30 6 * * 1-5");
+    const again = fieldsOf(declared, chosen, "Europe/Berlin");
+    assert.deepEqual([again.how, again.at, again.days, again.timezone], ["daily", "06:30", "1-5", "UTC"]);
+    for (const expression of ["*/5 6 * * *", "30 6 1 * *", "30 6 * * 1,3", "75 6 * * *"]) {
+      assert.equal(fieldsOf(declared, { ...declared, expression }, "UTC").how, "cron", expression);
+    }
+    const none = scheduleOf(declared, { ...fields, how: "daily", at: "" });
+    assert.ok(isRejection(nextTimes(none ?? declared, "UTC", 0)), "no time was chosen");
+  });
   it("shows the next times with what a change of clocks does, and says what is wrong", () => {
     const now_ms = Date.UTC(2027, 2, 26);
     const times = nextTimes({ type: "cron", expression: "30 2 * * *", timezone: "Europe/Berlin" }, "UTC", now_ms);
     assert.ok(!isRejection(times));
-    assert.equal(times[0], "2027-03-26 02:30+01:00");
+    assert.equal(times[0], "Fri 2027-03-26, 02:30 (UTC+01:00)");
     assert.equal(times.at(-1), "Clocks skip 2027-03-28 02:00 to 03:00: it fires right after.");
     const never = { type: "cron", expression: "0 12 * * *", window: { start: "01:00", end: "02:00" } } as const;
     assert.deepEqual(nextTimes(never, "UTC", now_ms), ["It never fires within its window."]);

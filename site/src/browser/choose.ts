@@ -69,7 +69,7 @@ async function tell(chosen: readonly string[] | null, says: HTMLElement): Promis
   ]);
   if (chosen === null) {
     markLedger(null);
-    says.textContent = "You chose nothing: this mirror’s own moderators apply, as its pages are.";
+    says.textContent = "This mirror’s own moderators apply, as for everybody who chose nobody else.";
     return;
   }
   try {

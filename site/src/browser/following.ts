@@ -42,6 +42,31 @@ export function listingAt(path: string): { readonly address: string; readonly pu
   return pubkey === undefined || slug === undefined ? null : { address: `30051:${pubkey}:${slug}`, pubkey };
 }
 
+/**
+ * What these keys signed, out of what the edge at this origin keeps; null: its own operator, and whom that trusts. Rejects
+ * where the edge cannot be asked.
+ */
+export async function followAt(
+  edge: string,
+  chosen: readonly string[] | null,
+): Promise<Pick<Following, "followed" | "nameOf">> {
+  const keys = chosen ?? (await operatorAt(edge));
+  const of = await Promise.all(keys.map((key) => ofEdge(key, edge)));
+  const followed = openFollowed(keys, of.flat(), (raw) => verifyEvent(raw, pureSchnorr));
+  const nameOf = (key: string): string =>
+    followed.nameOf(key) || (chosen === null && keys.includes(key) ? "its operator" : shortName(key));
+  return { followed, nameOf };
+}
+
+async function operatorAt(edge: string): Promise<readonly string[]> {
+  const roles = await answered<{ readonly operator: string | null }>(`${edge}/v1/moderation/roles`);
+  return roles === null || roles.operator === null ? [] : [roles.operator];
+}
+
+function shortName(key: string): string {
+  return `${hexToNpub(key).slice(0, 12)}…`;
+}
+
 async function load(chosen: readonly string[]): Promise<Following> {
   const index = await answered<ModeratorIndex>("/moderation/index.json");
   if (index === null) throw new Error("this mirror does not say what moderators decided");
@@ -52,9 +77,7 @@ async function load(chosen: readonly string[]): Promise<Following> {
   return {
     ...{ chosen, followed, operator },
     nameOf: (key) =>
-      names.get(key) ||
-      followed.nameOf(key) ||
-      (key === operator ? "this mirror’s operator" : `${hexToNpub(key).slice(0, 12)}…`),
+      names.get(key) || followed.nameOf(key) || (key === operator ? "this mirror’s operator" : shortName(key)),
     silent: chosen.filter((key, at) => !names.has(key) && of[at]?.length === 0),
     judge: (path, event_id) => {
       const listing = listingAt(path);
@@ -71,13 +94,13 @@ async function ofMirror(key: string): Promise<readonly unknown[]> {
   return file.events;
 }
 
-/** What the edge that serves this page has of anybody else; nothing where these are plain files. */
-async function ofEdge(key: string): Promise<readonly unknown[]> {
+/** What an edge, else the one that serves this page, has of anybody; nothing where there are plain files. */
+async function ofEdge(key: string, edge = ""): Promise<readonly unknown[]> {
   const events: unknown[] = [];
   let cursor: string | null = "0";
   for (let pages = 0; cursor !== null && pages < EVENT_PAGES_MAX; pages += 1) {
     type Page = { readonly events: readonly unknown[]; readonly next_cursor: string | null };
-    const page: Page | null = await answered<Page>(`/v1/moderation/events?moderators=${key}&cursor=${cursor}`);
+    const page: Page | null = await answered<Page>(`${edge}/v1/moderation/events?moderators=${key}&cursor=${cursor}`);
     if (page === null) return [];
     events.push(...page.events);
     cursor = page.next_cursor;
@@ -85,7 +108,7 @@ async function ofEdge(key: string): Promise<readonly unknown[]> {
   return events;
 }
 
-/** What this site's own address answers; null where it has no such thing. */
+/** What an address answers, this site's own or an edge's; null where it has no such thing. */
 async function answered<Value>(path: string): Promise<Value | null> {
   const response = await fetch(path, { signal: AbortSignal.timeout(LIMITS.coordinator_answer_ms) });
   if (response.status === 404) return null;

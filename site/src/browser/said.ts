@@ -59,7 +59,11 @@ function choicesInWords({ inputs = {} }: UpgradeManifest): readonly string[] {
   });
 }
 
-function scheduleInWords(schedule: UpgradeSchedule): { readonly words: string; readonly expression: string | null } {
+/** When it runs by itself, in words that follow `it runs`, and as cron has it. */
+export function scheduleInWords(schedule: UpgradeSchedule): {
+  readonly words: string;
+  readonly expression: string | null;
+} {
   if (schedule.type === "manual") return { words: "when its owner asks", expression: null };
   if (schedule.type === "event") return { words: "when something it watches changes", expression: null };
   const { expression = "", timezone, window } = schedule;
@@ -94,7 +98,12 @@ function stepInWords(step: Readonly<Record<string, unknown>>): string {
   return "";
 }
 
-/** References to an install's inputs as its future owner understands them. */
+/** References of a manifest as its future owner understands them. */
 function withChoices(text: string): string {
-  return text.replace(/\$\{inputs\.([A-Za-z0-9_-]+)\}/g, "what you choose as $1");
+  return text
+    .replace(/\$\{inputs\.([A-Za-z0-9_-]+)\}/g, "“$1” (your choice)")
+    .replace(/\$\{steps\.([A-Za-z0-9_-]+)(?:\.[A-Za-z0-9_.-]+)?\}/g, "what the step “$1” gave")
+    .replace(/\$\{install\.state\}/g, "its own folder")
+    .replace(/\$\{run\.id\}/g, "the run’s id")
+    .replace(/\$\{secrets\.([A-Za-z0-9_-]+)\}/g, "your secret “$1”");
 }

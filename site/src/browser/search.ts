@@ -3,6 +3,7 @@ import { readChoice } from "./choice.ts";
 import type { Following, Judged } from "./following.ts";
 import type { Indexed } from "./indexed.ts";
 import { rank } from "./rank.ts";
+import { stars } from "./words.ts";
 
 const SHOWN = 60;
 
@@ -61,7 +62,13 @@ export function startSearch(): void {
       const more = total > shown.length ? `; the first ${SHOWN} are shown` : "";
       const left = withheld === 0 ? "" : `; ${withheld} not shown, by whom you follow`;
       found.textContent =
-        total === 0 && withheld === 0 ? "Nothing was found: try fewer words." : `${total} found${more}${left}`;
+        total === 0 && withheld === 0
+          ? "Nothing was found: try fewer or other words, or take filters away."
+          : `${total} found${more}${left}`;
+      if (total === 0) {
+        results.replaceChildren(everything());
+        return;
+      }
       const list = document.createElement("ul");
       list.className = "listings";
       list.append(...shown.map(({ row, badges }) => card(row, badges)));
@@ -71,11 +78,21 @@ export function startSearch(): void {
     }
   };
   form.addEventListener("input", () => void search());
+  form.addEventListener("reset", () => setTimeout(() => void search())); // a form is empty after it says so
   form.addEventListener("submit", (event) => {
     event.preventDefault();
     void search();
   });
   void search();
+}
+
+/** Where nothing was found, the way to all there is. */
+function everything(): HTMLElement {
+  const link = document.createElement("a");
+  link.href = "/browse/";
+  link.textContent = "See all upgrades";
+  link.className = "button second";
+  return link;
 }
 
 /** What the moderators of the reader's choice say; null where they chose none, or where it cannot be had, as the page says. */
@@ -121,6 +138,7 @@ function card(
   link.href = path;
   link.textContent = title;
   const heading = document.createElement("h2");
+  heading.dir = "auto";
   heading.append(link);
   const facts = make("div", "", "facts");
   for (const { text, says, tone } of badges) {
@@ -129,15 +147,25 @@ function card(
     facts.append(badge);
   }
   if (rating !== undefined) {
-    const rated = make("span", `★ ${(rating.stars_milli / 1_000).toFixed(1)} `, "rating");
-    rated.append(make("small", `(${rating.raters})`));
+    const rated = make("span", "", "rating");
+    const star = make("span", "★ ");
+    star.ariaHidden = "true";
+    const count = make("small", `(${rating.raters}`);
+    count.append(make("span", rating.raters === 1 ? " rater" : " raters", "visually-hidden"), ")");
+    rated.append(star, stars(rating.stars_milli), make("span", " of 5 stars by ", "visually-hidden"), " ", count);
     facts.append(rated);
   }
+  const by = make("span", "");
+  by.append(make("bdi", author));
   facts.append(
     make("span", price, "price"),
-    ...[version, author, ...categories.slice(0, 2)].map((text) => make("span", text)),
+    make("span", version),
+    by,
+    ...categories.slice(0, 2).map((text) => make("span", text)),
   );
   const item = document.createElement("li");
-  item.append(heading, make("p", summary), facts);
+  const words = make("p", summary);
+  words.dir = "auto";
+  item.append(heading, words, facts);
   return item;
 }

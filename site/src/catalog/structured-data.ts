@@ -1,4 +1,5 @@
 import type { Entry } from "./listings.ts";
+import { platformsInWords } from "./words.ts";
 
 /** A listing as schema.org knows software (JSON-LD). Its rating is there only where ratings count. */
 export function structuredData({ listing, manifest, path }: Entry, site: URL): object {
@@ -13,12 +14,12 @@ export function structuredData({ listing, manifest, path }: Entry, site: URL): o
     identifier: listing.address,
     softwareVersion: listing.version,
     datePublished: new Date(listing.created_at * 1000).toISOString(),
-    operatingSystem: listing.platforms.join(", "),
+    operatingSystem: platformsInWords(listing.platforms),
     applicationCategory: listing.categories[0] ?? "UtilitiesApplication",
     keywords: listing.tags.join(", "),
     ...(listing.license === "" ? {} : { license: listing.license }),
     ...(manifest.homepage === undefined ? {} : { sameAs: manifest.homepage }),
-    author: { "@type": "Person", name: listing.author_name ?? listing.npub, identifier: listing.npub },
+    author: { "@type": "Person", name: listing.author_name?.trim() || listing.npub, identifier: listing.npub },
     // Bitcoin has an ISO 4217 style code, and 1 sat is 10⁻⁸ of it.
     offers: { "@type": "Offer", price: (amount_sats / 1e8).toFixed(8), priceCurrency: "XBT" },
     ...(reputation === undefined || reputation.raters === 0

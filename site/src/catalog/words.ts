@@ -7,6 +7,13 @@ export function authorInWords({ author_name, npub }: Pick<CatalogListing, "autho
   return author_name === undefined || author_name.trim() === "" ? `${npub.slice(0, 12)}…` : author_name;
 }
 
+const PLATFORMS: Readonly<Record<string, string>> = { macos: "macOS", linux: "Linux" };
+
+/** Where it runs, as those systems write their names. */
+export function platformsInWords(platforms: CatalogListing["platforms"]): string {
+  return platforms.map((name) => PLATFORMS[name] ?? name).join(", ");
+}
+
 /** What a moderator goes by: the name that the operator's list gives it, else the start of its key. */
 export function moderatorInWords({
   pubkey,

@@ -3,7 +3,7 @@ import { parseInvitation } from "@oa/shared/pairing/invitation.ts";
 import { readChoice } from "../choice.ts";
 import type { App } from "./app.ts";
 import { openCatalog } from "./catalog.ts";
-import { make, sentenceOfError } from "./elements.ts";
+import { arriveAt, button, make, nameAfter, sentenceOfError } from "./elements.ts";
 import { openBox } from "./kept.ts";
 import { type Listening, listenToWorkers } from "./listen.ts";
 import { openRelays } from "./relays.ts";
@@ -53,7 +53,7 @@ export function startCoordinator(): void {
     ),
     zone: Intl.DateTimeFormat().resolvedOptions().timeZone,
     go: (path) => {
-      if (location.hash === path) void draw();
+      if (location.hash === path) void draw(true);
       else location.hash = path;
     },
     readMailbox: async () => {
@@ -71,7 +71,7 @@ export function startCoordinator(): void {
   const drawNetwork = (): void => {
     offline.hidden = navigator.onLine;
   };
-  const draw = async (): Promise<void> => {
+  const draw = async (arrived = false): Promise<void> => {
     drawn += 1;
     const turn = drawn;
     shown?.leave?.();
@@ -83,14 +83,18 @@ export function startCoordinator(): void {
       else link.removeAttribute("aria-current");
     }
     const content = await Promise.resolve(view.content).catch((error: unknown) =>
-      make("p", { class: "bad", role: "alert" }, sentenceOfError(error)),
+      failedView(sentenceOfError(error), () => void draw(true)),
     );
     // What was asked for before may be ready after.
     if (turn !== drawn) return;
+    const place = screen.contains(document.activeElement) ? placeOf(document.activeElement) : null;
     screen.replaceChildren(content);
+    if (arrived) arriveAt(screen);
+    else nameAfter(screen);
+    if (place !== null && !arrived) focusAt(screen, place);
     content.querySelector("details[open]")?.scrollIntoView();
   };
-  const arrive = (): void => {
+  const arrive = (first = false): void => {
     const invitation = location.hash.startsWith("#pair=") ? parseInvitation(location.hash) : null;
     if (invitation !== null) {
       // The secret does not stay in the address, where history would keep it.
@@ -98,14 +102,14 @@ export function startCoordinator(): void {
       if (!isRejection(invitation)) app.invitation = invitation;
     }
     screen.scrollTo(0, 0);
-    void draw();
+    void draw(!first);
   };
 
   box.onChange(() => {
     drawState();
     if (shown?.live === true) void draw();
   });
-  addEventListener("hashchange", arrive);
+  addEventListener("hashchange", () => arrive());
   for (const name of ["online", "offline"]) addEventListener(name, drawNetwork);
   for (const sign of ["pointerdown", "keydown", "visibilitychange"]) {
     document.addEventListener(sign, () => session.touch(), { passive: true });
@@ -114,7 +118,36 @@ export function startCoordinator(): void {
   startOffline();
   drawState();
   drawNetwork();
-  arrive();
+  arrive(true);
+}
+
+/** What could not be shown, why, and the ways on. */
+function failedView(why: string, again: () => void): HTMLElement {
+  return make(
+    "section",
+    {},
+    make("h1", {}, "It cannot be shown"),
+    make("p", { class: "bad", role: "alert" }, why),
+    button("Try again", again),
+    make("p", {}, make("a", { href: "#/" }, "Find an upgrade")),
+  );
+}
+
+interface Place {
+  /** The card that it stands in, by what the card is of. */
+  readonly card: string;
+  readonly text: string;
+}
+
+function placeOf(element: Element | null): Place {
+  const card = element?.closest<HTMLElement>("[data-install], [data-worker]")?.dataset;
+  return { card: card?.install ?? card?.worker ?? "", text: element?.textContent ?? "" };
+}
+
+/** Whoever stood at a button stands at it again after a view was shown anew, or else at the beginning of its card. */
+function focusAt(screen: HTMLElement, { card, text }: Place): void {
+  const all = [...screen.querySelectorAll<HTMLElement>("a, button")].filter((one) => placeOf(one).card === card);
+  (all.find((one) => one.textContent === text) ?? all[0])?.focus({ preventScroll: true });
 }
 
 function viewOf(app: App, hash: string): View {

@@ -30,6 +30,7 @@ export function button(
   const says = make("span", { class: "says", role: "status" });
   const pressed = make("button", { type: "button", ...attributes }, label);
   pressed.addEventListener("click", async () => {
+    const here = document.activeElement === pressed;
     pressed.disabled = true;
     says.textContent = "";
     try {
@@ -38,9 +39,63 @@ export function button(
       says.textContent = sentenceOfError(error);
     } finally {
       pressed.disabled = false;
+      // A button that is disabled loses the focus.
+      if (here && document.activeElement === document.body) pressed.focus();
     }
   });
   return make("div", { class: "act" }, pressed, says);
+}
+
+/** The Enter key in a field presses a button. */
+export function pressOnEnter(input: HTMLInputElement, pressed: HTMLElement): void {
+  input.addEventListener("keydown", ({ key }) => {
+    if (key === "Enter") pressed.querySelector("button")?.click();
+  });
+}
+
+/** A button for what cannot be taken back: it asks first, and pressing again is the answer. */
+export function buttonAsking(label: string, question: string, act: () => unknown): HTMLElement {
+  let asked = false;
+  const made = button(
+    label,
+    async () => {
+      if (asked) {
+        await act();
+        return;
+      }
+      asked = true;
+      pressed?.replaceChildren(question);
+    },
+    { class: "plain" },
+  );
+  const pressed = made.querySelector("button");
+  pressed?.addEventListener("blur", () => {
+    asked = false;
+    pressed.replaceChildren(label);
+  });
+  return made;
+}
+
+/** Shows another screen in the place of this one, from its top, and takes whoever reads by ear or keyboard along. */
+export function turnTo(screen: HTMLElement, ...content: readonly Node[]): void {
+  screen.replaceChildren(...content);
+  arriveAt(screen);
+}
+
+/** Names the page after its screen, and puts the focus at the screen's beginning. */
+export function arriveAt(screen: HTMLElement): void {
+  const heading = nameAfter(screen);
+  if (heading === null) return;
+  heading.tabIndex = -1;
+  heading.focus({ preventScroll: true });
+  heading.closest("main")?.scrollTo(0, 0);
+}
+
+/** Names the page after its screen, in tabs and in the browser's history. */
+export function nameAfter(screen: HTMLElement): HTMLElement | null {
+  const heading = screen.querySelector("h1");
+  document.title = `${(heading?.textContent ?? "Coordinator").slice(0, 80)} · Agent Upgrades`;
+  return heading;
 }
 
 /** A label over its field, with a hint under it. */
@@ -71,6 +126,12 @@ export function select(
 /** A list of facts: what, and what it is. */
 export function facts(rows: readonly (readonly [string, Child])[]): HTMLElement {
   return make("dl", {}, ...rows.flatMap(([what, is]) => [make("dt", {}, what), make("dd", {}, is)]));
+}
+
+/** What needs the key, where it is not open. */
+export function keyNotice(known: boolean, what: string): HTMLElement {
+  const way = make("a", { href: "#/key" }, known ? "unlock your key" : "make or connect a key");
+  return make("p", { class: "notice" }, `${what}: first `, way, ".");
 }
 
 /** What went wrong, as a sentence for people. */

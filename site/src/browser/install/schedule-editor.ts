@@ -1,8 +1,9 @@
-import { whenSentence } from "@oa/shared/api/consent.ts";
+import { parseCron } from "@oa/shared/core/cron.ts";
 import { isRejection } from "@oa/shared/core/refusal.ts";
 import type { UpgradeSchedule } from "@oa/shared/generated/types.ts";
+import { scheduleInWords } from "../said.ts";
 import { field, make, select } from "./elements.ts";
-import { CONDITIONS, fieldsOf, nextTimes, type ScheduleFields, scheduleOf } from "./schedule-fields.ts";
+import { CONDITIONS, DAYS, fieldsOf, nextTimes, type ScheduleFields, scheduleOf } from "./schedule-fields.ts";
 
 const CONDITION_WORDS: Readonly<Record<(typeof CONDITIONS)[number], string>> = {
   plugged_in: "Only while plugged in",
@@ -10,6 +11,13 @@ const CONDITION_WORDS: Readonly<Record<(typeof CONDITIONS)[number], string>> = {
   suspend_if_active: "Pause while somebody works on it",
   respect_dnd: "Not in Do Not Disturb",
 };
+
+const HOWS = ["declared", "daily", "cron", "manual"] as const;
+
+/** Nothing is said in words of what is no cron: the next times say what is wrong. */
+function parsed({ type, expression = "" }: UpgradeSchedule): ReturnType<typeof parseCron> | null {
+  return type === "cron" ? parseCron(expression) : null;
+}
 
 export interface ScheduleEditor {
   readonly element: HTMLElement;
@@ -37,12 +45,15 @@ export function scheduleEditor(
   const how = select(
     "how",
     [
-      ["declared", `As its author chose: ${whenSentence(declared, [])}`],
-      ["cron", "At times I choose"],
+      ["declared", "As its author chose"],
+      ["daily", "At a time of day"],
+      ["cron", "At other times, as cron"],
       ["manual", "Only when I start it at the machine"],
     ],
     first.how,
   );
+  const at = input("at", first.at, { type: "time" });
+  const days = select("days", DAYS, first.days);
   const expression = input("expression", first.expression, { "aria-describedby": "fires" });
   const timezone = input("timezone", first.timezone);
   const start = input("start", first.start, { type: "time" });
@@ -59,7 +70,8 @@ export function scheduleEditor(
   );
   const conditions = CONDITIONS.map((name) => ({ name, box: check(name, first[name]) }));
   const read = (): ScheduleFields => ({
-    how: how.value === "cron" || how.value === "manual" ? how.value : "declared",
+    how: HOWS.find((name) => name === how.value) ?? "declared",
+    ...{ at: at.value, days: days.value },
     ...{ expression: expression.value, timezone: timezone.value, start: start.value, end: end.value },
     overlap: overlap.value === "queue_one" || overlap.value === "cancel_running" ? overlap.value : "skip",
     ...{ plugged_in: false, wifi_only: false, suspend_if_active: false, respect_dnd: false },
@@ -67,16 +79,20 @@ export function scheduleEditor(
     cpu_max: cpu_max.value,
   });
   const fires = make("ol", { id: "fires", class: "fires", "aria-live": "polite" });
+  const times = make("div", { class: "pair" }, field("At", at), field("On", days));
+  const cron = field(
+    "Times, as cron",
+    expression,
+    "Minute, hour, day, month, weekday: 30 3 * * 1-5 is half past three on weekdays.",
+  );
+  const between = make("div", { class: "pair" }, field("Not before", start), field("Not after", end));
   const own = make(
     "div",
     { class: "own" },
-    field(
-      "Times, as cron",
-      expression,
-      "Minute, hour, day, month, weekday: 30 3 * * 1-5 is half past three on weekdays.",
-    ),
+    times,
+    cron,
     field("Time zone", timezone),
-    make("div", { class: "pair" }, field("Not before", start), field("Not after", end)),
+    between,
     field("If it still runs when it is due again", overlap),
     make(
       "fieldset",
@@ -88,14 +104,19 @@ export function scheduleEditor(
   );
   const refresh = (): void => {
     const fields = read();
-    own.hidden = fields.how !== "cron";
+    own.hidden = fields.how !== "cron" && fields.how !== "daily";
+    times.hidden = fields.how !== "daily";
+    cron.hidden = fields.how !== "cron";
+    between.hidden = fields.how !== "cron";
     const schedule = scheduleOf(declared, fields) ?? declared;
-    const times = nextTimes(schedule, zone, Date.now());
-    const lines = isRejection(times) ? [`${times.message}.`] : times;
-    fires.className = isRejection(times) ? "fires bad" : "fires";
+    words.textContent = isRejection(parsed(schedule)) ? "" : `It runs ${scheduleInWords(schedule).words}.`;
+    const next = nextTimes(schedule, zone, Date.now());
+    const lines = isRejection(next) ? [`${next.message}.`] : next;
+    fires.className = isRejection(next) ? "fires bad" : "fires";
     fires.replaceChildren(...lines.map((text) => make("li", {}, text)));
     title.hidden = lines.length === 0;
   };
+  const words = make("p", { role: "status" });
   const title = make("h3", {}, "Next times");
   const element = make(
     "section",
@@ -103,6 +124,7 @@ export function scheduleEditor(
     make("h2", {}, "When it runs"),
     field("Schedule", how),
     own,
+    words,
     title,
     fires,
   );

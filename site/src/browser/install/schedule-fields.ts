@@ -4,7 +4,10 @@ import { type ClockChange, previewSchedule } from "@oa/shared/schedule/preview.t
 
 /** The schedule editor's fields, as they stand in the form. */
 export interface ScheduleFields {
-  readonly how: "declared" | "cron" | "manual";
+  readonly how: "declared" | "daily" | "cron" | "manual";
+  /** HH:MM, and a key of `DAYS`: what `daily` goes by. */
+  readonly at: string;
+  readonly days: string;
   readonly expression: string;
   readonly timezone: string;
   /** HH:MM; both empty: at any time of day. */
@@ -21,12 +24,41 @@ export interface ScheduleFields {
 
 export const CONDITIONS = ["plugged_in", "wifi_only", "suspend_if_active", "respect_dnd"] as const;
 
+/** On which days an upgrade runs that runs at a time of day: as cron has them, and as people do. */
+export const DAYS: readonly (readonly [string, string])[] = [
+  ["*", "Every day"],
+  ["1-5", "Monday to Friday"],
+  ["0,6", "Saturday and Sunday"],
+  ["1", "Mondays"],
+  ["2", "Tuesdays"],
+  ["3", "Wednesdays"],
+  ["4", "Thursdays"],
+  ["5", "Fridays"],
+  ["6", "Saturdays"],
+  ["0", "Sundays"],
+];
+
+/** The time and days of a cron expression that says no more than those; null: it says more. */
+function daily(expression: string): Pick<ScheduleFields, "at" | "days"> | null {
+  const [, minute = "", hour = "", days = ""] = /^(\d{1,2}) (\d{1,2}) \* \* (\S+)$/.exec(expression.trim()) ?? [];
+  if (Number(minute) > 59 || Number(hour) > 23 || !DAYS.some(([value]) => value === days)) return null;
+  return { at: `${hour.padStart(2, "0")}:${minute.padStart(2, "0")}`, days };
+}
+
+/** The same as cron; what is no time of day stays what no cron is, and is refused as that. */
+function asCron({ at, days }: Pick<ScheduleFields, "at" | "days">): string {
+  const [hour = "", minute = ""] = at.split(":");
+  return `${Number(minute)} ${hour === "" ? "?" : Number(hour)} * * ${days}`;
+}
+
 /** What the form shows first: the schedule that was chosen before, or what the upgrade declares. */
 export function fieldsOf(declared: UpgradeSchedule, chosen: UpgradeSchedule | null, zone: string): ScheduleFields {
   const shown = chosen ?? declared;
   const { constraints = {} } = shown;
+  const own = daily(shown.expression ?? "");
   return {
-    how: chosen === null ? "declared" : chosen.type === "cron" ? "cron" : "manual",
+    how: chosen === null ? "declared" : chosen.type !== "cron" ? "manual" : own === null ? "cron" : "daily",
+    ...(own ?? { at: "03:00", days: "*" }),
     expression: shown.expression ?? "0 3 * * *",
     timezone: shown.timezone ?? zone,
     start: shown.window?.start ?? "",
@@ -52,7 +84,12 @@ export function scheduleOf(declared: UpgradeSchedule, fields: ScheduleFields): U
   };
   return {
     ...rest,
-    ...{ type: "cron", expression: expression.trim(), timezone: timezone.trim(), overlap },
+    ...{
+      type: "cron",
+      expression: how === "daily" ? asCron(fields) : expression.trim(),
+      timezone: timezone.trim(),
+      overlap,
+    },
     ...(start === "" && end === "" ? {} : { window: { start, end } }),
     ...(Object.keys(asked).length === 0 ? {} : { constraints: asked }),
   };
@@ -70,7 +107,17 @@ export function nextTimes(schedule: UpgradeSchedule, zone: string, now_ms: numbe
   });
   if (isRejection(preview)) return preview;
   if (preview.local.length === 0) return ["It never fires within its window."];
-  return [...preview.local.map((text) => text.replace("T", " ")), ...preview.clock_changes.map(clockSentence)];
+  return [...preview.local.map(timeSentence), ...preview.clock_changes.map(clockSentence)];
+}
+
+/** `Fri 2027-03-26, 02:30 (UTC+01:00)`, out of ISO 8601 with its offset: an offset beside a time reads as another time. */
+function timeSentence(local: string): string {
+  const [day = "", clock = ""] = local.split("T");
+  const weekday = new Intl.DateTimeFormat("en", { weekday: "short", timeZone: "UTC" }).format(
+    new Date(`${day}T00:00Z`),
+  );
+  const [time, offset] = [clock.slice(0, 5), clock.slice(5)];
+  return `${weekday} ${day}, ${time} (UTC${offset === "Z" ? "" : offset})`;
 }
 
 function clockSentence({ kind, local_from, local_until, outcome }: ClockChange): string {

@@ -1,7 +1,7 @@
 import type { InstallChange, StatusRun } from "@oa/shared/generated/types.ts";
 import type { App } from "./app.ts";
 import { sendOrder } from "./deliver.ts";
-import { button, make } from "./elements.ts";
+import { button, buttonAsking, make } from "./elements.ts";
 import { type KnownInstall, type KnownWorker, nextRevision, withOrder } from "./kept.ts";
 import { changeOf } from "./orders.ts";
 import { nowSeconds } from "./random.ts";
@@ -14,7 +14,12 @@ export function installedView(app: App): HTMLElement {
       "section",
       {},
       make("h1", {}, "Installed"),
-      make("p", {}, "Nothing has been ordered from here yet. ", make("a", { href: "#/" }, "Find an upgrade"), "."),
+      make(
+        "p",
+        {},
+        "Nothing has been ordered from here yet. What you order stands here, with what became of each run.",
+      ),
+      make("p", {}, make("a", { class: "button main", href: "#/" }, "Find an upgrade")),
     );
   }
   return make(
@@ -45,14 +50,18 @@ function installCard(app: App, install: KnownInstall, worker: KnownWorker | null
     const order = { action, revision, ...sent, sent_at: now_s, expires_at: change.expires_at, answer: null };
     app.box.change((kept) => withOrder(kept, { ...install, order }));
   };
-  const removed = status?.state === "removed";
+  // Removed, or an order that came to nothing: the machine has none of it.
+  const over = status?.state === "removed" || (status === null && state.tone === "bad");
+  const forget = (): void => {
+    app.box.change((kept) => ({ ...kept, installs: kept.installs.filter((one) => one.install_id !== install_id) }));
+  };
   return make(
     "article",
     { class: "card", "data-install": install_id },
     make(
       "h2",
       {},
-      make("a", { href: `#/listing/${encodeURIComponent(listing)}` }, title),
+      make("a", { href: `#/listing/${encodeURIComponent(listing)}`, dir: "auto" }, title),
       " ",
       make("small", {}, version),
     ),
@@ -63,15 +72,15 @@ function installCard(app: App, install: KnownInstall, worker: KnownWorker | null
     status_at === null ? null : make("p", { class: "quiet" }, `Its machine said so at ${clock(status_at)}.`),
     install.order.way === "mailbox" ? mailboxNote(app) : null,
     runs.length === 0 ? null : make("ol", { class: "runs" }, ...runs.map(runLine)),
-    removed
-      ? null
+    over
+      ? make("div", { class: "acts" }, button("Take it off this list", forget, { class: "plain" }))
       : make(
           "div",
           { class: "acts" },
           make("a", { class: "button", href: `#/change/${install_id}` }, "Change"),
           status?.state === "enabled" ? button("Pause", say("disable")) : null,
           status?.state === "disabled" ? button("Resume", say("enable")) : null,
-          button("Remove", say("remove"), { class: "plain" }),
+          buttonAsking("Remove", "Press again to remove it", say("remove")),
         ),
   );
 }
@@ -126,7 +135,11 @@ export function stateOf({ order, status }: KnownInstall, worker: KnownWorker | n
 
 const RUN_WORDS = { succeeded: "Ran", failed: "Failed", canceled: "Canceled" } as const;
 
-function runLine({ status, finished_at, message, steps_done, steps_total, outputs }: StatusRun): HTMLElement {
+function why(run_id: string): HTMLElement {
+  return make("code", {}, `oa runs ${run_id}`);
+}
+
+function runLine({ run_id, status, finished_at, message, steps_done, steps_total, outputs }: StatusRun): HTMLElement {
   const made = outputs.map(({ name, bytes }) => `${name} (${bytes} bytes)`).join(", ");
   return make(
     "li",
@@ -135,6 +148,7 @@ function runLine({ status, finished_at, message, steps_done, steps_total, output
     ` ${clock(Date.parse(finished_at) / 1_000)}, ${steps_done} of ${steps_total} steps`,
     made === "" ? null : make("span", { class: "quiet" }, ` · made ${made}`),
     message === null ? null : make("span", {}, ` · ${message}`),
+    status === "succeeded" ? null : make("span", { class: "quiet" }, " · all of it, at the machine: ", why(run_id)),
   );
 }
 

@@ -2,7 +2,7 @@ import { isRejection } from "@oa/shared/core/refusal.ts";
 import { hexToNpub } from "@oa/shared/nostr/npub.ts";
 import { type Bunker, bunkerAddress, parseBunker } from "@oa/shared/nostr/remote-signing.ts";
 import type { App } from "./app.ts";
-import { button, field, make } from "./elements.ts";
+import { button, field, make, pressOnEnter } from "./elements.ts";
 import { extensionSigner, findExtension } from "./extension-signer.ts";
 import type { KeptKey } from "./kept.ts";
 import { decryptKey, encryptKey, localSigner } from "./local-signer.ts";
@@ -52,7 +52,11 @@ function newKeyView(app: App, again: () => void): HTMLElement {
     "section",
     {},
     make("h1", {}, "Your key"),
-    make("p", {}, "It signs what you order, rate and report. Your machines obey no other."),
+    make(
+      "p",
+      {},
+      "It signs what you order, rate and report. Your machines obey no other. There is no account: the key is made here, stays with you, and nobody else can use it.",
+    ),
     localChoice(keep),
     extensionChoice(keep),
     remoteChoice(keep),
@@ -75,6 +79,8 @@ function localChoice(keep: Keep): HTMLElement {
     input.value = "";
     keep({ kind: "local", public_key, ncryptsec }, localSigner(secret_key));
   };
+  const making = button("Make the key", make_key, { class: "main" });
+  pressOnEnter(input, making);
   return make(
     "article",
     { class: "card" },
@@ -82,7 +88,7 @@ function localChoice(keep: Keep): HTMLElement {
     make("p", {}, "It is kept encrypted under your passphrase, and locks itself when you leave the page alone."),
     row,
     make("details", {}, make("summary", {}, "I have an encrypted key"), field("ncryptsec1…", old)),
-    button("Make the key", make_key, { class: "main" }),
+    making,
   );
 }
 
@@ -143,7 +149,11 @@ function remoteChoice(keep: Keep): HTMLElement {
     "article",
     { class: "card" },
     make("h2", {}, "A signer elsewhere"),
-    make("p", {}, "Another app or device keeps the key and is asked over a relay (NIP-46)."),
+    make(
+      "p",
+      {},
+      "Another app or device keeps the key and is asked over a relay, a server that passes signed messages on (NIP-46).",
+    ),
     row,
     field("Its address", address),
     button("Connect", paste),
@@ -162,9 +172,7 @@ function lockedView(app: App, key: KeptKey, again: () => void): HTMLElement {
     else app.go("#/pair");
   };
   const unlocking = button("Unlock", unlock, { class: "main" });
-  input.addEventListener("keydown", ({ key: pressed }) => {
-    if (pressed === "Enter") unlocking.querySelector("button")?.click();
-  });
+  pressOnEnter(input, unlocking);
   return make(
     "section",
     {},
@@ -202,8 +210,10 @@ function openView(app: App, key: KeptKey, again: () => void): HTMLElement {
   return make(
     "section",
     {},
-    make("h1", {}, "Your key is open"),
+    make("h1", {}, "Your key is unlocked"),
+    make("p", {}, "Its public half, which you may show to anybody:"),
     make("p", {}, make("code", { class: "whole" }, hexToNpub(key.public_key))),
+    make("p", {}, "The same in hex, as a machine shows it while you pair:"),
     make("p", {}, make("code", { class: "whole" }, key.public_key)),
     key.kind === "extension"
       ? null

@@ -2,9 +2,12 @@ import { isRejection } from "@oa/shared/core/refusal.ts";
 import type { CatalogDetail } from "@oa/shared/generated/types.ts";
 import { badgesOf } from "@oa/shared/moderation/badges.ts";
 import { hexToNpub } from "@oa/shared/nostr/npub.ts";
+import { readChoice } from "../choice.ts";
 import { saidOf } from "../said.ts";
+import { counted, stars } from "../words.ts";
 import type { App } from "./app.ts";
-import { button, declared, facts, make } from "./elements.ts";
+import { button, declared, facts, make, turnTo } from "./elements.ts";
+import { hiddenView, hidingNotice } from "./hiding.ts";
 import type { KnownInstall } from "./kept.ts";
 import { type CheckedUpgrade, checkUpgrade } from "./orders.ts";
 import { notice } from "./view-find.ts";
@@ -18,10 +21,12 @@ interface Asked {
 
 /** One listing: what its author signed, and the way to a worker. */
 export async function listingView(app: App, address: string, asked: Asked = { report: false }): Promise<HTMLElement> {
-  const { value: detail, kept_at } = await app.catalog.detail(address);
+  const { shown, hiding } = await app.catalog.detail(address);
+  if (shown === null) return hiddenView(hiding, readChoice() !== null);
+  const { value: detail, kept_at } = shown;
   const upgrade = checkUpgrade(detail, address);
-  const hidden = await app.catalog.hidden(address);
-  const notices = [notice(kept_at), hidden === null ? null : hiddenNotice(hidden)].flatMap((one) => one ?? []);
+  const hidden = hiding ?? (await app.catalog.hiddenFromOthers(address));
+  const notices = [notice(kept_at), hidden === null ? null : hidingNotice(hidden)].flatMap((one) => one ?? []);
   const screen = make("div");
   if (isRejection(upgrade)) {
     screen.append(
@@ -31,22 +36,18 @@ export async function listingView(app: App, address: string, asked: Asked = { re
     );
     return screen;
   }
-  const install = (): void => screen.replaceChildren(settingsView(app, upgrade, null, back));
+  const install = (): void => turnTo(screen, settingsView(app, upgrade, null, back));
   const details = detailsOf(app, detail, upgrade, { install, asked });
-  const back = (): void => screen.replaceChildren(...notices, details);
-  back();
+  const back = (): void => turnTo(screen, ...notices, details);
+  screen.append(...notices, details);
   return screen;
-}
-
-/** The catalog's own moderators hide it, and whoever reads it follows others. */
-function hiddenNotice(says: string): HTMLElement {
-  const who = "The catalog’s own moderators hide it; you do not follow them, so it is shown.";
-  return make("p", { class: "notice" }, make("strong", {}, who), ` They say: ${says}`);
 }
 
 /** A listing of something installed, at its settings. */
 export async function settingsOf(app: App, before: KnownInstall): Promise<HTMLElement> {
-  const { value: detail, kept_at } = await app.catalog.detail(before.listing);
+  const { shown, hiding } = await app.catalog.detail(before.listing);
+  if (shown === null) return hiddenView(hiding, readChoice() !== null);
+  const { value: detail, kept_at } = shown;
   const upgrade = checkUpgrade(detail, before.listing);
   if (isRejection(upgrade)) return make("p", { class: "bad" }, `${upgrade.message}.`);
   const screen = make("div", {}, notice(kept_at));
@@ -69,24 +70,26 @@ function detailsOf(
   return make(
     "article",
     {},
-    make("h1", {}, manifest.title),
-    make("p", { class: "lead" }, manifest.summary ?? ""),
+    make("h1", { dir: "auto" }, manifest.title),
+    make("p", { class: "lead", dir: "auto" }, manifest.summary ?? ""),
     facts([
       ["Price", said.price.join()],
       ["Runs", when],
       ["Version", manifest.version],
-      ["Author", make("span", {}, manifest.author.name ?? "", " ", make("code", {}, npub))],
+      ["Author", make("span", {}, make("bdi", {}, manifest.author.name ?? ""), " ", make("code", {}, npub))],
       [
         "Rated",
         reputation === undefined
           ? "by nobody yet"
-          : `${(reputation.stars_milli / 1_000).toFixed(1)} of 5 by ${reputation.raters} that count`,
+          : reputation.raters === 0
+            ? "no rating counts yet"
+            : `${stars(reputation.stars_milli)} of 5 stars by ${counted(reputation.raters, "rater")} with proof of use`,
       ],
     ]),
     badges.length === 0
       ? null
       : make("p", { class: "notice" }, `Curators say: it ${badges.map(({ says }) => says).join("; it ")}.`),
-    make("p", {}, make("a", { href: `/upgrades/${author}/${manifest.id}/` }, "All that is known of it")),
+    make("p", {}, make("a", { href: `/upgrades/${author}/${manifest.id}/` }, "Its releases, ratings and signed event")),
     make("h2", {}, "What it may touch"),
     said.permissions.length === 0
       ? make("p", {}, "Nothing: it asks for no permission.")

@@ -3,10 +3,21 @@ import { REPORT_REASONS, toEvent as reportEvent } from "@oa/shared/nostr/01984-r
 import { toEvent as ratingEvent, STARS } from "@oa/shared/nostr/30054-rating.ts";
 import type { App } from "./app.ts";
 import { publish } from "./deliver.ts";
-import { button, field, make, select } from "./elements.ts";
+import { button, field, keyNotice, make, select } from "./elements.ts";
 import type { CheckedUpgrade } from "./orders.ts";
 import { nowSeconds } from "./random.ts";
 import { ownRelay } from "./relays.ts";
+
+/** What each word of a report says to people. */
+const REPORT_WORDS: Readonly<Record<(typeof REPORT_REASONS)[number], string>> = {
+  malware: "It harms the machine it runs on",
+  spam: "It is an advertisement, a copy or a flood",
+  illegal: "It is against the law",
+  impersonation: "It passes itself off as another author's",
+  nudity: "It shows nudity",
+  profanity: "It insults or hates",
+  other: "Something else",
+};
 
 /** Rating and reporting a listing: in public, in the name of the coordinator's key. */
 export function opinionView(app: App, { listing }: CheckedUpgrade, asked: { readonly report: boolean }): HTMLElement {
@@ -15,14 +26,15 @@ export function opinionView(app: App, { listing }: CheckedUpgrade, asked: { read
   ];
   const stars = select(
     "stars",
-    STARS.map((n) => [String(n), `${"★".repeat(n)} ${n} of 5`] as const),
-    "5",
+    [["", "Choose"] as const, ...STARS.map((n) => [String(n), `${"★".repeat(n)} ${n} of 5`] as const)],
+    "",
   );
   const review = make("textarea", { name: "review", rows: "3", maxlength: String(LIMITS.rating_review_chars) });
   const done = make("p", { class: "good", role: "status" });
   const rate = async (): Promise<void> => {
     done.textContent = "";
-    const chosen = STARS.find((n) => String(n) === stars.value) ?? 5;
+    const chosen = STARS.find((n) => String(n) === stars.value);
+    if (chosen === undefined) throw new Error("choose from one to five stars");
     const rating = { listing: listing.address, stars: chosen, review: review.value.trim(), evidence: null };
     const signer = app.session.require();
     await publish(await signer.sign(ratingEvent(rating, { created_at: nowSeconds() })), relays(), app.relays);
@@ -30,7 +42,7 @@ export function opinionView(app: App, { listing }: CheckedUpgrade, asked: { read
   };
   const reason = select(
     "reason",
-    REPORT_REASONS.map((word) => [word, word] as const),
+    REPORT_REASONS.map((word) => [word, REPORT_WORDS[word]] as const),
     "other",
   );
   const text = make("textarea", { name: "text", rows: "3", maxlength: String(LIMITS.report_text_chars) });
@@ -47,15 +59,7 @@ export function opinionView(app: App, { listing }: CheckedUpgrade, asked: { read
   return make(
     "div",
     { class: "opinions" },
-    app.session.signer() === null
-      ? make(
-          "p",
-          { class: "notice" },
-          "Both are signed: first ",
-          make("a", { href: "#/key" }, app.box.read().key === null ? "make or connect a key" : "unlock your key"),
-          ".",
-        )
-      : null,
+    app.session.signer() === null ? keyNotice(app.box.read().key !== null, "Ratings and reports are signed") : null,
     make(
       "details",
       { class: "rate" },

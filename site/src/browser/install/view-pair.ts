@@ -1,9 +1,10 @@
 import { isRejection } from "@oa/shared/core/refusal.ts";
 import { type Invitation, parseInvitation } from "@oa/shared/pairing/invitation.ts";
+import { counted } from "../words.ts";
 import type { App } from "./app.ts";
 import { hasCamera, scan } from "./camera.ts";
 import { sendClaim } from "./deliver.ts";
-import { button, facts, field, make, shortKey } from "./elements.ts";
+import { button, facts, field, keyNotice, make, shortKey, turnTo } from "./elements.ts";
 import { withClaim } from "./kept.ts";
 import { nowSeconds } from "./random.ts";
 
@@ -14,7 +15,7 @@ export function pairView(app: App): { readonly content: HTMLElement; readonly le
   const offer = (invitation: Invitation): void => {
     stop();
     app.invitation = invitation;
-    screen.replaceChildren(offerView(app, invitation));
+    turnTo(screen, offerView(app, invitation));
   };
   if (app.invitation !== null) offer(app.invitation);
   else
@@ -57,7 +58,11 @@ function readers(
       {},
       "On the machine, run ",
       make("code", {}, "oa pair add --label phone --results"),
-      ". It shows a code and its text.",
+      ". It shows a code and its text. No ",
+      make("code", {}, "oa"),
+      " there yet? ",
+      make("a", { href: "/docs/guides/five-minutes/" }, "Set it up in five minutes"),
+      ".",
     ),
     ...(hasCamera() ? [button("Scan the code", look, { class: "main" }), video] : []),
     field("Or paste its text", pasted),
@@ -82,7 +87,7 @@ function offerView(app: App, invitation: Invitation): HTMLElement {
     facts([
       ["Its key", shortKey(worker)],
       ["Reached at", relays.join(", ")],
-      ["Good for", minutes > 0 ? `${minutes} more minutes` : "no longer: it has expired"],
+      ["Good for", minutes > 0 ? `${counted(minutes, "more minute")}` : "no longer: it has expired"],
     ]),
     make(
       "p",
@@ -90,13 +95,7 @@ function offerView(app: App, invitation: Invitation): HTMLElement {
       "It will let you order installs up to what its owner allowed. Compare the keys on both before you confirm there.",
     ),
     signer === null
-      ? make(
-          "p",
-          { class: "notice" },
-          "First ",
-          make("a", { href: "#/key" }, app.box.read().key === null ? "make or connect a key" : "unlock your key"),
-          ", then come back here.",
-        )
+      ? keyNotice(app.box.read().key !== null, "Pairing is signed")
       : make("p", {}, "Your key: ", make("code", { class: "whole" }, signer.public_key)),
     button("Pair", pair, { class: "main" }),
   );

@@ -1,7 +1,7 @@
 import { isRejection } from "@oa/shared/core/refusal.ts";
 import type { UpgradeInput } from "@oa/shared/generated/types.ts";
 import type { App } from "./app.ts";
-import { button, field, make, select } from "./elements.ts";
+import { button, field, keyNotice, make, select, turnTo } from "./elements.ts";
 import { type InputTexts, inputsIn, inputsOf, textOf } from "./input-fields.ts";
 import type { KnownInstall, KnownWorker } from "./kept.ts";
 import { type CheckedUpgrade, reviewOrder } from "./orders.ts";
@@ -21,14 +21,17 @@ export function settingsView(
   if (workers.length === 0) {
     screen.append(
       make("h1", {}, "No machine yet"),
-      make("p", {}, "An upgrade runs on a machine of yours. Pair one first, then come back."),
-      make("p", {}, make("a", { class: "button", href: "#/pair" }, "Pair a machine")),
+      make("p", {}, "An upgrade runs on a computer of yours, never in this page. Pair one first, then come back here."),
+      make("p", {}, make("a", { class: "button main", href: "#/pair" }, "Pair a machine")),
+      button("Back", back, { class: "plain" }),
     );
     return screen;
   }
   const machine = select(
     "worker",
-    workers.map(({ public_key, label }) => [public_key, `${label ?? "worker"} · ${public_key.slice(0, 8)}…`] as const),
+    workers.map(
+      ({ public_key, label }) => [public_key, `${label ?? "A machine"} · ${public_key.slice(0, 8)}…`] as const,
+    ),
     before?.worker ?? workers[0]?.public_key ?? "",
   );
   if (before !== null) machine.disabled = true;
@@ -47,11 +50,14 @@ export function settingsView(
     const known = before ?? installedAlready(app, upgrade, worker);
     const reviewed = reviewOrder(upgrade, choices, { before: known, ceiling: worker.ceiling });
     if (isRejection(reviewed)) throw new Error(reviewed.message);
-    screen.replaceChildren(consentView(app, reviewed, worker, known, () => screen.replaceChildren(form)));
-    screen.scrollIntoView();
+    turnTo(
+      screen,
+      consentView(app, reviewed, worker, known, () => turnTo(screen, form)),
+    );
   };
   form.append(
-    make("h1", {}, before === null ? "Settings" : `Change ${before.title}`),
+    make("h1", { dir: "auto" }, before === null ? "Settings" : `Change ${before.title}`),
+    ...(app.session.signer() === null ? [keyNotice(app.box.read().key !== null, "An order is signed")] : []),
     field("Machine", machine),
     ...inputs.map(({ name, control, hint }) => field(name, control, hint)),
     editor.element,

@@ -1,7 +1,7 @@
 import type { Permission } from "@oa/shared/core/permission.ts";
 import { sentenceOf } from "@oa/shared/upgrade/consent.ts";
 import type { App } from "./app.ts";
-import { button, facts, make, shortKey } from "./elements.ts";
+import { buttonAsking, facts, make, shortKey } from "./elements.ts";
 import type { KnownWorker } from "./kept.ts";
 import { nowSeconds } from "./random.ts";
 
@@ -12,7 +12,15 @@ export function workersView(app: App): HTMLElement {
     "section",
     {},
     make("h1", {}, "Machines"),
-    workers.length === 0 ? make("p", {}, "None is paired yet.") : null,
+    workers.length === 0
+      ? make(
+          "p",
+          {},
+          "None is paired yet. A machine is a computer of yours on which the worker runs. ",
+          make("a", { href: "/docs/guides/five-minutes/" }, "Set one up in five minutes"),
+          ".",
+        )
+      : null,
     ...workers.map((worker) => workerCard(app, worker, key?.public_key ?? null)),
     make("p", {}, make("a", { class: "button main", href: "#/pair" }, "Pair a machine")),
   );
@@ -42,7 +50,7 @@ function workerCard(app: App, worker: KnownWorker, own: string | null): HTMLElem
           ] as const)
         : []),
     ]),
-    make("div", { class: "acts" }, button("Forget", forget, { class: "plain" })),
+    make("div", { class: "acts" }, buttonAsking("Forget", "Press again to forget it", forget)),
   );
 }
 
