@@ -44,17 +44,18 @@ export interface Known {
   readonly offered: readonly string[];
 }
 
-/** Takes a decision or a list, inside the caller's transaction; null, or why it was left out. Safe to repeat. */
-export function takeModeration(sql: Sql, event: VerifiedEvent, known: Known): Rejection | null {
-  if (event.kind === KINDS.label.kind) return isModeration(event) ? takeLabel(sql, event, known) : null;
+/** Takes a decision or a list, inside the caller's transaction; whether it is new, or why it was left out. Safe to repeat. */
+export function takeModeration(sql: Sql, event: VerifiedEvent, known: Known): boolean | Rejection {
+  if (event.kind === KINDS.label.kind) return isModeration(event) && takeLabel(sql, event, known);
   const list = READERS.get(event.kind)?.(event);
-  if (list === undefined || isRejection(list)) return list ?? null;
+  if (list === undefined || isRejection(list)) return list ?? false;
   return takeList(sql, event, known);
 }
 
-function takeLabel(sql: Sql, event: VerifiedEvent, { trusted, offered }: Known): Rejection | null {
+function takeLabel(sql: Sql, event: VerifiedEvent, { trusted, offered }: Known): boolean | Rejection {
   const decision = decisionIn(event);
   if (isRejection(decision)) return decision;
+  if (one(sql, "SELECT 1 AS here FROM cat_labels WHERE event_id = ?", event.id) !== undefined) return false;
   const own = trusted.includes(event.pubkey);
   const room = own
     ? LIMITS.moderation_decisions_per_curator
@@ -74,29 +75,30 @@ function takeLabel(sql: Sql, event: VerifiedEvent, { trusted, offered }: Known):
     if (gone.length === 0) return reject("rate_limited", "there is no room for another decision");
   }
   sql.run(
-    "INSERT OR IGNORE INTO cat_labels (event_id, signer, raw) VALUES (?, ?, ?)",
+    "INSERT INTO cat_labels (event_id, signer, raw) VALUES (?, ?, ?)",
     ...[event.id, event.pubkey, JSON.stringify(event)],
   );
-  return null;
+  return true;
 }
 
-function takeList(sql: Sql, event: VerifiedEvent, { trusted, offered }: Known): Rejection | null {
+function takeList(sql: Sql, event: VerifiedEvent, { trusted, offered }: Known): boolean | Rejection {
   const address = addressOf(event);
   const here = one(sql, "SELECT 1 AS here FROM cat_lists WHERE address = ?", address) !== undefined;
-  const stranger = !here && ![...trusted, ...offered].includes(event.pubkey);
-  if (stranger && count(sql, "cat_lists WHERE signer = ?", event.pubkey) >= LIMITS.curated_lists_per_key) {
+  const isOther = !here && !trusted.includes(event.pubkey);
+  if (isOther && count(sql, "cat_lists WHERE signer = ?", event.pubkey) >= LIMITS.curated_lists_per_key) {
     return reject("rate_limited", `the key ${event.pubkey} has no room for another list`);
   }
-  if (stranger && count(sql, "cat_lists") >= LIMITS.moderation_lists) {
+  const isStranger = isOther && !offered.includes(event.pubkey);
+  if (isStranger && count(sql, "cat_lists") >= LIMITS.moderation_lists) {
     return reject("rate_limited", "there is no room for another list");
   }
-  sql.run(
+  const taken = sql.all(
     `INSERT INTO cat_lists (address, kind, signer, created_at, event_id, raw) VALUES (?1, ?2, ?3, ?4, ?5, ?6)
      ON CONFLICT (address) DO UPDATE SET created_at = ?4, event_id = ?5, raw = ?6
-     WHERE created_at < ?4 OR (created_at = ?4 AND event_id > ?5)`,
+     WHERE created_at < ?4 OR (created_at = ?4 AND event_id > ?5) RETURNING address`,
     ...[address, event.kind, event.pubkey, event.created_at, event.id, JSON.stringify(event)],
   );
-  return null;
+  return taken.length > 0;
 }
 
 function count(sql: Sql, rows: string, ...params: readonly string[]): number {

@@ -29,7 +29,7 @@ export function takeEvent(sql: Sql, event: VerifiedEvent, { moderators, full }: 
     return;
   }
   const taken = MODERATION_KINDS.includes(event.kind)
-    ? (takeModeration(sql, event, moderators) ?? true)
+    ? takeModeration(sql, event, moderators)
     : takeKind(sql, event, full);
   if (isRejection(taken)) countDropped(sql, taken.code);
   else if (taken) countChange(sql);

@@ -84,9 +84,12 @@ export class Catalog extends DurableObject<Settings> {
     return snapshotPage(this.#sql, after, { ...this.#view(null), ended }, nowSeconds());
   }
 
-  /** Whose decisions and lists are kept and pulled: the operator, whom it offers, and whom the lists of all these name. */
+  /**
+   * Whose decisions and lists are kept and pulled: the operator, whom it offers, and whom the lists of all these name, at
+   * most `moderation_kept`.
+   */
   moderators(): readonly string[] {
-    return [...this.#moderation.trust(this.#kept()).keys()];
+    return [...this.#moderation.trust(this.#kept()).keys()].slice(0, LIMITS.moderation_kept);
   }
 
   /** Signed decisions and lists, for who checks or mirrors them: by those who were chosen, or by all that are kept. */

@@ -98,7 +98,7 @@ export class Upstreams extends DurableObject<UpstreamsEnv> {
     }
     this.#makers = {
       followers: await trustedFollowers(relay, anchorsOf(this.env)),
-      moderators: (await catalogOf(this.env).moderators()).slice(0, LIMITS.upstream_moderators),
+      moderators: await catalogOf(this.env).moderators(),
     };
     const configured = this.#configured();
     if (this.env.FOLLOW_RELAY_LISTS === "1") {
