@@ -3,6 +3,7 @@ import { afterEach } from "node:test";
 import { controlApp } from "@oa/shared/api/app.ts";
 import type { ControlPorts } from "@oa/shared/api/ports.ts";
 import { canonicalize, parseStrict } from "@oa/shared/core/json.ts";
+import { LIMITS } from "@oa/shared/core/limits.ts";
 import { isRejection, reject } from "@oa/shared/core/refusal.ts";
 import { resolveWiring } from "@oa/shared/core/wiring.ts";
 import { planOf } from "@oa/shared/upgrade/plan.ts";
@@ -43,7 +44,7 @@ const REFUSED: Readonly<Record<string, readonly [string, string]>> = {
   "arrays a hundred thousand deep": ["json_too_deep", deep("[", "]", 100_000)],
   "objects 100,000 deep": ["json_too_deep", `${'{"a":'.repeat(100_000)}1${"}".repeat(100_000)}`],
   "arrays that never end": ["json_too_deep", "[".repeat(400_000)],
-  "a megabyte and more": ["too_large", `"${"a".repeat(1_000_001)}"`],
+  "a megabyte and more": ["too_large", `"${"a".repeat(LIMITS.api_body_bytes)}"`],
   "a megabyte of characters of three bytes": ["too_large", `"${"\u20ac".repeat(400_000)}"`],
   "one key twice": ["json_duplicate_key", '{"a":1,"a":2}'],
   "one key twice, escaped": ["json_duplicate_key", '{"a":1,"\\u0061":2}'],
