@@ -123,7 +123,7 @@ it("a run whose indexing threads take more memory than it may is stopped with th
 
 it("embedding without a model, which is done within the worker, is counted to its run as well", async () => {
   const world = await indexingWorld({ memory_bytes: 4_096 * MIB, cpu_ms: 5 });
-  const texts = Array.from({ length: 16 }, (_, at) => `word${at} leaseToken parseHttpRequest `.repeat(80));
+  const texts = Array.from({ length: 16 }, (_, at) => `word${at} leaseToken parseHttpRequest `.repeat(800));
   const run = await world.run({ op: "model.embed", id: "embed", backend: "lexical-v1", texts });
   assert.deepEqual([run.status, run.code], ["failed", "cpu_limit"]);
   assert.match(run.message ?? "", /lexical-v1 used \d+\.\d s of processor time/);
