@@ -195,6 +195,16 @@ describe("pages", { skip }, () => {
       const bytes = [html, ...sheets].reduce((sum, text) => sum + gzipSync(text).byteLength, 0);
       assert.ok(bytes < PAGE_BYTES_MAX, `${name} is ${bytes} bytes`);
     }
+    for (const [path, dead, way] of [
+      ["/search/", "#search", "#tags"],
+      ["/install/", "nav.tabs", "/browse/"],
+    ] as const) {
+      const { page } = await world.open(path, { script: false });
+      const shown = `getComputedStyle(document.querySelector(${JSON.stringify(dead)})).display`;
+      assert.equal(await page.evaluate(shown), "none", `${path}: what does nothing is not there`);
+      assert.ok(await page.$(`main a[href="${way}"]`), `${path}: there is another way`);
+      await page.close();
+    }
     const { page } = await world.open(pages.listing ?? "", { script: false });
     assert.match(
       await textOf(page, ".when"),
