@@ -96,7 +96,7 @@ export class RelayDoor extends DurableObject<DoorEnv> {
 
   override webSocketMessage(socket: WebSocket, message: string | ArrayBuffer): void {
     if (typeof message !== "string") {
-      socket.send(frames.notice("invalid: this relay speaks text, not binary messages"));
+      this.#send(socket, frames.notice("invalid: this relay speaks text, not binary messages"));
       return;
     }
     if (this.#turns.put(socket, message)) {

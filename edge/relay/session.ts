@@ -81,11 +81,13 @@ function subscribe(
     };
     if (isRejection(found)) return end(found);
     context.room.give(found.held);
-    if (!context.maySend(connection, found.held)) return end(sentTooMuch());
-    const meanwhile = catchUp(id, subscription, found.marks);
-    if (meanwhile === null && isOpen)
+    const meanwhile = isOpen ? catchUp(id, subscription, found.marks) : [];
+    if (meanwhile === null) {
       return end(reject("busy", "some of what was published during this answer did not arrive: ask again"));
-    return [...found.raws.map((raw) => frames.event(id, raw)), frames.eose(id), ...(isOpen ? (meanwhile ?? []) : [])];
+    }
+    const told = [...found.raws.map((raw) => frames.event(id, raw)), frames.eose(id), ...meanwhile];
+    const chars = told.reduce((sum, { length }) => sum + length, 0);
+    return context.maySend(connection, chars) ? told : end(sentTooMuch());
   });
 }
 
