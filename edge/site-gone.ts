@@ -77,9 +77,11 @@ function words(title: string, address: string, decision: ModerationDecision): st
 <dl><dt>Listing</dt><dd><code>${escaped(address)}</code></dd>
 <dt>Decided</dt><dd>${day}, by <code>${hexToNpub(decision.moderator)}</code></dd>
 <dt>Signed decision</dt><dd><code>${decision.event_id}</code></dd></dl>
-<p>Every decision, its reason, and what became of an appeal is in the <a href="/ledger/">ledger</a>. Its author may appeal:
-<code>oa moderate appeal ${decision.event_id}</code>. Other moderators may see it otherwise, and <a href="/ledger/#whose">whose decisions apply is each reader's choice</a>: who chose
-others than decided this reads it <a href="/install/#/listing/${encodeURIComponent(address)}">in the coordinator</a>.</p>
+<p>Every decision, its reason, and what became of an appeal is in the <a href="/ledger/">ledger</a>.</p>
+<p>Other moderators may see it otherwise: <a href="/ledger/#whose">choose whose decisions apply to you</a>. If you follow others, you
+can still read it <a href="/install/#/listing/${encodeURIComponent(address)}">in the coordinator</a>.</p>
+<p>Are you its author? You may appeal once: <code>oa moderate appeal ${decision.event_id}</code>. Do you have it installed? Your machine
+stops it if you follow who decided this. <a href="/docs/guides/moderation/">How moderation works</a></p>
 `;
 }
 

@@ -31,7 +31,7 @@ export const BADGES: readonly BadgeRule[] = [
   },
   {
     badge: "few_ratings",
-    says: "Fewer than 5 counted raters: the score is mostly the prior.",
+    says: "Fewer than 5 counted raters: the score is still mostly the one that every listing begins with.",
     earns: (rollup) => counted(rollup) < 5,
   },
   {

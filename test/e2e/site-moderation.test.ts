@@ -170,6 +170,8 @@ test("what was taken down says why in its place, in the site's own dress and wit
     /It was taken down: it harms the machine it runs on \(malware\).*&lt;b&gt;See&lt;\/b&gt; the trace/,
   );
   assert.match(text, /<meta name="robots" content="noindex">/);
+  assert.match(text, /You may appeal once: <code>oa moderate appeal [0-9a-f]{64}<\/code>/);
+  assert.match(text, /<a href="\/ledger\/#whose">choose whose decisions apply to you<\/a>/);
   assert.doesNotMatch(text, /<script|There is no such page/);
   assert.match(gone.headers.get("content-security-policy") ?? "", /default-src 'none'.*frame-ancestors 'none'/);
   assert.equal(gone.headers.get("cache-control"), "no-store");
