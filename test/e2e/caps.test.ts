@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { mkdirSync, mkdtempSync, realpathSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { after, it } from "node:test";
+import { after, it, type TestContext } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { isRejection } from "@oa/shared/core/refusal.ts";
 import type { UpgradeManifest } from "@oa/shared/generated/types.ts";
@@ -62,8 +62,8 @@ after(() => rmSync(folder, { recursive: true }));
 
 const INDEXING = { op: "searchkit.index", id: "index", path: source, index: "capped" };
 
-/** A worker with real indexing and embedding over 300 files, whose runs may use what `caps` says. */
-async function indexingWorld(caps: UsageCaps) {
+/** A worker with real indexing and embedding over 300 files, whose runs may use what `caps` says, until the test ends. */
+async function indexingWorld(test: TestContext, caps: UsageCaps) {
   mkdirSync(source, { recursive: true });
   for (let file = 0; file < 300; file += 1) {
     const lines = Array.from({ length: 200 }, (_, n) => `export const compute_${file}_${n} = (x: number) => x * ${n};`);
@@ -84,6 +84,12 @@ async function indexingWorld(caps: UsageCaps) {
   const server = await serveWorld(world);
   const stop = new AbortController();
   const looping = world.engine.loop(stop.signal);
+  test.after(async () => {
+    stop.abort();
+    await looping;
+    await server.close();
+    world.close();
+  });
   return {
     run: async (step: UpgradeManifest["pipeline"][0]) => {
       const filesystem = step.op === "model.embed" ? [] : [{ path: `${source}/**`, access: "read" as const }];
@@ -94,38 +100,29 @@ async function indexingWorld(caps: UsageCaps) {
       assert.equal(answer.status, 200, "the API answers meanwhile");
       return world.engine.wait(run.run_id, AbortSignal.timeout(60_000));
     },
-    close: async () => {
-      stop.abort();
-      await looping;
-      await server.close();
-      world.close();
-    },
   };
 }
 
-it("a run whose indexing takes more processor time than it may is stopped with the figures, and the worker goes on", async () => {
-  const world = await indexingWorld({ memory_bytes: 4_096 * MIB, cpu_ms: 50 });
+it("a run whose indexing takes more processor time than it may is stopped with the figures, and the worker goes on", async (test) => {
+  const world = await indexingWorld(test, { memory_bytes: 4_096 * MIB, cpu_ms: 50 });
   for (const _ of ["once", "again"]) {
     const run = await world.run(INDEXING);
     assert.deepEqual([run.status, run.code], ["failed", "cpu_limit"]);
     assert.match(run.message ?? "", /indexing.* used \d+\.\d s of processor time; a run may use 0\.1 s/);
   }
-  await world.close();
 });
 
-it("a run whose indexing threads take more memory than it may is stopped with the figures", async () => {
-  const world = await indexingWorld({ memory_bytes: 6 * MIB, cpu_ms: 600_000 });
+it("a run whose indexing threads take more memory than it may is stopped with the figures", async (test) => {
+  const world = await indexingWorld(test, { memory_bytes: 6 * MIB, cpu_ms: 600_000 });
   const run = await world.run(INDEXING);
   assert.deepEqual([run.status, run.code], ["failed", "memory_limit"]);
   assert.match(run.message ?? "", /used \d+ MiB of memory; a run may use 6 MiB/);
-  await world.close();
 });
 
-it("embedding without a model, which is done within the worker, is counted to its run as well", async () => {
-  const world = await indexingWorld({ memory_bytes: 4_096 * MIB, cpu_ms: 5 });
+it("embedding without a model, which is done within the worker, is counted to its run as well", async (test) => {
+  const world = await indexingWorld(test, { memory_bytes: 4_096 * MIB, cpu_ms: 5 });
   const texts = Array.from({ length: 16 }, (_, at) => `word${at} leaseToken parseHttpRequest `.repeat(800));
   const run = await world.run({ op: "model.embed", id: "embed", backend: "lexical-v1", texts });
   assert.deepEqual([run.status, run.code], ["failed", "cpu_limit"]);
   assert.match(run.message ?? "", /lexical-v1 used \d+\.\d s of processor time/);
-  await world.close();
 });
