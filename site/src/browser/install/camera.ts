@@ -1,5 +1,3 @@
-import decodeQR from "qr/decode.js";
-
 const EVERY_MS = 200;
 const WIDTH_MAX = 800;
 
@@ -52,6 +50,7 @@ async function reader(): Promise<(video: HTMLVideoElement) => Promise<string | n
     const detector = new BarcodeDetector({ formats: ["qr_code"] });
     return async (video) => (await detector.detect(video))[0]?.rawValue ?? null;
   }
+  const { default: decodeQR } = await import("qr/decode.js");
   const canvas = document.createElement("canvas");
   const context = canvas.getContext("2d", { willReadFrequently: true });
   return async (video) => {

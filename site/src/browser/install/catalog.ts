@@ -3,7 +3,8 @@ import { Fault } from "@oa/shared/core/refusal.ts";
 import type { CatalogDetail, CatalogPage } from "@oa/shared/generated/types.ts";
 import validators from "@oa/shared/generated/validators.cjs";
 import { chosenText } from "@oa/shared/moderation/chosen.ts";
-import { checkedHiding, type Hiding } from "./hiding.ts";
+import type * as Hidings from "./hiding.ts";
+import type { Hiding } from "./hiding.ts";
 
 /** What a catalog answered, and since when it is known: null, it was answered just now. */
 export interface Answered<T> {
@@ -12,6 +13,12 @@ export interface Answered<T> {
 }
 
 const PAGE = 50;
+
+/** Decisions are read by code that most visits never need, so it comes when a catalog hides something. */
+async function checkedHiding(...asked: Parameters<typeof Hidings.checkedHiding>): Promise<Hiding> {
+  const { checkedHiding: check } = await import("./hiding.ts");
+  return check(...asked);
+}
 
 /** Marks an answer that was kept, with the time it was given; set by the page's own service worker. */
 export const KEPT_AT = "x-oa-kept-at";

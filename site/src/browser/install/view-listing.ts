@@ -7,7 +7,7 @@ import { saidOf } from "../said.ts";
 import { counted, stars } from "../words.ts";
 import type { App } from "./app.ts";
 import { button, declared, facts, make, turnTo } from "./elements.ts";
-import { hiddenView, hidingNotice } from "./hiding.ts";
+import type { Hiding } from "./hiding.ts";
 import type { KnownInstall } from "./kept.ts";
 import { type CheckedUpgrade, checkUpgrade } from "./orders.ts";
 import { notice } from "./view-find.ts";
@@ -22,11 +22,14 @@ interface Asked {
 /** One listing: what its author signed, and the way to a worker. */
 export async function listingView(app: App, address: string, asked: Asked = { report: false }): Promise<HTMLElement> {
   const { shown, hiding } = await app.catalog.detail(address);
-  if (shown === null) return hiddenView(hiding, readChoice() !== null);
+  if (shown === null) return hiddenView(hiding);
   const { value: detail, kept_at } = shown;
   const upgrade = checkUpgrade(detail, address);
   const hidden = hiding ?? (await app.catalog.hiddenFromOthers(address));
-  const notices = [notice(kept_at), hidden === null ? null : hidingNotice(hidden)].flatMap((one) => one ?? []);
+  const notices = [
+    notice(kept_at),
+    hidden === null ? null : (await import("./hiding.ts")).hidingNotice(hidden),
+  ].flatMap((one) => one ?? []);
   const screen = make("div");
   if (isRejection(upgrade)) {
     screen.append(
@@ -43,10 +46,15 @@ export async function listingView(app: App, address: string, asked: Asked = { re
   return screen;
 }
 
+async function hiddenView(hiding: Hiding): Promise<HTMLElement> {
+  const { hiddenView: view } = await import("./hiding.ts");
+  return view(hiding, readChoice() !== null);
+}
+
 /** A listing of something installed, at its settings. */
 export async function settingsOf(app: App, before: KnownInstall): Promise<HTMLElement> {
   const { shown, hiding } = await app.catalog.detail(before.listing);
-  if (shown === null) return hiddenView(hiding, readChoice() !== null);
+  if (shown === null) return hiddenView(hiding);
   const { value: detail, kept_at } = shown;
   const upgrade = checkUpgrade(detail, before.listing);
   if (isRejection(upgrade)) return make("p", { class: "bad" }, `${upgrade.message}.`);
