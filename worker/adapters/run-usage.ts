@@ -61,18 +61,19 @@ export function openRunUsage(caps: UsageCaps = DEFAULT_CAPS, who = "a run"): Run
     }
     return all;
   };
-  const excess = (what: string): Fault | null => {
-    const { process_bytes, thread_bytes, cpu_ms } = used();
+  const memoryExcess = (what: string): Fault | null => {
+    const { process_bytes, thread_bytes } = used();
     const memory_bytes = inside_bytes + process_bytes + thread_bytes;
-    if (memory_bytes > caps.memory_bytes) {
-      const [used, most] = [mebibytes(memory_bytes), mebibytes(caps.memory_bytes)];
-      return new Fault("memory_limit", `${what} used ${used} of memory; ${who} may use ${most}`);
-    }
-    if (cpu_ms > caps.cpu_ms) {
-      const [used, most] = [seconds(cpu_ms), seconds(caps.cpu_ms)];
-      return new Fault("cpu_limit", `${what} used ${used} of processor time; ${who} may use ${most}`);
-    }
-    return null;
+    if (memory_bytes <= caps.memory_bytes) return null;
+    const [held, most] = [mebibytes(memory_bytes), mebibytes(caps.memory_bytes)];
+    return new Fault("memory_limit", `${what} used ${held} of memory; ${who} may use ${most}`);
+  };
+  const excess = (what: string): Fault | null => {
+    const { cpu_ms } = used();
+    const over = memoryExcess(what);
+    if (over !== null || cpu_ms <= caps.cpu_ms) return over;
+    const [time, most] = [seconds(cpu_ms), seconds(caps.cpu_ms)];
+    return new Fault("cpu_limit", `${what} used ${time} of processor time; ${who} may use ${most}`);
   };
   return {
     ...{ caps, who },
@@ -105,7 +106,8 @@ export function openRunUsage(caps: UsageCaps = DEFAULT_CAPS, who = "a run"): Run
     },
     grow: (bytes) => {
       inside_bytes = Math.max(0, inside_bytes + bytes);
-      return bytes > 0 ? excess("the run and what it keeps in the worker") : null;
+      // Its processor time is told by what took it.
+      return bytes > 0 ? memoryExcess("the run and what it keeps in the worker") : null;
     },
     inside_bytes: () => inside_bytes,
     used,
