@@ -210,7 +210,7 @@ describe("an upgrade of one's own", () => {
     assert.equal(answer.error.code, "consent_needed");
     assert.ok(answer.consent.permissions.some(({ sentence }) => sentence.includes(text)));
     assert.match(said.stderr, /It may:/);
-    assert.match(said.stderr, /policy flags no_guardrail_bypass\.\n.*deleted after 3 days\./);
+    assert.match(said.stderr, /It says of its use: no guardrail bypass\.\n.*deleted after 3 days\./);
     assert.deepEqual(document(await oa(["installs", "--data", data_dir, "--json"], env)), { installs: [] });
   });
 
