@@ -12,7 +12,7 @@ import { type Sale, sell, sign } from "../fakes/receipts.ts";
 import { NOW, openTestEdge, ROOT } from "./fixture.ts";
 
 const RECEIPTS = 200;
-const CLAIMS = 1_200;
+const CLAIMS = 3_000;
 /** What races: after the first of these many the payment is taken, and the rest finds it so. */
 const IN_FLIGHT = 128;
 
