@@ -214,5 +214,3 @@ export class Reputation extends DurableObject<ReputationEnv> {
     this.#sql.run("INSERT OR REPLACE INTO rep_kept VALUES (?, ?)", name, JSON.stringify(value));
   }
 }
-
-/** Where this edge's web of trust starts; none unless its operator says so. */

@@ -67,9 +67,6 @@ interface Listener {
   asked: number;
 }
 
-/** How often a door is called in a row while it fails. After that it waits for the next `settle`, or for its asking. */
-const CALLS = 2;
-
 /**
  * One call at a time to each door: what comes meanwhile goes with the next, so that a door hears everything in order.
  * What it knows is written down only now and then: a shard that dies before tells some of it again, and the door, which
@@ -108,7 +105,7 @@ export function tellDoors(sql: Sql, shard: number, portOf: (door: string) => Doo
   };
   const send = async (door: string, listener: Listener): Promise<void> => {
     listener.sending = true;
-    while (isOwed(listener) && listener.failures < CALLS) {
+    while (isOwed(listener) && listener.failures < LIMITS.relay_tell_calls) {
       const { asked } = listener;
       const { news, told } = next(listener);
       try {
@@ -131,7 +128,9 @@ export function tellDoors(sql: Sql, shard: number, portOf: (door: string) => Doo
   };
   const sendAll = async (): Promise<void> => {
     const sent = [...listeners].flatMap(([door, listener]) => {
-      return listener.sending || listener.failures >= CALLS || !isOwed(listener) ? [] : [send(door, listener)];
+      return listener.sending || listener.failures >= LIMITS.relay_tell_calls || !isOwed(listener)
+        ? []
+        : [send(door, listener)];
     });
     await Promise.all(sent);
   };

@@ -1,5 +1,4 @@
-/** What a message holds of the room beside its text, in characters: many small ones need memory too. */
-const MESSAGE_CHARS = 200;
+import { LIMITS } from "@oa/shared/core/limits.ts";
 
 /** A message that waits for its turn, or is in hand. */
 export interface Said<S> {
@@ -64,7 +63,7 @@ export function takingTurns<S>({ chars, in_hand }: { readonly chars: number; rea
 }
 
 function charsOf(text: string): number {
-  return text.length + MESSAGE_CHARS;
+  return text.length + LIMITS.relay_message_around_chars;
 }
 
 /** Room that many share: of what is free each may take so much that as much as they then hold is left. */

@@ -25,6 +25,8 @@ export const EDGE_LIMITS = {
 
   // Relay, for one connection.
   relay_message_chars: 262_144,
+  // What a message that waits holds beside its text: many small ones need memory too.
+  relay_message_around_chars: 200,
   relay_subscriptions: 20,
   relay_filters: 10,
   relay_filter_chars: 300_000,
@@ -52,6 +54,8 @@ export const EDGE_LIMITS = {
   relay_owed_events: 10_000,
   // How long a shard wakes for the sake of a door that it cannot reach.
   relay_away_ms: 86_400_000,
+  // How often in a row a door that fails is called before it waits for the next look, or for its own asking.
+  relay_tell_calls: 2,
   relay_heard_ms: 1_000,
   // What a shard gives another in one call when the number of shards has changed.
   relay_move_chars: 1_000_000,
@@ -224,6 +228,8 @@ export const EDGE_LIMITS = {
   moderation_chosen: 10,
   moderation_offered: 50,
   moderation_kept: 2_000,
+  // How many pages of what a key signed a reader's browser asks the edge for.
+  moderation_pages_followed: 50,
   moderation_views_cached: 32,
   moderation_page: 100,
   moderation_body_bytes: 50_000,

@@ -147,6 +147,8 @@ export const LIMITS = {
   // The worker's control API.
   // A whole result of a step, and what a call has around it.
   api_body_bytes: 1_050_000,
+  // What a call has around a success and a start: the token and the names.
+  api_step_envelope_bytes: 1_000,
   // Of a request's body beyond its limit, what is still read so that its sender hears why.
   body_drained_bytes: 1_000_000,
   api_page: 500,

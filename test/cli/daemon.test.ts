@@ -110,6 +110,17 @@ describe("the daemon", () => {
   });
 });
 
+/** What it says first on stderr, up to a line's end. */
+async function firstWords(child: ReturnType<typeof spawnOa>): Promise<string> {
+  child.stdout.resume();
+  let said = "";
+  for await (const text of child.stderr.setEncoding("utf8")) {
+    said += text;
+    if (said.includes("\n")) break;
+  }
+  return said;
+}
+
 describe("the daemon of a service", () => {
   it("waits after a row of crashes, ends at once when it is stopped then, and a person's start never waits", async () => {
     const data_dir = join(folder, "service");
@@ -121,12 +132,7 @@ describe("the daemon of a service", () => {
     }
     writeFileSync(noted, '{"crashes":9}\n'); // as after eight more
     const waiting = spawnOa(start, env);
-    waiting.stdout.resume();
-    let said = "";
-    for await (const text of waiting.stderr.setEncoding("utf8")) {
-      said += text;
-      if (said.includes("\n")) break;
-    }
+    const said = await firstWords(waiting);
     assert.equal(said, "The worker ended 10 times in a row without being stopped: it starts again in 5 min.\n");
     await down(await up(data_dir), "SIGKILL");
     const exited = once(waiting, "exit");
@@ -151,12 +157,7 @@ describe("the daemon of a service with wrong settings", () => {
     const { crashes, refused: kept } = JSON.parse(readFileSync(join(data_dir, "service-starts.json"), "utf8"));
     assert.deepEqual([crashes, kept.code], [0, "config_invalid"]);
     const waiting = spawnOa(start, env);
-    waiting.stdout.resume();
-    let said = "";
-    for await (const text of waiting.stderr.setEncoding("utf8")) {
-      said += text;
-      if (said.includes("\n")) break;
-    }
+    const said = await firstWords(waiting);
     assert.match(said, /^The worker starts once its settings are right: .*port.*\(config_invalid\)\n$/);
     const exited = once(waiting, "exit");
     waiting.kill("SIGTERM");

@@ -1,5 +1,4 @@
 /** The schedule loop and the engine together, on one clock that the test moves. */
-
 import assert from "node:assert/strict";
 import { type TestContext, test } from "node:test";
 import { HOUR_MS } from "@oa/shared/core/durations.ts";

@@ -1,7 +1,9 @@
+import { randomUUID } from "node:crypto";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { httpAuthHeader, httpAuthTemplate } from "@oa/shared/nostr/27235-http-auth.ts";
 import type { NostrEvent } from "@oa/shared/nostr/verify.ts";
 import { type RunningEdge, startEdge } from "@oa/worker/adapters/edge.ts";
 import { signQuickly } from "../sign.ts";
@@ -188,4 +190,22 @@ export async function eventually(check: () => Promise<boolean>, wait_ms = ANSWER
     if (Date.now() > deadline) throw new Error("it did not happen in time");
     await new Promise((resolve) => setTimeout(resolve, pause_ms));
   }
+}
+
+/** One management call (NIP-86) by a key. */
+export async function manageRelay(
+  host: TestEdge,
+  by: Uint8Array,
+  method: string,
+  ...params: readonly unknown[]
+): Promise<{ readonly status: number; readonly result?: unknown; readonly error?: string }> {
+  const body = JSON.stringify({ method, params });
+  const url = `${host.edge().url}/`;
+  const template = httpAuthTemplate({ url, method: "POST", body }, Math.floor(Date.now() / 1000), randomUUID());
+  const headers = {
+    "content-type": "application/nostr+json+rpc",
+    authorization: httpAuthHeader(signQuickly(template, by)),
+  };
+  const response = await fetch(url, { method: "POST", headers, body });
+  return { status: response.status, ...((await response.json()) as { result?: unknown; error?: string }) };
 }

@@ -1,17 +1,15 @@
 import assert from "node:assert/strict";
-import { randomUUID } from "node:crypto";
 import { after, before, test } from "node:test";
 import { sha256Hex } from "@oa/shared/core/hash.ts";
 import { LIMITS } from "@oa/shared/core/limits.ts";
-import { httpAuthHeader, httpAuthTemplate } from "@oa/shared/nostr/27235-http-auth.ts";
 import { toEvent as peopleEvent } from "@oa/shared/nostr/30000-people.ts";
 import { shardOfKey } from "@oa/shared/nostr/relay-shard.ts";
 import type { NostrEvent, VerifiedEvent } from "@oa/shared/nostr/verify.ts";
 import { openSqlite } from "@oa/worker/adapters/sqlite.ts";
-import { finalizeEvent, generateSecretKey, getPublicKey } from "nostr-tools/pure";
+import { generateSecretKey, getPublicKey } from "nostr-tools/pure";
 import { partsElsewhere } from "../../edge/relay/move.ts";
 import { createRelayTables, storeEvents } from "../../edge/relay/store.ts";
-import { type Client, connect, eventually, NOW, openTestEdge, signed, type TestEdge } from "./fixture.ts";
+import { type Client, connect, eventually, manageRelay, NOW, openTestEdge, signed, type TestEdge } from "./fixture.ts";
 
 /** The relay started with another number of shards than its events were stored with. */
 const L = ["L", "openagents.upgrade"];
@@ -36,17 +34,7 @@ before(async () => {
 });
 after(() => host.close());
 
-async function manage(method: string, ...params: readonly unknown[]): Promise<{ status: number; result?: unknown }> {
-  const body = JSON.stringify({ method, params });
-  const url = `${host.edge().url}/`;
-  const template = httpAuthTemplate({ url, method: "POST", body }, Math.floor(Date.now() / 1000), randomUUID());
-  const headers = {
-    "content-type": "application/nostr+json+rpc",
-    authorization: httpAuthHeader(finalizeEvent(template, manager)),
-  };
-  const response = await fetch(url, { method: "POST", headers, body });
-  return { status: response.status, ...((await response.json()) as { result?: unknown }) };
-}
+const manage = (method: string, ...params: readonly unknown[]) => manageRelay(host, manager, method, ...params);
 
 const FILTER = { kinds: [1], "#t": ["moving"] };
 /** Asks until the relay answers: it never answers with a part. */

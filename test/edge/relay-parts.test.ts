@@ -1,18 +1,26 @@
 import assert from "node:assert/strict";
-import { randomUUID } from "node:crypto";
 import { readdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { after, before, describe, test } from "node:test";
 import { sha256Hex } from "@oa/shared/core/hash.ts";
 import { LIMITS } from "@oa/shared/core/limits.ts";
-import { httpAuthHeader, httpAuthTemplate } from "@oa/shared/nostr/27235-http-auth.ts";
 import { toEvent as peopleEvent } from "@oa/shared/nostr/30000-people.ts";
 import { beginSync, syncSet } from "@oa/shared/nostr/negentropy.ts";
 import { shardOfKey } from "@oa/shared/nostr/relay-shard.ts";
 import type { NostrEvent } from "@oa/shared/nostr/verify.ts";
-import { finalizeEvent, generateSecretKey, getPublicKey } from "nostr-tools/pure";
-import { type Client, connect, eventually, type Frame, NOW, openTestEdge, signed, type TestEdge } from "./fixture.ts";
+import { generateSecretKey, getPublicKey } from "nostr-tools/pure";
+import {
+  type Client,
+  connect,
+  eventually,
+  type Frame,
+  manageRelay,
+  NOW,
+  openTestEdge,
+  signed,
+  type TestEdge,
+} from "./fixture.ts";
 
 /** The relay's doors and shards, which clients must not notice. */
 const L = ["L", "openagents.upgrade"];
@@ -304,17 +312,7 @@ describe("a shard that fails", () => {
     });
   });
 
-  async function manage(method: string, ...params: readonly unknown[]): Promise<{ status: number; error?: string }> {
-    const body = JSON.stringify({ method, params });
-    const url = `${host.edge().url}/`;
-    const template = httpAuthTemplate({ url, method: "POST", body }, Math.floor(Date.now() / 1000), randomUUID());
-    const headers = {
-      "content-type": "application/nostr+json+rpc",
-      authorization: httpAuthHeader(finalizeEvent(template, manager)),
-    };
-    const response = await fetch(url, { method: "POST", headers, body });
-    return { status: response.status, ...((await response.json()) as { error?: string }) };
-  }
+  const manage = (method: string, ...params: readonly unknown[]) => manageRelay(host, manager, method, ...params);
 
   test("its authors are told of an error, and others are served, in the same breath", async () => {
     const client = await open(1);

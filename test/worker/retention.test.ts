@@ -1,5 +1,4 @@
 /** What an upgrade's `data_retention_days` and an owner's `retention_days` delete, when, and what stays. */
-
 import assert from "node:assert/strict";
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, utimesSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";

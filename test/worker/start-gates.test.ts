@@ -1,5 +1,4 @@
 /** What holds a run back before it starts besides the machine: a price that is not paid, a quota that is used up. */
-
 import assert from "node:assert/strict";
 import { describe, it, type TestContext } from "node:test";
 import { HOUR_MS } from "@oa/shared/core/durations.ts";

@@ -1,5 +1,4 @@
 /** Why an install did or did not run, and what it would have done, read from a worker's own database. */
-
 import assert from "node:assert/strict";
 import { type TestContext, test } from "node:test";
 import { controlApp } from "@oa/shared/api/app.ts";

@@ -1,5 +1,4 @@
 /** Processes that are really killed: each is a start of a service, with waits of milliseconds. */
-
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { once } from "node:events";

@@ -115,11 +115,10 @@ async function following(
   const { judged, wired } = await clear(attempts, held, after, due);
   if (judged !== null && judged.kind !== "go") return undefined;
   const bytes = Buffer.byteLength(JSON.stringify([success, startOf(attempts, due, wired)]));
-  return bytes + ENVELOPE_BYTES > LIMITS.api_body_bytes ? undefined : { due, wired, outside: judged?.outside ?? false };
+  return bytes + LIMITS.api_step_envelope_bytes > LIMITS.api_body_bytes
+    ? undefined
+    : { due, wired, outside: judged?.outside ?? false };
 }
-
-/** What a call has around a success and a start: the token and the names. */
-const ENVELOPE_BYTES = 1_000;
 
 /** A step's parameters, and what is said of it here; null: they cannot be had, which the attempt says. */
 async function clear(

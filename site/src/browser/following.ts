@@ -21,7 +21,6 @@ export interface Following {
   readonly judge: (path: string, event_id: string | undefined) => Judged | null;
 }
 
-const EVENT_PAGES_MAX = 50;
 const loaded = new Map<string, Promise<Following>>();
 
 /** Loads what these keys signed, once. Rejects where the mirror cannot be asked. */
@@ -98,7 +97,7 @@ async function ofMirror(key: string): Promise<readonly unknown[]> {
 async function ofEdge(key: string, edge = ""): Promise<readonly unknown[]> {
   const events: unknown[] = [];
   let cursor: string | null = "0";
-  for (let pages = 0; cursor !== null && pages < EVENT_PAGES_MAX; pages += 1) {
+  for (let pages = 0; cursor !== null && pages < LIMITS.moderation_pages_followed; pages += 1) {
     type Page = { readonly events: readonly unknown[]; readonly next_cursor: string | null };
     const page: Page | null = await answered<Page>(`${edge}/v1/moderation/events?moderators=${key}&cursor=${cursor}`);
     if (page === null) return [];
