@@ -173,7 +173,8 @@ describe("choosing on the ledger", { skip }, () => {
     const says = async (pattern: string): Promise<void> =>
       until(page, `${pattern}.test(document.querySelector('.chosen').textContent)`);
     await page.focus("#other");
-    await page.keyboard.type(`${npub.slice(0, -1)}x`);
+    // Another last character, whatever it is.
+    await page.keyboard.type(`${npub.slice(0, -1)}${npub.endsWith("x") ? "y" : "x"}`);
     await page.keyboard.press("Enter");
     await says("/is no key: write an npub, or 64 hex digits/");
     await page.evaluate("document.querySelector('#other').value = ''");
