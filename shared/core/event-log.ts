@@ -12,10 +12,16 @@ import { one, type Sql, type SqlValue } from "./sql.ts";
 export type SealedFields = Readonly<Record<string, readonly string[]>>;
 
 /**
- * The append-only log: its tables, one row an event, and what guards them. Whatever else is kept of an event is kept
- * under its position, which only grows, so that each append writes to the ends of few trees.
+ * How many events are indexed by subject together. Each append writes to the ends of few trees; an index of subjects is
+ * written all over, so it is written seldom, and the events since are looked through.
  */
-export const EVENT_LOG_DDL = [
+const BLOCK = 128;
+
+/**
+ * The append-only log: its tables, one row an event, and what guards them. Whatever else is kept of an event is kept
+ * under its position, which only grows. `evt_places`: where the events of each subject are.
+ */
+const DDL = [
   `CREATE TABLE IF NOT EXISTS evt_events (
      position INTEGER PRIMARY KEY,
      event_id TEXT NOT NULL,
@@ -29,8 +35,14 @@ export const EVENT_LOG_DDL = [
      body TEXT NOT NULL,
      event_hash TEXT NOT NULL,
      UNIQUE (stream, stream_seq))`,
+  `CREATE TABLE IF NOT EXISTS evt_subjects (
+     subject_id TEXT NOT NULL, position INTEGER NOT NULL, PRIMARY KEY (subject_id, position)) WITHOUT ROWID`,
+  `CREATE VIEW IF NOT EXISTS evt_places AS
+     SELECT subject_id, position FROM evt_subjects
+     UNION ALL
+     SELECT subject_id, position FROM evt_events
+       WHERE position > (SELECT max(position) FROM evt_events) / ${BLOCK} * ${BLOCK}`,
   // An index ends with the position of its row.
-  "CREATE INDEX IF NOT EXISTS evt_events_subject ON evt_events (subject_id)",
   `CREATE INDEX IF NOT EXISTS evt_events_idempotency ON evt_events (stream, idempotency_key)
      WHERE idempotency_key IS NOT NULL`,
   `CREATE TABLE IF NOT EXISTS evt_stream_heads (
@@ -46,6 +58,15 @@ export const EVENT_LOG_DDL = [
      BEGIN SELECT RAISE(ABORT, 'evt_events is append-only'); END`,
 ];
 
+/** Makes the log's tables where they are missing. The caller holds the transaction. */
+export function createLog(sql: Sql): void {
+  for (const statement of DDL) sql.run(statement);
+  // What a log was indexed by before its blocks were.
+  if (one(sql, "SELECT name FROM sqlite_master WHERE name = 'evt_events_subject'") === undefined) return;
+  indexSubjects(sql, 0, Math.floor((lastPlace(sql)?.position ?? 0) / BLOCK) * BLOCK);
+  sql.run("DROP INDEX evt_events_subject");
+}
+
 export type EventRow = Readonly<{
   position: number;
   event_id: string;
@@ -60,19 +81,15 @@ export type EventRow = Readonly<{
 const SELECT = "SELECT position, event_id, stream, stream_seq, recorded_at, body, event_hash FROM evt_events";
 const PAGE = 500;
 
-/** Events after a position, in order, read in pages; `where` is a condition with one parameter. */
-export function* eventRows(
-  sql: Sql,
-  after = 0,
-  where: "subject_id = ?" | "TRUE OR ?" = "TRUE OR ?",
-  value: SqlValue = null,
-): Generator<EventRow> {
+/** Events after a position, all of them or one subject's, in order, read in pages. */
+export function* eventRows(sql: Sql, after = 0, subject_id?: string): Generator<EventRow> {
+  const page = `position > ? ORDER BY position LIMIT ${PAGE}`;
+  const places = `SELECT position FROM evt_places WHERE subject_id = ? AND ${page}`;
   for (let position = after; ; ) {
-    const rows = sql.all<EventRow>(
-      `${SELECT} WHERE (${where}) AND position > ? ORDER BY position LIMIT ${PAGE}`,
-      value,
-      position,
-    );
+    const rows =
+      subject_id === undefined
+        ? sql.all<EventRow>(`${SELECT} WHERE ${page}`, position)
+        : sql.all<EventRow>(`${SELECT} WHERE position IN (${places}) ORDER BY position`, subject_id, position);
     for (const row of rows) {
       position = row.position;
       yield row;
@@ -133,7 +150,8 @@ export function lastPlace(sql: Sql, subject_id?: string): EventPlace | undefined
   const all = "SELECT position, event_id FROM evt_events";
   const last = "ORDER BY position DESC LIMIT 1";
   if (subject_id === undefined) return one<EventPlace>(sql, `${all} ${last}`);
-  return one<EventPlace>(sql, `${all} WHERE subject_id = ? ${last}`, subject_id);
+  const place = `SELECT position FROM evt_places WHERE subject_id = ? ${last}`;
+  return one<EventPlace>(sql, `${all} WHERE position = (${place})`, subject_id);
 }
 
 export function streamHead(sql: Sql, stream: string): Head | undefined {
@@ -158,6 +176,7 @@ export function appendEvents(
     const appended = appendEvent(sql, context, { ...ends, head, position }, draft, ports);
     if (isRejection(appended)) return appended;
     head = appended.event;
+    if (position % BLOCK === 0) indexSubjects(sql, position - BLOCK);
     written(appended);
   }
   sql.run(
@@ -168,6 +187,15 @@ export function appendEvents(
     head?.event_hash ?? "",
   );
   return undefined;
+}
+
+/** Enters the events after a position into the index of subjects. */
+function indexSubjects(sql: Sql, after: number, until = after + BLOCK): void {
+  sql.run(
+    "INSERT INTO evt_subjects SELECT subject_id, position FROM evt_events WHERE position > ? AND position <= ?",
+    after,
+    until,
+  );
 }
 
 function appendEvent(

@@ -3,7 +3,7 @@ import type { Decider } from "./decider.ts";
 import type { EventContext, EventDraft, Recorded } from "./envelope.ts";
 import {
   appendEvents,
-  EVENT_LOG_DDL,
+  createLog,
   eventRows,
   type Pending,
   repeatedRows,
@@ -72,7 +72,7 @@ export function openEventStore(
   sha256: Sha256Hex = sha256Hex,
 ): EventStore {
   sql.transaction(() => {
-    for (const statement of EVENT_LOG_DDL) sql.run(statement);
+    createLog(sql);
     const changed = projections.filter((projection) => !isCurrent(sql, projection));
     for (const { tables, ddl } of changed) {
       for (const table of tables) sql.run(`DROP TABLE IF EXISTS ${table}`);
@@ -146,7 +146,7 @@ export function openEventStore(
     after,
     links,
     heads: () => streamHeads(sql),
-    bySubject: (subject_id) => [...eventRows(sql, 0, "subject_id = ?", subject_id)].map((row) => toEvent(sql, row)),
+    bySubject: (subject_id) => [...eventRows(sql, 0, subject_id)].map((row) => toEvent(sql, row)),
     byStream: (stream, from_seq, limit) => streamRows(sql, stream, from_seq, limit).map((row) => toEvent(sql, row)),
     verify: () => verifyChain(links(), streamHeads(sql), sha256),
     rebuild: () =>

@@ -84,7 +84,7 @@ export function openLogMemory(sql: Sql): LogMemory {
         const from = known !== undefined && stands(sql, known) ? known : { ...NOWHERE, state };
         state = from.state as State;
         let folded = 0;
-        for (const row of eventRows(sql, from.position, "subject_id = ?", subject_id)) {
+        for (const row of eventRows(sql, from.position, subject_id)) {
           state = decider.evolve(state, toEvent(sql, row) as Event);
           folded += 1;
         }

@@ -5,7 +5,7 @@ import { one, type Sql } from "./sql.ts";
  * chain stay as they are. The caller holds the transaction.
  */
 export function forgetValues(sql: Sql, subject_id: string): number {
-  const where = "position IN (SELECT position FROM evt_events WHERE subject_id = ?)";
+  const where = "position IN (SELECT position FROM evt_places WHERE subject_id = ?)";
   const count = one<{ count: number }>(
     sql,
     `SELECT count(*) AS count FROM evt_sealed, json_each(fields) WHERE ${where}`,

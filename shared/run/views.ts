@@ -202,7 +202,8 @@ function note(sql: Sql, run_id: string, value: RunSummary["note"]): void {
 }
 
 const SELECT_RUN = `SELECT *, iif(status = 'succeeded', steps_total, (SELECT count(*) FROM evt_events
-     WHERE subject_id = run_id AND event_type = 'step.succeeded')) AS steps_done FROM proj_runs`;
+     WHERE position IN (SELECT position FROM evt_places WHERE subject_id = run_id)
+       AND event_type = 'step.succeeded')) AS steps_done FROM proj_runs`;
 
 /** Newest first. `before` is the run_id of the last one already seen; at most `limit`, which is at most 500. */
 export function listRuns(
@@ -252,7 +253,7 @@ export function runSummary(sql: Sql, run_id: string): RunSummary | null {
 export function getRun(sql: Sql, run_id: string): RunView | null {
   const run = runSummary(sql, run_id);
   if (run === null) return null;
-  const events = [...eventRows(sql, 0, "subject_id = ?", run_id)].map(unsealed) as readonly Recorded<RunEvent>[];
+  const events = [...eventRows(sql, 0, run_id)].map(unsealed) as readonly Recorded<RunEvent>[];
   const steps = stepHistories(events).map(latest);
   const artifacts = sql.all(
     `SELECT artifact_id, step_id, name, media_type, bytes, sha256 FROM proj_artifacts
