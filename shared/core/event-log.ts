@@ -63,7 +63,7 @@ export function createLog(sql: Sql): void {
   for (const statement of DDL) sql.run(statement);
   // What a log was indexed by before its blocks were.
   if (one(sql, "SELECT name FROM sqlite_master WHERE name = 'evt_events_subject'") === undefined) return;
-  indexSubjects(sql, 0, Math.floor((lastPlace(sql)?.position ?? 0) / BLOCK) * BLOCK);
+  indexSubjects(sql, 0, blockStart(lastPlace(sql)?.position ?? 0));
   sql.run("DROP INDEX evt_events_subject");
 }
 
@@ -145,13 +145,26 @@ export type Head = Readonly<{ stream_seq: number; event_hash: string }>;
 
 export type EventPlace = Readonly<{ position: number; event_id: string }>;
 
-/** The last event of the log, or of one subject; undefined where there is none. */
-export function lastPlace(sql: Sql, subject_id?: string): EventPlace | undefined {
-  const all = "SELECT position, event_id FROM evt_events";
-  const last = "ORDER BY position DESC LIMIT 1";
-  if (subject_id === undefined) return one<EventPlace>(sql, `${all} ${last}`);
-  const place = `SELECT position FROM evt_places WHERE subject_id = ? ${last}`;
-  return one<EventPlace>(sql, `${all} WHERE position = (${place})`, subject_id);
+/** The last event of the log; undefined where there is none. */
+export function lastPlace(sql: Sql): EventPlace | undefined {
+  return one<EventPlace>(sql, "SELECT position, event_id FROM evt_events ORDER BY position DESC LIMIT 1");
+}
+
+/** The last event of a subject before the unfinished block; undefined where there is none. */
+export function indexedPlace(sql: Sql, subject_id: string): EventPlace | undefined {
+  const place = "SELECT max(position) FROM evt_subjects WHERE subject_id = ?";
+  return one<EventPlace>(sql, `SELECT position, event_id FROM evt_events WHERE position = (${place})`, subject_id);
+}
+
+/** The events of the unfinished block, those after `blockStart` of the last position, in order. */
+export function unindexed(sql: Sql, position: number): readonly (EventPlace & { readonly subject_id: string })[] {
+  const query = "SELECT position, event_id, subject_id FROM evt_events WHERE position > ? ORDER BY position";
+  return sql.all(query, blockStart(position));
+}
+
+/** After which position the unfinished block begins in a log that ends with `position`. */
+export function blockStart(position: number): number {
+  return position - (position % BLOCK);
 }
 
 export function streamHead(sql: Sql, stream: string): Head | undefined {

@@ -1,5 +1,16 @@
 import type { Decider } from "./decider.ts";
-import { type EventPlace, eventRows, type Head, lastPlace, streamHead, toEvent, type Written } from "./event-log.ts";
+import {
+  blockStart,
+  type EventPlace,
+  eventRows,
+  type Head,
+  indexedPlace,
+  lastPlace,
+  streamHead,
+  toEvent,
+  unindexed,
+  type Written,
+} from "./event-log.ts";
 import { LIMITS } from "./limits.ts";
 import { one, type Sql } from "./sql.ts";
 
@@ -39,6 +50,8 @@ export function openLogMemory(sql: Sql): LogMemory {
   // By subject, then by decider.
   const cache = new Map<string, Map<unknown, KeptState>>();
   const heads = new Map<string, Head | undefined>();
+  // The last events of the subjects in the block that is not indexed yet.
+  const recent = new Map<string, EventPlace>();
   let end = NOWHERE;
   let looks = 0;
   // The moment at which the log ended there.
@@ -62,6 +75,8 @@ export function openLogMemory(sql: Sql): LogMemory {
         end = last;
         looks += 1;
         heads.clear();
+        recent.clear();
+        for (const { subject_id, ...place } of unindexed(sql, last.position)) recent.set(subject_id, place);
       }
       seen = moment;
       return last.position;
@@ -76,7 +91,7 @@ export function openLogMemory(sql: Sql): LogMemory {
     load: <State, Event>(decider: Decider<State, Event, never>, subject_id: string): State => {
       const entry = cache.get(subject_id)?.get(decider);
       if (entry?.since === looks) return entry.state as State;
-      const last = lastPlace(sql, subject_id) ?? NOWHERE;
+      const last = recent.get(subject_id) ?? indexedPlace(sql, subject_id) ?? NOWHERE;
       const known = entry ?? storedState(sql, decider.stored_as, subject_id);
       let state = decider.initial;
       if (known?.event_id === last.event_id) state = known.state as State;
@@ -108,6 +123,8 @@ export function openLogMemory(sql: Sql): LogMemory {
       const last = written.at(-1);
       if (last === undefined) return;
       const { event_id, stream_seq, event_hash } = last.event;
+      if (blockStart(last.position) > end.position) recent.clear();
+      for (const [of, place] of places) if (place.position > blockStart(last.position)) recent.set(of, place);
       end = { position: last.position, event_id };
       seen = sql.moment?.() ?? null;
       heads.set(stream, { stream_seq, event_hash });

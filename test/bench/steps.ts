@@ -6,9 +6,9 @@ import { isRejection } from "@oa/shared/core/refusal.ts";
 import { manifestOf, openRunWorld } from "../fakes/runs.ts";
 import type { Bench } from "./run.ts";
 
-const STEPS = 50;
+const STEPS = 100;
 const RUNS = 16;
-const ROUNDS = 5;
+const ROUNDS = 9;
 const step = (index: number) => ({ op: "http.request", id: `s${index}`, url: "https://api.example/" });
 const manifest = manifestOf([step(0), ...Array.from({ length: STEPS - 1 }, (_, index) => step(index + 1))], {
   network: ["api.example"],
