@@ -1,6 +1,6 @@
 import { type Actor, OWNER } from "@oa/shared/api/actor.ts";
 import { refuseRun } from "@oa/shared/capability/scope.ts";
-import type { EventContext } from "@oa/shared/core/envelope.ts";
+import { type EventContext, inWorkspace } from "@oa/shared/core/envelope.ts";
 import { type Task, task } from "@oa/shared/core/event-store.ts";
 import { newId } from "@oa/shared/core/id.ts";
 import { LIMITS } from "@oa/shared/core/limits.ts";
@@ -75,15 +75,8 @@ export function openEngine(options: EngineOptions): Engine {
     waker = new AbortController();
   };
   const machine: Actor = { actor_type: "service", actor_id: config.worker, scope: null };
-  const asked = (now_ms: number, run_id: string, { actor_type, actor_id }: Actor): EventContext => ({
-    now_ms,
-    workspace_id: config.workspace_id,
-    stream_type: "workspace",
-    stream_id: config.workspace_id,
-    actor_type,
-    actor_id,
-    correlation_id: run_id,
-  });
+  const asked = (now_ms: number, run_id: string, { actor_type, actor_id }: Actor): EventContext =>
+    inWorkspace(config.workspace_id, { now_ms, actor_type, actor_id, correlation_id: run_id });
 
   const start: Engine["start"] = async (
     install_id,

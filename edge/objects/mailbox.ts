@@ -1,4 +1,5 @@
 import { DurableObject } from "cloudflare:workers";
+import { inWorkspace } from "@oa/shared/core/envelope.ts";
 import { type EventStore, openEventStore, task } from "@oa/shared/core/event-store.ts";
 import { newUuid, type RandomBytes } from "@oa/shared/core/id.ts";
 import { LIMITS } from "@oa/shared/core/limits.ts";
@@ -149,8 +150,5 @@ export class Mailbox extends DurableObject<Settings> {
 }
 
 function recordBy(actor_type: "user" | "service", actor_id: string, worker: string, now_ms: number) {
-  return {
-    ...{ now_ms, workspace_id: worker, stream_type: "workspace" as const, stream_id: worker, actor_type, actor_id },
-    correlation_id: newUuid(now_ms, random),
-  };
+  return inWorkspace(worker, { now_ms, actor_type, actor_id, correlation_id: newUuid(now_ms, random) });
 }

@@ -1,6 +1,6 @@
 import { DurableObject } from "cloudflare:workers";
 import { DAY_S } from "@oa/shared/core/durations.ts";
-import type { EventContext } from "@oa/shared/core/envelope.ts";
+import { type EventContext, inWorkspace } from "@oa/shared/core/envelope.ts";
 import { type EventStore, openEventStore, task } from "@oa/shared/core/event-store.ts";
 import { newUuid, type RandomBytes } from "@oa/shared/core/id.ts";
 import { LIMITS } from "@oa/shared/core/limits.ts";
@@ -294,10 +294,8 @@ export class Moderation extends DurableObject<RelayEnv> {
 
   #context(actor_id: string, now_s: number): EventContext {
     const now_ms = now_s * 1_000;
-    return {
-      ...{ now_ms, workspace_id: "moderation", stream_type: "workspace", stream_id: "moderation" },
-      ...{ actor_type: "user", actor_id, correlation_id: newUuid(now_ms, random) },
-    };
+    const about = { now_ms, correlation_id: newUuid(now_ms, random) };
+    return inWorkspace("moderation", { ...about, actor_type: "user", actor_id });
   }
 }
 

@@ -1,6 +1,7 @@
 import { DurableObject } from "cloudflare:workers";
 import { type ClaimCommand, claim } from "@oa/shared/claim/decider.ts";
 import { claimOf, claimView, type HeldClaim } from "@oa/shared/claim/views.ts";
+import { inWorkspace } from "@oa/shared/core/envelope.ts";
 import { type EventStore, openEventStore, task } from "@oa/shared/core/event-store.ts";
 import { newUuid, type RandomBytes } from "@oa/shared/core/id.ts";
 import { assert, isRejection, type Rejection } from "@oa/shared/core/refusal.ts";
@@ -35,18 +36,9 @@ export class Receipts extends DurableObject<Settings> {
     return this.#sql.transaction(() => {
       const replayed = spendAuth(this.#sql, caller, Math.floor(now_ms / 1000));
       if (replayed !== null) return replayed;
-      const done = store.handle(
-        {
-          now_ms,
-          workspace_id: "receipts",
-          stream_type: "workspace",
-          stream_id: "receipts",
-          actor_type: "service",
-          actor_id: "edge",
-          correlation_id: newUuid(now_ms, random),
-        },
-        [task(claim, `payment_${command.payment_hash}`, command)],
-      );
+      const by = { actor_type: "service", actor_id: "edge" } as const;
+      const context = inWorkspace("receipts", { now_ms, ...by, correlation_id: newUuid(now_ms, random) });
+      const done = store.handle(context, [task(claim, `payment_${command.payment_hash}`, command)]);
       if (isRejection(done)) return done;
       const held = claimOf(this.#sql, command.payment_hash);
       assert(held !== null, "a payment that was claimed has a claim");

@@ -23,3 +23,11 @@ export interface EventContext {
   /** A repeat with the same key in the same stream appends nothing and returns the first time's events. */
   readonly idempotency_key?: string;
 }
+
+/** The context of what is recorded in a workspace's own stream. */
+export function inWorkspace(
+  workspace_id: string,
+  rest: Omit<EventContext, "workspace_id" | "stream_type" | "stream_id">,
+): EventContext {
+  return { workspace_id, stream_type: "workspace", stream_id: workspace_id, ...rest };
+}

@@ -1,5 +1,6 @@
 import { approvalDecider } from "@oa/shared/approval/decider.ts";
 import { overdueApprovals } from "@oa/shared/approval/views.ts";
+import { inWorkspace } from "@oa/shared/core/envelope.ts";
 import { type Task, task } from "@oa/shared/core/event-store.ts";
 import { LIMITS } from "@oa/shared/core/limits.ts";
 import { Fault, isRejection } from "@oa/shared/core/refusal.ts";
@@ -29,10 +30,8 @@ export async function expireApprovals({
   const overdue = overdueApprovals(database, now_ms, LIMITS.approvals_expired_batch);
   if (overdue.length === 0) return;
   const { workspace_id, worker } = config;
-  const context = {
-    ...({ now_ms, workspace_id, stream_type: "workspace", stream_id: workspace_id } as const),
-    ...({ actor_type: "service", actor_id: worker, correlation_id: "approvals" } as const),
-  };
+  const about = { now_ms, actor_type: "service", actor_id: worker, correlation_id: "approvals" } as const;
+  const context = inWorkspace(workspace_id, about);
   await database.commit(() => {
     for (const { approval_id, run_id } of overdue) {
       const waits = run_id === null ? [] : [letOn(run_id, `approval ${approval_id} expired`)];

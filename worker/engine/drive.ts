@@ -1,4 +1,4 @@
-import type { EventContext } from "@oa/shared/core/envelope.ts";
+import { type EventContext, inWorkspace } from "@oa/shared/core/envelope.ts";
 import { type EventStore, type Task, task } from "@oa/shared/core/event-store.ts";
 import { foldAll } from "@oa/shared/core/fold.ts";
 import { LIMITS } from "@oa/shared/core/limits.ts";
@@ -74,15 +74,9 @@ export function openDriver(options: EngineOptions, engine_id: string): Driver {
   const listeners = new Set<() => void>();
   let pumped: { readonly changed: () => void; readonly stop: AbortSignal } | null = null;
 
-  const context = (run_id: string): EventContext => ({
-    now_ms: clock.now_ms(),
-    workspace_id: config.workspace_id,
-    stream_type: "workspace",
-    stream_id: config.workspace_id,
-    actor_type: "service",
-    actor_id: config.worker,
-    correlation_id: run_id,
-  });
+  const by = { actor_type: "service", actor_id: config.worker } as const;
+  const context = (run_id: string): EventContext =>
+    inWorkspace(config.workspace_id, { now_ms: clock.now_ms(), ...by, correlation_id: run_id });
 
   /**
    * Appends, trying again while the disk is full or the database busy: an outcome that is known must not be lost. Gives

@@ -1,3 +1,4 @@
+import { inWorkspace } from "@oa/shared/core/envelope.ts";
 import type { Task } from "@oa/shared/core/event-store.ts";
 import { LIMITS } from "@oa/shared/core/limits.ts";
 import { Fault, isRejection, type Rejection } from "@oa/shared/core/refusal.ts";
@@ -150,10 +151,8 @@ async function keepHere(
 ): Promise<void> {
   if (tasks.length === 0) return;
   const { workspace_id, worker: actor_id } = config;
-  const context = {
-    ...({ now_ms: clock.now_ms(), workspace_id, stream_type: "workspace", stream_id: workspace_id } as const),
-    ...({ actor_type: "service", actor_id, correlation_id } as const),
-  };
+  const about = { now_ms: clock.now_ms(), actor_type: "service", actor_id, correlation_id } as const;
+  const context = inWorkspace(workspace_id, about);
   const done = await database.commit(() => store.handle(context, tasks));
   if (isRejection(done)) throw new Fault(done.code, done.message);
 }

@@ -1,4 +1,4 @@
-import type { EventContext } from "@oa/shared/core/envelope.ts";
+import { inWorkspace } from "@oa/shared/core/envelope.ts";
 import { type EventStore, task } from "@oa/shared/core/event-store.ts";
 import { Fault, isRejection, type Rejection } from "@oa/shared/core/refusal.ts";
 import { KILL_SWITCH, killSwitchDecider } from "@oa/shared/kill-switch/decider.ts";
@@ -43,10 +43,8 @@ export function openKillSwitch(options: {
     isOn: (load = store.load) => forced || load(killSwitchDecider, KILL_SWITCH).on,
     signal: () => current.signal,
     set: async (on, reason) => {
-      const context: EventContext = {
-        ...{ now_ms: clock.now_ms(), workspace_id, stream_type: "workspace", stream_id: workspace_id },
-        ...{ actor_type: "user", actor_id: "owner", correlation_id: KILL_SWITCH },
-      };
+      const by = { actor_type: "user", actor_id: "owner" } as const;
+      const context = inWorkspace(workspace_id, { now_ms: clock.now_ms(), ...by, correlation_id: KILL_SWITCH });
       const command = { type: on ? "engage" : "release", reason } as const;
       const done = await database.commit(() => store.handle(context, [task(killSwitchDecider, KILL_SWITCH, command)]));
       if (isRejection(done)) return done;

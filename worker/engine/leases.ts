@@ -2,7 +2,7 @@ import { createHash, randomBytes } from "node:crypto";
 import type { Actor } from "@oa/shared/api/actor.ts";
 import type { ControlPorts } from "@oa/shared/api/ports.ts";
 import { refuseRun } from "@oa/shared/capability/scope.ts";
-import type { EventContext } from "@oa/shared/core/envelope.ts";
+import { inWorkspace } from "@oa/shared/core/envelope.ts";
 import { type Task, task } from "@oa/shared/core/event-store.ts";
 import { LIMITS } from "@oa/shared/core/limits.ts";
 import { isRejection, type Rejection, reject } from "@oa/shared/core/refusal.ts";
@@ -28,15 +28,8 @@ export function openLeases(options: LeaseOptions): ControlPorts["leases"] {
   const { store, database, clock, random, config } = options;
   const append = (run_id: string, engine_id: string, asked: Task, by: Actor | undefined) => {
     const { actor_type, actor_id } = by?.scope ? by : ({ actor_type: "service", actor_id: engine_id } as const);
-    const context: EventContext = {
-      now_ms: clock.now_ms(),
-      workspace_id: config.workspace_id,
-      stream_type: "workspace",
-      stream_id: config.workspace_id,
-      actor_type,
-      actor_id,
-      correlation_id: run_id,
-    };
+    const about = { now_ms: clock.now_ms(), actor_type, actor_id, correlation_id: run_id };
+    const context = inWorkspace(config.workspace_id, about);
     return database.commit(() => store.handle(context, [asked]));
   };
 

@@ -1,4 +1,4 @@
-import type { EventContext } from "@oa/shared/core/envelope.ts";
+import { type EventContext, inWorkspace } from "@oa/shared/core/envelope.ts";
 import { type EventStore, task } from "@oa/shared/core/event-store.ts";
 import { sha256Hex } from "@oa/shared/core/hash.ts";
 import { LIMITS } from "@oa/shared/core/limits.ts";
@@ -255,8 +255,8 @@ function contextOf(
   idempotency_key: string,
   now_ms: number,
 ): EventContext {
-  const stream = { workspace_id, stream_type: "workspace", stream_id: workspace_id } as const;
-  return { now_ms, ...stream, actor_type: "user", actor_id: signer, correlation_id: subject_id, idempotency_key };
+  const about = { now_ms, correlation_id: subject_id, idempotency_key };
+  return inWorkspace(workspace_id, { ...about, actor_type: "user", actor_id: signer });
 }
 
 function refusalIn(data: object): Rejection {

@@ -1,4 +1,5 @@
 import { MINUTE_MS } from "@oa/shared/core/durations.ts";
+import { inWorkspace } from "@oa/shared/core/envelope.ts";
 import type { EventStore, Task } from "@oa/shared/core/event-store.ts";
 import { LIMITS } from "@oa/shared/core/limits.ts";
 import { isRejection, type Rejection } from "@oa/shared/core/refusal.ts";
@@ -49,11 +50,10 @@ export function openIntake(options: {
     suppressed = 0;
     const draft = { event_type: "intake.refused", data: { ...data, suppressed: count } };
     const refused: Task = { subject_id: "intake", run: () => [draft] };
-    const context = {
-      ...({ now_ms, workspace_id, stream_type: "workspace", stream_id: workspace_id } as const),
-      ...({ actor_type: "service", actor_id: options.worker, correlation_id: "intake" } as const),
+    const context = inWorkspace(workspace_id, {
+      ...{ now_ms, actor_type: "service", actor_id: options.worker, correlation_id: "intake" },
       ...(data.ref === undefined ? {} : { idempotency_key: `intake/${data.source}/${data.ref}`.slice(0, 200) }),
-    };
+    });
     try {
       const [event] = await options.commit(() => {
         const events = store.handle(context, [refused]);

@@ -1,4 +1,4 @@
-import type { EventContext } from "@oa/shared/core/envelope.ts";
+import { inWorkspace } from "@oa/shared/core/envelope.ts";
 import { type EventStore, task } from "@oa/shared/core/event-store.ts";
 import { LIMITS } from "@oa/shared/core/limits.ts";
 import { Fault, isRejection } from "@oa/shared/core/refusal.ts";
@@ -204,10 +204,8 @@ function filtersFor(chosen: readonly string[], trust: Trust, installs: readonly 
 async function record(options: ModerationWatchOptions, install: InstallView, command: InstallCommand): Promise<void> {
   const { store, commit, clock, workspace_id, worker } = options;
   const { install_id } = install;
-  const stream = { workspace_id, stream_type: "workspace", stream_id: workspace_id } as const;
-  const context: EventContext = {
-    ...{ now_ms: clock.now_ms(), ...stream, actor_type: "service", actor_id: worker, correlation_id: install_id },
-  };
+  const by = { actor_type: "service", actor_id: worker } as const;
+  const context = inWorkspace(workspace_id, { now_ms: clock.now_ms(), ...by, correlation_id: install_id });
   const done = await commit(() => store.handle(context, [task(installDecider, install_id, command)]));
   if (isRejection(done)) throw new Fault(done.code, done.message);
   const stopped = done.find(({ event_type }) => event_type === "install.disabled");

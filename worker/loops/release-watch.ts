@@ -1,5 +1,5 @@
 import type { UpdateLook } from "@oa/shared/api/updates.ts";
-import type { EventContext } from "@oa/shared/core/envelope.ts";
+import { type EventContext, inWorkspace } from "@oa/shared/core/envelope.ts";
 import { type EventStore, task } from "@oa/shared/core/event-store.ts";
 import { LIMITS } from "@oa/shared/core/limits.ts";
 import { Fault, isRejection, type Rejection } from "@oa/shared/core/refusal.ts";
@@ -200,6 +200,5 @@ function authorsOf(installs: readonly InstallView[]): readonly string[] {
 
 /** What an author took back is stopped by the worker itself. */
 function contextOf({ workspace_id, worker }: ReleaseWatchOptions, install_id: string, now_ms: number): EventContext {
-  const stream = { workspace_id, stream_type: "workspace", stream_id: workspace_id } as const;
-  return { now_ms, ...stream, actor_type: "service", actor_id: worker, correlation_id: install_id };
+  return inWorkspace(workspace_id, { now_ms, actor_type: "service", actor_id: worker, correlation_id: install_id });
 }

@@ -1,4 +1,5 @@
 import { approvalsOf } from "@oa/shared/approval/views.ts";
+import { inWorkspace } from "@oa/shared/core/envelope.ts";
 import { type EventStore, task } from "@oa/shared/core/event-store.ts";
 import { LIMITS } from "@oa/shared/core/limits.ts";
 import { Fault, isRejection } from "@oa/shared/core/refusal.ts";
@@ -65,11 +66,9 @@ export function openRetentionLoop(options: RetentionOptions): RetentionLoop {
     [run_id, ...approvalsOf(database, run_id)].reduce((sum, subject) => sum + forgetValues(database, subject), 0);
 
   const batch = async (install_id: string | null, days: number): Promise<number> => {
-    const context = {
-      ...({ now_ms: clock.now_ms(), workspace_id: options.workspace_id } as const),
-      ...({ stream_type: "workspace", stream_id: options.workspace_id } as const),
-      ...({ actor_type: "service", actor_id: options.worker, correlation_id: RETENTION_SUBJECT } as const),
-    };
+    const by = { actor_type: "service", actor_id: options.worker } as const;
+    const now_ms = clock.now_ms();
+    const context = inWorkspace(options.workspace_id, { now_ms, ...by, correlation_id: RETENTION_SUBJECT });
     return database.commit(() => {
       const runs = over(install_id, days).map((run) => ({ ...run, values: forget(run.run_id) }));
       const command: RetentionCommand = { type: "apply", runs };

@@ -1,4 +1,4 @@
-import type { EventContext } from "@oa/shared/core/envelope.ts";
+import { inWorkspace } from "@oa/shared/core/envelope.ts";
 import { type EventStore, type Task, task } from "@oa/shared/core/event-store.ts";
 import { LIMITS } from "@oa/shared/core/limits.ts";
 import { Fault, isRejection, type Rejection } from "@oa/shared/core/refusal.ts";
@@ -198,15 +198,8 @@ async function cancel(ports: SchedulePorts, install_id: string): Promise<void> {
 
 /** How many events a task wrote. */
 async function append(ports: SchedulePorts, correlation_id: string, now_ms: number, what: Task): Promise<number> {
-  const context: EventContext = {
-    now_ms,
-    workspace_id: ports.workspace_id,
-    stream_type: "workspace",
-    stream_id: ports.workspace_id,
-    actor_type: "service",
-    actor_id: "scheduler",
-    correlation_id,
-  };
+  const about = { now_ms, actor_type: "service", actor_id: "scheduler", correlation_id } as const;
+  const context = inWorkspace(ports.workspace_id, about);
   const recorded = await ports.commit(() => ports.store.handle(context, [what]));
   if (!isRejection(recorded)) return recorded.length;
   ports.report(new Fault(recorded.code, recorded.message));

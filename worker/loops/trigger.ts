@@ -1,4 +1,4 @@
-import type { EventContext } from "@oa/shared/core/envelope.ts";
+import { inWorkspace } from "@oa/shared/core/envelope.ts";
 import { type EventStore, task } from "@oa/shared/core/event-store.ts";
 import { LIMITS } from "@oa/shared/core/limits.ts";
 import type { Permission } from "@oa/shared/core/permission.ts";
@@ -85,15 +85,8 @@ export function openTriggerLoop(ports: TriggerPorts): TriggerLoop {
   const wake = (): void => alarm.abort();
 
   const append = async (install_id: string, command: TriggerCommand): Promise<number> => {
-    const context: EventContext = {
-      now_ms: clock.now_ms(),
-      workspace_id: ports.workspace_id,
-      stream_type: "workspace",
-      stream_id: ports.workspace_id,
-      actor_type: "service",
-      actor_id: "triggers",
-      correlation_id: install_id,
-    };
+    const by = { actor_type: "service", actor_id: "triggers" } as const;
+    const context = inWorkspace(ports.workspace_id, { now_ms: clock.now_ms(), ...by, correlation_id: install_id });
     const subject = triggerSubject(install_id);
     const done = await ports.commit(() => store.handle(context, [task(triggerDecider, subject, command)]));
     if (!isRejection(done)) return done.length;

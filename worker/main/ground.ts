@@ -1,7 +1,7 @@
 import { chmod } from "node:fs/promises";
 import { homedir } from "node:os";
 import { join } from "node:path";
-import type { EventContext } from "@oa/shared/core/envelope.ts";
+import { type EventContext, inWorkspace } from "@oa/shared/core/envelope.ts";
 import { openEventStore } from "@oa/shared/core/event-store.ts";
 import type { RandomBytes } from "@oa/shared/core/id.ts";
 import { LIMITS } from "@oa/shared/core/limits.ts";
@@ -89,15 +89,8 @@ export async function openGround(config: Config, token?: string): Promise<Ground
     home: homedir(),
     time_zone: Intl.DateTimeFormat().resolvedOptions().timeZone,
     broken: broken.promise,
-    asOwner: (correlation_id) => ({
-      now_ms: clock.now_ms(),
-      workspace_id: WORKSPACE,
-      stream_type: "workspace",
-      stream_id: WORKSPACE,
-      actor_type: "user",
-      actor_id: "owner",
-      correlation_id,
-    }),
+    asOwner: (correlation_id) =>
+      inWorkspace(WORKSPACE, { now_ms: clock.now_ms(), actor_type: "user", actor_id: "owner", correlation_id }),
   };
 }
 

@@ -1,4 +1,4 @@
-import type { EventContext } from "@oa/shared/core/envelope.ts";
+import { inWorkspace } from "@oa/shared/core/envelope.ts";
 import { type EventStore, task } from "@oa/shared/core/event-store.ts";
 import { Fault, isRejection } from "@oa/shared/core/refusal.ts";
 import { vaultDecider, vaultUses } from "@oa/shared/vault/decider.ts";
@@ -22,10 +22,8 @@ export function secretUses(options: {
 }): (step: UsingStep, names: readonly string[], host: string) => Promise<void> {
   const { store, database, clock, workspace_id, worker } = options;
   return async ({ run_id, install_id, step_id = null }, names, host) => {
-    const context: EventContext = {
-      ...{ now_ms: clock.now_ms(), workspace_id, stream_type: "workspace", stream_id: workspace_id },
-      ...{ actor_type: "service", actor_id: worker, correlation_id: run_id },
-    };
+    const by = { actor_type: "service", actor_id: worker } as const;
+    const context = inWorkspace(workspace_id, { now_ms: clock.now_ms(), ...by, correlation_id: run_id });
     const use = { type: "use", host, run_id, install_id, step_id } as const;
     const tasks = names.map((name) => task(vaultDecider, vaultUses(run_id), { ...use, name }));
     const kept = await database.commit(() => store.handle(context, tasks));
