@@ -1,83 +1,15 @@
 /** What every event store must do, whatever database is under it. Run by Node and inside a Durable Object. */
 import assert from "node:assert/strict";
 import type { Decider } from "@oa/shared/core/decider.ts";
-import type { EventContext } from "@oa/shared/core/envelope.ts";
-import { type EventStore, openEventStore, task } from "@oa/shared/core/event-store.ts";
+import { openEventStore, task } from "@oa/shared/core/event-store.ts";
 import { verifyChain } from "@oa/shared/core/hash-chain.ts";
 import { canonicalize } from "@oa/shared/core/json.ts";
 import type { Projection } from "@oa/shared/core/projection.ts";
-import { isRejection, reject } from "@oa/shared/core/refusal.ts";
+import { isRejection } from "@oa/shared/core/refusal.ts";
 import type { Sql } from "@oa/shared/core/sql.ts";
+import { type CounterEvent, context, counter, given, totals } from "./counter.ts";
 import { SQL_CONTRACT } from "./sql.ts";
-
-type CounterEvent =
-  | {
-      readonly event_type: "counter.added";
-      readonly data: { readonly amount: number; readonly note?: string; readonly zone?: 1 };
-    }
-  | { readonly event_type: "counter.closed"; readonly data: object };
-type CounterCommand =
-  | { readonly type: "add"; readonly amount: number; readonly note?: string }
-  | { readonly type: "close" };
-
-const counter: Decider<{ readonly total: number; readonly closed: boolean }, CounterEvent, CounterCommand> = {
-  initial: { total: 0, closed: false },
-  evolve: (state, event) =>
-    event.event_type === "counter.added"
-      ? { ...state, total: state.total + event.data.amount }
-      : { ...state, closed: true },
-  decide: (state, command) => {
-    if (state.closed) return reject("not_found", "the counter is closed");
-    if (command.type === "close") return [{ event_type: "counter.closed", data: {} }];
-    const { amount, note } = command;
-    return [{ event_type: "counter.added", data: note === undefined ? { amount } : { note, amount, zone: 1 } }];
-  },
-};
-
-const totals: Projection = {
-  name: "totals",
-  tables: ["proj_totals"],
-  ddl: ["CREATE TABLE IF NOT EXISTS proj_totals (subject_id TEXT PRIMARY KEY, total INTEGER NOT NULL)"],
-  apply: (sql, event) => {
-    if (event.event_type !== "counter.added") return;
-    const { amount } = event.data as { amount: number };
-    if (amount === 666) throw new Error("the projection fails");
-    sql.run(
-      `INSERT INTO proj_totals VALUES (?, ?) ON CONFLICT (subject_id) DO UPDATE SET total = total + excluded.total`,
-      event.subject_id,
-      amount,
-    );
-  },
-};
-
-const context: EventContext = {
-  now_ms: Date.UTC(2026, 0, 2, 3, 4, 5, 678),
-  workspace_id: "ws_test",
-  stream_type: "workspace",
-  stream_id: "ws_test",
-  actor_type: "user",
-  actor_id: "owner",
-  correlation_id: "c_1",
-};
-
-interface Given {
-  readonly sql: Sql;
-  readonly store: EventStore;
-  readonly add: (amount: number, subject?: string, note?: string) => ReturnType<EventStore["handle"]>;
-}
-
-function given(sql: Sql): Given {
-  const random = (count: number) => crypto.getRandomValues(new Uint8Array(count));
-  const store = openEventStore(sql, [totals], random, { "counter.added": ["note"] });
-  return {
-    sql,
-    store,
-    add: (amount, subject = "counter_1", note) =>
-      store.handle(context, [
-        task(counter, subject, note === undefined ? { type: "add", amount } : { type: "add", amount, note }),
-      ]),
-  };
-}
+import { SUBJECTS_CONTRACT } from "./subjects.ts";
 
 const rows = (sql: Sql) =>
   sql.all<{ subject_id: string; total: number }>("SELECT * FROM proj_totals ORDER BY 1").map((row) => ({ ...row }));
@@ -235,40 +167,6 @@ export const EVENT_STORE_CONTRACT: Readonly<Record<string, (open: () => Sql) => 
     add(6);
     assert.deepEqual(read(), [11, 2]);
   },
-  "finds all events of a subject however many follow them, one by one, together and after a start": (open) => {
-    const { sql, store } = given(open());
-    const subjects = ["counter_0", "counter_1", "counter_2", "once"];
-    const apart = () => {
-      const all = [...store.after(0)].map(({ event }) => event);
-      for (const subject of subjects) {
-        const own = all.filter(({ subject_id }) => subject_id === subject);
-        assert.deepEqual(store.bySubject(subject), own);
-        const total = (own as readonly CounterEvent[]).reduce((sum, { data }) => sum + ("amount" in data ? data.amount : 0), 0);
-        assert.equal(given(sql).store.load(counter, subject).total, total, `${subject} of ${all.length}`);
-      }
-    };
-    const add = (subject: string, amount: number) => task(counter, subject, { type: "add", amount });
-    store.handle(context, [add("once", 5)]);
-    for (let index = 1; index < 260; index += 1) {
-      store.handle(context, [add(`counter_${index % 3}`, index)]);
-      if (index < 3 || (index + 3) % 64 < 5) apart();
-    }
-    const many = Array.from({ length: 300 }, (_, index) => add(`counter_${index % 2}`, index));
-    for (const tasks of [many, many.slice(0, 7)]) {
-      store.handle(context, tasks);
-      apart();
-    }
-  },
-  "finds the events of a log that was indexed one by one": (open) => {
-    const { sql, add } = given(open());
-    for (let index = 0; index < 300; index += 1) add(1, `counter_${index % 7}`);
-    sql.run("DELETE FROM evt_subjects");
-    sql.run("CREATE INDEX evt_events_subject ON evt_events (subject_id)");
-    const { store } = given(sql);
-    assert.equal(store.load(counter, "counter_0").total, 43);
-    assert.equal(store.bySubject("counter_6").length, 42);
-    assert.equal(given(sql).store.bySubject("counter_1").length, 43);
-  },
   "rebuilds projections to the state they had": (open) => {
     const { sql, store, add } = given(open());
     for (let index = 0; index < 1200; index += 1)
@@ -418,6 +316,7 @@ export const EVENT_STORE_CONTRACT: Readonly<Record<string, (open: () => Sql) => 
     assert.equal(({} as { polluted?: boolean }).polluted, undefined);
     assert.equal(store.verify().ok, true);
   },
+  ...SUBJECTS_CONTRACT,
   ...SQL_CONTRACT,
 };
 
