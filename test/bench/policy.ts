@@ -6,6 +6,7 @@ import { actionHash, actionOfStep, approvalOf, pinsOf, type StepAction } from "@
 import { assessTexts } from "@oa/shared/policy/aup/assess.ts";
 import { evaluate } from "@oa/shared/policy/evaluate.ts";
 import type { PolicyContext } from "@oa/shared/policy/rule.ts";
+import { median } from "./figures/median.ts";
 import type { Bench } from "./run.ts";
 
 const ROUNDS = 3;
@@ -31,7 +32,6 @@ const rate = (count: number, body: (turn: number) => void): number => {
   for (let turn = 0; turn < count; turn += 1) body(turn);
   return count / ((performance.now() - started) / 1_000);
 };
-const median = (values: readonly number[]): number => [...values].sort((a, b) => a - b)[values.length >> 1] ?? 0;
 
 export async function bench(): Promise<Bench> {
   let kept: unknown = null;

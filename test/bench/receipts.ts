@@ -12,6 +12,7 @@ import { pureSchnorr } from "@oa/shared/nostr/schnorr.ts";
 import { eventHash } from "@oa/shared/nostr/verify.ts";
 import { startEdge } from "@oa/worker/adapters/edge.ts";
 import { NODE, sell, sign } from "../fakes/receipts.ts";
+import { median } from "./figures/median.ts";
 
 const ROOT = dirname(dirname(dirname(fileURLToPath(import.meta.url))));
 const RECEIPTS = 100;
@@ -139,10 +140,6 @@ function rate(count: number, work: () => void): number {
   const started = performance.now();
   work();
   return (count * 1000) / (performance.now() - started);
-}
-
-function median(values: readonly number[]): number {
-  return [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)] ?? Number.NaN;
 }
 
 if (import.meta.main) console.log(JSON.stringify(await bench(), null, 2));

@@ -8,6 +8,7 @@ import { startEdge } from "@oa/worker/adapters/edge.ts";
 import { finalizeEvent, generateSecretKey } from "nostr-tools/pure";
 import { WebSocket } from "ws";
 import { openPeerRelay, PEER_NAME } from "../peers/nostr-relay.ts";
+import { median } from "./figures/median.ts";
 
 const ROOT = dirname(dirname(dirname(fileURLToPath(import.meta.url))));
 /** No more than one author may publish at once. */
@@ -170,10 +171,6 @@ async function publishAll(relay_url: string, events: readonly NostrEvent[]): Pro
   socket.onclose = null;
   socket.close();
   return events.length / seconds;
-}
-
-function median(values: readonly number[]): number {
-  return [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)] ?? Number.NaN;
 }
 
 if (import.meta.main) console.log(JSON.stringify(await bench(), null, 2));

@@ -7,6 +7,7 @@ import { thisMachinesSandbox } from "@oa/worker/adapters/machine-sandbox.ts";
 import { type ConfinedProcesses, openConfinedProcesses, openProcesses } from "@oa/worker/adapters/process.ts";
 import type { Connect } from "@oa/worker/adapters/tunnel.ts";
 import { wasiModule } from "../fakes/wasi-module.ts";
+import { median } from "./figures/median.ts";
 import type { Bench } from "./run.ts";
 
 const ROUNDS = 40;
@@ -54,10 +55,6 @@ export async function bench(): Promise<Bench> {
       "the trial at the worker's start, once, ms": trial_ms,
     },
   };
-}
-
-function median(found: readonly number[]): number {
-  return [...found].sort((a, b) => a - b)[found.length >> 1] ?? 0;
 }
 
 /** Bare primitive: what Node itself needs. */
