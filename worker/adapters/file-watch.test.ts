@@ -140,6 +140,29 @@ describe("files watched by a glob", () => {
     await look();
     assert.ok(await sign(() => writeFileSync(path("src/x"), "")));
   });
+  it("swapped together with a folder above it, the new one is watched", async (context) => {
+    const { path, raw, sign } = watched(context, "project/src/**");
+    mkdirSync(path("project/src"), { recursive: true });
+    mkdirSync(path("next/src"), { recursive: true });
+    writeFileSync(path("next/src/x"), "");
+    assert.equal((await raw()).size, 0);
+    renameSync(path("project"), path("old"));
+    assert.ok(await sign(() => renameSync(path("next"), path("project"))));
+    assert.equal((await raw()).size, 1);
+    assert.ok(await sign(() => writeFileSync(path("project/src/y"), "")));
+  });
+  it("a link above them that points elsewhere is told of, and what it points to is watched", async (context) => {
+    const { path, look, sign } = watched(context, "current/**");
+    mkdirSync(path("one"));
+    mkdirSync(path("two"));
+    writeFileSync(path("two/x"), "");
+    symlinkSync(path("one"), path("current"));
+    assert.deepEqual(await look(), []);
+    symlinkSync(path("two"), path("next"));
+    assert.ok(await sign(() => renameSync(path("next"), path("current"))));
+    assert.deepEqual(await look(), ["two/x"]);
+    assert.ok(await sign(() => writeFileSync(path("two/y"), "")));
+  });
   it("links are not followed, neither to files nor to folders", async (context) => {
     const { path, look } = watched(context, "src/**", { grant: "src/**" });
     mkdirSync(path("src"));
@@ -158,6 +181,18 @@ describe("files watched by a glob", () => {
     assert.ok(await sign(() => writeFileSync(path("notes/todo.txt"), "")));
     assert.deepEqual(await look(), ["notes/todo.txt"]);
     assert.ok(await quiet(() => writeFileSync(path("notes/other.txt"), "")));
+  });
+  it("one file is told of when its folder, or one above, is swapped for another", async (context) => {
+    const { path, raw, sign } = watched(context, "a/notes/todo.txt", { grant: "a/**" });
+    for (const folder of ["a/notes", "a/new", "b/notes"]) mkdirSync(path(folder), { recursive: true });
+    for (const file of ["a/notes/todo.txt", "a/new/todo.txt"]) writeFileSync(path(file), "");
+    assert.equal((await raw()).size, 1);
+    renameSync(path("a/notes"), path("a/old"));
+    assert.ok(await sign(() => renameSync(path("a/new"), path("a/notes"))));
+    assert.equal((await raw()).size, 1);
+    renameSync(path("a"), path("c"));
+    assert.ok(await sign(() => renameSync(path("b"), path("a"))));
+    assert.equal((await raw()).size, 0);
   });
   it("the worker's own data is never looked into", async (context) => {
     const { path, look, quiet } = watched(context, "**", { except: "data" });

@@ -1,4 +1,4 @@
-import { type FSWatcher, lstatSync, watch } from "node:fs";
+import { type FSWatcher, lstatSync, readlinkSync, watch } from "node:fs";
 import { dirname, join } from "node:path";
 import { matchGlob, reachesInto } from "@oa/shared/core/glob.ts";
 import { LIMITS } from "@oa/shared/core/limits.ts";
@@ -41,7 +41,8 @@ export interface FileWatchRequest {
 
 /**
  * macOS watches a whole tree with one stream; elsewhere every folder is watched by itself: Node's own recursive watch
- * on Linux is deaf once its root has been replaced, and follows links. Untested on macOS hardware.
+ * on Linux is deaf once its root has been replaced, and follows links. A stream costs what all below it does, so on macOS
+ * the folders above are not watched. Untested on macOS hardware.
  */
 const WHOLE_TREES = process.platform === "darwin";
 
@@ -49,53 +50,64 @@ export function openFileWatch(request: FileWatchRequest): FileWatch {
   const { glob, grant, home, files_max = LIMITS.trigger_files } = request;
   const { fixed, rest } = splitGlob(glob);
   const watchers = openFolderWatchers();
+  /** Real path of what is watched with all in it, and the glob with that in place of its fixed part. */
+  let tree: { readonly root: string; readonly pattern: string } | null = null;
+  /** By folder on the way to what is watched, links on it too: the names that lead further. */
+  let way: Way = new Map();
 
-  /** In place of the glob's fixed part its real path. */
-  const patternBelow = (root: string): string => `${root === "/" ? "" : escapeGlob(root)}/${rest}`;
-  const signFor = (pattern: string) => (folder: string, name: string | null, renamed: boolean) => {
-    if (name === null) return request.onSign();
+  const onChange: OnChange = (folder, name, renamed) => {
+    if (name === null || way.get(folder)?.has(name) === true) return request.onSign();
+    if (tree === null || !isWithin(folder, tree.root)) return;
     const path = join(folder, name);
     if (isWithin(path, request.except)) return;
-    if (matchGlob(pattern, path)) return request.onSign();
+    if (matchGlob(tree.pattern, path)) return request.onSign();
     // A folder that came, went or was moved may have held files that match.
-    if (renamed && reachesInto(pattern, path) && (watchers.has(path) || isFolder(path))) request.onSign();
+    if (renamed && reachesInto(tree.pattern, path) && (watchers.has(path) || isFolder(path))) request.onSign();
     else if (path === join(folder, folder.slice(folder.lastIndexOf("/") + 1))) {
       watchers.drop(folder); // the system names a folder itself when it is moved or deleted
       request.onSign();
     }
   };
+  /** What is moved or linked elsewhere above tells nothing below. */
+  const watchWay = (folders: Iterable<string>): void => {
+    for (const folder of folders) watchers.watch(folder, { on_way: true }, onChange);
+  };
 
-  const lookBelow = async (tree: GrantedTree, signal: AbortSignal): Promise<WatchedFiles> => {
-    const pattern = patternBelow(tree.root);
-    const onSign = signFor(pattern);
-    const found = new Map<string, string>();
-    const wanted = new Set<string>([tree.root]);
+  const lookBelow = async (found: GrantedTree, signal: AbortSignal): Promise<WatchedFiles> => {
+    const { root } = found;
+    const pattern = `${root === "/" ? "" : escapeGlob(root)}/${rest}`;
+    tree = { root, pattern };
+    const files = new Map<string, string>();
+    const wanted = new Set<string>([root]);
     // Watched before it is listed, so that nothing falls between.
-    watchers.watch(tree.root, WHOLE_TREES, onSign);
+    watchers.watch(root, { whole_tree: WHOLE_TREES }, onChange);
     const enter = (folder: string): boolean => {
-      const path = join(tree.root, folder);
+      const path = join(root, folder);
       if (isWithin(path, request.except) || !reachesInto(pattern, path)) return false;
       wanted.add(path);
       if (wanted.size > LIMITS.trigger_folders) throw tooMany(glob, LIMITS.trigger_folders, "folders");
-      if (!WHOLE_TREES) watchers.watch(path, false, onSign);
+      if (!WHOLE_TREES) watchers.watch(path, {}, onChange);
       return true;
     };
-    for await (const { path, size_bytes, mtime_ms } of tree.list(signal, enter)) {
-      const absolute = join(tree.root, path);
+    for await (const { path, size_bytes, mtime_ms } of found.list(signal, enter)) {
+      const absolute = join(root, path);
       if (!matchGlob(pattern, absolute) || isWithin(absolute, request.except)) continue;
-      found.set(absolute, `${size_bytes} ${mtime_ms}`);
-      if (found.size > files_max) throw tooMany(glob, files_max, "files");
+      files.set(absolute, `${size_bytes} ${mtime_ms}`);
+      if (files.size > files_max) throw tooMany(glob, files_max, "files");
     }
-    watchers.keep(wanted);
-    return found;
+    watchers.keep(new Set([...(WHOLE_TREES ? [] : way.keys()), ...wanted]));
+    return files;
+  };
+  /** Of a single file, or of a folder that is not there, only what leads there is watched. */
+  const lookAtWay = (): void => {
+    tree = null;
+    const folders = [...way.keys()].slice(WHOLE_TREES ? -1 : 0);
+    watchWay(folders);
+    watchers.keep(new Set(folders));
   };
   const lookAtOne = async (): Promise<WatchedFiles> => {
     const path = await openGrantedFiles(grant, { home }).resolve(fixed, "read");
-    const folder = nearestFolder(dirname(path));
-    watchers.watch(folder, false, (_, name) => {
-      if (name === null || isWithin(path, join(folder, name))) request.onSign();
-    });
-    watchers.keep(new Set([folder]));
+    lookAtWay();
     const stat = lstatSync(path, { throwIfNoEntry: false });
     return new Map(stat?.isFile() === true ? [[path, `${stat.size} ${stat.mtimeMs}`]] : []);
   };
@@ -103,17 +115,15 @@ export function openFileWatch(request: FileWatchRequest): FileWatch {
   return {
     look: async (signal) => {
       watchers.restart();
+      way = wayTo(fixed);
+      if (!WHOLE_TREES) watchWay(way.keys());
       if (rest === "") return lookAtOne();
       try {
         // Anew each time: links in the granted root, and the root itself, may have come or gone.
         return await lookBelow(await openGrantedFiles(grant, { home }).tree(fixed), signal);
       } catch (error) {
         if (!(error instanceof Fault && error.code === "not_found")) throw error;
-        const folder = nearestFolder(fixed);
-        watchers.watch(folder, false, (_, name) => {
-          if (name === null || isWithin(fixed, join(folder, name))) request.onSign();
-        });
-        watchers.keep(new Set([folder]));
+        lookAtWay();
         return new Map();
       }
     },
@@ -147,17 +157,49 @@ function isFolder(path: string): boolean {
   }
 }
 
-function nearestFolder(path: string): string {
-  let folder = path;
-  while (folder !== "/" && !isFolder(folder)) folder = dirname(folder);
-  return folder;
+type Way = ReadonlyMap<string, ReadonlySet<string>>;
+
+/** Every folder that is passed through on the way to a path, as far as it is there, with the names that are followed. */
+function wayTo(path: string): Way {
+  const way = new Map<string, Set<string>>();
+  const names = path.split("/").filter((name) => name !== "");
+  let folder = "/";
+  for (let passed = 0; passed < LIMITS.trigger_way; passed += 1) {
+    const name = names.shift();
+    if (name === undefined) break;
+    if (name === "..") folder = dirname(folder);
+    if (name === ".." || name === "." || name === "") continue;
+    way.set(folder, (way.get(folder) ?? new Set()).add(name));
+    const next = join(folder, name);
+    const target = linkAt(next);
+    if (target === null) folder = next;
+    else names.unshift(...target.split("/"));
+    if (target?.startsWith("/") === true) folder = "/";
+    if (target === null && !isFolder(next)) break;
+  }
+  return way;
+}
+
+/** What a link says; null where there is none, or nobody may know. */
+function linkAt(path: string): string | null {
+  try {
+    return readlinkSync(path);
+  } catch {
+    return null;
+  }
 }
 
 type OnChange = (folder: string, name: string | null, renamed: boolean) => void;
 
+interface HowWatched {
+  readonly whole_tree?: boolean;
+  /** Whether only the way leads through it: closed to this user, it is not one that this user moves. */
+  readonly on_way?: boolean;
+}
+
 interface FolderWatchers {
   /** Watches a folder, anew where another one has taken its place. */
-  readonly watch: (folder: string, whole_tree: boolean, onChange: OnChange) => void;
+  readonly watch: (folder: string, how: HowWatched, onChange: OnChange) => void;
   /** Ends all watches but these. */
   readonly keep: (folders: ReadonlySet<string>) => void;
   readonly drop: (folder: string) => void;
@@ -175,7 +217,7 @@ function openFolderWatchers(): FolderWatchers {
     open.delete(folder);
   };
   return {
-    watch: (folder, whole_tree, onChange) => {
+    watch: (folder, { whole_tree = false, on_way = false }, onChange) => {
       const identity = identityOf(folder);
       if (identity === null) return drop(folder);
       if (open.get(folder)?.identity === identity) return;
@@ -193,7 +235,8 @@ function openFolderWatchers(): FolderWatchers {
         open.set(folder, { identity, watcher });
       } catch (error) {
         // Gone meanwhile: its parent told, or will. All else (the system's limit of watches) leaves looking.
-        if ((error as NodeJS.ErrnoException).code !== "ENOENT") blind = true;
+        const { code } = error as NodeJS.ErrnoException;
+        if (code !== "ENOENT" && !(on_way && code === "EACCES")) blind = true;
       }
     },
     keep: (folders) => {
