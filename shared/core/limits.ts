@@ -102,6 +102,7 @@ export const LIMITS = {
 
   // Files, network and processes of a run.
   tree_depth: 128,
+  tree_turn_entries: 500,
   egress_redirects: 5,
   egress_timeout_ms: 600_000,
   egress_header_bytes: 32_768,

@@ -4,6 +4,7 @@ import * as fs from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
+import { LIMITS } from "@oa/shared/core/limits.ts";
 import { Fault } from "@oa/shared/core/refusal.ts";
 import { type GrantedFiles, openGrantedFiles } from "./granted-files.ts";
 
@@ -236,6 +237,20 @@ test("a tree lists regular files only, in order, follows no link, and counts wha
   assert.equal(text((await tree.read("sub/c", 100)) ?? bytes("")), "sub/c");
 });
 
+test("listing one folder of very many files lets others have their turn, and stops when it is canceled", async () => {
+  fs.mkdirSync(join(home, "many"));
+  for (let name = 0; name < 3 * LIMITS.tree_turn_entries; name += 1)
+    fs.writeFileSync(join(home, "many", `${name}`), "");
+  const tree = await open(["filesystem:read:~/many/**"]).tree("~/many");
+  const cancel = new AbortController();
+  setImmediate(() => cancel.abort());
+  let files = 0;
+  const listing = async (): Promise<void> => {
+    for await (const _ of tree.list(cancel.signal)) files += 1;
+  };
+  await refuses("canceled", listing);
+  assert.ok(files > 0 && files <= LIMITS.tree_turn_entries, `${files}`);
+});
 test("a tree's read stays in the tree", async () => {
   const tree = await open(["filesystem:read:~/tree/**"]).tree("~/tree");
   for (const path of ["../out/secret.txt", "/etc/passwd", "sub/../../out/secret.txt", "", "a\0", "./a"]) {

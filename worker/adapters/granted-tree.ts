@@ -80,6 +80,8 @@ async function* walk(
     for (let top = stack.at(-1); top !== undefined; top = stack.at(-1)) {
       const entry = top.entries[top.next];
       top.next += 1;
+      // A signal or another task waiting for its turn gets it in every folder, and now and then within a large one.
+      if (top.next % LIMITS.tree_turn_entries === 0) await turn(options.signal, root);
       if (entry === undefined) {
         stack.pop();
         top.directory.close();
@@ -88,9 +90,7 @@ async function* walk(
       const path = top.prefix + entry.name;
       if (entry.isDirectory()) {
         if (!options.enter(path)) continue;
-        // A signal or another task waiting for its turn gets it once in every folder.
-        await setImmediate();
-        throwIfCanceled(options.signal, `listing "${root}"`);
+        await turn(options.signal, root);
         const child = stack.length < LIMITS.tree_depth ? tryFrame(top.directory, entry.name, path) : null;
         if (child === null) counts.unreadable += 1;
         else stack.push(child);
@@ -107,6 +107,11 @@ async function* walk(
   } finally {
     for (const { directory } of stack) directory.close();
   }
+}
+
+async function turn(signal: AbortSignal, root: string): Promise<void> {
+  await setImmediate();
+  throwIfCanceled(signal, `listing "${root}"`);
 }
 
 function frame(directory: Directory, prefix: string): Frame {
