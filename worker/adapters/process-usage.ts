@@ -15,13 +15,22 @@ const TICK_MS = 10; // USER_HZ is 100 wherever Linux shows it
  */
 export function marked(mark: string): readonly number[] {
   if (process.platform !== "linux") return [];
-  const all = readdirSync("/proc").filter((name) => /^\d+$/.test(name));
-  const found = all.filter((pid) => read(() => readFileSync(`/proc/${pid}/environ`, "latin1"))?.includes(mark));
-  const [mine, inside] = [namespaceOf("self"), new Set(found.map(namespaceOf))];
-  inside.delete(mine);
-  inside.delete(undefined);
-  const shared = inside.size === 0 ? [] : all.filter((pid) => inside.has(namespaceOf(pid)));
-  return [...new Set([...found, ...shared])].map(Number);
+  const mine = namespaceOf("self");
+  const carries = (pid: string): boolean =>
+    read(() => readFileSync(`/proc/${pid}/environ`, "latin1"))?.includes(mark) ?? false;
+  const found: string[] = [];
+  const inside = new Map<string, string[]>();
+  for (const pid of readdirSync("/proc").filter((name) => /^\d+$/.test(name))) {
+    const namespace = namespaceOf(pid);
+    if (namespace !== undefined && namespace !== mine) {
+      const others = inside.get(namespace);
+      if (others === undefined) inside.set(namespace, [pid]);
+      else others.push(pid);
+    } else if (carries(pid)) found.push(pid);
+  }
+  // The first of a sandbox carries it and speaks for all: to read an environment is to wait for a process that forks.
+  for (const pids of inside.values()) if (pids.some(carries)) found.push(...pids);
+  return found.map(Number);
 }
 
 /** The processes it can see: its own where it is in a sandbox. */
