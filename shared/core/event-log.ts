@@ -61,8 +61,9 @@ const DDL = [
 /** Makes the log's tables where they are missing. The caller holds the transaction. */
 export function createLog(sql: Sql): void {
   for (const statement of DDL) sql.run(statement);
-  // What a log was indexed by before its blocks were.
+  // What a log was indexed by before its blocks were. An earlier version that opens it makes that again, and no blocks.
   if (one(sql, "SELECT name FROM sqlite_master WHERE name = 'evt_events_subject'") === undefined) return;
+  sql.run("DELETE FROM evt_subjects");
   indexSubjects(sql, 0, blockStart(lastPlace(sql)?.position ?? 0));
   sql.run("DROP INDEX evt_events_subject");
 }
