@@ -66,4 +66,20 @@ describe("artifacts", () => {
     await assert.rejects(again.put(kib(4)), code("disk_quota"), "what was there before counts");
     assert.equal((await stored()).length, 2, "nothing half-written is left");
   });
+  it("fill the quota to its last byte, and keep what is old where the new one has no room even without it", async () => {
+    const artifacts = await openArtifacts(folder, 2_048);
+    const old = await artifacts.put(new Uint8Array(1_024).fill(1));
+    const long_ago = new Date(Date.now() - LIMITS.artifact_kept_ms - 60_000);
+    await utimes(join(folder, "artifacts", old.sha256), long_ago, long_ago);
+    await assert.rejects(artifacts.put(new Uint8Array(2_049)), {
+      code: "disk_quota",
+      message: /2049 bytes is over the quota: outputs of the last day take 0 of 2048/,
+    });
+    assert.equal((await artifacts.get(old.sha256)).length, 1_024);
+    await artifacts.put(new Uint8Array(1_024).fill(2));
+    assert.equal((await artifacts.get(old.sha256)).length, 1_024);
+    const whole = await artifacts.put(new Uint8Array(1_024).fill(3));
+    assert.equal((await stored()).length, 2);
+    assert.equal((await artifacts.get(whole.sha256)).length, 1_024);
+  });
 });

@@ -122,15 +122,17 @@ function openRoom(folder: string, quota_bytes: number): Room {
         const old = stored
           .filter(({ at_ms }) => at_ms < Date.now() - LIMITS.artifact_kept_ms)
           .sort((a, b) => a.at_ms - b.at_ms);
+        const kept = old.reduce((total, output) => total - output.bytes, taken);
+        // Nothing goes for an output that has no room even then.
+        if (kept + bytes > quota_bytes) {
+          const message = `an output of ${bytes} bytes is over the quota: outputs of the last day take ${kept} of ${quota_bytes}`;
+          throw new Fault("disk_quota", message);
+        }
         for (const output of old) {
           if (taken + bytes <= quota_bytes) break;
-          rmSync(output.path);
+          rmSync(output.path, { force: true });
           taken -= output.bytes;
         }
-      }
-      if (taken + bytes > quota_bytes) {
-        const message = `an output of ${bytes} bytes is over the quota: outputs of the last day take ${taken} of ${quota_bytes}`;
-        throw new Fault("disk_quota", message);
       }
       taken += bytes;
     },
