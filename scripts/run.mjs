@@ -90,7 +90,7 @@ const node = ensureTools(env);
 env.PATH = `${dirname(node)}${windows ? ";" : ":"}${join(root, "node_modules", ".bin")}${windows ? ";" : ":"}${env.PATH ?? ""}`;
 const tasks = {
   start: ["worker/start.ts"],
-  oa: ["worker/cli/oa.ts"],
+  oa: ["worker/cli/oa.mjs"],
   test: ["scripts/test.ts"],
   check: ["scripts/check.ts"],
   fix: ["scripts/check.ts", "--fix"],

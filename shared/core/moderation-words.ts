@@ -18,6 +18,9 @@ export type ModerationAction = keyof typeof MODERATION_ACTIONS;
 export const MODERATION_ROLES = ["hold", "label", "take_down", "restore", "feature", "relay"] as const;
 export type ModerationRole = (typeof MODERATION_ROLES)[number];
 
+/** What a report says is wrong, in NIP-56's words. */
+export const REPORT_REASONS = ["malware", "spam", "illegal", "impersonation", "nudity", "profanity", "other"] as const;
+
 /** Who or what an appeal has reached. */
 export const APPEAL_STATES = ["possible", "open", "upheld", "restored"] as const;
 

@@ -1,12 +1,11 @@
 import { LIMITS } from "../core/limits.ts";
+import { REPORT_REASONS } from "../core/moderation-words.ts";
 import { type Rejection, reject } from "../core/refusal.ts";
 import { authorOf, isListingAddress } from "./30054-rating.ts";
 import { KINDS, LABEL_NAMESPACE, tagValue } from "./kinds.ts";
 import { type EventTemplate, labelTags } from "./template.ts";
 import { isHex32, type VerifiedEvent } from "./verify.ts";
 
-/** NIP-56's words for what is wrong. */
-export const REPORT_REASONS = ["malware", "spam", "illegal", "impersonation", "nudity", "profanity", "other"] as const;
 export type ReportReason = (typeof REPORT_REASONS)[number];
 
 /** One key's report of one listing, for moderators to judge. */

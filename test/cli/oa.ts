@@ -3,7 +3,7 @@ import { once } from "node:events";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 
-const entry = join(import.meta.dirname, "..", "..", "worker", "cli", "oa.ts");
+const entry = join(import.meta.dirname, "..", "..", "worker", "cli", "oa.mjs");
 
 export interface Said {
   readonly code: number | null;

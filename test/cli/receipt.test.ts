@@ -102,7 +102,7 @@ test("what fails here is not sent to the edge, and an edge that is none is said 
 });
 
 test("stdin is read for -, and people get each check as a line", () => {
-  const entry = join(ROOT, "worker/cli/oa.ts");
+  const entry = join(ROOT, "worker/cli/oa.mjs");
   const args = [entry, "receipt", "verify", "-", "--network", "regtest"];
   const said = spawnSync(process.execPath, args, { input: JSON.stringify(sold()), encoding: "utf8", env: process.env });
   assert.equal(said.status, 1);

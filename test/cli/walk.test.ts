@@ -17,7 +17,7 @@ const guide = readFileSync(join(root, "site", "src", "content", "docs", "guides"
 function shell(commands: string, env: Readonly<Record<string, string>>): Promise<readonly [number | null, string]> {
   const bin = join(folder, "bin");
   mkdirSync(bin, { recursive: true });
-  const entry = join(root, "worker", "cli", "oa.ts");
+  const entry = join(root, "worker", "cli", "oa.mjs");
   writeFileSync(join(bin, "oa"), `#!/bin/sh\nexec "${process.execPath}" "${entry}" "$@"\n`);
   chmodSync(join(bin, "oa"), 0o755);
   const child = spawn("/bin/sh", ["-eu", "-c", commands], {

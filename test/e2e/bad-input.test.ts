@@ -189,7 +189,7 @@ async function asNobody(args: readonly string[], data: string): Promise<{ code: 
   for (const name of ["", ...readdirSync(data, { recursive: true, encoding: "utf8" })]) {
     chownSync(join(data, name), nobody, nobody);
   }
-  const entry = join(import.meta.dirname, "..", "..", "worker", "cli", "oa.ts");
+  const entry = join(import.meta.dirname, "..", "..", "worker", "cli", "oa.mjs");
   const child = spawn(process.execPath, ["--disable-warning=ExperimentalWarning", entry, ...args], {
     ...{ uid: nobody, gid: nobody, cwd: data, stdio: ["ignore", "ignore", "pipe"] },
   });

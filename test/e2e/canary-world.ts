@@ -91,7 +91,7 @@ export async function words(...args: readonly string[]): Promise<Said> {
 /** Gives stdin to a command. */
 export function tell(input: string, ...args: readonly string[]): Promise<number | null> {
   return new Promise((resolve, reject) => {
-    const entry = join(import.meta.dirname, "..", "..", "worker", "cli", "oa.ts");
+    const entry = join(import.meta.dirname, "..", "..", "worker", "cli", "oa.mjs");
     try {
       const out = execFileSync(process.execPath, ["--disable-warning=ExperimentalWarning", entry, ...args], {
         input,

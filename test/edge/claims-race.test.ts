@@ -97,7 +97,7 @@ test(`of ${CLAIMS} racing claims of one payment by ${RECEIPTS} receipts exactly 
 
 /** `oa edge` in a process of its own, which can be killed. */
 async function edgeProcess(data_dir: string): Promise<{ readonly child: ChildProcess; readonly url: string }> {
-  const args = [join(ROOT, "worker/cli/oa.ts"), "edge", "--port", "0", "--data", data_dir, "--json"];
+  const args = [join(ROOT, "worker/cli/oa.mjs"), "edge", "--port", "0", "--data", data_dir, "--json"];
   const child = spawn(process.execPath, args, { stdio: ["ignore", "pipe", "inherit"] });
   children.push(child);
   const [line] = (await once(child.stdout, "data")) as [Buffer];

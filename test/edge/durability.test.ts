@@ -44,7 +44,7 @@ async function listed(url: string): Promise<ReadonlySet<string>> {
 
 /** `oa edge` in a process of its own, once it has said where it is. */
 async function edgeProcess(data_dir: string): Promise<{ child: ChildProcess; url: string; relay_url: string }> {
-  const args = [join(ROOT, "worker/cli/oa.ts"), "edge", "--port", "0", "--data", data_dir, "--json"];
+  const args = [join(ROOT, "worker/cli/oa.mjs"), "edge", "--port", "0", "--data", data_dir, "--json"];
   const child = spawn(process.execPath, args, { stdio: ["ignore", "pipe", "inherit"] });
   children.push(child);
   const [line] = (await once(child.stdout, "data")) as [Buffer];
@@ -117,7 +117,7 @@ test("a port in use is one clear sentence with exit status 1", async () => {
   await once(other, "listening");
   const address = other.address();
   const port = typeof address === "object" && address !== null ? address.port : 0;
-  const args = [join(ROOT, "worker/cli/oa.ts"), "edge", "--port", String(port), "--data", await newFolder(), "--json"];
+  const args = [join(ROOT, "worker/cli/oa.mjs"), "edge", "--port", String(port), "--data", await newFolder(), "--json"];
   const child = spawn(process.execPath, args, { stdio: ["ignore", "pipe", "ignore"] });
   children.push(child);
   let output = "";

@@ -5,7 +5,6 @@ import { type Command, defineCommand } from "./command.ts";
 import { diffLines } from "./diff-lines.ts";
 import { UPGRADE_NAME } from "./find-install.ts";
 import { INPUT_OPTION, parseInputs } from "./input-texts.ts";
-import { installSource } from "./install-source.ts";
 import { keyText } from "./key-text.ts";
 import { lookedUpBy, MODERATORS_OPTION } from "./moderators-option.ts";
 import { readScheduleOptions, SCHEDULE_OPTIONS } from "./schedule-options.ts";
@@ -49,6 +48,7 @@ export const command: Command = defineCommand({
     const { args, confirm, cwd, fail, note, options, print, progress, signal } = context;
     const inputs_text = parseInputs(options.input);
     if (isRejection(inputs_text)) return inputs_text;
+    const { installSource } = await import("./install-source.ts");
     const source = lookedUpBy(await installSource(args.what, cwd), options.moderators);
     if (isRejection(source)) return source;
     const channel = CHANNELS.find((name) => name === options.channel);

@@ -1,6 +1,4 @@
-#!/usr/bin/env -S node --disable-warning=ExperimentalWarning
 import { readFileSync } from "node:fs";
-import { enableCompileCache } from "node:module";
 import { homedir } from "node:os";
 import { isAbsolute, join, resolve } from "node:path";
 import { Fault, isRejection, type Rejection, reject } from "@oa/shared/core/refusal.ts";
@@ -153,7 +151,5 @@ function asRejection(error: unknown): Rejection {
   return reject("internal", error instanceof Error ? error.message : String(error));
 }
 
-// Beside the code itself, where only those may write who may change it: half of a command's start. Best effort.
-enableCompileCache(join(import.meta.dirname, "..", "..", "node_modules", ".cache", "compiled"));
 // Handles a command left open (a keep-alive socket) must not keep a finished command waiting.
 process.exit(await main(process.argv.slice(2)));

@@ -1,6 +1,6 @@
 import type { PublishedOwn } from "@oa/shared/api/published.ts";
+import { REPORT_REASONS } from "@oa/shared/core/moderation-words.ts";
 import { isRejection } from "@oa/shared/core/refusal.ts";
-import { REPORT_REASONS } from "@oa/shared/nostr/01984-report.ts";
 import { type Command, defineCommand } from "./command.ts";
 import { LISTING_NAME } from "./find-install.ts";
 import { relayLines } from "./relay-lines.ts";

@@ -18,6 +18,6 @@ export async function serviceOf({
     ...{ platform: process.platform, home: homedir(), env, processes: openProcesses() },
     uid: process.getuid?.() ?? 0,
   };
-  const order = { node: process.execPath, cli: join(import.meta.dirname, "oa.ts"), data_dir };
+  const order = { node: process.execPath, cli: join(import.meta.dirname, "oa.mjs"), data_dir };
   return openServiceUnit(host, order, signal);
 }

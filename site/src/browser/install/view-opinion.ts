@@ -1,5 +1,6 @@
 import { LIMITS } from "@oa/shared/core/limits.ts";
-import { REPORT_REASONS, toEvent as reportEvent } from "@oa/shared/nostr/01984-report.ts";
+import { REPORT_REASONS } from "@oa/shared/core/moderation-words.ts";
+import { toEvent as reportEvent } from "@oa/shared/nostr/01984-report.ts";
 import { toEvent as ratingEvent, STARS } from "@oa/shared/nostr/30054-rating.ts";
 import type { App } from "./app.ts";
 import { publish } from "./deliver.ts";
