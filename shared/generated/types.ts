@@ -731,6 +731,10 @@ export interface ControlRunFail {
  * What the claim gave.
  */
 readonly claim_token?: string
+/**
+ * The engine's own name for this call: sent again under it, for want of an answer, the call is done once and answered alike.
+ */
+readonly idempotency_key?: string
 readonly step_id: (string | null)
 readonly code: string
 readonly message: string
@@ -743,6 +747,10 @@ export interface ControlRunLease {
  * What the claim gave.
  */
 readonly claim_token?: string
+/**
+ * The engine's own name for this call: sent again under it, for want of an answer, the call is done once and answered alike.
+ */
+readonly idempotency_key?: string
 readonly reason?: string
 /**
  * Of a heartbeat: how long the lease lasts from now on. Default a minute.
@@ -784,6 +792,10 @@ export interface ControlRunStep {
  * What the claim gave.
  */
 readonly claim_token?: string
+/**
+ * The engine's own name for this call: sent again under it, for want of an answer, the call is done once and answered alike.
+ */
+readonly idempotency_key?: string
 readonly command: (ControlStepStart | ControlStepSucceed | ControlStepFail | ControlStepSettle | ControlStepArtifact | ControlStepLog)
 }
 export interface ControlStepStart {

@@ -9291,8 +9291,9 @@ return errors === 0;
 validate88.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
 
 exports.isControlRunFail = validate89;
-const schema155 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/api/control-run-fail.json","title":"ControlRunFail","description":"POST /v1/runs/:id/fail: the run cannot go on, or ends as its owner asked.","type":"object","required":["step_id","code","message"],"additionalProperties":false,"properties":{"claim_token":{"type":"string","pattern":"^[A-Za-z0-9_-]{43}$","description":"What the claim gave."},"step_id":{"type":["string","null"],"minLength":1,"maxLength":64},"code":{"type":"string","pattern":"^[a-z][a-z0-9_]*$","maxLength":64},"message":{"type":"string","minLength":1,"maxLength":2000}}};
+const schema155 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/api/control-run-fail.json","title":"ControlRunFail","description":"POST /v1/runs/:id/fail: the run cannot go on, or ends as its owner asked.","type":"object","required":["step_id","code","message"],"additionalProperties":false,"properties":{"claim_token":{"type":"string","pattern":"^[A-Za-z0-9_-]{43}$","description":"What the claim gave."},"idempotency_key":{"type":"string","pattern":"^[A-Za-z0-9_-]{8,64}$","description":"The engine's own name for this call: sent again under it, for want of an answer, the call is done once and answered alike."},"step_id":{"type":["string","null"],"minLength":1,"maxLength":64},"code":{"type":"string","pattern":"^[a-z][a-z0-9_]*$","maxLength":64},"message":{"type":"string","minLength":1,"maxLength":2000}}};
 const pattern136 = new RegExp("^[A-Za-z0-9_-]{43}$", "u");
+const pattern137 = new RegExp("^[A-Za-z0-9_-]{8,64}$", "u");
 const pattern90 = new RegExp("^[a-z][a-z0-9_]*$", "u");
 
 function validate89(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
@@ -9338,7 +9339,7 @@ vErrors.push(err2);
 errors++;
 }
 for(const key0 in data){
-if(!((((key0 === "claim_token") || (key0 === "step_id")) || (key0 === "code")) || (key0 === "message"))){
+if(!(((((key0 === "claim_token") || (key0 === "idempotency_key")) || (key0 === "step_id")) || (key0 === "code")) || (key0 === "message"))){
 const err3 = {instancePath,schemaPath:"#/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key0},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err3];
@@ -9374,10 +9375,11 @@ vErrors.push(err5);
 errors++;
 }
 }
-if(data.step_id !== undefined){
-let data1 = data.step_id;
-if((typeof data1 !== "string") && (data1 !== null)){
-const err6 = {instancePath:instancePath+"/step_id",schemaPath:"#/properties/step_id/type",keyword:"type",params:{type: schema155.properties.step_id.type},message:"must be string,null"};
+if(data.idempotency_key !== undefined){
+let data1 = data.idempotency_key;
+if(typeof data1 === "string"){
+if(!pattern137.test(data1)){
+const err6 = {instancePath:instancePath+"/idempotency_key",schemaPath:"#/properties/idempotency_key/pattern",keyword:"pattern",params:{pattern: "^[A-Za-z0-9_-]{8,64}$"},message:"must match pattern \""+"^[A-Za-z0-9_-]{8,64}$"+"\""};
 if(vErrors === null){
 vErrors = [err6];
 }
@@ -9386,9 +9388,9 @@ vErrors.push(err6);
 }
 errors++;
 }
-if(typeof data1 === "string"){
-if(func1(data1) > 64){
-const err7 = {instancePath:instancePath+"/step_id",schemaPath:"#/properties/step_id/maxLength",keyword:"maxLength",params:{limit: 64},message:"must NOT have more than 64 characters"};
+}
+else {
+const err7 = {instancePath:instancePath+"/idempotency_key",schemaPath:"#/properties/idempotency_key/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err7];
 }
@@ -9397,8 +9399,11 @@ vErrors.push(err7);
 }
 errors++;
 }
-if(func1(data1) < 1){
-const err8 = {instancePath:instancePath+"/step_id",schemaPath:"#/properties/step_id/minLength",keyword:"minLength",params:{limit: 1},message:"must NOT have fewer than 1 characters"};
+}
+if(data.step_id !== undefined){
+let data2 = data.step_id;
+if((typeof data2 !== "string") && (data2 !== null)){
+const err8 = {instancePath:instancePath+"/step_id",schemaPath:"#/properties/step_id/type",keyword:"type",params:{type: schema155.properties.step_id.type},message:"must be string,null"};
 if(vErrors === null){
 vErrors = [err8];
 }
@@ -9407,13 +9412,9 @@ vErrors.push(err8);
 }
 errors++;
 }
-}
-}
-if(data.code !== undefined){
-let data2 = data.code;
 if(typeof data2 === "string"){
 if(func1(data2) > 64){
-const err9 = {instancePath:instancePath+"/code",schemaPath:"#/properties/code/maxLength",keyword:"maxLength",params:{limit: 64},message:"must NOT have more than 64 characters"};
+const err9 = {instancePath:instancePath+"/step_id",schemaPath:"#/properties/step_id/maxLength",keyword:"maxLength",params:{limit: 64},message:"must NOT have more than 64 characters"};
 if(vErrors === null){
 vErrors = [err9];
 }
@@ -9422,8 +9423,8 @@ vErrors.push(err9);
 }
 errors++;
 }
-if(!pattern90.test(data2)){
-const err10 = {instancePath:instancePath+"/code",schemaPath:"#/properties/code/pattern",keyword:"pattern",params:{pattern: "^[a-z][a-z0-9_]*$"},message:"must match pattern \""+"^[a-z][a-z0-9_]*$"+"\""};
+if(func1(data2) < 1){
+const err10 = {instancePath:instancePath+"/step_id",schemaPath:"#/properties/step_id/minLength",keyword:"minLength",params:{limit: 1},message:"must NOT have fewer than 1 characters"};
 if(vErrors === null){
 vErrors = [err10];
 }
@@ -9433,8 +9434,12 @@ vErrors.push(err10);
 errors++;
 }
 }
-else {
-const err11 = {instancePath:instancePath+"/code",schemaPath:"#/properties/code/type",keyword:"type",params:{type: "string"},message:"must be string"};
+}
+if(data.code !== undefined){
+let data3 = data.code;
+if(typeof data3 === "string"){
+if(func1(data3) > 64){
+const err11 = {instancePath:instancePath+"/code",schemaPath:"#/properties/code/maxLength",keyword:"maxLength",params:{limit: 64},message:"must NOT have more than 64 characters"};
 if(vErrors === null){
 vErrors = [err11];
 }
@@ -9443,12 +9448,8 @@ vErrors.push(err11);
 }
 errors++;
 }
-}
-if(data.message !== undefined){
-let data3 = data.message;
-if(typeof data3 === "string"){
-if(func1(data3) > 2000){
-const err12 = {instancePath:instancePath+"/message",schemaPath:"#/properties/message/maxLength",keyword:"maxLength",params:{limit: 2000},message:"must NOT have more than 2000 characters"};
+if(!pattern90.test(data3)){
+const err12 = {instancePath:instancePath+"/code",schemaPath:"#/properties/code/pattern",keyword:"pattern",params:{pattern: "^[a-z][a-z0-9_]*$"},message:"must match pattern \""+"^[a-z][a-z0-9_]*$"+"\""};
 if(vErrors === null){
 vErrors = [err12];
 }
@@ -9457,8 +9458,9 @@ vErrors.push(err12);
 }
 errors++;
 }
-if(func1(data3) < 1){
-const err13 = {instancePath:instancePath+"/message",schemaPath:"#/properties/message/minLength",keyword:"minLength",params:{limit: 1},message:"must NOT have fewer than 1 characters"};
+}
+else {
+const err13 = {instancePath:instancePath+"/code",schemaPath:"#/properties/code/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err13];
 }
@@ -9468,8 +9470,11 @@ vErrors.push(err13);
 errors++;
 }
 }
-else {
-const err14 = {instancePath:instancePath+"/message",schemaPath:"#/properties/message/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data.message !== undefined){
+let data4 = data.message;
+if(typeof data4 === "string"){
+if(func1(data4) > 2000){
+const err14 = {instancePath:instancePath+"/message",schemaPath:"#/properties/message/maxLength",keyword:"maxLength",params:{limit: 2000},message:"must NOT have more than 2000 characters"};
 if(vErrors === null){
 vErrors = [err14];
 }
@@ -9478,15 +9483,36 @@ vErrors.push(err14);
 }
 errors++;
 }
-}
-}
-else {
-const err15 = {instancePath,schemaPath:"#/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(func1(data4) < 1){
+const err15 = {instancePath:instancePath+"/message",schemaPath:"#/properties/message/minLength",keyword:"minLength",params:{limit: 1},message:"must NOT have fewer than 1 characters"};
 if(vErrors === null){
 vErrors = [err15];
 }
 else {
 vErrors.push(err15);
+}
+errors++;
+}
+}
+else {
+const err16 = {instancePath:instancePath+"/message",schemaPath:"#/properties/message/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err16];
+}
+else {
+vErrors.push(err16);
+}
+errors++;
+}
+}
+}
+else {
+const err17 = {instancePath,schemaPath:"#/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err17];
+}
+else {
+vErrors.push(err17);
 }
 errors++;
 }
@@ -9496,7 +9522,7 @@ return errors === 0;
 validate89.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
 
 exports.isControlRunLease = validate90;
-const schema156 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/api/control-run-lease.json","title":"ControlRunLease","description":"POST /v1/runs/:id/lease/heartbeat, /v1/runs/:id/lease/release and /v1/runs/:id/complete.","type":"object","required":[],"additionalProperties":false,"properties":{"claim_token":{"type":"string","pattern":"^[A-Za-z0-9_-]{43}$","description":"What the claim gave."},"reason":{"type":"string","minLength":1,"maxLength":500},"lease_ms":{"type":"integer","minimum":1000,"maximum":600000,"description":"Of a heartbeat: how long the lease lasts from now on. Default a minute."}}};
+const schema156 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/api/control-run-lease.json","title":"ControlRunLease","description":"POST /v1/runs/:id/lease/heartbeat, /v1/runs/:id/lease/release and /v1/runs/:id/complete.","type":"object","required":[],"additionalProperties":false,"properties":{"claim_token":{"type":"string","pattern":"^[A-Za-z0-9_-]{43}$","description":"What the claim gave."},"idempotency_key":{"type":"string","pattern":"^[A-Za-z0-9_-]{8,64}$","description":"The engine's own name for this call: sent again under it, for want of an answer, the call is done once and answered alike."},"reason":{"type":"string","minLength":1,"maxLength":500},"lease_ms":{"type":"integer","minimum":1000,"maximum":600000,"description":"Of a heartbeat: how long the lease lasts from now on. Default a minute."}}};
 
 function validate90(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 /*# sourceURL="https://openagents.dev/schemas/api/control-run-lease.json" */;
@@ -9511,7 +9537,7 @@ evaluated0.items = undefined;
 }
 if(data && typeof data == "object" && !Array.isArray(data)){
 for(const key0 in data){
-if(!(((key0 === "claim_token") || (key0 === "reason")) || (key0 === "lease_ms"))){
+if(!((((key0 === "claim_token") || (key0 === "idempotency_key")) || (key0 === "reason")) || (key0 === "lease_ms"))){
 const err0 = {instancePath,schemaPath:"#/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key0},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err0];
@@ -9547,11 +9573,11 @@ vErrors.push(err2);
 errors++;
 }
 }
-if(data.reason !== undefined){
-let data1 = data.reason;
+if(data.idempotency_key !== undefined){
+let data1 = data.idempotency_key;
 if(typeof data1 === "string"){
-if(func1(data1) > 500){
-const err3 = {instancePath:instancePath+"/reason",schemaPath:"#/properties/reason/maxLength",keyword:"maxLength",params:{limit: 500},message:"must NOT have more than 500 characters"};
+if(!pattern137.test(data1)){
+const err3 = {instancePath:instancePath+"/idempotency_key",schemaPath:"#/properties/idempotency_key/pattern",keyword:"pattern",params:{pattern: "^[A-Za-z0-9_-]{8,64}$"},message:"must match pattern \""+"^[A-Za-z0-9_-]{8,64}$"+"\""};
 if(vErrors === null){
 vErrors = [err3];
 }
@@ -9560,8 +9586,9 @@ vErrors.push(err3);
 }
 errors++;
 }
-if(func1(data1) < 1){
-const err4 = {instancePath:instancePath+"/reason",schemaPath:"#/properties/reason/minLength",keyword:"minLength",params:{limit: 1},message:"must NOT have fewer than 1 characters"};
+}
+else {
+const err4 = {instancePath:instancePath+"/idempotency_key",schemaPath:"#/properties/idempotency_key/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err4];
 }
@@ -9571,8 +9598,11 @@ vErrors.push(err4);
 errors++;
 }
 }
-else {
-const err5 = {instancePath:instancePath+"/reason",schemaPath:"#/properties/reason/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data.reason !== undefined){
+let data2 = data.reason;
+if(typeof data2 === "string"){
+if(func1(data2) > 500){
+const err5 = {instancePath:instancePath+"/reason",schemaPath:"#/properties/reason/maxLength",keyword:"maxLength",params:{limit: 500},message:"must NOT have more than 500 characters"};
 if(vErrors === null){
 vErrors = [err5];
 }
@@ -9581,11 +9611,8 @@ vErrors.push(err5);
 }
 errors++;
 }
-}
-if(data.lease_ms !== undefined){
-let data2 = data.lease_ms;
-if(!(((typeof data2 == "number") && (!(data2 % 1) && !isNaN(data2))) && (isFinite(data2)))){
-const err6 = {instancePath:instancePath+"/lease_ms",schemaPath:"#/properties/lease_ms/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
+if(func1(data2) < 1){
+const err6 = {instancePath:instancePath+"/reason",schemaPath:"#/properties/reason/minLength",keyword:"minLength",params:{limit: 1},message:"must NOT have fewer than 1 characters"};
 if(vErrors === null){
 vErrors = [err6];
 }
@@ -9594,9 +9621,9 @@ vErrors.push(err6);
 }
 errors++;
 }
-if((typeof data2 == "number") && (isFinite(data2))){
-if(data2 > 600000 || isNaN(data2)){
-const err7 = {instancePath:instancePath+"/lease_ms",schemaPath:"#/properties/lease_ms/maximum",keyword:"maximum",params:{comparison: "<=", limit: 600000},message:"must be <= 600000"};
+}
+else {
+const err7 = {instancePath:instancePath+"/reason",schemaPath:"#/properties/reason/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err7];
 }
@@ -9605,8 +9632,11 @@ vErrors.push(err7);
 }
 errors++;
 }
-if(data2 < 1000 || isNaN(data2)){
-const err8 = {instancePath:instancePath+"/lease_ms",schemaPath:"#/properties/lease_ms/minimum",keyword:"minimum",params:{comparison: ">=", limit: 1000},message:"must be >= 1000"};
+}
+if(data.lease_ms !== undefined){
+let data3 = data.lease_ms;
+if(!(((typeof data3 == "number") && (!(data3 % 1) && !isNaN(data3))) && (isFinite(data3)))){
+const err8 = {instancePath:instancePath+"/lease_ms",schemaPath:"#/properties/lease_ms/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
 if(vErrors === null){
 vErrors = [err8];
 }
@@ -9615,16 +9645,37 @@ vErrors.push(err8);
 }
 errors++;
 }
-}
-}
-}
-else {
-const err9 = {instancePath,schemaPath:"#/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if((typeof data3 == "number") && (isFinite(data3))){
+if(data3 > 600000 || isNaN(data3)){
+const err9 = {instancePath:instancePath+"/lease_ms",schemaPath:"#/properties/lease_ms/maximum",keyword:"maximum",params:{comparison: "<=", limit: 600000},message:"must be <= 600000"};
 if(vErrors === null){
 vErrors = [err9];
 }
 else {
 vErrors.push(err9);
+}
+errors++;
+}
+if(data3 < 1000 || isNaN(data3)){
+const err10 = {instancePath:instancePath+"/lease_ms",schemaPath:"#/properties/lease_ms/minimum",keyword:"minimum",params:{comparison: ">=", limit: 1000},message:"must be >= 1000"};
+if(vErrors === null){
+vErrors = [err10];
+}
+else {
+vErrors.push(err10);
+}
+errors++;
+}
+}
+}
+}
+else {
+const err11 = {instancePath,schemaPath:"#/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err11];
+}
+else {
+vErrors.push(err11);
 }
 errors++;
 }
@@ -9713,7 +9764,7 @@ validate91.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
 
 exports.isControlRunRequest = validate92;
 const schema158 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/api/control-run-request.json","title":"ControlRunRequest","description":"POST /v1/runs: start an install now.","type":"object","required":["install_id"],"additionalProperties":false,"properties":{"install_id":{"type":"string","pattern":"^install_[0-9A-Za-z]{26}$"},"deadline_ms":{"type":"integer","minimum":1000,"maximum":172800000,"description":"How long it may take from now on, waiting and pauses included."}}};
-const pattern139 = new RegExp("^install_[0-9A-Za-z]{26}$", "u");
+const pattern141 = new RegExp("^install_[0-9A-Za-z]{26}$", "u");
 
 function validate92(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 /*# sourceURL="https://openagents.dev/schemas/api/control-run-request.json" */;
@@ -9752,7 +9803,7 @@ errors++;
 if(data.install_id !== undefined){
 let data0 = data.install_id;
 if(typeof data0 === "string"){
-if(!pattern139.test(data0)){
+if(!pattern141.test(data0)){
 const err2 = {instancePath:instancePath+"/install_id",schemaPath:"#/properties/install_id/pattern",keyword:"pattern",params:{pattern: "^install_[0-9A-Za-z]{26}$"},message:"must match pattern \""+"^install_[0-9A-Za-z]{26}$"+"\""};
 if(vErrors === null){
 vErrors = [err2];
@@ -9964,7 +10015,7 @@ return errors === 0;
 validate93.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
 
 exports.isControlRunStep = validate94;
-const schema160 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/api/control-run-step.json","title":"ControlRunStep","description":"POST /v1/runs/:id/steps: what the engine that holds the run did.","type":"object","required":["command"],"additionalProperties":false,"properties":{"claim_token":{"type":"string","pattern":"^[A-Za-z0-9_-]{43}$","description":"What the claim gave."},"command":{"oneOf":[{"title":"ControlStepStart","type":"object","required":["type","step_id","params"],"additionalProperties":false,"properties":{"type":{"const":"start_step"},"step_id":{"type":"string","minLength":1,"maxLength":64},"params":{"type":"object","additionalProperties":true},"sandbox":{"enum":["bubblewrap","seatbelt","none"]}}},{"title":"ControlStepSucceed","type":"object","required":["type","step_id","attempt","duration_ms","result"],"additionalProperties":false,"properties":{"type":{"const":"succeed_step"},"step_id":{"type":"string","minLength":1,"maxLength":64},"attempt":{"type":"integer","minimum":1},"duration_ms":{"type":"integer","minimum":0},"result":{"type":"object","additionalProperties":true},"next":{"title":"ControlStepNext","description":"Starts the step after it in the same transaction, as one event with the success. What may not start now (the run is paused or canceled, the kill switch is on) is left out without a refusal: the events of the answer say whether it was started, and start_step says why not.","type":"object","required":["step_id","params"],"additionalProperties":false,"properties":{"step_id":{"type":"string","minLength":1,"maxLength":64},"params":{"type":"object","additionalProperties":true},"sandbox":{"enum":["bubblewrap","seatbelt","none"]}}}}},{"title":"ControlStepFail","type":"object","required":["type","step_id","attempt","code","message","retryable"],"additionalProperties":false,"properties":{"type":{"const":"fail_step"},"step_id":{"type":"string","minLength":1,"maxLength":64},"attempt":{"type":"integer","minimum":1},"code":{"type":"string","pattern":"^[a-z][a-z0-9_]*$","maxLength":64},"message":{"type":"string","minLength":1,"maxLength":2000},"retryable":{"type":"boolean"}}},{"title":"ControlStepSettle","type":"object","required":["type","step_id"],"additionalProperties":false,"properties":{"type":{"const":"settle_interrupted"},"step_id":{"type":"string","minLength":1,"maxLength":64}}},{"title":"ControlStepArtifact","type":"object","required":["type","step_id","artifact"],"additionalProperties":false,"properties":{"type":{"const":"add_artifact"},"step_id":{"type":"string","minLength":1,"maxLength":64},"artifact":{"$ref":"https://openagents.dev/schemas/event/run.json#/$defs/ArtifactRef"}}},{"title":"ControlStepLog","type":"object","required":["type","step_id","level","line"],"additionalProperties":false,"properties":{"type":{"const":"log"},"step_id":{"type":"string","minLength":1,"maxLength":64},"level":{"enum":["debug","info","warn"]},"line":{"$ref":"https://openagents.dev/schemas/event/run.json#/$defs/RunLogLine"}}}]}}};
+const schema160 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/api/control-run-step.json","title":"ControlRunStep","description":"POST /v1/runs/:id/steps: what the engine that holds the run did.","type":"object","required":["command"],"additionalProperties":false,"properties":{"claim_token":{"type":"string","pattern":"^[A-Za-z0-9_-]{43}$","description":"What the claim gave."},"idempotency_key":{"type":"string","pattern":"^[A-Za-z0-9_-]{8,64}$","description":"The engine's own name for this call: sent again under it, for want of an answer, the call is done once and answered alike."},"command":{"oneOf":[{"title":"ControlStepStart","type":"object","required":["type","step_id","params"],"additionalProperties":false,"properties":{"type":{"const":"start_step"},"step_id":{"type":"string","minLength":1,"maxLength":64},"params":{"type":"object","additionalProperties":true},"sandbox":{"enum":["bubblewrap","seatbelt","none"]}}},{"title":"ControlStepSucceed","type":"object","required":["type","step_id","attempt","duration_ms","result"],"additionalProperties":false,"properties":{"type":{"const":"succeed_step"},"step_id":{"type":"string","minLength":1,"maxLength":64},"attempt":{"type":"integer","minimum":1},"duration_ms":{"type":"integer","minimum":0},"result":{"type":"object","additionalProperties":true},"next":{"title":"ControlStepNext","description":"Starts the step after it in the same transaction, as one event with the success. What may not start now (the run is paused or canceled, the kill switch is on) is left out without a refusal: the events of the answer say whether it was started, and start_step says why not.","type":"object","required":["step_id","params"],"additionalProperties":false,"properties":{"step_id":{"type":"string","minLength":1,"maxLength":64},"params":{"type":"object","additionalProperties":true},"sandbox":{"enum":["bubblewrap","seatbelt","none"]}}}}},{"title":"ControlStepFail","type":"object","required":["type","step_id","attempt","code","message","retryable"],"additionalProperties":false,"properties":{"type":{"const":"fail_step"},"step_id":{"type":"string","minLength":1,"maxLength":64},"attempt":{"type":"integer","minimum":1},"code":{"type":"string","pattern":"^[a-z][a-z0-9_]*$","maxLength":64},"message":{"type":"string","minLength":1,"maxLength":2000},"retryable":{"type":"boolean"}}},{"title":"ControlStepSettle","type":"object","required":["type","step_id"],"additionalProperties":false,"properties":{"type":{"const":"settle_interrupted"},"step_id":{"type":"string","minLength":1,"maxLength":64}}},{"title":"ControlStepArtifact","type":"object","required":["type","step_id","artifact"],"additionalProperties":false,"properties":{"type":{"const":"add_artifact"},"step_id":{"type":"string","minLength":1,"maxLength":64},"artifact":{"$ref":"https://openagents.dev/schemas/event/run.json#/$defs/ArtifactRef"}}},{"title":"ControlStepLog","type":"object","required":["type","step_id","level","line"],"additionalProperties":false,"properties":{"type":{"const":"log"},"step_id":{"type":"string","minLength":1,"maxLength":64},"level":{"enum":["debug","info","warn"]},"line":{"$ref":"https://openagents.dev/schemas/event/run.json#/$defs/RunLogLine"}}}]}}};
 const schema166 = {"description":"An output of a run. Its bytes are kept by content under the worker's data folder.","type":"object","required":["artifact_id","name","media_type","bytes","sha256"],"additionalProperties":false,"properties":{"artifact_id":{"type":"string","minLength":1,"maxLength":64},"name":{"type":"string","minLength":1,"maxLength":200},"media_type":{"type":"string","minLength":1,"maxLength":200},"bytes":{"type":"integer","minimum":0},"sha256":{"type":"string","pattern":"^[0-9a-f]{64}$"}}};
 const schema167 = {"type":"object","required":["message"],"additionalProperties":false,"properties":{"message":{"type":"string","minLength":1,"maxLength":2000},"fields":{"type":"object","additionalProperties":true,"description":"Figures and names that belong to the message."}}};
 
@@ -9991,7 +10042,7 @@ vErrors.push(err0);
 errors++;
 }
 for(const key0 in data){
-if(!((key0 === "claim_token") || (key0 === "command"))){
+if(!(((key0 === "claim_token") || (key0 === "idempotency_key")) || (key0 === "command"))){
 const err1 = {instancePath,schemaPath:"#/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key0},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err1];
@@ -10027,15 +10078,11 @@ vErrors.push(err3);
 errors++;
 }
 }
-if(data.command !== undefined){
-let data1 = data.command;
-const _errs5 = errors;
-let valid1 = false;
-let passing0 = null;
-const _errs6 = errors;
-if(data1 && typeof data1 == "object" && !Array.isArray(data1)){
-if(data1.type === undefined){
-const err4 = {instancePath:instancePath+"/command",schemaPath:"#/properties/command/oneOf/0/required",keyword:"required",params:{missingProperty: "type"},message:"must have required property '"+"type"+"'"};
+if(data.idempotency_key !== undefined){
+let data1 = data.idempotency_key;
+if(typeof data1 === "string"){
+if(!pattern137.test(data1)){
+const err4 = {instancePath:instancePath+"/idempotency_key",schemaPath:"#/properties/idempotency_key/pattern",keyword:"pattern",params:{pattern: "^[A-Za-z0-9_-]{8,64}$"},message:"must match pattern \""+"^[A-Za-z0-9_-]{8,64}$"+"\""};
 if(vErrors === null){
 vErrors = [err4];
 }
@@ -10044,8 +10091,9 @@ vErrors.push(err4);
 }
 errors++;
 }
-if(data1.step_id === undefined){
-const err5 = {instancePath:instancePath+"/command",schemaPath:"#/properties/command/oneOf/0/required",keyword:"required",params:{missingProperty: "step_id"},message:"must have required property '"+"step_id"+"'"};
+}
+else {
+const err5 = {instancePath:instancePath+"/idempotency_key",schemaPath:"#/properties/idempotency_key/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err5];
 }
@@ -10054,8 +10102,16 @@ vErrors.push(err5);
 }
 errors++;
 }
-if(data1.params === undefined){
-const err6 = {instancePath:instancePath+"/command",schemaPath:"#/properties/command/oneOf/0/required",keyword:"required",params:{missingProperty: "params"},message:"must have required property '"+"params"+"'"};
+}
+if(data.command !== undefined){
+let data2 = data.command;
+const _errs7 = errors;
+let valid1 = false;
+let passing0 = null;
+const _errs8 = errors;
+if(data2 && typeof data2 == "object" && !Array.isArray(data2)){
+if(data2.type === undefined){
+const err6 = {instancePath:instancePath+"/command",schemaPath:"#/properties/command/oneOf/0/required",keyword:"required",params:{missingProperty: "type"},message:"must have required property '"+"type"+"'"};
 if(vErrors === null){
 vErrors = [err6];
 }
@@ -10064,9 +10120,8 @@ vErrors.push(err6);
 }
 errors++;
 }
-for(const key1 in data1){
-if(!((((key1 === "type") || (key1 === "step_id")) || (key1 === "params")) || (key1 === "sandbox"))){
-const err7 = {instancePath:instancePath+"/command",schemaPath:"#/properties/command/oneOf/0/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key1},message:"must NOT have additional properties"};
+if(data2.step_id === undefined){
+const err7 = {instancePath:instancePath+"/command",schemaPath:"#/properties/command/oneOf/0/required",keyword:"required",params:{missingProperty: "step_id"},message:"must have required property '"+"step_id"+"'"};
 if(vErrors === null){
 vErrors = [err7];
 }
@@ -10075,10 +10130,8 @@ vErrors.push(err7);
 }
 errors++;
 }
-}
-if(data1.type !== undefined){
-if("start_step" !== data1.type){
-const err8 = {instancePath:instancePath+"/command/type",schemaPath:"#/properties/command/oneOf/0/properties/type/const",keyword:"const",params:{allowedValue: "start_step"},message:"must be equal to constant"};
+if(data2.params === undefined){
+const err8 = {instancePath:instancePath+"/command",schemaPath:"#/properties/command/oneOf/0/required",keyword:"required",params:{missingProperty: "params"},message:"must have required property '"+"params"+"'"};
 if(vErrors === null){
 vErrors = [err8];
 }
@@ -10087,12 +10140,9 @@ vErrors.push(err8);
 }
 errors++;
 }
-}
-if(data1.step_id !== undefined){
-let data3 = data1.step_id;
-if(typeof data3 === "string"){
-if(func1(data3) > 64){
-const err9 = {instancePath:instancePath+"/command/step_id",schemaPath:"#/properties/command/oneOf/0/properties/step_id/maxLength",keyword:"maxLength",params:{limit: 64},message:"must NOT have more than 64 characters"};
+for(const key1 in data2){
+if(!((((key1 === "type") || (key1 === "step_id")) || (key1 === "params")) || (key1 === "sandbox"))){
+const err9 = {instancePath:instancePath+"/command",schemaPath:"#/properties/command/oneOf/0/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key1},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err9];
 }
@@ -10101,8 +10151,10 @@ vErrors.push(err9);
 }
 errors++;
 }
-if(func1(data3) < 1){
-const err10 = {instancePath:instancePath+"/command/step_id",schemaPath:"#/properties/command/oneOf/0/properties/step_id/minLength",keyword:"minLength",params:{limit: 1},message:"must NOT have fewer than 1 characters"};
+}
+if(data2.type !== undefined){
+if("start_step" !== data2.type){
+const err10 = {instancePath:instancePath+"/command/type",schemaPath:"#/properties/command/oneOf/0/properties/type/const",keyword:"const",params:{allowedValue: "start_step"},message:"must be equal to constant"};
 if(vErrors === null){
 vErrors = [err10];
 }
@@ -10112,8 +10164,11 @@ vErrors.push(err10);
 errors++;
 }
 }
-else {
-const err11 = {instancePath:instancePath+"/command/step_id",schemaPath:"#/properties/command/oneOf/0/properties/step_id/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data2.step_id !== undefined){
+let data4 = data2.step_id;
+if(typeof data4 === "string"){
+if(func1(data4) > 64){
+const err11 = {instancePath:instancePath+"/command/step_id",schemaPath:"#/properties/command/oneOf/0/properties/step_id/maxLength",keyword:"maxLength",params:{limit: 64},message:"must NOT have more than 64 characters"};
 if(vErrors === null){
 vErrors = [err11];
 }
@@ -10122,13 +10177,8 @@ vErrors.push(err11);
 }
 errors++;
 }
-}
-if(data1.params !== undefined){
-let data4 = data1.params;
-if(data4 && typeof data4 == "object" && !Array.isArray(data4)){
-}
-else {
-const err12 = {instancePath:instancePath+"/command/params",schemaPath:"#/properties/command/oneOf/0/properties/params/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(func1(data4) < 1){
+const err12 = {instancePath:instancePath+"/command/step_id",schemaPath:"#/properties/command/oneOf/0/properties/step_id/minLength",keyword:"minLength",params:{limit: 1},message:"must NOT have fewer than 1 characters"};
 if(vErrors === null){
 vErrors = [err12];
 }
@@ -10138,10 +10188,8 @@ vErrors.push(err12);
 errors++;
 }
 }
-if(data1.sandbox !== undefined){
-let data5 = data1.sandbox;
-if(!(((data5 === "bubblewrap") || (data5 === "seatbelt")) || (data5 === "none"))){
-const err13 = {instancePath:instancePath+"/command/sandbox",schemaPath:"#/properties/command/oneOf/0/properties/sandbox/enum",keyword:"enum",params:{allowedValues: schema160.properties.command.oneOf[0].properties.sandbox.enum},message:"must be equal to one of the allowed values"};
+else {
+const err13 = {instancePath:instancePath+"/command/step_id",schemaPath:"#/properties/command/oneOf/0/properties/step_id/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err13];
 }
@@ -10151,9 +10199,12 @@ vErrors.push(err13);
 errors++;
 }
 }
+if(data2.params !== undefined){
+let data5 = data2.params;
+if(data5 && typeof data5 == "object" && !Array.isArray(data5)){
 }
 else {
-const err14 = {instancePath:instancePath+"/command",schemaPath:"#/properties/command/oneOf/0/type",keyword:"type",params:{type: "object"},message:"must be object"};
+const err14 = {instancePath:instancePath+"/command/params",schemaPath:"#/properties/command/oneOf/0/properties/params/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
 vErrors = [err14];
 }
@@ -10162,16 +10213,11 @@ vErrors.push(err14);
 }
 errors++;
 }
-var _valid0 = _errs6 === errors;
-if(_valid0){
-valid1 = true;
-passing0 = 0;
-var props0 = true;
 }
-const _errs16 = errors;
-if(data1 && typeof data1 == "object" && !Array.isArray(data1)){
-if(data1.type === undefined){
-const err15 = {instancePath:instancePath+"/command",schemaPath:"#/properties/command/oneOf/1/required",keyword:"required",params:{missingProperty: "type"},message:"must have required property '"+"type"+"'"};
+if(data2.sandbox !== undefined){
+let data6 = data2.sandbox;
+if(!(((data6 === "bubblewrap") || (data6 === "seatbelt")) || (data6 === "none"))){
+const err15 = {instancePath:instancePath+"/command/sandbox",schemaPath:"#/properties/command/oneOf/0/properties/sandbox/enum",keyword:"enum",params:{allowedValues: schema160.properties.command.oneOf[0].properties.sandbox.enum},message:"must be equal to one of the allowed values"};
 if(vErrors === null){
 vErrors = [err15];
 }
@@ -10180,8 +10226,10 @@ vErrors.push(err15);
 }
 errors++;
 }
-if(data1.step_id === undefined){
-const err16 = {instancePath:instancePath+"/command",schemaPath:"#/properties/command/oneOf/1/required",keyword:"required",params:{missingProperty: "step_id"},message:"must have required property '"+"step_id"+"'"};
+}
+}
+else {
+const err16 = {instancePath:instancePath+"/command",schemaPath:"#/properties/command/oneOf/0/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
 vErrors = [err16];
 }
@@ -10190,8 +10238,16 @@ vErrors.push(err16);
 }
 errors++;
 }
-if(data1.attempt === undefined){
-const err17 = {instancePath:instancePath+"/command",schemaPath:"#/properties/command/oneOf/1/required",keyword:"required",params:{missingProperty: "attempt"},message:"must have required property '"+"attempt"+"'"};
+var _valid0 = _errs8 === errors;
+if(_valid0){
+valid1 = true;
+passing0 = 0;
+var props0 = true;
+}
+const _errs18 = errors;
+if(data2 && typeof data2 == "object" && !Array.isArray(data2)){
+if(data2.type === undefined){
+const err17 = {instancePath:instancePath+"/command",schemaPath:"#/properties/command/oneOf/1/required",keyword:"required",params:{missingProperty: "type"},message:"must have required property '"+"type"+"'"};
 if(vErrors === null){
 vErrors = [err17];
 }
@@ -10200,8 +10256,8 @@ vErrors.push(err17);
 }
 errors++;
 }
-if(data1.duration_ms === undefined){
-const err18 = {instancePath:instancePath+"/command",schemaPath:"#/properties/command/oneOf/1/required",keyword:"required",params:{missingProperty: "duration_ms"},message:"must have required property '"+"duration_ms"+"'"};
+if(data2.step_id === undefined){
+const err18 = {instancePath:instancePath+"/command",schemaPath:"#/properties/command/oneOf/1/required",keyword:"required",params:{missingProperty: "step_id"},message:"must have required property '"+"step_id"+"'"};
 if(vErrors === null){
 vErrors = [err18];
 }
@@ -10210,8 +10266,8 @@ vErrors.push(err18);
 }
 errors++;
 }
-if(data1.result === undefined){
-const err19 = {instancePath:instancePath+"/command",schemaPath:"#/properties/command/oneOf/1/required",keyword:"required",params:{missingProperty: "result"},message:"must have required property '"+"result"+"'"};
+if(data2.attempt === undefined){
+const err19 = {instancePath:instancePath+"/command",schemaPath:"#/properties/command/oneOf/1/required",keyword:"required",params:{missingProperty: "attempt"},message:"must have required property '"+"attempt"+"'"};
 if(vErrors === null){
 vErrors = [err19];
 }
@@ -10220,9 +10276,8 @@ vErrors.push(err19);
 }
 errors++;
 }
-for(const key2 in data1){
-if(!((((((key2 === "type") || (key2 === "step_id")) || (key2 === "attempt")) || (key2 === "duration_ms")) || (key2 === "result")) || (key2 === "next"))){
-const err20 = {instancePath:instancePath+"/command",schemaPath:"#/properties/command/oneOf/1/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key2},message:"must NOT have additional properties"};
+if(data2.duration_ms === undefined){
+const err20 = {instancePath:instancePath+"/command",schemaPath:"#/properties/command/oneOf/1/required",keyword:"required",params:{missingProperty: "duration_ms"},message:"must have required property '"+"duration_ms"+"'"};
 if(vErrors === null){
 vErrors = [err20];
 }
@@ -10231,10 +10286,8 @@ vErrors.push(err20);
 }
 errors++;
 }
-}
-if(data1.type !== undefined){
-if("succeed_step" !== data1.type){
-const err21 = {instancePath:instancePath+"/command/type",schemaPath:"#/properties/command/oneOf/1/properties/type/const",keyword:"const",params:{allowedValue: "succeed_step"},message:"must be equal to constant"};
+if(data2.result === undefined){
+const err21 = {instancePath:instancePath+"/command",schemaPath:"#/properties/command/oneOf/1/required",keyword:"required",params:{missingProperty: "result"},message:"must have required property '"+"result"+"'"};
 if(vErrors === null){
 vErrors = [err21];
 }
@@ -10243,12 +10296,9 @@ vErrors.push(err21);
 }
 errors++;
 }
-}
-if(data1.step_id !== undefined){
-let data7 = data1.step_id;
-if(typeof data7 === "string"){
-if(func1(data7) > 64){
-const err22 = {instancePath:instancePath+"/command/step_id",schemaPath:"#/properties/command/oneOf/1/properties/step_id/maxLength",keyword:"maxLength",params:{limit: 64},message:"must NOT have more than 64 characters"};
+for(const key2 in data2){
+if(!((((((key2 === "type") || (key2 === "step_id")) || (key2 === "attempt")) || (key2 === "duration_ms")) || (key2 === "result")) || (key2 === "next"))){
+const err22 = {instancePath:instancePath+"/command",schemaPath:"#/properties/command/oneOf/1/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key2},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err22];
 }
@@ -10257,8 +10307,10 @@ vErrors.push(err22);
 }
 errors++;
 }
-if(func1(data7) < 1){
-const err23 = {instancePath:instancePath+"/command/step_id",schemaPath:"#/properties/command/oneOf/1/properties/step_id/minLength",keyword:"minLength",params:{limit: 1},message:"must NOT have fewer than 1 characters"};
+}
+if(data2.type !== undefined){
+if("succeed_step" !== data2.type){
+const err23 = {instancePath:instancePath+"/command/type",schemaPath:"#/properties/command/oneOf/1/properties/type/const",keyword:"const",params:{allowedValue: "succeed_step"},message:"must be equal to constant"};
 if(vErrors === null){
 vErrors = [err23];
 }
@@ -10268,8 +10320,11 @@ vErrors.push(err23);
 errors++;
 }
 }
-else {
-const err24 = {instancePath:instancePath+"/command/step_id",schemaPath:"#/properties/command/oneOf/1/properties/step_id/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data2.step_id !== undefined){
+let data8 = data2.step_id;
+if(typeof data8 === "string"){
+if(func1(data8) > 64){
+const err24 = {instancePath:instancePath+"/command/step_id",schemaPath:"#/properties/command/oneOf/1/properties/step_id/maxLength",keyword:"maxLength",params:{limit: 64},message:"must NOT have more than 64 characters"};
 if(vErrors === null){
 vErrors = [err24];
 }
@@ -10278,11 +10333,8 @@ vErrors.push(err24);
 }
 errors++;
 }
-}
-if(data1.attempt !== undefined){
-let data8 = data1.attempt;
-if(!(((typeof data8 == "number") && (!(data8 % 1) && !isNaN(data8))) && (isFinite(data8)))){
-const err25 = {instancePath:instancePath+"/command/attempt",schemaPath:"#/properties/command/oneOf/1/properties/attempt/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
+if(func1(data8) < 1){
+const err25 = {instancePath:instancePath+"/command/step_id",schemaPath:"#/properties/command/oneOf/1/properties/step_id/minLength",keyword:"minLength",params:{limit: 1},message:"must NOT have fewer than 1 characters"};
 if(vErrors === null){
 vErrors = [err25];
 }
@@ -10291,9 +10343,9 @@ vErrors.push(err25);
 }
 errors++;
 }
-if((typeof data8 == "number") && (isFinite(data8))){
-if(data8 < 1 || isNaN(data8)){
-const err26 = {instancePath:instancePath+"/command/attempt",schemaPath:"#/properties/command/oneOf/1/properties/attempt/minimum",keyword:"minimum",params:{comparison: ">=", limit: 1},message:"must be >= 1"};
+}
+else {
+const err26 = {instancePath:instancePath+"/command/step_id",schemaPath:"#/properties/command/oneOf/1/properties/step_id/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err26];
 }
@@ -10303,11 +10355,10 @@ vErrors.push(err26);
 errors++;
 }
 }
-}
-if(data1.duration_ms !== undefined){
-let data9 = data1.duration_ms;
+if(data2.attempt !== undefined){
+let data9 = data2.attempt;
 if(!(((typeof data9 == "number") && (!(data9 % 1) && !isNaN(data9))) && (isFinite(data9)))){
-const err27 = {instancePath:instancePath+"/command/duration_ms",schemaPath:"#/properties/command/oneOf/1/properties/duration_ms/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
+const err27 = {instancePath:instancePath+"/command/attempt",schemaPath:"#/properties/command/oneOf/1/properties/attempt/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
 if(vErrors === null){
 vErrors = [err27];
 }
@@ -10317,8 +10368,8 @@ vErrors.push(err27);
 errors++;
 }
 if((typeof data9 == "number") && (isFinite(data9))){
-if(data9 < 0 || isNaN(data9)){
-const err28 = {instancePath:instancePath+"/command/duration_ms",schemaPath:"#/properties/command/oneOf/1/properties/duration_ms/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0},message:"must be >= 0"};
+if(data9 < 1 || isNaN(data9)){
+const err28 = {instancePath:instancePath+"/command/attempt",schemaPath:"#/properties/command/oneOf/1/properties/attempt/minimum",keyword:"minimum",params:{comparison: ">=", limit: 1},message:"must be >= 1"};
 if(vErrors === null){
 vErrors = [err28];
 }
@@ -10329,12 +10380,10 @@ errors++;
 }
 }
 }
-if(data1.result !== undefined){
-let data10 = data1.result;
-if(data10 && typeof data10 == "object" && !Array.isArray(data10)){
-}
-else {
-const err29 = {instancePath:instancePath+"/command/result",schemaPath:"#/properties/command/oneOf/1/properties/result/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data2.duration_ms !== undefined){
+let data10 = data2.duration_ms;
+if(!(((typeof data10 == "number") && (!(data10 % 1) && !isNaN(data10))) && (isFinite(data10)))){
+const err29 = {instancePath:instancePath+"/command/duration_ms",schemaPath:"#/properties/command/oneOf/1/properties/duration_ms/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
 if(vErrors === null){
 vErrors = [err29];
 }
@@ -10343,12 +10392,9 @@ vErrors.push(err29);
 }
 errors++;
 }
-}
-if(data1.next !== undefined){
-let data11 = data1.next;
-if(data11 && typeof data11 == "object" && !Array.isArray(data11)){
-if(data11.step_id === undefined){
-const err30 = {instancePath:instancePath+"/command/next",schemaPath:"#/properties/command/oneOf/1/properties/next/required",keyword:"required",params:{missingProperty: "step_id"},message:"must have required property '"+"step_id"+"'"};
+if((typeof data10 == "number") && (isFinite(data10))){
+if(data10 < 0 || isNaN(data10)){
+const err30 = {instancePath:instancePath+"/command/duration_ms",schemaPath:"#/properties/command/oneOf/1/properties/duration_ms/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0},message:"must be >= 0"};
 if(vErrors === null){
 vErrors = [err30];
 }
@@ -10357,8 +10403,14 @@ vErrors.push(err30);
 }
 errors++;
 }
-if(data11.params === undefined){
-const err31 = {instancePath:instancePath+"/command/next",schemaPath:"#/properties/command/oneOf/1/properties/next/required",keyword:"required",params:{missingProperty: "params"},message:"must have required property '"+"params"+"'"};
+}
+}
+if(data2.result !== undefined){
+let data11 = data2.result;
+if(data11 && typeof data11 == "object" && !Array.isArray(data11)){
+}
+else {
+const err31 = {instancePath:instancePath+"/command/result",schemaPath:"#/properties/command/oneOf/1/properties/result/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
 vErrors = [err31];
 }
@@ -10367,9 +10419,12 @@ vErrors.push(err31);
 }
 errors++;
 }
-for(const key3 in data11){
-if(!(((key3 === "step_id") || (key3 === "params")) || (key3 === "sandbox"))){
-const err32 = {instancePath:instancePath+"/command/next",schemaPath:"#/properties/command/oneOf/1/properties/next/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key3},message:"must NOT have additional properties"};
+}
+if(data2.next !== undefined){
+let data12 = data2.next;
+if(data12 && typeof data12 == "object" && !Array.isArray(data12)){
+if(data12.step_id === undefined){
+const err32 = {instancePath:instancePath+"/command/next",schemaPath:"#/properties/command/oneOf/1/properties/next/required",keyword:"required",params:{missingProperty: "step_id"},message:"must have required property '"+"step_id"+"'"};
 if(vErrors === null){
 vErrors = [err32];
 }
@@ -10378,12 +10433,8 @@ vErrors.push(err32);
 }
 errors++;
 }
-}
-if(data11.step_id !== undefined){
-let data12 = data11.step_id;
-if(typeof data12 === "string"){
-if(func1(data12) > 64){
-const err33 = {instancePath:instancePath+"/command/next/step_id",schemaPath:"#/properties/command/oneOf/1/properties/next/properties/step_id/maxLength",keyword:"maxLength",params:{limit: 64},message:"must NOT have more than 64 characters"};
+if(data12.params === undefined){
+const err33 = {instancePath:instancePath+"/command/next",schemaPath:"#/properties/command/oneOf/1/properties/next/required",keyword:"required",params:{missingProperty: "params"},message:"must have required property '"+"params"+"'"};
 if(vErrors === null){
 vErrors = [err33];
 }
@@ -10392,8 +10443,9 @@ vErrors.push(err33);
 }
 errors++;
 }
-if(func1(data12) < 1){
-const err34 = {instancePath:instancePath+"/command/next/step_id",schemaPath:"#/properties/command/oneOf/1/properties/next/properties/step_id/minLength",keyword:"minLength",params:{limit: 1},message:"must NOT have fewer than 1 characters"};
+for(const key3 in data12){
+if(!(((key3 === "step_id") || (key3 === "params")) || (key3 === "sandbox"))){
+const err34 = {instancePath:instancePath+"/command/next",schemaPath:"#/properties/command/oneOf/1/properties/next/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key3},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err34];
 }
@@ -10403,8 +10455,11 @@ vErrors.push(err34);
 errors++;
 }
 }
-else {
-const err35 = {instancePath:instancePath+"/command/next/step_id",schemaPath:"#/properties/command/oneOf/1/properties/next/properties/step_id/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data12.step_id !== undefined){
+let data13 = data12.step_id;
+if(typeof data13 === "string"){
+if(func1(data13) > 64){
+const err35 = {instancePath:instancePath+"/command/next/step_id",schemaPath:"#/properties/command/oneOf/1/properties/next/properties/step_id/maxLength",keyword:"maxLength",params:{limit: 64},message:"must NOT have more than 64 characters"};
 if(vErrors === null){
 vErrors = [err35];
 }
@@ -10413,13 +10468,8 @@ vErrors.push(err35);
 }
 errors++;
 }
-}
-if(data11.params !== undefined){
-let data13 = data11.params;
-if(data13 && typeof data13 == "object" && !Array.isArray(data13)){
-}
-else {
-const err36 = {instancePath:instancePath+"/command/next/params",schemaPath:"#/properties/command/oneOf/1/properties/next/properties/params/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(func1(data13) < 1){
+const err36 = {instancePath:instancePath+"/command/next/step_id",schemaPath:"#/properties/command/oneOf/1/properties/next/properties/step_id/minLength",keyword:"minLength",params:{limit: 1},message:"must NOT have fewer than 1 characters"};
 if(vErrors === null){
 vErrors = [err36];
 }
@@ -10429,10 +10479,8 @@ vErrors.push(err36);
 errors++;
 }
 }
-if(data11.sandbox !== undefined){
-let data14 = data11.sandbox;
-if(!(((data14 === "bubblewrap") || (data14 === "seatbelt")) || (data14 === "none"))){
-const err37 = {instancePath:instancePath+"/command/next/sandbox",schemaPath:"#/properties/command/oneOf/1/properties/next/properties/sandbox/enum",keyword:"enum",params:{allowedValues: schema160.properties.command.oneOf[1].properties.next.properties.sandbox.enum},message:"must be equal to one of the allowed values"};
+else {
+const err37 = {instancePath:instancePath+"/command/next/step_id",schemaPath:"#/properties/command/oneOf/1/properties/next/properties/step_id/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err37];
 }
@@ -10442,9 +10490,12 @@ vErrors.push(err37);
 errors++;
 }
 }
+if(data12.params !== undefined){
+let data14 = data12.params;
+if(data14 && typeof data14 == "object" && !Array.isArray(data14)){
 }
 else {
-const err38 = {instancePath:instancePath+"/command/next",schemaPath:"#/properties/command/oneOf/1/properties/next/type",keyword:"type",params:{type: "object"},message:"must be object"};
+const err38 = {instancePath:instancePath+"/command/next/params",schemaPath:"#/properties/command/oneOf/1/properties/next/properties/params/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
 vErrors = [err38];
 }
@@ -10454,9 +10505,10 @@ vErrors.push(err38);
 errors++;
 }
 }
-}
-else {
-const err39 = {instancePath:instancePath+"/command",schemaPath:"#/properties/command/oneOf/1/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data12.sandbox !== undefined){
+let data15 = data12.sandbox;
+if(!(((data15 === "bubblewrap") || (data15 === "seatbelt")) || (data15 === "none"))){
+const err39 = {instancePath:instancePath+"/command/next/sandbox",schemaPath:"#/properties/command/oneOf/1/properties/next/properties/sandbox/enum",keyword:"enum",params:{allowedValues: schema160.properties.command.oneOf[1].properties.next.properties.sandbox.enum},message:"must be equal to one of the allowed values"};
 if(vErrors === null){
 vErrors = [err39];
 }
@@ -10465,7 +10517,31 @@ vErrors.push(err39);
 }
 errors++;
 }
-var _valid0 = _errs16 === errors;
+}
+}
+else {
+const err40 = {instancePath:instancePath+"/command/next",schemaPath:"#/properties/command/oneOf/1/properties/next/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err40];
+}
+else {
+vErrors.push(err40);
+}
+errors++;
+}
+}
+}
+else {
+const err41 = {instancePath:instancePath+"/command",schemaPath:"#/properties/command/oneOf/1/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err41];
+}
+else {
+vErrors.push(err41);
+}
+errors++;
+}
+var _valid0 = _errs18 === errors;
 if(_valid0 && valid1){
 valid1 = false;
 passing0 = [passing0, 1];
@@ -10478,30 +10554,10 @@ if(props0 !== true){
 props0 = true;
 }
 }
-const _errs38 = errors;
-if(data1 && typeof data1 == "object" && !Array.isArray(data1)){
-if(data1.type === undefined){
-const err40 = {instancePath:instancePath+"/command",schemaPath:"#/properties/command/oneOf/2/required",keyword:"required",params:{missingProperty: "type"},message:"must have required property '"+"type"+"'"};
-if(vErrors === null){
-vErrors = [err40];
-}
-else {
-vErrors.push(err40);
-}
-errors++;
-}
-if(data1.step_id === undefined){
-const err41 = {instancePath:instancePath+"/command",schemaPath:"#/properties/command/oneOf/2/required",keyword:"required",params:{missingProperty: "step_id"},message:"must have required property '"+"step_id"+"'"};
-if(vErrors === null){
-vErrors = [err41];
-}
-else {
-vErrors.push(err41);
-}
-errors++;
-}
-if(data1.attempt === undefined){
-const err42 = {instancePath:instancePath+"/command",schemaPath:"#/properties/command/oneOf/2/required",keyword:"required",params:{missingProperty: "attempt"},message:"must have required property '"+"attempt"+"'"};
+const _errs40 = errors;
+if(data2 && typeof data2 == "object" && !Array.isArray(data2)){
+if(data2.type === undefined){
+const err42 = {instancePath:instancePath+"/command",schemaPath:"#/properties/command/oneOf/2/required",keyword:"required",params:{missingProperty: "type"},message:"must have required property '"+"type"+"'"};
 if(vErrors === null){
 vErrors = [err42];
 }
@@ -10510,8 +10566,8 @@ vErrors.push(err42);
 }
 errors++;
 }
-if(data1.code === undefined){
-const err43 = {instancePath:instancePath+"/command",schemaPath:"#/properties/command/oneOf/2/required",keyword:"required",params:{missingProperty: "code"},message:"must have required property '"+"code"+"'"};
+if(data2.step_id === undefined){
+const err43 = {instancePath:instancePath+"/command",schemaPath:"#/properties/command/oneOf/2/required",keyword:"required",params:{missingProperty: "step_id"},message:"must have required property '"+"step_id"+"'"};
 if(vErrors === null){
 vErrors = [err43];
 }
@@ -10520,8 +10576,8 @@ vErrors.push(err43);
 }
 errors++;
 }
-if(data1.message === undefined){
-const err44 = {instancePath:instancePath+"/command",schemaPath:"#/properties/command/oneOf/2/required",keyword:"required",params:{missingProperty: "message"},message:"must have required property '"+"message"+"'"};
+if(data2.attempt === undefined){
+const err44 = {instancePath:instancePath+"/command",schemaPath:"#/properties/command/oneOf/2/required",keyword:"required",params:{missingProperty: "attempt"},message:"must have required property '"+"attempt"+"'"};
 if(vErrors === null){
 vErrors = [err44];
 }
@@ -10530,8 +10586,8 @@ vErrors.push(err44);
 }
 errors++;
 }
-if(data1.retryable === undefined){
-const err45 = {instancePath:instancePath+"/command",schemaPath:"#/properties/command/oneOf/2/required",keyword:"required",params:{missingProperty: "retryable"},message:"must have required property '"+"retryable"+"'"};
+if(data2.code === undefined){
+const err45 = {instancePath:instancePath+"/command",schemaPath:"#/properties/command/oneOf/2/required",keyword:"required",params:{missingProperty: "code"},message:"must have required property '"+"code"+"'"};
 if(vErrors === null){
 vErrors = [err45];
 }
@@ -10540,9 +10596,8 @@ vErrors.push(err45);
 }
 errors++;
 }
-for(const key4 in data1){
-if(!((((((key4 === "type") || (key4 === "step_id")) || (key4 === "attempt")) || (key4 === "code")) || (key4 === "message")) || (key4 === "retryable"))){
-const err46 = {instancePath:instancePath+"/command",schemaPath:"#/properties/command/oneOf/2/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key4},message:"must NOT have additional properties"};
+if(data2.message === undefined){
+const err46 = {instancePath:instancePath+"/command",schemaPath:"#/properties/command/oneOf/2/required",keyword:"required",params:{missingProperty: "message"},message:"must have required property '"+"message"+"'"};
 if(vErrors === null){
 vErrors = [err46];
 }
@@ -10551,10 +10606,8 @@ vErrors.push(err46);
 }
 errors++;
 }
-}
-if(data1.type !== undefined){
-if("fail_step" !== data1.type){
-const err47 = {instancePath:instancePath+"/command/type",schemaPath:"#/properties/command/oneOf/2/properties/type/const",keyword:"const",params:{allowedValue: "fail_step"},message:"must be equal to constant"};
+if(data2.retryable === undefined){
+const err47 = {instancePath:instancePath+"/command",schemaPath:"#/properties/command/oneOf/2/required",keyword:"required",params:{missingProperty: "retryable"},message:"must have required property '"+"retryable"+"'"};
 if(vErrors === null){
 vErrors = [err47];
 }
@@ -10563,12 +10616,9 @@ vErrors.push(err47);
 }
 errors++;
 }
-}
-if(data1.step_id !== undefined){
-let data16 = data1.step_id;
-if(typeof data16 === "string"){
-if(func1(data16) > 64){
-const err48 = {instancePath:instancePath+"/command/step_id",schemaPath:"#/properties/command/oneOf/2/properties/step_id/maxLength",keyword:"maxLength",params:{limit: 64},message:"must NOT have more than 64 characters"};
+for(const key4 in data2){
+if(!((((((key4 === "type") || (key4 === "step_id")) || (key4 === "attempt")) || (key4 === "code")) || (key4 === "message")) || (key4 === "retryable"))){
+const err48 = {instancePath:instancePath+"/command",schemaPath:"#/properties/command/oneOf/2/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key4},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err48];
 }
@@ -10577,8 +10627,10 @@ vErrors.push(err48);
 }
 errors++;
 }
-if(func1(data16) < 1){
-const err49 = {instancePath:instancePath+"/command/step_id",schemaPath:"#/properties/command/oneOf/2/properties/step_id/minLength",keyword:"minLength",params:{limit: 1},message:"must NOT have fewer than 1 characters"};
+}
+if(data2.type !== undefined){
+if("fail_step" !== data2.type){
+const err49 = {instancePath:instancePath+"/command/type",schemaPath:"#/properties/command/oneOf/2/properties/type/const",keyword:"const",params:{allowedValue: "fail_step"},message:"must be equal to constant"};
 if(vErrors === null){
 vErrors = [err49];
 }
@@ -10588,8 +10640,11 @@ vErrors.push(err49);
 errors++;
 }
 }
-else {
-const err50 = {instancePath:instancePath+"/command/step_id",schemaPath:"#/properties/command/oneOf/2/properties/step_id/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data2.step_id !== undefined){
+let data17 = data2.step_id;
+if(typeof data17 === "string"){
+if(func1(data17) > 64){
+const err50 = {instancePath:instancePath+"/command/step_id",schemaPath:"#/properties/command/oneOf/2/properties/step_id/maxLength",keyword:"maxLength",params:{limit: 64},message:"must NOT have more than 64 characters"};
 if(vErrors === null){
 vErrors = [err50];
 }
@@ -10598,11 +10653,8 @@ vErrors.push(err50);
 }
 errors++;
 }
-}
-if(data1.attempt !== undefined){
-let data17 = data1.attempt;
-if(!(((typeof data17 == "number") && (!(data17 % 1) && !isNaN(data17))) && (isFinite(data17)))){
-const err51 = {instancePath:instancePath+"/command/attempt",schemaPath:"#/properties/command/oneOf/2/properties/attempt/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
+if(func1(data17) < 1){
+const err51 = {instancePath:instancePath+"/command/step_id",schemaPath:"#/properties/command/oneOf/2/properties/step_id/minLength",keyword:"minLength",params:{limit: 1},message:"must NOT have fewer than 1 characters"};
 if(vErrors === null){
 vErrors = [err51];
 }
@@ -10611,9 +10663,9 @@ vErrors.push(err51);
 }
 errors++;
 }
-if((typeof data17 == "number") && (isFinite(data17))){
-if(data17 < 1 || isNaN(data17)){
-const err52 = {instancePath:instancePath+"/command/attempt",schemaPath:"#/properties/command/oneOf/2/properties/attempt/minimum",keyword:"minimum",params:{comparison: ">=", limit: 1},message:"must be >= 1"};
+}
+else {
+const err52 = {instancePath:instancePath+"/command/step_id",schemaPath:"#/properties/command/oneOf/2/properties/step_id/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err52];
 }
@@ -10623,12 +10675,10 @@ vErrors.push(err52);
 errors++;
 }
 }
-}
-if(data1.code !== undefined){
-let data18 = data1.code;
-if(typeof data18 === "string"){
-if(func1(data18) > 64){
-const err53 = {instancePath:instancePath+"/command/code",schemaPath:"#/properties/command/oneOf/2/properties/code/maxLength",keyword:"maxLength",params:{limit: 64},message:"must NOT have more than 64 characters"};
+if(data2.attempt !== undefined){
+let data18 = data2.attempt;
+if(!(((typeof data18 == "number") && (!(data18 % 1) && !isNaN(data18))) && (isFinite(data18)))){
+const err53 = {instancePath:instancePath+"/command/attempt",schemaPath:"#/properties/command/oneOf/2/properties/attempt/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
 if(vErrors === null){
 vErrors = [err53];
 }
@@ -10637,8 +10687,9 @@ vErrors.push(err53);
 }
 errors++;
 }
-if(!pattern90.test(data18)){
-const err54 = {instancePath:instancePath+"/command/code",schemaPath:"#/properties/command/oneOf/2/properties/code/pattern",keyword:"pattern",params:{pattern: "^[a-z][a-z0-9_]*$"},message:"must match pattern \""+"^[a-z][a-z0-9_]*$"+"\""};
+if((typeof data18 == "number") && (isFinite(data18))){
+if(data18 < 1 || isNaN(data18)){
+const err54 = {instancePath:instancePath+"/command/attempt",schemaPath:"#/properties/command/oneOf/2/properties/attempt/minimum",keyword:"minimum",params:{comparison: ">=", limit: 1},message:"must be >= 1"};
 if(vErrors === null){
 vErrors = [err54];
 }
@@ -10648,8 +10699,12 @@ vErrors.push(err54);
 errors++;
 }
 }
-else {
-const err55 = {instancePath:instancePath+"/command/code",schemaPath:"#/properties/command/oneOf/2/properties/code/type",keyword:"type",params:{type: "string"},message:"must be string"};
+}
+if(data2.code !== undefined){
+let data19 = data2.code;
+if(typeof data19 === "string"){
+if(func1(data19) > 64){
+const err55 = {instancePath:instancePath+"/command/code",schemaPath:"#/properties/command/oneOf/2/properties/code/maxLength",keyword:"maxLength",params:{limit: 64},message:"must NOT have more than 64 characters"};
 if(vErrors === null){
 vErrors = [err55];
 }
@@ -10658,12 +10713,8 @@ vErrors.push(err55);
 }
 errors++;
 }
-}
-if(data1.message !== undefined){
-let data19 = data1.message;
-if(typeof data19 === "string"){
-if(func1(data19) > 2000){
-const err56 = {instancePath:instancePath+"/command/message",schemaPath:"#/properties/command/oneOf/2/properties/message/maxLength",keyword:"maxLength",params:{limit: 2000},message:"must NOT have more than 2000 characters"};
+if(!pattern90.test(data19)){
+const err56 = {instancePath:instancePath+"/command/code",schemaPath:"#/properties/command/oneOf/2/properties/code/pattern",keyword:"pattern",params:{pattern: "^[a-z][a-z0-9_]*$"},message:"must match pattern \""+"^[a-z][a-z0-9_]*$"+"\""};
 if(vErrors === null){
 vErrors = [err56];
 }
@@ -10672,8 +10723,9 @@ vErrors.push(err56);
 }
 errors++;
 }
-if(func1(data19) < 1){
-const err57 = {instancePath:instancePath+"/command/message",schemaPath:"#/properties/command/oneOf/2/properties/message/minLength",keyword:"minLength",params:{limit: 1},message:"must NOT have fewer than 1 characters"};
+}
+else {
+const err57 = {instancePath:instancePath+"/command/code",schemaPath:"#/properties/command/oneOf/2/properties/code/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err57];
 }
@@ -10683,8 +10735,11 @@ vErrors.push(err57);
 errors++;
 }
 }
-else {
-const err58 = {instancePath:instancePath+"/command/message",schemaPath:"#/properties/command/oneOf/2/properties/message/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data2.message !== undefined){
+let data20 = data2.message;
+if(typeof data20 === "string"){
+if(func1(data20) > 2000){
+const err58 = {instancePath:instancePath+"/command/message",schemaPath:"#/properties/command/oneOf/2/properties/message/maxLength",keyword:"maxLength",params:{limit: 2000},message:"must NOT have more than 2000 characters"};
 if(vErrors === null){
 vErrors = [err58];
 }
@@ -10693,10 +10748,8 @@ vErrors.push(err58);
 }
 errors++;
 }
-}
-if(data1.retryable !== undefined){
-if(typeof data1.retryable !== "boolean"){
-const err59 = {instancePath:instancePath+"/command/retryable",schemaPath:"#/properties/command/oneOf/2/properties/retryable/type",keyword:"type",params:{type: "boolean"},message:"must be boolean"};
+if(func1(data20) < 1){
+const err59 = {instancePath:instancePath+"/command/message",schemaPath:"#/properties/command/oneOf/2/properties/message/minLength",keyword:"minLength",params:{limit: 1},message:"must NOT have fewer than 1 characters"};
 if(vErrors === null){
 vErrors = [err59];
 }
@@ -10706,9 +10759,8 @@ vErrors.push(err59);
 errors++;
 }
 }
-}
 else {
-const err60 = {instancePath:instancePath+"/command",schemaPath:"#/properties/command/oneOf/2/type",keyword:"type",params:{type: "object"},message:"must be object"};
+const err60 = {instancePath:instancePath+"/command/message",schemaPath:"#/properties/command/oneOf/2/properties/message/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err60];
 }
@@ -10717,7 +10769,31 @@ vErrors.push(err60);
 }
 errors++;
 }
-var _valid0 = _errs38 === errors;
+}
+if(data2.retryable !== undefined){
+if(typeof data2.retryable !== "boolean"){
+const err61 = {instancePath:instancePath+"/command/retryable",schemaPath:"#/properties/command/oneOf/2/properties/retryable/type",keyword:"type",params:{type: "boolean"},message:"must be boolean"};
+if(vErrors === null){
+vErrors = [err61];
+}
+else {
+vErrors.push(err61);
+}
+errors++;
+}
+}
+}
+else {
+const err62 = {instancePath:instancePath+"/command",schemaPath:"#/properties/command/oneOf/2/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err62];
+}
+else {
+vErrors.push(err62);
+}
+errors++;
+}
+var _valid0 = _errs40 === errors;
 if(_valid0 && valid1){
 valid1 = false;
 passing0 = [passing0, 2];
@@ -10730,31 +10806,10 @@ if(props0 !== true){
 props0 = true;
 }
 }
-const _errs52 = errors;
-if(data1 && typeof data1 == "object" && !Array.isArray(data1)){
-if(data1.type === undefined){
-const err61 = {instancePath:instancePath+"/command",schemaPath:"#/properties/command/oneOf/3/required",keyword:"required",params:{missingProperty: "type"},message:"must have required property '"+"type"+"'"};
-if(vErrors === null){
-vErrors = [err61];
-}
-else {
-vErrors.push(err61);
-}
-errors++;
-}
-if(data1.step_id === undefined){
-const err62 = {instancePath:instancePath+"/command",schemaPath:"#/properties/command/oneOf/3/required",keyword:"required",params:{missingProperty: "step_id"},message:"must have required property '"+"step_id"+"'"};
-if(vErrors === null){
-vErrors = [err62];
-}
-else {
-vErrors.push(err62);
-}
-errors++;
-}
-for(const key5 in data1){
-if(!((key5 === "type") || (key5 === "step_id"))){
-const err63 = {instancePath:instancePath+"/command",schemaPath:"#/properties/command/oneOf/3/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key5},message:"must NOT have additional properties"};
+const _errs54 = errors;
+if(data2 && typeof data2 == "object" && !Array.isArray(data2)){
+if(data2.type === undefined){
+const err63 = {instancePath:instancePath+"/command",schemaPath:"#/properties/command/oneOf/3/required",keyword:"required",params:{missingProperty: "type"},message:"must have required property '"+"type"+"'"};
 if(vErrors === null){
 vErrors = [err63];
 }
@@ -10763,10 +10818,8 @@ vErrors.push(err63);
 }
 errors++;
 }
-}
-if(data1.type !== undefined){
-if("settle_interrupted" !== data1.type){
-const err64 = {instancePath:instancePath+"/command/type",schemaPath:"#/properties/command/oneOf/3/properties/type/const",keyword:"const",params:{allowedValue: "settle_interrupted"},message:"must be equal to constant"};
+if(data2.step_id === undefined){
+const err64 = {instancePath:instancePath+"/command",schemaPath:"#/properties/command/oneOf/3/required",keyword:"required",params:{missingProperty: "step_id"},message:"must have required property '"+"step_id"+"'"};
 if(vErrors === null){
 vErrors = [err64];
 }
@@ -10775,12 +10828,9 @@ vErrors.push(err64);
 }
 errors++;
 }
-}
-if(data1.step_id !== undefined){
-let data22 = data1.step_id;
-if(typeof data22 === "string"){
-if(func1(data22) > 64){
-const err65 = {instancePath:instancePath+"/command/step_id",schemaPath:"#/properties/command/oneOf/3/properties/step_id/maxLength",keyword:"maxLength",params:{limit: 64},message:"must NOT have more than 64 characters"};
+for(const key5 in data2){
+if(!((key5 === "type") || (key5 === "step_id"))){
+const err65 = {instancePath:instancePath+"/command",schemaPath:"#/properties/command/oneOf/3/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key5},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err65];
 }
@@ -10789,8 +10839,10 @@ vErrors.push(err65);
 }
 errors++;
 }
-if(func1(data22) < 1){
-const err66 = {instancePath:instancePath+"/command/step_id",schemaPath:"#/properties/command/oneOf/3/properties/step_id/minLength",keyword:"minLength",params:{limit: 1},message:"must NOT have fewer than 1 characters"};
+}
+if(data2.type !== undefined){
+if("settle_interrupted" !== data2.type){
+const err66 = {instancePath:instancePath+"/command/type",schemaPath:"#/properties/command/oneOf/3/properties/type/const",keyword:"const",params:{allowedValue: "settle_interrupted"},message:"must be equal to constant"};
 if(vErrors === null){
 vErrors = [err66];
 }
@@ -10800,8 +10852,11 @@ vErrors.push(err66);
 errors++;
 }
 }
-else {
-const err67 = {instancePath:instancePath+"/command/step_id",schemaPath:"#/properties/command/oneOf/3/properties/step_id/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data2.step_id !== undefined){
+let data23 = data2.step_id;
+if(typeof data23 === "string"){
+if(func1(data23) > 64){
+const err67 = {instancePath:instancePath+"/command/step_id",schemaPath:"#/properties/command/oneOf/3/properties/step_id/maxLength",keyword:"maxLength",params:{limit: 64},message:"must NOT have more than 64 characters"};
 if(vErrors === null){
 vErrors = [err67];
 }
@@ -10810,10 +10865,8 @@ vErrors.push(err67);
 }
 errors++;
 }
-}
-}
-else {
-const err68 = {instancePath:instancePath+"/command",schemaPath:"#/properties/command/oneOf/3/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(func1(data23) < 1){
+const err68 = {instancePath:instancePath+"/command/step_id",schemaPath:"#/properties/command/oneOf/3/properties/step_id/minLength",keyword:"minLength",params:{limit: 1},message:"must NOT have fewer than 1 characters"};
 if(vErrors === null){
 vErrors = [err68];
 }
@@ -10822,7 +10875,30 @@ vErrors.push(err68);
 }
 errors++;
 }
-var _valid0 = _errs52 === errors;
+}
+else {
+const err69 = {instancePath:instancePath+"/command/step_id",schemaPath:"#/properties/command/oneOf/3/properties/step_id/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err69];
+}
+else {
+vErrors.push(err69);
+}
+errors++;
+}
+}
+}
+else {
+const err70 = {instancePath:instancePath+"/command",schemaPath:"#/properties/command/oneOf/3/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err70];
+}
+else {
+vErrors.push(err70);
+}
+errors++;
+}
+var _valid0 = _errs54 === errors;
 if(_valid0 && valid1){
 valid1 = false;
 passing0 = [passing0, 3];
@@ -10835,30 +10911,10 @@ if(props0 !== true){
 props0 = true;
 }
 }
-const _errs58 = errors;
-if(data1 && typeof data1 == "object" && !Array.isArray(data1)){
-if(data1.type === undefined){
-const err69 = {instancePath:instancePath+"/command",schemaPath:"#/properties/command/oneOf/4/required",keyword:"required",params:{missingProperty: "type"},message:"must have required property '"+"type"+"'"};
-if(vErrors === null){
-vErrors = [err69];
-}
-else {
-vErrors.push(err69);
-}
-errors++;
-}
-if(data1.step_id === undefined){
-const err70 = {instancePath:instancePath+"/command",schemaPath:"#/properties/command/oneOf/4/required",keyword:"required",params:{missingProperty: "step_id"},message:"must have required property '"+"step_id"+"'"};
-if(vErrors === null){
-vErrors = [err70];
-}
-else {
-vErrors.push(err70);
-}
-errors++;
-}
-if(data1.artifact === undefined){
-const err71 = {instancePath:instancePath+"/command",schemaPath:"#/properties/command/oneOf/4/required",keyword:"required",params:{missingProperty: "artifact"},message:"must have required property '"+"artifact"+"'"};
+const _errs60 = errors;
+if(data2 && typeof data2 == "object" && !Array.isArray(data2)){
+if(data2.type === undefined){
+const err71 = {instancePath:instancePath+"/command",schemaPath:"#/properties/command/oneOf/4/required",keyword:"required",params:{missingProperty: "type"},message:"must have required property '"+"type"+"'"};
 if(vErrors === null){
 vErrors = [err71];
 }
@@ -10867,9 +10923,8 @@ vErrors.push(err71);
 }
 errors++;
 }
-for(const key6 in data1){
-if(!(((key6 === "type") || (key6 === "step_id")) || (key6 === "artifact"))){
-const err72 = {instancePath:instancePath+"/command",schemaPath:"#/properties/command/oneOf/4/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key6},message:"must NOT have additional properties"};
+if(data2.step_id === undefined){
+const err72 = {instancePath:instancePath+"/command",schemaPath:"#/properties/command/oneOf/4/required",keyword:"required",params:{missingProperty: "step_id"},message:"must have required property '"+"step_id"+"'"};
 if(vErrors === null){
 vErrors = [err72];
 }
@@ -10878,10 +10933,8 @@ vErrors.push(err72);
 }
 errors++;
 }
-}
-if(data1.type !== undefined){
-if("add_artifact" !== data1.type){
-const err73 = {instancePath:instancePath+"/command/type",schemaPath:"#/properties/command/oneOf/4/properties/type/const",keyword:"const",params:{allowedValue: "add_artifact"},message:"must be equal to constant"};
+if(data2.artifact === undefined){
+const err73 = {instancePath:instancePath+"/command",schemaPath:"#/properties/command/oneOf/4/required",keyword:"required",params:{missingProperty: "artifact"},message:"must have required property '"+"artifact"+"'"};
 if(vErrors === null){
 vErrors = [err73];
 }
@@ -10890,12 +10943,9 @@ vErrors.push(err73);
 }
 errors++;
 }
-}
-if(data1.step_id !== undefined){
-let data24 = data1.step_id;
-if(typeof data24 === "string"){
-if(func1(data24) > 64){
-const err74 = {instancePath:instancePath+"/command/step_id",schemaPath:"#/properties/command/oneOf/4/properties/step_id/maxLength",keyword:"maxLength",params:{limit: 64},message:"must NOT have more than 64 characters"};
+for(const key6 in data2){
+if(!(((key6 === "type") || (key6 === "step_id")) || (key6 === "artifact"))){
+const err74 = {instancePath:instancePath+"/command",schemaPath:"#/properties/command/oneOf/4/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key6},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err74];
 }
@@ -10904,8 +10954,10 @@ vErrors.push(err74);
 }
 errors++;
 }
-if(func1(data24) < 1){
-const err75 = {instancePath:instancePath+"/command/step_id",schemaPath:"#/properties/command/oneOf/4/properties/step_id/minLength",keyword:"minLength",params:{limit: 1},message:"must NOT have fewer than 1 characters"};
+}
+if(data2.type !== undefined){
+if("add_artifact" !== data2.type){
+const err75 = {instancePath:instancePath+"/command/type",schemaPath:"#/properties/command/oneOf/4/properties/type/const",keyword:"const",params:{allowedValue: "add_artifact"},message:"must be equal to constant"};
 if(vErrors === null){
 vErrors = [err75];
 }
@@ -10915,8 +10967,11 @@ vErrors.push(err75);
 errors++;
 }
 }
-else {
-const err76 = {instancePath:instancePath+"/command/step_id",schemaPath:"#/properties/command/oneOf/4/properties/step_id/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data2.step_id !== undefined){
+let data25 = data2.step_id;
+if(typeof data25 === "string"){
+if(func1(data25) > 64){
+const err76 = {instancePath:instancePath+"/command/step_id",schemaPath:"#/properties/command/oneOf/4/properties/step_id/maxLength",keyword:"maxLength",params:{limit: 64},message:"must NOT have more than 64 characters"};
 if(vErrors === null){
 vErrors = [err76];
 }
@@ -10925,12 +10980,8 @@ vErrors.push(err76);
 }
 errors++;
 }
-}
-if(data1.artifact !== undefined){
-let data25 = data1.artifact;
-if(data25 && typeof data25 == "object" && !Array.isArray(data25)){
-if(data25.artifact_id === undefined){
-const err77 = {instancePath:instancePath+"/command/artifact",schemaPath:"https://openagents.dev/schemas/event/run.json#/$defs/ArtifactRef/required",keyword:"required",params:{missingProperty: "artifact_id"},message:"must have required property '"+"artifact_id"+"'"};
+if(func1(data25) < 1){
+const err77 = {instancePath:instancePath+"/command/step_id",schemaPath:"#/properties/command/oneOf/4/properties/step_id/minLength",keyword:"minLength",params:{limit: 1},message:"must NOT have fewer than 1 characters"};
 if(vErrors === null){
 vErrors = [err77];
 }
@@ -10939,8 +10990,9 @@ vErrors.push(err77);
 }
 errors++;
 }
-if(data25.name === undefined){
-const err78 = {instancePath:instancePath+"/command/artifact",schemaPath:"https://openagents.dev/schemas/event/run.json#/$defs/ArtifactRef/required",keyword:"required",params:{missingProperty: "name"},message:"must have required property '"+"name"+"'"};
+}
+else {
+const err78 = {instancePath:instancePath+"/command/step_id",schemaPath:"#/properties/command/oneOf/4/properties/step_id/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err78];
 }
@@ -10949,8 +11001,12 @@ vErrors.push(err78);
 }
 errors++;
 }
-if(data25.media_type === undefined){
-const err79 = {instancePath:instancePath+"/command/artifact",schemaPath:"https://openagents.dev/schemas/event/run.json#/$defs/ArtifactRef/required",keyword:"required",params:{missingProperty: "media_type"},message:"must have required property '"+"media_type"+"'"};
+}
+if(data2.artifact !== undefined){
+let data26 = data2.artifact;
+if(data26 && typeof data26 == "object" && !Array.isArray(data26)){
+if(data26.artifact_id === undefined){
+const err79 = {instancePath:instancePath+"/command/artifact",schemaPath:"https://openagents.dev/schemas/event/run.json#/$defs/ArtifactRef/required",keyword:"required",params:{missingProperty: "artifact_id"},message:"must have required property '"+"artifact_id"+"'"};
 if(vErrors === null){
 vErrors = [err79];
 }
@@ -10959,8 +11015,8 @@ vErrors.push(err79);
 }
 errors++;
 }
-if(data25.bytes === undefined){
-const err80 = {instancePath:instancePath+"/command/artifact",schemaPath:"https://openagents.dev/schemas/event/run.json#/$defs/ArtifactRef/required",keyword:"required",params:{missingProperty: "bytes"},message:"must have required property '"+"bytes"+"'"};
+if(data26.name === undefined){
+const err80 = {instancePath:instancePath+"/command/artifact",schemaPath:"https://openagents.dev/schemas/event/run.json#/$defs/ArtifactRef/required",keyword:"required",params:{missingProperty: "name"},message:"must have required property '"+"name"+"'"};
 if(vErrors === null){
 vErrors = [err80];
 }
@@ -10969,8 +11025,8 @@ vErrors.push(err80);
 }
 errors++;
 }
-if(data25.sha256 === undefined){
-const err81 = {instancePath:instancePath+"/command/artifact",schemaPath:"https://openagents.dev/schemas/event/run.json#/$defs/ArtifactRef/required",keyword:"required",params:{missingProperty: "sha256"},message:"must have required property '"+"sha256"+"'"};
+if(data26.media_type === undefined){
+const err81 = {instancePath:instancePath+"/command/artifact",schemaPath:"https://openagents.dev/schemas/event/run.json#/$defs/ArtifactRef/required",keyword:"required",params:{missingProperty: "media_type"},message:"must have required property '"+"media_type"+"'"};
 if(vErrors === null){
 vErrors = [err81];
 }
@@ -10979,9 +11035,8 @@ vErrors.push(err81);
 }
 errors++;
 }
-for(const key7 in data25){
-if(!(((((key7 === "artifact_id") || (key7 === "name")) || (key7 === "media_type")) || (key7 === "bytes")) || (key7 === "sha256"))){
-const err82 = {instancePath:instancePath+"/command/artifact",schemaPath:"https://openagents.dev/schemas/event/run.json#/$defs/ArtifactRef/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key7},message:"must NOT have additional properties"};
+if(data26.bytes === undefined){
+const err82 = {instancePath:instancePath+"/command/artifact",schemaPath:"https://openagents.dev/schemas/event/run.json#/$defs/ArtifactRef/required",keyword:"required",params:{missingProperty: "bytes"},message:"must have required property '"+"bytes"+"'"};
 if(vErrors === null){
 vErrors = [err82];
 }
@@ -10990,12 +11045,8 @@ vErrors.push(err82);
 }
 errors++;
 }
-}
-if(data25.artifact_id !== undefined){
-let data26 = data25.artifact_id;
-if(typeof data26 === "string"){
-if(func1(data26) > 64){
-const err83 = {instancePath:instancePath+"/command/artifact/artifact_id",schemaPath:"https://openagents.dev/schemas/event/run.json#/$defs/ArtifactRef/properties/artifact_id/maxLength",keyword:"maxLength",params:{limit: 64},message:"must NOT have more than 64 characters"};
+if(data26.sha256 === undefined){
+const err83 = {instancePath:instancePath+"/command/artifact",schemaPath:"https://openagents.dev/schemas/event/run.json#/$defs/ArtifactRef/required",keyword:"required",params:{missingProperty: "sha256"},message:"must have required property '"+"sha256"+"'"};
 if(vErrors === null){
 vErrors = [err83];
 }
@@ -11004,8 +11055,9 @@ vErrors.push(err83);
 }
 errors++;
 }
-if(func1(data26) < 1){
-const err84 = {instancePath:instancePath+"/command/artifact/artifact_id",schemaPath:"https://openagents.dev/schemas/event/run.json#/$defs/ArtifactRef/properties/artifact_id/minLength",keyword:"minLength",params:{limit: 1},message:"must NOT have fewer than 1 characters"};
+for(const key7 in data26){
+if(!(((((key7 === "artifact_id") || (key7 === "name")) || (key7 === "media_type")) || (key7 === "bytes")) || (key7 === "sha256"))){
+const err84 = {instancePath:instancePath+"/command/artifact",schemaPath:"https://openagents.dev/schemas/event/run.json#/$defs/ArtifactRef/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key7},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err84];
 }
@@ -11015,8 +11067,11 @@ vErrors.push(err84);
 errors++;
 }
 }
-else {
-const err85 = {instancePath:instancePath+"/command/artifact/artifact_id",schemaPath:"https://openagents.dev/schemas/event/run.json#/$defs/ArtifactRef/properties/artifact_id/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data26.artifact_id !== undefined){
+let data27 = data26.artifact_id;
+if(typeof data27 === "string"){
+if(func1(data27) > 64){
+const err85 = {instancePath:instancePath+"/command/artifact/artifact_id",schemaPath:"https://openagents.dev/schemas/event/run.json#/$defs/ArtifactRef/properties/artifact_id/maxLength",keyword:"maxLength",params:{limit: 64},message:"must NOT have more than 64 characters"};
 if(vErrors === null){
 vErrors = [err85];
 }
@@ -11025,12 +11080,8 @@ vErrors.push(err85);
 }
 errors++;
 }
-}
-if(data25.name !== undefined){
-let data27 = data25.name;
-if(typeof data27 === "string"){
-if(func1(data27) > 200){
-const err86 = {instancePath:instancePath+"/command/artifact/name",schemaPath:"https://openagents.dev/schemas/event/run.json#/$defs/ArtifactRef/properties/name/maxLength",keyword:"maxLength",params:{limit: 200},message:"must NOT have more than 200 characters"};
+if(func1(data27) < 1){
+const err86 = {instancePath:instancePath+"/command/artifact/artifact_id",schemaPath:"https://openagents.dev/schemas/event/run.json#/$defs/ArtifactRef/properties/artifact_id/minLength",keyword:"minLength",params:{limit: 1},message:"must NOT have fewer than 1 characters"};
 if(vErrors === null){
 vErrors = [err86];
 }
@@ -11039,8 +11090,9 @@ vErrors.push(err86);
 }
 errors++;
 }
-if(func1(data27) < 1){
-const err87 = {instancePath:instancePath+"/command/artifact/name",schemaPath:"https://openagents.dev/schemas/event/run.json#/$defs/ArtifactRef/properties/name/minLength",keyword:"minLength",params:{limit: 1},message:"must NOT have fewer than 1 characters"};
+}
+else {
+const err87 = {instancePath:instancePath+"/command/artifact/artifact_id",schemaPath:"https://openagents.dev/schemas/event/run.json#/$defs/ArtifactRef/properties/artifact_id/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err87];
 }
@@ -11050,8 +11102,11 @@ vErrors.push(err87);
 errors++;
 }
 }
-else {
-const err88 = {instancePath:instancePath+"/command/artifact/name",schemaPath:"https://openagents.dev/schemas/event/run.json#/$defs/ArtifactRef/properties/name/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data26.name !== undefined){
+let data28 = data26.name;
+if(typeof data28 === "string"){
+if(func1(data28) > 200){
+const err88 = {instancePath:instancePath+"/command/artifact/name",schemaPath:"https://openagents.dev/schemas/event/run.json#/$defs/ArtifactRef/properties/name/maxLength",keyword:"maxLength",params:{limit: 200},message:"must NOT have more than 200 characters"};
 if(vErrors === null){
 vErrors = [err88];
 }
@@ -11060,12 +11115,8 @@ vErrors.push(err88);
 }
 errors++;
 }
-}
-if(data25.media_type !== undefined){
-let data28 = data25.media_type;
-if(typeof data28 === "string"){
-if(func1(data28) > 200){
-const err89 = {instancePath:instancePath+"/command/artifact/media_type",schemaPath:"https://openagents.dev/schemas/event/run.json#/$defs/ArtifactRef/properties/media_type/maxLength",keyword:"maxLength",params:{limit: 200},message:"must NOT have more than 200 characters"};
+if(func1(data28) < 1){
+const err89 = {instancePath:instancePath+"/command/artifact/name",schemaPath:"https://openagents.dev/schemas/event/run.json#/$defs/ArtifactRef/properties/name/minLength",keyword:"minLength",params:{limit: 1},message:"must NOT have fewer than 1 characters"};
 if(vErrors === null){
 vErrors = [err89];
 }
@@ -11074,8 +11125,9 @@ vErrors.push(err89);
 }
 errors++;
 }
-if(func1(data28) < 1){
-const err90 = {instancePath:instancePath+"/command/artifact/media_type",schemaPath:"https://openagents.dev/schemas/event/run.json#/$defs/ArtifactRef/properties/media_type/minLength",keyword:"minLength",params:{limit: 1},message:"must NOT have fewer than 1 characters"};
+}
+else {
+const err90 = {instancePath:instancePath+"/command/artifact/name",schemaPath:"https://openagents.dev/schemas/event/run.json#/$defs/ArtifactRef/properties/name/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err90];
 }
@@ -11085,8 +11137,11 @@ vErrors.push(err90);
 errors++;
 }
 }
-else {
-const err91 = {instancePath:instancePath+"/command/artifact/media_type",schemaPath:"https://openagents.dev/schemas/event/run.json#/$defs/ArtifactRef/properties/media_type/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data26.media_type !== undefined){
+let data29 = data26.media_type;
+if(typeof data29 === "string"){
+if(func1(data29) > 200){
+const err91 = {instancePath:instancePath+"/command/artifact/media_type",schemaPath:"https://openagents.dev/schemas/event/run.json#/$defs/ArtifactRef/properties/media_type/maxLength",keyword:"maxLength",params:{limit: 200},message:"must NOT have more than 200 characters"};
 if(vErrors === null){
 vErrors = [err91];
 }
@@ -11095,11 +11150,8 @@ vErrors.push(err91);
 }
 errors++;
 }
-}
-if(data25.bytes !== undefined){
-let data29 = data25.bytes;
-if(!(((typeof data29 == "number") && (!(data29 % 1) && !isNaN(data29))) && (isFinite(data29)))){
-const err92 = {instancePath:instancePath+"/command/artifact/bytes",schemaPath:"https://openagents.dev/schemas/event/run.json#/$defs/ArtifactRef/properties/bytes/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
+if(func1(data29) < 1){
+const err92 = {instancePath:instancePath+"/command/artifact/media_type",schemaPath:"https://openagents.dev/schemas/event/run.json#/$defs/ArtifactRef/properties/media_type/minLength",keyword:"minLength",params:{limit: 1},message:"must NOT have fewer than 1 characters"};
 if(vErrors === null){
 vErrors = [err92];
 }
@@ -11108,9 +11160,9 @@ vErrors.push(err92);
 }
 errors++;
 }
-if((typeof data29 == "number") && (isFinite(data29))){
-if(data29 < 0 || isNaN(data29)){
-const err93 = {instancePath:instancePath+"/command/artifact/bytes",schemaPath:"https://openagents.dev/schemas/event/run.json#/$defs/ArtifactRef/properties/bytes/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0},message:"must be >= 0"};
+}
+else {
+const err93 = {instancePath:instancePath+"/command/artifact/media_type",schemaPath:"https://openagents.dev/schemas/event/run.json#/$defs/ArtifactRef/properties/media_type/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err93];
 }
@@ -11120,12 +11172,10 @@ vErrors.push(err93);
 errors++;
 }
 }
-}
-if(data25.sha256 !== undefined){
-let data30 = data25.sha256;
-if(typeof data30 === "string"){
-if(!pattern7.test(data30)){
-const err94 = {instancePath:instancePath+"/command/artifact/sha256",schemaPath:"https://openagents.dev/schemas/event/run.json#/$defs/ArtifactRef/properties/sha256/pattern",keyword:"pattern",params:{pattern: "^[0-9a-f]{64}$"},message:"must match pattern \""+"^[0-9a-f]{64}$"+"\""};
+if(data26.bytes !== undefined){
+let data30 = data26.bytes;
+if(!(((typeof data30 == "number") && (!(data30 % 1) && !isNaN(data30))) && (isFinite(data30)))){
+const err94 = {instancePath:instancePath+"/command/artifact/bytes",schemaPath:"https://openagents.dev/schemas/event/run.json#/$defs/ArtifactRef/properties/bytes/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
 if(vErrors === null){
 vErrors = [err94];
 }
@@ -11134,9 +11184,9 @@ vErrors.push(err94);
 }
 errors++;
 }
-}
-else {
-const err95 = {instancePath:instancePath+"/command/artifact/sha256",schemaPath:"https://openagents.dev/schemas/event/run.json#/$defs/ArtifactRef/properties/sha256/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if((typeof data30 == "number") && (isFinite(data30))){
+if(data30 < 0 || isNaN(data30)){
+const err95 = {instancePath:instancePath+"/command/artifact/bytes",schemaPath:"https://openagents.dev/schemas/event/run.json#/$defs/ArtifactRef/properties/bytes/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0},message:"must be >= 0"};
 if(vErrors === null){
 vErrors = [err95];
 }
@@ -11147,8 +11197,11 @@ errors++;
 }
 }
 }
-else {
-const err96 = {instancePath:instancePath+"/command/artifact",schemaPath:"https://openagents.dev/schemas/event/run.json#/$defs/ArtifactRef/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data26.sha256 !== undefined){
+let data31 = data26.sha256;
+if(typeof data31 === "string"){
+if(!pattern7.test(data31)){
+const err96 = {instancePath:instancePath+"/command/artifact/sha256",schemaPath:"https://openagents.dev/schemas/event/run.json#/$defs/ArtifactRef/properties/sha256/pattern",keyword:"pattern",params:{pattern: "^[0-9a-f]{64}$"},message:"must match pattern \""+"^[0-9a-f]{64}$"+"\""};
 if(vErrors === null){
 vErrors = [err96];
 }
@@ -11158,9 +11211,8 @@ vErrors.push(err96);
 errors++;
 }
 }
-}
 else {
-const err97 = {instancePath:instancePath+"/command",schemaPath:"#/properties/command/oneOf/4/type",keyword:"type",params:{type: "object"},message:"must be object"};
+const err97 = {instancePath:instancePath+"/command/artifact/sha256",schemaPath:"https://openagents.dev/schemas/event/run.json#/$defs/ArtifactRef/properties/sha256/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err97];
 }
@@ -11169,7 +11221,31 @@ vErrors.push(err97);
 }
 errors++;
 }
-var _valid0 = _errs58 === errors;
+}
+}
+else {
+const err98 = {instancePath:instancePath+"/command/artifact",schemaPath:"https://openagents.dev/schemas/event/run.json#/$defs/ArtifactRef/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err98];
+}
+else {
+vErrors.push(err98);
+}
+errors++;
+}
+}
+}
+else {
+const err99 = {instancePath:instancePath+"/command",schemaPath:"#/properties/command/oneOf/4/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err99];
+}
+else {
+vErrors.push(err99);
+}
+errors++;
+}
+var _valid0 = _errs60 === errors;
 if(_valid0 && valid1){
 valid1 = false;
 passing0 = [passing0, 4];
@@ -11182,30 +11258,10 @@ if(props0 !== true){
 props0 = true;
 }
 }
-const _errs78 = errors;
-if(data1 && typeof data1 == "object" && !Array.isArray(data1)){
-if(data1.type === undefined){
-const err98 = {instancePath:instancePath+"/command",schemaPath:"#/properties/command/oneOf/5/required",keyword:"required",params:{missingProperty: "type"},message:"must have required property '"+"type"+"'"};
-if(vErrors === null){
-vErrors = [err98];
-}
-else {
-vErrors.push(err98);
-}
-errors++;
-}
-if(data1.step_id === undefined){
-const err99 = {instancePath:instancePath+"/command",schemaPath:"#/properties/command/oneOf/5/required",keyword:"required",params:{missingProperty: "step_id"},message:"must have required property '"+"step_id"+"'"};
-if(vErrors === null){
-vErrors = [err99];
-}
-else {
-vErrors.push(err99);
-}
-errors++;
-}
-if(data1.level === undefined){
-const err100 = {instancePath:instancePath+"/command",schemaPath:"#/properties/command/oneOf/5/required",keyword:"required",params:{missingProperty: "level"},message:"must have required property '"+"level"+"'"};
+const _errs80 = errors;
+if(data2 && typeof data2 == "object" && !Array.isArray(data2)){
+if(data2.type === undefined){
+const err100 = {instancePath:instancePath+"/command",schemaPath:"#/properties/command/oneOf/5/required",keyword:"required",params:{missingProperty: "type"},message:"must have required property '"+"type"+"'"};
 if(vErrors === null){
 vErrors = [err100];
 }
@@ -11214,8 +11270,8 @@ vErrors.push(err100);
 }
 errors++;
 }
-if(data1.line === undefined){
-const err101 = {instancePath:instancePath+"/command",schemaPath:"#/properties/command/oneOf/5/required",keyword:"required",params:{missingProperty: "line"},message:"must have required property '"+"line"+"'"};
+if(data2.step_id === undefined){
+const err101 = {instancePath:instancePath+"/command",schemaPath:"#/properties/command/oneOf/5/required",keyword:"required",params:{missingProperty: "step_id"},message:"must have required property '"+"step_id"+"'"};
 if(vErrors === null){
 vErrors = [err101];
 }
@@ -11224,9 +11280,8 @@ vErrors.push(err101);
 }
 errors++;
 }
-for(const key8 in data1){
-if(!((((key8 === "type") || (key8 === "step_id")) || (key8 === "level")) || (key8 === "line"))){
-const err102 = {instancePath:instancePath+"/command",schemaPath:"#/properties/command/oneOf/5/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key8},message:"must NOT have additional properties"};
+if(data2.level === undefined){
+const err102 = {instancePath:instancePath+"/command",schemaPath:"#/properties/command/oneOf/5/required",keyword:"required",params:{missingProperty: "level"},message:"must have required property '"+"level"+"'"};
 if(vErrors === null){
 vErrors = [err102];
 }
@@ -11235,10 +11290,8 @@ vErrors.push(err102);
 }
 errors++;
 }
-}
-if(data1.type !== undefined){
-if("log" !== data1.type){
-const err103 = {instancePath:instancePath+"/command/type",schemaPath:"#/properties/command/oneOf/5/properties/type/const",keyword:"const",params:{allowedValue: "log"},message:"must be equal to constant"};
+if(data2.line === undefined){
+const err103 = {instancePath:instancePath+"/command",schemaPath:"#/properties/command/oneOf/5/required",keyword:"required",params:{missingProperty: "line"},message:"must have required property '"+"line"+"'"};
 if(vErrors === null){
 vErrors = [err103];
 }
@@ -11247,12 +11300,9 @@ vErrors.push(err103);
 }
 errors++;
 }
-}
-if(data1.step_id !== undefined){
-let data32 = data1.step_id;
-if(typeof data32 === "string"){
-if(func1(data32) > 64){
-const err104 = {instancePath:instancePath+"/command/step_id",schemaPath:"#/properties/command/oneOf/5/properties/step_id/maxLength",keyword:"maxLength",params:{limit: 64},message:"must NOT have more than 64 characters"};
+for(const key8 in data2){
+if(!((((key8 === "type") || (key8 === "step_id")) || (key8 === "level")) || (key8 === "line"))){
+const err104 = {instancePath:instancePath+"/command",schemaPath:"#/properties/command/oneOf/5/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key8},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err104];
 }
@@ -11261,8 +11311,10 @@ vErrors.push(err104);
 }
 errors++;
 }
-if(func1(data32) < 1){
-const err105 = {instancePath:instancePath+"/command/step_id",schemaPath:"#/properties/command/oneOf/5/properties/step_id/minLength",keyword:"minLength",params:{limit: 1},message:"must NOT have fewer than 1 characters"};
+}
+if(data2.type !== undefined){
+if("log" !== data2.type){
+const err105 = {instancePath:instancePath+"/command/type",schemaPath:"#/properties/command/oneOf/5/properties/type/const",keyword:"const",params:{allowedValue: "log"},message:"must be equal to constant"};
 if(vErrors === null){
 vErrors = [err105];
 }
@@ -11272,8 +11324,11 @@ vErrors.push(err105);
 errors++;
 }
 }
-else {
-const err106 = {instancePath:instancePath+"/command/step_id",schemaPath:"#/properties/command/oneOf/5/properties/step_id/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data2.step_id !== undefined){
+let data33 = data2.step_id;
+if(typeof data33 === "string"){
+if(func1(data33) > 64){
+const err106 = {instancePath:instancePath+"/command/step_id",schemaPath:"#/properties/command/oneOf/5/properties/step_id/maxLength",keyword:"maxLength",params:{limit: 64},message:"must NOT have more than 64 characters"};
 if(vErrors === null){
 vErrors = [err106];
 }
@@ -11282,11 +11337,8 @@ vErrors.push(err106);
 }
 errors++;
 }
-}
-if(data1.level !== undefined){
-let data33 = data1.level;
-if(!(((data33 === "debug") || (data33 === "info")) || (data33 === "warn"))){
-const err107 = {instancePath:instancePath+"/command/level",schemaPath:"#/properties/command/oneOf/5/properties/level/enum",keyword:"enum",params:{allowedValues: schema160.properties.command.oneOf[5].properties.level.enum},message:"must be equal to one of the allowed values"};
+if(func1(data33) < 1){
+const err107 = {instancePath:instancePath+"/command/step_id",schemaPath:"#/properties/command/oneOf/5/properties/step_id/minLength",keyword:"minLength",params:{limit: 1},message:"must NOT have fewer than 1 characters"};
 if(vErrors === null){
 vErrors = [err107];
 }
@@ -11296,11 +11348,8 @@ vErrors.push(err107);
 errors++;
 }
 }
-if(data1.line !== undefined){
-let data34 = data1.line;
-if(data34 && typeof data34 == "object" && !Array.isArray(data34)){
-if(data34.message === undefined){
-const err108 = {instancePath:instancePath+"/command/line",schemaPath:"https://openagents.dev/schemas/event/run.json#/$defs/RunLogLine/required",keyword:"required",params:{missingProperty: "message"},message:"must have required property '"+"message"+"'"};
+else {
+const err108 = {instancePath:instancePath+"/command/step_id",schemaPath:"#/properties/command/oneOf/5/properties/step_id/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err108];
 }
@@ -11309,9 +11358,11 @@ vErrors.push(err108);
 }
 errors++;
 }
-for(const key9 in data34){
-if(!((key9 === "message") || (key9 === "fields"))){
-const err109 = {instancePath:instancePath+"/command/line",schemaPath:"https://openagents.dev/schemas/event/run.json#/$defs/RunLogLine/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key9},message:"must NOT have additional properties"};
+}
+if(data2.level !== undefined){
+let data34 = data2.level;
+if(!(((data34 === "debug") || (data34 === "info")) || (data34 === "warn"))){
+const err109 = {instancePath:instancePath+"/command/level",schemaPath:"#/properties/command/oneOf/5/properties/level/enum",keyword:"enum",params:{allowedValues: schema160.properties.command.oneOf[5].properties.level.enum},message:"must be equal to one of the allowed values"};
 if(vErrors === null){
 vErrors = [err109];
 }
@@ -11321,11 +11372,11 @@ vErrors.push(err109);
 errors++;
 }
 }
-if(data34.message !== undefined){
-let data35 = data34.message;
-if(typeof data35 === "string"){
-if(func1(data35) > 2000){
-const err110 = {instancePath:instancePath+"/command/line/message",schemaPath:"https://openagents.dev/schemas/event/run.json#/$defs/RunLogLine/properties/message/maxLength",keyword:"maxLength",params:{limit: 2000},message:"must NOT have more than 2000 characters"};
+if(data2.line !== undefined){
+let data35 = data2.line;
+if(data35 && typeof data35 == "object" && !Array.isArray(data35)){
+if(data35.message === undefined){
+const err110 = {instancePath:instancePath+"/command/line",schemaPath:"https://openagents.dev/schemas/event/run.json#/$defs/RunLogLine/required",keyword:"required",params:{missingProperty: "message"},message:"must have required property '"+"message"+"'"};
 if(vErrors === null){
 vErrors = [err110];
 }
@@ -11334,8 +11385,9 @@ vErrors.push(err110);
 }
 errors++;
 }
-if(func1(data35) < 1){
-const err111 = {instancePath:instancePath+"/command/line/message",schemaPath:"https://openagents.dev/schemas/event/run.json#/$defs/RunLogLine/properties/message/minLength",keyword:"minLength",params:{limit: 1},message:"must NOT have fewer than 1 characters"};
+for(const key9 in data35){
+if(!((key9 === "message") || (key9 === "fields"))){
+const err111 = {instancePath:instancePath+"/command/line",schemaPath:"https://openagents.dev/schemas/event/run.json#/$defs/RunLogLine/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key9},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err111];
 }
@@ -11345,8 +11397,11 @@ vErrors.push(err111);
 errors++;
 }
 }
-else {
-const err112 = {instancePath:instancePath+"/command/line/message",schemaPath:"https://openagents.dev/schemas/event/run.json#/$defs/RunLogLine/properties/message/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data35.message !== undefined){
+let data36 = data35.message;
+if(typeof data36 === "string"){
+if(func1(data36) > 2000){
+const err112 = {instancePath:instancePath+"/command/line/message",schemaPath:"https://openagents.dev/schemas/event/run.json#/$defs/RunLogLine/properties/message/maxLength",keyword:"maxLength",params:{limit: 2000},message:"must NOT have more than 2000 characters"};
 if(vErrors === null){
 vErrors = [err112];
 }
@@ -11355,13 +11410,8 @@ vErrors.push(err112);
 }
 errors++;
 }
-}
-if(data34.fields !== undefined){
-let data36 = data34.fields;
-if(data36 && typeof data36 == "object" && !Array.isArray(data36)){
-}
-else {
-const err113 = {instancePath:instancePath+"/command/line/fields",schemaPath:"https://openagents.dev/schemas/event/run.json#/$defs/RunLogLine/properties/fields/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(func1(data36) < 1){
+const err113 = {instancePath:instancePath+"/command/line/message",schemaPath:"https://openagents.dev/schemas/event/run.json#/$defs/RunLogLine/properties/message/minLength",keyword:"minLength",params:{limit: 1},message:"must NOT have fewer than 1 characters"};
 if(vErrors === null){
 vErrors = [err113];
 }
@@ -11371,9 +11421,8 @@ vErrors.push(err113);
 errors++;
 }
 }
-}
 else {
-const err114 = {instancePath:instancePath+"/command/line",schemaPath:"https://openagents.dev/schemas/event/run.json#/$defs/RunLogLine/type",keyword:"type",params:{type: "object"},message:"must be object"};
+const err114 = {instancePath:instancePath+"/command/line/message",schemaPath:"https://openagents.dev/schemas/event/run.json#/$defs/RunLogLine/properties/message/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err114];
 }
@@ -11383,9 +11432,12 @@ vErrors.push(err114);
 errors++;
 }
 }
+if(data35.fields !== undefined){
+let data37 = data35.fields;
+if(data37 && typeof data37 == "object" && !Array.isArray(data37)){
 }
 else {
-const err115 = {instancePath:instancePath+"/command",schemaPath:"#/properties/command/oneOf/5/type",keyword:"type",params:{type: "object"},message:"must be object"};
+const err115 = {instancePath:instancePath+"/command/line/fields",schemaPath:"https://openagents.dev/schemas/event/run.json#/$defs/RunLogLine/properties/fields/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
 vErrors = [err115];
 }
@@ -11394,7 +11446,31 @@ vErrors.push(err115);
 }
 errors++;
 }
-var _valid0 = _errs78 === errors;
+}
+}
+else {
+const err116 = {instancePath:instancePath+"/command/line",schemaPath:"https://openagents.dev/schemas/event/run.json#/$defs/RunLogLine/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err116];
+}
+else {
+vErrors.push(err116);
+}
+errors++;
+}
+}
+}
+else {
+const err117 = {instancePath:instancePath+"/command",schemaPath:"#/properties/command/oneOf/5/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err117];
+}
+else {
+vErrors.push(err117);
+}
+errors++;
+}
+var _valid0 = _errs80 === errors;
 if(_valid0 && valid1){
 valid1 = false;
 passing0 = [passing0, 5];
@@ -11413,20 +11489,20 @@ props0 = true;
 }
 }
 if(!valid1){
-const err116 = {instancePath:instancePath+"/command",schemaPath:"#/properties/command/oneOf",keyword:"oneOf",params:{passingSchemas: passing0},message:"must match exactly one schema in oneOf"};
+const err118 = {instancePath:instancePath+"/command",schemaPath:"#/properties/command/oneOf",keyword:"oneOf",params:{passingSchemas: passing0},message:"must match exactly one schema in oneOf"};
 if(vErrors === null){
-vErrors = [err116];
+vErrors = [err118];
 }
 else {
-vErrors.push(err116);
+vErrors.push(err118);
 }
 errors++;
 }
 else {
-errors = _errs5;
+errors = _errs7;
 if(vErrors !== null){
-if(_errs5){
-vErrors.length = _errs5;
+if(_errs7){
+vErrors.length = _errs7;
 }
 else {
 vErrors = null;
@@ -11436,12 +11512,12 @@ vErrors = null;
 }
 }
 else {
-const err117 = {instancePath,schemaPath:"#/type",keyword:"type",params:{type: "object"},message:"must be object"};
+const err119 = {instancePath,schemaPath:"#/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
-vErrors = [err117];
+vErrors = [err119];
 }
 else {
-vErrors.push(err117);
+vErrors.push(err119);
 }
 errors++;
 }
@@ -11453,7 +11529,7 @@ validate94.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
 exports.isControlSchedulePreview = validate96;
 const schema170 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/api/control-schedule-preview.json","title":"ControlSchedulePreview","description":"POST /v1/schedule/preview: when a schedule would fire.","type":"object","required":["expression","timezone","from","count"],"additionalProperties":false,"properties":{"expression":{"type":"string","minLength":1,"maxLength":200},"timezone":{"type":"string","minLength":1,"maxLength":100},"from":{"type":"string","format":"date-time","description":"Exclusive."},"count":{"type":"integer","minimum":1,"maximum":1000},"window":{"type":"object","required":["start","end"],"additionalProperties":false,"properties":{"start":{"type":"string","pattern":"^([01][0-9]|2[0-3]):[0-5][0-9]$"},"end":{"type":"string","pattern":"^([01][0-9]|2[0-3]):[0-5][0-9]$"}}}}};
 const formats0 = require("ajv-formats/dist/formats").fullFormats["date-time"];
-const pattern158 = new RegExp("^([01][0-9]|2[0-3]):[0-5][0-9]$", "u");
+const pattern161 = new RegExp("^([01][0-9]|2[0-3]):[0-5][0-9]$", "u");
 
 function validate96(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 /*# sourceURL="https://openagents.dev/schemas/api/control-schedule-preview.json" */;
@@ -11687,7 +11763,7 @@ errors++;
 if(data4.start !== undefined){
 let data5 = data4.start;
 if(typeof data5 === "string"){
-if(!pattern158.test(data5)){
+if(!pattern161.test(data5)){
 const err19 = {instancePath:instancePath+"/window/start",schemaPath:"#/properties/window/properties/start/pattern",keyword:"pattern",params:{pattern: "^([01][0-9]|2[0-3]):[0-5][0-9]$"},message:"must match pattern \""+"^([01][0-9]|2[0-3]):[0-5][0-9]$"+"\""};
 if(vErrors === null){
 vErrors = [err19];
@@ -11712,7 +11788,7 @@ errors++;
 if(data4.end !== undefined){
 let data6 = data4.end;
 if(typeof data6 === "string"){
-if(!pattern158.test(data6)){
+if(!pattern161.test(data6)){
 const err21 = {instancePath:instancePath+"/window/end",schemaPath:"#/properties/window/properties/end/pattern",keyword:"pattern",params:{pattern: "^([01][0-9]|2[0-3]):[0-5][0-9]$"},message:"must match pattern \""+"^([01][0-9]|2[0-3]):[0-5][0-9]$"+"\""};
 if(vErrors === null){
 vErrors = [err21];
@@ -17200,7 +17276,7 @@ validate122.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false}
 
 exports.isExternalCatalogListing = validate123;
 const schema203 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/api/edge-external-listing.json","title":"ExternalCatalogListing","description":"What another draft lists. It is shown with its source and never installed from here: it has no manifest, no permissions and no price that could be checked. All texts are its author's.","type":"object","required":["address","draft","kind","pubkey","npub","event_id","created_at","title","summary","version","url","tags","tools","installable"],"additionalProperties":false,"properties":{"address":{"type":"string","description":"kind:pubkey:d"},"draft":{"enum":["nip-82","skl","contextvm"],"description":"Where it is from: an application, a skill, or the announcement of an MCP server."},"kind":{"enum":[32267,33400,11316]},"pubkey":{"type":"string","pattern":"^[0-9a-f]{64}$"},"npub":{"type":"string"},"event_id":{"type":"string","pattern":"^[0-9a-f]{64}$","description":"The relay has the event."},"created_at":{"type":"integer","minimum":0},"title":{"type":"string","minLength":1,"maxLength":120},"summary":{"type":"string","maxLength":2000},"version":{"type":["string","null"],"maxLength":120},"url":{"type":["string","null"],"pattern":"^https://","maxLength":500},"tags":{"type":"array","maxItems":20,"items":{"type":"string","maxLength":64}},"tools":{"type":"array","maxItems":100,"items":{"type":"string","maxLength":120}},"installable":{"const":false}}};
-const pattern177 = new RegExp("^https://", "u");
+const pattern180 = new RegExp("^https://", "u");
 
 function validate123(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 /*# sourceURL="https://openagents.dev/schemas/api/edge-external-listing.json" */;
@@ -17599,7 +17675,7 @@ vErrors.push(err33);
 }
 errors++;
 }
-if(!pattern177.test(data10)){
+if(!pattern180.test(data10)){
 const err34 = {instancePath:instancePath+"/url",schemaPath:"#/properties/url/pattern",keyword:"pattern",params:{pattern: "^https://"},message:"must match pattern \""+"^https://"+"\""};
 if(vErrors === null){
 vErrors = [err34];
@@ -21702,7 +21778,7 @@ vErrors.push(err37);
 }
 errors++;
 }
-if(!pattern177.test(data14)){
+if(!pattern180.test(data14)){
 const err38 = {instancePath:instancePath+"/external/" + i1+"/url",schemaPath:"https://openagents.dev/schemas/api/edge-external-listing.json/properties/url/pattern",keyword:"pattern",params:{pattern: "^https://"},message:"must match pattern \""+"^https://"+"\""};
 if(vErrors === null){
 vErrors = [err38];
@@ -21883,8 +21959,8 @@ validate131.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false}
 
 exports.isCatalogQuery = validate133;
 const schema217 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/api/edge-listing-query.json","title":"CatalogQuery","description":"The query string of GET /v1/listings. All conditions hold together.","type":"object","additionalProperties":false,"properties":{"text":{"type":"string","maxLength":256,"description":"Words, or beginnings of words, all of which must occur."},"backend":{"type":"string","maxLength":64},"platform":{"type":"string","maxLength":64},"tag":{"type":"string","maxLength":128},"category":{"type":"string","maxLength":128},"author":{"type":"string","maxLength":80,"description":"64 hex digits, or an npub."},"slug":{"type":"string","maxLength":128,"description":"Every author's upgrade of this name."},"price":{"type":"string","pattern":"^(free|paid|\\d{1,12})$","description":"free, paid, or the most it may cost in sats."},"sort":{"enum":["relevance","newest","title","price","rating"],"description":"relevance needs text, and is then the default; else newest is. rating: by the lower end of the score's interval."},"external":{"const":"1","description":"What other drafts list (NIP-82, SKL, ContextVM) in place of upgrades, where this edge keeps it: by text, author and tag, newest or by title."},"moderators":{"type":"string","maxLength":800,"pattern":"^(none|[0-9a-z]{63,64}(,[0-9a-z]{63,64}){0,9})$","description":"Whose decisions apply: keys in hex or npubs with commas between, or none. The edge's own list where absent."},"limit":{"type":"string","pattern":"^([1-9]\\d?|100)$","description":"1 to 100; 20 where absent."},"cursor":{"type":"string","maxLength":2000,"description":"next_cursor of the page before, with the same query."}}};
-const pattern204 = new RegExp("^(free|paid|\\d{1,12})$", "u");
-const pattern206 = new RegExp("^([1-9]\\d?|100)$", "u");
+const pattern207 = new RegExp("^(free|paid|\\d{1,12})$", "u");
+const pattern209 = new RegExp("^([1-9]\\d?|100)$", "u");
 
 function validate133(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 /*# sourceURL="https://openagents.dev/schemas/api/edge-listing-query.json" */;
@@ -22088,7 +22164,7 @@ errors++;
 if(data.price !== undefined){
 let data7 = data.price;
 if(typeof data7 === "string"){
-if(!pattern204.test(data7)){
+if(!pattern207.test(data7)){
 const err15 = {instancePath:instancePath+"/price",schemaPath:"#/properties/price/pattern",keyword:"pattern",params:{pattern: "^(free|paid|\\d{1,12})$"},message:"must match pattern \""+"^(free|paid|\\d{1,12})$"+"\""};
 if(vErrors === null){
 vErrors = [err15];
@@ -22173,7 +22249,7 @@ errors++;
 if(data.limit !== undefined){
 let data11 = data.limit;
 if(typeof data11 === "string"){
-if(!pattern206.test(data11)){
+if(!pattern209.test(data11)){
 const err22 = {instancePath:instancePath+"/limit",schemaPath:"#/properties/limit/pattern",keyword:"pattern",params:{pattern: "^([1-9]\\d?|100)$"},message:"must match pattern \""+"^([1-9]\\d?|100)$"+"\""};
 if(vErrors === null){
 vErrors = [err22];
@@ -23950,7 +24026,7 @@ exports.isModerationCasePage = validate140;
 const schema225 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/api/edge-moderation-case-page.json","title":"ModerationCasePage","description":"GET /v1/moderation/cases: those that wait first, the heaviest first.","type":"object","required":["cases","next_cursor"],"additionalProperties":false,"properties":{"cases":{"type":"array","maxItems":100,"items":{"$ref":"https://openagents.dev/schemas/api/edge-moderation-case.json"}},"next_cursor":{"type":["string","null"]}}};
 const schema226 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/api/edge-moderation-case.json","title":"ModerationCase","description":"A target with all that was reported and decided of it, for curators.","type":"object","required":["case_id","target","status","weight","reports_total","opened_at","updated_at","reports","decisions"],"additionalProperties":false,"properties":{"case_id":{"type":"string","pattern":"^case_[0-9a-f]{32}$"},"target":{"$ref":"https://openagents.dev/schemas/api/edge-moderation-decision.json#/$defs/ModerationTarget"},"status":{"enum":["open","held","appealed","decided","dismissed","restored"],"description":"open: reports wait for an answer; held: a hold waits for a decision; appealed: an appeal does."},"weight":{"type":"integer","minimum":0,"description":"Of the reports that no decision answered: by who reported, not by how many."},"reports_total":{"type":"integer","minimum":0},"opened_at":{"type":"string"},"updated_at":{"type":"string"},"reports":{"type":"array","items":{"$ref":"https://openagents.dev/schemas/event/moderation.json#/$defs/ModerationReport"}},"decisions":{"type":"array","items":{"$ref":"#/$defs/ModerationEntry"},"description":"Latest first."}},"$defs":{"ModerationEntry":{"type":"object","required":["decision","state","appeal","appealed","answered"],"additionalProperties":false,"properties":{"decision":{"$ref":"https://openagents.dev/schemas/api/edge-moderation-decision.json"},"state":{"enum":["standing","expired","reversed","void","answer"],"description":"void: who decided it is no curator any more; answer: it decides about another decision, or about reports."},"appeal":{"enum":["possible","open","upheld","restored"]},"appealed":{"anyOf":[{"$ref":"https://openagents.dev/schemas/api/edge-moderation-decision.json"},{"type":"null"}]},"answered":{"anyOf":[{"$ref":"https://openagents.dev/schemas/api/edge-moderation-decision.json"},{"type":"null"}],"description":"What reversed it, or upheld it on appeal."}}}}};
 const schema230 = {"type":"object","required":["event_id","created_at","reporter","reason","text","manifest_event_id","standing"],"additionalProperties":false,"properties":{"event_id":{"type":"string","pattern":"^[0-9a-f]{64}$"},"created_at":{"type":"integer","minimum":0,"description":"Unix seconds."},"reporter":{"type":"string","pattern":"^[0-9a-f]{64}$"},"reason":{"enum":["malware","spam","illegal","impersonation","nudity","profanity","other"],"description":"NIP-56's word."},"text":{"type":"string","maxLength":2000},"manifest_event_id":{"type":["string","null"],"pattern":"^[0-9a-f]{64}$"},"standing":{"enum":["curator","buyer","trusted_author","attested","unknown"],"description":"What is known of the reporter, which is what the report weighs by."}}};
-const pattern217 = new RegExp("^case_[0-9a-f]{32}$", "u");
+const pattern220 = new RegExp("^case_[0-9a-f]{32}$", "u");
 const schema232 = {"type":"object","required":["decision","state","appeal","appealed","answered"],"additionalProperties":false,"properties":{"decision":{"$ref":"https://openagents.dev/schemas/api/edge-moderation-decision.json"},"state":{"enum":["standing","expired","reversed","void","answer"],"description":"void: who decided it is no curator any more; answer: it decides about another decision, or about reports."},"appeal":{"enum":["possible","open","upheld","restored"]},"appealed":{"anyOf":[{"$ref":"https://openagents.dev/schemas/api/edge-moderation-decision.json"},{"type":"null"}]},"answered":{"anyOf":[{"$ref":"https://openagents.dev/schemas/api/edge-moderation-decision.json"},{"type":"null"}],"description":"What reversed it, or upheld it on appeal."}}};
 
 function validate145(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
@@ -24284,7 +24360,7 @@ errors++;
 if(data.case_id !== undefined){
 let data0 = data.case_id;
 if(typeof data0 === "string"){
-if(!pattern217.test(data0)){
+if(!pattern220.test(data0)){
 const err10 = {instancePath:instancePath+"/case_id",schemaPath:"#/properties/case_id/pattern",keyword:"pattern",params:{pattern: "^case_[0-9a-f]{32}$"},message:"must match pattern \""+"^case_[0-9a-f]{32}$"+"\""};
 if(vErrors === null){
 vErrors = [err10];
@@ -27225,7 +27301,7 @@ validate162.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false}
 exports.isReceiptReport = validate163;
 const schema244 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/api/edge-receipt-report.json","title":"ReceiptReport","description":"Every check of a licence receipt. A check is true, false, or null where this verifier cannot decide it; one false makes the receipt invalid, else one null leaves it unproven.","type":"object","required":["verdict","checks"],"additionalProperties":false,"properties":{"verdict":{"enum":["valid","invalid","unproven"]},"checks":{"type":"array","items":{"$ref":"#/$defs/ReceiptCheck"}}},"$defs":{"ReceiptCheck":{"type":"object","required":["code","ok","message"],"additionalProperties":false,"properties":{"code":{"type":"string","pattern":"^receipt_[a-z_]+$"},"ok":{"type":["boolean","null"]},"message":{"type":"string"}}}}};
 const schema245 = {"type":"object","required":["code","ok","message"],"additionalProperties":false,"properties":{"code":{"type":"string","pattern":"^receipt_[a-z_]+$"},"ok":{"type":["boolean","null"]},"message":{"type":"string"}}};
-const pattern242 = new RegExp("^receipt_[a-z_]+$", "u");
+const pattern245 = new RegExp("^receipt_[a-z_]+$", "u");
 
 function validate163(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 /*# sourceURL="https://openagents.dev/schemas/api/edge-receipt-report.json" */;
@@ -27336,7 +27412,7 @@ errors++;
 if(data2.code !== undefined){
 let data3 = data2.code;
 if(typeof data3 === "string"){
-if(!pattern242.test(data3)){
+if(!pattern245.test(data3)){
 const err8 = {instancePath:instancePath+"/checks/" + i0+"/code",schemaPath:"#/$defs/ReceiptCheck/properties/code/pattern",keyword:"pattern",params:{pattern: "^receipt_[a-z_]+$"},message:"must match pattern \""+"^receipt_[a-z_]+$"+"\""};
 if(vErrors === null){
 vErrors = [err8];
@@ -28326,7 +28402,7 @@ exports.isListingReputation = validate170;
 const schema251 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/api/edge-reputation.json","title":"ListingReputation","description":"GET /v1/listings/{address}/reputation: what the score is, why, and the signed event that says so.","type":"object","required":["rollup","event","explanation","rules","ratings","dropped"],"additionalProperties":false,"properties":{"rollup":{"$ref":"https://openagents.dev/schemas/nostr/reputation-content.json"},"event":{"$ref":"https://openagents.dev/schemas/nostr/event.json","description":"The roll-up as the indexer signed it (NIP-85, kind 30384)."},"explanation":{"type":"array","items":{"type":"string"},"description":"The roll-up in sentences."},"rules":{"type":"array","items":{"type":"object","required":["rule","says"],"additionalProperties":false,"properties":{"rule":{"type":"string"},"says":{"type":"string"}}},"description":"Every rule against abuse, whether it had anything to do or not."},"ratings":{"type":"array","maxItems":100,"items":{"$ref":"#/$defs/WeighedRating"},"description":"The newest ratings, with what each weighs and why."},"dropped":{"type":"object","additionalProperties":{"type":"integer"},"description":"How many events were left out, by code."}},"$defs":{"WeighedRating":{"type":"object","required":["event_id","rater","stars","review","created_at","class","weight_ppm","rules"],"additionalProperties":false,"properties":{"event_id":{"type":"string","pattern":"^[0-9a-f]{64}$"},"rater":{"type":"string","pattern":"^[0-9a-f]{64}$"},"stars":{"type":"integer","minimum":1,"maximum":5},"review":{"type":"string","description":"A stranger's words: never to be shown unescaped."},"created_at":{"type":"integer","minimum":0},"class":{"enum":["receipt","attested","trusted","unknown","own"],"description":"The best proof the rater has; unknown and own do not count."},"weight_ppm":{"type":"integer","minimum":0,"description":"In millionths of one rater."},"rules":{"type":"array","items":{"type":"object","required":["rule","kept_ppm"],"additionalProperties":false,"properties":{"rule":{"type":"string"},"kept_ppm":{"type":"integer","minimum":0}}}}}}}};
 const schema252 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/nostr/reputation-content.json","title":"ReputationRollUp","description":"A listing's reputation at one time: what anybody gets from the same events by the same formula. Stars are in thousandths.","type":"object","required":["formula","listing","as_of","score","rank","raters","stars","apart","trend","runs","licences","zaps","filters","filters_took_ppm","badges","settings","inputs"],"additionalProperties":false,"properties":{"formula":{"type":"integer","minimum":1,"description":"The version of the formula."},"listing":{"type":"string","pattern":"^30051:[0-9a-f]{64}:[a-z0-9_.-]{1,128}$"},"as_of":{"type":"integer","minimum":0,"description":"Unix seconds: ages are counted to here."},"score":{"type":"object","required":["stars_milli","low_milli","high_milli","effective_raters_milli"],"additionalProperties":false,"properties":{"stars_milli":{"type":"integer","minimum":1000,"maximum":5000,"description":"The Bayesian mean."},"low_milli":{"type":"integer","minimum":1000,"maximum":5000,"description":"The lower end of the 95% interval."},"high_milli":{"type":"integer","minimum":1000,"maximum":5000,"description":"The upper end."},"effective_raters_milli":{"type":"integer","minimum":0,"description":"How many raters of equal weight would be as good a sample."}}},"rank":{"type":"integer","minimum":0,"maximum":100,"description":"NIP-85's rank: where the interval's lower end stands between one and five stars."},"raters":{"type":"object","required":["receipt","attested","trusted"],"additionalProperties":false,"properties":{"receipt":{"type":"integer","minimum":0,"description":"Raters with a licence receipt."},"attested":{"type":"integer","minimum":0,"description":"Raters with an attested run and no receipt."},"trusted":{"type":"integer","minimum":0,"description":"Raters in the web of trust and with neither."}},"description":"Whose ratings count, by their best proof."},"stars":{"type":"array","minItems":5,"maxItems":5,"items":{"type":"integer","minimum":0},"description":"How many counted raters gave one, two, \u2026 five stars."},"apart":{"type":"object","required":["unknown","unknown_stars_milli","own"],"additionalProperties":false,"properties":{"unknown":{"type":"integer","minimum":0,"description":"Ratings by keys without any proof: never in the score."},"unknown_stars_milli":{"type":["integer","null"],"minimum":1000,"maximum":5000,"description":"Their plain average."},"own":{"type":"integer","minimum":0,"description":"Ratings by the listing's author: never in the score."}}},"trend":{"type":"object","required":["days_7_milli","days_30_milli","days_90_milli"],"additionalProperties":false,"properties":{"days_7_milli":{"type":["integer","null"],"minimum":-4000,"maximum":4000},"days_30_milli":{"type":["integer","null"],"minimum":-4000,"maximum":4000},"days_90_milli":{"type":["integer","null"],"minimum":-4000,"maximum":4000}},"description":"How the score changed since; null where nothing was counted then."},"runs":{"type":"object","required":["attested","workers"],"additionalProperties":false,"properties":{"attested":{"type":"integer","minimum":0,"description":"Attested runs, at most one a day for each worker."},"workers":{"type":"integer","minimum":0,"description":"Workers that attested any: what install_cnt counts."}}},"licences":{"type":"integer","minimum":0,"description":"Buyers with a licence that stands."},"zaps":{"type":"object","required":["count","senders","msats"],"additionalProperties":false,"properties":{"count":{"type":"integer","minimum":0},"senders":{"type":"integer","minimum":0},"msats":{"type":"integer","minimum":0,"description":"Signal only: zaps are never in the score."}}},"filters":{"type":"array","maxItems":16,"items":{"type":"object","required":["rule","ratings"],"additionalProperties":false,"properties":{"rule":{"type":"string","maxLength":64},"ratings":{"type":"integer","minimum":0,"description":"How many ratings it took weight from."}}},"description":"The rules against abuse that had something to do."},"filters_took_ppm":{"type":"integer","minimum":0,"maximum":1000000,"description":"The mean share of the counted raters' weight that they took."},"badges":{"type":"array","uniqueItems":true,"items":{"enum":["well_rated","rising","widely_used","few_ratings","disputed"]}},"settings":{"type":"object","required":["receipt_signers","zap_provider","anchors"],"additionalProperties":false,"properties":{"receipt_signers":{"type":"array","maxItems":64,"items":{"type":"string","pattern":"^[0-9a-f]{64}$"},"description":"Whose receipts count."},"zap_provider":{"type":["string","null"],"pattern":"^[0-9a-f]{64}$","description":"The key of the author's wallet that signs zap receipts, as its LNURL server named it; null: none, and no zap counts."},"anchors":{"type":"array","maxItems":64,"items":{"type":"string","pattern":"^[0-9a-f]{64}$"},"description":"Where the web of trust starts; empty: it was not used."}},"description":"What the indexer decided beside the formula."},"inputs":{"type":"object","required":["count","root"],"additionalProperties":false,"properties":{"count":{"type":"integer","minimum":0},"root":{"type":"string","pattern":"^[0-9a-f]{64}$","description":"Merkle root (RFC 9162) over the ids, sorted."},"event_ids":{"type":"array","maxItems":500,"items":{"type":"string","pattern":"^[0-9a-f]{64}$"},"description":"All of them, sorted; absent where there are more than 500."}},"description":"The events it was reckoned from."}}};
 const schema254 = {"type":"object","required":["event_id","rater","stars","review","created_at","class","weight_ppm","rules"],"additionalProperties":false,"properties":{"event_id":{"type":"string","pattern":"^[0-9a-f]{64}$"},"rater":{"type":"string","pattern":"^[0-9a-f]{64}$"},"stars":{"type":"integer","minimum":1,"maximum":5},"review":{"type":"string","description":"A stranger's words: never to be shown unescaped."},"created_at":{"type":"integer","minimum":0},"class":{"enum":["receipt","attested","trusted","unknown","own"],"description":"The best proof the rater has; unknown and own do not count."},"weight_ppm":{"type":"integer","minimum":0,"description":"In millionths of one rater."},"rules":{"type":"array","items":{"type":"object","required":["rule","kept_ppm"],"additionalProperties":false,"properties":{"rule":{"type":"string"},"kept_ppm":{"type":"integer","minimum":0}}}}}};
-const pattern249 = new RegExp("^30051:[0-9a-f]{64}:[a-z0-9_.-]{1,128}$", "u");
+const pattern252 = new RegExp("^30051:[0-9a-f]{64}:[a-z0-9_.-]{1,128}$", "u");
 
 function validate170(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 /*# sourceURL="https://openagents.dev/schemas/api/edge-reputation.json" */;
@@ -28625,7 +28701,7 @@ errors++;
 if(data0.listing !== undefined){
 let data2 = data0.listing;
 if(typeof data2 === "string"){
-if(!pattern249.test(data2)){
+if(!pattern252.test(data2)){
 const err27 = {instancePath:instancePath+"/rollup/listing",schemaPath:"https://openagents.dev/schemas/nostr/reputation-content.json/properties/listing/pattern",keyword:"pattern",params:{pattern: "^30051:[0-9a-f]{64}:[a-z0-9_.-]{1,128}$"},message:"must match pattern \""+"^30051:[0-9a-f]{64}:[a-z0-9_.-]{1,128}$"+"\""};
 if(vErrors === null){
 vErrors = [err27];
@@ -31321,7 +31397,7 @@ validate171.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false}
 
 exports.isSiteManifest = validate172;
 const schema256 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/api/edge-site-manifest.json","title":"SiteManifest","description":"PUT /v1/site: which stored objects make up the site from now on. Objects are named by the SHA-256 of their bytes.","type":"object","required":["created_at","root","listings","files","packs"],"additionalProperties":false,"properties":{"created_at":{"type":"integer","minimum":0,"description":"Unix seconds; a site takes the place of an older one only."},"root":{"type":"string","pattern":"^[0-9a-f]{64}$","description":"Merkle root of the snapshot the pages are built from."},"listings":{"type":"integer","minimum":0},"files":{"type":"integer","minimum":1},"packs":{"type":"array","minItems":1,"maxItems":4096,"description":"Objects with the files, in the order of their paths: a file is in the last pack whose first path is not after its own.","items":{"type":"object","required":["first","object","index_bytes"],"additionalProperties":false,"properties":{"first":{"type":"string","pattern":"^/","maxLength":2000,"description":"The path of its first file."},"object":{"type":"string","pattern":"^[0-9a-f]{64}$"},"index_bytes":{"type":"integer","minimum":2,"maximum":24000000,"description":"How much of its beginning says where its files are (SiteIndex); they stand behind that."}}}}}};
-const pattern262 = new RegExp("^/", "u");
+const pattern265 = new RegExp("^/", "u");
 
 function validate172(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 /*# sourceURL="https://openagents.dev/schemas/api/edge-site-manifest.json" */;
@@ -31579,7 +31655,7 @@ vErrors.push(err20);
 }
 errors++;
 }
-if(!pattern262.test(data6)){
+if(!pattern265.test(data6)){
 const err21 = {instancePath:instancePath+"/packs/" + i0+"/first",schemaPath:"#/properties/packs/items/properties/first/pattern",keyword:"pattern",params:{pattern: "^/"},message:"must match pattern \""+"^/"+"\""};
 if(vErrors === null){
 vErrors = [err21];
@@ -37368,7 +37444,7 @@ return errors === 0;
 }
 validate189.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false};
 
-const pattern276 = new RegExp("^cap_[0-9a-f]{32}$", "u");
+const pattern279 = new RegExp("^cap_[0-9a-f]{32}$", "u");
 
 function validate188(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 /*# sourceURL="https://openagents.dev/schemas/event/capability.json" */;
@@ -37739,7 +37815,7 @@ errors++;
 if(data7.parent_id !== undefined){
 let data8 = data7.parent_id;
 if(typeof data8 === "string"){
-if(!pattern276.test(data8)){
+if(!pattern279.test(data8)){
 const err30 = {instancePath:instancePath+"/data/parent_id",schemaPath:"#/oneOf/1/properties/data/properties/parent_id/pattern",keyword:"pattern",params:{pattern: "^cap_[0-9a-f]{32}$"},message:"must match pattern \""+"^cap_[0-9a-f]{32}$"+"\""};
 if(vErrors === null){
 vErrors = [err30];
@@ -38630,7 +38706,7 @@ validate192.evaluated = {"dynamicProps":true,"dynamicItems":false};
 exports.isEventEnvelope = validate193;
 const schema283 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/event/envelope.json","title":"EventEnvelope","description":"What every event of the log carries beside its type and data. The event's hash covers all of it but recorded_at.","type":"object","required":["event_id","event_version","occurred_at","workspace_id","stream_type","stream_id","stream_seq","subject_id","actor_type","actor_id","correlation_id","prev_event_hash","event_hash","recorded_at"],"properties":{"event_id":{"type":"string","format":"uuid"},"event_version":{"const":1},"occurred_at":{"type":"string","format":"date-time","description":"UTC, milliseconds."},"recorded_at":{"type":"string","format":"date-time","description":"UTC, milliseconds. Not hashed."},"workspace_id":{"type":"string","minLength":1,"maxLength":200},"stream_type":{"enum":["workspace","room"]},"stream_id":{"type":"string","minLength":1,"maxLength":200},"stream_seq":{"type":"integer","minimum":1},"subject_id":{"type":"string","minLength":1,"maxLength":200,"description":"The thing the event is about, e.g. run_\u2026, install_\u2026; what a decider folds."},"actor_type":{"enum":["user","agent","service"]},"actor_id":{"type":"string","minLength":1,"maxLength":200},"correlation_id":{"type":"string","minLength":1,"maxLength":200},"causation_id":{"type":"string","minLength":1,"maxLength":200},"idempotency_key":{"type":"string","minLength":1,"maxLength":200},"prev_event_hash":{"type":["string","null"],"pattern":"^sha256:[0-9a-f]{64}$"},"event_hash":{"type":"string","pattern":"^sha256:[0-9a-f]{64}$"}}};
 const formats12 = /^(?:urn:uuid:)?[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}$/i;
-const pattern283 = new RegExp("^sha256:[0-9a-f]{64}$", "u");
+const pattern286 = new RegExp("^sha256:[0-9a-f]{64}$", "u");
 
 function validate193(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 /*# sourceURL="https://openagents.dev/schemas/event/envelope.json" */;
@@ -39180,7 +39256,7 @@ vErrors.push(err46);
 errors++;
 }
 if(typeof data14 === "string"){
-if(!pattern283.test(data14)){
+if(!pattern286.test(data14)){
 const err47 = {instancePath:instancePath+"/prev_event_hash",schemaPath:"#/properties/prev_event_hash/pattern",keyword:"pattern",params:{pattern: "^sha256:[0-9a-f]{64}$"},message:"must match pattern \""+"^sha256:[0-9a-f]{64}$"+"\""};
 if(vErrors === null){
 vErrors = [err47];
@@ -39195,7 +39271,7 @@ errors++;
 if(data.event_hash !== undefined){
 let data15 = data.event_hash;
 if(typeof data15 === "string"){
-if(!pattern283.test(data15)){
+if(!pattern286.test(data15)){
 const err48 = {instancePath:instancePath+"/event_hash",schemaPath:"#/properties/event_hash/pattern",keyword:"pattern",params:{pattern: "^sha256:[0-9a-f]{64}$"},message:"must match pattern \""+"^sha256:[0-9a-f]{64}$"+"\""};
 if(vErrors === null){
 vErrors = [err48];
@@ -51777,7 +51853,7 @@ validate195.evaluated = {"dynamicProps":true,"dynamicItems":false};
 
 exports.isLicenseEvent = validate196;
 const schema286 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/event/license.json","title":"LicenseEvent","description":"The licences that this worker holds. The subject is license_<payment hash>: one payment is one licence; license_trial_<hash of the address> for runs on trial.","oneOf":[{"title":"LicenseAdded","description":"A receipt was verified and is held from now on; a later version of it takes the earlier one's place.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"license.added"},"data":{"type":"object","required":["receipt_event_id","receipt_address","receipt_created_at","listing","version","release_event_id","manifest_sha256","buyer","seller","payment_hash","network","amount_msats","model","quantity","expires_at","added_ms"],"additionalProperties":false,"properties":{"receipt_event_id":{"type":"string","pattern":"^[0-9a-f]{64}$"},"receipt_address":{"type":"string","minLength":1,"maxLength":1000,"description":"30053:<seller>:<d>"},"receipt_created_at":{"type":"integer","minimum":0,"maximum":253402300799,"description":"Unix seconds."},"listing":{"type":"string","pattern":"^30051:[0-9a-f]{64}:[^:]+$","maxLength":300},"version":{"type":"string","minLength":1,"maxLength":256},"release_event_id":{"type":"string","pattern":"^[0-9a-f]{64}$"},"manifest_sha256":{"type":"string","pattern":"^[0-9a-f]{64}$"},"buyer":{"type":"string","pattern":"^[0-9a-f]{64}$"},"seller":{"type":"string","pattern":"^[0-9a-f]{64}$"},"payment_hash":{"type":"string","pattern":"^[0-9a-f]{64}$"},"network":{"enum":["bitcoin","testnet","signet","regtest"]},"amount_msats":{"type":"integer","minimum":1,"maximum":9007199254740991},"model":{"enum":["per-run","per-month"]},"quantity":{"type":"integer","minimum":1,"maximum":1000000,"description":"Runs or months, as the model says."},"expires_at":{"anyOf":[{"type":"integer","minimum":0,"maximum":253402300799,"description":"Unix seconds."},{"type":"null"}],"description":"null: the licence does not end."},"added_ms":{"type":"integer","minimum":0,"maximum":9007199254740991},"bundle":{"$ref":"https://openagents.dev/schemas/api/edge-receipt-bundle.json","x-sealed":true,"description":"What proves it. Invoice and preimage are bearer evidence."}}}}},{"title":"LicenseProved","description":"An edge said that the receipt was not taken back and holds its payment.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"license.proved"},"data":{"type":"object","required":["payment_hash","receipt_event_id","proved_ms"],"additionalProperties":false,"properties":{"payment_hash":{"type":"string","pattern":"^[0-9a-f]{64}$"},"receipt_event_id":{"type":"string","pattern":"^[0-9a-f]{64}$"},"proved_ms":{"type":"integer","minimum":0,"maximum":9007199254740991,"description":"When the edge looked."}}}}},{"title":"LicenseUsed","description":"A run that a licence by runs pays for exists.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"license.used"},"data":{"type":"object","required":["payment_hash","install_id","run_id","used_ms"],"additionalProperties":false,"properties":{"payment_hash":{"type":"string","pattern":"^[0-9a-f]{64}$"},"install_id":{"type":"string","minLength":1,"maxLength":64},"run_id":{"type":"string","minLength":1,"maxLength":64},"used_ms":{"type":"integer","minimum":0,"maximum":9007199254740991}}}}},{"title":"LicenseTrialUsed","description":"A run exists that no licence pays for: it is one of those that the author gives away.","type":"object","required":["event_type","data"],"additionalProperties":false,"properties":{"event_type":{"const":"license.trial_used"},"data":{"type":"object","required":["listing","install_id","run_id","used_ms"],"additionalProperties":false,"properties":{"listing":{"type":"string","pattern":"^30051:[0-9a-f]{64}:[^:]+$","maxLength":300},"install_id":{"type":"string","minLength":1,"maxLength":64},"run_id":{"type":"string","minLength":1,"maxLength":64},"used_ms":{"type":"integer","minimum":0,"maximum":9007199254740991}}}}}]};
-const pattern287 = new RegExp("^30051:[0-9a-f]{64}:[^:]+$", "u");
+const pattern290 = new RegExp("^30051:[0-9a-f]{64}:[^:]+$", "u");
 
 function validate196(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 /*# sourceURL="https://openagents.dev/schemas/event/license.json" */;
@@ -52122,7 +52198,7 @@ vErrors.push(err29);
 }
 errors++;
 }
-if(!pattern287.test(data5)){
+if(!pattern290.test(data5)){
 const err30 = {instancePath:instancePath+"/data/listing",schemaPath:"#/oneOf/0/properties/data/properties/listing/pattern",keyword:"pattern",params:{pattern: "^30051:[0-9a-f]{64}:[^:]+$"},message:"must match pattern \""+"^30051:[0-9a-f]{64}:[^:]+$"+"\""};
 if(vErrors === null){
 vErrors = [err30];
@@ -53137,7 +53213,7 @@ vErrors.push(err111);
 }
 errors++;
 }
-if(!pattern287.test(data32)){
+if(!pattern290.test(data32)){
 const err112 = {instancePath:instancePath+"/data/listing",schemaPath:"#/oneOf/3/properties/data/properties/listing/pattern",keyword:"pattern",params:{pattern: "^30051:[0-9a-f]{64}:[^:]+$"},message:"must match pattern \""+"^30051:[0-9a-f]{64}:[^:]+$"+"\""};
 if(vErrors === null){
 vErrors = [err112];
@@ -76625,7 +76701,7 @@ errors++;
 if(data.install_id !== undefined){
 let data4 = data.install_id;
 if(typeof data4 === "string"){
-if(!pattern139.test(data4)){
+if(!pattern141.test(data4)){
 const err21 = {instancePath:instancePath+"/install_id",schemaPath:"#/$defs/InstallId/pattern",keyword:"pattern",params:{pattern: "^install_[0-9A-Za-z]{26}$"},message:"must match pattern \""+"^install_[0-9A-Za-z]{26}$"+"\""};
 if(vErrors === null){
 vErrors = [err21];
@@ -76755,7 +76831,7 @@ errors++;
 if(data.listing !== undefined){
 let data8 = data.listing;
 if(typeof data8 === "string"){
-if(!pattern249.test(data8)){
+if(!pattern252.test(data8)){
 const err32 = {instancePath:instancePath+"/listing",schemaPath:"#/$defs/ListingAddress/pattern",keyword:"pattern",params:{pattern: "^30051:[0-9a-f]{64}:[a-z0-9_.-]{1,128}$"},message:"must match pattern \""+"^30051:[0-9a-f]{64}:[a-z0-9_.-]{1,128}$"+"\""};
 if(vErrors === null){
 vErrors = [err32];
@@ -77984,7 +78060,7 @@ errors++;
 if(data.install_id !== undefined){
 let data4 = data.install_id;
 if(typeof data4 === "string"){
-if(!pattern139.test(data4)){
+if(!pattern141.test(data4)){
 const err15 = {instancePath:instancePath+"/install_id",schemaPath:"#/$defs/InstallId/pattern",keyword:"pattern",params:{pattern: "^install_[0-9A-Za-z]{26}$"},message:"must match pattern \""+"^install_[0-9A-Za-z]{26}$"+"\""};
 if(vErrors === null){
 vErrors = [err15];
@@ -78344,7 +78420,7 @@ exports.isOpDefinition = validate235;
 const schema368 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/manifest/op-definition.json","title":"OpDefinition","description":"What an op's schema file declares about it, as data: validation, permission inference, consent and the runner read only this.","type":"object","required":["op","title","description","params","result","permissions","effect","retry","timeout_ms"],"additionalProperties":false,"properties":{"op":{"type":"string","pattern":"^[a-z][a-z0-9_]*\\.[a-z][a-z0-9_]*$"},"title":{"type":"string","description":"PascalCase; names the types of params and result."},"description":{"type":"string","description":"One sentence for people."},"params":{"type":"object","additionalProperties":true,"description":"JSON Schema of the step's parameters. x-secret marks text that may hold ${secrets.<name>}: what is sent, and to a host."},"result":{"type":"object","additionalProperties":true,"description":"JSON Schema of what ${steps.<id>.\u2026} can refer to."},"permissions":{"type":"array","description":"What the op needs, worked out from its parameters. A parameter that is absent needs nothing.","items":{"$ref":"#/$defs/OpPermission"}},"effect":{"$ref":"#/$defs/OpEffect"},"sandboxed":{"type":"boolean","description":"Whether it starts other programs: each runs in the system's sandbox, and the step records which."},"retry":{"type":"object","required":["max_attempts","backoff_ms"],"additionalProperties":false,"properties":{"max_attempts":{"type":"integer","minimum":1,"maximum":10,"description":"1: never tried again."},"backoff_ms":{"type":"integer","minimum":0,"description":"Before the second attempt; doubles each time."}}},"timeout_ms":{"type":"integer","minimum":1,"description":"Default for a step that names none."}},"$defs":{"OpPermission":{"type":"object","required":["kind","param","as"],"additionalProperties":false,"properties":{"kind":{"enum":["filesystem:read","filesystem:write","network:egress","event:publish","env:read","process:spawn","wallet:spend"]},"param":{"type":"string","description":"The parameter the permission's subject comes from."},"as":{"enum":["path","tree","url","git_source","value"],"description":"path: that path. tree: the path and all below it. url: the URL's host (and port, if given). git_source: a URL's host as network:egress, or a local path's tree as filesystem:read. value: the value itself."}}},"OpEffect":{"type":"object","required":["class"],"additionalProperties":false,"description":"read: changes nothing outside the worker's own data. local_write: changes the owner's files, repeatable to the same result. external_write: changes the world, so the step records its intent and an idempotency key first.","properties":{"class":{"enum":["read","local_write","external_write"]},"unless":{"type":"object","required":["param","in","class"],"additionalProperties":false,"properties":{"param":{"type":"string"},"in":{"type":"array","items":{"type":"string"}},"class":{"enum":["read","local_write","external_write"]}}}}}}};
 const schema369 = {"type":"object","required":["kind","param","as"],"additionalProperties":false,"properties":{"kind":{"enum":["filesystem:read","filesystem:write","network:egress","event:publish","env:read","process:spawn","wallet:spend"]},"param":{"type":"string","description":"The parameter the permission's subject comes from."},"as":{"enum":["path","tree","url","git_source","value"],"description":"path: that path. tree: the path and all below it. url: the URL's host (and port, if given). git_source: a URL's host as network:egress, or a local path's tree as filesystem:read. value: the value itself."}}};
 const schema370 = {"type":"object","required":["class"],"additionalProperties":false,"description":"read: changes nothing outside the worker's own data. local_write: changes the owner's files, repeatable to the same result. external_write: changes the world, so the step records its intent and an idempotency key first.","properties":{"class":{"enum":["read","local_write","external_write"]},"unless":{"type":"object","required":["param","in","class"],"additionalProperties":false,"properties":{"param":{"type":"string"},"in":{"type":"array","items":{"type":"string"}},"class":{"enum":["read","local_write","external_write"]}}}}};
-const pattern332 = new RegExp("^[a-z][a-z0-9_]*\\.[a-z][a-z0-9_]*$", "u");
+const pattern335 = new RegExp("^[a-z][a-z0-9_]*\\.[a-z][a-z0-9_]*$", "u");
 
 function validate235(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 /*# sourceURL="https://openagents.dev/schemas/manifest/op-definition.json" */;
@@ -78463,7 +78539,7 @@ errors++;
 if(data.op !== undefined){
 let data0 = data.op;
 if(typeof data0 === "string"){
-if(!pattern332.test(data0)){
+if(!pattern335.test(data0)){
 const err10 = {instancePath:instancePath+"/op",schemaPath:"#/properties/op/pattern",keyword:"pattern",params:{pattern: "^[a-z][a-z0-9_]*\\.[a-z][a-z0-9_]*$"},message:"must match pattern \""+"^[a-z][a-z0-9_]*\\.[a-z][a-z0-9_]*$"+"\""};
 if(vErrors === null){
 vErrors = [err10];
@@ -78972,7 +79048,7 @@ validate235.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false}
 
 exports.isUpgradeFixtures = validate236;
 const schema371 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/manifest/upgrade-fixtures.json","title":"UpgradeFixtures","description":"fixtures.json of a folder that `oa upgrade test` runs a pipeline against. Beside it: home/, the home folder before the run, and clones/<step>/, what git.clone brings.","type":"object","required":["inputs","http","generate","clones"],"additionalProperties":false,"properties":{"inputs":{"type":"object","maxProperties":32,"propertyNames":{"pattern":"^[a-z][a-z0-9_]{0,63}$"},"additionalProperties":{"$ref":"https://openagents.dev/schemas/manifest/upgrade-manifest.json#/$defs/InputValue"}},"http":{"type":"array","maxItems":1000,"description":"Answers of http.request. Each is given once, in order, to a request of the same method, address and body.","items":{"title":"FixtureHttp","type":"object","required":["method","url","status","headers","body","encoding"],"additionalProperties":false,"properties":{"method":{"type":"string","maxLength":16},"url":{"type":"string","maxLength":8192},"request_sha256":{"type":"string","pattern":"^[0-9a-f]{64}$","description":"Of the request's body. Absent: any body."},"status":{"type":"integer","minimum":100,"maximum":599},"headers":{"type":"object","additionalProperties":{"type":"string"}},"body":{"type":"string"},"encoding":{"enum":["utf8","base64"]}}}},"generate":{"type":"array","maxItems":1000,"description":"Answers of model.generate, each given once, in order.","items":{"title":"FixtureGenerate","type":"object","required":["backend","model","text"],"additionalProperties":false,"properties":{"backend":{"type":"string","maxLength":64},"prompt_sha256":{"type":"string","pattern":"^[0-9a-f]{64}$","description":"Of the prompt, the home folder written as ~. Absent: any prompt."},"model":{"type":"string","maxLength":500},"text":{"type":"string"}}}},"clones":{"type":"array","maxItems":64,"description":"Results of git.clone; the files lie in clones/<step>/.","items":{"title":"FixtureClone","type":"object","required":["step","repo","commit","branch"],"additionalProperties":false,"properties":{"step":{"type":"string","pattern":"^[A-Za-z0-9_][A-Za-z0-9_-]{0,63}$"},"repo":{"type":"string","maxLength":2048},"commit":{"type":"string","pattern":"^[0-9a-f]{40}([0-9a-f]{24})?$"},"branch":{"type":["string","null"]}}}},"expect":{"title":"FixtureExpectation","type":"object","required":["files","published"],"additionalProperties":false,"description":"What the run must leave behind, exactly. Absent: only that every step succeeds.","properties":{"files":{"type":"array","maxItems":10000,"items":{"title":"FixtureFile","type":"object","required":["path","sha256"],"additionalProperties":false,"properties":{"path":{"type":"string","maxLength":4096,"description":"Below the home folder, clones left out; state:/\u2026 is its own state."},"sha256":{"type":"string","pattern":"^[0-9a-f]{64}$"},"text":{"type":"string","maxLength":20000,"description":"Its content, where that is a short text: only to show what differs."}}}},"published":{"type":"array","maxItems":1000,"items":{"title":"FixtureEvent","type":"object","required":["kind","content","tags"],"additionalProperties":false,"properties":{"kind":{"type":"integer"},"content":{"type":"string"},"tags":{"type":"array","items":{"type":"array","items":{"type":"string"}}}}}}}}}};
-const pattern337 = new RegExp("^[0-9a-f]{40}([0-9a-f]{24})?$", "u");
+const pattern340 = new RegExp("^[0-9a-f]{40}([0-9a-f]{24})?$", "u");
 
 function validate236(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 /*# sourceURL="https://openagents.dev/schemas/manifest/upgrade-fixtures.json" */;
@@ -79784,7 +79860,7 @@ errors++;
 if(data20.commit !== undefined){
 let data23 = data20.commit;
 if(typeof data23 === "string"){
-if(!pattern337.test(data23)){
+if(!pattern340.test(data23)){
 const err65 = {instancePath:instancePath+"/clones/" + i3+"/commit",schemaPath:"#/properties/clones/items/properties/commit/pattern",keyword:"pattern",params:{pattern: "^[0-9a-f]{40}([0-9a-f]{24})?$"},message:"must match pattern \""+"^[0-9a-f]{40}([0-9a-f]{24})?$"+"\""};
 if(vErrors === null){
 vErrors = [err65];
@@ -80211,9 +80287,9 @@ exports.isUpgradeManifest = validate34;
 exports.isWorkerConfig = validate237;
 const schema373 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/manifest/worker-config.json","title":"WorkerConfig","description":"config.json in the worker's data folder: what its owner may set. Everything is optional; options of a command and OA_ variables win over it. Secrets never stand here.","type":"object","additionalProperties":false,"properties":{"$schema":{"type":"string"},"port":{"type":"integer","minimum":0,"maximum":65535,"description":"Of the control API on 127.0.0.1; 0 takes any free one. Default 6767."},"edge_url":{"type":"string","maxLength":500,"pattern":"^https?://[^\\s\\u0000-\\u001f]+$","description":"The edge whose catalog and mailbox this worker uses, e.g. https://edge.example."},"relays":{"type":"array","maxItems":32,"uniqueItems":true,"items":{"type":"string","maxLength":500,"pattern":"^wss?://[^\\s\\u0000-\\u001f]+$"},"description":"Relays read for install configs and listings."},"completion_note_relays":{"type":"array","maxItems":32,"uniqueItems":true,"items":{"type":"string","maxLength":500,"pattern":"^wss?://[^\\s\\u0000-\\u001f]+$"},"description":"Where a finished run is told of; none by default."},"private_allow":{"type":"array","maxItems":50,"uniqueItems":true,"items":{"type":"string","maxLength":260,"pattern":"^(\\[[0-9a-fA-F:.]+\\]|[A-Za-z0-9.-]+):[0-9]{1,5}$"},"description":"Exact host:port pairs in private address ranges that granted network access may reach."},"concurrency":{"type":"integer","minimum":1,"maximum":16,"description":"Runs at a time. Default 1."},"code_packages":{"type":"boolean","description":"Whether upgrades may bring programs of their own (code.run). Off by default; each install that does still waits for approval here."},"run_caps":{"$ref":"https://openagents.dev/schemas/event/install.json#/$defs/RunCaps"},"artifacts_mb":{"type":"integer","minimum":1,"maximum":104857600,"description":"MiB that the outputs of all runs may take together; the oldest make room. Default 10,240."},"log_mb":{"type":"integer","minimum":1,"maximum":102400,"description":"MiB that the worker's own log may take, older files included. Default 50."},"machine_state_file":{"type":"string","minLength":1,"maxLength":4096,"description":"A JSON file that stands for the machine's sensors (power, network, load, idle time, Do Not Disturb), to try schedules out. Without it the sensors are read."},"backends":{"$ref":"#/$defs/BackendsConfig"},"aup":{"enum":["strict","balanced","permissive"],"description":"How strictly what an upgrade is for is judged. strict, the default: any prohibited use is denied. balanced: those of high severity; others are shown. permissive: those of high severity."},"aup_classifier":{"title":"AupClassifierConfig","type":"object","required":["backend"],"additionalProperties":false,"description":"A model that also reads what upgrades are for and what comes of them. It can only make a verdict stricter; where it gives no answer, what it was to read is denied.","properties":{"backend":{"enum":["llama.cpp","ollama","mlx","foundation_models"]},"model":{"type":"string","minLength":1,"maxLength":200,"description":"Another model of a server than the configured one."}}},"kill_switch":{"type":"boolean","description":"Denies every write to the outside world, whatever was approved. Default false."},"zone":{"$ref":"https://openagents.dev/schemas/api/policy-action.json#/$defs/PolicyZone","description":"How much is at stake with installs whose owner did not say. Default supervised."},"quotas":{"$ref":"#/$defs/QuotasConfig"},"moderators":{"type":"array","maxItems":10,"uniqueItems":true,"items":{"type":"string","pattern":"^([0-9a-f]{64}|npub1[0-9a-z]{58})$"},"description":"Keys whose decisions apply to what is installed, with the curators that their signed lists name. Absent: the operator of the edge; empty: nobody."},"on_take_down":{"enum":["stop","tell"],"description":"What happens to an install that such a moderator takes down or holds: stop (default), or only tell."},"payment_networks":{"type":"array","minItems":1,"maxItems":4,"uniqueItems":true,"items":{"enum":["bitcoin","testnet","signet","regtest"]},"description":"The Lightning networks on which a payment for a licence counts. Default [\"bitcoin\"]; regtest is that of the development node, where anyone makes money."},"attest_runs":{"type":"boolean","description":"Tell the relays, under the worker's key, that a run of a published release succeeded: at most once a day for each install, naming release, manifest and you as its owner, and nothing of what the run did. It is the proof by which your ratings count. Default false."},"local_only":{"type":"boolean","description":"No relay, no edge, no completion note and no trace leaves this machine; only steps reach out, and only to the hosts their upgrades are granted."},"vault_passphrase_file":{"type":"string","minLength":1,"maxLength":4096,"description":"A file, readable by the owner alone, with the passphrase of the secrets vault. Absent: the service manager's credential oa-vault, else it is asked for."},"retention_days":{"type":"integer","minimum":0,"maximum":36500,"description":"Days after which what a finished run took and gave is deleted, where its upgrade does not say. Absent: kept."},"signer":{"type":"string","minLength":1,"maxLength":4096,"pattern":"^(?!.*[?&]secret=)[^\\u0000-\\u001f]+$","description":"What signs as author: local (this machine's author key, the default), the path of a key file (nsec, 64 hex digits or ncryptsec), or bunker://<key>?relay=\u2026 of a remote signer (NIP-46), without its secret."},"log_level":{"enum":["error","warn","info","debug"],"description":"The least that the worker's own log keeps. Default info."},"otel_endpoint":{"type":"string","maxLength":500,"pattern":"^https?://[^\\s\\u0000-\\u001f]+$","description":"An OpenTelemetry collector (OTLP over HTTP, JSON) that is sent traces of runs, e.g. http://127.0.0.1:4318. Absent: none are made."}},"$defs":{"BackendsConfig":{"type":"object","additionalProperties":false,"description":"Model backends on this machine. lexical-v1 needs none.","properties":{"llama.cpp":{"type":"object","additionalProperties":false,"properties":{"generate_model_path":{"type":"string","minLength":1,"maxLength":4096,"description":"A GGUF file."},"embed_model_path":{"type":"string","minLength":1,"maxLength":4096,"description":"A GGUF file."},"threads":{"type":"integer","minimum":1,"maximum":256,"description":"Processor threads it may use. Absent: as many as it likes."}}},"ollama":{"$ref":"#/$defs/OpenAiBackendConfig"},"mlx":{"$ref":"#/$defs/OpenAiBackendConfig"},"foundation_models":{"$ref":"#/$defs/OpenAiBackendConfig"}}},"OpenAiBackendConfig":{"type":"object","required":["base_url"],"additionalProperties":false,"description":"A server that speaks OpenAI's API.","properties":{"base_url":{"type":"string","maxLength":500,"pattern":"^https?://[^\\s\\u0000-\\u001f]+$","description":"E.g. http://127.0.0.1:11434/v1"},"generate_model":{"type":"string","minLength":1,"maxLength":200},"embed_model":{"type":"string","minLength":1,"maxLength":200}}},"QuotasConfig":{"type":"object","additionalProperties":false,"description":"The most that each install may use. Where absent: 120 external writes an hour, 1000 a day, 10000 sats a day, and as much as it likes of the others.","properties":{"external_writes_per_hour":{"type":"integer","minimum":0,"maximum":9007199254740991,"description":"Writes outside, within an hour."},"external_writes_per_day":{"type":"integer","minimum":0,"maximum":9007199254740991,"description":"Writes outside, within 24 hours."},"sats_per_day":{"type":"integer","minimum":0,"maximum":2100000000000000,"description":"Sats spent, within 24 hours; what could not be told to have failed counts. 0: nothing is ever spent."},"egress_bytes_per_day":{"type":"integer","minimum":0,"maximum":9007199254740991,"description":"Bytes sent and received over HTTP, within 24 hours."},"model_tokens_per_day":{"type":"integer","minimum":0,"maximum":9007199254740991,"description":"Tokens read and written by models, within 24 hours."},"model_ms_per_day":{"type":"integer","minimum":0,"maximum":9007199254740991,"description":"Milliseconds of models at work, within 24 hours."}}}}};
 const schema380 = {"type":"object","additionalProperties":false,"description":"The most that each install may use. Where absent: 120 external writes an hour, 1000 a day, 10000 sats a day, and as much as it likes of the others.","properties":{"external_writes_per_hour":{"type":"integer","minimum":0,"maximum":9007199254740991,"description":"Writes outside, within an hour."},"external_writes_per_day":{"type":"integer","minimum":0,"maximum":9007199254740991,"description":"Writes outside, within 24 hours."},"sats_per_day":{"type":"integer","minimum":0,"maximum":2100000000000000,"description":"Sats spent, within 24 hours; what could not be told to have failed counts. 0: nothing is ever spent."},"egress_bytes_per_day":{"type":"integer","minimum":0,"maximum":9007199254740991,"description":"Bytes sent and received over HTTP, within 24 hours."},"model_tokens_per_day":{"type":"integer","minimum":0,"maximum":9007199254740991,"description":"Tokens read and written by models, within 24 hours."},"model_ms_per_day":{"type":"integer","minimum":0,"maximum":9007199254740991,"description":"Milliseconds of models at work, within 24 hours."}}};
-const pattern342 = new RegExp("^(\\[[0-9a-fA-F:.]+\\]|[A-Za-z0-9.-]+):[0-9]{1,5}$", "u");
-const pattern346 = new RegExp("^([0-9a-f]{64}|npub1[0-9a-z]{58})$", "u");
-const pattern347 = new RegExp("^(?!.*[?&]secret=)[^\\u0000-\\u001f]+$", "u");
+const pattern345 = new RegExp("^(\\[[0-9a-fA-F:.]+\\]|[A-Za-z0-9.-]+):[0-9]{1,5}$", "u");
+const pattern349 = new RegExp("^([0-9a-f]{64}|npub1[0-9a-z]{58})$", "u");
+const pattern350 = new RegExp("^(?!.*[?&]secret=)[^\\u0000-\\u001f]+$", "u");
 const schema375 = {"type":"object","additionalProperties":false,"description":"Model backends on this machine. lexical-v1 needs none.","properties":{"llama.cpp":{"type":"object","additionalProperties":false,"properties":{"generate_model_path":{"type":"string","minLength":1,"maxLength":4096,"description":"A GGUF file."},"embed_model_path":{"type":"string","minLength":1,"maxLength":4096,"description":"A GGUF file."},"threads":{"type":"integer","minimum":1,"maximum":256,"description":"Processor threads it may use. Absent: as many as it likes."}}},"ollama":{"$ref":"#/$defs/OpenAiBackendConfig"},"mlx":{"$ref":"#/$defs/OpenAiBackendConfig"},"foundation_models":{"$ref":"#/$defs/OpenAiBackendConfig"}}};
 const schema376 = {"type":"object","required":["base_url"],"additionalProperties":false,"description":"A server that speaks OpenAI's API.","properties":{"base_url":{"type":"string","maxLength":500,"pattern":"^https?://[^\\s\\u0000-\\u001f]+$","description":"E.g. http://127.0.0.1:11434/v1"},"generate_model":{"type":"string","minLength":1,"maxLength":200},"embed_model":{"type":"string","minLength":1,"maxLength":200}}};
 
@@ -81118,7 +81194,7 @@ vErrors.push(err21);
 }
 errors++;
 }
-if(!pattern342.test(data8)){
+if(!pattern345.test(data8)){
 const err22 = {instancePath:instancePath+"/private_allow/" + i4,schemaPath:"#/properties/private_allow/items/pattern",keyword:"pattern",params:{pattern: "^(\\[[0-9a-fA-F:.]+\\]|[A-Za-z0-9.-]+):[0-9]{1,5}$"},message:"must match pattern \""+"^(\\[[0-9a-fA-F:.]+\\]|[A-Za-z0-9.-]+):[0-9]{1,5}$"+"\""};
 if(vErrors === null){
 vErrors = [err22];
@@ -81808,7 +81884,7 @@ const len3 = data31.length;
 for(let i6=0; i6<len3; i6++){
 let data32 = data31[i6];
 if(typeof data32 === "string"){
-if(!pattern346.test(data32)){
+if(!pattern349.test(data32)){
 const err78 = {instancePath:instancePath+"/moderators/" + i6,schemaPath:"#/properties/moderators/items/pattern",keyword:"pattern",params:{pattern: "^([0-9a-f]{64}|npub1[0-9a-z]{58})$"},message:"must match pattern \""+"^([0-9a-f]{64}|npub1[0-9a-z]{58})$"+"\""};
 if(vErrors === null){
 vErrors = [err78];
@@ -82065,7 +82141,7 @@ vErrors.push(err97);
 }
 errors++;
 }
-if(!pattern347.test(data40)){
+if(!pattern350.test(data40)){
 const err98 = {instancePath:instancePath+"/signer",schemaPath:"#/properties/signer/pattern",keyword:"pattern",params:{pattern: "^(?!.*[?&]secret=)[^\\u0000-\\u001f]+$"},message:"must match pattern \""+"^(?!.*[?&]secret=)[^\\u0000-\\u001f]+$"+"\""};
 if(vErrors === null){
 vErrors = [err98];
@@ -82153,7 +82229,7 @@ validate237.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false}
 
 exports.isCompletionNoteEvent = validate240;
 const schema381 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/nostr/00001-note.json","title":"CompletionNoteEvent","description":"The note a worker posts when a run has ended: which upgrade and how it went, nothing of what it did.","type":"object","required":["id","pubkey","created_at","kind","tags","content","sig"],"additionalProperties":false,"properties":{"id":{"type":"string","pattern":"^[0-9a-f]{64}$"},"pubkey":{"type":"string","pattern":"^[0-9a-f]{64}$"},"created_at":{"type":"integer","minimum":0,"description":"Unix seconds."},"kind":{"const":1},"tags":{"type":"array","maxItems":2000,"items":{"type":"array","maxItems":64,"items":{"type":"string"}},"allOf":[{"type":"array","contains":{"type":"array","prefixItems":[{"const":"a"},{"type":"string","pattern":"^30051:[0-9a-f]{64}:"}],"minItems":2,"maxItems":2}},{"type":"array","contains":{"type":"array","prefixItems":[{"const":"e"},{"type":"string","pattern":"^[0-9a-f]{64}$"}],"minItems":2,"maxItems":2}},{"type":"array","contains":{"type":"array","prefixItems":[{"const":"x"},{"type":"string","pattern":"^[0-9a-f]{64}$"}],"minItems":2,"maxItems":2}},{"type":"array","contains":{"type":"array","prefixItems":[{"const":"i"},{"type":"string","minLength":1}],"minItems":2,"maxItems":2}},{"type":"array","contains":{"type":"array","prefixItems":[{"const":"version"},{"type":"string","minLength":1}],"minItems":2,"maxItems":2}},{"type":"array","contains":{"type":"array","prefixItems":[{"const":"title"},{"type":"string","minLength":1}],"minItems":2,"maxItems":2}},{"type":"array","contains":{"type":"array","prefixItems":[{"const":"status"},{"enum":["succeeded","failed"]}],"minItems":2,"maxItems":2}},{"type":"array","contains":{"const":["L","openagents.upgrade"]}},{"type":"array","contains":{"const":["l","completion","openagents.upgrade"]}}]},"content":{"type":"string","maxLength":131072},"sig":{"type":"string","pattern":"^[0-9a-f]{128}$"}}};
-const pattern351 = new RegExp("^30051:[0-9a-f]{64}:", "u");
+const pattern354 = new RegExp("^30051:[0-9a-f]{64}:", "u");
 
 function validate240(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 /*# sourceURL="https://openagents.dev/schemas/nostr/00001-note.json" */;
@@ -82381,7 +82457,7 @@ errors++;
 if(len1 > 1){
 let data7 = data5[1];
 if(typeof data7 === "string"){
-if(!pattern351.test(data7)){
+if(!pattern354.test(data7)){
 const err18 = {instancePath:instancePath+"/tags/" + i0+"/1",schemaPath:"#/properties/tags/allOf/0/contains/prefixItems/1/pattern",keyword:"pattern",params:{pattern: "^30051:[0-9a-f]{64}:"},message:"must match pattern \""+"^30051:[0-9a-f]{64}:"+"\""};
 if(vErrors === null){
 vErrors = [err18];
@@ -83933,7 +84009,7 @@ errors++;
 if(len1 > 1){
 let data7 = data5[1];
 if(typeof data7 === "string"){
-if(!pattern249.test(data7)){
+if(!pattern252.test(data7)){
 const err18 = {instancePath:instancePath+"/tags/" + i0+"/1",schemaPath:"#/properties/tags/allOf/0/contains/anyOf/0/prefixItems/1/pattern",keyword:"pattern",params:{pattern: "^30051:[0-9a-f]{64}:[a-z0-9_.-]{1,128}$"},message:"must match pattern \""+"^30051:[0-9a-f]{64}:[a-z0-9_.-]{1,128}$"+"\""};
 if(vErrors === null){
 vErrors = [err18];
@@ -84009,7 +84085,7 @@ errors++;
 if(len2 > 1){
 let data9 = data5[1];
 if(typeof data9 === "string"){
-if(!pattern249.test(data9)){
+if(!pattern252.test(data9)){
 const err24 = {instancePath:instancePath+"/tags/" + i0+"/1",schemaPath:"#/properties/tags/allOf/0/contains/anyOf/1/prefixItems/1/pattern",keyword:"pattern",params:{pattern: "^30051:[0-9a-f]{64}:[a-z0-9_.-]{1,128}$"},message:"must match pattern \""+"^30051:[0-9a-f]{64}:[a-z0-9_.-]{1,128}$"+"\""};
 if(vErrors === null){
 vErrors = [err24];
@@ -84099,7 +84175,7 @@ errors++;
 if(len3 > 1){
 let data12 = data5[1];
 if(typeof data12 === "string"){
-if(!pattern249.test(data12)){
+if(!pattern252.test(data12)){
 const err31 = {instancePath:instancePath+"/tags/" + i0+"/1",schemaPath:"#/properties/tags/allOf/0/contains/anyOf/2/prefixItems/1/pattern",keyword:"pattern",params:{pattern: "^30051:[0-9a-f]{64}:[a-z0-9_.-]{1,128}$"},message:"must match pattern \""+"^30051:[0-9a-f]{64}:[a-z0-9_.-]{1,128}$"+"\""};
 if(vErrors === null){
 vErrors = [err31];
@@ -84979,7 +85055,7 @@ errors++;
 if(len6 > 1){
 let data14 = data12[1];
 if(typeof data14 === "string"){
-if(!pattern249.test(data14)){
+if(!pattern252.test(data14)){
 const err35 = {instancePath:instancePath+"/tags/" + i4+"/1",schemaPath:"#/properties/tags/allOf/4/contains/anyOf/0/anyOf/0/prefixItems/1/pattern",keyword:"pattern",params:{pattern: "^30051:[0-9a-f]{64}:[a-z0-9_.-]{1,128}$"},message:"must match pattern \""+"^30051:[0-9a-f]{64}:[a-z0-9_.-]{1,128}$"+"\""};
 if(vErrors === null){
 vErrors = [err35];
@@ -85055,7 +85131,7 @@ errors++;
 if(len7 > 1){
 let data16 = data12[1];
 if(typeof data16 === "string"){
-if(!pattern249.test(data16)){
+if(!pattern252.test(data16)){
 const err41 = {instancePath:instancePath+"/tags/" + i4+"/1",schemaPath:"#/properties/tags/allOf/4/contains/anyOf/0/anyOf/1/prefixItems/1/pattern",keyword:"pattern",params:{pattern: "^30051:[0-9a-f]{64}:[a-z0-9_.-]{1,128}$"},message:"must match pattern \""+"^30051:[0-9a-f]{64}:[a-z0-9_.-]{1,128}$"+"\""};
 if(vErrors === null){
 vErrors = [err41];
@@ -86397,7 +86473,7 @@ errors++;
 if(len3 > 1){
 let data9 = data7[1];
 if(typeof data9 === "string"){
-if(!pattern249.test(data9)){
+if(!pattern252.test(data9)){
 const err24 = {instancePath:instancePath+"/tags/" + i2+"/1",schemaPath:"#/properties/tags/allOf/2/contains/prefixItems/1/pattern",keyword:"pattern",params:{pattern: "^30051:[0-9a-f]{64}:[a-z0-9_.-]{1,128}$"},message:"must match pattern \""+"^30051:[0-9a-f]{64}:[a-z0-9_.-]{1,128}$"+"\""};
 if(vErrors === null){
 vErrors = [err24];
@@ -87415,7 +87491,7 @@ validate245.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false}
 
 exports.isZapReceiptEvent = validate246;
 const schema387 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/nostr/09735-zap.json","title":"ZapReceiptEvent","description":"A zap receipt for a listing (NIP-57), signed by the recipient's LNURL provider.","type":"object","required":["id","pubkey","created_at","kind","tags","content","sig"],"additionalProperties":false,"properties":{"id":{"type":"string","pattern":"^[0-9a-f]{64}$"},"pubkey":{"type":"string","pattern":"^[0-9a-f]{64}$"},"created_at":{"type":"integer","minimum":0,"description":"Unix seconds."},"kind":{"const":9735},"tags":{"type":"array","maxItems":2000,"items":{"type":"array","maxItems":64,"items":{"type":"string"}},"allOf":[{"type":"array","contains":{"anyOf":[{"type":"array","prefixItems":[{"const":"a"},{"type":"string","pattern":"^30051:[0-9a-f]{64}:[a-z0-9_.-]{1,128}$"}],"minItems":2,"maxItems":2},{"type":"array","prefixItems":[{"const":"a"},{"type":"string","pattern":"^30051:[0-9a-f]{64}:[a-z0-9_.-]{1,128}$"},{"type":"string"}],"minItems":3,"maxItems":3},{"type":"array","prefixItems":[{"const":"a"},{"type":"string","pattern":"^30051:[0-9a-f]{64}:[a-z0-9_.-]{1,128}$"},{"type":"string"},{"type":"string"}],"minItems":4,"maxItems":4}]}},{"type":"array","contains":{"anyOf":[{"type":"array","prefixItems":[{"const":"p"},{"type":"string","pattern":"^[0-9a-f]{64}$"}],"minItems":2,"maxItems":2},{"type":"array","prefixItems":[{"const":"p"},{"type":"string","pattern":"^[0-9a-f]{64}$"},{"type":"string"}],"minItems":3,"maxItems":3}]}},{"type":"array","contains":{"type":"array","prefixItems":[{"const":"bolt11"},{"type":"string","pattern":"^ln[a-z0-9]+$"}],"minItems":2,"maxItems":2}},{"type":"array","contains":{"type":"array","prefixItems":[{"const":"description"},{"type":"string","minLength":2}],"minItems":2,"maxItems":2}}]},"content":{"type":"string","maxLength":131072},"sig":{"type":"string","pattern":"^[0-9a-f]{128}$"}}};
-const pattern389 = new RegExp("^ln[a-z0-9]+$", "u");
+const pattern392 = new RegExp("^ln[a-z0-9]+$", "u");
 
 function validate246(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 /*# sourceURL="https://openagents.dev/schemas/nostr/09735-zap.json" */;
@@ -87646,7 +87722,7 @@ errors++;
 if(len1 > 1){
 let data7 = data5[1];
 if(typeof data7 === "string"){
-if(!pattern249.test(data7)){
+if(!pattern252.test(data7)){
 const err18 = {instancePath:instancePath+"/tags/" + i0+"/1",schemaPath:"#/properties/tags/allOf/0/contains/anyOf/0/prefixItems/1/pattern",keyword:"pattern",params:{pattern: "^30051:[0-9a-f]{64}:[a-z0-9_.-]{1,128}$"},message:"must match pattern \""+"^30051:[0-9a-f]{64}:[a-z0-9_.-]{1,128}$"+"\""};
 if(vErrors === null){
 vErrors = [err18];
@@ -87722,7 +87798,7 @@ errors++;
 if(len2 > 1){
 let data9 = data5[1];
 if(typeof data9 === "string"){
-if(!pattern249.test(data9)){
+if(!pattern252.test(data9)){
 const err24 = {instancePath:instancePath+"/tags/" + i0+"/1",schemaPath:"#/properties/tags/allOf/0/contains/anyOf/1/prefixItems/1/pattern",keyword:"pattern",params:{pattern: "^30051:[0-9a-f]{64}:[a-z0-9_.-]{1,128}$"},message:"must match pattern \""+"^30051:[0-9a-f]{64}:[a-z0-9_.-]{1,128}$"+"\""};
 if(vErrors === null){
 vErrors = [err24];
@@ -87812,7 +87888,7 @@ errors++;
 if(len3 > 1){
 let data12 = data5[1];
 if(typeof data12 === "string"){
-if(!pattern249.test(data12)){
+if(!pattern252.test(data12)){
 const err31 = {instancePath:instancePath+"/tags/" + i0+"/1",schemaPath:"#/properties/tags/allOf/0/contains/anyOf/2/prefixItems/1/pattern",keyword:"pattern",params:{pattern: "^30051:[0-9a-f]{64}:[a-z0-9_.-]{1,128}$"},message:"must match pattern \""+"^30051:[0-9a-f]{64}:[a-z0-9_.-]{1,128}$"+"\""};
 if(vErrors === null){
 vErrors = [err31];
@@ -88209,7 +88285,7 @@ errors++;
 if(len8 > 1){
 let data23 = data21[1];
 if(typeof data23 === "string"){
-if(!pattern389.test(data23)){
+if(!pattern392.test(data23)){
 const err58 = {instancePath:instancePath+"/tags/" + i2+"/1",schemaPath:"#/properties/tags/allOf/2/contains/prefixItems/1/pattern",keyword:"pattern",params:{pattern: "^ln[a-z0-9]+$"},message:"must match pattern \""+"^ln[a-z0-9]+$"+"\""};
 if(vErrors === null){
 vErrors = [err58];
@@ -90011,7 +90087,7 @@ validate249.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false}
 
 exports.isReceiptProofEvent = validate250;
 const schema391 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/nostr/24054-receipt-proof.json","title":"ReceiptProofEvent","description":"An edge says that it found a receipt valid: unrevoked, and its payment claimed by no other. Good until its expiration; checked offline with the edge's key.","type":"object","required":["id","pubkey","created_at","kind","tags","content","sig"],"additionalProperties":false,"properties":{"id":{"type":"string","pattern":"^[0-9a-f]{64}$"},"pubkey":{"type":"string","pattern":"^[0-9a-f]{64}$"},"created_at":{"type":"integer","minimum":0,"description":"Unix seconds."},"kind":{"const":24054},"tags":{"type":"array","maxItems":2000,"items":{"type":"array","maxItems":64,"items":{"type":"string"}},"allOf":[{"type":"array","contains":{"type":"array","prefixItems":[{"const":"e"},{"type":"string","pattern":"^[0-9a-f]{64}$"}],"minItems":2,"maxItems":2}},{"type":"array","contains":{"type":"array","prefixItems":[{"const":"payment_hash"},{"type":"string","pattern":"^[0-9a-f]{64}$"}],"minItems":2,"maxItems":2}},{"type":"array","contains":{"type":"array","prefixItems":[{"const":"expiration"},{"type":"string","pattern":"^[0-9]{1,12}$"}],"minItems":2,"maxItems":2}},{"type":"array","contains":{"const":["L","openagents.upgrade"]}},{"type":"array","contains":{"const":["l","receipt-proof","openagents.upgrade"]}}]},"content":{"type":"string","maxLength":1000},"sig":{"type":"string","pattern":"^[0-9a-f]{128}$"}}};
-const pattern409 = new RegExp("^[0-9]{1,12}$", "u");
+const pattern412 = new RegExp("^[0-9]{1,12}$", "u");
 
 function validate250(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 /*# sourceURL="https://openagents.dev/schemas/nostr/24054-receipt-proof.json" */;
@@ -90465,7 +90541,7 @@ errors++;
 if(len5 > 1){
 let data13 = data11[1];
 if(typeof data13 === "string"){
-if(!pattern409.test(data13)){
+if(!pattern412.test(data13)){
 const err34 = {instancePath:instancePath+"/tags/" + i2+"/1",schemaPath:"#/properties/tags/allOf/2/contains/prefixItems/1/pattern",keyword:"pattern",params:{pattern: "^[0-9]{1,12}$"},message:"must match pattern \""+"^[0-9]{1,12}$"+"\""};
 if(vErrors === null){
 vErrors = [err34];
@@ -91623,8 +91699,8 @@ validate252.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false}
 
 exports.isHttpAuthEvent = validate253;
 const schema394 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/nostr/27235-http-auth.json","title":"HttpAuthEvent","description":"Authorises one HTTP request (NIP-98): its URL, its method and, where there is a body, the hash of its bytes.","type":"object","required":["id","pubkey","created_at","kind","tags","content","sig"],"additionalProperties":false,"properties":{"id":{"type":"string","pattern":"^[0-9a-f]{64}$"},"pubkey":{"type":"string","pattern":"^[0-9a-f]{64}$"},"created_at":{"type":"integer","minimum":0,"description":"Unix seconds."},"kind":{"const":27235},"tags":{"type":"array","maxItems":2000,"items":{"type":"array","maxItems":64,"items":{"type":"string"}},"allOf":[{"type":"array","contains":{"type":"array","prefixItems":[{"const":"u"},{"type":"string","pattern":"^https?://"}],"minItems":2,"maxItems":2}},{"type":"array","contains":{"type":"array","prefixItems":[{"const":"method"},{"type":"string","pattern":"^[A-Z]+$"}],"minItems":2,"maxItems":2}}]},"content":{"type":"string","maxLength":1000},"sig":{"type":"string","pattern":"^[0-9a-f]{128}$"}}};
-const pattern421 = new RegExp("^https?://", "u");
-const pattern422 = new RegExp("^[A-Z]+$", "u");
+const pattern424 = new RegExp("^https?://", "u");
+const pattern425 = new RegExp("^[A-Z]+$", "u");
 
 function validate253(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 /*# sourceURL="https://openagents.dev/schemas/nostr/27235-http-auth.json" */;
@@ -91852,7 +91928,7 @@ errors++;
 if(len1 > 1){
 let data7 = data5[1];
 if(typeof data7 === "string"){
-if(!pattern421.test(data7)){
+if(!pattern424.test(data7)){
 const err18 = {instancePath:instancePath+"/tags/" + i0+"/1",schemaPath:"#/properties/tags/allOf/0/contains/prefixItems/1/pattern",keyword:"pattern",params:{pattern: "^https?://"},message:"must match pattern \""+"^https?://"+"\""};
 if(vErrors === null){
 vErrors = [err18];
@@ -91965,7 +92041,7 @@ errors++;
 if(len3 > 1){
 let data10 = data8[1];
 if(typeof data10 === "string"){
-if(!pattern422.test(data10)){
+if(!pattern425.test(data10)){
 const err26 = {instancePath:instancePath+"/tags/" + i1+"/1",schemaPath:"#/properties/tags/allOf/1/contains/prefixItems/1/pattern",keyword:"pattern",params:{pattern: "^[A-Z]+$"},message:"must match pattern \""+"^[A-Z]+$"+"\""};
 if(vErrors === null){
 vErrors = [err26];
@@ -93088,7 +93164,7 @@ errors++;
 if(len3 > 1){
 let data10 = data8[1];
 if(typeof data10 === "string"){
-if(!pattern249.test(data10)){
+if(!pattern252.test(data10)){
 const err26 = {instancePath:instancePath+"/tags/" + i1+"/1",schemaPath:"#/properties/tags/allOf/1/contains/anyOf/0/prefixItems/1/pattern",keyword:"pattern",params:{pattern: "^30051:[0-9a-f]{64}:[a-z0-9_.-]{1,128}$"},message:"must match pattern \""+"^30051:[0-9a-f]{64}:[a-z0-9_.-]{1,128}$"+"\""};
 if(vErrors === null){
 vErrors = [err26];
@@ -93164,7 +93240,7 @@ errors++;
 if(len4 > 1){
 let data12 = data8[1];
 if(typeof data12 === "string"){
-if(!pattern249.test(data12)){
+if(!pattern252.test(data12)){
 const err32 = {instancePath:instancePath+"/tags/" + i1+"/1",schemaPath:"#/properties/tags/allOf/1/contains/anyOf/1/prefixItems/1/pattern",keyword:"pattern",params:{pattern: "^30051:[0-9a-f]{64}:[a-z0-9_.-]{1,128}$"},message:"must match pattern \""+"^30051:[0-9a-f]{64}:[a-z0-9_.-]{1,128}$"+"\""};
 if(vErrors === null){
 vErrors = [err32];
@@ -95401,7 +95477,7 @@ errors++;
 if(len7 > 1){
 let data16 = data14[1];
 if(typeof data16 === "string"){
-if(!pattern351.test(data16)){
+if(!pattern354.test(data16)){
 const err42 = {instancePath:instancePath+"/tags/" + i3+"/1",schemaPath:"#/properties/tags/allOf/3/contains/prefixItems/1/pattern",keyword:"pattern",params:{pattern: "^30051:[0-9a-f]{64}:"},message:"must match pattern \""+"^30051:[0-9a-f]{64}:"+"\""};
 if(vErrors === null){
 vErrors = [err42];
@@ -95931,8 +96007,8 @@ validate258.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false}
 
 exports.isLicenseReceiptEvent = validate259;
 const schema400 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/nostr/30053-license-receipt.json","title":"LicenseReceiptEvent","description":"A licence receipt: the seller says that a buyer has paid for one release. Its content is the LicenseOffer that was paid. Invoice and preimage are never in it.","type":"object","required":["id","pubkey","created_at","kind","tags","content","sig"],"additionalProperties":false,"properties":{"id":{"type":"string","pattern":"^[0-9a-f]{64}$"},"pubkey":{"type":"string","pattern":"^[0-9a-f]{64}$"},"created_at":{"type":"integer","minimum":0,"description":"Unix seconds."},"kind":{"const":30053},"tags":{"type":"array","maxItems":2000,"items":{"type":"array","maxItems":64,"items":{"type":"string"}},"allOf":[{"type":"array","contains":{"type":"array","prefixItems":[{"const":"d"},{"type":"string","pattern":"^.+@.+:[0-9a-f]{64}:[0-9a-f]{64}$"}],"minItems":2,"maxItems":2}},{"type":"array","contains":{"type":"array","prefixItems":[{"const":"a"},{"type":"string","pattern":"^30051:[0-9a-f]{64}:"}],"minItems":2,"maxItems":2}},{"type":"array","contains":{"type":"array","prefixItems":[{"const":"e"},{"type":"string","pattern":"^[0-9a-f]{64}$"}],"minItems":2,"maxItems":2}},{"type":"array","contains":{"type":"array","prefixItems":[{"const":"x"},{"type":"string","pattern":"^[0-9a-f]{64}$"}],"minItems":2,"maxItems":2}},{"type":"array","contains":{"type":"array","prefixItems":[{"const":"version"},{"type":"string","minLength":1}],"minItems":2,"maxItems":2}},{"type":"array","contains":{"type":"array","prefixItems":[{"const":"p"},{"type":"string","pattern":"^[0-9a-f]{64}$"},{"const":""},{"const":"buyer"}],"minItems":4,"maxItems":4}},{"type":"array","contains":{"type":"array","prefixItems":[{"const":"p"},{"type":"string","pattern":"^[0-9a-f]{64}$"},{"const":""},{"const":"author"}],"minItems":4,"maxItems":4}},{"type":"array","contains":{"type":"array","prefixItems":[{"const":"payment_hash"},{"type":"string","pattern":"^[0-9a-f]{64}$"}],"minItems":2,"maxItems":2}},{"type":"array","contains":{"type":"array","prefixItems":[{"const":"amount"},{"type":"string","pattern":"^[1-9][0-9]{0,15}$"}],"minItems":2,"maxItems":2}},{"type":"array","contains":{"type":"array","prefixItems":[{"const":"offer"},{"type":"string","pattern":"^[0-9a-f]{64}$"}],"minItems":2,"maxItems":2}},{"type":"array","contains":{"type":"array","prefixItems":[{"const":"status"},{"enum":["paid","revoked","refunded"]}],"minItems":2,"maxItems":2}},{"type":"array","contains":{"const":["L","openagents.upgrade"]}},{"type":"array","contains":{"const":["l","license-receipt","openagents.upgrade"]}}]},"content":{"type":"string","maxLength":8000,"description":"A LicenseOffer as JSON."},"sig":{"type":"string","pattern":"^[0-9a-f]{128}$"}}};
-const pattern451 = new RegExp("^.+@.+:[0-9a-f]{64}:[0-9a-f]{64}$", "u");
-const pattern458 = new RegExp("^[1-9][0-9]{0,15}$", "u");
+const pattern454 = new RegExp("^.+@.+:[0-9a-f]{64}:[0-9a-f]{64}$", "u");
+const pattern461 = new RegExp("^[1-9][0-9]{0,15}$", "u");
 
 function validate259(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 /*# sourceURL="https://openagents.dev/schemas/nostr/30053-license-receipt.json" */;
@@ -96160,7 +96236,7 @@ errors++;
 if(len1 > 1){
 let data7 = data5[1];
 if(typeof data7 === "string"){
-if(!pattern451.test(data7)){
+if(!pattern454.test(data7)){
 const err18 = {instancePath:instancePath+"/tags/" + i0+"/1",schemaPath:"#/properties/tags/allOf/0/contains/prefixItems/1/pattern",keyword:"pattern",params:{pattern: "^.+@.+:[0-9a-f]{64}:[0-9a-f]{64}$"},message:"must match pattern \""+"^.+@.+:[0-9a-f]{64}:[0-9a-f]{64}$"+"\""};
 if(vErrors === null){
 vErrors = [err18];
@@ -96273,7 +96349,7 @@ errors++;
 if(len3 > 1){
 let data10 = data8[1];
 if(typeof data10 === "string"){
-if(!pattern351.test(data10)){
+if(!pattern354.test(data10)){
 const err26 = {instancePath:instancePath+"/tags/" + i1+"/1",schemaPath:"#/properties/tags/allOf/1/contains/prefixItems/1/pattern",keyword:"pattern",params:{pattern: "^30051:[0-9a-f]{64}:"},message:"must match pattern \""+"^30051:[0-9a-f]{64}:"+"\""};
 if(vErrors === null){
 vErrors = [err26];
@@ -97112,7 +97188,7 @@ errors++;
 if(len17 > 1){
 let data35 = data33[1];
 if(typeof data35 === "string"){
-if(!pattern458.test(data35)){
+if(!pattern461.test(data35)){
 const err86 = {instancePath:instancePath+"/tags/" + i8+"/1",schemaPath:"#/properties/tags/allOf/8/contains/prefixItems/1/pattern",keyword:"pattern",params:{pattern: "^[1-9][0-9]{0,15}$"},message:"must match pattern \""+"^[1-9][0-9]{0,15}$"+"\""};
 if(vErrors === null){
 vErrors = [err86];
@@ -97857,7 +97933,7 @@ errors++;
 if(len1 > 1){
 let data7 = data5[1];
 if(typeof data7 === "string"){
-if(!pattern249.test(data7)){
+if(!pattern252.test(data7)){
 const err18 = {instancePath:instancePath+"/tags/" + i0+"/1",schemaPath:"#/properties/tags/allOf/0/contains/prefixItems/1/pattern",keyword:"pattern",params:{pattern: "^30051:[0-9a-f]{64}:[a-z0-9_.-]{1,128}$"},message:"must match pattern \""+"^30051:[0-9a-f]{64}:[a-z0-9_.-]{1,128}$"+"\""};
 if(vErrors === null){
 vErrors = [err18];
@@ -98262,7 +98338,7 @@ validate260.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false}
 
 exports.isSnapshotEvent = validate261;
 const schema402 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/nostr/30078-snapshot.json","title":"SnapshotEvent","description":"What a mirror of the catalog shows, as one Merkle root over event ids (application data, NIP-78).","type":"object","required":["id","pubkey","created_at","kind","tags","content","sig"],"additionalProperties":false,"properties":{"id":{"type":"string","pattern":"^[0-9a-f]{64}$"},"pubkey":{"type":"string","pattern":"^[0-9a-f]{64}$"},"created_at":{"type":"integer","minimum":0,"description":"Unix seconds."},"kind":{"const":30078},"tags":{"type":"array","maxItems":2000,"items":{"type":"array","maxItems":64,"items":{"type":"string"}},"allOf":[{"type":"array","contains":{"type":"array","prefixItems":[{"const":"d"},{"const":"openagents.upgrade.snapshot"}],"minItems":2,"maxItems":2}},{"type":"array","contains":{"type":"array","prefixItems":[{"const":"x"},{"type":"string","pattern":"^[0-9a-f]{64}$"}],"minItems":2,"maxItems":2}},{"type":"array","contains":{"type":"array","prefixItems":[{"const":"events"},{"type":"string","pattern":"^(0|[1-9][0-9]{0,9})$"}],"minItems":2,"maxItems":2}},{"type":"array","contains":{"type":"array","prefixItems":[{"const":"listings"},{"type":"string","pattern":"^(0|[1-9][0-9]{0,9})$"}],"minItems":2,"maxItems":2}},{"type":"array","contains":{"type":"array","prefixItems":[{"const":"L"},{"const":"openagents.upgrade"}],"minItems":2,"maxItems":2}}]},"content":{"type":"string","maxLength":1000},"sig":{"type":"string","pattern":"^[0-9a-f]{128}$"}}};
-const pattern468 = new RegExp("^(0|[1-9][0-9]{0,9})$", "u");
+const pattern471 = new RegExp("^(0|[1-9][0-9]{0,9})$", "u");
 
 function validate261(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 /*# sourceURL="https://openagents.dev/schemas/nostr/30078-snapshot.json" */;
@@ -98703,7 +98779,7 @@ errors++;
 if(len5 > 1){
 let data13 = data11[1];
 if(typeof data13 === "string"){
-if(!pattern468.test(data13)){
+if(!pattern471.test(data13)){
 const err33 = {instancePath:instancePath+"/tags/" + i2+"/1",schemaPath:"#/properties/tags/allOf/2/contains/prefixItems/1/pattern",keyword:"pattern",params:{pattern: "^(0|[1-9][0-9]{0,9})$"},message:"must match pattern \""+"^(0|[1-9][0-9]{0,9})$"+"\""};
 if(vErrors === null){
 vErrors = [err33];
@@ -98816,7 +98892,7 @@ errors++;
 if(len7 > 1){
 let data16 = data14[1];
 if(typeof data16 === "string"){
-if(!pattern468.test(data16)){
+if(!pattern471.test(data16)){
 const err41 = {instancePath:instancePath+"/tags/" + i3+"/1",schemaPath:"#/properties/tags/allOf/3/contains/prefixItems/1/pattern",keyword:"pattern",params:{pattern: "^(0|[1-9][0-9]{0,9})$"},message:"must match pattern \""+"^(0|[1-9][0-9]{0,9})$"+"\""};
 if(vErrors === null){
 vErrors = [err41];
@@ -99563,7 +99639,7 @@ errors++;
 if(len5 > 1){
 let data12 = data10[1];
 if(typeof data12 === "string"){
-if(!pattern249.test(data12)){
+if(!pattern252.test(data12)){
 const err32 = {instancePath:instancePath+"/tags/" + i3+"/1",schemaPath:"#/properties/tags/allOf/3/contains/anyOf/0/prefixItems/1/pattern",keyword:"pattern",params:{pattern: "^30051:[0-9a-f]{64}:[a-z0-9_.-]{1,128}$"},message:"must match pattern \""+"^30051:[0-9a-f]{64}:[a-z0-9_.-]{1,128}$"+"\""};
 if(vErrors === null){
 vErrors = [err32];
@@ -99639,7 +99715,7 @@ errors++;
 if(len6 > 1){
 let data14 = data10[1];
 if(typeof data14 === "string"){
-if(!pattern249.test(data14)){
+if(!pattern252.test(data14)){
 const err38 = {instancePath:instancePath+"/tags/" + i3+"/1",schemaPath:"#/properties/tags/allOf/3/contains/anyOf/1/prefixItems/1/pattern",keyword:"pattern",params:{pattern: "^30051:[0-9a-f]{64}:[a-z0-9_.-]{1,128}$"},message:"must match pattern \""+"^30051:[0-9a-f]{64}:[a-z0-9_.-]{1,128}$"+"\""};
 if(vErrors === null){
 vErrors = [err38];
@@ -99879,8 +99955,8 @@ validate262.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false}
 
 exports.isReputationEvent = validate263;
 const schema404 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/nostr/30384-reputation.json","title":"ReputationEvent","description":"A listing's reputation as an indexer signs it (NIP-85); the content is a ReputationRollUp.","type":"object","required":["id","pubkey","created_at","kind","tags","content","sig"],"additionalProperties":false,"properties":{"id":{"type":"string","pattern":"^[0-9a-f]{64}$"},"pubkey":{"type":"string","pattern":"^[0-9a-f]{64}$"},"created_at":{"type":"integer","minimum":0,"description":"Unix seconds."},"kind":{"const":30384},"tags":{"type":"array","maxItems":2000,"items":{"type":"array","maxItems":64,"items":{"type":"string"}},"allOf":[{"type":"array","contains":{"type":"array","prefixItems":[{"const":"d"},{"type":"string","pattern":"^30051:[0-9a-f]{64}:[a-z0-9_.-]{1,128}$"}],"minItems":2,"maxItems":2}},{"type":"array","contains":{"type":"array","prefixItems":[{"const":"rank"},{"type":"string","pattern":"^([0-9]|[1-9][0-9]|100)$"}],"minItems":2,"maxItems":2}},{"type":"array","contains":{"type":"array","prefixItems":[{"const":"formula"},{"type":"string","pattern":"^[1-9][0-9]{0,5}$"}],"minItems":2,"maxItems":2}},{"type":"array","contains":{"type":"array","prefixItems":[{"const":"x"},{"type":"string","pattern":"^[0-9a-f]{64}$"}],"minItems":2,"maxItems":2}},{"type":"array","contains":{"const":["L","openagents.upgrade"]}},{"type":"array","contains":{"const":["l","reputation","openagents.upgrade"]}}]},"content":{"type":"string","maxLength":131072},"sig":{"type":"string","pattern":"^[0-9a-f]{128}$"}}};
-const pattern480 = new RegExp("^([0-9]|[1-9][0-9]|100)$", "u");
-const pattern481 = new RegExp("^[1-9][0-9]{0,5}$", "u");
+const pattern483 = new RegExp("^([0-9]|[1-9][0-9]|100)$", "u");
+const pattern484 = new RegExp("^[1-9][0-9]{0,5}$", "u");
 
 function validate263(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 /*# sourceURL="https://openagents.dev/schemas/nostr/30384-reputation.json" */;
@@ -100108,7 +100184,7 @@ errors++;
 if(len1 > 1){
 let data7 = data5[1];
 if(typeof data7 === "string"){
-if(!pattern249.test(data7)){
+if(!pattern252.test(data7)){
 const err18 = {instancePath:instancePath+"/tags/" + i0+"/1",schemaPath:"#/properties/tags/allOf/0/contains/prefixItems/1/pattern",keyword:"pattern",params:{pattern: "^30051:[0-9a-f]{64}:[a-z0-9_.-]{1,128}$"},message:"must match pattern \""+"^30051:[0-9a-f]{64}:[a-z0-9_.-]{1,128}$"+"\""};
 if(vErrors === null){
 vErrors = [err18];
@@ -100221,7 +100297,7 @@ errors++;
 if(len3 > 1){
 let data10 = data8[1];
 if(typeof data10 === "string"){
-if(!pattern480.test(data10)){
+if(!pattern483.test(data10)){
 const err26 = {instancePath:instancePath+"/tags/" + i1+"/1",schemaPath:"#/properties/tags/allOf/1/contains/prefixItems/1/pattern",keyword:"pattern",params:{pattern: "^([0-9]|[1-9][0-9]|100)$"},message:"must match pattern \""+"^([0-9]|[1-9][0-9]|100)$"+"\""};
 if(vErrors === null){
 vErrors = [err26];
@@ -100334,7 +100410,7 @@ errors++;
 if(len5 > 1){
 let data13 = data11[1];
 if(typeof data13 === "string"){
-if(!pattern481.test(data13)){
+if(!pattern484.test(data13)){
 const err34 = {instancePath:instancePath+"/tags/" + i2+"/1",schemaPath:"#/properties/tags/allOf/2/contains/prefixItems/1/pattern",keyword:"pattern",params:{pattern: "^[1-9][0-9]{0,5}$"},message:"must match pattern \""+"^[1-9][0-9]{0,5}$"+"\""};
 if(vErrors === null){
 vErrors = [err34];
@@ -101506,7 +101582,7 @@ validate265.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false}
 
 exports.isLicenseOffer = validate266;
 const schema408 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://openagents.dev/schemas/nostr/license-offer.json","title":"LicenseOffer","description":"What a seller offers one buyer for one price, before the invoice. Its hash is the SHA-256 of its RFC 8785 form; the invoice commits to that hash, and the receipt carries the offer as its content.","type":"object","required":["offer_version","listing","version","release_event_id","manifest_sha256","buyer","seller","model","quantity","price_msats","network","node_pubkey","issued_at","expires_at","nonce"],"additionalProperties":false,"properties":{"offer_version":{"const":1},"listing":{"type":"string","pattern":"^30051:[0-9a-f]{64}:[^:]+$","maxLength":300,"description":"30051:<author>:<slug>"},"version":{"type":"string","minLength":1,"maxLength":256},"release_event_id":{"type":"string","pattern":"^[0-9a-f]{64}$"},"manifest_sha256":{"type":"string","pattern":"^[0-9a-f]{64}$"},"buyer":{"type":"string","pattern":"^[0-9a-f]{64}$","description":"The key that may use the licence."},"seller":{"type":"string","pattern":"^[0-9a-f]{64}$","description":"The key that will sign the receipt: the author, or the coordinator the manifest names."},"model":{"enum":["per-run","per-month"]},"quantity":{"type":"integer","minimum":1,"maximum":1000000,"description":"Runs or months, as the model says."},"price_msats":{"type":"integer","minimum":1,"maximum":9007199254740991},"network":{"enum":["bitcoin","testnet","signet","regtest"]},"node_pubkey":{"type":"string","pattern":"^0[23][0-9a-f]{64}$","description":"The Lightning node that will sign the invoice."},"issued_at":{"type":"integer","minimum":0,"maximum":253402300799,"description":"Unix seconds."},"expires_at":{"type":"integer","minimum":0,"maximum":253402300799,"description":"Unix seconds. An invoice made later is not for this offer."},"nonce":{"type":"string","pattern":"^[0-9a-f]{32}$","description":"Random: two offers of the same thing to the same buyer differ."}}};
-const pattern495 = new RegExp("^0[23][0-9a-f]{64}$", "u");
+const pattern498 = new RegExp("^0[23][0-9a-f]{64}$", "u");
 
 function validate266(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 /*# sourceURL="https://openagents.dev/schemas/nostr/license-offer.json" */;
@@ -101707,7 +101783,7 @@ vErrors.push(err17);
 }
 errors++;
 }
-if(!pattern287.test(data1)){
+if(!pattern290.test(data1)){
 const err18 = {instancePath:instancePath+"/listing",schemaPath:"#/properties/listing/pattern",keyword:"pattern",params:{pattern: "^30051:[0-9a-f]{64}:[^:]+$"},message:"must match pattern \""+"^30051:[0-9a-f]{64}:[^:]+$"+"\""};
 if(vErrors === null){
 vErrors = [err18];
@@ -101963,7 +102039,7 @@ errors++;
 if(data.node_pubkey !== undefined){
 let data11 = data.node_pubkey;
 if(typeof data11 === "string"){
-if(!pattern495.test(data11)){
+if(!pattern498.test(data11)){
 const err39 = {instancePath:instancePath+"/node_pubkey",schemaPath:"#/properties/node_pubkey/pattern",keyword:"pattern",params:{pattern: "^0[23][0-9a-f]{64}$"},message:"must match pattern \""+"^0[23][0-9a-f]{64}$"+"\""};
 if(vErrors === null){
 vErrors = [err39];
@@ -103178,7 +103254,7 @@ errors++;
 if(data.listing !== undefined){
 let data1 = data.listing;
 if(typeof data1 === "string"){
-if(!pattern249.test(data1)){
+if(!pattern252.test(data1)){
 const err20 = {instancePath:instancePath+"/listing",schemaPath:"#/properties/listing/pattern",keyword:"pattern",params:{pattern: "^30051:[0-9a-f]{64}:[a-z0-9_.-]{1,128}$"},message:"must match pattern \""+"^30051:[0-9a-f]{64}:[a-z0-9_.-]{1,128}$"+"\""};
 if(vErrors === null){
 vErrors = [err20];
@@ -105041,7 +105117,7 @@ const schema419 = {"type":"object","additionalProperties":false,"required":["abo
 const schema421 = {"type":"object","additionalProperties":false,"required":["config_event_id","revision","code","message"],"properties":{"config_event_id":{"type":"string","pattern":"^[0-9a-f]{64}$"},"revision":{"type":"integer","minimum":1},"code":{"type":["string","null"],"pattern":"^[a-z][a-z0-9_]*$","maxLength":64,"description":"Why it was refused; null: it was taken."},"message":{"type":["string","null"],"maxLength":2000}}};
 const schema422 = {"type":"object","additionalProperties":false,"required":["run_id","status","reason","code","message","started_at","finished_at","steps_done","steps_total","outputs"],"properties":{"run_id":{"type":"string","pattern":"^run_[0-9A-Za-z]{26}$"},"status":{"enum":["succeeded","failed","canceled"]},"reason":{"enum":["manual","schedule","catch_up","trigger"]},"code":{"type":["string","null"],"maxLength":64},"message":{"type":["string","null"],"maxLength":2000},"started_at":{"type":["string","null"],"maxLength":40},"finished_at":{"type":"string","maxLength":40,"description":"ISO 8601 in UTC."},"steps_done":{"type":"integer","minimum":0},"steps_total":{"type":"integer","minimum":0},"outputs":{"type":"array","maxItems":50,"items":{"$ref":"#/$defs/StatusOutput"},"description":"What it made, by name and size: never what is in it."}}};
 const schema423 = {"type":"object","additionalProperties":false,"required":["name","media_type","bytes"],"properties":{"name":{"type":"string","maxLength":500},"media_type":{"type":"string","maxLength":200},"bytes":{"type":"integer","minimum":0}}};
-const pattern512 = new RegExp("^run_[0-9A-Za-z]{26}$", "u");
+const pattern515 = new RegExp("^run_[0-9A-Za-z]{26}$", "u");
 
 function validate277(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 let vErrors = null;
@@ -105169,7 +105245,7 @@ errors++;
 if(data.run_id !== undefined){
 let data0 = data.run_id;
 if(typeof data0 === "string"){
-if(!pattern512.test(data0)){
+if(!pattern515.test(data0)){
 const err11 = {instancePath:instancePath+"/run_id",schemaPath:"#/properties/run_id/pattern",keyword:"pattern",params:{pattern: "^run_[0-9A-Za-z]{26}$"},message:"must match pattern \""+"^run_[0-9A-Za-z]{26}$"+"\""};
 if(vErrors === null){
 vErrors = [err11];
@@ -105715,7 +105791,7 @@ errors++;
 if(data.install_id !== undefined){
 let data2 = data.install_id;
 if(typeof data2 === "string"){
-if(!pattern139.test(data2)){
+if(!pattern141.test(data2)){
 const err15 = {instancePath:instancePath+"/install_id",schemaPath:"#/properties/install_id/pattern",keyword:"pattern",params:{pattern: "^install_[0-9A-Za-z]{26}$"},message:"must match pattern \""+"^install_[0-9A-Za-z]{26}$"+"\""};
 if(vErrors === null){
 vErrors = [err15];
@@ -106319,7 +106395,7 @@ vErrors.push(err5);
 }
 errors++;
 }
-if(!pattern421.test(data1)){
+if(!pattern424.test(data1)){
 const err6 = {instancePath:instancePath+"/url",schemaPath:"#/properties/url/pattern",keyword:"pattern",params:{pattern: "^https?://"},message:"must match pattern \""+"^https?://"+"\""};
 if(vErrors === null){
 vErrors = [err6];
@@ -107327,7 +107403,7 @@ validate285.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false}
 
 exports.isGitCloneParams = validate286;
 const schema430 = {"type":"object","required":["repo","dest"],"additionalProperties":false,"properties":{"repo":{"type":"string","minLength":1,"maxLength":2048,"description":"An https:// address, or the absolute path of a repository on this machine."},"dest":{"type":"string","minLength":1,"maxLength":4096,"description":"The folder of the clone."},"update":{"type":"boolean","default":true,"description":"Whether a clone that is already there is brought up to date; if not, it is left as it is."},"ref":{"type":"string","pattern":"^[A-Za-z0-9_][A-Za-z0-9._/+-]*$","maxLength":255,"description":"A branch, a tag or a full commit id; the repository's default branch where absent."},"depth":{"type":"integer","minimum":1,"maximum":1000000,"description":"Commits of history to fetch; all where absent."},"submodules":{"type":"array","minItems":1,"maxItems":32,"uniqueItems":true,"items":{"type":"string","minLength":1,"maxLength":2048},"description":"Where the submodules are that are brought along, those of submodules too: each as repo is written. No other is followed; its folder stays empty."}},"$id":"https://openagents.dev/schemas/op/git.clone.json/params","title":"GitCloneParams"};
-const pattern517 = new RegExp("^[A-Za-z0-9_][A-Za-z0-9._/+-]*$", "u");
+const pattern520 = new RegExp("^[A-Za-z0-9_][A-Za-z0-9._/+-]*$", "u");
 
 function validate286(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 /*# sourceURL="https://openagents.dev/schemas/op/git.clone.json/params" */;
@@ -107468,7 +107544,7 @@ vErrors.push(err10);
 }
 errors++;
 }
-if(!pattern517.test(data3)){
+if(!pattern520.test(data3)){
 const err11 = {instancePath:instancePath+"/ref",schemaPath:"#/properties/ref/pattern",keyword:"pattern",params:{pattern: "^[A-Za-z0-9_][A-Za-z0-9._/+-]*$"},message:"must match pattern \""+"^[A-Za-z0-9_][A-Za-z0-9._/+-]*$"+"\""};
 if(vErrors === null){
 vErrors = [err11];
@@ -107718,7 +107794,7 @@ errors++;
 if(data.commit !== undefined){
 let data1 = data.commit;
 if(typeof data1 === "string"){
-if(!pattern337.test(data1)){
+if(!pattern340.test(data1)){
 const err6 = {instancePath:instancePath+"/commit",schemaPath:"#/properties/commit/pattern",keyword:"pattern",params:{pattern: "^[0-9a-f]{40}([0-9a-f]{24})?$"},message:"must match pattern \""+"^[0-9a-f]{40}([0-9a-f]{24})?$"+"\""};
 if(vErrors === null){
 vErrors = [err6];
@@ -107851,7 +107927,7 @@ errors++;
 if(data5.commit !== undefined){
 let data8 = data5.commit;
 if(typeof data8 === "string"){
-if(!pattern337.test(data8)){
+if(!pattern340.test(data8)){
 const err17 = {instancePath:instancePath+"/submodules/" + i0+"/commit",schemaPath:"#/properties/submodules/items/properties/commit/pattern",keyword:"pattern",params:{pattern: "^[0-9a-f]{40}([0-9a-f]{24})?$"},message:"must match pattern \""+"^[0-9a-f]{40}([0-9a-f]{24})?$"+"\""};
 if(vErrors === null){
 vErrors = [err17];
@@ -107915,7 +107991,7 @@ validate287.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false}
 
 exports.isHttpRequestParams = validate288;
 const schema432 = {"type":"object","required":["url"],"additionalProperties":false,"properties":{"url":{"type":"string","pattern":"^https?://","maxLength":8192,"x-secret":true,"description":"A secret may stand in its path or query, never in its host."},"method":{"enum":["GET","HEAD","POST","PUT","PATCH","DELETE"],"default":"GET","description":"GET and HEAD read; the others change something out there and carry an Idempotency-Key."},"headers":{"type":"object","maxProperties":64,"propertyNames":{"pattern":"^[A-Za-z0-9!#$%&'*+.^_`|~-]+$"},"additionalProperties":{"type":"string","maxLength":8192,"x-secret":true}},"body":{"type":["string","number","boolean","null","array","object"],"description":"Text as it is; any other value is sent as JSON."},"expect_status":{"type":"array","minItems":1,"maxItems":32,"items":{"type":"integer","minimum":100,"maximum":599},"description":"The step fails on any other status; 200 to 299 where absent."},"max_bytes":{"type":"integer","minimum":1,"maximum":67108864,"default":200000}},"$id":"https://openagents.dev/schemas/op/http.request.json/params","title":"HttpRequestParams"};
-const pattern521 = new RegExp("^[A-Za-z0-9!#$%&'*+.^_`|~-]+$", "u");
+const pattern524 = new RegExp("^[A-Za-z0-9!#$%&'*+.^_`|~-]+$", "u");
 
 function validate288(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 /*# sourceURL="https://openagents.dev/schemas/op/http.request.json/params" */;
@@ -107964,7 +108040,7 @@ vErrors.push(err2);
 }
 errors++;
 }
-if(!pattern421.test(data0)){
+if(!pattern424.test(data0)){
 const err3 = {instancePath:instancePath+"/url",schemaPath:"#/properties/url/pattern",keyword:"pattern",params:{pattern: "^https?://"},message:"must match pattern \""+"^https?://"+"\""};
 if(vErrors === null){
 vErrors = [err3];
@@ -108015,7 +108091,7 @@ errors++;
 for(const key1 in data2){
 const _errs7 = errors;
 if(typeof key1 === "string"){
-if(!pattern521.test(key1)){
+if(!pattern524.test(key1)){
 const err7 = {instancePath:instancePath+"/headers",schemaPath:"#/properties/headers/propertyNames/pattern",keyword:"pattern",params:{pattern: "^[A-Za-z0-9!#$%&'*+.^_`|~-]+$"},message:"must match pattern \""+"^[A-Za-z0-9!#$%&'*+.^_`|~-]+$"+"\"",propertyName:key1};
 if(vErrors === null){
 vErrors = [err7];
@@ -108418,7 +108494,7 @@ validate289.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false}
 
 exports.isModelEmbedParams = validate290;
 const schema434 = {"type":"object","required":["backend"],"additionalProperties":false,"properties":{"backend":{"enum":["lexical-v1","llama.cpp","ollama","mlx","foundation_models"]},"index":{"type":"string","pattern":"^[a-z0-9][a-z0-9._-]{0,63}$","description":"Embed this index's passages that have no vector yet."},"texts":{"type":"array","maxItems":1000,"items":{"type":"string","maxLength":100000},"description":"Embed these and return their vectors."},"dim":{"type":"integer","minimum":1,"maximum":16384,"description":"The vectors' length. A model has one length; lexical-v1 takes any up to 2048."}},"oneOf":[{"properties":{"index":{"type":"string"}},"required":["index"]},{"properties":{"texts":{"type":"array"}},"required":["texts"]}],"$id":"https://openagents.dev/schemas/op/model.embed.json/params","title":"ModelEmbedParams"};
-const pattern522 = new RegExp("^[a-z0-9][a-z0-9._-]{0,63}$", "u");
+const pattern525 = new RegExp("^[a-z0-9][a-z0-9._-]{0,63}$", "u");
 
 function validate290(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 /*# sourceURL="https://openagents.dev/schemas/op/model.embed.json/params" */;
@@ -108566,7 +108642,7 @@ errors++;
 if(data.index !== undefined){
 let data3 = data.index;
 if(typeof data3 === "string"){
-if(!pattern522.test(data3)){
+if(!pattern525.test(data3)){
 const err8 = {instancePath:instancePath+"/index",schemaPath:"#/properties/index/pattern",keyword:"pattern",params:{pattern: "^[a-z0-9][a-z0-9._-]{0,63}$"},message:"must match pattern \""+"^[a-z0-9][a-z0-9._-]{0,63}$"+"\""};
 if(vErrors === null){
 vErrors = [err8];
@@ -109270,7 +109346,7 @@ validate293.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false}
 
 exports.isNostrPublishParams = validate294;
 const schema438 = {"type":"object","required":["kind","content"],"additionalProperties":false,"properties":{"kind":{"type":"integer","minimum":0,"maximum":65535},"content":{"type":"string","maxLength":131072},"tags":{"type":"array","maxItems":2000,"items":{"type":"array","minItems":1,"maxItems":64,"items":{"type":"string","maxLength":4096}},"default":[]},"relays":{"type":"array","minItems":1,"maxItems":32,"items":{"type":"string","pattern":"^wss?://","maxLength":2048},"description":"Some of the relays its owner chose; all of them where absent."}},"$id":"https://openagents.dev/schemas/op/nostr.publish.json/params","title":"NostrPublishParams"};
-const pattern523 = new RegExp("^wss?://", "u");
+const pattern526 = new RegExp("^wss?://", "u");
 
 function validate294(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 /*# sourceURL="https://openagents.dev/schemas/op/nostr.publish.json/params" */;
@@ -109500,7 +109576,7 @@ vErrors.push(err17);
 }
 errors++;
 }
-if(!pattern523.test(data6)){
+if(!pattern526.test(data6)){
 const err18 = {instancePath:instancePath+"/relays/" + i2,schemaPath:"#/properties/relays/items/pattern",keyword:"pattern",params:{pattern: "^wss?://"},message:"must match pattern \""+"^wss?://"+"\""};
 if(vErrors === null){
 vErrors = [err18];
@@ -109706,7 +109782,7 @@ validate295.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false}
 
 exports.isSearchkitIndexParams = validate296;
 const schema440 = {"type":"object","required":["path","index"],"additionalProperties":false,"properties":{"path":{"type":"string","minLength":1,"description":"The folder to index, usually a git checkout."},"index":{"type":"string","pattern":"^[a-z0-9][a-z0-9._-]{0,63}$","description":"The index's name on this worker."},"languages":{"type":"array","maxItems":64,"items":{"type":"string","pattern":"^[A-Za-z0-9+#_.-]{1,32}$"},"description":"Index only these: a language (swift, ts, python) or a file extension. Absent or empty: every text file."},"include":{"type":"array","maxItems":256,"items":{"type":"string","minLength":1,"maxLength":1024},"description":"Index only paths that match one of these globs, relative to path. Absent or empty: all."},"exclude":{"type":"array","maxItems":256,"items":{"type":"string","minLength":1,"maxLength":1024},"description":"Never index paths that match one of these globs, relative to path."}},"$id":"https://openagents.dev/schemas/op/searchkit.index.json/params","title":"SearchkitIndexParams"};
-const pattern526 = new RegExp("^[A-Za-z0-9+#_.-]{1,32}$", "u");
+const pattern529 = new RegExp("^[A-Za-z0-9+#_.-]{1,32}$", "u");
 
 function validate296(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 /*# sourceURL="https://openagents.dev/schemas/op/searchkit.index.json/params" */;
@@ -109780,7 +109856,7 @@ errors++;
 if(data.index !== undefined){
 let data1 = data.index;
 if(typeof data1 === "string"){
-if(!pattern522.test(data1)){
+if(!pattern525.test(data1)){
 const err5 = {instancePath:instancePath+"/index",schemaPath:"#/properties/index/pattern",keyword:"pattern",params:{pattern: "^[a-z0-9][a-z0-9._-]{0,63}$"},message:"must match pattern \""+"^[a-z0-9][a-z0-9._-]{0,63}$"+"\""};
 if(vErrors === null){
 vErrors = [err5];
@@ -109819,7 +109895,7 @@ const len0 = data2.length;
 for(let i0=0; i0<len0; i0++){
 let data3 = data2[i0];
 if(typeof data3 === "string"){
-if(!pattern526.test(data3)){
+if(!pattern529.test(data3)){
 const err8 = {instancePath:instancePath+"/languages/" + i0,schemaPath:"#/properties/languages/items/pattern",keyword:"pattern",params:{pattern: "^[A-Za-z0-9+#_.-]{1,32}$"},message:"must match pattern \""+"^[A-Za-z0-9+#_.-]{1,32}$"+"\""};
 if(vErrors === null){
 vErrors = [err8];
@@ -110551,7 +110627,7 @@ errors++;
 if(data.index !== undefined){
 let data0 = data.index;
 if(typeof data0 === "string"){
-if(!pattern522.test(data0)){
+if(!pattern525.test(data0)){
 const err3 = {instancePath:instancePath+"/index",schemaPath:"#/properties/index/pattern",keyword:"pattern",params:{pattern: "^[a-z0-9][a-z0-9._-]{0,63}$"},message:"must match pattern \""+"^[a-z0-9][a-z0-9._-]{0,63}$"+"\""};
 if(vErrors === null){
 vErrors = [err3];
@@ -111242,8 +111318,8 @@ validate299.evaluated = {"props":true,"dynamicProps":false,"dynamicItems":false}
 
 exports.isSiteBuildParams = validate300;
 const schema446 = {"type":"object","required":["edge"],"additionalProperties":false,"properties":{"edge":{"type":"string","pattern":"^https?://[^/?#@]+$","maxLength":300,"description":"The edge whose catalog is mirrored, without a path."},"url":{"type":"string","pattern":"^https?://[^/?#@]+$","maxLength":300,"description":"Where the site will be served; the edge's address where absent. It is written into pages, not connected to."},"site":{"type":"string","pattern":"^[a-z0-9][a-z0-9-]{0,63}$","default":"mirror","description":"The site's name on this worker: its folder is below sites/ in the worker's data folder."},"files":{"type":"integer","minimum":1,"maximum":10000000,"default":20000,"description":"How many files the host takes; pictures of the oldest listings are left out."}},"$id":"https://openagents.dev/schemas/op/site.build.json/params","title":"SiteBuildParams"};
-const pattern528 = new RegExp("^https?://[^/?#@]+$", "u");
-const pattern530 = new RegExp("^[a-z0-9][a-z0-9-]{0,63}$", "u");
+const pattern531 = new RegExp("^https?://[^/?#@]+$", "u");
+const pattern533 = new RegExp("^[a-z0-9][a-z0-9-]{0,63}$", "u");
 
 function validate300(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 /*# sourceURL="https://openagents.dev/schemas/op/site.build.json/params" */;
@@ -111292,7 +111368,7 @@ vErrors.push(err2);
 }
 errors++;
 }
-if(!pattern528.test(data0)){
+if(!pattern531.test(data0)){
 const err3 = {instancePath:instancePath+"/edge",schemaPath:"#/properties/edge/pattern",keyword:"pattern",params:{pattern: "^https?://[^/?#@]+$"},message:"must match pattern \""+"^https?://[^/?#@]+$"+"\""};
 if(vErrors === null){
 vErrors = [err3];
@@ -111327,7 +111403,7 @@ vErrors.push(err5);
 }
 errors++;
 }
-if(!pattern528.test(data1)){
+if(!pattern531.test(data1)){
 const err6 = {instancePath:instancePath+"/url",schemaPath:"#/properties/url/pattern",keyword:"pattern",params:{pattern: "^https?://[^/?#@]+$"},message:"must match pattern \""+"^https?://[^/?#@]+$"+"\""};
 if(vErrors === null){
 vErrors = [err6];
@@ -111352,7 +111428,7 @@ errors++;
 if(data.site !== undefined){
 let data2 = data.site;
 if(typeof data2 === "string"){
-if(!pattern530.test(data2)){
+if(!pattern533.test(data2)){
 const err8 = {instancePath:instancePath+"/site",schemaPath:"#/properties/site/pattern",keyword:"pattern",params:{pattern: "^[a-z0-9][a-z0-9-]{0,63}$"},message:"must match pattern \""+"^[a-z0-9][a-z0-9-]{0,63}$"+"\""};
 if(vErrors === null){
 vErrors = [err8];

@@ -12,7 +12,9 @@ export const TOKEN = "t".repeat(43);
 
 /** A world's leases and runs behind the real server. */
 export function serveWorld(world: RunWorld): ReturnType<typeof openAdminServer> {
+  const { worker } = world.options.config;
   const ports: Partial<ControlPorts> = {
+    worker: { describe: async () => ({ worker }) as never },
     leases: openLeases(world.options),
     runs: {
       list: ({ limit }) => listRuns(world.database, { limit }),
@@ -26,7 +28,7 @@ export function serveWorld(world: RunWorld): ReturnType<typeof openAdminServer> 
     report: (error) => world.reports.push(error),
   };
   const absent = new Proxy({}, { get: () => () => reject("not_found", "not served") });
-  const names = ["worker", "installs", "events", "market", "schedule", "audit", "pairings"];
+  const names = ["installs", "events", "market", "schedule", "audit", "pairings"];
   const rest = Object.fromEntries(names.map((name) => [name, absent]));
   return openAdminServer(controlApp({ ...rest, ...ports } as unknown as ControlPorts), { port: 0, token: TOKEN });
 }

@@ -110,7 +110,7 @@ export async function openDistantClient(
 function client(send: Send, rest: Pick<ControlClient, "daemon" | "work" | "close">): ControlClient {
   const ask = async <T extends object>(path: string, init: RequestInit): Promise<T | Rejection> => {
     const response = await send(path, init);
-    const value = (await response.json()) as T;
+    const value = (await readAnswer(response, path, init)) as T;
     return response.ok ? value : asRejection(value, response.status);
   };
   const init = (signal: AbortSignal | undefined): RequestInit => (signal === undefined ? {} : { signal });
@@ -130,6 +130,17 @@ function client(send: Send, rest: Pick<ControlClient, "daemon" | "work" | "close
     },
     ...rest,
   };
+}
+
+/** The whole answer. Fault: unreachable, where it was cut short or comes from something else than a control API. */
+async function readAnswer(response: Response, path: string, { signal }: RequestInit): Promise<unknown> {
+  try {
+    return await response.json();
+  } catch (cause) {
+    if (signal?.aborted === true) throw new Fault("canceled", "stopped", { cause });
+    const what = cause instanceof SyntaxError ? "is not JSON: is it a worker's control API?" : "was cut short";
+    throw new Fault("unreachable", `the answer to ${path} (HTTP ${response.status}) ${what}`, { cause });
+  }
 }
 
 /** An error body as the rejection it was; a code this version does not know still fails. */

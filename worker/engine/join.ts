@@ -22,6 +22,16 @@ export interface Workspace {
   readonly lease_ms: number;
 }
 
+interface Events {
+  readonly events: readonly Recorded[];
+}
+
+/** What a sign of life brings back. */
+interface Sign extends Pick<RunState, "cancel_reason" | "paused"> {
+  readonly lease_left_ms: number;
+  readonly kill_switch: boolean;
+}
+
 interface Claim {
   readonly run_id: string;
   readonly claim_token: string;
@@ -62,7 +72,52 @@ interface Scruples {
   readonly judge: ReleaseJudge;
 }
 
-/** Claims one run and carries it out; false where there is none. */
+/** What goes by: the same may be said again. */
+const PASSING: ReadonlySet<string> = new Set(["unreachable", "disk_full", "database_locked"]);
+
+/** Asks the workspace, which has so long to answer. Faults: those of `PASSING`. */
+async function ask<T extends object>(
+  workspace: Workspace,
+  path: string,
+  body: object,
+  limit_ms: number = LIMITS.engine_answer_ms,
+  signal?: AbortSignal,
+): Promise<T | Rejection> {
+  const limit = AbortSignal.timeout(Math.min(Math.max(limit_ms, LIMITS.engine_poll_ms), LIMITS.engine_answer_ms));
+  let given: T | Rejection;
+  try {
+    given = await workspace.post<T>(path, body, signal === undefined ? limit : AbortSignal.any([signal, limit]));
+  } catch (cause) {
+    if (!limit.aborted || signal?.aborted === true) throw cause;
+    throw new Fault("unreachable", `the workspace gave no answer to ${path} in time`, { cause });
+  }
+  if (isRejection(given) && PASSING.has(given.code)) throw new Fault(given.code, given.message);
+  return given;
+}
+
+/** Asks until there is an answer, the lease is over, or `stop` aborts: what is asked may be asked twice. */
+async function insist<T extends object>(
+  { clock, report }: EngineOptions,
+  workspace: Workspace,
+  path: string,
+  body: object,
+  lease: { readonly lease_until_ms: number },
+  stop: AbortSignal,
+  signal?: AbortSignal,
+): Promise<T | Rejection> {
+  for (;;) {
+    try {
+      return await ask<T>(workspace, path, body, lease.lease_until_ms - clock.now_ms(), signal);
+    } catch (error) {
+      const passing = error instanceof Fault && PASSING.has(error.code);
+      if (!passing || stop.aborted || clock.now_ms() >= lease.lease_until_ms) throw error;
+      report(error);
+      await clock.sleep(LIMITS.engine_poll_ms, stop);
+    }
+  }
+}
+
+/** Claims one run and carries it out; false where there is none. A stop waits for the answer: no claim is left behind. */
 async function one(
   options: EngineOptions,
   workspace: Workspace,
@@ -74,31 +129,26 @@ async function one(
   if (releases.length === 0) return false;
   const { lease_ms } = workspace;
   const manifests = [...new Set(releases.map(({ pins }) => pins.manifest_sha256))];
-  const claim = await workspace.post<Claim | { readonly run_id: null }>(
-    "/v1/runs/claim",
-    { engine_id, manifests, lease_ms },
-    stop,
-  );
+  const lease_until_ms = options.clock.now_ms() + lease_ms;
+  const wanted = { engine_id, manifests, lease_ms };
+  const claim = await ask<Claim | { readonly run_id: null }>(workspace, "/v1/runs/claim", wanted);
   if (isRejection(claim)) throw new Fault(claim.code, claim.message);
   if (claim.run_id === null) return false;
   const { run_id, claim_token } = claim;
   const letGo = (reason: string) =>
-    workspace.post(`/v1/runs/${run_id}/lease/release`, { claim_token, reason: clip(reason, 500) }, stop);
+    ask(workspace, `/v1/runs/${run_id}/lease/release`, { claim_token, reason: clip(reason, 500) });
   for (const release of releases) {
     const { manifest_sha256, permission_hash } = release.pins;
     const body = { claim_token, manifest_sha256, permission_hash };
-    const given = await workspace.post<{ readonly events: readonly Recorded[] }>(
-      `/v1/runs/${run_id}/start`,
-      body,
-      stop,
-    );
+    const path = `/v1/runs/${run_id}/start`;
+    const given = await insist<Events>(options, workspace, path, body, { lease_until_ms }, stop);
     const state = isRejection(given) ? given : await judgedState(options, judge, release, given.events);
     if (!isRejection(state)) {
       await carryOut(
         options,
         workspace,
         engine_id,
-        { ...watch(options.clock), claim, run_id, release, state, lease_until_ms: 0, outside: false },
+        { ...watch(options.clock), claim, run_id, release, state, lease_until_ms, outside: false },
         stop,
       );
       return true;
@@ -125,14 +175,13 @@ async function carryOut(
 ): Promise<void> {
   const { clock } = options;
   const { run_id, claim_token } = held.claim;
-  held.lease_until_ms = clock.now_ms() + workspace.lease_ms;
   const over = new AbortController();
   const stopping = (): void => held.controller.abort(new Fault("interrupted", "the worker is stopping"));
   stop.addEventListener("abort", stopping, { once: true });
   const beating = beat(options, workspace, held, over.signal);
   const append: AppendHeld = async (command, next) => {
     const [path, body] = request(command, next);
-    return send(options, workspace, held, path, { claim_token, ...body }, over.signal);
+    return send(options, workspace, held, path, { claim_token, ...body }, over.signal, stop);
   };
   const attempts: Attempts & EngineOptions = { ...options, engine_id, append: (_, command) => append(command) };
   try {
@@ -150,9 +199,8 @@ async function carryOut(
     over.abort();
     await beating;
     if (stop.aborted && !lost(held) && !isFinished(held.state)) {
-      const limit = AbortSignal.timeout(LIMITS.step_stop_ms);
       const body = { claim_token, reason: "the engine is stopping" };
-      await workspace.post(`/v1/runs/${run_id}/lease/release`, body, limit).catch(options.report);
+      await ask(workspace, `/v1/runs/${run_id}/lease/release`, body, LIMITS.step_stop_ms).catch(options.report);
     }
   }
 }
@@ -201,37 +249,26 @@ function request(command: RunCommand, next: ControlStepNext | undefined): readon
   }
 }
 
-/** Sends until it is answered or the lease is over; what the workspace recorded becomes part of the state. */
+/**
+ * Sends until it is answered or the lease is over; however often that is, it is one call, which the workspace writes
+ * once. What it recorded becomes part of the state.
+ */
 async function send(
-  { clock, report }: EngineOptions,
+  options: EngineOptions,
   workspace: Workspace,
   held: Held,
   path: string,
   body: object,
-  signal: AbortSignal,
+  over: AbortSignal,
+  stop: AbortSignal,
 ): Promise<Rejection | undefined> {
-  const { run_id } = held.claim;
-  for (let again = false; ; again = true) {
-    try {
-      const given = await workspace.post<{ readonly events: readonly Recorded[] }>(
-        `/v1/runs/${run_id}/${path}`,
-        body,
-        signal,
-      );
-      if (!isRejection(given)) {
-        held.state = foldAll(runDecider, given.events as readonly RunEvent[], held.state);
-        return undefined;
-      }
-      // It may have been written before, and only its answer have been lost: the caller starts over from the log.
-      if (again) throw new Fault("interrupted", given.message);
-      return given;
-    } catch (error) {
-      if (!(error instanceof Fault) || error.code !== "unreachable" || lost(held)) throw error;
-      report(error);
-      if (clock.now_ms() >= held.lease_until_ms) throw loseLease(held, "the workspace was not reached in time");
-      await clock.sleep(LIMITS.engine_poll_ms, signal);
-    }
-  }
+  const { clock, random } = options;
+  const call = { ...body, idempotency_key: newId("call", clock.now_ms(), random) };
+  const whole = `/v1/runs/${held.claim.run_id}/${path}`;
+  const given = await insist<Events>(options, workspace, whole, call, held, stop, over);
+  if (isRejection(given)) return given;
+  held.state = foldAll(runDecider, given.events as readonly RunEvent[], held.state);
+  return undefined;
 }
 
 /** Tells the workspace that this engine is alive, and learns from it whether the run is canceled or paused. */
@@ -243,19 +280,26 @@ async function beat(
 ): Promise<void> {
   const { run_id, claim_token } = held.claim;
   const { lease_ms } = workspace;
+  // It ends by itself, whatever becomes of a call that is under way, and whatever the clock is set to.
+  const untilLost = (): (() => void) =>
+    clock.alarm(held.lease_until_ms - clock.now_ms(), () => loseLease(held, "the workspace was not reached in time"));
+  let keep = untilLost();
+  over.addEventListener("abort", () => keep(), { once: true });
   for (;;) {
     await clock.sleep(Math.min(lease_ms / 3, LIMITS.engine_poll_ms), over);
     if (over.aborted || lost(held)) return;
     try {
       const sent_ms = clock.now_ms();
-      const given = await workspace.post<
-        Pick<RunState, "cancel_reason" | "paused"> & { readonly lease_left_ms: number; readonly kill_switch: boolean }
-      >(`/v1/runs/${run_id}/lease/heartbeat`, { claim_token, lease_ms }, over);
+      const left_ms = held.lease_until_ms - sent_ms;
+      const path = `/v1/runs/${run_id}/lease/heartbeat`;
+      const given = await ask<Sign>(workspace, path, { claim_token, lease_ms }, left_ms, over);
       if (isRejection(given)) {
         if (given.code !== "run_finished") loseLease(held, given.message);
         return;
       }
+      keep();
       held.lease_until_ms = sent_ms + given.lease_left_ms;
+      keep = untilLost();
       held.state = { ...held.state, cancel_reason: given.cancel_reason, paused: given.paused };
       if (given.paused === null) held.gate.open();
       else held.gate.shut();
@@ -272,8 +316,6 @@ async function beat(
   }
 }
 
-function loseLease({ controller }: Held, why: string): Fault {
-  const fault = new Fault("lease_lost", `the run is no longer this engine's: ${why}`);
-  controller.abort(fault);
-  return fault;
+function loseLease({ controller }: Held, why: string): void {
+  controller.abort(new Fault("lease_lost", `the run is no longer this engine's: ${why}`));
 }

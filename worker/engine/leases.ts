@@ -23,20 +23,29 @@ interface Holder {
   readonly lease: LeaseProof;
 }
 
+/** What an engine shows with a call. */
+interface Shown {
+  readonly claim_token?: string | undefined;
+  readonly idempotency_key?: string;
+}
+
 /** The workspace's side of leases: engines of other processes claim runs and write what they did. */
 export function openLeases(options: LeaseOptions): ControlPorts["leases"] {
   const { store, database, clock, random, config } = options;
-  const append = (run_id: string, engine_id: string, asked: Task, by: Actor | undefined) => {
+  const append = (run_id: string, engine_id: string, asked: Task, by: Actor | undefined, once: object = {}) => {
     const { actor_type, actor_id } = by?.scope ? by : ({ actor_type: "service", actor_id: engine_id } as const);
     const about = { now_ms: clock.now_ms(), actor_type, actor_id, correlation_id: run_id };
     const context = inWorkspace(config.workspace_id, about);
-    return database.commit(() => store.handle(context, [asked]));
+    return database.commit(() => store.handle({ ...context, ...once }, [asked]));
   };
 
-  /** Writes for the engine whose token this is, and gives the events; the decider says whether it holds the run. */
+  /**
+   * Writes for the engine whose token this is, and gives the events; the decider says whether it holds the run. What it
+   * sends again under the same key is written once.
+   */
   const heldTask = async (
     run_id: string,
-    token: string | undefined,
+    { claim_token: token, idempotency_key }: Shown,
     by: Actor | undefined,
     ask: (holder: Holder) => Task,
   ): Promise<object | Rejection> => {
@@ -46,16 +55,22 @@ export function openLeases(options: LeaseOptions): ControlPorts["leases"] {
     if (claim === null) return reject("lease_lost", "nobody holds the run: claim it again");
     if (claim.token_sha256 === null) return reject("lease_token_mismatch", "the worker carries the run out itself");
     const lease = { token_sha256: hashOf(token, by), now_ms: clock.now_ms() };
-    const recorded = await append(run_id, claim.engine_id, ask({ engine_id: claim.engine_id, lease }), by);
+    // Who no longer holds the run is told so, whatever was recorded under its key.
+    const holds = lease.token_sha256 === claim.token_sha256 && (claim.lease_until_ms ?? 0) > lease.now_ms;
+    const once =
+      idempotency_key === undefined || !holds
+        ? {}
+        : { idempotency_key: `lease/${run_id}/${claim.fence}/${idempotency_key}` };
+    const recorded = await append(run_id, claim.engine_id, ask({ engine_id: claim.engine_id, lease }), by, once);
     return isRejection(recorded) ? recorded : { events: recorded };
   };
   const held = (
     run_id: string,
-    token: string | undefined,
+    shown: Shown,
     by: Actor | undefined,
     ask: () => EngineCommand,
   ): Promise<object | Rejection> =>
-    heldTask(run_id, token, by, (holder) => task(runDecider, run_id, { ...ask(), ...holder }));
+    heldTask(run_id, shown, by, (holder) => task(runDecider, run_id, { ...ask(), ...holder }));
 
   /** The workspace's own switch holds for whoever carries its runs out. */
   const isStopped = ({ steps }: RunState, step_id: string): boolean =>
@@ -104,7 +119,7 @@ export function openLeases(options: LeaseOptions): ControlPorts["leases"] {
     heartbeat: async (id, { claim_token, lease_ms }, by) => {
       const now_ms = clock.now_ms();
       const lease_until_ms = leaseUntil(lease_ms);
-      const done = await held(id, claim_token, by, () => ({ type: "extend_lease", lease_until_ms, now_ms }));
+      const done = await held(id, { claim_token }, by, () => ({ type: "extend_lease", lease_until_ms, now_ms }));
       if (isRejection(done)) return done;
       const { claim, cancel_reason, paused } = store.load(runDecider, id);
       // Two machines' clocks need not agree: what is left of it is told too.
@@ -117,20 +132,19 @@ export function openLeases(options: LeaseOptions): ControlPorts["leases"] {
         kill_switch: options.kill_switch.isOn(),
       };
     },
-    release: (id, { claim_token, reason = "given back" }, by) =>
-      held(id, claim_token, by, () => ({ type: "release", reason })),
+    release: (id, { reason = "given back", ...shown }, by) => held(id, shown, by, () => ({ type: "release", reason })),
     start: async (id, { claim_token, manifest_sha256, permission_hash }, by) => {
-      const done = await held(id, claim_token, by, () => ({ type: "start", manifest_sha256, permission_hash }));
+      const done = await held(id, { claim_token }, by, () => ({ type: "start", manifest_sha256, permission_hash }));
       return isRejection(done) ? done : { events: store.bySubject(id) };
     },
-    step: (id, { claim_token, command }, by) => heldTask(id, claim_token, by, stepTask(id, command)),
-    complete: (id, { claim_token }, by) =>
-      held(id, claim_token, by, () => ({
+    step: (id, { command, ...shown }, by) => heldTask(id, shown, by, stepTask(id, command)),
+    complete: (id, shown, by) =>
+      held(id, shown, by, () => ({
         type: "complete",
         note_relays: noteRelays(options, store.load(runDecider, id)),
       })),
-    fail: (id, { claim_token, step_id, code, message }, by) =>
-      held(id, claim_token, by, () =>
+    fail: (id, { step_id, code, message, ...shown }, by) =>
+      held(id, shown, by, () =>
         store.load(runDecider, id).cancel_reason === null
           ? { type: "fail", step_id, code, message }
           : { type: "finish_canceled" },
