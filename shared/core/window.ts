@@ -27,7 +27,12 @@ export function parseWindow(window: { readonly start: string; readonly end: stri
 
 /** Whether the window is open at an instant. */
 export function isOpen(window: Window, time_zone: string, at_ms: number): boolean {
-  const minutes = Math.floor(toWall(time_zone, at_ms) / MINUTE_MS);
+  return showsOpen(window, toWall(time_zone, at_ms));
+}
+
+/** Whether the window is open when clocks show a wall time. */
+export function showsOpen(window: Window, wall_ms: number): boolean {
+  const minutes = Math.floor(wall_ms / MINUTE_MS);
   const minute = ((minutes % DAY_MINUTES) + DAY_MINUTES) % DAY_MINUTES;
   const { start_minute, end_minute } = window;
   return start_minute < end_minute

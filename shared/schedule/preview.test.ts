@@ -72,6 +72,38 @@ test("a fire moved out of a gap into a window counts, and out of its window does
   ]);
 });
 
+test("where what is outside waits, the start shown is the window's opening, one for all that is due until then", () => {
+  const night = {
+    time_zone: "UTC",
+    from_ms: Date.parse("2026-03-07T12:00:00Z"),
+    window: { start: "01:00", end: "05:00" },
+  };
+  const starts = (expression: string, on_missed: "skip" | "catch_up"): string[] =>
+    preview({ ...night, expression, on_missed }).fires.map((text) => text.slice(5, 16));
+  assert.deepEqual(starts("0 22 * * *", "skip"), []);
+  assert.deepEqual(starts("0 22 * * *", "catch_up"), ["03-08T01:00", "03-09T01:00", "03-10T01:00"]);
+  assert.deepEqual(starts("0 20-23,1,3 * * *", "catch_up"), ["03-08T01:00", "03-08T03:00", "03-09T01:00"]);
+});
+
+test("a day of change is marked also where the change comes after the last fire of that day, and not the day after", () => {
+  const outcomes = (from: string, count: number, expression = "30 1 * * *"): string[] =>
+    preview({ expression, from_ms: Date.parse(from), count }).clock_changes.map(({ outcome }) => outcome);
+  assert.deepEqual(outcomes("2026-10-31T12:00:00Z", 1), ["fires_first_time"]);
+  assert.deepEqual(outcomes("2026-10-30T12:00:00Z", 1), []);
+  assert.deepEqual(outcomes("2026-03-07T18:00:00Z", 1, "30 0,2 * * *"), ["fires_after_gap"]);
+});
+
+test("what a change of clocks does to what the window keeps out is said as it is", () => {
+  const outcomes = (request: Partial<PreviewRequest>): string[] =>
+    preview({ from_ms: Date.parse("2026-01-01T00:00:00Z"), count: 366, ...request }).clock_changes.map(
+      ({ outcome }) => outcome,
+    );
+  const gone = { expression: "30 2 * * *", window: { start: "02:00", end: "03:00" } };
+  assert.deepEqual(outcomes({ ...gone, on_missed: "skip" }), ["outside_window"]);
+  assert.deepEqual(outcomes({ ...gone, on_missed: "catch_up" }), ["waits_for_window"]);
+  assert.deepEqual(outcomes({ expression: "30 1,6 * * *", window: { start: "06:00", end: "07:00" } }), []);
+});
+
 test("bad expressions, zones, windows and starts are refused", () => {
   const code = (request: Partial<PreviewRequest>): string => {
     const answer = previewSchedule({ ...CHICAGO, ...request });

@@ -132,8 +132,8 @@ function nextTimes(
 ): { readonly fires: readonly string[]; readonly local: readonly string[] } {
   const cron = toCronSchedule(manifest.schedule, time_zone);
   if (cron === null) return { fires: [], local: [] };
-  const { expression, timezone, window } = cron;
-  const request = { expression, time_zone: timezone, from_ms: now_ms, count: 3 };
+  const { expression, timezone, window, on_missed } = cron;
+  const request = { expression, time_zone: timezone, on_missed, from_ms: now_ms, count: 3 };
   const preview = previewSchedule(window === undefined ? request : { ...request, window });
   return isRejection(preview) ? { fires: [], local: [] } : preview;
 }

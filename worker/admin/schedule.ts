@@ -88,8 +88,9 @@ function describeSchedule(
 const NEVER: Preview = { fires: [], local: [], clock_changes: [] };
 
 function previewOf(schedule: CronSchedule, from_ms: number, count: number): Preview | Rejection {
-  const { expression, timezone: time_zone, window } = schedule;
-  return previewSchedule({ expression, time_zone, from_ms, count, ...(window === undefined ? {} : { window }) });
+  const { expression, timezone: time_zone, window, on_missed } = schedule;
+  const within = window === undefined ? {} : { window };
+  return previewSchedule({ expression, time_zone, from_ms, count, on_missed, ...within });
 }
 
 function simulate(

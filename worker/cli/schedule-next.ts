@@ -1,5 +1,6 @@
 import type { ScheduleDescription } from "@oa/shared/api/ports.ts";
 import { isRejection, type Rejection, reject } from "@oa/shared/core/refusal.ts";
+import type { CronSchedule } from "@oa/shared/generated/types.ts";
 import type { ClockChange, Preview } from "@oa/shared/schedule/preview.ts";
 import { type Command, type CommandContext, defineCommand, type ExitCode } from "./command.ts";
 import { findInstall, INSTALL_NAME } from "./find-install.ts";
@@ -65,15 +66,26 @@ async function nextOfInstall(
   const found = await client.get<ScheduleDescription>(path);
   if (isRejection(found)) return found;
   const [what = "", ...whose] = describeOwn(found);
-  const lines = found.schedule === null ? [] : describe(found, found.schedule.timezone).split("\n");
+  const { schedule } = found;
+  const lines = schedule === null || found.fires.length === 0 ? [] : describe(found, schedule.timezone).split("\n");
   const chosen = whose.filter((line) => !line.startsWith("Next:"));
-  print(found, () => [what, ...chosen, ...lines].map(plain).join("\n"));
+  print(found, () => [what, ...chosen, ...lines, ...outside(schedule)].map(plain).join("\n"));
   return 0;
+}
+
+/** What becomes of what is due outside the window. */
+function outside(schedule: CronSchedule | null): readonly string[] {
+  if (schedule?.window === undefined) return [];
+  const { window, on_missed } = schedule;
+  const then = on_missed === "catch_up" ? "starts when the window opens, and is shown there" : "is skipped";
+  return [`What is due outside ${window.start} to ${window.end} ${then} (on_missed: ${on_missed}).`];
 }
 
 const NONE = { fires: [] };
 const OUTCOMES: Readonly<Record<ClockChange["outcome"], string>> = {
   fires_after_gap: "does not exist; what falls in it fires once, right after it",
+  waits_for_window: "does not exist; its window is closed right after it, so what falls in it waits for it to open",
+  outside_window: "does not exist; its window is closed right after it, so what falls in it does not fire",
   does_not_fire: "does not exist; what falls in it does not fire",
   fires_first_time: "comes twice; the schedule fires the first time only",
   fires_both_times: "comes twice; the schedule fires both times",

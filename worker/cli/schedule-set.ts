@@ -38,13 +38,17 @@ export const command: Command = defineCommand({
   },
 });
 
+const NEVER = "It never starts: nothing of it is due while its window is open, and what is due outside is skipped.";
+
 /** What it runs by, whose choice that is, and when it is due next. */
 export function describeOwn(description: ScheduleDescription): readonly string[] {
   const { title, sentence, declared_sentence, schedule_changes, local, schedule } = description;
   const [first] = local;
+  const never = schedule !== null && first === undefined;
   return [
     `${title} runs ${sentence}.`,
     ...(schedule_changes === null ? [] : [`You chose that; the upgrade declares: ${declared_sentence}.`]),
+    ...(never ? [NEVER] : []),
     ...(first === undefined || schedule === null ? [] : [`Next: ${first.replace("T", " ")} (${schedule.timezone}).`]),
   ];
 }

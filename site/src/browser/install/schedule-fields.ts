@@ -100,9 +100,9 @@ const FIRES = 5;
 /** The next times a schedule fires, as its zone's clocks show them, with what the changes of clocks do to it. */
 export function nextTimes(schedule: UpgradeSchedule, zone: string, now_ms: number): readonly string[] | Rejection {
   if (schedule.type !== "cron") return [];
-  const { expression = "", timezone = zone, window } = schedule;
+  const { expression = "", timezone = zone, window, on_missed = "catch_up" } = schedule;
   const preview = previewSchedule({
-    ...{ expression, time_zone: timezone, from_ms: now_ms, count: FIRES },
+    ...{ expression, time_zone: timezone, from_ms: now_ms, count: FIRES, on_missed },
     ...(window === undefined ? {} : { window }),
   });
   if (isRejection(preview)) return preview;
@@ -126,6 +126,8 @@ function clockSentence({ kind, local_from, local_until, outcome }: ClockChange):
   const what = kind === "gap" ? `Clocks skip ${from} to ${until}` : `Clocks show ${from} to ${until} twice`;
   const then = {
     fires_after_gap: "it fires right after",
+    waits_for_window: "its window is closed right after, so it waits for it to open",
+    outside_window: "its window is closed right after, so it is skipped",
     does_not_fire: "it does not fire then",
     fires_first_time: "it fires the first time only",
     fires_both_times: "it fires both times",
