@@ -1,12 +1,16 @@
 /** Sensors against text in the form that the programs and files of macOS and Linux print (test/vectors/machine-state). */
 import assert from "node:assert/strict";
-import { readFileSync } from "node:fs";
+import { spawnSync } from "node:child_process";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
 import { fileSensors } from "@oa/worker/adapters/machine-state/file.ts";
 import { linuxSensors } from "@oa/worker/adapters/machine-state/linux.ts";
+import { thisMachine } from "@oa/worker/adapters/machine-state/machine.ts";
 import { macosSensors } from "@oa/worker/adapters/machine-state/macos.ts";
 import { cpuTimes, type MachineSource, noSensors, openMachineState } from "@oa/worker/adapters/machine-state/port.ts";
+import { openProcesses } from "@oa/worker/adapters/process.ts";
 
 interface Vector {
   readonly name: string;
@@ -114,4 +118,31 @@ test("a system without sensors knows nothing, and a sensor that hangs or throws 
     dnd: (signal) => new Promise((_, reject) => (signal.aborted ? reject(signal.reason) : undefined)),
   });
   assert.deepEqual(await hangs.measure(["dnd"], gone), { dnd: { unknown: "the worker is stopping" } });
+});
+
+test("a sensor that never answers is unknown for everybody, is asked once, and anew once it has answered", async () => {
+  const answers: ((reading: { readonly value: boolean }) => void)[] = [];
+  const state = openMachineState(
+    { ...noSensors("test"), plugged_in: () => new Promise((resolve) => answers.push(resolve)) },
+    10,
+  );
+  const late = { plugged_in: { unknown: "the sensor did not answer in time" } };
+  const both = await Promise.all([state.measure(["plugged_in"], never), state.measure(["plugged_in"], never)]);
+  assert.deepEqual([...both, await state.measure(["plugged_in"], never)], [late, late, late]);
+  assert.equal(answers.length, 1);
+  answers[0]?.({ value: true });
+  await new Promise(setImmediate);
+  const asked = state.measure(["plugged_in"], never);
+  answers[1]?.({ value: false });
+  assert.deepEqual(await asked, { plugged_in: { value: false } });
+});
+
+test("a state file that is a pipe, a folder or without end is unknown, and nothing waits for it", async (context) => {
+  const here = mkdtempSync(join(tmpdir(), "oa-state-"));
+  context.after(() => rmSync(here, { recursive: true }));
+  spawnSync("mkfifo", [join(here, "pipe")]);
+  for (const path of [join(here, "pipe"), here, "/dev/zero", join(here, "none")]) {
+    const { plugged_in } = await thisMachine(openProcesses(), path).measure(["plugged_in"], never);
+    assert.match(JSON.stringify(plugged_in), /"unknown":".*(not JSON|EISDIR|is larger than|ENOENT)/, path);
+  }
 });

@@ -1,4 +1,5 @@
-import { readdir, readFile } from "node:fs/promises";
+import { constants } from "node:fs";
+import { open, readdir } from "node:fs/promises";
 import { homedir } from "node:os";
 import { join } from "node:path";
 import { LIMITS } from "@oa/shared/core/limits.ts";
@@ -37,7 +38,7 @@ function machineSource(processes: Processes): MachineSource {
         max_output_bytes: LIMITS.machine_sensor_bytes,
         signal,
       }),
-    read: (path) => readFile(path, "utf8"),
+    read: readSmall,
     list: (path) => readdir(path).catch(() => []),
     env,
     home: homedir(),
@@ -45,4 +46,22 @@ function machineSource(processes: Processes): MachineSource {
     sleep: systemClock.sleep,
     cpuTimes,
   };
+}
+
+/** Never more than a sensor needs, and without waiting for a writer where the path is a pipe. */
+async function readSmall(path: string): Promise<string> {
+  const file = await open(path, constants.O_RDONLY | constants.O_NONBLOCK);
+  try {
+    const bytes = Buffer.alloc(LIMITS.machine_sensor_bytes + 1);
+    let length = 0;
+    for (let more = true; more && length < bytes.length; ) {
+      const { bytesRead } = await file.read(bytes, length, bytes.length - length);
+      length += bytesRead;
+      more = bytesRead > 0;
+    }
+    if (length === bytes.length) throw new Error(`${path} is larger than ${LIMITS.machine_sensor_bytes} bytes`);
+    return bytes.toString("utf8", 0, length);
+  } finally {
+    await file.close();
+  }
 }

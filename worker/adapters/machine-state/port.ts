@@ -40,20 +40,41 @@ export interface MachineState {
   readonly measure: (sensors: readonly Sensor[], signal: AbortSignal) => Promise<MachineReadings>;
 }
 
-/** Asks sensors, each within its time limit; a failing one is `unknown`. */
-export function openMachineState(sensors: Sensors): MachineState {
+/**
+ * Asks sensors, each within its time limit; a failing one is `unknown`, and so is one that does not stop when it is told
+ * to. A sensor that is still being asked is not asked again: whoever else wants to know waits for the same answer.
+ */
+export function openMachineState(sensors: Sensors, sensor_ms: number = LIMITS.machine_sensor_ms): MachineState {
+  const asked = new Map<Sensor, Promise<Reading<Sensor>>>();
+  const ask = (name: Sensor): Promise<Reading<Sensor>> => {
+    const made = sensors[name](AbortSignal.timeout(sensor_ms)).finally(() => asked.delete(name));
+    asked.set(name, made);
+    return made;
+  };
   const askOne = async (name: Sensor, signal: AbortSignal): Promise<readonly [Sensor, Reading<Sensor>]> => {
+    const patience = new AbortController();
+    const late = setTimeout(() => patience.abort(new Error("the sensor did not answer in time")), sensor_ms);
     try {
-      const limit = AbortSignal.any([signal, AbortSignal.timeout(LIMITS.machine_sensor_ms)]);
-      return [name, await sensors[name](limit)];
+      const limit = AbortSignal.any([signal, patience.signal]);
+      return [name, await orAborted(asked.get(name) ?? ask(name), limit)];
     } catch (error) {
       const why = error instanceof Fault || error instanceof Error ? error.message : String(error);
       return [name, unknown(why)];
+    } finally {
+      clearTimeout(late);
     }
   };
   return {
     measure: async (names, signal) => Object.fromEntries(await Promise.all(names.map((name) => askOne(name, signal)))),
   };
+}
+
+function orAborted<T>(answer: Promise<T>, signal: AbortSignal): Promise<T> {
+  return new Promise((resolve, reject) => {
+    answer.then(resolve, reject);
+    if (signal.aborted) reject(signal.reason);
+    else signal.addEventListener("abort", () => reject(signal.reason), { once: true });
+  });
 }
 
 export function unknown(why: string): { readonly unknown: string } {
