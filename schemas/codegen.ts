@@ -111,6 +111,7 @@ function validators(schemas: readonly Schema[]): { readonly code: string; readon
     allErrors: true,
     strict: true,
     allowUnionTypes: true,
+    discriminator: true,
     code: { source: true, lines: true },
   });
   ajv.addVocabulary(["x-sealed", "x-secret"]);

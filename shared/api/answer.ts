@@ -23,7 +23,7 @@ export function answer(context: Context, result: object | Rejection, status: Con
 export async function readBody<T>(context: Context, validator: Validator<T>): Promise<T | Rejection> {
   const type = context.req.header("content-type")?.split(";", 1)[0]?.trim().toLowerCase();
   if (type !== "application/json") {
-    return reject("media_type", `the body must be application/json, not ${type ?? "unnamed"}`);
+    return reject("media_type", `the body must be application/json, not ${type || "unnamed"}`);
   }
   const bytes = await readBytes(context.req.raw, LIMITS.api_body_bytes);
   if (isRejection(bytes)) return bytes;

@@ -237,6 +237,8 @@ export const REASONS = {
   already_running: refused(409),
   run_finished: refused(409),
   run_not_running: refused(409),
+  run_paused: refused(409),
+  step_out_of_turn: refused(409),
   already_claimed: refused(409),
   missing_claim_token: refused(401),
   lease_token_mismatch: refused(403),

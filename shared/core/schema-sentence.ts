@@ -49,6 +49,10 @@ export function schemaSentence(
   if (keyword === "additionalProperties") {
     return `${member(params.additionalProperty)} is not a field this version knows`;
   }
+  if (keyword === "discriminator") {
+    const wrong = params.error === "tag" ? "is missing, or is no text" : "is not one that this version knows";
+    return `${member(params.tag)} ${wrong}`;
+  }
   const found = valueAt(value, path);
   const scalar = ["string", "number", "boolean"].includes(typeof found);
   const quoted = scalar && !holdsSecret(String(found)) && !String(found).includes("@") ? `, not ${shown(found)}` : "";

@@ -106,7 +106,7 @@ export type EngineCommand =
     };
 
 /**
- * The rules of a run. Refusals: already_running, not_found, busy, run_finished, lease_lost; of claims already_claimed;
+ * The rules of a run. Refusals: already_running, not_found, step_out_of_turn, run_finished, lease_lost; of claims already_claimed;
  * under a lease missing_claim_token, lease_token_mismatch, lease_expired, run_not_running, manifest_hash_mismatch,
  * permission_hash_mismatch.
  */
@@ -182,7 +182,8 @@ function decideClaim(
   command: Extract<RunCommand, { type: "claim" }>,
 ): readonly RunEvent[] | Rejection {
   const { claim } = state;
-  if (claim?.engine_id === command.engine_id && command.lease === undefined) return [];
+  // A claim under a lease is of another one, whatever it calls itself.
+  if (claim?.engine_id === command.engine_id && command.lease === undefined && claim.token_sha256 === null) return [];
   // A finished run is claimed only to post its completion note, and by an engine of the worker itself.
   if (isFinished(state) && (state.note === null || command.lease !== undefined)) {
     return reject("run_finished", `the run has already ${ended(state)}`);
@@ -212,9 +213,7 @@ function decideEngine(state: RunState, command: EngineCommand): readonly RunEven
     case "settle_interrupted":
     case "add_artifact": {
       const step = state.steps[placeOf(state, command.step_id)];
-      return step === undefined
-        ? reject("not_found", `the run has no step ${command.step_id}`)
-        : decideStep(state, step, command);
+      return step === undefined ? noStep(command.step_id) : decideStep(state, step, command);
     }
     case "log":
       return decideLog(state, command);
@@ -224,11 +223,12 @@ function decideEngine(state: RunState, command: EngineCommand): readonly RunEven
       return []; // decided above
     case "complete":
       if (state.done < state.steps.length) {
-        return reject("busy", "the run still has steps to do");
+        return reject("step_out_of_turn", "the run still has steps to do");
       }
       return [{ event_type: "run.completed", data: { note_relays: command.note_relays } }];
     case "fail": {
       const { step_id, code, message } = command;
+      if (step_id !== null && !hasStep(state, step_id)) return noStep(step_id);
       return [{ event_type: "run.failed", data: { step_id, code, message } }];
     }
     case "finish_canceled":
@@ -275,9 +275,9 @@ function decideStep(state: RunState, step: StepState, command: StepCommand): rea
   const { plan } = step;
   const { step_id } = plan;
   if (command.type === "start_step") {
-    if (step.status !== "waiting") return reject("busy", `step ${step_id} is ${step.status}`);
+    if (step.status !== "waiting") return reject("step_out_of_turn", `step ${step_id} is ${step.status}`);
     if (state.steps[state.done] !== step) {
-      return reject("busy", `a step before ${step_id} has not succeeded`);
+      return reject("step_out_of_turn", `a step before ${step_id} has not succeeded`);
     }
     const idempotency_key = idempotencyKey(command.run_id, step_id);
     const { op, effect } = plan;
@@ -334,8 +334,17 @@ function settle(step: StepState, plan: RunStepPlan, now_ms: number) {
   return { ...common, code: "interrupted", message, retry_at_ms: spent ? null : now_ms };
 }
 
-function decideLog(state: RunState, command: Extract<EngineCommand, { type: "log" }>): readonly RunEvent[] {
+function hasStep({ created }: RunState, step_id: string): boolean {
+  return created?.steps.some((step) => step.step_id === step_id) === true;
+}
+
+function noStep(step_id: string): Rejection {
+  return reject("not_found", `the run has no step ${step_id}`);
+}
+
+function decideLog(state: RunState, command: Extract<EngineCommand, { type: "log" }>): readonly RunEvent[] | Rejection {
   const { step_id, level, line } = command;
+  if (!hasStep(state, step_id)) return noStep(step_id);
   if (state.log_lines < LIMITS.run_log_lines) return [{ event_type: "run.log", data: { step_id, level, line } }];
   if (state.log_lines > LIMITS.run_log_lines) return [];
   const message = `this run has logged ${LIMITS.run_log_lines} lines; further ones are not kept`;

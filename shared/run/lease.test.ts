@@ -112,6 +112,19 @@ describe("a lease", () => {
     const again = after(taken, { ...start(), ...by(101, OTHER, "engine_2") } as RunCommand);
     assert.equal(next(again)?.kind, "settle_interrupted");
   });
+  it("names no step that the run does not have", () => {
+    const foreign: readonly RunCommand[] = [
+      { ...by(1), type: "fail", step_id: "b", code: "internal", message: "x" },
+      { ...by(1), type: "log", step_id: "b", level: "info", line: { message: "x" } },
+      { ...by(1), type: "settle_interrupted", step_id: "b", now_ms: 1 },
+    ];
+    for (const command of foreign) assert.equal(code(running, command), "not_found", command.type);
+  });
+  it("under the name of the worker's own engine is another's all the same", () => {
+    const own = (now_ms: number): RunCommand => ({ type: "claim", engine_id: "engine_1", now_ms, takeover: true });
+    assert.equal(code(leased, own(99)), "already_claimed");
+    assert.equal(foldAll(runDecider, after(leased, own(100))).claim?.token_sha256, null);
+  });
   it("is not given for a run that has ended", () => {
     const failed = after(running, { ...by(1), type: "fail", step_id: null, code: "internal", message: "x" });
     assert.equal(code(failed, claim("engine_2", 200)), "run_finished");

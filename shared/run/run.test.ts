@@ -89,8 +89,8 @@ describe("a run", () => {
       step_id,
       params: {},
     });
-    assert.equal(refused([...two, started("a"), succeeded("a")], start("a")), "busy");
-    assert.equal(refused(two, start("b")), "busy");
+    assert.equal(refused([...two, started("a"), succeeded("a")], start("a")), "step_out_of_turn");
+    assert.equal(refused(two, start("b")), "step_out_of_turn");
     assert.equal(refused(two, start("c")), "not_found");
   });
 

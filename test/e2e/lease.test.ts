@@ -10,6 +10,7 @@ import { approvalDecider } from "@oa/shared/approval/decider.ts";
 import { getApproval, listApprovals } from "@oa/shared/approval/views.ts";
 import type { Recorded } from "@oa/shared/core/envelope.ts";
 import { task } from "@oa/shared/core/event-store.ts";
+import { LIMITS } from "@oa/shared/core/limits.ts";
 import { Fault, isRejection } from "@oa/shared/core/refusal.ts";
 import type { RunEvent, UpgradeManifest } from "@oa/shared/generated/types.ts";
 import { apart } from "@oa/shared/run/boundary.ts";
@@ -241,6 +242,53 @@ describe("a second engine", () => {
     assert.equal(await say({ ...success("keep"), next: { step_id: "keep" } }), "schema_invalid");
     assert.equal(await say(success("keep")), "done");
     assert.equal(await ask(`/v1/runs/${run_id}/complete`, { claim_token }), "done");
+  });
+
+  it("starts no step of a run that is paused or canceled, and gives no result over the limit", async () => {
+    const run_id = await start(CRASH_MANIFEST);
+    const claim_token = await claim();
+    const { manifest_sha256, permission_hash } = home.store.load(runDecider, run_id).created ?? {};
+    const say = (command: object) => ask(`/v1/runs/${run_id}/steps`, { claim_token, command });
+    const fetch = { type: "start_step", step_id: "fetch", params: {} };
+    assert.equal(await ask(`/v1/runs/${run_id}/start`, { claim_token, manifest_sha256, permission_hash }), "done");
+    await home.engine.pause(run_id, "a call");
+    assert.equal(await say(fetch), "run_paused");
+    await home.engine.resume(run_id, "it is over");
+    assert.equal(await say({ ...fetch, step_id: "post" }), "step_out_of_turn");
+    assert.equal(await say(fetch), "done");
+    const success = { type: "succeed_step", step_id: "fetch", attempt: 1, duration_ms: 1 };
+    assert.equal(await say({ ...success, result: { body: "x".repeat(LIMITS.step_result_bytes) } }), "too_large");
+    assert.equal(await say({ ...success, result: {} }), "done");
+    await home.engine.cancel(run_id, "enough");
+    assert.equal(await say({ ...fetch, step_id: "post" }), "canceled");
+    assert.deepEqual(steps(run_id, "step.started"), ["fetch"]);
+  });
+
+  it("waits where the run was paused just before its first step, and goes on with it", async () => {
+    const run_id = await start(CRASH_MANIFEST);
+    const world = openRunWorld({ ops: crashOps(folder) });
+    world.install(CRASH_MANIFEST);
+    const stop = new AbortController();
+    const workspace = workspaceAt(server.url, TOKEN, 60_000);
+    let asked = 0;
+    const joined = joinWorkspace(
+      world.options,
+      {
+        ...workspace,
+        post: async (path, body, signal) => {
+          const starts = path.endsWith("/steps") && asked++ === 0;
+          if (starts) await home.engine.pause(run_id, "a call");
+          const answer = await workspace.post<never>(path, body, signal);
+          if (starts) await home.engine.resume(run_id, "it is over");
+          return answer;
+        },
+      },
+      stop.signal,
+    );
+    opened.push({ world, stop, joined });
+    const run = await until(run_id, ({ finished_at }) => finished_at !== null);
+    assert.equal(run.status, "succeeded", run.message ?? "");
+    assert.deepEqual(steps(run_id, "step.started"), ["fetch", "post", "keep"]);
   });
 
   it("is not given a run that another one holds", async () => {

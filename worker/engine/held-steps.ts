@@ -70,7 +70,12 @@ async function begin(
   }
   const next = startOf(attempts, due, wired);
   const refused = await append({ type: "start_step", engine_id, run_id, ...next });
-  if (refused?.code === "kill_switch_active") {
+  // The workspace's owner paused or canceled it just now: the next sign of life says so too.
+  if (refused?.code === "run_paused" || refused?.code === "canceled") {
+    await clock.sleep(LIMITS.engine_poll_ms, stop);
+    return undefined;
+  }
+  if (refused?.code === "kill_switch_active" || refused?.code === "timeout") {
     const { code, message } = refused;
     orThrow(await append({ type: "fail", engine_id, step_id: next.step_id, code, message }));
     return undefined;

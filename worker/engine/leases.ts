@@ -5,11 +5,12 @@ import { refuseRun } from "@oa/shared/capability/scope.ts";
 import { inWorkspace } from "@oa/shared/core/envelope.ts";
 import { type Task, task } from "@oa/shared/core/event-store.ts";
 import { LIMITS } from "@oa/shared/core/limits.ts";
+import { knownReason } from "@oa/shared/core/reasons.ts";
 import { isRejection, type Rejection, reject } from "@oa/shared/core/refusal.ts";
 import type { ControlRunStep } from "@oa/shared/generated/types.ts";
 import { type EngineCommand, type LeaseProof, type RunCommand, runDecider } from "@oa/shared/run/decider.ts";
 import { succeedAndStart } from "@oa/shared/run/onward.ts";
-import type { RunState } from "@oa/shared/run/process.ts";
+import { type RunState, runProcess } from "@oa/shared/run/process.ts";
 import { claimableRuns } from "@oa/shared/run/views.ts";
 import { noteRelays } from "./note.ts";
 import type { EngineOptions } from "./options.ts";
@@ -85,11 +86,19 @@ export function openLeases(options: LeaseOptions): ControlPorts["leases"] {
       run: (load) => {
         const state = load(runDecider, run_id);
         const now_ms = clock.now_ms();
-        if (command.type === "start_step" && isStopped(state, command.step_id)) {
-          return reject("kill_switch_active", `the kill switch is on: step ${command.step_id} is not started`);
+        if (command.type === "start_step") {
+          const why = isStopped(state, command.step_id)
+            ? reject("kill_switch_active", `the kill switch is on: step ${command.step_id} is not started`)
+            : refuseStart(state, now_ms);
+          if (why !== null) return why;
         }
         if (command.type === "succeed_step") {
           const { next, ...success } = command;
+          const bytes = Buffer.byteLength(JSON.stringify(success.result));
+          if (bytes > LIMITS.step_result_bytes) {
+            const over = `over the limit of ${LIMITS.step_result_bytes}`;
+            return reject("too_large", `the result of step ${success.step_id} is ${bytes} bytes, ${over}`);
+          }
           const done = { ...success, ...holder };
           if (next === undefined || isStopped(state, next.step_id)) return runDecider.decide(state, done);
           return succeedAndStart(state, done, { type: "start_step", run_id, ...next, ...holder }, now_ms);
@@ -102,7 +111,9 @@ export function openLeases(options: LeaseOptions): ControlPorts["leases"] {
 
   return {
     claim: async ({ engine_id, manifests, lease_ms }, by) => {
-      for (const run_id of claimableRuns(database, manifests, clock.now_ms(), CLAIM_TRIES)) {
+      // Those that a token does not cover must not hide the one that it does.
+      const tries = by?.scope ? LIMITS.runs_queued : CLAIM_TRIES;
+      for (const run_id of claimableRuns(database, manifests, clock.now_ms(), tries)) {
         const { created } = store.load(runDecider, run_id);
         if (by?.scope && (created === null || refuseRun(by.scope, created) !== null)) continue;
         const claim_token = randomBytes(32).toString("base64url");
@@ -150,6 +161,15 @@ export function openLeases(options: LeaseOptions): ControlPorts["leases"] {
           : { type: "finish_canceled" },
       ),
   };
+}
+
+/** Why no step of the run may start now, whichever it is; null: one may. */
+function refuseStart(state: RunState, now_ms: number): Rejection | null {
+  const due = runProcess.next(state, now_ms);
+  if (due?.kind === "cancel") return reject("canceled", `the run was canceled: ${due.reason}`);
+  if (due?.kind === "fail" && due.step_id === null) return reject(knownReason(due.code, "internal"), due.message);
+  if (due !== undefined || state.paused === null) return null;
+  return reject("run_paused", `the run is paused: ${state.paused.reason}`);
 }
 
 /** The engine's command with what only the workspace may say. */
