@@ -1,4 +1,5 @@
 import { shownTime } from "../core/local-time.ts";
+import { runWords } from "../core/run-words.ts";
 import type { ScheduleChanges, UpgradeSchedule } from "../generated/types.ts";
 import type { Quarantine } from "../policy/views.ts";
 import type { RunSummary } from "../run/views.ts";
@@ -66,9 +67,8 @@ function manualSentences(
   decided_at: string | null,
 ): readonly string[] {
   if (manual === null || (decided_at !== null && decided_at > manual.created_at)) return [];
-  const message = manual.message === null ? "" : `: ${manual.message}`;
   const at = shownTime(time_zone, Date.parse(manual.created_at));
-  return [`You last started it yourself at ${at}: run ${manual.run_id} has the status ${manual.status}${message}.`];
+  return [`You last started it yourself at ${at}: ${runWords(manual)}.`];
 }
 
 function quarantineSentences(

@@ -276,7 +276,9 @@ function listOf(text: string, field: Field): readonly number[] {
     const [, range = "", step_text] = /^([^/]*)(?:\/(\d{1,4}))?$/.exec(item) ?? [];
     const [from_text = "", to_text, ...rest] = range.split("-");
     if (item === "" || range === "" || rest.length > 0) {
-      throw new BadField(`has ${quoted(item)} in its ${field.name} field (${quoted(text)}), which cron does not know`);
+      throw new BadField(
+        `has ${quoted(item)} in its ${field.name} field${inList(item, text)}, which cron does not know`,
+      );
     }
     const step = step_text === undefined ? 1 : Number(step_text);
     if (step < 1 || step > field.size) {
@@ -297,11 +299,18 @@ function listOf(text: string, field: Field): readonly number[] {
   return [...values].sort((a, b) => a - b);
 }
 
+/** The whole field, where what is wrong is only a part of it. */
+function inList(item: string, whole: string): string {
+  return item === whole ? "" : ` (${quoted(whole)})`;
+}
+
 function numberOf(text: string, field: Field, whole: string): number {
   const named = field.names.indexOf(text);
   const value = named !== -1 ? named + field.min : /^\d{1,2}$/.test(text) ? Number(text) : Number.NaN;
   if (Number.isNaN(value)) {
-    throw new BadField(`has ${quoted(text)} in its ${field.name} field (${quoted(whole)}), which cron does not know`);
+    throw new BadField(
+      `has ${quoted(text)} in its ${field.name} field${inList(text, whole)}, which cron does not know`,
+    );
   }
   if (value < field.min || value > field.max) {
     throw new BadField(`has ${value} in its ${field.name} field; it takes ${field.min} to ${field.max}`);

@@ -202,9 +202,7 @@ export function approvalReasons(grant: readonly Permission[], ceiling: readonly 
     if (OWNER_ONLY.has(parsePermission(permission)?.kind ?? "process:spawn")) {
       return [`${permission} always needs the owner's approval`];
     }
-    return permits(ceiling, permission)
-      ? []
-      : [`${permission} is more than orders of this signer get unless the owner approves`];
+    return permits(ceiling, permission) ? [] : [`${permission} is above what this key may order by itself`];
   });
   return reasons.length <= 50 ? reasons : [...reasons.slice(0, 49), `and ${reasons.length - 49} more`];
 }

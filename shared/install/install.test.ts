@@ -129,7 +129,7 @@ describe("what the ceiling does not cover", () => {
     assert.equal(state.status, "pending");
     assert.equal(state.active, null);
     assert.deepEqual(state.pending?.approval_reasons, [
-      "filesystem:read:/home/me/** is more than orders of this signer get unless the owner approves",
+      "filesystem:read:/home/me/** is above what this key may order by itself",
     ]);
   });
   for (const permission of ["process:spawn", "env:read:HOME"]) {

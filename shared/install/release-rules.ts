@@ -126,7 +126,7 @@ export function decideRollback(state: InstallState, { to, reason }: Of<"roll_bac
   const target = (to === null ? lastGood(state) : null) ?? offered[0];
   if (target === undefined) {
     const kept = earlier.map(({ pins }) => pins.upgrade_version).join(", ");
-    const what = to === null ? "no earlier release of it" : `no release ${to} of it`;
+    const what = `no ${to === null ? "earlier release" : `release ${to}`} of ${active.pins.upgrade_id}`;
     return reject("not_found", `${what} was approved here${kept === "" ? "" : `; there are ${kept}`}`);
   }
   if (yanked.includes(target.pins.release_event_id)) {

@@ -3,6 +3,7 @@ import { LIMITS } from "../core/limits.ts";
 import { duration, shownTime as shown } from "../core/local-time.ts";
 import { measurement } from "../core/measurement.ts";
 import { assertNever } from "../core/refusal.ts";
+import { runSentence } from "../core/run-words.ts";
 import type { ConstraintTrace, CronSchedule, ScheduleTrace } from "../generated/types.ts";
 import type { ScheduleLogEntry } from "./log.ts";
 import type { ScheduleView } from "./views.ts";
@@ -212,10 +213,7 @@ function outcomeSentence(
 function resultSentences({ run, entries, standing }: WhyFacts, decision: Decision): readonly string[] {
   const refused = entries.findLast((entry) => entry.kind === "run_refused");
   if (refused?.kind === "run_refused") return [`No run was started: ${refused.message} (${refused.code}).`];
-  if (run !== null) {
-    const message = run.message === null ? "" : `: ${run.message}`;
-    return [`Run ${run.run_id} has the status ${run.status}${message}.`];
-  }
+  if (run !== null) return [runSentence(run)];
   if (decision.kind === "fired") return ["Its run has not been queued yet."];
   const changed = standing !== null && standing.at_ms > decision.at_ms;
   if (decision.kind === "deferred" && changed) return ["Then its schedule was changed, which ended the wait."];

@@ -2,6 +2,7 @@ import { LIMITS } from "../core/limits.ts";
 import { duration, shownTime } from "../core/local-time.ts";
 import { measurement } from "../core/measurement.ts";
 import { assertNever } from "../core/refusal.ts";
+import { runSentence } from "../core/run-words.ts";
 import type { ConstraintTrace, TriggerCause, TriggerWatch, WatchRefusal } from "../generated/types.ts";
 import type { TriggerLogEntry } from "./log.ts";
 
@@ -121,10 +122,7 @@ function cycleSentences(facts: TriggerWhyFacts, watches: readonly WatchStory[]):
     const again = refused.again ? "; it is tried again" : "";
     sentences.push(`No run was started: ${refused.message} (${refused.code})${again}.`);
   } else if (run === null) sentences.push("Its run has not been queued yet.");
-  else {
-    const message = run.message === null ? "" : `: ${run.message}`;
-    sentences.push(`Run ${run.run_id} has the status ${run.status}${message}.`);
-  }
+  else sentences.push(runSentence(run));
   return sentences;
 }
 

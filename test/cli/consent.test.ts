@@ -148,7 +148,7 @@ test("what is installed has one set of names, for commands about installs and ab
   assert.equal(mistaken.error?.code, "not_found");
   assert.match(
     String((await words("installs", "me.wotch")).stderr),
-    /nothing called me\.wotch is installed; did you mean me\.watch/,
+    /nothing called me\.wotch is installed \(did you mean me\.watch/,
   );
   assert.match(String((await words("plan", "no-such.json")).stderr), /there is no file no-such\.json/);
 });

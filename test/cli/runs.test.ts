@@ -51,6 +51,14 @@ test("a run's steps are shown with their attempts and waits; its caps are set an
     shown.stdout,
     /✓ read {2}fs\.read {2}succeeded\n {4}attempt 1 at .*: succeeded {2}\d+\.\d s\n {4}waited for turn from /,
   );
+  // Who reads it in the morning sees why it ran, when by the clocks here, and for how long.
+  const there = { ...env, TZ: "America/Chicago" };
+  const listed = await oa(["runs", "--data", data_dir], there);
+  assert.match(listed.stdout, /REASON +CREATED +TOOK\n.* 2\/2 +manual +[\d-]{10} [\d:]{8}-0[56]:00 +\d+\.\d s\n/);
+  const one = await oa(["runs", run_id, "--data", data_dir], there);
+  assert.match(one.stdout, /\n {2}started by you at [\d-]{10} [\d:]{8}-0[56]:00, took \d+\.\d s\n/);
+  const near = await oa(["why", "raeder", "--data", data_dir], env);
+  assert.match(near.stderr, /nothing called raeder is installed \(did you mean reader\?\); see oa installs/);
   const code = (text: Record<string, unknown>): string => (text as { error: { code: string } }).error.code;
   assert.equal(code(document(await run("runs", "run_none", "--steps"))), "not_found");
   assert.equal(code(document(await run("runs", "--steps"))), "usage");

@@ -182,7 +182,7 @@ test("an installed schedule is listed, explained and simulated; wrong settings a
   const table = await oa(["schedule", "simulate", "nightly", "--data", data_dir], env);
   assert.match(
     table.stdout,
-    /waits_for_constraints[\s\S]*0 runs would have started; 0 really did\.\nWhere nothing was measured/,
+    /waits for constraints[\s\S]*0 runs would have started; 0 really did\.\nWhere nothing was measured/,
   );
   for (const [setting, code] of [
     ["overlap=always", "schema_invalid"],

@@ -47,7 +47,7 @@ test("a file that changed is told with its run, and nothing is told before it", 
     text,
   );
   assert.match(text, /It fired at /);
-  assert.ok(text.includes(`Run ${run?.run_id} has the status succeeded.`), text);
+  assert.ok(text.includes(`Run ${run?.run_id} succeeded.`), text);
   assert.equal((await why(side, install_id, before_ms)).answer, "not_decided", "at that time nothing had happened yet");
 });
 

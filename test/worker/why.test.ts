@@ -81,7 +81,7 @@ test("a run that started on time is explained by its due time and its run", asyn
   assert.deepEqual(why.sentences, [
     "It was due at 2026-01-02 02:00+00:00 (UTC).",
     "It started at 2026-01-02 02:00+00:00 (UTC), on time.",
-    `Run ${started.run_id} has the status queued.`,
+    `Run ${started.run_id} waits for its turn.`,
     "It is due next at 2026-01-03 02:00+00:00 (UTC).",
   ]);
   assert.deepEqual([why.trace?.licence, why.trace?.budget], ["not_applicable", "not_applicable"]);
@@ -280,7 +280,7 @@ test("a start by hand is told, and is the answer where nothing came after it", a
   assert.deepEqual([why.answer, why.run_id], ["ran", started.run_id]);
   assert.match(
     why.sentences.join(" "),
-    new RegExp(`You last started it yourself at .*: run ${started.run_id} has the status queued`),
+    new RegExp(`You last started it yourself at .*: run ${started.run_id} waits for its turn`),
   );
   worker.check("2026-01-02T02:00", { active_runs: 1 });
   const later = await worker.why();

@@ -63,6 +63,21 @@ test("a name that nothing installed has is refused with what is installed; part 
   assert.equal(code(installNamed(id(9), sql)), "not_found");
 });
 
+test("installs of one listing are told apart by what becomes of them, not by the address that they share", () => {
+  const sql = worker(
+    { author: ANN, slug: "me.watch" },
+    { author: ANN, slug: "me.watch", status: "pending", waits: true },
+  );
+  const refused = installNamed("watch", sql) as Rejection;
+  assert.match(
+    refused.message,
+    new RegExp(
+      `${id(2)} \\(1.2.0, pending\\), ${id(1)} \\(1.2.0, enabled\\)|${id(1)} \\(1.2.0, enabled\\), ${id(2)} \\(1.2.0, pending\\)`,
+    ),
+  );
+  assert.doesNotMatch(refused.message, /30051/);
+});
+
 test("a name that several installs have is refused with each of them, and the whole name of one wins", async () => {
   const sql = worker({ author: ANN, slug: "me.watch" }, { author: BOB, slug: "you.watch" });
   const refused = installNamed("watch", sql);

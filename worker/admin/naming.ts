@@ -152,7 +152,14 @@ function ambiguous(name: string, found: readonly Match[]): Rejection {
     install_id: install.install_id,
     address: pinsOf(install)?.upgrade_address ?? "",
   }));
-  const which = candidates.map(({ install_id, address }) => `${install_id} (${address})`).join(", ");
+  // Addresses of 140 characters that are all the same tell nobody which is meant.
+  const same = new Set(candidates.map(({ address }) => address)).size === 1;
+  const which = found
+    .map(({ install: one }) => {
+      const { upgrade_address = "", upgrade_version = "" } = pinsOf(one) ?? {};
+      return `${one.install_id} (${same ? `${upgrade_version}, ${one.status}` : upgrade_address})`;
+    })
+    .join(", ");
   return reject("usage", `${name} is installed more than once; name one of ${which}`, { candidates });
 }
 

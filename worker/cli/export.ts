@@ -43,7 +43,7 @@ export const command: Command = defineCommand({
     print({ path: to, ...done }, () => {
       const { events: count, artifacts, installs, state_bytes, keys } = done;
       const state = `${byteSize(state_bytes)} of upgrades' own state`;
-      return `${to}: ${count} events, ${artifacts} outputs, ${installs} installs, ${state}, ${keys} keys`;
+      return `${to}: ${count} events, ${artifacts} outputs, ${installs} ${installs === 1 ? "install" : "installs"}, ${state}, ${keys} keys`;
     });
     return 0;
   },

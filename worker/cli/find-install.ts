@@ -13,7 +13,8 @@ export const UPGRADE_NAME = `${LISTING_NAME}, or a file with a manifest or its s
 export async function findInstall(api: ControlClient, name: string): Promise<ShownInstall | Rejection> {
   const found = await api.get<ShownInstall>(`/v1/installs/${encodeURIComponent(name)}`);
   if (!isRejection(found) || found.details?.known === undefined) return found;
-  const near = suggestion(name, found.details.known as readonly string[], "");
+  const known = (found.details.known as readonly string[]).flatMap((id) => [id, id.slice(id.lastIndexOf(".") + 1)]);
+  const near = suggestion(name, known, "");
   return reject(found.code, `${found.message}${near}; see oa installs`);
 }
 

@@ -6,6 +6,7 @@ import { type Command, defineCommand } from "./command.ts";
 import { findInstall, INSTALL_NAME } from "./find-install.ts";
 import { FULL_OPTION, keyRows, keyText, pairingNames } from "./key-text.ts";
 import { plain } from "./terminal.ts";
+import { hereText } from "./time-options.ts";
 
 export const command: Command = defineCommand({
   words: ["installs", "history"],
@@ -26,10 +27,11 @@ export const command: Command = defineCommand({
     const shown = { full: options.full, names };
     print({ ...answer, keys: keyRows(keys, names) }, () =>
       answer.history
-        .flatMap(({ at, type, actor_type, actor_id, release, what }) => [
-          `${at}  ${style("bold", type)}  by ${actor_type} ${plain(isHex32(actor_id) ? keyText(actor_id, shown) : actor_id)}`,
+        .flatMap(({ at, type, actor_type, actor_id, release, what }, index, all) => [
+          `${hereText(at)}  ${style("bold", type)}  by ${actor_type} ${plain(isHex32(actor_id) ? keyText(actor_id, shown) : actor_id)}`,
           `    ${plain(what)}`,
-          ...(release === null
+          // Said once, and again where it is another.
+          ...(release === null || release.release_event_id === all[index - 1]?.release?.release_event_id
             ? []
             : [
                 `    release ${release.release_event_id}`,

@@ -68,6 +68,6 @@ test("the words of a command end at its first own option", () => {
 });
 
 test("only what is close is suggested", () => {
-  assert.equal(suggestion("instal", ["install", "runs"], "oa "), "; did you mean oa install?");
+  assert.equal(suggestion("instal", ["install", "runs"], "oa "), " (did you mean oa install?)");
   assert.equal(suggestion("zzzz", ["install", "runs"], "oa "), "");
 });

@@ -181,13 +181,13 @@ function own<T>(record: Readonly<Record<string, T>>, name: string): T | undefine
   return Object.hasOwn(record, name) ? record[name] : undefined;
 }
 
-/** `; did you mean …?` where something known is close, else nothing. */
+/** ` (did you mean …?)` where something known is close, else nothing. */
 export function suggestion(text: string, known: readonly string[], prefix: string): string {
   const near = known
     .map((name) => ({ name, distance: distance(text, name) }))
     .filter(({ name, distance: edits }) => edits <= Math.max(1, Math.floor(name.length / 3)))
     .sort((a, b) => a.distance - b.distance)[0];
-  return near === undefined ? "" : `; did you mean ${prefix}${near.name}?`;
+  return near === undefined ? "" : ` (did you mean ${prefix}${near.name}?)`;
 }
 
 /** Levenshtein distance; both texts are a person's words, cut to a length that keeps this cheap. */

@@ -3,8 +3,9 @@ import type { StepHistory } from "@oa/shared/run/steps.ts";
 import type { RunSummary, RunView } from "@oa/shared/run/views.ts";
 import { type Command, defineCommand } from "./command.ts";
 import { findInstall } from "./find-install.ts";
-import { showHistory, showRun } from "./show-run.ts";
+import { length, showHistory, showRun, tookOf } from "./show-run.ts";
 import { table } from "./table.ts";
+import { hereText } from "./time-options.ts";
 
 export const command: Command = defineCommand({
   words: ["runs"],
@@ -48,7 +49,7 @@ export const command: Command = defineCommand({
     print(answer, () =>
       answer.runs.length === 0
         ? "No runs yet."
-        : table(["RUN", "UPGRADE", "STATUS", "STEPS", "CREATED"], answer.runs.map(row)),
+        : table(["RUN", "UPGRADE", "STATUS", "STEPS", "REASON", "CREATED", "TOOK"], answer.runs.map(row)),
     );
     return 0;
   },
@@ -56,5 +57,9 @@ export const command: Command = defineCommand({
 
 function row(run: RunSummary): readonly string[] {
   const status = run.paused_by === null ? run.status : "paused";
-  return [run.run_id, run.upgrade_id, status, `${run.steps_done}/${run.steps_total}`, run.created_at];
+  const took_ms = tookOf(run);
+  return [
+    ...[run.run_id, run.upgrade_id, status, `${run.steps_done}/${run.steps_total}`, run.reason.replace("_", " ")],
+    ...[hereText(run.created_at), took_ms === null ? "" : length(took_ms)],
+  ];
 }

@@ -1,3 +1,4 @@
+import { localText } from "@oa/shared/core/local-time.ts";
 import { isRejection } from "@oa/shared/core/refusal.ts";
 import type { ScheduleChanges } from "@oa/shared/generated/types.ts";
 import type { Quarantine } from "@oa/shared/policy/views.ts";
@@ -37,13 +38,13 @@ function row({
   schedule_changes,
   quarantine,
 }: Listed): readonly string[] {
-  const start = next_fire_ms === null ? "never" : new Date(next_fire_ms).toISOString().slice(0, 16).replace("T", " ");
+  const start = next_fire_ms === null ? "never" : localText(schedule.timezone, next_fire_ms).replace("T", " ");
   const next = waiting_for === null || waiting_for === "window" ? start : `waits, until ${start}`;
   return [
     install_id,
     title,
     `${schedule.expression} ${schedule.timezone}${schedule_changes === null ? "" : " (yours)"}`,
-    quarantine === null ? `${next} UTC` : "never, quarantined",
-    last_outcome ?? "not yet",
+    quarantine === null ? next : "never, quarantined",
+    last_outcome?.replaceAll("_", " ") ?? "not yet",
   ];
 }

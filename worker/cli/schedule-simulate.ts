@@ -1,3 +1,4 @@
+import { localText } from "@oa/shared/core/local-time.ts";
 import { isRejection, type Rejection } from "@oa/shared/core/refusal.ts";
 import type { ControlScheduleSimulation, CronSchedule } from "@oa/shared/generated/types.ts";
 import type { ScheduleLogEntry } from "@oa/shared/schedule/log.ts";
@@ -63,25 +64,25 @@ function readTimes(options: {
 
 function describe(answer: Answer): string {
   const { decisions, schedule, recorded } = answer;
+  const shown = (at_ms: number): string => localText(schedule.timezone, at_ms).replace("T", " ");
   const started = decisions.filter(({ kind }) => kind === "fired").length;
   const really = recorded.filter(({ kind }) => kind === "fired").length;
   const unknown = decisions.some(({ trace }) => trace.constraints.some(({ met }) => met === "unknown"));
   return [
-    `${schedule.expression} in ${schedule.timezone}, ${answer.from.slice(0, 16)} to ${answer.to.slice(0, 16)} UTC:`,
+    `${schedule.expression} in ${schedule.timezone}, ${shown(Date.parse(answer.from))} to ${shown(Date.parse(answer.to))}:`,
     decisions.length === 0
       ? "Nothing would have been due."
       : table(
-          ["DUE (UTC)", "DECIDED", "WHAT", "OUTCOME"],
-          decisions.map(({ at_ms, kind, trace }) => [iso(trace.due_ms), iso(at_ms), WHAT[kind], trace.outcome]),
+          ["DUE", "DECIDED", "WHAT", "OUTCOME"],
+          decisions.map(({ at_ms, kind, trace }) => [
+            ...[shown(trace.due_ms), shown(at_ms), WHAT[kind]],
+            trace.outcome.replaceAll("_", " "),
+          ]),
         ),
-    `${started} runs would have started; ${really} really did.`,
+    `${started} ${started === 1 ? "run" : "runs"} would have started; ${really} really did.`,
     ...(unknown ? ["Where nothing was measured, the constraints are unknown and do what on_unknown says."] : []),
     ...(answer.complete ? [] : ["There is more; look at a shorter time."]),
   ].join("\n");
 }
 
 const WHAT = { fired: "starts", skipped: "skipped", deferred: "waits" } as const;
-
-function iso(at_ms: number): string {
-  return new Date(at_ms).toISOString().slice(0, 16).replace("T", " ");
-}

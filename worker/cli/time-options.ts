@@ -1,4 +1,5 @@
 import { DAY_MS } from "@oa/shared/core/durations.ts";
+import { localText } from "@oa/shared/core/local-time.ts";
 import { type Rejection, reject } from "@oa/shared/core/refusal.ts";
 import { fromWall, offsetAt, toWall } from "@oa/shared/core/time-zone.ts";
 
@@ -37,6 +38,14 @@ export function readLocalTime(
     "usage",
     `${option} takes a time like 02:00, "2026-03-08 02:00" or 2026-03-08T02:00:00Z, not ${quoted(text)}`,
   );
+}
+
+/** An event's time as this machine's clocks show it, e.g. `2026-03-08 03:00:07-05:00`. */
+export function hereText(at: string): string {
+  const at_ms = Date.parse(at);
+  const text = localText(machineTimeZone(), at_ms).replace("T", " ");
+  const seconds = String(Math.floor(at_ms / 1000) % 60).padStart(2, "0");
+  return `${text.slice(0, 16)}:${seconds}${text.slice(16)}`;
 }
 
 /** Of this machine's clocks. */
