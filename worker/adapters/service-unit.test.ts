@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, it, type TestContext } from "node:test";
@@ -107,10 +107,12 @@ describe("installing with systemd", () => {
     command.endsWith("--version")
       ? { stdout: "systemd 257 (257.1)\n" }
       : command.includes("ActiveState")
-        ? { stdout: "ActiveState=active\nMainPID=42\nExecMainStatus=1\nExecMainExitTimestampMonotonic=7\n" }
+        ? { stdout: shown }
         : {};
+  let shown = "";
 
   it("writes the unit, enables it and starts it anew; uninstalling leaves nothing", async (context) => {
+    shown = "ActiveState=active\nMainPID=42\nExecMainCode=1\nExecMainStatus=1\nExecMainExitTimestampMonotonic=7\n";
     const { host: on, home, commands } = host(context, "linux", answers);
     const unit = await open(on);
     assert.equal(unit.path, join(home, ".config/systemd/user/openagents.service"));
@@ -124,6 +126,7 @@ describe("installing with systemd", () => {
     ]);
     assert.deepEqual(await unit.status(signal), {
       ...{ installed: true, current: true, running: true, pid: 42, last_exit: 1 },
+      ...{ last_signal: null, restarting: false },
     });
     writeFileSync(unit.path, "[Service]\n");
     assert.equal((await unit.status(signal)).current, false);
@@ -134,7 +137,30 @@ describe("installing with systemd", () => {
       "systemctl --user --no-pager disable --now openagents.service",
       "systemctl --user --no-pager daemon-reload",
     ]);
+    shown = "ActiveState=inactive\n";
     assert.equal(await unit.uninstall(signal), false);
+  });
+  it("uninstalling takes away what still runs, or would be started, although its file was deleted", async (context) => {
+    const { host: on, home, commands } = host(context, "linux", answers);
+    const unit = await open(on);
+    const disabled = "systemctl --user --no-pager disable --now openagents.service";
+    shown = "ActiveState=active\n";
+    assert.equal(await unit.uninstall(signal), true);
+    assert.ok(commands.includes(disabled) && !existsSync(unit.path));
+    shown = "ActiveState=inactive\n";
+    const wants = join(home, ".config/systemd/user/default.target.wants");
+    mkdirSync(wants);
+    symlinkSync(unit.path, join(wants, "openagents.service"));
+    commands.length = 0;
+    assert.equal(await unit.uninstall(signal), true);
+    assert.ok(commands.includes(disabled) && !existsSync(unit.path));
+  });
+  it("one that was killed and is about to start again is told as that, and not with a status", async (context) => {
+    const { host: on } = host(context, "linux", answers);
+    shown = `ActiveState=activating\nSubState=auto-restart\nMainPID=0\nExecMainCode=2\nExecMainStatus=9
+ExecMainExitTimestampMonotonic=7\n`;
+    const { running, last_exit, last_signal, restarting } = await (await open(on)).status(signal);
+    assert.deepEqual([running, last_exit, last_signal, restarting], [false, null, "SIGKILL", true]);
   });
   it("without systemd, or without the user's manager, is refused and writes nothing", async (context) => {
     const none = host(context, "linux", () => new Fault("process_failed", "systemctl could not be started"));
@@ -184,6 +210,7 @@ describe("installing with launchd", () => {
     ]);
     assert.deepEqual(await unit.status(signal), {
       ...{ installed: true, current: true, running: true, pid: 77, last_exit: 3 },
+      ...{ last_signal: null, restarting: false },
     });
     assert.equal(await unit.uninstall(signal), true);
     assert.equal(existsSync(unit.path), false);

@@ -1,4 +1,6 @@
+import { lstatSync } from "node:fs";
 import { mkdir, readFile, rename, rm, writeFile } from "node:fs/promises";
+import { constants } from "node:os";
 import { dirname, join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { LIMITS } from "@oa/shared/core/limits.ts";
@@ -23,6 +25,10 @@ export interface ServiceStatus {
   readonly pid: number | null;
   /** The exit status it ended with last, where the manager tells. */
   readonly last_exit: number | null;
+  /** What killed it last, e.g. SIGKILL, where the manager tells; then there is no exit status. */
+  readonly last_signal: string | null;
+  /** Whether the manager is about to start it again. */
+  readonly restarting: boolean;
 }
 
 /** The worker as a service of the user's own session: nothing here needs or takes an administrator's rights. */
@@ -114,6 +120,7 @@ function launchd(host: ServiceHost, order: ServiceOrder): ServiceUnit {
           pid: pid === undefined ? null : Number(pid),
           last_exit: last_exit === undefined ? null : Number(last_exit),
         },
+        ...{ last_signal: null, restarting: false },
       };
     },
   };
@@ -148,6 +155,18 @@ async function systemd(host: ServiceHost, order: ServiceOrder, signal: AbortSign
     }
     return result;
   };
+  const valuesOf = async (during: AbortSignal): Promise<(name: string) => string> => {
+    const properties = ["ActiveState", "SubState", "MainPID"];
+    properties.push("ExecMainCode", "ExecMainStatus", "ExecMainExitTimestampMonotonic");
+    const shown = (await ask(["show", `--property=${properties.join(",")}`, SYSTEMD_UNIT], during)).stdout;
+    return (name) => new RegExp(`^${name}=(.*)$`, "m").exec(shown)?.[1] ?? "";
+  };
+  /** Whether systemd runs it, or would start it, although there is no file. */
+  const isLeft = async (during: AbortSignal): Promise<boolean> => {
+    const link = join(dirname(path), "default.target.wants", SYSTEMD_UNIT);
+    if (lstatSync(link, { throwIfNoEntry: false }) !== undefined) return true;
+    return !["inactive", "failed", ""].includes((await valuesOf(during))("ActiveState"));
+  };
   return {
     ...{ manager: "systemd", path, text, log: `journalctl --user --unit ${SYSTEMD_UNIT}` },
     install: async (during) => {
@@ -160,7 +179,12 @@ async function systemd(host: ServiceHost, order: ServiceOrder, signal: AbortSign
       succeed("systemctl restart", await ask(["restart", SYSTEMD_UNIT], during));
     },
     uninstall: async (during) => {
-      if ((await readUnit(path)) === null) return false;
+      if ((await readUnit(path)) === null) {
+        if (!(await isLeft(during))) return false;
+        // Deleted by hand, while systemd still has it: without its file it cannot be disabled.
+        await writeUnit(path, text);
+        succeed("systemctl daemon-reload", await ask(["daemon-reload"], during));
+      }
       succeed("systemctl disable", await ask(["disable", "--now", SYSTEMD_UNIT], during));
       await rm(path, { force: true });
       succeed("systemctl daemon-reload", await ask(["daemon-reload"], during));
@@ -168,14 +192,15 @@ async function systemd(host: ServiceHost, order: ServiceOrder, signal: AbortSign
     },
     status: async (during) => {
       const found = await readUnit(path);
-      const properties = "--property=ActiveState,MainPID,ExecMainStatus,ExecMainExitTimestampMonotonic";
-      const shown = (await ask(["show", properties, SYSTEMD_UNIT], during)).stdout;
-      const value = (name: string): string => new RegExp(`^${name}=(.*)$`, "m").exec(shown)?.[1] ?? "";
+      const value = await valuesOf(during);
       const pid = Number(value("MainPID"));
       const ended = Number(value("ExecMainExitTimestampMonotonic")) > 0;
+      const killed = /^([23]|killed|dumped)$/.test(value("ExecMainCode"));
+      const last = Number(value("ExecMainStatus"));
       return {
         ...{ installed: found !== null, current: found === text, running: value("ActiveState") === "active" },
-        ...{ pid: pid > 0 ? pid : null, last_exit: ended ? Number(value("ExecMainStatus")) : null },
+        ...{ pid: pid > 0 ? pid : null, last_exit: ended && !killed ? last : null },
+        ...{ last_signal: ended && killed ? signalName(last) : null, restarting: value("SubState") === "auto-restart" },
       };
     },
   };
@@ -189,6 +214,10 @@ function runner({ env, home, processes }: ServiceHost, program: string, first: r
   }
   const limits = { timeout_ms: LIMITS.service_command_ms, max_output_bytes: LIMITS.service_output_bytes };
   return (args, signal) => processes.run(program, [...first, ...args], { env: passed, signal, ...limits });
+}
+
+function signalName(number: number): string {
+  return Object.entries(constants.signals).find(([, value]) => value === number)?.[0] ?? `signal ${number}`;
 }
 
 function succeed(what: string, { code, stderr, stdout }: ProcessResult): void {

@@ -3,8 +3,8 @@ import { test } from "node:test";
 import { stateOf } from "./service-status.ts";
 
 const NOW = Date.UTC(2026, 0, 1, 12);
-const running = { running: true, pid: 77, last_exit: 1 };
-const ended = { running: false, pid: null, last_exit: 3 };
+const running = { running: true, pid: 77, last_exit: 1, last_signal: null, restarting: false };
+const ended = { running: false, pid: null, last_exit: 3, last_signal: null, restarting: false };
 const refused = { code: "config_invalid", message: "config.json: port must be a number" } as const;
 
 test("a service that holds itself back says until when and after how many crashes, not that it runs", () => {
@@ -29,4 +29,14 @@ test("one that is up says where, whatever came before it", () => {
   assert.equal(stateOf(running, { crashes: 2 }, url, NOW), `running (pid 77, ${url})`);
   assert.equal(stateOf(running, null, null, NOW), "running (pid 77)");
   assert.equal(stateOf({ ...ended, last_exit: null }, null, null, NOW), "not running");
+});
+
+test("one that was killed says by what, and whether it is started again", () => {
+  const killed = { ...ended, last_exit: null, last_signal: "SIGKILL" };
+  assert.equal(stateOf(killed, null, null, NOW), "not running; SIGKILL killed it");
+  const again = { ...killed, restarting: true };
+  assert.equal(
+    stateOf(again, { crashes: 0 }, null, NOW),
+    "not running; SIGKILL killed it; it is started again within 10 s",
+  );
 });

@@ -1,3 +1,4 @@
+import { LIMITS } from "@oa/shared/core/limits.ts";
 import { duration, localText } from "@oa/shared/core/local-time.ts";
 import { isRejection } from "@oa/shared/core/refusal.ts";
 import { readDaemonFile } from "../adapters/daemon-file.ts";
@@ -22,15 +23,18 @@ export const command: Command = defineCommand({
     const { crashes, waiting_until_ms = null, refused = null } = noted ?? { crashes: 0 };
     const held = waiting_until_ms === null || !status.running ? null : new Date(waiting_until_ms).toISOString();
     print({ manager, path, ...status, url, log, crashes, waiting_until: held, refused }, () => {
-      if (!status.installed) return `The worker is not a ${manager} service; oa service install makes it one.`;
+      if (!status.installed && !status.running)
+        return `The worker is not a ${manager} service; oa service install makes it one.`;
       const state = stateOf(status, noted, url, Date.now());
       const stale = status.current
         ? []
-        : ["The unit is not what this oa would write for this data folder; oa service install writes it anew."];
+        : !status.installed
+          ? ["The unit's file is gone; oa service install writes it anew, oa service uninstall stops the worker."]
+          : ["The unit is not what this oa would write for this data folder; oa service install writes it anew."];
       const row =
         crashes === 0 || held !== null
           ? []
-          : [`Before its last start it ended ${crashes} times in a row without being stopped; its output says why.`];
+          : [`Before its last start it ended ${times(crashes)} without being stopped; its output says why.`];
       return [
         `The worker is a ${manager} service: ${state}`,
         `Unit:   ${path}`,
@@ -45,22 +49,28 @@ export const command: Command = defineCommand({
 
 /** What the process does, in words: what waits before it opens anything runs, and is no worker yet. */
 export function stateOf(
-  { running, pid, last_exit }: Pick<ServiceStatus, "running" | "pid" | "last_exit">,
+  { running, pid, last_exit, last_signal, restarting }: Omit<ServiceStatus, "installed" | "current">,
   noted: ServiceNote | null,
   url: string | null,
   now_ms: number,
 ): string {
   const { refused, waiting_until_ms, crashes = 0 } = noted ?? {};
-  const ended = last_exit === null ? "" : `; it ended with status ${last_exit}`;
+  const killed = last_signal === null ? "" : `; ${last_signal} killed it`;
+  const ended = last_exit === null ? killed : `; it ended with status ${last_exit}`;
   if (refused !== undefined) {
     const what = running ? "waiting until its settings are right" : `not running${ended}, since its settings are wrong`;
     return plain(`${what}: ${refused.message} (${refused.code})`);
   }
+  if (!running && restarting) return `not running${ended}; it is started again within ${LIMITS.service_restart_s} s`;
   if (!running) return `not running${ended}`;
   if (waiting_until_ms !== undefined) {
     return `waiting until ${clockTime(waiting_until_ms, now_ms)} after ${crashes + 1} crashes`;
   }
   return `running (pid ${pid ?? "?"}${url === null ? "" : `, ${url}`})`;
+}
+
+function times(crashes: number): string {
+  return crashes === 1 ? "once" : `${crashes} times in a row`;
 }
 
 /** HH:MM as this machine's clocks show it, with what is left. */
