@@ -69,12 +69,14 @@ export async function openWorker(config: Config, token?: string): Promise<Worker
     ...{ store, consequences, engine, kill_switch, lookUp },
     ports: () => options,
   });
+  let deciding = false;
   const options: PortsOptions = {
     catalog: catalogOf(edge, config),
     ...{ ...ground, ...outside, sql: database, decide, store, engine, kill_switch, lookUp },
     ...{ worker: own.public_key, owner_key: ground.owner.secret_key, workspace_id: WORKSPACE },
     ...{ token_key: ground.capability.secret_key, now_ms: ground.clock.now_ms, leases: openLeases(engineOptions) },
     measure: outside.machineState.measure,
+    deciding: () => deciding,
     decideAll: (id, tasks) => database.commit(() => store.handle(ground.asOwner(id), tasks)),
     authorKey: () => authorKey(ground),
     outward: openOutward({ ...ground, store, kill_switch, aup: config.aup, now_ms: ground.clock.now_ms }),
@@ -109,6 +111,7 @@ export async function openWorker(config: Config, token?: string): Promise<Worker
     join: (workspace) => void running.push(joinWorkspace(engineOptions, workspace, stop.signal)),
     start: () => {
       work();
+      deciding = true;
       running.push(...loops.run(stop.signal));
     },
     close: async () => {

@@ -79,28 +79,53 @@ function toldOf({ event_type, data }: ScheduleEvent): object {
  */
 export function dueTimeEntries(sql: Sql, install_id: string, at_ms: number | null): readonly ScheduleLogEntry[] {
   const decided =
-    at_ms === null
-      ? one<{ due_ms: number }>(
-          sql,
-          `SELECT due_ms FROM ${SCHEDULE_LOG_TABLE} WHERE install_id = ? AND due_ms IS NOT NULL ORDER BY seq DESC LIMIT 1`,
-          install_id,
-        )
-      : one<{ due_ms: number }>(
-          sql,
-          `SELECT due_ms FROM ${SCHEDULE_LOG_TABLE} WHERE install_id = ? AND due_ms IS NOT NULL AND first_due_ms <= ?
-           ORDER BY due_ms DESC LIMIT 1`,
-          install_id,
-          at_ms,
-        );
-  if (decided === undefined) return [];
-  return read(
-    sql,
-    "install_id = ? AND due_ms >= (SELECT min(first_due_ms) FROM proj_schedule_log WHERE install_id = ? AND due_ms = ?) AND due_ms <= ?",
-    [install_id, install_id, decided.due_ms, decided.due_ms],
-  );
+    at_ms === null ? decisionOf(sql, install_id, "TRUE", [], "seq DESC") : dueLast(sql, install_id, at_ms);
+  if (decided === null) return [];
+  const { due_ms, first_due_ms, seq } = decided;
+  // What is due within that time and came later is another story: a clock that was ahead is set right in the end.
+  return read(sql, "install_id = ? AND (due_ms = ? OR (due_ms >= ? AND due_ms < ? AND seq < ?))", [
+    ...[install_id, due_ms, first_due_ms, due_ms, seq],
+  ]);
 }
 
-/** The last decisions that were made in [from, until), in order, at most `limit`. */
+interface Decided {
+  readonly due_ms: number;
+  readonly first_due_ms: number;
+  readonly seq: number;
+}
+
+/** What was due at or before a time, or what was missed then and decided together with what was due after it. */
+function dueLast(sql: Sql, install_id: string, at_ms: number): Decided | null {
+  const before = decisionOf(sql, install_id, "due_ms <= ?", [at_ms], "due_ms DESC, seq DESC");
+  const over = decisionOf(sql, install_id, "first_due_ms <= ? AND due_ms > ?", [at_ms, at_ms], "seq DESC");
+  return over !== null && over.seq > (before?.seq ?? 0) ? over : before;
+}
+
+function decisionOf(
+  sql: Sql,
+  install_id: string,
+  where: string,
+  values: readonly SqlValue[],
+  order: string,
+): Decided | null {
+  const found = one<{ due_ms: number; seq: number }>(
+    sql,
+    `SELECT due_ms, seq FROM ${SCHEDULE_LOG_TABLE} WHERE install_id = ? AND due_ms IS NOT NULL
+     AND kind IN ('deferred', 'skipped', 'fired') AND ${where} ORDER BY ${order} LIMIT 1`,
+    install_id,
+    ...values,
+  );
+  if (found === undefined) return null;
+  const first = one<{ first_due_ms: number }>(
+    sql,
+    `SELECT min(first_due_ms) AS first_due_ms FROM ${SCHEDULE_LOG_TABLE} WHERE install_id = ? AND due_ms = ?`,
+    install_id,
+    found.due_ms,
+  );
+  return { ...found, first_due_ms: first?.first_due_ms ?? found.due_ms };
+}
+
+/** What was decided about the due times in [from, until), in order, and the starts that came of it. */
 export function decisionEntries(
   sql: Sql,
   install_id: string,
@@ -119,6 +144,13 @@ export function standingAt(sql: Sql, install_id: string, at_ms: number): Schedul
     at_ms,
   );
   return row === undefined ? null : toEntry(row);
+}
+
+/** What was done to the install's schedule after a time, the first of it first. */
+export function changesAfter(sql: Sql, install_id: string, at_ms: number): readonly ScheduleLogEntry[] {
+  return read(sql, "install_id = ? AND due_ms IS NULL AND at_ms > ? AND kind IN ('set', 'cleared')", [
+    ...[install_id, at_ms],
+  ]);
 }
 
 type Row = Readonly<{ kind: string; at_ms: number; data: string }>;

@@ -23,6 +23,10 @@ export interface WhyFacts {
   readonly standing: ScheduleLogEntry | null;
   /** Everything about the due time, in order. */
   readonly entries: readonly ScheduleLogEntry[];
+  /** What was done to its schedule after the last decision about it. */
+  readonly changes: readonly ScheduleLogEntry[];
+  /** Whether the worker decides now about what is due; otherwise only its records are read. */
+  readonly deciding: boolean;
   /** The run that was started for it. */
   readonly run: { readonly run_id: string; readonly status: string; readonly message: string | null } | null;
   /** What it waits for, measured just now. */
@@ -51,17 +55,18 @@ export function explain(facts: WhyFacts): Why {
   const zone = schedule?.schedule.timezone ?? facts.time_zone;
   const next_ms = schedule?.waiting_for == null ? (schedule?.next_due_ms ?? null) : null;
   const next_due_at = next_ms === null ? null : new Date(next_ms).toISOString();
-  const overdue = overdueSentence(facts, zone);
+  const future = facts.at_ms !== null && facts.at_ms > facts.now_ms;
+  const pending = future ? null : pendingSentence(facts, zone);
   const next =
     schedule === null && decision !== null
       ? [`It is on no schedule now: it is ${facts.status}.`]
-      : next_ms === null || overdue !== null
+      : next_ms === null || pending !== null
         ? []
         : [`It is due next at ${shown(zone, next_ms)}.`];
   const common = { install_id, run_id: run?.run_id ?? null, next_due_at, entries };
   const off = facts.at_ms !== null && facts.standing?.kind === "cleared";
-  if (decision === null || overdue !== null || (off && (facts.standing?.at_ms ?? 0) > decision.at_ms)) {
-    const [answer, sentence] = overdue === null ? undecided(facts, zone) : (["not_decided", overdue] as const);
+  if (decision === null || future || pending !== null || (off && (facts.standing?.at_ms ?? 0) > decision.at_ms)) {
+    const [answer, sentence] = pending === null ? undecided(facts, zone) : (["not_decided", pending] as const);
     const sentences = [sentence, ...next];
     return { ...common, answer, sentences, due_at: null, decided_at: null, trace: null, measured: [] };
   }
@@ -69,12 +74,13 @@ export function explain(facts: WhyFacts): Why {
   const waits = decision.kind === "deferred" && schedule?.waiting_for != null && schedule.last_due_ms === trace.due_ms;
   const sentences = [
     ...dueSentences(trace, zone, facts.at_ms),
+    ...lateSentences(facts, decision, zone),
     ...(trace.window === null ? [] : [windowSentence(trace, zone)]),
     ...trace.constraints.map((constraint) => constraintSentence(constraint, trace)),
     ...gateSentence("Licence", trace.licence),
     ...gateSentence("Budget", trace.budget),
-    outcomeSentence(decision, { waits, started: run !== null }, zone),
-    ...resultSentences(facts, decision),
+    outcomeSentence(decision, { waits, started: run !== null, opens_ms: schedule?.next_fire_ms ?? null }, zone),
+    ...resultSentences(facts, decision, zone),
     ...(waits ? measured.filter(({ met }) => met !== "yes").map((now) => `Now: ${measurement(now)}.`) : []),
     ...next,
   ];
@@ -89,13 +95,23 @@ export function explain(facts: WhyFacts): Why {
   };
 }
 
-/** What is due and has not been decided, because nobody was there to. */
-function overdueSentence({ schedule, at_ms, now_ms }: WhyFacts, zone: string): string | null {
+/** What is due and has not been decided about: its jitter delays it, or nobody was there to. */
+function pendingSentence({ schedule, at_ms, now_ms, deciding }: WhyFacts, zone: string): string | null {
   if (schedule?.next_due_ms == null || schedule.next_fire_ms === null) return null;
-  const { next_due_ms, next_fire_ms } = schedule;
-  if (next_due_ms > (at_ms ?? now_ms) || now_ms - next_fire_ms < LIMITS.machine_away_ms) return null;
-  const now = schedule.waiting_for === null ? "has not been decided about" : "waits, and has not been looked at";
-  return `It was due at ${shown(zone, next_due_ms)} and ${now} since: the worker is not running (oa up starts it).`;
+  const { next_due_ms, next_fire_ms, waiting_for } = schedule;
+  const late_ms = now_ms - next_fire_ms;
+  if (next_due_ms > (at_ms ?? now_ms) || (waiting_for !== null && late_ms < LIMITS.machine_away_ms)) return null;
+  const due = `It was due at ${shown(zone, next_due_ms)}`;
+  if (late_ms < 0) {
+    const off = deciding ? "" : " The worker is not running (oa up starts it).";
+    return `${due} and starts ${duration(next_fire_ms - next_due_ms)} later (its jitter), at ${shown(zone, next_fire_ms)}.${off}`;
+  }
+  if (deciding && late_ms < LIMITS.machine_away_ms) return `${due} and is being decided about now.`;
+  const now = waiting_for === null ? "has not been decided about" : "waits, and has not been looked at";
+  const why = deciding
+    ? `the machine has just woken or its clock was set, and the worker looks within ${duration(LIMITS.schedule_sleep_ms)}; or it cannot write to its log (oa doctor says)`
+    : "the worker is not running (oa up starts it)";
+  return `${due} and ${now} since: ${why}.`;
 }
 
 function undecided(facts: WhyFacts, zone: string): readonly [Why["answer"], string] {
@@ -116,19 +132,34 @@ function undecided(facts: WhyFacts, zone: string): readonly [Why["answer"], stri
 }
 
 function dueSentences(trace: ScheduleTrace, zone: string, at_ms: number | null): readonly string[] {
-  const { due_ms, first_due_ms, due_times, jitter_ms, late_ms, clock_jump_ms = 0, away_ms = 0 } = trace;
+  const { due_ms, first_due_ms, due_times, jitter_ms } = trace;
   const jitter = jitter_ms === 0 ? "" : `, to start ${duration(jitter_ms)} later (its jitter)`;
   const last = at_ms !== null && at_ms - due_ms >= 60_000 ? "Before that time it was last due" : "It was due";
   const sentences = [`${last} at ${shown(zone, due_ms)}${jitter}.`];
   if (due_times > 1) {
     sentences.push(`That stands for ${due_times} due times since ${shown(zone, first_due_ms)}: they make one run.`);
   }
-  if (late_ms > LIMITS.schedule_late_ms && trace.waited_ms === undefined) {
-    const known = away_ms > 0 ? `the worker was away for ${duration(away_ms)}` : "the worker was not running then";
-    const jump = clock_jump_ms === 0 ? "" : `, and its clock had moved by ${duration(Math.abs(clock_jump_ms))}`;
-    sentences.push(`It was decided ${duration(late_ms)} late: ${known}${jump}.`);
-  }
   return sentences;
+}
+
+/** That it was late before anything else held it back: what then waited does not say so any more. */
+function lateSentences({ entries }: WhyFacts, decision: Decision, zone: string): readonly string[] {
+  const first = entries.find((entry): entry is Decision => "trace" in entry) ?? decision;
+  const { late_ms, window, waited_ms } = first.trace;
+  if (late_ms <= LIMITS.schedule_late_ms || waited_ms !== undefined) return [];
+  const late = `${duration(late_ms)} late: ${absence(first.trace)}`;
+  if (first === decision) return [`It was decided ${late}.`];
+  const closed = window?.open === false ? "; its window was closed then" : "";
+  return [`It was first looked at at ${shown(zone, first.at_ms)}, ${late}${closed}.`];
+}
+
+/** Why nobody decided in time. Wall time that ran ahead of all other clocks is sleep, or a clock that was set: both look alike. */
+function absence({ clock_jump_ms = 0, away_ms = 0 }: ScheduleTrace): string {
+  if (clock_jump_ms > 0)
+    return `the machine slept for ${duration(clock_jump_ms)}, or its clock was set forward by that`;
+  const back = clock_jump_ms === 0 ? "" : `, and its clock was set back by ${duration(-clock_jump_ms)}`;
+  if (away_ms > 0) return `the worker was away for ${duration(away_ms)}${back}`;
+  return `the worker was not running then, or could not write to its log${back}`;
 }
 
 function windowSentence({ window }: ScheduleTrace, zone: string): string {
@@ -152,7 +183,11 @@ function gateSentence(name: string, gate: ScheduleTrace["licence"] | ScheduleTra
 
 function outcomeSentence(
   { at_ms, trace }: Decision,
-  { waits, started }: { readonly waits: boolean; readonly started: boolean },
+  {
+    waits,
+    started,
+    opens_ms,
+  }: { readonly waits: boolean; readonly started: boolean; readonly opens_ms: number | null },
   zone: string,
 ): string {
   const { outcome, active_runs, overlap, wait_until_ms, waited_ms = 0 } = trace;
@@ -177,7 +212,7 @@ function outcomeSentence(
     case "budget_freed":
       return `${start}, when its quotas had room again, after ${duration(waited_ms)}.`;
     case "waits_for_window":
-      return `It ${verb} for its window to open.`;
+      return `It ${verb} for its window to open${waits && opens_ms !== null ? `, to start at ${shown(zone, opens_ms)}` : ""}.`;
     case "waits_for_constraints":
       return `It ${verb} until everything it asks for is met${until}.`;
     case "waits_for_licence":
@@ -210,20 +245,30 @@ function outcomeSentence(
 }
 
 /** What became of the decision afterwards. */
-function resultSentences({ run, entries, standing }: WhyFacts, decision: Decision): readonly string[] {
+function resultSentences(facts: WhyFacts, decision: Decision, zone: string): readonly string[] {
+  const { run, entries, changes } = facts;
   const refused = entries.findLast((entry) => entry.kind === "run_refused");
   if (refused?.kind === "run_refused") return [`No run was started: ${refused.message} (${refused.code}).`];
   if (run !== null) return [runSentence(run)];
-  if (decision.kind === "fired") return ["Its run has not been queued yet."];
-  const changed = standing !== null && standing.at_ms > decision.at_ms;
-  if (decision.kind === "deferred" && changed) return ["Then its schedule was changed, which ended the wait."];
-  return [];
+  const off = clearedOf(facts);
+  if (decision.kind === "fired") {
+    if (off === null) return ["Its run has not been queued yet."];
+    return [`No run was started: before it could be, at ${shown(zone, off.at_ms)}, ${off.reason}.`];
+  }
+  const [changed] = changes;
+  if (decision.kind !== "deferred" || changed === undefined) return [];
+  if (changed.kind === "cleared") return [`The wait ended at ${shown(zone, changed.at_ms)}: ${changed.reason}.`];
+  return ["Then its schedule was changed, which ended the wait."];
 }
 
-function answerOf({ run, entries }: WhyFacts, decision: Decision, waits: boolean): Why["answer"] {
-  if (entries.some(({ kind }) => kind === "run_refused")) return "refused";
-  if (run !== null) return "ran";
-  if (decision.kind === "fired") return "starting";
+function clearedOf({ changes }: WhyFacts): Extract<ScheduleLogEntry, { kind: "cleared" }> | null {
+  return changes.find((entry) => entry.kind === "cleared") ?? null;
+}
+
+function answerOf(facts: WhyFacts, decision: Decision, waits: boolean): Why["answer"] {
+  if (facts.entries.some(({ kind }) => kind === "run_refused")) return "refused";
+  if (facts.run !== null) return "ran";
+  if (decision.kind === "fired") return clearedOf(facts) === null ? "starting" : "skipped";
   return waits ? "waits" : "skipped";
 }
 

@@ -133,6 +133,7 @@ export function contextOf(now_ms: number, correlation_id = "test"): EventContext
 export function whySide({ database, store, engine }: Pick<RunWorld, "database" | "store" | "engine">) {
   return {
     engine,
+    deciding: () => false,
     feed: openEventFeed(store, `workspace/${WORKSPACE}`),
     decide: ownerDecides(database, store, (id) => contextOf(Date.now(), id)),
   };

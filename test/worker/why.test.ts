@@ -1,73 +1,18 @@
 /** Why an install did or did not run, and what it would have done, read from a worker's own database. */
 import assert from "node:assert/strict";
-import { type TestContext, test } from "node:test";
+import { test } from "node:test";
 import { controlApp } from "@oa/shared/api/app.ts";
 import type { ControlPorts } from "@oa/shared/api/ports.ts";
-import type { WhyAnswer } from "@oa/shared/api/why.ts";
 import { HOUR_MS } from "@oa/shared/core/durations.ts";
 import { task } from "@oa/shared/core/event-store.ts";
 import { isRejection } from "@oa/shared/core/refusal.ts";
-import type { CronSchedule, MachineReadings, UpgradeSchedule } from "@oa/shared/generated/types.ts";
+import type { CronSchedule, MachineReadings } from "@oa/shared/generated/types.ts";
 import { installDecider } from "@oa/shared/install/decider.ts";
-import { machineProjection } from "@oa/shared/machine/views.ts";
 import { type ConductCommand, conductDecider, conductSubject } from "@oa/shared/policy/decider.ts";
-import type { ScheduleCommand } from "@oa/shared/schedule/decider.ts";
 import { toCronSchedule } from "@oa/shared/schedule/timing.ts";
-import { scheduleProjection } from "@oa/shared/schedule/views.ts";
-import { triggerProjection } from "@oa/shared/trigger/views.ts";
-import { schedulePort } from "@oa/worker/admin/schedule.ts";
-import { scheduleTask } from "@oa/worker/loops/schedule.ts";
-import { contextOf, manifestOf, openRunWorld, whySide } from "../fakes/runs.ts";
-import { OPEN } from "../fakes/schedule.ts";
-
-const at = (text: string): number => Date.parse(`${text}Z`);
-const NIGHTLY: UpgradeSchedule = { type: "cron", expression: "0 2 * * *", timezone: "UTC" };
-
-/** A worker whose clock a test moves, with one install on a schedule. */
-function open(context: TestContext, changes: Partial<UpgradeSchedule> = {}) {
-  let now_ms = at("2026-01-01T12:00");
-  const machine: { readings: MachineReadings } = { readings: {} };
-  const world = openRunWorld({
-    ops: {},
-    clock: { now_ms: () => now_ms, sleep: async () => {}, alarm: () => () => {} },
-    projections: [scheduleProjection, machineProjection, triggerProjection],
-  });
-  context.after(() => world.close());
-  const schedule = { ...NIGHTLY, ...changes };
-  const manifest = { ...manifestOf([{ op: "fs.read", path: "~/x" }], { filesystem: ["~/x"] }), schedule };
-  const install_id = world.install({
-    ...manifest,
-    permissions: { filesystem: [{ path: "~/x", access: "read" }], tools: ["fs.read"] },
-  });
-  const send = (command: ScheduleCommand): void => {
-    const done = world.store.handle(contextOf(now_ms, install_id), [scheduleTask(install_id, command)]);
-    assert.ok(!isRejection(done), isRejection(done) ? done.message : "");
-  };
-  const cron = toCronSchedule(schedule, "UTC");
-  if (cron !== null) send({ type: "set", now_ms, install_id, worker_id: "w", schedule: cron });
-  const port = schedulePort({
-    sql: world.database,
-    worker: "w",
-    now_ms: () => now_ms,
-    measure: async () => machine.readings,
-    ...whySide(world),
-  });
-  return {
-    ...{ world, install_id, machine, send, port },
-    check: (time: string, more: Partial<Extract<ScheduleCommand, { type: "check" }>> = {}): void => {
-      now_ms = at(time);
-      send({ type: "check", now_ms, active_runs: 0, gates: OPEN, machine: {}, clock_jump_ms: 0, away_ms: 0, ...more });
-    },
-    pass: (time: string): void => {
-      now_ms = at(time);
-    },
-    why: async (time: string | null = null): Promise<WhyAnswer> => {
-      const why = await port.why(install_id, time === null ? null : at(time), new AbortController().signal);
-      assert.ok(!isRejection(why), isRejection(why) ? why.message : "");
-      return why;
-    },
-  };
-}
+import { contextOf } from "../fakes/runs.ts";
+import { at } from "../fakes/schedule.ts";
+import { NIGHTLY, openWhyWorld as open } from "../fakes/why-world.ts";
 
 test("a run that started on time is explained by its due time and its run", async (context) => {
   const worker = open(context, { jitter_ms: 0 });
@@ -120,7 +65,7 @@ test("what was missed says how late it was noticed, and for how many due times i
     assert.equal(answer, "skipped");
     assert.deepEqual(sentences.slice(1, 4), [
       "That stands for 4 due times since 2026-01-02 02:00+00:00 (UTC): they make one run.",
-      "It was decided 7 h late: the worker was away for 24 h, and its clock had moved by 24 h.",
+      "It was decided 7 h late: the machine slept for 24 h, or its clock was set forward by that.",
       "It was skipped: it was missed (on_missed: skip).",
     ]);
   }

@@ -47,6 +47,7 @@ import { upgradesPort } from "./upgrades.ts";
 
 export interface PortsOptions extends Omit<InstallsOptions, "lookUp"> {
   readonly measure: MachineState["measure"];
+  readonly deciding: () => boolean;
   readonly config: Config;
   readonly compliance: Compliance;
   readonly lookUp: InstallsOptions["lookUp"];

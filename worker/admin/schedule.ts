@@ -73,12 +73,14 @@ function describeSchedule(
   if (install === null || pins == null) return reject("not_found", `there is no install ${install_id}`);
   const { schedule_changes } = install;
   const own = ownSchedule(pins.schedule, schedule_changes);
-  const schedule = toCronSchedule(own, hostTimeZone());
+  // Where nothing names a zone, it runs by the one it was set by.
+  const zone = getSchedule(sql, install_id)?.schedule.timezone ?? hostTimeZone();
+  const schedule = toCronSchedule(own, zone);
   const next = schedule === null ? NEVER : previewOf(schedule, from_ms ?? now_ms(), count);
   if (isRejection(next)) return next;
   return {
     ...{ install_id, title: pins.title, status: install.status, schedule, schedule_changes, ...next },
-    timezone: own.timezone ?? hostTimeZone(),
+    timezone: own.timezone ?? zone,
     declared: pins.schedule,
     sentence: whenSentence(own, []),
     declared_sentence: whenSentence(pins.schedule, []),

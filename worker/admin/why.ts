@@ -9,7 +9,7 @@ import { conductSubject } from "@oa/shared/policy/decider.ts";
 import { getQuarantine } from "@oa/shared/policy/views.ts";
 import { listRuns, runSummary } from "@oa/shared/run/views.ts";
 import { evaluateConstraints, sensorsFor } from "@oa/shared/schedule/constraints.ts";
-import { dueTimeEntries, standingAt } from "@oa/shared/schedule/log.ts";
+import { changesAfter, dueTimeEntries, standingAt } from "@oa/shared/schedule/log.ts";
 import { getSchedule } from "@oa/shared/schedule/views.ts";
 import { explain } from "@oa/shared/schedule/why.ts";
 import { causeEntries, settledEntry, type TriggerLogEntry, watchEntries } from "@oa/shared/trigger/log.ts";
@@ -21,6 +21,8 @@ export interface WhyOptions {
   readonly feed: { readonly events: Pick<ControlPorts["events"], "page"> };
   readonly now_ms: () => number;
   readonly measure: MachineState["measure"];
+  /** Whether the worker decides now about what is due; a command that only reads its records does not. */
+  readonly deciding: () => boolean;
   /** Of this worker, for installs that are on no schedule. */
   readonly time_zone: string;
 }
@@ -34,6 +36,7 @@ export function whyPort(options: WhyOptions): ControlPorts["schedule"]["why"] {
     const schedule = getSchedule(sql, install_id);
     const entries = dueTimeEntries(sql, install_id, at_ms);
     const started = entries.findLast((entry) => entry.kind === "run_started");
+    const decision = entries.findLast((entry) => "trace" in entry);
     const { constraints, on_unknown = "wait" } = schedule?.schedule ?? {};
     const sensors = schedule?.waiting_for === "constraints" ? sensorsFor(constraints) : [];
     const readings = sensors.length === 0 ? {} : await measure(sensors, signal);
@@ -45,6 +48,8 @@ export function whyPort(options: WhyOptions): ControlPorts["schedule"]["why"] {
       ...{ install_id, at_ms, now_ms, time_zone: zone, schedule, entries },
       title: pins?.title ?? install_id,
       status: install.status,
+      deciding: options.deciding(),
+      changes: decision === undefined ? [] : changesAfter(sql, install_id, decision.at_ms),
       standing: standingAt(sql, install_id, at_ms ?? now_ms),
       run: started?.kind === "run_started" ? runOf(sql, started.run_id) : null,
       measured: sensors.length === 0 ? [] : evaluateConstraints(constraints, readings, on_unknown).constraints,
