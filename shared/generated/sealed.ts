@@ -32,6 +32,7 @@ export const SEALED_FIELDS: Readonly<Record<string, readonly string[]>> = {
     "cause"
   ],
   "trigger.fired": [
-    "cause"
+    "cause",
+    "passed_over_ids"
   ]
 };

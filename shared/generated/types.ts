@@ -4399,6 +4399,12 @@ readonly first_ms: number
  */
 readonly passed_over?: number
 /**
+ * How the ids of the last of these begin, so that they count once as well.
+ * 
+ * @maxItems 1000
+ */
+readonly passed_over_ids?: readonly string[]
+/**
  * Each declared constraint beside what was measured.
  * 
  * @maxItems 32

@@ -27,7 +27,7 @@ const note = (now_ms: number, trigger: number, cause: TriggerCause): TriggerComm
   cause,
 });
 const check = (now_ms: number, active_runs = 0, hold: Hold | null = null): TriggerCommand => ({
-  ...{ type: "check", now_ms, active_runs, hold, passed_over: 0, constraints: [] },
+  ...{ type: "check", now_ms, active_runs, hold, passed_over: 0, passed_over_ids: [], constraints: [] },
 });
 
 /** Handles commands in turn; the events of the last one, or its rejection's code. */
@@ -114,6 +114,19 @@ describe("Nostr events", () => {
     assert.deepEqual(after(set, flood).last, [], "alone they start nothing");
     const later = after(set, note(AT, 1, nostr("a")), flood, { type: "record_start", fire: 1, run_id: "run_1" }, flood);
     assert.deepEqual(later.last, []);
+  });
+  it("passed over in a flood count once as well: they start nothing when they come again", () => {
+    const id = "c".repeat(64);
+    const flood = { ...check(AT + LIMITS.trigger_quiet_ms), passed_over: 1, passed_over_ids: [id.slice(0, 16)] };
+    const again = note(AT + 3_600_000, 1, { kind: "nostr_event", event_id: id, relay: "wss://r.example/" });
+    const { last } = after(
+      set,
+      note(AT, 1, nostr("a")),
+      flood as TriggerCommand,
+      { type: "record_start", fire: 1, run_id: "run_1" },
+      again,
+    );
+    assert.deepEqual(last, []);
   });
   it("remembers an event that this worker signed, without running for it", () => {
     const own: TriggerCommand = { type: "settle", now_ms: AT, trigger: 1, reason: "own_event", cause: nostr("b") };

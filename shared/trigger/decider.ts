@@ -38,6 +38,8 @@ export interface TriggerState {
   readonly failures: Readonly<Record<number, WatchRefusal>>;
   /** Nostr events that counted already, the latest `LIMITS.trigger_event_ids`. */
   readonly event_ids: readonly string[];
+  /** How the ids begin of those that a run answered for without their being noted, the latest as many. */
+  readonly passed_ids: readonly string[];
   /** How often it has fired, ever. */
   readonly fire: number;
   /** When it fired, as far back as the limit of the rate looks. */
@@ -87,13 +89,15 @@ export type TriggerCommand =
     }
   /**
    * Decides whether to fire. `active_runs` are the install's runs that have not finished; `hold` is its schedule's;
-   * `passed_over` are Nostr events of a flood, which the run answers for too.
+   * `passed_over` are Nostr events of a flood, which the run answers for too; `passed_over_ids` how the ids of the
+   * latest of them begin, as `passedId` has it.
    */
   | {
       readonly type: "check";
       readonly now_ms: number;
       readonly active_runs: number;
       readonly passed_over: number;
+      readonly passed_over_ids: readonly string[];
       readonly hold: Hold | null;
       readonly constraints: readonly ConstraintTrace[];
     }
@@ -123,6 +127,7 @@ export const triggerDecider: Decider<TriggerState, TriggerEvent, TriggerCommand>
     baselines: {},
     failures: {},
     event_ids: [],
+    passed_ids: [],
     fire: 0,
     fired_at_ms: [],
     unstarted: null,
@@ -165,10 +170,11 @@ function evolve(state: TriggerState, event: TriggerEvent): TriggerState {
     case "trigger.deferred":
       return { ...state, deferred: { reason: event.data.reason, until_ms: event.data.until_ms } };
     case "trigger.fired": {
-      const { fire, trigger, at_ms, cause = null, causes, first_ms } = event.data;
+      const { fire, trigger, at_ms, cause = null, causes, first_ms, passed_over_ids = [] } = event.data;
+      const passed_ids = [...state.passed_ids, ...passed_over_ids].slice(-LIMITS.trigger_event_ids);
       const fired_at_ms = [...state.fired_at_ms, at_ms].slice(-LIMITS.trigger_fires);
       const unstarted = { fire, trigger, cause, causes, first_ms, last_ms: state.pending?.last_ms ?? at_ms };
-      return { ...state, pending: null, deferred: null, fire, fired_at_ms, unstarted };
+      return { ...state, pending: null, deferred: null, fire, fired_at_ms, unstarted, passed_ids };
     }
     case "trigger.run_started":
       return { ...state, unstarted: null };
@@ -210,6 +216,16 @@ function known(
   return { ...state, baselines, event_ids };
 }
 
+/** Whether a Nostr event was noted already, or answered for in a flood. */
+export function hasCounted({ event_ids, passed_ids }: TriggerState, event_id: string): boolean {
+  return event_ids.includes(event_id) || passed_ids.includes(passedId(event_id));
+}
+
+/** As much of a Nostr event's id as tells it from the others of a flood. */
+export function passedId(event_id: string): string {
+  return event_id.slice(0, 16);
+}
+
 function decide(state: TriggerState, command: TriggerCommand): readonly TriggerEvent[] | Rejection {
   switch (command.type) {
     case "set": {
@@ -243,7 +259,7 @@ function decideSeen(
   const { type, now_ms: at_ms, ...seen } = command;
   const { install_id, watches } = state.set;
   if (watches[seen.trigger] === undefined) return reject("not_found", `the install has no trigger ${seen.trigger}`);
-  if (seen.cause?.kind === "nostr_event" && state.event_ids.includes(seen.cause.event_id)) return [];
+  if (seen.cause?.kind === "nostr_event" && hasCounted(state, seen.cause.event_id)) return [];
   const data = { install_id, at_ms, ...seen };
   if ("reason" in data) return [{ event_type: "trigger.settled", data }];
   return [{ event_type: "trigger.noted", data }];
@@ -263,8 +279,9 @@ function decideWatch(
 
 function decideCheck(
   state: TriggerState,
-  { now_ms: at_ms, active_runs, passed_over, hold, constraints }: Extract<TriggerCommand, { type: "check" }>,
+  command: Extract<TriggerCommand, { type: "check" }>,
 ): readonly TriggerEvent[] {
+  const { now_ms: at_ms, active_runs, passed_over, hold, constraints } = command;
   const { set, pending, unstarted } = state;
   if (set === null || pending === null || unstarted !== null || active_runs > 0) return [];
   if (at_ms < readyAt(state, at_ms)) return [];
@@ -277,7 +294,8 @@ function decideCheck(
     return [{ event_type: "trigger.deferred", data: { install_id, at_ms, ...held, ...measured } }];
   }
   const { trigger, cause, causes, first_ms } = pending;
-  const flood = passed_over === 0 ? {} : { passed_over };
+  const passed_over_ids = command.passed_over_ids.slice(-LIMITS.trigger_event_ids);
+  const flood = passed_over === 0 ? {} : { passed_over, passed_over_ids };
   const data = { install_id, fire: state.fire + 1, trigger, at_ms, causes, first_ms, ...flood, ...measured };
   return [{ event_type: "trigger.fired", data: cause === null ? data : { ...data, cause } }];
 }

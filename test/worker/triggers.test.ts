@@ -369,5 +369,13 @@ describe("Nostr triggers", () => {
     const events = side.world().store.bySubject(triggerSubject(install_id)) as unknown as readonly TriggerEvent[];
     const passed = events.map((event) => (event.event_type === "trigger.fired" ? (event.data.passed_over ?? 0) : 0));
     assert.equal(noted + passed.reduce((sum, count) => sum + count, 0), flood);
+    // The relay sends all of it again to a worker that comes back, as it does after every lost connection.
+    const told = side.types(install_id);
+    await side.shut();
+    await side.boot();
+    const asked = relay.frames.length;
+    await side.until(() => relay.frames.length > asked);
+    await side.calm();
+    assert.deepEqual(side.types(install_id), told);
   });
 });

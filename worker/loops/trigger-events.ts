@@ -16,7 +16,9 @@ export function acceptEvents(options: {
   readonly from_s: number;
   readonly trigger: number;
   readonly pending: () => boolean;
-  readonly passOver: () => void;
+  /** Whether the log has it already. */
+  readonly counted: (event_id: string) => boolean;
+  readonly passOver: (event_id: string) => void;
   readonly append: (command: TriggerCommand) => Promise<number>;
   readonly wake: () => void;
 }): (event: VerifiedEvent, relay: string) => Promise<void> {
@@ -37,8 +39,9 @@ export function acceptEvents(options: {
       await options.append({ type: "settle", now_ms, trigger, reason: "own_event", cause });
       return;
     }
+    if (options.counted(event.id)) return;
     if (isFlood(now_ms) && options.pending()) {
-      options.passOver();
+      options.passOver(event.id);
       return;
     }
     if ((await options.append({ type: "note", now_ms, trigger, cause })) > 0) options.wake();

@@ -12,7 +12,14 @@ import { listInstalls } from "@oa/shared/install/views.ts";
 import type { WireFilter } from "@oa/shared/nostr/filter.ts";
 import type { VerifiedEvent } from "@oa/shared/nostr/verify.ts";
 import type { Sensor } from "@oa/shared/schedule/constraints.ts";
-import { readyAt, type TriggerCommand, triggerDecider, triggerSubject } from "@oa/shared/trigger/decider.ts";
+import {
+  hasCounted,
+  passedId,
+  readyAt,
+  type TriggerCommand,
+  triggerDecider,
+  triggerSubject,
+} from "@oa/shared/trigger/decider.ts";
 import { mayChange } from "@oa/shared/trigger/own-writes.ts";
 import { openTriggers, watchedInstalls } from "@oa/shared/trigger/views.ts";
 import { mergeInputs } from "@oa/shared/upgrade/plan.ts";
@@ -65,6 +72,13 @@ export interface TriggerLoop {
   readonly run: (signal: AbortSignal) => Promise<void>;
 }
 
+/** Events of a flood: how many, and how the ids of the latest begin. */
+interface PassedOver {
+  readonly events: number;
+  readonly ids: readonly string[];
+}
+const NONE_PASSED: PassedOver = { events: 0, ids: [] };
+
 interface Watched {
   readonly release: string;
   readonly stop: AbortController;
@@ -79,7 +93,7 @@ export function openTriggerLoop(ports: TriggerPorts): TriggerLoop {
   const { sql, store, clock, report } = ports;
   const watched = new Map<string, Watched>();
   /** Events of a flood that the run to come answers for, by install. */
-  const passed_over = new Map<string, number>();
+  const passed_over = new Map<string, PassedOver>();
   let stale = true;
   let alarm = new AbortController();
   const wake = (): void => alarm.abort();
@@ -95,6 +109,12 @@ export function openTriggerLoop(ports: TriggerPorts): TriggerLoop {
     throw new Fault(done.code, done.message);
   };
   const stateOf = (install_id: string) => store.load(triggerDecider, triggerSubject(install_id));
+
+  const passOver = (install_id: string, more: PassedOver): void => {
+    const { events, ids } = passed_over.get(install_id) ?? NONE_PASSED;
+    const latest = [...ids, ...more.ids].slice(-LIMITS.trigger_event_ids);
+    passed_over.set(install_id, { events: events + more.events, ids: latest });
+  };
 
   const unwatch = (install_id: string): void => {
     const one = watched.get(install_id);
@@ -126,7 +146,8 @@ export function openTriggerLoop(ports: TriggerPorts): TriggerLoop {
         const scope = `${install_id}/${trigger}`;
         const accept = acceptEvents({
           ...{ ports, filter, from_s, trigger, wake, pending: () => stateOf(install_id).pending !== null },
-          passOver: () => passed_over.set(install_id, (passed_over.get(install_id) ?? 0) + 1),
+          counted: (event_id) => hasCounted(stateOf(install_id), event_id),
+          passOver: (event_id) => passOver(install_id, { events: 1, ids: [passedId(event_id)] }),
           append: (command) => append(install_id, command),
         });
         // Checked by `parseFilter` when it was planned.
@@ -182,13 +203,16 @@ export function openTriggerLoop(ports: TriggerPorts): TriggerLoop {
     if (ready_ms > now_ms) return ready_ms;
     const schedule = scheduleOf(store.load(installDecider, install_id)) ?? { type: "event" };
     const gate = await gateOf(schedule, now_ms, ports, signal);
-    const passed = passed_over.get(install_id) ?? 0;
-    await append(install_id, { type: "check", now_ms, active_runs, passed_over: passed, ...gate });
-    if (stateOf(install_id).unstarted !== null) {
-      // Those that came while it was recorded are of the next run.
-      passed_over.set(install_id, (passed_over.get(install_id) ?? 0) - passed);
-      return null;
+    const { events, ids } = passed_over.get(install_id) ?? NONE_PASSED;
+    // Those that come while it is recorded are of the next run.
+    passed_over.delete(install_id);
+    const passed = { passed_over: events, passed_over_ids: ids };
+    try {
+      await append(install_id, { type: "check", now_ms, active_runs, ...passed, ...gate });
+    } finally {
+      if (stateOf(install_id).unstarted === null && events > 0) passOver(install_id, { events, ids });
     }
+    if (stateOf(install_id).unstarted !== null) return null;
     return gate.hold === null
       ? readyAt(stateOf(install_id), now_ms)
       : Math.max(now_ms + LIMITS.trigger_poll_ms, gate.hold.until_ms);
