@@ -13,6 +13,9 @@ import { task } from "@oa/shared/core/event-store.ts";
 import { LIMITS } from "@oa/shared/core/limits.ts";
 import { Fault, isRejection } from "@oa/shared/core/refusal.ts";
 import type { RunEvent, UpgradeManifest } from "@oa/shared/generated/types.ts";
+import { installDecider } from "@oa/shared/install/decider.ts";
+import { listInstalls } from "@oa/shared/install/views.ts";
+import { conductDecider, conductSubject } from "@oa/shared/policy/decider.ts";
 import { apart } from "@oa/shared/run/boundary.ts";
 import { runDecider } from "@oa/shared/run/decider.ts";
 import { getRun, type RunView } from "@oa/shared/run/views.ts";
@@ -289,6 +292,34 @@ describe("a second engine", () => {
     const run = await until(run_id, ({ finished_at }) => finished_at !== null);
     assert.equal(run.status, "succeeded", run.message ?? "");
     assert.deepEqual(steps(run_id, "step.started"), ["fetch", "post", "keep"]);
+  });
+
+  describe("does not begin the next step of a run", () => {
+    const read = (id: string) => ({ op: "http.request", id, url: "https://api.example/" }) as const;
+    const manifest = manifestOf([read("one"), read("two")], { network: ["api.example"], tools: ["http.request"] });
+    const remove = (id: string) => task(installDecider, id, { type: "remove", reason: "enough" });
+    const quarantine = (id: string) =>
+      task(conductDecider, conductSubject(id), { type: "quarantine", reason: "odd", now_ms: 0 });
+    const cases = {
+      "whose install was removed in the workspace": ["home", "canceled", remove],
+      "whose own install was removed": ["own", "queued", remove],
+      "whose install was quarantined in the workspace": ["home", "failed", quarantine],
+    } as const;
+    for (const [title, [where, status, what]] of Object.entries(cases)) {
+      it(title, async () => {
+        const run_id = await start(manifest);
+        const free = Promise.withResolvers<void>();
+        const answer = { status: 200, url: "https://api.example/", headers: {}, body: "", encoding: "utf8", bytes: 0 };
+        const { world } = engine({ "http.request": () => free.promise.then(() => answer) }, manifest);
+        await until(run_id, ({ steps }) => steps[0]?.status === "running");
+        const side = where === "home" ? home : world;
+        const id = listInstalls(side.database, { limit: 1 })[0]?.install_id ?? "";
+        assert.ok(!isRejection(side.store.handle(contextOf(Date.now()), [what(id)])));
+        free.resolve();
+        await until(run_id, (run) => run.status === status);
+        assert.deepEqual(steps(run_id, "step.started"), ["one"]);
+      });
+    }
   });
 
   it("is not given a run that another one holds", async () => {

@@ -63,7 +63,7 @@ interface Known {
 }
 
 const ENDS: ReadonlySet<string> = new Set(["run.completed", "run.failed", "run.canceled"]);
-const REMOVED: RunCommand = { type: "cancel", reason: "its install was removed" };
+export const REMOVED: RunCommand = { type: "cancel", reason: "its install was removed" };
 const RETRY_FIRST_MS = 1_000;
 const RETRY_MOST_MS = 30_000;
 
@@ -234,9 +234,6 @@ export function openDriver(options: EngineOptions, engine_id: string): Driver {
     return ended && { command: ended, besides: usageTasks(due.state.created?.install_id, used) };
   };
 
-  const isRemoved = (load: EventStore["load"], { created }: RunState): boolean =>
-    created?.install_id != null && load(installDecider, created.install_id).status === "removed";
-
   /** A bug or a refused write must not leave a run open for ever: it fails, or is looked at again later. */
   const giveUp = async (run_id: string, error: unknown, stop: AbortSignal): Promise<void> => {
     if (stop.aborted) return;
@@ -306,6 +303,11 @@ export function openDriver(options: EngineOptions, engine_id: string): Driver {
     },
     progress: (run_id) => active.get(run_id)?.progress ?? null,
   };
+}
+
+/** Whether the run's install was removed since. */
+export function isRemoved(load: EventStore["load"], { created }: RunState): boolean {
+  return created?.install_id != null && load(installDecider, created.install_id).status === "removed";
 }
 
 /** What a run is told of a step that the policy gate has judged; null: it goes on as it would. */

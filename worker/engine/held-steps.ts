@@ -7,7 +7,7 @@ import type { RunCommand } from "@oa/shared/run/decider.ts";
 import type { StepCommand } from "@oa/shared/run/onward.ts";
 import { type RunState, type RunStep, runProcess } from "@oa/shared/run/process.ts";
 import { type Attempts, attemptStep, outcomeCommand, sandboxOf, type Watched, type Wired, wire } from "./attempt.ts";
-import { judgedCommands } from "./drive.ts";
+import { isRemoved, judgedCommands } from "./drive.ts";
 import { type JudgedStep, type Judgement, judgeStep } from "./judge.ts";
 import { usageTasks } from "./meter.ts";
 import type { EngineOptions } from "./options.ts";
@@ -24,6 +24,9 @@ export interface HeldRun extends Watched {
 export type AppendHeld = (command: RunCommand, next?: ControlStepNext) => Promise<Rejection | undefined>;
 
 type Due = Extract<RunStep, { kind: "perform" }>;
+
+/** Why the workspace lets no step start any more: the run ends with it. */
+const STOPPED_THERE: ReadonlySet<string> = new Set(["kill_switch_active", "install_quarantined", "timeout"]);
 
 /** A step that this machine's own rules let through, with its parameters. */
 interface Cleared {
@@ -75,7 +78,7 @@ async function begin(
     await clock.sleep(LIMITS.engine_poll_ms, stop);
     return undefined;
   }
-  if (refused?.code === "kill_switch_active" || refused?.code === "timeout") {
+  if (refused !== undefined && STOPPED_THERE.has(refused.code)) {
     const { code, message } = refused;
     orThrow(await append({ type: "fail", engine_id, step_id: next.step_id, code, message }));
     return undefined;
@@ -117,7 +120,7 @@ async function following(
   const success = { step_id, attempt, duration_ms, result };
   const after = runProcess.evolve(held.state, { event_type: "step.succeeded", data: success });
   const due = runProcess.next(after, attempts.clock.now_ms());
-  if (due?.kind !== "perform") return undefined;
+  if (due?.kind !== "perform" || isRemoved(attempts.store.load, after)) return undefined;
   const { judged, wired } = await clear(attempts, held, after, due);
   if (judged !== null && judged.kind !== "go") return undefined;
   const bytes = Buffer.byteLength(JSON.stringify([success, startOf(attempts, due, wired)]));

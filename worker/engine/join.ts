@@ -9,6 +9,7 @@ import type { InstalledRelease } from "@oa/shared/install/release.ts";
 import { type RunCommand, runDecider } from "@oa/shared/run/decider.ts";
 import { isFinished, type RunState, type RunStep, runProcess } from "@oa/shared/run/process.ts";
 import { type Attempts, watch } from "./attempt.ts";
+import { isRemoved } from "./drive.ts";
 import { type AppendHeld, type HeldRun, lost, orThrow, performSteps } from "./held-steps.ts";
 import { openReleaseJudge, type ReleaseJudge } from "./judged-release.ts";
 import { killed } from "./kill-switch.ts";
@@ -185,7 +186,7 @@ async function carryOut(
   };
   const attempts: Attempts & EngineOptions = { ...options, engine_id, append: (_, command) => append(command) };
   try {
-    while (!stop.aborted && !lost(held) && !isFinished(held.state)) {
+    while (!stop.aborted && !lost(held) && !isFinished(held.state) && !isRemoved(options.store.load, held.state)) {
       const step = runProcess.next(held.state, clock.now_ms());
       if (step === undefined) await clock.sleep(LIMITS.engine_poll_ms, stop);
       else if (step.kind === "wait")
@@ -198,8 +199,10 @@ async function carryOut(
     stop.removeEventListener("abort", stopping);
     over.abort();
     await beating;
-    if (stop.aborted && !lost(held) && !isFinished(held.state)) {
-      const body = { claim_token, reason: "the engine is stopping" };
+    const removed = isRemoved(options.store.load, held.state);
+    if ((stop.aborted || removed) && !lost(held) && !isFinished(held.state)) {
+      const reason = removed ? "the engine's own install was removed" : "the engine is stopping";
+      const body = { claim_token, reason };
       await ask(workspace, `/v1/runs/${run_id}/lease/release`, body, LIMITS.step_stop_ms).catch(options.report);
     }
   }

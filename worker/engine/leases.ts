@@ -3,15 +3,17 @@ import type { Actor } from "@oa/shared/api/actor.ts";
 import type { ControlPorts } from "@oa/shared/api/ports.ts";
 import { refuseRun } from "@oa/shared/capability/scope.ts";
 import { inWorkspace } from "@oa/shared/core/envelope.ts";
-import { type Task, task } from "@oa/shared/core/event-store.ts";
+import { type EventStore, type Task, task } from "@oa/shared/core/event-store.ts";
 import { LIMITS } from "@oa/shared/core/limits.ts";
 import { knownReason } from "@oa/shared/core/reasons.ts";
 import { isRejection, type Rejection, reject } from "@oa/shared/core/refusal.ts";
 import type { ControlRunStep } from "@oa/shared/generated/types.ts";
+import { conductDecider, conductSubject } from "@oa/shared/policy/decider.ts";
 import { type EngineCommand, type LeaseProof, type RunCommand, runDecider } from "@oa/shared/run/decider.ts";
 import { succeedAndStart } from "@oa/shared/run/onward.ts";
-import { type RunState, runProcess } from "@oa/shared/run/process.ts";
+import { isFinished, type RunState, runProcess } from "@oa/shared/run/process.ts";
 import { claimableRuns } from "@oa/shared/run/views.ts";
+import { isRemoved, REMOVED } from "./drive.ts";
 import { noteRelays } from "./note.ts";
 import type { EngineOptions } from "./options.ts";
 
@@ -51,7 +53,8 @@ export function openLeases(options: LeaseOptions): ControlPorts["leases"] {
     ask: (holder: Holder) => Task,
   ): Promise<object | Rejection> => {
     if (token === undefined) return reject("missing_claim_token", "send the claim_token that the claim gave");
-    const { created, claim } = store.load(runDecider, run_id);
+    const state = store.load(runDecider, run_id);
+    const { created, claim } = state;
     if (created === null) return reject("not_found", `there is no run ${run_id}`);
     if (claim === null) return reject("lease_lost", "nobody holds the run: claim it again");
     if (claim.token_sha256 === null) return reject("lease_token_mismatch", "the worker carries the run out itself");
@@ -62,6 +65,9 @@ export function openLeases(options: LeaseOptions): ControlPorts["leases"] {
       idempotency_key === undefined || !holds
         ? {}
         : { idempotency_key: `lease/${run_id}/${claim.fence}/${idempotency_key}` };
+    if (holds && state.cancel_reason === null && !isFinished(state) && isRemoved(store.load, state)) {
+      await append(run_id, claim.engine_id, task(runDecider, run_id, REMOVED), by);
+    }
     const recorded = await append(run_id, claim.engine_id, ask({ engine_id: claim.engine_id, lease }), by, once);
     return isRejection(recorded) ? recorded : { events: recorded };
   };
@@ -73,10 +79,16 @@ export function openLeases(options: LeaseOptions): ControlPorts["leases"] {
   ): Promise<object | Rejection> =>
     heldTask(run_id, shown, by, (holder) => task(runDecider, run_id, { ...ask(), ...holder }));
 
-  /** The workspace's own switch holds for whoever carries its runs out. */
-  const isStopped = ({ steps }: RunState, step_id: string): boolean =>
-    options.kill_switch.isOn() &&
-    steps.some(({ plan }) => plan.step_id === step_id && plan.effect === "external_write");
+  /** What the workspace has against the start of a step, whoever carries its runs out; null: nothing. */
+  const refuseStep = (load: EventStore["load"], state: RunState, step_id: string): Rejection | null => {
+    const writes = state.steps.some(({ plan }) => plan.step_id === step_id && plan.effect === "external_write");
+    if (writes && options.kill_switch.isOn()) {
+      return reject("kill_switch_active", `the kill switch is on: step ${step_id} is not started`);
+    }
+    const { install_id = null } = state.created ?? {};
+    const { quarantine = null } = install_id === null ? {} : load(conductDecider, conductSubject(install_id));
+    return quarantine && reject("install_quarantined", `the install is quarantined: ${quarantine.reason}`);
+  };
 
   /** What an engine did of a step; with a success, the start of the next where that may start. */
   const stepTask =
@@ -87,9 +99,7 @@ export function openLeases(options: LeaseOptions): ControlPorts["leases"] {
         const state = load(runDecider, run_id);
         const now_ms = clock.now_ms();
         if (command.type === "start_step") {
-          const why = isStopped(state, command.step_id)
-            ? reject("kill_switch_active", `the kill switch is on: step ${command.step_id} is not started`)
-            : refuseStart(state, now_ms);
+          const why = refuseStep(load, state, command.step_id) ?? refuseStart(state, now_ms);
           if (why !== null) return why;
         }
         if (command.type === "succeed_step") {
@@ -100,7 +110,8 @@ export function openLeases(options: LeaseOptions): ControlPorts["leases"] {
             return reject("too_large", `the result of step ${success.step_id} is ${bytes} bytes, ${over}`);
           }
           const done = { ...success, ...holder };
-          if (next === undefined || isStopped(state, next.step_id)) return runDecider.decide(state, done);
+          const alone = next === undefined || refuseStep(load, state, next.step_id) !== null;
+          if (alone) return runDecider.decide(state, done);
           return succeedAndStart(state, done, { type: "start_step", run_id, ...next, ...holder }, now_ms);
         }
         return runDecider.decide(state, { ...whole(run_id, command, now_ms, random), ...holder });
