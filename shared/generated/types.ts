@@ -3184,7 +3184,7 @@ export interface UnknownReading {
 readonly unknown: string
 }
 /**
- * The schedule loop did not tick for a while, or wall time parted from monotonic time: sleep, a suspended process, or a clock that was set.
+ * The schedule loop did not tick for a while, or wall time parted from monotonic time: sleep, a suspended process, a worker that was stopped or lost its power, or a clock that was set.
  */
 export interface MachineClockJumped {
 readonly event_type: "machine.clock_jumped"

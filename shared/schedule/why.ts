@@ -150,7 +150,7 @@ function lateSentences({ entries }: WhyFacts, decision: Decision, zone: string):
   const late = `${duration(late_ms)} late: ${absence(first.trace)}`;
   if (first === decision) return [`It was decided ${late}.`];
   const closed = window?.open === false ? "; its window was closed then" : "";
-  return [`It was first looked at at ${shown(zone, first.at_ms)}, ${late}${closed}.`];
+  return [`It was first decided about at ${shown(zone, first.at_ms)}, ${late}${closed}.`];
 }
 
 /** Why nobody decided in time. Wall time that ran ahead of all other clocks is sleep, or a clock that was set: both look alike. */

@@ -60,6 +60,13 @@ export function openScheduleWorld(
   const machine: { -readonly [Name in Sensor]?: MachineReadings[Name] } = {};
   /** What the database answers with while it is set. */
   const disk = { full: false };
+  let awake_ms: number | null = null;
+  const awake = {
+    last_ms: () => awake_ms,
+    touch: (now_ms: number) => {
+      awake_ms = now_ms;
+    },
+  };
   const boot = () => {
     const database = openSqlite(join(folder, "worker.db"));
     const store = openEventStore(database, [scheduleProjection, machineProjection], (count) => randomBytes(count));
@@ -72,6 +79,7 @@ export function openScheduleWorld(
           : database.commit(body),
       clock: time.clock,
       workspace_id: "ws",
+      awake,
       activeRuns: (install_id) => active.get(install_id) ?? 0,
       gatesOf: (install_id) => ({ ...OPEN, ...gates.get(install_id) }),
       start: async (install_id, reason, { due_ms }) => {
@@ -121,6 +129,7 @@ export function openScheduleWorld(
     measured,
     machine,
     disk,
+    awake,
     set,
     side: () => side,
     tick: () => side.loop.tick(),

@@ -184,6 +184,68 @@ test("sleep is noticed also where the monotonic clock goes on in it", async (con
   assert.equal(machineAbsences(worker.side().database, 0, at("23:00"), 10).length, 1);
 });
 
+test("a worker that was stopped, or lost its power, was away from when it last looked, and says so of what it missed", async (context) => {
+  const worker = openScheduleWorld(context, runs);
+  worker.set("install_a");
+  await worker.tick();
+  worker.pass(at("00:45"));
+  await worker.tick();
+  worker.pass(at("05:10"));
+  worker.reopen();
+  await worker.tick();
+  const [fired] = [...worker.side().store.after(0)].flatMap(({ event }) =>
+    event.event_type === "schedule.fired" ? [event.data as { trace: { away_ms?: number; outcome: string } }] : [],
+  );
+  assert.equal(fired?.trace.outcome, "caught_up");
+  const absences = () =>
+    machineAbsences(worker.side().database, at("01:00"), at("23:00"), 10).map((one) => ({ ...one }));
+  assert.deepEqual(absences(), [{ from_ms: at("00:45"), until_ms: at("05:10") }]);
+  assert.equal(fired.trace.away_ms, at("05:10") - at("00:45"));
+  worker.pass(at("05:10:40"));
+  worker.reopen();
+  await worker.tick();
+  assert.equal(absences().length, 1, "a start right after the end was no absence");
+});
+
+test("all that was due while the machine was away is explained by it, also what is decided a tick later", async (context) => {
+  const worker = openScheduleWorld(context, runs);
+  worker.set("install_a", PLUGGED);
+  worker.machine.plugged_in = { value: false };
+  worker.pass(at("01:00"));
+  await worker.tick();
+  worker.machine.plugged_in = { value: true };
+  worker.jump(at("01:00") + 26.5 * HOUR_MS);
+  await worker.tick();
+  await worker.tick();
+  worker.pass(at("01:00") + 27 * HOUR_MS);
+  await worker.tick();
+  const traces = [...worker.side().store.after(0)].flatMap(({ event }) =>
+    event.event_type === "schedule.fired" || event.event_type === "schedule.skipped"
+      ? [(event.data as { trace: { outcome: string; away_ms?: number } }).trace]
+      : [],
+  );
+  assert.deepEqual(
+    traces.map(({ outcome, away_ms = 0 }) => [outcome, away_ms > 26 * HOUR_MS]),
+    [
+      ["constraints_unmet", true],
+      ["caught_up", true],
+      ["on_time", false],
+    ],
+  );
+});
+
+test("that it cannot note that it is awake keeps nothing from starting", async (context) => {
+  const worker = openScheduleWorld(context, runs);
+  worker.awake.touch = () => {
+    throw new Error("the disk is gone");
+  };
+  worker.set("install_a");
+  worker.pass(at("01:00"));
+  await worker.tick();
+  assert.deepEqual(worker.started, ["install_a schedule 01:00"]);
+  assert.equal(worker.reported.length, 1);
+});
+
 test("projections of what waits and was measured are rebuilt from the log as they were kept", async (context) => {
   const worker = openScheduleWorld(context, runs);
   worker.set("install_a", { ...PLUGGED, expression: "*/10 * * * *" });

@@ -20,6 +20,7 @@ import {
 } from "@oa/shared/schedule/views.ts";
 import { isAllowed, type StartGates } from "@oa/shared/schedule/waits.ts";
 import type { MonotonicClock } from "../adapters/clock.ts";
+import type { LastAwake } from "../adapters/last-awake.ts";
 
 export interface SchedulePorts {
   readonly store: EventStore;
@@ -42,6 +43,8 @@ export interface SchedulePorts {
     reason: UnstartedFire["reason"],
     options: { readonly due_ms: number },
   ) => Promise<{ readonly run_id: string } | Rejection>;
+  /** Where it stands when the worker last looked; absent, and a stopped worker is not known to have been away. */
+  readonly awake?: LastAwake;
   /** Told of what went wrong; the loop goes on and tries again. */
   readonly report: (error: unknown) => void;
 }
@@ -58,21 +61,19 @@ export interface ScheduleLoop {
 /**
  * The loop that starts installs when they are due. It never sleeps longer than `LIMITS.schedule_sleep_ms` and compares
  * wall time with monotonic time and with when it meant to wake, so a sleeping machine or a clock that is set is noticed
- * and recorded. All that it knows is in the log: after a crash it goes on with what was decided and not yet started.
+ * and recorded, and so is a worker that was stopped. All that it knows is in the log: after a crash it goes on with what was decided and not yet started.
  */
 export function openScheduleLoop(ports: SchedulePorts): ScheduleLoop {
   const { sql, clock } = ports;
-  const watch = watchClock(clock);
+  const watch = watchClock(clock, ports.awake);
+  const stayAwake = touching(ports);
   const measure = measuring(ports);
   let alarm = new AbortController();
   let after_install_id = "";
   let more_held = false;
+  let jump: ClockJump = NO_JUMP;
 
-  const decideAll = async (
-    installs: readonly DueInstall[],
-    machine: MachineReadings,
-    jump: ClockJump,
-  ): Promise<boolean> => {
+  const decideAll = async (installs: readonly DueInstall[], machine: MachineReadings): Promise<boolean> => {
     const now_ms = clock.now_ms();
     const decided = await Promise.allSettled(
       installs.map(({ install_id }) => {
@@ -87,7 +88,7 @@ export function openScheduleLoop(ports: SchedulePorts): ScheduleLoop {
   };
 
   /** What is due, and what waited for the machine and need not any longer. Whether anything was decided. */
-  const decideDue = async (jump: ClockJump, signal: AbortSignal): Promise<boolean> => {
+  const decideDue = async (signal: AbortSignal): Promise<boolean> => {
     const due = dueInstalls(sql, clock.now_ms(), LIMITS.schedule_batch);
     const groups = more_held || measure.isDue() ? heldGroups(sql) : [];
     const machine = await measure.now([...due, ...groups], due.some(isConstrained), signal);
@@ -99,7 +100,7 @@ export function openScheduleLoop(ports: SchedulePorts): ScheduleLoop {
     // More than a batch of them: the rest at the next tick, which comes at once.
     more_held = freed.length >= LIMITS.schedule_batch;
     const known = new Set(due.map(({ install_id }) => install_id));
-    return decideAll([...due, ...freed.filter(({ install_id }) => !known.has(install_id))], machine, jump);
+    return decideAll([...due, ...freed.filter(({ install_id }) => !known.has(install_id))], machine);
   };
 
   /** What need not wait any longer for a run, a licence or a quota. */
@@ -107,7 +108,7 @@ export function openScheduleLoop(ports: SchedulePorts): ScheduleLoop {
     waiting_for === "run" ? ports.activeRuns(install_id) === 0 : isAllowed(ports.gatesOf(install_id)[waiting_for]);
 
   /** What waits for those: has a run canceled where the schedule says so, and decides once there is no more to wait for. */
-  const decideWaiting = async (jump: ClockJump, signal: AbortSignal): Promise<void> => {
+  const decideWaiting = async (signal: AbortSignal): Promise<void> => {
     const page = waitingInstalls(sql, after_install_id, LIMITS.schedule_batch);
     after_install_id = page.length < LIMITS.schedule_batch ? "" : (page.at(-1)?.install_id ?? "");
     for (const { install_id, overlap, waiting_for } of page) {
@@ -115,21 +116,26 @@ export function openScheduleLoop(ports: SchedulePorts): ScheduleLoop {
       if (ports.activeRuns(install_id) > 0) await cancel(ports, install_id);
     }
     const free = page.filter(isFree);
-    if (free.length > 0) await decideAll(free, await measure.now(free, true, signal), jump);
+    if (free.length > 0) await decideAll(free, await measure.now(free, true, signal));
   };
 
   const tick = async (signal: AbortSignal = new AbortController().signal): Promise<number> => {
-    const jump = watch.jump();
-    if (jump.clock_jump_ms !== 0 || jump.away_ms !== 0) {
-      const { clock_jump_ms: jump_ms, away_ms } = jump;
+    const seen = watch.jump();
+    if (seen.clock_jump_ms !== 0 || seen.away_ms !== 0) {
+      jump = seen;
+      measure.forget();
+      const { clock_jump_ms: jump_ms, away_ms } = seen;
       await note(ports, { type: "clock_jump", at_ms: clock.now_ms(), jump_ms, away_ms });
     }
-    const progress = await decideDue(jump, signal);
-    await decideWaiting(jump, signal);
+    const progress = await decideDue(signal);
+    await decideWaiting(signal);
     for (const fire of unstartedFires(sql, LIMITS.schedule_batch)) {
       if ((await startRun(ports, fire)) === "full") break;
     }
     const wait_ms = (nextStart(sql) ?? Number.POSITIVE_INFINITY) - clock.now_ms();
+    // What the machine was away for explains all that was due then, however many ticks that takes.
+    if (wait_ms > 0 || !progress) jump = NO_JUMP;
+    stayAwake();
     // More is due: at once, unless nothing could be decided.
     const idle_ms = wait_ms > 0 ? Math.min(wait_ms, LIMITS.schedule_sleep_ms) : progress ? 0 : LIMITS.schedule_retry_ms;
     const sleep_ms = more_held && progress ? 0 : idle_ms;
@@ -227,6 +233,10 @@ function measuring(ports: SchedulePorts) {
   return {
     /** Whether what waits for the machine is looked at again. */
     isDue: (): boolean => age_ms() >= LIMITS.machine_measure_ms,
+    /** What was measured before the machine slept says nothing after it, though no time has passed by its own clock. */
+    forget: (): void => {
+      last = null;
+    },
     now: async (
       askers: readonly Pick<DueInstall, "constraints">[],
       decisive: boolean,
@@ -246,18 +256,34 @@ function measuring(ports: SchedulePorts) {
   };
 }
 
+/** Notes now and then that the worker is awake; failing to must not keep anything from starting. */
+function touching({ awake, clock, report }: SchedulePorts): () => void {
+  let touched_ms = Number.NEGATIVE_INFINITY;
+  return () => {
+    if (awake === undefined || clock.monotonic_ms() - touched_ms < LIMITS.schedule_awake_ms) return;
+    touched_ms = clock.monotonic_ms();
+    try {
+      awake.touch(clock.now_ms());
+    } catch (error) {
+      report(error);
+    }
+  };
+}
+
 interface ClockJump {
   readonly clock_jump_ms: number;
   readonly away_ms: number;
 }
 
+const NO_JUMP: ClockJump = { clock_jump_ms: 0, away_ms: 0 };
+
 /**
  * Asked at each tick: how far wall time has run ahead of monotonic time since the last, and how much later than meant
- * this tick comes; 0 for clocks' usual drift. A monotonic clock stands still in sleep on Linux and need not on macOS.
+ * this tick comes, the first later than another worker looked last; 0 for clocks' usual drift. A monotonic clock stands still in sleep on Linux and need not on macOS.
  */
-function watchClock(clock: MonotonicClock) {
+function watchClock(clock: MonotonicClock, awake: LastAwake | undefined) {
   let offset_ms = clock.now_ms() - clock.monotonic_ms();
-  let meant_ms = Number.POSITIVE_INFINITY;
+  let meant_ms = awake?.last_ms() ?? Number.POSITIVE_INFINITY;
   return {
     sleeps: (ms: number): void => {
       meant_ms = clock.now_ms() + ms;

@@ -6,6 +6,7 @@ import type { WireFilter } from "@oa/shared/nostr/filter.ts";
 import { filters as yankFilters } from "@oa/shared/nostr/yank.ts";
 import { countOpenRuns, openRunsOf } from "@oa/shared/run/views.ts";
 import { openFileWatch } from "../adapters/file-watch.ts";
+import { lastAwake } from "../adapters/last-awake.ts";
 import { relayCursors } from "../adapters/relay-cursors.ts";
 import type { RelayPool } from "../adapters/relay-pool.ts";
 import type { CursorStore } from "../adapters/relay-subscription.ts";
@@ -137,7 +138,7 @@ function openStarters(
   const { relays, data_dir } = config;
   const { measure } = machineState;
   const schedule = openScheduleLoop({
-    ...{ ...logged, measure, start, gatesOf: gates },
+    ...{ ...logged, measure, start, gatesOf: gates, awake: lastAwake(data_dir) },
     activeRuns: (install_id) => countOpenRuns(database, install_id),
     cancelRuns: async (install_id, reason) => {
       for (const run_id of openRunsOf(database, install_id)) await cancel(run_id, reason);
