@@ -61,7 +61,9 @@ export const TRIGGER_LOG_DDL = [
 export function writeTriggerLog(sql: Sql, event: Recorded<TriggerEvent>): void {
   const at_ms = Date.parse(event.occurred_at);
   const { install_id, ...data } = event.data;
-  const kept = Object.entries(data).filter(([name]) => !["at_ms", "cause", "baseline"].includes(name));
+  const kept = Object.entries(data).filter(
+    ([name]) => !["at_ms", "cause", "baseline", "passed_over_ids"].includes(name),
+  );
   sql.run(
     `INSERT INTO ${TRIGGER_LOG_TABLE} VALUES (?, ?, ?, ?, ?)`,
     install_id,

@@ -280,14 +280,26 @@ describe("installs that are not watched", () => {
     writeFileSync(side.path("src/a"), "22");
     await side.until(() => side.runs(install_id).length === 1);
   });
-  it("a Nostr trigger without a relay is not watched, and the log says why", async (context) => {
-    const side = openTriggerSide(context);
+  it("a Nostr trigger without a relay is not watched for now, and the log says why; what is watched besides loses nothing", async (context) => {
+    const relays: string[] = [];
+    const side = openTriggerSide(context, { relays });
+    const relay = await openFakeRelay();
+    context.after(() => relay.close());
+    mkdirSync(side.path("src"));
+    writeFileSync(side.path("src/a"), "1");
     await side.boot();
-    const install_id = side.install([{ type: "nostr_event", kinds: [1] }]);
-    await side.until(() => side.types(install_id).includes("trigger.set"));
-    const [watch] = getTriggers(side.world().database, install_id)?.watches ?? [];
-    assert.equal(watch?.refusal?.code, "unreachable");
+    const install_id = side.install([...watchSource(side.folder), { type: "nostr_event", kinds: [1] }]);
+    const failure = () => getTriggers(side.world().database, install_id)?.failures["1"]?.code;
+    await side.until(() => failure() !== undefined && side.types(install_id).includes("trigger.settled"));
+    assert.equal(failure(), "unreachable");
     assert.match(String(side.reports[0]), /no relay/);
+    await side.shut();
+    writeFileSync(side.path("src/a"), "22");
+    relays.push(relay.url);
+    await side.boot();
+    await side.until(() => side.runs(install_id).length === 1);
+    assert.equal(failure(), undefined);
+    assert.equal(side.types(install_id).filter((type) => type === "trigger.set").length, 1);
   });
 });
 

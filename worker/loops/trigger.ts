@@ -152,9 +152,16 @@ export function openTriggerLoop(ports: TriggerPorts): TriggerLoop {
         });
         // Checked by `parseFilter` when it was planned.
         ports.listen?.({ scope, filter: filter as WireFilter, from_s }, accept, stop.signal);
+        await recordListening(install_id, trigger);
       }
     }
     watched.set(install_id, { release, stop, files });
+  };
+  /** No relay is a state of this worker, which may have one at its next start. */
+  const recordListening = async (install_id: string, trigger: number): Promise<void> => {
+    const refusal = ports.listen === null ? NO_RELAY : null;
+    if (refusal !== null) report(new Fault(refusal.code, `${install_id}: ${refusal.message}`));
+    await append(install_id, { type: "record_watch", now_ms: clock.now_ms(), trigger, refusal });
   };
   const watchFiles = (install_id: string, trigger: number, order: FileWatchOrder, active: InstalledRelease) =>
     openWatchedFiles({
@@ -278,23 +285,21 @@ export function openTriggerLoop(ports: TriggerPorts): TriggerLoop {
   };
 }
 
-/** What an install waits for, with what it may not or cannot watch marked as such. */
-function watchesOf({ manifest, inputs, grant }: InstalledRelease, ports: TriggerPorts): readonly TriggerWatch[] {
+const NO_RELAY = { code: "unreachable", message: "it waits for Nostr events, and this worker reads no relay" } as const;
+
+/** What an install waits for, with what it may not watch marked as such. */
+function watchesOf(
+  { manifest, inputs, grant }: InstalledRelease,
+  ports: Pick<TriggerPorts, "home">,
+): readonly TriggerWatch[] {
   if (manifest === null) return [];
   const merged = mergeInputs(manifest, inputs as Readonly<Record<string, InputValue>>);
   const planned = isRejection(merged) ? null : plannedTriggers(manifest, merged, { home: ports.home, grant });
   return (manifest.triggers ?? []).map((trigger, index) => {
-    const found = isRejection(merged) ? merged : (planned?.[index] ?? null);
-    const noRelay = trigger.type === "nostr_event" && ports.listen === null;
-    const refusal = isRejection(found)
-      ? found
-      : found === null
-        ? reject("input_missing", "it hangs on an input that has no value")
-        : noRelay
-          ? reject("unreachable", "it waits for Nostr events, and this worker reads no relay")
-          : null;
-    if (refusal === null && found !== null && !isRejection(found)) return found;
-    const { code, message } = refusal ?? reject("internal", "it cannot be watched");
+    const missing = reject("input_missing", "it hangs on an input that has no value");
+    const found = isRejection(merged) ? merged : (planned?.[index] ?? missing);
+    if (!isRejection(found)) return found;
+    const { code, message } = found;
     const why = { refusal: { code, message: message.slice(0, 2_000) } };
     if (trigger.type === "file_change") return { type: "file_change", glob: trigger.glob, ...why };
     return { type: "nostr_event", filter: { kinds: trigger.kinds, ...trigger.filter }, ...why };
