@@ -53,6 +53,7 @@ export async function openWorker(config: Config, token?: string): Promise<Worker
 
   const outside = await openOutside(ground);
   const { edge, pool, traces, backends, processes, sandbox } = outside;
+  const { measure } = outside.machineState;
   const { engine, options: engineOptions, kill_switch } = openRunning(ground, outside, store);
   const { relays } = config;
   const timeout_ms = LIMITS.publish_timeout_ms;
@@ -75,7 +76,7 @@ export async function openWorker(config: Config, token?: string): Promise<Worker
     ...{ ...ground, ...outside, sql: database, decide, store, engine, kill_switch, lookUp },
     ...{ worker: own.public_key, owner_key: ground.owner.secret_key, workspace_id: WORKSPACE },
     ...{ token_key: ground.capability.secret_key, now_ms: ground.clock.now_ms, leases: openLeases(engineOptions) },
-    measure: outside.machineState.measure,
+    measure,
     deciding: () => deciding,
     decideAll: (id, tasks) => database.commit(() => store.handle(ground.asOwner(id), tasks)),
     authorKey: () => authorKey(ground),
@@ -84,7 +85,7 @@ export async function openWorker(config: Config, token?: string): Promise<Worker
     accept: loops.installs.accept,
     updates: { looks: () => loops.releases.looks, check: (signal) => loops.releases.check(signal) },
     doctor: (signal) =>
-      examine(machine(config, { database, processes, sandbox, backends, pool, vault: ground.vault }), signal),
+      examine(machine(config, { database, processes, sandbox, backends, pool, vault: ground.vault, measure }), signal),
   };
 
   const stop = new AbortController();

@@ -41,6 +41,7 @@ export interface Obstacle {
     | "policy"
     | "version"
     | "install"
+    | "schedule"
     | "manifest";
   readonly certain: boolean;
   readonly needs: string;

@@ -54,6 +54,10 @@ const healthy: DoctorOptions = {
   edge: async () => ({ date_ms: 1_000_000 }),
   relay: async () => {},
   sandbox: { name: "bubblewrap", missing: null },
+  measure: async () => ({
+    ...{ plugged_in: { value: true }, network: { value: "wifi" } },
+    ...{ idle_ms: { value: 600_000 }, dnd: { value: false } },
+  }),
   backends: async () => [{ backend: "lexical-v1", available: true, reason: "built in" }],
   refused: () => [],
   vault: { status: () => "none", kept_by: "passphrase" },
@@ -69,7 +73,8 @@ test("a healthy machine has nothing to fix", async () => {
   for (const check of Object.values(checks)) {
     if (check.name !== "disk space") assert.deepEqual([check.status, check.fix], ["ok", null], check.name);
   }
-  assert.equal(Object.keys(checks).length, 12);
+  assert.equal(Object.keys(checks).length, 13);
+  assert.match(checks.sensors?.found ?? "", /plugged_in: on mains power; wifi_only: the network is wifi; /);
 });
 
 test("whatever is not well says what fixes it", async () => {
@@ -82,6 +87,7 @@ test("whatever is not well says what fixes it", async () => {
       throw new Error("connection refused");
     },
     sandbox: { name: "none", missing: "bwrap is not installed" },
+    measure: async () => ({ plugged_in: { unknown: "no power supply is listed" }, network: { value: "wired" } }),
     backends: async () => [{ backend: "ollama", available: false, reason: "set backends.ollama in config.json" }],
   });
   chmodSync(data_dir, 0o700);
@@ -99,9 +105,14 @@ test("whatever is not well says what fixes it", async () => {
       relay: "warn",
       ollama: "warn",
       sandbox: "warn",
+      sensors: "warn",
       vault: "ok",
       "refused input": "ok",
     },
+  );
+  assert.equal(
+    checks.sensors?.found,
+    "plugged_in: unknown (no power supply is listed); suspend_if_active: unknown (it was not measured); respect_dnd: unknown (it was not measured)",
   );
   for (const check of Object.values(checks)) assert.equal(check.fix === null, check.status === "ok", check.name);
 });

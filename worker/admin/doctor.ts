@@ -1,9 +1,12 @@
 import { access, constants, stat, statfs } from "node:fs/promises";
 import type { DoctorCheck } from "@oa/shared/api/ports.ts";
+import { measurement } from "@oa/shared/core/measurement.ts";
 import type { ReasonCode } from "@oa/shared/core/reasons.ts";
 import type { Fault } from "@oa/shared/core/refusal.ts";
 import { one, type Sql } from "@oa/shared/core/sql.ts";
 import type { IntakeView } from "@oa/shared/intake/views.ts";
+import { evaluateConstraints, sensorsFor } from "@oa/shared/schedule/constraints.ts";
+import type { MachineState } from "../adapters/machine-state/port.ts";
 import type { Sandbox } from "../adapters/sandbox.ts";
 import type { Vault } from "../adapters/vault.ts";
 import type { BackendStatus } from "../backends/backend.ts";
@@ -23,6 +26,7 @@ export interface DoctorOptions {
   /** Opens and closes a connection; throws where it cannot. */
   readonly relay: (url: string, signal: AbortSignal) => Promise<void>;
   readonly sandbox: Pick<Sandbox, "name" | "missing">;
+  readonly measure: MachineState["measure"];
   readonly backends: (signal: AbortSignal) => Promise<readonly BackendStatus[]>;
   /** What came from outside and was not taken; null: there is no record to look it up in. */
   readonly refused: (() => readonly IntakeView[]) | null;
@@ -54,6 +58,7 @@ export async function examine(options: DoctorOptions, signal: AbortSignal): Prom
     ["relays", async () => relayChecks(options, signal)],
     ["backends", async () => (await options.backends(signal)).map(backendCheck)],
     ["sandbox", async () => [sandboxCheck(options)]],
+    ["sensors", async () => [await sensorsCheck(options, signal)]],
     ["vault", async () => (options.vault === null ? [] : [vaultCheck(options.vault, options.config)])],
     ["refused input", async () => (options.refused === null ? [] : [refusedCheck(options.refused())])],
   ];
@@ -203,6 +208,19 @@ function sandboxCheck({ sandbox: { name, missing }, platform, config }: DoctorOp
   if (missing === null) return ok("sandbox", `${name}, tried with a real program${code}`);
   const fix = platform === "linux" ? "install the package bubblewrap, and allow user namespaces" : "see the sentence";
   return warn("sandbox", `none: ${missing}; only built-in git with fixed arguments runs`, fix);
+}
+
+/** What a schedule may ask of the machine. Processor times are always there, and take a second to measure. */
+const SENSED = { plugged_in: true, wifi_only: true, suspend_if_active: true, respect_dnd: true } as const;
+
+/** A constraint that nobody can measure holds every night run back, so that its owner must know before the night. */
+async function sensorsCheck({ measure }: DoctorOptions, signal: AbortSignal): Promise<DoctorCheck> {
+  const readings = await measure(sensorsFor(SENSED), signal);
+  const { constraints } = evaluateConstraints(SENSED, readings, "wait");
+  const blind = constraints.filter(({ met }) => met === "unknown");
+  if (blind.length === 0) return ok("sensors", constraints.map(measurement).join("; "));
+  const fix = "a schedule that asks for these waits until its window ends, and is skipped: oa schedule set";
+  return warn("sensors", blind.map(measurement).join("; "), `${fix} NAME --on-unknown run starts it all the same`);
 }
 
 /** Nothing to fix: it was refused. An owner may still want to know who knocks. */

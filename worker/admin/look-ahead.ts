@@ -1,10 +1,13 @@
 import type { DryRun, WhyNot, WhyNotMatrix } from "@oa/shared/api/dry-run.ts";
 import { isRejection, type Rejection } from "@oa/shared/core/refusal.ts";
-import type { ControlInstallPreview } from "@oa/shared/generated/types.ts";
+import { ownSchedule } from "@oa/shared/core/schedule-changes.ts";
+import type { ConstraintTrace, ControlInstallPreview, UpgradeManifest } from "@oa/shared/generated/types.ts";
 import { installDecider } from "@oa/shared/install/decider.ts";
 import type { InstallView } from "@oa/shared/install/views.ts";
+import { evaluateConstraints, sensorsFor } from "@oa/shared/schedule/constraints.ts";
 import type { WorkerCapabilities } from "@oa/shared/upgrade/compatibility.ts";
 import { planOf } from "@oa/shared/upgrade/plan.ts";
+import type { MachineState } from "../adapters/machine-state/port.ts";
 import type { Sandbox } from "../adapters/sandbox.ts";
 import type { Vault } from "../adapters/vault.ts";
 import type { Config } from "../config.ts";
@@ -27,6 +30,8 @@ export interface LookAheadOptions extends UpgradesOptions {
   readonly vault?: Pick<Vault, "status" | "get">;
   /** What this machine was measured to have, its model backends included. */
   readonly capabilities: (signal: AbortSignal) => Promise<WorkerCapabilities>;
+  /** Asks this machine's sensors; absent: nobody can. */
+  readonly measure?: MachineState["measure"];
   /** Judges what upgrades are for; strictly and by the rules alone where absent. */
   readonly compliance?: Pick<Compliance, "manifest">;
 }
@@ -69,6 +74,7 @@ export async function whyNotHere(
   return whyNot({
     ...found,
     standing: standingOf(found.known, options),
+    unmeasured: await unmeasured(found, options, signal),
     ...(options.vault === undefined ? {} : { vault: options.vault }),
     policy: await complianceOf(options).manifest(manifest, isRejection(plan) ? {} : plan.inputs, signal),
     ...{ private_allow: config.private_allow, code_packages: config.code_packages },
@@ -88,6 +94,20 @@ export async function matrixHere(
   if (isRejection(found)) return found;
   const { manifest, plan } = found;
   return matrixOf(here, manifest, isRejection(plan) ? null : plan.steps, options);
+}
+
+/** What the schedule asks of a machine that cannot tell, where that holds it back. Processor times are always there. */
+async function unmeasured(
+  { manifest, known }: { readonly manifest: UpgradeManifest; readonly known: InstallView | null },
+  { measure }: LookAheadOptions,
+  signal: AbortSignal,
+): Promise<readonly ConstraintTrace[]> {
+  const { constraints, on_unknown = "wait" } = ownSchedule(manifest.schedule, known?.schedule_changes ?? null);
+  const { cpu_max_percentage: _, ...asked } = constraints ?? {};
+  const sensors = sensorsFor(asked);
+  if (measure === undefined || on_unknown === "run" || sensors.length === 0) return [];
+  const readings = await measure(sensors, signal);
+  return evaluateConstraints(asked, readings, on_unknown).constraints.filter(({ met }) => met === "unknown");
 }
 
 /** Whether what is installed could be started as it is: nothing drifted or was taken away, and it is paid for. */

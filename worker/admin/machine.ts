@@ -2,6 +2,7 @@ import { Fault } from "@oa/shared/core/refusal.ts";
 import type { Sql } from "@oa/shared/core/sql.ts";
 import { listIntake } from "@oa/shared/intake/views.ts";
 import { openEdgeClient, openEdgeEgress } from "../adapters/edge-client.ts";
+import type { MachineState } from "../adapters/machine-state/port.ts";
 import type { Processes } from "../adapters/process.ts";
 import type { RelayPool } from "../adapters/relay-pool.ts";
 import type { Sandbox } from "../adapters/sandbox.ts";
@@ -19,6 +20,7 @@ export function machine(
     readonly database: Sql;
     readonly processes: Processes;
     readonly sandbox: Sandbox;
+    readonly measure: MachineState["measure"];
     readonly backends: ModelBackends;
     readonly pool: RelayPool;
     readonly vault: DoctorOptions["vault"];
@@ -45,6 +47,7 @@ export function machine(
       await ports.pool.query([url], [{ kinds: [1], limit: 1 }], { timeout_ms: ASK_MS, signal });
     },
     sandbox: ports.sandbox,
+    measure: ports.measure,
     vault: ports.vault,
     refused: () => listIntake(ports.database),
     backends: (signal) => ports.backends.available(signal),

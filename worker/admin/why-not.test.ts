@@ -31,7 +31,12 @@ const ask = (change: Partial<WhyNotFacts> & { readonly upgrade?: object } = {}) 
       known: null,
       standing: null,
     },
-    ...{ private_allow: ["localhost:8080"], policy: { verdict: "allow", reasons: [] }, code_packages: false },
+    ...{
+      unmeasured: [],
+      private_allow: ["localhost:8080"],
+      policy: { verdict: "allow", reasons: [] },
+      code_packages: false,
+    },
     ...facts,
   });
 };
@@ -51,6 +56,16 @@ test("nothing against it is yes, something unknown is maybe, something certain i
   const gpu = { capabilities: { ...manifest.capabilities, requires: { gpu: true } } };
   assert.equal(ask({ upgrade: gpu }).verdict, "maybe");
   assert.equal(ask({ upgrade: { capabilities: { platforms: ["macos"], backends: [] } } }).verdict, "no");
+});
+
+test("a schedule that asks for what no sensor can tell may wait in vain, which is said before the night", () => {
+  const unmeasured = [
+    { name: "plugged_in", required: true, measured: "unknown", met: "unknown", reason: "no power supply is listed" },
+  ] as const;
+  const { verdict, obstacles } = ask({ unmeasured, known: known({}) });
+  assert.deepEqual([verdict, obstacles.map(({ subject }) => subject)], ["maybe", ["schedule"]]);
+  assert.match(obstacles[0]?.message ?? "", /asks for plugged_in, which this machine cannot tell \(no power supply/);
+  assert.match(obstacles[0]?.fix ?? "", /oa schedule set install_1 --on-unknown run, or --set plugged_in=none/);
 });
 
 test("a missing input is a reason beside all others, with the option that gives it", () => {

@@ -3,7 +3,7 @@ import { parsePermission } from "@oa/shared/core/permission.ts";
 import type { ReasonCode } from "@oa/shared/core/reasons.ts";
 import { isRejection, type Rejection } from "@oa/shared/core/refusal.ts";
 import { isOlder } from "@oa/shared/core/semver.ts";
-import type { UpgradeManifest } from "@oa/shared/generated/types.ts";
+import type { ConstraintTrace, UpgradeManifest } from "@oa/shared/generated/types.ts";
 import type { InstallView } from "@oa/shared/install/views.ts";
 import type { AupAssessment } from "@oa/shared/policy/aup/assess.ts";
 import { bringsCode } from "@oa/shared/upgrade/code-steps.ts";
@@ -26,6 +26,8 @@ export interface WhyNotFacts {
   /** What the compliance gate says of the manifest with the inputs that were given. */
   readonly policy: AupAssessment;
   /** Absent: nobody can say what is in it. */
+  /** What its schedule asks for and no sensor of this machine can say. */
+  readonly unmeasured: readonly ConstraintTrace[];
   readonly vault?: Pick<Vault, "status" | "get">;
 }
 
@@ -38,6 +40,7 @@ export function whyNot(facts: WhyNotFacts): WhyNot {
     ...(isRejection(plan) || facts.vault === undefined ? [] : secretObstacles(plan, facts.vault)),
     ...codeObstacles(facts),
     ...policyObstacles(facts),
+    ...facts.unmeasured.map((constraint) => sensorObstacle(constraint, facts)),
     ...installObstacles(facts),
   ];
   return {
@@ -115,6 +118,14 @@ function codeObstacles({ manifest, worker, code_packages }: WhyNotFacts): readon
       ? []
       : [obstacle("tool", "a sandbox", "none", open, "`oa doctor` says what is missing")]),
   ];
+}
+
+/** It runs when it is asked to; at night it would wait for what nobody can tell. */
+function sensorObstacle(constraint: ConstraintTrace, { known, manifest }: WhyNotFacts): Obstacle {
+  const { name, reason = "it was not measured" } = constraint;
+  const message = `its schedule asks for ${name}, which this machine cannot tell (${reason}): each start would wait, and be skipped`;
+  const fix = `oa schedule set ${known?.install_id ?? manifest.id} --on-unknown run, or --set ${name}=none`;
+  return { ...obstacle("schedule", name, "unknown", message, fix), certain: false };
 }
 
 function policyObstacles({ policy: { verdict, reasons } }: WhyNotFacts): readonly Obstacle[] {

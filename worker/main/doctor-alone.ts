@@ -1,6 +1,7 @@
 import type { DoctorCheck } from "@oa/shared/api/ports.ts";
 import { Fault } from "@oa/shared/core/refusal.ts";
 import { thisMachinesSandbox } from "../adapters/machine-sandbox.ts";
+import { thisMachine } from "../adapters/machine-state/machine.ts";
 import { openProcesses } from "../adapters/process.ts";
 import { openRandom } from "../adapters/random.ts";
 import { loadSchnorr } from "../adapters/schnorr.ts";
@@ -26,9 +27,9 @@ export async function examineAlone(
   // A key of this moment: relays that ask who is there hear nobody's name. What they do not answer, their check says.
   const pool = workerRelays(config, { schnorr, secret_key: openRandom()(32), report: () => undefined });
   try {
-    const looked = machine(config, {
-      ...{ database, processes: openProcesses(), sandbox, backends, pool, vault: null },
-    });
+    const processes = openProcesses();
+    const { measure } = thisMachine(processes, config.machine_state_file);
+    const looked = machine(config, { database, processes, sandbox, backends, pool, vault: null, measure });
     return await examine({ ...looked, refused: null, stopped }, signal);
   } finally {
     pool.close();
