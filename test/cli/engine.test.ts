@@ -1,9 +1,12 @@
 import assert from "node:assert/strict";
+import { once } from "node:events";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { createServer, type Server } from "node:http";
+import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, describe, it } from "node:test";
-import { document, down, killDaemons, oa, startOa } from "./oa.ts";
+import { document, down, killDaemons, oa, spawnOa, startOa } from "./oa.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "oa-engine-"));
 after(() => {
@@ -33,6 +36,35 @@ describe("oa engine", () => {
     assert.equal(await code(daemon.url, wrong), "token_invalid");
     assert.equal(await down(daemon), 0);
     assert.equal(await code(daemon.url, daemon.token_path), "unreachable");
+  });
+  it("joins nothing but a worker, and does not wait for one that is silent", async () => {
+    const token = join(folder, "some-token");
+    writeFileSync(token, "x".repeat(43));
+    const silent = createServer(() => undefined).listen(0, "127.0.0.1");
+    const other = createServer((_, answer) => answer.end('{"hello":1}')).listen(0, "127.0.0.1");
+    const page = createServer((_, answer) => answer.end("<html></html>")).listen(0, "127.0.0.1");
+    const at = (server: Server) => `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+    try {
+      await Promise.all([silent, other, page].map((server) => once(server, "listening")));
+      for (const server of [silent, other, page]) assert.equal(await code(at(server), token), "unreachable");
+      const waiting = spawnOa(engine(at(silent), token), env);
+      await once(silent, "request");
+      const ended = once(waiting, "exit");
+      waiting.kill("SIGTERM");
+      assert.deepEqual(await ended, [1, null], "it is stopped while it asks");
+    } finally {
+      for (const server of [silent, other, page]) {
+        server.close();
+        server.closeAllConnections();
+      }
+    }
+  });
+  it("never says what it took for a token", async () => {
+    const token = join(folder, "two-lines");
+    writeFileSync(token, "a-secret-of-somebody\nand another line");
+    const said = await oa([...engine("http://127.0.0.1:1", token), "--json"], env);
+    assert.equal((document(said).error as { readonly code: string }).code, "usage");
+    assert.doesNotMatch(said.stdout + said.stderr, /a-secret-of-somebody/);
   });
   it("refuses an address that is none, or that would tell the token to the network", async () => {
     const token = join(folder, "token");

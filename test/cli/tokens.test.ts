@@ -111,7 +111,7 @@ describe("a capability token", () => {
   it("for run:claim lets an engine join, and does nothing else", async () => {
     const file = join(folder, "engine.token");
     await token("mint", "--label", "engine", "--allow", "run:claim", "--tool", "*", "--out", file);
-    const client = await openDistantClient(daemon.url, file);
+    const client = await openDistantClient(daemon.url, file, AbortSignal.timeout(10_000));
     assert.ok(!("rejected" in client), JSON.stringify(client));
     const claimed = await client.post("/v1/runs/claim", {
       engine_id: `engine_${"0".repeat(26)}`,
@@ -121,7 +121,7 @@ describe("a capability token", () => {
     assert.deepEqual(await ask(readFileSync(file, "utf8").trim(), "/v1/runs"), [403, "capability_scope_not_allowed"]);
     const reader = join(folder, "reader.token");
     await token("mint", "--allow", "run:read", "--out", reader);
-    assert.ok("rejected" in (await openDistantClient(daemon.url, reader)));
+    assert.ok("rejected" in (await openDistantClient(daemon.url, reader, AbortSignal.timeout(10_000))));
   });
 
   it("is in no event, no log and no list of the worker", async () => {

@@ -57,7 +57,7 @@ describe("over a bad line, a second engine", () => {
     world.install(manifest);
     const stop = new AbortController();
     writeFileSync(join(folder, "token"), TOKEN);
-    const client = await openDistantClient(line.url, join(folder, "token"));
+    const client = await openDistantClient(line.url, join(folder, "token"), new AbortController().signal);
     assert.ok(!isRejection(client), JSON.stringify(client));
     const joined = joinWorkspace(world.options, { post: client.post, lease_ms }, stop.signal);
     opened.push({ world, stop, joined });

@@ -75,18 +75,20 @@ function sender(url: string, token: string, who: string): Send {
     headers.set("authorization", `Bearer ${token}`);
     return fetch(new URL(path, url), { ...init, headers }).catch((error: unknown) => {
       if (init.signal?.aborted === true) throw new Fault("canceled", "stopped", { cause: error });
-      throw new Fault("unreachable", `${who} does not answer`, { cause: error });
+      throw new Fault("unreachable", `${who} does not answer${why(error)}`, { cause: error });
     });
   };
 }
 
 /**
  * The control API of a worker elsewhere, with its admin token. Refuses `usage` for an address that is no URL, or that
- * would carry the token over the network in the clear, and for a token that cannot be read; else as that worker refuses.
+ * would carry the token over the network in the clear, and for a token that cannot be read or is none; else as that
+ * worker refuses. Faults: unreachable, canceled (the signal).
  */
 export async function openDistantClient(
   address: string,
   token_file: string,
+  signal: AbortSignal,
 ): Promise<Pick<ControlClient, "post"> | Rejection> {
   const url = URL.parse(address);
   if (url === null || (url.protocol !== "https:" && url.protocol !== "http:")) {
@@ -101,10 +103,26 @@ export async function openDistantClient(
   } catch (error) {
     return reject("usage", `the token in ${token_file} cannot be read: ${(error as Error).message}`);
   }
+  // Never quoted: it may be a token all the same, with something beside it.
+  if (!/^[A-Za-z0-9_.-]+$/.test(token)) return reject("usage", `${token_file} holds no token of a worker`);
   const here = { daemon: true, work: () => {}, close: async () => {} };
   const distant = client(sender(url.origin, token, `the worker at ${url.origin}`), here);
-  const known = await distant.get("/v1/worker");
-  return isRejection(known) ? known : distant;
+  const limit = AbortSignal.timeout(LIMITS.engine_answer_ms);
+  const known = await distant
+    .get<{ readonly worker?: unknown }>("/v1/worker", AbortSignal.any([signal, limit]))
+    .catch((cause: unknown) => {
+      if (!limit.aborted) throw cause;
+      throw new Fault("unreachable", `the worker at ${url.origin} gave no answer in time`, { cause });
+    });
+  if (isRejection(known)) return known;
+  if (/^[0-9a-f]{64}$/.test(String(known.worker))) return distant;
+  throw new Fault("unreachable", `what answers at ${url.origin} is not a worker's control API`);
+}
+
+/** What the system says of a connection that failed. */
+function why(error: unknown): string {
+  const { cause } = error as { readonly cause?: { readonly code?: unknown } };
+  return typeof cause?.code === "string" ? ` (${cause.code})` : "";
 }
 
 function client(send: Send, rest: Pick<ControlClient, "daemon" | "work" | "close">): ControlClient {

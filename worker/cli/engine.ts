@@ -27,7 +27,7 @@ export const command: Command = defineCommand({
   },
   examples: ["oa engine --data ./second --join http://127.0.0.1:6767 --token-file engine.token"],
   run: async ({ data_dir, env, note, options, print, signal }) => {
-    const client = await openDistantClient(options.join, options["token-file"]);
+    const client = await openDistantClient(options.join, options["token-file"], signal);
     if ("rejected" in client) return client;
     const deadline = performance.now() + LIMITS.data_lock_wait_ms;
     let lock = await takeDataLock(data_dir);
