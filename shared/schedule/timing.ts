@@ -3,7 +3,7 @@ import { jitterOf } from "../core/jitter.ts";
 import { LIMITS } from "../core/limits.ts";
 import { assert, isRejection, type Rejection } from "../core/refusal.ts";
 import { checkTimeZone } from "../core/time-zone.ts";
-import { nextClosing, nextOpening, parseWindow, type Window } from "../core/window.ts";
+import { isOpen, nextClosing, nextOpening, parseWindow, type Window } from "../core/window.ts";
 import type { CronSchedule, ScheduleDue, UpgradeSchedule } from "../generated/types.ts";
 
 /** When one install is due on one worker: its schedule, read once. */
@@ -41,6 +41,12 @@ export function checkSchedule(schedule: CronSchedule): Rejection | null {
   if (isRejection(cron)) return cron;
   const window = schedule.window === undefined ? null : parseWindow(schedule.window);
   return isRejection(window) ? window : checkTimeZone(schedule.timezone);
+}
+
+/** Whether a checked schedule has its window open, or none. */
+export function mayStart({ window, timezone }: CronSchedule, at_ms: number): boolean {
+  const parsed = window === undefined ? null : parseWindow(window);
+  return parsed === null || isRejection(parsed) || isOpen(parsed, timezone, at_ms);
 }
 
 /** The timing of a checked schedule. Jitter never carries a start out of the window its due time is in. */

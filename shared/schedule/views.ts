@@ -1,7 +1,7 @@
 import type { EventDraft, Recorded } from "../core/envelope.ts";
 import { LIMITS } from "../core/limits.ts";
 import type { Projection } from "../core/projection.ts";
-import { one, type Sql, type SqlValue } from "../core/sql.ts";
+import { keptJson, one, type Sql, type SqlValue } from "../core/sql.ts";
 import type {
   CronSchedule,
   ScheduleConstraints,
@@ -50,6 +50,8 @@ export interface UnstartedFire {
   readonly reason: ScheduleFired["data"]["reason"];
   readonly fired_at_ms: number;
   readonly overlap: ScheduleOverlap;
+  /** What it was put on: it does not start outside its window, however long it is held back. */
+  readonly schedule: CronSchedule;
 }
 
 /** `proj_schedules`: what is due next is one step down an index. `proj_schedule_log`: how each due time was decided. */
@@ -226,7 +228,7 @@ export function waitingInstalls(sql: Sql, after_install_id: string, limit: numbe
 }
 
 function readConditions(text: string): Omit<HeldGroup, "conditions"> {
-  return JSON.parse(text) as Omit<HeldGroup, "conditions">;
+  return keptJson(text) as Omit<HeldGroup, "conditions">;
 }
 
 /** When the next install starts, or null where none does. */
@@ -240,11 +242,12 @@ export function nextStart(sql: Sql): number | null {
 
 /** Fires whose runs are still to be started, oldest first: after a crash, or when the start failed. */
 export function unstartedFires(sql: Sql, limit: number): readonly UnstartedFire[] {
-  return sql.all<Record<keyof UnstartedFire, SqlValue>>(
-    `SELECT install_id, unstarted_due_ms AS due_ms, unstarted_reason AS reason, unstarted_at_ms AS fired_at_ms, overlap
-     FROM proj_schedules WHERE unstarted_due_ms IS NOT NULL ORDER BY unstarted_due_ms LIMIT ?`,
+  const rows = sql.all<Omit<UnstartedFire, "schedule"> & { schedule: string }>(
+    `SELECT install_id, unstarted_due_ms AS due_ms, unstarted_reason AS reason, unstarted_at_ms AS fired_at_ms, overlap,
+       schedule FROM proj_schedules WHERE unstarted_due_ms IS NOT NULL ORDER BY unstarted_due_ms LIMIT ?`,
     limit,
-  ) as unknown as readonly UnstartedFire[];
+  );
+  return rows.map((row) => ({ ...row, schedule: keptJson(row.schedule) as CronSchedule }));
 }
 
 /** Schedules by their next start, those that never start last. */
@@ -263,5 +266,5 @@ export function getSchedule(sql: Sql, install_id: string): ScheduleView | null {
 const COLUMNS = "install_id, schedule, next_due_ms, next_fire_ms, waiting_for, last_due_ms, last_outcome";
 
 function toView(row: Readonly<Record<string, SqlValue>>): ScheduleView {
-  return { ...row, schedule: JSON.parse(String(row.schedule)) } as unknown as ScheduleView;
+  return { ...row, schedule: keptJson(row.schedule) } as unknown as ScheduleView;
 }

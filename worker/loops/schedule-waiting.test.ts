@@ -168,6 +168,38 @@ test("what a model that gives no answer holds back is tried again, and keeps no 
   );
 });
 
+test("a start that is held back is not made outside its window, and made when it opens again", async (context) => {
+  let silent = true;
+  const worker = openScheduleWorld(context, (install_id, due_ms) =>
+    silent ? reject("classifier_unavailable", "the model gave no answer") : runs(install_id, due_ms),
+  );
+  worker.set("install_a", { expression: "0 1 1 * *", window: { start: "01:00", end: "03:00" } });
+  worker.pass(at("02:59"));
+  await worker.tick();
+  worker.pass(at("02:59:30"));
+  await worker.tick();
+  assert.equal(worker.started.length, 2);
+  silent = false;
+  worker.pass(at("09:00"));
+  await worker.tick();
+  assert.equal(worker.started.length, 2, "the window is closed");
+  worker.pass(at("01:00") + 24 * HOUR_MS);
+  await worker.tick();
+  assert.equal(worker.started.length, 3);
+  assert.equal(worker.types().at(-1), "schedule.run_started");
+});
+
+test("a start that no open window comes for within a day is refused with what held it back", async (context) => {
+  const worker = openScheduleWorld(context, () => reject("busy", "1000 runs are waiting already"));
+  worker.set("install_a", { window: { start: "01:00", end: "01:30" }, expression: "0 1 1 * *" });
+  worker.pass(at("01:00"));
+  await worker.tick();
+  worker.jump(at("01:45") + LIMITS.schedule_wait_ms);
+  await worker.tick();
+  assert.equal(worker.started.length, 1);
+  assert.equal(worker.types().at(-1), "schedule.run_refused");
+});
+
 test("sleep is noticed also where the monotonic clock goes on in it", async (context) => {
   const worker = openScheduleWorld(context, runs);
   worker.set("install_a", { expression: "0 23 * * *" });

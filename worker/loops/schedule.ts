@@ -7,6 +7,7 @@ import type { MachineReadings } from "@oa/shared/generated/types.ts";
 import { MACHINE_SUBJECT, type MachineCommand, machineDecider } from "@oa/shared/machine/decider.ts";
 import { evaluateConstraints, type Sensor, sensorsFor } from "@oa/shared/schedule/constraints.ts";
 import { type ScheduleCommand, scheduleDecider, scheduleSubject } from "@oa/shared/schedule/decider.ts";
+import { mayStart } from "@oa/shared/schedule/timing.ts";
 import {
   type DueInstall,
   dueInstalls,
@@ -72,6 +73,7 @@ export function openScheduleLoop(ports: SchedulePorts): ScheduleLoop {
   let after_install_id = "";
   let more_held = false;
   let jump: ClockJump = NO_JUMP;
+  const held_back: HeldBack = new Map();
 
   const decideAll = async (installs: readonly DueInstall[], machine: MachineReadings): Promise<boolean> => {
     const now_ms = clock.now_ms();
@@ -130,7 +132,7 @@ export function openScheduleLoop(ports: SchedulePorts): ScheduleLoop {
     const progress = await decideDue(signal);
     await decideWaiting(signal);
     for (const fire of unstartedFires(sql, LIMITS.schedule_batch)) {
-      if ((await startRun(ports, fire)) === "full") break;
+      if ((await startRun(ports, fire, held_back)) === "full") break;
     }
     const wait_ms = (nextStart(sql) ?? Number.POSITIVE_INFINITY) - clock.now_ms();
     // What the machine was away for explains all that was due then, however many ticks that takes.
@@ -165,33 +167,45 @@ export function scheduleTask(install_id: string, command: ScheduleCommand): Task
   return task(scheduleDecider, scheduleSubject(install_id), command);
 }
 
-/** "full": no further run can be queued now. What cannot start yet is tried again, for a day at most. */
-async function startRun(ports: SchedulePorts, fire: UnstartedFire): Promise<"done" | "later" | "full"> {
+/** Starts that were asked for and could not be made yet, by install. After a crash the first of them is asked for again. */
+type HeldBack = Map<string, { readonly due_ms: number; readonly refusal: Rejection }>;
+
+/**
+ * "full": no further run can be queued now. What cannot start yet is tried again, for a day at most, and not while its
+ * window is closed: that it was open when this was decided does not open it again.
+ */
+async function startRun(ports: SchedulePorts, fire: UnstartedFire, held_back: HeldBack): Promise<StartAttempt> {
   const { install_id, reason, due_ms, overlap } = fire;
+  const held = held_back.get(install_id);
   try {
-    const answer = await ports.start(install_id, reason, { due_ms });
-    const now_ms = ports.clock.now_ms();
-    if (isRejection(answer)) {
-      const { code, message } = answer;
-      if (now_ms - fire.fired_at_ms < LIMITS.schedule_wait_ms) {
-        if (code === "busy") return "full";
-        if (code === "classifier_unavailable") return "later";
-        if (code === "already_running" && overlap !== "skip") {
-          if (overlap === "cancel_running") await cancel(ports, install_id);
-          return "later";
-        }
-      }
-      const refusal = scheduleTask(install_id, { type: "record_refusal", due_ms, code, message });
-      await append(ports, install_id, now_ms, refusal);
-    } else {
-      const started = scheduleTask(install_id, { type: "record_start", due_ms, run_id: answer.run_id });
-      await append(ports, install_id, now_ms, started);
+    const in_time = ports.clock.now_ms() - fire.fired_at_ms < LIMITS.schedule_wait_ms;
+    const shut = held?.due_ms === due_ms && !mayStart(fire.schedule, ports.clock.now_ms());
+    if (shut && in_time) return "later";
+    const answer = shut ? held.refusal : await ports.start(install_id, reason, { due_ms });
+    const later = isRejection(answer) && in_time ? laterFor(answer, overlap) : null;
+    if (isRejection(answer) && later !== null) {
+      held_back.set(install_id, { due_ms, refusal: answer });
+      if (answer.code === "already_running" && overlap === "cancel_running") await cancel(ports, install_id);
+      return later;
     }
+    held_back.delete(install_id);
+    const outcome = isRejection(answer)
+      ? ({ type: "record_refusal", due_ms, code: answer.code, message: answer.message } as const)
+      : ({ type: "record_start", due_ms, run_id: answer.run_id } as const);
+    await append(ports, install_id, ports.clock.now_ms(), scheduleTask(install_id, outcome));
     return "done";
   } catch (error) {
     ports.report(error); // the fire stays unstarted, so the next tick tries again
     return "later";
   }
+}
+
+type StartAttempt = "done" | "later" | "full";
+
+/** Whether what stands against a start passes, so that it is tried again; null where it stays. */
+function laterFor({ code }: Rejection, overlap: UnstartedFire["overlap"]): "later" | "full" | null {
+  if (code === "busy") return "full";
+  return code === "classifier_unavailable" || (code === "already_running" && overlap !== "skip") ? "later" : null;
 }
 
 async function cancel(ports: SchedulePorts, install_id: string): Promise<void> {
