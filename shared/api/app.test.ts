@@ -82,6 +82,17 @@ test("a fault of a port becomes its code; anything else says nothing of the insi
   assert.equal(reported.length, 1);
 });
 
+test("a damaged database that an answer meets is reported, so that the worker can stop", async () => {
+  const damaged = new Fault("database_damaged", "the database is damaged");
+  const get = (): never => {
+    throw damaged;
+  };
+  const { ask, reported } = appOver({ runs: { get } });
+  const answer = await ask("GET", "/v1/runs/run_1");
+  assert.deepEqual([answer.status, answer.body.error.code], [500, "database_damaged"]);
+  assert.deepEqual(reported, [damaged]);
+});
+
 const bad: readonly [string, string, Body, Record<string, string>, string][] = [
   [
     "a form of another website (text/plain)",

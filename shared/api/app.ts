@@ -60,8 +60,10 @@ export function controlApp(ports: ControlPorts): Hono {
     answer(context, reject("not_found", `there is no ${context.req.method} ${context.req.path}`)),
   );
   app.onError((error, context) => {
-    if (error instanceof Fault) return answer(context, reject(error.code, error.message, error.details));
-    ports.report(error);
+    const known = error instanceof Fault;
+    // A database that fails one request fails all that the worker does.
+    if (!known || error.code.startsWith("database_")) ports.report(error);
+    if (known) return answer(context, reject(error.code, error.message, error.details));
     return answer(context, reject("internal", "the worker could not answer; its log says why"));
   });
   return app;

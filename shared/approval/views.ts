@@ -1,7 +1,7 @@
 import type { EventDraft, Recorded } from "../core/envelope.ts";
 import { canonicalize } from "../core/json.ts";
 import type { Projection } from "../core/projection.ts";
-import { one, type Sql, type SqlValue } from "../core/sql.ts";
+import { keptJson, one, type Sql, type SqlValue } from "../core/sql.ts";
 import type { ApprovalApproved, ApprovalEvent, ApprovalPins, PolicyApproval } from "../generated/types.ts";
 import { approvalOf } from "../policy/action.ts";
 import type { ApprovalStatus } from "./decider.ts";
@@ -242,6 +242,6 @@ export function satsFreeAt(
 
 function toView(row: Readonly<Record<string, SqlValue>>): ApprovalView {
   const { action_sha256: _, ...view } = row;
-  const json = (name: string): unknown => JSON.parse(String(row[name]));
+  const json = (name: string): unknown => keptJson(row[name]);
   return { ...view, pins: json("pins"), reasons: json("reasons") } as unknown as ApprovalView;
 }

@@ -1,7 +1,7 @@
 import type { EventDraft, Recorded } from "../core/envelope.ts";
 import { canonicalize } from "../core/json.ts";
 import type { Projection } from "../core/projection.ts";
-import { one, type Sql, type SqlValue } from "../core/sql.ts";
+import { keptJson, one, type Sql, type SqlValue } from "../core/sql.ts";
 import type { CapabilityEvent, CapabilityScope } from "../generated/types.ts";
 
 /** A capability token as lists show it; its text is nowhere. Times are ISO 8601 in UTC. */
@@ -79,5 +79,5 @@ export function standingOf(sql: Sql, ids: readonly [string, ...string[]]): "know
 }
 
 function toView(row: Readonly<Record<string, SqlValue>>): CapabilityView {
-  return { ...row, scope: JSON.parse(String(row.scope)) } as unknown as CapabilityView;
+  return { ...row, scope: keptJson(row.scope) } as unknown as CapabilityView;
 }

@@ -1,12 +1,12 @@
 import { bytesToHex } from "@noble/hashes/utils.js";
 import type { EventContext, EventDraft, Recorded } from "./envelope.ts";
 import type { Sha256Hex } from "./hash.ts";
-import { type ChainLink, commitText, hashBody, type SealedValue, type StreamHead } from "./hash-chain.ts";
+import { type ChainLink, commitText, hashBody, parseSealed, type SealedValue, type StreamHead } from "./hash-chain.ts";
 import { newUuid, type RandomBytes } from "./id.ts";
 import { canonicalize, sortedKeys } from "./json.ts";
 import { LIMITS } from "./limits.ts";
 import { isRejection, type Rejection, reject } from "./refusal.ts";
-import { one, type Sql, type SqlValue } from "./sql.ts";
+import { keptJson, one, type Sql, type SqlValue } from "./sql.ts";
 
 /** By event type: the fields of its data that are kept as commitments, their values in a table that may be pruned. */
 export type SealedFields = Readonly<Record<string, readonly string[]>>;
@@ -330,7 +330,7 @@ function seal(members: Member[], random: RandomBytes, sha256: Sha256Hex, fields:
 export function toEvent(sql: Sql, row: EventRow): Recorded {
   const event = unsealed(row);
   if (!row.body.includes(COMMITMENT)) return event;
-  const kept = sealedValues(sql, row);
+  const kept = keptJson(sealedText(sql, row)) as Readonly<Record<string, SealedValue>>;
   const data: Record<string, unknown> = { ...event.data };
   for (const [field, value] of Object.entries(data)) {
     const sealed = Object.hasOwn(kept, field) ? kept[field] : undefined;
@@ -342,7 +342,7 @@ export function toEvent(sql: Sql, row: EventRow): Recorded {
 
 /** A row as the event that was hashed: commitments stand where values are sealed. */
 export function unsealed(row: EventRow): Recorded {
-  const { hash_version: _, ...event } = JSON.parse(row.body) as Unhashed & { readonly hash_version: 1 };
+  const { hash_version: _, ...event } = keptJson(row.body) as Unhashed & { readonly hash_version: 1 };
   return { ...event, event_hash: row.event_hash, recorded_at: row.recorded_at };
 }
 
@@ -352,14 +352,13 @@ function isCommitment(value: unknown): boolean {
   return typeof value === "object" && value !== null && "sealed_sha256" in value;
 }
 
-/** The sealed values of an event by field; none where they were deleted. */
-function sealedValues(sql: Sql, { position }: EventRow): Readonly<Record<string, SealedValue>> {
-  const row = one<{ fields: string }>(sql, "SELECT fields FROM evt_sealed WHERE position = ?", position);
-  return row === undefined ? {} : (JSON.parse(row.fields) as Readonly<Record<string, SealedValue>>);
+/** The sealed values of an event by field, as JSON; none where they were deleted. */
+function sealedText(sql: Sql, { position }: EventRow): string {
+  return one<{ fields: string }>(sql, "SELECT fields FROM evt_sealed WHERE position = ?", position)?.fields ?? "{}";
 }
 
 /** A row as a link of its stream's chain, with the sealed values that are still there. */
 export function toLink(sql: Sql, row: EventRow): ChainLink {
   const link = { stream: row.stream, seq: row.stream_seq, body: row.body, event_hash: row.event_hash };
-  return row.body.includes(COMMITMENT) ? { ...link, sealed: sealedValues(sql, row) } : link;
+  return row.body.includes(COMMITMENT) ? { ...link, sealed: parseSealed(sealedText(sql, row)) } : link;
 }

@@ -12,7 +12,8 @@ export interface ChainLink {
   /** Canonical JSON of everything that is hashed. */
   readonly body: string;
   readonly event_hash: string;
-  readonly sealed?: Readonly<Record<string, SealedValue>>;
+  /** Null where what was kept is no values any more. */
+  readonly sealed?: Readonly<Record<string, SealedValue>> | null;
 }
 
 /** The value behind a commitment. Its deletion is allowed; its change is found. */
@@ -100,6 +101,7 @@ function checkLink(
   if (link.seq !== (previous?.seq ?? 0) + 1) return "sequence_gap";
   if (body.prev_event_hash !== (previous?.event_hash ?? null)) return "previous_hash_mismatch";
   if (hashBody(link.body, sha256) !== link.event_hash) return "hash_mismatch";
+  if (link.sealed === null) return "sealed_mismatch";
   for (const [field, sealed] of Object.entries(link.sealed ?? {})) {
     const data = body.data as Readonly<Record<string, { sealed_sha256?: string } | undefined>>;
     if (data[field]?.sealed_sha256 !== commit(sealed, sha256).sealed_sha256) return "sealed_mismatch";
@@ -109,13 +111,30 @@ function checkLink(
 
 /** The body as an object, or null where it is not one in canonical form. */
 function parseBody(body: string): Readonly<Record<string, unknown>> | null {
+  const record = parseObject(body);
+  return typeof record?.data === "object" && record.data !== null ? record : null;
+}
+
+/** Sealed values by field, or null where a text is none. */
+export function parseSealed(text: string): Readonly<Record<string, SealedValue>> | null {
+  const values = parseObject(text);
+  return isSealed(values) ? values : null;
+}
+
+export function isSealed(values: unknown): values is Readonly<Record<string, SealedValue>> {
+  if (typeof values !== "object" || values === null || Array.isArray(values)) return false;
+  return Object.values(values).every((item: Partial<SealedValue> | null) => {
+    return typeof item?.salt === "string" && item.value !== undefined;
+  });
+}
+
+function parseObject(text: string): Readonly<Record<string, unknown>> | null {
   let value: unknown;
   try {
-    value = JSON.parse(body);
+    value = JSON.parse(text);
   } catch {
-    return null; // not JSON is an answer here: the caller reports "malformed"
+    return null; // not JSON is an answer here: the caller says what is wrong with the link
   }
   if (typeof value !== "object" || value === null || Array.isArray(value)) return null;
-  const record = value as Readonly<Record<string, unknown>>;
-  return typeof record.data === "object" && record.data !== null ? record : null;
+  return value as Readonly<Record<string, unknown>>;
 }

@@ -12,7 +12,7 @@ import {
   type Written,
 } from "./event-log.ts";
 import { LIMITS } from "./limits.ts";
-import { one, type Sql } from "./sql.ts";
+import { keptJson, one, type Sql } from "./sql.ts";
 
 export type LoadState = <State, Event>(decider: Decider<State, Event, never>, subject_id: string) => State;
 
@@ -145,7 +145,7 @@ function storedState(
     name,
     subject_id,
   );
-  return row === undefined ? undefined : { ...row, state: JSON.parse(row.state) as unknown };
+  return row === undefined ? undefined : { ...row, state: keptJson(row.state) };
 }
 
 function storeState(

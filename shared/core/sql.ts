@@ -1,3 +1,5 @@
+import { Fault } from "./refusal.ts";
+
 /**
  * The one database interface. Two adapters implement it: `node:sqlite` in the worker and a Durable Object's SQLite at
  * the edge. Both are synchronous with one writer, so there are no version conflicts and nothing to retry.
@@ -23,6 +25,17 @@ export interface Sql {
    * Null where that is not known, since others may write; absent where it never is.
    */
   moment?(): number | null;
+}
+
+/** What was kept as JSON, read again. Fault database_damaged where it is none any more. */
+export function keptJson(text: SqlValue | undefined): unknown {
+  try {
+    return JSON.parse(String(text));
+  } catch (cause) {
+    const message =
+      "the database is damaged: what it kept reads differently; put a copy back, or move it away to begin anew";
+    throw new Fault("database_damaged", message, { cause });
+  }
 }
 
 /** The first row, or undefined. */

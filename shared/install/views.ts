@@ -2,7 +2,7 @@ import type { EventDraft, Recorded } from "../core/envelope.ts";
 import { canonicalize } from "../core/json.ts";
 import type { Permission } from "../core/permission.ts";
 import type { Projection } from "../core/projection.ts";
-import { one, type Sql, type SqlValue } from "../core/sql.ts";
+import { keptJson, one, type Sql, type SqlValue } from "../core/sql.ts";
 import type {
   AutoUpdate,
   InstallChannel,
@@ -206,7 +206,7 @@ function foldReleases(
 
 function parseReleases(text: unknown): Releases<GrantedRelease> {
   // Written by `foldReleases` alone.
-  return typeof text === "string" ? (JSON.parse(text) as Releases<GrantedRelease>) : NO_RELEASES;
+  return typeof text === "string" ? (keptJson(text) as Releases<GrantedRelease>) : NO_RELEASES;
 }
 
 function orNull(value: object | null): string | null {
@@ -249,7 +249,7 @@ export function getInstall(sql: Sql, install_id: string): InstallView | null {
 
 function toView(row: Readonly<Record<string, SqlValue>>): InstallView {
   const { granted, releases, ...rest } = row;
-  const json = (column: SqlValue | undefined): unknown => (typeof column === "string" ? JSON.parse(column) : null);
+  const json = (column: SqlValue | undefined): unknown => (typeof column === "string" ? keptJson(column) : null);
   const { candidate, earlier, proved, set_aside, seen, inspected, revoked, yanked } = parseReleases(releases);
   const { auto_update, channel } = row;
   return {

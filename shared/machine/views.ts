@@ -2,7 +2,7 @@ import type { EventDraft, Recorded } from "../core/envelope.ts";
 import { canonicalize } from "../core/json.ts";
 import { LIMITS } from "../core/limits.ts";
 import type { Projection } from "../core/projection.ts";
-import type { Sql } from "../core/sql.ts";
+import { keptJson, type Sql } from "../core/sql.ts";
 import type { MachineEvent, MachineReadings } from "../generated/types.ts";
 
 /** What the sensors said at a time, in Unix milliseconds. */
@@ -55,7 +55,7 @@ export function machineRecords(sql: Sql, from_ms: number, until_ms: number, limi
       until_ms,
       limit,
     )
-    .map(({ at_ms, readings }) => ({ at_ms, readings: JSON.parse(readings) as MachineReadings }));
+    .map(({ at_ms, readings }) => ({ at_ms, readings: keptJson(readings) as MachineReadings }));
 }
 
 /** Absences that touch [from, until), in order, at most `limit`. */

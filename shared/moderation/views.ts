@@ -2,7 +2,7 @@ import type { EventDraft, Recorded } from "../core/envelope.ts";
 import { foldAll } from "../core/fold.ts";
 import type { Projection } from "../core/projection.ts";
 import { assert } from "../core/refusal.ts";
-import { one, type Sql } from "../core/sql.ts";
+import { keptJson, one, type Sql } from "../core/sql.ts";
 import type { ModerationCase, ModerationEntry, ModerationEvent } from "../generated/types.ts";
 import { entriesOf, entryOf, type Seen, statusOf, urgencyOf } from "./case.ts";
 import { type CaseState, moderationCase } from "./decider.ts";
@@ -96,7 +96,7 @@ export function ledgerPage(
   const page = rows.slice(0, limit);
   return {
     entries: page.map(({ event_id, state }) => {
-      const { decisions } = JSON.parse(state) as CaseState;
+      const { decisions } = keptJson(state) as CaseState;
       const decision = decisions.find((one) => one.event_id === event_id);
       assert(decision !== undefined, "the ledger names decisions of its cases");
       return entryOf(decision, decisions, seen);
@@ -107,11 +107,11 @@ export function ledgerPage(
 
 function stateOf(sql: Sql, case_id: string): CaseState | null {
   const row = one<{ state: string }>(sql, "SELECT state FROM proj_cases WHERE case_id = ?", case_id);
-  return row === undefined ? null : (JSON.parse(row.state) as CaseState);
+  return row === undefined ? null : (keptJson(row.state) as CaseState);
 }
 
 function toCase({ case_id, state: text, opened_at, updated_at }: Row, seen: Seen): ModerationCase {
-  const state = JSON.parse(text) as CaseState;
+  const state = keptJson(text) as CaseState;
   assert(state.target !== null, "a case has a target from its first event on");
   return {
     ...{ case_id, target: state.target, status: statusOf(state, seen), weight: weightOf(state.unanswered) },

@@ -2,7 +2,7 @@ import type { EventDraft, Recorded } from "../core/envelope.ts";
 import { canonicalize } from "../core/json.ts";
 import type { Permission } from "../core/permission.ts";
 import type { Projection } from "../core/projection.ts";
-import { one, type Sql, type SqlValue } from "../core/sql.ts";
+import { keptJson, one, type Sql, type SqlValue } from "../core/sql.ts";
 import type { PairingEvent, WorkerReport } from "../generated/types.ts";
 import type { PairingState } from "./decider.ts";
 
@@ -127,9 +127,9 @@ export function pairingOfSecret(sql: Sql, secret_sha256: string): string | null 
 
 function toView(row: Readonly<Record<string, SqlValue>>): PairingView {
   const { secret_sha256: _, report, ...view } = row;
-  const parsed = typeof report === "string" ? JSON.parse(report) : null;
+  const parsed = typeof report === "string" ? keptJson(report) : null;
   return {
-    ...{ ...view, ceiling: JSON.parse(String(view.ceiling)), report: parsed },
+    ...{ ...view, ceiling: keptJson(view.ceiling), report: parsed },
     ...{ shares: view.shares === 1, results: view.results === 1 },
   } as unknown as PairingView;
 }

@@ -1,7 +1,7 @@
 import type { EventDraft, Recorded } from "../core/envelope.ts";
 import { canonicalize } from "../core/json.ts";
 import type { Projection } from "../core/projection.ts";
-import { one, type Sql, type SqlValue } from "../core/sql.ts";
+import { keptJson, one, type Sql, type SqlValue } from "../core/sql.ts";
 import type { TriggerEvent, TriggerWatch, WatchRefusal } from "../generated/types.ts";
 import { TRIGGER_LOG_DDL, TRIGGER_LOG_TABLE, writeTriggerLog } from "./log.ts";
 
@@ -117,6 +117,6 @@ export function getTriggers(sql: Sql, install_id: string): TriggerView | null {
   const row = one(sql, "SELECT * FROM proj_triggers WHERE install_id = ? AND watches IS NOT NULL", install_id);
   if (row === undefined) return null;
   const { watches, failures, unstarted: _, ...rest } = row;
-  const parsed = { watches: JSON.parse(String(watches)), failures: JSON.parse(String(failures)) };
+  const parsed = { watches: keptJson(watches), failures: keptJson(failures) };
   return { ...rest, ...parsed } as unknown as TriggerView;
 }

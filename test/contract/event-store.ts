@@ -5,7 +5,7 @@ import { openEventStore, task } from "@oa/shared/core/event-store.ts";
 import { verifyChain } from "@oa/shared/core/hash-chain.ts";
 import { canonicalize } from "@oa/shared/core/json.ts";
 import type { Projection } from "@oa/shared/core/projection.ts";
-import { isRejection } from "@oa/shared/core/refusal.ts";
+import { Fault, isRejection } from "@oa/shared/core/refusal.ts";
 import type { Sql } from "@oa/shared/core/sql.ts";
 import { type CounterEvent, context, counter, given, totals } from "./counter.ts";
 import { SQL_CONTRACT } from "./sql.ts";
@@ -263,6 +263,30 @@ export const EVENT_STORE_CONTRACT: Readonly<Record<string, (open: () => Sql) => 
     add(1, "counter_1", "secret");
     sql.run("UPDATE evt_sealed SET fields = replace(fields, 'secret', 'other')");
     assert.equal(store.verify().first_bad?.code, "sealed_mismatch");
+  },
+  "finds sealed values that are none any more, and never takes them for deleted ones": (open) => {
+    for (const [from, to] of [
+      ['"secret"', "\u0000"],
+      ['"salt"', '"sblt"'],
+      ['"value"', '"valve"'],
+    ] as const) {
+      const { sql, store, add } = given(open());
+      sql.run("DELETE FROM evt_sealed");
+      add(1, "counter_1", "secret");
+      sql.run("UPDATE evt_sealed SET fields = replace(fields, ?, ?)", from, to);
+      assert.equal(store.verify().first_bad?.code, "sealed_mismatch");
+    }
+  },
+  "says that the database is damaged where an event cannot be read": (open) => {
+    const { sql, store, add } = given(open());
+    add(1);
+    add(2, "counter_2");
+    tamper(sql, "UPDATE evt_events SET body = replace(body, '{', '') WHERE stream_seq = 2");
+    const damaged = (error: unknown) => error instanceof Fault && error.code === "database_damaged";
+    assert.throws(() => store.bySubject("counter_2"), damaged);
+    assert.throws(() => given(sql).store.load(counter, "counter_2"), damaged);
+    assert.equal(store.load(counter, "counter_1").total, 1);
+    assert.equal(store.verify().first_bad?.code, "malformed");
   },
   "finds a changed body": (open) => {
     const { sql, store, add } = given(open());

@@ -1,6 +1,12 @@
 import { closeSync, openSync, readSync } from "node:fs";
 import type { EventStore } from "@oa/shared/core/event-store.ts";
-import { type ChainLink, type ChainReport, type StreamHead, verifyChain } from "@oa/shared/core/hash-chain.ts";
+import {
+  type ChainLink,
+  type ChainReport,
+  isSealed,
+  type StreamHead,
+  verifyChain,
+} from "@oa/shared/core/hash-chain.ts";
 import { LIMITS } from "@oa/shared/core/limits.ts";
 
 /** The log as JSON Lines: `{"heads":[…]}` first, so that a shortened file is found, then one link a line. */
@@ -51,20 +57,12 @@ function* parseLinks(lines: Iterable<string>): Generator<ChainLink> {
       typeof value.seq === "number" &&
       typeof value.body === "string" &&
       typeof value.event_hash === "string" &&
-      isSealed(value.sealed)
+      (value.sealed === undefined || isSealed(value.sealed))
     ) {
       [stream, seq] = [value.stream, value.seq];
       yield value as unknown as ChainLink;
     } else yield { stream, seq: seq + 1, body: "", event_hash: "" };
   }
-}
-
-function isSealed(value: unknown): boolean {
-  if (value === undefined) return true;
-  if (typeof value !== "object" || value === null || Array.isArray(value)) return false;
-  return Object.values(value).every(
-    (item) => typeof item === "object" && item !== null && typeof item.salt === "string" && "value" in item,
-  );
 }
 
 function parseObject(line: string): Readonly<Record<string, unknown>> | null {

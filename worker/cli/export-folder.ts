@@ -4,6 +4,7 @@ import { basename, dirname, join } from "node:path";
 import type { ChainLink } from "@oa/shared/core/hash-chain.ts";
 import { LIMITS } from "@oa/shared/core/limits.ts";
 import { Fault } from "@oa/shared/core/refusal.ts";
+import { keptJson } from "@oa/shared/core/sql.ts";
 import { copyFolder, folderSize } from "../adapters/copy-folder.ts";
 import { fileFault } from "../adapters/file-faults.ts";
 import { loadKey } from "../adapters/keys.ts";
@@ -81,15 +82,15 @@ async function writeEvents(chunks: AsyncIterable<string>, path: string) {
 }
 
 function installOf(line: string): readonly object[] {
-  const { body, sealed = {} } = JSON.parse(line) as ChainLink;
-  const { event_type, subject_id, occurred_at, data } = JSON.parse(body) as {
+  const { body, sealed } = JSON.parse(line) as ChainLink;
+  const { event_type, subject_id, occurred_at, data } = keptJson(body) as {
     readonly event_type: string;
     readonly subject_id: string;
     readonly occurred_at: string;
     readonly data: object;
   };
   if (event_type !== "install.requested") return [];
-  const values = Object.fromEntries(Object.entries(sealed).map(([field, { value }]) => [field, value]));
+  const values = Object.fromEntries(Object.entries(sealed ?? {}).map(([field, { value }]) => [field, value]));
   return [{ install_id: subject_id, requested_at: occurred_at, ...data, ...values }];
 }
 
