@@ -145,7 +145,7 @@ function seen({ causes }: TriggerWhyFacts, entry: Of<"noted" | "settled">, watch
   if (cause.kind === "nostr_event") return `the Nostr event ${cause.event_id} came from ${cause.relay}${what}`;
   const [path = ""] = cause.paths;
   if (cause.changed === undefined) {
-    return `files had changed while the worker was not running${watch === undefined ? "" : ` (${subjectOf(watch)})`}`;
+    return `files had changed since the worker had last looked${watch === undefined ? "" : ` (${subjectOf(watch)})`}`;
   }
   const more = cause.changed === 1 ? "" : ` and ${cause.changed - 1} more`;
   return `a change of ${path}${more} was seen${what}`;

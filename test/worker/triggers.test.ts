@@ -6,6 +6,7 @@ import { task } from "@oa/shared/core/event-store.ts";
 import { LIMITS } from "@oa/shared/core/limits.ts";
 import { isRejection } from "@oa/shared/core/refusal.ts";
 import type { TriggerEvent, UpgradeManifest } from "@oa/shared/generated/types.ts";
+import type { InstallCommand } from "@oa/shared/install/commands.ts";
 import { installDecider } from "@oa/shared/install/decider.ts";
 import { signEvent } from "@oa/shared/nostr/template.ts";
 import { triggerSubject } from "@oa/shared/trigger/decider.ts";
@@ -237,6 +238,23 @@ describe("across restarts", () => {
       await side.calm();
       assert.equal(side.runs(install_id).length, on_missed === "catch_up" ? 1 : 0);
     }
+  });
+  it("a change of the install that its triggers do not hang on loses nothing of what is being watched", async (context) => {
+    const side = openTriggerSide(context);
+    await side.boot();
+    mkdirSync(side.path("src"));
+    const schedule = { type: "event", on_missed: "skip" } as const;
+    const install_id = side.install(watchSource(side.folder), { schedule });
+    await side.until(() => side.types(install_id).includes("trigger.settled"));
+    await side.clock.pass(1_000);
+    writeFileSync(side.path("src/a"), "1");
+    const caps: InstallCommand = { type: "set_caps", caps: { memory_mb: 200 } };
+    side.world().store.handle(contextOf(side.clock.now_ms()), [task(installDecider, install_id, caps)]);
+    side.loop().refresh();
+    await side.until(() => side.runs(install_id).length === 1);
+    const noted = side.events(install_id).find(({ event_type }) => event_type === "trigger.noted");
+    const cause = noted?.event_type === "trigger.noted" ? noted.data.cause : undefined;
+    assert.deepEqual(cause?.kind === "file_change" && cause.paths, [side.path("src/a")]);
   });
   it("a fire whose start was not recorded is started once", async (context) => {
     const side = openTriggerSide(context);

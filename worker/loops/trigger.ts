@@ -1,5 +1,6 @@
 import { inWorkspace } from "@oa/shared/core/envelope.ts";
 import { type EventStore, task } from "@oa/shared/core/event-store.ts";
+import { canonicalize } from "@oa/shared/core/json.ts";
 import { LIMITS } from "@oa/shared/core/limits.ts";
 import type { Permission } from "@oa/shared/core/permission.ts";
 import { Fault, isRejection, type Rejection, reject } from "@oa/shared/core/refusal.ts";
@@ -28,7 +29,12 @@ import type { Clock } from "../adapters/clock.ts";
 import type { FileWatch } from "../adapters/file-watch.ts";
 import { acceptEvents } from "./trigger-events.ts";
 import { gateOf } from "./trigger-gate.ts";
-import { openWatchedFiles, type RunsOfInstall, type WatchedFilesLoop } from "./watched-files.ts";
+import {
+  openWatchedFiles,
+  type RunsOfInstall,
+  type WatchedFilesLoop,
+  type WatchedFilesOptions,
+} from "./watched-files.ts";
 
 export interface TriggerPorts {
   readonly store: EventStore;
@@ -81,6 +87,8 @@ const NONE_PASSED: PassedOver = { events: 0, ids: [] };
 
 interface Watched {
   readonly release: string;
+  /** Everything that watching hangs on. */
+  readonly terms: string;
   readonly stop: AbortController;
   readonly files: readonly WatchedFilesLoop[];
 }
@@ -124,11 +132,19 @@ export function openTriggerLoop(ports: TriggerPorts): TriggerLoop {
     passed_over.delete(install_id);
   };
   const watch = async (install_id: string, release: string, active: InstalledRelease): Promise<void> => {
-    unwatch(install_id);
     const watches = watchesOf(active, ports);
+    const on_missed = scheduleOf(store.load(installDecider, install_id))?.on_missed ?? "catch_up";
+    const terms = canonicalize({ watches, grant: active.grant, on_missed });
+    const before = watched.get(install_id);
+    if (before?.terms === terms) {
+      // Watched anew, it would not know what changed until now.
+      watched.set(install_id, { ...before, release });
+      return;
+    }
+    unwatch(install_id);
     if (watches.length === 0) {
       await append(install_id, { type: "clear", reason: "the install has no triggers" });
-      watched.set(install_id, { release, stop: new AbortController(), files: [] });
+      watched.set(install_id, { release, terms, stop: new AbortController(), files: [] });
       return;
     }
     await append(install_id, { type: "set", now_ms: clock.now_ms(), install_id, watches });
@@ -140,7 +156,8 @@ export function openTriggerLoop(ports: TriggerPorts): TriggerLoop {
     const files: WatchedFilesLoop[] = [];
     for (const [trigger, order] of watches.entries()) {
       if (order.refusal !== undefined) continue;
-      if (order.type === "file_change") files.push(watchFiles(install_id, trigger, order, active));
+      if (order.type === "file_change")
+        files.push(watchFiles(install_id, trigger, order, { grant: active.grant, on_missed }));
       else {
         const { filter } = order;
         const scope = `${install_id}/${trigger}`;
@@ -155,7 +172,7 @@ export function openTriggerLoop(ports: TriggerPorts): TriggerLoop {
         await recordListening(install_id, trigger);
       }
     }
-    watched.set(install_id, { release, stop, files });
+    watched.set(install_id, { release, terms, stop, files });
   };
   /** No relay is a state of this worker, which may have one at its next start. */
   const recordListening = async (install_id: string, trigger: number): Promise<void> => {
@@ -163,13 +180,17 @@ export function openTriggerLoop(ports: TriggerPorts): TriggerLoop {
     if (refusal !== null) report(new Fault(refusal.code, `${install_id}: ${refusal.message}`));
     await append(install_id, { type: "record_watch", now_ms: clock.now_ms(), trigger, refusal });
   };
-  const watchFiles = (install_id: string, trigger: number, order: FileWatchOrder, active: InstalledRelease) =>
+  const watchFiles = (
+    install_id: string,
+    trigger: number,
+    { glob }: FileWatchOrder,
+    { grant, on_missed }: Pick<InstalledRelease, "grant"> & Pick<WatchedFilesOptions, "on_missed">,
+  ): WatchedFilesLoop =>
     openWatchedFiles({
-      ...{ trigger, clock, wake },
-      open: (onSign) => ports.watchFiles(order.glob, active.grant, onSign),
+      ...{ trigger, clock, wake, on_missed },
+      open: (onSign) => ports.watchFiles(glob, grant, onSign),
       runs: () => ports.runs(install_id),
-      own_writes: mayChange(active.grant, order.glob),
-      on_missed: scheduleOf(store.load(installDecider, install_id))?.on_missed ?? "catch_up",
+      own_writes: mayChange(grant, glob),
       baseline: () => stateOf(install_id).baselines[trigger],
       failing: () => stateOf(install_id).failures[trigger] !== undefined,
     });
