@@ -5,6 +5,7 @@ import {
   appendEvents,
   createLog,
   eventRows,
+  misplacedEvent,
   type Pending,
   repeatedRows,
   type SealedFields,
@@ -148,7 +149,12 @@ export function openEventStore(
     heads: () => streamHeads(sql),
     bySubject: (subject_id) => [...eventRows(sql, 0, subject_id)].map((row) => toEvent(sql, row)),
     byStream: (stream, from_seq, limit) => streamRows(sql, stream, from_seq, limit).map((row) => toEvent(sql, row)),
-    verify: () => verifyChain(links(), streamHeads(sql), sha256),
+    verify: () => {
+      const report = verifyChain(links(), streamHeads(sql), sha256);
+      const misplaced = report.ok ? misplacedEvent(sql) : undefined;
+      if (misplaced === undefined) return report;
+      return { ...report, ok: false, first_bad: { ...misplaced, code: "misplaced" } };
+    },
     rebuild: () =>
       sql.transaction(() => {
         for (const { tables } of projections) for (const table of tables) sql.run(`DELETE FROM ${table}`);

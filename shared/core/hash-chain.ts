@@ -35,6 +35,7 @@ export type ChainFault =
   | "hash_mismatch"
   | "sealed_mismatch"
   | "truncated"
+  | "misplaced"
   | "unknown_stream";
 
 export interface ChainReport {

@@ -288,6 +288,21 @@ export const EVENT_STORE_CONTRACT: Readonly<Record<string, (open: () => Sql) => 
     assert.equal(store.load(counter, "counter_1").total, 1);
     assert.equal(store.verify().first_bad?.code, "malformed");
   },
+  "finds an event that is not where its subject is looked for, and a place of none": (open) => {
+    const { sql, store, add } = given(open());
+    for (let index = 0; index < 130; index += 1) add(1);
+    const found = () => store.verify().first_bad;
+    const misplaced = (seq: number) => ({ stream: seq === 0 ? "" : "workspace/ws_test", seq, code: "misplaced" });
+    assert.equal(found(), null);
+    sql.run("INSERT INTO evt_subjects VALUES ('counter_1', 999)");
+    assert.deepEqual(found(), misplaced(0));
+    sql.run("DELETE FROM evt_subjects WHERE position IN (7, 999)");
+    assert.deepEqual(found(), misplaced(7));
+    sql.run("INSERT INTO evt_subjects VALUES ('counter_2', 3), ('counter_1', 7)");
+    assert.deepEqual(found(), misplaced(3));
+    tamper(sql, "UPDATE evt_events SET subject_id = 'counter_2' WHERE position = 130");
+    assert.deepEqual(found(), misplaced(130));
+  },
   "finds a changed body": (open) => {
     const { sql, store, add } = given(open());
     for (const amount of [1, 2, 3]) add(amount);
