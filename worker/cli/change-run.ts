@@ -5,7 +5,7 @@ import { showRun } from "./show-run.ts";
 
 /** Asks the worker for one change of a run and shows the run. */
 export async function changeRun(
-  { api, print }: Pick<CommandContext, "api" | "print">,
+  { api, note, print }: Pick<CommandContext, "api" | "note" | "print">,
   run_id: string,
   change: "pause" | "resume" | "cancel",
   reason: string | undefined,
@@ -15,5 +15,6 @@ export async function changeRun(
   const run = await client.post<RunView>(path, reason === undefined ? {} : { reason });
   if (isRejection(run)) return run;
   print(run, () => showRun(run));
+  if (change === "cancel" && run.finished_at === null) note(`It was told to stop; see oa runs ${run.run_id}`);
   return 0;
 }

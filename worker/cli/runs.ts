@@ -3,7 +3,7 @@ import type { StepHistory } from "@oa/shared/run/steps.ts";
 import type { RunSummary, RunView } from "@oa/shared/run/views.ts";
 import { type Command, defineCommand } from "./command.ts";
 import { findInstall } from "./find-install.ts";
-import { length, showHistory, showRun, tookOf } from "./show-run.ts";
+import { length, showHistory, showRun, statusOf, tookOf } from "./show-run.ts";
 import { table } from "./table.ts";
 import { hereText } from "./time-options.ts";
 
@@ -56,10 +56,15 @@ export const command: Command = defineCommand({
 });
 
 function row(run: RunSummary): readonly string[] {
-  const status = run.paused_by === null ? run.status : "paused";
   const took_ms = tookOf(run);
   return [
-    ...[run.run_id, run.upgrade_id, status, `${run.steps_done}/${run.steps_total}`, run.reason.replace("_", " ")],
+    ...[
+      run.run_id,
+      run.upgrade_id,
+      statusOf(run),
+      `${run.steps_done}/${run.steps_total}`,
+      run.reason.replace("_", " "),
+    ],
     ...[hereText(run.created_at), took_ms === null ? "" : length(took_ms)],
   ];
 }

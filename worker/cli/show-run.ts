@@ -17,14 +17,14 @@ const ASKED_BY: Readonly<Record<RunView["reason"], string>> = {
 export function showRun(run: RunView): string {
   const took_ms = tookOf(run);
   return [
-    `${run.title} ${run.upgrade_version}: ${run.status}  (${run.run_id})`,
+    `${run.title} ${run.upgrade_version}: ${statusOf(run)}  (${run.run_id})`,
     `  ${ASKED_BY[run.reason]} at ${hereText(run.created_at)}${took_ms === null ? "" : `, took ${length(took_ms)}`}`,
     ...(run.paused_by === null
       ? []
       : [`  paused by ${run.paused_by === "owner" ? "you" : "the machine"}: ${run.paused_reason}`]),
     ...run.steps.map((step) => `  ${showStep(step)}`),
     ...run.artifacts.map(({ name, bytes, sha256 }) => `  → ${name}, ${bytes} bytes, sha256 ${sha256.slice(0, 12)}…`),
-    ...(run.message === null || run.steps.some(({ message }) => message === run.message)
+    ...(run.message === null || run.steps.some(({ message }) => message?.endsWith(run.message ?? "") === true)
       ? []
       : [`  ${run.message} (${run.code})`]),
   ]
@@ -56,6 +56,11 @@ export function showHistory({ step_id, op, status, attempts, waits, artifacts }:
   ]
     .map(plain)
     .join("\n");
+}
+
+/** A run that is held goes by that, whatever it had come to. */
+export function statusOf({ status, paused_by }: Pick<RunView, "status" | "paused_by">): string {
+  return paused_by === null ? status : "paused";
 }
 
 /** From its start to its end; null while it has either not. */

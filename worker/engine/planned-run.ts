@@ -4,7 +4,7 @@ import type { RunCreated } from "@oa/shared/generated/types.ts";
 import type { InstallState } from "@oa/shared/install/state.ts";
 import type { Payment } from "@oa/shared/license/gate.ts";
 import { conductDecider, conductSubject } from "@oa/shared/policy/decider.ts";
-import { countOpenRuns } from "@oa/shared/run/views.ts";
+import { countOpenRuns, openRunsOf } from "@oa/shared/run/views.ts";
 import { type JudgedRelease, refuseUnjudged } from "./judged-release.ts";
 import type { EngineOptions } from "./options.ts";
 import { plannedSteps } from "./planned-steps.ts";
@@ -47,8 +47,11 @@ export function plannedRun(
     return reject("install_quarantined", `install ${install_id} is quarantined: ${quarantine.reason}`);
   }
   if (status === "disabled") return reject("install_disabled", `install ${install_id} is disabled`);
-  if (countOpenRuns(database, install_id) > 0) {
-    return reject("already_running", `install ${install_id} has a run that has not ended`);
+  const [open] = openRunsOf(database, install_id);
+  if (open !== undefined) {
+    return reject("already_running", `${pins.upgrade_id} has a run that has not ended: see oa runs ${open}`, {
+      run_id: open,
+    });
   }
   if (countOpenRuns(database) >= LIMITS.runs_queued) {
     return reject("busy", `${LIMITS.runs_queued} runs are waiting already`);
