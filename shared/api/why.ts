@@ -1,5 +1,5 @@
 import { shownTime } from "../core/local-time.ts";
-import { runWords } from "../core/run-words.ts";
+import { runWords, type ToldRun } from "../core/run-words.ts";
 import type { ScheduleChanges, UpgradeSchedule } from "../generated/types.ts";
 import type { Quarantine } from "../policy/views.ts";
 import type { RunSummary } from "../run/views.ts";
@@ -14,7 +14,7 @@ export interface WhyAnswer extends Omit<ScheduleWhy, "answer"> {
   /** Null for an install that never had triggers. */
   readonly triggers: TriggerWhy | null;
   /** The last run that was started by hand; null for none. */
-  readonly manual: Pick<RunSummary, "run_id" | "status" | "message" | "created_at"> | null;
+  readonly manual: (ToldRun & Pick<RunSummary, "created_at">) | null;
   /** What the owner chose in place of what the upgrade declares. */
   readonly schedule_changes: ScheduleChanges | null;
   /** Why nothing of it starts now, whatever happened last. */

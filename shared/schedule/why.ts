@@ -3,7 +3,7 @@ import { LIMITS } from "../core/limits.ts";
 import { duration, shownTime as shown } from "../core/local-time.ts";
 import { measurement } from "../core/measurement.ts";
 import { assertNever } from "../core/refusal.ts";
-import { runSentence } from "../core/run-words.ts";
+import { runSentence, type ToldRun } from "../core/run-words.ts";
 import type { ConstraintTrace, CronSchedule, ScheduleTrace } from "../generated/types.ts";
 import type { ScheduleLogEntry } from "./log.ts";
 import type { ScheduleView } from "./views.ts";
@@ -28,7 +28,7 @@ export interface WhyFacts {
   /** Whether the worker decides now about what is due; otherwise only its records are read. */
   readonly deciding: boolean;
   /** The run that was started for it. */
-  readonly run: { readonly run_id: string; readonly status: string; readonly message: string | null } | null;
+  readonly run: ToldRun | null;
   /** What it waits for, measured just now. */
   readonly measured: readonly ConstraintTrace[];
 }

@@ -2,7 +2,7 @@ import { LIMITS } from "../core/limits.ts";
 import { duration, shownTime } from "../core/local-time.ts";
 import { measurement } from "../core/measurement.ts";
 import { assertNever } from "../core/refusal.ts";
-import { runSentence } from "../core/run-words.ts";
+import { runSentence, type ToldRun } from "../core/run-words.ts";
 import type { ConstraintTrace, TriggerCause, TriggerWatch, WatchRefusal } from "../generated/types.ts";
 import type { TriggerLogEntry } from "./log.ts";
 
@@ -18,7 +18,7 @@ export interface TriggerWhyFacts {
   /** Causes by `seq`; those that were deleted are absent. */
   readonly causes: ReadonlyMap<number, TriggerCause>;
   /** The run that was started for it. */
-  readonly run: { readonly run_id: string; readonly status: string; readonly message: string | null } | null;
+  readonly run: ToldRun | null;
 }
 
 export interface WatchStory {

@@ -154,7 +154,7 @@ describe("pausing", () => {
     assert.equal(view(run_id).paused_by, "machine");
     assert.match(
       view(run_id).paused_reason ?? "",
-      /plugged_in is not met: measured false; suspend_if_active is not met/,
+      /^plugged_in: on battery; suspend_if_active: no input for 0 s of at least 5 min$/,
     );
     await turn();
     assert.equal(turns.length, 0);

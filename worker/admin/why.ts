@@ -1,13 +1,14 @@
 import type { ControlPorts } from "@oa/shared/api/ports.ts";
 import { whyAnswer } from "@oa/shared/api/why.ts";
 import { reject } from "@oa/shared/core/refusal.ts";
+import type { ToldRun } from "@oa/shared/core/run-words.ts";
 import { ownSchedule } from "@oa/shared/core/schedule-changes.ts";
 import type { Sql } from "@oa/shared/core/sql.ts";
 import type { TriggerEvent } from "@oa/shared/generated/types.ts";
 import { getInstall } from "@oa/shared/install/views.ts";
 import { conductSubject } from "@oa/shared/policy/decider.ts";
 import { getQuarantine } from "@oa/shared/policy/views.ts";
-import { listRuns, runSummary } from "@oa/shared/run/views.ts";
+import { listRuns, type RunSummary, runSummary } from "@oa/shared/run/views.ts";
 import { evaluateConstraints, sensorsFor } from "@oa/shared/schedule/constraints.ts";
 import { changesAfter, dueTimeEntries, standingAt } from "@oa/shared/schedule/log.ts";
 import { getSchedule } from "@oa/shared/schedule/views.ts";
@@ -102,6 +103,6 @@ function runOf(sql: Sql, run_id: string) {
   return run === null ? null : runFacts(run);
 }
 
-function runFacts({ run_id, status, message }: Parameters<typeof whyAnswer>[0]["manual"] & object) {
-  return { run_id, status, message };
+function runFacts({ run_id, status, message, paused_by, paused_reason }: RunSummary): ToldRun {
+  return { run_id, status, message, paused_by, paused_reason };
 }

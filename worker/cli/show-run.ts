@@ -1,4 +1,5 @@
 import { duration } from "@oa/shared/core/local-time.ts";
+import { HELD } from "@oa/shared/core/run-words.ts";
 import type { StepHistory } from "@oa/shared/run/steps.ts";
 import type { RunStepView, RunView } from "@oa/shared/run/views.ts";
 import { plain } from "./terminal.ts";
@@ -19,9 +20,7 @@ export function showRun(run: RunView): string {
   return [
     `${run.title} ${run.upgrade_version}: ${statusOf(run)}  (${run.run_id})`,
     `  ${ASKED_BY[run.reason]} at ${hereText(run.created_at)}${took_ms === null ? "" : `, took ${length(took_ms)}`}`,
-    ...(run.paused_by === null
-      ? []
-      : [`  paused by ${run.paused_by === "owner" ? "you" : "the machine"}: ${run.paused_reason}`]),
+    ...(run.paused_by === null ? [] : [`  ${HELD[run.paused_by]}: ${run.paused_reason}`]),
     ...run.steps.map((step) => `  ${showStep(step)}`),
     ...run.artifacts.map(({ name, bytes, sha256 }) => `  → ${name}, ${bytes} bytes, sha256 ${sha256.slice(0, 12)}…`),
     ...(run.message === null || run.steps.some(({ message }) => message?.endsWith(run.message ?? "") === true)

@@ -1,5 +1,6 @@
 import type { EventStore } from "@oa/shared/core/event-store.ts";
 import { LIMITS } from "@oa/shared/core/limits.ts";
+import { measurement } from "@oa/shared/core/measurement.ts";
 import { isRejection, type Rejection } from "@oa/shared/core/refusal.ts";
 import type { Sql } from "@oa/shared/core/sql.ts";
 import type { ConstraintTrace, RunPaused, ScheduleConstraints, ScheduleOnUnknown } from "@oa/shared/generated/types.ts";
@@ -78,8 +79,6 @@ function whileRunning(
 }
 
 function whyNot(constraints: readonly ConstraintTrace[]): string {
-  return constraints
-    .filter(({ met }) => met !== "yes")
-    .map(({ name, measured, reason }) => `${name} is not met: ${reason ?? `measured ${measured}`}`)
-    .join("; ");
+  const unmet = constraints.filter(({ met }) => met !== "yes");
+  return unmet.map(measurement).join("; ");
 }
