@@ -10,9 +10,9 @@ const WORDS: Readonly<Record<string, string>> = {
 
 /** What holds a run, as `oa why` and `oa runs` say it. */
 export const HELD: Readonly<Record<RunPaused["data"]["by"], string>> = {
-  owner: "is paused by you",
-  machine: "is paused by the machine",
-  approval: "is paused for an approval",
+  owner: "paused by you",
+  machine: "paused by the machine",
+  approval: "paused for an approval",
 };
 
 export interface ToldRun {
@@ -27,7 +27,7 @@ export interface ToldRun {
 /** What became of a run, for the middle of a sentence, e.g. `run run_01JZ… failed: the disk is full`. */
 export function runWords({ run_id, status, message, paused_by = null, paused_reason = null }: ToldRun): string {
   const became = WORDS[status] ?? `has the status ${status}`;
-  const words = paused_by === null ? became : HELD[paused_by];
+  const words = paused_by === null ? became : `is ${HELD[paused_by]}`;
   const why = paused_by === null ? message : paused_reason;
   return `run ${run_id} ${words}${why === null ? "" : `: ${why}`}`;
 }
