@@ -236,3 +236,23 @@ test("event streams are limited in number, and a closed one makes room", async (
   assert.equal(next.status, 200);
   await readStream(next, 1);
 });
+
+test("a log that is exported lets others have their turn before it ends, and is told whole", async () => {
+  const line = "x".repeat(1_000);
+  let turns = 0;
+  let ended = false;
+  const count = (): void => {
+    if (ended) return;
+    turns += 1;
+    setTimeout(count, 0);
+  };
+  const lines = function* () {
+    for (let at = 0; at < 500; at += 1) yield line;
+    ended = true;
+  };
+  const app = controlApp({ audit: { export: lines }, report: unexpected } as unknown as ControlPorts);
+  const response = await app.request("/v1/audit/export");
+  setTimeout(count, 0);
+  assert.equal(await response.text(), `${line}\n`.repeat(500));
+  assert.ok(turns > 1, `${turns} turns`);
+});

@@ -168,6 +168,7 @@ export const LIMITS = {
   metric_series: 500,
   metric_batch: 500,
   audit_line_chars: 8_000_000,
+  audit_piece_chars: 65_536,
   data_lock_wait_ms: 10_000,
 
   // Search: what is indexed, how it is cut, what an answer holds.

@@ -37,6 +37,10 @@ const unpacked = (file: string): { readonly listed: readonly string[]; readonly 
   execFileSync("tar", ["-xf", file, "-C", at], { stdio: "pipe" });
   return { listed, at };
 };
+const { signal } = new AbortController();
+const noEvents = async function* () {
+  yield '{"heads":[]}\n';
+};
 /** An export of a data folder with these files among its outputs. */
 async function exported(artifacts: Readonly<Record<string, string>>, events: readonly string[] = []) {
   const data_dir = folder();
@@ -47,7 +51,7 @@ async function exported(artifacts: Readonly<Record<string, string>>, events: rea
     yield '{"heads":[]}\n';
     for (const event of events) yield `${event}\n`;
   };
-  await exportAll({ data_dir, to, events: lines(), passphrase: null });
+  await exportAll({ data_dir, to, events: lines(), passphrase: null, signal });
   return unpacked(to);
 }
 const HASH = "a".repeat(64);
@@ -114,7 +118,7 @@ attackClass("zip-slip in archives and outputs", ({ fails, harmless, works }) => 
     mkdirSync(join(data_dir, "artifacts"));
     symlinkSync("../../secret.txt", join(data_dir, "artifacts", "link"));
     const to = join(folder(), "export.tar");
-    await exportAll({ data_dir, to, events: (async function* () {})(), passphrase: null });
+    await exportAll({ data_dir, to, events: noEvents(), passphrase: null, signal });
     assert.ok(!readFileSync(to, "latin1").includes("outside"));
   });
   harmless("a link in a folder that is packed", async () => {
@@ -123,14 +127,14 @@ attackClass("zip-slip in archives and outputs", ({ fails, harmless, works }) => 
     symlinkSync(root, join(from, "folder"));
     writeFileSync(join(from, "plain"), "plain");
     const to = join(folder(), "x.tar");
-    await writeTar(from, to);
+    await writeTar(from, to, signal);
     const { listed } = unpacked(to);
     assert.equal(listed.length, 1, "only plain files are packed");
   });
   fails("a name that is longer than its field, which would run into the next", "path_invalid", async () => {
     const from = folder();
     writeFileSync(join(from, "n".repeat(101)), "x");
-    await writeTar(from, join(folder(), "x.tar"));
+    await writeTar(from, join(folder(), "x.tar"), signal);
     return "packed";
   });
   for (const hash of HASHES) {
@@ -160,7 +164,7 @@ attackClass("zip-slip in archives and outputs", ({ fails, harmless, works }) => 
       const data_dir = folder();
       mkdirSync(join(data_dir, "artifacts"));
       try {
-        await exportAll({ data_dir, to, events: (async function* () {})(), passphrase: null });
+        await exportAll({ data_dir, to, events: noEvents(), passphrase: null, signal });
       } finally {
         assert.equal(readFileSync(to, "utf8"), "mine");
       }

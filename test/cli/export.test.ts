@@ -15,6 +15,7 @@ import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
 import { loadKey, loadOrCreateKey } from "@oa/worker/adapters/keys.ts";
 import { verifyExport } from "@oa/worker/admin/audit.ts";
+import { exportAll } from "@oa/worker/cli/export-folder.ts";
 import { decrypt } from "nostr-tools/nip49";
 import { installIn } from "../fakes/dying-worker.ts";
 import { manifestOf } from "../fakes/runs.ts";
@@ -90,7 +91,11 @@ describe("oa export", () => {
 
   const refusals: readonly [string, readonly string[], RegExp][] = [
     ["over what is there", ["--to", folder], /exists already/],
-    ["into a folder that is not there", ["--to", join(folder, "no", "where")], /where/],
+    [
+      "into a folder that is not there",
+      ["--to", join(folder, "no", "where")],
+      /there is no folder .*no to export into/,
+    ],
     ["keys without a passphrase", ["--to", join(folder, "x"), "--with-keys"], /passphrase/],
     ["without a target", [], /--to/],
   ];
@@ -103,6 +108,29 @@ describe("oa export", () => {
       assert.deepEqual(readdirSync(folder), before);
     });
   }
+
+  const told = async function* (...lines: readonly string[]) {
+    for (const line of lines) yield `${line}\n`;
+  };
+  const log = JSON.stringify({ heads: [{ stream: "workspace/local", seq: 2, event_hash: "sha256:0" }] });
+  const cut = (what: string, code: string, name: string, change: () => Partial<Parameters<typeof exportAll>[0]>) =>
+    it(`that ${what} leaves nothing behind`, async () => {
+      const at = mkdtempSync(join(folder, "cut-"));
+      const { signal } = new AbortController();
+      const request = { data_dir: data, events: told(log, "{}", "{}"), passphrase: null, signal };
+      await assert.rejects(exportAll({ ...request, to: join(at, name), ...change() }), { code });
+      assert.deepEqual(readdirSync(at), []);
+    });
+  for (const name of ["folder", "archive.tar"]) {
+    cut(`is told less than the log's heads say, as ${name},`, "unreachable", name, () => ({ events: told(log, "{}") }));
+    cut(`is told nothing, as ${name},`, "unreachable", name, () => ({ events: told() }));
+    cut(`is canceled, as ${name},`, "canceled", name, () => ({ signal: AbortSignal.abort() }));
+  }
+  cut("cannot be packed to its end", "path_invalid", "archive.tar", () => {
+    mkdirSync(join(data, "state", "install_x", "1"), { recursive: true });
+    writeFileSync(join(data, "state", "install_x", "1", "z".repeat(120)), "kept");
+    return {};
+  });
 
   it("refuses a short passphrase", async () => {
     const { code } = await oa(["export", "--to", join(folder, "y"), "--with-keys", "--data", data], {

@@ -2,22 +2,26 @@ import { createReadStream } from "node:fs";
 import { open, readdir, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { Fault } from "@oa/shared/core/refusal.ts";
+import { throwIfCanceled } from "./canceled.ts";
 
 const BLOCK = 512;
 
-/** Writes what is in a folder as a tar archive (POSIX ustar), files readable by their owner alone. Fault: path_invalid. */
-export async function writeTar(folder: string, file: string): Promise<void> {
+/** Writes what is in a folder as a tar archive (POSIX ustar), files readable by their owner alone. Faults: path_invalid, canceled. */
+export async function writeTar(folder: string, file: string, signal: AbortSignal): Promise<void> {
   const out = await open(file, "wx", 0o600);
   try {
     const names = await readdir(folder, { recursive: true, withFileTypes: true });
     const files = names.filter((entry) => entry.isFile()).map((entry) => join(entry.parentPath, entry.name));
     for (const path of files.sort()) {
       const { size, mtimeMs } = await stat(path);
-      await out.write(header(path.slice(folder.length + 1), size, Math.floor(mtimeMs / 1_000)));
-      for await (const chunk of createReadStream(path)) await out.write(chunk as Buffer);
-      await out.write(Buffer.alloc((BLOCK - (size % BLOCK)) % BLOCK));
+      await out.appendFile(header(path.slice(folder.length + 1), size, Math.floor(mtimeMs / 1_000)));
+      for await (const chunk of createReadStream(path)) {
+        throwIfCanceled(signal, "the archive");
+        await out.appendFile(chunk as Buffer);
+      }
+      await out.appendFile(Buffer.alloc((BLOCK - (size % BLOCK)) % BLOCK));
     }
-    await out.write(Buffer.alloc(2 * BLOCK));
+    await out.appendFile(Buffer.alloc(2 * BLOCK));
     await out.sync();
   } finally {
     await out.close();

@@ -1,6 +1,6 @@
 import { existsSync } from "node:fs";
 import { readFile } from "node:fs/promises";
-import { resolve } from "node:path";
+import { dirname, resolve } from "node:path";
 import { isRejection, reject } from "@oa/shared/core/refusal.ts";
 import { byteSize } from "./byte-size.ts";
 import { type Command, defineCommand } from "./command.ts";
@@ -20,10 +20,11 @@ export const command: Command = defineCommand({
     "oa export --to backup.tar --with-keys --passphrase-file ./passphrase --json",
   ],
   run: async (context) => {
-    const { cwd, data_dir, env, options, print, progress } = context;
+    const { cwd, data_dir, env, options, print, progress, signal } = context;
     const to = resolve(cwd, options.to);
     if (!existsSync(data_dir)) return reject("not_found", `there is no worker in ${data_dir}`);
     if (existsSync(to)) return reject("usage", `${to} exists already: an export never overwrites anything`);
+    if (!existsSync(dirname(to))) return reject("not_found", `there is no folder ${dirname(to)} to export into`);
     const file = options["passphrase-file"];
     const passphrase = !options["with-keys"]
       ? null
@@ -36,10 +37,10 @@ export const command: Command = defineCommand({
       return reject("usage", `--with-keys needs a passphrase of at least ${PASSPHRASE_CHARS} characters; ${where}`);
     }
     progress("exporting …");
-    const events = await (await context.api()).stream("/v1/audit/export");
+    const events = await (await context.api()).stream("/v1/audit/export", signal);
     if (isRejection(events)) return events;
     const { exportAll } = await import("./export-folder.ts");
-    const done = await exportAll({ data_dir, to, events, passphrase });
+    const done = await exportAll({ data_dir, to, events, passphrase, signal });
     print({ path: to, ...done }, () => {
       const { events: count, artifacts, installs, state_bytes, keys } = done;
       const state = `${byteSize(state_bytes)} of upgrades' own state`;
