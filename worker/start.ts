@@ -5,8 +5,10 @@
 import { readdir, readFile } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { parseArgs } from "node:util";
+import type { WhyNot } from "@oa/shared/api/dry-run.ts";
 import type { ConsentView } from "@oa/shared/api/ports.ts";
 import { parseStrict } from "@oa/shared/core/json.ts";
+import { localText } from "@oa/shared/core/local-time.ts";
 import { knownReason, REASONS } from "@oa/shared/core/reasons.ts";
 import { Fault, isRejection, type Rejection, reject } from "@oa/shared/core/refusal.ts";
 import type { CatalogPage, SearchkitQueryResult, UpgradeManifest } from "@oa/shared/generated/types.ts";
@@ -191,7 +193,12 @@ async function mainJob(client: ControlClient, edge: RunningEdge, options: Option
   const scheduled = schedules.find(({ install_id }) => install_id === installed.install_id);
   if (scheduled?.next_fire_ms == null) throw new Fault("internal", "the install has no next run");
   const { expression, timezone } = scheduled.schedule;
-  say("✓", "scheduled", `${expression} ${timezone}; next ${new Date(scheduled.next_fire_ms).toISOString()}`);
+  say(
+    "✓",
+    "scheduled",
+    `${expression} ${timezone}; next ${localText(timezone, scheduled.next_fire_ms).replace("T", " ")}`,
+  );
+  await sayBlind(client, installed);
   const run = await runOnce(client, { install_id: installed.install_id, ...following });
   if (run.status !== "succeeded")
     throw new Fault(knownReason(run.code, "internal"), `the run ${run.status}: ${run.message}`);
@@ -200,9 +207,20 @@ async function mainJob(client: ControlClient, edge: RunningEdge, options: Option
   const found = orThrow(await client.post<SearchkitQueryResult>("/v1/search", { query: options.query, limit: 5 }));
   const [best] = found.hits;
   const where = best === undefined ? "" : `; first ${best.path}:${best.line_start} (${best.reasons.join(", ")})`;
-  say("✓", "searched", `"${options.query}": ${found.exact_matches_total} lines match exactly${where}`);
+  const lines = found.exact_matches_total === 1 ? "line matches" : "lines match";
+  say("✓", "searched", `"${options.query}": ${found.exact_matches_total} ${lines} exactly${where}`);
   const audit = orThrow(await client.get<{ readonly ok: boolean; readonly events: number }>("/v1/audit/verify"));
   say(audit.ok ? "✓" : "✗", "audited", `${audit.events} events, ${audit.ok ? "chain intact" : "chain broken"}`);
+}
+
+/** What its schedule asks for and nobody can measure here would hold back every night. */
+async function sayBlind(client: ControlClient, { active }: InstallView): Promise<void> {
+  if (active === null) return;
+  const body = { source: { address: active.upgrade_address } };
+  const { obstacles } = orThrow(await client.post<WhyNot>("/v1/installs/why-not", body));
+  const blind = obstacles.flatMap(({ subject, needs }) => (subject === "schedule" ? [needs] : []));
+  if (blind.length === 0) return;
+  say("!", "waits", `this machine cannot tell ${blind.join(", ")}: see npm run -s oa -- why-not nightly-index`);
 }
 
 /** What this machine publishes to its own edge passes the worker's gate, as everything else that leaves does. */
